@@ -1,0 +1,93 @@
+"""Floor 0: precision scopes, row buckets, the compilation cache and the array type.
+
+Nothing here runs at import: no device is touched and no JAX setting is changed.
+"""
+
+import contextlib
+import functools
+import math
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import jax
+import numpy as np
+
+Array = jax.Array | np.ndarray
+"""What our functions take and give: JAX arrays inside compiled code, NumPy arrays outside."""
+
+LOG_2PI = math.log(2.0 * math.pi)
+"""``log 2π`` as a plain float, so that it never decides a dtype inside compiled code."""
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def double_precision(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Run a function with 64-bit JAX arrays, whatever the caller's setting is.
+
+    Every public method of a closed-form estimator wears it. The scope is local to the thread and ends with
+    the call, so the function must not be a generator.
+    """
+
+    @functools.wraps(function)
+    def scoped(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        with jax.enable_x64(True):
+            return function(*args, **kwargs)
+
+    return scoped
+
+
+def single_precision(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Run a function with 32-bit JAX arrays (gradient fits of networks)."""
+
+    @functools.wraps(function)
+    def scoped(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        with jax.enable_x64(False):
+            return function(*args, **kwargs)
+
+    return scoped
+
+
+def row_bucket(rows: int) -> int:
+    """The padded number of rows, 64·4^k, so that few sizes are ever compiled."""
+    bucket = 64
+    while bucket < rows:
+        bucket *= 4
+    return bucket
+
+
+def component_bucket(components: int) -> int:
+    """The padded number of components: 4, 8 or 16 when small, exact beyond (padding a large K costs)."""
+    return next((size for size in (4, 8, 16) if components <= size), components)
+
+
+def cache_directory() -> Path:
+    """The user's cache folder for compiled programs (``TACIT_CACHE_DIR`` or the XDG folder)."""
+    own = os.environ.get("TACIT_CACHE_DIR")
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(own) if own else Path(base) / "tacit" / "compiled"
+
+
+@contextlib.contextmanager
+def compilation_cache(directory: Path | None = None) -> Iterator[None]:
+    """Keep compiled programs on disk inside the scope; the setting before it is put back after it."""
+    folder = directory or cache_directory()
+    wanted = {
+        "jax_compilation_cache_dir": str(folder),
+        "jax_persistent_cache_min_compile_time_secs": 0.0,
+        "jax_persistent_cache_min_entry_size_bytes": -1,
+    }
+    before = {name: getattr(jax.config, name) for name in wanted}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, value in wanted.items():
+            jax.config.update(name, value)
+    except OSError:
+        pass
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            jax.config.update(name, value)
