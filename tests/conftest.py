@@ -1,0 +1,57 @@
+"""The harness: types and shapes are checked at run time, compiled programs are kept, keys are spent once."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import jax
+import pytest
+from jaxtyping import install_import_hook
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED_DATA = ROOT.parent / "shared" / "data"
+os.environ.setdefault("TACIT_CACHE_DIR", str(ROOT / ".pytest_cache" / "compiled"))
+
+# Before the first import of tacit: every annotated shape and type in it is checked during the tests.
+install_import_hook("tacit", "runtime_types.checked")
+
+hypothesis.settings.register_profile(
+    "tacit",
+    deadline=None,  # the first example compiles
+    max_examples=20,
+    derandomize=bool(os.environ.get("CI") or os.environ.get("TACIT_REQUIRE_DATA")),
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("tacit")
+
+
+def pytest_configure() -> None:
+    """Keep compiled programs in one folder that all test processes, and later runs, share."""
+    folder = Path(os.environ["TACIT_CACHE_DIR"])
+    folder.mkdir(parents=True, exist_ok=True)
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+
+
+@pytest.fixture(autouse=True)
+def _strictness(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A random key is spent once, unless the test says so; rank promotion raises where the test asks."""
+    reuse = request.node.get_closest_marker("reuses_keys") is not None
+    ranks = request.node.get_closest_marker("strict_ranks") is not None
+    with (
+        jax.debug_key_reuse(not reuse),
+        jax.numpy_rank_promotion("raise" if ranks else "allow"),
+    ):
+        yield
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of data that lies beside the repository; CI demands it, elsewhere the test is skipped."""
+    if not SHARED_DATA.is_dir():
+        message = f"no data folder at {SHARED_DATA}"
+        if os.environ.get("TACIT_REQUIRE_DATA") == "1":
+            pytest.fail(message)
+        pytest.skip(message)
+    return SHARED_DATA
