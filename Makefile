@@ -1,0 +1,64 @@
+# make demo    install tacit into .venv and fit a real data set from end to end
+# make test    the same environment with the test tools; runs all tests
+# make lint    formatting, lint and types        make bench   ours against the peers
+# PYTHON names the interpreter to build from: make demo PYTHON=python3.12
+
+PYTHON  ?= python3
+WORKERS ?= 2
+ARGS    ?=
+
+VENV := .venv
+RUN  := $(VENV)/bin/python
+PIP  := $(RUN) -m pip install -qq --disable-pip-version-check --constraint constraints.txt
+
+# The stamps carry the version of Python and the place of this folder: change either, and they are out of date.
+KEY  := $(shell $(PYTHON) -c 'import os, sys, zlib; print("%d.%d.%d-%08x" % (sys.version_info[:3] + (zlib.crc32(os.getcwd().encode()) % 2**32,)))' 2>/dev/null)
+BASE := $(VENV)/base-$(KEY).stamp
+TEST := $(VENV)/test-$(KEY).stamp
+LINT := $(VENV)/lint-$(KEY).stamp
+
+.PHONY: help demo test lint format bench clean
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+demo: $(BASE)
+	@$(VENV)/bin/tacit demo
+
+test: $(TEST)
+	@$(RUN) -m pytest -n $(WORKERS) $(ARGS)
+
+lint: $(LINT)
+	@$(RUN) -m ruff check .
+	@$(RUN) -m ruff format --check .
+	@$(RUN) -m mypy
+
+format: $(LINT)
+	@$(RUN) -m ruff check --fix .
+	@$(RUN) -m ruff format .
+
+bench: $(TEST)
+	@$(RUN) -m benchmarks $(ARGS)
+
+clean:
+	rm -rf $(VENV)
+
+$(BASE): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "tacit needs Python 3.11 or newer, and there is no '$(PYTHON)' here. Name one: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "tacit needs Python 3.11 or newer; '$(PYTHON)' is `$(PYTHON) -V 2>&1`. Name another: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "'$(PYTHON)' has no venv or no pip. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@$(PYTHON) -c 'import platform, sys; sys.exit(platform.system() == "Darwin" and platform.machine() == "x86_64")' || { echo "JAX has no build for Intel Macs. On Apple silicon, take an arm64 Python: make PYTHON=/path/to/python3"; exit 1; }
+	@echo "Installing tacit into $(VENV) (once, about a minute) ..."
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(PIP) --editable .
+	@touch $@
+
+$(TEST): $(BASE)
+	@echo "Installing the test tools ..."
+	@$(PIP) --editable '.[test]'
+	@touch $@
+
+$(LINT): $(BASE)
+	@echo "Installing the lint tools ..."
+	@$(PIP) --editable '.[test,lint]'
+	@touch $@
