@@ -1,6 +1,6 @@
 """Latent variable models and variational inference: from a table to its groups, densities, gaps and odd rows.
 
-The public names stand in ``__init__.pyi``; each is imported at its first use, so that ``import tacit`` is quick.
+The public names stand in ``__init__.pyi``; each is imported at its first use, so ``import tacit`` is quick.
 """
 
 import lazy_loader
