@@ -20,7 +20,7 @@ LINT := $(VENV)/lint-$(KEY).stamp
 .PHONY: help demo test lint format bench clean
 
 help:
-	@sed -n 's/^# //p' Makefile
+	@sed -n '1,4s/^# //p' Makefile
 
 demo: $(BASE)
 	@$(VENV)/bin/tacit demo

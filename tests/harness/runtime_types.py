@@ -1,8 +1,24 @@
 """The run-time type checker that the tests put on every function of tacit."""
 
-from typing import Any, Self
+from collections.abc import Callable
+from typing import Any, Self, get_args
 
-from beartype import BeartypeConf, BeartypeStrategy, FrozenDict, beartype
+from beartype import BeartypeConf, FrozenDict, beartype
 
 # jaxtyping's import hook decorates methods one by one, where beartype cannot know what Self is.
-checked = beartype(conf=BeartypeConf(hint_overrides=FrozenDict({Self: Any}), strategy=BeartypeStrategy.O1))
+_beartype = beartype(conf=BeartypeConf(hint_overrides=FrozenDict({Self: Any})))
+
+
+def checked(target: Callable) -> Callable:
+    """Check types at every call, except against protocols that Python cannot check at run time."""
+    hints = getattr(target, "__annotations__", {})
+    for name in [name for name, hint in hints.items() if _is_static(hint)]:
+        hints[name] = Any
+    return _beartype(target)
+
+
+def _is_static(hint: object) -> bool:
+    """Whether a hint is, or holds, a protocol without ``runtime_checkable``."""
+    if getattr(hint, "_is_protocol", False) and not getattr(hint, "_is_runtime_protocol", False):
+        return True
+    return any(_is_static(part) for part in get_args(hint))

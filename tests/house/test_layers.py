@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-import import_graph
 import pytest
+
+import import_graph
 
 PACKAGE = Path(__file__).resolve().parents[2] / "src" / "tacit"
 MODULES = import_graph.modules_of(PACKAGE)

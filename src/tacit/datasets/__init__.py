@@ -23,8 +23,8 @@ SOURCES: dict[str, Source] = {
         "2007-2009: species, island, bill length and depth (mm), flipper length (mm), body mass (g), sex, "
         "year; 19 values missing.",
         reference="Horst AM, Hill AP, Gorman KB (2020). palmerpenguins: Palmer Archipelago (Antarctica) "
-        "penguin data. Collected by K. Gorman and the Palmer Station Long Term Ecological Research programme: "
-        "Gorman KB, Williams TD, Fraser WR (2014), PLoS ONE 9(3): e90081.",
+        "penguin data. Collected by K. Gorman and the Palmer Station Long Term Ecological Research "
+        "programme: Gorman KB, Williams TD, Fraser WR (2014), PLoS ONE 9(3): e90081.",
         terms="CC0 1.0 (public domain dedication)",
     ),
 }
