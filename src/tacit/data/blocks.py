@@ -1,0 +1,226 @@
+"""Rows on their way to the engine: padded chunks of one shape, in memory or streamed.
+
+A block is what the closed-form driver scans: chunks of equally many rows, padded with rows of weight 0. Rows with
+missing entries may be sorted by their pattern and cut into tiles, so that every chunk has one pattern.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
+
+import equinox as eqx
+import numpy as np
+from jaxtyping import Float, Int
+from scipy import sparse
+
+from tacit.compute import Array, row_bucket
+
+CHUNK_ROWS = 2048
+STREAM_BYTES = 100_000_000
+STREAM_CHUNKS = 32
+TILE_CHUNK_ROWS = 256
+
+
+class Block(NamedTuple):
+    """Rows of one shape class; every leaf leads with ``[chunks, rows]``."""
+
+    rows: Float[Array, "chunks rows dims"]
+    weights: Float[Array, "chunks rows"]
+    """Weight of each row; 0 marks padding."""
+    index: Int[Array, " chunks"]
+    """Number of the chunk: random keys are folded with it, so the order of blocks does not matter."""
+
+
+class Standardise(eqx.Module):
+    """The view of the rows inside the engine: ``(x − shift) / scale``, done chunk by chunk."""
+
+    shift: Float[Array, " dims"]
+    scale: Float[Array, " dims"]
+
+    def __call__(self, rows: Float[Array, "rows dims"]) -> Float[Array, "rows dims"]:
+        return (rows.astype(self.shift.dtype) - self.shift) / self.scale
+
+
+class Source(Protocol):
+    """Where blocks come from; ``resident`` sources are given to the compiled loop whole."""
+
+    resident: bool
+    total_weight: float
+
+    def blocks(self) -> Iterator[Block]: ...
+
+
+class MemorySource:
+    """Rows held by the engine as one block; ``tile`` is the number of neighbours that share a missing pattern."""
+
+    resident = True
+
+    def __init__(self, rows: np.ndarray, weights: np.ndarray | None = None, *, tiles: bool = False) -> None:
+        weights = _weights(rows.shape[0], weights)
+        self.total_weight = float(weights.sum())
+        self.tile, self._slots = 1, np.arange(rows.shape[0])
+        if tiles:
+            block, self.tile, self._slots = pattern_tiles(rows, weights)
+        else:
+            block = whole_block(rows, weights)
+        self._blocks = (block,)
+
+    def to_slots(self, values: np.ndarray) -> np.ndarray:
+        """Values a row ``[rows, ...]`` as ``[chunks, rows, ...]``, zero in the padding."""
+        chunks, rows = self._blocks[0].weights.shape
+        laid = np.zeros((chunks * rows, *values.shape[1:]), dtype=values.dtype)
+        laid[self._slots] = values
+        return laid.reshape(chunks, rows, *values.shape[1:])
+
+    def to_rows(self, laid: np.ndarray) -> np.ndarray:
+        """What the engine gave a slot ``[chunks, rows, ...]``, in the order of the user's rows."""
+        return np.asarray(laid).reshape(-1, *laid.shape[2:])[self._slots]
+
+    def blocks(self) -> Iterator[Block]:
+        return iter(self._blocks)
+
+
+class StreamSource:
+    """Rows of the user's own memory (dense or sparse), copied a block at a time and never whole."""
+
+    resident = False
+
+    def __init__(
+        self,
+        rows: np.ndarray | sparse.csr_array,
+        weights: np.ndarray | None = None,
+        *,
+        chunks: int = STREAM_CHUNKS,
+    ) -> None:
+        self._rows = rows
+        self._weights = _weights(rows.shape[0], weights)
+        self.total_weight = float(self._weights.sum())
+        # wide rows take fewer rows a block, so that a block stays near 32 MB
+        per_chunk = max(64, min(CHUNK_ROWS, 4_000_000 // max(1, rows.shape[1])))
+        self._chunk_rows = row_bucket(per_chunk) if per_chunk < 256 else per_chunk // 256 * 256
+        wide = rows.shape[1] * self._chunk_rows * chunks * 8
+        self._chunks = max(1, int(chunks * min(1.0, 32_000_000 / wide)))
+
+    def blocks(self) -> Iterator[Block]:
+        size = self._chunk_rows * self._chunks
+        for number, start in enumerate(range(0, self._rows.shape[0], size)):
+            part = self._rows[start : start + size]
+            dense = part.toarray() if sparse.issparse(part) else part
+            rows = _padded(np.asarray(dense), size)
+            weights = _padded(self._weights[start : start + size], size)
+            shape = (self._chunks, self._chunk_rows)
+            index = np.arange(self._chunks, dtype=np.int32) + number * self._chunks
+            yield Block(rows.reshape(*shape, -1), weights.reshape(shape), index)
+
+
+def source(rows: np.ndarray | sparse.csr_array, weights: np.ndarray | None = None, *, tiles: bool) -> Source:
+    """Choose where the rows live: in the engine when small or ragged, else streamed from the user's memory."""
+    values = rows.shape[0] * rows.shape[1]
+    if not tiles and values * 8 > STREAM_BYTES:
+        return StreamSource(rows, weights)
+    dense = rows.toarray() if sparse.issparse(rows) else rows
+    return MemorySource(np.asarray(dense), weights, tiles=tiles)
+
+
+def whole_block(rows: np.ndarray, weights: np.ndarray) -> Block:
+    """All rows as one block: ``64·4^k`` rows in chunks of at most 2048; beyond 16 384, whole chunks only."""
+    count = rows.shape[0]
+    bucket = row_bucket(count)
+    if bucket > 16_384:
+        chunks = -(-count // CHUNK_ROWS)
+        grain = max(1, 2 ** (chunks.bit_length() - 4))  # at most a sixteenth of padding, few sizes compiled
+        bucket = -(-chunks // grain) * grain * CHUNK_ROWS
+    chunk = min(bucket, CHUNK_ROWS)
+    shape = (bucket // chunk, chunk)
+    return Block(
+        _padded(rows, bucket).reshape(*shape, -1),
+        _padded(weights, bucket).reshape(shape),
+        np.arange(shape[0], dtype=np.int32),
+    )
+
+
+def pattern_tiles(rows: np.ndarray, weights: np.ndarray) -> tuple[Block, int, np.ndarray]:
+    """Rows sorted by missing pattern and cut into tiles; the rows of one tile share one pattern.
+
+    Returns the block, the rows of a tile, and the slot of every given row: a chunk holds several tiles, one after another. Padding repeats the
+    tile's first row with weight 0. Tiles are as long as possible while at most twice the rows are stored.
+    """
+    missing = np.isnan(rows)
+    _, pattern, counts = np.unique(missing, axis=0, return_inverse=True, return_counts=True)
+    order = np.argsort(pattern.ravel(), kind="stable")
+    tile = _tile_rows(counts)
+    tiles_each = -(-counts // tile)
+    tiles = int(tiles_each.sum())
+    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    first_tile = np.concatenate([[0], np.cumsum(tiles_each)[:-1]])
+    which = np.repeat(np.arange(counts.size), tiles_each)
+    begin = starts[which] + (np.arange(tiles) - first_tile[which]) * tile
+    slots = begin[:, None] + np.arange(tile)[None, :]
+    filled = slots < (starts + counts)[which][:, None]
+    picked = order[np.where(filled, slots, begin[:, None])].ravel()
+    chunk = max(TILE_CHUNK_ROWS, tile)
+    padded = row_bucket(picked.size) if picked.size <= 16_384 else -(-picked.size // 16_384) * 16_384
+    padded = max(padded, chunk)
+    shape = (padded // chunk, chunk)
+    tile_weights = np.where(filled.ravel(), weights[picked], 0.0)
+    block = Block(
+        _padded(rows[picked], padded).reshape(*shape, -1),
+        _padded(tile_weights, padded).reshape(shape),
+        np.arange(shape[0], dtype=np.int32),
+    )
+    slots_of_rows = np.empty(rows.shape[0], dtype=np.int64)
+    slots_of_rows[picked[filled.ravel()]] = np.flatnonzero(filled.ravel())
+    return block, tile, slots_of_rows
+
+
+def _tile_rows(counts: np.ndarray) -> int:
+    """The longest power of two that stores at most twice the rows."""
+    tile = 256
+    while tile > 1 and (-(-counts // tile) * tile).sum() > 2 * counts.sum():
+        tile //= 2
+    return tile
+
+
+def _weights(rows: int, weights: np.ndarray | None) -> np.ndarray:
+    return np.ones(rows) if weights is None else np.asarray(weights, dtype=np.float64)
+
+
+def _padded(values: np.ndarray, rows: int) -> np.ndarray:
+    if values.shape[0] == rows:
+        return values
+    # rows of weight 0 repeat the last one: a value of the support, so that nothing is ever 0 · ∞
+    last = values[-1:] if values.ndim > 1 else np.zeros(1)
+    return np.concatenate([values, np.repeat(last, rows - values.shape[0], axis=0)])
+
+
+class Moments(NamedTuple):
+    """What the door needs to know of each column; missing entries do not count."""
+
+    mean: np.ndarray
+    variance: np.ndarray
+    seen: np.ndarray
+    """Total weight of the observed entries."""
+    complete: bool
+
+
+def moments(rows: np.ndarray | sparse.csr_array, weights: np.ndarray | None = None) -> Moments:
+    """Weighted mean and variance of the columns in two passes over slices, with no copy of the data."""
+    weights = _weights(rows.shape[0], weights)
+    slices = [slice(s, s + 65_536) for s in range(0, rows.shape[0], 65_536)]
+    seen, total, missing = np.zeros(rows.shape[1]), np.zeros(rows.shape[1]), False
+    for part in slices:
+        values, mask = _slice(rows, part)
+        seen += weights[part] @ mask
+        total += weights[part] @ values
+        missing = missing or not mask.all()
+    mean = total / np.where(seen > 0, seen, 1.0)
+    square = np.zeros(rows.shape[1])
+    for part in slices:
+        values, mask = _slice(rows, part)
+        square += weights[part] @ np.where(mask, values - mean, 0.0) ** 2
+    return Moments(mean, square / np.where(seen > 0, seen, 1.0), seen, not missing)
+
+
+def _slice(rows: np.ndarray | sparse.csr_array, part: slice) -> tuple[np.ndarray, np.ndarray]:
+    dense = rows[part].toarray() if sparse.issparse(rows) else rows[part].astype(np.float64)
+    mask = ~np.isnan(dense)
+    return np.where(mask, dense, 0.0), mask

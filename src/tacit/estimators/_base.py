@@ -1,0 +1,46 @@
+"""What all density estimators share at the door: reading rows and weights, and the scope of precision."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+from tacit.compute import double_precision
+
+__all__ = ["double_precision", "read_rows", "read_weights", "seed_of"]
+
+
+def read_rows(estimator: Any, X: Any, *, reset: bool, minimum: int = 1, sparse: bool = False) -> Any:
+    """Rows as a float array (float32 stays), NaN where missing; feature names are kept or checked.
+
+    Raises:
+        ValueError: infinite values, text, too few rows, or other columns than at fit.
+    """
+    return validate_data(
+        estimator,
+        X,
+        reset=reset,
+        dtype=[np.float64, np.float32],
+        ensure_all_finite="allow-nan",
+        ensure_min_samples=minimum,
+        accept_sparse="csr" if sparse else False,
+    )
+
+
+def read_weights(X: Any, sample_weight: Any) -> np.ndarray:
+    """Weights of the rows: finite, not negative, not all zero."""
+    weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    if not weights.sum() > 0:
+        raise ValueError("sample_weight sums to zero: at least one row needs a positive weight")
+    return weights
+
+
+def seed_of(random_state: Any) -> np.random.Generator:
+    """A NumPy generator from scikit-learn's ``random_state`` (a RandomState is advanced by one draw)."""
+    if random_state is None:
+        return np.random.default_rng()
+    if isinstance(random_state, np.random.RandomState):
+        return np.random.default_rng(random_state.randint(2**31 - 1))
+    if isinstance(random_state, np.random.Generator):
+        return random_state
+    return np.random.default_rng(int(random_state))

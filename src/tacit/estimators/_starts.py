@@ -1,0 +1,121 @@
+"""The starts of a mixture's fit: labels or responsibilities of a sample of rows, turned into models."""
+
+from typing import Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from tacit.compute import row_bucket
+from tacit.data.blocks import MemorySource, Moments, Standardise
+from tacit.models.mixture.fitting import start_models
+from tacit.models.mixture.gaussian import GaussianGroup
+from tacit.models.mixture.model import Mixture
+from tacit.models.seeding import HIERARCHY_ROWS, SAMPLE_ROWS, sample_rows, seeded_labels, ward_labels
+
+Start = Literal["kmeans", "k-means++", "random", "random_from_data", "hierarchical"]
+STARTS: tuple[Start, ...] = ("kmeans", "k-means++", "random", "random_from_data", "hierarchical")
+LLOYD_STEPS = {"kmeans": 25, "k-means++": 0, "random_from_data": 0}
+
+
+def needs_tiles(model: Mixture, complete: bool) -> bool:
+    """Whether rows must be laid in tiles of one missing pattern."""
+    return not complete and any(isinstance(g, GaussianGroup) and not g.diagonal for g in model.groups)
+
+
+SCALE_FREE = ("E", "V", "EEI", "VEI", "EVI", "VVI", "EEE", "VEE", "EVV", "VVV")
+"""Structures that stay what they are when columns are scaled one by one; the others need one common scale."""
+
+
+def door(values: Moments, scaled: np.ndarray, structure: str = "VVV") -> Standardise:
+    """Centre and scale the columns marked; leave the others (counts, codes) as they are."""
+    scale = np.sqrt(values.variance)
+    # a column that does not vary beyond rounding is only centred, by the size of its values
+    flat = scale <= 1e-13 * np.abs(values.mean)
+    scale = np.where(flat | (scale == 0.0), np.maximum(np.abs(values.mean), 1.0), scale)
+    if structure not in SCALE_FREE:
+        scale = np.full_like(scale, np.sqrt(np.mean(scale[scaled] ** 2)))
+    return Standardise(
+        np.where(scaled, values.mean, 0.0).astype(np.float64), np.where(scaled, scale, 1.0).astype(np.float64)
+    )
+
+
+def responsibilities(
+    method: Start,
+    features: np.ndarray,
+    weights: np.ndarray,
+    components: np.ndarray,
+    width: int,
+    random: np.random.Generator,
+) -> np.ndarray:
+    """One start each: responsibilities ``[starts, rows, width]`` of a sample of rows.
+
+    Args:
+        method: how rows are grouped at first.
+        features: rows in the space of seeding, without gaps.
+        weights: their weights.
+        components: the number of components of every start.
+        width: K with padding.
+        random: the source of all that is random.
+    """
+    starts, rows = components.size, features.shape[0]
+    if method == "random":
+        share = random.uniform(size=(starts, rows, width)) * (np.arange(width) < components[:, None, None])
+        return share / share.sum(-1, keepdims=True)
+    if method == "hierarchical":
+        return np.stack([_hierarchical(features, int(k), width, random) for k in components])
+    if method == "random_from_data":
+        features, weights = features, np.ones(rows)
+    seed = int(random.integers(2**31))
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(seed), jnp.arange(starts))
+    padded = row_bucket(rows)
+    filled = np.concatenate([features, np.zeros((padded - rows, features.shape[1]))])
+    mass = np.concatenate([weights, np.zeros(padded - rows)])
+    labels = seeded_labels(
+        jnp.asarray(filled),
+        jnp.asarray(mass),
+        jnp.asarray(components),
+        width,
+        keys,
+        jnp.asarray(LLOYD_STEPS[method]),
+    )
+    return np.eye(width)[np.asarray(labels)[:, :rows]]
+
+
+def _hierarchical(
+    features: np.ndarray, components: int, width: int, random: np.random.Generator
+) -> np.ndarray:
+    """Ward's groups of a sample; the other rows join the nearest group's centre."""
+    sample = sample_rows(features.shape[0], HIERARCHY_ROWS, random)
+    labels = ward_labels(features[sample], [components])[components]
+    if sample.size < features.shape[0]:
+        centres = np.stack([features[sample][labels == k].mean(axis=0) for k in range(labels.max() + 1)])
+        labels = ((features[:, None] - centres) ** 2).sum(-1).argmin(1)
+    return np.eye(width)[labels]
+
+
+def draw_starts(
+    template: Mixture,
+    rows: np.ndarray,
+    weights: np.ndarray,
+    view: Standardise,
+    method: Start,
+    components: np.ndarray,
+    random: np.random.Generator,
+) -> Mixture:
+    """Models of all starts, stacked, from a sample of at most 16 384 rows."""
+    sample = sample_rows(rows.shape[0], SAMPLE_ROWS, random)
+    part = rows[sample]
+    part = np.asarray(part.toarray() if hasattr(part, "toarray") else part, dtype=np.float64)
+    scaled = (part - np.asarray(view.shift)) / np.asarray(view.scale)
+    features = np.where(np.isnan(scaled), 0.0, scaled)
+    width = template.log_weights.shape[0]
+    share = responsibilities(method, features, weights[sample], components, width, random)
+    complete = not np.isnan(part).any()
+    source = MemorySource(part, weights[sample], tiles=needs_tiles(template, complete))
+    fitting = template.with_rows(complete=complete, tile=source.tile)
+    models = start_models(fitting, source, view, share)
+    active = np.arange(width) < components[:, None]
+    log_weights = jnp.where(active, models.log_weights, -jnp.inf)
+    return eqx.tree_at(lambda m: (m.active, m.log_weights), models, (jnp.asarray(active), log_weights))

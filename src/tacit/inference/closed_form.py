@@ -1,0 +1,281 @@
+"""The first driver: alternate in closed form, for every model whose statistics add.
+
+A local step sees rows and returns expected statistics and its share of the bound; a global step turns the summed
+statistics into the next model. ``F(q, θ)`` at a model is ``sums.bound + model.global_bound()`` of the sums that
+this model made, so a start that stops keeps the model whose bound it holds (Neal & Hinton 1998).
+
+Everything here is pure and leads with an axis of starts; the host's loop is in ``fit``.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple, Protocol, Self
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Bool, Float, Int, PRNGKeyArray, PyTree
+
+from tacit.compute import Array
+from tacit.data.blocks import Block, Standardise
+
+RUNNING, CONVERGED, FELL, NAN, STOPPED, INTERRUPTED = range(6)
+REASONS = ("running", "converged", "bound fell", "bound is not a number", "max_iter reached", "interrupted")
+TRACE_ROWS = 256
+"""The most iterations one compiled call can take: the length of its trace buffer."""
+
+
+class Sums(NamedTuple):
+    """What a local step returns: purely additive over rows and linear in their weights."""
+
+    statistics: PyTree
+    bound: Float[Array, ""]
+
+
+class LocalStep(Protocol):
+    """The E-step of one iteration, made by ``prepare`` and free of all that only the M-step needs.
+
+    It is a pytree, so models that differ in their M-step alone share one compiled E-step.
+    """
+
+    def __call__(
+        self, rows: Float[Array, "rows dims"], weights: Float[Array, " rows"], key: PRNGKeyArray
+    ) -> Sums: ...
+
+
+class ClosedForm(Protocol):
+    """What a model must offer to this driver. Array fields are traced; all else is static."""
+
+    @property
+    def monotone(self) -> bool:
+        """False where a fall of the bound is noise (sampled or mini-batch steps)."""
+
+    def prepare(self) -> LocalStep:
+        """Once an iteration: Cholesky factors, natural parameters, expected log-weights."""
+
+    def m_step(self, statistics: PyTree) -> Self:
+        """The next model; may iterate inside, warm from ``self``."""
+
+    def global_bound(self) -> Float[Array, ""]:
+        """At ``self``: the log prior, or −KL(q(θ)‖p(θ)), or 0."""
+
+
+class State(eqx.Module):
+    """Where each start stands; every array leads with ``[starts]``."""
+
+    model: Any
+    statistics: PyTree
+    bound: Float[Array, " starts"]
+    iteration: Int[Array, " starts"]
+    status: Int[Array, " starts"]
+    key: PRNGKeyArray
+
+
+class Limits(NamedTuple):
+    """Traced knobs: changing them compiles nothing."""
+
+    max_iter: Int[Array, ""]
+    tol: Float[Array, ""]
+    """Change of the bound per unit of weight, in nats, below which a start has converged."""
+    slack: Float[Array, ""]
+    """Fall of the bound, relative to its size, that counts as rounding."""
+    weight: Float[Array, ""]
+    """Total weight of the rows."""
+
+
+def over_starts(function: Callable, starts: int, *arguments: PyTree, shared: tuple = ()) -> PyTree:
+    """``vmap`` over the starts of ``arguments``, with ``shared`` ones passed as they are.
+
+    One start is run without ``vmap``, because that compiles to plainer code.
+    """
+    if starts == 1:
+        single = (jax.tree.map(lambda leaf: leaf[0] if eqx.is_array(leaf) else leaf, a) for a in arguments)
+        result = function(*single, *shared)
+        return jax.tree.map(lambda leaf: leaf[None] if eqx.is_array(leaf) else leaf, result)
+    axes = (eqx.if_array(0),) * len(arguments) + (None,) * len(shared)
+    return eqx.filter_vmap(function, in_axes=axes)(*arguments, *shared)
+
+
+@eqx.filter_jit
+def accumulate(steps: PyTree, block: Block, view: Standardise, key: PRNGKeyArray) -> Sums:
+    """The local step over the chunks of a block, for all starts: features of the rows are computed once."""
+    starts = key.shape[0]
+
+    def local(step, chunk_key, index, rows, weights):
+        return step(rows, weights, jax.random.fold_in(chunk_key, index))
+
+    def sums_of(rows, weights, index):
+        return over_starts(local, starts, steps, key, shared=(index, view(rows), weights))
+
+    return sum_over_chunks(sums_of, tuple(block))
+
+
+def sum_over_chunks(function: Callable[..., PyTree], chunks: tuple) -> PyTree:
+    """``Σ function(*chunk)`` over the leading axis, one chunk at a time."""
+    shapes = jax.eval_shape(function, *jax.tree.map(lambda leaf: leaf[0], chunks))
+    zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+
+    def add(total, chunk):
+        return jax.tree.map(jnp.add, total, function(*chunk)), None
+
+    return jax.lax.scan(add, zeros, chunks)[0]
+
+
+def total_sums(parts: Iterable[Sums]) -> Sums:
+    """The sum of the sums of several blocks."""
+    parts = iter(parts)
+    total = next(parts)
+    for part in parts:
+        total = jax.tree.map(jnp.add, total, part)
+    return total
+
+
+@eqx.filter_jit
+def begin(models: PyTree, sums: Sums, key: PRNGKeyArray) -> State:
+    """The state of starts whose sums at the given models are at hand."""
+    starts = key.shape[0]
+    bound = sums.bound + over_starts(lambda model: model.global_bound(), starts, models)
+    status = jnp.where(jnp.isnan(bound), NAN, RUNNING)
+    return State(models, sums.statistics, bound, jnp.zeros(starts, jnp.int32), status, key)
+
+
+@eqx.filter_jit
+def prepared(models: PyTree, starts: int) -> PyTree:
+    """The local steps of all starts."""
+    return over_starts(lambda model: model.prepare(), starts, models)
+
+
+@eqx.filter_jit
+def propose(state: State) -> PyTree:
+    """The global step of every start: the next models from the summed statistics."""
+    return over_starts(
+        lambda model, statistics: model.m_step(statistics), state.key.shape[0], state.model, state.statistics
+    )
+
+
+@eqx.filter_jit
+def accept(state: State, models: PyTree, sums: Sums, limits: Limits) -> State:
+    """Move running starts whose bound rose to the proposed models; stop the others and say why."""
+    bound = sums.bound + over_starts(lambda model: model.global_bound(), state.key.shape[0], models)
+    running = state.status == RUNNING
+    rose = bound >= state.bound - limits.slack * (jnp.abs(state.bound) + limits.weight)
+    taken = running & (rose if models.monotone else ~jnp.isnan(bound))
+    iteration = state.iteration + taken
+    quiet = jnp.abs(bound - state.bound) < limits.tol * limits.weight
+    status = jnp.where(iteration >= limits.max_iter, STOPPED, RUNNING)
+    status = jnp.where(quiet, CONVERGED, status)
+    status = jnp.where(taken, status, jnp.where(jnp.isnan(bound), NAN, FELL))
+    return State(
+        select_starts(taken, models, state.model),
+        select_starts(taken, sums.statistics, state.statistics),
+        jnp.where(taken, bound, state.bound),
+        iteration,
+        jnp.where(running, status, state.status),
+        state.key,
+    )
+
+
+@eqx.filter_jit
+def extrapolate(before: PyTree, middle: PyTree, now: State) -> PyTree:
+    """The models of a squared extrapolation of the statistics (SQUAREM; Varadhan & Roland 2008, scheme S3).
+
+    The fixed point map is statistics → M-step → statistics; no parameterisation of the model is needed.
+    """
+
+    def proposal(model, s0, s1, s2):
+        first = jax.tree.map(jnp.subtract, s1, s0)
+        second = jax.tree.map(lambda a, b, c: (c - b) - (b - a), s0, s1, s2)
+        ratio = jnp.sqrt(_squared_norm(first, s2) / jnp.maximum(_squared_norm(second, s2), 1e-300))
+        step = jnp.maximum(ratio, 1.0)
+        ahead = jax.tree.map(lambda s, r, v: s + 2 * step * r + step**2 * v, s0, first, second)
+        return model.m_step(ahead)
+
+    return over_starts(proposal, now.key.shape[0], now.model, before, middle, now.statistics)
+
+
+def _squared_norm(difference: PyTree, size: PyTree) -> Float[Array, ""]:
+    """Each leaf in units of its own size, so that counts and second moments weigh alike."""
+    parts = jax.tree.map(lambda d, s: jnp.sum(d**2) / jnp.maximum(jnp.sum(s**2), 1e-300), difference, size)
+    return sum(jax.tree.leaves(parts), jnp.zeros(()))
+
+
+@eqx.filter_jit
+def improve(state: State, models: PyTree, sums: Sums) -> State:
+    """Take proposed models only where they raise the bound; nothing else about the state changes."""
+    bound = sums.bound + over_starts(lambda model: model.global_bound(), state.key.shape[0], models)
+    better = (state.status == RUNNING) & (bound > state.bound)
+    return State(
+        select_starts(better, models, state.model),
+        select_starts(better, sums.statistics, state.statistics),
+        jnp.where(better, bound, state.bound),
+        state.iteration,
+        state.status,
+        state.key,
+    )
+
+
+def select_starts(chosen: Bool[Array, " starts"], new: PyTree, old: PyTree) -> PyTree:
+    """``new`` where chosen, else ``old``, start by start."""
+
+    def pick(a, b):
+        return jnp.where(chosen.reshape(chosen.shape + (1,) * (a.ndim - 1)), a, b) if eqx.is_array(a) else a
+
+    return jax.tree.map(pick, new, old)
+
+
+def iteration_key(state: State) -> PRNGKeyArray:
+    """The key of the next iteration, folded with its number: nothing is split along the way."""
+    return jax.vmap(jax.random.fold_in)(state.key, state.iteration)
+
+
+def cycle(
+    state: State, evaluate: Callable[[PyTree, PRNGKeyArray], Sums], limits: Limits, accelerate: bool
+) -> State:
+    """One iteration; with ``accelerate`` two and an extrapolation, which is dropped unless the bound rises.
+
+    ``evaluate`` gives the sums of models; the rest is compiled, inside a larger program or piece by piece.
+    """
+
+    def step(now: State) -> State:
+        models = propose(now)
+        return accept(now, models, evaluate(models, iteration_key(now)), limits)
+
+    first = step(state)
+    if not accelerate:
+        return first
+    second = step(first)
+    ahead = extrapolate(state.statistics, first.statistics, second)
+    return improve(second, ahead, evaluate(ahead, iteration_key(second)))
+
+
+@eqx.filter_jit
+def run_block(
+    state: State,
+    blocks: tuple[Block, ...],
+    view: Standardise,
+    steps: Int[Array, ""],
+    limits: Limits,
+    accelerate: bool = False,
+) -> tuple[State, Float[Array, "trace starts"], Int[Array, ""]]:
+    """At most ``steps`` (≤ TRACE_ROWS) cycles in one compiled program; all but shapes is traced.
+
+    Returns the state, the bound of every start after each cycle, and the number of cycles done. The number of
+    steps changes no bit of the result, so the host may look in whenever it likes.
+    """
+    dynamic, static = eqx.partition(state, eqx.is_array)
+    trace = jnp.full((TRACE_ROWS, state.key.shape[0]), jnp.nan)
+
+    def evaluate(models, key):
+        steps = prepared(models, key.shape[0])
+        return total_sums(accumulate(steps, block, view, key) for block in blocks)
+
+    def going(carry):
+        step, now, _ = carry
+        return (step < steps) & jnp.any(now.status == RUNNING)
+
+    def iterate(carry):
+        step, now, trace = carry
+        after = cycle(eqx.combine(now, static), evaluate, limits, accelerate)
+        return step + 1, eqx.filter(after, eqx.is_array), trace.at[step].set(after.bound)
+
+    done, dynamic, trace = jax.lax.while_loop(going, iterate, (jnp.asarray(0), dynamic, trace))
+    return eqx.combine(dynamic, static), trace, done

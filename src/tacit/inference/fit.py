@@ -1,0 +1,224 @@
+"""The host's side of the closed-form driver: blocks of iterations, and a look in between.
+
+Between blocks it records the trace, keeps snapshots, tells the watchers, listens for Ctrl-C, and drops starts that
+have stopped. None of this changes a bit of the result.
+"""
+
+import time
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import PRNGKeyArray, PyTree
+
+from tacit.data.blocks import Source, Standardise
+from tacit.inference import closed_form as cf
+from tacit.inference.watch import Moment, Watcher, watchers
+
+SLACK = 1e-10
+SNAPSHOTS = (0, 3, 5, 16)
+BLOCK_SECONDS = 0.5
+
+
+class Trace(NamedTuple):
+    """How the bound rose: one entry an iteration, the first (0) at the model of the start."""
+
+    iteration: np.ndarray
+    bound: np.ndarray
+    """In nats, summed over rows."""
+    seconds: np.ndarray
+
+
+class Fit(NamedTuple):
+    """The best start and how it came about; all leaves are NumPy arrays."""
+
+    model: Any
+    statistics: PyTree
+    bound: float
+    iteration: int
+    status: int
+    trace: Trace
+    snapshots: dict[int, Any]
+    bounds: np.ndarray
+    """The final bound of every start."""
+
+
+def fit(
+    models: PyTree,
+    source: Source,
+    view: Standardise,
+    *,
+    key: PRNGKeyArray,
+    max_iter: int,
+    tol: float,
+    accelerate: bool = False,
+    fused: bool = True,
+    label: str = "fit",
+) -> Fit:
+    """Raise the bound from every start until it stands still, and keep the best.
+
+    Args:
+        models: the starts, stacked on a leading axis of every array.
+        source: the rows and their weights.
+        view: centring and scaling, done inside the scan.
+        key: keys of the starts ``[starts]``.
+        max_iter: most iterations of a start.
+        tol: change of the bound a row, in nats, below which a start has converged.
+        accelerate: squared extrapolation (SQUAREM), which never lowers the bound.
+        fused: compile whole iterations as one program (else the E-step is shared with other models).
+        label: what the watchers call this fit.
+    """
+    return _Loop(source, view, limits(source, max_iter, tol), accelerate, fused, label).run(models, key)
+
+
+def limits(source: Source, max_iter: int, tol: float) -> cf.Limits:
+    """The traced knobs of a fit."""
+    return cf.Limits(
+        jnp.asarray(max_iter), jnp.asarray(tol), jnp.asarray(SLACK), jnp.asarray(float(source.total_weight))
+    )
+
+
+def evaluate(models: PyTree, source: Source, view: Standardise, key: PRNGKeyArray) -> cf.Sums:
+    """The sums of models over a whole source, streamed or resident."""
+    steps = cf.prepared(models, key.shape[0])
+    return cf.total_sums(cf.accumulate(steps, block, view, key) for block in source.blocks())
+
+
+class _Loop:
+    def __init__(
+        self,
+        source: Source,
+        view: Standardise,
+        limits: cf.Limits,
+        accelerate: bool,
+        fused: bool,
+        label: str,
+    ) -> None:
+        self.source, self.view, self.limits = source, view, limits
+        self.accelerate, self.fused, self.label = accelerate, fused and source.resident, label
+        self.began = time.monotonic()
+        self.watchers: Sequence[Watcher] = watchers()
+        self.snapshots: dict[int, PyTree] = {}
+        self.trace: list[tuple[int, float, np.ndarray]] = []
+        self.blocks = tuple(jax.tree.map(jnp.asarray, b) for b in source.blocks()) if self.fused else ()
+
+    def run(self, models: PyTree, key: PRNGKeyArray) -> Fit:
+        state = cf.begin(models, self._evaluate(models, key), key)
+        state = self._resumed(state)
+        if not self.trace:
+            self._record(state, state.bound[None])
+        interrupted = False
+        try:
+            state = self._iterate(state)
+        except KeyboardInterrupt as stop:
+            interrupted = True
+            state = stop.args[0] if stop.args else self.last
+        moment = self._moment(state)
+        for watcher in self.watchers:
+            watcher.done(moment)
+        return self._best(state, interrupted)
+
+    def _evaluate(self, models: PyTree, key: PRNGKeyArray) -> cf.Sums:
+        if not self.fused:
+            return evaluate(models, self.source, self.view, key)
+        steps = cf.prepared(models, key.shape[0])
+        return cf.total_sums(cf.accumulate(steps, block, self.view, key) for block in self.blocks)
+
+    def _resumed(self, state: cf.State) -> cf.State:
+        self.last = state
+        for watcher in self.watchers:
+            found = watcher.resume(self.label, state)
+            if found is not None:
+                state, self.trace = found
+                self.last = state
+        return state
+
+    def _iterate(self, state: cf.State) -> cf.State:
+        steps = 1
+        while np.any(np.asarray(state.status) == cf.RUNNING) and int(self.limits.max_iter) > 0:
+            done = int(np.asarray(state.iteration).max())
+            landing = [s - done for s in SNAPSHOTS if s > done]
+            steps = min([steps, *landing, cf.TRACE_ROWS])
+            before = time.monotonic()
+            state, bounds = self._steps(state, steps)
+            self.last = state
+            self._record(state, bounds)
+            spent = time.monotonic() - before
+            steps = max(1, min(4 * steps, int(steps * BLOCK_SECONDS / max(spent, 1e-6))))
+            moment = self._moment(state)
+            for watcher in self.watchers:
+                watcher.look(moment)
+        return state
+
+    def _steps(self, state: cf.State, steps: int) -> tuple[cf.State, np.ndarray]:
+        if self.fused:
+            state, trace, done = cf.run_block(
+                state, self.blocks, self.view, jnp.asarray(steps), self.limits, self.accelerate
+            )
+            return state, np.asarray(trace)[: int(done)]
+        rows = []
+        for _ in range(steps):
+            state = cf.cycle(state, self._evaluate, self.limits, self.accelerate)
+            rows.append(state.bound)
+        return state, np.stack(rows)
+
+    def _record(self, state: cf.State, bounds) -> None:
+        bounds = np.asarray(bounds)
+        seconds = time.monotonic() - self.began
+        first = len(self.trace)
+        for offset, row in enumerate(bounds):
+            self.trace.append((first + offset, seconds, row))
+        cycle = len(self.trace) - 1
+        if cycle in SNAPSHOTS:
+            self.snapshots[cycle] = jax.tree.map(_to_numpy, state.model)
+
+    def _moment(self, state: cf.State) -> Moment:
+        bounds = np.asarray(state.bound)
+        return Moment(
+            self.label,
+            int(np.asarray(state.iteration).max()),
+            int(self.limits.max_iter),
+            float(np.nanmax(bounds) if not np.isnan(bounds).all() else np.nan) / float(self.limits.weight),
+            int((np.asarray(state.status) == cf.RUNNING).sum()),
+            bounds.size,
+            time.monotonic() - self.began,
+            state,
+            self.trace,
+        )
+
+    def _best(self, state: cf.State, interrupted: bool) -> Fit:
+        bounds = np.asarray(state.bound)
+        best = int(np.argmax(np.where(np.isnan(bounds), -np.inf, bounds)))
+        iteration = int(state.iteration[best])
+        status = int(state.status[best])
+        if interrupted and status == cf.RUNNING:
+            status = cf.INTERRUPTED
+        rows = self.trace[: iteration + 1] if not self.accelerate else self.trace
+        trace = Trace(
+            np.array([row[0] for row in rows]),
+            np.array([row[2][best] for row in rows]),
+            np.array([row[1] for row in rows]),
+        )
+        snapshots = {i: _pick(m, best) for i, m in self.snapshots.items() if i <= iteration}
+        snapshots[iteration] = _pick(state.model, best)
+        return Fit(
+            _pick(state.model, best),
+            _pick(state.statistics, best),
+            float(bounds[best]),
+            iteration,
+            cf.STOPPED if status == cf.RUNNING else status,
+            trace,
+            snapshots,
+            bounds,
+        )
+
+
+def _to_numpy(leaf):
+    return np.asarray(leaf) if eqx.is_array(leaf) else leaf
+
+
+def _pick(tree: PyTree, start: int) -> PyTree:
+    return jax.tree.map(lambda leaf: np.asarray(leaf[start]) if eqx.is_array(leaf) else leaf, tree)

@@ -1,0 +1,87 @@
+"""Who may look at a fit while it runs: progress on a terminal, a checkpoint on disk, a picture in a notebook.
+
+The host looks in between blocks of iterations and tells every watcher in the current context.
+"""
+
+import contextlib
+import contextvars
+import sys
+import time
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
+
+from tacit.inference.closed_form import State
+
+
+class Moment(NamedTuple):
+    """Where a fit stands when the host looks in."""
+
+    label: str
+    iteration: int
+    max_iter: int
+    bound_per_weight: float
+    """The best start's bound divided by the total weight, in nats a row."""
+    running: int
+    starts: int
+    seconds: float
+    state: State
+    trace: list
+
+
+class Watcher(Protocol):
+    """Something that is told of every moment, and of the end."""
+
+    def look(self, moment: Moment) -> None: ...
+
+    def done(self, moment: Moment) -> None: ...
+
+    def resume(self, label: str, state: State) -> tuple[State, list] | None:
+        """The state to go on from, if this watcher keeps one of the fit called ``label``."""
+
+
+_watchers: contextvars.ContextVar[tuple[Watcher, ...]] = contextvars.ContextVar("tacit_watchers", default=())
+
+
+@contextlib.contextmanager
+def watch(*watchers: Watcher) -> Iterator[None]:
+    """Let watchers look at every fit inside the ``with`` block (of this thread)."""
+    token = _watchers.set((*_watchers.get(), *watchers))
+    try:
+        yield
+    finally:
+        _watchers.reset(token)
+
+
+def watchers() -> tuple[Watcher, ...]:
+    """The watchers of this context; on a terminal a progress line is one of them."""
+    own = _watchers.get()
+    return own if own or not sys.stderr.isatty() else (ProgressLine(),)
+
+
+class ProgressLine:
+    """One line on a terminal, rewritten in place, once a fit has taken more than a second."""
+
+    def __init__(self, patience: float = 1.0) -> None:
+        self._patience = patience
+        self._shown = False
+        self._last = 0.0
+
+    def look(self, moment: Moment) -> None:
+        now = time.monotonic()
+        if moment.seconds < self._patience or now - self._last < 0.1:
+            return
+        self._last, self._shown = now, True
+        sys.stderr.write(
+            f"\r{moment.label}: iteration {moment.iteration}/{moment.max_iter}, "
+            f"{moment.bound_per_weight:.6f} nats a row, {moment.seconds:.0f} s "
+        )
+        sys.stderr.flush()
+
+    def done(self, moment: Moment) -> None:
+        if self._shown:
+            sys.stderr.write("\r\033[K")
+            sys.stderr.flush()
+            self._shown = False
+
+    def resume(self, label: str, state: State) -> tuple[State, list] | None:
+        return None

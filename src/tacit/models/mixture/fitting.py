@@ -1,0 +1,148 @@
+"""From a template, responsibilities and rows to a fitted mixture: start, iterate, mind the numbers, put in order."""
+
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import PRNGKeyArray
+
+from tacit.data.blocks import MemorySource, Source, Standardise
+from tacit.inference import closed_form as cf
+from tacit.inference.fit import Fit, Trace, fit
+from tacit.models.mixture.gaussian import GaussianGroup
+from tacit.models.mixture.model import Mixture
+
+GUARD = 1e-9 / np.finfo(np.float64).eps
+"""The largest (μ² + σ²)/σ² for which the product form errs by less than 1e-9 nats."""
+
+
+class Schedule(NamedTuple):
+    """How long and how to iterate."""
+
+    max_iter: int = 100
+    tol: float = 1e-3
+    accelerate: bool = False
+    fused: bool = True
+    label: str = "fit"
+
+
+def start_models(
+    template: Mixture, source: MemorySource, view: Standardise, responsibilities: np.ndarray
+) -> Mixture:
+    """The M-step of every start's responsibilities ``[starts, rows, K]`` on a sample of rows, stacked.
+
+    A Gaussian group's template has mean 0 and variance 1, the moments of all rows in the view.
+    """
+    block = next(source.blocks())
+    laid = np.stack([source.to_slots(r) for r in responsibilities])
+    return _start(template, jax.tree.map(jnp.asarray, block), view, jnp.asarray(laid))
+
+
+@eqx.filter_jit
+def _start(template, block, view, responsibilities):
+    step = template.prepare()
+
+    def one(shares):
+        def chunk(rows, weights, share):
+            _, memos = step.terms(view(rows))
+            return step.statistics(memos, share * weights[:, None])
+
+        sums = cf.sum_over_chunks(chunk, (block.rows, block.weights, shares))
+        return eqx.filter(template.m_step(sums), eqx.is_array)
+
+    return eqx.combine(jax.vmap(one)(responsibilities), template)
+
+
+def run(models: Mixture, source: Source, view: Standardise, schedule: Schedule, key: PRNGKeyArray) -> Fit:
+    """Fit all starts; where the product form cancels too much, go on in the whitened form.
+
+    ``models`` leads with the starts, and their keys are folded from ``key``.
+    """
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(models.log_weights.shape[0]))
+    if _beyond_guard(models):
+        models = _whitened(models)
+    found = _fit(models, source, view, schedule, keys)
+    if not _product_form(found.model) or not (_beyond_guard(found.model) or found.status == cf.NAN):
+        return found
+    # the product form lost too many digits: from the best start on, without cancellation
+    left = schedule._replace(max_iter=max(1, schedule.max_iter - found.iteration))
+    single = jax.tree.map(lambda leaf: leaf[None] if eqx.is_array(leaf) else leaf, found.model)
+    further = _fit(_whitened(single), source, view, left, keys[:1])
+    return _joined(found, further)
+
+
+def _fit(models, source, view, schedule, keys):
+    return fit(
+        models,
+        source,
+        view,
+        key=keys,
+        max_iter=schedule.max_iter,
+        tol=schedule.tol,
+        accelerate=schedule.accelerate,
+        fused=schedule.fused,
+        label=schedule.label,
+    )
+
+
+def _joined(first: Fit, second: Fit) -> Fit:
+    """Two fits, the second going on where the first ended."""
+    trace = Trace(
+        np.concatenate([first.trace.iteration, second.trace.iteration[1:] + first.iteration]),
+        np.concatenate([first.trace.bound, second.trace.bound[1:]]),
+        np.concatenate([first.trace.seconds, second.trace.seconds[1:] + first.trace.seconds[-1]]),
+    )
+    snapshots = {i: m for i, m in first.snapshots.items() if i < first.iteration}
+    snapshots[first.iteration + second.iteration] = second.model
+    return second._replace(iteration=first.iteration + second.iteration, trace=trace, snapshots=snapshots)
+
+
+def _gaussian(models: Mixture) -> list[GaussianGroup]:
+    return [g for g in models.groups if isinstance(g, GaussianGroup)]
+
+
+def _product_form(models: Mixture) -> bool:
+    return any(g.form == "product" for g in _gaussian(models))
+
+
+@eqx.filter_jit
+def _conditioning(group: GaussianGroup, active):
+    flat = group if group.means.ndim == 3 else jax.tree.map(lambda leaf: leaf[None], group)
+    return eqx.filter_vmap(lambda g: g.conditioning())(
+        eqx.tree_at(lambda g: g.prior, flat, None, is_leaf=lambda x: x is None)
+    )
+
+
+def _beyond_guard(models: Mixture) -> bool:
+    return any(
+        not np.all(np.asarray(_conditioning(g, models.active)) < GUARD)
+        for g in _gaussian(models)
+        if g.form == "product"
+    )
+
+
+def _whitened(models: Mixture) -> Mixture:
+    groups = tuple(
+        g.with_form("whitened") if isinstance(g, GaussianGroup) and g.form == "product" else g
+        for g in models.groups
+    )
+    return eqx.tree_at(lambda m: m.groups, models, groups)
+
+
+def finished(model: Mixture, view: Standardise, *, ordered: bool) -> Mixture:
+    """Padding removed, in the user's units, in canonical order (by weight, then by first coordinate)."""
+    used = np.flatnonzero(np.asarray(model.active))
+    model = model.take(used).in_units(view)
+    if ordered:
+        model = model.take(canonical_order(model))
+    return jax.tree.map(lambda leaf: np.asarray(leaf) if eqx.is_array(leaf) else leaf, model)
+
+
+def canonical_order(model: Mixture) -> np.ndarray:
+    """Heaviest first; equal weights by the first coordinate of the first group."""
+    weights = np.round(np.exp(np.asarray(model.log_weights)), 10)
+    group = model.groups[0]
+    first = np.asarray(group.means if isinstance(group, GaussianGroup) else group.family.mean())
+    return np.lexsort((first.reshape(first.shape[0], -1)[:, 0], -weights))

@@ -1,0 +1,236 @@
+"""A group of continuous columns with a Gaussian density under every component."""
+
+import dataclasses
+from typing import Any, Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Bool, Float, Int
+
+from tacit.compute import LOG_2PI, Array
+from tacit.data.blocks import Standardise
+from tacit.families.covariance import (
+    STRUCTURES,
+    maximise_covariances,
+    maximise_variances,
+    n_covariance_parameters,
+)
+from tacit.models.mixture.missing import MissingStep
+from tacit.models.mixture.steps import (
+    LinearStep,
+    Pairs,
+    Squares,
+    Step,
+    WhitenedDiagonalStep,
+    WhitenedStep,
+    unpack,
+)
+
+Form = Literal["product", "whitened", "tiles"]
+"""How the E-step is computed: as matrix products, whitened (no cancellation), or tile by missing pattern."""
+
+
+class GaussianGroup(eqx.Module):
+    """``p(x|k) = N(μ_k, Σ_k)`` with ``Σ_k = λ_k D_k A_k D_kᵀ`` of one covariance structure.
+
+    ``covariances`` is ``[K, d, d]``, or the variances ``[K, d]`` where the structure is diagonal. ``blur`` is the
+    variance ε of the noise by which every observed entry is blurred: it is the ridge of the M-step, and with its
+    share ``½ tr(Σ_k⁻¹ diag ε)`` taken from the log-density the bound never falls.
+    """
+
+    means: Float[Array, "components d"]
+    covariances: Float[Array, "components d ..."]
+    blur: Float[Array, " d"]
+    fixed_means: Bool[Array, " components"] | None
+    fixed_covariances: Bool[Array, " components"] | None
+    prior: Any
+    columns: tuple[int, ...] = eqx.field(static=True)
+    structure: str = eqx.field(static=True)
+    form: Form = eqx.field(static=True, default="product")
+    complete: bool = eqx.field(static=True, default=True)
+    log: bool = eqx.field(static=True, default=False)
+    tile: int = eqx.field(static=True, default=1)
+
+    @property
+    def diagonal(self) -> bool:
+        """Whether only variances are kept."""
+        return STRUCTURES[self.structure].diagonal
+
+    @property
+    def centred(self) -> bool:
+        """Whether the step's statistics are about the means rather than about 0."""
+        return self.form != "product"
+
+    def prepare(self) -> Step:
+        if self.diagonal:
+            return self._diagonal_step()
+        if self.form == "tiles":
+            return MissingStep(self.means, self.covariances, self.blur, self.columns, self.tile)
+        factor = jnp.linalg.cholesky(self.covariances)
+        identity = jnp.broadcast_to(jnp.eye(factor.shape[-1], dtype=factor.dtype), factor.shape)
+        inverse = jax.scipy.linalg.solve_triangular(factor, identity, lower=True)
+        penalty = 0.5 * jnp.einsum("ked,d->k", inverse**2, self.blur)
+        if self.form == "whitened":
+            return WhitenedStep(self.means, inverse, penalty, self.columns)
+        precision = jnp.einsum("ked,kef->kdf", inverse, inverse)
+        linear = jnp.einsum("kde,ke->kd", precision, self.means)
+        i, j = jnp.triu_indices(factor.shape[-1])
+        pairs = jnp.where(i == j, -0.5, -1.0) * precision[:, i, j]
+        log_det = jnp.log(jnp.diagonal(inverse, axis1=-2, axis2=-1)).sum(-1)
+        constant = log_det - 0.5 * (jnp.sum(linear * self.means, -1) + LOG_2PI * factor.shape[-1]) - penalty
+        return LinearStep(Pairs(), jnp.concatenate([linear, pairs], axis=1), constant, self.columns)
+
+    def _diagonal_step(self) -> Step:
+        penalty = 0.5 * self.blur / self.covariances
+        if self.centred:
+            scales = jnp.sqrt(self.covariances)
+            return WhitenedDiagonalStep(self.means, scales, penalty, self.columns, self.complete, self.log)
+        linear = self.means / self.covariances
+        each = -0.5 * (linear * self.means + jnp.log(self.covariances) + LOG_2PI) - penalty
+        natural = [linear, -0.5 / self.covariances]
+        constant = each.sum(-1) if self.complete else jnp.zeros(each.shape[0])
+        if not self.complete:
+            natural.append(each)
+        features = Squares(self.complete)
+        return LinearStep(features, jnp.concatenate(natural, axis=1), constant, self.columns, self.log)
+
+    def m_step(
+        self, statistics: tuple[Float[Array, " components"], Float[Array, "components f"]]
+    ) -> "GaussianGroup":
+        """Weighted maximum likelihood (or the posterior's mode) of all components under the structure."""
+        counts, packed = statistics
+        dims = len(self.columns)
+        first = packed[:, :dims]
+        if self.diagonal:
+            second = packed[:, dims : 2 * dims]
+            seen = jnp.broadcast_to(counts[:, None], first.shape) if self.complete else packed[:, 2 * dims :]
+        else:
+            second = unpack(packed[:, dims:], dims)
+            seen = jnp.broadcast_to(counts[:, None], first.shape)
+        origin = self.means if self.centred else jnp.zeros_like(self.means)
+        present = seen > 0
+        mean = first / jnp.where(present, seen, 1.0)
+        if self.prior is not None:
+            return self._posterior_mode(
+                counts, origin + mean, second - _outer(seen, mean, mean, self.diagonal)
+            )
+        offset = jnp.where(present, mean, self.means - origin)
+        if self.fixed_means is not None:
+            offset = jnp.where(self.fixed_means[:, None], self.means - origin, offset)
+        scatter = self._scatter(seen, mean, offset, second)
+        return self._with(origin + offset, self._covariances(scatter, seen, counts))
+
+    def _scatter(self, seen, mean, offset, second):
+        # Σ r (x−m)(x−m)ᵀ = Σ r xxᵀ − n x̄x̄ᵀ + n (x̄−m)(x̄−m)ᵀ, m the new mean; + n diag(ε) of the blur
+        gap = mean - offset
+        scatter = second - _outer(seen, mean, mean, self.diagonal) + _outer(seen, gap, gap, self.diagonal)
+        if self.diagonal:
+            return jnp.maximum(scatter, 0.0) + seen * self.blur
+        if self.form == "tiles":  # there the blur is already in the statistics
+            return scatter
+        return scatter + seen[:, :1, None] * jnp.diag(self.blur)
+
+    def _covariances(self, scatter, seen, counts):
+        if self.diagonal:
+            new = maximise_variances(self.structure, scatter, seen, self.covariances)
+        else:
+            new = maximise_covariances(self.structure, scatter, counts, self.covariances)
+        if self.fixed_covariances is None:
+            return new
+        kept = self.fixed_covariances.reshape(-1, *(1,) * (new.ndim - 1))
+        return jnp.where(kept, self.covariances, new)
+
+    def _posterior_mode(self, counts, means, scatter):
+        """The mode under the conjugate prior; the scatter is about the means of the data."""
+        if self.diagonal:
+            scatter = jax.vmap(jnp.diag)(scatter)
+        scatter = scatter + counts[:, None, None] * jnp.diag(self.blur)
+        means, scatter, counts = self.prior.posterior_mode(self.structure, counts, means, scatter)
+        if self.diagonal:
+            scatter = jnp.diagonal(scatter, axis1=-2, axis2=-1)
+        seen = jnp.broadcast_to(counts[:, None], means.shape)
+        return self._with(means, self._covariances(scatter, seen, counts))
+
+    def _with(self, means, covariances) -> "GaussianGroup":
+        return eqx.tree_at(lambda group: (group.means, group.covariances), self, (means, covariances))
+
+    def global_bound(self) -> Float[Array, ""]:
+        """The log prior density of the parameters, 0 without a prior."""
+        if self.prior is None:
+            return jnp.zeros(())
+        return self.prior.log_prob(self.means, self.full_covariances())
+
+    def full_covariances(self) -> Float[Array, "components d d"]:
+        """``Σ_k`` as matrices, whatever the structure."""
+        return jax.vmap(jnp.diag)(self.covariances) if self.diagonal else self.covariances
+
+    def log_prob(self, rows: Float[Array, "rows dims"]) -> Float[Array, "rows components"]:
+        """Log-density of the group's observed columns, whitened and without blur; rows in tiles if incomplete."""
+        public = eqx.tree_at(lambda group: group.blur, self, jnp.zeros_like(self.blur))
+        form: Form = "whitened" if self.complete or self.diagonal else "tiles"
+        return public.with_form(form).prepare().terms(rows)[0]
+
+    def with_form(self, form: Form) -> "GaussianGroup":
+        """The same density, computed in another form."""
+        return self._replace(form=form)
+
+    def with_rows(self, *, complete: bool, tile: int) -> "GaussianGroup":
+        """The same density for rows with or without gaps; those with gaps come in tiles of one pattern."""
+        form = self.form
+        if not self.diagonal:
+            form = "whitened" if form == "tiles" and complete else form if complete else "tiles"
+        return self._replace(form=form, complete=complete, tile=tile)
+
+    def take(self, order: Int[Array, " components"]) -> "GaussianGroup":
+        """The group with components chosen and ordered by index."""
+        return self._replace(
+            means=self.means[order],
+            covariances=self.covariances[order],
+            fixed_means=None if self.fixed_means is None else self.fixed_means[order],
+            fixed_covariances=None if self.fixed_covariances is None else self.fixed_covariances[order],
+        )
+
+    def in_units(self, view: Standardise) -> "GaussianGroup":
+        """The density of the user's values, from that of values centred and scaled at the door."""
+        columns = jnp.asarray(self.columns)
+        shift, scale = view.shift[columns], view.scale[columns]
+        across = scale**2 if self.diagonal else scale[:, None] * scale
+        prior = None if self.prior is None else self.prior.in_units(shift, scale)
+        return self._replace(
+            means=self.means * scale + shift,
+            covariances=self.covariances * across,
+            blur=self.blur * scale**2,
+            prior=prior,
+        )
+
+    def _replace(self, **changes) -> "GaussianGroup":
+        return dataclasses.replace(self, **changes)
+
+    def conditioning(self) -> Float[Array, ""]:
+        """``max (μ² + σ²) Σ⁻¹_jj`` over components and columns: how much the product form cancels."""
+        if self.diagonal:
+            return jnp.max(self.means**2 / self.covariances + 1.0)
+        precision = jnp.linalg.inv(self.covariances)
+        variance = jnp.diagonal(self.covariances, axis1=-2, axis2=-1)
+        return jnp.max((self.means**2 + variance) * jnp.diagonal(precision, axis1=-2, axis2=-1))
+
+    def floored(self) -> Bool[Array, "components d"]:
+        """Where a component's variance along a column, given the others, is little more than the blur."""
+        if self.diagonal:
+            return self.covariances < 2.0 * self.blur
+        precision = jnp.diagonal(jnp.linalg.inv(self.covariances), axis1=-2, axis2=-1)
+        return precision * self.blur > 0.5
+
+    def n_parameters(self) -> int:
+        """Free parameters of means and covariances (fixed ones do not count)."""
+        components, dims = self.means.shape
+        moving = components if self.fixed_means is None else int((~self.fixed_means).sum())
+        varying = components if self.fixed_covariances is None else int((~self.fixed_covariances).sum())
+        return moving * dims + n_covariance_parameters(self.structure, varying, dims)
+
+
+def _outer(weight, a, b, diagonal: bool):
+    if diagonal:
+        return weight * a * b
+    return weight[:, :1, None] * a[:, :, None] * b[:, None, :]

@@ -1,0 +1,195 @@
+"""The E-step's share of each group of columns: log-densities under all components, then weighted statistics.
+
+Where ``log p_k(x) = ⟨η_k, T(x)⟩ + c_k + log h(x)``, the whole step is one matrix product ``T(X) ηᵀ``, and the
+statistics are one more, ``Rᵀ T(X)``.
+"""
+
+import abc
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Float
+
+from tacit.compute import LOG_2PI, Array
+from tacit.families.base import Family
+
+FILLER = 1.0
+"""Stands in for a missing value; it lies in the support of every family."""
+
+
+def take(
+    rows: Float[Array, "rows dims"], columns: tuple[int, ...], log: bool = False
+) -> Float[Array, "rows d"]:
+    """The columns of a group, on the log scale where the family is log-normal."""
+    if columns != tuple(range(rows.shape[-1])):
+        first, last = columns[0], columns[-1] + 1
+        contiguous = columns == tuple(range(first, last))
+        rows = rows[..., first:last] if contiguous else rows[..., jnp.asarray(columns)]
+    return jnp.log(rows) if log else rows
+
+
+class Step(eqx.Module):
+    """One group's share of an E-step."""
+
+    @abc.abstractmethod
+    def terms(self, rows: Float[Array, "rows dims"]) -> tuple[Float[Array, "rows components"], Any]:
+        """Log-densities of the rows under every component, and what ``statistics`` will want again."""
+
+    @abc.abstractmethod
+    def statistics(self, memo: Any, responsibilities: Float[Array, "rows components"]) -> Any:
+        """Expected statistics, summed over rows with the (weighted) responsibilities."""
+
+
+class Pairs(eqx.Module):
+    """Features of a Gaussian vector: x, and x_i x_j for i ≤ j."""
+
+    def __call__(self, x: Float[Array, "rows d"]) -> tuple[Float[Array, "rows f"], None]:
+        i, j = jnp.triu_indices(x.shape[1])
+        return jnp.concatenate([x, x[:, i] * x[:, j]], axis=1), None
+
+
+class Squares(eqx.Module):
+    """Features of independent Gaussian columns: x and x²; where entries may be missing, their mask too."""
+
+    complete: bool = eqx.field(static=True)
+
+    def __call__(self, x: Float[Array, "rows d"]) -> tuple[Float[Array, "rows f"], None]:
+        if self.complete:
+            return jnp.concatenate([x, x * x], axis=1), None
+        seen = ~jnp.isnan(x)
+        x = jnp.where(seen, x, 0.0)
+        return jnp.concatenate([x, x * x, seen.astype(x.dtype)], axis=1), None
+
+
+class FamilyFeatures(eqx.Module):
+    """T(x) of an exponential family over the columns of a group, flattened, then the mask of observed entries."""
+
+    family: Any
+    complete: bool = eqx.field(static=True)
+
+    def __call__(self, x: Float[Array, "rows d"]) -> tuple[Float[Array, "rows f"], Float[Array, " rows"]]:
+        events, seen = observed_events(self.family, x)
+        statistics = self.family.sufficient_statistics(events)
+        base = self.family.log_base(events)
+        if self.complete:
+            return statistics.reshape(x.shape[0], -1), base.sum(-1)
+        mask = seen.astype(x.dtype)
+        masked = (statistics * mask[..., None]).reshape(x.shape[0], -1)
+        return jnp.concatenate([masked, mask], axis=1), jnp.where(seen, base, 0.0).sum(-1)
+
+
+def observed_events(
+    family: Family, x: Float[Array, "rows d"]
+) -> tuple[Float[Array, "rows events ..."], Float[Array, "rows events"]]:
+    """The events of a row and which of them are seen: each column is one, or the whole row is."""
+    events = x[:, None, :] if family.event_dims else x
+    missing = jnp.isnan(events)
+    seen = ~(missing.any(-1) if family.event_dims else missing)
+    return jnp.where(missing, FILLER, events), seen
+
+
+class LinearStep(Step):
+    """``logits = T(X) ηᵀ + c + log h``; statistics ``Rᵀ T(X)``."""
+
+    features: Any
+    natural: Float[Array, "components f"]
+    constant: Float[Array, " components"]
+    columns: tuple[int, ...] = eqx.field(static=True)
+    log: bool = eqx.field(static=True, default=False)
+
+    def terms(self, rows):
+        x = take(rows, self.columns, self.log)
+        features, base = self.features(x)
+        logits = features @ self.natural.T + self.constant
+        if self.log:
+            logits = logits - jnp.where(jnp.isnan(x), 0.0, x).sum(-1)[:, None]
+        return (logits if base is None else logits + base[:, None]), features
+
+    def statistics(self, memo, responsibilities):
+        return responsibilities.sum(0), responsibilities.T @ memo
+
+
+class LocalPosteriorStep(Step):
+    """A family whose statistics come from a posterior over a local scale: every component sees its own T."""
+
+    family: Any
+    columns: tuple[int, ...] = eqx.field(static=True)
+
+    def terms(self, rows):
+        events, seen = observed_events(self.family, take(rows, self.columns))
+        log_prob = jnp.where(seen[:, None], self.family.log_prob(events[:, None]), 0.0)
+        return log_prob.sum(-1), (events, seen)
+
+    def statistics(self, memo, responsibilities):
+        events, seen = memo
+        mass = responsibilities[:, :, None] * seen[:, None]
+        expected = self.family.expected_statistics(events[:, None])
+        return mass.sum(0), (mass[..., None] * expected).sum(0)
+
+
+class WhitenedStep(Step):
+    """A Gaussian vector by ``‖L_k⁻¹(x − μ_k)‖²``, with statistics about the means: no cancellation anywhere.
+
+    ``penalty`` is the blur's share of the log-density (zero in a public density).
+    """
+
+    means: Float[Array, "components d"]
+    factors: Float[Array, "components d d"]
+    """``L_k⁻¹``."""
+    penalty: Float[Array, " components"]
+    columns: tuple[int, ...] = eqx.field(static=True)
+
+    def terms(self, rows):
+        centred = take(rows, self.columns)[:, None] - self.means
+        white = jnp.einsum("nkd,ked->nke", centred, self.factors)
+        diagonal = jnp.diagonal(self.factors, axis1=-2, axis2=-1)
+        log_det = jnp.log(diagonal).sum(-1)
+        constant = log_det - 0.5 * LOG_2PI * centred.shape[-1] - self.penalty
+        return constant - 0.5 * jnp.sum(white**2, -1), centred
+
+    def statistics(self, memo, responsibilities):
+        weighted = responsibilities[..., None] * memo
+        square = jnp.einsum("nkd,nke->kde", weighted, memo)
+        return responsibilities.sum(0), jnp.concatenate([weighted.sum(0), pack(square)], axis=1)
+
+
+class WhitenedDiagonalStep(Step):
+    """The same for independent columns: ``Σ_j ((x_j − μ_kj)/σ_kj)²`` over the observed ones."""
+
+    means: Float[Array, "components d"]
+    scales: Float[Array, "components d"]
+    penalty: Float[Array, "components d"]
+    columns: tuple[int, ...] = eqx.field(static=True)
+    complete: bool = eqx.field(static=True)
+    log: bool = eqx.field(static=True, default=False)
+
+    def terms(self, rows):
+        x = take(rows, self.columns, self.log)
+        seen = ~jnp.isnan(x)
+        centred = jnp.where(seen[:, None], x[:, None] - self.means, 0.0)
+        each = -0.5 * (LOG_2PI + (centred / self.scales) ** 2) - jnp.log(self.scales) - self.penalty
+        if self.log:
+            each = each - jnp.where(seen, x, 0.0)[:, None]
+        return jnp.where(seen[:, None], each, 0.0).sum(-1), (centred, seen)
+
+    def statistics(self, memo, responsibilities):
+        centred, seen = memo
+        weighted = responsibilities[..., None] * centred
+        parts = [weighted.sum(0), (weighted * centred).sum(0)]
+        if not self.complete:
+            parts.append(responsibilities.T @ seen.astype(centred.dtype))
+        return responsibilities.sum(0), jnp.concatenate(parts, axis=1)
+
+
+def pack(square: Float[Array, "components d d"]) -> Float[Array, "components f"]:
+    """The upper triangle of symmetric matrices, row by row."""
+    i, j = jnp.triu_indices(square.shape[-1])
+    return square[..., i, j]
+
+
+def unpack(packed: Float[Array, "components f"], dims: int) -> Float[Array, "components d d"]:
+    """Symmetric matrices from their upper triangles."""
+    i, j = jnp.triu_indices(dims)
+    square = jnp.zeros((*packed.shape[:-1], dims, dims), packed.dtype).at[..., i, j].set(packed)
+    return square.at[..., j, i].set(packed)
