@@ -1,0 +1,18 @@
+"""Floor 2: tables and corpora on their way in: reading, column kinds, encoding, blocks of rows."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach(
+    __name__,
+    submod_attrs={
+        "encode": ["decode", "encode", "ignored"],
+        "errors": ["DataError"],
+        "frames": ["feature_names", "from_frame"],
+        "kinds": ["LEAVE_OUT", "LeftOut", "infer"],
+        "long": ["CountTable", "count_table", "parse_long"],
+        "read": ["Reading", "read"],
+        "schema": ["KINDS", "LEVELLED", "Column", "Kind", "Schema"],
+        "table": ["Line", "Table", "describe", "load"],
+        "write": ["write"],
+    },
+)

@@ -1,0 +1,163 @@
+"""Which kind each column of a table is, why, and which columns are left out."""
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+
+from tacit.data.cells import Cells, cells_of
+from tacit.data.encode import check_single_values, encode_column, only
+from tacit.data.errors import DataError, counted, listed, nearest, quoted, shown
+from tacit.data.levels import levels_of
+from tacit.data.number_kinds import judge_numbers
+from tacit.data.schema import KINDS, LEVELLED, Column, Kind, Schema
+from tacit.data.text_kinds import judge_text
+from tacit.data.verdicts import Role, Verdict, out
+
+LEAVE_OUT = ("drop", "identifier", "date")
+"""What an override may say to leave a column out."""
+
+
+@dataclasses.dataclass(frozen=True)
+class LeftOut:
+    """A column that no model sees: its heading, the reason in plain words, and the role it plays instead."""
+
+    name: str
+    reason: str
+    role: Role
+
+
+def infer(table: pa.Table, overrides: Mapping[str, str] | None = None) -> tuple[Schema, tuple[LeftOut, ...]]:
+    """The schema of a table: a kind for every column worth modelling, each with its reason.
+
+    The rules, in the order they are asked:
+
+    1. What the user says (``overrides``: a kind, or "drop", "identifier", "date") is done, or refused with
+       the first row that makes it impossible.
+    2. Columns with nothing in them, with one value only, dates and times, and nested values are left out.
+    3. Truth values and columns of two values are binary.
+    4. Text with few levels is categorical; text that nearly always differs is an identifier and left out;
+       text with too many levels to learn about is left out; text that is numbers (``$1,234``) is read so.
+    5. Whole numbers that number the rows, or nearly all differ under a name such as ``CustomerID``, are
+       identifiers and left out. Those that start at 0 without a gap, small ones the most common, are counts.
+       A handful of different ones are codes: categorical. The others are measurements.
+    6. Measurements are positive where they are above 0 and a log-normal fits clearly better than a normal
+       (skewness ≥ 1 and 0.2 nats a row), else continuous.
+
+    Args:
+        table: what was read.
+        overrides: a kind for some columns by name.
+
+    Returns:
+        The schema, and the columns left out with their reasons, both in the order of the table.
+
+    Raises:
+        DataError: no rows; an override that names no column, or cannot be; text among numbers; infinite
+            values; nothing left to model.
+    """
+    chosen = dict(overrides or {})
+    _check_overrides(table, chosen)
+    if table.num_rows == 0:
+        raise DataError("the table has a heading but no rows.")
+    columns: list[Column] = []
+    left: list[LeftOut] = []
+    for name in table.column_names:
+        cells = cells_of(name, only(table, name))
+        found = forced(cells, chosen[name]) if name in chosen else _judged(cells)
+        (columns if isinstance(found, Column) else left).append(found)  # type: ignore[arg-type]
+    if not columns:
+        reasons = "; ".join(f"{entry.name}: {entry.reason}" for entry in left[:12])
+        raise DataError(
+            f"no column is left to model ({reasons}). Say what a column is, for instance "
+            f"{left[0].name}=continuous, to keep it."
+        )
+    return Schema(tuple(columns)), tuple(left)
+
+
+def _check_overrides(table: pa.Table, overrides: Mapping[str, str]) -> None:
+    for name, kind in overrides.items():
+        if name not in table.column_names:
+            close = nearest(name, table.column_names)
+            raise DataError(
+                f"no column {name!r} to make {kind}; there are {listed(table.column_names, 20)}.{close}"
+            )
+        if kind not in (*KINDS, *LEAVE_OUT):
+            close = nearest(kind, (*KINDS, *LEAVE_OUT))
+            raise DataError(
+                f"{quoted(name)} cannot be {kind!r}; say one of {listed((*KINDS, *LEAVE_OUT))}.{close}"
+            )
+
+
+def _judged(cells: Cells) -> Column | LeftOut:
+    verdict = judge(cells)
+    if verdict.kind is None:
+        return LeftOut(cells.name, verdict.reason, verdict.role or "asked")
+    levels = levels_of(_numbers_in_disguise(cells)) if verdict.kind in LEVELLED else None
+    return Column(cells.name, verdict.kind, levels, verdict.reason)
+
+
+def judge(cells: Cells) -> Verdict:
+    """The verdict of the rules on one column."""
+    if cells.origin == "empty":
+        return out("empty", "every value is missing")
+    if cells.origin == "time":
+        return out("date", "dates or times")
+    if cells.origin == "other":
+        return out("nested", "lists, records or raw bytes, not single values")
+    if cells.words is not None:
+        verdict = judge_text(cells.name, cells.rows, cells.words, cells.category)
+        if verdict is not None:
+            return verdict
+    numbers, _ = cells.as_numbers()
+    verdict = judge_numbers(cells.name, numbers, cells.origin == "truth")
+    if cells.words is not None:
+        return dataclasses.replace(verdict, reason=verdict.reason + ", stored as text")
+    if cells.category and verdict.role is None and verdict.kind != "binary":
+        levels = len(np.unique(numbers[~np.isnan(numbers)]))
+        return Verdict("categorical", f"{levels} categories, as the table says")
+    return verdict
+
+
+def _numbers_in_disguise(cells: Cells) -> Cells:
+    """Text that is all numbers, as numbers; everything else as it is."""
+    words = cells.words
+    if words is None or cells.category or words.has_leading_zeros or np.isnan(words.parsed).any():
+        return cells
+    return dataclasses.replace(cells, origin="number", numbers=cells.as_numbers()[0], words=None)
+
+
+def forced(cells: Cells, kind: str) -> Column | LeftOut:
+    """A column as the user wants it, or `DataError` with the first row that makes it impossible."""
+    if kind == "drop":
+        return LeftOut(cells.name, "left out as asked", "asked")
+    if kind in ("identifier", "date"):
+        role: Role = "identifier" if kind == "identifier" else "date"
+        return LeftOut(cells.name, f"{'an identifier' if kind == 'identifier' else 'a date'}, as asked", role)
+    wanted: Kind = next(known for known in KINDS if known == kind)
+    if cells.origin == "empty":
+        raise DataError(f"{quoted(cells.name)} cannot be {kind}: every value is missing. Leave it out.")
+    check_single_values(cells, kind)
+    levels = None
+    if wanted in LEVELLED:
+        cells = _numbers_in_disguise(cells)
+        levels = levels_of(cells)
+        if wanted == "binary" and len(levels) != 2:
+            raise DataError(_not_binary(cells, len(levels)))
+    column = Column(cells.name, wanted, levels, f"{kind}, as asked")
+    encode_column(cells, column)
+    return column
+
+
+def _not_binary(cells: Cells, levels: int) -> str:
+    """Why a column cannot be binary, with the row where a third value first stands."""
+    if levels < 2:
+        return f"{quoted(cells.name)} cannot be binary: it has one value only. Leave it out."
+    codes = cells.words.codes if cells.words is not None else cells.as_numbers()[0]
+    present = np.flatnonzero(~cells.missing())
+    _, first = np.unique(codes[present], return_index=True)
+    row = int(present[np.sort(first)[2]])
+    return (
+        f"{quoted(cells.name)} cannot be binary: it has {counted(levels, 'different value')}, and a third "
+        f"one, {shown(cells.at(row))}, stands in row {row + 1}. Make it categorical, or correct it."
+    )

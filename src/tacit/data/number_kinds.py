@@ -1,0 +1,200 @@
+"""The rules for columns of numbers: two values, codes, counts, amounts, identifiers, measurements."""
+
+import dataclasses
+import math
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from tacit.data.errors import DataError, counted, place, shown
+from tacit.data.verdicts import Verdict, constant, out, sounds_like_identifier
+
+_FEW = 10
+_RARE = 30
+"""Six to ten codes are categories only where each has about this many rows."""
+_SKEWED, _GAIN, _ENOUGH = 1.0, 0.2, 20
+"""A log-normal is preferred from this skewness, this gain in nats a row and this many rows."""
+_LARGEST_MEAN_COUNT = 50.0
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Facts:
+    """What the rules for numbers look at.
+
+    Attributes:
+        name: the heading.
+        values: every row, NaN where missing.
+        distinct, counts: the different values, increasing, and how often each occurs.
+    """
+
+    name: str
+    values: Float[np.ndarray, " rows"]
+    distinct: Float[np.ndarray, " values"]
+    counts: Int[np.ndarray, " values"]
+
+    @property
+    def present(self) -> int:
+        """Rows that are not missing."""
+        return int(self.counts.sum())
+
+    @property
+    def whole(self) -> bool:
+        """Whether every value is a whole number."""
+        return bool(np.all(self.distinct == np.round(self.distinct)))
+
+    @property
+    def mean(self) -> float:
+        """The mean of the rows present."""
+        return float(np.average(self.distinct, weights=self.counts))
+
+    def spread(self, values: Float[np.ndarray, " values"]) -> float:
+        """The standard deviation of a function of the distinct values."""
+        centred = values - np.average(values, weights=self.counts)
+        return math.sqrt(float(np.average(centred**2, weights=self.counts)))
+
+    def skewness(self, values: Float[np.ndarray, " values"]) -> float:
+        """The third standardised moment of a function of the distinct values, 0 where they are all alike."""
+        scale = self.spread(values)
+        if not scale > 0 or not math.isfinite(scale):
+            return 0.0
+        centred = (values - np.average(values, weights=self.counts)) / scale
+        return float(np.average(centred**3, weights=self.counts))
+
+
+def judge_numbers(name: str, values: Float[np.ndarray, " rows"], truth: bool = False) -> Verdict:
+    """The verdict on a column of numbers, ``values[rows]`` with NaN where missing (at least one is not).
+
+    Raises:
+        DataError: a value is infinite; column and row are named.
+    """
+    if np.isinf(values).any():
+        row = int(np.argmax(np.isinf(values)))
+        raise DataError(f"{place(name, row)}: {values[row]} is infinite. Correct it or leave the cell empty.")
+    distinct, counts = np.unique(values[~np.isnan(values)], return_counts=True)
+    facts = Facts(name, values, distinct, counts)
+    if len(distinct) == 1:
+        return constant(shown(float(distinct[0])), len(values), facts.present)
+    if truth:
+        return Verdict("binary", "true or false")
+    verdict = _judge_whole(facts) if facts.whole else None
+    return verdict or _judge_measurement(facts)
+
+
+def _judge_whole(facts: Facts) -> Verdict | None:
+    """The verdict on whole numbers, or None when they are to be taken as measurements."""
+    levels, low, high = len(facts.distinct), float(facts.distinct[0]), float(facts.distinct[-1])
+    if levels == 2 and (facts.present >= 5 or (low, high) == (0.0, 1.0)):
+        return Verdict("binary", f"two different values, {shown(low)} and {shown(high)}")
+    left_out = _identifier(facts) or _date(facts)
+    if left_out is not None:
+        return left_out
+    if _is_count(facts):
+        return Verdict(
+            "count", f"whole numbers from {shown(low)} up, small ones the most common (mean {facts.mean:.3g})"
+        )
+    per_level = facts.present / levels
+    starts_low = low in (0.0, 1.0)
+    if (levels <= 5 and per_level >= 3) or (levels <= _FEW and starts_low and per_level >= _RARE):
+        return Verdict("categorical", f"only {levels} different whole numbers: codes")
+    return None
+
+
+def _identifier(facts: Facts) -> Verdict | None:
+    """Row numbers, keys and whatever runs up by one from row to row."""
+    levels, present = len(facts.distinct), facts.present
+    named = sounds_like_identifier(facts.name)
+    if present < 5 and named == "no":
+        return None
+    different = f"{counted(levels, 'different whole number')} in {counted(present, 'row')}"
+    if (named == "sure" and levels > 20) or (named != "no" and levels >= 0.9 * present):
+        return out("identifier", f"an identifier by its name: {different}")
+    steps = np.diff(facts.values)
+    if levels > _FEW and max(float(np.mean(steps == 1)), float(np.mean(steps == -1))) >= 0.9:
+        return out("identifier", "runs up or down by one from row to row, like a row number or a time")
+    span = float(facts.distinct[-1] - facts.distinct[0]) + 1
+    if levels == len(facts.values) and levels > 20 and span <= 1.5 * levels and bool(np.all(steps > 0)):
+        return out("identifier", f"an identifier: {different}, rising from row to row")
+    return None
+
+
+def _date(facts: Facts) -> Verdict | None:
+    """Dates written as 20210401."""
+    if facts.distinct[0] < 1900_01_01 or facts.distinct[-1] > 2100_12_31:
+        return None
+    month, day = facts.distinct // 100 % 100, facts.distinct % 100
+    if bool(np.all((month >= 1) & (month <= 12) & (day >= 1) & (day <= 31))):
+        return out("date", f"dates written as whole numbers, such as {shown(float(facts.distinct[0]))}")
+    return None
+
+
+def _is_count(facts: Facts) -> bool:
+    """Whole numbers from 0 or 1 without a gap, the small ones the most common, with a tail upwards."""
+    low = facts.distinct[0]
+    first = {0.0, 1.0, 2.0} if low == 0 else {1.0, 2.0, 3.0}
+    enough = 6 if low == 0 else _FEW + 1
+    return bool(
+        low in (0.0, 1.0)
+        and len(facts.distinct) >= enough
+        and first <= set(facts.distinct[:3].tolist())
+        and facts.distinct[int(np.argmax(facts.counts))] <= 2
+        and facts.mean <= _LARGEST_MEAN_COUNT
+        and facts.skewness(facts.distinct) >= 0.5
+    )
+
+
+def _judge_measurement(facts: Facts) -> Verdict:
+    """Continuous, or positive when a log-normal fits clearly better; and what is odd about the column."""
+    levels, present = len(facts.distinct), facts.present
+    if levels == 2 and present >= 10:
+        low, high = (shown(float(value)) for value in facts.distinct)
+        return Verdict("binary", f"two different values, {low} and {high}")
+    oddity = _oddity(facts)
+    skewed = facts.skewness(facts.distinct)
+    if facts.distinct[0] > 0 and facts.present >= _ENOUGH:
+        logs = np.log(facts.distinct)
+        gain = _log_normal_gain(facts, logs)
+        if skewed >= _SKEWED and gain >= _GAIN and abs(facts.skewness(logs)) < skewed:
+            return Verdict(
+                "positive",
+                f"always above 0 and strongly skewed (log-normal fits {gain:.2f} nats a row better){oddity}",
+            )
+    word = "whole numbers, taken as measurements" if facts.whole else "numbers with decimals"
+    if facts.distinct[0] == 0 and skewed >= 2 * _SKEWED and not oddity:
+        oddity = f"; strongly skewed, with {counted(int(facts.counts[0]), 'zero')}"
+    return Verdict("continuous", word + oddity)
+
+
+def _log_normal_gain(facts: Facts, logs: Float[np.ndarray, " values"]) -> float:
+    """Mean log-likelihood of a fitted log-normal less that of a fitted normal, in nats a row.
+
+    Both at their maximum: −½ log(2πe s²), with s the spread of x or of log x, and −mean(log x) for the change
+    of variable; the constants cancel.
+    """
+    spread, log_spread = facts.spread(facts.distinct), facts.spread(logs)
+    if not (spread > 0 and log_spread > 0 and math.isfinite(spread)):
+        return 0.0
+    return math.log(spread) - math.log(log_spread) - float(np.average(logs, weights=facts.counts))
+
+
+def _oddity(facts: Facts) -> str:
+    """A word about one value that fills half the column, or stands far from all others like a code."""
+    top = int(np.argmax(facts.counts))
+    share = facts.counts[top] / facts.present
+    if share >= 0.5 and facts.present >= 10:
+        return f"; {share:.0%} of them are exactly {shown(float(facts.distinct[top]))}"
+    return "" if len(facts.distinct) < 10 else _stray_end(facts)
+
+
+def _stray_end(facts: Facts) -> str:
+    """A word about a repeated end value far from all others (99999), or zeros far below them."""
+    first, last = facts.distinct[0], facts.distinct[-1]
+    inner = dataclasses.replace(facts, distinct=facts.distinct[1:], counts=facts.counts[1:])
+    below = inner.distinct[0] - first
+    word = "occurs {:,} times, far from all else: a sign for missing?"
+    if facts.counts[0] >= 3 and (
+        below > last - inner.distinct[0] or (first == 0 and below > inner.spread(inner.distinct))
+    ):
+        return f"; {shown(float(first))} {word.format(facts.counts[0])}"
+    if facts.counts[-1] >= 3 and last - facts.distinct[-2] > facts.distinct[-2] - first:
+        return f"; {shown(float(last))} {word.format(facts.counts[-1])}"
+    return ""

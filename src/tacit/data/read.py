@@ -1,0 +1,237 @@
+"""Reading a table from a file, from standard input or from bytes, whatever format it is in."""
+
+import contextlib
+import dataclasses
+import difflib
+import io
+import sys
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import pyarrow as pa
+import pyarrow.feather as feather
+import pyarrow.ipc as ipc
+import pyarrow.json as pajson
+import pyarrow.parquet as parquet
+
+from tacit.data.arrays import read_npy, read_npz
+from tacit.data.delimited import MISSING, Options, read_delimited
+from tacit.data.errors import DataError, listed
+
+Source = str | Path | bytes | Any
+"""A path (``data.npz:key`` names an array inside), ``-`` for standard input, bytes, or an open file."""
+
+_MAGIC = (
+    (b"PAR1", "parquet"),
+    (b"ARROW1", "arrow"),
+    (b"FEA1", "feather"),
+    (b"\xff\xff\xff\xff", "stream"),
+    (b"\x93NUMPY", "npy"),
+    (b"PK\x03\x04", "zip"),
+    (b"\xd0\xcf\x11\xe0", "excel"),
+    (b"\x80\x02", "pickle"),
+    (b"\x80\x03", "pickle"),
+    (b"\x80\x04", "pickle"),
+    (b"\x80\x05", "pickle"),
+    (b"SQLite", "sqlite"),
+    (b"%PDF", "pdf"),
+)
+_FOREIGN = {
+    "excel": "an Excel workbook. Save the sheet as CSV",
+    "pickle": "a Python pickle, which may run code when opened. Save the table as CSV or Parquet",
+    "sqlite": "an SQLite database. Export the table as CSV",
+    "pdf": "a PDF. Save the table as CSV",
+}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Reading:
+    """A table as it was read: the cells, what the source is called, and what was guessed on the way."""
+
+    table: pa.Table
+    source: str
+    notes: tuple[str, ...] = ()
+
+
+def read(
+    source: Source,
+    *,
+    delimiter: str | None = None,
+    decimal: str | None = None,
+    header: bool | None = None,
+    encoding: str | None = None,
+    missing: Sequence[str] = MISSING,
+) -> Reading:
+    """Read CSV (comma, semicolon, tab or bar; gzip too), Parquet, Arrow, Feather, JSON lines, .npy or .npz.
+
+    The format is told by the first bytes, and by the ending where those do not say. What the user does not
+    give about a CSV is found out, and noted where it is not plain CSV in UTF-8.
+
+    Args:
+        source: a path, ``-`` for standard input, bytes or an open binary file.
+        delimiter: one character between cells.
+        decimal: "." or ",".
+        header: whether the first line names the columns.
+        encoding: of the text, a Python codec name.
+        missing: the cells that count as missing, besides empty ones.
+
+    Raises:
+        DataError: nothing there, nothing in it, not a table; the message says where and what to do.
+    """
+    options = Options(delimiter, decimal, header, encoding, missing)
+    path, key = _locate(source)
+    if path is not None:
+        with path.open("rb") as file:
+            head = file.read(8)
+        return _read_path(path, key, _format(head, path.name.lower()), options)
+    data, label = _slurp(source)
+    if data[:2] == b"\x1f\x8b":
+        data = _unzipped(data, label)
+    return _read_bytes(data, label, _format(data[:8], ""), options)
+
+
+def _locate(source: Source) -> tuple[Path | None, str | None]:
+    """The file a source names, and the array inside it after a colon; None for bytes and standard input."""
+    if not isinstance(source, str | Path) or str(source) == "-":
+        return None, None
+    path, key = Path(source).expanduser(), None
+    if not path.exists() and ".npz:" in path.name:
+        name, _, key = path.name.rpartition(":")
+        path = path.with_name(name)
+    if not path.exists():
+        raise DataError(_missing_file(path))
+    if path.is_dir():
+        inside = sorted(child.name for child in path.iterdir() if child.is_file())
+        raise DataError(f"{path} is a folder ({listed(inside, 5) or 'empty'}); give one file in it.")
+    return path, key
+
+
+def _missing_file(path: Path) -> str:
+    near = ""
+    if path.parent.is_dir():
+        names = [child.name for child in path.parent.iterdir()]
+        close = difflib.get_close_matches(path.name, names, n=1, cutoff=0.6)
+        near = f" Did you mean {str(path.with_name(close[0]))!r}?" if close else ""
+    else:
+        near = f" There is no folder {str(path.parent)!r} either."
+    return f"no such file: {str(path)!r}.{near}"
+
+
+def _slurp(source: Source) -> tuple[bytes, str]:
+    if isinstance(source, bytes):
+        return source, "the data"
+    if isinstance(source, str | Path):
+        return sys.stdin.buffer.read(), "standard input"
+    stream = cast(Any, source)
+    if not hasattr(stream, "read"):
+        raise DataError(
+            f"cannot read a {type(source).__name__}; give a path, '-', bytes or an open binary file."
+        )
+    data = stream.read()
+    if isinstance(data, str):
+        data = data.encode("utf-8")
+    return data, str(getattr(stream, "name", "the data"))
+
+
+def _unzipped(data: bytes, label: str) -> bytes:
+    try:
+        return zlib.decompress(data, wbits=31)
+    except zlib.error as error:
+        raise DataError(f"{label} is not a whole gzip file ({error}).") from None
+
+
+def _format(head: bytes, name: str) -> str:
+    """What a file is: by its first bytes, else by its ending, else delimited text."""
+    for magic, form in _MAGIC:
+        if head.startswith(magic):
+            if form != "zip":
+                return form
+            return "excel" if name.endswith((".xlsx", ".xlsm", ".ods")) else "npz"
+    bare = name.removesuffix(".gz")
+    endings = {".jsonl": "lines", ".ndjson": "lines", ".tsv": "tab", ".tab": "tab"}
+    strict = {".parquet": "parquet", ".arrow": "arrow", ".feather": "feather", ".npy": "npy", ".npz": "npz"}
+    for ending, form in (endings | strict).items():
+        if bare.endswith(ending):
+            return form
+    return "text"
+
+
+def _read_path(path: Path, key: str | None, form: str, options: Options) -> Reading:
+    label = str(path)
+    if form in ("npy", "npz"):
+        table = read_npy(path, label) if form == "npy" else read_npz(path, label, key)
+        return _finished(table, f"{label}:{key}" if key else label, ())
+    if form in ("text", "tab", "lines"):
+
+        def opener() -> BinaryIO:
+            return cast(BinaryIO, pa.input_stream(label, compression="gzip" if zipped else None))
+
+        with path.open("rb") as file:
+            zipped = file.read(2) == b"\x1f\x8b"
+        return _read_text(opener, label, form, options)
+    with _foreign(label, form), pa.memory_map(label) as file:
+        return _finished(_read_binary(file, form), label, ())
+
+
+def _read_bytes(data: bytes, label: str, form: str, options: Options) -> Reading:
+    if form in ("npy", "npz"):
+        stream = io.BytesIO(data)
+        return _finished(
+            read_npy(stream, label) if form == "npy" else read_npz(stream, label, None), label, ()
+        )
+    if form in ("text", "tab", "lines"):
+        return _read_text(lambda: cast(BinaryIO, pa.BufferReader(data)), label, form, options)
+    with _foreign(label, form):
+        return _finished(_read_binary(pa.BufferReader(data), form), label, ())
+
+
+def _read_text(opener: Any, label: str, form: str, options: Options) -> Reading:
+    try:
+        if form == "lines":
+            with opener() as stream:
+                return _finished(pajson.read_json(stream), label, ())
+        table, notes = read_delimited(opener, label, options, tab=form == "tab")
+    except DataError:
+        raise
+    except (OSError, EOFError, pa.ArrowInvalid) as error:
+        raise DataError(f"{label} cannot be read ({error}).") from None
+    return _finished(table, label, notes)
+
+
+def _read_binary(file: pa.NativeFile, form: str) -> pa.Table:
+    if form == "parquet":
+        return parquet.read_table(file)
+    if form == "feather":
+        return feather.read_table(file)
+    opened = ipc.open_stream(file) if form == "stream" else ipc.open_file(file)
+    return opened.read_all()
+
+
+@contextlib.contextmanager
+def _foreign(label: str, form: str) -> Any:
+    """Refuse what is no table, and give a plain sentence for a file that is cut or damaged."""
+    if form in _FOREIGN:
+        raise DataError(f"{label} is {_FOREIGN[form]}.")
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).splitlines()[0][:160]
+        raise DataError(
+            f"{label} is not a readable {form} file: it is damaged or cut short ({reason})."
+        ) from None
+
+
+def _finished(table: pa.Table, label: str, notes: tuple[str, ...]) -> Reading:
+    names = table.column_names
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(
+            f"{label}: the heading has {listed(twice)} more than once. Rename or remove the others."
+        )
+    if not names:
+        raise DataError(f"{label} has no columns.")
+    if table.num_rows == 0:
+        raise DataError(f"{label} has {len(names)} columns but no rows.")
+    return Reading(table, label, notes)

@@ -1,0 +1,136 @@
+"""What each column of a table is: its kind, its levels and the reason, and the same as JSON."""
+
+import dataclasses
+import itertools
+from collections.abc import Mapping
+from typing import Any, Literal, Self, get_args
+
+from tacit.data.errors import DataError, listed, nearest
+
+Kind = Literal["continuous", "positive", "count", "binary", "categorical"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+LEVELLED: tuple[Kind, ...] = ("binary", "categorical")
+"""The kinds whose values are codes 0..L−1 of named levels."""
+
+Level = str | int | float | bool
+_VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    Attributes:
+        name: its heading.
+        kind: "continuous", "positive" (above 0, strongly skewed), "count", "binary" or "categorical".
+        levels: for binary and categorical columns, the value behind each code 0..L−1; else None.
+        note: why it has this kind, in plain words.
+    """
+
+    name: str
+    kind: Kind
+    levels: tuple[Level, ...] | None = None
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise DataError(f"{self.name!r}: unknown kind {self.kind!r}; a column is one of {listed(KINDS)}.")
+        if (self.kind in LEVELLED) != (self.levels is not None):
+            need = "needs its levels" if self.kind in LEVELLED else "has no levels"
+            raise DataError(f"{self.name!r}: a {self.kind} column {need}.")
+        if self.levels is not None:
+            _check_levels(self.name, self.kind, self.levels)
+
+    @property
+    def levelled(self) -> bool:
+        """Whether values are codes of levels."""
+        return self.levels is not None
+
+
+def _check_levels(name: str, kind: Kind, levels: tuple[Level, ...]) -> None:
+    if not isinstance(levels, tuple) or not all(isinstance(level, str | int | float) for level in levels):
+        raise DataError(f"{name!r}: levels are a tuple of texts, numbers or truth values.")
+    if len({str(level) for level in levels}) != len(levels):
+        raise DataError(f"{name!r}: a level occurs twice in {listed(levels)}.")
+    if kind == "binary" and len(levels) != 2:
+        raise DataError(f"{name!r}: a binary column has 2 levels, not {len(levels)}.")
+    if not levels:
+        raise DataError(f"{name!r}: a categorical column has at least one level.")
+    if len({isinstance(level, str) for level in levels}) > 1:
+        raise DataError(f"{name!r}: levels are all text or all numbers, not both ({listed(levels)}).")
+    if not isinstance(levels[0], str) and any(a >= b for a, b in itertools.pairwise(levels)):  # type: ignore[operator]
+        raise DataError(f"{name!r}: levels that are numbers must increase ({listed(levels)}).")
+
+
+@dataclasses.dataclass(frozen=True)
+class Schema:
+    """The columns a model was fitted on, in order; the names differ from one another."""
+
+    columns: tuple[Column, ...]
+
+    def __post_init__(self) -> None:
+        seen: set[str] = set()
+        for column in self.columns:
+            if column.name in seen:
+                raise DataError(f"the schema names column {column.name!r} twice.")
+            seen.add(column.name)
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The headings, in order."""
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The kinds, in order."""
+        return tuple(column.kind for column in self.columns)
+
+    def index(self, name: str) -> int:
+        """The place of a column; raises `DataError` with the nearest name when there is none."""
+        if name not in self.names:
+            raise DataError(
+                f"no column {name!r}; there are {listed(self.names, 20)}.{nearest(name, self.names)}"
+            )
+        return self.names.index(name)
+
+    def __getitem__(self, name: str) -> Column:
+        return self.columns[self.index(name)]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain dictionaries and lists, ready for `json.dump`; `from_json` gives the same schema back."""
+        columns = [
+            {
+                "name": column.name,
+                "kind": column.kind,
+                "levels": None if column.levels is None else list(column.levels),
+                "note": column.note,
+            }
+            for column in self.columns
+        ]
+        return {"version": _VERSION, "columns": columns}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        """Read what `to_json` gave; anything else raises `DataError` and says what is wrong."""
+        if not isinstance(document, Mapping) or not isinstance(document.get("columns"), list):
+            raise DataError("not a schema: expected an object with a list 'columns'.")
+        version = document.get("version", _VERSION)
+        if not isinstance(version, int) or version > _VERSION:
+            raise DataError(
+                f"the schema has version {version!r}; this tacit reads up to {_VERSION}: update it."
+            )
+        return cls(tuple(_column(entry) for entry in document["columns"]))
+
+
+def _column(entry: object) -> Column:
+    if not isinstance(entry, Mapping) or not isinstance(entry.get("name"), str):
+        raise DataError("not a schema: every column is an object with a text 'name'.")
+    name, kind, levels, note = (entry.get(key) for key in ("name", "kind", "levels", "note"))
+    if not isinstance(kind, str) or not isinstance(levels, list | None) or not isinstance(note or "", str):
+        raise DataError(
+            f"not a schema: column {name!r} needs a text 'kind', a list or null 'levels', a text 'note'."
+        )
+    return Column(str(name), kind, None if levels is None else tuple(levels), note or "")  # type: ignore[arg-type]

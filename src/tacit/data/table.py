@@ -1,0 +1,213 @@
+"""The single door from a file to what a model takes: `load`."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from jaxtyping import Float
+
+from tacit.data.cells import cells_of
+from tacit.data.encode import Unseen, encode, ignored, only
+from tacit.data.errors import DataError, counted, listed, nearest, quoted
+from tacit.data.frames import from_frame
+from tacit.data.kinds import LeftOut, infer, judge
+from tacit.data.levels import show_level
+from tacit.data.long import CountTable, count_table, parse_long
+from tacit.data.read import Reading, read
+from tacit.data.schema import Schema
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Table:
+    """A table as a model takes it.
+
+    Attributes:
+        values: ``[rows, columns]`` in float64: NaN where missing, codes of levels, the user's units.
+        schema: what the columns are.
+        left_out: the columns no model sees, with reasons.
+        source: where it was read.
+        row_ids: ``[rows]``, what a person calls each row (an identifier column), or None.
+        notes: what was guessed or ignored on the way, in plain words.
+    """
+
+    values: Float[np.ndarray, "rows columns"]
+    schema: Schema
+    left_out: tuple[LeftOut, ...] = ()
+    source: str = ""
+    row_ids: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The headings of the columns of `values`."""
+        return self.schema.names
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """What is said about one column in a summary.
+
+    Attributes:
+        name: the heading.
+        kind: its kind, or "left out".
+        missing: the share of rows without a value, 0 to 1 (NaN for columns left out).
+        values: the range and mean, or the levels and their shares.
+        note: the reason of the kind.
+    """
+
+    name: str
+    kind: str
+    missing: float
+    values: str
+    note: str
+
+
+def load(
+    source: Any,
+    kinds: Mapping[str, str] | None = None,
+    schema: Schema | None = None,
+    long: str | Sequence[str] | None = None,
+    id_column: str | None = None,
+    *,
+    unseen: Unseen = "error",
+    **options: Any,
+) -> Table | CountTable:
+    """Read a table and make it ready for a model.
+
+    Args:
+        source: a path, ``-``, bytes, an open file (see `read`), or a table in memory (see `from_frame`).
+        kinds: kinds of some columns by name, over what is inferred.
+        schema: the columns of a fitted model; new data is read as they say, nothing is inferred.
+        long: ``customer,item,quantity``: the table is a log, to be added up into counts.
+        id_column: the column that names the rows; otherwise the first identifier that differs in every row.
+        unseen: with `schema`, what a level it does not know becomes: "error" or "missing".
+        options: of `read`: delimiter, decimal, header, encoding, missing.
+
+    Returns:
+        A `Table`, or a `CountTable` for a log.
+
+    Raises:
+        DataError: whatever is wrong with the table; row and column are named.
+    """
+    reading = _opened(source, options)
+    if long is not None:
+        return _load_log(reading, long, kinds, schema, id_column)
+    if schema is not None:
+        return _load_new(reading, kinds, schema, id_column, unseen)
+    chosen = dict(kinds or {})
+    if id_column is not None:
+        _check_known(id_column, reading.table)
+        chosen.setdefault(id_column, "identifier")
+    found, left_out = infer(reading.table, chosen)
+    values = encode(reading.table, found)
+    candidates = (entry.name for entry in left_out if entry.role == "identifier")
+    ids = _row_ids(reading.table, id_column, candidates)
+    return Table(values, found, left_out, reading.source, ids, reading.notes)
+
+
+def _opened(source: Any, options: Mapping[str, Any]) -> Reading:
+    if isinstance(source, str | bytes) or hasattr(source, "__fspath__") or hasattr(source, "read"):
+        return read(source, **options)
+    if isinstance(source, Reading):
+        return source
+    return Reading(from_frame(source), "the data in memory")
+
+
+def _load_log(
+    reading: Reading,
+    long: str | Sequence[str],
+    kinds: Mapping[str, str] | None,
+    schema: Schema | None,
+    id_column: str | None,
+) -> CountTable:
+    customer, item, quantity = parse_long(long)
+    if kinds or (id_column is not None and id_column != customer):
+        raise DataError(
+            "a log becomes counts: it takes no kinds, and its rows are named by its first column."
+        )
+    items = None if schema is None else schema.names
+    counts = count_table(reading.table, customer, item, quantity, items=items, source=reading.source)
+    return dataclasses.replace(counts, notes=(*reading.notes, *counts.notes))
+
+
+def _load_new(
+    reading: Reading, kinds: Mapping[str, str] | None, schema: Schema, id_column: str | None, unseen: Unseen
+) -> Table:
+    if kinds:
+        raise DataError(
+            "the kinds were settled when the model was fitted; leave them out when reading new data."
+        )
+    if id_column is not None:
+        _check_known(id_column, reading.table)
+    values = encode(reading.table, schema, unseen=unseen)
+    extra = ignored(reading.table, schema)
+    notes = reading.notes
+    if extra:
+        notes = (*notes, f"{counted(len(extra), 'column')} the model does not know ignored: {listed(extra)}")
+    named = (name for name in extra if judge(cells_of(name, only(reading.table, name))).role == "identifier")
+    ids = _row_ids(reading.table, id_column, named)
+    return Table(values, schema, (), reading.source, ids, notes)
+
+
+def _check_known(name: str, table: pa.Table) -> None:
+    if name not in table.column_names:
+        close = nearest(name, table.column_names)
+        raise DataError(
+            f"no column {name!r} to name the rows by; there are {listed(table.column_names, 20)}.{close}"
+        )
+
+
+def _row_ids(table: pa.Table, id_column: str | None, candidates: Any) -> np.ndarray | None:
+    """What names the rows: the column asked for, else the first candidate that never repeats."""
+    if id_column is not None:
+        return _plain_values(table, id_column)
+    for name in candidates:
+        column = only(table, name)
+        if pc.count_distinct(column, mode="all").as_py() == table.num_rows:
+            return _plain_values(table, name)
+    return None
+
+
+def _plain_values(table: pa.Table, name: str) -> np.ndarray:
+    column = only(table, name)
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if pa.types.is_nested(column.type):
+        raise DataError(f"{quoted(name)} holds lists or records and cannot name rows.")
+    if pa.types.is_integer(column.type) and not column.null_count:
+        return np.asarray(column.to_numpy())
+    return np.asarray(column.to_pylist(), object)
+
+
+def describe(table: Table) -> list[Line]:
+    """A line for every column: kind, share missing, what it holds and why; columns left out come last."""
+    lines = []
+    for place, column in enumerate(table.schema.columns):
+        values = table.values[:, place]
+        present = values[~np.isnan(values)]
+        missing = 1.0 - len(present) / max(len(values), 1)
+        held = _levels_held(present, column.levels) if column.levels is not None else _range_held(present)
+        lines.append(Line(column.name, column.kind, missing, held, column.note))
+    return lines + [Line(entry.name, "left out", float("nan"), "", entry.reason) for entry in table.left_out]
+
+
+def _levels_held(codes: Float[np.ndarray, " rows"], levels: tuple[Any, ...], most: int = 4) -> str:
+    """The most frequent levels and their shares: ``Adelie 44 %, Gentoo 36 %, Chinstrap 20 %``."""
+    counts = np.bincount(codes.astype(np.int64), minlength=len(levels))
+    order = np.argsort(-counts, kind="stable")
+    total = max(int(counts.sum()), 1)
+    parts = [f"{show_level(levels[code])} {counts[code] / total:.0%}" for code in order[:most]]
+    return ", ".join(parts) + (f" and {len(levels) - most} more" if len(levels) > most else "")
+
+
+def _range_held(values: Float[np.ndarray, " rows"]) -> str:
+    """``172 to 231, mean 200.9``."""
+    if not len(values):
+        return "nothing"
+    return f"{values.min():.6g} to {values.max():.6g}, mean {values.mean():.4g}"

@@ -1,0 +1,122 @@
+"""Writing a table to CSV, Parquet, Arrow or JSON lines: whole or not at all."""
+
+import contextlib
+import io
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Literal, get_args
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+import pyarrow.ipc as ipc
+import pyarrow.parquet as parquet
+
+from tacit.data.errors import DataError, listed
+
+Format = Literal["csv", "parquet", "arrow", "json"]
+"""What can be written; "json" is JSON lines, one object a row."""
+
+_ENDINGS: dict[str, Format] = {
+    ".csv": "csv",
+    ".csv.gz": "csv",
+    ".parquet": "parquet",
+    ".arrow": "arrow",
+    ".feather": "arrow",
+    ".json": "json",
+    ".jsonl": "json",
+    ".ndjson": "json",
+}
+_BATCH = 10_000
+
+
+def write(table: pa.Table, destination: str | Path | BinaryIO = "-", form: Format | None = None) -> None:
+    """Write a table; missing values are empty cells (CSV) or null.
+
+    A file appears under its name only when it is complete: it is written beside, synced and renamed.
+
+    Args:
+        table: what to write.
+        destination: a path, ``-`` for standard output, or an open binary file.
+        form: "csv", "parquet", "arrow" or "json" (lines); else by the ending, CSV on standard output.
+
+    Raises:
+        DataError: an ending or form that is not known, a folder that is not there or cannot be written to.
+    """
+    if form is not None and form not in get_args(Format):
+        raise DataError(f"cannot write {form!r}; say one of {listed(get_args(Format))}.")
+    table = _without_nan(table)
+    if not isinstance(destination, str | Path):
+        _write_to(table, destination, form or "csv")
+    elif str(destination) == "-":
+        sys.stdout.flush()
+        _write_to(table, sys.stdout.buffer, form or "csv")
+        sys.stdout.buffer.flush()
+    else:
+        path = Path(destination).expanduser()
+        chosen = form or _by_ending(path)
+        with replacing(path) as file:
+            if path.name.lower().endswith(".gz"):
+                with pa.CompressedOutputStream(file, "gzip") as zipped:
+                    _write_to(table, zipped, chosen)
+            else:
+                _write_to(table, file, chosen)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A binary file that replaces `path` when the block ends well, and vanishes when it does not."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        file = beside.open("xb")
+    except OSError as error:
+        raise DataError(f"cannot write {str(path)!r}: {error.strerror} ({str(path.parent)!r}).") from None
+    try:
+        with file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except OSError as error:
+        raise DataError(f"cannot write {str(path)!r}: {error.strerror or error}.") from None
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _by_ending(path: Path) -> Format:
+    name = path.name.lower()
+    for ending, form in _ENDINGS.items():
+        if name.endswith(ending):
+            return form
+    raise DataError(
+        f"cannot tell the format of {path.name!r}; end it in one of {listed(_ENDINGS, 20)}, or name one."
+    )
+
+
+def _write_to(table: pa.Table, file: BinaryIO | pa.NativeFile, form: Format) -> None:
+    if form == "csv":
+        pacsv.write_csv(table, file, pacsv.WriteOptions(quoting_style="needed"))
+    elif form == "parquet":
+        held = io.BytesIO()
+        parquet.write_table(table, held)
+        file.write(held.getvalue())
+    elif form == "arrow":
+        with ipc.new_file(file, table.schema) as writer:
+            writer.write_table(table)
+    else:
+        for batch in table.to_batches(max_chunksize=_BATCH):
+            rows = (json.dumps(row, ensure_ascii=False, default=str) for row in batch.to_pylist())
+            file.write("".join(f"{row}\n" for row in rows).encode("utf-8"))
+
+
+def _without_nan(table: pa.Table) -> pa.Table:
+    """NaN written as missing, as it was read."""
+    for place, field in enumerate(table.schema):
+        if pa.types.is_floating(field.type):
+            column = table.column(place)
+            gone = pc.if_else(pc.is_nan(column), pa.scalar(None, field.type), column)
+            table = table.set_column(place, field.name, gone)
+    return table
