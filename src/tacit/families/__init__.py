@@ -1,0 +1,66 @@
+"""Floor 2: exponential families — densities, statistics, maximum likelihood, priors, divergences."""
+
+from typing import Any
+
+from tacit.families.base import ExponentialFamily, Family
+from tacit.families.bernoulli import Bernoulli
+from tacit.families.categorical import Categorical
+from tacit.families.dirichlet import Dirichlet
+from tacit.families.exponential import Exponential
+from tacit.families.gamma import Gamma
+from tacit.families.log_normal import LogNormal
+from tacit.families.multinomial import Multinomial
+from tacit.families.negative_binomial import NegativeBinomial
+from tacit.families.normal import Normal
+from tacit.families.poisson import Poisson
+from tacit.families.priors import (
+    BetaBernoulli,
+    ConjugatePrior,
+    DirichletCategorical,
+    GammaExponential,
+    GammaPoisson,
+    NormalGamma,
+)
+from tacit.families.product import Product
+
+__all__ = [
+    "FAMILIES",
+    "Bernoulli",
+    "BetaBernoulli",
+    "Categorical",
+    "ConjugatePrior",
+    "Dirichlet",
+    "DirichletCategorical",
+    "Exponential",
+    "ExponentialFamily",
+    "Family",
+    "Gamma",
+    "GammaExponential",
+    "GammaPoisson",
+    "LogNormal",
+    "Multinomial",
+    "NegativeBinomial",
+    "Normal",
+    "NormalGamma",
+    "Poisson",
+    "Product",
+]
+
+FAMILIES: dict[str, type[Any]] = {
+    family.name: family
+    for family in (
+        Normal,
+        Poisson,
+        NegativeBinomial,
+        Exponential,
+        Gamma,
+        LogNormal,
+        Bernoulli,
+        Categorical,
+        Multinomial,
+    )
+}
+"""The families of columns by name; ``FAMILIES[name].template(shape, **sizes)`` is a neutral, valid member.
+
+``sizes`` is ``levels`` for the categorical and ``categories`` for the multinomial, nothing for the others.
+"""

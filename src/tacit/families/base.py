@@ -22,16 +22,23 @@ def in_base(nats: Array, base: float | None) -> Array:
 class Family(eqx.Module):
     """A batch of distributions; the leading axes of every parameter are the batch.
 
-    ``event_dims`` is 0 where one value is one event (Poisson, a scalar Normal, a category's code) and 1 where a
-    row of values is one event (multinomial, a Gaussian vector). Methods broadcast the batch of the parameters
-    against the batch of ``x``, as NumPy does: ``Poisson(rate[K, D]).log_prob(x[rows, 1, D])`` is ``[rows, K, D]``.
-    All logarithms are natural and every density is complete with its constants.
+    ``event_dims`` is 0 where one value is one event (Poisson, a scalar Normal, a category's code) and 1
+    where a row of values is one event (multinomial, a Gaussian vector). Methods broadcast the batch of the
+    parameters against the batch of ``x``, as NumPy does: ``Poisson(rate[K, D]).log_prob(x[rows, 1, D])`` is
+    ``[rows, K, D]``. All logarithms are natural and every density is complete with its constants. A missing
+    value (NaN) has no density (NaN) and gives no statistics (zeros).
     """
 
     name: ClassVar[str]
     event_dims: ClassVar[int] = 0
     exponential: ClassVar[bool] = True
-    """False where T(x) depends on the parameters, through a local posterior (negative binomial, Student-t)."""
+    """False where T(x) depends on the parameters through a local posterior (negative binomial)."""
+    blur: ClassVar[tuple[float, ...] | None] = None
+    """The direction c in which a floor ε acts on the statistics, where the likelihood has no bound without.
+
+    Adding ``ε c`` per unit of weight to the statistics and ``ε ⟨η, c⟩`` to every log-density in the E-step
+    is exact: the bound of rows that are each blurred a little (a Normal's variance stays above ε).
+    """
 
     @abc.abstractmethod
     def log_prob(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
@@ -39,11 +46,11 @@ class Family(eqx.Module):
 
     @abc.abstractmethod
     def expected_statistics(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
-        """``E[T]`` at ``x`` with a last axis F: T(x) itself, or its mean under the local posterior at ``self``."""
+        """``E[T]`` at ``x`` with a last axis F: T(x), or its mean under the local posterior at ``self``."""
 
     @abc.abstractmethod
     def maximise(self, statistics: Float[Array, "..."], weight: Float[Array, "..."]) -> Self:
-        """The M-step: maximum likelihood from summed statistics ``[*batch, F]`` and their weight ``[*batch]``.
+        """The M-step: maximum likelihood from summed statistics ``[*batch, F]`` and weights ``[*batch]``.
 
         May iterate inside, warm from ``self``. Where ``weight`` is 0 the parameters of ``self`` stay.
         """
@@ -74,7 +81,7 @@ class Family(eqx.Module):
 
     @abc.abstractmethod
     def supports(self, x: Float[Array, "..."]) -> Bool[Array, "..."]:
-        """Where ``x`` lies in the support (used to name the offending cell before a fit)."""
+        """Where ``x`` lies in the support, cell by cell, the shape of ``x`` (to name the offending cell)."""
 
 
 class ExponentialFamily(Family):
@@ -82,11 +89,11 @@ class ExponentialFamily(Family):
 
     @abc.abstractmethod
     def sufficient_statistics(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
-        """T(x) with a last axis F; finite for every finite x of the support."""
+        """T(x) with a last axis F; finite on the support, zeros outside it and where x is missing."""
 
     @abc.abstractmethod
     def log_base(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
-        """``log h(x)``."""
+        """``log h(x)``; 0 outside the support and where x is missing."""
 
     @property
     @abc.abstractmethod

@@ -1,0 +1,85 @@
+"""The Bernoulli distribution of a yes or no, coded 1 and 0."""
+
+from typing import ClassVar, Self
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.special import xlog1py, xlogy
+from jaxtyping import Bool, Float, PRNGKeyArray
+
+from tacit.compute import Array
+from tacit.families.base import ExponentialFamily, in_base
+from tacit.families.numeric import deviance, log_floored, on_support, ratio
+
+
+class Bernoulli(ExponentialFamily):
+    """``p(x) = p^x (1−p)^{1−x}`` for x = 0, 1.
+
+    ``T = x``, ``η = log p − log(1−p)``, ``A = −log(1−p) = log(1 + e^η)``, ``h = 1``.
+    """
+
+    name: ClassVar[str] = "bernoulli"
+
+    probabilities: Float[Array, "..."]
+
+    @classmethod
+    def template(cls, shape: tuple[int, ...]) -> Self:
+        """Fair coins."""
+        return cls(jnp.full(shape, 0.5))
+
+    def log_prob(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
+        ok = self.supports(x)
+        bit = jnp.where(ok, x, 0.0)
+        return on_support(ok, x, xlogy(bit, self.probabilities) + xlog1py(1.0 - bit, -self.probabilities))
+
+    def supports(self, x: Float[Array, "..."]) -> Bool[Array, "..."]:
+        return (x == 0) | (x == 1)
+
+    def sufficient_statistics(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
+        return jnp.where(self.supports(x), x, 0.0)[..., None]
+
+    def log_base(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
+        return jnp.zeros_like(x)
+
+    @property
+    def natural(self) -> Float[Array, "... F"]:
+        return (log_floored(self.probabilities) - log_floored(1.0 - self.probabilities))[..., None]
+
+    @property
+    def log_normalizer(self) -> Float[Array, "..."]:
+        return -log_floored(1.0 - self.probabilities)
+
+    @property
+    def mean_parameters(self) -> Float[Array, "... F"]:
+        return self.probabilities[..., None]
+
+    def from_natural(self, natural: Float[Array, "... F"]) -> Self:
+        return type(self)(jax.nn.sigmoid(natural[..., 0]))
+
+    def from_mean_parameters(self, mean_parameters: Float[Array, "... F"]) -> Self:
+        return type(self)(jnp.clip(mean_parameters[..., 0], 0.0, 1.0))
+
+    def maximise(self, statistics: Float[Array, "..."], weight: Float[Array, "..."]) -> Self:
+        new = jnp.clip(ratio(statistics[..., 0], weight), 0.0, 1.0)
+        return type(self)(jnp.where(weight > 0, new, self.probabilities))
+
+    def mean(self) -> Float[Array, "..."]:
+        return jnp.asarray(self.probabilities)
+
+    def variance(self) -> Float[Array, "..."]:
+        return self.probabilities * (1.0 - jnp.asarray(self.probabilities))
+
+    def expected_log_base(self) -> Float[Array, "..."]:
+        return jnp.zeros_like(self.probabilities)
+
+    def cross_entropy(self, other: Self, base: float | None = None) -> Float[Array, "..."]:
+        p, q = self.probabilities, other.probabilities
+        return in_base(-xlogy(p, q) - xlog1py(1.0 - p, -q), base)
+
+    def kl_divergence(self, other: Self, base: float | None = None) -> Float[Array, "..."]:
+        p, q = jnp.asarray(self.probabilities), jnp.asarray(other.probabilities)
+        return in_base(deviance(p, q) + deviance(1.0 - p, 1.0 - q), base)
+
+    def sample(self, *, key: PRNGKeyArray, shape: tuple[int, ...] = ()) -> Float[Array, "..."]:
+        p = jnp.asarray(self.probabilities)
+        return jax.random.bernoulli(key, p, shape + p.shape).astype(p.dtype)

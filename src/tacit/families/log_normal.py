@@ -1,0 +1,93 @@
+"""The log-normal distribution: a Normal of log x."""
+
+from typing import ClassVar, Self
+
+import jax.numpy as jnp
+from jaxtyping import Bool, Float, PRNGKeyArray
+
+from tacit.compute import Array
+from tacit.families.base import ExponentialFamily, in_base
+from tacit.families.normal import Normal
+from tacit.families.numeric import on_support
+
+
+class LogNormal(ExponentialFamily):
+    """``log x ~ N(μ, v)``, so ``p(x) = N(log x; μ, v) / x`` for x > 0.
+
+    Statistics, natural parameters and log-normaliser are the Normal's at log x; ``log h = −½ log 2π − log
+    x``.
+    """
+
+    name: ClassVar[str] = "log-normal"
+    blur: ClassVar[tuple[float, ...] | None] = Normal.blur
+
+    logarithm: Normal
+
+    @classmethod
+    def template(cls, shape: tuple[int, ...]) -> Self:
+        """Standard Normals of log x."""
+        return cls(Normal.template(shape))
+
+    def _log(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
+        """log x; NaN outside the support, which the Normal reads as missing."""
+        ok = self.supports(x)
+        return jnp.where(ok, jnp.log(jnp.where(ok, x, 1.0)), jnp.nan)
+
+    def log_prob(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
+        ok = self.supports(x)
+        y = jnp.log(jnp.where(ok, x, 1.0))
+        return on_support(ok, x, self.logarithm.log_prob(y) - y)
+
+    def supports(self, x: Float[Array, "..."]) -> Bool[Array, "..."]:
+        return jnp.isfinite(x) & (x > 0)
+
+    def sufficient_statistics(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
+        return self.logarithm.sufficient_statistics(self._log(x))
+
+    def log_base(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
+        y = self._log(x)
+        return self.logarithm.log_base(y) - jnp.where(jnp.isnan(y), 0.0, y)
+
+    @property
+    def natural(self) -> Float[Array, "... F"]:
+        return self.logarithm.natural
+
+    @property
+    def log_normalizer(self) -> Float[Array, "..."]:
+        return self.logarithm.log_normalizer
+
+    @property
+    def mean_parameters(self) -> Float[Array, "... F"]:
+        return self.logarithm.mean_parameters
+
+    def from_natural(self, natural: Float[Array, "... F"]) -> Self:
+        return type(self)(self.logarithm.from_natural(natural))
+
+    def from_mean_parameters(self, mean_parameters: Float[Array, "... F"]) -> Self:
+        return type(self)(self.logarithm.from_mean_parameters(mean_parameters))
+
+    def maximise(self, statistics: Float[Array, "..."], weight: Float[Array, "..."]) -> Self:
+        return type(self)(self.logarithm.maximise(statistics, weight))
+
+    def mean(self) -> Float[Array, "..."]:
+        return jnp.exp(self.logarithm.means + 0.5 * self.logarithm.variances)
+
+    def variance(self) -> Float[Array, "..."]:
+        return jnp.expm1(self.logarithm.variances) * self.mean() ** 2
+
+    def expected_log_base(self) -> Float[Array, "..."]:
+        return self.logarithm.expected_log_base() - self.logarithm.means
+
+    def cross_entropy(self, other: Self, base: float | None = None) -> Float[Array, "..."]:
+        # −E log q(log x) + E log x
+        return in_base(self.logarithm.cross_entropy(other.logarithm) + self.logarithm.means, base)
+
+    def kl_divergence(self, other: Self, base: float | None = None) -> Float[Array, "..."]:
+        return self.logarithm.kl_divergence(other.logarithm, base)
+
+    def sample(self, *, key: PRNGKeyArray, shape: tuple[int, ...] = ()) -> Float[Array, "..."]:
+        return jnp.exp(self.logarithm.sample(key=key, shape=shape))
+
+    def scaled(self, scale: Float[Array, "..."]) -> Self:
+        """The distribution of ``scale · x``, scale > 0."""
+        return type(self)(self.logarithm.affine(jnp.ones_like(scale), jnp.log(scale)))

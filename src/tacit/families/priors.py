@@ -1,0 +1,277 @@
+"""Conjugate priors as pseudo-observations: a pair (pseudo-statistics, pseudo-count) added to the data's.
+
+Each is the conjugate family of Diaconis & Ylvisaker (1979), "Conjugate priors for exponential families",
+
+    p(η) = exp(⟨η, χ⟩ − ν A(η) − log Z(χ, ν)),
+
+a density of the *natural* parameter η. In this parameterisation the posterior mode is maximum likelihood from
+``statistics + χ`` and ``weight + ν``, is never on the boundary, and for a Dirichlet uses α where the mode
+on the simplex uses α − 1. All constants are kept, so that evidences and divergences are complete.
+"""
+
+import abc
+import math
+from typing import Self, TypeVar
+
+import equinox as eqx
+import jax.numpy as jnp
+from jax.scipy.special import betaln, digamma, gammaln
+from jaxtyping import Float
+
+from tacit.compute import LOG_2PI, Array
+from tacit.families.base import ExponentialFamily, in_base
+from tacit.families.dirichlet import Dirichlet
+from tacit.families.numeric import ratio
+
+F = TypeVar("F", bound=ExponentialFamily)
+
+
+class ConjugatePrior(eqx.Module):
+    """A batch of densities over the natural parameters of one exponential family."""
+
+    @property
+    @abc.abstractmethod
+    def statistics(self) -> Float[Array, "... F"]:
+        """χ, the pseudo-statistics."""
+
+    @property
+    @abc.abstractmethod
+    def weight(self) -> Float[Array, "..."]:
+        """ν, the pseudo-count."""
+
+    @property
+    @abc.abstractmethod
+    def log_normalizer(self) -> Float[Array, "..."]:
+        """log Z(χ, ν)."""
+
+    @abc.abstractmethod
+    def posterior(self, statistics: Float[Array, "... F"], weight: Float[Array, "..."]) -> Self:
+        """The distribution after data with these summed statistics and weight."""
+
+    @abc.abstractmethod
+    def expected_natural(self) -> Float[Array, "... F"]:
+        """``E[η]``."""
+
+    @abc.abstractmethod
+    def expected_log_normalizer(self) -> Float[Array, "..."]:
+        """``E[A(η)]``."""
+
+    def log_prob(self, family: ExponentialFamily) -> Float[Array, "..."]:
+        """Log-density of the natural parameter of ``family``, in nats."""
+        inner = (self.statistics * family.natural).sum(-1)
+        return inner - self.weight * family.log_normalizer - self.log_normalizer
+
+    def maximise(self, family: F, statistics: Float[Array, "..."], weight: Float[Array, "..."]) -> F:
+        """The exact maximiser of ``Σ r log p(x) + log_prob``: the M-step of maximum a posteriori."""
+        return family.maximise(statistics + self.statistics, weight + self.weight)
+
+    def log_evidence(
+        self, statistics: Float[Array, "... F"], weight: Float[Array, "..."]
+    ) -> Float[Array, "..."]:
+        """``log ∫ p(η) ∏ p(x|η)/h(x) dη``; add ``Σ log h(x)`` for the evidence of the data themselves."""
+        return self.posterior(statistics, weight).log_normalizer - self.log_normalizer
+
+    def kl_divergence(self, other: Self, base: float | None = None) -> Float[Array, "..."]:
+        """``KL(self‖other)`` of the two densities (whichever parameterisation: it is the same in all)."""
+        inner = ((self.statistics - other.statistics) * self.expected_natural()).sum(-1)
+        spare = (self.weight - other.weight) * self.expected_log_normalizer()
+        return in_base(other.log_normalizer - self.log_normalizer + inner - spare, base)
+
+
+class GammaPoisson(ConjugatePrior):
+    """``λ ~ Gamma(shape a, rate b)`` of a Poisson's rate: a events in b rows; the density of ``log λ``."""
+
+    shapes: Float[Array, "..."]
+    rates: Float[Array, "..."]
+
+    @property
+    def statistics(self) -> Float[Array, "... F"]:
+        return self.shapes[..., None]
+
+    @property
+    def weight(self) -> Float[Array, "..."]:
+        return self.rates
+
+    @property
+    def log_normalizer(self) -> Float[Array, "..."]:
+        return gammaln(self.shapes) - self.shapes * jnp.log(self.rates)
+
+    def posterior(self, statistics: Float[Array, "... F"], weight: Float[Array, "..."]) -> Self:
+        return type(self)(self.shapes + statistics[..., 0], self.rates + weight)
+
+    def expected_natural(self) -> Float[Array, "... F"]:
+        return (digamma(self.shapes) - jnp.log(self.rates))[..., None]
+
+    def expected_log_normalizer(self) -> Float[Array, "..."]:
+        return self.shapes / self.rates
+
+
+class GammaExponential(ConjugatePrior):
+    """``θ ~ Gamma(shape a, rate b)`` of an exponential's rate: a − 1 waits of b in all; the density of −θ.
+
+    It is also the density of θ itself, and its mode is ``(a − 1)/b`` (a > 1 for it to lie inside).
+    """
+
+    shapes: Float[Array, "..."]
+    rates: Float[Array, "..."]
+
+    @property
+    def statistics(self) -> Float[Array, "... F"]:
+        return self.rates[..., None]
+
+    @property
+    def weight(self) -> Float[Array, "..."]:
+        return self.shapes - 1.0
+
+    @property
+    def log_normalizer(self) -> Float[Array, "..."]:
+        return gammaln(self.shapes) - self.shapes * jnp.log(self.rates)
+
+    def posterior(self, statistics: Float[Array, "... F"], weight: Float[Array, "..."]) -> Self:
+        return type(self)(self.shapes + weight, self.rates + statistics[..., 0])
+
+    def expected_natural(self) -> Float[Array, "... F"]:
+        return -(self.shapes / self.rates)[..., None]
+
+    def expected_log_normalizer(self) -> Float[Array, "..."]:
+        return jnp.log(self.rates) - digamma(self.shapes)
+
+
+class BetaBernoulli(ConjugatePrior):
+    """``p ~ Beta(a, b)`` of a Bernoulli's probability: a ones, b zeros; the density of ``logit p``."""
+
+    ones: Float[Array, "..."]
+    zeros: Float[Array, "..."]
+
+    @property
+    def statistics(self) -> Float[Array, "... F"]:
+        return self.ones[..., None]
+
+    @property
+    def weight(self) -> Float[Array, "..."]:
+        return self.ones + self.zeros
+
+    @property
+    def log_normalizer(self) -> Float[Array, "..."]:
+        return betaln(self.ones, self.zeros)
+
+    def posterior(self, statistics: Float[Array, "... F"], weight: Float[Array, "..."]) -> Self:
+        return type(self)(self.ones + statistics[..., 0], self.zeros + weight - statistics[..., 0])
+
+    def expected_natural(self) -> Float[Array, "... F"]:
+        return (digamma(self.ones) - digamma(self.zeros))[..., None]
+
+    def expected_log_normalizer(self) -> Float[Array, "..."]:
+        return digamma(self.weight) - digamma(self.zeros)
+
+
+class DirichletCategorical(ConjugatePrior):
+    """``p ~ Dirichlet(α)`` of a categorical's or a multinomial's probabilities: α_l items of level l.
+
+    The density is that of ``log p_l − log p_L`` (l < L), so the mode is α/Σα; the mode on the simplex, with
+    α − 1, is ``distribution.mode()``. Levels with α_l = 0 are impossible and keep probability 0.
+    """
+
+    distribution: Dirichlet
+
+    @property
+    def statistics(self) -> Float[Array, "... F"]:
+        return jnp.asarray(self.distribution.concentrations)
+
+    @property
+    def weight(self) -> Float[Array, "..."]:
+        return self.distribution.total
+
+    @property
+    def log_normalizer(self) -> Float[Array, "..."]:
+        return self.distribution.log_normalizer
+
+    def posterior(self, statistics: Float[Array, "... F"], weight: Float[Array, "..."]) -> Self:
+        return type(self)(self.distribution.posterior(statistics))
+
+    def expected_natural(self) -> Float[Array, "... F"]:
+        return self.distribution.expected_log()
+
+    def expected_log_normalizer(self) -> Float[Array, "..."]:
+        return jnp.zeros_like(self.distribution.total)
+
+
+class NormalGamma(ConjugatePrior):
+    """``τ ~ Gamma(shape a, rate b)``, ``μ | τ ~ N(m, 1/(κτ))`` of the mean and precision of x, or of log x.
+
+    The density is that of ``η = (μτ, −τ/2)``. Its pseudo-counts are two: κ rows for the mean and 2a − 3 for
+    the precision; where they are one (``pseudo_observations``) the prior is ν rows in the plain sense. A
+    mode needs ``weight + 2a > 3``.
+    """
+
+    means: Float[Array, "..."]
+    counts: Float[Array, "..."]
+    shapes: Float[Array, "..."]
+    rates: Float[Array, "..."]
+
+    @classmethod
+    def pseudo_observations(
+        cls, mean: Float[Array, "..."], variance: Float[Array, "..."], count: Float[Array, "..."]
+    ) -> Self:
+        """The prior of ``count`` rows with this mean and variance, which is also its mode."""
+        return cls(mean, count, 0.5 * (count + 3.0), 0.5 * count * variance)
+
+    @property
+    def statistics(self) -> Float[Array, "... F"]:
+        first = self.counts * self.means
+        return jnp.stack([first, first * self.means + 2.0 * self.rates], axis=-1)
+
+    @property
+    def weight(self) -> Float[Array, "..."]:
+        return self.counts
+
+    @property
+    def _extra(self) -> Float[Array, "..."]:
+        """The count behind the precision beyond that behind the mean."""
+        return 2.0 * self.shapes - 3.0 - self.counts
+
+    @property
+    def log_normalizer(self) -> Float[Array, "..."]:
+        # of (μ, τ): Γ(a) b^{−a} √(2π/κ); the Jacobian of η is τ/2
+        gamma = gammaln(self.shapes) - self.shapes * jnp.log(self.rates)
+        return gamma + 0.5 * (LOG_2PI - jnp.log(self.counts)) - math.log(2.0)
+
+    def log_prob(self, family: ExponentialFamily) -> Float[Array, "..."]:
+        log_precision = jnp.log(-2.0 * family.natural[..., 1])
+        return super().log_prob(family) + 0.5 * self._extra * log_precision
+
+    def posterior(self, statistics: Float[Array, "... F"], weight: Float[Array, "..."]) -> Self:
+        count = self.counts + weight
+        seen = ratio(statistics[..., 0], weight)
+        within = jnp.maximum(statistics[..., 1] - weight * seen**2, 0.0)
+        between = self.counts * weight / count * (seen - self.means) ** 2
+        return type(self)(
+            (self.counts * self.means + statistics[..., 0]) / count,
+            count,
+            self.shapes + 0.5 * weight,
+            self.rates + 0.5 * (within + between),
+        )
+
+    def maximise(self, family: F, statistics: Float[Array, "..."], weight: Float[Array, "..."]) -> F:
+        joint = super().maximise(family, statistics, weight)
+        # the variance's own divisor is weight + 2a − 3; η is inversely proportional to the variance
+        count = weight + self.counts
+        own = count + self._extra
+        factor = jnp.where(own > 0, own / count, 1.0)
+        return joint.from_natural(joint.natural * factor[..., None])
+
+    def expected_natural(self) -> Float[Array, "... F"]:
+        precision = self.shapes / self.rates
+        return jnp.stack([self.means * precision, -0.5 * precision], axis=-1)
+
+    def expected_log_normalizer(self) -> Float[Array, "..."]:
+        # ½ E[μ²τ − log τ]
+        square = self.means**2 * self.shapes / self.rates + 1.0 / self.counts
+        return 0.5 * (square - self._expected_log_precision())
+
+    def _expected_log_precision(self) -> Float[Array, "..."]:
+        return digamma(self.shapes) - jnp.log(self.rates)
+
+    def kl_divergence(self, other: Self, base: float | None = None) -> Float[Array, "..."]:
+        extra = 0.5 * (self._extra - other._extra) * self._expected_log_precision()
+        return super().kl_divergence(other, base) + in_base(extra, base)
