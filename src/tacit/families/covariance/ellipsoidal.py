@@ -1,0 +1,152 @@
+"""M-steps of all structures over whole covariance matrices: Σ_k = λ_k D_k A_k D_kᵀ.
+
+The objective is −½ Σ_k [n_k log|Σ_k| + tr(Σ_k⁻¹ S_k)] (Celeux & Govaert 1995; for EVE and VVE Browne &
+McNicholas 2014).
+"""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Float
+
+from tacit.compute import Array
+from tacit.families.covariance.diagonal import (
+    INNER_ITERATIONS,
+    INNER_TOLERANCE,
+    finest,
+    fixed_point,
+    maximise_variances,
+    present,
+)
+from tacit.families.covariance.orientation import common_orientation
+from tacit.families.covariance.structures import STRUCTURES, canonical_name
+
+
+def maximise_covariances(
+    structure: str,
+    scatter: Float[Array, "components dims dims"],
+    counts: Float[Array, " components"],
+    previous: Float[Array, "components dims dims"],
+    *,
+    tolerance: float = INNER_TOLERANCE,
+    iterations: int = INNER_ITERATIONS,
+) -> Float[Array, "components dims dims"]:
+    """The covariances that maximise −½ Σ_k [n_k log|Σ_k| + tr(Σ_k⁻¹ S_k)] under a structure.
+
+    Closed for all but VEI, VEE, VEV, EVE and VVE; those iterate from ``previous``, and every move raises the
+    objective. VEI, VEE and VEV come to its one maximum; EVE and VVE may have several and come to one.
+
+    Args:
+        structure: any name that ``canonical_name`` knows.
+        scatter: S_k, the weighted scatter about the component's mean; positive definite where ``counts`` > 0.
+        counts: n_k, the components' weights.
+        previous: the covariances before the step. A component without any weight keeps them and has no part
+            in what is shared.
+        tolerance: relative change (of volumes or shapes; for EVE and VVE the slope in any angle) at which the
+            iterations end.
+        iterations: their limit.
+    """
+    known = canonical_name(structure, scatter.shape[-1])
+    active = present(counts)
+    cells = active[:, None, None]
+    eye = jnp.eye(scatter.shape[-1], dtype=scatter.dtype)
+    whole, before = jnp.where(cells, scatter, eye), jnp.where(cells, previous, eye)
+    counts = jnp.where(active, counts, 0.0)
+    end = finest(tolerance, scatter.dtype)
+    if STRUCTURES[known].diagonal:
+        fresh = _along_the_axes(known, whole, counts, before, tolerance, iterations)
+    elif known in ("EEV", "VEV"):
+        fresh = _own_orientation(known, whole, counts, before, tolerance, iterations)
+    elif known in ("EVE", "VVE"):
+        axes, variances = common_orientation(whole, counts, before, known == "EVE", end, iterations)
+        fresh = (axes * variances[:, None, :]) @ axes.T
+    elif known == "VEE":
+        fresh = _own_volume(whole, counts, before, end, iterations)
+    elif known == "EVV":
+        fresh = _own_shape(whole, counts)
+    elif known == "EEE":
+        fresh = jnp.broadcast_to(jnp.where(cells, scatter, 0.0).sum(0) / counts.sum(), scatter.shape)
+    else:
+        fresh = whole / jnp.where(active, counts, 1.0)[:, None, None]
+    return jnp.where(cells, 0.5 * (fresh + jnp.swapaxes(fresh, -1, -2)), previous)
+
+
+def _along_the_axes(
+    structure: str,
+    scatter: Float[jax.Array, "components dims dims"],
+    counts: Float[jax.Array, " components"],
+    before: Float[jax.Array, "components dims dims"],
+    tolerance: float,
+    iterations: int,
+) -> Float[Array, "components dims dims"]:
+    """EII, VII, EEI, VEI, EVI, VVI (E, V): only the diagonal of the scatter counts."""
+    squares = jnp.diagonal(scatter, axis1=1, axis2=2)
+    variances = maximise_variances(
+        structure,
+        squares,
+        jnp.broadcast_to(counts[:, None], squares.shape),
+        jnp.diagonal(before, axis1=1, axis2=2),
+        tolerance=tolerance,
+        iterations=iterations,
+    )
+    return variances[:, :, None] * jnp.eye(scatter.shape[-1], dtype=scatter.dtype)
+
+
+def _own_orientation(
+    structure: str,
+    scatter: Float[jax.Array, "components dims dims"],
+    counts: Float[jax.Array, " components"],
+    before: Float[jax.Array, "components dims dims"],
+    tolerance: float,
+    iterations: int,
+) -> Float[jax.Array, "components dims dims"]:
+    """EEV and VEV: D_k holds the axes of S_k in the order of its eigenvalues; these follow EEI or VEI."""
+    squares, axes = jnp.linalg.eigh(scatter)
+    variances = maximise_variances(
+        {"EEV": "EEI", "VEV": "VEI"}[structure],
+        squares,
+        jnp.broadcast_to(counts[:, None], squares.shape),
+        jnp.linalg.eigvalsh(before) if structure == "VEV" else squares,
+        tolerance=tolerance,
+        iterations=iterations,
+    )
+    return (axes * variances[:, None, :]) @ jnp.swapaxes(axes, -1, -2)
+
+
+def _own_volume(
+    scatter: Float[jax.Array, "components dims dims"],
+    counts: Float[jax.Array, " components"],
+    before: Float[jax.Array, "components dims dims"],
+    end: Float[jax.Array, ""],
+    iterations: int,
+) -> Float[jax.Array, "components dims dims"]:
+    """VEE, Σ_k = λ_k C with |C| = 1: λ_k = tr(C⁻¹ S_k) / (D n_k) and C ∝ Σ_k S_k / λ_k in turn."""
+    active, dims = counts > 0, scatter.shape[-1]
+    eye = jnp.eye(dims, dtype=scatter.dtype)
+
+    def form(log_volumes):
+        mixed = jnp.einsum("k,kij->ij", jnp.where(active, jnp.exp(-log_volumes), 0.0), scatter)
+        return mixed / jnp.exp(_log_volumes(mixed))
+
+    def improve(log_volumes):
+        factor = jax.lax.linalg.cholesky(form(log_volumes))
+        half = jax.lax.linalg.triangular_solve(factor, eye, left_side=True, lower=True)
+        traces = jnp.einsum("ai,kij,aj->k", half, scatter, half)
+        return jnp.where(active, jnp.log(traces / (dims * jnp.where(active, counts, 1.0))), 0.0)
+
+    log_volumes = fixed_point(improve, _log_volumes(before), end, iterations)
+    return jnp.exp(log_volumes)[:, None, None] * form(log_volumes)
+
+
+def _own_shape(
+    scatter: Float[jax.Array, "components dims dims"], counts: Float[jax.Array, " components"]
+) -> Float[jax.Array, "components dims dims"]:
+    """EVV, |Σ_k| = λ^D for every k: Σ_k = λ S_k / |S_k|^(1/D) with λ = Σ_k |S_k|^(1/D) / Σ_k n_k."""
+    volumes = jnp.exp(_log_volumes(scatter))
+    shared = jnp.where(counts > 0, volumes, 0.0).sum() / counts.sum()
+    return shared * scatter / volumes[:, None, None]
+
+
+def _log_volumes(matrices: Float[jax.Array, "*batch dims dims"]) -> Float[jax.Array, "*batch"]:
+    """log |M|^(1/D) of positive definite matrices."""
+    factor = jax.lax.linalg.cholesky(matrices)
+    return 2.0 * jnp.log(jnp.diagonal(factor, axis1=-2, axis2=-1)).mean(-1)

@@ -1,0 +1,207 @@
+"""The conjugate prior of a Gaussian mixture's means and covariances (Fraley & Raftery 2007, section 3).
+
+    μ_k | Σ_k ~ N(μ_P, Σ_k / κ)
+    Σ         ~ inverse Wishart(ν, Λ)                   tilted structures
+    v_j       ~ inverse gamma(ν/2, Λ_jj/2), every j     structures along the axes
+    σ²        ~ inverse gamma(ν/2, tr Λ/2D)             round structures
+
+There is one such factor per distinct covariance: a single one for E, EII, EEI and EEE, one per component for
+all others. It acts as pseudo-observations, a scatter and a count added to those of the data, so that the
+posterior mode is found by the same M-steps as the maximum of the likelihood.
+"""
+
+import math
+from typing import NamedTuple, Self
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax.scipy.special import gammaln, multigammaln
+from jaxtyping import Bool, Float
+
+from tacit.compute import LOG_2PI, Array
+from tacit.families.covariance.diagonal import present
+from tacit.families.covariance.structures import STRUCTURES, Structure, canonical_name
+
+
+class PosteriorMode(NamedTuple):
+    """What data and prior say together."""
+
+    means: Float[Array, "components dims"]
+    """The modes of the means (the prior's mean where a component has no weight)."""
+    scatter: Float[Array, "components dims *dims"]
+    counts: Float[Array, "components *dims"]
+    """With the scatter, what ``maximise_variances`` or ``maximise_covariances`` takes."""
+
+
+class GaussianPrior(eqx.Module):
+    """A normal–inverse-gamma or normal–inverse-Wishart prior, according to the structure it is used with.
+
+    For E, V, VII, VVI, EEE and VVV the mode is that of mclust. For EII and EEI it is what Fraley & Raftery
+    (2007, tables 2 and 3) print; the code of mclust 6.0.0 leaves parts of it out. For the structures that
+    share some parts and not others every component has the factor of VVI or VVV, and the mode is taken within
+    the structure; what mclust does for four of them (VEI, EVI, EEV, VEV) is the mode of no such density.
+    """
+
+    mean: Float[Array, " dims"]
+    """μ_P."""
+    shrinkage: Float[Array, ""]
+    """κ > 0: what the prior's mean weighs, in rows."""
+    scale: Float[Array, "dims dims"]
+    """Λ, positive definite."""
+    dof: Float[Array, ""]
+    """ν, above D − 1."""
+
+    def posterior_mode(
+        self,
+        structure: str,
+        counts: Float[Array, "components *dims"],
+        means: Float[Array, "components dims"],
+        scatter: Float[Array, "components dims *dims"],
+    ) -> PosteriorMode:
+        """The MAP means, and the scatter and counts whose M-step gives the posterior mode of the covariances.
+
+        μ_k = (n_k x̄_k + κ μ_P) / (n_k + κ); the scatter S_k + κ n_k / (n_k + κ) (x̄_k − μ_P)(x̄_k − μ_P)ᵀ + Λ
+        goes with the count n_k + 1 + ν + D + 1 (tilted) or n_k + 1 + ν + 2 (along the axes).
+
+        Args:
+            structure: any name that ``canonical_name`` knows.
+            counts: n_k ``[K]`` with whole scatter matrices, n_kj ``[K, D]`` with sums of squares.
+            means: x̄_k, the components' weighted means (any number where nothing is seen).
+            scatter: about those means: ``[K, D, D]``, or its diagonal ``[K, D]``. A component without weight
+                is given none by the prior either, so that the M-step leaves it alone.
+        """
+        matrices = scatter.ndim == 3
+        columns = jnp.broadcast_to(counts[:, None], means.shape) if matrices else jnp.asarray(counts)
+        seen = present(columns)
+        active = seen.any(-1)
+        offset = jnp.where(seen, means - self.mean, 0.0)
+        fresh = self.mean + columns / (columns + self.shrinkage) * offset
+        pull = jnp.sqrt(columns * self.shrinkage / (columns + self.shrinkage)) * offset
+        count, extra = self._pseudo(_parts(structure, means.shape[-1]), active)
+        if matrices:
+            total = scatter + pull[:, :, None] * pull[:, None, :] + extra
+            counts = jnp.where(active, counts + 1.0 + count, 0.0)
+            return PosteriorMode(fresh, jnp.where(active[:, None, None], total, scatter), counts)
+        total = scatter + pull**2 + jnp.diagonal(extra)
+        counts = jnp.where(active[:, None], counts + 1.0 + count, 0.0)
+        return PosteriorMode(fresh, jnp.where(active[:, None], total, scatter), counts)
+
+    def _pseudo(
+        self, parts: Structure, active: Bool[Array, " components"]
+    ) -> tuple[Float[Array, ""], Float[Array, "dims dims"]]:
+        """The count per column and the scatter that the prior of the covariances adds to each component."""
+        dims = self.mean.shape[-1]
+        if not parts.diagonal:
+            count, extra = self.dof + dims + 1.0, self.scale
+        else:
+            share = dims if parts.round else 1
+            count, extra = (self.dof + 2.0) / share, jnp.diag(self._variances(parts)) / share
+        copies = jnp.maximum(active.sum(), 1).astype(self.scale.dtype) if parts.tied else 1.0
+        return count / copies, extra / copies
+
+    def _variances(self, parts: Structure) -> Float[Array, " dims"]:
+        """ς²: the diagonal of Λ, or for round structures its mean in every place."""
+        diagonal = jnp.diagonal(self.scale)
+        return jnp.full_like(diagonal, diagonal.mean()) if parts.round else diagonal
+
+    def log_prob(
+        self,
+        structure: str,
+        means: Float[Array, "components dims"],
+        covariances: Float[Array, "components dims *dims"],
+        active: Bool[Array, " components"] | None = None,
+    ) -> Float[Array, ""]:
+        """The log-density of all means and covariances, in nats.
+
+        Complete with its constants for E, V, EII, VII, EEI, VVI, EEE and VVV, as a density of the means and
+        of σ², of the v_kj, or of the entries of Σ_k. For the other structures the constant of the restriction
+        is left out, having no closed form: it depends on K and the prior, never on the parameters.
+
+        Args:
+            structure: any name that ``canonical_name`` knows.
+            means: μ_k.
+            covariances: Σ_k ``[K, D, D]``, or variances ``[K, D]``.
+            active: which components there are (all of them if None).
+        """
+        dims = means.shape[-1]
+        parts = _parts(structure, dims)
+        active = jnp.ones(means.shape[0], bool) if active is None else jnp.asarray(active)
+        eye = jnp.eye(dims, dtype=means.dtype)
+        matrices = covariances if covariances.ndim == 3 else covariances[:, :, None] * eye
+        matrices = jnp.where(active[:, None, None], matrices, eye)
+        factor = jax.lax.linalg.cholesky(matrices)
+        whitened = _solve(factor, jnp.asarray(means - self.mean)[:, :, None])[..., 0]
+        log_det = 2.0 * jnp.log(jnp.diagonal(factor, axis1=1, axis2=2)).sum(-1)
+        distance = self.shrinkage * (whitened**2).sum(-1)
+        normal = -0.5 * (dims * (LOG_2PI - jnp.log(self.shrinkage)) + log_det + distance)
+        if parts.diagonal:
+            spread = self._inverse_gamma(parts, jnp.diagonal(matrices, axis1=1, axis2=2))
+        else:
+            spread = self._inverse_wishart(factor, log_det)
+        spread = jnp.where(active, spread, 0.0)
+        once = spread[jnp.argmax(active)] if parts.tied else spread.sum()
+        return jnp.where(active, normal, 0.0).sum() + once
+
+    def _inverse_gamma(
+        self, parts: Structure, variances: Float[Array, "components dims"]
+    ) -> Float[Array, " components"]:
+        """Σ_j log IG(v_j; ν/2, ς_j²/2), or for round structures the one term of σ²."""
+        shape, rate = 0.5 * self.dof, 0.5 * self._variances(parts)
+        constant = shape * jnp.log(rate) - gammaln(shape)
+        terms = constant - (shape + 1.0) * jnp.log(variances) - rate / variances
+        return terms[:, 0] if parts.round else terms.sum(-1)
+
+    def _inverse_wishart(
+        self, factor: Float[jax.Array, "components dims dims"], log_det: Float[jax.Array, " components"]
+    ) -> Float[Array, " components"]:
+        """log IW(Σ; ν, Λ), Σ given by its Cholesky factor."""
+        dims = self.mean.shape[-1]
+        root = jax.lax.linalg.cholesky(jnp.asarray(self.scale))
+        trace = (_solve(factor, jnp.broadcast_to(root, factor.shape)) ** 2).sum((-2, -1))
+        log_scale = 2.0 * jnp.log(jnp.diagonal(root)).sum()
+        constant = 0.5 * self.dof * (log_scale - dims * math.log(2.0)) - multigammaln(0.5 * self.dof, dims)
+        return constant - 0.5 * ((self.dof + dims + 1.0) * log_det + trace)
+
+    def in_units(self, shift: Float[Array, " dims"], scale: Float[Array, " dims"]) -> Self:
+        """The same prior where rows x are measured as ``scale · x + shift``, column by column.
+
+        Round structures keep their meaning only if all columns are scaled alike.
+        """
+        return type(self)(
+            self.mean * scale + shift, self.shrinkage, self.scale * scale[:, None] * scale, self.dof
+        )
+
+
+def default_prior(
+    structure: str,
+    mean: Float[Array, " dims"],
+    covariance: Float[Array, "dims dims"],
+    n_components: int | Array,
+) -> GaussianPrior:
+    """mclust's default: κ = 0.01, ν = D + 2, Λ = (the data's covariance) / K^(2/D).
+
+    For structures along the axes Λ is the mean of that matrix's diagonal times the identity.
+
+    Args:
+        structure: any name that ``canonical_name`` knows.
+        mean: the columns' means, μ_P.
+        covariance: the data's covariance matrix (mclust divides by N − 1).
+        n_components: K.
+    """
+    dims, dtype = mean.shape[-1], covariance.dtype
+    scale = jnp.asarray(covariance) / jnp.asarray(n_components, dtype) ** (2.0 / dims)
+    if _parts(structure, dims).diagonal:
+        scale = jnp.trace(scale) / dims * jnp.eye(dims, dtype=dtype)
+    return GaussianPrior(jnp.asarray(mean), jnp.asarray(0.01, dtype), scale, jnp.asarray(dims + 2.0, dtype))
+
+
+def _parts(structure: str, dims: int) -> Structure:
+    return STRUCTURES[canonical_name(structure, dims)]
+
+
+def _solve(
+    factor: Float[jax.Array, "*batch dims dims"], right: Float[jax.Array, "*batch dims columns"]
+) -> Float[jax.Array, "*batch dims columns"]:
+    """L⁻¹ B."""
+    return jax.lax.linalg.triangular_solve(factor, right, left_side=True, lower=True)
