@@ -1,6 +1,6 @@
 # make demo    install tacit into .venv and fit a real data set from end to end
 # make test    the same environment with the test tools; runs all tests
-# make lint    formatting, lint and types        make bench   ours against the peers
+# make lint    formatting, lint and types; make format mends what can be mended
 # PYTHON names the interpreter to build from: make demo PYTHON=python3.12
 
 PYTHON  ?= python3
@@ -17,7 +17,7 @@ BASE := $(VENV)/base-$(KEY).stamp
 TEST := $(VENV)/test-$(KEY).stamp
 LINT := $(VENV)/lint-$(KEY).stamp
 
-.PHONY: help demo test lint format bench clean
+.PHONY: help demo test lint format clean
 
 help:
 	@sed -n '1,4s/^# //p' Makefile
@@ -36,9 +36,6 @@ lint: $(LINT)
 format: $(LINT)
 	@$(RUN) -m ruff check --fix .
 	@$(RUN) -m ruff format .
-
-bench: $(TEST)
-	@$(RUN) -m benchmarks $(ARGS)
 
 clean:
 	rm -rf $(VENV)
