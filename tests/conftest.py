@@ -7,6 +7,7 @@ from pathlib import Path
 import hypothesis
 import jax
 import pytest
+from jaxtyping import config as jaxtyping_config
 from jaxtyping import install_import_hook
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,14 +37,17 @@ def pytest_configure() -> None:
 
 @pytest.fixture(autouse=True)
 def _strictness(request: pytest.FixtureRequest) -> Iterator[None]:
-    """A random key is spent once, unless the test says so; rank promotion raises where the test asks."""
+    """Random keys are spent once and types are checked, unless the test's markers say otherwise."""
     reuse = request.node.get_closest_marker("reuses_keys") is not None
     ranks = request.node.get_closest_marker("strict_ranks") is not None
+    wrong = request.node.get_closest_marker("wrong_types") is not None
+    jaxtyping_config.update("jaxtyping_disable", wrong)
     with (
         jax.debug_key_reuse(not reuse),
         jax.numpy_rank_promotion("raise" if ranks else "allow"),
     ):
         yield
+    jaxtyping_config.update("jaxtyping_disable", False)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """The run-time type checker that the tests put on every function of tacit."""
 
 from collections.abc import Callable
-from typing import Any, Self, get_args
+from typing import IO, Any, BinaryIO, Self, TextIO, get_args, get_origin
 
 from beartype import BeartypeConf, FrozenDict, beartype
 
@@ -10,7 +10,7 @@ _beartype = beartype(conf=BeartypeConf(hint_overrides=FrozenDict({Self: Any})))
 
 
 def checked(target: Callable) -> Callable:
-    """Check types at every call, except against protocols that Python cannot check at run time."""
+    """Check types at every call, except against what Python cannot check at run time."""
     hints = getattr(target, "__annotations__", {})
     for name in [name for name, hint in hints.items() if _is_static(hint)]:
         hints[name] = Any
@@ -18,7 +18,9 @@ def checked(target: Callable) -> Callable:
 
 
 def _is_static(hint: object) -> bool:
-    """Whether a hint is, or holds, a protocol without ``runtime_checkable``."""
+    """Whether a hint is, or holds, a protocol without ``runtime_checkable`` or a kind of open file."""
+    if hint in (IO, BinaryIO, TextIO) or get_origin(hint) is IO:
+        return True  # io.BytesIO is none of these at run time
     if getattr(hint, "_is_protocol", False) and not getattr(hint, "_is_runtime_protocol", False):
         return True
     return any(_is_static(part) for part in get_args(hint))
