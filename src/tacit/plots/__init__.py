@@ -1,0 +1,24 @@
+"""Pictures from plain arrays: every function returns a matplotlib ``Figure`` and leaves pyplot alone.
+
+The names load at their first use, so that what needs no matplotlib (``to_dot``, ``layers``) stays light.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "candidates": ["candidates"],
+        "compare": ["samples_beside_data", "samples_by_column"],
+        "density": ["density_plot"],
+        "diagram": ["plate_diagram"],
+        "dot": ["to_dot"],
+        "export": ["to_png", "to_svg"],
+        "groups": ["group_sizes"],
+        "layout": ["layers", "place"],
+        "marginals": ["marginals"],
+        "missing": ["missing_summary"],
+        "progress": ["bound_trace", "evolution"],
+        "scatter": ["ellipses", "pair_plot"],
+    },
+)

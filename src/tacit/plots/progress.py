@@ -1,0 +1,119 @@
+"""How a fit went: the bound over the iterations, and the groups taking shape."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Num
+from matplotlib.figure import Figure
+
+from tacit.compute import Array
+from tacit.plots import style
+from tacit.plots.scatter import draw_ellipses, draw_points, frame
+
+Moment = tuple[Num[Array, "components"], Num[Array, "components 2"], Num[Array, "components 2 2"]]
+"""Weights, means and covariances of the groups at one iteration, in two columns."""
+
+_POINTS = 1000
+
+
+def moment_name(iteration: int, last: int) -> str:
+    """What a snapshot is called: the start, after so many steps, or the end."""
+    if iteration == 0:
+        return "The start"
+    steps = "1 step" if iteration == 1 else f"{iteration} steps"
+    return f"The end, {steps}" if iteration == last else f"After {steps}"
+
+
+def evolution(
+    values: Num[Array, "rows 2"],
+    snapshots: Mapping[int, Moment],
+    names: Sequence[str] = ("", ""),
+    *,
+    across: int = 5,
+    cell: tuple[float, float] = (1.65, 1.55),
+    last: int | None = None,
+) -> Figure:
+    """A strip of small pictures: the groups' ellipses at the start, on the way, and at the end.
+
+    Args:
+        values: Two columns, NaN where missing.
+        snapshots: Weights, means and covariances in these two columns, by iteration.
+        names: The columns' names.
+        across: Greatest number of panels in a line.
+        cell: Width and height of a panel, in inches.
+        last: The iteration at which the fit ended; by default the last snapshot.
+
+    Returns:
+        A figure with a panel per snapshot, in the order of the iterations.
+    """
+    xy = np.asarray(values, dtype=np.float64)
+    moments = sorted(snapshots)
+    lines = max(1, -(-len(moments) // across))
+    columns = max(1, -(-len(moments) // lines))
+    figure, panels = style.new_panels(lines, columns, cell, (0.14, 0.5), (0.65, 0.1, 0.3, 0.45))
+    flat = [ax for line in panels for ax in line]
+    kept = style.thin(len(xy), _POINTS)
+    (x_limits, _), (y_limits, _) = frame(xy[:, 0]), frame(xy[:, 1])
+    end = moments[-1] if last is None and moments else last
+    for ax, iteration in zip(flat, moments, strict=False):
+        _, means, covariances = snapshots[iteration]
+        draw_points(ax, xy[kept], size=5.0, alpha=0.8)
+        draw_ellipses(ax, means, covariances)
+        ax.set_xlim(*x_limits)
+        ax.set_ylim(*y_limits)
+        style.heading(ax, moment_name(iteration, int(end or 0)))
+        style.below(ax, names[0], limit=24)
+    for ax in flat[len(moments) :]:
+        ax.remove()
+    for line in panels:
+        style.beside(line[0], names[1], limit=24)
+        for ax in line[1:]:
+            ax.tick_params(labelleft=False)
+    return figure
+
+
+def bound_trace(
+    iteration: Num[Array, "steps"],
+    bound: Num[Array, "steps"],
+    *,
+    marks: Sequence[int] = (),
+    unit: str = "nats",
+    size: tuple[float, float] = (4.4, 1.9),
+) -> Figure:
+    """How the bound rose; a line that ever falls shows that something is wrong.
+
+    Args:
+        iteration: Number of each step.
+        bound: The bound after it, in ``unit``; steps where it is not finite are left out.
+        marks: Iterations shown as open dots, such as those of :func:`evolution`.
+        unit: What the bound is counted in.
+        size: Width and height of the panel, in inches.
+
+    Returns:
+        A figure with one panel.
+    """
+    steps, height = np.asarray(iteration, dtype=np.float64), np.asarray(bound, dtype=np.float64)
+    seen = np.isfinite(steps) & np.isfinite(height)
+    steps, height = steps[seen], height[seen]
+    figure, [[ax]] = style.new_panels(1, 1, size, margin=(0.75, 0.5, 0.32, 0.5))
+    ax.plot(steps, height, color=style.ACCENT, linewidth=style.LINE, zorder=3)
+    dots = np.isin(steps, np.asarray(marks)) if len(marks) else np.zeros(len(steps), bool)
+    ax.plot(steps[dots], height[dots], "o", markersize=5, color=style.ACCENT, mfc=style.PAPER, zorder=4)
+    if len(steps):
+        ax.plot(steps[-1:], height[-1:], "o", markersize=5, color=style.ACCENT, zorder=5)
+        ax.annotate(
+            style.short_number(float(height[-1]), 5),
+            (steps[-1], height[-1]),
+            xytext=(0, 7),
+            textcoords="offset points",
+            fontsize=style.SMALL,
+            color=style.ACCENT,
+            ha="center",
+            annotation_clip=False,
+        )
+    ax.set_xlim(*style.span(steps, margin=0.02))
+    ax.set_ylim(*style.span(height, margin=0.12))
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    style.heading(ax, f"Bound ({unit})", colour=style.QUIET)
+    style.below(ax, "Iteration")
+    return figure
