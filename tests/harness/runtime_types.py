@@ -5,12 +5,15 @@ from typing import IO, Any, BinaryIO, Self, TextIO, get_args, get_origin
 
 from beartype import BeartypeConf, FrozenDict, beartype
 
-# jaxtyping's import hook decorates methods one by one, where beartype cannot know what Self is.
-_beartype = beartype(conf=BeartypeConf(hint_overrides=FrozenDict({Self: Any})))
+# An int will do for a float, as in static typing. jaxtyping's import hook decorates methods one by one, where
+# beartype cannot know what Self is.
+_beartype = beartype(conf=BeartypeConf(is_pep484_tower=True, hint_overrides=FrozenDict({Self: Any})))
 
 
 def checked(target: Callable) -> Callable:
     """Check types at every call, except against what Python cannot check at run time."""
+    if target.__name__ == "__init__":
+        return target  # the fields of a model gain leading axes when starts are stacked; its methods see one start
     hints = getattr(target, "__annotations__", {})
     for name in [name for name, hint in hints.items() if _is_static(hint)]:
         hints[name] = Any

@@ -21,10 +21,11 @@ class Dynamic(Protocol):
 
 def test_wrong_types_are_refused() -> None:
     @runtime_types.checked
-    def double(x: int, by: Dynamic | None = None) -> int:
+    def double(x: float, by: Dynamic | None = None) -> float:
         return 2 * x
 
     assert double(1) == 2
+    assert double(0.5) == 1
     with pytest.raises(beartype.roar.BeartypeCallHintViolation):
         double("a")
     with pytest.raises(beartype.roar.BeartypeCallHintViolation):
