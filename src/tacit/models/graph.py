@@ -30,10 +30,10 @@ class GraphError(ValueError):
 class Node:
     """A variable of the model.
 
-    ``role`` "observed" and "latent" are random; a "parameter" is random if an arrow comes in (its prior), else
-    a fixed value to be estimated; a "hyperparameter" is a fixed value given beforehand. A node may hold several
-    symbols that share one joint distribution, written with commas: ``"μ,Σ"``. ``family`` says in a word how the
-    node is distributed given its parents.
+    ``role`` "observed" and "latent" are random; a "parameter" is random if an arrow comes in (its prior),
+    else a fixed value to be estimated; a "hyperparameter" is a fixed value given beforehand. A node may hold
+    several symbols that share one joint distribution, written with commas: ``"μ,Σ"``. ``family`` says in a
+    word how the node is distributed given its parents.
     """
 
     name: str

@@ -1,6 +1,7 @@
 """Pictures from plain arrays: every function returns a matplotlib ``Figure`` and leaves pyplot alone.
 
 The names load at their first use, so that what needs no matplotlib (``to_dot``, ``layers``) stays light.
+No submodule has the name of a function, so that a name never changes its meaning with the order of imports.
 """
 
 import lazy_loader
@@ -8,7 +9,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "candidates": ["candidates"],
+        "choice": ["candidates"],
         "compare": ["samples_beside_data", "samples_by_column"],
         "density": ["density_plot"],
         "diagram": ["plate_diagram"],
@@ -16,7 +17,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "export": ["to_png", "to_svg"],
         "groups": ["group_sizes"],
         "layout": ["layers", "place"],
-        "marginals": ["marginals"],
+        "columns": ["marginals"],
         "missing": ["missing_summary"],
         "progress": ["bound_trace", "evolution"],
         "scatter": ["ellipses", "pair_plot"],

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 
 from tacit.compute import Array
 from tacit.plots import style
+from tacit.plots.columns import group_table
 from tacit.plots.density import bin_edges, heights, log_axis, wants_logarithm, whole
-from tacit.plots.marginals import group_table
 from tacit.plots.scatter import frame
 
 _POINTS = 1000
@@ -44,7 +44,7 @@ def samples_beside_data(
         panels, (left, right), ("Data", "Made by the model"), (style.QUIET, style.ACCENT), strict=True
     ):
         kept = cloud[style.thin(len(cloud), shown)]
-        ax.scatter(*kept.T, s=6.0, color=colour, alpha=0.55, linewidths=0, rasterized=True)
+        ax.scatter(kept[:, 0], kept[:, 1], s=6.0, color=colour, alpha=0.55, linewidths=0, rasterized=True)
         ax.set_xlim(*limits[0])
         ax.set_ylim(*limits[1])
         style.heading(ax, name, colour=colour)
@@ -108,7 +108,8 @@ def _draw_histograms(
     ax.stairs(bars, edges, fill=True, color=style.DATA, alpha=0.6, linewidth=0)
     ax.stairs(line, edges, color=style.ACCENT, linewidth=1.2)
     ax.set_xlim(*limits)
-    ax.xaxis.get_major_locator().set_params(integer=whole(column))
+    if whole(column):
+        style.whole_ticks(ax)
     ax.set_ylim(0, 1.08 * max(float(bars.max()), float(line.max())) or 1.0)
     style.no_ticks(ax, "y")
     if logarithm:
@@ -125,7 +126,7 @@ def _draw_levels(
     lines = np.arange(len(kept))
     for offset, table, colour in zip((-0.18, 0.18), tables, (style.DATA, style.ACCENT), strict=True):
         ax.barh(lines + offset, table[kept], height=0.32, color=colour)
-    for line, level in zip(lines, kept, strict=True):
+    for line, level in enumerate(kept):
         name = style.plain(levels[level] if len(levels) else level, 14)
         ax.text(-0.03, line, name, fontsize=style.SMALL, color=style.INK, ha="right", va="center")
     ax.set_xlim(-0.55, 1.0)

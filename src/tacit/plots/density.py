@@ -92,7 +92,8 @@ def draw_density(
     """
     edges = bin_edges(values)
     bars = heights(values, edges)
-    ax.xaxis.get_major_locator().set_params(integer=whole(values))
+    if whole(values):
+        style.whole_ticks(ax)
     if np.any(bars > 0):
         ax.stairs(bars, edges, fill=True, color=style.DATA, alpha=0.55, linewidth=0)
     top = float(bars.max(initial=0.0))

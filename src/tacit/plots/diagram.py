@@ -65,8 +65,8 @@ def plate_diagram(
         nodes: The nodes with the plates that each stands in.
         edges: The arrows; they must not go round in a circle.
         labels: What is written in each node, by its name.
-        roles: By name: "observed" (shaded), "latent" or "parameter" (open), "hyperparameter" or "fixed" (dots,
-            with the label beside them).
+        roles: By name: "observed" (shaded), "latent" or "parameter" (open), "hyperparameter" or "fixed" (a
+            dot with the label beside it).
         plates: What is written in each plate, by its name, such as "n = 1…N".
         scale: Size against the usual one.
 

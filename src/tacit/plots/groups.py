@@ -43,16 +43,7 @@ def group_sizes(
         if rows is not None:
             words += f"  ({style.short_number(round(part * rows), 9)})"
         ax.text(part + 0.02 * longest, k, words, fontsize=style.SMALL, color=style.QUIET, va="center")
-        where = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
-        ax.annotate(
-            style.plain(name, 20),
-            (0, k),
-            xytext=(-6, 0),
-            fontsize=style.TEXT,
-            ha="right",
-            va="center",
-            **where,
-        )
+        style.line_name(ax, k, name)
     ax.set_xlim(0, longest)
     ax.set_ylim(count - 0.5, -0.5)
     ax.spines["bottom"].set_visible(False)

@@ -246,7 +246,7 @@ def plate_boxes(
         for plate in node.plates:
             if node.name in places:
                 members.setdefault(plate, set()).add(node.name)
-    boxes = {}
+    boxes: dict[str, tuple[float, float, float, float, int]] = {}
     for plate, inside in sorted(members.items(), key=lambda item: (len(item[1]), item[0])):
         within = [q for q, others in members.items() if others < inside or (others == inside and q < plate)]
         level = 1 + max((boxes[q][4] for q in within if q in boxes), default=0)

@@ -80,17 +80,7 @@ def _draw_shares(ax: Axes, share: Array, names: Sequence[str]) -> None:
             color=style.QUIET,
             va="center",
         )
-        ax.annotate(
-            style.plain(name, 24),
-            (0, line),
-            xycoords=("axes fraction", "data"),
-            xytext=(-6, 0),
-            textcoords="offset points",
-            fontsize=style.TEXT,
-            color=style.INK,
-            ha="right",
-            va="center",
-        )
+        style.line_name(ax, line, name, limit=24)
     ax.set_xlim(0, 1)
     ax.set_ylim(max(len(share), 1) - 0.5, -0.5)
     ax.spines["bottom"].set_visible(False)

@@ -113,7 +113,7 @@ def bound_trace(
         )
     ax.set_xlim(*style.span(steps, margin=0.02))
     ax.set_ylim(*style.span(height, margin=0.12))
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    style.whole_ticks(ax)
     style.heading(ax, f"Bound ({unit})", colour=style.QUIET)
     style.below(ax, "Iteration")
     return figure

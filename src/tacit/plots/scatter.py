@@ -72,9 +72,8 @@ def draw_points(
     palette = np.array([style.DATA, *style.GROUPS])
     colours = palette[np.where(group < 0, 0, group % len(style.GROUPS) + 1)]
     if seen.any():
-        ax.scatter(
-            *xy[seen].T, s=size, c=list(colours[seen]), alpha=alpha, linewidths=0, rasterized=True, zorder=3
-        )
+        x, y = xy[seen].T
+        ax.scatter(x, y, s=size, c=list(colours[seen]), alpha=alpha, linewidths=0, rasterized=True, zorder=3)
 
 
 def hard_labels(

@@ -122,6 +122,11 @@ def tidy(ax: Axes, *, x_ticks: int = 4, y_ticks: int = 4) -> None:
         axis.offsetText.set(fontsize=SMALL, color=QUIET)
 
 
+def whole_ticks(ax: Axes, ticks: int = 4) -> None:
+    """Ticks at whole numbers only, on the horizontal axis."""
+    ax.xaxis.set_major_locator(MaxNLocator(ticks, min_n_ticks=1, integer=True))
+
+
 def no_ticks(ax: Axes, *axes: str) -> None:
     """Take the ticks and their figures off the axes named ("x", "y")."""
     for axis in axes:
@@ -150,6 +155,22 @@ def below(ax: Axes, text: object, *, limit: int = 34) -> None:
 def beside(ax: Axes, text: object, *, limit: int = 22) -> None:
     """What the vertical axis shows, beside it."""
     ax.set_ylabel(plain(text, limit), fontsize=SMALL, color=QUIET, labelpad=5)
+
+
+def line_name(ax: Axes, line: float, text: object, *, limit: int = 20) -> None:
+    """The name of a horizontal bar, left of the panel."""
+    ax.annotate(
+        plain(text, limit),
+        (0, line),
+        xycoords=("axes fraction", "data"),
+        xytext=(-6, 0),
+        textcoords="offset points",
+        fontsize=TEXT,
+        color=INK,
+        ha="right",
+        va="center",
+        annotation_clip=False,
+    )
 
 
 def badge(ax: Axes, x: float, y: float, group: int, *, size: float = SMALL) -> None:

@@ -62,7 +62,7 @@ def candidates(
         ax.plot(k[chosen], value[chosen], "o", markersize=9, color=style.ACCENT, mec=style.PAPER, zorder=6)
     ax.set_ylim(low, high)
     ax.set_xlim(*style.span(k, margin=0.03))
-    ax.xaxis.get_major_locator().set_params(integer=True, nbins=9)
+    style.whole_ticks(ax, 9)
     _label_lines(ax, ends, size[1] * 72)
     style.heading(ax, f"{name} (higher is better)", colour=style.QUIET, limit=40)
     style.below(ax, "Number of groups")

@@ -53,7 +53,7 @@ def draw_levels(
         colour = style.QUIET if grey else style.group_colour(k)
         ax.barh(lines, np.full(len(names), 0.9 * step), left=left, height=0.6, color=style.FAINT)
         ax.barh(lines, 0.9 * step * share, left=left, height=0.6, color=colour)
-    for line, name in zip(lines, names, strict=True):
+    for line, name in enumerate(names):
         text = style.plain(name, 14)
         ax.text(_LABELS - 0.02, line, text, fontsize=style.SMALL, color=style.INK, ha="right", va="center")
     if not grey and groups <= 12:
@@ -108,7 +108,8 @@ def draw_ridges(
         ax.axhline(base, color=style.RULE, linewidth=style.HAIR, zorder=0)
     ax.set_xlim(float(edges[0]), float(edges[-1]))
     ax.set_ylim(0, max(share.shape[1], 1))
-    ax.xaxis.get_major_locator().set_params(integer=whole(values) and not logarithm)
+    if whole(values):
+        style.whole_ticks(ax)
     style.no_ticks(ax, "y")
     if logarithm:
         log_axis(ax)
