@@ -13,7 +13,7 @@ _beartype = beartype(conf=BeartypeConf(is_pep484_tower=True, hint_overrides=Froz
 def checked(target: Callable) -> Callable:
     """Check types at every call, except against what Python cannot check at run time."""
     if target.__name__ == "__init__":
-        return target  # the fields of a model gain leading axes when starts are stacked; its methods see one start
+        return target  # stacked starts give the fields of a model one more axis; its methods see one start
     hints = getattr(target, "__annotations__", {})
     for name in [name for name, hint in hints.items() if _is_static(hint)]:
         hints[name] = Any
