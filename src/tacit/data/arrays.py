@@ -1,8 +1,8 @@
 """NumPy files: .npy, .npz and the choice of an array inside one. Nothing is ever unpickled."""
 
 import zipfile
+from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +13,7 @@ from tacit.data.frames import from_array
 _NAMES = ("columns", "feature_names", "names")
 
 
-def read_npy(source: Path | BinaryIO, label: str) -> pa.Table:
+def read_npy(source: Path | BytesIO, label: str) -> pa.Table:
     """A .npy file as a table (a file on disk is mapped, not loaded)."""
     try:
         array = np.load(source, mmap_mode="r" if isinstance(source, Path) else None, allow_pickle=False)
@@ -22,7 +22,7 @@ def read_npy(source: Path | BinaryIO, label: str) -> pa.Table:
     return from_array(array, label)
 
 
-def read_npz(source: Path | BinaryIO, label: str, key: str | None) -> pa.Table:
+def read_npz(source: Path | BytesIO, label: str, key: str | None) -> pa.Table:
     """One array of an .npz file as a table: the one named, or X, or the only one with rows and columns.
 
     A list of names beside it ("columns", "feature_names" or "names") becomes the heading if it fits.
@@ -43,12 +43,12 @@ def read_npz(source: Path | BinaryIO, label: str, key: str | None) -> pa.Table:
 
 
 def _refusal(label: str, error: Exception) -> str:
-    if "pickle" in str(error) or "Object arrays" in str(error):
+    if any(word in str(error) for word in ("pickle", "Object arrays", "Python objects")):
         return f"{label} holds Python objects, which are never unpickled. Save it as numbers (astype(float))."
     return f"{label} is not a readable NumPy file ({error})."
 
 
-def _shapes(source: Path | BinaryIO) -> dict[str, tuple[int, ...]]:
+def _shapes(source: Path | BytesIO) -> dict[str, tuple[int, ...]]:
     """The shape of every array, from the headers alone."""
     shapes = {}
     with zipfile.ZipFile(source) as archive:

@@ -13,7 +13,7 @@ Origin = Literal["number", "truth", "text", "time", "empty", "other"]
 
 _NUMBER = r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$"
 _SPECIAL = r"^[-+]?(?i:inf|infinity)$"
-_DRESSED = r"^[-+]?[$€£¥]?\s?[-+]?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?\s?[%$€£¥]?$"
+_DRESSED = r"^([-+]?[$€£¥]?|[$€£¥]\s?[-+])\s?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?\s?[%$€£¥]?$"
 _LEADING_ZERO = r"^0\d+$"
 
 

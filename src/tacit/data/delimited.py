@@ -5,13 +5,12 @@ import csv
 import dataclasses
 import re
 from collections.abc import Callable, Sequence
-from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from tacit.data.errors import DataError, counted, listed, quoted, shown
+from tacit.data.errors import DataError, counted, listed, place, quoted, shown
 
 MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "?", "null", "NULL", "None", "<NA>", "#N/A")
 """Cells that count as missing unless the user names others."""
@@ -24,7 +23,7 @@ _NUMBER = re.compile(r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$")
 _COMMA_NUMBER = re.compile(r"^\s*[-+]?\d+,\d+\s*$")
 _LEADING_ZERO = re.compile(r"^\s*0\d+\s*$")
 
-Opener = Callable[[], BinaryIO]
+Opener = Callable[[], pa.NativeFile]
 """Opens the (decompressed) bytes of the source from their beginning; may be called more than once."""
 
 
@@ -80,18 +79,21 @@ def read_delimited(
         sample = stream.read(_SAMPLE)
     if not sample.strip(b"\xef\xbb\xbf \t\r\n"):
         raise DataError(f"{label} is empty: expected a heading and rows.")
-    encoding = options.encoding or _encoding(sample)
-    if encoding == "utf-8" and b"\x00" in sample:
+    encodings = (options.encoding,) if options.encoding else _encodings(sample)
+    if encodings[0] != "utf-16" and b"\x00" in sample:
         raise DataError(f"{label} is not a text table (it has zero bytes). Save it as CSV in UTF-8.")
-    try:
-        return _read_as(opener, label, options, tab, sample, encoding)
-    except UnicodeDecodeError:
-        if options.encoding or encoding != "utf-8":
+    for encoding in encodings:
+        try:
+            table, notes = _read_as(opener, label, options, tab, sample, encoding)
+        except UnicodeDecodeError:
+            continue
+        except LookupError:
             raise DataError(
-                f"{label} cannot be read as {encoding}; name its encoding, or save it as UTF-8."
+                f"unknown encoding {encoding!r}; say utf-8, latin-1 or another Python codec."
             ) from None
-    table, notes = _read_as(opener, label, options, tab, sample, "cp1252")
-    return table, ("not UTF-8: read as latin-1 (Windows-1252)", *notes)
+        told = () if encoding in ("utf-8", options.encoding) else (f"not UTF-8: read as {encoding}",)
+        return table, (*told, *notes)
+    raise DataError(f"{label} cannot be read as {encodings[0]}; name its encoding, or save it as UTF-8.")
 
 
 def _read_as(
@@ -107,11 +109,12 @@ def _read_as(
         raise UnicodeDecodeError(encoding, b"", 0, 1, "text that is not in this encoding")
     if table.num_rows == 0:
         raise DataError(f"{label} has a heading ({counted(len(dialect.names), 'column')}) but no rows.")
-    return _tidy(table, tuple(options.missing)), dialect.notes
+    _check_last_quote(opener, table, label)
+    return _tidy(table, dialect, tuple(options.missing)), dialect.notes
 
 
 def _arrow(
-    stream: BinaryIO,
+    stream: pa.NativeFile,
     dialect: _Dialect,
     options: Options,
     handler: Callable[[pacsv.InvalidRow], str] | None = None,
@@ -153,32 +156,32 @@ def _explain(opener: Opener, label: str, dialect: _Dialect, options: Options, er
     if not bad:
         return f"{label} cannot be read as a table: {error}"
     first = bad[0]
-    place = f"row {first.number - int(dialect.header)}" if first.number is not None else "a row"
-    rest = (
-        f" {counted(len(bad), 'row')}{' or more' if len(bad) == 1000 else ''} like it."
-        if len(bad) > 1
-        else ""
-    )
+    where = f"row {first.number - int(dialect.header)}" if first.number is not None else "a row"
+    more = " or more" if len(bad) == 1000 else ""
+    rest = f" {counted(len(bad), 'row')}{more} like it." if len(bad) > 1 else ""
+    other = "the heading has" if dialect.header else "the others have"
     return (
-        f"{label}, {place}: {counted(first.actual_columns, 'cell')} where the heading has "
+        f"{label}, {where}: {counted(first.actual_columns, 'cell')} where {other} "
         f"{first.expected_columns} ({shown(first.text, 60)}).{rest} Correct the row; a cell with a "
         f"{_SPELLED.get(dialect.delimiter, repr(dialect.delimiter))} inside needs quotes around it."
     )
 
 
-def _encoding(sample: bytes) -> str:
+def _encodings(sample: bytes) -> tuple[str, ...]:
+    """What to try in turn: anything can be read as latin-1, so it comes last."""
     if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16"
-    return "utf-8"
+        return ("utf-16",)
+    return ("utf-8", "cp1252", "latin-1")
 
 
 def _dialect(sample: bytes, label: str, options: Options, tab: bool, encoding: str) -> _Dialect:
-    text = codecs.getincrementaldecoder(encoding)("strict").decode(sample, final=False).removeprefix("\ufeff")
-    notes = [f"read as {encoding}"] if encoding == "utf-16" else []
-    delimiter, skip = options.delimiter, 0
-    announced = re.match(r'"?sep=(.)"?\r?\n', text)
-    if announced:
-        delimiter, skip, text = delimiter or announced[1], 1, text[announced.end() :]
+    decoder = codecs.getincrementaldecoder(encoding)("strict")
+    text = decoder.decode(sample, final=False).removeprefix("\ufeff")
+    notes: list[str] = []
+    start = re.match(r'(\s*\n)?("?sep=(.)"?\r?\n)?', text)
+    skip = text.count("\n", 0, start.end()) if start else 0
+    delimiter = options.delimiter or (start and start[3])
+    text = text[start.end() :] if start else text
     lines = _whole_lines(text, len(sample) == _SAMPLE)
     delimiter = delimiter or _delimiter(lines, tab)
     if delimiter not in (",", "\t") and not options.delimiter:
@@ -193,8 +196,8 @@ def _dialect(sample: bytes, label: str, options: Options, tab: bool, encoding: s
         notes.append("decimal commas")
     as_text = tuple(
         name
-        for place, name in enumerate(names)
-        if any(len(row) > place and _LEADING_ZERO.match(row[place]) for row in body)
+        for index, name in enumerate(names)
+        if any(len(row) > index and _LEADING_ZERO.match(row[index]) for row in body)
     )
     return _Dialect(encoding, delimiter, decimal, names, header, skip, as_text, tuple(notes))
 
@@ -231,17 +234,17 @@ def _has_header(rows: Sequence[Sequence[str]]) -> bool:
     first = [cell.strip() for cell in rows[0]]
     if not all(_NUMBER.match(cell) or _COMMA_NUMBER.match(cell) for cell in first):
         return True
-    runs = ([str(place + start) for place in range(len(first))] for start in (0, 1))
+    runs = ([str(index + start) for index in range(len(first))] for start in (0, 1))
     return len(first) > 1 and len(rows) > 1 and first in runs
 
 
 def _names(first: Sequence[str], header: bool, label: str) -> tuple[str, ...]:
     if not header:
-        return tuple(f"column_{place + 1}" for place in range(len(first)))
-    names = tuple(cell.strip() or f"column_{place + 1}" for place, cell in enumerate(first))
+        return tuple(f"column_{index + 1}" for index in range(len(first)))
+    names = tuple(cell.strip() or f"column_{index + 1}" for index, cell in enumerate(first))
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        places = [str(place + 1) for place, name in enumerate(names) if name == twice[0]]
+        places = [str(index + 1) for index, name in enumerate(names) if name == twice[0]]
         raise DataError(
             f"{label}: the heading has {listed(twice)} more than once ({quoted(twice[0])} at places "
             f"{', '.join(places)}). Rename or remove the others."
@@ -260,16 +263,41 @@ def _decimal(body: Sequence[Sequence[str]], delimiter: str) -> str:
     return "," if with_comma and not_thousands and not with_point else "."
 
 
-def _tidy(table: pa.Table, missing: tuple[str, ...]) -> pa.Table:
-    """Take blanks off texts, and let what is then a sign for missing be missing."""
-    for place, field in enumerate(table.schema):
+def _tidy(table: pa.Table, dialect: _Dialect, missing: tuple[str, ...]) -> pa.Table:
+    """Take blanks off texts; a sign for missing is then missing, and what are then numbers are numbers."""
+    for index, field in enumerate(table.schema):
         if not pa.types.is_string(field.type):
             continue
-        encoded = table.column(place).cast(pa.large_string()).combine_chunks().dictionary_encode()
+        encoded = table.column(index).cast(pa.large_string()).combine_chunks().dictionary_encode()
         trimmed = pc.utf8_trim_whitespace(encoded.dictionary)
         if trimmed.equals(encoded.dictionary):
             continue
         gone = pc.is_in(trimmed, value_set=pa.array(["", *missing], trimmed.type))
         cleaned = pc.if_else(gone, pa.scalar(None, trimmed.type), trimmed)
-        table = table.set_column(place, field.name, pc.take(cleaned, encoded.indices))
+        if field.name not in dialect.as_text:
+            cleaned = _as_numbers(cleaned, dialect.decimal)
+        table = table.set_column(index, field.name, pc.take(cleaned, encoded.indices))
     return table
+
+
+def _as_numbers(texts: pa.Array, decimal: str) -> pa.Array:
+    """Texts as whole or broken numbers if all of them are, else as they are."""
+    for kind in (pa.int64(), pa.float64()):
+        try:
+            return pc.replace_substring(texts, decimal, ".").cast(kind)
+        except pa.ArrowInvalid:
+            continue
+    return texts
+
+
+def _check_last_quote(opener: Opener, table: pa.Table, label: str) -> None:
+    """A quote that is never closed swallows the rest of the file into the last cell."""
+    column = table.column(table.num_columns - 1)
+    last = column[-1].as_py() if pa.types.is_string(column.type) else None
+    if not last or "\n" not in last:
+        return
+    with opener() as stream:
+        closed = stream.read().rstrip(b"\r\n\0 ").endswith(b'"')
+    if not closed:
+        where = place(table.column_names[-1], table.num_rows - 1)
+        raise DataError(f"{label}, {where}: a quote is opened and never closed ({shown(last)}). Close it.")

@@ -44,8 +44,9 @@ def in_all(number: int, thing: str) -> str:
 
 def nearest(name: str, known: Sequence[str]) -> str:
     """`` Did you mean 'x'?`` when something close is known, else nothing."""
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    return f" Did you mean {close[0]!r}?" if close else ""
+    folded = {each.casefold(): each for each in known}
+    close = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.6)
+    return f" Did you mean {folded[close[0]]!r}?" if close else ""
 
 
 def counted(number: int, thing: str) -> str:

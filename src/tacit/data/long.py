@@ -132,7 +132,7 @@ def _refuse_missing(cells: Cells) -> None:
     if missing.any():
         rest = in_all(int(missing.sum()), "line")
         raise DataError(
-            f"{place(cells.name, int(np.argmax(missing)))}: nothing there{rest}. Every line of a log says who "
+            f"{place(cells.name, int(np.argmax(missing)))}: nothing there{rest}. Each line of a log says who "
             "took what; remove the lines that do not."
         )
 

@@ -85,7 +85,7 @@ def _judge_whole(facts: Facts) -> Verdict | None:
     levels, low, high = len(facts.distinct), float(facts.distinct[0]), float(facts.distinct[-1])
     if levels == 2 and (facts.present >= 5 or (low, high) == (0.0, 1.0)):
         return Verdict("binary", f"two different values, {shown(low)} and {shown(high)}")
-    left_out = _identifier(facts) or _date(facts)
+    left_out = _date(facts) or _identifier(facts)
     if left_out is not None:
         return left_out
     if _is_count(facts):
@@ -136,9 +136,9 @@ def _is_count(facts: Facts) -> bool:
         low in (0.0, 1.0)
         and len(facts.distinct) >= enough
         and first <= set(facts.distinct[:3].tolist())
-        and facts.distinct[int(np.argmax(facts.counts))] <= 2
+        and facts.distinct[int(np.argmax(facts.counts))] <= 5
         and facts.mean <= _LARGEST_MEAN_COUNT
-        and facts.skewness(facts.distinct) >= 0.5
+        and facts.skewness(facts.distinct) >= 0.4
     )
 
 
@@ -148,12 +148,12 @@ def _judge_measurement(facts: Facts) -> Verdict:
     if levels == 2 and present >= 10:
         low, high = (shown(float(value)) for value in facts.distinct)
         return Verdict("binary", f"two different values, {low} and {high}")
-    oddity = _oddity(facts)
-    skewed = facts.skewness(facts.distinct)
+    rest, oddity = _oddity(facts)
+    skewed = rest.skewness(rest.distinct)
     if facts.distinct[0] > 0 and facts.present >= _ENOUGH:
-        logs = np.log(facts.distinct)
-        gain = _log_normal_gain(facts, logs)
-        if skewed >= _SKEWED and gain >= _GAIN and abs(facts.skewness(logs)) < skewed:
+        logs = np.log(rest.distinct)
+        gain = _log_normal_gain(rest, logs)
+        if skewed >= _SKEWED and gain >= _GAIN and abs(rest.skewness(logs)) < skewed:
             return Verdict(
                 "positive",
                 f"always above 0 and strongly skewed (log-normal fits {gain:.2f} nats a row better){oddity}",
@@ -176,25 +176,23 @@ def _log_normal_gain(facts: Facts, logs: Float[np.ndarray, " values"]) -> float:
     return math.log(spread) - math.log(log_spread) - float(np.average(logs, weights=facts.counts))
 
 
-def _oddity(facts: Facts) -> str:
-    """A word about one value that fills half the column, or stands far from all others like a code."""
+def _oddity(facts: Facts) -> tuple[Facts, str]:
+    """What is odd about a column, and the facts without it.
+
+    One value may fill half the column; a repeated end value may stand far from all others (99999), or zeros
+    far below them, as codes for missing do.
+    """
     top = int(np.argmax(facts.counts))
     share = facts.counts[top] / facts.present
     if share >= 0.5 and facts.present >= 10:
-        return f"; {share:.0%} of them are exactly {shown(float(facts.distinct[top]))}"
-    return "" if len(facts.distinct) < 10 else _stray_end(facts)
-
-
-def _stray_end(facts: Facts) -> str:
-    """A word about a repeated end value far from all others (99999), or zeros far below them."""
-    first, last = facts.distinct[0], facts.distinct[-1]
-    inner = dataclasses.replace(facts, distinct=facts.distinct[1:], counts=facts.counts[1:])
-    below = inner.distinct[0] - first
-    word = "occurs {:,} times, far from all else: a sign for missing?"
-    if facts.counts[0] >= 3 and (
-        below > last - inner.distinct[0] or (first == 0 and below > inner.spread(inner.distinct))
-    ):
-        return f"; {shown(float(first))} {word.format(facts.counts[0])}"
-    if facts.counts[-1] >= 3 and last - facts.distinct[-2] > facts.distinct[-2] - first:
-        return f"; {shown(float(last))} {word.format(facts.counts[-1])}"
-    return ""
+        return facts, f"; {share:.0%} of them are exactly {shown(float(facts.distinct[top]))}"
+    if len(facts.distinct) < 10:
+        return facts, ""
+    for end, inner, zero in ((0, slice(1, None), facts.distinct[0] == 0), (-1, slice(None, -1), False)):
+        rest = dataclasses.replace(facts, distinct=facts.distinct[inner], counts=facts.counts[inner])
+        gap = float(np.min(np.abs(rest.distinct[[0, -1]] - facts.distinct[end])))
+        wide = rest.spread(rest.distinct) if zero else rest.distinct[-1] - rest.distinct[0]
+        if facts.counts[end] >= 3 and gap > wide:
+            stray = f"{shown(float(facts.distinct[end]))} occurs {facts.counts[end]:,} times"
+            return rest, f"; {stray}, far from all else: a sign for missing?"
+    return facts, ""

@@ -8,7 +8,7 @@ import sys
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.feather as feather
@@ -17,7 +17,7 @@ import pyarrow.json as pajson
 import pyarrow.parquet as parquet
 
 from tacit.data.arrays import read_npy, read_npz
-from tacit.data.delimited import MISSING, Options, read_delimited
+from tacit.data.delimited import MISSING, Opener, Options, read_delimited
 from tacit.data.errors import DataError, listed
 
 Source = str | Path | bytes | Any
@@ -124,15 +124,14 @@ def _slurp(source: Source) -> tuple[bytes, str]:
         return source, "the data"
     if isinstance(source, str | Path):
         return sys.stdin.buffer.read(), "standard input"
-    stream = cast(Any, source)
-    if not hasattr(stream, "read"):
+    if not hasattr(source, "read"):
         raise DataError(
             f"cannot read a {type(source).__name__}; give a path, '-', bytes or an open binary file."
         )
-    data = stream.read()
+    data = source.read()
     if isinstance(data, str):
         data = data.encode("utf-8")
-    return data, str(getattr(stream, "name", "the data"))
+    return data, str(getattr(source, "name", "the data"))
 
 
 def _unzipped(data: bytes, label: str) -> bytes:
@@ -155,7 +154,8 @@ def _format(head: bytes, name: str) -> str:
     for ending, form in (endings | strict).items():
         if bare.endswith(ending):
             return form
-    return "text"
+    plain = bare.endswith((".csv", ".txt"))
+    return "lines" if head.startswith(b"{") and not plain else "text"
 
 
 def _read_path(path: Path, key: str | None, form: str, options: Options) -> Reading:
@@ -165,8 +165,8 @@ def _read_path(path: Path, key: str | None, form: str, options: Options) -> Read
         return _finished(table, f"{label}:{key}" if key else label, ())
     if form in ("text", "tab", "lines"):
 
-        def opener() -> BinaryIO:
-            return cast(BinaryIO, pa.input_stream(label, compression="gzip" if zipped else None))
+        def opener() -> pa.NativeFile:
+            return pa.input_stream(label, compression="gzip" if zipped else None)
 
         with path.open("rb") as file:
             zipped = file.read(2) == b"\x1f\x8b"
@@ -182,12 +182,12 @@ def _read_bytes(data: bytes, label: str, form: str, options: Options) -> Reading
             read_npy(stream, label) if form == "npy" else read_npz(stream, label, None), label, ()
         )
     if form in ("text", "tab", "lines"):
-        return _read_text(lambda: cast(BinaryIO, pa.BufferReader(data)), label, form, options)
+        return _read_text(lambda: pa.BufferReader(data), label, form, options)
     with _foreign(label, form):
         return _finished(_read_binary(pa.BufferReader(data), form), label, ())
 
 
-def _read_text(opener: Any, label: str, form: str, options: Options) -> Reading:
+def _read_text(opener: Opener, label: str, form: str, options: Options) -> Reading:
     try:
         if form == "lines":
             with opener() as stream:

@@ -33,8 +33,6 @@ class Column:
     note: str = ""
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise DataError(f"{self.name!r}: unknown kind {self.kind!r}; a column is one of {listed(KINDS)}.")
         if (self.kind in LEVELLED) != (self.levels is not None):
             need = "needs its levels" if self.kind in LEVELLED else "has no levels"
             raise DataError(f"{self.name!r}: a {self.kind} column {need}.")
@@ -47,9 +45,9 @@ class Column:
         return self.levels is not None
 
 
-def _check_levels(name: str, kind: Kind, levels: tuple[Level, ...]) -> None:
-    if not isinstance(levels, tuple) or not all(isinstance(level, str | int | float) for level in levels):
-        raise DataError(f"{name!r}: levels are a tuple of texts, numbers or truth values.")
+def _check_levels(name: str, kind: Kind, levels: tuple[Any, ...]) -> None:
+    if not all(level == level and isinstance(level, str | int | float) for level in levels):
+        raise DataError(f"{name!r}: levels are texts, numbers or truth values, not {listed(levels)}.")
     if len({str(level) for level in levels}) != len(levels):
         raise DataError(f"{name!r}: a level occurs twice in {listed(levels)}.")
     if kind == "binary" and len(levels) != 2:
@@ -58,7 +56,7 @@ def _check_levels(name: str, kind: Kind, levels: tuple[Level, ...]) -> None:
         raise DataError(f"{name!r}: a categorical column has at least one level.")
     if len({isinstance(level, str) for level in levels}) > 1:
         raise DataError(f"{name!r}: levels are all text or all numbers, not both ({listed(levels)}).")
-    if not isinstance(levels[0], str) and any(a >= b for a, b in itertools.pairwise(levels)):  # type: ignore[operator]
+    if not isinstance(levels[0], str) and any(a >= b for a, b in itertools.pairwise(levels)):
         raise DataError(f"{name!r}: levels that are numbers must increase ({listed(levels)}).")
 
 
@@ -115,7 +113,7 @@ class Schema:
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
         """Read what `to_json` gave; anything else raises `DataError` and says what is wrong."""
-        if not isinstance(document, Mapping) or not isinstance(document.get("columns"), list):
+        if not isinstance(document.get("columns"), list):
             raise DataError("not a schema: expected an object with a list 'columns'.")
         version = document.get("version", _VERSION)
         if not isinstance(version, int) or version > _VERSION:
@@ -128,9 +126,15 @@ class Schema:
 def _column(entry: object) -> Column:
     if not isinstance(entry, Mapping) or not isinstance(entry.get("name"), str):
         raise DataError("not a schema: every column is an object with a text 'name'.")
-    name, kind, levels, note = (entry.get(key) for key in ("name", "kind", "levels", "note"))
+    name = str(entry["name"])
+    kind, levels, note = (entry.get(key) for key in ("kind", "levels", "note"))
     if not isinstance(kind, str) or not isinstance(levels, list | None) or not isinstance(note or "", str):
         raise DataError(
             f"not a schema: column {name!r} needs a text 'kind', a list or null 'levels', a text 'note'."
         )
-    return Column(str(name), kind, None if levels is None else tuple(levels), note or "")  # type: ignore[arg-type]
+    known = next((each for each in KINDS if each == kind), None)
+    if known is None:
+        raise DataError(f"{name!r}: unknown kind {kind!r}; a column is one of {listed(KINDS)}.")
+    if levels is not None:
+        _check_levels(name, known, tuple(levels))
+    return Column(name, known, None if levels is None else tuple(levels), note or "")

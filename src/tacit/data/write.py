@@ -1,13 +1,13 @@
 """Writing a table to CSV, Parquet, Arrow or JSON lines: whole or not at all."""
 
 import contextlib
-import io
+import gzip
 import json
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, Literal, get_args
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,10 +17,10 @@ import pyarrow.parquet as parquet
 
 from tacit.data.errors import DataError, listed
 
-Format = Literal["csv", "parquet", "arrow", "json"]
+FORMATS = ("csv", "parquet", "arrow", "json")
 """What can be written; "json" is JSON lines, one object a row."""
 
-_ENDINGS: dict[str, Format] = {
+_ENDINGS = {
     ".csv": "csv",
     ".csv.gz": "csv",
     ".parquet": "parquet",
@@ -33,7 +33,7 @@ _ENDINGS: dict[str, Format] = {
 _BATCH = 10_000
 
 
-def write(table: pa.Table, destination: str | Path | BinaryIO = "-", form: Format | None = None) -> None:
+def write(table: pa.Table, destination: str | Path | BinaryIO = "-", form: str | None = None) -> None:
     """Write a table; missing values are empty cells (CSV) or null.
 
     A file appears under its name only when it is complete: it is written beside, synced and renamed.
@@ -46,8 +46,8 @@ def write(table: pa.Table, destination: str | Path | BinaryIO = "-", form: Forma
     Raises:
         DataError: an ending or form that is not known, a folder that is not there or cannot be written to.
     """
-    if form is not None and form not in get_args(Format):
-        raise DataError(f"cannot write {form!r}; say one of {listed(get_args(Format))}.")
+    if form is not None and form not in FORMATS:
+        raise DataError(f"cannot write {form!r}; say one of {listed(FORMATS)}.")
     table = _without_nan(table)
     if not isinstance(destination, str | Path):
         _write_to(table, destination, form or "csv")
@@ -60,7 +60,7 @@ def write(table: pa.Table, destination: str | Path | BinaryIO = "-", form: Forma
         chosen = form or _by_ending(path)
         with replacing(path) as file:
             if path.name.lower().endswith(".gz"):
-                with pa.CompressedOutputStream(file, "gzip") as zipped:
+                with gzip.GzipFile(path.name.removesuffix(".gz"), "wb", fileobj=file, mtime=0) as zipped:
                     _write_to(table, zipped, chosen)
             else:
                 _write_to(table, file, chosen)
@@ -86,7 +86,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         beside.unlink(missing_ok=True)
 
 
-def _by_ending(path: Path) -> Format:
+def _by_ending(path: Path) -> str:
     name = path.name.lower()
     for ending, form in _ENDINGS.items():
         if name.endswith(ending):
@@ -96,20 +96,25 @@ def _by_ending(path: Path) -> Format:
     )
 
 
-def _write_to(table: pa.Table, file: BinaryIO | pa.NativeFile, form: Format) -> None:
-    if form == "csv":
-        pacsv.write_csv(table, file, pacsv.WriteOptions(quoting_style="needed"))
-    elif form == "parquet":
-        held = io.BytesIO()
-        parquet.write_table(table, held)
-        file.write(held.getvalue())
-    elif form == "arrow":
-        with ipc.new_file(file, table.schema) as writer:
-            writer.write_table(table)
-    else:
-        for batch in table.to_batches(max_chunksize=_BATCH):
-            rows = (json.dumps(row, ensure_ascii=False, default=str) for row in batch.to_pylist())
-            file.write("".join(f"{row}\n" for row in rows).encode("utf-8"))
+def _write_to(table: pa.Table, file: BinaryIO | gzip.GzipFile, form: str) -> None:
+    try:
+        if form == "csv":
+            pacsv.write_csv(table, file, pacsv.WriteOptions(quoting_style="needed"))
+        elif form == "parquet":
+            parquet.write_table(table, file)
+        elif form == "arrow":
+            with ipc.new_file(file, table.schema) as writer:
+                writer.write_table(table)
+        else:
+            _write_lines(table, file)
+    except pa.ArrowException as error:
+        raise DataError(f"this table cannot be written as {form}: {error}") from None
+
+
+def _write_lines(table: pa.Table, file: BinaryIO | gzip.GzipFile) -> None:
+    for batch in table.to_batches(max_chunksize=_BATCH):
+        rows = (json.dumps(row, ensure_ascii=False, default=str) for row in batch.to_pylist())
+        file.write("".join(f"{row}\n" for row in rows).encode("utf-8"))
 
 
 def _without_nan(table: pa.Table) -> pa.Table:
