@@ -1,5 +1,7 @@
 """What all density estimators share at the door: reading rows and weights, and the scope of precision."""
 
+import numbers
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -7,7 +9,7 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from tacit.compute import double_precision
 
-__all__ = ["double_precision", "read_rows", "read_weights", "seed_of"]
+__all__ = ["check_choice", "check_whole", "double_precision", "read_rows", "read_weights", "seed_of"]
 
 
 def read_rows(estimator: Any, X: Any, *, reset: bool, minimum: int = 1, sparse: bool = False) -> Any:
@@ -44,3 +46,15 @@ def seed_of(random_state: Any) -> np.random.Generator:
     if isinstance(random_state, np.random.Generator):
         return random_state
     return np.random.default_rng(int(random_state))
+
+
+def check_whole(name: str, value: Any, least: int) -> None:
+    """Refuse what is not a whole number of at least ``least``."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
+
+
+def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
+    """Refuse what is not one of the choices."""
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}; got {value!r}")

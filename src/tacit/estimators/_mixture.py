@@ -2,6 +2,7 @@
 
 import abc
 import warnings
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple, Self
 
 import equinox as eqx
@@ -14,16 +15,25 @@ from sklearn.utils.validation import check_is_fitted
 
 from tacit.compute import component_bucket
 from tacit.data.blocks import Moments, Standardise, moments, source
-from tacit.estimators._base import double_precision, read_rows, read_weights, seed_of
-from tacit.estimators._starts import draw_starts, needs_tiles
+from tacit.estimators._base import (
+    check_choice,
+    check_whole,
+    double_precision,
+    read_rows,
+    read_weights,
+    seed_of,
+)
+from tacit.estimators._starts import STARTS, draw_starts, needs_tiles
 from tacit.inference.closed_form import CONVERGED, REASONS
 from tacit.inference.fit import Fit
+from tacit.inference.watch import Printer, watch
 from tacit.models.mixture import rows as answers
-from tacit.models.mixture.fitting import Schedule, finished, run
+from tacit.models.mixture.fitting import Schedule, finished, fit_by, floored, parameters
 from tacit.models.mixture.model import Mixture
 from tacit.models.mixture.rules import Draws, Mode, Posterior, Rule
 
 INFERENCE = ("em", "hard-em", "monte-carlo-em", "online-em", "gradient")
+FIRST_DRAWS = 10.0
 
 
 class Plan(NamedTuple):
@@ -65,50 +75,97 @@ class BaseMixture(DensityMixin, BaseEstimator, metaclass=abc.ABCMeta):
             ValueError: what is wrong with the rows, the weights or a parameter, and what to do.
         """
         rows = self._read(X, reset=True, minimum=2)
-        self._fit_rows(rows, read_weights(rows, sample_weight))
-        return self
-
-    def _fit_rows(self, rows: Any, weights: np.ndarray) -> None:
+        weights = read_weights(rows, sample_weight)
+        self._check()
         if rows.shape[0] < self.n_components:
             raise ValueError(
                 f"Expected n_samples >= n_components but got n_components = {self.n_components}, "
                 f"n_samples = {rows.shape[0]}"
             )
+        self._dtype = getattr(rows, "dtype", np.dtype(np.float64))
+        self._fit_rows(rows, weights)
+        return self
+
+    def _check(self) -> None:
+        """Refuse parameters that make no sense, in plain words."""
+        check_whole("n_components", self.n_components, 1)
+        check_whole("max_iter", self.max_iter, 0)
+        check_whole("n_init", self.n_init, 1)
+        check_choice("init_params", self.init_params, STARTS)
+        check_choice("inference", self.inference, INFERENCE)
+        check_choice("objective", self.objective, ("mle", "map"))
+        if not self.tol >= 0:
+            raise ValueError(f"tol must be at least 0 nats a row, got {self.tol!r}")
+
+    def _fit_rows(self, rows: Any, weights: np.ndarray) -> None:
         values = moments(rows, weights)
         random = seed_of(self.random_state)
-        width = component_bucket(self.n_components)
-        plan = self._plan(rows, values, width)
-        template = eqx.tree_at(lambda m: m.rule, plan.template, self._rule())
-        number = np.full(self._number_of_starts(), self.n_components)
-        models = draw_starts(template, rows, weights, plan.view, self.init_params, number, random)
-        models, given = self._started(models, plan.view)
-        tiles = needs_tiles(template, values.complete)
-        data = source(rows, weights, tiles=tiles)
+        again = self.warm_start and hasattr(self, "converged_")
+        plan = self._plan(rows, values, self.n_components if again else component_bucket(self.n_components))
+        plan = plan._replace(template=eqx.tree_at(lambda m: m.rule, plan.template, self._rule()))
+        if again:
+            models, given = self._continued(plan), True
+        else:
+            models, given = self._first(rows, weights, plan, random)
+        data = source(rows, weights, tiles=needs_tiles(plan.template, values.complete))
         models = models.with_rows(complete=values.complete, tile=getattr(data, "tile", 1))
-        key = jax.random.key(int(random.integers(2**31)))
-        schedule = Schedule(self.max_iter, self.tol, accelerate=self.accelerate, label=type(self).__name__)
-        found = run(models, data, plan.view, schedule, key)
+        schedule = Schedule(self.max_iter, self.tol, self.accelerate, label=type(self).__name__)
+        with self._talking():
+            found = fit_by(self.inference, models, data, plan.view, schedule, random)
         self._finish(found, plan, values, given, float(weights.sum()))
 
+    def _first(self, rows: Any, weights: np.ndarray, plan: Plan, random: np.random.Generator) -> tuple[Mixture, bool]:
+        number = np.full(self.n_init, self.n_components)
+        models = draw_starts(plan.template, rows, weights, plan.view, self.init_params, number, random)
+        return self._started(models, plan.view)
+
+    def _continued(self, plan: Plan) -> Mixture:
+        """The last fit's parameters, in the coordinates of the new view, as the only start."""
+        shift, scale = np.asarray(plan.view.shift), np.asarray(plan.view.scale)
+        last = self._fitted().in_units(Standardise(-shift / scale, 1.0 / scale))
+        groups = tuple(
+            eqx.tree_at(parameters, new, parameters(old))
+            for new, old in zip(plan.template.groups, last.groups, strict=True)
+        )
+        model = eqx.tree_at(lambda m: (m.log_weights, m.groups), plan.template, (last.log_weights, groups))
+        return jax.tree.map(lambda leaf: jnp.asarray(leaf)[None] if eqx.is_array(leaf) else leaf, model)
+
     def _rule(self) -> Rule:
+        if self.inference == "monte-carlo-em":
+            return Draws(jnp.asarray(FIRST_DRAWS))
         return Mode() if self.inference == "hard-em" else Posterior()
 
-    def _number_of_starts(self) -> int:
-        return self.n_init
+    def _talking(self) -> AbstractContextManager:
+        """Print the course of the fit where ``verbose`` asks for it."""
+        return watch(Printer(self.verbose_interval)) if self.verbose else nullcontext()
 
     def _finish(self, found: Fit, plan: Plan, values: Moments, given: bool, weight: float) -> None:
-        # log-density in the user's units: each observed entry of a scaled column brings −log scale
-        jacobian = -float(values.seen @ np.log(np.asarray(plan.view.scale)))
         self.model_ = finished(found.model, plan.view, ordered=not given)
-        self.trace_ = found.trace._replace(bound=found.trace.bound + jacobian)
+        # in the user's units each observed entry of a scaled column brings −log scale, and the prior its own
+        change = -float(values.seen @ np.log(np.asarray(plan.view.scale)))
+        change += float(self.model_.global_bound()) - float(found.model.global_bound())
+        self.trace_ = found.trace._replace(bound=found.trace.bound + change)
         self.snapshots_ = {i: finished(m, plan.view, ordered=False) for i, m in found.snapshots.items()}
         self.n_iter_ = found.iteration
-        self.lower_bound_ = (found.bound + jacobian) / weight
-        self.lower_bounds_ = list(self.trace_.bound / weight)
+        self.lower_bound_ = (found.bound + change) / weight
+        self.lower_bounds_ = list(self.trace_.bound[1:] / weight)
         self.converged_ = found.status == CONVERGED
         self.stop_reason_ = REASONS[found.status]
         self.n_parameters_ = self.model_.n_parameters()
+        self.at_floor_ = bool(floored(self.model_))
         self._publish(self.model_)
+        self._warn()
+
+    def _warn(self) -> None:
+        names = getattr(self, "feature_names_in_", None)
+        for component, columns in floored(self.model_).items():
+            listed = ", ".join(repr(str(names[c])) if names is not None else str(c) for c in columns)
+            warnings.warn(
+                f"component {component} rests on the floor of the variance along column {listed}: it has "
+                "collapsed on few distinct values there. Use fewer components, drop the column, or raise the floor.",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
         if not self.converged_ and self.max_iter > 0:
             warnings.warn(
                 f"Best performing initialization did not converge ({self.stop_reason_} after {self.n_iter_} "

@@ -1,20 +1,69 @@
 """``GaussianMixture``: scikit-learn's face, fourteen covariance structures, gaps and weights."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
+from sklearn.exceptions import NotFittedError
 
 from tacit.data.blocks import Moments, Standardise
+from tacit.estimators import _parameters as shapes
 from tacit.estimators._mixture import BaseMixture, Plan
 from tacit.estimators._starts import door
 from tacit.families.covariance import STRUCTURES, canonical_name
+from tacit.families.covariance.prior import GaussianPrior, default_prior
 from tacit.models.mixture.gaussian import GaussianGroup
 from tacit.models.mixture.model import Mixture
 
 
+class Given(NamedTuple):
+    """Parameters the user gave for the start, in the user's units (None: not given)."""
+
+    weights: np.ndarray | None
+    means: np.ndarray | None
+    covariances: np.ndarray | None
+
+
 class GaussianMixture(BaseMixture):
-    """A mixture of Gaussians, ``p(x) = Σ_k π_k N(x; μ_k, Σ_k)``, fitted by EM."""
+    """A mixture of Gaussians, ``p(x) = Σ_k π_k N(x; μ_k, Σ_k)``, with scikit-learn's arguments and more.
+
+    Rows may have missing entries (NaN): their marginal likelihood is maximised exactly, with the conditional
+    covariances, and nothing is imputed beforehand.
+
+    Args:
+        n_components: K.
+        covariance_type: "full", "tied", "diag", "spherical", or one of the fourteen volume–shape–orientation
+            structures EII VII EEI VEI EVI VVI EEE VEE EVE VVE EEV VEV EVV VVV (Celeux & Govaert 1995).
+        tol: EM stops when the bound a row changes by less, in nats.
+        reg_covar: variance ε of the blur of every entry, added to the diagonal of every covariance. Its share
+            ``½ ε tr Σ_k⁻¹`` is taken from the bound, so that the bound never falls.
+        max_iter: most iterations.
+        n_init: starts; the best is kept.
+        init_params: "kmeans", "k-means++", "random", "random_from_data" or "hierarchical" (Ward).
+        weights_init, means_init, precisions_init: parameters of the start, in scikit-learn's shapes.
+        random_state: seed.
+        warm_start: go on from the last fit.
+        verbose, verbose_interval: as in scikit-learn; 1 prints the course of the fit.
+        inference: "em", "hard-em", "monte-carlo-em", "online-em" or "gradient".
+        objective: "mle", or "map" with the priors.
+        priors: with "map": "default" (Fraley & Raftery 2007) or a mapping of some of ``shrinkage``, ``mean``,
+            ``scale``, ``dof`` and ``concentration`` (the weights' Dirichlet parameter).
+        fixed: which given parameters stay as they are: a mapping of "weights", "means" and "covariances" to
+            True or a mask ``(K,)``; their values are those of the start.
+        accelerate: squared extrapolation (SQUAREM), which never lowers the bound.
+
+    Attributes:
+        weights_, means_, covariances_, precisions_, precisions_cholesky_: in scikit-learn's shapes; those of
+            other structures are ``(K, D, D)``.
+        model_: the fitted pytree, in the user's units.
+        lower_bound_, lower_bounds_: the bound a row in nats, at the end and after every iteration.
+        trace_: iteration, bound (summed over rows) and seconds.
+        converged_, stop_reason_, n_iter_, n_parameters_, at_floor_: how the fit ended.
+
+    Components are in canonical order, heaviest first, unless a start is given.
+    """
 
     def __init__(
         self,
@@ -34,6 +83,9 @@ class GaussianMixture(BaseMixture):
         verbose: int = 0,
         verbose_interval: int = 10,
         inference: str = "em",
+        objective: str = "mle",
+        priors: str | Mapping[str, Any] | None = None,
+        fixed: Mapping[str, Any] | None = None,
         accelerate: bool = False,
     ) -> None:
         self.n_components = n_components
@@ -51,32 +103,159 @@ class GaussianMixture(BaseMixture):
         self.verbose = verbose
         self.verbose_interval = verbose_interval
         self.inference = inference
+        self.objective = objective
+        self.priors = priors
+        self.fixed = fixed
         self.accelerate = accelerate
+
+    def _structure(self, dims: int) -> str:
+        return canonical_name(self.covariance_type, dims)
 
     def _plan(self, rows: Any, values: Moments, width: int) -> Plan:
         dims = rows.shape[1]
-        structure = canonical_name(self.covariance_type, dims)
+        structure = self._structure(dims)
         view = door(values, np.ones(dims, dtype=bool), structure)
-        unit = (
-            np.ones((width, dims)) if STRUCTURES[structure].diagonal else np.tile(np.eye(dims), (width, 1, 1))
-        )
+        unit = np.ones((width, dims)) if STRUCTURES[structure].diagonal else np.tile(np.eye(dims), (width, 1, 1))
         group = GaussianGroup(
             means=jnp.zeros((width, dims)),
             covariances=jnp.asarray(unit),
             blur=jnp.asarray(self.reg_covar / np.asarray(view.scale) ** 2),
-            fixed_means=None,
-            fixed_covariances=None,
-            prior=None,
+            fixed_means=self._mask("means", width),
+            fixed_covariances=self._mask("covariances", width),
+            prior=self._prior(rows, values, view) if self.objective == "map" else None,
             columns=tuple(range(dims)),
             structure=structure,
             complete=values.complete,
         )
         active = np.arange(width) < self.n_components
         log_weights = np.where(active, -np.log(self.n_components), -np.inf)
-        return Plan(Mixture(jnp.asarray(log_weights), (group,), jnp.asarray(active)), view)
+        return Plan(
+            Mixture(
+                jnp.asarray(log_weights),
+                (group,),
+                jnp.asarray(active),
+                self._mask("weights", width),
+                self._concentration(),
+            ),
+            view,
+        )
+
+    def _mask(self, name: str, width: int) -> Any:
+        """Which components' parameters stay; None where all move."""
+        chosen = (self.fixed or {}).get(name)
+        if chosen is None or chosen is False:
+            return None
+        source = {"weights": "weights_init", "means": "means_init", "covariances": "precisions_init"}[name]
+        if getattr(self, source) is None:
+            raise ValueError(f"fixed={{'{name}': …}} needs {source}: the values that are to stay")
+        mask = np.zeros(width, dtype=bool)
+        mask[: self.n_components] = np.asarray(chosen, dtype=bool)
+        return jnp.asarray(mask)
+
+    def _concentration(self) -> Any:
+        given = self.priors.get("concentration") if isinstance(self.priors, Mapping) else None
+        return None if given is None or self.objective == "mle" else jnp.asarray(float(given))
+
+    def _prior(self, rows: Any, values: Moments, view: Standardise) -> GaussianPrior:
+        """The prior in the coordinates of the view."""
+        given = dict(self.priors) if isinstance(self.priors, Mapping) else {}
+        scale, dims = np.asarray(view.scale), rows.shape[1]
+        centred = np.where(np.isnan(rows), 0.0, rows - values.mean)
+        spread = np.cov(centred, rowvar=False).reshape(dims, dims)
+        usual = default_prior(self._structure(dims), jnp.asarray(values.mean), jnp.asarray(spread), self.n_components)
+        mean = np.asarray(given.get("mean", usual.mean), float)
+        matrix = np.asarray(given.get("scale", usual.scale), float)
+        return GaussianPrior(
+            jnp.asarray((mean - np.asarray(view.shift)) / scale),
+            jnp.asarray(float(given.get("shrinkage", usual.shrinkage))),
+            jnp.asarray(matrix / scale[:, None] / scale),
+            jnp.asarray(float(given.get("dof", usual.dof))),
+        )
+
+    def _check(self) -> None:
+        super()._check()
+        if self.priors is not None and self.objective == "mle":
+            raise ValueError("priors are for objective='map'; with objective='mle' leave them out")
+        if self.objective == "map" and self.fixed:
+            raise ValueError("fixed parameters go with objective='mle' only")
+        unknown = set(self.fixed or {}) - {"weights", "means", "covariances"}
+        if unknown:
+            raise ValueError(f"fixed has {sorted(unknown)}; it may have 'weights', 'means' and 'covariances'")
+        if not self.reg_covar >= 0:
+            raise ValueError(f"reg_covar must be at least 0, got {self.reg_covar!r}")
+
+    def _given(self, dims: int) -> Given:
+        number, kind = self.n_components, self.covariance_type
+        weights, means, covariances = self.weights_init, self.means_init, self.precisions_init
+        if weights is not None:
+            weights = shapes.checked_weights(weights, number)
+        if means is not None:
+            means = shapes.checked("means", means, (number, dims))
+        if covariances is not None:
+            precisions = shapes.checked_precisions(covariances, kind, number, dims)
+            covariances = shapes.covariances_from_precisions(precisions, kind)
+            covariances = shapes.to_group(covariances, kind, self._structure(dims), number, dims)
+        return Given(weights, means, covariances)
+
+    def _started(self, models: Mixture, view: Standardise) -> tuple[Mixture, bool]:
+        group = models.groups[0]
+        dims, number = group.means.shape[-1], self.n_components
+        given = self._given(dims)
+        scale = np.asarray(view.scale)
+        if given.weights is not None:
+            log_weights = models.log_weights.at[:, :number].set(jnp.log(jnp.asarray(given.weights, float)))
+            models = eqx.tree_at(lambda m: m.log_weights, models, log_weights)
+        if given.means is not None:
+            means = (np.asarray(given.means, float) - np.asarray(view.shift)) / scale
+            group = eqx.tree_at(lambda g: g.means, group, group.means.at[:, :number].set(means))
+        if given.covariances is not None:
+            across = scale**2 if group.diagonal else scale[:, None] * scale
+            spread = np.asarray(given.covariances, float) / across
+            group = eqx.tree_at(lambda g: g.covariances, group, group.covariances.at[:, :number].set(spread))
+        return eqx.tree_at(lambda m: m.groups[0], models, group), any(g is not None for g in given)
 
     def _publish(self, model: Mixture) -> None:
-        super()._publish(model)
+        self.weights_, self.means_, self.covariances_ = self._published(model)
+        kind = self.covariance_type
+        self.precisions_cholesky_ = shapes.precisions_cholesky(self.covariances_, kind)
+        self.precisions_ = shapes.precisions_from_cholesky(self.precisions_cholesky_, kind)
+
+    def _published(self, model: Mixture) -> tuple[np.ndarray, ...]:
         group = model.groups[0]
-        self.means_ = group.means
-        self.covariances_ = group.covariances
+        covariances = shapes.from_group(np.asarray(group.covariances), self.covariance_type)
+        arrays = np.exp(np.asarray(model.log_weights)), np.asarray(group.means), covariances
+        return tuple(a.astype(getattr(self, "_dtype", np.float64)) for a in arrays)
+
+    def _fitted(self) -> Mixture:
+        """The model; made from the attributes where a user set them by hand, as scikit-learn's users do."""
+        own = vars(self)
+        if "model_" in own:
+            known = zip(self._published(own["model_"]), (self.weights_, self.means_, self.covariances_), strict=True)
+            if all(np.array_equal(a, b) for a, b in known):
+                return own["model_"]
+        if "means_" not in own or not ({"covariances_", "precisions_cholesky_"} & own.keys()):
+            raise NotFittedError(
+                f"This {type(self).__name__} instance is not fitted yet. Call 'fit' with appropriate arguments "
+                "before using this estimator."
+            )
+        return self._by_hand()
+
+    def _by_hand(self) -> Mixture:
+        number, dims = np.shape(self.means_)
+        structure, kind = self._structure(dims), self.covariance_type
+        if hasattr(self, "precisions_cholesky_"):
+            precisions = shapes.precisions_from_cholesky(np.asarray(self.precisions_cholesky_, float), kind)
+            covariances = shapes.covariances_from_precisions(precisions, kind)
+        else:
+            covariances = np.asarray(self.covariances_, float)
+        group = GaussianGroup(
+            np.asarray(self.means_, float),
+            shapes.to_group(covariances, kind, structure, number, dims),
+            np.full(dims, float(self.reg_covar)),
+            None,
+            None,
+            None,
+            tuple(range(dims)),
+            structure,
+        )
+        return Mixture(np.log(np.asarray(self.weights_, float)), (group,), np.ones(number, bool))

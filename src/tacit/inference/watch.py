@@ -85,3 +85,25 @@ class ProgressLine:
 
     def resume(self, label: str, state: State) -> tuple[State, list] | None:
         return None
+
+
+class Printer:
+    """Lines of plain text, every so many iterations (scikit-learn's ``verbose``)."""
+
+    def __init__(self, every: int) -> None:
+        self._every = max(1, every)
+        self._next = every
+
+    def look(self, moment: Moment) -> None:
+        if moment.iteration >= self._next:
+            self._next = moment.iteration + self._every
+            self._say(moment)
+
+    def done(self, moment: Moment) -> None:
+        self._say(moment)
+
+    def _say(self, moment: Moment) -> None:
+        print(f"{moment.label}: iteration {moment.iteration}, {moment.bound_per_weight:.6f} nats a row")
+
+    def resume(self, label: str, state: State) -> tuple[State, list] | None:
+        return None

@@ -1,6 +1,6 @@
 """From a template, responsibilities and rows to a fitted mixture: start, iterate, mind the numbers, put in order."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -12,7 +12,7 @@ from tacit.data.blocks import MemorySource, Source, Standardise
 from tacit.inference import closed_form as cf
 from tacit.inference.fit import Fit, Trace, fit
 from tacit.models.mixture.gaussian import GaussianGroup
-from tacit.models.mixture.model import Mixture
+from tacit.models.mixture.model import Group, Mixture
 
 GUARD = 1e-9 / np.finfo(np.float64).eps
 """The largest (μ² + σ²)/σ² for which the product form errs by less than 1e-9 nats."""
@@ -71,6 +71,36 @@ def run(models: Mixture, source: Source, view: Standardise, schedule: Schedule, 
     single = jax.tree.map(lambda leaf: leaf[None] if eqx.is_array(leaf) else leaf, found.model)
     further = _fit(_whitened(single), source, view, left, keys[:1])
     return _joined(found, further)
+
+
+def fit_by(
+    inference: str,
+    models: Mixture,
+    source: Source,
+    view: Standardise,
+    schedule: Schedule,
+    random: np.random.Generator,
+) -> Fit:
+    """Fit the starts by one of the ways to move q and θ.
+
+    EM, hard EM and Monte Carlo EM differ in the model's rule for q alone.
+    """
+    key = jax.random.key(int(random.integers(2**31)))
+    return run(models, source, view, schedule, key)
+
+
+def parameters(group: Group) -> Any:
+    """What a group's M-step changes."""
+    return (group.means, group.covariances) if isinstance(group, GaussianGroup) else group.family
+
+
+def floored(model: Mixture) -> dict[int, list[int]]:
+    """The columns along which a component rests on the floor of its variance, component by component."""
+    found: dict[int, list[int]] = {}
+    for group in _gaussian(model):
+        for component, column in np.argwhere(np.asarray(group.floored())):
+            found.setdefault(int(component), []).append(group.columns[column])
+    return found
 
 
 def _fit(models, source, view, schedule, keys):

@@ -1,7 +1,7 @@
 """A group of continuous columns with a Gaussian density under every component."""
 
 import dataclasses
-from typing import Any, Literal
+from typing import Literal
 
 import equinox as eqx
 import jax
@@ -16,6 +16,7 @@ from tacit.families.covariance import (
     maximise_variances,
     n_covariance_parameters,
 )
+from tacit.families.covariance.prior import GaussianPrior
 from tacit.models.mixture.missing import MissingStep
 from tacit.models.mixture.steps import (
     LinearStep,
@@ -44,7 +45,7 @@ class GaussianGroup(eqx.Module):
     blur: Float[Array, " d"]
     fixed_means: Bool[Array, " components"] | None
     fixed_covariances: Bool[Array, " components"] | None
-    prior: Any
+    prior: GaussianPrior | None
     columns: tuple[int, ...] = eqx.field(static=True)
     structure: str = eqx.field(static=True)
     form: Form = eqx.field(static=True, default="product")
@@ -111,55 +112,39 @@ class GaussianGroup(eqx.Module):
         origin = self.means if self.centred else jnp.zeros_like(self.means)
         present = seen > 0
         mean = first / jnp.where(present, seen, 1.0)
+        scatter = self._blurred(seen, second - _outer(seen, mean, mean, self.diagonal))
         if self.prior is not None:
-            return self._posterior_mode(
-                counts, origin + mean, second - _outer(seen, mean, mean, self.diagonal)
-            )
+            mode = self.prior.posterior_mode(self.structure, seen if self.diagonal else counts, origin + mean, scatter)
+            return self._with(mode.means, self._covariances(mode.scatter, mode.counts))
         offset = jnp.where(present, mean, self.means - origin)
         if self.fixed_means is not None:
             offset = jnp.where(self.fixed_means[:, None], self.means - origin, offset)
-        scatter = self._scatter(seen, mean, offset, second)
-        return self._with(origin + offset, self._covariances(scatter, seen, counts))
+            # Σ r (x−m)(x−m)ᵀ = Σ r (x−x̄)(x−x̄)ᵀ + n (x̄−m)(x̄−m)ᵀ about a mean m that stays
+            scatter = scatter + _outer(seen, mean - offset, mean - offset, self.diagonal)
+        return self._with(origin + offset, self._covariances(scatter, seen if self.diagonal else counts))
 
-    def _scatter(self, seen, mean, offset, second):
-        # Σ r (x−m)(x−m)ᵀ = Σ r xxᵀ − n x̄x̄ᵀ + n (x̄−m)(x̄−m)ᵀ, m the new mean; + n diag(ε) of the blur
-        gap = mean - offset
-        scatter = second - _outer(seen, mean, mean, self.diagonal) + _outer(seen, gap, gap, self.diagonal)
+    def _blurred(self, seen, scatter):
+        """The scatter of the blurred rows: ``+ n diag(ε)``; with tiles the statistics hold it already."""
         if self.diagonal:
             return jnp.maximum(scatter, 0.0) + seen * self.blur
-        if self.form == "tiles":  # there the blur is already in the statistics
-            return scatter
-        return scatter + seen[:, :1, None] * jnp.diag(self.blur)
+        return scatter if self.form == "tiles" else scatter + seen[:, :1, None] * jnp.diag(self.blur)
 
-    def _covariances(self, scatter, seen, counts):
-        if self.diagonal:
-            new = maximise_variances(self.structure, scatter, seen, self.covariances)
-        else:
-            new = maximise_covariances(self.structure, scatter, counts, self.covariances)
+    def _covariances(self, scatter, counts):
+        step = maximise_variances if self.diagonal else maximise_covariances
+        new = step(self.structure, scatter, counts, self.covariances)
         if self.fixed_covariances is None:
             return new
         kept = self.fixed_covariances.reshape(-1, *(1,) * (new.ndim - 1))
         return jnp.where(kept, self.covariances, new)
 
-    def _posterior_mode(self, counts, means, scatter):
-        """The mode under the conjugate prior; the scatter is about the means of the data."""
-        if self.diagonal:
-            scatter = jax.vmap(jnp.diag)(scatter)
-        scatter = scatter + counts[:, None, None] * jnp.diag(self.blur)
-        means, scatter, counts = self.prior.posterior_mode(self.structure, counts, means, scatter)
-        if self.diagonal:
-            scatter = jnp.diagonal(scatter, axis1=-2, axis2=-1)
-        seen = jnp.broadcast_to(counts[:, None], means.shape)
-        return self._with(means, self._covariances(scatter, seen, counts))
-
     def _with(self, means, covariances) -> "GaussianGroup":
         return eqx.tree_at(lambda group: (group.means, group.covariances), self, (means, covariances))
 
-    def global_bound(self) -> Float[Array, ""]:
+    def global_bound(self, active: Bool[Array, " components"]) -> Float[Array, ""]:
         """The log prior density of the parameters, 0 without a prior."""
         if self.prior is None:
             return jnp.zeros(())
-        return self.prior.log_prob(self.means, self.full_covariances())
+        return self.prior.log_prob(self.structure, self.means, self.covariances, active)
 
     def full_covariances(self) -> Float[Array, "components d d"]:
         """``Σ_k`` as matrices, whatever the structure."""
@@ -196,7 +181,7 @@ class GaussianGroup(eqx.Module):
         columns = jnp.asarray(self.columns)
         shift, scale = view.shift[columns], view.scale[columns]
         across = scale**2 if self.diagonal else scale[:, None] * scale
-        prior = None if self.prior is None else self.prior.in_units(shift, scale)
+        prior = None if self.prior is None else _prior_in_units(self.prior, shift, scale)
         return self._replace(
             means=self.means * scale + shift,
             covariances=self.covariances * across,
@@ -234,3 +219,9 @@ def _outer(weight, a, b, diagonal: bool):
     if diagonal:
         return weight * a * b
     return weight[:, :1, None] * a[:, :, None] * b[:, None, :]
+
+
+def _prior_in_units(prior: GaussianPrior, shift, scale) -> GaussianPrior:
+    return GaussianPrior(
+        prior.mean * scale + shift, prior.shrinkage, prior.scale * scale[:, None] * scale, prior.dof
+    )

@@ -66,9 +66,11 @@ class FamilyGroup(eqx.Module):
             new = _keep(self.fixed, self.family, new)
         return eqx.tree_at(lambda group: group.family, self, new)
 
-    def global_bound(self) -> Float[Array, ""]:
+    def global_bound(self, active: Bool[Array, " components"]) -> Float[Array, ""]:
         """The log prior density of the natural parameters, 0 without a prior."""
-        return jnp.zeros(()) if self.prior is None else jnp.sum(self.prior.log_prob(self.family))
+        if self.prior is None:
+            return jnp.zeros(())
+        return jnp.where(active[:, None], self.prior.log_prob(self.family), 0.0).sum()
 
     def log_prob(self, rows: Float[Array, "rows dims"]) -> Float[Array, "rows components"]:
         """Log-density of the group's observed columns under every component."""

@@ -21,8 +21,6 @@ class Conditionals(NamedTuple):
     seen: Bool[Array, "tiles d"]
     precision: Float[Array, "tiles components d d"]
     """``Σ_oo⁻¹``, zero elsewhere."""
-    gain: Float[Array, "tiles components d d"]
-    """``Σ_·o Σ_oo⁻¹``: centred observations to centred expectations of the whole row."""
     log_det: Float[Array, "tiles components"]
     """``log det Σ_oo``."""
 
@@ -35,7 +33,7 @@ def conditionals(covariances: Float[Array, "components d d"], seen: Bool[Array, 
     inverse = jax.scipy.linalg.solve_triangular(factor, jnp.broadcast_to(identity, factor.shape), lower=True)
     precision = jnp.where(both, jnp.swapaxes(inverse, -1, -2) @ inverse, 0.0)
     log_det = 2.0 * jnp.log(jnp.diagonal(factor, axis1=-2, axis2=-1)).sum(-1)
-    return Conditionals(seen, precision, covariances @ precision, log_det)
+    return Conditionals(seen, precision, log_det)
 
 
 class MissingStep(Step):
@@ -63,11 +61,15 @@ class MissingStep(Step):
     def statistics(self, memo, responsibilities):
         weighted, known = memo
         shares = responsibilities.reshape(*weighted.shape[:3])
-        expected = jnp.einsum("gtke,kde->gtkd", weighted, self.covariances)
-        first = jnp.einsum("gtk,gtkd->kd", shares, expected)
-        second = jnp.einsum("gtk,gtkd,gtke->kde", shares, expected, expected)
-        # Cov[x|x_o], and the blur of what is seen carried to the expectations of the rest
-        spread = self.covariances - known.gain @ self.covariances
-        carried = (known.gain * self.blur) @ jnp.swapaxes(known.gain, -1, -2)
-        second = second + jnp.einsum("gk,gkde->kde", shares.sum(1), spread + carried)
-        return responsibilities.sum(0), jnp.concatenate([first, pack(second)], axis=1)
+        mass = shares.sum(1)
+        counts = responsibilities.sum(0)
+        # With P = Σ_oo⁻¹ and w = P (x − μ): E[x] − μ = Σ w, Cov[x|x_o] = Σ − Σ P Σ, and the blur of what is seen is
+        # carried to Σ P E P Σ; so the sums over rows are of w, w wᵀ − P + P E P, and Σ goes around them once.
+        shared = shares[..., None] * weighted
+        first = jnp.einsum("kd,kde->ke", shared.sum((0, 1)), self.covariances)
+        inner = jnp.einsum("gtkd,gtke->kde", shared, weighted)
+        scaled = mass[..., None, None] * known.precision
+        blurred = jnp.einsum("gkde,gkef->kdf", scaled * self.blur, known.precision)
+        inner = inner - scaled.sum(0) + blurred
+        second = counts[:, None, None] * self.covariances + self.covariances @ inner @ self.covariances
+        return counts, jnp.concatenate([first, pack(second)], axis=1)

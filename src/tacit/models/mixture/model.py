@@ -12,7 +12,7 @@ from tacit.data.blocks import Standardise
 from tacit.inference.closed_form import Sums
 from tacit.models.mixture.gaussian import GaussianGroup
 from tacit.models.mixture.group import FamilyGroup
-from tacit.models.mixture.rules import Posterior, Rule
+from tacit.models.mixture.rules import Draws, Posterior, Rule
 from tacit.models.mixture.steps import Step
 
 Group = GaussianGroup | FamilyGroup
@@ -78,7 +78,10 @@ class Mixture(eqx.Module):
     def m_step(self, statistics: Any) -> "Mixture":
         counts, parts = statistics
         groups = tuple(g.m_step(s) for g, s in zip(self.groups, parts, strict=True))
-        return eqx.tree_at(lambda m: (m.log_weights, m.groups), self, (self._log_weights(counts), groups))
+        rule = self.rule.grown() if isinstance(self.rule, Draws) else self.rule
+        return eqx.tree_at(
+            lambda m: (m.log_weights, m.groups, m.rule), self, (self._log_weights(counts), groups, rule)
+        )
 
     def _log_weights(self, counts: Float[Array, " components"]) -> Float[Array, " components"]:
         mass = counts if self.concentration is None else jnp.maximum(counts + self.concentration - 1.0, 0.0)
@@ -92,7 +95,7 @@ class Mixture(eqx.Module):
 
     def global_bound(self) -> Float[Array, ""]:
         """The log prior density of weights and groups."""
-        total = sum((g.global_bound() for g in self.groups), jnp.zeros(()))
+        total = sum((g.global_bound(self.active) for g in self.groups), jnp.zeros(()))
         if self.concentration is None:
             return total
         alpha, number = self.concentration, self.active.sum()

@@ -7,6 +7,9 @@ from jaxtyping import Float, PRNGKeyArray
 
 from tacit.compute import Array
 
+GROWTH = 1.2
+MOST = 1e6
+
 
 class Posterior(eqx.Module):
     """``r_nk = π_k p_k(x_n) / Σ_l π_l p_l(x_n)``; the bound is tight: ``log p(x_n)``."""
@@ -36,7 +39,10 @@ class Mode(eqx.Module):
 
 
 class Draws(eqx.Module):
-    """The average of ``number`` draws of z from its posterior (Wei & Tanner 1990); a fall of the bound is noise."""
+    """The average of ``number`` draws of z from its posterior (Wei & Tanner 1990); a fall of the bound is noise.
+
+    The number grows by ``GROWTH`` with every M-step, so that the noise dies out and the fit can converge.
+    """
 
     number: Float[Array, ""]
     monotone = False
@@ -47,6 +53,10 @@ class Draws(eqx.Module):
         responsibilities, log_prob = Posterior()(logits, key)
         counts = jax.random.multinomial(key, self.number, responsibilities, dtype=logits.dtype)
         return counts / self.number, log_prob
+
+    def grown(self) -> "Draws":
+        """The rule of the next iteration."""
+        return Draws(jnp.minimum(jnp.ceil(self.number * GROWTH), MOST))
 
 
 Rule = Posterior | Mode | Draws
