@@ -1,0 +1,59 @@
+"""Floor 6: name → estimator, the one list of what exists.
+
+The command line, saving, comparing, the report and the common tests take their models from here. To add a
+model: import its estimator and give it a line.
+"""
+
+from typing import Any
+
+from sklearn.base import BaseEstimator
+
+from tacit.data.errors import listed, nearest
+from tacit.estimators.gaussian_mixture import GaussianMixture
+
+ESTIMATORS: dict[str, type[BaseEstimator]] = {
+    "gaussian-mixture": GaussianMixture,
+}
+"""Every estimator by its name, which also stands in saved files: a name once given is kept."""
+
+
+def names() -> tuple[str, ...]:
+    """The names of all estimators, in the order of the list."""
+    return tuple(ESTIMATORS)
+
+
+def get(name: str) -> type[BaseEstimator]:
+    """The class of an estimator; raises `ValueError` with the nearest name when there is none."""
+    if name not in ESTIMATORS:
+        raise ValueError(f"no model {name!r}; there are {listed(names(), 20)}.{nearest(name, names())}")
+    return ESTIMATORS[name]
+
+
+def settings(name: str) -> tuple[str, ...]:
+    """The names of an estimator's hyper-parameters."""
+    return tuple(get(name)._get_param_names())
+
+
+def create(name: str, **values: Any) -> BaseEstimator:
+    """A new, unfitted estimator; raises `ValueError` naming the setting that it does not have or misses."""
+    known = settings(name)
+    for setting in values:
+        if setting not in known:
+            raise ValueError(
+                f"{name} has no setting {setting!r}; it has {listed(known, 30)}.{nearest(setting, known)}"
+            )
+    try:
+        return get(name)(**values)
+    except TypeError as error:
+        raise ValueError(f"{name} cannot be made from the settings {listed(values)}: {error}") from None
+
+
+def name_of(estimator: BaseEstimator) -> str:
+    """The name under which an estimator's class is listed; a subclass is another class."""
+    for name, known in ESTIMATORS.items():
+        if type(estimator) is known:
+            return name
+    raise ValueError(
+        f"{type(estimator).__module__}.{type(estimator).__qualname__} is not a listed model; "
+        f"there are {listed(names(), 20)}."
+    )

@@ -1,0 +1,102 @@
+"""The classes whose instances a file may hold: those that tacit's own modules define, by a fixed table.
+
+A file names a class by its place in the house, such as ``models.mixture.GaussianGroup``. The name is looked
+up here and nowhere else: nothing is imported or called because a file says so.
+"""
+
+import dataclasses
+import functools
+import inspect
+import sys
+from typing import Any
+
+import equinox as eqx
+
+from tacit import registry  # noqa: F401 - it imports every module whose values a fitted estimator can hold
+
+PACKAGES = ("data", "families", "inference", "models", "estimators")
+"""The packages whose values a fitted estimator may hold."""
+
+MOVED: dict[str, str] = {}
+"""Names in older files that now stand elsewhere: old name → new name."""
+
+
+def name_of(cls: type) -> str | None:
+    """The name of a class in a file; None where it is not one of ours."""
+    return _names().get(cls)
+
+
+def class_of(name: str) -> type | None:
+    """The class behind a name in a file; None where there is none."""
+    return _classes().get(MOVED.get(name, name))
+
+
+def is_named_tuple(cls: type) -> bool:
+    """Whether a class is a NamedTuple."""
+    return issubclass(cls, tuple) and hasattr(cls, "_fields")
+
+
+def defaults_of(cls: type) -> dict[str, Any]:
+    """What stands in for a field that an older file lacks."""
+    if is_named_tuple(cls):
+        return dict(cls._field_defaults)  # type: ignore[attr-defined]
+    plain = {f.name: f.default for f in dataclasses.fields(cls) if f.default is not dataclasses.MISSING}
+    made = {
+        f.name: f.default_factory()
+        for f in dataclasses.fields(cls)
+        if f.default_factory is not dataclasses.MISSING
+    }
+    return plain | made
+
+
+def fields_of(cls: type) -> tuple[str, ...]:
+    """The names of the fields of a class, in order."""
+    if is_named_tuple(cls):
+        return tuple(cls._fields)  # type: ignore[attr-defined]
+    return tuple(f.name for f in dataclasses.fields(cls))
+
+
+def build(cls: type, values: dict[str, Any]) -> Any:
+    """An instance with these fields, made without its constructor; its own checks are run.
+
+    Raises whatever the checks of the class raise.
+    """
+    if is_named_tuple(cls):
+        return cls._make(values[name] for name in fields_of(cls))  # type: ignore[attr-defined]
+    made: Any = object.__new__(cls)
+    for name, value in values.items():
+        object.__setattr__(made, name, value)
+    if not isinstance(made, eqx.Module):
+        getattr(made, "__post_init__", lambda: None)()
+    for base in cls.__mro__:
+        check = vars(base).get("__check_init__")
+        if check is not None:
+            check(made)
+    return made
+
+
+@functools.cache
+def _classes() -> dict[str, type]:
+    found: dict[str, type] = {}
+    for module, content in sorted(sys.modules.items()):
+        parts = module.split(".")
+        if parts[0] != "tacit" or len(parts) < 3 or parts[1] not in PACKAGES:
+            continue
+        for cls in vars(content).values():
+            if isinstance(cls, type) and cls.__module__ == module and _storable(cls):
+                name = f"{'.'.join(parts[1:-1])}.{cls.__qualname__}"
+                if name in found:
+                    raise TypeError(f"two classes are called {name}: {found[name]} and {cls}")
+                found[name] = cls
+    return found
+
+
+@functools.cache
+def _names() -> dict[type, str]:
+    return {cls: name for name, cls in _classes().items()}
+
+
+def _storable(cls: type) -> bool:
+    if cls.__qualname__.startswith("_") or inspect.isabstract(cls):
+        return False
+    return issubclass(cls, eqx.Module) or is_named_tuple(cls) or dataclasses.is_dataclass(cls)
