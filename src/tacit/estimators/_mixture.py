@@ -114,7 +114,9 @@ class BaseMixture(DensityMixin, BaseEstimator, metaclass=abc.ABCMeta):
             found = fit_by(self.inference, models, data, plan.view, schedule, random)
         self._finish(found, plan, values, given, float(weights.sum()))
 
-    def _first(self, rows: Any, weights: np.ndarray, plan: Plan, random: np.random.Generator) -> tuple[Mixture, bool]:
+    def _first(
+        self, rows: Any, weights: np.ndarray, plan: Plan, random: np.random.Generator
+    ) -> tuple[Mixture, bool]:
         number = np.full(self.n_init, self.n_components)
         models = draw_starts(plan.template, rows, weights, plan.view, self.init_params, number, random)
         return self._started(models, plan.view)

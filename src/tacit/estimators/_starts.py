@@ -2,12 +2,8 @@
 
 from typing import Literal
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from tacit.compute import row_bucket
 from tacit.data.blocks import MemorySource, Moments, Standardise
 from tacit.models.mixture.fitting import start_models
 from tacit.models.mixture.gaussian import GaussianGroup
@@ -17,6 +13,7 @@ from tacit.models.seeding import HIERARCHY_ROWS, SAMPLE_ROWS, sample_rows, seede
 Start = Literal["kmeans", "k-means++", "random", "random_from_data", "hierarchical"]
 STARTS: tuple[Start, ...] = ("kmeans", "k-means++", "random", "random_from_data", "hierarchical")
 LLOYD_STEPS = {"kmeans": 25, "k-means++": 0, "random_from_data": 0}
+"""Lloyd steps after the seeds; "random_from_data" draws the seeds without regard to distance."""
 
 
 def needs_tiles(model: Mixture, complete: bool) -> bool:
@@ -65,22 +62,9 @@ def responsibilities(
         return share / share.sum(-1, keepdims=True)
     if method == "hierarchical":
         return np.stack([_hierarchical(features, int(k), width, random) for k in components])
-    if method == "random_from_data":
-        features, weights = features, np.ones(rows)
-    seed = int(random.integers(2**31))
-    keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(seed), jnp.arange(starts))
-    padded = row_bucket(rows)
-    filled = np.concatenate([features, np.zeros((padded - rows, features.shape[1]))])
-    mass = np.concatenate([weights, np.zeros(padded - rows)])
-    labels = seeded_labels(
-        jnp.asarray(filled),
-        jnp.asarray(mass),
-        jnp.asarray(components),
-        width,
-        keys,
-        jnp.asarray(LLOYD_STEPS[method]),
-    )
-    return np.eye(width)[np.asarray(labels)[:, :rows]]
+    far = method != "random_from_data"
+    labels = seeded_labels(features, weights, components, random, far=far, lloyd=LLOYD_STEPS[method])
+    return np.eye(width)[labels]
 
 
 def _hierarchical(
@@ -115,7 +99,4 @@ def draw_starts(
     complete = not np.isnan(part).any()
     source = MemorySource(part, weights[sample], tiles=needs_tiles(template, complete))
     fitting = template.with_rows(complete=complete, tile=source.tile)
-    models = start_models(fitting, source, view, share)
-    active = np.arange(width) < components[:, None]
-    log_weights = jnp.where(active, models.log_weights, -jnp.inf)
-    return eqx.tree_at(lambda m: (m.active, m.log_weights), models, (jnp.asarray(active), log_weights))
+    return start_models(fitting, source, view, share, np.arange(width) < components[:, None])

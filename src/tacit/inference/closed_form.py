@@ -13,7 +13,8 @@ from typing import Any, NamedTuple, Protocol, Self
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Bool, Float, Int, PRNGKeyArray, PyTree
+import numpy as np
+from jaxtyping import Bool, Float, Int, PRNGKeyArray, PyTree, UInt32
 
 from tacit.compute import Array
 from tacit.data.blocks import Block, Standardise
@@ -66,8 +67,10 @@ class State(eqx.Module):
     statistics: PyTree
     bound: Float[Array, " starts"]
     iteration: Int[Array, " starts"]
+    """M-steps done; −1 before the first model's bound is known."""
     status: Int[Array, " starts"]
-    key: PRNGKeyArray
+    key: UInt32[Array, "starts 2"]
+    """Raw key data (threefry): plain numbers that can be stored and compared."""
 
 
 class Limits(NamedTuple):
@@ -96,15 +99,25 @@ def over_starts(function: Callable, starts: int, *arguments: PyTree, shared: tup
 
 
 @eqx.filter_jit
-def accumulate(steps: PyTree, block: Block, view: Standardise, key: PRNGKeyArray) -> Sums:
-    """The local step over the chunks of a block, for all starts: features of the rows are computed once."""
+def accumulate(
+    steps: PyTree,
+    block: Block,
+    view: Standardise,
+    key: UInt32[Array, "starts 2"],
+    iteration: Int[Array, " starts"],
+) -> Sums:
+    """The local step over the chunks of a block, for all starts: features of the rows are computed once.
+
+    Random keys are folded from the start's key, the iteration and the chunk: nothing is split along the way.
+    """
     starts = key.shape[0]
 
-    def local(step, chunk_key, index, rows, weights):
-        return step(rows, weights, jax.random.fold_in(chunk_key, index))
+    def local(step, raw, number, index, rows, weights):
+        chunk_key = jax.random.fold_in(jax.random.fold_in(jax.random.wrap_key_data(raw), number), index)
+        return step(rows, weights, chunk_key)
 
     def sums_of(rows, weights, index):
-        return over_starts(local, starts, steps, key, shared=(index, view(rows), weights))
+        return over_starts(local, starts, steps, key, iteration, shared=(index, view(rows), weights))
 
     return sum_over_chunks(sums_of, tuple(block))
 
@@ -129,13 +142,17 @@ def total_sums(parts: Iterable[Sums]) -> Sums:
     return total
 
 
-@eqx.filter_jit
-def begin(models: PyTree, sums: Sums, key: PRNGKeyArray) -> State:
-    """The state of starts whose sums at the given models are at hand."""
+def begin(models: PyTree, statistics: PyTree, key: UInt32[Array, "starts 2"]) -> State:
+    """The state of starts of which nothing is known yet; ``statistics`` gives their shapes only."""
     starts = key.shape[0]
-    bound = sums.bound + over_starts(lambda model: model.global_bound(), starts, models)
-    status = jnp.where(jnp.isnan(bound), NAN, RUNNING)
-    return State(models, sums.statistics, bound, jnp.zeros(starts, jnp.int32), status, key)
+    return State(
+        models,
+        jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), statistics),
+        np.full(starts, -np.inf),
+        np.full(starts, -1, np.int32),
+        np.full(starts, RUNNING, np.int32),
+        key,
+    )
 
 
 @eqx.filter_jit
@@ -146,10 +163,11 @@ def prepared(models: PyTree, starts: int) -> PyTree:
 
 @eqx.filter_jit
 def propose(state: State) -> PyTree:
-    """The global step of every start: the next models from the summed statistics."""
-    return over_starts(
+    """The global step of every start: the next models from the summed statistics (at first, the given ones)."""
+    models = over_starts(
         lambda model, statistics: model.m_step(statistics), state.key.shape[0], state.model, state.statistics
     )
+    return select_starts(state.iteration >= 0, models, state.model)
 
 
 @eqx.filter_jit
@@ -157,7 +175,8 @@ def accept(state: State, models: PyTree, sums: Sums, limits: Limits) -> State:
     """Move running starts whose bound rose to the proposed models; stop the others and say why."""
     bound = sums.bound + over_starts(lambda model: model.global_bound(), state.key.shape[0], models)
     running = state.status == RUNNING
-    rose = bound >= state.bound - limits.slack * (jnp.abs(state.bound) + limits.weight)
+    size = jnp.where(jnp.isinf(state.bound), 0.0, jnp.abs(state.bound)) + limits.weight
+    rose = bound >= state.bound - limits.slack * size
     taken = running & (rose if models.monotone else ~jnp.isnan(bound))
     iteration = state.iteration + taken
     quiet = jnp.abs(bound - state.bound) < limits.tol * limits.weight
@@ -222,14 +241,7 @@ def select_starts(chosen: Bool[Array, " starts"], new: PyTree, old: PyTree) -> P
     return jax.tree.map(pick, new, old)
 
 
-def iteration_key(state: State) -> PRNGKeyArray:
-    """The key of the next iteration, folded with its number: nothing is split along the way."""
-    return jax.vmap(jax.random.fold_in)(state.key, state.iteration)
-
-
-def cycle(
-    state: State, evaluate: Callable[[PyTree, PRNGKeyArray], Sums], limits: Limits, accelerate: bool
-) -> State:
+def cycle(state: State, evaluate: Callable[[PyTree, State], Sums], limits: Limits, accelerate: bool) -> State:
     """One iteration; with ``accelerate`` two and an extrapolation, which is dropped unless the bound rises.
 
     ``evaluate`` gives the sums of models; the rest is compiled, inside a larger program or piece by piece.
@@ -237,14 +249,15 @@ def cycle(
 
     def step(now: State) -> State:
         models = propose(now)
-        return accept(now, models, evaluate(models, iteration_key(now)), limits)
+        return accept(now, models, evaluate(models, now), limits)
 
     first = step(state)
     if not accelerate:
         return first
+    # the very first cycle only evaluates: there the second step is an ordinary one, and nothing to extrapolate from
     second = step(first)
     ahead = extrapolate(state.statistics, first.statistics, second)
-    return improve(second, ahead, evaluate(ahead, iteration_key(second)))
+    return improve(second, ahead, evaluate(ahead, second))
 
 
 @eqx.filter_jit
@@ -264,9 +277,9 @@ def run_block(
     dynamic, static = eqx.partition(state, eqx.is_array)
     trace = jnp.full((TRACE_ROWS, state.key.shape[0]), jnp.nan)
 
-    def evaluate(models, key):
-        steps = prepared(models, key.shape[0])
-        return total_sums(accumulate(steps, block, view, key) for block in blocks)
+    def evaluate(models, now):
+        steps = prepared(models, now.key.shape[0])
+        return total_sums(accumulate(steps, block, view, now.key, now.iteration) for block in blocks)
 
     def going(carry):
         step, now, _ = carry

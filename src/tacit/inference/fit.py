@@ -12,11 +12,12 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import PRNGKeyArray, PyTree
+from jaxtyping import PyTree, UInt32
 
+from tacit.compute import Array
 from tacit.data.blocks import Source, Standardise
 from tacit.inference import closed_form as cf
-from tacit.inference.watch import Moment, Watcher, watchers
+from tacit.inference.watch import Kept, Moment, Watcher, watchers
 
 SLACK = 1e-10
 SNAPSHOTS = (0, 3, 5, 16)
@@ -51,7 +52,7 @@ def fit(
     source: Source,
     view: Standardise,
     *,
-    key: PRNGKeyArray,
+    key: UInt32[Array, "starts 2"],
     max_iter: int,
     tol: float,
     accelerate: bool = False,
@@ -64,7 +65,7 @@ def fit(
         models: the starts, stacked on a leading axis of every array.
         source: the rows and their weights.
         view: centring and scaling, done inside the scan.
-        key: keys of the starts ``[starts]``.
+        key: raw key data of the starts.
         max_iter: most iterations of a start.
         tol: change of the bound a row, in nats, below which a start has converged.
         accelerate: squared extrapolation (SQUAREM), which never lowers the bound.
@@ -77,14 +78,11 @@ def fit(
 def limits(source: Source, max_iter: int, tol: float) -> cf.Limits:
     """The traced knobs of a fit."""
     return cf.Limits(
-        jnp.asarray(max_iter), jnp.asarray(tol), jnp.asarray(SLACK), jnp.asarray(float(source.total_weight))
+        np.asarray(max_iter),
+        np.asarray(float(tol)),
+        np.asarray(SLACK),
+        np.asarray(float(source.total_weight)),
     )
-
-
-def evaluate(models: PyTree, source: Source, view: Standardise, key: PRNGKeyArray) -> cf.Sums:
-    """The sums of models over a whole source, streamed or resident."""
-    steps = cf.prepared(models, key.shape[0])
-    return cf.total_sums(cf.accumulate(steps, block, view, key) for block in source.blocks())
 
 
 class _Loop:
@@ -97,57 +95,61 @@ class _Loop:
         fused: bool,
         label: str,
     ) -> None:
-        self.source, self.view, self.limits = source, view, limits
+        self.source, self.limits = source, limits
         self.accelerate, self.fused, self.label = accelerate, fused and source.resident, label
         self.began = time.monotonic()
         self.watchers: Sequence[Watcher] = watchers()
         self.snapshots: dict[int, PyTree] = {}
         self.trace: list[tuple[int, float, np.ndarray]] = []
-        self.blocks = tuple(jax.tree.map(jnp.asarray, b) for b in source.blocks()) if self.fused else ()
+        self.view = jax.device_put(view)
+        self.blocks = tuple(jax.device_put(b) for b in source.blocks()) if source.resident else ()
 
-    def run(self, models: PyTree, key: PRNGKeyArray) -> Fit:
-        state = cf.begin(models, self._evaluate(models, key), key)
-        state = self._resumed(state)
-        if not self.trace:
-            self._record(state, state.bound[None])
+    def run(self, models: PyTree, key: UInt32[Array, "starts 2"]) -> Fit:
+        block = next(iter(self.blocks or self.source.blocks()))
+        sums = eqx.filter_eval_shape(self._shapes, models, block, key)
+        state = self._resumed(cf.begin(models, sums.statistics, key))
+        self.last = (state, len(self.trace))
         interrupted = False
         try:
             state = self._iterate(state)
-        except KeyboardInterrupt as stop:
+        except KeyboardInterrupt:
             interrupted = True
-            state = stop.args[0] if stop.args else self.last
+            state, cycles = self.last
+            del self.trace[cycles:]
         moment = self._moment(state)
         for watcher in self.watchers:
             watcher.done(moment)
         return self._best(state, interrupted)
 
-    def _evaluate(self, models: PyTree, key: PRNGKeyArray) -> cf.Sums:
-        if not self.fused:
-            return evaluate(models, self.source, self.view, key)
+    def _shapes(self, models, block, key):
         steps = cf.prepared(models, key.shape[0])
-        return cf.total_sums(cf.accumulate(steps, block, self.view, key) for block in self.blocks)
+        return cf.accumulate(steps, block, self.view, key, jnp.zeros(key.shape[0], jnp.int32))
+
+    def _evaluate(self, models: PyTree, state: cf.State) -> cf.Sums:
+        """The sums of models over the whole source, streamed or resident, block by block."""
+        steps = cf.prepared(models, state.key.shape[0])
+        blocks = self.blocks or self.source.blocks()
+        return cf.total_sums(cf.accumulate(steps, b, self.view, state.key, state.iteration) for b in blocks)
 
     def _resumed(self, state: cf.State) -> cf.State:
-        self.last = state
         for watcher in self.watchers:
-            found = watcher.resume(self.label, state)
-            if found is not None:
-                state, self.trace = found
-                self.last = state
+            kept = watcher.resume(self.label, state)
+            if kept is not None:
+                state, self.trace, self.snapshots = kept
+                self.began -= self.trace[-1][1] if self.trace else 0.0
         return state
 
     def _iterate(self, state: cf.State) -> cf.State:
         steps = 1
-        while np.any(np.asarray(state.status) == cf.RUNNING) and int(self.limits.max_iter) > 0:
-            done = int(np.asarray(state.iteration).max())
-            landing = [s - done for s in SNAPSHOTS if s > done]
+        while np.any(np.asarray(state.status) == cf.RUNNING):
+            landing = [cycle + 1 - len(self.trace) for cycle in SNAPSHOTS if cycle >= len(self.trace)]
             steps = min([steps, *landing, cf.TRACE_ROWS])
             before = time.monotonic()
             state, bounds = self._steps(state, steps)
-            self.last = state
             self._record(state, bounds)
+            self.last = (state, len(self.trace))
             spent = time.monotonic() - before
-            steps = max(1, min(4 * steps, int(steps * BLOCK_SECONDS / max(spent, 1e-6))))
+            steps = max(1, min(16 * steps, int(steps * BLOCK_SECONDS / max(spent, 1e-6))))
             moment = self._moment(state)
             for watcher in self.watchers:
                 watcher.look(moment)
@@ -156,7 +158,7 @@ class _Loop:
     def _steps(self, state: cf.State, steps: int) -> tuple[cf.State, np.ndarray]:
         if self.fused:
             state, trace, done = cf.run_block(
-                state, self.blocks, self.view, jnp.asarray(steps), self.limits, self.accelerate
+                state, self.blocks, self.view, np.asarray(steps), self.limits, self.accelerate
             )
             return state, np.asarray(trace)[: int(done)]
         rows = []
@@ -185,8 +187,7 @@ class _Loop:
             int((np.asarray(state.status) == cf.RUNNING).sum()),
             bounds.size,
             time.monotonic() - self.began,
-            state,
-            self.trace,
+            Kept(state, self.trace, self.snapshots),
         )
 
     def _best(self, state: cf.State, interrupted: bool) -> Fit:

@@ -8,9 +8,21 @@ import contextvars
 import sys
 import time
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
 
 from tacit.inference.closed_form import State
+
+
+class Kept(NamedTuple):
+    """What is kept of a running fit, and all that it needs to go on to the same end."""
+
+    state: State
+    trace: list[tuple[int, float, np.ndarray]]
+    """One entry an iteration: its number, the seconds since the start, the bound of every start."""
+    snapshots: dict[int, Any]
+    """Models of all starts after some iterations."""
 
 
 class Moment(NamedTuple):
@@ -24,8 +36,7 @@ class Moment(NamedTuple):
     running: int
     starts: int
     seconds: float
-    state: State
-    trace: list
+    kept: Kept
 
 
 class Watcher(Protocol):
@@ -35,8 +46,8 @@ class Watcher(Protocol):
 
     def done(self, moment: Moment) -> None: ...
 
-    def resume(self, label: str, state: State) -> tuple[State, list] | None:
-        """The state to go on from, if this watcher keeps one of the fit called ``label``."""
+    def resume(self, label: str, state: State) -> Kept | None:
+        """What to go on from, if this watcher keeps it of the fit called ``label``; ``state`` is a fresh start."""
 
 
 _watchers: contextvars.ContextVar[tuple[Watcher, ...]] = contextvars.ContextVar("tacit_watchers", default=())
@@ -83,7 +94,7 @@ class ProgressLine:
             sys.stderr.flush()
             self._shown = False
 
-    def resume(self, label: str, state: State) -> tuple[State, list] | None:
+    def resume(self, label: str, state: State) -> Kept | None:
         return None
 
 
@@ -105,5 +116,5 @@ class Printer:
     def _say(self, moment: Moment) -> None:
         print(f"{moment.label}: iteration {moment.iteration}, {moment.bound_per_weight:.6f} nats a row")
 
-    def resume(self, label: str, state: State) -> tuple[State, list] | None:
+    def resume(self, label: str, state: State) -> Kept | None:
         return None

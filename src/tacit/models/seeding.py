@@ -4,11 +4,11 @@ Seeding sees a sample of the rows, centred and scaled, with gaps read as the col
 it, never the fit.
 """
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int, PRNGKeyArray
+from scipy import sparse
 from scipy.cluster import hierarchy
 
 from tacit.compute import Array
@@ -59,34 +59,67 @@ def _draw(mass: Float[Array, " rows"], uniform: Float[Array, " draws"]) -> Int[A
     return jnp.clip(picks, 0, mass.shape[0] - 1)
 
 
-@eqx.filter_jit
 def seeded_labels(
-    rows: Float[Array, "rows dims"],
-    weights: Float[Array, " rows"],
-    active: Int[Array, " starts"],
-    components: int,
-    keys: PRNGKeyArray,
-    lloyd: Int[Array, ""],
-) -> Int[Array, "starts rows"]:
-    """Labels of k-means++ seeds after some Lloyd steps, for every start; only the first ``active`` components are used."""
+    rows: Float[np.ndarray, "rows dims"],
+    weights: Float[np.ndarray, " rows"],
+    components: Int[np.ndarray, " starts"],
+    random: np.random.Generator,
+    *,
+    far: bool = True,
+    lloyd: int = 0,
+) -> Int[np.ndarray, "starts rows"]:
+    """Labels of seeds after some Lloyd steps, for every start, on the host: nothing has to be compiled for them.
+
+    ``far`` chooses k-means++ seeds; without it they are drawn in proportion to the weights alone.
+    """
+    return np.stack(
+        [_lloyd(rows, weights, _seeds(rows, weights, int(k), random, far), lloyd) for k in components]
+    )
+
+
+def _distances(rows: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    cross = rows @ centres.T
+    cross *= -2.0
+    cross += np.einsum("nd,nd->n", rows, rows)[:, None]
+    cross += np.einsum("kd,kd->k", centres, centres)
+    return np.maximum(cross, 0.0, out=cross)
+
+
+def _seeds(
+    rows: np.ndarray, weights: np.ndarray, components: int, random: np.random.Generator, far: bool
+) -> np.ndarray:
+    if not far:
+        used = np.flatnonzero(weights)
+        return rows[random.choice(used, size=components, replace=used.size < components)]
     trials = 2 + int(np.log(max(components, 1)))
+    cumulative = np.cumsum(weights)
+    picks = [int(np.searchsorted(cumulative, random.uniform() * cumulative[-1], side="right"))]
+    nearest = _distances(rows, rows[picks])[:, 0]
+    for _ in range(1, components):
+        cumulative = np.cumsum(weights * nearest)
+        drawn = np.searchsorted(cumulative, random.uniform(size=trials) * cumulative[-1], side="right")
+        drawn = np.minimum(drawn, rows.shape[0] - 1)
+        each = np.minimum(nearest[:, None], _distances(rows, rows[drawn]))
+        best = int(np.argmin(weights @ each))
+        picks.append(int(drawn[best]))
+        nearest = each[:, best]
+    return rows[np.minimum(picks, rows.shape[0] - 1)]
 
-    def one(key, number):
-        used = jnp.arange(components) < number
-        centres = plus_plus(rows, weights, components, key=key, trials=trials)
 
-        def label(centres):
-            return jnp.argmin(jnp.where(used, squared_distances(rows, centres), jnp.inf), axis=1)
-
-        def step(_, centres):
-            share = jax.nn.one_hot(label(centres), components, dtype=rows.dtype) * weights[:, None]
-            count = share.sum(0)
-            moved = share.T @ rows / jnp.where(count > 0, count, 1.0)[:, None]
-            return jnp.where((count > 0)[:, None], moved, centres)
-
-        return label(jax.lax.fori_loop(0, lloyd, step, centres))
-
-    return jax.vmap(one)(keys, active)
+def _lloyd(rows: np.ndarray, weights: np.ndarray, centres: np.ndarray, steps: int) -> np.ndarray:
+    labels = _distances(rows, centres).argmin(axis=1)
+    for _ in range(steps):
+        share = sparse.csr_array(
+            (weights, labels, np.arange(rows.shape[0] + 1)), shape=(rows.shape[0], centres.shape[0])
+        )
+        count = share.sum(axis=0)
+        centres = np.where(
+            (count > 0)[:, None], share.T @ rows / np.where(count > 0, count, 1.0)[:, None], centres
+        )
+        before, labels = labels, _distances(rows, centres).argmin(axis=1)
+        if np.array_equal(before, labels):
+            break
+    return labels
 
 
 def ward_labels(rows: np.ndarray, components: list[int]) -> dict[int, np.ndarray]:

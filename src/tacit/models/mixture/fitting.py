@@ -4,9 +4,7 @@ from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import PRNGKeyArray
 
 from tacit.data.blocks import MemorySource, Source, Standardise
 from tacit.inference import closed_form as cf
@@ -29,38 +27,45 @@ class Schedule(NamedTuple):
 
 
 def start_models(
-    template: Mixture, source: MemorySource, view: Standardise, responsibilities: np.ndarray
+    template: Mixture,
+    source: MemorySource,
+    view: Standardise,
+    responsibilities: np.ndarray,
+    active: np.ndarray,
 ) -> Mixture:
     """The M-step of every start's responsibilities ``[starts, rows, K]`` on a sample of rows, stacked.
 
-    A Gaussian group's template has mean 0 and variance 1, the moments of all rows in the view.
+    ``active`` ``[starts, K]`` marks the components that are no padding. A Gaussian group's template has mean 0
+    and variance 1, the moments of all rows in the view.
     """
-    block = next(source.blocks())
     laid = np.stack([source.to_slots(r) for r in responsibilities])
-    return _start(template, jax.tree.map(jnp.asarray, block), view, jnp.asarray(laid))
+    return _start(template, next(source.blocks()), view, laid, active)
 
 
 @eqx.filter_jit
-def _start(template, block, view, responsibilities):
-    step = template.prepare()
+def _start(template, block, view, responsibilities, active):
+    def one(shares, used):
+        first = eqx.tree_at(lambda m: m.active, template, used)
+        step = first.prepare()
 
-    def one(shares):
         def chunk(rows, weights, share):
             _, memos = step.terms(view(rows))
             return step.statistics(memos, share * weights[:, None])
 
         sums = cf.sum_over_chunks(chunk, (block.rows, block.weights, shares))
-        return eqx.filter(template.m_step(sums), eqx.is_array)
+        return eqx.filter(first.m_step(sums), eqx.is_array)
 
-    return eqx.combine(jax.vmap(one)(responsibilities), template)
+    return eqx.combine(jax.vmap(one)(responsibilities, active), template)
 
 
-def run(models: Mixture, source: Source, view: Standardise, schedule: Schedule, key: PRNGKeyArray) -> Fit:
+def run(
+    models: Mixture, source: Source, view: Standardise, schedule: Schedule, random: np.random.Generator
+) -> Fit:
     """Fit all starts; where the product form cancels too much, go on in the whitened form.
 
-    ``models`` leads with the starts, and their keys are folded from ``key``.
+    ``models`` leads with the starts; ``random`` gives each a key of its own.
     """
-    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(models.log_weights.shape[0]))
+    keys = random.integers(2**32, size=(models.log_weights.shape[0], 2), dtype=np.uint32)
     if _beyond_guard(models):
         models = _whitened(models)
     found = _fit(models, source, view, schedule, keys)
@@ -85,8 +90,7 @@ def fit_by(
 
     EM, hard EM and Monte Carlo EM differ in the model's rule for q alone.
     """
-    key = jax.random.key(int(random.integers(2**31)))
-    return run(models, source, view, schedule, key)
+    return run(models, source, view, schedule, random)
 
 
 def parameters(group: Group) -> Any:
@@ -137,20 +141,8 @@ def _product_form(models: Mixture) -> bool:
     return any(g.form == "product" for g in _gaussian(models))
 
 
-@eqx.filter_jit
-def _conditioning(group: GaussianGroup, active):
-    flat = group if group.means.ndim == 3 else jax.tree.map(lambda leaf: leaf[None], group)
-    return eqx.filter_vmap(lambda g: g.conditioning())(
-        eqx.tree_at(lambda g: g.prior, flat, None, is_leaf=lambda x: x is None)
-    )
-
-
 def _beyond_guard(models: Mixture) -> bool:
-    return any(
-        not np.all(np.asarray(_conditioning(g, models.active)) < GUARD)
-        for g in _gaussian(models)
-        if g.form == "product"
-    )
+    return any(not group.conditioning() < GUARD for group in _gaussian(models) if group.form == "product")
 
 
 def _whitened(models: Mixture) -> Mixture:
@@ -163,11 +155,9 @@ def _whitened(models: Mixture) -> Mixture:
 
 def finished(model: Mixture, view: Standardise, *, ordered: bool) -> Mixture:
     """Padding removed, in the user's units, in canonical order (by weight, then by first coordinate)."""
-    used = np.flatnonzero(np.asarray(model.active))
-    model = model.take(used).in_units(view)
-    if ordered:
-        model = model.take(canonical_order(model))
-    return jax.tree.map(lambda leaf: np.asarray(leaf) if eqx.is_array(leaf) else leaf, model)
+    model, view = jax.tree.map(lambda leaf: np.asarray(leaf) if eqx.is_array(leaf) else leaf, (model, view))
+    model = model.take(np.flatnonzero(model.active)).in_units(view)
+    return model.take(canonical_order(model)) if ordered else model
 
 
 def canonical_order(model: Mixture) -> np.ndarray:

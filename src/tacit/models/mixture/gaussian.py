@@ -6,6 +6,7 @@ from typing import Literal
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from tacit.compute import LOG_2PI, Array
@@ -114,7 +115,9 @@ class GaussianGroup(eqx.Module):
         mean = first / jnp.where(present, seen, 1.0)
         scatter = self._blurred(seen, second - _outer(seen, mean, mean, self.diagonal))
         if self.prior is not None:
-            mode = self.prior.posterior_mode(self.structure, seen if self.diagonal else counts, origin + mean, scatter)
+            mode = self.prior.posterior_mode(
+                self.structure, seen if self.diagonal else counts, origin + mean, scatter
+            )
             return self._with(mode.means, self._covariances(mode.scatter, mode.counts))
         offset = jnp.where(present, mean, self.means - origin)
         if self.fixed_means is not None:
@@ -178,7 +181,7 @@ class GaussianGroup(eqx.Module):
 
     def in_units(self, view: Standardise) -> "GaussianGroup":
         """The density of the user's values, from that of values centred and scaled at the door."""
-        columns = jnp.asarray(self.columns)
+        columns = np.asarray(self.columns)
         shift, scale = view.shift[columns], view.scale[columns]
         across = scale**2 if self.diagonal else scale[:, None] * scale
         prior = None if self.prior is None else _prior_in_units(self.prior, shift, scale)
@@ -192,20 +195,20 @@ class GaussianGroup(eqx.Module):
     def _replace(self, **changes) -> "GaussianGroup":
         return dataclasses.replace(self, **changes)
 
-    def conditioning(self) -> Float[Array, ""]:
-        """``max (μ² + σ²) Σ⁻¹_jj`` over components and columns: how much the product form cancels."""
+    def conditioning(self) -> float:
+        """``max (μ² + σ²) Σ⁻¹_jj`` over components and columns: how much the product form cancels (on the host)."""
+        means, covariances = np.asarray(self.means), np.asarray(self.covariances)
         if self.diagonal:
-            return jnp.max(self.means**2 / self.covariances + 1.0)
-        precision = jnp.linalg.inv(self.covariances)
-        variance = jnp.diagonal(self.covariances, axis1=-2, axis2=-1)
-        return jnp.max((self.means**2 + variance) * jnp.diagonal(precision, axis1=-2, axis2=-1))
+            return float(np.max(means**2 / covariances + 1.0))
+        variance = np.diagonal(covariances, axis1=-2, axis2=-1)
+        return float(np.max((means**2 + variance) * _precision_diagonal(covariances)))
 
     def floored(self) -> Bool[Array, "components d"]:
-        """Where a component's variance along a column, given the others, is little more than the blur."""
+        """Where the variance along a column, given the others, is little more than the blur (on the host)."""
+        covariances, blur = np.asarray(self.covariances), np.asarray(self.blur)
         if self.diagonal:
-            return self.covariances < 2.0 * self.blur
-        precision = jnp.diagonal(jnp.linalg.inv(self.covariances), axis1=-2, axis2=-1)
-        return precision * self.blur > 0.5
+            return covariances < 2.0 * blur
+        return _precision_diagonal(covariances) * blur > 0.5
 
     def n_parameters(self) -> int:
         """Free parameters of means and covariances (fixed ones do not count)."""
@@ -225,3 +228,11 @@ def _prior_in_units(prior: GaussianPrior, shift, scale) -> GaussianPrior:
     return GaussianPrior(
         prior.mean * scale + shift, prior.shrinkage, prior.scale * scale[:, None] * scale, prior.dof
     )
+
+
+def _precision_diagonal(covariances: np.ndarray) -> np.ndarray:
+    """The diagonal of ``Σ_k⁻¹``; infinite where Σ_k is singular or not a number."""
+    try:
+        return np.diagonal(np.linalg.inv(covariances), axis1=-2, axis2=-1)
+    except np.linalg.LinAlgError:
+        return np.full(covariances.shape[:-1], np.inf)
