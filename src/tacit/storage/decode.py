@@ -55,9 +55,7 @@ def decode(
 
 
 class _Decoder:
-    def __init__(
-        self, arrays: Mapping[str, np.ndarray], network: eqx.Module | Mapping[str, eqx.Module] | None
-    ) -> None:
+    def __init__(self, arrays: Mapping[str, np.ndarray], network: eqx.Module | Mapping[str, eqx.Module] | None) -> None:
         self.arrays, self.network = arrays, network
         self.left = set(arrays)
         self.kinds: dict[str, Callable[[dict[str, Any], tuple[str, ...]], Any]] = {
@@ -169,9 +167,7 @@ class _Decoder:
         like, static = eqx.partition(given, _array_like)
         paths, structure = jax.tree_util.tree_flatten_with_path(like)
         if len(paths) != len(leaves):
-            raise NetworkFault(
-                f"{_at(place)}: the given network has {len(paths)} arrays, and the file {len(leaves)}"
-            )
+            raise NetworkFault(f"{_at(place)}: the given network has {len(paths)} arrays, and the file {len(leaves)}")
         for (path, mine), stored in zip(paths, leaves, strict=True):
             if not isinstance(stored, np.ndarray):
                 raise Wrong(f"{_at(place)} holds something that is not an array")

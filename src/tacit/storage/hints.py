@@ -70,9 +70,7 @@ def _fits_tuple(value: Any, arguments: tuple[Any, ...]) -> bool:
         return False
     if len(arguments) == 2 and arguments[1] is Ellipsis:
         return all(fits(item, arguments[0]) for item in value)
-    return len(value) == len(arguments) and all(
-        fits(item, part) for item, part in zip(value, arguments, strict=True)
-    )
+    return len(value) == len(arguments) and all(fits(item, part) for item, part in zip(value, arguments, strict=True))
 
 
 def _fits_class(value: Any, hint: Any) -> bool:

@@ -42,9 +42,7 @@ def defaults_of(cls: type) -> dict[str, Any]:
         return dict(cls._field_defaults)  # type: ignore[attr-defined]
     plain = {f.name: f.default for f in dataclasses.fields(cls) if f.default is not dataclasses.MISSING}
     made = {
-        f.name: f.default_factory()
-        for f in dataclasses.fields(cls)
-        if f.default_factory is not dataclasses.MISSING
+        f.name: f.default_factory() for f in dataclasses.fields(cls) if f.default_factory is not dataclasses.MISSING
     }
     return plain | made
 

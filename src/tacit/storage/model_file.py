@@ -93,9 +93,7 @@ def save(
     return target
 
 
-def load(
-    path: str | os.PathLike[str], network: eqx.Module | Mapping[str, eqx.Module] | None = None
-) -> BaseEstimator:
+def load(path: str | os.PathLike[str], network: eqx.Module | Mapping[str, eqx.Module] | None = None) -> BaseEstimator:
     """Read an estimator that `save` wrote. Nothing in the file is run, whoever made it.
 
     Args:

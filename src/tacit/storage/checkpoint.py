@@ -1,0 +1,226 @@
+"""The state of a running fit on disk, so that one that was killed goes on and ends bit for bit where it would have.
+
+The file holds the arrays of the driver's state, the trace up to it and the snapshots. What is static about the model
+(its structure, its form) comes with the fresh start that the fit makes again; the arrays are checked against it.
+"""
+
+import hashlib
+import json
+import os
+import re
+import time
+import warnings
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+from jaxtyping import PyTree
+from scipy import sparse
+from sklearn.base import BaseEstimator, clone
+
+from tacit.inference.closed_form import State
+from tacit.inference.watch import Kept, Moment
+from tacit.storage import container
+from tacit.storage.atomic import remove_leftovers
+from tacit.storage.encode import encode
+from tacit.storage.errors import ModelFileError
+from tacit.storage.model_file import versions
+
+_ENDING = ".checkpoint.safetensors"
+_SLICE = 65_536
+
+
+class Checkpoint:
+    """A watcher that writes every fit of a run to a folder every few seconds, and goes on from there.
+
+    Use it around the fit: ``with watch(Checkpoint(folder, fingerprint(estimator, X))): estimator.fit(X)``. The
+    fits of one run are told apart by label and order of appearance, so a run repeats them in the same order; those
+    that had ended are taken from their last state. Call `clear` when the result is safe.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], fingerprint: str, every: float = 10.0) -> None:
+        """Watch with a folder.
+
+        Args:
+            folder: where the files lie; made when there is something to write.
+            fingerprint: of the settings and data, from `fingerprint`; a checkpoint of others is refused.
+            every: seconds between two writings of a running fit.
+        """
+        self.folder = Path(folder)
+        self.fingerprint, self.every = fingerprint, every
+        self._seen: Counter[str] = Counter()
+        self._paths: dict[str, Path] = {}
+        self._written = 0.0
+        remove_leftovers(self.folder)
+
+    def resume(self, label: str, state: State) -> Kept | None:
+        """What was kept of the next fit of this label, put into the fresh state; None where there is nothing.
+
+        Raises:
+            ModelFileError: the file is damaged, or of other settings, data or shapes.
+        """
+        word = re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-") or "fit"
+        self._seen[word] += 1
+        path = self._paths[label] = self.folder / f"{word}-{self._seen[word]}{_ENDING}"
+        self._written = time.monotonic()
+        return self._read(path, state) if path.exists() else None
+
+    def look(self, moment: Moment) -> None:
+        """Write the state if the last writing is some seconds ago."""
+        if time.monotonic() - self._written >= self.every:
+            self._write(moment)
+
+    def done(self, moment: Moment) -> None:
+        """Write the last state: of a fit that ended, or that Ctrl-C broke off."""
+        self._write(moment)
+
+    def clear(self) -> None:
+        """Remove the checkpoints, and the folder if nothing else is in it."""
+        for path in self.folder.glob(f"*{_ENDING}"):
+            path.unlink()
+        if self.folder.is_dir() and not any(self.folder.iterdir()):
+            self.folder.rmdir()
+
+    def _write(self, moment: Moment) -> None:
+        kept = moment.kept
+        leaves = _leaves(kept.state)
+        arrays = {f"state{name}": np.asarray(leaf) for name, leaf in leaves.items()}
+        for cycle, model in kept.snapshots.items():
+            arrays |= {f"snapshots.{cycle}{name}": np.asarray(leaf) for name, leaf in _leaves(model).items()}
+        if kept.trace:
+            iterations, seconds, bounds = zip(*kept.trace, strict=True)
+            arrays["trace.iteration"] = np.asarray(iterations, dtype=np.int64)
+            arrays["trace.seconds"] = np.asarray(seconds, dtype=np.float64)
+            arrays["trace.bound"] = np.stack([np.asarray(bound) for bound in bounds])
+        body = {
+            "label": moment.label,
+            "fingerprint": self.fingerprint,
+            "machine": _machine(),
+            "snapshots": sorted(kept.snapshots),
+        }
+        self.folder.mkdir(parents=True, exist_ok=True)
+        container.write(self._paths[moment.label], "checkpoint", body, arrays)
+        self._written = time.monotonic()
+
+    def _read(self, path: Path, fresh: State) -> Kept:
+        body, arrays = container.read(path, "checkpoint")
+        if body.get("fingerprint") != self.fingerprint:
+            raise ModelFileError(
+                f"{str(path)!r} belongs to a fit with other settings or other data. Give the same ones to resume "
+                f"it, or delete {str(self.folder)!r} to start anew."
+            )
+        _compare_machines(path, body.get("machine"))
+        try:
+            state = jax.tree.map(_device, _filled(fresh, arrays, "state"))
+            snapshots = {
+                int(cycle): _filled(fresh.model, arrays, f"snapshots.{int(cycle)}") for cycle in body["snapshots"]
+            }
+            trace = _trace(arrays, fresh.bound.shape)
+        except (KeyError, ValueError, TypeError) as error:
+            reason = error.args[0] if error.args else error
+            raise container.damaged(path, f"it does not fit this model ({reason})", "checkpoint") from None
+        return Kept(state, trace, snapshots)
+
+
+def fingerprint(estimator: BaseEstimator, *data: Any) -> str:
+    """What tells one fit from another: a hash of the hyper-parameters and of the data's bytes.
+
+    Args:
+        estimator: its settings count, not what it has learned; a random generator given as setting does not.
+        data: arrays of numbers (rows, weights), dense or sparse, or None.
+
+    Raises:
+        TypeError: an array of objects or texts: encode it first.
+    """
+    settings = encode(clone(estimator))
+    found = hashlib.sha256(json.dumps(settings.node).encode("ascii"))
+    for array in (*settings.arrays.values(), *data):
+        if sparse.issparse(array):
+            rows = array.tocsr()
+            parts = [np.asarray(rows.shape), rows.indptr, rows.indices, rows.data]
+        else:
+            parts = [] if array is None else [np.asarray(array)]
+        found.update(f"\n{len(parts)}".encode("ascii"))
+        for part in parts:
+            _update(found, part)
+    return found.hexdigest()
+
+
+def _update(found: Any, array: np.ndarray) -> None:
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"a fingerprint is made of numbers, not of {array.dtype}: encode the columns first.")
+    found.update(f"\n{array.dtype.str} {array.shape}\n".encode("ascii"))
+    rows = np.atleast_1d(array)
+    for start in range(0, rows.shape[0], _SLICE):  # never a copy of the whole
+        found.update(np.ascontiguousarray(rows[start : start + _SLICE]).tobytes())
+
+
+def _leaves(tree: PyTree) -> dict[str, Any]:
+    """The arrays of a tree by their paths, such as ``.model.log_weights``."""
+    paths, _ = jax.tree_util.tree_flatten_with_path(eqx.filter(tree, eqx.is_array))
+    return {jax.tree_util.keystr(path): leaf for path, leaf in paths}
+
+
+def _filled(fresh: PyTree, arrays: dict[str, np.ndarray], prefix: str) -> PyTree:
+    """A fresh tree with its arrays replaced by those of the file, each of the same shape and type."""
+    names = list(_leaves(fresh))
+    dynamic, static = eqx.partition(fresh, eqx.is_array)
+    leaves, structure = jax.tree.flatten(dynamic)
+    stored = []
+    for name, leaf in zip(names, leaves, strict=True):
+        array = arrays.get(prefix + name)
+        if array is None:
+            raise KeyError(f"{prefix}{name} is missing")
+        if array.shape != leaf.shape or array.dtype != leaf.dtype:
+            raise ValueError(
+                f"{prefix}{name} is {array.dtype} of shape {array.shape}, and should be {leaf.dtype} of shape "
+                f"{leaf.shape}"
+            )
+        stored.append(array)
+    return eqx.combine(jax.tree.unflatten(structure, stored), static)
+
+
+def _device(leaf: Any) -> Any:
+    return jax.device_put(leaf) if eqx.is_array(leaf) else leaf
+
+
+def _trace(arrays: dict[str, np.ndarray], starts: tuple[int, ...]) -> list[tuple[int, float, np.ndarray]]:
+    if "trace.bound" not in arrays:
+        return []
+    iterations, seconds, bounds = (arrays[f"trace.{part}"] for part in ("iteration", "seconds", "bound"))
+    if bounds.shape[1:] != starts or not iterations.shape == seconds.shape == bounds.shape[:1]:
+        raise ValueError(f"its trace has the shape {bounds.shape}")
+    return [(int(i), float(s), bound) for i, s, bound in zip(iterations, seconds, bounds, strict=True)]
+
+
+def _machine() -> dict[str, Any]:
+    """What decides the last bits beside settings and data."""
+    return {
+        **versions(),
+        "threads": _threads(),
+        "device": jax.default_backend(),
+    }
+
+
+def _threads() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _compare_machines(path: Path, then: Any) -> None:
+    now = _machine()
+    if not isinstance(then, dict):
+        raise container.damaged(path, "it does not say on what it was written", "checkpoint")
+    changed = [f"{what} {then.get(what)} then, {now[what]} now" for what in now if then.get(what) != now[what]]
+    if changed:
+        warnings.warn(
+            f"resuming {str(path)!r} on another set-up ({'; '.join(changed)}): the result may differ in its last "
+            "bits from that of an unbroken fit",
+            UserWarning,
+            stacklevel=2,
+        )
