@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from tacit.compute import component_bucket
 from tacit.data.blocks import Moments, Standardise, moments, source
+from tacit.estimators._answers import MixtureAnswers
 from tacit.estimators._base import (
     check_choice,
     check_whole,
@@ -44,7 +45,7 @@ class Plan(NamedTuple):
     view: Standardise
 
 
-class BaseMixture(DensityMixin, BaseEstimator, metaclass=abc.ABCMeta):
+class BaseMixture(MixtureAnswers, DensityMixin, BaseEstimator):
     """Fit and answers of a mixture; a subclass reads rows and plans the groups of columns."""
 
     @abc.abstractmethod
@@ -114,9 +115,7 @@ class BaseMixture(DensityMixin, BaseEstimator, metaclass=abc.ABCMeta):
             found = fit_by(self.inference, models, data, plan.view, schedule, random)
         self._finish(found, plan, values, given, float(weights.sum()))
 
-    def _first(
-        self, rows: Any, weights: np.ndarray, plan: Plan, random: np.random.Generator
-    ) -> tuple[Mixture, bool]:
+    def _first(self, rows: Any, weights: np.ndarray, plan: Plan, random: np.random.Generator) -> tuple[Mixture, bool]:
         number = np.full(self.n_init, self.n_components)
         models = draw_starts(plan.template, rows, weights, plan.view, self.init_params, number, random)
         return self._started(models, plan.view)

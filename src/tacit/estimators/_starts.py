@@ -67,9 +67,7 @@ def responsibilities(
     return np.eye(width)[labels]
 
 
-def _hierarchical(
-    features: np.ndarray, components: int, width: int, random: np.random.Generator
-) -> np.ndarray:
+def _hierarchical(features: np.ndarray, components: int, width: int, random: np.random.Generator) -> np.ndarray:
     """Ward's groups of a sample; the other rows join the nearest group's centre."""
     sample = sample_rows(features.shape[0], HIERARCHY_ROWS, random)
     labels = ward_labels(features[sample], [components])[components]
@@ -77,6 +75,38 @@ def _hierarchical(
         centres = np.stack([features[sample][labels == k].mean(axis=0) for k in range(labels.max() + 1)])
         labels = ((features[:, None] - centres) ** 2).sum(-1).argmin(1)
     return np.eye(width)[labels]
+
+
+def seeding_features(template: Mixture, rows: np.ndarray) -> np.ndarray:
+    """Rows in the space where seeds are sought: every column about as wide as any other, and no gaps.
+
+    Counts by their square root, rows of a multinomial by those of their shares, categories as indicators.
+    """
+    parts = []
+    for group in template.groups:
+        x = rows[:, list(group.columns)]
+        if isinstance(group, GaussianGroup):
+            parts.append(_unit(np.log(x)) if group.log else x)
+        elif group.family.name == "multinomial":
+            parts.append(np.sqrt(x / np.maximum(np.nansum(x, axis=1, keepdims=True), 1.0)))
+        elif group.family.name == "categorical":
+            codes = np.arange(group.family.levels)
+            parts.append((x[:, :, None] == codes).reshape(x.shape[0], -1).astype(float))
+        else:
+            parts.append(_unit(np.sqrt(x) if x.min(initial=0.0, where=~np.isnan(x)) >= 0 else x))
+    features = np.concatenate(parts, axis=1)
+    return np.where(np.isnan(features), 0.0, features)
+
+
+def _unit(x: np.ndarray) -> np.ndarray:
+    centred = np.where(np.isnan(x), 0.0, x - _mean(x))
+    deviation = np.sqrt((centred**2).mean(axis=0))
+    return centred / np.where(deviation > 0, deviation, 1.0)
+
+
+def _mean(x: np.ndarray) -> np.ndarray:
+    seen = ~np.isnan(x)
+    return np.where(seen, x, 0.0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
 
 
 def draw_starts(
@@ -92,8 +122,7 @@ def draw_starts(
     sample = sample_rows(rows.shape[0], SAMPLE_ROWS, random)
     part = rows[sample]
     part = np.asarray(part.toarray() if hasattr(part, "toarray") else part, dtype=np.float64)
-    scaled = (part - np.asarray(view.shift)) / np.asarray(view.scale)
-    features = np.where(np.isnan(scaled), 0.0, scaled)
+    features = seeding_features(template, (part - np.asarray(view.shift)) / np.asarray(view.scale))
     width = template.log_weights.shape[0]
     share = responsibilities(method, features, weights[sample], components, width, random)
     complete = not np.isnan(part).any()

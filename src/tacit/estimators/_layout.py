@@ -1,0 +1,165 @@
+"""From the families of the columns to the groups of a mixture: their templates and their priors."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from tacit.data.blocks import Moments
+from tacit.data.schema import Schema
+from tacit.families import (
+    FAMILIES,
+    BetaBernoulli,
+    ConjugatePrior,
+    Dirichlet,
+    DirichletCategorical,
+    GammaExponential,
+    GammaPoisson,
+)
+from tacit.families.covariance import STRUCTURES, canonical_name
+from tacit.families.covariance.prior import default_prior
+from tacit.models.mixture.gaussian import GaussianGroup
+from tacit.models.mixture.group import FamilyGroup
+from tacit.models.mixture.model import Group
+
+KIND_OF_FAMILY = {
+    "normal": "continuous",
+    "log-normal": "positive",
+    "student-t": "continuous",
+    "gamma": "positive",
+    "exponential": "positive",
+    "poisson": "count",
+    "negative-binomial": "count",
+    "multinomial": "count",
+    "bernoulli": "binary",
+    "categorical": "categorical",
+}
+"""What a column must be for a family; these are the families a mixture takes."""
+
+FAMILY_OF_KIND = {
+    "continuous": "normal",
+    "positive": "log-normal",
+    "count": "poisson",
+    "binary": "bernoulli",
+    "categorical": "categorical",
+}
+"""What ``families="auto"`` chooses; a count whose variance is far above its mean becomes negative binomial."""
+
+GAUSSIAN = ("normal", "log-normal")
+FREE = {"gamma": 2, "negative-binomial": 2, "student-t": 3}
+"""Free parameters a column where there is more than one."""
+
+OVERDISPERSION = 2.0
+ROWS_OF_PRIOR = 1.0
+"""What a prior of the objective "map" weighs: one row, spread as all rows are."""
+
+Part = tuple[str, tuple[int, ...]]
+"""A family and the columns of one group."""
+
+
+def automatic(schema: Schema, values: Moments) -> list[str]:
+    """A family for every column from its kind."""
+    chosen = []
+    for place, kind in enumerate(schema.kinds):
+        family = FAMILY_OF_KIND[kind]
+        if family == "poisson" and values.variance[place] > OVERDISPERSION * values.mean[place]:
+            family = "negative-binomial"
+        chosen.append(family)
+    return chosen
+
+
+def parts_of(families: list[str], together: list[tuple[int, ...]], schema: Schema) -> list[Part]:
+    """Groups: columns named together, Gaussian columns together, the others by family (and number of levels)."""
+    grouped: dict[Any, list[int]] = {}
+    for place, family in enumerate(families):
+        joint = next((t for t in together if place in t), None)
+        levels = schema.columns[place].levels
+        key = (family, joint, len(levels) if family == "categorical" and levels else None)
+        grouped.setdefault(key, []).append(place)
+    return [(key[0], tuple(places)) for key, places in grouped.items()]
+
+
+def group(
+    part: Part,
+    width: int,
+    schema: Schema,
+    values: Moments,
+    rows: Any,
+    scale: np.ndarray,
+    settings: Mapping[str, Any],
+) -> Group:
+    """The template of one group, in the coordinates of the view.
+
+    ``settings`` has ``structure``, ``floor`` (variance of the blur in units of a column's variance), ``map``
+    (whether there are priors), ``components`` and ``weights`` (of the rows).
+    """
+    family, columns = part
+    if family in GAUSSIAN:
+        return _gaussian(part, width, values, rows, scale, settings)
+    kind = FAMILIES[family]
+    index = np.asarray(columns)
+    if family == "multinomial":
+        template, free = kind.template((width, 1), categories=len(columns)), len(columns) - 1
+    elif family == "categorical":
+        levels = len(schema.columns[columns[0]].levels or ())
+        template, free = kind.template((width, len(columns)), levels=levels), len(columns) * (levels - 1)
+    else:
+        template, free = kind.template((width, len(columns))), len(columns) * FREE.get(family, 1)
+    prior = None
+    if settings["map"]:
+        prior = row_prior(family, rows, index, values, free // len(columns) + 1, settings["weights"])
+    return FamilyGroup(template, None, prior, columns, free, values.complete)
+
+
+def _gaussian(part: Part, width: int, values: Moments, rows: Any, scale: np.ndarray, settings) -> GaussianGroup:
+    family, columns = part
+    index, dims, log = np.asarray(columns), len(part[1]), part[0] == "log-normal"
+    structure = canonical_name("VVI" if log else settings["structure"], dims)
+    spread = np.nanvar(np.log(rows[:, index]), axis=0) if log else (values.variance / scale**2)[index]
+    unit = np.ones((width, dims)) if STRUCTURES[structure].diagonal else np.tile(np.eye(dims), (width, 1, 1))
+    prior = None
+    if settings["map"] and not log:
+        # in the view the columns have mean 0; their covariance is that of the rows, gaps read as 0
+        view_rows = (rows[:, index] - values.mean[index]) / scale[index]
+        covariance = np.cov(np.where(np.isnan(view_rows), 0.0, view_rows), rowvar=False).reshape(dims, dims)
+        covariance += np.diag(settings["floor"] * spread + 1e-300)
+        prior = default_prior(structure, jnp.zeros(dims), jnp.asarray(covariance), settings["components"])
+    return GaussianGroup(
+        means=jnp.zeros((width, dims)),
+        covariances=jnp.asarray(unit),
+        blur=jnp.asarray(settings["floor"] * np.where(spread > 0, spread, 1.0)),
+        fixed_means=None,
+        fixed_covariances=None,
+        prior=prior,
+        columns=columns,
+        structure=structure,
+        complete=values.complete,
+        log=log,
+    )
+
+
+def row_prior(
+    family: str, rows: Any, columns: np.ndarray, values: Moments, levels: int, weights: np.ndarray
+) -> ConjugatePrior | None:
+    """A conjugate prior that weighs one row and says what all rows say; None for families that have none."""
+    rows_seen = values.seen[columns]
+    # half a row of doubt, so that what never happens in the data is not impossible
+    mean = jnp.asarray((values.mean[columns] * rows_seen + 0.5 * _doubt(family, levels)) / (rows_seen + 0.5))
+    if family == "poisson":
+        return GammaPoisson(ROWS_OF_PRIOR * mean, jnp.full(mean.shape, ROWS_OF_PRIOR))
+    if family == "exponential":
+        return GammaExponential(jnp.full(mean.shape, 1.0 + ROWS_OF_PRIOR), ROWS_OF_PRIOR * mean)
+    if family == "bernoulli":
+        return BetaBernoulli(ROWS_OF_PRIOR * mean, ROWS_OF_PRIOR * (1.0 - mean))
+    if family == "multinomial":
+        return DirichletCategorical(Dirichlet(ROWS_OF_PRIOR * mean[None]))
+    if family == "categorical":
+        counts = np.stack([weights @ (rows[:, [c]] == np.arange(levels)) for c in columns])
+        share = (counts + 0.5 / levels) / (counts.sum(-1, keepdims=True) + 0.5)
+        return DirichletCategorical(Dirichlet(jnp.asarray(ROWS_OF_PRIOR * share)))
+    return None
+
+
+def _doubt(family: str, levels: int) -> float:
+    return 0.5 if family == "bernoulli" else 1.0
