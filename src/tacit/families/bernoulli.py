@@ -43,11 +43,12 @@ class Bernoulli(ExponentialFamily):
 
     @property
     def natural(self) -> Float[Array, "... F"]:
-        return (log_floored(self.probabilities) - log_floored(1.0 - self.probabilities))[..., None]
+        p = jnp.asarray(self.probabilities)
+        return (log_floored(p) - log_floored(1.0 - p))[..., None]
 
     @property
     def log_normalizer(self) -> Float[Array, "..."]:
-        return -log_floored(1.0 - self.probabilities)
+        return -log_floored(1.0 - jnp.asarray(self.probabilities))
 
     @property
     def mean_parameters(self) -> Float[Array, "... F"]:

@@ -4,12 +4,11 @@ from typing import ClassVar, Self
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.special import polygamma
 from jaxtyping import Bool, Float, PRNGKeyArray
 
 from tacit.compute import Array
 from tacit.families.base import ExponentialFamily, in_base
-from tacit.families.numeric import deviance, digamma_gap, on_support, ratio, stirling_excess, tiny
+from tacit.families.numeric import deviance, digamma_gap, on_support, ratio, stirling_excess, tiny, trigamma
 
 _SHAPE_BOUNDS = (1e-4, 1e8)
 """Where the maximiser looks: beyond 1e8 the relative spread is below 1e-4."""
@@ -104,9 +103,7 @@ class Gamma(ExponentialFamily):
     def sample(self, *, key: PRNGKeyArray, shape: tuple[int, ...] = ()) -> Float[Array, "..."]:
         shapes = jnp.broadcast_to(self.shapes, jnp.shape(self.mean()))
         # through the logarithm, so that small shapes do not underflow to an x of 0 without need
-        return jnp.exp(
-            jax.random.loggamma(key, shapes, shape + shapes.shape, shapes.dtype) - jnp.log(self.rates)
-        )
+        return jnp.exp(jax.random.loggamma(key, shapes, shape + shapes.shape, shapes.dtype) - jnp.log(self.rates))
 
     def scaled(self, scale: Float[Array, "..."]) -> Self:
         """The distribution of ``scale · x``, scale > 0."""
@@ -126,11 +123,7 @@ def shape_from_gap(gap: Float[Array, "..."]) -> Float[Array, "..."]:
     a = (3.0 - s + jnp.sqrt((s - 3.0) ** 2 + 24.0 * s)) / (12.0 * s)
     for _ in range(6):
         # a (a ψ'(a) − 1), the derivative of the gap with respect to 1/a, times 1
-        slope = a * (a * _trigamma(a) - 1.0)
+        slope = a * (a * trigamma(a) - 1.0)
         a = 1.0 / (1.0 / a + (s - digamma_gap(a)) / slope)
         a = jnp.clip(a, low, high)
     return a
-
-
-def _trigamma(x: Float[Array, "..."]) -> Float[Array, "..."]:
-    return polygamma(1, x)

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, PRNGKeyArray
 
 from tacit.compute import LOG_2PI, Array
 from tacit.families.base import ExponentialFamily, in_base
-from tacit.families.numeric import deviance, ratio, tiny
+from tacit.families.numeric import deviance, on_support, ratio, tiny
 
 
 class Normal(ExponentialFamily):
@@ -33,10 +33,9 @@ class Normal(ExponentialFamily):
         return jnp.maximum(self.variances, tiny(self.variances) * (1.0 + self.means**2))
 
     def log_prob(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
-        missing = jnp.isnan(x)
-        v = self._spread()
-        value = -0.5 * ((jnp.where(missing, 0.0, x) - self.means) ** 2 / v + jnp.log(v) + LOG_2PI)
-        return jnp.where(missing, jnp.nan, value)
+        ok, v = self.supports(x), self._spread()
+        square = (jnp.where(ok, x, 0.0) - self.means) ** 2 / v
+        return on_support(ok, x, -0.5 * (square + jnp.log(v) + LOG_2PI))
 
     def supports(self, x: Float[Array, "..."]) -> Bool[Array, "..."]:
         return jnp.isfinite(x)

@@ -113,21 +113,40 @@ def digamma_gap(x: Float[Array, "..."]) -> Float[Array, "..."]:
     return jnp.where(large, 0.5 / big + _digamma_series(big), jnp.log(small) - digamma(small))
 
 
-def rising_deficit(x: Float[Array, "..."], r: Float[Array, "..."]) -> Float[Array, "..."]:
-    """``x − r (ψ(x+r) − ψ(r)) = Σ_{i<x} i/(r+i)`` for counts x and r > 0, exact also where r ≫ x.
+def _trigamma_series(x: Float[Array, "..."]) -> Float[Array, "..."]:
+    """``ψ'(x) − 1/x − 1/(2x²)`` for x ≥ 8."""
+    square = 1.0 / (x * x)
+    total: Array = jnp.zeros_like(square)
+    for coefficient in (7 / 6, -691 / 2730, 5 / 66, -1 / 30, 1 / 42, -1 / 30, 1 / 6):
+        total = coefficient + square * total
+    return total * square / x
 
-    It is how many of x customers are expected at tables that others opened (Antoniak 1974), with r the
-    strength of the Chinese restaurant process.
+
+def trigamma(x: Float[Array, "..."]) -> Float[Array, "..."]:
+    """``ψ'(x)`` for x > 0, by eight steps of its recurrence and the asymptotic series."""
+    start = sum(1.0 / (x + j) ** 2 for j in range(8))
+    y = x + 8.0
+    return start + (1.0 + 0.5 / y) / y + _trigamma_series(y)
+
+
+def shared_tables(x: Float[Array, "..."], r: Float[Array, "..."]) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+    """How many of x customers sit down at a table that another opened: the mean, and the variance.
+
+    In a Chinese restaurant of strength r > 0 customer i (from 0) opens a table with probability r/(r+i), whatever
+    the others did (Antoniak 1974), so these are ``Σ_{i<x} i/(r+i) = x − r (ψ(x+r) − ψ(r))`` and
+    ``Σ_{i<x} r i/(r+i)²``; exact also where r is so large that the differences of ψ and ψ' cancel.
     """
     large = r >= _SERIES_FROM
     big, small = jnp.where(large, r, _SERIES_FROM), jnp.where(large, 1.0, r)
-    series = (
-        big * log1p_gap(x / big)
-        - 0.5 * x / (x + big)
-        + big * (_digamma_series(x + big) - _digamma_series(big))
-    )
-    value = jnp.where(large, series, x - small * (digamma(x + small) - digamma(small)))
-    return jnp.where(x > 1, jnp.maximum(value, 0.0), 0.0)
+    both = x + big
+    mean_series = big * log1p_gap(x / big) - 0.5 * x / both + big * (_digamma_series(both) - _digamma_series(big))
+    mean = jnp.where(large, mean_series, x - small * (digamma(x + small) - digamma(small)))
+    mean = jnp.where(x > 1, jnp.maximum(mean, 0.0), 0.0)
+    # Σ i r/(r+i)² = Σ r/(r+i) − r² (ψ'(r) − ψ'(x+r))
+    bulk = x * (x / both) - 0.5 * (x / both) * (1.0 + big / both)
+    variance_series = bulk - mean - big**2 * (_trigamma_series(big) - _trigamma_series(both))
+    direct = x - mean - small**2 * (trigamma(small) - trigamma(x + small))
+    return mean, jnp.clip(jnp.where(large, variance_series, direct), 0.0, mean)
 
 
 _LOG_NODES = np.arange(-80.0, 30.0, 0.25)

@@ -19,7 +19,7 @@ from tacit.families.numeric import (
     stirling_excess,
 )
 
-_ASYMPTOTIC_FROM = 1e4
+_ASYMPTOTIC_FROM = 1e3
 
 
 class Poisson(ExponentialFamily):
@@ -84,7 +84,7 @@ class Poisson(ExponentialFamily):
         return self.rates - xlogy(self.rates, self.rates) - self.entropy()
 
     def entropy(self, base: float | None = None) -> Float[Array, "..."]:
-        """``H = λ − λ log λ + E log x!``, by quadrature; beyond λ = 10⁴ by its asymptotic series.
+        """``H = λ − λ log λ + E log x!``, by quadrature; beyond λ = 10³ by its asymptotic series.
 
         The series is that of Evans & Boersma (1988), "The entropy of a Poisson distribution", SIAM Review 30.
         """
