@@ -71,7 +71,7 @@ class MemorySource:
         laid[self._slots] = values
         return laid.reshape(chunks, rows, *values.shape[1:])
 
-    def to_rows(self, laid: np.ndarray) -> np.ndarray:
+    def to_rows(self, laid: Array) -> np.ndarray:
         """What the engine gave a slot ``[chunks, rows, ...]``, in the order of the user's rows."""
         return np.asarray(laid).reshape(-1, *laid.shape[2:])[self._slots]
 
