@@ -9,7 +9,7 @@ from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from tacit.compute import LOG_2PI, Array
 from tacit.families.base import Family
@@ -81,7 +81,7 @@ class FamilyFeatures(eqx.Module):
 
 def observed_events(
     family: Family, x: Float[Array, "rows d"]
-) -> tuple[Float[Array, "rows events ..."], Float[Array, "rows events"]]:
+) -> tuple[Float[Array, "rows events ..."], Bool[Array, "rows events"]]:
     """The events of a row and which of them are seen: each column is one, or the whole row is."""
     events = x[:, None, :] if family.event_dims else x
     missing = jnp.isnan(events)
