@@ -89,6 +89,55 @@ def test_commas_between_thousands_are_no_decimal_commas() -> None:
     assert cells("a;b\n1,234;x\n12,345;y\n", decimal=",") == {"a": [1.234, 12.345], "b": ["x", "y"]}
 
 
+def test_a_point_somewhere_speaks_against_decimal_commas() -> None:
+    assert cells("a;b\n1,5;2.5\n2,5;3.5\n") == {"a": ["1,5", "2,5"], "b": [2.5, 3.5]}
+
+
+def test_points_between_thousands_and_decimal_commas() -> None:
+    text = "a;b;c;d\n-1.234,5;1;€ 1.200,50;1.000\n67,25;2;3 €;2.500\n"
+    expected = {"a": [-1234.5, 67.25], "b": [1, 2], "c": [1200.5, 3.0], "d": [1000, 2500]}
+    assert cells(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("above", "note"),
+    [
+        ("Report of 2024\n\n", "2 lines above the heading passed over: 'Report of 2024'"),
+        ("# made by R\n", "1 line above the heading passed over: '# made by R'"),
+    ],
+)
+def test_lines_above_the_heading(above: str, note: str) -> None:
+    reading = read(f"{above}name,age\nx,3\ny,4\n".encode())
+    assert reading.table.to_pydict() == {"name": ["x", "y"], "age": [3, 4]}
+    assert reading.notes == (note,)
+    with pytest.raises(DataError, match="row 1: 2 cells where the heading has 1"):
+        read(f"{above}name,age\nx,3\ny,4\n".encode(), delimiter=",")
+    with pytest.raises(DataError, match="row 401: 1 cell where the heading has 2"):
+        read((f"{above}name,age\n" + "x,3\n" * 400 + "y\n").encode())
+
+
+def test_blanks_between_numbers() -> None:
+    reading = read(b"a b c\n1 2 NA\n4 5 6\n")
+    assert reading.table.to_pydict() == {"a": [1, 4], "b": [2, 5], "c": [None, 6]}
+    assert reading.notes == ("cells are separated by a blank",)
+    assert cells("remark\nit is\nfine so\n") == {"remark": ["it is", "fine so"]}
+    assert cells("a remark\nit is\nfine so\n") == {"a remark": ["it is", "fine so"]}
+    with pytest.raises(DataError, match="cells seem to stand apart by several blanks"):
+        read(b"a   b\n1   2\n33  4\n")
+
+
+def test_a_heading_without_a_name_for_the_rows() -> None:
+    reading = read(b'"a","b"\n"r1",5.5,3\n"r2",4.5,4\n')
+    assert reading.table.to_pydict() == {"column_1": ["r1", "r2"], "a": [5.5, 4.5], "b": [3, 4]}
+    assert reading.notes == ("the heading lacks a name for the first column, called column_1",)
+    with pytest.raises(DataError, match="row 501: 2 cells where the others have 3"):
+        read(b"a,b\n" + b"1,2,3\n" * 500 + b"1,2\n")
+
+
+def test_bytes_that_only_latin1_knows() -> None:
+    assert cells(b"a\nx\x81\n") == {"a": ["x\x81"]}
+
+
 def test_leading_zeros_stay() -> None:
     assert cells("zip,n\n01234,1\n98765,2\n") == {"zip": ["01234", "98765"], "n": [1, 2]}
 
@@ -150,9 +199,7 @@ def test_a_short_row_without_a_heading_is_counted_from_the_first_line() -> None:
         read(b"1.5,2\n3,4\n5\n")
 
 
-PLAIN = st.text(
-    st.characters(codec="utf-8", exclude_characters="\r\n\0", exclude_categories=["Cs"]), max_size=6
-)
+PLAIN = st.text(st.characters(codec="utf-8", exclude_characters="\r\n\0", exclude_categories=["Cs"]), max_size=6)
 
 
 @given(st.lists(st.tuples(st.integers(-99, 99), PLAIN), min_size=1, max_size=8), st.sampled_from(",;\t|"))

@@ -126,8 +126,6 @@ def test_a_description_that_makes_no_sense(text: str, message: str) -> None:
 )
 def test_what_is_wrong_with_a_log(columns: dict, message: str) -> None:
     held = {"w": ["a", "b", "c"], "i": ["x", "y", "z"], "q": [1, 1, 1]}
-    held = (
-        ({} if "whom" in columns else held) | columns | ({"i": ["x"], "q": [1]} if "whom" in columns else {})
-    )
+    held = ({} if "whom" in columns else held) | columns | ({"i": ["x"], "q": [1]} if "whom" in columns else {})
     with pytest.raises(DataError, match=message):
         count_table(pa.table(held), "w", "i", "q")

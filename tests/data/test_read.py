@@ -156,6 +156,8 @@ def test_a_file_cut_short(name: str, tmp_path: Path) -> None:
         ("t.pkl", pickle.dumps([1, 2]), "is a Python pickle, which may run code when opened"),
         ("t.db", b"SQLite format 3\x00", "is an SQLite database"),
         ("t.pdf", b"%PDF-1.7", "is a PDF"),
+        ("t.csv", b"<!DOCTYPE html>\n<html></html>", "is a web page or XML, not a table"),
+        ("t.json", b'[{"a": 1}]', "is a JSON list. Save one object a line"),
         ("t.parquet", b"nothing", "is not a readable parquet file: it is damaged or cut short"),
         ("t.npz", b"PK\x03\x04....", "is not a readable NumPy file"),
         ("t.jsonl", b"{]", "cannot be read"),

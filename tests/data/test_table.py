@@ -61,9 +61,7 @@ def test_new_data_is_read_as_the_model_says() -> None:
     assert new.row_ids.tolist() == ["C9", "C8"]
     assert new.notes[-1] == "2 columns the model does not know ignored: 'CustomerID', 'more'"
     assert "decimal commas" in new.notes
-    assert load(b"visits,age,sex,income\n1,20,m,1\n", schema=schema, id_column="visits").row_ids.tolist() == [
-        1
-    ]
+    assert load(b"visits,age,sex,income\n1,20,m,1\n", schema=schema, id_column="visits").row_ids.tolist() == [1]
 
 
 def test_new_data_that_does_not_fit() -> None:
@@ -106,9 +104,7 @@ def test_whatever_holds_a_table(tmp_path: Path) -> None:
 
 
 def test_options_reach_the_reader() -> None:
-    found = load(
-        b"1~x\n2~-\n3~y\n4~x\n", delimiter="~", header=False, missing=["-"], kinds={"column_1": "count"}
-    )
+    found = load(b"1~x\n2~-\n3~y\n4~x\n", delimiter="~", header=False, missing=["-"], kinds={"column_1": "count"})
     np.testing.assert_array_equal(found.values, [[1, 0], [2, np.nan], [3, 1], [4, 0]])
 
 
@@ -116,9 +112,7 @@ def test_ids_must_differ_and_may_be_declared() -> None:
     text = b"id,x\n" + b"".join(b"%d,%d.5\n" % (n // 2, n * n % 31) for n in range(60))
     assert load(text).row_ids is None
     assert load(text, id_column="id").row_ids.tolist() == [n // 2 for n in range(60)]
-    frame = pa.table(
-        {"k": pa.array(["a", None, "b"]).dictionary_encode(), "l": [[1], [2], [3]], "x": [0.5, 1.5, 9.5]}
-    )
+    frame = pa.table({"k": pa.array(["a", None, "b"]).dictionary_encode(), "l": [[1], [2], [3]], "x": [0.5, 1.5, 9.5]})
     assert load(frame, id_column="k").row_ids.tolist() == ["a", None, "b"]
     with pytest.raises(DataError, match="column 'l' holds lists or records and cannot name rows"):
         load(frame, id_column="l")

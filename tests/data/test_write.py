@@ -16,9 +16,7 @@ TABLE = pa.table({"a": [1, None, 3], "b": ['say "x", y', None, "ü\nz"], "c": [0
 EXPECTED = {"a": [1, None, 3], "b": ['say "x", y', None, "ü\nz"], "c": [0.1, None, 1e-300]}
 
 
-@pytest.mark.parametrize(
-    "name", ["t.csv", "t.csv.gz", "t.parquet", "t.arrow", "t.feather", "t.json", "t.jsonl"]
-)
+@pytest.mark.parametrize("name", ["t.csv", "t.csv.gz", "t.parquet", "t.arrow", "t.feather", "t.json", "t.jsonl"])
 def test_what_is_written_is_read_back(name: str, tmp_path: Path) -> None:
     write(TABLE, tmp_path / name)
     write(TABLE, str(tmp_path / name))  # again, over the first

@@ -57,11 +57,7 @@ def _shapes(source: Path | BytesIO) -> dict[str, tuple[int, ...]]:
                 continue
             with archive.open(entry) as member:
                 version = np.lib.format.read_magic(member)
-                read = (
-                    np.lib.format.read_array_header_1_0
-                    if version == (1, 0)
-                    else np.lib.format.read_array_header_2_0
-                )
+                read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
                 shapes[entry.removesuffix(".npy")] = read(member)[0]
     if not isinstance(source, Path):
         source.seek(0)
@@ -89,9 +85,7 @@ def _choose(shapes: dict[str, tuple[int, ...]], label: str, key: str | None) -> 
     return tables[0]
 
 
-def _heading(
-    archive: np.lib.npyio.NpzFile, shapes: dict[str, tuple[int, ...]], array: np.ndarray
-) -> list[str] | None:
+def _heading(archive: np.lib.npyio.NpzFile, shapes: dict[str, tuple[int, ...]], array: np.ndarray) -> list[str] | None:
     width = array.shape[-1] if array.ndim == 2 else 1
     for key in _NAMES:
         if shapes.get(key) == (width,) and (names := archive[key]).dtype.kind == "U":

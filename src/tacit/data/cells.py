@@ -127,9 +127,7 @@ def parse_numbers(texts: pa.Array) -> Float[np.ndarray, " texts"]:
 def _to_float(column: pa.Array | pa.ChunkedArray) -> Float[np.ndarray, " rows"]:
     if column.type != pa.float64():
         column = column.cast(pa.float64(), safe=False)
-    return np.asarray(
-        column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy()
-    )
+    return np.asarray(column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy())
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -1,66 +1,24 @@
-"""CSV and its cousins: finding out how a file is written, and reading it with Arrow."""
+"""CSV and its cousins, read with Arrow: what is wrong is said with its place."""
 
 import codecs
-import csv
-import dataclasses
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from tacit.data.errors import DataError, counted, listed, place, quoted, shown
+from tacit.data.dialect import SPELLED, Dialect, Options, find_dialect
+from tacit.data.errors import DataError, counted, place, shown
 
-MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "?", "null", "NULL", "None", "<NA>", "#N/A")
-"""Cells that count as missing unless the user names others."""
-
-_DELIMITERS = (",", ";", "\t", "|")
-_SPELLED = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar"}
 _SAMPLE = 1 << 18
-_LINES = 400
-_NUMBER = re.compile(r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$")
-_COMMA_NUMBER = re.compile(r"^\s*[-+]?\d+,\d+\s*$")
-_LEADING_ZERO = re.compile(r"^\s*0\d+\s*$")
+_WITH_COMMA = r"^[€$£¥]?\s?[-+]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?\s?[%€$£¥]?$"
+"""A number as it is written with decimal commas: ``1.234,50 €``."""
 
 Opener = Callable[[], pa.NativeFile]
 """Opens the (decompressed) bytes of the source from their beginning; may be called more than once."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """How a delimited file is written; None is found out.
-
-    Attributes:
-        delimiter: one character.
-        decimal: "." or ",".
-        header: whether the first line names the columns.
-        encoding: a Python codec name.
-        missing: the cells that count as missing, besides empty ones.
-    """
-
-    delimiter: str | None = None
-    decimal: str | None = None
-    header: bool | None = None
-    encoding: str | None = None
-    missing: Sequence[str] = MISSING
-
-
-@dataclasses.dataclass(frozen=True)
-class _Dialect:
-    encoding: str
-    delimiter: str
-    decimal: str
-    names: tuple[str, ...]
-    header: bool
-    skip: int
-    as_text: tuple[str, ...]
-    notes: tuple[str, ...]
-
-
-def read_delimited(
-    opener: Opener, label: str, options: Options, tab: bool = False
-) -> tuple[pa.Table, tuple[str, ...]]:
+def read_delimited(opener: Opener, label: str, options: Options, tab: bool = False) -> tuple[pa.Table, tuple[str, ...]]:
     """Read comma-, semicolon-, tab- or bar-separated text.
 
     Args:
@@ -88,9 +46,7 @@ def read_delimited(
         except UnicodeDecodeError:
             continue
         except LookupError:
-            raise DataError(
-                f"unknown encoding {encoding!r}; say utf-8, latin-1 or another Python codec."
-            ) from None
+            raise DataError(f"unknown encoding {encoding!r}; say utf-8, latin-1 or another Python codec.") from None
         told = () if encoding in ("utf-8", options.encoding) else (f"not UTF-8: read as {encoding}",)
         return table, (*told, *notes)
     raise DataError(f"{label} cannot be read as {encodings[0]}; name its encoding, or save it as UTF-8.")
@@ -99,7 +55,7 @@ def read_delimited(
 def _read_as(
     opener: Opener, label: str, options: Options, tab: bool, sample: bytes, encoding: str
 ) -> tuple[pa.Table, tuple[str, ...]]:
-    dialect = _dialect(sample, label, options, tab, encoding)
+    dialect = find_dialect(sample, len(sample) == _SAMPLE, label, options, tab, encoding)
     try:
         with opener() as stream:
             table = _arrow(stream, dialect, options)
@@ -115,7 +71,7 @@ def _read_as(
 
 def _arrow(
     stream: pa.NativeFile,
-    dialect: _Dialect,
+    dialect: Dialect,
     options: Options,
     handler: Callable[[pacsv.InvalidRow], str] | None = None,
 ) -> pa.Table:
@@ -127,9 +83,7 @@ def _arrow(
         block_size=1 << 24,
         use_threads=handler is None,
     )
-    parse = pacsv.ParseOptions(
-        delimiter=dialect.delimiter, newlines_in_values=True, invalid_row_handler=handler
-    )
+    parse = pacsv.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=True, invalid_row_handler=handler)
     convert = pacsv.ConvertOptions(
         null_values=["", *options.missing],
         strings_can_be_null=True,
@@ -139,7 +93,7 @@ def _arrow(
     return pacsv.read_csv(stream, read_options=read, parse_options=parse, convert_options=convert)
 
 
-def _explain(opener: Opener, label: str, dialect: _Dialect, options: Options, error: str) -> str:
+def _explain(opener: Opener, label: str, dialect: Dialect, options: Options, error: str) -> str:
     """Read once more, row by row, to say which row is of another length."""
     bad: list[pacsv.InvalidRow] = []
 
@@ -156,14 +110,14 @@ def _explain(opener: Opener, label: str, dialect: _Dialect, options: Options, er
     if not bad:
         return f"{label} cannot be read as a table: {error}"
     first = bad[0]
-    where = f"row {first.number - int(dialect.header)}" if first.number is not None else "a row"
+    where = f"row {first.number - int(dialect.header) - dialect.skip}" if first.number is not None else "a row"
     more = " or more" if len(bad) == 1000 else ""
     rest = f" {counted(len(bad), 'row')}{more} like it." if len(bad) > 1 else ""
     other = "the heading has" if dialect.header else "the others have"
     return (
         f"{label}, {where}: {counted(first.actual_columns, 'cell')} where {other} "
         f"{first.expected_columns} ({shown(first.text, 60)}).{rest} Correct the row; a cell with a "
-        f"{_SPELLED.get(dialect.delimiter, repr(dialect.delimiter))} inside needs quotes around it."
+        f"{SPELLED.get(dialect.delimiter, repr(dialect.delimiter))} inside needs quotes around it."
     )
 
 
@@ -174,103 +128,14 @@ def _encodings(sample: bytes) -> tuple[str, ...]:
     return ("utf-8", "cp1252", "latin-1")
 
 
-def _dialect(sample: bytes, label: str, options: Options, tab: bool, encoding: str) -> _Dialect:
-    decoder = codecs.getincrementaldecoder(encoding)("strict")
-    text = decoder.decode(sample, final=False).removeprefix("\ufeff")
-    notes: list[str] = []
-    start = re.match(r'(\s*\n)?("?sep=(.)"?\r?\n)?', text)
-    skip = text.count("\n", 0, start.end()) if start else 0
-    delimiter = options.delimiter or (start and start[3])
-    text = text[start.end() :] if start else text
-    lines = _whole_lines(text, len(sample) == _SAMPLE)
-    delimiter = delimiter or _delimiter(lines, tab)
-    if delimiter not in (",", "\t") and not options.delimiter:
-        notes.append(f"cells are separated by a {_SPELLED.get(delimiter, repr(delimiter))}")
-    rows = _split(lines, delimiter)
-    header = _has_header(rows) if options.header is None else options.header
-    if not header and options.header is None:
-        notes.append("no heading: the first line is all numbers; columns are called column_1, column_2, …")
-    names, body = _names(rows[0], header, label), rows[1:] if header else rows
-    decimal = options.decimal or _decimal(body, delimiter)
-    if decimal == "," and not options.decimal:
-        notes.append("decimal commas")
-    as_text = tuple(
-        name
-        for index, name in enumerate(names)
-        if any(len(row) > index and _LEADING_ZERO.match(row[index]) for row in body)
-    )
-    return _Dialect(encoding, delimiter, decimal, names, header, skip, as_text, tuple(notes))
-
-
-def _whole_lines(text: str, cut: bool) -> list[str]:
-    """The first lines of the sample; the last one only if it is complete."""
-    lines = text.splitlines(keepends=True)[: _LINES + 1]
-    if cut and len(lines) > 1:
-        lines = lines[:-1]
-    return lines
-
-
-def _split(lines: Sequence[str], delimiter: str) -> list[list[str]]:
-    return [row for row in csv.reader(lines, delimiter=delimiter) if row]
-
-
-def _delimiter(lines: Sequence[str], tab: bool) -> str:
-    """The one that cuts all lines into equally many cells, the most of them; else the heading decides."""
-    candidates = ("\t", *_DELIMITERS) if tab else _DELIMITERS
-    best, best_score = candidates[0], (-1, -1)
-    for candidate in candidates:
-        widths = [len(row) for row in _split(lines, candidate)]
-        even = min(widths) == max(widths)
-        score = (2 if even and widths[0] > 1 else 1 if even else 0, widths[0])
-        if not even and widths[0] > 1:
-            score = (1, widths[0])
-        if score > best_score:
-            best, best_score = candidate, score
-    return best
-
-
-def _has_header(rows: Sequence[Sequence[str]]) -> bool:
-    """False when every cell of the first line is a number, except for 0, 1, 2, … or 1, 2, 3, …"""
-    first = [cell.strip() for cell in rows[0]]
-    if not all(_NUMBER.match(cell) or _COMMA_NUMBER.match(cell) for cell in first):
-        return True
-    runs = ([str(index + start) for index in range(len(first))] for start in (0, 1))
-    return len(first) > 1 and len(rows) > 1 and first in runs
-
-
-def _names(first: Sequence[str], header: bool, label: str) -> tuple[str, ...]:
-    if not header:
-        return tuple(f"column_{index + 1}" for index in range(len(first)))
-    names = tuple(cell.strip() or f"column_{index + 1}" for index, cell in enumerate(first))
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        places = [str(index + 1) for index, name in enumerate(names) if name == twice[0]]
-        raise DataError(
-            f"{label}: the heading has {listed(twice)} more than once ({quoted(twice[0])} at places "
-            f"{', '.join(places)}). Rename or remove the others."
-        )
-    return names
-
-
-def _decimal(body: Sequence[Sequence[str]], delimiter: str) -> str:
-    """A comma where numbers have commas that cannot stand between thousands, and none has a point."""
-    if delimiter == ",":
-        return "."
-    cells = [cell for row in body for cell in row]
-    with_comma = [cell.strip() for cell in cells if _COMMA_NUMBER.match(cell)]
-    with_point = any("." in cell and _NUMBER.match(cell) for cell in cells)
-    not_thousands = any(not re.match(r"^[-+]?[1-9]\d{0,2},\d{3}$", cell) for cell in with_comma)
-    return "," if with_comma and not_thousands and not with_point else "."
-
-
-def _tidy(table: pa.Table, dialect: _Dialect, missing: tuple[str, ...]) -> pa.Table:
+def _tidy(table: pa.Table, dialect: Dialect, missing: tuple[str, ...]) -> pa.Table:
     """Take blanks off texts; a sign for missing is then missing, and what are then numbers are numbers."""
     for index, field in enumerate(table.schema):
         if not pa.types.is_string(field.type):
             continue
         encoded = table.column(index).cast(pa.large_string()).combine_chunks().dictionary_encode()
         trimmed = pc.utf8_trim_whitespace(encoded.dictionary)
-        if trimmed.equals(encoded.dictionary):
+        if trimmed.equals(encoded.dictionary) and dialect.decimal == ".":
             continue
         gone = pc.is_in(trimmed, value_set=pa.array(["", *missing], trimmed.type))
         cleaned = pc.if_else(gone, pa.scalar(None, trimmed.type), trimmed)
@@ -282,9 +147,12 @@ def _tidy(table: pa.Table, dialect: _Dialect, missing: tuple[str, ...]) -> pa.Ta
 
 def _as_numbers(texts: pa.Array, decimal: str) -> pa.Array:
     """Texts as whole or broken numbers if all of them are, else as they are."""
+    plain = texts
+    if decimal == "," and pc.all(pc.match_substring_regex(texts, _WITH_COMMA)).as_py():
+        plain = pc.replace_substring(pc.replace_substring_regex(texts, r"[\s.%€$£¥]", ""), ",", ".")
     for kind in (pa.int64(), pa.float64()):
         try:
-            return pc.replace_substring(texts, decimal, ".").cast(kind)
+            return plain.cast(kind)
         except pa.ArrowInvalid:
             continue
     return texts

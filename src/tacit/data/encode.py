@@ -94,9 +94,7 @@ def check_numbers(numbers: Float[np.ndarray, " rows"], column: Column) -> None:
         other = "Correct it, leave the cell empty, or make the column continuous."
         _refuse(numbers, numbers < 0, column, "is negative and cannot be a count", other)
         broken = numbers != np.round(numbers)
-        _refuse(
-            numbers, broken & ~np.isnan(numbers), column, "is not a whole number and cannot be a count", other
-        )
+        _refuse(numbers, broken & ~np.isnan(numbers), column, "is not a whole number and cannot be a count", other)
     if column.kind == "positive":
         other = "Correct it, leave the cell empty, or make the column continuous."
         _refuse(numbers, numbers <= 0, column, "is not above 0, as a positive column must be", other)

@@ -136,9 +136,7 @@ def _to_arrow(name: str, column: Any) -> pa.Array:
 def _mixed(name: str, column: Any) -> pa.Array:
     """A column that holds numbers beside text: everything as text, whole numbers without ``.0``."""
     cells = list(column)
-    strange = next(
-        (n for n, c in enumerate(cells) if not isinstance(c, str | int | float | np.generic | None)), None
-    )
+    strange = next((n for n, c in enumerate(cells) if not isinstance(c, str | int | float | np.generic | None)), None)
     if strange is not None:
         found = type(cells[strange]).__name__
         raise DataError(f"{quoted(name)}, row {strange + 1}: a {found} where a number or a text is expected.")

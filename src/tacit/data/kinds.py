@@ -79,14 +79,10 @@ def _check_overrides(table: pa.Table, overrides: Mapping[str, str]) -> None:
     for name, kind in overrides.items():
         if name not in table.column_names:
             close = nearest(name, table.column_names)
-            raise DataError(
-                f"no column {name!r} to make {kind}; there are {listed(table.column_names, 20)}.{close}"
-            )
+            raise DataError(f"no column {name!r} to make {kind}; there are {listed(table.column_names, 20)}.{close}")
         if kind not in (*KINDS, *LEAVE_OUT):
             close = nearest(kind, (*KINDS, *LEAVE_OUT))
-            raise DataError(
-                f"{quoted(name)} cannot be {kind!r}; say one of {listed((*KINDS, *LEAVE_OUT))}.{close}"
-            )
+            raise DataError(f"{quoted(name)} cannot be {kind!r}; say one of {listed((*KINDS, *LEAVE_OUT))}.{close}")
 
 
 def _judged(cells: Cells) -> Column | LeftOut:

@@ -28,9 +28,7 @@ def levels_of(cells: Cells) -> tuple[Level, ...]:
     return tuple(sorted(texts, key=_natural))
 
 
-def codes_for(
-    cells: Cells, levels: tuple[Level, ...]
-) -> tuple[Float[np.ndarray, " rows"], Bool[np.ndarray, " rows"]]:
+def codes_for(cells: Cells, levels: tuple[Level, ...]) -> tuple[Float[np.ndarray, " rows"], Bool[np.ndarray, " rows"]]:
     """The code 0..L−1 of every cell (NaN where missing or unseen), and where a value is no level.
 
     Values match by what they mean, not by how the file happened to store them: the level 1 is met by 1, 1.0
@@ -61,9 +59,7 @@ def levels_to_arrow(levels: tuple[Level, ...]) -> pa.Array:
 
 def _natural(text: str) -> list[tuple[int, float, str]]:
     parts = re.split(r"(\d+)", text.casefold())
-    return [(0, float(part), "") if part.isdecimal() else (1, 0.0, part) for part in parts if part] + [
-        (2, 0.0, text)
-    ]
+    return [(0, float(part), "") if part.isdecimal() else (1, 0.0, part) for part in parts if part] + [(2, 0.0, text)]
 
 
 def _truth(text: str) -> float:
@@ -71,17 +67,13 @@ def _truth(text: str) -> float:
     return 1.0 if lower in _TRUE else 0.0 if lower in _FALSE else np.nan
 
 
-def _match_numbers(
-    numbers: Float[np.ndarray, " rows"], levels: tuple[Level, ...]
-) -> Float[np.ndarray, " rows"]:
+def _match_numbers(numbers: Float[np.ndarray, " rows"], levels: tuple[Level, ...]) -> Float[np.ndarray, " rows"]:
     known = np.asarray([float(level) for level in levels])
     place = np.minimum(np.searchsorted(known, numbers), len(known) - 1)
     return np.where(known[place] == numbers, place.astype(np.float64), np.nan)
 
 
-def _match_texts(
-    cells: Cells, codes: dict[str, int]
-) -> tuple[Float[np.ndarray, " rows"], Bool[np.ndarray, " rows"]]:
+def _match_texts(cells: Cells, codes: dict[str, int]) -> tuple[Float[np.ndarray, " rows"], Bool[np.ndarray, " rows"]]:
     missing = cells.missing()
     if cells.words is not None:
         written, inverse = [*cells.words.texts.to_pylist(), ""], cells.words.codes

@@ -43,9 +43,7 @@ def parse_long(text: str | Sequence[str]) -> tuple[str, str, str | None]:
     """``customer,item,quantity`` (quantity may be absent) as three column names."""
     parts = [part.strip() for part in text.split(",")] if isinstance(text, str) else list(text)
     if len(parts) not in (2, 3) or not all(parts):
-        raise DataError(
-            f"{text!r} does not name the columns of a log; write customer,item or customer,item,quantity."
-        )
+        raise DataError(f"{text!r} does not name the columns of a log; write customer,item or customer,item,quantity.")
     if len(set(parts)) != len(parts):
         raise DataError(f"{text!r} names a column of the log twice.")
     return parts[0], parts[1], parts[2] if len(parts) == 3 else None
@@ -78,24 +76,18 @@ def count_table(
     for name in (customer, item, quantity):
         if name is not None and name not in table.column_names:
             close = nearest(name, table.column_names)
-            raise DataError(
-                f"the log has no column {name!r}; there are {listed(table.column_names, 20)}.{close}"
-            )
+            raise DataError(f"the log has no column {name!r}; there are {listed(table.column_names, 20)}.{close}")
     who, ids = _places(cells_of(customer, only(table, customer)))
     what, found = _places(cells_of(item, only(table, item)))
     many = _quantities(table, quantity)
     keep, notes = many > 0, []
     if not keep.all():
-        notes.append(
-            f"{counted(int((~keep).sum()), 'line')} with a quantity of 0 or less left out (returns?)"
-        )
+        notes.append(f"{counted(int((~keep).sum()), 'line')} with a quantity of 0 or less left out (returns?)")
     names = [_as_text(value) for value in found.tolist()]
     if items is not None:
         what, unknown = _align(what, names, items)
         if (unknown & keep).any():
-            notes.append(
-                f"{counted(int((unknown & keep).sum()), 'line')} about items the model does not know left out"
-            )
+            notes.append(f"{counted(int((unknown & keep).sum()), 'line')} about items the model does not know left out")
         keep, names = keep & ~unknown, list(items)
     if not keep.any():
         raise DataError(f"no line of the log is left ({'; '.join(notes) or 'it is empty'}).")
@@ -165,9 +157,7 @@ def _align(
     return lookup[what], lookup[what] < 0
 
 
-def _only_used(
-    places: Int[np.ndarray, " rows"], labels: np.ndarray
-) -> tuple[Int[np.ndarray, " rows"], np.ndarray]:
+def _only_used(places: Int[np.ndarray, " rows"], labels: np.ndarray) -> tuple[Int[np.ndarray, " rows"], np.ndarray]:
     used, again = np.unique(places, return_inverse=True)
     return again, labels[used]
 

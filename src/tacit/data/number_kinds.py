@@ -1,6 +1,7 @@
 """The rules for columns of numbers: two values, codes, counts, amounts, identifiers, measurements."""
 
 import dataclasses
+import functools
 import math
 
 import numpy as np
@@ -15,6 +16,7 @@ _RARE = 30
 _SKEWED, _GAIN, _ENOUGH = 1.0, 0.2, 20
 """A log-normal is preferred from this skewness, this gain in nats a row and this many rows."""
 _LARGEST_MEAN_COUNT = 50.0
+_WHOLE = 2.0**64
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -39,26 +41,33 @@ class Facts:
 
     @property
     def whole(self) -> bool:
-        """Whether every value is a whole number."""
-        return bool(np.all(self.distinct == np.round(self.distinct)))
+        """Whether every value is a whole number that a computer would store as one."""
+        small = np.abs(self.distinct) < _WHOLE
+        return bool(np.all(small & (self.distinct == np.round(self.distinct))))
+
+    @functools.cached_property
+    def unit(self) -> Float[np.ndarray, " values"]:
+        """The distinct values over the largest of them: their shape, safe to square at any scale."""
+        largest = float(np.max(np.abs(self.distinct)))
+        return self.distinct / largest if largest > 0 else self.distinct
 
     @property
     def mean(self) -> float:
         """The mean of the rows present."""
-        return float(np.average(self.distinct, weights=self.counts))
+        return self.average(self.unit) * float(np.max(np.abs(self.distinct)))
+
+    def average(self, values: Float[np.ndarray, " values"]) -> float:
+        """The mean over the rows present of a function of the distinct values."""
+        return float(np.average(values, weights=self.counts))
 
     def spread(self, values: Float[np.ndarray, " values"]) -> float:
         """The standard deviation of a function of the distinct values."""
-        centred = values - np.average(values, weights=self.counts)
-        return math.sqrt(float(np.average(centred**2, weights=self.counts)))
+        return math.sqrt(self.average((values - self.average(values)) ** 2))
 
     def skewness(self, values: Float[np.ndarray, " values"]) -> float:
         """The third standardised moment of a function of the distinct values, 0 where they are all alike."""
         scale = self.spread(values)
-        if not scale > 0 or not math.isfinite(scale):
-            return 0.0
-        centred = (values - np.average(values, weights=self.counts)) / scale
-        return float(np.average(centred**3, weights=self.counts))
+        return self.average(((values - self.average(values)) / scale) ** 3) if scale > 0 else 0.0
 
 
 def judge_numbers(name: str, values: Float[np.ndarray, " rows"], truth: bool = False) -> Verdict:
@@ -138,7 +147,7 @@ def _is_count(facts: Facts) -> bool:
         and first <= set(facts.distinct[:3].tolist())
         and facts.distinct[int(np.argmax(facts.counts))] <= 5
         and facts.mean <= _LARGEST_MEAN_COUNT
-        and facts.skewness(facts.distinct) >= 0.4
+        and facts.skewness(facts.unit) >= 0.3
     )
 
 
@@ -149,11 +158,11 @@ def _judge_measurement(facts: Facts) -> Verdict:
         low, high = (shown(float(value)) for value in facts.distinct)
         return Verdict("binary", f"two different values, {low} and {high}")
     rest, oddity = _oddity(facts)
-    skewed = rest.skewness(rest.distinct)
+    skewed = rest.skewness(rest.unit)
     if facts.distinct[0] > 0 and facts.present >= _ENOUGH:
-        logs = np.log(rest.distinct)
+        logs = np.log(rest.unit)
         gain = _log_normal_gain(rest, logs)
-        if skewed >= _SKEWED and gain >= _GAIN and abs(rest.skewness(logs)) < skewed:
+        if skewed >= _SKEWED and gain >= _GAIN:
             return Verdict(
                 "positive",
                 f"always above 0 and strongly skewed (log-normal fits {gain:.2f} nats a row better){oddity}",
@@ -168,12 +177,12 @@ def _log_normal_gain(facts: Facts, logs: Float[np.ndarray, " values"]) -> float:
     """Mean log-likelihood of a fitted log-normal less that of a fitted normal, in nats a row.
 
     Both at their maximum: −½ log(2πe s²), with s the spread of x or of log x, and −mean(log x) for the change
-    of variable; the constants cancel.
+    of variable; the constants cancel. A change of the unit of x changes nothing.
     """
-    spread, log_spread = facts.spread(facts.distinct), facts.spread(logs)
-    if not (spread > 0 and log_spread > 0 and math.isfinite(spread)):
+    spread, log_spread = facts.spread(facts.unit), facts.spread(logs)
+    if spread <= 0 or log_spread <= 0:
         return 0.0
-    return math.log(spread) - math.log(log_spread) - float(np.average(logs, weights=facts.counts))
+    return math.log(spread) - math.log(log_spread) - facts.average(logs)
 
 
 def _oddity(facts: Facts) -> tuple[Facts, str]:
@@ -190,8 +199,9 @@ def _oddity(facts: Facts) -> tuple[Facts, str]:
         return facts, ""
     for end, inner, zero in ((0, slice(1, None), facts.distinct[0] == 0), (-1, slice(None, -1), False)):
         rest = dataclasses.replace(facts, distinct=facts.distinct[inner], counts=facts.counts[inner])
-        gap = float(np.min(np.abs(rest.distinct[[0, -1]] - facts.distinct[end])))
-        wide = rest.spread(rest.distinct) if zero else rest.distinct[-1] - rest.distinct[0]
+        unit = facts.unit[inner]
+        gap = float(np.min(np.abs(unit[[0, -1]] - facts.unit[end])))
+        wide = rest.spread(unit) if zero else unit[-1] - unit[0]
         if facts.counts[end] >= 3 and gap > wide:
             stray = f"{shown(float(facts.distinct[end]))} occurs {facts.counts[end]:,} times"
             return rest, f"; {stray}, far from all else: a sign for missing?"

@@ -17,7 +17,8 @@ import pyarrow.json as pajson
 import pyarrow.parquet as parquet
 
 from tacit.data.arrays import read_npy, read_npz
-from tacit.data.delimited import MISSING, Opener, Options, read_delimited
+from tacit.data.delimited import Opener, read_delimited
+from tacit.data.dialect import MISSING, Options
 from tacit.data.errors import DataError, listed
 
 Source = str | Path | bytes | Any
@@ -37,12 +38,19 @@ _MAGIC = (
     (b"\x80\x05", "pickle"),
     (b"SQLite", "sqlite"),
     (b"%PDF", "pdf"),
+    (b"<!DOC", "page"),
+    (b"<!doc", "page"),
+    (b"<html", "page"),
+    (b"<?xml", "page"),
+    (b"[{", "list"),
 )
 _FOREIGN = {
     "excel": "an Excel workbook. Save the sheet as CSV",
     "pickle": "a Python pickle, which may run code when opened. Save the table as CSV or Parquet",
     "sqlite": "an SQLite database. Export the table as CSV",
     "pdf": "a PDF. Save the table as CSV",
+    "page": "a web page or XML, not a table. Check where it was downloaded from",
+    "list": "a JSON list. Save one object a line (JSON lines), or CSV",
 }
 
 
@@ -125,9 +133,7 @@ def _slurp(source: Source) -> tuple[bytes, str]:
     if isinstance(source, str | Path):
         return sys.stdin.buffer.read(), "standard input"
     if not hasattr(source, "read"):
-        raise DataError(
-            f"cannot read a {type(source).__name__}; give a path, '-', bytes or an open binary file."
-        )
+        raise DataError(f"cannot read a {type(source).__name__}; give a path, '-', bytes or an open binary file.")
     data = source.read()
     if isinstance(data, str):
         data = data.encode("utf-8")
@@ -178,9 +184,7 @@ def _read_path(path: Path, key: str | None, form: str, options: Options) -> Read
 def _read_bytes(data: bytes, label: str, form: str, options: Options) -> Reading:
     if form in ("npy", "npz"):
         stream = io.BytesIO(data)
-        return _finished(
-            read_npy(stream, label) if form == "npy" else read_npz(stream, label, None), label, ()
-        )
+        return _finished(read_npy(stream, label) if form == "npy" else read_npz(stream, label, None), label, ())
     if form in ("text", "tab", "lines"):
         return _read_text(lambda: pa.BufferReader(data), label, form, options)
     with _foreign(label, form):
@@ -218,18 +222,14 @@ def _foreign(label: str, form: str) -> Any:
         yield
     except (pa.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0][:160]
-        raise DataError(
-            f"{label} is not a readable {form} file: it is damaged or cut short ({reason})."
-        ) from None
+        raise DataError(f"{label} is not a readable {form} file: it is damaged or cut short ({reason}).") from None
 
 
 def _finished(table: pa.Table, label: str, notes: tuple[str, ...]) -> Reading:
     names = table.column_names
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise DataError(
-            f"{label}: the heading has {listed(twice)} more than once. Rename or remove the others."
-        )
+        raise DataError(f"{label}: the heading has {listed(twice)} more than once. Rename or remove the others.")
     if not names:
         raise DataError(f"{label} has no columns.")
     if table.num_rows == 0:

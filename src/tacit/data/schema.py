@@ -89,9 +89,7 @@ class Schema:
     def index(self, name: str) -> int:
         """The place of a column; raises `DataError` with the nearest name when there is none."""
         if name not in self.names:
-            raise DataError(
-                f"no column {name!r}; there are {listed(self.names, 20)}.{nearest(name, self.names)}"
-            )
+            raise DataError(f"no column {name!r}; there are {listed(self.names, 20)}.{nearest(name, self.names)}")
         return self.names.index(name)
 
     def __getitem__(self, name: str) -> Column:
@@ -117,9 +115,7 @@ class Schema:
             raise DataError("not a schema: expected an object with a list 'columns'.")
         version = document.get("version", _VERSION)
         if not isinstance(version, int) or version > _VERSION:
-            raise DataError(
-                f"the schema has version {version!r}; this tacit reads up to {_VERSION}: update it."
-            )
+            raise DataError(f"the schema has version {version!r}; this tacit reads up to {_VERSION}: update it.")
         return cls(tuple(_column(entry) for entry in document["columns"]))
 
 
@@ -129,9 +125,7 @@ def _column(entry: object) -> Column:
     name = str(entry["name"])
     kind, levels, note = (entry.get(key) for key in ("kind", "levels", "note"))
     if not isinstance(kind, str) or not isinstance(levels, list | None) or not isinstance(note or "", str):
-        raise DataError(
-            f"not a schema: column {name!r} needs a text 'kind', a list or null 'levels', a text 'note'."
-        )
+        raise DataError(f"not a schema: column {name!r} needs a text 'kind', a list or null 'levels', a text 'note'.")
     known = next((each for each in KINDS if each == kind), None)
     if known is None:
         raise DataError(f"{name!r}: unknown kind {kind!r}; a column is one of {listed(KINDS)}.")

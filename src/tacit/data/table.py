@@ -128,9 +128,7 @@ def _load_log(
 ) -> CountTable:
     customer, item, quantity = parse_long(long)
     if kinds or (id_column is not None and id_column != customer):
-        raise DataError(
-            "a log becomes counts: it takes no kinds, and its rows are named by its first column."
-        )
+        raise DataError("a log becomes counts: it takes no kinds, and its rows are named by its first column.")
     items = None if schema is None else schema.names
     counts = count_table(reading.table, customer, item, quantity, items=items, source=reading.source)
     return dataclasses.replace(counts, notes=(*reading.notes, *counts.notes))
@@ -140,9 +138,7 @@ def _load_new(
     reading: Reading, kinds: Mapping[str, str] | None, schema: Schema, id_column: str | None, unseen: Unseen
 ) -> Table:
     if kinds:
-        raise DataError(
-            "the kinds were settled when the model was fitted; leave them out when reading new data."
-        )
+        raise DataError("the kinds were settled when the model was fitted; leave them out when reading new data.")
     if id_column is not None:
         _check_known(id_column, reading.table)
     values = encode(reading.table, schema, unseen=unseen)
@@ -158,9 +154,7 @@ def _load_new(
 def _check_known(name: str, table: pa.Table) -> None:
     if name not in table.column_names:
         close = nearest(name, table.column_names)
-        raise DataError(
-            f"no column {name!r} to name the rows by; there are {listed(table.column_names, 20)}.{close}"
-        )
+        raise DataError(f"no column {name!r} to name the rows by; there are {listed(table.column_names, 20)}.{close}")
 
 
 def _row_ids(table: pa.Table, id_column: str | None, candidates: Any) -> np.ndarray | None:

@@ -91,9 +91,7 @@ def _by_ending(path: Path) -> str:
     for ending, form in _ENDINGS.items():
         if name.endswith(ending):
             return form
-    raise DataError(
-        f"cannot tell the format of {path.name!r}; end it in one of {listed(_ENDINGS, 20)}, or name one."
-    )
+    raise DataError(f"cannot tell the format of {path.name!r}; end it in one of {listed(_ENDINGS, 20)}, or name one.")
 
 
 def _write_to(table: pa.Table, file: BinaryIO | gzip.GzipFile, form: str) -> None:
