@@ -1,0 +1,52 @@
+"""The one list of estimators."""
+
+import pytest
+from sklearn.base import BaseEstimator
+
+from tacit import registry
+from tacit.estimators.gaussian_mixture import GaussianMixture
+
+
+def test_every_listed_name_makes_its_estimator_and_is_found_again() -> None:
+    assert registry.names()
+    for name in registry.names():
+        estimator = registry.create(name)
+        assert type(estimator) is registry.get(name)
+        assert isinstance(estimator, BaseEstimator)
+        assert registry.name_of(estimator) == name
+        assert set(registry.settings(name)) == set(estimator.get_params(deep=False))
+
+
+def test_names_are_words_for_a_command_line() -> None:
+    assert all(name.replace("-", "").isalnum() and name == name.lower() for name in registry.names())
+    assert len({registry.get(name) for name in registry.names()}) == len(registry.names())
+
+
+def test_settings_are_passed_on() -> None:
+    made = registry.create("gaussian-mixture", n_components=7, covariance_type="diag")
+    assert (made.n_components, made.covariance_type) == (7, "diag")
+
+
+def test_wrong_names_are_met_with_the_nearest_one() -> None:
+    with pytest.raises(ValueError, match=r"no model 'gausian-mixture'.*Did you mean 'gaussian-mixture'\?"):
+        registry.get("gausian-mixture")
+    with pytest.raises(ValueError, match=r"no setting 'n_component'.*Did you mean 'n_components'\?"):
+        registry.create("gaussian-mixture", n_component=3)
+
+
+def test_what_a_class_needs_and_does_not_get_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Needy(BaseEstimator):
+        def __init__(self, base):
+            self.base = base
+
+    monkeypatch.setitem(registry.ESTIMATORS, "needy", Needy)
+    with pytest.raises(ValueError, match=r"needy cannot be made.*base"):
+        registry.create("needy")
+
+
+def test_a_subclass_or_a_stranger_has_no_name() -> None:
+    class Mine(GaussianMixture):
+        pass
+
+    with pytest.raises(ValueError, match="Mine is not a listed model"):
+        registry.name_of(Mine())
