@@ -33,7 +33,9 @@ def everything():
 def python(code: str) -> str:
     """The output of a fresh interpreter, whose path begins with the source folder."""
     command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(SOURCE)!r})\n{code}"]
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=300).stdout
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def test_import_loads_no_heavy_library() -> None:

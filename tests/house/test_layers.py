@@ -22,9 +22,7 @@ def graph(tmp_path: Path, files: dict[str, str]) -> tuple[dict[str, Path], list[
 
 
 def test_every_module_has_a_floor() -> None:
-    unknown = {
-        module for module in MODULES if module.count(".") and module.split(".")[1] not in import_graph.FLOORS
-    }
+    unknown = {module for module in MODULES if module.count(".") and module.split(".")[1] not in import_graph.FLOORS}
     assert not unknown, f"give these a floor in import_graph.FLOORS: {sorted(unknown)}"
 
 

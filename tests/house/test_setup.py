@@ -56,14 +56,10 @@ def test_nothing_is_pinned_twice(python: str) -> None:
 
 def test_every_data_file_is_in_the_package() -> None:
     package = ROOT / "src" / "tacit"
-    patterns = [
-        pattern.removeprefix("**/") for pattern in PROJECT["tool"]["setuptools"]["package-data"]["tacit"]
-    ]
+    patterns = [pattern.removeprefix("**/") for pattern in PROJECT["tool"]["setuptools"]["package-data"]["tacit"]]
     files = [path for path in package.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")]
     assert files
-    assert not [
-        path for path in files if not any(fnmatch.fnmatch(path.name, pattern) for pattern in patterns)
-    ]
+    assert not [path for path in files if not any(fnmatch.fnmatch(path.name, pattern) for pattern in patterns)]
 
 
 def words_of_make(folder: Path, python: str) -> str:

@@ -7,9 +7,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE_LINES, FUNCTION_LINES = 400, 60
-FILES = sorted(
-    path for folder in ("src", "tests", "benchmarks", "examples") for path in (ROOT / folder).rglob("*.py")
-)
+FILES = sorted(path for folder in ("src", "tests", "benchmarks", "examples") for path in (ROOT / folder).rglob("*.py"))
 
 
 def oversized(name: str, text: str) -> list[str]:
@@ -26,9 +24,7 @@ def oversized(name: str, text: str) -> list[str]:
 
 def test_files_and_functions_are_short() -> None:
     assert FILES
-    faults = [
-        fault for path in FILES for fault in oversized(str(path.relative_to(ROOT)), path.read_text("utf-8"))
-    ]
+    faults = [fault for path in FILES for fault in oversized(str(path.relative_to(ROOT)), path.read_text("utf-8"))]
     assert not faults
 
 
