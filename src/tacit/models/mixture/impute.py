@@ -1,0 +1,116 @@
+"""The missing entries of rows: what is expected of them, and proper draws, given what is observed."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, Int
+from scipy import sparse
+
+from tacit.compute import Array
+from tacit.families.bernoulli import Bernoulli
+from tacit.families.categorical import Categorical
+from tacit.models.mixture.conditional import component_moments, tile_gains
+from tacit.models.mixture.gaussian import GaussianGroup
+from tacit.models.mixture.group import FamilyGroup
+from tacit.models.mixture.model import Mixture
+from tacit.models.mixture.rows import each_row, responsibilities
+from tacit.models.mixture.sampling import choose, draw
+
+
+def expected(model: Mixture, rows: Any) -> np.ndarray:
+    """Rows ``[rows, D]`` with every missing entry replaced by its expectation given the observed ones.
+
+    ``E[x_j|x_o] = Σ_k p(k|x_o) E[x_j|x_o, k]``; a column of categories (or of yes and no) takes the code
+    with the largest ``Σ_k p(k|x_o) p_k(x_j)`` instead. Observed entries stay bit for bit.
+    """
+    dense, gaps = _with_gaps(model, rows)
+    if gaps.size:
+        dense[gaps] = _filled(dense[gaps], each_row(_expected, model, dense[gaps]))
+    return dense
+
+
+def drawn(model: Mixture, rows: Any, number: int, *, random: np.random.Generator) -> np.ndarray:
+    """Proper imputations ``[number, rows, D]``: each draws a component, then the entries, given what is seen.
+
+    A Gaussian vector is drawn by Matheron's rule, ``x* + Σ_·o Σ_oo⁻¹ (x_o − x*_o)`` with x* from the
+    component (Doucet 2010), which needs no factor of any conditional covariance.
+    """
+    dense, gaps = _with_gaps(model, rows)
+    result = np.repeat(dense[None], number, axis=0)
+    if not gaps.size:
+        return result
+    weights = responsibilities(model, dense[gaps])
+    labels = np.stack([choose(weights, random) for _ in range(number)], axis=1)
+    fresh = draw(model, labels.ravel(), random).reshape(*labels.shape, -1)
+    if any(isinstance(group, GaussianGroup) and not group.diagonal for group in model.groups):
+        fresh = each_row(_matheron, model, dense[gaps], fresh, labels)
+    result[:, gaps] = _filled(dense[gaps], np.moveaxis(fresh, 1, 0))
+    return result
+
+
+def _with_gaps(model: Mixture, rows: Any) -> tuple[np.ndarray, np.ndarray]:
+    """A dense copy of the rows, and which of them have missing entries."""
+    dense = rows.toarray() if sparse.issparse(rows) else np.array(rows, dtype=np.float64)
+    missing = np.isnan(dense)
+    for group in model.groups:
+        if isinstance(group, FamilyGroup) and group.family.event_dims:
+            broken = np.flatnonzero(missing[:, list(group.columns)].any(axis=1))
+            if broken.size:
+                raise ValueError(
+                    f"row {broken[0]} has gaps in columns {list(group.columns)}, which are one "
+                    f"{group.family.name} row: its total is not known, so its gaps cannot be filled"
+                )
+    return dense, np.flatnonzero(missing.any(axis=1))
+
+
+def _filled(rows: np.ndarray, values: np.ndarray) -> np.ndarray:
+    return np.where(np.isnan(rows), values, rows)
+
+
+def _expected(model: Mixture, rows: Float[Array, "rows dims"]) -> Float[Array, "rows dims"]:
+    weights = model.posterior(rows)
+    means, _ = component_moments(model, rows)
+    values = jnp.sum(weights[..., None] * means, axis=1)
+    for group in model.groups:
+        if isinstance(group, FamilyGroup) and isinstance(group.family, Bernoulli | Categorical):
+            codes = level_probabilities(group.family, weights).argmax(-1).astype(values.dtype)
+            values = values.at[:, jnp.asarray(group.columns)].set(codes)
+    return values
+
+
+def level_probabilities(
+    family: Bernoulli | Categorical, weights: Float[Array, "rows components"]
+) -> Float[Array, "rows d levels"]:
+    """``Σ_k r_nk p_k(x_j = l)`` of columns of categories, or of yes and no."""
+    probabilities = jnp.asarray(family.probabilities)
+    if isinstance(family, Bernoulli):
+        probabilities = jnp.stack([1.0 - probabilities, probabilities], axis=-1)
+    return jnp.einsum("nk,kdl->ndl", weights, probabilities)
+
+
+def _matheron(
+    model: Mixture,
+    rows: Float[Array, "rows dims"],
+    fresh: Float[Array, "rows draws dims"],
+    labels: Int[Array, "rows draws"],
+) -> Float[Array, "rows draws dims"]:
+    """Draws from the component of each label, corrected by what is seen: ``x* + Σ_·o Σ_oo⁻¹ (x_o − x*_o)``."""
+    fresh = jnp.asarray(fresh)
+    for group in model.groups:
+        if not isinstance(group, GaussianGroup) or group.diagonal:
+            continue
+        gains, _ = tile_gains(group, rows)
+        columns, tiles = jnp.asarray(group.columns), jnp.arange(rows.shape[0]) // group.tile
+        residual = rows[:, None, columns] - fresh[..., columns]
+        residual = jnp.where(jnp.isnan(residual), 0.0, residual)
+
+        def correction(draws, gains=gains, tiles=tiles):
+            label, left = draws
+            return jnp.einsum("nde,ne->nd", gains[tiles, label], left)
+
+        # one draw at a time, so that the gathered gains stay small
+        change = jax.lax.map(correction, (labels.T, jnp.moveaxis(residual, 1, 0)))
+        fresh = fresh.at[..., columns].add(jnp.moveaxis(change, 0, 1))
+    return fresh

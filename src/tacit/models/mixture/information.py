@@ -1,0 +1,142 @@
+"""Standard errors of a fitted mixture: the observed information, and the delta method."""
+
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+from scipy import linalg, sparse
+
+from tacit.compute import Array
+from tacit.data.blocks import Block, MemorySource
+from tacit.inference.closed_form import sum_over_chunks
+from tacit.models.mixture.coordinates import MOST_DISPERSION, SHARED, Coordinates, coordinates
+from tacit.models.mixture.model import Mixture
+from tacit.models.mixture.rows import SLICE_ROWS
+
+_COLUMNS_AT_A_TIME = 16
+_RANK = 1e-10
+"""Below this share of the largest, an eigenvalue of the information (scaled to ones) is read as 0."""
+
+
+class Information(NamedTuple):
+    """``−∂²/∂δ² Σ_n w_n log p(x_n)`` at the fit, in unconstrained coordinates."""
+
+    matrix: Float[Array, "coordinates coordinates"]
+    coordinates: Coordinates
+
+
+def observed_information(model: Mixture, rows: Any, weights: np.ndarray) -> Information:
+    """The observed information of the log-likelihood of rows, missing entries integrated out.
+
+    The log-likelihood alone is differentiated: priors and the ridge of the fit do not enter.
+
+    Args:
+        model: a fitted mixture with NumPy leaves.
+        rows: ``[rows, D]``, NaN where missing.
+        weights: of the rows.
+    """
+    around = coordinates(model)
+    size = around.owners.size
+    total = np.zeros((size, size))
+    for start in range(0, rows.shape[0] if size else 0, SLICE_ROWS):
+        part = rows[start : start + SLICE_ROWS]
+        dense = part.toarray() if sparse.issparse(part) else np.asarray(part, dtype=np.float64)
+        gaps = bool(np.isnan(dense).any())
+        source = MemorySource(dense, weights[start : start + SLICE_ROWS], tiles=gaps)
+        fitting = model.with_rows(complete=not gaps, tile=source.tile)
+        here = eqx.tree_at(lambda c: c.model, around, fitting)
+        total += np.asarray(_negative_hessian(here, jax.tree.map(jnp.asarray, next(source.blocks()))))
+    return Information(0.5 * (total + total.T), around)
+
+
+@eqx.filter_jit
+def _negative_hessian(around: Coordinates, block: Block) -> Float[Array, "coordinates coordinates"]:
+    size = around.owners.size
+    origin = jnp.zeros(size)
+    batches = -(-size // _COLUMNS_AT_A_TIME)
+    directions = jnp.eye(batches * _COLUMNS_AT_A_TIME, size).reshape(batches, _COLUMNS_AT_A_TIME, size)
+
+    def chunk(rows, weights):
+        def log_likelihood(step):
+            return jnp.sum(weights * around.mixture(step).log_prob(rows))
+
+        def column(direction):
+            return jax.jvp(jax.grad(log_likelihood), (origin,), (direction,))[1]
+
+        # forward over reverse, a few columns at a time, so that memory does not grow with their number
+        return -jax.lax.map(jax.vmap(column), directions).reshape(-1, size)[:size]
+
+    return sum_over_chunks(chunk, (block.rows, block.weights))
+
+
+def standard_errors(model: Mixture, rows: Any, weights: np.ndarray) -> dict[str, np.ndarray]:
+    """Standard errors of weights and parameters, ``√diag(J I⁻¹ Jᵀ)``, J the derivative of the parameters.
+
+    They rest on the fit being the maximum of the likelihood of many rows (McLachlan & Peel 2000, 2.15).
+    Fixed parameters and probabilities of 0 or 1 have error 0; a dispersion at its bound has none (NaN).
+
+    Returns:
+        ``weights`` ``[K]``, and every parameter under its name with its shape (``means``, ``covariances``,
+        ``rates``, …); with several groups of columns, under ``groups.<number>.<name>``.
+
+    Raises:
+        ValueError: the information is singular, or not that of a maximum; the message names the components.
+    """
+    information = observed_information(model, rows, weights)
+    around = information.coordinates
+    factor, scale = _factor(information.matrix, around.owners)
+    jacobian = jax.tree.map(np.asarray, _jacobian(around))
+    estimate = around.parameters(np.zeros(scale.size))
+
+    def error(slope):
+        flat = slope.reshape(-1, scale.size) / scale
+        white = linalg.solve_triangular(factor, flat.T, lower=True) if scale.size else flat.T
+        return np.sqrt(np.sum(white**2, axis=0)).reshape(slope.shape[:-1])
+
+    found = {"weights": error(jacobian[0])}
+    many = len(model.groups) > 1
+    for number, slopes in enumerate(jacobian[1]):
+        for name, slope in slopes.items():
+            errors = error(slope)
+            if name == "dispersions":
+                errors = np.where(np.asarray(estimate[1][number][name]) < MOST_DISPERSION, errors, np.nan)
+            found[f"groups.{number}.{name}" if many else name] = errors
+    return found
+
+
+@eqx.filter_jit
+def _jacobian(around: Coordinates) -> Any:
+    return jax.jacfwd(around.parameters)(jnp.zeros(around.owners.size))
+
+
+def _factor(matrix: Array, owners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The Cholesky factor of the information scaled to a diagonal of ones, and the scale."""
+    diagonal = np.diagonal(matrix)
+    flat = ~(diagonal > 0)
+    if flat.any():
+        raise ValueError(_singular(owners[flat]))
+    scale = np.sqrt(diagonal)
+    scaled = matrix / scale / scale[:, None]
+    if scale.size:
+        values, vectors = np.linalg.eigh(scaled)
+        low = values <= _RANK * values[-1]
+        if low.any():
+            loading = np.abs(vectors[:, low]).max(axis=1)
+            raise ValueError(_singular(owners[loading > 0.3 * loading.max()]))
+    return np.linalg.cholesky(scaled), scale
+
+
+def _singular(owners: np.ndarray) -> str:
+    named = sorted({int(k) for k in owners} - {SHARED})
+    where = f"the parameters of component{'s' * (len(named) != 1)} {', '.join(map(str, named))}"
+    if not named:
+        where = "the parameters shared by all components"
+    elif SHARED in owners:
+        where += " and those shared by all"
+    return (
+        f"the observed information is singular: the rows do not determine {where}. Fewer components, a "
+        "simpler covariance structure, more rows, or a smaller tol would help."
+    )

@@ -1,0 +1,152 @@
+"""A fitted mixture in figures: what each group says of every column, from the model alone."""
+
+from typing import NamedTuple
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from tacit.compute import Array
+from tacit.families.bernoulli import Bernoulli
+from tacit.families.categorical import Categorical
+from tacit.models.mixture.conditional import column_family, component_moments, marginal, mixed_moments, owner
+from tacit.models.mixture.gaussian import GaussianGroup
+from tacit.models.mixture.model import Group, Mixture
+from tacit.models.mixture.rows import joint_log_prob
+
+SYMBOLS: dict[str, tuple[str, ...]] = {
+    "normal": ("μ", "σ²"),
+    "log-normal": ("μ", "σ²"),
+    "poisson": ("λ",),
+    "negative-binomial": ("μ", "r"),
+    "exponential": ("θ",),
+    "gamma": ("a", "b"),
+    "bernoulli": ("p",),
+    "categorical": ("p",),
+    "multinomial": ("p",),
+}
+"""The letters of a family's parameters."""
+
+
+class ColumnSummary(NamedTuple):
+    """One column under every group, and overall."""
+
+    column: int
+    family: str
+    """Its family by name: "normal", "log-normal", "poisson", …"""
+    means: np.ndarray
+    """``[K]``; of a multinomial column, the share of one item; of categories, the mean code."""
+    sds: np.ndarray
+    """Standard deviations within the groups, ``[K]``."""
+    mean: float
+    sd: float
+    """Of the whole mixture: ``sd² = Σ_k π_k (sd_k² + (mean_k − mean)²)``."""
+    probabilities: np.ndarray | None
+    """``[K, L]`` of the codes of a column of categories, or of yes and no; else None."""
+
+
+class Summary(NamedTuple):
+    """Groups in the order of the components, columns in the order of the table."""
+
+    weights: np.ndarray
+    columns: tuple[ColumnSummary, ...]
+
+
+def summarise(model: Mixture) -> Summary:
+    """Weights, and mean, standard deviation and probabilities of every column in every group."""
+    means, variances, mean, variance = (np.asarray(a) for a in _moments(model))
+    columns = []
+    for j in range(mean.size):
+        group, place = owner(model, j)
+        columns.append(
+            ColumnSummary(
+                column=j,
+                family=family_name(group),
+                means=means[:, j],
+                sds=np.sqrt(variances[:, j]),
+                mean=float(mean[j]),
+                sd=float(np.sqrt(variance[j])),
+                probabilities=_probabilities(group, place),
+            )
+        )
+    return Summary(np.exp(np.asarray(model.log_weights)), tuple(columns))
+
+
+@eqx.filter_jit
+def _moments(model):
+    dims = sum(len(group.columns) for group in model.groups)
+    nothing = jnp.full((1, dims), jnp.nan)
+    unseen = model.with_rows(complete=False, tile=1)
+    means, variances = component_moments(unseen, nothing)
+    mean, variance = mixed_moments(unseen, nothing)
+    return means[0], variances[0], mean[0], variance[0]
+
+
+def _probabilities(group: Group, place: int) -> np.ndarray | None:
+    family = None if isinstance(group, GaussianGroup) else group.family
+    if isinstance(family, Categorical):
+        return np.asarray(family.probabilities)[:, place]
+    if isinstance(family, Bernoulli):
+        yes = np.asarray(family.probabilities)[:, place]
+        return np.stack([1.0 - yes, yes], axis=-1)
+    return None
+
+
+def overall_moments(model: Mixture) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance ``[D]`` of every column of the whole mixture, by the law of total variance."""
+    _, _, mean, variance = _moments(model)
+    return np.asarray(mean), np.asarray(variance)
+
+
+def column_densities(model: Mixture, column: int, grid: Float[Array, " points"]) -> Float[Array, "points components"]:
+    """``π_k p_k(x_j)`` of one column on a grid; summed over the components, the column's density (or mass)."""
+    alone = marginal(model, (column,))
+    column_family(alone, 0)  # a multinomial column has no density of its own
+    group = alone.groups[0]
+    points = np.asarray(grid, dtype=np.float64)
+    inside = points > 0 if isinstance(group, GaussianGroup) and group.log else np.ones(points.shape, dtype=bool)
+    joint = joint_log_prob(alone, np.where(inside, points, 1.0)[:, None])
+    return np.where(inside[:, None], np.exp(joint), 0.0)
+
+
+def moments(model: Mixture, columns: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Means ``[K, d]`` and covariances ``[K, d, d]`` of some columns under every group, in the user's units.
+
+    Columns of different groups, and those of every group but a full Gaussian one, are uncorrelated given the
+    component.
+    """
+    all_means, variances, _, _ = (np.asarray(a) for a in _moments(model))
+    chosen = list(columns)
+    covariances = np.zeros((all_means.shape[0], len(chosen), len(chosen)))
+    covariances[:, range(len(chosen)), range(len(chosen))] = variances[:, chosen]
+    for group in model.groups:
+        if isinstance(group, GaussianGroup) and not group.diagonal:
+            here = [i for i, column in enumerate(chosen) if column in group.columns]
+            there = [group.columns.index(chosen[i]) for i in here]
+            covariances[np.ix_(range(len(all_means)), here, here)] = np.asarray(group.covariances)[
+                np.ix_(range(len(all_means)), there, there)
+            ]
+    return all_means[:, chosen], covariances
+
+
+def family_name(group: Group) -> str:
+    """The family of a group's columns by its name."""
+    if isinstance(group, GaussianGroup):
+        return "log-normal" if group.log else "normal"
+    return group.family.name
+
+
+def graph_groups(model: Mixture) -> list[tuple[tuple[str, ...], str]]:
+    """The letters of the parameters and the family of every group, for the model's graph."""
+    named = []
+    for group in model.groups:
+        name = family_name(group)
+        full = isinstance(group, GaussianGroup) and not group.diagonal
+        named.append((("μ", "Σ") if full else SYMBOLS.get(name, ("θ",)), name))
+    return named
+
+
+def has_priors(model: Mixture) -> bool:
+    """Whether the weights or any group have a prior."""
+    return model.concentration is not None or any(group.prior is not None for group in model.groups)
