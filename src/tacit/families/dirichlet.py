@@ -1,16 +1,17 @@
 """The Dirichlet distribution of a vector of probabilities (the weights of a mixture, a table's rows)."""
 
+import math
 from typing import Self
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jax.scipy.special import digamma, gammaln, xlogy
+from jax.scipy.special import digamma, xlogy
 from jaxtyping import Float, PRNGKeyArray
 
 from tacit.compute import Array
 from tacit.families.base import in_base
-from tacit.families.numeric import ratio, tiny
+from tacit.families.numeric import log_beta, ratio, tiny
 
 
 class Dirichlet(eqx.Module):
@@ -22,9 +23,7 @@ class Dirichlet(eqx.Module):
 
     concentrations: Float[Array, "... levels"]
 
-    def _possible(
-        self, values: Float[Array, "... levels"], otherwise: float = 0.0
-    ) -> Float[Array, "... levels"]:
+    def _possible(self, values: Float[Array, "... levels"], otherwise: float = 0.0) -> Float[Array, "... levels"]:
         return jnp.where(self.concentrations > 0, values, otherwise)
 
     def _safe(self) -> Float[Array, "... levels"]:
@@ -39,7 +38,7 @@ class Dirichlet(eqx.Module):
     @property
     def log_normalizer(self) -> Float[Array, "..."]:
         """``log B(α) = Σ log Γ(α_l) − log Γ(Σα)``."""
-        return self._possible(gammaln(self._safe())).sum(-1) - gammaln(self.total)
+        return log_beta(self.concentrations)
 
     def log_prob(self, probabilities: Float[Array, "... levels"]) -> Float[Array, "..."]:
         """Log-density at π on the simplex, in nats."""
@@ -69,7 +68,7 @@ class Dirichlet(eqx.Module):
     def expected_log(self) -> Float[Array, "... levels"]:
         """``E log π_l = ψ(α_l) − ψ(Σα)``; the log of the smallest number where the level is impossible."""
         values = digamma(self._safe()) - digamma(self.total)[..., None]
-        return self._possible(values, float(jnp.log(tiny(values))))
+        return self._possible(values, math.log(tiny(values)))
 
     def entropy(self, base: float | None = None) -> Float[Array, "..."]:
         """``−E log p(π)``, negative where the density is narrow."""

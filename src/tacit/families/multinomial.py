@@ -111,9 +111,7 @@ class Multinomial(ExponentialFamily):
         per_item = -xlogy(self.probabilities, other.probabilities).sum(-1)
         return in_base(total * per_item - self.expected_log_base(total), base)
 
-    def entropy(
-        self, base: float | None = None, total: Float[Array, "..."] | float = 1.0
-    ) -> Float[Array, "..."]:
+    def entropy(self, base: float | None = None, total: Float[Array, "..."] | float = 1.0) -> Float[Array, "..."]:
         return self.cross_entropy(self, base, total)
 
     def kl_divergence(

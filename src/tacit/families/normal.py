@@ -76,9 +76,7 @@ class Normal(ExponentialFamily):
     def maximise(self, statistics: Float[Array, "..."], weight: Float[Array, "..."]) -> Self:
         new = self.from_mean_parameters(ratio(statistics, weight[..., None]))
         seen = weight > 0
-        return type(self)(
-            jnp.where(seen, new.means, self.means), jnp.where(seen, new.variances, self.variances)
-        )
+        return type(self)(jnp.where(seen, new.means, self.means), jnp.where(seen, new.variances, self.variances))
 
     def mean(self) -> Float[Array, "..."]:
         return jnp.broadcast_arrays(self.means, self.variances)[0]

@@ -97,6 +97,15 @@ def stirling_excess(x: Float[Array, "..."]) -> Float[Array, "..."]:
     return jnp.where(large, series, gammaln(small + 1.0) - xlogy(small, small) + small)
 
 
+def log_beta(concentrations: Float[Array, "... levels"]) -> Float[Array, "..."]:
+    """``Σ log Γ(α_l) − log Γ(Σα)`` over the last axis, to rounding of its own size; an α of 0 does not count."""
+    a = jnp.asarray(concentrations)
+    total = a.sum(-1)
+    excess = stirling_excess(a).sum(-1) - stirling_excess(total)
+    logs = jnp.log(jnp.where(a > 0, a, 1.0)).sum(-1) - jnp.log(total)
+    return excess - logs + xlogy(a, a / total[..., None]).sum(-1)
+
+
 def _digamma_series(x: Float[Array, "..."]) -> Float[Array, "..."]:
     """``log x − ψ(x) − 1/(2x)`` for x ≥ 16."""
     square = 1.0 / (x * x)

@@ -94,9 +94,7 @@ class Poisson(ExponentialFamily):
         summed = rate - xlogy(rate, rate) + log_factorial
         big = jnp.where(large, self.rates, _ASYMPTOTIC_FROM)
         inverse = 1.0 / big
-        series = 0.5 * (1.0 + LOG_2PI + jnp.log(big)) - inverse * (
-            1 / 12 + inverse * (1 / 24 + inverse * 19 / 360)
-        )
+        series = 0.5 * (1.0 + LOG_2PI + jnp.log(big)) - inverse * (1 / 12 + inverse * (1 / 24 + inverse * 19 / 360))
         return in_base(jnp.where(large, series, summed), base)
 
     def cross_entropy(self, other: Self, base: float | None = None) -> Float[Array, "..."]:

@@ -15,13 +15,14 @@ from typing import Self, TypeVar
 
 import equinox as eqx
 import jax.numpy as jnp
-from jax.scipy.special import betaln, digamma, gammaln
+from jax.scipy.special import digamma
 from jaxtyping import Float
 
 from tacit.compute import LOG_2PI, Array
 from tacit.families.base import ExponentialFamily, in_base
 from tacit.families.dirichlet import Dirichlet
-from tacit.families.numeric import ratio
+from tacit.families.gamma import Gamma
+from tacit.families.numeric import log_beta, ratio
 
 F = TypeVar("F", bound=ExponentialFamily)
 
@@ -65,9 +66,7 @@ class ConjugatePrior(eqx.Module):
         """The exact maximiser of ``Σ r log p(x) + log_prob``: the M-step of maximum a posteriori."""
         return family.maximise(statistics + self.statistics, weight + self.weight)
 
-    def log_evidence(
-        self, statistics: Float[Array, "... F"], weight: Float[Array, "..."]
-    ) -> Float[Array, "..."]:
+    def log_evidence(self, statistics: Float[Array, "... F"], weight: Float[Array, "..."]) -> Float[Array, "..."]:
         """``log ∫ p(η) ∏ p(x|η)/h(x) dη``; add ``Σ log h(x)`` for the evidence of the data themselves."""
         return self.posterior(statistics, weight).log_normalizer - self.log_normalizer
 
@@ -94,7 +93,7 @@ class GammaPoisson(ConjugatePrior):
 
     @property
     def log_normalizer(self) -> Float[Array, "..."]:
-        return gammaln(self.shapes) - self.shapes * jnp.log(self.rates)
+        return Gamma(self.shapes, self.rates).log_normalizer
 
     def posterior(self, statistics: Float[Array, "... F"], weight: Float[Array, "..."]) -> Self:
         return type(self)(self.shapes + statistics[..., 0], self.rates + weight)
@@ -125,7 +124,7 @@ class GammaExponential(ConjugatePrior):
 
     @property
     def log_normalizer(self) -> Float[Array, "..."]:
-        return gammaln(self.shapes) - self.shapes * jnp.log(self.rates)
+        return Gamma(self.shapes, self.rates).log_normalizer
 
     def posterior(self, statistics: Float[Array, "... F"], weight: Float[Array, "..."]) -> Self:
         return type(self)(self.shapes + weight, self.rates + statistics[..., 0])
@@ -153,7 +152,7 @@ class BetaBernoulli(ConjugatePrior):
 
     @property
     def log_normalizer(self) -> Float[Array, "..."]:
-        return betaln(self.ones, self.zeros)
+        return log_beta(jnp.stack([self.ones, self.zeros], axis=-1))
 
     def posterior(self, statistics: Float[Array, "... F"], weight: Float[Array, "..."]) -> Self:
         return type(self)(self.ones + statistics[..., 0], self.zeros + weight - statistics[..., 0])
@@ -233,8 +232,8 @@ class NormalGamma(ConjugatePrior):
     @property
     def log_normalizer(self) -> Float[Array, "..."]:
         # of (μ, τ): Γ(a) b^{−a} √(2π/κ); the Jacobian of η is τ/2
-        gamma = gammaln(self.shapes) - self.shapes * jnp.log(self.rates)
-        return gamma + 0.5 * (LOG_2PI - jnp.log(self.counts)) - math.log(2.0)
+        gamma = Gamma(self.shapes, self.rates)
+        return gamma.log_normalizer + 0.5 * (LOG_2PI - jnp.log(self.counts)) - math.log(2.0)
 
     def log_prob(self, family: ExponentialFamily) -> Float[Array, "..."]:
         log_precision = jnp.log(-2.0 * family.natural[..., 1])

@@ -43,9 +43,7 @@ class Product(Family):
         """D, the number of columns."""
         return sum(len(group) for group in self.columns)
 
-    def _parts(
-        self, x: Float[Array, "... dims"]
-    ) -> Iterator[tuple[Family, Float[Array, "..."], Bool[Array, "..."]]]:
+    def _parts(self, x: Float[Array, "... dims"]) -> Iterator[tuple[Family, Float[Array, "..."], Bool[Array, "..."]]]:
         """Each family with its columns of x and what is observed: by column, or ``[..., 1]``."""
         for group, family in zip(self.columns, self.families, strict=True):
             part = x[..., np.asarray(group)]
@@ -54,7 +52,7 @@ class Product(Family):
                 missing = missing.all(-1, keepdims=True)
             yield family, jnp.where(missing, 0.0, part) if family.event_dims else part, ~missing
 
-    def _in_order(self, parts: list[Float[Array, "..."]]) -> Float[Array, "... dims"]:
+    def _in_order(self, parts: list[Array]) -> Array:
         """Concatenate the parts' columns and put them where they belong in the row."""
         order = np.argsort(np.concatenate([np.asarray(group) for group in self.columns]))
         return jnp.concatenate(parts, axis=-1)[..., order]
