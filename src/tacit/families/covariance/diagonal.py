@@ -62,9 +62,7 @@ def maximise_variances(
         variances = jnp.where(weight > 0, total / jnp.where(weight > 0, weight, 1.0), previous)
     else:
         solve = _equal_shape if name == "VEI" else _equal_volume
-        variances = solve(
-            scatter, counts, jnp.asarray(previous), finest(tolerance, scatter.dtype), iterations
-        )
+        variances = solve(scatter, counts, jnp.asarray(previous), finest(tolerance, scatter.dtype), iterations)
     return jnp.where(seen.any(-1)[:, None], variances, previous)
 
 

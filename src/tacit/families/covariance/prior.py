@@ -29,8 +29,8 @@ class PosteriorMode(NamedTuple):
 
     means: Float[Array, "components dims"]
     """The modes of the means (the prior's mean where a component has no weight)."""
-    scatter: Float[Array, "components dims *dims"]
-    counts: Float[Array, "components *dims"]
+    scatter: Float[Array, "components dims *square"]
+    counts: Float[Array, "components *columns"]
     """With the scatter, what ``maximise_variances`` or ``maximise_covariances`` takes."""
 
 
@@ -55,9 +55,9 @@ class GaussianPrior(eqx.Module):
     def posterior_mode(
         self,
         structure: str,
-        counts: Float[Array, "components *dims"],
+        counts: Float[Array, "components *columns"],
         means: Float[Array, "components dims"],
-        scatter: Float[Array, "components dims *dims"],
+        scatter: Float[Array, "components dims *square"],
     ) -> PosteriorMode:
         """The MAP means, and the scatter and counts whose M-step gives the posterior mode of the covariances.
 
@@ -109,7 +109,7 @@ class GaussianPrior(eqx.Module):
         self,
         structure: str,
         means: Float[Array, "components dims"],
-        covariances: Float[Array, "components dims *dims"],
+        covariances: Float[Array, "components dims *square"],
         active: Bool[Array, " components"] | None = None,
     ) -> Float[Array, ""]:
         """The log-density of all means and covariances, in nats.
@@ -168,9 +168,7 @@ class GaussianPrior(eqx.Module):
 
         Round structures keep their meaning only if all columns are scaled alike.
         """
-        return type(self)(
-            self.mean * scale + shift, self.shrinkage, self.scale * scale[:, None] * scale, self.dof
-        )
+        return type(self)(self.mean * scale + shift, self.shrinkage, self.scale * scale[:, None] * scale, self.dof)
 
 
 def default_prior(
