@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from tacit.compute import component_bucket
-from tacit.data.blocks import Moments, Standardise, moments, source
+from tacit.data.blocks import Moments, Source, Standardise, moments, source
 from tacit.estimators._answers import MixtureAnswers
 from tacit.estimators._base import (
     check_choice,
@@ -29,7 +29,7 @@ from tacit.inference.closed_form import CONVERGED, REASONS
 from tacit.inference.fit import Fit
 from tacit.inference.watch import Printer, watch
 from tacit.models.mixture import rows as answers
-from tacit.models.mixture.fitting import Schedule, finished, fit_by, floored, parameters
+from tacit.models.mixture.fitting import Schedule, finished, floored, parameters, run
 from tacit.models.mixture.model import Mixture
 from tacit.models.mixture.rules import Draws, Mode, Posterior, Rule
 
@@ -43,6 +43,22 @@ class Plan(NamedTuple):
     template: Mixture
     """In the coordinates of the view, with padded components."""
     view: Standardise
+
+
+class Search(NamedTuple):
+    """What the fit of some starts gave, still in the coordinates of the view."""
+
+    view: Standardise
+    values: Moments
+    data: Source
+    fits: list[Fit]
+    """The best start of every number of components, in increasing order."""
+    given: bool
+    """Whether the user gave parameters of the start."""
+
+    def jacobian(self) -> float:
+        """What log-likelihoods in the view lack to be those of the user's units."""
+        return -float(self.values.seen @ np.log(np.asarray(self.view.scale)))
 
 
 class BaseMixture(MixtureAnswers, DensityMixin, BaseEstimator):
@@ -99,36 +115,52 @@ class BaseMixture(MixtureAnswers, DensityMixin, BaseEstimator):
             raise ValueError(f"tol must be at least 0 nats a row, got {self.tol!r}")
 
     def _fit_rows(self, rows: Any, weights: np.ndarray) -> None:
+        again = self.warm_start and hasattr(self, "converged_")
+        width = self.n_components if again else component_bucket(self.n_components)
+        numbers = np.full(1 if again else self.n_init, self.n_components)
+        methods = [self.init_params] * numbers.size
+        with self._talking():
+            search = self._search(rows, weights, width, numbers, methods, again=again)
+        self._finish(search, search.fits[0])
+        self._warn()
+
+    def _search(
+        self,
+        rows: Any,
+        weights: np.ndarray,
+        width: int,
+        numbers: np.ndarray,
+        methods: list[str],
+        *,
+        again: bool = False,
+        fused: bool = True,
+    ) -> Search:
+        """Fit starts with these numbers of components, begun by these methods; the best of every number is kept."""
         values = moments(rows, weights)
         random = seed_of(self.random_state)
-        again = self.warm_start and hasattr(self, "converged_")
-        plan = self._plan(rows, values, self.n_components if again else component_bucket(self.n_components))
-        plan = plan._replace(template=eqx.tree_at(lambda m: m.rule, plan.template, self._rule()))
+        plan = self._plan(rows, values, width)
+        template = eqx.tree_at(lambda m: m.rule, plan.template, self._rule())
         if again:
-            models, given = self._continued(plan), True
+            models, given = self._continued(template, plan.view), True
         else:
-            models, given = self._first(rows, weights, plan, random)
-        data = source(rows, weights, tiles=needs_tiles(plan.template, values.complete))
+            models = draw_starts(template, rows, weights, plan.view, methods, numbers, random)
+            models, given = self._started(models, plan.view)
+        data = source(rows, weights, tiles=needs_tiles(template, values.complete))
         models = models.with_rows(complete=values.complete, tile=getattr(data, "tile", 1))
-        schedule = Schedule(self.max_iter, self.tol, self.accelerate, label=type(self).__name__)
-        with self._talking():
-            found = fit_by(self.inference, models, data, plan.view, schedule, random)
-        self._finish(found, plan, values, given, float(weights.sum()))
+        schedule = Schedule(self.max_iter, self.tol, self.accelerate, fused, type(self).__name__)
+        groups = np.unique(numbers, return_inverse=True)[1]
+        fits = run(models, data, plan.view, schedule, random, groups)
+        return Search(plan.view, values, data, fits, given)
 
-    def _first(self, rows: Any, weights: np.ndarray, plan: Plan, random: np.random.Generator) -> tuple[Mixture, bool]:
-        number = np.full(self.n_init, self.n_components)
-        models = draw_starts(plan.template, rows, weights, plan.view, self.init_params, number, random)
-        return self._started(models, plan.view)
-
-    def _continued(self, plan: Plan) -> Mixture:
+    def _continued(self, template: Mixture, view: Standardise) -> Mixture:
         """The last fit's parameters, in the coordinates of the new view, as the only start."""
-        shift, scale = np.asarray(plan.view.shift), np.asarray(plan.view.scale)
+        shift, scale = np.asarray(view.shift), np.asarray(view.scale)
         last = self._fitted().in_units(Standardise(-shift / scale, 1.0 / scale))
         groups = tuple(
             eqx.tree_at(parameters, new, parameters(old))
-            for new, old in zip(plan.template.groups, last.groups, strict=True)
+            for new, old in zip(template.groups, last.groups, strict=True)
         )
-        model = eqx.tree_at(lambda m: (m.log_weights, m.groups), plan.template, (last.log_weights, groups))
+        model = eqx.tree_at(lambda m: (m.log_weights, m.groups), template, (last.log_weights, groups))
         return jax.tree.map(lambda leaf: jnp.asarray(leaf)[None] if eqx.is_array(leaf) else leaf, model)
 
     def _rule(self) -> Rule:
@@ -140,13 +172,13 @@ class BaseMixture(MixtureAnswers, DensityMixin, BaseEstimator):
         """Print the course of the fit where ``verbose`` asks for it."""
         return watch(Printer(self.verbose_interval)) if self.verbose else nullcontext()
 
-    def _finish(self, found: Fit, plan: Plan, values: Moments, given: bool, weight: float) -> None:
-        self.model_ = finished(found.model, plan.view, ordered=not given)
+    def _finish(self, search: Search, found: Fit) -> None:
+        view, weight = search.view, search.data.total_weight
+        self.model_ = finished(found.model, view, ordered=not search.given)
         # in the user's units each observed entry of a scaled column brings −log scale, and the prior its own
-        change = -float(values.seen @ np.log(np.asarray(plan.view.scale)))
-        change += float(self.model_.global_bound()) - float(found.model.global_bound())
+        change = search.jacobian() + float(self.model_.global_bound()) - float(found.model.global_bound())
         self.trace_ = found.trace._replace(bound=found.trace.bound + change)
-        self.snapshots_ = {i: finished(m, plan.view, ordered=False) for i, m in found.snapshots.items()}
+        self.snapshots_ = {i: finished(m, view, ordered=False) for i, m in found.snapshots.items()}
         self.n_iter_ = found.iteration
         self.lower_bound_ = (found.bound + change) / weight
         self.lower_bounds_ = list(self.trace_.bound[1:] / weight)
@@ -155,7 +187,6 @@ class BaseMixture(MixtureAnswers, DensityMixin, BaseEstimator):
         self.n_parameters_ = self.model_.n_parameters()
         self.at_floor_ = bool(floored(self.model_))
         self._publish(self.model_)
-        self._warn()
 
     def _warn(self) -> None:
         names = getattr(self, "feature_names_in_", None)
@@ -183,8 +214,11 @@ class BaseMixture(MixtureAnswers, DensityMixin, BaseEstimator):
     @double_precision
     def score_samples(self, X: Any) -> np.ndarray:
         """``log p(x)`` of every row in nats, ``(n,)``; missing entries are integrated out."""
-        model = self._fitted()
-        return answers.log_prob(model, self._read(X, reset=False))
+        self._fitted()
+        return self._score_rows(self._read(X, reset=False))
+
+    def _score_rows(self, rows: Any) -> np.ndarray:
+        return answers.log_prob(self._fitted(), rows)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Mean log-density a row, in nats."""

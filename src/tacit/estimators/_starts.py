@@ -1,6 +1,6 @@
 """The starts of a mixture's fit: labels or responsibilities of a sample of rows, turned into models."""
 
-from typing import Literal
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -8,10 +8,9 @@ from tacit.data.blocks import MemorySource, Moments, Standardise
 from tacit.models.mixture.fitting import start_models
 from tacit.models.mixture.gaussian import GaussianGroup
 from tacit.models.mixture.model import Mixture
-from tacit.models.seeding import HIERARCHY_ROWS, SAMPLE_ROWS, sample_rows, seeded_labels, ward_labels
+from tacit.models.seeding import HIERARCHY_ROWS, SAMPLE_ROWS, nearest_group, sample_rows, seeded_labels, ward_labels
 
-Start = Literal["kmeans", "k-means++", "random", "random_from_data", "hierarchical"]
-STARTS: tuple[Start, ...] = ("kmeans", "k-means++", "random", "random_from_data", "hierarchical")
+STARTS = ("kmeans", "k-means++", "random", "random_from_data", "hierarchical")
 LLOYD_STEPS = {"kmeans": 25, "k-means++": 0, "random_from_data": 0}
 """Lloyd steps after the seeds; "random_from_data" draws the seeds without regard to distance."""
 
@@ -39,7 +38,7 @@ def door(values: Moments, scaled: np.ndarray, structure: str = "VVV") -> Standar
 
 
 def responsibilities(
-    method: Start,
+    methods: Sequence[str],
     features: np.ndarray,
     weights: np.ndarray,
     components: np.ndarray,
@@ -49,32 +48,36 @@ def responsibilities(
     """One start each: responsibilities ``[starts, rows, width]`` of a sample of rows.
 
     Args:
-        method: how rows are grouped at first.
+        methods: how the rows of every start are grouped at first.
         features: rows in the space of seeding, without gaps.
         weights: their weights.
         components: the number of components of every start.
         width: K with padding.
         random: the source of all that is random.
     """
-    starts, rows = components.size, features.shape[0]
-    if method == "random":
-        share = random.uniform(size=(starts, rows, width)) * (np.arange(width) < components[:, None, None])
-        return share / share.sum(-1, keepdims=True)
-    if method == "hierarchical":
-        return np.stack([_hierarchical(features, int(k), width, random) for k in components])
-    far = method != "random_from_data"
-    labels = seeded_labels(features, weights, components, random, far=far, lloyd=LLOYD_STEPS[method])
-    return np.eye(width)[labels]
+    hierarchy = [int(k) for m, k in zip(methods, components, strict=True) if m == "hierarchical"]
+    ward = _ward(features, sorted(set(hierarchy)), random) if hierarchy else {}
+    starts = []
+    for method, number in zip(methods, components, strict=True):
+        if method == "random":
+            share = random.uniform(size=(features.shape[0], width)) * (np.arange(width) < number)
+            starts.append(share / share.sum(-1, keepdims=True))
+        elif method == "hierarchical":
+            starts.append(np.eye(width)[ward[int(number)]])
+        else:
+            far = method != "random_from_data"
+            labels = seeded_labels(features, weights, int(number), random, far=far, lloyd=LLOYD_STEPS[method])
+            starts.append(np.eye(width)[labels])
+    return np.stack(starts)
 
 
-def _hierarchical(features: np.ndarray, components: int, width: int, random: np.random.Generator) -> np.ndarray:
-    """Ward's groups of a sample; the other rows join the nearest group's centre."""
+def _ward(features: np.ndarray, numbers: list[int], random: np.random.Generator) -> dict[int, np.ndarray]:
+    """Ward's groups of a sample; the other rows join the group of the nearest centre."""
     sample = sample_rows(features.shape[0], HIERARCHY_ROWS, random)
-    labels = ward_labels(features[sample], [components])[components]
-    if sample.size < features.shape[0]:
-        centres = np.stack([features[sample][labels == k].mean(axis=0) for k in range(labels.max() + 1)])
-        labels = ((features[:, None] - centres) ** 2).sum(-1).argmin(1)
-    return np.eye(width)[labels]
+    found = ward_labels(features[sample], numbers)
+    if sample.size == features.shape[0]:
+        return found
+    return {number: nearest_group(features, features[sample], labels) for number, labels in found.items()}
 
 
 def seeding_features(template: Mixture, rows: np.ndarray) -> np.ndarray:
@@ -114,7 +117,7 @@ def draw_starts(
     rows: np.ndarray,
     weights: np.ndarray,
     view: Standardise,
-    method: Start,
+    methods: Sequence[str],
     components: np.ndarray,
     random: np.random.Generator,
 ) -> Mixture:
@@ -124,7 +127,7 @@ def draw_starts(
     part = np.asarray(part.toarray() if hasattr(part, "toarray") else part, dtype=np.float64)
     features = seeding_features(template, (part - np.asarray(view.shift)) / np.asarray(view.scale))
     width = template.log_weights.shape[0]
-    share = responsibilities(method, features, weights[sample], components, width, random)
+    share = responsibilities(methods, features, weights[sample], components, width, random)
     complete = not np.isnan(part).any()
     source = MemorySource(part, weights[sample], tiles=needs_tiles(template, complete))
     fitting = template.with_rows(complete=complete, tile=source.tile)

@@ -261,6 +261,17 @@ def cycle(state: State, evaluate: Callable[[PyTree, State], Sums], limits: Limit
 
 
 @eqx.filter_jit
+def turn(state: State, models: PyTree, sums: Sums, limits: Limits) -> tuple[State, PyTree, PyTree]:
+    """Between two E-steps: accept or not, propose the next models, prepare their local steps.
+
+    With ``accumulate`` it is an iteration in two programs, of which models that differ in their M-step share one.
+    """
+    state = accept(state, models, sums, limits)
+    models = propose(state)
+    return state, models, prepared(models, state.key.shape[0])
+
+
+@eqx.filter_jit
 def run_block(
     state: State,
     blocks: tuple[Block, ...],

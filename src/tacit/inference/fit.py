@@ -58,8 +58,9 @@ def fit(
     accelerate: bool = False,
     fused: bool = True,
     label: str = "fit",
-) -> Fit:
-    """Raise the bound from every start until it stands still, and keep the best.
+    groups: np.ndarray | None = None,
+) -> list[Fit]:
+    """Raise the bound from every start until it stands still, and keep the best of every group of starts.
 
     Args:
         models: the starts, stacked on a leading axis of every array.
@@ -71,8 +72,13 @@ def fit(
         accelerate: squared extrapolation (SQUAREM), which never lowers the bound.
         fused: compile whole iterations as one program (else the E-step is shared with other models).
         label: what the watchers call this fit.
+        groups: which starts compete with one another, ``[starts]`` numbers from 0 (all of them if None).
+
+    Returns:
+        the best start of every group.
     """
-    return _Loop(source, view, limits(source, max_iter, tol), accelerate, fused, label).run(models, key)
+    loop = _Loop(source, view, limits(source, max_iter, tol), accelerate, fused, label)
+    return loop.run(models, key, np.zeros(key.shape[0], int) if groups is None else groups)
 
 
 def limits(source: Source, max_iter: int, tol: float) -> cf.Limits:
@@ -101,10 +107,11 @@ class _Loop:
         self.watchers: Sequence[Watcher] = watchers()
         self.snapshots: dict[int, PyTree] = {}
         self.trace: list[tuple[int, float, np.ndarray]] = []
+        self.ahead: Sequence[PyTree] | None = None
         self.view = jax.device_put(view)
         self.blocks = tuple(jax.device_put(b) for b in source.blocks()) if source.resident else ()
 
-    def run(self, models: PyTree, key: UInt32[Array, "starts 2"]) -> Fit:
+    def run(self, models: PyTree, key: UInt32[Array, "starts 2"], groups: np.ndarray) -> list[Fit]:
         block = next(iter(self.blocks or self.source.blocks()))
         sums = eqx.filter_eval_shape(self._shapes, models, block, key)
         state = self._resumed(cf.begin(models, sums.statistics, key))
@@ -119,7 +126,8 @@ class _Loop:
         moment = self._moment(state)
         for watcher in self.watchers:
             watcher.done(moment)
-        return self._best(state, interrupted)
+        state = jax.tree.map(_to_numpy, state)
+        return [self._best(state, interrupted, groups == number) for number in range(groups.max() + 1)]
 
     def _shapes(self, models, block, key):
         steps = cf.prepared(models, key.shape[0])
@@ -127,7 +135,9 @@ class _Loop:
 
     def _evaluate(self, models: PyTree, state: cf.State) -> cf.Sums:
         """The sums of models over the whole source, streamed or resident, block by block."""
-        steps = cf.prepared(models, state.key.shape[0])
+        return self._sums(cf.prepared(models, state.key.shape[0]), state)
+
+    def _sums(self, steps: PyTree, state: cf.State) -> cf.Sums:
         blocks = self.blocks or self.source.blocks()
         return cf.total_sums(cf.accumulate(steps, b, self.view, state.key, state.iteration) for b in blocks)
 
@@ -163,9 +173,21 @@ class _Loop:
             return state, np.asarray(trace)[: int(done)]
         rows = []
         for _ in range(steps):
-            state = cf.cycle(state, self._evaluate, self.limits, self.accelerate)
+            if self.accelerate:
+                state = cf.cycle(state, self._evaluate, self.limits, True)
+            else:
+                state = self._turn(state)
             rows.append(state.bound)
         return state, np.stack(rows)
+
+    def _turn(self, state: cf.State) -> cf.State:
+        if self.ahead is None:
+            models = cf.propose(state) if int(state.iteration.max()) >= 0 else state.model
+            self.ahead = models, cf.prepared(models, state.key.shape[0])
+        models, steps = self.ahead
+        sums = self._sums(steps, state)
+        state, *self.ahead = cf.turn(state, models, sums, self.limits)
+        return state
 
     def _record(self, state: cf.State, bounds) -> None:
         bounds = np.asarray(bounds)
@@ -190,9 +212,10 @@ class _Loop:
             Kept(state, self.trace, self.snapshots),
         )
 
-    def _best(self, state: cf.State, interrupted: bool) -> Fit:
+    def _best(self, state: cf.State, interrupted: bool, among: np.ndarray) -> Fit:
         bounds = np.asarray(state.bound)
-        best = int(np.argmax(np.where(np.isnan(bounds), -np.inf, bounds)))
+        order = np.where(np.isnan(bounds), -np.inf, bounds)
+        best = int(np.flatnonzero(among)[np.argmax(order[among])])
         iteration = int(state.iteration[best])
         status = int(state.status[best])
         if interrupted and status == cf.RUNNING:
@@ -213,7 +236,7 @@ class _Loop:
             cf.STOPPED if status == cf.RUNNING else status,
             trace,
             snapshots,
-            bounds,
+            bounds[among],
         )
 
 

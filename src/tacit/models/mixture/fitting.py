@@ -11,6 +11,7 @@ from tacit.inference import closed_form as cf
 from tacit.inference.fit import Fit, Trace, fit
 from tacit.models.mixture.gaussian import GaussianGroup
 from tacit.models.mixture.model import Group, Mixture
+from tacit.models.mixture.rules import Mode, Posterior
 
 GUARD = 1e-9 / np.finfo(np.float64).eps
 """The largest (μ² + σ²)/σ² for which the product form errs by less than 1e-9 nats."""
@@ -59,38 +60,65 @@ def _start(template, block, view, responsibilities, active):
 
 
 def run(
-    models: Mixture, source: Source, view: Standardise, schedule: Schedule, random: np.random.Generator
-) -> Fit:
-    """Fit all starts; where the product form cancels too much, go on in the whitened form.
-
-    ``models`` leads with the starts; ``random`` gives each a key of its own.
-    """
-    keys = random.integers(2**32, size=(models.log_weights.shape[0], 2), dtype=np.uint32)
-    if _beyond_guard(models):
-        models = _whitened(models)
-    found = _fit(models, source, view, schedule, keys)
-    if not _product_form(found.model) or not (_beyond_guard(found.model) or found.status == cf.NAN):
-        return found
-    # the product form lost too many digits: from the best start on, without cancellation
-    left = schedule._replace(max_iter=max(1, schedule.max_iter - found.iteration))
-    single = jax.tree.map(lambda leaf: leaf[None] if eqx.is_array(leaf) else leaf, found.model)
-    further = _fit(_whitened(single), source, view, left, keys[:1])
-    return _joined(found, further)
-
-
-def fit_by(
-    inference: str,
     models: Mixture,
     source: Source,
     view: Standardise,
     schedule: Schedule,
     random: np.random.Generator,
-) -> Fit:
-    """Fit the starts by one of the ways to move q and θ.
+    groups: np.ndarray | None = None,
+) -> list[Fit]:
+    """Fit all starts and keep the best of every group; where the product form cancels too much, go on whitened.
 
-    EM, hard EM and Monte Carlo EM differ in the model's rule for q alone.
+    ``models`` leads with the starts; ``random`` gives each a key of its own. EM, hard EM and Monte Carlo EM
+    differ in the model's rule for q alone.
     """
-    return run(models, source, view, schedule, random)
+    keys = random.integers(2**32, size=(models.log_weights.shape[0], 2), dtype=np.uint32)
+    if _beyond_guard(models):
+        models = _whitened(models)
+    fits = _fit(models, source, view, schedule, keys, groups)
+    return [_mended(found, source, view, schedule, keys[:1]) for found in fits]
+
+
+def _mended(found: Fit, source: Source, view: Standardise, schedule: Schedule, keys: np.ndarray) -> Fit:
+    """The fit, or where the product form lost too many digits, what the whitened form makes of it."""
+    broken = found.status in (cf.NAN, cf.FELL) and _product_form(found.model)
+    # a fit that rests on its floor is spurious whatever its last digits are
+    if not broken and (floored(found.model) or not _beyond_guard(found.model)):
+        return found
+    left = schedule._replace(max_iter=max(1, schedule.max_iter - found.iteration))
+    single = jax.tree.map(lambda leaf: leaf[None] if eqx.is_array(leaf) else leaf, found.model)
+    return _joined(found, _fit(_whitened(single), source, view, left, keys, None)[0])
+
+
+def log_likelihoods(models: Mixture, source: Source, view: Standardise) -> tuple[np.ndarray, np.ndarray]:
+    """``Σ w log p(x)`` and ``Σ w log max_k π_k p_k(x)`` of stacked models over a source, in the view, without blur.
+
+    Their difference is the uncertainty of the assignment that the integrated classification likelihood charges.
+    """
+    plain = _without_blur(models)
+    starts = models.log_weights.shape[0]
+    key, zero = np.zeros((starts, 2), np.uint32), np.zeros(starts, np.int32)
+    totals = []
+    for rule in (Posterior(), Mode()):
+        steps = cf.prepared(eqx.tree_at(lambda m: m.rule, plain, rule), starts)
+        sums = cf.total_sums(cf.accumulate(steps, block, view, key, zero) for block in source.blocks())
+        totals.append(np.asarray(sums.bound))
+    return totals[0], totals[1]
+
+
+def _without_blur(models: Mixture) -> Mixture:
+    groups = tuple(
+        eqx.tree_at(lambda g: g.blur, g, np.zeros_like(g.blur)) if isinstance(g, GaussianGroup) else g
+        for g in models.groups
+    )
+    return eqx.tree_at(lambda m: m.groups, models, groups)
+
+
+def stacked(models: list[Mixture]) -> Mixture:
+    """Models of one structure on a new leading axis, in one form."""
+    if len({tuple(g.form for g in _gaussian(m)) for m in models}) > 1:
+        models = [_whitened(m) for m in models]
+    return jax.tree.map(lambda *leaves: np.stack(leaves) if eqx.is_array(leaves[0]) else leaves[0], *models)
 
 
 def parameters(group: Group) -> Any:
@@ -107,7 +135,7 @@ def floored(model: Mixture) -> dict[int, list[int]]:
     return found
 
 
-def _fit(models, source, view, schedule, keys):
+def _fit(models, source, view, schedule, keys, groups):
     return fit(
         models,
         source,
@@ -118,6 +146,7 @@ def _fit(models, source, view, schedule, keys):
         accelerate=schedule.accelerate,
         fused=schedule.fused,
         label=schedule.label,
+        groups=groups,
     )
 
 

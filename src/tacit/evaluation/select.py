@@ -1,0 +1,193 @@
+"""``select``: how many components, and which covariance structure."""
+
+import dataclasses
+import warnings
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from matplotlib.figure import Figure
+from sklearn.base import clone
+
+from tacit.compute import double_precision
+from tacit.estimators._base import check_choice, read_weights
+from tacit.estimators._mixture import BaseMixture
+from tacit.estimators.gaussian_mixture import GaussianMixture
+from tacit.families.covariance import STRUCTURES, canonical_name
+from tacit.models.mixture.fitting import log_likelihoods, stacked
+from tacit.plots import candidates
+
+CRITERIA = ("bic", "icl", "aic", "held-out")
+FOLDS = 5
+FLOOR = 1e-8
+"""Variance of the blur in units of the columns' variance, where no estimator is given."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Selection:
+    """The chosen fit and all that it was chosen from.
+
+    Attributes:
+        best: the fitted estimator with the largest criterion of those that do not rest on their floor.
+        table: a data frame, a row per candidate: n_components, covariance, log_likelihood, n_parameters, bic, icl,
+            aic, held_out (nats a row; null unless asked for), converged, at_floor. Here ``bic = 2 log L − ν log N``,
+            ``icl`` and ``aic = 2 log L − 2 ν`` are of the sign where larger is better; the estimators' own
+            ``bic()`` and ``aic()`` have scikit-learn's, the opposite one. N is the sum of the weights.
+        criterion: what was maximised.
+    """
+
+    best: Any
+    table: pa.Table
+    criterion: str
+
+    def plot(self) -> Figure:
+        """The criterion against the number of components, a line for every structure."""
+        column = self.table.column(self.criterion.replace("-", "_"))
+        values = np.array([np.nan if v is None else v for v in column.to_pylist()], float)
+        floored = self.table.column("at_floor").to_numpy()
+        return candidates(
+            self.table.column("n_components").to_numpy(),
+            self.table.column("covariance").to_pylist(),
+            values,
+            at_floor=floored,
+            chosen=int(np.nanargmax(np.where(floored, np.nan, values))),
+            name=self.criterion.upper() if len(self.criterion) == 3 else self.criterion,
+        )
+
+
+@double_precision
+def select(
+    X: Any,
+    components: Iterable[int] = range(1, 10),
+    covariance: str | Sequence[str] | None = "all",
+    criterion: str = "bic",
+    *,
+    estimator: BaseMixture | None = None,
+    n_init: int = 4,
+    sample_weight: Any = None,
+    random_state: Any = None,
+) -> Selection:
+    """Fit every number of components with every covariance structure, and choose.
+
+    Each candidate has one hierarchical start (Ward) and ``n_init − 1`` by k-means. Fits that rest on their floor
+    are listed and never chosen.
+
+    Args:
+        X: rows ``(n, d)``, as the estimator takes them.
+        components: the numbers of components to try.
+        covariance: "all" fourteen structures, a list of them, or None to keep the estimator's.
+        criterion: "bic", "icl", "aic" or "held-out" (log-likelihood a row over five folds).
+        estimator: any mixture; its other settings stay. A ``GaussianMixture`` with a floor relative to the
+            data if None.
+        n_init: starts of every candidate.
+        sample_weight: a weight a row.
+        random_state: seed.
+
+    Raises:
+        ValueError: no candidate, or every candidate rests on its floor or has failed.
+    """
+    check_choice("criterion", criterion, CRITERIA)
+    numbers = np.array(sorted({int(k) for k in components}))
+    if numbers.size == 0 or numbers[0] < 1:
+        raise ValueError(f"components must be whole numbers of at least 1, got {list(numbers)}")
+    base = clone(estimator) if estimator is not None else GaussianMixture(tol=1e-6, max_iter=1000)
+    base.set_params(random_state=random_state, n_components=int(numbers[0]))
+    rows = base._read(X, reset=True, minimum=2)
+    weights = read_weights(rows, sample_weight)
+    numbers = numbers[numbers <= rows.shape[0]]
+    if estimator is None:
+        base.set_params(reg_covar=FLOOR * _mean_variance(rows, weights))
+    table, fitted = [], []
+    for structure in _structures(base, covariance, rows.shape[1]):
+        for row, candidate in _candidates(base, structure, rows, weights, numbers, n_init):
+            if criterion == "held-out":
+                row["held_out"] = _held_out(candidate, rows, weights)
+            table.append(row)
+            fitted.append(candidate)
+    column = criterion.replace("-", "_")
+    values = [row[column] if not row["at_floor"] and row[column] is not None else np.nan for row in table]
+    if np.isnan(values).all():
+        raise ValueError("no candidate is sound: all rest on the floor of their variances or failed; try fewer components")
+    return Selection(fitted[int(np.nanargmax(values))], pa.Table.from_pylist(table), criterion)
+
+
+def _mean_variance(rows: np.ndarray, weights: np.ndarray) -> float:
+    return float(np.nanmean(np.nanvar(np.asarray(rows, float), axis=0)) or 1.0)
+
+
+def _structures(base: BaseMixture, covariance: str | Sequence[str] | None, dims: int) -> list[str | None]:
+    if covariance is None or not hasattr(base, "covariance_type"):
+        return [None]
+    wanted = [name for name in STRUCTURES if len(name) == 3] if covariance == "all" else covariance
+    wanted = [wanted] if isinstance(wanted, str) else wanted
+    distinct = dict.fromkeys(canonical_name(name, dims) for name in wanted)
+    return list(distinct)
+
+
+def _candidates(
+    base: BaseMixture,
+    structure: str | None,
+    rows: Any,
+    weights: np.ndarray,
+    numbers: np.ndarray,
+    n_init: int,
+) -> list[tuple[dict[str, Any], BaseMixture]]:
+    """The table's rows and the fitted estimators of one structure, one for every number of components."""
+    widest = clone(base).set_params(n_components=int(numbers[-1]))
+    if structure is not None:
+        widest.set_params(covariance_type=structure)
+    _carry(base, widest)
+    starts = np.repeat(numbers, n_init)
+    methods = (["hierarchical"] + ["kmeans"] * (n_init - 1)) * numbers.size
+    search = widest._search(rows, weights, int(numbers[-1]), starts, methods, fused=False)
+    models = stacked([found.model for found in search.fits])
+    log_likelihood, hard = log_likelihoods(models, search.data, search.view)
+    found = []
+    for number, fit, total, assigned in zip(numbers, search.fits, log_likelihood, hard, strict=True):
+        candidate = clone(widest).set_params(n_components=int(number))
+        _carry(base, candidate)
+        candidate._finish(search, fit)
+        row = _row(candidate, structure, float(total) + search.jacobian(), float(assigned - total), weights.sum())
+        found.append((row, candidate))
+    return found
+
+
+def _carry(source: BaseMixture, target: BaseMixture) -> None:
+    """What reading the rows told the one estimator, told to the other."""
+    for name in ("n_features_in_", "feature_names_in_", "schema_"):
+        if hasattr(source, name):
+            setattr(target, name, getattr(source, name))
+
+
+def _row(
+    candidate: BaseMixture, structure: str | None, log_likelihood: float, assigned: float, weight: float
+) -> dict[str, Any]:
+    parameters = candidate.n_parameters_
+    bic = 2.0 * log_likelihood - parameters * float(np.log(weight))
+    return {
+        "n_components": candidate.n_components,
+        "covariance": structure or getattr(candidate, "covariance_type", ""),
+        "log_likelihood": log_likelihood,
+        "n_parameters": parameters,
+        "bic": bic,
+        "icl": bic + 2.0 * assigned,
+        "aic": 2.0 * log_likelihood - 2.0 * parameters,
+        "held_out": None,
+        "converged": candidate.converged_,
+        "at_floor": candidate.at_floor_,
+    }
+
+
+def _held_out(candidate: BaseMixture, rows: Any, weights: np.ndarray) -> float:
+    """Mean log-likelihood a row, each fold scored by the fit of the others."""
+    fold = np.random.default_rng(0).permutation(rows.shape[0]) % FOLDS
+    total = 0.0
+    for number in range(FOLDS):
+        model = clone(candidate)
+        _carry(candidate, model)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model._fit_rows(rows[fold != number], weights[fold != number])
+            total += float(weights[fold == number] @ model._score_rows(rows[fold == number]))
+    return total / float(weights.sum())
