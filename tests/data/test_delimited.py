@@ -172,6 +172,7 @@ def test_line_breaks_inside_quotes() -> None:
 def test_one_column() -> None:
     assert cells("velocity\n9172\n9350\n") == {"velocity": [9172, 9350]}
     assert cells("velocity\n9,5\n8,25\n") == {"velocity": [9.5, 8.25]}
+    assert cells("velocity\n9,5\n8,25\n7,5\n6,5\n") == {"velocity": [9.5, 8.25, 7.5, 6.5]}
 
 
 @pytest.mark.parametrize(

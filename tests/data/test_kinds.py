@@ -92,6 +92,8 @@ CASES = {
     "a count of hundreds": (RNG.poisson(300, N), "continuous", "taken as measurements", None),
     "scores": (RNG.integers(0, 101, N), "continuous", "taken as measurements", None),
     "numbers like dates": (RNG.integers(20_130_000, 20_990_000, N), "continuous", "taken as measurements", None),
+    "months beyond twelve": (20_241_300 + RNG.integers(1, 28, N), "continuous", "taken as measurements", None),
+    "one far off": (np.append(NORMAL, [999.0]), "continuous", "numbers with decimals", None),
     "a score with a tail": (RNG.negative_binomial(3, 3 / 23, 3000), "continuous", "taken as", None),
     "months": (spread(list(range(12))), "continuous", "taken as measurements", None),
     "fives": (5 * RNG.negative_binomial(1, 0.2, N), "continuous", "taken as measurements", None),

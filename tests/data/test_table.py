@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from tacit.data import CountTable, DataError, Reading, Table, describe, load, read
+from tacit.data.table import _short
 
 TEXT = b"""CustomerID,sex,age,income,visits,since
 C1,f,31,1200.5,0,2020-01-02
@@ -140,3 +141,21 @@ def test_a_summary_in_plain_words() -> None:
     assert describe(many)[0].values == "g0 14%, g1 14%, g2 14%, g3 14% and 3 more"
     empty = Table(np.full((2, 1), np.nan), load({"x": [0.5, 1.5, 2.5]}).schema)
     assert describe(empty)[0].values == "nothing"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0"),
+        (0.025136, "0.02514"),
+        (-3.5, "-3.5"),
+        (100.0, "100"),
+        (39275.0, "39,275"),
+        (3927.6, "3,928"),
+        (120512.4, "120,512"),
+        (1.5e9, "1.5e+09"),
+        (2e-7, "2e-07"),
+    ],
+)
+def test_numbers_in_a_summary_are_short(value: float, text: str) -> None:
+    assert _short(value) == text

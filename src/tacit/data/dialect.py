@@ -129,8 +129,7 @@ def _delimiter(lines: Sequence[str], tab: bool) -> str:
     best, best_score = candidates[0], (-1, -1)
     for candidate in candidates:
         widths = [len(row) for row in _split(lines, candidate)]
-        even = len(set(widths)) == 1 or (widths[0] > 1 and set(widths[1:]) == {widths[0] + 1})
-        score = (int(even) + int(widths[0] > 1), widths[0])
+        score = (int(len(set(widths)) == 1) + int(widths[0] > 1), widths[0])
         if score > best_score:
             best, best_score = candidate, score
     return best

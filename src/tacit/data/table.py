@@ -1,6 +1,7 @@
 """The single door from a file to what a model takes: `load`."""
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -204,4 +205,15 @@ def _range_held(values: Float[np.ndarray, " rows"]) -> str:
     """``172 to 231, mean 200.9``."""
     if not len(values):
         return "nothing"
-    return f"{values.min():.6g} to {values.max():.6g}, mean {values.mean():.4g}"
+    low, high, mean = (_short(float(value)) for value in (values.min(), values.max(), values.mean()))
+    return f"{low} to {high}, mean {mean}"
+
+
+def _short(value: float) -> str:
+    """Four digits, or all that stand before the point: ``0.02514``, ``3,928``, ``120,512``, ``1.5e+09``."""
+    size = abs(value)
+    if not 1e-4 <= size < 1e9:
+        return f"{value:.4g}"
+    digits = max(0, 3 - math.floor(math.log10(size)))
+    text = f"{value:,.{digits}f}"
+    return text.rstrip("0").rstrip(".") if digits else text
