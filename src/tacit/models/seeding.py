@@ -93,9 +93,7 @@ def _lloyd(rows: np.ndarray, weights: np.ndarray, centres: np.ndarray, steps: in
             (weights, labels, np.arange(rows.shape[0] + 1)), shape=(rows.shape[0], centres.shape[0])
         )
         count = share.sum(axis=0)
-        centres = np.where(
-            (count > 0)[:, None], share.T @ rows / np.where(count > 0, count, 1.0)[:, None], centres
-        )
+        centres = np.where((count > 0)[:, None], share.T @ rows / np.where(count > 0, count, 1.0)[:, None], centres)
         before, labels = labels, _distances(rows, centres).argmin(axis=1)
         if np.array_equal(before, labels):
             break

@@ -1,0 +1,286 @@
+"""``KMeans``: scikit-learn's face on the hard-EM limit of the engine, with gaps in the rows."""
+
+import warnings
+from numbers import Integral, Real
+from typing import Any, Literal, Self
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_array
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from tacit.data.blocks import Moments, moments
+from tacit.estimators._base import double_precision, read_rows, read_weights, seed_of
+from tacit.inference.closed_form import CONVERGED, REASONS
+from tacit.models.graph import Edge, Graph, Node, Plate
+from tacit.models.kmeans.fitting import Found, Schedule, door, run, scaled
+from tacit.models.kmeans.lloyd import Rescale
+from tacit.models.kmeans.model import KMeans as Centres
+from tacit.models.kmeans.rows import SLICE_ROWS, dense_slice, nearest, squared_distances
+from tacit.models.seeding import SAMPLE_ROWS, at_random, distinct, plus_plus, weighted_sample
+
+STARTS_WITHOUT_CARE = 10
+"""Starts of ``n_init="auto"`` where they are drawn at random or come from a callable."""
+SAMPLE_PER_CLUSTER = 100
+"""Rows a cluster that seeding sees at least, where there are as many."""
+
+
+class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):
+    """K-means, ``min Σ_n w_n min_k ‖x_n − c_k‖²``, with scikit-learn's arguments, attributes and results.
+
+    It is hard EM of a mixture of equally many, equally wide, round Gaussians. Missing entries (NaN) are left out:
+    a distance is summed over the entries a row has and is not rescaled, because with one σ for all clusters what is
+    missing changes all distances of the row alike; a centre is the mean of the entries observed in its cluster, and
+    the inertia sums observed entries. A row without any entry has no say, and label 0.
+
+    Args:
+        n_clusters: K.
+        init: "k-means++", "random", centres ``(K, d)``, or a callable ``(X, n_clusters, random_state)``.
+        n_init: starts, the best of which is kept; "auto" is 1, or 10 with "random" or a callable.
+        max_iter: most iterations of a start.
+        tol: a start rests when the squared moves of its centres sum to at most ``tol`` times the mean variance.
+        verbose: print the inertia of every iteration.
+        random_state: seed, RandomState or Generator.
+        copy_x: accepted; the rows are never changed.
+        algorithm: "lloyd" or "elkan", with the same result.
+
+    Attributes:
+        cluster_centers_: ``(K, d)``, in the precision of the rows; the heaviest cluster first, unless ``init`` gave
+            centres. A column of which a cluster has observed nothing keeps the value it started from.
+        labels_: the nearest centre of every row.
+        inertia_: the weighted sum of squared distances to it.
+        n_iter_: iterations of the best start.
+        converged_: whether the centres came to rest.
+        stop_reason_: why the best start stopped.
+        trace_: iteration, bound (minus the inertia) and seconds.
+        snapshots_: the centres after 0, 3, 5, 16 iterations and at the end.
+        model_: the centres as a model.
+    """
+
+    _parameter_constraints = {  # noqa: RUF012 - scikit-learn's name and form
+        "n_clusters": [Interval(Integral, 1, None, closed="left")],
+        "init": [StrOptions({"k-means++", "random"}), callable, "array-like"],
+        "n_init": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "verbose": ["verbose"],
+        "copy_x": ["boolean"],
+        "algorithm": [StrOptions({"lloyd", "elkan"})],
+    }
+
+    def __init__(
+        self,
+        n_clusters: int = 8,
+        *,
+        init: Any = "k-means++",
+        n_init: int | Literal["auto"] = "auto",
+        max_iter: int = 300,
+        tol: float = 1e-4,
+        verbose: int = 0,
+        random_state: Any = None,
+        copy_x: bool = True,
+        algorithm: str = "lloyd",
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.init = init
+        self.n_init = n_init
+        self.max_iter = max_iter
+        self.tol = tol
+        self.verbose = verbose
+        self.random_state = random_state
+        self.copy_x = copy_x
+        self.algorithm = algorithm
+
+    @double_precision
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Find the clusters of rows.
+
+        Args:
+            X: rows ``(n, d)``, dense or sparse; NaN marks a missing entry.
+            y: ignored.
+            sample_weight: a weight a row, ``(n,)``; 2 is the same as two copies.
+
+        Raises:
+            ValueError: fewer rows than clusters, or what is wrong with rows, weights or a parameter.
+        """
+        self._validate_params()
+        rows = self._read(X, reset=True)
+        weights = read_weights(rows, sample_weight)
+        if rows.shape[0] < self.n_clusters:
+            raise ValueError(f"n_samples={rows.shape[0]} should be >= n_clusters={self.n_clusters}.")
+        values = moments(rows, weights)
+        if not values.complete:
+            weights, values = self._without_empty_rows(rows, weights, values)
+        view = door(values)
+        centres = self._starts(rows, weights, view)
+        if self.verbose:
+            print("Initialization complete")
+        tolerance = float(self.tol) * float(np.mean(values.variance))
+        schedule = Schedule(int(self.max_iter), tolerance, type(self).__name__)
+        self._finish(run(centres, rows, weights, values, view, schedule), rows, weights)
+        return self
+
+    def _without_empty_rows(self, rows: Any, weights: np.ndarray, values: Moments) -> tuple[np.ndarray, Moments]:
+        """Weight 0 for rows of which nothing is known; a word about columns of which nothing is known."""
+        known = [~np.isnan(dense_slice(rows, s)).all(axis=1) for s in range(0, rows.shape[0], SLICE_ROWS)]
+        weights = np.where(np.concatenate(known), weights, 0.0)
+        if not weights.any():
+            raise ValueError("X has no observed entry in any row of positive weight: there is nothing to cluster")
+        unseen = np.flatnonzero(values.seen == 0)
+        if unseen.size:
+            names = getattr(self, "feature_names_in_", None)
+            which = ", ".join(str(i) if names is None else repr(names[i]) for i in unseen)
+            warnings.warn(
+                f"Column(s) {which} of X have no observed entry; all centres are 0 there.", UserWarning, stacklevel=4
+            )
+        return weights, values
+
+    def _starts(self, rows: Any, weights: np.ndarray, view: Rescale) -> np.ndarray:
+        """Centres of every start ``[starts, K, d]`` in the coordinates of the view."""
+        init, random = self.init, seed_of(self.random_state)
+        number = self._number_of_starts()
+        if self.algorithm == "elkan" and self.n_clusters == 1:
+            warnings.warn(
+                "algorithm='elkan' doesn't make sense for a single cluster. Using 'lloyd' instead.",
+                RuntimeWarning,
+                stacklevel=4,
+            )
+        if isinstance(init, str):
+            return self._seeded(rows, weights, view, number, random)
+        given = []
+        for _ in range(number):
+            centres = init
+            if callable(init):
+                state = np.random.RandomState(random.integers(2**31))
+                centres = init(rows, self.n_clusters, random_state=state)
+            given.append(self._checked_centres(centres, rows))
+        return (np.stack(given) - view.shift) / view.scale
+
+    def _number_of_starts(self) -> int:
+        careless = callable(self.init) or (isinstance(self.init, str) and self.init == "random")
+        if self.n_init == "auto":
+            return STARTS_WITHOUT_CARE if careless else 1
+        if not isinstance(self.init, str) and not callable(self.init) and self.n_init != 1:
+            warnings.warn(
+                f"Explicit initial center position passed: performing only one init in {type(self).__name__} "
+                f"instead of n_init={self.n_init}.",
+                RuntimeWarning,
+                stacklevel=5,
+            )
+            return 1
+        return int(self.n_init)
+
+    def _seeded(
+        self, rows: Any, weights: np.ndarray, view: Rescale, number: int, random: np.random.Generator
+    ) -> np.ndarray:
+        sample, mass = weighted_sample(weights, max(SAMPLE_ROWS, SAMPLE_PER_CLUSTER * self.n_clusters), random)
+        part = scaled(rows[sample], view).astype(np.float64)
+        filled, mass = distinct(np.where(np.isnan(part), 0.0, part), mass)  # gaps read as the column's mean
+        if self.init == "random":
+            picks = [at_random(mass, self.n_clusters, random) for _ in range(number)]
+        else:
+            picks = [plus_plus(filled, mass, self.n_clusters, random) for _ in range(number)]
+        return filled[np.stack(picks)]
+
+    def _checked_centres(self, centres: Any, rows: Any) -> np.ndarray:
+        centres = check_array(centres, dtype=np.float64, accept_sparse="csr")
+        centres = centres if isinstance(centres, np.ndarray) else centres.toarray()
+        for place, wanted, what in (
+            (0, self.n_clusters, "number of clusters"),
+            (1, rows.shape[1], "number of features of the data"),
+        ):
+            if centres.shape[place] != wanted:
+                raise ValueError(
+                    f"The shape of the initial centers {centres.shape} does not match the {what} {wanted}."
+                )
+        return centres
+
+    def _finish(self, found: Found, rows: Any, weights: np.ndarray) -> None:
+        order = np.arange(self.n_clusters)
+        if isinstance(self.init, str):
+            # heaviest first, so that labels do not jump between runs; equals by their first coordinate
+            order = np.lexsort((found.model.centres[:, 0], -found.counts))
+        self.model_ = found.model.take(order)
+        self.cluster_centers_ = self.model_.centres.astype(rows.dtype)
+        self._n_features_out = self.n_clusters
+        self.snapshots_ = {step: model.take(order) for step, model in found.snapshots.items()}
+        self.trace_ = found.trace
+        self.n_iter_ = found.steps
+        self.converged_ = found.status == CONVERGED
+        self.stop_reason_ = REASONS[found.status]
+        self.labels_, apart = nearest(self._centres(), rows)
+        self.inertia_ = float(weights @ apart.astype(np.float64))
+        if self.verbose:
+            self._print()
+        distinct = np.unique(self.labels_[weights > 0]).size
+        if distinct < self.n_clusters:
+            warnings.warn(
+                f"Number of distinct clusters ({distinct}) found smaller than n_clusters ({self.n_clusters}). "
+                "Possibly due to duplicate points in X.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
+    def _print(self) -> None:
+        for iteration, bound in zip(self.trace_.iteration, self.trace_.bound, strict=True):
+            print(f"Iteration {iteration}, inertia {-bound}.")
+        if self.converged_:
+            still = np.array_equal(self.trace_.bound[-1:], self.trace_.bound[-2:-1])
+            why = "strict convergence" if still else f"center shift is within tolerance ({self.tol} of a variance)"
+            print(f"Converged at iteration {self.n_iter_}: {why}.")
+
+    def _centres(self) -> Centres:
+        check_is_fitted(self)
+        return Centres(np.asarray(self.cluster_centers_))
+
+    def _read(self, X: Any, *, reset: bool = False) -> Any:
+        rows = read_rows(self, X, reset=reset, sparse=True)
+        return sparse.csr_array(rows) if sparse.issparse(rows) else rows
+
+    @double_precision
+    def predict(self, X: Any) -> np.ndarray:
+        """The nearest centre of every row, ``(n,)``; entries a row does not have do not count."""
+        centres = self._centres()
+        return nearest(centres, self._read(X))[0]
+
+    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> np.ndarray:
+        """Find the clusters; the label of every row."""
+        return self.fit(X, sample_weight=sample_weight).labels_
+
+    @double_precision
+    def transform(self, X: Any) -> np.ndarray:
+        """Distances ``(n, K)`` to all centres, over the entries that a row has."""
+        centres = self._centres()
+        return np.sqrt(squared_distances(centres, self._read(X)))
+
+    def fit_transform(self, X: Any, y: Any = None, sample_weight: Any = None) -> np.ndarray:
+        """Find the clusters; the distances of every row to their centres."""
+        return self.fit(X, sample_weight=sample_weight).transform(X)
+
+    @double_precision
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Minus the inertia of rows: the weighted sum of squared distances to the nearest centres."""
+        centres = self._centres()
+        rows = self._read(X)
+        _, apart = nearest(centres, rows)
+        return -float(read_weights(rows, sample_weight) @ apart.astype(np.float64))
+
+    def graph(self) -> Graph:
+        """The directed graph of the model, as data."""
+        nodes = (
+            Node("c", "c", "parameter", ("k",)),
+            Node("z", "z", "latent", ("n",), "uniform"),
+            Node("x", "x", "observed", ("n",), "round normal, σ → 0"),
+        )
+        plates = (Plate("n", "n = 1…N"), Plate("k", f"k = 1…{self.n_clusters}"))
+        return Graph(nodes, (Edge("c", "x"), Edge("z", "x")), plates)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags

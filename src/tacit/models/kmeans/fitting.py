@@ -1,0 +1,193 @@
+"""From starting centres and rows to fitted clusters: iterate, refill empty clusters, keep the best start."""
+
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import numpy as np
+from scipy import sparse
+
+from tacit.compute import component_bucket
+from tacit.data.blocks import STREAM_BYTES, MemorySource, Moments, Source, StreamSource
+from tacit.inference import closed_form as cf
+from tacit.inference.fit import Fit, Trace, fit
+from tacit.models.kmeans.lloyd import Lloyd, Rescale, Totals
+from tacit.models.kmeans.model import KMeans
+from tacit.models.kmeans.rows import SLICE_ROWS, dense_slice, nearest
+
+PADDED_ROWS = 16_384
+"""Up to so many rows the number of clusters is padded, so that few numbers are ever compiled."""
+STILL = np.finfo(np.float64).tiny
+"""A change of the bound below this is none at all: only then has the driver nothing left to do."""
+
+
+class Schedule(NamedTuple):
+    """How long to iterate."""
+
+    max_iter: int
+    tolerance: float
+    """Sum of squared moves of the centres, in the user's units, at which a start has come to rest."""
+    label: str = "k-means"
+
+
+class Found(NamedTuple):
+    """The best start, in the user's units; all arrays are NumPy."""
+
+    model: KMeans
+    counts: np.ndarray
+    """Weight of the rows nearest to every centre."""
+    status: int
+    steps: int
+    trace: Trace
+    snapshots: dict[int, KMeans]
+
+
+def door(values: Moments) -> Rescale:
+    """Centre every column and scale all of them alike, by a power of two: distances keep their order and digits."""
+    spread = float(np.sqrt(np.mean(values.variance)))
+    size = spread if np.isfinite(spread) and spread > 0.0 else 1.0
+    scale = 2.0 ** np.clip(np.round(np.log2(size)), -1000, 1000)
+    return Rescale(values.mean.astype(np.float64), np.full(values.mean.shape, scale), done=False)
+
+
+def scaled(rows: Any, view: Rescale) -> np.ndarray:
+    """Dense rows, centred and scaled on the host, in their own precision."""
+    shift, scale = np.asarray(view.shift), np.asarray(view.scale)
+    laid = np.empty(rows.shape, rows.dtype)
+    for start in range(0, rows.shape[0], SLICE_ROWS):
+        laid[start : start + SLICE_ROWS] = (dense_slice(rows, start) - shift) / scale
+    return laid
+
+
+def run(
+    centres: np.ndarray,
+    rows: np.ndarray | sparse.csr_array,
+    weights: np.ndarray,
+    values: Moments,
+    view: Rescale,
+    schedule: Schedule,
+) -> Found:
+    """Lloyd's iteration from every start ``[starts, clusters, dims]``, given in the coordinates of the view."""
+    source, inside = _laid(rows, weights, view)
+    models = _begin(centres, rows, values, view, schedule)
+    starts, clusters = centres.shape[:2]
+    key = np.zeros((starts, 2), np.uint32)  # nothing here is random
+    history = [_History() for _ in range(starts)]
+    while True:
+        fits = fit(
+            models,
+            source,
+            inside,
+            key=key,
+            max_iter=schedule.max_iter + 2,
+            tol=STILL,
+            label=schedule.label,
+            groups=np.arange(starts),
+        )
+        for past, found in zip(history, fits, strict=True):
+            past.add(found)
+        stalled = [bool(f.model.stalled) and f.status == cf.CONVERGED for f in fits]
+        if not any(stalled) or any(f.status == cf.INTERRUPTED for f in fits):
+            break
+        parts = [
+            _refilled(f.model, f.statistics, rows, weights, view) if empty else f.model
+            for f, empty in zip(fits, stalled, strict=True)
+        ]
+        models = jax.tree.map(lambda *leaves: np.stack(leaves), *parts)
+    best = int(np.argmax([f.bound if np.isfinite(f.bound) else -np.inf for f in fits]))
+    return _found(fits[best], history[best], clusters, view)
+
+
+def _laid(rows: Any, weights: np.ndarray, view: Rescale) -> tuple[Source, Rescale]:
+    """Rows scaled once and held by the engine, or streamed from the user's memory and scaled on the way."""
+    if rows.shape[0] * rows.shape[1] * 8 > STREAM_BYTES:
+        return StreamSource(rows, weights), view
+    return MemorySource(scaled(rows, view), weights), Rescale(view.shift, view.scale, done=True)
+
+
+def _begin(centres: np.ndarray, rows: Any, values: Moments, view: Rescale, schedule: Schedule) -> Lloyd:
+    starts, clusters, dims = centres.shape
+    width = component_bucket(clusters) if rows.shape[0] <= PADDED_ROWS else clusters
+    padded = np.zeros((starts, width, dims))
+    padded[:, :clusters] = centres
+    scale = float(view.scale[0])
+    energy = float(values.seen @ values.variance) / scale / scale
+    return Lloyd(
+        centres=padded,
+        active=np.tile(np.arange(width) < clusters, (starts, 1)),
+        steps=np.zeros(starts, np.int32),
+        settled=np.zeros(starts, bool),
+        stalled=np.zeros(starts, bool),
+        tolerance=np.full(starts, schedule.tolerance / scale / scale),
+        limit=np.full(starts, schedule.max_iter, np.int32),
+        energy=np.full(starts, energy),
+        gaps=not values.complete,
+        monotone=rows.dtype == np.float64,
+    )
+
+
+@eqx.filter_jit
+def _moved(model: Lloyd, totals: Totals) -> Lloyd:
+    return model.moved(totals)
+
+
+def _refilled(model: Lloyd, totals: Totals, rows: Any, weights: np.ndarray, view: Rescale) -> Lloyd:
+    """The next model when clusters are empty: each takes the row farthest from its centre, as scikit-learn does.
+
+    The row leaves its old cluster, so the inertia falls. Where every row lies on its centre there is none to
+    take: the empty centres join the largest cluster and the fit has come to rest.
+    """
+    here = KMeans(np.asarray(model.centres)).in_units(view)
+    labels, apart = nearest(here, rows)
+    apart = np.where(weights > 0, apart, 0.0)
+    empty = np.flatnonzero(model.active & (totals.counts <= 0))
+    number = min(empty.size, apart.size)
+    far = np.argpartition(apart, -number)[-number:]
+    far = far[np.argsort(-apart[far], kind="stable")]
+    far = far[apart[far] > 0]
+    sums, seen, counts = (np.array(part) for part in totals)
+    for cluster, row in zip(empty, far, strict=False):
+        values = (dense_slice(rows, int(row), 1)[0] - view.shift) / view.scale
+        observed = ~np.isnan(values)
+        weight, old = weights[row], labels[row]
+        share = weight * (observed if model.gaps else np.ones(1))
+        for place, sign in ((old, -1.0), (cluster, 1.0)):
+            sums[place] += sign * weight * np.where(observed, values, 0.0)
+            seen[place] += sign * share
+            counts[place] += sign * weight
+    moved = jax.tree.map(np.asarray, _moved(model, Totals(sums, seen, counts)))
+    return eqx.tree_at(lambda m: m.settled, moved, np.asarray(not far.size or moved.settled))
+
+
+class _History:
+    """The trace and snapshots of one start over the fits that it took."""
+
+    def __init__(self) -> None:
+        self.bound: list[float] = []
+        self.seconds: list[float] = []
+        self.snapshots: dict[int, Lloyd] = {}
+        self.spent = 0.0
+
+    def add(self, found: Fit) -> None:
+        first = len(self.bound)
+        new = int(found.model.steps) + 1 - first
+        self.bound += list(found.trace.bound[:new])
+        self.seconds += list(found.trace.seconds[:new] + self.spent)
+        self.spent += float(found.trace.seconds[-1]) if found.trace.seconds.size else 0.0
+        self.snapshots |= {first + i: m for i, m in found.snapshots.items() if i < new}
+
+
+def _found(best: Fit, past: _History, clusters: int, view: Rescale) -> Found:
+    def finished(model: Lloyd) -> KMeans:
+        centres = KMeans(np.asarray(model.centres)[:clusters]).in_units(view)
+        return KMeans(np.asarray(centres.centres))
+
+    area = float(view.scale[0]) ** 2
+    steps = int(best.model.steps)
+    status = best.status
+    if status == cf.CONVERGED and not best.model.settled:
+        status = cf.STOPPED
+    trace = Trace(np.arange(len(past.bound)), np.array(past.bound) * area, np.array(past.seconds))
+    snapshots = {i: finished(m) for i, m in past.snapshots.items()}
+    counts = np.asarray(best.statistics.counts)[:clusters]
+    return Found(finished(best.model), counts, status, steps, trace, snapshots | {steps: finished(best.model)})
