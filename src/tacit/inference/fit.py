@@ -153,7 +153,8 @@ class _Loop:
         steps = 1
         while np.any(np.asarray(state.status) == cf.RUNNING):
             landing = [cycle + 1 - len(self.trace) for cycle in SNAPSHOTS if cycle >= len(self.trace)]
-            steps = min([steps, *landing, cf.TRACE_ROWS])
+            left = int(self.limits.max_iter) + 1 - len(self.trace)
+            steps = min([steps, *landing, max(1, left), cf.TRACE_ROWS])
             before = time.monotonic()
             state, bounds = self._steps(state, steps)
             self._record(state, bounds)
@@ -173,17 +174,18 @@ class _Loop:
             return state, np.asarray(trace)[: int(done)]
         rows = []
         for _ in range(steps):
-            if self.accelerate:
-                state = cf.cycle(state, self._evaluate, self.limits, True)
-            else:
-                state = self._turn(state)
+            state = cf.cycle(state, self._evaluate, self.limits, True) if self.accelerate else self._turn(state)
             rows.append(state.bound)
+            if self.accelerate and not np.any(np.asarray(state.status) == cf.RUNNING):
+                break
         return state, np.stack(rows)
 
     def _turn(self, state: cf.State) -> cf.State:
-        if self.ahead is None:
-            models = cf.propose(state) if int(state.iteration.max()) >= 0 else state.model
-            self.ahead = models, cf.prepared(models, state.key.shape[0])
+        if self.ahead is None and int(state.iteration.max()) < 0:
+            self.ahead = state.model, cf.prepared(state.model, state.key.shape[0])
+        elif self.ahead is None:
+            # a resumed fit: the program of the unbroken one (another might round differently) accepts what it has
+            _, *self.ahead = cf.turn(state, state.model, cf.Sums(state.statistics, state.bound), self.limits)
         models, steps = self.ahead
         sums = self._sums(steps, state)
         state, *self.ahead = cf.turn(state, models, sums, self.limits)
