@@ -54,6 +54,7 @@ class Dirichlet(eqx.Module):
         return self.posterior(counts).log_normalizer - self.log_normalizer
 
     def mean(self) -> Float[Array, "... levels"]:
+        """``E π = α/Σα``."""
         return self.concentrations / self.total[..., None]
 
     def mode(self) -> Float[Array, "... levels"]:
@@ -81,6 +82,7 @@ class Dirichlet(eqx.Module):
         return in_base(other.log_normalizer - self.log_normalizer + inner, base)
 
     def sample(self, *, key: PRNGKeyArray, shape: tuple[int, ...] = ()) -> Float[Array, "... levels"]:
+        """Draws of π, of shape ``shape + batch + (levels,)``."""
         a = self._safe()
         logs = self._possible(jax.random.loggamma(key, a, shape + a.shape, a.dtype), -jnp.inf)
         return jax.nn.softmax(logs, axis=-1)
