@@ -54,14 +54,21 @@ class MemorySource:
 
     resident = True
 
-    def __init__(self, rows: np.ndarray, weights: np.ndarray | None = None, *, tiles: bool = False) -> None:
+    def __init__(
+        self,
+        rows: np.ndarray,
+        weights: np.ndarray | None = None,
+        *,
+        tiles: bool = False,
+        chunk: int = CHUNK_ROWS,
+    ) -> None:
         weights = _weights(rows.shape[0], weights)
         self.total_weight = float(weights.sum())
         self.tile, self._slots = 1, np.arange(rows.shape[0])
         if tiles:
             block, self.tile, self._slots = pattern_tiles(rows, weights)
         else:
-            block = whole_block(rows, weights)
+            block = whole_block(rows, weights, chunk)
         self._blocks = (block,)
 
     def to_slots(self, values: np.ndarray) -> np.ndarray:
@@ -121,7 +128,7 @@ def source(rows: np.ndarray | sparse.csr_array, weights: np.ndarray | None = Non
     return MemorySource(np.asarray(dense), weights, tiles=tiles)
 
 
-def whole_block(rows: np.ndarray, weights: np.ndarray) -> Block:
+def whole_block(rows: np.ndarray, weights: np.ndarray, chunk_rows: int = CHUNK_ROWS) -> Block:
     """All rows as one block: ``64·4^k`` rows in chunks of at most 2048; beyond 16 384, whole chunks only."""
     count = rows.shape[0]
     bucket = row_bucket(count)
@@ -129,7 +136,7 @@ def whole_block(rows: np.ndarray, weights: np.ndarray) -> Block:
         chunks = -(-count // CHUNK_ROWS)
         grain = max(1, 2 ** (chunks.bit_length() - 4))  # at most a sixteenth of padding, few sizes compiled
         bucket = -(-chunks // grain) * grain * CHUNK_ROWS
-    chunk = min(bucket, CHUNK_ROWS)
+    chunk = min(bucket, chunk_rows)
     shape = (bucket // chunk, chunk)
     return Block(
         _padded(rows, bucket).reshape(*shape, -1),

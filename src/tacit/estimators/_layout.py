@@ -114,7 +114,7 @@ def group(
 
 def _gaussian(part: Part, width: int, values: Moments, rows: Any, scale: np.ndarray, settings) -> GaussianGroup:
     family, columns = part
-    index, dims, log = np.asarray(columns), len(part[1]), part[0] == "log-normal"
+    index, dims, log = np.asarray(columns), len(columns), family == "log-normal"
     structure = canonical_name("VVI" if log else settings["structure"], dims)
     spread = np.nanvar(np.log(rows[:, index]), axis=0) if log else (values.variance / scale**2)[index]
     unit = np.ones((width, dims)) if STRUCTURES[structure].diagonal else np.tile(np.eye(dims), (width, 1, 1))

@@ -9,12 +9,13 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy import sparse
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from tacit.compute import component_bucket
-from tacit.data.blocks import Moments, Source, Standardise, moments, source
+from tacit.data.blocks import MemorySource, Moments, Source, Standardise, moments, source
 from tacit.estimators._answers import MixtureAnswers
 from tacit.estimators._base import (
     check_choice,
@@ -35,6 +36,8 @@ from tacit.models.mixture.rules import Draws, Mode, Posterior, Rule
 
 INFERENCE = ("em", "hard-em", "monte-carlo-em", "online-em", "gradient")
 FIRST_DRAWS = 10.0
+BATCH_ROWS = 256
+"""Rows of a mini-batch."""
 
 
 class Plan(NamedTuple):
@@ -116,7 +119,8 @@ class BaseMixture(MixtureAnswers, DensityMixin, BaseEstimator):
 
     def _fit_rows(self, rows: Any, weights: np.ndarray) -> None:
         again = self.warm_start and hasattr(self, "converged_")
-        width = self.n_components if again else component_bucket(self.n_components)
+        exact = again or self.inference == "gradient"  # padding has no coordinates
+        width = self.n_components if exact else component_bucket(self.n_components)
         numbers = np.full(1 if again else self.n_init, self.n_components)
         methods = [self.init_params] * numbers.size
         with self._talking():
@@ -145,11 +149,16 @@ class BaseMixture(MixtureAnswers, DensityMixin, BaseEstimator):
         else:
             models = draw_starts(template, rows, weights, plan.view, methods, numbers, random)
             models, given = self._started(models, plan.view)
-        data = source(rows, weights, tiles=needs_tiles(template, values.complete))
+        tiles = needs_tiles(template, values.complete)
+        if self.inference == "online-em" and not tiles:
+            order = random.permutation(rows.shape[0])
+            data: Source = MemorySource(_dense(rows[order]), weights[order], chunk=BATCH_ROWS)
+        else:
+            data = source(rows, weights, tiles=tiles)
         models = models.with_rows(complete=values.complete, tile=getattr(data, "tile", 1))
         schedule = Schedule(self.max_iter, self.tol, self.accelerate, fused, type(self).__name__)
         groups = np.unique(numbers, return_inverse=True)[1]
-        fits = run(models, data, plan.view, schedule, random, groups)
+        fits = run(models, data, plan.view, schedule, random, groups, self.inference)
         return Search(plan.view, values, data, fits, given)
 
     def _continued(self, template: Mixture, view: Standardise) -> Mixture:
@@ -157,8 +166,7 @@ class BaseMixture(MixtureAnswers, DensityMixin, BaseEstimator):
         shift, scale = np.asarray(view.shift), np.asarray(view.scale)
         last = self._fitted().in_units(Standardise(-shift / scale, 1.0 / scale))
         groups = tuple(
-            eqx.tree_at(parameters, new, parameters(old))
-            for new, old in zip(template.groups, last.groups, strict=True)
+            eqx.tree_at(parameters, new, parameters(old)) for new, old in zip(template.groups, last.groups, strict=True)
         )
         model = eqx.tree_at(lambda m: (m.log_weights, m.groups), template, (last.log_weights, groups))
         return jax.tree.map(lambda leaf: jnp.asarray(leaf)[None] if eqx.is_array(leaf) else leaf, model)
@@ -256,3 +264,7 @@ class BaseMixture(MixtureAnswers, DensityMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
+
+
+def _dense(rows: Any) -> np.ndarray:
+    return rows.toarray() if sparse.issparse(rows) else np.asarray(rows)

@@ -29,9 +29,7 @@ def checked_weights(weights: Any, components: int) -> np.ndarray:
             f"{weights.min():.5f}, min value {weights.max():.5f}"
         )
     if not np.isclose(weights.sum(), 1.0, rtol=0.0, atol=1e-6 if weights.dtype == np.float32 else 1e-8):
-        raise ValueError(
-            f"The parameter 'weights' should be normalized, but got sum(weights) = {weights.sum():.5f}"
-        )
+        raise ValueError(f"The parameter 'weights' should be normalized, but got sum(weights) = {weights.sum():.5f}")
     return weights
 
 

@@ -91,7 +91,7 @@ def select(
     numbers = np.array(sorted({int(k) for k in components}))
     if numbers.size == 0 or numbers[0] < 1:
         raise ValueError(f"components must be whole numbers of at least 1, got {list(numbers)}")
-    base = clone(estimator) if estimator is not None else GaussianMixture(tol=1e-6, max_iter=1000)
+    base = clone(estimator) if estimator is not None else GaussianMixture(tol=1e-5, max_iter=500)
     base.set_params(random_state=random_state, n_components=int(numbers[0]))
     rows = base._read(X, reset=True, minimum=2)
     weights = read_weights(rows, sample_weight)
@@ -108,7 +108,9 @@ def select(
     column = criterion.replace("-", "_")
     values = [row[column] if not row["at_floor"] and row[column] is not None else np.nan for row in table]
     if np.isnan(values).all():
-        raise ValueError("no candidate is sound: all rest on the floor of their variances or failed; try fewer components")
+        raise ValueError(
+            "no candidate is sound: all rest on the floor of their variances or failed; try fewer components"
+        )
     return Selection(fitted[int(np.nanargmax(values))], pa.Table.from_pylist(table), criterion)
 
 

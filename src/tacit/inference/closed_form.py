@@ -38,9 +38,7 @@ class LocalStep(Protocol):
     It is a pytree, so models that differ in their M-step alone share one compiled E-step.
     """
 
-    def __call__(
-        self, rows: Float[Array, "rows dims"], weights: Float[Array, " rows"], key: PRNGKeyArray
-    ) -> Sums: ...
+    def __call__(self, rows: Float[Array, "rows dims"], weights: Float[Array, " rows"], key: PRNGKeyArray) -> Sums: ...
 
 
 class ClosedForm(Protocol):
@@ -58,6 +56,12 @@ class ClosedForm(Protocol):
 
     def global_bound(self) -> Float[Array, ""]:
         """At ``self``: the log prior, or −KL(q(θ)‖p(θ)), or 0."""
+
+    def absolute(self, statistics: PyTree) -> PyTree:
+        """This model's statistics about a fixed origin, so that those of several models may be averaged."""
+
+    def relative(self, statistics: PyTree) -> PyTree:
+        """Statistics about the fixed origin as this model's ``m_step`` takes them."""
 
 
 class State(eqx.Module):
@@ -194,21 +198,24 @@ def accept(state: State, models: PyTree, sums: Sums, limits: Limits) -> State:
 
 
 @eqx.filter_jit
-def extrapolate(before: PyTree, middle: PyTree, now: State) -> PyTree:
+def extrapolate(before: State, middle: State, now: State) -> PyTree:
     """The models of a squared extrapolation of the statistics (SQUAREM; Varadhan & Roland 2008, scheme S3).
 
     The fixed point map is statistics → M-step → statistics; no parameterisation of the model is needed.
     """
 
-    def proposal(model, s0, s1, s2):
-        first = jax.tree.map(jnp.subtract, s1, s0)
-        second = jax.tree.map(lambda a, b, c: (c - b) - (b - a), s0, s1, s2)
-        ratio = jnp.sqrt(_squared_norm(first, s2) / jnp.maximum(_squared_norm(second, s2), 1e-300))
+    def proposal(first, s0, second, s1, third, s2):
+        s0, s1, s2 = first.absolute(s0), second.absolute(s1), third.absolute(s2)
+        change = jax.tree.map(jnp.subtract, s1, s0)
+        bend = jax.tree.map(lambda a, b, c: (c - b) - (b - a), s0, s1, s2)
+        ratio = jnp.sqrt(_squared_norm(change, s2) / jnp.maximum(_squared_norm(bend, s2), 1e-300))
         step = jnp.maximum(ratio, 1.0)
-        ahead = jax.tree.map(lambda s, r, v: s + 2 * step * r + step**2 * v, s0, first, second)
-        return model.m_step(ahead)
+        ahead = jax.tree.map(lambda s, r, v: s + 2 * step * r + step**2 * v, s0, change, bend)
+        return third.m_step(third.relative(ahead))
 
-    return over_starts(proposal, now.key.shape[0], now.model, before, middle, now.statistics)
+    states = (before, middle, now)
+    parts = [part for state in states for part in (state.model, state.statistics)]
+    return over_starts(proposal, now.key.shape[0], *parts)
 
 
 def _squared_norm(difference: PyTree, size: PyTree) -> Float[Array, ""]:
@@ -256,7 +263,7 @@ def cycle(state: State, evaluate: Callable[[PyTree, State], Sums], limits: Limit
         return first
     # the very first cycle only evaluates: there the second step is an ordinary one, and nothing to extrapolate from
     second = step(first)
-    ahead = extrapolate(state.statistics, first.statistics, second)
+    ahead = extrapolate(state, first, second)
     return improve(second, ahead, evaluate(ahead, second))
 
 

@@ -9,6 +9,9 @@ import numpy as np
 from tacit.data.blocks import MemorySource, Source, Standardise
 from tacit.inference import closed_form as cf
 from tacit.inference.fit import Fit, Trace, fit
+from tacit.inference.gradient import ascend
+from tacit.inference.online import online
+from tacit.models.mixture.coordinates import coordinates
 from tacit.models.mixture.gaussian import GaussianGroup
 from tacit.models.mixture.model import Group, Mixture
 from tacit.models.mixture.rules import Mode, Posterior
@@ -66,17 +69,45 @@ def run(
     schedule: Schedule,
     random: np.random.Generator,
     groups: np.ndarray | None = None,
+    inference: str = "em",
 ) -> list[Fit]:
     """Fit all starts and keep the best of every group; where the product form cancels too much, go on whitened.
 
     ``models`` leads with the starts; ``random`` gives each a key of its own. EM, hard EM and Monte Carlo EM
     differ in the model's rule for q alone.
     """
+    if inference in ("online-em", "gradient"):
+        return _one_by_one(models, source, view, schedule, inference, groups)
     keys = random.integers(2**32, size=(models.log_weights.shape[0], 2), dtype=np.uint32)
     if _beyond_guard(models):
         models = _whitened(models)
     fits = _fit(models, source, view, schedule, keys, groups)
     return [_mended(found, source, view, schedule, keys[:1]) for found in fits]
+
+
+def _one_by_one(
+    models: Mixture,
+    source: Source,
+    view: Standardise,
+    schedule: Schedule,
+    inference: str,
+    groups: np.ndarray | None,
+) -> list[Fit]:
+    """Starts that cannot share a program: mini-batches of rows, or an optimiser's path."""
+    found = []
+    for start in range(models.log_weights.shape[0]):
+        model = jax.tree.map(lambda leaf: np.asarray(leaf[start]) if eqx.is_array(leaf) else leaf, models)  # noqa: B023
+        climb = {"max_iter": schedule.max_iter, "tol": schedule.tol}
+        if inference == "online-em":
+            found.append(online(model, source, view, **climb))
+        else:
+            found.append(ascend(coordinates(model), source, view, **climb))
+    groups = np.zeros(len(found), int) if groups is None else groups
+    return [max((f for f, g in zip(found, groups, strict=True) if g == n), key=_bound) for n in range(groups.max() + 1)]
+
+
+def _bound(found: Fit) -> float:
+    return -np.inf if np.isnan(found.bound) else found.bound
 
 
 def _mended(found: Fit, source: Source, view: Standardise, schedule: Schedule, keys: np.ndarray) -> Fit:
@@ -176,8 +207,7 @@ def _beyond_guard(models: Mixture) -> bool:
 
 def _whitened(models: Mixture) -> Mixture:
     groups = tuple(
-        g.with_form("whitened") if isinstance(g, GaussianGroup) and g.form == "product" else g
-        for g in models.groups
+        g.with_form("whitened") if isinstance(g, GaussianGroup) and g.form == "product" else g for g in models.groups
     )
     return eqx.tree_at(lambda m: m.groups, models, groups)
 

@@ -29,6 +29,12 @@ from tacit.models.mixture.steps import (
     unpack,
 )
 
+Statistics = tuple[Float[Array, " components"], Float[Array, "components f"]]
+"""Counts, and the packed sums of x, of x xᵀ (or x²) and, with gaps in a diagonal structure, of what is seen."""
+
+INNER = {"iterations": 4}
+"""Most moves of an M-step that has no closed form: it starts from the last one, and every move raises the bound."""
+
 Form = Literal["product", "whitened", "tiles"]
 """How the E-step is computed: as matrix products, whitened (no cancellation), or tile by missing pattern."""
 
@@ -97,9 +103,7 @@ class GaussianGroup(eqx.Module):
         features = Squares(self.complete)
         return LinearStep(features, jnp.concatenate(natural, axis=1), constant, self.columns, self.log)
 
-    def m_step(
-        self, statistics: tuple[Float[Array, " components"], Float[Array, "components f"]]
-    ) -> "GaussianGroup":
+    def m_step(self, statistics: tuple[Float[Array, " components"], Float[Array, "components f"]]) -> "GaussianGroup":
         """Weighted maximum likelihood (or the posterior's mode) of all components under the structure."""
         counts, packed = statistics
         dims = len(self.columns)
@@ -115,9 +119,7 @@ class GaussianGroup(eqx.Module):
         mean = first / jnp.where(present, seen, 1.0)
         scatter = self._blurred(seen, second - _outer(seen, mean, mean, self.diagonal))
         if self.prior is not None:
-            mode = self.prior.posterior_mode(
-                self.structure, seen if self.diagonal else counts, origin + mean, scatter
-            )
+            mode = self.prior.posterior_mode(self.structure, seen if self.diagonal else counts, origin + mean, scatter)
             return self._with(mode.means, self._covariances(mode.scatter, mode.counts))
         offset = jnp.where(present, mean, self.means - origin)
         if self.fixed_means is not None:
@@ -125,6 +127,28 @@ class GaussianGroup(eqx.Module):
             # Σ r (x−m)(x−m)ᵀ = Σ r (x−x̄)(x−x̄)ᵀ + n (x̄−m)(x̄−m)ᵀ about a mean m that stays
             scatter = scatter + _outer(seen, mean - offset, mean - offset, self.diagonal)
         return self._with(origin + offset, self._covariances(scatter, seen if self.diagonal else counts))
+
+    def absolute(self, statistics: Statistics) -> Statistics:
+        """Statistics about the means (of the centred forms) as statistics about 0."""
+        return self._moved(statistics, self.means) if self.centred else statistics
+
+    def relative(self, statistics: Statistics) -> Statistics:
+        """Statistics about 0 as statistics about the means, for the centred forms."""
+        return self._moved(statistics, -self.means) if self.centred else statistics
+
+    def _moved(self, statistics: Statistics, by: Float[Array, "components d"]) -> Statistics:
+        """``Σ r (x+b) = Σ r x + n b`` and ``Σ r (x+b)(x+b)ᵀ = Σ r xxᵀ + s bᵀ + b sᵀ + n b bᵀ``."""
+        counts, packed = statistics
+        dims = len(self.columns)
+        first, second = packed[:, :dims], packed[:, dims:]
+        if self.diagonal:
+            squares, seen = second[:, :dims], second[:, dims:]
+            mass = counts[:, None] if self.complete else seen
+            parts = [first + mass * by, squares + 2.0 * first * by + mass * by**2, seen]
+            return counts, jnp.concatenate(parts, axis=1)
+        cross = first[:, :, None] * by[:, None]
+        square = cross + jnp.swapaxes(cross, 1, 2) + counts[:, None, None] * by[:, :, None] * by[:, None]
+        return counts, jnp.concatenate([first + counts[:, None] * by, second + pack(square)], axis=1)
 
     def _blurred(self, seen, scatter):
         """The scatter of the blurred rows: ``+ n diag(ε)``; with tiles the statistics hold it already."""
@@ -134,7 +158,7 @@ class GaussianGroup(eqx.Module):
 
     def _covariances(self, scatter, counts):
         step = maximise_variances if self.diagonal else maximise_covariances
-        new = step(self.structure, scatter, counts, self.covariances)
+        new = step(self.structure, scatter, counts, self.covariances, **(INNER if not self.diagonal else {}))
         if self.fixed_covariances is None:
             return new
         kept = self.fixed_covariances.reshape(-1, *(1,) * (new.ndim - 1))
@@ -225,9 +249,7 @@ def _outer(weight, a, b, diagonal: bool):
 
 
 def _prior_in_units(prior: GaussianPrior, shift, scale) -> GaussianPrior:
-    return GaussianPrior(
-        prior.mean * scale + shift, prior.shrinkage, prior.scale * scale[:, None] * scale, prior.dof
-    )
+    return GaussianPrior(prior.mean * scale + shift, prior.shrinkage, prior.scale * scale[:, None] * scale, prior.dof)
 
 
 def _precision_diagonal(covariances: np.ndarray) -> np.ndarray:

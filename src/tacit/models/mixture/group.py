@@ -66,6 +66,12 @@ class FamilyGroup(eqx.Module):
             new = _keep(self.fixed, self.family, new)
         return eqx.tree_at(lambda group: group.family, self, new)
 
+    def absolute(self, statistics: Any) -> Any:
+        """The statistics as they are: T(x) knows no origin but 0."""
+        return statistics
+
+    relative = absolute
+
     def global_bound(self, active: Bool[Array, " components"]) -> Float[Array, ""]:
         """The log prior density of the natural parameters, 0 without a prior."""
         if self.prior is None:

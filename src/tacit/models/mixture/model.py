@@ -40,9 +40,7 @@ class MixtureStep(eqx.Module):
         parts = tuple(p.statistics(m, responsibilities) for p, m in zip(self.parts, memos, strict=True))
         return responsibilities.sum(0), parts
 
-    def __call__(
-        self, rows: Float[Array, "rows dims"], weights: Float[Array, " rows"], key: PRNGKeyArray
-    ) -> Sums:
+    def __call__(self, rows: Float[Array, "rows dims"], weights: Float[Array, " rows"], key: PRNGKeyArray) -> Sums:
         logits, memos = self.terms(rows)
         responsibilities, bound = self.rule(logits, key)
         statistics = self.statistics(memos, responsibilities * weights[:, None])
@@ -79,9 +77,7 @@ class Mixture(eqx.Module):
         counts, parts = statistics
         groups = tuple(g.m_step(s) for g, s in zip(self.groups, parts, strict=True))
         rule = self.rule.grown() if isinstance(self.rule, Draws) else self.rule
-        return eqx.tree_at(
-            lambda m: (m.log_weights, m.groups, m.rule), self, (self._log_weights(counts), groups, rule)
-        )
+        return eqx.tree_at(lambda m: (m.log_weights, m.groups, m.rule), self, (self._log_weights(counts), groups, rule))
 
     def _log_weights(self, counts: Float[Array, " components"]) -> Float[Array, " components"]:
         mass = counts if self.concentration is None else jnp.maximum(counts + self.concentration - 1.0, 0.0)
@@ -103,6 +99,16 @@ class Mixture(eqx.Module):
         terms = jnp.where(self.active & (alpha != 1.0), (alpha - 1.0) * self.log_weights, 0.0)
         return total + constant + terms.sum()
 
+    def absolute(self, statistics: Any) -> Any:
+        """Statistics of this model's E-step about the origin, whatever its form."""
+        counts, parts = statistics
+        return counts, tuple(g.absolute(s) for g, s in zip(self.groups, parts, strict=True))
+
+    def relative(self, statistics: Any) -> Any:
+        """Statistics about the origin as this model's M-step takes them."""
+        counts, parts = statistics
+        return counts, tuple(g.relative(s) for g, s in zip(self.groups, parts, strict=True))
+
     def component_log_prob(self, rows: Float[Array, "rows dims"]) -> Float[Array, "rows components"]:
         """``log p_k(x_n)`` of the observed entries, in the numerically safest form."""
         return sum((g.log_prob(rows) for g in self.groups[1:]), self.groups[0].log_prob(rows))
@@ -123,9 +129,7 @@ class Mixture(eqx.Module):
         """The mixture with components chosen and ordered by index."""
         fixed = None if self.fixed_weights is None else self.fixed_weights[order]
         groups = tuple(g.take(order) for g in self.groups)
-        return Mixture(
-            self.log_weights[order], groups, self.active[order], fixed, self.concentration, self.rule
-        )
+        return Mixture(self.log_weights[order], groups, self.active[order], fixed, self.concentration, self.rule)
 
     def in_units(self, view: Standardise) -> "Mixture":
         """The density of the user's values, from that of values centred and scaled at the door."""
