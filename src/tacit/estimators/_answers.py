@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 
 from tacit.estimators._base import double_precision, read_weights, seed_of
-from tacit.estimators.density import Column, Density, conditioned, density, places_of
+from tacit.estimators.density import Column, Density, chosen_columns, conditioned, density
 from tacit.models.graph import Graph, mixture_graph
 from tacit.models.mixture import sampling
-from tacit.models.mixture.conditional import marginal
-from tacit.models.mixture.impute import drawn, expected
+from tacit.models.mixture.impute import check_vector_gaps, drawn, expected
 from tacit.models.mixture.information import standard_errors
 from tacit.models.mixture.model import Mixture
 from tacit.models.mixture.summary import Summary, graph_groups, has_priors, summarise
@@ -66,6 +65,7 @@ class MixtureAnswers(abc.ABC):
         """
         model = self._fitted()
         rows = self._read(X, reset=False)
+        check_vector_gaps(model, rows)
         if n_draws is None:
             return expected(model, rows)
         if n_draws < 1:
@@ -81,11 +81,10 @@ class MixtureAnswers(abc.ABC):
             columns: numbers or names, in the order wanted.
         """
         model = self._fitted()
-        numbers, names = self._columns()
-        places = places_of(columns, numbers, names)
-        nothing = np.full((1, len(places)), np.nan)
-        chosen = None if names is None else tuple(names[i] for i in places)
-        return density(marginal(model, places), nothing, len(places), places, chosen, batched=False)
+        names = self._names()
+        dims = sum(len(group.columns) for group in model.groups)
+        chosen = chosen_columns(columns, tuple(range(dims)), names)
+        return density(model, np.full((1, dims), np.nan), chosen, names, batched=False)
 
     def condition(self, values: Mapping[Column, Any]) -> Density:
         """The density of the other columns, given values of these: ``p(x_rest | x_given)``.
@@ -99,9 +98,9 @@ class MixtureAnswers(abc.ABC):
                 arrays of different lengths.
         """
         model = self._fitted()
-        numbers, names = self._columns()
-        nothing = np.full((1, len(numbers)), np.nan)
-        return conditioned(model, nothing, len(numbers), numbers, names, values, batched=False)
+        dims = sum(len(group.columns) for group in model.groups)
+        nothing = np.full((1, dims), np.nan)
+        return conditioned(model, nothing, tuple(range(dims)), self._names(), values, batched=False)
 
     def graph(self) -> Graph:
         """The directed graph of the model, as data."""
@@ -131,12 +130,10 @@ class MixtureAnswers(abc.ABC):
         rows = self._read(X, reset=False)
         return standard_errors(model, rows, read_weights(rows, sample_weight))
 
-    def _columns(self) -> tuple[tuple[int, ...], tuple[str, ...] | None]:
-        """Numbers and names of the columns at fit."""
-        model = self._fitted()
-        numbers = tuple(range(sum(len(group.columns) for group in model.groups)))
+    def _names(self) -> tuple[str, ...] | None:
+        """Names of the columns at fit."""
         names = getattr(self, "feature_names_in_", None)
-        return numbers, None if names is None else tuple(str(name) for name in names)
+        return None if names is None else tuple(str(name) for name in names)
 
 
 def _totals(totals: Any, number: int, groups: int) -> np.ndarray | None:

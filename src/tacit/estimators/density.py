@@ -15,9 +15,8 @@ from tacit.families.log_normal import LogNormal
 from tacit.families.normal import Normal
 from tacit.models.mixture import rows as answers
 from tacit.models.mixture.conditional import (
-    ColumnGiven,
     column_family,
-    marginal,
+    gaussian_column,
     mixed_moments,
     owner,
     supported,
@@ -26,7 +25,7 @@ from tacit.models.mixture.gaussian import GaussianGroup
 from tacit.models.mixture.impute import drawn, level_probabilities
 from tacit.models.mixture.model import Mixture
 from tacit.models.mixture.summary import family_name
-from tacit.models.mixture.univariate import cdf, quantile
+from tacit.models.mixture.univariate import Cdf, cdf, quantile
 
 Column = int | str
 """A column by its number at fit (0, 1, …) or by its name."""
@@ -50,11 +49,10 @@ class Density:
     feature_names: tuple[str, ...] | None
     weights: np.ndarray
     _model: Mixture = field(repr=False)
-    """Over the free columns, in order, and then the given ones."""
     _given: np.ndarray = field(repr=False)
-    """``[B, all columns of the model]``: NaN at the free columns, and where a given one is not known."""
-    _all_columns: tuple[int, ...] = field(repr=False)
-    _all_names: tuple[str, ...] | None = field(repr=False)
+    """``[B, D]``, over all columns of the mixture: NaN where nothing is given."""
+    _names: tuple[str, ...] | None = field(repr=False)
+    """Of all columns of the mixture."""
     _log_given: np.ndarray = field(repr=False)
     """``log p(x_given)``, ``[B]``."""
     _batched: bool = field(repr=False)
@@ -81,8 +79,8 @@ class Density:
                 f"X has {rows.shape[0]} rows and the batch {given.shape[0]} densities: each scores one row"
             )
         full = np.array(np.broadcast_to(given, (rows.shape[0], given.shape[1])))
-        full[:, : rows.shape[1]] = rows
-        if on_all_numbers(self._model):
+        full[:, self.columns] = rows
+        if _on_all_numbers(self._model):
             return answers.log_prob(self._model, full) - self._log_given
         inside = answers.each_row(supported, self._model, full)
         scored = answers.log_prob(self._model, np.where(inside, full, np.nan)) - self._log_given
@@ -97,10 +95,10 @@ class Density:
         """Independent rows over the free columns: ``(n, d)``, or ``(B, n, d)`` for a batch."""
         if n_samples < 1:
             raise ValueError(f"Invalid value for 'n_samples': {n_samples}. At least one row is sampled.")
-        batch, free = self._given.shape[0], len(self.columns)
+        self._check_columns()
         rows = np.repeat(self._given, n_samples, axis=0)
-        found = drawn(self._model, rows, 1, random=seed_of(random_state))[0, :, :free]
-        return self._shaped(found.reshape(batch, n_samples, free))
+        found = drawn(self._model, rows, 1, random=seed_of(random_state))[0][:, self.columns]
+        return self._shaped(found.reshape(self._given.shape[0], n_samples, -1))
 
     @double_precision
     def mean(self) -> np.ndarray:
@@ -113,11 +111,14 @@ class Density:
         return self._moments()[1]
 
     def _moments(self) -> tuple[np.ndarray, np.ndarray]:
-        for column in range(len(self.columns)):
-            column_family(self._model, column)  # a multinomial row has no moments without its total
+        self._check_columns()
         mean, variance = answers.each_row(mixed_moments, self._model, self._given)
-        free = len(self.columns)
-        return self._shaped(mean[:, :free]), self._shaped(variance[:, :free])
+        return self._shaped(mean[:, self.columns]), self._shaped(variance[:, self.columns])
+
+    def _check_columns(self) -> None:
+        """A multinomial row has no moments and no samples without its total."""
+        for column in self.columns:
+            column_family(self._model, column)
 
     @double_precision
     def cdf(self, x: Any, column: Column | None = None) -> np.ndarray:
@@ -125,10 +126,10 @@ class Density:
 
         Args:
             x: a value, or an array of values: the answer has its shape, with a leading B for a batch.
-                An array ``(B, …)`` with as many axes as that answer is read row by row.
+                For a batch, an array ``(B, …)`` of two or more axes is read row by row.
             column: which one; may be left out where there is only one.
         """
-        mixed, _ = self._mixed_cdf(self._place(column))
+        mixed, _ = self._mixed_cdf(self._chosen(column))
         values = np.asarray(x, dtype=np.float64)
         batch = self._given.shape[0]
         pairwise = self._batched and values.ndim > 1 and values.shape[0] == batch
@@ -147,7 +148,7 @@ class Density:
         probabilities = np.asarray(q, dtype=np.float64)
         if not ((probabilities > 0) & (probabilities < 1)).all():
             raise ValueError(f"q must lie strictly between 0 and 1; got {q}")
-        mixed, family = self._mixed_cdf(self._place(column))
+        mixed, family = self._mixed_cdf(self._chosen(column))
         batch = self._given.shape[0]
         wanted = np.broadcast_to(probabilities.ravel(), (batch, probabilities.size))
         return self._shaped(quantile(family, mixed, wanted).reshape(batch, *probabilities.shape))
@@ -162,68 +163,49 @@ class Density:
     @double_precision
     def probabilities(self, column: Column | None = None) -> np.ndarray:
         """``P(x_column = l | x_given)`` of every code l of a column of categories: ``(L,)`` or ``(B, L)``."""
-        place = self._place(column)
-        family = column_family(self._model, place)
+        number = self._chosen(column)
+        family = column_family(self._model, number)
         if not isinstance(family, Bernoulli | Categorical):
-            raise ValueError(f"{self._called(place)} is not a column of categories; use quantile or cdf")
+            name = "" if self._names is None else f" ({self._names[number]!r})"
+            raise ValueError(f"column {number}{name} is not a column of categories; use quantile or cdf")
         family = jax.tree.map(lambda leaf: np.asarray(leaf)[:, None], family)
-        weights = np.atleast_2d(self.weights)
-        return self._shaped(np.asarray(level_probabilities(family, weights))[:, 0])
+        chances = level_probabilities(family, np.atleast_2d(self.weights))
+        return self._shaped(np.asarray(chances)[:, 0])
 
+    @double_precision
     def marginal(self, columns: Any) -> "Density":
         """The density of fewer of its columns; what is given stays given."""
-        names, numbers = self._all_names, self._all_columns
-        places = places_of(columns, self.columns, self.feature_names)
-        kept = (*places, *range(len(self.columns), len(numbers)))
-        return density(
-            marginal(self._model, kept),
-            self._given[:, kept],
-            len(places),
-            tuple(numbers[i] for i in kept),
-            None if names is None else tuple(names[i] for i in kept),
-            batched=self._batched,
-        )
+        chosen = chosen_columns(columns, self.columns, self._names)
+        return density(self._model, self._given, chosen, self._names, batched=self._batched)
 
     def condition(self, values: Mapping[Column, Any]) -> "Density":
         """The density of its other columns, given values of these too (see the mixture's ``condition``)."""
-        return conditioned(
-            self._model,
-            self._given,
-            len(self.columns),
-            self._all_columns,
-            self._all_names,
-            values,
-            batched=self._batched,
-        )
+        return conditioned(self._model, self._given, self.columns, self._names, values, batched=self._batched)
 
     def _shaped(self, batch_first: np.ndarray) -> np.ndarray:
         return batch_first if self._batched else batch_first[0]
 
-    def _place(self, column: Column | None) -> int:
-        if column is None:
-            if len(self.columns) > 1:
-                raise ValueError(f"say which column: there are {_listed(self.columns, self.feature_names)}")
-            return 0
-        return place_of(column, self.columns, self.feature_names)
+    def _chosen(self, column: Column | None) -> int:
+        if column is not None:
+            return number_of(column, self.columns, self._names)
+        if len(self.columns) > 1:
+            raise ValueError(f"say which column: there are {_listed(self.columns, self._names)}")
+        return self.columns[0]
 
-    def _called(self, place: int) -> str:
-        name = "" if self.feature_names is None else f" ({self.feature_names[place]!r})"
-        return f"column {self.columns[place]}{name}"
-
-    def _mixed_cdf(self, place: int) -> tuple[Any, Family]:
+    def _mixed_cdf(self, column: int) -> tuple[Cdf, Family]:
         """The distribution function of one column, of values ``[B, Q]``, and its components."""
-        group, _ = owner(self._model, place)
-        if isinstance(group, GaussianGroup):
-            means, variances = answers.each_row(ColumnGiven(place), self._model, self._given)
+        if isinstance(owner(self._model, column)[0], GaussianGroup):
+            given, logarithmic = gaussian_column(self._model, column)
+            means, variances = answers.each_row(given, self._model, self._given)
             normal = Normal(means[:, None], variances[:, None])
-            family: Family = LogNormal(normal) if group.log else normal
+            family: Family = LogNormal(normal) if logarithmic else normal
         else:
-            found = column_family(self._model, place)
+            found = column_family(self._model, column)
             family = jax.tree.map(lambda leaf: np.asarray(leaf)[None, None], found)
         weights = np.atleast_2d(self.weights)[:, None]
 
         def mixed(x: np.ndarray) -> np.ndarray:
-            # components without weight may hold anything
+            # a component without weight may hold anything
             return np.sum(weights * np.where(weights > 0, cdf(family, x[..., None]), 0.0), axis=-1)
 
         return mixed, family
@@ -238,8 +220,8 @@ class Density:
         rows = np.asarray(X, dtype=np.float64)
         if rows.ndim != 2 or rows.shape[1] != len(self.columns):
             raise ValueError(
-                f"X must be rows of {len(self.columns)} columns "
-                f"({_listed(self.columns, self.feature_names)}); its shape is {rows.shape}"
+                f"X must be rows of {len(self.columns)} columns ({_listed(self.columns, self._names)}); "
+                f"its shape is {rows.shape}"
             )
         if np.isinf(rows).any():
             raise ValueError("X has infinite values; a missing entry is NaN")
@@ -251,13 +233,17 @@ class Density:
 def density(
     model: Mixture,
     given: np.ndarray,
-    free: int,
     columns: tuple[int, ...],
     names: tuple[str, ...] | None,
     *,
     batched: bool,
 ) -> Density:
-    """The density of the first ``free`` columns of a mixture, given rows ``[B, D]`` of the others."""
+    """The density of some columns of a mixture, given rows ``[B, D]`` with NaN where nothing is given.
+
+    Raises:
+        ValueError: what is given is impossible, or splits the columns of one vector event.
+    """
+    _check_vectors(model, given, columns)
     joint = answers.joint_log_prob(model, given)
     log_given = np.logaddexp.reduce(joint, axis=1)
     if not np.isfinite(log_given).all():
@@ -266,105 +252,107 @@ def density(
         raise ValueError(f"the values given{where} have probability 0 under every component of the mixture")
     weights = np.exp(joint - log_given[:, None])
     return Density(
-        columns=columns[:free],
-        feature_names=None if names is None else names[:free],
+        columns=columns,
+        feature_names=None if names is None else tuple(names[column] for column in columns),
         weights=weights if batched else weights[0],
         _model=model,
         _given=given,
-        _all_columns=columns,
-        _all_names=names,
+        _names=names,
         _log_given=log_given,
         _batched=batched,
     )
+
+
+def _check_vectors(model, given, columns):
+    for group in model.groups:
+        if isinstance(group, GaussianGroup) or not group.family.event_dims:
+            continue
+        free = sum(column in columns for column in group.columns)
+        known = (~np.isnan(given[:, group.columns])).sum(axis=1)
+        split = free not in (0, len(group.columns)) or not np.isin(known, (0, len(group.columns))).all()
+        if split or (free and known.any()):
+            raise ValueError(
+                f"columns {list(group.columns)} are one {group.family.name} row and cannot be told apart: "
+                "take, give or leave all of them"
+            )
 
 
 @double_precision
 def conditioned(
     model: Mixture,
     given: np.ndarray,
-    free: int,
     columns: tuple[int, ...],
     names: tuple[str, ...] | None,
     values: Mapping[Column, Any],
     *,
     batched: bool,
 ) -> Density:
-    """Give values of some of the first ``free`` columns of a mixture, beside given rows ``[B, D]``.
+    """Give values of some free columns of a mixture, beside the rows ``[B, D]`` that are given.
 
     Raises:
         ValueError: an unknown column, none left over, values outside the support or of different lengths.
     """
-    free_names = None if names is None else names[:free]
-    known = {
-        place_of(column, columns[:free], free_names): np.asarray(value, dtype=np.float64)
-        for column, value in values.items()
-    }
+    known = {number_of(c, columns, names): np.asarray(v, dtype=np.float64) for c, v in values.items()}
     if len(known) < len(values):
         raise ValueError(f"a column is given twice, by number and by name: {list(values)}")
-    if len(known) == free:
+    if len(known) == len(columns):
         raise ValueError("every column is given, so none is left to have a density; score the rows instead")
-    lengths = {v.size for v in known.values() if v.ndim == 1} | ({given.shape[0]} if batched else set())
-    if any(v.ndim > 1 for v in known.values()) or len(lengths) > 1:
-        shapes = {column: np.shape(v) for column, v in values.items()}
-        raise ValueError(f"values are numbers or arrays of one length; found {shapes}, batch {sorted(lengths)}")
+    lengths = {value.size for value in known.values() if value.ndim == 1}
+    if batched:
+        lengths.add(given.shape[0])
+    if any(value.ndim > 1 for value in known.values()) or len(lengths) > 1:
+        shapes = {column: np.shape(value) for column, value in values.items()}
+        raise ValueError(f"values are numbers or arrays of one length; found {shapes}, lengths {sorted(lengths)}")
     if 0 in lengths:
         raise ValueError("the values given are empty: there is no row to condition on")
     batch = lengths.pop() if lengths else None
     rows = np.array(np.broadcast_to(given, (batch or 1, given.shape[1])))
-    for place, value in known.items():
-        rows[:, place] = value
-    _check_support(model, rows, columns, names)
-    kept = tuple(i for i in range(free) if i not in known)
-    order = (*kept, *known, *range(free, len(columns)))
-    return density(
-        marginal(model, order),
-        rows[:, order],
-        len(kept),
-        tuple(columns[i] for i in order),
-        None if names is None else tuple(names[i] for i in order),
-        batched=batch is not None,
-    )
+    for column, value in known.items():
+        rows[:, column] = value
+    _check_support(model, rows, names)
+    left = tuple(column for column in columns if column not in known)
+    return density(model, rows, left, names, batched=batch is not None)
 
 
-def on_all_numbers(model: Mixture) -> bool:
+def _on_all_numbers(model):
     """Whether every column may be any finite number."""
     return all(isinstance(group, GaussianGroup) and not group.log for group in model.groups)
 
 
-def _check_support(model, rows, columns, names):
+def _check_support(model, rows, names):
     outside = ~answers.each_row(supported, model, rows)
     if outside.any():
-        row, place = (int(i) for i in np.argwhere(outside)[0])
-        group, _ = owner(model, place)
-        name = columns[place] if names is None else names[place]
+        row, column = (int(i) for i in np.argwhere(outside)[0])
+        group, _ = owner(model, column)
         raise ValueError(
-            f"column {name!r}: the value {rows[row, place]:g} lies outside the support of its family, "
-            f"{family_name(group)}"
+            f"column {column if names is None else names[column]!r}: the value {rows[row, column]:g} lies outside "
+            f"the support of its family, {family_name(group)}"
         )
 
 
-def place_of(column: Column, columns: tuple[int, ...], names: tuple[str, ...] | None) -> int:
-    """Where a column stands among some, by its number at fit or by its name.
+def number_of(column: Column, columns: tuple[int, ...], names: tuple[str, ...] | None) -> int:
+    """The number at fit of a column given by number or by name; it must be one of ``columns``.
 
     Raises:
         ValueError: it is none of them.
     """
+    number: Any = column
     if isinstance(column, str) and names is not None and column in names:
-        return names.index(column)
-    if isinstance(column, int | np.integer) and not isinstance(column, bool) and column in columns:
-        return columns.index(int(column))
+        number = names.index(column)
+    if isinstance(number, int | np.integer) and not isinstance(number, bool) and number in columns:
+        return int(number)
     raise ValueError(f"unknown column {column!r}; there are {_listed(columns, names)}")
 
 
-def places_of(wanted: Any, columns: tuple[int, ...], names: tuple[str, ...] | None) -> tuple[int, ...]:
-    """Where several columns stand among some; one alone may be given bare."""
+def chosen_columns(wanted: Any, columns: tuple[int, ...], names: tuple[str, ...] | None) -> tuple[int, ...]:
+    """The numbers of several columns; one alone may be given bare."""
     listed: list[Any] = [wanted] if isinstance(wanted, int | str | np.integer) else list(wanted)
-    places = tuple(place_of(column, columns, names) for column in listed)
-    if not places or len(set(places)) < len(places):
+    chosen = tuple(number_of(column, columns, names) for column in listed)
+    if not chosen or len(set(chosen)) < len(chosen):
         raise ValueError(f"columns must name at least one column, each once; got {wanted!r}")
-    return places
+    return chosen
 
 
-def _listed(columns: tuple[int, ...], names: tuple[str, ...] | None) -> str:
-    shown = [str(c) if names is None else f"{c} ({n!r})" for c, n in zip(columns, names or columns, strict=True)]
+def _listed(columns, names):
+    shown = [str(column) if names is None else f"{column} ({names[column]!r})" for column in columns]
     return ", ".join(shown[:12]) + (", …" if len(shown) > 12 else "")

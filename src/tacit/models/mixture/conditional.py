@@ -12,7 +12,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from tacit.compute import Array
 from tacit.families.base import Family
@@ -158,17 +158,30 @@ def mixed_moments(
 
 
 class ColumnGiven(eqx.Module):
-    """One Gaussian column given the observed entries of each row: mean and variance under every component."""
+    """One column of a Gaussian group given the observed entries of each row, under every component.
 
-    column: int = eqx.field(static=True)
+    The number of the group is static and the column's place in it is not, so one program serves its columns.
+    """
+
+    place: Int[Array, ""]
+    group: int = eqx.field(static=True)
 
     def __call__(
         self, model: Mixture, rows: Float[Array, "rows dims"]
     ) -> tuple[Float[Array, "rows components"], Float[Array, "rows components"]]:
-        group, place = owner(model, self.column)
+        """Means and variances; logarithmic where the group is log-normal."""
+        group = model.groups[self.group]
         assert isinstance(group, GaussianGroup)
         means, variances = gaussian_given(group, rows)
-        return means[..., place], variances[..., place]
+        return means[..., self.place], variances[..., self.place]
+
+
+def gaussian_column(model: Mixture, column: int) -> tuple[ColumnGiven, bool]:
+    """How to get a Gaussian column given the rest, and whether it is on the logarithmic scale."""
+    for number, group in enumerate(model.groups):
+        if column in group.columns and isinstance(group, GaussianGroup):
+            return ColumnGiven(np.asarray(group.columns.index(column)), number), group.log
+    raise ValueError(f"column {column} is not Gaussian")
 
 
 def column_family(model: Mixture, column: int) -> Family:

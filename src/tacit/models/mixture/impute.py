@@ -25,7 +25,7 @@ def expected(model: Mixture, rows: Any) -> np.ndarray:
     ``E[x_j|x_o] = Σ_k p(k|x_o) E[x_j|x_o, k]``; a column of categories (or of yes and no) takes the code
     with the largest ``Σ_k p(k|x_o) p_k(x_j)`` instead. Observed entries stay bit for bit.
     """
-    dense, gaps = _with_gaps(model, rows)
+    dense, gaps = _with_gaps(rows)
     if gaps.size:
         dense[gaps] = _filled(dense[gaps], each_row(_expected, model, dense[gaps]))
     return dense
@@ -37,7 +37,7 @@ def drawn(model: Mixture, rows: Any, number: int, *, random: np.random.Generator
     A Gaussian vector is drawn by Matheron's rule, ``x* + Σ_·o Σ_oo⁻¹ (x_o − x*_o)`` with x* from the
     component (Doucet 2010), which needs no factor of any conditional covariance.
     """
-    dense, gaps = _with_gaps(model, rows)
+    dense, gaps = _with_gaps(rows)
     result = np.repeat(dense[None], number, axis=0)
     if not gaps.size:
         return result
@@ -50,19 +50,28 @@ def drawn(model: Mixture, rows: Any, number: int, *, random: np.random.Generator
     return result
 
 
-def _with_gaps(model: Mixture, rows: Any) -> tuple[np.ndarray, np.ndarray]:
+def _with_gaps(rows: Any) -> tuple[np.ndarray, np.ndarray]:
     """A dense copy of the rows, and which of them have missing entries."""
     dense = rows.toarray() if sparse.issparse(rows) else np.array(rows, dtype=np.float64)
-    missing = np.isnan(dense)
+    return dense, np.flatnonzero(np.isnan(dense).any(axis=1))
+
+
+def check_vector_gaps(model: Mixture, rows: Any) -> None:
+    """Refuse gaps where several columns are one row of counts, whose total would have to be known.
+
+    Raises:
+        ValueError: the first such row, and the columns.
+    """
     for group in model.groups:
         if isinstance(group, FamilyGroup) and group.family.event_dims:
-            broken = np.flatnonzero(missing[:, list(group.columns)].any(axis=1))
+            part = rows[:, list(group.columns)]
+            missing = np.isnan(part.toarray() if sparse.issparse(part) else part)
+            broken = np.flatnonzero(missing.any(axis=1))
             if broken.size:
                 raise ValueError(
                     f"row {broken[0]} has gaps in columns {list(group.columns)}, which are one "
                     f"{group.family.name} row: its total is not known, so its gaps cannot be filled"
                 )
-    return dense, np.flatnonzero(missing.any(axis=1))
 
 
 def _filled(rows: np.ndarray, values: np.ndarray) -> np.ndarray:
