@@ -137,7 +137,7 @@ def _refilled(model: Lloyd, totals: Totals, rows: Any, weights: np.ndarray, view
     The row leaves its old cluster, so the inertia falls. Where every row lies on its centre there is none to
     take: the empty centres join the largest cluster and the fit has come to rest.
     """
-    here = KMeans(np.asarray(model.centres)).in_units(view)
+    here = KMeans(np.asarray(model.centres)[model.active]).in_units(view)  # the padding comes last
     labels, apart = nearest(here, rows)
     apart = np.where(weights > 0, apart, 0.0)
     empty = np.flatnonzero(model.active & (totals.counts <= 0))
