@@ -12,11 +12,11 @@ from tacit import families
 from tacit.models.mixture import sampling
 
 FULL, MIXED = small.full_gaussian(), small.mixed()
-NAMES = tuple("abcdefghijkl")
+NAMES = tuple("abcdefghijklm")
 FACE = small.Fitted(MIXED, NAMES)
 ROWS, _ = sampling.sample(MIXED, 6, random=np.random.default_rng(3))
 GIVEN = (0, 2, 3, 8)
-REST = tuple(j for j in range(12) if j not in GIVEN)
+REST = tuple(j for j in range(13) if j not in GIVEN)
 BATCH = FACE.condition({j: ROWS[:, j] for j in GIVEN})
 ONE = FACE.condition({"a": ROWS[0, 0], "c": ROWS[0, 2], "d": ROWS[0, 3], "i": ROWS[0, 8]})
 
@@ -153,9 +153,9 @@ class TestQuantiles:
 
 class TestSamples:
     def test_shapes_and_seeds(self) -> None:
-        assert ONE.sample(7, 0).shape == (7, 8)
+        assert ONE.sample(7, 0).shape == (7, 9)
         found = BATCH.sample(5, random_state=1)
-        assert found.shape == (6, 5, 8)
+        assert found.shape == (6, 5, 9)
         np.testing.assert_array_equal(found, BATCH.sample(5, random_state=1))
         assert not np.array_equal(found, BATCH.sample(5, random_state=2))
 
@@ -203,7 +203,7 @@ class TestRegrouping:
             mean, covariance = small.total_moments(MIXED, only(rows[n], GIVEN))
             np.testing.assert_allclose(found.mean()[n], mean[list(REST)], rtol=1e-10)
             np.testing.assert_allclose(found.variance()[n], np.diag(covariance)[list(REST)], rtol=1e-9)
-        assert FACE.condition({"a": np.nan}).columns == tuple(range(1, 12))
+        assert FACE.condition({"a": np.nan}).columns == tuple(range(1, 13))
         np.testing.assert_allclose(FACE.condition({"a": np.nan}).weights, [0.5, 0.2, 0.3], rtol=1e-13)
 
     def test_marginals_in_any_order(self) -> None:
@@ -227,7 +227,7 @@ class TestRegrouping:
 
 
 class TestErrors:
-    @pytest.mark.parametrize("column", ["z", 12, -1, 1.0, True, None])
+    @pytest.mark.parametrize("column", ["z", 13, -1, 1.0, True, None])
     def test_unknown_columns(self, column: object) -> None:
         with pytest.raises(ValueError, match="unknown column"):
             FACE.condition({column: 0.0})
@@ -253,7 +253,7 @@ class TestErrors:
             ({"a": [[1.0]]}, "arrays of one length"),
             ({"a": []}, "are empty"),
             ({"a": 1.0, 0: 1.0}, "given twice"),
-            ({j: 1.0 for j in range(12)}, "every column is given"),
+            ({j: 1.0 for j in range(13)}, "every column is given"),
         ],
     )
     def test_values(self, values: dict, message: str) -> None:
@@ -274,7 +274,7 @@ class TestErrors:
         with pytest.raises(ValueError, match="of row 1 have probability 0"):
             small.Fitted(model).condition({0: [0.0, 1.0]})
 
-    @pytest.mark.parametrize("rows", [np.zeros(8), np.zeros((2, 3)), np.zeros((0, 8)), np.full((1, 8), np.inf)])
+    @pytest.mark.parametrize("rows", [np.zeros(8), np.zeros((2, 3)), np.zeros((0, 9)), np.full((1, 9), np.inf)])
     def test_rows(self, rows: np.ndarray) -> None:
         with pytest.raises(ValueError, match=r"^X "):
             ONE.log_prob(rows)

@@ -7,6 +7,7 @@ from scipy import stats
 
 from tacit import families
 from tacit.estimators._answers import MixtureAnswers
+from tacit.families.student_t import StudentT
 from tacit.models.mixture.gaussian import GaussianGroup
 from tacit.models.mixture.group import FamilyGroup
 from tacit.models.mixture.model import Mixture
@@ -80,6 +81,7 @@ def mixed(seed: int = 0) -> Mixture:
         family(families.Gamma(random.gamma(4.0, 1.0, size=(k, 1)), random.gamma(4.0, 0.5, size=(k, 1))), (9,), 2),
         family(families.Exponential(random.gamma(4.0, 1.0, size=(k, 1))), (10,)),
         family(families.Normal(random.normal(size=(k, 1)), random.gamma(3.0, 1.0, size=(k, 1))), (11,), 2),
+        family(StudentT(random.normal(size=(k, 1)), np.ones((k, 1)), np.full((k, 1), 7.5)), (12,), 3),
     )
 
 
@@ -111,6 +113,8 @@ def family_law(value: Any, at: tuple[int, ...]) -> Any:
             return stats.bernoulli(value.probabilities[at])
         case families.Categorical():
             return stats.rv_discrete(values=(np.arange(value.levels), value.probabilities[at]))
+        case StudentT():
+            return stats.t(value.dofs[at], value.locations[at], value.scales[at])
         case families.Normal():
             return stats.norm(value.means[at], np.sqrt(value.variances[at]))
         case families.LogNormal():

@@ -76,7 +76,7 @@ def test_draws_have_the_exact_conditional_moments() -> None:
         assert np.abs(error / (products.std(0) / np.sqrt(number))).max() < 4.5
 
 
-@pytest.mark.parametrize("column", range(12))
+@pytest.mark.parametrize("column", range(13))
 def test_draws_follow_the_exact_conditional_law(column: int) -> None:
     model, number = MODELS["mixed"], 2000
     row = sampling.sample(model, 1, random=np.random.default_rng(4))[0]

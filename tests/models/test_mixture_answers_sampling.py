@@ -13,7 +13,7 @@ DRAWS = 20_000
 many_rows, many_labels = sampling.sample(MIXED, DRAWS, random=np.random.default_rng(1))
 
 
-@pytest.mark.parametrize("column", range(12))
+@pytest.mark.parametrize("column", range(13))
 def test_every_column_follows_its_law_in_every_component(column: int) -> None:
     for k in range(3):
         drawn = np.sort(many_rows[many_labels == k, column])
@@ -80,7 +80,7 @@ class TestFace:
     @pytest.mark.parametrize("number", [1, 2, 63, 99])
     def test_shapes(self, number: int) -> None:
         rows, labels = small.Fitted(MIXED).sample(number)
-        assert rows.shape == (number, 12)
+        assert rows.shape == (number, 13)
         assert labels.shape == (number,)
 
     @pytest.mark.parametrize("number", [0, -3])

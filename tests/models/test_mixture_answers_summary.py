@@ -10,13 +10,13 @@ from tacit.models.mixture import summary
 
 MODEL = small.mixed()
 NAMES = ["normal", "log-normal", "poisson", "categorical", "normal", "bernoulli", "bernoulli", "normal"]
-NAMES += ["negative-binomial", "gamma", "exponential", "normal"]
+NAMES += ["negative-binomial", "gamma", "exponential", "normal", "student-t"]
 CODED = {3: 3, 5: 2, 6: 2}
 
 
 def test_columns_against_scipy() -> None:
     found = small.Fitted(MODEL).summary()
-    mean, covariance = small.total_moments(MODEL, np.full(12, np.nan))
+    mean, covariance = small.total_moments(MODEL, np.full(13, np.nan))
     np.testing.assert_allclose(found.weights, [0.5, 0.2, 0.3], rtol=1e-14)
     for j, column in enumerate(found.columns):
         laws = [small.column_law(MODEL, j, k) for k in range(3)]
@@ -39,7 +39,7 @@ def test_overall_moments_are_those_of_the_summary() -> None:
     np.testing.assert_allclose(np.sqrt(variance), [c.sd for c in columns], rtol=1e-15)
 
 
-@pytest.mark.parametrize("column", range(12))
+@pytest.mark.parametrize("column", range(13))
 @double_precision
 def test_densities_on_a_grid_against_scipy(column: int) -> None:
     whole = NAMES[column] in ("poisson", "categorical", "bernoulli", "negative-binomial")
@@ -56,7 +56,7 @@ def test_moments_put_covariances_where_they_belong() -> None:
     columns = (7, 1, 0, 9)
     means, covariances = summary.moments(MODEL, columns)
     for k in range(3):
-        mean, covariance = small.given(MODEL, np.full(12, np.nan), k)
+        mean, covariance = small.given(MODEL, np.full(13, np.nan), k)
         np.testing.assert_allclose(means[k], mean[list(columns)], rtol=1e-12)
         np.testing.assert_allclose(covariances[k], covariance[np.ix_(columns, columns)], rtol=1e-12)
 
@@ -65,7 +65,7 @@ def test_the_graph_names_every_group() -> None:
     graph = small.Fitted(MODEL).graph()
     assert [node.family for node in graph.nodes if node.role == "observed"] == [
         *("normal", "log-normal", "poisson", "categorical", "bernoulli", "negative-binomial"),
-        *("gamma", "exponential", "normal"),
+        *("gamma", "exponential", "normal", "student-t"),
     ]
     simple = small.Fitted(small.full_gaussian()).graph()
     assert simple.factorisation() == "p(x,z; π,μ,Σ) = ∏ₙ p(zₙ; π) p(xₙ|zₙ; μ,Σ)"

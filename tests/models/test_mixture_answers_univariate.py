@@ -7,6 +7,7 @@ import pytest
 import small_mixtures as small
 from tacit import families
 from tacit.families.base import Family
+from tacit.families.student_t import StudentT
 from tacit.models.mixture.univariate import cdf, quantile
 
 K = 3
@@ -15,6 +16,7 @@ REAL = np.array([-3.0, -0.5, 0.0, 0.3, 1.0, 2.0, 7.5, 40.0])
 FAMILIES = {
     "normal": families.Normal(random.normal(size=K), random.gamma(2.0, size=K)),
     "log-normal": families.LogNormal(families.Normal(random.normal(size=K), random.gamma(2.0, size=K))),
+    "student-t": StudentT(random.normal(size=K), random.gamma(2.0, size=K), np.array([0.8, 2.5, 40.0])),
     "exponential": families.Exponential(random.gamma(2.0, size=K)),
     "gamma": families.Gamma(random.gamma(2.0, size=K), random.gamma(2.0, size=K)),
     "poisson": families.Poisson(random.gamma(4.0, size=K)),

@@ -28,6 +28,7 @@ from tacit.families.multinomial import Multinomial
 from tacit.families.negative_binomial import NegativeBinomial
 from tacit.families.normal import Normal
 from tacit.families.poisson import Poisson
+from tacit.families.student_t import StudentT
 from tacit.models.mixture.gaussian import GaussianGroup
 from tacit.models.mixture.group import FamilyGroup
 from tacit.models.mixture.model import Mixture
@@ -196,8 +197,8 @@ def _over(moving: np.ndarray, value: Array) -> np.ndarray:
     return np.broadcast_to(moving.reshape(-1, *(1,) * (value.ndim - 1)), value.shape)
 
 
-MOST_DISPERSION = 0.99e10
-"""A negative binomial's dispersion above this is at its bound: a Poisson, whose curvature is 0."""
+MOST = {"dispersions": 0.99e10, "dofs": 0.99e6}
+"""Above these a negative binomial is a Poisson, and Student's t a Normal: at its bound, a parameter has no error."""
 
 
 def family_charts(family: Any, moving: np.ndarray) -> dict[str, Chart]:
@@ -221,8 +222,14 @@ def family_charts(family: Any, moving: np.ndarray) -> dict[str, Chart]:
         case Gamma():
             return {"shapes": _positive(family.shapes, moving), "rates": _positive(family.rates, moving)}
         case NegativeBinomial():
-            dispersions = _positive(family.dispersions, moving, MOST_DISPERSION)
+            dispersions = _positive(family.dispersions, moving, MOST["dispersions"])
             return {"means": _positive(family.means, moving), "dispersions": dispersions}
+        case StudentT():
+            return {
+                "locations": _real(family.locations, np.asarray(family.scales), moving),
+                "scales": _positive(family.scales, moving),
+                "dofs": _positive(family.dofs, moving, MOST["dofs"]),
+            }
         case Bernoulli():
             value = family.probabilities
             inside = _over(moving, value) & (value > 0) & (value < 1)

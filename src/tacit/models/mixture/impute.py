@@ -11,6 +11,7 @@ from scipy import sparse
 from tacit.compute import Array
 from tacit.families.bernoulli import Bernoulli
 from tacit.families.categorical import Categorical
+from tacit.families.student_t import StudentT
 from tacit.models.mixture.conditional import component_moments, tile_gains
 from tacit.models.mixture.gaussian import GaussianGroup
 from tacit.models.mixture.group import FamilyGroup
@@ -86,6 +87,9 @@ def _expected(model: Mixture, rows: Float[Array, "rows dims"]) -> Float[Array, "
         if isinstance(group, FamilyGroup) and isinstance(group.family, Bernoulli | Categorical):
             codes = level_probabilities(group.family, weights).argmax(-1).astype(values.dtype)
             values = values.at[:, jnp.asarray(group.columns)].set(codes)
+        elif isinstance(group, FamilyGroup) and isinstance(group.family, StudentT):
+            # its mean where it has one (ν > 1)
+            values = values.at[:, jnp.asarray(group.columns)].set(weights @ group.family.locations)
     return values
 
 

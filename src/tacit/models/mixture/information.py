@@ -12,7 +12,7 @@ from scipy import linalg, sparse
 from tacit.compute import Array
 from tacit.data.blocks import Block, MemorySource
 from tacit.inference.closed_form import sum_over_chunks
-from tacit.models.mixture.coordinates import MOST_DISPERSION, SHARED, Coordinates, coordinates
+from tacit.models.mixture.coordinates import MOST, SHARED, Coordinates, coordinates
 from tacit.models.mixture.model import Mixture
 from tacit.models.mixture.rows import SLICE_ROWS
 
@@ -76,7 +76,7 @@ def standard_errors(model: Mixture, rows: Any, weights: np.ndarray) -> dict[str,
     """Standard errors of weights and parameters, ``√diag(J I⁻¹ Jᵀ)``, J the derivative of the parameters.
 
     They rest on the fit being the maximum of the likelihood of many rows (McLachlan & Peel 2000, 2.15).
-    Fixed parameters and probabilities of 0 or 1 have error 0; a dispersion at its bound has none (NaN).
+    Fixed parameters and probabilities of 0 or 1 have error 0; a dispersion or a ν at its bound has none (NaN).
 
     Returns:
         ``weights`` ``[K]``, and every parameter under its name with its shape (``means``, ``covariances``,
@@ -101,8 +101,8 @@ def standard_errors(model: Mixture, rows: Any, weights: np.ndarray) -> dict[str,
     for number, slopes in enumerate(jacobian[1]):
         for name, slope in slopes.items():
             errors = error(slope)
-            if name == "dispersions":
-                errors = np.where(np.asarray(estimate[1][number][name]) < MOST_DISPERSION, errors, np.nan)
+            if name in MOST:
+                errors = np.where(np.asarray(estimate[1][number][name]) < MOST[name], errors, np.nan)
             found[f"groups.{number}.{name}" if many else name] = errors
     return found
 

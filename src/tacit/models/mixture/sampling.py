@@ -18,6 +18,7 @@ from tacit.families.multinomial import Multinomial
 from tacit.families.negative_binomial import NegativeBinomial
 from tacit.families.normal import Normal
 from tacit.families.poisson import Poisson
+from tacit.families.student_t import StudentT
 from tacit.models.mixture.gaussian import GaussianGroup
 from tacit.models.mixture.group import FamilyGroup
 from tacit.models.mixture.model import Group, Mixture
@@ -108,6 +109,11 @@ def _(family: Normal, random: np.random.Generator) -> np.ndarray:
 @draw_family.register
 def _(family: LogNormal, random: np.random.Generator) -> np.ndarray:
     return np.exp(draw_family(family.logarithm, random))
+
+
+@draw_family.register
+def _(family: StudentT, random: np.random.Generator) -> np.ndarray:
+    return np.asarray(family.locations) + np.asarray(family.scales) * random.standard_t(family.dofs)
 
 
 @draw_family.register

@@ -22,6 +22,7 @@ SYMBOLS: dict[str, tuple[str, ...]] = {
     "negative-binomial": ("μ", "r"),
     "exponential": ("θ",),
     "gamma": ("a", "b"),
+    "student-t": ("μ", "σ", "ν"),
     "bernoulli": ("p",),
     "categorical": ("p",),
     "multinomial": ("p",),

@@ -15,6 +15,7 @@ from tacit.families.log_normal import LogNormal
 from tacit.families.negative_binomial import NegativeBinomial
 from tacit.families.normal import Normal
 from tacit.families.poisson import Poisson
+from tacit.families.student_t import StudentT
 
 Cdf = Callable[[np.ndarray], np.ndarray]
 
@@ -37,6 +38,11 @@ def _(family: Normal, x: np.ndarray) -> np.ndarray:
 def _(family: LogNormal, x: np.ndarray) -> np.ndarray:
     positive = x > 0
     return np.where(positive, cdf(family.logarithm, np.log(np.where(positive, x, 1.0))), 0.0)
+
+
+@cdf.register
+def _(family: StudentT, x: np.ndarray) -> np.ndarray:
+    return special.stdtr(family.dofs, (x - family.locations) / family.scales)
 
 
 @cdf.register
@@ -97,12 +103,20 @@ def quantile(family: Family, mixed: Cdf, q: np.ndarray) -> np.ndarray:
     if isinstance(family, POSITIVE):
         low, high = bracket(lambda t: mixed(np.exp(t)), q, 0.0, 1.0, _LOG_RANGE)
         return np.exp(root(lambda t: mixed(np.exp(t)) - q, low, high))
-    if not isinstance(family, Normal):
-        raise ValueError(f"no quantiles are known for the family {family.name}")
-    centre = float(np.mean(family.means))
-    reach = float(np.ptp(family.means) + np.sqrt(np.max(family.variances)))
-    low, high = bracket(mixed, q, centre, reach, np.finfo(float).max)
+    centres, scale = _whereabouts(family)
+    reach = float(np.ptp(centres) + scale)
+    low, high = bracket(mixed, q, float(np.mean(centres)), reach, np.finfo(float).max)
     return root(lambda x: mixed(x) - q, low, high)
+
+
+def _whereabouts(family: Family) -> tuple[np.ndarray, float]:
+    """Centres of the components on the line, and the largest scale."""
+    match family:
+        case Normal():
+            return np.asarray(family.means), float(np.sqrt(np.max(family.variances)))
+        case StudentT():
+            return np.asarray(family.locations), float(np.max(family.scales))
+    raise ValueError(f"no quantiles are known for the family {family.name}")
 
 
 def _count_quantile(mixed: Cdf, q: np.ndarray) -> np.ndarray:
