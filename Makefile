@@ -29,9 +29,11 @@ test: $(TEST)
 	@$(RUN) -m pytest -n $(WORKERS) $(ARGS)
 
 lint: $(LINT)
-	@$(RUN) -m ruff check .
-	@$(RUN) -m ruff format --check .
-	@$(RUN) -m mypy
+	@failed=0; \
+	$(RUN) -m ruff check . || failed=1; \
+	$(RUN) -m ruff format --check . || failed=1; \
+	$(RUN) -m mypy || failed=1; \
+	exit $$failed
 
 format: $(LINT)
 	@$(RUN) -m ruff check --fix .
