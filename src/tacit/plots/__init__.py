@@ -11,7 +11,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "choice": ["candidates"],
         "compare": ["samples_beside_data", "samples_by_column"],
-        "density": ["density_plot"],
+        "density": ["density_plot", "gaussian_curves"],
         "diagram": ["plate_diagram"],
         "dot": ["to_dot"],
         "export": ["to_png", "to_svg"],
@@ -20,6 +20,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "columns": ["marginals"],
         "missing": ["missing_summary"],
         "progress": ["bound_trace", "evolution"],
-        "scatter": ["ellipses", "pair_plot"],
+        "scatter": ["ellipses", "hard_labels", "pair_plot", "telling_columns"],
     },
 )

@@ -22,7 +22,7 @@ def candidates(
     at_floor: Bool[Array, "candidates"] | None = None,
     chosen: int | None = None,
     name: str = "BIC",
-    size: tuple[float, float] = (4.4, 2.9),
+    size: tuple[float, float] = (3.5, 2.9),
 ) -> Figure:
     """The criterion against the number of groups, a line for every structure.
 

@@ -47,12 +47,11 @@ def draw_levels(
         names = [names[j] for j in kept] + [f"{len(rest)} others"]
     groups = max(len(shares), 1)
     step = (1 - _LABELS) / groups
-    lines = np.arange(len(names))
-    for k, share in enumerate(shares):
-        left = _LABELS + k * step
-        colour = style.QUIET if grey else style.group_colour(k)
-        ax.barh(lines, np.full(len(names), 0.9 * step), left=left, height=0.6, color=style.FAINT)
-        ax.barh(lines, 0.9 * step * share, left=left, height=0.6, color=colour)
+    group, line = (index.ravel() for index in np.indices(shares.shape))
+    left, low = _LABELS + group * step, line - 0.3
+    style.boxes(ax, left, low, 0.9 * step, 0.6, [style.FAINT])
+    colours = [style.QUIET if grey else style.group_colour(int(k)) for k in group]
+    style.boxes(ax, left, low, 0.9 * step * shares.ravel(), 0.6, colours)
     for line, name in enumerate(names):
         text = style.plain(name, 14)
         ax.text(_LABELS - 0.02, line, text, fontsize=style.SMALL, color=style.INK, ha="right", va="center")
@@ -83,29 +82,17 @@ def draw_ridges(
     bulk, tail = without_tail(x)
     edges = bin_edges(bulk)
     lone = whole(bulk) and bool(np.allclose(np.diff(edges), 1.0))
-    for k in range(share.shape[1]):
-        base = float(share.shape[1] - 1 - k)
+    base = np.arange(share.shape[1])[::-1].astype(np.float64)
+    for k, floor in enumerate(base):
         colour = style.QUIET if grey else style.group_colour(k)
         bar = heights(bulk, edges, share[:, k])
-        if bar.any():
-            bar = 0.82 * bar / bar.max()
-            if lone:
-                ax.bar(edges[:-1] + 0.5, bar, width=0.8, bottom=base, color=colour)
-            else:
-                ax.stairs(base + bar, edges, baseline=base, fill=True, color=colour, linewidth=0)
+        bar = 0.82 * bar / (bar.max() or 1.0)
+        inset = 0.1 * lone * np.diff(edges)  # bins of one whole number each stand apart
+        style.boxes(ax, edges[:-1] + inset, floor, np.diff(edges) - 2 * inset, bar, [colour])
         if not grey:
-            ax.annotate(
-                str(k + 1),
-                (0, base),
-                xycoords=("axes fraction", "data"),
-                xytext=(-2, 1),
-                textcoords="offset points",
-                fontsize=style.SMALL - 1,
-                fontweight="bold",
-                color=colour,
-                ha="right",
-            )
-        ax.axhline(base, color=style.RULE, linewidth=style.HAIR, zorder=0)
+            where = {"transform": ax.get_yaxis_transform(), "fontsize": style.SMALL - 1, "fontweight": "bold"}
+            ax.text(-0.015, floor + 0.02, str(k + 1), color=colour, ha="right", **where)
+    ax.hlines(base, float(edges[0]), float(edges[-1]), color=style.RULE, linewidth=style.HAIR, zorder=0)
     ax.set_xlim(float(edges[0]), float(edges[-1]))
     ax.set_ylim(0, max(share.shape[1], 1))
     if whole(values):
@@ -205,9 +192,7 @@ def marginals(
     return figure
 
 
-def _lines(
-    column: Num[np.ndarray, "rows"], kind: str, levels: Sequence[str], curves: bool, groups: int
-) -> int:
+def _lines(column: Num[np.ndarray, "rows"], kind: str, levels: Sequence[str], curves: bool, groups: int) -> int:
     """Height of a panel, in lines of text."""
     if kind in ("categorical", "binary"):
         return 1 + min(len(levels) or _level_count(column), _LEVELS)

@@ -130,6 +130,6 @@ def _draw_levels(
         name = style.plain(levels[level] if len(levels) else level, 14)
         ax.text(-0.03, line, name, fontsize=style.SMALL, color=style.INK, ha="right", va="center")
     ax.set_xlim(-0.55, 1.0)
-    ax.set_ylim(max(len(kept), 4) - 0.5, -0.5)
+    ax.set_ylim(max(len(kept), 2) - 0.5, -0.5)
     ax.spines["bottom"].set_visible(False)
     style.no_ticks(ax, "x", "y")

@@ -28,9 +28,9 @@ def gaussian_curves(
     return np.nan_to_num(curves, nan=0.0, posinf=0.0)
 
 
-def bin_edges(values: Num[Array, "rows"]) -> Float[Array, "edges"]:
-    """Edges of a histogram: one bin per whole number if there are few, else 8–50 of the narrower of
-    the rules of Freedman & Diaconis (1981) and √N."""
+def bin_edges(values: Num[Array, "rows"], at_most: int = 50) -> Float[Array, "edges"]:
+    """Edges of a histogram: one bin per whole number if there are few, else as many as the rules of
+    Freedman & Diaconis (1981) and √N ask for, at least 8."""
     x = np.asarray(values, dtype=np.float64)
     x = x[np.isfinite(x)]
     low, high = style.span(x, margin=0.0)
@@ -40,7 +40,7 @@ def bin_edges(values: Num[Array, "rows"]) -> Float[Array, "edges"]:
         return np.linspace(low, high, 9)
     width = 2 * float(np.subtract(*np.percentile(x, [75, 25]))) / x.size ** (1 / 3)
     bins = max((high - low) / width if width > 0 else 0.0, x.size**0.5)
-    return np.linspace(low, high, int(np.clip(bins, 8, 50)) + 1)
+    return np.linspace(low, high, int(np.clip(bins, 8, at_most)) + 1)
 
 
 def heights(
@@ -78,6 +78,7 @@ def draw_density(
     groups: Sequence[int] | None = None,
     total: bool = True,
     numbers: bool = False,
+    at_most: int = 50,
 ) -> None:
     """Histogram in grey, each component in the colour of its group, their sum in dark ink.
 
@@ -89,8 +90,9 @@ def draw_density(
         groups: The number of each curve's group; 0, 1, … by default.
         total: Whether the sum of the curves is drawn too.
         numbers: Whether each curve's group is written at its peak.
+        at_most: Greatest number of bars.
     """
-    edges = bin_edges(values)
+    edges = bin_edges(values, at_most)
     bars = heights(values, edges)
     if whole(values):
         style.whole_ticks(ax)

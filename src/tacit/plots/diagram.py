@@ -84,18 +84,16 @@ def plate_diagram(
     taken = [(spots[edge.source], spots[edge.target]) for edge in edges]
     for x, y in spots.values():
         taken += [((x - _NODE / 2, y + lift), (x + _NODE / 2, y + lift)) for lift in (-0.4, 0.0, 0.4)]
-    for plate, box in sorted(boxes.items(), key=lambda item: -item[1][2] * item[1][3]):
-        _draw_plate(canvas, box, plates.get(plate, plate), taken, scale)
     drawn = {}
     for node in nodes:
         upwards = any(spots[e.target][1] > spots[e.source][1] for e in edges if e.source == node.name)
-        drawn[node.name] = _node(
-            node.name, spots[node.name], labels[node.name], roles[node.name], upwards, scale
-        )
+        drawn[node.name] = _node(node.name, spots[node.name], labels[node.name], roles[node.name], upwards, scale)
     head = {"head_length": 0.2, "head_width": 0.16, "ec": style.QUIET, "fc": style.QUIET}
     for edge in edges:
         arrow = daft.Edge(drawn[edge.source], drawn[edge.target], plot_params=dict(head))
         arrow.render(canvas)
+    for plate, box in sorted(boxes.items(), key=lambda item: -item[1][2] * item[1][3]):
+        _draw_plate(canvas, box, plates.get(plate, plate), taken, scale)
     for node in drawn.values():
         node.render(canvas)
     return figure
@@ -132,12 +130,10 @@ def _canvas(
     return figure, _Canvas(axes)
 
 
-def _draw_plate(
-    canvas: _Canvas, box: Box, label: str, taken: Sequence[tuple[Spot, Spot]], scale: float
-) -> None:
+def _draw_plate(canvas: _Canvas, box: Box, label: str, taken: Sequence[tuple[Spot, Spot]], scale: float) -> None:
     """A box with its name in the corner that the fewest arrows and nodes pass through."""
     text = style.plain(label, 24)
-    wide, high = _LETTER * 0.75 * len(text) + 0.2, 0.42
+    wide, high = 0.17 * len(text) + 0.25, 0.42
     left, low = box[0], box[1]
     right, top = left + box[2], low + box[3]
     corners = {
@@ -154,6 +150,7 @@ def _draw_plate(
         position=min(hits, key=hits.__getitem__),
         fontsize=style.SMALL * scale,
         rect_params={"ec": "#9AA5AE", "fc": "none", "lw": 0.9},
+        bbox={"fc": style.PAPER, "ec": "none", "pad": 1.0},
     )
     plate.render(canvas)
 

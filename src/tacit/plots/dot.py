@@ -48,9 +48,7 @@ def to_dot(
         holders = [q for q in order[:i] if members[plate] <= members[q]]
         outer[plate] = holders[-1] if holders else None
     home = {n.name: _home(n.plates, order) for n in nodes}
-    written = {
-        n.name: f"{quoted(n.name)} [label={quoted(labels[n.name])}, {_LOOKS[roles[n.name]]}];" for n in nodes
-    }
+    written = {n.name: f"{quoted(n.name)} [label={quoted(labels[n.name])}, {_LOOKS[roles[n.name]]}];" for n in nodes}
 
     def cluster(plate: str | None, indent: str) -> list[str]:
         lines = [indent + written[n.name] for n in nodes if home[n.name] == plate]

@@ -34,9 +34,7 @@ def group_sizes(
     called = [f"Group {k + 1}" for k in range(len(share))] if names is None else list(names)
     left = 0.25 + 0.078 * min(max((len(str(name)) for name in called), default=0), 20)
     figure, [[ax]] = style.new_panels(1, 1, (width, 0.27 * count), margin=(left, 1.25, 0.08, 0.08))
-    ax.barh(
-        np.arange(len(share)), share, height=0.62, color=[style.group_colour(k) for k in range(len(share))]
-    )
+    ax.barh(np.arange(len(share)), share, height=0.62, color=[style.group_colour(k) for k in range(len(share))])
     longest = float(share.max(initial=0.0)) or 1.0
     for k, (name, part) in enumerate(zip(called, share, strict=True)):
         words = f"{100 * part:.0f} %" if part >= 0.01 or part == 0 else "under 1 %"

@@ -109,9 +109,7 @@ def _lanes(nodes: Sequence[NodeLike], pairs: Sequence[tuple[str, str]]) -> list[
     boxed = [key for key in keys if key]
     home = {name: key for key, names in groups.items() for name in names}
     # Many combinations only arise from deep nesting: there, sorting by the plates' names keeps them whole.
-    orders = (
-        itertools.permutations(boxed) if len(boxed) <= _ALL_ORDERS else [tuple(sorted(boxed, key=sorted))]
-    )
+    orders = itertools.permutations(boxed) if len(boxed) <= _ALL_ORDERS else [tuple(sorted(boxed, key=sorted))]
 
     def cost(order: tuple[frozenset[str], ...]) -> tuple[int, int]:
         rank = {key: i for i, key in enumerate(order)}
@@ -198,9 +196,7 @@ def _settle(
     boxes = list(plate_boxes(nodes, settled).values())
     xs, ys = [x for x, _ in settled.values()], [y for _, y in settled.values()]
     across = [0.5 * i for i in range(int(2 * min(xs)) - 4, int(2 * max(xs)) + 5)]
-    down = sorted(
-        {*ys, *(y + step for y in (min(ys), max(ys)) for step in (-3.0, -2.0, -1.0, 1.0, 1.3, 2.0))}
-    )
+    down = sorted({*ys, *(y + step for y in (min(ys), max(ys)) for step in (-3.0, -2.0, -1.0, 1.0, 1.3, 2.0))})
     waiting = sorted(loose, key=lambda name: -places[name][1])
     for name in [*waiting, *waiting, *waiting]:
         settled.pop(name, None)
@@ -237,9 +233,7 @@ def _near(point: Place, start: Place, end: Place) -> bool:
     return off < 0.16
 
 
-def plate_boxes(
-    nodes: Sequence[NodeLike], places: Mapping[str, Place]
-) -> dict[str, tuple[float, float, float, float]]:
+def plate_boxes(nodes: Sequence[NodeLike], places: Mapping[str, Place]) -> dict[str, tuple[float, float, float, float]]:
     """Left, top, right and bottom of each plate; a plate that encloses another is drawn further out."""
     members: dict[str, set[str]] = {}
     for node in nodes:
@@ -251,7 +245,8 @@ def plate_boxes(
         within = [q for q, others in members.items() if others < inside or (others == inside and q < plate)]
         level = 1 + max((boxes[q][4] for q in within if q in boxes), default=0)
         xs, ys = [places[n][0] for n in inside], [places[n][1] for n in inside]
-        # The lower edge is further out: the plate's name stands there.
-        pad, foot = _PAD + 0.08 * (level - 1), _PAD + 0.12 + 0.26 * (level - 1)
-        boxes[plate] = (min(xs) - pad, min(ys) - pad, max(xs) + pad, max(ys) + foot, level)
+        # The upper and lower edges are further out: the plate's name stands at one of them.
+        pad, head = _PAD + 0.08 * (level - 1), _PAD + 0.12 + 0.08 * (level - 1)
+        foot = _PAD + 0.12 + 0.26 * (level - 1)
+        boxes[plate] = (min(xs) - pad, min(ys) - head, max(xs) + pad, max(ys) + foot, level)
     return {plate: box[:4] for plate, box in boxes.items()}

@@ -15,9 +15,7 @@ _PATTERNS = 8
 _LINE = 0.21
 
 
-def patterns(
-    mask: Bool[Array, "rows columns"], at_most: int
-) -> tuple[Bool[np.ndarray, "n columns"], list[int]]:
+def patterns(mask: Bool[Array, "rows columns"], at_most: int) -> tuple[Bool[np.ndarray, "n columns"], list[int]]:
     """The most frequent combinations of missing columns (the complete row among them), and their counts."""
     m = np.asarray(mask, dtype=bool)
     if m.size == 0:

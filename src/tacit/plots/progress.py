@@ -72,6 +72,15 @@ def evolution(
     return figure
 
 
+def _after_the_leap(height: Num[np.ndarray, "steps"]) -> int:
+    """How many first steps to leave out, because they leap so far that the rest would look flat."""
+    early = max(1, len(height) // 20)
+    if len(height) < 5:
+        return 0
+    rest = float(height[-1] - height[early])
+    return early if rest > 0 and float(height[-1] - height[0]) > 8 * rest else 0
+
+
 def bound_trace(
     iteration: Num[Array, "steps"],
     bound: Num[Array, "steps"],
@@ -112,7 +121,12 @@ def bound_trace(
             annotation_clip=False,
         )
     ax.set_xlim(*style.span(steps, margin=0.02))
-    ax.set_ylim(*style.span(height, margin=0.12))
+    later = _after_the_leap(height)
+    ax.set_ylim(*style.span(height[later:], margin=0.12))
+    if later:
+        words = "1 step lies" if later == 1 else f"{later} steps lie"
+        note = f"the first {words} below the frame"
+        ax.text(0.99, 0.04, note, transform=ax.transAxes, ha="right", fontsize=style.SMALL - 1, color=style.QUIET)
     style.whole_ticks(ax)
     style.heading(ax, f"Bound ({unit})", colour=style.QUIET)
     style.below(ax, "Iteration")

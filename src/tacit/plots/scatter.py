@@ -16,6 +16,7 @@ HALF, MOST = 1.177410022515475, 2.145966026289347
 
 _POINTS = 2000
 _COLUMNS = 5
+_BARS = 24
 
 
 def outline(
@@ -286,10 +287,11 @@ def _diagonal(
     if means is not None and covariances is not None:
         grid = np.linspace(*limits, 160)
         variances = np.asarray(covariances)[:, index, index]
-        draw_density(ax, column, grid, gaussian_curves(grid, shares, np.asarray(means)[:, index], variances))
+        curves = gaussian_curves(grid, shares, np.asarray(means)[:, index], variances)
+        draw_density(ax, column, grid, curves, at_most=_BARS)
         return
-    draw_density(ax, column)
-    edges = bin_edges(column)
+    draw_density(ax, column, at_most=_BARS)
+    edges = bin_edges(column, _BARS)
     for k in np.unique(group[group >= 0]):
         bar = heights(column, edges, 1.0 * (group == k)) * float((group == k)[np.isfinite(column)].mean())
         if bar.any():

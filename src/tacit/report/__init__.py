@@ -1,0 +1,22 @@
+"""The HTML report of a fit: ``build`` makes the page from plain data, ``write`` puts it into a file."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "content": [
+            "Candidate",
+            "Candidates",
+            "Gaussians",
+            "Groups",
+            "HeldOut",
+            "ModelSummary",
+            "Repeat",
+            "ReportContent",
+            "Snapshots",
+            "Trace",
+        ],
+        "page": ["build", "write"],
+    },
+)

@@ -1,0 +1,197 @@
+"""What a report tells, as plain data. Every section is left out where its part is missing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Bool, Float, Num
+
+from tacit.compute import Array
+from tacit.data.kinds import LeftOut
+from tacit.data.schema import Schema
+from tacit.models.graph import Graph
+
+
+@dataclass(frozen=True)
+class ModelSummary:
+    """What was fitted.
+
+    Attributes:
+        name: What the model is called, such as "Gaussian mixture".
+        sentence: What it does, in a sentence or two.
+        settings: Pairs of words: what was set, and to what.
+        structure: The covariance structure by its mclust or scikit-learn name, explained in words if known.
+        parameters: Number of free parameters.
+    """
+
+    name: str
+    sentence: str = ""
+    settings: tuple[tuple[str, str], ...] = ()
+    structure: str = ""
+    parameters: int | None = None
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One fit that was compared; ``criterion`` is higher where better, NaN where the fit failed."""
+
+    components: int
+    structure: str
+    criterion: float
+    log_likelihood: float = float("nan")
+    parameters: int | None = None
+    converged: bool = True
+    at_floor: bool = False
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """All fits that were compared, and the index of the one chosen; ``criterion`` names what was compared."""
+
+    rows: tuple[Candidate, ...]
+    chosen: int | None
+    criterion: str = "BIC"
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """How the bound rose: ``bound[s]`` in nats (all rows together) after ``iteration[s]``, and how it ended."""
+
+    iteration: Num[Array, " steps"]
+    bound: Num[Array, " steps"]
+    seconds: float | None = None
+    converged: bool | None = None
+    stop_reason: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshots:
+    """The groups on the way in two columns: weights ``[K]``, means ``[K,2]``, covariances ``[K,2,2]``."""
+
+    columns: tuple[int, int]
+    at: Mapping[int, tuple[Array, Array, Array]]
+
+
+@dataclass(frozen=True, eq=False)
+class Gaussians:
+    """Means ``[K,G]`` and covariances ``[K,G,G]`` of the groups in some columns, in the user's units."""
+
+    columns: tuple[int, ...]
+    means: Num[Array, "components some"]
+    covariances: Num[Array, "components some some"]
+
+
+@dataclass(frozen=True, eq=False)
+class Groups:
+    """The hidden groups, in the order of the components.
+
+    Attributes:
+        weights: Share of each group, summing to one.
+        responsibilities: Probability of each group for each row.
+        gaussians: Where some columns are jointly Gaussian within each group; draws the ellipses.
+        curves: By column, a grid in increasing order and the weighted densities ``π_k p_k(x)`` on it, in the
+            user's units; columns in ``gaussians`` need none.
+    """
+
+    weights: Float[Array, " components"]
+    responsibilities: Float[Array, "rows components"]
+    gaussians: Gaussians | None = None
+    curves: Mapping[int, tuple[Array, Array]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Mean log density of rows kept aside, in nats per row, with its standard error.
+
+    ``baseline`` is the same of a simpler model (its name, its score), to have something to compare with.
+    """
+
+    score: float
+    standard_error: float
+    rows: int
+    baseline: tuple[str, float] | None = None
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """How to get the same fit again: a command, lines of Python, the configuration, versions by name."""
+
+    command: str = ""
+    python: str = ""
+    config: str = ""
+    versions: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class ReportContent:
+    """Everything a report tells. Only the title is needed.
+
+    Attributes:
+        title: Heading of the page.
+        source: Where the table came from.
+        made: When, as it should be read; none leaves it out, so that equal fits give equal pages.
+        schema: The columns of ``values``.
+        values: The rows that were fitted: NaN where missing, codes of levels, the user's units.
+        row_names: What a person calls each row; else they are numbered from 1.
+        left_out: Columns that no model saw.
+        notes: What was guessed on the way from the file to the table.
+        model: What was fitted.
+        graph: Its directed graph.
+        candidates: What it was chosen from.
+        trace: How the bound rose.
+        snapshots: How the groups formed.
+        groups: The hidden groups.
+        log_density: Log density of each row, in nats.
+        reasons: By row, why it is odd; else worked out from its group's means and spreads.
+        samples: Rows drawn from the model, in the columns of ``values``.
+        held_out: How it does on rows it has not seen.
+        warnings: What a reader should know, in plain sentences.
+        repeat: How to get the same fit again.
+    """
+
+    title: str
+    source: str = ""
+    made: str = ""
+    schema: Schema | None = None
+    values: Float[np.ndarray, "rows columns"] | None = None
+    row_names: Sequence[object] | None = None
+    left_out: tuple[LeftOut, ...] = ()
+    notes: tuple[str, ...] = ()
+    model: ModelSummary | None = None
+    graph: Graph | None = None
+    candidates: Candidates | None = None
+    trace: Trace | None = None
+    snapshots: Snapshots | None = None
+    groups: Groups | None = None
+    log_density: Float[Array, " rows"] | None = None
+    reasons: Mapping[int, str] = field(default_factory=dict)
+    samples: Float[np.ndarray, "draws columns"] | None = None
+    held_out: HeldOut | None = None
+    warnings: tuple[str, ...] = ()
+    repeat: Repeat | None = None
+
+    def __post_init__(self) -> None:
+        if (self.values is None) != (self.schema is None):
+            raise ValueError("values and schema belong together: give both or neither")
+        if self.values is None or self.schema is None:
+            if self.groups is not None or self.samples is not None or self.log_density is not None:
+                raise ValueError("groups, samples and log_density need the values and the schema")
+            return
+        rows, columns = self.values.shape
+        if columns != len(self.schema):
+            raise ValueError(f"values has {columns} columns, the schema {len(self.schema)}")
+        lengths = {
+            "groups.responsibilities": None if self.groups is None else len(self.groups.responsibilities),
+            "log_density": None if self.log_density is None else len(self.log_density),
+            "row_names": None if self.row_names is None else len(self.row_names),
+        }
+        for name, length in lengths.items():
+            if length is not None and length != rows:
+                raise ValueError(f"{name} has {length} rows, values has {rows}")
+        if self.samples is not None and self.samples.shape[1] != columns:
+            raise ValueError(f"samples has {self.samples.shape[1]} columns, values has {columns}")
+
+    @property
+    def missing(self) -> Bool[np.ndarray, "rows columns"]:
+        """True where a value is missing."""
+        return np.zeros((0, 0), dtype=bool) if self.values is None else np.isnan(self.values)

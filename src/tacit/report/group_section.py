@@ -1,0 +1,203 @@
+"""The groups: what sets each apart in words, a table of their profiles, and pictures of them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tacit import plots
+from tacit.data.levels import show_level
+from tacit.data.schema import Column
+from tacit.plots.style import alike, group_colour, short_number
+from tacit.report import words
+from tacit.report.content import Groups, ReportContent
+from tacit.report.effects import Effect, effects
+from tacit.report.html import Child, Html, table, tag
+from tacit.report.parts import badge, folded, framed, picture, section
+
+_PAIRS = 5
+_PROFILE = 25
+_TILES = 9
+_NUMBERS = ("continuous", "positive", "count")
+
+
+def group_section(content: ReportContent) -> Html | None:
+    """Words first, then the pictures, then the figures."""
+    if content.groups is None or content.values is None or content.schema is None:
+        return None
+    columns, groups = content.schema.columns, content.groups
+    counts = [len(column.levels or ()) for column in columns]
+    found = effects(content.values, content.schema.kinds, counts, groups.responsibilities)
+    several = len(groups.weights) > 1
+    return section(
+        "groups",
+        "The groups" if several else "The rows",
+        _in_words(groups, found, columns) if several else None,
+        _pairs(content, groups),
+        _columns(content, groups, found),
+        _profile(groups, found, columns) if several else None,
+    )
+
+
+def _in_words(groups: Groups, found: list[list[Effect]], columns: tuple[Column, ...]) -> Html:
+    weights = np.asarray(groups.weights)
+    lines = []
+    for k, share in enumerate(weights):
+        width = f"width:{100 * share / max(weights.max(), 1e-300):.1f}%;background:{group_colour(k)}"
+        lines.append(
+            tag(
+                "li",
+                badge(k),
+                tag(
+                    "div",
+                    tag("p", words.describe_group(k, float(share), found[k], columns)),
+                    tag("div", tag("i", style=width), class_="bar", aria_hidden="true"),
+                ),
+            )
+        )
+    about = "A group is compared with all other rows, column by column; rows count by their probability."
+    note = "Groups are numbered from 1, by size: in Python, Group 1 is component 0."
+    return Html(tag("ol", lines, class_="groups") + tag("p", f"{about} {note}", class_="note"))
+
+
+def _pairs(content: ReportContent, groups: Groups) -> Html | None:
+    """Pairs of numeric columns; one column alone is drawn as a density."""
+    values, schema = content.values, content.schema
+    if values is None or schema is None:
+        return None
+    gaussians = groups.gaussians
+    numbers = [j for j, kind in enumerate(schema.kinds) if kind in _NUMBERS]
+    chosen = list(gaussians.columns) if gaussians is not None else numbers
+    if len(chosen) < 2:
+        return None
+    names = [schema.names[j] for j in chosen]
+    x = values[:, chosen]
+    share = np.asarray(groups.responsibilities)
+    drawn = {} if gaussians is None else {"means": gaussians.means, "covariances": gaussians.covariances}
+    several = len(groups.weights) > 1
+    how = "Each dot is a row, in the colour of its most probable group. " if several else "Each dot is a row. "
+    if gaussians is not None:
+        how += "The inner ellipse of a group holds about half of its rows, the outer one nine tenths. "
+    if len(chosen) == 2:
+        figure = plots.ellipses(x, names, responsibilities=share, size=(5.6, 4.2), **drawn)
+    else:
+        weights = np.asarray(groups.weights)
+        cell = {3: 2.1, 4: 1.75}.get(len(chosen), 1.5)
+        figure = plots.pair_plot(x, names, responsibilities=share, weights=weights, cell=cell, **drawn)
+        line = "a curve" if gaussians is not None else "an outline"
+        how += f"On the diagonal: how often each value occurs, with {line} for each group. "
+    if len(chosen) > _PAIRS:
+        how += f"Shown are the {_PAIRS} of {len(chosen)} columns that tell the groups apart best. "
+    if len(values) > 2000:
+        how += f"Of {short_number(len(values), 15)} rows, 2\u202f000 drawn at random are shown. "
+    says = f"Scatter plots of {words.listed(names[:_PAIRS])}, coloured by group"
+    return framed(how.strip(), picture(figure, "pairs", says), class_="wide")
+
+
+def _columns(content: ReportContent, groups: Groups, found: list[list[Effect]]) -> list[Child]:
+    """The columns that no pair plot shows, those that differ most first: nine, and as many folded away."""
+    values, schema = content.values, content.schema
+    if values is None or schema is None:
+        return []
+    paired = set(groups.gaussians.columns) if groups.gaussians is not None else set()
+    paired = paired if 2 <= len(paired) <= _PAIRS else set()
+    alone = [j for j in range(len(schema)) if j not in paired]
+    if not alone:
+        return []
+    strength = {e.column: max(f.strength for g in found for f in g if f.column == e.column) for g in found for e in g}
+    alone = sorted(alone, key=lambda j: -strength.get(j, 0.0)) if len(alone) > _TILES else alone
+    share = np.asarray(groups.responsibilities) if len(groups.weights) > 1 else None
+    if len(schema) == 1:
+        return [_lone(content, groups)]
+    tiles = []
+    for j in alone[: 2 * _TILES]:
+        column, curves = schema.columns[j], {0: _curves(groups, j)} if _curves(groups, j) is not None else None
+        levels = {0: [show_level(level) for level in column.levels or ()]}
+        figure = plots.marginals(
+            values[:, [j]], [column.name], [column.kind], responsibilities=share, levels=levels, curves=curves
+        )
+        tiles.append(picture(figure, f"column{j}", f"{column.name} in each group"))
+    how = "One column at a time, by group: curves or bars show how often each value occurs in a group."
+    how = how if share is not None else "One column at a time."
+    if len(alone) > len(tiles):
+        how += f" The {len(alone) - len(tiles)} columns that differ least are not drawn."
+    shown = framed(how, tiles[:_TILES], class_="tiles")
+    rest = tiles[_TILES:]
+    hidden = folded(words.counted(len(rest), "more column"), framed(None, rest, class_="tiles")) if rest else None
+    return [tag("h3", "Column by column"), shown, hidden]
+
+
+def _lone(content: ReportContent, groups: Groups) -> Html | None:
+    """The only column of a table, drawn large."""
+    values, schema, curves = content.values, content.schema, _curves(groups, 0)
+    if values is None or schema is None:
+        return None
+    column = schema.columns[0]
+    says = f"How often each value of {column.name} occurs"
+    if curves is None:
+        share = np.asarray(groups.responsibilities)
+        levels = {0: [show_level(level) for level in column.levels or ()]}
+        figure = plots.marginals(values, [column.name], [column.kind], responsibilities=share, levels=levels, width=5.0)
+        return framed("Each group by itself.", picture(figure, "column0", says))
+    figure = plots.density_plot(values[:, 0], column.name, *curves, size=(6.0, 2.9))
+    how = "Grey: how often each value occurs. In colour: each group, as large as its share. Dark: their sum."
+    return framed(how, picture(figure, "column0", says))
+
+
+def _curves(groups: Groups, column: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """The weighted densities of one column: given, or of a Gaussian's marginal."""
+    if column in groups.curves:
+        grid, curves = groups.curves[column]
+        return np.asarray(grid), np.asarray(curves)
+    gaussians = groups.gaussians
+    if gaussians is None or column not in gaussians.columns:
+        return None
+    place = gaussians.columns.index(column)
+    means = np.asarray(gaussians.means)[:, place]
+    variances = np.asarray(gaussians.covariances)[:, place, place]
+    spread = np.sqrt(np.maximum(variances, 0.0))
+    grid = np.linspace(float((means - 4 * spread).min()), float((means + 4 * spread).max()), 300)
+    return grid, plots.gaussian_curves(grid, np.asarray(groups.weights), means, variances)
+
+
+def _profile(groups: Groups, found: list[list[Effect]], columns: tuple[Column, ...]) -> Html | None:
+    """Means (shares) of every column in every group, tinted where a group differs from the rest."""
+    by_column = [{effect.column: effect for effect in group} for group in found]
+    order = sorted(
+        {effect.column for group in found for effect in group},
+        key=lambda j: -max(group[j].strength for group in by_column if j in group),
+    )
+    if not order:
+        return None
+    lines: list[list[Child]] = [
+        [columns[j].name, *_profile_line([group.get(j) for group in by_column], columns[j])] for j in order[:_PROFILE]
+    ]
+    caption: list[Child] = [
+        "Typical values: means (of a strongly skewed column, the geometric mean) or the share of the level "
+        "named. Tinted where a group lies ",
+        tag("span", "▲ above", class_="swatch more-2"),
+        " or ",
+        tag("span", "▼ below", class_="swatch less-2"),
+        " the rest; the stronger, the clearer. The columns that differ most come first.",
+    ]
+    if len(order) > _PROFILE:
+        caption.append(f" {words.counted(len(order) - _PROFILE, 'further column')} differ less.")
+    head: list[Child] = ["Column", *(badge(k) for k in range(len(groups.weights)))]
+    return table(caption, head, lines, class_="profile")
+
+
+def _profile_line(found: Sequence[Effect | None], column: Column) -> list[Html]:
+    """One column in every group: a number or the share of a level, tinted by how far it is from the rest."""
+    numbers = iter(alike([effect.inside for effect in found if effect is not None]))
+    cells = []
+    for effect in found:
+        if effect is None:
+            cells.append(tag("td", "–"))
+            continue
+        text = next(numbers)
+        if effect.level is not None:
+            level = show_level(column.levels[effect.level]) if column.levels else effect.level
+            text = f"{level}: {words.percent(effect.inside)}"
+        depth = int(np.searchsorted([0.15, 0.4, 0.7], effect.strength, side="right"))
+        side, mark = ("more", "▲ ") if effect.size > 0 else ("less", "▼ ")
+        cells.append(tag("td", mark if depth else None, text, class_=f"{side}-{depth}" if depth else None))
+    return cells

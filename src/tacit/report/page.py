@@ -1,0 +1,96 @@
+"""The report of a fit: one HTML file that needs nothing else, neither network nor script."""
+
+import importlib.resources
+import os
+import tempfile
+from pathlib import Path
+
+from tacit.report.content import ReportContent
+from tacit.report.data_section import data_section, fit_section, repeat_section
+from tacit.report.group_section import group_section
+from tacit.report.html import Html, tag
+from tacit.report.model_section import learning_section, model_section
+from tacit.report.opening import notices, opening
+from tacit.report.row_section import row_section
+
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+"""Even if something slipped through: nothing is loaded, nothing is run."""
+
+_SECTIONS = {
+    "groups": ("Groups", group_section),
+    "rows": ("Odd rows", row_section),
+    "fit": ("Fit", fit_section),
+    "model": ("Model", model_section),
+    "learning": ("Learning", learning_section),
+    "data": ("Data", data_section),
+    "repeat": ("Repeat", repeat_section),
+}
+
+
+def build(content: ReportContent) -> str:
+    """The whole page as text.
+
+    Args:
+        content: What to tell; sections whose part is missing are left out.
+
+    Returns:
+        HTML in UTF-8 that stands alone; every text of the content is escaped.
+    """
+    sections = {name: make(content) for name, (_, make) in _SECTIONS.items()}
+    told = {name: section for name, section in sections.items() if section is not None}
+    links = [tag("li", tag("a", _SECTIONS[name][0], href=f"#{name}")) for name in told]
+    style = importlib.resources.files("tacit.report").joinpath("page.css").read_text(encoding="utf-8")
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        Html(f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'),
+        tag("title", content.title),
+        tag("style", Html(style)),
+    )
+    body = tag(
+        "body",
+        opening(content),
+        tag(
+            "main",
+            notices(content),
+            tag("nav", tag("ul", links), aria_label="Contents") if len(links) > 1 else None,
+            list(told.values()),
+        ),
+        tag("footer", "Made by tacit. Numbers are in the units of the table; densities in nats."),
+    )
+    return f'<!DOCTYPE html>\n<html lang="en-GB">{head}{body}</html>\n'
+
+
+def write(path: str | os.PathLike[str], content: ReportContent) -> Path:
+    """Write the page; the file is there whole or not at all.
+
+    Args:
+        path: Where to; its folder is made if need be, and a file that is there is replaced.
+        content: What to tell.
+
+    Returns:
+        The path.
+    """
+    target = Path(path)
+    text = build(content)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(name, 0o666 & ~_mask())
+        os.replace(name, target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return target
+
+
+def _mask() -> int:
+    """The process's file mode mask, which can only be read by setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
