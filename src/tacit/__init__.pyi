@@ -3,11 +3,13 @@
 from . import datasets, families
 from .estimators.count_mixtures import MultinomialMixture, PoissonMixture
 from .estimators.gaussian_mixture import GaussianMixture
+from .estimators.kmeans import KMeans
 from .estimators.mixture import Mixture
 from .storage import load, save
 
 __all__ = [
     "GaussianMixture",
+    "KMeans",
     "Mixture",
     "MultinomialMixture",
     "PoissonMixture",
