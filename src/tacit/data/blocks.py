@@ -148,8 +148,9 @@ def whole_block(rows: np.ndarray, weights: np.ndarray, chunk_rows: int = CHUNK_R
 def pattern_tiles(rows: np.ndarray, weights: np.ndarray) -> tuple[Block, int, np.ndarray]:
     """Rows sorted by missing pattern and cut into tiles; the rows of one tile share one pattern.
 
-    Returns the block, the rows of a tile, and the slot of every given row: a chunk holds several tiles, one after another. Padding repeats the
-    tile's first row with weight 0. Tiles are as long as possible while at most twice the rows are stored.
+    Returns the block, the rows of a tile, and the slot of every given row: a chunk holds several tiles, one after
+    another. Padding repeats the tile's first row with weight 0. Tiles are as long as possible while at most twice
+    the rows are stored.
     """
     missing = np.isnan(rows)
     _, pattern, counts = np.unique(missing, axis=0, return_inverse=True, return_counts=True)

@@ -28,6 +28,7 @@ from tacit.estimators._base import (
 from tacit.estimators._starts import STARTS, draw_starts, needs_tiles
 from tacit.inference.closed_form import CONVERGED, REASONS
 from tacit.inference.fit import Fit
+from tacit.inference.online import Average, first_average, see
 from tacit.inference.watch import Printer, watch
 from tacit.models.mixture import rows as answers
 from tacit.models.mixture.fitting import Schedule, finished, floored, parameters, run
@@ -97,14 +98,55 @@ class BaseMixture(MixtureAnswers, DensityMixin, BaseEstimator):
         rows = self._read(X, reset=True, minimum=2)
         weights = read_weights(rows, sample_weight)
         self._check()
+        self._check_rows(rows)
+        self._fit_rows(rows, weights)
+        return self
+
+    @double_precision
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Take in one batch of rows: online EM (Cappé & Moulines 2009), batch after batch.
+
+        The first batch settles the start and the scale, so it should have many rows a component. Arguments are
+        those of ``fit``.
+        """
+        fresh = not hasattr(self, "_online")
+        rows = self._read(X, reset=fresh, minimum=2 if fresh else 1)
+        weights = read_weights(rows, sample_weight)
+        if fresh:
+            self._check()
+            self._check_rows(rows)
+            self._online = self._first_batch(rows, weights)
+        view, average, total = self._online
+        batch = MemorySource(_dense(rows), weights, tiles=True, chunk=BATCH_ROWS)
+        block, total = next(batch.blocks()), total + weights.sum()
+        model = average.model.with_rows(complete=False, tile=batch.tile)
+        if fresh:
+            average = first_average(model, block, view)
+        average = see(average._replace(model=model), block, view, np.asarray(total))
+        self._online = view, average, total
+        self.model_ = finished(average.model, view, ordered=False)
+        self.n_iter_, self.converged_, self.stop_reason_ = int(average.time), False, "more rows may come"
+        self.n_parameters_, self.at_floor_ = self.model_.n_parameters(), bool(floored(self.model_))
+        self._publish(self.model_)
+        self.lower_bound_ = float(np.average(self._score_rows(rows), weights=weights))
+        return self
+
+    def _first_batch(self, rows: Any, weights: np.ndarray) -> tuple[Standardise, Average, float]:
+        values = moments(rows, weights)._replace(complete=False)
+        plan = self._plan(rows, values, self.n_components)
+        number = np.array([self.n_components])
+        models = draw_starts(plan.template, rows, weights, plan.view, [self.init_params], number, seed_of(self.random_state))
+        models, _ = self._started(models, plan.view)
+        model = jax.tree.map(lambda leaf: np.asarray(leaf[0]) if eqx.is_array(leaf) else leaf, models)
+        return plan.view, Average(model, None, np.zeros(())), 0.0
+
+    def _check_rows(self, rows: Any) -> None:
         if rows.shape[0] < self.n_components:
             raise ValueError(
                 f"Expected n_samples >= n_components but got n_components = {self.n_components}, "
                 f"n_samples = {rows.shape[0]}"
             )
         self._dtype = getattr(rows, "dtype", np.dtype(np.float64))
-        self._fit_rows(rows, weights)
-        return self
 
     def _check(self) -> None:
         """Refuse parameters that make no sense, in plain words."""
@@ -145,7 +187,7 @@ class BaseMixture(MixtureAnswers, DensityMixin, BaseEstimator):
         plan = self._plan(rows, values, width)
         template = eqx.tree_at(lambda m: m.rule, plan.template, self._rule())
         if again:
-            models, given = self._continued(template, plan.view), True
+            models, given = self._continued(template, plan.view), False
         else:
             models = draw_starts(template, rows, weights, plan.view, methods, numbers, random)
             models, given = self._started(models, plan.view)
@@ -208,9 +250,8 @@ class BaseMixture(MixtureAnswers, DensityMixin, BaseEstimator):
             )
         if not self.converged_ and self.max_iter > 0:
             warnings.warn(
-                f"Best performing initialization did not converge ({self.stop_reason_} after {self.n_iter_} "
-                "iterations). Try different init parameters, or increase max_iter, tol, or check for "
-                "degenerate data.",
+                "Best performing initialization did not converge. Try different init parameters, or increase "
+                f"max_iter, tol, or check for degenerate data. ({self.stop_reason_} after {self.n_iter_} iterations)",
                 ConvergenceWarning,
                 stacklevel=5,
             )
@@ -226,7 +267,7 @@ class BaseMixture(MixtureAnswers, DensityMixin, BaseEstimator):
         return self._score_rows(self._read(X, reset=False))
 
     def _score_rows(self, rows: Any) -> np.ndarray:
-        return answers.log_prob(self._fitted(), rows)
+        return answers.log_prob(self._fitted(), rows).astype(getattr(rows, "dtype", float), copy=False)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Mean log-density a row, in nats."""
@@ -236,8 +277,8 @@ class BaseMixture(MixtureAnswers, DensityMixin, BaseEstimator):
     @double_precision
     def predict_proba(self, X: Any) -> np.ndarray:
         """``p(z = k | x)`` of every row, ``(n, K)``."""
-        model = self._fitted()
-        return answers.responsibilities(model, self._read(X, reset=False))
+        model, rows = self._fitted(), self._read(X, reset=False)
+        return answers.responsibilities(model, rows).astype(getattr(rows, "dtype", float), copy=False)
 
     def predict(self, X: Any) -> np.ndarray:
         """The likeliest component of every row, ``(n,)``."""

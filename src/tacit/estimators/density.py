@@ -13,14 +13,8 @@ from tacit.families.bernoulli import Bernoulli
 from tacit.families.categorical import Categorical
 from tacit.families.log_normal import LogNormal
 from tacit.families.normal import Normal
-from tacit.models.mixture import rows as answers
-from tacit.models.mixture.conditional import (
-    column_family,
-    gaussian_column,
-    mixed_moments,
-    owner,
-    supported,
-)
+from tacit.models.mixture.conditional import column_family, owner, supported
+from tacit.models.mixture.expectations import gaussian_column, mixed_moments, weigh
 from tacit.models.mixture.gaussian import GaussianGroup
 from tacit.models.mixture.impute import drawn, level_probabilities
 from tacit.models.mixture.model import Mixture
@@ -80,11 +74,9 @@ class Density:
             )
         full = np.array(np.broadcast_to(given, (rows.shape[0], given.shape[1])))
         full[:, self.columns] = rows
-        if _on_all_numbers(self._model):
-            return answers.log_prob(self._model, full) - self._log_given
-        inside = answers.each_row(supported, self._model, full)
-        scored = answers.log_prob(self._model, np.where(inside, full, np.nan)) - self._log_given
-        return np.where(inside.all(axis=1), scored, -np.inf)
+        inside = supported(self._model, full)
+        _, scored = weigh(self._model, np.where(inside, full, np.nan))
+        return np.where(inside.all(axis=1), scored - self._log_given, -np.inf)
 
     def score_samples(self, X: Any) -> np.ndarray:
         """The same as ``log_prob``, by scikit-learn's name."""
@@ -112,7 +104,7 @@ class Density:
 
     def _moments(self) -> tuple[np.ndarray, np.ndarray]:
         self._check_columns()
-        mean, variance = answers.each_row(mixed_moments, self._model, self._given)
+        mean, variance = mixed_moments(self._model, self._given, np.atleast_2d(self.weights))
         return self._shaped(mean[:, self.columns]), self._shaped(variance[:, self.columns])
 
     def _check_columns(self) -> None:
@@ -170,7 +162,7 @@ class Density:
             raise ValueError(f"column {number}{name} is not a column of categories; use quantile or cdf")
         family = jax.tree.map(lambda leaf: np.asarray(leaf)[:, None], family)
         chances = level_probabilities(family, np.atleast_2d(self.weights))
-        return self._shaped(np.asarray(chances)[:, 0])
+        return self._shaped(chances[:, 0])
 
     @double_precision
     def marginal(self, columns: Any) -> "Density":
@@ -194,11 +186,11 @@ class Density:
 
     def _mixed_cdf(self, column: int) -> tuple[Cdf, Family]:
         """The distribution function of one column, of values ``[B, Q]``, and its components."""
-        if isinstance(owner(self._model, column)[0], GaussianGroup):
-            given, logarithmic = gaussian_column(self._model, column)
-            means, variances = answers.each_row(given, self._model, self._given)
+        group, _ = owner(self._model, column)
+        if isinstance(group, GaussianGroup):
+            means, variances = gaussian_column(self._model, column, self._given)
             normal = Normal(means[:, None], variances[:, None])
-            family: Family = LogNormal(normal) if logarithmic else normal
+            family: Family = LogNormal(normal) if group.log else normal
         else:
             found = column_family(self._model, column)
             family = jax.tree.map(lambda leaf: np.asarray(leaf)[None, None], found)
@@ -244,13 +236,11 @@ def density(
         ValueError: what is given is impossible, or splits the columns of one vector event.
     """
     _check_vectors(model, given, columns)
-    joint = answers.joint_log_prob(model, given)
-    log_given = np.logaddexp.reduce(joint, axis=1)
+    weights, log_given = weigh(model, given)
     if not np.isfinite(log_given).all():
         row = int(np.flatnonzero(~np.isfinite(log_given))[0])
         where = f" of row {row}" if batched else ""
         raise ValueError(f"the values given{where} have probability 0 under every component of the mixture")
-    weights = np.exp(joint - log_given[:, None])
     return Density(
         columns=columns,
         feature_names=None if names is None else tuple(names[column] for column in columns),
@@ -314,13 +304,8 @@ def conditioned(
     return density(model, rows, left, names, batched=batch is not None)
 
 
-def _on_all_numbers(model):
-    """Whether every column may be any finite number."""
-    return all(isinstance(group, GaussianGroup) and not group.log for group in model.groups)
-
-
 def _check_support(model, rows, names):
-    outside = ~answers.each_row(supported, model, rows)
+    outside = ~supported(model, rows)
     if outside.any():
         row, column = (int(i) for i in np.argwhere(outside)[0])
         group, _ = owner(model, column)

@@ -215,10 +215,17 @@ class GaussianMixture(BaseMixture):
         return eqx.tree_at(lambda m: m.groups[0], models, group), any(g is not None for g in given)
 
     def _publish(self, model: Mixture) -> None:
+        if not np.isfinite(model.groups[0].conditioning()):
+            raise ValueError(
+                "Fitting the mixture model failed because some components have ill-defined empirical covariance "
+                "(for instance caused by singleton or collapsed samples). Try to decrease the number of "
+                "components, increase reg_covar, or scale the input data."
+            )
         self.weights_, self.means_, self.covariances_ = self._published(model)
-        kind = self.covariance_type
-        self.precisions_cholesky_ = shapes.precisions_cholesky(self.covariances_, kind)
-        self.precisions_ = shapes.precisions_from_cholesky(self.precisions_cholesky_, kind)
+        kind, dtype = self.covariance_type, self.means_.dtype
+        factors = shapes.precisions_cholesky(shapes.from_group(np.asarray(model.groups[0].covariances), kind), kind)
+        self.precisions_cholesky_ = factors.astype(dtype)
+        self.precisions_ = shapes.precisions_from_cholesky(factors, kind).astype(dtype)
 
     def _published(self, model: Mixture) -> tuple[np.ndarray, ...]:
         group = model.groups[0]

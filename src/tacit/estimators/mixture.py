@@ -89,8 +89,8 @@ class Mixture(BaseMixture):
 
     def _read(self, X: Any, *, reset: bool, minimum: int = 1) -> np.ndarray:
         """Rows as numbers: codes for levels, NaN where missing; at fit the kinds of the columns are found."""
-        frame = (
-            not isinstance(X, np.ndarray | list | tuple) or (np.asarray(X, dtype=object).dtype.kind == "O" and _text(X))
+        frame = not isinstance(X, np.ndarray | list | tuple) or (
+            np.asarray(X, dtype=object).dtype.kind == "O" and _text(X)
         )
         if frame and not hasattr(X, "toarray"):
             table = from_frame(X)

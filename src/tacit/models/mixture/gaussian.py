@@ -26,6 +26,7 @@ from tacit.models.mixture.steps import (
     Step,
     WhitenedDiagonalStep,
     WhitenedStep,
+    pack,
     unpack,
 )
 
