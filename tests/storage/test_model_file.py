@@ -98,7 +98,8 @@ def test_another_process_loads_it_and_answers_the_same(
         f"model = load({str(file)!r}); check_is_fitted(model)\nrows = np.load({str(tmp_path / 'rows.npy')!r})\n"
         f"np.save({str(tmp_path / 'scores.npy')!r}, model.score_samples(rows))\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=300)
+    cache = {"JAX_COMPILATION_CACHE_DIR": os.environ["TACIT_CACHE_DIR"]}
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=300, env=os.environ | cache)
     assert np.load(tmp_path / "scores.npy").tobytes() == fitted.score_samples(rows).tobytes()
 
 

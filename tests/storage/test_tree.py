@@ -13,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 from jaxtyping import Float
+from safetensors.numpy import load as from_bytes
+from safetensors.numpy import save as to_bytes
 from sklearn.base import BaseEstimator
 
 from tacit import registry
@@ -69,10 +71,11 @@ def same(a: Any, b: Any) -> bool:
 
 
 def through(value: Any, **network: Any) -> Any:
-    """A fitted attribute after writing its document as text and reading it again."""
+    """A fitted attribute after writing its document as text, its arrays as bytes, and reading both again."""
     encoded = encode(Holder().learn(value_=value))
     node = json.loads(json.dumps(encoded.node, allow_nan=False))
-    return decode(node, encoded.arrays, **network).value_
+    stored = to_bytes({name: container._native(array) for name, array in encoded.arrays.items()})
+    return decode(node, from_bytes(stored), **network).value_
 
 
 TREE = {"means": np.arange(6.0).reshape(2, 3), 3: (1, [None, "x"]), "deep": {"er": np.array(["a", "bc"])}}

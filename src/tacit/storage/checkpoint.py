@@ -101,8 +101,16 @@ class Checkpoint:
             "machine": _machine(),
             "snapshots": sorted(kept.snapshots),
         }
-        self.folder.mkdir(parents=True, exist_ok=True)
-        container.write(self._paths[moment.label], "checkpoint", body, arrays)
+        path = self._paths[moment.label]
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            container.write(path, "checkpoint", body, arrays)
+        except OSError as error:  # a full disk is no reason to lose the fit itself
+            warnings.warn(
+                f"cannot write {str(path)!r}: {error.strerror or error}. The fit goes on, but could not be resumed.",
+                UserWarning,
+                stacklevel=3,
+            )
         self._written = time.monotonic()
 
     def _read(self, path: Path, fresh: State) -> Kept:

@@ -83,7 +83,7 @@ def _classes() -> dict[str, type]:
         for cls in vars(content).values():
             if isinstance(cls, type) and cls.__module__ == module and _storable(cls):
                 name = f"{'.'.join(parts[1:-1])}.{cls.__qualname__}"
-                if name in found:
+                if found.get(name, cls) is not cls:
                     raise TypeError(f"two classes are called {name}: {found[name]} and {cls}")
                 found[name] = cls
     return found

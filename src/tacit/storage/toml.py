@@ -19,11 +19,11 @@ def dumps(table: Mapping[str, Any]) -> str:
     return "".join(f"{line}\n" for line in _table(table, ())).lstrip("\n")
 
 
-def _table(table: Mapping[str, Any], place: tuple[str, ...]) -> list[str]:
+def _table(table: Mapping[Any, Any], place: tuple[str, ...]) -> list[str]:
     lines = [f"\n[{'.'.join(_key(key) for key in place)}]"] if place else []
     for key, value in table.items():
         if not isinstance(value, Mapping):
-            lines.append(f"{_key(key)} = {_value(value, (*place, key))}")
+            lines.append(f"{_key(key)} = {_value(value, (*place, str(key)))}")
     for key, value in table.items():
         if isinstance(value, Mapping):
             lines += _table(value, (*place, _text(key)))

@@ -1,0 +1,355 @@
+"""A fit that was broken off, or killed, ends bit for bit where the unbroken one ends."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
+
+from tacit.data import blocks
+from tacit.estimators.gaussian_mixture import GaussianMixture
+from tacit.inference import fit
+from tacit.inference.watch import Kept, Moment, watch
+from tacit.storage import Checkpoint, ModelFileError, checkpoint, container, fingerprint, save
+
+SOURCE = Path(__file__).resolve().parents[2] / "src"
+SETTINGS: dict[str, Any] = {"n_components": 3, "n_init": 4, "max_iter": 60, "tol": 1e-9, "random_state": 2}
+
+
+class Stop:
+    """Breaks a fit off at the n-th look, as Ctrl-C does."""
+
+    def __init__(self, looks: int) -> None:
+        self.left = looks
+
+    def look(self, moment: Moment) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+    def done(self, moment: Moment) -> None: ...
+
+    def resume(self, label: str, state: object) -> Kept | None: ...
+
+
+class Log(Stop):
+    """Remembers how long the trace was at every look."""
+
+    def __init__(self) -> None:
+        self.lengths: list[int] = []
+
+    def look(self, moment: Moment) -> None:
+        self.lengths.append(len(moment.kept.trace))
+
+
+def fitted(X: np.ndarray, *watchers: object, **settings: Any) -> GaussianMixture:
+    with warnings.catch_warnings(), watch(*watchers):
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return GaussianMixture(**SETTINGS | settings).fit(X)
+
+
+def contents(path: Path) -> tuple[dict, dict[str, bytes]]:
+    """All that a saved model holds but for the seconds, which no two runs share."""
+    body, arrays = container.read(path, "model")
+    assert (np.diff(arrays["trace_.seconds"]) >= 0).all()
+    return body, {k: v.tobytes() for k, v in arrays.items() if k != "trace_.seconds"}
+
+
+def same(a: GaussianMixture, b: GaussianMixture, folder: Path) -> bool:
+    first, second = (contents(save(m, folder / f"{i}.safetensors")) for i, m in enumerate((a, b)))
+    assert len(first[1]) > 10
+    return first == second
+
+
+WAYS: dict[str, dict[str, Any]] = {
+    "fused": {},
+    "accelerated": {"accelerate": True},
+    "streamed": {"covariance_type": "EVE"},  # its M-step iterates: another program rounds it differently
+    "streamed and accelerated": {"accelerate": True},
+}
+
+
+@pytest.mark.parametrize(("way", "looks"), [*((way, 2) for way in WAYS), ("fused", 1), ("fused", 4), ("streamed", 3)])
+def test_an_interrupted_fit_goes_on_to_the_same_end(
+    way: str, looks: int, rows: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if way.startswith("streamed"):
+        monkeypatch.setattr(blocks, "STREAM_BYTES", 0)
+    settings = WAYS[way]
+    whole = fitted(rows, **settings)
+    folder = tmp_path / "checkpoint"
+    broken = fitted(rows, Checkpoint(folder, "x"), Stop(looks), **settings)
+    assert broken.stop_reason_ == "interrupted"
+    log = Log()
+    again = fitted(rows, Checkpoint(folder, "x"), log, **settings)
+    assert again.n_iter_ > 16
+    assert log.lengths[0] > len(broken.trace_.bound)
+    assert same(whole, again, tmp_path)
+    assert not same(whole, broken, tmp_path)
+
+
+@pytest.mark.parametrize("moment", range(2, 9))
+def test_an_interrupt_at_any_instant_leaves_a_whole_checkpoint(
+    moment: int, rows: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Clock:
+        readings = 0
+
+        def monotonic(self) -> float:
+            self.readings += 1
+            if self.readings == moment:
+                raise KeyboardInterrupt
+            return time.monotonic()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fit, "time", Clock())
+        assert fitted(rows, Checkpoint(tmp_path / "c", "x")).stop_reason_ == "interrupted"
+    assert same(fitted(rows), fitted(rows, Checkpoint(tmp_path / "c", "x")), tmp_path)
+
+
+def test_a_fit_that_had_ended_is_not_repeated(rows: np.ndarray, tmp_path: Path) -> None:
+    whole = fitted(rows, Checkpoint(tmp_path / "c", "x"))
+    log = Log()
+    again = fitted(rows, Checkpoint(tmp_path / "c", "x"), log)
+    assert log.lengths == []
+    assert same(whole, again, tmp_path)
+
+
+def test_fits_of_one_run_are_told_apart(rows: np.ndarray, tmp_path: Path) -> None:
+    def all_fits(*more: object) -> list[GaussianMixture]:
+        watcher = Checkpoint(tmp_path / "c", "x")
+        return [fitted(rows[start:], watcher, *more) for start in (0, 10, 20)]
+
+    first = all_fits()
+    names = [f"gaussianmixture-{number}.checkpoint.safetensors" for number in (1, 2, 3)]
+    assert sorted(os.listdir(tmp_path / "c")) == names
+    (tmp_path / "c" / names[1]).unlink()
+    log = Log()
+    assert all(same(a, b, tmp_path) for a, b in zip(first, all_fits(log), strict=True))
+    assert log.lengths[0] == 1  # the second one had to begin again
+
+
+SCRIPT = """
+import sys
+sys.path.insert(0, {source!r})
+import os, signal, warnings
+import numpy as np
+from tacit.estimators.gaussian_mixture import GaussianMixture
+from tacit.inference.watch import watch
+from tacit.storage import Checkpoint, fingerprint, save
+warnings.simplefilter("error")
+warnings.filterwarnings("ignore", "Best performing")
+folder, out, victim, looks = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+rows = np.random.default_rng(0).normal(size=(8000, 4)) * np.repeat([[1.0], [4.0]], 4000, axis=0)
+class Killer:
+    fits = 0
+    def resume(self, label, state):
+        self.seen, self.first, self.fits = 0, None, self.fits + 1
+    def done(self, moment): print(f"{{self.fits}} {{self.first}} {{len(moment.kept.trace)}}", flush=True)
+    def look(self, moment):
+        self.seen += 1
+        self.first = self.first or len(moment.kept.trace)
+        if self.fits == victim and self.seen == looks:
+            print(f"killed {{self.first}} {{len(moment.kept.trace)}}", flush=True)
+            os.kill(os.getpid(), signal.SIGKILL)
+for label, accelerate in (("plain", False), ("quick", True)):
+    model = GaussianMixture(6, n_init=3, max_iter=150, tol=0.0, random_state=1, accelerate=accelerate)
+    if label == "plain":
+        watchers = (Checkpoint(folder, fingerprint(model, rows), every=0.0), Killer())
+        watchers[0].fingerprint = "both"
+    with watch(*watchers):
+        save(model.fit(rows), os.path.join(out, label))
+"""
+
+
+def run(*arguments: object) -> tuple[int, dict[str, list[int]]]:
+    """The exit status of the script, and for every fit by number the first and the last length of its trace."""
+    cache = {"JAX_COMPILATION_CACHE_DIR": os.environ["TACIT_CACHE_DIR"]}
+    command = [sys.executable, "-c", SCRIPT.format(source=str(SOURCE)), *map(str, arguments)]
+    found = subprocess.run(command, capture_output=True, text=True, timeout=300, env=os.environ | cache)
+    assert found.returncode in (0, -signal.SIGKILL), found.stderr
+    said = (line.split() for line in found.stdout.splitlines())
+    return found.returncode, {name: [int(n) for n in rest if n != "None"] for name, *rest in said}
+
+
+def test_a_killed_run_goes_on_to_the_same_end(tmp_path: Path) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    whole.mkdir()
+    broken.mkdir()
+    status, lengths = run(tmp_path / "a", whole, 0, 0)
+    assert status == 0
+    assert lengths["1"][1] > 100
+
+    status, first = run(tmp_path / "b", broken, 1, 6)
+    assert status == -signal.SIGKILL
+    assert 5 < first["killed"][1] < lengths["1"][1]
+    assert not any(broken.iterdir())
+
+    status, second = run(tmp_path / "b", broken, 2, 5)
+    assert status == -signal.SIGKILL
+    assert second["1"] == [first["killed"][1] + 1, lengths["1"][1]]
+    assert 5 < second["killed"][1] < lengths["2"][1]
+
+    status, third = run(tmp_path / "b", broken, 0, 0)
+    assert status == 0
+    assert third["1"] == lengths["1"][1:]  # nothing was left to do
+    assert third["2"] == [second["killed"][1] + 1, lengths["2"][1]]
+    for name in ("plain", "quick"):
+        assert contents(whole / name) == contents(broken / name)
+
+
+@pytest.fixture
+def kept(rows: np.ndarray, tmp_path: Path) -> Path:
+    """The folder of a fit that was broken off."""
+    fitted(rows, Checkpoint(tmp_path / "c", "x"), Stop(2))
+    return tmp_path / "c"
+
+
+def test_other_settings_or_data_are_refused(kept: Path, rows: np.ndarray) -> None:
+    with pytest.raises(ModelFileError, match=r"other settings or other data.*delete"):
+        fitted(rows, Checkpoint(kept, "y"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"n_components": 6}, r"does not fit this model \(state\.model\.log_weights is float64 of shape \(4, 4\)"),
+        ({"n_init": 3}, r"is float64 of shape \(4, 4\), and should be float64 of shape \(3, 4\)"),
+        ({"covariance_type": "diag"}, r"covariances is float64 of shape \(4, 4, 3, 3\)"),
+    ],
+)
+def test_other_shapes_are_refused(settings: dict, words: str, kept: Path, rows: np.ndarray) -> None:
+    with pytest.raises(ModelFileError, match=words):
+        fitted(rows, Checkpoint(kept, "x"), **settings)
+
+
+def forged(kept: Path, change) -> None:
+    path = next(kept.iterdir())
+    body, arrays = container.read(path, "checkpoint")
+    change(body, arrays)
+    container.write(path, "checkpoint", {k: v for k, v in body.items() if k != "kind"}, arrays)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda body, _: body.pop("snapshots"),
+        lambda body, _: body.update(snapshots=[99]),
+        lambda body, _: body.update(snapshots=["x"]),
+        lambda body, _: body.update(machine=3),
+        lambda _, arrays: arrays.update({"trace.bound": np.zeros((2, 9))}),
+        lambda _, arrays: arrays.update({"trace.bound": np.zeros(())}),
+        lambda _, arrays: arrays.pop("trace.seconds"),
+        lambda _, arrays: arrays.update({"state.key": np.zeros((4, 3), np.uint32)}),
+    ],
+)
+def test_a_forged_checkpoint_is_refused(change, kept: Path, rows: np.ndarray) -> None:
+    forged(kept, change)
+    with pytest.raises(ModelFileError, match="Delete it to start that fit anew"):
+        fitted(rows, Checkpoint(kept, "x"))
+
+
+def test_a_truncated_checkpoint_is_refused(kept: Path, rows: np.ndarray) -> None:
+    path = next(kept.iterdir())
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(ModelFileError, match="Delete it to start that fit anew"):
+        fitted(rows, Checkpoint(kept, "x"))
+
+
+def test_another_set_up_is_said(kept: Path, rows: np.ndarray) -> None:
+    forged(kept, lambda body, _: body["machine"].update(jax="0.1.2", threads=96))
+    with pytest.warns(UserWarning, match=r"jax 0\.1\.2 then.*threads 96 then, \d+ now.*last bits"):
+        fitted(rows, Checkpoint(kept, "x"))
+
+
+def test_what_a_killed_writer_left_is_removed(kept: Path) -> None:
+    (kept / ".gaussianmixture-1.checkpoint.safetensors.0123.part").write_bytes(b"half")
+    Checkpoint(kept, "x")
+    assert os.listdir(kept) == ["gaussianmixture-1.checkpoint.safetensors"]
+
+
+def test_clearing_removes_checkpoints_only(kept: Path) -> None:
+    (kept / "model.safetensors").write_bytes(b"mine")
+    Checkpoint(kept, "x").clear()
+    assert os.listdir(kept) == ["model.safetensors"]
+    (kept / "model.safetensors").unlink()
+    Checkpoint(kept, "x").clear()
+    assert not kept.exists()
+    Checkpoint(kept, "x").clear()
+
+
+def test_it_writes_every_few_seconds_and_at_the_end(
+    rows: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def clock(seconds: float) -> Iterator[float]:
+        while True:
+            seconds += 1.0
+            yield seconds
+
+    written = []
+    ticks = clock(0.0)
+    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: next(ticks))
+    real = container.write
+    monkeypatch.setattr(container, "write", lambda *a: (written.append(1), real(*a)))
+    log = Log()
+    fitted(rows, Checkpoint(tmp_path / "often", "x", every=0.0), log)
+    assert len(written) == len(log.lengths) + 1
+    written.clear()
+    fitted(rows, Checkpoint(tmp_path / "never", "x", every=1e9))
+    assert len(written) == 1
+
+
+def test_a_full_disk_does_not_end_the_fit(rows: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tacit.storage.atomic.os.replace", fails)
+    with pytest.warns(UserWarning, match="No space left on device. The fit goes on"):
+        found = fitted(rows, Checkpoint(tmp_path / "c", "x"))
+    monkeypatch.undo()
+    assert same(found, fitted(rows), tmp_path)
+
+
+def test_the_fingerprint_tells_settings_and_data_apart(rows: np.ndarray) -> None:
+    model = GaussianMixture(**SETTINGS)
+    counts = sparse.csr_array(np.abs(rows.round()))
+    prints = {
+        "plain": fingerprint(model, rows),
+        "another setting": fingerprint(GaussianMixture(**SETTINGS | {"tol": 1e-8}), rows),
+        "an array setting": fingerprint(GaussianMixture(**SETTINGS, means_init=rows[:3]), rows),
+        "one bit": fingerprint(model, np.nextafter(rows, np.inf)),
+        "weights": fingerprint(model, rows, np.ones(len(rows))),
+        "no weights": fingerprint(model, rows, None),
+        "single precision": fingerprint(model, rows.astype(np.float32)),
+        "another shape": fingerprint(model, rows.reshape(-1, 1)),
+        "sparse": fingerprint(model, counts),
+    }
+    assert len(set(prints.values())) == len(prints)
+    assert fingerprint(GaussianMixture(**SETTINGS).fit(rows), rows) == prints["plain"]
+    assert fingerprint(model, np.asfortranarray(rows)) == prints["plain"]
+    assert fingerprint(model, counts.tocoo()) == prints["sparse"]
+    generators = [GaussianMixture(random_state=np.random.RandomState(seed)) for seed in (1, 2)]
+    assert fingerprint(generators[0]) == fingerprint(generators[1])
+    with pytest.raises(TypeError, match="made of numbers, not of <U1"):
+        fingerprint(model, np.array(["a"]))
+
+
+def test_the_fingerprint_is_the_same_in_another_process(rows: np.ndarray, tmp_path: Path) -> None:
+    np.save(tmp_path / "rows.npy", rows)
+    code = (
+        f"import sys; sys.path.insert(0, {str(SOURCE)!r})\nimport numpy as np\n"
+        "from tacit.estimators.gaussian_mixture import GaussianMixture\nfrom tacit.storage import fingerprint\n"
+        f"print(fingerprint(GaussianMixture(**{json.dumps(SETTINGS)}), np.load({str(tmp_path / 'rows.npy')!r})))\n"
+    )
+    found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=300)
+    assert found.stdout.strip() == fingerprint(GaussianMixture(**SETTINGS), rows)
