@@ -1,4 +1,4 @@
-"""The Normal distribution of a row: density, exponential form, divergences, maximum likelihood, against dense algebra."""
+"""The Normal distribution of a row: density, exponential form, divergences and maximum likelihood."""
 
 import itertools
 

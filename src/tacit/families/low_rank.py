@@ -35,7 +35,7 @@ class LowRankNormal(Family):
     loadings: Float[Array, "*batch dims factors"]
     noise: Float[Array, "*batch dims"]
     """ψ, variances."""
-    iterations: int = eqx.field(static=True, default=200)
+    iterations: int = eqx.field(static=True, default=50)
     """Limit of the inner iterations of ``maximise``."""
 
     @property
@@ -80,11 +80,12 @@ class LowRankNormal(Family):
         return outer_statistics(jnp.where(self.supports(x).all(-1, keepdims=True), x, 0.0))
 
     def maximise(self, statistics: Float[Array, "*batch F"], weight: Float[Array, "*batch"]) -> Self:
-        """Maximum likelihood by EM on the covariance S, from the noise of ``self``; it never falls.
+        """Maximum likelihood from the covariance S of the statistics, from the noise of ``self``; it never falls.
 
-        Given ψ the best W is closed: of ψ^(−½) S ψ^(−½) = U diag(e) Uᵀ the Q largest,
-        ``W = ψ^½ U (e − 1)₊^½`` (Lawley & Maxwell 1971, chapter 4). The EM step from there leaves W where it is,
-        and moves ψ to ``diag(S − W Wᵀ)``.
+        W and every ψ_j are maximised in turn, each in closed form (Zhao, Yu & Jiang 2008, section 3): with the
+        others fixed, of ψ^(−½) S ψ^(−½) = U diag(e) Uᵀ the Q largest give ``W = ψ^½ U (e − 1)₊^½`` (Lawley &
+        Maxwell 1971), and ψ_j moves by ``(b/a − 1)/a``, ``a = (Σ⁻¹)_jj``, ``b = (Σ⁻¹ S Σ⁻¹)_jj``. EM has the same
+        fixed points, and can be thousands of times slower where a ψ_j is small.
         """
         seen = weight > 0
         moments = ratio(statistics, weight[..., None])
@@ -170,8 +171,18 @@ def _factorise(
         excess = jnp.maximum(values[::-1][:factors] - 1.0, 0.0)
         return scale[:, None] * axes[:, ::-1][:, :factors] * jnp.sqrt(excess)
 
+    def one_noise(j, state):
+        psi, precision = state
+        column = precision[:, j]
+        a, b = column[j], column @ spread @ column
+        move = jnp.maximum((b / a - 1.0) / a, floor[j] - psi[j])
+        # the inverse after a change of one diagonal entry (Sherman–Morrison)
+        return psi.at[j].add(move), precision - move / (1.0 + move * a) * column[:, None] * column
+
     def step(state):
-        psi = jnp.maximum(jnp.diagonal(spread) - (best_loadings(state[0]) ** 2).sum(-1), floor)
+        loadings = best_loadings(state[0])
+        precision = jnp.linalg.inv(loadings @ loadings.T + jnp.diag(state[0]))
+        psi = jax.lax.fori_loop(0, len(floor), one_noise, (state[0], precision))[0]
         return psi, jnp.abs(jnp.log(psi / state[0])).max(), state[2] + 1
 
     def unfinished(state):
