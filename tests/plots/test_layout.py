@@ -129,9 +129,7 @@ def test_diagrams_are_drawn(nodes, edges):
 
 
 def test_observed_nodes_are_shaded_and_fixed_ones_are_dots():
-    figure = drawn(
-        [Node("a"), Node("b"), Node("c")], [Edge("a", "b"), Edge("b", "c")], a="fixed", c="observed"
-    )
+    figure = drawn([Node("a"), Node("b"), Node("c")], [Edge("a", "b"), Edge("b", "c")], a="fixed", c="observed")
     ellipses = [patch for patch in figure.axes[0].patches if type(patch).__name__ == "Ellipse"]
     assert [round(patch.width, 2) for patch in ellipses] == [0.16, 1.05, 1.05]
     assert ellipses[1].get_facecolor() != ellipses[2].get_facecolor()

@@ -55,15 +55,11 @@ PICTURES = {
     "pairs of sixty columns": lambda: pair(rows(40, 60), at_most=3),
     "pairs, constant column": lambda: pair(np.c_[rows(20, 1), np.full(20, 1e12)]),
     "pairs, nothing seen": lambda: pair(np.full((10, 2), NAN)),
-    "pairs, gaps and infinities": lambda: pair(
-        np.where(rows(50, 2) > 1, NAN, np.where(rows(50, 2) < -2, np.inf, 1))
-    ),
+    "pairs, gaps and infinities": lambda: pair(np.where(rows(50, 2) > 1, NAN, np.where(rows(50, 2) < -2, np.inf, 1))),
     "pairs, thirty groups": lambda: pair(rows(90, 2), k=30),
     "pairs, hostile names": lambda: pair(rows(20, 2), [HOSTILE, LONG]),
     "pairs, many rows": lambda: pair(rows(3000, 2)),
-    "pairs, logarithms": lambda: plots.pair_plot(
-        np.exp(4 * rows(80, 2)), ["a", "b"], labels=np.arange(80) % 3
-    ),
+    "pairs, logarithms": lambda: plots.pair_plot(np.exp(4 * rows(80, 2)), ["a", "b"], labels=np.arange(80) % 3),
     "pairs, no groups": lambda: plots.pair_plot(rows(30, 2), ["a", "b"]),
     "pairs, broken covariance": lambda: plots.pair_plot(
         rows(30, 2),
@@ -117,9 +113,7 @@ PICTURES = {
     "no groups": lambda: plots.group_sizes(np.zeros(0)),
     "thirty groups": lambda: plots.group_sizes(np.ones(30)),
     "samples": lambda: plots.samples_beside_data(rows(50, 2), rows(50, 2, 1), ["a", HOSTILE]),
-    "samples, no complete row": lambda: plots.samples_beside_data(
-        np.full((5, 2), NAN), rows(5, 2), ["a", "b"]
-    ),
+    "samples, no complete row": lambda: plots.samples_beside_data(np.full((5, 2), NAN), rows(5, 2), ["a", "b"]),
     "samples by column": lambda: plots.samples_by_column(
         np.c_[rows(50, 1), np.arange(50) % 3, np.exp(3 * rows(50, 1))],
         np.c_[rows(50, 1), np.arange(50) % 3, np.exp(3 * rows(50, 1, 4))],

@@ -40,9 +40,7 @@ def lab(rgb):
 @pytest.mark.parametrize("sight", SIGHT)
 def test_groups_can_be_told_apart(sight):
     seen = [lab(np.clip(SIGHT[sight] @ linear(colour), 0, 1)) for colour in style.GROUPS]
-    apart = {
-        (i, j): np.linalg.norm(seen[i] - seen[j]) for i, j in itertools.combinations(range(len(seen)), 2)
-    }
+    apart = {(i, j): np.linalg.norm(seen[i] - seen[j]) for i, j in itertools.combinations(range(len(seen)), 2)}
     assert min(apart[pair] for pair in apart if max(pair) < 6) > 17
     assert min(apart.values()) > 13
 

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 import matplotlib
 from matplotlib.figure import Figure
 
+from tacit.plots.style import shorten
+
 _RASTER_DPI = 200.0
 """Dots per inch of the clouds of points inside an SVG."""
 
@@ -73,7 +75,7 @@ def _inline(root: ElementTree.Element, title: str, prefix: str) -> str:
         "height": f"{float(height) * 4 / 3:.0f}",
         "style": f"stroke-linejoin:round;stroke-linecap:butt;font-family:{FONTS}",
     }
-    root.attrib |= {"role": "img", "aria-label": title} if title else {"aria-hidden": "true"}
+    root.attrib |= {"role": "img", "aria-label": shorten(title, 1000)} if title else {"aria-hidden": "true"}
     return ElementTree.tostring(root, encoding="unicode")
 
 

@@ -190,7 +190,7 @@ def line_name(ax: Axes, line: float, text: object, *, limit: int = 20) -> None:
 def boxes(
     ax: Axes,
     left: Array,
-    bottom: Array,
+    bottom: Array | float,
     width: Array | float,
     height: Array | float,
     colours: Sequence[str],

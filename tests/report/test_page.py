@@ -1,0 +1,338 @@
+"""The page as a whole: safe, self-contained, accessible, complete, and written whole or not at all."""
+
+import dataclasses
+import html.parser
+import itertools
+import os
+import re
+import stat
+import time
+
+import numpy as np
+import pytest
+
+from tacit.data.kinds import LeftOut
+from tacit.data.schema import Column, Schema
+from tacit.models.graph import Edge, Graph, Node
+from tacit.report import (
+    Candidate,
+    Candidates,
+    Groups,
+    HeldOut,
+    ModelSummary,
+    Repeat,
+    ReportContent,
+    Trace,
+    build,
+    write,
+)
+
+VOID = {"meta", "br", "hr", "link"}
+
+
+class Page(html.parser.HTMLParser):
+    """A strict reader: every element is closed in its turn."""
+
+    def __init__(self, text):
+        super().__init__(convert_charrefs=True)
+        self.open, self.elements, self.texts = [], [], []
+        self.feed(text)
+        self.close()
+        assert not self.open, self.open
+
+    def handle_startendtag(self, element, attributes):
+        self.elements.append((element, dict(attributes)))
+
+    def handle_starttag(self, element, attributes):
+        self.elements.append((element, dict(attributes)))
+        if element not in VOID:
+            self.open.append(element)
+
+    def handle_endtag(self, element):
+        assert self.open.pop() == element
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.texts.append(data)
+
+    def all(self, element):
+        return [attributes for name, attributes in self.elements if name == element]
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.texts).split())
+
+
+@pytest.fixture(scope="module")
+def text(content):
+    return build(content)
+
+
+@pytest.fixture(scope="module")
+def page(text):
+    return Page(text)
+
+
+def test_everything_is_told(page):
+    titles = [a["aria-label"] for a in page.all("section")]
+    assert titles == [
+        "The groups",
+        "Odd and typical rows",
+        "How well it fits",
+        "What was fitted, and why",
+        "How the fit went",
+        "The data",
+        "How to repeat it",
+    ]
+    for words in (
+        "Three groups",
+        "100 rows and 6 columns of table.csv",
+        "Five rows were very far off.",
+        "Group 1 (50 % of rows)",
+        "customer ",
+        "p(x₁,x₂,z; π,μ,Σ,λ) = ∏ₙ p(zₙ; π) p(x₁ₙ|zₙ; μ,Σ) p(x₂ₙ|zₙ; λ)",
+        "x₂ₙ | zₙ ~ Poisson(λ)",
+        "Of 18 candidates, the one with 3 groups (VVV) has the highest BIC (−900)",
+        "VVV: every group has its own size",
+        "converged",
+        "It took 0.4 seconds.",
+        "The start",
+        "After 16 steps",
+        "The end, 40 steps",
+        "On 30 rows kept aside",
+        "it numbers the rows",
+        "“n/a” was read as missing.",
+        "tacit fit table.csv",
+        "[fit] seed = 1",
+        "Made with tacit 0.1.0.",
+        "1 May 2026",
+    ):
+        assert words in page.text, words
+
+
+def test_numbers_in_the_text_are_those_of_the_table(content, page):
+    gaps = np.isnan(content.values)
+    assert f"{100 * gaps.mean():.0f} % of the values are missing" in page.text
+    assert f"{int((~gaps.any(1)).sum())} rows of 100 are complete" in page.text
+    odd = int(np.argmin(content.log_density))
+    typical = int(np.argmax(content.log_density))
+    order = page.text.index(f"customer {odd} "), page.text.index("The most likely rows")
+    assert order[0] < order[1] < page.text.index(f"customer {typical} ", order[1])
+
+
+def test_nothing_is_loaded_and_nothing_runs(text, page):
+    assert not page.all("script")
+    assert not page.all("link")
+    for _, attributes in page.elements:
+        assert not [name for name in attributes if name.startswith("on")]
+        for name in ("src", "href"):
+            assert attributes.get(name, "#").startswith(("#", "data:image/png;base64,")), attributes
+    assert not re.search(r"url\((?!#)", text)
+    assert not re.search(r"@import|https?://(?!www\.w3\.org/2000/svg)", text)
+    assert "default-src 'none'; style-src 'unsafe-inline'; img-src data:" in text
+
+
+def test_accessible(page):
+    assert page.all("html") == [{"lang": "en-GB"}]
+    assert {"name": "viewport", "content": "width=device-width, initial-scale=1"} in page.all("meta")
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    targets = {a["href"][1:] for a in page.all("a")} | {a["href"][1:] for a in page.all("use")}
+    assert targets <= set(ids)
+    assert len(page.all("svg")) > 10
+    assert all(svg["role"] == "img" and svg["aria-label"] for svg in page.all("svg"))
+    assert len(page.all("caption")) == len(page.all("table"))
+    assert {"row", "col"} >= {th["scope"] for th in page.all("th")}
+    levels = [int(name[1]) for name, _ in page.elements if re.fullmatch("h[1-6]", name)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(b <= a + 1 for a, b in itertools.pairwise(levels))
+
+
+PARTS = {
+    "groups": ("The groups", "Group 2 (30 % of rows)", "Typical values"),
+    "log_density": ("The least likely rows", "The most likely rows"),
+    "samples": ("Rows made by the model",),
+    "held_out": ("On 30 rows kept aside",),
+    "model": ("It finds hidden groups.", "Free parameters"),
+    "graph": ("∏ₙ p(zₙ; π)",),
+    "candidates": ("How it was chosen", "The best 8 candidates", "10 more candidates"),
+    "trace": ("In 40 steps the bound rose from −1 000 to −902 nats", "converged"),
+    "snapshots": ("How the groups formed, in bill_length_mm and bill_depth_mm", "After 16 steps"),
+    "left_out": ("it numbers the rows",),
+    "notes": ("Reading the table",),
+    "warnings": ("Worth knowing", "Five rows were very far off."),
+    "repeat": ("How to repeat it", "import tacit"),
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_part_stands_by_itself(part, content):
+    table = {"schema": content.schema, "values": content.values}
+    needs = table if part in ("groups", "log_density", "samples", "snapshots") else {}
+    page = Page(build(ReportContent("One part", **needs, **{part: getattr(content, part)})))
+    for words in PARTS[part]:
+        assert words in page.text, words
+    others = {words for name in PARTS if name != part for words in PARTS[name]}
+    assert not [words for words in others if words in page.text]
+
+
+def test_a_title_is_enough():
+    page = Page(build(ReportContent("Nothing yet")))
+    assert "Nothing yet" in page.text
+    assert not page.all("section")
+
+
+def test_equal_content_gives_equal_pages_quickly(content, text):
+    start = time.process_time()
+    again = build(content)
+    assert time.process_time() - start < 6.0
+    assert again == text
+    assert len(text.encode()) < 1_500_000
+
+
+HOSTILE = '</style></title><script>alert("1")</script><img src=x onerror=alert(1)> & \u202e\x00 $x_{$'
+
+
+def hostile():
+    """Every text of a report is an attack, and every array is as bad as it may be."""
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(40, 4))
+    values[:, 0] = rng.integers(0, 2, 40)
+    values[5:, 1] = np.nan
+    values[:, 2] = 7.0
+    columns = (
+        Column(HOSTILE, "binary", (HOSTILE, "<img src=y onerror=alert(2)>"), HOSTILE),
+        Column(HOSTILE + "2", "continuous", None, HOSTILE),
+        Column("a" * 300, "positive"),
+        Column(" ", "continuous"),
+    )
+    share = rng.dirichlet(np.full(11, 0.2), 40)
+    rows = (
+        Candidate(1, HOSTILE, float("nan"), converged=False),
+        Candidate(2, HOSTILE, float("-inf")),
+        Candidate(3, "", 5.0, at_floor=True),
+    )
+    return ReportContent(
+        HOSTILE,
+        HOSTILE,
+        HOSTILE,
+        Schema(columns),
+        values,
+        [HOSTILE] * 40,
+        (LeftOut(HOSTILE, HOSTILE, "identifier"),),
+        (HOSTILE,),
+        ModelSummary(HOSTILE, HOSTILE, ((HOSTILE, HOSTILE),), HOSTILE, 3),
+        Graph((Node("a", HOSTILE, "latent", (), HOSTILE), Node("b", "x" * 50, "observed")), (Edge("a", "b"),)),
+        Candidates(rows, None, HOSTILE),
+        Trace(np.arange(3), np.array([-np.inf, np.nan, -2.0]), None, False, HOSTILE),
+        None,
+        Groups(np.append(share.mean(0)[:-1], 0.0), share),
+        np.where(np.arange(40) == 4, -np.inf, np.where(np.arange(40) == 6, np.nan, -1.0)),
+        {4: HOSTILE},
+        np.full((3, 4), np.nan),
+        HeldOut(float("nan"), float("nan"), 0, (HOSTILE, 1.0)),
+        (HOSTILE,),
+        Repeat(HOSTILE, HOSTILE, HOSTILE, ((HOSTILE, HOSTILE),)),
+    )
+
+
+def test_hostile_texts_stay_texts():
+    text = build(hostile())
+    page = Page(text)
+    assert not page.all("script")
+    assert not page.all("img")
+    assert text.count("<style>") == text.count("</style>") == text.count("</title>") == 1
+    for _, attributes in page.elements:
+        assert not [name for name in attributes if name.startswith("on")]
+    assert page.text.count('<script>alert("1")</script>') > 15
+    assert "\u202e" not in text
+    assert "\x00" not in text
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2])
+def test_very_few_rows(rows, content):
+    assert content.values is not None
+    assert content.groups is not None
+    some = dataclasses.replace(
+        content,
+        candidates=None,
+        values=content.values[:rows],
+        row_names=None,
+        log_density=content.log_density[:rows],
+        groups=dataclasses.replace(content.groups, responsibilities=content.groups.responsibilities[:rows]),
+    )
+    Page(build(some))
+
+
+@pytest.mark.parametrize("groups", [1, 30])
+def test_one_group_and_thirty(groups, content):
+    share = np.random.default_rng(0).dirichlet(np.ones(groups), size=100)
+    told = ReportContent("K", schema=content.schema, values=content.values, groups=Groups(share.mean(0), share))
+    page = Page(build(told))
+    assert f"{groups} groups" in page.text if groups > 1 else "one group describes them all" in page.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "levels"),
+    [("continuous", None), ("count", None), ("binary", ("a", "b")), ("positive", None)],
+)
+def test_one_column(kind, levels):
+    values = np.arange(1.0, 21.0)[:, None] if levels is None else (np.arange(20.0) % 2)[:, None]
+    share = np.eye(2)[np.arange(20) // 10]
+    schema = Schema((Column("x", kind, levels),))
+    page = Page(build(ReportContent("One", schema=schema, values=values, groups=Groups(share.mean(0), share))))
+    assert "Group 2 (50 % of rows)" in page.text
+
+
+def test_many_columns_show_those_that_tell(content):
+    rng = np.random.default_rng(0)
+    group = np.arange(80) % 2
+    values = rng.normal(size=(80, 40))
+    values[:, 33] += 6 * group
+    schema = Schema(tuple(Column(f"c{j}", "continuous") for j in range(40)))
+    told = ReportContent("Wide", schema=schema, values=values, groups=Groups(np.ones(2) / 2, np.eye(2)[group]))
+    text = Page(build(told)).text
+    assert "has higher c33" in text
+    assert "The 22 columns that differ least are not drawn." in text
+    assert "15 further columns differ less" in text
+    assert "10 more columns" in text
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"schema": None}, "values and schema belong together"),
+        ({"values": np.zeros((3, 2))}, "values has 2 columns, the schema 6"),
+        ({"log_density": np.zeros(3)}, "log_density has 3 rows, values has 100"),
+        ({"row_names": ["a"]}, "row_names has 1 rows"),
+        ({"samples": np.zeros((3, 2))}, "samples has 2 columns, values has 6"),
+        ({"values": None, "schema": None}, "need the values and the schema"),
+    ],
+)
+def test_parts_that_do_not_fit_are_refused(content, change, words):
+    with pytest.raises(ValueError, match=words):
+        dataclasses.replace(content, **change)
+
+
+def test_written_whole(tmp_path):
+    told = ReportContent("Ünïcode – 日本語")
+    path = write(tmp_path / "new" / "report.html", told)
+    assert path.read_text(encoding="utf-8") == build(told)
+    assert os.listdir(path.parent) == ["report.html"]
+    mask = os.umask(0)
+    os.umask(mask)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~mask
+
+
+def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    path = write(tmp_path / "report.html", ReportContent("old"))
+
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        write(path, ReportContent("new"))
+    assert "old" in path.read_text(encoding="utf-8")
+    assert os.listdir(tmp_path) == ["report.html"]

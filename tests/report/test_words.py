@@ -1,0 +1,268 @@
+"""Sentences, word for word."""
+
+import numpy as np
+import pytest
+
+from tacit.data.schema import Column
+from tacit.report import words
+from tacit.report.effects import Effect
+from tacit.report.oddity import oddities
+
+FLIPPER = Column("flipper_length_mm", "continuous")
+MASS = Column("body_mass_g", "continuous")
+VISITS = Column("visits", "count")
+SPECIES = Column("species", "categorical", ("Adelie", "Gentoo", "Chinstrap"))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("flipper_length_mm", ("flipper length", "mm")),
+        ("body.mass.g", ("body mass", "g")),
+        ("mm", ("mm", "")),
+        ("Annual Income (k$)", ("Annual Income (k$)", "")),
+        ("  ", ("(no name)", "")),
+        ("x" * 100, ("x" * 40 + "…" + "x" * 19, "")),
+    ],
+)
+def test_names_of_columns_as_words(name, expected):
+    assert words.readable(name) == expected
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (0.0, "0 %"),
+        (0.004, "under 1 %"),
+        (0.31, "31 %"),
+        (0.993, "over 99 %"),
+        (1.0, "100 %"),
+        (np.nan, "–"),
+    ],
+)
+def test_percent(share, text):
+    assert words.percent(share) == text
+
+
+def test_lists_and_counts():
+    assert words.listed([]) == ""
+    assert words.listed(["a"]) == "a"
+    assert words.listed(["a", "b", "c"]) == "a, b and c"
+    assert words.counted(1, "row") == "1 row"
+    assert words.counted(1234, "row") == "1\u202f234 rows"
+    assert words.counted(2, "entry", "entries") == "2 entries"
+
+
+@pytest.mark.parametrize(
+    ("pair", "texts"),
+    [
+        ((38.8, 48.0), ("38.8", "48.0")),
+        ((217.2, 191.9), ("217", "192")),
+        ((5076.0, 3711.0), ("5\u202f076", "3\u202f711")),
+        ((1.0004, 1.0001), ("1.0004", "1.0001")),
+        ((0.002, 900.0), ("0.002", "900")),
+        ((2.0, 2.0), ("2", "2")),
+    ],
+)
+def test_two_numbers_are_told_apart(pair, texts):
+    assert words.told_apart(*pair) == texts
+
+
+def test_a_group_by_its_amounts():
+    found = [
+        Effect(0, 2.1, 0.7, 217.2, 191.9),
+        Effect(1, 1.9, 0.6, 5076.0, 3711.0),
+        Effect(2, -0.4, 0.2, 1.5, 2.25),
+    ]
+    assert words.describe_group(1, 0.31, found, [FLIPPER, MASS, VISITS]) == (
+        "Group 2 (31 % of rows) has longer flipper length (217 mm on average, against 192 mm in the rest), "
+        "larger body mass (5\u202f076 g against 3\u202f711 g) and lower visits (1.50 against 2.25)."
+    )
+
+
+def test_a_group_by_its_levels():
+    found = [Effect(0, 0.95, 0.95, 0.97, 0.02, 1)]
+    assert words.describe_group(0, 0.5, found, [SPECIES]) == (
+        "Group 1 (50 % of rows): species is nearly always Gentoo (97 %, elsewhere 2 %)."
+    )
+
+
+def test_a_group_by_both():
+    found = [Effect(1, 0.5, 0.5, 0.6, 0.1, 0), Effect(0, -1.0, 0.4, 190.0, 210.0)]
+    assert words.describe_group(2, 0.004, found, [FLIPPER, SPECIES]) == (
+        "Group 3 (under 1 % of rows) has shorter flipper length (190 mm on average, against 210 mm in the rest); "
+        "species is mostly Adelie (60 %, elsewhere 10 %)."
+    )
+
+
+def test_a_group_that_nothing_sets_apart():
+    weak = [Effect(0, 0.1, 0.04, 1.0, 1.1)]
+    assert words.describe_group(0, 0.5, weak, [FLIPPER, MASS]) == (
+        "Group 1 (50 % of rows) is not clearly apart from the rest in any column by itself; it differs in how "
+        "the columns go together."
+    )
+    assert words.describe_group(0, 0.5, [], [FLIPPER]) == ("Group 1 (50 % of rows) is not clearly apart from the rest.")
+
+
+def test_at_most_four_columns_are_named():
+    columns = [Column(f"c{j}", "continuous") for j in range(9)]
+    text = words.describe_group(0, 0.5, [Effect(j, 1.0, 0.5, 2.0, 1.0) for j in range(9)], columns)
+    assert text.count("higher") == 4
+    assert "c4" not in text
+
+
+@pytest.mark.parametrize(
+    ("inside", "outside", "how"),
+    [
+        (0.93, 0.5, "is nearly always"),
+        (0.6, 0.2, "is mostly"),
+        (0.3, 0.1, "is more often"),
+        (0.2, 0.6, "is less often"),
+        (0.01, 0.6, "is hardly ever"),
+    ],
+)
+def test_how_often_a_level_occurs(inside, outside, how):
+    effect = Effect(0, inside - outside, 0.5, inside, outside, 2)
+    assert f"species {how} Chinstrap" in words.describe_group(0, 0.5, [effect], [SPECIES])
+
+
+@pytest.mark.parametrize(
+    ("name", "pair"),
+    [
+        ("bill_depth", ("deeper", "shallower")),
+        ("Width", ("wider", "narrower")),
+        ("weight_kg", ("larger", "smaller")),
+        ("age", ("higher", "lower")),
+    ],
+)
+def test_comparatives_suit_the_column(name, pair):
+    assert (words.direction(name, True), words.direction(name, False)) == pair
+
+
+@pytest.mark.parametrize(
+    ("best", "text"),
+    [
+        ([0.95] * 10, "The groups are clearly apart: 100 % of the rows"),
+        ([0.95] * 7 + [0.5] * 3, "The groups overlap somewhat: 70 % of the rows"),
+        ([0.95] * 3 + [0.5] * 7, "The groups overlap strongly: 30 % of the rows"),
+    ],
+)
+def test_certainty(best, text):
+    share = np.array(best)[:, None] * [1.0, 0.0] + (1 - np.array(best))[:, None] * [0.0, 1.0]
+    assert words.certainty(share).startswith(text)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("a.csv", 344, 7, 3, 0.0), "344 rows and 7 columns of a.csv, with no value missing, fall into 3 groups."),
+        (("", 1, 1, 1, 0.5), "1 row and 1 column, with 50 % of the values missing: one group describes them all."),
+        (("", 10, 2, 0, 0.0), "10 rows and 2 columns, with no value missing."),
+    ],
+)
+def test_lead(arguments, text):
+    assert words.lead(*arguments) == text
+
+
+def test_rise():
+    assert words.rise(-26069.0, -2248.0, 40, True, "converged") == (
+        "In 40 steps the bound rose from −26\u202f069 to −2\u202f248 nats and then changed no more: the fit has "
+        "converged."
+    )
+    assert words.rise(-2.0, -1.0, 1, False, "max_iter reached") == (
+        "In 1 step the bound rose from −2 to −1 nats. The fit had not settled when it ended (the greatest number "
+        "of steps was reached): allow more steps before relying on it."
+    )
+
+
+@pytest.mark.parametrize(
+    ("gap", "text"),
+    [
+        (1.0, "hardly ahead of the next, with 4 groups, by 1; either would do."),
+        (5.0, "somewhat ahead of the next, with 4 groups, by 5."),
+        (9.0, "clearly ahead of the next, with 4 groups, by 9."),
+        (50.0, "far ahead of the next, with 4 groups, by 50."),
+    ],
+)
+def test_choice_is_graded(gap, text):
+    said = words.choice(-100.0, -100.0 - gap, "3 groups", "4 groups", "BIC", 9)
+    assert said == f"Of 9 candidates, the one with 3 groups has the highest BIC (−100), {text}"
+
+
+def test_choice_tells_of_spurious_candidates_and_of_other_criteria():
+    said = words.choice(-100.0, None, "3 groups", "", "BIC", 9, 2)
+    assert "among those not resting on their floor (2 spurious ones would score higher)" in said
+    said = words.choice(-9.5, -9.6, "3 groups", "4 groups", "Held-out score", 5)
+    assert said.endswith("; next comes the one with 4 groups (−9.6).")
+    assert words.choice(-9.5, None, "3 groups", "", "BIC", 1) == "There was one candidate: 3 groups, BIC −9.5."
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("VVV", "every group has its own size, its own shape and its own direction"),
+        ("EEE", "all groups have the same size, the same shape and the same direction"),
+        ("VEI", "every group has its own size, the same shape and lies along the columns"),
+        ("EII", "every group is round and has the same size"),
+        ("tied", "all groups have the same size, shape and direction"),
+        ("E", "all groups have the same spread"),
+        ("low-rank", ""),
+        ("", ""),
+    ],
+)
+def test_structures_in_words(name, text):
+    assert words.structure(name) == text
+
+
+def test_all_fourteen_structures_have_words():
+    turned = [size + shape + way for way in "IEV" for size in "EV" for shape in "EV"]
+    names = ["EII", "VII", *turned]
+    assert len({words.structure(name) for name in names} - {""}) == 14
+
+
+def test_held_out():
+    text = words.held_out(-9.123, 0.2, 30, ("One group", -10.5))
+    assert text == (
+        "On 30 rows kept aside, the model gives −9.123 ± 0.2 nats per row (mean and standard error; higher is "
+        "better). One group gives −10.5: the model is better by 1.38."
+    )
+    assert words.held_out(-9.1, 0.2, 30, ("One group", -9.0)).endswith("−9: no clear difference.")
+    assert words.held_out(-9.1, 0.2, 30, None).endswith("higher is better).")
+
+
+def test_cautions():
+    said = words.cautions(np.array([0.9, 0.06, 0.04]), 60, 4, False, True)
+    assert len(said) == 3
+    assert said[0].startswith("The fit had not settled")
+    assert "spike" in said[1]
+    assert said[2] == "Group 2 and Group 3 are made of very few rows; read their description with care."
+    assert words.cautions(np.array([0.5, 0.5]), 1000, 4, True, False) == ()
+    assert words.cautions(None, 10, 5, None, False) == ("There are only 10 rows for 5 columns.",)
+    assert "9 of the 10 groups are" in words.cautions(np.array([0.91] + [0.01] * 9), 100, 2, True, False)[0]
+
+
+def test_a_row_is_odd_by_its_own_group():
+    rng = np.random.default_rng(0)
+    group = np.repeat([0, 1], 50)
+    x = rng.normal(size=100) + 100 * group
+    x[3] = 9.0
+    levels = np.zeros(100)
+    levels[60] = 1.0
+    share = np.eye(2)[group]
+    columns = [Column("bill_length_mm", "continuous"), Column("region", "categorical", ("north", "south"))]
+    said = oddities(np.column_stack([x, levels]), columns, share, np.array([3, 60, 70]))
+    z = (x[3] - x[:50].mean()) / x[:50].std()
+    assert said[0] == f"bill length 9 mm, {z:.2g} sd above its group"
+    assert said[1] == "region south, rare in its group (2 %)"
+    assert said[2] == "unusual only as a combination"
+
+
+def test_a_row_is_odd_by_logarithms_where_the_column_is_skewed():
+    x = np.exp(np.r_[np.linspace(-1, 1, 50), 9.0])
+    said = oddities(x[:, None], [Column("income", "positive")], None, np.array([50]))
+    z = (9.0 - np.log(x).mean()) / np.log(x).std()
+    assert said == [f"income 8\u202f103, {z:.2g} sd above this table"]
+
+
+def test_a_constant_column_makes_no_row_odd():
+    assert oddities(np.full((5, 1), 7.0), [VISITS], None, np.array([0])) == ["unusual only as a combination"]
