@@ -85,6 +85,19 @@ def mixed(seed: int = 0) -> Mixture:
     )
 
 
+def few_kinds(seed: int = 0) -> Mixture:
+    """Three components of four kinds of column, quick to compile."""
+    random, k = np.random.default_rng(seed), 3
+    return mixture(
+        [0.5, 0.2, 0.3],
+        gaussian(random.normal(size=(k, 3)), random_covariances(random, k, 3), (0, 3, 5)),
+        gaussian(random.normal(size=(k, 1)), random.gamma(3.0, 0.1, size=(k, 1)), (1,), log=True),
+        family(families.Poisson(random.gamma(4.0, 1.0, size=(k, 1))), (2,)),
+        family(families.Categorical(random.dirichlet(np.ones(3), size=(k, 1))), (4,), 2),
+        family(families.Bernoulli(random.uniform(0.2, 0.8, size=(k, 1))), (6,)),
+    )
+
+
 def column_law(model: Mixture, column: int, k: int) -> Any:
     """The distribution of one column under one component, by scipy."""
     group = next(g for g in model.groups if column in g.columns)

@@ -12,11 +12,11 @@ from tacit.compute import Array
 from tacit.families.bernoulli import Bernoulli
 from tacit.families.categorical import Categorical
 from tacit.families.student_t import StudentT
-from tacit.models.mixture.conditional import component_moments, tile_gains
+from tacit.models.mixture.expectations import mixed_moments, tile_gains, vector_groups, vectors, weigh
 from tacit.models.mixture.gaussian import GaussianGroup
 from tacit.models.mixture.group import FamilyGroup
 from tacit.models.mixture.model import Mixture
-from tacit.models.mixture.rows import each_row, responsibilities
+from tacit.models.mixture.rows import each_row
 from tacit.models.mixture.sampling import choose, draw
 
 
@@ -28,7 +28,7 @@ def expected(model: Mixture, rows: Any) -> np.ndarray:
     """
     dense, gaps = _with_gaps(rows)
     if gaps.size:
-        dense[gaps] = _filled(dense[gaps], each_row(_expected, model, dense[gaps]))
+        dense[gaps] = _filled(dense[gaps], _expected(model, dense[gaps]))
     return dense
 
 
@@ -42,11 +42,11 @@ def drawn(model: Mixture, rows: Any, number: int, *, random: np.random.Generator
     result = np.repeat(dense[None], number, axis=0)
     if not gaps.size:
         return result
-    weights = responsibilities(model, dense[gaps])
+    weights, _ = weigh(model, dense[gaps])
     labels = np.stack([choose(weights, random) for _ in range(number)], axis=1)
     fresh = draw(model, labels.ravel(), random).reshape(*labels.shape, -1)
-    if any(isinstance(group, GaussianGroup) and not group.diagonal for group in model.groups):
-        fresh = each_row(_matheron, model, dense[gaps], fresh, labels)
+    if vector_groups(model):
+        fresh = each_row(_matheron, vectors(model), dense[gaps], fresh, labels)
     result[:, gaps] = _filled(dense[gaps], np.moveaxis(fresh, 1, 0))
     return result
 
@@ -79,28 +79,25 @@ def _filled(rows: np.ndarray, values: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(rows), values, rows)
 
 
-def _expected(model: Mixture, rows: Float[Array, "rows dims"]) -> Float[Array, "rows dims"]:
-    weights = model.posterior(rows)
-    means, _ = component_moments(model, rows)
-    values = jnp.sum(weights[..., None] * means, axis=1)
+def _expected(model: Mixture, rows: np.ndarray) -> np.ndarray:
+    weights, _ = weigh(model, rows)
+    values, _ = mixed_moments(model, rows, weights)
     for group in model.groups:
-        if isinstance(group, FamilyGroup) and isinstance(group.family, Bernoulli | Categorical):
-            codes = level_probabilities(group.family, weights).argmax(-1).astype(values.dtype)
-            values = values.at[:, jnp.asarray(group.columns)].set(codes)
-        elif isinstance(group, FamilyGroup) and isinstance(group.family, StudentT):
+        family = None if isinstance(group, GaussianGroup) else group.family
+        if isinstance(family, Bernoulli | Categorical):
+            values[:, group.columns] = level_probabilities(family, weights).argmax(-1)
+        elif isinstance(family, StudentT):
             # its mean where it has one (ν > 1)
-            values = values.at[:, jnp.asarray(group.columns)].set(weights @ group.family.locations)
+            values[:, group.columns] = weights @ np.asarray(family.locations)
     return values
 
 
-def level_probabilities(
-    family: Bernoulli | Categorical, weights: Float[Array, "rows components"]
-) -> Float[Array, "rows d levels"]:
-    """``Σ_k r_nk p_k(x_j = l)`` of columns of categories, or of yes and no."""
-    probabilities = jnp.asarray(family.probabilities)
+def level_probabilities(family: Bernoulli | Categorical, weights: np.ndarray) -> np.ndarray:
+    """``Σ_k r_nk p_k(x_j = l)`` ``[rows, d, L]`` of columns of categories, or of yes and no."""
+    probabilities = np.asarray(family.probabilities)
     if isinstance(family, Bernoulli):
-        probabilities = jnp.stack([1.0 - probabilities, probabilities], axis=-1)
-    return jnp.einsum("nk,kdl->ndl", weights, probabilities)
+        probabilities = np.stack([1.0 - probabilities, probabilities], axis=-1)
+    return np.einsum("nk,kdl->ndl", weights, probabilities)
 
 
 def _matheron(
@@ -111,9 +108,7 @@ def _matheron(
 ) -> Float[Array, "rows draws dims"]:
     """Draws from the component of each label, corrected by what is seen: ``x* + Σ_·o Σ_oo⁻¹ (x_o − x*_o)``."""
     fresh = jnp.asarray(fresh)
-    for group in model.groups:
-        if not isinstance(group, GaussianGroup) or group.diagonal:
-            continue
+    for group in vector_groups(model):
         gains, _ = tile_gains(group, rows)
         columns, tiles = jnp.asarray(group.columns), jnp.arange(rows.shape[0]) // group.tile
         residual = rows[:, None, columns] - fresh[..., columns]

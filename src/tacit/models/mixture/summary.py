@@ -2,15 +2,14 @@
 
 from typing import NamedTuple
 
-import equinox as eqx
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
 from tacit.compute import Array
 from tacit.families.bernoulli import Bernoulli
 from tacit.families.categorical import Categorical
-from tacit.models.mixture.conditional import column_family, component_moments, marginal, mixed_moments, owner
+from tacit.models.mixture.conditional import column_family, marginal, owner
+from tacit.models.mixture.expectations import is_vector, marginal_moments, vector_groups
 from tacit.models.mixture.gaussian import GaussianGroup
 from tacit.models.mixture.model import Group, Mixture
 from tacit.models.mixture.rows import joint_log_prob
@@ -56,7 +55,7 @@ class Summary(NamedTuple):
 
 def summarise(model: Mixture) -> Summary:
     """Weights, and mean, standard deviation and probabilities of every column in every group."""
-    means, variances, mean, variance = (np.asarray(a) for a in _moments(model))
+    means, variances, mean, variance = _moments(model)
     columns = []
     for j in range(mean.size):
         group, place = owner(model, j)
@@ -74,14 +73,12 @@ def summarise(model: Mixture) -> Summary:
     return Summary(np.exp(np.asarray(model.log_weights)), tuple(columns))
 
 
-@eqx.filter_jit
-def _moments(model):
-    dims = sum(len(group.columns) for group in model.groups)
-    nothing = jnp.full((1, dims), jnp.nan)
-    unseen = model.with_rows(complete=False, tile=1)
-    means, variances = component_moments(unseen, nothing)
-    mean, variance = mixed_moments(unseen, nothing)
-    return means[0], variances[0], mean[0], variance[0]
+def _moments(model: Mixture) -> tuple[np.ndarray, ...]:
+    """Means and variances by component ``[K, D]``, and of the whole mixture ``[D]``."""
+    weights = np.exp(np.asarray(model.log_weights))
+    means, variances = marginal_moments(model)
+    mean = weights @ means
+    return means, variances, mean, weights @ (variances + (means - mean) ** 2)
 
 
 def _probabilities(group: Group, place: int) -> np.ndarray | None:
@@ -97,7 +94,7 @@ def _probabilities(group: Group, place: int) -> np.ndarray | None:
 def overall_moments(model: Mixture) -> tuple[np.ndarray, np.ndarray]:
     """Mean and variance ``[D]`` of every column of the whole mixture, by the law of total variance."""
     _, _, mean, variance = _moments(model)
-    return np.asarray(mean), np.asarray(variance)
+    return mean, variance
 
 
 def column_densities(model: Mixture, column: int, grid: Float[Array, " points"]) -> Float[Array, "points components"]:
@@ -117,17 +114,15 @@ def moments(model: Mixture, columns: tuple[int, ...]) -> tuple[np.ndarray, np.nd
     Columns of different groups, and those of every group but a full Gaussian one, are uncorrelated given the
     component.
     """
-    all_means, variances, _, _ = (np.asarray(a) for a in _moments(model))
+    all_means, variances, _, _ = _moments(model)
     chosen = list(columns)
     covariances = np.zeros((all_means.shape[0], len(chosen), len(chosen)))
     covariances[:, range(len(chosen)), range(len(chosen))] = variances[:, chosen]
-    for group in model.groups:
-        if isinstance(group, GaussianGroup) and not group.diagonal:
-            here = [i for i, column in enumerate(chosen) if column in group.columns]
-            there = [group.columns.index(chosen[i]) for i in here]
-            covariances[np.ix_(range(len(all_means)), here, here)] = np.asarray(group.covariances)[
-                np.ix_(range(len(all_means)), there, there)
-            ]
+    every = range(len(all_means))
+    for group in vector_groups(model):
+        here = [i for i, column in enumerate(chosen) if column in group.columns]
+        there = [group.columns.index(chosen[i]) for i in here]
+        covariances[np.ix_(every, here, here)] = np.asarray(group.covariances)[np.ix_(every, there, there)]
     return all_means[:, chosen], covariances
 
 
@@ -143,8 +138,7 @@ def graph_groups(model: Mixture) -> list[tuple[tuple[str, ...], str]]:
     named = []
     for group in model.groups:
         name = family_name(group)
-        full = isinstance(group, GaussianGroup) and not group.diagonal
-        named.append((("μ", "Σ") if full else SYMBOLS.get(name, ("θ",)), name))
+        named.append((("μ", "Σ") if is_vector(group) else SYMBOLS.get(name, ("θ",)), name))
     return named
 
 
