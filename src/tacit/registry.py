@@ -9,10 +9,17 @@ from typing import Any
 from sklearn.base import BaseEstimator
 
 from tacit.data.errors import listed, nearest
+from tacit.estimators.count_mixtures import MultinomialMixture, PoissonMixture
 from tacit.estimators.gaussian_mixture import GaussianMixture
+from tacit.estimators.kmeans import KMeans
+from tacit.estimators.mixture import Mixture
 
 ESTIMATORS: dict[str, type[BaseEstimator]] = {
     "gaussian-mixture": GaussianMixture,
+    "mixture": Mixture,
+    "poisson-mixture": PoissonMixture,
+    "multinomial-mixture": MultinomialMixture,
+    "k-means": KMeans,
 }
 """Every estimator by its name, which also stands in saved files: a name once given is kept."""
 
@@ -39,9 +46,7 @@ def create(name: str, **values: Any) -> BaseEstimator:
     known = settings(name)
     for setting in values:
         if setting not in known:
-            raise ValueError(
-                f"{name} has no setting {setting!r}; it has {listed(known, 30)}.{nearest(setting, known)}"
-            )
+            raise ValueError(f"{name} has no setting {setting!r}; it has {listed(known, 30)}.{nearest(setting, known)}")
     try:
         return get(name)(**values)
     except TypeError as error:

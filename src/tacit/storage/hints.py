@@ -24,7 +24,8 @@ def misfit(cls: type, values: dict[str, Any]) -> str | None:
 
     Words for sizes ("components") mean the same in all fields of the class.
     """
-    hints, sizes = _hints(cls), {}
+    hints = _hints(cls)
+    sizes: dict[str, int] = {}
     for name, value in values.items():
         hint = hints.get(name, Any)
         if not fits(value, hint, sizes):
