@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 from jaxtyping import Bool, Float
 
-from tacit.data.errors import counted
+from tacit.data.errors import counted, in_all
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -84,7 +84,5 @@ def _scores(name: str, scores: Any) -> Float[np.ndarray, " rows"]:
         raise ValueError(f"{name} must be one log density a row, (n,); got shape {values.shape}")
     unknown = np.flatnonzero(np.isnan(values))
     if unknown.size:
-        raise ValueError(
-            f"{name} is not a number in row {unknown[0] + 1}, and in {counted(unknown.size, 'row')} in all"
-        )
+        raise ValueError(f"{name} is not a number in row {unknown[0] + 1}{in_all(unknown.size, 'row')}")
     return values

@@ -1,0 +1,185 @@
+"""``compare``: models on one scale, nats a row that none of them has seen."""
+
+import dataclasses
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from sklearn.base import clone
+
+from tacit.compute import double_precision
+from tacit.estimators._base import check_whole, seed_of
+from tacit.evaluation._rows import fit_rows, fresh, mean_and_error, number_of_rows, read, score_rows, weights_of
+from tacit.evaluation.measure import GIVEN_TOTAL, Measure, check_scores, measure
+from tacit.registry import create
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Comparison:
+    """Models in the order of their held-out log-likelihood.
+
+    Attributes:
+        table: a data frame, a row per model, the best first: model, held_out (nats a row; larger is better),
+            standard_error, difference (to the best, ≤ 0), difference_error, seconds (fits and scores of all folds).
+            Both errors are over rows; the difference is paired, so its error is free of what makes a row
+            hard for all models, and is what tells two models apart. A fit shares its rows with the fits of other
+            folds, which the errors do not know: read them as a little too small (Bengio & Grandvalet 2004).
+        scores: by model, the log-density of every row under the fit that has not seen it, ``(n,)``.
+        measure: what the numbers are densities of, a word a column.
+        best: the name of the first.
+    """
+
+    table: pa.Table
+    scores: Mapping[str, np.ndarray]
+    measure: Measure
+
+    @property
+    def best(self) -> str:
+        """The name of the model with the largest held-out log-likelihood."""
+        return self.table.column("model")[0].as_py()
+
+
+@double_precision
+def compare(
+    X: Any,
+    models: Mapping[str, Any] | Sequence[str],
+    folds: int = 5,
+    random_state: Any = None,
+    sample_weight: Any = None,
+) -> Comparison:
+    """Score every row under a fit that has not seen it, by cross-validation with the same folds for all models.
+
+    Args:
+        X: rows, as every one of the estimators takes them.
+        models: unfitted estimators by a name of your own, or names of the registry (with their default settings).
+        folds: parts of the rows; each is scored by fits to the others.
+        random_state: seed of the folds, and of the estimators that have none of their own.
+        sample_weight: a weight a row; 2 is the same as two copies in one fold.
+
+    Raises:
+        ValueError: fewer than two folds or more than rows; an estimator without log-densities; or
+            models whose log-densities are not of the same thing (a density of values, a probability of counts, a
+            probability of counts given their total): such numbers have no common scale.
+    """
+    random = seed_of(random_state)
+    candidates = _candidates(models, random)
+    check_whole("folds", folds, 2)
+    rows = number_of_rows(X)
+    if folds > rows:
+        raise ValueError(f"folds={folds} is more than the {rows} rows; every fold needs a row")
+    weights = weights_of(X, sample_weight)
+    fold = random.permutation(rows) % folds
+    tables = {name: read(candidate, X) for name, candidate in candidates.items()}
+    scores = {name: np.empty(rows) for name in candidates}
+    seconds = dict.fromkeys(candidates, 0.0)
+    measures: dict[str, Measure] = {}
+    for number in range(folds):
+        fitted = {}
+        seen, unseen = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
+        for name, candidate in candidates.items():
+            began = time.perf_counter()
+            fitted[name] = fresh(candidate)
+            fit_rows(fitted[name], tables[name][seen], weights[seen])
+            measures[name] = measure(fitted[name])
+            seconds[name] += time.perf_counter() - began
+        check_measures(measures, _names(candidates))
+        for name, model in fitted.items():
+            began = time.perf_counter()
+            scores[name][unseen] = score_rows(model, tables[name][unseen])
+            seconds[name] += time.perf_counter() - began
+    return Comparison(_table(scores, weights, seconds), scores, next(iter(measures.values())))
+
+
+def _candidates(models: Mapping[str, Any] | Sequence[str], random: np.random.Generator) -> dict[str, Any]:
+    """Unfitted copies by name, each with a seed."""
+    if isinstance(models, str):
+        models = [models]
+    named = models if isinstance(models, Mapping) else {name: create(name) for name in models}
+    if not named:
+        raise ValueError("models is empty: give at least one")
+    found = {}
+    for name, estimator in named.items():
+        check_scores(estimator, str(name))
+        copy = clone(estimator)
+        seed = int(random.integers(2**31))
+        if copy.get_params(deep=False).get("random_state", 0) is None:
+            copy.set_params(random_state=seed)
+        found[str(name)] = copy
+    return found
+
+
+def _names(candidates: Mapping[str, Any]) -> Sequence[str] | None:
+    """The names of the columns, of whichever model knows them."""
+    known = (getattr(candidate, "feature_names_in_", None) for candidate in candidates.values())
+    return next(([str(name) for name in names] for names in known if names is not None), None)
+
+
+def check_measures(measures: Mapping[str, Measure], names: Sequence[str] | None = None) -> None:
+    """Refuse models whose log-densities are not of the same thing, and say of which columns.
+
+    Args:
+        measures: by the name of the model, a word a column.
+        names: of the columns.
+
+    Raises:
+        ValueError: they differ.
+    """
+    (first, one), *others = measures.items()
+    for second, other in others:
+        if len(one) != len(other):
+            raise ValueError(f"{first!r} is fitted to {len(one)} columns and {second!r} to {len(other)}")
+        apart = [place for place in range(len(one)) if one[place] != other[place]]
+        if apart:
+            place = apart[0]
+            column = str(place) if names is None else repr(names[place])
+            more = f" (and {len(apart) - 1} more)" if len(apart) > 1 else ""
+            raise ValueError(
+                f"{first!r} and {second!r} cannot be compared: for column {column}{more} the one gives a "
+                f"{_said(one[place])} and the other a {_said(other[place])}. {_why(one[place], other[place])}"
+            )
+
+
+def _said(word: str) -> str:
+    if word.startswith(GIVEN_TOTAL):
+        return "probability of the row's counts given their total"
+    return {"density": "density of continuous values", "mass": "probability of whole numbers or levels"}[word]
+
+
+def _why(*words: str) -> str:
+    if "density" in words:
+        return (
+            "A density has the unit of one over the column's and a probability has none, so their difference is "
+            "decided by the unit. Let both read the column as the same kind (Mixture: families={column: …})."
+        )
+    return (
+        "The total is part of what the one predicts and is given to the other, which therefore has an easier task. "
+        "Compare models of counts with one another, and models given the total with one another."
+    )
+
+
+def _table(scores: Mapping[str, np.ndarray], weights: np.ndarray, seconds: Mapping[str, float]) -> pa.Table:
+    summary = {name: mean_and_error(values, weights) for name, values in scores.items()}
+    order = sorted(scores, key=lambda name: -np.nan_to_num(summary[name][0], nan=-np.inf))
+    best = scores[order[0]]
+    rows = []
+    for name in order:
+        difference, error = _paired(scores[name], best, weights)
+        rows.append(
+            {
+                "model": name,
+                "held_out": summary[name][0],
+                "standard_error": summary[name][1],
+                "difference": difference,
+                "difference_error": error,
+                "seconds": seconds[name],
+            }
+        )
+    return pa.Table.from_pylist(rows)
+
+
+def _paired(values: np.ndarray, best: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
+    """Mean of the differences a row, and its error; equal values differ by 0, impossible ones too."""
+    with np.errstate(invalid="ignore"):
+        return mean_and_error(np.where(values == best, 0.0, values - best), weights)

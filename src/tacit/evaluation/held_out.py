@@ -1,0 +1,49 @@
+"""How well a fitted model expects rows that it has not seen."""
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+
+from tacit.evaluation._rows import mean_and_error, number_of_rows, weights_of
+from tacit.evaluation.measure import check_scores
+
+
+@dataclasses.dataclass(frozen=True)
+class HeldOut:
+    """The mean log-density of unseen rows.
+
+    Attributes:
+        nats: a row; higher is better.
+        standard_error: of ``nats``, from how the rows differ.
+        rows: how many.
+        dimensions: columns.
+    """
+
+    nats: float
+    standard_error: float
+    rows: int
+    dimensions: int
+
+    @property
+    def bits_per_dimension(self) -> float:
+        """``nats / (dimensions · ln 2)``, in the same sign: higher is better."""
+        return self.nats / (self.dimensions * math.log(2.0))
+
+
+def held_out(estimator: Any, X: Any, sample_weight: Any = None) -> HeldOut:
+    """The held-out score of a fitted estimator.
+
+    Args:
+        estimator: with ``score_samples``.
+        X: rows the fit has not seen, as the estimator takes them.
+        sample_weight: a weight a row; 2 is the same as two copies.
+
+    Raises:
+        ValueError: the estimator has no log-density.
+    """
+    check_scores(estimator)
+    values = np.asarray(estimator.score_samples(X), dtype=np.float64)
+    nats, error = mean_and_error(values, weights_of(X, sample_weight))
+    return HeldOut(nats, error, number_of_rows(X), int(estimator.n_features_in_))

@@ -1,0 +1,178 @@
+"""``match``: which component of one fit is which of another."""
+
+import dataclasses
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, Int
+from scipy.optimize import linear_sum_assignment
+from sklearn.utils.validation import check_is_fitted
+
+from tacit.compute import Array, double_precision
+from tacit.estimators._layout import KIND_OF_FAMILY
+from tacit.families.base import Family
+from tacit.families.multivariate_normal import MultivariateNormal
+from tacit.families.normal import Normal
+from tacit.models.mixture.gaussian import GaussianGroup
+from tacit.models.mixture.group import FamilyGroup
+from tacit.models.mixture.model import Mixture
+from tacit.models.mixture.summary import family_name
+
+MOST = 1e9
+"""Stands for greater costs, so that they can be summed."""
+SHARE = 1e-6
+"""Of every count's and level's probability this is that of all components: what one has never seen and another has
+would else make them infinitely different."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Match:
+    """The permutation of b's components that fits a's best.
+
+    Attributes:
+        order: ``(K,)``: component k of a is component ``order[k]`` of b.
+        cost: ``(K,)``: how far apart the two of each pair are.
+        margin: ``(K,)``: by how much the sum of the costs would grow if component k had another partner.
+        ambiguous: the components of a whose best partner is in doubt: with another one for k, the pairs that change
+            would together cost at most twice what they do now.
+    """
+
+    order: Int[np.ndarray, " components"]
+    cost: Float[np.ndarray, " components"]
+    margin: Float[np.ndarray, " components"]
+    ambiguous: tuple[int, ...]
+
+
+@double_precision
+def match(a: Any, b: Any, X: Any = None) -> Match:
+    """Match the components of two fits, at the least total cost (Kuhn 1955).
+
+    Args:
+        a: a fitted estimator, or its ``model_``.
+        b: another with as many components, over the same columns.
+        X: rows to match by: pairs then cost ``1 − Σ_n min(r_nk, r_nl) / Σ_n max(r_nk, r_nl)``, the share of their
+            rows that they do not share. Without rows a pair costs its symmetric divergence,
+            ``KL(p_k‖q_l) + KL(q_l‖p_k)`` in nats (an item's, for a row of counts given its total).
+
+    Raises:
+        ValueError: different numbers of components, or, without X, components of different kinds.
+    """
+    if X is not None:
+        first, second = _shares(a, X), _shares(b, X)
+        _check_numbers(first.shape[1], second.shape[1])
+        return assign(_apart(first, second))
+    first, second = _model(a), _model(b)
+    if hasattr(first, "centres") and hasattr(second, "centres"):
+        _check_numbers(first.centres.shape[0], second.centres.shape[0])
+        between = np.asarray(first.centres)[:, None] - np.asarray(second.centres)
+        return assign(np.sum(between**2, axis=-1))
+    if not (hasattr(first, "groups") and hasattr(second, "groups")):
+        raise ValueError("the components have no divergence in closed form; give X, rows to match them by")
+    return assign(divergences(first, second))
+
+
+def assign(cost: Float[np.ndarray, "components components"]) -> Match:
+    """The cheapest pairs of a table of costs, and how sure each is."""
+    number = cost.shape[0]
+    cost = np.minimum(cost, MOST)
+    order = linear_sum_assignment(cost)[1]
+    paired = cost[np.arange(number), order]
+    margin, doubtful = np.full(number, np.inf), []
+    for k in range(number if number > 1 else 0):
+        barred = cost.copy()
+        barred[k, order[k]] = np.inf
+        other = linear_sum_assignment(barred)[1]
+        changed = other != order
+        now, then = paired[changed].sum(), cost[changed, other[changed]].sum()
+        margin[k] = max(then - now, 0.0)
+        # pairs that would cost no more than rounding are in doubt too
+        if margin[k] <= now + 1e-12:
+            doubtful.append(k)
+    return Match(order, paired, margin, tuple(doubtful))
+
+
+@double_precision
+def divergences(a: Mixture, b: Mixture) -> Float[np.ndarray, "components components"]:
+    """``KL(p_k‖q_l) + KL(q_l‖p_k)`` of all components of two mixtures; columns of different groups add.
+
+    Raises:
+        ValueError: the groups are of different families or columns.
+    """
+    _check_numbers(np.size(a.log_weights), np.size(b.log_weights))
+    kinds = [[(family_name(group), group.columns) for group in model.groups] for model in (a, b)]
+    if kinds[0] != kinds[1]:
+        words = [", ".join(f"{name} {list(columns)}" for name, columns in kind) for kind in kinds]
+        raise ValueError(
+            f"the components are of different kinds ({words[0]} | {words[1]}); give X, rows to match them by"
+        )
+    total = np.zeros((np.size(a.log_weights),) * 2)
+    for one, other in zip(a.groups, b.groups, strict=True):
+        if isinstance(one, GaussianGroup) and isinstance(other, GaussianGroup):
+            dense = not (one.diagonal and other.diagonal)
+            pair = _gaussian(one, dense), _gaussian(other, dense)
+            total += np.asarray(_symmetric(*pair))
+        elif isinstance(one, FamilyGroup) and isinstance(other, FamilyGroup):
+            total += np.asarray(_symmetric(*_softened(one.family, other.family)))
+    return np.where(np.isnan(total), np.inf, total)
+
+
+def _softened(a: Family, b: Family) -> tuple[Family, Family]:
+    """Where events are counts or levels, the families with none impossible that occurs to any component."""
+    a, b = jax.tree.map(np.asarray, (a, b))
+    if KIND_OF_FAMILY[a.name] not in ("count", "binary", "categorical"):
+        return a, b
+    name = next(name for name in ("probabilities", "rates", "means") if hasattr(a, name))
+    overall = np.concatenate([getattr(a, name), getattr(b, name)]).mean(axis=0)
+
+    def soft(family: Family) -> Family:
+        return eqx.tree_at(lambda f: getattr(f, name), family, replace_fn=lambda p: (1 - SHARE) * p + SHARE * overall)
+
+    return soft(a), soft(b)
+
+
+def _gaussian(group: GaussianGroup, dense: bool) -> Family:
+    """The components of a group as a batch of distributions ``[K, events]``, NumPy leaves."""
+    means, covariances = np.asarray(group.means), np.asarray(group.covariances)
+    if not dense:
+        return Normal(means, covariances)
+    full = covariances[..., None] * np.eye(means.shape[1]) if group.diagonal else covariances
+    return MultivariateNormal(means[:, None], np.linalg.cholesky(full)[:, None])
+
+
+@eqx.filter_jit
+def _symmetric(a: Family, b: Family) -> Float[Array, "components components"]:
+    number = jax.tree.leaves(a)[0].shape[0]
+    one = jax.tree.map(lambda leaf: jnp.repeat(leaf, number, axis=0), a)
+    other = jax.tree.map(lambda leaf: jnp.tile(leaf, (number, *(1,) * (leaf.ndim - 1))), b)
+    both = one.kl_divergence(other) + other.kl_divergence(one)
+    return both.reshape(number, number, -1).sum(-1)
+
+
+def _model(estimator: Any) -> Any:
+    if hasattr(estimator, "groups") or hasattr(estimator, "centres"):
+        return estimator
+    check_is_fitted(estimator)
+    return getattr(estimator, "model_", None)
+
+
+def _shares(estimator: Any, X: Any) -> np.ndarray:
+    """Responsibilities ``(n, K)``; certain ones where an estimator only has labels."""
+    if hasattr(estimator, "predict_proba"):
+        return np.asarray(estimator.predict_proba(X), dtype=np.float64)
+    if hasattr(estimator, "cluster_centers_"):
+        return np.eye(np.shape(estimator.cluster_centers_)[0])[estimator.predict(X)]
+    raise ValueError(f"{type(estimator).__name__} says nothing of which component a row is from")
+
+
+def _apart(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    shared = np.stack([np.minimum(a[:, [k]], b).sum(axis=0) for k in range(a.shape[1])])
+    either = a.sum(axis=0)[:, None] + b.sum(axis=0) - shared  # min + max = a + b
+    return 1.0 - shared / np.where(either > 0, either, 1.0)
+
+
+def _check_numbers(a: int, b: int) -> None:
+    if a != b:
+        raise ValueError(f"the first has {a} components and the second {b}; only equally many can be matched")

@@ -1,0 +1,57 @@
+"""What a log-density is a density of: two models can be compared only where it is the same thing."""
+
+from typing import Any
+
+from sklearn.base import is_outlier_detector
+from sklearn.utils.validation import check_is_fitted
+
+from tacit.estimators._layout import KIND_OF_FAMILY
+from tacit.models.mixture.model import Group, Mixture
+from tacit.models.mixture.summary import family_name
+
+DENSITY = "density"
+MASS = "mass"
+GIVEN_TOTAL = "mass given the total of columns "
+
+Measure = tuple[str, ...]
+"""A word a column: "density" (of a continuous value), "mass" (of a count or a level), or "mass given the total of
+columns 0, 1, 2" (of a row of counts whose sum is no part of the model)."""
+
+
+def measure_of(model: Mixture) -> Measure:
+    """The base measure of a mixture's density, column by column, from its groups."""
+    words = {column: _word(group) for group in model.groups for column in group.columns}
+    return tuple(words[column] for column in sorted(words))
+
+
+def _word(group: Group) -> str:
+    name = family_name(group)
+    if name == "multinomial":
+        return GIVEN_TOTAL + ", ".join(str(column) for column in group.columns)
+    return MASS if KIND_OF_FAMILY[name] in ("count", "binary", "categorical") else DENSITY
+
+
+def measure(estimator: Any) -> Measure:
+    """The base measure of a fitted estimator's ``score_samples``, column by column.
+
+    A model that names no groups of columns is taken to give a density of all of them, as scikit-learn's do.
+
+    Raises:
+        ValueError: it has no log-density.
+    """
+    check_scores(estimator)
+    check_is_fitted(estimator)
+    if hasattr(getattr(estimator, "model_", None), "groups"):
+        return measure_of(estimator.model_)
+    return (DENSITY,) * int(estimator.n_features_in_)
+
+
+def check_scores(estimator: Any, called: str = "") -> None:
+    """Refuse an estimator that gives no log-density to its rows."""
+    name = called or type(estimator).__name__
+    if not hasattr(estimator, "score_samples"):
+        raise ValueError(
+            f"{name} has no score_samples: it gives rows no log-density, and nats are all that is compared"
+        )
+    if is_outlier_detector(estimator):
+        raise ValueError(f"{name} ranks rows, and its scores are no log-densities: nats are all that is compared")
