@@ -198,9 +198,11 @@ def test_a_folder_of_something_else_is_never_touched(overwrite: bool, tmp_path: 
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
-def test_an_empty_folder_may_become_a_run(tmp_path: Path) -> None:
+def test_an_empty_folder_may_become_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a").mkdir()
-    assert RunFolder.create(tmp_path / "a", CONFIG).config() == CONFIG
+    monkeypatch.chdir(tmp_path / "a")
+    assert RunFolder.create(".", CONFIG).config() == CONFIG
+    assert RunFolder(tmp_path / "a").files() == ("config.toml",)
 
 
 def test_a_folder_that_could_not_be_made_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

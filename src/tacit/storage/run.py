@@ -72,6 +72,9 @@ class RunFolder:
             raise ModelFileError(
                 f"{str(folder)!r} exists and is not a run folder: choose a name that is free, or an empty folder."
             )
+        if folder.is_dir():
+            write_atomically(folder / CONFIG, config.to_toml())
+            return cls(folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
         beside = folder.with_name(f".{folder.name}.{secrets.token_hex(8)}.part")
         beside.mkdir()
