@@ -63,6 +63,9 @@ class ClosedForm(Protocol):
     def relative(self, statistics: PyTree) -> PyTree:
         """Statistics about the fixed origin as this model's ``m_step`` takes them."""
 
+    def feasible(self, statistics: PyTree) -> Bool[Array, ""]:
+        """Whether extrapolated statistics may still be those of some rows: no count below 0."""
+
 
 class State(eqx.Module):
     """Where each start stands; every array leads with ``[starts]``."""
@@ -211,6 +214,8 @@ def extrapolate(before: State, middle: State, now: State) -> PyTree:
         ratio = jnp.sqrt(_squared_norm(change, s2) / jnp.maximum(_squared_norm(bend, s2), 1e-300))
         step = jnp.maximum(ratio, 1.0)
         ahead = jax.tree.map(lambda s, r, v: s + 2 * step * r + step**2 * v, s0, change, bend)
+        sound = third.feasible(ahead)
+        ahead = jax.tree.map(lambda far, near: jnp.where(sound, far, near), ahead, s2)
         return third.m_step(third.relative(ahead))
 
     states = (before, middle, now)

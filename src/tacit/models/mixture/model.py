@@ -109,6 +109,10 @@ class Mixture(eqx.Module):
         counts, parts = statistics
         return counts, tuple(g.relative(s) for g, s in zip(self.groups, parts, strict=True))
 
+    def feasible(self, statistics: Any) -> Bool[Array, ""]:
+        """Whether extrapolated statistics leave every component some weight."""
+        return jnp.all((statistics[0] > 0) | ~self.active | jnp.isneginf(self.log_weights))
+
     def component_log_prob(self, rows: Float[Array, "rows dims"]) -> Float[Array, "rows components"]:
         """``log p_k(x_n)`` of the observed entries, in the numerically safest form."""
         return sum((g.log_prob(rows) for g in self.groups[1:]), self.groups[0].log_prob(rows))

@@ -18,9 +18,7 @@ FILLER = 1.0
 """Stands in for a missing value; it lies in the support of every family."""
 
 
-def take(
-    rows: Float[Array, "rows dims"], columns: tuple[int, ...], log: bool = False
-) -> Float[Array, "rows d"]:
+def take(rows: Float[Array, "rows dims"], columns: tuple[int, ...], log: bool = False) -> Float[Array, "rows d"]:
     """The columns of a group, on the log scale where the family is log-normal."""
     if columns != tuple(range(rows.shape[-1])):
         first, last = columns[0], columns[-1] + 1
