@@ -2,15 +2,19 @@
 
 from typing import Any
 
+import jax
 import numpy as np
 from scipy import stats
 
 from tacit import families
 from tacit.estimators._answers import MixtureAnswers
 from tacit.families.student_t import StudentT
+from tacit.models.mixture import sampling
 from tacit.models.mixture.gaussian import GaussianGroup
 from tacit.models.mixture.group import FamilyGroup
 from tacit.models.mixture.model import Mixture
+
+__all__ = ["Mixture", "sampling", "stats"]
 
 
 class Fitted(MixtureAnswers):
@@ -96,6 +100,15 @@ def few_kinds(seed: int = 0) -> Mixture:
         family(families.Categorical(random.dirichlet(np.ones(3), size=(k, 1))), (4,), 2),
         family(families.Bernoulli(random.uniform(0.2, 0.8, size=(k, 1))), (6,)),
     )
+
+
+def on_host(model: Mixture) -> Mixture:
+    """The same mixture with NumPy leaves."""
+    return jax.tree.map(np.asarray, model)
+
+
+def leaves(tree: Any) -> list[np.ndarray]:
+    return [np.asarray(leaf) for leaf in jax.tree.leaves(tree)]
 
 
 def column_law(model: Mixture, column: int, k: int) -> Any:

@@ -33,6 +33,9 @@ from tacit.models.mixture.gaussian import GaussianGroup
 from tacit.models.mixture.group import FamilyGroup
 from tacit.models.mixture.model import Mixture
 
+_NEARLY_ZERO = 1e-100
+"""Stands for a rate or a probability of 0, whose logarithm has no derivatives."""
+
 SHARED = -1
 """The owner of a coordinate that moves several components."""
 
@@ -177,7 +180,10 @@ def _places(free: np.ndarray) -> tuple[int, ...]:
 
 
 def _entries(value: Array, free: np.ndarray, kind: Kind) -> Entries:
-    return Entries(value, np.ones(value.shape), np.ones(value.shape, bool), _places(free), kind)
+    inside = np.where(value > 0, value, _NEARLY_ZERO)
+    if kind == "odds":
+        inside = np.minimum(inside, 1.0 - np.finfo(float).epsneg)
+    return Entries(inside, np.ones(value.shape), np.ones(value.shape, bool), _places(free), kind)
 
 
 def _real(value: Array, scale: Array, moving: np.ndarray) -> Entries:
