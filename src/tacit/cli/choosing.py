@@ -1,0 +1,276 @@
+"""Which model, how many groups, which structure: what the user leaves open is tried and chosen."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils import get_tags
+
+from tacit import registry
+from tacit.cli import settings as words
+from tacit.cli.failures import UsageFault
+from tacit.cli.feeding import check_kinds, feed_fit, reads_kinds, settle_families
+from tacit.cli.progress import Watch
+from tacit.data.errors import listed
+from tacit.data.schema import Schema
+from tacit.estimators._mixture import BaseMixture
+from tacit.evaluation.select import CRITERIA, FLOOR, select
+from tacit.families.covariance import STRUCTURES, canonical_name
+
+GROUPS = tuple(range(1, 10))
+"""The numbers of groups that are tried where none is set."""
+CHOICE_ROWS = 20_000
+"""More rows than this are not needed to choose: a sample decides, and the choice is fitted to all rows."""
+STARTS = 4
+DEFAULTS = {"tol": 1e-5, "max_iter": 500}
+"""In place of scikit-learn's, which stop early."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What is to be fitted, and what is left to be chosen.
+
+    Attributes:
+        model: its name in the registry.
+        why: why it is this one, in plain words.
+        estimator: unfitted, with all settings that are not chosen.
+        groups: the numbers of groups to try; empty where the model itself has the last word.
+        structures: the covariance structures to try; None keeps the estimator's.
+        given: what the user set, under the model's names.
+        criterion: what chooses.
+        starts: of every candidate.
+        seed: what everything random depends on.
+    """
+
+    model: str
+    why: str
+    estimator: BaseEstimator
+    groups: tuple[int, ...]
+    structures: tuple[str | None, ...]
+    given: Mapping[str, Any]
+    criterion: str
+    starts: int
+    seed: int
+
+    @property
+    def candidates(self) -> int:
+        """How many fits compete."""
+        return max(1, len(self.groups) * len(self.structures))
+
+
+@dataclasses.dataclass(frozen=True)
+class Chosen:
+    """The fit that was chosen, and what it was chosen from.
+
+    Attributes:
+        estimator: fitted.
+        candidates: a mapping per candidate, as `tacit.evaluation.select` lists them; empty where nothing was chosen.
+        sampled: how many rows the choice was made on, or None for all.
+    """
+
+    estimator: Any
+    candidates: tuple[Mapping[str, Any], ...]
+    sampled: int | None = None
+
+
+def plan(
+    values: Any,
+    schema: Schema,
+    model: str | None,
+    given: Mapping[str, Any],
+    *,
+    criterion: str,
+    seed: int,
+    structures: bool = True,
+) -> Plan:
+    """Settle what can be settled before the first fit.
+
+    Args:
+        values: the rows to be fitted.
+        schema: their columns.
+        model: a name of the registry, or None to choose by the kinds of the columns.
+        given: settings by plain or own names, from `tacit.cli.settings.parse`.
+        criterion: what chooses among candidates.
+        seed: what everything random depends on.
+        structures: whether structures that are not set are tried too.
+
+    Raises:
+        UsageFault: a model, setting or criterion that does not exist, or does not suit the table.
+    """
+    if criterion not in CRITERIA:
+        raise UsageFault(f"--criterion {criterion!r} does not exist; say one of {listed(CRITERIA)}.")
+    name, why = (model, "as you asked") if model is not None else _by_kinds(values, schema)
+    own_words = words.named(name, given)
+    chosen = dict(own_words)
+    kind = registry.get(name)
+    if get_tags(_made(name, {})).target_tags.required:
+        raise UsageFault(f"{name} learns from labels, which a table on the command line has none of; use it in Python.")
+    number = chosen.pop(words.group_setting(name) or "", None)
+    covariance = chosen.pop("covariance_type", None)
+    own = _with_defaults(name, chosen, values)
+    if "random_state" in registry.settings(name):
+        own["random_state"] = seed
+    selectable = issubclass(kind, BaseMixture) and "init_params" not in chosen
+    groups = _numbers(number, selectable, name)
+    tried: tuple[str | None, ...] = (None,)
+    if not selectable:
+        fixed = {words.group_setting(name): groups[0] if groups else None, "covariance_type": covariance}
+        estimator = _made(name, own | {key: value for key, value in fixed.items() if key and value is not None})
+        groups = ()
+    else:
+        estimator = _made(name, own)
+        tried = _structures(name, estimator, covariance, schema, all_of_them=structures)
+    check_kinds(name, estimator, values, schema)
+    settle_families(estimator, values, schema)
+    starts = int(chosen.get("n_init", STARTS))
+    return Plan(name, why, estimator, groups, tried, own_words, criterion, starts, seed)
+
+
+def choose(plan: Plan, values: Any, schema: Schema, watch: Watch) -> Chosen:
+    """Fit every candidate and keep the best; many rows are chosen on a sample first.
+
+    Raises:
+        KeyboardInterrupt: before there was anything to keep.
+        ValueError: every candidate failed; why the first did.
+    """
+    if not plan.groups:
+        estimator = clone(plan.estimator)
+        watch.stage("Fitting")
+        X, weights = feed_fit(estimator, values, schema)
+        return Chosen(_fitted(estimator, X, weights), ())
+    rows = values.shape[0]
+    if plan.candidates == 1 or rows <= CHOICE_ROWS:
+        return _sweep(plan, values, schema, watch)
+    sample = np.sort(np.random.default_rng(plan.seed).choice(rows, CHOICE_ROWS, replace=False))
+    found = _sweep(plan, values[sample], schema, watch)
+    if watch.stopped:
+        return dataclasses.replace(found, sampled=CHOICE_ROWS)
+    best = dataclasses.replace(
+        plan,
+        groups=(found.estimator.n_components,),
+        structures=(getattr(found.estimator, "covariance_type", None),),
+    )
+    watch.stage("Fitting the choice to all rows")
+    try:
+        final = _sweep(best, values, schema, watch)
+    except KeyboardInterrupt:
+        return dataclasses.replace(found, sampled=CHOICE_ROWS)
+    return Chosen(final.estimator, found.candidates, CHOICE_ROWS)
+
+
+def _sweep(plan: Plan, values: Any, schema: Schema, watch: Watch) -> Chosen:
+    """One structure after the other, each with all numbers of groups; Ctrl-C ends it with what there is."""
+    X, weights = feed_fit(plan.estimator, values, schema)
+    column = plan.criterion.replace("-", "_")
+    candidates: list[Mapping[str, Any]] = []
+    best: tuple[float, Any] | None = None
+    faults: list[ValueError] = []
+    for place, structure in enumerate(plan.structures):
+        watch.stage(_stage(plan, structure), place, len(plan.structures) if len(plan.structures) > 1 else 0)
+        try:
+            found = select(
+                X,
+                plan.groups,
+                structure,
+                plan.criterion,
+                estimator=plan.estimator,
+                n_init=plan.starts,
+                sample_weight=weights,
+                random_state=plan.seed,
+            )
+        except KeyboardInterrupt:
+            if best is None:
+                raise
+            break
+        except ValueError as error:
+            faults.append(error)
+            candidates += [_failed(number, structure) for number in plan.groups]
+            continue
+        rows = found.table.to_pylist()
+        candidates += rows
+        sound = [row[column] for row in rows if not row["at_floor"] and row[column] is not None]
+        value = max((v for v in sound if not np.isnan(v)), default=-np.inf)
+        if best is None or value > best[0]:
+            best = (value, found.best)
+        if watch.stopped:
+            break
+    if best is None:
+        raise faults[0]
+    return Chosen(best[1], tuple(candidates))
+
+
+def _stage(plan: Plan, structure: str | None) -> str:
+    low, high = plan.groups[0], plan.groups[-1]
+    numbers = f"{low} to {high} groups" if len(plan.groups) > 1 else f"{low} group" + "s" * (low > 1)
+    return f"Trying {numbers}" + (f", structure {structure}" if structure else "")
+
+
+def _failed(number: int, structure: str | None) -> dict[str, Any]:
+    """A candidate of which nothing is known but that it was not sound."""
+    nothing = dict.fromkeys(("log_likelihood", "n_parameters", "bic", "icl", "aic", "held_out"))
+    return {"n_components": number, "covariance": structure or "", **nothing, "converged": False, "at_floor": True}
+
+
+def _fitted(estimator: Any, X: Any, weights: np.ndarray | None) -> Any:
+    return estimator.fit(X) if weights is None else estimator.fit(X, sample_weight=weights)
+
+
+def _by_kinds(values: Any, schema: Schema) -> tuple[str, str]:
+    """The model that suits the columns, and why."""
+    if sparse.issparse(values):
+        return "poisson-mixture", "the table is a purchase log"
+    if set(schema.kinds) == {"continuous"}:
+        return "gaussian-mixture", "every column is continuous"
+    return "mixture", "the columns are of different kinds" if len(set(schema.kinds)) > 1 else (
+        f"every column is {schema.kinds[0]}"
+    )
+
+
+def _with_defaults(name: str, given: Mapping[str, Any], values: Any) -> dict[str, Any]:
+    """Settings over tacit's own defaults for a fit that nobody minds; the floor is tied to the data's scale."""
+    known = registry.settings(name)
+    chosen = {
+        key: value for key, value in DEFAULTS.items() if key in known and issubclass(registry.get(name), BaseMixture)
+    }
+    if "reg_covar" in known and not sparse.issparse(values):
+        variances = np.nanvar(values, axis=0)
+        variances = variances[np.isfinite(variances) & (variances > 0)]
+        chosen["reg_covar"] = FLOOR * float(variances.min()) if variances.size else FLOOR
+    return chosen | dict(given)
+
+
+def _numbers(given: Any, selectable: bool, name: str) -> tuple[int, ...]:
+    """The numbers of groups to try."""
+    if given is None:
+        return GROUPS if selectable else ()
+    numbers = given if isinstance(given, list) else [given]
+    if not numbers or not all(type(n) is int and n >= 1 for n in numbers):
+        raise UsageFault(f"--set components={given!r}: say a whole number from 1 on, or a range such as 2-6.")
+    if len(numbers) > 1 and not selectable:
+        raise UsageFault(f"{name} is fitted with one number of groups; give --set components=3, say.")
+    return tuple(sorted(set(numbers)))
+
+
+def _structures(name: str, estimator: Any, given: Any, schema: Schema, *, all_of_them: bool) -> tuple[str | None, ...]:
+    """The structures to try: those given, or all fourteen for a model that has nothing but numbers."""
+    if "covariance_type" not in registry.settings(name):
+        return (None,)
+    if given is None and (reads_kinds(estimator) or not all_of_them):
+        return (None,)
+    wanted = [s for s in STRUCTURES if len(s) == 3] if given in (None, "all") else given
+    wanted = wanted if isinstance(wanted, list) else [wanted]
+    dims = sum(kind == "continuous" for kind in schema.kinds) if reads_kinds(estimator) else len(schema)
+    try:
+        return tuple(dict.fromkeys(canonical_name(str(each), dims) for each in wanted))
+    except ValueError as error:
+        raise UsageFault(f"--set covariance: {error}; or all.") from None
+
+
+def _made(name: str, values: Mapping[str, Any]) -> Any:
+    try:
+        return registry.create(name, **values)
+    except ValueError as error:
+        raise UsageFault(str(error)) from None

@@ -1,0 +1,157 @@
+"""``tacit compare``: models side by side on rows that none of them has seen."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, DensityMixin
+
+from tacit import registry
+from tacit.cli import results, talk
+from tacit.cli import settings as words
+from tacit.cli.choosing import Plan, choose, plan
+from tacit.cli.failures import UsageFault
+from tacit.cli.feeding import feed
+from tacit.cli.progress import Watch
+from tacit.cli.sources import Rows, Source, tell
+from tacit.compute import compilation_cache
+from tacit.data.errors import counted
+from tacit.data.schema import Schema
+from tacit.evaluation.compare import Comparison
+from tacit.evaluation.compare import compare as cross_validated
+from tacit.inference.watch import watch
+from tacit.plots.style import alike, short_number
+
+
+class Candidate(DensityMixin, BaseEstimator):
+    """A plan as an estimator: what it leaves open is chosen at every fit, from the rows of that fit alone.
+
+    Args:
+        plan: what to fit, and what to choose.
+        schema: the columns of the rows.
+        looking: where to tell how it goes.
+    """
+
+    def __init__(self, plan: Plan, schema: Schema, looking: Watch) -> None:
+        self.plan = plan
+        self.schema = schema
+        self.looking = looking
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Choose and fit; raises `KeyboardInterrupt` where Ctrl-C was pressed, for a part of a fold is no result."""
+        chosen = choose(self.plan, X, self.schema, self.looking)
+        if self.looking.stopped:
+            raise KeyboardInterrupt
+        self.best_ = chosen.estimator
+        self.n_features_in_ = X.shape[1]
+        if hasattr(self.best_, "model_"):
+            self.model_ = self.best_.model_
+        return self
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """Log-density of rows, in nats."""
+        return np.asarray(self.best_.score_samples(feed(self.best_, X, self.schema)), np.float64)
+
+    def __sklearn_clone__(self) -> Self:
+        return type(self)(self.plan, self.schema, self.looking)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.sparse = True
+        return tags
+
+
+@compilation_cache()
+def compare(
+    source: Source,
+    models: str | None,
+    settings: Sequence[str],
+    *,
+    folds: int,
+    seed: int,
+    out: str | None,
+    form: str | None,
+) -> None:
+    """Cross-validate models on one table, and give how each did."""
+    results.check(out, form)
+    common = words.parse(settings)
+    asked = None if models is None else _asked(models)
+    rows = source.load()
+    drawn = out is None and (form == "table" or (form is None and talk.on_terminal()))
+    if drawn:
+        tell(rows)
+    plans = (
+        _suitable(rows, common, seed)
+        if asked is None
+        else {label: _plan(rows, name, common | own, seed) for label, (name, own) in asked.items()}
+    )
+    with Watch("Comparing") as looking, watch(looking):
+        candidates = {label: Candidate(each, rows.schema, looking) for label, each in plans.items()}
+        found = cross_validated(rows.values, candidates, folds, random_state=seed)
+    if drawn:
+        _draw(found, folds, len(rows))
+    else:
+        results.give(found.table, out, form, what="model")
+
+
+def _asked(text: str) -> dict[str, tuple[str, dict[str, Any]]]:
+    """``mixture,mixture:components=3`` as names and settings, by the words that were typed."""
+    found = {}
+    for part in (part.strip() for part in text.split(",")):
+        if "=" in part and ":" not in part:
+            raise UsageFault(f"--models {part!r} is not understood; settings follow a name: mixture:components=3.")
+        name, *own = part.split(":")
+        words.known_settings(name)
+        if part in found:
+            raise UsageFault(f"--models names {part!r} twice.")
+        found[part] = (name, words.parse(own))
+        words.named(*found[part])
+    return found
+
+
+def _plan(rows: Rows, name: str, given: Mapping[str, Any], seed: int) -> Plan:
+    if not hasattr(registry.get(name), "score_samples"):
+        raise UsageFault(f"{name} gives rows no density, and nats are all that is compared.")
+    return plan(rows.values, rows.schema, name, given, criterion="bic", seed=seed, structures=False)
+
+
+def _suitable(rows: Rows, common: Mapping[str, Any], seed: int) -> dict[str, Plan]:
+    """Every model with densities that can take the table; those given a row's total are another thing."""
+    found = {}
+    for name in registry.names():
+        if name == "multinomial-mixture":
+            continue
+        try:
+            found[name] = _plan(rows, name, common, seed)
+        except UsageFault:
+            continue
+    if not found:
+        raise UsageFault("no model of `tacit models` suits this table with these settings.")
+    return found
+
+
+def _draw(found: Comparison, folds: int, rows: int) -> None:
+    """The comparison for a person: best first, differences to the best."""
+    lines = found.table.to_pylist()
+    talk.heading(f"Held-out nats per row, {counted(folds, 'fold')} of {counted(rows, 'row')}; higher is better")
+    held = alike([line["held_out"] for line in lines], 5)
+    cells = []
+    for place, (line, text) in enumerate(zip(lines, held, strict=True)):
+        score = f"{text} ± {short_number(line['standard_error'], 2)}"
+        gap, error = short_number(line["difference"], 3), short_number(line["difference_error"], 2)
+        behind = f"{gap} ± {error}" if place else ""
+        cells.append((line["model"], score, behind, f"{short_number(line['seconds'], 2)} s"))
+    talk.table(["model", "held-out", "to the best", "took"], cells, right=[1, 2, 3], strong=0)
+    if len(lines) > 1:
+        talk.say(_verdict(lines), indent=1)
+
+
+def _verdict(lines: Sequence[Mapping[str, Any]]) -> str:
+    best, second = lines[0], lines[1]
+    gap, error = -second["difference"], second["difference_error"]
+    if gap <= 2 * error:
+        return (
+            f"{best['model']} and {second['model']} are not clearly apart: they differ by at most two standard errors."
+        )
+    return f"{best['model']} is clearly ahead, by more than two standard errors."

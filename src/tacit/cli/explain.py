@@ -1,0 +1,68 @@
+"""What is said when a command fails, and with which exit code it ends."""
+
+import os
+from typing import NamedTuple
+
+from sklearn.exceptions import NotFittedError
+
+from tacit import __version__
+from tacit.cli import talk
+from tacit.cli.failures import DATA, INTERRUPTED, MODEL, UNEXPECTED, USAGE, UsageFault
+from tacit.data.errors import DataError
+from tacit.storage.errors import ModelFileError
+
+
+class Told(NamedTuple):
+    """An exit code, what went wrong, and what to do beside what the message says itself."""
+
+    code: int
+    message: str
+    hint: str = ""
+
+
+def explain(error: BaseException) -> Told:
+    """The words for an error and the exit code that goes with it."""
+    if isinstance(error, KeyboardInterrupt):
+        return Told(INTERRUPTED, str(error) or "stopped by Ctrl-C.")
+    if isinstance(error, UsageFault):
+        return Told(USAGE, str(error), "`tacit --help` lists the commands, `tacit COMMAND --help` their options.")
+    if isinstance(error, ModelFileError | NotFittedError):
+        return Told(MODEL, str(error))
+    if isinstance(error, DataError | ValueError):
+        return Told(DATA, str(error))
+    if isinstance(error, OSError):
+        return Told(MODEL, _of_system(error))
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+        return Told(
+            UNEXPECTED,
+            "there is not enough memory for this.",
+            "Try fewer groups (--set components=3), or a sample of the rows.",
+        )
+    return Told(
+        UNEXPECTED,
+        f"something unexpected happened ({type(error).__name__}: {str(error)[:300] or 'no words'}).",
+        f"This is a fault of tacit {__version__}, not yours. To report it, run the same again as "
+        "`tacit --debug …` and send the whole output, with the first lines of the table if you may.",
+    )
+
+
+def say(told: Told) -> None:
+    """Print it on standard error."""
+    console = talk.aside()
+    word = "Stopped" if told.code == INTERRUPTED else "Error"
+    talk.say(f"{word}: {_sentence(told.message)}", "bold red" if word == "Error" else "bold", console=console)
+    if told.hint:
+        talk.say(told.hint, console=console)
+
+
+def _of_system(error: OSError) -> str:
+    """An error of the operating system with the file it is about; our own messages as they are."""
+    if error.errno is None:
+        return str(error)
+    where = f" ({error.filename!r})" if error.filename is not None else ""
+    return f"{os.strerror(error.errno)}{where}."
+
+
+def _sentence(text: str) -> str:
+    text = " ".join(line.strip() for line in text.splitlines() if line.strip())
+    return text if text.endswith((".", "!", "?", ")")) else f"{text}."

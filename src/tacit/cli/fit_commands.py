@@ -1,0 +1,113 @@
+"""The commands that fit: ``fit``, ``compare`` and ``demo``."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tacit import cli
+from tacit.cli import options
+from tacit.cli.failures import guarded
+
+Criterion = Annotated[
+    str, typer.Option(metavar="NAME", help="What chooses among candidates: bic, icl, aic or held-out.")
+]
+
+
+@guarded
+def fit(
+    data: options.Data,
+    model: Annotated[
+        str | None, typer.Option(metavar="NAME", help="One of `tacit models`; else by the columns.", show_default=False)
+    ] = None,
+    setting: options.Settings = None,
+    holdout: Annotated[
+        float,
+        typer.Option(
+            min=0.0, max=0.9, metavar="SHARE", help="Rows kept aside to test the model and to judge oddness by."
+        ),
+    ] = 0.1,
+    seed: options.Seed = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="The run folder; else one named after DATA.", show_default=False),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a fit that was broken off.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that is in the folder.")] = False,
+    criterion: Criterion = "bic",
+    long: options.Long = None,
+    kind: options.Kinds = None,
+    id_column: options.IdColumn = None,
+) -> None:
+    """Find the groups in a table, and write a run folder with the model and a report.
+
+    What you do not set is chosen: the model by the kinds of the columns, the number of groups and their shape by
+    the criterion. Missing entries are integrated out, nothing is filled in. Ctrl-C keeps the best so far.
+
+    For example: tacit fit customers.csv --kind zip=categorical
+    """
+    cli.fitting.fit(
+        cli.fitting.Request(
+            source=cli.sources.Source(data, tuple(kind or ()), long, id_column),
+            model=model,
+            settings=tuple(setting or ()),
+            criterion=criterion,
+            holdout=holdout,
+            seed=seed,
+            out=out,
+            resume=resume,
+            overwrite=overwrite,
+            command=_command(),
+        )
+    )
+
+
+@guarded
+def compare(
+    data: options.Data,
+    models: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B,…",
+            help="Names from `tacit models`, each with settings of its own if need be: mixture:components=3. "
+            "Else all that suit the table.",
+            show_default=False,
+        ),
+    ] = None,
+    folds: Annotated[int, typer.Option(min=2, metavar="N", help="How many parts the rows are cut into.")] = 5,
+    setting: options.Settings = None,
+    seed: options.Seed = 0,
+    long: options.Long = None,
+    kind: options.Kinds = None,
+    id_column: options.IdColumn = None,
+    out: options.Out = None,
+    form: options.Format = None,
+) -> None:
+    """Compare models on rows they have not seen: nats per row, best first, with paired differences.
+
+    Each fold is scored by models fitted to the others; a number of groups that is not set is chosen anew inside
+    each fold.
+    """
+    cli.comparing.compare(
+        cli.sources.Source(data, tuple(kind or ()), long, id_column),
+        models,
+        tuple(setting or ()),
+        folds=folds,
+        seed=seed,
+        out=out,
+        form=form,
+    )
+
+
+@guarded
+def demo(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The run folder.")] = Path("tacit-demo"),
+) -> None:
+    """Fit 344 penguins from end to end: choose the model, find the groups, write a report."""
+    cli.demo.demo(out)
+
+
+def _command() -> tuple[str, ...]:
+    """The words of the command line, as a person would type them again."""
+    return ("tacit", *sys.argv[1:])

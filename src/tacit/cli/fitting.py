@@ -1,0 +1,178 @@
+"""``tacit fit``: from a table to a run folder with a model, its judgement and a report."""
+
+import dataclasses
+import json
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import typer
+from sklearn.base import clone
+
+from tacit.cli import folders, outcome, talk
+from tacit.cli import settings as words
+from tacit.cli.choosing import Plan, choose, plan
+from tacit.cli.failures import INTERRUPTED, UsageFault
+from tacit.cli.judging import Judgement, judge
+from tacit.cli.progress import Watch
+from tacit.cli.reporting import write_report
+from tacit.cli.sources import Rows, Source, tell
+from tacit.compute import compilation_cache
+from tacit.data.errors import counted
+from tacit.data.schema import Schema
+from tacit.inference.watch import watch
+from tacit.storage.checkpoint import Checkpoint, fingerprint
+from tacit.storage.config import RunConfig
+from tacit.storage.run import REPORT, RunFolder
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What ``tacit fit`` was asked to do; the fields are its arguments and options."""
+
+    source: Source
+    model: str | None = None
+    settings: tuple[str, ...] = ()
+    criterion: str = "bic"
+    holdout: float = 0.1
+    seed: int = 0
+    out: Path | None = None
+    resume: bool = False
+    overwrite: bool = False
+    command: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Finished:
+    """A fit that was written: the rows it has seen, the estimator, and its run."""
+
+    rows: Rows
+    estimator: Any
+    run: RunFolder
+
+
+@compilation_cache()
+def fit(request: Request) -> Finished:
+    """Read, choose, fit, judge, write and tell.
+
+    Raises:
+        typer.Exit: after Ctrl-C, when the best so far has been written.
+    """
+    began = time.monotonic()
+    given = words.parse(request.settings)
+    if request.model is not None:
+        words.named(request.model, given)
+    folder = _folder(request)
+    rows = request.source.load()
+    tell(rows)
+    seen, unseen = split(len(rows), request.holdout, request.seed)
+    fitted, kept = rows.pick(seen), rows.pick(unseen)
+    todo = plan(fitted.values, rows.schema, request.model, given, criterion=request.criterion, seed=request.seed)
+    config = _config(request, todo, todo.estimator)
+    run = folders.begin(folder, config, resume=request.resume, overwrite=request.overwrite)
+    if len(kept):
+        talk.say(f"{counted(len(fitted), 'row')} to learn from, {len(kept)} kept aside to test the model on.", indent=1)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        checkpoint = Checkpoint(run.checkpoint_folder, _fingerprint(todo, fitted))
+        with Watch("Fitting") as looking, watch(looking, checkpoint):
+            chosen = choose(todo, fitted.values, rows.schema, looking)
+        found = judge(chosen, fitted, kept, [str(each.message) for each in caught])
+    told = outcome.metrics(todo, chosen, found, fitted, time.monotonic() - began, looking.stopped)
+    _write(run, _config(request, todo, chosen.estimator), chosen.estimator, found, told, fitted)
+    if not looking.stopped:
+        checkpoint.clear()
+    outcome.tell_choice(told)
+    outcome.tell_groups(told)
+    _tell_where(run, looking.stopped)
+    if looking.stopped:
+        raise typer.Exit(INTERRUPTED)
+    return Finished(rows, chosen.estimator, run)
+
+
+def split(rows: int, holdout: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which rows are fitted and which are kept aside, both in the order of the table.
+
+    At least one row is kept aside where any are wanted, and at least two are fitted.
+    """
+    number = 0 if holdout == 0 else max(0, min(max(1, round(holdout * rows)), rows - 2))
+    order = np.random.default_rng(seed).permutation(rows)
+    return np.sort(order[number:]), np.sort(order[:number])
+
+
+def fitted_rows(rows: Rows, holdout: float, seed: int) -> Rows:
+    """The rows of a table that a fit with this share kept aside has seen."""
+    return rows.pick(split(len(rows), holdout, seed)[0])
+
+
+def _folder(request: Request) -> Path:
+    """The folder of the run; leaves where there is nothing to go on with, before anything is read."""
+    if request.resume and request.overwrite:
+        raise UsageFault("--resume goes on with a run and --overwrite throws it away; say one of them.")
+    folder = folders.choose_folder(request.out, request.source.path, resume=request.resume, overwrite=request.overwrite)
+    if folders.is_run(folder) and not request.overwrite:
+        if not request.resume:
+            raise folders.taken(folder)
+        run = RunFolder(folder)
+        if run.finished and not folders.interrupted(run):
+            talk.say(f"The fit in {folder} is finished: there is nothing to go on with. `tacit show {folder}` tells.")
+            raise typer.Exit(0)
+    return folder
+
+
+def _config(request: Request, todo: Plan, estimator: Any) -> RunConfig:
+    """What the fit is repeated from: the settings, the table, and what was left to be chosen.
+
+    Families that follow from the kinds of the columns are not spelled out.
+    """
+    if "families" in estimator.get_params(deep=False):
+        estimator = clone(estimator).set_params(families=todo.given.get("families", "auto"))
+    data = request.source.to_config() | {
+        "holdout": request.holdout,
+        "criterion": request.criterion,
+        "groups_tried": list(todo.groups),
+        "structures_tried": [each for each in todo.structures if each is not None],
+    }
+    return RunConfig.of(estimator, data=data, seed=request.seed, command=request.command)
+
+
+def _fingerprint(todo: Plan, fitted: Rows) -> str:
+    """What tells this fit from another: settings, what is tried, and the rows."""
+    tried = json.dumps([todo.groups, todo.structures, todo.criterion, todo.starts, fitted.schema.to_json()])
+    return fingerprint(todo.estimator, fitted.values, np.frombuffer(tried.encode("utf-8"), np.uint8))
+
+
+def _write(
+    run: RunFolder, config: RunConfig, estimator: Any, found: Judgement, told: dict[str, Any], fitted: Rows
+) -> None:
+    """Everything into the run folder; the model comes late, for a run that has one is finished."""
+    folders.rewrite(run, config)
+    run.write_metrics(told)
+    if getattr(estimator, "trace_", None) is not None:
+        run.write_trace(estimator.trace_)
+    if found.calibration:
+        run.write_calibration(found.calibration)
+    run.write_model(estimator, schema=fitted_schema(estimator, fitted.schema))
+    write_report(run.path / REPORT, estimator, fitted, told, config)
+
+
+def fitted_schema(estimator: Any, schema: Schema) -> Schema:
+    """The columns with the kinds that the fit gave them, where the user named other families."""
+    own = getattr(estimator, "schema_", None)
+    if own is None or own.names != schema.names:
+        return schema
+    return Schema(
+        tuple(new if new.kind != old.kind else old for old, new in zip(schema.columns, own.columns, strict=True))
+    )
+
+
+def _tell_where(run: RunFolder, stopped: bool) -> None:
+    if stopped:
+        talk.heading("Stopped by Ctrl-C: this is the best so far")
+        talk.say(f"Go on with it: the same command with --out {run.path} --resume", indent=1)
+    talk.say("")
+    talk.fact("Run", run.path)
+    talk.fact("Report", run.path / REPORT)
+    talk.fact("Next", f"tacit score {run.path} NEW.csv   (also assign, impute, sample)")

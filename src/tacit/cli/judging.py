@@ -1,0 +1,149 @@
+"""What is worth knowing of a fitted model: groups in words, held-out score, calibration, warnings."""
+
+import dataclasses
+import re
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from tacit.cli.choosing import Chosen
+from tacit.cli.feeding import feed
+from tacit.cli.sources import Rows
+from tacit.data.schema import Schema
+from tacit.evaluation.held_out import HeldOut, held_out
+from tacit.evaluation.odd import odd_columns
+from tacit.report import words
+from tacit.report.effects import effects
+
+WIDE = 200
+"""Beyond so many columns the columns that make a row odd are sought among those that stand out only."""
+TYPICAL_ROWS = 500
+DESCRIBED_ROWS = 20_000
+
+_NOT_OURS = ("persistent compilation cache",)
+"""Warnings of JAX about its cache folder, which harm nothing."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Judgement:
+    """A fitted model seen from the rows it was fitted to and those kept aside.
+
+    Attributes:
+        responsibilities: ``[rows, K]`` of the fitted rows, or None for a model without groups.
+        shares: ``[K]``, or None.
+        groups: a sentence a group.
+        certainty: how clearly the rows belong to one group.
+        log_likelihood: of the fitted rows, in nats, or None for a model without densities.
+        held_out: the score of the rows kept aside, or None.
+        calibration: arrays to be kept for `tacit score`.
+        warnings: plain sentences.
+    """
+
+    responsibilities: np.ndarray | None
+    shares: np.ndarray | None
+    groups: tuple[str, ...]
+    certainty: str
+    log_likelihood: float | None
+    held_out: HeldOut | None
+    calibration: Mapping[str, np.ndarray]
+    warnings: tuple[str, ...]
+
+
+def judge(chosen: Chosen, fitted: Rows, kept: Rows, said: Iterable[str]) -> Judgement:
+    """Look at a fitted model.
+
+    Args:
+        chosen: the fit.
+        fitted: the rows it has seen.
+        kept: the rows kept aside, perhaps none.
+        said: what the fit warned of.
+    """
+    estimator, schema = chosen.estimator, fitted.schema
+    X = feed(estimator, fitted.values, schema)
+    share = responsibilities(estimator, X)
+    shares = None if share is None else _shares(estimator, share)
+    total = float(np.sum(estimator.score_samples(X))) if hasattr(estimator, "score_samples") else None
+    score, calibration = None, {}
+    if total is not None and len(kept):
+        unseen = feed(estimator, kept.values, schema)
+        score = held_out(estimator, unseen)
+        calibration = {
+            "scores": np.asarray(estimator.score_samples(unseen), np.float64),
+            "rows": np.asarray(kept.numbers, np.int64),
+        }
+        typical = _typical(estimator, kept)
+        if typical is not None:
+            calibration["typical"] = typical
+    return Judgement(
+        share,
+        shares,
+        () if share is None or shares is None else _sentences(fitted, share, shares),
+        "" if share is None or share.shape[1] < 2 else words.certainty(share),
+        total,
+        score,
+        calibration,
+        _warnings(estimator, shares, fitted, said),
+    )
+
+
+def responsibilities(estimator: Any, X: Any) -> np.ndarray | None:
+    """``[rows, K]``, the probability of each group; of a model that only assigns, ones and zeros; else None."""
+    if hasattr(estimator, "predict_proba"):
+        return np.asarray(estimator.predict_proba(X), np.float64)
+    if hasattr(estimator, "predict"):
+        labels = np.asarray(estimator.predict(X), np.int64)
+        return np.eye(max(int(labels.max()) + 1, len(getattr(estimator, "cluster_centers_", ()))))[labels]
+    return None
+
+
+def _shares(estimator: Any, share: np.ndarray) -> np.ndarray:
+    weights = getattr(estimator, "weights_", None)
+    return np.asarray(share.mean(axis=0) if weights is None else weights, np.float64)
+
+
+def _sentences(fitted: Rows, share: np.ndarray, shares: np.ndarray) -> tuple[str, ...]:
+    """What sets each group apart; of wide counts only the items bought most are looked at."""
+    values, columns = fitted.values, np.arange(len(fitted.schema))
+    if values.shape[0] > DESCRIBED_ROWS:
+        rows = np.linspace(0, values.shape[0] - 1, DESCRIBED_ROWS).astype(int)
+        values, share = values[rows], share[rows]
+    if sparse.issparse(values):
+        totals = np.asarray(values.sum(axis=0)).ravel()
+        columns = np.sort(np.argsort(-totals, kind="stable")[:WIDE])
+        values = values[:, columns].toarray()
+    schema = Schema(tuple(fitted.schema.columns[place] for place in columns))
+    found = effects(values, schema.kinds, [len(column.levels or ()) for column in schema.columns], share)
+    return tuple(words.describe_group(k, float(weight), found[k], schema.columns) for k, weight in enumerate(shares))
+
+
+def _typical(estimator: Any, kept: Rows) -> np.ndarray | None:
+    """What ordinary rows have for ``log p(x_j | rest)``, column by column: the medians, ``[columns]``."""
+    if len(kept.schema) > WIDE or sparse.issparse(kept.values):
+        return None
+    try:
+        found = odd_columns(estimator, feed(estimator, kept.values[:TYPICAL_ROWS], kept.schema))
+    except ValueError:
+        return None  # a model whose columns have no density apart
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a column without any value
+        return np.nanmedian(found, axis=0)
+
+
+def _warnings(estimator: Any, shares: np.ndarray | None, fitted: Rows, said: Iterable[str]) -> tuple[str, ...]:
+    converged = getattr(estimator, "converged_", None)
+    cautions = words.cautions(
+        shares, len(fitted), len(fitted.schema), converged, bool(getattr(estimator, "at_floor_", False))
+    )
+    own = [plain(text) for text in said if not any(word in text for word in _NOT_OURS)]
+    if converged is False:
+        own = [text for text in own if "did not converge" not in text]
+    return tuple(dict.fromkeys((*cautions, *own)))
+
+
+def plain(text: str) -> str:
+    """A warning of an estimator for people who count groups from 1."""
+    text = " ".join(text.split())
+    return re.sub(r"\b[Cc]omponent (\d+)", lambda found: f"group {int(found[1]) + 1}", text)

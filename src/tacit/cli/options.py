@@ -1,0 +1,64 @@
+"""The arguments and options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DATA_HELP = "CSV (.gz too), Parquet, Arrow, .npy, .npz, or - for standard input."
+
+Data = Annotated[str, typer.Argument(metavar="DATA", help=DATA_HELP, show_default=False)]
+MaybeData = Annotated[
+    str | None, typer.Argument(metavar="[DATA]", help=f"The table again, if it moved: {DATA_HELP}", show_default=False)
+]
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="The folder that `tacit fit` made.", show_default=False)]
+Kinds = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--kind",
+        metavar="COL=KIND",
+        help="What a column is: continuous, positive, count, binary, categorical; or drop, identifier, date "
+        "to leave it out. Again for more.",
+        show_default=False,
+    ),
+]
+Long = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLS",
+        help="DATA is a purchase log, to be added up into counts; name its columns: customer,item,quantity.",
+        show_default=False,
+    ),
+]
+IdColumn = Annotated[
+    str | None, typer.Option("--id", metavar="COL", help="The column that names the rows.", show_default=False)
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="A setting of the model, such as components=3, components=2-6 or covariance=VVE. Again for more.",
+        show_default=False,
+    ),
+]
+Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, metavar="N", help="What everything random depends on.")]
+Unseen = Annotated[
+    bool,
+    typer.Option("--unseen-as-missing", help="Take levels that the model has never met for missing values."),
+]
+Out = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE", help="Write all rows here: .csv, .csv.gz, .parquet, .arrow or .json.", show_default=False
+    ),
+]
+Format = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        metavar="FORM",
+        help="table, csv, json (an object a line), parquet or arrow; else a table on a terminal, CSV in a pipe.",
+        show_default=False,
+    ),
+]

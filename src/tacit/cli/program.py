@@ -1,0 +1,66 @@
+"""The program ``tacit``: its commands in order, and what stands above and below them in the help."""
+
+from typing import Annotated
+
+import typer
+
+from tacit import __version__
+from tacit.cli import fit_commands, row_commands, run_commands
+from tacit.cli.failures import CODES, Debug
+
+ABOUT = """
+Finds the structure in a table that nobody labelled.
+
+Start with `tacit demo`, or with your own table: `tacit fit customers.csv`. The fit lands in a run folder with a
+report; `tacit score`, `assign`, `sample` and `impute` answer questions from it.
+"""
+
+EPILOG = "Exit codes:\n\n" + "\n".join(f"- {code}: {meaning}" for code, meaning in CODES.items())
+
+app = typer.Typer(
+    name="tacit",
+    help=ABOUT,
+    epilog=EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"tacit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the stack trace when something fails.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and leave.")
+    ] = False,
+) -> None:
+    Debug.on = debug
+
+
+FIT, ROWS, RUNS = "Fit a table", "Ask a run about rows", "Look around"
+for name, function, panel in (
+    ("fit", fit_commands.fit, FIT),
+    ("compare", fit_commands.compare, FIT),
+    ("demo", fit_commands.demo, FIT),
+    ("score", row_commands.score, ROWS),
+    ("assign", row_commands.assign, ROWS),
+    ("impute", row_commands.impute, ROWS),
+    ("sample", row_commands.sample, ROWS),
+    ("show", run_commands.show, RUNS),
+    ("report", run_commands.report, RUNS),
+    ("models", run_commands.models, RUNS),
+):
+    app.command(name, rich_help_panel=panel, no_args_is_help=name not in ("demo", "models"))(function)
+
+
+def main() -> None:
+    """Run the program with the arguments of the command line."""
+    app()

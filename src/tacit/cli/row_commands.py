@@ -1,0 +1,103 @@
+"""The commands that ask a run about rows: ``score``, ``assign``, ``impute`` and ``sample``."""
+
+from typing import Annotated
+
+import typer
+
+from tacit import cli
+from tacit.cli import options
+from tacit.cli.failures import guarded
+
+
+@guarded
+def score(
+    run: options.Run,
+    data: options.Data,
+    alarm: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Flag odd rows so that at most this share of ordinary rows is flagged on average, such as 0.01.",
+            show_default=False,
+        ),
+    ] = None,
+    explain: Annotated[
+        int, typer.Option(min=0, metavar="N", help="How many of the least likely rows get a reason, without an alarm.")
+    ] = 10,
+    long: options.Long = None,
+    id_column: options.IdColumn = None,
+    unseen: options.Unseen = False,
+    out: options.Out = None,
+    form: options.Format = None,
+) -> None:
+    """Say how likely each row is, which rows are odd, and in which columns.
+
+    The log density is in nats. The p-value is the share of ordinary rows, kept aside by the fit, that are as
+    unlikely as this one. A column makes a row odd where its value is unlikely given the rest of the row.
+    """
+    cli.scoring.score(run, cli.opened.New(data, long, id_column, unseen), alarm, explain, out, form)
+
+
+@guarded
+def assign(
+    run: options.Run,
+    data: options.Data,
+    long: options.Long = None,
+    id_column: options.IdColumn = None,
+    unseen: options.Unseen = False,
+    out: options.Out = None,
+    form: options.Format = None,
+) -> None:
+    """Put each row into its most probable group, with the probability of every group."""
+    cli.answering.assign(run, cli.opened.New(data, long, id_column, unseen), out, form)
+
+
+@guarded
+def impute(
+    run: options.Run,
+    data: options.Data,
+    draws: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Draw the gaps this many times instead of filling in what is expected.",
+            show_default=False,
+        ),
+    ] = None,
+    seed: options.Seed = 0,
+    unseen: options.Unseen = False,
+    out: options.Out = None,
+    form: options.Format = None,
+) -> None:
+    """Fill the gaps of a table, each from what the rest of its row says.
+
+    Numbers get their expected value, levels the most probable one. For further analysis take several draws
+    (--draws 20), analyse each and pool the results: filled-in means look more certain than they are.
+    """
+    cli.answering.impute(run, cli.opened.New(data, None, None, unseen), draws, seed, out, form)
+
+
+@guarded
+def sample(
+    run: options.Run,
+    number: Annotated[int, typer.Option("-n", "--number", min=1, metavar="N", help="How many rows.")] = 10,
+    given: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COL=VALUE", help="Only rows with this value. Again for more.", show_default=False),
+    ] = None,
+    total: Annotated[
+        int | None,
+        typer.Option(
+            min=0, metavar="N", help="The total of each row, for models of shares (multinomial).", show_default=False
+        ),
+    ] = None,
+    seed: options.Seed = 0,
+    out: options.Out = None,
+    form: options.Format = None,
+) -> None:
+    """Make new rows like those that were fitted.
+
+    For example: tacit sample RUN -n 1000 --given sex=female --out new.csv
+    """
+    cli.answering.sample(run, number, tuple(given or ()), total, seed, out, form)

@@ -1,0 +1,34 @@
+"""The commands that look around: ``show``, ``report`` and ``models``."""
+
+from typing import Annotated
+
+import typer
+
+from tacit import cli
+from tacit.cli import options
+from tacit.cli.failures import guarded
+
+
+@guarded
+def show(run: options.Run) -> None:
+    """Show what a run found: model, groups, held-out score, warnings, files."""
+    cli.runs.show(run)
+
+
+@guarded
+def report(
+    run: options.Run,
+    data: options.MaybeData = None,
+    out: Annotated[
+        str | None,
+        typer.Option(metavar="FILE.html", help="Where to; else into the run.", show_default=False),
+    ] = None,
+) -> None:
+    """Write the report of a run again, from its model and its table."""
+    cli.runs.report(run, data, out)
+
+
+@guarded
+def models(out: options.Out = None, form: options.Format = None) -> None:
+    """List the models, what each is for and what it can do."""
+    cli.listing.models(out, form)

@@ -1,0 +1,91 @@
+"""``--set key=value``: from words to the settings of an estimator."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tacit import registry
+from tacit.cli.failures import UsageFault
+from tacit.data.errors import listed, nearest
+
+PLAIN: dict[str, tuple[str, ...]] = {
+    "components": ("n_components", "n_clusters"),
+    "groups": ("n_components", "n_clusters"),
+    "covariance": ("covariance_type",),
+}
+"""Plain names, and the settings they stand for: the first that the model has."""
+
+NUMBER_OF_GROUPS = ("n_components", "n_clusters")
+OWN_OPTIONS = {"random_state": "--seed"}
+"""Settings that have an option of their own."""
+
+_WORDS = {"true": True, "yes": True, "false": False, "no": False, "none": None, "null": None}
+
+
+def parse(texts: Iterable[str]) -> dict[str, Any]:
+    """``["components=3", "tol=1e-4"]`` as a mapping; a value is read as JSON where it is JSON, else as text.
+
+    ``2-6`` is the list of whole numbers from 2 to 6, and ``EEE,VVV`` a list of words.
+
+    Raises:
+        UsageFault: no ``=``, or a key given twice.
+    """
+    found: dict[str, Any] = {}
+    for text in texts:
+        key, sign, value = text.partition("=")
+        key = key.strip()
+        if not sign or not key:
+            raise UsageFault(f"--set {text!r} is not understood; write it as key=value, such as components=3.")
+        if key in found:
+            raise UsageFault(f"--set gives {key!r} twice.")
+        found[key] = _value(value.strip())
+    return found
+
+
+def _value(text: str) -> Any:
+    if text.lower() in _WORDS:
+        return _WORDS[text.lower()]
+    if re.fullmatch(r"\d{1,6}-\d{1,6}", text):
+        low, high = (int(part) for part in text.split("-"))
+        return list(range(low, high + 1))
+    try:
+        return json.loads(text)
+    except ValueError:
+        return [_value(part.strip()) for part in text.split(",")] if "," in text else text
+
+
+def named(model: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a model under its own names.
+
+    Raises:
+        UsageFault: the model, or a setting of it, does not exist; lists those that do.
+    """
+    known = known_settings(model)
+    found: dict[str, Any] = {}
+    for key, value in given.items():
+        if key in OWN_OPTIONS:
+            raise UsageFault(f"--set {key} has an option of its own: {OWN_OPTIONS[key]}.")
+        name = next((own for own in PLAIN.get(key, (key,)) if own in known), None)
+        if name is None:
+            plain = [word for word, own in PLAIN.items() if set(own) & set(known)]
+            words = [*plain, *known]
+            raise UsageFault(f"{model} has no setting {key!r}; it has {listed(words, 40)}.{nearest(key, words)}")
+        if name in found:
+            raise UsageFault(f"--set gives {name!r} twice, once under another name.")
+        found[name] = value
+    return found
+
+
+def known_settings(model: str) -> tuple[str, ...]:
+    """The settings of a model that ``--set`` takes; raises `UsageFault` where there is no such model."""
+    if model not in registry.names():
+        raise UsageFault(
+            f"no model {model!r}; there are {listed(registry.names(), 40)}.{nearest(model, registry.names())}"
+        )
+    return tuple(name for name in registry.settings(model) if name not in OWN_OPTIONS)
+
+
+def group_setting(model: str) -> str | None:
+    """What a model calls its number of groups; None where it has none."""
+    return next((name for name in NUMBER_OF_GROUPS if name in registry.settings(model)), None)

@@ -1,0 +1,139 @@
+"""DATA on the command line: how it is read, and what is said about it."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from scipy import sparse
+
+from tacit.cli import talk
+from tacit.cli.failures import UsageFault
+from tacit.data.errors import counted, listed
+from tacit.data.long import CountTable
+from tacit.data.schema import Schema
+from tacit.data.table import Table, describe, load
+from tacit.report.words import percent
+
+LINES = 30
+"""Columns listed at most when a table is shown."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A table to fit: where it is and what the user says of its columns.
+
+    Attributes:
+        path: a file, or ``-``.
+        kinds: texts such as ``zip=categorical``.
+        long: the columns of a purchase log, or None.
+        id_column: the column that names the rows, or None.
+    """
+
+    path: str
+    kinds: tuple[str, ...] = ()
+    long: str | None = None
+    id_column: str | None = None
+
+    def load(self) -> "Rows":
+        """Read the table; kinds are inferred where the user says nothing."""
+        found = load(self.path, kinds=_kinds(self.kinds), long=self.long, id_column=self.id_column)
+        return Rows.of(found)
+
+    def to_config(self) -> dict[str, Any]:
+        """What a run keeps of it, so that the table can be read the same way again."""
+        place = self.path if self.path == "-" else str(Path(self.path).expanduser().absolute())
+        return {"source": place, "kinds": list(self.kinds), "long": self.long, "id": self.id_column}
+
+    @classmethod
+    def from_config(cls, data: Mapping[str, Any]) -> Self:
+        """The same again from a run's config."""
+        return cls(str(data.get("source", "-")), tuple(data.get("kinds") or ()), data.get("long"), data.get("id"))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Rows:
+    """A table or counts as the commands handle them: rows that can be picked, with what they are called.
+
+    Attributes:
+        values: ``[rows, columns]`` in float64, NaN where missing, codes of levels; sparse for counts.
+        schema: the columns.
+        numbers: ``[rows]``, the number of each row in the table, from 1.
+        ids: ``[rows]``, what a person calls each row, or None.
+        table: what was read, with its source, notes and left-out columns.
+    """
+
+    values: Any
+    schema: Schema
+    numbers: np.ndarray
+    ids: np.ndarray | None
+    table: Table | CountTable
+
+    @classmethod
+    def of(cls, table: Table | CountTable) -> Self:
+        """All rows of a table."""
+        values = table.values if isinstance(table, Table) else table.counts
+        return cls(values, table.schema, np.arange(1, values.shape[0] + 1), table.row_ids, table)
+
+    def __len__(self) -> int:
+        return int(self.values.shape[0])
+
+    def pick(self, places: np.ndarray) -> "Rows":
+        """Some of the rows, in the order given."""
+        ids = None if self.ids is None else self.ids[places]
+        return dataclasses.replace(self, values=self.values[places], numbers=self.numbers[places], ids=ids)
+
+    def as_table(self) -> Table:
+        """These rows as a dense `Table`, named by their identifiers or by their numbers in the whole."""
+        dense = self.values.toarray() if sparse.issparse(self.values) else self.values
+        left_out = self.table.left_out if isinstance(self.table, Table) else ()
+        names = self.numbers if self.ids is None else self.ids
+        return Table(np.asarray(dense, np.float64), self.schema, left_out, self.table.source, names, self.table.notes)
+
+
+def _kinds(texts: tuple[str, ...]) -> dict[str, str]:
+    """``column=kind``, cut at the last ``=``, for a column's name may hold one."""
+    kinds = {}
+    for text in texts:
+        name, sign, kind = text.rpartition("=")
+        if not sign or not name or not kind:
+            raise UsageFault(f"--kind {text!r} is not understood; write it as column=kind, such as zip=categorical.")
+        kinds[name] = kind.strip()
+    return kinds
+
+
+def tell(rows: Rows) -> None:
+    """Print what was read: columns and their kinds, what was left out and why, what was guessed."""
+    table, name = rows.table, rows.table.source
+    if isinstance(table, CountTable):
+        filled = table.counts.nnz / max(table.counts.shape[0] * table.counts.shape[1], 1)
+        talk.heading(f"Read {name}")
+        talk.say(
+            f"A purchase log of {counted(len(rows), 'customer')} and {counted(len(rows.schema), 'item')}; "
+            f"{percent(filled)} of the counts are above 0.",
+            indent=1,
+        )
+    else:
+        _tell_columns(table)
+    for note in table.notes:
+        talk.bullet(note)
+
+
+def _tell_columns(table: Table) -> None:
+    lines = [line for line in describe(table) if line.kind != "left out"]
+    talk.heading(f"Read {table.source}: {counted(len(table), 'row')}")
+    cells = [(line.name, line.kind, _gaps(line.missing), line.values) for line in lines[:LINES]]
+    talk.table(["column", "kind", "missing", "values"], cells, right=[2])
+    if len(lines) > LINES:
+        talk.say(f"and {counted(len(lines) - LINES, 'column')} more", "dim", indent=1)
+    if table.left_out:
+        talk.say("Left out (--kind COLUMN=KIND brings one back):", indent=1)
+        for entry in table.left_out[:LINES]:
+            talk.bullet(f"{entry.name}: {entry.reason}")
+        if len(table.left_out) > LINES:
+            talk.say(f"and {listed([e.name for e in table.left_out[LINES:]], 5)}", "dim", indent=1)
+
+
+def _gaps(share: float) -> str:
+    return "–" if share == 0 else percent(share)
