@@ -75,6 +75,10 @@ def test_plates_hold_their_nodes_and_no_others(combinations):
         for p, q in itertools.combinations(boxes, 2):
             shared = any(p in node.plates and q in node.plates for node in nodes)
             assert overlap(boxes[p], boxes[q]) == shared, (p, q)
+        for p, q in itertools.permutations(boxes, 2):
+            if {n for n in nodes if p in n.plates} < {n for n in nodes if q in n.plates}:
+                assert inside(boxes[p][:2], boxes[q]), (p, q)
+                assert inside(boxes[p][2:], boxes[q]), (p, q)
 
     check()
 
@@ -102,6 +106,8 @@ def test_parameters_of_several_columns_stand_under_them():
     for i in range(3):
         assert places[f"mu{i}"][1] > places[f"x{i}"][1]
         assert places[f"mu{i}"][0] == places[f"x{i}"][0]
+    boxes = plate_boxes(nodes, places)
+    assert not overlap(boxes["n"], boxes["k"])
 
 
 def drawn(nodes, edges, **more):

@@ -107,6 +107,21 @@ def test_telling_columns_are_those_with_the_largest_ratio_of_variances():
     assert scatter.telling_columns(values, labels, 2) == [1, 5]
 
 
+def test_a_handful_of_rows_does_not_make_a_column_telling():
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 2], [100, 95, 5])
+    values = rng.normal(size=(200, 2))
+    values[:, 0] += 3.0 * (labels == 2)
+    values[:, 1] += 1.5 * (labels == 1)
+    assert columns_by_f(values, labels) == [1]
+    assert scatter.telling_columns(values, labels, 1) == [1]
+
+
+def columns_by_f(values, labels):
+    found = [stats.f_oneway(*(column[labels == k] for k in range(3))).statistic for column in values.T]
+    return [int(np.argmax(found))]
+
+
 def test_group_table_against_pandas():
     rng = np.random.default_rng(0)
     codes = rng.integers(0, 4, 200).astype(float)

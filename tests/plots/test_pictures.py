@@ -205,12 +205,13 @@ def test_snapshots_are_named_in_words():
 
 def test_the_chosen_candidate_and_what_is_left_out_are_told():
     k, structures = np.tile(np.arange(1, 7), 2), ["EEE"] * 6 + ["VVV"] * 6
-    value = np.array([-5000.0, -100, -90, -80, -85, -88, -4000, -110, -95, -92, -96, -99])
+    value = np.array([-5000.0, -100, -90, -80, -85, -88, -4000, -300, -95, -92, -96, -99])
     figure = plots.candidates(k, structures, value, chosen=3, at_floor=np.arange(12) == 11)
     ax = figure.axes[0]
+    assert -200 < ax.get_ylim()[0] < -110
     big = [line for line in ax.lines if line.get_markersize() == 9]
     assert [(line.get_xdata()[0], line.get_ydata()[0]) for line in big] == [(4, -80.0)]
-    assert "hollow: rests on its floor, never chosen · 2 much worse ones below the frame" in texts(figure)
+    assert "hollow: rests on its floor, never chosen · 3 much worse ones below the frame" in texts(figure)
     hollow = [line for line in ax.lines if line.get_markersize() == 4.5 and len(line.get_xdata())]
     assert [(line.get_xdata()[0], line.get_ydata()[0]) for line in hollow] == [(6, -99.0)]
     assert {"EEE", "VVV"} <= set(texts(figure))

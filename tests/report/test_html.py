@@ -55,6 +55,7 @@ def test_attributes():
     assert tag("td", "x", class_="number", aria_label="a", open=True, id=None, hidden=False) == (
         '<td class="number" aria-label="a" open>x</td>'
     )
+    assert tag("p", title='a"b<c') == '<p title="a&quot;b&lt;c"></p>'
     assert tag("meta", charset="utf-8") == '<meta charset="utf-8">'
 
 

@@ -292,8 +292,11 @@ def test_many_columns_show_those_that_tell(content):
     values[:, 33] += 6 * group
     schema = Schema(tuple(Column(f"c{j}", "continuous") for j in range(40)))
     told = ReportContent("Wide", schema=schema, values=values, groups=Groups(np.ones(2) / 2, np.eye(2)[group]))
-    text = Page(build(told)).text
+    page = Page(build(told))
+    text = page.text
     assert "has higher c33" in text
+    tiles = [svg["aria-label"] for svg in page.all("svg") if "in each group" in svg["aria-label"]]
+    assert tiles[0] == "c33 in each group"
     assert "The 22 columns that differ least are not drawn." in text
     assert "15 further columns differ less" in text
     assert "10 more columns" in text
