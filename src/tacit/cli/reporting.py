@@ -12,6 +12,7 @@ from tacit.cli import outcome
 from tacit.cli.feeding import feed
 from tacit.cli.judging import responsibilities
 from tacit.cli.sources import Rows
+from tacit.report import gather
 from tacit.report.content import Candidate, Candidates, Groups, HeldOut, ModelSummary, Repeat, ReportContent, Trace
 from tacit.storage.config import RunConfig
 from tacit.storage.model_file import versions
@@ -37,6 +38,7 @@ def content(estimator: Any, fitted: Rows, told: Mapping[str, Any], config: RunCo
     table = fitted.as_table()
     X = feed(estimator, fitted.values, fitted.schema)
     share = responsibilities(estimator, X)
+    model = getattr(estimator, "model_", None)
     score = told["held_out"]
     trace = getattr(estimator, "trace_", None)
     return ReportContent(
@@ -59,7 +61,15 @@ def content(estimator: Any, fitted: Rows, told: Mapping[str, Any], config: RunCo
             told["fit"]["converged"],
             told["fit"]["stop_reason"],
         ),
-        groups=None if share is None else Groups(np.array([group["share"] for group in told["groups"]]), share),
+        snapshots=gather.snapshots(estimator),
+        groups=None
+        if share is None
+        else Groups(
+            np.array([group["share"] for group in told["groups"]]),
+            share,
+            gather.gaussians(model),
+            gather.curves(model, fitted.schema, table.values),
+        ),
         log_density=np.asarray(estimator.score_samples(X)) if hasattr(estimator, "score_samples") else None,
         samples=_samples(estimator),
         held_out=None if score is None else HeldOut(score["nats"], score["standard_error"], score["rows"]),

@@ -31,7 +31,7 @@ from tacit.inference.fit import Fit
 from tacit.inference.online import Average, first_average, see
 from tacit.inference.watch import Printer, watch
 from tacit.models.mixture import rows as answers
-from tacit.models.mixture.fitting import Schedule, finished, floored, parameters, run
+from tacit.models.mixture.fitting import Schedule, canonical_order, finished, floored, parameters, run
 from tacit.models.mixture.model import Mixture
 from tacit.models.mixture.rules import Draws, Mode, Posterior, Rule
 
@@ -124,7 +124,7 @@ class BaseMixture(MixtureAnswers, DensityMixin, BaseEstimator):
             average = first_average(model, block, view)
         average = see(average._replace(model=model), block, view, np.asarray(total))
         self._online = view, average, total
-        self.model_ = finished(average.model, view, ordered=False)
+        self.model_ = finished(average.model, view)
         self.n_iter_, self.converged_, self.stop_reason_ = int(average.time), False, "more rows may come"
         self.n_parameters_, self.at_floor_ = self.model_.n_parameters(), bool(floored(self.model_))
         self._publish(self.model_)
@@ -224,11 +224,12 @@ class BaseMixture(MixtureAnswers, DensityMixin, BaseEstimator):
 
     def _finish(self, search: Search, found: Fit) -> None:
         view, weight = search.view, search.data.total_weight
-        self.model_ = finished(found.model, view, ordered=not search.given)
+        order = None if search.given else canonical_order(finished(found.model, view))
+        self.model_ = finished(found.model, view, order)
         # in the user's units each observed entry of a scaled column brings −log scale, and the prior its own
         change = search.jacobian() + float(self.model_.global_bound()) - float(found.model.global_bound())
         self.trace_ = found.trace._replace(bound=found.trace.bound + change)
-        self.snapshots_ = {i: finished(m, view, ordered=False) for i, m in found.snapshots.items()}
+        self.snapshots_ = {i: finished(m, view, order) for i, m in found.snapshots.items()}
         self.n_iter_ = found.iteration
         self.lower_bound_ = (found.bound + change) / weight
         self.lower_bounds_ = list(self.trace_.bound[1:] / weight)

@@ -9,7 +9,9 @@ from tacit.families.dirichlet import Dirichlet
 from tacit.families.exponential import Exponential
 from tacit.families.gamma import Gamma
 from tacit.families.log_normal import LogNormal
+from tacit.families.low_rank import LowRankNormal
 from tacit.families.multinomial import Multinomial
+from tacit.families.multivariate_normal import MultivariateNormal
 from tacit.families.negative_binomial import NegativeBinomial
 from tacit.families.normal import Normal
 from tacit.families.poisson import Poisson
@@ -22,6 +24,7 @@ from tacit.families.priors import (
     NormalGamma,
 )
 from tacit.families.product import Product
+from tacit.families.student_t import MultivariateStudentT, StudentT
 
 __all__ = [
     "FAMILIES",
@@ -38,12 +41,16 @@ __all__ = [
     "GammaExponential",
     "GammaPoisson",
     "LogNormal",
+    "LowRankNormal",
     "Multinomial",
+    "MultivariateNormal",
+    "MultivariateStudentT",
     "NegativeBinomial",
     "Normal",
     "NormalGamma",
     "Poisson",
     "Product",
+    "StudentT",
 ]
 
 FAMILIES: dict[str, type[Any]] = {
@@ -58,6 +65,7 @@ FAMILIES: dict[str, type[Any]] = {
         Bernoulli,
         Categorical,
         Multinomial,
+        StudentT,
     )
 }
 """The families of columns by name; ``FAMILIES[name].template(shape, **sizes)`` is a neutral, valid member.

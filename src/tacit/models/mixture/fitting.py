@@ -212,11 +212,11 @@ def _whitened(models: Mixture) -> Mixture:
     return eqx.tree_at(lambda m: m.groups, models, groups)
 
 
-def finished(model: Mixture, view: Standardise, *, ordered: bool) -> Mixture:
-    """Padding removed, in the user's units, in canonical order (by weight, then by first coordinate)."""
+def finished(model: Mixture, view: Standardise, order: np.ndarray | None = None) -> Mixture:
+    """Padding removed, in the user's units, with the components in a given order."""
     model, view = jax.tree.map(lambda leaf: np.asarray(leaf) if eqx.is_array(leaf) else leaf, (model, view))
     model = model.take(np.flatnonzero(model.active)).in_units(view)
-    return model.take(canonical_order(model)) if ordered else model
+    return model if order is None else model.take(order)
 
 
 def canonical_order(model: Mixture) -> np.ndarray:

@@ -1,0 +1,74 @@
+"""What the pictures of a report need, taken from a fitted mixture: ellipses, how they came about, curves."""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from tacit.compute import double_precision
+from tacit.data.schema import Schema
+from tacit.models.mixture.gaussian import GaussianGroup
+from tacit.models.mixture.model import Mixture
+from tacit.models.mixture.summary import column_densities
+from tacit.report.content import Gaussians, Snapshots
+
+GRID = 240
+
+
+def gaussians(model: Any) -> Gaussians | None:
+    """The ellipses of the largest Gaussian group of columns."""
+    group = _widest(model)
+    if group is None:
+        return None
+    return Gaussians(group.columns, np.asarray(group.means), _matrices(group))
+
+
+def snapshots(estimator: Any) -> Snapshots | None:
+    """The groups at the start, on the way and at the end, in the two columns that tell them apart best."""
+    group = _widest(getattr(estimator, "model_", None))
+    kept = getattr(estimator, "snapshots_", None)
+    if group is None or not kept or len(group.columns) < 2:
+        return None
+    chosen = _two(group)
+    at = {}
+    for iteration, model in sorted(kept.items()):
+        then = _widest(model)
+        pick = np.ix_(range(then.means.shape[0]), chosen, chosen)
+        at[iteration] = (np.exp(np.asarray(model.log_weights)), np.asarray(then.means)[:, chosen], _matrices(then)[pick])
+    return Snapshots((group.columns[chosen[0]], group.columns[chosen[1]]), at)
+
+
+@double_precision
+def curves(
+    model: Any, schema: Schema, values: Float[np.ndarray, "rows columns"]
+) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+    """By column: a grid, and the weighted densities of the groups on it, for measured columns without ellipses."""
+    if not isinstance(model, Mixture):
+        return {}
+    drawn = () if (widest := _widest(model)) is None else widest.columns
+    found = {}
+    for column, kind in enumerate(schema.kinds):
+        seen = values[:, column][np.isfinite(values[:, column])]
+        if kind not in ("continuous", "positive") or column in drawn or seen.size == 0 or np.ptp(seen) == 0:
+            continue
+        grid = np.linspace(seen.min(), seen.max(), GRID)
+        found[column] = (grid, np.asarray(column_densities(model, column, grid)))
+    return found
+
+
+def _widest(model: Any) -> GaussianGroup | None:
+    groups = model.groups if isinstance(model, Mixture) else ()
+    plain = [g for g in groups if isinstance(g, GaussianGroup) and not g.log]
+    return max(plain, key=lambda g: len(g.columns), default=None)
+
+
+def _matrices(group: GaussianGroup) -> np.ndarray:
+    covariances = np.asarray(group.covariances)
+    return np.stack([np.diag(v) for v in covariances]) if group.diagonal else covariances
+
+
+def _two(group: GaussianGroup) -> list[int]:
+    """The two columns of a group along which the means differ most, in standard deviations within the groups."""
+    means, spread = np.asarray(group.means), np.sqrt(np.diagonal(_matrices(group), axis1=1, axis2=2).mean(axis=0))
+    apart = means.std(axis=0) / np.where(spread > 0, spread, 1.0)
+    return sorted(np.argsort(-apart, kind="stable")[:2].tolist())

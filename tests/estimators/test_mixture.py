@@ -1,0 +1,192 @@
+"""Mixture and the mixtures of counts: any columns, gaps, weights; against scipy and enumeration."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from scipy import sparse, stats
+from scipy.special import logsumexp
+
+from tacit import GaussianMixture, Mixture, MultinomialMixture, PoissonMixture, datasets
+from tacit.inference import closed_form as cf
+from tacit.models.mixture.model import Mixture as Model
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.reuses_keys,
+]
+
+
+@pytest.fixture(scope="module")
+def penguins() -> pd.DataFrame:
+    return pd.read_csv(datasets.path("penguins")).drop(columns=["year"])
+
+
+@pytest.fixture(scope="module")
+def fitted(penguins: pd.DataFrame) -> Mixture:
+    return Mixture(3, covariance_type="full", n_init=2, random_state=0).fit(penguins)
+
+
+@pytest.fixture(scope="module")
+def counts() -> np.ndarray:
+    random = np.random.default_rng(0)
+    rates = np.array([[1.0, 5.0, 9.0, 0.5], [8.0, 2.0, 3.0, 0.5]])
+    return random.poisson(rates[random.integers(2, size=150)])
+
+
+def test_kinds_are_found_and_species_come_back(penguins: pd.DataFrame, fitted: Mixture) -> None:
+    kinds = dict(zip(fitted.schema_.names, fitted.families_, strict=True))
+    assert kinds["island"] == "categorical"
+    assert kinds["sex"] == "bernoulli"
+    assert kinds["body_mass_g"] == "normal"
+    groups = pd.crosstab(penguins.species, fitted.predict(penguins))
+    assert groups.max(axis=1).sum() >= 0.98 * len(penguins)
+    assert np.diff(fitted.trace_.bound).min() > -1e-8
+
+
+def test_log_density_by_scipy_with_gaps(penguins: pd.DataFrame, fitted: Mixture) -> None:
+    part = penguins.iloc[:40]
+    joint = np.log(fitted.weights_) * np.ones((len(part), 1))
+    for group in fitted.model_.groups:
+        names = [fitted.schema_.names[c] for c in group.columns]
+        for n, (_, row) in enumerate(part[names].iterrows()):
+            if hasattr(group, "means"):
+                seen = row.notna().to_numpy()
+                if seen.any():
+                    x = row.to_numpy(dtype=float)[seen]
+                    for k in range(3):
+                        cov = np.asarray(group.covariances)[k][np.ix_(seen, seen)]
+                        joint[n, k] += stats.multivariate_normal(np.asarray(group.means)[k][seen], cov).logpdf(x)
+                continue
+            probabilities = np.asarray(group.family.probabilities)
+            for place, name in enumerate(names):
+                if pd.isna(row[name]):
+                    continue
+                code = fitted.schema_[name].levels.index(row[name])
+                ones = probabilities[:, place]
+                share = ones[:, code] if ones.ndim == 2 else np.where(code, ones, 1 - ones)
+                joint[n] += np.log(share)
+    np.testing.assert_allclose(fitted.score_samples(part), logsumexp(joint, axis=1), rtol=1e-10)
+
+
+@pytest.mark.parametrize("reader", [pl.from_pandas, pa.Table.from_pandas])
+def test_other_frames_are_the_same_table(penguins: pd.DataFrame, fitted: Mixture, reader: Any) -> None:
+    np.testing.assert_array_equal(fitted.score_samples(reader(penguins)), fitted.score_samples(penguins))
+
+
+def test_the_columns_may_come_in_another_order(penguins: pd.DataFrame, fitted: Mixture) -> None:
+    np.testing.assert_array_equal(
+        fitted.score_samples(penguins[penguins.columns[::-1]]), fitted.score_samples(penguins)
+    )
+
+
+def test_an_unseen_level_is_refused_by_row_and_column(penguins: pd.DataFrame, fitted: Mixture) -> None:
+    strange = penguins.iloc[:3].copy()
+    strange.loc[1, "island"] = "Atlantis"
+    with pytest.raises(ValueError, match=r"island.*Atlantis|Atlantis.*island"):
+        fitted.score_samples(strange)
+
+
+def test_normal_columns_alone_are_the_gaussian_mixture() -> None:
+    rows = pd.read_csv(datasets.path("penguins")).iloc[:, 2:6].dropna().to_numpy()
+    settings: dict[str, Any] = {"tol": 1e-10, "max_iter": 500, "random_state": 0, "n_init": 1}
+    ours = Mixture(2, families="normal", covariance_type="full", objective="mle", floor=1e-12, **settings).fit(rows)
+    peer = GaussianMixture(2, reg_covar=1e-12, **settings).fit(rows)
+    assert ours.score(rows) == pytest.approx(peer.score(rows), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "family", ["poisson", "negative-binomial", "normal", "categorical", "student-t", "gamma", "log-normal", "exponential"]
+)
+def test_every_family_raises_its_bound(counts: np.ndarray, family: str) -> None:
+    rows = counts + 0.5 if family in ("gamma", "log-normal", "exponential") else counts
+    model = Mixture(2, families=family, n_init=1, random_state=0, max_iter=25).fit(rows)
+    assert np.diff(model.trace_.bound).min() > -1e-8
+    assert set(model.families_) == {family}
+    assert np.isfinite(model.score_samples(rows)).all()
+
+
+def test_several_columns_may_be_one_multinomial(counts: np.ndarray) -> None:
+    model = Mixture(2, families={(0, 1, 2): "multinomial", 3: "poisson"}, n_init=1, random_state=0).fit(counts)
+    family = next(g.family for g in model.model_.groups if g.family.name == "multinomial")
+    rate = next(g.family for g in model.model_.groups if g.family.name == "poisson")
+    joint = np.log(model.weights_) * np.ones((len(counts), 1))
+    for k in range(2):
+        shares = np.asarray(family.probabilities)[k, 0]
+        joint[:, k] += stats.multinomial(counts[:, :3].sum(axis=1), shares / shares.sum()).logpmf(counts[:, :3])
+        joint[:, k] += stats.poisson(np.asarray(rate.rates)[k, 0]).logpmf(counts[:, 3])
+    np.testing.assert_allclose(model.score_samples(counts), logsumexp(joint, axis=1), rtol=1e-9)
+
+
+@pytest.mark.parametrize("kind", [PoissonMixture, MultinomialMixture])
+def test_sparse_counts_are_dense_counts(counts: np.ndarray, kind: Any) -> None:
+    dense = kind(2, n_init=1, random_state=0).fit(counts)
+    thin = kind(2, n_init=1, random_state=0).fit(sparse.csr_array(counts))
+    np.testing.assert_allclose(thin.score_samples(sparse.csr_array(counts)), dense.score_samples(counts), rtol=1e-12)
+    assert np.diff(dense.trace_.bound).min() > -1e-8
+
+
+def test_what_never_happened_is_not_impossible(counts: np.ndarray) -> None:
+    never = np.c_[counts, np.zeros(len(counts), dtype=int)]
+    model = PoissonMixture(2, n_init=1, random_state=0).fit(never)
+    assert np.isfinite(model.score_samples(np.array([[1, 2, 3, 0, 4]]))).all()
+
+
+@pytest.mark.parametrize("wrong", [[[1.5, 2.0]], [[-1.0, 2.0]]])
+def test_counts_are_whole_numbers_from_zero(wrong: list) -> None:
+    with pytest.raises(ValueError, match="whole numbers"):
+        PoissonMixture().fit(np.array(wrong * 3))
+
+
+def test_families_that_do_not_fit_are_refused_by_name(counts: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="weibull"):
+        Mixture(2, families="weibull").fit(counts)
+    with pytest.raises(ValueError, match="no_such"):
+        Mixture(2, families={"no_such": "poisson"}).fit(counts)
+    with pytest.raises(ValueError, match="x0|column"):
+        Mixture(2, families="poisson").fit(counts - 3)
+
+
+
+@pytest.mark.parametrize("family", ["poisson", "negative-binomial", "student-t", "normal"])
+def test_fishers_identity(counts: np.ndarray, family: str) -> None:
+    """∂ log p(x|θ) = E_{p(z|x,θ)}[∂ log p(x, z|θ)]: the E-step's responsibilities are the exact posterior."""
+    model = Mixture(2, families=family, n_init=1, random_state=0, max_iter=2).fit(counts).model_
+    with jax.enable_x64(True):
+        rows = jnp.asarray(counts[:20], float)
+        dynamic, static = _split(model)
+
+        def marginal(parts: Any) -> Any:
+            return _join(parts, static).log_prob(rows).sum()
+
+        share = jax.lax.stop_gradient(model.posterior(rows))
+
+        def complete(parts: Any) -> Any:
+            return (share * _join(parts, static).joint_log_prob(rows)).sum()
+
+        one, other = jax.grad(marginal)(dynamic), jax.grad(complete)(dynamic)
+        for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-8)
+
+
+def _split(model: Model) -> tuple[Any, Any]:
+    leaves, tree = jax.tree.flatten(model)
+    moving = [jnp.asarray(leaf) for leaf in leaves if np.issubdtype(np.asarray(leaf).dtype, np.floating)]
+    return moving, (leaves, tree)
+
+
+def _join(moving: list, static: tuple[list, Any]) -> Model:
+    leaves, tree = static
+    parts = iter(moving)
+    return jax.tree.unflatten(
+        tree, [next(parts) if np.issubdtype(np.asarray(leaf).dtype, np.floating) else leaf for leaf in leaves]
+    )
+
+
+def test_stopped_reasons_are_words() -> None:
+    assert len(cf.REASONS) == cf.INTERRUPTED + 1
