@@ -1,0 +1,60 @@
+"""Replicates of rows: the same rows counted anew, or new rows from the fit with the same gaps."""
+
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from tacit.models.mixture.gaussian import GaussianGroup
+from tacit.models.mixture.model import Mixture
+from tacit.models.mixture.sampling import is_multinomial
+
+
+class Replicator:
+    """Draws rows and weights of one replicate after another, all of one shape, so that nothing is compiled twice."""
+
+    def __init__(
+        self, estimator: Any, rows: Any, weights: np.ndarray, method: str, random: np.random.Generator
+    ) -> None:
+        self.rows, self.weights, self.random = rows, weights, random
+        self.number = round(float(weights.sum()))
+        if self.number < 1:
+            raise ValueError(f"sample_weight sums to {weights.sum():g}: a replicate needs at least one row")
+        self.sampler = _sampler(estimator, random) if method == "parametric" else None
+
+    def draw(self) -> tuple[Any, np.ndarray]:
+        """Rows and weights of a replicate."""
+        if self.sampler is None:
+            total = self.weights.sum()
+            counts = self.random.multinomial(self.number, self.weights / total)
+            return self.rows, counts * (total / self.number)
+        model: Mixture = self.sampler.model_
+        like = self.random.permutation(copies(self.weights, self.number))
+        totals = _totals(model, self.rows, like)
+        drawn, _ = self.sampler.sample(self.number, **({} if totals is None else {"totals": totals}))
+        if not sparse.issparse(self.rows):
+            drawn = np.where(np.isnan(self.rows[like]), np.nan, drawn)
+        return drawn, np.ones(self.number)
+
+
+def _sampler(estimator: Any, random: np.random.Generator) -> Any:
+    if not hasattr(estimator, "sample"):
+        raise ValueError(f"{type(estimator).__name__} has no sample: method='parametric' draws rows from the fit")
+    return estimator.set_params(random_state=random)
+
+
+def copies(weights: np.ndarray, number: int) -> np.ndarray:
+    """``number`` rows by their weights, as evenly as whole numbers allow: each row once where all weights are 1."""
+    ends = np.round(np.cumsum(weights) * (number / weights.sum()), 6)
+    return np.minimum(np.searchsorted(ends, np.arange(number) + 0.5), weights.size - 1)
+
+
+def _totals(model: Mixture, rows: Any, like: np.ndarray) -> np.ndarray | None:
+    """The totals of every multinomial group, ``[number, groups]``, as some rows have them; 0 where one is missing."""
+    found = []
+    for group in model.groups:
+        if not isinstance(group, GaussianGroup) and is_multinomial(group):
+            part = rows[:, list(group.columns)]
+            total = np.asarray(part.sum(axis=1)).ravel()
+            found.append(np.nan_to_num(total)[like])
+    return np.stack(found, axis=1) if found else None

@@ -1,0 +1,100 @@
+"""Is one more component needed? The likelihood ratio against its own distribution under the smaller model."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from tacit.compute import double_precision
+from tacit.estimators._base import check_whole, read_weights, seed_of
+from tacit.estimators.gaussian_mixture import GaussianMixture
+from tacit.evaluation._rows import fit_rows, fresh, read, score_rows
+from tacit.evaluation._sampled import Replicator
+from tacit.evaluation.select import FLOOR
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class LikelihoodRatio:
+    """A test of k components against k + 1.
+
+    Attributes:
+        components: k.
+        statistic: ``2 (log L_{k+1} − log L_k)``, at least 0.
+        p_value: ``(1 + #{replicates ≥ statistic}) / (B + 1)``: small means that k components are too few.
+        replicates: ``(B,)``: the statistic of rows that were drawn from the fit with k components.
+        dropped: replicates left out because a fit came to rest on the floor of a variance, or broke down.
+    """
+
+    components: int
+    statistic: float
+    p_value: float
+    replicates: np.ndarray
+    dropped: int
+
+
+@double_precision
+def likelihood_ratio_test(
+    X: Any,
+    k: int,
+    n_boot: int = 99,
+    estimator: Any = None,
+    *,
+    random_state: Any = None,
+    sample_weight: Any = None,
+) -> LikelihoodRatio:
+    """The parametric bootstrap of the likelihood ratio of k components against k + 1 (McLachlan 1987).
+
+    Under k components a parameter of the larger model lies on the edge of its space, so the ratio has no chi-squared
+    distribution; it is compared with the ratios of rows drawn from the fit with k components, each found by the
+    same search. A ratio is only as good as the search: give the estimator several starts (``n_init``).
+
+    Args:
+        X: rows, as the estimator takes them.
+        k: the components that may suffice, at least 1.
+        n_boot: replicates; the least p-value is ``1/(n_boot + 1)``.
+        estimator: any mixture; its ``n_components`` does not count. A ``GaussianMixture`` with five
+            starts and a floor relative to the data if None.
+        random_state: seed.
+        sample_weight: a weight a row; 2 is the same as two copies.
+
+    Raises:
+        ValueError: a fit to the rows rests on the floor of a variance, where the likelihood has no maximum; or all
+            replicates do.
+    """
+    check_whole("k", k, 1)
+    check_whole("n_boot", n_boot, 1)
+    random = seed_of(random_state)
+    base = clone(estimator) if estimator is not None else GaussianMixture(tol=1e-6, max_iter=1000, n_init=5)
+    base.set_params(n_components=k, random_state=int(random.integers(2**31)))
+    rows = read(base, X)
+    weights = read_weights(rows, sample_weight)
+    if estimator is None:
+        spread = float(np.nanmean(np.nanvar(np.asarray(rows, float), axis=0)))
+        base.set_params(reg_covar=FLOOR * (spread or 1.0))
+    smaller, found = _ratio(base, k, rows, weights)
+    if found is None:
+        raise ValueError(
+            f"a fit with {k} or {k + 1} components rests on the floor of a variance, where the likelihood has no "
+            "maximum: use a simpler covariance structure or a higher floor"
+        )
+    replicator = Replicator(smaller, rows, weights, "parametric", random)
+    drawn = [_ratio(base, k, *replicator.draw())[1] for _ in range(n_boot)]
+    kept = np.array([value for value in drawn if value is not None])
+    if kept.size == 0:
+        raise ValueError("in every replicate a fit came to rest on the floor of a variance: nothing to compare with")
+    p_value = (1.0 + float((kept >= found).sum())) / (kept.size + 1.0)
+    return LikelihoodRatio(k, found, p_value, kept, n_boot - kept.size)
+
+
+def _ratio(base: Any, k: int, rows: Any, weights: np.ndarray) -> tuple[Any, float | None]:
+    """The fit with k components, and the ratio; None where a fit rests on a floor or is broken."""
+    total, fits = [], []
+    for number in (k, k + 1):
+        fit = fresh(base).set_params(n_components=number)
+        fit_rows(fit, rows, weights)
+        total.append(float(weights @ score_rows(fit, rows)))
+        fits.append(fit)
+    sound = np.isfinite(total).all() and not any(fit.at_floor_ for fit in fits)
+    # the larger model holds the smaller one, so a ratio below 0 is a maximum that was not found
+    return fits[0], max(0.0, 2.0 * (total[1] - total[0])) if sound else None
