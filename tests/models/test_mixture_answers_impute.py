@@ -59,12 +59,13 @@ def test_complete_rows_come_back_as_they_are() -> None:
 
 
 def test_draws_have_the_exact_conditional_moments() -> None:
-    model, number = MODELS["full"], 4000
-    rows = with_gaps(model, 3)
-    rows[:, 0], rows[:, 1] = np.nan, [0.3, np.nan, -1.0]
-    rows[2] = np.nan
+    number, direction = 4000, np.array([1.0, -2.0, 0.5, 1.5])
+    correlated = [np.outer(direction, direction) + 0.3 * np.eye(4), np.eye(4) + 2.0]
+    model = small.mixture([0.6, 0.4], small.gaussian([np.zeros(4), np.ones(4)], correlated))
+    gap = np.nan
+    rows = np.array([[gap, 4.0, gap, -1.0], [2.0, gap, gap, gap], [gap] * 4, [gap, 1.0, 2.0, 3.0]])
     draws = small.Fitted(model).impute(rows, n_draws=number, random_state=1)
-    assert draws.shape == (number, 3, 4)
+    assert draws.shape == (number, 4, 4)
     for n, row in enumerate(rows):
         mean, covariance = small.total_moments(model, row)
         gap = np.isnan(row)

@@ -6,7 +6,7 @@ import pytest
 import small_mixtures as small
 from tacit import families
 from tacit.compute import double_precision
-from tacit.models.mixture import summary
+from tacit.models.mixture import conditional, summary
 
 MODEL = small.mixed()
 NAMES = ["normal", "log-normal", "poisson", "categorical", "normal", "bernoulli", "bernoulli", "normal"]
@@ -49,6 +49,19 @@ def test_densities_on_a_grid_against_scipy(column: int) -> None:
         law = small.column_law(MODEL, column, k)
         density = law.pmf(grid) if whole else law.pdf(grid)
         np.testing.assert_allclose(found[:, k], weight * density, rtol=1e-11, atol=1e-300)
+
+
+@pytest.mark.parametrize("columns", [(7, 3, 0), (12, 4, 1, 5), (6,)])
+@double_precision
+def test_a_mixture_of_fewer_columns_in_another_order(columns: tuple[int, ...]) -> None:
+    rows, _ = small.sampling.sample(MODEL, 5, random=np.random.default_rng(0))
+    fewer = conditional.marginal(MODEL, columns)
+    for row in rows:
+        kept = np.full(13, np.nan)
+        kept[list(columns)] = row[list(columns)]
+        expected = small.log_joint(MODEL, kept)
+        found = np.asarray(fewer.joint_log_prob(row[None, list(columns)]))
+        np.testing.assert_allclose(found[0], expected, rtol=0, atol=1e-11)
 
 
 @double_precision
