@@ -146,7 +146,10 @@ class TestFit:
         assert len(found.trace.bound) == found.steps + 1
         assert np.all(np.diff(found.trace.bound) >= 0)
 
-    def test_starts_with_and_without_empty_clusters_go_side_by_side(self) -> None:
+    @pytest.mark.parametrize("together", [True, False])
+    def test_starts_with_and_without_empty_clusters(self, together: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+        if not together:
+            monkeypatch.setattr(fitting, "PADDED_ROWS", 0)  # as if there were many rows
         lost = np.concatenate([CENTRES[:3], [[80.0, 0, 0]]])
         starts = np.stack([lost, CENTRES, ROWS[:4]])
         inertias = [Peer(4, init=start, tol=0.0).fit(ROWS).inertia_ for start in starts]

@@ -1,5 +1,6 @@
 """From starting centres and rows to fitted clusters: iterate, refill empty clusters, keep the best start."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -67,17 +68,34 @@ def run(
     view: Rescale,
     schedule: Schedule,
 ) -> Found:
-    """Lloyd's iteration from every start ``[starts, clusters, dims]``, given in the coordinates of the view."""
+    """Lloyd's iteration from every start ``[starts, clusters, dims]``, given in the coordinates of the view.
+
+    Few rows take all starts together; many take one start after another, so that none waits for the slowest.
+    """
     source, inside = _laid(rows, weights, view)
-    models = _begin(centres, rows, values, view, schedule)
-    starts, clusters = centres.shape[:2]
+    together = rows.shape[0] <= PADDED_ROWS
+    found: list[tuple[Fit, _History]] = []
+    for batch in [centres] if together else centres[:, None]:
+        models = _begin(batch, rows, values, view, schedule)
+        found += _iterated(models, source, inside, schedule, lambda fit: _refilled(fit, rows, weights, view))
+        if found[-1][0].status == cf.INTERRUPTED:
+            break
+    bounds = [fit.bound if np.isfinite(fit.bound) else -np.inf for fit, _ in found]
+    return _found(*found[int(np.argmax(bounds))], centres.shape[1], view)
+
+
+def _iterated(
+    models: Lloyd, source: Source, view: Rescale, schedule: Schedule, refilled: Callable[[Fit], Lloyd]
+) -> list[tuple[Fit, "_History"]]:
+    """All starts until they rest, with empty clusters refilled on the way."""
+    starts = models.centres.shape[0]
     key = np.zeros((starts, 2), np.uint32)  # nothing here is random
     history = [_History() for _ in range(starts)]
     while True:
         fits = fit(
             models,
             source,
-            inside,
+            view,
             key=key,
             max_iter=schedule.max_iter + 2,
             tol=STILL,
@@ -88,14 +106,9 @@ def run(
             past.add(found)
         stalled = [bool(f.model.stalled) and f.status == cf.CONVERGED for f in fits]
         if not any(stalled) or any(f.status == cf.INTERRUPTED for f in fits):
-            break
-        parts = [
-            _refilled(f.model, f.statistics, rows, weights, view) if empty else f.model
-            for f, empty in zip(fits, stalled, strict=True)
-        ]
+            return list(zip(fits, history, strict=True))
+        parts = [refilled(f) if empty else f.model for f, empty in zip(fits, stalled, strict=True)]
         models = jax.tree.map(lambda *leaves: np.stack(leaves), *parts)
-    best = int(np.argmax([f.bound if np.isfinite(f.bound) else -np.inf for f in fits]))
-    return _found(fits[best], history[best], clusters, view)
 
 
 def _laid(rows: Any, weights: np.ndarray, view: Rescale) -> tuple[Source, Rescale]:
@@ -131,12 +144,13 @@ def _moved(model: Lloyd, totals: Totals) -> Lloyd:
     return model.moved(totals)
 
 
-def _refilled(model: Lloyd, totals: Totals, rows: Any, weights: np.ndarray, view: Rescale) -> Lloyd:
+def _refilled(found: Fit, rows: Any, weights: np.ndarray, view: Rescale) -> Lloyd:
     """The next model when clusters are empty: each takes the row farthest from its centre, as scikit-learn does.
 
     The row leaves its old cluster, so the inertia falls. Where every row lies on its centre there is none to
     take: the empty centres join the largest cluster and the fit has come to rest.
     """
+    model, totals = found.model, found.statistics
     here = KMeans(np.asarray(model.centres)[model.active]).in_units(view)  # the padding comes last
     labels, apart = nearest(here, rows)
     apart = np.where(weights > 0, apart, 0.0)
