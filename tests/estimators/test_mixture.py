@@ -101,7 +101,8 @@ def test_normal_columns_alone_are_the_gaussian_mixture() -> None:
 
 
 @pytest.mark.parametrize(
-    "family", ["poisson", "negative-binomial", "normal", "categorical", "student-t", "gamma", "log-normal", "exponential"]
+    "family",
+    ["poisson", "negative-binomial", "normal", "categorical", "student-t", "gamma", "log-normal", "exponential"],
 )
 def test_every_family_raises_its_bound(counts: np.ndarray, family: str) -> None:
     rows = counts + 0.5 if family in ("gamma", "log-normal", "exponential") else counts
@@ -148,7 +149,7 @@ def test_families_that_do_not_fit_are_refused_by_name(counts: np.ndarray) -> Non
         Mixture(2, families="weibull").fit(counts)
     with pytest.raises(ValueError, match="no_such"):
         Mixture(2, families={"no_such": "poisson"}).fit(counts)
-    with pytest.raises(ValueError, match="x0|column"):
+    with pytest.raises(ValueError, match=r"x0|column"):
         Mixture(2, families="poisson").fit(counts - 3)
 
 

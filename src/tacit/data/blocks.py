@@ -5,7 +5,7 @@ missing entries may be sorted by their pattern and cut into tiles, so that every
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import equinox as eqx
 import numpy as np
@@ -26,7 +26,7 @@ class Block(NamedTuple):
     rows: Float[Array, "chunks rows dims"]
     weights: Float[Array, "chunks rows"]
     """Weight of each row; 0 marks padding."""
-    index: Int[Array, " chunks"]
+    number: Int[Array, " chunks"]
     """Number of the chunk: random keys are folded with it, so the order of blocks does not matter."""
 
 
@@ -38,6 +38,11 @@ class Standardise(eqx.Module):
 
     def __call__(self, rows: Float[Array, "rows dims"]) -> Float[Array, "rows dims"]:
         return (rows.astype(self.shift.dtype) - self.shift) / self.scale
+
+
+def dense_rows(rows: Any) -> np.ndarray:
+    """Rows as an array, whether they were sparse or not."""
+    return rows.toarray() if sparse.issparse(rows) else np.asarray(rows)
 
 
 class Source(Protocol):
@@ -111,7 +116,7 @@ class StreamSource:
         size = self._chunk_rows * self._chunks
         for number, start in enumerate(range(0, self._rows.shape[0], size)):
             part = self._rows[start : start + size]
-            dense = part.toarray() if sparse.issparse(part) else part
+            dense = dense_rows(part)
             rows = _padded(np.asarray(dense), size)
             weights = _padded(self._weights[start : start + size], size)
             shape = (self._chunks, self._chunk_rows)
@@ -124,8 +129,7 @@ def source(rows: np.ndarray | sparse.csr_array, weights: np.ndarray | None = Non
     values = rows.shape[0] * rows.shape[1]
     if not tiles and values * 8 > STREAM_BYTES:
         return StreamSource(rows, weights)
-    dense = rows.toarray() if sparse.issparse(rows) else rows
-    return MemorySource(np.asarray(dense), weights, tiles=tiles)
+    return MemorySource(dense_rows(rows), weights, tiles=tiles)
 
 
 def whole_block(rows: np.ndarray, weights: np.ndarray, chunk_rows: int = CHUNK_ROWS) -> Block:
@@ -229,6 +233,6 @@ def moments(rows: np.ndarray | sparse.csr_array, weights: np.ndarray | None = No
 
 
 def _slice(rows: np.ndarray | sparse.csr_array, part: slice) -> tuple[np.ndarray, np.ndarray]:
-    dense = rows[part].toarray() if sparse.issparse(rows) else rows[part].astype(np.float64)
+    dense = dense_rows(rows[part]).astype(np.float64)
     mask = ~np.isnan(dense)
     return np.where(mask, dense, 0.0), mask

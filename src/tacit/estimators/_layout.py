@@ -112,7 +112,9 @@ def group(
     return FamilyGroup(template, None, prior, columns, free, values.complete)
 
 
-def _gaussian(part: Part, width: int, values: Moments, rows: Any, scale: np.ndarray, settings) -> GaussianGroup:
+def _gaussian(
+    part: Part, width: int, values: Moments, rows: Any, scale: np.ndarray, settings: Mapping[str, Any]
+) -> GaussianGroup:
     family, columns = part
     index, dims, log = np.asarray(columns), len(columns), family == "log-normal"
     structure = canonical_name("VVI" if log else settings["structure"], dims)

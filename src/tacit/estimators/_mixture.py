@@ -9,13 +9,12 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy import sparse
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from tacit.compute import component_bucket
-from tacit.data.blocks import MemorySource, Moments, Source, Standardise, moments, source
+from tacit.data.blocks import MemorySource, Moments, Source, Standardise, dense_rows, moments, source
 from tacit.estimators._answers import MixtureAnswers
 from tacit.estimators._base import (
     check_choice,
@@ -117,7 +116,7 @@ class BaseMixture(MixtureAnswers, DensityMixin, BaseEstimator):
             self._check_rows(rows)
             self._online = self._first_batch(rows, weights)
         view, average, total = self._online
-        batch = MemorySource(_dense(rows), weights, tiles=True, chunk=BATCH_ROWS)
+        batch = MemorySource(dense_rows(rows), weights, tiles=True, chunk=BATCH_ROWS)
         block, total = next(batch.blocks()), total + weights.sum()
         model = average.model.with_rows(complete=False, tile=batch.tile)
         if fresh:
@@ -135,7 +134,9 @@ class BaseMixture(MixtureAnswers, DensityMixin, BaseEstimator):
         values = moments(rows, weights)._replace(complete=False)
         plan = self._plan(rows, values, self.n_components)
         number = np.array([self.n_components])
-        models = draw_starts(plan.template, rows, weights, plan.view, [self.init_params], number, seed_of(self.random_state))
+        models = draw_starts(
+            plan.template, rows, weights, plan.view, [self.init_params], number, seed_of(self.random_state)
+        )
         models, _ = self._started(models, plan.view)
         model = jax.tree.map(lambda leaf: np.asarray(leaf[0]) if eqx.is_array(leaf) else leaf, models)
         return plan.view, Average(model, None, np.zeros(())), 0.0
@@ -194,7 +195,7 @@ class BaseMixture(MixtureAnswers, DensityMixin, BaseEstimator):
         tiles = needs_tiles(template, values.complete)
         if self.inference == "online-em" and not tiles:
             order = random.permutation(rows.shape[0])
-            data: Source = MemorySource(_dense(rows[order]), weights[order], chunk=BATCH_ROWS)
+            data: Source = MemorySource(dense_rows(rows[order]), weights[order], chunk=BATCH_ROWS)
         else:
             data = source(rows, weights, tiles=tiles)
         models = models.with_rows(complete=values.complete, tile=getattr(data, "tile", 1))
@@ -306,7 +307,3 @@ class BaseMixture(MixtureAnswers, DensityMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
-
-
-def _dense(rows: Any) -> np.ndarray:
-    return rows.toarray() if sparse.issparse(rows) else np.asarray(rows)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tacit.data.blocks import MemorySource, Moments, Standardise
+from tacit.data.blocks import MemorySource, Moments, Standardise, dense_rows
 from tacit.models.mixture.fitting import start_models
 from tacit.models.mixture.gaussian import GaussianGroup
 from tacit.models.mixture.model import Mixture
@@ -124,7 +124,7 @@ def draw_starts(
     """Models of all starts, stacked, from a sample of at most 16 384 rows."""
     sample = sample_rows(rows.shape[0], SAMPLE_ROWS, random)
     part = rows[sample]
-    part = np.asarray(part.toarray() if hasattr(part, "toarray") else part, dtype=np.float64)
+    part = dense_rows(part).astype(np.float64)
     features = seeding_features(template, (part - np.asarray(view.shift)) / np.asarray(view.scale))
     width = template.log_weights.shape[0]
     share = responsibilities(methods, features, weights[sample], components, width, random)

@@ -84,6 +84,12 @@ class CountMixture(BaseMixture):
         return tags
 
 
+def _family(model: Mixture) -> Any:
+    group = model.groups[0]
+    assert isinstance(group, FamilyGroup)
+    return group.family
+
+
 class PoissonMixture(CountMixture):
     """``p(x) = Σ_k π_k ∏_j Poisson(x_j; λ_kj)``: counts a row and item, such as purchases.
 
@@ -104,7 +110,7 @@ class PoissonMixture(CountMixture):
 
     def _publish(self, model: Mixture) -> None:
         super()._publish(model)
-        self.rates_ = np.asarray(model.groups[0].family.rates)
+        self.rates_ = np.asarray(_family(model).rates)
 
 
 class MultinomialMixture(CountMixture):
@@ -130,4 +136,4 @@ class MultinomialMixture(CountMixture):
 
     def _publish(self, model: Mixture) -> None:
         super()._publish(model)
-        self.probabilities_ = np.asarray(model.groups[0].family.probabilities)[:, 0]
+        self.probabilities_ = np.asarray(_family(model).probabilities)[:, 0]

@@ -198,24 +198,26 @@ class GaussianMixture(BaseMixture):
         return Given(weights, means, covariances)
 
     def _started(self, models: Mixture, view: Standardise) -> tuple[Mixture, bool]:
-        group = models.groups[0]
+        group = _only(models)
         dims, number = group.means.shape[-1], self.n_components
         given = self._given(dims)
         scale = np.asarray(view.scale)
         if given.weights is not None:
-            log_weights = models.log_weights.at[:, :number].set(jnp.log(jnp.asarray(given.weights, float)))
+            log_weights = jnp.asarray(models.log_weights).at[:, :number].set(jnp.log(jnp.asarray(given.weights, float)))
             models = eqx.tree_at(lambda m: m.log_weights, models, log_weights)
         if given.means is not None:
             means = (np.asarray(given.means, float) - np.asarray(view.shift)) / scale
-            group = eqx.tree_at(lambda g: g.means, group, group.means.at[:, :number].set(means))
+            group = eqx.tree_at(lambda g: g.means, group, jnp.asarray(group.means).at[:, :number].set(means))
         if given.covariances is not None:
             across = scale**2 if group.diagonal else scale[:, None] * scale
             spread = np.asarray(given.covariances, float) / across
-            group = eqx.tree_at(lambda g: g.covariances, group, group.covariances.at[:, :number].set(spread))
+            group = eqx.tree_at(
+                lambda g: g.covariances, group, jnp.asarray(group.covariances).at[:, :number].set(spread)
+            )
         return eqx.tree_at(lambda m: m.groups[0], models, group), any(g is not None for g in given)
 
     def _publish(self, model: Mixture) -> None:
-        if not np.isfinite(model.groups[0].conditioning()):
+        if not np.isfinite(_only(model).conditioning()):
             raise ValueError(
                 "Fitting the mixture model failed because some components have ill-defined empirical covariance "
                 "(for instance caused by singleton or collapsed samples). Try to decrease the number of "
@@ -223,12 +225,12 @@ class GaussianMixture(BaseMixture):
             )
         self.weights_, self.means_, self.covariances_ = self._published(model)
         kind, dtype = self.covariance_type, self.means_.dtype
-        factors = shapes.precisions_cholesky(shapes.from_group(np.asarray(model.groups[0].covariances), kind), kind)
+        factors = shapes.precisions_cholesky(shapes.from_group(np.asarray(_only(model).covariances), kind), kind)
         self.precisions_cholesky_ = factors.astype(dtype)
         self.precisions_ = shapes.precisions_from_cholesky(factors, kind).astype(dtype)
 
     def _published(self, model: Mixture) -> tuple[np.ndarray, ...]:
-        group = model.groups[0]
+        group = _only(model)
         covariances = shapes.from_group(np.asarray(group.covariances), self.covariance_type)
         arrays = np.exp(np.asarray(model.log_weights)), np.asarray(group.means), covariances
         return tuple(a.astype(getattr(self, "_dtype", np.float64)) for a in arrays)
@@ -266,3 +268,10 @@ class GaussianMixture(BaseMixture):
             structure,
         )
         return Mixture(np.log(np.asarray(self.weights_, float)), (group,), np.ones(number, bool))
+
+
+def _only(model: Mixture) -> GaussianGroup:
+    """The one group of columns."""
+    group = model.groups[0]
+    assert isinstance(group, GaussianGroup)
+    return group

@@ -194,9 +194,7 @@ class GenerativeClassifier(ClassifierMixin, BaseEstimator):
 
     def _check_measures(self) -> None:
         """Densities of values and probabilities of counts or levels are in different units: never compare them."""
-        schemas = [getattr(density, "schema_", None) for density in self.estimators_]
-        if None in schemas:
-            return
+        schemas = [density.schema_ for density in self.estimators_ if hasattr(density, "schema_")]
         for columns in zip(*(schema.columns for schema in schemas), strict=True):
             found = [("continuous" if c.kind == "positive" else c.kind, c.levels) for c in columns]
             odd = next((number for number, what in enumerate(found) if what != found[0]), None)

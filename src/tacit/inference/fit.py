@@ -191,7 +191,7 @@ class _Loop:
         state, *self.ahead = cf.turn(state, models, sums, self.limits)
         return state
 
-    def _record(self, state: cf.State, bounds) -> None:
+    def _record(self, state: cf.State, bounds: Any) -> None:
         bounds = np.asarray(bounds)
         seconds = time.monotonic() - self.began
         first = len(self.trace)

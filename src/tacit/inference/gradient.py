@@ -62,7 +62,7 @@ def ascend(around: Around, source: Source, view: Standardise, *, max_iter: int, 
     return Fit(model, None, rows[-1][1], iteration, ended, trace, {iteration: model}, trace.bound[-1:])
 
 
-def _loss(step, around, blocks: tuple[Block, ...], view, weight):
+def _loss(step: Array, around: Around, blocks: tuple[Block, ...], view: Standardise, weight: Array) -> Float[Array, ""]:
     model = around.mixture(step)
     single = jax.tree.map(lambda leaf: leaf[None] if eqx.is_array(leaf) else leaf, model.prepare())
     key, zero = jnp.zeros((1, 2), jnp.uint32), jnp.zeros(1, jnp.int32)
@@ -71,13 +71,13 @@ def _loss(step, around, blocks: tuple[Block, ...], view, weight):
 
 
 @eqx.filter_jit
-def _begin(around, blocks, view, weight, step) -> Climb:
+def _begin(around: Any, blocks: tuple[Block, ...], view: Standardise, weight: Array, step: Array) -> Climb:
     bound = -_loss(step, around, blocks, view, weight) * weight
     return Climb(step, optax.lbfgs().init(step), bound, jnp.asarray(jnp.inf))
 
 
 @eqx.filter_jit
-def _move(around, climb: Climb, blocks, view, weight) -> Climb:
+def _move(around: Any, climb: Climb, blocks: tuple[Block, ...], view: Standardise, weight: Array) -> Climb:
     optimiser = optax.lbfgs()
 
     def loss(step):

@@ -66,7 +66,7 @@ def see(average: Average, block: Block, view: Standardise, total: Float[Array, "
 
 
 @eqx.filter_jit
-def _bound(model, block: Block, view: Standardise) -> Float[Array, ""]:
+def _bound(model: Any, block: Block, view: Standardise) -> Float[Array, ""]:
     single = jax.tree.map(lambda leaf: leaf[None] if eqx.is_array(leaf) else leaf, model.prepare())
     return cf.accumulate(single, block, view, jnp.zeros((1, 2), jnp.uint32), jnp.zeros(1, jnp.int32)).bound[0]
 

@@ -33,8 +33,9 @@ def snapshots(estimator: Any) -> Snapshots | None:
     at = {}
     for iteration, model in sorted(kept.items()):
         then = _widest(model)
-        pick = np.ix_(range(then.means.shape[0]), chosen, chosen)
-        at[iteration] = (np.exp(np.asarray(model.log_weights)), np.asarray(then.means)[:, chosen], _matrices(then)[pick])
+        if then is not None:
+            matrices = _matrices(then)[:, chosen][:, :, chosen]
+            at[iteration] = (np.exp(np.asarray(model.log_weights)), np.asarray(then.means)[:, chosen], matrices)
     return Snapshots((group.columns[chosen[0]], group.columns[chosen[1]]), at)
 
 

@@ -147,30 +147,39 @@ def _moved(model: Lloyd, totals: Totals) -> Lloyd:
 def _refilled(found: Fit, rows: Any, weights: np.ndarray, view: Rescale) -> Lloyd:
     """The next model when clusters are empty: each takes the row farthest from its centre, as scikit-learn does.
 
-    The row leaves its old cluster, so the inertia falls. Where every row lies on its centre there is none to
-    take: the empty centres join the largest cluster and the fit has come to rest.
+    The row leaves its old cluster with all its copies, so the inertia falls and a weight is the same as copies.
+    Where every row lies on its centre there is none to take: the empty centres join the largest cluster and the
+    fit has come to rest.
     """
     model, totals = found.model, found.statistics
     here = KMeans(np.asarray(model.centres)[model.active]).in_units(view)  # the padding comes last
     labels, apart = nearest(here, rows)
     apart = np.where(weights > 0, apart, 0.0)
-    empty = np.flatnonzero(model.active & (totals.counts <= 0))
-    number = min(empty.size, apart.size)
-    far = np.argpartition(apart, -number)[-number:]
-    far = far[np.argsort(-apart[far], kind="stable")]
-    far = far[apart[far] > 0]
     sums, seen, counts = (np.array(part) for part in totals)
-    for cluster, row in zip(empty, far, strict=False):
-        values = (dense_slice(rows, int(row), 1)[0] - view.shift) / view.scale
-        observed = ~np.isnan(values)
-        weight, old = weights[row], labels[row]
-        share = weight * (observed if model.gaps else np.ones(1))
-        for place, sign in ((old, -1.0), (cluster, 1.0)):
+    empty = np.flatnonzero(model.active & (counts <= 0))
+    settled = not apart.any()
+    for cluster in empty:
+        row = int(apart.argmax())
+        if apart[row] == 0.0:
+            break
+        twins = _twins(rows, row, np.flatnonzero((labels == labels[row]) & np.isclose(apart, apart[row])))
+        values = (dense_slice(rows, row, 1)[0] - view.shift) / view.scale
+        observed, weight = ~np.isnan(values), weights[twins].sum()
+        for place, sign in ((labels[row], -1.0), (cluster, 1.0)):
             sums[place] += sign * weight * np.where(observed, values, 0.0)
-            seen[place] += sign * share
+            seen[place] += sign * weight * (observed if model.gaps else np.ones(1))
             counts[place] += sign * weight
+        apart[twins] = 0.0
     moved = jax.tree.map(np.asarray, _moved(model, Totals(sums, seen, counts)))
-    return eqx.tree_at(lambda m: m.settled, moved, np.asarray(not far.size or moved.settled))
+    return eqx.tree_at(lambda m: m.settled, moved, np.asarray(settled or moved.settled))
+
+
+def _twins(rows: Any, row: int, among: np.ndarray) -> np.ndarray:
+    """The rows that equal a row, itself included."""
+    part = rows[among]
+    dense = np.asarray(part.toarray() if sparse.issparse(part) else part)
+    own = dense_slice(rows, row, 1)
+    return among[((dense == own) | (np.isnan(dense) & np.isnan(own))).all(axis=1)]
 
 
 class _History:

@@ -97,11 +97,11 @@ def _one_by_one(
     found = []
     for start in range(models.log_weights.shape[0]):
         model = jax.tree.map(lambda leaf: np.asarray(leaf[start]) if eqx.is_array(leaf) else leaf, models)  # noqa: B023
-        climb = {"max_iter": schedule.max_iter, "tol": schedule.tol}
         if inference == "online-em":
-            found.append(online(model, source, view, **climb))
+            found.append(online(model, source, view, max_iter=schedule.max_iter, tol=schedule.tol))
         else:
-            found.append(ascend(coordinates(model), source, view, **climb))
+            around = coordinates(model)
+            found.append(ascend(around, source, view, max_iter=schedule.max_iter, tol=schedule.tol))
     groups = np.zeros(len(found), int) if groups is None else groups
     return [max((f for f, g in zip(found, groups, strict=True) if g == n), key=_bound) for n in range(groups.max() + 1)]
 

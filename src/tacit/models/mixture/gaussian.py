@@ -1,7 +1,7 @@
 """A group of continuous columns with a Gaussian density under every component."""
 
 import dataclasses
-from typing import Literal
+from typing import Any, Literal
 
 import equinox as eqx
 import jax
@@ -151,13 +151,13 @@ class GaussianGroup(eqx.Module):
         square = cross + jnp.swapaxes(cross, 1, 2) + counts[:, None, None] * by[:, :, None] * by[:, None]
         return counts, jnp.concatenate([first + counts[:, None] * by, second + pack(square)], axis=1)
 
-    def _blurred(self, seen, scatter):
+    def _blurred(self, seen: Array, scatter: Array) -> Array:
         """The scatter of the blurred rows: ``+ n diag(ε)``; with tiles the statistics hold it already."""
         if self.diagonal:
             return jnp.maximum(scatter, 0.0) + seen * self.blur
         return scatter if self.form == "tiles" else scatter + seen[:, :1, None] * jnp.diag(self.blur)
 
-    def _covariances(self, scatter, counts):
+    def _covariances(self, scatter: Array, counts: Array) -> Array:
         step = maximise_variances if self.diagonal else maximise_covariances
         new = step(self.structure, scatter, counts, self.covariances, **(INNER if not self.diagonal else {}))
         if self.fixed_covariances is None:
@@ -165,7 +165,7 @@ class GaussianGroup(eqx.Module):
         kept = self.fixed_covariances.reshape(-1, *(1,) * (new.ndim - 1))
         return jnp.where(kept, self.covariances, new)
 
-    def _with(self, means, covariances) -> "GaussianGroup":
+    def _with(self, means: Array, covariances: Array) -> "GaussianGroup":
         return eqx.tree_at(lambda group: (group.means, group.covariances), self, (means, covariances))
 
     def global_bound(self, active: Bool[Array, " components"]) -> Float[Array, ""]:
@@ -209,7 +209,7 @@ class GaussianGroup(eqx.Module):
         columns = np.asarray(self.columns)
         shift, scale = view.shift[columns], view.scale[columns]
         across = scale**2 if self.diagonal else scale[:, None] * scale
-        prior = None if self.prior is None else _prior_in_units(self.prior, shift, scale)
+        prior = None if self.prior is None else self.prior.in_units(shift, scale)
         return self._replace(
             means=self.means * scale + shift,
             covariances=self.covariances * across,
@@ -217,7 +217,7 @@ class GaussianGroup(eqx.Module):
             prior=prior,
         )
 
-    def _replace(self, **changes) -> "GaussianGroup":
+    def _replace(self, **changes: Any) -> "GaussianGroup":
         return dataclasses.replace(self, **changes)
 
     def conditioning(self) -> float:
@@ -243,14 +243,10 @@ class GaussianGroup(eqx.Module):
         return moving * dims + n_covariance_parameters(self.structure, varying, dims)
 
 
-def _outer(weight, a, b, diagonal: bool):
+def _outer(weight: Array, a: Array, b: Array, diagonal: bool) -> Array:
     if diagonal:
         return weight * a * b
     return weight[:, :1, None] * a[:, :, None] * b[:, None, :]
-
-
-def _prior_in_units(prior: GaussianPrior, shift, scale) -> GaussianPrior:
-    return GaussianPrior(prior.mean * scale + shift, prior.shrinkage, prior.scale * scale[:, None] * scale, prior.dof)
 
 
 def _precision_diagonal(covariances: np.ndarray) -> np.ndarray:

@@ -88,28 +88,29 @@ def standard_errors(model: Mixture, rows: Any, weights: np.ndarray) -> dict[str,
     information = observed_information(model, rows, weights)
     around = information.coordinates
     factor, scale = _factor(information.matrix, around.owners)
-    jacobian = jax.tree.map(np.asarray, _jacobian(around))
-    estimate = around.parameters(np.zeros(scale.size))
+    (weight_slopes, group_slopes), (_, estimates) = jax.tree.map(np.asarray, _linearised(around))
 
     def error(slope):
         flat = slope.reshape(-1, scale.size) / scale
         white = linalg.solve_triangular(factor, flat.T, lower=True) if scale.size else flat.T
         return np.sqrt(np.sum(white**2, axis=0)).reshape(slope.shape[:-1])
 
-    found = {"weights": error(jacobian[0])}
+    found = {"weights": error(weight_slopes)}
     many = len(model.groups) > 1
-    for number, slopes in enumerate(jacobian[1]):
+    for number, slopes in enumerate(group_slopes):
         for name, slope in slopes.items():
             errors = error(slope)
             if name in MOST:
-                errors = np.where(np.asarray(estimate[1][number][name]) < MOST[name], errors, np.nan)
+                errors = np.where(estimates[number][name] < MOST[name], errors, np.nan)
             found[f"groups.{number}.{name}" if many else name] = errors
     return found
 
 
 @eqx.filter_jit
-def _jacobian(around: Coordinates) -> Any:
-    return jax.jacfwd(around.parameters)(jnp.zeros(around.owners.size))
+def _linearised(around: Coordinates) -> Any:
+    """The derivative of the parameters at the fit, and the parameters."""
+    origin = jnp.zeros(around.owners.size)
+    return jax.jacfwd(around.parameters)(origin), around.parameters(origin)
 
 
 def _factor(matrix: Array, owners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

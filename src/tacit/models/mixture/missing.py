@@ -4,7 +4,7 @@
 (Little & Rubin 2019, section 11.2): without the covariance the fit collapses.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -46,7 +46,7 @@ class MissingStep(Step):
     columns: tuple[int, ...] = eqx.field(static=True)
     tile: int = eqx.field(static=True)
 
-    def terms(self, rows):
+    def terms(self, rows: Float[Array, "rows dims"]) -> tuple[Float[Array, "rows components"], Any]:
         x = take(rows, self.columns)
         x = x.reshape(-1, self.tile, x.shape[-1])
         known = conditionals(self.covariances, ~jnp.isnan(x[:, 0]))
@@ -58,7 +58,7 @@ class MissingStep(Step):
         logits = -0.5 * (distance + constant[:, None])
         return logits.reshape(-1, self.means.shape[0]), (weighted, known)
 
-    def statistics(self, memo, responsibilities):
+    def statistics(self, memo: Any, responsibilities: Float[Array, "rows components"]) -> Any:
         weighted, known = memo
         shares = responsibilities.reshape(*weighted.shape[:3])
         mass = shares.sum(1)

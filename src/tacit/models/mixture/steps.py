@@ -96,7 +96,7 @@ class LinearStep(Step):
     columns: tuple[int, ...] = eqx.field(static=True)
     log: bool = eqx.field(static=True, default=False)
 
-    def terms(self, rows):
+    def terms(self, rows: Float[Array, "rows dims"]) -> tuple[Float[Array, "rows components"], Any]:
         x = take(rows, self.columns, self.log)
         features, base = self.features(x)
         logits = features @ self.natural.T + self.constant
@@ -104,7 +104,7 @@ class LinearStep(Step):
             logits = logits - jnp.where(jnp.isnan(x), 0.0, x).sum(-1)[:, None]
         return (logits if base is None else logits + base[:, None]), features
 
-    def statistics(self, memo, responsibilities):
+    def statistics(self, memo: Any, responsibilities: Float[Array, "rows components"]) -> Any:
         return responsibilities.sum(0), responsibilities.T @ memo
 
 
@@ -114,12 +114,12 @@ class LocalPosteriorStep(Step):
     family: Any
     columns: tuple[int, ...] = eqx.field(static=True)
 
-    def terms(self, rows):
+    def terms(self, rows: Float[Array, "rows dims"]) -> tuple[Float[Array, "rows components"], Any]:
         events, seen = observed_events(self.family, take(rows, self.columns))
         log_prob = jnp.where(seen[:, None], self.family.log_prob(events[:, None]), 0.0)
         return log_prob.sum(-1), (events, seen)
 
-    def statistics(self, memo, responsibilities):
+    def statistics(self, memo: Any, responsibilities: Float[Array, "rows components"]) -> Any:
         events, seen = memo
         mass = responsibilities[:, :, None] * seen[:, None]
         expected = self.family.expected_statistics(events[:, None])
@@ -138,7 +138,7 @@ class WhitenedStep(Step):
     penalty: Float[Array, " components"]
     columns: tuple[int, ...] = eqx.field(static=True)
 
-    def terms(self, rows):
+    def terms(self, rows: Float[Array, "rows dims"]) -> tuple[Float[Array, "rows components"], Any]:
         centred = take(rows, self.columns)[:, None] - self.means
         white = jnp.einsum("nkd,ked->nke", centred, self.factors)
         diagonal = jnp.diagonal(self.factors, axis1=-2, axis2=-1)
@@ -146,7 +146,7 @@ class WhitenedStep(Step):
         constant = log_det - 0.5 * LOG_2PI * centred.shape[-1] - self.penalty
         return constant - 0.5 * jnp.sum(white**2, -1), centred
 
-    def statistics(self, memo, responsibilities):
+    def statistics(self, memo: Any, responsibilities: Float[Array, "rows components"]) -> Any:
         weighted = responsibilities[..., None] * memo
         square = jnp.einsum("nkd,nke->kde", weighted, memo)
         return responsibilities.sum(0), jnp.concatenate([weighted.sum(0), pack(square)], axis=1)
@@ -162,7 +162,7 @@ class WhitenedDiagonalStep(Step):
     complete: bool = eqx.field(static=True)
     log: bool = eqx.field(static=True, default=False)
 
-    def terms(self, rows):
+    def terms(self, rows: Float[Array, "rows dims"]) -> tuple[Float[Array, "rows components"], Any]:
         x = take(rows, self.columns, self.log)
         seen = ~jnp.isnan(x)
         centred = jnp.where(seen[:, None], x[:, None] - self.means, 0.0)
@@ -171,7 +171,7 @@ class WhitenedDiagonalStep(Step):
             each = each - jnp.where(seen, x, 0.0)[:, None]
         return jnp.where(seen[:, None], each, 0.0).sum(-1), (centred, seen)
 
-    def statistics(self, memo, responsibilities):
+    def statistics(self, memo: Any, responsibilities: Float[Array, "rows components"]) -> Any:
         centred, seen = memo
         weighted = responsibilities[..., None] * centred
         parts = [weighted.sum(0), (weighted * centred).sum(0)]
