@@ -208,7 +208,7 @@ def test_the_chosen_candidate_and_what_is_left_out_are_told():
     value = np.array([-5000.0, -100, -90, -80, -85, -88, -4000, -300, -95, -92, -96, -99])
     figure = plots.candidates(k, structures, value, chosen=3, at_floor=np.arange(12) == 11)
     ax = figure.axes[0]
-    assert -200 < ax.get_ylim()[0] < -110
+    assert -130 < ax.get_ylim()[0] < -100
     big = [line for line in ax.lines if line.get_markersize() == 9]
     assert [(line.get_xdata()[0], line.get_ydata()[0]) for line in big] == [(4, -80.0)]
     assert "hollow: rests on its floor, never chosen · 3 much worse ones below the frame" in texts(figure)

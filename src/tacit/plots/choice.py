@@ -1,6 +1,7 @@
 """Choosing a model: the criterion of every candidate against its number of groups."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Integer, Num
@@ -22,7 +23,7 @@ def candidates(
     at_floor: Bool[Array, "candidates"] | None = None,
     chosen: int | None = None,
     name: str = "BIC",
-    size: tuple[float, float] = (3.5, 2.9),
+    size: tuple[float, float] = (3.1, 2.7),
 ) -> Figure:
     """The criterion against the number of groups, a line for every structure.
 
@@ -54,8 +55,9 @@ def candidates(
         mine = np.flatnonzero([s == kind for s in structures])
         mine = mine[np.argsort(k[mine], kind="stable")]
         mine = mine[np.isfinite(value[mine])]
-        colour = style.ACCENT if kind == own else "#9AA5AE"
-        _line(ax, k[mine], value[mine], hollow[mine], colour, 4 if kind == own else 3)
+        colour = style.ACCENT if kind == own else "#9AA5AE" if len(kinds) <= 5 else "#B9C1C8"
+        weight = 1.0 if kind == own or len(kinds) <= 5 else 0.6
+        _line(ax, k[mine], value[mine], hollow[mine], colour, weight, 4 if kind == own else 3)
         if len(mine):
             ends.append((float(k[mine[-1]]), float(value[mine[-1]]), kind, colour))
     if chosen is not None and np.isfinite(value[chosen]):
@@ -76,11 +78,14 @@ def _line(
     value: Float[np.ndarray, "some"],
     hollow: Bool[np.ndarray, "some"],
     colour: str,
+    weight: float,
     height: int,
 ) -> None:
-    ax.plot(k, value, color=colour, linewidth=style.LINE if height > 3 else 1.0, zorder=height)
-    ax.plot(k[~hollow], value[~hollow], "o", markersize=3.5, color=colour, zorder=height)
-    ax.plot(k[hollow], value[hollow], "o", markersize=4.5, color=colour, mfc=style.PAPER, zorder=height)
+    line = weight * (style.LINE if height > 3 else 1.0)
+    ax.plot(k, value, color=colour, linewidth=line, zorder=height)
+    dot: dict[str, Any] = {"color": colour, "zorder": height}
+    ax.plot(k[~hollow], value[~hollow], "o", markersize=3.5 * weight, **dot)
+    ax.plot(k[hollow], value[hollow], "o", markersize=4.5 * weight, mfc=style.PAPER, mew=weight, **dot)
 
 
 def _window(value: Float[np.ndarray, "candidates"]) -> tuple[float, float, int]:

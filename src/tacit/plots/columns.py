@@ -1,6 +1,7 @@
 """Columns one by one, drawn by kind: densities for numbers, bars for counts and categories."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Num
@@ -52,9 +53,9 @@ def draw_levels(
     style.boxes(ax, left, low, 0.9 * step, 0.6, [style.FAINT])
     colours = [style.QUIET if grey else style.group_colour(int(k)) for k in group]
     style.boxes(ax, left, low, 0.9 * step * shares.ravel(), 0.6, colours)
-    for line, name in enumerate(names):
+    for at, name in enumerate(names):
         text = style.plain(name, 14)
-        ax.text(_LABELS - 0.02, line, text, fontsize=style.SMALL, color=style.INK, ha="right", va="center")
+        ax.text(_LABELS - 0.02, at, text, fontsize=style.SMALL, color=style.INK, ha="right", va="center")
     if not grey and groups <= 12:
         for k in range(groups):
             style.badge(ax, _LABELS + (k + 0.45) * step, -0.95, k, size=6.0)
@@ -90,7 +91,11 @@ def draw_ridges(
         inset = 0.1 * lone * np.diff(edges)  # bins of one whole number each stand apart
         style.boxes(ax, edges[:-1] + inset, floor, np.diff(edges) - 2 * inset, bar, [colour])
         if not grey:
-            where = {"transform": ax.get_yaxis_transform(), "fontsize": style.SMALL - 1, "fontweight": "bold"}
+            where: dict[str, Any] = {
+                "transform": ax.get_yaxis_transform(),
+                "fontsize": style.SMALL - 1,
+                "fontweight": "bold",
+            }
             ax.text(-0.015, floor + 0.02, str(k + 1), color=colour, ha="right", **where)
     ax.hlines(base, float(edges[0]), float(edges[-1]), color=style.RULE, linewidth=style.HAIR, zorder=0)
     ax.set_xlim(float(edges[0]), float(edges[-1]))

@@ -22,7 +22,7 @@ def samples_beside_data(
     samples: Num[Array, "draws 2"],
     names: Sequence[str],
     *,
-    cell: tuple[float, float] = (2.1, 1.9),
+    cell: tuple[float, float] = (1.8, 1.7),
 ) -> Figure:
     """Two clouds in the same frame: the data on the left, as many rows drawn from the model on the right.
 

@@ -141,7 +141,7 @@ def density_plot(
     curves: Num[Array, "components points"] | None = None,
     *,
     logarithm: bool | None = None,
-    size: tuple[float, float] = (4.4, 2.3),
+    size: tuple[float, float] = (4.2, 2.2),
 ) -> Figure:
     """One column as a picture: histogram, mixture density and its components.
 

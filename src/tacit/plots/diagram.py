@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from tacit.plots import style
 from tacit.plots.layout import EdgeLike, NodeLike, place, plate_boxes
 
-_STEP = (1.9, 1.75)
+_STEP = (2.1, 1.75)
 """Centimetres between nodes across and down."""
 
 _NODE = 1.05
@@ -73,7 +73,8 @@ def plate_diagram(
     Returns:
         A figure just large enough for the graph.
     """
-    step_x = max([_STEP[0], *(_width(labels[n.name], roles[n.name]) + 0.7 for n in nodes)])
+    wide = [_width(labels[n.name], roles[n.name]) + 0.7 for n in nodes]
+    step_x = max([_STEP[0], *wide, *(_label_width(label) for label in plates.values())])
     places = place(nodes, edges)
     spots = {name: (x * step_x, -y * _STEP[1]) for name, (x, y) in places.items()}
     boxes = {
@@ -102,6 +103,11 @@ def plate_diagram(
 def _width(label: str, role: str) -> float:
     """Width of a node, in centimetres."""
     return _DOT if role in ("hyperparameter", "fixed") else max(_NODE, _LETTER * len(_short(label)) + 0.35)
+
+
+def _label_width(label: str) -> float:
+    """Room for a plate's name, in centimetres."""
+    return 0.185 * len(style.plain(label, 24)) + 0.43
 
 
 def _short(label: str) -> str:
@@ -133,7 +139,7 @@ def _canvas(
 def _draw_plate(canvas: _Canvas, box: Box, label: str, taken: Sequence[tuple[Spot, Spot]], scale: float) -> None:
     """A box with its name in the corner that the fewest arrows and nodes pass through."""
     text = style.plain(label, 24)
-    wide, high = 0.17 * len(text) + 0.25, 0.42
+    wide, high = _label_width(label), 0.42
     left, low = box[0], box[1]
     right, top = left + box[2], low + box[3]
     corners = {

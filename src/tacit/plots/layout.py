@@ -247,6 +247,6 @@ def plate_boxes(nodes: Sequence[NodeLike], places: Mapping[str, Place]) -> dict[
         xs, ys = [places[n][0] for n in inside], [places[n][1] for n in inside]
         # The upper and lower edges are further out: the plate's name stands at one of them.
         pad, head = _PAD + 0.08 * (level - 1), _PAD + 0.12 + 0.08 * (level - 1)
-        foot = _PAD + 0.12 + 0.26 * (level - 1)
+        foot = _PAD + 0.12 + 0.33 * (level - 1)
         boxes[plate] = (min(xs) - pad, min(ys) - head, max(xs) + pad, max(ys) + foot, level)
     return {plate: box[:4] for plate, box in boxes.items()}

@@ -87,7 +87,7 @@ def bound_trace(
     *,
     marks: Sequence[int] = (),
     unit: str = "nats",
-    size: tuple[float, float] = (4.4, 1.9),
+    size: tuple[float, float] = (3.4, 1.7),
 ) -> Figure:
     """How the bound rose; a line that ever falls shows that something is wrong.
 

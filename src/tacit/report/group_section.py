@@ -78,7 +78,7 @@ def _pairs(content: ReportContent, groups: Groups) -> Html | None:
     if gaussians is not None:
         how += "The inner ellipse of a group holds about half of its rows, the outer one nine tenths. "
     if len(chosen) == 2:
-        figure = plots.ellipses(x, names, responsibilities=share, size=(5.6, 4.2), **drawn)
+        figure = plots.ellipses(x, names, responsibilities=share, size=(4.3, 3.5), **drawn)
     else:
         weights = np.asarray(groups.weights)
         cell = {3: 2.1, 4: 1.75}.get(len(chosen), 1.5)
@@ -90,7 +90,7 @@ def _pairs(content: ReportContent, groups: Groups) -> Html | None:
     if len(values) > 2000:
         how += f"Of {short_number(len(values), 15)} rows, 2\u202f000 drawn at random are shown. "
     says = f"Scatter plots of {words.listed(names[:_PAIRS])}, coloured by group"
-    return framed(how.strip(), picture(figure, "pairs", says), class_="wide")
+    return framed(how.strip(), picture(figure, "pairs", says), class_="wide" if len(chosen) > 2 else None)
 
 
 def _columns(content: ReportContent, groups: Groups, found: list[list[Effect]]) -> list[Child]:
@@ -138,7 +138,7 @@ def _lone(content: ReportContent, groups: Groups) -> Html | None:
         levels = {0: [show_level(level) for level in column.levels or ()]}
         figure = plots.marginals(values, [column.name], [column.kind], responsibilities=share, levels=levels, width=5.0)
         return framed("Each group by itself.", picture(figure, "column0", says))
-    figure = plots.density_plot(values[:, 0], column.name, *curves, size=(6.0, 2.9))
+    figure = plots.density_plot(values[:, 0], column.name, *curves, size=(4.6, 2.4))
     how = "Grey: how often each value occurs. In colour: each group, as large as its share. Dark: their sum."
     return framed(how, picture(figure, "column0", says))
 

@@ -31,7 +31,7 @@ def row_section(content: ReportContent) -> Html | None:
         "differences count: a row that lies 2.3 lower is ten times less likely."
     )
     finite = density[np.isfinite(density)]
-    figure = plots.density_plot(finite, "Log density of the rows, in nats", logarithm=False, size=(5.0, 1.3))
+    figure = plots.density_plot(finite, "Log density of the rows, in nats", logarithm=False, size=(4.2, 1.2))
     return section(
         "rows",
         "Odd and typical rows",
