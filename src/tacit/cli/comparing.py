@@ -151,7 +151,6 @@ def _verdict(lines: Sequence[Mapping[str, Any]]) -> str:
     best, second = lines[0], lines[1]
     gap, error = -second["difference"], second["difference_error"]
     if gap <= 2 * error:
-        return (
-            f"{best['model']} and {second['model']} are not clearly apart: they differ by at most two standard errors."
-        )
+        pair = f"{best['model']} and {second['model']}"
+        return f"{pair} are not clearly apart: they differ by at most two standard errors."
     return f"{best['model']} is clearly ahead, by more than two standard errors."

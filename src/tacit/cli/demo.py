@@ -12,7 +12,9 @@ from tacit.cli.sources import Source
 from tacit.data.errors import counted
 from tacit.data.read import read
 from tacit.report.words import listed, percent
+from tacit.storage.run import REPORT
 
+TRIED = "components=1-8"
 ASIDE = "species"
 """What the model is not told."""
 
@@ -24,7 +26,7 @@ def demo(out: Path) -> None:
     done = fit(
         Request(
             source=Source(path, (f"{ASIDE}=drop", "year=drop")),
-            settings=("components=1-8",),
+            settings=(TRIED,),
             out=out,
             overwrite=True,
             command=("tacit", "demo", "--out", str(out)),
@@ -41,3 +43,5 @@ def demo(out: Path) -> None:
         talk.bullet(f"Group {number + 1}, {counted(len(inside), 'penguin')}: {said}")
     agreed = sum(np.unique(species[group == k], return_counts=True)[1].max() for k in np.unique(group))
     talk.say(f"{percent(agreed / len(species))} of the penguins are of their group's main species.", indent=1)
+    talk.say("")
+    talk.fact("Report", done.run.path / REPORT)

@@ -27,6 +27,9 @@ from tacit.storage.checkpoint import Checkpoint, fingerprint
 from tacit.storage.config import RunConfig
 from tacit.storage.run import REPORT, RunFolder
 
+EVERY = 10.0
+"""Seconds between two checkpoints of a fit."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Request:
@@ -76,7 +79,7 @@ def fit(request: Request) -> Finished:
         talk.say(f"{counted(len(fitted), 'row')} to learn from, {len(kept)} kept aside to test the model on.", indent=1)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        checkpoint = Checkpoint(run.checkpoint_folder, _fingerprint(todo, fitted))
+        checkpoint = Checkpoint(run.checkpoint_folder, _fingerprint(todo, fitted), EVERY)
         with Watch("Fitting") as looking, watch(looking, checkpoint):
             chosen = choose(todo, fitted.values, rows.schema, looking)
         found = judge(chosen, fitted, kept, [str(each.message) for each in caught])

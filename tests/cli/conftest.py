@@ -1,0 +1,96 @@
+"""The commands, called in this process; small tables; runs that many tests ask."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pytest
+from typer.testing import CliRunner, Result
+
+from tacit.cli import app
+
+Command = Callable[..., Result]
+
+
+def call(*arguments: object, stdin: str | bytes | None = None) -> Result:
+    """Run ``tacit`` with these arguments in this process."""
+    return CliRunner().invoke(app, [str(each) for each in arguments], input=stdin)
+
+
+@pytest.fixture(scope="session")
+def tacit() -> Command:
+    """``tacit("fit", path, …)`` → exit code, stdout, stderr."""
+    return call
+
+
+@pytest.fixture(scope="session")
+def rows_of() -> Callable[[str], list[dict[str, Any]]]:
+    """Reads a CSV text back."""
+    return lambda text: pacsv.read_csv(io.BytesIO(text.encode("utf-8"))).to_pylist()
+
+
+@pytest.fixture(scope="session")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a table of numbers, a table of many kinds, a purchase log, and new rows for each."""
+    folder = tmp_path_factory.mktemp("tables")
+    draw = np.random.default_rng(0)
+    group = np.arange(120) % 2
+    x = np.column_stack([draw.normal(6.0 * group, 1.0), draw.normal(50.0 - 20.0 * group, 3.0)])
+    x[5, 1] = x[40, 0] = np.nan
+    _write(folder / "points.csv", {"left": x[:, 0], "right": x[:, 1]})
+    _write(folder / "new.csv", {"left": [0.5, 6.2, 3.0, 0.0], "right": [49.0, 31.0, 90.0, None]})
+    city = np.where(draw.random(120) < 0.9, np.where(group == 1, "Paris", "Rome"), "Oslo")
+    mixed = {
+        "customer_id": [f"c{row:03d}" for row in range(120)],
+        "spend": np.round(draw.normal(20.0 + 30.0 * group, 4.0), 2),
+        "visits": draw.poisson(2.0 + 2.0 * group),
+        "city": [None if row == 7 else name for row, name in enumerate(city)],
+        "member": np.where(draw.random(120) < np.where(group == 1, 0.9, 0.1), "yes", "no"),
+        "since": [f"2024-01-{1 + row % 28:02d}" for row in range(120)],
+    }
+    _write(folder / "mixed.csv", mixed)
+    _write(folder / "log.csv", _log(draw))
+    return folder
+
+
+def _log(draw: np.random.Generator) -> dict[str, object]:
+    """Eighty customers of two habits, four items; a line a purchase."""
+    items = np.array(["apples", "bread", "nails", "paint"])
+    rates = np.array([[6.0, 4.0, 0.2, 0.3], [0.3, 0.5, 5.0, 3.0]])
+    counts = draw.poisson(rates[np.arange(80) % 2]) + np.eye(4, dtype=int)[np.arange(80) % 4]
+    who, what = np.nonzero(counts)
+    return {"buyer": [f"b{n:02d}" for n in who], "thing": items[what], "many": counts[who, what]}
+
+
+def _write(path: Path, columns: dict[str, object]) -> None:
+    pacsv.write_csv(pa.table({name: pa.array(column, from_pandas=True) for name, column in columns.items()}), path)
+
+
+def _fitted(folder: Path, *arguments: object) -> Path:
+    done = call("fit", *arguments, "--out", folder)
+    assert done.exit_code == 0, done.output
+    return folder
+
+
+@pytest.fixture(scope="session")
+def points_run(tables: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of two groups of points with free, axis-parallel spreads; 30 of 120 rows kept aside."""
+    folder = tmp_path_factory.mktemp("runs") / "points"
+    return _fitted(folder, tables / "points.csv", "--set", "components=2", "--set", "covariance=VVI", "--holdout", 0.25)
+
+
+@pytest.fixture(scope="session")
+def mixed_run(tables: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of the table of many kinds."""
+    return _fitted(tmp_path_factory.mktemp("runs") / "mixed", tables / "mixed.csv", "--set", "components=2")
+
+
+@pytest.fixture(scope="session")
+def log_run(tables: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of the purchase log."""
+    folder = tmp_path_factory.mktemp("runs") / "log"
+    return _fitted(folder, tables / "log.csv", "--long", "buyer,thing,many", "--set", "components=1-2")
