@@ -16,7 +16,6 @@ from tacit.models.mixture.coordinates import SHARED, coordinates
 from tacit.models.mixture.information import observed_information
 
 SEVERAL = [name for name in STRUCTURES if name not in ("E", "V")]
-FULL = [name for name in SEVERAL if not STRUCTURES[name].diagonal]
 
 
 def covariances_of(name: str, components: int = 3, dims: int = 3, seed: int = 0) -> np.ndarray:
@@ -157,8 +156,8 @@ class TestOneComponent:
     mean = rows.mean(0)
     covariance = np.cov(rows.T, bias=True)
 
-    @pytest.mark.parametrize("name", SEVERAL)
-    def test_gaussians_of_every_structure(self, name: str) -> None:
+    @pytest.mark.parametrize("name", ["EII", "EVI", "EEE", "VEE", "EVE", "VEV", "VVV"])
+    def test_gaussians_of_every_kind_of_structure(self, name: str) -> None:
         parts, n = STRUCTURES[name], self.number
         variances = np.diag(self.covariance)
         if parts.shape == "I":
