@@ -1,6 +1,7 @@
 # make demo    install tacit into .venv and fit a real data set from end to end
 # make test    the same environment with the test tools; runs all tests
 # make lint    formatting, lint and types; make format mends what can be mended
+# make bench   speed, memory and quality beside other packages, some twelve minutes, into benchmarks/RESULTS.md
 # PYTHON names the interpreter to build from: make demo PYTHON=python3.12
 
 PYTHON  ?= python3
@@ -16,11 +17,13 @@ KEY  := $(shell $(PYTHON) -c 'import os, sys, zlib; print("%d.%d.%d-%08x" % (sys
 BASE := $(VENV)/base-$(KEY).stamp
 TEST := $(VENV)/test-$(KEY).stamp
 LINT := $(VENV)/lint-$(KEY).stamp
+PEERS := $(VENV)/bench
+BENCH := $(PEERS)/bench-$(KEY).stamp
 
-.PHONY: help demo test lint format clean
+.PHONY: help demo test lint format bench clean
 
 help:
-	@sed -n '1,4s/^# //p' Makefile
+	@sed -n '1,5s/^# //p' Makefile
 
 demo: $(BASE)
 	@$(VENV)/bin/tacit demo
@@ -38,6 +41,10 @@ lint: $(LINT)
 format: $(LINT)
 	@$(RUN) -m ruff check --fix .
 	@$(RUN) -m ruff format .
+
+# The peers get an environment of their own: what they ask for must not decide what tacit is tested with.
+bench: $(BENCH)
+	@$(PEERS)/bin/python -m benchmarks $(or $(ARGS),--write)
 
 clean:
 	rm -rf $(VENV)
@@ -60,4 +67,11 @@ $(TEST): $(BASE)
 $(LINT): $(BASE)
 	@echo "Installing the lint tools ..."
 	@$(PIP) --editable '.[test,lint]'
+	@touch $@
+
+$(BENCH): $(BASE) benchmarks/requirements.txt
+	@echo "Installing tacit and its peers into $(PEERS) ..."
+	@$(PYTHON) -m venv --clear $(PEERS)
+	@$(PEERS)/bin/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt \
+		--editable . --requirement benchmarks/requirements.txt
 	@touch $@
