@@ -43,6 +43,16 @@ def test_histogram_holds_every_row_once(values):
     np.testing.assert_allclose(bars, np.histogram(seen, edges, density=True)[0], rtol=1e-12)
 
 
+def test_weighted_rows_fill_the_bars_by_their_weight():
+    rng = np.random.default_rng(0)
+    values, weights = rng.normal(size=200), rng.random(200)
+    values[3], edges = 1.5, np.array([-1.0, -0.5, 0.0, 1.5])
+    within = (values >= -1) & (values <= 1.5)
+    mass = np.histogram(values[within], edges, weights=weights[within])[0]
+    expected = mass / weights.sum() / np.diff(edges)
+    np.testing.assert_allclose(density.heights(values, edges, weights), expected, rtol=1e-12)
+
+
 def test_few_whole_numbers_get_a_bin_each():
     np.testing.assert_allclose(density.bin_edges(np.array([0.0, 3.0, 1.0])), [-0.5, 0.5, 1.5, 2.5, 3.5])
 

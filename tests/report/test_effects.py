@@ -117,11 +117,3 @@ def test_a_row_of_weight_half_in_two_groups_is_two_half_rows(seed):
 def test_shift_and_scale_change_no_effect():
     for a, b in zip(only(X, "continuous"), only(1e-9 * X + 1e-3, "continuous"), strict=True):
         assert a.size == pytest.approx(b.size, rel=1e-6)
-
-
-def test_a_large_table_is_looked_at_through_a_sample():
-    rows = 210_000
-    group = np.arange(rows) % 2
-    x = 3.0 * group + np.random.default_rng(0).normal(size=rows)
-    found = effects(x[:, None], ["continuous"], [0], np.eye(2)[group])
-    assert found[1][0].size == pytest.approx(3.0, abs=0.05)

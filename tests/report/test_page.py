@@ -302,6 +302,22 @@ def test_many_columns_show_those_that_tell(content):
     assert "10 more columns" in text
 
 
+def test_a_large_table_is_looked_at_through_a_sample():
+    rows = 60_000
+    group = np.arange(rows) % 2
+    values = np.random.default_rng(0).normal(size=(rows, 2)) + 4.0 * group[:, None]
+    values[77] = 900.0
+    density = -np.abs(values[:, 0])
+    schema = Schema((Column("a", "continuous"), Column("b", "continuous")))
+    groups = Groups(np.ones(2) / 2, np.eye(2)[group])
+    text = Page(build(ReportContent("Long", schema=schema, values=values, groups=groups, log_density=density))).text
+    assert "60 000 rows and 2 columns" in text.replace("\u202f", " ")
+    assert "50 000 rows drawn at random" in text.replace("\u202f", " ")
+    assert "The least likely rows" in text
+    assert text.index("The least likely rows") < text.index(" 78 ")
+    assert re.search(r"78 (a|b) 900, \d+ sd above its group", text)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

@@ -50,7 +50,11 @@ def heights(
     x = np.asarray(values, dtype=np.float64)
     seen = np.isfinite(x)
     mass = None if weights is None else np.asarray(weights, dtype=np.float64)[seen]
-    counts, _ = np.histogram(x[seen], edges, weights=mass)
+    bins = len(edges) - 1
+    place = np.searchsorted(edges, x[seen], side="right") - 1
+    place = np.where(x[seen] == edges[-1], bins - 1, place)  # the last bin holds its upper edge
+    held = (place >= 0) & (place < bins)
+    counts = np.bincount(place[held], None if mass is None else mass[held], minlength=bins)
     total = float(seen.sum() if mass is None else mass.sum())
     return counts / (max(total, 1e-300) * np.diff(edges)) if total > 0 else np.zeros(len(edges) - 1)
 

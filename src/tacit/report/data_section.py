@@ -5,13 +5,14 @@ import numpy as np
 from tacit import plots
 from tacit.data.levels import show_level
 from tacit.data.schema import Column
-from tacit.plots.style import short_number
+from tacit.plots.style import short_number, thin
 from tacit.report import words
 from tacit.report.content import ReportContent
 from tacit.report.html import Child, Html, table, tag
 from tacit.report.parts import folded, framed, picture, section
 
 _TILES = 9
+_ROWS = 50_000
 _LINES = 30
 _NUMBERS = ("continuous", "positive", "count")
 
@@ -31,8 +32,9 @@ def _samples(content: ReportContent) -> list[Child]:
     values, samples, schema = content.values, content.samples, content.schema
     if values is None or samples is None or schema is None:
         return []
-    shown: list[Child] = [tag("h3", "Rows made by the model, beside the data")]
     pair = _pair(content)
+    values = values[thin(len(values), _ROWS)] if len(values) > _ROWS else values
+    shown: list[Child] = [tag("h3", "Rows made by the model, beside the data")]
     if pair is not None:
         names = [schema.names[j] for j in pair]
         figure = plots.samples_beside_data(values[:, pair], samples[:, pair], names)
@@ -66,8 +68,9 @@ def _pair(content: ReportContent) -> list[int] | None:
     numbers = [j for j, kind in enumerate(content.schema.kinds) if kind in _NUMBERS]
     if len(numbers) < 2:
         return None
-    share = None if content.groups is None else np.asarray(content.groups.responsibilities)
-    best = plots.telling_columns(content.values[:, numbers], plots.hard_labels(len(content.values), share, None), 2)
+    kept = thin(len(content.values), _ROWS)
+    share = None if content.groups is None else np.asarray(content.groups.responsibilities)[kept]
+    best = plots.telling_columns(content.values[kept][:, numbers], plots.hard_labels(len(kept), share, None), 2)
     return [numbers[j] for j in best]
 
 

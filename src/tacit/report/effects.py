@@ -8,13 +8,11 @@ from jaxtyping import Float
 from scipy.special import ndtr
 
 from tacit.compute import Array
-from tacit.plots.style import thin
 
 _Found = tuple[float, float, float, float, int | None]
 """Size, strength, inside, outside, level."""
 
 _LEAST = 1e-9
-_ROWS = 200_000
 
 
 @dataclass(frozen=True)
@@ -50,8 +48,7 @@ def effects(
     """For every group its columns, the one that sets it apart most first.
 
     Rows count by their probability of belonging to the group; entries that are missing do not count. Columns
-    without a value inside or outside a group are left out, and with one group all of them are. Beyond 200 000
-    rows a random 200 000 are looked at.
+    without a value inside or outside a group are left out, and with one group all of them are.
 
     Args:
         values: The table, NaN where missing, codes of levels.
@@ -59,8 +56,7 @@ def effects(
         levels: Number of levels of each column (0 for numbers).
         responsibilities: Probability of each group for each row.
     """
-    kept = thin(len(values), _ROWS) if len(values) > _ROWS else slice(None)
-    values, share = values[kept], np.nan_to_num(np.asarray(responsibilities, dtype=np.float64)[kept], nan=0.0)
+    share = np.nan_to_num(np.asarray(responsibilities, dtype=np.float64), nan=0.0)
     found: list[list[Effect]] = [[] for _ in range(share.shape[1])]
     for j, kind in enumerate(kinds):
         column = np.asarray(values[:, j], dtype=np.float64)

@@ -1,5 +1,6 @@
 """The groups: what sets each apart in words, a table of their profiles, and pictures of them."""
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from tacit import plots
 from tacit.data.levels import show_level
 from tacit.data.schema import Column
-from tacit.plots.style import alike, group_colour, short_number
+from tacit.plots.style import alike, group_colour, short_number, thin
 from tacit.report import words
 from tacit.report.content import Groups, ReportContent
 from tacit.report.effects import Effect, effects
@@ -17,11 +18,15 @@ from tacit.report.parts import badge, folded, framed, picture, section
 _PAIRS = 5
 _PROFILE = 25
 _TILES = 9
+_ROWS = 50_000
 _NUMBERS = ("continuous", "positive", "count")
 
 
 def group_section(content: ReportContent) -> Html | None:
     """Words first, then the pictures, then the figures."""
+    if content.groups is None or content.values is None or content.schema is None:
+        return None
+    rows, content = len(content.values), _thinned(content)
     if content.groups is None or content.values is None or content.schema is None:
         return None
     columns, groups = content.schema.columns, content.groups
@@ -32,10 +37,23 @@ def group_section(content: ReportContent) -> Html | None:
         "groups",
         "The groups" if several else "The rows",
         _in_words(groups, found, columns) if several else None,
+        tag("p", f"For speed, this section looks at {short_number(_ROWS, 15)} rows drawn at random.", class_="note")
+        if rows > _ROWS
+        else None,
         _pairs(content, groups),
         _columns(content, groups, found),
         _profile(groups, found, columns) if several else None,
     )
+
+
+def _thinned(content: ReportContent) -> ReportContent:
+    """The same with at most 50 000 rows, drawn at random."""
+    values, groups = content.values, content.groups
+    if values is None or groups is None or len(values) <= _ROWS:
+        return content
+    kept = np.sort(thin(len(values), _ROWS))
+    fewer = dataclasses.replace(groups, responsibilities=np.asarray(groups.responsibilities)[kept])
+    return dataclasses.replace(content, values=values[kept], groups=fewer, row_names=None, log_density=None)
 
 
 def _in_words(groups: Groups, found: list[list[Effect]], columns: tuple[Column, ...]) -> Html:
@@ -88,7 +106,7 @@ def _pairs(content: ReportContent, groups: Groups) -> Html | None:
     if len(chosen) > _PAIRS:
         how += f"Shown are the {_PAIRS} of {len(chosen)} columns that tell the groups apart best. "
     if len(values) > 2000:
-        how += f"Of {short_number(len(values), 15)} rows, 2\u202f000 drawn at random are shown. "
+        how += "2\u202f000 rows drawn at random are shown. "
     says = f"Scatter plots of {words.listed(names[:_PAIRS])}, coloured by group"
     return framed(how.strip(), picture(figure, "pairs", says), class_="wide" if len(chosen) > 2 else None)
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tacit import plots
-from tacit.plots.style import alike
+from tacit.plots.style import alike, thin
 from tacit.report.content import ReportContent
 from tacit.report.html import Child, Html, table, tag
 from tacit.report.oddity import oddities
@@ -11,6 +11,7 @@ from tacit.report.parts import badge, cells, framed, picture, row_name, section
 from tacit.report.words import percent
 
 _ODD = 10
+_ROWS = 50_000
 _TYPICAL = 5
 _COLUMNS = 8
 
@@ -50,9 +51,10 @@ def _table(
     if content.values is None or content.schema is None:
         return None
     columns, groups = content.schema.columns, content.groups
-    share = None if groups is None else np.nan_to_num(np.asarray(groups.responsibilities))
+    share = None if groups is None else np.asarray(groups.responsibilities)
     several = share is not None and share.shape[1] > 1
-    why = oddities(content.values, columns, share, rows) if reasons else []
+    sample = thin(len(density), _ROWS) if len(density) > _ROWS else None
+    why = oddities(content.values, columns, share, rows, sample=sample) if reasons else []
     shown = list(range(len(columns)))[:_COLUMNS]
     written = [cells(content.values[rows, j].tolist(), columns[j]) for j in shown]
     likely = alike(density[rows].tolist())
@@ -63,7 +65,7 @@ def _table(
         if reasons:
             line.append(tag("td", content.reasons.get(int(row), why[i]), class_="why"))
         if several and share is not None:
-            best = int(share[row].argmax())
+            best = int(np.nan_to_num(share[row]).argmax())
             line.append(tag("td", badge(best), f" {percent(float(share[row, best]))}", class_="tight"))
         body.append([*line, likely[i], *(texts[i] for texts in written)])
     first = len(head)
