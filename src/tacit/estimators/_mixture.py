@@ -190,7 +190,7 @@ class BaseMixture(MixtureAnswers, DensityMixin, BaseEstimator):
         if again:
             models, given = self._continued(template, plan.view), False
         else:
-            models = draw_starts(template, rows, weights, plan.view, methods, numbers, random)
+            models = draw_starts(template, rows, weights, plan.view, methods, numbers, random, fused=fused)
             models, given = self._started(models, plan.view)
         tiles = needs_tiles(template, values.complete)
         if self.inference == "online-em" and not tiles:

@@ -120,6 +120,8 @@ def draw_starts(
     methods: Sequence[str],
     components: np.ndarray,
     random: np.random.Generator,
+    *,
+    fused: bool = True,
 ) -> Mixture:
     """Models of all starts, stacked, from a sample of at most 16 384 rows."""
     sample = sample_rows(rows.shape[0], SAMPLE_ROWS, random)
@@ -131,4 +133,4 @@ def draw_starts(
     complete = not np.isnan(part).any()
     source = MemorySource(part, weights[sample], tiles=needs_tiles(template, complete))
     fitting = template.with_rows(complete=complete, tile=source.tile)
-    return start_models(fitting, source, view, share, np.arange(width) < components[:, None])
+    return start_models(fitting, source, view, share, np.arange(width) < components[:, None], fused=fused)

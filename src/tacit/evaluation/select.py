@@ -3,7 +3,7 @@
 import dataclasses
 import warnings
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -12,11 +12,13 @@ from sklearn.base import clone
 
 from tacit.compute import double_precision
 from tacit.estimators._base import check_choice, read_weights
-from tacit.estimators._mixture import BaseMixture
+from tacit.estimators._mixture import BaseMixture, Search
 from tacit.estimators.gaussian_mixture import GaussianMixture
 from tacit.families.covariance import STRUCTURES, canonical_name
-from tacit.models.mixture.fitting import log_likelihoods, stacked
-from tacit.plots import candidates
+from tacit.inference.closed_form import CONVERGED
+from tacit.inference.fit import Fit
+from tacit.models.mixture.fitting import finished, floored, log_likelihoods, stacked
+from tacit.plots import candidates as draw_candidates
 
 CRITERIA = ("bic", "icl", "aic", "held-out")
 FOLDS = 5
@@ -46,7 +48,7 @@ class Selection:
         column = self.table.column(self.criterion.replace("-", "_"))
         values = np.array([np.nan if v is None else v for v in column.to_pylist()], float)
         floored = self.table.column("at_floor").to_numpy()
-        return candidates(
+        return draw_candidates(
             self.table.column("n_components").to_numpy(),
             self.table.column("covariance").to_pylist(),
             values,
@@ -98,20 +100,40 @@ def select(
     numbers = numbers[numbers <= rows.shape[0]]
     if estimator is None:
         base.set_params(reg_covar=FLOOR * _mean_variance(rows, weights))
-    table, fitted = [], []
-    for structure in _structures(base, covariance, rows.shape[1]):
-        for row, candidate in _candidates(base, structure, rows, weights, numbers, n_init):
-            if criterion == "held-out":
-                row["held_out"] = _held_out(candidate, rows, weights)
-            table.append(row)
-            fitted.append(candidate)
+    structures = _structures(base, covariance, rows.shape[1])
+    candidates = []
+    for structure in structures:
+        alone = len(structures) == 1  # several structures share the program of the E-step
+        candidates += _candidates(base, structure, rows, weights, numbers, n_init, alone)
+    if criterion == "held-out":
+        for candidate in candidates:
+            candidate.row["held_out"] = _held_out(candidate.unfitted(base), rows, weights)
     column = criterion.replace("-", "_")
-    values = [row[column] if not row["at_floor"] and row[column] is not None else np.nan for row in table]
+    values = [c.row[column] if not c.row["at_floor"] else np.nan for c in candidates]
     if np.isnan(values).all():
         raise ValueError(
             "no candidate is sound: all rest on the floor of their variances or failed; try fewer components"
         )
-    return Selection(fitted[int(np.nanargmax(values))], pa.Table.from_pylist(table), criterion)
+    chosen = candidates[int(np.nanargmax(values))]
+    best = chosen.unfitted(base)
+    best._finish(chosen.search, chosen.fit)
+    return Selection(best, pa.Table.from_pylist([c.row for c in candidates]), criterion)
+
+
+class Candidate(NamedTuple):
+    """A row of the table and what its estimator is made from, if it is chosen."""
+
+    row: dict[str, Any]
+    search: Search
+    fit: Fit
+
+    def unfitted(self, base: BaseMixture) -> BaseMixture:
+        """The estimator of this candidate, which has seen the rows' names and kinds."""
+        estimator = clone(base).set_params(n_components=self.row["n_components"])
+        if hasattr(base, "covariance_type"):
+            estimator.set_params(covariance_type=self.row["covariance"])
+        _carry(base, estimator)
+        return estimator
 
 
 def _mean_variance(rows: np.ndarray, weights: np.ndarray) -> float:
@@ -134,25 +156,22 @@ def _candidates(
     weights: np.ndarray,
     numbers: np.ndarray,
     n_init: int,
-) -> list[tuple[dict[str, Any], BaseMixture]]:
-    """The table's rows and the fitted estimators of one structure, one for every number of components."""
+    alone: bool,
+) -> list[Candidate]:
+    """The candidates of one structure, one for every number of components."""
     widest = clone(base).set_params(n_components=int(numbers[-1]))
     if structure is not None:
         widest.set_params(covariance_type=structure)
     _carry(base, widest)
     starts = np.repeat(numbers, n_init)
     methods = (["hierarchical"] + ["kmeans"] * (n_init - 1)) * numbers.size
-    search = widest._search(rows, weights, int(numbers[-1]), starts, methods, fused=False)
-    models = stacked([found.model for found in search.fits])
-    log_likelihood, hard = log_likelihoods(models, search.data, search.view)
-    found = []
-    for number, fit, total, assigned in zip(numbers, search.fits, log_likelihood, hard, strict=True):
-        candidate = clone(widest).set_params(n_components=int(number))
-        _carry(base, candidate)
-        candidate._finish(search, fit)
-        row = _row(candidate, structure, float(total) + search.jacobian(), float(assigned - total), weights.sum())
-        found.append((row, candidate))
-    return found
+    search = widest._search(rows, weights, int(numbers[-1]), starts, methods, fused=alone)
+    totals, assigned = log_likelihoods(stacked([f.model for f in search.fits]), search.data, search.view)
+    name = getattr(widest, "covariance_type", "")
+    return [
+        Candidate(_row(search, fit, int(number), name, float(total), float(hard - total)), search, fit)
+        for number, fit, total, hard in zip(numbers, search.fits, totals, assigned, strict=True)
+    ]
 
 
 def _carry(source: BaseMixture, target: BaseMixture) -> None:
@@ -162,22 +181,22 @@ def _carry(source: BaseMixture, target: BaseMixture) -> None:
             setattr(target, name, getattr(source, name))
 
 
-def _row(
-    candidate: BaseMixture, structure: str | None, log_likelihood: float, assigned: float, weight: float
-) -> dict[str, Any]:
-    parameters = candidate.n_parameters_
-    bic = 2.0 * log_likelihood - parameters * float(np.log(weight))
+def _row(search: Search, fit: Fit, number: int, structure: str, total: float, assigned: float) -> dict[str, Any]:
+    """A line of the table; ``total`` is Σ log p in the view, ``assigned`` is Σ log max_k r."""
+    model = finished(fit.model, search.view)
+    log_likelihood, parameters = total + search.jacobian(), model.n_parameters()
+    bic = 2.0 * log_likelihood - parameters * float(np.log(search.data.total_weight))
     return {
-        "n_components": candidate.n_components,
-        "covariance": structure or getattr(candidate, "covariance_type", ""),
+        "n_components": number,
+        "covariance": structure,
         "log_likelihood": log_likelihood,
         "n_parameters": parameters,
         "bic": bic,
         "icl": bic + 2.0 * assigned,
         "aic": 2.0 * log_likelihood - 2.0 * parameters,
         "held_out": None,
-        "converged": candidate.converged_,
-        "at_floor": candidate.at_floor_,
+        "converged": fit.status == CONVERGED,
+        "at_floor": bool(floored(model)),
     }
 
 

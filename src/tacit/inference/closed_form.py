@@ -92,6 +92,11 @@ class Limits(NamedTuple):
     """Total weight of the rows."""
 
 
+def no_limits() -> Limits:
+    """Limits of the same shapes, where nothing is to be accepted."""
+    return Limits(np.asarray(0), np.asarray(0.0), np.asarray(0.0), np.asarray(1.0))
+
+
 def over_starts(function: Callable, starts: int, *arguments: PyTree, shared: tuple = ()) -> PyTree:
     """``vmap`` over the starts of ``arguments``, with ``shared`` ones passed as they are.
 

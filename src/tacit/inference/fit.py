@@ -181,11 +181,10 @@ class _Loop:
         return state, np.stack(rows)
 
     def _turn(self, state: cf.State) -> cf.State:
-        if self.ahead is None and int(state.iteration.max()) < 0:
-            self.ahead = state.model, cf.prepared(state.model, state.key.shape[0])
-        elif self.ahead is None:
-            # a resumed fit: the program of the unbroken one (another might round differently) accepts what it has
-            _, *self.ahead = cf.turn(state, state.model, cf.Sums(state.statistics, state.bound), self.limits)
+        if self.ahead is None:
+            # begun or resumed: nothing is accepted, and the program of all other turns proposes and prepares
+            nothing = cf.Sums(state.statistics, np.full(state.key.shape[0], np.nan))
+            _, *self.ahead = cf.turn(state, state.model, nothing, self.limits)
         models, steps = self.ahead
         sums = self._sums(steps, state)
         state, *self.ahead = cf.turn(state, models, sums, self.limits)

@@ -1,12 +1,14 @@
 """From a template, responsibilities and rows to a fitted mixture: start, iterate, mind the numbers, put in order."""
 
+import dataclasses
 from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import numpy as np
 
-from tacit.data.blocks import MemorySource, Source, Standardise
+from tacit.compute import Array
+from tacit.data.blocks import Block, MemorySource, Source, Standardise
 from tacit.inference import closed_form as cf
 from tacit.inference.fit import Fit, Trace, fit
 from tacit.inference.gradient import ascend
@@ -36,30 +38,51 @@ def start_models(
     view: Standardise,
     responsibilities: np.ndarray,
     active: np.ndarray,
+    *,
+    fused: bool = True,
 ) -> Mixture:
     """The M-step of every start's responsibilities ``[starts, rows, K]`` on a sample of rows, stacked.
 
     ``active`` ``[starts, K]`` marks the components that are no padding. A Gaussian group's template has mean 0
-    and variance 1, the moments of all rows in the view.
+    and variance 1, the moments of all rows in the view. The M-step is the program that the fit will use.
     """
     laid = np.stack([source.to_slots(r) for r in responsibilities])
-    return _start(template, next(source.blocks()), view, laid, active)
+    statistics = _start_statistics(_plain(template), next(source.blocks()), view, laid)
+    starts = active.shape[0]
+    models = jax.tree.map(lambda leaf: np.stack([leaf] * starts) if eqx.is_array(leaf) else leaf, template)
+    models = eqx.tree_at(lambda m: m.active, models, active)
+    state = cf.begin(models, statistics, np.zeros((starts, 2), np.uint32))
+    state = eqx.tree_at(lambda s: (s.statistics, s.iteration), state, (statistics, np.zeros(starts, np.int32)))
+    if fused:
+        return cf.propose(state)
+    return cf.turn(state, models, cf.Sums(statistics, np.full(starts, np.nan)), cf.no_limits())[1]
 
 
 @eqx.filter_jit
-def _start(template, block, view, responsibilities, active):
-    def one(shares, used):
-        first = eqx.tree_at(lambda m: m.active, template, used)
-        step = first.prepare()
+def _start_statistics(template: Mixture, block: Block, view: Standardise, responsibilities: Array) -> Any:
+    step = template.prepare()
 
-        def chunk(rows, weights, share):
+    def one(shares: Array) -> Any:
+        def chunk(rows: Array, weights: Array, share: Array) -> Any:
             _, memos = step.terms(view(rows))
             return step.statistics(memos, share * weights[:, None])
 
-        sums = cf.sum_over_chunks(chunk, (block.rows, block.weights, shares))
-        return eqx.filter(first.m_step(sums), eqx.is_array)
+        return cf.sum_over_chunks(chunk, (block.rows, block.weights, shares))
 
-    return eqx.combine(jax.vmap(one)(responsibilities, active), template)
+    return jax.vmap(one)(responsibilities)
+
+
+def _plain(models: Mixture) -> Mixture:
+    """The same densities with nothing that only an M-step needs, so that all structures share one E-step program."""
+    groups = tuple(
+        dataclasses.replace(
+            g, structure="VVI" if g.diagonal else "VVV", prior=None, fixed_means=None, fixed_covariances=None
+        )
+        if isinstance(g, GaussianGroup)
+        else dataclasses.replace(g, prior=None, fixed=None)
+        for g in models.groups
+    )
+    return Mixture(models.log_weights, groups, models.active)
 
 
 def run(
@@ -126,13 +149,13 @@ def log_likelihoods(models: Mixture, source: Source, view: Standardise) -> tuple
 
     Their difference is the uncertainty of the assignment that the integrated classification likelihood charges.
     """
-    plain = _without_blur(models)
     starts = models.log_weights.shape[0]
+    steps = cf.prepared(_plain(_without_blur(models)), starts)
     key, zero = np.zeros((starts, 2), np.uint32), np.zeros(starts, np.int32)
     totals = []
     for rule in (Posterior(), Mode()):
-        steps = cf.prepared(eqx.tree_at(lambda m: m.rule, plain, rule), starts)
-        sums = cf.total_sums(cf.accumulate(steps, block, view, key, zero) for block in source.blocks())
+        with_rule = eqx.tree_at(lambda s: s.rule, steps, rule)
+        sums = cf.total_sums(cf.accumulate(with_rule, block, view, key, zero) for block in source.blocks())
         totals.append(np.asarray(sums.bound))
     return totals[0], totals[1]
 
