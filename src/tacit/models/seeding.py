@@ -6,7 +6,6 @@ it, never the fit.
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy import sparse
 from scipy.cluster import hierarchy
 
 HIERARCHY_ROWS = 2000
@@ -89,9 +88,7 @@ def at_random(
 def _lloyd(rows: np.ndarray, weights: np.ndarray, centres: np.ndarray, steps: int) -> np.ndarray:
     labels = _distances(rows, centres).argmin(axis=1)
     for _ in range(steps):
-        share = sparse.csr_array(
-            (weights, labels, np.arange(rows.shape[0] + 1)), shape=(rows.shape[0], centres.shape[0])
-        )
+        share = (labels[:, None] == np.arange(centres.shape[0])) * weights[:, None]
         count = share.sum(axis=0)
         centres = np.where((count > 0)[:, None], share.T @ rows / np.where(count > 0, count, 1.0)[:, None], centres)
         before, labels = labels, _distances(rows, centres).argmin(axis=1)
