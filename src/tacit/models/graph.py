@@ -79,9 +79,7 @@ class Graph:
         known, boxes = {node.name: node for node in self.nodes}, {plate.name for plate in self.plates}
         for node in self.nodes:
             if node.role not in get_args(Role):
-                raise GraphError(
-                    f"node '{node.name}' has the role '{node.role}'; choose from {get_args(Role)}"
-                )
+                raise GraphError(f"node '{node.name}' has the role '{node.role}'; choose from {get_args(Role)}")
             for plate in node.plates:
                 if plate not in boxes:
                     raise GraphError(f"node '{node.name}' stands in plate '{plate}', which does not exist")
@@ -90,9 +88,7 @@ class Graph:
                 if end not in known:
                     raise GraphError(f"arrow {edge.source} → {edge.target}: there is no node '{end}'")
             if known[edge.target].role == "hyperparameter":
-                raise GraphError(
-                    f"arrow {edge.source} → {edge.target}: a hyperparameter is fixed; make it a parameter"
-                )
+                raise GraphError(f"arrow {edge.source} → {edge.target}: a hyperparameter is fixed; make it a parameter")
         self._layers()
 
     def _layers(self) -> dict[str, int]:
@@ -188,9 +184,7 @@ class Graph:
     def draw(self, *, scale: float = 1.0) -> Figure:
         """The plate diagram: observed nodes shaded, fixed values as dots, plates as boxes."""
         labels, roles, plates = self._looks()
-        return plots.plate_diagram(
-            self.nodes, self.edges, labels=labels, roles=roles, plates=plates, scale=scale
-        )
+        return plots.plate_diagram(self.nodes, self.edges, labels=labels, roles=roles, plates=plates, scale=scale)
 
 
 def _unique(what: str, names: Sequence[str]) -> None:

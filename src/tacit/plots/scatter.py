@@ -216,9 +216,7 @@ def pair_plot(
     chosen = telling_columns(x, group, at_most)
     if logarithms is None:
         logarithms = [j for j in chosen if means is None and wants_logarithm(x[:, j])]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        x = np.stack([np.log10(x[:, j]) if j in logarithms else x[:, j] for j in chosen], axis=1)
-    x, count = np.where(np.isfinite(x), x, np.nan), len(chosen)
+    x, count = _shown(x, chosen, logarithms), len(chosen)
     centres = None if means is None else np.asarray(means)[:, chosen]
     spreads = None if covariances is None else np.asarray(covariances)[:, chosen][:, :, chosen]
     outside = max(frame(x[:, j])[1] for j in range(count))
@@ -242,6 +240,15 @@ def pair_plot(
             _label(ax, row, column, [names[j] for j in chosen], [j in logarithms for j in chosen])
     _say_outside(figure, outside)
     return figure
+
+
+def _shown(
+    x: Float[np.ndarray, "rows columns"], chosen: Sequence[int], logarithms: Sequence[int]
+) -> Float[np.ndarray, "rows some"]:
+    """The chosen columns, some of them as log₁₀, NaN where there is nothing to show."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        shown = np.stack([np.log10(x[:, j]) if j in logarithms else x[:, j] for j in chosen], axis=1)
+    return np.where(np.isfinite(shown), shown, np.nan)
 
 
 def _label(ax: Axes, row: int, column: int, names: Sequence[str], in_logs: Sequence[bool]) -> None:
