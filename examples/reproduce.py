@@ -18,10 +18,12 @@ from sklearn.exceptions import ConvergenceWarning
 from tacit import KMeans, Mixture
 from tacit.evaluation.select import select
 
+STARTS = 10  # with the four of the default the diabetes data miss the best maximum
+
 
 def sweep(name, rows, structure, number, published):
     """The choice of BIC among all candidates, beside mclust's."""
-    table = select(rows, random_state=0).table.to_pylist()
+    table = select(rows, n_init=STARTS, random_state=0).table.to_pylist()
     sound = [row for row in table if not row["at_floor"]]
     best = max(sound, key=lambda row: row["bic"])
     (row,) = [row for row in table if (row["covariance"], row["n_components"]) == (structure, number)]
@@ -46,7 +48,9 @@ def table(folder, name, columns):
 def main(folder):
     warnings.simplefilter("ignore", ConvergenceWarning)  # candidates on their floor are listed, and never chosen
     iris = load_iris().data
-    sweep("Old Faithful", table(folder, "faithful.csv", (0, 1)), "EEE", 3, {"log_likelihood": -1126.326, "bic": -2314.316})
+    sweep(
+        "Old Faithful", table(folder, "faithful.csv", (0, 1)), "EEE", 3, {"log_likelihood": -1126.326, "bic": -2314.316}
+    )
     sweep("Iris", iris, "VEV", 2, {"log_likelihood": -215.726, "bic": -561.7285})
     diabetes = {"log_likelihood": -2303.496, "bic": -4751.316, "icl": -4770.169}
     sweep("Diabetes", table(folder, "diabetes_mclust.csv", (1, 2, 3)), "VVV", 3, diabetes)
