@@ -52,7 +52,8 @@ def curves(
         seen = values[:, column][np.isfinite(values[:, column])]
         if kind not in ("continuous", "positive") or column in drawn or seen.size == 0 or np.ptp(seen) == 0:
             continue
-        grid = np.linspace(seen.min(), seen.max(), GRID)
+        spaced = np.geomspace if kind == "positive" else np.linspace  # as the report draws its axis
+        grid = spaced(seen.min(), seen.max(), GRID)
         found[column] = (grid, np.asarray(column_densities(model, column, grid)))
     return found
 
