@@ -1,6 +1,6 @@
-"""Make the pictures of README and docs with tacit's own plots; run it again when the plots or the models change.
+"""Make the pictures of README and docs with tacit's own plots: ``python docs/make_pictures.py``.
 
-    python docs/make_pictures.py
+Run it again when the plots or the models change, and look at every picture.
 """
 
 import io
