@@ -85,6 +85,15 @@ def test_the_columns_may_come_in_another_order(penguins: pd.DataFrame, fitted: M
     )
 
 
+def test_what_is_made_and_filled_in_reads_like_the_data(penguins: pd.DataFrame, fitted: Mixture) -> None:
+    made = fitted.decode(fitted.sample(50)[0]).to_pandas()
+    assert set(made.island) <= set(penguins.island)
+    whole = fitted.decode(fitted.impute(penguins)).to_pandas()
+    assert not whole.isna().any().any()
+    known = penguins.sex.notna()
+    assert (whole.sex[known] == penguins.sex[known]).all()
+
+
 def test_an_unseen_level_is_refused_by_row_and_column(penguins: pd.DataFrame, fitted: Mixture) -> None:
     strange = penguins.iloc[:3].copy()
     strange.loc[1, "island"] = "Atlantis"

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from tacit.data.blocks import Moments
-from tacit.data.encode import encode
+from tacit.data.encode import decode, encode
 from tacit.data.frames import from_frame
 from tacit.data.kinds import infer
 from tacit.data.schema import Schema
@@ -104,6 +104,11 @@ class Mixture(BaseMixture):
         if reset:
             self.schema_ = self._schema(table)
         return encode(table, self.schema_)
+
+    def decode(self, values: np.ndarray) -> pa.Table:
+        """Rows of numbers, as ``sample`` and ``impute`` give them, as a table with the levels of the data."""
+        self._fitted()
+        return decode(np.asarray(values, float), self.schema_)
 
     def _schema(self, table: Any) -> Schema:
         names = table.column_names
