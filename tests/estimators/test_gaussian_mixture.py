@@ -102,9 +102,7 @@ def test_a_weight_is_copies_and_zero_is_absence(rows: np.ndarray, kind: str) -> 
     np.testing.assert_allclose(one.covariances_, other.covariances_, rtol=1e-8, atol=1e-12)
 
 
-@given(
-    shift=st.sampled_from([0.0, -3.5, 1e4]), scale=st.sampled_from([1.0, 1e-3, 250.0]), flip=st.booleans()
-)
+@given(shift=st.sampled_from([0.0, -3.5, 1e4]), scale=st.sampled_from([1.0, 1e-3, 250.0]), flip=st.booleans())
 @settings(max_examples=6)
 def test_shift_scale_and_order_of_rows_change_nothing(shift: float, scale: float, flip: bool) -> None:
     rows = load_iris().data[::3]

@@ -162,7 +162,6 @@ def test_families_that_do_not_fit_are_refused_by_name(counts: np.ndarray) -> Non
         Mixture(2, families="poisson").fit(counts - 3)
 
 
-
 @pytest.mark.parametrize("family", ["poisson", "negative-binomial", "student-t", "normal"])
 def test_fishers_identity(counts: np.ndarray, family: str) -> None:
     """∂ log p(x|θ) = E_{p(z|x,θ)}[∂ log p(x, z|θ)]: the E-step's responsibilities are the exact posterior."""

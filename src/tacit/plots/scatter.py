@@ -1,5 +1,6 @@
 """Rows as points, groups as ellipses: one pair of columns, or all pairs of a few."""
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -223,21 +224,20 @@ def pair_plot(
     margin = (0.68, 0.4, 0.32, 0.65 if outside else 0.45)
     figure, panels = style.new_panels(count, count, (cell, cell), (0.14, 0.24), margin)
     kept, shares = style.thin(len(x), _POINTS), _shares(group, weights, centres)
-    for row in range(count):
-        for column in range(count):
-            ax, pair = panels[row][column], [column, row]
-            if column > row:
-                ax.remove()
-                continue
-            if row == column:
-                _diagonal(ax, x[:, row], group, shares, centres, spreads, row)
-                style.heading(ax, names[chosen[row]], limit=34)
-            else:
-                draw_points(ax, x[kept][:, pair], group[kept], size=6.0)
-                if centres is not None and spreads is not None:
-                    draw_ellipses(ax, centres[:, pair], spreads[:, pair][:, :, pair], numbers=count <= 4)
-                _frame_both(ax, x[:, pair])
-            _label(ax, row, column, [names[j] for j in chosen], [j in logarithms for j in chosen])
+    for row, column in itertools.product(range(count), repeat=2):
+        ax, pair = panels[row][column], [column, row]
+        if column > row:
+            ax.remove()
+            continue
+        if row == column:
+            _diagonal(ax, x[:, row], group, shares, centres, spreads, row)
+            style.heading(ax, names[chosen[row]], limit=34)
+        else:
+            draw_points(ax, x[kept][:, pair], group[kept], size=6.0)
+            if centres is not None and spreads is not None:
+                draw_ellipses(ax, centres[:, pair], spreads[:, pair][:, :, pair], numbers=count <= 4)
+            _frame_both(ax, x[:, pair])
+        _label(ax, row, column, [names[j] for j in chosen], [j in logarithms for j in chosen])
     _say_outside(figure, outside)
     return figure
 
