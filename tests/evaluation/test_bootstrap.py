@@ -149,9 +149,7 @@ def test_weighted_rows_are_copies(rows: np.ndarray) -> None:
     """Rows of weight 2 are rows written out twice: the error is 1/√2 of that of each once."""
     one = GaussianMixture(1, reg_covar=0.0).fit(rows, sample_weight=np.full(60, 2.0))
     found = bootstrap(one, rows, 40, random_state=0, sample_weight=np.full(60, 2.0))
-    np.testing.assert_allclose(
-        found.standard_errors["means"][0], rows.std(axis=0) / np.sqrt(120), rtol=4 / np.sqrt(80)
-    )
+    np.testing.assert_allclose(found.standard_errors["means"][0], rows.std(axis=0) / np.sqrt(120), rtol=4 / np.sqrt(80))
 
 
 def test_what_cannot_be_bootstrapped_is_said(rows: np.ndarray) -> None:

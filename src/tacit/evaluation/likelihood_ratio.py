@@ -13,6 +13,9 @@ from tacit.evaluation._rows import fit_rows, fresh, read, score_rows
 from tacit.evaluation._sampled import Replicator
 from tacit.evaluation.select import FLOOR
 
+USUAL: dict[str, Any] = {"tol": 1e-6, "max_iter": 1000, "n_init": 5, "init_params": "k-means++"}
+"""Settings where no estimator is given: starts that differ from one another."""
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class LikelihoodRatio:
@@ -23,7 +26,7 @@ class LikelihoodRatio:
         statistic: ``2 (log L_{k+1} − log L_k)``, at least 0.
         p_value: ``(1 + #{replicates ≥ statistic}) / (B + 1)``: small means that k components are too few.
         replicates: ``(B,)``: the statistic of rows that were drawn from the fit with k components.
-        dropped: replicates left out because a fit came to rest on the floor of a variance, or broke down.
+        dropped: replicates left out because all starts of a fit came to rest on the floor of a variance.
     """
 
     components: int
@@ -59,13 +62,13 @@ def likelihood_ratio_test(
         sample_weight: a weight a row; 2 is the same as two copies.
 
     Raises:
-        ValueError: a fit to the rows rests on the floor of a variance, where the likelihood has no maximum; or all
-            replicates do.
+        ValueError: all starts of a fit to the rows end on the floor of a variance, where the likelihood has no
+            maximum; or those of all replicates do.
     """
     check_whole("k", k, 1)
     check_whole("n_boot", n_boot, 1)
     random = seed_of(random_state)
-    base = clone(estimator) if estimator is not None else GaussianMixture(tol=1e-6, max_iter=1000, n_init=5)
+    base = clone(GaussianMixture(**USUAL) if estimator is None else estimator)
     base.set_params(n_components=k, random_state=int(random.integers(2**31)))
     rows = read(base, X)
     weights = read_weights(rows, sample_weight)
@@ -75,8 +78,8 @@ def likelihood_ratio_test(
     smaller, found = _ratio(base, k, rows, weights)
     if found is None:
         raise ValueError(
-            f"a fit with {k} or {k + 1} components rests on the floor of a variance, where the likelihood has no "
-            "maximum: use a simpler covariance structure or a higher floor"
+            f"all starts of a fit with {k} or {k + 1} components end on the floor of a variance, where the likelihood "
+            "has no maximum: use a simpler covariance structure, more starts or a higher floor"
         )
     replicator = Replicator(smaller, rows, weights, "parametric", random)
     drawn = [_ratio(base, k, *replicator.draw())[1] for _ in range(n_boot)]
@@ -88,13 +91,31 @@ def likelihood_ratio_test(
 
 
 def _ratio(base: Any, k: int, rows: Any, weights: np.ndarray) -> tuple[Any, float | None]:
-    """The fit with k components, and the ratio; None where a fit rests on a floor or is broken."""
-    total, fits = [], []
-    for number in (k, k + 1):
-        fit = fresh(base).set_params(n_components=number)
-        fit_rows(fit, rows, weights)
-        total.append(float(weights @ score_rows(fit, rows)))
-        fits.append(fit)
-    sound = np.isfinite(total).all() and not any(fit.at_floor_ for fit in fits)
+    """The fit with k components, and the ratio; None where no start of one of the fits ends sound."""
+    smaller, larger = (_sound(base, number, rows, weights) for number in (k, k + 1))
+    if smaller is None or larger is None:
+        return smaller, None
+    total = [float(weights @ score_rows(fit, rows)) for fit in (smaller, larger)]
     # the larger model holds the smaller one, so a ratio below 0 is a maximum that was not found
-    return fits[0], max(0.0, 2.0 * (total[1] - total[0])) if sound else None
+    return smaller, max(0.0, 2.0 * (total[1] - total[0]))
+
+
+def _sound(base: Any, number: int, rows: Any, weights: np.ndarray) -> Any:
+    """The best fit that rests on no floor; where the best of all starts does, they are tried one by one."""
+    starts = max(1, int(base.get_params(deep=False).get("n_init", 1)))
+    seeds = np.random.default_rng(base.random_state).integers(2**31, size=starts)
+    fit = _one(base, rows, weights, n_components=number)
+    if _is_sound(fit):
+        return fit
+    others = (_one(base, rows, weights, n_components=number, n_init=1, random_state=int(s)) for s in seeds)
+    return max(filter(_is_sound, others), key=lambda fit: fit.lower_bound_, default=None)
+
+
+def _one(base: Any, rows: Any, weights: np.ndarray, **settings: Any) -> Any:
+    fit = fresh(base).set_params(**settings)
+    fit_rows(fit, rows, weights)
+    return fit
+
+
+def _is_sound(fit: Any) -> bool:
+    return bool(np.isfinite(fit.lower_bound_)) and not fit.at_floor_
