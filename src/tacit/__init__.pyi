@@ -5,19 +5,35 @@ from .estimators.count_mixtures import MultinomialMixture, PoissonMixture
 from .estimators.gaussian_mixture import GaussianMixture
 from .estimators.kmeans import KMeans
 from .estimators.mixture import Mixture
+from .evaluation.bootstrap import bootstrap
+from .evaluation.compare import compare
+from .evaluation.conformal import Calibration
+from .evaluation.held_out import held_out
+from .evaluation.likelihood_ratio import likelihood_ratio_test
+from .evaluation.match import match
+from .evaluation.odd import odd_columns
+from .evaluation.select import select
 from .storage import load, save
 
 __all__ = [
+    "Calibration",
     "GaussianMixture",
     "KMeans",
     "Mixture",
     "MultinomialMixture",
     "PoissonMixture",
     "__version__",
+    "bootstrap",
+    "compare",
     "datasets",
     "families",
+    "held_out",
+    "likelihood_ratio_test",
     "load",
+    "match",
+    "odd_columns",
     "save",
+    "select",
 ]
 
 __version__: str
