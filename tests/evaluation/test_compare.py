@@ -143,6 +143,8 @@ def test_what_cannot_be_compared_is_said(rows: np.ndarray) -> None:
         compare(rows, {"groups": KMeans(2)})
     with pytest.raises(ValueError, match="trees ranks rows"):
         compare(rows, {"trees": IsolationForest()})
+    with pytest.raises(ValueError, match="model 'counts' cannot take these rows: Negative values"):
+        compare(rows, {"counts": PoissonMixture()})
     with pytest.raises(ValueError, match="models is empty"):
         compare(rows, {})
     with pytest.raises(ValueError, match="no model 'gaussian'"):

@@ -71,7 +71,7 @@ def compare(
         raise ValueError(f"folds={folds} is more than the {rows} rows; every fold needs a row")
     weights = weights_of(X, sample_weight)
     fold = random.permutation(rows) % folds
-    tables = {name: read(candidate, X) for name, candidate in candidates.items()}
+    tables = {name: _read(name, candidate, X) for name, candidate in candidates.items()}
     scores = {name: np.empty(rows) for name in candidates}
     seconds = dict.fromkeys(candidates, 0.0)
     measures: dict[str, Measure] = {}
@@ -108,6 +108,13 @@ def _candidates(models: Mapping[str, Any] | Sequence[str], random: np.random.Gen
             copy.set_params(random_state=seed)
         found[str(name)] = copy
     return found
+
+
+def _read(name: str, candidate: Any, X: Any) -> Any:
+    try:
+        return read(candidate, X)
+    except ValueError as error:
+        raise ValueError(f"model {name!r} cannot take these rows: {error}") from error
 
 
 def _names(candidates: Mapping[str, Any]) -> Sequence[str] | None:
