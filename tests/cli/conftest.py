@@ -11,7 +11,7 @@ import pyarrow.csv as pacsv
 import pytest
 from typer.testing import CliRunner, Result
 
-from tacit.cli import app
+from tacit.cli import app, fitting
 
 Command = Callable[..., Result]
 
@@ -31,6 +31,12 @@ def tacit() -> Command:
 def rows_of() -> Callable[[str], list[dict[str, Any]]]:
     """Reads a CSV text back."""
     return lambda text: pacsv.read_csv(io.BytesIO(text.encode("utf-8"))).to_pylist()
+
+
+@pytest.fixture(autouse=True)
+def _bare_reports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fits inside a test write an empty page; the runs that tests share were written with the real one."""
+    monkeypatch.setattr(fitting, "write_report", lambda path, *_: path.write_text("<!DOCTYPE html>"))
 
 
 @pytest.fixture(scope="session")

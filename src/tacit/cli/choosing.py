@@ -124,6 +124,7 @@ def plan(
         estimator = _made(name, own)
         tried = _structures(name, estimator, covariance, schema, all_of_them=structures)
     check_kinds(name, estimator, values, schema)
+    _check_values(estimator)
     settle_families(estimator, values, schema)
     starts = int(chosen.get("n_init", STARTS))
     return Plan(name, why, estimator, groups, tried, own_words, criterion, starts, seed)
@@ -133,8 +134,8 @@ def choose(plan: Plan, values: Any, schema: Schema, watch: Watch) -> Chosen:
     """Fit every candidate and keep the best; many rows are chosen on a sample first.
 
     Raises:
-        KeyboardInterrupt: before there was anything to keep.
-        ValueError: every candidate failed; why the first did.
+        KeyboardInterrupt: Ctrl-C was pressed twice.
+        ValueError: what is wrong with the rows or a setting, or that no candidate is sound.
     """
     if not plan.groups:
         estimator = clone(plan.estimator)
@@ -154,64 +155,31 @@ def choose(plan: Plan, values: Any, schema: Schema, watch: Watch) -> Chosen:
         structures=(getattr(found.estimator, "covariance_type", None),),
     )
     watch.stage("Fitting the choice to all rows")
-    try:
-        final = _sweep(best, values, schema, watch)
-    except KeyboardInterrupt:
-        return dataclasses.replace(found, sampled=CHOICE_ROWS)
+    final = _sweep(best, values, schema, watch)
     return Chosen(final.estimator, found.candidates, CHOICE_ROWS)
 
 
 def _sweep(plan: Plan, values: Any, schema: Schema, watch: Watch) -> Chosen:
-    """One structure after the other, each with all numbers of groups; Ctrl-C ends it with what there is."""
+    """All structures with all numbers of groups; after Ctrl-C each fit that is left ends at once."""
     X, weights = feed_fit(plan.estimator, values, schema)
-    column = plan.criterion.replace("-", "_")
-    candidates: list[Mapping[str, Any]] = []
-    best: tuple[float, Any] | None = None
-    faults: list[ValueError] = []
-    for place, structure in enumerate(plan.structures):
-        watch.stage(_stage(plan, structure), place, len(plan.structures) if len(plan.structures) > 1 else 0)
-        try:
-            found = select(
-                X,
-                plan.groups,
-                structure,
-                plan.criterion,
-                estimator=plan.estimator,
-                n_init=plan.starts,
-                sample_weight=weights,
-                random_state=plan.seed,
-            )
-        except KeyboardInterrupt:
-            if best is None:
-                raise
-            break
-        except ValueError as error:
-            faults.append(error)
-            candidates += [_failed(number, structure) for number in plan.groups]
-            continue
-        rows = found.table.to_pylist()
-        candidates += rows
-        sound = [row[column] for row in rows if not row["at_floor"] and row[column] is not None]
-        value = max((v for v in sound if not np.isnan(v)), default=-np.inf)
-        if best is None or value > best[0]:
-            best = (value, found.best)
-        if watch.stopped:
-            break
-    if best is None:
-        raise faults[0]
-    return Chosen(best[1], tuple(candidates))
+    watch.stage(_stage(plan))
+    found = select(
+        X,
+        plan.groups,
+        None if plan.structures == (None,) else [each for each in plan.structures if each is not None],
+        plan.criterion,
+        estimator=plan.estimator,
+        n_init=plan.starts,
+        sample_weight=weights,
+        random_state=plan.seed,
+    )
+    return Chosen(found.best, tuple(found.table.to_pylist()))
 
 
-def _stage(plan: Plan, structure: str | None) -> str:
+def _stage(plan: Plan) -> str:
     low, high = plan.groups[0], plan.groups[-1]
     numbers = f"{low} to {high} groups" if len(plan.groups) > 1 else f"{low} group" + "s" * (low > 1)
-    return f"Trying {numbers}" + (f", structure {structure}" if structure else "")
-
-
-def _failed(number: int, structure: str | None) -> dict[str, Any]:
-    """A candidate of which nothing is known but that it was not sound."""
-    nothing = dict.fromkeys(("log_likelihood", "n_parameters", "bic", "icl", "aic", "held_out"))
-    return {"n_components": number, "covariance": structure or "", **nothing, "converged": False, "at_floor": True}
+    return f"Trying {numbers}" + (f", {len(plan.structures)} structures" if len(plan.structures) > 1 else "")
 
 
 def _fitted(estimator: Any, X: Any, weights: np.ndarray | None) -> Any:
@@ -267,6 +235,18 @@ def _structures(name: str, estimator: Any, given: Any, schema: Schema, *, all_of
         return tuple(dict.fromkeys(canonical_name(str(each), dims) for each in wanted))
     except ValueError as error:
         raise UsageFault(f"--set covariance: {error}; or all.") from None
+
+
+def _check_values(estimator: Any) -> None:
+    """Let the estimator refuse values of its settings before anything is fitted."""
+    checks = [getattr(estimator, "_check", None)]
+    checks += [estimator._validate_params] if hasattr(estimator, "_parameter_constraints") else []
+    try:
+        for check in checks:
+            if check is not None:
+                check()
+    except (ValueError, TypeError) as error:
+        raise UsageFault(f"--set: {error}") from None
 
 
 def _made(name: str, values: Mapping[str, Any]) -> Any:

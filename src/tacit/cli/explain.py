@@ -8,6 +8,7 @@ from sklearn.exceptions import NotFittedError
 from tacit import __version__
 from tacit.cli import talk
 from tacit.cli.failures import DATA, INTERRUPTED, MODEL, UNEXPECTED, USAGE, UsageFault
+from tacit.cli.judging import HARMLESS, plain
 from tacit.data.errors import DataError
 from tacit.storage.errors import ModelFileError
 
@@ -53,6 +54,12 @@ def say(told: Told) -> None:
     talk.say(f"{word}: {_sentence(told.message)}", "bold red" if word == "Error" else "bold", console=console)
     if told.hint:
         talk.say(told.hint, console=console)
+
+
+def warn(message: str) -> None:
+    """Print a warning of a model or a library on standard error; what harms nobody is left out."""
+    if not any(word in message for word in HARMLESS):
+        talk.say(f"Note: {_sentence(plain(message))}", console=talk.aside())
 
 
 def _of_system(error: OSError) -> str:

@@ -5,6 +5,7 @@ import functools
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Callable
 from typing import ParamSpec
 
@@ -44,7 +45,9 @@ def guarded(function: Callable[_P, None]) -> Callable[_P, None]:
     @functools.wraps(function)
     def command(*args: _P.args, **kwargs: _P.kwargs) -> None:
         try:
-            function(*args, **kwargs)
+            with warnings.catch_warnings():
+                warnings.showwarning = _warned
+                function(*args, **kwargs)
         except (typer.Exit, typer.Abort):
             raise
         except (Exception, KeyboardInterrupt) as error:
@@ -53,6 +56,11 @@ def guarded(function: Callable[_P, None]) -> Callable[_P, None]:
             raise typer.Exit(_tell(error)) from None
 
     return command
+
+
+def _warned(message: Warning | str, *_: object, **__: object) -> None:
+    """A warning as a remark on standard error, without the place in the code."""
+    cli.explain.warn(str(message))
 
 
 def _tell(error: BaseException) -> int:

@@ -13,7 +13,7 @@ from sklearn.base import clone
 
 from tacit.cli import folders, outcome, talk
 from tacit.cli import settings as words
-from tacit.cli.choosing import Plan, choose, plan
+from tacit.cli.choosing import Chosen, Plan, choose, plan
 from tacit.cli.failures import INTERRUPTED, UsageFault
 from tacit.cli.judging import Judgement, judge
 from tacit.cli.progress import Watch
@@ -81,7 +81,7 @@ def fit(request: Request) -> Finished:
         warnings.simplefilter("always")
         checkpoint = Checkpoint(run.checkpoint_folder, _fingerprint(todo, fitted), EVERY)
         with Watch("Fitting") as looking, watch(looking, checkpoint):
-            chosen = choose(todo, fitted.values, rows.schema, looking)
+            chosen = _chosen(todo, fitted, looking)
         found = judge(chosen, fitted, kept, [str(each.message) for each in caught])
     told = outcome.metrics(todo, chosen, found, fitted, time.monotonic() - began, looking.stopped)
     _write(run, _config(request, todo, chosen.estimator), chosen.estimator, found, told, fitted)
@@ -93,6 +93,15 @@ def fit(request: Request) -> Finished:
     if looking.stopped:
         raise typer.Exit(INTERRUPTED)
     return Finished(rows, chosen.estimator, run)
+
+
+def _chosen(todo: Plan, fitted: Rows, looking: Watch) -> Chosen:
+    try:
+        return choose(todo, fitted.values, fitted.schema, looking)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            "stopped by Ctrl-C before anything was written. The same command with --resume goes on."
+        ) from None
 
 
 def split(rows: int, holdout: float, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -23,7 +23,7 @@ WIDE = 200
 TYPICAL_ROWS = 500
 DESCRIBED_ROWS = 20_000
 
-_NOT_OURS = ("persistent compilation cache",)
+HARMLESS = ("persistent compilation cache",)
 """Warnings of JAX about its cache folder, which harm nothing."""
 
 
@@ -137,7 +137,7 @@ def _warnings(estimator: Any, shares: np.ndarray | None, fitted: Rows, said: Ite
     cautions = words.cautions(
         shares, len(fitted), len(fitted.schema), converged, bool(getattr(estimator, "at_floor_", False))
     )
-    own = [plain(text) for text in said if not any(word in text for word in _NOT_OURS)]
+    own = [plain(text) for text in said if not any(word in text for word in HARMLESS)]
     if converged is False:
         own = [text for text in own if "did not converge" not in text]
     return tuple(dict.fromkeys((*cautions, *own)))

@@ -42,4 +42,5 @@ def models(out: str | None, form: str | None) -> None:
         talk.say(row["about"], indent=1)
         talk.say(f"Can: {row['can']}.", "dim", indent=1)
         talk.say(f"Settings: {row['settings']}.", "dim", indent=1)
-    talk.say("\nUse one with --model NAME, and its settings with --set KEY=VALUE.")
+    talk.say("")
+    talk.say("Use one with --model NAME, and its settings with --set KEY=VALUE.")

@@ -6,7 +6,7 @@ from types import FrameType
 from typing import Any, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from tacit.cli import talk
 from tacit.inference.closed_form import State
@@ -14,10 +14,13 @@ from tacit.inference.watch import Kept, Moment
 
 
 class Watch:
-    """Shows how a command gets on, and remembers that Ctrl-C was pressed.
+    """Shows how a command gets on, and minds Ctrl-C. A context manager around the fits, and one of their watchers.
 
-    Use it as a context manager around the fits, and as one of their watchers. The first Ctrl-C breaks off the fit
-    that runs, which keeps the best so far; whoever starts the fits then looks at ``stopped`` and starts no more.
+    After a first Ctrl-C the fit that runs, and every fit that follows, is broken off where it is next looked at, and
+    keeps what it has: nothing is lost. A second one ends the command at once.
+
+    Attributes:
+        stopped: whether Ctrl-C was pressed.
     """
 
     def __init__(self, what: str, console: Console | None = None) -> None:
@@ -27,7 +30,6 @@ class Watch:
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=20),
             TextColumn("{task.fields[detail]}", style="dim", markup=False),
             TimeElapsedColumn(),
             console=console,
@@ -35,6 +37,7 @@ class Watch:
             disable=not console.is_terminal,
         )
         self._task: TaskID = self._progress.add_task(talk.clean(what), total=None, detail="")
+        self._fits = 0
         self._before: Any = None
 
     def __enter__(self) -> Self:
@@ -49,24 +52,30 @@ class Watch:
             signal.signal(signal.SIGINT, self._before)
             self._before = None
 
-    def stage(self, words: str, number: int = 0, of: int = 0) -> None:
-        """What is being done now, and which part of how many it is."""
-        self._progress.update(
-            self._task, description=talk.clean(words), completed=number, total=of or None, detail="getting ready"
-        )
+    def stage(self, words: str) -> None:
+        """What is being done now."""
+        self._fits = 0
+        self._progress.update(self._task, description=talk.clean(words), detail="getting ready")
 
     def look(self, moment: Moment) -> None:
         """A fit is running."""
-        self._progress.update(self._task, detail=f"step {moment.iteration}, {moment.bound_per_weight:.4g} nats a row")
+        done = f"{self._fits} done, " if self._fits else ""
+        self._progress.update(
+            self._task, detail=f"{done}step {moment.iteration}, {moment.bound_per_weight:.4g} nats a row"
+        )
+        if self.stopped:
+            raise KeyboardInterrupt  # the fit takes it from here, and ends with what it has
 
     def done(self, moment: Moment) -> None:
         """A fit has ended."""
-        self._progress.update(self._task, detail="")
+        self._fits += 1
 
     def resume(self, label: str, state: State) -> Kept | None:
         """Nothing is kept here."""
         return None
 
     def _interrupted(self, number: int, frame: FrameType | None) -> None:
+        if self.stopped:
+            raise KeyboardInterrupt
         self.stopped = True
-        raise KeyboardInterrupt
+        self._progress.update(self._task, description="Stopping (Ctrl-C again to leave at once)")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from tacit import report
 from tacit.cli import outcome
@@ -18,6 +19,10 @@ from tacit.storage.config import RunConfig
 from tacit.storage.model_file import versions
 
 SAMPLES = 500
+DENSE_ROWS = 200_000
+SPARSE_ROWS = 5_000
+ITEMS = 60
+"""Rows of a table, rows of counts, and items that a report shows at most."""
 
 
 def write_report(path: Path, estimator: Any, fitted: Rows, told: Mapping[str, Any], config: RunConfig) -> Path:
@@ -35,8 +40,9 @@ def write_report(path: Path, estimator: Any, fitted: Rows, told: Mapping[str, An
 
 def content(estimator: Any, fitted: Rows, told: Mapping[str, Any], config: RunConfig) -> ReportContent:
     """What the report tells."""
-    table = fitted.as_table()
-    X = feed(estimator, fitted.values, fitted.schema)
+    rows, columns, left = _looked_at(fitted)
+    table, schema = rows.as_table(columns), fitted.schema
+    X = feed(estimator, rows.values, schema)
     share = responsibilities(estimator, X)
     model = getattr(estimator, "model_", None)
     score = told["held_out"]
@@ -44,11 +50,11 @@ def content(estimator: Any, fitted: Rows, told: Mapping[str, Any], config: RunCo
     return ReportContent(
         title=f"The groups in {Path(table.source).name}",
         source=Path(table.source).name,
-        schema=fitted.schema,
+        schema=table.schema,
         values=table.values,
         row_names=None if table.row_ids is None else table.row_ids.tolist(),
         left_out=table.left_out,
-        notes=table.notes,
+        notes=(*table.notes, *left),
         model=ModelSummary(outcome.name_of(told), structure=told["structure"], parameters=told["fit"]["parameters"]),
         graph=estimator.graph() if hasattr(estimator, "graph") else None,
         candidates=_candidates(told["choice"]),
@@ -68,22 +74,38 @@ def content(estimator: Any, fitted: Rows, told: Mapping[str, Any], config: RunCo
             np.array([group["share"] for group in told["groups"]]),
             share,
             gather.gaussians(model),
-            gather.curves(model, fitted.schema, table.values),
+            gather.curves(model, schema, table.values) if len(columns) == len(schema) else {},
         ),
         log_density=np.asarray(estimator.score_samples(X)) if hasattr(estimator, "score_samples") else None,
-        samples=_samples(estimator),
+        samples=_samples(estimator, columns),
         held_out=None if score is None else HeldOut(score["nats"], score["standard_error"], score["rows"]),
         warnings=tuple(told["warnings"]),
         repeat=Repeat(command=shlex.join(config.command), config=config.to_toml(), versions=tuple(versions().items())),
     )
 
 
-def _samples(estimator: Any) -> np.ndarray | None:
+def _looked_at(fitted: Rows) -> tuple[Rows, np.ndarray, tuple[str, ...]]:
+    """The rows and columns that a page can show, and a note on what is left: of counts the items bought most."""
+    columns, notes, limit = np.arange(len(fitted.schema)), [], DENSE_ROWS
+    if sparse.issparse(fitted.values):
+        limit = SPARSE_ROWS
+        if len(columns) > ITEMS:
+            totals = np.asarray(fitted.values.sum(axis=0)).ravel()
+            columns = np.sort(np.argsort(-totals, kind="stable")[:ITEMS])
+            notes.append(f"this report shows the {ITEMS} items of {len(fitted.schema)} that were bought most")
+    if len(fitted) > limit:
+        notes.append(f"this report shows {limit:,} of the {len(fitted):,} rows, drawn at random")
+        places = np.random.default_rng(0).choice(len(fitted), limit, replace=False)
+        fitted = fitted.pick(np.sort(places))
+    return fitted, columns, tuple(notes)
+
+
+def _samples(estimator: Any, columns: np.ndarray) -> np.ndarray | None:
     """Rows drawn from the model, for a model that can be drawn from without more being said."""
     if not hasattr(estimator, "sample"):
         return None
     try:
-        return np.asarray(estimator.sample(SAMPLES)[0], np.float64)
+        return np.asarray(estimator.sample(SAMPLES)[0], np.float64)[:, columns]
     except ValueError:
         return None
 

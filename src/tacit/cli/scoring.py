@@ -115,7 +115,8 @@ def _wide(opened: Opened, row: Any) -> str:
         return ""
     without = np.repeat(dense, len(columns) + 1, axis=0)
     without[np.arange(len(columns)), columns] = np.nan
-    scores = opened.estimator.score_samples(feed(opened.estimator, without, opened.schema))
+    X = without if sparse.issparse(row) else feed(opened.estimator, without, opened.schema)
+    scores = opened.estimator.score_samples(X)
     return _said(opened, scores[-1] - scores[:-1], dense[0, columns], columns)
 
 

@@ -84,12 +84,14 @@ class Rows:
         ids = None if self.ids is None else self.ids[places]
         return dataclasses.replace(self, values=self.values[places], numbers=self.numbers[places], ids=ids)
 
-    def as_table(self) -> Table:
-        """These rows as a dense `Table`, named by their identifiers or by their numbers in the whole."""
-        dense = self.values.toarray() if sparse.issparse(self.values) else self.values
+    def as_table(self, columns: np.ndarray) -> Table:
+        """Some columns of these rows as a dense `Table`, named by their identifiers or their numbers in the whole."""
+        part = self.values[:, columns]
+        dense = part.toarray() if sparse.issparse(part) else part
+        schema = Schema(tuple(self.schema.columns[place] for place in columns))
         left_out = self.table.left_out if isinstance(self.table, Table) else ()
         names = self.numbers if self.ids is None else self.ids
-        return Table(np.asarray(dense, np.float64), self.schema, left_out, self.table.source, names, self.table.notes)
+        return Table(np.asarray(dense, np.float64), schema, left_out, self.table.source, names, self.table.notes)
 
 
 def _kinds(texts: tuple[str, ...]) -> dict[str, str]:

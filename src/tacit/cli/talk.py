@@ -2,6 +2,7 @@
 
 import re
 import sys
+import textwrap
 from collections.abc import Sequence
 
 from rich import box
@@ -38,9 +39,22 @@ def clean(value: object) -> str:
 
 
 def say(text: object, style: str = "", *, indent: int = 0, console: Console | None = None) -> None:
-    """Print words, wrapped; nothing in them is taken for markup."""
-    line = Text(clean(text), style=style)
-    (console or out()).print(Padding(line, (0, 0, 0, indent), expand=False) if indent else line)
+    """Print words, wrapped between words only; nothing in them is taken for markup."""
+    console = console or out()
+    _print(console, clean(text), style, " " * indent, " " * indent)
+
+
+def _print(console: Console, text: str, style: str, first: str, rest: str) -> None:
+    """Print wrapped words; a word that is longer than the line, such as a path, stays whole."""
+    wrapped = textwrap.fill(
+        text,
+        width=console.width,
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    console.print(Text(wrapped, style=style), soft_wrap=True)
 
 
 def heading(text: str, console: Console | None = None) -> None:
@@ -55,11 +69,7 @@ def remark(text: object) -> None:
 
 def bullet(text: object, mark: str = "•", console: Console | None = None) -> None:
     """A line of a list, its further lines indented."""
-    grid = Table.grid(padding=(0, 1))
-    grid.add_column(width=max(1, len(mark)))
-    grid.add_column(ratio=1)
-    grid.add_row(mark, Text(clean(text)))
-    (console or out()).print(Padding(grid, (0, 0, 0, 1), expand=False))
+    _print(console or out(), clean(text), "", f" {mark} ", "   ")
 
 
 def table(
