@@ -2,7 +2,9 @@
 # and give it a line in docs/api.md.
 from . import datasets, families
 from .estimators.count_mixtures import MultinomialMixture, PoissonMixture
+from .estimators.density import Density
 from .estimators.gaussian_mixture import GaussianMixture
+from .estimators.generative_classifier import GenerativeClassifier
 from .estimators.kmeans import KMeans
 from .estimators.mixture import Mixture
 from .evaluation.bootstrap import bootstrap
@@ -12,16 +14,19 @@ from .evaluation.held_out import held_out
 from .evaluation.likelihood_ratio import likelihood_ratio_test
 from .evaluation.match import match
 from .evaluation.odd import odd_columns
-from .evaluation.select import select
+from .evaluation.select import Selection, select
 from .storage import load, save
 
 __all__ = [
     "Calibration",
+    "Density",
     "GaussianMixture",
+    "GenerativeClassifier",
     "KMeans",
     "Mixture",
     "MultinomialMixture",
     "PoissonMixture",
+    "Selection",
     "__version__",
     "bootstrap",
     "compare",

@@ -18,7 +18,7 @@ FLOORS = {
     "evaluation": 7,
     "storage": 7,
     "report": 8,
-    "__main__": 9,
+    "__main__": 10,
     "cli": 9,
     "studio": 9,
 }

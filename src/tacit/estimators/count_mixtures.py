@@ -121,7 +121,7 @@ class MultinomialMixture(CountMixture):
 
     Args:
         n_components: K.
-        objective: "map" with a prior of one average item, so that no item is impossible; or "mle".
+        objective: "map" with a prior of one row of average counts, so that no item is impossible; or "mle".
         tol, max_iter, n_init, init_params, random_state, warm_start, verbose, verbose_interval, inference, accelerate:
             as in ``GaussianMixture``.
 
