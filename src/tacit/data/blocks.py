@@ -17,6 +17,8 @@ from tacit.compute import Array, row_bucket
 CHUNK_ROWS = 2048
 STREAM_BYTES = 100_000_000
 STREAM_CHUNKS = 32
+BIG_ROWS = 32_768
+"""Above this many rows the time of an iteration is that of the rows, and not of the calls."""
 TILE_CHUNK_ROWS = 256
 
 
@@ -55,7 +57,10 @@ class Source(Protocol):
 
 
 class MemorySource:
-    """Rows held by the engine as one block; ``tile`` is the number of neighbours that share a missing pattern."""
+    """Rows held by the engine as one block; ``tile`` is the number of neighbours that share a missing pattern.
+
+    With ``halves`` there are two blocks of one shape, which may be worked on side by side.
+    """
 
     resident = True
 
@@ -66,6 +71,7 @@ class MemorySource:
         *,
         tiles: bool = False,
         chunk: int = CHUNK_ROWS,
+        halves: bool = False,
     ) -> None:
         weights = _weights(rows.shape[0], weights)
         self.total_weight = float(weights.sum())
@@ -74,7 +80,7 @@ class MemorySource:
             block, self.tile, self._slots = pattern_tiles(rows, weights)
         else:
             block = whole_block(rows, weights, chunk)
-        self._blocks = (block,)
+        self._blocks = _halves(block) if halves else (block,)
 
     def to_slots(self, values: np.ndarray) -> np.ndarray:
         """Values a row ``[rows, ...]`` as ``[chunks, rows, ...]``, zero in the padding."""
@@ -129,7 +135,19 @@ def source(rows: np.ndarray | sparse.csr_array, weights: np.ndarray | None = Non
     values = rows.shape[0] * rows.shape[1]
     if not tiles and values * 8 > STREAM_BYTES:
         return StreamSource(rows, weights)
-    return MemorySource(dense_rows(rows), weights, tiles=tiles)
+    return MemorySource(dense_rows(rows), weights, tiles=tiles, halves=not tiles and rows.shape[0] > BIG_ROWS)
+
+
+def _halves(block: Block) -> tuple[Block, Block]:
+    """The first and the second half of the chunks; an odd one out is made even by a chunk of weight 0."""
+    rows, weights, number = block
+    if number.size % 2:
+        rows = np.concatenate([rows, rows[-1:]])
+        weights = np.concatenate([weights, np.zeros_like(weights[-1:])])
+        number = np.append(number, number[-1] + 1).astype(np.int32)
+    middle = number.size // 2
+    first, second = slice(None, middle), slice(middle, None)
+    return Block(rows[first], weights[first], number[first]), Block(rows[second], weights[second], number[second])
 
 
 def whole_block(rows: np.ndarray, weights: np.ndarray, chunk_rows: int = CHUNK_ROWS) -> Block:

@@ -21,6 +21,7 @@ from tacit.data.blocks import Block, Standardise
 
 RUNNING, CONVERGED, FELL, NAN, STOPPED, INTERRUPTED = range(6)
 REASONS = ("running", "converged", "bound fell", "bound is not a number", "max_iter reached", "interrupted")
+IN_FLIGHT = 2
 TRACE_ROWS = 256
 """The most iterations one compiled call can take: the length of its trace buffer."""
 
@@ -146,12 +147,23 @@ def sum_over_chunks(function: Callable[..., PyTree], chunks: tuple) -> PyTree:
 
 
 def total_sums(parts: Iterable[Sums]) -> Sums:
-    """The sum of the sums of several blocks."""
-    parts = iter(parts)
-    total = next(parts)
+    """The sum of the sums of several blocks, at most ``IN_FLIGHT`` of which are computed at a time."""
+    flying: list[Sums] = []
+    total = None
     for part in parts:
-        total = jax.tree.map(jnp.add, total, part)
+        flying.append(part)
+        if len(flying) >= IN_FLIGHT:
+            total = _added(total, flying.pop(0))
+    for part in flying:
+        total = _added(total, part)
+    assert total is not None
     return total
+
+
+def _added(total: Sums | None, part: Sums) -> Sums:
+    if not isinstance(part.bound, jax.core.Tracer):
+        jax.block_until_ready(part)  # the call of accumulate returned before its work was done
+    return part if total is None else jax.tree.map(jnp.add, total, part)
 
 
 def begin(models: PyTree, statistics: PyTree, key: UInt32[Array, "starts 2"]) -> State:

@@ -102,7 +102,7 @@ class _Loop:
         label: str,
     ) -> None:
         self.source, self.limits = source, limits
-        self.accelerate, self.fused, self.label = accelerate, fused and source.resident, label
+        self.accelerate, self.label = accelerate, label
         self.began = time.monotonic()
         self.watchers: Sequence[Watcher] = watchers()
         self.snapshots: dict[int, PyTree] = {}
@@ -110,6 +110,7 @@ class _Loop:
         self.ahead: Sequence[PyTree] | None = None
         self.view = jax.device_put(view)
         self.blocks = tuple(jax.device_put(b) for b in source.blocks()) if source.resident else ()
+        self.fused = fused and len(self.blocks) == 1  # several blocks are worked on side by side
 
     def run(self, models: PyTree, key: UInt32[Array, "starts 2"], groups: np.ndarray) -> list[Fit]:
         block = next(iter(self.blocks or self.source.blocks()))
