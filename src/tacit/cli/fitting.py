@@ -76,7 +76,9 @@ def fit(request: Request) -> Finished:
     config = _config(request, todo, todo.estimator)
     run = folders.begin(folder, config, resume=request.resume, overwrite=request.overwrite)
     if len(kept):
-        talk.say(f"{counted(len(fitted), 'row')} to learn from, {len(kept)} kept aside to test the model on.", indent=1)
+        talk.say(
+            f"{counted(len(fitted), 'row')} to learn from, {len(kept):,} kept aside to test the model on.", indent=1
+        )
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         checkpoint = Checkpoint(run.checkpoint_folder, _fingerprint(todo, fitted), EVERY)

@@ -76,7 +76,9 @@ def tell_choice(told: Mapping[str, Any]) -> None:
         return
     column = choice["criterion"].replace("-", "_")
     name = choice["criterion"].upper() if len(column) == 3 else "held-out"
-    order = sorted(range(len(candidates)), key=lambda place: -_value(candidates[place], column))
+    order = sorted(
+        range(len(candidates)), key=lambda place: (candidates[place]["at_floor"], -_value(candidates[place], column))
+    )
     best = chosen_place(candidates, column)
     fair = [place for place in order if place != best and not candidates[place]["at_floor"]]
     rival = candidates[fair[0]] if fair else None

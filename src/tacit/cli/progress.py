@@ -60,9 +60,7 @@ class Watch:
     def look(self, moment: Moment) -> None:
         """A fit is running."""
         done = f"{self._fits} done, " if self._fits else ""
-        self._progress.update(
-            self._task, detail=f"{done}step {moment.iteration}, {moment.bound_per_weight:.4g} nats a row"
-        )
+        self._progress.update(self._task, detail=f"{done}{moment.bound_per_weight:.4g} nats a row")
         if self.stopped:
             raise KeyboardInterrupt  # the fit takes it from here, and ends with what it has
 

@@ -143,7 +143,7 @@ def _summary(rows: Rows, calibration: Calibration | None, alarm: float | None, f
     """What the table says, in a sentence on standard error."""
     if alarm is not None:
         talk.remark(
-            f"{counted(flagged, 'odd row')} of {len(rows)}; of ordinary rows at most "
+            f"{counted(flagged, 'odd row')} of {len(rows):,}; of ordinary rows at most "
             f"{short_number(100 * alarm)} % would be flagged on average."
         )
     elif calibration is None:
