@@ -10,7 +10,9 @@ from tacit.models.mixture.gaussian import GaussianGroup
 from tacit.models.mixture.model import Mixture
 from tacit.models.seeding import HIERARCHY_ROWS, SAMPLE_ROWS, nearest_group, sample_rows, seeded_labels, ward_labels
 
-STARTS = ("kmeans", "k-means++", "random", "random_from_data", "hierarchical")
+HIERARCHIES = ("hierarchical", "hierarchical-columns")
+"""Ward's groups of scaled principal components, and of scaled columns."""
+STARTS = ("kmeans", "k-means++", "random", "random_from_data", *HIERARCHIES)
 LLOYD_STEPS = {"kmeans": 25, "k-means++": 0, "random_from_data": 0}
 """Lloyd steps after the seeds; "random_from_data" draws the seeds without regard to distance."""
 
@@ -55,15 +57,18 @@ def responsibilities(
         width: K with padding.
         random: the source of all that is random.
     """
-    hierarchy = [int(k) for m, k in zip(methods, components, strict=True) if m == "hierarchical"]
-    ward = _ward(features, sorted(set(hierarchy)), random) if hierarchy else {}
+    ward = {}
+    for method in HIERARCHIES:
+        numbers = {int(k) for m, k in zip(methods, components, strict=True) if m == method}
+        if numbers:
+            ward[method] = _ward(features, sorted(numbers), random, principal=method == "hierarchical")
     starts = []
     for method, number in zip(methods, components, strict=True):
         if method == "random":
             share = random.uniform(size=(features.shape[0], width)) * (np.arange(width) < number)
             starts.append(share / share.sum(-1, keepdims=True))
-        elif method == "hierarchical":
-            starts.append(np.eye(width)[ward[int(number)]])
+        elif method in HIERARCHIES:
+            starts.append(np.eye(width)[ward[method][int(number)]])
         else:
             far = method != "random_from_data"
             labels = seeded_labels(features, weights, int(number), random, far=far, lloyd=LLOYD_STEPS[method])
@@ -71,10 +76,12 @@ def responsibilities(
     return np.stack(starts)
 
 
-def _ward(features: np.ndarray, numbers: list[int], random: np.random.Generator) -> dict[int, np.ndarray]:
+def _ward(
+    features: np.ndarray, numbers: list[int], random: np.random.Generator, *, principal: bool
+) -> dict[int, np.ndarray]:
     """Ward's groups of a sample; the other rows join the group of the nearest centre."""
     sample = sample_rows(features.shape[0], HIERARCHY_ROWS, random)
-    found = ward_labels(features[sample], numbers)
+    found = ward_labels(features[sample], numbers, principal=principal)
     if sample.size == features.shape[0]:
         return found
     return {number: nearest_group(features, features[sample], labels) for number, labels in found.items()}

@@ -41,7 +41,8 @@ class GaussianMixture(BaseMixture):
             ``½ ε tr Σ_k⁻¹`` is taken from the bound, so that the bound never falls.
         max_iter: most iterations.
         n_init: starts; the best is kept.
-        init_params: "kmeans", "k-means++", "random", "random_from_data" or "hierarchical" (Ward).
+        init_params: "kmeans", "k-means++", "random", "random_from_data", "hierarchical" (Ward on scaled
+            principal components) or "hierarchical-columns" (Ward on scaled columns).
         weights_init, means_init, precisions_init: parameters of the start, in scikit-learn's shapes.
         random_state: seed.
         warm_start: go on from the last fit.

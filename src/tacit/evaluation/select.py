@@ -11,11 +11,12 @@ from matplotlib.figure import Figure
 from sklearn.base import clone
 
 from tacit.compute import double_precision
-from tacit.estimators._base import check_choice, read_weights
+from tacit.estimators._base import check_choice, read_weights, seed_of
 from tacit.estimators._mixture import BaseMixture, Search
+from tacit.estimators._starts import HIERARCHIES
 from tacit.estimators.gaussian_mixture import GaussianMixture
 from tacit.families.covariance import STRUCTURES, canonical_name
-from tacit.inference.closed_form import CONVERGED
+from tacit.inference.closed_form import CONVERGED, INTERRUPTED
 from tacit.inference.fit import Fit
 from tacit.models.mixture.fitting import finished, floored, log_likelihoods, stacked
 from tacit.plots import candidates as draw_candidates
@@ -72,8 +73,9 @@ def select(
 ) -> Selection:
     """Fit every number of components with every covariance structure, and choose.
 
-    Each candidate has one hierarchical start (Ward) and ``n_init − 1`` by k-means. Fits that rest on their floor
-    are listed and never chosen.
+    Each candidate has two hierarchical starts (Ward on scaled principal components and on scaled columns), the
+    others by k-means. Fits that rest on their floor are listed and never chosen. Ctrl-C ends the search with what
+    has been fitted so far.
 
     Args:
         X: rows ``(n, d)``, as the estimator takes them.
@@ -97,6 +99,8 @@ def select(
     base.set_params(random_state=random_state, n_components=int(numbers[0]))
     rows = base._read(X, reset=True, minimum=2)
     weights = read_weights(rows, sample_weight)
+    if numbers[0] > rows.shape[0]:
+        raise ValueError(f"components begins at {numbers[0]}, and there are only {rows.shape[0]} rows")
     numbers = numbers[numbers <= rows.shape[0]]
     if estimator is None:
         base.set_params(reg_covar=FLOOR * _mean_variance(rows, weights))
@@ -105,6 +109,8 @@ def select(
     for structure in structures:
         alone = len(structures) == 1  # several structures share the program of the E-step
         candidates += _candidates(base, structure, rows, weights, numbers, n_init, alone)
+        if any(candidate.fit.status == INTERRUPTED for candidate in candidates):
+            break
     if criterion == "held-out":
         for candidate in candidates:
             candidate.row["held_out"] = _held_out(candidate.unfitted(base), rows, weights)
@@ -164,7 +170,7 @@ def _candidates(
         widest.set_params(covariance_type=structure)
     _carry(base, widest)
     starts = np.repeat(numbers, n_init)
-    methods = (["hierarchical"] + ["kmeans"] * (n_init - 1)) * numbers.size
+    methods = [*HIERARCHIES, *["kmeans"] * n_init][:n_init] * numbers.size
     search = widest._search(rows, weights, int(numbers[-1]), starts, methods, fused=alone)
     totals, assigned = log_likelihoods(stacked([f.model for f in search.fits]), search.data, search.view)
     name = getattr(widest, "covariance_type", "")
@@ -202,7 +208,7 @@ def _row(search: Search, fit: Fit, number: int, structure: str, total: float, as
 
 def _held_out(candidate: BaseMixture, rows: Any, weights: np.ndarray) -> float:
     """Mean log-likelihood a row, each fold scored by the fit of the others."""
-    fold = np.random.default_rng(0).permutation(rows.shape[0]) % FOLDS
+    fold = seed_of(candidate.random_state).permutation(rows.shape[0]) % FOLDS
     total = 0.0
     for number in range(FOLDS):
         model = clone(candidate)

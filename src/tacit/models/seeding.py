@@ -97,16 +97,17 @@ def _lloyd(rows: np.ndarray, weights: np.ndarray, centres: np.ndarray, steps: in
     return labels
 
 
-def ward_labels(rows: np.ndarray, components: list[int]) -> dict[int, np.ndarray]:
-    """Labels of Ward's hierarchy on scaled principal components, cut at each number of groups.
+def ward_labels(rows: np.ndarray, components: list[int], *, principal: bool = True) -> dict[int, np.ndarray]:
+    """Labels of Ward's hierarchy, cut at each number of groups.
 
-    All columns are turned to principal components of unit variance, as mclust's start does (Scrucca & Raftery 2015).
+    With ``principal`` the columns are first turned to principal components of unit variance, as mclust's start does
+    (Scrucca & Raftery 2015).
     """
     left, size, _ = np.linalg.svd(rows - rows.mean(axis=0), full_matrices=False)
     kept = size > 1e-8 * max(size[0], 1e-300) if size.size else np.zeros(0, bool)
     if rows.shape[0] < 2 or not kept.any():
         return {number: np.arange(rows.shape[0]) % number for number in components}
-    tree = hierarchy.linkage(left[:, kept], method="ward")
+    tree = hierarchy.linkage(left[:, kept] if principal else rows, method="ward")
     cut = hierarchy.cut_tree(tree, [min(number, rows.shape[0]) for number in components])
     return {number: cut[:, i] for i, number in enumerate(components)}
 
