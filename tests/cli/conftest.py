@@ -48,7 +48,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     x = np.column_stack([draw.normal(6.0 * group, 1.0), draw.normal(50.0 - 20.0 * group, 3.0)])
     x[5, 1] = x[40, 0] = np.nan
     _write(folder / "points.csv", {"left": x[:, 0], "right": x[:, 1]})
-    _write(folder / "new.csv", {"left": [0.5, 6.2, 3.0, 0.0], "right": [49.0, 31.0, 90.0, None]})
+    _write(folder / "new.csv", {"left": [0.5, 6.2, 1.0, 0.0], "right": [49.0, 31.0, 61.0, None]})
     city = np.where(draw.random(120) < 0.9, np.where(group == 1, "Paris", "Rome"), "Oslo")
     mixed = {
         "customer_id": [f"c{row:03d}" for row in range(120)],

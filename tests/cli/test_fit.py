@@ -203,6 +203,7 @@ def test_a_model_can_be_named_that_nothing_is_chosen_for(tacit: Command, tables:
     assert run.model().cluster_centers_.shape == (2, 2)
     assert run.metrics()["held_out"] is None
     assert len(run.metrics()["groups"]) == 2
+    assert "K-means. This model was asked for." in done.stdout
 
 
 def test_a_level_that_only_the_rows_kept_aside_have_is_known_to_the_model(tacit: Command, tmp_path: Path) -> None:

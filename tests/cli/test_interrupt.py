@@ -63,6 +63,7 @@ def test_control_c_in_a_fit_keeps_the_best_so_far_and_the_run_goes_on_from_there
     assert told["interrupted"] is True
     assert told["fit"]["stop_reason"] in ("interrupted", "converged")
     assert len(told["choice"]["candidates"]) == 6
+    assert list(RunFolder(run).checkpoint_folder.glob("*.safetensors"))
     assert np.isfinite(told["held_out"]["nats"])
     resumed = tacit("fit", tables / "points.csv", *ASKED, "--out", run, "--resume")
     assert resumed.exit_code == 0, resumed.output

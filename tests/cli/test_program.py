@@ -55,6 +55,17 @@ except SystemExit as leaving:
     assert done.stdout.splitlines()[-1] == "CODE 0 []"
 
 
+def test_compiled_programs_are_kept_in_the_users_cache_folder(
+    points_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TACIT_CACHE_DIR", str(tmp_path / "cache"))
+    code = "sys.argv[0] = 'tacit'\nfrom tacit.cli import main\nmain()"
+    table = tmp_path / "t.csv"
+    table.write_text("left,right\n1,2\n")
+    assert python(code, "score", points_run, table).returncode == 0
+    assert list((tmp_path / "cache").iterdir())
+
+
 def test_the_version(tacit: Command) -> None:
     assert tacit("--version").stdout == f"tacit {library.__version__}\n"
 

@@ -28,7 +28,7 @@ def shares(run: Path, x: np.ndarray) -> np.ndarray:
 
 def test_rows_are_put_into_groups_counted_from_1(tacit: Command, rows_of: Rows, tables: Path, points_run: Path) -> None:
     rows = rows_of(tacit("assign", points_run, tables / "new.csv").stdout)
-    x = np.array([[0.5, 49.0], [6.2, 31.0], [3.0, 90.0], [0.0, np.nan]])
+    x = np.array([[0.5, 49.0], [6.2, 31.0], [1.0, 61.0], [0.0, np.nan]])
     share = shares(points_run, x)
     np.testing.assert_allclose([[row["group_1"], row["group_2"]] for row in rows], share, rtol=1e-12)
     assert [row["group"] for row in rows] == (share.argmax(axis=1) + 1).tolist()

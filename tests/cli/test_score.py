@@ -27,7 +27,7 @@ def density(run: Path, x: np.ndarray) -> np.ndarray:
     return np.log(total)
 
 
-NEW = np.array([[0.5, 49.0], [6.2, 31.0], [3.0, 90.0], [0.0, np.nan]])
+NEW = np.array([[0.5, 49.0], [6.2, 31.0], [1.0, 61.0], [0.0, np.nan]])
 
 
 def test_scores_and_p_values_are_what_they_say(tacit: Command, rows_of: Rows, tables: Path, points_run: Path) -> None:
@@ -49,14 +49,14 @@ def test_the_columns_that_make_a_row_odd_are_named(
     rows = rows_of(tacit("score", points_run, tables / "new.csv", "--explain", 1).stdout)
     assert [row["why"] for row in rows][:2] == ["", ""]
     why = rows[2]["why"]
-    assert why.startswith("right 90 (−")
+    assert why.startswith("right 61 (−")
     kept = RunFolder(points_run).calibration()["rows"] - 1
     table = np.column_stack([c.to_numpy() for c in pacsv.read_csv(tables / "points.csv").columns])[kept]
     without = np.where([False, True], np.nan, 1.0)
     given_rest = density(points_run, table) - density(points_run, table * without)
     ordinary = np.median(given_rest[~np.isnan(table[:, 1])])
     nats = (density(points_run, NEW) - density(points_run, NEW * without))[2] - ordinary
-    assert float(why.split("(")[1].split(" ")[0].replace("−", "-")) == pytest.approx(nats, rel=0.05)
+    assert float(why.split("(")[1].split(" ")[0].replace("−", "-")) == pytest.approx(nats, rel=0.02)
 
 
 def test_an_alarm_flags_what_is_odd_and_explains_each(

@@ -25,6 +25,8 @@ GROUPS = tuple(range(1, 10))
 CHOICE_ROWS = 20_000
 """More rows than this are not needed to choose: a sample decides, and the choice is fitted to all rows."""
 STARTS = 4
+ASKED = "asked"
+"""In place of a reason, where the user named the model."""
 DEFAULTS = {"tol": 1e-5, "max_iter": 500}
 """In place of scikit-learn's, which stop early."""
 
@@ -102,7 +104,7 @@ def plan(
     """
     if criterion not in CRITERIA:
         raise UsageFault(f"--criterion {criterion!r} does not exist; say one of {listed(CRITERIA)}.")
-    name, why = (model, "as you asked") if model is not None else _by_kinds(values, schema)
+    name, why = (model, ASKED) if model is not None else _by_kinds(values, schema)
     own_words = words.named(name, given)
     chosen = dict(own_words)
     kind = registry.get(name)

@@ -37,7 +37,7 @@ def default_name(data: str) -> str:
 def choose_folder(out: Path | None, data: str, *, resume: bool, overwrite: bool) -> Path:
     """The folder of a fit: the one asked for, or one named after the table that is free (or that is to go on)."""
     if out is not None:
-        return out
+        return out.expanduser()
     base = Path(default_name(data))
     taken = [base]
     while taken[-1].exists():

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tacit.cli import talk
-from tacit.cli.choosing import Chosen, Plan
+from tacit.cli.choosing import ASKED, Chosen, Plan
 from tacit.cli.judging import Judgement
 from tacit.cli.sources import Rows
 from tacit.data.table import Table
@@ -64,12 +64,7 @@ def metrics(
 def tell_choice(told: Mapping[str, Any]) -> None:
     """What was tried, what was chosen, and why."""
     talk.heading("The model")
-    talk.say(
-        f"{name_of(told)}, because {told['why']}."
-        if told["why"] != "as you asked"
-        else f"{name_of(told)}, as you asked.",
-        indent=1,
-    )
+    talk.say(f"{name_of(told)}. {reason(told)}.", indent=1)
     choice = told["choice"]
     candidates = choice["candidates"]
     if len(candidates) < 2:
@@ -144,6 +139,11 @@ def label(row: Mapping[str, Any]) -> str:
 def name_of(told: Mapping[str, Any]) -> str:
     """A model's name as words: ``Gaussian mixture``."""
     return words.capital(str(told["model"]).replace("-", " ").replace("k means", "k-means"))
+
+
+def reason(told: Mapping[str, Any]) -> str:
+    """Why it is this model, in words."""
+    return "This model was asked for" if told["why"] == ASKED else f"It was taken because {told['why']}"
 
 
 def tell_groups(told: Mapping[str, Any]) -> None:

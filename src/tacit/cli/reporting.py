@@ -55,7 +55,12 @@ def content(estimator: Any, fitted: Rows, told: Mapping[str, Any], config: RunCo
         row_names=None if table.row_ids is None else table.row_ids.tolist(),
         left_out=table.left_out,
         notes=(*table.notes, *left),
-        model=ModelSummary(outcome.name_of(told), structure=told["structure"], parameters=told["fit"]["parameters"]),
+        model=ModelSummary(
+            outcome.name_of(told),
+            f"{outcome.reason(told)}.",
+            structure=told["structure"],
+            parameters=told["fit"]["parameters"],
+        ),
         graph=estimator.graph() if hasattr(estimator, "graph") else None,
         candidates=_candidates(told["choice"]),
         trace=None
