@@ -1,6 +1,9 @@
 """The harness: types and shapes are checked at run time, compiled programs are kept, keys are spent once."""
 
+import ctypes
+import gc
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +16,8 @@ from jaxtyping import install_import_hook
 from import_graph import FLOORS
 
 ROOT = Path(__file__).resolve().parent.parent
+MOST_BYTES = 2_500_000_000
+"""What one test process may hold before it lets its compiled programs go."""
 SHARED_DATA = ROOT.parent / "shared" / "data"
 os.environ.setdefault("TACIT_CACHE_DIR", str(ROOT / ".pytest_cache" / "compiled"))
 
@@ -37,6 +42,22 @@ def pytest_configure() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _bounded_memory() -> Iterator[None]:
+    """Compiled programs are let go when a process has gathered many: those that come again lie in the folder."""
+    yield
+    if _resident_bytes() > MOST_BYTES:
+        jax.clear_caches()
+        gc.collect()
+        if sys.platform == "linux":
+            ctypes.CDLL(None).malloc_trim(0)  # what was freed goes back to the system
+
+
+def _resident_bytes() -> int:
+    status = Path("/proc/self/statm")
+    return int(status.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if status.exists() else 0
 
 
 @pytest.fixture(autouse=True)
