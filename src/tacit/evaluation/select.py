@@ -114,16 +114,7 @@ def select(
     if criterion == "held-out":
         for candidate in candidates:
             candidate.row["held_out"] = _held_out(candidate.unfitted(base), rows, weights)
-    column = criterion.replace("-", "_")
-    values = [c.row[column] if not c.row["at_floor"] else np.nan for c in candidates]
-    if np.isnan(values).all():
-        raise ValueError(
-            "no candidate is sound: all rest on the floor of their variances or failed; try fewer components"
-        )
-    chosen = candidates[int(np.nanargmax(values))]
-    best = chosen.unfitted(base)
-    best._finish(chosen.search, chosen.fit)
-    return Selection(best, pa.Table.from_pylist([c.row for c in candidates]), criterion)
+    return _choose(candidates, criterion, base)
 
 
 class Candidate(NamedTuple):
@@ -140,6 +131,20 @@ class Candidate(NamedTuple):
             estimator.set_params(covariance_type=self.row["covariance"])
         _carry(base, estimator)
         return estimator
+
+
+def _choose(candidates: list[Candidate], criterion: str, base: BaseMixture) -> Selection:
+    """The candidate of the largest criterion that does not rest on its floor, fitted, beside the table of all."""
+    column = criterion.replace("-", "_")
+    values = [c.row[column] if not c.row["at_floor"] else np.nan for c in candidates]
+    if np.isnan(values).all():
+        raise ValueError(
+            "no candidate is sound: all rest on the floor of their variances or failed; try fewer components"
+        )
+    chosen = candidates[int(np.nanargmax(values))]
+    best = chosen.unfitted(base)
+    best._finish(chosen.search, chosen.fit)
+    return Selection(best, pa.Table.from_pylist([c.row for c in candidates]), criterion)
 
 
 def _mean_variance(rows: np.ndarray, weights: np.ndarray) -> float:
