@@ -20,9 +20,7 @@ from tacit.families import (
     Poisson,
 )
 
-log_normalizer_gradient = jax.jit(
-    jax.grad(lambda natural, family: family.from_natural(natural).log_normalizer.sum())
-)
+log_normalizer_gradient = jax.jit(jax.grad(lambda natural, family: family.from_natural(natural).log_normalizer.sum()))
 statistics = jax.jit(lambda family, x: family.sufficient_statistics(x))
 
 
@@ -70,14 +68,10 @@ def there_and_back(member):
 
 
 MEMBERS = {
-    "normal": some.builds(
-        lambda m, v: Normal(np.array([m]), np.array([v])), some.floats(-3, 3), some.floats(0.01, 9)
-    ),
+    "normal": some.builds(lambda m, v: Normal(np.array([m]), np.array([v])), some.floats(-3, 3), some.floats(0.01, 9)),
     "poisson": some.builds(lambda r: Poisson(np.array([r])), near_zero_to_large),
     "exponential": some.builds(lambda r: Exponential(np.array([r])), near_zero_to_large),
-    "gamma": some.builds(
-        lambda a, b: Gamma(np.array([a]), np.array([b])), some.floats(1e-3, 1e3), near_zero_to_large
-    ),
+    "gamma": some.builds(lambda a, b: Gamma(np.array([a]), np.array([b])), some.floats(1e-3, 1e3), near_zero_to_large),
     "log-normal": some.builds(
         lambda m, v: LogNormal(Normal(np.array([m]), np.array([v]))), some.floats(-3, 3), some.floats(0.01, 9)
     ),

@@ -122,9 +122,7 @@ def cycle_in(edges: list[Edge]) -> list[str]:
 
 def foreign_statements(modules: dict[str, Path]) -> list[str]:
     """The import statements that ask for something outside tacit."""
-    nodes = [
-        node for path in modules.values() for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-    ]
+    nodes = [node for path in modules.values() for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
     statements = set()
     for node in nodes:
         if isinstance(node, ast.Import):
