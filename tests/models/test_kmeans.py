@@ -61,7 +61,7 @@ class TestOneStep:
         labels = apart.argmin(axis=1)
         padded = np.concatenate([CENTRES, np.zeros((2, 3))])
         with jax.enable_x64(True):
-            step = LloydStep(padded, np.arange(6) < 4, gaps)
+            step = LloydStep(padded, np.arange(6) < 4, gaps, plain=False)
             sums = jax.tree.map(np.asarray, step(rows, WEIGHTS, jax.random.key(0)))
         close = 1e-12 if kind == np.float64 else 1e-5
         for k in range(4):
@@ -149,7 +149,7 @@ class TestFit:
     @pytest.mark.parametrize("together", [True, False])
     def test_starts_with_and_without_empty_clusters(self, together: bool, monkeypatch: pytest.MonkeyPatch) -> None:
         if not together:
-            monkeypatch.setattr(fitting, "PADDED_ROWS", 0)  # as if there were many rows
+            monkeypatch.setattr(fitting, "TOGETHER_ROWS", 0)  # as if there were many rows
         lost = np.concatenate([CENTRES[:3], [[80.0, 0, 0]]])
         starts = np.stack([lost, CENTRES, ROWS[:4]])
         inertias = [Peer(4, init=start, tol=0.0).fit(ROWS).inertia_ for start in starts]
@@ -219,6 +219,7 @@ def test_a_start_that_rests_proposes_itself() -> None:
             *(np.asarray(7, np.int32), np.asarray(True), np.asarray(False)),
             *(np.asarray(0.0), np.asarray(300, np.int32), np.asarray(1.0)),
             gaps=False,
+            plain=False,
             monotone=True,
         )
         after = model.m_step(model.prepare()(ROWS, WEIGHTS, jax.random.key(0)).statistics)

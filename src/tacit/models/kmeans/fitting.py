@@ -9,15 +9,16 @@ import numpy as np
 from scipy import sparse
 
 from tacit.compute import component_bucket
-from tacit.data.blocks import STREAM_BYTES, MemorySource, Moments, Source, StreamSource
+from tacit.data.blocks import STREAM_BYTES, Moments, Source
 from tacit.inference import closed_form as cf
 from tacit.inference.fit import Fit, Trace, fit
 from tacit.models.kmeans.lloyd import Lloyd, Rescale, Totals
 from tacit.models.kmeans.model import KMeans
 from tacit.models.kmeans.rows import SLICE_ROWS, dense_slice, nearest
+from tacit.models.kmeans.wide import WideMemory, WideStream
 
-PADDED_ROWS = 16_384
-"""Up to so many rows the number of clusters is padded, so that few numbers are ever compiled."""
+TOGETHER_ROWS = 16_384
+"""Up to so many rows all starts run together and the number of clusters is padded, so that few are ever compiled."""
 STILL = np.finfo(np.float64).tiny
 """A change of the bound below this is none at all: only then has the driver nothing left to do."""
 
@@ -72,11 +73,11 @@ def run(
 
     Few rows take all starts together; many take one start after another, so that none waits for the slowest.
     """
-    source, inside = _laid(rows, weights, view)
-    together = rows.shape[0] <= PADDED_ROWS
+    source, inside = _laid(rows, weights, view, centres.shape[1])
+    together = rows.shape[0] <= TOGETHER_ROWS
     found: list[tuple[Fit, _History]] = []
     for batch in [centres] if together else centres[:, None]:
-        models = _begin(batch, rows, values, view, schedule)
+        models = _begin(batch, rows, weights, values, inside, schedule)
         found += _iterated(models, source, inside, schedule, lambda fit: _refilled(fit, rows, weights, view))
         if found[-1][0].status == cf.INTERRUPTED:
             break
@@ -111,16 +112,16 @@ def _iterated(
         models = jax.tree.map(lambda *leaves: np.stack(leaves), *parts)
 
 
-def _laid(rows: Any, weights: np.ndarray, view: Rescale) -> tuple[Source, Rescale]:
+def _laid(rows: Any, weights: np.ndarray, view: Rescale, clusters: int) -> tuple[Source, Rescale]:
     """Rows scaled once and held by the engine, or streamed from the user's memory and scaled on the way."""
     if rows.shape[0] * rows.shape[1] * 8 > STREAM_BYTES:
-        return StreamSource(rows, weights), view
-    return MemorySource(scaled(rows, view), weights), Rescale(view.shift, view.scale, done=True)
+        return WideStream(rows, weights, clusters), view
+    return WideMemory(scaled(rows, view), weights, clusters), Rescale(view.shift, view.scale, done=True)
 
 
-def _begin(centres: np.ndarray, rows: Any, values: Moments, view: Rescale, schedule: Schedule) -> Lloyd:
+def _begin(centres: np.ndarray, rows: Any, weights: np.ndarray, values: Moments, view: Rescale, schedule) -> Lloyd:
     starts, clusters, dims = centres.shape
-    width = component_bucket(clusters) if rows.shape[0] <= PADDED_ROWS else clusters
+    width = component_bucket(clusters) if rows.shape[0] <= TOGETHER_ROWS else clusters
     padded = np.zeros((starts, width, dims))
     padded[:, :clusters] = centres
     scale = float(view.scale[0])
@@ -135,6 +136,7 @@ def _begin(centres: np.ndarray, rows: Any, values: Moments, view: Rescale, sched
         limit=np.full(starts, schedule.max_iter, np.int32),
         energy=np.full(starts, energy),
         gaps=not values.complete,
+        plain=values.complete and view.done and bool(np.all(weights == 1.0)),
         monotone=rows.dtype == np.float64,
     )
 

@@ -35,26 +35,27 @@ class LloydStep(eqx.Module):
     centres: Float[Array, "clusters dims"]
     active: Bool[Array, " clusters"]
     gaps: bool = eqx.field(static=True)
+    plain: bool = eqx.field(static=True)
+    """Whether every row has weight 1, except rows of zeros, which pad."""
 
     def __call__(self, rows: Float[Array, "rows dims"], weights: Float[Array, " rows"], key: PRNGKeyArray) -> Sums:
         kind, wide = rows.dtype, self.centres.dtype
-        centres, clusters = self.centres.astype(kind), self.centres.shape[0]
         observed = (~jnp.isnan(rows)).astype(kind) if self.gaps else None
         filled = jnp.where(jnp.isnan(rows), 0.0, rows) if self.gaps else rows
-        closeness = jnp.where(self.active, affinity(filled, observed, centres), -jnp.inf)
-        labels = jnp.argmax(closeness, axis=1).astype(jnp.int32)
-        weight = weights.astype(kind)[:, None]
+        closeness = affinity(filled, observed, self.centres.astype(kind))
+        labels = jnp.argmax(jnp.where(self.active, closeness, -jnp.inf), axis=1).astype(jnp.int32)
 
         def by_cluster(values):
             # adding up row by row takes half the time of a product with one-hot rows
-            return jnp.zeros((clusters, values.shape[1]), kind).at[labels].add(values).astype(wide)
+            return jnp.zeros((self.centres.shape[0], *values.shape[1:]), wide).at[labels].add(values.astype(wide))
 
-        parts = [filled * weight, weight] if observed is None else [filled * weight, observed * weight, weight]
-        sums = by_cluster(jnp.concatenate(parts, axis=1))
-        dims = rows.shape[1]
-        seen = sums[:, dims:-1] if self.gaps else sums[:, -1:]
-        bound = 2.0 * jnp.sum(weights * jnp.max(closeness, axis=1))
-        return Sums(Totals(sums[:, :dims], seen, sums[:, -1]), bound.astype(wide))
+        weight = weights[:, None]
+        values = by_cluster(filled if self.plain else filled * weight)
+        counts = by_cluster(weights)
+        seen = counts[:, None] if observed is None else by_cluster(observed * weight)
+        # Σ_n w_n (x_n·c − ½‖c‖²), c the nearest centre, is linear in the sums by cluster
+        bound = jnp.sum(self.centres * (2.0 * values - seen * self.centres))
+        return Sums(Totals(values, seen, counts), bound)
 
 
 class Lloyd(eqx.Module):
@@ -76,11 +77,12 @@ class Lloyd(eqx.Module):
     energy: Float[Array, "*starts"]
     """``Σ_n w_n ‖x_n‖²``."""
     gaps: bool = eqx.field(static=True)
+    plain: bool = eqx.field(static=True)
     monotone: bool = eqx.field(static=True)
     """False in single precision, where a fall of the bound is rounding."""
 
     def prepare(self) -> LloydStep:
-        return LloydStep(self.centres, self.active, self.gaps)
+        return LloydStep(self.centres, self.active, self.gaps, self.plain)
 
     def global_bound(self) -> Float[Array, ""]:
         return -self.energy
