@@ -99,9 +99,10 @@ class TestBehaviour:
         assert search.best_params_ == {"kmeans__n_clusters": 5}
 
     def test_heaviest_first_unless_centres_are_given(self) -> None:
-        model = KMeans(3, random_state=1).fit(X)
-        sizes = np.bincount(model.labels_)
-        assert list(sizes) == sorted(sizes, reverse=True)
+        for seed in range(6):
+            model = KMeans(3, random_state=seed).fit(X)
+            sizes = np.bincount(model.labels_)
+            assert list(sizes) == sorted(sizes, reverse=True)
         given = KMeans(3, init=model.cluster_centers_[::-1]).fit(X)
         np.testing.assert_allclose(given.cluster_centers_, model.cluster_centers_[::-1])
 

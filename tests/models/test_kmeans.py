@@ -145,6 +145,17 @@ class TestFit:
         np.testing.assert_allclose(found.model.centres, peer.cluster_centers_, rtol=1e-12)
         assert len(found.trace.bound) == found.steps + 1
         assert np.all(np.diff(found.trace.bound) >= 0)
+        for step in set(found.snapshots) - {0}:
+            then = Peer(5, init=centres, tol=0.0, max_iter=step).fit(ROWS, sample_weight=weights)
+            np.testing.assert_allclose(found.snapshots[step].centres, then.cluster_centers_, rtol=1e-12)
+
+    def test_copies_of_the_farthest_row_go_together(self) -> None:
+        rows, centres = np.array([[0.0], [1.0], [2.0], [8.0], [9.0]]), np.array([[1.0], [100.0], [200.0]])
+        copies = np.array([3.0, 1.0, 1.0, 1.0, 2.0])
+        weighted = fitted(rows, centres, copies, max_iter=1)
+        repeated = fitted(np.repeat(rows, copies.astype(int), axis=0), centres, max_iter=1)
+        np.testing.assert_allclose(weighted.model.centres, [[0.6], [9.0], [8.0]], rtol=1e-14)
+        np.testing.assert_allclose(repeated.model.centres, [[0.6], [9.0], [8.0]], rtol=1e-14)
 
     @pytest.mark.parametrize("together", [True, False])
     def test_starts_with_and_without_empty_clusters(self, together: bool, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -119,7 +119,9 @@ def _laid(rows: Any, weights: np.ndarray, view: Rescale, clusters: int) -> tuple
     return WideMemory(scaled(rows, view), weights, clusters), Rescale(view.shift, view.scale, done=True)
 
 
-def _begin(centres: np.ndarray, rows: Any, weights: np.ndarray, values: Moments, view: Rescale, schedule) -> Lloyd:
+def _begin(
+    centres: np.ndarray, rows: Any, weights: np.ndarray, values: Moments, view: Rescale, schedule: Schedule
+) -> Lloyd:
     starts, clusters, dims = centres.shape
     width = component_bucket(clusters) if rows.shape[0] <= TOGETHER_ROWS else clusters
     padded = np.zeros((starts, width, dims))
