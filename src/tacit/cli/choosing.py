@@ -14,6 +14,7 @@ from tacit.cli import settings as words
 from tacit.cli.failures import UsageFault
 from tacit.cli.feeding import check_kinds, feed_fit, reads_kinds, settle_families
 from tacit.cli.progress import Watch
+from tacit.data.blocks import moments
 from tacit.data.errors import listed
 from tacit.data.schema import Schema
 from tacit.estimators._mixture import BaseMixture
@@ -206,9 +207,7 @@ def _with_defaults(name: str, given: Mapping[str, Any], values: Any) -> dict[str
         key: value for key, value in DEFAULTS.items() if key in known and issubclass(registry.get(name), BaseMixture)
     }
     if "reg_covar" in known and not sparse.issparse(values):
-        variances = np.nanvar(values, axis=0)
-        variances = variances[np.isfinite(variances) & (variances > 0)]
-        chosen["reg_covar"] = FLOOR * float(variances.min()) if variances.size else FLOOR
+        chosen["reg_covar"] = FLOOR * moments(values).least_variance
     return chosen | dict(given)
 
 

@@ -230,6 +230,26 @@ class Moments(NamedTuple):
     seen: np.ndarray
     """Total weight of the observed entries."""
     complete: bool
+    weights: np.ndarray
+    """Of the rows."""
+
+    @property
+    def flat(self) -> np.ndarray:
+        """Which columns do not vary beyond the rounding of their values."""
+        deviation = np.sqrt(self.variance)
+        return (deviation <= 1e-13 * np.abs(self.mean)) | (deviation == 0.0)
+
+    @property
+    def least_variance(self) -> float:
+        """That of the narrowest column which varies at all (1 if none does)."""
+        return float(self.variance[~self.flat].min(initial=np.inf)) if not self.flat.all() else 1.0
+
+    def covariance(self, rows: np.ndarray, columns: np.ndarray | None = None) -> np.ndarray:
+        """``Σ w (x − m)(x − m)ᵀ / (Σ w − 1)`` of some columns, a gap read as the mean: weight 2 is two copies."""
+        index = np.arange(rows.shape[1]) if columns is None else columns
+        centred = np.nan_to_num(rows[:, index] - self.mean[index], nan=0.0)
+        total = float(self.weights.sum())
+        return (centred * self.weights[:, None]).T @ centred / max(total - 1.0, 0.5 * total)
 
 
 def moments(rows: np.ndarray | sparse.csr_array, weights: np.ndarray | None = None) -> Moments:
@@ -247,7 +267,7 @@ def moments(rows: np.ndarray | sparse.csr_array, weights: np.ndarray | None = No
     for part in slices:
         values, mask = _slice(rows, part)
         square += weights[part] @ np.where(mask, values - mean, 0.0) ** 2
-    return Moments(mean, square / np.where(seen > 0, seen, 1.0), seen, not missing)
+    return Moments(mean, square / np.where(seen > 0, seen, 1.0), seen, not missing, weights)
 
 
 def _slice(rows: np.ndarray | sparse.csr_array, part: slice) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from tacit.data.blocks import Moments
+from tacit.data.blocks import Moments, moments
 from tacit.data.schema import Schema
 from tacit.families import (
     FAMILIES,
@@ -92,7 +92,7 @@ def group(
     """The template of one group, in the coordinates of the view.
 
     ``settings`` has ``structure``, ``floor`` (variance of the blur in units of a column's variance), ``map``
-    (whether there are priors), ``components`` and ``weights`` (of the rows).
+    (whether there are priors) and ``components``.
     """
     family, columns = part
     if family in GAUSSIAN:
@@ -108,7 +108,7 @@ def group(
         template, free = kind.template((width, len(columns))), len(columns) * FREE.get(family, 1)
     prior = None
     if settings["map"]:
-        prior = row_prior(family, rows, index, values, free // len(columns) + 1, settings["weights"])
+        prior = row_prior(family, rows, index, values, free // len(columns) + 1)
     return FamilyGroup(template, None, prior, columns, free, values.complete)
 
 
@@ -118,13 +118,12 @@ def _gaussian(
     family, columns = part
     index, dims, log = np.asarray(columns), len(columns), family == "log-normal"
     structure = canonical_name("VVI" if log else settings["structure"], dims)
-    spread = np.nanvar(np.log(rows[:, index]), axis=0) if log else (values.variance / scale**2)[index]
+    spread = moments(np.log(rows[:, index]), values.weights).variance if log else (values.variance / scale**2)[index]
     unit = np.ones((width, dims)) if STRUCTURES[structure].diagonal else np.tile(np.eye(dims), (width, 1, 1))
     prior = None
     if settings["map"] and not log:
-        # in the view the columns have mean 0; their covariance is that of the rows, gaps read as 0
-        view_rows = (rows[:, index] - values.mean[index]) / scale[index]
-        covariance = np.cov(np.where(np.isnan(view_rows), 0.0, view_rows), rowvar=False).reshape(dims, dims)
+        # in the view the columns have mean 0
+        covariance = values.covariance(rows, index) / np.outer(scale[index], scale[index])
         covariance += np.diag(settings["floor"] * spread + 1e-300)
         prior = default_prior(structure, jnp.zeros(dims), jnp.asarray(covariance), settings["components"])
     return GaussianGroup(
@@ -141,9 +140,7 @@ def _gaussian(
     )
 
 
-def row_prior(
-    family: str, rows: Any, columns: np.ndarray, values: Moments, levels: int, weights: np.ndarray
-) -> ConjugatePrior | None:
+def row_prior(family: str, rows: Any, columns: np.ndarray, values: Moments, levels: int) -> ConjugatePrior | None:
     """A conjugate prior that weighs one row and says what all rows say; None for families that have none."""
     rows_seen = values.seen[columns]
     # half a row of doubt, so that what never happens in the data is not impossible
@@ -157,7 +154,7 @@ def row_prior(
     if family == "multinomial":
         return DirichletCategorical(Dirichlet(ROWS_OF_PRIOR * mean[None]))
     if family == "categorical":
-        counts = np.stack([weights @ (rows[:, [c]] == np.arange(levels)) for c in columns])
+        counts = np.stack([values.weights @ (rows[:, [c]] == np.arange(levels)) for c in columns])
         share = (counts + 0.5 / levels) / (counts.sum(-1, keepdims=True) + 0.5)
         return DirichletCategorical(Dirichlet(jnp.asarray(ROWS_OF_PRIOR * share)))
     return None

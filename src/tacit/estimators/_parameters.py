@@ -2,11 +2,12 @@
 
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from scipy import linalg
 from sklearn.utils.validation import check_array
 
-from tacit.families.covariance import STRUCTURES
+from tacit.families.covariance import STRUCTURES, maximise_covariances, maximise_variances
 
 NATIVE = ("full", "tied", "diag", "spherical")
 """The structures that scikit-learn has, with shapes of their own; all others are ``[K, D, D]``."""
@@ -71,6 +72,19 @@ def to_group(covariances: np.ndarray, kind: str, structure: str, components: int
     if diagonal and full.ndim == 3:
         return np.diagonal(full, axis1=1, axis2=2).copy()
     return full if diagonal or full.ndim == 3 else np.stack([np.diag(v) for v in full])
+
+
+def within(structure: str, covariances: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    """The covariances of a structure that come nearest to given ones: its M-step, with them as the rows' own.
+
+    That is the least ``Σ_k π_k KL(N(0, given_k) ‖ N(0, Σ_k))``; given ones of the structure stay as they are.
+    """
+    shares = np.full(len(covariances), 1.0 / len(covariances)) if weights is None else np.asarray(weights, float)
+    diagonal = STRUCTURES[structure].diagonal
+    step = maximise_variances if diagonal else maximise_covariances
+    counts = np.broadcast_to(shares[:, None], covariances.shape) if diagonal else shares
+    scatter = covariances * shares.reshape(-1, *(1,) * (covariances.ndim - 1))
+    return np.asarray(step(structure, jnp.asarray(scatter), jnp.asarray(counts), jnp.asarray(covariances)))
 
 
 def from_group(covariances: np.ndarray, kind: str) -> np.ndarray:

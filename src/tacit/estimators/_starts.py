@@ -8,10 +8,11 @@ from tacit.data.blocks import MemorySource, Moments, Standardise, dense_rows
 from tacit.models.mixture.fitting import start_models
 from tacit.models.mixture.gaussian import GaussianGroup
 from tacit.models.mixture.model import Mixture
-from tacit.models.seeding import HIERARCHY_ROWS, SAMPLE_ROWS, nearest_group, sample_rows, seeded_labels, ward_labels
+from tacit.models import hierarchy
+from tacit.models.seeding import SAMPLE_ROWS, sample_rows, seeded_labels
 
-HIERARCHIES = ("hierarchical", "hierarchical-columns")
-"""Ward's groups of scaled principal components, and of scaled columns."""
+HIERARCHIES = ("hierarchical", "hierarchical-gaussian", "hierarchical-columns")
+"""Ward's groups of scaled principal components, groups of Gaussians in them, and Ward's of scaled columns."""
 STARTS = ("kmeans", "k-means++", "random", "random_from_data", *HIERARCHIES)
 LLOYD_STEPS = {"kmeans": 25, "k-means++": 0, "random_from_data": 0}
 """Lloyd steps after the seeds; "random_from_data" draws the seeds without regard to distance."""
@@ -28,10 +29,8 @@ SCALE_FREE = ("E", "V", "EEI", "VEI", "EVI", "VVI", "EEE", "VEE", "EVV", "VVV")
 
 def door(values: Moments, scaled: np.ndarray, structure: str = "VVV") -> Standardise:
     """Centre and scale the columns marked; leave the others (counts, codes) as they are."""
-    scale = np.sqrt(values.variance)
-    # a column that does not vary beyond rounding is only centred, by the size of its values
-    flat = scale <= 1e-13 * np.abs(values.mean)
-    scale = np.where(flat | (scale == 0.0), np.maximum(np.abs(values.mean), 1.0), scale)
+    # a column that does not vary is only centred, by the size of its values
+    scale = np.where(values.flat, np.maximum(np.abs(values.mean), 1.0), np.sqrt(values.variance))
     if structure not in SCALE_FREE:
         scale = np.full_like(scale, np.sqrt(np.mean(scale[scaled] ** 2)))
     return Standardise(
@@ -57,18 +56,18 @@ def responsibilities(
         width: K with padding.
         random: the source of all that is random.
     """
-    ward = {}
+    grown = {}
     for method in HIERARCHIES:
         numbers = {int(k) for m, k in zip(methods, components, strict=True) if m == method}
         if numbers:
-            ward[method] = _ward(features, sorted(numbers), random, principal=method == "hierarchical")
+            grown[method] = _hierarchy(method, features, sorted(numbers), width, random)
     starts = []
     for method, number in zip(methods, components, strict=True):
         if method == "random":
             share = random.uniform(size=(features.shape[0], width)) * (np.arange(width) < number)
             starts.append(share / share.sum(-1, keepdims=True))
         elif method in HIERARCHIES:
-            starts.append(np.eye(width)[ward[method][int(number)]])
+            starts.append(grown[method][int(number)])
         else:
             far = method != "random_from_data"
             labels = seeded_labels(features, weights, int(number), random, far=far, lloyd=LLOYD_STEPS[method])
@@ -76,15 +75,19 @@ def responsibilities(
     return np.stack(starts)
 
 
-def _ward(
-    features: np.ndarray, numbers: list[int], random: np.random.Generator, *, principal: bool
+def _hierarchy(
+    method: str, features: np.ndarray, numbers: list[int], width: int, random: np.random.Generator
 ) -> dict[int, np.ndarray]:
-    """Ward's groups of a sample; the other rows join the group of the nearest centre."""
-    sample = sample_rows(features.shape[0], HIERARCHY_ROWS, random)
-    found = ward_labels(features[sample], numbers, principal=principal)
-    if sample.size == features.shape[0]:
-        return found
-    return {number: nearest_group(features, features[sample], labels) for number, labels in found.items()}
+    """Groups grown from a sample; the other rows belong to none."""
+    tilted = method == "hierarchical-gaussian"
+    most = hierarchy.GAUSSIAN_ROWS if tilted else hierarchy.WARD_ROWS
+    sample = sample_rows(features.shape[0], most, random)
+    rows = features[sample] if method == "hierarchical-columns" else hierarchy.principal(features[sample])
+    found = (hierarchy.gaussian if tilted else hierarchy.ward)(rows, numbers)
+    shares = {number: np.zeros((features.shape[0], width)) for number in numbers}
+    for number, labels in found.items():
+        shares[number][sample] = np.eye(width)[labels]
+    return shares
 
 
 def seeding_features(template: Mixture, rows: np.ndarray) -> np.ndarray:

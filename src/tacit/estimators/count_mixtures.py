@@ -70,7 +70,7 @@ class CountMixture(BaseMixture):
         free = dims - family.event_dims
         prior = None
         if self.objective == "map":
-            prior = row_prior(family.name, rows, np.arange(dims), values, 1, np.ones(rows.shape[0]))
+            prior = row_prior(family.name, rows, np.arange(dims), values, 1)
         group = FamilyGroup(family, None, prior, tuple(range(dims)), free, values.complete)
         active = np.arange(width) < self.n_components
         log_weights = np.where(active, -np.log(self.n_components), -np.inf)

@@ -161,8 +161,7 @@ class GaussianMixture(BaseMixture):
         """The prior in the coordinates of the view."""
         given = dict(self.priors) if isinstance(self.priors, Mapping) else {}
         scale, dims = np.asarray(view.scale), rows.shape[1]
-        centred = np.where(np.isnan(rows), 0.0, rows - values.mean)
-        spread = np.cov(centred, rowvar=False).reshape(dims, dims)
+        spread = values.covariance(rows)
         usual = default_prior(self._structure(dims), jnp.asarray(values.mean), jnp.asarray(spread), self.n_components)
         mean = np.asarray(given.get("mean", usual.mean), float)
         matrix = np.asarray(given.get("scale", usual.scale), float)
@@ -195,7 +194,10 @@ class GaussianMixture(BaseMixture):
         if covariances is not None:
             precisions = shapes.checked_precisions(covariances, kind, number, dims)
             covariances = shapes.covariances_from_precisions(precisions, kind)
-            covariances = shapes.to_group(covariances, kind, self._structure(dims), number, dims)
+            structure = self._structure(dims)
+            covariances = shapes.to_group(covariances, kind, structure, number, dims)
+            if kind not in shapes.NATIVE:
+                covariances = shapes.within(structure, covariances, weights)
         return Given(weights, means, covariances)
 
     def _started(self, models: Mixture, view: Standardise) -> tuple[Mixture, bool]:

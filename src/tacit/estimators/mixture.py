@@ -152,7 +152,6 @@ class Mixture(BaseMixture):
             "floor": self.floor,
             "map": self.objective == "map",
             "components": self.n_components,
-            "weights": np.ones(rows.shape[0]),
         }
         scale = np.asarray(view.scale)
         groups = tuple(_layout.group(p, width, self.schema_, values, rows, scale, settings) for p in parts)

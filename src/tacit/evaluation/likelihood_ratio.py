@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.base import clone
 
 from tacit.compute import double_precision
+from tacit.data.blocks import moments
 from tacit.estimators._base import check_whole, read_weights, seed_of
 from tacit.estimators.gaussian_mixture import GaussianMixture
 from tacit.evaluation._rows import fit_rows, fresh, read, score_rows
@@ -73,8 +74,7 @@ def likelihood_ratio_test(
     rows = read(base, X)
     weights = read_weights(rows, sample_weight)
     if estimator is None:
-        spread = float(np.nanmean(np.nanvar(np.asarray(rows, float), axis=0)))
-        base.set_params(reg_covar=FLOOR * (spread or 1.0))
+        base.set_params(reg_covar=FLOOR * moments(rows, weights).least_variance)
     smaller, found = _ratio(base, k, rows, weights)
     if found is None:
         raise ValueError(

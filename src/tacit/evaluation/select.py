@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from sklearn.base import clone
 
 from tacit.compute import double_precision
+from tacit.data.blocks import moments
 from tacit.estimators._base import check_choice, read_weights, seed_of
 from tacit.estimators._mixture import BaseMixture, Search
 from tacit.estimators._starts import HIERARCHIES
@@ -24,7 +25,7 @@ from tacit.plots import candidates as draw_candidates
 CRITERIA = ("bic", "icl", "aic", "held-out")
 FOLDS = 5
 FLOOR = 1e-8
-"""Variance of the blur in units of the columns' variance, where no estimator is given."""
+"""Variance of the blur in units of that of the narrowest column, where no estimator is given."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,7 +104,8 @@ def select(
         raise ValueError(f"components begins at {numbers[0]}, and there are only {rows.shape[0]} rows")
     numbers = numbers[numbers <= rows.shape[0]]
     if estimator is None:
-        base.set_params(reg_covar=FLOOR * _mean_variance(rows, weights))
+        base.set_params(reg_covar=FLOOR * moments(rows, weights).least_variance)
+    base._check()
     structures = _structures(base, covariance, rows.shape[1])
     candidates = []
     for structure in structures:
@@ -113,27 +115,25 @@ def select(
             break
     if criterion == "held-out":
         for candidate in candidates:
-            candidate.row["held_out"] = _held_out(candidate.unfitted(base), rows, weights)
-    return _choose(candidates, criterion, base)
+            candidate.row["held_out"] = _held_out(candidate.unfitted(), rows, weights)
+    return _choose(candidates, criterion)
 
 
 class Candidate(NamedTuple):
     """A row of the table and what its estimator is made from, if it is chosen."""
 
     row: dict[str, Any]
+    searcher: BaseMixture
+    """The estimator that searched: this structure, the most components."""
     search: Search
     fit: Fit
 
-    def unfitted(self, base: BaseMixture) -> BaseMixture:
+    def unfitted(self) -> BaseMixture:
         """The estimator of this candidate, which has seen the rows' names and kinds."""
-        estimator = clone(base).set_params(n_components=self.row["n_components"])
-        if hasattr(base, "covariance_type"):
-            estimator.set_params(covariance_type=self.row["covariance"])
-        _carry(base, estimator)
-        return estimator
+        return _like(self.searcher, n_components=self.row["n_components"])
 
 
-def _choose(candidates: list[Candidate], criterion: str, base: BaseMixture) -> Selection:
+def _choose(candidates: list[Candidate], criterion: str) -> Selection:
     """The candidate of the largest criterion that does not rest on its floor, fitted, beside the table of all."""
     column = criterion.replace("-", "_")
     values = [c.row[column] if not c.row["at_floor"] else np.nan for c in candidates]
@@ -142,13 +142,9 @@ def _choose(candidates: list[Candidate], criterion: str, base: BaseMixture) -> S
             "no candidate is sound: all rest on the floor of their variances or failed; try fewer components"
         )
     chosen = candidates[int(np.nanargmax(values))]
-    best = chosen.unfitted(base)
+    best = chosen.unfitted()
     best._finish(chosen.search, chosen.fit)
     return Selection(best, pa.Table.from_pylist([c.row for c in candidates]), criterion)
-
-
-def _mean_variance(rows: np.ndarray, weights: np.ndarray) -> float:
-    return float(np.nanmean(np.nanvar(np.asarray(rows, float), axis=0)) or 1.0)
 
 
 def _structures(base: BaseMixture, covariance: str | Sequence[str] | None, dims: int) -> list[str | None]:
@@ -170,26 +166,26 @@ def _candidates(
     alone: bool,
 ) -> list[Candidate]:
     """The candidates of one structure, one for every number of components."""
-    widest = clone(base).set_params(n_components=int(numbers[-1]))
+    widest = _like(base, n_components=int(numbers[-1]))
     if structure is not None:
         widest.set_params(covariance_type=structure)
-    _carry(base, widest)
     starts = np.repeat(numbers, n_init)
     methods = [*HIERARCHIES, *["kmeans"] * n_init][:n_init] * numbers.size
     search = widest._search(rows, weights, int(numbers[-1]), starts, methods, fused=alone)
     totals, assigned = log_likelihoods(stacked([f.model for f in search.fits]), search.data, search.view)
     name = getattr(widest, "covariance_type", "")
     return [
-        Candidate(_row(search, fit, int(number), name, float(total), float(hard - total)), search, fit)
+        Candidate(_row(search, fit, int(number), name, float(total), float(hard - total)), widest, search, fit)
         for number, fit, total, hard in zip(numbers, search.fits, totals, assigned, strict=True)
     ]
 
 
-def _carry(source: BaseMixture, target: BaseMixture) -> None:
-    """What reading the rows told the one estimator, told to the other."""
-    for name in ("n_features_in_", "feature_names_in_", "schema_"):
-        if hasattr(source, name):
-            setattr(target, name, getattr(source, name))
+def _like(source: BaseMixture, **changes: Any) -> BaseMixture:
+    """A clone with other settings that knows what reading the rows told the source."""
+    made = clone(source).set_params(**changes)
+    settings = made.get_params(deep=False)
+    vars(made).update({name: value for name, value in vars(source).items() if name not in settings})
+    return made
 
 
 def _row(search: Search, fit: Fit, number: int, structure: str, total: float, assigned: float) -> dict[str, Any]:
@@ -216,8 +212,7 @@ def _held_out(candidate: BaseMixture, rows: Any, weights: np.ndarray) -> float:
     fold = seed_of(candidate.random_state).permutation(rows.shape[0]) % FOLDS
     total = 0.0
     for number in range(FOLDS):
-        model = clone(candidate)
-        _carry(candidate, model)
+        model = _like(candidate)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             model._fit_rows(rows[fold != number], weights[fold != number])

@@ -5,7 +5,7 @@ have stopped. None of this changes a bit of the result.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -59,6 +59,7 @@ def fit(
     fused: bool = True,
     label: str = "fit",
     groups: np.ndarray | None = None,
+    sound: Callable[[PyTree], bool] = lambda _: True,
 ) -> list[Fit]:
     """Raise the bound from every start until it stands still, and keep the best of every group of starts.
 
@@ -73,12 +74,13 @@ def fit(
         fused: compile whole iterations as one program (else the E-step is shared with other models).
         label: what the watchers call this fit.
         groups: which starts compete with one another, ``[starts]`` numbers from 0 (all of them if None).
+        sound: a model for which this is false wins over no model for which it is true, whatever its bound.
 
     Returns:
         the best start of every group.
     """
     loop = _Loop(source, view, limits(source, max_iter, tol), accelerate, fused, label)
-    return loop.run(models, key, np.zeros(key.shape[0], int) if groups is None else groups)
+    return loop.run(models, key, np.zeros(key.shape[0], int) if groups is None else groups, sound)
 
 
 def limits(source: Source, max_iter: int, tol: float) -> cf.Limits:
@@ -112,7 +114,9 @@ class _Loop:
         self.blocks = tuple(jax.device_put(b) for b in source.blocks()) if source.resident else ()
         self.fused = fused and len(self.blocks) == 1  # several blocks are worked on side by side
 
-    def run(self, models: PyTree, key: UInt32[Array, "starts 2"], groups: np.ndarray) -> list[Fit]:
+    def run(
+        self, models: PyTree, key: UInt32[Array, "starts 2"], groups: np.ndarray, sound: Callable[[PyTree], bool]
+    ) -> list[Fit]:
         block = next(iter(self.blocks or self.source.blocks()))
         sums = eqx.filter_eval_shape(self._shapes, models, block, key)
         state = self._resumed(cf.begin(models, sums.statistics, key))
@@ -128,7 +132,7 @@ class _Loop:
         for watcher in self.watchers:
             watcher.done(moment)
         state = jax.tree.map(_to_numpy, state)
-        return [self._best(state, interrupted, groups == number) for number in range(groups.max() + 1)]
+        return [self._best(state, interrupted, groups == number, sound) for number in range(groups.max() + 1)]
 
     def _shapes(self, models, block, key):
         steps = cf.prepared(models, key.shape[0])
@@ -214,10 +218,12 @@ class _Loop:
             Kept(state, self.trace, self.snapshots),
         )
 
-    def _best(self, state: cf.State, interrupted: bool, among: np.ndarray) -> Fit:
+    def _best(
+        self, state: cf.State, interrupted: bool, among: np.ndarray, sound: Callable[[PyTree], bool]
+    ) -> Fit:
         bounds = np.asarray(state.bound)
-        order = np.where(np.isnan(bounds), -np.inf, bounds)
-        best = int(np.flatnonzero(among)[np.argmax(order[among])])
+        falling = sorted(np.flatnonzero(among), key=lambda start: np.nan_to_num(-bounds[start], nan=np.inf))
+        best = next((start for start in falling if sound(_pick(state.model, start))), falling[0])
         iteration = int(state.iteration[best])
         status = int(state.status[best])
         if interrupted and status == cf.RUNNING:

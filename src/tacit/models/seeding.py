@@ -1,4 +1,4 @@
-"""Where a fit starts: k-means++ seeds and a few Lloyd steps, hierarchical groups, random responsibilities.
+"""Where a fit starts: k-means++ seeds and a few Lloyd steps, and the sample of rows that is looked at for it.
 
 Seeding sees a sample of the rows, centred and scaled, with gaps read as the column's mean; only the start depends on
 it, never the fit.
@@ -6,9 +6,7 @@ it, never the fit.
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.cluster import hierarchy
 
-HIERARCHY_ROWS = 2000
 SAMPLE_ROWS = 16_384
 
 
@@ -27,12 +25,6 @@ def seeded_labels(
     """
     picks = plus_plus(rows, weights, components, random) if far else at_random(weights, components, random)
     return _lloyd(rows, weights, rows[picks], lloyd)
-
-
-def nearest_group(rows: np.ndarray, sample: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """For every row the group of a labelled sample whose centre is nearest."""
-    centres = np.stack([sample[labels == k].mean(axis=0) for k in range(labels.max() + 1)])
-    return _distances(rows, centres).argmin(axis=1)
 
 
 def _distances(rows: np.ndarray, centres: np.ndarray, squares: np.ndarray | None = None) -> np.ndarray:
@@ -95,21 +87,6 @@ def _lloyd(rows: np.ndarray, weights: np.ndarray, centres: np.ndarray, steps: in
         if np.array_equal(before, labels):
             break
     return labels
-
-
-def ward_labels(rows: np.ndarray, components: list[int], *, principal: bool = True) -> dict[int, np.ndarray]:
-    """Labels of Ward's hierarchy, cut at each number of groups.
-
-    With ``principal`` the columns are first turned to principal components of unit variance, as mclust's start does
-    (Scrucca & Raftery 2015).
-    """
-    left, size, _ = np.linalg.svd(rows - rows.mean(axis=0), full_matrices=False)
-    kept = size > 1e-8 * max(size[0], 1e-300) if size.size else np.zeros(0, bool)
-    if rows.shape[0] < 2 or not kept.any():
-        return {number: np.arange(rows.shape[0]) % number for number in components}
-    tree = hierarchy.linkage(left[:, kept] if principal else rows, method="ward")
-    cut = hierarchy.cut_tree(tree, [min(number, rows.shape[0]) for number in components])
-    return {number: cut[:, i] for i, number in enumerate(components)}
 
 
 def sample_rows(rows: int, size: int, random: np.random.Generator) -> np.ndarray:

@@ -201,6 +201,7 @@ def _fit(models, source, view, schedule, keys, groups):
         fused=schedule.fused,
         label=schedule.label,
         groups=groups,
+        sound=lambda model: not floored(model),
     )
 
 

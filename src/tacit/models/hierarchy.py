@@ -1,0 +1,106 @@
+"""Hierarchical groups of a sample of rows, to start from: Ward's, and those of Gaussians of any covariance."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy.cluster import hierarchy
+
+WARD_ROWS = 2000
+GAUSSIAN_ROWS = 500
+"""The rows a hierarchy is grown from; time and memory grow with their square."""
+
+Labels = dict[int, Int[np.ndarray, " rows"]]
+"""The group of every row, for each number of groups that was asked for."""
+
+
+def principal(rows: Float[np.ndarray, "rows dims"]) -> Float[np.ndarray, "rows kept"]:
+    """Principal components of standardised columns, each divided by √σ, σ its singular value (Scrucca & Raftery 2015).
+
+    The first stay the widest, but less so; columns and components of no variance are left out.
+    """
+    deviation = rows.std(axis=0)
+    varies = deviation > 1e-12 * np.abs(rows).max(axis=0, initial=0.0)
+    standard = (rows[:, varies] - rows[:, varies].mean(axis=0)) / deviation[varies]
+    left, size, _ = np.linalg.svd(standard, full_matrices=False)
+    kept = size > 1e-8 * size.max(initial=0.0)
+    return left[:, kept] * np.sqrt(size[kept])
+
+
+def ward(rows: Float[np.ndarray, "rows dims"], numbers: list[int]) -> Labels:
+    """Ward's hierarchy, cut at each number of groups."""
+    if rows.shape[0] < 2 or rows.shape[1] == 0:
+        return {number: np.arange(rows.shape[0]) % number for number in numbers}
+    cut = hierarchy.cut_tree(
+        hierarchy.linkage(rows, method="ward"), [min(number, rows.shape[0]) for number in numbers]
+    )
+    return {number: cut[:, i] for i, number in enumerate(numbers)}
+
+
+class _Groups(NamedTuple):
+    """Size, mean, scatter and cost of every group."""
+
+    size: np.ndarray
+    mean: np.ndarray
+    scatter: np.ndarray
+    cost: np.ndarray
+
+    def put(self, place: int, values: "_Groups", index: int) -> None:
+        """Let one group be another's values."""
+        for mine, theirs in zip(self, values, strict=True):
+            mine[place] = theirs[index]
+
+
+def gaussian(rows: Float[np.ndarray, "rows dims"], numbers: list[int]) -> Labels:
+    """Agglomeration by the likelihood of Gaussians of any covariance, cut at each number of groups (Fraley 1998).
+
+    Groups G are merged so that ``Σ_G n log(|W/n| + (tr W + t)/n)`` grows least, W the scatter of G about its mean
+    and t that of all rows by row and column, which keeps groups of few rows apart. Equal rows begin as one group.
+    """
+    if rows.shape[0] < 2 or rows.shape[1] == 0:
+        return {number: np.arange(rows.shape[0]) % number for number in numbers}
+    floor = max(float(((rows - rows.mean(axis=0)) ** 2).mean()), np.finfo(float).tiny)
+    values, group, copies = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
+    count, dims = values.shape
+    first = (copies.astype(float), values.astype(float), np.zeros((count, dims, dims)))
+    groups = _Groups(*first, _cost(*first[::2], floor))
+    rise = np.full((count, count), np.inf)
+    for one in range(count - 1):
+        rise[one, one + 1 :] = _merged(groups, one, np.arange(one + 1, count), floor).cost - (
+            groups.cost[one] + groups.cost[one + 1 :]
+        )
+    rise = np.minimum(rise, rise.T)
+    labels, alive, found = np.arange(count), np.ones(count, bool), {}
+    for left in range(count, 0, -1):
+        cut = [number for number in numbers if min(number, count) == left]
+        found |= {number: np.unique(labels, return_inverse=True)[1][group.ravel()] for number in cut}
+        if left <= max(1, min(numbers)):
+            return found
+        nearest = rise.argmin(axis=1)
+        one = int(rise[np.arange(count), nearest].argmin())
+        other = int(nearest[one])
+        groups.put(one, _merged(groups, one, np.array([other]), floor), 0)
+        labels[labels == other] = one
+        alive[other] = False
+        rise[other], rise[:, other] = np.inf, np.inf
+        rest = np.flatnonzero(alive & (np.arange(count) != one))
+        rise[one, rest] = _merged(groups, one, rest, floor).cost - (groups.cost[one] + groups.cost[rest])
+        rise[rest, one] = rise[one, rest]
+    return found
+
+
+def _merged(groups: _Groups, one: int, others: np.ndarray, floor: float) -> _Groups:
+    """One group joined with each of the others."""
+    size = groups.size[one] + groups.size[others]
+    apart = groups.mean[others] - groups.mean[one]
+    share = groups.size[others] / size
+    between = (groups.size[one] * share)[:, None, None] * apart[:, :, None] * apart[:, None, :]
+    scatter = groups.scatter[one] + groups.scatter[others] + between
+    mean = groups.mean[one] + share[:, None] * apart
+    return _Groups(size, mean, scatter, _cost(size, scatter, floor))
+
+
+def _cost(size: np.ndarray, scatter: np.ndarray, floor: float) -> Any:
+    trace = np.trace(scatter, axis1=1, axis2=2)
+    volume = np.maximum(np.linalg.det(scatter / size[:, None, None]), 0.0)
+    return size * np.log(volume + (trace + floor) / size)
