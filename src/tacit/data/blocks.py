@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy import sparse
 
-from tacit.compute import Array, row_bucket
+from tacit.compute import Array, cores, row_bucket
 
 CHUNK_ROWS = 2048
 STREAM_BYTES = 100_000_000
@@ -59,7 +59,7 @@ class Source(Protocol):
 class MemorySource:
     """Rows held by the engine as one block; ``tile`` is the number of neighbours that share a missing pattern.
 
-    With ``halves`` there are two blocks of one shape, which may be worked on side by side.
+    There are ``parts`` blocks of one shape, which may be worked on side by side.
     """
 
     resident = True
@@ -71,7 +71,7 @@ class MemorySource:
         *,
         tiles: bool = False,
         chunk: int = CHUNK_ROWS,
-        halves: bool = False,
+        parts: int = 1,
     ) -> None:
         weights = _weights(rows.shape[0], weights)
         self.total_weight = float(weights.sum())
@@ -80,7 +80,7 @@ class MemorySource:
             block, self.tile, self._slots = pattern_tiles(rows, weights)
         else:
             block = whole_block(rows, weights, chunk)
-        self._blocks = _halves(block) if halves else (block,)
+        self._blocks = _split(block, parts)
 
     def to_slots(self, values: np.ndarray) -> np.ndarray:
         """Values a row ``[rows, ...]`` as ``[chunks, rows, ...]``, zero in the padding."""
@@ -135,19 +135,19 @@ def source(rows: np.ndarray | sparse.csr_array, weights: np.ndarray | None = Non
     values = rows.shape[0] * rows.shape[1]
     if not tiles and values * 8 > STREAM_BYTES:
         return StreamSource(rows, weights)
-    return MemorySource(dense_rows(rows), weights, tiles=tiles, halves=not tiles and rows.shape[0] > BIG_ROWS)
+    return MemorySource(dense_rows(rows), weights, tiles=tiles, parts=cores() if rows.shape[0] > BIG_ROWS else 1)
 
 
-def _halves(block: Block) -> tuple[Block, Block]:
-    """The first and the second half of the chunks; an odd one out is made even by a chunk of weight 0."""
+def _split(block: Block, parts: int) -> tuple[Block, ...]:
+    """Equal shares of the chunks, neighbours together; made up with chunks of weight 0."""
     rows, weights, number = block
-    if number.size % 2:
-        rows = np.concatenate([rows, rows[-1:]])
-        weights = np.concatenate([weights, np.zeros_like(weights[-1:])])
-        number = np.append(number, number[-1] + 1).astype(np.int32)
-    middle = number.size // 2
-    first, second = slice(None, middle), slice(middle, None)
-    return Block(rows[first], weights[first], number[first]), Block(rows[second], weights[second], number[second])
+    lack = -number.size % parts
+    if lack:
+        rows = np.concatenate([rows, np.repeat(rows[-1:], lack, axis=0)])
+        weights = np.concatenate([weights, np.zeros((lack, *weights.shape[1:]))])
+        number = np.append(number, number[-1] + 1 + np.arange(lack)).astype(np.int32)
+    share = number.size // parts
+    return tuple(Block(*(leaf[i * share : (i + 1) * share] for leaf in (rows, weights, number))) for i in range(parts))
 
 
 def whole_block(rows: np.ndarray, weights: np.ndarray, chunk_rows: int = CHUNK_ROWS) -> Block:

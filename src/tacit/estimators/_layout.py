@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from tacit.data.blocks import Moments, moments
@@ -125,11 +124,11 @@ def _gaussian(
         # in the view the columns have mean 0
         covariance = values.covariance(rows, index) / np.outer(scale[index], scale[index])
         covariance += np.diag(settings["floor"] * spread + 1e-300)
-        prior = default_prior(structure, jnp.zeros(dims), jnp.asarray(covariance), settings["components"])
+        prior = default_prior(structure, np.zeros(dims), covariance, settings["components"])
     return GaussianGroup(
-        means=jnp.zeros((width, dims)),
-        covariances=jnp.asarray(unit),
-        blur=jnp.asarray(settings["floor"] * np.where(spread > 0, spread, 1.0)),
+        means=np.zeros((width, dims)),
+        covariances=unit,
+        blur=np.asarray(settings["floor"] * np.where(spread > 0, spread, 1.0)),
         fixed_means=None,
         fixed_covariances=None,
         prior=prior,
@@ -144,11 +143,11 @@ def row_prior(family: str, rows: Any, columns: np.ndarray, values: Moments, leve
     """A conjugate prior that weighs one row and says what all rows say; None for families that have none."""
     rows_seen = values.seen[columns]
     # half a row of doubt, so that what never happens in the data is not impossible
-    mean = jnp.asarray((values.mean[columns] * rows_seen + 0.5 * _doubt(family, levels)) / (rows_seen + 0.5))
+    mean = np.asarray((values.mean[columns] * rows_seen + 0.5 * _doubt(family, levels)) / (rows_seen + 0.5))
     if family == "poisson":
-        return GammaPoisson(ROWS_OF_PRIOR * mean, jnp.full(mean.shape, ROWS_OF_PRIOR))
+        return GammaPoisson(ROWS_OF_PRIOR * mean, np.full(mean.shape, ROWS_OF_PRIOR))
     if family == "exponential":
-        return GammaExponential(jnp.full(mean.shape, 1.0 + ROWS_OF_PRIOR), ROWS_OF_PRIOR * mean)
+        return GammaExponential(np.full(mean.shape, 1.0 + ROWS_OF_PRIOR), ROWS_OF_PRIOR * mean)
     if family == "bernoulli":
         return BetaBernoulli(ROWS_OF_PRIOR * mean, ROWS_OF_PRIOR * (1.0 - mean))
     if family == "multinomial":
@@ -156,7 +155,7 @@ def row_prior(family: str, rows: Any, columns: np.ndarray, values: Moments, leve
     if family == "categorical":
         counts = np.stack([values.weights @ (rows[:, [c]] == np.arange(levels)) for c in columns])
         share = (counts + 0.5 / levels) / (counts.sum(-1, keepdims=True) + 0.5)
-        return DirichletCategorical(Dirichlet(jnp.asarray(ROWS_OF_PRIOR * share)))
+        return DirichletCategorical(Dirichlet(np.asarray(ROWS_OF_PRIOR * share)))
     return None
 
 

@@ -30,7 +30,7 @@ from tacit.inference.fit import Fit
 from tacit.inference.online import Average, first_average, see
 from tacit.inference.watch import Printer, watch
 from tacit.models.mixture import rows as answers
-from tacit.models.mixture.fitting import Schedule, canonical_order, finished, floored, parameters, run
+from tacit.models.mixture.fitting import Schedule, Start, canonical_order, finished, floored, parameters, run
 from tacit.models.mixture.model import Mixture
 from tacit.models.mixture.rules import Draws, Mode, Posterior, Rule
 
@@ -78,9 +78,9 @@ class BaseMixture(MixtureAnswers, DensityMixin, BaseEstimator):
         """Set the fitted parameters as attributes."""
         self.weights_ = np.exp(model.log_weights)
 
-    def _started(self, models: Mixture, view: Standardise) -> tuple[Mixture, bool]:
+    def _started(self, begun: Start, view: Standardise) -> tuple[Start, bool]:
         """The starts with what the user gave in place of it, and whether the user gave anything."""
-        return models, False
+        return begun, False
 
     @double_precision
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -134,10 +134,10 @@ class BaseMixture(MixtureAnswers, DensityMixin, BaseEstimator):
         values = moments(rows, weights)._replace(complete=False)
         plan = self._plan(rows, values, self.n_components)
         number = np.array([self.n_components])
-        models = draw_starts(
+        begun = draw_starts(
             plan.template, rows, weights, plan.view, [self.init_params], number, seed_of(self.random_state)
         )
-        models, _ = self._started(models, plan.view)
+        models = self._started(begun, plan.view)[0].made()
         model = jax.tree.map(lambda leaf: np.asarray(leaf[0]) if eqx.is_array(leaf) else leaf, models)
         return plan.view, Average(model, None, np.zeros(())), 0.0
 
@@ -180,7 +180,6 @@ class BaseMixture(MixtureAnswers, DensityMixin, BaseEstimator):
         methods: list[str],
         *,
         again: bool = False,
-        fused: bool = True,
     ) -> Search:
         """Fit starts with these numbers of components, begun by these methods; the best of every number is kept."""
         values = moments(rows, weights)
@@ -188,20 +187,20 @@ class BaseMixture(MixtureAnswers, DensityMixin, BaseEstimator):
         plan = self._plan(rows, values, width)
         template = eqx.tree_at(lambda m: m.rule, plan.template, self._rule())
         if again:
-            models, given = self._continued(template, plan.view), False
+            begun, given = Start(self._continued(template, plan.view), None), False
         else:
-            models = draw_starts(template, rows, weights, plan.view, methods, numbers, random, fused=fused)
-            models, given = self._started(models, plan.view)
+            begun = draw_starts(template, rows, weights, plan.view, methods, numbers, random)
+            begun, given = self._started(begun, plan.view)
         tiles = needs_tiles(template, values.complete)
         if self.inference == "online-em" and not tiles:
             order = random.permutation(rows.shape[0])
             data: Source = MemorySource(dense_rows(rows[order]), weights[order], chunk=BATCH_ROWS)
         else:
             data = source(rows, weights, tiles=tiles)
-        models = models.with_rows(complete=values.complete, tile=getattr(data, "tile", 1))
-        schedule = Schedule(self.max_iter, self.tol, self.accelerate, fused, type(self).__name__)
+        models = begun.models.with_rows(complete=values.complete, tile=getattr(data, "tile", 1))
+        schedule = Schedule(self.max_iter, self.tol, self.accelerate, type(self).__name__)
         groups = np.unique(numbers, return_inverse=True)[1]
-        fits = run(models, data, plan.view, schedule, random, groups, self.inference)
+        fits = run(begun._replace(models=models), data, plan.view, schedule, random, groups, self.inference)
         return Search(plan.view, values, data, fits, given)
 
     def _continued(self, template: Mixture, view: Standardise) -> Mixture:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tacit.data.blocks import MemorySource, Moments, Standardise, dense_rows
-from tacit.models.mixture.fitting import start_models
+from tacit.models.mixture.fitting import Start, start
 from tacit.models.mixture.gaussian import GaussianGroup
 from tacit.models.mixture.model import Mixture
 from tacit.models import hierarchy
@@ -130,17 +130,15 @@ def draw_starts(
     methods: Sequence[str],
     components: np.ndarray,
     random: np.random.Generator,
-    *,
-    fused: bool = True,
-) -> Mixture:
-    """Models of all starts, stacked, from a sample of at most 16 384 rows."""
+) -> Start:
+    """All starts, stacked, from a sample of at most 16 384 rows."""
     sample = sample_rows(rows.shape[0], SAMPLE_ROWS, random)
     part = rows[sample]
     part = dense_rows(part).astype(np.float64)
     features = seeding_features(template, (part - np.asarray(view.shift)) / np.asarray(view.scale))
     width = template.log_weights.shape[0]
     share = responsibilities(methods, features, weights[sample], components, width, random)
-    complete = not np.isnan(part).any()
+    complete = all(group.complete for group in template.groups)
     source = MemorySource(part, weights[sample], tiles=needs_tiles(template, complete))
     fitting = template.with_rows(complete=complete, tile=source.tile)
-    return start_models(fitting, source, view, share, np.arange(width) < components[:, None], fused=fused)
+    return start(fitting, source, view, share, np.arange(width) < components[:, None])

@@ -3,7 +3,6 @@
 import abc
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 from scipy import sparse
 
@@ -74,7 +73,7 @@ class CountMixture(BaseMixture):
         group = FamilyGroup(family, None, prior, tuple(range(dims)), free, values.complete)
         active = np.arange(width) < self.n_components
         log_weights = np.where(active, -np.log(self.n_components), -np.inf)
-        model = Mixture(jnp.asarray(log_weights), (group,), jnp.asarray(active))
+        model = Mixture(log_weights, (group,), active)
         return Plan(model, Standardise(np.zeros(dims), np.ones(dims)))
 
     def __sklearn_tags__(self):

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import equinox as eqx
-import jax.numpy as jnp
 import numpy as np
 from sklearn.exceptions import NotFittedError
 
@@ -14,6 +13,7 @@ from tacit.estimators._mixture import BaseMixture, Plan
 from tacit.estimators._starts import door
 from tacit.families.covariance import STRUCTURES, canonical_name
 from tacit.families.covariance.prior import GaussianPrior, default_prior
+from tacit.models.mixture.fitting import Start
 from tacit.models.mixture.gaussian import GaussianGroup
 from tacit.models.mixture.model import Mixture
 
@@ -118,9 +118,9 @@ class GaussianMixture(BaseMixture):
         view = door(values, np.ones(dims, dtype=bool), structure)
         unit = np.ones((width, dims)) if STRUCTURES[structure].diagonal else np.tile(np.eye(dims), (width, 1, 1))
         group = GaussianGroup(
-            means=jnp.zeros((width, dims)),
-            covariances=jnp.asarray(unit),
-            blur=jnp.asarray(self.reg_covar / np.asarray(view.scale) ** 2),
+            means=np.zeros((width, dims)),
+            covariances=unit,
+            blur=np.asarray(self.reg_covar / np.asarray(view.scale) ** 2),
             fixed_means=self._mask("means", width),
             fixed_covariances=self._mask("covariances", width),
             prior=self._prior(rows, values, view) if self.objective == "map" else None,
@@ -132,9 +132,9 @@ class GaussianMixture(BaseMixture):
         log_weights = np.where(active, -np.log(self.n_components), -np.inf)
         return Plan(
             Mixture(
-                jnp.asarray(log_weights),
+                log_weights,
                 (group,),
-                jnp.asarray(active),
+                active,
                 self._mask("weights", width),
                 self._concentration(),
             ),
@@ -151,25 +151,25 @@ class GaussianMixture(BaseMixture):
             raise ValueError(f"fixed={{'{name}': …}} needs {source}: the values that are to stay")
         mask = np.zeros(width, dtype=bool)
         mask[: self.n_components] = np.asarray(chosen, dtype=bool)
-        return jnp.asarray(mask)
+        return mask
 
     def _concentration(self) -> Any:
         given = self.priors.get("concentration") if isinstance(self.priors, Mapping) else None
-        return None if given is None or self.objective == "mle" else jnp.asarray(float(given))
+        return None if given is None or self.objective == "mle" else np.asarray(float(given))
 
     def _prior(self, rows: Any, values: Moments, view: Standardise) -> GaussianPrior:
         """The prior in the coordinates of the view."""
         given = dict(self.priors) if isinstance(self.priors, Mapping) else {}
         scale, dims = np.asarray(view.scale), rows.shape[1]
         spread = values.covariance(rows)
-        usual = default_prior(self._structure(dims), jnp.asarray(values.mean), jnp.asarray(spread), self.n_components)
+        usual = default_prior(self._structure(dims), values.mean, spread, self.n_components)
         mean = np.asarray(given.get("mean", usual.mean), float)
         matrix = np.asarray(given.get("scale", usual.scale), float)
         return GaussianPrior(
-            jnp.asarray((mean - np.asarray(view.shift)) / scale),
-            jnp.asarray(float(given.get("shrinkage", usual.shrinkage))),
-            jnp.asarray(matrix / scale[:, None] / scale),
-            jnp.asarray(float(given.get("dof", usual.dof))),
+            np.asarray((mean - np.asarray(view.shift)) / scale),
+            np.asarray(float(given.get("shrinkage", usual.shrinkage))),
+            np.asarray(matrix / scale[:, None] / scale),
+            np.asarray(float(given.get("dof", usual.dof))),
         )
 
     def _check(self) -> None:
@@ -200,24 +200,25 @@ class GaussianMixture(BaseMixture):
                 covariances = shapes.within(structure, covariances, weights)
         return Given(weights, means, covariances)
 
-    def _started(self, models: Mixture, view: Standardise) -> tuple[Mixture, bool]:
+    def _started(self, begun: Start, view: Standardise) -> tuple[Start, bool]:
+        given = self._given(_only(begun.models).means.shape[-1])
+        if all(values is None for values in given):
+            return begun, False
+        models = begun.made()
         group = _only(models)
-        dims, number = group.means.shape[-1], self.n_components
-        given = self._given(dims)
         scale = np.asarray(view.scale)
         if given.weights is not None:
-            log_weights = jnp.asarray(models.log_weights).at[:, :number].set(jnp.log(jnp.asarray(given.weights, float)))
-            models = eqx.tree_at(lambda m: m.log_weights, models, log_weights)
+            with np.errstate(divide="ignore"):
+                log_weights = np.log(np.asarray(given.weights, float))
+            models = eqx.tree_at(lambda m: m.log_weights, models, _put(models.log_weights, log_weights))
         if given.means is not None:
             means = (np.asarray(given.means, float) - np.asarray(view.shift)) / scale
-            group = eqx.tree_at(lambda g: g.means, group, jnp.asarray(group.means).at[:, :number].set(means))
+            group = eqx.tree_at(lambda g: g.means, group, _put(group.means, means))
         if given.covariances is not None:
             across = scale**2 if group.diagonal else scale[:, None] * scale
             spread = np.asarray(given.covariances, float) / across
-            group = eqx.tree_at(
-                lambda g: g.covariances, group, jnp.asarray(group.covariances).at[:, :number].set(spread)
-            )
-        return eqx.tree_at(lambda m: m.groups[0], models, group), any(g is not None for g in given)
+            group = eqx.tree_at(lambda g: g.covariances, group, _put(group.covariances, spread))
+        return Start(eqx.tree_at(lambda m: m.groups[0], models, group), None), True
 
     def _publish(self, model: Mixture) -> None:
         if not np.isfinite(_only(model).conditioning()):
@@ -271,6 +272,13 @@ class GaussianMixture(BaseMixture):
             structure,
         )
         return Mixture(np.log(np.asarray(self.weights_, float)), (group,), np.ones(number, bool))
+
+
+def _put(stacked: Any, values: np.ndarray) -> np.ndarray:
+    """The values in place of the first components' of every start."""
+    changed = np.array(stacked)
+    changed[:, : len(values)] = values
+    return changed
 
 
 def _only(model: Mixture) -> GaussianGroup:

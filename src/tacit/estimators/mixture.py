@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 import pyarrow as pa
 
@@ -157,8 +156,8 @@ class Mixture(BaseMixture):
         groups = tuple(_layout.group(p, width, self.schema_, values, rows, scale, settings) for p in parts)
         active = np.arange(width) < self.n_components
         log_weights = np.where(active, -np.log(self.n_components), -np.inf)
-        concentration = jnp.asarray(1.0 + 1.0 / self.n_components) if self.objective == "map" else None
-        return Plan(Model(jnp.asarray(log_weights), groups, jnp.asarray(active), None, concentration), view)
+        concentration = np.asarray(1.0 + 1.0 / self.n_components) if self.objective == "map" else None
+        return Plan(Model(log_weights, groups, active, None, concentration), view)
 
 
 def _text(X: Any) -> bool:

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from matplotlib.figure import Figure
 from sklearn.base import clone
 
+from tacit import plots
 from tacit.compute import double_precision
 from tacit.data.blocks import moments
 from tacit.estimators._base import check_choice, read_weights, seed_of
@@ -20,7 +20,6 @@ from tacit.families.covariance import STRUCTURES, canonical_name
 from tacit.inference.closed_form import CONVERGED, INTERRUPTED
 from tacit.inference.fit import Fit
 from tacit.models.mixture.fitting import finished, floored, log_likelihoods, stacked
-from tacit.plots import candidates as draw_candidates
 
 CRITERIA = ("bic", "icl", "aic", "held-out")
 FOLDS = 5
@@ -45,12 +44,12 @@ class Selection:
     table: pa.Table
     criterion: str
 
-    def plot(self) -> Figure:
-        """The criterion against the number of components, a line for every structure."""
+    def plot(self) -> Any:
+        """A matplotlib ``Figure``: the criterion against the number of components, a line for every structure."""
         column = self.table.column(self.criterion.replace("-", "_"))
         values = np.array([np.nan if v is None else v for v in column.to_pylist()], float)
         floored = self.table.column("at_floor").to_numpy()
-        return draw_candidates(
+        return plots.candidates(
             self.table.column("n_components").to_numpy(),
             self.table.column("covariance").to_pylist(),
             values,
@@ -109,8 +108,7 @@ def select(
     structures = _structures(base, covariance, rows.shape[1])
     candidates = []
     for structure in structures:
-        alone = len(structures) == 1  # several structures share the program of the E-step
-        candidates += _candidates(base, structure, rows, weights, numbers, n_init, alone)
+        candidates += _candidates(base, structure, rows, weights, numbers, n_init)
         if any(candidate.fit.status == INTERRUPTED for candidate in candidates):
             break
     if criterion == "held-out":
@@ -163,7 +161,6 @@ def _candidates(
     weights: np.ndarray,
     numbers: np.ndarray,
     n_init: int,
-    alone: bool,
 ) -> list[Candidate]:
     """The candidates of one structure, one for every number of components."""
     widest = _like(base, n_components=int(numbers[-1]))
@@ -171,7 +168,7 @@ def _candidates(
         widest.set_params(covariance_type=structure)
     starts = np.repeat(numbers, n_init)
     methods = [*HIERARCHIES, *["kmeans"] * n_init][:n_init] * numbers.size
-    search = widest._search(rows, weights, int(numbers[-1]), starts, methods, fused=alone)
+    search = widest._search(rows, weights, int(numbers[-1]), starts, methods)
     totals, assigned = log_likelihoods(stacked([f.model for f in search.fits]), search.data, search.view)
     name = getattr(widest, "covariance_type", "")
     return [

@@ -7,6 +7,8 @@ this model made, so a start that stops keeps the model whose bound it holds (Nea
 Everything here is pure and leads with an axis of starts; the host's loop is in ``fit``.
 """
 
+import functools
+import operator
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, Protocol, Self
 
@@ -21,7 +23,6 @@ from tacit.data.blocks import Block, Standardise
 
 RUNNING, CONVERGED, FELL, NAN, STOPPED, INTERRUPTED = range(6)
 REASONS = ("running", "converged", "bound fell", "bound is not a number", "max_iter reached", "interrupted")
-IN_FLIGHT = 2
 TRACE_ROWS = 256
 """The most iterations one compiled call can take: the length of its trace buffer."""
 
@@ -79,6 +80,8 @@ class State(eqx.Module):
     status: Int[Array, " starts"]
     key: UInt32[Array, "starts 2"]
     """Raw key data (threefry): plain numbers that can be stored and compared."""
+    given: Bool[Array, " starts"]
+    """The model at hand is the next to be evaluated; else the next one is made from the statistics."""
 
 
 class Limits(NamedTuple):
@@ -91,11 +94,6 @@ class Limits(NamedTuple):
     """Fall of the bound, relative to its size, that counts as rounding."""
     weight: Float[Array, ""]
     """Total weight of the rows."""
-
-
-def no_limits() -> Limits:
-    """Limits of the same shapes, where nothing is to be accepted."""
-    return Limits(np.asarray(0), np.asarray(0.0), np.asarray(0.0), np.asarray(1.0))
 
 
 def over_starts(function: Callable, starts: int, *arguments: PyTree, shared: tuple = ()) -> PyTree:
@@ -147,35 +145,25 @@ def sum_over_chunks(function: Callable[..., PyTree], chunks: tuple) -> PyTree:
 
 
 def total_sums(parts: Iterable[Sums]) -> Sums:
-    """The sum of the sums of several blocks, at most ``IN_FLIGHT`` of which are computed at a time."""
-    flying: list[Sums] = []
-    total = None
-    for part in parts:
-        flying.append(part)
-        if len(flying) >= IN_FLIGHT:
-            total = _added(total, flying.pop(0))
-    for part in flying:
-        total = _added(total, part)
-    assert total is not None
-    return total
+    """The sum of the sums of several blocks."""
+    return functools.reduce(lambda total, part: jax.tree.map(operator.add, total, part), parts)
 
 
-def _added(total: Sums | None, part: Sums) -> Sums:
-    if not isinstance(part.bound, jax.core.Tracer):
-        jax.block_until_ready(part)  # the call of accumulate returned before its work was done
-    return part if total is None else jax.tree.map(jnp.add, total, part)
+def begin(models: PyTree, statistics: PyTree, key: UInt32[Array, "starts 2"], *, given: bool) -> State:
+    """The state of starts of which nothing is known yet.
 
-
-def begin(models: PyTree, statistics: PyTree, key: UInt32[Array, "starts 2"]) -> State:
-    """The state of starts of which nothing is known yet; ``statistics`` gives their shapes only."""
+    With ``given`` the models are the starts, and the statistics count for their shapes alone; else the M-step of the
+    statistics makes the starts, from the models where it needs a model to begin with.
+    """
     starts = key.shape[0]
     return State(
         models,
-        jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), statistics),
+        jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), statistics) if given else statistics,
         np.full(starts, -np.inf),
         np.full(starts, -1, np.int32),
         np.full(starts, RUNNING, np.int32),
         key,
+        np.full(starts, given),
     )
 
 
@@ -187,26 +175,30 @@ def prepared(models: PyTree, starts: int) -> PyTree:
 
 @eqx.filter_jit
 def propose(state: State) -> PyTree:
-    """The global step of every start: the next models from the summed statistics (at first, the given ones)."""
+    """The global step of every start: the next models from the summed statistics, or the given ones."""
     models = over_starts(
         lambda model, statistics: model.m_step(statistics), state.key.shape[0], state.model, state.statistics
     )
-    return select_starts(state.iteration >= 0, models, state.model)
+    return select_starts(state.given, state.model, models)
 
 
 @eqx.filter_jit
 def accept(state: State, models: PyTree, sums: Sums, limits: Limits) -> State:
-    """Move running starts whose bound rose to the proposed models; stop the others and say why."""
+    """Move running starts whose bound rose to the proposed models; stop the others and say why.
+
+    The model of a start itself is always taken, so that a start that stops at once can be mended.
+    """
     bound = sums.bound + over_starts(lambda model: model.global_bound(), state.key.shape[0], models)
     running = state.status == RUNNING
     size = jnp.where(jnp.isinf(state.bound), 0.0, jnp.abs(state.bound)) + limits.weight
     rose = bound >= state.bound - limits.slack * size
-    taken = running & (rose if models.monotone else ~jnp.isnan(bound))
+    first = state.iteration < 0
+    taken = running & (first | (rose if models.monotone else ~jnp.isnan(bound)))
     iteration = state.iteration + taken
     quiet = jnp.abs(bound - state.bound) < limits.tol * limits.weight
     status = jnp.where(iteration >= limits.max_iter, STOPPED, RUNNING)
     status = jnp.where(quiet, CONVERGED, status)
-    status = jnp.where(taken, status, jnp.where(jnp.isnan(bound), NAN, FELL))
+    status = jnp.where(jnp.isnan(bound), NAN, jnp.where(taken, status, FELL))
     return State(
         select_starts(taken, models, state.model),
         select_starts(taken, sums.statistics, state.statistics),
@@ -214,6 +206,7 @@ def accept(state: State, models: PyTree, sums: Sums, limits: Limits) -> State:
         iteration,
         jnp.where(running, status, state.status),
         state.key,
+        jnp.zeros_like(state.given),
     )
 
 
@@ -258,6 +251,7 @@ def improve(state: State, models: PyTree, sums: Sums) -> State:
         state.iteration,
         state.status,
         state.key,
+        state.given,
     )
 
 
@@ -287,17 +281,6 @@ def cycle(state: State, evaluate: Callable[[PyTree, State], Sums], limits: Limit
     second = step(first)
     ahead = extrapolate(state, first, second)
     return improve(second, ahead, evaluate(ahead, second))
-
-
-@eqx.filter_jit
-def turn(state: State, models: PyTree, sums: Sums, limits: Limits) -> tuple[State, PyTree, PyTree]:
-    """Between two E-steps: accept or not, propose the next models, prepare their local steps.
-
-    With ``accumulate`` it is an iteration in two programs, of which models that differ in their M-step share one.
-    """
-    state = accept(state, models, sums, limits)
-    models = propose(state)
-    return state, models, prepared(models, state.key.shape[0])
 
 
 @eqx.filter_jit

@@ -14,8 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree, UInt32
 
-from tacit.compute import Array
-from tacit.data.blocks import Source, Standardise
+from tacit.compute import Array, side_by_side
+from tacit.data.blocks import Block, Source, Standardise
 from tacit.inference import closed_form as cf
 from tacit.inference.watch import Kept, Moment, Watcher, watchers
 
@@ -56,10 +56,11 @@ def fit(
     max_iter: int,
     tol: float,
     accelerate: bool = False,
-    fused: bool = True,
     label: str = "fit",
+    statistics: PyTree | None = None,
+    mend: Callable[[PyTree], PyTree | None] | None = None,
     groups: np.ndarray | None = None,
-    sound: Callable[[PyTree], bool] = lambda _: True,
+    sound: Callable[[PyTree], np.ndarray] | None = None,
 ) -> list[Fit]:
     """Raise the bound from every start until it stands still, and keep the best of every group of starts.
 
@@ -71,16 +72,20 @@ def fit(
         max_iter: most iterations of a start.
         tol: change of the bound a row, in nats, below which a start has converged.
         accelerate: squared extrapolation (SQUAREM), which never lowers the bound.
-        fused: compile whole iterations as one program (else the E-step is shared with other models).
         label: what the watchers call this fit.
+        statistics: what makes the starts by an M-step, stacked; None where ``models`` are the starts themselves.
+        mend: sees the stacked starts; may return them in a safer form, to begin with these instead.
         groups: which starts compete with one another, ``[starts]`` numbers from 0 (all of them if None).
-        sound: a model for which this is false wins over no model for which it is true, whatever its bound.
+        sound: tells of stacked models which are sound, ``[starts]``; these win over the others, whatever their bounds.
 
     Returns:
         the best start of every group.
     """
-    loop = _Loop(source, view, limits(source, max_iter, tol), accelerate, fused, label)
-    return loop.run(models, key, np.zeros(key.shape[0], int) if groups is None else groups, sound)
+    loop = _Loop(source, view, limits(source, max_iter, tol), accelerate, label, mend)
+    state = loop.run(models, statistics, key)
+    groups = np.zeros(key.shape[0], int) if groups is None else groups
+    clean = np.ones(key.shape[0], bool) if sound is None else sound(state.model)
+    return [loop.best(state, groups == number, clean) for number in range(groups.max() + 1)]
 
 
 def limits(source: Source, max_iter: int, tol: float) -> cf.Limits:
@@ -100,39 +105,37 @@ class _Loop:
         view: Standardise,
         limits: cf.Limits,
         accelerate: bool,
-        fused: bool,
         label: str,
+        mend: Callable[[PyTree], PyTree | None] | None,
     ) -> None:
         self.source, self.limits = source, limits
-        self.accelerate, self.label = accelerate, label
+        self.accelerate, self.label, self.mend = accelerate, label, mend
         self.began = time.monotonic()
         self.watchers: Sequence[Watcher] = watchers()
         self.snapshots: dict[int, PyTree] = {}
         self.trace: list[tuple[int, float, np.ndarray]] = []
-        self.ahead: Sequence[PyTree] | None = None
+        self.interrupted = self.compiled = False
         self.view = jax.device_put(view)
         self.blocks = tuple(jax.device_put(b) for b in source.blocks()) if source.resident else ()
-        self.fused = fused and len(self.blocks) == 1  # several blocks are worked on side by side
+        self.fused = len(self.blocks) == 1  # several blocks are worked on side by side
 
-    def run(
-        self, models: PyTree, key: UInt32[Array, "starts 2"], groups: np.ndarray, sound: Callable[[PyTree], bool]
-    ) -> list[Fit]:
-        block = next(iter(self.blocks or self.source.blocks()))
-        sums = eqx.filter_eval_shape(self._shapes, models, block, key)
-        state = self._resumed(cf.begin(models, sums.statistics, key))
+    def run(self, models: PyTree, statistics: PyTree | None, key: UInt32[Array, "starts 2"]) -> cf.State:
+        given = statistics is None
+        if given:
+            block = next(iter(self.blocks or self.source.blocks()))
+            statistics = eqx.filter_eval_shape(self._shapes, models, block, key).statistics
+        state = self._resumed(cf.begin(models, statistics, key, given=given))
         self.last = (state, len(self.trace))
-        interrupted = False
         try:
             state = self._iterate(state)
         except KeyboardInterrupt:
-            interrupted = True
+            self.interrupted = True
             state, cycles = self.last
             del self.trace[cycles:]
         moment = self._moment(state)
         for watcher in self.watchers:
             watcher.done(moment)
-        state = jax.tree.map(_to_numpy, state)
-        return [self._best(state, interrupted, groups == number, sound) for number in range(groups.max() + 1)]
+        return jax.tree.map(_to_numpy, state)
 
     def _shapes(self, models, block, key):
         steps = cf.prepared(models, key.shape[0])
@@ -140,11 +143,17 @@ class _Loop:
 
     def _evaluate(self, models: PyTree, state: cf.State) -> cf.Sums:
         """The sums of models over the whole source, streamed or resident, block by block."""
-        return self._sums(cf.prepared(models, state.key.shape[0]), state)
-
-    def _sums(self, steps: PyTree, state: cf.State) -> cf.Sums:
+        steps = cf.prepared(models, state.key.shape[0])
         blocks = self.blocks or self.source.blocks()
-        return cf.total_sums(cf.accumulate(steps, b, self.view, state.key, state.iteration) for b in blocks)
+
+        def work(block: Block) -> cf.Sums:
+            sums = cf.accumulate(steps, block, self.view, state.key, state.iteration)
+            return jax.tree.map(np.asarray, sums)
+
+        # the first time compiles, which threads would each do for themselves
+        parts = side_by_side(work, blocks) if self.compiled else [work(block) for block in blocks]
+        self.compiled = True
+        return cf.total_sums(parts)
 
     def _resumed(self, state: cf.State) -> cf.State:
         for watcher in self.watchers:
@@ -162,6 +171,10 @@ class _Loop:
             steps = min([steps, *landing, max(1, left), cf.TRACE_ROWS])
             before = time.monotonic()
             state, bounds = self._steps(state, steps)
+            safer = self.mend(state.model) if self.mend is not None and not self.trace else None
+            if safer is not None:
+                state, self.mend = cf.begin(safer, state.statistics, state.key, given=True), None
+                continue
             self._record(state, bounds)
             self.last = (state, len(self.trace))
             spent = time.monotonic() - before
@@ -179,21 +192,11 @@ class _Loop:
             return state, np.asarray(trace)[: int(done)]
         rows = []
         for _ in range(steps):
-            state = cf.cycle(state, self._evaluate, self.limits, True) if self.accelerate else self._turn(state)
+            state = cf.cycle(state, self._evaluate, self.limits, self.accelerate)
             rows.append(state.bound)
-            if self.accelerate and not np.any(np.asarray(state.status) == cf.RUNNING):
+            if not np.any(np.asarray(state.status) == cf.RUNNING):
                 break
         return state, np.stack(rows)
-
-    def _turn(self, state: cf.State) -> cf.State:
-        if self.ahead is None:
-            # begun or resumed: nothing is accepted, and the program of all other turns proposes and prepares
-            nothing = cf.Sums(state.statistics, np.full(state.key.shape[0], np.nan))
-            _, *self.ahead = cf.turn(state, state.model, nothing, self.limits)
-        models, steps = self.ahead
-        sums = self._sums(steps, state)
-        state, *self.ahead = cf.turn(state, models, sums, self.limits)
-        return state
 
     def _record(self, state: cf.State, bounds: Any) -> None:
         bounds = np.asarray(bounds)
@@ -218,15 +221,14 @@ class _Loop:
             Kept(state, self.trace, self.snapshots),
         )
 
-    def _best(
-        self, state: cf.State, interrupted: bool, among: np.ndarray, sound: Callable[[PyTree], bool]
-    ) -> Fit:
-        bounds = np.asarray(state.bound)
-        falling = sorted(np.flatnonzero(among), key=lambda start: np.nan_to_num(-bounds[start], nan=np.inf))
-        best = next((start for start in falling if sound(_pick(state.model, start))), falling[0])
+    def best(self, state: cf.State, among: np.ndarray, sound: np.ndarray) -> Fit:
+        """The start of the largest bound among some, one that is sound if there is any."""
+        bounds = state.bound
+        rivals = np.flatnonzero(among & sound if np.any(among & sound) else among)
+        best = int(rivals[np.argmax(np.where(np.isnan(bounds), -np.inf, bounds)[rivals])])
         iteration = int(state.iteration[best])
         status = int(state.status[best])
-        if interrupted and status == cf.RUNNING:
+        if self.interrupted and status == cf.RUNNING:
             status = cf.INTERRUPTED
         rows = self.trace[: iteration + 1] if not self.accelerate else self.trace
         trace = Trace(

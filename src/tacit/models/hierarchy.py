@@ -30,11 +30,29 @@ def principal(rows: Float[np.ndarray, "rows dims"]) -> Float[np.ndarray, "rows k
 def ward(rows: Float[np.ndarray, "rows dims"], numbers: list[int]) -> Labels:
     """Ward's hierarchy, cut at each number of groups."""
     if rows.shape[0] < 2 or rows.shape[1] == 0:
-        return {number: np.arange(rows.shape[0]) % number for number in numbers}
-    cut = hierarchy.cut_tree(
-        hierarchy.linkage(rows, method="ward"), [min(number, rows.shape[0]) for number in numbers]
-    )
-    return {number: cut[:, i] for i, number in enumerate(numbers)}
+        return _at_random(rows.shape[0], numbers)
+    heads = list(range(rows.shape[0]))  # a row of every cluster, SciPy numbers the merged ones on from the rows
+    merges = []
+    for left, right in hierarchy.linkage(rows, method="ward")[:, :2].astype(int):
+        merges.append((heads[left], heads[right]))
+        heads.append(heads[left])
+    return _cut(np.arange(rows.shape[0]), merges, numbers)
+
+
+def _at_random(count: int, numbers: list[int]) -> Labels:
+    """Rows that do not differ, dealt out in turn."""
+    return {number: np.arange(count) % number for number in numbers}
+
+
+def _cut(labels: np.ndarray, merges: list[tuple[int, int]], numbers: list[int]) -> Labels:
+    """The labels when each number of groups is left; in a merge the second group joins the first."""
+    found, left = {}, len(merges) + 1
+    for one, other in [*merges, (0, 0)]:
+        cut = [number for number in numbers if min(number, len(merges) + 1) == left]
+        found |= {number: np.unique(labels, return_inverse=True)[1].ravel() for number in cut}
+        labels = np.where(labels == other, one, labels)
+        left -= 1
+    return found
 
 
 class _Groups(NamedTuple):
@@ -58,35 +76,31 @@ def gaussian(rows: Float[np.ndarray, "rows dims"], numbers: list[int]) -> Labels
     and t that of all rows by row and column, which keeps groups of few rows apart. Equal rows begin as one group.
     """
     if rows.shape[0] < 2 or rows.shape[1] == 0:
-        return {number: np.arange(rows.shape[0]) % number for number in numbers}
+        return _at_random(rows.shape[0], numbers)
     floor = max(float(((rows - rows.mean(axis=0)) ** 2).mean()), np.finfo(float).tiny)
-    values, group, copies = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
+    values, labels, copies = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
     count, dims = values.shape
     first = (copies.astype(float), values.astype(float), np.zeros((count, dims, dims)))
     groups = _Groups(*first, _cost(*first[::2], floor))
     rise = np.full((count, count), np.inf)
     for one in range(count - 1):
-        rise[one, one + 1 :] = _merged(groups, one, np.arange(one + 1, count), floor).cost - (
-            groups.cost[one] + groups.cost[one + 1 :]
-        )
+        rise[one, one + 1 :] = _rises(groups, one, np.arange(one + 1, count), floor)
     rise = np.minimum(rise, rise.T)
-    labels, alive, found = np.arange(count), np.ones(count, bool), {}
-    for left in range(count, 0, -1):
-        cut = [number for number in numbers if min(number, count) == left]
-        found |= {number: np.unique(labels, return_inverse=True)[1][group.ravel()] for number in cut}
-        if left <= max(1, min(numbers)):
-            return found
-        nearest = rise.argmin(axis=1)
-        one = int(rise[np.arange(count), nearest].argmin())
-        other = int(nearest[one])
+    alive, merges = np.ones(count, bool), []
+    for _ in range(count - 1):
+        one, other = (int(place) for place in np.unravel_index(rise.argmin(), rise.shape))
+        merges.append((one, other))
         groups.put(one, _merged(groups, one, np.array([other]), floor), 0)
-        labels[labels == other] = one
         alive[other] = False
         rise[other], rise[:, other] = np.inf, np.inf
         rest = np.flatnonzero(alive & (np.arange(count) != one))
-        rise[one, rest] = _merged(groups, one, rest, floor).cost - (groups.cost[one] + groups.cost[rest])
-        rise[rest, one] = rise[one, rest]
-    return found
+        rise[one, rest] = rise[rest, one] = _rises(groups, one, rest, floor)
+    return _cut(labels.ravel(), merges, numbers)
+
+
+def _rises(groups: _Groups, one: int, others: np.ndarray, floor: float) -> np.ndarray:
+    """By how much the total cost grows when one group joins each of the others."""
+    return _merged(groups, one, others, floor).cost - groups.cost[one] - groups.cost[others]
 
 
 def _merged(groups: _Groups, one: int, others: np.ndarray, floor: float) -> _Groups:

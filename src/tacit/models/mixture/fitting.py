@@ -15,8 +15,7 @@ from tacit.inference.gradient import ascend
 from tacit.inference.online import online
 from tacit.models.mixture.coordinates import coordinates
 from tacit.models.mixture.gaussian import GaussianGroup
-from tacit.models.mixture.model import Group, Mixture
-from tacit.models.mixture.rules import Mode, Posterior
+from tacit.models.mixture.model import Group, Mixture, MixtureStep
 
 GUARD = 1e-9 / np.finfo(np.float64).eps
 """The largest (μ² + σ²)/σ² for which the product form errs by less than 1e-9 nats."""
@@ -28,34 +27,41 @@ class Schedule(NamedTuple):
     max_iter: int = 100
     tol: float = 1e-3
     accelerate: bool = False
-    fused: bool = True
     label: str = "fit"
 
 
-def start_models(
+class Start(NamedTuple):
+    """Where fits begin, stacked."""
+
+    models: Mixture
+    statistics: Any
+    """What makes the starts by an M-step; None where the models are the starts themselves."""
+
+    def made(self) -> Mixture:
+        """The starts themselves."""
+        if self.statistics is None:
+            return self.models
+        key = np.zeros((self.models.log_weights.shape[0], 2), np.uint32)
+        return cf.propose(cf.begin(self.models, self.statistics, key, given=False))
+
+
+def start(
     template: Mixture,
     source: MemorySource,
     view: Standardise,
     responsibilities: np.ndarray,
     active: np.ndarray,
-    *,
-    fused: bool = True,
-) -> Mixture:
-    """The M-step of every start's responsibilities ``[starts, rows, K]`` on a sample of rows, stacked.
+) -> Start:
+    """Starts from responsibilities ``[starts, rows, K]`` of a sample of rows.
 
     ``active`` ``[starts, K]`` marks the components that are no padding. A Gaussian group's template has mean 0
-    and variance 1, the moments of all rows in the view. The M-step is the program that the fit will use.
+    and variance 1, the moments of all rows in the view.
     """
     laid = np.stack([source.to_slots(r) for r in responsibilities])
     statistics = _start_statistics(_plain(template), next(source.blocks()), view, laid)
     starts = active.shape[0]
     models = jax.tree.map(lambda leaf: np.stack([leaf] * starts) if eqx.is_array(leaf) else leaf, template)
-    models = eqx.tree_at(lambda m: m.active, models, active)
-    state = cf.begin(models, statistics, np.zeros((starts, 2), np.uint32))
-    state = eqx.tree_at(lambda s: (s.statistics, s.iteration), state, (statistics, np.zeros(starts, np.int32)))
-    if fused:
-        return cf.propose(state)
-    return cf.turn(state, models, cf.Sums(statistics, np.full(starts, np.nan)), cf.no_limits())[1]
+    return Start(eqx.tree_at(lambda m: m.active, models, active), statistics)
 
 
 @eqx.filter_jit
@@ -86,7 +92,7 @@ def _plain(models: Mixture) -> Mixture:
 
 
 def run(
-    models: Mixture,
+    begun: Start,
     source: Source,
     view: Standardise,
     schedule: Schedule,
@@ -96,15 +102,13 @@ def run(
 ) -> list[Fit]:
     """Fit all starts and keep the best of every group; where the product form cancels too much, go on whitened.
 
-    ``models`` leads with the starts; ``random`` gives each a key of its own. EM, hard EM and Monte Carlo EM
+    ``random`` gives each start a key of its own. EM, hard EM and Monte Carlo EM
     differ in the model's rule for q alone.
     """
     if inference in ("online-em", "gradient"):
-        return _one_by_one(models, source, view, schedule, inference, groups)
-    keys = random.integers(2**32, size=(models.log_weights.shape[0], 2), dtype=np.uint32)
-    if _beyond_guard(models):
-        models = _whitened(models)
-    fits = _fit(models, source, view, schedule, keys, groups)
+        return _one_by_one(begun.made(), source, view, schedule, inference, groups)
+    keys = random.integers(2**32, size=(begun.models.log_weights.shape[0], 2), dtype=np.uint32)
+    fits = _fit(begun, source, view, schedule, keys, groups)
     return [_mended(found, source, view, schedule, keys[:1]) for found in fits]
 
 
@@ -141,7 +145,7 @@ def _mended(found: Fit, source: Source, view: Standardise, schedule: Schedule, k
         return found
     left = schedule._replace(max_iter=max(1, schedule.max_iter - found.iteration))
     single = jax.tree.map(lambda leaf: leaf[None] if eqx.is_array(leaf) else leaf, found.model)
-    return _joined(found, _fit(_whitened(single), source, view, left, keys, None)[0])
+    return _joined(found, _fit(Start(_whitened(single), None), source, view, left, keys, None)[0])
 
 
 def log_likelihoods(models: Mixture, source: Source, view: Standardise) -> tuple[np.ndarray, np.ndarray]:
@@ -149,15 +153,23 @@ def log_likelihoods(models: Mixture, source: Source, view: Standardise) -> tuple
 
     Their difference is the uncertainty of the assignment that the integrated classification likelihood charges.
     """
+    plain = _plain(_without_blur(models))
+    parts = [_log_likelihoods(plain, block, view) for block in source.blocks()]
+    totals, largest = (np.sum(part, axis=0) for part in zip(*parts, strict=True))
+    return totals, largest
+
+
+@eqx.filter_jit
+def _log_likelihoods(models: Mixture, block: Block, view: Standardise) -> tuple[Array, Array]:
+    def one(step: MixtureStep, rows: Array, weights: Array) -> tuple[Array, Array]:
+        logits, _ = step.terms(view(rows))
+        return weights @ jax.nn.logsumexp(logits, axis=-1), weights @ logits.max(-1)
+
     starts = models.log_weights.shape[0]
-    steps = cf.prepared(_plain(_without_blur(models)), starts)
-    key, zero = np.zeros((starts, 2), np.uint32), np.zeros(starts, np.int32)
-    totals = []
-    for rule in (Posterior(), Mode()):
-        with_rule = eqx.tree_at(lambda s: s.rule, steps, rule)
-        sums = cf.total_sums(cf.accumulate(with_rule, block, view, key, zero) for block in source.blocks())
-        totals.append(np.asarray(sums.bound))
-    return totals[0], totals[1]
+    steps = cf.prepared(models, starts)
+    return cf.sum_over_chunks(
+        lambda rows, weights: cf.over_starts(one, starts, steps, shared=(rows, weights)), (block.rows, block.weights)
+    )
 
 
 def _without_blur(models: Mixture) -> Mixture:
@@ -189,19 +201,27 @@ def floored(model: Mixture) -> dict[int, list[int]]:
     return found
 
 
-def _fit(models, source, view, schedule, keys, groups):
+def sound(models: Mixture) -> np.ndarray:
+    """Which of stacked models have no component on the floor of a variance, ``[starts]``."""
+    starts = models.log_weights.shape[0]
+    resting = [np.asarray(g.floored()).reshape(starts, -1).any(axis=1) for g in _gaussian(models)]
+    return ~np.any(resting, axis=0) if resting else np.ones(starts, bool)
+
+
+def _fit(begun, source, view, schedule, keys, groups):
     return fit(
-        models,
+        begun.models,
         source,
         view,
         key=keys,
         max_iter=schedule.max_iter,
         tol=schedule.tol,
         accelerate=schedule.accelerate,
-        fused=schedule.fused,
         label=schedule.label,
+        statistics=begun.statistics,
+        mend=lambda models: _whitened(models) if _beyond_guard(models) else None,
         groups=groups,
-        sound=lambda model: not floored(model),
+        sound=sound,
     )
 
 

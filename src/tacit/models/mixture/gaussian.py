@@ -228,9 +228,9 @@ class GaussianGroup(eqx.Module):
         variance = np.diagonal(covariances, axis1=-2, axis2=-1)
         return float(np.max((means**2 + variance) * _precision_diagonal(covariances)))
 
-    def floored(self) -> Bool[Array, "components d"]:
+    def floored(self) -> Bool[Array, "*starts components d"]:
         """Where the variance along a column, given the others, is little more than the blur (on the host)."""
-        covariances, blur = np.asarray(self.covariances), np.asarray(self.blur)
+        covariances, blur = np.asarray(self.covariances), np.asarray(self.blur)[..., None, :]
         if self.diagonal:
             return covariances < 2.0 * blur
         return _precision_diagonal(covariances) * blur > 0.5
@@ -254,4 +254,6 @@ def _precision_diagonal(covariances: np.ndarray) -> np.ndarray:
     try:
         return np.diagonal(np.linalg.inv(covariances), axis1=-2, axis2=-1)
     except np.linalg.LinAlgError:
-        return np.full(covariances.shape[:-1], np.inf)
+        if covariances.ndim == 2:
+            return np.full(covariances.shape[0], np.inf)
+        return np.stack([_precision_diagonal(matrix) for matrix in covariances])

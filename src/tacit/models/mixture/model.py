@@ -91,7 +91,8 @@ class Mixture(eqx.Module):
 
     def global_bound(self) -> Float[Array, ""]:
         """The log prior density of weights and groups."""
-        total = sum((g.global_bound(self.active) for g in self.groups), jnp.zeros(()))
+        first, *others = (g.global_bound(self.active) for g in self.groups)
+        total = sum(others, first)
         if self.concentration is None:
             return total
         alpha, number = self.concentration, self.active.sum()
