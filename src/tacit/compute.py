@@ -63,17 +63,19 @@ def side_by_side(function: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:
 
     The threads have the caller's precision. An error or Ctrl-C ends all of them after the items they hold.
     """
-    if jax.config.jax_enable_x64:
+    if jax.dtypes.canonicalize_dtype(np.float64) == np.float64:
         function = double_precision(function)
-    left, lock, done = enumerate(items), threading.Lock(), {}
+    left: Iterator[tuple[int, _T]] = enumerate(items)
+    lock = threading.Lock()
+    done: dict[int, _R] = {}
 
     def work() -> None:
         while True:
             with lock:
-                number, item = next(left, (None, None))
-            if number is None:
+                taken = next(left, None)
+            if taken is None:
                 return
-            done[number] = function(item)
+            done[taken[0]] = function(taken[1])
 
     with ThreadPoolExecutor(cores()) as pool:
         threads = [pool.submit(work) for _ in range(cores())]

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from tacit.data.blocks import MemorySource, Moments, Standardise, dense_rows
+from tacit.models import hierarchy
 from tacit.models.mixture.fitting import Start, start
 from tacit.models.mixture.gaussian import GaussianGroup
 from tacit.models.mixture.model import Mixture
-from tacit.models import hierarchy
 from tacit.models.seeding import SAMPLE_ROWS, sample_rows, seeded_labels
 
 HIERARCHIES = ("hierarchical", "hierarchical-gaussian", "hierarchical-columns")

@@ -30,7 +30,7 @@ def read(estimator: Any, X: Any) -> Any:
 def fresh(estimator: Any) -> Any:
     """An unfitted copy that knows the columns that the estimator has read."""
     copy = clone(estimator)
-    for name in ("n_features_in_", "feature_names_in_", "schema_"):
+    for name in ("n_features_in_", "feature_names_in_", "schema_", "families_"):
         if name in vars(estimator):
             setattr(copy, name, vars(estimator)[name])
     return copy

@@ -101,21 +101,7 @@ def _ratio(base: Any, k: int, rows: Any, weights: np.ndarray) -> tuple[Any, floa
 
 
 def _sound(base: Any, number: int, rows: Any, weights: np.ndarray) -> Any:
-    """The best fit that rests on no floor; where the best of all starts does, they are tried one by one."""
-    starts = max(1, int(base.get_params(deep=False).get("n_init", 1)))
-    seeds = np.random.default_rng(base.random_state).integers(2**31, size=starts)
-    fit = _one(base, rows, weights, n_components=number)
-    if _is_sound(fit):
-        return fit
-    others = (_one(base, rows, weights, n_components=number, n_init=1, random_state=int(s)) for s in seeds)
-    return max(filter(_is_sound, others), key=lambda fit: fit.lower_bound_, default=None)
-
-
-def _one(base: Any, rows: Any, weights: np.ndarray, **settings: Any) -> Any:
-    fit = fresh(base).set_params(**settings)
+    """The best fit that rests on no floor; None if every start ends on one."""
+    fit = fresh(base).set_params(n_components=number)
     fit_rows(fit, rows, weights)
-    return fit
-
-
-def _is_sound(fit: Any) -> bool:
-    return bool(np.isfinite(fit.lower_bound_)) and not fit.at_floor_
+    return fit if np.isfinite(fit.lower_bound_) and not fit.at_floor_ else None

@@ -1,7 +1,6 @@
 """``select``: how many components, and which covariance structure."""
 
 import dataclasses
-import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -16,6 +15,7 @@ from tacit.estimators._base import check_choice, read_weights, seed_of
 from tacit.estimators._mixture import BaseMixture, Search
 from tacit.estimators._starts import HIERARCHIES
 from tacit.estimators.gaussian_mixture import GaussianMixture
+from tacit.evaluation._rows import fit_rows, fresh, score_rows
 from tacit.families.covariance import STRUCTURES, canonical_name
 from tacit.inference.closed_form import CONVERGED, INTERRUPTED
 from tacit.inference.fit import Fit
@@ -128,7 +128,7 @@ class Candidate(NamedTuple):
 
     def unfitted(self) -> BaseMixture:
         """The estimator of this candidate, which has seen the rows' names and kinds."""
-        return _like(self.searcher, n_components=self.row["n_components"])
+        return fresh(self.searcher).set_params(n_components=self.row["n_components"])
 
 
 def _choose(candidates: list[Candidate], criterion: str) -> Selection:
@@ -163,7 +163,7 @@ def _candidates(
     n_init: int,
 ) -> list[Candidate]:
     """The candidates of one structure, one for every number of components."""
-    widest = _like(base, n_components=int(numbers[-1]))
+    widest = fresh(base).set_params(n_components=int(numbers[-1]))
     if structure is not None:
         widest.set_params(covariance_type=structure)
     starts = np.repeat(numbers, n_init)
@@ -175,14 +175,6 @@ def _candidates(
         Candidate(_row(search, fit, int(number), name, float(total), float(hard - total)), widest, search, fit)
         for number, fit, total, hard in zip(numbers, search.fits, totals, assigned, strict=True)
     ]
-
-
-def _like(source: BaseMixture, **changes: Any) -> BaseMixture:
-    """A clone with other settings that knows what reading the rows told the source."""
-    made = clone(source).set_params(**changes)
-    settings = made.get_params(deep=False)
-    vars(made).update({name: value for name, value in vars(source).items() if name not in settings})
-    return made
 
 
 def _row(search: Search, fit: Fit, number: int, structure: str, total: float, assigned: float) -> dict[str, Any]:
@@ -209,9 +201,7 @@ def _held_out(candidate: BaseMixture, rows: Any, weights: np.ndarray) -> float:
     fold = seed_of(candidate.random_state).permutation(rows.shape[0]) % FOLDS
     total = 0.0
     for number in range(FOLDS):
-        model = _like(candidate)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            model._fit_rows(rows[fold != number], weights[fold != number])
-            total += float(weights[fold == number] @ model._score_rows(rows[fold == number]))
+        model = fresh(candidate)
+        fit_rows(model, rows[fold != number], weights[fold != number])
+        total += float(weights[fold == number] @ score_rows(model, rows[fold == number]))
     return total / float(weights.sum())

@@ -223,7 +223,7 @@ class _Loop:
 
     def best(self, state: cf.State, among: np.ndarray, sound: np.ndarray) -> Fit:
         """The start of the largest bound among some, one that is sound if there is any."""
-        bounds = state.bound
+        bounds = np.asarray(state.bound)
         rivals = np.flatnonzero(among & sound if np.any(among & sound) else among)
         best = int(rivals[np.argmax(np.where(np.isnan(bounds), -np.inf, bounds)[rivals])])
         iteration = int(state.iteration[best])

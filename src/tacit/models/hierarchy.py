@@ -46,7 +46,8 @@ def _at_random(count: int, numbers: list[int]) -> Labels:
 
 def _cut(labels: np.ndarray, merges: list[tuple[int, int]], numbers: list[int]) -> Labels:
     """The labels when each number of groups is left; in a merge the second group joins the first."""
-    found, left = {}, len(merges) + 1
+    found: Labels = {}
+    left = len(merges) + 1
     for one, other in [*merges, (0, 0)]:
         cut = [number for number in numbers if min(number, len(merges) + 1) == left]
         found |= {number: np.unique(labels, return_inverse=True)[1].ravel() for number in cut}
