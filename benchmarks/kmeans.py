@@ -11,7 +11,7 @@ from tacit import KMeans as Ours
 
 TITLE = "KMeans: 200 000 × 16, K = 16"
 NOTE = "The time of an iteration is the difference of two fits from equal starts, as for the mixtures."
-FEW, MANY = 5, 45
+FEW, MANY = 2, 12
 COLUMNS = CLUSTERS = 16
 ASKED = 0.7
 
@@ -20,7 +20,7 @@ def run(quick: bool) -> Iterator[Row]:
     """Iterations in both precisions, whole fits, inertias."""
     count, rounds = (20_000, 2) if quick else (200_000, 9)
     for kind in ("float64", "float32"):
-        yield _iteration(blobs(count, COLUMNS, CLUSTERS, kind), rounds, 15 if quick else MANY)
+        yield _iteration(blobs(count, COLUMNS, CLUSTERS, kind), rounds, 6 if quick else MANY)
     rows = blobs(count, COLUMNS, CLUSTERS)
     for starts in (1, 10):
         yield from _whole(rows, starts, max(2, rounds // 3))

@@ -9,7 +9,7 @@ import math
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -58,6 +58,12 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+@functools.cache
+def _pool() -> ThreadPoolExecutor:
+    """The same threads every time: new ones would each take, and keep, memory of their own."""
+    return ThreadPoolExecutor(cores(), "tacit")
+
+
 def side_by_side(function: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:
     """``[function(item) for item in items]``, a thread a core, with no more items at hand than there are threads.
 
@@ -77,14 +83,14 @@ def side_by_side(function: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:
                 return
             done[taken[0]] = function(taken[1])
 
-    with ThreadPoolExecutor(cores()) as pool:
-        threads = [pool.submit(work) for _ in range(cores())]
-        try:
-            for thread in threads:
-                thread.result()
-        except BaseException:
-            left = iter(())
-            raise
+    running = [_pool().submit(work) for _ in range(cores())]
+    try:
+        for thread in running:
+            thread.result()
+    except BaseException:
+        left = iter(())
+        wait(running)
+        raise
     return [done[number] for number in sorted(done)]
 
 

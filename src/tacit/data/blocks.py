@@ -16,10 +16,12 @@ from tacit.compute import Array, cores, row_bucket
 
 CHUNK_ROWS = 2048
 STREAM_BYTES = 100_000_000
-STREAM_CHUNKS = 32
+STREAM_CHUNKS = 16
 BIG_ROWS = 32_768
 """Above this many rows the time of an iteration is that of the rows, and not of the calls."""
 TILE_CHUNK_ROWS = 256
+SLICE_ROWS = 16_384
+"""Rows looked at together where all of them are gone through on the host."""
 
 
 class Block(NamedTuple):
@@ -211,7 +213,7 @@ def _tile_rows(counts: np.ndarray) -> int:
 
 
 def _weights(rows: int, weights: np.ndarray | None) -> np.ndarray:
-    return np.ones(rows) if weights is None else np.asarray(weights, dtype=np.float64)
+    return np.broadcast_to(1.0, (rows,)) if weights is None else np.asarray(weights, dtype=np.float64)
 
 
 def _padded(values: np.ndarray, rows: int) -> np.ndarray:
@@ -255,7 +257,7 @@ class Moments(NamedTuple):
 def moments(rows: np.ndarray | sparse.csr_array, weights: np.ndarray | None = None) -> Moments:
     """Weighted mean and variance of the columns in two passes over slices, with no copy of the data."""
     weights = _weights(rows.shape[0], weights)
-    slices = [slice(s, s + 65_536) for s in range(0, rows.shape[0], 65_536)]
+    slices = [slice(s, s + SLICE_ROWS) for s in range(0, rows.shape[0], SLICE_ROWS)]
     seen, total, missing = np.zeros(rows.shape[1]), np.zeros(rows.shape[1]), False
     for part in slices:
         values, mask = _slice(rows, part)

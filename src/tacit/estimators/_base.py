@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import _check_sample_weight, _num_samples, validate_data
 
 from tacit.compute import double_precision
 
@@ -30,7 +30,9 @@ def read_rows(estimator: Any, X: Any, *, reset: bool, minimum: int = 1, sparse: 
 
 
 def read_weights(X: Any, sample_weight: Any) -> np.ndarray:
-    """Weights of the rows: finite, not negative, not all zero."""
+    """Weights of the rows: finite, not negative, not all zero. Where none are given, ones that take no memory."""
+    if sample_weight is None:
+        return np.broadcast_to(1.0, (_num_samples(X),))
     weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     if not weights.sum() > 0:
         raise ValueError("sample_weight sums to zero: at least one row needs a positive weight")
