@@ -25,7 +25,7 @@ GROUPS = tuple(range(1, 10))
 """The numbers of groups that are tried where none is set."""
 CHOICE_ROWS = 20_000
 """More rows than this are not needed to choose: a sample decides, and the choice is fitted to all rows."""
-STARTS = 4
+STARTS = 6
 ASKED = "asked"
 """In place of a reason, where the user named the model."""
 DEFAULTS = {"tol": 1e-5, "max_iter": 500}

@@ -42,7 +42,8 @@ class GaussianMixture(BaseMixture):
         max_iter: most iterations.
         n_init: starts; the best is kept.
         init_params: "kmeans", "k-means++", "random", "random_from_data", "hierarchical" (Ward on scaled
-            principal components) or "hierarchical-columns" (Ward on scaled columns).
+            principal components), "hierarchical-columns" (Ward on scaled columns) or "hierarchical-gaussian" (by the
+            likelihood of Gaussians of any covariance, Fraley 1998).
         weights_init, means_init, precisions_init: parameters of the start, in scikit-learn's shapes.
         random_state: seed.
         warm_start: go on from the last fit.

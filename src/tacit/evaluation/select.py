@@ -67,14 +67,14 @@ def select(
     criterion: str = "bic",
     *,
     estimator: BaseMixture | None = None,
-    n_init: int = 4,
+    n_init: int = 6,
     sample_weight: Any = None,
     random_state: Any = None,
 ) -> Selection:
     """Fit every number of components with every covariance structure, and choose.
 
-    Each candidate has two hierarchical starts (Ward on scaled principal components and on scaled columns), the
-    others by k-means. Fits that rest on their floor are listed and never chosen. Ctrl-C ends the search with what
+    Each candidate has three hierarchical starts (Ward's on scaled principal components and on scaled columns, and one
+    by the likelihood of Gaussians, as mclust's), the others by k-means. Fits that rest on their floor are listed and never chosen. Ctrl-C ends the search with what
     has been fitted so far.
 
     Args:
