@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from scipy import sparse, stats
 from scipy.special import logsumexp
+from sklearn.exceptions import ConvergenceWarning
 
 from tacit import GaussianMixture, Mixture, MultinomialMixture, PoissonMixture, datasets
 from tacit.inference import closed_form as cf
@@ -118,6 +119,38 @@ def test_every_family_raises_its_bound(counts: np.ndarray, family: str) -> None:
     model = Mixture(2, families=family, n_init=1, random_state=0, max_iter=25).fit(rows)
     assert np.diff(model.trace_.bound).min() > -1e-8
     assert set(model.families_) == {family}
+    assert np.isfinite(model.score_samples(rows)).all()
+
+
+SCIPY: dict[str, Any] = {
+    "normal": (stats.norm, {}),
+    "student-t": (stats.t, {}),
+    "gamma": (stats.gamma, {"floc": 0}),
+    "log-normal": (stats.lognorm, {"floc": 0}),
+    "exponential": (stats.expon, {"floc": 0}),
+}
+
+
+@pytest.mark.parametrize("family", SCIPY)
+def test_one_component_is_scipys_maximum_in_the_users_units(family: str) -> None:
+    random = np.random.default_rng(0)
+    rows = 20.0 * random.gamma(4.0, size=(300, 1))
+    if family == "student-t":
+        rows = 80.0 + 9.0 * random.standard_t(4, (300, 1))
+    model = Mixture(1, families=family, objective="mle", tol=1e-12, max_iter=5000).fit(rows)
+    peer, given = SCIPY[family]
+    assert model.score(rows) == pytest.approx(peer(*peer.fit(rows, **given)).logpdf(rows).mean(), abs=1e-4)
+    assert model.score(rows) == pytest.approx(model.lower_bound_, abs=1e-4)
+
+
+@pytest.mark.parametrize("family", ["normal", "student-t", "gamma"])
+def test_a_component_that_collapses_is_named(family: str) -> None:
+    rows = np.concatenate([np.random.default_rng(2).gamma(2.0, size=60), np.full(30, 3.0)])[:, None]
+    settings: dict[str, Any] = {"families": family, "init_params": "k-means++", "random_state": 0, "max_iter": 3000}
+    with pytest.warns(ConvergenceWarning, match="rests on the floor of the variance"):
+        model = Mixture(3, objective="mle", n_init=1, **settings).fit(rows)
+    assert model.at_floor_
+    assert np.diff(model.trace_.bound).min() > -1e-8
     assert np.isfinite(model.score_samples(rows)).all()
 
 

@@ -33,7 +33,7 @@ TOPICS = Graph(
     [
         (mixture_graph([(("μ", "Σ"), "normal")]), "p(x,z; π,μ,Σ) = ∏ₙ p(zₙ; π) p(xₙ|zₙ; μ,Σ)"),
         (
-            mixture_graph([(("μ", "Σ"), "normal")], priors=True),
+            mixture_graph([(("μ", "Σ"), "normal")], priors=True, weights_prior=True),
             "p(x,z,π,μ,Σ; α,η) = p(π; α) ∏ₖ p(μₖ,Σₖ; η) ∏ₙ p(zₙ|π) p(xₙ|zₙ,μ,Σ)",
         ),
         (
@@ -72,7 +72,7 @@ def test_factorisation(graph, text):
 
 
 def test_factorisation_without_fixed_values_is_the_one_of_the_textbooks():
-    graph = mixture_graph([(("μ", "Σ"), "normal")], priors=True)
+    graph = mixture_graph([(("μ", "Σ"), "normal")], priors=True, weights_prior=True)
     assert graph.factorisation(fixed=False) == ("p(x,z,π,μ,Σ) = p(π) ∏ₖ p(μₖ,Σₖ) ∏ₙ p(zₙ|π) p(xₙ|zₙ,μ,Σ)")
 
 
@@ -83,7 +83,9 @@ def test_distributions_say_how_each_variable_arises():
         "x₁ₙ | zₙ ~ normal(μ, Σ)",
         "x₂ₙ | zₙ ~ Poisson(λ)",
     )
-    assert mixture_graph([(("λ",), "Poisson")], priors=True).distributions()[0] == "π ~ Dirichlet(α)"
+    assert (
+        mixture_graph([(("λ",), "Poisson")], priors=True, weights_prior=True).distributions()[0] == "π ~ Dirichlet(α)"
+    )
 
 
 @given(st.integers(1, 7), st.data())

@@ -105,7 +105,12 @@ class MixtureAnswers(abc.ABC):
     def graph(self) -> Graph:
         """The directed graph of the model, as data."""
         model = self._fitted()
-        return mixture_graph(graph_groups(model), priors=has_priors(model), components=int(np.size(model.log_weights)))
+        return mixture_graph(
+            graph_groups(model),
+            priors=has_priors(model),
+            weights_prior=model.concentration is not None,
+            components=int(np.size(model.log_weights)),
+        )
 
     @double_precision
     def summary(self) -> Summary:

@@ -108,7 +108,14 @@ def group(
     prior = None
     if settings["map"]:
         prior = row_prior(family, rows, index, values, free // len(columns) + 1)
-    return FamilyGroup(template, None, prior, columns, free, values.complete)
+    blur = None
+    if family == "student-t":
+        blur = (values.variance / scale**2)[index]
+    elif family == "gamma":
+        blur = moments(np.log(rows[:, index]), values.weights).variance
+    if blur is not None:
+        blur = settings["floor"] * np.where(blur > 0, blur, 1.0)
+    return FamilyGroup(template, None, prior, columns, free, values.complete, blur)
 
 
 def _gaussian(

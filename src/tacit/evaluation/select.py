@@ -74,8 +74,8 @@ def select(
     """Fit every number of components with every covariance structure, and choose.
 
     Each candidate has three hierarchical starts (Ward's on scaled principal components and on scaled columns, and one
-    by the likelihood of Gaussians, as mclust's), the others by k-means. Fits that rest on their floor are listed and never chosen. Ctrl-C ends the search with what
-    has been fitted so far.
+    by the likelihood of Gaussians, as mclust's), the others by k-means. Fits that rest on their floor are listed and
+    never chosen. Ctrl-C ends the search with what has been fitted so far.
 
     Args:
         X: rows ``(n, d)``, as the estimator takes them.

@@ -76,6 +76,11 @@ class Gamma(ExponentialFamily):
         seen = weight > 0
         return type(self)(jnp.where(seen, new.shapes, self.shapes), jnp.where(seen, new.rates, self.rates))
 
+    @property
+    def spread(self) -> Float[Array, "..."]:
+        """1/a, about the variance of log x, which shrinks to the blur when a component collapses on few values."""
+        return 1.0 / jnp.asarray(self.shapes)
+
     def mean(self) -> Float[Array, "..."]:
         return jnp.asarray(self.shapes) / self.rates
 

@@ -42,20 +42,26 @@ class StudentT(Family):
         """Location 0, scale 1, 4 degrees of freedom."""
         return cls(jnp.zeros(shape), jnp.ones(shape), jnp.full(shape, 4.0))
 
-    def log_prob(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
+    def log_prob(self, x: Float[Array, "..."], blur: Float[Array, "..."] | float = 0.0) -> Float[Array, "..."]:
+        """Log-density in nats; with ``blur`` ε its bound for a value blurred by noise of that variance.
+
+        Under q(u), one for all the noise, the bound is the log-density with ``(x − μ)² + ε`` for the square.
+        """
         ok = self.supports(x)
-        whitened = (jnp.where(ok, x, 0.0) - self.locations) / self.scales
-        value = _log_density(whitened**2, 2.0 * jnp.log(self.scales), jnp.ones(()), self.dofs)
+        square = ((jnp.where(ok, x, 0.0) - self.locations) ** 2 + blur) / self.scales**2
+        value = _log_density(square, 2.0 * jnp.log(self.scales), jnp.ones(()), self.dofs)
         return on_support(ok, x, value)
 
     def supports(self, x: Float[Array, "..."]) -> Bool[Array, "..."]:
         return jnp.isfinite(x)
 
-    def expected_statistics(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
+    def expected_statistics(
+        self, x: Float[Array, "..."], blur: Float[Array, "..."] | float = 0.0
+    ) -> Float[Array, "..."]:
         ok = self.supports(x)
         safe = jnp.where(ok, x, 0.0)
-        weight, log_weight = _local(((safe - self.locations) / self.scales) ** 2, 1, self.dofs)
-        parts = jnp.broadcast_arrays(weight, weight * safe, weight * safe**2, log_weight)
+        weight, log_weight = _local(((safe - self.locations) ** 2 + blur) / self.scales**2, 1, self.dofs)
+        parts = jnp.broadcast_arrays(weight, weight * safe, weight * (safe**2 + blur), log_weight)
         return jnp.where(ok[..., None], jnp.stack(parts, axis=-1), 0.0)
 
     def maximise(self, statistics: Float[Array, "..."], weight: Float[Array, "..."]) -> Self:
@@ -72,6 +78,11 @@ class StudentT(Family):
             jnp.where(seen, jnp.sqrt(jnp.maximum(square, resolution)), self.scales),
             jnp.where(seen, dof, self.dofs),
         )
+
+    @property
+    def spread(self) -> Float[Array, "..."]:
+        """σ², which shrinks to the blur when a component collapses on few values."""
+        return jnp.asarray(self.scales) ** 2
 
     def mean(self) -> Float[Array, "..."]:
         """μ, NaN where ν ≤ 1."""

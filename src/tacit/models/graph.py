@@ -204,6 +204,7 @@ def mixture_graph(
     groups: Sequence[tuple[Sequence[str], str]],
     *,
     priors: bool = False,
+    weights_prior: bool = False,
     rows: int | None = None,
     components: int | None = None,
 ) -> Graph:
@@ -212,7 +213,8 @@ def mixture_graph(
     Args:
         groups: For each group of columns the symbols of its parameters and the name of its family, such as
             ``[(("μ", "Σ"), "normal"), (("λ",), "Poisson")]``.
-        priors: Whether the parameters have priors (MAP): then the parameters of a group are one random node.
+        priors: Whether the parameters of the groups have priors (MAP): then those of a group are one random node.
+        weights_prior: Whether the weights have a Dirichlet prior.
         rows: Number of rows, if it is to be written in the plate.
         components: Number of components, likewise.
 
@@ -221,9 +223,9 @@ def mixture_graph(
     """
     many = len(groups) > 1
     symbols = [symbol for names, _ in groups for symbol in names]
-    nodes = [Node("pi", "π", "parameter", family="Dirichlet" if priors else "")]
+    nodes = [Node("pi", "π", "parameter", family="Dirichlet" if weights_prior else "")]
     edges = [Edge("pi", "z")]
-    if priors:
+    if weights_prior:
         nodes.insert(0, Node("alpha", "α", "hyperparameter"))
         edges.insert(0, Edge("alpha", "pi"))
     visible = []

@@ -26,7 +26,7 @@ def row_section(content: ReportContent) -> Html | None:
     if len(order) == 0:
         return None
     odd = order[: min(_ODD, max(1, len(order) // 2))]
-    typical = order[::-1][: min(_TYPICAL, len(order) - len(odd))]
+    typical = _typical(order[len(odd) :], content)
     about = (
         "The log density says how well the model expects a row, in nats: higher is more typical. Only "
         "differences count: a row that lies 2.3 lower is ten times less likely."
@@ -43,6 +43,12 @@ def row_section(content: ReportContent) -> Html | None:
         ),
         _table("The most likely rows", typical, content, density, reasons=False) if len(typical) else None,
     )
+
+
+def _typical(rising: np.ndarray, content: ReportContent) -> np.ndarray:
+    """The likeliest rows, the likeliest first; of rows without gaps, if there are enough: a gap costs nothing."""
+    whole = rising[~np.isnan(content.values[rising]).any(axis=1)] if content.values is not None else rising
+    return (whole if len(whole) >= _TYPICAL else rising)[::-1][:_TYPICAL]
 
 
 def _table(

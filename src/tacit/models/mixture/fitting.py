@@ -174,8 +174,7 @@ def _log_likelihoods(models: Mixture, block: Block, view: Standardise) -> tuple[
 
 def _without_blur(models: Mixture) -> Mixture:
     groups = tuple(
-        eqx.tree_at(lambda g: g.blur, g, np.zeros_like(g.blur)) if isinstance(g, GaussianGroup) else g
-        for g in models.groups
+        g if g.blur is None else eqx.tree_at(lambda g: g.blur, g, np.zeros_like(g.blur)) for g in models.groups
     )
     return eqx.tree_at(lambda m: m.groups, models, groups)
 
@@ -195,7 +194,7 @@ def parameters(group: Group) -> Any:
 def floored(model: Mixture) -> dict[int, list[int]]:
     """The columns along which a component rests on the floor of its variance, component by component."""
     found: dict[int, list[int]] = {}
-    for group in _gaussian(model):
+    for group in model.groups:
         for component, column in np.argwhere(np.asarray(group.floored())):
             found.setdefault(int(component), []).append(group.columns[column])
     return found
@@ -204,8 +203,7 @@ def floored(model: Mixture) -> dict[int, list[int]]:
 def sound(models: Mixture) -> np.ndarray:
     """Which of stacked models have no component on the floor of a variance, ``[starts]``."""
     starts = models.log_weights.shape[0]
-    resting = [np.asarray(g.floored()).reshape(starts, -1).any(axis=1) for g in _gaussian(models)]
-    return ~np.any(resting, axis=0) if resting else np.ones(starts, bool)
+    return ~np.any([np.asarray(g.floored()).reshape(starts, -1).any(axis=1) for g in models.groups], axis=0)
 
 
 def _fit(begun, source, view, schedule, keys, groups):
@@ -258,9 +256,13 @@ def _whitened(models: Mixture) -> Mixture:
 
 def finished(model: Mixture, view: Standardise, order: np.ndarray | None = None) -> Mixture:
     """Padding removed, in the user's units, with the components in a given order."""
-    model, view = jax.tree.map(lambda leaf: np.asarray(leaf) if eqx.is_array(leaf) else leaf, (model, view))
+    model, view = _on_host((model, view))
     model = model.take(np.flatnonzero(model.active)).in_units(view)
-    return model if order is None else model.take(order)
+    return _on_host(model if order is None else model.take(order))
+
+
+def _on_host(tree: Any) -> Any:
+    return jax.tree.map(lambda leaf: np.asarray(leaf) if eqx.is_array(leaf) else leaf, tree)
 
 
 def canonical_order(model: Mixture) -> np.ndarray:

@@ -1,14 +1,17 @@
 """A group of columns whose components are a family of ``families``: a product over columns, or one vector."""
 
+import dataclasses
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from tacit.compute import Array
 from tacit.data.blocks import Standardise
+from tacit.families.student_t import StudentT
 from tacit.models.mixture.steps import (
     FamilyFeatures,
     LinearStep,
@@ -32,12 +35,16 @@ class FamilyGroup(eqx.Module):
     free: int = eqx.field(static=True)
     """Free parameters of one component."""
     complete: bool = eqx.field(static=True, default=True)
+    blur: Float[Array, " columns"] | None = None
+    """ε, what every entry is blurred by where the likelihood of a component that collapses has no bound."""
 
     def prepare(self) -> Step:
         if not self.family.exponential:
-            return LocalPosteriorStep(self.family, self.columns)
+            return LocalPosteriorStep(self.family, self.columns, self.blur)
         natural = self.family.natural
         normalizer = self.family.log_normalizer
+        if self.blur is not None:
+            normalizer = normalizer - self.blur * (natural @ jnp.asarray(self.family.blur))
         components = natural.shape[0]
         flat = natural.reshape(components, -1)
         features = FamilyFeatures(self.family, self.complete)
@@ -59,6 +66,8 @@ class FamilyGroup(eqx.Module):
             else:
                 weight, expected = expected[:, -events:], expected[:, :-events]
             expected = expected.reshape(shape)
+            if self.blur is not None:
+                expected = expected + (weight * self.blur)[..., None] * jnp.asarray(self.family.blur)
         if self.prior is not None:
             weight, expected = weight + self.prior.weight, expected + self.prior.statistics
         new = self.family.maximise(expected, weight)
@@ -91,16 +100,26 @@ class FamilyGroup(eqx.Module):
     def take(self, order: Int[Array, " components"]) -> "FamilyGroup":
         """The group with components chosen and ordered by index."""
         family = jax.tree.map(lambda leaf: leaf[order], self.family)
-        fixed = None if self.fixed is None else self.fixed[order]
-        return FamilyGroup(family, fixed, self.prior, self.columns, self.free, self.complete)
+        return dataclasses.replace(self, family=family, fixed=None if self.fixed is None else self.fixed[order])
 
     def in_units(self, view: Standardise) -> "FamilyGroup":
-        """The density of the user's values: these columns are never scaled."""
-        return self
+        """The density of the user's values; only columns of a family of location and scale are ever scaled."""
+        if not isinstance(self.family, StudentT):
+            return self
+        columns = np.asarray(self.columns)
+        shift, scale = view.shift[columns], view.scale[columns]
+        blur = None if self.blur is None else self.blur * scale**2
+        return dataclasses.replace(self, family=self.family.affine(scale, shift), blur=blur)
 
     def with_rows(self, *, complete: bool, tile: int) -> "FamilyGroup":
         """The same density for rows with or without gaps."""
-        return FamilyGroup(self.family, self.fixed, self.prior, self.columns, self.free, complete)
+        return dataclasses.replace(self, complete=complete)
+
+    def floored(self) -> Bool[Array, "*starts components columns"]:
+        """Where a component has little more width than the blur (on the host)."""
+        if self.blur is None:
+            return np.zeros((*self.family.mean().shape[:-1], len(self.columns)), bool)
+        return np.asarray(self.family.spread) < 2.0 * np.asarray(self.blur)[..., None, :]
 
 
 def _keep(fixed, old, new):

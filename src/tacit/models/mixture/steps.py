@@ -113,16 +113,21 @@ class LocalPosteriorStep(Step):
 
     family: Any
     columns: tuple[int, ...] = eqx.field(static=True)
+    blur: Float[Array, " columns"] | None = None
+
+    @property
+    def _noise(self) -> tuple:
+        return () if self.blur is None else (self.blur,)
 
     def terms(self, rows: Float[Array, "rows dims"]) -> tuple[Float[Array, "rows components"], Any]:
         events, seen = observed_events(self.family, take(rows, self.columns))
-        log_prob = jnp.where(seen[:, None], self.family.log_prob(events[:, None]), 0.0)
+        log_prob = jnp.where(seen[:, None], self.family.log_prob(events[:, None], *self._noise), 0.0)
         return log_prob.sum(-1), (events, seen)
 
     def statistics(self, memo: Any, responsibilities: Float[Array, "rows components"]) -> Any:
         events, seen = memo
         mass = responsibilities[:, :, None] * seen[:, None]
-        expected = self.family.expected_statistics(events[:, None])
+        expected = self.family.expected_statistics(events[:, None], *self._noise)
         return mass.sum(0), (mass[..., None] * expected).sum(0)
 
 

@@ -143,5 +143,5 @@ def graph_groups(model: Mixture) -> list[tuple[tuple[str, ...], str]]:
 
 
 def has_priors(model: Mixture) -> bool:
-    """Whether the weights or any group have a prior."""
-    return model.concentration is not None or any(group.prior is not None for group in model.groups)
+    """Whether the parameters of any group have a prior."""
+    return any(group.prior is not None for group in model.groups)
