@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from tacit.data.errors import listed, nearest
 from tacit.estimators.count_mixtures import MultinomialMixture, PoissonMixture
 from tacit.estimators.gaussian_mixture import GaussianMixture
+from tacit.estimators.generative_classifier import GenerativeClassifier
 from tacit.estimators.kmeans import KMeans
 from tacit.estimators.mixture import Mixture
 
@@ -20,6 +21,7 @@ ESTIMATORS: dict[str, type[BaseEstimator]] = {
     "poisson-mixture": PoissonMixture,
     "multinomial-mixture": MultinomialMixture,
     "k-means": KMeans,
+    "generative-classifier": GenerativeClassifier,
 }
 """Every estimator by its name, which also stands in saved files: a name once given is kept."""
 

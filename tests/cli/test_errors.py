@@ -8,9 +8,6 @@ import numpy as np
 import pytest
 from typer.testing import Result
 
-from tacit import registry
-from tacit.estimators.generative_classifier import GenerativeClassifier
-
 Command = Callable[..., Result]
 
 BAD_FITS = [
@@ -78,8 +75,7 @@ def test_a_fit_that_cannot_be_is_refused(
     assert not (tmp_path / "run" / "model.safetensors").exists()
 
 
-def test_a_model_that_needs_labels_is_refused(tacit: Command, tables: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(registry.ESTIMATORS, "generative-classifier", GenerativeClassifier)
+def test_a_model_that_needs_labels_is_refused(tacit: Command, tables: Path) -> None:
     done = tacit("fit", tables / "points.csv", "--model", "generative-classifier")
     assert done.exit_code == 2
     assert "learns from labels" in done.stderr

@@ -42,12 +42,14 @@ def iris() -> np.ndarray:
     return load_iris().data[::3, 2:]
 
 
-def test_old_faithful_in_fourteen_structures_as_mclust_or_better(faithful: np.ndarray) -> None:
+def test_old_faithful_as_mclust_or_better(faithful: np.ndarray) -> None:
+    """One structure of every way to an M-step; the whole table is compared in benchmarks."""
     judge = mclust("faithful")
     assert max(judge, key=lambda cell: judge[cell]["bic"]) == ("EEE", 3)
-    found = select(faithful, range(1, 4), random_state=0)
+    structures = ["EII", "EEE", "VVI", "VEE", "VEV", "VVV"]
+    found = select(faithful, range(1, 4), structures, random_state=0)
     lines = found.table.to_pylist()
-    assert len(lines) == 14 * 3
+    assert len(lines) == len(structures) * 3
     for line in lines:
         theirs = judge.get((line["covariance"], line["n_components"]))
         assert theirs is not None
@@ -61,9 +63,9 @@ def test_old_faithful_in_fourteen_structures_as_mclust_or_better(faithful: np.nd
     assert chosen["bic"] == pytest.approx(-2314.3, abs=0.05)
     one = {line["covariance"]: line["log_likelihood"] for line in lines if line["n_components"] == 1}
     for names, covariance in (
-        (("EEE", "VVV", "EVV", "VEE"), np.cov(faithful.T, bias=True)),
-        (("EEI", "VVI", "VEI"), np.diag(faithful.var(axis=0))),
-        (("EII", "VII"), np.eye(2) * faithful.var(axis=0).mean()),
+        (("EEE", "VVV", "VEE"), np.cov(faithful.T, bias=True)),
+        (("VVI",), np.diag(faithful.var(axis=0))),
+        (("EII",), np.eye(2) * faithful.var(axis=0).mean()),
     ):
         wanted = -136 * (np.linalg.slogdet(2 * np.pi * covariance)[1] + 2)
         for name in names:

@@ -87,7 +87,7 @@ class State(eqx.Module):
 class Limits(NamedTuple):
     """Traced knobs: changing them compiles nothing."""
 
-    max_iter: Int[Array, ""]
+    max_iter: Int[Array, "*starts"]
     tol: Float[Array, ""]
     """Change of the bound per unit of weight, in nats, below which a start has converged."""
     slack: Float[Array, ""]
@@ -174,12 +174,12 @@ def prepared(models: PyTree, starts: int) -> PyTree:
 
 
 @eqx.filter_jit
-def propose(state: State) -> PyTree:
-    """The global step of every start: the next models from the summed statistics, or the given ones."""
-    models = over_starts(
-        lambda model, statistics: model.m_step(statistics), state.key.shape[0], state.model, state.statistics
-    )
-    return select_starts(state.given, state.model, models)
+def propose(state: State) -> tuple[PyTree, PyTree]:
+    """The global step of every start: the next models from the summed statistics, or the given ones; their steps."""
+    starts = state.key.shape[0]
+    models = over_starts(lambda model, statistics: model.m_step(statistics), starts, state.model, state.statistics)
+    models = select_starts(state.given, state.model, models)
+    return models, prepared(models, starts)
 
 
 @eqx.filter_jit
@@ -211,8 +211,8 @@ def accept(state: State, models: PyTree, sums: Sums, limits: Limits) -> State:
 
 
 @eqx.filter_jit
-def extrapolate(before: State, middle: State, now: State) -> PyTree:
-    """The models of a squared extrapolation of the statistics (SQUAREM; Varadhan & Roland 2008, scheme S3).
+def extrapolate(before: State, middle: State, now: State) -> tuple[PyTree, PyTree]:
+    """The models and steps of a squared extrapolation of the statistics (SQUAREM; Varadhan & Roland 2008, scheme S3).
 
     The fixed point map is statistics → M-step → statistics; no parameterisation of the model is needed.
     """
@@ -230,7 +230,8 @@ def extrapolate(before: State, middle: State, now: State) -> PyTree:
 
     states = (before, middle, now)
     parts = [part for state in states for part in (state.model, state.statistics)]
-    return over_starts(proposal, now.key.shape[0], *parts)
+    models = over_starts(proposal, now.key.shape[0], *parts)
+    return models, prepared(models, now.key.shape[0])
 
 
 def _squared_norm(difference: PyTree, size: PyTree) -> Float[Array, ""]:
@@ -267,20 +268,20 @@ def select_starts(chosen: Bool[Array, " starts"], new: PyTree, old: PyTree) -> P
 def cycle(state: State, evaluate: Callable[[PyTree, State], Sums], limits: Limits, accelerate: bool) -> State:
     """One iteration; with ``accelerate`` two and an extrapolation, which is dropped unless the bound rises.
 
-    ``evaluate`` gives the sums of models; the rest is compiled, inside a larger program or piece by piece.
+    ``evaluate`` gives the sums of steps; the rest is compiled, inside a larger program or piece by piece.
     """
 
     def step(now: State) -> State:
-        models = propose(now)
-        return accept(now, models, evaluate(models, now), limits)
+        models, steps = propose(now)
+        return accept(now, models, evaluate(steps, now), limits)
 
     first = step(state)
     if not accelerate:
         return first
     # the very first cycle only evaluates: there the second step is an ordinary one, and nothing to extrapolate from
     second = step(first)
-    ahead = extrapolate(state, first, second)
-    return improve(second, ahead, evaluate(ahead, second))
+    ahead, steps = extrapolate(state, first, second)
+    return improve(second, ahead, evaluate(steps, second))
 
 
 @eqx.filter_jit
@@ -300,8 +301,7 @@ def run_block(
     dynamic, static = eqx.partition(state, eqx.is_array)
     trace = jnp.full((TRACE_ROWS, state.key.shape[0]), jnp.nan)
 
-    def evaluate(models, now):
-        steps = prepared(models, now.key.shape[0])
+    def evaluate(steps, now):
         return total_sums(accumulate(steps, block, view, now.key, now.iteration) for block in blocks)
 
     def going(carry):

@@ -53,7 +53,7 @@ def fit(
     view: Standardise,
     *,
     key: UInt32[Array, "starts 2"],
-    max_iter: int,
+    max_iter: int | np.ndarray,
     tol: float,
     accelerate: bool = False,
     label: str = "fit",
@@ -69,7 +69,7 @@ def fit(
         source: the rows and their weights.
         view: centring and scaling, done inside the scan.
         key: raw key data of the starts.
-        max_iter: most iterations of a start.
+        max_iter: most iterations of a start, ``[starts]`` if they differ.
         tol: change of the bound a row, in nats, below which a start has converged.
         accelerate: squared extrapolation (SQUAREM), which never lowers the bound.
         label: what the watchers call this fit.
@@ -88,7 +88,7 @@ def fit(
     return [loop.best(state, groups == number, clean) for number in range(groups.max() + 1)]
 
 
-def limits(source: Source, max_iter: int, tol: float) -> cf.Limits:
+def limits(source: Source, max_iter: int | np.ndarray, tol: float) -> cf.Limits:
     """The traced knobs of a fit."""
     return cf.Limits(
         np.asarray(max_iter),
@@ -141,9 +141,8 @@ class _Loop:
         steps = cf.prepared(models, key.shape[0])
         return cf.accumulate(steps, block, self.view, key, jnp.zeros(key.shape[0], jnp.int32))
 
-    def _evaluate(self, models: PyTree, state: cf.State) -> cf.Sums:
-        """The sums of models over the whole source, streamed or resident, block by block."""
-        steps = cf.prepared(models, state.key.shape[0])
+    def _evaluate(self, steps: PyTree, state: cf.State) -> cf.Sums:
+        """The sums of local steps over the whole source, streamed or resident, block by block."""
         blocks = self.blocks or self.source.blocks()
 
         def work(block: Block) -> cf.Sums:
@@ -167,7 +166,7 @@ class _Loop:
         steps = 1
         while np.any(np.asarray(state.status) == cf.RUNNING):
             landing = [cycle + 1 - len(self.trace) for cycle in SNAPSHOTS if cycle >= len(self.trace)]
-            left = int(self.limits.max_iter) + 1 - len(self.trace)
+            left = int(np.max(self.limits.max_iter)) + 1 - len(self.trace)
             steps = min([steps, *landing, max(1, left), cf.TRACE_ROWS])
             before = time.monotonic()
             state, bounds = self._steps(state, steps)
@@ -213,7 +212,7 @@ class _Loop:
         return Moment(
             self.label,
             int(np.asarray(state.iteration).max()),
-            int(self.limits.max_iter),
+            int(np.max(self.limits.max_iter)),
             float(np.nanmax(bounds) if not np.isnan(bounds).all() else np.nan) / float(self.limits.weight),
             int((np.asarray(state.status) == cf.RUNNING).sum()),
             bounds.size,

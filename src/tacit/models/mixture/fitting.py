@@ -42,7 +42,7 @@ class Start(NamedTuple):
         if self.statistics is None:
             return self.models
         key = np.zeros((self.models.log_weights.shape[0], 2), np.uint32)
-        return cf.propose(cf.begin(self.models, self.statistics, key, given=False))
+        return cf.propose(cf.begin(self.models, self.statistics, key, given=False))[0]
 
 
 def start(
@@ -109,7 +109,7 @@ def run(
         return _one_by_one(begun.made(), source, view, schedule, inference, groups)
     keys = random.integers(2**32, size=(begun.models.log_weights.shape[0], 2), dtype=np.uint32)
     fits = _fit(begun, source, view, schedule, keys, groups)
-    return [_mended(found, source, view, schedule, keys[:1]) for found in fits]
+    return _mended(fits, source, view, schedule, keys)
 
 
 def _one_by_one(
@@ -137,15 +137,25 @@ def _bound(found: Fit) -> float:
     return -np.inf if np.isnan(found.bound) else found.bound
 
 
-def _mended(found: Fit, source: Source, view: Standardise, schedule: Schedule, keys: np.ndarray) -> Fit:
-    """The fit, or where the product form lost too many digits, what the whitened form makes of it."""
-    broken = found.status in (cf.NAN, cf.FELL) and _product_form(found.model)
-    # a fit that rests on its floor is spurious whatever its last digits are
-    if not broken and (floored(found.model) or not _beyond_guard(found.model)):
-        return found
-    left = schedule._replace(max_iter=max(1, schedule.max_iter - found.iteration))
-    single = jax.tree.map(lambda leaf: leaf[None] if eqx.is_array(leaf) else leaf, found.model)
-    return _joined(found, _fit(Start(_whitened(single), None), source, view, left, keys, None)[0])
+def _mended(fits: list[Fit], source: Source, view: Standardise, schedule: Schedule, keys: np.ndarray) -> list[Fit]:
+    """The fits, or where the product form lost too many digits, what the whitened form makes of them.
+
+    All go on together, so that their number is the only shape to be compiled; those that are sound stay at once.
+    """
+    lost = np.array([_lost_digits(found) for found in fits])
+    if not lost.any():
+        return fits
+    left = [max(1, schedule.max_iter - found.iteration) for found in fits]
+    models = Start(_whitened(stacked([found.model for found in fits])), None)
+    again = _fit(models, source, view, schedule, keys[: len(fits)], np.arange(len(fits)), np.where(lost, left, 0))
+    return [_joined(f, a) if broken else f for f, a, broken in zip(fits, again, lost, strict=True)]
+
+
+def _lost_digits(found: Fit) -> bool:
+    """Whether the product form has spoilt a fit; one on its floor is spurious whatever its last digits are."""
+    if found.status in (cf.NAN, cf.FELL) and _product_form(found.model):
+        return True
+    return bool(_beyond_guard(found.model)) and not floored(found.model)
 
 
 def log_likelihoods(models: Mixture, source: Source, view: Standardise) -> tuple[np.ndarray, np.ndarray]:
@@ -170,6 +180,12 @@ def _log_likelihoods(models: Mixture, block: Block, view: Standardise) -> tuple[
     return cf.sum_over_chunks(
         lambda rows, weights: cf.over_starts(one, starts, steps, shared=(rows, weights)), (block.rows, block.weights)
     )
+
+
+@eqx.filter_jit
+def log_prior(model: Mixture) -> Array:
+    """The log prior density of a model's parameters."""
+    return model.global_bound()
 
 
 def _without_blur(models: Mixture) -> Mixture:
@@ -206,18 +222,18 @@ def sound(models: Mixture) -> np.ndarray:
     return ~np.any([np.asarray(g.floored()).reshape(starts, -1).any(axis=1) for g in models.groups], axis=0)
 
 
-def _fit(begun, source, view, schedule, keys, groups):
+def _fit(begun, source, view, schedule, keys, groups, most=None):
     return fit(
         begun.models,
         source,
         view,
         key=keys,
-        max_iter=schedule.max_iter,
+        max_iter=schedule.max_iter if most is None else most,
         tol=schedule.tol,
         accelerate=schedule.accelerate,
         label=schedule.label,
         statistics=begun.statistics,
-        mend=lambda models: _whitened(models) if _beyond_guard(models) else None,
+        mend=_safer,
         groups=groups,
         sound=sound,
     )
@@ -243,8 +259,15 @@ def _product_form(models: Mixture) -> bool:
     return any(g.form == "product" for g in _gaussian(models))
 
 
-def _beyond_guard(models: Mixture) -> bool:
-    return any(not group.conditioning() < GUARD for group in _gaussian(models) if group.form == "product")
+def _beyond_guard(models: Mixture) -> np.ndarray:
+    """Where the product form cancels too much, ``[]`` or ``[starts]``."""
+    beyond = [~(group.conditioning() < GUARD) for group in _gaussian(models) if group.form == "product"]
+    return np.any(beyond, axis=0) if beyond else np.asarray(False)
+
+
+def _safer(models: Mixture) -> Mixture | None:
+    """Starts in the whitened form, if one of them needs it that does not rest on its floor."""
+    return _whitened(models) if np.any(_beyond_guard(models) & sound(models)) else None
 
 
 def _whitened(models: Mixture) -> Mixture:

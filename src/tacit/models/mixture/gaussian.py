@@ -220,13 +220,13 @@ class GaussianGroup(eqx.Module):
     def _replace(self, **changes: Any) -> "GaussianGroup":
         return dataclasses.replace(self, **changes)
 
-    def conditioning(self) -> float:
+    def conditioning(self) -> Float[np.ndarray, "*starts"]:
         """``max (μ² + σ²) Σ⁻¹_jj`` over components and columns: how much the product form cancels (on the host)."""
         means, covariances = np.asarray(self.means), np.asarray(self.covariances)
         if self.diagonal:
-            return float(np.max(means**2 / covariances + 1.0))
+            return np.max(means**2 / covariances + 1.0, axis=(-1, -2))
         variance = np.diagonal(covariances, axis1=-2, axis2=-1)
-        return float(np.max((means**2 + variance) * _precision_diagonal(covariances)))
+        return np.max((means**2 + variance) * _precision_diagonal(covariances), axis=(-1, -2))
 
     def floored(self) -> Bool[Array, "*starts components d"]:
         """Where the variance along a column, given the others, is little more than the blur (on the host)."""
