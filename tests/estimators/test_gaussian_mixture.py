@@ -227,6 +227,26 @@ def test_what_makes_no_sense_is_refused_by_name(rows: np.ndarray, settings: dict
         GaussianMixture(**settings).fit(rows)
 
 
+@pytest.mark.parametrize("structure", ["EEE", "VEE", "EVE", "VEV", "EVI"])
+def test_a_given_start_outside_its_structure_is_brought_inside(rows: np.ndarray, structure: str) -> None:
+    given = Peer(3, random_state=0).fit(rows)
+    start = {"weights_init": given.weights_, "means_init": given.means_, "precisions_init": given.precisions_}
+    model = GaussianMixture(3, covariance_type=structure, tol=1e-8, max_iter=1000, **start).fit(rows)
+    assert model.converged_
+    assert model.n_iter_ > 2
+    assert np.diff(model.trace_.bound).min() > -1e-8
+
+
+def test_a_start_on_the_floor_gives_way_to_one_that_is_sound() -> None:
+    rows = np.random.default_rng(0).normal(size=(40, 1))
+    settings: dict[str, Any] = {"reg_covar": 1e-9, "init_params": "random_from_data", "max_iter": 500, "tol": 1e-6}
+    single = [GaussianMixture(2, random_state=seed, **settings).fit(rows) for seed in range(12)]
+    assert {model.at_floor_ for model in single} == {True, False}
+    several = GaussianMixture(2, random_state=0, n_init=12, **settings).fit(rows)
+    assert not several.at_floor_
+    assert several.lower_bound_ < max(model.lower_bound_ for model in single)
+
+
 def test_a_collapsing_component_is_named() -> None:
     rows = np.r_[np.random.default_rng(0).normal(size=(40, 2)), np.full((20, 2), 9.0)]
     with pytest.warns(ConvergenceWarning, match=r"component 1 rests on the floor .* column 0, 1"):

@@ -262,7 +262,7 @@ def _product_form(models: Mixture) -> bool:
 def _beyond_guard(models: Mixture) -> np.ndarray:
     """Where the product form cancels too much, ``[]`` or ``[starts]``."""
     beyond = [~(group.conditioning() < GUARD) for group in _gaussian(models) if group.form == "product"]
-    return np.any(beyond, axis=0) if beyond else np.asarray(False)
+    return np.asarray(np.any(beyond, axis=0))
 
 
 def _safer(models: Mixture) -> Mixture | None:

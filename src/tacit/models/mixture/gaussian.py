@@ -224,9 +224,9 @@ class GaussianGroup(eqx.Module):
         """``max (μ² + σ²) Σ⁻¹_jj`` over components and columns: how much the product form cancels (on the host)."""
         means, covariances = np.asarray(self.means), np.asarray(self.covariances)
         if self.diagonal:
-            return np.max(means**2 / covariances + 1.0, axis=(-1, -2))
+            return np.asarray(np.max(means**2 / covariances + 1.0, axis=(-1, -2)))
         variance = np.diagonal(covariances, axis1=-2, axis2=-1)
-        return np.max((means**2 + variance) * _precision_diagonal(covariances), axis=(-1, -2))
+        return np.asarray(np.max((means**2 + variance) * _precision_diagonal(covariances), axis=(-1, -2)))
 
     def floored(self) -> Bool[Array, "*starts components d"]:
         """Where the variance along a column, given the others, is little more than the blur (on the host)."""

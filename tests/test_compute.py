@@ -1,0 +1,43 @@
+"""Work on several threads: in order, in the caller's precision, and an error ends it."""
+
+import threading
+
+import jax.numpy as jnp
+import pytest
+
+from tacit.compute import double_precision, side_by_side, single_precision
+
+
+def test_results_come_in_the_order_of_the_items() -> None:
+    first, second = threading.Event(), threading.Event()
+
+    def work(item: int) -> int:
+        if item == 0:
+            second.wait(2.0)
+        second.set()
+        first.set()
+        return 10 * item
+
+    assert side_by_side(work, range(7)) == [0, 10, 20, 30, 40, 50, 60]
+    assert side_by_side(work, []) == []
+
+
+def test_threads_have_the_callers_precision() -> None:
+    kinds = [
+        scope(lambda: side_by_side(lambda _: jnp.zeros(1).dtype.name, range(3)))()
+        for scope in (double_precision, single_precision)
+    ]
+    assert kinds == [["float64"] * 3, ["float32"] * 3]
+
+
+def test_an_error_ends_the_work_with_no_more_items_taken() -> None:
+    taken = []
+
+    def work(item: int) -> None:
+        taken.append(item)
+        if item == 2:
+            raise ValueError("item 2")
+
+    with pytest.raises(ValueError, match="item 2"):
+        side_by_side(work, iter(range(100_000)))
+    assert len(taken) < 100_000
