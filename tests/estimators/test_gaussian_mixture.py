@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -159,6 +160,16 @@ def test_the_posterior_mode_rises_and_pulls_to_the_prior(rows: np.ndarray, struc
     strong = {"shrinkage": 1e7, "mean": rows.mean(axis=0)}
     pulled = GaussianMixture(2, objective="map", priors=strong, **settings).fit(rows)
     np.testing.assert_allclose(pulled.means_, np.tile(rows.mean(axis=0), (2, 1)), atol=1e-3)
+
+
+@pytest.mark.parametrize("structure", ["EII", "VVI", "EEE", "VVV"])
+def test_the_bound_with_a_prior_is_that_of_the_users_units(rows: np.ndarray, structure: str) -> None:
+    rows = rows * [1.0, 10.0, 0.1, 3.0]
+    settings: dict[str, Any] = {"objective": "map", "priors": "default", "random_state": 0, "reg_covar": 1e-14}
+    model = GaussianMixture(3, covariance_type=structure, **settings).fit(rows)
+    with jax.enable_x64(True):
+        prior = float(model.model_.global_bound())
+    assert model.lower_bound_ * len(rows) == pytest.approx(model.score_samples(rows).sum() + prior, abs=1e-7)
 
 
 @pytest.mark.parametrize("inference", ["hard-em", "monte-carlo-em", "online-em", "gradient"])

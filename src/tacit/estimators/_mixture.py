@@ -30,7 +30,8 @@ from tacit.inference.fit import Fit
 from tacit.inference.online import Average, first_average, see
 from tacit.inference.watch import Printer, watch
 from tacit.models.mixture import rows as answers
-from tacit.models.mixture.fitting import Schedule, Start, canonical_order, finished, floored, log_prior, parameters, run
+from tacit.models.mixture.fitting import Schedule, Start, canonical_order, finished, floored, parameters, run
+from tacit.models.mixture.gaussian import GaussianGroup
 from tacit.models.mixture.model import Mixture
 from tacit.models.mixture.rules import Draws, Mode, Posterior, Rule
 
@@ -227,9 +228,8 @@ class BaseMixture(MixtureAnswers, DensityMixin, BaseEstimator):
         order = None if search.given else canonical_order(finished(found.model, view))
         self.model_ = finished(found.model, view, order)
         # in the user's units each observed entry of a scaled column brings −log scale, and the prior its own
-        change = search.jacobian()
-        if self.objective == "map":
-            change += float(log_prior(self.model_) - log_prior(found.model))
+        gaussian = [group for group in found.model.groups if isinstance(group, GaussianGroup)]
+        change = search.jacobian() + sum(group.change_of_prior(view, self.n_components) for group in gaussian)
         self.trace_ = found.trace._replace(bound=found.trace.bound + change)
         self.snapshots_ = {i: finished(m, view, order) for i, m in found.snapshots.items()}
         self.n_iter_ = found.iteration

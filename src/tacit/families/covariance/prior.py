@@ -16,6 +16,7 @@ from typing import NamedTuple, Self
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.special import gammaln, multigammaln
 from jaxtyping import Bool, Float
 
@@ -170,6 +171,16 @@ class GaussianPrior(eqx.Module):
         """
         return type(self)(self.mean * scale + shift, self.shrinkage, self.scale * scale[:, None] * scale, self.dof)
 
+    def change_of_units(self, structure: str, scale: Float[np.ndarray, " dims"], components: int) -> float:
+        """What the log-density of K components gains where rows x are measured as ``scale · x``: a constant.
+
+        ``−Σ_j log s_j`` for every mean; for every covariance as much times D + 1 (tilted), 2 (axes) or 2/D (round).
+        """
+        logs, dims = float(np.log(scale).sum()), len(scale)
+        parts = _parts(structure, dims)
+        powers = 2.0 / dims if parts.round else 2.0 if parts.diagonal else dims + 1.0
+        return -logs * (components + (1 if parts.tied else components) * powers)
+
 
 def default_prior(
     structure: str,
@@ -187,11 +198,12 @@ def default_prior(
         covariance: the data's covariance matrix (mclust divides by N − 1).
         n_components: K.
     """
-    dims, dtype = mean.shape[-1], covariance.dtype
-    scale = jnp.asarray(covariance) / jnp.asarray(n_components, dtype) ** (2.0 / dims)
+    dims = mean.shape[-1]
+    scale = np.asarray(covariance) / np.asarray(n_components) ** (2.0 / dims)
     if _parts(structure, dims).diagonal:
-        scale = jnp.trace(scale) / dims * jnp.eye(dims, dtype=dtype)
-    return GaussianPrior(jnp.asarray(mean), jnp.asarray(0.01, dtype), scale, jnp.asarray(dims + 2.0, dtype))
+        scale = np.trace(scale) / dims * np.eye(dims)
+    kinds = (mean, np.asarray(0.01), scale, np.asarray(dims + 2.0))
+    return GaussianPrior(*(np.asarray(part, covariance.dtype) for part in kinds))
 
 
 def _parts(structure: str, dims: int) -> Structure:

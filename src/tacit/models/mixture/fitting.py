@@ -182,12 +182,6 @@ def _log_likelihoods(models: Mixture, block: Block, view: Standardise) -> tuple[
     )
 
 
-@eqx.filter_jit
-def log_prior(model: Mixture) -> Array:
-    """The log prior density of a model's parameters."""
-    return model.global_bound()
-
-
 def _without_blur(models: Mixture) -> Mixture:
     groups = tuple(
         g if g.blur is None else eqx.tree_at(lambda g: g.blur, g, np.zeros_like(g.blur)) for g in models.groups
@@ -210,7 +204,7 @@ def parameters(group: Group) -> Any:
 def floored(model: Mixture) -> dict[int, list[int]]:
     """The columns along which a component rests on the floor of its variance, component by component."""
     found: dict[int, list[int]] = {}
-    for group in model.groups:
+    for group in _with_floor(model):
         for component, column in np.argwhere(np.asarray(group.floored())):
             found.setdefault(int(component), []).append(group.columns[column])
     return found
@@ -219,7 +213,8 @@ def floored(model: Mixture) -> dict[int, list[int]]:
 def sound(models: Mixture) -> np.ndarray:
     """Which of stacked models have no component on the floor of a variance, ``[starts]``."""
     starts = models.log_weights.shape[0]
-    return ~np.any([np.asarray(g.floored()).reshape(starts, -1).any(axis=1) for g in models.groups], axis=0)
+    resting = [np.asarray(group.floored()).reshape(starts, -1).any(axis=1) for group in _with_floor(models)]
+    return ~np.any(resting, axis=0) if resting else np.ones(starts, bool)
 
 
 def _fit(begun, source, view, schedule, keys, groups, most=None):
@@ -253,6 +248,11 @@ def _joined(first: Fit, second: Fit) -> Fit:
 
 def _gaussian(models: Mixture) -> list[GaussianGroup]:
     return [g for g in models.groups if isinstance(g, GaussianGroup)]
+
+
+def _with_floor(models: Mixture) -> list[Group]:
+    """The groups whose likelihood has no bound without a floor."""
+    return [group for group in models.groups if group.blur is not None]
 
 
 def _product_form(models: Mixture) -> bool:
@@ -289,8 +289,8 @@ def _on_host(tree: Any) -> Any:
 
 
 def canonical_order(model: Mixture) -> np.ndarray:
-    """Heaviest first; equal weights by the first coordinate of the first group."""
+    """Heaviest first; equal weights by the first parameter of the first group."""
     weights = np.round(np.exp(np.asarray(model.log_weights)), 10)
     group = model.groups[0]
-    first = np.asarray(group.means if isinstance(group, GaussianGroup) else group.family.mean())
+    first = np.asarray(group.means if isinstance(group, GaussianGroup) else jax.tree.leaves(group.family)[0])
     return np.lexsort((first.reshape(first.shape[0], -1)[:, 0], -weights))

@@ -174,6 +174,13 @@ class GaussianGroup(eqx.Module):
             return jnp.zeros(())
         return self.prior.log_prob(self.structure, self.means, self.covariances, active)
 
+    def change_of_prior(self, view: Standardise, components: int) -> float:
+        """What the log prior density gains in the user's units over that of the view."""
+        if self.prior is None:
+            return 0.0
+        scale = np.asarray(view.scale)[list(self.columns)]
+        return self.prior.change_of_units(self.structure, scale, components)
+
     def full_covariances(self) -> Float[Array, "components d d"]:
         """``Σ_k`` as matrices, whatever the structure."""
         return jax.vmap(jnp.diag)(self.covariances) if self.diagonal else self.covariances

@@ -117,8 +117,6 @@ class FamilyGroup(eqx.Module):
 
     def floored(self) -> Bool[Array, "*starts components columns"]:
         """Where a component has little more width than the blur (on the host)."""
-        if self.blur is None:
-            return np.zeros((*self.family.mean().shape[:-1], len(self.columns)), bool)
         return np.asarray(self.family.spread) < 2.0 * np.asarray(self.blur)[..., None, :]
 
 
