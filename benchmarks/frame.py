@@ -35,6 +35,10 @@ class Row:
     note: str = ""
 
 
+PAUSE = 0.2
+"""Seconds before every turn: threads that wait for work by spinning must not do so in the other side's time."""
+
+
 def in_turn(
     ours: Callable[[], float], peer: Callable[[], float], rounds: int, seconds: float
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -43,8 +47,9 @@ def in_turn(
     theirs: list[float] = []
     began = time.perf_counter()
     while len(mine) < rounds:
-        mine.append(float(ours()))
-        theirs.append(float(peer()))
+        for turns, call in ((mine, ours), (theirs, peer)):
+            time.sleep(PAUSE)
+            turns.append(float(call()))
         spent = time.perf_counter() - began
         if spent * (len(mine) + 1) / len(mine) > seconds:
             break

@@ -99,7 +99,7 @@ class GaussianPrior(eqx.Module):
             share = dims if parts.round else 1
             count, extra = (self.dof + 2.0) / share, jnp.diag(self._variances(parts)) / share
         copies = jnp.maximum(active.sum(), 1).astype(self.scale.dtype) if parts.tied else 1.0
-        return count / copies, extra / copies
+        return jnp.asarray(count / copies), jnp.asarray(extra / copies)
 
     def _variances(self, parts: Structure) -> Float[Array, " dims"]:
         """ς²: the diagonal of Λ, or for round structures its mean in every place."""
