@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.cluster import hierarchy as scipy_hierarchy
 
 from tacit.models import hierarchy
 
@@ -55,10 +56,9 @@ def test_few_rows_and_equal_rows_still_get_groups(grow) -> None:
 
 
 def test_wards_groups_are_scipys() -> None:
-    from_scipy = pytest.importorskip("scipy.cluster.hierarchy")
     rows = np.random.default_rng(2).normal(size=(40, 3))
     found = hierarchy.ward(rows, [2, 5])
-    tree = from_scipy.linkage(rows, method="ward")
+    tree = scipy_hierarchy.linkage(rows, method="ward")
     for number, labels in found.items():
-        theirs = from_scipy.cut_tree(tree, number)[:, 0]
+        theirs = scipy_hierarchy.cut_tree(tree, number)[:, 0]
         assert len(set(zip(labels.tolist(), theirs.tolist(), strict=True))) == number

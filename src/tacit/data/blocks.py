@@ -59,9 +59,9 @@ class Source(Protocol):
 
 
 class MemorySource:
-    """Rows held by the engine as one block; ``tile`` is the number of neighbours that share a missing pattern.
+    """Rows held by the engine in ``parts`` blocks of one shape, which may be worked on side by side.
 
-    There are ``parts`` blocks of one shape, which may be worked on side by side.
+    ``tile`` is the number of neighbours that share a missing pattern.
     """
 
     resident = True

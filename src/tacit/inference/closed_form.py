@@ -278,7 +278,7 @@ def cycle(state: State, evaluate: Callable[[PyTree, State], Sums], limits: Limit
     first = step(state)
     if not accelerate:
         return first
-    # the very first cycle only evaluates: there the second step is an ordinary one, and nothing to extrapolate from
+    # the first step of the very first cycle only evaluates the start: what is extrapolated there seldom rises
     second = step(first)
     ahead, steps = extrapolate(state, first, second)
     return improve(second, ahead, evaluate(steps, second))

@@ -1,7 +1,7 @@
 """The host's side of the closed-form driver: blocks of iterations, and a look in between.
 
-Between blocks it records the trace, keeps snapshots, tells the watchers, listens for Ctrl-C, and drops starts that
-have stopped. None of this changes a bit of the result.
+Between blocks it records the trace, keeps snapshots, tells the watchers and listens for Ctrl-C. None of this changes
+a bit of the result.
 """
 
 import time
@@ -135,7 +135,7 @@ class _Loop:
         moment = self._moment(state)
         for watcher in self.watchers:
             watcher.done(moment)
-        return jax.tree.map(_to_numpy, state)
+        return on_host(state)
 
     def _shapes(self, models, block, key):
         steps = cf.prepared(models, key.shape[0])
@@ -205,7 +205,7 @@ class _Loop:
             self.trace.append((first + offset, seconds, row))
         cycle = len(self.trace) - 1
         if cycle in SNAPSHOTS:
-            self.snapshots[cycle] = jax.tree.map(_to_numpy, state.model)
+            self.snapshots[cycle] = on_host(state.model)
 
     def _moment(self, state: cf.State) -> Moment:
         bounds = np.asarray(state.bound)
@@ -249,8 +249,9 @@ class _Loop:
         )
 
 
-def _to_numpy(leaf):
-    return np.asarray(leaf) if eqx.is_array(leaf) else leaf
+def on_host(tree: PyTree) -> PyTree:
+    """The same tree with NumPy arrays."""
+    return jax.tree.map(lambda leaf: np.asarray(leaf) if eqx.is_array(leaf) else leaf, tree)
 
 
 def _pick(tree: PyTree, start: int) -> PyTree:

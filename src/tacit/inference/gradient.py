@@ -17,7 +17,7 @@ from jaxtyping import Float, PyTree
 from tacit.compute import Array
 from tacit.data.blocks import Block, Source, Standardise
 from tacit.inference import closed_form as cf
-from tacit.inference.fit import Fit, Trace
+from tacit.inference.fit import Fit, Trace, on_host
 
 
 class Around(Protocol):
@@ -55,7 +55,7 @@ def ascend(around: Around, source: Source, view: Standardise, *, max_iter: int, 
             status = cf.NAN
         elif float(climb.change) < tol * weight:
             status = cf.CONVERGED
-    model = jax.tree.map(_to_numpy, around.mixture(climb.step))
+    model = on_host(around.mixture(climb.step))
     iteration = len(rows) - 1
     trace = Trace(*(np.array(column) for column in zip(*rows, strict=True)))
     ended = cf.STOPPED if status == cf.RUNNING else status
@@ -88,7 +88,3 @@ def _move(around: Any, climb: Climb, blocks: tuple[Block, ...], view: Standardis
     step = optax.apply_updates(climb.step, update)
     bound = -loss(step) * weight
     return Climb(step, state, bound, jnp.abs(bound - climb.bound))
-
-
-def _to_numpy(leaf):
-    return np.asarray(leaf) if eqx.is_array(leaf) else leaf

@@ -16,7 +16,7 @@ from jaxtyping import Float, PyTree
 from tacit.compute import Array
 from tacit.data.blocks import Block, Source, Standardise
 from tacit.inference import closed_form as cf
-from tacit.inference.fit import Fit, Trace
+from tacit.inference.fit import Fit, Trace, on_host
 
 KAPPA = 0.6
 """How fast the step size falls: in (½, 1]."""
@@ -89,7 +89,7 @@ def online(model: Any, source: Source, view: Standardise, *, max_iter: int, tol:
             status = cf.CONVERGED
         if bound > best[0]:
             best = bound, average.model
-    final = jax.tree.map(lambda leaf: np.asarray(leaf) if eqx.is_array(leaf) else leaf, best[1])
+    final = on_host(best[1])
     trace = Trace(*(np.array(column) for column in zip(*rows, strict=True)))
     iteration = len(rows) - 1
     ended = cf.STOPPED if status == cf.RUNNING else status

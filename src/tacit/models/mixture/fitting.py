@@ -10,7 +10,7 @@ import numpy as np
 from tacit.compute import Array
 from tacit.data.blocks import Block, MemorySource, Source, Standardise
 from tacit.inference import closed_form as cf
-from tacit.inference.fit import Fit, Trace, fit
+from tacit.inference.fit import Fit, Trace, fit, on_host
 from tacit.inference.gradient import ascend
 from tacit.inference.online import online
 from tacit.models.mixture.coordinates import coordinates
@@ -279,13 +279,9 @@ def _whitened(models: Mixture) -> Mixture:
 
 def finished(model: Mixture, view: Standardise, order: np.ndarray | None = None) -> Mixture:
     """Padding removed, in the user's units, with the components in a given order."""
-    model, view = _on_host((model, view))
+    model, view = on_host((model, view))
     model = model.take(np.flatnonzero(model.active)).in_units(view)
-    return _on_host(model if order is None else model.take(order))
-
-
-def _on_host(tree: Any) -> Any:
-    return jax.tree.map(lambda leaf: np.asarray(leaf) if eqx.is_array(leaf) else leaf, tree)
+    return on_host(model if order is None else model.take(order))
 
 
 def canonical_order(model: Mixture) -> np.ndarray:
