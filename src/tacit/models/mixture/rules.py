@@ -19,11 +19,12 @@ class Posterior(eqx.Module):
     def __call__(
         self, logits: Float[Array, "rows components"], key: PRNGKeyArray
     ) -> tuple[Float[Array, "rows components"], Float[Array, " rows"]]:
-        # one exponential serves both: exp(l − max), its sum, and their quotient
-        top = jnp.max(logits, axis=-1, keepdims=True)
-        lifted = jnp.exp(logits - top)
-        mass = jnp.sum(lifted, axis=-1, keepdims=True)
-        return lifted / mass, (top + jnp.log(mass))[:, 0]
+        # one exponential serves both: exp(l − max), its sum, and their quotient; along the rows, as the logits are made
+        across = logits.T
+        top = jnp.max(across, axis=0)
+        lifted = jnp.exp(across - top)
+        mass = jnp.sum(lifted, axis=0)
+        return (lifted / mass).T, top + jnp.log(mass)
 
 
 class Mode(eqx.Module):

@@ -1,13 +1,15 @@
 """The E-step's share of each group of columns: log-densities under all components, then weighted statistics.
 
-Where ``log p_k(x) = ⟨η_k, T(x)⟩ + c_k + log h(x)``, the whole step is one matrix product ``T(X) ηᵀ``, and the
-statistics are one more, ``Rᵀ T(X)``.
+Where ``log p_k(x) = ⟨η_k, T(x)⟩ + c_k + log h(x)``, the whole step is one matrix product ``η T(X)``, and the
+statistics are one more, ``T(X) R``. The features lie with the rows last: on a CPU the products, and the soft-max
+between them, then run along the long axis, in three quarters of the time.
 """
 
 import abc
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Bool, Float
 
@@ -42,9 +44,10 @@ class Step(eqx.Module):
 class Pairs(eqx.Module):
     """Features of a Gaussian vector: x, and x_i x_j for i ≤ j."""
 
-    def __call__(self, x: Float[Array, "rows d"]) -> tuple[Float[Array, "rows f"], None]:
+    def __call__(self, x: Float[Array, "rows d"]) -> tuple[Float[Array, "f rows"], None]:
         i, j = jnp.triu_indices(x.shape[1])
-        return jnp.concatenate([x, x[:, i] * x[:, j]], axis=1), None
+        across = x.T
+        return jnp.concatenate([across, across[i] * across[j]]), None
 
 
 class Squares(eqx.Module):
@@ -52,12 +55,13 @@ class Squares(eqx.Module):
 
     complete: bool = eqx.field(static=True)
 
-    def __call__(self, x: Float[Array, "rows d"]) -> tuple[Float[Array, "rows f"], None]:
+    def __call__(self, x: Float[Array, "rows d"]) -> tuple[Float[Array, "f rows"], None]:
+        across = x.T
         if self.complete:
-            return jnp.concatenate([x, x * x], axis=1), None
-        seen = ~jnp.isnan(x)
-        x = jnp.where(seen, x, 0.0)
-        return jnp.concatenate([x, x * x, seen.astype(x.dtype)], axis=1), None
+            return jnp.concatenate([across, across * across]), None
+        seen = ~jnp.isnan(across)
+        across = jnp.where(seen, across, 0.0)
+        return jnp.concatenate([across, across * across, seen.astype(x.dtype)]), None
 
 
 class FamilyFeatures(eqx.Module):
@@ -66,15 +70,15 @@ class FamilyFeatures(eqx.Module):
     family: Any
     complete: bool = eqx.field(static=True)
 
-    def __call__(self, x: Float[Array, "rows d"]) -> tuple[Float[Array, "rows f"], Float[Array, " rows"]]:
+    def __call__(self, x: Float[Array, "rows d"]) -> tuple[Float[Array, "f rows"], Float[Array, " rows"]]:
         events, seen = observed_events(self.family, x)
         statistics = self.family.sufficient_statistics(events)
         base = self.family.log_base(events)
         if self.complete:
-            return statistics.reshape(x.shape[0], -1), base.sum(-1)
+            return statistics.reshape(x.shape[0], -1).T, base.sum(-1)
         mask = seen.astype(x.dtype)
         masked = (statistics * mask[..., None]).reshape(x.shape[0], -1)
-        return jnp.concatenate([masked, mask], axis=1), jnp.where(seen, base, 0.0).sum(-1)
+        return jnp.concatenate([masked, mask], axis=1).T, jnp.where(seen, base, 0.0).sum(-1)
 
 
 def observed_events(
@@ -88,7 +92,7 @@ def observed_events(
 
 
 class LinearStep(Step):
-    """``logits = T(X) ηᵀ + c + log h``; statistics ``Rᵀ T(X)``."""
+    """``logits = η T(X) + c + log h``; statistics ``T(X) R``."""
 
     features: Any
     natural: Float[Array, "components f"]
@@ -99,13 +103,14 @@ class LinearStep(Step):
     def terms(self, rows: Float[Array, "rows dims"]) -> tuple[Float[Array, "rows components"], Any]:
         x = take(rows, self.columns, self.log)
         features, base = self.features(x)
-        logits = features @ self.natural.T + self.constant
+        logits = (self.natural @ features + self.constant[:, None]).T
         if self.log:
             logits = logits - jnp.where(jnp.isnan(x), 0.0, x).sum(-1)[:, None]
         return (logits if base is None else logits + base[:, None]), features
 
     def statistics(self, memo: Any, responsibilities: Float[Array, "rows components"]) -> Any:
-        return responsibilities.sum(0), responsibilities.T @ memo
+        # the barrier keeps XLA from turning the product into RᵀTᵀ, which its CPU kernels do in half again the time
+        return responsibilities.sum(0), jax.lax.optimization_barrier(memo @ responsibilities).T
 
 
 class LocalPosteriorStep(Step):
