@@ -26,6 +26,9 @@ os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llv
 # Before the first import of tacit: annotated shapes and types are checked at every call during the tests.
 # What stands at the door takes anything and checks it in its own words, as scikit-learn and typer ask.
 DOORS = ("cli", "estimators", "studio")
+# Where keys are made, split and spent; the tests above these floors go through the same code, and checking costs a
+# sixth of their time.
+SPENDERS = tuple(ROOT / "tests" / name for name in ("families", "inference", "models", "estimators"))
 install_import_hook([f"tacit.{name}" for name in FLOORS if name not in DOORS], "runtime_types.checked")
 
 hypothesis.settings.register_profile(
@@ -64,8 +67,9 @@ def _resident_bytes() -> int:
 
 @pytest.fixture(autouse=True)
 def _strictness(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Random keys are spent once and types are checked, unless the test's markers say otherwise."""
-    reuse = request.node.get_closest_marker("reuses_keys") is not None
+    """Random keys are spent once and types are checked, unless the test's place or its markers say otherwise."""
+    spends = any(request.path.is_relative_to(folder) for folder in SPENDERS)
+    reuse = not spends or request.node.get_closest_marker("reuses_keys") is not None
     ranks = request.node.get_closest_marker("strict_ranks") is not None
     wrong = request.node.get_closest_marker("wrong_types") is not None
     jaxtyping_config.update("jaxtyping_disable", wrong)

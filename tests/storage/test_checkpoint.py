@@ -153,7 +153,7 @@ warnings.filterwarnings("ignore", "Best performing")
 folder, out, victim, length = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 if victim:
     fit.BLOCK_SECONDS = 0.0  # a look after every iteration
-rows = np.random.default_rng(0).normal(size=(8000, 4)) * np.repeat([[1.0], [4.0]], 4000, axis=0)
+rows = np.random.default_rng(0).normal(size=(3000, 4)) * np.repeat([[1.0], [4.0]], 1500, axis=0)
 class Killer:
     fits = 0
     def resume(self, label, state):

@@ -2,6 +2,7 @@
 
 import abc
 import warnings
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple, Self
 
@@ -24,7 +25,7 @@ from tacit.estimators._base import (
     read_weights,
     seed_of,
 )
-from tacit.estimators._starts import STARTS, draw_starts, needs_tiles
+from tacit.estimators._starts import STARTS, Begin, draw_starts, needs_tiles
 from tacit.inference.closed_form import CONVERGED, REASONS
 from tacit.inference.fit import Fit
 from tacit.inference.online import Average, first_average, see
@@ -178,7 +179,7 @@ class BaseMixture(MixtureAnswers, DensityMixin, BaseEstimator):
         weights: np.ndarray,
         width: int,
         numbers: np.ndarray,
-        methods: list[str],
+        methods: Sequence[Begin],
         *,
         again: bool = False,
     ) -> Search:

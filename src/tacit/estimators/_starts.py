@@ -6,6 +6,7 @@ import numpy as np
 
 from tacit.data.blocks import MemorySource, Moments, Standardise, dense_rows
 from tacit.models import hierarchy
+from tacit.models.mixture import rows as answers
 from tacit.models.mixture.fitting import Start, start
 from tacit.models.mixture.gaussian import GaussianGroup
 from tacit.models.mixture.model import Mixture
@@ -38,8 +39,13 @@ def door(values: Moments, scaled: np.ndarray, structure: str = "VVV") -> Standar
     )
 
 
+Begin = str | Mixture
+"""How a start is made: by the name of a method, or by what a mixture that was found says of the rows."""
+
+
 def responsibilities(
-    methods: Sequence[str],
+    methods: Sequence[Begin],
+    rows: np.ndarray,
     features: np.ndarray,
     weights: np.ndarray,
     components: np.ndarray,
@@ -50,6 +56,7 @@ def responsibilities(
 
     Args:
         methods: how the rows of every start are grouped at first.
+        rows: in the user's units.
         features: rows in the space of seeding, without gaps.
         weights: their weights.
         components: the number of components of every start.
@@ -58,12 +65,15 @@ def responsibilities(
     """
     grown = {}
     for method in HIERARCHIES:
-        numbers = {int(k) for m, k in zip(methods, components, strict=True) if m == method}
+        numbers = {int(k) for m, k in zip(methods, components, strict=True) if isinstance(m, str) and m == method}
         if numbers:
             grown[method] = _hierarchy(method, features, sorted(numbers), width, random)
     starts = []
     for method, number in zip(methods, components, strict=True):
-        if method == "random":
+        if isinstance(method, Mixture):
+            found = answers.responsibilities(method, rows)
+            starts.append(np.pad(found, ((0, 0), (0, width - found.shape[1]))))
+        elif method == "random":
             share = random.uniform(size=(features.shape[0], width)) * (np.arange(width) < number)
             starts.append(share / share.sum(-1, keepdims=True))
         elif method in HIERARCHIES:
@@ -127,7 +137,7 @@ def draw_starts(
     rows: np.ndarray,
     weights: np.ndarray,
     view: Standardise,
-    methods: Sequence[str],
+    methods: Sequence[Begin],
     components: np.ndarray,
     random: np.random.Generator,
 ) -> Start:
@@ -137,7 +147,7 @@ def draw_starts(
     part = dense_rows(part).astype(np.float64)
     features = seeding_features(template, (part - np.asarray(view.shift)) / np.asarray(view.scale))
     width = template.log_weights.shape[0]
-    share = responsibilities(methods, features, weights[sample], components, width, random)
+    share = responsibilities(methods, part, features, weights[sample], components, width, random)
     complete = all(group.complete for group in template.groups)
     source = MemorySource(part, weights[sample], tiles=needs_tiles(template, complete))
     fitting = template.with_rows(complete=complete, tile=source.tile)

@@ -13,7 +13,7 @@ from tacit.compute import double_precision
 from tacit.data.blocks import moments
 from tacit.estimators._base import check_choice, read_weights, seed_of
 from tacit.estimators._mixture import BaseMixture, Search
-from tacit.estimators._starts import HIERARCHIES
+from tacit.estimators._starts import HIERARCHIES, Begin
 from tacit.estimators.gaussian_mixture import GaussianMixture
 from tacit.evaluation._rows import fit_rows, fresh, score_rows
 from tacit.families.covariance import STRUCTURES, canonical_name
@@ -67,15 +67,17 @@ def select(
     criterion: str = "bic",
     *,
     estimator: BaseMixture | None = None,
-    n_init: int = 6,
+    n_init: int = 10,
     sample_weight: Any = None,
     random_state: Any = None,
 ) -> Selection:
     """Fit every number of components with every covariance structure, and choose.
 
-    Each candidate has three hierarchical starts (Ward's on scaled principal components and on scaled columns, and one
-    by the likelihood of Gaussians, as mclust's), the others by k-means. Fits that rest on their floor are listed and
-    never chosen. Ctrl-C ends the search with what has been fitted so far.
+    Half of a candidate's starts are made from the rows: three are hierarchical (Ward's on scaled principal components
+    and on scaled columns, and one by the likelihood of Gaussians, as mclust's), the others k-means'. Half are what the
+    best candidates of other structures and as many components say of the rows; with one structure there is no such
+    half. Fits that rest on their floor are listed and never chosen. Ctrl-C ends the search with what has been fitted
+    so far.
 
     Args:
         X: rows ``(n, d)``, as the estimator takes them.
@@ -84,7 +86,7 @@ def select(
         criterion: "bic", "icl", "aic" or "held-out" (log-likelihood a row over five folds).
         estimator: any mixture; its other settings stay. A ``GaussianMixture`` with a floor relative to the
             data if None.
-        n_init: starts of every candidate.
+        n_init: starts of every candidate, of both halves together.
         sample_weight: a weight a row.
         random_state: seed.
 
@@ -106,11 +108,15 @@ def select(
         base.set_params(reg_covar=FLOOR * moments(rows, weights).least_variance)
     base._check()
     structures = _structures(base, covariance, rows.shape[1])
-    candidates = []
+    first = n_init if len(structures) == 1 else -(-n_init // 2)
+    methods: list[Begin] = [*HIERARCHIES, *["kmeans"] * n_init]
+    candidates: list[Candidate] = []
     for structure in structures:
-        candidates += _candidates(base, structure, rows, weights, numbers, n_init)
-        if any(candidate.fit.status == INTERRUPTED for candidate in candidates):
+        candidates += _candidates(base, structure, rows, weights, numbers, [methods[:first]] * numbers.size)
+        if _interrupted(candidates):
             break
+    if n_init > first and not _interrupted(candidates):
+        candidates = _crossed(base, candidates, rows, weights, numbers, n_init - first)
     if criterion == "held-out":
         for candidate in candidates:
             candidate.row["held_out"] = _held_out(candidate.unfitted(), rows, weights)
@@ -154,21 +160,54 @@ def _structures(base: BaseMixture, covariance: str | Sequence[str] | None, dims:
     return list(distinct)
 
 
+def _interrupted(candidates: list[Candidate]) -> bool:
+    return any(candidate.fit.status == INTERRUPTED for candidate in candidates)
+
+
+def _crossed(
+    base: BaseMixture, candidates: list[Candidate], rows: Any, weights: np.ndarray, numbers: np.ndarray, n_init: int
+) -> list[Candidate]:
+    """Every structure begun again from what the best others of as many components say of the rows.
+
+    A structure's own starts may all end in a poor maximum; that of another is seldom poor in the same way.
+    """
+    ranked = sorted(candidates, key=_worth, reverse=True)
+    best = {(c.row["covariance"], c.row["n_components"]): c for c in candidates}
+    for structure in dict.fromkeys(c.row["covariance"] for c in candidates):
+        methods: list[Sequence[Begin]] = []
+        for number in numbers:
+            others = [c for c in ranked if c.row["n_components"] == number and c.row["covariance"] != structure]
+            models = [finished(c.fit.model, c.search.view) for c in others[:n_init]]
+            methods.append([*models, *["kmeans"] * (n_init - len(models))])
+        again = _candidates(base, structure, rows, weights, numbers, methods)
+        for candidate in again:
+            key = structure, candidate.row["n_components"]
+            best[key] = max(best[key], candidate, key=_worth)
+        if _interrupted(again):
+            break
+    return list(best.values())
+
+
+def _worth(candidate: Candidate) -> tuple[bool, float]:
+    """A sound fit is worth more than one on its floor; then the likelihood counts."""
+    value = candidate.row["log_likelihood"]
+    return not candidate.row["at_floor"], -np.inf if np.isnan(value) else value
+
+
 def _candidates(
     base: BaseMixture,
     structure: str | None,
     rows: Any,
     weights: np.ndarray,
     numbers: np.ndarray,
-    n_init: int,
+    methods: Sequence[Sequence[Begin]],
 ) -> list[Candidate]:
-    """The candidates of one structure, one for every number of components."""
+    """The candidates of one structure, one for every number of components, each with its own starts."""
     widest = fresh(base).set_params(n_components=int(numbers[-1]))
     if structure is not None:
         widest.set_params(covariance_type=structure)
-    starts = np.repeat(numbers, n_init)
-    methods = [*HIERARCHIES, *["kmeans"] * n_init][:n_init] * numbers.size
-    search = widest._search(rows, weights, int(numbers[-1]), starts, methods)
+    starts = np.repeat(numbers, [len(each) for each in methods])
+    search = widest._search(rows, weights, int(numbers[-1]), starts, [one for each in methods for one in each])
     totals, assigned = log_likelihoods(stacked([f.model for f in search.fits]), search.data, search.view)
     name = getattr(widest, "covariance_type", "")
     return [
