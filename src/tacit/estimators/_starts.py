@@ -64,10 +64,10 @@ def responsibilities(
         random: the source of all that is random.
     """
     grown = {}
-    for method in HIERARCHIES:
-        numbers = {int(k) for m, k in zip(methods, components, strict=True) if isinstance(m, str) and m == method}
+    for name in HIERARCHIES:
+        numbers = {int(k) for m, k in zip(methods, components, strict=True) if isinstance(m, str) and m == name}
         if numbers:
-            grown[method] = _hierarchy(method, features, sorted(numbers), width, random)
+            grown[name] = _hierarchy(name, features, sorted(numbers), width, random)
     starts = []
     for method, number in zip(methods, components, strict=True):
         if isinstance(method, Mixture):
