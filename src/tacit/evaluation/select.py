@@ -107,16 +107,7 @@ def select(
     if estimator is None:
         base.set_params(reg_covar=FLOOR * moments(rows, weights).least_variance)
     base._check()
-    structures = _structures(base, covariance, rows.shape[1])
-    first = n_init if len(structures) == 1 else -(-n_init // 2)
-    methods: list[Begin] = [*HIERARCHIES, *["kmeans"] * n_init]
-    candidates: list[Candidate] = []
-    for structure in structures:
-        candidates += _candidates(base, structure, rows, weights, numbers, [methods[:first]] * numbers.size)
-        if _interrupted(candidates):
-            break
-    if n_init > first and not _interrupted(candidates):
-        candidates = _crossed(base, candidates, rows, weights, numbers, n_init - first)
+    candidates = _searched(base, _structures(base, covariance, rows.shape[1]), rows, weights, numbers, n_init)
     if criterion == "held-out":
         for candidate in candidates:
             candidate.row["held_out"] = _held_out(candidate.unfitted(), rows, weights)
@@ -158,6 +149,25 @@ def _structures(base: BaseMixture, covariance: str | Sequence[str] | None, dims:
     wanted = [wanted] if isinstance(wanted, str) else wanted
     distinct = dict.fromkeys(canonical_name(name, dims) for name in wanted)
     return list(distinct)
+
+
+def _searched(
+    base: BaseMixture,
+    structures: list[str | None],
+    rows: Any,
+    weights: np.ndarray,
+    numbers: np.ndarray,
+    n_init: int,
+) -> list[Candidate]:
+    """Every candidate, from starts of its own and then from what the others found."""
+    first = n_init if len(structures) == 1 else -(-n_init // 2)
+    methods: list[Begin] = [*HIERARCHIES, *["kmeans"] * n_init]
+    candidates: list[Candidate] = []
+    for structure in structures:
+        candidates += _candidates(base, structure, rows, weights, numbers, [methods[:first]] * numbers.size)
+        if _interrupted(candidates):
+            return candidates
+    return candidates if n_init == first else _crossed(base, candidates, rows, weights, numbers, n_init - first)
 
 
 def _interrupted(candidates: list[Candidate]) -> bool:
