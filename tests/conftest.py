@@ -21,7 +21,10 @@ MOST_BYTES = 2_500_000_000
 SHARED_DATA = ROOT.parent / "shared" / "data"
 os.environ.setdefault("TACIT_CACHE_DIR", str(ROOT / ".pytest_cache" / "compiled"))
 # most of the time of a test is compiling: the programs are the same, less polished
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true --xla_cpu_use_fusion_emitters=false")
+os.environ.setdefault(
+    "XLA_FLAGS",
+    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true --xla_cpu_use_fusion_emitters=false",
+)
 
 # Before the first import of tacit: annotated shapes and types are checked at every call during the tests.
 # What stands at the door takes anything and checks it in its own words, as scikit-learn and typer ask.
