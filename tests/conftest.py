@@ -20,11 +20,11 @@ MOST_BYTES = 2_500_000_000
 """What one test process may hold before it lets its compiled programs go."""
 SHARED_DATA = ROOT.parent / "shared" / "data"
 os.environ.setdefault("TACIT_CACHE_DIR", str(ROOT / ".pytest_cache" / "compiled"))
-# most of the time of a test is compiling: the programs are the same, less polished
-os.environ.setdefault(
-    "XLA_FLAGS",
-    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true --xla_cpu_use_fusion_emitters=false",
-)
+# Most of the time of a test is compiling: the programs are the same, less polished. The last flag is gone in newer
+# versions, which end the process where they meet a flag that they do not know.
+FLAGS = ["--xla_backend_optimization_level=0", "--xla_llvm_disable_expensive_passes=true"]
+FLAGS += ["--xla_cpu_use_fusion_emitters=false"] if jax.__version_info__ < (0, 11) else []
+os.environ.setdefault("XLA_FLAGS", " ".join(FLAGS))
 
 # Before the first import of tacit: annotated shapes and types are checked at every call during the tests.
 # What stands at the door takes anything and checks it in its own words, as scikit-learn and typer ask.
