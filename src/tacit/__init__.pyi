@@ -7,6 +7,7 @@ from .estimators.gaussian_mixture import GaussianMixture
 from .estimators.generative_classifier import GenerativeClassifier
 from .estimators.kmeans import KMeans
 from .estimators.mixture import Mixture
+from .estimators.vae import IWAE, VAE, AutoEncoder, BetaVAE
 from .evaluation.bootstrap import bootstrap
 from .evaluation.compare import compare
 from .evaluation.conformal import Calibration
@@ -18,6 +19,10 @@ from .evaluation.select import Selection, select
 from .storage import load, save
 
 __all__ = [
+    "IWAE",
+    "VAE",
+    "AutoEncoder",
+    "BetaVAE",
     "Calibration",
     "Density",
     "GaussianMixture",

@@ -11,10 +11,11 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import jax
 import numpy as np
+from jaxtyping import PRNGKeyArray
 
 Array = jax.Array | np.ndarray
 """What our functions take and give: JAX arrays inside compiled code, NumPy arrays outside."""
@@ -51,6 +52,11 @@ def single_precision(function: Callable[_P, _R]) -> Callable[_P, _R]:
             return function(*args, **kwargs)
 
     return scoped
+
+
+def as_key(raw: Any) -> PRNGKeyArray:
+    """The random key that raw key data stand for: plain numbers that can be stored and compared."""
+    return jax.random.wrap_key_data(raw)
 
 
 def cores() -> int:

@@ -37,10 +37,10 @@ class Block(NamedTuple):
 class Standardise(eqx.Module):
     """The view of the rows inside the engine: ``(x − shift) / scale``, done chunk by chunk."""
 
-    shift: Float[Array, " dims"]
-    scale: Float[Array, " dims"]
+    shift: Float[Array, "*event"]
+    scale: Float[Array, "*event"]
 
-    def __call__(self, rows: Float[Array, "rows dims"]) -> Float[Array, "rows dims"]:
+    def __call__(self, rows: Float[Array, "rows *event"]) -> Float[Array, "rows *event"]:
         return (rows.astype(self.shift.dtype) - self.shift) / self.scale
 
 

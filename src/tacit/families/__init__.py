@@ -5,6 +5,7 @@ from typing import Any
 from tacit.families.base import ExponentialFamily, Family
 from tacit.families.bernoulli import Bernoulli
 from tacit.families.categorical import Categorical
+from tacit.families.continuous_bernoulli import ContinuousBernoulli
 from tacit.families.dirichlet import Dirichlet
 from tacit.families.exponential import Exponential
 from tacit.families.gamma import Gamma
@@ -32,6 +33,7 @@ __all__ = [
     "BetaBernoulli",
     "Categorical",
     "ConjugatePrior",
+    "ContinuousBernoulli",
     "Dirichlet",
     "DirichletCategorical",
     "Exponential",

@@ -12,15 +12,14 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from tacit.inference.closed_form import State
-
 
 class Kept(NamedTuple):
     """What is kept of a running fit, and all that it needs to go on to the same end."""
 
-    state: State
+    state: Any
+    """Of either driver: a pytree whose ``bound`` has the shape of a line of the trace."""
     trace: list[tuple[int, float, np.ndarray]]
-    """One entry an iteration: its number, the seconds since the start, the bound of every start."""
+    """One entry an iteration or round: its number, seconds since the start, the bound of every start or its figures."""
     snapshots: dict[int, Any]
     """Models of all starts after some iterations."""
 
@@ -36,7 +35,10 @@ class Moment(NamedTuple):
     running: int
     starts: int
     seconds: float
-    kept: Kept
+    kept: Kept | None
+    """None in the middle of a round, where there is nothing to go on from."""
+    words: str = ""
+    """What more there is to say of this kind of fit."""
 
 
 class Watcher(Protocol):
@@ -46,7 +48,7 @@ class Watcher(Protocol):
 
     def done(self, moment: Moment) -> None: ...
 
-    def resume(self, label: str, state: State) -> Kept | None:
+    def resume(self, label: str, state: Any) -> Kept | None:
         """What to go on from, if this watcher keeps it of the fit called ``label``; ``state`` is a fresh start."""
 
 
@@ -84,7 +86,7 @@ class ProgressLine:
         self._last, self._shown = now, True
         sys.stderr.write(
             f"\r{moment.label}: iteration {moment.iteration}/{moment.max_iter}, "
-            f"{moment.bound_per_weight:.6f} nats a row, {moment.seconds:.0f} s "
+            f"{moment.bound_per_weight:.6f} nats a row, {moment.words or f'{moment.seconds:.0f} s'} \033[K"
         )
         sys.stderr.flush()
 
@@ -94,7 +96,7 @@ class ProgressLine:
             sys.stderr.flush()
             self._shown = False
 
-    def resume(self, label: str, state: State) -> Kept | None:
+    def resume(self, label: str, state: Any) -> Kept | None:
         return None
 
 
@@ -116,5 +118,5 @@ class Printer:
     def _say(self, moment: Moment) -> None:
         print(f"{moment.label}: iteration {moment.iteration}, {moment.bound_per_weight:.6f} nats a row")
 
-    def resume(self, label: str, state: State) -> Kept | None:
+    def resume(self, label: str, state: Any) -> Kept | None:
         return None

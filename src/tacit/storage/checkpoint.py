@@ -21,7 +21,6 @@ from jaxtyping import PyTree
 from scipy import sparse
 from sklearn.base import BaseEstimator, clone
 
-from tacit.inference.closed_form import State
 from tacit.inference.watch import Kept, Moment
 from tacit.storage import container
 from tacit.storage.atomic import remove_leftovers
@@ -56,7 +55,7 @@ class Checkpoint:
         self._written = 0.0
         remove_leftovers(self.folder)
 
-    def resume(self, label: str, state: State) -> Kept | None:
+    def resume(self, label: str, state: Any) -> Kept | None:
         """What was kept of the next fit of this label, put into the fresh state; None where there is nothing.
 
         Raises:
@@ -86,6 +85,8 @@ class Checkpoint:
 
     def _write(self, moment: Moment) -> None:
         kept = moment.kept
+        if kept is None:
+            return
         leaves = _leaves(kept.state)
         arrays = {f"state{name}": np.asarray(leaf) for name, leaf in leaves.items()}
         for cycle, model in kept.snapshots.items():
@@ -113,7 +114,7 @@ class Checkpoint:
             )
         self._written = time.monotonic()
 
-    def _read(self, path: Path, fresh: State) -> Kept:
+    def _read(self, path: Path, fresh: Any) -> Kept:
         body, arrays = container.read(path, "checkpoint")
         if body.get("fingerprint") != self.fingerprint:
             raise ModelFileError(
@@ -144,7 +145,7 @@ def fingerprint(estimator: BaseEstimator, *data: Any) -> str:
         TypeError: an array of objects or texts: encode it first.
     """
     settings = encode(clone(estimator))
-    found = hashlib.sha256(json.dumps(settings.node).encode("ascii"))
+    found = hashlib.sha256(json.dumps(_alike(settings.node)).encode("ascii"))
     for array in (*settings.arrays.values(), *data):
         if sparse.issparse(array):
             rows = array.tocsr()
@@ -155,6 +156,13 @@ def fingerprint(estimator: BaseEstimator, *data: Any) -> str:
         for part in parts:
             _update(found, part)
     return found.hexdigest()
+
+
+def _alike(node: Any) -> Any:
+    """A tuple is a list here: a config has only lists."""
+    if isinstance(node, dict):
+        return _alike(node["items"]) if node.get("$") == "tuple" else {key: _alike(item) for key, item in node.items()}
+    return [_alike(item) for item in node] if isinstance(node, list) else node
 
 
 def _update(found: Any, array: np.ndarray) -> None:

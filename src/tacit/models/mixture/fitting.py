@@ -1,6 +1,7 @@
 """From a template, responsibilities and rows to a fitted mixture: start, iterate, mind the numbers, put in order."""
 
 import dataclasses
+from functools import partial
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -19,6 +20,7 @@ from tacit.models.mixture.model import Group, Mixture, MixtureStep
 
 ONCE = {"xla_backend_optimization_level": 0}
 """For programs that are run once a search: less polish, and two thirds of the time to compile."""
+_jit_once: Any = partial(eqx.filter_jit, compiler_options=ONCE)
 GUARD = 1e-9 / np.finfo(np.float64).eps
 """The largest (μ² + σ²)/σ² for which the product form errs by less than 1e-9 nats."""
 
@@ -66,7 +68,7 @@ def start(
     return Start(eqx.tree_at(lambda m: m.active, models, active), statistics)
 
 
-@eqx.filter_jit(compiler_options=ONCE)
+@_jit_once
 def _start_statistics(template: Mixture, block: Block, view: Standardise, responsibilities: Array) -> Any:
     step = template.prepare()
 
@@ -171,7 +173,7 @@ def log_likelihoods(models: Mixture, source: Source, view: Standardise) -> tuple
     return totals, largest
 
 
-@eqx.filter_jit(compiler_options=ONCE)
+@_jit_once
 def _log_likelihoods(models: Mixture, block: Block, view: Standardise) -> tuple[Array, Array]:
     def one(step: MixtureStep, rows: Array, weights: Array) -> tuple[Array, Array]:
         logits, _ = step.terms(view(rows))

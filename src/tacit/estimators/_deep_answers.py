@@ -1,0 +1,223 @@
+"""What a fitted deep model answers: codes, reconstructions, new rows, scores, gaps filled."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import numpy as np
+from scipy.special import ndtri
+from sklearn.utils.validation import check_is_fitted
+
+from tacit.compute import row_bucket, single_precision
+from tacit.data.blocks import Standardise
+from tacit.estimators._base import check_whole, seed_of
+from tacit.estimators._deep_parts import Reading
+from tacit.estimators._deep_rows import Conditions, read_deep_rows
+from tacit.inference.stochastic import evaluate, padded
+from tacit.models.vae import model as deep
+from tacit.models.vae.model import DeepLatent, Rows
+
+ROWS = 128
+"""Rows that are looked at together."""
+NUMBERS = 4_000_000
+"""Outputs of the decoder that are held at a time where a row is scored."""
+REPLICATES = 4
+"""Of a score, for its standard error."""
+
+
+class DeepAnswers:
+    """The answers; a subclass fits ``model_`` and sets what is annotated here."""
+
+    model_: DeepLatent
+    door_: Standardise
+    conditions_: Conditions
+    event_shape_: tuple[int, ...]
+    n_components: int
+    n_samples: int
+    binarize: str | None
+    random_state: Any
+    _levels: bool
+
+    def _inward(self, x: np.ndarray) -> np.ndarray:
+        """Rows in the units of the model, as they are stored: 8-bit levels stay as they are."""
+        if x.dtype == np.uint8:
+            return x
+        return ((x - self.door_.shift) / self.door_.scale).astype(np.float32)
+
+    def _outward(self, x: Any) -> np.ndarray:
+        """Rows in the user's units."""
+        x = np.asarray(x) * self.door_.scale + self.door_.shift
+        return x * 255.0 if self._levels and self.binarize is None else x
+
+    def _model(self) -> DeepLatent:
+        check_is_fitted(self)
+        return self.model_
+
+    def _read(self, X: Any) -> np.ndarray:
+        self._model()
+        x = read_deep_rows(self, X, reset=False)
+        return self._inward(x)
+
+    def _batches(self, X: Any, given: Any) -> Iterator[tuple[slice, Rows]]:
+        """Rows as the model takes them, a padded batch at a time; grey pixels are cut at ½ where they were drawn."""
+        stored = self._read(X)
+        binarize = "threshold" if self.binarize == "stochastic" else self.binarize
+        read = Reading(self._levels, binarize)
+        encoded = self.conditions_.encoded(given, stored.shape[0])
+        for start in range(0, stored.shape[0], ROWS):
+            part = slice(start, min(start + ROWS, stored.shape[0]))
+            condition = None if encoded is None else encoded[part]
+            batch = padded(Rows(stored[part], condition), np.ones(part.stop - start), ROWS)
+            rows = read(batch.rows, jax.random.key(0))
+            yield part, Rows(np.asarray(rows.x), rows.given)
+
+    @single_precision
+    def transform(self, X: Any, *, given: Any = None, return_std: bool = False) -> Any:
+        """The mean of q(z|x) of every row, ``(n, n_components)``; with ``return_std`` its standard deviations too."""
+        found = [
+            tuple(np.asarray(value)[: part.stop - part.start] for value in deep.encode(self._model(), rows))
+            for part, rows in self._batches(X, given)
+        ]
+        means, scales = (np.concatenate(values) for values in zip(*found, strict=True))
+        return (means, scales) if return_std else means
+
+    @single_precision
+    def inverse_transform(self, Z: Any, *, given: Any = None) -> np.ndarray:
+        """``E[x|z]`` of every z ``(n, n_components)``, in the user's units."""
+        model = self._model()
+        latent = np.asarray(Z, dtype=np.float32)
+        if latent.ndim != 2 or latent.shape[1] != self.n_components:
+            raise ValueError(f"Z must be (n, {self.n_components}), got {latent.shape}")
+        return self._decoded(model, latent, self.conditions_.encoded(given, latent.shape[0]), None)
+
+    def _decoded(self, model: DeepLatent, latent: np.ndarray, given: Any, random: Any) -> np.ndarray:
+        """Means of rows given z, or draws where a source of randomness is given."""
+        found = []
+        for start in range(0, latent.shape[0], ROWS):
+            size = min(ROWS, latent.shape[0] - start)
+            z = np.concatenate([latent[start : start + size], np.zeros((ROWS - size, latent.shape[1]), np.float32)])
+            condition = None
+            if given is not None:
+                condition = np.concatenate([given[start : start + size], np.repeat(given[:1], ROWS - size, axis=0)])
+            if random is None:
+                values = deep.decoded_mean(model, z, condition)
+            else:
+                values = deep.decoded_draw(model, z, condition, _key(random))
+            found.append(np.asarray(values)[:size])
+        return self._outward(np.concatenate(found))
+
+    @single_precision
+    def reconstruct(self, X: Any, *, given: Any = None) -> np.ndarray:
+        """``E[x|z]`` at the mean of q(z|x), in the user's units."""
+        found = [
+            np.asarray(deep.reconstruct(self._model(), rows))[: part.stop - part.start]
+            for part, rows in self._batches(X, given)
+        ]
+        return self._outward(np.concatenate(found))
+
+    @single_precision
+    def sample(
+        self,
+        n_samples: int = 1,
+        *,
+        temperature: float = 1.0,
+        given: Any = None,
+        mean: bool = False,
+        random_state: Any = None,
+    ) -> np.ndarray:
+        """New rows: z from the prior (its distance from 0 times ``temperature``), then x from p(x|z), or its mean."""
+        model = self._model()
+        check_whole("n_samples", n_samples, 1)
+        random = seed_of(self.random_state if random_state is None else random_state)
+        latent = temperature * np.asarray(deep.prior_draws(model, _key(random), row_bucket(n_samples)))[:n_samples]
+        if given is not None and np.ndim(given) == 0:
+            given = np.full(n_samples, given)
+        condition = self.conditions_.encoded(given, n_samples)
+        return self._decoded(model, latent, condition, None if mean else random)
+
+    @single_precision
+    def score_samples(
+        self, X: Any, *, given: Any = None, n_samples: int | None = None, return_error: bool = False
+    ) -> Any:
+        """An estimate of ``log p(x)`` of every row in nats, from below on average (Burda et al. 2016).
+
+        The draws are the same for every row, so the score of a row does not depend on its company; only observed
+        entries count. With ``return_error`` also its standard error, from independent replicates.
+        """
+        model, random = self._model(), np.random.default_rng(0)
+        number = self.n_samples if n_samples is None else n_samples
+        each = math.prod(model.likelihood.shape(self.event_shape_)) * ROWS
+        chunk = max(1, min(number, NUMBERS // each))
+        keys = [_key(random) for _ in range(REPLICATES if return_error else 1)]
+        log_scale = np.log(np.asarray(self.door_.scale))
+        found = []
+        for part, rows in self._batches(X, given):
+            scores = [np.asarray(deep.importance_log_prob(model, rows, key, number, chunk)) for key in keys]
+            axes = tuple(range(1, rows.x.ndim))
+            change = np.where(np.isnan(rows.x), 0.0, log_scale).sum(axis=axes)
+            found.append((np.stack(scores).astype(np.float64) - change)[:, : part.stop - part.start])
+        values = np.concatenate(found, axis=1)
+        mean = values.mean(axis=0)
+        return (mean, values.std(axis=0, ddof=1) / math.sqrt(REPLICATES)) if return_error else mean
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """The mean of ``score_samples``, in nats a row."""
+        return float(np.average(self.score_samples(X), weights=sample_weight))
+
+    @single_precision
+    def elbo(self, X: Any, *, given: Any = None, n_samples: int = 16) -> dict[str, float]:
+        """The ELBO and its two terms, in nats a row and the user's units, averaged over rows and draws."""
+        model, count = self._model(), 0
+        totals: dict[str, float] = {}
+        log_scale = np.log(np.asarray(self.door_.scale))
+        for part, rows in self._batches(X, given):
+            size = part.stop - part.start
+            batch = padded(Rows(rows.x[:size], None if rows.given is None else rows.given[:size]), np.ones(size), ROWS)
+            reading = Reading(False, None)
+            terms = evaluate(model, batch, np.zeros(2, np.uint32), reading, n_samples)
+            change = float(np.where(np.isnan(rows.x[:size]), 0.0, log_scale).sum())
+            for name, value in terms.items():
+                totals[name] = totals.get(name, 0.0) + float(value) * size - change * (name != "kl")
+            count += size
+        return {name: total / count for name, total in totals.items()}
+
+    @single_precision
+    def impute(self, X: Any, n_draws: int = 0, *, given: Any = None, n_samples: int = 100) -> np.ndarray:
+        """Rows with their gaps filled: by the conditional mean, or ``n_draws`` draws ``(n_draws, n, …)``."""
+        random, means, draws = seed_of(self.random_state), [], []
+        for part, rows in self._batches(X, given):
+            size = part.stop - part.start
+            mean, drawn = deep.imputed(self._model(), rows, _key(random), n_samples, max(1, n_draws))
+            means.append(np.asarray(mean)[:size])
+            draws.append(np.asarray(drawn)[:, :size])
+        return self._outward(np.concatenate(draws, axis=1) if n_draws else np.concatenate(means))
+
+    def interpolate(self, a: Any, b: Any, n: int = 10, *, given: Any = None) -> np.ndarray:
+        """Rows on the straight way from one row's code to another's, ``(n, …)``, both ends included."""
+        ends = self.transform(np.stack([np.asarray(a), np.asarray(b)]), given=given)
+        share = np.linspace(0.0, 1.0, n)[:, None]
+        return self.inverse_transform((1.0 - share) * ends[0] + share * ends[1], given=given)
+
+    def traverse(self, x: Any, dim: int, values: Any = None, *, given: Any = None) -> np.ndarray:
+        """A row as one latent dimension is moved from −3 to 3 (or over ``values``) and the others stay."""
+        if not 0 <= dim < self.n_components:
+            raise ValueError(f"dim must be from 0 to {self.n_components - 1}, got {dim}")
+        steps = np.linspace(-3.0, 3.0, 9) if values is None else np.asarray(values, float)
+        latent = np.repeat(self.transform(np.asarray(x)[None], given=given), steps.size, axis=0)
+        latent[:, dim] = steps
+        return self.inverse_transform(latent, given=given)
+
+    def manifold(self, grid: int = 20, dims: tuple[int, int] = (0, 1)) -> np.ndarray:
+        """``E[x|z]`` for z on the grid of the prior's quantiles, ``(grid, grid, …)`` (Kingma & Welling 2014)."""
+        quantiles = ndtri((np.arange(grid) + 0.5) / grid)
+        latent = np.zeros((grid * grid, self.n_components))
+        if self.n_components == 1:
+            raise ValueError("a manifold needs two latent dimensions, and this model has one: use traverse")
+        latent[:, dims[1]] = np.tile(quantiles, grid)
+        latent[:, dims[0]] = np.repeat(-quantiles, grid)
+        return self.inverse_transform(latent).reshape(grid, grid, *self.event_shape_)
+
+
+def _key(random: np.random.Generator) -> np.ndarray:
+    return random.integers(2**32, size=2, dtype=np.uint32)

@@ -1,0 +1,301 @@
+"""What a stochastic fit follows: estimates of bounds on ``log p(x)``, each made of the same named terms.
+
+An objective sees a model, a batch of rows and a key; it gives a number a row to be raised (its gradient is the one to
+follow), and the named terms. ``elbo``, ``reconstruction`` and ``kl`` are always among the terms, so that fits by
+different objectives can be compared (``elbo = reconstruction − kl``, in nats a row).
+"""
+
+import abc
+import math
+from typing import Any, Literal, Protocol
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Float, PRNGKeyArray, PyTree
+
+from tacit.compute import Array
+
+Terms = dict[str, Float[Array, " rows"]]
+"""Named parts of a bound, a number a row, in nats."""
+
+
+class Density(Protocol):
+    """``q(z|x)`` of a batch of rows."""
+
+    def sample(self, key: PRNGKeyArray, number: int) -> PyTree:
+        """Draws ``[number, rows, ...]``, differentiable in the density where it can be reparameterised."""
+
+    def log_prob(self, latent: PyTree) -> Float[Array, "*draws rows"]:
+        """``log q(z|x)``."""
+
+
+class LatentVariable(Protocol):
+    """A model ``p(x, z) = p(z) p(x|z)`` with an approximate posterior."""
+
+    def posterior(self, rows: PyTree) -> Any:
+        """``q(z|x)`` of every row, a `Density`."""
+
+    def log_likelihood(self, rows: PyTree, latent: PyTree) -> Float[Array, "*draws rows"]:
+        """``log p(x|z)``."""
+
+    def log_prior(self, rows: PyTree, latent: PyTree) -> Float[Array, "*draws rows"]:
+        """``log p(z)``."""
+
+    def kl(self, rows: PyTree, posterior: Any) -> Float[Array, "rows dims"] | None:
+        """``KL(q(z|x) ‖ p(z))`` of each latent dimension where it has a closed form, else None."""
+
+    def prior_sample(self, rows: PyTree, key: PRNGKeyArray, number: int) -> Float[Array, "draws dims"]:
+        """Draws of z from the prior."""
+
+
+class Objective(eqx.Module):
+    """What is raised."""
+
+    @abc.abstractmethod
+    def __call__(
+        self,
+        model: LatentVariable,
+        rows: PyTree,
+        weights: Float[Array, " rows"],
+        key: PRNGKeyArray,
+        warmth: Float[Array, ""],
+    ) -> tuple[Float[Array, " rows"], Terms]:
+        """What is to be raised, a number a row, and the terms.
+
+        Args:
+            model: the model at the current parameters.
+            rows: a batch.
+            weights: of its rows; 0 marks padding.
+            key: spent here.
+            warmth: what multiplies the KL while the fit warms up, from 0 to 1.
+        """
+
+
+def frozen(tree: PyTree) -> PyTree:
+    """The same values, through which no gradient flows."""
+    return jax.tree.map(lambda leaf: jax.lax.stop_gradient(leaf) if eqx.is_inexact_array(leaf) else leaf, tree)
+
+
+def _split(
+    model: LatentVariable, rows: PyTree, key: PRNGKeyArray, samples: int
+) -> tuple[PyTree, Any, Float[Array, "draws rows"], Float[Array, "rows dims"]]:
+    """Draws, their posterior, log p(x|z) and the KL a dimension (estimated by the draws where it is not closed)."""
+    posterior = model.posterior(rows)
+    latent = posterior.sample(key, samples)
+    log_likelihood = model.log_likelihood(rows, latent)
+    kl = model.kl(rows, posterior)
+    if kl is None:
+        kl = (posterior.log_prob(latent) - model.log_prior(rows, latent)).mean(0)[:, None]
+    return latent, posterior, log_likelihood, kl
+
+
+def _terms(reconstruction: Array, kl: Array, **more: Array) -> Terms:
+    return {"elbo": reconstruction - kl, "reconstruction": reconstruction, "kl": kl, **more}
+
+
+class Elbo(Objective):
+    """``E_q log p(x|z) − β KL(q(z|x) ‖ p(z))``, by S draws; the KL in closed form where there is one.
+
+    β = 1 is the evidence lower bound (Kingma & Welling 2014); β ≠ 1 is the β-VAE (Higgins et al. 2017). With
+    ``free_bits`` λ, no latent dimension is paid less than λ nats for, on the average of the batch (Kingma et al. 2016,
+    appendix C.8). ``capacity`` C charges ``β |KL − C|`` instead (Burgess et al. 2018).
+    """
+
+    samples: int = eqx.field(static=True, default=1)
+    beta: Float[Array, ""] | float = 1.0
+    free_bits: float = eqx.field(static=True, default=0.0)
+    capacity: float | None = eqx.field(static=True, default=None)
+
+    def __call__(
+        self,
+        model: LatentVariable,
+        rows: PyTree,
+        weights: Float[Array, " rows"],
+        key: PRNGKeyArray,
+        warmth: Float[Array, ""],
+    ) -> tuple[Float[Array, " rows"], Terms]:
+        _, _, log_likelihood, kl = _split(model, rows, key, self.samples)
+        reconstruction, total = log_likelihood.mean(0), kl.sum(1)
+        charged = total
+        if self.free_bits > 0:
+            average = weights @ kl / jnp.maximum(weights.sum(), 1.0)
+            # where the average is below λ the charge is constant: no gradient
+            charged = jnp.where(average > self.free_bits, kl, jax.lax.stop_gradient(kl)).sum(1)
+        if self.capacity is not None:
+            charged = jnp.abs(total - self.capacity)
+        return reconstruction - self.beta * warmth * charged, _terms(reconstruction, total)
+
+
+class ImportanceWeighted(Objective):
+    """``E log (1/K) Σ_k p(x, z_k)/q(z_k|x)`` (Burda et al. 2016): tighter with every draw.
+
+    ``gradient`` "reparameterised" follows the plain one; "sticking-the-landing" leaves out the score of q (Roeder et
+    al. 2017: less noise where q is near the posterior, biased for K > 1); "doubly-reparameterised" is unbiased and its
+    signal grows with K (Tucker et al. 2019). The bound with K = 1 and "sticking-the-landing" is the ELBO with the KL
+    estimated by the draw.
+    """
+
+    samples: int = eqx.field(static=True, default=5)
+    gradient: Literal["reparameterised", "sticking-the-landing", "doubly-reparameterised"] = eqx.field(
+        static=True, default="doubly-reparameterised"
+    )
+
+    def __call__(
+        self,
+        model: LatentVariable,
+        rows: PyTree,
+        weights: Float[Array, " rows"],
+        key: PRNGKeyArray,
+        warmth: Float[Array, ""],
+    ) -> tuple[Float[Array, " rows"], Terms]:
+        posterior = model.posterior(rows)
+        latent = posterior.sample(key, self.samples)
+        plain = self.gradient == "reparameterised"
+        log_q = (posterior if plain else frozen(posterior)).log_prob(latent)
+        log_likelihood = model.log_likelihood(rows, latent)
+        difference = log_q - model.log_prior(rows, latent)
+        log_weights = log_likelihood - warmth * difference
+        bound = jax.nn.logsumexp(log_weights, axis=0) - math.log(self.samples)
+        kl = model.kl(rows, posterior)
+        kl = difference.mean(0) if kl is None else kl.sum(1)
+        terms = _terms(log_likelihood.mean(0), kl, iwae=bound)
+        if self.gradient != "doubly-reparameterised":
+            return bound, terms
+        share = jax.lax.stop_gradient(jax.nn.softmax(log_weights, axis=0))
+        still, fixed = jax.lax.stop_gradient(latent), frozen(model)
+        # the decoder's gradient at draws that stand still, and the draws' own under squared shares
+        decoder = model.log_likelihood(rows, still) + warmth * model.log_prior(rows, still)
+        path = fixed.log_likelihood(rows, latent) + warmth * (fixed.log_prior(rows, latent) - log_q)
+        return (share * decoder + share**2 * path).sum(0), terms
+
+
+class Renyi(Objective):
+    """``1/(1−α) log E_q (p(x, z)/q(z|x))^{1−α}`` by S draws (Li & Turner 2016): α → 1 is the ELBO, α = 0 is IWAE's."""
+
+    samples: int = eqx.field(static=True, default=5)
+    alpha: float = eqx.field(static=True, default=0.5)
+
+    def __call__(
+        self,
+        model: LatentVariable,
+        rows: PyTree,
+        weights: Float[Array, " rows"],
+        key: PRNGKeyArray,
+        warmth: Float[Array, ""],
+    ) -> tuple[Float[Array, " rows"], Terms]:
+        latent, posterior, log_likelihood, kl = _split(model, rows, key, self.samples)
+        log_weights = log_likelihood + warmth * (model.log_prior(rows, latent) - posterior.log_prob(latent))
+        if self.alpha == 1.0:
+            bound = log_weights.mean(0)
+        else:
+            power = 1.0 - self.alpha
+            bound = (jax.nn.logsumexp(power * log_weights, axis=0) - math.log(self.samples)) / power
+        return bound, _terms(log_likelihood.mean(0), kl.sum(1), renyi=bound)
+
+
+class TotalCorrelation(Objective):
+    """``E_q log p(x|z) − I(x; z) − β TC(z) − Σ_j KL(q(z_j) ‖ p(z_j))``, the β-TCVAE (Chen et al. 2018).
+
+    The aggregate posterior of the batch is estimated with mini-batch weighting, for ``size`` rows in all. It asks for
+    a posterior that factorises over the latent dimensions and a prior that does.
+    """
+
+    beta: float = eqx.field(static=True, default=6.0)
+    size: int | None = eqx.field(static=True, default=None)
+
+    def __call__(
+        self,
+        model: LatentVariable,
+        rows: PyTree,
+        weights: Float[Array, " rows"],
+        key: PRNGKeyArray,
+        warmth: Float[Array, ""],
+    ) -> tuple[Float[Array, " rows"], Terms]:
+        latent, posterior, log_likelihood, kl = _split(model, rows, key, 1)
+        z = latent[0]
+        pairs = posterior.log_prob_each(z[:, None, :])  # [rows, rows, dims]: z of one row under q of another
+        present = jnp.where(weights > 0, 0.0, -jnp.inf)[None, :]
+        rows_here = jnp.maximum((weights > 0).sum(), 1)
+        log_size = jnp.log(rows_here * (self.size or 1.0))
+        joint = jax.nn.logsumexp(pairs.sum(-1) + present, axis=1) - log_size
+        apart = (jax.nn.logsumexp(pairs + present[..., None], axis=1) - log_size).sum(-1)
+        correlation = joint - apart
+        total = posterior.log_prob(latent)[0] - model.log_prior(rows, latent)[0]
+        reconstruction = log_likelihood[0]
+        raised = reconstruction - warmth * (total + (self.beta - 1.0) * correlation)
+        return raised, _terms(reconstruction, kl.sum(1), total_correlation=correlation)
+
+
+class MaximumMeanDiscrepancy(Objective):
+    """``E_q log p(x|z) − (1−α) KL − (α+λ−1) MMD²(q(z) ‖ p(z))``, the InfoVAE (Zhao, Song & Ermon 2019).
+
+    The discrepancy is between the batch's draws and as many of the prior, with the inverse multiquadratic kernel
+    ``Σ_s s/(s + ‖z − z'‖²)``, s in {½, 1, 2} × 2 dims.
+    """
+
+    weight: float = eqx.field(static=True, default=1000.0)
+    alpha: float = eqx.field(static=True, default=0.0)
+
+    def __call__(
+        self,
+        model: LatentVariable,
+        rows: PyTree,
+        weights: Float[Array, " rows"],
+        key: PRNGKeyArray,
+        warmth: Float[Array, ""],
+    ) -> tuple[Float[Array, " rows"], Terms]:
+        draw, other = jax.random.split(key)
+        latent, _, log_likelihood, kl = _split(model, rows, draw, 1)
+        z = latent[0]
+        ideal = model.prior_sample(rows, other, z.shape[0])
+        share = weights / jnp.maximum(weights.sum(), 1e-30)
+        gap = (
+            share @ _kernel(z, z) @ share
+            + share @ _kernel(ideal, ideal) @ share
+            - 2.0 * share @ _kernel(z, ideal) @ share
+        )
+        reconstruction, total = log_likelihood[0], kl.sum(1)
+        raised = reconstruction - warmth * ((1.0 - self.alpha) * total + (self.alpha + self.weight - 1.0) * gap)
+        return raised, _terms(reconstruction, total, mmd=jnp.broadcast_to(gap, total.shape))
+
+
+def _kernel(a: Float[Array, "n dims"], b: Float[Array, "m dims"]) -> Float[Array, "n m"]:
+    distance = jnp.sum((a[:, None] - b[None]) ** 2, -1)
+    sizes = [2.0 * a.shape[1] * factor for factor in (0.5, 1.0, 2.0)]
+    return sum((size / (size + distance) for size in sizes), jnp.zeros(()))
+
+
+class ScoreFunction(Objective):
+    """The ELBO where z cannot be reparameterised: ``E_q[(f − b) ∇ log q + ∇ f]``, ``f = log p(x, z) − log q(z|x)``.
+
+    The baseline b of a draw is the average of f over the others (Kool, van Hoof & Welling 2019; Mnih & Rezende 2016),
+    so at least two draws are taken.
+    """
+
+    samples: int = eqx.field(static=True, default=4)
+    baseline: bool = eqx.field(static=True, default=True)
+
+    def __call__(
+        self,
+        model: LatentVariable,
+        rows: PyTree,
+        weights: Float[Array, " rows"],
+        key: PRNGKeyArray,
+        warmth: Float[Array, ""],
+    ) -> tuple[Float[Array, " rows"], Terms]:
+        posterior = model.posterior(rows)
+        latent = jax.lax.stop_gradient(posterior.sample(key, self.samples))
+        log_q = posterior.log_prob(latent)
+        log_likelihood = model.log_likelihood(rows, latent)
+        value = log_likelihood - warmth * (log_q - model.log_prior(rows, latent))
+        level = 0.0
+        if self.baseline:
+            level = (value.sum(0, keepdims=True) - value) / (self.samples - 1)
+        score = jax.lax.stop_gradient(value - level) * log_q
+        # ∇ E_q[f] = E_q[f ∇ log q] + E_q[∇ f]; the value returned is f itself
+        raised = (value + score - jax.lax.stop_gradient(score)).mean(0)
+        reconstruction = log_likelihood.mean(0)
+        kl = model.kl(rows, posterior)
+        kl = (log_q - model.log_prior(rows, latent)).mean(0) if kl is None else kl.sum(1)
+        return raised, _terms(reconstruction, kl)

@@ -1,0 +1,177 @@
+"""The second driver: follow a stochastic gradient of an objective over mini-batches of rows.
+
+Everything here is pure and compiled; the host's loop is in ``train``. Random keys are folded from the seed, the round
+and the step, never split along the way, so a fit that is broken off after a round goes on to the same end.
+"""
+
+import functools
+from typing import Any, NamedTuple, Protocol
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Float, Int, PRNGKeyArray, PyTree, UInt32
+
+from tacit.compute import Array, as_key
+from tacit.inference.objectives import Elbo, LatentVariable, Objective, Terms
+
+ROWS_AT_ONCE = 512
+"""Rows of a held-out evaluation that are looked at together."""
+
+
+class Reader(Protocol):
+    """What is done to stored rows on their way into the model, such as drawing binary pixels of grey ones."""
+
+    def __call__(self, rows: PyTree, key: PRNGKeyArray) -> PyTree: ...
+
+
+class Batches(NamedTuple):
+    """Rows on the device; every leaf leads with ``[rows]``."""
+
+    rows: PyTree
+    weights: Float[Array, " rows"]
+
+
+def padded(rows: PyTree, weights: np.ndarray, to: int) -> Batches:
+    """Rows and weights made up to a number of rows, with copies of the last row and weight 0."""
+    lack = to - weights.shape[0]
+
+    def longer(leaf: Any) -> np.ndarray:
+        return np.concatenate([leaf, np.repeat(leaf[-1:], lack, axis=0)]) if lack else np.asarray(leaf)
+
+    return Batches(jax.tree.map(longer, rows), np.append(weights, np.zeros(lack)).astype(np.float32))
+
+
+class Pace(NamedTuple):
+    """Traced knobs: changing them compiles nothing."""
+
+    learning_rate: Float[Array, ""]
+    steps: Float[Array, ""]
+    """Steps of the whole fit: the rate falls to 0 along a half cosine over them (infinite: it stays)."""
+    warm_steps: Float[Array, ""]
+    """Steps over which the weight of the KL rises from 0 to 1."""
+
+
+class Standing(eqx.Module):
+    """Where a stochastic fit stands after a round; all that it needs to go on."""
+
+    model: Any
+    """The parameters: arrays that gradients move; None elsewhere."""
+    optimiser: PyTree
+    best: Any
+    """The parameters of the best held-out bound so far."""
+    best_bound: Float[Array, ""]
+    step: Int[Array, ""]
+    best_step: Int[Array, ""]
+    rate: Float[Array, ""]
+    """What multiplies the learning rate: 1, or ½ after the one roll-back."""
+    status: Int[Array, ""]
+    key: UInt32[Array, "2"]
+    bound: Float[Array, " figures"]
+    """The last line of the trace."""
+
+
+@functools.cache
+def adam(clip: float = 0.0, decay: float = 0.0) -> optax.GradientTransformation:
+    """Adam (Kingma & Ba 2015) with clipping by the global norm and decoupled weight decay; the rate is the driver's."""
+    parts = [optax.clip_by_global_norm(clip)] if clip > 0 else []
+    parts.append(optax.scale_by_adam())
+    parts += [optax.add_decayed_weights(decay)] if decay > 0 else []
+    return optax.chain(*parts)
+
+
+def rate_at(step: Int[Array, ""], pace: Pace) -> Float[Array, ""]:
+    """The learning rate of a step: a half cosine from its start to 0."""
+    done = jnp.where(jnp.isinf(pace.steps), 0.0, jnp.minimum(step / pace.steps, 1.0))
+    return pace.learning_rate * 0.5 * (1.0 + jnp.cos(jnp.pi * done))
+
+
+def _means(values: Terms, weights: Float[Array, " rows"]) -> dict[str, Float[Array, ""]]:
+    mass = jnp.maximum(weights.sum(), 1e-30)
+    return {name: jnp.sum(weights * value) / mass for name, value in values.items()}
+
+
+@eqx.filter_jit
+def run_steps(
+    state: Standing,
+    static: Any,
+    batches: Batches,
+    order: Int[Array, "steps batch"],
+    first: Int[Array, ""],
+    last: Int[Array, ""],
+    totals: dict[str, Float[Array, ""]],
+    pace: Pace,
+    objective: Objective,
+    optimiser: optax.GradientTransformation,
+    read: Reader,
+) -> tuple[Standing, dict[str, Float[Array, ""]], Int[Array, ""]]:
+    """The steps ``first`` … ``last − 1`` of a round in one compiled program.
+
+    ``order`` says which rows every step sees; −1 is padding. ``totals`` adds up the terms over the steps. Returns the
+    state, the totals and the first step whose objective was no number (or −1).
+    """
+    base = as_key(state.key)
+
+    def advance(number, carry):
+        model, opt, totals, bad, step = carry
+        key, reading = jax.random.split(jax.random.fold_in(base, step))
+        index = order[number]
+        weights = batches.weights[index] * (index >= 0)
+        rows = read(jax.tree.map(lambda leaf: leaf[index], batches.rows), reading)
+        warmth = jnp.minimum((step + 1.0) / jnp.maximum(pace.warm_steps, 1.0), 1.0)
+
+        def loss(parameters):
+            whole = eqx.combine(parameters, static)
+            raised, terms = objective(whole, rows, weights, key, warmth)
+            return -_means({"objective": raised}, weights)["objective"], terms
+
+        (value, terms), slope = jax.value_and_grad(loss, has_aux=True)(model)
+        update, opt = optimiser.update(slope, opt, model)
+        rate = -state.rate * rate_at(step, pace)
+        model = jax.tree.map(lambda p, u: p + (rate * u).astype(p.dtype), model, update)
+        line = _means(terms, weights) | {"objective": -value, "steps": jnp.ones(())}
+        totals = {name: total + line[name] for name, total in totals.items()}
+        bad = jnp.where((bad < 0) & ~jnp.isfinite(value), step, bad)
+        return model, opt, totals, bad, step + 1
+
+    carry = (state.model, state.optimiser, totals, jnp.asarray(-1, jnp.int32), state.step)
+    model, opt, totals, bad, step = jax.lax.fori_loop(first, last, advance, carry)
+    after = eqx.tree_at(lambda s: (s.model, s.optimiser, s.step), state, (model, opt, step))
+    return after, totals, bad
+
+
+def blank_totals(
+    model: Any, static: Any, batches: Batches, objective: Objective, read: Reader
+) -> dict[str, Float[Array, ""]]:
+    """Zeros for every term that the objective names."""
+
+    def terms():
+        key = jax.random.key(0)
+        few = jax.tree.map(lambda leaf: leaf[:1], batches.rows)
+        whole = eqx.combine(model, static)
+        return objective(whole, read(few, key), jnp.ones(1), key, jnp.ones(()))[1]
+
+    names = ("objective", "steps", *jax.eval_shape(terms))
+    return {name: np.zeros((), np.float32) for name in names}
+
+
+@eqx.filter_jit
+def evaluate(
+    model: LatentVariable, batches: Batches, key: UInt32[Array, "2"], read: Reader, samples: int = 1
+) -> dict[str, Float[Array, ""]]:
+    """The mean terms of the ELBO over all rows, a chunk at a time; the rows come padded to whole chunks."""
+    count = batches.weights.shape[0]
+    chunk = min(ROWS_AT_ONCE, count)
+    chunks = jax.tree.map(lambda leaf: leaf.reshape(count // chunk, chunk, *leaf.shape[1:]), batches)
+    base = as_key(key)
+
+    def add(number, part):
+        draw, reading = jax.random.split(jax.random.fold_in(base, number))
+        rows = read(part.rows, reading)
+        _, terms = Elbo(samples=samples)(model, rows, part.weights, draw, jnp.ones(()))
+        return number + 1, {name: jnp.sum(part.weights * value) for name, value in terms.items()}
+
+    _, parts = jax.lax.scan(add, jnp.asarray(0, jnp.int32), chunks)
+    return {name: part.sum() / batches.weights.sum() for name, part in parts.items()}

@@ -1,0 +1,301 @@
+"""The host's side of the stochastic driver: rounds of compiled steps, and a look in between.
+
+After every round it measures the held-out bound, keeps the best parameters, records the trace, tells the watchers and
+listens for Ctrl-C. A round that meets a number which is none is undone once and run again at half the rate.
+"""
+
+import time
+import warnings
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import numpy as np
+import optax
+from jaxtyping import PyTree
+
+from tacit.inference.closed_form import CONVERGED, INTERRUPTED, NAN, RUNNING, STOPPED
+from tacit.inference.fit import on_host
+from tacit.inference.objectives import Objective
+from tacit.inference.stochastic import (
+    Batches,
+    Pace,
+    Reader,
+    Standing,
+    adam,
+    blank_totals,
+    evaluate,
+    run_steps,
+)
+from tacit.inference.watch import Kept, Moment, watchers
+
+ROUND_STEPS = 200
+"""A round is as many whole epochs as make this many steps, and one at least."""
+LOOK_SECONDS = 1.0
+
+
+class Course(NamedTuple):
+    """How long and how to follow the gradient."""
+
+    max_epochs: int = 200
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+    cosine: bool = True
+    warm_epochs: float = 0.0
+    patience: int | None = None
+    """Rounds without a better held-out bound after which the fit ends; None never ends it."""
+    clip: float = 0.0
+    optimiser: optax.GradientTransformation | None = None
+    label: str = "fit"
+
+
+class Trained(NamedTuple):
+    """What a stochastic fit gave; all leaves are NumPy arrays."""
+
+    model: Any
+    trace: dict[str, np.ndarray]
+    """A column a figure: epoch, step, seconds, the terms a row over the round, held_out."""
+    status: int
+    steps: int
+    best_step: int
+    rate: float
+    """1, or ½ where the fit was rolled back."""
+    optimiser: list[np.ndarray]
+    """The arrays of the optimiser's state, to go on from with other rows."""
+
+
+class _Round(NamedTuple):
+    epochs: int
+    steps_an_epoch: int
+    batch: int
+    rows: int
+
+    def order(self, seed: int, number: int) -> np.ndarray:
+        """Which rows every step of a round sees: each epoch is a permutation of them, made up with −1."""
+        random = np.random.Generator(np.random.Philox(key=[seed, number]))
+        lack = self.steps_an_epoch * self.batch - self.rows
+        epochs = [
+            np.append(random.permutation(self.rows), np.full(lack, -1)).reshape(self.steps_an_epoch, self.batch)
+            for _ in range(self.epochs)
+        ]
+        return np.concatenate(epochs).astype(np.int32)
+
+
+def train(
+    model: Any,
+    batches: Batches,
+    held_out: Batches | None,
+    objective: Objective,
+    course: Course,
+    read: Reader,
+    *,
+    seed: int,
+    begun: list[np.ndarray] | None = None,
+) -> Trained:
+    """Raise an objective from a model over mini-batches of rows, and keep the best by the held-out bound.
+
+    Args:
+        model: an `equinox.Module` with float32 arrays as parameters.
+        batches: the rows to learn from; rows of weight 0 at the end are padding.
+        held_out: rows that stop the fit and choose its parameters, or None.
+        objective: what is raised.
+        course: how long and how fast.
+        read: what is done to the rows of a batch on their way in.
+        seed: all that is random follows from it.
+        begun: the arrays of an earlier fit's optimiser, to go on from.
+    """
+    return _Loop(model, batches, held_out, objective, course, read, seed, begun).run()
+
+
+class _Loop:
+    def __init__(
+        self,
+        model: Any,
+        batches: Batches,
+        held_out: Batches | None,
+        objective: Objective,
+        course: Course,
+        read: Reader,
+        seed: int,
+        begun: list[np.ndarray] | None,
+    ) -> None:
+        self.course, self.objective, self.read, self.seed = course, objective, read, seed
+        parameters, self.static = eqx.partition(model, eqx.is_inexact_array)
+        self.optimiser = course.optimiser or adam(course.clip)
+        self.batches = jax.device_put(batches)
+        self.held_out = None if held_out is None else jax.device_put(held_out)
+        rows = int(np.count_nonzero(batches.weights))
+        batch = min(course.batch_size, batches.weights.shape[0])
+        steps = -(-rows // batch)
+        epochs = max(1, min(course.max_epochs, ROUND_STEPS // steps))
+        self.round = _Round(epochs, steps, batch, rows)
+        self.rounds = -(-course.max_epochs // epochs)
+        total = steps * epochs * self.rounds
+        self.pace = Pace(
+            np.asarray(course.learning_rate, np.float32),
+            np.asarray(total if course.cosine else np.inf, np.float32),
+            np.asarray(course.warm_epochs * steps, np.float32),
+        )
+        self.blank = blank_totals(parameters, self.static, batches, objective, read)
+        self.names = [name for name in self.blank if name != "steps"]
+        self.trace: list[tuple[int, float, np.ndarray]] = []
+        self.watchers, self.began, self.interrupted = watchers(), time.monotonic(), False
+        key = np.asarray([seed >> 32 & 0xFFFFFFFF, seed & 0xFFFFFFFF], np.uint32)
+        self.state = Standing(
+            parameters,
+            self._optimiser_state(parameters, begun),
+            parameters,
+            np.asarray(-np.inf, np.float32),
+            np.asarray(0, np.int32),
+            np.asarray(0, np.int32),
+            np.asarray(1.0, np.float32),
+            np.asarray(RUNNING, np.int32),
+            key,
+            np.zeros(len(self.names) + 2),
+        )
+
+    def _optimiser_state(self, parameters: PyTree, begun: list[np.ndarray] | None) -> PyTree:
+        fresh = self.optimiser.init(parameters)
+        return fresh if begun is None else jax.tree.unflatten(jax.tree.structure(fresh), begun)
+
+    def run(self) -> Trained:
+        state = self.state
+        for watcher in self.watchers:
+            kept = watcher.resume(self.course.label, state)
+            if kept is not None:
+                state, self.trace, _ = kept
+                self.began -= self.trace[-1][1] if self.trace else 0.0
+        self.state = state
+        try:
+            while int(self.state.status) == RUNNING and len(self.trace) < self.rounds:
+                self._one_round()
+        except KeyboardInterrupt:
+            self.interrupted = True
+        moment = self._moment(self.state, 1.0)
+        for watcher in self.watchers:
+            watcher.done(moment)
+        return self._result()
+
+    def _one_round(self) -> None:
+        before = self.state
+        order = jax.device_put(self.round.order(self.seed, len(self.trace)))
+        state, totals, bad = self._steps(before, order)
+        if bad >= 0:
+            return self._undo(before, bad)
+        figures = {name: float(totals[name]) / float(totals["steps"]) for name in self.names}
+        bound = self._measure(state, figures)
+        line = np.array([float(state.step), *(figures[name] for name in self.names), bound])
+        self.trace.append((len(self.trace), time.monotonic() - self.began, line))
+        better = self.held_out is None or bound > float(state.best_bound)
+        where = lambda s: (s.best, s.best_bound, s.best_step, s.bound)  # noqa: E731
+        kept = (state.model, np.asarray(bound, np.float32), state.step) if better else where(state)[:3]
+        state = eqx.tree_at(where, state, (*kept, line))
+        self.state = eqx.tree_at(lambda s: s.status, state, np.asarray(self._status(state), np.int32))
+        moment = self._moment(self.state, 1.0)
+        for watcher in self.watchers:
+            watcher.look(moment)
+        return None
+
+    def _steps(self, state: Standing, order: Any) -> tuple[Standing, dict[str, Any], int]:
+        """All steps of a round, in compiled calls of about a second, so that a long round can be watched."""
+        totals, done, size = self.blank, 0, order.shape[0] if len(self.trace) else min(64, order.shape[0])
+        while done < order.shape[0]:
+            began, last = time.monotonic(), min(done + size, order.shape[0])
+            state, totals, bad = run_steps(
+                state,
+                self.static,
+                self.batches,
+                order,
+                np.asarray(done, np.int32),
+                np.asarray(last, np.int32),
+                totals,
+                self.pace,
+                self.objective,
+                self.optimiser,
+                self.read,
+            )
+            if int(bad) >= 0:
+                return state, totals, int(bad)
+            spent = time.monotonic() - began
+            size = max(1, min(order.shape[0], int((last - done) * LOOK_SECONDS / max(spent, 1e-6))))
+            done = last
+            moment = self._moment(state, done / order.shape[0], totals)
+            for watcher in self.watchers:
+                watcher.look(moment)
+        return state, totals, -1
+
+    def _undo(self, before: Standing, bad: int) -> None:
+        """Back to the start of the round at half the rate, once; then the fit ends with its best."""
+        if float(before.rate) < 1.0:
+            self.state = eqx.tree_at(lambda s: s.status, before, np.asarray(NAN, np.int32))
+            return
+        warnings.warn(
+            f"the objective was no number at step {bad}: going back {bad - int(before.step)} steps, with half the "
+            "learning rate. Lower learning_rate, or set clip, if this comes again.",
+            UserWarning,
+            stacklevel=2,
+        )
+        self.state = eqx.tree_at(lambda s: s.rate, before, np.asarray(0.5, np.float32))
+
+    def _measure(self, state: Standing, figures: dict[str, float]) -> float:
+        """The held-out bound, with the same noise every time; without held-out rows that of the round."""
+        if self.held_out is None:
+            return figures["elbo"]
+        model = eqx.combine(state.model, self.static)
+        return float(evaluate(model, self.held_out, state.key, self.read)["elbo"])
+
+    def _status(self, state: Standing) -> int:
+        if not np.isfinite(state.bound).all():
+            return NAN
+        patience = self.course.patience
+        rounds = (int(state.step) - int(state.best_step)) // (self.round.epochs * self.round.steps_an_epoch)
+        if self.held_out is not None and patience is not None and rounds >= patience:
+            return CONVERGED
+        return STOPPED if len(self.trace) >= self.rounds else RUNNING
+
+    def _moment(self, state: Standing, share: float, totals: dict[str, Any] | None = None) -> Moment:
+        """Where the fit stands; ``share`` of the round at hand is done."""
+        seconds = time.monotonic() - self.began
+        figures = dict(zip(["step", *self.names, "held_out"], np.asarray(state.bound), strict=True))
+        if totals is not None:
+            figures |= {name: float(totals[name]) / max(float(totals["steps"]), 1.0) for name in self.names}
+        rounds = len(self.trace) - (totals is None) + share
+        rows = rounds * self.round.epochs * self.round.rows
+        left = seconds * (self.rounds - rounds) / max(rounds, 1e-9)
+        words = (
+            f"reconstruction {figures['reconstruction']:.3f}, KL {figures['kl']:.3f}, {rows / max(seconds, 1e-9):,.0f} "
+            f"rows/s, at most {left:.0f} s left"
+        )
+        return Moment(
+            self.course.label,
+            int(rounds * self.round.epochs),
+            self.rounds * self.round.epochs,
+            figures["elbo"],
+            int(state.status == RUNNING),
+            1,
+            seconds,
+            Kept(state, self.trace, {}) if totals is None else None,
+            words,
+        )
+
+    def _result(self) -> Trained:
+        state = on_host(self.state)
+        lines = np.array([line for _, _, line in self.trace]).reshape(len(self.trace), len(self.names) + 2)
+        epochs = self.round.epochs
+        numbers = np.arange(1, len(self.trace) + 1)
+        columns: dict[str, np.ndarray] = {"epoch": numbers * epochs}
+        columns["step"] = lines[:, 0].astype(np.int64)
+        for place, name in enumerate([*self.names, "held_out"], 1):
+            columns[name] = lines[:, place]
+        if self.held_out is None:
+            del columns["held_out"]
+        columns["seconds"] = np.array([seconds for _, seconds, _ in self.trace])
+        return Trained(
+            on_host(eqx.combine(state.best, self.static)),
+            columns,
+            INTERRUPTED if self.interrupted and int(state.status) == RUNNING else int(state.status),
+            int(state.step),
+            int(state.best_step),
+            float(state.rate),
+            jax.tree.leaves(state.optimiser),
+        )

@@ -1,0 +1,1 @@
+"""Deep latent variable models: ``p(x|z)`` and ``q(z|x)`` are networks, and variants are choices of parts."""

@@ -1,0 +1,181 @@
+"""``p(x, z) = p(z) p(x|z)`` with ``q(z|x)``: prior, decoder and likelihood, encoder and posterior, put together."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Bool, Float, PRNGKeyArray, UInt32
+
+from tacit.compute import Array, as_key
+from tacit.data.blocks import Standardise
+from tacit.models.vae.likelihoods import Likelihood
+from tacit.models.vae.posteriors import Posterior
+from tacit.models.vae.priors import Prior
+
+
+class Rows(eqx.Module):
+    """A batch on its way through the model: what is seen, and what it is given."""
+
+    x: Float[Array, "rows ..."]
+    """NaN marks a missing entry."""
+    given: Float[Array, "rows conditions"] | None = None
+    """What the density is conditional on: labels as indicators, covariates."""
+
+
+class DeepLatent(eqx.Module):
+    """A variational auto-encoder.
+
+    Networks are callables on one row. The encoder sees the row through ``view`` (centred and scaled, gaps filled with
+    0), then, where there are conditions, those too; the decoder sees z and the conditions.
+    """
+
+    encoder: Callable
+    decoder: Callable
+    prior: Prior
+    posterior_kind: Posterior
+    likelihood: Likelihood
+    view: Standardise | None
+
+    def _seen(self, x: Float[Array, "rows ..."]) -> Float[Array, "rows ..."]:
+        if self.view is not None:
+            shift, scale = (jax.lax.stop_gradient(jnp.asarray(leaf)) for leaf in (self.view.shift, self.view.scale))
+            x = (x - shift) / scale
+        return jnp.nan_to_num(x, nan=0.0)
+
+    def _encode(self, x: Float[Array, "rows ..."], given: Float[Array, "rows conditions"] | None = None) -> Any:
+        outputs = _over(self.encoder, self._seen(x), given)
+        return self.posterior_kind.read(outputs)
+
+    def posterior(self, rows: Rows) -> Any:
+        """``q(z|x)`` of every row."""
+        return self._encode(rows.x, rows.given)
+
+    def decode(
+        self, latent: Float[Array, "*draws rows dims"], given: Float[Array, "rows conditions"] | None = None
+    ) -> Float[Array, "..."]:
+        """The decoder's outputs."""
+        flat = latent.reshape(-1, latent.shape[-1])
+        if given is not None:
+            given = jnp.broadcast_to(given, (*latent.shape[:-1], given.shape[-1])).reshape(flat.shape[0], -1)
+        outputs = _over(self.decoder, flat, given)
+        return outputs.reshape(*latent.shape[:-1], *outputs.shape[1:])
+
+    def log_likelihood(self, rows: Rows, latent: Float[Array, "*draws rows dims"]) -> Float[Array, "*draws rows"]:
+        """``log p(x|z)`` of the observed entries."""
+        return self.likelihood.log_prob(self.decode(latent, rows.given), rows.x)
+
+    def log_prior(self, rows: Rows, latent: Float[Array, "*draws rows dims"]) -> Float[Array, "*draws rows"]:
+        """``log p(z)``."""
+        return self.prior.log_prob(latent, self._encode)
+
+    def kl(self, rows: Rows, posterior: Any) -> Float[Array, "rows dims"] | None:
+        """``KL(q(z|x) ‖ p(z))`` of each dimension, where it is closed."""
+        return self.prior.kl(posterior)
+
+    def prior_sample(self, rows: Rows | None, key: PRNGKeyArray, number: int) -> Float[Array, "draws dims"]:
+        """Draws of z from the prior."""
+        return self.prior.sample(key, number, self._encode)
+
+
+def _over(network: Callable, x: Array, given: Array | None) -> Array:
+    """A network of one row over a batch; conditions are joined to the row, flattened."""
+    if given is None:
+        return jax.vmap(network)(x)
+    return jax.vmap(lambda row, condition: network(jnp.concatenate([row.reshape(-1), condition])))(x, given)
+
+
+@eqx.filter_jit
+def encode(model: DeepLatent, rows: Rows) -> tuple[Float[Array, "rows dims"], Float[Array, "rows dims"]]:
+    """Means and standard deviations of q(z|x)."""
+    density = model.posterior(rows)
+    return density.mean, density.scale
+
+
+@eqx.filter_jit
+def reconstruct(model: DeepLatent, rows: Rows) -> Float[Array, "rows ..."]:
+    """``E[x|z]`` at the mean of q(z|x)."""
+    return model.likelihood.mean(model.decode(model.posterior(rows).mean, rows.given))
+
+
+@eqx.filter_jit
+def decoded_mean(
+    model: DeepLatent, latent: Float[Array, "rows dims"], given: Float[Array, "rows conditions"] | None
+) -> Float[Array, "rows ..."]:
+    """``E[x|z]``."""
+    return model.likelihood.mean(model.decode(latent, given))
+
+
+@eqx.filter_jit
+def decoded_draw(
+    model: DeepLatent,
+    latent: Float[Array, "rows dims"],
+    given: Float[Array, "rows conditions"] | None,
+    key: UInt32[Array, "2"],
+) -> Float[Array, "rows ..."]:
+    """A draw of ``p(x|z)``."""
+    return model.likelihood.sample(as_key(key), model.decode(latent, given))
+
+
+@eqx.filter_jit
+def prior_draws(model: DeepLatent, key: UInt32[Array, "2"], number: int) -> Float[Array, "draws dims"]:
+    """Draws of p(z)."""
+    return model.prior_sample(None, as_key(key), number)
+
+
+@eqx.filter_jit
+def importance_log_prob(
+    model: DeepLatent, rows: Rows, key: UInt32[Array, "2"], samples: int, chunk: int
+) -> Float[Array, " rows"]:
+    """``log (1/K) Σ_k p(x, z_k)/q(z_k|x)`` of every row (Burda et al. 2016), ``chunk`` draws at a time.
+
+    The noise is the same for every row, so that the score of a row does not depend on its company. On average it is
+    below log p(x), and never falls in K.
+    """
+    base = as_key(key)
+    density = model.posterior(rows)
+    dims = density.mean.shape[-1]
+    blocks = -(-samples // chunk)
+
+    def add(total, number):
+        noise = jax.random.normal(jax.random.fold_in(base, number), (chunk, 1, dims), density.mean.dtype)
+        latent = density.moved(noise)
+        log_weights = model.log_likelihood(rows, latent) + model.log_prior(rows, latent) - density.log_prob(latent)
+        wanted = (number * chunk + jnp.arange(chunk) < samples)[:, None]
+        part = jax.nn.logsumexp(jnp.where(wanted, log_weights, -jnp.inf), axis=0)
+        return jnp.logaddexp(total, part), None
+
+    start = jnp.full(rows.x.shape[0], -jnp.inf, density.mean.dtype)
+    total, _ = jax.lax.scan(add, start, jnp.arange(blocks))
+    return total - math.log(samples)
+
+
+@eqx.filter_jit
+def imputed(
+    model: DeepLatent, rows: Rows, key: UInt32[Array, "2"], samples: int, draws: int
+) -> tuple[Float[Array, "rows ..."], Float[Array, "draws rows ..."]]:
+    """The missing entries given the observed ones: their means, and draws, by importance resampling.
+
+    ``p(x_m|x_o) ≈ Σ_k w_k p(x_m|z_k)`` with ``w_k ∝ p(x_o, z_k)/q(z_k|x_o)`` (Mattei & Frellsen 2019, section 3.3).
+    """
+    noise_key, choice, last = jax.random.split(as_key(key), 3)
+    density = model.posterior(rows)
+    noise = jax.random.normal(noise_key, (samples, 1, density.mean.shape[-1]), density.mean.dtype)
+    latent = density.moved(noise)
+    outputs = model.decode(latent, rows.given)
+    log_weights = model.likelihood.log_prob(outputs, rows.x) + model.log_prior(rows, latent) - density.log_prob(latent)
+    share = jax.nn.softmax(log_weights, axis=0)
+    means = model.likelihood.mean(outputs)
+    mean = jnp.einsum("kn,kn...->n...", share, means)
+    picked = jax.random.categorical(choice, log_weights, axis=0, shape=(draws, rows.x.shape[0]))
+    chosen = outputs[picked, jnp.arange(rows.x.shape[0])]
+    drawn = model.likelihood.sample(last, chosen)
+    gaps = jnp.isnan(rows.x)
+    return jnp.where(gaps, mean, rows.x), jnp.where(gaps, drawn, rows.x)
+
+
+def supported(likelihood: Likelihood, x: Float[Array, "rows ..."]) -> Bool[Array, "rows ..."]:
+    """Where an entry is missing or in the support of the likelihood."""
+    return jnp.isnan(x) | likelihood.supports(x)

@@ -1,0 +1,98 @@
+"""What p(z) may be: a Gaussian, a mixture of Gaussians, or the encoder's own view of some pseudo-rows."""
+
+import abc
+import math
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Float, PRNGKeyArray
+
+from tacit.compute import LOG_2PI, Array
+from tacit.models.vae.posteriors import LOG_SCALES, Gaussian
+
+Encode = Callable[[Float[Array, "rows ..."]], Any]
+"""The encoder: rows to the densities q(z|x)."""
+
+
+class Prior(eqx.Module):
+    """A density of z. ``encode`` is given because one of the priors is made of the encoder."""
+
+    @abc.abstractmethod
+    def log_prob(self, z: Float[Array, "... dims"], encode: Encode) -> Float[Array, "..."]:
+        """``log p(z)``."""
+
+    @abc.abstractmethod
+    def sample(self, key: PRNGKeyArray, number: int, encode: Encode) -> Float[Array, "draws dims"]:
+        """Draws of z."""
+
+    def kl(self, posterior: Any) -> Float[Array, "rows dims"] | None:
+        """``KL(q ‖ p)`` of each dimension, where it has a closed form."""
+        return None
+
+
+class StandardNormal(Prior):
+    """``N(0, σ² I)``; σ is learned unless it is ``fixed``."""
+
+    log_scale: Float[Array, ""]
+    dims: int = eqx.field(static=True)
+    fixed: bool = eqx.field(static=True)
+
+    def __init__(self, dims: int, scale: float = 1.0, *, fixed: bool = True) -> None:
+        self.log_scale = jnp.asarray(math.log(scale), jnp.float32)
+        self.dims, self.fixed = dims, fixed
+
+    @property
+    def _log_scale(self) -> Float[Array, ""]:
+        return jax.lax.stop_gradient(self.log_scale) if self.fixed else self.log_scale
+
+    def log_prob(self, z: Float[Array, "... dims"], encode: Encode) -> Float[Array, "..."]:
+        each = -0.5 * ((z * jnp.exp(-self._log_scale)) ** 2 + LOG_2PI) - self._log_scale
+        return each.sum(-1)
+
+    def sample(self, key: PRNGKeyArray, number: int, encode: Encode) -> Float[Array, "draws dims"]:
+        return jnp.exp(self._log_scale) * jax.random.normal(key, (number, self.dims))
+
+    def kl(self, posterior: Any) -> Float[Array, "rows dims"] | None:
+        return posterior.kl_standard(self._log_scale) if hasattr(posterior, "kl_standard") else None
+
+
+class MixtureOfGaussians(Prior):
+    """``Σ_k π_k N(m_k, diag s_k²)``, all learned."""
+
+    logits: Float[Array, " components"]
+    means: Float[Array, "components dims"]
+    log_scales: Float[Array, "components dims"]
+
+    def __init__(self, dims: int, components: int, *, key: PRNGKeyArray) -> None:
+        self.logits = jnp.zeros(components)
+        self.means = jax.random.normal(key, (components, dims))
+        self.log_scales = jnp.zeros((components, dims)) - 0.5
+
+    def log_prob(self, z: Float[Array, "... dims"], encode: Encode) -> Float[Array, "..."]:
+        scales = jnp.clip(self.log_scales, *LOG_SCALES)
+        parts = Gaussian(self.means, scales).log_prob(z[..., None, :])
+        return jax.nn.logsumexp(parts + jax.nn.log_softmax(self.logits), axis=-1)
+
+    def sample(self, key: PRNGKeyArray, number: int, encode: Encode) -> Float[Array, "draws dims"]:
+        which, noise = jax.random.split(key)
+        chosen = jax.random.categorical(which, self.logits, shape=(number,))
+        white = jax.random.normal(noise, (number, self.means.shape[1]))
+        return self.means[chosen] + jnp.exp(jnp.clip(self.log_scales, *LOG_SCALES))[chosen] * white
+
+
+class VampPrior(Prior):
+    """``1/K Σ_k q(z|u_k)`` over learned pseudo-rows u_k (Tomczak & Welling 2018)."""
+
+    rows: Float[Array, "components ..."]
+
+    def log_prob(self, z: Float[Array, "... dims"], encode: Encode) -> Float[Array, "..."]:
+        parts = encode(self.rows).log_prob(z[..., None, :])
+        return jax.nn.logsumexp(parts, axis=-1) - math.log(self.rows.shape[0])
+
+    def sample(self, key: PRNGKeyArray, number: int, encode: Encode) -> Float[Array, "draws dims"]:
+        which, noise = jax.random.split(key)
+        chosen = jax.random.randint(which, (number,), 0, self.rows.shape[0])
+        return encode(self.rows[chosen]).sample(noise, 1)[0]
