@@ -18,7 +18,14 @@ ANSWERS = ("predict", "predict_proba", "score_samples", "transform")
 
 
 def made(name: str) -> BaseEstimator:
-    wanted = {"n_components": 2, "n_clusters": 2, "random_state": 0, "estimator": GaussianMixture(1), "tol": 1e-2, "max_epochs": 2}
+    wanted = {
+        "n_components": 2,
+        "n_clusters": 2,
+        "random_state": 0,
+        "estimator": GaussianMixture(1),
+        "tol": 1e-2,
+        "max_epochs": 2,
+    }
     known = registry.settings(name)
     return registry.create(name, **{setting: value for setting, value in wanted.items() if setting in known})
 
