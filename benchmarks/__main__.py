@@ -19,9 +19,17 @@ from benchmarks.frame import line
 from benchmarks.machine import load, machine, versions
 from benchmarks.render import render
 
-PARTS = ("gaussian", "selection", "memory", "mclust", "kmeans", "missing")
-LIMITS = {"gaussian": 240.0, "selection": 130.0, "memory": 190.0, "mclust": 150.0, "kmeans": 120.0, "missing": 100.0}
-TOTAL = 720.0
+PARTS = ("gaussian", "selection", "memory", "mclust", "kmeans", "missing", "vae")
+LIMITS = {
+    "gaussian": 240.0,
+    "selection": 130.0,
+    "memory": 190.0,
+    "mclust": 150.0,
+    "kmeans": 120.0,
+    "missing": 100.0,
+    "vae": 300.0,
+}
+TOTAL = 1020.0
 """Seconds for all parts together; the last are cut short where the first took theirs in full."""
 HERE = Path(__file__).resolve().parent
 LAST, TABLE = HERE / "results.json", HERE / "RESULTS.md"

@@ -138,16 +138,24 @@ def test_columns_of_different_kinds_are_a_product_and_gaps_count_nothing() -> No
     assert np.asarray(both.sample(jax.random.key(0), outputs)).shape == (1, 3)
 
 
-@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize(("stride", "outs"), [(1, 4), (2, 4), (1, 1)])
 @pytest.mark.parametrize("size", [(8, 8), (7, 5)])
-def test_patches_are_xlas_convolution(stride: int, size: tuple[int, int]) -> None:
-    layer = Convolution(3, 4, key=jax.random.key(0), stride=stride)
+def test_patches_are_xlas_convolution(stride: int, outs: int, size: tuple[int, int]) -> None:
+    layer = Convolution(3, outs, key=jax.random.key(0), stride=stride)
     image = np.random.default_rng(0).normal(size=(*size, 3)).astype("f4")
-    kernel = jnp.asarray(layer.weight).reshape(4, 3, 3, 3).transpose(1, 2, 3, 0)
+    kernel = jnp.asarray(layer.weight).reshape(outs, 3, 3, 3).transpose(1, 2, 3, 0)
     wanted = lax.conv_general_dilated(
         image[None], kernel, (stride, stride), [(1, 1), (1, 1)], dimension_numbers=("NHWC", "HWIO", "NHWC")
     )[0]
     np.testing.assert_allclose(layer(image), wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("outs", [1, 4])
+def test_a_doubled_image_is_convolved_from_the_small_one(outs: int) -> None:
+    layer = Convolution(3, outs, key=jax.random.key(0))
+    image = np.random.default_rng(0).normal(size=(4, 5, 3)).astype("f4")
+    large = image.repeat(2, axis=0).repeat(2, axis=1)
+    np.testing.assert_allclose(layer.doubled(image), layer(large), atol=1e-5)
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 1), (28, 20, 1), (32, 32, 3), (9, 13, 3)])

@@ -83,13 +83,43 @@ class Convolution(eqx.Module):
         self.stride = stride
 
     def __call__(self, x: Float[Array, "height width into"]) -> Float[Array, "high wide out"]:
-        height, width, _ = x.shape
-        around = jnp.pad(x, ((1, 1), (1, 1), (0, 0)))
-        step = self.stride
-        patches = jnp.concatenate(
-            [around[i : i + height : step, j : j + width : step] for i in range(3) for j in range(3)], axis=-1
-        )
-        return patches @ self.weight.T + self.bias
+        height, width, into = x.shape
+        step, out = self.stride, self.bias.shape[0]
+        if step == 1 and 2 * out <= into:
+            # few outputs: nine products first, moved into place and added after; the patches are never made
+            taps = self.weight.reshape(out, 9, into).transpose(2, 1, 0).reshape(into, 9 * out)
+            parts = _around(x @ taps).reshape(height + 2, width + 2, 9, out)
+            moved = [parts[i : i + height, j : j + width, 3 * i + j] for i in range(3) for j in range(3)]
+            return sum(moved, self.bias)
+        around = _around(x)
+        patches = [around[i : i + height : step, j : j + width : step] for i in range(3) for j in range(3)]
+        return jnp.concatenate(patches, axis=-1) @ self.weight.T + self.bias
+
+    def doubled(self, x: Float[Array, "height width into"]) -> Float[Array, "high wide out"]:
+        """The convolution of the image with every pixel doubled, from the small image.
+
+        An output pixel sees two rows and two columns of it, so the nine weights are added up to four for each of the
+        four places that an output can have in a doubled pixel: less than half of the work.
+        """
+        height, width, into = x.shape
+        out = self.bias.shape[0]
+        taps = self.weight.reshape(out, 3, 3, into)
+        around = _around(x)
+        places = []
+        for a in range(2):
+            rows = (taps[:, 0], taps[:, 1] + taps[:, 2]) if a == 0 else (taps[:, 0] + taps[:, 1], taps[:, 2])
+            for b in range(2):
+                cut = [(r[:, 0], r[:, 1] + r[:, 2]) if b == 0 else (r[:, 0] + r[:, 1], r[:, 2]) for r in rows]
+                kernel = jnp.concatenate([k for pair in cut for k in pair], axis=-1)
+                seen = [around[a + i : a + i + height, b + j : b + j + width] for i in range(2) for j in range(2)]
+                places.append(jnp.concatenate(seen, axis=-1) @ kernel.T + self.bias)
+        together = jnp.stack(places, axis=2).reshape(height, width, 2, 2, out)
+        return together.transpose(0, 2, 1, 3, 4).reshape(2 * height, 2 * width, out)
+
+
+def _around(x: Float[Array, "height width channels"]) -> Float[Array, "high wide channels"]:
+    """The image in a frame of zeros, one pixel wide."""
+    return jnp.pad(x, ((1, 1), (1, 1), (0, 0)))
 
 
 class Residual(eqx.Module):
@@ -159,7 +189,7 @@ class ConvEncoder(eqx.Module):
 
 
 class ConvDecoder(eqx.Module):
-    """The way back: every pixel is doubled, then convolved; images of odd size are cut."""
+    """The way back: every pixel is doubled and convolved, then images of odd size are cut."""
 
     begin: MLP
     stages: tuple[tuple[Convolution, tuple[Residual, ...]], ...]
@@ -209,8 +239,7 @@ class ConvDecoder(eqx.Module):
         act = ACTIVATIONS[self.activation]
         x = act(self.begin(z))
         for (height, width), (convolution, blocks) in zip(self.sizes[1:], self.stages, strict=True):
-            x = jnp.repeat(jnp.repeat(x, 2, axis=0), 2, axis=1)[:height, :width]
-            x = act(convolution(x))
+            x = act(convolution.doubled(x))[:height, :width]
             for block in blocks:
                 x = block(x)
         return self.last(x).reshape(self.event)
