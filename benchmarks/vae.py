@@ -42,8 +42,8 @@ def _row(what: str, ours: Callable[[], float], peer: Callable[[], float], rounds
 
 
 def _epoch(model: VAE, rows: np.ndarray) -> float:
-    seconds = model.fit(rows).trace_["seconds"]
-    return float((seconds[-1] - seconds[0]) / (model.n_iter_ - model.trace_["epoch"][0]))
+    seconds = model.fit(rows).history_["seconds"]
+    return float((seconds[-1] - seconds[0]) / (model.n_iter_ - model.history_["epoch"][0]))
 
 
 def _ours_dense(images: np.ndarray, hidden: int = 400) -> Callable[[], float]:

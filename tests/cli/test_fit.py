@@ -268,3 +268,14 @@ def test_hostile_column_names_stay_what_they_are(tacit: Command, tmp_path: Path)
 def _plain(text: str) -> str:
     """Words without the line breaks of the terminal."""
     return " ".join(text.split())
+
+
+def test_a_deep_model_of_a_table_is_fitted_scored_and_drawn_from(tacit: Command, tables: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    quick = ("--set", "latent=2", "--set", "max_epochs=20", "--set", "n_samples=20", "--set", "hidden=[8]")
+    done = tacit("fit", tables / "points.csv", "--model", "vae", *quick, "--out", run)
+    assert done.exit_code == 0, done.output
+    assert "nats per row" in done.output
+    assert RunFolder(run).trace().keys() >= {"epoch", "elbo", "reconstruction", "kl", "held_out"}
+    drawn = tacit("sample", run, "-n", "4")
+    assert len(drawn.output.splitlines()) == 5

@@ -175,7 +175,7 @@ def test_any_choice_of_parts_learns(settings: dict[str, Any], digits: np.ndarray
     binarize = None if "likelihood" in settings else "stochastic"
     quick = {"hidden": (16,), "network": "mlp", "channels": (3,), "max_epochs": 201, "n_samples": 20, "random_state": 0}
     model = VAE(3, binarize=binarize, batch_size=64, **(quick | settings)).fit(digits[:70])
-    assert model.trace_["reconstruction"][-1] > model.trace_["reconstruction"][0]
+    assert model.history_["reconstruction"][-1] > model.history_["reconstruction"][0]
     assert np.isfinite(model.score_samples(digits[:5])).all()
     assert model.sample(2).shape == (2, 8, 8)
 
@@ -218,13 +218,13 @@ def test_presets_are_choices_of_parts(digits: np.ndarray) -> None:
     assert BetaVAE(3, beta=2.0).get_params()["objective"].beta == 2.0
     assert IWAE(3, samples=7).get_params()["objective"].samples == 7
     model = AutoEncoder(2, binarize="threshold", **QUICK).fit(digits[:256])
-    assert np.all(model.trace_["kl"] == 0)
+    assert np.all(model.history_["kl"] == 0)
     assert clone(BetaVAE(2)).get_params()["n_components"] == 2
 
 
 def test_batch_after_batch_comes_to_learn(digits: np.ndarray) -> None:
     model = VAE(2, binarize="threshold", hidden=(32,), random_state=0, learning_rate=3e-3, network="mlp")
-    bounds = [model.partial_fit(digits[start : start + 300]).trace_["elbo"][-1] for start in [0, 300, 600] * 8]
+    bounds = [model.partial_fit(digits[start : start + 300]).history_["elbo"][-1] for start in [0, 300, 600] * 8]
     assert bounds[-1] > bounds[0] + 5.0
 
 
@@ -274,3 +274,11 @@ def test_half_of_the_entries_missing_are_filled_better_than_by_the_mean() -> Non
     error = lambda filled: np.sqrt((((filled - rows) / scale)[gaps] ** 2).mean())  # noqa: E731
     mean = np.where(gaps, np.nanmean(gappy, axis=0), rows)
     assert error(model.impute(gappy)) < 0.8 * error(mean)
+
+
+def test_densities_and_probabilities_are_not_compared(digits: np.ndarray) -> None:
+    rows = (digits[:80].reshape(80, -1) > 100).astype(float)
+    candidates = {"pixels": VAE(1, **QUICK), "reals": VAE(1, likelihood="normal", **QUICK)}
+    with pytest.raises(ValueError, match="cannot be compared.*probability"):
+        tacit.compare(rows, candidates)
+    assert VAE(1, **QUICK).fit(rows).graph().factorisation().startswith("p(x,z")

@@ -17,6 +17,7 @@ from tacit.data.encode import decode, encode
 from tacit.data.errors import counted, nearest
 from tacit.data.read import read
 from tacit.data.schema import Schema
+from tacit.evaluation._rows import new_rows
 from tacit.storage.errors import ModelFileError
 
 
@@ -106,13 +107,12 @@ def sample(
 def _drawn(opened: Opened, number: int, total: int | None) -> np.ndarray:
     more = {} if total is None else {"totals": total}
     try:
-        found = opened.estimator.sample(number, **more)
+        return new_rows(opened.estimator, number, **more)
     except ValueError as error:
         if "totals" not in str(error):
             raise
         cure = "give --total N" if total is None else "leave --total out"
         raise UsageFault(f"{error}: {cure}.") from None
-    return np.asarray(found[0], np.float64)
 
 
 def _drawn_given(opened: Opened, number: int, known: dict[str, float], seed: int) -> np.ndarray:

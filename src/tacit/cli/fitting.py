@@ -165,7 +165,7 @@ def _write(
     folders.rewrite(run, config)
     run.write_metrics(told)
     if getattr(estimator, "trace_", None) is not None:
-        run.write_trace(estimator.trace_)
+        run.write_trace(getattr(estimator, "history_", estimator.trace_))
     if found.calibration:
         run.write_calibration(found.calibration)
     run.write_model(estimator, schema=fitted_schema(estimator, fitted.schema))

@@ -13,6 +13,7 @@ from tacit.cli import outcome
 from tacit.cli.feeding import feed
 from tacit.cli.judging import responsibilities
 from tacit.cli.sources import Rows
+from tacit.evaluation._rows import new_rows
 from tacit.report import gather
 from tacit.report.content import Candidate, Candidates, Groups, HeldOut, ModelSummary, Repeat, ReportContent, Trace
 from tacit.storage.config import RunConfig
@@ -48,7 +49,7 @@ def content(estimator: Any, fitted: Rows, told: Mapping[str, Any], config: RunCo
     score = told["held_out"]
     trace = getattr(estimator, "trace_", None)
     return ReportContent(
-        title=f"The groups in {Path(table.source).name}",
+        title=f"{'A model of' if share is None else 'The groups in'} {Path(table.source).name}",
         source=Path(table.source).name,
         schema=table.schema,
         values=table.values,
@@ -110,7 +111,7 @@ def _samples(estimator: Any, columns: np.ndarray) -> np.ndarray | None:
     if not hasattr(estimator, "sample"):
         return None
     try:
-        return np.asarray(estimator.sample(SAMPLES)[0], np.float64)[:, columns]
+        return new_rows(estimator, SAMPLES)[:, columns]
     except ValueError:
         return None
 

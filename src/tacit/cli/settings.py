@@ -11,6 +11,7 @@ from tacit.data.errors import listed, nearest
 
 PLAIN: dict[str, tuple[str, ...]] = {
     "components": ("n_components", "n_clusters"),
+    "latent": ("n_components",),
     "groups": ("n_components", "n_clusters"),
     "covariance": ("covariance_type",),
 }

@@ -15,7 +15,9 @@ from tacit.estimators._base import check_whole, seed_of
 from tacit.estimators._deep_parts import Reading
 from tacit.estimators._deep_rows import Conditions, read_deep_rows
 from tacit.inference.stochastic import evaluate, padded
+from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.models.vae import model as deep
+from tacit.models.vae.likelihoods import Columns
 from tacit.models.vae.model import DeepLatent, Rows
 
 ROWS = 128
@@ -192,6 +194,27 @@ class DeepAnswers:
             means.append(np.asarray(mean)[:size])
             draws.append(np.asarray(drawn)[:, :size])
         return self._outward(np.concatenate(draws, axis=1) if n_draws else np.concatenate(means))
+
+    def base_measure(self) -> tuple[str, ...]:
+        """What ``score_samples`` is of each entry: the "density" of a real number, or a "mass"."""
+        likelihood = self._model().likelihood
+        count = math.prod(self.event_shape_)
+        if not isinstance(likelihood, Columns):
+            return (likelihood.measure,) * count
+        words = {
+            c: part.measure for part, places in zip(likelihood.parts, likelihood.columns, strict=True) for c in places
+        }
+        return tuple(words[column] for column in range(count))
+
+    def graph(self) -> Graph:
+        """The directed graph of the model, as data."""
+        nodes = (
+            Node("θ", "θ", "parameter"),
+            Node("z", "z", "latent", ("n",), "normal(0, I)"),
+            Node("x", "x", "observed", ("n",), f"{type(self._model().likelihood).__name__.removesuffix('Likelihood')}"),
+        )
+        edges = (Edge("z", "x"), Edge("θ", "x"))
+        return Graph(nodes, edges, (Plate("n", "n = 1…N"),))
 
     def interpolate(self, a: Any, b: Any, n: int = 10, *, given: Any = None) -> np.ndarray:
         """Rows on the straight way from one row's code to another's, ``(n, …)``, both ends included."""

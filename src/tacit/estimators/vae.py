@@ -16,6 +16,7 @@ from tacit.estimators._base import check_choice, check_whole, read_weights, seed
 from tacit.estimators._deep_answers import DeepAnswers
 from tacit.estimators._deep_rows import Conditions, check_support, read_deep_rows
 from tacit.inference.closed_form import CONVERGED, NAN, REASONS
+from tacit.inference.fit import Trace
 from tacit.inference.objectives import Elbo, ImportanceWeighted
 from tacit.inference.stochastic import padded
 from tacit.inference.train import Course, Trained, train
@@ -69,7 +70,10 @@ class VAE(DeepAnswers, TransformerMixin, DensityMixin, BaseEstimator):
 
     Attributes:
         model_: the model, an immutable pytree with NumPy leaves; real columns are centred and scaled in it.
-        trace_: a column a figure: epoch, step, elbo, reconstruction, kl, held_out, seconds …, in nats a row.
+        trace_: how the bound rose: ``iteration`` (epochs), ``bound`` (of all rows, in nats and the user's units; the
+            held-out one where rows are held out) and ``seconds``.
+        history_: a column a figure: epoch, step, elbo, reconstruction, kl, held_out, seconds …, in nats a row and the
+            units of the model.
         lower_bound_: the held-out bound of the parameters that were kept, in nats a row and the user's units.
         n_iter_: epochs.
         converged_, stop_reason_: whether and why the fit ended by itself.
@@ -279,8 +283,9 @@ class VAE(DeepAnswers, TransformerMixin, DensityMixin, BaseEstimator):
         self.model_ = trained.model
         real = np.asarray(self.door_.scale)
         change = -float(np.log(real).sum())  # of a row with nothing missing
-        self.trace_ = trained.trace
+        self.history_ = trained.trace
         bounds = trained.trace.get("held_out", trained.trace["elbo"])
+        self.trace_ = Trace(trained.trace["epoch"], (bounds + change) * rows, trained.trace["seconds"])
         at = np.flatnonzero(trained.trace["step"] == trained.best_step)
         self.lower_bound_ = float(bounds[at[-1]] if at.size else np.nan) + change
         self.n_iter_ = int(trained.trace["epoch"][-1]) if trained.trace["epoch"].size else 0

@@ -27,6 +27,12 @@ def read(estimator: Any, X: Any) -> Any:
     return rows
 
 
+def new_rows(estimator: Any, number: int, **more: Any) -> np.ndarray:
+    """Rows drawn from a model, whether or not it also says which component each came from."""
+    found = estimator.sample(number, **more)
+    return np.asarray(found[0] if isinstance(found, tuple) else found, np.float64)
+
+
 def fresh(estimator: Any) -> Any:
     """An unfitted copy that knows the columns that the estimator has read."""
     copy = clone(estimator)

@@ -41,6 +41,8 @@ def measure(estimator: Any) -> Measure:
     """
     check_scores(estimator)
     check_is_fitted(estimator)
+    if hasattr(estimator, "base_measure"):
+        return tuple(estimator.base_measure())
     if hasattr(getattr(estimator, "model_", None), "groups"):
         return measure_of(estimator.model_)
     return (DENSITY,) * int(estimator.n_features_in_)

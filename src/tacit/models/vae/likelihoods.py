@@ -37,7 +37,7 @@ class Likelihood(eqx.Module):
     outs: ClassVar[int] = 1
     """Numbers of the decoder for one entry of a row."""
     measure: ClassVar[str] = "density"
-    """What log p(x) is: a "density" of real numbers, or a "probability"; the two are never compared."""
+    """What the likelihood of an entry is: the "density" of a real number, or a "mass"; the two are never compared."""
 
     @abc.abstractmethod
     def log_prob_each(self, outputs: Float[Array, "... outs"], x: Float[Array, "..."]) -> Float[Array, "..."]:
@@ -74,7 +74,7 @@ class Likelihood(eqx.Module):
 class BernoulliLikelihood(Likelihood):
     """``x log p + (1−x) log(1−p)`` of logits l: ``x l − log(1 + e^l)``."""
 
-    measure: ClassVar[str] = "probability"
+    measure: ClassVar[str] = "mass"
 
     def log_prob_each(self, outputs: Float[Array, "... outs"], x: Float[Array, "..."]) -> Float[Array, "..."]:
         logits = outputs[..., 0]
@@ -156,7 +156,7 @@ class PerEntryNormalLikelihood(NormalLikelihood):
 class PoissonLikelihood(Likelihood):
     """Counts with rate ``e^l``."""
 
-    measure: ClassVar[str] = "probability"
+    measure: ClassVar[str] = "mass"
 
     def log_prob_each(self, outputs: Float[Array, "... outs"], x: Float[Array, "..."]) -> Float[Array, "..."]:
         log_rate = outputs[..., 0]
@@ -195,7 +195,7 @@ class DiscretisedLogisticLikelihood(Likelihood):
     """
 
     outs: ClassVar[int] = 2
-    measure: ClassVar[str] = "probability"
+    measure: ClassVar[str] = "mass"
 
     def log_prob_each(self, outputs: Float[Array, "... outs"], x: Float[Array, "..."]) -> Float[Array, "..."]:
         centre, inverse = outputs[..., 0], jnp.exp(-jnp.clip(outputs[..., 1], -7.0, 5.0))
@@ -223,7 +223,7 @@ class DiscretisedLogisticLikelihood(Likelihood):
 class CategoricalLikelihood(Likelihood):
     """One of ``levels`` codes 0 … levels − 1, from logits."""
 
-    measure: ClassVar[str] = "probability"
+    measure: ClassVar[str] = "mass"
     levels: int = eqx.field(static=True)
 
     def shape(self, event: tuple[int, ...]) -> tuple[int, ...]:
@@ -249,7 +249,6 @@ class Columns(Likelihood):
 
     parts: tuple[Likelihood, ...]
     columns: tuple[tuple[int, ...], ...] = eqx.field(static=True)
-    measure: ClassVar[str] = "mixed"
 
     def shape(self, event: tuple[int, ...]) -> tuple[int, ...]:
         return (sum(self._sizes()),)
