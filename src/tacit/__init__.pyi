@@ -11,6 +11,7 @@ from .estimators.vae import IWAE, VAE, AutoEncoder, BetaVAE
 from .evaluation.bootstrap import bootstrap
 from .evaluation.compare import compare
 from .evaluation.conformal import Calibration
+from .evaluation.health import LatentHealth, latent_health
 from .evaluation.held_out import held_out
 from .evaluation.likelihood_ratio import likelihood_ratio_test
 from .evaluation.match import match
@@ -28,6 +29,7 @@ __all__ = [
     "GaussianMixture",
     "GenerativeClassifier",
     "KMeans",
+    "LatentHealth",
     "Mixture",
     "MultinomialMixture",
     "PoissonMixture",
@@ -38,6 +40,7 @@ __all__ = [
     "datasets",
     "families",
     "held_out",
+    "latent_health",
     "likelihood_ratio_test",
     "load",
     "match",

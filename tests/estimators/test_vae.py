@@ -279,6 +279,6 @@ def test_half_of_the_entries_missing_are_filled_better_than_by_the_mean() -> Non
 def test_densities_and_probabilities_are_not_compared(digits: np.ndarray) -> None:
     rows = (digits[:80].reshape(80, -1) > 100).astype(float)
     candidates = {"pixels": VAE(1, **QUICK), "reals": VAE(1, likelihood="normal", **QUICK)}
-    with pytest.raises(ValueError, match="cannot be compared.*probability"):
+    with pytest.raises(ValueError, match=r"cannot be compared.*probability"):
         tacit.compare(rows, candidates)
     assert VAE(1, **QUICK).fit(rows).graph().factorisation().startswith("p(x,z")

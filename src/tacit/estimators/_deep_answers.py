@@ -24,6 +24,8 @@ ROWS = 128
 """Rows that are looked at together."""
 NUMBERS = 4_000_000
 """Outputs of the decoder that are held at a time where a row is scored."""
+SEEN_TOGETHER = 2000
+"""Rows of which the aggregate posterior is made."""
 REPLICATES = 4
 """Of a score, for its standard error."""
 
@@ -183,6 +185,27 @@ class DeepAnswers:
                 totals[name] = totals.get(name, 0.0) + float(value) * size - change * (name != "kl")
             count += size
         return {name: total / count for name, total in totals.items()}
+
+    @single_precision
+    def latent_information(self, X: Any, *, given: Any = None) -> dict[str, np.ndarray]:
+        """What z is told of the rows, from at most 2 000 of them: arrays by name, all in nats but ``means``.
+
+        ``kl`` ``(n, dims)`` of each row and dimension (one dimension where the KL has no closed form),
+        ``log_posterior`` and ``log_aggregate`` ``(n,)``: log q(z|x) and log q(z) at a draw of z for each row, and
+        ``means`` ``(n, dims)``.
+        """
+        x = np.asarray(X)
+        if x.shape[0] > SEEN_TOGETHER:
+            chosen = np.random.default_rng(0).choice(x.shape[0], SEEN_TOGETHER, replace=False)
+            x, given = x[chosen], None if given is None else np.asarray(given)[chosen]
+        parts = [(part.stop - part.start, rows) for part, rows in self._batches(x, given)]
+        conditions = [np.asarray(rows.given)[:size] for size, rows in parts if rows.given is not None]
+        seen = np.concatenate([np.asarray(rows.x)[:size] for size, rows in parts])
+        rows = Rows(seen, np.concatenate(conditions) if conditions else None)
+        kl, own, mixed = deep.latent_shares(self._model(), rows, np.zeros(2, np.uint32))
+        means, _ = deep.encode(self._model(), rows)
+        named = {"kl": kl, "log_posterior": own, "log_aggregate": mixed, "means": means}
+        return {name: np.asarray(value, np.float64) for name, value in named.items()}
 
     @single_precision
     def impute(self, X: Any, n_draws: int = 0, *, given: Any = None, n_samples: int = 100) -> np.ndarray:

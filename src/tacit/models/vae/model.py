@@ -179,3 +179,21 @@ def imputed(
 def supported(likelihood: Likelihood, x: Float[Array, "rows ..."]) -> Bool[Array, "rows ..."]:
     """Where an entry is missing or in the support of the likelihood."""
     return jnp.isnan(x) | likelihood.supports(x)
+
+
+@eqx.filter_jit
+def latent_shares(
+    model: DeepLatent, rows: Rows, key: UInt32[Array, "2"]
+) -> tuple[Float[Array, "rows dims"], Float[Array, " rows"], Float[Array, " rows"]]:
+    """The KL of each latent dimension, and at a draw of z for each row ``log q(z|x)`` and ``log 1/N Σ_m q(z|x_m)``.
+
+    Where the KL is not closed it is estimated by the draw, on one axis.
+    """
+    density = model.posterior(rows)
+    z = density.sample(as_key(key), 1)
+    own = density.log_prob(z)[0]
+    kl = model.kl(rows, density)
+    if kl is None:
+        kl = (own - model.log_prior(rows, z)[0])[:, None]
+    mixed = jax.lax.map(lambda one: jax.nn.logsumexp(density.log_prob(one[None])), z[0])
+    return kl, own, mixed - math.log(rows.x.shape[0])

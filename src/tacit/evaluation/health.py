@@ -1,0 +1,68 @@
+"""``latent_health``: how much a deep model's code is told of the rows, and what to do where it is too little."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+ACTIVE_VARIANCE = 0.01
+"""A latent dimension is active where its posterior mean varies by more than this over the rows (Burda et al. 2016)."""
+COLLAPSED = 0.05
+"""Nats a row below which the whole code counts as unused."""
+
+
+@dataclasses.dataclass(frozen=True)
+class LatentHealth:
+    """What the code of a deep model carries; all figures in nats a row.
+
+    Attributes:
+        active: which latent dimensions are in use.
+        kl: the KL of every dimension to the prior (of all together, where it has no closed form).
+        mutual_information: of x and z under the encoder, ``E log q(z|x)/q(z)``; at most log N of the rows looked at.
+        aggregate_kl: ``KL(q(z) ‖ p(z))`` of the aggregate posterior: how far codes of real rows lie from the prior's.
+        rows: how many rows were looked at.
+        verdict: in words.
+    """
+
+    active: np.ndarray
+    kl: np.ndarray
+    mutual_information: float
+    aggregate_kl: float
+    rows: int
+    verdict: str
+
+    def __str__(self) -> str:
+        return (
+            f"{int(self.active.sum())} of {self.active.size} latent dimensions in use, KL {self.kl.sum():.2f} nats a "
+            f"row (mutual information {self.mutual_information:.2f}, aggregate to prior {self.aggregate_kl:.2f}). "
+            f"{self.verdict}"
+        )
+
+
+def latent_health(estimator: Any, X: Any, *, given: Any = None) -> LatentHealth:
+    """Look at what a fitted deep model's code is told of some rows (at most 2 000 of them).
+
+    ``E KL(q(z|x) ‖ p(z)) = I(x; z) + KL(q(z) ‖ p(z))`` (Hoffman & Johnson 2016), with q(z) the mixture of the rows'
+    own posteriors.
+
+    Raises:
+        ValueError: the estimator has no latent code.
+    """
+    if not hasattr(estimator, "latent_information"):
+        raise ValueError(f"{type(estimator).__name__} has no latent code to look at")
+    found = estimator.latent_information(X, given=given)
+    kl = found["kl"].mean(axis=0)
+    told = float((found["log_posterior"] - found["log_aggregate"]).mean())
+    active = found["means"].var(axis=0) > ACTIVE_VARIANCE
+    return LatentHealth(active, kl, told, float(kl.sum() - told), found["kl"].shape[0], _verdict(active, kl))
+
+
+def _verdict(active: np.ndarray, kl: np.ndarray) -> str:
+    if kl.sum() < COLLAPSED or not active.any():
+        return (
+            "The posterior has collapsed: z is told nothing, and the decoder does without it. Take a longer warm_up, "
+            "objective=Elbo(free_bits=0.1), a weaker decoder, or a likelihood with less noise."
+        )
+    if 2 * active.sum() < active.size:
+        return f"More than half of the dimensions are idle: n_components={int(active.sum()) + 1} would do."
+    return "The code is in use."
