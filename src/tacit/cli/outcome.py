@@ -138,7 +138,7 @@ def label(row: Mapping[str, Any]) -> str:
 
 def name_of(told: Mapping[str, Any]) -> str:
     """A model's name as words: ``Gaussian mixture``."""
-    return words.capital(str(told["model"]).replace("-", " ").replace("k means", "k-means"))
+    return words.capital(str(told["model"]).replace("-", " ").replace("k means", "k-means").replace("vae", "VAE"))
 
 
 def reason(told: Mapping[str, Any]) -> str:
