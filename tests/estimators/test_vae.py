@@ -1,8 +1,12 @@
 """``VAE``: what it answers, against exact likelihoods and plain expectations, and what it refuses."""
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 import scipy.stats as st
@@ -260,6 +264,9 @@ def test_odd_sizes_are_handled() -> None:
     assert np.isfinite(one.score([[1.0, 2.0]]))
     flat = VAE(1, likelihood=NormalLikelihood(1.0), **QUICK).fit(np.column_stack([np.full(20, 7.0), np.arange(20.0)]))
     assert np.isfinite(flat.score_samples([[7.0, 3.0]])).all()
+    only = np.zeros(60)
+    only[7] = 1.0  # one row counts, whether or not it would have been held out
+    assert np.isfinite(VAE(1, **QUICK).fit(np.arange(60.0)[:, None], sample_weight=only).score([[7.0]]))
     gappy = load_iris().data.copy()
     gappy[:, 2] = np.nan
     assert np.isfinite(VAE(2, **QUICK).fit(gappy).score(gappy))
@@ -282,3 +289,40 @@ def test_densities_and_probabilities_are_not_compared(digits: np.ndarray) -> Non
     with pytest.raises(ValueError, match=r"cannot be compared.*probability"):
         tacit.compare(rows, candidates)
     assert VAE(1, **QUICK).fit(rows).graph().factorisation().startswith("p(x,z")
+
+
+SCRIPT = """
+import os, signal, sys, warnings
+import numpy as np
+from tacit import VAE, save
+from tacit.inference.watch import watch
+from tacit.storage import Checkpoint
+warnings.simplefilter("ignore")
+folder, out, rounds = sys.argv[1], sys.argv[2], int(sys.argv[3])
+class Killer:
+    def resume(self, label, state): pass
+    def done(self, moment): pass
+    def look(self, moment):
+        if moment.kept is not None and len(moment.kept.trace) == rounds:
+            os.kill(os.getpid(), signal.SIGKILL)
+rows = np.random.default_rng(0).normal(size=(300, 4))
+with watch(Checkpoint(folder, "x", every=0.0), Killer()):
+    save(VAE(2, hidden=(8,), max_epochs=150, patience=None, random_state=1).fit(rows), out)
+"""
+
+
+def test_a_killed_fit_goes_on_to_the_same_bits(tmp_path: Path) -> None:
+    def run(name: str, rounds: int) -> int:
+        command = [sys.executable, "-c", SCRIPT, str(tmp_path / name), str(tmp_path / f"{name}.model"), str(rounds)]
+        return subprocess.run(command, check=False, timeout=300).returncode
+
+    assert run("whole", 0) == 0
+    assert run("broken", 2) == -signal.SIGKILL
+    assert run("broken", 0) == 0
+    whole, broken = (tacit.load(tmp_path / f"{name}.model") for name in ("whole", "broken"))
+    assert len(whole.history_["elbo"]) > 2
+    for name in whole.history_:
+        if name != "seconds":
+            np.testing.assert_array_equal(broken.history_[name], whole.history_[name])
+    for one, other in zip(jax.tree.leaves(whole.model_), jax.tree.leaves(broken.model_), strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -264,6 +264,8 @@ class VAE(DeepAnswers, TransformerMixin, DensityMixin, BaseEstimator):
         kept = round(self.validation_fraction * x.shape[0])
         kept = 0 if kept < FEWEST_HELD_OUT else kept
         part = lambda index: Rows(rows[index], None if given is None else given[index])  # noqa: E731
+        if not weights[order[kept:]].any():
+            kept = 0  # all that counts would be held out
         held = order[:kept]
         learn = np.sort(order[kept:][weights[order[kept:]] > 0])
         batch = min(self.batch_size, row_bucket(learn.size))
