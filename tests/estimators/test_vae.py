@@ -57,6 +57,7 @@ def line() -> VAE:
     """A linear model: its exact likelihood is that of a Gaussian."""
     return VAE(
         2,
+        likelihood="normal",
         hidden=(),
         posterior="full",
         max_epochs=600,
@@ -150,7 +151,7 @@ def test_codes_and_the_way_back(quick: VAE, digits: np.ndarray) -> None:
         (np.array([[0.0, 1.0], [np.nan, 1.0]]), "BernoulliLikelihood"),
         (np.array([[0, 200], [3, 1]], dtype=np.uint8), "DiscretisedLogisticLikelihood"),
         (np.array([[0.0, 0.25], [1.0, 0.5]]), "ContinuousBernoulliLikelihood"),
-        (np.array([[0.0, 2.5], [1.0, 0.5]]), "NormalLikelihood"),
+        (np.array([[0.0, 2.5], [1.0, 0.5]]), "PerEntryNormalLikelihood"),
     ],
 )
 def test_the_likelihood_suits_the_values(values: np.ndarray, name: str) -> None:

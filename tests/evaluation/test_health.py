@@ -12,8 +12,15 @@ pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.reuses_keys]
 
 
 def fitted(rows: np.ndarray, **settings: Any) -> VAE:
-    quick = {"hidden": (), "posterior": "full", "learning_rate": 1e-2, "warm_up": 0.0, "max_epochs": 300}
-    return VAE(2, validation_fraction=0.0, random_state=0, **(quick | settings)).fit(rows)
+    quick = {
+        "likelihood": "normal",
+        "hidden": (),
+        "posterior": "full",
+        "learning_rate": 1e-2,
+        "warm_up": 0.0,
+        "max_epochs": 300,
+    }
+    return VAE(2, warm_up=0.0, validation_fraction=0.0, random_state=0, **(quick | settings)).fit(rows)
 
 
 def test_one_direction_takes_one_dimension_and_its_exact_information() -> None:

@@ -90,7 +90,7 @@ def choose_likelihood(asked: Any, x: np.ndarray, binarize: str | None) -> Likeli
         return LIKELIHOODS["discretised-logistic"]()
     if seen.min() >= 0 and seen.max() <= 1:
         return LIKELIHOODS["continuous-bernoulli"]()
-    return NormalLikelihood(1.0)
+    return LIKELIHOODS["normal" if x.ndim > 2 else "normal-per-entry"]()
 
 
 def columns_of(names: Sequence[Any]) -> Columns:

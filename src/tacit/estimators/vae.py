@@ -44,7 +44,8 @@ class VAE(DeepAnswers, TransformerMixin, DensityMixin, BaseEstimator):
         likelihood: p(x|z): "bernoulli", "continuous-bernoulli", "normal", "normal-per-entry", "poisson",
             "negative-binomial", "discretised-logistic", a list with one a column (and ("categorical", levels)), or a
             ``Likelihood``. "auto" takes Bernoulli for 0/1, the discretised logistic for 8-bit images (uint8), the
-            continuous Bernoulli for values in [0, 1], and else Normal with one learned scale.
+            continuous Bernoulli for values in [0, 1], and else Normal: with a scale for every entry in rows, and one
+            learned scale in images.
         posterior: q(z|x): "diagonal", "full", "point" (a plain auto-encoder), or a ``Posterior``.
         prior: p(z): "normal", "mixture" of Gaussians, "vamp", or a ``Prior``.
         objective: "elbo", "iwae", "renyi", "beta-tcvae", "infovae", or an ``Objective``.
