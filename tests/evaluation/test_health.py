@@ -20,7 +20,7 @@ def fitted(rows: np.ndarray, **settings: Any) -> VAE:
         "warm_up": 0.0,
         "max_epochs": 300,
     }
-    return VAE(2, warm_up=0.0, validation_fraction=0.0, random_state=0, **(quick | settings)).fit(rows)
+    return VAE(2, validation_fraction=0.0, random_state=0, **(quick | settings)).fit(rows)
 
 
 def test_one_direction_takes_one_dimension_and_its_exact_information() -> None:
