@@ -233,6 +233,22 @@ def test_batch_after_batch_comes_to_learn(digits: np.ndarray) -> None:
     assert bounds[-1] > bounds[0] + 5.0
 
 
+def test_rows_of_weight_0_are_never_looked_at(digits: np.ndarray) -> None:
+    weights = np.ones(60)
+    weights[[0, 7, 30]] = 0.0
+    models = [VAE(2, binarize="threshold", **QUICK).partial_fit(digits[:80]) for _ in range(2)]
+    models[0].partial_fit(digits[80:140], sample_weight=weights)
+    models[1].partial_fit(digits[80:140][weights > 0])
+    np.testing.assert_array_equal(*(model.transform(digits[:5]) for model in models))
+
+
+def test_the_bound_of_rows_with_gaps_is_in_the_users_units() -> None:
+    rows = linear_rows()[0]
+    rows[np.random.default_rng(1).random(rows.shape) < 0.4] = np.nan
+    model = VAE(2, hidden=(16,), max_epochs=60, validation_fraction=0.0, random_state=0).fit(rows)
+    assert model.lower_bound_ == pytest.approx(model.elbo(rows)["elbo"], abs=0.2)
+
+
 def test_a_saved_model_answers_the_same(quick: VAE, digits: np.ndarray, tmp_path: Path) -> None:
     tacit.save(quick, tmp_path / "vae.safetensors")
     again = tacit.load(tmp_path / "vae.safetensors")

@@ -14,7 +14,7 @@ from tacit.data.blocks import Standardise
 from tacit.estimators._base import check_whole, seed_of
 from tacit.estimators._deep_parts import Reading
 from tacit.estimators._deep_rows import Conditions, read_deep_rows
-from tacit.inference.stochastic import evaluate, padded
+from tacit.inference.stochastic import Batches, evaluate, padded
 from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.models.vae import model as deep
 from tacit.models.vae.likelihoods import Columns
@@ -135,8 +135,6 @@ class DeepAnswers:
         check_whole("n_samples", n_samples, 1)
         random = seed_of(self.random_state if random_state is None else random_state)
         latent = temperature * np.asarray(deep.prior_draws(model, _key(random), row_bucket(n_samples)))[:n_samples]
-        if given is not None and np.ndim(given) == 0:
-            given = np.full(n_samples, given)
         condition = self.conditions_.encoded(given, n_samples)
         return self._decoded(model, latent, condition, None if mean else random)
 
@@ -177,9 +175,8 @@ class DeepAnswers:
         log_scale = np.log(np.asarray(self.door_.scale))
         for part, rows in self._batches(X, given):
             size = part.stop - part.start
-            batch = padded(Rows(rows.x[:size], None if rows.given is None else rows.given[:size]), np.ones(size), ROWS)
-            reading = Reading(False, None)
-            terms = evaluate(model, batch, np.zeros(2, np.uint32), reading, n_samples)
+            batch = Batches(rows, (np.arange(ROWS) < size).astype(np.float32))
+            terms = evaluate(model, batch, np.zeros(2, np.uint32), Reading(False, None), n_samples)
             change = float(np.where(np.isnan(rows.x[:size]), 0.0, log_scale).sum())
             for name, value in terms.items():
                 totals[name] = totals.get(name, 0.0) + float(value) * size - change * (name != "kl")
@@ -208,9 +205,11 @@ class DeepAnswers:
         return {name: np.asarray(value, np.float64) for name, value in named.items()}
 
     @single_precision
-    def impute(self, X: Any, n_draws: int = 0, *, given: Any = None, n_samples: int = 100) -> np.ndarray:
+    def impute(
+        self, X: Any, n_draws: int = 0, *, given: Any = None, n_samples: int = 100, random_state: Any = None
+    ) -> np.ndarray:
         """Rows with their gaps filled: by the conditional mean, or ``n_draws`` draws ``(n_draws, n, …)``."""
-        random, means, draws = seed_of(self.random_state), [], []
+        random, means, draws = seed_of(self.random_state if random_state is None else random_state), [], []
         for part, rows in self._batches(X, given):
             size = part.stop - part.start
             mean, drawn = deep.imputed(self._model(), rows, _key(random), n_samples, max(1, n_draws))

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, DensityMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 
-from tacit.compute import row_bucket, single_precision
+from tacit.compute import single_precision
 from tacit.data.blocks import Standardise
 from tacit.estimators import _deep_parts as parts
 from tacit.estimators._base import check_choice, check_whole, read_weights, seed_of
@@ -18,7 +18,7 @@ from tacit.estimators._deep_rows import Conditions, check_support, read_deep_row
 from tacit.inference.closed_form import CONVERGED, NAN, REASONS
 from tacit.inference.fit import Trace
 from tacit.inference.objectives import Elbo, ImportanceWeighted
-from tacit.inference.stochastic import padded
+from tacit.inference.stochastic import padded, room
 from tacit.inference.train import Course, Trained, train
 from tacit.inference.watch import Printer, watch
 from tacit.models.vae.model import Rows
@@ -172,8 +172,9 @@ class VAE(DeepAnswers, TransformerMixin, DensityMixin, BaseEstimator):
             self._forget()
         self._check_values(self.model_.likelihood, self._inward(x))
         rows = Rows(self._inward(x), self.conditions_.encoded(given, x.shape[0]))
+        self._seen(x, weights, np.arange(x.shape[0]))
         course = self._course(1)._replace(max_epochs=1, cosine=False, warm_epochs=0.0, patience=None)
-        batches = padded(rows, weights, row_bucket(x.shape[0]))
+        batches = padded(rows, weights, room(x.shape[0]))
         seed = int(random.integers(2**31)) + self._passes
         objective = parts.choose_objective(self.objective)
         trained = train(
@@ -267,25 +268,29 @@ class VAE(DeepAnswers, TransformerMixin, DensityMixin, BaseEstimator):
         part = lambda index: Rows(rows[index], None if given is None else given[index])  # noqa: E731
         if not weights[order[kept:]].any():
             kept = 0  # all that counts would be held out
-        held = order[:kept]
-        learn = np.sort(order[kept:][weights[order[kept:]] > 0])
-        batch = min(self.batch_size, row_bucket(learn.size))
-        held_out = padded(part(held), weights[held], row_bucket(kept)) if kept and weights[held].sum() > 0 else None
+        held, learn = order[:kept], np.sort(order[kept:])
+        held_out = padded(part(held), weights[held], room(kept)) if weights[held].any() else None
+        self._seen(x, weights, learn if held_out is None else held)
         with watch(Printer(self.verbose)) if self.verbose else watch():
             return train(
                 self.model_,
-                padded(part(learn), weights[learn], row_bucket(learn.size)),
+                padded(part(learn), weights[learn], room(learn.size)),
                 held_out,
                 parts.choose_objective(self.objective),
-                self._course(-(-learn.size // batch)),
+                self._course(-(-learn.size // self.batch_size)),
                 self._reading(),
                 seed=int(random.integers(2**31)),
             )
 
+    def _seen(self, x: np.ndarray, weights: np.ndarray, measured: np.ndarray) -> None:
+        """What the bound of some rows lacks to be that of the user's units: −log scale of every observed entry."""
+        log_scale, self._change = np.log(np.asarray(self.door_.scale, np.float64)).ravel(), 0.0
+        if log_scale.any():
+            there = ~np.isnan(x[measured].reshape(measured.size, -1))
+            self._change = -float(np.average(there @ log_scale, weights=weights[measured]))
+
     def _finish(self, trained: Trained, rows: int) -> None:
-        self.model_ = trained.model
-        real = np.asarray(self.door_.scale)
-        change = -float(np.log(real).sum())  # of a row with nothing missing
+        self.model_, change = trained.model, self._change
         self.history_ = trained.trace
         bounds = trained.trace.get("held_out", trained.trace["elbo"])
         self.trace_ = Trace(trained.trace["epoch"], (bounds + change) * rows, trained.trace["seconds"])
@@ -294,11 +299,10 @@ class VAE(DeepAnswers, TransformerMixin, DensityMixin, BaseEstimator):
         self.n_iter_ = int(trained.trace["epoch"][-1]) if trained.trace["epoch"].size else 0
         self.converged_ = trained.status == CONVERGED
         self.stop_reason_ = REASONS[trained.status]
-        self._rows = rows
         if trained.status == NAN:
             warnings.warn(
-                f"the objective was no number, twice; the best parameters before that are kept (step "
-                f"{trained.best_step}). Lower learning_rate (it is {self.learning_rate}), or set clip=1.",
+                "the bound was no number, and half the rate was no cure: the best parameters before that are kept "
+                f"(step {trained.best_step}). Lower learning_rate (it is {self.learning_rate}), or set clip=1.",
                 ConvergenceWarning,
                 stacklevel=4,
             )

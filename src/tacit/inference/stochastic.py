@@ -14,9 +14,11 @@ import numpy as np
 import optax
 from jaxtyping import Float, Int, PRNGKeyArray, PyTree, UInt32
 
-from tacit.compute import Array, as_key
+from tacit.compute import Array, as_key, row_bucket
 from tacit.inference.objectives import Elbo, LatentVariable, Objective, Terms
 
+SMALL_ROWS = 16_384
+LARGE_GRAIN = 4096
 ROWS_AT_ONCE = 512
 """Rows of a held-out evaluation that are looked at together."""
 
@@ -32,6 +34,11 @@ class Batches(NamedTuple):
 
     rows: PyTree
     weights: Float[Array, " rows"]
+
+
+def room(rows: int) -> int:
+    """How many rows to make room for: few sizes are compiled while they are small, and little is wasted when large."""
+    return row_bucket(rows) if rows <= SMALL_ROWS else -(-rows // LARGE_GRAIN) * LARGE_GRAIN
 
 
 def padded(rows: PyTree, weights: np.ndarray, to: int) -> Batches:
@@ -74,12 +81,10 @@ class Standing(eqx.Module):
 
 
 @functools.cache
-def adam(clip: float = 0.0, decay: float = 0.0) -> optax.GradientTransformation:
-    """Adam (Kingma & Ba 2015) with clipping by the global norm and decoupled weight decay; the rate is the driver's."""
-    parts = [optax.clip_by_global_norm(clip)] if clip > 0 else []
-    parts.append(optax.scale_by_adam())
-    parts += [optax.add_decayed_weights(decay)] if decay > 0 else []
-    return optax.chain(*parts)
+def adam(clip: float = 0.0) -> optax.GradientTransformation:
+    """Adam (Kingma & Ba 2015), with gradients clipped by their global norm; the rate is the driver's."""
+    clipping = [optax.clip_by_global_norm(clip)] if clip > 0 else []
+    return optax.chain(*clipping, optax.scale_by_adam())
 
 
 def rate_at(step: Int[Array, ""], pace: Pace) -> Float[Array, ""]:

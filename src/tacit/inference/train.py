@@ -68,14 +68,15 @@ class _Round(NamedTuple):
     epochs: int
     steps_an_epoch: int
     batch: int
-    rows: int
+    places: np.ndarray
+    """Of the rows that count."""
 
     def order(self, seed: int, number: int) -> np.ndarray:
         """Which rows every step of a round sees: each epoch is a permutation of them, made up with −1."""
         random = np.random.Generator(np.random.Philox(key=[seed, number]))
-        lack = self.steps_an_epoch * self.batch - self.rows
+        lack = self.steps_an_epoch * self.batch - self.places.size
         epochs = [
-            np.append(random.permutation(self.rows), np.full(lack, -1)).reshape(self.steps_an_epoch, self.batch)
+            np.append(random.permutation(self.places), np.full(lack, -1)).reshape(self.steps_an_epoch, self.batch)
             for _ in range(self.epochs)
         ]
         return np.concatenate(epochs).astype(np.int32)
@@ -96,7 +97,7 @@ def train(
 
     Args:
         model: an `equinox.Module` with float32 arrays as parameters.
-        batches: the rows to learn from; rows of weight 0 at the end are padding.
+        batches: the rows to learn from; rows of weight 0 are never looked at.
         held_out: rows that stop the fit and choose its parameters, or None.
         objective: what is raised.
         course: how long and how fast.
@@ -124,11 +125,11 @@ class _Loop:
         self.optimiser = course.optimiser or adam(course.clip)
         self.batches = jax.device_put(batches)
         self.held_out = None if held_out is None else jax.device_put(held_out)
-        rows = int(np.count_nonzero(batches.weights))
+        places = np.flatnonzero(batches.weights)
         batch = min(course.batch_size, batches.weights.shape[0])
-        steps = -(-rows // batch)
+        steps = -(-places.size // batch)
         epochs = max(1, min(course.max_epochs, ROUND_STEPS // steps))
-        self.round = _Round(epochs, steps, batch, rows)
+        self.round = _Round(epochs, steps, batch, places)
         self.rounds = -(-course.max_epochs // epochs)
         total = steps * epochs * self.rounds
         self.pace = Pace(
@@ -260,7 +261,7 @@ class _Loop:
         if totals is not None:
             figures |= {name: float(totals[name]) / max(float(totals["steps"]), 1.0) for name in self.names}
         rounds = len(self.trace) - (totals is None) + share
-        rows = rounds * self.round.epochs * self.round.rows
+        rows = rounds * self.round.epochs * self.round.places.size
         left = seconds * (self.rounds - rounds) / max(rounds, 1e-9)
         words = (
             f"reconstruction {figures['reconstruction']:.3f}, KL {figures['kl']:.3f}, {rows / max(seconds, 1e-9):,.0f} "
