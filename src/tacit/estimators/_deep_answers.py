@@ -14,6 +14,7 @@ from tacit.data.blocks import Standardise
 from tacit.estimators._base import check_whole, seed_of
 from tacit.estimators._deep_parts import Reading
 from tacit.estimators._deep_rows import Conditions, read_deep_rows
+from tacit.inference.objectives import Elbo
 from tacit.inference.stochastic import Batches, evaluate, padded
 from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.models.vae import model as deep
@@ -37,17 +38,16 @@ class DeepAnswers:
     door_: Standardise
     conditions_: Conditions
     event_shape_: tuple[int, ...]
-    n_components: int
+    n_components: Any
     n_samples: int
     binarize: str | None
     random_state: Any
     _levels: bool
 
-    def _inward(self, x: np.ndarray) -> np.ndarray:
-        """Rows in the units of the model, as they are stored: 8-bit levels stay as they are."""
-        if x.dtype == np.uint8:
-            return x
-        return ((x - self.door_.shift) / self.door_.scale).astype(np.float32)
+    def _reading(self, binarize: str | None = None) -> Reading:
+        """From stored rows to those of the model."""
+        real = np.any(self.door_.scale != 1.0) or np.any(self.door_.shift != 0.0)
+        return Reading(self.door_ if real else None, self._levels, binarize or self.binarize)
 
     def _outward(self, x: Any) -> np.ndarray:
         """Rows in the user's units."""
@@ -56,18 +56,23 @@ class DeepAnswers:
 
     def _model(self) -> DeepLatent:
         check_is_fitted(self)
+        return self._deep_latent
+
+    @property
+    def _deep_latent(self) -> DeepLatent:
+        """The part of ``model_`` that has a code."""
         return self.model_
 
-    def _read(self, X: Any) -> np.ndarray:
-        self._model()
-        x = read_deep_rows(self, X, reset=False)
-        return self._inward(x)
+    @property
+    def _width(self) -> int:
+        """Numbers of a code."""
+        return self._model().posterior_kind.width(self.n_components)
 
     def _batches(self, X: Any, given: Any) -> Iterator[tuple[slice, Rows]]:
         """Rows as the model takes them, a padded batch at a time; grey pixels are cut at ½ where they were drawn."""
-        stored = self._read(X)
-        binarize = "threshold" if self.binarize == "stochastic" else self.binarize
-        read = Reading(self._levels, binarize)
+        self._model()
+        stored = read_deep_rows(self, X, reset=False)
+        read = self._reading("threshold" if self.binarize == "stochastic" else None)
         encoded = self.conditions_.encoded(given, stored.shape[0])
         for start in range(0, stored.shape[0], ROWS):
             part = slice(start, min(start + ROWS, stored.shape[0]))
@@ -91,8 +96,8 @@ class DeepAnswers:
         """``E[x|z]`` of every z ``(n, n_components)``, in the user's units."""
         model = self._model()
         latent = np.asarray(Z, dtype=np.float32)
-        if latent.ndim != 2 or latent.shape[1] != self.n_components:
-            raise ValueError(f"Z must be (n, {self.n_components}), got {latent.shape}")
+        if latent.ndim != 2 or latent.shape[1] != self._width:
+            raise ValueError(f"Z must be (n, {self._width}), got {latent.shape}")
         return self._decoded(model, latent, self.conditions_.encoded(given, latent.shape[0]), None)
 
     def _decoded(self, model: DeepLatent, latent: np.ndarray, given: Any, random: Any) -> np.ndarray:
@@ -176,7 +181,7 @@ class DeepAnswers:
         for part, rows in self._batches(X, given):
             size = part.stop - part.start
             batch = Batches(rows, (np.arange(ROWS) < size).astype(np.float32))
-            terms = evaluate(model, batch, np.zeros(2, np.uint32), Reading(False, None), n_samples)
+            terms = evaluate(model, batch, np.zeros(2, np.uint32), Reading(None, False, None), Elbo(n_samples))
             change = float(np.where(np.isnan(rows.x[:size]), 0.0, log_scale).sum())
             for name, value in terms.items():
                 totals[name] = totals.get(name, 0.0) + float(value) * size - change * (name != "kl")
