@@ -7,7 +7,8 @@ from .estimators.gaussian_mixture import GaussianMixture
 from .estimators.generative_classifier import GenerativeClassifier
 from .estimators.kmeans import KMeans
 from .estimators.mixture import Mixture
-from .estimators.vae import IWAE, VAE, AutoEncoder, BetaVAE
+from .estimators.semi_supervised_vae import SemiSupervisedVAE
+from .estimators.vae import IWAE, VAE, VQVAE, AutoEncoder, BetaVAE
 from .evaluation.bootstrap import bootstrap
 from .evaluation.compare import compare
 from .evaluation.conformal import Calibration
@@ -22,6 +23,7 @@ from .storage import load, save
 __all__ = [
     "IWAE",
     "VAE",
+    "VQVAE",
     "AutoEncoder",
     "BetaVAE",
     "Calibration",
@@ -34,6 +36,7 @@ __all__ = [
     "MultinomialMixture",
     "PoissonMixture",
     "Selection",
+    "SemiSupervisedVAE",
     "__version__",
     "bootstrap",
     "compare",

@@ -53,7 +53,6 @@ class DeepFit(DeepAnswers):
     patience: int | None
     clip: float
     optimiser: Any
-    callbacks: Sequence[Any]
     verbose: int
     _passes: int
     _optimiser: list[np.ndarray] | None
@@ -82,13 +81,9 @@ class DeepFit(DeepAnswers):
         course = self._course(1)._replace(max_epochs=1, cosine=False, warm_epochs=0.0, patience=None)
         batches = padded(Rows(x, self.conditions_.encoded(given, x.shape[0])), weights, room(x.shape[0]))
         seed = int(random.integers(2**31)) + self._passes
-        with watch(*self._watchers()):
-            trained = train(self.model_, batches, None, course, seed=seed, begun=self._optimiser)
+        trained = train(self.model_, batches, None, course, seed=seed, begun=self._optimiser)
         self._optimiser, self._passes = trained.optimiser, self._passes + 1
         self._finish(trained, x.shape[0])
-
-    def _watchers(self) -> list[Any]:
-        return [*self.callbacks, *([Printer(self.verbose)] if self.verbose else [])]
 
     def _check(self) -> None:
         self._check_code()
@@ -155,11 +150,10 @@ class DeepFit(DeepAnswers):
 
     def _compose(self, likelihood: Any, view: Standardise | None, few: np.ndarray, key: Any) -> Any:
         """The model of these parts; ``few`` are rows as the likelihood takes them."""
-        return self._latent(likelihood, view, few, self.conditions_.width, key)
+        return self._latent(likelihood, view, few, key)
 
-    def _latent(
-        self, likelihood: Any, view: Standardise | None, few: np.ndarray, conditions: int, key: Any
-    ) -> DeepLatent:
+    def _latent(self, likelihood: Any, view: Standardise | None, few: np.ndarray, key: Any) -> DeepLatent:
+        conditions = self.conditions_.width
         latent = tuple(self.n_components) if isinstance(self.n_components, list) else self.n_components
         key, prior_key, code_key = jax.random.split(key, 3)
         posterior = parts.choose_posterior(self.posterior, latent, self.hidden, self.activation, code_key)
@@ -169,20 +163,16 @@ class DeepFit(DeepAnswers):
             raise ValueError(
                 "prior='vamp' has no pseudo-rows for what is given: take another prior, or leave given out"
             )
-        plan = NetworkPlan(
-            self.event_shape_,
-            latent,
-            conditions,
-            likelihood.shape(self.event_shape_),
-            self.hidden,
-            self.channels,
-            self.activation,
-            self.network,
-        )
+        plan = self._plan(latent, conditions, likelihood.shape(self.event_shape_))
         encoder, decoder = networks(plan, posterior, self.encoder, self.decoder, key)
         model = DeepLatent(encoder, decoder, prior, posterior, likelihood, view)
         nothing = np.zeros((few.shape[0], conditions), np.float32) if conditions else None
         return model.settled(few, nothing)
+
+    def _plan(self, latent: Any, conditions: int, outputs: tuple[int, ...]) -> NetworkPlan:
+        return NetworkPlan(
+            self.event_shape_, latent, conditions, outputs, self.hidden, self.channels, self.activation, self.network
+        )
 
     def _check_values(self, likelihood: Any, x: np.ndarray) -> None:
         for start in range(0, x.shape[0], CHECKED):
@@ -225,7 +215,7 @@ class DeepFit(DeepAnswers):
         else:
             batches = padded(part(learn), weights[learn], room(learn.size))
         course = self._course(-(-learn.size // self.batch_size))
-        with watch(*self._watchers()):
+        with watch(*([Printer(self.verbose)] if self.verbose else [])):
             return train(self.model_, batches, held_out, course, seed=int(random.integers(2**31)))
 
     def _seen(self, x: np.ndarray, weights: np.ndarray, measured: np.ndarray) -> None:

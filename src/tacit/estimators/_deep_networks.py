@@ -50,9 +50,9 @@ class NetworkPlan(NamedTuple):
         return (*self.event, 1) if len(self.event) == 2 else self.event
 
 
-def make_encoder(plan: NetworkPlan, posterior: Posterior, key: Any) -> Callable:
-    """A network from a row, and what it is given, to the posterior's outputs."""
-    kind, outputs = plan.kind(), posterior.outputs(plan.latent)
+def make_encoder(plan: NetworkPlan, outputs: int, key: Any) -> Callable:
+    """A network from a row, and what it is given, to so many numbers."""
+    kind = plan.kind()
     if kind == "mlp":
         return MLP(math.prod(plan.event) + plan.conditions, plan.hidden, outputs, key=key, activation=plan.activation)
     return ConvEncoder(
@@ -92,4 +92,6 @@ def make_decoder(plan: NetworkPlan, posterior: Posterior, key: Any) -> Callable:
 def networks(plan: NetworkPlan, posterior: Posterior, encoder: Any, decoder: Any, key: Any) -> tuple[Any, Any]:
     """Encoder and decoder: the user's, or made."""
     one, two = jax.random.split(key)
-    return encoder or make_encoder(plan, posterior, one), decoder or make_decoder(plan, posterior, two)
+    return encoder or make_encoder(plan, posterior.outputs(plan.latent), one), decoder or make_decoder(
+        plan, posterior, two
+    )

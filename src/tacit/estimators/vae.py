@@ -50,7 +50,6 @@ class VAE(DeepFit, TransformerMixin, DensityMixin, BaseEstimator):
         optimiser: an `optax.GradientTransformation` in Adam's place (its rate is multiplied by ``learning_rate``).
         n_samples: draws of z in ``score_samples``.
         random_state: seed.
-        callbacks: watchers of the fit, such as ``tacit.CsvLog(path)`` and ``tacit.TensorBoardLog(folder)``.
         verbose: print a line every so many epochs.
 
     Attributes:
@@ -89,7 +88,6 @@ class VAE(DeepFit, TransformerMixin, DensityMixin, BaseEstimator):
         optimiser: Any = None,
         n_samples: int = 1000,
         random_state: Any = None,
-        callbacks: Sequence[Any] = (),
         verbose: int = 0,
     ) -> None:
         self.n_components = n_components
@@ -114,7 +112,6 @@ class VAE(DeepFit, TransformerMixin, DensityMixin, BaseEstimator):
         self.optimiser = optimiser
         self.n_samples = n_samples
         self.random_state = random_state
-        self.callbacks = callbacks
         self.verbose = verbose
 
     @single_precision

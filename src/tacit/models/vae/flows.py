@@ -23,9 +23,9 @@ DRAWS = 64
 class MaskedLayers(eqx.Module):
     """A network whose j-th outputs see the inputs before the j-th, and all of a context (Germain et al. 2015)."""
 
-    weights: tuple[Float[Array, "out into"], ...]
-    biases: tuple[Float[Array, " out"], ...]
-    context: Float[Array, "out into"] | None
+    weights: tuple[Float[Array, "_ _"], ...]
+    biases: tuple[Float[Array, " _"], ...]
+    context: Float[Array, "_ _"] | None
     dims: int = eqx.field(static=True)
     outs: int = eqx.field(static=True)
 

@@ -42,14 +42,14 @@ class DeepLatent(eqx.Module):
     likelihood: Likelihood
     view: Standardise | None
 
-    def _seen(self, x: Float[Array, "rows ..."]) -> Float[Array, "rows ..."]:
+    def seen(self, x: Float[Array, "rows ..."]) -> Float[Array, "rows ..."]:
         if self.view is not None:
             x = frozen(self.view)(x)
         return jnp.nan_to_num(x, nan=0.0)
 
     def encoded(self, x: Float[Array, "rows ..."], given: Float[Array, "rows conditions"] | None = None) -> Array:
         """The encoder's outputs."""
-        return _over(self.encoder, self._seen(x), given)
+        return _over(self.encoder, self.seen(x), given)
 
     def encode(self, x: Float[Array, "rows ..."], given: Float[Array, "rows conditions"] | None = None) -> Any:
         """``q(z|x)`` of rows as the likelihood takes them."""

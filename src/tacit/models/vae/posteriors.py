@@ -31,7 +31,7 @@ class Density(eqx.Module):
 
     @property
     @abc.abstractmethod
-    def scale(self) -> Float[Array, "rows dims"]:
+    def scale(self) -> Float[Array, "*rows dims"]:
         """The standard deviation of every dimension."""
 
     def draw(
@@ -53,17 +53,17 @@ def white_log_prob(noise: Float[Array, "... dims"]) -> Float[Array, "..."]:
 class Centred(Density):
     """A density with its mean as a parameter, moved from standard normal noise."""
 
-    mean: Float[Array, "rows dims"]
+    mean: Float[Array, "*rows dims"]
 
     def noise(self, key: PRNGKeyArray, number: int, *, shared: bool = False) -> Array:
-        rows, dims = self.mean.shape
-        return jax.random.normal(key, (number, 1 if shared else rows, dims), self.mean.dtype)
+        *rows, dims = self.mean.shape
+        return jax.random.normal(key, (number, *([1] if shared else rows), dims), self.mean.dtype)
 
 
 class Gaussian(Centred):
     """``N(μ, diag σ²)``, a batch of rows ``[rows, dims]``: ``z = μ + σ ε``."""
 
-    log_scale: Float[Array, "rows dims"]
+    log_scale: Float[Array, "*rows dims"]
 
     def moved(self, noise: Float[Array, "draws #rows dims"]) -> tuple[Float[Array, "draws rows dims"], Array]:
         return self.mean + self.scale * noise, white_log_prob(noise) - self.log_scale.sum(-1)
@@ -82,7 +82,7 @@ class Gaussian(Centred):
         return 0.5 * (variance + self.mean**2 * jnp.exp(-2.0 * log_scale) - 1.0) - self.log_scale + log_scale
 
     @property
-    def scale(self) -> Float[Array, "rows dims"]:
+    def scale(self) -> Float[Array, "*rows dims"]:
         return jnp.exp(self.log_scale)
 
 
