@@ -18,7 +18,10 @@ from .evaluation.likelihood_ratio import likelihood_ratio_test
 from .evaluation.match import match
 from .evaluation.odd import odd_columns
 from .evaluation.select import Selection, select
+from .inference.watch import watch
 from .storage import load, save
+from .storage.checkpoint import Checkpoint, fingerprint
+from .storage.logs import CsvLog, TensorBoardLog
 
 __all__ = [
     "IWAE",
@@ -27,6 +30,8 @@ __all__ = [
     "AutoEncoder",
     "BetaVAE",
     "Calibration",
+    "Checkpoint",
+    "CsvLog",
     "Density",
     "GaussianMixture",
     "GenerativeClassifier",
@@ -37,11 +42,13 @@ __all__ = [
     "PoissonMixture",
     "Selection",
     "SemiSupervisedVAE",
+    "TensorBoardLog",
     "__version__",
     "bootstrap",
     "compare",
     "datasets",
     "families",
+    "fingerprint",
     "held_out",
     "latent_health",
     "likelihood_ratio_test",
@@ -50,6 +57,7 @@ __all__ = [
     "odd_columns",
     "save",
     "select",
+    "watch",
 ]
 
 __version__: str

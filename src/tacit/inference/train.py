@@ -237,6 +237,7 @@ class _Loop:
             seconds,
             Kept(state, self.trace, {}) if totals is None else None,
             words,
+            {name: float(value) for name, value in figures.items()},
         )
 
     def _result(self) -> Trained:
