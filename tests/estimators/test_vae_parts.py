@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import equinox as eqx
+import jax
 import numpy as np
 import pytest
 import scipy.stats as st
@@ -77,6 +79,25 @@ def test_what_does_not_go_together_is_said(digits: np.ndarray) -> None:
     discrete = VAE(2, posterior="categorical", max_epochs=1, **TINY).fit(digits)
     with pytest.raises(ValueError, match="needs a continuous code"):
         discrete.manifold(3)
+
+
+def test_networks_of_ones_own_are_taken_and_checked(digits: np.ndarray, tmp_path: Path) -> None:
+    rows = digits[:40].reshape(40, 64)
+    key = jax.random.key(0)
+    own = eqx.nn.MLP(64, 4, 8, 1, key=key)
+    model = VAE(2, encoder=own, max_epochs=2, **TINY).fit(rows)
+    path = tacit.save(model, tmp_path)
+    again = tacit.load(path, network=eqx.nn.MLP(64, 4, 8, 1, key=jax.random.key(1)))
+    np.testing.assert_array_equal(again.transform(rows), model.transform(rows))
+    with pytest.raises(ValueError, match="is a network of your own"):
+        tacit.load(path)
+    for settings, words in [
+        ({"encoder": eqx.nn.MLP(64, 5, 8, 1, key=key)}, r"encoder must make numbers of the shape \(4,\).*gives \(5,\)"),
+        ({"encoder": eqx.nn.MLP(9, 4, 8, 1, key=key)}, r"one input of the shape \(64,\); it fails"),
+        ({"decoder": lambda z: [z]}, r"decoder must make numbers of the shape \(64, 1\)"),
+    ]:
+        with pytest.raises(ValueError, match=words):
+            VAE(2, max_epochs=2, **(TINY | settings)).fit(rows)
 
 
 def test_a_plain_auto_encoder_has_no_likelihood(digits: np.ndarray) -> None:

@@ -4,7 +4,9 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
+import jax.numpy as jnp
 
 from tacit.models.vae.levels import Leading
 from tacit.models.vae.networks import MLP, ConvDecoder, ConvEncoder
@@ -90,8 +92,29 @@ def make_decoder(plan: NetworkPlan, posterior: Posterior, key: Any) -> Callable:
 
 
 def networks(plan: NetworkPlan, posterior: Posterior, encoder: Any, decoder: Any, key: Any) -> tuple[Any, Any]:
-    """Encoder and decoder: the user's, or made."""
+    """Encoder and decoder: the user's, or made.
+
+    Raises:
+        ValueError: a network of the user's does not take what it is given, or gives another shape than is read.
+    """
+    row = (math.prod(plan.event) + plan.conditions,) if plan.conditions else plan.event
+    if encoder is not None:
+        _check("encoder", encoder, row, (posterior.outputs(plan.latent),))
+    if decoder is not None:
+        _check("decoder", decoder, (posterior.width(plan.latent) + plan.conditions,), plan.outputs)
     one, two = jax.random.split(key)
     return encoder or make_encoder(plan, posterior.outputs(plan.latent), one), decoder or make_decoder(
         plan, posterior, two
     )
+
+
+def _check(name: str, network: Any, into: tuple[int, ...], out: tuple[int, ...]) -> None:
+    """Whether a network of the user's has the shapes that it needs; nothing is computed."""
+    needed = f"{name} must make numbers of the shape {out} of one input of the shape {into}"
+    try:
+        said = eqx.filter_eval_shape(network, jax.ShapeDtypeStruct(into, jnp.float32))
+    except Exception as error:
+        raise ValueError(f"{needed}; it fails: {str(error).splitlines()[0]}") from error
+    found = getattr(said, "shape", type(said).__name__)
+    if found != out:
+        raise ValueError(f"{needed}; it gives {found}")
