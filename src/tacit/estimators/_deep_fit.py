@@ -138,15 +138,17 @@ class DeepFit(DeepAnswers):
             np.where(real, facts.mean, 0.0).astype("f4"), np.where(real, facts.scale, 1.0).astype("f4")
         )
         self._check_values(likelihood, x)
-        view = None
-        large = np.maximum(np.abs(facts.low), np.abs(facts.high))[~real] > 1.0
-        if large.any() and not self._levels and self.binarize is None:
-            view = Standardise(
-                np.where(real, 0.0, facts.mean).astype("f4"), np.where(real, 1.0, facts.scale).astype("f4")
-            )
+        view = None if real.all() else self._view(facts, real)
         key = jax.random.key(int(random.integers(2**31)))
         few = np.asarray(self._reading()(Rows(x[: parts.PRIOR_COMPONENTS]), jax.random.key(1)).x)
         self.model_ = self._compose(likelihood, view, few, key)
+
+    def _view(self, facts: Facts, real: np.ndarray) -> Standardise:
+        """Rows as the encoder sees them: centred; counts, which may be large, scaled too."""
+        unit = 255.0 if self._levels else 1.0
+        small = (np.maximum(np.abs(facts.low), np.abs(facts.high))[~real] <= unit).all()
+        scale = np.where(real | small, 1.0, facts.scale)
+        return Standardise(np.where(real, 0.0, facts.mean / unit).astype("f4"), scale.astype("f4"))
 
     def _compose(self, likelihood: Any, view: Standardise | None, few: np.ndarray, key: Any) -> Any:
         """The model of these parts; ``few`` are rows as the likelihood takes them."""

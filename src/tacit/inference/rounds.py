@@ -38,7 +38,7 @@ class Rounds:
     """
 
     def __init__(self, batches: Batches, batch_size: int, max_epochs: int, seed: int) -> None:
-        self.seed = seed
+        self.seed, self.max_epochs = seed, max_epochs
         self.places = np.flatnonzero(batches.weights)
         self.batch = min(batch_size, batches.weights.shape[0])
         self.steps_an_epoch = -(-self.places.size // self.batch)
@@ -52,8 +52,15 @@ class Rounds:
         """Of a round."""
         return self.epochs * self.steps_an_epoch
 
+    def done(self, number: int) -> int:
+        """Epochs after so many rounds; the last round may be a short one."""
+        return min(number * self.epochs, self.max_epochs)
+
     def order(self, number: int) -> np.ndarray:
-        """Which rows every step of a round sees: each epoch is a permutation of them, made up with −1."""
+        """Which rows every step of a round sees: each epoch is a permutation of them, made up with −1.
+
+        A short round has fewer steps than there are lines: `pieces` ends before the others.
+        """
         random = np.random.Generator(np.random.Philox(key=[self.seed, number]))
         lack = self.steps_an_epoch * self.batch - self.places.size
         epochs = [
@@ -64,15 +71,21 @@ class Rounds:
 
     def pieces(self, number: int) -> Iterator[Piece]:
         """A round in pieces of about a second, so that a long one can be watched."""
-        return self._streamed(self.order(number)) if self.streamed else self._resident(self.order(number), number)
+        steps = (self.done(number + 1) - self.done(number)) * self.steps_an_epoch
+        order = self.order(number)
+        return (
+            self._streamed(order[:steps])
+            if self.streamed
+            else self._resident(order, steps, 64 if number == 0 else steps)
+        )
 
-    def _resident(self, order: np.ndarray, number: int) -> Iterator[Piece]:
-        places, done, size = jax.device_put(order), 0, order.shape[0] if number else min(64, order.shape[0])
-        while done < order.shape[0]:
-            began, last = time.monotonic(), min(done + size, order.shape[0])
+    def _resident(self, order: np.ndarray, steps: int, size: int) -> Iterator[Piece]:
+        places, done = jax.device_put(order), 0
+        while done < steps:
+            began, last = time.monotonic(), min(done + size, steps)
             yield Piece(self._batches, places, done, last)
             spent = time.monotonic() - began
-            size = max(1, min(order.shape[0], int((last - done) * LOOK_SECONDS / max(spent, 1e-6))))
+            size = max(1, int((last - done) * LOOK_SECONDS / max(spent, 1e-6)))
             done = last
 
     def _streamed(self, order: np.ndarray) -> Iterator[Piece]:

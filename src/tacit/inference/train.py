@@ -97,7 +97,7 @@ class _Loop:
         self.watchers, self.began, self.interrupted = watchers(), time.monotonic(), False
         self.pace = Pace(
             np.asarray(course.learning_rate, np.float32),
-            np.asarray(rounds.steps * rounds.number if course.cosine else np.inf, np.float32),
+            np.asarray(course.max_epochs * rounds.steps_an_epoch if course.cosine else np.inf, np.float32),
             np.asarray(course.warm_epochs * rounds.steps_an_epoch, np.float32),
         )
 
@@ -229,8 +229,8 @@ class _Loop:
         )
         return Moment(
             self.course.label,
-            int(done * every.epochs),
-            every.number * every.epochs,
+            min(int(done * every.epochs), every.max_epochs),
+            every.max_epochs,
             figures["elbo"],
             int(state.status == RUNNING),
             1,
@@ -244,7 +244,7 @@ class _Loop:
         state = on_host(self.state)
         lines = np.array([line for _, _, line in self.trace]).reshape(len(self.trace), len(self.names) + 2)
         numbers = np.arange(1, len(self.trace) + 1)
-        columns: dict[str, np.ndarray] = {"epoch": numbers * self.rounds.epochs}
+        columns: dict[str, np.ndarray] = {"epoch": np.minimum(numbers * self.rounds.epochs, self.rounds.max_epochs)}
         columns["step"] = lines[:, 0].astype(np.int64)
         for place, name in enumerate([*self.names, "held_out"], 1):
             columns[name] = lines[:, place]
