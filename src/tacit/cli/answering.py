@@ -112,6 +112,7 @@ def _impute_images(opened: Opened, new: New, draws: int | None, seed: int, out: 
     """Images with their gaps filled, above them the same with the gaps in a picture."""
     pictures.check(out, form, "filled")
     rows = opened.read(new)
+    rows = pictures.some(rows) if pictures.is_picture(out) else rows
     missing = np.isnan(rows.values) if rows.values.dtype.kind == "f" else np.zeros(rows.values.shape, bool)
     if not missing.any():
         talk.remark("Nothing is missing: gaps in images are values that are no number (NaN), in arrays of floats.")

@@ -226,7 +226,12 @@ def _numbers(given: Any, selectable: bool, name: str) -> tuple[int, ...]:
     if not numbers or not all(type(n) is int and n >= 1 for n in numbers):
         raise UsageFault(f"--set components={given!r}: say a whole number from 1 on, or a range such as 2-6.")
     if len(numbers) > 1 and not selectable:
-        raise UsageFault(f"{name} is fitted with one number of groups; give --set components=3, say.")
+        one = (
+            "number of groups; give --set components=3"
+            if hasattr(registry.get(name), "predict")
+            else ("number of dimensions; give --set latent=2")
+        )
+        raise UsageFault(f"{name} is fitted with one {one}, say.")
     return tuple(sorted(set(numbers)))
 
 

@@ -36,7 +36,12 @@ def reconstruct(
     number: Annotated[
         int | None,
         typer.Option(
-            "-n", "--number", min=1, metavar="N", help="Only the first N rows; of a picture 40.", show_default=False
+            "-n",
+            "--number",
+            min=1,
+            metavar="N",
+            help="Only the first N rows; else all, and in a picture 40 of them.",
+            show_default=False,
         ),
     ] = None,
     unseen: options.Unseen = False,

@@ -17,8 +17,6 @@ from tacit.data.errors import counted
 from tacit.data.schema import Schema
 from tacit.storage.errors import ModelFileError
 
-SHOWN = 40
-"""Reconstructions in a picture at most."""
 MOST_STEPS = 1000
 MOST_GRID = 200
 
@@ -43,11 +41,10 @@ def reconstruct(run: Path, new: New, number: int | None, out: str | None, form: 
     """Give what the model makes of the code of every row."""
     opened = _asked(run, "reconstruct", "give rows back from their codes", out, form, "again")
     rows = opened.read(new)
-    if number is not None or pictures.is_picture(out):
-        first = min(len(rows), SHOWN if number is None else number)
-        if first < len(rows):
-            talk.remark(f"The first {first:,} of {counted(len(rows), 'row' if opened.schema else 'image')}.")
-        rows = rows.pick(np.arange(first))
+    if number is not None:
+        rows = rows.pick(np.arange(min(number, len(rows))))
+    elif pictures.is_picture(out):
+        rows = pictures.some(rows)
     found = opened.estimator.reconstruct(opened.feed(rows))
     if opened.schema is not None:
         table = decode(np.asarray(found, np.float64), opened.schema)

@@ -166,7 +166,8 @@ def tell_groups(told: Mapping[str, Any]) -> None:
     score = told["held_out"]
     if score is not None:
         talk.heading("How good is it?")
-        talk.say(words.held_out(score["nats"], score["standard_error"], score["rows"], None), indent=1)
+        what = "image" if told.get("image") else "row"
+        talk.say(words.held_out(score["nats"], score["standard_error"], score["rows"], None, what), indent=1)
     if told["warnings"]:
         talk.heading("Worth knowing")
         for text in told["warnings"]:

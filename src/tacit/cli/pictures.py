@@ -10,6 +10,7 @@ import numpy as np
 from tacit.cli import talk
 from tacit.cli.failures import UsageFault
 from tacit.cli.opened import Opened
+from tacit.cli.sources import Rows
 from tacit.data.errors import counted
 from tacit.data.write import replacing
 from tacit.plots.images import span_of, tile, write_png
@@ -20,6 +21,8 @@ SIDE = 64
 """Pixels that the shorter side of an image is enlarged to, by whole factors, for a picture."""
 LINE = 10
 """Images beside one another, where there is no shape that suggests itself."""
+SHOWN = 40
+"""Images of a source that a picture shows where nobody says how many."""
 LARGEST = 100_000_000
 """Pixels of a picture at most."""
 
@@ -36,6 +39,14 @@ def check(out: str | None, form: str | None, what: str) -> None:
 def is_picture(out: str | None) -> bool:
     """Whether a picture is asked for rather than arrays."""
     return out is not None and out.lower().endswith(".png")
+
+
+def some(rows: Rows) -> Rows:
+    """As many images as a picture shows, spread evenly over the source."""
+    if len(rows) <= SHOWN:
+        return rows
+    talk.remark(f"{SHOWN} of {counted(len(rows), 'image')}, spread evenly.")
+    return rows.pick(np.linspace(0, len(rows) - 1, SHOWN).round().astype(int))
 
 
 def give(

@@ -80,7 +80,10 @@ def named(model: str, given: Mapping[str, Any]) -> dict[str, Any]:
             raise UsageFault(f"--set gives {name!r} twice, once under another name.")
         if name in OBJECTS and value is not None:
             raise UsageFault(f"--set {key} takes an object of Python, not a text; use tacit in Python for it.")
-        found[name] = _widths(key, value) if isinstance(_default(model, name), tuple) else value
+        usual = _default(model, name)
+        if isinstance(usual, float) and isinstance(value, str | list):
+            raise UsageFault(f"--set {key}={value}: say one number, such as {key}={usual}.")
+        found[name] = _widths(key, value) if isinstance(usual, tuple) else value
     return found
 
 

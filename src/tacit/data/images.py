@@ -143,7 +143,7 @@ def _from_npz(path: Path, key: str | None) -> ImageSet:
     if labels is not None:
         if labels.dtype.kind == "S":
             labels = np.char.decode(labels, "utf-8", "replace")
-        notes = (*notes, f"array {naming!r} is taken for labels: the report shows them, no model sees them")
+        notes = (*notes, f"array {naming!r} is taken for labels, which no model sees")
     return ImageSet(images, None, labels, f"{label}:{key}" if key else label, notes)
 
 
@@ -153,7 +153,7 @@ def _stacks(found: Mapping[str, Header]) -> list[str]:
 
 
 def _chosen(found: Mapping[str, Header], label: str, key: str | None) -> str:
-    held = ", ".join(f"{name} {list(header.shape)}" for name, header in found.items()) or "nothing"
+    held = ", ".join(_shown(name, header) for name, header in found.items()) or "nothing"
     if key is not None:
         if key not in found:
             raise DataError(f"{label} has no array {key!r}; it holds {held}.{nearest(key, list(found))}")
@@ -163,7 +163,12 @@ def _chosen(found: Mapping[str, Header], label: str, key: str | None) -> str:
         raise DataError(f"{label} holds no images (images, height, width[, channels]); it holds {held}.")
     if "X" in stacks or len(stacks) == 1:
         return "X" if "X" in stacks else stacks[0]
-    raise DataError(f"{label} holds {len(stacks)} arrays of images: {held}. Name one: {label}:{stacks[0]}")
+    several = " and ".join(_shown(name, found[name]) for name in stacks)
+    raise DataError(f"{label} holds several arrays of images: {several}. Name one: {label}:{stacks[0]}")
+
+
+def _shown(name: str, header: Header) -> str:
+    return f"{name} {list(header.shape)}"
 
 
 def _labels_of(chosen: str, found: Mapping[str, Header]) -> str | None:
