@@ -76,6 +76,8 @@ class Opened:
     def _read_images(self, new: New) -> Rows:
         if new.long is not None or new.id_column is not None or new.unseen:
             raise UsageFault("the run was fitted to images, which have no columns: leave out the options about them.")
+        if new.path == "-":
+            raise DataError("images are read from a file or a folder, not from standard input.")
         if not holds_images(new.path):
             raise DataError(f"{new.path} is a table, and the run was fitted to images of {sized(self.images)}.")
         found = read_images(new.path)

@@ -43,7 +43,7 @@ def tile(
     span: tuple[float, float] | None = None,
     gap: int = 2,
     zoom: int = 1,
-) -> UInt8[np.ndarray, "rows width *channels"]:
+) -> UInt8[np.ndarray, "down across *colours"]:
     """Images side by side in lines, as one image of 8-bit levels.
 
     Args:
