@@ -47,7 +47,7 @@ class TestArrays:
         train = read_images(f"{path}:x_train")
         assert train.labels.tolist() == [["a", "b", "c"][label] for label in LABELS]
         np.testing.assert_array_equal(read_images(f"{path}:x_test").labels, LABELS[:4])
-        with pytest.raises(DataError, match="no array 'x_tset'.*Did you mean 'x_test'"):
+        with pytest.raises(DataError, match=r"no array 'x_tset'.*Did you mean 'x_test'"):
             read_images(f"{path}:x_tset")
 
     def test_labels_of_another_length_or_type_are_no_labels(self, tmp_path: Path) -> None:
@@ -151,7 +151,9 @@ class TestHostile:
         whole = (tmp_path / "a.png").read_bytes()
         text = {"cut": whole[: len(whole) // 2], "text": b"hello", "empty": b"", "header": whole[:8] + b"\xff" * 50}
         (tmp_path / "b.png").write_bytes(text[damage])
-        with pytest.raises(DataError, match=r"b\.png cannot be read as an image.*Replace it, or leave it out") as caught:
+        with pytest.raises(
+            DataError, match=r"b\.png cannot be read as an image.*Replace it, or leave it out"
+        ) as caught:
             read_images(str(tmp_path))
         assert "\n" not in str(caught.value)
 

@@ -147,6 +147,8 @@ def sample(run: Path, asked: Asked, out: str | None, form: str | None) -> None:
     if opened.schema is None:
         if asked.given or asked.total is not None:
             raise UsageFault("--given and --total are about columns, which images have none of.")
+        if pictures.is_picture(out):
+            pictures.enlarged(opened.images, asked.number)
         images = pictures.in_units(opened, opened.estimator.sample(asked.number, **more))
         pictures.give(opened, {"images": images}, str(out), math.ceil(math.sqrt(asked.number)))
         return
@@ -175,7 +177,7 @@ def _ways(opened: Opened, asked: Asked) -> dict[str, Any]:
 def _drawn(opened: Opened, number: int, total: int | None, more: dict[str, Any]) -> np.ndarray:
     more = more if total is None else more | {"totals": total}
     if total is not None and "totals" not in inspect.signature(opened.estimator.sample).parameters:
-        raise UsageFault("--total is for models of shares (multinomial-mixture): leave it out.")
+        raise UsageFault("totals are for multinomial columns, and this model has none: leave --total out.")
     try:
         return new_rows(opened.estimator, number, **more)
     except ValueError as error:

@@ -61,9 +61,10 @@ def interpolate(run: Path, new: New, ends: tuple[int, int], steps: int, out: str
         raise UsageFault(f"--steps {steps}: say a number from 2 to {MOST_STEPS}.")
     opened = _asked(run, "interpolate", "go from one row to another", out, form, "way")
     rows = opened.read(new)
+    what = "row" if opened.schema is not None else "image"
     for number in ends:
         if not 1 <= number <= len(rows):
-            raise UsageFault(f"there is no row {number}: {new.path} has {counted(len(rows), 'row')}, counted from 1.")
+            raise UsageFault(f"there is no {what} {number}: {new.path} has {counted(len(rows), what)}, counted from 1.")
     two = rows.pick(np.array(ends) - 1)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*feature names")  # the columns were put in order already

@@ -19,11 +19,15 @@ from tacit.plots.style import short_number
 ENDINGS = (".png", ".npz", ".npy")
 SIDE = 64
 """Pixels that the shorter side of an image is enlarged to, by whole factors, for a picture."""
+GAP = 2
+"""White pixels between images."""
 LINE = 10
 """Images beside one another, where there is no shape that suggests itself."""
 SHOWN = 40
 """Images of a source that a picture shows where nobody says how many."""
-LARGEST = 100_000_000
+ROUNDING = 1e-3
+"""How far from a whole number a drawn level may be in 32 bits."""
+LARGEST = 50_000_000
 """Pixels of a picture at most."""
 
 
@@ -55,7 +59,7 @@ def give(
     out: str,
     columns: int,
     *,
-    gap: int = 2,
+    gap: int = GAP,
 ) -> None:
     """Write images.
 
@@ -91,24 +95,26 @@ def in_units(opened: Opened, images: Any) -> np.ndarray:
         return values
     if opened.estimator.get_params(deep=False).get("binarize") is not None:
         values = values * np.float32(255)  # black and white pixels are modelled as 0 and 1
-    whole = values.size > 0 and bool((values == np.round(values)).all()) and values.min() >= 0 and values.max() <= 255
-    return values.astype(np.uint8) if whole else values
+    levels = np.round(values)
+    whole = bool((np.abs(values - levels) < ROUNDING).all()) and levels.min() >= 0 and levels.max() <= 255
+    return levels.astype(np.uint8) if whole else values
+
+
+def enlarged(shape: tuple[int, ...], number: int) -> int:
+    """By what an image is enlarged in a picture of so many; raises `UsageFault` where they do not go into one."""
+    if len(shape) == 3 and shape[2] not in (1, 3):
+        raise UsageFault(f"a picture has 1 or 3 channels, and these images have {shape[2]}; --out takes .npz.")
+    pixels = number * math.prod(side + GAP for side in shape[:2])
+    if pixels > LARGEST:
+        raise UsageFault(f"a picture of {counted(number, 'image')} is too large; --out takes .npz.")
+    return max(1, min(SIDE // min(shape[:2]), math.isqrt(LARGEST // pixels)))
 
 
 def _picture(opened: Opened, stacks: list[np.ndarray], columns: int, gap: int) -> np.ndarray:
     """All stacks in one grid: as many lines of each as there are, taken in turn."""
-    shape = stacks[0].shape[1:]
-    if len(shape) == 3 and shape[2] not in (1, 3):
-        raise UsageFault(f"a picture has 1 or 3 channels, and these images have {shape[2]}; --out takes .npz.")
     number = len(stacks[0])
     columns = min(columns, number)
-    lines = -(-number // columns) * len(stacks)
-    pixels = lines * columns * math.prod(shape)
-    zoom = max(1, SIDE // min(shape[:2]))
-    while zoom > 1 and pixels * zoom**2 > LARGEST:
-        zoom -= 1
-    if pixels * zoom**2 > LARGEST:
-        raise UsageFault(f"a picture of {counted(number * len(stacks), 'image')} is too large; --out takes .npz.")
+    zoom = enlarged(stacks[0].shape[1:], number * len(stacks))
     span = _span(opened, stacks)
     parts: list[np.ndarray] = []
     for start in range(0, number, columns):
