@@ -34,7 +34,7 @@ class TestArrays:
         np.testing.assert_array_equal(found.labels, LABELS)
         assert found.names is None
         assert found.source == str(path)
-        assert "'labels'" in found.notes[0]
+        assert found.notes == ()
         assert (len(found), found.shape, found.pixels) == (12, (8, 9), "levels")
 
     def test_one_of_several_is_named_with_the_labels_that_go_with_it(self, tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ class TestHostile:
         if damage == "shape":
             header = io.BytesIO()
             np.lib.format.write_array_header_1_0(
-                header, {"descr": "|u1", "fortran_order": False, "shape": (9_000, 8, 9)}
+                header, {"descr": "|u1", "fortran_order": False, "shape": (10**12, 8, 9)}
             )
             with zipfile.ZipFile(path, "w") as archive:
                 archive.writestr("x.npy", header.getvalue() + GREY.tobytes())

@@ -107,7 +107,7 @@ def manifold(run: Path, grid: int, dims: str, out: str | None) -> None:
         talk.remark(f"Dimensions {chosen[0] + 1} and {chosen[1] + 1} of the code vary; the others stay at 0.")
     found = opened.estimator.manifold(grid, chosen)
     flat = found.reshape(grid * grid, *found.shape[2:])
-    pictures.give(opened, {"images": pictures.in_units(opened, flat)}, str(out), grid, gap=0)
+    pictures.give(opened, {"images": pictures.in_units(opened, flat)}, str(out), grid, gap=1)
 
 
 def _dimensions(text: str, width: int) -> tuple[int, int]:

@@ -156,7 +156,7 @@ def _tell_images(images: ImageSet) -> None:
         names, counts = np.unique(images.labels.astype(str), return_counts=True)
         shown = ", ".join(f"{name} ({count:,})" for name, count in zip(names[:LABELS], counts, strict=False))
         more = f" and {len(names) - LABELS} more" if len(names) > LABELS else ""
-        talk.say(f"{counted(len(names), 'label')}: {shown}{more}.", indent=1)
+        talk.say(f"{counted(len(names), 'label')}, which no model sees: {shown}{more}.", indent=1)
 
 
 def _tell_columns(table: Table) -> None:

@@ -1,5 +1,6 @@
 """NumPy files: .npy, .npz and the choice of an array inside one. Nothing is ever unpickled."""
 
+import math
 import zipfile
 import zlib
 from io import BytesIO
@@ -63,14 +64,16 @@ def headers(source: Path | BytesIO) -> dict[str, Header]:
     """The shape and type of every array of an .npz file, without reading the arrays; raises one of `UNREADABLE`."""
     found = {}
     with zipfile.ZipFile(source) as archive:
-        for entry in archive.namelist():
-            if not entry.endswith(".npy"):
+        for entry in archive.infolist():
+            if not entry.filename.endswith(".npy"):
                 continue
             with archive.open(entry) as member:
                 version = np.lib.format.read_magic(member)
                 read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
                 shape, _, dtype = read(member)
-            found[entry.removesuffix(".npy")] = Header(shape, dtype)
+            if dtype.kind != "O" and math.prod(shape) * dtype.itemsize > entry.file_size:
+                raise ValueError(f"{entry.filename} is cut short")  # before memory is taken for what is not there
+            found[entry.filename.removesuffix(".npy")] = Header(shape, dtype)
     if not isinstance(source, Path):
         source.seek(0)
     return found

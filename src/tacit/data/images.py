@@ -140,10 +140,8 @@ def _from_npz(path: Path, key: str | None) -> ImageSet:
     except UNREADABLE as error:
         raise DataError(refusal(label, error)) from None
     images, notes = _checked(array, f"{label}:{chosen}")
-    if labels is not None:
-        if labels.dtype.kind == "S":
-            labels = np.char.decode(labels, "utf-8", "replace")
-        notes = (*notes, f"array {naming!r} is taken for labels, which no model sees")
+    if labels is not None and labels.dtype.kind == "S":
+        labels = np.char.decode(labels, "utf-8", "replace")
     return ImageSet(images, None, labels, f"{label}:{key}" if key else label, notes)
 
 
