@@ -7,7 +7,8 @@ from .estimators.gaussian_mixture import GaussianMixture
 from .estimators.generative_classifier import GenerativeClassifier
 from .estimators.kmeans import KMeans
 from .estimators.mixture import Mixture
-from .estimators.vae import IWAE, VAE, AutoEncoder, BetaVAE
+from .estimators.semi_supervised_vae import SemiSupervisedVAE
+from .estimators.vae import IWAE, VAE, VQVAE, AutoEncoder, BetaVAE
 from .evaluation.bootstrap import bootstrap
 from .evaluation.compare import compare
 from .evaluation.conformal import Calibration
@@ -17,14 +18,20 @@ from .evaluation.likelihood_ratio import likelihood_ratio_test
 from .evaluation.match import match
 from .evaluation.odd import odd_columns
 from .evaluation.select import Selection, select
+from .inference.watch import watch
 from .storage import load, save
+from .storage.checkpoint import Checkpoint, fingerprint
+from .storage.logs import CsvLog, TensorBoardLog
 
 __all__ = [
     "IWAE",
     "VAE",
+    "VQVAE",
     "AutoEncoder",
     "BetaVAE",
     "Calibration",
+    "Checkpoint",
+    "CsvLog",
     "Density",
     "GaussianMixture",
     "GenerativeClassifier",
@@ -34,11 +41,14 @@ __all__ = [
     "MultinomialMixture",
     "PoissonMixture",
     "Selection",
+    "SemiSupervisedVAE",
+    "TensorBoardLog",
     "__version__",
     "bootstrap",
     "compare",
     "datasets",
     "families",
+    "fingerprint",
     "held_out",
     "latent_health",
     "likelihood_ratio_test",
@@ -47,6 +57,7 @@ __all__ = [
     "odd_columns",
     "save",
     "select",
+    "watch",
 ]
 
 __version__: str

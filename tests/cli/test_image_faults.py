@@ -34,7 +34,6 @@ FAULTS = [
     (("sample", "POINTS", "--mean"), 4, "cannot draw with --mean"),
     (("sample", "POINTS", "--temperature", "2"), 4, "cannot draw with --temperature"),
     (("sample", "TABLES", "--total", "2"), 2, "totals are for multinomial columns"),
-    (("sample", "TABLES", "--given", "left=1"), 4, "cannot be asked for rows with given values"),
     (("encode", "POINTS", "TABLE"), 4, "gives rows no codes"),
     (("reconstruct", "POINTS", "TABLE"), 4, "cannot give rows back"),
     (("reconstruct", "TABLES", "TABLE", "--out", "{}/a.png"), 2, "was fitted to a table"),

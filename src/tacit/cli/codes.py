@@ -96,7 +96,8 @@ def manifold(run: Path, grid: int, dims: str, out: str | None) -> None:
             f"{str(run)!r} was fitted to a table, and a manifold is a picture of images; `tacit sample` makes rows."
         )
     pictures.check(out, None, "manifold")
-    width = int(opened.estimator.n_components)
+    sizes = opened.estimator.n_components
+    width = sum(sizes) if isinstance(sizes, list | tuple) else int(sizes)
     if width < 2:
         raise ModelFileError(
             f"the code of {str(run)!r} has one dimension, and a manifold needs two. `tacit interpolate` shows the way "

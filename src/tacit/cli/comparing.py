@@ -118,9 +118,12 @@ def _asked(text: str) -> dict[str, tuple[str, dict[str, Any]]]:
 
 
 def _plan(rows: Rows, name: str, given: Mapping[str, Any], seed: int) -> Plan:
-    if not hasattr(registry.get(name), "score_samples"):
+    found = None
+    if hasattr(registry.get(name), "score_samples"):
+        found = plan(rows.values, rows.schema, name, given, criterion="bic", seed=seed, structures=False)
+    if found is None or not hasattr(found.estimator, "score_samples"):
         raise UsageFault(f"{name} gives rows no density, and nats are all that is compared.")
-    return plan(rows.values, rows.schema, name, given, criterion="bic", seed=seed, structures=False)
+    return found
 
 
 def _check_pixels(plans: Mapping[str, Plan]) -> None:

@@ -192,6 +192,6 @@ def _tell_where(run: RunFolder, estimator: Any, stopped: bool, *, images: bool) 
     talk.say("")
     talk.fact("Run", run.path)
     talk.fact("Report", run.path / REPORT)
-    first, *others = [word for word in can(estimator) if word in ROW_COMMANDS]
+    first, *others = sorted((word for word in can(estimator) if word in ROW_COMMANDS), key=ROW_COMMANDS.index)
     also = f"   (also {', '.join(others)})" if others else ""
     talk.fact("Next", f"tacit {first} {run.path} {'NEW.npz' if images else 'NEW.csv'}{also}")

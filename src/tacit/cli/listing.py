@@ -21,8 +21,8 @@ CAN = {
     "manifold": "manifold",
 }
 """What a model's methods let the commands do."""
-ROW_COMMANDS = ("score", "assign", "impute", "sample", "encode", "reconstruct", "interpolate")
-"""Those that a person may go on with after a fit."""
+ROW_COMMANDS = ("score", "assign", "encode", "impute", "sample", "reconstruct", "interpolate")
+"""Those that a person may go on with after a fit; the first that a model has is shown with its arguments."""
 
 
 def can(model: Any) -> list[str]:

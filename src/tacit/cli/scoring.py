@@ -12,6 +12,7 @@ from scipy import sparse
 from tacit.cli import results, talk
 from tacit.cli.feeding import feed
 from tacit.cli.judging import WIDE
+from tacit.cli.listing import ROW_COMMANDS, can
 from tacit.cli.opened import New, Opened, labels
 from tacit.cli.sources import Rows
 from tacit.compute import compilation_cache
@@ -35,7 +36,7 @@ def score(run: Path, new: New, alarm: float | None, explain: int, out: str | Non
     results.check(out, form)
     opened = Opened.at(run)
     if not hasattr(opened.estimator, "score_samples"):
-        raise ModelFileError(f"the model of {str(run)!r} gives no densities; `tacit assign` puts rows into groups.")
+        raise ModelFileError(f"the model of {str(run)!r} gives no densities. {_instead(opened.estimator)}")
     calibration, typical = _calibration(opened)
     if alarm is not None:
         _check_alarm(run, calibration, alarm)
@@ -58,6 +59,12 @@ def score(run: Path, new: New, alarm: float | None, explain: int, out: str | Non
     first = order[: results.SHOWN] if alarm is None else told
     results.give(table, out, form, show=table.take(pa.array(first)), wrap="why")
     _summary(rows, calibration, alarm, len(told))
+
+
+def _instead(estimator: Any) -> str:
+    """What a model without densities can do with rows."""
+    words = [f"`tacit {word}`" for word in can(estimator) if word in ROW_COMMANDS]
+    return f"It can be asked by {', '.join(words)}." if words else ""
 
 
 def _calibration(opened: Opened) -> tuple[Calibration | None, np.ndarray | None]:
