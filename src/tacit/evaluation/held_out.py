@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from tacit.evaluation._rows import mean_and_error, number_of_rows, weights_of
-from tacit.evaluation.measure import check_scores
+from tacit.evaluation._rows import mean_and_error, weights_of
+from tacit.evaluation.measure import check_scores, measure
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,7 +18,7 @@ class HeldOut:
         nats: a row; higher is better.
         standard_error: of ``nats``, from how the rows differ.
         rows: how many.
-        dimensions: columns.
+        dimensions: columns, or the pixels of all channels.
     """
 
     nats: float
@@ -45,5 +45,10 @@ def held_out(estimator: Any, X: Any, sample_weight: Any = None) -> HeldOut:
     """
     check_scores(estimator)
     values = np.asarray(estimator.score_samples(X), dtype=np.float64)
-    nats, error = mean_and_error(values, weights_of(X, sample_weight))
-    return HeldOut(nats, error, number_of_rows(X), int(estimator.n_features_in_))
+    return of_scores(values, weights_of(X, sample_weight), len(measure(estimator)))
+
+
+def of_scores(scores: np.ndarray, weights: np.ndarray, dimensions: int) -> HeldOut:
+    """The held-out score of rows whose log-densities ``(n,)`` are known already."""
+    nats, error = mean_and_error(scores, weights)
+    return HeldOut(nats, error, int(scores.size), dimensions)
