@@ -12,7 +12,8 @@ from sklearn.utils.validation import check_is_fitted
 from tacit.compute import row_bucket, single_precision
 from tacit.data.blocks import Standardise
 from tacit.estimators._base import check_whole, seed_of
-from tacit.estimators._deep_parts import Reading
+from tacit.estimators._deep_describe import Architecture, describe
+from tacit.estimators._deep_parts import Reading, choose_objective
 from tacit.estimators._deep_rows import Conditions, read_deep_rows
 from tacit.inference.stochastic import Batches, evaluate, padded
 from tacit.models.graph import Edge, Graph, Node, Plate
@@ -39,6 +40,7 @@ class DeepAnswers:
     event_shape_: tuple[int, ...]
     n_components: int
     n_samples: int
+    objective: Any
     binarize: str | None
     random_state: Any
     _levels: bool
@@ -65,7 +67,10 @@ class DeepAnswers:
 
     def _batches(self, X: Any, given: Any) -> Iterator[tuple[slice, Rows]]:
         """Rows as the model takes them, a padded batch at a time; grey pixels are cut at ½ where they were drawn."""
-        stored = self._read(X)
+        return self._batches_of(self._read(X), given)
+
+    def _batches_of(self, stored: np.ndarray, given: Any) -> Iterator[tuple[slice, Rows]]:
+        """The same of rows that were read."""
         binarize = "threshold" if self.binarize == "stochastic" else self.binarize
         read = Reading(self._levels, binarize)
         encoded = self.conditions_.encoded(given, stored.shape[0])
@@ -191,11 +196,11 @@ class DeepAnswers:
         ``log_posterior`` and ``log_aggregate`` ``(n,)``: log q(z|x) and log q(z) at a draw of z for each row, and
         ``means`` ``(n, dims)``.
         """
-        x = np.asarray(X)
-        if x.shape[0] > SEEN_TOGETHER:
-            chosen = np.random.default_rng(0).choice(x.shape[0], SEEN_TOGETHER, replace=False)
-            x, given = x[chosen], None if given is None else np.asarray(given)[chosen]
-        parts = [(part.stop - part.start, rows) for part, rows in self._batches(x, given)]
+        stored = self._read(X)
+        if stored.shape[0] > SEEN_TOGETHER:
+            chosen = np.random.default_rng(0).choice(stored.shape[0], SEEN_TOGETHER, replace=False)
+            stored, given = stored[chosen], None if given is None else np.asarray(given)[chosen]
+        parts = [(part.stop - part.start, rows) for part, rows in self._batches_of(stored, given)]
         conditions = [np.asarray(rows.given)[:size] for size, rows in parts if rows.given is not None]
         seen = np.concatenate([np.asarray(rows.x)[:size] for size, rows in parts])
         rows = Rows(seen, np.concatenate(conditions) if conditions else None)
@@ -237,6 +242,10 @@ class DeepAnswers:
         )
         edges = (Edge("z", "x"), Edge("θ", "x"))
         return Graph(nodes, edges, (Plate("n", "n = 1…N"),))
+
+    def architecture(self) -> Architecture:
+        """The parts of the model in words, the layers of its networks, the number of its parameters."""
+        return describe(self._model(), choose_objective(self.objective), self.n_components, self.event_shape_)
 
     def interpolate(self, a: Any, b: Any, n: int = 10, *, given: Any = None) -> np.ndarray:
         """Rows on the straight way from one row's code to another's, ``(n, …)``, both ends included."""
