@@ -15,6 +15,7 @@ from tacit.cli.sources import Rows
 from tacit.data.schema import Schema
 from tacit.evaluation.held_out import HeldOut, held_out
 from tacit.evaluation.odd import odd_columns
+from tacit.inference.closed_form import REASONS, STOPPED
 from tacit.report import words
 from tacit.report.effects import effects
 
@@ -134,6 +135,8 @@ def _typical(estimator: Any, kept: Rows) -> np.ndarray | None:
 
 def _warnings(estimator: Any, shares: np.ndarray | None, fitted: Rows, said: Iterable[str]) -> tuple[str, ...]:
     converged = getattr(estimator, "converged_", None)
+    if hasattr(estimator, "latent_information") and getattr(estimator, "stop_reason_", "") == REASONS[STOPPED]:
+        converged = None  # its rate has fallen to 0 by then
     cautions = words.cautions(
         shares, len(fitted), len(fitted.schema), converged, bool(getattr(estimator, "at_floor_", False))
     )

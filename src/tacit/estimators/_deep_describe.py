@@ -83,18 +83,21 @@ def describe(model: DeepLatent, objective: Objective, latent: int, event: tuple[
         ("Objective", _objective(objective)),
     )
     layers = (*_network("Encoder", model.encoder, event), *_network("Decoder", model.decoder, event))
-    fixed = [part for part in (model.prior, model.likelihood) if getattr(part, "fixed", False)]
-    learned = [model.encoder, model.decoder, *(p for p in (model.prior, model.likelihood) if p not in fixed)]
-    return Architecture(parts, layers, sum(map(_count, learned)))
+    learned = sum(map(_learned, (model.encoder, model.decoder, model.prior, model.likelihood)))
+    return Architecture(parts, layers, learned)
+
+
+def _learned(part: Any) -> int:
+    """The real numbers of a part that the fit moves."""
+    if isinstance(part, Columns):
+        return sum(map(_learned, part.parts))
+    still = isinstance(part, PerEntryNormalLikelihood) or getattr(part, "fixed", False)  # its scales are the decoder's
+    return 0 if still else _count(part)
 
 
 def _count(part: Any) -> int:
     """The real numbers that a part holds."""
-    return sum(int(leaf.size) for leaf in jax.tree.leaves(part) if eqx.is_inexact_array_like(leaf) and _sized(leaf))
-
-
-def _sized(leaf: Any) -> bool:
-    return hasattr(leaf, "size")
+    return sum(int(leaf.size) for leaf in jax.tree.leaves(part) if eqx.is_inexact_array(leaf))
 
 
 def _of_type(words: dict[Any, str], part: Any) -> str:

@@ -42,7 +42,7 @@ def latent_map(
     figure, [[ax]] = style.new_panels(1, 1, (side, side), margin=(0.55, 0.15, 0.32, 0.5))
     if rings:
         for radius in (HALF, MOST):
-            ax.add_patch(Circle((0.0, 0.0), radius, fill=False, edgecolor=style.RULE, linewidth=style.LINE, zorder=1))
+            ax.add_patch(Circle((0.0, 0.0), radius, fill=False, edgecolor=style.QUIET, linewidth=style.HAIR, zorder=4))
     kinds = np.array([]) if labels is None else np.unique(labels)
     if labels is None or not 1 < len(kinds) <= LABELS:
         colour = style.ACCENT
@@ -51,8 +51,9 @@ def latent_map(
         _by_label(ax, xy, np.asarray(labels), kinds)
     limits = [frame(xy[:, j])[0] for j in (0, 1)]
     half = 0.5 * max(high - low for low, high in limits)
-    for (low, high), put in zip(limits, (ax.set_xlim, ax.set_ylim), strict=True):
-        put(0.5 * (low + high) - half, 0.5 * (low + high) + half)
+    x, y = (0.5 * (low + high) for low, high in limits)
+    ax.set_xlim(x - half, x + half)
+    ax.set_ylim(y - half, y + half)
     style.heading(ax, names[1], limit=40)
     style.below(ax, names[0], limit=46)
     return figure
@@ -66,7 +67,15 @@ def _by_label(
         mine, colour = xy[labels == kind], style.group_colour(number)
         mark = _MARKS[number // len(style.GROUPS)]
         ax.scatter(
-            mine[:, 0], mine[:, 1], s=11.0, marker=mark, color=colour, alpha=0.6, linewidths=0, rasterized=True, zorder=3
+            mine[:, 0],
+            mine[:, 1],
+            s=11.0,
+            marker=mark,
+            color=colour,
+            alpha=0.6,
+            linewidths=0,
+            rasterized=True,
+            zorder=3,
         )
     for number, kind in enumerate(kinds):
         x, y = np.median(xy[labels == kind], axis=0)
@@ -104,7 +113,7 @@ def latent_use(
     figure, [[ax]] = style.new_panels(1, 1, (width, 0.23 * count), margin=(0.75, 0.6, 0.32, 0.12))
     lines = np.arange(count, dtype=np.float64)
     hues = [style.ACCENT if one else style.DATA for one in used]
-    style.boxes(ax, 0.0, lines - 0.34, np.maximum(nats, 0.0), 0.68, hues)
+    style.boxes(ax, np.zeros(count), lines - 0.34, np.maximum(nats, 0.0), 0.68, hues)
     for line, (value, name) in enumerate(zip(nats, names, strict=True)):
         style.line_name(ax, line, name, limit=10)
         ax.annotate(
@@ -121,5 +130,5 @@ def latent_use(
     ax.set_ylim(count - 0.5, -0.5)
     style.no_ticks(ax, "x", "y")
     ax.spines["bottom"].set_visible(False)
-    style.heading(ax, "KL, nats a row", colour=style.QUIET)
+    style.heading(ax, "KL, nats", colour=style.QUIET)
     return figure

@@ -1,5 +1,8 @@
 """The two terms of a bound over the epochs: how well rows come back, and what their codes cost."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from jaxtyping import Num
 from matplotlib.axes import Axes
@@ -7,10 +10,13 @@ from matplotlib.figure import Figure
 
 from tacit.compute import Array
 from tacit.plots import style
-from tacit.plots.progress import after_the_leap
 
 _APART = 11.0
 """Points between the figures of two lines that end at the same height."""
+_FLAT = 3.0
+"""How much more than the rest a first leap spans where the rest would look flat beside it."""
+_Line = tuple[str, Array, str, Any]
+"""A name, heights, a colour, dashes."""
 
 
 def two_terms(
@@ -36,46 +42,72 @@ def two_terms(
         A figure with two panels.
     """
     x = np.asarray(epoch, dtype=np.float64)
-    figure, [[above], [below]] = style.new_panels(2, 1, size, gap=(0, 0.55), margin=(0.7, 1.15, 0.32, 0.5))
-    lines = [("reconstruction", reconstruction, style.GROUPS[1], "-"), ("bound", bound, style.ACCENT, "-")]
+    figure, [[above], [below]] = style.new_panels(2, 1, size, gap=(0, 0.55), margin=(0.7, 1.45, 0.32, 0.5))
+    lines: list[_Line] = [("reconstruction", reconstruction, style.GROUPS[1], "-"), ("bound", bound, style.ACCENT, "-")]
     if held_out is not None:
         lines.append(("held-out bound", held_out, style.INK, (0, (4, 2))))
-    heights = [np.asarray(line, dtype=np.float64) for _, line, _, _ in lines]
-    for (_, _, colour, dashes), height in zip(lines, heights, strict=True):
-        above.plot(x, height, color=colour, linewidth=style.LINE, linestyle=dashes, zorder=3)
-    settled = [height[after_the_leap(height[np.isfinite(height)]) :] for height in heights]
-    above.set_ylim(*style.span(*settled, margin=0.08))
-    _name_ends(above, x, heights, [name for name, *_ in lines], [colour for *_, colour, _ in lines])
-    style.heading(above, "Bound and reconstruction, nats a row", limit=46, colour=style.QUIET)
-    cost = np.asarray(kl, dtype=np.float64)
-    below.plot(x, cost, color=style.GROUPS[2], linewidth=style.LINE, zorder=3)
-    below.set_ylim(*style.span(np.append(cost[np.isfinite(cost)], 0.0), margin=0.08))
-    _name_ends(below, x, [cost], ["KL"], [style.GROUPS[2]])
-    style.heading(below, "KL, nats a row", limit=46, colour=style.QUIET)
-    for ax in (above, below):
-        ax.set_xlim(*style.span(x, margin=0.02))
-        style.whole_ticks(ax)
-    above.tick_params(labelbottom=False)
+    _lines(above, x, lines, None if held_out is None else np.asarray(held_out, dtype=np.float64))
+    style.heading(above, "Bound and reconstruction, nats", limit=46, colour=style.QUIET)
+    _lines(below, x, [("KL", kl, style.GROUPS[2], "-")])
+    style.heading(below, "KL, nats", limit=46, colour=style.QUIET)
     style.below(below, "Epoch")
     return figure
+
+
+def _lines(
+    ax: Axes,
+    x: Num[np.ndarray, "looks"],
+    lines: Sequence[_Line],
+    steered: np.ndarray | None = None,
+) -> None:
+    """Some lines in one panel, without their first leap where the rest would look flat beside it.
+
+    ``steered``, the last of them, chose the model: an open dot marks its best look, and how far it falls after that
+    does not set the frame.
+    """
+    heights = [np.asarray(line, dtype=np.float64) for _, line, _, _ in lines]
+    for (_, _, colour, dashes), height in zip(lines, heights, strict=True):
+        mark = "o" if len(x) == 1 else None
+        ax.plot(x, height, color=colour, linewidth=style.LINE, linestyle=dashes, marker=mark, markersize=4, zorder=3)
+    framed = heights
+    if steered is not None and np.isfinite(steered).any():
+        best = int(np.nanargmax(steered))
+        ax.plot(x[best], steered[best], "o", markersize=5, color=lines[-1][2], mfc=style.PAPER, zorder=4)
+        framed = [*heights[:-1], np.where(np.arange(len(x)) > best, np.nan, steered)]
+    early = _leap(framed)
+    low, high = style.span(*(height[early:] for height in framed), margin=0.08)
+    ax.set_ylim(low, high)
+    if early:
+        note = "the start lies outside the frame"
+        ax.text(0.99, 0.04, note, transform=ax.transAxes, ha="right", fontsize=style.SMALL - 1, color=style.QUIET)
+    ax.set_xlim(*style.span(x, margin=0.02))
+    style.whole_ticks(ax)
+    _name_ends(ax, x, heights, [name for name, *_ in lines], [colour for *_, colour, _ in lines])
+
+
+def _leap(heights: Sequence[np.ndarray]) -> int:
+    """How many first looks to leave out: a tenth, where with them the lines span far more than without."""
+    looks = len(heights[0])
+    early = max(1, looks // 10)
+    every, rest = (np.ptp(style.span(*(height[start:] for height in heights), margin=0.0)) for start in (0, early))
+    return early if looks >= 5 and every > _FLAT * rest else 0
 
 
 def _name_ends(
     ax: Axes, x: Num[np.ndarray, "looks"], heights: list[np.ndarray], names: list[str], colours: list[str]
 ) -> None:
     """The name and the last value of every line at its right end, moved apart where they would lie on each other."""
-    figure = ax.get_figure()
     low, high = ax.get_ylim()
-    points = ax.get_position().height * (figure.get_figheight() if figure is not None else 1.0) * 72.0 / (high - low)
-    ends = [(height[np.isfinite(height)][-1:], name, colour) for height, name, colour in zip(heights, names, colours, strict=True)]
+    points = ax.bbox.height * 72.0 / ax.figure.dpi / (high - low)
+    ends = [(height[np.isfinite(height)][-1:], *rest) for height, *rest in zip(heights, names, colours, strict=True)]
     placed = -np.inf
     for end, name, colour in sorted(((float(e[0]), n, c) for e, n, c in ends if e.size), key=lambda each: each[0]):
-        at = max((end - low) * points, placed + _APART)
-        placed = at
+        inside = min(max(end, low), high)
+        placed = max((inside - low) * points, placed + _APART)
         ax.annotate(
             f"{name} {style.short_number(end, 4)}",
-            (float(x[-1]), end),
-            xytext=(6, at - (end - low) * points),
+            (float(x[-1]), inside),
+            xytext=(6, placed - (inside - low) * points),
             textcoords="offset points",
             fontsize=style.SMALL,
             color=colour,

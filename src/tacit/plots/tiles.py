@@ -17,7 +17,7 @@ MISSING = 128
 
 def shades(
     images: Num[Array, "images height width *channels"], limits: tuple[float, float] | None = None
-) -> UInt8[np.ndarray, "images height width *channels"]:
+) -> UInt8[np.ndarray, "images height width *colours"]:
     """Values as levels from 0 to 255: grey, or three channels of colour; other numbers of channels are averaged.
 
     Args:
@@ -54,7 +54,7 @@ def tile(
     gap: int = 1,
     *,
     limits: tuple[float, float] | None = None,
-) -> UInt8[np.ndarray, "high wide *channels"]:
+) -> UInt8[np.ndarray, "high wide *colours"]:
     """Images side by side, line by line, with white between them.
 
     Args:

@@ -132,6 +132,7 @@ class Code:
         information: What the code tells of the rows, in nats a row.
         verdict: Whether the code is in use, in words.
         point: Whether a code is a point, as in a plain auto-encoder: then there is no bound and no density.
+        measure: What a score is of: a "density", a "mass", or "mixed".
         rows: How many rows there are of which these are some.
     """
 
@@ -145,6 +146,7 @@ class Code:
     information: float | None = None
     verdict: str = ""
     point: bool = False
+    measure: str = ""
     rows: int = 0
 
     def __post_init__(self) -> None:
@@ -168,7 +170,7 @@ class Images:
         traversals: Images as one dimension of the code is moved, the others staying.
         moved: Which dimensions those are, counted from 0.
         reach: From where to where they are moved.
-        manifold: Images of the codes on a grid, the first dimension upwards, the second to the right.
+        manifold: Images of the codes on a grid, the first dimension to the right, the second upwards.
         odd: The least likely images, the least likely first.
         odd_density: Their log density, in nats.
         odd_names: What a person calls each.

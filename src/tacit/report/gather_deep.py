@@ -56,6 +56,7 @@ def code(estimator: Any, X: Any, labels: Sequence[Any] | np.ndarray | None = Non
         information=health.mutual_information,
         verdict=health.verdict,
         point=is_point(estimator, few),
+        measure=_measure(estimator),
         rows=rows,
     )
 
@@ -68,6 +69,12 @@ def parameters(estimator: Any) -> int | None:
 def _pick(X: Any, places: np.ndarray) -> Any:
     """Some rows of an array or of a table with named columns."""
     return X.take(places) if hasattr(X, "column_names") else X[places]
+
+
+def _measure(estimator: Any) -> str:
+    """What a score is of: "density", "mass", or "mixed"; nothing where an estimator does not say."""
+    kinds = set(estimator.base_measure()) if hasattr(estimator, "base_measure") else {""}
+    return kinds.pop() if len(kinds) == 1 else "mixed"
 
 
 def is_point(estimator: Any, X: Any) -> bool:
@@ -133,9 +140,7 @@ def _samples(estimator: Any, number: int, limits: tuple[float, float]) -> np.nda
     return shades(estimator.sample(number, mean=True, random_state=0), limits)
 
 
-def _traversals(
-    estimator: Any, values: np.ndarray, room: int, seen: Code
-) -> tuple[tuple[int, ...], np.ndarray | None]:
+def _traversals(estimator: Any, values: np.ndarray, room: int, seen: Code) -> tuple[tuple[int, ...], np.ndarray | None]:
     """The most ordinary image as each of the dimensions in use is moved, the most used first."""
     steps = min(STEPS, room)
     if not hasattr(estimator, "traverse") or steps < 3 or seen.means is None or seen.kl is None:
@@ -159,7 +164,7 @@ def _manifold(estimator: Any, room: int, limits: tuple[float, float], seen: Code
         return None
     if np.shape(seen.means)[1] != 2 or len(seen.kl) != 2:  # with another prior the KL is not closed
         return None
-    return _grid(estimator.manifold(side), limits)
+    return _grid(estimator.manifold(side, (1, 0)), limits)
 
 
 def _grid(images: np.ndarray, limits: tuple[float, float]) -> np.ndarray:

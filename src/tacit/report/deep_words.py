@@ -1,0 +1,144 @@
+"""Sentences about deep models, for people who need not know what a variational bound is."""
+
+import math
+
+import numpy as np
+
+from tacit.plots.style import short_number
+from tacit.report.content import Code, HeldOut, Images, ReportContent, Trace
+from tacit.report.words import Sentence, counted, told_apart
+
+_FULL = 0.95
+"""Share of log N, the most that N rows can show, from which on the information counts as too much to be seen."""
+
+DENSITY_NOTE = (
+    "The score is of a density, which may be above 1, so the score may be above 0: compare it only with scores of the "
+    "same values in the same units."
+)
+
+
+def one(content: ReportContent) -> str:
+    """What a row of this report is called."""
+    return "row" if content.images is None else "image"
+
+
+def an(what: str) -> str:
+    """With its article."""
+    return f"an {what}" if what[0] in "aeiou" else f"a {what}"
+
+
+def dimension(number: int) -> str:
+    """What a dimension of the code is called: they are numbered from 1."""
+    return f"z{number + 1}"
+
+
+def size(images: Images) -> str:
+    """Height × width; what lies beyond are channels."""
+    return " × ".join(str(each) for each in images.size[:2])
+
+
+def lead(content: ReportContent) -> Sentence:
+    """What was looked at, and by how many numbers the model describes each image."""
+    images, code = content.images, content.code
+    if images is None:
+        return ""
+    of = f" of {content.source}" if content.source else ""
+    text = f"{counted(images.count, 'image')}{of}, {size(images)} pixels each"
+    if code is None or code.means is None:
+        return f"{text}."
+    return f"{text}: the model describes every one of them by {counted(np.shape(code.means)[1], 'number')}, its code."
+
+
+def use(code: Code, what: str) -> Sentence:
+    """How much of the code is in use, and how much it tells."""
+    if code.active is None:
+        return ""
+    dims, used = len(code.active), int(np.sum(code.active))
+    own = f"The model describes each {what} by {counted(dims, 'number')}, its code"
+    if used == dims:
+        text = f"{own}."
+    elif used == 0:
+        text = f"{own}. None of them is in use: they are the same for every {what}."
+    else:
+        idle = f"the other {'is' if dims - used == 1 else 'ones are'} the same for every {what}"
+        text = f"{own}. {used} of them {'is' if used == 1 else 'are'} in use; {idle}."
+    if code.point or code.information is None or used == 0 or code.means is None:
+        return text
+    nats, most = code.information, math.log(len(code.means))
+    if nats > _FULL * most:
+        looked = counted(len(code.means), what)
+        return f"{text} The code tells each {what} from nearly all of the {looked} looked at ({_nats(nats)} or more)."
+    kinds = short_number(math.exp(max(nats, 0.0)), 1 if nats > 1 else 2)
+    return f"{text} It tells as much of {an(what)} as a label with about {kinds} values could ({_nats(nats)})."
+
+
+def _nats(value: float) -> str:
+    return f"{short_number(value, 2)} nats"
+
+
+def ends(code: Code, trace: Trace | None, what: str) -> Sentence:
+    """How the bound rose to that of the model that was kept, what its two terms are there, and how the fit ended."""
+    history = {name: np.asarray(column, np.float64) for name, column in code.history.items()}
+    held = history.get("held_out")
+    bound = history["elbo"] if held is None else held
+    kept = len(bound) - 1 if held is None or np.isnan(held).all() else int(np.nanargmax(held))
+    where = f"on {what}s that the fit held out" if held is not None else f"on the {what}s learned from"
+    first, best = told_apart(float(bound[0]), float(bound[kept]))
+    epochs = counted(int(history["epoch"][kept]), "epoch")
+    moved = f"went from {first} to {best}" if kept else f"was {best}"
+    text = f"In {epochs} the bound {where} {moved} nats per {what}"
+    later = int(history["epoch"][-1] - history["epoch"][kept])
+    text += f"; in the {counted(later, 'epoch')} after that it was no better, so this model was kept." if later else "."
+    if held is not None:
+        text += f" On the {what}s learned from it was {short_number(float(history['elbo'][kept]), 4)} then."
+    terms = [short_number(float(history[name][kept]), digits) for name, digits in (("reconstruction", 4), ("kl", 3))]
+    text += (
+        f" That is made of two terms: how well {what}s come back from their codes ({terms[0]} nats), less what the "
+        f"codes cost (the KL, {terms[1]} nats)."
+    )
+    return f"{text}{_stopped(trace, held is not None)}"
+
+
+def _stopped(trace: Trace | None, held_out: bool) -> Sentence:
+    """Why the fit ended, and how long it took."""
+    if trace is None:
+        return ""
+    said = ""
+    if trace.converged:
+        said = " The fit ended by itself." if held_out else ""
+    elif trace.stop_reason == "max_iter reached":
+        said = " The fit made all the epochs that it was given: more may make it better yet."
+    elif trace.stop_reason:
+        said = f" The fit ended because: {trace.stop_reason}."
+    return said + ("" if trace.seconds is None else f" It took {short_number(trace.seconds, 2)} seconds.")
+
+
+def bound_note(what: str) -> Sentence:
+    """Why a score says "at least"."""
+    return (
+        f"Why “at least”: the density of {an(what)} is an integral over all codes it may have. It is estimated with "
+        "codes drawn at random, and its logarithm comes out too low on average: a bound from below."
+    )
+
+
+def bits(held: HeldOut, images: Images) -> Sentence:
+    """What an image costs to be written down."""
+    if held.bits is None:
+        return ""
+    least = "at most " if held.bound else ""
+    return (
+        f"In other words, the model needs {least}{short_number(held.bits, 3)} bits for each of the "
+        f"{short_number(math.prod(images.size), 15)} levels of an image, against 8 as it is stored (lower is better)."
+    )
+
+
+def moved(images: Images, code: Code | None) -> list[str]:
+    """A name for every line of the traversals: the dimension, and what it is told."""
+    nats = None if code is None or code.kl is None or code.means is None else np.asarray(code.kl)
+    known = nats is not None and code is not None and code.means is not None and len(nats) == np.shape(code.means)[1]
+    return [dimension(d) + (f", {_nats(float(nats[d]))}" if known and nats is not None else "") for d in images.moved]
+
+
+def looked_at(some: int, rows: int, what: str) -> Sentence:
+    """That only some of the rows were looked at, or nothing."""
+    return f" Shown are {short_number(some, 15)} of {counted(rows, what)}, drawn at random." if some < rows else ""
