@@ -30,7 +30,10 @@ def test_every_row_lies_at_its_code_in_the_colour_of_its_label():
 def test_ten_labels_differ_in_colour_or_mark():
     labels = np.arange(40) % 10
     drawn = clouds(plots.latent_map(np.random.default_rng(0).normal(size=(40, 2)), ["z1", "z2"], labels))
-    looks = {(tuple(c.get_facecolor()[0]), c.get_paths()[0].vertices.shape, c.get_paths()[0].vertices.tobytes()) for c in drawn}
+    looks = {
+        (tuple(c.get_facecolor()[0]), c.get_paths()[0].vertices.shape, c.get_paths()[0].vertices.tobytes())
+        for c in drawn
+    }
     assert len(looks) == 10
 
 

@@ -81,7 +81,7 @@ def content(estimator: Any, fitted: Any, told: Mapping[str, Any], config: RunCon
             gather.curves(model, schema, table.values) if len(columns) == len(schema) else {},
         ),
         log_density=_log_density(estimator, X, code),
-        samples=_samples(estimator, columns),
+        samples=None if code is not None and code.point else _samples(estimator, columns),
         held_out=_held_out(estimator, told, code),
         warnings=tuple(told["warnings"]),
         repeat=_repeat(config),

@@ -70,7 +70,9 @@ def _use(code: Code, what: str) -> Html | None:
         return tag("p", f"{text} {more}", class_="note")
     order = np.argsort(-nats, kind="stable")
     shown = order[:_BARS]
-    figure = plots.latent_use(nats[shown], np.asarray(code.active)[shown], [deep_words.dimension(j) for j in shown])
+    figure = plots.latent_use(
+        nats[shown], np.asarray(code.active)[shown], [deep_words.dimension(j) for j in shown.tolist()]
+    )
     how = f"What each number of the code is told of {deep_words.an(what)}: its KL from the prior."
     how += " Blue ones are in use, grey ones idle."
     rest = order[_BARS:]
@@ -121,7 +123,7 @@ def architecture(code: Code | None, what: str) -> Html | None:
     parts: list[Child] = [tag("h3", "Its parts"), tag("dl", listed, class_="settings") if listed else None]
     if code.layers:
         body: list[list[Child]] = [
-            [network, tag("td", what, class_="text"), size or "–", short_number(count, 15)]
+            [network, what, tag("td", size or "–", class_="tight"), short_number(count, 15)]
             for network, what, size, count in code.layers
         ]
         guess = f"the encoder guesses the code of {deep_words.an(what)}, the decoder makes one of it"
@@ -146,5 +148,6 @@ def curves(content: ReportContent) -> list[Child]:
         "drawn at random, so the lines tremble. At first codes cost less than their KL (the fit warms up), so it may "
         "rise and fall again."
     )
+    why = "Higher is better." if code.point else why
     why += " The open dot marks the model that was kept." if "held_out" in history else ""
     return [tag("p", said), framed(why, picture(figure, "terms", said))]

@@ -62,13 +62,15 @@ def use(code: Code, what: str) -> Sentence:
     else:
         idle = f"the other {'is' if dims - used == 1 else 'ones are'} the same for every {what}"
         text = f"{own}. {used} of them {'is' if used == 1 else 'are'} in use; {idle}."
-    if code.point or code.information is None or used == 0 or code.means is None:
+    if code.point:
+        return f"{text} Codes are points (a plain auto-encoder): there is no density of {what}s, and no score."
+    if code.information is None or used == 0 or code.means is None:
         return text
     nats, most = code.information, math.log(len(code.means))
     if nats > _FULL * most:
         looked = counted(len(code.means), what)
         return f"{text} The code tells each {what} from nearly all of the {looked} looked at ({_nats(nats)} or more)."
-    kinds = short_number(math.exp(max(nats, 0.0)), 1 if nats > 1 else 2)
+    kinds = short_number(float(f"{math.exp(max(nats, 0.0)):.2g}"), 15)
     return f"{text} It tells as much of {an(what)} as a label with about {kinds} values could ({_nats(nats)})."
 
 
@@ -81,19 +83,24 @@ def ends(code: Code, trace: Trace | None, what: str) -> Sentence:
     history = {name: np.asarray(column, np.float64) for name, column in code.history.items()}
     held = history.get("held_out")
     bound = history["elbo"] if held is None else held
-    kept = len(bound) - 1 if held is None or np.isnan(held).all() else int(np.nanargmax(held))
+    seen = np.flatnonzero(np.isfinite(bound))
+    last = int(seen[-1]) if seen.size else len(bound) - 1
+    kept = last if held is None or not seen.size else int(np.nanargmax(held))
+    name = "reconstruction" if code.point else "bound"
     where = f"on {what}s that the fit held out" if held is not None else f"on the {what}s learned from"
     first, best = told_apart(float(bound[0]), float(bound[kept]))
     epochs = counted(int(history["epoch"][kept]), "epoch")
     moved = f"went from {first} to {best}" if kept else f"was {best}"
-    text = f"In {epochs} the bound {where} {moved} nats per {what}"
+    text = f"In {epochs} the {name} {where} {moved} nats per {what}"
     later = int(history["epoch"][-1] - history["epoch"][kept])
     text += f"; in the {counted(later, 'epoch')} after that it was no better, so this model was kept." if later else "."
     if held is not None:
         text += f" On the {what}s learned from it was {short_number(float(history['elbo'][kept]), 4)} then."
-    terms = [short_number(float(history[name][kept]), digits) for name, digits in (("reconstruction", 4), ("kl", 3))]
+    if code.point:
+        return f"{text}{_stopped(trace, held is not None)}"
+    terms = [short_number(float(history[term][kept]), digits) for term, digits in (("reconstruction", 4), ("kl", 3))]
     text += (
-        f" That is made of two terms: how well {what}s come back from their codes ({terms[0]} nats), less what the "
+        f" It is made of two terms: how well {what}s come back from their codes ({terms[0]} nats), less what the "
         f"codes cost (the KL, {terms[1]} nats)."
     )
     return f"{text}{_stopped(trace, held is not None)}"

@@ -45,17 +45,19 @@ def code(estimator: Any, X: Any, labels: Sequence[Any] | np.ndarray | None = Non
     found = estimator.latent_information(few)
     health = latent_health(estimator, few)
     words = estimator.architecture() if hasattr(estimator, "architecture") else None
+    point = is_point(estimator, few)
+    names = None if labels is None else np.asarray(labels)[kept]
     return Code(
         parts=() if words is None else tuple(words.parts),
         layers=() if words is None else tuple(tuple(layer) for layer in words.layers),
         history=_history(estimator),
         means=found["means"],
-        labels=None if labels is None else np.asarray(labels)[kept],
+        labels=names.astype(str) if names is not None and names.dtype.kind == "O" else names,
         kl=health.kl,
         active=health.active,
         information=health.mutual_information,
-        verdict=health.verdict,
-        point=is_point(estimator, few),
+        verdict="" if point else health.verdict,
+        point=point,
         measure=_measure(estimator),
         rows=rows,
     )
@@ -119,7 +121,7 @@ def images(estimator: Any, values: np.ndarray, names: Sequence[object], seen: Co
     return Images(
         count=len(values),
         size=tuple(values.shape[1:]),
-        samples=_samples(estimator, min(SAMPLES, room), made),
+        samples=None if seen.point else _samples(estimator, min(SAMPLES, room), made),
         originals=shades(values[kept], limits),
         reconstructions=shades(estimator.reconstruct(values[kept]), made),
         traversals=None if travels is None else _grid(travels, made),
@@ -143,7 +145,7 @@ def _samples(estimator: Any, number: int, limits: tuple[float, float]) -> np.nda
 def _traversals(estimator: Any, values: np.ndarray, room: int, seen: Code) -> tuple[tuple[int, ...], np.ndarray | None]:
     """The most ordinary image as each of the dimensions in use is moved, the most used first."""
     steps = min(STEPS, room)
-    if not hasattr(estimator, "traverse") or steps < 3 or seen.means is None or seen.kl is None:
+    if not hasattr(estimator, "traverse") or steps < 3 or seen.point or seen.means is None or seen.kl is None:
         return (), None
     means = np.asarray(seen.means)
     spread = means.var(axis=0)
@@ -160,7 +162,7 @@ def _traversals(estimator: Any, values: np.ndarray, room: int, seen: Code) -> tu
 def _manifold(estimator: Any, room: int, limits: tuple[float, float], seen: Code) -> np.ndarray | None:
     """Images over the quantiles of a standard normal prior, of a code of two numbers."""
     side = min(GRID, math.isqrt(room))
-    if not hasattr(estimator, "manifold") or side < 3 or seen.means is None or seen.kl is None:
+    if not hasattr(estimator, "manifold") or side < 3 or seen.point or seen.means is None or seen.kl is None:
         return None
     if np.shape(seen.means)[1] != 2 or len(seen.kl) != 2:  # with another prior the KL is not closed
         return None
