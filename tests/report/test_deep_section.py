@@ -155,7 +155,7 @@ def test_traversals_move_one_number_of_the_code(model, digits, content, page):
 
 def test_the_least_likely_images(model, digits, content, page):
     values = digits[0]
-    density = model.score_samples(values, n_samples=gather_deep.DRAWS)
+    density = model.score_samples(values, n_samples=gather_deep.IMAGE_DRAWS)
     odd = np.argsort(density)[:10]
     assert content.images.odd_names == tuple(f"No. {place + 1}" for place in odd)
     np.testing.assert_allclose(content.images.odd_density, density[odd], rtol=1e-5)
@@ -314,11 +314,32 @@ def test_every_part_of_a_code_stands_by_itself(part):
         "layers": "<b>wide</b>",
         "means": "the two of its 4 numbers that carry most",
         "one": "The rows by their code.",
-        "kl": "1 of them is in use; the other is the same for every row. It is <half> idle.",
+        "kl": "1 of them is in use; the other is nearly the same for every row. It is <half> idle.",
         "together": "told 1.5 nats of a row; under this prior",
     }
     assert says[part] in page.text
     assert not [words for name, words in says.items() if name != part and words in page.text]
+
+
+@pytest.mark.parametrize(
+    ("nats", "words"),
+    [
+        (0.5, "less of a row than a plain yes or no could (0.5 nats)"),
+        (math.log(40.0), "as much of a row as a label with about 40 values could (3.7 nats)"),
+        (math.log(100.0) - 0.01, "from nearly all of the 100 rows looked at (4.6 nats or more)"),
+    ],
+)
+def test_how_much_the_code_tells(nats, words):
+    code = Code(means=np.zeros((100, 1)), kl=np.ones(1), active=np.array([True]), information=nats)
+    assert words in Page(build(ReportContent("T", code=code))).text
+
+
+def test_codes_far_from_the_prior_are_told():
+    means = np.full((10, 2), 3.0) * np.array([1.0, -1.0])
+    known = {"kl": np.ones(2), "active": np.array([True, True])}
+    text = Page(build(ReportContent("T", code=Code(means=means, **known)))).text
+    assert "The codes lie 3 times as far from the centre as those of the prior" in text
+    assert "times as far" not in Page(build(ReportContent("T", code=Code(means=means / 3, **known)))).text
 
 
 def test_a_content_without_pictures_has_no_such_sections():

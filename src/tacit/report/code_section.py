@@ -22,7 +22,8 @@ def code_section(content: ReportContent) -> Html | None:
     what = deep_words.one(content)
     parts: list[Child] = []
     if code.active is not None:
-        parts.append(tag("p", deep_words.use(code, what), " ", code.verdict or None))
+        said = (deep_words.use(code, what), code.verdict, deep_words.far(code, what))
+        parts.append(tag("p", " ".join(each for each in said if each)))
     drawn = [_map(code, what), _use(code, what)]
     if any(drawn):
         parts.append(tag("div", [each for each in drawn if each], class_="pair"))

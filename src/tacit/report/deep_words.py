@@ -8,6 +8,8 @@ from tacit.plots.style import short_number
 from tacit.report.content import Code, HeldOut, Images, ReportContent, Trace
 from tacit.report.words import Sentence, counted, told_apart
 
+_FAR = 1.5
+"""How much further out than the prior's codes may lie before it is told."""
 _FULL = 0.95
 """Share of log N, the most that N rows can show, from which on the information counts as too much to be seen."""
 
@@ -58,9 +60,9 @@ def use(code: Code, what: str) -> Sentence:
     if used == dims:
         text = f"{own}."
     elif used == 0:
-        text = f"{own}. None of them is in use: they are the same for every {what}."
+        text = f"{own}. None of them is in use: they are nearly the same for every {what}."
     else:
-        idle = f"the other {'is' if dims - used == 1 else 'ones are'} the same for every {what}"
+        idle = f"the other{' is' if dims - used == 1 else 's are'} nearly the same for every {what}"
         text = f"{own}. {used} of them {'is' if used == 1 else 'are'} in use; {idle}."
     if code.point:
         return f"{text} Codes are points (a plain auto-encoder): there is no density of {what}s, and no score."
@@ -70,8 +72,26 @@ def use(code: Code, what: str) -> Sentence:
     if nats > _FULL * most:
         looked = counted(len(code.means), what)
         return f"{text} The code tells each {what} from nearly all of the {looked} looked at ({_nats(nats)} or more)."
+    if nats < math.log(2.0):
+        return f"{text} It tells less of {an(what)} than a plain yes or no could ({_nats(nats)})."
     kinds = short_number(float(f"{math.exp(max(nats, 0.0)):.2g}"), 15)
     return f"{text} It tells as much of {an(what)} as a label with about {kinds} values could ({_nats(nats)})."
+
+
+def far(code: Code, what: str) -> Sentence:
+    """That the codes lie further out than a standard normal prior, of which the mean of z² is 1, or nothing.
+
+    Only the means of the codes are looked at, so the true distance is a little larger.
+    """
+    if code.point or code.means is None or code.kl is None or len(code.kl) != np.shape(code.means)[1]:
+        return ""
+    times = math.sqrt(float(np.mean(np.square(code.means))))
+    if times < _FAR:
+        return ""
+    return (
+        f"The codes lie {short_number(times, 2)} times as far from the centre as those of the prior, from which new "
+        f"{what}s are drawn: {what}s that are made up need not look like real ones."
+    )
 
 
 def _nats(value: float) -> str:
@@ -91,7 +111,7 @@ def ends(code: Code, trace: Trace | None, what: str) -> Sentence:
     first, best = told_apart(float(bound[0]), float(bound[kept]))
     epochs = counted(int(history["epoch"][kept]), "epoch")
     moved = f"went from {first} to {best}" if kept else f"was {best}"
-    text = f"In {epochs} the {name} {where} {moved} nats per {what}"
+    text = f"{'In' if kept else 'After'} {epochs} the {name} {where} {moved} nats per {what}"
     later = int(history["epoch"][-1] - history["epoch"][kept])
     text += f"; in the {counted(later, 'epoch')} after that it was no better, so this model was kept." if later else "."
     if held is not None:

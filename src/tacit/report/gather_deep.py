@@ -15,8 +15,8 @@ LOOKED_AT = 2000
 """Rows whose codes are looked at."""
 SCORED_ROWS, SCORED_IMAGES = 2000, 500
 """Rows or images that are scored to find the least likely ones."""
-DRAWS = 100
-"""Draws of the code for such a score: fewer than for a held-out score, which is to be compared."""
+DRAWS, IMAGE_DRAWS = 100, 20
+"""Draws of the code for such a score: fewer than for a held-out score, for only the order counts."""
 NUMBERS = 1_000_000
 """Values that one picture of images holds at most."""
 GRID, SAMPLES, PAIRS, MOVED, STEPS, ODD = 20, 60, 20, 8, 11, 10
@@ -180,7 +180,7 @@ def _odd(estimator: Any, values: np.ndarray, number: int, seen: Code) -> tuple[n
     kept = np.sort(thin(len(values), SCORED_IMAGES))
     if not hasattr(estimator, "score_samples") or seen.point:
         return kept[:0], None
-    density = np.asarray(estimator.score_samples(values[kept], n_samples=DRAWS), np.float64)
+    density = np.asarray(estimator.score_samples(values[kept], n_samples=IMAGE_DRAWS), np.float64)
     order = np.argsort(density, kind="stable")[: min(number, max(1, len(kept) // 2))]
     return kept[order], density[order]
 
