@@ -222,6 +222,15 @@ def test_a_table_has_its_code_beside_its_own_sections(tmp_path):
     assert "in the units of the table" in page.text
 
 
+def test_rows_have_no_density_where_codes_are_points(tmp_path):
+    np.savetxt(tmp_path / "a.csv", load_iris().data, delimiter=",", header="a,b,c,d", comments="")
+    rows = Rows.of(load(str(tmp_path / "a.csv")))
+    model = tacit.VAE(2, posterior="point", **QUICK).fit(rows.values)
+    content = reporting.content(model, rows, told(model), RunConfig.of(model, data={}, seed=0, command=("tacit",)))
+    assert (content.log_density, content.samples, content.held_out) == (None, None, None)
+    assert "Codes are points (a plain auto-encoder): there is no density of rows" in Page(build(content)).text
+
+
 def test_only_some_rows_of_a_long_table_are_scored(model, digits, monkeypatch):
     monkeypatch.setattr(gather_deep, "SCORED_ROWS", 7)
     found = gather_deep.log_density(model, digits[0])
