@@ -235,9 +235,9 @@ def held_out(
     error: float,
     rows: int,
     baseline: tuple[str, float] | None,
+    what: str = "row",
     *,
     bound: bool = False,
-    what: str = "row",
 ) -> Sentence:
     """How well rows (or images) that were kept aside are predicted; ``bound``: the score lies below on average."""
     least = "at least " if bound else ""
