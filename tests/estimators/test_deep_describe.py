@@ -121,5 +121,12 @@ def test_a_fitted_model_says_it() -> None:
     rows = np.random.default_rng(0).normal(size=(30, 4))
     model = tacit.VAE(2, hidden=(3,), max_epochs=1, random_state=0).fit(rows)
     told = model.architecture()
+    assert model.graph().distributions() == ("zₙ ~ normal(0, I)", "xₙ | zₙ ~ normal(θ)")
     assert dict(told.parts)["Likelihood p(x|z)"] == "normal, with a scale for every entry, from the decoder"
     assert told.parameters == counted(model.model_) == (4 * 3 + 3) + (3 * 4 + 4) + (2 * 3 + 3) + (3 * 8 + 8)
+
+
+def test_the_graph_names_the_prior_that_was_fitted() -> None:
+    rows = (np.random.default_rng(0).random((20, 4)) > 0.5).astype(float)
+    model = tacit.VAE(2, hidden=(3,), max_epochs=1, prior="mixture", random_state=0).fit(rows)
+    assert model.graph().distributions() == ("zₙ ~ a mixture of 32 Gaussians", "xₙ | zₙ ~ Bernoulli(θ)")

@@ -1,6 +1,7 @@
 """What a fitted deep model answers: codes, reconstructions, new rows, scores, gaps filled."""
 
 import math
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -235,10 +236,11 @@ class DeepAnswers:
 
     def graph(self) -> Graph:
         """The directed graph of the model, as data."""
+        families = {part: re.split(r": |, (?!I)", words)[0] for part, words in self.architecture().parts}
         nodes = (
             Node("θ", "θ", "parameter"),
-            Node("z", "z", "latent", ("n",), "normal(0, I)"),
-            Node("x", "x", "observed", ("n",), f"{type(self._model().likelihood).__name__.removesuffix('Likelihood')}"),
+            Node("z", "z", "latent", ("n",), families["Prior p(z)"]),
+            Node("x", "x", "observed", ("n",), families["Likelihood p(x|z)"]),
         )
         edges = (Edge("z", "x"), Edge("θ", "x"))
         return Graph(nodes, edges, (Plate("n", "n = 1…N"),))
