@@ -27,8 +27,8 @@ def test_zoom_and_colour() -> None:
     np.testing.assert_array_equal(picture[::2, ::2], np.concatenate(list(images), axis=1))
     np.testing.assert_array_equal(picture[1::2, 1::2], picture[::2, ::2])
     np.testing.assert_array_equal(tile(images[..., :1], 2), tile(images[..., 0], 2))
-    with pytest.raises(ValueError, match="these images have 2"):
-        tile(images[..., :2], 1)
+    two = np.array([[[[10, 30], [250, 0]]]], np.uint8)  # other channels have no colour: they are averaged
+    np.testing.assert_array_equal(tile(two, 1, span=(0.0, 255.0)), [[20, 125]])
 
 
 @pytest.mark.parametrize(

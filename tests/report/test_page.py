@@ -1,7 +1,6 @@
 """The page as a whole: safe, self-contained, accessible, complete, and written whole or not at all."""
 
 import dataclasses
-import html.parser
 import itertools
 import os
 import re
@@ -11,6 +10,7 @@ import time
 import numpy as np
 import pytest
 
+from pages import Page
 from tacit.data.kinds import LeftOut
 from tacit.data.schema import Column, Schema
 from tacit.models.graph import Edge, Graph, Node
@@ -26,41 +26,6 @@ from tacit.report import (
     build,
     write,
 )
-
-VOID = {"meta", "br", "hr", "link"}
-
-
-class Page(html.parser.HTMLParser):
-    """A strict reader: every element is closed in its turn."""
-
-    def __init__(self, text):
-        super().__init__(convert_charrefs=True)
-        self.open, self.elements, self.texts = [], [], []
-        self.feed(text)
-        self.close()
-        assert not self.open, self.open
-
-    def handle_startendtag(self, element, attributes):
-        self.elements.append((element, dict(attributes)))
-
-    def handle_starttag(self, element, attributes):
-        self.elements.append((element, dict(attributes)))
-        if element not in VOID:
-            self.open.append(element)
-
-    def handle_endtag(self, element):
-        assert self.open.pop() == element
-
-    def handle_data(self, data):
-        if "style" not in self.open:
-            self.texts.append(data)
-
-    def all(self, element):
-        return [attributes for name, attributes in self.elements if name == element]
-
-    @property
-    def text(self):
-        return " ".join(" ".join(self.texts).split())
 
 
 @pytest.fixture(scope="module")

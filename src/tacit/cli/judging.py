@@ -16,6 +16,7 @@ from tacit.data.schema import Schema
 from tacit.evaluation.held_out import HeldOut, of_scores
 from tacit.evaluation.measure import measure
 from tacit.evaluation.odd import odd_columns
+from tacit.inference.closed_form import REASONS, STOPPED
 from tacit.report import words
 from tacit.report.effects import effects
 
@@ -140,6 +141,8 @@ def _typical(estimator: Any, kept: Rows) -> np.ndarray | None:
 
 def _warnings(estimator: Any, shares: np.ndarray | None, fitted: Rows, said: Iterable[str]) -> tuple[str, ...]:
     converged = getattr(estimator, "converged_", None)
+    if hasattr(estimator, "latent_information") and getattr(estimator, "stop_reason_", "") == REASONS[STOPPED]:
+        converged = None  # its rate has fallen to 0 by then
     columns = 0 if fitted.schema is None else len(fitted.schema)
     cautions = words.cautions(shares, len(fitted), columns, converged, bool(getattr(estimator, "at_floor_", False)))
     own = [plain(text) for text in said if not any(word in text for word in HARMLESS)]

@@ -14,8 +14,18 @@ from tacit.cli.feeding import feed
 from tacit.cli.judging import responsibilities
 from tacit.cli.sources import Rows
 from tacit.evaluation._rows import new_rows
-from tacit.report import gather
-from tacit.report.content import Candidate, Candidates, Groups, HeldOut, ModelSummary, Repeat, ReportContent, Trace
+from tacit.report import gather, gather_deep
+from tacit.report.content import (
+    Candidate,
+    Candidates,
+    Code,
+    Groups,
+    HeldOut,
+    ModelSummary,
+    Repeat,
+    ReportContent,
+    Trace,
+)
 from tacit.storage.config import RunConfig
 from tacit.storage.model_file import versions
 
@@ -26,31 +36,29 @@ ITEMS = 60
 """Rows of a table, rows of counts, and items that a report shows at most."""
 
 
-def write_report(path: Path, estimator: Any, fitted: Rows, told: Mapping[str, Any], config: RunConfig) -> Path:
+def write_report(path: Path, estimator: Any, fitted: Any, told: Mapping[str, Any], config: RunConfig) -> Path:
     """Write the report of a fit as one HTML file.
 
     Args:
         path: where to.
         estimator: fitted.
-        fitted: the rows it was fitted to.
+        fitted: the rows it was fitted to; images have no ``schema``, and may have ``labels``.
         told: the run's metrics.
         config: what the run is repeated from.
     """
-    if fitted.schema is None:
-        path.write_text("<!DOCTYPE html><title>Images</title>", encoding="utf-8")
-        return path
     return report.write(path, content(estimator, fitted, told, config))
 
 
-def content(estimator: Any, fitted: Rows, told: Mapping[str, Any], config: RunConfig) -> ReportContent:
-    """What the report tells."""
+def content(estimator: Any, fitted: Any, told: Mapping[str, Any], config: RunConfig) -> ReportContent:
+    """What the report tells: of the rows of a table, or of images, which have no columns."""
+    if fitted.schema is None:
+        return _of_images(estimator, fitted, told, config)
     rows, columns, left = _looked_at(fitted)
     table = rows.as_table(columns)
     X = feed(estimator, rows.values, fitted.schema)
     share = responsibilities(estimator, X)
     model = getattr(estimator, "model_", None)
-    score = told["held_out"]
-    trace = getattr(estimator, "trace_", None)
+    code = gather_deep.code(estimator, X, getattr(fitted, "labels", None))
     return ReportContent(
         title=f"{'A model of' if share is None else 'The groups in'} {Path(table.source).name}",
         source=Path(table.source).name,
@@ -59,23 +67,10 @@ def content(estimator: Any, fitted: Rows, told: Mapping[str, Any], config: RunCo
         row_names=None if table.row_ids is None else table.row_ids.tolist(),
         left_out=table.left_out,
         notes=(*table.notes, *left),
-        model=ModelSummary(
-            outcome.name_of(told),
-            f"{outcome.reason(told)}.",
-            structure=told["structure"],
-            parameters=told["fit"]["parameters"],
-        ),
+        model=_summary(estimator, told),
         graph=estimator.graph() if hasattr(estimator, "graph") else None,
         candidates=_candidates(told["choice"]),
-        trace=None
-        if trace is None
-        else Trace(
-            np.asarray(trace.iteration),
-            np.asarray(trace.bound),
-            float(trace.seconds[-1]) if len(trace.seconds) else None,
-            told["fit"]["converged"],
-            told["fit"]["stop_reason"],
-        ),
+        trace=_trace(estimator, told),
         snapshots=gather.snapshots(estimator),
         groups=None
         if share is None
@@ -85,12 +80,79 @@ def content(estimator: Any, fitted: Rows, told: Mapping[str, Any], config: RunCo
             gather.gaussians(model),
             gather.curves(model, table.schema, table.values) if len(columns) == fitted.columns else {},
         ),
-        log_density=np.asarray(estimator.score_samples(X)) if hasattr(estimator, "score_samples") else None,
-        samples=_samples(estimator, columns),
-        held_out=None if score is None else HeldOut(score["nats"], score["standard_error"], score["rows"]),
+        log_density=_log_density(estimator, X, code),
+        samples=None if code is not None and code.point else _samples(estimator, columns),
+        held_out=_held_out(estimator, told, code),
         warnings=tuple(told["warnings"]),
-        repeat=Repeat(command=shlex.join(config.command), config=config.to_toml(), versions=tuple(versions().items())),
+        repeat=_repeat(config),
+        code=code,
     )
+
+
+def _of_images(estimator: Any, fitted: Any, told: Mapping[str, Any], config: RunConfig) -> ReportContent:
+    """What the report tells of images: values ``(n, height, width[, channels])``, perhaps with labels and names."""
+    values, source = np.asarray(fitted.values), Path(fitted.table.source).name
+    numbers = getattr(fitted, "numbers", np.arange(1, len(values) + 1))
+    names = [f"No. {number}" for number in numbers] if fitted.ids is None else fitted.ids
+    code = gather_deep.code(estimator, values, fitted.labels)
+    return ReportContent(
+        title=f"A model of {source}",
+        source=source,
+        notes=tuple(fitted.table.notes),
+        model=_summary(estimator, told),
+        graph=estimator.graph() if hasattr(estimator, "graph") else None,
+        trace=_trace(estimator, told),
+        held_out=_held_out(estimator, told, code, values),
+        warnings=tuple(told["warnings"]),
+        repeat=_repeat(config),
+        code=code,
+        images=None if code is None else gather_deep.images(estimator, values, names, code),
+    )
+
+
+def _summary(estimator: Any, told: Mapping[str, Any]) -> ModelSummary:
+    own = told["fit"]["parameters"]
+    return ModelSummary(
+        outcome.name_of(told),
+        f"{outcome.reason(told)}.",
+        structure=told["structure"],
+        parameters=gather_deep.parameters(estimator) if own is None else own,
+    )
+
+
+def _trace(estimator: Any, told: Mapping[str, Any]) -> Trace | None:
+    trace = getattr(estimator, "trace_", None)
+    if trace is None:
+        return None
+    return Trace(
+        np.asarray(trace.iteration),
+        np.asarray(trace.bound),
+        float(trace.seconds[-1]) if len(trace.seconds) else None,
+        told["fit"]["converged"],
+        told["fit"]["stop_reason"],
+    )
+
+
+def _log_density(estimator: Any, X: Any, code: Code | None) -> np.ndarray | None:
+    """Of every row, or of some of them for a deep model; of none where codes are points."""
+    if not hasattr(estimator, "score_samples") or (code is not None and code.point):
+        return None
+    return np.asarray(estimator.score_samples(X)) if code is None else gather_deep.log_density(estimator, X)
+
+
+def _held_out(
+    estimator: Any, told: Mapping[str, Any], code: Code | None, images: np.ndarray | None = None
+) -> HeldOut | None:
+    """The score of the rows kept aside; that of a deep model is a bound, and where codes are points there is none."""
+    score = told["held_out"]
+    if score is None or (code is not None and code.point):
+        return None
+    cost = None if images is None else gather_deep.bits(estimator, images, score["nats"])
+    return HeldOut(score["nats"], score["standard_error"], score["rows"], bound=code is not None, bits=cost)
+
+
+def _repeat(config: RunConfig) -> Repeat:
+    return Repeat(command=shlex.join(config.command), config=config.to_toml(), versions=tuple(versions().items()))
 
 
 def _looked_at(fitted: Rows) -> tuple[Rows, np.ndarray, tuple[str, ...]]:

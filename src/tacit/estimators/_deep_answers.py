@@ -1,6 +1,7 @@
 """What a fitted deep model answers: codes, reconstructions, new rows, scores, gaps filled."""
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,7 +15,8 @@ from tacit.compute import row_bucket, single_precision
 from tacit.data.blocks import Standardise
 from tacit.estimators._base import check_whole, seed_of
 from tacit.estimators._deep_condition import DeepConditional, given_row
-from tacit.estimators._deep_parts import Reading
+from tacit.estimators._deep_describe import Architecture, describe
+from tacit.estimators._deep_parts import DISCRETE, Reading, choose_objective
 from tacit.estimators._deep_rows import Conditions, read_deep_rows
 from tacit.inference.objectives import Elbo, Objective
 from tacit.inference.stochastic import Batches, evaluate, padded
@@ -36,8 +38,15 @@ REPLICATES = 4
 
 def _has_likelihood(estimator: Any) -> bool:
     asked = estimator.posterior
-    if asked == "point" or (isinstance(asked, Posterior) and not asked.likelihood):
+    if (isinstance(asked, str) and asked == "point") or (isinstance(asked, Posterior) and not asked.likelihood):
         raise AttributeError("a plain auto-encoder has no likelihood of rows: take posterior='diagonal'")
+    return True
+
+
+def _has_continuous_code(estimator: Any) -> bool:
+    asked = estimator.posterior
+    if (isinstance(asked, str) and asked in DISCRETE) or (isinstance(asked, Posterior) and not asked.continuous):
+        raise AttributeError("only a continuous code can be moved along a line, and that of this model is discrete")
     return True
 
 
@@ -51,6 +60,7 @@ class DeepAnswers:
     n_components: Any
     posterior: Any
     n_samples: int
+    objective: Any
     binarize: str | None
     random_state: Any
     _levels: bool
@@ -81,10 +91,20 @@ class DeepAnswers:
 
     def _batches(self, X: Any, given: Any) -> Iterator[tuple[slice, Rows]]:
         """Rows as the model takes them, a padded batch at a time; grey pixels are cut at ½ where they were drawn."""
+        return self._batches_of(self._read(X), given)
+
+    def _read(self, X: Any) -> np.ndarray:
         self._model()
-        stored = read_deep_rows(self, X, reset=False)
+        return read_deep_rows(self, X, reset=False)
+
+    def _conditions(self, stored: np.ndarray, given: Any) -> np.ndarray | None:
+        """What rows are given, as numbers."""
+        return self.conditions_.encoded(given, stored.shape[0])
+
+    def _batches_of(self, stored: np.ndarray, given: Any) -> Iterator[tuple[slice, Rows]]:
+        """The same of rows that were read."""
         read = self._reading("threshold" if self.binarize == "stochastic" else None)
-        encoded = self.conditions_.encoded(given, stored.shape[0])
+        encoded = self._conditions(stored, given)
         for start in range(0, stored.shape[0], ROWS):
             part = slice(start, min(start + ROWS, stored.shape[0]))
             condition = None if encoded is None else encoded[part]
@@ -210,7 +230,6 @@ class DeepAnswers:
         self._model()
         return Elbo(n_samples)
 
-    @available_if(_has_likelihood)
     @single_precision
     def latent_information(self, X: Any, *, given: Any = None) -> dict[str, np.ndarray]:
         """What z is told of the rows, from at most 2 000 of them: arrays by name, all in nats but ``means``.
@@ -219,11 +238,11 @@ class DeepAnswers:
         ``log_posterior`` and ``log_aggregate`` ``(n,)``: log q(z|x) and log q(z) at a draw of z for each row, and
         ``means`` ``(n, dims)``.
         """
-        x = np.asarray(X)
-        if x.shape[0] > SEEN_TOGETHER:
-            chosen = np.random.default_rng(0).choice(x.shape[0], SEEN_TOGETHER, replace=False)
-            x, given = x[chosen], None if given is None else np.asarray(given)[chosen]
-        parts = [(part.stop - part.start, rows) for part, rows in self._batches(x, given)]
+        stored = self._read(X)
+        if stored.shape[0] > SEEN_TOGETHER:
+            chosen = np.random.default_rng(0).choice(stored.shape[0], SEEN_TOGETHER, replace=False)
+            stored, given = stored[chosen], None if given is None else np.asarray(given)[chosen]
+        parts = [(part.stop - part.start, rows) for part, rows in self._batches_of(stored, given)]
         conditions = [np.asarray(rows.given)[:size] for size, rows in parts if rows.given is not None]
         seen = np.concatenate([np.asarray(rows.x)[:size] for size, rows in parts])
         rows = Rows(seen, np.concatenate(conditions) if conditions else None)
@@ -266,36 +285,44 @@ class DeepAnswers:
 
     def graph(self) -> Graph:
         """The directed graph of the model, as data."""
+        families = {part: re.split(r": |, (?!I)", words)[0] for part, words in self.architecture().parts}
         nodes = (
             Node("θ", "θ", "parameter"),
-            Node("z", "z", "latent", ("n",), "normal(0, I)"),
-            Node("x", "x", "observed", ("n",), f"{type(self._model().likelihood).__name__.removesuffix('Likelihood')}"),
+            Node("z", "z", "latent", ("n",), families["Prior p(z)"]),
+            Node("x", "x", "observed", ("n",), families["Likelihood p(x|z)"]),
         )
         edges = (Edge("z", "x"), Edge("θ", "x"))
         return Graph(nodes, edges, (Plate("n", "n = 1…N"),))
 
+    def architecture(self) -> Architecture:
+        """The parts of the model in words, the layers of its networks, the number of its parameters."""
+        model = self._model()
+        return describe(
+            model, choose_objective(self.objective, model.posterior_kind), self.n_components, self.event_shape_
+        )
+
+    @available_if(_has_continuous_code)
     def interpolate(self, a: Any, b: Any, n: int = 10, *, given: Any = None) -> np.ndarray:
         """Rows on the straight way from one row's code to another's, ``(n, …)``, both ends included."""
-        self._along_the_line("an interpolation")
         ends = self.transform(np.stack([np.asarray(a), np.asarray(b)]), given=given)
         share = np.linspace(0.0, 1.0, n)[:, None]
         return self.inverse_transform((1.0 - share) * ends[0] + share * ends[1], given=given)
 
+    @available_if(_has_continuous_code)
     def traverse(self, x: Any, dim: int, values: Any = None, *, given: Any = None) -> np.ndarray:
         """A row as one latent dimension is moved from −3 to 3 (or over ``values``) and the others stay."""
-        self._along_the_line("a traversal")
         self._check_dim(dim)
         steps = np.linspace(-3.0, 3.0, 9) if values is None else np.asarray(values, float)
         latent = np.repeat(self.transform(np.asarray(x)[None], given=given), steps.size, axis=0)
         latent[:, dim] = steps
         return self.inverse_transform(latent, given=given)
 
+    @available_if(_has_continuous_code)
     def manifold(self, grid: int = 20, dims: tuple[int, int] = (0, 1), *, given: Any = None) -> np.ndarray:
         """``E[x|z]`` for z on the grid of the prior's quantiles, ``(grid, grid, …)`` (Kingma & Welling 2014).
 
         The quantiles are those of a standard normal; dimensions other than ``dims`` stay at 0.
         """
-        self._along_the_line("a manifold")
         check_whole("grid", grid, 1)
         if self._width == 1:
             raise ValueError("a manifold needs two latent dimensions, and this model has one: use traverse")
@@ -310,10 +337,6 @@ class DeepAnswers:
     def _check_dim(self, dim: int) -> None:
         if not 0 <= dim < self._width:
             raise ValueError(f"a dimension of z must be from 0 to {self._width - 1}, got {dim}")
-
-    def _along_the_line(self, what: str) -> None:
-        if not self._model().posterior_kind.continuous:
-            raise ValueError(f"{what} needs a continuous code, and that of this model is discrete")
 
 
 def _key(random: np.random.Generator) -> np.ndarray:

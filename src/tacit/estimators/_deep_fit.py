@@ -133,7 +133,7 @@ class DeepFit(DeepAnswers):
         self._passes, self._optimiser = 0, None  # what only partial_fit keeps
         facts = Facts.of(x)
         likelihood = parts.choose_likelihood(self.likelihood, x, facts, self.binarize)
-        self._levels = parts.is_levels(x, likelihood, self.binarize)
+        self._levels = parts.is_levels(x, facts, likelihood, self.binarize)
         self.event_shape_ = x.shape[1:]
         real = parts.real_columns(likelihood, self.event_shape_)
         self.door_ = Standardise(

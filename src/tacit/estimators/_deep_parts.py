@@ -44,6 +44,7 @@ OBJECTIVES: dict[str, Callable[[], Objective]] = {
     "vector-quantised": VectorQuantised,
 }
 POSTERIORS = ("diagonal", "full", "inverse-autoregressive", "categorical", "quantised", "point")
+DISCRETE = ("categorical", "quantised")
 PRIORS = ("auto", "normal", "mixture", "vamp", "flow")
 BINARIZE = ("stochastic", "threshold")
 PRIOR_COMPONENTS = 32
@@ -211,6 +212,8 @@ def choose_prior(asked: Any, posterior: Posterior, latent: Any, rows: np.ndarray
     return StandardNormal(width)
 
 
-def is_levels(x: np.ndarray, likelihood: Likelihood, binarize: str | None) -> bool:
-    """Whether stored values are 8-bit levels that stand for shares of 255."""
+def is_levels(x: np.ndarray, facts: Facts, likelihood: Likelihood, binarize: str | None) -> bool:
+    """Whether stored values are 8-bit levels that stand for shares of 255; what is 0 or 1 already is not."""
+    if binarize is not None and facts.binary:
+        return False
     return x.dtype == np.uint8 and (binarize is not None or isinstance(likelihood, DiscretisedLogisticLikelihood))

@@ -11,6 +11,7 @@ from tacit.compute import single_precision
 from tacit.data.blocks import Standardise
 from tacit.estimators import _deep_parts as parts
 from tacit.estimators._base import check_whole, seed_of
+from tacit.estimators._deep_describe import Architecture, layers
 from tacit.estimators._deep_networks import make_encoder
 from tacit.estimators._deep_rows import Conditions
 from tacit.estimators.vae import VAE
@@ -86,21 +87,25 @@ class SemiSupervisedVAE(VAE):
     @single_precision
     def predict_proba(self, X: Any) -> np.ndarray:
         """``q(y|x)``, ``(n, classes)``."""
-        self._model()
+        return self._class_shares(self._read(X))
+
+    def _class_shares(self, stored: np.ndarray) -> np.ndarray:
         found = [
             np.asarray(class_log_probs(self.model_, rows))[: part.stop - part.start]
-            for part, rows in super()._batches(X, self.classes_[0])
+            for part, rows in self._batches_of(stored, self.classes_[0])
         ]
         logs = np.concatenate(found).astype(np.float64)
         return np.exp(logs - logsumexp(logs, axis=1, keepdims=True))
 
     def predict(self, X: Any) -> np.ndarray:
         """The likeliest class of every row."""
-        likeliest = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[likeliest]
+        return self._likeliest(self._read(X))
 
-    def _batches(self, X: Any, given: Any) -> Any:
-        return super()._batches(X, self.predict(X) if given is None else given)
+    def _likeliest(self, stored: np.ndarray) -> np.ndarray:
+        return self.classes_[self._class_shares(stored).argmax(axis=1)]
+
+    def _conditions(self, stored: np.ndarray, given: Any) -> np.ndarray | None:
+        return super()._conditions(stored, self._likeliest(stored) if given is None else given)
 
     def _log_prob(self, rows: Rows, key: np.ndarray, number: int, chunk: int) -> np.ndarray:
         """``log Σ_y p(y) p(x|y)``."""
@@ -126,6 +131,14 @@ class SemiSupervisedVAE(VAE):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags
+
+    def architecture(self) -> Architecture:
+        """As of `VAE`, with the classifier."""
+        plain = super().architecture()
+        more = tuple(layers("Classifier", self.model_.classifier, self.event_shape_))
+        classes = ("Classes y", f"{self.classes_.size}, with learned shares; q(y|x) from the classifier")
+        learned = plain.parameters + sum(layer.parameters for layer in more) + self.classes_.size
+        return Architecture((*plain.parts, classes), (*plain.layers, *more), learned)
 
     def graph(self) -> Graph:
         """The directed graph of the model, as data."""

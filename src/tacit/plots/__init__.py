@@ -20,7 +20,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "layout": ["layers", "place"],
         "columns": ["marginals"],
         "missing": ["missing_summary"],
+        "latent": ["latent_map", "latent_use"],
         "progress": ["bound_trace", "evolution"],
         "scatter": ["ellipses", "hard_labels", "pair_plot", "telling_columns"],
+        "terms": ["two_terms"],
     },
 )

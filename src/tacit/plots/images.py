@@ -28,7 +28,13 @@ def span_of(*stacks: Shaped[np.ndarray, "..."]) -> tuple[float, float]:
 
 
 def grey_levels(images: Shaped[np.ndarray, "..."], span: tuple[float, float] | None = None) -> UInt8[np.ndarray, "..."]:
-    """Values as 8-bit levels: the lower end of the span black, the upper white; beyond it cut, gaps mid-grey."""
+    """Values as 8-bit levels: the lower end of the span black, the upper white; beyond it cut, gaps mid-grey.
+
+    Stacks of images ``(n, height, width, channels)`` become grey or, with three channels, coloured: other numbers of
+    channels are averaged.
+    """
+    if images.ndim == 4 and images.shape[3] != 3:
+        images = images[..., 0] if images.shape[3] == 1 else images.mean(axis=3)
     low, high = span_of(images) if span is None else span
     if images.dtype == np.uint8 and (low, high) == (0.0, 255.0):
         return images
@@ -47,18 +53,13 @@ def tile(
     """Images side by side in lines, as one image of 8-bit levels.
 
     Args:
-        images: at least one; grey, or with one or three channels on the last axis.
+        images: at least one; grey, or with channels on the last axis.
         columns: images in a line.
         span: the values that are drawn black and white; None takes those of `span_of`.
         gap: white pixels between neighbours.
         zoom: pixels a side that stand for one of an image.
-
-    Raises:
-        ValueError: another number of channels.
     """
-    if images.ndim == 4 and images.shape[3] not in (1, 3):
-        raise ValueError(f"a picture has 1 or 3 channels, and these images have {images.shape[3]}")
-    levels = grey_levels(images[..., 0] if images.ndim == 4 and images.shape[3] == 1 else images, span)
+    levels = grey_levels(images, span)
     levels = levels.repeat(zoom, axis=1).repeat(zoom, axis=2)
     number, height, width = levels.shape[:3]
     lines = -(-number // columns)

@@ -72,7 +72,7 @@ def evolution(
     return figure
 
 
-def _after_the_leap(height: Num[np.ndarray, "steps"]) -> int:
+def after_the_leap(height: Num[np.ndarray, "steps"]) -> int:
     """How many first steps to leave out, because they leap so far that the rest would look flat."""
     early = max(1, len(height) // 20)
     if len(height) < 5:
@@ -121,7 +121,7 @@ def bound_trace(
             annotation_clip=False,
         )
     ax.set_xlim(*style.span(steps, margin=0.02))
-    later = _after_the_leap(height)
+    later = after_the_leap(height)
     ax.set_ylim(*style.span(height[later:], margin=0.12))
     if later:
         words = "1 step lies" if later == 1 else f"{later} steps lie"

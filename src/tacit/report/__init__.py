@@ -8,9 +8,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "content": [
             "Candidate",
             "Candidates",
+            "Code",
             "Gaussians",
             "Groups",
             "HeldOut",
+            "Images",
             "ModelSummary",
             "Repeat",
             "ReportContent",

@@ -6,8 +6,8 @@ from tacit import plots
 from tacit.data.levels import show_level
 from tacit.data.schema import Column
 from tacit.plots.style import short_number, thin
-from tacit.report import words
-from tacit.report.content import ReportContent
+from tacit.report import deep_words, words
+from tacit.report.content import HeldOut, ReportContent
 from tacit.report.html import Child, Html, table, tag
 from tacit.report.parts import folded, framed, picture, section
 
@@ -22,10 +22,23 @@ def fit_section(content: ReportContent) -> Html | None:
     parts: list[Child] = []
     held = content.held_out
     if held is not None and np.isfinite(held.score):
-        parts.append(tag("p", words.held_out(held.score, held.standard_error, held.rows, held.baseline)))
+        parts += _held_out(held, content)
     if content.samples is not None and len(content.samples):
         parts += _samples(content)
     return section("fit", "How well it fits", *parts) if parts else None
+
+
+def _held_out(held: HeldOut, content: ReportContent) -> list[Child]:
+    """The held-out score in words; where it is a bound, why."""
+    what = deep_words.one(content)
+    text = words.held_out(held.score, held.standard_error, held.rows, held.baseline, bound=held.bound, what=what)
+    said: list[Child] = [tag("p", text)]
+    if content.images is not None and held.bits is not None:
+        said.append(tag("p", deep_words.bits(held, content.images)))
+    notes = [deep_words.bound_note(what)] if held.bound else []
+    if content.code is not None and content.code.measure == "density":
+        notes.append(deep_words.DENSITY_NOTE)
+    return [*said, *(tag("p", note, class_="note") for note in notes)]
 
 
 def _samples(content: ReportContent) -> list[Child]:
@@ -96,7 +109,8 @@ def data_section(content: ReportContent) -> Html | None:
             table("Columns that the model did not see, and why.", ["Column", "Reason"], body),
         ]
     if content.notes:
-        parts += [tag("h3", "Reading the table"), tag("ul", [tag("li", note) for note in content.notes])]
+        read = "Reading the table" if content.images is None else "Reading the images"
+        parts += [tag("h3", read), tag("ul", [tag("li", note) for note in content.notes])]
     return section("data", "The data", *parts) if parts else None
 
 

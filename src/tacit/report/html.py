@@ -7,7 +7,7 @@ import html
 import re
 import unicodedata
 
-_VOID = {"meta", "br", "hr", "link", "col"}
+_VOID = {"meta", "br", "hr", "link", "col", "img"}
 _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9-]*")
 
 

@@ -5,7 +5,8 @@ import numpy as np
 from tacit import plots
 from tacit.plots.progress import moment_name
 from tacit.plots.style import alike, short_number
-from tacit.report import words
+from tacit.report import deep_words, words
+from tacit.report.code_section import architecture, curves
 from tacit.report.content import Candidate, Candidates, ReportContent
 from tacit.report.html import Child, Html, escape, table, tag
 from tacit.report.parts import folded, framed, picture, section
@@ -16,7 +17,12 @@ _MOMENTS = 8
 
 def model_section(content: ReportContent) -> Html | None:
     """The model in words, its diagram and factorisation, and what it was chosen from."""
-    parts = [_summary(content), _diagram(content), _choice(content.candidates)]
+    parts = [
+        _summary(content),
+        _diagram(content),
+        architecture(content.code, deep_words.one(content)),
+        _choice(content.candidates),
+    ]
     if not any(parts):
         return None
     return section("model", "What was fitted, and why", *parts)
@@ -46,7 +52,7 @@ def _diagram(content: ReportContent) -> Html | None:
     formula = graph.factorisation()
     lines = [tag("li", line) for line in graph.distributions()]
     caption = (
-        "The model as a diagram: an arrow means “depends on”, shaded is what the table shows, open is hidden, "
+        "The model as a diagram: an arrow means “depends on”, shaded is what was observed, open is hidden, "
         "dots are values that were estimated or set; a box repeats what it holds."
     )
     drawn = picture(graph.draw(), "graph", f"Diagram of the model. {formula}")
@@ -129,10 +135,10 @@ def _table(candidates: Candidates, indices: list[int], caption: str) -> Html:
 
 
 def learning_section(content: ReportContent) -> Html | None:
-    """How the bound rose, and how the groups formed."""
+    """How the bound rose, and how the groups formed; of a deep model, the two terms of its bound."""
     trace, snapshots = content.trace, content.snapshots
-    parts: list[Child] = []
-    if trace is not None and len(trace.iteration):
+    parts: list[Child] = curves(content)
+    if not parts and trace is not None and len(trace.iteration):
         seen = np.isfinite(np.asarray(trace.bound, dtype=np.float64))
         bound = np.asarray(trace.bound, dtype=np.float64)[seen]
         if len(bound):

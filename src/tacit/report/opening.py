@@ -3,19 +3,20 @@
 import numpy as np
 
 from tacit.plots.style import short_number
-from tacit.report import words
+from tacit.report import deep_words, words
 from tacit.report.content import ReportContent
 from tacit.report.html import Html, tag
 
 
 def opening(content: ReportContent) -> Html:
     """Title, one sentence, and the figures one looks for first."""
+    lead = _lead(content) if content.values is not None else deep_words.lead(content)
     over = "tacit report" + (f" · {content.made}" if content.made else "")
     return tag(
         "header",
         tag("p", over, class_="over"),
         tag("h1", content.title),
-        tag("p", _lead(content), class_="lead") if content.values is not None else None,
+        tag("p", lead, class_="lead") if lead else None,
         _facts(content),
     )
 
@@ -40,10 +41,18 @@ def _facts(content: ReportContent) -> Html | None:
         facts += [("Rows", short_number(rows, 15), ""), ("Columns", str(columns), "")]
         gaps = float(content.missing.mean()) if content.values.size else 0.0
         facts.append(("Values missing", words.percent(gaps), ""))
+    if content.images is not None:
+        facts += [
+            ("Images", short_number(content.images.count, 15), ""),
+            ("Pixels", deep_words.size(content.images), ""),
+        ]
+    if content.code is not None and content.code.active is not None:
+        facts.append(("Numbers in a code", str(len(content.code.active)), f"{int(np.sum(content.code.active))} in use"))
     if content.held_out is not None and np.isfinite(content.held_out.score):
         score, error = content.held_out.score, content.held_out.standard_error
-        unit = f"± {short_number(error, 2)} nats per row"
-        facts.append(("Held-out score", short_number(score, 4), unit))
+        unit = f"± {short_number(error, 2)} nats per {deep_words.one(content)}"
+        least = "≥\u202f" if content.held_out.bound else ""
+        facts.append(("Held-out score", least + short_number(score, 4), unit))
     if not facts:
         return None
     return tag(
@@ -60,7 +69,8 @@ def notices(content: ReportContent) -> Html | None:
     """Warnings of the fit and what a careful reader should be told, each once."""
     weights = None if content.groups is None else np.asarray(content.groups.weights)
     rows, columns = (0, 0) if content.values is None else content.values.shape
-    converged = None if content.trace is None else content.trace.converged
+    settles = content.trace is not None and content.code is None  # a deep fit ends with its rate at 0
+    converged = content.trace.converged if content.trace is not None and settles else None
     chosen = None if content.candidates is None else content.candidates.chosen
     floor = chosen is not None and content.candidates is not None and content.candidates.rows[chosen].at_floor
     own = words.cautions(weights, rows, columns, converged, bool(floor))

@@ -5,10 +5,12 @@ import os
 import tempfile
 from pathlib import Path
 
+from tacit.report.code_section import code_section
 from tacit.report.content import ReportContent
 from tacit.report.data_section import data_section, fit_section, repeat_section
 from tacit.report.group_section import group_section
 from tacit.report.html import Html, tag
+from tacit.report.image_section import image_section, odd_images_section
 from tacit.report.model_section import learning_section, model_section
 from tacit.report.opening import notices, opening
 from tacit.report.row_section import row_section
@@ -18,12 +20,20 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 _SECTIONS = {
     "groups": ("Groups", group_section),
+    "images": ("Images", image_section),
+    "code": ("Code", code_section),
     "rows": ("Odd rows", row_section),
+    "odd": ("Odd images", odd_images_section),
     "fit": ("Fit", fit_section),
     "model": ("Model", model_section),
     "learning": ("Learning", learning_section),
     "data": ("Data", data_section),
     "repeat": ("Repeat", repeat_section),
+}
+
+_UNITS = {
+    True: "Numbers are in the units of the table; densities in nats.",
+    False: "Pixels are shown from black to white over the range of the images; densities are in nats.",
 }
 
 
@@ -57,7 +67,7 @@ def build(content: ReportContent) -> str:
             tag("nav", tag("ul", links), aria_label="Contents") if len(links) > 1 else None,
             list(told.values()),
         ),
-        tag("footer", "Made by tacit. Numbers are in the units of the table; densities in nats."),
+        tag("footer", f"Made by tacit. {_UNITS[content.images is None]}"),
     )
     return f'<!DOCTYPE html>\n<html lang="en-GB">{head}{body}</html>\n'
 

@@ -1,13 +1,17 @@
 """The pieces that every section is made of: sections, figures, badges, cell texts."""
 
+import base64
+import io
 from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import UInt8
 from matplotlib.figure import Figure
 
 from tacit.data.levels import show_level
 from tacit.data.schema import Column
 from tacit.plots.export import to_svg
+from tacit.plots.images import write_png
 from tacit.plots.style import alike, group_colour, ink_on
 from tacit.report.html import Child, Html, tag
 
@@ -20,6 +24,29 @@ def section(name: str, title: str, *children: Child) -> Html:
 def picture(figure: Figure, name: str, says: str) -> Html:
     """A figure as inline SVG; ``says`` is for those who cannot see it."""
     return Html(to_svg(figure, title=says, prefix=name))
+
+
+def raster(levels: UInt8[np.ndarray, "high wide *channels"], says: str, *, width: int = 640) -> Html:
+    """An image within the page, every pixel enlarged by the whole number that comes nearest to a width.
+
+    Args:
+        levels: From 0 to 255, grey or in colour.
+        says: For those who cannot see it.
+        width: On the page, in its own pixels.
+    """
+    high, wide = levels.shape[:2]
+    times = max(1, round(width / wide))
+    stream = io.BytesIO()
+    write_png(stream, levels)
+    data = base64.b64encode(stream.getvalue()).decode("ascii")
+    return tag(
+        "img",
+        src=f"data:image/png;base64,{data}",
+        alt=says,
+        width=wide * times,
+        height=high * times,
+        class_="pixels",
+    )
 
 
 def framed(caption: Child, *pictures: Child, class_: str | None = None) -> Html:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tacit import plots
-from tacit.plots.style import alike, thin
+from tacit.plots.style import alike, short_number, thin
 from tacit.report.content import ReportContent
 from tacit.report.html import Child, Html, table, tag
 from tacit.report.oddity import oddities
@@ -31,6 +31,13 @@ def row_section(content: ReportContent) -> Html | None:
         "The log density says how well the model expects a row, in nats: higher is more typical. Only "
         "differences count: a row that lies 2.3 lower is ten times less likely."
     )
+    if content.code is not None:
+        about += " It is estimated from below, with codes drawn at random."
+        some = int((~np.isnan(density)).sum())
+        if some < len(density):
+            about += (
+                f" {short_number(some, 15)} of the {short_number(len(density), 15)} rows, drawn at random, were scored."
+            )
     finite = density[np.isfinite(density)]
     figure = plots.density_plot(finite, "Log density of the rows, in nats", logarithm=False, size=(4.2, 1.2))
     return section(

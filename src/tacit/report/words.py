@@ -230,10 +230,19 @@ def structure(name: str) -> Sentence:
     return f"{subject} {size}, {shape} {turned}"
 
 
-def held_out(score: float, error: float, rows: int, baseline: tuple[str, float] | None, what: str = "row") -> Sentence:
-    """How well rows that were kept aside are predicted."""
+def held_out(
+    score: float,
+    error: float,
+    rows: int,
+    baseline: tuple[str, float] | None,
+    what: str = "row",
+    *,
+    bound: bool = False,
+) -> Sentence:
+    """How well rows (or images) that were kept aside are predicted; ``bound``: the score lies below on average."""
+    least = "at least " if bound else ""
     text = (
-        f"On {counted(rows, what)} kept aside, the model gives {short_number(score, 4)} ± "
+        f"On {counted(rows, what)} kept aside, the model gives {least}{short_number(score, 4)} ± "
         f"{short_number(error, 2)} nats per {what} (mean and standard error; higher is better)"
     )
     if baseline is None:

@@ -1,0 +1,201 @@
+"""What a report tells of a deep model, taken from it by what it can do: its code, and the images that it makes."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tacit.evaluation.health import ACTIVE_VARIANCE, latent_health
+from tacit.plots.images import grey_levels, span_of
+from tacit.plots.style import thin
+from tacit.report.content import Code, Images
+
+LOOKED_AT = 2000
+"""Rows whose codes are looked at."""
+SCORED_ROWS, SCORED_IMAGES = 2000, 500
+"""Rows or images that are scored to find the least likely ones."""
+DRAWS, IMAGE_DRAWS = 100, 20
+"""Draws of the code for such a score: fewer than for a held-out score, for only the order counts."""
+NUMBERS = 1_000_000
+"""Values that one picture of images holds at most."""
+GRID, SAMPLES, PAIRS, MOVED, STEPS, ODD = 20, 60, 20, 8, 11, 10
+REACH = 3.0
+"""How far a dimension of the code is moved, in standard deviations of the prior."""
+
+
+def is_deep(estimator: Any) -> bool:
+    """Whether an estimator says what its code is told of rows."""
+    return hasattr(estimator, "latent_information")
+
+
+def code(estimator: Any, X: Any, labels: Sequence[Any] | np.ndarray | None = None) -> Code | None:
+    """The code of a deep model, seen from at most 2 000 rows, or nothing for another model.
+
+    Args:
+        estimator: fitted.
+        X: rows as the estimator takes them.
+        labels: what each row is.
+    """
+    if not is_deep(estimator):
+        return None
+    rows = len(X)
+    kept = np.sort(thin(rows, LOOKED_AT))
+    few = _pick(X, kept)
+    found = estimator.latent_information(few)
+    health = latent_health(estimator, few)
+    words = estimator.architecture() if hasattr(estimator, "architecture") else None
+    point = is_point(estimator)
+    names = None if labels is None else np.asarray(labels)[kept]
+    return Code(
+        parts=() if words is None else tuple(words.parts),
+        layers=() if words is None else tuple(tuple(layer) for layer in words.layers),
+        history=_history(estimator),
+        means=found["means"],
+        labels=names.astype(str) if names is not None and names.dtype.kind == "O" else names,
+        kl=health.kl,
+        active=health.active,
+        information=health.mutual_information,
+        verdict="" if point else health.verdict,
+        point=point,
+        measure=_measure(estimator),
+        rows=rows,
+    )
+
+
+def parameters(estimator: Any) -> int | None:
+    """How many numbers a deep model has learned."""
+    return int(estimator.architecture().parameters) if hasattr(estimator, "architecture") else None
+
+
+def _pick(X: Any, places: np.ndarray) -> Any:
+    """Some rows of an array or of a table with named columns."""
+    return X.take(places) if hasattr(X, "column_names") else X[places]
+
+
+def _measure(estimator: Any) -> str:
+    """What a score is of: "density", "mass", or "mixed"; nothing where an estimator does not say."""
+    kinds = set(estimator.base_measure()) if hasattr(estimator, "base_measure") else {""}
+    return kinds.pop() if len(kinds) == 1 else "mixed"
+
+
+def is_point(estimator: Any) -> bool:
+    """Whether codes are points, so that nothing is a bound on a log density."""
+    return not hasattr(estimator, "score_samples")
+
+
+def bits(estimator: Any, values: np.ndarray, nats: float) -> float | None:
+    """What a level of an 8-bit image costs in bits, ``−nats / (levels · ln 2)``, where the score is of its levels."""
+    levels = values.dtype == np.uint8 and values.size > 0 and int(values.max()) > 1
+    if not levels or getattr(estimator, "binarize", None) is not None or not hasattr(estimator, "base_measure"):
+        return None
+    if set(estimator.base_measure()) != {"mass"}:
+        return None
+    return -nats / (math.prod(values.shape[1:]) * math.log(2.0))
+
+
+def log_density(estimator: Any, X: Any) -> np.ndarray:
+    """Log density of 2 000 rows at most, drawn at random, in nats; NaN for the others."""
+    kept = np.sort(thin(len(X), SCORED_ROWS))
+    found = np.full(len(X), np.nan)
+    found[kept] = estimator.score_samples(_pick(X, kept), n_samples=DRAWS)
+    return found
+
+
+def images(estimator: Any, values: np.ndarray, names: Sequence[object], seen: Code) -> Images:
+    """The images that were fitted beside those that the model makes.
+
+    Args:
+        estimator: fitted, one that decodes its code.
+        values: ``(n, height, width[, channels])``.
+        names: what a person calls each.
+        seen: what `code` gave for these images.
+    """
+    limits = span_of(values[thin(len(values), LOOKED_AT)])
+    made = (0.0, 1.0) if getattr(estimator, "binarize", None) is not None else limits
+    room = max(1, NUMBERS // math.prod(values.shape[1:]))
+    kept = np.sort(thin(len(values), min(PAIRS, room)))
+    moved, travels = _traversals(estimator, values, room, seen)
+    scored, density = _odd(estimator, values, min(ODD, room), seen)
+    return Images(
+        count=len(values),
+        size=tuple(values.shape[1:]),
+        samples=None if seen.point else _samples(estimator, min(SAMPLES, room), made),
+        originals=grey_levels(values[kept], limits),
+        reconstructions=grey_levels(estimator.reconstruct(values[kept]), made),
+        traversals=None if travels is None else _grid(travels, made),
+        moved=moved,
+        reach=(-REACH, REACH),
+        manifold=_manifold(estimator, room, made, seen),
+        odd=None if density is None else grey_levels(values[scored], limits),
+        odd_density=density,
+        odd_names=tuple(str(names[place]) for place in scored),
+        scored=min(len(values), SCORED_IMAGES),
+    )
+
+
+def _samples(estimator: Any, number: int, limits: tuple[float, float]) -> np.ndarray | None:
+    """``E[x|z]`` of codes drawn from the prior."""
+    if not hasattr(estimator, "sample"):
+        return None
+    return grey_levels(estimator.sample(number, mean=True, random_state=0), limits)
+
+
+def _traversals(estimator: Any, values: np.ndarray, room: int, seen: Code) -> tuple[tuple[int, ...], np.ndarray | None]:
+    """The most ordinary image as each of the dimensions in use is moved, the most used first."""
+    steps = min(STEPS, room)
+    if not hasattr(estimator, "traverse") or steps < 3 or seen.point or seen.means is None or seen.kl is None:
+        return (), None
+    means = np.asarray(seen.means)
+    spread = means.var(axis=0)
+    use = np.asarray(seen.kl) if len(seen.kl) == means.shape[1] else spread
+    used = [int(dim) for dim in np.argsort(-use, kind="stable") if spread[dim] > ACTIVE_VARIANCE]
+    used = used[: min(MOVED, max(1, room // steps))]
+    if not used:
+        return (), None
+    ordinary = values[np.sort(thin(len(values), LOOKED_AT))[int(np.argmin((means**2).sum(axis=1)))]]
+    places = np.linspace(-REACH, REACH, steps)
+    return tuple(used), np.stack([estimator.traverse(ordinary, dim, places) for dim in used])
+
+
+def _manifold(estimator: Any, room: int, limits: tuple[float, float], seen: Code) -> np.ndarray | None:
+    """Images over the quantiles of a standard normal prior, of a code of two numbers."""
+    side = min(GRID, math.isqrt(room))
+    if not hasattr(estimator, "manifold") or side < 3 or seen.point or seen.means is None or seen.kl is None:
+        return None
+    if np.shape(seen.means)[1] != 2 or len(seen.kl) != 2:  # with another prior the KL is not closed
+        return None
+    return _grid(estimator.manifold(side, (1, 0)), limits)
+
+
+def _grid(images: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
+    """A table of images as levels."""
+    levels = grey_levels(images.reshape(-1, *images.shape[2:]), limits)
+    return levels.reshape(*images.shape[:2], *levels.shape[1:])
+
+
+def _odd(estimator: Any, values: np.ndarray, number: int, seen: Code) -> tuple[np.ndarray, np.ndarray | None]:
+    """Which of 500 images at most are the least likely, and their log densities."""
+    kept = np.sort(thin(len(values), SCORED_IMAGES))
+    if not hasattr(estimator, "score_samples") or seen.point:
+        return kept[:0], None
+    density = np.asarray(estimator.score_samples(values[kept], n_samples=IMAGE_DRAWS), np.float64)
+    order = np.argsort(density, kind="stable")[: min(number, max(1, len(kept) // 2))]
+    return kept[order], density[order]
+
+
+def _history(estimator: Any) -> dict[str, np.ndarray]:
+    """The terms by epoch, in the user's units.
+
+    ``history_`` is in the units of the model; ``lower_bound_``, of the parameters that were kept (the best held-out
+    ones, else the last), is in the user's: the difference is the same for every bound and reconstruction, and the KL
+    has none.
+    """
+    kept = getattr(estimator, "history_", None)
+    if not kept or not len(kept["epoch"]):
+        return {}
+    chosen = float(np.nanmax(kept["held_out"])) if "held_out" in kept else float(kept["elbo"][-1])
+    change = float(estimator.lower_bound_) - chosen
+    change = change if np.isfinite(change) else 0.0
+    names = [name for name in ("reconstruction", "elbo", "held_out") if name in kept]
+    return {"epoch": kept["epoch"], "kl": kept["kl"]} | {name: kept[name] + change for name in names}
