@@ -10,6 +10,7 @@ import pytest
 import scipy.stats as st
 from scipy.special import logsumexp
 from sklearn.datasets import load_digits
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import tacit
 from tacit import VAE, SemiSupervisedVAE
@@ -18,6 +19,14 @@ from tacit.inference.objectives import Elbo
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.reuses_keys]
 TINY: dict[str, Any] = {"hidden": (12,), "network": "mlp", "batch_size": 64, "n_samples": 20, "random_state": 0}
+
+
+@parametrize_with_checks(
+    [SemiSupervisedVAE(2, hidden=(4,), max_epochs=1, n_samples=2, validation_fraction=0.0)],
+    expected_failed_checks=lambda _: {"check_sample_weight_equivalence_on_dense_data": "see the checks of VAE"},
+)
+def test_check(estimator: Any, check: Any) -> None:
+    check(estimator)
 
 
 @pytest.fixture(scope="module")
@@ -151,9 +160,9 @@ def test_rows_without_labels_are_summed_over_classes(tmp_path: Path) -> None:
     assert set(model.predict(model.sample(60))) == {"a", "b"}
     assert model.transform(rows[:3]).shape == (3, 1)
     np.testing.assert_array_equal(tacit.load(tacit.save(model, tmp_path)).predict(rows), model.predict(rows))
-    with pytest.raises(ValueError, match="labels of two classes"):
+    with pytest.raises(ValueError, match="two classes at least"):
         SemiSupervisedVAE(1).fit(rows, np.full(200, -1))
-    with pytest.raises(ValueError, match="y is needed"):
+    with pytest.raises(ValueError, match="requires y to be passed"):
         SemiSupervisedVAE(1).fit(rows)
 
 

@@ -7,6 +7,7 @@ import pytest
 import scipy.stats as st
 from jax import lax
 
+from tacit.models.vae.bounded import bounded
 from tacit.models.vae.likelihoods import (
     BernoulliLikelihood,
     CategoricalLikelihood,
@@ -61,6 +62,15 @@ def test_divergences_from_a_normal_prior_are_expectations(kind: Diagonal | Full)
             peer = st.multivariate_normal(mean, covariance)
             np.testing.assert_allclose(density.log_prob(draws)[:, row], peer.logpdf(draws[:, row]), rtol=1e-9)
             np.testing.assert_allclose(density.scale[row], np.sqrt(np.diag(covariance)), rtol=1e-9)
+
+
+def test_bounds_are_kept_and_never_end_a_gradient() -> None:
+    x = jnp.asarray([-60.0, -10.0, -4.0, -1.0, 0.0, 4.0, 60.0])
+    kept = np.asarray(bounded(x))
+    assert kept.min() >= -9.0
+    assert kept.max() <= 3.0001
+    np.testing.assert_allclose(kept[2:4], x[2:4], atol=0.03)
+    assert np.all(np.asarray(jax.vmap(jax.grad(bounded))(x)[1:-1]) > 1e-3)
 
 
 def test_a_point_pays_nothing() -> None:

@@ -48,6 +48,7 @@ class DeepFit(DeepAnswers):
     max_epochs: int | None
     batch_size: int
     learning_rate: float
+    schedule: str
     warm_up: float
     validation_fraction: float
     patience: int | None
@@ -103,6 +104,7 @@ class DeepFit(DeepAnswers):
         if self.binarize is not None:
             check_choice("binarize", self.binarize, parts.BINARIZE)
         check_choice("network", self.network, NETWORKS)
+        check_choice("schedule", self.schedule, ("cosine", "constant"))
         check_choice("activation", self.activation, tuple(ACTIVATIONS))
         for name, least, below in (
             ("learning_rate", 0.0, np.inf),
@@ -192,7 +194,7 @@ class DeepFit(DeepAnswers):
             epochs,
             self.batch_size,
             float(self.learning_rate),
-            True,
+            self.schedule == "cosine",
             self.warm_up * epochs,
             self.patience,
             float(self.clip),

@@ -51,15 +51,17 @@ class SemiSupervisedVAE(VAE):
         known, labels = _labels(y)
         self.classes_ = np.unique(labels[known])
         if self.classes_.size < 2:
-            raise ValueError(f"y needs labels of two classes at least, found {self.classes_.tolist()}")
+            found = f"1 class, {self.classes_[0]!r}" if self.classes_.size else "no class"
+            raise ValueError(f"y has labels of {found}: two classes at least are needed")
         codes = np.where(known, np.searchsorted(self.classes_, np.where(known, labels, self.classes_[0])), UNLABELLED)
         self._labelled = float(known.mean())
         self._fit(X, sample_weight, np.where(known, labels, self.classes_[0]), codes.astype(np.int32))
         return self
 
-    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:  # type: ignore[override]
+    @property
+    def partial_fit(self) -> Any:
         """Not for this model: which classes there are must be known at once."""
-        raise NotImplementedError("SemiSupervisedVAE learns from all rows at once: call fit")
+        raise AttributeError("SemiSupervisedVAE learns from all rows at once: call fit")
 
     def _compose(self, likelihood: Any, view: Standardise | None, few: np.ndarray, key: Any) -> LabelledLatent:
         self.conditions_ = Conditions(self.classes_, None, None)
@@ -94,7 +96,8 @@ class SemiSupervisedVAE(VAE):
 
     def predict(self, X: Any) -> np.ndarray:
         """The likeliest class of every row."""
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        likeliest = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[likeliest]
 
     def _batches(self, X: Any, given: Any) -> Any:
         return super()._batches(X, self.predict(X) if given is None else given)
@@ -119,6 +122,11 @@ class SemiSupervisedVAE(VAE):
             given = random.choice(self.classes_, n_samples, p=shares / shares.sum())
         return super().sample(n_samples, given=given, random_state=random, **settings)
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return tags
+
     def graph(self) -> Graph:
         """The directed graph of the model, as data."""
         plain = super().graph()
@@ -131,8 +139,10 @@ class SemiSupervisedVAE(VAE):
 def _labels(y: Any) -> tuple[np.ndarray, np.ndarray]:
     """Which rows have a label, and the labels."""
     if y is None:
-        raise ValueError("y is needed: a label a row, -1 where there is none")
+        raise ValueError("this model requires y to be passed, but the target y is None: a label a row, -1 for none")
     labels = np.asarray(y)
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
     if labels.ndim != 1:
         raise ValueError(f"y must be labels (n,), got an array {labels.shape}")
     if labels.dtype == object:

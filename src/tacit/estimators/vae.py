@@ -41,7 +41,8 @@ class VAE(DeepFit, TransformerMixin, DensityMixin, BaseEstimator):
         binarize: "stochastic" draws every pixel anew with its grey level as probability, "threshold" cuts at ½.
         max_epochs: passes over the rows; None makes about 10 000 steps, and 20 passes at least.
         batch_size: rows of a step.
-        learning_rate: of Adam, falling to 0 along a half cosine.
+        learning_rate: of Adam.
+        schedule: "cosine": the rate falls to 0 along a half cosine; "constant".
         warm_up: share of the fit over which the weight of the KL rises from 0 to 1.
         validation_fraction: of the rows, held out to stop the fit and to choose its best parameters; 0 holds out none.
         patience: measurements of the held-out bound without a better one after which the fit ends; one is taken every
@@ -81,6 +82,7 @@ class VAE(DeepFit, TransformerMixin, DensityMixin, BaseEstimator):
         max_epochs: int | None = None,
         batch_size: int = 128,
         learning_rate: float = 1e-3,
+        schedule: str = "cosine",
         warm_up: float = 0.1,
         validation_fraction: float = 0.1,
         patience: int | None = 20,
@@ -105,6 +107,7 @@ class VAE(DeepFit, TransformerMixin, DensityMixin, BaseEstimator):
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
+        self.schedule = schedule
         self.warm_up = warm_up
         self.validation_fraction = validation_fraction
         self.patience = patience

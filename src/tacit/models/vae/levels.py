@@ -9,8 +9,9 @@ import jax.numpy as jnp
 from jaxtyping import Float, PRNGKeyArray
 
 from tacit.compute import Array
+from tacit.models.vae.bounded import bounded
 from tacit.models.vae.networks import MLP
-from tacit.models.vae.posteriors import Density, Gaussian, Posterior, bounded, white_log_prob
+from tacit.models.vae.posteriors import Density, Gaussian, Posterior, white_log_prob
 from tacit.models.vae.priors import Prior, Whole
 
 

@@ -22,6 +22,7 @@ from tacit.families.low_rank import LowRankNormal
 from tacit.families.negative_binomial import NegativeBinomial
 from tacit.families.normal import Normal
 from tacit.families.poisson import Poisson
+from tacit.models.vae.bounded import bounded
 
 LEVELS = 256
 """Grey levels of an 8-bit image."""
@@ -269,7 +270,7 @@ class DiscretisedLogisticLikelihood(Likelihood):
     measure: ClassVar[str] = "mass"
 
     def log_prob_each(self, outputs: Float[Array, "... outs"], x: Float[Array, "..."]) -> Float[Array, "..."]:
-        centre, inverse = outputs[..., 0], jnp.exp(-jnp.clip(outputs[..., 1], -7.0, 5.0))
+        centre, inverse = outputs[..., 0], jnp.exp(-bounded(outputs[..., 1], -7.0, 5.0))
         half = 0.5 / (LEVELS - 1)
         upper, lower = (x + half - centre) * inverse, (x - half - centre) * inverse
         # log(σ(u) − σ(l)) = log(1 − e^{l−u}) − softplus(−u) − softplus(l)
@@ -283,7 +284,7 @@ class DiscretisedLogisticLikelihood(Likelihood):
 
     def sample(self, key: PRNGKeyArray, outputs: Float[Array, "... outs"]) -> Float[Array, "..."]:
         noise = jax.random.logistic(key, outputs.shape[:-1], outputs.dtype)
-        value = outputs[..., 0] + jnp.exp(jnp.clip(outputs[..., 1], -7.0, 5.0)) * noise
+        value = outputs[..., 0] + jnp.exp(bounded(outputs[..., 1], -7.0, 5.0)) * noise
         return jnp.clip(jnp.round(value * (LEVELS - 1)), 0, LEVELS - 1) / (LEVELS - 1)
 
     def supports(self, x: Float[Array, "..."]) -> Bool[Array, "..."]:

@@ -9,9 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Float, PRNGKeyArray
 
 from tacit.compute import LOG_2PI, Array
-
-LOG_SCALES = (-9.0, 3.0)
-"""Between these the logarithms of scales are kept, smoothly at neither end: a network never leaves them in earnest."""
+from tacit.models.vae.bounded import bounded
 
 
 class Density(eqx.Module):
@@ -171,11 +169,6 @@ class Posterior(eqx.Module):
     def begun(self, outputs: Float[Array, "rows outputs"]) -> "Posterior":
         """The same, settled by what the fresh encoder says of some rows."""
         return self
-
-
-def bounded(log_scale: Float[Array, "..."]) -> Float[Array, "..."]:
-    """Log-scales as they are read from a network."""
-    return jnp.clip(log_scale, *LOG_SCALES)
 
 
 class Diagonal(Posterior):

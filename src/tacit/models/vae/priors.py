@@ -10,7 +10,8 @@ import jax.numpy as jnp
 from jaxtyping import Float, PRNGKeyArray
 
 from tacit.compute import LOG_2PI, Array
-from tacit.models.vae.posteriors import LOG_SCALES, Gaussian
+from tacit.models.vae.bounded import bounded
+from tacit.models.vae.posteriors import Gaussian
 
 
 class Whole(Protocol):
@@ -77,7 +78,7 @@ class MixtureOfGaussians(Prior):
         self.log_scales = jnp.zeros((components, dims)) - 0.5
 
     def log_prob(self, z: Float[Array, "... dims"], model: Whole) -> Float[Array, "..."]:
-        scales = jnp.clip(self.log_scales, *LOG_SCALES)
+        scales = bounded(self.log_scales)
         parts = Gaussian(self.means, scales).log_prob(z[..., None, :])
         return jax.nn.logsumexp(parts + jax.nn.log_softmax(self.logits), axis=-1)
 
@@ -85,7 +86,7 @@ class MixtureOfGaussians(Prior):
         which, noise = jax.random.split(key)
         chosen = jax.random.categorical(which, self.logits, shape=(number,))
         white = jax.random.normal(noise, (number, self.means.shape[1]))
-        return self.means[chosen] + jnp.exp(jnp.clip(self.log_scales, *LOG_SCALES))[chosen] * white
+        return self.means[chosen] + jnp.exp(bounded(self.log_scales))[chosen] * white
 
 
 class VampPrior(Prior):
