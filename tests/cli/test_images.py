@@ -265,6 +265,9 @@ class TestTables:
         assert rows[0]["right"] == 49.0
         means = rows_of(tacit("sample", deep_table_run, 3, "--mean", "--temperature", 0).stdout)
         assert means[0] == means[1] == means[2]
+        given = tacit("sample", deep_table_run, 3, "--given", "left=1.5")
+        assert [row["left"] for row in rows_of(given.stdout)] == [1.5] * 3
+        assert given.stderr == ""
 
     def test_parquet_is_fitted_as_csv_is(
         self, tacit: Command, tables: Path, deep_table_run: Path, tmp_path: Path, few: tuple[str, ...]

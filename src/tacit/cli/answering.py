@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from tacit.cli import pictures, results, talk
 from tacit.cli.failures import UsageFault
-from tacit.cli.feeding import feed
+from tacit.cli.feeding import feed, in_order
 from tacit.cli.judging import responsibilities
 from tacit.cli.opened import New, Opened, labels
 from tacit.compute import compilation_cache
@@ -197,7 +197,8 @@ def _drawn_given(opened: Opened, schema: Schema, number: int, known: dict[str, f
         values[:, place] = value
     if len(columns) < len(schema):
         density = opened.estimator.condition(columns)
-        values[:, list(density.columns)] = density.sample(number, random_state=seed)
+        with in_order():
+            values[:, list(density.columns)] = density.sample(number, random_state=seed)
     return values
 
 

@@ -1,6 +1,5 @@
 """``tacit encode``, ``reconstruct``, ``interpolate`` and ``manifold``: what a model with codes says of rows."""
 
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import pyarrow as pa
 
 from tacit.cli import pictures, results, talk
 from tacit.cli.failures import UsageFault
+from tacit.cli.feeding import in_order
 from tacit.cli.listing import gives_codes
 from tacit.cli.opened import New, Opened, labels
 from tacit.compute import compilation_cache
@@ -66,8 +66,7 @@ def interpolate(run: Path, new: New, ends: tuple[int, int], steps: int, out: str
         if not 1 <= number <= len(rows):
             raise UsageFault(f"there is no {what} {number}: {new.path} has {counted(len(rows), what)}, counted from 1.")
     two = rows.pick(np.array(ends) - 1)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*feature names")  # the columns were put in order already
+    with in_order():
         found = opened.estimator.interpolate(two.values[0], two.values[1], steps)
     if opened.schema is not None:
         results.give(_steps(found, opened.schema), out, form, what="step")

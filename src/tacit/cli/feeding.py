@@ -1,5 +1,8 @@
 """From rows to what an estimator takes: numbers under names, columns with their kinds, or images as they are."""
 
+import contextlib
+import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -67,6 +70,14 @@ def feed(estimator: Any, values: Any, schema: Schema | None) -> Any:
     if reads_kinds(estimator):
         return _with_levels(values, schema)
     return pa.table({name: np.ascontiguousarray(values[:, place]) for place, name in enumerate(schema.names)})
+
+
+@contextlib.contextmanager
+def in_order() -> Iterator[None]:
+    """Rows go in as bare numbers, in the order of the columns at fit: nobody need be told that they have no names."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*feature names")
+        yield
 
 
 def feed_fit(estimator: Any, values: Any, schema: Schema | None) -> tuple[Any, np.ndarray | None]:
