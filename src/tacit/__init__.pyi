@@ -8,9 +8,12 @@ from .estimators.generative_classifier import GenerativeClassifier
 from .estimators.kmeans import KMeans
 from .estimators.mixture import Mixture
 from .estimators.vae import IWAE, VAE, AutoEncoder, BetaVAE
+from .evaluation.annealed import AnnealedLogProb, annealed_log_prob
 from .evaluation.bootstrap import bootstrap
 from .evaluation.compare import compare
 from .evaluation.conformal import Calibration
+from .evaluation.disentangle import mutual_information_gap, separated_attribute_predictability
+from .evaluation.gap import InferenceGap, inference_gap
 from .evaluation.health import LatentHealth, latent_health
 from .evaluation.held_out import held_out
 from .evaluation.likelihood_ratio import likelihood_ratio_test
@@ -22,12 +25,14 @@ from .storage import load, save
 __all__ = [
     "IWAE",
     "VAE",
+    "AnnealedLogProb",
     "AutoEncoder",
     "BetaVAE",
     "Calibration",
     "Density",
     "GaussianMixture",
     "GenerativeClassifier",
+    "InferenceGap",
     "KMeans",
     "LatentHealth",
     "Mixture",
@@ -35,18 +40,22 @@ __all__ = [
     "PoissonMixture",
     "Selection",
     "__version__",
+    "annealed_log_prob",
     "bootstrap",
     "compare",
     "datasets",
     "families",
     "held_out",
+    "inference_gap",
     "latent_health",
     "likelihood_ratio_test",
     "load",
     "match",
+    "mutual_information_gap",
     "odd_columns",
     "save",
     "select",
+    "separated_attribute_predictability",
 ]
 
 __version__: str

@@ -13,7 +13,7 @@ from tacit.compute import single_precision
 from tacit.data.blocks import Standardise
 from tacit.estimators import _deep_parts as parts
 from tacit.estimators._base import check_choice, check_whole, read_weights, seed_of
-from tacit.estimators._deep_answers import DeepAnswers
+from tacit.estimators._deep_evaluation import DeepEvaluation
 from tacit.estimators._deep_rows import Conditions, check_support, read_deep_rows
 from tacit.inference.closed_form import CONVERGED, NAN, REASONS
 from tacit.inference.fit import Trace
@@ -32,7 +32,7 @@ CHECKED = 4096
 """Rows whose values are checked together."""
 
 
-class VAE(DeepAnswers, TransformerMixin, DensityMixin, BaseEstimator):
+class VAE(DeepEvaluation, TransformerMixin, DensityMixin, BaseEstimator):
     """A deep latent variable model ``p(x) = ∫ p(x|z) p(z) dz``, learned with an encoder ``q(z|x)``.
 
     The bound raised is ``E_q log p(x|z) − KL(q(z|x) ‖ p(z)) ≤ log p(x)`` (Kingma & Welling 2014), or another
@@ -310,6 +310,7 @@ class VAE(DeepAnswers, TransformerMixin, DensityMixin, BaseEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
+        tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
 

@@ -1,13 +1,12 @@
 """How well a fitted model expects rows that it has not seen."""
 
 import dataclasses
-import math
 from typing import Any
 
 import numpy as np
 
 from tacit.evaluation._rows import mean_and_error, number_of_rows, weights_of
-from tacit.evaluation.measure import check_scores
+from tacit.evaluation.measure import bits_per_dimension, check_scores, dimensions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,7 +17,7 @@ class HeldOut:
         nats: a row; higher is better.
         standard_error: of ``nats``, from how the rows differ.
         rows: how many.
-        dimensions: columns.
+        dimensions: entries of a row.
     """
 
     nats: float
@@ -28,8 +27,8 @@ class HeldOut:
 
     @property
     def bits_per_dimension(self) -> float:
-        """``nats / (dimensions · ln 2)``, in the same sign: higher is better."""
-        return self.nats / (self.dimensions * math.log(2.0))
+        """``nats / (dimensions · ln 2)``, in the same sign; `tacit.evaluation.measure.bits_per_dimension`."""
+        return bits_per_dimension(self.nats, self.dimensions)
 
 
 def held_out(estimator: Any, X: Any, sample_weight: Any = None) -> HeldOut:
@@ -46,4 +45,4 @@ def held_out(estimator: Any, X: Any, sample_weight: Any = None) -> HeldOut:
     check_scores(estimator)
     values = np.asarray(estimator.score_samples(X), dtype=np.float64)
     nats, error = mean_and_error(values, weights_of(X, sample_weight))
-    return HeldOut(nats, error, number_of_rows(X), int(estimator.n_features_in_))
+    return HeldOut(nats, error, number_of_rows(X), dimensions(estimator))
