@@ -1,4 +1,4 @@
-"""Half of the entries removed at random: how well they are filled, by the mean, by regressions, by a Gaussian, a VAE."""
+"""Half of the entries removed at random: filled by the mean, by chained regressions, by a Gaussian, and by a VAE."""
 
 import warnings
 from collections.abc import Callable, Iterator
