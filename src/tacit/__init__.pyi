@@ -7,7 +7,8 @@ from .estimators.gaussian_mixture import GaussianMixture
 from .estimators.generative_classifier import GenerativeClassifier
 from .estimators.kmeans import KMeans
 from .estimators.mixture import Mixture
-from .estimators.vae import IWAE, VAE, AutoEncoder, BetaVAE
+from .estimators.semi_supervised_vae import SemiSupervisedVAE
+from .estimators.vae import IWAE, VAE, VQVAE, AutoEncoder, BetaVAE
 from .evaluation.annealed import AnnealedLogProb, annealed_log_prob
 from .evaluation.bootstrap import bootstrap
 from .evaluation.compare import compare
@@ -20,15 +21,21 @@ from .evaluation.likelihood_ratio import likelihood_ratio_test
 from .evaluation.match import match
 from .evaluation.odd import odd_columns
 from .evaluation.select import Selection, select
+from .inference.watch import watch
 from .storage import load, save
+from .storage.checkpoint import Checkpoint, fingerprint
+from .storage.logs import CsvLog, TensorBoardLog
 
 __all__ = [
     "IWAE",
     "VAE",
+    "VQVAE",
     "AnnealedLogProb",
     "AutoEncoder",
     "BetaVAE",
     "Calibration",
+    "Checkpoint",
+    "CsvLog",
     "Density",
     "GaussianMixture",
     "GenerativeClassifier",
@@ -39,12 +46,15 @@ __all__ = [
     "MultinomialMixture",
     "PoissonMixture",
     "Selection",
+    "SemiSupervisedVAE",
+    "TensorBoardLog",
     "__version__",
     "annealed_log_prob",
     "bootstrap",
     "compare",
     "datasets",
     "families",
+    "fingerprint",
     "held_out",
     "inference_gap",
     "latent_health",
@@ -56,6 +66,7 @@ __all__ = [
     "save",
     "select",
     "separated_attribute_predictability",
+    "watch",
 ]
 
 __version__: str

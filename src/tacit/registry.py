@@ -14,6 +14,7 @@ from tacit.estimators.gaussian_mixture import GaussianMixture
 from tacit.estimators.generative_classifier import GenerativeClassifier
 from tacit.estimators.kmeans import KMeans
 from tacit.estimators.mixture import Mixture
+from tacit.estimators.semi_supervised_vae import SemiSupervisedVAE
 from tacit.estimators.vae import VAE
 
 ESTIMATORS: dict[str, type[BaseEstimator]] = {
@@ -24,6 +25,7 @@ ESTIMATORS: dict[str, type[BaseEstimator]] = {
     "k-means": KMeans,
     "generative-classifier": GenerativeClassifier,
     "vae": VAE,
+    "semi-supervised-vae": SemiSupervisedVAE,
 }
 """Every estimator by its name, which also stands in saved files: a name once given is kept."""
 

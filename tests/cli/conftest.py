@@ -9,11 +9,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
 import pytest
+from PIL import Image
 from typer.testing import CliRunner, Result
 
 from tacit.cli import app, fitting
 
 Command = Callable[..., Result]
+QUICK = ("--set", "latent=2", "--set", "hidden=8", "--set", "network=mlp", "--set", "n_samples=10")
+FEW = (*QUICK, "--set", "max_epochs=4", "--set", "validation_fraction=0", "--holdout", "0.2")
+"""A deep model that is fitted at once."""
 
 
 def call(*arguments: object, stdin: str | bytes | None = None) -> Result:
@@ -100,3 +104,70 @@ def log_run(tables: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of the purchase log."""
     folder = tmp_path_factory.mktemp("runs") / "log"
     return _fitted(folder, tables / "log.csv", "--long", "buyer,thing,many", "--set", "components=1-2")
+
+
+@pytest.fixture(scope="session")
+def few() -> tuple[str, ...]:
+    """Settings of a deep model that is fitted at once."""
+    return FEW
+
+
+@pytest.fixture(scope="session")
+def images() -> np.ndarray:
+    """Forty images of 8 × 8 pixels: a bright upper or lower half, and noise."""
+    draw = np.random.default_rng(0)
+    bright = np.zeros((40, 8, 8))
+    bright[::2, :4] = bright[1::2, 4:] = 200.0
+    return np.clip(bright + draw.normal(20.0, 10.0, bright.shape), 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def image_files(images: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same images as levels with labels, as shares, with gaps, in colour, and as PNG files."""
+    path = tmp_path_factory.mktemp("images")
+    np.savez(path / "levels.npz", x=images, y=np.arange(40) % 2)
+    shares = (images / 255.0).astype(np.float32)
+    np.save(path / "shares.npy", shares)
+    shares[:3, :2] = np.nan
+    np.save(path / "gaps.npy", shares)
+    np.save(path / "wide.npy", np.zeros((3, 8, 9), np.uint8))
+    np.savez(path / "two.npz", x_train=images, x_test=images[:5])
+    for place in range(6):
+        (path / "files").mkdir(exist_ok=True)
+        Image.fromarray(images[place]).save(path / "files" / f"{place}.png")
+    return path
+
+
+@pytest.fixture(scope="session")
+def image_run(image_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of the levels, 8 of 40 images kept aside."""
+    path = tmp_path_factory.mktemp("runs") / "images"
+    done = call("fit", image_files / "levels.npz", *FEW, "--out", path)
+    assert done.exit_code == 0, done.output
+    said = " ".join(done.output.split())
+    assert "40 images of 8 × 8 pixels" in said
+    assert "2 labels, which no model sees: 0 (20), 1 (20)" in said
+    assert "32 images to learn from, 8 kept aside" in said
+    assert "taken because the data are images" in said
+    assert "nats per image" in said
+    assert f"tacit score {path} NEW.npz" in said
+    assert "assign" not in said
+    return path
+
+
+@pytest.fixture(scope="session")
+def drawn_run(image_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of the levels drawn to black and white."""
+    path = tmp_path_factory.mktemp("runs") / "drawn"
+    done = call("fit", image_files / "levels.npz", *FEW, "--set", "binarize=stochastic", "--out", path)
+    assert done.exit_code == 0, done.output
+    return path
+
+
+@pytest.fixture(scope="session")
+def deep_table_run(tables: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A deep model of a table."""
+    path = tmp_path_factory.mktemp("runs") / "table"
+    done = call("fit", tables / "points.csv", "--model", "vae", *FEW, "--out", path)
+    assert done.exit_code == 0, done.output
+    return path

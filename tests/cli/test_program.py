@@ -13,7 +13,10 @@ from tacit.cli import failures, listing
 
 Command = Callable[..., Result]
 SOURCE = Path(library.__file__).parents[1]
-COMMANDS = ("fit", "compare", "demo", "score", "assign", "impute", "sample", "show", "report", "models")
+COMMANDS = (
+    *("fit", "compare", "demo", "score", "assign", "impute", "sample"),
+    *("encode", "reconstruct", "interpolate", "manifold", "show", "report", "models"),
+)
 HEAVY = {"jax", "sklearn", "pyarrow", "scipy", "numpy", "matplotlib"}
 
 

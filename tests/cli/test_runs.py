@@ -70,10 +70,10 @@ def test_another_table_is_no_table_of_this_run(tacit: Command, tables: Path, mix
     (tmp_path / "short.csv").write_text("".join(lines[:100]))
     done = tacit("report", mixed_run, tmp_path / "short.csv")
     assert done.exit_code == 4
-    assert "has 99 rows, and the run was fitted to a table of 120" in words(done.stderr)
+    assert "has 99 rows, and the run was fitted to 120" in words(done.stderr)
     done = tacit("report", mixed_run, tables / "points.csv")
     assert done.exit_code == 4
-    assert "columns of" in words(done.stderr)
+    assert "its columns" in words(done.stderr)
     assert (mixed_run / "report.html").read_text().count("Group 1")
 
 

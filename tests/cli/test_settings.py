@@ -79,3 +79,16 @@ def test_the_seed_has_an_option_of_its_own() -> None:
 def test_what_a_model_calls_its_number_of_groups() -> None:
     assert group_setting("mixture") == "n_components"
     assert group_setting("k-means") == "n_clusters"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"), [("8", [8]), ("8,", [8]), ("8,4", [8, 4]), ("[8]", [8]), ("[8, 4]", [8, 4])]
+)
+def test_widths_may_be_written_in_many_ways(text: str, found: list[int]) -> None:
+    assert named("vae", parse([f"hidden={text}"])) == {"hidden": found}
+
+
+@pytest.mark.parametrize("text", ["hidden=a", "hidden=0", "hidden=2.5", "hidden=[]", "channels=8,b", "warm_up=abc"])
+def test_widths_and_numbers_that_are_none_are_refused(text: str) -> None:
+    with pytest.raises(UsageFault, match=r"say (whole numbers|one number)"):
+        named("vae", parse([text]))

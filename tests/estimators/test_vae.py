@@ -263,7 +263,7 @@ def test_a_saved_model_answers_the_same(quick: VAE, digits: np.ndarray, tmp_path
         (np.array([[0.0, 1.5], [1.0, 0.2]]), {"likelihood": "bernoulli"}, r"X\[0, 1\] is 1\.5.*Bernoulli.*binarize"),
         (np.array([[0.0, -1.0], [1.0, 2.0]]), {"likelihood": "poisson"}, r"X\[0, 1\] is -1"),
         (np.ones((4, 2)), {"likelihood": "gauss"}, "likelihood must be 'auto', one of 'bernoulli'"),
-        (np.ones((4, 2)), {"objective": "eblo"}, "objective must be one of 'elbo'"),
+        (np.ones((4, 2)), {"objective": "eblo"}, "objective must be one of 'auto', 'elbo'"),
         (np.ones((4, 2)), {"prior": "flat"}, "prior must be one of"),
         (np.ones((4, 2)), {"posterior": "wide"}, "posterior must be one of"),
         (np.ones((4, 2)), {"learning_rate": -1.0}, "learning_rate must be a positive number"),

@@ -9,6 +9,7 @@ import numpy as np
 import scipy.stats as st
 
 from tacit import VAE
+from tacit.models.vae.posteriors import Diagonal
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,13 +40,22 @@ class LinearCase:
     def with_encoder(self, shift: float = 0.0, widened: float = 1.0) -> VAE:
         """The model with an encoder whose means are off by so many scales, and whose scales are wrong by a factor."""
         wrong = copy.deepcopy(self.model)
-        bias = np.concatenate([shift * self.scales, np.log(self.scales * widened)]).astype(np.float32)
+        bias = np.concatenate([shift * self.scales, outputs_of(self.scales * widened)]).astype(np.float32)
         wrong.model_ = eqx.tree_at(lambda m: m.encoder.layers[-1].bias, self.model.model_, bias)
         return wrong
 
     def loss(self, shift: float, widened: float) -> float:
         """``KL(q ‖ p(z|x))`` of that encoder, the same for every row."""
         return self.scales.size * (0.5 * (widened**2 + shift**2 - 1.0) - np.log(widened))
+
+
+def outputs_of(scales: np.ndarray) -> np.ndarray:
+    """What an encoder must say for a posterior of these scales, whose logarithms are kept within bounds."""
+    wanted, found = np.log(scales), np.log(scales)
+    for _ in range(50):
+        read = Diagonal().read(np.concatenate([np.zeros_like(found), found])[None].astype(np.float32))
+        found = found + wanted - np.log(np.asarray(read.scale[0], float))
+    return found
 
 
 def linear_case(dims: int = 6, latent: int = 2, noise: float = 0.3) -> LinearCase:
@@ -59,9 +69,13 @@ def linear_case(dims: int = 6, latent: int = 2, noise: float = 0.3) -> LinearCas
         model = VAE(latent, likelihood="normal", hidden=(), max_epochs=1, random_state=0).fit(rows)
     scales = (1.0 + (loading**2).sum(axis=0) / noise**2) ** -0.5
     back = scales[:, None] ** 2 * loading.T / noise**2
+    told = np.concatenate([np.zeros(latent), outputs_of(scales)])
     parts = {
         "decoder": (loading, np.zeros(dims)),
-        "encoder": (np.concatenate([back, np.zeros_like(back)]), np.concatenate([np.zeros(latent), np.log(scales)])),
+        "encoder": (
+            np.concatenate([back, np.zeros_like(back)]),
+            told,
+        ),
     }
     deep = model.model_
     for name, (weight, bias) in parts.items():

@@ -11,6 +11,7 @@ import pytest
 import scipy.stats as st
 
 from tacit.inference.objectives import (
+    Batch,
     Elbo,
     ImportanceWeighted,
     MaximumMeanDiscrepancy,
@@ -72,7 +73,7 @@ def estimate(objective: Objective, at: Linear, seeds: int, warmth: float = 1.0) 
     @jax.jit
     def one(key: Any) -> Any:
         def value(m: Linear) -> Any:
-            return objective(m, jnp.asarray(X), jnp.ones(3), key, jnp.asarray(warmth))[0].mean()
+            return objective(m, Batch(jnp.asarray(X), jnp.ones(3), key, jnp.asarray(warmth)))[0].mean()
 
         return jax.value_and_grad(value)(at)
 
@@ -162,33 +163,32 @@ def test_renyi_lies_between_its_ends() -> None:
 
 
 def test_what_is_charged_for_the_code() -> None:
-    at, rows, weights, one = model(), jnp.asarray(X), jnp.ones(3), jnp.ones(())
-    key = jax.random.key(0)
-    _, terms = Elbo()(at, rows, weights, key, one)
+    at, batch = model(), Batch(jnp.asarray(X), jnp.ones(3), jax.random.key(0), jnp.ones(()))
+    _, terms = Elbo()(at, batch)
     np.testing.assert_allclose(terms["elbo"], terms["reconstruction"] - terms["kl"])
     for objective, warmth, charged in (
         (Elbo(beta=3.0), 1.0, 3.0 * terms["kl"]),
         (Elbo(), 0.25, 0.25 * terms["kl"]),
         (Elbo(capacity=2.0, beta=5.0), 1.0, 5.0 * jnp.abs(terms["kl"] - 2.0)),
     ):
-        raised, again = objective(at, rows, weights, key, jnp.asarray(warmth))
+        raised, again = objective(at, batch._replace(warmth=jnp.asarray(warmth)))
         np.testing.assert_allclose(raised, terms["reconstruction"] - charged, rtol=1e-12)
         np.testing.assert_allclose(again["elbo"], terms["elbo"], rtol=1e-12)
-    free = jax.grad(lambda m: Elbo(free_bits=10.0)(m, rows, weights, key, one)[0].sum())(at)
-    paid = jax.grad(lambda m: Elbo(beta=0.0)(m, rows, weights, key, one)[0].sum())(at)
+    free = jax.grad(lambda m: Elbo(free_bits=10.0)(m, batch)[0].sum())(at)
+    paid = jax.grad(lambda m: Elbo(beta=0.0)(m, batch)[0].sum())(at)
     np.testing.assert_allclose(jax.tree.leaves(free), jax.tree.leaves(paid), rtol=1e-12)
 
 
 def test_batch_penalties_vanish_where_they_should() -> None:
     rows = jnp.asarray(np.random.default_rng(0).normal(size=(400, 1)))
-    weights, key, one = jnp.ones(400), jax.random.key(0), jnp.ones(())
+    batch = Batch(rows, jnp.ones(400), jax.random.key(0), jnp.ones(()))
     # one latent dimension has no total correlation
-    _, terms = TotalCorrelation(beta=6.0)(model(), rows, weights, key, one)
+    _, terms = TotalCorrelation(beta=6.0)(model(), batch)
     np.testing.assert_allclose(terms["total_correlation"], 0.0, atol=1e-9)
     # an encoder that gives the prior back has nothing to be told from it; one that squeezes has
-    ideal = MaximumMeanDiscrepancy()(model(1.0, 0.0, 0.0), rows, weights, key, one)[1]["mmd"][0]
-    squeezed = MaximumMeanDiscrepancy()(model(1.0, 0.0, -4.0), rows, weights, key, one)[1]["mmd"][0]
+    ideal = MaximumMeanDiscrepancy()(model(1.0, 0.0, 0.0), batch)[1]["mmd"][0]
+    squeezed = MaximumMeanDiscrepancy()(model(1.0, 0.0, -4.0), batch)[1]["mmd"][0]
     assert abs(float(ideal)) < 0.02 < float(squeezed)
     # padding counts nothing
-    half = MaximumMeanDiscrepancy()(model(), rows, weights.at[200:].set(0.0), key, one)[1]["mmd"][0]
+    half = MaximumMeanDiscrepancy()(model(), batch._replace(weights=batch.weights.at[200:].set(0.0)))[1]["mmd"][0]
     assert np.isfinite(half)

@@ -1,13 +1,17 @@
 """``tacit assign``, ``impute`` and ``sample``: what a run says of rows beyond their density."""
 
+import dataclasses
+import inspect
+import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tacit.cli import results, talk
+from tacit.cli import pictures, results, talk
 from tacit.cli.failures import UsageFault
 from tacit.cli.feeding import feed
 from tacit.cli.judging import responsibilities
@@ -19,6 +23,27 @@ from tacit.data.read import read
 from tacit.data.schema import Schema
 from tacit.evaluation._rows import new_rows
 from tacit.storage.errors import ModelFileError
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """New rows on the command line.
+
+    Attributes:
+        number: how many.
+        given: texts such as ``city=Paris``.
+        total: of each row, for models of shares.
+        mean: whether each is what its code stands for on average rather than a draw.
+        temperature: what the distance of codes from 0 is multiplied by; None leaves it.
+        seed: what the draws depend on.
+    """
+
+    number: int = 10
+    given: tuple[str, ...] = ()
+    total: int | None = None
+    mean: bool = False
+    temperature: float | None = None
+    seed: int = 0
 
 
 @compilation_cache()
@@ -52,23 +77,27 @@ def _rounded(table: pa.Table) -> pa.Table:
 @compilation_cache()
 def impute(run: Path, new: New, draws: int | None, seed: int, out: str | None, form: str | None) -> None:
     """Give the table with its gaps filled; columns that the model does not know stay as they are."""
-    results.check(out, form)
     opened = Opened.at(run)
     if not hasattr(opened.estimator, "impute"):
         raise ModelFileError(f"the model of {str(run)!r} cannot fill gaps.")
+    if opened.schema is None:
+        _impute_images(opened, new, draws, seed, out, form)
+        return
+    results.check(out, form)
     if opened.long:
         raise UsageFault("a purchase log has no gaps: what is not in it was not bought.")
     reading = read(new.path)
-    values = encode(reading.table, opened.schema, unseen="missing" if new.unseen else "error")
+    schema = opened.schema
+    values = encode(reading.table, schema, unseen="missing" if new.unseen else "error")
     missing = np.isnan(values)
     if not missing.any():
         talk.remark("Nothing is missing in the columns that the model knows: the table is given as it is.")
-    X = feed(opened.estimator, values, opened.schema)
+    X = feed(opened.estimator, values, schema)
     if draws is None:
-        table = _filled(reading.table, opened.estimator.impute(X), missing, opened.schema)
+        table = _filled(reading.table, opened.estimator.impute(X), missing, schema)
     else:
         filled = opened.estimator.impute(X, n_draws=draws, random_state=seed)
-        parts = [_filled(reading.table, each, missing, opened.schema) for each in filled]
+        parts = [_filled(reading.table, each, missing, schema) for each in filled]
         numbered = [
             part.add_column(_free(part), "draw", pa.array(np.full(part.num_rows, number + 1)))
             for number, part in enumerate(parts)
@@ -77,6 +106,20 @@ def impute(run: Path, new: New, draws: int | None, seed: int, out: str | None, f
     results.give(table, out, form)
     if missing.any():
         talk.remark(f"{counted(int(missing.sum()), 'gap')} in {counted(int(missing.any(axis=1).sum()), 'row')} filled.")
+
+
+def _impute_images(opened: Opened, new: New, draws: int | None, seed: int, out: str | None, form: str | None) -> None:
+    """Images with their gaps filled, above them the same with the gaps in a picture."""
+    pictures.check(out, form, "filled")
+    rows = opened.read(new)
+    rows = pictures.some(rows) if pictures.is_picture(out) else rows
+    missing = np.isnan(rows.values) if rows.values.dtype.kind == "f" else np.zeros(rows.values.shape, bool)
+    if not missing.any():
+        talk.remark("Nothing is missing: gaps in images are values that are no number (NaN), in arrays of floats.")
+    found = opened.estimator.impute(rows.values, n_draws=draws or 0, random_state=seed)
+    filled = np.where(missing, pictures.in_units(opened, found), rows.values)  # what was seen stays as it is
+    shown = {"images": filled} if draws is None else {f"draw_{place + 1}": part for place, part in enumerate(filled)}
+    pictures.give(opened, {"originals": rows.values} | shown, str(out), pictures.LINE)
 
 
 def _filled(table: pa.Table, values: np.ndarray, missing: np.ndarray, schema: Schema) -> pa.Table:
@@ -89,23 +132,52 @@ def _filled(table: pa.Table, values: np.ndarray, missing: np.ndarray, schema: Sc
 
 
 @compilation_cache()
-def sample(
-    run: Path, number: int, given: Sequence[str], total: int | None, seed: int, out: str | None, form: str | None
-) -> None:
+def sample(run: Path, asked: Asked, out: str | None, form: str | None) -> None:
     """Give new rows drawn from the model, or from its density given some values."""
-    results.check(out, form)
     opened = Opened.at(run)
     if not hasattr(opened.estimator, "sample"):
         raise ModelFileError(f"the model of {str(run)!r} cannot make new rows.")
+    if opened.schema is None:
+        pictures.check(out, form, "new")
+    else:
+        results.check(out, form)
+    more = _ways(opened, asked)
     if "random_state" in opened.estimator.get_params(deep=False):
-        opened.estimator.set_params(random_state=seed)
-    known = _given(given, opened.schema)
-    values = _drawn(opened, number, total) if not known else _drawn_given(opened, number, known, seed)
+        opened.estimator.set_params(random_state=asked.seed)
+    if opened.schema is None:
+        if asked.given or asked.total is not None:
+            raise UsageFault("--given and --total are about columns, which images have none of.")
+        if pictures.is_picture(out):
+            pictures.enlarged(opened.images, asked.number)
+        images = pictures.in_units(opened, opened.estimator.sample(asked.number, **more))
+        pictures.give(opened, {"images": images}, str(out), math.ceil(math.sqrt(asked.number)))
+        return
+    known = _given(asked.given, opened.schema)
+    if known and more:
+        raise UsageFault("--given does not go together with --mean and --temperature.")
+    if known:
+        values = _drawn_given(opened, opened.schema, asked.number, known, asked.seed)
+    else:
+        values = _drawn(opened, asked.number, asked.total, more)
     results.give(decode(values, opened.schema), out, form)
 
 
-def _drawn(opened: Opened, number: int, total: int | None) -> np.ndarray:
-    more = {} if total is None else {"totals": total}
+def _ways(opened: Opened, asked: Asked) -> dict[str, Any]:
+    """How the rows are drawn, beside their number, where the user says so."""
+    wanted: dict[str, Any] = {"mean": True} if asked.mean else {}
+    if asked.temperature is not None:
+        wanted["temperature"] = asked.temperature
+    known = inspect.signature(opened.estimator.sample).parameters
+    for name in wanted:
+        if name not in known:
+            raise ModelFileError(f"the model of {str(opened.run.path)!r} cannot draw with --{name}.")
+    return wanted
+
+
+def _drawn(opened: Opened, number: int, total: int | None, more: dict[str, Any]) -> np.ndarray:
+    more = more if total is None else more | {"totals": total}
+    if total is not None and "totals" not in inspect.signature(opened.estimator.sample).parameters:
+        raise UsageFault("totals are for multinomial columns, and this model has none: leave --total out.")
     try:
         return new_rows(opened.estimator, number, **more)
     except ValueError as error:
@@ -115,15 +187,15 @@ def _drawn(opened: Opened, number: int, total: int | None) -> np.ndarray:
         raise UsageFault(f"{error}: {cure}.") from None
 
 
-def _drawn_given(opened: Opened, number: int, known: dict[str, float], seed: int) -> np.ndarray:
+def _drawn_given(opened: Opened, schema: Schema, number: int, known: dict[str, float], seed: int) -> np.ndarray:
     """Rows of which some columns are as they were given."""
     if not hasattr(opened.estimator, "condition"):
         raise ModelFileError("this model cannot be asked for rows with given values (--given).")
-    columns = {opened.schema.index(name): value for name, value in known.items()}
-    values = np.empty((number, len(opened.schema)))
+    columns = {schema.index(name): value for name, value in known.items()}
+    values = np.empty((number, len(schema)))
     for place, value in columns.items():
         values[:, place] = value
-    if len(columns) < len(opened.schema):
+    if len(columns) < len(schema):
         density = opened.estimator.condition(columns)
         values[:, list(density.columns)] = density.sample(number, random_state=seed)
     return values

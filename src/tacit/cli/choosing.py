@@ -12,7 +12,7 @@ from sklearn.utils import get_tags
 from tacit import registry
 from tacit.cli import settings as words
 from tacit.cli.failures import UsageFault
-from tacit.cli.feeding import check_kinds, feed_fit, reads_kinds, settle_families
+from tacit.cli.feeding import IMAGE_MODEL, check_kinds, feed_fit, reads_kinds, settle_families
 from tacit.cli.progress import Watch
 from tacit.data.blocks import moments
 from tacit.data.errors import listed
@@ -30,6 +30,8 @@ ASKED = "asked"
 """In place of a reason, where the user named the model."""
 DEFAULTS = {"tol": 1e-5, "max_iter": 500}
 """In place of scikit-learn's, which stop early."""
+IMAGE_DRAWS = 100
+"""Draws of z for the score of an image: networks of images are slow, and the score of all rows is asked for."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,7 +83,7 @@ class Chosen:
 
 def plan(
     values: Any,
-    schema: Schema,
+    schema: Schema | None,
     model: str | None,
     given: Mapping[str, Any],
     *,
@@ -93,8 +95,8 @@ def plan(
 
     Args:
         values: the rows to be fitted.
-        schema: their columns.
-        model: a name of the registry, or None to choose by the kinds of the columns.
+        schema: their columns; None for images.
+        model: a name of the registry, or None to choose by what the rows are.
         given: settings by plain or own names, from `tacit.cli.settings.parse`.
         criterion: what chooses among candidates.
         seed: what everything random depends on.
@@ -109,11 +111,13 @@ def plan(
     own_words = words.named(name, given)
     chosen = dict(own_words)
     kind = registry.get(name)
-    if get_tags(_made(name, {})).target_tags.required:
+    bare = _made(name, {})
+    if get_tags(bare).target_tags.required:
         raise UsageFault(f"{name} learns from labels, which a table on the command line has none of; use it in Python.")
+    check_kinds(name, bare, values, schema)
     number = chosen.pop(words.group_setting(name) or "", None)
     covariance = chosen.pop("covariance_type", None)
-    own = _with_defaults(name, chosen, values)
+    own = _with_defaults(name, chosen, values, images=schema is None)
     if "random_state" in registry.settings(name):
         own["random_state"] = seed
     selectable = issubclass(kind, BaseMixture) and "init_params" not in chosen
@@ -126,14 +130,13 @@ def plan(
     else:
         estimator = _made(name, own)
         tried = _structures(name, estimator, covariance, schema, all_of_them=structures)
-    check_kinds(name, estimator, values, schema)
     _check_values(estimator)
     settle_families(estimator, values, schema)
     starts = int(chosen.get("n_init", STARTS))
     return Plan(name, why, estimator, groups, tried, own_words, criterion, starts, seed)
 
 
-def choose(plan: Plan, values: Any, schema: Schema, watch: Watch) -> Chosen:
+def choose(plan: Plan, values: Any, schema: Schema | None, watch: Watch) -> Chosen:
     """Fit every candidate and keep the best; many rows are chosen on a sample first.
 
     Raises:
@@ -162,7 +165,7 @@ def choose(plan: Plan, values: Any, schema: Schema, watch: Watch) -> Chosen:
     return Chosen(final.estimator, found.candidates, CHOICE_ROWS)
 
 
-def _sweep(plan: Plan, values: Any, schema: Schema, watch: Watch) -> Chosen:
+def _sweep(plan: Plan, values: Any, schema: Schema | None, watch: Watch) -> Chosen:
     """All structures with all numbers of groups; after Ctrl-C each fit that is left ends at once."""
     X, weights = feed_fit(plan.estimator, values, schema)
     watch.stage(_stage(plan))
@@ -189,8 +192,10 @@ def _fitted(estimator: Any, X: Any, weights: np.ndarray | None) -> Any:
     return estimator.fit(X) if weights is None else estimator.fit(X, sample_weight=weights)
 
 
-def _by_kinds(values: Any, schema: Schema) -> tuple[str, str]:
-    """The model that suits the columns, and why."""
+def _by_kinds(values: Any, schema: Schema | None) -> tuple[str, str]:
+    """The model that suits the rows, and why."""
+    if schema is None:
+        return IMAGE_MODEL, "the data are images"
     if sparse.issparse(values):
         return "poisson-mixture", "the table is a purchase log"
     if set(schema.kinds) == {"continuous"}:
@@ -200,7 +205,7 @@ def _by_kinds(values: Any, schema: Schema) -> tuple[str, str]:
     )
 
 
-def _with_defaults(name: str, given: Mapping[str, Any], values: Any) -> dict[str, Any]:
+def _with_defaults(name: str, given: Mapping[str, Any], values: Any, *, images: bool) -> dict[str, Any]:
     """Settings over tacit's own defaults for a fit that nobody minds; the floor is tied to the data's scale."""
     known = registry.settings(name)
     chosen = {
@@ -208,6 +213,8 @@ def _with_defaults(name: str, given: Mapping[str, Any], values: Any) -> dict[str
     }
     if "reg_covar" in known and not sparse.issparse(values):
         chosen["reg_covar"] = FLOOR * moments(values).least_variance
+    if images and "n_samples" in known:
+        chosen["n_samples"] = IMAGE_DRAWS
     return chosen | dict(given)
 
 
@@ -219,13 +226,20 @@ def _numbers(given: Any, selectable: bool, name: str) -> tuple[int, ...]:
     if not numbers or not all(type(n) is int and n >= 1 for n in numbers):
         raise UsageFault(f"--set components={given!r}: say a whole number from 1 on, or a range such as 2-6.")
     if len(numbers) > 1 and not selectable:
-        raise UsageFault(f"{name} is fitted with one number of groups; give --set components=3, say.")
+        one = (
+            "number of groups; give --set components=3"
+            if hasattr(registry.get(name), "predict")
+            else ("number of dimensions; give --set latent=2")
+        )
+        raise UsageFault(f"{name} is fitted with one {one}, say.")
     return tuple(sorted(set(numbers)))
 
 
-def _structures(name: str, estimator: Any, given: Any, schema: Schema, *, all_of_them: bool) -> tuple[str | None, ...]:
+def _structures(
+    name: str, estimator: Any, given: Any, schema: Schema | None, *, all_of_them: bool
+) -> tuple[str | None, ...]:
     """The structures to try: those given, or all fourteen for a model that has nothing but numbers."""
-    if "covariance_type" not in registry.settings(name):
+    if schema is None or "covariance_type" not in registry.settings(name):
         return (None,)
     if given is None and (reads_kinds(estimator) or not all_of_them):
         return (None,)

@@ -21,6 +21,7 @@ from tacit.data.schema import Schema
 from tacit.evaluation.baseline import INDEPENDENT
 from tacit.evaluation.compare import Comparison
 from tacit.evaluation.compare import compare as cross_validated
+from tacit.evaluation.measure import Measure, measure
 from tacit.inference.watch import watch
 from tacit.plots.style import alike, short_number
 
@@ -33,11 +34,11 @@ class Candidate(DensityMixin, BaseEstimator):
 
     Args:
         plan: what to fit, and what to choose.
-        schema: the columns of the rows.
+        schema: the columns of the rows; None for images.
         looking: where to tell how it goes.
     """
 
-    def __init__(self, plan: Plan, schema: Schema, looking: Watch) -> None:
+    def __init__(self, plan: Plan, schema: Schema | None, looking: Watch) -> None:
         self.plan = plan
         self.schema = schema
         self.looking = looking
@@ -57,6 +58,10 @@ class Candidate(DensityMixin, BaseEstimator):
         """Log-density of rows, in nats."""
         return np.asarray(self.best_.score_samples(feed(self.best_, X, self.schema)), np.float64)
 
+    def base_measure(self) -> Measure:
+        """What ``score_samples`` is of each column: a density or a probability."""
+        return measure(self.best_)
+
     def __sklearn_clone__(self) -> Self:
         return type(self)(self.plan, self.schema, self.looking)
 
@@ -64,6 +69,7 @@ class Candidate(DensityMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         tags.input_tags.sparse = True
+        tags.input_tags.three_d_array = True
         return tags
 
 
@@ -91,6 +97,7 @@ def compare(
         if asked is None
         else {label: _plan(rows, name, common | own, seed) for label, (name, own) in asked.items()}
     )
+    _check_pixels(plans)
     with Watch("Comparing") as looking, watch(looking):
         candidates = {label: Candidate(each, rows.schema, looking) for label, each in plans.items()}
         found = cross_validated(rows.values, candidates, folds, random_state=seed)
@@ -118,9 +125,25 @@ def _asked(text: str) -> dict[str, tuple[str, dict[str, Any]]]:
 
 
 def _plan(rows: Rows, name: str, given: Mapping[str, Any], seed: int) -> Plan:
-    if not hasattr(registry.get(name), "score_samples"):
+    found = None
+    if hasattr(registry.get(name), "score_samples"):
+        found = plan(rows.values, rows.schema, name, given, criterion="bic", seed=seed, structures=False)
+    if found is None or not hasattr(found.estimator, "score_samples"):
         raise UsageFault(f"{name} gives rows no density, and nats are all that is compared.")
-    return plan(rows.values, rows.schema, name, given, criterion="bic", seed=seed, structures=False)
+    return found
+
+
+def _check_pixels(plans: Mapping[str, Plan]) -> None:
+    """Refuse models of which some see black and white and others grey."""
+    seen = {label: each.estimator.get_params(deep=False).get("binarize") for label, each in plans.items()}
+    (first, one), *others = seen.items()
+    for second, other in others:
+        if (one is None) != (other is None):
+            grey, black = (first, second) if one is None else (second, first)
+            raise UsageFault(
+                f"{black!r} is fitted to black and white pixels and {grey!r} to grey ones: their nats are not of "
+                "the same thing. Set binarize for all: --set binarize=stochastic."
+            )
 
 
 def _suitable(rows: Rows, common: Mapping[str, Any], seed: int) -> dict[str, Plan]:
@@ -136,9 +159,9 @@ def _suitable(rows: Rows, common: Mapping[str, Any], seed: int) -> dict[str, Pla
             asked = _plan(rows, name, common, seed)
         except UsageFault:
             continue
-        if _suits(asked.estimator, rows.schema):
+        if rows.schema is None or _suits(asked.estimator, rows.schema):
             found[name] = asked
-    if any(hasattr(registry.get(name), "elbo") for name in found):
+    if rows.schema is not None and any(hasattr(registry.get(name), "elbo") for name in found):
         name, own = ONE_GROUP
         found[INDEPENDENT] = _plan(rows, name, words.parse(own), seed)
     if not found:

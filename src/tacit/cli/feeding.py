@@ -1,10 +1,11 @@
-"""From the rows of a table to what an estimator takes: numbers under names, or columns with their kinds."""
+"""From rows to what an estimator takes: numbers under names, columns with their kinds, or images as they are."""
 
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from scipy import sparse
+from sklearn.utils import get_tags
 
 from tacit.cli.failures import UsageFault
 from tacit.data.blocks import moments
@@ -13,14 +14,26 @@ from tacit.data.errors import listed
 from tacit.data.schema import LEVELLED, Schema
 from tacit.estimators._layout import automatic
 
+IMAGE_MODEL = "vae"
+"""What images are fitted with where the user names no model."""
+
 
 def reads_kinds(estimator: Any) -> bool:
     """Whether an estimator has a family for every column, so that text and levels are welcome to it."""
     return "families" in estimator.get_params(deep=False)
 
 
-def check_kinds(name: str, estimator: Any, values: Any, schema: Schema) -> None:
-    """Refuse a table that the model cannot take; says which columns are in the way."""
+def takes_images(estimator: Any) -> bool:
+    """Whether an estimator takes rows of more than one axis."""
+    return bool(get_tags(estimator).input_tags.three_d_array)
+
+
+def check_kinds(name: str, estimator: Any, values: Any, schema: Schema | None) -> None:
+    """Refuse rows that the model cannot take; of a table says which columns are in the way."""
+    if schema is None:
+        if not takes_images(estimator):
+            raise UsageFault(f"{name} takes tables, and this is a stack of images; use --model {IMAGE_MODEL}.")
+        return
     levelled = [column.name for column in schema.columns if column.kind in LEVELLED]
     if levelled and not reads_kinds(estimator):
         raise UsageFault(
@@ -31,38 +44,38 @@ def check_kinds(name: str, estimator: Any, values: Any, schema: Schema) -> None:
         raise UsageFault(f"{name} does not take the counts of a purchase log; use --model poisson-mixture.")
 
 
-def settle_families(estimator: Any, values: Any, schema: Schema) -> None:
+def settle_families(estimator: Any, values: Any, schema: Schema | None) -> None:
     """Name the family of every column where the user left it open, so that the kinds shown are those fitted."""
-    if reads_kinds(estimator) and estimator.families == "auto":
+    if schema is not None and reads_kinds(estimator) and estimator.families == "auto":
         families = automatic(schema, moments(values, np.ones(values.shape[0])))
         estimator.set_params(families=dict(zip(schema.names, families, strict=True)))
 
 
-def feed(estimator: Any, values: Any, schema: Schema) -> Any:
+def feed(estimator: Any, values: Any, schema: Schema | None) -> Any:
     """Rows as an estimator takes them in every method.
 
     Args:
         estimator: any of tacit's.
-        values: ``[rows, columns]`` in float64, NaN where missing, codes of levels; or sparse counts.
-        schema: what the columns are.
+        values: ``[rows, columns]`` in float64, NaN where missing, codes of levels; or sparse counts; or images.
+        schema: what the columns are; None for images.
 
     Returns:
-        A table with named columns; sparse counts as they are.
+        A table with named columns; sparse counts and images as they are.
     """
-    if sparse.issparse(values):
+    if schema is None or sparse.issparse(values):
         return values
     if reads_kinds(estimator):
         return _with_levels(values, schema)
     return pa.table({name: np.ascontiguousarray(values[:, place]) for place, name in enumerate(schema.names)})
 
 
-def feed_fit(estimator: Any, values: Any, schema: Schema) -> tuple[Any, np.ndarray | None]:
+def feed_fit(estimator: Any, values: Any, schema: Schema | None) -> tuple[Any, np.ndarray | None]:
     """Rows and weights for a fit.
 
     A level that only the rows kept aside have must be known to the fit all the same: each gets an empty row of
     weight 0 that holds nothing but this level.
     """
-    if sparse.issparse(values) or not reads_kinds(estimator):
+    if schema is None or sparse.issparse(values) or not reads_kinds(estimator):
         return feed(estimator, values, schema), None
     absent = [
         (place, code)

@@ -19,7 +19,10 @@ Criterion = Annotated[
 def fit(
     data: options.Data,
     model: Annotated[
-        str | None, typer.Option(metavar="NAME", help="One of `tacit models`; else by the columns.", show_default=False)
+        str | None,
+        typer.Option(
+            metavar="NAME", help="One of `tacit models`; else by the columns; vae for images.", show_default=False
+        ),
     ] = None,
     setting: options.Settings = None,
     holdout: Annotated[
@@ -40,12 +43,14 @@ def fit(
     kind: options.Kinds = None,
     id_column: options.IdColumn = None,
 ) -> None:
-    """Find the groups in a table, and write a run folder with the model and a report.
+    """Find the groups in a table, or codes for images, and write a run folder with the model and a report.
 
     What you do not set is chosen: the model by the kinds of the columns, the number of groups and their shape by
     the criterion. Missing entries are integrated out, nothing is filled in. Ctrl-C keeps the best so far.
 
-    For example: tacit fit customers.csv --kind zip=categorical
+    Images get a deep model (vae), whose few hidden numbers stand for each of them.
+
+    For example: tacit fit customers.csv --kind zip=categorical; tacit fit digits.npz:x_train --set latent=2
     """
     cli.fitting.fit(
         cli.fitting.Request(
@@ -84,7 +89,7 @@ def compare(
     out: options.Out = None,
     form: options.Format = None,
 ) -> None:
-    """Compare models on rows they have not seen: nats per row, best first, with paired differences.
+    """Compare models on rows or images they have not seen: nats per row, best first, with paired differences.
 
     Each fold is scored by models fitted to the others; a number of groups that is not set is chosen anew inside
     each fold.

@@ -1,4 +1,4 @@
-"""``tacit fit``: from a table to a run folder with a model, its judgement and a report."""
+"""``tacit fit``: from a table or images to a run folder with a model, its judgement and a report."""
 
 import dataclasses
 import json
@@ -16,11 +16,13 @@ from tacit.cli import settings as words
 from tacit.cli.choosing import Chosen, Plan, choose, plan
 from tacit.cli.failures import INTERRUPTED, UsageFault
 from tacit.cli.judging import Judgement, judge
+from tacit.cli.listing import ROW_COMMANDS, can
 from tacit.cli.progress import Watch
 from tacit.cli.reporting import write_report
 from tacit.cli.sources import Rows, Source, tell
 from tacit.compute import compilation_cache
 from tacit.data.errors import counted
+from tacit.data.images import ImageSet
 from tacit.data.schema import Schema
 from tacit.inference.watch import watch
 from tacit.storage.checkpoint import Checkpoint, fingerprint
@@ -73,12 +75,11 @@ def fit(request: Request) -> Finished:
     seen, unseen = split(len(rows), request.holdout, request.seed)
     fitted, kept = rows.pick(seen), rows.pick(unseen)
     todo = plan(fitted.values, rows.schema, request.model, given, criterion=request.criterion, seed=request.seed)
-    config = _config(request, todo, todo.estimator)
+    config = _config(request, todo, todo.estimator, rows)
     run = folders.begin(folder, config, resume=request.resume, overwrite=request.overwrite)
     if len(kept):
-        talk.say(
-            f"{counted(len(fitted), 'row')} to learn from, {len(kept):,} kept aside to test the model on.", indent=1
-        )
+        what = counted(len(fitted), "image" if rows.schema is None else "row")
+        talk.say(f"{what} to learn from, {len(kept):,} kept aside to test the model on.", indent=1)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         checkpoint = Checkpoint(run.checkpoint_folder, _fingerprint(todo, fitted), EVERY)
@@ -86,12 +87,12 @@ def fit(request: Request) -> Finished:
             chosen = _chosen(todo, fitted, looking)
         found = judge(chosen, fitted, kept, [str(each.message) for each in caught])
     told = outcome.metrics(todo, chosen, found, fitted, time.monotonic() - began, looking.stopped)
-    _write(run, _config(request, todo, chosen.estimator), chosen.estimator, found, told, fitted)
+    _write(run, _config(request, todo, chosen.estimator, rows), chosen.estimator, found, told, fitted)
     if not looking.stopped:
         checkpoint.clear()
     outcome.tell_choice(told)
     outcome.tell_groups(told)
-    _tell_where(run, looking.stopped)
+    _tell_where(run, chosen.estimator, looking.stopped, images=rows.schema is None)
     if looking.stopped:
         raise typer.Exit(INTERRUPTED)
     return Finished(rows, chosen.estimator, run)
@@ -136,7 +137,7 @@ def _folder(request: Request) -> Path:
     return folder
 
 
-def _config(request: Request, todo: Plan, estimator: Any) -> RunConfig:
+def _config(request: Request, todo: Plan, estimator: Any, rows: Rows) -> RunConfig:
     """What the fit is repeated from: the settings, the table, and what was left to be chosen.
 
     Families that follow from the kinds of the columns are not spelled out.
@@ -148,13 +149,15 @@ def _config(request: Request, todo: Plan, estimator: Any) -> RunConfig:
         "criterion": request.criterion,
         "groups_tried": list(todo.groups),
         "structures_tried": [each for each in todo.structures if each is not None],
+        "pixels": rows.table.pixels if isinstance(rows.table, ImageSet) else None,
     }
     return RunConfig.of(estimator, data=data, seed=request.seed, command=request.command)
 
 
 def _fingerprint(todo: Plan, fitted: Rows) -> str:
     """What tells this fit from another: settings, what is tried, and the rows."""
-    tried = json.dumps([todo.groups, todo.structures, todo.criterion, todo.starts, fitted.schema.to_json()])
+    columns = None if fitted.schema is None else fitted.schema.to_json()
+    tried = json.dumps([todo.groups, todo.structures, todo.criterion, todo.starts, columns])
     return fingerprint(todo.estimator, fitted.values, np.frombuffer(tried.encode("utf-8"), np.uint8))
 
 
@@ -172,21 +175,23 @@ def _write(
     write_report(run.path / REPORT, estimator, fitted, told, config)
 
 
-def fitted_schema(estimator: Any, schema: Schema) -> Schema:
-    """The columns with the kinds that the fit gave them, where the user named other families."""
+def fitted_schema(estimator: Any, schema: Schema | None) -> Schema | None:
+    """The columns with the kinds that the fit gave them, where the user named other families; None for images."""
     own = getattr(estimator, "schema_", None)
-    if own is None or own.names != schema.names:
+    if schema is None or own is None or own.names != schema.names:
         return schema
     return Schema(
         tuple(new if new.kind != old.kind else old for old, new in zip(schema.columns, own.columns, strict=True))
     )
 
 
-def _tell_where(run: RunFolder, stopped: bool) -> None:
+def _tell_where(run: RunFolder, estimator: Any, stopped: bool, *, images: bool) -> None:
     if stopped:
         talk.heading("Stopped by Ctrl-C: this is the best so far")
         talk.say(f"Go on with it: the same command with --out {run.path} --resume", indent=1)
     talk.say("")
     talk.fact("Run", run.path)
     talk.fact("Report", run.path / REPORT)
-    talk.fact("Next", f"tacit score {run.path} NEW.csv   (also assign, impute, sample)")
+    first, *others = sorted((word for word in can(estimator) if word in ROW_COMMANDS), key=ROW_COMMANDS.index)
+    also = f"   (also {', '.join(others)})" if others else ""
+    talk.fact("Next", f"tacit {first} {run.path} {'NEW.npz' if images else 'NEW.csv'}{also}")

@@ -22,6 +22,9 @@ _ENDINGS = (
     ".ndjson",
     ".npy",
     ".npz",
+    ".png",
+    ".jpg",
+    ".jpeg",
 )
 
 

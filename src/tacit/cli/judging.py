@@ -13,13 +13,16 @@ from tacit.cli.choosing import Chosen
 from tacit.cli.feeding import feed
 from tacit.cli.sources import Rows
 from tacit.data.schema import Schema
-from tacit.evaluation.held_out import HeldOut, held_out
+from tacit.evaluation.held_out import HeldOut, of_scores
+from tacit.evaluation.measure import measure
 from tacit.evaluation.odd import odd_columns
 from tacit.report import words
 from tacit.report.effects import effects
 
 WIDE = 200
 """Beyond so many columns the columns that make a row odd are sought among those that stand out only."""
+JUDGED_IMAGES = 1000
+"""Images kept aside that are scored at most: each takes many passes through the network."""
 TYPICAL_ROWS = 500
 DESCRIBED_ROWS = 20_000
 
@@ -36,7 +39,7 @@ class Judgement:
         shares: ``[K]``, or None.
         groups: a sentence a group.
         certainty: how clearly the rows belong to one group.
-        log_likelihood: of the fitted rows, in nats, or None for a model without densities.
+        log_likelihood: of the fitted rows, in nats, or None for a model without densities or with drawn ones.
         held_out: the score of the rows kept aside, or None.
         calibration: arrays to be kept for `tacit score`.
         warnings: plain sentences.
@@ -65,15 +68,16 @@ def judge(chosen: Chosen, fitted: Rows, kept: Rows, said: Iterable[str]) -> Judg
     X = feed(estimator, fitted.values, schema)
     share = responsibilities(estimator, X)
     shares = None if share is None else _shares(estimator, share)
-    total = float(np.sum(estimator.score_samples(X))) if hasattr(estimator, "score_samples") else None
-    score, calibration = None, {}
-    if total is not None and len(kept):
-        unseen = feed(estimator, kept.values, schema)
-        score = held_out(estimator, unseen)
-        calibration = {
-            "scores": np.asarray(estimator.score_samples(unseen), np.float64),
-            "rows": np.asarray(kept.numbers, np.int64),
-        }
+    scores, calibration = hasattr(estimator, "score_samples"), {}
+    total = float(np.sum(estimator.score_samples(X))) if scores and not hasattr(estimator, "elbo") else None
+    score = None
+    if scores and len(kept):
+        if schema is None and len(kept) > JUDGED_IMAGES:
+            places = np.random.default_rng(0).choice(len(kept), JUDGED_IMAGES, replace=False)
+            kept = kept.pick(np.sort(places))
+        found = np.asarray(estimator.score_samples(feed(estimator, kept.values, schema)), np.float64)
+        score = of_scores(found, np.ones(len(kept)), len(measure(estimator)))
+        calibration = {"scores": found, "rows": np.asarray(kept.numbers, np.int64)}
         typical = _typical(estimator, kept)
         if typical is not None:
             calibration["typical"] = typical
@@ -106,6 +110,8 @@ def _shares(estimator: Any, share: np.ndarray) -> np.ndarray:
 
 def _sentences(fitted: Rows, share: np.ndarray, shares: np.ndarray) -> tuple[str, ...]:
     """What sets each group apart; of wide counts only the items bought most are looked at."""
+    if fitted.schema is None:
+        return ()
     values, columns = fitted.values, np.arange(len(fitted.schema))
     if values.shape[0] > DESCRIBED_ROWS:
         rows = np.linspace(0, values.shape[0] - 1, DESCRIBED_ROWS).astype(int)
@@ -121,7 +127,7 @@ def _sentences(fitted: Rows, share: np.ndarray, shares: np.ndarray) -> tuple[str
 
 def _typical(estimator: Any, kept: Rows) -> np.ndarray | None:
     """What ordinary rows have for ``log p(x_j | rest)``, column by column: the medians, ``[columns]``."""
-    if len(kept.schema) > WIDE or sparse.issparse(kept.values):
+    if kept.schema is None or len(kept.schema) > WIDE or sparse.issparse(kept.values):
         return None
     try:
         found = odd_columns(estimator, feed(estimator, kept.values[:TYPICAL_ROWS], kept.schema))
@@ -134,9 +140,8 @@ def _typical(estimator: Any, kept: Rows) -> np.ndarray | None:
 
 def _warnings(estimator: Any, shares: np.ndarray | None, fitted: Rows, said: Iterable[str]) -> tuple[str, ...]:
     converged = getattr(estimator, "converged_", None)
-    cautions = words.cautions(
-        shares, len(fitted), len(fitted.schema), converged, bool(getattr(estimator, "at_floor_", False))
-    )
+    columns = 0 if fitted.schema is None else len(fitted.schema)
+    cautions = words.cautions(shares, len(fitted), columns, converged, bool(getattr(estimator, "at_floor_", False)))
     own = [plain(text) for text in said if not any(word in text for word in HARMLESS)]
     if converged is False:
         own = [text for text in own if "did not converge" not in text]

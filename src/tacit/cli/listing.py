@@ -1,6 +1,7 @@
 """``tacit models``: what there is to fit."""
 
 import inspect
+from typing import Any
 
 import pyarrow as pa
 
@@ -15,8 +16,24 @@ CAN = {
     "impute": "impute",
     "condition": "sample --given",
     "transform": "transform",
+    "reconstruct": "reconstruct",
+    "interpolate": "interpolate",
+    "manifold": "manifold",
 }
 """What a model's methods let the commands do."""
+ROW_COMMANDS = ("score", "assign", "encode", "impute", "sample", "reconstruct", "interpolate")
+"""Those that a person may go on with after a fit; the first that a model has is shown with its arguments."""
+
+
+def can(model: Any) -> list[str]:
+    """What an estimator, or a class of them, can do, in words."""
+    found = [word for method, word in CAN.items() if hasattr(model, method)]
+    return [*found, "encode"] if gives_codes(model) else found
+
+
+def gives_codes(model: Any) -> bool:
+    """Whether an estimator, or a class of them, has a code with a spread for every row."""
+    return hasattr(model, "transform") and "return_std" in inspect.signature(model.transform).parameters
 
 
 def models(out: str | None, form: str | None) -> None:
@@ -30,7 +47,7 @@ def models(out: str | None, form: str | None) -> None:
                 "model": name,
                 "class": f"tacit.{kind.__name__}",
                 "about": (inspect.getdoc(kind) or "").split("\n\n")[0].replace("\n", " ").replace("``", ""),
-                "can": ", ".join(word for method, word in CAN.items() if hasattr(kind, method)),
+                "can": ", ".join(can(kind)),
                 "settings": ", ".join(words.known_settings(name)),
             }
         )

@@ -1,6 +1,7 @@
 """A run and new rows for it: what every command that asks a run begins with."""
 
 import dataclasses
+import math
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,11 @@ import numpy as np
 import pyarrow as pa
 
 from tacit.cli import folders, talk
+from tacit.cli.failures import UsageFault
 from tacit.cli.feeding import feed
 from tacit.cli.sources import Rows
+from tacit.data.errors import DataError
+from tacit.data.images import holds_images, in_pixels, read_images, sized
 from tacit.data.schema import Schema
 from tacit.data.table import load
 from tacit.storage.run import RunFolder
@@ -34,17 +38,28 @@ class New:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Opened:
-    """A finished run: its folder, its model, and the columns that the model was fitted on."""
+    """A finished run: its folder, its model, and the columns that the model was fitted on (None for images)."""
 
     run: RunFolder
     estimator: Any
-    schema: Schema
+    schema: Schema | None
 
     @classmethod
     def at(cls, path: Path) -> "Opened":
         """Open a run; raises `ModelFileError` saying what is wrong with it."""
         run = folders.open_run(path)
-        return cls(run, run.model(), run.schema())
+        estimator = run.model()
+        return cls(run, estimator, None if _image_shape(estimator) else run.schema())
+
+    @property
+    def images(self) -> tuple[int, ...]:
+        """The shape of the images that were fitted; empty for a table."""
+        return _image_shape(self.estimator)
+
+    @property
+    def pixels(self) -> str:
+        """What the values of the images were at the fit, such as "levels"."""
+        return str(folders.data_config(self.run).get("pixels") or "numbers")
 
     @property
     def long(self) -> str | None:
@@ -52,9 +67,33 @@ class Opened:
         return folders.data_config(self.run).get("long")
 
     def read(self, new: New) -> Rows:
-        """Read new rows as the model's columns say; what is noted on the way goes to standard error."""
+        """Read new rows as those of the fit were; what is noted on the way goes to standard error."""
+        found = self._read_images(new) if self.images else self._read_table(new)
+        for note in found.table.notes:
+            talk.remark(f"Note: {note}.")
+        return found
+
+    def _read_images(self, new: New) -> Rows:
+        if new.long is not None or new.id_column is not None or new.unseen:
+            raise UsageFault("the run was fitted to images, which have no columns: leave out the options about them.")
+        if new.path == "-":
+            raise DataError("images are read from a file or a folder, not from standard input.")
+        if not holds_images(new.path):
+            raise DataError(f"{new.path} is a table, and the run was fitted to images of {sized(self.images)}.")
+        found = read_images(new.path)
+        if found.shape != self.images and math.prod(found.shape) == math.prod(self.images):
+            found = dataclasses.replace(found, images=found.images.reshape(len(found), *self.images))
+        if found.shape != self.images:
+            raise DataError(
+                f"{new.path} holds images of {sized(found.shape)}, and the run was fitted to {sized(self.images)}."
+            )
+        return Rows.of(in_pixels(found, self.pixels))
+
+    def _read_table(self, new: New) -> Rows:
+        if holds_images(new.path):
+            raise DataError(f"{new.path} holds images, and the run was fitted to a table.")
         long = new.long or self.long
-        found = Rows.of(
+        return Rows.of(
             load(
                 new.path,
                 schema=self.schema,
@@ -63,18 +102,22 @@ class Opened:
                 unseen="missing" if new.unseen else "error",
             )
         )
-        for note in found.table.notes:
-            talk.remark(f"Note: {note}.")
-        return found
 
     def feed(self, rows: Rows) -> Any:
         """Rows as the model takes them."""
         return feed(self.estimator, rows.values, self.schema)
 
 
+def _image_shape(estimator: Any) -> tuple[int, ...]:
+    shape = tuple(getattr(estimator, "event_shape_", ()))
+    return shape if len(shape) > 1 else ()
+
+
 def labels(rows: Rows) -> dict[str, pa.Array]:
-    """The columns that say which row is which: its number in the table, and its name where it has one."""
+    """The columns that say which row is which: its number in the source, its name and its label where it has them."""
     found = {"row": pa.array(np.asarray(rows.numbers, np.int64))}
     if rows.ids is not None:
         found["id"] = pa.array(rows.ids.tolist())
+    if rows.labels is not None:
+        found["label"] = pa.array(rows.labels.tolist())
     return found

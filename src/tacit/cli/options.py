@@ -5,7 +5,10 @@ from typing import Annotated
 
 import typer
 
-DATA_HELP = "CSV (.gz too), Parquet, Arrow, .npy, .npz, or - for standard input."
+DATA_HELP = (
+    "CSV (.gz too), Parquet, Arrow, .npy, .npz (file.npz:name for one array), or - for standard input; images: an .npz "
+    "or .npy of them, or a folder of PNG or JPEG files."
+)
 
 Data = Annotated[str, typer.Argument(metavar="DATA", help=DATA_HELP, show_default=False)]
 MaybeData = Annotated[
@@ -52,6 +55,18 @@ Out = Annotated[
     typer.Option(
         metavar="FILE", help="Write all rows here: .csv, .csv.gz, .parquet, .arrow or .json.", show_default=False
     ),
+]
+OutOrImages = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Write all rows here: .csv, .csv.gz, .parquet, .arrow or .json; images as a .png picture, .npz or .npy.",
+        show_default=False,
+    ),
+]
+OutImages = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="The picture, .png; or the numbers, .npz or .npy.", show_default=False),
 ]
 Format = Annotated[
     str | None,

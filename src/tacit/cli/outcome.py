@@ -9,6 +9,8 @@ from tacit.cli import talk
 from tacit.cli.choosing import ASKED, Chosen, Plan
 from tacit.cli.judging import Judgement
 from tacit.cli.sources import Rows
+from tacit.data.images import ImageSet
+from tacit.data.long import CountTable
 from tacit.data.table import Table
 from tacit.plots.style import alike, short_number
 from tacit.report import words
@@ -28,9 +30,10 @@ def metrics(
         "model": plan.model,
         "why": plan.why,
         "structure": str(getattr(estimator, "covariance_type", "")),
-        "rows": len(fitted.table.row_ids) if not isinstance(fitted.table, Table) else len(fitted.table),
+        "rows": len(fitted.table.row_ids) if isinstance(fitted.table, CountTable) else len(fitted.table),
         "fitted_rows": len(fitted),
-        "columns": len(fitted.schema),
+        "columns": fitted.columns,
+        "image": list(fitted.table.shape) if isinstance(fitted.table, ImageSet) else None,
         "source": fitted.table.source,
         "seed": plan.seed,
         "seconds": seconds,
@@ -163,7 +166,8 @@ def tell_groups(told: Mapping[str, Any]) -> None:
     score = told["held_out"]
     if score is not None:
         talk.heading("How good is it?")
-        talk.say(words.held_out(score["nats"], score["standard_error"], score["rows"], None), indent=1)
+        what = "image" if told.get("image") else "row"
+        talk.say(words.held_out(score["nats"], score["standard_error"], score["rows"], None, what), indent=1)
     if told["warnings"]:
         talk.heading("Worth knowing")
         for text in told["warnings"]:

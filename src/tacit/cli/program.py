@@ -5,14 +5,15 @@ from typing import Annotated
 import typer
 
 from tacit import __version__
-from tacit.cli import fit_commands, row_commands, run_commands
+from tacit.cli import code_commands, fit_commands, row_commands, run_commands
 from tacit.cli.failures import CODES, Debug
 
 ABOUT = """
-Finds the structure in a table that nobody labelled.
+Finds the structure in a table that nobody labelled, or in images.
 
 Start with `tacit demo`, or with your own table: `tacit fit customers.csv`. The fit lands in a run folder with a
-report; `tacit score`, `assign`, `sample` and `impute` answer questions from it.
+report; `tacit score`, `assign`, `sample` and `impute` answer questions from it. Images work the same way: `tacit fit
+images.npz`, or a folder of PNG files.
 """
 
 EPILOG = "Exit codes:\n\n" + "\n".join(f"- {code}: {meaning}" for code, meaning in CODES.items())
@@ -45,7 +46,8 @@ def _options(
     Debug.on = debug
 
 
-FIT, ROWS, RUNS = "Fit a table", "Ask a run about rows", "Look around"
+FIT, ROWS, RUNS = "Fit a table or images", "Ask a run about rows", "Look around"
+CODES_OF = "Ask a model with codes (vae)"
 for name, function, panel in (
     ("fit", fit_commands.fit, FIT),
     ("compare", fit_commands.compare, FIT),
@@ -54,6 +56,10 @@ for name, function, panel in (
     ("assign", row_commands.assign, ROWS),
     ("impute", row_commands.impute, ROWS),
     ("sample", row_commands.sample, ROWS),
+    ("encode", code_commands.encode, CODES_OF),
+    ("reconstruct", code_commands.reconstruct, CODES_OF),
+    ("interpolate", code_commands.interpolate, CODES_OF),
+    ("manifold", code_commands.manifold, CODES_OF),
     ("show", run_commands.show, RUNS),
     ("report", run_commands.report, RUNS),
     ("models", run_commands.models, RUNS),

@@ -36,14 +36,17 @@ def write_report(path: Path, estimator: Any, fitted: Rows, told: Mapping[str, An
         told: the run's metrics.
         config: what the run is repeated from.
     """
+    if fitted.schema is None:
+        path.write_text("<!DOCTYPE html><title>Images</title>", encoding="utf-8")
+        return path
     return report.write(path, content(estimator, fitted, told, config))
 
 
 def content(estimator: Any, fitted: Rows, told: Mapping[str, Any], config: RunConfig) -> ReportContent:
     """What the report tells."""
     rows, columns, left = _looked_at(fitted)
-    table, schema = rows.as_table(columns), fitted.schema
-    X = feed(estimator, rows.values, schema)
+    table = rows.as_table(columns)
+    X = feed(estimator, rows.values, fitted.schema)
     share = responsibilities(estimator, X)
     model = getattr(estimator, "model_", None)
     score = told["held_out"]
@@ -80,7 +83,7 @@ def content(estimator: Any, fitted: Rows, told: Mapping[str, Any], config: RunCo
             np.array([group["share"] for group in told["groups"]]),
             share,
             gather.gaussians(model),
-            gather.curves(model, schema, table.values) if len(columns) == len(schema) else {},
+            gather.curves(model, table.schema, table.values) if len(columns) == fitted.columns else {},
         ),
         log_density=np.asarray(estimator.score_samples(X)) if hasattr(estimator, "score_samples") else None,
         samples=_samples(estimator, columns),
@@ -92,13 +95,13 @@ def content(estimator: Any, fitted: Rows, told: Mapping[str, Any], config: RunCo
 
 def _looked_at(fitted: Rows) -> tuple[Rows, np.ndarray, tuple[str, ...]]:
     """The rows and columns that a page can show, and a note on what is left: of counts the items bought most."""
-    columns, notes, limit = np.arange(len(fitted.schema)), [], DENSE_ROWS
+    columns, notes, limit = np.arange(fitted.columns), [], DENSE_ROWS
     if sparse.issparse(fitted.values):
         limit = SPARSE_ROWS
         if len(columns) > ITEMS:
             totals = np.asarray(fitted.values.sum(axis=0)).ravel()
             columns = np.sort(np.argsort(-totals, kind="stable")[:ITEMS])
-            notes.append(f"this report shows the {ITEMS} items of {len(fitted.schema)} that were bought most")
+            notes.append(f"this report shows the {ITEMS} items of {fitted.columns} that were bought most")
     if len(fitted) > limit:
         notes.append(f"this report shows {limit:,} of the {len(fitted):,} rows, drawn at random")
         places = np.random.default_rng(0).choice(len(fitted), limit, replace=False)

@@ -6,7 +6,7 @@ import typer
 
 from tacit import cli
 from tacit.cli import options
-from tacit.cli.failures import guarded
+from tacit.cli.failures import UsageFault, guarded
 
 
 @guarded
@@ -33,7 +33,8 @@ def score(
     """Say how likely each row is, which rows are odd, and in which columns.
 
     The log density is in nats. The p-value is the share of ordinary rows, kept aside by the fit, that are as
-    unlikely as this one. A column makes a row odd where its value is unlikely given the rest of the row.
+    unlikely as this one. A column makes a row odd where its value is unlikely given the rest of the row; images are
+    scored as wholes.
     """
     cli.scoring.score(run, cli.opened.New(data, long, id_column, unseen), alarm, explain, out, form)
 
@@ -67,10 +68,10 @@ def impute(
     ] = None,
     seed: options.Seed = 0,
     unseen: options.Unseen = False,
-    out: options.Out = None,
+    out: options.OutOrImages = None,
     form: options.Format = None,
 ) -> None:
-    """Fill the gaps of a table, each from what the rest of its row says.
+    """Fill the gaps of a table (or of images), each from what the rest of its row says.
 
     Numbers get their expected value, levels the most probable one. For further analysis take several draws
     (--draws 20), analyse each and pool the results: filled-in means look more certain than they are.
@@ -81,7 +82,10 @@ def impute(
 @guarded
 def sample(
     run: options.Run,
-    number: Annotated[int, typer.Option("-n", "--number", min=1, metavar="N", help="How many rows.")] = 10,
+    many: Annotated[int | None, typer.Argument(min=1, metavar="[N]", help="How many rows.", show_default=False)] = None,
+    number: Annotated[
+        int | None, typer.Option("-n", "--number", min=1, metavar="N", help="The same; else 10.", show_default=False)
+    ] = None,
     given: Annotated[
         list[str] | None,
         typer.Option(metavar="COL=VALUE", help="Only rows with this value. Again for more.", show_default=False),
@@ -92,12 +96,28 @@ def sample(
             min=0, metavar="N", help="The total of each row, for models of shares (multinomial).", show_default=False
         ),
     ] = None,
+    mean: Annotated[
+        bool, typer.Option("--mean", help="Give what each drawn code stands for, without the noise around it.")
+    ] = False,
+    temperature: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            metavar="T",
+            help="Draw codes nearer to the middle (below 1) or further out; for models with codes.",
+            show_default=False,
+        ),
+    ] = None,
     seed: options.Seed = 0,
-    out: options.Out = None,
+    out: options.OutOrImages = None,
     form: options.Format = None,
 ) -> None:
-    """Make new rows like those that were fitted.
+    """Make new rows, or images, like those that were fitted.
 
-    For example: tacit sample RUN -n 1000 --given sex=female --out new.csv
+    For example: tacit sample RUN 1000 --given sex=female --out new.csv; or for images tacit sample RUN 16 --out new.png
     """
-    cli.answering.sample(run, number, tuple(given or ()), total, seed, out, form)
+    if many is not None and number is not None and many != number:
+        raise UsageFault(f"{many} rows and --number {number}: say one of them.")
+    chosen = many or number or 10
+    asked = cli.answering.Asked(chosen, tuple(given or ()), total, mean, temperature, seed)
+    cli.answering.sample(run, asked, out, form)

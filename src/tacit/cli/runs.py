@@ -10,6 +10,7 @@ from tacit.cli.reporting import write_report
 from tacit.cli.sources import LINES, Rows, Source
 from tacit.compute import compilation_cache
 from tacit.data.errors import counted
+from tacit.data.images import sized
 from tacit.data.levels import show_level
 from tacit.data.schema import Schema
 from tacit.storage.errors import ModelFileError
@@ -22,10 +23,14 @@ def show(path: Path) -> None:
     run = folders.open_run(path)
     told, written = run.metrics(), describe(run.path / MODEL)
     talk.heading(f"Run {run.path}")
-    parts = [counted(told["fitted_rows"], "row"), counted(told["columns"], "column")]
-    version = written.versions.get("tacit", "?")
-    talk.say(f"Fitted to {' and '.join(parts)} of {told['source']} by tacit {version}.", indent=1)
-    _columns(run.schema())
+    version, image = written.versions.get("tacit", "?"), told.get("image")
+    if image is not None:
+        what = f"{counted(told['fitted_rows'], 'image')} of {sized(tuple(image))}"
+    else:
+        what = f"{counted(told['fitted_rows'], 'row')} and {counted(told['columns'], 'column')}"
+    talk.say(f"Fitted to {what} of {told['source']} by tacit {version}.", indent=1)
+    if image is None:
+        _columns(run.schema())
     outcome.tell_choice(told)
     outcome.tell_groups(told)
     if told["interrupted"]:
@@ -62,8 +67,8 @@ def report(path: Path, data: str | None, out: str | None) -> None:
     rows = _read_again(source, opened)
     if len(rows) != told["rows"]:
         raise ModelFileError(
-            f"{source.path} has {counted(len(rows), 'row')}, and the run was fitted to a table of {told['rows']}: it "
-            "has changed, or is another one. Give the table that was fitted."
+            f"{source.path} has {counted(len(rows), 'row')}, and the run was fitted to {told['rows']}: it has changed, "
+            "or is another one. Give the one that was fitted."
         )
     fitted = fitted_rows(rows, float(config.data.get("holdout", 0.0)), int(config.seed or 0))
     target = run.path / REPORT if out is None else Path(out).expanduser()
@@ -73,10 +78,17 @@ def report(path: Path, data: str | None, out: str | None) -> None:
 def _read_again(source: Source, opened: Opened) -> Rows:
     """The table of a run as it was at the fit; raises `ModelFileError` where its columns are others now."""
     rows = source.load()
-    levels = [column.levels for column in rows.schema.columns]
-    if rows.schema.names != opened.schema.names or levels != [column.levels for column in opened.schema.columns]:
+    same = opened.images == rows.values.shape[1:] if rows.schema is None else _alike(rows.schema, opened.schema)
+    if not same:
         raise ModelFileError(
-            f"the columns of {source.path} are not those that the run was fitted to: it has changed, or is another "
-            "table. Give the one that was fitted."
+            f"{source.path} is not what the run was fitted to: its columns, or the size of its images, are others. It "
+            "has changed, or is another one. Give the one that was fitted."
         )
     return dataclasses.replace(rows, schema=opened.schema)
+
+
+def _alike(one: Schema, other: Schema | None) -> bool:
+    """Whether two tables have the same columns and levels; the kinds may have been settled by the fit."""
+    if other is None or one.names != other.names:
+        return False
+    return [column.levels for column in one.columns] == [column.levels for column in other.columns]

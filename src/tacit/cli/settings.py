@@ -1,5 +1,6 @@
 """``--set key=value``: from words to the settings of an estimator."""
 
+import inspect
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -20,6 +21,8 @@ PLAIN: dict[str, tuple[str, ...]] = {
 NUMBER_OF_GROUPS = ("n_components", "n_clusters")
 OWN_OPTIONS = {"random_state": "--seed"}
 """Settings that have an option of their own."""
+OBJECTS = ("encoder", "decoder", "optimiser")
+"""Settings that take objects, which a command line cannot write."""
 
 _WORDS = {"true": True, "yes": True, "false": False, "no": False, "none": None, "null": None}
 
@@ -60,7 +63,8 @@ def named(model: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of a model under its own names.
 
     Raises:
-        UsageFault: the model, or a setting of it, does not exist; lists those that do.
+        UsageFault: the model, or a setting of it, does not exist; lists those that do. Or it takes widths, and these
+            are none; or an object of Python.
     """
     known = known_settings(model)
     found: dict[str, Any] = {}
@@ -74,8 +78,25 @@ def named(model: str, given: Mapping[str, Any]) -> dict[str, Any]:
             raise UsageFault(f"{model} has no setting {key!r}; it has {listed(words, 40)}.{nearest(key, words)}")
         if name in found:
             raise UsageFault(f"--set gives {name!r} twice, once under another name.")
-        found[name] = value
+        if name in OBJECTS and value is not None:
+            raise UsageFault(f"--set {key} takes an object of Python, not a text; use tacit in Python for it.")
+        usual = _default(model, name)
+        if isinstance(usual, float) and isinstance(value, str | list):
+            raise UsageFault(f"--set {key}={value}: say one number, such as {key}={usual}.")
+        found[name] = _widths(key, value) if isinstance(usual, tuple) else value
     return found
+
+
+def _default(model: str, name: str) -> Any:
+    return inspect.signature(registry.get(model)).parameters[name].default
+
+
+def _widths(key: str, value: Any) -> list[int]:
+    """``8``, ``8,`` or ``[8, 4]`` as a list of whole numbers."""
+    numbers = [each for each in value if each != ""] if isinstance(value, list) else [value]
+    if not numbers or not all(type(each) is int and each >= 1 for each in numbers):
+        raise UsageFault(f"--set {key}={value}: say whole numbers from 1 on, such as {key}=64 or {key}=128,64.")
+    return numbers
 
 
 def known_settings(model: str) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """DATA on the command line: how it is read, and what is said about it."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -11,6 +12,7 @@ from scipy import sparse
 from tacit.cli import talk
 from tacit.cli.failures import UsageFault
 from tacit.data.errors import counted, listed
+from tacit.data.images import ImageSet, holds_images, read_images, sized
 from tacit.data.long import CountTable
 from tacit.data.schema import Schema
 from tacit.data.table import Table, describe, load
@@ -18,14 +20,18 @@ from tacit.report.words import percent
 
 LINES = 30
 """Columns listed at most when a table is shown."""
+LABELS = 12
+"""Labels listed at most when images are shown."""
+VALUES = {"levels": "8-bit grey levels", "shares": "Numbers from 0 to 1", "numbers": "Real numbers"}
+"""What the values of images are, in words."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """A table to fit: where it is and what the user says of its columns.
+    """A table or images to fit: where they are and what the user says of the columns.
 
     Attributes:
-        path: a file, or ``-``.
+        path: a file or, for images, a folder; or ``-``.
         kinds: texts such as ``zip=categorical``.
         long: the columns of a purchase log, or None.
         id_column: the column that names the rows, or None.
@@ -37,7 +43,11 @@ class Source:
     id_column: str | None = None
 
     def load(self) -> "Rows":
-        """Read the table; kinds are inferred where the user says nothing."""
+        """Read what is there; kinds of columns are inferred where the user says nothing."""
+        if holds_images(self.path):
+            if self.kinds or self.long is not None or self.id_column is not None:
+                raise UsageFault(f"{self.path} holds images, which have no columns: leave out --kind, --long and --id.")
+            return Rows.of(read_images(self.path))
         found = load(self.path, kinds=_kinds(self.kinds), long=self.long, id_column=self.id_column)
         return Rows.of(found)
 
@@ -54,25 +64,30 @@ class Source:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Rows:
-    """A table or counts as the commands handle them: rows that can be picked, with what they are called.
+    """A table, counts or images as the commands handle them: rows that can be picked, with what they are called.
 
     Attributes:
-        values: ``[rows, columns]`` in float64, NaN where missing, codes of levels; sparse for counts.
-        schema: the columns.
-        numbers: ``[rows]``, the number of each row in the table, from 1.
+        values: ``[rows, columns]`` in float64, NaN where missing, codes of levels; sparse for counts; of images the
+            array as it was read.
+        schema: the columns; None for images.
+        numbers: ``[rows]``, the number of each row in the source, from 1.
         ids: ``[rows]``, what a person calls each row, or None.
         table: what was read, with its source, notes and left-out columns.
+        labels: ``[rows]``, what each image shows, or None.
     """
 
     values: Any
-    schema: Schema
+    schema: Schema | None
     numbers: np.ndarray
     ids: np.ndarray | None
-    table: Table | CountTable
+    table: Table | CountTable | ImageSet
+    labels: np.ndarray | None = None
 
     @classmethod
-    def of(cls, table: Table | CountTable) -> Self:
-        """All rows of a table."""
+    def of(cls, table: Table | CountTable | ImageSet) -> Self:
+        """All rows of a table, or all images."""
+        if isinstance(table, ImageSet):
+            return cls(table.images, None, np.arange(1, len(table) + 1), table.names, table, table.labels)
         values = table.values if isinstance(table, Table) else table.counts
         return cls(values, table.schema, np.arange(1, values.shape[0] + 1), table.row_ids, table)
 
@@ -82,10 +97,20 @@ class Rows:
     def pick(self, places: np.ndarray) -> "Rows":
         """Some of the rows, in the order given."""
         ids = None if self.ids is None else self.ids[places]
-        return dataclasses.replace(self, values=self.values[places], numbers=self.numbers[places], ids=ids)
+        labels = None if self.labels is None else self.labels[places]
+        return dataclasses.replace(
+            self, values=self.values[places], numbers=self.numbers[places], ids=ids, labels=labels
+        )
+
+    @property
+    def columns(self) -> int:
+        """How many numbers a row has: columns, or the pixels of all channels."""
+        return math.prod(self.values.shape[1:])
 
     def as_table(self, columns: np.ndarray) -> Table:
         """Some columns of these rows as a dense `Table`, named by their identifiers or their numbers in the whole."""
+        if self.schema is None:
+            raise TypeError("images have no columns")
         part = self.values[:, columns]
         dense = part.toarray() if sparse.issparse(part) else part
         schema = Schema(tuple(self.schema.columns[place] for place in columns))
@@ -108,11 +133,13 @@ def _kinds(texts: tuple[str, ...]) -> dict[str, str]:
 def tell(rows: Rows) -> None:
     """Print what was read: columns and their kinds, what was left out and why, what was guessed."""
     table, name = rows.table, rows.table.source
-    if isinstance(table, CountTable):
+    if isinstance(table, ImageSet):
+        _tell_images(table)
+    elif isinstance(table, CountTable):
         filled = table.counts.nnz / max(table.counts.shape[0] * table.counts.shape[1], 1)
         talk.heading(f"Read {name}")
         talk.say(
-            f"A purchase log of {counted(len(rows), 'customer')} and {counted(len(rows.schema), 'item')}; "
+            f"A purchase log of {counted(len(rows), 'customer')} and {counted(rows.columns, 'item')}; "
             f"{percent(filled)} of the counts are above 0.",
             indent=1,
         )
@@ -120,6 +147,16 @@ def tell(rows: Rows) -> None:
         _tell_columns(table)
     for note in table.notes:
         talk.bullet(note)
+
+
+def _tell_images(images: ImageSet) -> None:
+    talk.heading(f"Read {images.source}: {counted(len(images), 'image')} of {sized(images.shape)}")
+    talk.say(f"{VALUES[images.pixels]}.", indent=1)
+    if images.labels is not None:
+        names, counts = np.unique(images.labels.astype(str), return_counts=True)
+        shown = ", ".join(f"{name} ({count:,})" for name, count in zip(names[:LABELS], counts, strict=False))
+        more = f" and {len(names) - LABELS} more" if len(names) > LABELS else ""
+        talk.say(f"{counted(len(names), 'label')}, which no model sees: {shown}{more}.", indent=1)
 
 
 def _tell_columns(table: Table) -> None:

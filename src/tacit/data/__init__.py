@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "encode": ["decode", "encode", "ignored"],
         "errors": ["DataError"],
         "frames": ["feature_names", "from_frame"],
+        "images": ["ImageSet", "read_images"],
         "kinds": ["LEAVE_OUT", "LeftOut", "infer"],
         "long": ["CountTable", "count_table", "parse_long"],
         "read": ["Reading", "read"],

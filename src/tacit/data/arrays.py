@@ -1,8 +1,11 @@
 """NumPy files: .npy, .npz and the choice of an array inside one. Nothing is ever unpickled."""
 
+import math
 import zipfile
+import zlib
 from io import BytesIO
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -12,13 +15,23 @@ from tacit.data.frames import from_array
 
 _NAMES = ("columns", "feature_names", "names")
 
+UNREADABLE = (zipfile.BadZipFile, EOFError, OSError, ValueError, zlib.error, RuntimeError, NotImplementedError)
+"""What a file that is damaged, cut short, locked or no NumPy file at all makes the readers raise."""
+
+
+class Header(NamedTuple):
+    """What an array says of itself before it is read."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
 
 def read_npy(source: Path | BytesIO, label: str) -> pa.Table:
     """A .npy file as a table (a file on disk is mapped, not loaded)."""
     try:
         array = np.load(source, mmap_mode="r" if isinstance(source, Path) else None, allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise DataError(_refusal(label, error)) from None
+    except UNREADABLE as error:
+        raise DataError(refusal(label, error)) from None
     return from_array(array, label)
 
 
@@ -28,40 +41,42 @@ def read_npz(source: Path | BytesIO, label: str, key: str | None) -> pa.Table:
     A list of names beside it ("columns", "feature_names" or "names") becomes the heading if it fits.
     """
     try:
-        shapes = _shapes(source)
+        shapes = {name: header.shape for name, header in headers(source).items()}
         chosen = _choose(shapes, label, key)
         with np.load(source, allow_pickle=False) as archive:
             array = archive[chosen]
             names = _heading(archive, shapes, array)
-    except (zipfile.BadZipFile, EOFError, OSError) as error:
-        raise DataError(_refusal(label, error)) from None
-    except ValueError as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(_refusal(label, error)) from None
+    except DataError:
+        raise
+    except UNREADABLE as error:
+        raise DataError(refusal(label, error)) from None
     return from_array(array, f"{label}:{chosen}", names)
 
 
-def _refusal(label: str, error: Exception) -> str:
+def refusal(label: str, error: Exception) -> str:
+    """The words for a NumPy file that could not be read."""
     if any(word in str(error) for word in ("pickle", "Object arrays", "Python objects")):
         return f"{label} holds Python objects, which are never unpickled. Save it as numbers (astype(float))."
-    return f"{label} is not a readable NumPy file ({error})."
+    return f"{label} is not a readable NumPy file ({' '.join(str(error).split()) or type(error).__name__})."
 
 
-def _shapes(source: Path | BytesIO) -> dict[str, tuple[int, ...]]:
-    """The shape of every array, from the headers alone."""
-    shapes = {}
+def headers(source: Path | BytesIO) -> dict[str, Header]:
+    """The shape and type of every array of an .npz file, without reading the arrays; raises one of `UNREADABLE`."""
+    found = {}
     with zipfile.ZipFile(source) as archive:
-        for entry in archive.namelist():
-            if not entry.endswith(".npy"):
+        for entry in archive.infolist():
+            if not entry.filename.endswith(".npy"):
                 continue
             with archive.open(entry) as member:
                 version = np.lib.format.read_magic(member)
                 read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-                shapes[entry.removesuffix(".npy")] = read(member)[0]
+                shape, _, dtype = read(member)
+            if dtype.kind != "O" and math.prod(shape) * dtype.itemsize > entry.file_size:
+                raise ValueError(f"{entry.filename} is cut short")  # before memory is taken for what is not there
+            found[entry.filename.removesuffix(".npy")] = Header(shape, dtype)
     if not isinstance(source, Path):
         source.seek(0)
-    return shapes
+    return found
 
 
 def _choose(shapes: dict[str, tuple[int, ...]], label: str, key: str | None) -> str:

@@ -89,7 +89,10 @@ def read(
         DataError: nothing there, nothing in it, not a table; the message says where and what to do.
     """
     options = Options(delimiter, decimal, header, encoding, missing)
-    path, key = _locate(source)
+    path, key = locate(source)
+    if path is not None and path.is_dir():
+        inside = sorted(child.name for child in path.iterdir() if child.is_file())
+        raise DataError(f"{path} is a folder ({listed(inside, 5) or 'empty'}); give one file in it.")
     if path is not None:
         with path.open("rb") as file:
             head = file.read(8)
@@ -100,7 +103,7 @@ def read(
     return _read_bytes(data, label, _format(data[:8], ""), options)
 
 
-def _locate(source: Source) -> tuple[Path | None, str | None]:
+def locate(source: Source) -> tuple[Path | None, str | None]:
     """The file a source names, and the array inside it after a colon; None for bytes and standard input."""
     if not isinstance(source, str | Path) or str(source) == "-":
         return None, None
@@ -110,9 +113,6 @@ def _locate(source: Source) -> tuple[Path | None, str | None]:
         path = path.with_name(name)
     if not path.exists():
         raise DataError(_missing_file(path))
-    if path.is_dir():
-        inside = sorted(child.name for child in path.iterdir() if child.is_file())
-        raise DataError(f"{path} is a folder ({listed(inside, 5) or 'empty'}); give one file in it.")
     return path, key
 
 

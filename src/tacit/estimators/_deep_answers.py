@@ -1,24 +1,28 @@
 """What a fitted deep model answers: codes, reconstructions, new rows, scores, gaps filled."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
 import numpy as np
 from scipy.special import ndtri
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from tacit.compute import row_bucket, single_precision
 from tacit.data.blocks import Standardise
 from tacit.estimators._base import check_whole, seed_of
+from tacit.estimators._deep_condition import DeepConditional, given_row
 from tacit.estimators._deep_parts import Reading
 from tacit.estimators._deep_rows import Conditions, read_deep_rows
+from tacit.inference.objectives import Elbo, Objective
 from tacit.inference.stochastic import Batches, evaluate, padded
 from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.models.vae import model as deep
 from tacit.models.vae.likelihoods import Columns
 from tacit.models.vae.model import DeepLatent, Rows
+from tacit.models.vae.posteriors import Posterior
 
 ROWS = 128
 """Rows that are looked at together."""
@@ -30,6 +34,13 @@ REPLICATES = 4
 """Of a score, for its standard error."""
 
 
+def _has_likelihood(estimator: Any) -> bool:
+    asked = estimator.posterior
+    if asked == "point" or (isinstance(asked, Posterior) and not asked.likelihood):
+        raise AttributeError("a plain auto-encoder has no likelihood of rows: take posterior='diagonal'")
+    return True
+
+
 class DeepAnswers:
     """The answers; a subclass fits ``model_`` and sets what is annotated here."""
 
@@ -37,17 +48,17 @@ class DeepAnswers:
     door_: Standardise
     conditions_: Conditions
     event_shape_: tuple[int, ...]
-    n_components: int
+    n_components: Any
+    posterior: Any
     n_samples: int
     binarize: str | None
     random_state: Any
     _levels: bool
 
-    def _inward(self, x: np.ndarray) -> np.ndarray:
-        """Rows in the units of the model, as they are stored: 8-bit levels stay as they are."""
-        if x.dtype == np.uint8:
-            return x
-        return ((x - self.door_.shift) / self.door_.scale).astype(np.float32)
+    def _reading(self, binarize: str | None = None) -> Reading:
+        """From stored rows to those of the model."""
+        real = np.any(self.door_.scale != 1.0) or np.any(self.door_.shift != 0.0)
+        return Reading(self.door_ if real else None, self._levels, binarize or self.binarize)
 
     def _outward(self, x: Any) -> np.ndarray:
         """Rows in the user's units."""
@@ -56,18 +67,23 @@ class DeepAnswers:
 
     def _model(self) -> DeepLatent:
         check_is_fitted(self)
+        return self._deep_latent
+
+    @property
+    def _deep_latent(self) -> DeepLatent:
+        """The part of ``model_`` that has a code."""
         return self.model_
 
-    def _read(self, X: Any) -> np.ndarray:
-        self._model()
-        x = read_deep_rows(self, X, reset=False)
-        return self._inward(x)
+    @property
+    def _width(self) -> int:
+        """Numbers of a code."""
+        return self._model().posterior_kind.width(self.n_components)
 
     def _batches(self, X: Any, given: Any) -> Iterator[tuple[slice, Rows]]:
         """Rows as the model takes them, a padded batch at a time; grey pixels are cut at ½ where they were drawn."""
-        stored = self._read(X)
-        binarize = "threshold" if self.binarize == "stochastic" else self.binarize
-        read = Reading(self._levels, binarize)
+        self._model()
+        stored = read_deep_rows(self, X, reset=False)
+        read = self._reading("threshold" if self.binarize == "stochastic" else None)
         encoded = self.conditions_.encoded(given, stored.shape[0])
         for start in range(0, stored.shape[0], ROWS):
             part = slice(start, min(start + ROWS, stored.shape[0]))
@@ -103,8 +119,8 @@ class DeepAnswers:
         """``E[x|z]`` of every z ``(n, n_components)``, in the user's units."""
         model = self._model()
         latent = np.asarray(Z, dtype=np.float32)
-        if latent.ndim != 2 or latent.shape[1] != self.n_components:
-            raise ValueError(f"Z must be (n, {self.n_components}), got {latent.shape}")
+        if latent.ndim != 2 or latent.shape[1] != self._width:
+            raise ValueError(f"Z must be (n, {self._width}), got {latent.shape}")
         return self._decoded(model, latent, self.conditions_.encoded(given, latent.shape[0]), None)
 
     def _decoded(self, model: DeepLatent, latent: np.ndarray, given: Any, random: Any) -> np.ndarray:
@@ -150,6 +166,7 @@ class DeepAnswers:
         condition = self.conditions_.encoded(given, n_samples)
         return self._decoded(model, latent, condition, None if mean else random)
 
+    @available_if(_has_likelihood)
     @single_precision
     def score_samples(
         self, X: Any, *, given: Any = None, n_samples: int | None = None, return_error: bool = False
@@ -166,32 +183,43 @@ class DeepAnswers:
         keys = [_key(random) for _ in range(REPLICATES if return_error else 1)]
         found = []
         for part, rows in self._batches(X, given):
-            scores = [np.asarray(deep.importance_log_prob(model, rows, key, number, chunk)) for key in keys]
+            scores = [self._log_prob(rows, key, number, chunk) for key in keys]
             found.append((np.stack(scores).astype(np.float64) - self._unit(rows))[:, : part.stop - part.start])
         values = np.concatenate(found, axis=1)
         mean = values.mean(axis=0)
         return (mean, values.std(axis=0, ddof=1) / math.sqrt(REPLICATES)) if return_error else mean
 
+    def _log_prob(self, rows: Rows, key: np.ndarray, number: int, chunk: int) -> np.ndarray:
+        """``log p(x)`` of a batch, in the units of the model."""
+        return np.asarray(deep.importance_log_prob(self._model(), rows, key, number, chunk))
+
+    @available_if(_has_likelihood)
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """The mean of ``score_samples``, in nats a row."""
         return float(np.average(self.score_samples(X), weights=sample_weight))
 
+    @available_if(_has_likelihood)
     @single_precision
     def elbo(self, X: Any, *, given: Any = None, n_samples: int = 16) -> dict[str, float]:
         """The ELBO and its two terms, in nats a row and the user's units, averaged over rows and draws."""
-        model, count = self._model(), 0
+        bound, count = self._bound(n_samples), 0
         totals: dict[str, float] = {}
         log_scale = np.log(np.asarray(self.door_.scale))
         for part, rows in self._batches(X, given):
             size = part.stop - part.start
             batch = Batches(rows, (np.arange(ROWS) < size).astype(np.float32))
-            terms = evaluate(model, batch, np.zeros(2, np.uint32), Reading(False, None), n_samples)
+            terms = evaluate(self.model_, batch, np.zeros(2, np.uint32), Reading(None, False, None), bound)
             change = float(np.where(np.isnan(rows.x[:size]), 0.0, log_scale).sum())
             for name, value in terms.items():
                 totals[name] = totals.get(name, 0.0) + float(value) * size - change * (name != "kl")
             count += size
         return {name: total / count for name, total in totals.items()}
 
+    def _bound(self, n_samples: int) -> Objective:
+        self._model()
+        return Elbo(n_samples)
+
+    @available_if(_has_likelihood)
     @single_precision
     def latent_information(self, X: Any, *, given: Any = None) -> dict[str, np.ndarray]:
         """What z is told of the rows, from at most 2 000 of them: arrays by name, all in nats but ``means``.
@@ -223,6 +251,14 @@ class DeepAnswers:
             draws.append(np.asarray(drawn)[:, :size])
         return self._outward(np.concatenate(draws, axis=1) if n_draws else np.concatenate(means))
 
+    @available_if(_has_likelihood)
+    def condition(self, values: Mapping[Any, Any]) -> DeepConditional:
+        """The density of a row's other columns, given ``{column: value}``; columns by number or name."""
+        self._model()
+        if len(self.event_shape_) != 1 or self.conditions_.width:
+            raise ValueError("condition is for rows of columns, without anything given; fill gaps with impute")
+        return DeepConditional(self, given_row(values, self.event_shape_[0], getattr(self, "feature_names_in_", None)))
+
     def base_measure(self) -> tuple[str, ...]:
         """What ``score_samples`` is of each entry: the "density" of a real number, or a "mass"."""
         likelihood = self._model().likelihood
@@ -246,28 +282,44 @@ class DeepAnswers:
 
     def interpolate(self, a: Any, b: Any, n: int = 10, *, given: Any = None) -> np.ndarray:
         """Rows on the straight way from one row's code to another's, ``(n, …)``, both ends included."""
+        self._along_the_line("an interpolation")
         ends = self.transform(np.stack([np.asarray(a), np.asarray(b)]), given=given)
         share = np.linspace(0.0, 1.0, n)[:, None]
         return self.inverse_transform((1.0 - share) * ends[0] + share * ends[1], given=given)
 
     def traverse(self, x: Any, dim: int, values: Any = None, *, given: Any = None) -> np.ndarray:
         """A row as one latent dimension is moved from −3 to 3 (or over ``values``) and the others stay."""
-        if not 0 <= dim < self.n_components:
-            raise ValueError(f"dim must be from 0 to {self.n_components - 1}, got {dim}")
+        self._along_the_line("a traversal")
+        self._check_dim(dim)
         steps = np.linspace(-3.0, 3.0, 9) if values is None else np.asarray(values, float)
         latent = np.repeat(self.transform(np.asarray(x)[None], given=given), steps.size, axis=0)
         latent[:, dim] = steps
         return self.inverse_transform(latent, given=given)
 
-    def manifold(self, grid: int = 20, dims: tuple[int, int] = (0, 1)) -> np.ndarray:
-        """``E[x|z]`` for z on the grid of the prior's quantiles, ``(grid, grid, …)`` (Kingma & Welling 2014)."""
-        quantiles = ndtri((np.arange(grid) + 0.5) / grid)
-        latent = np.zeros((grid * grid, self.n_components))
-        if self.n_components == 1:
+    def manifold(self, grid: int = 20, dims: tuple[int, int] = (0, 1), *, given: Any = None) -> np.ndarray:
+        """``E[x|z]`` for z on the grid of the prior's quantiles, ``(grid, grid, …)`` (Kingma & Welling 2014).
+
+        The quantiles are those of a standard normal; dimensions other than ``dims`` stay at 0.
+        """
+        self._along_the_line("a manifold")
+        check_whole("grid", grid, 1)
+        if self._width == 1:
             raise ValueError("a manifold needs two latent dimensions, and this model has one: use traverse")
+        for dim in dims:
+            self._check_dim(dim)
+        quantiles = ndtri((np.arange(grid) + 0.5) / grid)
+        latent = np.zeros((grid * grid, self._width))
         latent[:, dims[1]] = np.tile(quantiles, grid)
         latent[:, dims[0]] = np.repeat(-quantiles, grid)
-        return self.inverse_transform(latent).reshape(grid, grid, *self.event_shape_)
+        return self.inverse_transform(latent, given=given).reshape(grid, grid, *self.event_shape_)
+
+    def _check_dim(self, dim: int) -> None:
+        if not 0 <= dim < self._width:
+            raise ValueError(f"a dimension of z must be from 0 to {self._width - 1}, got {dim}")
+
+    def _along_the_line(self, what: str) -> None:
+        if not self._model().posterior_kind.continuous:
+            raise ValueError(f"{what} needs a continuous code, and that of this model is discrete")
 
 
 def _key(random: np.random.Generator) -> np.ndarray:

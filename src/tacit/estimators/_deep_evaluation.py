@@ -11,9 +11,12 @@ from tacit.estimators._base import check_choice, check_whole, seed_of
 from tacit.estimators._deep_answers import NUMBERS, ROWS, DeepAnswers
 from tacit.inference.stochastic import padded
 from tacit.models.vae.annealing import STARTS, annealed
-from tacit.models.vae.model import Rows, encode
+from tacit.models.vae.flows import FlowDensity
+from tacit.models.vae.model import Rows
+from tacit.models.vae.posteriors import FullGaussian, Gaussian, PointMass
 from tacit.models.vae.refining import refined
 
+CONTINUOUS = (Gaussian, FullGaussian, FlowDensity)
 DRAWS = 1000
 """Of z, for the bounds of a row."""
 
@@ -84,8 +87,11 @@ class DeepEvaluation(DeepAnswers):
         """How many rows, those rows made up to a fixed number, and a random key for each, which is its own."""
         rows = self._together(X, given)
         first = Rows(rows.x[:1], None if rows.given is None else rows.given[:1])
-        if not np.asarray(encode(self._model(), first)[1]).any():
+        density = self._model().posterior(first)
+        if isinstance(density, PointMass):
             raise ValueError("the posterior is a point: a plain auto-encoder has codes, and no log p(x) or bound on it")
+        if not isinstance(density, CONTINUOUS):
+            raise ValueError("the codes of this model are no vectors of real numbers, which is what gradients can move")
         count = rows.x.shape[0]
         keys = seed_of(random_state).integers(2**32, size=(count, 2), dtype=np.uint32)
         each = math.prod(self._model().likelihood.shape(self.event_shape_)) * copies

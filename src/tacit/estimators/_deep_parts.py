@@ -1,6 +1,5 @@
-"""The parts of a deep model, chosen by name or by the data: likelihood, prior, posterior, objective, networks."""
+"""The parts of a deep model, chosen by name or by the data: likelihood, prior, posterior, objective."""
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,14 +9,19 @@ import jax.numpy as jnp
 import numpy as np
 
 from tacit.data.blocks import Standardise
+from tacit.estimators._deep_rows import Facts
 from tacit.inference.objectives import (
     Elbo,
     ImportanceWeighted,
     MaximumMeanDiscrepancy,
     Objective,
     Renyi,
+    ScoreFunction,
     TotalCorrelation,
 )
+from tacit.models.vae.discrete import CategoricalCodes, CodeTable, QuantisedCodes, VectorQuantised
+from tacit.models.vae.flows import FlowPrior, InverseAutoregressive
+from tacit.models.vae.levels import TopDown, TwoLevels
 from tacit.models.vae.likelihoods import (
     LIKELIHOODS,
     CategoricalLikelihood,
@@ -26,9 +30,8 @@ from tacit.models.vae.likelihoods import (
     Likelihood,
     NormalLikelihood,
 )
-from tacit.models.vae.model import DeepLatent, Rows
-from tacit.models.vae.networks import MLP, ConvDecoder, ConvEncoder
-from tacit.models.vae.posteriors import POSTERIORS, Posterior
+from tacit.models.vae.model import Rows
+from tacit.models.vae.posteriors import Diagonal, Full, Point, Posterior
 from tacit.models.vae.priors import MixtureOfGaussians, Prior, StandardNormal, VampPrior
 
 OBJECTIVES: dict[str, Callable[[], Objective]] = {
@@ -37,23 +40,29 @@ OBJECTIVES: dict[str, Callable[[], Objective]] = {
     "renyi": Renyi,
     "beta-tcvae": TotalCorrelation,
     "infovae": MaximumMeanDiscrepancy,
+    "score-function": ScoreFunction,
+    "vector-quantised": VectorQuantised,
 }
-PRIORS = ("normal", "mixture", "vamp")
-NETWORKS = ("auto", "mlp", "conv", "residual")
+POSTERIORS = ("diagonal", "full", "inverse-autoregressive", "categorical", "quantised", "point")
+PRIORS = ("auto", "normal", "mixture", "vamp", "flow")
 BINARIZE = ("stochastic", "threshold")
 PRIOR_COMPONENTS = 32
-LEAST_SIDE = 8
-"""Pixels of an image's shorter side from which on convolutions are taken."""
 
 
 class Reading(eqx.Module):
-    """From rows as they are stored to rows as the likelihood takes them: 8-bit levels as shares, pixels drawn."""
+    """From rows as they are stored to rows as the likelihood takes them.
 
+    8-bit levels become shares of 255, grey pixels are drawn or cut, real numbers are centred and scaled.
+    """
+
+    door: Standardise | None
     levels: bool = eqx.field(static=True)
     binarize: str | None = eqx.field(static=True)
 
     def __call__(self, rows: Rows, key: Any) -> Rows:
         x = rows.x.astype(jnp.float32)
+        if self.door is not None:
+            x = self.door(x)
         if self.levels:
             x = x / 255.0
         if self.binarize == "threshold":
@@ -61,10 +70,10 @@ class Reading(eqx.Module):
         elif self.binarize == "stochastic":
             drawn = (jax.random.uniform(key, x.shape) < x).astype(jnp.float32)
             x = jnp.where(jnp.isnan(x), x, drawn)
-        return Rows(x, rows.given)
+        return Rows(x, rows.given, rows.label)
 
 
-def choose_likelihood(asked: Any, x: np.ndarray, binarize: str | None) -> Likelihood:
+def choose_likelihood(asked: Any, x: np.ndarray, facts: Facts, binarize: str | None) -> Likelihood:
     """The likelihood by name, as given, or by the values: 0/1, 8-bit levels, shares of 1, real numbers.
 
     Raises:
@@ -75,22 +84,24 @@ def choose_likelihood(asked: Any, x: np.ndarray, binarize: str | None) -> Likeli
     if isinstance(asked, (list, tuple)):
         return columns_of(asked)
     if asked != "auto":
-        if asked not in LIKELIHOODS:
-            raise ValueError(
-                f"likelihood must be 'auto', one of {', '.join(map(repr, LIKELIHOODS))}, a list with one a column, or "
-                f"a Likelihood; got {asked!r}"
-            )
-        return LIKELIHOODS[asked]()
-    if binarize is not None:
-        return LIKELIHOODS["bernoulli"]()
-    seen = x[~np.isnan(x)] if x.dtype.kind == "f" else x
-    if np.isin(seen, (0, 1)).all():
+        return named_likelihood(asked)
+    if binarize is not None or facts.binary:
         return LIKELIHOODS["bernoulli"]()
     if x.dtype == np.uint8:
         return LIKELIHOODS["discretised-logistic"]()
-    if seen.min() >= 0 and seen.max() <= 1:
+    if facts.low.min() >= 0 and facts.high.max() <= 1:
         return LIKELIHOODS["continuous-bernoulli"]()
     return LIKELIHOODS["normal" if x.ndim > 2 else "normal-per-entry"]()
+
+
+def named_likelihood(name: str) -> Likelihood:
+    """The likelihood of this name."""
+    if name not in LIKELIHOODS:
+        raise ValueError(
+            f"likelihood must be 'auto', one of {', '.join(map(repr, LIKELIHOODS))}, a list with one a column, or "
+            f"a Likelihood; got {name!r}"
+        )
+    return LIKELIHOODS[name]()
 
 
 def columns_of(names: Sequence[Any]) -> Columns:
@@ -102,18 +113,29 @@ def columns_of(names: Sequence[Any]) -> Columns:
     parts = []
     for places in groups.values():
         name = names[places[0]]
+        if name == "normal-low-rank":
+            raise ValueError(
+                "'normal-low-rank' is a density of the whole row, not of a column: take 'normal' in a list"
+            )
         if isinstance(name, Likelihood):
             parts.append(name)
         elif isinstance(name, str):
-            parts.append(choose_likelihood(name, np.zeros(1), None))
+            parts.append(named_likelihood(name))
         else:
             parts.append(CategoricalLikelihood(int(name[1])))
     return Columns(tuple(parts), tuple(tuple(places) for places in groups.values()))
 
 
 def real_columns(likelihood: Likelihood, event: tuple[int, ...]) -> np.ndarray:
-    """Which entries are real numbers that may be centred and scaled, of the event's shape."""
+    """Which entries are real numbers that may be centred and scaled, of the event's shape.
+
+    Raises:
+        ValueError: a list of likelihoods that is not as long as the row.
+    """
     if isinstance(likelihood, Columns):
+        named = sum(len(places) for places in likelihood.columns)
+        if event != (named,):
+            raise ValueError(f"likelihood names {named} columns, and a row of X has the shape {event}")
         marks = np.zeros(event, bool)
         for part, places in zip(likelihood.parts, likelihood.columns, strict=True):
             marks[list(places)] = isinstance(part, NormalLikelihood)
@@ -121,88 +143,72 @@ def real_columns(likelihood: Likelihood, event: tuple[int, ...]) -> np.ndarray:
     return np.full(event, isinstance(likelihood, NormalLikelihood))
 
 
-def choose_objective(asked: Any) -> Objective:
-    """The objective by name or as given."""
-    if isinstance(asked, Objective):
-        return asked
-    if asked not in OBJECTIVES:
-        raise ValueError(f"objective must be one of {', '.join(map(repr, OBJECTIVES))}, or an Objective; got {asked!r}")
-    return OBJECTIVES[asked]()
+def choose_objective(asked: Any, posterior: Posterior) -> Objective:
+    """The objective by name, as given, or the one that suits the posterior."""
+    quantised = isinstance(posterior, QuantisedCodes)
+    if isinstance(asked, str) and asked == "auto":
+        return VectorQuantised() if quantised else Elbo()
+    if not isinstance(asked, Objective):
+        if asked not in OBJECTIVES:
+            known = ", ".join(map(repr, ("auto", *OBJECTIVES)))
+            raise ValueError(f"objective must be one of {known}, or an Objective; got {asked!r}")
+        asked = OBJECTIVES[asked]()
+    if quantised and not isinstance(asked, VectorQuantised):
+        raise ValueError("posterior='quantised' is learned by objective='vector-quantised' alone")
+    return asked
 
 
-def choose_posterior(asked: Any) -> Posterior:
-    """The posterior by name or as given."""
+def choose_posterior(
+    asked: Any, latent: int | tuple[int, int], hidden: Sequence[int], activation: str, key: Any
+) -> Any:
+    """The posterior by name or as given; two levels of latent variables where there are two numbers of them."""
     if isinstance(asked, Posterior):
         return asked
     if asked not in POSTERIORS:
         raise ValueError(f"posterior must be one of {', '.join(map(repr, POSTERIORS))}, or a Posterior; got {asked!r}")
-    return POSTERIORS[asked]()
+    if isinstance(latent, tuple):
+        if asked != "diagonal":
+            raise ValueError(f"n_components={latent} makes two levels, which need posterior='diagonal'; got {asked!r}")
+        return TwoLevels(*latent, hidden, key=key, activation=activation)
+    if asked == "inverse-autoregressive":
+        return InverseAutoregressive(latent, key=key)
+    simple = {"diagonal": Diagonal, "full": Full, "categorical": CategoricalCodes, "quantised": QuantisedCodes}
+    return simple.get(asked, Point)()
 
 
-def choose_prior(asked: Any, latent: int, rows: np.ndarray, key: Any) -> Prior:
-    """The prior by name or as given; the pseudo-rows of a VampPrior begin at rows of the data."""
+def choose_prior(asked: Any, posterior: Posterior, latent: Any, rows: np.ndarray, shape: dict[str, Any]) -> Prior:
+    """The prior by name, as given, or the one that suits the posterior.
+
+    Args:
+        asked: what the user says.
+        posterior: of the same z.
+        latent: dimensions of z, or discrete variables, or two levels.
+        rows: some, as the likelihood takes them; the pseudo-rows of a VampPrior begin there.
+        shape: widths, activation and key of a network, if the prior has one.
+    """
     if isinstance(asked, Prior):
         return asked
-    if asked == "normal":
-        return StandardNormal(latent)
+    if asked not in PRIORS:
+        raise ValueError(f"prior must be one of {', '.join(map(repr, PRIORS))}, or a Prior; got {asked!r}")
+    if isinstance(posterior, TwoLevels):
+        own: Prior | None = TopDown(posterior.first, posterior.second, **shape)
+    elif isinstance(posterior, (CategoricalCodes, QuantisedCodes)):
+        own = CodeTable(latent, posterior.levels)
+    else:
+        own = None
+    if own is not None:
+        if asked != "auto":
+            raise ValueError(f"{type(posterior).__name__} comes with a prior of its own: leave prior='auto'")
+        return own
+    width = posterior.width(latent)
     if asked == "mixture":
-        return MixtureOfGaussians(latent, PRIOR_COMPONENTS, key=key)
+        return MixtureOfGaussians(width, PRIOR_COMPONENTS, key=shape["key"])
+    if asked == "flow":
+        return FlowPrior(width, key=shape["key"])
     if asked == "vamp":
         which = np.arange(PRIOR_COMPONENTS) % rows.shape[0]
         return VampPrior(jnp.asarray(np.nan_to_num(rows[which]), jnp.float32))
-    raise ValueError(f"prior must be one of {', '.join(map(repr, PRIORS))}, or a Prior; got {asked!r}")
-
-
-def network_kind(asked: str, event: tuple[int, ...], conditions: int) -> str:
-    """ "mlp", "conv" or "residual"; images get convolutions unless they are tiny or something is given with them."""
-    image = len(event) > 1 and min(event[:2]) >= LEAST_SIDE
-    if asked == "auto":
-        return "conv" if image and not conditions else "mlp"
-    if asked != "mlp" and (not image or conditions):
-        raise ValueError(
-            f"network={asked!r} needs images (n, height, width[, channels]) of at least {LEAST_SIDE} pixels a side, "
-            "and nothing given with them; take network='mlp'"
-        )
-    return asked
-
-
-def build(
-    *,
-    event: tuple[int, ...],
-    latent: int,
-    conditions: int,
-    hidden: Sequence[int],
-    channels: Sequence[int],
-    activation: str,
-    network: str,
-    encoder: Callable | None,
-    decoder: Callable | None,
-    prior: Prior,
-    posterior: Posterior,
-    likelihood: Likelihood,
-    view: Standardise | None,
-    key: Any,
-) -> DeepLatent:
-    """The model, with networks of the named kind where the user gave none."""
-    one, two = jax.random.split(key)
-    into, shape = math.prod(event) + conditions, likelihood.shape(event)
-    outputs = posterior.outputs(latent)
-    kind = network_kind(network, event, conditions) if encoder is None or decoder is None else "mlp"
-    image: Any = (*event, 1) if len(event) == 2 else event
-    blocks = 2 if kind == "residual" else 0
-    if encoder is None and kind == "mlp":
-        encoder = MLP(into, hidden, outputs, key=one, activation=activation)
-    elif encoder is None:
-        encoder = ConvEncoder(image, channels, hidden, outputs, key=one, activation=activation, blocks=blocks)
-    if decoder is None and kind == "mlp":
-        back = tuple(reversed(hidden))
-        decoder = MLP(latent + conditions, back, math.prod(shape), key=two, activation=activation, shape=shape)
-    elif decoder is None:
-        back = tuple(reversed(hidden))
-        decoder = ConvDecoder(
-            latent, image, channels, back, shape[-1], key=two, activation=activation, blocks=blocks, event=shape
-        )
-    return DeepLatent(encoder, decoder, prior, posterior, likelihood, view)
+    return StandardNormal(width)
 
 
 def is_levels(x: np.ndarray, likelihood: Likelihood, binarize: str | None) -> bool:

@@ -1,11 +1,15 @@
 """What a deep model takes at the door: rows or images, and what they are conditional on."""
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 from sklearn.utils.validation import validate_data
 
 from tacit.models.vae.likelihoods import Likelihood
+
+CHECKED = 4096
+"""Rows whose values are looked at together."""
 
 
 def read_deep_rows(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
@@ -32,6 +36,43 @@ def read_deep_rows(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
     return x
 
 
+class Facts(NamedTuple):
+    """What is to be known of the values before a model is chosen; arrays have the shape of a row."""
+
+    mean: np.ndarray
+    scale: np.ndarray
+    """The standard deviation; 1, or the size of the value, where it does not vary."""
+    low: np.ndarray
+    high: np.ndarray
+    binary: bool
+    """Whether there is nothing but 0 and 1."""
+
+    @classmethod
+    def of(cls, x: np.ndarray) -> Self:
+        """Looked up a part of the rows at a time; missing entries count nothing."""
+        shape = x.shape[1:]
+        total, count, square = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+        low, high, binary = np.full(shape, np.inf), np.full(shape, -np.inf), True
+        for part in _parts(x):
+            there = ~np.isnan(part)
+            total += np.where(there, part, 0.0).sum(axis=0)
+            count += there.sum(axis=0)
+            low = np.minimum(low, np.where(there, part, np.inf).min(axis=0))
+            high = np.maximum(high, np.where(there, part, -np.inf).max(axis=0))
+            binary = binary and bool((~there | (part == 0) | (part == 1)).all())
+        mean = total / np.maximum(count, 1.0)
+        for part in _parts(x):
+            square += np.where(np.isnan(part), 0.0, (part - mean) ** 2).sum(axis=0)
+        deviation = np.sqrt(square / np.maximum(count, 1.0))
+        flat = ~(deviation > 1e-6 * np.maximum(np.abs(mean), 1e-30))
+        return cls(mean, np.where(flat, np.maximum(np.abs(mean), 1.0), deviation), low, high, binary)
+
+
+def _parts(x: np.ndarray) -> Iterator[np.ndarray]:
+    for start in range(0, x.shape[0], CHECKED):
+        yield x[start : start + CHECKED].astype(np.float64)
+
+
 def check_support(likelihood: Likelihood, x: np.ndarray, first: int = 0) -> None:
     """Refuse values that the likelihood gives no density, naming the first of them; the rows begin at ``first``.
 
@@ -50,7 +91,7 @@ def check_support(likelihood: Likelihood, x: np.ndarray, first: int = 0) -> None
 
 
 class Conditions(NamedTuple):
-    """How what rows are given is turned into numbers: indicators of labels, or scaled covariates."""
+    """How what rows are given is turned into numbers: indicators of labels, or scaled covariates (or images)."""
 
     classes: np.ndarray | None
     shift: np.ndarray | None
@@ -65,14 +106,11 @@ class Conditions(NamedTuple):
         """
         if given is None:
             return cls(None, None, None)
-        values = np.asarray(given)
-        if values.shape[0] != rows:
-            raise ValueError(f"given has {values.shape[0]} lines for {rows} rows")
-        if values.ndim == 1:
+        values = _lines(given, rows)
+        if values.ndim == 1 and not (values.dtype.kind == "f" and (values != np.floor(values)).any()):
             return cls(np.unique(values), None, None)
-        numbers = values.reshape(rows, -1).astype(np.float64)
-        deviation = numbers.std(axis=0)
-        return cls(None, numbers.mean(axis=0), np.where(deviation > 0, deviation, 1.0))
+        facts = Facts.of(_numbers(values))
+        return cls(None, facts.mean, facts.scale)
 
     @property
     def width(self) -> int:
@@ -93,14 +131,28 @@ class Conditions(NamedTuple):
             return None
         if given is None:
             raise ValueError("the model is conditional: say given=, as at fit")
-        values = np.asarray(given)
-        if values.ndim == 0:
-            values = np.full(rows, values)
-        if values.shape[0] != rows:
-            raise ValueError(f"given has {values.shape[0]} lines for {rows} rows")
+        values = _lines(np.full(rows, given) if np.ndim(given) == 0 else given, rows)
         if self.classes is not None:
             unknown = np.setdiff1d(values, self.classes)
             if unknown.size:
                 raise ValueError(f"given holds {unknown[0].item()!r}, which was not among the labels at fit")
             return (values[:, None] == self.classes).astype(np.float32)
-        return ((values.reshape(rows, -1) - self.shift) / self.scale).astype(np.float32)
+        numbers = _numbers(values)
+        if numbers.shape[1] != self.width:
+            raise ValueError(f"given has {numbers.shape[1]} numbers a row, and the model was fitted with {self.width}")
+        return ((numbers - self.shift) / self.scale).astype(np.float32)
+
+
+def _lines(given: Any, rows: int) -> np.ndarray:
+    values = np.asarray(given)
+    if values.shape[0] != rows:
+        raise ValueError(f"given has {values.shape[0]} lines for {rows} rows")
+    return values
+
+
+def _numbers(values: np.ndarray) -> np.ndarray:
+    if values.dtype.kind not in "buif":
+        raise ValueError(f"given must be labels (n,) or numbers, got an array {values.shape} of {values.dtype}")
+    if not np.isfinite(values).all():
+        raise ValueError("given holds values that are missing or infinite: what a row is given must be known")
+    return values.reshape(values.shape[0], -1)

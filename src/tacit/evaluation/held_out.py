@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from tacit.evaluation._rows import mean_and_error, number_of_rows, weights_of
-from tacit.evaluation.measure import bits_per_dimension, check_scores, dimensions
+from tacit.evaluation._rows import mean_and_error, weights_of
+from tacit.evaluation.measure import bits_per_dimension, check_scores, measure
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,7 +17,7 @@ class HeldOut:
         nats: a row; higher is better.
         standard_error: of ``nats``, from how the rows differ.
         rows: how many.
-        dimensions: entries of a row.
+        dimensions: columns, or the pixels of all channels.
     """
 
     nats: float
@@ -44,5 +44,10 @@ def held_out(estimator: Any, X: Any, sample_weight: Any = None) -> HeldOut:
     """
     check_scores(estimator)
     values = np.asarray(estimator.score_samples(X), dtype=np.float64)
-    nats, error = mean_and_error(values, weights_of(X, sample_weight))
-    return HeldOut(nats, error, number_of_rows(X), dimensions(estimator))
+    return of_scores(values, weights_of(X, sample_weight), len(measure(estimator)))
+
+
+def of_scores(scores: np.ndarray, weights: np.ndarray, dimensions: int) -> HeldOut:
+    """The held-out score of rows whose log-densities ``(n,)`` are known already."""
+    nats, error = mean_and_error(scores, weights)
+    return HeldOut(nats, error, int(scores.size), dimensions)

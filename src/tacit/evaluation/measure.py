@@ -49,11 +49,6 @@ def measure(estimator: Any) -> Measure:
     return (DENSITY,) * int(estimator.n_features_in_)
 
 
-def dimensions(estimator: Any) -> int:
-    """The entries of a row, those of an image included."""
-    return math.prod(getattr(estimator, "event_shape_", (int(estimator.n_features_in_),)))
-
-
 def bits_per_dimension(nats: float, dims: int) -> float:
     """``nats / (dims · ln 2)``, in the same sign: higher is better (the literature of images reports the negative).
 

@@ -7,7 +7,7 @@ different objectives can be compared (``elbo = reconstruction − kl``, in nats 
 
 import abc
 import math
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import equinox as eqx
 import jax
@@ -20,11 +20,23 @@ Terms = dict[str, Float[Array, " rows"]]
 """Named parts of a bound, a number a row, in nats."""
 
 
+class Batch(NamedTuple):
+    """What an objective is given beside the model."""
+
+    rows: PyTree
+    weights: Float[Array, " rows"]
+    """0 marks padding."""
+    key: PRNGKeyArray
+    """Spent by the objective."""
+    warmth: Float[Array, ""]
+    """What multiplies the KL while the fit warms up, from 0 to 1."""
+
+
 class Density(Protocol):
     """``q(z|x)`` of a batch of rows."""
 
-    def sample(self, key: PRNGKeyArray, number: int) -> PyTree:
-        """Draws ``[number, rows, ...]``, differentiable in the density where it can be reparameterised."""
+    def draw(self, key: PRNGKeyArray, number: int) -> tuple[PyTree, Float[Array, "draws rows"]]:
+        """Draws ``[number, rows, ...]``, differentiable where they can be reparameterised, and their ``log q(z|x)``."""
 
     def log_prob(self, latent: PyTree) -> Float[Array, "*draws rows"]:
         """``log q(z|x)``."""
@@ -53,23 +65,12 @@ class Objective(eqx.Module):
     """What is raised."""
 
     @abc.abstractmethod
-    def __call__(
-        self,
-        model: LatentVariable,
-        rows: PyTree,
-        weights: Float[Array, " rows"],
-        key: PRNGKeyArray,
-        warmth: Float[Array, ""],
-    ) -> tuple[Float[Array, " rows"], Terms]:
-        """What is to be raised, a number a row, and the terms.
+    def __call__(self, model: LatentVariable, batch: Batch) -> tuple[Float[Array, " rows"], Terms]:
+        """What is to be raised by a model at its current parameters, a number a row, and the terms."""
 
-        Args:
-            model: the model at the current parameters.
-            rows: a batch.
-            weights: of its rows; 0 marks padding.
-            key: spent here.
-            warmth: what multiplies the KL while the fit warms up, from 0 to 1.
-        """
+    def bound(self) -> "Objective":
+        """What held-out rows are measured by: the plain evidence lower bound."""
+        return Elbo()
 
 
 def frozen(tree: PyTree) -> PyTree:
@@ -77,17 +78,23 @@ def frozen(tree: PyTree) -> PyTree:
     return jax.tree.map(lambda leaf: jax.lax.stop_gradient(leaf) if eqx.is_inexact_array(leaf) else leaf, tree)
 
 
-def _split(
-    model: LatentVariable, rows: PyTree, key: PRNGKeyArray, samples: int
-) -> tuple[PyTree, Any, Float[Array, "draws rows"], Float[Array, "rows dims"]]:
-    """Draws, their posterior, log p(x|z) and the KL a dimension (estimated by the draws where it is not closed)."""
-    posterior = model.posterior(rows)
-    latent = posterior.sample(key, samples)
-    log_likelihood = model.log_likelihood(rows, latent)
-    kl = model.kl(rows, posterior)
+class _Split(NamedTuple):
+    latent: PyTree
+    posterior: Any
+    log_q: Float[Array, "draws rows"]
+    log_likelihood: Float[Array, "draws rows"]
+    kl: Float[Array, "rows dims"]
+    """Estimated by the draws, on one axis, where it is not closed."""
+
+
+def _split(model: LatentVariable, batch: Batch, samples: int) -> _Split:
+    posterior = model.posterior(batch.rows)
+    latent, log_q = posterior.draw(batch.key, samples)
+    log_likelihood = model.log_likelihood(batch.rows, latent)
+    kl = model.kl(batch.rows, posterior)
     if kl is None:
-        kl = (posterior.log_prob(latent) - model.log_prior(rows, latent)).mean(0)[:, None]
-    return latent, posterior, log_likelihood, kl
+        kl = (log_q - model.log_prior(batch.rows, latent)).mean(0)[:, None]
+    return _Split(latent, posterior, log_q, log_likelihood, kl)
 
 
 def _terms(reconstruction: Array, kl: Array, **more: Array) -> Terms:
@@ -107,24 +114,17 @@ class Elbo(Objective):
     free_bits: float = eqx.field(static=True, default=0.0)
     capacity: float | None = eqx.field(static=True, default=None)
 
-    def __call__(
-        self,
-        model: LatentVariable,
-        rows: PyTree,
-        weights: Float[Array, " rows"],
-        key: PRNGKeyArray,
-        warmth: Float[Array, ""],
-    ) -> tuple[Float[Array, " rows"], Terms]:
-        _, _, log_likelihood, kl = _split(model, rows, key, self.samples)
-        reconstruction, total = log_likelihood.mean(0), kl.sum(1)
+    def __call__(self, model: LatentVariable, batch: Batch) -> tuple[Float[Array, " rows"], Terms]:
+        split = _split(model, batch, self.samples)
+        kl, reconstruction, total = split.kl, split.log_likelihood.mean(0), split.kl.sum(1)
         charged = total
         if self.free_bits > 0:
-            average = weights @ kl / jnp.maximum(weights.sum(), 1.0)
+            average = batch.weights @ kl / jnp.maximum(batch.weights.sum(), 1e-30)
             # where the average is below λ the charge is constant: no gradient
             charged = jnp.where(average > self.free_bits, kl, jax.lax.stop_gradient(kl)).sum(1)
         if self.capacity is not None:
             charged = jnp.abs(total - self.capacity)
-        return reconstruction - self.beta * warmth * charged, _terms(reconstruction, total)
+        return reconstruction - self.beta * batch.warmth * charged, _terms(reconstruction, total)
 
 
 class ImportanceWeighted(Objective):
@@ -141,25 +141,14 @@ class ImportanceWeighted(Objective):
         static=True, default="doubly-reparameterised"
     )
 
-    def __call__(
-        self,
-        model: LatentVariable,
-        rows: PyTree,
-        weights: Float[Array, " rows"],
-        key: PRNGKeyArray,
-        warmth: Float[Array, ""],
-    ) -> tuple[Float[Array, " rows"], Terms]:
-        posterior = model.posterior(rows)
-        latent = posterior.sample(key, self.samples)
-        plain = self.gradient == "reparameterised"
-        log_q = (posterior if plain else frozen(posterior)).log_prob(latent)
-        log_likelihood = model.log_likelihood(rows, latent)
-        difference = log_q - model.log_prior(rows, latent)
-        log_weights = log_likelihood - warmth * difference
+    def __call__(self, model: LatentVariable, batch: Batch) -> tuple[Float[Array, " rows"], Terms]:
+        split, rows, warmth = _split(model, batch, self.samples), batch.rows, batch.warmth
+        latent, log_q = split.latent, split.log_q
+        if self.gradient != "reparameterised":
+            log_q = frozen(split.posterior).log_prob(latent)
+        log_weights = split.log_likelihood - warmth * (log_q - model.log_prior(rows, latent))
         bound = jax.nn.logsumexp(log_weights, axis=0) - math.log(self.samples)
-        kl = model.kl(rows, posterior)
-        kl = difference.mean(0) if kl is None else kl.sum(1)
-        terms = _terms(log_likelihood.mean(0), kl, iwae=bound)
+        terms = _terms(split.log_likelihood.mean(0), split.kl.sum(1), iwae=bound)
         if self.gradient != "doubly-reparameterised":
             return bound, terms
         share = jax.lax.stop_gradient(jax.nn.softmax(log_weights, axis=0))
@@ -176,22 +165,16 @@ class Renyi(Objective):
     samples: int = eqx.field(static=True, default=5)
     alpha: float = eqx.field(static=True, default=0.5)
 
-    def __call__(
-        self,
-        model: LatentVariable,
-        rows: PyTree,
-        weights: Float[Array, " rows"],
-        key: PRNGKeyArray,
-        warmth: Float[Array, ""],
-    ) -> tuple[Float[Array, " rows"], Terms]:
-        latent, posterior, log_likelihood, kl = _split(model, rows, key, self.samples)
-        log_weights = log_likelihood + warmth * (model.log_prior(rows, latent) - posterior.log_prob(latent))
+    def __call__(self, model: LatentVariable, batch: Batch) -> tuple[Float[Array, " rows"], Terms]:
+        split = _split(model, batch, self.samples)
+        log_prior = model.log_prior(batch.rows, split.latent)
+        log_weights = split.log_likelihood + batch.warmth * (log_prior - split.log_q)
         if self.alpha == 1.0:
             bound = log_weights.mean(0)
         else:
             power = 1.0 - self.alpha
             bound = (jax.nn.logsumexp(power * log_weights, axis=0) - math.log(self.samples)) / power
-        return bound, _terms(log_likelihood.mean(0), kl.sum(1), renyi=bound)
+        return bound, _terms(split.log_likelihood.mean(0), split.kl.sum(1), renyi=bound)
 
 
 class TotalCorrelation(Objective):
@@ -204,27 +187,21 @@ class TotalCorrelation(Objective):
     beta: float = eqx.field(static=True, default=6.0)
     size: int | None = eqx.field(static=True, default=None)
 
-    def __call__(
-        self,
-        model: LatentVariable,
-        rows: PyTree,
-        weights: Float[Array, " rows"],
-        key: PRNGKeyArray,
-        warmth: Float[Array, ""],
-    ) -> tuple[Float[Array, " rows"], Terms]:
-        latent, posterior, log_likelihood, kl = _split(model, rows, key, 1)
-        z = latent[0]
-        pairs = posterior.log_prob_each(z[:, None, :])  # [rows, rows, dims]: z of one row under q of another
-        present = jnp.where(weights > 0, 0.0, -jnp.inf)[None, :]
-        rows_here = jnp.maximum((weights > 0).sum(), 1)
-        log_size = jnp.log(rows_here * (self.size or 1.0))
+    def __call__(self, model: LatentVariable, batch: Batch) -> tuple[Float[Array, " rows"], Terms]:
+        split = _split(model, batch, 1)
+        if not hasattr(split.posterior, "log_prob_each"):
+            raise ValueError("the total correlation needs a posterior that factorises: posterior='diagonal'")
+        # [rows, rows, dims]: z of one row under q of another
+        pairs = split.posterior.log_prob_each(split.latent[0][:, None, :])
+        present = jnp.where(batch.weights > 0, 0.0, -jnp.inf)[None, :]
+        log_size = jnp.log(jnp.maximum((batch.weights > 0).sum(), 1) * (self.size or 1.0))
         joint = jax.nn.logsumexp(pairs.sum(-1) + present, axis=1) - log_size
         apart = (jax.nn.logsumexp(pairs + present[..., None], axis=1) - log_size).sum(-1)
         correlation = joint - apart
-        total = posterior.log_prob(latent)[0] - model.log_prior(rows, latent)[0]
-        reconstruction = log_likelihood[0]
-        raised = reconstruction - warmth * (total + (self.beta - 1.0) * correlation)
-        return raised, _terms(reconstruction, kl.sum(1), total_correlation=correlation)
+        total = split.log_q[0] - model.log_prior(batch.rows, split.latent)[0]
+        reconstruction = split.log_likelihood[0]
+        raised = reconstruction - batch.warmth * (total + (self.beta - 1.0) * correlation)
+        return raised, _terms(reconstruction, split.kl.sum(1), total_correlation=correlation)
 
 
 class MaximumMeanDiscrepancy(Objective):
@@ -237,26 +214,20 @@ class MaximumMeanDiscrepancy(Objective):
     weight: float = eqx.field(static=True, default=1000.0)
     alpha: float = eqx.field(static=True, default=0.0)
 
-    def __call__(
-        self,
-        model: LatentVariable,
-        rows: PyTree,
-        weights: Float[Array, " rows"],
-        key: PRNGKeyArray,
-        warmth: Float[Array, ""],
-    ) -> tuple[Float[Array, " rows"], Terms]:
-        draw, other = jax.random.split(key)
-        latent, _, log_likelihood, kl = _split(model, rows, draw, 1)
-        z = latent[0]
-        ideal = model.prior_sample(rows, other, z.shape[0])
-        share = weights / jnp.maximum(weights.sum(), 1e-30)
+    def __call__(self, model: LatentVariable, batch: Batch) -> tuple[Float[Array, " rows"], Terms]:
+        draw, other = jax.random.split(batch.key)
+        split = _split(model, batch._replace(key=draw), 1)
+        z = split.latent[0]
+        ideal = model.prior_sample(batch.rows, other, z.shape[0])
+        share = batch.weights / jnp.maximum(batch.weights.sum(), 1e-30)
         gap = (
             share @ _kernel(z, z) @ share
             + share @ _kernel(ideal, ideal) @ share
             - 2.0 * share @ _kernel(z, ideal) @ share
         )
-        reconstruction, total = log_likelihood[0], kl.sum(1)
-        raised = reconstruction - warmth * ((1.0 - self.alpha) * total + (self.alpha + self.weight - 1.0) * gap)
+        reconstruction, total = split.log_likelihood[0], split.kl.sum(1)
+        charged = (1.0 - self.alpha) * total + (self.alpha + self.weight - 1.0) * gap
+        raised = reconstruction - batch.warmth * charged
         return raised, _terms(reconstruction, total, mmd=jnp.broadcast_to(gap, total.shape))
 
 
@@ -271,31 +242,28 @@ class ScoreFunction(Objective):
 
     The baseline b of a draw is the average of f over the others (Kool, van Hoof & Welling 2019; Mnih & Rezende 2016),
     so at least two draws are taken.
+
+    Raises:
+        ValueError: one draw with a baseline.
     """
 
     samples: int = eqx.field(static=True, default=4)
     baseline: bool = eqx.field(static=True, default=True)
 
-    def __call__(
-        self,
-        model: LatentVariable,
-        rows: PyTree,
-        weights: Float[Array, " rows"],
-        key: PRNGKeyArray,
-        warmth: Float[Array, ""],
-    ) -> tuple[Float[Array, " rows"], Terms]:
-        posterior = model.posterior(rows)
-        latent = jax.lax.stop_gradient(posterior.sample(key, self.samples))
+    def __call__(self, model: LatentVariable, batch: Batch) -> tuple[Float[Array, " rows"], Terms]:
+        posterior, rows = model.posterior(batch.rows), batch.rows
+        latent = jax.lax.stop_gradient(posterior.draw(batch.key, self.samples)[0])
         log_q = posterior.log_prob(latent)
         log_likelihood = model.log_likelihood(rows, latent)
-        value = log_likelihood - warmth * (log_q - model.log_prior(rows, latent))
-        level = 0.0
-        if self.baseline:
-            level = (value.sum(0, keepdims=True) - value) / (self.samples - 1)
+        difference = log_q - model.log_prior(rows, latent)
+        value = log_likelihood - batch.warmth * difference
+        level = (value.sum(0, keepdims=True) - value) / (self.samples - 1) if self.baseline else 0.0
         score = jax.lax.stop_gradient(value - level) * log_q
         # ∇ E_q[f] = E_q[f ∇ log q] + E_q[∇ f]; the value returned is f itself
         raised = (value + score - jax.lax.stop_gradient(score)).mean(0)
-        reconstruction = log_likelihood.mean(0)
         kl = model.kl(rows, posterior)
-        kl = (log_q - model.log_prior(rows, latent)).mean(0) if kl is None else kl.sum(1)
-        return raised, _terms(reconstruction, kl)
+        return raised, _terms(log_likelihood.mean(0), difference.mean(0) if kl is None else kl.sum(1))
+
+    def __check_init__(self) -> None:
+        if self.baseline and self.samples < 2:
+            raise ValueError(f"a leave-one-out baseline needs at least two draws, got samples={self.samples}")

@@ -15,7 +15,7 @@ import optax
 from jaxtyping import Float, Int, PRNGKeyArray, PyTree, UInt32
 
 from tacit.compute import Array, as_key, row_bucket
-from tacit.inference.objectives import Elbo, LatentVariable, Objective, Terms
+from tacit.inference.objectives import Batch, LatentVariable, Objective, Terms
 
 SMALL_ROWS = 16_384
 LARGE_GRAIN = 4096
@@ -129,7 +129,7 @@ def run_steps(
 
         def loss(parameters):
             whole = eqx.combine(parameters, static)
-            raised, terms = objective(whole, rows, weights, key, warmth)
+            raised, terms = objective(whole, Batch(rows, weights, key, warmth))
             return -_means({"objective": raised}, weights)["objective"], terms
 
         (value, terms), slope = jax.value_and_grad(loss, has_aux=True)(model)
@@ -156,7 +156,7 @@ def blank_totals(
         key = jax.random.key(0)
         few = jax.tree.map(lambda leaf: leaf[:1], batches.rows)
         whole = eqx.combine(model, static)
-        return objective(whole, read(few, key), jnp.ones(1), key, jnp.ones(()))[1]
+        return objective(whole, Batch(read(few, key), jnp.ones(1), key, jnp.ones(())))[1]
 
     names = ("objective", "steps", *jax.eval_shape(terms))
     return {name: np.zeros((), np.float32) for name in names}
@@ -164,9 +164,9 @@ def blank_totals(
 
 @eqx.filter_jit
 def evaluate(
-    model: LatentVariable, batches: Batches, key: UInt32[Array, "2"], read: Reader, samples: int = 1
+    model: LatentVariable, batches: Batches, key: UInt32[Array, "2"], read: Reader, bound: Objective
 ) -> dict[str, Float[Array, ""]]:
-    """The mean terms of the ELBO over all rows, a chunk at a time; the rows come padded to whole chunks."""
+    """The mean terms of a bound over all rows, a chunk at a time; the rows come padded to whole chunks."""
     count = batches.weights.shape[0]
     chunk = min(ROWS_AT_ONCE, count)
     chunks = jax.tree.map(lambda leaf: leaf.reshape(count // chunk, chunk, *leaf.shape[1:]), batches)
@@ -175,7 +175,7 @@ def evaluate(
     def add(number, part):
         draw, reading = jax.random.split(jax.random.fold_in(base, number))
         rows = read(part.rows, reading)
-        _, terms = Elbo(samples=samples)(model, rows, part.weights, draw, jnp.ones(()))
+        _, terms = bound(model, Batch(rows, part.weights, draw, jnp.ones(())))
         return number + 1, {name: jnp.sum(part.weights * value) for name, value in terms.items()}
 
     _, parts = jax.lax.scan(add, jnp.asarray(0, jnp.int32), chunks)

@@ -17,6 +17,7 @@ from jaxtyping import PyTree
 from tacit.inference.closed_form import CONVERGED, INTERRUPTED, NAN, RUNNING, STOPPED
 from tacit.inference.fit import on_host
 from tacit.inference.objectives import Objective
+from tacit.inference.rounds import Rounds
 from tacit.inference.stochastic import (
     Batches,
     Pace,
@@ -29,14 +30,13 @@ from tacit.inference.stochastic import (
 )
 from tacit.inference.watch import Kept, Moment, watchers
 
-ROUND_STEPS = 200
-"""A round is as many whole epochs as make this many steps, and one at least."""
-LOOK_SECONDS = 1.0
-
 
 class Course(NamedTuple):
-    """How long and how to follow the gradient."""
+    """What is raised, and how and how long its gradient is followed."""
 
+    objective: Objective
+    read: Reader
+    """What is done to the rows of a batch on their way in."""
     max_epochs: int = 200
     batch_size: int = 128
     learning_rate: float = 1e-3
@@ -64,31 +64,11 @@ class Trained(NamedTuple):
     """The arrays of the optimiser's state, to go on from with other rows."""
 
 
-class _Round(NamedTuple):
-    epochs: int
-    steps_an_epoch: int
-    batch: int
-    places: np.ndarray
-    """Of the rows that count."""
-
-    def order(self, seed: int, number: int) -> np.ndarray:
-        """Which rows every step of a round sees: each epoch is a permutation of them, made up with −1."""
-        random = np.random.Generator(np.random.Philox(key=[seed, number]))
-        lack = self.steps_an_epoch * self.batch - self.places.size
-        epochs = [
-            np.append(random.permutation(self.places), np.full(lack, -1)).reshape(self.steps_an_epoch, self.batch)
-            for _ in range(self.epochs)
-        ]
-        return np.concatenate(epochs).astype(np.int32)
-
-
 def train(
     model: Any,
     batches: Batches,
     held_out: Batches | None,
-    objective: Objective,
     course: Course,
-    read: Reader,
     *,
     seed: int,
     begun: list[np.ndarray] | None = None,
@@ -99,48 +79,33 @@ def train(
         model: an `equinox.Module` with float32 arrays as parameters.
         batches: the rows to learn from; rows of weight 0 are never looked at.
         held_out: rows that stop the fit and choose its parameters, or None.
-        objective: what is raised.
-        course: how long and how fast.
-        read: what is done to the rows of a batch on their way in.
+        course: what is raised, how long and how fast.
         seed: all that is random follows from it.
         begun: the arrays of an earlier fit's optimiser, to go on from.
     """
-    return _Loop(model, batches, held_out, objective, course, read, seed, begun).run()
+    loop = _Loop(course, Rounds(batches, course.batch_size, course.max_epochs, seed), held_out)
+    loop.begin(model, batches, seed, begun)
+    return loop.run()
 
 
 class _Loop:
-    def __init__(
-        self,
-        model: Any,
-        batches: Batches,
-        held_out: Batches | None,
-        objective: Objective,
-        course: Course,
-        read: Reader,
-        seed: int,
-        begun: list[np.ndarray] | None,
-    ) -> None:
-        self.course, self.objective, self.read, self.seed = course, objective, read, seed
-        parameters, self.static = eqx.partition(model, eqx.is_inexact_array)
-        self.optimiser = course.optimiser or adam(course.clip)
-        self.batches = jax.device_put(batches)
+    def __init__(self, course: Course, rounds: Rounds, held_out: Batches | None) -> None:
+        self.course, self.rounds = course, rounds
         self.held_out = None if held_out is None else jax.device_put(held_out)
-        places = np.flatnonzero(batches.weights)
-        batch = min(course.batch_size, batches.weights.shape[0])
-        steps = -(-places.size // batch)
-        epochs = max(1, min(course.max_epochs, ROUND_STEPS // steps))
-        self.round = _Round(epochs, steps, batch, places)
-        self.rounds = -(-course.max_epochs // epochs)
-        total = steps * epochs * self.rounds
-        self.pace = Pace(
-            np.asarray(course.learning_rate, np.float32),
-            np.asarray(total if course.cosine else np.inf, np.float32),
-            np.asarray(course.warm_epochs * steps, np.float32),
-        )
-        self.blank = blank_totals(parameters, self.static, batches, objective, read)
-        self.names = [name for name in self.blank if name != "steps"]
+        self.optimiser = course.optimiser or adam(course.clip)
         self.trace: list[tuple[int, float, np.ndarray]] = []
         self.watchers, self.began, self.interrupted = watchers(), time.monotonic(), False
+        self.pace = Pace(
+            np.asarray(course.learning_rate, np.float32),
+            np.asarray(course.max_epochs * rounds.steps_an_epoch if course.cosine else np.inf, np.float32),
+            np.asarray(course.warm_epochs * rounds.steps_an_epoch, np.float32),
+        )
+
+    def begin(self, model: Any, batches: Batches, seed: int, begun: list[np.ndarray] | None) -> None:
+        """The state before the first step."""
+        parameters, self.static = eqx.partition(model, eqx.is_inexact_array)
+        self.blank = blank_totals(parameters, self.static, batches, self.course.objective, self.course.read)
+        self.names = [name for name in self.blank if name != "steps"]
         key = np.asarray([seed >> 32 & 0xFFFFFFFF, seed & 0xFFFFFFFF], np.uint32)
         self.state = Standing(
             parameters,
@@ -168,7 +133,7 @@ class _Loop:
                 self.began -= self.trace[-1][1] if self.trace else 0.0
         self.state = state
         try:
-            while int(self.state.status) == RUNNING and len(self.trace) < self.rounds:
+            while int(self.state.status) == RUNNING and len(self.trace) < self.rounds.number:
                 self._one_round()
         except KeyboardInterrupt:
             self.interrupted = True
@@ -179,8 +144,7 @@ class _Loop:
 
     def _one_round(self) -> None:
         before = self.state
-        order = jax.device_put(self.round.order(self.seed, len(self.trace)))
-        state, totals, bad = self._steps(before, order)
+        state, totals, bad = self._steps(before)
         if bad >= 0:
             return self._undo(before, bad)
         figures = {name: float(totals[name]) / float(totals["steps"]) for name in self.names}
@@ -197,30 +161,26 @@ class _Loop:
             watcher.look(moment)
         return None
 
-    def _steps(self, state: Standing, order: Any) -> tuple[Standing, dict[str, Any], int]:
-        """All steps of a round, in compiled calls of about a second, so that a long round can be watched."""
-        totals, done, size = self.blank, 0, order.shape[0] if len(self.trace) else min(64, order.shape[0])
-        while done < order.shape[0]:
-            began, last = time.monotonic(), min(done + size, order.shape[0])
+    def _steps(self, state: Standing) -> tuple[Standing, dict[str, Any], int]:
+        """All steps of a round."""
+        totals, course = self.blank, self.course
+        for piece in self.rounds.pieces(len(self.trace)):
             state, totals, bad = run_steps(
                 state,
                 self.static,
-                self.batches,
-                order,
-                np.asarray(done, np.int32),
-                np.asarray(last, np.int32),
+                piece.batches,
+                piece.order,
+                np.asarray(piece.first, np.int32),
+                np.asarray(piece.last, np.int32),
                 totals,
                 self.pace,
-                self.objective,
+                course.objective,
                 self.optimiser,
-                self.read,
+                course.read,
             )
             if int(bad) >= 0:
                 return state, totals, int(bad)
-            spent = time.monotonic() - began
-            size = max(1, min(order.shape[0], int((last - done) * LOOK_SECONDS / max(spent, 1e-6))))
-            done = last
-            moment = self._moment(state, done / order.shape[0], totals)
+            moment = self._moment(state, float(totals["steps"]) / self.rounds.steps, totals)
             for watcher in self.watchers:
                 watcher.look(moment)
         return state, totals, -1
@@ -243,16 +203,16 @@ class _Loop:
         if self.held_out is None:
             return figures["elbo"]
         model = eqx.combine(state.model, self.static)
-        return float(evaluate(model, self.held_out, state.key, self.read)["elbo"])
+        return float(evaluate(model, self.held_out, state.key, self.course.read, self.course.objective.bound())["elbo"])
 
     def _status(self, state: Standing) -> int:
         if not np.isfinite(state.bound).all():
             return NAN
         patience = self.course.patience
-        rounds = (int(state.step) - int(state.best_step)) // (self.round.epochs * self.round.steps_an_epoch)
+        rounds = (int(state.step) - int(state.best_step)) // self.rounds.steps
         if self.held_out is not None and patience is not None and rounds >= patience:
             return CONVERGED
-        return STOPPED if len(self.trace) >= self.rounds else RUNNING
+        return STOPPED if len(self.trace) >= self.rounds.number else RUNNING
 
     def _moment(self, state: Standing, share: float, totals: dict[str, Any] | None = None) -> Moment:
         """Where the fit stands; ``share`` of the round at hand is done."""
@@ -260,31 +220,31 @@ class _Loop:
         figures = dict(zip(["step", *self.names, "held_out"], np.asarray(state.bound), strict=True))
         if totals is not None:
             figures |= {name: float(totals[name]) / max(float(totals["steps"]), 1.0) for name in self.names}
-        rounds = len(self.trace) - (totals is None) + share
-        rows = rounds * self.round.epochs * self.round.places.size
-        left = seconds * (self.rounds - rounds) / max(rounds, 1e-9)
+        done, every = len(self.trace) - (totals is None) + share, self.rounds
+        rows = done * every.epochs * every.places.size
+        left = seconds * (every.number - done) / max(done, 1e-9)
         words = (
             f"reconstruction {figures['reconstruction']:.3f}, KL {figures['kl']:.3f}, {rows / max(seconds, 1e-9):,.0f} "
             f"rows/s, at most {left:.0f} s left"
         )
         return Moment(
             self.course.label,
-            int(rounds * self.round.epochs),
-            self.rounds * self.round.epochs,
+            min(int(done * every.epochs), every.max_epochs),
+            every.max_epochs,
             figures["elbo"],
             int(state.status == RUNNING),
             1,
             seconds,
             Kept(state, self.trace, {}) if totals is None else None,
             words,
+            {name: float(value) for name, value in figures.items()},
         )
 
     def _result(self) -> Trained:
         state = on_host(self.state)
         lines = np.array([line for _, _, line in self.trace]).reshape(len(self.trace), len(self.names) + 2)
-        epochs = self.round.epochs
         numbers = np.arange(1, len(self.trace) + 1)
-        columns: dict[str, np.ndarray] = {"epoch": numbers * epochs}
+        columns: dict[str, np.ndarray] = {"epoch": np.minimum(numbers * self.rounds.epochs, self.rounds.max_epochs)}
         columns["step"] = lines[:, 0].astype(np.int64)
         for place, name in enumerate([*self.names, "held_out"], 1):
             columns[name] = lines[:, place]

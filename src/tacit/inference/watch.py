@@ -7,7 +7,8 @@ import contextlib
 import contextvars
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -39,6 +40,8 @@ class Moment(NamedTuple):
     """None in the middle of a round, where there is nothing to go on from."""
     words: str = ""
     """What more there is to say of this kind of fit."""
+    figures: Mapping[str, float] = MappingProxyType({})
+    """What else was measured in the iteration, by name."""
 
 
 class Watcher(Protocol):

@@ -16,6 +16,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "dot": ["to_dot"],
         "export": ["to_png", "to_svg"],
         "groups": ["group_sizes"],
+        "images": ["tile", "write_png"],
         "layout": ["layers", "place"],
         "columns": ["marginals"],
         "missing": ["missing_summary"],

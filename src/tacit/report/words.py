@@ -230,11 +230,11 @@ def structure(name: str) -> Sentence:
     return f"{subject} {size}, {shape} {turned}"
 
 
-def held_out(score: float, error: float, rows: int, baseline: tuple[str, float] | None) -> Sentence:
+def held_out(score: float, error: float, rows: int, baseline: tuple[str, float] | None, what: str = "row") -> Sentence:
     """How well rows that were kept aside are predicted."""
     text = (
-        f"On {counted(rows, 'row')} kept aside, the model gives {short_number(score, 4)} ± "
-        f"{short_number(error, 2)} nats per row (mean and standard error; higher is better)"
+        f"On {counted(rows, what)} kept aside, the model gives {short_number(score, 4)} ± "
+        f"{short_number(error, 2)} nats per {what} (mean and standard error; higher is better)"
     )
     if baseline is None:
         return f"{text}."

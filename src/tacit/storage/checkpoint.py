@@ -29,7 +29,8 @@ from tacit.storage.errors import ModelFileError
 from tacit.storage.model_file import versions
 
 _ENDING = ".checkpoint.safetensors"
-_SLICE = 65_536
+_SLICE = 16_000_000
+"""Bytes of an array that are copied at a time to be hashed."""
 
 
 class Checkpoint:
@@ -170,8 +171,9 @@ def _update(found: Any, array: np.ndarray) -> None:
         raise TypeError(f"a fingerprint is made of numbers, not of {array.dtype}: encode the columns first.")
     found.update(f"\n{array.dtype.str} {array.shape}\n".encode("ascii"))
     rows = np.atleast_1d(array)
-    for start in range(0, rows.shape[0], _SLICE):  # never a copy of the whole
-        found.update(np.ascontiguousarray(rows[start : start + _SLICE]).tobytes())
+    together = max(1, _SLICE * len(rows) // max(rows.nbytes, 1))
+    for start in range(0, rows.shape[0], together):  # never a copy of the whole
+        found.update(np.ascontiguousarray(rows[start : start + together]).tobytes())
 
 
 def _leaves(tree: PyTree) -> dict[str, Any]:

@@ -18,12 +18,16 @@ from jaxtyping import Bool, Float, PRNGKeyArray
 from tacit.compute import LOG_2PI, Array
 from tacit.families.bernoulli import Bernoulli
 from tacit.families.continuous_bernoulli import ContinuousBernoulli, log_normalizer
+from tacit.families.low_rank import LowRankNormal
 from tacit.families.negative_binomial import NegativeBinomial
 from tacit.families.normal import Normal
 from tacit.families.poisson import Poisson
+from tacit.models.vae.bounded import bounded
 
 LEVELS = 256
 """Grey levels of an 8-bit image."""
+LOADING = 0.1
+"""What a decoder's output of size 1 says of a loading: a fit begins near independent entries."""
 
 
 def _softplus(x: Float[Array, "..."]) -> Float[Array, "..."]:
@@ -64,6 +68,16 @@ class Likelihood(eqx.Module):
         missing = jnp.isnan(x)
         each = self.log_prob_each(outputs, jnp.where(missing, self.filler, x))
         return jnp.where(missing, 0.0, each).sum(axis=tuple(range(-(x.ndim - 1), 0)))
+
+    def mean_given(self, outputs: Float[Array, "... outs"], x: Float[Array, "rows ..."]) -> Float[Array, "..."]:
+        """``E[x_j|z, x_o]`` of outputs ``[*draws, rows, *event, outs]``, x_o being what is there of the rows."""
+        return self.mean(outputs)
+
+    def sample_given(
+        self, key: PRNGKeyArray, outputs: Float[Array, "... outs"], x: Float[Array, "rows ..."]
+    ) -> Float[Array, "..."]:
+        """A draw of every entry given z and the entries of rows that are there."""
+        return self.sample(key, outputs)
 
     @property
     def filler(self) -> float:
@@ -153,6 +167,64 @@ class PerEntryNormalLikelihood(NormalLikelihood):
         return jnp.log(self.floor + jax.nn.softplus(outputs[..., 1]))
 
 
+class LowRankNormalLikelihood(PerEntryNormalLikelihood):
+    """``N(x; g(z), W(z) W(z)ᵀ + diag ψ(z))``: a scale for every entry, and ``rank`` loadings that tie entries together.
+
+    Of one entry alone, ``log_prob_each`` is its marginal.
+    """
+
+    rank: int = eqx.field(static=True)
+
+    def __init__(self, rank: int = 4, *, floor: float = 1e-2) -> None:
+        NormalLikelihood.__init__(self, floor=floor)
+        self.rank = rank
+
+    def shape(self, event: tuple[int, ...]) -> tuple[int, ...]:
+        return (*event, 2 + self.rank)
+
+    def _family(self, outputs: Array, dims: int) -> LowRankNormal:
+        """Of whole rows, flattened."""
+        flat = outputs.reshape(*outputs.shape[: outputs.ndim - dims - 1], -1, outputs.shape[-1])
+        noise = jnp.exp(2.0 * super()._log_scale(flat))
+        return LowRankNormal(flat[..., 0], LOADING * flat[..., 2:], noise)
+
+    def _log_scale(self, outputs: Array) -> Array:
+        own = jnp.exp(2.0 * super()._log_scale(outputs))
+        return 0.5 * jnp.log(own + jnp.sum((LOADING * outputs[..., 2:]) ** 2, -1))
+
+    def log_prob(self, outputs: Float[Array, "... outs"], x: Float[Array, "rows ..."]) -> Float[Array, "..."]:
+        return self._family(outputs, x.ndim - 1).log_prob(x.reshape(x.shape[0], -1))
+
+    def sample(self, key: PRNGKeyArray, outputs: Float[Array, "rows ... outs"]) -> Float[Array, "rows ..."]:
+        return self.sample_given(key, outputs, jnp.full(outputs.shape[:-1], jnp.nan, outputs.dtype))
+
+    def _factors(self, outputs: Array, x: Array) -> tuple[LowRankNormal, Array, Array]:
+        """The density of whole rows, and of its factors given what is there: mean, Cholesky factor of the precision."""
+        family = self._family(outputs, x.ndim - 1)
+        gap, scale = x.reshape(x.shape[0], -1) - family.means, jnp.sqrt(family.noise)
+        seen = ~jnp.isnan(gap)
+        loadings = jnp.where(seen, 1.0 / scale, 0.0)[..., None] * family.loadings
+        precision = jnp.eye(self.rank, dtype=scale.dtype) + jnp.einsum("...dp,...dq->...pq", loadings, loadings)
+        pull = jnp.einsum("...dq,...d->...q", loadings, jnp.where(seen, gap, 0.0) / scale)
+        factor = jnp.linalg.cholesky(precision)
+        return family, jax.scipy.linalg.cho_solve((factor, True), pull[..., None])[..., 0], factor
+
+    def mean_given(self, outputs: Float[Array, "... outs"], x: Float[Array, "rows ..."]) -> Float[Array, "..."]:
+        family, common, _ = self._factors(outputs, x)
+        return (family.means + jnp.einsum("...dq,...q->...d", family.loadings, common)).reshape(outputs.shape[:-1])
+
+    def sample_given(
+        self, key: PRNGKeyArray, outputs: Float[Array, "... outs"], x: Float[Array, "rows ..."]
+    ) -> Float[Array, "..."]:
+        family, common, factor = self._factors(outputs, x)
+        one, two = jax.random.split(key)
+        white = jax.random.normal(one, common.shape, common.dtype)[..., None]
+        common = common + jax.scipy.linalg.solve_triangular(factor, white, lower=True, trans=1)[..., 0]
+        noise = jnp.sqrt(family.noise) * jax.random.normal(two, family.means.shape, family.means.dtype)
+        drawn = family.means + jnp.einsum("...dq,...q->...d", family.loadings, common) + noise
+        return drawn.reshape(outputs.shape[:-1])
+
+
 class PoissonLikelihood(Likelihood):
     """Counts with rate ``e^l``."""
 
@@ -198,7 +270,7 @@ class DiscretisedLogisticLikelihood(Likelihood):
     measure: ClassVar[str] = "mass"
 
     def log_prob_each(self, outputs: Float[Array, "... outs"], x: Float[Array, "..."]) -> Float[Array, "..."]:
-        centre, inverse = outputs[..., 0], jnp.exp(-jnp.clip(outputs[..., 1], -7.0, 5.0))
+        centre, inverse = outputs[..., 0], jnp.exp(-bounded(outputs[..., 1], -7.0, 5.0))
         half = 0.5 / (LEVELS - 1)
         upper, lower = (x + half - centre) * inverse, (x - half - centre) * inverse
         # log(σ(u) − σ(l)) = log(1 − e^{l−u}) − softplus(−u) − softplus(l)
@@ -212,7 +284,7 @@ class DiscretisedLogisticLikelihood(Likelihood):
 
     def sample(self, key: PRNGKeyArray, outputs: Float[Array, "... outs"]) -> Float[Array, "..."]:
         noise = jax.random.logistic(key, outputs.shape[:-1], outputs.dtype)
-        value = outputs[..., 0] + jnp.exp(jnp.clip(outputs[..., 1], -7.0, 5.0)) * noise
+        value = outputs[..., 0] + jnp.exp(bounded(outputs[..., 1], -7.0, 5.0)) * noise
         return jnp.clip(jnp.round(value * (LEVELS - 1)), 0, LEVELS - 1) / (LEVELS - 1)
 
     def supports(self, x: Float[Array, "..."]) -> Bool[Array, "..."]:
@@ -292,6 +364,7 @@ LIKELIHOODS: dict[str, Any] = {
     "continuous-bernoulli": ContinuousBernoulliLikelihood,
     "normal": NormalLikelihood,
     "normal-per-entry": PerEntryNormalLikelihood,
+    "normal-low-rank": LowRankNormalLikelihood,
     "poisson": PoissonLikelihood,
     "negative-binomial": NegativeBinomialLikelihood,
     "discretised-logistic": DiscretisedLogisticLikelihood,

@@ -7,10 +7,11 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Bool, Float, PRNGKeyArray, UInt32
+from jaxtyping import Bool, Float, Int, PRNGKeyArray, UInt32
 
 from tacit.compute import Array, as_key
 from tacit.data.blocks import Standardise
+from tacit.inference.objectives import frozen
 from tacit.models.vae.likelihoods import Likelihood
 from tacit.models.vae.posteriors import Posterior
 from tacit.models.vae.priors import Prior
@@ -23,6 +24,8 @@ class Rows(eqx.Module):
     """NaN marks a missing entry."""
     given: Float[Array, "rows conditions"] | None = None
     """What the density is conditional on: labels as indicators, covariates."""
+    label: Int[Array, " rows"] | None = None
+    """The class of a row, for a model that has classes; −1 where it is not known."""
 
 
 class DeepLatent(eqx.Module):
@@ -39,19 +42,27 @@ class DeepLatent(eqx.Module):
     likelihood: Likelihood
     view: Standardise | None
 
-    def _seen(self, x: Float[Array, "rows ..."]) -> Float[Array, "rows ..."]:
+    def seen(self, x: Float[Array, "rows ..."]) -> Float[Array, "rows ..."]:
         if self.view is not None:
-            shift, scale = (jax.lax.stop_gradient(jnp.asarray(leaf)) for leaf in (self.view.shift, self.view.scale))
-            x = (x - shift) / scale
+            x = frozen(self.view)(x)
         return jnp.nan_to_num(x, nan=0.0)
 
-    def _encode(self, x: Float[Array, "rows ..."], given: Float[Array, "rows conditions"] | None = None) -> Any:
-        outputs = _over(self.encoder, self._seen(x), given)
-        return self.posterior_kind.read(outputs)
+    def encoded(self, x: Float[Array, "rows ..."], given: Float[Array, "rows conditions"] | None = None) -> Array:
+        """The encoder's outputs."""
+        return _over(self.encoder, self.seen(x), given)
+
+    def encode(self, x: Float[Array, "rows ..."], given: Float[Array, "rows conditions"] | None = None) -> Any:
+        """``q(z|x)`` of rows as the likelihood takes them."""
+        return self.posterior_kind.read(self.encoded(x, given))
+
+    def settled(self, x: Float[Array, "rows ..."], given: Float[Array, "rows conditions"] | None) -> "DeepLatent":
+        """The same, with a posterior that begins where the fresh encoder puts some rows."""
+        kind = self.posterior_kind.begun(self.encoded(x, given))
+        return eqx.tree_at(lambda model: model.posterior_kind, self, kind)
 
     def posterior(self, rows: Rows) -> Any:
         """``q(z|x)`` of every row."""
-        return self._encode(rows.x, rows.given)
+        return self.encode(rows.x, rows.given)
 
     def decode(
         self, latent: Float[Array, "*draws rows dims"], given: Float[Array, "rows conditions"] | None = None
@@ -69,7 +80,7 @@ class DeepLatent(eqx.Module):
 
     def log_prior(self, rows: Rows, latent: Float[Array, "*draws rows dims"]) -> Float[Array, "*draws rows"]:
         """``log p(z)``."""
-        return self.prior.log_prob(latent, self._encode)
+        return self.prior.log_prob(latent, self)
 
     def kl(self, rows: Rows, posterior: Any) -> Float[Array, "rows dims"] | None:
         """``KL(q(z|x) ‖ p(z))`` of each dimension, where it is closed."""
@@ -77,13 +88,15 @@ class DeepLatent(eqx.Module):
 
     def prior_sample(self, rows: Rows | None, key: PRNGKeyArray, number: int) -> Float[Array, "draws dims"]:
         """Draws of z from the prior."""
-        return self.prior.sample(key, number, self._encode)
+        return self.prior.sample(key, number, self)
 
 
 def _over(network: Callable, x: Array, given: Array | None) -> Array:
-    """A network of one row over a batch; conditions are joined to the row, flattened."""
+    """A network of one row over a batch; conditions are joined to the row, flattened, unless it takes them apart."""
     if given is None:
         return jax.vmap(network)(x)
+    if getattr(network, "conditional", False):
+        return jax.vmap(network)(x, given)
     return jax.vmap(lambda row, condition: network(jnp.concatenate([row.reshape(-1), condition])))(x, given)
 
 
@@ -136,18 +149,16 @@ def importance_log_prob(
     """
     base = as_key(key)
     density = model.posterior(rows)
-    dims = density.mean.shape[-1]
     blocks = -(-samples // chunk)
 
     def add(total, number):
-        noise = jax.random.normal(jax.random.fold_in(base, number), (chunk, 1, dims), density.mean.dtype)
-        latent = density.moved(noise)
-        log_weights = model.log_likelihood(rows, latent) + model.log_prior(rows, latent) - density.log_prob(latent)
+        latent, log_q = density.moved(density.noise(jax.random.fold_in(base, number), chunk, shared=True))
+        log_weights = model.log_likelihood(rows, latent) + model.log_prior(rows, latent) - log_q
         wanted = (number * chunk + jnp.arange(chunk) < samples)[:, None]
         part = jax.nn.logsumexp(jnp.where(wanted, log_weights, -jnp.inf), axis=0)
         return jnp.logaddexp(total, part), None
 
-    start = jnp.full(rows.x.shape[0], -jnp.inf, density.mean.dtype)
+    start = jnp.full(rows.x.shape[0], -jnp.inf, jnp.float32)
     total, _ = jax.lax.scan(add, start, jnp.arange(blocks))
     return total - math.log(samples)
 
@@ -162,16 +173,15 @@ def imputed(
     """
     noise_key, choice, last = jax.random.split(as_key(key), 3)
     density = model.posterior(rows)
-    noise = jax.random.normal(noise_key, (samples, 1, density.mean.shape[-1]), density.mean.dtype)
-    latent = density.moved(noise)
+    latent, log_q = density.moved(density.noise(noise_key, samples, shared=True))
     outputs = model.decode(latent, rows.given)
-    log_weights = model.likelihood.log_prob(outputs, rows.x) + model.log_prior(rows, latent) - density.log_prob(latent)
+    log_weights = model.likelihood.log_prob(outputs, rows.x) + model.log_prior(rows, latent) - log_q
     share = jax.nn.softmax(log_weights, axis=0)
-    means = model.likelihood.mean(outputs)
+    means = model.likelihood.mean_given(outputs, rows.x)
     mean = jnp.einsum("kn,kn...->n...", share, means)
     picked = jax.random.categorical(choice, log_weights, axis=0, shape=(draws, rows.x.shape[0]))
     chosen = outputs[picked, jnp.arange(rows.x.shape[0])]
-    drawn = model.likelihood.sample(last, chosen)
+    drawn = model.likelihood.sample_given(last, chosen, rows.x)
     gaps = jnp.isnan(rows.x)
     return jnp.where(gaps, mean, rows.x), jnp.where(gaps, drawn, rows.x)
 
@@ -190,8 +200,8 @@ def latent_shares(
     Where the KL is not closed it is estimated by the draw, on one axis.
     """
     density = model.posterior(rows)
-    z = density.sample(as_key(key), 1)
-    own = density.log_prob(z)[0]
+    z, log_q = density.draw(as_key(key), 1)
+    own = log_q[0]
     kl = model.kl(rows, density)
     if kl is None:
         kl = (own - model.log_prior(rows, z)[0])[:, None]

@@ -154,7 +154,9 @@ class ConvEncoder(eqx.Module):
 
     stages: tuple[tuple[Convolution, tuple[Residual, ...]], ...]
     end: MLP
+    """It sees the conditions too."""
     activation: str = eqx.field(static=True)
+    conditional: bool = eqx.field(static=True)
 
     def __init__(
         self,
@@ -166,6 +168,7 @@ class ConvEncoder(eqx.Module):
         key: PRNGKeyArray,
         activation: str = "silu",
         blocks: int = 0,
+        conditions: int = 0,
     ) -> None:
         height, width, into = shape
         stages = []
@@ -176,16 +179,18 @@ class ConvEncoder(eqx.Module):
             stages.append((Convolution(into, wide, key=one, stride=2), extra))
             height, width, into = -(-height // 2), -(-width // 2), wide
         self.stages = tuple(stages)
-        self.end = MLP(height * width * into, hidden, out, key=key, activation=activation)
-        self.activation = activation
+        self.end = MLP(height * width * into + conditions, hidden, out, key=key, activation=activation)
+        self.activation, self.conditional = activation, conditions > 0
 
-    def __call__(self, x: Float[Array, "height width *channels"]) -> Float[Array, " out"]:
+    def __call__(
+        self, x: Float[Array, "height width *channels"], given: Float[Array, " conditions"] | None = None
+    ) -> Float[Array, " out"]:
         x = x[..., None] if x.ndim == 2 else x
         for convolution, blocks in self.stages:
             x = ACTIVATIONS[self.activation](convolution(x))
             for block in blocks:
                 x = block(x)
-        return self.end(x)
+        return self.end(x if given is None else jnp.concatenate([x.reshape(-1), given]))
 
 
 class ConvDecoder(eqx.Module):

@@ -2,8 +2,7 @@
 
 import abc
 import math
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import equinox as eqx
 import jax
@@ -11,21 +10,28 @@ import jax.numpy as jnp
 from jaxtyping import Float, PRNGKeyArray
 
 from tacit.compute import LOG_2PI, Array
-from tacit.models.vae.posteriors import LOG_SCALES, Gaussian
+from tacit.models.vae.bounded import bounded
+from tacit.models.vae.posteriors import Gaussian
 
-Encode = Callable[[Float[Array, "rows ..."]], Any]
-"""The encoder: rows to the densities q(z|x)."""
+
+class Whole(Protocol):
+    """The model that a prior belongs to: some priors are made of its other parts."""
+
+    posterior_kind: Any
+
+    def encode(self, x: Float[Array, "rows ..."]) -> Any:
+        """``q(z|x)`` of rows."""
 
 
 class Prior(eqx.Module):
-    """A density of z. ``encode`` is given because one of the priors is made of the encoder."""
+    """A density of z. The whole model is given because some priors are made of its other parts."""
 
     @abc.abstractmethod
-    def log_prob(self, z: Float[Array, "... dims"], encode: Encode) -> Float[Array, "..."]:
+    def log_prob(self, z: Float[Array, "... dims"], model: Whole) -> Float[Array, "..."]:
         """``log p(z)``."""
 
     @abc.abstractmethod
-    def sample(self, key: PRNGKeyArray, number: int, encode: Encode) -> Float[Array, "draws dims"]:
+    def sample(self, key: PRNGKeyArray, number: int, model: Whole) -> Float[Array, "draws dims"]:
         """Draws of z."""
 
     def kl(self, posterior: Any) -> Float[Array, "rows dims"] | None:
@@ -48,11 +54,11 @@ class StandardNormal(Prior):
     def _log_scale(self) -> Float[Array, ""]:
         return jax.lax.stop_gradient(self.log_scale) if self.fixed else self.log_scale
 
-    def log_prob(self, z: Float[Array, "... dims"], encode: Encode) -> Float[Array, "..."]:
+    def log_prob(self, z: Float[Array, "... dims"], model: Whole) -> Float[Array, "..."]:
         each = -0.5 * ((z * jnp.exp(-self._log_scale)) ** 2 + LOG_2PI) - self._log_scale
         return each.sum(-1)
 
-    def sample(self, key: PRNGKeyArray, number: int, encode: Encode) -> Float[Array, "draws dims"]:
+    def sample(self, key: PRNGKeyArray, number: int, model: Whole) -> Float[Array, "draws dims"]:
         return jnp.exp(self._log_scale) * jax.random.normal(key, (number, self.dims))
 
     def kl(self, posterior: Any) -> Float[Array, "rows dims"] | None:
@@ -71,16 +77,16 @@ class MixtureOfGaussians(Prior):
         self.means = jax.random.normal(key, (components, dims))
         self.log_scales = jnp.zeros((components, dims)) - 0.5
 
-    def log_prob(self, z: Float[Array, "... dims"], encode: Encode) -> Float[Array, "..."]:
-        scales = jnp.clip(self.log_scales, *LOG_SCALES)
+    def log_prob(self, z: Float[Array, "... dims"], model: Whole) -> Float[Array, "..."]:
+        scales = bounded(self.log_scales)
         parts = Gaussian(self.means, scales).log_prob(z[..., None, :])
         return jax.nn.logsumexp(parts + jax.nn.log_softmax(self.logits), axis=-1)
 
-    def sample(self, key: PRNGKeyArray, number: int, encode: Encode) -> Float[Array, "draws dims"]:
+    def sample(self, key: PRNGKeyArray, number: int, model: Whole) -> Float[Array, "draws dims"]:
         which, noise = jax.random.split(key)
         chosen = jax.random.categorical(which, self.logits, shape=(number,))
         white = jax.random.normal(noise, (number, self.means.shape[1]))
-        return self.means[chosen] + jnp.exp(jnp.clip(self.log_scales, *LOG_SCALES))[chosen] * white
+        return self.means[chosen] + jnp.exp(bounded(self.log_scales))[chosen] * white
 
 
 class VampPrior(Prior):
@@ -88,11 +94,11 @@ class VampPrior(Prior):
 
     rows: Float[Array, "components ..."]
 
-    def log_prob(self, z: Float[Array, "... dims"], encode: Encode) -> Float[Array, "..."]:
-        parts = encode(self.rows).log_prob(z[..., None, :])
+    def log_prob(self, z: Float[Array, "... dims"], model: Whole) -> Float[Array, "..."]:
+        parts = model.encode(self.rows).log_prob(z[..., None, :])
         return jax.nn.logsumexp(parts, axis=-1) - math.log(self.rows.shape[0])
 
-    def sample(self, key: PRNGKeyArray, number: int, encode: Encode) -> Float[Array, "draws dims"]:
+    def sample(self, key: PRNGKeyArray, number: int, model: Whole) -> Float[Array, "draws dims"]:
         which, noise = jax.random.split(key)
         chosen = jax.random.randint(which, (number,), 0, self.rows.shape[0])
-        return encode(self.rows[chosen]).sample(noise, 1)[0]
+        return model.encode(self.rows[chosen]).sample(noise, 1)[0]

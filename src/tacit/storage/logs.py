@@ -1,0 +1,96 @@
+"""Figures of a running fit, written as they come: to a CSV file, or for TensorBoard.
+
+Both are watchers: ``with watch(CsvLog("fit.csv")): model.fit(X)``.
+"""
+
+import csv
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from tacit.inference.watch import Moment
+
+try:
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.summary.writer.event_file_writer import EventFileWriter
+except ImportError:
+    EventFileWriter = None
+
+
+class CsvLog:
+    """A line for every iteration or round: iteration, seconds, bound (nats a row), and the figures of the fit.
+
+    They are those of the fit at work, whose real columns are centred and scaled: a trace in the user's units differs by
+    the sum of the logarithms of the scales.
+    A fit that goes on from a checkpoint goes on with its file: lines from its iteration on are replaced.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        """Write to a file; its folder is made if need be."""
+        self.path = Path(path)
+        self._last: int | None = None
+
+    def look(self, moment: Moment) -> None:
+        """Write a line, if there is a new iteration to tell of."""
+        if moment.kept is None or moment.iteration == self._last:
+            return
+        line = {"iteration": moment.iteration, "seconds": f"{moment.seconds:.3f}"}
+        line |= {"bound": repr(float(moment.bound_per_weight))}
+        line |= {name: repr(float(value)) for name, value in moment.figures.items()}
+        if self._last is None or moment.iteration < self._last:
+            self._begin(line, moment.iteration)
+        self._last = moment.iteration
+        with self.path.open("a", newline="", encoding="utf-8") as file:
+            csv.DictWriter(file, line).writerow(line)
+
+    def _begin(self, line: dict[str, Any], iteration: int) -> None:
+        """The header, and what the file told of earlier iterations of the same fit."""
+        kept = []
+        if self.path.exists():
+            with self.path.open(newline="", encoding="utf-8") as file:
+                rows = csv.DictReader(file)
+                if rows.fieldnames == list(line):
+                    kept = [row for row in rows if row["iteration"].isdigit() and int(row["iteration"]) < iteration]
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, line)
+            writer.writeheader()
+            writer.writerows(kept)
+
+    def done(self, moment: Moment) -> None:
+        """The last line, where it is not there yet."""
+        self.look(moment)
+
+    def resume(self, label: str, state: Any) -> None:
+        """Nothing to go on from."""
+
+
+class TensorBoardLog:
+    """The same figures as scalars of a TensorBoard log folder; the step is the iteration.
+
+    Raises:
+        ImportError: tensorboard is not installed.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        """Write to a folder of its own for this fit."""
+        if EventFileWriter is None:
+            raise ImportError("TensorBoardLog needs tensorboard: pip install tensorboard")
+        self._writer = EventFileWriter(os.fspath(folder))
+
+    def look(self, moment: Moment) -> None:
+        """Write the figures of an iteration that has ended."""
+        if moment.kept is None:
+            return
+        figures = {"bound": moment.bound_per_weight, **moment.figures}
+        values = [Summary.Value(tag=name, simple_value=float(value)) for name, value in figures.items()]
+        self._writer.add_event(Event(step=moment.iteration, wall_time=time.time(), summary=Summary(value=values)))
+
+    def done(self, moment: Moment) -> None:
+        """Write what is still in memory."""
+        self._writer.flush()
+
+    def resume(self, label: str, state: Any) -> None:
+        """Nothing to go on from."""
