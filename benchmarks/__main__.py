@@ -19,7 +19,7 @@ from benchmarks.frame import line
 from benchmarks.machine import load, machine, versions
 from benchmarks.render import render
 
-PARTS = ("gaussian", "selection", "memory", "mclust", "kmeans", "missing", "vae")
+PARTS = ("gaussian", "selection", "memory", "mclust", "kmeans", "missing", "imputation", "vae")
 LIMITS = {
     "gaussian": 240.0,
     "selection": 130.0,
@@ -27,6 +27,7 @@ LIMITS = {
     "mclust": 150.0,
     "kmeans": 120.0,
     "missing": 100.0,
+    "imputation": 300.0,
     "vae": 300.0,
 }
 TOTAL = 1020.0

@@ -11,10 +11,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from tacit import GaussianMixture, KMeans, Mixture, MultinomialMixture, PoissonMixture, datasets, plots
+from tacit import VAE, GaussianMixture, KMeans, Mixture, MultinomialMixture, PoissonMixture, datasets, plots
 from tacit.data import Table, load
 from tacit.estimators.generative_classifier import GenerativeClassifier
 from tacit.evaluation.select import select
+from tacit.plots import style
 
 FOLDER = Path(__file__).parent / "images"
 LARGEST = 150_000
@@ -122,6 +123,39 @@ def choice_picture(sizes: np.ndarray) -> None:
     keep("choice", select(sizes, range(1, 7), ["VVI", "EEE", "VVV"], random_state=0).plot())
 
 
+def moons_and_ring(count: int, random: np.random.Generator) -> np.ndarray:
+    """Two half-circles and a circle, blurred: three shapes of equal weight, none of them a Gaussian."""
+    turn, which = np.pi * random.random(count), random.integers(3, size=count)
+    shapes = [
+        np.column_stack([np.cos(turn), np.sin(turn)]),
+        np.column_stack([1 - np.cos(turn), 0.5 - np.sin(turn)]),
+        np.column_stack([4 + np.cos(2 * turn), 0.25 + np.sin(2 * turn)]),
+    ]
+    return np.choose(which[:, None], shapes) + 0.06 * random.normal(size=(count, 2))
+
+
+def infinite_mixture_picture() -> None:
+    """Data, a Gaussian a shape, and the VAE's continuum of Gaussians, on one scale of densities."""
+    random = np.random.default_rng(0)
+    rows, unseen = moons_and_ring(2000, random), moons_and_ring(1000, random)
+    across, up = np.linspace(-1.6, 5.4, 175), np.linspace(-1.2, 1.7, 73)
+    grid = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)
+    few, many = (GaussianMixture(k, n_init=3, random_state=0).fit(rows) for k in (3, 20))
+    deep = VAE(2, prior="mixture", learning_rate=3e-3, random_state=0).fit(rows)
+    figure, cells = style.new_panels(2, 2, cell=(4.4, 4.4 * 2.9 / 7.0))
+    panels = [ax for line in cells for ax in line]
+    panels[0].scatter(*rows.T, s=2, color=style.ACCENT, linewidths=0)
+    style.heading(panels[0], "2 000 rows", limit=60)
+    named = {"3 Gaussians": few, "20 Gaussians": many, "VAE, 2 latent dimensions": deep}
+    for ax, (name, model) in zip(panels[1:], named.items(), strict=True):
+        density = np.exp(model.score_samples(grid)).reshape(up.size, across.size)
+        ax.pcolormesh(across, up, np.sqrt(density), cmap="Blues", vmin=0, vmax=0.9, shading="nearest")
+        style.heading(ax, f"{name}: {style.short_number(model.score(unseen))} nats on unseen rows", limit=60)
+    for ax in panels:
+        ax.set(xlim=across[[0, -1]], ylim=up[[0, -1]])
+    keep("infinite-mixture", figure)
+
+
 def main() -> None:
     """All pictures."""
     FOLDER.mkdir(exist_ok=True)
@@ -132,6 +166,7 @@ def main() -> None:
     k_means_pictures(sizes)
     classifier_pictures(table, sizes)
     choice_picture(sizes)
+    infinite_mixture_picture()
     assert math.fsum(path.stat().st_size for path in FOLDER.glob("*.png")) < 1_000_000
 
 

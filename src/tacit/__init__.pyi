@@ -9,9 +9,12 @@ from .estimators.kmeans import KMeans
 from .estimators.mixture import Mixture
 from .estimators.semi_supervised_vae import SemiSupervisedVAE
 from .estimators.vae import IWAE, VAE, VQVAE, AutoEncoder, BetaVAE
+from .evaluation.annealed import AnnealedLogProb, annealed_log_prob
 from .evaluation.bootstrap import bootstrap
 from .evaluation.compare import compare
 from .evaluation.conformal import Calibration
+from .evaluation.disentangle import mutual_information_gap, separated_attribute_predictability
+from .evaluation.gap import InferenceGap, inference_gap
 from .evaluation.health import LatentHealth, latent_health
 from .evaluation.held_out import held_out
 from .evaluation.likelihood_ratio import likelihood_ratio_test
@@ -27,6 +30,7 @@ __all__ = [
     "IWAE",
     "VAE",
     "VQVAE",
+    "AnnealedLogProb",
     "AutoEncoder",
     "BetaVAE",
     "Calibration",
@@ -35,6 +39,7 @@ __all__ = [
     "Density",
     "GaussianMixture",
     "GenerativeClassifier",
+    "InferenceGap",
     "KMeans",
     "LatentHealth",
     "Mixture",
@@ -44,19 +49,23 @@ __all__ = [
     "SemiSupervisedVAE",
     "TensorBoardLog",
     "__version__",
+    "annealed_log_prob",
     "bootstrap",
     "compare",
     "datasets",
     "families",
     "fingerprint",
     "held_out",
+    "inference_gap",
     "latent_health",
     "likelihood_ratio_test",
     "load",
     "match",
+    "mutual_information_gap",
     "odd_columns",
     "save",
     "select",
+    "separated_attribute_predictability",
     "watch",
 ]
 

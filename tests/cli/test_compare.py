@@ -83,6 +83,20 @@ def test_columns_of_many_kinds_are_compared_by_those_that_take_them(
     assert [row["model"] for row in rows_of(done.stdout)] == ["mixture"]
 
 
+def test_every_model_that_suits_the_kinds_is_beside_independent_columns(
+    tacit: Command, rows_of: Rows, whole: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tacit.estimators._deep_fit.STEPS", 20)
+    monkeypatch.setattr("tacit.cli.choosing.GROUPS", (1, 2))
+    done = tacit("compare", whole, "--folds", 2, "--seed", 0)
+    assert done.exit_code == 0, done.output
+    found = {row["model"]: row["held_out"] for row in rows_of(done.stdout)}
+    assert set(found) == {"gaussian-mixture", "mixture", "vae", "independent"}
+    assert found["independent"] < found["mixture"]
+    alone = tacit("compare", whole, "--models", "independent", "--folds", 2, "--seed", 0)
+    assert [row["model"] for row in rows_of(alone.stdout)] == ["independent"]
+
+
 def test_a_comparison_for_people(tacit: Command, tables: Path) -> None:
     done = tacit(
         "compare",

@@ -291,7 +291,7 @@ def test_columns_are_left_out_when_asked(kind: str, role: str) -> None:
             "cannot be binary: it has 3 different values, and a third one, 3, stands in row 5",
         ),
         (["b", None, "a", "c"], "binary", "3 different values, and a third one, 'c', stands in row 4"),
-        ([1, 1], "binary", "cannot be binary: it has one value only"),
+        ([7, 7], "binary", "cannot be binary: it has one value only"),
         ([None, None], "count", "column 'column' cannot be count: every value is missing"),
         ([datetime.date(2020, 1, 1)] * 2, "categorical", "column 'column' holds dates or times"),
         ([[1], [2]], "binary", "column 'column' holds lists"),

@@ -42,7 +42,7 @@ def digits() -> np.ndarray:
         (3, {"posterior": "categorical"}, 30),
         (2, {"posterior": "categorical", "objective": "score-function"}, 20),
         (3, {"posterior": "quantised"}, 12),
-        (2, {"likelihood": "normal-low-rank"}, 2),
+        (2, {"likelihood": "normal-low-rank", "posterior": "full"}, 2),
     ],
     ids=str,
 )
@@ -58,6 +58,7 @@ def test_any_code_learns_and_answers(
     assert model.inverse_transform(codes).shape == (9, 8, 8)
     # every bound lies below the likelihood, and so below its estimate by many draws
     assert model.elbo(rows)["elbo"] < model.score(rows) + 0.5
+    assert np.isfinite(tacit.latent_health(model, rows).kl).all()
     assert np.isfinite(model.sample(3, mean=True)).all()
     gappy = rows.copy()
     gappy[:, 4:] = np.nan

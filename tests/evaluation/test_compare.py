@@ -14,10 +14,11 @@ from tacit.estimators.count_mixtures import MultinomialMixture, PoissonMixture
 from tacit.estimators.gaussian_mixture import GaussianMixture
 from tacit.estimators.kmeans import KMeans
 from tacit.estimators.mixture import Mixture
+from tacit.estimators.vae import VAE
 from tacit.evaluation._rows import mean_and_error
 from tacit.evaluation.compare import compare
 from tacit.evaluation.held_out import held_out
-from tacit.evaluation.measure import measure, measure_of
+from tacit.evaluation.measure import bits_per_dimension, measure, measure_of
 
 
 class Normal(DensityMixin, BaseEstimator):
@@ -174,3 +175,56 @@ def test_held_out_is_the_mean_log_density(rows: np.ndarray) -> None:
     assert weighted.nats == pytest.approx((own[0] + 2 * own[2]) / 3, rel=1e-12)
     with pytest.raises(ValueError, match="KMeans has no score_samples"):
         held_out(KMeans(2).fit(rows), rows)
+
+
+def test_the_baseline_takes_every_entry_by_itself(rows: np.ndarray) -> None:
+    found = compare(rows, {"fit": Normal()}, folds=4, random_state=1, baseline=True)
+    np.testing.assert_allclose(found.scores["independent"], found.scores["fit"], rtol=1e-6)
+    named = compare(rows, ["gaussian-mixture", "independent"], folds=4, random_state=1)
+    np.testing.assert_array_equal(named.scores["independent"].shape, (40,))
+    assert "independent" not in compare(rows, {"fit": Normal()}, folds=2).scores
+    with pytest.raises(ValueError, match="no model 'independent' of these rows"):
+        compare(rows, {"independent": Normal()}, folds=2, baseline=True)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_images_go_to_deep_models_and_as_flat_rows_to_mixtures() -> None:
+    random = np.random.default_rng(0)
+    images = (random.random((60, 3, 3)) < np.where(random.random(60) < 0.5, 0.9, 0.1)[:, None, None]).astype(float)
+    images[:, 0, 0] = 0.0  # a pixel that is always white
+    quick = {"n_init": 1, "random_state": 0}
+    models = {"deep": VAE(1, hidden=(4,), max_epochs=2, n_samples=5), "two": Mixture(2, families="bernoulli", **quick)}
+    found = compare(images, models, folds=2, random_state=0)
+    assert set(found.scores) == {"deep", "two", "independent"}
+    assert found.best == "two"
+    assert found.measure == ("mass",) * 9
+    fold = np.random.default_rng(0)
+    fold.integers(2**31, size=2)
+    half = fold.permutation(60) % 2
+    wanted = np.empty(60)
+    for number in range(2):
+        share = (images[half != number].sum(axis=0) + 0.5) / 31.0  # one row of both values
+        unseen = images[half == number]
+        wanted[half == number] = (unseen * np.log(share) + (1 - unseen) * np.log(1 - share)).sum(axis=(1, 2))
+    assert found.scores["independent"].mean() == pytest.approx(wanted.mean(), abs=0.1)
+    with pytest.raises(ValueError, match=r"'deep' and 'reals' cannot be compared.*probability.*density"):
+        compare(images, {"deep": models["deep"], "reals": GaussianMixture(1)}, folds=2)
+    levels = (images * 255).astype(np.uint8)
+    levels[::2] //= 2
+    again = compare(levels, {"deep": models["deep"]}, folds=2)
+    assert again.measure == ("mass",) * 9
+    assert again.best == "independent"
+
+
+def test_bits_are_nats_over_entries_and_log_2() -> None:
+    assert bits_per_dimension(-784 * np.log(256.0), 784) == pytest.approx(-8.0, rel=1e-12)
+    with pytest.raises(ValueError, match="dims must be at least 1"):
+        bits_per_dimension(1.0, 0)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_image_has_as_many_dimensions_as_entries() -> None:
+    images = np.random.default_rng(0).integers(0, 2, (30, 4, 5)).astype(float)
+    found = held_out(VAE(1, hidden=(4,), max_epochs=1, n_samples=5, random_state=0).fit(images), images)
+    assert found.dimensions == 20
+    assert found.bits_per_dimension == pytest.approx(found.nats / np.log(2.0) / 20, rel=1e-12)

@@ -35,6 +35,9 @@ def test_one_direction_takes_one_dimension_and_its_exact_information() -> None:
     assert health.mutual_information == pytest.approx(wanted, abs=0.1)
     assert abs(health.aggregate_kl) < 0.1
     assert health.rows == 1500
+    assert health.squared_error == pytest.approx(((model.reconstruct(rows) - rows) ** 2).mean(), rel=1e-5)
+    assert np.isnan(health.right)
+    assert f"squared error {health.squared_error:.3g}" in str(health)
     assert "1 of 2 latent dimensions" in str(health)
 
 
@@ -44,6 +47,17 @@ def test_a_collapsed_posterior_is_named_with_its_remedy() -> None:
     assert not health.active.any()
     assert "collapsed" in health.verdict
     assert "warm_up" in health.verdict
+
+
+def test_of_binary_entries_the_share_that_is_right_is_told() -> None:
+    random = np.random.default_rng(0)
+    rows = (random.random((200, 4)) < np.where(random.random(200) < 0.5, 0.9, 0.2)[:, None]).astype(float)
+    rows[0, 0] = np.nan
+    model = fitted(rows, likelihood="bernoulli", posterior="diagonal", max_epochs=60)
+    health = latent_health(model, rows)
+    right = ((model.reconstruct(rows) > 0.5) == (rows == 1))[~np.isnan(rows)].mean()
+    assert health.right == pytest.approx(right, rel=1e-9)
+    assert f"{100 * right:.1f} % of the entries right" in str(health)
 
 
 def test_a_model_without_a_code_is_refused() -> None:

@@ -5,23 +5,28 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.utils import get_tags
 
 from tacit import registry
 from tacit.cli import results, talk
 from tacit.cli import settings as words
 from tacit.cli.choosing import Plan, choose, plan
 from tacit.cli.failures import UsageFault
-from tacit.cli.feeding import feed
+from tacit.cli.feeding import feed, reads_kinds
 from tacit.cli.progress import Watch
 from tacit.cli.sources import Rows, Source, tell
 from tacit.compute import compilation_cache
 from tacit.data.errors import counted
 from tacit.data.schema import Schema
+from tacit.evaluation.baseline import INDEPENDENT
 from tacit.evaluation.compare import Comparison
 from tacit.evaluation.compare import compare as cross_validated
 from tacit.evaluation.measure import Measure, measure
 from tacit.inference.watch import watch
 from tacit.plots.style import alike, short_number
+
+ONE_GROUP = ("mixture", ["components=1"])
+"""Every column by itself: what "independent" means of a table with columns of many kinds."""
 
 
 class Candidate(DensityMixin, BaseEstimator):
@@ -109,6 +114,8 @@ def _asked(text: str) -> dict[str, tuple[str, dict[str, Any]]]:
         if "=" in part and ":" not in part:
             raise UsageFault(f"--models {part!r} is not understood; settings follow a name: mixture:components=3.")
         name, *own = part.split(":")
+        if part == INDEPENDENT:
+            name, own = ONE_GROUP
         words.known_settings(name)
         if part in found:
             raise UsageFault(f"--models names {part!r} twice.")
@@ -140,18 +147,37 @@ def _check_pixels(plans: Mapping[str, Plan]) -> None:
 
 
 def _suitable(rows: Rows, common: Mapping[str, Any], seed: int) -> dict[str, Plan]:
-    """Every model with densities that can take the table; those given a row's total are another thing."""
+    """Every model with densities that can take the table; those given a row's total are another thing.
+
+    A deep model is put beside one in which every column stands by itself.
+    """
     found = {}
     for name in registry.names():
         if name == "multinomial-mixture":
             continue
         try:
-            found[name] = _plan(rows, name, common, seed)
+            asked = _plan(rows, name, common, seed)
         except UsageFault:
             continue
+        if rows.schema is None or _suits(asked.estimator, rows.schema):
+            found[name] = asked
+    if rows.schema is not None and any(hasattr(registry.get(name), "elbo") for name in found):
+        name, own = ONE_GROUP
+        found[INDEPENDENT] = _plan(rows, name, words.parse(own), seed)
     if not found:
         raise UsageFault("no model of `tacit models` suits this table with these settings.")
     return found
+
+
+def _suits(estimator: Any, schema: Schema) -> bool:
+    """Whether a model gives every column what its kind has: a density, or the probability of a count.
+
+    One that does not look at kinds takes counts alone, or gives densities to all.
+    """
+    counts = [kind == "count" for kind in schema.kinds]
+    if reads_kinds(estimator):
+        return True
+    return all(counts) if get_tags(estimator).input_tags.positive_only else not any(counts)
 
 
 def _draw(found: Comparison, folds: int, rows: int) -> None:

@@ -138,6 +138,8 @@ def forced(cells: Cells, kind: str) -> Column | LeftOut:
     if wanted in LEVELLED:
         cells = _numbers_in_disguise(cells)
         levels = levels_of(cells)
+        if wanted == "binary" and levels in ((0,), (1,)):
+            levels = (0, 1)  # the other one has not been seen, as in a pixel that is always white
         if wanted == "binary" and len(levels) != 2:
             raise DataError(_not_binary(cells, len(levels)))
     column = Column(cells.name, wanted, levels, f"{kind}, as asked")

@@ -1,12 +1,15 @@
-"""Small real data sets that travel with tacit, for the demo, the documentation and first steps.
+"""Small real data sets that travel with tacit, for the demo, the documentation and first steps; and drawn pictures.
 
-Each is a CSV file with one header line, commas, and nothing where a value is missing.
+Each data set is a CSV file with one header line, commas, and nothing where a value is missing. ``sprites`` draws
+pictures whose factors are known.
 """
 
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["SOURCES", "Source", "path"]
+from tacit.datasets.shapes import Sprites, sprites
+
+__all__ = ["SOURCES", "Source", "Sprites", "path", "sprites"]
 
 
 class Source(NamedTuple):

@@ -112,6 +112,18 @@ class DeepAnswers:
             rows = read(batch.rows, jax.random.key(0))
             yield part, Rows(np.asarray(rows.x), rows.given)
 
+    def _together(self, stored: np.ndarray, given: Any) -> Rows:
+        """All rows that were read, as the model takes them."""
+        parts = [(part.stop - part.start, rows) for part, rows in self._batches_of(stored, given)]
+        conditions = [np.asarray(rows.given)[:size] for size, rows in parts if rows.given is not None]
+        seen = np.concatenate([np.asarray(rows.x)[:size] for size, rows in parts])
+        return Rows(seen, np.concatenate(conditions) if conditions else None)
+
+    def _unit(self, rows: Rows) -> np.ndarray:
+        """What the log-density of each row has too much of: the log scale of every observed entry."""
+        log_scale = np.log(np.asarray(self.door_.scale))
+        return np.where(np.isnan(rows.x), 0.0, log_scale).sum(axis=tuple(range(1, rows.x.ndim)))
+
     @single_precision
     def transform(self, X: Any, *, given: Any = None, return_std: bool = False) -> Any:
         """The mean of q(z|x) of every row, ``(n, n_components)``; with ``return_std`` its standard deviations too."""
@@ -189,13 +201,10 @@ class DeepAnswers:
         each = math.prod(model.likelihood.shape(self.event_shape_)) * ROWS
         chunk = max(1, min(number, NUMBERS // each))
         keys = [_key(random) for _ in range(REPLICATES if return_error else 1)]
-        log_scale = np.log(np.asarray(self.door_.scale))
         found = []
         for part, rows in self._batches(X, given):
             scores = [self._log_prob(rows, key, number, chunk) for key in keys]
-            axes = tuple(range(1, rows.x.ndim))
-            change = np.where(np.isnan(rows.x), 0.0, log_scale).sum(axis=axes)
-            found.append((np.stack(scores).astype(np.float64) - change)[:, : part.stop - part.start])
+            found.append((np.stack(scores).astype(np.float64) - self._unit(rows))[:, : part.stop - part.start])
         values = np.concatenate(found, axis=1)
         mean = values.mean(axis=0)
         return (mean, values.std(axis=0, ddof=1) / math.sqrt(REPLICATES)) if return_error else mean
@@ -242,10 +251,7 @@ class DeepAnswers:
         if stored.shape[0] > SEEN_TOGETHER:
             chosen = np.random.default_rng(0).choice(stored.shape[0], SEEN_TOGETHER, replace=False)
             stored, given = stored[chosen], None if given is None else np.asarray(given)[chosen]
-        parts = [(part.stop - part.start, rows) for part, rows in self._batches_of(stored, given)]
-        conditions = [np.asarray(rows.given)[:size] for size, rows in parts if rows.given is not None]
-        seen = np.concatenate([np.asarray(rows.x)[:size] for size, rows in parts])
-        rows = Rows(seen, np.concatenate(conditions) if conditions else None)
+        rows = self._together(stored, given)
         kl, own, mixed = deep.latent_shares(self._model(), rows, np.zeros(2, np.uint32))
         means, _ = deep.encode(self._model(), rows)
         named = {"kl": kl, "log_posterior": own, "log_aggregate": mixed, "means": means}

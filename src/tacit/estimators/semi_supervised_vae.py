@@ -60,6 +60,16 @@ class SemiSupervisedVAE(VAE):
         return self
 
     @property
+    def annealed_weights(self) -> Any:
+        """Not for this model, whose code is not one of real numbers alone."""
+        raise AttributeError("rows of SemiSupervisedVAE have classes beside their codes, which cannot be annealed")
+
+    @property
+    def refined_bounds(self) -> Any:
+        """Not for this model, whose bound is a sum over classes."""
+        raise AttributeError("the bound of SemiSupervisedVAE is a sum over classes, which no Gaussian is fitted to")
+
+    @property
     def partial_fit(self) -> Any:
         """Not for this model: which classes there are must be known at once."""
         raise AttributeError("SemiSupervisedVAE learns from all rows at once: call fit")

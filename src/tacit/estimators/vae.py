@@ -6,12 +6,13 @@ from typing import Any, Self
 from sklearn.base import BaseEstimator, DensityMixin, TransformerMixin
 
 from tacit.compute import single_precision
+from tacit.estimators._deep_evaluation import DeepEvaluation
 from tacit.estimators._deep_fit import DeepFit
 from tacit.inference.objectives import Elbo, ImportanceWeighted
 from tacit.models.vae.discrete import QuantisedCodes
 
 
-class VAE(DeepFit, TransformerMixin, DensityMixin, BaseEstimator):
+class VAE(DeepFit, DeepEvaluation, TransformerMixin, DensityMixin, BaseEstimator):
     """A deep latent variable model ``p(x) = ∫ p(x|z) p(z) dz``, learned with an encoder ``q(z|x)``.
 
     The bound raised is ``E_q log p(x|z) − KL(q(z|x) ‖ p(z)) ≤ log p(x)`` (Kingma & Welling 2014), or another

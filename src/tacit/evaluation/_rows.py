@@ -19,11 +19,16 @@ INTERRUPTED = "interrupted"
 
 
 def read(estimator: Any, X: Any) -> Any:
-    """The rows as an estimator takes them, with what it learns of the columns kept in it."""
+    """The rows as an estimator takes them, with what it learns of the columns kept in it.
+
+    Images go as they are to an estimator that says it takes them (scikit-learn's tag), and as flat rows to others.
+    """
+    if isinstance(X, np.ndarray):
+        if get_tags(estimator).input_tags.three_d_array:
+            return X
+        X = X.reshape(X.shape[0], -1) if X.ndim > 2 else X
     if hasattr(estimator, "_fit_rows"):
         return estimator._read(X, reset=True, minimum=2)
-    if getattr(X, "ndim", 2) > 2 and get_tags(estimator).input_tags.three_d_array:
-        return X  # images, which the estimator reads for itself
     rows = read_rows(estimator, X, reset=True, minimum=2, sparse=get_tags(estimator).input_tags.sparse)
     vars(estimator).pop("feature_names_in_", None)  # it is fitted to rows without names
     return rows

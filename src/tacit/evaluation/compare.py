@@ -12,6 +12,7 @@ from sklearn.base import clone
 from tacit.compute import double_precision
 from tacit.estimators._base import check_whole, seed_of
 from tacit.evaluation._rows import fit_rows, fresh, mean_and_error, number_of_rows, read, score_rows, weights_of
+from tacit.evaluation.baseline import INDEPENDENT, independent
 from tacit.evaluation.measure import GIVEN_TOTAL, Measure, check_scores, measure
 from tacit.registry import create
 
@@ -48,15 +49,20 @@ def compare(
     folds: int = 5,
     random_state: Any = None,
     sample_weight: Any = None,
+    baseline: bool | None = None,
 ) -> Comparison:
     """Score every row under a fit that has not seen it, by cross-validation with the same folds for all models.
 
     Args:
-        X: rows, as every one of the estimators takes them.
-        models: unfitted estimators by a name of your own, or names of the registry (with their default settings).
+        X: rows, as every one of the estimators takes them. Images ``(n, height, width[, channels])`` go as flat rows to
+            those that take rows only.
+        models: unfitted estimators by a name of your own, or names of the registry (with their default settings), or
+            "independent".
         folds: parts of the rows; each is scored by fits to the others.
         random_state: seed of the folds, and of the estimators that have none of their own.
         sample_weight: a weight a row; 2 is the same as two copies in one fold.
+        baseline: whether "independent" is added, every entry by itself: a normal, or the probabilities of its levels.
+            None adds it for images and beside deep models, where the entries are numbers.
 
     Raises:
         ValueError: fewer than two folds or more than rows; an estimator without log-densities; or
@@ -64,6 +70,7 @@ def compare(
             probability of counts given their total): such numbers have no common scale.
     """
     random = seed_of(random_state)
+    models, asked = _without_baseline(models)
     candidates = _candidates(models, random)
     check_whole("folds", folds, 2)
     rows = number_of_rows(X)
@@ -71,11 +78,41 @@ def compare(
         raise ValueError(f"folds={folds} is more than the {rows} rows; every fold needs a row")
     weights = weights_of(X, sample_weight)
     fold = random.permutation(rows) % folds
+    scores, seconds, measured = _crossed(candidates, X, fold, weights)
+    wanted = asked or baseline or (baseline is None and _suits_baseline(candidates, X))
+    single = independent(X, measured) if wanted and INDEPENDENT not in candidates else None
+    if single is not None:
+        more = _crossed({INDEPENDENT: single}, X, fold, weights)
+        scores, seconds = scores | more[0], seconds | more[1]
+    elif asked or baseline:
+        raise ValueError(
+            f"there is no model {INDEPENDENT!r} of these rows: it needs an array of numbers, a name that no other "
+            "model has, and models that predict the total of a row of counts"
+        )
+    return Comparison(_table(scores, weights, seconds), scores, measured)
+
+
+def _without_baseline(models: Any) -> tuple[Any, bool]:
+    """The models but for the baseline, and whether it was named."""
+    if isinstance(models, str | Mapping) or INDEPENDENT not in models:
+        return models, False
+    return [name for name in models if name != INDEPENDENT], True
+
+
+def _suits_baseline(candidates: Mapping[str, Any], X: Any) -> bool:
+    deep = any(hasattr(candidate, "elbo") for candidate in candidates.values())
+    return deep or len(getattr(X, "shape", ())) > 2
+
+
+def _crossed(
+    candidates: Mapping[str, Any], X: Any, fold: np.ndarray, weights: np.ndarray
+) -> tuple[dict[str, np.ndarray], dict[str, float], Measure]:
+    """Scores of rows by fits that have not seen them, seconds by model, and what the scores are of."""
     tables = {name: _read(name, candidate, X) for name, candidate in candidates.items()}
-    scores = {name: np.empty(rows) for name in candidates}
+    scores = {name: np.empty(fold.size) for name in candidates}
     seconds = dict.fromkeys(candidates, 0.0)
     measures: dict[str, Measure] = {}
-    for number in range(folds):
+    for number in range(fold.max() + 1):
         fitted = {}
         seen, unseen = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
         for name, candidate in candidates.items():
@@ -89,7 +126,7 @@ def compare(
             began = time.perf_counter()
             scores[name][unseen] = score_rows(model, tables[name][unseen])
             seconds[name] += time.perf_counter() - began
-    return Comparison(_table(scores, weights, seconds), scores, next(iter(measures.values())))
+    return scores, seconds, next(iter(measures.values()))
 
 
 def _candidates(models: Mapping[str, Any] | Sequence[str], random: np.random.Generator) -> dict[str, Any]:

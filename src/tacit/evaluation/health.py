@@ -1,12 +1,16 @@
 """``latent_health``: how much a deep model's code is told of the rows, and what to do where it is too little."""
 
 import dataclasses
+import math
 from typing import Any
 
 import numpy as np
 
+from tacit.evaluation.gap import InferenceGap, inference_gap
+
 ACTIVE_VARIANCE = 0.01
 """A latent dimension is active where its posterior mean varies by more than this over the rows (Burda et al. 2016)."""
+POINTS = "Codes are points: nothing is paid for them, and there is no density of rows."
 COLLAPSED = 0.05
 """Nats a row below which the whole code counts as unused."""
 
@@ -22,6 +26,9 @@ class LatentHealth:
         aggregate_kl: ``KL(q(z) ‖ p(z))`` of the aggregate posterior: how far codes of real rows lie from the prior's.
         rows: how many rows were looked at.
         verdict: in words.
+        squared_error: mean squared error of the reconstructions, in the user's units squared.
+        right: of values that are all 0 or 1, the share that is reconstructed on the right side of ½; else NaN.
+        gap: what the bound loses to the encoder and to the shape of q, where that was asked for.
     """
 
     active: np.ndarray
@@ -30,20 +37,26 @@ class LatentHealth:
     aggregate_kl: float
     rows: int
     verdict: str
+    squared_error: float
+    right: float
+    gap: InferenceGap | None = None
 
     def __str__(self) -> str:
+        error = f"squared error {self.squared_error:.3g}"
+        if not math.isnan(self.right):
+            error = f"{100 * self.right:.1f} % of the entries right"
         return (
             f"{int(self.active.sum())} of {self.active.size} latent dimensions in use, KL {self.kl.sum():.2f} nats a "
             f"row (mutual information {self.mutual_information:.2f}, aggregate to prior {self.aggregate_kl:.2f}). "
-            f"{self.verdict}"
+            f"Reconstructions: {error}. {self.verdict}" + ("" if self.gap is None else f" {self.gap}")
         )
 
 
-def latent_health(estimator: Any, X: Any, *, given: Any = None) -> LatentHealth:
+def latent_health(estimator: Any, X: Any, *, given: Any = None, gap_rows: int = 0) -> LatentHealth:
     """Look at what a fitted deep model's code is told of some rows (at most 2 000 of them).
 
     ``E KL(q(z|x) ‖ p(z)) = I(x; z) + KL(q(z) ‖ p(z))`` (Hoffman & Johnson 2016), with q(z) the mixture of the rows'
-    own posteriors.
+    own posteriors. ``gap_rows`` rows are also looked at by `inference_gap`, which takes longer.
 
     Raises:
         ValueError: the estimator has no latent code.
@@ -54,7 +67,19 @@ def latent_health(estimator: Any, X: Any, *, given: Any = None) -> LatentHealth:
     kl = found["kl"].mean(axis=0)
     told = float((found["log_posterior"] - found["log_aggregate"]).mean())
     active = found["means"].var(axis=0) > ACTIVE_VARIANCE
-    return LatentHealth(active, kl, told, float(kl.sum() - told), found["kl"].shape[0], _verdict(active, kl))
+    error = estimator.reconstruction_error(X, given=given)
+    gap = inference_gap(estimator, X, given=given, rows=gap_rows) if gap_rows else None
+    return LatentHealth(
+        active,
+        kl,
+        told,
+        float(kl.sum() - told),
+        found["kl"].shape[0],
+        _verdict(active, kl) if hasattr(estimator, "score_samples") else POINTS,
+        error["squared"],
+        error["right"],
+        gap,
+    )
 
 
 def _verdict(active: np.ndarray, kl: np.ndarray) -> str:

@@ -1,13 +1,12 @@
 """How well a fitted model expects rows that it has not seen."""
 
 import dataclasses
-import math
 from typing import Any
 
 import numpy as np
 
 from tacit.evaluation._rows import mean_and_error, weights_of
-from tacit.evaluation.measure import check_scores, measure
+from tacit.evaluation.measure import bits_per_dimension, check_scores, measure
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,8 +27,8 @@ class HeldOut:
 
     @property
     def bits_per_dimension(self) -> float:
-        """``nats / (dimensions · ln 2)``, in the same sign: higher is better."""
-        return self.nats / (self.dimensions * math.log(2.0))
+        """``nats / (dimensions · ln 2)``, in the same sign; `tacit.evaluation.measure.bits_per_dimension`."""
+        return bits_per_dimension(self.nats, self.dimensions)
 
 
 def held_out(estimator: Any, X: Any, sample_weight: Any = None) -> HeldOut:

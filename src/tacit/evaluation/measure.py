@@ -1,5 +1,6 @@
 """What a log-density is a density of: two models can be compared only where it is the same thing."""
 
+import math
 from typing import Any
 
 from sklearn.base import is_outlier_detector
@@ -46,6 +47,24 @@ def measure(estimator: Any) -> Measure:
     if hasattr(getattr(estimator, "model_", None), "groups"):
         return measure_of(estimator.model_)
     return (DENSITY,) * int(estimator.n_features_in_)
+
+
+def bits_per_dimension(nats: float, dims: int) -> float:
+    """``nats / (dims · ln 2)``, in the same sign: higher is better (the literature of images reports the negative).
+
+    It has a meaning of its own only for probabilities of whole levels, such as the 256 of an 8-bit image, where −8 is
+    to know nothing; or for densities relative to the unit of the values, where another unit moves it.
+
+    Args:
+        nats: a row.
+        dims: entries of a row: pixels times channels.
+
+    Raises:
+        ValueError: ``dims`` is below 1.
+    """
+    if dims < 1:
+        raise ValueError(f"dims must be at least 1, got {dims}")
+    return nats / (dims * math.log(2.0))
 
 
 def check_scores(estimator: Any, called: str = "") -> None:

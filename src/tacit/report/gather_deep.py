@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tacit.evaluation.health import ACTIVE_VARIANCE, latent_health
+from tacit.evaluation.measure import bits_per_dimension
 from tacit.plots.images import grey_levels, span_of
 from tacit.plots.style import thin
 from tacit.report.content import Code, Images
@@ -91,7 +92,7 @@ def bits(estimator: Any, values: np.ndarray, nats: float) -> float | None:
         return None
     if set(estimator.base_measure()) != {"mass"}:
         return None
-    return -nats / (math.prod(values.shape[1:]) * math.log(2.0))
+    return -bits_per_dimension(nats, math.prod(values.shape[1:]))
 
 
 def log_density(estimator: Any, X: Any) -> np.ndarray:

@@ -128,6 +128,7 @@ class FlowDensity(Density):
         return y, log_q - log_det
 
     def log_prob(self, z: Float[Array, "... #rows dims"]) -> Float[Array, "..."]:
+        z = jnp.broadcast_to(z, jnp.broadcast_shapes(z.shape, self.base.mean.shape))
         white, log_det = self.flow.backward(z, self.context)
         return self.base.log_prob(white) - log_det
 

@@ -95,8 +95,7 @@ class FullGaussian(Centred):
         return z, white_log_prob(noise) - self._log_diagonal.sum(-1)
 
     def log_prob(self, z: Float[Array, "... #rows dims"]) -> Float[Array, "..."]:
-        gap = jnp.broadcast_to(z - self.mean, z.shape)
-        white = jnp.vectorize(_forward, signature="(d,d),(d)->(d)")(self.factor, gap)
+        white = jnp.vectorize(_forward, signature="(d,d),(d)->(d)")(self.factor, z - self.mean)
         return white_log_prob(white) - self._log_diagonal.sum(-1)
 
     def kl_standard(self, log_scale: Float[Array, ""]) -> Float[Array, "rows dims"]:

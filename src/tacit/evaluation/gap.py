@@ -1,0 +1,117 @@
+"""``inference_gap``: what a deep model's bound loses to its encoder, and what to the shape of q."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from tacit.estimators._base import check_whole, seed_of
+from tacit.evaluation._rows import mean_and_error, number_of_rows
+from tacit.evaluation.annealed import annealed_log_prob
+
+CLEAR = 2.0
+"""Standard errors from which on a figure is called different from 0."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class InferenceGap:
+    """``log p(x) − ELBO`` in two parts (Cremer, Li & Duvenaud 2018), in nats a row and the user's units.
+
+    Attributes:
+        elbo: of every row ``(n,)``, with the encoder's q(z|x).
+        best_elbo: with the diagonal Gaussian that was fitted to the row.
+        log_prob: estimates of log p(x), from below on average.
+        method: how log p(x) was estimated: the higher of two lower bounds.
+    """
+
+    elbo: np.ndarray
+    best_elbo: np.ndarray
+    log_prob: np.ndarray
+    method: str
+
+    @property
+    def approximation(self) -> tuple[float, float]:
+        """``log p(x) − best ELBO``, what no diagonal Gaussian can reach: mean and standard error over rows."""
+        return _mean(self.log_prob - self.best_elbo)
+
+    @property
+    def amortisation(self) -> tuple[float, float]:
+        """``best ELBO − ELBO``, what the encoder loses by answering for all rows: mean and standard error over rows.
+
+        Below 0 where the encoder's q is no diagonal Gaussian and better than any.
+        """
+        return _mean(self.best_elbo - self.elbo)
+
+    @property
+    def total(self) -> tuple[float, float]:
+        """``log p(x) − ELBO``: mean and standard error over rows."""
+        return _mean(self.log_prob - self.elbo)
+
+    def __str__(self) -> str:
+        figures = [_mean(each) for each in (self.elbo, self.best_elbo, self.log_prob)]
+        elbo, best, top = (f"{mean:.2f} ± {error:.2f}" for mean, error in figures)
+        shares = (f"{mean:.2f} ± {error:.2f}" for mean, error in (self.total, self.approximation, self.amortisation))
+        total, shape, encoder = shares
+        return (
+            f"Of {self.elbo.size} rows, nats a row: ELBO {elbo}, with a Gaussian fitted to each row {best}, "
+            f"log p(x) ≥ {top} ({self.method}). The bound lacks {total}: {shape} because q is a diagonal Gaussian, "
+            f"{encoder} because the encoder answers for all rows. {self._advice()}"
+        )
+
+    def _advice(self) -> str:
+        (shape, shape_error), (encoder, encoder_error) = self.approximation, self.amortisation
+        if encoder < -CLEAR * encoder_error:
+            return "The encoder's q is richer than a diagonal Gaussian, and does better than the best of them."
+        if max(shape / max(shape_error, 1e-12), encoder / max(encoder_error, 1e-12)) < CLEAR:
+            return "Neither is clearly above 0."
+        if encoder > shape:
+            return "The encoder is the weaker part: train longer, or make it wider."
+        return "The shape of q is the weaker part: posterior='full' or objective='iwae' may gain."
+
+
+def _mean(values: np.ndarray) -> tuple[float, float]:
+    return mean_and_error(values, np.ones(values.size))
+
+
+def inference_gap(
+    estimator: Any,
+    X: Any,
+    *,
+    given: Any = None,
+    rows: int = 100,
+    chains: int = 16,
+    steps: int = 500,
+    random_state: Any = 0,
+) -> InferenceGap:
+    """Measure what the ELBO of some rows lacks to log p(x), and how much of it is the encoder's fault.
+
+    A diagonal Gaussian is fitted to each row by gradients of its own ELBO, from the encoder's answer on. log p(x) is
+    estimated by annealed importance sampling and by importance sampling from that Gaussian; the estimate with the
+    higher mean counts, for both lie below log p(x) on average.
+
+    Args:
+        estimator: a fitted deep model.
+        X: rows, as it takes them.
+        given: what the density is conditional on, as at fit.
+        rows: how many of them are looked at, chosen at random.
+        chains: of the annealing of every row.
+        steps: of the annealing.
+        random_state: seed.
+
+    Raises:
+        ValueError: the estimator is no deep model, or has no density of z.
+    """
+    if not hasattr(estimator, "refined_bounds"):
+        raise ValueError(f"{type(estimator).__name__} has no encoder: there is no gap between a bound and log p(x)")
+    check_whole("rows", rows, 2)
+    random = seed_of(random_state)
+    count = number_of_rows(X)
+    if count > rows:
+        chosen = np.sort(random.choice(count, rows, replace=False))
+        X, given = np.asarray(X)[chosen], given if np.ndim(given) == 0 else np.asarray(given)[chosen]
+    bounds = estimator.refined_bounds(X, given=given, random_state=random)
+    found = annealed_log_prob(estimator, X, given=given, chains=chains, steps=steps, random_state=random)
+    log_prob, method = found.values, "annealed importance sampling"
+    if bounds["importance"].mean() > log_prob.mean():
+        log_prob, method = bounds["importance"], "importance sampling from those Gaussians"
+    return InferenceGap(bounds["elbo"], bounds["best_elbo"], log_prob, method)
