@@ -27,7 +27,8 @@ from tacit.data.schema import Schema
 from tacit.inference.watch import watch
 from tacit.storage.checkpoint import Checkpoint, fingerprint
 from tacit.storage.config import RunConfig
-from tacit.storage.run import REPORT, RunFolder
+from tacit.storage.logs import CsvLog
+from tacit.storage.run import REPORT, TRACE, RunFolder
 
 EVERY = 10.0
 """Seconds between two checkpoints of a fit."""
@@ -83,7 +84,8 @@ def fit(request: Request) -> Finished:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         checkpoint = Checkpoint(run.checkpoint_folder, _fingerprint(todo, fitted), EVERY)
-        with Watch("Fitting") as looking, watch(looking, checkpoint):
+        log = CsvLog(run.path / TRACE)  # of a fit that runs; what the fit itself keeps replaces it
+        with Watch("Fitting") as looking, watch(looking, checkpoint, log):
             chosen = _chosen(todo, fitted, looking)
         found = judge(chosen, fitted, kept, [str(each.message) for each in caught])
     told = outcome.metrics(todo, chosen, found, fitted, time.monotonic() - began, looking.stopped)
