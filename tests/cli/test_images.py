@@ -286,7 +286,7 @@ class TestCompare:
         )
         assert done.exit_code == 0, done.output
         rows = rows_of(done.stdout)
-        assert {row["model"] for row in rows} == {"vae:latent=1", "vae:likelihood=poisson"}
+        assert {row["model"] for row in rows} == {"vae:latent=1", "vae:likelihood=poisson", "independent"}
         assert rows[0]["held_out"] >= rows[1]["held_out"]
         apart = tacit(
             "compare", image_files / "levels.npz", *few, "--folds", 2, "--models", "vae,vae:likelihood=normal"

@@ -136,10 +136,11 @@ def test_more_draws_never_lower_the_importance_weighted_bound() -> None:
     assert means[-1] == pytest.approx(exact().mean(), abs=0.02)
 
 
-def test_all_gradients_of_the_importance_weighted_bound_agree() -> None:
+@pytest.mark.parametrize("warmth", [1.0, 0.3])
+def test_all_gradients_of_the_importance_weighted_bound_agree(warmth: float) -> None:
     at = model()
-    plain = estimate(ImportanceWeighted(4, "reparameterised"), at, 40_000)[1]
-    double = estimate(ImportanceWeighted(4, "doubly-reparameterised"), at, 40_000)[1]
+    plain = estimate(ImportanceWeighted(4, "reparameterised"), at, 40_000, warmth)[1]
+    double = estimate(ImportanceWeighted(4, "doubly-reparameterised"), at, 40_000, warmth)[1]
     error = np.hypot(plain.std(1), double.std(1)) / 200
     assert np.all(np.abs(plain.mean(1) - double.mean(1)) < 4.5 * error)
     assert np.all(double[1:].var(1) < plain[1:].var(1))

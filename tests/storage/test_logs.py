@@ -37,19 +37,20 @@ def test_both_drivers_write_what_their_traces_keep(tmp_path: Path) -> None:
     np.testing.assert_allclose([kept[epoch] for epoch in deep.history_["epoch"]], deep.history_["kl"], rtol=1e-5)
 
 
-def told(path: Path, iterations: list[int]) -> list[int]:
-    log = CsvLog(path)
+def told(path: Path, iterations: list[int], begun: int = 0) -> list[int]:
+    log, trace = CsvLog(path), [(0, 0.0, np.zeros(1))]
     for number in iterations:
-        log.look(Moment("fit", number, 9, -1.0, 1, 1, 0.5 * number, Kept(None, [], {}), figures={"kl": float(number)}))
+        figures = {"kl": float(number)}
+        log.look(Moment("fit", number, 9, -1.0, 1, 1, 0.5 * number, Kept(None, trace, {}), "", figures, begun))
     return [int(line["iteration"]) for line in lines(path)]
 
 
 def test_a_fit_that_goes_on_replaces_the_lines_from_there(tmp_path: Path) -> None:
     assert told(tmp_path / "log.csv", [1, 2, 3, 4]) == [1, 2, 3, 4]
-    assert told(tmp_path / "log.csv", [3, 4, 5]) == [1, 2, 3, 4, 5]  # a new process, from a checkpoint after 2
-    assert told(tmp_path / "log.csv", [1, 2]) == [1, 2]  # from the start
+    assert told(tmp_path / "log.csv", [3, 4, 5], 2) == [1, 2, 3, 4, 5]  # a new process, from a checkpoint after 2
+    assert told(tmp_path / "log.csv", [4, 5]) == [4, 5]  # another fit
     (tmp_path / "log.csv").write_text("something,else\n1,2\n")
-    assert told(tmp_path / "log.csv", [4]) == [4]
+    assert told(tmp_path / "log.csv", [4], 3) == [4]
 
 
 def test_what_is_not_installed_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,6 +111,8 @@ def impute(run: Path, new: New, draws: int | None, seed: int, out: str | None, f
 def _impute_images(opened: Opened, new: New, draws: int | None, seed: int, out: str | None, form: str | None) -> None:
     """Images with their gaps filled, above them the same with the gaps in a picture."""
     pictures.check(out, form, "filled")
+    if draws is not None and str(out).lower().endswith(".npy"):
+        raise UsageFault("an .npy file holds one array, and every draw is one: end --out in .npz.")
     rows = opened.read(new)
     rows = pictures.some(rows) if pictures.is_picture(out) else rows
     missing = np.isnan(rows.values) if rows.values.dtype.kind == "f" else np.zeros(rows.values.shape, bool)

@@ -83,7 +83,7 @@ def give(
         if path.suffix.lower() == ".npy":
             np.save(file, last, allow_pickle=False)
         else:
-            np.savez_compressed(file, allow_pickle=False, **stacks)
+            np.savez_compressed(file, **dict(stacks))  # type: ignore[arg-type]
     shape = " × ".join(map(str, last.shape))
     talk.remark(f"{counted(len(last), 'image')} written to {out} ({last.dtype}, {shape}).")
 

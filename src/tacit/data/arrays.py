@@ -1,6 +1,7 @@
 """NumPy files: .npy, .npz and the choice of an array inside one. Nothing is ever unpickled."""
 
 import math
+import tokenize
 import zipfile
 import zlib
 from io import BytesIO
@@ -15,7 +16,18 @@ from tacit.data.frames import from_array
 
 _NAMES = ("columns", "feature_names", "names")
 
-UNREADABLE = (zipfile.BadZipFile, EOFError, OSError, ValueError, zlib.error, RuntimeError, NotImplementedError)
+UNREADABLE = (
+    zipfile.BadZipFile,
+    EOFError,
+    OSError,
+    ValueError,
+    zlib.error,
+    RuntimeError,
+    NotImplementedError,
+    SyntaxError,
+    tokenize.TokenError,
+    MemoryError,
+)
 """What a file that is damaged, cut short, locked or no NumPy file at all makes the readers raise."""
 
 
@@ -55,6 +67,8 @@ def read_npz(source: Path | BytesIO, label: str, key: str | None) -> pa.Table:
 
 def refusal(label: str, error: Exception) -> str:
     """The words for a NumPy file that could not be read."""
+    if isinstance(error, MemoryError):
+        return f"{label} is too large for the memory of this machine."
     if any(word in str(error) for word in ("pickle", "Object arrays", "Python objects")):
         return f"{label} holds Python objects, which are never unpickled. Save it as numbers (astype(float))."
     return f"{label} is not a readable NumPy file ({' '.join(str(error).split()) or type(error).__name__})."

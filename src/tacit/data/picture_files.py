@@ -68,7 +68,13 @@ def read_pictures(
                 )
     grey = all(mode in _GREY for mode in modes)
     width, height = first
-    images = np.empty((len(files), height, width, *(() if grey else (3,))), np.uint8)
+    shape = (len(files), height, width, *(() if grey else (3,)))
+    try:
+        images = np.empty(shape, np.uint8)
+    except MemoryError:
+        raise DataError(
+            f"{folder}: {len(files)} images of {_size(first)} are too large for this machine's memory."
+        ) from None
     clear = 0
     for place, file in enumerate(files):
         with _opened(file) as image:
@@ -128,7 +134,8 @@ def _labels(files: Sequence[Path], folder: Path) -> np.ndarray | None:
 
 
 def _name(file: Path, folder: Path) -> str:
-    return file.name if file == folder else file.relative_to(folder).as_posix()
+    name = file.name if file == folder else file.relative_to(folder).as_posix()
+    return name.encode("utf-8", "replace").decode("utf-8")
 
 
 def _size(size: tuple[int, int]) -> str:
@@ -141,4 +148,4 @@ def _hidden(path: Path, folder: Path) -> bool:
 
 def _natural(path: Path) -> list[tuple[int, str]]:
     """A key that sorts numbers in names by their size."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", os.fspath(path))]
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"([0-9]+)", os.fspath(path))]

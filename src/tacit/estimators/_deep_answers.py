@@ -1,5 +1,6 @@
 """What a fitted deep model answers: codes, reconstructions, new rows, scores, gaps filled."""
 
+import functools
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -17,7 +18,7 @@ from tacit.estimators._base import check_whole, seed_of
 from tacit.estimators._deep_condition import DeepConditional, given_row
 from tacit.estimators._deep_describe import Architecture, describe
 from tacit.estimators._deep_parts import DISCRETE, Reading, choose_objective
-from tacit.estimators._deep_rows import Conditions, read_deep_rows
+from tacit.estimators._deep_rows import Conditions, check_shares, check_support, read_deep_rows
 from tacit.inference.objectives import Elbo, Objective
 from tacit.inference.stochastic import Batches, evaluate, padded
 from tacit.models.graph import Edge, Graph, Node, Plate
@@ -32,6 +33,8 @@ NUMBERS = 4_000_000
 """Outputs of the decoder that are held at a time where a row is scored."""
 SEEN_TOGETHER = 2000
 """Rows of which the aggregate posterior is made."""
+BLACK_OR_WHITE = "mass of black or white"
+"""What the likelihood of a pixel is that was grey, and is drawn or cut before it is scored."""
 REPLICATES = 4
 """Of a score, for its standard error."""
 
@@ -64,11 +67,12 @@ class DeepAnswers:
     binarize: str | None
     random_state: Any
     _levels: bool
+    _cut: bool
 
-    def _reading(self, binarize: str | None = None) -> Reading:
-        """From stored rows to those of the model."""
+    def _reading(self, binarize: str | None) -> Reading:
+        """From stored rows to those of the model, with grey pixels drawn, cut, or left as they are."""
         real = np.any(self.door_.scale != 1.0) or np.any(self.door_.shift != 0.0)
-        return Reading(self.door_ if real else None, self._levels, binarize or self.binarize)
+        return Reading(self.door_ if real else None, self._levels, binarize)
 
     def _outward(self, x: Any) -> np.ndarray:
         """Rows in the user's units."""
@@ -85,6 +89,11 @@ class DeepAnswers:
         return self.model_
 
     @property
+    def visible_dims(self) -> int:
+        """How many numbers of a code, from the first, the decoder sees: all, but for a second level."""
+        return self._model().posterior_kind.visible(self.n_components)
+
+    @property
     def _width(self) -> int:
         """Numbers of a code."""
         return self._model().posterior_kind.width(self.n_components)
@@ -97,20 +106,40 @@ class DeepAnswers:
         self._model()
         return read_deep_rows(self, X, reset=False)
 
+    def _check_part(self, likelihood: Any, stored: np.ndarray, first: int) -> None:
+        """Refuse values that have no density, in some rows as they are stored."""
+        x = (stored.astype(np.float32) - self.door_.shift) / self.door_.scale
+        if self._levels:
+            if ((x > 0) & (x < 1)).any() and not (x > 1).any():
+                raise ValueError("X holds shares of 1, and the model was fitted to 8-bit levels: multiply by 255")
+            x = x / np.float32(255.0)
+        check = check_shares if self.binarize is not None else functools.partial(check_support, likelihood)
+        check(x, first)
+
     def _conditions(self, stored: np.ndarray, given: Any) -> np.ndarray | None:
         """What rows are given, as numbers."""
         return self.conditions_.encoded(given, stored.shape[0])
 
     def _batches_of(self, stored: np.ndarray, given: Any) -> Iterator[tuple[slice, Rows]]:
         """The same of rows that were read."""
-        read = self._reading("threshold" if self.binarize == "stochastic" else None)
+        read = self._reading(None if self.binarize is None else "threshold")
         encoded = self._conditions(stored, given)
+        likelihood = self._model().likelihood
         for start in range(0, stored.shape[0], ROWS):
             part = slice(start, min(start + ROWS, stored.shape[0]))
             condition = None if encoded is None else encoded[part]
             batch = padded(Rows(stored[part], condition), np.ones(part.stop - start), ROWS)
+            self._check_part(likelihood, np.asarray(batch.rows.x), start)
             rows = read(batch.rows, jax.random.key(0))
             yield part, Rows(np.asarray(rows.x), rows.given)
+
+    def _few(self, X: Any, given: Any) -> tuple[np.ndarray, Any]:
+        """At most 2 000 of the rows, as they are stored, and what those are given."""
+        stored = self._read(X)
+        if stored.shape[0] <= SEEN_TOGETHER:
+            return stored, given
+        chosen = np.random.default_rng(0).choice(stored.shape[0], SEEN_TOGETHER, replace=False)
+        return stored[chosen], given if np.ndim(given) == 0 else np.asarray(given)[chosen]
 
     def _together(self, stored: np.ndarray, given: Any) -> Rows:
         """All rows that were read, as the model takes them."""
@@ -157,14 +186,19 @@ class DeepAnswers:
             else:
                 values = deep.decoded_draw(model, z, condition, _key(random))
             found.append(np.asarray(values)[:size])
-        return self._outward(np.concatenate(found))
+        rows = self._outward(np.concatenate(found))
+        levels = random is not None and self._levels and self.binarize is None
+        return np.rint(rows).astype(np.uint8) if levels else rows
 
     @single_precision
     def reconstruct(self, X: Any, *, given: Any = None) -> np.ndarray:
         """``E[x|z]`` at the mean of q(z|x), in the user's units."""
+        return self._reconstructed(self._read(X), given)
+
+    def _reconstructed(self, stored: np.ndarray, given: Any) -> np.ndarray:
         found = [
             np.asarray(deep.reconstruct(self._model(), rows))[: part.stop - part.start]
-            for part, rows in self._batches(X, given)
+            for part, rows in self._batches_of(stored, given)
         ]
         return self._outward(np.concatenate(found))
 
@@ -183,6 +217,8 @@ class DeepAnswers:
         check_whole("n_samples", n_samples, 1)
         random = seed_of(self.random_state if random_state is None else random_state)
         latent = temperature * np.asarray(deep.prior_draws(model, _key(random), row_bucket(n_samples)))[:n_samples]
+        if temperature != 1.0 and not model.posterior_kind.continuous:
+            raise ValueError(f"a discrete code has no temperature: leave it at 1, got {temperature}")
         condition = self.conditions_.encoded(given, n_samples)
         return self._decoded(model, latent, condition, None if mean else random)
 
@@ -196,48 +232,57 @@ class DeepAnswers:
         The draws are the same for every row, so the score of a row does not depend on its company; only observed
         entries count. With ``return_error`` also its standard error, from independent replicates.
         """
-        model, random = self._model(), np.random.default_rng(0)
+        self._model()
+        random = np.random.default_rng(0)
         number = self.n_samples if n_samples is None else n_samples
-        each = math.prod(model.likelihood.shape(self.event_shape_)) * ROWS
-        chunk = max(1, min(number, NUMBERS // each))
+        check_whole("n_samples", number, 1)
         keys = [_key(random) for _ in range(REPLICATES if return_error else 1)]
         found = []
         for part, rows in self._batches(X, given):
-            scores = [self._log_prob(rows, key, number, chunk) for key in keys]
+            scores = [self._log_prob(rows, key, number, given) for key in keys]
             found.append((np.stack(scores).astype(np.float64) - self._unit(rows))[:, : part.stop - part.start])
         values = np.concatenate(found, axis=1)
         mean = values.mean(axis=0)
         return (mean, values.std(axis=0, ddof=1) / math.sqrt(REPLICATES)) if return_error else mean
 
-    def _log_prob(self, rows: Rows, key: np.ndarray, number: int, chunk: int) -> np.ndarray:
+    def _log_prob(self, rows: Rows, key: np.ndarray, number: int, given: Any) -> np.ndarray:
         """``log p(x)`` of a batch, in the units of the model."""
-        return np.asarray(deep.importance_log_prob(self._model(), rows, key, number, chunk))
+        return np.asarray(deep.importance_log_prob(self._model(), rows, key, number, self._chunk(number)))
+
+    def _chunk(self, number: int) -> int:
+        """Of so many draws of z, how many are decoded together."""
+        model = self._model()
+        held = max(math.prod(model.likelihood.shape(self.event_shape_)), getattr(model.decoder, "numbers", 0))
+        return max(1, min(number, NUMBERS // (held * ROWS)))
 
     @available_if(_has_likelihood)
-    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None, *, given: Any = None) -> float:
         """The mean of ``score_samples``, in nats a row."""
-        return float(np.average(self.score_samples(X), weights=sample_weight))
+        return float(np.average(self.score_samples(X, given=given), weights=sample_weight))
 
     @available_if(_has_likelihood)
     @single_precision
     def elbo(self, X: Any, *, given: Any = None, n_samples: int = 16) -> dict[str, float]:
         """The ELBO and its two terms, in nats a row and the user's units, averaged over rows and draws."""
-        bound, count = self._bound(n_samples), 0
+        check_whole("n_samples", n_samples, 1)
+        (model, bound), count = self._bound(n_samples, given), 0
         totals: dict[str, float] = {}
         log_scale = np.log(np.asarray(self.door_.scale))
         for part, rows in self._batches(X, given):
             size = part.stop - part.start
             batch = Batches(rows, (np.arange(ROWS) < size).astype(np.float32))
-            terms = evaluate(self.model_, batch, np.zeros(2, np.uint32), Reading(None, False, None), bound)
+            terms = evaluate(model, batch, np.zeros(2, np.uint32), Reading(None, False, None), bound)
             change = float(np.where(np.isnan(rows.x[:size]), 0.0, log_scale).sum())
             for name, value in terms.items():
-                totals[name] = totals.get(name, 0.0) + float(value) * size - change * (name != "kl")
+                totals[name] = totals.get(name, 0.0) + float(value) * size
+            for name in ("elbo", "reconstruction"):
+                totals[name] -= change
             count += size
-        return {name: total / count for name, total in totals.items()}
+        return {name: total / count for name, total in totals.items() if name != "objective"}
 
-    def _bound(self, n_samples: int) -> Objective:
-        self._model()
-        return Elbo(n_samples)
+    def _bound(self, n_samples: int, given: Any) -> tuple[Any, Objective]:
+        """The model whose bound is asked for, and the bound."""
+        return self._model(), Elbo(n_samples)
 
     @single_precision
     def latent_information(self, X: Any, *, given: Any = None) -> dict[str, np.ndarray]:
@@ -247,10 +292,7 @@ class DeepAnswers:
         ``log_posterior`` and ``log_aggregate`` ``(n,)``: log q(z|x) and log q(z) at a draw of z for each row, and
         ``means`` ``(n, dims)``.
         """
-        stored = self._read(X)
-        if stored.shape[0] > SEEN_TOGETHER:
-            chosen = np.random.default_rng(0).choice(stored.shape[0], SEEN_TOGETHER, replace=False)
-            stored, given = stored[chosen], None if given is None else np.asarray(given)[chosen]
+        stored, given = self._few(X, given)
         rows = self._together(stored, given)
         kl, own, mixed = deep.latent_shares(self._model(), rows, np.zeros(2, np.uint32))
         means, _ = deep.encode(self._model(), rows)
@@ -262,10 +304,13 @@ class DeepAnswers:
         self, X: Any, n_draws: int = 0, *, given: Any = None, n_samples: int = 100, random_state: Any = None
     ) -> np.ndarray:
         """Rows with their gaps filled: by the conditional mean, or ``n_draws`` draws ``(n_draws, n, …)``."""
+        check_whole("n_draws", n_draws, 0)
+        check_whole("n_samples", n_samples, 1)
         random, means, draws = seed_of(self.random_state if random_state is None else random_state), [], []
+        chunk = self._chunk(n_samples)
         for part, rows in self._batches(X, given):
             size = part.stop - part.start
-            mean, drawn = deep.imputed(self._model(), rows, _key(random), n_samples, max(1, n_draws))
+            mean, drawn = deep.imputed(self._model(), rows, _key(random), n_samples, max(1, n_draws), chunk)
             means.append(np.asarray(mean)[:size])
             draws.append(np.asarray(drawn)[:, :size])
         return self._outward(np.concatenate(draws, axis=1) if n_draws else np.concatenate(means))
@@ -279,9 +324,11 @@ class DeepAnswers:
         return DeepConditional(self, given_row(values, self.event_shape_[0], getattr(self, "feature_names_in_", None)))
 
     def base_measure(self) -> tuple[str, ...]:
-        """What ``score_samples`` is of each entry: the "density" of a real number, or a "mass"."""
+        """What ``score_samples`` is of each entry: the "density" of a real number, a "mass", or that of a cut pixel."""
         likelihood = self._model().likelihood
         count = math.prod(self.event_shape_)
+        if self._cut:
+            return (BLACK_OR_WHITE,) * count
         if not isinstance(likelihood, Columns):
             return (likelihood.measure,) * count
         words = {
@@ -310,6 +357,7 @@ class DeepAnswers:
     @available_if(_has_continuous_code)
     def interpolate(self, a: Any, b: Any, n: int = 10, *, given: Any = None) -> np.ndarray:
         """Rows on the straight way from one row's code to another's, ``(n, …)``, both ends included."""
+        check_whole("n", n, 1)
         ends = self.transform(np.stack([np.asarray(a), np.asarray(b)]), given=given)
         share = np.linspace(0.0, 1.0, n)[:, None]
         return self.inverse_transform((1.0 - share) * ends[0] + share * ends[1], given=given)
@@ -341,8 +389,8 @@ class DeepAnswers:
         return self.inverse_transform(latent, given=given).reshape(grid, grid, *self.event_shape_)
 
     def _check_dim(self, dim: int) -> None:
-        if not 0 <= dim < self._width:
-            raise ValueError(f"a dimension of z must be from 0 to {self._width - 1}, got {dim}")
+        if not 0 <= dim < self.visible_dims:
+            raise ValueError(f"a dimension of z that the decoder sees is from 0 to {self.visible_dims - 1}, got {dim}")
 
 
 def _key(random: np.random.Generator) -> np.ndarray:

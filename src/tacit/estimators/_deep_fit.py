@@ -14,7 +14,7 @@ from tacit.estimators import _deep_parts as parts
 from tacit.estimators._base import check_choice, check_whole, read_weights, seed_of
 from tacit.estimators._deep_answers import DeepAnswers
 from tacit.estimators._deep_networks import NETWORKS, NetworkPlan, networks
-from tacit.estimators._deep_rows import CHECKED, Conditions, Facts, check_support, read_deep_rows
+from tacit.estimators._deep_rows import CHECKED, Conditions, Facts, read_deep_rows
 from tacit.inference.closed_form import CONVERGED, NAN, REASONS
 from tacit.inference.fit import Trace
 from tacit.inference.objectives import Objective
@@ -133,6 +133,7 @@ class DeepFit(DeepAnswers):
         self._passes, self._optimiser = 0, None  # what only partial_fit keeps
         facts = Facts.of(x)
         likelihood = parts.choose_likelihood(self.likelihood, x, facts, self.binarize)
+        self._cut = self.binarize is not None and not facts.binary
         self._levels = parts.is_levels(x, facts, likelihood, self.binarize)
         self.event_shape_ = x.shape[1:]
         real = parts.real_columns(likelihood, self.event_shape_)
@@ -142,7 +143,7 @@ class DeepFit(DeepAnswers):
         self._check_values(likelihood, x)
         view = None if real.all() else self._view(facts, real)
         key = jax.random.key(int(random.integers(2**31)))
-        few = np.asarray(self._reading()(Rows(x[: parts.PRIOR_COMPONENTS]), jax.random.key(1)).x)
+        few = np.asarray(self._reading(self.binarize)(Rows(x[: parts.PRIOR_COMPONENTS]), jax.random.key(1)).x)
         self.model_ = self._compose(likelihood, view, few, key)
 
     def _view(self, facts: Facts, real: np.ndarray) -> Standardise:
@@ -180,8 +181,7 @@ class DeepFit(DeepAnswers):
 
     def _check_values(self, likelihood: Any, x: np.ndarray) -> None:
         for start in range(0, x.shape[0], CHECKED):
-            part = self._reading()(Rows(x[start : start + CHECKED]), jax.random.key(0)).x
-            check_support(likelihood, np.asarray(part), start)
+            self._check_part(likelihood, x[start : start + CHECKED], start)
 
     def _objective(self) -> Objective:
         return parts.choose_objective(self.objective, self._deep_latent.posterior_kind)
@@ -190,7 +190,7 @@ class DeepFit(DeepAnswers):
         epochs = self.max_epochs or max(LEAST_EPOCHS, -(-STEPS // steps_an_epoch))
         return Course(
             self._objective(),
-            self._reading(),
+            self._reading(self.binarize),
             epochs,
             self.batch_size,
             float(self.learning_rate),
@@ -205,6 +205,8 @@ class DeepFit(DeepAnswers):
     def _train(self, rows: Rows, weights: np.ndarray, random: np.random.Generator) -> Trained:
         count = rows.x.shape[0]
         order = random.permutation(count)
+        if rows.label is not None:  # few rows have labels: others are held out as long as there are any
+            order = order[np.argsort(np.asarray(rows.label)[order] >= 0, kind="stable")]
         kept = min(round(self.validation_fraction * count), MOST_HELD_OUT)
         kept = 0 if kept < FEWEST_HELD_OUT else kept
         if not weights[order[kept:]].any():
@@ -225,10 +227,12 @@ class DeepFit(DeepAnswers):
     def _seen(self, x: np.ndarray, weights: np.ndarray, measured: np.ndarray) -> None:
         """What the bound of some rows lacks to be that of the user's units: −log scale of every observed entry."""
         log_scale, self._change = np.log(np.asarray(self.door_.scale, np.float64)).ravel(), 0.0
-        if log_scale.any():
-            measured = measured[:MOST_HELD_OUT]
-            there = ~np.isnan(x[measured].reshape(measured.size, -1))
-            self._change = -float(np.average(there @ log_scale, weights=weights[measured]))
+        if not log_scale.any():
+            return
+        for start in range(0, measured.size, CHECKED):
+            few = measured[start : start + CHECKED]
+            self._change -= float(weights[few] @ (~np.isnan(x[few].reshape(few.size, -1)) @ log_scale))
+        self._change /= float(weights[measured].sum())
 
     def _finish(self, trained: Trained, rows: int) -> None:
         self.model_, change = trained.model, self._change

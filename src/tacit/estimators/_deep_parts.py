@@ -28,6 +28,7 @@ from tacit.models.vae.likelihoods import (
     Columns,
     DiscretisedLogisticLikelihood,
     Likelihood,
+    LowRankNormalLikelihood,
     NormalLikelihood,
 )
 from tacit.models.vae.model import Rows
@@ -114,7 +115,7 @@ def columns_of(names: Sequence[Any]) -> Columns:
     parts = []
     for places in groups.values():
         name = names[places[0]]
-        if name == "normal-low-rank":
+        if name == "normal-low-rank" or isinstance(name, LowRankNormalLikelihood):
             raise ValueError(
                 "'normal-low-rank' is a density of the whole row, not of a column: take 'normal' in a list"
             )
@@ -122,8 +123,12 @@ def columns_of(names: Sequence[Any]) -> Columns:
             parts.append(name)
         elif isinstance(name, str):
             parts.append(named_likelihood(name))
-        else:
+        elif isinstance(name, (list, tuple)) and len(name) == 2 and name[0] == "categorical":
             parts.append(CategoricalLikelihood(int(name[1])))
+        else:
+            raise ValueError(
+                f"likelihood of a column must be a name, ('categorical', levels) or a Likelihood; got {name!r}"
+            )
     return Columns(tuple(parts), tuple(tuple(places) for places in groups.values()))
 
 
@@ -164,6 +169,8 @@ def choose_posterior(
 ) -> Any:
     """The posterior by name or as given; two levels of latent variables where there are two numbers of them."""
     if isinstance(asked, Posterior):
+        if isinstance(latent, tuple) != isinstance(asked, TwoLevels):
+            raise ValueError(f"n_components={latent} does not go with a posterior of kind {type(asked).__name__}")
         return asked
     if asked not in POSTERIORS:
         raise ValueError(f"posterior must be one of {', '.join(map(repr, POSTERIORS))}, or a Posterior; got {asked!r}")

@@ -90,6 +90,21 @@ def check_support(likelihood: Likelihood, x: np.ndarray, first: int = 0) -> None
         )
 
 
+def check_shares(x: np.ndarray, first: int = 0) -> None:
+    """Refuse grey levels that are no shares of 1 before they are drawn or cut; the rows begin at ``first``.
+
+    Raises:
+        ValueError: where one is, and what to do.
+    """
+    wrong = (x < 0) | (x > 1)
+    if wrong.any():
+        place = tuple(int(i) for i in np.argwhere(wrong)[0])
+        raise ValueError(
+            f"X{[place[0] + first, *place[1:]]} is {x[place]:.6g}, and binarize takes shares from 0 to 1, or 8-bit "
+            "levels as uint8: divide by the largest level, or give X.astype(np.uint8)"
+        )
+
+
 class Conditions(NamedTuple):
     """How what rows are given is turned into numbers: indicators of labels, or scaled covariates (or images)."""
 
@@ -135,7 +150,7 @@ class Conditions(NamedTuple):
         if self.classes is not None:
             unknown = np.setdiff1d(values, self.classes)
             if unknown.size:
-                raise ValueError(f"given holds {unknown[0].item()!r}, which was not among the labels at fit")
+                raise ValueError(f"given holds {unknown.tolist()[0]!r}, which was not among the labels at fit")
             return (values[:, None] == self.classes).astype(np.float32)
         numbers = _numbers(values)
         if numbers.shape[1] != self.width:

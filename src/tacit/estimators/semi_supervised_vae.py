@@ -90,9 +90,8 @@ class SemiSupervisedVAE(VAE):
         # al. 2014 have it, 100 labels among 1 500 digits gave 69 % right instead of 81 %
         return Labelled(parts.choose_objective(self.objective, self._deep_latent.posterior_kind), 1.0 / self._labelled)
 
-    def _bound(self, n_samples: int) -> Objective:
-        self._model()
-        return Labelled(Elbo(n_samples), 0.0)
+    def _bound(self, n_samples: int, given: Any) -> tuple[Any, Objective]:
+        return super()._bound(n_samples, given) if given is not None else (self.model_, Labelled(Elbo(n_samples), 0.0))
 
     @single_precision
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -117,13 +116,13 @@ class SemiSupervisedVAE(VAE):
     def _conditions(self, stored: np.ndarray, given: Any) -> np.ndarray | None:
         return super()._conditions(stored, self._likeliest(stored) if given is None else given)
 
-    def _log_prob(self, rows: Rows, key: np.ndarray, number: int, chunk: int) -> np.ndarray:
-        """``log Σ_y p(y) p(x|y)``."""
+    def _log_prob(self, rows: Rows, key: np.ndarray, number: int, given: Any) -> np.ndarray:
+        """``log p(x|y)`` of the classes given, or ``log Σ_y p(y) p(x|y)``."""
+        score = super()._log_prob
+        if given is not None:
+            return score(rows, key, number, given)
         prior = np.asarray(jax.nn.log_softmax(self.model_.logits))
-        each = [
-            super(SemiSupervisedVAE, self)._log_prob(self.model_.of_class(rows, label), key, number, chunk)
-            for label in range(prior.size)
-        ]
+        each = [score(self.model_.of_class(rows, label), key, number, given) for label in range(prior.size)]
         return logsumexp(np.stack(each) + prior[:, None], axis=0)
 
     @single_precision
@@ -159,6 +158,13 @@ class SemiSupervisedVAE(VAE):
         return Graph(nodes, edges, (Plate("n", "n = 1…N"),))
 
 
+def _is_label(value: Any) -> bool:
+    try:
+        return value is not None and bool(value == value) and bool(value != UNLABELLED)
+    except TypeError:  # pandas' NA is neither equal nor unequal to anything
+        return False
+
+
 def _labels(y: Any) -> tuple[np.ndarray, np.ndarray]:
     """Which rows have a label, and the labels."""
     if y is None:
@@ -169,7 +175,7 @@ def _labels(y: Any) -> tuple[np.ndarray, np.ndarray]:
     if labels.ndim != 1:
         raise ValueError(f"y must be labels (n,), got an array {labels.shape}")
     if labels.dtype == object:
-        known = np.array([each is not None and each == each and each != UNLABELLED for each in labels])
+        known = np.array([_is_label(each) for each in labels])
         texts = labels.copy()
         texts[~known] = labels[known][0] if known.any() else ""
         return known, np.array(texts.tolist())

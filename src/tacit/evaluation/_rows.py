@@ -84,6 +84,14 @@ def number_of_rows(X: Any) -> int:
     return from_frame(X).num_rows if feature_names(X) is not None else len(X)
 
 
+def picked(X: Any, places: np.ndarray) -> Any:
+    """Some rows of an array or a frame, which keeps its names."""
+    for name in ("iloc", "take"):
+        if feature_names(X) is not None and hasattr(X, name):
+            return X.iloc[places] if name == "iloc" else X.take(places)
+    return np.asarray(X)[places]
+
+
 def mean_and_error(values: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
     """Weighted mean and its standard error, ``√(Σ w (v − v̄)² / (W (W − 1)))``: weight 2 is the same as two copies.
 

@@ -77,9 +77,7 @@ def annealed_log_prob(
         ValueError: the estimator is no deep model, or has no density of z.
     """
     if not hasattr(estimator, "annealed_weights"):
-        raise ValueError(
-            f"{type(estimator).__name__} has no chains to anneal: its score_samples is exact, or not there"
-        )
+        raise ValueError(f"{type(estimator).__name__} has no chains to anneal: that takes a code of real numbers alone")
     log_weights, acceptance = estimator.annealed_weights(
         X, given=given, chains=chains, steps=steps, start=start, random_state=random_state
     )

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from tacit.estimators._deep_answers import BLACK_OR_WHITE
 from tacit.estimators.mixture import Mixture
 from tacit.evaluation.measure import DENSITY, MASS, Measure
 
@@ -26,9 +27,13 @@ def independent(X: Any, measure: Measure) -> Mixture | None:
     Returns:
         The unfitted model; None where the entries cannot be independent, for they have a total, or are no numbers.
     """
-    if not set(measure) <= {DENSITY, MASS} or not hasattr(X, "dtype") or np.dtype(X.dtype).kind not in "bfiu":
+    if (
+        not set(measure) <= {DENSITY, MASS, BLACK_OR_WHITE}
+        or not hasattr(X, "dtype")
+        or np.dtype(X.dtype).kind not in "bfiu"
+    ):
         return None
-    values = np.asarray(X).reshape(X.shape[0], -1)
+    values = seen_as(X, measure).reshape(X.shape[0], -1)
     families = {
         place: "normal" if word == DENSITY else _of_whole_numbers(values[:, place], X.dtype == np.uint8)
         for place, word in enumerate(measure)
@@ -36,6 +41,15 @@ def independent(X: Any, measure: Measure) -> Mixture | None:
     # a level that a fold lacks must not be impossible; normals need no prior
     objective = "mle" if set(measure) == {DENSITY} else "map"
     return Mixture(1, families=families, objective=objective, n_init=1, random_state=0)
+
+
+def seen_as(X: Any, measure: Measure) -> Any:
+    """The rows as the other models score them: grey pixels cut at ½ where those are."""
+    if BLACK_OR_WHITE not in measure:
+        return X
+    values = np.asarray(X)
+    half = 127.5 if values.dtype == np.uint8 else 0.5
+    return np.where(np.isnan(values), np.nan, values > half)
 
 
 def _of_whole_numbers(column: np.ndarray, image: bool) -> str:

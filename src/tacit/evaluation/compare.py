@@ -11,8 +11,9 @@ from sklearn.base import clone
 
 from tacit.compute import double_precision
 from tacit.estimators._base import check_whole, seed_of
+from tacit.estimators._deep_answers import BLACK_OR_WHITE
 from tacit.evaluation._rows import fit_rows, fresh, mean_and_error, number_of_rows, read, score_rows, weights_of
-from tacit.evaluation.baseline import INDEPENDENT, independent
+from tacit.evaluation.baseline import INDEPENDENT, independent, seen_as
 from tacit.evaluation.measure import GIVEN_TOTAL, Measure, check_scores, measure
 from tacit.registry import create
 
@@ -82,7 +83,7 @@ def compare(
     wanted = asked or baseline or (baseline is None and _suits_baseline(candidates, X))
     single = independent(X, measured) if wanted and INDEPENDENT not in candidates else None
     if single is not None:
-        more = _crossed({INDEPENDENT: single}, X, fold, weights)
+        more = _crossed({INDEPENDENT: single}, seen_as(X, measured), fold, weights)
         scores, seconds = scores | more[0], seconds | more[1]
     elif asked or baseline:
         raise ValueError(
@@ -188,7 +189,11 @@ def check_measures(measures: Mapping[str, Measure], names: Sequence[str] | None 
 def _said(word: str) -> str:
     if word.startswith(GIVEN_TOTAL):
         return "probability of the row's counts given their total"
-    return {"density": "density of continuous values", "mass": "probability of whole numbers or levels"}[word]
+    return {
+        "density": "density of continuous values",
+        "mass": "probability of whole numbers or levels",
+        BLACK_OR_WHITE: "probability of black or white in place of a grey level",
+    }[word]
 
 
 def _why(*words: str) -> str:
@@ -197,6 +202,8 @@ def _why(*words: str) -> str:
             "A density has the unit of one over the column's and a probability has none, so their difference is "
             "decided by the unit. Let both read the column as the same kind (Mixture: families={column: …})."
         )
+    if BLACK_OR_WHITE in words:
+        return "To say black or white is easier than to say how grey. Set binarize for both, or for neither."
     return (
         "The total is part of what the one predicts and is given to the other, which therefore has an easier task. "
         "Compare models of counts with one another, and models given the total with one another."

@@ -31,19 +31,21 @@ class HeldOut:
         return bits_per_dimension(self.nats, self.dimensions)
 
 
-def held_out(estimator: Any, X: Any, sample_weight: Any = None) -> HeldOut:
+def held_out(estimator: Any, X: Any, sample_weight: Any = None, *, given: Any = None) -> HeldOut:
     """The held-out score of a fitted estimator.
 
     Args:
         estimator: with ``score_samples``.
         X: rows the fit has not seen, as the estimator takes them.
         sample_weight: a weight a row; 2 is the same as two copies.
+        given: what the density is conditional on, for a model that was fitted so.
 
     Raises:
         ValueError: the estimator has no log-density.
     """
     check_scores(estimator)
-    values = np.asarray(estimator.score_samples(X), dtype=np.float64)
+    more = {} if given is None else {"given": given}
+    values = np.asarray(estimator.score_samples(X, **more), dtype=np.float64)
     return of_scores(values, weights_of(X, sample_weight), len(measure(estimator)))
 
 

@@ -15,8 +15,9 @@ MASS = "mass"
 GIVEN_TOTAL = "mass given the total of columns "
 
 Measure = tuple[str, ...]
-"""A word a column: "density" (of a continuous value), "mass" (of a count or a level), or "mass given the total of
-columns 0, 1, 2" (of a row of counts whose sum is no part of the model)."""
+"""A word a column: "density" (of a continuous value), "mass" (of a count or a level), "mass of black or white" (of a
+grey pixel that was cut), or "mass given the total of columns 0, 1, 2" (of a row of counts whose sum is no part of the
+model)."""
 
 
 def measure_of(model: Mixture) -> Measure:

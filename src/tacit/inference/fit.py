@@ -110,7 +110,7 @@ class _Loop:
     ) -> None:
         self.source, self.limits = source, limits
         self.accelerate, self.label, self.mend = accelerate, label, mend
-        self.began = time.monotonic()
+        self.began, self.begun = time.monotonic(), 0
         self.watchers: Sequence[Watcher] = watchers()
         self.snapshots: dict[int, PyTree] = {}
         self.trace: list[tuple[int, float, np.ndarray]] = []
@@ -160,6 +160,7 @@ class _Loop:
             if kept is not None:
                 state, self.trace, self.snapshots = kept
                 self.began -= self.trace[-1][1] if self.trace else 0.0
+                self.begun = len(self.trace)
         return state
 
     def _iterate(self, state: cf.State) -> cf.State:
@@ -218,6 +219,7 @@ class _Loop:
             bounds.size,
             time.monotonic() - self.began,
             Kept(state, self.trace, self.snapshots),
+            begun=self.begun,
         )
 
     def best(self, state: cf.State, among: np.ndarray, sound: np.ndarray) -> Fit:

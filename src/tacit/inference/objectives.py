@@ -69,7 +69,7 @@ class Objective(eqx.Module):
         """What is to be raised by a model at its current parameters, a number a row, and the terms."""
 
     def bound(self) -> "Objective":
-        """What held-out rows are measured by: the plain evidence lower bound."""
+        """What held-out rows are measured by to choose the best parameters: the plain evidence lower bound."""
         return Elbo()
 
 
@@ -126,6 +126,10 @@ class Elbo(Objective):
             charged = jnp.abs(total - self.capacity)
         return reconstruction - self.beta * batch.warmth * charged, _terms(reconstruction, total)
 
+    def bound(self) -> "Objective":
+        """The same, with one draw: what β, free bits or a capacity ask for is not what the plain bound prefers."""
+        return Elbo(1, self.beta, self.free_bits, self.capacity)
+
 
 class ImportanceWeighted(Objective):
     """``E log (1/K) Σ_k p(x, z_k)/q(z_k|x)`` (Burda et al. 2016): tighter with every draw.
@@ -156,7 +160,8 @@ class ImportanceWeighted(Objective):
         # the decoder's gradient at draws that stand still, and the draws' own under squared shares
         decoder = model.log_likelihood(rows, still) + warmth * model.log_prior(rows, still)
         path = fixed.log_likelihood(rows, latent) + warmth * (fixed.log_prior(rows, latent) - log_q)
-        return (share * decoder + share**2 * path).sum(0), terms
+        # where the KL counts for less than 1 the score of q does too, and less of it is turned into the path
+        return (share * decoder + share * (1.0 - warmth + warmth * share) * path).sum(0), terms
 
 
 class Renyi(Objective):

@@ -166,7 +166,10 @@ def blank_totals(
 def evaluate(
     model: LatentVariable, batches: Batches, key: UInt32[Array, "2"], read: Reader, bound: Objective
 ) -> dict[str, Float[Array, ""]]:
-    """The mean terms of a bound over all rows, a chunk at a time; the rows come padded to whole chunks."""
+    """The mean terms of a bound over all rows, and itself as "objective", a chunk at a time.
+
+    The rows come padded to whole chunks.
+    """
     count = batches.weights.shape[0]
     chunk = min(ROWS_AT_ONCE, count)
     chunks = jax.tree.map(lambda leaf: leaf.reshape(count // chunk, chunk, *leaf.shape[1:]), batches)
@@ -175,7 +178,8 @@ def evaluate(
     def add(number, part):
         draw, reading = jax.random.split(jax.random.fold_in(base, number))
         rows = read(part.rows, reading)
-        _, terms = bound(model, Batch(rows, part.weights, draw, jnp.ones(())))
+        raised, terms = bound(model, Batch(rows, part.weights, draw, jnp.ones(())))
+        terms |= {"objective": raised}
         return number + 1, {name: jnp.sum(part.weights * value) for name, value in terms.items()}
 
     _, parts = jax.lax.scan(add, jnp.asarray(0, jnp.int32), chunks)

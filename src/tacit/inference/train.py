@@ -94,6 +94,7 @@ class _Loop:
         self.held_out = None if held_out is None else jax.device_put(held_out)
         self.optimiser = course.optimiser or adam(course.clip)
         self.trace: list[tuple[int, float, np.ndarray]] = []
+        self.begun = 0
         self.watchers, self.began, self.interrupted = watchers(), time.monotonic(), False
         self.pace = Pace(
             np.asarray(course.learning_rate, np.float32),
@@ -131,6 +132,7 @@ class _Loop:
             if kept is not None:
                 state, self.trace, _ = kept
                 self.began -= self.trace[-1][1] if self.trace else 0.0
+                self.begun = len(self.trace)
         self.state = state
         try:
             while int(self.state.status) == RUNNING and len(self.trace) < self.rounds.number:
@@ -148,12 +150,17 @@ class _Loop:
         if bad >= 0:
             return self._undo(before, bad)
         figures = {name: float(totals[name]) / float(totals["steps"]) for name in self.names}
-        bound = self._measure(state, figures)
+        bound, chosen_by = self._measure(state, figures)
+        if not (np.isfinite(bound) and np.isfinite(chosen_by) and _finite(state.model)):
+            return self._undo(before, int(state.step))
         line = np.array([float(state.step), *(figures[name] for name in self.names), bound])
         self.trace.append((len(self.trace), time.monotonic() - self.began, line))
-        better = self.held_out is None or bound > float(state.best_bound)
+        # while the KL warms up another objective is followed: the latest parameters are kept, and any later beat them
+        warming = int(state.step) < float(self.pace.warm_steps)
+        better = self.held_out is None or warming or chosen_by > float(state.best_bound)
         where = lambda s: (s.best, s.best_bound, s.best_step, s.bound)  # noqa: E731
-        kept = (state.model, np.asarray(bound, np.float32), state.step) if better else where(state)[:3]
+        level = np.asarray(-np.inf if warming else chosen_by, np.float32)
+        kept = (state.model, level, state.step) if better else where(state)[:3]
         state = eqx.tree_at(where, state, (*kept, line))
         self.state = eqx.tree_at(lambda s: s.status, state, np.asarray(self._status(state), np.int32))
         moment = self._moment(self.state, 1.0)
@@ -198,12 +205,16 @@ class _Loop:
         )
         self.state = eqx.tree_at(lambda s: s.rate, before, np.asarray(0.5, np.float32))
 
-    def _measure(self, state: Standing, figures: dict[str, float]) -> float:
-        """The held-out bound, with the same noise every time; without held-out rows that of the round."""
+    def _measure(self, state: Standing, figures: dict[str, float]) -> tuple[float, float]:
+        """The held-out bound, and what the best is chosen by, with the same noise every time.
+
+        Without held-out rows, the bound of the round.
+        """
         if self.held_out is None:
-            return figures["elbo"]
+            return figures["elbo"], figures["elbo"]
         model = eqx.combine(state.model, self.static)
-        return float(evaluate(model, self.held_out, state.key, self.course.read, self.course.objective.bound())["elbo"])
+        found = evaluate(model, self.held_out, state.key, self.course.read, self.course.objective.bound())
+        return float(found["elbo"]), float(found["objective"])
 
     def _status(self, state: Standing) -> int:
         if not np.isfinite(state.bound).all():
@@ -238,6 +249,7 @@ class _Loop:
             Kept(state, self.trace, {}) if totals is None else None,
             words,
             {name: float(value) for name, value in figures.items()},
+            self.begun,
         )
 
     def _result(self) -> Trained:
@@ -260,3 +272,7 @@ class _Loop:
             float(state.rate),
             jax.tree.leaves(state.optimiser),
         )
+
+
+def _finite(model: PyTree) -> bool:
+    return all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(model))

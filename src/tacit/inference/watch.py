@@ -42,6 +42,8 @@ class Moment(NamedTuple):
     """What more there is to say of this kind of fit."""
     figures: Mapping[str, float] = MappingProxyType({})
     """What else was measured in the iteration, by name."""
+    begun: int = 0
+    """How many lines of the trace come from before the fit was taken up again."""
 
 
 class Watcher(Protocol):

@@ -77,7 +77,7 @@ def _pick(X: Any, places: np.ndarray) -> Any:
 def _measure(estimator: Any) -> str:
     """What a score is of: "density", "mass", or "mixed"; nothing where an estimator does not say."""
     kinds = set(estimator.base_measure()) if hasattr(estimator, "base_measure") else {""}
-    return kinds.pop() if len(kinds) == 1 else "mixed"
+    return kinds.pop().partition(" ")[0] if len(kinds) == 1 else "mixed"
 
 
 def is_point(estimator: Any) -> bool:
@@ -150,7 +150,9 @@ def _traversals(estimator: Any, values: np.ndarray, room: int, seen: Code) -> tu
     means = np.asarray(seen.means)
     spread = means.var(axis=0)
     use = np.asarray(seen.kl) if len(seen.kl) == means.shape[1] else spread
-    used = [int(dim) for dim in np.argsort(-use, kind="stable") if spread[dim] > ACTIVE_VARIANCE]
+    seen_dims = getattr(estimator, "visible_dims", means.shape[1])
+    order = [int(dim) for dim in np.argsort(-use, kind="stable") if dim < seen_dims]
+    used = [dim for dim in order if spread[dim] > ACTIVE_VARIANCE]
     used = used[: min(MOVED, max(1, room // steps))]
     if not used:
         return (), None

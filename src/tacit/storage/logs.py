@@ -31,28 +31,30 @@ class CsvLog:
         """Write to a file; its folder is made if need be."""
         self.path = Path(path)
         self._last: int | None = None
+        self._names: list[str] = []
 
     def look(self, moment: Moment) -> None:
         """Write a line, if there is a new iteration to tell of."""
-        if moment.kept is None or moment.iteration == self._last:
+        if moment.kept is None or not moment.kept.trace or moment.iteration == self._last:
             return
         line = {"iteration": moment.iteration, "seconds": f"{moment.seconds:.3f}"}
         line |= {"bound": repr(float(moment.bound_per_weight))}
         line |= {name: repr(float(value)) for name, value in moment.figures.items()}
-        if self._last is None or moment.iteration < self._last:
-            self._begin(line, moment.iteration)
+        if self._last is None or moment.iteration < self._last or list(line) != self._names:
+            self._begin(line, moment)
         self._last = moment.iteration
         with self.path.open("a", newline="", encoding="utf-8") as file:
             csv.DictWriter(file, line).writerow(line)
 
-    def _begin(self, line: dict[str, Any], iteration: int) -> None:
-        """The header, and what the file told of earlier iterations of the same fit."""
-        kept = []
-        if self.path.exists():
+    def _begin(self, line: dict[str, Any], moment: Moment) -> None:
+        """The header, and what the file told of earlier iterations, where the same fit is taken up again."""
+        kept, self._names = [], list(line)
+        if moment.begun and self.path.exists():
             with self.path.open(newline="", encoding="utf-8") as file:
                 rows = csv.DictReader(file)
-                if rows.fieldnames == list(line):
-                    kept = [row for row in rows if row["iteration"].isdigit() and int(row["iteration"]) < iteration]
+                if rows.fieldnames == self._names:
+                    before = lambda row: row["iteration"].isdecimal() and int(row["iteration"]) < moment.iteration  # noqa: E731
+                    kept = [row for row in rows if before(row)]
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, line)
@@ -78,19 +80,23 @@ class TensorBoardLog:
         """Write to a folder of its own for this fit."""
         if EventFileWriter is None:
             raise ImportError("TensorBoardLog needs tensorboard: pip install tensorboard")
-        self._writer = EventFileWriter(os.fspath(folder))
+        self._folder = os.fspath(folder)
+        self._writer: Any = None
 
     def look(self, moment: Moment) -> None:
         """Write the figures of an iteration that has ended."""
-        if moment.kept is None:
+        if moment.kept is None or not moment.kept.trace:
             return
+        self._writer = self._writer or EventFileWriter(self._folder)
         figures = {"bound": moment.bound_per_weight, **moment.figures}
         values = [Summary.Value(tag=name, simple_value=float(value)) for name, value in figures.items()]
         self._writer.add_event(Event(step=moment.iteration, wall_time=time.time(), summary=Summary(value=values)))
 
     def done(self, moment: Moment) -> None:
-        """Write what is still in memory."""
-        self._writer.flush()
+        """Write what is still in memory, and let go of the file."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
 
     def resume(self, label: str, state: Any) -> None:
         """Nothing to go on from."""

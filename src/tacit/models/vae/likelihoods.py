@@ -79,6 +79,14 @@ class Likelihood(eqx.Module):
         """A draw of every entry given z and the entries of rows that are there."""
         return self.sample(key, outputs)
 
+    def moments(self, outputs: Float[Array, "... outs"], x: Float[Array, "rows ..."]) -> Any:
+        """What is averaged over draws of z for the best guess of every entry: its mean; or a pytree of such."""
+        return self.mean_given(outputs, x)
+
+    def settled(self, average: Any) -> Float[Array, "..."]:
+        """The best guess from averaged moments."""
+        return average
+
     @property
     def filler(self) -> float:
         """Stands in for a missing value: in the support."""
@@ -138,7 +146,8 @@ class NormalLikelihood(Likelihood):
     def _log_scale(self, outputs: Array) -> Array:
         if self.fixed:
             return jax.lax.stop_gradient(self.log_scale)
-        return jnp.maximum(self.log_scale, math.log(self.floor))
+        kept = jnp.maximum(self.log_scale, math.log(self.floor))
+        return self.log_scale + jax.lax.stop_gradient(kept - self.log_scale)  # a gradient below the floor too
 
     def log_prob_each(self, outputs: Float[Array, "... outs"], x: Float[Array, "..."]) -> Float[Array, "..."]:
         log_scale = self._log_scale(outputs)
@@ -309,6 +318,13 @@ class CategoricalLikelihood(Likelihood):
     def mean(self, outputs: Float[Array, "... outs"]) -> Float[Array, "..."]:
         return jnp.argmax(outputs, axis=-1).astype(outputs.dtype)
 
+    def moments(self, outputs: Float[Array, "... outs"], x: Float[Array, "rows ..."]) -> Any:
+        """The probabilities of the levels, for codes have no average."""
+        return jax.nn.softmax(outputs, axis=-1)
+
+    def settled(self, average: Any) -> Float[Array, "..."]:
+        return self.mean(average)
+
     def sample(self, key: PRNGKeyArray, outputs: Float[Array, "... outs"]) -> Float[Array, "..."]:
         return jax.random.categorical(key, outputs).astype(outputs.dtype)
 
@@ -349,6 +365,13 @@ class Columns(Likelihood):
 
     def mean(self, outputs: Float[Array, "... outs"]) -> Float[Array, "..."]:
         return self._joined([p.mean(piece) for p, piece in zip(self.parts, self._each(outputs), strict=True)])
+
+    def moments(self, outputs: Float[Array, "... outs"], x: Float[Array, "rows ..."]) -> Any:
+        pieces = zip(self.parts, self._each(outputs), self._of(x), strict=True)
+        return [part.moments(piece, mine) for part, piece, mine in pieces]
+
+    def settled(self, average: Any) -> Float[Array, "..."]:
+        return self._joined([part.settled(mine) for part, mine in zip(self.parts, average, strict=True)])
 
     def sample(self, key: PRNGKeyArray, outputs: Float[Array, "... outs"]) -> Float[Array, "..."]:
         keys = jax.random.split(key, len(self.parts))

@@ -7,7 +7,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Bool, Float, Int, PRNGKeyArray, UInt32
+from jaxtyping import Float, Int, PRNGKeyArray, UInt32
 
 from tacit.compute import Array, as_key
 from tacit.data.blocks import Standardise
@@ -165,30 +165,43 @@ def importance_log_prob(
 
 @eqx.filter_jit
 def imputed(
-    model: DeepLatent, rows: Rows, key: UInt32[Array, "2"], samples: int, draws: int
+    model: DeepLatent, rows: Rows, key: UInt32[Array, "2"], samples: int, draws: int, chunk: int
 ) -> tuple[Float[Array, "rows ..."], Float[Array, "draws rows ..."]]:
     """The missing entries given the observed ones: their means, and draws, by importance resampling.
 
-    ``p(x_m|x_o) ≈ Σ_k w_k p(x_m|z_k)`` with ``w_k ∝ p(x_o, z_k)/q(z_k|x_o)`` (Mattei & Frellsen 2019, section 3.3).
+    ``p(x_m|x_o) ≈ Σ_k w_k p(x_m|z_k)`` with ``w_k ∝ p(x_o, z_k)/q(z_k|x_o)`` (Mattei & Frellsen 2019, section 3.3),
+    ``chunk`` draws of z at a time.
     """
     noise_key, choice, last = jax.random.split(as_key(key), 3)
-    density = model.posterior(rows)
-    latent, log_q = density.moved(density.noise(noise_key, samples, shared=True))
-    outputs = model.decode(latent, rows.given)
-    log_weights = model.likelihood.log_prob(outputs, rows.x) + model.log_prior(rows, latent) - log_q
-    share = jax.nn.softmax(log_weights, axis=0)
-    means = model.likelihood.mean_given(outputs, rows.x)
-    mean = jnp.einsum("kn,kn...->n...", share, means)
-    picked = jax.random.categorical(choice, log_weights, axis=0, shape=(draws, rows.x.shape[0]))
-    chosen = outputs[picked, jnp.arange(rows.x.shape[0])]
-    drawn = model.likelihood.sample_given(last, chosen, rows.x)
+    density, likelihood = model.posterior(rows), model.likelihood
+
+    def add(carry, number):
+        top, total, average = carry
+        latent, log_q = density.moved(density.noise(jax.random.fold_in(noise_key, number), chunk, shared=True))
+        outputs = model.decode(latent, rows.given)
+        log_weights = likelihood.log_prob(outputs, rows.x) + model.log_prior(rows, latent) - log_q
+        log_weights = jnp.where((number * chunk + jnp.arange(chunk) < samples)[:, None], log_weights, -jnp.inf)
+        above = jnp.maximum(top, log_weights.max(axis=0))
+        before, share = jnp.exp(top - above), jnp.exp(log_weights - above)
+        part = jax.tree.map(lambda leaf: jnp.einsum("kn,kn...->n...", share, leaf), likelihood.moments(outputs, rows.x))
+        average = jax.tree.map(lambda old, new: jnp.einsum("n,n...->n...", before, old) + new, average, part)
+        return (above, before * total + share.sum(axis=0), average), (latent, log_weights)
+
+    count = rows.x.shape[0]
+    shapes = jax.eval_shape(lambda: likelihood.moments(model.decode(density.draw(noise_key, 1)[0], rows.given), rows.x))
+    nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape[1:], leaf.dtype), shapes)
+    begin = (jnp.full(count, -jnp.inf, jnp.float32), jnp.zeros(count, jnp.float32), nothing)
+    (_, total, average), (latent, log_weights) = jax.lax.scan(add, begin, jnp.arange(-(-samples // chunk)))
+    mean = likelihood.settled(jax.tree.map(lambda leaf: jnp.einsum("n,n...->n...", 1.0 / total, leaf), average))
+    latent, log_weights = latent.reshape(-1, count, latent.shape[-1]), log_weights.reshape(-1, count)
+    picked = jax.random.categorical(choice, log_weights, axis=0, shape=(draws, count))
+
+    def drawn(number):
+        outputs = model.decode(latent[picked[number], jnp.arange(count)], rows.given)
+        return likelihood.sample_given(jax.random.fold_in(last, number), outputs, rows.x)
+
     gaps = jnp.isnan(rows.x)
-    return jnp.where(gaps, mean, rows.x), jnp.where(gaps, drawn, rows.x)
-
-
-def supported(likelihood: Likelihood, x: Float[Array, "rows ..."]) -> Bool[Array, "rows ..."]:
-    """Where an entry is missing or in the support of the likelihood."""
-    return jnp.isnan(x) | likelihood.supports(x)
+    return jnp.where(gaps, mean, rows.x), jnp.where(gaps, jax.lax.map(drawn, jnp.arange(draws)), rows.x)
 
 
 @eqx.filter_jit

@@ -240,6 +240,12 @@ class ConvDecoder(eqx.Module):
         self.last = Convolution(into, final * outs, key=key)
         self.event, self.activation = event or (height, width, final, outs), activation
 
+    @property
+    def numbers(self) -> int:
+        """How many are held at once for one z, roughly: the patches of the last stage."""
+        height, width = self.sizes[-1]
+        return 4 * height * width * (self.last.weight.shape[1] // 9)
+
     def __call__(self, z: Float[Array, " latent"]) -> Float[Array, "..."]:
         act = ACTIVATIONS[self.activation]
         x = act(self.begin(z))
