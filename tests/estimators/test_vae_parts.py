@@ -199,12 +199,13 @@ def test_free_bits_keep_a_code_in_use(digits: np.ndarray) -> None:
     assert kl[0.5] > 0.6
 
 
-def test_some_columns_given_others_are_those_of_a_gaussian() -> None:
+def test_some_columns_given_others_are_those_of_a_gaussian(monkeypatch: pytest.MonkeyPatch) -> None:
     """A linear model: its conditional density is that of ``N(b, W Wᵀ + σ² I)``."""
+    monkeypatch.setattr("tacit.estimators._deep_condition.DRAWS", 500)
     random = np.random.default_rng(0)
     rows = random.normal(size=(400, 1)) @ np.array([[1.0, -2.0, 0.5]]) + 0.4 * random.normal(size=(400, 3))
     settings: dict[str, Any] = {"hidden": (), "likelihood": "normal", "posterior": "full", "warm_up": 0.0}
-    model = VAE(1, max_epochs=250, learning_rate=1e-2, random_state=0, n_samples=500, **settings).fit(rows)
+    model = VAE(1, max_epochs=250, learning_rate=1e-2, random_state=0, n_samples=200, **settings).fit(rows)
     layer, scale = model.model_.decoder.layers[0], model.door_.scale.astype(float)
     noise = np.exp(2 * float(model.model_.likelihood.log_scale))
     covariance = (layer.weight @ layer.weight.T + noise * np.eye(3)) * np.outer(scale, scale)
@@ -215,8 +216,8 @@ def test_some_columns_given_others_are_those_of_a_gaussian() -> None:
     left = covariance[1:, 1:] - np.outer(gain, covariance[0, 1:])
     assert density.columns == (1, 2)
     assert np.all(np.abs(density.mean() - wanted) < 0.1 * np.sqrt(np.diag(left)))
-    drawn = density.sample(1000, random_state=1)
-    np.testing.assert_allclose(drawn.std(axis=0), np.sqrt(np.diag(left)), rtol=0.15)
+    drawn = density.sample(300, random_state=1)
+    np.testing.assert_allclose(drawn.std(axis=0), np.sqrt(np.diag(left)), rtol=0.2)
     exact = st.multivariate_normal(wanted, left).logpdf(drawn[:50])
     assert np.median(np.abs(density.score_samples(drawn[:50]) - exact)) < 0.1
     for values, words in [({3: 1.0}, "there is no column 3"), ({0: np.nan}, "needs one number")]:
