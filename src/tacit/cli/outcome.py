@@ -57,7 +57,12 @@ def metrics(
         "certainty": found.certainty,
         "held_out": None
         if score is None
-        else {"nats": score.nats, "standard_error": score.standard_error, "rows": score.rows},
+        else {
+            "nats": score.nats,
+            "standard_error": score.standard_error,
+            "rows": score.rows,
+            "bound": hasattr(estimator, "elbo"),  # its scores are estimates from below
+        },
         "warnings": list(found.warnings),
         "notes": list(fitted.table.notes),
         "left_out": [{"name": entry.name, "reason": entry.reason} for entry in left_out],
@@ -167,7 +172,9 @@ def tell_groups(told: Mapping[str, Any]) -> None:
     if score is not None:
         talk.heading("How good is it?")
         what = "image" if told.get("image") else "row"
-        talk.say(words.held_out(score["nats"], score["standard_error"], score["rows"], None, what), indent=1)
+        bound = bool(score.get("bound"))
+        said = words.held_out(score["nats"], score["standard_error"], score["rows"], None, what, bound=bound)
+        talk.say(said, indent=1)
     if told["warnings"]:
         talk.heading("Worth knowing")
         for text in told["warnings"]:
