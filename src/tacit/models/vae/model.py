@@ -45,7 +45,7 @@ class DeepLatent(eqx.Module):
     def seen(self, x: Float[Array, "rows ..."]) -> Float[Array, "rows ..."]:
         if self.view is not None:
             x = frozen(self.view)(x)
-        return jnp.nan_to_num(x, nan=0.0)
+        return jnp.where(jnp.isnan(x), 0.0, x)
 
     def encoded(self, x: Float[Array, "rows ..."], given: Float[Array, "rows conditions"] | None = None) -> Array:
         """The encoder's outputs."""
