@@ -45,7 +45,8 @@ class VAE(DeepFit, DeepEvaluation, TransformerMixin, DensityMixin, BaseEstimator
         learning_rate: of Adam.
         schedule: "cosine": the rate falls to 0 along a half cosine; "constant".
         warm_up: share of the fit over which the weight of the KL rises from 0 to 1.
-        validation_fraction: of the rows, held out to stop the fit and to choose its best parameters; 0 holds out none.
+        validation_fraction: of the rows, held out (10 000 at most) to stop the fit and to choose its best parameters
+            once the KL has its full weight; 0 holds out none.
         patience: measurements of the held-out bound without a better one after which the fit ends; one is taken every
             epoch, or every 200 steps where epochs are shorter.
         clip: the largest norm of a gradient; 0 does not clip.
