@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import scipy.stats as st
 
+from tacit.families.triangular import AutoregressiveFlow
 from tacit.inference.objectives import Batch, Elbo, ScoreFunction
 from tacit.models.vae.discrete import CategoricalCodes, CodeTable, QuantisedCodes, VectorQuantised, nearest
-from tacit.models.vae.flows import AutoregressiveFlow, FlowPrior, InverseAutoregressive
+from tacit.models.vae.flows import FlowPrior, InverseAutoregressive
 from tacit.models.vae.levels import TopDown, TwoLevels
 from tacit.models.vae.likelihoods import BernoulliLikelihood, LowRankNormalLikelihood
 from tacit.models.vae.model import DeepLatent, Rows, importance_log_prob

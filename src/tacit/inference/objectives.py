@@ -65,7 +65,7 @@ class Objective(eqx.Module):
     """What is raised."""
 
     @abc.abstractmethod
-    def __call__(self, model: LatentVariable, batch: Batch) -> tuple[Float[Array, " rows"], Terms]:
+    def __call__(self, model: Any, batch: Batch) -> tuple[Float[Array, " rows"], Terms]:
         """What is to be raised by a model at its current parameters, a number a row, and the terms."""
 
     def bound(self) -> "Objective":

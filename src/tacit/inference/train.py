@@ -18,6 +18,7 @@ from tacit.inference.closed_form import CONVERGED, INTERRUPTED, NAN, RUNNING, ST
 from tacit.inference.fit import on_host
 from tacit.inference.objectives import Objective
 from tacit.inference.rounds import Rounds
+from tacit.inference.settling import Settle
 from tacit.inference.stochastic import (
     Batches,
     Pace,
@@ -47,6 +48,9 @@ class Course(NamedTuple):
     clip: float = 0.0
     optimiser: optax.GradientTransformation | None = None
     label: str = "fit"
+    settle: Settle | None = None
+    """Ends the fit when the bound no longer rises beyond its noise, with no need of held-out rows; the rate stays level
+    within a stage. What is kept is the average of the last stage."""
 
 
 class Trained(NamedTuple):
@@ -96,9 +100,10 @@ class _Loop:
         self.trace: list[tuple[int, float, np.ndarray]] = []
         self.begun = 0
         self.watchers, self.began, self.interrupted = watchers(), time.monotonic(), False
+        cosine = course.cosine and course.settle is None
         self.pace = Pace(
             np.asarray(course.learning_rate, np.float32),
-            np.asarray(course.max_epochs * rounds.steps_an_epoch if course.cosine else np.inf, np.float32),
+            np.asarray(course.max_epochs * rounds.steps_an_epoch if cosine else np.inf, np.float32),
             np.asarray(course.warm_epochs * rounds.steps_an_epoch, np.float32),
         )
 
@@ -134,6 +139,7 @@ class _Loop:
                 self.began -= self.trace[-1][1] if self.trace else 0.0
                 self.begun = len(self.trace)
         self.state = state
+        self.undone = self.course.settle is None and float(state.rate) < 1.0
         try:
             while int(self.state.status) == RUNNING and len(self.trace) < self.rounds.number:
                 self._one_round()
@@ -155,6 +161,17 @@ class _Loop:
             return self._undo(before, int(state.step))
         line = np.array([float(state.step), *(figures[name] for name in self.names), bound])
         self.trace.append((len(self.trace), time.monotonic() - self.began, line))
+        if self.course.settle is not None:
+            self.state = self._staged(eqx.tree_at(lambda s: s.bound, state, line), self.course.settle)
+        else:
+            self.state = self._chosen(state, line, chosen_by)
+        moment = self._moment(self.state, 1.0)
+        for watcher in self.watchers:
+            watcher.look(moment)
+        return None
+
+    def _chosen(self, state: Standing, line: np.ndarray, chosen_by: float) -> Standing:
+        """The parameters kept if they are the best so far, and whether the fit goes on."""
         # while the KL warms up another objective is followed: the latest parameters are kept, and any later beat them
         warming = int(state.step) < float(self.pace.warm_steps)
         better = self.held_out is None or warming or chosen_by > float(state.best_bound)
@@ -162,11 +179,26 @@ class _Loop:
         level = np.asarray(-np.inf if warming else chosen_by, np.float32)
         kept = (state.model, level, state.step) if better else where(state)[:3]
         state = eqx.tree_at(where, state, (*kept, line))
-        self.state = eqx.tree_at(lambda s: s.status, state, np.asarray(self._status(state), np.int32))
-        moment = self._moment(self.state, 1.0)
-        for watcher in self.watchers:
-            watcher.look(moment)
-        return None
+        return eqx.tree_at(lambda s: s.status, state, np.asarray(self._status(state), np.int32))
+
+    def _staged(self, state: Standing, settle: Settle) -> Standing:
+        """The average of a stage's latest rounds is the best; a stage that has settled begins the next one from it.
+
+        ``best_step`` is where the stage began.
+        """
+        rounds = [line for _, _, line in self.trace if line[0] > int(state.best_step)]
+        share = max(1.0 / len(rounds), 0.5 / settle.window)
+        average = jax.tree.map(lambda old, new: old + share * (new - old), state.best, state.model)
+        state = eqx.tree_at(lambda s: s.best, state, average)
+        elbo = np.array([line[1 + self.names.index("elbo")] for line in rounds])
+        status = STOPPED if len(self.trace) >= self.rounds.number else RUNNING
+        if settle.settled(elbo):
+            if settle.last(float(state.rate)):
+                status = CONVERGED
+            else:
+                where = lambda s: (s.model, s.best_step, s.rate)  # noqa: E731
+                state = eqx.tree_at(where, state, (average, state.step, np.float32(state.rate * settle.drop)))
+        return eqx.tree_at(lambda s: s.status, state, np.asarray(status, np.int32))
 
     def _steps(self, state: Standing) -> tuple[Standing, dict[str, Any], int]:
         """All steps of a round."""
@@ -194,7 +226,7 @@ class _Loop:
 
     def _undo(self, before: Standing, bad: int) -> None:
         """Back to the start of the round at half the rate, once; then the fit ends with its best."""
-        if float(before.rate) < 1.0:
+        if self.undone:
             self.state = eqx.tree_at(lambda s: s.status, before, np.asarray(NAN, np.int32))
             return
         warnings.warn(
@@ -203,7 +235,8 @@ class _Loop:
             UserWarning,
             stacklevel=2,
         )
-        self.state = eqx.tree_at(lambda s: s.rate, before, np.asarray(0.5, np.float32))
+        self.undone = True
+        self.state = eqx.tree_at(lambda s: s.rate, before, np.float32(0.5 * before.rate))
 
     def _measure(self, state: Standing, figures: dict[str, float]) -> tuple[float, float]:
         """The held-out bound, and what the best is chosen by, with the same noise every time.

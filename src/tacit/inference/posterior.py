@@ -1,0 +1,75 @@
+"""A posterior as draws by name: what every variational fit of parameters gives a person."""
+
+import importlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+
+class Posterior:
+    """Draws of the parameters from q(θ), with the moments and intervals that they give.
+
+    Args:
+        draws: by name, arrays that lead with ``[draws]``.
+        dims: names of the axes behind the first, for ArviZ.
+        coords: names of the places along such axes.
+    """
+
+    def __init__(
+        self,
+        draws: Mapping[str, Float[np.ndarray, "draws ..."]],
+        *,
+        dims: Mapping[str, Sequence[str]] | None = None,
+        coords: Mapping[str, Sequence[Any]] | None = None,
+    ) -> None:
+        self.draws = {name: np.asarray(value) for name, value in draws.items()}
+        self.dims = {name: tuple(axes) for name, axes in (dims or {}).items()}
+        self.coords = {name: list(places) for name, places in (coords or {}).items()}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What there are draws of."""
+        return tuple(self.draws)
+
+    @property
+    def mean(self) -> dict[str, np.ndarray]:
+        """Means by name."""
+        return {name: value.mean(0) for name, value in self.draws.items()}
+
+    @property
+    def sd(self) -> dict[str, np.ndarray]:
+        """Standard deviations by name."""
+        return {name: value.std(0, ddof=1) for name, value in self.draws.items()}
+
+    def interval(self, level: float = 0.9) -> dict[str, Float[np.ndarray, "ends ..."]]:
+        """Central credible intervals by name: the lower ends, then the upper.
+
+        Raises:
+            ValueError: a level outside (0, 1).
+        """
+        if not 0 < level < 1:
+            raise ValueError(f"level must lie between 0 and 1, got {level!r}")
+        ends = [0.5 * (1.0 - level), 0.5 * (1.0 + level)]
+        return {name: np.quantile(value, ends, axis=0) for name, value in self.draws.items()}
+
+    def to_arviz(self) -> Any:
+        """The draws as ArviZ's ``InferenceData``, as one chain.
+
+        Raises:
+            ImportError: ArviZ is not there.
+        """
+        try:
+            arviz = importlib.import_module("arviz")
+        except ImportError:
+            raise ImportError("to_arviz needs ArviZ: pip install 'tacit[arviz]'") from None
+        single = {name: value[None] for name, value in self.draws.items()}
+        return arviz.from_dict(
+            posterior=single, dims={k: list(v) for k, v in self.dims.items()} or None, coords=self.coords or None
+        )
+
+    def __repr__(self) -> str:
+        lines = [f"{name} {value.shape[1:] or ''}".rstrip() for name, value in self.draws.items()]
+        number = next(iter(self.draws.values())).shape[0] if self.draws else 0
+        return f"Posterior({number} draws of {', '.join(lines)})"
