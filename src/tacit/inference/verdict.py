@@ -12,7 +12,7 @@ from tacit.inference.importance import RELIABLE, pareto_smooth
 MOST_PARAMETERS = 200
 """Beyond about so many parameters k̂ is large however good q is in each of them."""
 GOOD = 0.5
-CLOSE = 0.1
+CLOSE = 0.2
 """Posterior standard deviations within which two restarts found the same."""
 APART = 1.0
 """Nats between the bounds of two restarts that matter."""

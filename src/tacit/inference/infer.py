@@ -1,0 +1,398 @@
+"""``tacit.infer``: variational inference for a model of one's own, given as its log-joint."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, PRNGKeyArray, PyTree
+
+from tacit.compute import Array, double_precision, single_precision
+from tacit.inference.begin import Expansion, Whitening, begin_at, expanded, log_joints
+from tacit.inference.black_box import ESTIMATORS, BlackBox, Estimator, Guided
+from tacit.inference.closed_form import CONVERGED, INTERRUPTED, NAN
+from tacit.inference.coordinates import Coordinates
+from tacit.inference.guides import GUIDES, Guide, GuideName, guide_around
+from tacit.inference.importance import pareto_smooth
+from tacit.inference.numpyro_models import translated
+from tacit.inference.posterior import Posterior
+from tacit.inference.settling import Settle
+from tacit.inference.stochastic import Batches
+from tacit.inference.train import Course, Trained, train
+from tacit.inference.verdict import Verdict, judged
+
+BATCH_ROWS = 1024
+SMALL = 4096
+"""Up to so many rows every step sees all of them."""
+SEARCH_ROWS = 10_000
+"""Rows that the search for a start looks at."""
+CELLS = 200_000_000
+"""Draws times rows of the final diagnostics at most."""
+WHY = {
+    CONVERGED: "the bound no longer rose beyond its noise at the smallest step",
+    INTERRUPTED: "it was interrupted",
+    NAN: "the bound became no number",
+}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Inferred:
+    """What `tacit.infer` found: an approximate posterior, and how far to trust it.
+
+    Attributes:
+        posterior: draws of the parameters from the guide, by name, in the model's own units.
+        elbo: the evidence lower bound in nats, complete if the log-joint is.
+        elbo_error: its standard error from the draws.
+        verdict: k̂, moments corrected by importance weights, agreement of restarts, and why the fit ended.
+        guide: the fitted density, in coordinates of its own.
+        trace: the course of the fit kept: ``step``, ``seconds``, ``elbo`` (of the rounds, in nats), ….
+        log_ratios: ``log p(x, θ_s) − log q(θ_s)`` of the draws, in nats.
+        converged: whether the bound had stopped rising beyond its noise.
+    """
+
+    posterior: Posterior
+    elbo: float
+    elbo_error: float
+    verdict: Verdict
+    guide: Guide
+    trace: dict[str, np.ndarray]
+    log_ratios: Float[np.ndarray, " draws"]
+    converged: bool
+    _sampler: Callable[[int, int], dict[str, np.ndarray]] = dataclasses.field(repr=False)
+
+    @property
+    def khat(self) -> float:
+        """The diagnostic k̂ of the importance weights, whatever the number of parameters."""
+        return pareto_smooth(self.log_ratios).khat
+
+    def sample(self, n_samples: int = 1000, random_state: int = 0) -> dict[str, np.ndarray]:
+        """New draws from the guide, by name, ``[n_samples, ...]``."""
+        if n_samples < 1:
+            raise ValueError(f"n_samples must be at least 1, got {n_samples}")
+        return self._sampler(int(n_samples), int(random_state))
+
+    def corrected(self, random_state: int = 0) -> Posterior:
+        """The posterior as draws picked again by their smoothed importance weights (with repetition).
+
+        To be used where ``verdict.reliable``.
+        """
+        weights = np.exp(pareto_smooth(self.log_ratios).log_weights)
+        picked = np.random.default_rng(random_state).choice(weights.size, weights.size, p=weights / weights.sum())
+        return Posterior({name: draws[picked] for name, draws in self.posterior.draws.items()})
+
+    def to_arviz(self) -> Any:
+        """The draws as ArviZ's ``InferenceData`` (an extra: ``pip install 'tacit[arviz]'``)."""
+        return self.posterior.to_arviz()
+
+    def __str__(self) -> str:
+        return f"ELBO {self.elbo:.6g} ± {self.elbo_error:.2g} nats\n{self.verdict}"
+
+
+class _Problem(NamedTuple):
+    """A log-joint in coordinates of ℝᵈ, with its rows."""
+
+    joint: Callable[[Array, PyTree], tuple[Array, Array]]
+    rows: PyTree
+    number: int
+    start: np.ndarray
+    outputs: Callable[[Array], dict[str, Any]]
+    """The model's own parameters by name, of one point."""
+
+
+class _Whitened(eqx.Module):
+    """A log-joint in the coordinates that the guide moves."""
+
+    whitening: Whitening
+    expansion: Expansion | None
+    joint: Any = eqx.field(static=True)
+
+    def __call__(self, theta: Array, rows: PyTree) -> tuple[Array, Array]:
+        log_prior, log_likelihood = self.joint(self.whitening(theta), rows)
+        if self.expansion is not None:
+            log_likelihood = self.expansion(lambda at: self.joint(self.whitening(at), rows)[1], theta)
+        return log_prior + self.whitening.log_det().astype(theta.dtype), log_likelihood
+
+
+class _Run(NamedTuple):
+    """One restart."""
+
+    guide: Guide
+    whitening: Whitening
+    trained: Trained
+    draws: np.ndarray
+    """Coordinates u."""
+    log_ratios: np.ndarray
+
+    @property
+    def elbo(self) -> float:
+        return float(self.log_ratios.mean())
+
+
+def infer(
+    log_joint: Callable[..., Any],
+    data: PyTree = None,
+    parameters: PyTree = None,
+    supports: PyTree = None,
+    *,
+    guide: GuideName = "mean-field",
+    estimator: Estimator | None = None,
+    samples: int = 8,
+    batch_size: int | None = None,
+    learning_rate: float = 0.05,
+    max_steps: int = 50_000,
+    restarts: int = 2,
+    n_draws: int = 4000,
+    random_state: int = 0,
+) -> Inferred:
+    """The posterior of a model's parameters by black-box variational inference (Ranganath et al. 2014; ADVI, 2017).
+
+    Raises ``F(q) = E_q[log p(x, θ) − log q(θ)]`` over guides q in unconstrained coordinates, from a mode of the
+    log-joint and from one more start, until the bound no longer rises beyond its noise.
+
+    Args:
+        log_joint: ``(parameters, data) → log p(x, θ)`` in nats, written in `jax.numpy`; or ``→ (log p(θ), log p(x_n|θ)
+            of every row)``, which lets the fit look at mini-batches of rows, scaled up to all of them. Without
+            ``parameters``, a NumPyro model, whose arguments are ``data``.
+        data: a pytree of arrays. Where the log-joint gives a number a row, all lead with the rows.
+        parameters: a pytree of numbers and arrays, where the search begins.
+        supports: what values the parameters may take: a pytree of "real", "positive", "unit-interval", "simplex",
+            "ordered" or pairs (low, high), of the structure of ``parameters``; what is left out is real.
+        guide: "mean-field" (independent normals), "full-rank" (one normal) or "flow", in unconstrained coordinates.
+        estimator: of the gradient: "sticking-the-landing", "reparameterised" (the default of flows), or the
+            score function ("score-function", "-control-variate", "-leave-one-out"), for log-joints without a gradient
+            to follow.
+        samples: draws of θ a step.
+        batch_size: rows a step; None: all of them up to 4096, else 1024.
+        learning_rate: of Adam at the start, in units of the posterior's curvature; it falls as the fit settles.
+        max_steps: an end for fits that never settle.
+        restarts: independent fits; the best bound is kept, and the verdict says whether they agree.
+        n_draws: draws of the posterior that is returned.
+        random_state: all that is random follows from it.
+
+    Raises:
+        ValueError: an unknown guide, estimator or support, a log-joint of the wrong shape or not finite at the start.
+
+    Example:
+        >>> import jax.numpy as jnp, numpy as np
+        >>> def log_joint(p, x):
+        ...     log_prior = -0.5 * p["mean"] ** 2 - p["sd"]
+        ...     return log_prior, -0.5 * ((x - p["mean"]) / p["sd"]) ** 2 - jnp.log(p["sd"])
+        >>> found = infer(log_joint, np.arange(5.0), {"mean": 0.0, "sd": 1.0}, {"sd": "positive"})
+    """
+    _check(guide, estimator, samples, restarts, n_draws, learning_rate, max_steps)
+    if estimator is None:
+        estimator = "reparameterised" if guide == "flow" else "sticking-the-landing"
+    problem = _problem(log_joint, data, parameters, supports, random_state)
+    objective = BlackBox(samples, estimator)
+    batch = batch_size or (problem.number if problem.number <= SMALL else BATCH_ROWS)
+    course = _course(objective, problem.number, min(batch, problem.number), learning_rate, max_steps)
+    number = max(min(n_draws, CELLS // max(problem.number, 1)), 200)
+    runs = [_one(problem, guide, course, number, random_state, restart) for restart in range(restarts)]
+    runs.sort(key=lambda run: -run.elbo if np.isfinite(run.elbo) else np.inf)
+    return _told(problem, runs)
+
+
+def _check(guide: Any, estimator: Any, samples: int, restarts: int, n_draws: int, rate: float, steps: int) -> None:
+    if guide not in GUIDES:
+        raise ValueError(f"guide must be one of {', '.join(map(repr, GUIDES))}; got {guide!r}")
+    if estimator is not None and estimator not in ESTIMATORS:
+        raise ValueError(f"estimator must be one of {', '.join(map(repr, ESTIMATORS))}; got {estimator!r}")
+    for name, value, least in (
+        ("samples", samples, 1),
+        ("restarts", restarts, 1),
+        ("n_draws", n_draws, 2),
+        ("max_steps", steps, 1),
+    ):
+        if value < least:
+            raise ValueError(f"{name} must be at least {least}, got {value!r}")
+    if not rate > 0:
+        raise ValueError(f"learning_rate must be above 0, got {rate!r}")
+
+
+def _course(objective: BlackBox, rows: int, batch: int, learning_rate: float, max_steps: int) -> Course:
+    epochs = -(-max_steps // -(-rows // batch))
+    return Course(
+        objective,
+        _as_they_are,
+        max_epochs=epochs,
+        batch_size=batch,
+        learning_rate=learning_rate,
+        settle=Settle(),
+        label="infer",
+    )
+
+
+def _as_they_are(rows: PyTree, key: Any) -> PyTree:
+    return rows
+
+
+def _problem(log_joint: Any, data: PyTree, parameters: PyTree, supports: PyTree, seed: int) -> _Problem:
+    if parameters is None:
+        return _numpyro_problem(log_joint, data, seed)
+    coordinates = Coordinates(parameters, supports)
+    rows, number, by_row = _shape_of(log_joint, data, parameters)
+
+    def joint(u: Array, rows: PyTree) -> tuple[Array, Array]:
+        own, log_det = coordinates.constrain(u)
+        if by_row:
+            log_prior, log_likelihood = log_joint(own, rows)
+            return log_prior + log_det, log_likelihood
+        return log_det, log_joint(own, jax.tree.map(lambda leaf: leaf[0], rows))[None]
+
+    def named(u: Array) -> dict[str, Any]:
+        return coordinates.by_name(coordinates.constrain(u)[0])
+
+    return _Problem(joint, rows, number, coordinates.begin, named)
+
+
+@double_precision
+def _numpyro_problem(model: Any, data: PyTree, seed: int) -> _Problem:
+    found = translated(model, data, seed)
+    free = Coordinates(found.start)
+
+    def joint(u: Array, rows: PyTree) -> tuple[Array, Array]:
+        value = found.log_joint(free.constrain(u)[0], jax.tree.map(lambda leaf: leaf[0], rows))
+        return jnp.zeros((), u.dtype), value[None]
+
+    return _Problem(joint, _as_one(found.arrays), 1, free.begin, lambda u: found.constrain(free.constrain(u)[0]))
+
+
+def _as_one(data: PyTree) -> PyTree:
+    """All of the data as a single row."""
+    laid = jax.tree.map(lambda leaf: leaf[None], data)
+    return laid if jax.tree.leaves(laid) else np.zeros((1, 1))
+
+
+@double_precision
+def _shape_of(log_joint: Any, data: PyTree, parameters: PyTree) -> tuple[PyTree, int, bool]:
+    """The rows that batches are taken of, their number, and whether the log-joint gives a number a row."""
+    data = jax.tree.map(np.asarray, data)
+    own = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), parameters)
+    shape = jax.eval_shape(log_joint, own, data)
+    if isinstance(shape, tuple):
+        lengths = {np.shape(leaf)[:1] for leaf in jax.tree.leaves(data)}
+        if len(shape) != 2 or shape[0].shape != () or lengths != {shape[1].shape}:
+            raise ValueError(
+                "a log-joint of two parts gives (log prior, log-likelihood of every row), a number and one a row of "
+                f"the data; got shapes {[part.shape for part in shape]} of data with rows {sorted(lengths)}"
+            )
+        return data, shape[1].shape[0], True
+    if getattr(shape, "shape", None) != ():
+        raise ValueError(f"log_joint must give one number, or (log prior, one a row); got shape {shape.shape}")
+    return _as_one(data), 1, False
+
+
+def _one(problem: _Problem, name: GuideName, course: Course, number: int, seed: int, restart: int) -> _Run:
+    random = np.random.default_rng([seed, restart])
+    whitening, expansion = _begun(problem, name, random, restart, whole=course.batch_size >= problem.number)
+    at = _Whitened(whitening, expansion, problem.joint)
+    trained, fitted = _fit(problem, name, course, at, int(random.integers(2**31)))
+    theta, log_q = _drawn(fitted, int(random.integers(2**31)), number)
+    coordinates = np.asarray(whitening(theta))
+    log_ratios = _log_joint(problem, whitening, coordinates) - log_q
+    return _Run(fitted, whitening, trained, coordinates, log_ratios)
+
+
+@double_precision
+def _begun(
+    problem: _Problem, name: GuideName, random: np.random.Generator, restart: int, *, whole: bool
+) -> tuple[Whitening, Expansion | None]:
+    """The coordinates of a restart and, where its steps see only a part of the rows, what quietens them."""
+    start = problem.start + (restart > 0) * random.standard_normal(problem.start.size)
+    picked = np.arange(problem.number)
+    if problem.number > SEARCH_ROWS:
+        picked = np.sort(random.choice(problem.number, SEARCH_ROWS, replace=False))
+    rows = jax.tree.map(lambda leaf: leaf[picked], problem.rows)
+    weights = np.full(picked.size, problem.number / picked.size)
+    seed = int(random.integers(2**31))
+    found = begin_at(problem.joint, rows, weights, start, dense=name != "mean-field", seed=seed)
+    quiet = found.mode and not whole
+    return found.whitening, expanded(problem.joint, found.whitening, problem.rows) if quiet else None
+
+
+@single_precision
+def _fit(problem: _Problem, name: GuideName, course: Course, at: _Whitened, seed: int) -> tuple[Trained, Guide]:
+    key = jax.random.key(seed)
+    dims = problem.start.size
+    begun = guide_around(name, np.zeros(dims, np.float32), np.ones(dims, np.float32), key=key)
+    model = Guided(begun, jax.tree.map(lambda leaf: np.asarray(leaf, np.float32), at), float(problem.number))
+    batches = Batches(problem.rows, np.ones(problem.number, np.float32))
+    trained = train(model, batches, None, course, seed=seed)
+    return trained, jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), trained.model.guide)
+
+
+@eqx.filter_jit
+def _draw(guide: Guide, key: PRNGKeyArray, number: int) -> tuple[Array, Array]:
+    return guide.draw(key, number)
+
+
+@eqx.filter_jit
+def _mapped(outputs: Callable[[Array], dict[str, Any]], coordinates: Array) -> dict[str, Array]:
+    return jax.lax.map(outputs, coordinates)
+
+
+@double_precision
+def _drawn(guide: Guide, seed: int, number: int) -> tuple[np.ndarray, np.ndarray]:
+    theta, log_q = _draw(guide, jax.random.key(seed), number)
+    return np.asarray(theta), np.asarray(log_q)
+
+
+@double_precision
+def _log_joint(problem: _Problem, at: Whitening, coordinates: np.ndarray) -> np.ndarray:
+    """``log p(x, θ)`` of all rows, draw by draw, as a density of the guide's coordinates."""
+    found = np.asarray(log_joints(problem.joint, coordinates, problem.rows, np.ones(problem.number)))
+    return np.where(np.isnan(found), -np.inf, found + float(at.log_det()))
+
+
+@double_precision
+def _own(problem: _Problem, coordinates: np.ndarray) -> dict[str, np.ndarray]:
+    return {name: np.asarray(value) for name, value in _mapped(problem.outputs, coordinates).items()}
+
+
+def _told(problem: _Problem, runs: list[_Run]) -> Inferred:
+    best = runs[0]
+    draws = _own(problem, best.draws)
+    agreement = None
+    if len(runs) > 1:
+        other = _own(problem, runs[1].draws)
+        spread = {name: np.maximum(value.std(0), 1e-300) for name, value in draws.items()}
+        agreement = float(
+            max(np.max(np.abs(draws[n].mean(0) - other[n].mean(0)) / spread[n], initial=0.0) for n in draws)
+        )
+    names, table = _columns(draws)
+    ended = best.trained.status
+    verdict = judged(
+        names=names,
+        draws=table,
+        log_ratios=best.log_ratios,
+        bounds=[run.elbo for run in runs],
+        agreement=agreement,
+        stop=WHY.get(ended, "max_steps was reached: the bound may still rise"),
+    )
+
+    def sampler(number: int, seed: int) -> dict[str, np.ndarray]:
+        theta, _ = _drawn(best.guide, seed, number)
+        return _own(problem, np.asarray(best.whitening(theta)))
+
+    trace = best.trained.trace
+    scale = float(problem.number)
+    in_nats = {
+        name: values * scale if name in ("elbo", "reconstruction", "kl") else values for name, values in trace.items()
+    }
+    error = float(best.log_ratios.std(ddof=1) / np.sqrt(best.log_ratios.size))
+    return Inferred(
+        Posterior(draws), best.elbo, error, verdict, best.guide, in_nats, best.log_ratios, ended == CONVERGED, sampler
+    )
+
+
+def _columns(draws: Mapping[str, np.ndarray]) -> tuple[list[str], np.ndarray]:
+    """Draws as a table, a column a number, with names such as ``beta[3]``."""
+    names, columns = [], []
+    for name, value in draws.items():
+        for place in np.ndindex(*value.shape[1:]):
+            names.append(f"{name}[{', '.join(map(str, place))}]" if place else name)
+            columns.append(value[(slice(None), *place)])
+    return names, np.stack(columns, axis=1)
