@@ -207,10 +207,10 @@ def _follow(supports: PyTree, path: tuple[Any, ...], used: set[str]) -> Any:
             if number == 0:
                 used.add(str(key))
             said = said.get(key)
-        elif isinstance(said, list) or (isinstance(said, tuple) and not _is_pair(said)):
-            said = said[step.idx]
-        elif hasattr(step, "name") and hasattr(said, step.name):
+        elif hasattr(said, getattr(step, "name", "")):
             said = getattr(said, step.name)
+        elif isinstance(said, list | tuple) and not (isinstance(said, tuple) and _is_pair(said)):
+            said = said[step.idx]
     return said
 
 
