@@ -21,6 +21,9 @@ from .evaluation.likelihood_ratio import likelihood_ratio_test
 from .evaluation.match import match
 from .evaluation.odd import odd_columns
 from .evaluation.select import Selection, select
+from .inference.infer import Inferred, infer
+from .inference.posterior import Posterior
+from .inference.verdict import Verdict
 from .inference.watch import watch
 from .storage import load, save
 from .storage.checkpoint import Checkpoint, fingerprint
@@ -40,14 +43,17 @@ __all__ = [
     "GaussianMixture",
     "GenerativeClassifier",
     "InferenceGap",
+    "Inferred",
     "KMeans",
     "LatentHealth",
     "Mixture",
     "MultinomialMixture",
     "PoissonMixture",
+    "Posterior",
     "Selection",
     "SemiSupervisedVAE",
     "TensorBoardLog",
+    "Verdict",
     "__version__",
     "annealed_log_prob",
     "bootstrap",
@@ -56,6 +62,7 @@ __all__ = [
     "families",
     "fingerprint",
     "held_out",
+    "infer",
     "inference_gap",
     "latent_health",
     "likelihood_ratio_test",

@@ -115,6 +115,7 @@ def test_numpyro_models_that_a_guide_cannot_move_are_refused() -> None:
         ({"samples": 0}, "samples must be at least 1"),
         ({"learning_rate": 0.0}, "learning_rate must be above 0"),
         ({"data": (A, np.full(40, np.nan))}, "log-joint is nan at the start"),
+        ({"data": (A, np.full(40, "no"))}, "data must hold numbers only"),
         ({"log_joint": lambda own, rows: own["w"]}, "must give one number"),
         ({"log_joint": lambda own, rows: (own["w"].sum(), own["w"])}, "a number and one a row"),
     ],

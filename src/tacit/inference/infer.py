@@ -149,8 +149,8 @@ def infer(
 ) -> Inferred:
     """The posterior of a model's parameters by black-box variational inference (Ranganath et al. 2014; ADVI, 2017).
 
-    Raises ``F(q) = E_q[log p(x, θ) − log q(θ)]`` over guides q in unconstrained coordinates, from a mode of the
-    log-joint and from one more start, until the bound no longer rises beyond its noise.
+    Raises ``F(q) = E_q[log p(x, θ) − log q(θ)]`` over guides q in unconstrained coordinates, from modes of the
+    log-joint, until the bound no longer rises beyond its noise.
 
     Args:
         log_joint: ``(parameters, data) → log p(x, θ)`` in nats, written in `jax.numpy`; or ``→ (log p(θ), log p(x_n|θ)
@@ -161,15 +161,13 @@ def infer(
         supports: what values the parameters may take: a pytree of "real", "positive", "unit-interval", "simplex",
             "ordered" or pairs (low, high), of the structure of ``parameters``; what is left out is real.
         guide: "mean-field" (independent normals), "full-rank" (one normal) or "flow", in unconstrained coordinates.
-        estimator: of the gradient: "sticking-the-landing", "reparameterised" (the default of flows), or the
-            score function ("score-function", "-control-variate", "-leave-one-out"), for log-joints without a gradient
-            to follow.
-        samples: draws of θ a step.
-        batch_size: rows a step; None: all of them up to 4096, else 1024.
+        estimator: of the gradient: "sticking-the-landing", "reparameterised" (the default of flows), or, for log-joints
+            without a gradient, "score-function", "score-function-control-variate", "score-function-leave-one-out".
+        samples, batch_size: draws of θ and rows a step; None: all rows up to 4096, else 1024.
         learning_rate: of Adam at the start, in units of the posterior's curvature; it falls as the fit settles.
         max_steps: an end for fits that never settle.
-        restarts: independent fits; the best bound is kept, and the verdict says whether they agree.
-        n_draws: draws of the posterior that is returned.
+        restarts: independent fits: the best bound is kept, and the verdict says whether they agree.
+        n_draws: of the posterior that is returned.
         random_state: all that is random follows from it.
 
     Raises:
@@ -189,7 +187,7 @@ def infer(
     objective = BlackBox(samples, estimator)
     batch = batch_size or (problem.number if problem.number <= SMALL else BATCH_ROWS)
     course = _course(objective, problem.number, min(batch, problem.number), learning_rate, max_steps)
-    number = max(min(n_draws, CELLS // max(problem.number, 1)), 200)
+    number = max(min(n_draws, CELLS // problem.number), 200)
     runs = [_one(problem, guide, course, number, random_state, restart) for restart in range(restarts)]
     runs.sort(key=lambda run: -run.elbo if np.isfinite(run.elbo) else np.inf)
     return _told(problem, runs)
@@ -270,6 +268,9 @@ def _as_one(data: PyTree) -> PyTree:
 def _shape_of(log_joint: Any, data: PyTree, parameters: PyTree) -> tuple[PyTree, int, bool]:
     """The rows that batches are taken of, their number, and whether the log-joint gives a number a row."""
     data = jax.tree.map(np.asarray, data)
+    for leaf in jax.tree.leaves(data):
+        if leaf.dtype.kind not in "biufc":
+            raise ValueError(f"data must hold numbers only, got an array of {leaf.dtype}: code text as numbers first")
     own = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), parameters)
     shape = jax.eval_shape(log_joint, own, data)
     if isinstance(shape, tuple):

@@ -3,14 +3,16 @@
 NumPyro is an extra; it is imported when a model of its kind is given.
 """
 
-import importlib
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
+import lazy_loader as lazy
 import numpy as np
 from jaxtyping import PyTree
+
+numpyro = lazy.load("numpyro", error_on_import=False)
 
 
 class Translated(NamedTuple):
@@ -37,14 +39,12 @@ def translated(model: Callable[..., Any], data: Any, seed: int) -> Translated:
         ImportError: NumPyro is not there.
         ValueError: latent variables that are discrete, a plate that takes a part of the data, or no latent variable.
     """
-    try:
-        handlers = importlib.import_module("numpyro.handlers")
-        util = importlib.import_module("numpyro.infer.util")
-    except ImportError:
+    if isinstance(numpyro, lazy.DelayedImportErrorModule):
         raise ImportError(
             "infer takes a function without parameters= for a NumPyro model, which needs NumPyro: "
             "pip install 'tacit[numpyro]'. Of a log-joint of your own give parameters="
-        ) from None
+        )
+    handlers, util = numpyro.handlers, numpyro.infer.util
     args, kwargs = _arguments(data)
     key = jax.random.key(seed)
     trace = handlers.trace(handlers.seed(model, key)).get_trace(*args, **kwargs)

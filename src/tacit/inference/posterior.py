@@ -1,11 +1,13 @@
 """A posterior as draws by name: what every variational fit of parameters gives a person."""
 
-import importlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import lazy_loader as lazy
 import numpy as np
 from jaxtyping import Float
+
+arviz = lazy.load("arviz", error_on_import=False)
 
 
 class Posterior:
@@ -60,10 +62,8 @@ class Posterior:
         Raises:
             ImportError: ArviZ is not there.
         """
-        try:
-            arviz = importlib.import_module("arviz")
-        except ImportError:
-            raise ImportError("to_arviz needs ArviZ: pip install 'tacit[arviz]'") from None
+        if isinstance(arviz, lazy.DelayedImportErrorModule):
+            raise ImportError("to_arviz needs ArviZ: pip install 'tacit[arviz]'")
         single = {name: value[None] for name, value in self.draws.items()}
         return arviz.from_dict(
             posterior=single, dims={k: list(v) for k, v in self.dims.items()} or None, coords=self.coords or None
