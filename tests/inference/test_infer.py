@@ -8,6 +8,7 @@ import pytest
 import scipy.stats as st
 
 from tacit.inference.infer import infer
+from tacit.inference.watch import watch
 
 DRAW = np.random.default_rng(0)
 A = DRAW.normal(size=(40, 3))
@@ -77,6 +78,28 @@ def test_the_score_function_needs_no_gradient_of_the_model() -> None:
 def test_the_same_seed_gives_the_same_posterior() -> None:
     same = [infer(linear, (A, X), {"w": np.zeros(3)}, restarts=1, n_draws=200) for _ in range(2)]
     np.testing.assert_array_equal(same[0].posterior.draws["w"], same[1].posterior.draws["w"])
+
+
+def test_a_fit_that_is_broken_off_gives_its_best_so_far_and_begins_no_other() -> None:
+    class Impatient:
+        looks = 0
+
+        def look(self, moment):
+            self.looks += 1
+            if self.looks == 6:
+                raise KeyboardInterrupt
+
+        def done(self, moment):
+            pass
+
+        def resume(self, label, state):
+            return None
+
+    with watch(Impatient()):
+        found = infer(linear, (A, X), {"w": np.zeros(3)}, n_draws=200)
+    assert not found.converged
+    assert len(found.verdict.bounds) == 1
+    assert "it was interrupted" in str(found)
 
 
 def normal_model(a, number, x=None):

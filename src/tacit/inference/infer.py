@@ -188,9 +188,7 @@ def infer(
     batch = batch_size or (problem.number if problem.number <= SMALL else BATCH_ROWS)
     course = _course(objective, problem.number, min(batch, problem.number), learning_rate, max_steps)
     number = max(min(n_draws, CELLS // problem.number), 200)
-    runs = [_one(problem, guide, course, number, random_state, restart) for restart in range(restarts)]
-    runs.sort(key=lambda run: -run.elbo if np.isfinite(run.elbo) else np.inf)
-    return _told(problem, runs)
+    return _told(problem, _runs(problem, guide, course, number, random_state, restarts))
 
 
 def _check(guide: Any, estimator: Any, samples: int, restarts: int, n_draws: int, rate: float, steps: int) -> None:
@@ -219,7 +217,6 @@ def _course(objective: BlackBox, rows: int, batch: int, learning_rate: float, ma
         batch_size=batch,
         learning_rate=learning_rate,
         settle=Settle(),
-        label="infer",
     )
 
 
@@ -284,6 +281,17 @@ def _shape_of(log_joint: Any, data: PyTree, parameters: PyTree) -> tuple[PyTree,
     if getattr(shape, "shape", None) != ():
         raise ValueError(f"log_joint must give one number, or (log prior, one a row); got shape {shape.shape}")
     return _as_one(data), 1, False
+
+
+def _runs(problem: _Problem, name: GuideName, course: Course, number: int, seed: int, restarts: int) -> list[_Run]:
+    """Independent fits, the best first; after Ctrl-C no other is begun."""
+    runs: list[_Run] = []
+    for restart in range(restarts):
+        label = f"infer, start {restart + 1} of {restarts}"
+        runs.append(_one(problem, name, course._replace(label=label), number, seed, restart))
+        if runs[-1].trained.status == INTERRUPTED:
+            break
+    return sorted(runs, key=lambda run: -run.elbo if np.isfinite(run.elbo) else np.inf)
 
 
 def _one(problem: _Problem, name: GuideName, course: Course, number: int, seed: int, restart: int) -> _Run:

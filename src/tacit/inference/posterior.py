@@ -1,5 +1,6 @@
 """A posterior as draws by name: what every variational fit of parameters gives a person."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,25 +11,19 @@ from jaxtyping import Float
 arviz = lazy.load("arviz", error_on_import=False)
 
 
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Posterior:
     """Draws of the parameters from q(θ), with the moments and intervals that they give.
 
-    Args:
+    Attributes:
         draws: by name, arrays that lead with ``[draws]``.
         dims: names of the axes behind the first, for ArviZ.
         coords: names of the places along such axes.
     """
 
-    def __init__(
-        self,
-        draws: Mapping[str, Float[np.ndarray, "draws ..."]],
-        *,
-        dims: Mapping[str, Sequence[str]] | None = None,
-        coords: Mapping[str, Sequence[Any]] | None = None,
-    ) -> None:
-        self.draws = {name: np.asarray(value) for name, value in draws.items()}
-        self.dims = {name: tuple(axes) for name, axes in (dims or {}).items()}
-        self.coords = {name: list(places) for name, places in (coords or {}).items()}
+    draws: Mapping[str, Float[np.ndarray, "draws ..."]]
+    dims: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
+    coords: Mapping[str, Sequence[Any]] = dataclasses.field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -66,7 +61,9 @@ class Posterior:
             raise ImportError("to_arviz needs ArviZ: pip install 'tacit[arviz]'")
         single = {name: value[None] for name, value in self.draws.items()}
         return arviz.from_dict(
-            posterior=single, dims={k: list(v) for k, v in self.dims.items()} or None, coords=self.coords or None
+            posterior=single,
+            dims={name: list(axes) for name, axes in self.dims.items()} or None,
+            coords={name: list(places) for name, places in self.coords.items()} or None,
         )
 
     def __repr__(self) -> str:
