@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray, PyTree
 
@@ -14,11 +13,10 @@ from tacit.compute import Array, double_precision, single_precision
 from tacit.inference.begin import Expansion, Whitening, begin_at, expanded, log_joints
 from tacit.inference.black_box import ESTIMATORS, BlackBox, Estimator, Guided
 from tacit.inference.closed_form import CONVERGED, INTERRUPTED, NAN
-from tacit.inference.coordinates import Coordinates
 from tacit.inference.guides import GUIDES, Guide, GuideName, guide_around
 from tacit.inference.importance import pareto_smooth
-from tacit.inference.numpyro_models import translated
 from tacit.inference.posterior import Posterior
+from tacit.inference.problem import Problem, problem_of
 from tacit.inference.settling import Settle
 from tacit.inference.stochastic import Batches
 from tacit.inference.train import Course, Trained, train
@@ -89,17 +87,6 @@ class Inferred:
 
     def __str__(self) -> str:
         return f"ELBO {self.elbo:.6g} ± {self.elbo_error:.2g} nats\n{self.verdict}"
-
-
-class _Problem(NamedTuple):
-    """A log-joint in coordinates of ℝᵈ, with its rows."""
-
-    joint: Callable[[Array, PyTree], tuple[Array, Array]]
-    rows: PyTree
-    number: int
-    start: np.ndarray
-    outputs: Callable[[Array], dict[str, Any]]
-    """The model's own parameters by name, of one point."""
 
 
 class _Whitened(eqx.Module):
@@ -183,7 +170,7 @@ def infer(
     _check(guide, estimator, samples, restarts, n_draws, learning_rate, max_steps)
     if estimator is None:
         estimator = "reparameterised" if guide == "flow" else "sticking-the-landing"
-    problem = _problem(log_joint, data, parameters, supports, random_state)
+    problem = problem_of(log_joint, data, parameters, supports, random_state)
     objective = BlackBox(samples, estimator)
     batch = batch_size or (problem.number if problem.number <= SMALL else BATCH_ROWS)
     course = _course(objective, problem.number, min(batch, problem.number), learning_rate, max_steps)
@@ -224,66 +211,7 @@ def _as_they_are(rows: PyTree, key: Any) -> PyTree:
     return rows
 
 
-def _problem(log_joint: Any, data: PyTree, parameters: PyTree, supports: PyTree, seed: int) -> _Problem:
-    if parameters is None:
-        return _numpyro_problem(log_joint, data, seed)
-    coordinates = Coordinates(parameters, supports)
-    rows, number, by_row = _shape_of(log_joint, data, parameters)
-
-    def joint(u: Array, rows: PyTree) -> tuple[Array, Array]:
-        own, log_det = coordinates.constrain(u)
-        if by_row:
-            log_prior, log_likelihood = log_joint(own, rows)
-            return log_prior + log_det, log_likelihood
-        return log_det, log_joint(own, jax.tree.map(lambda leaf: leaf[0], rows))[None]
-
-    def named(u: Array) -> dict[str, Any]:
-        return coordinates.by_name(coordinates.constrain(u)[0])
-
-    return _Problem(joint, rows, number, coordinates.begin, named)
-
-
-@double_precision
-def _numpyro_problem(model: Any, data: PyTree, seed: int) -> _Problem:
-    found = translated(model, data, seed)
-    free = Coordinates(found.start)
-
-    def joint(u: Array, rows: PyTree) -> tuple[Array, Array]:
-        value = found.log_joint(free.constrain(u)[0], jax.tree.map(lambda leaf: leaf[0], rows))
-        return jnp.zeros((), u.dtype), value[None]
-
-    return _Problem(joint, _as_one(found.arrays), 1, free.begin, lambda u: found.constrain(free.constrain(u)[0]))
-
-
-def _as_one(data: PyTree) -> PyTree:
-    """All of the data as a single row."""
-    laid = jax.tree.map(lambda leaf: leaf[None], data)
-    return laid if jax.tree.leaves(laid) else np.zeros((1, 1))
-
-
-@double_precision
-def _shape_of(log_joint: Any, data: PyTree, parameters: PyTree) -> tuple[PyTree, int, bool]:
-    """The rows that batches are taken of, their number, and whether the log-joint gives a number a row."""
-    data = jax.tree.map(np.asarray, data)
-    for leaf in jax.tree.leaves(data):
-        if leaf.dtype.kind not in "biufc":
-            raise ValueError(f"data must hold numbers only, got an array of {leaf.dtype}: code text as numbers first")
-    own = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), parameters)
-    shape = jax.eval_shape(log_joint, own, data)
-    if isinstance(shape, tuple):
-        lengths = {np.shape(leaf)[:1] for leaf in jax.tree.leaves(data)}
-        if len(shape) != 2 or shape[0].shape != () or lengths != {shape[1].shape}:
-            raise ValueError(
-                "a log-joint of two parts gives (log prior, log-likelihood of every row), a number and one a row of "
-                f"the data; got shapes {[part.shape for part in shape]} of data with rows {sorted(lengths)}"
-            )
-        return data, shape[1].shape[0], True
-    if getattr(shape, "shape", None) != ():
-        raise ValueError(f"log_joint must give one number, or (log prior, one a row); got shape {shape.shape}")
-    return _as_one(data), 1, False
-
-
-def _runs(problem: _Problem, name: GuideName, course: Course, number: int, seed: int, restarts: int) -> list[_Run]:
+def _runs(problem: Problem, name: GuideName, course: Course, number: int, seed: int, restarts: int) -> list[_Run]:
     """Independent fits, the best first; after Ctrl-C no other is begun."""
     runs: list[_Run] = []
     for restart in range(restarts):
@@ -294,7 +222,7 @@ def _runs(problem: _Problem, name: GuideName, course: Course, number: int, seed:
     return sorted(runs, key=lambda run: -run.elbo if np.isfinite(run.elbo) else np.inf)
 
 
-def _one(problem: _Problem, name: GuideName, course: Course, number: int, seed: int, restart: int) -> _Run:
+def _one(problem: Problem, name: GuideName, course: Course, number: int, seed: int, restart: int) -> _Run:
     random = np.random.default_rng([seed, restart])
     whitening, expansion = _begun(problem, name, random, restart, whole=course.batch_size >= problem.number)
     at = _Whitened(whitening, expansion, problem.joint)
@@ -307,7 +235,7 @@ def _one(problem: _Problem, name: GuideName, course: Course, number: int, seed: 
 
 @double_precision
 def _begun(
-    problem: _Problem, name: GuideName, random: np.random.Generator, restart: int, *, whole: bool
+    problem: Problem, name: GuideName, random: np.random.Generator, restart: int, *, whole: bool
 ) -> tuple[Whitening, Expansion | None]:
     """The coordinates of a restart and, where its steps see only a part of the rows, what quietens them."""
     start = problem.start + (restart > 0) * random.standard_normal(problem.start.size)
@@ -323,7 +251,7 @@ def _begun(
 
 
 @single_precision
-def _fit(problem: _Problem, name: GuideName, course: Course, at: _Whitened, seed: int) -> tuple[Trained, Guide]:
+def _fit(problem: Problem, name: GuideName, course: Course, at: _Whitened, seed: int) -> tuple[Trained, Guide]:
     key = jax.random.key(seed)
     dims = problem.start.size
     begun = guide_around(name, np.zeros(dims, np.float32), np.ones(dims, np.float32), key=key)
@@ -350,18 +278,18 @@ def _drawn(guide: Guide, seed: int, number: int) -> tuple[np.ndarray, np.ndarray
 
 
 @double_precision
-def _log_joint(problem: _Problem, at: Whitening, coordinates: np.ndarray) -> np.ndarray:
+def _log_joint(problem: Problem, at: Whitening, coordinates: np.ndarray) -> np.ndarray:
     """``log p(x, θ)`` of all rows, draw by draw, as a density of the guide's coordinates."""
     found = np.asarray(log_joints(problem.joint, coordinates, problem.rows, np.ones(problem.number)))
     return np.where(np.isnan(found), -np.inf, found + float(at.log_det()))
 
 
 @double_precision
-def _own(problem: _Problem, coordinates: np.ndarray) -> dict[str, np.ndarray]:
+def _own(problem: Problem, coordinates: np.ndarray) -> dict[str, np.ndarray]:
     return {name: np.asarray(value) for name, value in _mapped(problem.outputs, coordinates).items()}
 
 
-def _told(problem: _Problem, runs: list[_Run]) -> Inferred:
+def _told(problem: Problem, runs: list[_Run]) -> Inferred:
     best = runs[0]
     draws = _own(problem, best.draws)
     agreement = None

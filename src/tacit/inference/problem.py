@@ -1,0 +1,88 @@
+"""What `infer` is given, a log-joint or a NumPyro model with its data, as a log-joint on ℝᵈ with rows."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import PyTree
+
+from tacit.compute import Array, double_precision
+from tacit.inference.coordinates import Coordinates
+from tacit.inference.numpyro_models import translated
+
+
+class Problem(NamedTuple):
+    """A log-joint in coordinates of ℝᵈ, with its rows."""
+
+    joint: Callable[[Array, PyTree], tuple[Array, Array]]
+    rows: PyTree
+    number: int
+    start: np.ndarray
+    outputs: Callable[[Array], dict[str, Any]]
+    """The model's own parameters by name, of one point."""
+
+
+def problem_of(log_joint: Any, data: PyTree, parameters: PyTree, supports: PyTree, seed: int) -> Problem:
+    """The problem that `infer` was given.
+
+    Raises:
+        ValueError: a log-joint of the wrong shape, a support that does not fit, or data that are no numbers.
+    """
+    if parameters is None:
+        return _numpyro_problem(log_joint, data, seed)
+    coordinates = Coordinates(parameters, supports)
+    rows, number, by_row = _shape_of(log_joint, data, parameters)
+
+    def joint(u: Array, rows: PyTree) -> tuple[Array, Array]:
+        own, log_det = coordinates.constrain(u)
+        if by_row:
+            log_prior, log_likelihood = log_joint(own, rows)
+            return log_prior + log_det, log_likelihood
+        return log_det, log_joint(own, jax.tree.map(lambda leaf: leaf[0], rows))[None]
+
+    def named(u: Array) -> dict[str, Any]:
+        return coordinates.by_name(coordinates.constrain(u)[0])
+
+    return Problem(joint, rows, number, coordinates.begin, named)
+
+
+@double_precision
+def _numpyro_problem(model: Any, data: PyTree, seed: int) -> Problem:
+    found = translated(model, data, seed)
+    free = Coordinates(found.start)
+
+    def joint(u: Array, rows: PyTree) -> tuple[Array, Array]:
+        value = found.log_joint(free.constrain(u)[0], jax.tree.map(lambda leaf: leaf[0], rows))
+        return jnp.zeros((), u.dtype), value[None]
+
+    return Problem(joint, _as_one(found.arrays), 1, free.begin, lambda u: found.constrain(free.constrain(u)[0]))
+
+
+def _as_one(data: PyTree) -> PyTree:
+    """All of the data as a single row."""
+    laid = jax.tree.map(lambda leaf: leaf[None], data)
+    return laid if jax.tree.leaves(laid) else np.zeros((1, 1))
+
+
+@double_precision
+def _shape_of(log_joint: Any, data: PyTree, parameters: PyTree) -> tuple[PyTree, int, bool]:
+    """The rows that batches are taken of, their number, and whether the log-joint gives a number a row."""
+    data = jax.tree.map(np.asarray, data)
+    for leaf in jax.tree.leaves(data):
+        if leaf.dtype.kind not in "biufc":
+            raise ValueError(f"data must hold numbers only, got an array of {leaf.dtype}: code text as numbers first")
+    own = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), parameters)
+    shape = jax.eval_shape(log_joint, own, data)
+    if isinstance(shape, tuple):
+        lengths = {np.shape(leaf)[:1] for leaf in jax.tree.leaves(data)}
+        if len(shape) != 2 or shape[0].shape != () or lengths != {shape[1].shape}:
+            raise ValueError(
+                "a log-joint of two parts gives (log prior, log-likelihood of every row), a number and one a row of "
+                f"the data; got shapes {[part.shape for part in shape]} of data with rows {sorted(lengths)}"
+            )
+        return data, shape[1].shape[0], True
+    if getattr(shape, "shape", None) != ():
+        raise ValueError(f"log_joint must give one number, or (log prior, one a row); got shape {shape.shape}")
+    return _as_one(data), 1, False
