@@ -7,6 +7,7 @@ import numpyro.distributions as dist
 import pytest
 import scipy.stats as st
 
+from tacit.inference import begin
 from tacit.inference.infer import infer
 from tacit.inference.watch import watch
 
@@ -48,7 +49,8 @@ def test_mean_field_has_the_conditional_variances_and_the_bound_that_goes_with_t
     assert "One start only" in str(found)
 
 
-def test_batches_of_rows_are_scaled_to_all_of_them() -> None:
+def test_batches_of_rows_are_scaled_to_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(begin, "CHUNK_ROWS", 16)  # 40 rows: two chunks and a half
     found = infer(linear, (A, X), {"w": np.zeros(3)}, guide="full-rank", samples=2, batch_size=8, restarts=1)
     assert abs(found.elbo - EVIDENCE) < 0.02
 

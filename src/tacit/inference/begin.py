@@ -5,7 +5,7 @@ learning rate suits every model. A mode may also be a bad place (a spike where n
 between it and the start that the user gave.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -22,6 +22,8 @@ DENSE = 256
 PROBES = 64
 SEARCH_STEPS = 200
 TRIAL_DRAWS = 64
+CHUNK_ROWS = 65_536
+"""Rows that are looked at together where all of them are."""
 PLAIN_SCALE = 0.1
 """Of a guide where the curvature is of no use."""
 
@@ -127,22 +129,46 @@ def _products(joint: Joint, u: Array, many: Array, rows: PyTree, weights: Array)
 
 
 @eqx.filter_jit
-def log_joints(joint: Joint, many: Array, rows: PyTree, weights: Array) -> Array:
-    """``log p(x, θ)`` of all rows at many points, one after another."""
-    return jax.lax.map(lambda one: _total(joint, one, rows, weights), many)
+def _sums(joint: Joint, many: Array, rows: PyTree, weights: Array) -> tuple[Array, Array]:
+    """``log p(θ)`` and the weighted log-likelihood of some rows at many points, one after another."""
+
+    def one(point: Array) -> tuple[Array, Array]:
+        log_prior, log_likelihood = joint(point, rows)
+        return log_prior, log_likelihood @ weights
+
+    return jax.lax.map(one, many)
 
 
 @eqx.filter_jit
-def _expansion(joint: Joint, whitening: Whitening, rows: PyTree) -> Expansion:
-    def mean(theta: Array) -> Array:
-        return joint(whitening(theta), rows)[1].mean()
+def _expansion(joint: Joint, whitening: Whitening, rows: PyTree, weights: Array) -> tuple[Array, Array]:
+    return jax.value_and_grad(lambda theta: joint(whitening(theta), rows)[1] @ weights)(
+        jnp.zeros_like(whitening.centre)
+    )
 
-    return Expansion(*jax.value_and_grad(mean)(jnp.zeros_like(whitening.centre)))
+
+def _chunks(rows: PyTree, number: int) -> Iterator[tuple[PyTree, np.ndarray]]:
+    """All rows in chunks of one size, with weights that are 0 for what fills the last one up."""
+    size = min(number, CHUNK_ROWS)
+    for first in range(0, number, size):
+        places = np.minimum(np.arange(first, first + size), number - 1)
+        yield jax.tree.map(lambda leaf, at=places: leaf[at], rows), (np.arange(first, first + size) < number) * 1.0
 
 
-def expanded(joint: Joint, whitening: Whitening, rows: PyTree) -> Expansion:
+def log_joints(joint: Joint, many: Float[np.ndarray, "draws dims"], rows: PyTree, number: int) -> np.ndarray:
+    """``log p(x, θ)`` of all rows at many points; no more than a chunk of the rows is on the device at a time."""
+    likelihood: Any = 0.0
+    for part, weights in _chunks(rows, number):
+        log_prior, share = _sums(joint, many, part, weights)
+        likelihood = likelihood + np.asarray(share)
+    return np.asarray(log_prior) + likelihood
+
+
+def expanded(joint: Joint, whitening: Whitening, rows: PyTree, number: int) -> Expansion:
     """The expansion of the log-likelihood of all rows at the centre of whitened coordinates."""
-    return jax.tree.map(np.asarray, _expansion(joint, jax.tree.map(jnp.asarray, whitening), rows))
+    at = jax.tree.map(jnp.asarray, whitening)
+    parts = [_expansion(joint, at, part, weights) for part, weights in _chunks(rows, number)]
+    level, slope = (np.sum([np.asarray(part[place]) for part in parts], axis=0) / number for place in (0, 1))
+    return Expansion(np.asarray(level), slope)
 
 
 class _Target:
@@ -178,5 +204,5 @@ class _Target:
     def bound(self, whitening: Whitening, seed: int) -> float:
         """The evidence lower bound of ``N(0, I)`` in the whitened coordinates, but for a constant."""
         noise = np.random.default_rng(seed).standard_normal((TRIAL_DRAWS, whitening.centre.size))
-        values = np.asarray(log_joints(self._joint, np.asarray(whitening(noise)), *self._given))
-        return float(values.mean() + whitening.log_det())
+        log_prior, log_likelihood = _sums(self._joint, np.asarray(whitening(noise)), *self._given)
+        return float(np.mean(np.asarray(log_prior) + np.asarray(log_likelihood)) + whitening.log_det())

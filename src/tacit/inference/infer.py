@@ -246,8 +246,9 @@ def _begun(
     weights = np.full(picked.size, problem.number / picked.size)
     seed = int(random.integers(2**31))
     found = begin_at(problem.joint, rows, weights, start, dense=name != "mean-field", seed=seed)
-    quiet = found.mode and not whole
-    return found.whitening, expanded(problem.joint, found.whitening, problem.rows) if quiet else None
+    if whole or not found.mode:
+        return found.whitening, None
+    return found.whitening, expanded(problem.joint, found.whitening, problem.rows, problem.number)
 
 
 @single_precision
@@ -280,7 +281,7 @@ def _drawn(guide: Guide, seed: int, number: int) -> tuple[np.ndarray, np.ndarray
 @double_precision
 def _log_joint(problem: Problem, at: Whitening, coordinates: np.ndarray) -> np.ndarray:
     """``log p(x, θ)`` of all rows, draw by draw, as a density of the guide's coordinates."""
-    found = np.asarray(log_joints(problem.joint, coordinates, problem.rows, np.ones(problem.number)))
+    found = log_joints(problem.joint, coordinates, problem.rows, problem.number)
     return np.where(np.isnan(found), -np.inf, found + float(at.log_det()))
 
 
