@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
-from tacit.compute import Array, double_precision
+from tacit.compute import Array, double_precision, single_precision
 from tacit.inference.coordinates import Coordinates
 from tacit.inference.numpyro_models import translated
 
@@ -48,7 +48,7 @@ def problem_of(log_joint: Any, data: PyTree, parameters: PyTree, supports: PyTre
     return Problem(joint, rows, number, coordinates.begin, named)
 
 
-@double_precision
+@single_precision  # NumPyro looks for a start outside of compiled code, where the two precisions must not meet
 def _numpyro_problem(model: Any, data: PyTree, seed: int) -> Problem:
     found = translated(model, data, seed)
     free = Coordinates(found.start)
