@@ -6,6 +6,7 @@ from .estimators.density import Density
 from .estimators.gaussian_mixture import GaussianMixture
 from .estimators.generative_classifier import GenerativeClassifier
 from .estimators.kmeans import KMeans
+from .estimators.latent_dirichlet_allocation import LatentDirichletAllocation
 from .estimators.mixture import Mixture
 from .estimators.semi_supervised_vae import SemiSupervisedVAE
 from .estimators.vae import IWAE, VAE, VQVAE, AutoEncoder, BetaVAE
@@ -22,6 +23,7 @@ from .evaluation.match import match
 from .evaluation.odd import odd_columns
 from .evaluation.select import Selection, select
 from .inference.watch import watch
+from .models.topics.completion import Completion, document_completion, halves
 from .storage import load, save
 from .storage.checkpoint import Checkpoint, fingerprint
 from .storage.logs import CsvLog, TensorBoardLog
@@ -35,12 +37,14 @@ __all__ = [
     "BetaVAE",
     "Calibration",
     "Checkpoint",
+    "Completion",
     "CsvLog",
     "Density",
     "GaussianMixture",
     "GenerativeClassifier",
     "InferenceGap",
     "KMeans",
+    "LatentDirichletAllocation",
     "LatentHealth",
     "Mixture",
     "MultinomialMixture",
@@ -53,8 +57,10 @@ __all__ = [
     "bootstrap",
     "compare",
     "datasets",
+    "document_completion",
     "families",
     "fingerprint",
+    "halves",
     "held_out",
     "inference_gap",
     "latent_health",
