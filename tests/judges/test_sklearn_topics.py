@@ -8,7 +8,11 @@ import sklearn.decomposition.tests.test_online_lda as theirs
 
 from tacit import LatentDirichletAllocation
 
-EXCLUDED: dict[str, str] = {}
+EXCLUDED = {
+    "test_lda_preplexity_mismatch": "calls the private method _perplexity_precomp_distr",
+    "test_verbosity": "counts a line an iteration; ours has converged before; a test of our own counts them",
+    "test_dirichlet_expectation": "tests a private function of scikit-learn, not the class",
+}
 """What is left out, each with its reason."""
 
 theirs.LatentDirichletAllocation = LatentDirichletAllocation  # type: ignore[misc]

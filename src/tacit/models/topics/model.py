@@ -44,7 +44,7 @@ class Topics(eqx.Module):
         return False
 
     @property
-    def prior(self) -> Float[Array, "words topics or 1"]:
+    def prior(self) -> Float[Array, "words topics_or_one"]:
         """η of every topic; one column where all are alike."""
         shared = self.word_prior[:, None]
         return shared if self.seeds is None else shared + self.seeds
