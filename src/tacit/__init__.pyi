@@ -6,6 +6,7 @@ from .estimators.density import Density
 from .estimators.gaussian_mixture import GaussianMixture
 from .estimators.generative_classifier import GenerativeClassifier
 from .estimators.kmeans import KMeans
+from .estimators.latent_dirichlet_allocation import LatentDirichletAllocation
 from .estimators.mixture import Mixture
 from .estimators.semi_supervised_vae import SemiSupervisedVAE
 from .estimators.vae import IWAE, VAE, VQVAE, AutoEncoder, BetaVAE
@@ -25,6 +26,7 @@ from .inference.infer import Inferred, infer
 from .inference.posterior import Posterior
 from .inference.verdict import Verdict
 from .inference.watch import watch
+from .models.topics.completion import Completion, document_completion, halves
 from .storage import load, save
 from .storage.checkpoint import Checkpoint, fingerprint
 from .storage.logs import CsvLog, TensorBoardLog
@@ -38,6 +40,7 @@ __all__ = [
     "BetaVAE",
     "Calibration",
     "Checkpoint",
+    "Completion",
     "CsvLog",
     "Density",
     "GaussianMixture",
@@ -45,6 +48,7 @@ __all__ = [
     "InferenceGap",
     "Inferred",
     "KMeans",
+    "LatentDirichletAllocation",
     "LatentHealth",
     "Mixture",
     "MultinomialMixture",
@@ -59,8 +63,10 @@ __all__ = [
     "bootstrap",
     "compare",
     "datasets",
+    "document_completion",
     "families",
     "fingerprint",
+    "halves",
     "held_out",
     "infer",
     "inference_gap",

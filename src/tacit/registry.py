@@ -13,6 +13,7 @@ from tacit.estimators.count_mixtures import MultinomialMixture, PoissonMixture
 from tacit.estimators.gaussian_mixture import GaussianMixture
 from tacit.estimators.generative_classifier import GenerativeClassifier
 from tacit.estimators.kmeans import KMeans
+from tacit.estimators.latent_dirichlet_allocation import LatentDirichletAllocation
 from tacit.estimators.mixture import Mixture
 from tacit.estimators.semi_supervised_vae import SemiSupervisedVAE
 from tacit.estimators.vae import VAE
@@ -23,6 +24,7 @@ ESTIMATORS: dict[str, type[BaseEstimator]] = {
     "poisson-mixture": PoissonMixture,
     "multinomial-mixture": MultinomialMixture,
     "k-means": KMeans,
+    "latent-dirichlet-allocation": LatentDirichletAllocation,
     "generative-classifier": GenerativeClassifier,
     "vae": VAE,
     "semi-supervised-vae": SemiSupervisedVAE,

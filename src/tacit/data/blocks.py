@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 import equinox as eqx
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, PyTree
 from scipy import sparse
 
 from tacit.compute import Array, cores, row_bucket
@@ -27,8 +27,9 @@ SLICE_ROWS = 16_384
 class Block(NamedTuple):
     """Rows of one shape class; every leaf leads with ``[chunks, rows]``."""
 
-    rows: Float[Array, "chunks rows dims"]
-    weights: Float[Array, "chunks rows"]
+    rows: PyTree[Array]
+    """``[chunks, rows, dims]``, or whatever else the local step takes for a row."""
+    weights: Float[Array, "chunks *rows"]
     """Weight of each row; 0 marks padding."""
     number: Int[Array, " chunks"]
     """Number of the chunk: random keys are folded with it, so the order of blocks does not matter."""

@@ -1,0 +1,395 @@
+"""``LatentDirichletAllocation``: topics of documents, with scikit-learn's face."""
+
+from collections.abc import Mapping, Sequence
+from numbers import Integral, Real
+from typing import Any, Self
+
+import equinox as eqx
+import numpy as np
+from scipy import sparse
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from tacit.data.documents import BatchSource
+from tacit.data.errors import nearest
+from tacit.estimators._base import double_precision, seed_of
+from tacit.estimators._topic_answers import TopicAnswers, checked_words, words_known
+from tacit.inference.closed_form import CONVERGED, REASONS
+from tacit.inference.fit import Fit, on_host
+from tacit.inference.verdict import judged
+from tacit.models.topics.fitting import (
+    Found,
+    Plan,
+    advanced,
+    bayesian,
+    begun,
+    canonical,
+    learn,
+    schedule,
+)
+from tacit.models.topics.model import Topics
+from tacit.models.topics.starting import begin, far_documents, seeds_of
+
+LEARNED = {"auto": "each", "auto-symmetric": "tied"}
+FIRST_PRIOR = {"doc_topic_prior": 0.1, "topic_word_prior": 0.05}
+"""Where the learning of a prior begins."""
+
+
+class LatentDirichletAllocation(TopicAnswers):
+    """Latent Dirichlet allocation by variational Bayes, with scikit-learn's arguments, attributes and scores.
+
+    ``β_k ~ Dir(η)``, ``θ_d ~ Dir(α)``, ``z ~ θ_d``, ``w ~ β_z`` (Blei, Ng & Jordan 2003); mini-batches after Hoffman,
+    Blei & Bach (2010). Topics begin from documents and are moved at a point first (``start_iter``), which ends in far
+    better topics than a random start. Heaviest first, unless seeded: seeded topics keep their numbers.
+
+    Args:
+        n_components: K, the number of topics.
+        doc_topic_prior: α: a number, one a topic, None for 1/K; "auto" learns one a topic by Newton's method,
+            "auto-symmetric" one for all.
+        topic_word_prior: η: a number, one a word, None for 1/K; "auto" learns one a word, "auto-symmetric" one.
+        learning_method: "batch", or "online" by mini-batches.
+        learning_decay: κ of the step size ``(τ + t)^−κ`` of mini-batches.
+        learning_offset: τ.
+        max_iter: iterations of variational Bayes, or passes over the mini-batches.
+        batch_size: documents of a mini-batch.
+        evaluate_every: as in scikit-learn: stop when the perplexity changes by less than ``perp_tol``.
+        total_samples: documents that the batches of ``partial_fit`` stand for.
+        perp_tol: see ``evaluate_every``.
+        mean_change_tol: a document rests when its γ changes by less, on average.
+        max_doc_update_iter: most steps in a document.
+        n_jobs: accepted; all cores are used, and their number changes no bit.
+        verbose: print iterations.
+        random_state: seed, RandomState or Generator.
+        start_iter: iterations at a point before those of variational Bayes.
+        tol: change of the bound a document, in nats, below which the fit has converged.
+        n_init: starts, of which the one with the largest bound is kept.
+        seed_words: ``{topic: [words]}`` (or column numbers), which get a larger prior in their topic.
+        seed_strength: what is added to η of a seed word: about as many occurrences seen beforehand.
+
+    Attributes:
+        components_: λ ``(K, words)``, the concentrations of ``q(β)``.
+        topic_word_: ``E β``, rows sum to one.
+        exp_dirichlet_component_: ``exp E log β``.
+        doc_topic_prior_, topic_word_prior_: α and η.
+        bound_: the perplexity of the documents of the fit.
+        lower_bound_: the bound on their log evidence, in nats, with every constant.
+        n_iter_, n_batch_iter_: iterations; mini-batches taken in, plus one.
+        converged_, trace_, verdict_: whether and how the bound came to rest, and what to trust.
+        topics_restarted_: dead and duplicate topics that were begun anew.
+        seed_effect_: per seeded topic: share of its words that are seeds, the most that another topic has, and how
+            much of that share is the prior's doing.
+        vocabulary_: the words of the columns, or None.
+        mean_length_: words of a document of the fit.
+        model_: the fitted model.
+    """
+
+    _parameter_constraints = {  # noqa: RUF012 - scikit-learn's name and form
+        "n_components": [Interval(Integral, 0, None, closed="neither")],
+        "doc_topic_prior": [None, Interval(Real, 0, None, closed="neither"), "array-like", StrOptions(set(LEARNED))],
+        "topic_word_prior": [None, Interval(Real, 0, None, closed="neither"), "array-like", StrOptions(set(LEARNED))],
+        "learning_method": [StrOptions({"batch", "online"})],
+        "learning_decay": [Interval(Real, 0, 1, closed="both")],
+        "learning_offset": [Interval(Real, 1.0, None, closed="left")],
+        "max_iter": [Interval(Integral, 0, None, closed="left")],
+        "batch_size": [Interval(Integral, 0, None, closed="neither")],
+        "evaluate_every": [Interval(Integral, None, None, closed="neither")],
+        "total_samples": [Interval(Real, 0, None, closed="neither")],
+        "perp_tol": [Interval(Real, 0, None, closed="left")],
+        "mean_change_tol": [Interval(Real, 0, None, closed="left")],
+        "max_doc_update_iter": [Interval(Integral, 0, None, closed="left")],
+        "n_jobs": [None, Integral],
+        "verbose": ["verbose"],
+        "start_iter": [Interval(Integral, 0, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "seed_words": [None, dict],
+        "seed_strength": [Interval(Real, 0, None, closed="neither")],
+    }
+
+    def __init__(
+        self,
+        n_components: int = 10,
+        *,
+        doc_topic_prior: Any = None,
+        topic_word_prior: Any = None,
+        learning_method: str = "batch",
+        learning_decay: float = 0.7,
+        learning_offset: float = 10.0,
+        max_iter: int = 10,
+        batch_size: int = 128,
+        evaluate_every: int = -1,
+        total_samples: float = 1e6,
+        perp_tol: float = 0.1,
+        mean_change_tol: float = 1e-3,
+        max_doc_update_iter: int = 100,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+        random_state: Any = None,
+        start_iter: int = 30,
+        tol: float = 1e-3,
+        n_init: int = 1,
+        seed_words: Mapping[int, Sequence[str | int]] | None = None,
+        seed_strength: float = 100.0,
+    ) -> None:
+        self.n_components = n_components
+        self.doc_topic_prior = doc_topic_prior
+        self.topic_word_prior = topic_word_prior
+        self.learning_method = learning_method
+        self.learning_decay = learning_decay
+        self.learning_offset = learning_offset
+        self.max_iter = max_iter
+        self.batch_size = batch_size
+        self.evaluate_every = evaluate_every
+        self.total_samples = total_samples
+        self.perp_tol = perp_tol
+        self.mean_change_tol = mean_change_tol
+        self.max_doc_update_iter = max_doc_update_iter
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+        self.random_state = random_state
+        self.start_iter = start_iter
+        self.tol = tol
+        self.n_init = n_init
+        self.seed_words = seed_words
+        self.seed_strength = seed_strength
+
+    @double_precision
+    def fit(self, X: Any, y: Any = None, *, vocabulary: Sequence[str] | None = None) -> Self:
+        """Find the topics of documents.
+
+        Args:
+            X: counts ``(n, words)``, dense or sparse; a document may be empty.
+            y: ignored.
+            vocabulary: the words of the columns, where X has no names of its own.
+
+        Raises:
+            ValueError: negative counts, gaps, or what is wrong with a parameter.
+        """
+        self._validate_params()
+        counts = self._counts(X, "fit", reset=True)
+        self._name(vocabulary, counts.shape[1])
+        model, random = self._template(counts.shape[1]), seed_of(self.random_state)
+        plan = self._plan(counts)
+        online = self.learning_method == "online"
+        found = [learn(model, counts, plan, random, online=online) for _ in range(int(self.n_init))]
+        found.sort(key=lambda each: -each.fit.bound)
+        self._finish(found, counts)
+        return self
+
+    def _name(self, vocabulary: Sequence[str] | None, columns: int) -> None:
+        names = getattr(self, "feature_names_in_", None) if vocabulary is None else vocabulary
+        self.vocabulary_ = None if names is None else checked_words(names, columns)
+
+    def _plan(self, counts: sparse.csr_array) -> Plan:
+        tol = float(self.tol)
+        if self.evaluate_every > 0 and counts.sum() > 0:  # a change of the perplexity, as one of the bound
+            tol = max(tol, float(self.perp_tol) / counts.shape[1] * float(counts.sum()) / counts.shape[0])
+        return Plan(
+            int(self.start_iter),
+            int(self.max_iter),
+            tol,
+            int(self.max_doc_update_iter),
+            float(self.mean_change_tol),
+            type(self).__name__,
+            tuple(sorted(self.seed_words or ())),
+            int(self.batch_size),
+            float(self.learning_decay),
+            float(self.learning_offset),
+        )
+
+    def _template(self, words: int) -> Topics:
+        """The priors, and concentrations that count for their shape alone."""
+        topics = int(self.n_components)
+        seeds = self._seeds(words)
+        return Topics(
+            np.zeros((words, topics)),
+            self._prior("doc_topic_prior", topics, "topic"),
+            self._prior("topic_word_prior", words, "word"),
+            seeds,
+            schedule(True, 1, 0, 0.0),
+            self._learned("doc_topic_prior"),
+            self._learned("topic_word_prior"),
+            np.asarray(False),
+        )
+
+    def _learned(self, name: str) -> str:
+        value = getattr(self, name)
+        return LEARNED[value] if isinstance(value, str) else "no"
+
+    def _prior(self, name: str, size: int, each: str) -> np.ndarray:
+        value = getattr(self, name)
+        if value is None:
+            value = 1.0 / self.n_components
+        if isinstance(value, str):
+            value = FIRST_PRIOR[name]
+        given = np.asarray(value, np.float64)
+        if given.shape not in ((), (size,)) or not np.all(np.isfinite(given)) or np.any(given <= 0):
+            raise ValueError(f"{name} must be positive: one number, or {size} of them, one a {each}; got {value!r:.80}")
+        return np.array(np.broadcast_to(given, (size,)))
+
+    def _seeds(self, words: int) -> np.ndarray | None:
+        if not self.seed_words:
+            return None
+        columns: dict[int, list[int]] = {}
+        for topic, chosen in self.seed_words.items():
+            if isinstance(topic, bool) or topic not in range(int(self.n_components)):
+                raise ValueError(f"seed_words has the topic {topic!r}; topics are 0 to {self.n_components - 1}")
+            columns[int(topic)] = [self._column(word, words) for word in chosen]
+        return seeds_of(columns, float(self.seed_strength), words, int(self.n_components))
+
+    def _column(self, word: Any, words: int) -> int:
+        if isinstance(word, Integral) and not isinstance(word, bool):
+            if int(word) not in range(words):
+                raise ValueError(f"seed_words has the column {word}; there are 0 to {words - 1}")
+            return int(word)
+        known = words_known(self.vocabulary_)
+        if word not in known:
+            raise ValueError(f"the seed word {word!r} is not among the {len(known)} words.{nearest(str(word), known)}")
+        return known.index(word)
+
+    def _finish(self, found: list[Found], counts: sparse.csr_array) -> None:
+        best = found[0]
+        order = canonical(best.masses, tuple(sorted(self.seed_words or ())))
+        self._publish(_ordered(best.fit.model, order))
+        words = max(float(counts.sum()), np.finfo(float).tiny)
+        self.lower_bound_ = best.fit.bound
+        self.bound_ = float(np.exp(-best.fit.bound / words)) if counts.nnz else 1.0
+        self.mean_length_ = float(counts.sum()) / counts.shape[0]
+        online = self.learning_method == "online"
+        batches = -(-counts.shape[0] // int(self.batch_size)) if online else 1
+        self.n_iter_ = int(self.max_iter) if online else best.fit.iteration
+        self.n_batch_iter_ = 1 + batches * self.n_iter_
+        self.trace_ = best.fit.trace
+        self.converged_ = best.fit.status == CONVERGED
+        self.topics_restarted_ = best.restarted
+        self.verdict_ = judged(
+            why_not=f"{self.components_.size:,} parameters of topics: it says nothing beyond about 200",
+            bounds=[each.fit.bound for each in found],
+            stop=REASONS[best.fit.status],
+        )
+        self._say(best.fit, words)
+
+    def _say(self, fit: Fit, words: float) -> None:
+        if not self.verbose:
+            return
+        for iteration in range(1, len(fit.trace.bound)):
+            text = f"iteration: {iteration} of max_iter: {self.max_iter}"
+            if self.evaluate_every > 0 and iteration % self.evaluate_every == 0:
+                text += f", perplexity: {np.exp(-fit.trace.bound[iteration] / words):.4f}"
+            print(text)
+
+    def _publish(self, model: Topics) -> None:
+        """Set what is known of the topics as attributes."""
+        dtype = getattr(self, "_dtype", np.float64)
+        self.model_ = on_host(model)
+        self.components_ = np.ascontiguousarray(model.concentrations.T).astype(dtype)
+        self.topic_word_ = np.asarray(model.means()).T
+        self.exp_dirichlet_component_ = np.exp(np.asarray(model.expected_logs()).T).astype(dtype)
+        alpha, eta = np.asarray(model.document_prior), np.asarray(model.word_prior)
+        given = self.doc_topic_prior, self.topic_word_prior
+        self.doc_topic_prior_, self.topic_word_prior_ = (
+            float(prior[0]) if value is None or (np.ndim(value) == 0 and value != "auto") else prior
+            for prior, value in zip((alpha, eta), given, strict=True)
+        )
+        self.seed_effect_ = self._effect()
+
+    def _effect(self) -> dict[int, dict[str, float]]:
+        """What the seeds did to their topics."""
+        effect = {}
+        for topic in sorted(self.seed_words or ()):
+            assert self.model_.seeds is not None
+            columns = np.flatnonzero(self.model_.seeds[:, topic])
+            shares = self.topic_word_[:, columns].sum(axis=1)
+            prior = self.model_.seeds[columns, topic].sum() / self.model_.concentrations[:, topic].sum()
+            others = np.delete(shares, topic)
+            effect[int(topic)] = {
+                "share": float(shares[topic]),
+                "largest_elsewhere": float(others.max(initial=0.0)),
+                "share_of_prior": float(prior),
+            }
+        return effect
+
+    @double_precision
+    def partial_fit(self, X: Any, y: Any = None, *, vocabulary: Sequence[str] | None = None) -> Self:
+        """Take in documents by mini-batches of ``batch_size``; the first call begins topics from its documents.
+
+        Args:
+            X: counts ``(n, words)``. It may have more columns than before: these are new words.
+            y: ignored.
+            vocabulary: the words of the columns, in any order; new ones are added to the words of the model.
+
+        Raises:
+            ValueError: negative counts, fewer columns than before, or a parameter that is not allowed.
+        """
+        self._validate_params()
+        if not hasattr(self, "model_"):
+            self._first(X, vocabulary)
+            return self
+        counts = self._grown(X, vocabulary)
+        self._taken(self.model_, counts)
+        return self
+
+    def _first(self, X: Any, vocabulary: Sequence[str] | None) -> None:
+        counts = self._counts(X, "partial_fit", reset=True)
+        self._name(vocabulary, counts.shape[1])
+        model, random = self._template(counts.shape[1]), seed_of(self.random_state)
+        prior = np.broadcast_to(np.asarray(model.prior), model.concentrations.shape)
+        fresh = begin(counts, far_documents(counts, int(self.n_components), random), prior, random)
+        self.n_batch_iter_, self.n_iter_ = 1, 0
+        self._taken(eqx.tree_at(lambda m: m.concentrations, model, fresh), counts)
+
+    def _taken(self, model: Topics, counts: sparse.csr_array) -> None:
+        total = float(self.total_samples)
+        plan = self._plan(counts)
+        average = begun(bayesian(model, plan.steps, plan.steps_tol), total)
+        average = average._replace(time=np.asarray(float(self.n_batch_iter_)))
+        source = BatchSource(counts, int(self.n_components), plan.batch_size)
+        average = advanced(average, source, plan, total)
+        self.n_batch_iter_ += -(-counts.shape[0] // plan.batch_size)
+        self.mean_length_ = float(counts.sum()) / counts.shape[0]
+        self._publish(average.model)
+
+    def _grown(self, X: Any, vocabulary: Sequence[str] | None) -> sparse.csr_array:
+        """Counts under the words of the model, which new words have joined."""
+        columns = X.shape[1] if hasattr(X, "shape") and len(X.shape) == 2 else 0
+        if vocabulary is not None:
+            words = checked_words(vocabulary, columns)
+            known = words_known(self.vocabulary_)
+            new = [word for word in words if word not in set(known)]
+            self._widen(len(new))
+            self.vocabulary_ = (*known, *new)
+            X = self.align(X, words)
+        elif columns > self.n_features_in_ and not hasattr(X, "columns"):
+            self._widen(columns - self.n_features_in_)
+            self.vocabulary_ = None
+        return self._counts(X, "partial_fit")
+
+    def _widen(self, number: int) -> None:
+        """Room for new words, of which nothing is known but the prior."""
+        if not number:
+            return
+        model, topics = self.model_, int(self.n_components)
+        prior = np.full(number, float(np.mean(model.word_prior)))
+        seeds = None if model.seeds is None else np.vstack([model.seeds, np.zeros((number, topics))])
+        wider = np.vstack([model.concentrations, np.tile(prior[:, None], (1, topics))])
+        model = eqx.tree_at(
+            lambda m: (m.concentrations, m.word_prior), model, (wider, np.append(model.word_prior, prior))
+        )
+        self.model_ = eqx.tree_at(lambda m: m.seeds, model, seeds, is_leaf=lambda leaf: leaf is None)
+        self.n_features_in_ += number
+        if hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+
+
+def _ordered(model: Topics, order: np.ndarray) -> Topics:
+    seeds = None if model.seeds is None else model.seeds[:, order]
+    return _with(model, model.concentrations[:, order], model.document_prior[order], model.word_prior, seeds)
+
+
+def _with(model: Topics, concentrations: Any, documents: Any, words: Any, seeds: Any) -> Topics:
+    """The model with other parameters."""
+    return eqx.tree_at(
+        lambda m: (m.concentrations, m.document_prior, m.word_prior, m.seeds),
+        model,
+        (concentrations, documents, words, seeds),
+        is_leaf=lambda leaf: leaf is None,
+    )

@@ -1,0 +1,225 @@
+"""From documents to topics: a start, steps at a point, restarts of topics that died, then variational Bayes.
+
+Variational Bayes alone is stuck early: the topics of a document sharpen before the words of a topic do. So topics
+begin from documents and are moved at a point first, with few steps in each document, every time from equal topics;
+that regularises, and what it finds variational Bayes only has to finish.
+"""
+
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import numpy as np
+from jaxtyping import Float, Int
+from scipy import sparse
+
+from tacit.compute import Array, side_by_side
+from tacit.data.blocks import Block
+from tacit.data.documents import BatchSource, DocumentSource, as_they_are
+from tacit.inference.fit import Fit, fit, on_host
+from tacit.inference.online import Average, Pace, see
+from tacit.models.topics.gammas import digamma
+from tacit.models.topics.local import LocalStep, Schedule, Statistics
+from tacit.models.topics.model import Topics
+from tacit.models.topics.starting import begin, far_documents, faulty
+
+POINT_STEPS = 4
+"""Steps in a document while topics are moved at a point: more of them lock in what is found first."""
+BEFORE_STEPS = 10
+"""Steps at a point before those of variational Bayes: these converge sooner from there, and are cheap."""
+BEFORE_LEARNING = 10
+"""Iterations at a point before priors are learned."""
+ROUNDS = 2
+"""How often dead and duplicate topics are restarted."""
+KEY = np.zeros((1, 2), np.uint32)
+"""Nothing is drawn inside the engine."""
+
+
+class Plan(NamedTuple):
+    """How to fit; see the estimator's arguments."""
+
+    start_iter: int
+    max_iter: int
+    tol: float
+    """Nats a document."""
+    steps: int
+    steps_tol: float
+    label: str
+    kept: tuple[int, ...] = ()
+    """Seeded topics, which are never restarted."""
+    batch_size: int = 128
+    decay: float = 0.7
+    offset: float = 10.0
+
+
+def schedule(point: bool, first: int, steps: int, tol: float) -> Schedule:
+    """The traced knobs of the local step."""
+    return Schedule(np.asarray(point), np.asarray(first), np.asarray(steps), np.asarray(float(tol)))
+
+
+def at_a_point(model: Topics, first: int = POINT_STEPS, *, learning: bool = False) -> Topics:
+    """The same model, moved at a point."""
+    return _with(model, schedule(True, first, 0, 0.0), learning)
+
+
+def bayesian(model: Topics, steps: int, tol: float, *, learning: bool = True) -> Topics:
+    """The same model, moved by variational Bayes."""
+    return _with(model, schedule(False, min(BEFORE_STEPS, steps), steps, tol), learning)
+
+
+def _with(model: Topics, plan: Schedule, learning: bool) -> Topics:
+    return eqx.tree_at(lambda m: (m.schedule, m.learning), model, (plan, np.asarray(learning)))
+
+
+class Found(NamedTuple):
+    """Fitted topics."""
+
+    fit: Fit
+    masses: Float[np.ndarray, " topics"]
+    """Expected words of every topic."""
+    restarted: int
+
+
+def learn(model: Topics, counts: sparse.csr_array, plan: Plan, random: np.random.Generator, *, online: bool) -> Found:
+    """Fit topics to documents from one start.
+
+    Args:
+        model: the priors; its concentrations count for their shape alone.
+        counts: documents by words.
+        plan: how.
+        random: the source of all that is random.
+        online: by mini-batches; else from all documents every time.
+    """
+    topics = model.concentrations.shape[1]
+    source = DocumentSource(counts, topics)
+    picked = far_documents(counts, topics, random)
+    prior = np.broadcast_to(np.asarray(model.prior), model.concentrations.shape)
+    model = eqx.tree_at(lambda m: m.concentrations, model, begin(counts, picked, prior, random))
+    restarted = 0
+    if plan.start_iter and picked.size:
+        move = _in_batches(counts, plan, random) if online else _in_full(source, plan)
+        model = move(model)
+        for _ in range(ROUNDS):
+            again = _restarted(model, counts, plan, random)
+            if again is None:
+                break
+            restarted += again[1]
+            model = move(again[0])
+    if online and picked.size:
+        model = _passes(bayesian(model, plan.steps, plan.steps_tol), counts, plan, plan.max_iter, random)
+        plan = plan._replace(max_iter=0)
+    found = _run(bayesian(model, plan.steps, plan.steps_tol), source, plan, plan.max_iter, plan.label)
+    return Found(found, found.statistics.words.sum(0), restarted)
+
+
+def _run(model: Topics, source: DocumentSource, plan: Plan, iterations: int, label: str) -> Fit:
+    stacked = jax.tree.map(lambda leaf: np.asarray(leaf)[None], model)
+    return fit(stacked, source, as_they_are(), key=KEY, max_iter=iterations, tol=plan.tol, label=label)[0]
+
+
+def _in_full(source: DocumentSource, plan: Plan) -> Any:
+    def move(model: Topics) -> Topics:
+        first = min(BEFORE_LEARNING, plan.start_iter)
+        label = f"{plan.label}: start"
+        model = _run(at_a_point(model), source, plan, first, label).model
+        if plan.start_iter > first:
+            model = _run(at_a_point(model, learning=True), source, plan, plan.start_iter - first, label).model
+        return model
+
+    return move
+
+
+def _in_batches(counts: sparse.csr_array, plan: Plan, random: np.random.Generator) -> Any:
+    passes = -(-plan.start_iter // 4)
+    return lambda model: _passes(at_a_point(model), counts, plan, passes, random)
+
+
+def _passes(model: Topics, counts: sparse.csr_array, plan: Plan, passes: int, random: np.random.Generator) -> Topics:
+    """Passes over all documents in mini-batches, every time in a new order."""
+    total = counts.shape[0]
+    source: BatchSource | None = None
+    average: Average | None = None
+    for _ in range(passes):
+        source = BatchSource(counts, model.concentrations.shape[1], plan.batch_size, random.permutation(total))
+        average = average or begun(model, total)
+        average = advanced(average, source, plan, total)
+    return model if average is None else on_host(average.model)
+
+
+def begun(model: Topics, total: float) -> Average:
+    """Running statistics that stand for the concentrations of a model."""
+    words = np.maximum(np.asarray(model.concentrations) - np.asarray(model.prior), 0.0) / total
+    alpha = np.asarray(model.document_prior)
+    logs = np.asarray(digamma(alpha) - digamma(alpha.sum()[None]))
+    return Average(model, Statistics(words, logs, np.ones(())), np.ones(()))
+
+
+def advanced(average: Average, source: BatchSource, plan: Plan, total: float) -> Average:
+    """One pass over the mini-batches of a source."""
+    pace = Pace(np.asarray(plan.decay), np.asarray(plan.offset))
+    for block in source.blocks():
+        average = see(average, block, as_they_are(), np.asarray(float(total)), pace)
+    return average
+
+
+def _restarted(
+    model: Topics, counts: sparse.csr_array, plan: Plan, random: np.random.Generator
+) -> tuple[Topics, int] | None:
+    """The model with its dead and duplicate topics begun anew from the documents that it explains worst."""
+    found = np.asarray(model.concentrations)
+    prior = np.broadcast_to(np.asarray(model.prior), found.shape)
+    places = faulty(found / found.sum(0), (found - prior).sum(0), plan.kept)
+    length = np.asarray(counts.sum(axis=1)).ravel()
+    filled = np.flatnonzero(length > 0)
+    if not places.size or filled.size < 2:
+        return None
+    _, bounds = posterior(at_a_point(model), counts)
+    worst = filled[np.argsort(bounds[filled] / length[filled], kind="stable")]
+    among = worst[: max(places.size, filled.size // 10)]
+    picked = random.choice(among, places.size, replace=among.size < places.size)
+    fresh = np.array(found)
+    fresh[:, places] = begin(counts, picked, prior[:, places], random)
+    return eqx.tree_at(lambda m: m.concentrations, model, fresh), int(places.size)
+
+
+@eqx.filter_jit
+def _documents(step: LocalStep, block: Block) -> tuple[Array, Array]:
+    def page(_: None, part: Any) -> Any:
+        pages, weights = part
+        mixed = step.mixed(pages, weights.shape[0])
+        expected = digamma(mixed.gamma) - digamma(mixed.gamma.sum(1, keepdims=True))
+        return None, (mixed.gamma, step.bounds(pages, mixed, expected))
+
+    rows, weights, _ = jax.tree.map(lambda leaf: leaf[0], tuple(block))
+    return jax.lax.scan(page, None, (rows, weights))[1]
+
+
+@eqx.filter_jit
+def _prepared(model: Topics) -> LocalStep:
+    return model.prepare()
+
+
+def posterior(
+    model: Topics, counts: sparse.csr_array
+) -> tuple[Float[np.ndarray, "documents topics"], Float[np.ndarray, " documents"]]:
+    """γ of every document, and its share of the bound in nats."""
+    return documents_of(_prepared(model), counts)
+
+
+def documents_of(
+    step: LocalStep, counts: sparse.csr_array
+) -> tuple[Float[np.ndarray, "documents topics"], Float[np.ndarray, " documents"]]:
+    """The same, given the local step itself."""
+    source = DocumentSource(counts, step.prior.shape[0])
+    parts = side_by_side(lambda block: jax.tree.map(np.asarray, _documents(step, block)), source.blocks())
+    gamma, bounds = zip(*parts, strict=True)
+    return source.to_rows(gamma), source.to_rows(bounds)
+
+
+def canonical(masses: Float[np.ndarray, " topics"], kept: tuple[int, ...]) -> Int[np.ndarray, " topics"]:
+    """The order of topics: heaviest first; seeded ones keep their numbers."""
+    free = [topic for topic in np.argsort(-masses, kind="stable") if topic not in kept]
+    order = np.empty(masses.size, np.int64)
+    order[list(kept)] = kept
+    order[[topic for topic in range(masses.size) if topic not in kept]] = free
+    return order
