@@ -11,6 +11,7 @@ from scipy import sparse
 
 from tacit.cli.choosing import Chosen
 from tacit.cli.feeding import feed
+from tacit.cli.judging_topics import judge_topics, word_scores
 from tacit.cli.sources import Rows
 from tacit.data.schema import Schema
 from tacit.evaluation.held_out import HeldOut, of_scores
@@ -44,6 +45,7 @@ class Judgement:
         held_out: the score of the rows kept aside, or None.
         calibration: arrays to be kept for `tacit score`.
         warnings: plain sentences.
+        topics: of a topic model, what is to be said of each topic, and of the corpus.
     """
 
     responsibilities: np.ndarray | None
@@ -54,6 +56,7 @@ class Judgement:
     held_out: HeldOut | None
     calibration: Mapping[str, np.ndarray]
     warnings: tuple[str, ...]
+    topics: Mapping[str, Any] | None = None
 
 
 def judge(chosen: Chosen, fitted: Rows, kept: Rows, said: Iterable[str]) -> Judgement:
@@ -66,6 +69,8 @@ def judge(chosen: Chosen, fitted: Rows, kept: Rows, said: Iterable[str]) -> Judg
         said: what the fit warned of.
     """
     estimator, schema = chosen.estimator, fitted.schema
+    if fitted.vocabulary is not None:
+        return _of_documents(estimator, fitted, kept, said)
     X = feed(estimator, fitted.values, schema)
     share = responsibilities(estimator, X)
     shares = None if share is None else _shares(estimator, share)
@@ -91,6 +96,18 @@ def judge(chosen: Chosen, fitted: Rows, kept: Rows, said: Iterable[str]) -> Judg
         score,
         calibration,
         _warnings(estimator, shares, fitted, said),
+    )
+
+
+def _of_documents(estimator: Any, fitted: Rows, kept: Rows, said: Iterable[str]) -> Judgement:
+    """Topics instead of groups, and how well the other half of a document is foretold instead of its density."""
+    told = judge_topics(estimator, fitted, kept)
+    own = [plain(text) for text in said if not any(word in text for word in HARMLESS)]
+    calibration = {}
+    if len(kept):
+        calibration = {"scores": word_scores(estimator, kept.values), "rows": np.asarray(kept.numbers, np.int64)}
+    return Judgement(
+        None, None, (), "", None, None, calibration, tuple(dict.fromkeys((*told["cautions"], *own))), told
     )
 
 

@@ -22,6 +22,7 @@ WORDS_OF_TEXT = 4.0
 """A column of texts has so many words a row, on average."""
 CLEAR = 3.0
 """How many times as long as the next a column of texts must be to be the one that is meant."""
+_VERSION = 1
 PATTERN = r"(?u)\b[^\W\d_]\w+\b"
 """A word: a letter, and at least one more letter or figure."""
 
@@ -35,12 +36,14 @@ class Texts:
         ids: ``[documents]``, what a person calls each, or None.
         source: where they were read.
         notes: what was guessed on the way, in plain words.
+        column: the column of a table that they stood in, or None.
     """
 
     documents: tuple[str, ...]
     ids: np.ndarray | None = None
     source: str = ""
     notes: tuple[str, ...] = ()
+    column: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,6 +88,49 @@ class Wording:
             raise DataError(f"how words are cut has no setting {listed(sorted(strange))}; there are {listed(known)}.")
         words = document.get("stop_words", "english")
         return cls(**{**document, "stop_words": tuple(words) if isinstance(words, list) else words})
+
+
+@dataclasses.dataclass(frozen=True)
+class Vocabulary:
+    """The words of a fitted topic model, and how texts are cut into them.
+
+    Attributes:
+        words: in the order of the model.
+        named: whether they have names; else they are matched by their numbers.
+        wording: how texts are cut; None where the corpus was a bag of words.
+        column: the column of texts at the fit, or None.
+    """
+
+    words: tuple[str, ...]
+    named: bool = True
+    wording: Wording | None = None
+    column: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for a file."""
+        wording = None if self.wording is None else self.wording.to_json()
+        return {
+            "version": _VERSION,
+            "named": self.named,
+            "column": self.column,
+            "wording": wording,
+            "words": list(self.words),
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        """Read what `to_json` gave; anything else raises `DataError`."""
+        words, version, wording = document.get("words"), document.get("version"), document.get("wording")
+        if not isinstance(words, list) or not words or not all(isinstance(word, str) for word in words):
+            raise DataError("not a vocabulary: expected an object with a list 'words' of texts.")
+        if not isinstance(version, int) or version > _VERSION:
+            raise DataError(f"the vocabulary has version {version!r}; this tacit reads up to {_VERSION}: update it.")
+        return cls(
+            tuple(words),
+            bool(document.get("named", True)),
+            None if wording is None else Wording.from_json(wording),
+            document.get("column"),
+        )
 
 
 def holds_corpus(source: str) -> bool:
@@ -195,7 +241,7 @@ def _from_table(source: str, column: str | None, id_column: str | None) -> Texts
         raise DataError(f"{reading.source} has no column {id_column!r} to name the documents by; there are {listed(rest)}.")
     ids = row_ids(table, id_column, (name for name in rest if _names_rows(table, name)))
     documents = tuple(text or "" for text in texts.to_pylist())
-    return Texts(documents, ids, reading.source, tuple(notes))
+    return Texts(documents, ids, reading.source, tuple(notes), column)
 
 
 def _strings(table: pa.Table, name: str) -> pa.ChunkedArray | None:

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from tacit.compute import single_precision
 from tacit.data.corpus import Corpus
 from tacit.estimators._base import check_choice, check_whole, read_weights, seed_of
+from tacit.estimators._completion import completion
 from tacit.estimators._deep_fit import held_out_rows
 from tacit.inference.closed_form import CONVERGED, NAN, REASONS
 from tacit.inference.fit import Trace
@@ -262,6 +263,20 @@ class ProdLDA(TransformerMixin, BaseEstimator):
                 for part, documents in self._parts(counts)
             ]
         )
+
+    def completion_samples(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Of every document the nats of one half of its words given the other half, and the words of that half."""
+        check_is_fitted(self)
+        return completion(self._read(X, reset=False), self.expected_words)
+
+    def completion_score(self, X: Any) -> float:
+        """``log p(half of a document | the other half)`` in nats a word (a token), over all documents."""
+        nats, tokens = self.completion_samples(X)
+        return float(nats.sum() / max(tokens.sum(), 1.0))
+
+    def completion_perplexity(self, X: Any) -> float:
+        """``exp(−completion_score)``: among how many equally likely words the next one seems to be drawn."""
+        return math.exp(-self.completion_score(X))
 
     def graph(self) -> Graph:
         """The directed graph of the model, as data."""
