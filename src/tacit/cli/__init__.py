@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "comparing",
         "corpora",
         "demo",
+        "documents",
         "explain",
         "fitting",
         "listing",

@@ -25,6 +25,7 @@ from tacit.compute import compilation_cache
 from tacit.data.errors import counted
 from tacit.data.images import ImageSet
 from tacit.data.schema import Schema
+from tacit.evaluation.topic_trace import TopicTrace
 from tacit.inference.watch import watch
 from tacit.storage.checkpoint import Checkpoint, fingerprint
 from tacit.storage.config import RunConfig
@@ -88,9 +89,10 @@ def fit(request: Request) -> Finished:
         warnings.simplefilter("always")
         checkpoint = Checkpoint(run.checkpoint_folder, _fingerprint(todo, fitted), EVERY)
         log = CsvLog(run.path / TRACE)  # of a fit that runs; what the fit itself keeps replaces it
-        with Watch("Fitting") as looking, watch(looking, checkpoint, log):
+        topics = [] if fitted.vocabulary is None else [TopicTrace(fitted.values)]
+        with Watch("Fitting") as looking, watch(looking, checkpoint, log, *topics):
             chosen = _chosen(todo, fitted, looking)
-        found = judge(chosen, fitted, kept, [str(each.message) for each in caught])
+        found = judge(chosen, fitted, kept, [str(each.message) for each in caught], *topics)
     told = outcome.metrics(todo, chosen, found, fitted, time.monotonic() - began, looking.stopped)
     _write(run, _config(request, todo, chosen.estimator, rows), chosen.estimator, found, told, fitted)
     if not looking.stopped:

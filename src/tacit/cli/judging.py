@@ -17,6 +17,7 @@ from tacit.data.schema import Schema
 from tacit.evaluation.held_out import HeldOut, of_scores
 from tacit.evaluation.measure import measure
 from tacit.evaluation.odd import odd_columns
+from tacit.evaluation.topic_trace import TopicTrace
 from tacit.inference.closed_form import REASONS, STOPPED
 from tacit.report import words
 from tacit.report.effects import effects
@@ -59,7 +60,9 @@ class Judgement:
     topics: Mapping[str, Any] | None = None
 
 
-def judge(chosen: Chosen, fitted: Rows, kept: Rows, said: Iterable[str]) -> Judgement:
+def judge(
+    chosen: Chosen, fitted: Rows, kept: Rows, said: Iterable[str], trace: TopicTrace | None = None
+) -> Judgement:
     """Look at a fitted model.
 
     Args:
@@ -67,10 +70,11 @@ def judge(chosen: Chosen, fitted: Rows, kept: Rows, said: Iterable[str]) -> Judg
         fitted: the rows it has seen.
         kept: the rows kept aside, perhaps none.
         said: what the fit warned of.
+        trace: what watched the topics of the fit.
     """
     estimator, schema = chosen.estimator, fitted.schema
     if fitted.vocabulary is not None:
-        return _of_documents(estimator, fitted, kept, said)
+        return _of_documents(estimator, fitted, kept, said, trace)
     X = feed(estimator, fitted.values, schema)
     share = responsibilities(estimator, X)
     shares = None if share is None else _shares(estimator, share)
@@ -99,9 +103,12 @@ def judge(chosen: Chosen, fitted: Rows, kept: Rows, said: Iterable[str]) -> Judg
     )
 
 
-def _of_documents(estimator: Any, fitted: Rows, kept: Rows, said: Iterable[str]) -> Judgement:
+def _of_documents(
+    estimator: Any, fitted: Rows, kept: Rows, said: Iterable[str], trace: TopicTrace | None
+) -> Judgement:
     """Topics instead of groups, and how well the other half of a document is foretold instead of its density."""
     told = judge_topics(estimator, fitted, kept)
+    told["trace"] = {} if trace is None else trace.curves(estimator, float(fitted.values.sum()))
     own = [plain(text) for text in said if not any(word in text for word in HARMLESS)]
     calibration = {}
     if len(kept):

@@ -171,6 +171,6 @@ def tell_sweep(candidates: Sequence[Mapping[str, Any]], criterion: str) -> None:
     stability = ["–" if row["stability"] is None else short_number(row["stability"], 2) for row in candidates]
     perplexity = [short_number(row["perplexity"], 4) for row in candidates]
     cells = list(zip([row["n_components"] for row in candidates], perplexity, *columns, stability, strict=True))
-    heads = ["topics", "perplexity", "completion (nats a word)", "coherence (NPMI)", "stability (share)"]
+    heads = ["topics", "perplexity", "nats a word", "NPMI", "stability"]
     talk.table(heads, cells, right=range(5), strong=best)
     talk.say(f"{candidates[best]['n_components']} topics have the highest {criterion}; the others are judged beside.", indent=1)

@@ -40,6 +40,8 @@ from tacit.models.vae.words import (
     word_shares,
 )
 
+STEPS, LEAST_EPOCHS = 2000, 30
+"""Of a fit whose epochs are not set."""
 ROWS = 128
 """Documents that are looked at together."""
 _KEY = np.zeros(2, np.uint32)
@@ -59,7 +61,7 @@ class ProdLDA(TransformerMixin, BaseEstimator):
         doc_topic_prior: α of the symmetric Dirichlet prior of a document's mixture.
         hidden: widths of the encoder's layers.
         activation: "relu", "tanh", "gelu", "silu", "softplus".
-        max_epochs: passes over the documents.
+        max_epochs: passes over the documents; None makes about 2 000 steps, and 30 passes at least.
         batch_size: documents of a step.
         learning_rate: of Adam; it falls to 0 along a half cosine.
         warm_up: share of the fit over which the weight of the KL rises from 0 to 1.
@@ -87,7 +89,7 @@ class ProdLDA(TransformerMixin, BaseEstimator):
         doc_topic_prior: float = 1.0,
         hidden: Sequence[int] = (100, 100),
         activation: str = "softplus",
-        max_epochs: int = 100,
+        max_epochs: int | None = None,
         batch_size: int = 128,
         learning_rate: float = 5e-3,
         warm_up: float = 0.1,
@@ -138,7 +140,7 @@ class ProdLDA(TransformerMixin, BaseEstimator):
             held_out = padded(Documents.of(counts[held], longest), weights[held], room(held.size))
         begun = self._begun(counts, jax.random.key(int(random.integers(2**31))))
         with watch(*([Printer(self.verbose)] if self.verbose else [])):
-            trained = train(begun, batches, held_out, self._course(counts.shape[1]), seed=int(random.integers(2**31)))
+            trained = train(begun, batches, held_out, self._course(counts.shape[1], learn.size), seed=int(random.integers(2**31)))
         self._finish(trained, counts.shape[0])
         return self
 
@@ -159,15 +161,16 @@ class ProdLDA(TransformerMixin, BaseEstimator):
             None,
         )
 
-    def _course(self, words: int) -> Course:
+    def _course(self, words: int, documents: int) -> Course:
+        epochs = self.max_epochs or max(LEAST_EPOCHS, -(-STEPS * self.batch_size // documents))
         return Course(
             Elbo(),
             Counted(words),
-            self.max_epochs,
+            epochs,
             self.batch_size,
             float(self.learning_rate),
             True,
-            self.warm_up * self.max_epochs,
+            self.warm_up * epochs,
             self.patience,
             label=type(self).__name__,
         )
@@ -192,12 +195,13 @@ class ProdLDA(TransformerMixin, BaseEstimator):
             )
 
     def _check(self) -> None:
-        for name in ("n_components", "max_epochs", "batch_size", "n_samples"):
+        for name in ("n_components", "batch_size", "n_samples"):
             check_whole(name, getattr(self, name), 1)
         for width in self.hidden:
             check_whole("each of hidden", width, 1)
-        if self.patience is not None:
-            check_whole("patience", self.patience, 1)
+        for name in ("max_epochs", "patience"):
+            if getattr(self, name) is not None:
+                check_whole(name, getattr(self, name), 1)
         check_choice("activation", self.activation, tuple(ACTIVATIONS))
         for name in ("doc_topic_prior", "learning_rate"):
             if not getattr(self, name) > 0:

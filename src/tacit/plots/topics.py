@@ -11,6 +11,7 @@ from matplotlib.patheffects import withStroke
 
 from tacit.compute import Array
 from tacit.plots import style
+from tacit.plots.progress import after_the_leap
 
 NAMED = 30
 """Topics on a map that are named by their foremost words; of more, only the largest."""
@@ -23,7 +24,7 @@ def topic_map_plot(
     sizes: Num[Array, "topics"],
     names: Sequence[str],
     *,
-    side: float = 5.6,
+    side: float = 7.6,
 ) -> Figure:
     """Topics as circles in a plane: near ones use the same words, the area is the share of the corpus.
 
@@ -37,7 +38,7 @@ def topic_map_plot(
         A figure with one panel, equal scales on both axes.
     """
     xy, share = np.asarray(points, np.float64), np.maximum(np.asarray(sizes, np.float64), 0.0)
-    height = 0.72 * side
+    height = 0.62 * side
     figure, [[ax]] = style.new_panels(1, 1, (side, height), margin=(0.05, 0.05, 0.05, 0.05))
     wide, high = (max(float(np.ptp(xy[:, axis])), 1e-9) if len(xy) else 1.0 for axis in (0, 1))
     scale = 1.3 * max(wide / side, high / height)  # data units an inch, with room for circles and words at the rim
@@ -81,6 +82,9 @@ def _name(
     letter, line = 0.066 * scale, 0.15 * scale
     taken = [(x - r, x + r, y - r, y + r) for (x, y), r in zip(xy, radius, strict=True)]
     middle = float(xy[:, 0].mean()) if len(xy) else 0.0
+    (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
+    far = 10.0 * (right - left)
+    beyond = [(left - far, left, low, high), (right, right + far, low, high)]
     for place in chosen:
         text = style.shorten(names[place], 30)
         (x, y), r, wide = xy[place], radius[place], letter * len(text)
@@ -92,7 +96,7 @@ def _name(
             "left": (x - r - gap - wide, x - r - gap, y - line / 2, y + line / 2),
         }
         order = ["below", "above", *(("left", "right") if x < middle else ("right", "left"))]
-        cost = {side_: sum(_overlap(boxes[side_], other) for other in taken) for side_ in order}
+        cost = {side_: sum(_overlap(boxes[side_], other) for other in (*taken, *beyond)) for side_ in order}
         best = min(order, key=lambda side_: cost[side_])
         if cost[best] > 0.35 * wide * line:
             continue  # there is no room: the number in the circle says which line of the table it is
@@ -291,7 +295,8 @@ def figures_over_trace(
                 annotation_clip=False,
             )
         ax.set_xlim(*style.span(steps[seen], margin=0.02))
-        ax.set_ylim(*style.span(height[seen], margin=0.15))
+        rising = height[seen] if not seen.any() or height[seen][-1] >= height[seen][0] else -height[seen]
+        ax.set_ylim(*style.span(height[seen][after_the_leap(rising) :], margin=0.15))
         style.whole_ticks(ax)
         style.heading(ax, name, colour=style.QUIET, limit=40)
         style.below(ax, below)

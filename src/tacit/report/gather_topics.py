@@ -21,6 +21,7 @@ LOOKED_AT = 20_000
 """Documents that are looked at most."""
 EXCERPT = 180
 """Letters of a text that are quoted."""
+_CURVES = {"perplexity": "Perplexity (lower is better)", "coherence": "Coherence, NPMI"}
 SHORT = 0.25
 """Documents shorter than this share of the usual length represent no topic while there are others."""
 
@@ -82,7 +83,7 @@ def topics(
         perplexity=float(told["completion"]["perplexity"]),
         completion=(float(told["completion"]["nats_a_word"]), float(told["completion"]["standard_error"])),
         looks=np.asarray(trace["iteration"]) if trace else None,
-        curves={name: np.asarray(trace[name], float) for name in trace if name != "iteration"},
+        curves={_CURVES[name]: np.asarray(trace[name], float) for name in _CURVES if name in trace},
         sweep=tuple(sweep),
         criterion=criterion,
         twins=tuple((int(a), int(b)) for a, b in told["twins"]),

@@ -177,7 +177,7 @@ def _representatives(topics: Topics) -> Child:
             )
         body.append([[badge(place), " ", naming[place]], tag("td", tag("ul", lines, class_="plain"), class_="text")])
     caption = "The documents with the greatest share of each topic. Read them to find a name for it."
-    return [tag("h3", "Read these to name a topic"), table(caption, ["Topic", "Documents (share of the topic)"], body)]
+    return [tag("h3", "Read these to name a topic"), table(caption, ["Topic", "Documents (share of the topic)"], body, class_="reading")]
 
 
 def _mixtures(topics: Topics) -> Child:
