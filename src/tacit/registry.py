@@ -15,6 +15,7 @@ from tacit.estimators.generative_classifier import GenerativeClassifier
 from tacit.estimators.kmeans import KMeans
 from tacit.estimators.latent_dirichlet_allocation import LatentDirichletAllocation
 from tacit.estimators.mixture import Mixture
+from tacit.estimators.prod_lda import ProdLDA
 from tacit.estimators.semi_supervised_vae import SemiSupervisedVAE
 from tacit.estimators.vae import VAE
 
@@ -28,6 +29,7 @@ ESTIMATORS: dict[str, type[BaseEstimator]] = {
     "generative-classifier": GenerativeClassifier,
     "vae": VAE,
     "semi-supervised-vae": SemiSupervisedVAE,
+    "prod-lda": ProdLDA,
 }
 """Every estimator by its name, which also stands in saved files: a name once given is kept."""
 

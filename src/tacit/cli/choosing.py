@@ -11,6 +11,7 @@ from sklearn.utils import get_tags
 
 from tacit import registry
 from tacit.cli import settings as words
+from tacit.cli.corpora import reads_corpora
 from tacit.cli.failures import UsageFault
 from tacit.cli.feeding import IMAGE_MODEL, check_kinds, feed_fit, reads_kinds, settle_families
 from tacit.cli.progress import Watch
@@ -19,6 +20,7 @@ from tacit.data.errors import listed
 from tacit.data.schema import Schema
 from tacit.estimators._mixture import BaseMixture
 from tacit.evaluation.select import CRITERIA, FLOOR, select
+from tacit.evaluation.topic_selection import TOPIC_CRITERIA, select_topics
 from tacit.families.covariance import STRUCTURES, canonical_name
 
 GROUPS = tuple(range(1, 10))
@@ -30,6 +32,8 @@ ASKED = "asked"
 """In place of a reason, where the user named the model."""
 DEFAULTS = {"tol": 1e-5, "max_iter": 500}
 """In place of scikit-learn's, which stop early."""
+TOPIC_HOLDOUT = 0.1
+"""The share of the documents on which numbers of topics are compared."""
 IMAGE_DRAWS = 100
 """Draws of z for the score of an image: networks of images are slow, and the score of all rows is asked for."""
 
@@ -87,7 +91,7 @@ def plan(
     model: str | None,
     given: Mapping[str, Any],
     *,
-    criterion: str,
+    criterion: str | None,
     seed: int,
     structures: bool = True,
 ) -> Plan:
@@ -95,35 +99,37 @@ def plan(
 
     Args:
         values: the rows to be fitted.
-        schema: their columns; None for images.
+        schema: their columns; None for images and documents.
         model: a name of the registry, or None to choose by what the rows are.
         given: settings by plain or own names, from `tacit.cli.settings.parse`.
-        criterion: what chooses among candidates.
+        criterion: what chooses among candidates; None takes BIC, or of topics the completion of documents.
         seed: what everything random depends on.
         structures: whether structures that are not set are tried too.
 
     Raises:
         UsageFault: a model, setting or criterion that does not exist, or does not suit the table.
     """
-    if criterion not in CRITERIA:
-        raise UsageFault(f"--criterion {criterion!r} does not exist; say one of {listed(CRITERIA)}.")
     name, why = (model, ASKED) if model is not None else _by_kinds(values, schema)
     own_words = words.named(name, given)
     chosen = dict(own_words)
     kind = registry.get(name)
+    criterion = _criterion(criterion, topics=reads_corpora(kind))
     bare = _made(name, {})
     if get_tags(bare).target_tags.required:
         raise UsageFault(f"{name} learns from labels, which a table on the command line has none of; use it in Python.")
     check_kinds(name, bare, values, schema)
     number = chosen.pop(words.group_setting(name) or "", None)
     covariance = chosen.pop("covariance_type", None)
-    own = _with_defaults(name, chosen, values, images=schema is None)
+    own = _with_defaults(name, chosen, values, images=schema is None and not reads_corpora(kind))
     if "random_state" in registry.settings(name):
         own["random_state"] = seed
     selectable = issubclass(kind, BaseMixture) and "init_params" not in chosen
-    groups = _numbers(number, selectable, name)
+    sweeps = reads_corpora(kind) and isinstance(number, list)
+    groups = _numbers(number, selectable or sweeps, name)
     tried: tuple[str | None, ...] = (None,)
-    if not selectable:
+    if sweeps:
+        estimator = _made(name, own)
+    elif not selectable:
         fixed = {words.group_setting(name): groups[0] if groups else None, "covariance_type": covariance}
         estimator = _made(name, own | {key: value for key, value in fixed.items() if key and value is not None})
         groups = ()
@@ -148,6 +154,8 @@ def choose(plan: Plan, values: Any, schema: Schema | None, watch: Watch) -> Chos
         watch.stage("Fitting")
         X, weights = feed_fit(estimator, values, schema)
         return Chosen(_fitted(estimator, X, weights), ())
+    if reads_corpora(plan.estimator):
+        return _topics(plan, values, watch)
     rows = values.shape[0]
     if plan.candidates == 1 or rows <= CHOICE_ROWS:
         return _sweep(plan, values, schema, watch)
@@ -182,6 +190,28 @@ def _sweep(plan: Plan, values: Any, schema: Schema | None, watch: Watch) -> Chos
     return Chosen(found.best, tuple(found.table.to_pylist()))
 
 
+def _topics(plan: Plan, values: Any, watch: Watch) -> Chosen:
+    """Every number of topics from two seeds, and the best fitted to all documents."""
+    watch.stage(f"Trying {listed(plan.groups)} topics")
+    try:
+        found = select_topics(
+            values, plan.groups, plan.criterion, estimator=plan.estimator, random_state=plan.seed, holdout=TOPIC_HOLDOUT
+        )
+    except ValueError as error:
+        raise UsageFault(f"--set components: {error}") from None
+    return Chosen(found.best, tuple(found.table.to_pylist()))
+
+
+def _criterion(asked: str | None, *, topics: bool) -> str:
+    """What chooses among candidates; raises `UsageFault` where there is no such criterion for the model."""
+    known = tuple(TOPIC_CRITERIA) if topics else CRITERIA
+    if asked is None:
+        return known[0]
+    if asked not in known:
+        raise UsageFault(f"--criterion {asked!r} does not exist; say one of {listed(known)}.")
+    return asked
+
+
 def _stage(plan: Plan) -> str:
     low, high = plan.groups[0], plan.groups[-1]
     numbers = f"{low} to {high} groups" if len(plan.groups) > 1 else f"{low} group" + "s" * (low > 1)
@@ -194,6 +224,8 @@ def _fitted(estimator: Any, X: Any, weights: np.ndarray | None) -> Any:
 
 def _by_kinds(values: Any, schema: Schema | None) -> tuple[str, str]:
     """The model that suits the rows, and why."""
+    if schema is None and sparse.issparse(values):
+        return next(name for name in registry.names() if reads_corpora(registry.get(name))), "the data are documents"
     if schema is None:
         return IMAGE_MODEL, "the data are images"
     if sparse.issparse(values):

@@ -10,6 +10,7 @@ import pyarrow as pa
 from scipy import sparse
 from sklearn.utils import get_tags
 
+from tacit.cli.corpora import reads_corpora
 from tacit.cli.failures import UsageFault
 from tacit.data.blocks import moments
 from tacit.data.encode import decode
@@ -33,6 +34,12 @@ def takes_images(estimator: Any) -> bool:
 
 def check_kinds(name: str, estimator: Any, values: Any, schema: Schema | None) -> None:
     """Refuse rows that the model cannot take; of a table says which columns are in the way."""
+    if reads_corpora(estimator):
+        if schema is not None or not sparse.issparse(values):
+            raise UsageFault(f"{name} takes documents: texts, or a bag of words.")
+        return
+    if schema is None and sparse.issparse(values):
+        raise UsageFault(f"{name} takes tables, and these are documents; use --model topics.")
     if schema is None:
         if not takes_images(estimator):
             raise UsageFault(f"{name} takes tables, and this is a stack of images; use --model {IMAGE_MODEL}.")

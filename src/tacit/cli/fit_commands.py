@@ -11,7 +11,13 @@ from tacit.cli import options
 from tacit.cli.failures import guarded
 
 Criterion = Annotated[
-    str, typer.Option(metavar="NAME", help="What chooses among candidates: bic, icl, aic or held-out.")
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="What chooses among candidates: bic (as if nothing is said), icl, aic or held-out; of topics completion, "
+        "coherence or stability.",
+        show_default=False,
+    ),
 ]
 
 
@@ -21,7 +27,9 @@ def fit(
     model: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="One of `tacit models`; else by the columns; vae for images.", show_default=False
+            metavar="NAME",
+            help="One of `tacit models`; else by the columns; vae for images, topics for documents.",
+            show_default=False,
         ),
     ] = None,
     setting: options.Settings = None,
@@ -38,23 +46,31 @@ def fit(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a fit that was broken off.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that is in the folder.")] = False,
-    criterion: Criterion = "bic",
+    criterion: Criterion = None,
     long: options.Long = None,
     kind: options.Kinds = None,
     id_column: options.IdColumn = None,
+    text: options.Text = None,
+    vocabulary: options.VocabularyFile = None,
+    stop_words: options.StopWords = None,
+    min_documents: options.MinDocuments = None,
+    max_share: options.MaxShare = None,
 ) -> None:
-    """Find the groups in a table, or codes for images, and write a run folder with the model and a report.
+    """Find the groups in a table, topics in texts, or codes for images, and write a run folder with the model and a report.
 
     What you do not set is chosen: the model by the kinds of the columns, the number of groups and their shape by
     the criterion. Missing entries are integrated out, nothing is filled in. Ctrl-C keeps the best so far.
 
     Images get a deep model (vae), whose few hidden numbers stand for each of them.
 
+    Texts get topics: tacit fit letters.csv --model topics --set components=20.
+
     For example: tacit fit customers.csv --kind zip=categorical; tacit fit digits.npz:x_train --set latent=2
     """
+    words = cli.corpora.Words(text, vocabulary, stop_words, min_documents, max_share)
     cli.fitting.fit(
         cli.fitting.Request(
-            source=cli.sources.Source(data, tuple(kind or ()), long, id_column),
+            source=cli.sources.Source(data, tuple(kind or ()), long, id_column, words),
             model=model,
             settings=tuple(setting or ()),
             criterion=criterion,

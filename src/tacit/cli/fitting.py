@@ -11,7 +11,8 @@ import numpy as np
 import typer
 from sklearn.base import clone
 
-from tacit.cli import folders, outcome, talk
+from tacit import registry
+from tacit.cli import corpora, folders, outcome, talk
 from tacit.cli import settings as words
 from tacit.cli.choosing import Chosen, Plan, choose, plan
 from tacit.cli.failures import INTERRUPTED, UsageFault
@@ -24,6 +25,7 @@ from tacit.compute import compilation_cache
 from tacit.data.errors import counted
 from tacit.data.images import ImageSet
 from tacit.data.schema import Schema
+from tacit.evaluation.topic_trace import TopicTrace
 from tacit.inference.watch import watch
 from tacit.storage.checkpoint import Checkpoint, fingerprint
 from tacit.storage.config import RunConfig
@@ -41,7 +43,7 @@ class Request:
     source: Source
     model: str | None = None
     settings: tuple[str, ...] = ()
-    criterion: str = "bic"
+    criterion: str | None = None
     holdout: float = 0.1
     seed: int = 0
     out: Path | None = None
@@ -68,33 +70,36 @@ def fit(request: Request) -> Finished:
     """
     began = time.monotonic()
     given = words.parse(request.settings)
-    if request.model is not None:
-        words.named(request.model, given)
+    model = None if request.model is None else words.model_name(request.model)
+    if model is not None:
+        words.named(model, given)
+    kind = None if model is None else registry.get(model)
     folder = _folder(request)
-    rows = request.source.load()
+    rows = request.source.load(corpus=corpora.wanted(request.source.path, request.source.words, kind))
     tell(rows)
     seen, unseen = split(len(rows), request.holdout, request.seed)
     fitted, kept = rows.pick(seen), rows.pick(unseen)
-    todo = plan(fitted.values, rows.schema, request.model, given, criterion=request.criterion, seed=request.seed)
+    todo = plan(fitted.values, rows.schema, model, given, criterion=request.criterion, seed=request.seed)
     config = _config(request, todo, todo.estimator, rows)
     run = folders.begin(folder, config, resume=request.resume, overwrite=request.overwrite)
     if len(kept):
-        what = counted(len(fitted), "image" if rows.schema is None else "row")
+        what = counted(len(fitted), rows.what)
         talk.say(f"{what} to learn from, {len(kept):,} kept aside to test the model on.", indent=1)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         checkpoint = Checkpoint(run.checkpoint_folder, _fingerprint(todo, fitted), EVERY)
         log = CsvLog(run.path / TRACE)  # of a fit that runs; what the fit itself keeps replaces it
-        with Watch("Fitting") as looking, watch(looking, checkpoint, log):
+        topics = [] if fitted.vocabulary is None else [TopicTrace(fitted.values)]
+        with Watch("Fitting") as looking, watch(looking, checkpoint, log, *topics):
             chosen = _chosen(todo, fitted, looking)
-        found = judge(chosen, fitted, kept, [str(each.message) for each in caught])
+        found = judge(chosen, fitted, kept, [str(each.message) for each in caught], *topics)
     told = outcome.metrics(todo, chosen, found, fitted, time.monotonic() - began, looking.stopped)
     _write(run, _config(request, todo, chosen.estimator, rows), chosen.estimator, found, told, fitted)
     if not looking.stopped:
         checkpoint.clear()
     outcome.tell_choice(told)
     outcome.tell_groups(told)
-    _tell_where(run, chosen.estimator, looking.stopped, images=rows.schema is None)
+    _tell_where(run, chosen.estimator, looking.stopped, rows)
     if looking.stopped:
         raise typer.Exit(INTERRUPTED)
     return Finished(rows, chosen.estimator, run)
@@ -148,7 +153,7 @@ def _config(request: Request, todo: Plan, estimator: Any, rows: Rows) -> RunConf
         estimator = clone(estimator).set_params(families=todo.given.get("families", "auto"))
     data = request.source.to_config() | {
         "holdout": request.holdout,
-        "criterion": request.criterion,
+        "criterion": todo.criterion,
         "groups_tried": list(todo.groups),
         "structures_tried": [each for each in todo.structures if each is not None],
         "pixels": rows.table.pixels if isinstance(rows.table, ImageSet) else None,
@@ -173,6 +178,8 @@ def _write(
         run.write_trace(getattr(estimator, "history_", estimator.trace_))
     if found.calibration:
         run.write_calibration(found.calibration)
+    if fitted.vocabulary is not None:
+        run.write_vocabulary(fitted.vocabulary)
     run.write_model(estimator, schema=fitted_schema(estimator, fitted.schema))
     write_report(run.path / REPORT, estimator, fitted, told, config)
 
@@ -187,13 +194,14 @@ def fitted_schema(estimator: Any, schema: Schema | None) -> Schema | None:
     )
 
 
-def _tell_where(run: RunFolder, estimator: Any, stopped: bool, *, images: bool) -> None:
+def _tell_where(run: RunFolder, estimator: Any, stopped: bool, rows: Rows) -> None:
     if stopped:
         talk.heading("Stopped by Ctrl-C: this is the best so far")
         talk.say(f"Go on with it: the same command with --out {run.path} --resume", indent=1)
     talk.say("")
     talk.fact("Run", run.path)
     talk.fact("Report", run.path / REPORT)
-    first, *others = sorted((word for word in can(estimator) if word in ROW_COMMANDS), key=ROW_COMMANDS.index)
+    asked = [word for word in can(estimator) if word in ROW_COMMANDS]
+    first, *others = sorted((word for word in asked if word != "transform" or "encode" not in asked), key=ROW_COMMANDS.index)
     also = f"   (also {', '.join(others)})" if others else ""
-    talk.fact("Next", f"tacit {first} {run.path} {'NEW.npz' if images else 'NEW.csv'}{also}")
+    talk.fact("Next", f"tacit {first} {run.path} {'NEW.npz' if rows.what == 'image' else 'NEW.csv'}{also}")

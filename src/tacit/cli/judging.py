@@ -11,11 +11,13 @@ from scipy import sparse
 
 from tacit.cli.choosing import Chosen
 from tacit.cli.feeding import feed
+from tacit.cli.judging_topics import judge_topics, word_scores
 from tacit.cli.sources import Rows
 from tacit.data.schema import Schema
 from tacit.evaluation.held_out import HeldOut, of_scores
 from tacit.evaluation.measure import measure
 from tacit.evaluation.odd import odd_columns
+from tacit.evaluation.topic_trace import TopicTrace
 from tacit.inference.closed_form import REASONS, STOPPED
 from tacit.report import words
 from tacit.report.effects import effects
@@ -44,6 +46,7 @@ class Judgement:
         held_out: the score of the rows kept aside, or None.
         calibration: arrays to be kept for `tacit score`.
         warnings: plain sentences.
+        topics: of a topic model, what is to be said of each topic, and of the corpus.
     """
 
     responsibilities: np.ndarray | None
@@ -54,9 +57,12 @@ class Judgement:
     held_out: HeldOut | None
     calibration: Mapping[str, np.ndarray]
     warnings: tuple[str, ...]
+    topics: Mapping[str, Any] | None = None
 
 
-def judge(chosen: Chosen, fitted: Rows, kept: Rows, said: Iterable[str]) -> Judgement:
+def judge(
+    chosen: Chosen, fitted: Rows, kept: Rows, said: Iterable[str], trace: TopicTrace | None = None
+) -> Judgement:
     """Look at a fitted model.
 
     Args:
@@ -64,8 +70,11 @@ def judge(chosen: Chosen, fitted: Rows, kept: Rows, said: Iterable[str]) -> Judg
         fitted: the rows it has seen.
         kept: the rows kept aside, perhaps none.
         said: what the fit warned of.
+        trace: what watched the topics of the fit.
     """
     estimator, schema = chosen.estimator, fitted.schema
+    if fitted.vocabulary is not None:
+        return _of_documents(estimator, fitted, kept, said, trace)
     X = feed(estimator, fitted.values, schema)
     share = responsibilities(estimator, X)
     shares = None if share is None else _shares(estimator, share)
@@ -91,6 +100,21 @@ def judge(chosen: Chosen, fitted: Rows, kept: Rows, said: Iterable[str]) -> Judg
         score,
         calibration,
         _warnings(estimator, shares, fitted, said),
+    )
+
+
+def _of_documents(
+    estimator: Any, fitted: Rows, kept: Rows, said: Iterable[str], trace: TopicTrace | None
+) -> Judgement:
+    """Topics instead of groups, and how well the other half of a document is foretold instead of its density."""
+    told = judge_topics(estimator, fitted, kept)
+    told["trace"] = {} if trace is None else trace.curves(estimator, float(fitted.values.sum()))
+    own = [plain(text) for text in said if not any(word in text for word in HARMLESS)]
+    calibration = {}
+    if len(kept):
+        calibration = {"scores": word_scores(estimator, kept.values), "rows": np.asarray(kept.numbers, np.int64)}
+    return Judgement(
+        None, None, (), "", None, None, calibration, tuple(dict.fromkeys((*told["cautions"], *own))), told
     )
 
 

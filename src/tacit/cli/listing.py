@@ -16,12 +16,13 @@ CAN = {
     "impute": "impute",
     "condition": "sample --given",
     "transform": "transform",
+    "completion_score": "foretell half a document",
     "reconstruct": "reconstruct",
     "interpolate": "interpolate",
     "manifold": "manifold",
 }
 """What a model's methods let the commands do."""
-ROW_COMMANDS = ("score", "assign", "encode", "impute", "sample", "reconstruct", "interpolate")
+ROW_COMMANDS = ("score", "assign", "encode", "transform", "impute", "sample", "reconstruct", "interpolate")
 """Those that a person may go on with after a fit; the first that a model has is shown with its arguments."""
 
 

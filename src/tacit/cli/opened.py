@@ -9,13 +9,17 @@ import numpy as np
 import pyarrow as pa
 
 from tacit.cli import folders, talk
+from tacit.cli.corpora import Words, reads_corpora, reread_corpus
 from tacit.cli.failures import UsageFault
 from tacit.cli.feeding import feed
-from tacit.cli.sources import Rows
+from tacit.cli.sources import Rows, Source
+from tacit.data.corpus import Corpus
 from tacit.data.errors import DataError
 from tacit.data.images import holds_images, in_pixels, read_images, sized
+from tacit.data.long import CountTable
 from tacit.data.schema import Schema
 from tacit.data.table import load
+from tacit.data.texts import Vocabulary
 from tacit.storage.run import RunFolder
 
 
@@ -28,27 +32,35 @@ class New:
         long: the columns of a purchase log, if they differ from those at fit.
         id_column: the column that names the rows.
         unseen: whether levels that the model has never met count as missing.
+        words: what is said of texts.
     """
 
     path: str
     long: str | None = None
     id_column: str | None = None
     unseen: bool = False
+    words: Words = Words()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Opened:
-    """A finished run: its folder, its model, and the columns that the model was fitted on (None for images)."""
+    """A finished run: its folder, its model, and the columns that the model was fitted on.
+
+    Images have no columns, and documents have a vocabulary instead.
+    """
 
     run: RunFolder
     estimator: Any
     schema: Schema | None
+    vocabulary: Vocabulary | None = None
 
     @classmethod
     def at(cls, path: Path) -> "Opened":
         """Open a run; raises `ModelFileError` saying what is wrong with it."""
         run = folders.open_run(path)
         estimator = run.model()
+        if reads_corpora(estimator):
+            return cls(run, estimator, None, run.vocabulary())
         return cls(run, estimator, None if _image_shape(estimator) else run.schema())
 
     @property
@@ -68,10 +80,35 @@ class Opened:
 
     def read(self, new: New) -> Rows:
         """Read new rows as those of the fit were; what is noted on the way goes to standard error."""
-        found = self._read_images(new) if self.images else self._read_table(new)
+        if self.vocabulary is not None:
+            found = self._read_documents(new, self.vocabulary)
+        else:
+            found = self._read_images(new) if self.images else self._read_table(new)
         for note in found.table.notes:
             talk.remark(f"Note: {note}.")
         return found
+
+    def read_again(self, source: Source) -> Rows:
+        """The documents that were fitted, in the words of the model, without those that hold none of them."""
+        if self.vocabulary is None:
+            raise TypeError("the run is of no documents")
+        again = self._read_documents(New(source.path, source.long, source.id_column, words=source.words), self.vocabulary)
+        if not isinstance(again.table, Corpus):
+            raise TypeError("documents are read as a corpus")
+        return Rows.of(again.table.filled(), self.vocabulary)
+
+    def _read_documents(self, new: New, vocabulary: Vocabulary) -> Rows:
+        if new.unseen:
+            raise UsageFault("documents have no levels: words that the model does not know are counted and said.")
+        long = new.long or self.long
+        if long is None:
+            return Rows.of(reread_corpus(new.path, vocabulary, new.words, new.id_column), vocabulary)
+        found = load(new.path, long=long, id_column=new.id_column)
+        if not isinstance(found, CountTable):
+            raise TypeError("a log is read as counts")
+        items = np.array(found.names, object)
+        corpus = Corpus(found.counts, items, found.row_ids, found.source, found.notes)
+        return Rows.of(corpus.under(vocabulary.words), vocabulary)
 
     def _read_images(self, new: New) -> Rows:
         if new.long is not None or new.id_column is not None or new.unseen:

@@ -7,7 +7,8 @@ import typer
 
 DATA_HELP = (
     "CSV (.gz too), Parquet, Arrow, .npy, .npz (file.npz:name for one array), or - for standard input; images: an .npz "
-    "or .npy of them, or a folder of PNG or JPEG files."
+    "or .npy of them, or a folder of PNG or JPEG files; documents: a column of texts, a folder of .txt files, or a bag of "
+    "words (LDA-C, UCI, MatrixMarket, sparse .npz)."
 )
 
 Data = Annotated[str, typer.Argument(metavar="DATA", help=DATA_HELP, show_default=False)]
@@ -35,6 +36,52 @@ Long = Annotated[
 ]
 IdColumn = Annotated[
     str | None, typer.Option("--id", metavar="COL", help="The column that names the rows.", show_default=False)
+]
+Text = Annotated[
+    str | None,
+    typer.Option(
+        "--text", metavar="COL", help="The column of texts, to find topics in.", rich_help_panel="Texts", show_default=False
+    ),
+]
+VocabularyFile = Annotated[
+    str | None,
+    typer.Option(
+        "--vocabulary",
+        metavar="FILE",
+        help="The words of a bag of words, one a line; else a file beside DATA.",
+        rich_help_panel="Texts",
+        show_default=False,
+    ),
+]
+StopWords = Annotated[
+    str | None,
+    typer.Option(
+        "--stop-words",
+        metavar="WORDS",
+        help="Words that do not count: english (as if nothing is said), none, or a file with one a line.",
+        rich_help_panel="Texts",
+        show_default=False,
+    ),
+]
+MinDocuments = Annotated[
+    int | None,
+    typer.Option(
+        "--min-documents",
+        metavar="N",
+        help="Leave out words in fewer documents; 2 if nothing is said.",
+        rich_help_panel="Texts",
+        show_default=False,
+    ),
+]
+MaxShare = Annotated[
+    float | None,
+    typer.Option(
+        "--max-share",
+        metavar="SHARE",
+        help="Leave out words in more than this share of the documents; 0.5 if nothing is said.",
+        rich_help_panel="Texts",
+        show_default=False,
+    ),
 ]
 Settings = Annotated[
     list[str] | None,

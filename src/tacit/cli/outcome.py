@@ -7,6 +7,7 @@ import numpy as np
 
 from tacit.cli import talk
 from tacit.cli.choosing import ASKED, Chosen, Plan
+from tacit.cli.judging_topics import tell_sweep, tell_topics
 from tacit.cli.judging import Judgement
 from tacit.cli.sources import Rows
 from tacit.data.images import ImageSet
@@ -33,6 +34,7 @@ def metrics(
         "rows": len(fitted.table.row_ids) if isinstance(fitted.table, CountTable) else len(fitted.table),
         "fitted_rows": len(fitted),
         "columns": fitted.columns,
+        "topics": None if found.topics is None else dict(found.topics),
         "image": list(fitted.table.shape) if isinstance(fitted.table, ImageSet) else None,
         "source": fitted.table.source,
         "seed": plan.seed,
@@ -76,6 +78,9 @@ def tell_choice(told: Mapping[str, Any]) -> None:
     choice = told["choice"]
     candidates = choice["candidates"]
     if len(candidates) < 2:
+        return
+    if told.get("topics"):
+        tell_sweep(candidates, choice["criterion"])
         return
     column = choice["criterion"].replace("-", "_")
     name = choice["criterion"].upper() if len(column) == 3 else "held-out"
@@ -146,7 +151,7 @@ def label(row: Mapping[str, Any]) -> str:
 
 def name_of(told: Mapping[str, Any]) -> str:
     """A model's name as words: ``Gaussian mixture``."""
-    return words.capital(str(told["model"]).replace("-", " ").replace("k means", "k-means").replace("vae", "VAE"))
+    return words.capital(str(told["model"]).replace("-", " ").replace("k means", "k-means").replace("vae", "VAE").replace("prod lda", "ProdLDA"))
 
 
 def reason(told: Mapping[str, Any]) -> str:
@@ -155,7 +160,9 @@ def reason(told: Mapping[str, Any]) -> str:
 
 
 def tell_groups(told: Mapping[str, Any]) -> None:
-    """The groups in plain words, the held-out score, and what one should know."""
+    """The groups or topics in plain words, the held-out score, and what one should know."""
+    if told.get("topics"):
+        tell_topics(told["topics"])
     groups = told["groups"]
     if groups:
         talk.heading("The groups" if len(groups) > 1 else "The rows")

@@ -54,6 +54,7 @@ for name, function, panel in (
     ("demo", fit_commands.demo, FIT),
     ("score", row_commands.score, ROWS),
     ("assign", row_commands.assign, ROWS),
+    ("transform", row_commands.transform, ROWS),
     ("impute", row_commands.impute, ROWS),
     ("sample", row_commands.sample, ROWS),
     ("encode", code_commands.encode, CODES_OF),

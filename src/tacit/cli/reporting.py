@@ -12,9 +12,10 @@ from tacit import report
 from tacit.cli import outcome
 from tacit.cli.feeding import feed
 from tacit.cli.judging import responsibilities
+from tacit.cli.judging_topics import verdicts
 from tacit.cli.sources import Rows
 from tacit.evaluation._rows import new_rows
-from tacit.report import gather, gather_deep
+from tacit.report import gather, gather_deep, gather_topics
 from tacit.report.content import (
     Candidate,
     Candidates,
@@ -51,6 +52,8 @@ def write_report(path: Path, estimator: Any, fitted: Any, told: Mapping[str, Any
 
 def content(estimator: Any, fitted: Any, told: Mapping[str, Any], config: RunConfig) -> ReportContent:
     """What the report tells: of the rows of a table, or of images, which have no columns."""
+    if fitted.vocabulary is not None:
+        return _of_documents(estimator, fitted, told, config)
     if fitted.schema is None:
         return _of_images(estimator, fitted, told, config)
     rows, columns, left = _looked_at(fitted)
@@ -107,6 +110,36 @@ def _of_images(estimator: Any, fitted: Any, told: Mapping[str, Any], config: Run
         repeat=_repeat(config),
         code=code,
         images=None if code is None else gather_deep.images(estimator, values, names, code),
+    )
+
+
+def _of_documents(estimator: Any, fitted: Any, told: Mapping[str, Any], config: RunConfig) -> ReportContent:
+    """What the report tells of documents: the topics they are made of."""
+    corpus, source = fitted.table, Path(fitted.table.source).name
+    names = [f"Document {number}" for number in fitted.numbers] if fitted.ids is None else fitted.ids.tolist()
+    places = np.searchsorted(corpus.places, fitted.numbers)
+    texts = None if corpus.texts is None else [corpus.texts[place] for place in places]
+    choice = told["choice"]
+    return ReportContent(
+        title=f"The topics of {source}",
+        source=source,
+        notes=tuple(corpus.notes),
+        model=_summary(estimator, told),
+        graph=estimator.graph() if hasattr(estimator, "graph") else None,
+        trace=_trace(estimator, told),
+        warnings=tuple(told["warnings"]),
+        repeat=_repeat(config),
+        topics=gather_topics.topics(
+            estimator,
+            fitted.values,
+            fitted.vocabulary.words,
+            names,
+            told["topics"],
+            texts=texts,
+            sentences=verdicts(told["topics"]),
+            sweep=choice["candidates"],
+            criterion=choice["criterion"],
+        ),
     )
 
 

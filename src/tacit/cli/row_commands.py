@@ -27,6 +27,8 @@ def score(
     long: options.Long = None,
     id_column: options.IdColumn = None,
     unseen: options.Unseen = False,
+    text: options.Text = None,
+    vocabulary: options.VocabularyFile = None,
     out: options.Out = None,
     form: options.Format = None,
 ) -> None:
@@ -34,9 +36,32 @@ def score(
 
     The log density is in nats. The p-value is the share of ordinary rows, kept aside by the fit, that are as
     unlikely as this one. A column makes a row odd where its value is unlikely given the rest of the row; images are
-    scored as wholes.
+    scored as wholes, and documents in nats a word.
     """
-    cli.scoring.score(run, cli.opened.New(data, long, id_column, unseen), alarm, explain, out, form)
+    words = cli.corpora.Words(text, vocabulary)
+    cli.scoring.score(run, cli.opened.New(data, long, id_column, unseen, words), alarm, explain, out, form)
+
+
+@guarded
+def transform(
+    run: options.Run,
+    data: options.Data,
+    long: options.Long = None,
+    id_column: options.IdColumn = None,
+    unseen: options.Unseen = False,
+    text: options.Text = None,
+    vocabulary: options.VocabularyFile = None,
+    out: options.Out = None,
+    form: options.Format = None,
+) -> None:
+    """Give the topics of each document, as shares; of other models, the numbers that they turn a row into.
+
+    Words that the model does not know count nothing, and it is said how many there are.
+
+    For example: tacit transform RUN new.csv --out shares.csv
+    """
+    words = cli.corpora.Words(text, vocabulary)
+    cli.documents.transform(run, cli.opened.New(data, long, id_column, unseen, words), out, form)
 
 
 @guarded

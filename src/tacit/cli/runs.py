@@ -26,10 +26,12 @@ def show(path: Path) -> None:
     version, image = written.versions.get("tacit", "?"), told.get("image")
     if image is not None:
         what = f"{counted(told['fitted_rows'], 'image')} of {sized(tuple(image))}"
+    elif told.get("topics"):
+        what = f"{counted(told['fitted_rows'], 'document')} and {counted(told['columns'], 'word')}"
     else:
         what = f"{counted(told['fitted_rows'], 'row')} and {counted(told['columns'], 'column')}"
     talk.say(f"Fitted to {what} of {told['source']} by tacit {version}.", indent=1)
-    if image is None:
+    if image is None and not told.get("topics"):
         _columns(run.schema())
     outcome.tell_choice(told)
     outcome.tell_groups(told)
@@ -77,6 +79,8 @@ def report(path: Path, data: str | None, out: str | None) -> None:
 
 def _read_again(source: Source, opened: Opened) -> Rows:
     """The table of a run as it was at the fit; raises `ModelFileError` where its columns are others now."""
+    if opened.vocabulary is not None:
+        return opened.read_again(source)
     rows = source.load()
     same = opened.images == rows.values.shape[1:] if rows.schema is None else _alike(rows.schema, opened.schema)
     if not same:

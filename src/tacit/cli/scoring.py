@@ -10,6 +10,7 @@ import pyarrow as pa
 from scipy import sparse
 
 from tacit.cli import results, talk
+from tacit.cli.documents import score_documents
 from tacit.cli.feeding import feed
 from tacit.cli.judging import WIDE
 from tacit.cli.listing import ROW_COMMANDS, can
@@ -40,6 +41,9 @@ def score(run: Path, new: New, alarm: float | None, explain: int, out: str | Non
     calibration, typical = _calibration(opened)
     if alarm is not None:
         _check_alarm(run, calibration, alarm)
+    if opened.vocabulary is not None:
+        score_documents(opened, new, calibration, alarm, out, form)
+        return
     rows = opened.read(new)
     scores = np.asarray(opened.estimator.score_samples(opened.feed(rows)), np.float64)
     columns = labels(rows) | {"log_density": pa.array(scores)}

@@ -14,10 +14,13 @@ PLAIN: dict[str, tuple[str, ...]] = {
     "components": ("n_components", "n_clusters"),
     "latent": ("n_components",),
     "groups": ("n_components", "n_clusters"),
+    "topics": ("n_components",),
     "covariance": ("covariance_type",),
 }
 """Plain names, and the settings they stand for: the first that the model has."""
 
+MODELS = {"topics": "latent-dirichlet-allocation"}
+"""Plain names of models."""
 NUMBER_OF_GROUPS = ("n_components", "n_clusters")
 OWN_OPTIONS = {"random_state": "--seed"}
 """Settings that have an option of their own."""
@@ -85,6 +88,11 @@ def named(model: str, given: Mapping[str, Any]) -> dict[str, Any]:
             raise UsageFault(f"--set {key}={value}: say one number, such as {key}={usual}.")
         found[name] = _widths(key, value) if isinstance(usual, tuple) else value
     return found
+
+
+def model_name(asked: str) -> str:
+    """A model under its own name."""
+    return MODELS.get(asked, asked) if MODELS.get(asked, asked) in registry.names() else asked
 
 
 def _default(model: str, name: str) -> Any:

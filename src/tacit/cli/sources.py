@@ -10,12 +10,15 @@ import numpy as np
 from scipy import sparse
 
 from tacit.cli import talk
+from tacit.cli.corpora import Words, of_log, read_corpus, tell_corpus
 from tacit.cli.failures import UsageFault
+from tacit.data.corpus import Corpus
 from tacit.data.errors import counted, listed
 from tacit.data.images import ImageSet, holds_images, read_images, sized
 from tacit.data.long import CountTable
 from tacit.data.schema import Schema
 from tacit.data.table import Table, describe, load
+from tacit.data.texts import Vocabulary
 from tacit.report.words import percent
 
 LINES = 30
@@ -28,22 +31,30 @@ VALUES = {"levels": "8-bit grey levels", "shares": "Numbers from 0 to 1", "numbe
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """A table or images to fit: where they are and what the user says of the columns.
+    """A table, images or documents to fit: where they are and what the user says of the columns.
 
     Attributes:
-        path: a file or, for images, a folder; or ``-``.
+        path: a file or, for images and texts, a folder; or ``-``.
         kinds: texts such as ``zip=categorical``.
         long: the columns of a purchase log, or None.
         id_column: the column that names the rows, or None.
+        words: what the user says of texts.
     """
 
     path: str
     kinds: tuple[str, ...] = ()
     long: str | None = None
     id_column: str | None = None
+    words: Words = Words()
 
-    def load(self) -> "Rows":
-        """Read what is there; kinds of columns are inferred where the user says nothing."""
+    def load(self, *, corpus: bool = False) -> "Rows":
+        """Read what is there; kinds of columns are inferred where the user says nothing.
+
+        Args:
+            corpus: whether to read documents.
+        """
+        if corpus:
+            return self._documents()
         if holds_images(self.path):
             if self.kinds or self.long is not None or self.id_column is not None:
                 raise UsageFault(f"{self.path} holds images, which have no columns: leave out --kind, --long and --id.")
@@ -51,41 +62,59 @@ class Source:
         found = load(self.path, kinds=_kinds(self.kinds), long=self.long, id_column=self.id_column)
         return Rows.of(found)
 
+    def _documents(self) -> "Rows":
+        if self.kinds:
+            raise UsageFault("documents have no kinds of columns: leave out --kind.")
+        if self.long is None:
+            return Rows.of(*read_corpus(self.path, self.words, self.id_column))
+        if self.words.said:
+            raise UsageFault("a purchase log has items for words: leave out the options about texts.")
+        found = load(self.path, long=self.long, id_column=self.id_column)
+        if not isinstance(found, CountTable):
+            raise TypeError("a log is read as counts")
+        return Rows.of(*of_log(found))
+
     def to_config(self) -> dict[str, Any]:
         """What a run keeps of it, so that the table can be read the same way again."""
         place = self.path if self.path == "-" else str(Path(self.path).expanduser().absolute())
-        return {"source": place, "kinds": list(self.kinds), "long": self.long, "id": self.id_column}
+        found = {"source": place, "kinds": list(self.kinds), "long": self.long, "id": self.id_column}
+        return found | ({"words": self.words.to_config()} if self.words.said else {})
 
     @classmethod
     def from_config(cls, data: Mapping[str, Any]) -> Self:
         """The same again from a run's config."""
-        return cls(str(data.get("source", "-")), tuple(data.get("kinds") or ()), data.get("long"), data.get("id"))
+        words = Words.from_config(data.get("words") or {})
+        return cls(str(data.get("source", "-")), tuple(data.get("kinds") or ()), data.get("long"), data.get("id"), words)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Rows:
-    """A table, counts or images as the commands handle them: rows that can be picked, with what they are called.
+    """A table, counts, images or documents as the commands handle them: rows that can be picked, with their names.
 
     Attributes:
         values: ``[rows, columns]`` in float64, NaN where missing, codes of levels; sparse for counts; of images the
             array as it was read.
-        schema: the columns; None for images.
+        schema: the columns; None for images and documents.
         numbers: ``[rows]``, the number of each row in the source, from 1.
         ids: ``[rows]``, what a person calls each row, or None.
         table: what was read, with its source, notes and left-out columns.
         labels: ``[rows]``, what each image shows, or None.
+        vocabulary: the words of documents, or None.
     """
 
     values: Any
     schema: Schema | None
     numbers: np.ndarray
     ids: np.ndarray | None
-    table: Table | CountTable | ImageSet
+    table: Table | CountTable | ImageSet | Corpus
     labels: np.ndarray | None = None
+    vocabulary: Vocabulary | None = None
 
     @classmethod
-    def of(cls, table: Table | CountTable | ImageSet) -> Self:
-        """All rows of a table, or all images."""
+    def of(cls, table: Table | CountTable | ImageSet | Corpus, vocabulary: Vocabulary | None = None) -> Self:
+        """All rows of a table, all images, or all documents with their vocabulary."""
+        if isinstance(table, Corpus):
+            return cls(table.counts, None, table.places, table.ids, table, vocabulary=vocabulary)
         if isinstance(table, ImageSet):
             return cls(table.images, None, np.arange(1, len(table) + 1), table.names, table, table.labels)
         values = table.values if isinstance(table, Table) else table.counts
@@ -101,6 +130,11 @@ class Rows:
         return dataclasses.replace(
             self, values=self.values[places], numbers=self.numbers[places], ids=ids, labels=labels
         )
+
+    @property
+    def what(self) -> str:
+        """What one of them is called: a row, an image or a document."""
+        return {ImageSet: "image", Corpus: "document"}.get(type(self.table), "row")
 
     @property
     def columns(self) -> int:
@@ -135,6 +169,8 @@ def tell(rows: Rows) -> None:
     table, name = rows.table, rows.table.source
     if isinstance(table, ImageSet):
         _tell_images(table)
+    elif isinstance(table, Corpus):
+        tell_corpus(table)
     elif isinstance(table, CountTable):
         filled = table.counts.nnz / max(table.counts.shape[0] * table.counts.shape[1], 1)
         talk.heading(f"Read {name}")

@@ -108,7 +108,7 @@ def load(
     found, left_out = infer(reading.table, chosen)
     values = encode(reading.table, found)
     candidates = (entry.name for entry in left_out if entry.role == "identifier")
-    ids = _row_ids(reading.table, id_column, candidates)
+    ids = row_ids(reading.table, id_column, candidates)
     return Table(values, found, left_out, reading.source, ids, reading.notes)
 
 
@@ -148,7 +148,7 @@ def _load_new(
     if extra:
         notes = (*notes, f"{counted(len(extra), 'column')} the model does not know ignored: {listed(extra)}")
     named = (name for name in extra if judge(cells_of(name, only(reading.table, name))).role == "identifier")
-    ids = _row_ids(reading.table, id_column, named)
+    ids = row_ids(reading.table, id_column, named)
     return Table(values, schema, (), reading.source, ids, notes)
 
 
@@ -158,7 +158,7 @@ def _check_known(name: str, table: pa.Table) -> None:
         raise DataError(f"no column {name!r} to name the rows by; there are {listed(table.column_names, 20)}.{close}")
 
 
-def _row_ids(table: pa.Table, id_column: str | None, candidates: Any) -> np.ndarray | None:
+def row_ids(table: pa.Table, id_column: str | None, candidates: Any) -> np.ndarray | None:
     """What names the rows: the column asked for, else the first candidate that never repeats."""
     if id_column is not None:
         return _plain_values(table, id_column)

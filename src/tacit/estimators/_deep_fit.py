@@ -207,11 +207,7 @@ class DeepFit(DeepAnswers):
         order = random.permutation(count)
         if rows.label is not None:  # few rows have labels: others are held out as long as there are any
             order = order[np.argsort(np.asarray(rows.label)[order] >= 0, kind="stable")]
-        kept = min(round(self.validation_fraction * count), MOST_HELD_OUT)
-        kept = 0 if kept < FEWEST_HELD_OUT else kept
-        if not weights[order[kept:]].any():
-            kept = 0  # all that counts would be held out
-        held, learn = order[:kept], np.sort(order[kept:])
+        held, learn = held_out_rows(order, self.validation_fraction, weights)
         part = lambda index: jax.tree.map(lambda leaf: leaf[index], rows)  # noqa: E731
         held_out = padded(part(held), weights[held], room(kept)) if weights[held].any() else None
         self._seen(np.asarray(rows.x), weights, learn if held_out is None else held)
@@ -251,3 +247,14 @@ class DeepFit(DeepAnswers):
                 ConvergenceWarning,
                 stacklevel=5,
             )
+
+
+def held_out_rows(order: np.ndarray, share: float, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which rows are held out, the first of a mixed order, and which are learned from, in the order they came in.
+
+    None is held out where there are too few, or where all that counts would be.
+    """
+    kept = min(round(share * order.size), MOST_HELD_OUT)
+    if kept < FEWEST_HELD_OUT or not weights[order[kept:]].any():
+        kept = 0
+    return order[:kept], np.sort(order[kept:])

@@ -24,5 +24,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "progress": ["bound_trace", "evolution"],
         "scatter": ["ellipses", "hard_labels", "pair_plot", "telling_columns"],
         "terms": ["two_terms"],
+        "topics": ["document_mixtures", "figures_over_trace", "topic_bars", "topic_choice", "topic_map_plot"],
     },
 )

@@ -20,5 +20,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "Trace",
         ],
         "page": ["build", "write"],
+        "topic_content": ["Topics"],
     },
 )

@@ -10,6 +10,7 @@ from tacit.compute import Array
 from tacit.data.kinds import LeftOut
 from tacit.data.schema import Schema
 from tacit.models.graph import Graph
+from tacit.report.topic_content import Topics
 
 
 @dataclass(frozen=True)
@@ -240,6 +241,7 @@ class ReportContent:
         repeat: How to get the same fit again.
         code: What a deep model says of each row.
         images: Where the rows are images: those fitted, and those made.
+        topics: Where the rows are documents: what they are about.
     """
 
     title: str
@@ -264,6 +266,7 @@ class ReportContent:
     repeat: Repeat | None = None
     code: Code | None = None
     images: Images | None = None
+    topics: Topics | None = None
 
     def __post_init__(self) -> None:
         if (self.values is None) != (self.schema is None):

@@ -110,6 +110,7 @@ def data_section(content: ReportContent) -> Html | None:
         ]
     if content.notes:
         read = "Reading the table" if content.images is None else "Reading the images"
+        read = "Reading the texts" if content.topics is not None else read
         parts += [tag("h3", read), tag("ul", [tag("li", note) for note in content.notes])]
     return section("data", "The data", *parts) if parts else None
 

@@ -10,6 +10,7 @@ from tacit.report.code_section import architecture, curves
 from tacit.report.content import Candidate, Candidates, ReportContent
 from tacit.report.html import Child, Html, escape, table, tag
 from tacit.report.parts import folded, framed, picture, section
+from tacit.report.topic_section import topic_curves
 
 _SHOWN = 8
 _MOMENTS = 8
@@ -151,9 +152,10 @@ def learning_section(content: ReportContent) -> Html | None:
             why = "The bound is the log-likelihood that the fit is sure of. It can only rise; a fall would be a fault."
             why += " Open dots mark the steps shown below." if snapshots is not None else ""
             parts += [tag("p", said), framed(why, picture(figure, "trace", said))]
+    parts.append(topic_curves(content))
     if snapshots is not None and snapshots.at and content.values is not None and content.schema is not None:
         parts.append(_strip(content))
-    return section("learning", "How the fit went", *parts) if parts else None
+    return section("learning", "How the fit went", *parts) if any(parts) else None
 
 
 def _strip(content: ReportContent) -> Html | None:

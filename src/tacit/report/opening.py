@@ -3,7 +3,7 @@
 import numpy as np
 
 from tacit.plots.style import short_number
-from tacit.report import deep_words, words
+from tacit.report import deep_words, topic_section, words
 from tacit.report.content import ReportContent
 from tacit.report.html import Html, tag
 
@@ -11,6 +11,8 @@ from tacit.report.html import Html, tag
 def opening(content: ReportContent) -> Html:
     """Title, one sentence, and the figures one looks for first."""
     lead = _lead(content) if content.values is not None else deep_words.lead(content)
+    if content.topics is not None:
+        lead = topic_section.lead(content.topics, content.source)
     over = "tacit report" + (f" · {content.made}" if content.made else "")
     return tag(
         "header",
@@ -48,6 +50,8 @@ def _facts(content: ReportContent) -> Html | None:
         ]
     if content.code is not None and content.code.active is not None:
         facts.append(("Numbers in a code", str(len(content.code.active)), f"{int(np.sum(content.code.active))} in use"))
+    if content.topics is not None:
+        facts += topic_section.facts(content.topics)
     if content.held_out is not None and np.isfinite(content.held_out.score):
         score, error = content.held_out.score, content.held_out.standard_error
         unit = f"± {short_number(error, 2)} nats per {deep_words.one(content)}"
@@ -70,6 +74,7 @@ def notices(content: ReportContent) -> Html | None:
     weights = None if content.groups is None else np.asarray(content.groups.weights)
     rows, columns = (0, 0) if content.values is None else content.values.shape
     settles = content.trace is not None and content.code is None  # a deep fit ends with its rate at 0
+    settles = settles and content.topics is None
     converged = content.trace.converged if content.trace is not None and settles else None
     chosen = None if content.candidates is None else content.candidates.chosen
     floor = chosen is not None and content.candidates is not None and content.candidates.rows[chosen].at_floor

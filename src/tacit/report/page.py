@@ -14,12 +14,15 @@ from tacit.report.image_section import image_section, odd_images_section
 from tacit.report.model_section import learning_section, model_section
 from tacit.report.opening import notices, opening
 from tacit.report.row_section import row_section
+from tacit.report.topic_section import document_section, topic_section
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 """Even if something slipped through: nothing is loaded, nothing is run."""
 
 _SECTIONS = {
     "groups": ("Groups", group_section),
+    "topics": ("Topics", topic_section),
+    "documents": ("Documents", document_section),
     "images": ("Images", image_section),
     "code": ("Code", code_section),
     "rows": ("Odd rows", row_section),
@@ -31,10 +34,9 @@ _SECTIONS = {
     "repeat": ("Repeat", repeat_section),
 }
 
-_UNITS = {
-    True: "Numbers are in the units of the table; densities in nats.",
-    False: "Pixels are shown from black to white over the range of the images; densities are in nats.",
-}
+_TABLE = "Numbers are in the units of the table; densities in nats."
+_PIXELS = "Pixels are shown from black to white over the range of the images; densities are in nats."
+_WORDS = "Shares are of words; probabilities are told in nats, or as perplexities."
 
 
 def build(content: ReportContent) -> str:
@@ -67,9 +69,15 @@ def build(content: ReportContent) -> str:
             tag("nav", tag("ul", links), aria_label="Contents") if len(links) > 1 else None,
             list(told.values()),
         ),
-        tag("footer", f"Made by tacit. {_UNITS[content.images is None]}"),
+        tag("footer", f"Made by tacit. {_units(content)}"),
     )
     return f'<!DOCTYPE html>\n<html lang="en-GB">{head}{body}</html>\n'
+
+
+def _units(content: ReportContent) -> str:
+    if content.topics is not None:
+        return _WORDS
+    return _TABLE if content.images is None else _PIXELS
 
 
 def write(path: str | os.PathLike[str], content: ReportContent) -> Path:

@@ -1,7 +1,7 @@
 """A run folder: everything about one fit, in files that people and other programs can read.
 
 ``config.toml`` (the fit can be repeated from it) makes a folder a run folder; then come ``model.safetensors``,
-``schema.json``, ``trace.csv``, ``metrics.json``, ``calibration.safetensors``, ``report.html``, and, while a fit is
+``schema.json`` (of a topic model ``vocabulary.json``), ``trace.csv``, ``metrics.json``, ``calibration.safetensors``, ``report.html``, and, while a fit is
 running, ``checkpoint/``. Every file is written whole or not at all.
 """
 
@@ -21,6 +21,7 @@ from sklearn.base import BaseEstimator
 
 from tacit.data.errors import DataError
 from tacit.data.schema import Schema
+from tacit.data.texts import Vocabulary
 from tacit.storage import container
 from tacit.storage.atomic import sync_folder, write_atomically
 from tacit.storage.config import RunConfig
@@ -29,7 +30,8 @@ from tacit.storage.model_file import MODEL, load, save
 
 CONFIG, TRACE, METRICS, REPORT = "config.toml", "trace.csv", "metrics.json", "report.html"
 CALIBRATION, SCHEMA, CHECKPOINT = "calibration.safetensors", "schema.json", "checkpoint"
-FILES = (CONFIG, MODEL, SCHEMA, TRACE, METRICS, CALIBRATION, REPORT)
+VOCABULARY = "vocabulary.json"
+FILES = (CONFIG, MODEL, SCHEMA, VOCABULARY, TRACE, METRICS, CALIBRATION, REPORT)
 
 _WORDS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 _T = TypeVar("_T")
@@ -119,6 +121,14 @@ class RunFolder:
     def schema(self) -> Schema:
         """The columns that the model was fitted on."""
         return self._read(SCHEMA, lambda text: Schema.from_json(json.loads(text)))
+
+    def write_vocabulary(self, vocabulary: Vocabulary) -> None:
+        """Write the words of a topic model, and how texts are cut into them."""
+        self._write(VOCABULARY, json.dumps(vocabulary.to_json(), indent=1, ensure_ascii=False) + "\n")
+
+    def vocabulary(self) -> Vocabulary:
+        """The words of a topic model; raises `FileNotFoundError` where the run is of something else."""
+        return self._read(VOCABULARY, lambda text: Vocabulary.from_json(json.loads(text)))
 
     def write_trace(self, trace: Any) -> None:
         """Write a trace: a NamedTuple or a mapping of columns of equal length, iterations first."""

@@ -1,0 +1,176 @@
+"""What is worth knowing of a fitted topic model: its topics in words, how it foretells documents, and cautions."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tacit.cli import talk
+from tacit.evaluation.coherence import topic_coherence
+from tacit.evaluation.topic_selection import completed
+from tacit.evaluation.topics import (
+    RELEVANCE,
+    topic_distances,
+    topic_diversity,
+    topic_exclusivity,
+    topic_sizes,
+    topic_words,
+    top_words,
+)
+from tacit.plots.style import alike, short_number
+from tacit.report import words
+
+TOP = 10
+"""Words that name a topic."""
+JUDGED = 20_000
+"""Documents on which topics are judged at most."""
+DEAD = 0.1
+"""A topic is hardly used below this share of what it would have if all were of one size."""
+TWINS = 0.05
+"""Two topics are nearly the same below this divergence in nats; it is log 2 = 0.69 at most."""
+NONSENSE = -0.05
+"""NPMI below which the words of a topic do not go together."""
+
+
+def judge_topics(estimator: Any, fitted: Any, kept: Any) -> dict[str, Any]:
+    """What a run keeps of its topics, as plain numbers and texts.
+
+    Args:
+        estimator: fitted.
+        fitted: the documents it has seen.
+        kept: the documents kept aside, perhaps none.
+    """
+    counts, known = fitted.values, fitted.vocabulary.words
+    if counts.shape[0] > JUDGED:
+        counts = counts[np.sort(np.random.default_rng(0).choice(counts.shape[0], JUDGED, replace=False))]
+    mixtures = estimator.transform(counts)
+    sizes = topic_sizes(mixtures, counts.sum(axis=1))
+    overall = np.asarray(fitted.values.sum(axis=0)).ravel()
+    foremost = top_words(estimator, TOP, relevance=RELEVANCE, word_shares=overall)
+    npmi, umass = (topic_coherence(estimator, counts, measure=measure) for measure in ("npmi", "umass"))
+    exclusive = topic_exclusivity(estimator)
+    score, error = completed(estimator, kept.values) if _halves(kept) else (math.nan, math.nan)
+    twins = near_twins(estimator)
+    return {
+        "each": [
+            {
+                "share": float(sizes[k]),
+                "words": [known[word] for word in foremost[k]],
+                "coherence": float(npmi.each[k]),
+                "exclusivity": float(exclusive[k]),
+            }
+            for k in range(len(sizes))
+        ],
+        "words": int(fitted.values.shape[1]),
+        "tokens": int(fitted.values.sum()),
+        "coherence": {"npmi": npmi.value, "umass": umass.value, "lacking": npmi.lacking},
+        "exclusivity": float(exclusive.mean()),
+        "diversity": topic_diversity(estimator),
+        "completion": {
+            "nats_a_word": score,
+            "standard_error": error,
+            "perplexity": math.exp(-score) if math.isfinite(score) else math.nan,
+            "documents": len(kept),
+        },
+        "twins": twins,
+        "cautions": _cautions(sizes, npmi.each, twins, fitted),
+    }
+
+
+def _halves(kept: Any) -> bool:
+    """Whether a document kept aside has two words."""
+    return len(kept) > 0 and float(np.max(np.asarray(kept.values.sum(axis=1)))) >= 2
+
+
+def word_scores(estimator: Any, counts: Any) -> np.ndarray:
+    """``log p(words)`` of every document in nats a word: what documents of different lengths are compared by."""
+    lengths = np.maximum(np.asarray(counts.sum(axis=1)).ravel(), 1.0)
+    return np.asarray(estimator.score_samples(counts), np.float64) / lengths
+
+
+def near_twins(topics: Any) -> list[list[int]]:
+    """Pairs of topics that are nearly the same, counted from 0."""
+    apart = topic_distances(topic_words(topics))
+    first, second = np.nonzero(np.triu(apart < TWINS, 1))
+    return [[int(a), int(b)] for a, b in zip(first, second, strict=True)]
+
+
+def _cautions(sizes: np.ndarray, coherence: np.ndarray, twins: Sequence[Sequence[int]], fitted: Any) -> list[str]:
+    """What a careful reader should be told without having asked."""
+    said, count = [], len(sizes)
+    dead = np.flatnonzero(sizes < DEAD / count)
+    if dead.size and count > 1:
+        said.append(f"{_topics(dead)} {'is' if dead.size == 1 else 'are'} hardly used: fewer topics would do.")
+    for one, other in twins[:3]:
+        said.append(f"Topics {one + 1} and {other + 1} are nearly the same: fewer topics would do.")
+    odd = np.setdiff1d(np.flatnonzero(coherence < NONSENSE), dead)
+    if odd.size:
+        said.append(f"The words of {_topics(odd).lower()} seldom stand in the same documents; read {_it(odd)} with care.")
+    if len(fitted) < 10 * count:
+        said.append(f"There are only {len(fitted)} documents for {count} topics.")
+    return said
+
+
+def _it(which: np.ndarray) -> str:
+    return "it" if which.size == 1 else "them"
+
+
+def _topics(which: np.ndarray) -> str:
+    numbers = [str(place + 1) for place in which.tolist()]
+    if len(numbers) == 1:
+        return f"Topic {numbers[0]}"
+    return f"Topics {words.listed(numbers)}" if len(numbers) <= 6 else f"{len(numbers)} topics"
+
+
+def tell_topics(told: Mapping[str, Any]) -> None:
+    """The topics as a table, and how good they are."""
+    each = told["each"]
+    talk.heading("The topics" if len(each) > 1 else "The topic")
+    order = sorted(range(len(each)), key=lambda place: -each[place]["share"])
+    coherence = alike([each[place]["coherence"] for place in order], 2)
+    rows = [
+        (place + 1, words.percent(each[place]["share"]), ", ".join(each[place]["words"]), value)
+        for place, value in zip(order, coherence, strict=True)
+    ]
+    talk.table(["topic", "share", "words, the most telling first", "coherence"], rows, right=[0, 1, 3])
+    talk.heading("How good is it?")
+    for sentence in verdicts(told):
+        talk.bullet(sentence)
+
+
+def verdicts(told: Mapping[str, Any]) -> list[str]:
+    """Sentences on a topic model, every score with its unit."""
+    said, completion, coherence = [], told["completion"], told["coherence"]
+    if math.isfinite(completion["nats_a_word"]):
+        documents = words.counted(completion["documents"], "document")
+        said.append(
+            f"Half of the words of {documents} kept aside were foretold from the other half: perplexity "
+            f"{short_number(completion['perplexity'], 4)} (the next word is as uncertain as one drawn from so many "
+            f"equally likely ones; all {told['words']:,} would be to know nothing), or "
+            f"{short_number(completion['nats_a_word'], 4)} ± {short_number(completion['standard_error'], 2)} nats a word."
+        )
+    lacking = f"; {words.percent(coherence['lacking'])} of the words are in no document" if coherence["lacking"] else ""
+    said.append(
+        f"Coherence of the topics' ten foremost words: NPMI {short_number(coherence['npmi'], 2)} (from −1, never in one "
+        f"document, over 0, by chance, to 1, always), UMass {short_number(coherence['umass'], 3)} nats{lacking}."
+    )
+    said.append(
+        f"Of such a word {words.percent(told['exclusivity'])} is the topic's own on average (exclusivity); "
+        f"{words.percent(told['diversity'])} of the topics' 25 foremost words are different ones (diversity)."
+    )
+    return said
+
+
+def tell_sweep(candidates: Sequence[Mapping[str, Any]], criterion: str) -> None:
+    """How the numbers of topics compare, the chosen one set off."""
+    values = [-math.inf if row[criterion] is None else row[criterion] for row in candidates]
+    best = int(np.argmax(values))
+    talk.say("")
+    columns = [alike([row[name] for row in candidates], digits) for name, digits in (("completion", 5), ("coherence", 3))]
+    stability = ["–" if row["stability"] is None else short_number(row["stability"], 2) for row in candidates]
+    perplexity = [short_number(row["perplexity"], 4) for row in candidates]
+    cells = list(zip([row["n_components"] for row in candidates], perplexity, *columns, stability, strict=True))
+    heads = ["topics", "perplexity", "nats a word", "NPMI", "stability"]
+    talk.table(heads, cells, right=range(5), strong=best)
+    talk.say(f"{candidates[best]['n_components']} topics have the highest {criterion}; the others are judged beside.", indent=1)

@@ -1,0 +1,301 @@
+"""``ProdLDA``: a topic model fitted as a variational auto-encoder."""
+
+import math
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any, Self
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from tacit.compute import single_precision
+from tacit.data.corpus import Corpus
+from tacit.estimators._base import check_choice, check_whole, read_weights, seed_of
+from tacit.estimators._completion import completion
+from tacit.estimators._deep_fit import held_out_rows
+from tacit.inference.closed_form import CONVERGED, NAN, REASONS
+from tacit.inference.fit import Trace
+from tacit.inference.objectives import Elbo
+from tacit.inference.stochastic import padded, room
+from tacit.inference.train import Course, Trained, train
+from tacit.inference.watch import Printer, watch
+from tacit.models.graph import Edge, Graph, Node, Plate
+from tacit.models.vae.model import DeepLatent, importance_log_prob
+from tacit.models.vae.networks import ACTIVATIONS, MLP
+from tacit.models.vae.posteriors import Diagonal
+from tacit.models.vae.priors import StandardNormal
+from tacit.models.vae.words import (
+    GAIN,
+    Counted,
+    CountEncoder,
+    Documents,
+    TopicDecoder,
+    WordsLikelihood,
+    topic_shares,
+    word_shares,
+)
+
+STEPS, LEAST_EPOCHS = 2000, 30
+"""Of a fit whose epochs are not set."""
+ROWS = 128
+"""Documents that are looked at together."""
+_KEY = np.zeros(2, np.uint32)
+"""The noise of every answer: the same for all documents, so that none depends on its company."""
+
+
+class ProdLDA(TransformerMixin, BaseEstimator):
+    """A neural topic model: ``θ = softmax(z)``, ``z ~ N(0, σ² I)``, every word from ``softmax(m + Wᵀ θ)``.
+
+    Topics multiply (a product of experts) where those of latent Dirichlet allocation are averaged. An encoder says
+    ``q(z|document)`` at once, a logistic-normal posterior of the mixture θ; σ² is that of the Laplace approximation to a
+    Dirichlet prior in softmax coordinates, ``(1 − 1/K)/α`` (Srivastava & Sutton 2017, section 3.2). The bound raised is
+    ``E_q log p(words|θ) − KL(q(z|words) ‖ p(z))``, of the words in their order.
+
+    Args:
+        n_components: the number of topics K.
+        doc_topic_prior: α of the symmetric Dirichlet prior of a document's mixture.
+        hidden: widths of the encoder's layers.
+        activation: "relu", "tanh", "gelu", "silu", "softplus".
+        max_epochs: passes over the documents; None makes about 2 000 steps, and 30 passes at least.
+        batch_size: documents of a step.
+        learning_rate: of Adam; it falls to 0 along a half cosine.
+        warm_up: share of the fit over which the weight of the KL rises from 0 to 1.
+        validation_fraction: of the documents, held out to stop the fit and to choose its best parameters.
+        patience: measurements of the held-out bound without a better one after which the fit ends.
+        n_samples: draws of z for mixtures and scores.
+        random_state: seed.
+        verbose: print a line every so many epochs.
+
+    Attributes:
+        topic_word_: ``[topics, words]``, ``p(w|k)`` of a document of one topic alone; lines sum to one.
+        vocabulary_: ``[words]``, the words, where they were given, else None.
+        model_: the model, an immutable pytree with NumPy leaves.
+        trace_: how the bound rose: ``iteration`` (epochs), ``bound`` (of all documents, in nats) and ``seconds``.
+        history_: a column a figure: epoch, step, elbo, reconstruction, kl, held_out, seconds …, in nats a document.
+        lower_bound_: the held-out bound of the parameters that were kept, in nats a document.
+        n_iter_: epochs.
+        converged_, stop_reason_: whether and why the fit ended by itself.
+    """
+
+    def __init__(
+        self,
+        n_components: int = 10,
+        *,
+        doc_topic_prior: float = 1.0,
+        hidden: Sequence[int] = (100, 100),
+        activation: str = "softplus",
+        max_epochs: int | None = None,
+        batch_size: int = 128,
+        learning_rate: float = 5e-3,
+        warm_up: float = 0.1,
+        validation_fraction: float = 0.1,
+        patience: int | None = 20,
+        n_samples: int = 100,
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.n_components = n_components
+        self.doc_topic_prior = doc_topic_prior
+        self.hidden = hidden
+        self.activation = activation
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.warm_up = warm_up
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.n_samples = n_samples
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @single_precision
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Learn topics.
+
+        Args:
+            X: counts ``[documents, words]``, sparse or dense, or a `Corpus`, whose vocabulary is kept.
+            y: ignored.
+            sample_weight: a weight a document.
+
+        Raises:
+            ValueError: negative counts, no word at all, or a wrong parameter: what, and what to do.
+        """
+        counts = self._read(X, reset=True)
+        self._check()
+        weights = read_weights(counts, sample_weight)
+        if not counts.nnz:
+            raise ValueError("X holds no word at all")
+        self.vocabulary_ = X.vocabulary if isinstance(X, Corpus) and X.named else None
+        random = seed_of(self.random_state)
+        longest = int(np.diff(counts.indptr).max())
+        held, learn = held_out_rows(random.permutation(counts.shape[0]), self.validation_fraction, weights)
+        batches = padded(Documents.of(counts[learn], longest), weights[learn], room(learn.size))
+        held_out = None
+        if held.size and weights[held].any():
+            held_out = padded(Documents.of(counts[held], longest), weights[held], room(held.size))
+        begun = self._begun(counts, jax.random.key(int(random.integers(2**31))))
+        with watch(*([Printer(self.verbose)] if self.verbose else [])):
+            trained = train(begun, batches, held_out, self._course(counts.shape[1], learn.size), seed=int(random.integers(2**31)))
+        self._finish(trained, counts.shape[0])
+        return self
+
+    def _begun(self, counts: sp.csr_array, key: Any) -> DeepLatent:
+        """The model before the first step; the background is the corpus's own shares of words."""
+        one, two = jax.random.split(key)
+        totals = np.asarray(counts.sum(axis=0)).ravel() + 0.5
+        number, words = self.n_components, counts.shape[1]
+        weights = jax.random.normal(two, (number, words), jnp.float32) / GAIN
+        network = MLP(words, tuple(self.hidden), 2 * number, key=one, activation=self.activation)
+        scale = math.sqrt(max(1.0 - 1.0 / number, 1e-4) / float(self.doc_topic_prior))
+        return DeepLatent(
+            CountEncoder(network),
+            TopicDecoder(jnp.asarray(np.log(totals / totals.sum()), jnp.float32), weights),
+            StandardNormal(number, scale),
+            Diagonal(),
+            WordsLikelihood(),
+            None,
+        )
+
+    def _course(self, words: int, documents: int) -> Course:
+        epochs = self.max_epochs or max(LEAST_EPOCHS, -(-STEPS * self.batch_size // documents))
+        return Course(
+            Elbo(),
+            Counted(words),
+            epochs,
+            self.batch_size,
+            float(self.learning_rate),
+            True,
+            self.warm_up * epochs,
+            self.patience,
+            label=type(self).__name__,
+        )
+
+    def _finish(self, trained: Trained, documents: int) -> None:
+        self.model_, self.history_ = trained.model, trained.trace
+        bounds = trained.trace.get("held_out", trained.trace["elbo"])
+        self.trace_ = Trace(trained.trace["epoch"], bounds * documents, trained.trace["seconds"])
+        at = np.flatnonzero(trained.trace["step"] == trained.best_step)
+        self.lower_bound_ = float(bounds[at[-1]] if at.size else np.nan)
+        self.topic_word_ = np.asarray(self.model_.decoder.topics(), np.float64)
+        self.topic_word_ /= self.topic_word_.sum(axis=1, keepdims=True)
+        self.n_iter_ = int(trained.trace["epoch"][-1]) if trained.trace["epoch"].size else 0
+        self.converged_ = trained.status == CONVERGED
+        self.stop_reason_ = REASONS[trained.status]
+        if trained.status == NAN:
+            warnings.warn(
+                "the bound was no number, and half the rate was no cure: the best parameters before that are kept. "
+                f"Lower learning_rate (it is {self.learning_rate}).",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+
+    def _check(self) -> None:
+        for name in ("n_components", "batch_size", "n_samples"):
+            check_whole(name, getattr(self, name), 1)
+        for width in self.hidden:
+            check_whole("each of hidden", width, 1)
+        for name in ("max_epochs", "patience"):
+            if getattr(self, name) is not None:
+                check_whole(name, getattr(self, name), 1)
+        check_choice("activation", self.activation, tuple(ACTIVATIONS))
+        for name in ("doc_topic_prior", "learning_rate"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be above 0, got {getattr(self, name)!r}")
+        for name in ("warm_up", "validation_fraction"):
+            if not 0.0 <= getattr(self, name) < 1.0:
+                raise ValueError(f"{name} must be from 0 to below 1, got {getattr(self, name)!r}")
+
+    def _read(self, X: Any, *, reset: bool) -> sp.csr_array:
+        counts = validate_data(
+            self,
+            X.counts if isinstance(X, Corpus) else X,
+            reset=reset,
+            dtype=np.float64,
+            accept_sparse="csr",
+            ensure_non_negative=True,
+        )
+        return sp.csr_array(counts)
+
+    def _parts(self, counts: sp.csr_array) -> Iterator[tuple[slice, Documents]]:
+        """Documents a padded batch at a time, whatever their lengths."""
+        longest = 64 * max(1, -(-int(np.diff(counts.indptr).max(initial=0)) // 64))
+        for start in range(0, counts.shape[0], ROWS):
+            part = slice(start, min(start + ROWS, counts.shape[0]))
+            batch = padded(Documents.of(counts[part], longest), np.ones(part.stop - start), ROWS)
+            yield part, batch.rows
+
+    @single_precision
+    def transform(self, X: Any) -> np.ndarray:
+        """``E[θ]`` under q of every document, ``[documents, topics]``: shares that sum to one."""
+        check_is_fitted(self)
+        counts = self._read(X, reset=False)
+        found = [
+            np.asarray(topic_shares(self.model_, documents, _KEY, self.n_samples), np.float64)[: part.stop - part.start]
+            for part, documents in self._parts(counts)
+        ]
+        shares = np.concatenate(found)
+        return shares / shares.sum(axis=1, keepdims=True)
+
+    @single_precision
+    def score_samples(self, X: Any) -> np.ndarray:
+        """An estimate of ``log p(words)`` of every document in nats, from below on average (Burda et al. 2016)."""
+        check_is_fitted(self)
+        counts = self._read(X, reset=False)
+        found, read = [], Counted(counts.shape[1])
+        for part, documents in self._parts(counts):
+            score = importance_log_prob(self.model_, read(documents), _KEY, self.n_samples, 1)
+            found.append(np.asarray(score, np.float64)[: part.stop - part.start])
+        return np.concatenate(found)
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """The mean of ``score_samples``, in nats a document."""
+        return float(self.score_samples(X).mean())
+
+    @single_precision
+    def expected_words(self, X: Any) -> np.ndarray:
+        """``E_q p(w|θ)`` of every document, ``[documents, words]``: what its next word is expected to be."""
+        check_is_fitted(self)
+        counts = self._read(X, reset=False)
+        return np.concatenate(
+            [
+                np.asarray(word_shares(self.model_, documents, _KEY, self.n_samples))[: part.stop - part.start]
+                for part, documents in self._parts(counts)
+            ]
+        )
+
+    def completion_samples(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Of every document the nats of one half of its words given the other half, and the words of that half."""
+        check_is_fitted(self)
+        return completion(self._read(X, reset=False), self.expected_words)
+
+    def completion_score(self, X: Any) -> float:
+        """``log p(half of a document | the other half)`` in nats a word (a token), over all documents."""
+        nats, tokens = self.completion_samples(X)
+        return float(nats.sum() / max(tokens.sum(), 1.0))
+
+    def completion_perplexity(self, X: Any) -> float:
+        """``exp(−completion_score)``: among how many equally likely words the next one seems to be drawn."""
+        return math.exp(-self.completion_score(X))
+
+    def graph(self) -> Graph:
+        """The directed graph of the model, as data."""
+        check_is_fitted(self)
+        nodes = (
+            Node("W", "W", "parameter"),
+            Node("m", "m", "parameter"),
+            Node("z", "z", "latent", ("d",), "Normal(0, σ²)"),
+            Node("w", "w", "observed", ("d", "n"), "softmax(m + Wᵀ softmax(z))"),
+        )
+        edges = (Edge("z", "w"), Edge("W", "w"), Edge("m", "w"))
+        return Graph(nodes, edges, (Plate("d", "d = 1…D"), Plate("n", "n = 1…N_d")))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.positive_only = True
+        return tags

@@ -1,0 +1,74 @@
+"""``TopicTrace``: the perplexity and the coherence of topics over the course of a fit, as its watcher."""
+
+from typing import Any
+
+import numpy as np
+
+from tacit.evaluation.coherence import topic_coherence
+from tacit.evaluation.topics import TOP
+from tacit.inference.watch import Kept, Moment
+
+LOOKS = 40
+"""Looks at the coherence at most; it costs a count of pairs each time."""
+DOCUMENTS = 5_000
+"""Documents whose words are counted for it."""
+
+
+class TopicTrace:
+    """A watcher that keeps the coherence of the topics of a running fit.
+
+    Use it around the fit: ``with watch(TopicTrace(counts)) as …: estimator.fit(counts)``, then ask `curves`.
+    """
+
+    def __init__(self, reference: Any, n_words: int = TOP) -> None:
+        """Watch, with counts ``[documents, words]`` to take the coherence from."""
+        count = reference.shape[0]
+        if count > DOCUMENTS:
+            reference = reference[np.sort(np.random.default_rng(0).choice(count, DOCUMENTS, replace=False))]
+        self._reference, self._n_words = reference, n_words
+        self._found: dict[int, float] = {}
+
+    def look(self, moment: Moment) -> None:
+        """Measure the topics as they are, unless they were looked at a moment ago."""
+        every = max(1, moment.max_iter // LOOKS)
+        if moment.kept is not None and moment.iteration - max(self._found, default=-every) >= every:
+            self._measure(moment)
+
+    def done(self, moment: Moment) -> None:
+        """Measure the last ones too."""
+        if moment.kept is not None:
+            self._measure(moment)
+
+    def resume(self, label: str, state: Any) -> Kept | None:
+        """A fit that begins; of several the last counts."""
+        self._found = {}
+
+    def _measure(self, moment: Moment) -> None:
+        kept = moment.kept
+        topics = None if kept is None else running_topics(kept.state.model)
+        if topics is not None and np.isfinite(topics).all():
+            self._found[moment.iteration] = topic_coherence(topics, self._reference, n_words=self._n_words).value
+
+    def curves(self, estimator: Any, tokens: float) -> dict[str, np.ndarray]:
+        """Columns over the looks of a fit: ``iteration``, ``perplexity`` and ``coherence``, NaN where not measured.
+
+        The perplexity is ``exp(−bound / tokens)``, from the bound on the log-likelihood of the fitted documents (or of
+        held-out ones, as many times as there are documents).
+        """
+        trace = getattr(estimator, "trace_", None)
+        if trace is None or not len(trace.iteration):
+            return {}
+        steps = np.asarray(trace.iteration)
+        bound = np.asarray(trace.bound, np.float64)
+        coherence = np.array([self._found.get(int(step), np.nan) for step in steps])
+        with np.errstate(over="ignore"):
+            return {"iteration": steps, "perplexity": np.exp(-bound / max(tokens, 1.0)), "coherence": coherence}
+
+
+def running_topics(model: Any) -> np.ndarray | None:
+    """``p(w|k)`` of a model in the middle of a fit, the first start's of several; None where it does not say."""
+    own = getattr(model, "topics", None) or getattr(getattr(model, "decoder", None), "topics", None)
+    if own is None:
+        return None
+    found = np.asarray(own(), np.float64)
+    return found[0] if found.ndim == 3 else found

@@ -1,0 +1,98 @@
+"""What a report tells of a topic model, taken from it: its words, its map, the documents it is made of."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tacit.evaluation.topics import (
+    RELEVANCE,
+    representative_documents,
+    topic_map,
+    topic_words,
+    top_words,
+)
+from tacit.plots.style import shorten
+from tacit.report.topic_content import Topics
+
+WORDS, DOCUMENTS, MIXTURES = 12, 3, 30
+"""Words and documents of a topic, and documents whose mixtures are drawn."""
+LOOKED_AT = 20_000
+"""Documents that are looked at most."""
+EXCERPT = 180
+"""Letters of a text that are quoted."""
+_CURVES = {"perplexity": "Perplexity (lower is better)", "coherence": "Coherence, NPMI"}
+SHORT = 0.25
+"""Documents shorter than this share of the usual length represent no topic while there are others."""
+
+
+def topics(
+    estimator: Any,
+    counts: Any,
+    vocabulary: Sequence[str],
+    names: Sequence[object],
+    told: Mapping[str, Any],
+    *,
+    texts: Sequence[str] | None = None,
+    sentences: Sequence[str] = (),
+    sweep: Sequence[Mapping[str, Any]] = (),
+    criterion: str = "",
+) -> Topics:
+    """Everything that the sections about topics show.
+
+    Args:
+        estimator: fitted.
+        counts: the documents that were fitted, ``[documents, words]``.
+        vocabulary: the words.
+        names: what a person calls each document.
+        told: what the run keeps of its topics.
+        texts: the documents themselves.
+        sentences: on how good the topics are.
+        sweep: what the number of topics was chosen from.
+        criterion: by what.
+    """
+    places = np.arange(counts.shape[0])
+    if len(places) > LOOKED_AT:
+        places = np.sort(np.random.default_rng(0).choice(len(places), LOOKED_AT, replace=False))
+    mixtures = estimator.transform(counts[places])
+    lengths = np.asarray(counts.sum(axis=1)).ravel()
+    overall = np.asarray(counts.sum(axis=0)).ravel()
+    foremost = top_words(estimator, WORDS, relevance=RELEVANCE, word_shares=overall)
+    least = int(SHORT * float(np.median(lengths)))
+    found = representative_documents(mixtures, DOCUMENTS, lengths=lengths[places], least_tokens=least)
+    shown = _shown(mixtures)
+    each, trace = told["each"], told.get("trace") or {}
+    quoted = np.unique(np.concatenate([found.documents.ravel(), shown]))
+    return Topics(
+        documents=int(counts.shape[0]),
+        words=int(counts.shape[1]),
+        tokens=int(counts.sum()),
+        sizes=np.array([topic["share"] for topic in each], float),
+        top=tuple(tuple(str(vocabulary[word]) for word in line) for line in foremost),
+        chances=np.take_along_axis(topic_words(estimator), foremost, axis=1),
+        coherence=np.array([topic["coherence"] for topic in each], float),
+        exclusivity=np.array([topic["exclusivity"] for topic in each], float),
+        points=topic_map(estimator),
+        representatives=places[found.documents],
+        representative_shares=found.shares,
+        names=[str(name) for name in names],
+        excerpts={} if texts is None else {int(places[p]): shorten(texts[places[p]], EXCERPT) for p in quoted},
+        shown=places[shown],
+        mixtures=mixtures[shown],
+        verdicts=tuple(sentences),
+        perplexity=float(told["completion"]["perplexity"]),
+        completion=(float(told["completion"]["nats_a_word"]), float(told["completion"]["standard_error"])),
+        looks=np.asarray(trace["iteration"]) if trace else None,
+        curves={_CURVES[name]: np.asarray(trace[name], float) for name in _CURVES if name in trace},
+        sweep=tuple(sweep),
+        criterion=criterion,
+        twins=tuple((int(a), int(b)) for a, b in told["twins"]),
+    )
+
+
+def _shown(mixtures: np.ndarray) -> np.ndarray:
+    """Documents to be drawn: some at random, in the order of their greatest topics."""
+    count = min(MIXTURES, len(mixtures))
+    some = np.sort(np.random.default_rng(0).choice(len(mixtures), count, replace=False))
+    greatest = mixtures[some].argmax(axis=1)
+    return some[np.lexsort((-mixtures[some].max(axis=1), greatest))]
