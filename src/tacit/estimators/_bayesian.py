@@ -20,7 +20,7 @@ from tacit.inference.fit import Fit, Trace, on_host
 from tacit.inference.online import Average, first_average, see
 from tacit.models.graph import Graph, mixture_graph
 from tacit.models.mixture.bayesian import BayesianMixture, PosteriorGroup
-from tacit.models.mixture.fitting import Schedule, Start, canonical_order, finished, run
+from tacit.models.mixture.fitting import Schedule, Start, run
 from tacit.models.mixture.model import Mixture
 from tacit.models.mixture.normal_wishart import Kind, NormalWishartGroup
 from tacit.models.mixture.stick_breaking import DirichletWeights, StickWeights, WeightPosterior
@@ -173,7 +173,9 @@ class BayesianFace(MixtureFace):
         bounds = np.array([-np.inf if np.isnan(found.bound) else found.bound for found in fits])
         found = fits[int(np.argmax(bounds[: self.n_init]))]
         self._settle(found.model, view)
-        self.snapshots_ = {i: _answering(self._ordered(m, view)) for i, m in found.snapshots.items()}
+        earlier = {i: m for i, m in found.snapshots.items() if i < found.iteration}
+        self.snapshots_ = {i: _answering(self._ordered(m, view)) for i, m in earlier.items()}
+        self.snapshots_[found.iteration] = self.model_
         self.trace_ = found.trace._replace(bound=found.trace.bound + change)
         self.n_iter_ = found.iteration
         self.lower_bound_ = float(found.bound + change)
@@ -189,8 +191,12 @@ class BayesianFace(MixtureFace):
 
     @staticmethod
     def _ordered(model: BayesianMixture, view: Standardise) -> BayesianMixture:
-        """Without padding, in the user's units, heaviest components first."""
-        return finished(model, view, canonical_order(_answering(finished(model, view))))
+        """Without padding, in the user's units, heaviest components first; equal ones by their first parameter."""
+        model, view = on_host((model, view))
+        active = np.flatnonzero(model.active)
+        counts = np.round(np.asarray(model.weights.counts)[active], 6)
+        first = jax.tree.leaves(_parameters(model.groups[0]))[0][active].reshape(active.size, -1)[:, 0]
+        return on_host(model.take(active[np.lexsort((first, -counts))]).in_units(view))
 
     def _warn(self) -> None:
         if not self.converged_ and self.max_iter > 0:

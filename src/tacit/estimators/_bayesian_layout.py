@@ -85,7 +85,7 @@ def given_priors(
 
 
 def plain_gaussian(
-    columns: tuple[int, ...], width: int, kind: Kind, noise: np.ndarray, complete: bool
+    columns: tuple[int, ...], width: int, kind: Kind, noise: np.ndarray, *, complete: bool
 ) -> GaussianGroup:
     """Gaussians with the moments that all rows have in the view; with gaps, the start fills them by these."""
     dims, diagonal = len(columns), kind in ("diag", "spherical")

@@ -116,7 +116,7 @@ class BayesianGaussianMixture(BayesianFace):
         shift, scale = np.asarray(view.shift), np.asarray(view.scale)
         noise = self.reg_covar / scale**2
         columns = tuple(range(dims))
-        plain = plain_gaussian(columns, width, kind, noise, values.complete)
+        plain = plain_gaussian(columns, width, kind, noise, complete=values.complete)
         prior = self._prior(rows, values)
         across = scale**2 if diagonal else scale[:, None] * scale
         seen = NormalWishartPrior((prior.mean - shift) / scale, prior.shrinkage, prior.scale / across, prior.dof)

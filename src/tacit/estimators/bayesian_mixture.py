@@ -11,6 +11,7 @@ from tacit.estimators import _layout
 from tacit.estimators._base import check_choice
 from tacit.estimators._bayesian import BayesianFace, Layout
 from tacit.estimators._columns import TableColumns
+from tacit.estimators._layout import Part
 from tacit.estimators._parameters import NATIVE
 from tacit.estimators._starts import door
 from tacit.families.covariance import canonical_name
@@ -32,8 +33,8 @@ class BayesianMixture(TableColumns, BayesianFace):
         prior_rows: what the prior of every parameter weighs, in rows that say what all rows say.
         priors: priors of single columns (names or places) in place of that: a mapping of the column to the numbers
             of its family's conjugate prior, such as ``{"visits": {"shape": 2.0, "rate": 1.0}}``; normal and log-normal
-            columns take ``mean``, ``count``, ``shape`` and ``rate`` of a normal-gamma, poisson and exponential ``shape``
-            and ``rate``, bernoulli ``ones`` and ``zeros``, categorical ``concentrations``.
+            columns take ``mean``, ``count``, ``shape`` and ``rate`` of a normal-gamma, poisson and exponential
+            ``shape`` and ``rate``, bernoulli ``ones`` and ``zeros``, categorical ``concentrations``.
         weight_concentration_prior_type, weight_concentration_prior: as in ``BayesianGaussianMixture``.
         tol: the fit stops when the bound of all rows changes by less, in nats.
         max_iter, n_init, init_params, random_state, warm_start, verbose, verbose_interval: as in ``GaussianMixture``.
@@ -117,11 +118,11 @@ class BayesianMixture(TableColumns, BayesianFace):
         log_weights = np.where(active, -np.log(self.n_components), -np.inf)
         return Layout(groups, Mixture(log_weights, plain, active), view)
 
-    def _plain(self, part: _layout.Part, width: int, values: Moments, rows: np.ndarray, view: Standardise) -> Group:
+    def _plain(self, part: Part, width: int, values: Moments, rows: np.ndarray, view: Standardise) -> Group:
         """The group of columns with parameters in place of posteriors."""
         family, columns = part
         if family == "normal":
             noise = np.zeros(len(columns))
-            return posteriors.plain_gaussian(columns, width, self._kind(), noise, values.complete)
+            return posteriors.plain_gaussian(columns, width, self._kind(), noise, complete=values.complete)
         settings = {"structure": "VVI", "floor": 0.0, "map": False, "components": 1}
         return _layout.group(part, width, self.schema_, values, rows, np.asarray(view.scale), settings)

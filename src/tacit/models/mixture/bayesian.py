@@ -81,6 +81,11 @@ class BayesianMixture(eqx.Module):
         groups = tuple(g.predictive() for g in self.groups)
         return Mixture(jnp.log(self.weights.mean()), groups, self.active)
 
+    def expected(self) -> Mixture:
+        """The mixture at the posterior means of its weights and parameters."""
+        groups = tuple(g.expected() for g in self.groups)
+        return Mixture(jnp.log(self.weights.mean()), groups, self.active)
+
     def take(self, order: Int[Array, " chosen"]) -> "BayesianMixture":
         """The posterior with components chosen and ordered by index."""
         groups = tuple(g.take(order) for g in self.groups)

@@ -15,7 +15,10 @@ from tacit.compute import Array
 from tacit.data.blocks import Standardise
 from tacit.families.bernoulli import Bernoulli
 from tacit.families.categorical import Categorical
+from tacit.families.exponential import Exponential
+from tacit.families.multinomial import Multinomial
 from tacit.families.negative_binomial import NegativeBinomial
+from tacit.families.poisson import Poisson
 from tacit.families.priors import (
     BetaBernoulli,
     ConjugatePrior,
@@ -90,6 +93,10 @@ class ConjugateGroup(eqx.Module):
         """The density of a new row given the component, its parameters integrated out."""
         return FamilyGroup(_predictive(self.posterior, self.family), None, None, self.columns, self.free)
 
+    def expected(self) -> FamilyGroup:
+        """The group at the posterior means of its parameters."""
+        return FamilyGroup(_expected(self.posterior, self.family), None, None, self.columns, self.free)
+
     def in_units(self, view: Standardise) -> "ConjugateGroup":
         """Itself: counts, codes and waiting times are never scaled."""
         return self
@@ -109,6 +116,17 @@ class ConjugateGroup(eqx.Module):
     def n_parameters(self) -> int:
         """Free parameters of all components."""
         return self.free * int(jax.tree.leaves(self.posterior)[0].shape[0])
+
+
+def _expected(posterior: ConjugatePrior, family: Any) -> Any:
+    match posterior:
+        case GammaPoisson():
+            return Poisson(posterior.shapes / posterior.rates)
+        case GammaExponential():
+            return Exponential(posterior.shapes / posterior.rates)
+        case DirichletCategorical() if family.event_dims:
+            return Multinomial(posterior.distribution.mean())
+    return _predictive(posterior, family)
 
 
 def _predictive(posterior: ConjugatePrior, family: Any) -> Any:

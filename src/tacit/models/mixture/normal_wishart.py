@@ -83,9 +83,9 @@ class NormalWishartGroup(eqx.Module):
         complete: bool,
         log: bool = False,
     ) -> "NormalWishartGroup":
-        """Components of which nothing is known but the prior; their means are the origin of the view, not yet the prior's.
+        """Components of which nothing is known but the prior.
 
-        In the view all rows have mean 0 and variance 1, and so the first statistics are taken about this.
+        Their means are the origin of the view, about which the first statistics are taken, and not yet the prior's.
         """
         dims = len(columns)
         diagonal = kind in ("diag", "spherical")
@@ -236,6 +236,10 @@ class NormalWishartGroup(eqx.Module):
             scales = spread * (self.dofs / dofs * (1.0 + 1.0 / self.pulls))[:, None, None]
         blur = jnp.zeros_like(self.noise)
         return GaussianGroup(self.means, scales, blur, None, None, None, self.columns, "VVV", "whitened", dofs=dofs)
+
+    def expected(self) -> GaussianGroup:
+        """The group at ``E[μ_k]`` and ``E[Λ_k]⁻¹``."""
+        return dataclasses.replace(self.point, blur=jnp.zeros_like(self.noise), form="whitened", complete=True)
 
     def in_units(self, view: Standardise) -> "NormalWishartGroup":
         """The posterior of the parameters of the user's values."""
