@@ -109,7 +109,7 @@ class BayesianFace(MixtureFace):
         if again:
             begun = Start(self._continued(layout), None)
         else:
-            begun = self._begun(layout, rows, weights, self._starts(rows, layout), random, batches=batches)
+            begun = self._begun(layout, rows, weights, self.n_init, random, batches=batches)
         if batches and not tiles:
             order = random.permutation(rows.shape[0])
             data: Source = MemorySource(dense_rows(rows[order]), weights[order], chunk=BATCH_ROWS)
@@ -122,17 +122,22 @@ class BayesianFace(MixtureFace):
         inference = "online-em" if batches else "em"
         with self._talking():
             fits = run(begun._replace(models=models), data, layout.view, schedule, random, apart, inference)
+            if not again and self._affords_another(rows, layout):
+                other = self._begun(layout, rows, weights, 1, random, batches=batches)
+                models = other.models.with_rows(complete=values.complete, tile=getattr(data, "tile", 1))
+                second = schedule._replace(label=f"{schedule.label} again")
+                fits += run(other._replace(models=models), data, layout.view, second, random, None, inference)
         change = -float(values.seen @ np.log(np.asarray(layout.view.scale)))
         self._rows_seen = rows.shape[0]
         self._finish(fits, layout.view, change)
         self._warn()
 
-    def _starts(self, rows: Any, layout: Layout) -> int:
-        """The starts asked for, or two where a second costs little: it only tells whether the fit is found again."""
+    def _affords_another(self, rows: Any, layout: Layout) -> bool:
+        """Whether a second start costs little, where one was asked for: it tells whether the fit is found again."""
         if self.n_init > 1 or self.n_components == 1 or self.max_iter == 0:
-            return int(self.n_init)
+            return False
         features = sum(len(g.columns) * (1 if getattr(g, "diagonal", True) else len(g.columns)) for g in layout.groups)
-        return 2 if rows.shape[0] * features * self.n_components * self.max_iter < CHEAP else 1
+        return rows.shape[0] * features * self.n_components * self.max_iter < CHEAP
 
     def _begun(
         self,
