@@ -19,7 +19,6 @@ from benchmarks.frame import line
 from benchmarks.machine import load, machine, versions
 from benchmarks.render import render
 
-PARTS = ("gaussian", "selection", "memory", "mclust", "kmeans", "missing", "imputation", "vae", "black_box")
 LIMITS = {
     "gaussian": 240.0,
     "selection": 130.0,
@@ -29,9 +28,11 @@ LIMITS = {
     "missing": 100.0,
     "imputation": 300.0,
     "vae": 300.0,
+    "bayesian_mixture": 240.0,
     "black_box": 180.0,
 }
-TOTAL = 1200.0
+PARTS = tuple(LIMITS)
+TOTAL = 2400.0
 """Seconds for all parts together; the last are cut short where the first took theirs in full."""
 HERE = Path(__file__).resolve().parent
 LAST, TABLE = HERE / "results.json", HERE / "RESULTS.md"

@@ -1,6 +1,8 @@
 # The public names. To add one: import it here from the module that defines it, add it to __all__,
 # and give it a line in docs/api.md.
 from . import datasets, families
+from .estimators.bayesian_gaussian_mixture import BayesianGaussianMixture
+from .estimators.bayesian_mixture import BayesianMixture
 from .estimators.count_mixtures import MultinomialMixture, PoissonMixture
 from .estimators.density import Density
 from .estimators.gaussian_mixture import GaussianMixture
@@ -37,6 +39,8 @@ __all__ = [
     "VQVAE",
     "AnnealedLogProb",
     "AutoEncoder",
+    "BayesianGaussianMixture",
+    "BayesianMixture",
     "BetaVAE",
     "Calibration",
     "Checkpoint",

@@ -9,6 +9,8 @@ from typing import Any
 from sklearn.base import BaseEstimator
 
 from tacit.data.errors import listed, nearest
+from tacit.estimators.bayesian_gaussian_mixture import BayesianGaussianMixture
+from tacit.estimators.bayesian_mixture import BayesianMixture
 from tacit.estimators.count_mixtures import MultinomialMixture, PoissonMixture
 from tacit.estimators.gaussian_mixture import GaussianMixture
 from tacit.estimators.generative_classifier import GenerativeClassifier
@@ -22,6 +24,8 @@ from tacit.estimators.vae import VAE
 ESTIMATORS: dict[str, type[BaseEstimator]] = {
     "gaussian-mixture": GaussianMixture,
     "mixture": Mixture,
+    "bayesian-gaussian-mixture": BayesianGaussianMixture,
+    "bayesian-mixture": BayesianMixture,
     "poisson-mixture": PoissonMixture,
     "multinomial-mixture": MultinomialMixture,
     "k-means": KMeans,

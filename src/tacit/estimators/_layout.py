@@ -1,6 +1,6 @@
 """From the families of the columns to the groups of a mixture: their templates and their priors."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,6 +55,21 @@ ROWS_OF_PRIOR = 1.0
 
 Part = tuple[str, tuple[int, ...]]
 """A family and the columns of one group."""
+
+
+def place_of(key: Any, names: Sequence[str], setting: str) -> int:
+    """The place of a column given by name or by number.
+
+    Raises:
+        ValueError: there is no such column; names the setting that asks for it.
+    """
+    if isinstance(key, str):
+        if key not in names:
+            raise ValueError(f"{setting} names column {key!r}, and there are {', '.join(map(repr, names))}")
+        return list(names).index(key)
+    if not -len(names) <= key < len(names):
+        raise ValueError(f"{setting} names column {key}, and there are {len(names)} columns")
+    return int(key) % len(names)
 
 
 def automatic(schema: Schema, values: Moments) -> list[str]:
@@ -146,23 +161,25 @@ def _gaussian(
     )
 
 
-def row_prior(family: str, rows: Any, columns: np.ndarray, values: Moments, levels: int) -> ConjugatePrior | None:
-    """A conjugate prior that weighs one row and says what all rows say; None for families that have none."""
+def row_prior(
+    family: str, rows: Any, columns: np.ndarray, values: Moments, levels: int, weight: float = ROWS_OF_PRIOR
+) -> ConjugatePrior | None:
+    """A conjugate prior that weighs so many rows and says what all rows say; None for families that have none."""
     rows_seen = values.seen[columns]
     # half a row of doubt, so that what never happens in the data is not impossible
     mean = np.asarray((values.mean[columns] * rows_seen + 0.5 * _doubt(family, levels)) / (rows_seen + 0.5))
     if family == "poisson":
-        return GammaPoisson(ROWS_OF_PRIOR * mean, np.full(mean.shape, ROWS_OF_PRIOR))
+        return GammaPoisson(weight * mean, np.full(mean.shape, weight))
     if family == "exponential":
-        return GammaExponential(np.full(mean.shape, 1.0 + ROWS_OF_PRIOR), ROWS_OF_PRIOR * mean)
+        return GammaExponential(np.full(mean.shape, 1.0 + weight), weight * mean)
     if family == "bernoulli":
-        return BetaBernoulli(ROWS_OF_PRIOR * mean, ROWS_OF_PRIOR * (1.0 - mean))
+        return BetaBernoulli(weight * mean, weight * (1.0 - mean))
     if family == "multinomial":
-        return DirichletCategorical(Dirichlet(ROWS_OF_PRIOR * mean[None]))
+        return DirichletCategorical(Dirichlet(weight * mean[None]))
     if family == "categorical":
         counts = np.stack([values.weights @ (rows[:, [c]] == np.arange(levels)) for c in columns])
         share = (counts + 0.5 / levels) / (counts.sum(-1, keepdims=True) + 0.5)
-        return DirichletCategorical(Dirichlet(np.asarray(ROWS_OF_PRIOR * share)))
+        return DirichletCategorical(Dirichlet(np.asarray(weight * share)))
     return None
 
 

@@ -1,38 +1,33 @@
-"""The face that all mixtures share: fit, and the answers of a fitted mixture."""
+"""What all mixtures that are fitted by EM share: the fit, criteria and standard errors."""
 
 import abc
 import warnings
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple, Self
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_is_fitted
 
 from tacit.compute import component_bucket
 from tacit.data.blocks import MemorySource, Moments, Source, Standardise, dense_rows, moments, source
-from tacit.estimators._answers import MixtureAnswers
 from tacit.estimators._base import (
     check_choice,
     check_whole,
     double_precision,
-    read_rows,
     read_weights,
     seed_of,
 )
+from tacit.estimators._face import MixtureFace
 from tacit.estimators._starts import STARTS, Begin, draw_starts, needs_tiles
 from tacit.inference.closed_form import CONVERGED, REASONS
 from tacit.inference.fit import Fit
 from tacit.inference.online import Average, first_average, see
-from tacit.inference.watch import Printer, watch
-from tacit.models.mixture import rows as answers
 from tacit.models.mixture.fitting import Schedule, Start, canonical_order, finished, floored, parameters, run
 from tacit.models.mixture.gaussian import GaussianGroup
+from tacit.models.mixture.information import standard_errors
 from tacit.models.mixture.model import Mixture
 from tacit.models.mixture.rules import Draws, Mode, Posterior, Rule
 
@@ -66,15 +61,12 @@ class Search(NamedTuple):
         return -float(self.values.seen @ np.log(np.asarray(self.view.scale)))
 
 
-class BaseMixture(MixtureAnswers, DensityMixin, BaseEstimator):
-    """Fit and answers of a mixture; a subclass reads rows and plans the groups of columns."""
+class BaseMixture(MixtureFace):
+    """A mixture fitted by EM or one of its kin; a subclass reads rows and plans the groups of columns."""
 
     @abc.abstractmethod
     def _plan(self, rows: Any, values: Moments, width: int) -> Plan:
         """The template and the view for these rows."""
-
-    def _read(self, X: Any, *, reset: bool, minimum: int = 1) -> Any:
-        return read_rows(self, X, reset=reset, minimum=minimum)
 
     def _publish(self, model: Mixture) -> None:
         """Set the fitted parameters as attributes."""
@@ -83,25 +75,6 @@ class BaseMixture(MixtureAnswers, DensityMixin, BaseEstimator):
     def _started(self, begun: Start, view: Standardise) -> tuple[Start, bool]:
         """The starts with what the user gave in place of it, and whether the user gave anything."""
         return begun, False
-
-    @double_precision
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
-        """Fit the mixture to rows.
-
-        Args:
-            X: rows ``(n, d)``; NaN marks a missing entry, which is integrated out.
-            y: ignored.
-            sample_weight: a weight a row, ``(n,)``; 2 is the same as two copies.
-
-        Raises:
-            ValueError: what is wrong with the rows, the weights or a parameter, and what to do.
-        """
-        rows = self._read(X, reset=True, minimum=2)
-        weights = read_weights(rows, sample_weight)
-        self._check()
-        self._check_rows(rows)
-        self._fit_rows(rows, weights)
-        return self
 
     @double_precision
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -142,14 +115,6 @@ class BaseMixture(MixtureAnswers, DensityMixin, BaseEstimator):
         models = self._started(begun, plan.view)[0].made()
         model = jax.tree.map(lambda leaf: np.asarray(leaf[0]) if eqx.is_array(leaf) else leaf, models)
         return plan.view, Average(model, None, np.zeros(())), 0.0
-
-    def _check_rows(self, rows: Any) -> None:
-        if rows.shape[0] < self.n_components:
-            raise ValueError(
-                f"Expected n_samples >= n_components but got n_components = {self.n_components}, "
-                f"n_samples = {rows.shape[0]}"
-            )
-        self._dtype = getattr(rows, "dtype", np.dtype(np.float64))
 
     def _check(self) -> None:
         """Refuse parameters that make no sense, in plain words."""
@@ -220,10 +185,6 @@ class BaseMixture(MixtureAnswers, DensityMixin, BaseEstimator):
             return Draws(jnp.asarray(FIRST_DRAWS))
         return Mode() if self.inference == "hard-em" else Posterior()
 
-    def _talking(self) -> AbstractContextManager:
-        """Print the course of the fit where ``verbose`` asks for it."""
-        return watch(Printer(self.verbose_interval)) if self.verbose else nullcontext()
-
     def _finish(self, search: Search, found: Fit) -> None:
         view, weight = search.view, search.data.total_weight
         order = None if search.given else canonical_order(finished(found.model, view))
@@ -260,38 +221,6 @@ class BaseMixture(MixtureAnswers, DensityMixin, BaseEstimator):
                 stacklevel=5,
             )
 
-    def _fitted(self) -> Mixture:
-        check_is_fitted(self)
-        return self.model_
-
-    @double_precision
-    def score_samples(self, X: Any) -> np.ndarray:
-        """``log p(x)`` of every row in nats, ``(n,)``; missing entries are integrated out."""
-        self._fitted()
-        return self._score_rows(self._read(X, reset=False))
-
-    def _score_rows(self, rows: Any) -> np.ndarray:
-        return answers.log_prob(self._fitted(), rows).astype(getattr(rows, "dtype", float), copy=False)
-
-    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """Mean log-density a row, in nats."""
-        values = self.score_samples(X)
-        return float(np.average(values, weights=sample_weight))
-
-    @double_precision
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """``p(z = k | x)`` of every row, ``(n, K)``."""
-        model, rows = self._fitted(), self._read(X, reset=False)
-        return answers.responsibilities(model, rows).astype(getattr(rows, "dtype", float), copy=False)
-
-    def predict(self, X: Any) -> np.ndarray:
-        """The likeliest component of every row, ``(n,)``."""
-        return self.predict_proba(X).argmax(axis=1)
-
-    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> np.ndarray:
-        """Fit, then the likeliest component of every row."""
-        return self.fit(X, sample_weight=sample_weight).predict(X)
-
     def bic(self, X: Any) -> float:
         """scikit-learn's criterion, ``−2 log L + ν log N``: lower is better."""
         values = self.score_samples(X)
@@ -305,7 +234,20 @@ class BaseMixture(MixtureAnswers, DensityMixin, BaseEstimator):
         """``bic(X) − 2 Σ log max_k r_nk`` (Biernacki et al. 2000), in the same sign: lower is better."""
         return float(self.bic(X) - 2.0 * np.log(self.predict_proba(X).max(axis=1)).sum())
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        return tags
+    @double_precision
+    def standard_errors(self, X: Any, sample_weight: Any = None) -> dict[str, np.ndarray]:
+        """Standard errors of the parameters from the observed information at the fit.
+
+        Args:
+            X: the rows the mixture was fitted to.
+            sample_weight: their weights.
+
+        Returns:
+            ``weights`` and the parameters of the groups, each of the parameter's shape.
+
+        Raises:
+            ValueError: the information is singular; the message names the components.
+        """
+        model = self._fitted()
+        rows = self._read(X, reset=False)
+        return standard_errors(model, rows, read_weights(rows, sample_weight))

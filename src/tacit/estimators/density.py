@@ -11,8 +11,6 @@ from tacit.estimators._base import double_precision, seed_of
 from tacit.families.base import Family
 from tacit.families.bernoulli import Bernoulli
 from tacit.families.categorical import Categorical
-from tacit.families.log_normal import LogNormal
-from tacit.families.normal import Normal
 from tacit.models.mixture.conditional import column_family, owner, supported
 from tacit.models.mixture.expectations import gaussian_column, mixed_moments, weigh
 from tacit.models.mixture.gaussian import GaussianGroup
@@ -188,9 +186,8 @@ class Density:
         """The distribution function of one column, of values ``[B, Q]``, and its components."""
         group, _ = owner(self._model, column)
         if isinstance(group, GaussianGroup):
-            means, variances = gaussian_column(self._model, column, self._given)
-            normal = Normal(means[:, None], variances[:, None])
-            family: Family = LogNormal(normal) if group.log else normal
+            given = gaussian_column(self._model, column, self._given)
+            family: Family = jax.tree.map(lambda leaf: np.asarray(leaf)[:, None], given)
         else:
             found = column_family(self._model, column)
             family = jax.tree.map(lambda leaf: np.asarray(leaf)[None, None], found)

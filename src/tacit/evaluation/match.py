@@ -16,9 +16,10 @@ from tacit.estimators._layout import KIND_OF_FAMILY
 from tacit.families.base import Family
 from tacit.families.multivariate_normal import MultivariateNormal
 from tacit.families.normal import Normal
+from tacit.families.student_t import MultivariateStudentT
 from tacit.models.mixture.gaussian import GaussianGroup
 from tacit.models.mixture.group import FamilyGroup
-from tacit.models.mixture.model import Mixture
+from tacit.models.mixture.model import Group, Mixture
 from tacit.models.mixture.summary import family_name
 
 MOST = 1e9
@@ -102,7 +103,7 @@ def divergences(a: Mixture, b: Mixture) -> Float[np.ndarray, "components compone
         ValueError: the groups are of different families or columns.
     """
     _check_numbers(np.size(a.log_weights), np.size(b.log_weights))
-    kinds = [[(family_name(group), group.columns) for group in model.groups] for model in (a, b)]
+    kinds = [[(_kind(group), group.columns) for group in model.groups] for model in (a, b)]
     if kinds[0] != kinds[1]:
         words = [", ".join(f"{name} {list(columns)}" for name, columns in kind) for kind in kinds]
         raise ValueError(
@@ -117,6 +118,13 @@ def divergences(a: Mixture, b: Mixture) -> Float[np.ndarray, "components compone
         elif isinstance(one, FamilyGroup) and isinstance(other, FamilyGroup):
             total += np.asarray(_symmetric(*_softened(one.family, other.family)))
     return np.where(np.isnan(total), np.inf, total)
+
+
+def _kind(group: Group) -> str:
+    """The family of a group; a posterior predictive that has no divergence in closed form has a name of its own."""
+    if isinstance(group, GaussianGroup):
+        return family_name(group) + (" t" if group.dofs is not None else "")
+    return family_name(group) if isinstance(group.family, Family) else f"averaged {family_name(group)}"
 
 
 def _softened(a: Family, b: Family) -> tuple[Family, Family]:
@@ -139,6 +147,8 @@ def _gaussian(group: GaussianGroup, dense: bool) -> Family:
     if not dense:
         return Normal(means, covariances)
     full = covariances[..., None] * np.eye(means.shape[1]) if group.diagonal else covariances
+    if group.dofs is not None:
+        return MultivariateStudentT(means[:, None], np.linalg.cholesky(full)[:, None], np.asarray(group.dofs)[:, None])
     return MultivariateNormal(means[:, None], np.linalg.cholesky(full)[:, None])
 
 

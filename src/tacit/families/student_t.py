@@ -49,7 +49,7 @@ class StudentT(Family):
         """
         ok = self.supports(x)
         square = ((jnp.where(ok, x, 0.0) - self.locations) ** 2 + blur) / self.scales**2
-        value = _log_density(square, 2.0 * jnp.log(self.scales), jnp.ones(()), self.dofs)
+        value = log_density(square, 2.0 * jnp.log(self.scales), jnp.ones(()), self.dofs)
         return on_support(ok, x, value)
 
     def supports(self, x: Float[Array, "..."]) -> Bool[Array, "..."]:
@@ -100,7 +100,7 @@ class StudentT(Family):
         relative = (self.scales / other.scales) ** 2
         shift = (self.locations - other.locations) / other.scales
         excess = expected_log_excess(self.dofs, other.dofs, relative[..., None], shift[..., None])
-        peak = _log_density(jnp.zeros(()), 2.0 * jnp.log(other.scales), jnp.ones(()), other.dofs)
+        peak = log_density(jnp.zeros(()), 2.0 * jnp.log(other.scales), jnp.ones(()), other.dofs)
         return in_base(0.5 * (other.dofs + 1.0) * excess - peak, base)
 
     def kl_divergence(self, other: Self, base: float | None = None) -> Float[Array, "..."]:
@@ -150,7 +150,7 @@ class MultivariateStudentT(Family):
         """Log-density of the observed entries, in nats (0 where all are missing, −inf at an infinite value)."""
         infinite = jnp.isinf(x)
         parts = whiten(jnp.where(infinite, 0.0, x), self.locations, self.cholesky)
-        value = _log_density(parts.distance, parts.log_det, parts.observed, self.dofs)
+        value = log_density(parts.distance, parts.log_det, parts.observed, self.dofs)
         return jnp.where(infinite.any(-1), -jnp.inf, value)
 
     def supports(self, x: Float[Array, "*rows dims"]) -> Bool[Array, "*rows dims"]:
@@ -204,7 +204,7 @@ class MultivariateStudentT(Family):
         along = jnp.einsum("...ij,...i->...j", axes, shift)
         excess = expected_log_excess(self.dofs, other.dofs, lengths**2, along)
         dims = jnp.asarray(self.dims, excess.dtype)
-        peak = _log_density(jnp.zeros(()), 2.0 * other._log_scale, dims, other.dofs)
+        peak = log_density(jnp.zeros(()), 2.0 * other._log_scale, dims, other.dofs)
         return in_base(0.5 * (other.dofs + self.dims) * excess - peak, base)
 
     def kl_divergence(self, other: Self, base: float | None = None) -> Float[Array, "..."]:
@@ -254,7 +254,7 @@ def _best_dof(
     return jnp.clip(2.0 * shape_from_gap(gap), *DOF_RANGE)
 
 
-def _log_density(
+def log_density(
     distance: Float[Array, "..."], log_det: Float[Array, "..."], dims: Float[Array, "..."], dof: Float[Array, "..."]
 ) -> Float[Array, "..."]:
     """log p from δ, log|Σ|, the number of observed entries and ν."""
@@ -272,7 +272,7 @@ def _log_gamma_step(a: Float[Array, "..."], h: Float[Array, "..."]) -> Float[Arr
 def _standard_entropy(dims: int, dof: Float[Array, "..."]) -> Float[Array, "..."]:
     """``−log p(μ) + ½ (ν + D) [ψ((ν + D)/2) − ψ(ν/2)]`` with the identity as scale matrix."""
     a, h = 0.5 * dof, 0.5 * dims
-    peak = _log_density(jnp.zeros(()), jnp.zeros(()), jnp.asarray(float(dims), a.dtype), dof)
+    peak = log_density(jnp.zeros(()), jnp.zeros(()), jnp.asarray(float(dims), a.dtype), dof)
     return (a + h) * (jnp.log1p(h / a) - digamma_gap(a + h) + digamma_gap(a)) - peak
 
 

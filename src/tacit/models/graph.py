@@ -204,7 +204,7 @@ def mixture_graph(
     groups: Sequence[tuple[Sequence[str], str]],
     *,
     priors: bool = False,
-    weights_prior: bool = False,
+    weights_prior: bool | str = False,
     rows: int | None = None,
     components: int | None = None,
 ) -> Graph:
@@ -214,7 +214,7 @@ def mixture_graph(
         groups: For each group of columns the symbols of its parameters and the name of its family, such as
             ``[(("μ", "Σ"), "normal"), (("λ",), "Poisson")]``.
         priors: Whether the parameters of the groups have priors (MAP): then those of a group are one random node.
-        weights_prior: Whether the weights have a Dirichlet prior.
+        weights_prior: Whether the weights have a Dirichlet prior, or the name of another.
         rows: Number of rows, if it is to be written in the plate.
         components: Number of components, likewise.
 
@@ -223,7 +223,8 @@ def mixture_graph(
     """
     many = len(groups) > 1
     symbols = [symbol for names, _ in groups for symbol in names]
-    nodes = [Node("pi", "π", "parameter", family="Dirichlet" if weights_prior else "")]
+    named = weights_prior if isinstance(weights_prior, str) else "Dirichlet" if weights_prior else ""
+    nodes = [Node("pi", "π", "parameter", family=named)]
     edges = [Edge("pi", "z")]
     if weights_prior:
         nodes.insert(0, Node("alpha", "α", "hyperparameter"))

@@ -11,6 +11,7 @@ from tacit.compute import row_bucket
 from tacit.families.base import Family
 from tacit.families.log_normal import LogNormal
 from tacit.families.normal import Normal
+from tacit.families.student_t import StudentT
 from tacit.models.mixture.gaussian import GaussianGroup
 from tacit.models.mixture.group import FamilyGroup
 from tacit.models.mixture.model import Group, Mixture
@@ -84,6 +85,8 @@ def column_family(model: Mixture, column: int) -> Family:
     group, place = owner(model, column)
     if isinstance(group, GaussianGroup):
         variances = group.covariances[:, place] if group.diagonal else group.covariances[:, place, place]
+        if group.dofs is not None:
+            return StudentT(group.means[:, place], jnp.sqrt(variances), group.dofs)
         normal = Normal(group.means[:, place], variances)
         return LogNormal(normal) if group.log else normal
     if group.family.event_dims:

@@ -6,7 +6,7 @@ observed ones given the component, so theirs are the moments they always have.
 """
 
 from collections.abc import Iterator
-from typing import Any, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -17,6 +17,8 @@ from tacit.compute import Array
 from tacit.families.base import Family
 from tacit.families.log_normal import LogNormal
 from tacit.families.normal import Normal
+from tacit.families.student_t import StudentT
+from tacit.models.mixture import student
 from tacit.models.mixture.conditional import owner
 from tacit.models.mixture.gaussian import GaussianGroup
 from tacit.models.mixture.missing import conditionals
@@ -52,7 +54,7 @@ def _marginal_moments(model):
     means, variances = jnp.zeros(shape), jnp.zeros(shape)
     for group in model.groups:
         if isinstance(group, GaussianGroup):
-            normal = Normal(group.means, _variances(group))
+            normal = Normal(group.means, _variances(group) * _inflation(group.dofs)[:, None])
             family: Family = LogNormal(normal) if group.log else normal
         else:
             family = group.family
@@ -60,6 +62,14 @@ def _marginal_moments(model):
         means = means.at[:, columns].set(family.mean().reshape(shape[0], -1))
         variances = variances.at[:, columns].set(family.variance().reshape(shape[0], -1))
     return means, variances
+
+
+def _inflation(dofs: Array | None) -> Array:
+    """Variance over squared scale of Student's t, infinite where ν ≤ 2; 1 of a Gaussian."""
+    if dofs is None:
+        return jnp.ones(1)
+    many = jnp.where(dofs > 2.0, dofs, 3.0)
+    return jnp.where(dofs > 2.0, many / (many - 2.0), jnp.inf)
 
 
 def _variances(group: GaussianGroup) -> Array:
@@ -92,11 +102,23 @@ def tile_gains(
     return covariances @ conditionals(covariances, ~jnp.isnan(x[:, 0])).precision, x
 
 
-def _vectors_given(model: Mixture, rows: Float[Array, "rows dims"]) -> tuple[tuple[Array, Array], ...]:
-    """Mean and variance of each entry of the vectors given the observed ones, ``[rows, K, d]``; tiles of rows.
+class Given(NamedTuple):
+    """Entries of a vector given the observed ones, under every component."""
 
-    An observed entry is its own mean, with variance 0.
-    """
+    means: Float[Array, "rows components d"]
+    scales: Float[Array, "rows components d"]
+    """Variances, or squared scales of Student's t."""
+    dofs: Float[Array, "rows components"] | None
+
+    def variances(self) -> Float[Array, "rows components d"]:
+        """Infinite where a t of two degrees of freedom or fewer is not observed."""
+        if self.dofs is None:
+            return self.scales
+        return np.where(self.scales > 0, self.scales * np.asarray(_inflation(self.dofs))[..., None], 0.0)
+
+
+def _vectors_given(model: Mixture, rows: Float[Array, "rows dims"]) -> tuple[Given, ...]:
+    """Each entry of the vectors given the observed ones; tiles of rows. An observed one has variance 0."""
     found = []
     for group in vector_groups(model):
         gains, x = tile_gains(group, rows)
@@ -109,14 +131,18 @@ def _vectors_given(model: Mixture, rows: Float[Array, "rows dims"]) -> tuple[tup
         left = jnp.maximum(left, jnp.finfo(left.dtype).eps * variances)
         left = jnp.where(seen[:, 0], 0.0, left)
         shape = (rows.shape[0], *group.means.shape)
-        found.append((means.reshape(shape), jnp.repeat(left, group.tile, axis=0).reshape(shape)))
+        scales = jnp.repeat(left, group.tile, axis=0).reshape(shape)
+        dofs = None
+        if group.dofs is not None:
+            part = student.distances(group.means, group.covariances, take(rows, group.columns), group.tile)
+            dofs = group.dofs + part.observed
+            scales = scales * ((group.dofs + part.distance) / dofs)[..., None]
+        found.append(Given(means.reshape(shape), scales, dofs))
     return tuple(found)
 
 
-def vectors_given(
-    model: Mixture, rows: np.ndarray
-) -> Iterator[tuple[slice, tuple[tuple[np.ndarray, np.ndarray], ...]]]:
-    """Conditional means and variances of the full Gaussian groups, a slice of the rows at a time."""
+def vectors_given(model: Mixture, rows: np.ndarray) -> Iterator[tuple[slice, tuple[Given, ...]]]:
+    """The full Gaussian groups given the observed entries, a slice of the rows at a time."""
     alone = vectors(model)
     widest = max((len(group.columns) for group in alone.groups), default=1)
     step = max(256, min(SLICE_ROWS, _SLICE_NUMBERS // (widest * np.size(model.log_weights))))
@@ -143,23 +169,25 @@ def mixed_moments(model: Mixture, rows: np.ndarray, weights: np.ndarray) -> tupl
     columns = [group.columns for group in vector_groups(model)]
     for part, found in vectors_given(model, rows):
         share = weights[part, :, None]
-        for places, (centres, left) in zip(columns, found, strict=True):
+        for places, given in zip(columns, found, strict=True):
+            centres, left = given.means, given.variances()
             middle = np.sum(share * centres, axis=1)
             mean[part, places] = middle
             spread[part, places] = np.sum(share * (left + (centres - middle[:, None]) ** 2), axis=1)
     return mean, spread
 
 
-def gaussian_column(model: Mixture, column: int, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and variance of one Gaussian column given the observed entries, ``[rows, K]`` (or ``[1, K]`` for all).
-
-    Logarithmic where the column is log-normal.
-    """
+def gaussian_column(model: Mixture, column: int, rows: np.ndarray) -> Family:
+    """One Gaussian column given the observed entries, with batch ``[rows, K]`` (or ``[1, K]`` for all)."""
     group, place = owner(model, column)
     assert isinstance(group, GaussianGroup)
     if group.diagonal:
-        return np.asarray(group.means)[None, :, place], np.asarray(group.covariances)[None, :, place]
+        normal = Normal(np.asarray(group.means)[None, :, place], np.asarray(group.covariances)[None, :, place])
+        return LogNormal(normal) if group.log else normal
     number = [g.columns for g in vector_groups(model)].index(group.columns)
-    parts = [tuple(moment[..., place] for moment in found[number]) for _, found in vectors_given(model, rows)]
-    means, variances = (np.concatenate(moments) for moments in zip(*parts, strict=True))
-    return means, variances
+    parts = [found[number] for _, found in vectors_given(model, rows)]
+    means = np.concatenate([each.means[..., place] for each in parts])
+    scales = np.concatenate([each.scales[..., place] for each in parts])
+    if group.dofs is None:
+        return Normal(means, scales)
+    return StudentT(means, np.sqrt(scales), np.concatenate([np.asarray(each.dofs) for each in parts]))

@@ -2,7 +2,7 @@
 
 import dataclasses
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import equinox as eqx
 import jax
@@ -14,9 +14,15 @@ from tacit.inference import closed_form as cf
 from tacit.inference.fit import Fit, Trace, fit, on_host
 from tacit.inference.gradient import ascend
 from tacit.inference.online import online
+from tacit.models.mixture.bayesian import BayesianMixture
 from tacit.models.mixture.coordinates import coordinates
 from tacit.models.mixture.gaussian import GaussianGroup
 from tacit.models.mixture.model import Group, Mixture, MixtureStep
+from tacit.models.mixture.normal_wishart import NormalWishartGroup
+
+M = TypeVar("M", Mixture, BayesianMixture)
+Model = Mixture | BayesianMixture
+"""Both are driven alike: their E-steps are the same."""
 
 ONCE = {"xla_backend_optimization_level": 0}
 """For programs that are run once a search: less polish, and two thirds of the time to compile."""
@@ -37,15 +43,15 @@ class Schedule(NamedTuple):
 class Start(NamedTuple):
     """Where fits begin, stacked."""
 
-    models: Mixture
+    models: Any
     statistics: Any
     """What makes the starts by an M-step; None where the models are the starts themselves."""
 
-    def made(self) -> Mixture:
+    def made(self) -> Any:
         """The starts themselves."""
         if self.statistics is None:
             return self.models
-        key = np.zeros((self.models.log_weights.shape[0], 2), np.uint32)
+        key = np.zeros((self.models.active.shape[0], 2), np.uint32)
         return cf.propose(cf.begin(self.models, self.statistics, key, given=False))[0]
 
 
@@ -111,13 +117,13 @@ def run(
     """
     if inference in ("online-em", "gradient"):
         return _one_by_one(begun.made(), source, view, schedule, inference, groups)
-    keys = random.integers(2**32, size=(begun.models.log_weights.shape[0], 2), dtype=np.uint32)
+    keys = random.integers(2**32, size=(begun.models.active.shape[0], 2), dtype=np.uint32)
     fits = _fit(begun, source, view, schedule, keys, groups)
     return _mended(fits, source, view, schedule, keys)
 
 
 def _one_by_one(
-    models: Mixture,
+    models: Any,
     source: Source,
     view: Standardise,
     schedule: Schedule,
@@ -126,7 +132,7 @@ def _one_by_one(
 ) -> list[Fit]:
     """Starts that cannot share a program: mini-batches of rows, or an optimiser's path."""
     found = []
-    for start in range(models.log_weights.shape[0]):
+    for start in range(models.active.shape[0]):
         model = jax.tree.map(lambda leaf: np.asarray(leaf[start]) if eqx.is_array(leaf) else leaf, models)  # noqa: B023
         if inference == "online-em":
             found.append(online(model, source, view, max_iter=schedule.max_iter, tol=schedule.tol))
@@ -179,7 +185,7 @@ def _log_likelihoods(models: Mixture, block: Block, view: Standardise) -> tuple[
         logits, _ = step.terms(view(rows))
         return weights @ jax.nn.logsumexp(logits, axis=-1), weights @ logits.max(-1)
 
-    starts = models.log_weights.shape[0]
+    starts = models.active.shape[0]
     steps = cf.prepared(models, starts)
     return cf.sum_over_chunks(
         lambda rows, weights: cf.over_starts(one, starts, steps, shared=(rows, weights)), (block.rows, block.weights)
@@ -193,7 +199,7 @@ def _without_blur(models: Mixture) -> Mixture:
     return eqx.tree_at(lambda m: m.groups, models, groups)
 
 
-def stacked(models: list[Mixture]) -> Mixture:
+def stacked(models: list[M]) -> M:
     """Models of one structure on a new leading axis, in one form."""
     if len({tuple(g.form for g in _gaussian(m)) for m in models}) > 1:
         models = [_whitened(m) for m in models]
@@ -205,7 +211,7 @@ def parameters(group: Group) -> Any:
     return (group.means, group.covariances) if isinstance(group, GaussianGroup) else group.family
 
 
-def floored(model: Mixture) -> dict[int, list[int]]:
+def floored(model: Model) -> dict[int, list[int]]:
     """The columns along which a component rests on the floor of its variance, component by component."""
     found: dict[int, list[int]] = {}
     for group in _with_floor(model):
@@ -214,9 +220,9 @@ def floored(model: Mixture) -> dict[int, list[int]]:
     return found
 
 
-def sound(models: Mixture) -> np.ndarray:
+def sound(models: Model) -> np.ndarray:
     """Which of stacked models have no component on the floor of a variance, ``[starts]``."""
-    starts = models.log_weights.shape[0]
+    starts = models.active.shape[0]
     resting = [np.asarray(group.floored()).reshape(starts, -1).any(axis=1) for group in _with_floor(models)]
     return ~np.any(resting, axis=0) if resting else np.ones(starts, bool)
 
@@ -250,38 +256,39 @@ def _joined(first: Fit, second: Fit) -> Fit:
     return second._replace(iteration=first.iteration + second.iteration, trace=trace, snapshots=snapshots)
 
 
-def _gaussian(models: Mixture) -> list[GaussianGroup]:
-    return [g for g in models.groups if isinstance(g, GaussianGroup)]
+def _gaussian(models: Model) -> list[GaussianGroup | NormalWishartGroup]:
+    return [g for g in models.groups if isinstance(g, GaussianGroup | NormalWishartGroup)]
 
 
-def _with_floor(models: Mixture) -> list[Group]:
+def _with_floor(models: Model) -> list[Any]:
     """The groups whose likelihood has no bound without a floor."""
     return [group for group in models.groups if group.blur is not None]
 
 
-def _product_form(models: Mixture) -> bool:
+def _product_form(models: Model) -> bool:
     return any(g.form == "product" for g in _gaussian(models))
 
 
-def _beyond_guard(models: Mixture) -> np.ndarray:
+def _beyond_guard(models: Model) -> np.ndarray:
     """Where the product form cancels too much, ``[]`` or ``[starts]``."""
     beyond = [~(group.conditioning() < GUARD) for group in _gaussian(models) if group.form == "product"]
     return np.asarray(np.any(beyond, axis=0))
 
 
-def _safer(models: Mixture) -> Mixture | None:
+def _safer(models: Model) -> Model | None:
     """Starts in the whitened form, if one of them needs it that does not rest on its floor."""
     return _whitened(models) if np.any(_beyond_guard(models) & sound(models)) else None
 
 
-def _whitened(models: Mixture) -> Mixture:
+def _whitened(models: Model) -> Model:
     groups = tuple(
-        g.with_form("whitened") if isinstance(g, GaussianGroup) and g.form == "product" else g for g in models.groups
+        g.with_form("whitened") if isinstance(g, GaussianGroup | NormalWishartGroup) and g.form == "product" else g
+        for g in models.groups
     )
     return eqx.tree_at(lambda m: m.groups, models, groups)
 
 
-def finished(model: Mixture, view: Standardise, order: np.ndarray | None = None) -> Mixture:
+def finished(model: M, view: Standardise, order: np.ndarray | None = None) -> M:
     """Padding removed, in the user's units, with the components in a given order."""
     model, view = on_host((model, view))
     model = model.take(np.flatnonzero(model.active)).in_units(view)

@@ -1,7 +1,7 @@
 """A group of continuous columns with a Gaussian density under every component."""
 
 import dataclasses
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import equinox as eqx
 import jax
@@ -18,6 +18,7 @@ from tacit.families.covariance import (
     n_covariance_parameters,
 )
 from tacit.families.covariance.prior import GaussianPrior
+from tacit.models.mixture import student
 from tacit.models.mixture.missing import MissingStep
 from tacit.models.mixture.steps import (
     LinearStep,
@@ -27,6 +28,7 @@ from tacit.models.mixture.steps import (
     WhitenedDiagonalStep,
     WhitenedStep,
     pack,
+    take,
     unpack,
 )
 
@@ -38,6 +40,18 @@ INNER = {"iterations": 4}
 
 Form = Literal["product", "whitened", "tiles"]
 """How the E-step is computed: as matrix products, whitened (no cancellation), or tile by missing pattern."""
+
+
+class Moments(NamedTuple):
+    """Weighted moments of the rows of every component."""
+
+    seen: Float[Array, "components d"]
+    """Weight of the observed entries."""
+    origin: Float[Array, "components d"]
+    mean: Float[Array, "components d"]
+    """About the origin; 0 where nothing is seen."""
+    scatter: Float[Array, "components d ..."]
+    """About the mean, with the blur."""
 
 
 class GaussianGroup(eqx.Module):
@@ -60,6 +74,8 @@ class GaussianGroup(eqx.Module):
     complete: bool = eqx.field(static=True, default=True)
     log: bool = eqx.field(static=True, default=False)
     tile: int = eqx.field(static=True, default=1)
+    dofs: Float[Array, " components"] | None = None
+    """ν where the components are Student's t with these scale matrices (posterior predictives); None: Gaussian."""
 
     @property
     def diagonal(self) -> bool:
@@ -72,14 +88,18 @@ class GaussianGroup(eqx.Module):
         return self.form != "product"
 
     def prepare(self) -> Step:
+        return self.step(jnp.zeros_like(self.means if self.diagonal else self.means[:, 0]))
+
+    def step(self, excess: Float[Array, "components *columns"]) -> Step:
+        """The E-step with an excess taken from every log-density; of observed entries, if the structure is diagonal."""
         if self.diagonal:
-            return self._diagonal_step()
+            return self._diagonal_step(excess)
         if self.form == "tiles":
-            return MissingStep(self.means, self.covariances, self.blur, self.columns, self.tile)
+            return MissingStep(self.means, self.covariances, self.blur, excess, self.columns, self.tile)
         factor = jnp.linalg.cholesky(self.covariances)
         identity = jnp.broadcast_to(jnp.eye(factor.shape[-1], dtype=factor.dtype), factor.shape)
         inverse = jax.scipy.linalg.solve_triangular(factor, identity, lower=True)
-        penalty = 0.5 * jnp.einsum("ked,d->k", inverse**2, self.blur)
+        penalty = 0.5 * jnp.einsum("ked,d->k", inverse**2, self.blur) + excess
         if self.form == "whitened":
             return WhitenedStep(self.means, inverse, penalty, self.columns)
         precision = jnp.einsum("ked,kef->kdf", inverse, inverse)
@@ -90,8 +110,8 @@ class GaussianGroup(eqx.Module):
         constant = log_det - 0.5 * (jnp.sum(linear * self.means, -1) + LOG_2PI * factor.shape[-1]) - penalty
         return LinearStep(Pairs(), jnp.concatenate([linear, pairs], axis=1), constant, self.columns)
 
-    def _diagonal_step(self) -> Step:
-        penalty = 0.5 * self.blur / self.covariances
+    def _diagonal_step(self, excess: Array) -> Step:
+        penalty = 0.5 * self.blur / self.covariances + excess
         if self.centred:
             scales = jnp.sqrt(self.covariances)
             return WhitenedDiagonalStep(self.means, scales, penalty, self.columns, self.complete, self.log)
@@ -106,6 +126,21 @@ class GaussianGroup(eqx.Module):
 
     def m_step(self, statistics: tuple[Float[Array, " components"], Float[Array, "components f"]]) -> "GaussianGroup":
         """Weighted maximum likelihood (or the posterior's mode) of all components under the structure."""
+        counts = statistics[0]
+        seen, origin, mean, scatter = self.moments(statistics)
+        present = seen > 0
+        if self.prior is not None:
+            mode = self.prior.posterior_mode(self.structure, seen if self.diagonal else counts, origin + mean, scatter)
+            return self._with(mode.means, self._covariances(mode.scatter, mode.counts))
+        offset = jnp.where(present, mean, self.means - origin)
+        if self.fixed_means is not None:
+            offset = jnp.where(self.fixed_means[:, None], self.means - origin, offset)
+            # Σ r (x−m)(x−m)ᵀ = Σ r (x−x̄)(x−x̄)ᵀ + n (x̄−m)(x̄−m)ᵀ about a mean m that stays
+            scatter = scatter + _outer(seen, mean - offset, mean - offset, self.diagonal)
+        return self._with(origin + offset, self._covariances(scatter, seen if self.diagonal else counts))
+
+    def moments(self, statistics: Statistics) -> Moments:
+        """What the statistics say of every component."""
         counts, packed = statistics
         dims = len(self.columns)
         first = packed[:, :dims]
@@ -116,18 +151,9 @@ class GaussianGroup(eqx.Module):
             second = unpack(packed[:, dims:], dims)
             seen = jnp.broadcast_to(counts[:, None], first.shape)
         origin = self.means if self.centred else jnp.zeros_like(self.means)
-        present = seen > 0
-        mean = first / jnp.where(present, seen, 1.0)
+        mean = first / jnp.where(seen > 0, seen, 1.0)
         scatter = self._blurred(seen, second - _outer(seen, mean, mean, self.diagonal))
-        if self.prior is not None:
-            mode = self.prior.posterior_mode(self.structure, seen if self.diagonal else counts, origin + mean, scatter)
-            return self._with(mode.means, self._covariances(mode.scatter, mode.counts))
-        offset = jnp.where(present, mean, self.means - origin)
-        if self.fixed_means is not None:
-            offset = jnp.where(self.fixed_means[:, None], self.means - origin, offset)
-            # Σ r (x−m)(x−m)ᵀ = Σ r (x−x̄)(x−x̄)ᵀ + n (x̄−m)(x̄−m)ᵀ about a mean m that stays
-            scatter = scatter + _outer(seen, mean - offset, mean - offset, self.diagonal)
-        return self._with(origin + offset, self._covariances(scatter, seen if self.diagonal else counts))
+        return Moments(seen, origin, mean, scatter)
 
     def absolute(self, statistics: Statistics) -> Statistics:
         """Statistics about the means (of the centred forms) as statistics about 0."""
@@ -187,6 +213,9 @@ class GaussianGroup(eqx.Module):
 
     def log_prob(self, rows: Float[Array, "rows dims"]) -> Float[Array, "rows components"]:
         """Log-density of the group's observed columns, whitened and without blur; rows in tiles if incomplete."""
+        if self.dofs is not None:
+            x = take(rows, self.columns)
+            return student.log_prob(self.means, self.covariances, self.dofs, x, None if self.complete else self.tile)
         public = eqx.tree_at(lambda group: group.blur, self, jnp.zeros_like(self.blur))
         form: Form = "whitened" if self.complete or self.diagonal else "tiles"
         return public.with_form(form).prepare().terms(rows)[0]
@@ -209,6 +238,7 @@ class GaussianGroup(eqx.Module):
             covariances=self.covariances[order],
             fixed_means=None if self.fixed_means is None else self.fixed_means[order],
             fixed_covariances=None if self.fixed_covariances is None else self.fixed_covariances[order],
+            dofs=None if self.dofs is None else self.dofs[order],
         )
 
     def in_units(self, view: Standardise) -> "GaussianGroup":

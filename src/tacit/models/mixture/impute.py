@@ -12,12 +12,15 @@ from tacit.compute import Array
 from tacit.families.bernoulli import Bernoulli
 from tacit.families.categorical import Categorical
 from tacit.families.student_t import StudentT
+from tacit.models.mixture import student
 from tacit.models.mixture.expectations import mixed_moments, tile_gains, vector_groups, vectors, weigh
 from tacit.models.mixture.gaussian import GaussianGroup
 from tacit.models.mixture.group import FamilyGroup
 from tacit.models.mixture.model import Mixture
+from tacit.models.mixture.predictive import LogStudentT
 from tacit.models.mixture.rows import each_row
-from tacit.models.mixture.sampling import choose, draw
+from tacit.models.mixture.sampling import choose, draw, draw_group
+from tacit.models.mixture.steps import take
 
 
 def expected(model: Mixture, rows: Any) -> np.ndarray:
@@ -45,10 +48,35 @@ def drawn(model: Mixture, rows: Any, number: int, *, random: np.random.Generator
     weights, _ = weigh(model, dense[gaps])
     labels = np.stack([choose(weights, random) for _ in range(number)], axis=1)
     fresh = draw(model, labels.ravel(), random).reshape(*labels.shape, -1)
+    _redraw_students(model, dense[gaps], labels, fresh, random)
     if vector_groups(model):
         fresh = each_row(_matheron, vectors(model), dense[gaps], fresh, labels)
     result[:, gaps] = _filled(dense[gaps], np.moveaxis(fresh, 1, 0))
     return result
+
+
+def _redraw_students(
+    model: Mixture, rows: np.ndarray, labels: np.ndarray, fresh: np.ndarray, random: np.random.Generator
+) -> None:
+    """Vectors of Student's t drawn again in place, with the hidden precision that the observed entries leave.
+
+    ``u | x_o ~ Gamma((ν + |o|)/2, rate (ν + δ_o)/2)``, and Matheron's rule does the rest.
+    """
+    for group in vector_groups(model):
+        if group.dofs is not None:
+            alone = Mixture(model.log_weights, (group,), model.active)
+            distance, observed = each_row(_distances, alone, rows)
+            dofs = np.asarray(group.dofs)[labels]
+            rate = 0.5 * (dofs + np.take_along_axis(distance, labels, axis=1))
+            precision = random.standard_gamma(0.5 * (dofs + observed)) / rate
+            drawn = draw_group(group, labels.ravel(), random, precision=precision.ravel())
+            fresh[..., group.columns] = drawn.reshape(*labels.shape, -1)
+
+
+def _distances(model: Mixture, rows: Float[Array, "rows dims"]) -> tuple[Array, Array]:
+    (group,) = vector_groups(model)
+    found = student.distances(group.means, group.covariances, take(rows, group.columns), group.tile)
+    return found.distance, found.observed
 
 
 def _with_gaps(rows: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -89,6 +117,9 @@ def _expected(model: Mixture, rows: np.ndarray) -> np.ndarray:
         elif isinstance(family, StudentT):
             # its mean where it has one (ν > 1)
             values[:, group.columns] = weights @ np.asarray(family.locations)
+        elif isinstance(family, LogStudentT):
+            # it has no mean: the mean of the logarithm, where that has one
+            values[:, group.columns] = np.exp(weights @ np.asarray(family.logarithm.locations))
     return values
 
 

@@ -43,6 +43,8 @@ class MissingStep(Step):
     covariances: Float[Array, "components d d"]
     blur: Float[Array, " d"]
     """Variance of the blur of every observed entry: it enters the bound and the statistics alike."""
+    excess: Float[Array, " components"]
+    """Taken from every log-density."""
     columns: tuple[int, ...] = eqx.field(static=True)
     tile: int = eqx.field(static=True)
 
@@ -55,7 +57,7 @@ class MissingStep(Step):
         distance = jnp.sum(weighted * centred, -1)
         noise = jnp.einsum("gkdd,d->gk", known.precision, self.blur)
         constant = known.log_det + known.seen.sum(-1)[:, None] * LOG_2PI + noise
-        logits = -0.5 * (distance + constant[:, None])
+        logits = -0.5 * (distance + constant[:, None]) - self.excess
         return logits.reshape(-1, self.means.shape[0]), (weighted, known)
 
     def statistics(self, memo: Any, responsibilities: Float[Array, "rows components"]) -> Any:

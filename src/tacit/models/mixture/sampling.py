@@ -22,6 +22,7 @@ from tacit.families.student_t import StudentT
 from tacit.models.mixture.gaussian import GaussianGroup
 from tacit.models.mixture.group import FamilyGroup
 from tacit.models.mixture.model import Group, Mixture
+from tacit.models.mixture.predictive import DirichletMultinomial, LogStudentT, Lomax
 
 
 def sample(
@@ -65,23 +66,33 @@ def draw(
 
 
 def draw_group(
-    group: Group, labels: np.ndarray, random: np.random.Generator, total: np.ndarray | None = None
+    group: Group,
+    labels: np.ndarray,
+    random: np.random.Generator,
+    total: np.ndarray | None = None,
+    precision: np.ndarray | None = None,
 ) -> np.ndarray:
-    """The columns of one group ``[rows, d]``, from the component of each label."""
+    """The columns of one group ``[rows, d]``, from the component of each label.
+
+    ``precision`` is the hidden factor u of the precision of Student's t, where it is known; drawn if None.
+    """
     if isinstance(group, GaussianGroup):
-        drawn = _draw_gaussian(group, labels, random)
+        drawn = _draw_gaussian(group, labels, random, precision)
         return np.exp(drawn) if group.log else drawn
     family = jax.tree.map(lambda leaf: np.asarray(leaf)[labels], group.family)
-    if isinstance(family, Multinomial):
+    if isinstance(family, Multinomial | DirichletMultinomial):
         return _draw_multinomial(family, np.ones(labels.size) if total is None else total, random)
     return draw_family(family, random)
 
 
-def _draw_gaussian(group, labels, random):
+def _draw_gaussian(group, labels, random, precision):
     means, covariances = np.asarray(group.means), np.asarray(group.covariances)
     noise = random.standard_normal((labels.size, means.shape[1]))
     if group.diagonal:
         return means[labels] + np.sqrt(covariances)[labels] * noise
+    if group.dofs is not None:
+        dofs = np.asarray(group.dofs)[labels]
+        noise = noise / np.sqrt(random.chisquare(dofs) / dofs if precision is None else precision)[:, None]
     for k in np.unique(labels):
         chosen = labels == k
         noise[chosen] = means[k] + noise[chosen] @ np.linalg.cholesky(covariances[k]).T
@@ -89,7 +100,10 @@ def _draw_gaussian(group, labels, random):
 
 
 def _draw_multinomial(family, total, random):
-    shares = family.probabilities[:, 0]
+    if isinstance(family, DirichletMultinomial):
+        shares = np.maximum(random.standard_gamma(family.concentrations[:, 0]), np.finfo(float).tiny)
+    else:
+        shares = family.probabilities[:, 0]
     shares = shares / shares.sum(-1, keepdims=True)
     return random.multinomial(total.astype(np.int64), shares).astype(np.float64)
 
@@ -119,6 +133,16 @@ def _(family: StudentT, random: np.random.Generator) -> np.ndarray:
 @draw_family.register
 def _(family: Exponential, random: np.random.Generator) -> np.ndarray:
     return random.exponential(1.0 / np.asarray(family.rates))
+
+
+@draw_family.register
+def _(family: LogStudentT, random: np.random.Generator) -> np.ndarray:
+    return np.exp(draw_family(family.logarithm, random))
+
+
+@draw_family.register
+def _(family: Lomax, random: np.random.Generator) -> np.ndarray:
+    return np.asarray(family.scales) * random.pareto(family.shapes)
 
 
 @draw_family.register
@@ -160,4 +184,4 @@ def multinomial_groups(model: Mixture) -> int:
 
 def is_multinomial(group: Group) -> bool:
     """Whether a group's columns are one multinomial row."""
-    return isinstance(group, FamilyGroup) and isinstance(group.family, Multinomial)
+    return isinstance(group, FamilyGroup) and isinstance(group.family, Multinomial | DirichletMultinomial)

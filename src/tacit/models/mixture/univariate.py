@@ -16,6 +16,7 @@ from tacit.families.negative_binomial import NegativeBinomial
 from tacit.families.normal import Normal
 from tacit.families.poisson import Poisson
 from tacit.families.student_t import StudentT
+from tacit.models.mixture.predictive import LogStudentT, Lomax
 
 Cdf = Callable[[np.ndarray], np.ndarray]
 
@@ -51,6 +52,17 @@ def _(family: Exponential, x: np.ndarray) -> np.ndarray:
 
 
 @cdf.register
+def _(family: LogStudentT, x: np.ndarray) -> np.ndarray:
+    positive = x > 0
+    return np.where(positive, cdf(family.logarithm, np.log(np.where(positive, x, 1.0))), 0.0)
+
+
+@cdf.register
+def _(family: Lomax, x: np.ndarray) -> np.ndarray:
+    return -np.expm1(-np.asarray(family.shapes) * np.log1p(np.maximum(x, 0.0) / np.asarray(family.scales)))
+
+
+@cdf.register
 def _(family: Gamma, x: np.ndarray) -> np.ndarray:
     return special.gammainc(family.shapes, np.asarray(family.rates) * np.maximum(x, 0.0))
 
@@ -80,7 +92,7 @@ def _(family: Categorical, x: np.ndarray) -> np.ndarray:
     return np.where(codes <= np.asarray(x)[..., None], family.probabilities, 0.0).sum(-1)
 
 
-POSITIVE = (LogNormal, Exponential, Gamma)
+POSITIVE = (LogNormal, Exponential, Gamma, LogStudentT, Lomax)
 COUNTS = (Poisson, NegativeBinomial)
 CODES = (Bernoulli, Categorical)
 

@@ -1,0 +1,83 @@
+"""BayesianGaussianMixture against scikit-learn's: time an iteration, and both fits under one complete bound."""
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import equinox as eqx
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import BayesianGaussianMixture as Theirs
+
+from benchmarks.frame import Row, in_turn, spaced, timed
+from benchmarks.rows import blobs, per_iteration
+from tacit import BayesianGaussianMixture as Ours
+
+TITLE = "BayesianGaussianMixture: time of one iteration, and the bound reached"
+NOTE = (
+    "A Dirichlet process of K = 20 components, full covariance, the priors of both the defaults, which are the same. "
+    "The time is the difference of two fits with different max_iter, divided by the difference of n_iter_, with tol=0; "
+    "k-means starts are outside it. The bounds are of fits from each side's own k-means start, 100 iterations at most, "
+    "and both are scored by our complete bound: the posterior that scikit-learn found is put in place of ours."
+)
+COUNT, COLUMNS, COMPONENTS = 100_000, 10, 20
+FEW, MANY = 2, 8
+SEEDS = 3
+
+
+def run(quick: bool) -> Iterator[Row]:
+    """A row of times, and one of bounds for each of some seeds."""
+    rows = blobs(COUNT // (100 if quick else 1), COLUMNS, COMPONENTS)
+    settings = {"n_components": COMPONENTS, "random_state": 0}
+    ours = lambda: per_iteration(Ours, rows, settings, FEW, MANY)  # noqa: E731
+    theirs = lambda: per_iteration(Theirs, rows, settings, FEW, MANY)  # noqa: E731
+    ours()
+    turns = in_turn(ours, theirs, 2 if quick else 5, 100.0)
+    what = f"{spaced(len(rows))} × {COLUMNS}, K = {COMPONENTS}, full, float64"
+    yield timed(what, "ms an iteration", turns, "scikit-learn", 8.0)
+    yield _bounds(rows, 1 if quick else SEEDS)
+
+
+def _bounds(rows: np.ndarray, seeds: int) -> Row:
+    mine, peers = [], []
+    for seed in range(seeds):
+        settings: dict[str, Any] = {"n_components": COMPONENTS, "random_state": seed, "max_iter": 100}
+        ours, theirs = Ours(**settings), Theirs(**settings)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            ours.fit(rows), theirs.fit(rows)
+        mine.append(ours.lower_bound_ / len(rows))
+        peers.append(scored(ours, theirs, rows) / len(rows))
+    return Row(
+        f"{spaced(len(rows))} × {COLUMNS}, K = {COMPONENTS}, the bound reached",
+        "nats a row",
+        tuple(mine),
+        tuple(peers),
+        "scikit-learn",
+        asked="equal or better",
+        met=bool(np.median(mine) >= np.median(peers) - 1e-6),
+        note="a figure for each seed; above is better",
+    )
+
+
+def scored(ours: Ours, theirs: Theirs, rows: np.ndarray) -> float:
+    """Our bound, of all rows in nats, at the posterior that scikit-learn found under the same priors."""
+    posterior = ours.posterior_
+    parts = lambda p: (  # noqa: E731
+        p.weights.ones,
+        p.weights.rest,
+        p.groups[0].means,
+        p.groups[0].covariances,
+        p.groups[0].pulls,
+        p.groups[0].dofs,
+    )
+    found = (
+        *theirs.weight_concentration_,
+        theirs.means_,
+        theirs.covariances_,
+        theirs.mean_precision_,
+        theirs.degrees_of_freedom_,
+    )
+    judge = Ours(n_components=ours.n_components, warm_start=True, max_iter=0)
+    judge.posterior_ = eqx.tree_at(parts, posterior, tuple(np.asarray(each, float) for each in found))
+    return float(judge.fit(rows).lower_bound_)

@@ -1,0 +1,105 @@
+"""``p(X, Z, π, θ) = p(π) ∏_k p(θ_k) ∏_n π_{z_n} p(x_n|θ_{z_n})`` with ``q(Z) q(π) q(θ)``: variational Bayes EM.
+
+The E-step is that of a mixture with expected parameters (Bishop 2006, section 10.2; Beal 2003),
+
+    log r_nk = E log π_k + E log p(x_n|θ_k) + const,
+
+and the M-step the conjugate posteriors of the expected statistics. The bound is complete,
+``F = Σ_n log Σ_k exp(E log π_k + E log p(x_n|θ_k)) − KL(q(π)‖p(π)) − Σ_k KL(q(θ_k)‖p(θ_k))``, so it can be compared
+over K, and is the log evidence where q is the posterior (K = 1).
+"""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Bool, Float, Int
+
+from tacit.compute import Array
+from tacit.data.blocks import Standardise
+from tacit.models.mixture.conjugate import ConjugateGroup
+from tacit.models.mixture.model import Mixture, MixtureStep
+from tacit.models.mixture.normal_wishart import NormalWishartGroup
+from tacit.models.mixture.rules import Posterior, Rule
+from tacit.models.mixture.stick_breaking import WeightPosterior
+
+PosteriorGroup = NormalWishartGroup | ConjugateGroup
+
+
+class BayesianMixture(eqx.Module):
+    """The variational posterior of weights and groups; components that are not ``active`` are padding, at the end.
+
+    Where the order of the components is part of the prior (a Dirichlet process), ``sorted`` lets the M-step put the
+    heaviest first: the rows' share of the bound is the same in any order, and the weights' is largest in this one
+    (Kurihara, Welling & Teh 2007). Statistics that are averaged over batches need components that stay in place.
+    """
+
+    weights: WeightPosterior
+    groups: tuple[PosteriorGroup, ...]
+    active: Bool[Array, " components"]
+    rule: Rule = Posterior()
+    sorted: bool = eqx.field(static=True, default=True)
+
+    monotone = True
+
+    def prepare(self) -> MixtureStep:
+        log_weights = jnp.where(self.active, self.weights.expected_log(), -jnp.inf)
+        return MixtureStep(log_weights, tuple(g.prepare() for g in self.groups), self.rule)
+
+    def m_step(self, statistics: Any) -> "BayesianMixture":
+        counts, parts = statistics
+        groups = self.groups
+        if self.sorted and self.weights.ordered:
+            order = jnp.argsort(-jnp.where(self.active, counts, -1.0), stable=True)
+            counts, parts = jax.tree.map(lambda leaf: leaf[order], (counts, parts))
+            groups = tuple(g.take(order) for g in groups)
+        weights = self.weights.updated(counts, self.active)
+        groups = tuple(g.m_step(s) for g, s in zip(groups, parts, strict=True))
+        return eqx.tree_at(lambda m: (m.weights, m.groups), self, (weights, groups))
+
+    def global_bound(self) -> Float[Array, ""]:
+        """``−KL(q(π, θ)‖p(π, θ))``."""
+        return sum((g.global_bound(self.active) for g in self.groups), -self.weights.kl_divergence())
+
+    def absolute(self, statistics: Any) -> Any:
+        """Statistics of this model's E-step about the origin, whatever its form."""
+        counts, parts = statistics
+        return counts, tuple(g.absolute(s) for g, s in zip(self.groups, parts, strict=True))
+
+    def relative(self, statistics: Any) -> Any:
+        """Statistics about the origin as this model's M-step takes them."""
+        counts, parts = statistics
+        return counts, tuple(g.relative(s) for g, s in zip(self.groups, parts, strict=True))
+
+    def feasible(self, statistics: Any) -> Bool[Array, ""]:
+        """Whether no component has extrapolated rows below 0."""
+        return jnp.all(statistics[0] >= 0)
+
+    def predictive(self) -> Mixture:
+        """``p(x | X) ≈ Σ_k E[π_k] ∫ p(x|θ) q(θ_k) dθ``: a mixture again, of active components only."""
+        groups = tuple(g.predictive() for g in self.groups)
+        return Mixture(jnp.log(self.weights.mean()), groups, self.active)
+
+    def expected(self) -> Mixture:
+        """The mixture at the posterior means of its weights and parameters."""
+        groups = tuple(g.expected() for g in self.groups)
+        return Mixture(jnp.log(self.weights.mean()), groups, self.active)
+
+    def take(self, order: Int[Array, " chosen"]) -> "BayesianMixture":
+        """The posterior with components chosen and ordered by index."""
+        groups = tuple(g.take(order) for g in self.groups)
+        return BayesianMixture(self.weights.take(order), groups, self.active[order], self.rule, self.sorted)
+
+    def in_units(self, view: Standardise) -> "BayesianMixture":
+        """The posterior of the parameters of the user's values."""
+        return eqx.tree_at(lambda m: m.groups, self, tuple(g.in_units(view) for g in self.groups))
+
+    def with_rows(self, *, complete: bool, tile: int = 1) -> "BayesianMixture":
+        """The same posterior for rows with or without gaps; those with gaps come in tiles of one pattern."""
+        groups = tuple(g.with_rows(complete=complete, tile=tile) for g in self.groups)
+        return eqx.tree_at(lambda m: m.groups, self, groups)
+
+    def n_parameters(self) -> int:
+        """Free parameters of the mixture, whose posterior this is."""
+        return max(int(self.active.size) - 1, 0) + sum(g.n_parameters() for g in self.groups)

@@ -1,0 +1,291 @@
+"""A Gaussian group of columns with a posterior over its means and precisions (Bishop 2006, section 10.2).
+
+    μ_k | Λ_k ~ N(m, (κ Λ_k)⁻¹)
+    Λ_k       ~ Wishart(ν, V⁻¹)              "full"; "tied": one Λ for all components
+    Λ_kj      ~ Gamma(ν/2, rate V_j/2)       "diag": a precision a column
+    Λ_k       ~ Gamma(dν/2, rate dV/2)       "spherical": one precision for all d columns
+
+Under q, ``E log N(x|μ,Λ) = log N(x | m, E[Λ]⁻¹) − excess``, with an excess free of x: so the E-step is that of a
+Gaussian with the mean m and the covariance ``E[Λ]⁻¹ = V/ν``, in whatever form. A gap in a vector is a latent value of
+its row, whose best q given the component is Gaussian with just this mean and covariance, conditioned on what is seen.
+"""
+
+import dataclasses
+import math
+from typing import Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.special import digamma, gammaln, multigammaln
+from jaxtyping import Bool, Float, Int
+
+from tacit.compute import Array
+from tacit.data.blocks import Standardise
+from tacit.families.student_t import StudentT
+from tacit.models.mixture.gaussian import Form, GaussianGroup, Statistics
+from tacit.models.mixture.group import FamilyGroup
+from tacit.models.mixture.predictive import LogStudentT
+from tacit.models.mixture.steps import Step
+
+Kind = Literal["full", "tied", "diag", "spherical"]
+
+
+class NormalWishartPrior(eqx.Module):
+    """What is known of every component before the data."""
+
+    mean: Float[Array, " d"]
+    """m."""
+    shrinkage: Float[Array, "*d"]
+    """κ, what the mean weighs in rows; ``[d]`` where the columns of "diag" differ."""
+    scale: Float[Array, "d ..."]
+    """V: a matrix, or its diagonal where the structure is along the axes."""
+    dof: Float[Array, "*d"]
+    """ν; ``E[Λ] = ν V⁻¹``; ``[d]`` likewise."""
+
+
+class NormalWishartGroup(eqx.Module):
+    """``q(μ_k, Λ_k)`` of every component.
+
+    ``covariances`` is ``E[Λ_k]⁻¹``: ``[K, d, d]``, or ``[K, d]`` of "diag" and "spherical". The counts κ and ν are
+    ``[K]`` or, where columns have gaps of their own, ``[K, d]``. ``blur`` is as in a ``GaussianGroup``.
+    """
+
+    means: Float[Array, "components d"]
+    covariances: Float[Array, "components d ..."]
+    pulls: Float[Array, "components *d"]
+    """κ_k."""
+    dofs: Float[Array, "components *d"]
+    """ν_k; of "tied" the same for all."""
+    noise: Float[Array, " d"]
+    """ε, the variance of the blur of every observed entry."""
+    prior: NormalWishartPrior
+    columns: tuple[int, ...] = eqx.field(static=True)
+    kind: Kind = eqx.field(static=True)
+    form: Form = eqx.field(static=True, default="product")
+    complete: bool = eqx.field(static=True, default=True)
+    log: bool = eqx.field(static=True, default=False)
+    tile: int = eqx.field(static=True, default=1)
+
+    blur = None
+    """No likelihood without bound: the prior holds every component."""
+
+    @classmethod
+    def template(
+        cls,
+        prior: NormalWishartPrior,
+        width: int,
+        columns: tuple[int, ...],
+        kind: Kind,
+        *,
+        noise: Float[Array, " d"],
+        complete: bool,
+        log: bool = False,
+    ) -> "NormalWishartGroup":
+        """Components of which nothing is known but the prior.
+
+        Their means are the origin of the view, about which the first statistics are taken, and not yet the prior's.
+        """
+        dims = len(columns)
+        diagonal = kind in ("diag", "spherical")
+        pulls = np.array(np.broadcast_to(prior.shrinkage, (width, dims) if diagonal else (width,)))
+        dofs = np.array(np.broadcast_to(prior.dof, (width, dims) if kind == "diag" else (width,)))
+        covariances = np.ones((width, dims)) if diagonal else np.tile(np.eye(dims), (width, 1, 1))
+        return cls(
+            np.zeros((width, dims)), covariances, pulls, dofs, noise, prior, columns, kind, complete=complete, log=log
+        )
+
+    @property
+    def diagonal(self) -> bool:
+        """Whether only variances are kept."""
+        return self.kind in ("diag", "spherical")
+
+    @property
+    def point(self) -> GaussianGroup:
+        """The Gaussians of the expected precisions."""
+        structure = "VVI" if self.diagonal else "VVV"
+        return GaussianGroup(
+            self.means,
+            self.covariances,
+            self.noise,
+            None,
+            None,
+            None,
+            self.columns,
+            structure,
+            self.form,
+            self.complete,
+            self.log,
+            self.tile,
+        )
+
+    def prepare(self) -> Step:
+        return self.point.step(self._excess())
+
+    def _excess(self) -> Float[Array, "components *columns"]:
+        """``½ (log det E[Λ] − E log det Λ + d/κ)``; column by column where the structure is along the axes."""
+        dims = self.means.shape[-1]
+        if not self.diagonal:
+            return 0.5 * (self._gap() + dims / self.pulls)
+        gap = self._gap()
+        return 0.5 * ((gap[:, None] if gap.ndim == 1 else gap) + 1.0 / self.pulls)
+
+    def _gap(self) -> Float[Array, "components *columns"]:
+        """``log det E[Λ] − E log det Λ`` ≥ 0: of a matrix, or of one precision."""
+        dims = self.means.shape[-1]
+        if not self.diagonal:
+            halves = 0.5 * (self.dofs[:, None] - jnp.arange(dims))
+            return jnp.sum(jnp.log(0.5 * self.dofs)[:, None] - digamma(halves), axis=1)
+        shape = self._shape(self.dofs)
+        return jnp.log(shape) - digamma(shape)
+
+    def _shape(self, dof: Array) -> Array:
+        """The shape of the gamma density of one precision; its rate is that times the expected variance."""
+        return 0.5 * dof * (self.means.shape[-1] if self.kind == "spherical" else 1.0)
+
+    def m_step(self, statistics: Statistics) -> "NormalWishartGroup":
+        """The conjugate posterior of means and precisions under expected statistics."""
+        seen, origin, mean, scatter = self.point.moments(statistics)
+        prior, dims = self.prior, self.means.shape[-1]
+        offset = jnp.where(seen > 0, origin + mean - prior.mean, 0.0)
+        pulls = prior.shrinkage + seen
+        means = prior.mean + seen / pulls * offset
+        weight = prior.shrinkage * seen / pulls
+        if self.diagonal:
+            total = scatter + weight * offset**2
+            if self.kind == "spherical":
+                dofs = prior.dof + seen.mean(-1)
+                spread = prior.scale.mean() + total.mean(-1)
+                covariances = jnp.repeat((spread / dofs)[:, None], dims, axis=1)
+            else:
+                dofs = prior.dof + seen
+                covariances = (prior.scale + total) / dofs
+            return self._with(means, covariances, pulls, dofs)
+        counts = seen[:, 0]
+        total = scatter + weight[:, :1, None] * offset[:, :, None] * offset[:, None, :]
+        if self.kind == "tied":
+            dofs = jnp.full_like(counts, prior.dof + counts.sum())
+            shared = (prior.scale + total.sum(0)) / dofs[0]
+            covariances = jnp.broadcast_to(shared, total.shape)
+        else:
+            dofs = prior.dof + counts
+            covariances = (prior.scale + total) / dofs[:, None, None]
+        return self._with(means, covariances, pulls[:, 0], dofs)
+
+    def _with(self, means: Array, covariances: Array, pulls: Array, dofs: Array) -> "NormalWishartGroup":
+        return dataclasses.replace(self, means=means, covariances=covariances, pulls=pulls, dofs=dofs)
+
+    def absolute(self, statistics: Statistics) -> Statistics:
+        """Statistics about the means (of the centred forms) as statistics about 0."""
+        return self.point.absolute(statistics)
+
+    def relative(self, statistics: Statistics) -> Statistics:
+        """Statistics about 0 as statistics about the means, for the centred forms."""
+        return self.point.relative(statistics)
+
+    def global_bound(self, active: Bool[Array, " components"]) -> Float[Array, ""]:
+        """``−KL(q(μ,Λ)‖p(μ,Λ))`` of all components."""
+        means = jnp.where(active, self._divergence_of_means(), 0.0).sum()
+        precisions = self._divergence_of_precisions()
+        if self.kind == "tied":
+            return -means - precisions[0]
+        return -means - jnp.where(active, precisions, 0.0).sum()
+
+    def _divergence_of_means(self) -> Float[Array, " components"]:
+        """``E KL(q(μ|Λ)‖p(μ|Λ)) = ½ Σ_j (ρ_j − 1 − log ρ_j) + ½ κ₀ (m−m₀)ᵀ E[Λ] (m−m₀)``, ``ρ = κ₀/κ``."""
+        prior, dims = self.prior, self.means.shape[-1]
+        offset = self.means - prior.mean
+        ratio = prior.shrinkage / self.pulls
+        apart = ratio - 1.0 - jnp.log(ratio)
+        if self.diagonal:
+            return 0.5 * (apart + prior.shrinkage * offset**2 / self.covariances).sum(-1)
+        factor = jnp.linalg.cholesky(self.covariances)
+        white = jax.scipy.linalg.solve_triangular(factor, offset[..., None], lower=True)[..., 0]
+        return 0.5 * (dims * apart + prior.shrinkage * (white**2).sum(-1))
+
+    def _divergence_of_precisions(self) -> Float[Array, " components"]:
+        """``KL`` of the Wishart, or of the gamma densities, summed over columns."""
+        prior, dims = self.prior, self.means.shape[-1]
+        if self.diagonal:
+            scale = prior.scale if self.kind == "diag" else prior.scale.mean()
+            spread = self.covariances if self.kind == "diag" else self.covariances[:, 0]
+            a, b = self._shape(self.dofs), self._shape(self.dofs) * spread
+            a0, b0 = self._shape(prior.dof), self._shape(scale)
+            each = (a - a0) * digamma(a) - gammaln(a) + gammaln(a0) + a0 * jnp.log(b / b0) + a * (b0 / b - 1.0)
+            return each.sum(-1) if self.kind == "diag" else each
+        log_det = -_log_det(self.covariances)  # of E[Λ]
+        expected = log_det - self._gap()
+        share = jnp.linalg.solve(self.covariances, jnp.broadcast_to(prior.scale, self.covariances.shape))
+        trace = self.dofs * dims - jnp.trace(share, axis1=-2, axis2=-1)  # tr (V − V₀) E[Λ]
+        own = _log_wishart_norm(self.dofs, dims * jnp.log(self.dofs) - log_det, dims)
+        first = _log_wishart_norm(prior.dof, _log_det(prior.scale), dims)
+        return 0.5 * (self.dofs - prior.dof) * expected - 0.5 * trace - own + first
+
+    def predictive(self) -> GaussianGroup | FamilyGroup:
+        """The density of a new row given the component: Student's t, its parameters integrated out."""
+        dims, spread = len(self.columns), self.covariances
+        if self.kind == "diag":
+            student = StudentT(self.means, jnp.sqrt(spread * (1.0 + 1.0 / self.pulls)), self.dofs)
+            return FamilyGroup(LogStudentT(student) if self.log else student, None, None, self.columns, 2 * dims)
+        if self.kind == "spherical":
+            dofs = dims * self.dofs
+            scales = jax.vmap(jnp.diag)(spread * (1.0 + 1.0 / self.pulls))
+        else:
+            dofs = self.dofs - dims + 1.0
+            scales = spread * (self.dofs / dofs * (1.0 + 1.0 / self.pulls))[:, None, None]
+        blur = jnp.zeros_like(self.noise)
+        return GaussianGroup(self.means, scales, blur, None, None, None, self.columns, "VVV", "whitened", dofs=dofs)
+
+    def expected(self) -> GaussianGroup:
+        """The group at ``E[μ_k]`` and ``E[Λ_k]⁻¹``."""
+        return dataclasses.replace(self.point, blur=jnp.zeros_like(self.noise), form="whitened", complete=True)
+
+    def in_units(self, view: Standardise) -> "NormalWishartGroup":
+        """The posterior of the parameters of the user's values."""
+        columns = np.asarray(self.columns)
+        shift, scale = np.asarray(view.shift)[columns], np.asarray(view.scale)[columns]
+        across = scale**2 if self.diagonal else scale[:, None] * scale
+        prior = NormalWishartPrior(
+            self.prior.mean * scale + shift, self.prior.shrinkage, self.prior.scale * across, self.prior.dof
+        )
+        return dataclasses.replace(
+            self,
+            means=self.means * scale + shift,
+            covariances=self.covariances * across,
+            noise=self.noise * scale**2,
+            prior=prior,
+        )
+
+    def with_form(self, form: Form) -> "NormalWishartGroup":
+        """The same posterior, its E-step computed in another form."""
+        return dataclasses.replace(self, form=form)
+
+    def with_rows(self, *, complete: bool, tile: int) -> "NormalWishartGroup":
+        """The same posterior for rows with or without gaps; those with gaps come in tiles of one pattern."""
+        form = self.point.with_rows(complete=complete, tile=tile).form
+        return dataclasses.replace(self, form=form, complete=complete, tile=tile)
+
+    def take(self, order: Int[Array, " chosen"]) -> "NormalWishartGroup":
+        """The group with components chosen and ordered by index."""
+        return self._with(self.means[order], self.covariances[order], self.pulls[order], self.dofs[order])
+
+    def conditioning(self) -> Float[np.ndarray, "*starts"]:
+        """How much the product form cancels (on the host)."""
+        return self.point.conditioning()
+
+    def n_parameters(self) -> int:
+        """Free parameters of the Gaussians."""
+        (components, dims), triangle = self.means.shape, len(self.columns) * (len(self.columns) + 1) // 2
+        spread = {"full": components * triangle, "tied": triangle, "diag": components * dims, "spherical": components}
+        return components * dims + spread[self.kind]
+
+
+def _log_det(matrices: Float[Array, "*batch d d"]) -> Float[Array, "*batch"]:
+    factor = jnp.linalg.cholesky(matrices)
+    return 2.0 * jnp.log(jnp.diagonal(factor, axis1=-2, axis2=-1)).sum(-1)
+
+
+def _log_wishart_norm(dof: Array, log_det: Array, dims: int) -> Array:
+    """``log ∫ |Λ|^{(ν−d−1)/2} exp(−½ tr VΛ) dΛ`` from ``log det V``."""
+    return 0.5 * dof * (dims * math.log(2.0) - log_det) + multigammaln(0.5 * jnp.asarray(dof), dims)

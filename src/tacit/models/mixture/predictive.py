@@ -1,0 +1,122 @@
+"""Densities of one value, or one row of counts, whose parameter was integrated over its conjugate posterior.
+
+They answer for rows and are never fitted: a Poisson rate leaves a negative binomial, a Bernoulli's and a category's
+probabilities leave their means, a Gaussian Student's t; the others stand here (Johnson, Kemp & Kotz 2005; Johnson, Kotz
+& Balakrishnan 1994, chapter 20). Each bears the name of the family it comes from.
+"""
+
+import abc
+from typing import ClassVar
+
+import equinox as eqx
+import jax.numpy as jnp
+from jax.scipy.special import gammaln
+from jaxtyping import Bool, Float
+
+from tacit.compute import Array
+from tacit.families.numeric import on_support
+from tacit.families.student_t import StudentT
+
+
+class Predictive(eqx.Module):
+    """A batch of densities; methods as those of a family."""
+
+    name: ClassVar[str]
+    event_dims: ClassVar[int] = 0
+    exponential: ClassVar[bool] = False
+
+    @abc.abstractmethod
+    def log_prob(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
+        """Log-density (or log-mass) in nats, −inf outside the support."""
+
+    @abc.abstractmethod
+    def supports(self, x: Float[Array, "..."]) -> Bool[Array, "..."]:
+        """Where ``x`` lies in the support."""
+
+    @abc.abstractmethod
+    def mean(self) -> Float[Array, "..."]:
+        """``E[x]``, NaN or infinite where there is none."""
+
+    @abc.abstractmethod
+    def variance(self) -> Float[Array, "..."]:
+        """``Var[x]``, infinite where there is none."""
+
+
+class Lomax(Predictive):
+    """``p(x) = (a/b) (1 + x/b)^{−(a+1)}``, x ≥ 0: an exponential whose rate is Gamma(a, b)."""
+
+    name: ClassVar[str] = "exponential"
+
+    shapes: Float[Array, "..."]
+    scales: Float[Array, "..."]
+
+    def log_prob(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
+        ok = self.supports(x)
+        safe = jnp.where(ok, x, 0.0)
+        value = jnp.log(self.shapes / self.scales) - (self.shapes + 1.0) * jnp.log1p(safe / self.scales)
+        return on_support(ok, x, value)
+
+    def supports(self, x: Float[Array, "..."]) -> Bool[Array, "..."]:
+        return jnp.isfinite(x) & (x >= 0)
+
+    def mean(self) -> Float[Array, "..."]:
+        a = jnp.asarray(self.shapes)
+        return jnp.where(a > 1.0, self.scales / jnp.where(a > 1.0, a - 1.0, 1.0), jnp.inf)
+
+    def variance(self) -> Float[Array, "..."]:
+        a = jnp.asarray(self.shapes)
+        above = jnp.where(a > 2.0, a, 3.0)
+        return jnp.where(a > 2.0, jnp.asarray(self.scales) ** 2 * above / ((above - 1.0) ** 2 * (above - 2.0)), jnp.inf)
+
+
+class LogStudentT(Predictive):
+    """Student's t of log x; neither its mean nor its variance is finite."""
+
+    name: ClassVar[str] = "log-normal"
+
+    logarithm: StudentT
+
+    def log_prob(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
+        ok = self.supports(x)
+        y = jnp.log(jnp.where(ok, x, 1.0))
+        return on_support(ok, x, self.logarithm.log_prob(y) - y)
+
+    def supports(self, x: Float[Array, "..."]) -> Bool[Array, "..."]:
+        return jnp.isfinite(x) & (x > 0)
+
+    def mean(self) -> Float[Array, "..."]:
+        return jnp.full_like(jnp.asarray(self.logarithm.locations), jnp.inf)
+
+    variance = mean
+
+
+class DirichletMultinomial(Predictive):
+    """A multinomial row given its total n whose shares are Dirichlet(α); moments are those of one item.
+
+    ``p(x) = n! Γ(Σα)/Γ(n + Σα) ∏_l Γ(x_l + α_l)/(Γ(α_l) x_l!)``.
+    """
+
+    name: ClassVar[str] = "multinomial"
+    event_dims: ClassVar[int] = 1
+
+    concentrations: Float[Array, "... levels"]
+
+    def log_prob(self, x: Float[Array, "... levels"]) -> Float[Array, "..."]:
+        ok = jnp.asarray(self.supports(x)).all(-1)
+        safe = jnp.where(ok[..., None], x, 0.0)
+        total, alpha = safe.sum(-1), jnp.asarray(self.concentrations)
+        strength = alpha.sum(-1)
+        each = gammaln(safe + alpha) - gammaln(alpha) - gammaln(safe + 1.0)
+        value = each.sum(-1) + gammaln(total + 1.0) + gammaln(strength) - gammaln(total + strength)
+        return jnp.where(ok, value, jnp.where(jnp.isnan(x).any(-1), jnp.nan, -jnp.inf))
+
+    def supports(self, x: Float[Array, "..."]) -> Bool[Array, "..."]:
+        return jnp.isfinite(x) & (x >= 0) & (x == jnp.floor(x))
+
+    def mean(self) -> Float[Array, "... levels"]:
+        alpha = jnp.asarray(self.concentrations)
+        return alpha / alpha.sum(-1, keepdims=True)
+
+    def variance(self) -> Float[Array, "... levels"]:
+        share = self.mean()
+        return share * (1.0 - share)
