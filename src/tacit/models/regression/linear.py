@@ -174,3 +174,25 @@ def _fit_of_noise(noise: NoisePrior, shape: float, rate: float, weight: float) -
         + shape * (noise.rate - rate) / rate
     )
     return float(fit - kl)
+
+
+def log_joint(
+    sums: Gram,
+    prior: Prior,
+    noise: NoisePrior | None,
+    draws: Float[np.ndarray, "draws columns"],
+    deviations: Float[np.ndarray, " draws"],
+) -> Float[np.ndarray, " draws"]:
+    """``log p(y, v, σ⁻²)`` of draws in nats; without a noise prior σ is fixed, and v's prior in units of it."""
+    precision, weight = deviations**-2.0, float(sums.weight)
+    gram, cross = np.asarray(sums.gram), np.asarray(sums.cross)
+    misfit = float(sums.square) - 2.0 * draws @ cross + np.einsum("si,ij,sj->s", draws, gram, draws, optimize=True)
+    fit = 0.5 * weight * (np.log(precision) - LOG_2PI) - 0.5 * precision * misfit
+    narrow = np.asarray(prior.precisions(draws.shape[1]))
+    if noise is None:
+        narrow = narrow * precision[0]
+    fit += 0.5 * (np.log(narrow) - LOG_2PI - narrow * draws**2).sum(1)
+    if noise is None:
+        return fit
+    shape, rate = noise.shape, noise.rate
+    return fit + shape * math.log(rate) - gammaln(shape) + (shape - 1.0) * np.log(precision) - rate * precision
