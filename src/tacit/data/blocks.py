@@ -45,8 +45,21 @@ class Standardise(eqx.Module):
         return (rows.astype(self.shift.dtype) - self.shift) / self.scale
 
 
+class Joined:
+    """Rows with a target as their last column, put together slice by slice: neither is copied whole."""
+
+    def __init__(self, rows: np.ndarray, target: np.ndarray) -> None:
+        self._rows, self._target = rows, target
+        self.shape = (rows.shape[0], rows.shape[1] + 1)
+
+    def __getitem__(self, part: slice) -> np.ndarray:
+        return np.column_stack([self._rows[part], self._target[part]])
+
+
 def dense_rows(rows: Any) -> np.ndarray:
-    """Rows as an array, whether they were sparse or not."""
+    """Rows as an array, whether they were sparse, joined, or neither."""
+    if isinstance(rows, Joined):
+        return rows[:]
     return rows.toarray() if sparse.issparse(rows) else np.asarray(rows)
 
 
@@ -101,13 +114,13 @@ class MemorySource:
 
 
 class StreamSource:
-    """Rows of the user's own memory (dense or sparse), copied a block at a time and never whole."""
+    """Rows of the user's own memory (dense, sparse or mapped), copied a block at a time and never whole."""
 
     resident = False
 
     def __init__(
         self,
-        rows: np.ndarray | sparse.csr_array,
+        rows: np.ndarray | sparse.csr_array | Joined,
         weights: np.ndarray | None = None,
         *,
         chunks: int = STREAM_CHUNKS,
@@ -133,7 +146,7 @@ class StreamSource:
             yield Block(rows.reshape(*shape, -1), weights.reshape(shape), index)
 
 
-def source(rows: np.ndarray | sparse.csr_array, weights: np.ndarray | None = None, *, tiles: bool) -> Source:
+def source(rows: np.ndarray | sparse.csr_array | Joined, weights: np.ndarray | None = None, *, tiles: bool) -> Source:
     """Choose where the rows live: in the engine when small or ragged, else streamed from the user's memory."""
     values = rows.shape[0] * rows.shape[1]
     if not tiles and values * 8 > STREAM_BYTES:

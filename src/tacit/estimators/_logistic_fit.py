@@ -1,0 +1,144 @@
+"""Which fit belongs to which method of ``BayesianLogisticRegression``, in one form of result."""
+
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+
+from tacit.compute import LOG_2PI
+from tacit.inference.black_box import Estimator
+from tacit.inference.closed_form import CONVERGED, FELL, INTERRUPTED, NAN
+from tacit.inference.fit import Trace, on_host
+from tacit.models.regression.by_gradient import Ascent, Risen, rise
+from tacit.models.regression.coefficients import Coefficients, Prior
+from tacit.models.regression.fitting import FEW_ROWS, Closed, Schedule, Table, fit_bound, fit_laplace
+from tacit.models.regression.judging import expected_log_likelihood
+from tacit.models.regression.logistic import LogisticRegression
+from tacit.models.regression.surrogates import SURROGATES
+
+GRADIENTS: tuple[Estimator, ...] = (
+    "reparameterised",
+    "score-function",
+    "score-function-control-variate",
+    "score-function-leave-one-out",
+)
+METHODS = (*SURROGATES, "laplace", *GRADIENTS)
+DRAWS, SCORE_DRAWS = 8, 64
+RATE, SCORE_RATE = 0.05, 0.01
+WHY = {
+    CONVERGED: "the bound no longer rose",
+    FELL: "the bound fell",
+    INTERRUPTED: "it was interrupted",
+    NAN: "the bound became no number",
+}
+"""What follows "the fit ended because"; else its iterations or steps were used up."""
+
+
+class Plan(NamedTuple):
+    """The estimator's settings, checked."""
+
+    method: Any
+    mean_field: bool
+    prior: Prior
+    learn: bool
+    contrast: np.ndarray
+    columns: int
+    max_iter: int
+    tol: float
+    starts: int
+    learning_rate: float | None
+    batch_size: int | None
+    samples: int | None
+    max_steps: int
+    label: str
+
+    def model(self) -> LogisticRegression:
+        """With the surrogate of the method, or the one by which another method begins."""
+        begins = "jaakkola-jordan" if self.contrast.shape[0] == 2 else "bohning"
+        surrogate = SURROGATES.get(self.method, SURROGATES[begins])(jnp.asarray(self.contrast))
+        zeros = jnp.zeros((self.contrast.shape[1], self.columns))
+        return LogisticRegression(
+            Coefficients.independent(zeros, zeros + 1.0), self.prior, surrogate, self.mean_field, self.learn
+        )
+
+    def schedule(self) -> Schedule:
+        """For the closed-form driver."""
+        return Schedule(self.max_iter, self.tol, self.starts, self.label)
+
+
+class Found(NamedTuple):
+    """What a fit gave."""
+
+    model: LogisticRegression
+    bound: float | None
+    """Of all rows, in nats; None where the evidence lower bound itself was raised."""
+    trace: Trace
+    iterations: int
+    converged: bool
+    stop: str
+    bounds: tuple[float, ...]
+    agreement: float | None
+
+
+def fitted(plan: Plan, table: Table, random: np.random.Generator) -> Found:
+    """Fit by the plan's method."""
+    if plan.method in GRADIENTS:
+        return _by_gradient(plan, table, random)
+    if plan.method == "laplace":
+        closed = fit_laplace(plan.model(), table, plan.schedule(), random)
+        found = closed.fit.model.coefficients
+        # log p(y, v̂) + ½ log|2πΣ|
+        spare = 0.5 * (float(found.log_det()) + np.asarray(found.mean).size * LOG_2PI)
+        return _closed(closed, closed.fit.bound + spare)
+    closed = fit_bound(plan.model(), table, plan.schedule(), random)
+    return _closed(closed, closed.fit.bound)
+
+
+def _closed(closed: Closed, bound: float) -> Found:
+    fit = closed.fit
+    status = fit.status
+    return Found(
+        fit.model,
+        bound,
+        fit.trace,
+        fit.iteration,
+        status == CONVERGED,
+        WHY.get(status, "max_iter was reached"),
+        tuple(closed.bounds.tolist()),
+        closed.agreement,
+    )
+
+
+def _by_gradient(plan: Plan, table: Table, random: np.random.Generator) -> Found:
+    """From Laplace's posterior of some rows; a learned scale of the prior is the one found there."""
+    few = table.some(FEW_ROWS, random)
+    begun = fit_laplace(plan.model(), few, plan.schedule()._replace(starts=1), random).fit.model
+    draws, rate = (SCORE_DRAWS, SCORE_RATE) if plan.method.startswith("score") else (DRAWS, RATE)
+    samples, rate = plan.samples or draws, plan.learning_rate or rate
+    ascent = Ascent(plan.method, samples, plan.batch_size, rate, plan.max_steps, plan.label)
+    seed, runs = int(random.integers(2**31)), []
+    for restart in range(plan.starts):
+        risen = rise(begun, table, ascent, restart=restart, seed=seed)
+        model = eqx.tree_at(lambda m: m.coefficients, begun, risen.coefficients, is_leaf=lambda x: x is None)
+        bound = expected_log_likelihood(model, table) - float(model.coefficients.kl(model.prior))
+        runs.append((bound, on_host(model), risen))
+    runs.sort(key=lambda run: -np.nan_to_num(run[0], nan=-np.inf))
+    _, model, risen = runs[0]
+    agreement = None
+    if len(runs) > 1:
+        one, other = (run[1].coefficients for run in runs[:2])
+        agreement = float(np.max(np.abs(one.mean - other.mean) / np.sqrt(one.variance)))
+    return _told(risen, model, float(table.weights.sum()), tuple(run[0] for run in runs), agreement)
+
+
+def _told(
+    risen: Risen, model: LogisticRegression, weight: float, bounds: tuple[float, ...], agreement: float | None
+) -> Found:
+    trained = risen.trained
+    course = trained.trace
+    trace = Trace(course["step"], course["elbo"] * weight, course["seconds"])
+    stop = WHY.get(trained.status, "max_steps was reached")
+    return Found(
+        model, None, trace, trained.steps, trained.status == CONVERGED, stop, bounds, agreement
+    )

@@ -1,0 +1,1 @@
+"""Bayesian regression: a target given rows, with a posterior over the coefficients."""

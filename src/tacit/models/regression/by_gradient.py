@@ -1,0 +1,168 @@
+"""Logistic regression by black-box inference: its log-joint, and the fit of a guide by a stochastic gradient.
+
+The guide moves coordinates in which the posterior of some rows (Laplace's) is a standard normal, so one learning rate
+suits every table; what a mini-batch says is taken relative to its own Taylor terms at that posterior's mode.
+"""
+
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, PRNGKeyArray
+
+from tacit.compute import Array, single_precision
+from tacit.data.blocks import Standardise
+from tacit.inference.begin import Expansion, Whitening
+from tacit.inference.black_box import BlackBox, Estimator, Guided
+from tacit.inference.closed_form import Sums
+from tacit.inference.guides import FullRank, Guide, MeanField
+from tacit.inference.rounds import RESIDENT_BYTES
+from tacit.inference.settling import Settle
+from tacit.inference.stochastic import Batches
+from tacit.inference.train import Course, Trained, train
+from tacit.models.regression.coefficients import Coefficients, Prior, design
+from tacit.models.regression.fitting import Table, total
+from tacit.models.regression.logistic import LogisticRegression
+from tacit.models.regression.surrogates import log_prob
+
+WHOLE_ROWS = 4096
+"""Up to so many rows every step sees all of them."""
+BATCH_ROWS = 1024
+APART = 1.0
+"""How far from the first restart's begin the others', in posterior standard deviations."""
+
+
+class Scaled:
+    """Rows in the coordinates of a view, worked out where they are asked for."""
+
+    def __init__(self, rows: np.ndarray, view: Standardise) -> None:
+        self._rows = rows
+        self._shift, self._scale = np.asarray(view.shift)[:-1], np.asarray(view.scale)[:-1]
+        self.shape, self.nbytes = rows.shape, 4 * rows.size
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        return ((self._rows[index] - self._shift) / self._scale).astype(np.float32)
+
+
+class LogisticJoint(eqx.Module):
+    """``log p(v)`` and ``log p(y_n|x_n, v)`` at whitened coordinates of the coefficients v."""
+
+    prior: Prior
+    contrast: Float[Array, "classes units"]
+    whitening: Whitening
+    expansion: Expansion | None
+
+    def __call__(
+        self, theta: Float[Array, " size"], rows: tuple[Float[Array, "rows dims"], Float[Array, " rows"]]
+    ) -> tuple[Float[Array, ""], Float[Array, " rows"]]:
+        units = self.contrast.shape[1]
+        known, labels = design(rows[0], self.prior.intercept), rows[1]
+
+        def likelihood(at):
+            return log_prob(self.contrast, known @ self.whitening(at).reshape(units, -1).T, labels)
+
+        each = likelihood(theta) if self.expansion is None else self.expansion(likelihood, theta)
+        log_prior = self.prior.log_prob(self.whitening(theta).reshape(units, -1))
+        return log_prior + self.whitening.log_det().astype(theta.dtype), each
+
+
+class SlopeStep(eqx.Module):
+    """``Σ_n w_n log p(y_n|x_n, v)`` and its gradient."""
+
+    mean: Float[Array, "units columns"]
+    contrast: Float[Array, "classes units"]
+    intercept: bool = eqx.field(static=True)
+
+    def __call__(self, rows: Float[Array, "rows dims"], weights: Float[Array, " rows"], key: PRNGKeyArray) -> Sums:
+        known, labels = design(rows[:, :-1], self.intercept), rows[:, -1]
+        value, slope = jax.value_and_grad(lambda v: weights @ log_prob(self.contrast, known @ v.T, labels))(self.mean)
+        return Sums(slope, value)
+
+
+class Ascent(NamedTuple):
+    """How a gradient is estimated and followed."""
+
+    estimator: Estimator
+    samples: int
+    batch_size: int | None
+    learning_rate: float
+    max_steps: int
+    label: str
+
+
+class Risen(NamedTuple):
+    """A fitted posterior and the course of its fit."""
+
+    coefficients: Coefficients
+    trained: Trained
+
+
+def joint_around(begun: LogisticRegression, table: Table, *, quiet: bool) -> LogisticJoint:
+    """The log-joint in coordinates where a posterior is a standard normal; ``quiet`` for mini-batches."""
+    found = begun.coefficients
+    factor = np.sqrt(found.variance.ravel()) if begun.mean_field else np.asarray(found.root())
+    whitening = Whitening(np.asarray(found.mean).ravel(), factor)
+    contrast = np.asarray(begun.surrogate.contrast)
+    expansion = None
+    if quiet:
+        step = SlopeStep(np.asarray(found.mean), contrast, begun.prior.intercept)
+        sums, weight = total(step, table.source(), table.view), table.weights.sum()
+        slope = np.asarray(sums.statistics).ravel() / weight
+        turned = slope * factor if factor.ndim == 1 else factor.T @ slope
+        expansion = Expansion(np.asarray(sums.bound) / weight, turned)
+    return LogisticJoint(begun.prior, contrast, whitening, expansion)
+
+
+def guide_of(begun: LogisticRegression, away: Float[np.ndarray, " size"]) -> Guide:
+    """A standard normal of whitened coordinates, moved by ``away``."""
+    at = np.asarray(away, np.float32)
+    ones = np.ones(at.size, np.float32)
+    return MeanField.around(at, ones) if begun.mean_field else FullRank.around(at, np.diag(ones))
+
+
+def rise(begun: LogisticRegression, table: Table, ascent: Ascent, *, restart: int, seed: int) -> Risen:
+    """Follow the gradient from the posterior ``begun``, or (``restart`` above 0) from a place at random near it."""
+    number = int(np.count_nonzero(table.weights))
+    batch = min(ascent.batch_size or (number if number <= WHOLE_ROWS else BATCH_ROWS), number)
+    joint = joint_around(begun, table, quiet=batch < number)
+    random = np.random.default_rng([seed, restart])
+    away = APART * min(restart, 1) * random.standard_normal(np.asarray(begun.coefficients.mean).size)
+    trained = _train(guide_of(begun, away), joint, table, ascent, batch, int(random.integers(2**31)))
+    return Risen(_unwhitened(trained.model.guide, joint.whitening, begun), trained)
+
+
+@single_precision
+def _train(guide: Guide, joint: LogisticJoint, table: Table, ascent: Ascent, batch: int, seed: int) -> Trained:
+    scaled: Any = Scaled(table.rows, table.view)
+    rows = scaled if scaled.nbytes > RESIDENT_BYTES else scaled[:]
+    batches = Batches((rows, table.target.astype(np.float32)), np.asarray(table.weights, np.float32))
+    steps = -(-int(np.count_nonzero(table.weights)) // batch)
+    course = Course(
+        BlackBox(ascent.samples, ascent.estimator),
+        _as_they_are,
+        max_epochs=-(-ascent.max_steps // steps),
+        batch_size=batch,
+        learning_rate=ascent.learning_rate,
+        settle=Settle(),
+        label=ascent.label,
+    )
+    lowered = jax.tree.map(lambda leaf: np.asarray(leaf, np.float32) if eqx.is_array(leaf) else leaf, joint)
+    return train(Guided(guide, lowered, float(table.weights.sum())), batches, None, course, seed=seed)
+
+
+def _as_they_are(rows: Any, key: Any) -> Any:
+    return rows
+
+
+def _unwhitened(guide: Guide, whitening: Whitening, begun: LogisticRegression) -> Coefficients:
+    """The guide's moments as those of the coefficients, in double precision."""
+    guide = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), guide)
+    shape = begun.coefficients.mean.shape
+    mean = whitening(guide.mean).reshape(shape)
+    if begun.mean_field:
+        scale = jnp.asarray(whitening.factor) * guide.scale
+        return Coefficients.independent(mean, (scale**2).reshape(shape))
+    factor = jnp.asarray(whitening.factor)
+    return Coefficients.from_covariance(mean, factor @ guide.covariance() @ factor.T)

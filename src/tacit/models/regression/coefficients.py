@@ -1,0 +1,138 @@
+"""The Gaussian posterior of regression coefficients, and its Gaussian prior."""
+
+from typing import Self
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from tacit.compute import LOG_2PI, Array
+
+
+def design(rows: Float[Array, "rows dims"], intercept: bool) -> Float[Array, "rows columns"]:
+    """Rows with a column of ones at their end where there is an intercept."""
+    return jnp.concatenate([rows, jnp.ones((rows.shape[0], 1), rows.dtype)], axis=1) if intercept else rows
+
+
+class Prior(eqx.Module):
+    """Independent ``N(0, scale²)`` for every coefficient of a column, ``N(0, intercept_scale²)`` for the intercept."""
+
+    scale: Float[Array, ""]
+    intercept_scale: Float[Array, ""]
+    intercept: bool = eqx.field(static=True)
+
+    def precisions(self, columns: int) -> Float[Array, " columns"]:
+        """``1/scale²`` of every column of the design; the intercept is the last."""
+        slopes = jnp.full(columns - self.intercept, 1.0) / self.scale**2
+        return jnp.append(slopes, 1.0 / self.intercept_scale**2) if self.intercept else slopes
+
+    def log_prob(self, theta: Float[Array, "*draws units columns"]) -> Float[Array, "*draws"]:
+        """Log-density of coefficients, in nats."""
+        precisions = self.precisions(theta.shape[-1])
+        each = jnp.log(precisions) - LOG_2PI - precisions * theta**2
+        return 0.5 * each.sum((-2, -1))
+
+
+class Forms(eqx.Module):
+    """Some quadratic forms ``φᵀ M_k φ`` of the rows of a design; diagonal ones are held by their diagonals."""
+
+    matrices: Float[Array, "..."]
+    diagonal: bool = eqx.field(static=True)
+
+    def __call__(self, rows: Float[Array, "rows columns"]) -> Float[Array, "rows forms"]:
+        if self.diagonal:
+            return (rows**2) @ self.matrices.T
+        moved = jnp.einsum("ni,kij->nkj", rows, self.matrices)
+        return jnp.maximum(jnp.einsum("nkj,nj->nk", moved, rows), 0.0)
+
+
+class Coefficients(eqx.Module):
+    """``q(v) = N(mean, covariance)`` of the coefficients of some units: linear functions of the design.
+
+    Logistic regression of two classes has one unit, the log-odds; that of K classes has K − 1. Mean field holds
+    variances only.
+    """
+
+    mean: Float[Array, "units columns"]
+    variance: Float[Array, "units columns"]
+    covariance: Float[Array, "units columns units columns"] | None
+    """None where the coefficients are independent under q."""
+
+    @classmethod
+    def from_covariance(cls, mean: Float[Array, "units columns"], covariance: Float[Array, "size size"]) -> Self:
+        """With dependent coefficients; the covariance is that of the flattened ones."""
+        shape = mean.shape
+        return cls(mean, jnp.diagonal(covariance).reshape(shape), covariance.reshape(*shape, *shape))
+
+    @classmethod
+    def independent(cls, mean: Float[Array, "units columns"], variance: Float[Array, "units columns"]) -> Self:
+        """Mean field."""
+        return cls(mean, variance, None)
+
+    @property
+    def flat_covariance(self) -> Float[Array, "size size"]:
+        """The covariance of the flattened coefficients."""
+        size = self.mean.shape[-2] * self.mean.shape[-1]
+        return jnp.diag(self.variance.ravel()) if self.covariance is None else self.covariance.reshape(size, size)
+
+    def root(self) -> Float[Array, "size size"]:
+        """L, lower triangular, with ``L Lᵀ`` the covariance of the flattened coefficients."""
+        if self.covariance is None:
+            return jnp.diag(jnp.sqrt(self.variance.ravel()))
+        return jnp.linalg.cholesky(self.flat_covariance)
+
+    def log_det(self) -> Float[Array, ""]:
+        """Of the covariance."""
+        if self.covariance is None:
+            return jnp.log(self.variance).sum()
+        return 2.0 * jnp.log(jnp.diagonal(self.root())).sum()
+
+    def kl(self, prior: Prior) -> Float[Array, ""]:
+        """``KL(q ‖ prior)`` in nats."""
+        precisions = prior.precisions(self.mean.shape[-1])
+        spread = (precisions * (self.variance + self.mean**2) - 1.0 - jnp.log(precisions)).sum()
+        return 0.5 * (spread - self.log_det())
+
+    def entropy(self) -> Float[Array, ""]:
+        """``H(q)`` in nats."""
+        return 0.5 * (self.log_det() + self.mean.size * (1.0 + LOG_2PI))
+
+    def forms(self, directions: Float[Array, "forms units units"]) -> Forms:
+        """``tr(D_k Cov(u))`` of every row, where ``u = (φᵀv_1, …, φᵀv_U)``, as quadratic forms of φ."""
+        if self.covariance is None:
+            return Forms(jnp.einsum("kuu,ui->ki", directions, self.variance), True)
+        return Forms(jnp.einsum("kuv,uivj->kij", directions, self.covariance), False)
+
+    def scores(
+        self, rows: Float[Array, "rows columns"]
+    ) -> tuple[Float[Array, "rows units"], Float[Array, "rows units units"]]:
+        """Mean and covariance of ``u`` at every row of a design."""
+        mean = rows @ self.mean.T
+        if self.covariance is None:
+            each = (rows**2) @ self.variance.T
+            return mean, each[:, :, None] * jnp.eye(each.shape[1])
+        return mean, jnp.einsum("ni,uivj,nj->nuv", rows, self.covariance, rows, optimize=True)
+
+    def draw(self, noise: Float[Array, "draws size"]) -> Float[Array, "draws units columns"]:
+        """Draws that standard normal noise stands for."""
+        return (self.mean.ravel() + noise @ self.root().T).reshape(-1, *self.mean.shape)
+
+    def log_prob_of(self, noise: Float[Array, "draws size"]) -> Float[Array, " draws"]:
+        """``log q`` of the draws of some noise, in nats."""
+        return -0.5 * ((noise**2).sum(1) + noise.shape[1] * LOG_2PI + self.log_det())
+
+
+def moved(
+    coefficients: Coefficients, units: Float[np.ndarray, "outputs units"], columns: Float[np.ndarray, "new columns"]
+) -> Coefficients:
+    """The posterior of ``A v Bᵀ``: other units (as class scores), other columns (as those of the user's scale)."""
+    mean = np.einsum("ou,ui,ji->oj", units, coefficients.mean, columns)
+    if coefficients.covariance is None and np.count_nonzero(columns - np.diag(np.diagonal(columns))) == 0:
+        variance = np.einsum("ou,ui,i->oi", units**2, coefficients.variance, np.diagonal(columns) ** 2)
+        if np.count_nonzero(units.T @ units - np.diag(np.diagonal(units.T @ units))) == 0 and units.shape[0] == 1:
+            return Coefficients.independent(mean, variance)
+    whole = np.kron(units, columns)
+    covariance = whole @ np.asarray(coefficients.flat_covariance) @ whole.T
+    shape = mean.shape
+    return Coefficients(mean, np.diagonal(covariance).reshape(shape), covariance.reshape(*shape, *shape))

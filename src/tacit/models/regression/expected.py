@@ -1,0 +1,96 @@
+"""Expectations over the posterior of the coefficients: predictive probabilities, the evidence lower bound itself.
+
+Of a row only its scores ``u = (φᵀv_1, …)`` matter, and these are Gaussian under q. One or two of them are integrated
+by Gauss–Hermite quadrature, more by Sobol points under the normal quantile function: nothing is random.
+"""
+
+import functools
+import itertools
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, PRNGKeyArray
+from scipy.special import ndtri
+from scipy.stats import qmc
+
+from tacit.compute import Array
+from tacit.inference.closed_form import Sums
+from tacit.models.regression.coefficients import Coefficients, design
+from tacit.models.regression.surrogates import log_prob
+
+NODES = {1: 32, 2: 16}
+POINTS = 256
+
+
+@functools.cache
+def nodes(units: int) -> tuple[np.ndarray, np.ndarray]:
+    """Points of a standard normal of so many dimensions, and their weights."""
+    if units in NODES:
+        place, weight = np.polynomial.hermite_e.hermegauss(NODES[units])
+        grid = np.array(list(itertools.product(place, repeat=units)))
+        shares = np.array([np.prod(pair) for pair in itertools.product(weight, repeat=units)])
+        return grid, shares / shares.sum()
+    points = ndtri(qmc.Sobol(units, scramble=True, rng=np.random.default_rng(0)).random(POINTS))
+    return np.concatenate([points, -points]), np.full(2 * POINTS, 0.5 / POINTS)
+
+
+def score_points(
+    coefficients: Coefficients, rows: Float[Array, "rows columns"], points: Float[Array, "points units"]
+) -> Float[Array, "rows points units"]:
+    """The scores of rows of a design at these points of a standard normal."""
+    mean, covariance = coefficients.scores(rows)
+    units = mean.shape[1]
+    if units == 1:
+        root = jnp.sqrt(jnp.maximum(covariance, 0.0))
+    else:
+        trace = jnp.trace(covariance, axis1=1, axis2=2)[:, None, None]
+        root = jnp.linalg.cholesky(covariance + (1e-12 * trace + 1e-300) * jnp.eye(units))
+    return mean[:, None] + jnp.einsum("nuv,sv->nsu", root, points)
+
+
+class ExpectedStep(eqx.Module):
+    """``Σ_n w_n E_q[log p(y_n|v)]``, in nats."""
+
+    coefficients: Coefficients
+    contrast: Float[Array, "classes units"]
+    points: Float[Array, "points units"]
+    shares: Float[Array, " points"]
+    intercept: bool = eqx.field(static=True)
+
+    def __call__(self, rows: Float[Array, "rows dims"], weights: Float[Array, " rows"], key: PRNGKeyArray) -> Sums:
+        scores = score_points(self.coefficients, design(rows[:, :-1], self.intercept), self.points)
+        labels = jnp.broadcast_to(rows[:, -1:], scores.shape[:2])
+        return Sums((), weights @ (log_prob(self.contrast, scores, labels) @ self.shares))
+
+
+class LikelihoodStep(eqx.Module):
+    """``log p(y|v_s)`` of all rows for some draws of the coefficients, in nats."""
+
+    draws: Float[Array, "draws units columns"]
+    contrast: Float[Array, "classes units"]
+    intercept: bool = eqx.field(static=True)
+
+    def __call__(self, rows: Float[Array, "rows dims"], weights: Float[Array, " rows"], key: PRNGKeyArray) -> Sums:
+        known = design(rows[:, :-1], self.intercept)
+        scores = jnp.einsum("ni,sui->snu", known, self.draws)
+        labels = jnp.broadcast_to(rows[:, -1], scores.shape[:2])
+        return Sums(log_prob(self.contrast, scores, labels) @ weights, jnp.zeros(()))
+
+
+@eqx.filter_jit
+def predictive(
+    coefficients: Coefficients,
+    contrast: Float[Array, "classes units"],
+    rows: Float[Array, "rows columns"],
+    points: Float[Array, "points units"],
+    shares: Float[Array, " points"],
+) -> Float[Array, "rows classes"]:
+    """``E_q p(y|x, v)`` of rows of a design: the probability of every class, averaged over the posterior."""
+    scores = score_points(coefficients, rows, points)
+    if contrast.shape[0] == 2:
+        second = jax.nn.sigmoid(scores[..., 0]) @ shares
+        first = jax.nn.sigmoid(-scores[..., 0]) @ shares
+        return jnp.stack([first, second], axis=1)
+    return jnp.einsum("nsk,s->nk", jax.nn.softmax(scores @ contrast.T, axis=-1), shares)

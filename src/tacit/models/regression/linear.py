@@ -1,0 +1,198 @@
+"""Bayesian linear regression: one pass over the rows for ``ΦᵀΦ``, ``Φᵀy`` and ``yᵀy``, and all else from these.
+
+``y = φᵀv + ε``, ``ε ~ N(0, σ²)``. Under ``v|σ² ~ N(0, σ² g²)`` and ``σ⁻² ~ Gamma(a₀, b₀)`` the posterior is exact
+(Normal–Gamma; Bishop 2006, exercise 3.12); with σ known or set to where the evidence is largest it is Gaussian
+(section 3.5); with a prior of v that does not know σ, ``q(v) q(σ²)`` is found by alternation (section 10.3).
+"""
+
+import math
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, PRNGKeyArray
+from scipy.special import gammaln, psi
+
+from tacit.compute import LOG_2PI, Array
+from tacit.inference.closed_form import Sums
+from tacit.models.regression.coefficients import Coefficients, Prior, design
+from tacit.models.regression.logistic import SCALES, highest
+
+
+class Gram(NamedTuple):
+    """Sums over the rows of a design and their targets."""
+
+    weight: Float[Array, ""]
+    gram: Float[Array, "columns columns"]
+    cross: Float[Array, " columns"]
+    square: Float[Array, ""]
+
+
+class GramStep(eqx.Module):
+    """The sums of a chunk; the target is the last column."""
+
+    intercept: bool = eqx.field(static=True)
+
+    def __call__(self, rows: Float[Array, "rows dims"], weights: Float[Array, " rows"], key: PRNGKeyArray) -> Sums:
+        known, target = design(rows[:, :-1], self.intercept), rows[:, -1]
+        heavy = known * weights[:, None]
+        sums = Gram(weights.sum(), heavy.T @ known, heavy.T @ target, weights @ target**2)
+        return Sums(sums, jnp.zeros(()))
+
+
+class NoisePrior(NamedTuple):
+    """``σ⁻² ~ Gamma(shape, rate)``, in units of the targets' variance."""
+
+    shape: float
+    rate: float
+
+
+class LinearRegression(eqx.Module):
+    """The posterior: ``v ~ t(mean, covariance; dof)`` and ``y|x ~ t(φᵀ mean, noise + φᵀ covariance φ; noise_dof)``."""
+
+    coefficients: Coefficients
+    """Location and the square of the scale: the covariance itself where ``dof`` is infinite."""
+    dof: float
+    noise: float
+    """``b/a`` of the Gamma posterior of the precision, or σ² itself."""
+    noise_dof: float
+    """``2a``; infinite where σ is fixed."""
+    prior: Prior
+
+
+class Solved(NamedTuple):
+    """A posterior, the log evidence or a bound on it in nats (of scaled targets), and how it rose."""
+
+    model: LinearRegression
+    bound: float
+    trace: np.ndarray
+    converged: bool
+
+
+@jax.jit
+def _solve(sums: Gram, precisions: Float[Array, " columns"]) -> tuple[Array, Array, Array, Array]:
+    """``(G + T)⁻¹b``, its matrix, what is left of yᵀy, and ``½ log|T| − ½ log|G + T|``."""
+    factor = jax.scipy.linalg.cho_factor(sums.gram + jnp.diag(precisions), lower=True)
+    mean = jax.scipy.linalg.cho_solve(factor, sums.cross)
+    inverse = jax.scipy.linalg.cho_solve(factor, jnp.eye(mean.size))
+    logs = 0.5 * jnp.log(precisions).sum() - jnp.log(jnp.diagonal(factor[0])).sum()
+    # ‖y − Φm‖² + mᵀTm, the same as yᵀy − bᵀm, without its cancellation's sign
+    left = sums.square - 2.0 * sums.cross @ mean + mean @ sums.gram @ mean + precisions @ mean**2
+    return mean, inverse, jnp.maximum(left, 0.0), logs
+
+
+def log_evidence(sums: Gram, prior: Prior, noise: NoisePrior | float | None) -> Float[Array, ""]:
+    """``log p(y)`` in nats: σ integrated out under its prior, or known, or (None) where it is most likely."""
+    _, _, left, logs = _solve(sums, prior.precisions(sums.cross.shape[0]))
+    weight = sums.weight
+    if isinstance(noise, NoisePrior):
+        shape, rate = noise.shape + 0.5 * weight, noise.rate + 0.5 * left
+        gammas = jax.scipy.special.gammaln(shape) - gammaln(noise.shape)
+        return logs - 0.5 * weight * LOG_2PI + gammas + noise.shape * math.log(noise.rate) - shape * jnp.log(rate)
+    variance = left / weight if noise is None else jnp.asarray(noise) ** 2
+    return logs - 0.5 * weight * (LOG_2PI + jnp.log(variance)) - 0.5 * left / variance
+
+
+def solve(sums: Gram, prior: Prior, noise: NoisePrior | float | None, *, learn: bool, mean_field: bool) -> Solved:
+    """The exact posterior, given σ's prior, or σ, or the most likely σ; with ``learn`` the prior's scale is the best.
+
+    Mean field is the independent Gaussian nearest to the exact one, in ``KL(q‖p)``: it is for a fixed σ only.
+    """
+    if learn:
+        prior = _learned(sums, prior, noise)
+    mean, inverse, left, _ = _solve(sums, prior.precisions(sums.cross.shape[0]))
+    evidence = float(log_evidence(sums, prior, noise))
+    if isinstance(noise, NoisePrior):
+        shape = noise.shape + 0.5 * float(sums.weight)
+        variance, dof = (noise.rate + 0.5 * float(left)) / shape, 2.0 * shape
+    else:
+        variance, dof = float(left / sums.weight) if noise is None else noise**2, math.inf
+    if mean_field:
+        precision = jnp.diagonal(sums.gram) + prior.precisions(mean.size)
+        found = Coefficients.independent(mean[None], variance / precision[None])
+        evidence -= float(0.5 * (jnp.log(precision).sum() + jnp.linalg.slogdet(inverse)[1]))
+    else:
+        found = Coefficients.from_covariance(mean[None], variance * inverse)
+    return Solved(LinearRegression(found, dof, variance, dof, prior), evidence, np.array([evidence]), True)
+
+
+def _learned(sums: Gram, prior: Prior, noise: NoisePrior | float | None) -> Prior:
+    def gain(log_scale):
+        return log_evidence(sums, eqx.tree_at(lambda p: p.scale, prior, jnp.exp(log_scale)), noise)
+
+    best = jnp.exp(highest(gain, *np.log(SCALES)))
+    return eqx.tree_at(lambda p: p.scale, prior, best)
+
+
+def alternate(
+    sums: Gram, prior: Prior, noise: NoisePrior, *, learn: bool, mean_field: bool, max_iter: int, tol: float
+) -> Solved:
+    """``q(v) q(σ⁻²)``, and the prior's scale where it is learned, each at its best in turn (Bishop 2006, 10.3).
+
+    The prior of v, ``N(0, scale²)``, does not depend on σ.
+    """
+    gram, cross, square, weight = np.asarray(sums.gram), np.asarray(sums.cross), float(sums.square), float(sums.weight)
+    size, slopes = cross.size, cross.size - prior.intercept
+    shape, rate = noise.shape + 0.5 * weight, noise.rate + 0.5 * square
+    scale, trace, converged = float(prior.scale), [-np.inf], False
+    while len(trace) <= max_iter and not converged:
+        narrow = np.asarray(eqx.tree_at(lambda p: p.scale, prior, jnp.asarray(scale)).precisions(size))
+        expected = shape / rate
+        precision = expected * gram + np.diag(narrow)
+        mean = np.linalg.solve(precision, expected * cross)
+        spread = np.diag(1.0 / np.diag(precision)) if mean_field else np.linalg.inv(precision)
+        second = np.diag(spread) + mean**2
+        misfit = square - 2.0 * cross @ mean + mean @ gram @ mean + (gram * spread).sum()
+        rate = noise.rate + 0.5 * misfit
+        if learn and slopes:
+            scale = float(np.clip(np.sqrt(second[:slopes].mean()), *SCALES))
+            narrow[:slopes] = scale**-2
+        kl = 0.5 * ((narrow * second - 1.0 - np.log(narrow)).sum() - np.linalg.slogdet(spread)[1])
+        trace.append(_fit_of_noise(noise, shape, rate, weight) - kl)
+        converged = abs(trace[-1] - trace[-2]) < tol * weight
+    prior = eqx.tree_at(lambda p: p.scale, prior, jnp.asarray(scale))
+    found = (
+        Coefficients.independent(mean[None], np.diag(spread)[None])
+        if mean_field
+        else Coefficients.from_covariance(jnp.asarray(mean)[None], jnp.asarray(spread))
+    )
+    model = LinearRegression(found, math.inf, rate / shape, 2.0 * shape, prior)
+    return Solved(model, trace[-1], np.array(trace[1:]), converged)
+
+
+def _fit_of_noise(noise: NoisePrior, shape: float, rate: float, weight: float) -> float:
+    """``E log p(y|v, σ) − KL(q(σ⁻²) ‖ p(σ⁻²))`` at the best rate: there the misfit is ``2 (rate − rate₀)``."""
+    log_precision, precision = psi(shape) - math.log(rate), shape / rate
+    fit = 0.5 * weight * (log_precision - LOG_2PI) - precision * (rate - noise.rate)
+    kl = (
+        (shape - noise.shape) * psi(shape)
+        - gammaln(shape)
+        + gammaln(noise.shape)
+        + noise.shape * (math.log(rate) - math.log(noise.rate))
+        + shape * (noise.rate - rate) / rate
+    )
+    return float(fit - kl)
+
+
+def log_joint(
+    sums: Gram,
+    prior: Prior,
+    noise: NoisePrior | None,
+    draws: Float[np.ndarray, "draws columns"],
+    deviations: Float[np.ndarray, " draws"],
+) -> Float[np.ndarray, " draws"]:
+    """``log p(y, v, σ⁻²)`` of draws in nats; without a noise prior σ is fixed, and v's prior in units of it."""
+    precision, weight = deviations**-2.0, float(sums.weight)
+    gram, cross = np.asarray(sums.gram), np.asarray(sums.cross)
+    misfit = float(sums.square) - 2.0 * draws @ cross + np.einsum("si,ij,sj->s", draws, gram, draws, optimize=True)
+    fit = 0.5 * weight * (np.log(precision) - LOG_2PI) - 0.5 * precision * misfit
+    narrow = np.asarray(prior.precisions(draws.shape[1]))
+    if noise is None:
+        narrow = narrow * precision[0]
+    fit += 0.5 * (np.log(narrow) - LOG_2PI - narrow * draws**2).sum(1)
+    if noise is None:
+        return fit
+    shape, rate = noise.shape, noise.rate
+    return fit + shape * math.log(rate) - gammaln(shape) + (shape - 1.0) * np.log(precision) - rate * precision
