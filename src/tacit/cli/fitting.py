@@ -107,7 +107,8 @@ def fit(request: Request) -> Finished:
 
 def _chosen(todo: Plan, fitted: Rows, looking: Watch) -> Chosen:
     try:
-        return choose(todo, fitted.values, fitted.schema, looking)
+        words = None if fitted.vocabulary is None else fitted.vocabulary.words
+        return choose(todo, fitted.values, fitted.schema, looking, words)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
             "stopped by Ctrl-C before anything was written. The same command with --resume goes on."
