@@ -74,7 +74,9 @@ def wanted(path: str, words: Words, model: Any) -> bool:
     """Whether DATA is to be read as documents: it can be nothing else, or the user or the model asks for it."""
     if model is not None and not reads_corpora(model):
         if words.said:
-            raise UsageFault("--text, --vocabulary, --stop-words, --min-documents and --max-share go with --model topics.")
+            raise UsageFault(
+                "--text, --vocabulary, --stop-words, --min-documents and --max-share go with --model topics."
+            )
         if holds_corpus(path):
             raise UsageFault(f"{path} holds documents, which take --model topics.")
         return False

@@ -203,6 +203,8 @@ def _tell_where(run: RunFolder, estimator: Any, stopped: bool, rows: Rows) -> No
     talk.fact("Run", run.path)
     talk.fact("Report", run.path / REPORT)
     asked = [word for word in can(estimator) if word in ROW_COMMANDS]
-    first, *others = sorted((word for word in asked if word != "transform" or "encode" not in asked), key=ROW_COMMANDS.index)
+    first, *others = sorted(
+        (word for word in asked if word != "transform" or "encode" not in asked), key=ROW_COMMANDS.index
+    )
     also = f"   (also {', '.join(others)})" if others else ""
     talk.fact("Next", f"tacit {first} {run.path} {'NEW.npz' if rows.what == 'image' else 'NEW.csv'}{also}")

@@ -106,7 +106,9 @@ def _cautions(sizes: np.ndarray, coherence: np.ndarray, twins: Sequence[Sequence
         said.append(f"Topics {one + 1} and {other + 1} are nearly the same: fewer topics would do.")
     odd = np.setdiff1d(np.flatnonzero(coherence < NONSENSE), dead)
     if odd.size:
-        said.append(f"The words of {_topics(odd).lower()} seldom stand in the same documents; read {_it(odd)} with care.")
+        said.append(
+            f"The words of {_topics(odd).lower()} seldom stand in the same documents; read {_it(odd)} with care."
+        )
     if len(fitted) < 10 * count:
         said.append(f"There are only {len(fitted)} documents for {count} topics.")
     return said
@@ -167,10 +169,15 @@ def tell_sweep(candidates: Sequence[Mapping[str, Any]], criterion: str) -> None:
     values = [-math.inf if row[criterion] is None else row[criterion] for row in candidates]
     best = int(np.argmax(values))
     talk.say("")
-    columns = [alike([row[name] for row in candidates], digits) for name, digits in (("completion", 5), ("coherence", 3))]
+    columns = [
+        alike([row[name] for row in candidates], digits) for name, digits in (("completion", 5), ("coherence", 3))
+    ]
     stability = ["–" if row["stability"] is None else short_number(row["stability"], 2) for row in candidates]
     perplexity = [short_number(row["perplexity"], 4) for row in candidates]
     cells = list(zip([row["n_components"] for row in candidates], perplexity, *columns, stability, strict=True))
     heads = ["topics", "perplexity", "nats a word", "NPMI", "stability"]
     talk.table(heads, cells, right=range(5), strong=best)
-    talk.say(f"{candidates[best]['n_components']} topics have the highest {criterion}; the others are judged beside.", indent=1)
+    talk.say(
+        f"{candidates[best]['n_components']} topics have the highest {criterion}; the others are judged beside.",
+        indent=1,
+    )

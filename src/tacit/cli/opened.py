@@ -92,7 +92,9 @@ class Opened:
         """The documents that were fitted, in the words of the model, without those that hold none of them."""
         if self.vocabulary is None:
             raise TypeError("the run is of no documents")
-        again = self._read_documents(New(source.path, source.long, source.id_column, words=source.words), self.vocabulary)
+        again = self._read_documents(
+            New(source.path, source.long, source.id_column, words=source.words), self.vocabulary
+        )
         if not isinstance(again.table, Corpus):
             raise TypeError("documents are read as a corpus")
         return Rows.of(again.table.filled(), self.vocabulary)

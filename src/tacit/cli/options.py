@@ -40,7 +40,11 @@ IdColumn = Annotated[
 Text = Annotated[
     str | None,
     typer.Option(
-        "--text", metavar="COL", help="The column of texts, to find topics in.", rich_help_panel="Texts", show_default=False
+        "--text",
+        metavar="COL",
+        help="The column of texts, to find topics in.",
+        rich_help_panel="Texts",
+        show_default=False,
     ),
 ]
 VocabularyFile = Annotated[

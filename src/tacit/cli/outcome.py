@@ -151,7 +151,13 @@ def label(row: Mapping[str, Any]) -> str:
 
 def name_of(told: Mapping[str, Any]) -> str:
     """A model's name as words: ``Gaussian mixture``."""
-    return words.capital(str(told["model"]).replace("-", " ").replace("k means", "k-means").replace("vae", "VAE").replace("prod lda", "ProdLDA"))
+    return words.capital(
+        str(told["model"])
+        .replace("-", " ")
+        .replace("k means", "k-means")
+        .replace("vae", "VAE")
+        .replace("prod lda", "ProdLDA")
+    )
 
 
 def reason(told: Mapping[str, Any]) -> str:

@@ -84,7 +84,9 @@ class Source:
     def from_config(cls, data: Mapping[str, Any]) -> Self:
         """The same again from a run's config."""
         words = Words.from_config(data.get("words") or {})
-        return cls(str(data.get("source", "-")), tuple(data.get("kinds") or ()), data.get("long"), data.get("id"), words)
+        return cls(
+            str(data.get("source", "-")), tuple(data.get("kinds") or ()), data.get("long"), data.get("id"), words
+        )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

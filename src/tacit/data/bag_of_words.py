@@ -224,7 +224,9 @@ def _read_uci(path: Path) -> sp.csr_array:
             f"{path} announces {counted(entries, 'entry')} in line 3 and has {len(value):,}: it is cut short or joined."
         )
     shape = (documents, words)
-    return checked_counts(sp.coo_array((value, (row.astype(np.int64) - 1, column.astype(np.int64) - 1)), shape), f"{path}")
+    return checked_counts(
+        sp.coo_array((value, (row.astype(np.int64) - 1, column.astype(np.int64) - 1)), shape), f"{path}"
+    )
 
 
 def _read_matrix_market(path: Path) -> sp.csr_array:

@@ -115,9 +115,7 @@ class ProdLDA(TransformerMixin, BaseEstimator):
         self.verbose = verbose
 
     @single_precision
-    def fit(
-        self, X: Any, y: Any = None, sample_weight: Any = None, *, vocabulary: Sequence[str] | None = None
-    ) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, *, vocabulary: Sequence[str] | None = None) -> Self:
         """Learn topics.
 
         Args:
@@ -145,7 +143,9 @@ class ProdLDA(TransformerMixin, BaseEstimator):
             held_out = padded(Documents.of(counts[held], longest), weights[held], room(held.size))
         begun = self._begun(counts, jax.random.key(int(random.integers(2**31))))
         with watch(*([Printer(self.verbose)] if self.verbose else [])):
-            trained = train(begun, batches, held_out, self._course(counts.shape[1], learn.size), seed=int(random.integers(2**31)))
+            trained = train(
+                begun, batches, held_out, self._course(counts.shape[1], learn.size), seed=int(random.integers(2**31))
+            )
         self._finish(trained, counts)
         return self
 

@@ -117,7 +117,9 @@ def _presence(reference: Any) -> sp.csc_array:
     """Which documents hold which words, as ones."""
     counts = sp.csc_array(reference, dtype=np.float64)
     if counts.ndim != 2 or counts.shape[0] == 0:
-        raise ValueError(f"the reference must be counts (documents, words) with a document at least, got {counts.shape}")
+        raise ValueError(
+            f"the reference must be counts (documents, words) with a document at least, got {counts.shape}"
+        )
     if not np.isfinite(counts.data).all() or (counts.data < 0).any():
         raise ValueError("the reference holds counts of words: finite and not negative")
     return sp.csc_array(counts > 0, dtype=np.float64)

@@ -121,8 +121,13 @@ def _sizes(topics: Topics) -> Child:
     order = np.argsort(-np.asarray(topics.sizes), kind="stable")[:_BARS]
     figure = plots.topic_bars(np.asarray(topics.sizes), _naming(topics, 3), shown=order)
     more = len(topics.sizes) - len(order)
-    how = "The share of each topic in all words of the corpus." + (f" {more} smaller ones are not drawn." if more else "")
-    return [tag("h3", "How large they are"), framed(how, picture(figure, "topicsizes", "Bars: the share of every topic"))]
+    how = "The share of each topic in all words of the corpus." + (
+        f" {more} smaller ones are not drawn." if more else ""
+    )
+    return [
+        tag("h3", "How large they are"),
+        framed(how, picture(figure, "topicsizes", "Bars: the share of every topic")),
+    ]
 
 
 def _quality(topics: Topics) -> Child:
@@ -146,10 +151,17 @@ def _sweep(topics: Topics) -> Child:
     perplexity = [short_number(float(row["perplexity"]), 4) for row in rows]
     body: list[list[Child]] = [list(line) for line in zip(map(str, numbers), perplexity, *cells, strict=True)]
     head: list[Child] = ["Topics", "Perplexity", "Completion, nats a word", "Coherence, NPMI", "Stability, share"]
-    said = f"{numbers[best]} topics were chosen, for the highest {topics.criterion}: {TOPIC_CRITERIA[topics.criterion]}."
+    said = (
+        f"{numbers[best]} topics were chosen, for the highest {topics.criterion}: {TOPIC_CRITERIA[topics.criterion]}."
+    )
     drawn = framed("Higher is better in every picture.", picture(figure, "sweep", said), class_="wide")
     caption = "Means over fits from different seeds; documents held out tell the perplexity and the completion."
-    return [tag("h3", "How many topics"), tag("p", said), drawn, table(caption, head, body, numbers=(0, 1, 2, 3, 4), marked=best)]
+    return [
+        tag("h3", "How many topics"),
+        tag("p", said),
+        drawn,
+        table(caption, head, body, numbers=(0, 1, 2, 3, 4), marked=best),
+    ]
 
 
 def document_section(content: ReportContent) -> Html | None:
@@ -177,7 +189,10 @@ def _representatives(topics: Topics) -> Child:
             )
         body.append([[badge(place), " ", naming[place]], tag("td", tag("ul", lines, class_="plain"), class_="text")])
     caption = "The documents with the greatest share of each topic. Read them to find a name for it."
-    return [tag("h3", "Read these to name a topic"), table(caption, ["Topic", "Documents (share of the topic)"], body, class_="reading")]
+    return [
+        tag("h3", "Read these to name a topic"),
+        table(caption, ["Topic", "Documents (share of the topic)"], body, class_="reading"),
+    ]
 
 
 def _mixtures(topics: Topics) -> Child:
