@@ -202,9 +202,8 @@ def _tell_where(run: RunFolder, estimator: Any, stopped: bool, rows: Rows) -> No
     talk.say("")
     talk.fact("Run", run.path)
     talk.fact("Report", run.path / REPORT)
-    asked = [word for word in can(estimator) if word in ROW_COMMANDS]
-    first, *others = sorted(
-        (word for word in asked if word != "transform" or "encode" not in asked), key=ROW_COMMANDS.index
-    )
+    asked = {word for word in can(estimator) if word in ROW_COMMANDS}
+    asked -= {"transform"} if "encode" in asked else set()  # which gives the same, and more
+    first, *others = sorted(asked, key=ROW_COMMANDS.index)
     also = f"   (also {', '.join(others)})" if others else ""
     talk.fact("Next", f"tacit {first} {run.path} {'NEW.npz' if rows.what == 'image' else 'NEW.csv'}{also}")

@@ -53,9 +53,10 @@ class ProdLDA(TransformerMixin, BaseEstimator):
     """A neural topic model: ``θ = softmax(z)``, ``z ~ N(0, σ² I)``, every word from ``softmax(m + Wᵀ θ)``.
 
     Topics multiply (a product of experts) where those of latent Dirichlet allocation are averaged. An encoder says
-    ``q(z|document)`` at once, a logistic-normal posterior of the mixture θ; σ² is that of the Laplace approximation to a
-    Dirichlet prior in softmax coordinates, ``(1 − 1/K)/α`` (Srivastava & Sutton 2017, section 3.2). The bound raised is
-    ``E_q log p(words|θ) − KL(q(z|words) ‖ p(z))``, of the words in their order. Topics come by size, the largest first.
+    ``q(z|document)`` at once, a logistic-normal posterior of the mixture θ; σ² is that of the Laplace approximation to
+    a Dirichlet prior in softmax coordinates, ``(1 − 1/K)/α`` (Srivastava & Sutton 2017, section 3.2). The bound raised
+    is ``E_q log p(words|θ) − KL(q(z|words) ‖ p(z))``, of the words in their order. Topics come by size, the largest
+    first.
 
     Args:
         n_components: the number of topics K.
@@ -142,10 +143,9 @@ class ProdLDA(TransformerMixin, BaseEstimator):
         if held.size and weights[held].any():
             held_out = padded(Documents.of(counts[held], longest), weights[held], room(held.size))
         begun = self._begun(counts, jax.random.key(int(random.integers(2**31))))
+        course, seed = self._course(counts.shape[1], learn.size), int(random.integers(2**31))
         with watch(*([Printer(self.verbose)] if self.verbose else [])):
-            trained = train(
-                begun, batches, held_out, self._course(counts.shape[1], learn.size), seed=int(random.integers(2**31))
-            )
+            trained = train(begun, batches, held_out, course, seed=seed)
         self._finish(trained, counts)
         return self
 
@@ -324,7 +324,7 @@ class ProdLDA(TransformerMixin, BaseEstimator):
         return tags
 
 
-def _ordered(model: DeepLatent, order: np.ndarray) -> DeepLatent:
+def _ordered(model: Any, order: np.ndarray) -> Any:
     """The same model with its topics in another order: of the encoder's outputs and of the decoder's topics."""
     last = model.encoder.network.layers[-1]
     both = np.concatenate([order, order.size + order])  # the means of z, then its log-scales

@@ -44,6 +44,7 @@ class TopicTrace:
     def resume(self, label: str, state: Any) -> Kept | None:
         """A fit that begins; of several the last counts."""
         self._found = {}
+        return None
 
     def _measure(self, moment: Moment) -> None:
         kept = moment.kept

@@ -55,7 +55,8 @@ def topic_map_plot(
         look = {"facecolor": colour, "edgecolor": style.PAPER, "linewidth": 1.2, "alpha": 0.85, "zorder": 3}
         ax.add_patch(Circle(tuple(xy[place]), radius[place], **look))
         ax.text(
-            *xy[place],
+            float(xy[place, 0]),
+            float(xy[place, 1]),
             str(place + 1),
             fontsize=style.SMALL,
             fontweight="bold",

@@ -8,9 +8,9 @@ import numpy as np
 from tacit.evaluation.topics import (
     RELEVANCE,
     representative_documents,
+    top_words,
     topic_map,
     topic_words,
-    top_words,
 )
 from tacit.plots.style import shorten
 from tacit.report.topic_content import Topics
