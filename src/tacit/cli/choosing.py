@@ -1,7 +1,7 @@
 """Which model, how many groups, which structure: what the user leaves open is tried and chosen."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -142,7 +142,9 @@ def plan(
     return Plan(name, why, estimator, groups, tried, own_words, criterion, starts, seed)
 
 
-def choose(plan: Plan, values: Any, schema: Schema | None, watch: Watch) -> Chosen:
+def choose(
+    plan: Plan, values: Any, schema: Schema | None, watch: Watch, vocabulary: Sequence[str] | None = None
+) -> Chosen:
     """Fit every candidate and keep the best; many rows are chosen on a sample first.
 
     Raises:
@@ -152,10 +154,12 @@ def choose(plan: Plan, values: Any, schema: Schema | None, watch: Watch) -> Chos
     if not plan.groups:
         estimator = clone(plan.estimator)
         watch.stage("Fitting")
+        if vocabulary is not None:
+            return Chosen(estimator.fit(values, vocabulary=vocabulary), ())
         X, weights = feed_fit(estimator, values, schema)
         return Chosen(_fitted(estimator, X, weights), ())
     if reads_corpora(plan.estimator):
-        return _topics(plan, values, watch)
+        return _topics(plan, values, watch, vocabulary)
     rows = values.shape[0]
     if plan.candidates == 1 or rows <= CHOICE_ROWS:
         return _sweep(plan, values, schema, watch)
@@ -190,12 +194,18 @@ def _sweep(plan: Plan, values: Any, schema: Schema | None, watch: Watch) -> Chos
     return Chosen(found.best, tuple(found.table.to_pylist()))
 
 
-def _topics(plan: Plan, values: Any, watch: Watch) -> Chosen:
+def _topics(plan: Plan, values: Any, watch: Watch, vocabulary: Sequence[str] | None) -> Chosen:
     """Every number of topics from two seeds, and the best fitted to all documents."""
     watch.stage(f"Trying {listed(plan.groups)} topics")
     try:
         found = select_topics(
-            values, plan.groups, plan.criterion, estimator=plan.estimator, random_state=plan.seed, holdout=TOPIC_HOLDOUT
+            values,
+            plan.groups,
+            plan.criterion,
+            estimator=plan.estimator,
+            vocabulary=vocabulary,
+            random_state=plan.seed,
+            holdout=TOPIC_HOLDOUT,
         )
     except ValueError as error:
         raise UsageFault(f"--set components: {error}") from None

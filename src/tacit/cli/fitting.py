@@ -107,7 +107,8 @@ def fit(request: Request) -> Finished:
 
 def _chosen(todo: Plan, fitted: Rows, looking: Watch) -> Chosen:
     try:
-        return choose(todo, fitted.values, fitted.schema, looking)
+        words = None if fitted.vocabulary is None else fitted.vocabulary.words
+        return choose(todo, fitted.values, fitted.schema, looking, words)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
             "stopped by Ctrl-C before anything was written. The same command with --resume goes on."
@@ -201,7 +202,8 @@ def _tell_where(run: RunFolder, estimator: Any, stopped: bool, rows: Rows) -> No
     talk.say("")
     talk.fact("Run", run.path)
     talk.fact("Report", run.path / REPORT)
-    asked = [word for word in can(estimator) if word in ROW_COMMANDS]
-    first, *others = sorted((word for word in asked if word != "transform" or "encode" not in asked), key=ROW_COMMANDS.index)
+    asked = {word for word in can(estimator) if word in ROW_COMMANDS}
+    asked -= {"transform"} if "encode" in asked else set()  # which gives the same, and more
+    first, *others = sorted(asked, key=ROW_COMMANDS.index)
     also = f"   (also {', '.join(others)})" if others else ""
     talk.fact("Next", f"tacit {first} {run.path} {'NEW.npz' if rows.what == 'image' else 'NEW.csv'}{also}")

@@ -60,9 +60,7 @@ class Judgement:
     topics: Mapping[str, Any] | None = None
 
 
-def judge(
-    chosen: Chosen, fitted: Rows, kept: Rows, said: Iterable[str], trace: TopicTrace | None = None
-) -> Judgement:
+def judge(chosen: Chosen, fitted: Rows, kept: Rows, said: Iterable[str], trace: TopicTrace | None = None) -> Judgement:
     """Look at a fitted model.
 
     Args:
@@ -103,9 +101,7 @@ def judge(
     )
 
 
-def _of_documents(
-    estimator: Any, fitted: Rows, kept: Rows, said: Iterable[str], trace: TopicTrace | None
-) -> Judgement:
+def _of_documents(estimator: Any, fitted: Rows, kept: Rows, said: Iterable[str], trace: TopicTrace | None) -> Judgement:
     """Topics instead of groups, and how well the other half of a document is foretold instead of its density."""
     told = judge_topics(estimator, fitted, kept)
     told["trace"] = {} if trace is None else trace.curves(estimator, float(fitted.values.sum()))
@@ -113,9 +109,7 @@ def _of_documents(
     calibration = {}
     if len(kept):
         calibration = {"scores": word_scores(estimator, kept.values), "rows": np.asarray(kept.numbers, np.int64)}
-    return Judgement(
-        None, None, (), "", None, None, calibration, tuple(dict.fromkeys((*told["cautions"], *own))), told
-    )
+    return Judgement(None, None, (), "", None, None, calibration, tuple(dict.fromkeys((*told["cautions"], *own))), told)
 
 
 def responsibilities(estimator: Any, X: Any) -> np.ndarray | None:

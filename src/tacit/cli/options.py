@@ -7,8 +7,8 @@ import typer
 
 DATA_HELP = (
     "CSV (.gz too), Parquet, Arrow, .npy, .npz (file.npz:name for one array), or - for standard input; images: an .npz "
-    "or .npy of them, or a folder of PNG or JPEG files; documents: a column of texts, a folder of .txt files, or a bag of "
-    "words (LDA-C, UCI, MatrixMarket, sparse .npz)."
+    "or .npy of them, or a folder of PNG or JPEG files; documents: a column of texts, a folder of .txt files, or a "
+    "bag of words (LDA-C, UCI, MatrixMarket, sparse .npz)."
 )
 
 Data = Annotated[str, typer.Argument(metavar="DATA", help=DATA_HELP, show_default=False)]
@@ -40,7 +40,11 @@ IdColumn = Annotated[
 Text = Annotated[
     str | None,
     typer.Option(
-        "--text", metavar="COL", help="The column of texts, to find topics in.", rich_help_panel="Texts", show_default=False
+        "--text",
+        metavar="COL",
+        help="The column of texts, to find topics in.",
+        rich_help_panel="Texts",
+        show_default=False,
     ),
 ]
 VocabularyFile = Annotated[

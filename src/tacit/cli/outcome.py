@@ -7,8 +7,8 @@ import numpy as np
 
 from tacit.cli import talk
 from tacit.cli.choosing import ASKED, Chosen, Plan
-from tacit.cli.judging_topics import tell_sweep, tell_topics
 from tacit.cli.judging import Judgement
+from tacit.cli.judging_topics import tell_sweep, tell_topics
 from tacit.cli.sources import Rows
 from tacit.data.images import ImageSet
 from tacit.data.long import CountTable
@@ -16,6 +16,7 @@ from tacit.data.table import Table
 from tacit.plots.style import alike, short_number
 from tacit.report import words
 
+_NAMES = {"prod-lda": "ProdLDA", "latent-dirichlet-allocation": "Latent Dirichlet allocation"}
 SHOWN = 6
 """Candidates listed at most."""
 
@@ -151,7 +152,10 @@ def label(row: Mapping[str, Any]) -> str:
 
 def name_of(told: Mapping[str, Any]) -> str:
     """A model's name as words: ``Gaussian mixture``."""
-    return words.capital(str(told["model"]).replace("-", " ").replace("k means", "k-means").replace("vae", "VAE").replace("prod lda", "ProdLDA"))
+    name = str(told["model"])
+    if name in _NAMES:
+        return _NAMES[name]
+    return words.capital(name.replace("-", " ").replace("k means", "k-means").replace("vae", "VAE"))
 
 
 def reason(told: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from tacit.cli import talk
-from tacit.cli.corpora import Words, of_log, read_corpus, tell_corpus
+from tacit.cli.corpora import UNSAID, Words, of_log, read_corpus, tell_corpus
 from tacit.cli.failures import UsageFault
 from tacit.data.corpus import Corpus
 from tacit.data.errors import counted, listed
@@ -45,7 +45,7 @@ class Source:
     kinds: tuple[str, ...] = ()
     long: str | None = None
     id_column: str | None = None
-    words: Words = Words()
+    words: Words = UNSAID
 
     def load(self, *, corpus: bool = False) -> "Rows":
         """Read what is there; kinds of columns are inferred where the user says nothing.
@@ -83,8 +83,8 @@ class Source:
     @classmethod
     def from_config(cls, data: Mapping[str, Any]) -> Self:
         """The same again from a run's config."""
-        words = Words.from_config(data.get("words") or {})
-        return cls(str(data.get("source", "-")), tuple(data.get("kinds") or ()), data.get("long"), data.get("id"), words)
+        place, kinds = str(data.get("source", "-")), tuple(data.get("kinds") or ())
+        return cls(place, kinds, data.get("long"), data.get("id"), Words.from_config(data.get("words") or {}))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

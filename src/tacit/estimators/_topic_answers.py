@@ -104,6 +104,10 @@ class TopicAnswers(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             raise ValueError("X holds no words to foretell")
         return document_completion(self.topic_word_, np.asarray(self.model_.document_prior), given, asked)
 
+    def completion(self, X: Any, *, seed: int = 0) -> Completion:
+        """Half of the words of every document foretold from the other half, document by document, in nats."""
+        return self._completed(X, "completion", seed)
+
     def completion_perplexity(self, X: Any, *, seed: int = 0) -> float:
         """How well one half of every document foretells the other: perplexity, lower is better.
 

@@ -17,7 +17,7 @@ from tacit.compute import Array, side_by_side
 from tacit.data.blocks import Block
 from tacit.data.documents import BatchSource, DocumentSource, as_they_are
 from tacit.inference.fit import Fit, fit, on_host
-from tacit.inference.online import Average, Pace, see
+from tacit.inference.online import Average, StepSize, see
 from tacit.models.topics.gammas import digamma
 from tacit.models.topics.local import LocalStep, Schedule, Statistics
 from tacit.models.topics.model import Topics
@@ -156,7 +156,7 @@ def begun(model: Topics, total: float) -> Average:
 
 def advanced(average: Average, source: BatchSource, plan: Plan, total: float) -> Average:
     """One pass over the mini-batches of a source."""
-    pace = Pace(np.asarray(plan.decay), np.asarray(plan.offset))
+    pace = StepSize(np.asarray(plan.decay), np.asarray(plan.offset))
     for block in source.blocks():
         average = see(average, block, as_they_are(), np.asarray(float(total)), pace)
     return average

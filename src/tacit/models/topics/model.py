@@ -57,6 +57,10 @@ class Topics(eqx.Module):
         """``E β``."""
         return self.concentrations / self.concentrations.sum(0)
 
+    def topics(self) -> Float[Array, "topics words"]:
+        """``p(w|k)``, lines that sum to one: ``E β``."""
+        return self.means().T
+
     def prepare(self) -> LocalStep:
         """Once an iteration: what the words say of the topics."""
         logs = jax.lax.cond(self.schedule.point, lambda: jnp.log(self.means()), lambda: self.expected_logs())
