@@ -7,8 +7,8 @@ import numpy as np
 
 from tacit.cli import talk
 from tacit.cli.choosing import ASKED, Chosen, Plan
+from tacit.cli.judging import Judgement, empty_groups
 from tacit.cli.judging_topics import tell_sweep, tell_topics
-from tacit.cli.judging import Judgement
 from tacit.cli.sources import Rows
 from tacit.data.images import ImageSet
 from tacit.data.long import CountTable
@@ -57,6 +57,8 @@ def metrics(
             for share, text in zip(() if found.shares is None else found.shares, found.groups, strict=True)
         ],
         "certainty": found.certainty,
+        "emptied": empty_groups(estimator),
+        "verdict": list(estimator.verdict_.words()) if hasattr(estimator, "verdict_") else [],
         "held_out": None
         if score is None
         else {
@@ -172,6 +174,8 @@ def tell_groups(told: Mapping[str, Any]) -> None:
             for group in groups:
                 talk.bullet(group["words"])
             talk.say(told["certainty"], indent=1)
+        if told.get("emptied"):
+            talk.say(words.emptied(len(groups), told["emptied"]), indent=1)
     structure = words.structure(told["structure"])
     if structure and len(groups) > 1:
         talk.say(f"Shape {told['structure']}: {structure}.", indent=1)
@@ -182,6 +186,10 @@ def tell_groups(told: Mapping[str, Any]) -> None:
         bound = bool(score.get("bound"))
         said = words.held_out(score["nats"], score["standard_error"], score["rows"], None, what, bound=bound)
         talk.say(said, indent=1)
+    if told.get("verdict"):
+        talk.heading("How far to trust it")
+        for text in told["verdict"]:
+            talk.bullet(text)
     if told["warnings"]:
         talk.heading("Worth knowing")
         for text in told["warnings"]:
