@@ -1,5 +1,6 @@
 """What a run keeps about its fit beside the model: ``metrics.json``, as `tacit fit` and `tacit show` tell it."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -153,7 +154,8 @@ def label(row: Mapping[str, Any]) -> str:
 
 def name_of(told: Mapping[str, Any]) -> str:
     """A model's name as words: ``Gaussian mixture``."""
-    return words.capital(str(told["model"]).replace("-", " ").replace("k means", "k-means").replace("vae", "VAE").replace("prod lda", "ProdLDA"))
+    plain = {"-": " ", "k means": "k-means", "vae": "VAE", "prod lda": "ProdLDA", "gaussian": "Gaussian"}
+    return words.capital(functools.reduce(lambda name, pair: name.replace(*pair), plain.items(), str(told["model"])))
 
 
 def reason(told: Mapping[str, Any]) -> str:

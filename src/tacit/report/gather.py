@@ -54,7 +54,7 @@ def curves(
             continue
         spaced = np.geomspace if kind == "positive" else np.linspace  # as the report draws its axis
         grid = spaced(seen.min(), seen.max(), GRID)
-        found[column] = (grid, np.asarray(column_densities(model, column, grid))[:, :components])
+        found[column] = (grid, np.asarray(column_densities(model, column, grid)).T[:components])
     return found
 
 
