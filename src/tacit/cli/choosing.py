@@ -34,6 +34,10 @@ DEFAULTS = {"tol": 1e-5, "max_iter": 500}
 """In place of scikit-learn's, which stop early."""
 TOPIC_HOLDOUT = 0.1
 """The share of the documents on which numbers of topics are compared."""
+EMPTIES = "weight_concentration_prior_type"
+"""A setting of the models whose surplus groups empty themselves."""
+ALLOWED = 10
+"""The groups that these are allowed where none are set."""
 IMAGE_DRAWS = 100
 """Draws of z for the score of an image: networks of images are slow, and the score of all rows is asked for."""
 
@@ -130,7 +134,8 @@ def plan(
     if sweeps:
         estimator = _made(name, own)
     elif not selectable:
-        fixed = {words.group_setting(name): groups[0] if groups else None, "covariance_type": covariance}
+        usual = ALLOWED if EMPTIES in registry.settings(name) else None
+        fixed = {words.group_setting(name): groups[0] if groups else usual, "covariance_type": covariance}
         estimator = _made(name, own | {key: value for key, value in fixed.items() if key and value is not None})
         groups = ()
     else:
@@ -255,6 +260,8 @@ def _with_defaults(name: str, given: Mapping[str, Any], values: Any, *, images: 
     }
     if "reg_covar" in known and not sparse.issparse(values):
         chosen["reg_covar"] = FLOOR * moments(values).least_variance
+    if EMPTIES in known:
+        chosen |= {"max_iter": DEFAULTS["max_iter"], "n_init": STARTS}
     if images and "n_samples" in known:
         chosen["n_samples"] = IMAGE_DRAWS
     return chosen | dict(given)

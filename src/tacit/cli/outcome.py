@@ -7,7 +7,7 @@ import numpy as np
 
 from tacit.cli import talk
 from tacit.cli.choosing import ASKED, Chosen, Plan
-from tacit.cli.judging import Judgement
+from tacit.cli.judging import Judgement, empty_groups
 from tacit.cli.judging_topics import tell_sweep, tell_topics
 from tacit.cli.sources import Rows
 from tacit.data.images import ImageSet
@@ -16,7 +16,8 @@ from tacit.data.table import Table
 from tacit.plots.style import alike, short_number
 from tacit.report import words
 
-_NAMES = {"prod-lda": "ProdLDA", "latent-dirichlet-allocation": "Latent Dirichlet allocation"}
+_NAMES = {"k-means": "k-means", "prod-lda": "ProdLDA", "student-t-regression": "Student-t regression"}
+_PROPER = {word.lower(): word for word in ("VAE", "Gaussian", "Poisson", "Bayesian", "Dirichlet")}
 SHOWN = 6
 """Candidates listed at most."""
 
@@ -58,6 +59,8 @@ def metrics(
             for share, text in zip(() if found.shares is None else found.shares, found.groups, strict=True)
         ],
         "certainty": found.certainty,
+        "emptied": empty_groups(estimator),
+        "verdict": list(estimator.verdict_.words()) if hasattr(estimator, "verdict_") else [],
         "held_out": None
         if score is None
         else {
@@ -153,9 +156,7 @@ def label(row: Mapping[str, Any]) -> str:
 def name_of(told: Mapping[str, Any]) -> str:
     """A model's name as words: ``Gaussian mixture``."""
     name = str(told["model"])
-    if name in _NAMES:
-        return _NAMES[name]
-    return words.capital(name.replace("-", " ").replace("k means", "k-means").replace("vae", "VAE"))
+    return words.capital(_NAMES.get(name) or " ".join(_PROPER.get(word, word) for word in name.split("-")))
 
 
 def reason(told: Mapping[str, Any]) -> str:
@@ -176,6 +177,8 @@ def tell_groups(told: Mapping[str, Any]) -> None:
             for group in groups:
                 talk.bullet(group["words"])
             talk.say(told["certainty"], indent=1)
+        if told.get("emptied"):
+            talk.say(words.emptied(len(groups), told["emptied"]), indent=1)
     structure = words.structure(told["structure"])
     if structure and len(groups) > 1:
         talk.say(f"Shape {told['structure']}: {structure}.", indent=1)
@@ -186,6 +189,10 @@ def tell_groups(told: Mapping[str, Any]) -> None:
         bound = bool(score.get("bound"))
         said = words.held_out(score["nats"], score["standard_error"], score["rows"], None, what, bound=bound)
         talk.say(said, indent=1)
+    if told.get("verdict"):
+        talk.heading("How far to trust it")
+        for text in told["verdict"]:
+            talk.bullet(text)
     if told["warnings"]:
         talk.heading("Worth knowing")
         for text in told["warnings"]:

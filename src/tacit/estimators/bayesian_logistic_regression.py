@@ -19,7 +19,6 @@ from tacit.estimators._regression import Regression
 from tacit.inference.posterior import Posterior
 from tacit.inference.verdict import judged
 from tacit.models.graph import Graph
-from tacit.models.regression.coefficients import moved
 from tacit.models.regression.expected import nodes, predictive
 from tacit.models.regression.fitting import Table
 from tacit.models.regression.judging import drawn, draws_of, expected_log_likelihood
