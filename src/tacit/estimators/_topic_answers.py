@@ -12,7 +12,7 @@ from tacit.data.errors import listed
 from tacit.estimators._base import check_whole, double_precision, seed_of
 from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.models.topics.completion import Completion, document_completion, halves
-from tacit.models.topics.fitting import bayesian, posterior
+from tacit.models.topics.fitting import bayesian, posterior, summary
 from tacit.models.topics.model import Topics
 
 
@@ -76,7 +76,7 @@ class TopicAnswers(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 
     @double_precision
     def _divergence(self) -> float:
-        return float(self.model_.divergence())
+        return float(summary(self.model_).divergence)
 
     @double_precision
     def perplexity(self, X: Any, sub_sampling: bool = False) -> float:
@@ -134,9 +134,9 @@ class TopicAnswers(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         check_whole("n_samples", n_samples, 1)
         random = seed_of(self.random_state)
         sizes = np.broadcast_to(round(self.mean_length_) if lengths is None else lengths, (n_samples,))
-        means = np.asarray(self.model_.means())
+        means = self.topic_word_
         theta = random.dirichlet(np.asarray(self.model_.document_prior), n_samples)
-        draws = [random.multinomial(int(size), share @ means.T) for size, share in zip(sizes, theta, strict=True)]
+        draws = [random.multinomial(int(size), share @ means) for size, share in zip(sizes, theta, strict=True)]
         return sparse.csr_array(np.stack(draws).astype(np.float64)), theta
 
     def align(self, X: Any, vocabulary: Sequence[str]) -> sparse.csr_array:

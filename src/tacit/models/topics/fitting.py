@@ -5,6 +5,7 @@ begin from documents and are moved at a point first, with few steps in each docu
 that regularises, and what it finds variational Bayes only has to finish.
 """
 
+import dataclasses
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -20,7 +21,7 @@ from tacit.inference.fit import Fit, fit, on_host
 from tacit.inference.online import Average, Pace, see
 from tacit.models.topics.gammas import digamma
 from tacit.models.topics.local import LocalStep, Schedule, Statistics
-from tacit.models.topics.model import Topics
+from tacit.models.topics.model import Summary, Topics
 from tacit.models.topics.starting import begin, far_documents, faulty
 
 POINT_STEPS = 4
@@ -29,6 +30,10 @@ BEFORE_STEPS = 10
 """Steps at a point before those of variational Bayes: these converge sooner from there, and are cheap."""
 BEFORE_LEARNING = 10
 """Iterations at a point before priors are learned."""
+ROUGH_STEPS = 10
+"""Steps of variational Bayes in a document between the first and the last iteration, where there is much to do."""
+LARGE = 2_000_000
+"""Words times topics from which on iterations are rough and in single precision; the bound of the result never is."""
 ROUNDS = 2
 """How often dead and duplicate topics are restarted."""
 KEY = np.zeros((1, 2), np.uint32)
@@ -75,6 +80,8 @@ class Found(NamedTuple):
     """Fitted topics."""
 
     fit: Fit
+    bound: float
+    """At the model found, in nats."""
     masses: Float[np.ndarray, " topics"]
     """Expected words of every topic."""
     restarted: int
@@ -95,6 +102,8 @@ def learn(model: Topics, counts: sparse.csr_array, plan: Plan, random: np.random
     picked = far_documents(counts, topics, random)
     prior = np.broadcast_to(np.asarray(model.prior), model.concentrations.shape)
     model = eqx.tree_at(lambda m: m.concentrations, model, begin(counts, picked, prior, random))
+    large = counts.nnz * topics > LARGE
+    model = dataclasses.replace(model, single=large)
     restarted = 0
     if plan.start_iter and picked.size:
         move = _in_batches(counts, plan, random) if online else _in_full(source, plan)
@@ -105,11 +114,22 @@ def learn(model: Topics, counts: sparse.csr_array, plan: Plan, random: np.random
                 break
             restarted += again[1]
             model = move(again[0])
+    rough = bayesian(model, min(plan.steps, ROUGH_STEPS) if large else plan.steps, plan.steps_tol)
+    iterations = plan.max_iter
     if online and picked.size:
-        model = _passes(bayesian(model, plan.steps, plan.steps_tol), counts, plan, plan.max_iter, random)
-        plan = plan._replace(max_iter=0)
-    found = _run(bayesian(model, plan.steps, plan.steps_tol), source, plan, plan.max_iter, plan.label)
-    return Found(found, found.statistics.words.sum(0), restarted)
+        rough, iterations = _passes(rough, counts, plan, plan.max_iter, random), 0
+    found = _run(rough, source, plan, iterations, plan.label)
+    final = dataclasses.replace(bayesian(found.model, plan.steps, plan.steps_tol), single=False)
+    bound = found.bound
+    if large:
+        bound = float(posterior(final, counts)[1].sum() - summary(final).divergence)
+    return Found(found._replace(model=final), bound, found.statistics.words.sum(0), restarted)
+
+
+@eqx.filter_jit
+def summary(model: Topics) -> Summary:
+    """What is told of topics."""
+    return model.summary()
 
 
 def _run(model: Topics, source: DocumentSource, plan: Plan, iterations: int, label: str) -> Fit:

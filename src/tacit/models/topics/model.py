@@ -6,7 +6,7 @@
 The bound is that of log p(w | α, η), complete with every constant; a document is the sequence of its words.
 """
 
-from typing import Self
+from typing import NamedTuple, Self
 
 import equinox as eqx
 import jax
@@ -17,6 +17,17 @@ from tacit.compute import Array
 from tacit.models.topics.concentrations import newton
 from tacit.models.topics.gammas import digamma, log_gamma
 from tacit.models.topics.local import LocalStep, Schedule, Statistics
+
+
+class Summary(NamedTuple):
+    """What is told of topics."""
+
+    means: Float[Array, "topics words"]
+    """``E β``."""
+    exp_logs: Float[Array, "topics words"]
+    """``exp E log β``."""
+    divergence: Float[Array, ""]
+    """``Σ_k KL(q(β_k) ‖ p(β_k))``, in nats."""
 
 
 class Topics(eqx.Module):
@@ -37,6 +48,8 @@ class Topics(eqx.Module):
     """Whether η is: "no", "each" (one a word) or "tied"."""
     learning: Bool[Array, ""]
     """Whether priors that may be learned are learned now."""
+    single: bool = eqx.field(static=True, default=False)
+    """Whether local steps work in single precision."""
 
     @property
     def monotone(self) -> bool:
@@ -61,7 +74,7 @@ class Topics(eqx.Module):
         """Once an iteration: what the words say of the topics."""
         logs = jax.lax.cond(self.schedule.point, lambda: jnp.log(self.means()), lambda: self.expected_logs())
         scale = jnp.max(logs, axis=1)
-        return LocalStep(jnp.exp(logs - scale[:, None]), scale, self.document_prior, self.schedule)
+        return LocalStep(jnp.exp(logs - scale[:, None]), scale, self.document_prior, self.schedule, self.single)
 
     def m_step(self, statistics: Statistics) -> Self:
         """``λ = η + Σ n q(z)``, and α and η by Newton's method where they are learned."""
@@ -108,6 +121,10 @@ class Topics(eqx.Module):
 
     def _log_prior(self) -> Float[Array, ""]:
         return self._normalizer() + jnp.sum(self.prior * jnp.log(self.means()))
+
+    def summary(self) -> Summary:
+        """What is told of the topics."""
+        return Summary(self.means().T, jnp.exp(self.expected_logs()).T, self.divergence())
 
     def absolute(self, statistics: PyTree) -> PyTree:
         """The statistics themselves: they have no origin."""
