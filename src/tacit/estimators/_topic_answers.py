@@ -12,8 +12,9 @@ from tacit.data.errors import listed
 from tacit.estimators._base import check_whole, double_precision, seed_of
 from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.models.topics.completion import Completion, document_completion, halves
-from tacit.models.topics.fitting import bayesian, posterior, summary
+from tacit.models.topics.fitting import bayesian, posterior
 from tacit.models.topics.model import Topics
+from tacit.models.topics.summary import summary
 
 
 class TopicAnswers(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -74,9 +75,8 @@ class TopicAnswers(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         """scikit-learn's score: the bounds of all documents minus the divergence of the topics, in nats."""
         return float(self._posterior(self._asked(X, "score"))[1].sum()) - self._divergence()
 
-    @double_precision
     def _divergence(self) -> float:
-        return float(summary(self.model_).divergence)
+        return summary(self.model_).divergence
 
     @double_precision
     def perplexity(self, X: Any, sub_sampling: bool = False) -> float:

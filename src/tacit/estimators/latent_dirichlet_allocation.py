@@ -25,10 +25,10 @@ from tacit.models.topics.fitting import (
     canonical,
     learn,
     schedule,
-    summary,
 )
 from tacit.models.topics.model import Topics
 from tacit.models.topics.starting import begin, far_documents, seeds_of
+from tacit.models.topics.summary import summary
 
 LEARNED = {"auto": "each", "auto-symmetric": "tied"}
 FIRST_PRIOR = {"doc_topic_prior": 0.1, "topic_word_prior": 0.05}
@@ -281,11 +281,11 @@ class LatentDirichletAllocation(TopicAnswers):
     def _publish(self, model: Topics) -> None:
         """Set what is known of the topics as attributes."""
         dtype = getattr(self, "_dtype", np.float64)
-        told = on_host(summary(model))
+        told = summary(model)
         self.model_ = on_host(model)
         self.components_ = np.ascontiguousarray(model.concentrations.T).astype(dtype)
         self.topic_word_ = told.means
-        self.exp_dirichlet_component_ = told.exp_logs.astype(dtype)
+        self.exp_dirichlet_component_ = np.exp(told.logs).astype(dtype)
         alpha, eta = np.asarray(model.document_prior), np.asarray(model.word_prior)
         given = self.doc_topic_prior, self.topic_word_prior
         self.doc_topic_prior_, self.topic_word_prior_ = (

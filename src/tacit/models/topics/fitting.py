@@ -21,8 +21,9 @@ from tacit.inference.fit import Fit, fit, on_host
 from tacit.inference.online import Average, Pace, see
 from tacit.models.topics.gammas import digamma
 from tacit.models.topics.local import LocalStep, Schedule, Statistics
-from tacit.models.topics.model import Summary, Topics
+from tacit.models.topics.model import Topics
 from tacit.models.topics.starting import begin, far_documents, faulty
+from tacit.models.topics.summary import local_step, summary
 
 POINT_STEPS = 4
 """Steps in a document while topics are moved at a point: more of them lock in what is found first."""
@@ -62,9 +63,9 @@ def schedule(point: bool, first: int, steps: int, tol: float) -> Schedule:
     return Schedule(np.asarray(point), np.asarray(first), np.asarray(steps), np.asarray(float(tol)))
 
 
-def at_a_point(model: Topics, first: int = POINT_STEPS, *, learning: bool = False) -> Topics:
+def at_a_point(model: Topics, *, learning: bool = False) -> Topics:
     """The same model, moved at a point."""
-    return _with(model, schedule(True, first, 0, 0.0), learning)
+    return _with(model, schedule(True, POINT_STEPS, 0, 0.0), learning)
 
 
 def bayesian(model: Topics, steps: int, tol: float, *, learning: bool = True) -> Topics:
@@ -124,12 +125,6 @@ def learn(model: Topics, counts: sparse.csr_array, plan: Plan, random: np.random
     if large:
         bound = float(posterior(final, counts)[1].sum() - summary(final).divergence)
     return Found(found._replace(model=final), bound, found.statistics.words.sum(0), restarted)
-
-
-@eqx.filter_jit
-def summary(model: Topics) -> Summary:
-    """What is told of topics."""
-    return model.summary()
 
 
 def _run(model: Topics, source: DocumentSource, plan: Plan, iterations: int, label: str) -> Fit:
@@ -214,16 +209,11 @@ def _documents(step: LocalStep, block: Block) -> tuple[Array, Array]:
     return jax.lax.scan(page, None, (rows, weights))[1]
 
 
-@eqx.filter_jit
-def _prepared(model: Topics) -> LocalStep:
-    return model.prepare()
-
-
 def posterior(
     model: Topics, counts: sparse.csr_array
 ) -> tuple[Float[np.ndarray, "documents topics"], Float[np.ndarray, " documents"]]:
     """γ of every document, and its share of the bound in nats."""
-    return documents_of(_prepared(model), counts)
+    return documents_of(local_step(model), counts)
 
 
 def documents_of(

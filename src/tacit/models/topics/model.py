@@ -6,7 +6,7 @@
 The bound is that of log p(w | α, η), complete with every constant; a document is the sequence of its words.
 """
 
-from typing import NamedTuple, Self
+from typing import Self
 
 import equinox as eqx
 import jax
@@ -17,17 +17,6 @@ from tacit.compute import Array
 from tacit.models.topics.concentrations import newton
 from tacit.models.topics.gammas import digamma, log_gamma
 from tacit.models.topics.local import LocalStep, Schedule, Statistics
-
-
-class Summary(NamedTuple):
-    """What is told of topics."""
-
-    means: Float[Array, "topics words"]
-    """``E β``."""
-    exp_logs: Float[Array, "topics words"]
-    """``exp E log β``."""
-    divergence: Float[Array, ""]
-    """``Σ_k KL(q(β_k) ‖ p(β_k))``, in nats."""
 
 
 class Topics(eqx.Module):
@@ -121,10 +110,6 @@ class Topics(eqx.Module):
 
     def _log_prior(self) -> Float[Array, ""]:
         return self._normalizer() + jnp.sum(self.prior * jnp.log(self.means()))
-
-    def summary(self) -> Summary:
-        """What is told of the topics."""
-        return Summary(self.means().T, jnp.exp(self.expected_logs()).T, self.divergence())
 
     def absolute(self, statistics: PyTree) -> PyTree:
         """The statistics themselves: they have no origin."""
