@@ -1,6 +1,8 @@
 # The public names. To add one: import it here from the module that defines it, add it to __all__,
 # and give it a line in docs/api.md.
 from . import datasets, families
+from .estimators.bayesian_linear_regression import BayesianLinearRegression
+from .estimators.bayesian_logistic_regression import BayesianLogisticRegression
 from .estimators.count_mixtures import MultinomialMixture, PoissonMixture
 from .estimators.density import Density
 from .estimators.gaussian_mixture import GaussianMixture
@@ -32,6 +34,8 @@ __all__ = [
     "VQVAE",
     "AnnealedLogProb",
     "AutoEncoder",
+    "BayesianLinearRegression",
+    "BayesianLogisticRegression",
     "BetaVAE",
     "Calibration",
     "Checkpoint",

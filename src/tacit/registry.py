@@ -9,6 +9,8 @@ from typing import Any
 from sklearn.base import BaseEstimator
 
 from tacit.data.errors import listed, nearest
+from tacit.estimators.bayesian_linear_regression import BayesianLinearRegression
+from tacit.estimators.bayesian_logistic_regression import BayesianLogisticRegression
 from tacit.estimators.count_mixtures import MultinomialMixture, PoissonMixture
 from tacit.estimators.gaussian_mixture import GaussianMixture
 from tacit.estimators.generative_classifier import GenerativeClassifier
@@ -24,6 +26,8 @@ ESTIMATORS: dict[str, type[BaseEstimator]] = {
     "multinomial-mixture": MultinomialMixture,
     "k-means": KMeans,
     "generative-classifier": GenerativeClassifier,
+    "bayesian-logistic-regression": BayesianLogisticRegression,
+    "bayesian-linear-regression": BayesianLinearRegression,
     "vae": VAE,
     "semi-supervised-vae": SemiSupervisedVAE,
 }
