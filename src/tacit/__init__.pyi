@@ -3,6 +3,8 @@
 from . import datasets, families
 from .data.corpus import Corpus
 from .estimators.bayesian_gaussian_mixture import BayesianGaussianMixture
+from .estimators.bayesian_linear_regression import BayesianLinearRegression
+from .estimators.bayesian_logistic_regression import BayesianLogisticRegression
 from .estimators.bayesian_mixture import BayesianMixture
 from .estimators.count_mixtures import MultinomialMixture, PoissonMixture
 from .estimators.density import Density
@@ -58,6 +60,8 @@ __all__ = [
     "AnnealedLogProb",
     "AutoEncoder",
     "BayesianGaussianMixture",
+    "BayesianLinearRegression",
+    "BayesianLogisticRegression",
     "BayesianMixture",
     "BetaVAE",
     "Calibration",
