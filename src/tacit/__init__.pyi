@@ -9,8 +9,10 @@ from .estimators.gaussian_mixture import GaussianMixture
 from .estimators.generative_classifier import GenerativeClassifier
 from .estimators.kmeans import KMeans
 from .estimators.latent_dirichlet_allocation import LatentDirichletAllocation
+from .estimators.least_absolute_deviations import LeastAbsoluteDeviations
 from .estimators.mixture import Mixture
 from .estimators.semi_supervised_vae import SemiSupervisedVAE
+from .estimators.student_t_regression import StudentTRegression
 from .estimators.vae import IWAE, VAE, VQVAE, AutoEncoder, BetaVAE
 from .evaluation.annealed import AnnealedLogProb, annealed_log_prob
 from .evaluation.bootstrap import bootstrap
@@ -54,12 +56,14 @@ __all__ = [
     "KMeans",
     "LatentDirichletAllocation",
     "LatentHealth",
+    "LeastAbsoluteDeviations",
     "Mixture",
     "MultinomialMixture",
     "PoissonMixture",
     "Posterior",
     "Selection",
     "SemiSupervisedVAE",
+    "StudentTRegression",
     "TensorBoardLog",
     "Verdict",
     "__version__",
