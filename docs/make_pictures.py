@@ -143,7 +143,7 @@ def robust_pictures() -> None:
     size = 12.0 + 60.0 * tails.row_weights_ / tails.row_weights_.max()
     ax.scatter(x[:, 0], y, s=size, color=style.ACCENT, alpha=0.5, linewidths=0)
     ends = np.array([[0.0], [10.0]])
-    ax.plot(ends, 2.0 + 0.5 * ends, color=style.MUTED, linewidth=5, alpha=0.4, label="the truth")
+    ax.plot(ends, 2.0 + 0.5 * ends, color=style.DATA, linewidth=5, alpha=0.4, label="the truth")
     for (name, model), look in zip((lines | {"Student's t": tails}).items(), ("--", "-", ":"), strict=True):
         ax.plot(ends, model.fit(x, y).predict(ends), look, label=name, linewidth=1.8)
     ax.legend(frameon=False, fontsize=8)
