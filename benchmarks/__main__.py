@@ -27,6 +27,7 @@ LIMITS = {
     "kmeans": 120.0,
     "missing": 100.0,
     "imputation": 300.0,
+    "lifting": 200.0,
     "vae": 300.0,
     "bayesian_mixture": 240.0,
     "black_box": 180.0,

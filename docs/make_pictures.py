@@ -10,8 +10,20 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
+from sklearn.linear_model import LinearRegression
 
-from tacit import VAE, GaussianMixture, KMeans, Mixture, MultinomialMixture, PoissonMixture, datasets, plots
+from tacit import (
+    VAE,
+    GaussianMixture,
+    KMeans,
+    LeastAbsoluteDeviations,
+    Mixture,
+    MultinomialMixture,
+    PoissonMixture,
+    StudentTRegression,
+    datasets,
+    plots,
+)
 from tacit.data import Table, load
 from tacit.estimators.generative_classifier import GenerativeClassifier
 from tacit.evaluation.select import select
@@ -119,6 +131,27 @@ def classifier_pictures(table: Table, sizes: np.ndarray) -> None:
     keep("graph-generative-classifier", classifier.graph().draw())
 
 
+def robust_pictures() -> None:
+    """Least squares, least absolute deviations and Student's t through the points of robust-regression.md."""
+    random = np.random.default_rng(0)
+    x = random.uniform(0, 10, size=(60, 1))
+    y = 2.0 + 0.5 * x[:, 0] + 0.3 * random.normal(size=60)
+    y[x[:, 0] > 8.5] -= 6.0
+    tails = StudentTRegression().fit(x, y)
+    lines = {"least squares": LinearRegression(), "least absolute deviations": LeastAbsoluteDeviations()}
+    figure, ((ax,),) = style.new_panels(1, 1, cell=(6.4, 3.6))
+    size = 12.0 + 60.0 * tails.row_weights_ / tails.row_weights_.max()
+    ax.scatter(x[:, 0], y, s=size, color=style.ACCENT, alpha=0.5, linewidths=0)
+    ends = np.array([[0.0], [10.0]])
+    ax.plot(ends, 2.0 + 0.5 * ends, color=style.DATA, linewidth=5, alpha=0.4, label="the truth")
+    for (name, model), look in zip((lines | {"Student's t": tails}).items(), ("--", "-", ":"), strict=True):
+        ax.plot(ends, model.fit(x, y).predict(ends), look, label=name, linewidth=1.8)
+    ax.legend(frameon=False, fontsize=8)
+    ax.set(xlabel="x", ylabel="y")
+    keep("robust-regression", figure)
+    keep("graph-student-t-regression", tails.graph().draw())
+
+
 def choice_picture(sizes: np.ndarray) -> None:
     keep("choice", select(sizes, range(1, 7), ["VVI", "EEE", "VVV"], random_state=0).plot())
 
@@ -165,6 +198,7 @@ def main() -> None:
     count_pictures()
     k_means_pictures(sizes)
     classifier_pictures(table, sizes)
+    robust_pictures()
     choice_picture(sizes)
     infinite_mixture_picture()
     assert math.fsum(path.stat().st_size for path in FOLDER.glob("*.png")) < 1_000_000

@@ -12,9 +12,11 @@ from .estimators.gaussian_mixture import GaussianMixture
 from .estimators.generative_classifier import GenerativeClassifier
 from .estimators.kmeans import KMeans
 from .estimators.latent_dirichlet_allocation import LatentDirichletAllocation
+from .estimators.least_absolute_deviations import LeastAbsoluteDeviations
 from .estimators.mixture import Mixture
 from .estimators.prod_lda import ProdLDA
 from .estimators.semi_supervised_vae import SemiSupervisedVAE
+from .estimators.student_t_regression import StudentTRegression
 from .estimators.vae import IWAE, VAE, VQVAE, AutoEncoder, BetaVAE
 from .estimators.vectorise import read_corpus
 from .evaluation.annealed import AnnealedLogProb, annealed_log_prob
@@ -78,6 +80,7 @@ __all__ = [
     "KMeans",
     "LatentDirichletAllocation",
     "LatentHealth",
+    "LeastAbsoluteDeviations",
     "Mixture",
     "MultinomialMixture",
     "PoissonMixture",
@@ -87,6 +90,7 @@ __all__ = [
     "Selection",
     "SemiSupervisedVAE",
     "Stability",
+    "StudentTRegression",
     "TensorBoardLog",
     "TopicSelection",
     "TopicTrace",

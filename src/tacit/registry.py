@@ -18,9 +18,11 @@ from tacit.estimators.gaussian_mixture import GaussianMixture
 from tacit.estimators.generative_classifier import GenerativeClassifier
 from tacit.estimators.kmeans import KMeans
 from tacit.estimators.latent_dirichlet_allocation import LatentDirichletAllocation
+from tacit.estimators.least_absolute_deviations import LeastAbsoluteDeviations
 from tacit.estimators.mixture import Mixture
 from tacit.estimators.prod_lda import ProdLDA
 from tacit.estimators.semi_supervised_vae import SemiSupervisedVAE
+from tacit.estimators.student_t_regression import StudentTRegression
 from tacit.estimators.vae import VAE
 
 ESTIMATORS: dict[str, type[BaseEstimator]] = {
@@ -35,6 +37,8 @@ ESTIMATORS: dict[str, type[BaseEstimator]] = {
     "generative-classifier": GenerativeClassifier,
     "bayesian-logistic-regression": BayesianLogisticRegression,
     "bayesian-linear-regression": BayesianLinearRegression,
+    "least-absolute-deviations": LeastAbsoluteDeviations,
+    "student-t-regression": StudentTRegression,
     "vae": VAE,
     "semi-supervised-vae": SemiSupervisedVAE,
     "prod-lda": ProdLDA,

@@ -1,0 +1,62 @@
+"""What robust regressions share at the door: reading rows and targets, predictions, and the names of coefficients."""
+
+import abc
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtri
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from tacit.estimators._base import double_precision, read_weights
+from tacit.estimators._coefficients import CoefficientTable
+from tacit.models.lifting.design import Design
+
+
+class RobustRegression(RegressorMixin, BaseEstimator, abc.ABC):
+    """``y = X coef_ + intercept_ + noise``; what kind of noise is the subclass's."""
+
+    fit_intercept: bool
+    coef_: np.ndarray
+    intercept_: float
+    covariance_: np.ndarray
+
+    def _read(self, X: Any, y: Any, sample_weight: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Rows, targets and weights as given; all finite, one target a row."""
+        rows, values = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
+        if values.dtype.kind not in "fiub":
+            raise ValueError(f"y must be numbers, and has {str(values[0])!r}; of classes, take a classifier")
+        return rows, np.asarray(values, np.float64), np.asarray(read_weights(rows, sample_weight))
+
+    def _design(self, rows: np.ndarray, values: np.ndarray, weights: np.ndarray) -> Design:
+        return Design.of(rows, values, weights, intercept=bool(self.fit_intercept))
+
+    def _rows(self, X: Any) -> np.ndarray:
+        """New rows, checked against the columns at fit."""
+        check_is_fitted(self)
+        return np.asarray(validate_data(self, X, dtype=np.float64, reset=False))
+
+    def _residuals(self, X: Any, y: Any) -> np.ndarray:
+        """``y − X coef_ − intercept_`` of new rows with their targets."""
+        check_is_fitted(self)
+        rows, values = validate_data(self, X, y, dtype=np.float64, reset=False, y_numeric=True)
+        return np.asarray(values, np.float64) - (rows @ self.coef_ + self.intercept_)
+
+    @double_precision
+    def predict(self, X: Any) -> np.ndarray:
+        """The expected middle of y for every row, ``(n,)``."""
+        return np.asarray(self._rows(X) @ self.coef_ + self.intercept_)
+
+    def _names(self) -> list[str]:
+        """Names of the coefficients, the intercept last."""
+        given = getattr(self, "feature_names_in_", None)
+        names = [f"x{place}" for place in range(self.n_features_in_)] if given is None else [str(n) for n in given]
+        return [*names, "intercept"] if self.fit_intercept else names
+
+    def summary(self, level: float = 0.95) -> CoefficientTable:
+        """Every coefficient with its standard error and normal interval, in the user's units; the intercept last."""
+        check_is_fitted(self)
+        names = self._names()
+        mean, sd = np.append(self.coef_, self.intercept_), np.sqrt(np.maximum(np.diagonal(self.covariance_), 0.0))
+        reach = float(ndtri(0.5 + 0.5 * level))
+        return CoefficientTable.of([], names, mean[None, : len(names)], sd[None, : len(names)], reach, level)

@@ -1,0 +1,111 @@
+"""Linear regression with Student's t noise: least squares with a hidden precision a row, fitted by EM.
+
+    y | x, u ~ N(aᵀ b, σ² / u),   u ~ Gamma(ν/2, rate ν/2),   u | x, y ~ Gamma((ν + 1)/2, rate (ν + δ)/2),
+
+with δ = (r/σ)² (Lange, Little & Taylor 1989). The M-step is that of parameter-expanded EM (Liu, Rubin & Wu 1998).
+"""
+
+from typing import ClassVar, NamedTuple, Self
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Bool, Float, PRNGKeyArray
+
+from tacit.compute import Array
+from tacit.families.student_t import StudentT
+from tacit.inference.closed_form import Sums
+from tacit.models.lifting.absolute import solve
+
+
+class StudentSums(NamedTuple):
+    """Expected sums under ``u | x, y``."""
+
+    gram: Float[Array, "rank rank"]
+    """``Σ w u a aᵀ``."""
+    slope: Float[Array, " rank"]
+    """``Σ w u r a``, with r the residual at the coefficients of the step."""
+    square: Float[Array, ""]
+    """``Σ w u r²``."""
+    total: Float[Array, ""]
+    """``Σ w u``."""
+    log_total: Float[Array, ""]
+    """``Σ w E log u``."""
+    weight: Float[Array, ""]
+
+
+class StudentStep(eqx.Module):
+    """The E-step: u of every row given its residual. The bound is the log-likelihood itself."""
+
+    coefficients: Float[Array, " rank"]
+    scale: Float[Array, ""]
+    dof: Float[Array, ""]
+
+    def __call__(self, rows: Float[Array, "rows width"], weights: Float[Array, " rows"], key: PRNGKeyArray) -> Sums:
+        columns, residuals = rows[:, :-1], rows[:, -1] - rows[:, :-1] @ self.coefficients
+        noise = StudentT(jnp.zeros_like(self.scale), self.scale, self.dof)
+        heavy, _, square, log_u = jnp.moveaxis(noise.expected_statistics(residuals), -1, 0)
+        heavy = weights * heavy
+        sums = StudentSums(
+            columns.T @ (columns * heavy[:, None]),
+            columns.T @ (heavy * residuals),
+            weights @ square,
+            heavy.sum(),
+            weights @ log_u,
+            weights.sum(),
+        )
+        return Sums(sums, weights @ noise.log_prob(residuals))
+
+
+class StudentRegression(eqx.Module):
+    """``y = A b + σ t_ν``; ν is learned, or stays as it is."""
+
+    monotone: ClassVar[bool] = True
+
+    coefficients: Float[Array, " rank"]
+    scale: Float[Array, ""]
+    dof: Float[Array, ""]
+    least_scale: Float[Array, ""]
+    """σ is not let below: a line through many rows at once would have σ → 0 and an infinite likelihood."""
+    least_dof: Float[Array, ""]
+    learn_dof: bool = eqx.field(static=True)
+
+    def prepare(self) -> StudentStep:
+        """The local step."""
+        return StudentStep(self.coefficients, self.scale, self.dof)
+
+    def m_step(self, statistics: StudentSums) -> Self:
+        """Weighted least squares, the scale of its residuals, and ν."""
+        move = solve(statistics.gram, statistics.slope)
+        square = statistics.square - move @ statistics.slope
+        # the family's own M-step for residuals of mean 0: Σ E u, 0, Σ r² E u, Σ E log u
+        sums = jnp.stack([statistics.total, jnp.zeros_like(square), square, statistics.log_total])
+        noise = StudentT(jnp.zeros_like(self.scale), self.scale, self.dof).maximise(sums, statistics.weight)
+        return type(self)(
+            self.coefficients + move,
+            jnp.maximum(noise.scales, self.least_scale),
+            jnp.maximum(noise.dofs, self.least_dof) if self.learn_dof else self.dof,
+            self.least_scale,
+            self.least_dof,
+            self.learn_dof,
+        )
+
+    def global_bound(self) -> Float[Array, ""]:
+        """Nothing: maximum likelihood."""
+        return jnp.zeros(())
+
+    def absolute(self, statistics: StudentSums) -> StudentSums:
+        """Sums of y in place of those of residuals."""
+        fitted = statistics.gram @ self.coefficients
+        square = statistics.square + self.coefficients @ (2.0 * statistics.slope + fitted)
+        return statistics._replace(slope=statistics.slope + fitted, square=square)
+
+    def relative(self, statistics: StudentSums) -> StudentSums:
+        """Sums of residuals again."""
+        slope = statistics.slope - statistics.gram @ self.coefficients
+        square = statistics.square - self.coefficients @ (slope + statistics.slope)
+        return statistics._replace(slope=slope, square=square)
+
+    def feasible(self, statistics: StudentSums) -> Bool[Array, ""]:
+        """Whether extrapolated sums may be those of some rows."""
+        positive = (statistics.total > 0) & (statistics.weight > 0) & (statistics.square > 0)
+        return positive & jnp.all(jnp.diagonal(statistics.gram) >= 0)
