@@ -52,7 +52,7 @@ def write_report(path: Path, estimator: Any, fitted: Any, told: Mapping[str, Any
 
 def content(estimator: Any, fitted: Any, told: Mapping[str, Any], config: RunConfig) -> ReportContent:
     """What the report tells: of the rows of a table, or of images, which have no columns."""
-    if fitted.vocabulary is not None:
+    if getattr(fitted, "vocabulary", None) is not None:
         return _of_documents(estimator, fitted, told, config)
     if fitted.schema is None:
         return _of_images(estimator, fitted, told, config)
@@ -125,7 +125,7 @@ def _of_documents(estimator: Any, fitted: Any, told: Mapping[str, Any], config: 
     return ReportContent(
         title=f"The topics of {source}",
         source=source,
-        notes=tuple(corpus.notes),
+        notes=tuple(told["notes"]),
         model=_summary(estimator, told),
         graph=estimator.graph() if hasattr(estimator, "graph") else None,
         trace=_trace(estimator, told),
