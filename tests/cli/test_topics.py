@@ -64,7 +64,9 @@ def run(tacit: Command, letters: Path, tmp_path_factory: pytest.TempPathFactory)
     assert "24 words kept: in 2 documents or more and in at most 50 % of the documents and no English stop word" in said
     assert "41 documents to learn from, 4 kept aside" in said
     assert "Latent Dirichlet allocation. This model was asked for" in said
-    assert "perplexity" in said and "nats a word" in said and "NPMI" in said
+    assert "perplexity" in said
+    assert "nats a word" in said
+    assert "NPMI" in said
     assert f"tacit score {path} NEW.csv (also transform, sample)" in said
     return path
 
@@ -132,8 +134,10 @@ class TestFit:
         done = tacit("fit", letters / "letters.csv", *arguments, "--out", tmp_path / "run")
         assert done.exit_code == 0, done.output
         kept = RunFolder(tmp_path / "run").vocabulary()
-        assert "ship" not in kept.words and len(kept.words) == 23
-        assert kept.wording is not None and kept.wording.stop_words == ("the", "ship")
+        assert "ship" not in kept.words
+        assert len(kept.words) == 23
+        assert kept.wording is not None
+        assert kept.wording.stop_words == ("the", "ship")
 
 
 class TestNewDocuments:

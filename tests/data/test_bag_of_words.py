@@ -73,7 +73,7 @@ def test_gzip_and_a_vocabulary_that_is_named(folder: Path) -> None:
     found = read_bag(packed, str(longer))
     np.testing.assert_array_equal(found.counts.toarray(), np.pad(COUNTS, ((0, 0), (0, 1))))
     assert found.vocabulary[-1] == "zebra"
-    with pytest.raises(DataError, match="there is no vocabulary 'nowhere.txt'"):
+    with pytest.raises(DataError, match=r"there is no vocabulary 'nowhere\.txt'"):
         read_bag(packed, "nowhere.txt")
     (folder / "five.ldac").write_text("1 4:1\n")
     with pytest.raises(DataError, match=r"vocab.zoo.txt has 4 words, and the counts have 5 columns"):
@@ -132,4 +132,5 @@ def test_reuters_in_two_forms_is_the_same(shared_data: Path) -> None:
     assert (one.counts != other.counts).nnz == 0
     assert one.vocabulary.tolist() == other.vocabulary.tolist()
     assert (one.tokens, len(one)) == (84_010, 395)
-    assert one.ids is not None and one.ids[0].startswith("0 UK: Prince Charles")
+    assert one.ids is not None
+    assert one.ids[0].startswith("0 UK: Prince Charles")

@@ -25,14 +25,16 @@ def test_the_column_of_sentences_is_found_and_said(table: Path) -> None:
     found = read_texts(str(table))
     assert found.documents == tuple(BODY)
     assert found.column == "body"
-    assert found.ids is not None and found.ids.tolist() == ["n0", "n1", "n2", "n3"]
+    assert found.ids is not None
+    assert found.ids.tolist() == ["n0", "n1", "n2", "n3"]
     assert "the texts are those of column 'body'" in found.notes
 
 
 def test_a_column_is_named(table: Path) -> None:
     assert read_texts(str(table), "tag").documents == ("tag0", "tag1", "tag0", "tag1")
     ids = read_texts(str(table), "body", "year").ids
-    assert ids is not None and ids.tolist() == [0, 1, 0, 1]
+    assert ids is not None
+    assert ids.tolist() == [0, 1, 0, 1]
     with pytest.raises(DataError, match=r"no column 'boddy'.*Did you mean 'body'"):
         read_texts(str(table), "boddy")
     with pytest.raises(DataError, match=r"column 'year' holds no texts; columns of texts: 'letter_id', 'tag', 'body'"):
@@ -72,7 +74,8 @@ def test_a_folder_of_texts_and_one_with_a_document_a_line(tmp_path: Path) -> Non
     assert holds_corpus(str(folder))
     found = read_texts(str(folder))
     assert found.documents == ("second", "café")
-    assert found.ids is not None and found.ids.tolist() == ["b", "old/a"]
+    assert found.ids is not None
+    assert found.ids.tolist() == ["b", "old/a"]
     assert found.notes == ("1 file not in UTF-8, read as Windows-1252",)
     (tmp_path / "lines.txt").write_text("\n".join(BODY))
     assert read_texts(str(tmp_path / "lines.txt")).documents == tuple(BODY)

@@ -131,6 +131,7 @@ def _of_documents(estimator: Any, fitted: Any, told: Mapping[str, Any], config: 
         trace=_trace(estimator, told),
         warnings=tuple(told["warnings"]),
         repeat=_repeat(config),
+        trust=tuple(told.get("verdict") or ()),
         topics=gather_topics.topics(
             estimator,
             fitted.values,
