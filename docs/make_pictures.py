@@ -80,16 +80,17 @@ def gaussian_pictures(sizes: np.ndarray) -> None:
 def bayesian_pictures(sizes: np.ndarray) -> None:
     pair = sizes[:, [0, 1]]
     mixture = BayesianGaussianMixture(n_components=8, random_state=0, max_iter=500).fit(pair)
-    moments = {
-        step: (np.exp(model.log_weights), model.groups[0].means, model.groups[0].covariances)
-        for step, model in mixture.snapshots_.items()
-    }
+    moments = {}
+    for step, model in mixture.snapshots_.items():
+        weights, group = np.exp(model.log_weights), model.groups[0]
+        full = weights * len(pair) >= 1.0
+        moments[step] = (weights[full], group.means[full], group.covariances[full])
     keep("bayesian-evolution", plots.evolution(pair, moments, SIZES[:2]))
     keep("graph-bayesian-gaussian-mixture", mixture.graph().draw())
     complete = np.random.default_rng(0).permutation(sizes[~np.isnan(sizes).any(axis=1)])
     few, rest = complete[:60], complete[60:]
     bayes = BayesianGaussianMixture(n_components=6, max_iter=500, random_state=0).fit(few)
-    point = GaussianMixture(6, reg_covar=1e-2, random_state=0).fit(few)
+    point = GaussianMixture(6, reg_covar=0.1, random_state=0).fit(few)
     held = coverage(bayes, rest)
     keep("bayesian-coverage", held.plot({"point estimates": coverage(point, rest)}, "posterior predictive"))
 
