@@ -13,8 +13,10 @@ from tacit.cli.corpora import Words, reads_corpora, reread_corpus
 from tacit.cli.failures import UsageFault
 from tacit.cli.feeding import feed
 from tacit.cli.sources import Rows, Source
+from tacit.cli.targets import features
 from tacit.data.corpus import Corpus
 from tacit.data.errors import DataError
+from tacit.data.features import Target
 from tacit.data.images import holds_images, in_pixels, read_images, sized
 from tacit.data.long import CountTable
 from tacit.data.schema import Schema
@@ -53,6 +55,7 @@ class Opened:
     estimator: Any
     schema: Schema | None
     vocabulary: Vocabulary | None = None
+    target: Target | None = None
 
     @classmethod
     def at(cls, path: Path) -> "Opened":
@@ -61,7 +64,7 @@ class Opened:
         estimator = run.model()
         if reads_corpora(estimator):
             return cls(run, estimator, None, run.vocabulary())
-        return cls(run, estimator, None if _image_shape(estimator) else run.schema())
+        return cls(run, estimator, None if _image_shape(estimator) else run.schema(), target=run.target())
 
     @property
     def images(self) -> tuple[int, ...]:
@@ -92,7 +95,9 @@ class Opened:
         """The documents that were fitted, in the words of the model, without those that hold none of them."""
         if self.vocabulary is None:
             raise TypeError("the run is of no documents")
-        again = self._read_documents(New(source.path, source.long, source.id_column, words=source.words), self.vocabulary)
+        again = self._read_documents(
+            New(source.path, source.long, source.id_column, words=source.words), self.vocabulary
+        )
         if not isinstance(again.table, Corpus):
             raise TypeError("documents are read as a corpus")
         return Rows.of(again.table.filled(), self.vocabulary)
@@ -142,6 +147,8 @@ class Opened:
 
     def feed(self, rows: Rows) -> Any:
         """Rows as the model takes them."""
+        if self.target is not None:
+            return features(self.estimator, dataclasses.replace(rows, aim=self.target))
         return feed(self.estimator, rows.values, self.schema)
 
 

@@ -37,10 +37,23 @@ Long = Annotated[
 IdColumn = Annotated[
     str | None, typer.Option("--id", metavar="COL", help="The column that names the rows.", show_default=False)
 ]
+Target = Annotated[
+    str | None,
+    typer.Option(
+        "--target",
+        metavar="COL",
+        help="The column to be foretold from the others: classes or a number.",
+        show_default=False,
+    ),
+]
 Text = Annotated[
     str | None,
     typer.Option(
-        "--text", metavar="COL", help="The column of texts, to find topics in.", rich_help_panel="Texts", show_default=False
+        "--text",
+        metavar="COL",
+        help="The column of texts, to find topics in.",
+        rich_help_panel="Texts",
+        show_default=False,
     ),
 ]
 VocabularyFile = Annotated[

@@ -7,8 +7,9 @@ import numpy as np
 
 from tacit.cli import talk
 from tacit.cli.choosing import ASKED, Chosen, Plan
-from tacit.cli.judging_topics import tell_sweep, tell_topics
 from tacit.cli.judging import Judgement
+from tacit.cli.judging_predictions import tell_predictions
+from tacit.cli.judging_topics import tell_sweep, tell_topics
 from tacit.cli.sources import Rows
 from tacit.data.images import ImageSet
 from tacit.data.long import CountTable
@@ -35,6 +36,8 @@ def metrics(
         "fitted_rows": len(fitted),
         "columns": fitted.columns,
         "topics": None if found.topics is None else dict(found.topics),
+        "target": None if found.target is None else dict(found.target),
+        "trust": list(estimator.verdict_.words()) if hasattr(estimator, "verdict_") else [],
         "image": list(fitted.table.shape) if isinstance(fitted.table, ImageSet) else None,
         "source": fitted.table.source,
         "seed": plan.seed,
@@ -151,7 +154,13 @@ def label(row: Mapping[str, Any]) -> str:
 
 def name_of(told: Mapping[str, Any]) -> str:
     """A model's name as words: ``Gaussian mixture``."""
-    return words.capital(str(told["model"]).replace("-", " ").replace("k means", "k-means").replace("vae", "VAE").replace("prod lda", "ProdLDA"))
+    return words.capital(
+        str(told["model"])
+        .replace("-", " ")
+        .replace("k means", "k-means")
+        .replace("vae", "VAE")
+        .replace("prod lda", "ProdLDA")
+    )
 
 
 def reason(told: Mapping[str, Any]) -> str:
@@ -163,6 +172,8 @@ def tell_groups(told: Mapping[str, Any]) -> None:
     """The groups or topics in plain words, the held-out score, and what one should know."""
     if told.get("topics"):
         tell_topics(told["topics"])
+    if told.get("target"):
+        tell_predictions(told["target"])
     groups = told["groups"]
     if groups:
         talk.heading("The groups" if len(groups) > 1 else "The rows")
@@ -182,6 +193,10 @@ def tell_groups(told: Mapping[str, Any]) -> None:
         bound = bool(score.get("bound"))
         said = words.held_out(score["nats"], score["standard_error"], score["rows"], None, what, bound=bound)
         talk.say(said, indent=1)
+    if told.get("trust"):
+        talk.heading("Can this be trusted?")
+        for sentence in told["trust"]:
+            talk.bullet(sentence)
     if told["warnings"]:
         talk.heading("Worth knowing")
         for text in told["warnings"]:
