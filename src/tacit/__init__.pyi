@@ -1,7 +1,10 @@
 # The public names. To add one: import it here from the module that defines it, add it to __all__,
 # and give it a line in docs/api.md.
 from . import datasets, families
+from .data.corpus import Corpus
 from .estimators.bayesian_gaussian_mixture import BayesianGaussianMixture
+from .estimators.bayesian_linear_regression import BayesianLinearRegression
+from .estimators.bayesian_logistic_regression import BayesianLogisticRegression
 from .estimators.bayesian_mixture import BayesianMixture
 from .estimators.count_mixtures import MultinomialMixture, PoissonMixture
 from .estimators.density import Density
@@ -11,11 +14,14 @@ from .estimators.kmeans import KMeans
 from .estimators.latent_dirichlet_allocation import LatentDirichletAllocation
 from .estimators.least_absolute_deviations import LeastAbsoluteDeviations
 from .estimators.mixture import Mixture
+from .estimators.prod_lda import ProdLDA
 from .estimators.semi_supervised_vae import SemiSupervisedVAE
 from .estimators.student_t_regression import StudentTRegression
 from .estimators.vae import IWAE, VAE, VQVAE, AutoEncoder, BetaVAE
+from .estimators.vectorise import read_corpus
 from .evaluation.annealed import AnnealedLogProb, annealed_log_prob
 from .evaluation.bootstrap import bootstrap
+from .evaluation.coherence import Coherence, topic_coherence
 from .evaluation.compare import compare
 from .evaluation.conformal import Calibration
 from .evaluation.disentangle import mutual_information_gap, separated_attribute_predictability
@@ -26,6 +32,20 @@ from .evaluation.likelihood_ratio import likelihood_ratio_test
 from .evaluation.match import match
 from .evaluation.odd import odd_columns
 from .evaluation.select import Selection, select
+from .evaluation.topic_selection import TopicSelection, select_topics
+from .evaluation.topic_trace import TopicTrace
+from .evaluation.topics import (
+    Representatives,
+    Stability,
+    representative_documents,
+    top_words,
+    topic_distances,
+    topic_diversity,
+    topic_exclusivity,
+    topic_map,
+    topic_sizes,
+    topic_stability,
+)
 from .inference.infer import Inferred, infer
 from .inference.posterior import Posterior
 from .inference.verdict import Verdict
@@ -42,11 +62,15 @@ __all__ = [
     "AnnealedLogProb",
     "AutoEncoder",
     "BayesianGaussianMixture",
+    "BayesianLinearRegression",
+    "BayesianLogisticRegression",
     "BayesianMixture",
     "BetaVAE",
     "Calibration",
     "Checkpoint",
+    "Coherence",
     "Completion",
+    "Corpus",
     "CsvLog",
     "Density",
     "GaussianMixture",
@@ -61,10 +85,15 @@ __all__ = [
     "MultinomialMixture",
     "PoissonMixture",
     "Posterior",
+    "ProdLDA",
+    "Representatives",
     "Selection",
     "SemiSupervisedVAE",
+    "Stability",
     "StudentTRegression",
     "TensorBoardLog",
+    "TopicSelection",
+    "TopicTrace",
     "Verdict",
     "__version__",
     "annealed_log_prob",
@@ -84,9 +113,20 @@ __all__ = [
     "match",
     "mutual_information_gap",
     "odd_columns",
+    "read_corpus",
+    "representative_documents",
     "save",
     "select",
+    "select_topics",
     "separated_attribute_predictability",
+    "top_words",
+    "topic_coherence",
+    "topic_distances",
+    "topic_diversity",
+    "topic_exclusivity",
+    "topic_map",
+    "topic_sizes",
+    "topic_stability",
     "watch",
 ]
 

@@ -10,6 +10,8 @@ from sklearn.base import BaseEstimator
 
 from tacit.data.errors import listed, nearest
 from tacit.estimators.bayesian_gaussian_mixture import BayesianGaussianMixture
+from tacit.estimators.bayesian_linear_regression import BayesianLinearRegression
+from tacit.estimators.bayesian_logistic_regression import BayesianLogisticRegression
 from tacit.estimators.bayesian_mixture import BayesianMixture
 from tacit.estimators.count_mixtures import MultinomialMixture, PoissonMixture
 from tacit.estimators.gaussian_mixture import GaussianMixture
@@ -33,6 +35,8 @@ ESTIMATORS: dict[str, type[BaseEstimator]] = {
     "k-means": KMeans,
     "latent-dirichlet-allocation": LatentDirichletAllocation,
     "generative-classifier": GenerativeClassifier,
+    "bayesian-logistic-regression": BayesianLogisticRegression,
+    "bayesian-linear-regression": BayesianLinearRegression,
     "least-absolute-deviations": LeastAbsoluteDeviations,
     "student-t-regression": StudentTRegression,
     "vae": VAE,

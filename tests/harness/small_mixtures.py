@@ -7,7 +7,7 @@ import numpy as np
 from scipy import stats
 
 from tacit import families
-from tacit.estimators._answers import MixtureAnswers
+from tacit.estimators._answers import LikelihoodAnswers
 from tacit.families.student_t import StudentT
 from tacit.models.mixture import sampling
 from tacit.models.mixture.gaussian import GaussianGroup
@@ -17,7 +17,7 @@ from tacit.models.mixture.model import Mixture
 __all__ = ["Mixture", "sampling", "stats"]
 
 
-class Fitted(MixtureAnswers):
+class Fitted(LikelihoodAnswers):
     """A mixture that needs no fit."""
 
     def __init__(self, model: Mixture, names: tuple[str, ...] | None = None, random_state: Any = 0) -> None:

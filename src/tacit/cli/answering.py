@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tacit.cli import pictures, results, talk
+from tacit.cli.documents import sample_documents
 from tacit.cli.failures import UsageFault
 from tacit.cli.feeding import feed, in_order
 from tacit.cli.judging import responsibilities
@@ -141,6 +142,9 @@ def sample(run: Path, asked: Asked, out: str | None, form: str | None) -> None:
     opened = Opened.at(run)
     if not hasattr(opened.estimator, "sample"):
         raise ModelFileError(f"the model of {str(run)!r} cannot make new rows.")
+    if opened.vocabulary is not None:
+        sample_documents(opened, opened.vocabulary, asked, out, form)
+        return
     if opened.schema is None:
         pictures.check(out, form, "new")
     else:

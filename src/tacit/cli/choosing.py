@@ -1,7 +1,7 @@
 """Which model, how many groups, which structure: what the user leaves open is tried and chosen."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,10 @@ DEFAULTS = {"tol": 1e-5, "max_iter": 500}
 """In place of scikit-learn's, which stop early."""
 TOPIC_HOLDOUT = 0.1
 """The share of the documents on which numbers of topics are compared."""
+EMPTIES = "weight_concentration_prior_type"
+"""A setting of the models whose surplus groups empty themselves."""
+ALLOWED = 10
+"""The groups that these are allowed where none are set."""
 IMAGE_DRAWS = 100
 """Draws of z for the score of an image: networks of images are slow, and the score of all rows is asked for."""
 
@@ -132,7 +136,8 @@ def plan(
     if sweeps:
         estimator = _made(name, own)
     elif not selectable:
-        fixed = {words.group_setting(name): groups[0] if groups else None, "covariance_type": covariance}
+        usual = ALLOWED if EMPTIES in registry.settings(name) else None
+        fixed = {words.group_setting(name): groups[0] if groups else usual, "covariance_type": covariance}
         estimator = _made(name, own | {key: value for key, value in fixed.items() if key and value is not None})
         groups = ()
     else:
@@ -144,7 +149,9 @@ def plan(
     return Plan(name, why, estimator, groups, tried, own_words, criterion, starts, seed)
 
 
-def choose(plan: Plan, values: Any, schema: Schema | None, watch: Watch) -> Chosen:
+def choose(
+    plan: Plan, values: Any, schema: Schema | None, watch: Watch, vocabulary: Sequence[str] | None = None
+) -> Chosen:
     """Fit every candidate and keep the best; many rows are chosen on a sample first.
 
     Raises:
@@ -154,10 +161,12 @@ def choose(plan: Plan, values: Any, schema: Schema | None, watch: Watch) -> Chos
     if not plan.groups:
         estimator = clone(plan.estimator)
         watch.stage("Fitting")
+        if vocabulary is not None:
+            return Chosen(estimator.fit(values, vocabulary=vocabulary), ())
         X, weights = feed_fit(estimator, values, schema)
         return Chosen(_fitted(estimator, X, weights), ())
     if reads_corpora(plan.estimator):
-        return _topics(plan, values, watch)
+        return _topics(plan, values, watch, vocabulary)
     rows = values.shape[0]
     if plan.candidates == 1 or rows <= CHOICE_ROWS:
         return _sweep(plan, values, schema, watch)
@@ -192,12 +201,18 @@ def _sweep(plan: Plan, values: Any, schema: Schema | None, watch: Watch) -> Chos
     return Chosen(found.best, tuple(found.table.to_pylist()))
 
 
-def _topics(plan: Plan, values: Any, watch: Watch) -> Chosen:
+def _topics(plan: Plan, values: Any, watch: Watch, vocabulary: Sequence[str] | None) -> Chosen:
     """Every number of topics from two seeds, and the best fitted to all documents."""
     watch.stage(f"Trying {listed(plan.groups)} topics")
     try:
         found = select_topics(
-            values, plan.groups, plan.criterion, estimator=plan.estimator, random_state=plan.seed, holdout=TOPIC_HOLDOUT
+            values,
+            plan.groups,
+            plan.criterion,
+            estimator=plan.estimator,
+            vocabulary=vocabulary,
+            random_state=plan.seed,
+            holdout=TOPIC_HOLDOUT,
         )
     except ValueError as error:
         raise UsageFault(f"--set components: {error}") from None
@@ -249,6 +264,8 @@ def _with_defaults(name: str, given: Mapping[str, Any], values: Any, *, images: 
     }
     if "reg_covar" in known and not sparse.issparse(values):
         chosen["reg_covar"] = FLOOR * moments(values).least_variance
+    if EMPTIES in known:
+        chosen |= {"max_iter": DEFAULTS["max_iter"], "n_init": STARTS}
     if images and "n_samples" in known:
         chosen["n_samples"] = IMAGE_DRAWS
     return chosen | dict(given)

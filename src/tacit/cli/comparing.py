@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import get_tags
 
 from tacit import registry
-from tacit.cli import results, talk
+from tacit.cli import corpora, results, talk
 from tacit.cli import settings as words
 from tacit.cli.choosing import Plan, choose, plan
 from tacit.cli.failures import UsageFault
@@ -88,7 +88,7 @@ def compare(
     results.check(out, form)
     common = words.parse(settings)
     asked = None if models is None else _asked(models)
-    rows = source.load()
+    rows = source.load(corpus=_of_documents(source, asked))
     drawn = out is None and (form == "table" or (form is None and talk.on_terminal()))
     if drawn:
         tell(rows)
@@ -102,9 +102,17 @@ def compare(
         candidates = {label: Candidate(each, rows.schema, looking) for label, each in plans.items()}
         found = cross_validated(rows.values, candidates, folds, random_state=seed)
     if drawn:
-        _draw(found, folds, len(rows))
+        _draw(found, folds, len(rows), rows.what)
     else:
         results.give(found.table, out, form, what="model")
+
+
+def _of_documents(source: Source, asked: Mapping[str, tuple[str, Any]] | None) -> bool:
+    """Whether the models compared, all or none of them topic models, read documents."""
+    kinds = [registry.get(name) for name, _ in (asked or {}).values()]
+    if len({corpora.reads_corpora(kind) for kind in kinds}) > 1:
+        raise UsageFault("topic models read documents and the others do not: they cannot be compared on the same rows.")
+    return corpora.wanted(source.path, source.words, kinds[0] if kinds else None)
 
 
 def _asked(text: str) -> dict[str, tuple[str, dict[str, Any]]]:
@@ -114,6 +122,7 @@ def _asked(text: str) -> dict[str, tuple[str, dict[str, Any]]]:
         if "=" in part and ":" not in part:
             raise UsageFault(f"--models {part!r} is not understood; settings follow a name: mixture:components=3.")
         name, *own = part.split(":")
+        name = words.model_name(name)
         if part == INDEPENDENT:
             name, own = ONE_GROUP
         words.known_settings(name)
@@ -127,7 +136,7 @@ def _asked(text: str) -> dict[str, tuple[str, dict[str, Any]]]:
 def _plan(rows: Rows, name: str, given: Mapping[str, Any], seed: int) -> Plan:
     found = None
     if hasattr(registry.get(name), "score_samples"):
-        found = plan(rows.values, rows.schema, name, given, criterion="bic", seed=seed, structures=False)
+        found = plan(rows.values, rows.schema, name, given, criterion=None, seed=seed, structures=False)
     if found is None or not hasattr(found.estimator, "score_samples"):
         raise UsageFault(f"{name} gives rows no density, and nats are all that is compared.")
     return found
@@ -180,10 +189,10 @@ def _suits(estimator: Any, schema: Schema) -> bool:
     return all(counts) if get_tags(estimator).input_tags.positive_only else not any(counts)
 
 
-def _draw(found: Comparison, folds: int, rows: int) -> None:
+def _draw(found: Comparison, folds: int, rows: int, what: str) -> None:
     """The comparison for a person: best first, differences to the best."""
     lines = found.table.to_pylist()
-    talk.heading(f"Held-out nats per row, {counted(folds, 'fold')} of {counted(rows, 'row')}; higher is better")
+    talk.heading(f"Held-out nats per {what}, {counted(folds, 'fold')} of {counted(rows, what)}; higher is better")
     held = alike([line["held_out"] for line in lines], 5)
     cells = []
     for place, (line, text) in enumerate(zip(lines, held, strict=True)):

@@ -65,6 +65,9 @@ class Words:
         return cls(**{field.name: data.get(field.name) for field in dataclasses.fields(cls)})
 
 
+UNSAID = Words()
+
+
 def reads_corpora(model: Any) -> bool:
     """Whether an estimator, or a class of them, is a topic model: it foretells the other half of a document."""
     return hasattr(model, "completion_score")
@@ -74,7 +77,7 @@ def wanted(path: str, words: Words, model: Any) -> bool:
     """Whether DATA is to be read as documents: it can be nothing else, or the user or the model asks for it."""
     if model is not None and not reads_corpora(model):
         if words.said:
-            raise UsageFault("--text, --vocabulary, --stop-words, --min-documents and --max-share go with --model topics.")
+            raise UsageFault("the options about texts and their words go with --model topics.")
         if holds_corpus(path):
             raise UsageFault(f"{path} holds documents, which take --model topics.")
         return False

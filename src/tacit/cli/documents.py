@@ -1,21 +1,26 @@
 """What a topic model says of new documents: ``tacit score`` and ``tacit transform``."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from tacit.cli import results, talk
+from tacit.cli.failures import UsageFault
 from tacit.cli.judging_topics import word_scores
 from tacit.cli.opened import New, Opened, labels
 from tacit.compute import compilation_cache
 from tacit.data.errors import counted
+from tacit.data.texts import Vocabulary
 from tacit.evaluation.conformal import Calibration
 from tacit.plots.style import short_number
 from tacit.storage.errors import ModelFileError
 
 
-def score_documents(opened: Opened, new: New, calibration: Calibration | None, alarm: float | None, out: str | None, form: str | None) -> None:
+def score_documents(
+    opened: Opened, new: New, calibration: Calibration | None, alarm: float | None, out: str | None, form: str | None
+) -> None:
     """Say how likely each document is, in nats a word, and which are odd; a document without a known word has none."""
     rows = opened.read(new)
     lengths = np.asarray(rows.values.sum(axis=1)).ravel()
@@ -44,6 +49,23 @@ def score_documents(opened: Opened, new: New, calibration: Calibration | None, a
             f"{counted(len(told), 'odd document')} of {len(rows):,}; of ordinary ones at most "
             f"{short_number(100 * alarm)} % would be flagged on average."
         )
+
+
+def sample_documents(opened: Opened, vocabulary: Vocabulary, asked: Any, out: str | None, form: str | None) -> None:
+    """Give new documents drawn from the model, a line for each word of each: document, word, count."""
+    results.check(out, form)
+    if asked.given or asked.total is not None or asked.mean or asked.temperature is not None:
+        raise UsageFault("documents are drawn as they come: leave out --given, --total, --mean and --temperature.")
+    opened.estimator.set_params(random_state=asked.seed)
+    counts, _ = opened.estimator.sample(asked.number)
+    entries = counts.tocoo()
+    order = np.lexsort((entries.col, -entries.data, entries.row))
+    table = {
+        "document": pa.array(entries.row[order].astype(np.int64) + 1),
+        "word": pa.array([vocabulary.words[place] for place in entries.col[order]]),
+        "count": pa.array(entries.data[order].astype(np.int64)),
+    }
+    results.give(pa.table(table), out, form, what="line")
 
 
 @compilation_cache()

@@ -57,7 +57,7 @@ def check_kinds(name: str, estimator: Any, values: Any, schema: Schema | None) -
 def settle_families(estimator: Any, values: Any, schema: Schema | None) -> None:
     """Name the family of every column where the user left it open, so that the kinds shown are those fitted."""
     if schema is not None and reads_kinds(estimator) and estimator.families == "auto":
-        families = automatic(schema, moments(values, np.ones(values.shape[0])))
+        families = getattr(estimator, "_automatic", automatic)(schema, moments(values, np.ones(values.shape[0])))
         estimator.set_params(families=dict(zip(schema.names, families, strict=True)))
 
 

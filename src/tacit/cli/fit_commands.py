@@ -57,7 +57,7 @@ def fit(
     min_documents: options.MinDocuments = None,
     max_share: options.MaxShare = None,
 ) -> None:
-    """Find the groups in a table, topics in texts, or codes for images, and write a run folder with the model and a report.
+    """Find the groups in a table, topics in texts or codes for images; write a run folder with the model and a report.
 
     What you do not set is chosen: the model by the kinds of the columns, the number of groups and their shape by
     the criterion. Missing entries are integrated out, nothing is filled in. Ctrl-C keeps the best so far.
@@ -105,16 +105,22 @@ def compare(
     long: options.Long = None,
     kind: options.Kinds = None,
     id_column: options.IdColumn = None,
+    text: options.Text = None,
+    vocabulary: options.VocabularyFile = None,
+    stop_words: options.StopWords = None,
+    min_documents: options.MinDocuments = None,
+    max_share: options.MaxShare = None,
     out: options.Out = None,
     form: options.Format = None,
 ) -> None:
-    """Compare models on rows or images they have not seen: nats per row, best first, with paired differences.
+    """Compare models on rows, images or documents they have not seen: nats per row, best first, paired differences.
 
     Each fold is scored by models fitted to the others; a number of groups that is not set is chosen anew inside
     each fold.
     """
+    words = cli.corpora.Words(text, vocabulary, stop_words, min_documents, max_share)
     cli.comparing.compare(
-        cli.sources.Source(data, tuple(kind or ()), long, id_column),
+        cli.sources.Source(data, tuple(kind or ()), long, id_column, words),
         models,
         tuple(setting or ()),
         folds=folds,

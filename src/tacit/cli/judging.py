@@ -119,18 +119,30 @@ def _of_documents(estimator: Any, fitted: Rows, kept: Rows, said: Iterable[str],
 
 
 def responsibilities(estimator: Any, X: Any) -> np.ndarray | None:
-    """``[rows, K]``, the probability of each group; of a model that only assigns, ones and zeros; else None."""
+    """``[rows, K]``, the probability of each group; of a model that only assigns, ones and zeros; else None.
+
+    Groups that have emptied themselves are left out; they are the last.
+    """
     if hasattr(estimator, "predict_proba"):
-        return np.asarray(estimator.predict_proba(X), np.float64)
+        share = np.asarray(estimator.predict_proba(X), np.float64)[:, : getattr(estimator, "n_components_used_", None)]
+        return share / np.maximum(share.sum(axis=1, keepdims=True), 1e-300) if empty_groups(estimator) else share
     if hasattr(estimator, "predict"):
         labels = np.asarray(estimator.predict(X), np.int64)
         return np.eye(max(int(labels.max()) + 1, len(getattr(estimator, "cluster_centers_", ()))))[labels]
     return None
 
 
+def empty_groups(estimator: Any) -> int:
+    """How many groups a model was allowed and does not use."""
+    used = getattr(estimator, "n_components_used_", None)
+    return 0 if used is None else int(estimator.n_components) - int(used)
+
+
 def _shares(estimator: Any, share: np.ndarray) -> np.ndarray:
     weights = getattr(estimator, "weights_", None)
-    return np.asarray(share.mean(axis=0) if weights is None else weights, np.float64)
+    if weights is None:
+        return np.asarray(share.mean(axis=0), np.float64)
+    return np.asarray(weights, np.float64)[: share.shape[1]]
 
 
 def _sentences(fitted: Rows, share: np.ndarray, shares: np.ndarray) -> tuple[str, ...]:

@@ -11,12 +11,12 @@ from tacit.evaluation.coherence import topic_coherence
 from tacit.evaluation.topic_selection import completed
 from tacit.evaluation.topics import (
     RELEVANCE,
+    top_words,
     topic_distances,
     topic_diversity,
     topic_exclusivity,
     topic_sizes,
     topic_words,
-    top_words,
 )
 from tacit.plots.style import alike, short_number
 from tacit.report import words
@@ -106,7 +106,9 @@ def _cautions(sizes: np.ndarray, coherence: np.ndarray, twins: Sequence[Sequence
         said.append(f"Topics {one + 1} and {other + 1} are nearly the same: fewer topics would do.")
     odd = np.setdiff1d(np.flatnonzero(coherence < NONSENSE), dead)
     if odd.size:
-        said.append(f"The words of {_topics(odd).lower()} seldom stand in the same documents; read {_it(odd)} with care.")
+        said.append(
+            f"The words of {_topics(odd).lower()} seldom stand in the same documents; read {_it(odd)} with care."
+        )
     if len(fitted) < 10 * count:
         said.append(f"There are only {len(fitted)} documents for {count} topics.")
     return said
@@ -148,12 +150,13 @@ def verdicts(told: Mapping[str, Any]) -> list[str]:
             f"Half of the words of {documents} kept aside were foretold from the other half: perplexity "
             f"{short_number(completion['perplexity'], 4)} (the next word is as uncertain as one drawn from so many "
             f"equally likely ones; all {told['words']:,} would be to know nothing), or "
-            f"{short_number(completion['nats_a_word'], 4)} ± {short_number(completion['standard_error'], 2)} nats a word."
+            f"{short_number(completion['nats_a_word'], 4)} ± {short_number(completion['standard_error'], 2)} nats a "
+            "word."
         )
     lacking = f"; {words.percent(coherence['lacking'])} of the words are in no document" if coherence["lacking"] else ""
     said.append(
-        f"Coherence of the topics' ten foremost words: NPMI {short_number(coherence['npmi'], 2)} (from −1, never in one "
-        f"document, over 0, by chance, to 1, always), UMass {short_number(coherence['umass'], 3)} nats{lacking}."
+        f"Coherence of the topics' ten foremost words: NPMI {short_number(coherence['npmi'], 2)} (from −1, never in "
+        f"one document, over 0, by chance, to 1, always), UMass {short_number(coherence['umass'], 3)} nats{lacking}."
     )
     said.append(
         f"Of such a word {words.percent(told['exclusivity'])} is the topic's own on average (exclusivity); "
@@ -167,10 +170,12 @@ def tell_sweep(candidates: Sequence[Mapping[str, Any]], criterion: str) -> None:
     values = [-math.inf if row[criterion] is None else row[criterion] for row in candidates]
     best = int(np.argmax(values))
     talk.say("")
-    columns = [alike([row[name] for row in candidates], digits) for name, digits in (("completion", 5), ("coherence", 3))]
+    completion = alike([row["completion"] for row in candidates], 5)
+    coherence = alike([row["coherence"] for row in candidates], 3)
     stability = ["–" if row["stability"] is None else short_number(row["stability"], 2) for row in candidates]
     perplexity = [short_number(row["perplexity"], 4) for row in candidates]
-    cells = list(zip([row["n_components"] for row in candidates], perplexity, *columns, stability, strict=True))
+    numbers = [row["n_components"] for row in candidates]
+    cells = list(zip(numbers, perplexity, completion, coherence, stability, strict=True))
     heads = ["topics", "perplexity", "nats a word", "NPMI", "stability"]
     talk.table(heads, cells, right=range(5), strong=best)
-    talk.say(f"{candidates[best]['n_components']} topics have the highest {criterion}; the others are judged beside.", indent=1)
+    talk.say(f"{words.counted(numbers[best], 'topic')} came out with the highest {criterion}.", indent=1)

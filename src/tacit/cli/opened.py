@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from tacit.cli import folders, talk
-from tacit.cli.corpora import Words, reads_corpora, reread_corpus
+from tacit.cli.corpora import UNSAID, Words, reads_corpora, reread_corpus
 from tacit.cli.failures import UsageFault
 from tacit.cli.feeding import feed
 from tacit.cli.sources import Rows, Source
@@ -41,7 +41,7 @@ class New:
     long: str | None = None
     id_column: str | None = None
     unseen: bool = False
-    words: Words = Words()
+    words: Words = UNSAID
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -95,9 +95,14 @@ class Opened:
         """The documents that were fitted, in the words of the model, without those that hold none of them."""
         if self.vocabulary is None:
             raise TypeError("the run is of no documents")
+<<<<<<< HEAD
         again = self._read_documents(
             New(source.path, source.long, source.id_column, words=source.words), self.vocabulary
         )
+=======
+        asked = New(source.path, source.long, source.id_column, words=source.words)
+        again = self._read_documents(asked, self.vocabulary)
+>>>>>>> b77b89b218132848a0ea4d1da29ba3f5670f84c5
         if not isinstance(again.table, Corpus):
             raise TypeError("documents are read as a corpus")
         return Rows.of(again.table.filled(), self.vocabulary)

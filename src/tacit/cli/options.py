@@ -7,8 +7,8 @@ import typer
 
 DATA_HELP = (
     "CSV (.gz too), Parquet, Arrow, .npy, .npz (file.npz:name for one array), or - for standard input; images: an .npz "
-    "or .npy of them, or a folder of PNG or JPEG files; documents: a column of texts, a folder of .txt files, or a bag of "
-    "words (LDA-C, UCI, MatrixMarket, sparse .npz)."
+    "or .npy of them, or a folder of PNG or JPEG files; documents: a column of texts, a folder of .txt files, or a "
+    "bag of words (LDA-C, UCI, MatrixMarket, sparse .npz)."
 )
 
 Data = Annotated[str, typer.Argument(metavar="DATA", help=DATA_HELP, show_default=False)]

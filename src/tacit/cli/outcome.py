@@ -7,8 +7,12 @@ import numpy as np
 
 from tacit.cli import talk
 from tacit.cli.choosing import ASKED, Chosen, Plan
+<<<<<<< HEAD
 from tacit.cli.judging import Judgement
 from tacit.cli.judging_predictions import tell_predictions
+=======
+from tacit.cli.judging import Judgement, empty_groups
+>>>>>>> b77b89b218132848a0ea4d1da29ba3f5670f84c5
 from tacit.cli.judging_topics import tell_sweep, tell_topics
 from tacit.cli.sources import Rows
 from tacit.data.images import ImageSet
@@ -17,6 +21,8 @@ from tacit.data.table import Table
 from tacit.plots.style import alike, short_number
 from tacit.report import words
 
+_NAMES = {"k-means": "k-means", "prod-lda": "ProdLDA", "student-t-regression": "Student-t regression"}
+_PROPER = {word.lower(): word for word in ("VAE", "Gaussian", "Poisson", "Bayesian", "Dirichlet")}
 SHOWN = 6
 """Candidates listed at most."""
 
@@ -60,6 +66,8 @@ def metrics(
             for share, text in zip(() if found.shares is None else found.shares, found.groups, strict=True)
         ],
         "certainty": found.certainty,
+        "emptied": empty_groups(estimator),
+        "verdict": list(estimator.verdict_.words()) if hasattr(estimator, "verdict_") else [],
         "held_out": None
         if score is None
         else {
@@ -154,6 +162,7 @@ def label(row: Mapping[str, Any]) -> str:
 
 def name_of(told: Mapping[str, Any]) -> str:
     """A model's name as words: ``Gaussian mixture``."""
+<<<<<<< HEAD
     return words.capital(
         str(told["model"])
         .replace("-", " ")
@@ -161,6 +170,10 @@ def name_of(told: Mapping[str, Any]) -> str:
         .replace("vae", "VAE")
         .replace("prod lda", "ProdLDA")
     )
+=======
+    name = str(told["model"])
+    return words.capital(_NAMES.get(name) or " ".join(_PROPER.get(word, word) for word in name.split("-")))
+>>>>>>> b77b89b218132848a0ea4d1da29ba3f5670f84c5
 
 
 def reason(told: Mapping[str, Any]) -> str:
@@ -183,6 +196,8 @@ def tell_groups(told: Mapping[str, Any]) -> None:
             for group in groups:
                 talk.bullet(group["words"])
             talk.say(told["certainty"], indent=1)
+        if told.get("emptied"):
+            talk.say(words.emptied(len(groups), told["emptied"]), indent=1)
     structure = words.structure(told["structure"])
     if structure and len(groups) > 1:
         talk.say(f"Shape {told['structure']}: {structure}.", indent=1)
@@ -193,10 +208,17 @@ def tell_groups(told: Mapping[str, Any]) -> None:
         bound = bool(score.get("bound"))
         said = words.held_out(score["nats"], score["standard_error"], score["rows"], None, what, bound=bound)
         talk.say(said, indent=1)
+<<<<<<< HEAD
     if told.get("trust"):
         talk.heading("Can this be trusted?")
         for sentence in told["trust"]:
             talk.bullet(sentence)
+=======
+    if told.get("verdict"):
+        talk.heading("How far to trust it")
+        for text in told["verdict"]:
+            talk.bullet(text)
+>>>>>>> b77b89b218132848a0ea4d1da29ba3f5670f84c5
     if told["warnings"]:
         talk.heading("Worth knowing")
         for text in told["warnings"]:

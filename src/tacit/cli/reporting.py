@@ -12,7 +12,7 @@ from scipy import sparse
 from tacit import report
 from tacit.cli import outcome
 from tacit.cli.feeding import feed
-from tacit.cli.judging import responsibilities
+from tacit.cli.judging import empty_groups, responsibilities
 from tacit.cli.judging_topics import verdicts
 from tacit.cli.sources import Rows
 from tacit.evaluation._rows import new_rows
@@ -90,6 +90,7 @@ def content(
         notes=(*table.notes, *left),
         model=_summary(estimator, told),
         graph=estimator.graph() if hasattr(estimator, "graph") else None,
+        trust=tuple(told.get("verdict") or ()),
         candidates=_candidates(told["choice"]),
         trace=_trace(estimator, told),
         snapshots=gather.snapshots(estimator),
@@ -98,8 +99,9 @@ def content(
         else Groups(
             np.array([group["share"] for group in told["groups"]]),
             share,
-            gather.gaussians(model),
-            gather.curves(model, table.schema, table.values) if len(columns) == fitted.columns else {},
+            gather.gaussians(model, share.shape[1]),
+            empty_groups(estimator),
+            gather.curves(model, table.schema, table.values, share.shape[1]) if len(columns) == fitted.columns else {},
         ),
         log_density=_log_density(estimator, X, code),
         samples=None if code is not None and code.point else _samples(estimator, columns),

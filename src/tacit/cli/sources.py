@@ -10,7 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from tacit.cli import talk
-from tacit.cli.corpora import Words, of_log, read_corpus, tell_corpus
+from tacit.cli.corpora import UNSAID, Words, of_log, read_corpus, tell_corpus
 from tacit.cli.failures import UsageFault
 from tacit.data.corpus import Corpus
 from tacit.data.errors import counted, listed
@@ -47,8 +47,12 @@ class Source:
     kinds: tuple[str, ...] = ()
     long: str | None = None
     id_column: str | None = None
+<<<<<<< HEAD
     words: Words = Words()
     target: str | None = None
+=======
+    words: Words = UNSAID
+>>>>>>> b77b89b218132848a0ea4d1da29ba3f5670f84c5
 
     def load(self, *, corpus: bool = False) -> "Rows":
         """Read what is there; kinds of columns are inferred where the user says nothing.
@@ -87,6 +91,7 @@ class Source:
     @classmethod
     def from_config(cls, data: Mapping[str, Any]) -> Self:
         """The same again from a run's config."""
+<<<<<<< HEAD
         words = Words.from_config(data.get("words") or {})
         return cls(
             str(data.get("source", "-")),
@@ -96,6 +101,10 @@ class Source:
             words,
             data.get("target"),
         )
+=======
+        place, kinds = str(data.get("source", "-")), tuple(data.get("kinds") or ())
+        return cls(place, kinds, data.get("long"), data.get("id"), Words.from_config(data.get("words") or {}))
+>>>>>>> b77b89b218132848a0ea4d1da29ba3f5670f84c5
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -70,37 +70,41 @@ def read_bag(path: Path, vocabulary: str | None = None) -> Corpus:
         raise DataError(
             f"{path} is no bag of words: LDA-C (n id:count …), UCI (docword), MatrixMarket or a sparse .npz of SciPy."
         )
-    if form == "sparse":
-        counts, words, ids = _read_sparse(path)
-    else:
-        reader = {"lda-c": _read_lda_c, "uci": _read_uci, "matrix-market": _read_matrix_market}[form]
-        counts, words, ids = reader(path), None, None
+    readers = {"lda-c": _read_lda_c, "uci": _read_uci, "matrix-market": _read_matrix_market, "sparse": _read_sparse}
+    counts = readers[form](path)
+    words, ids = (None, None) if form != "sparse" else _names_in(path, counts)
+    beside = None if words is not None else _beside(path, _vocabulary_names(path))
+    if vocabulary is not None:
+        beside = Path(vocabulary).expanduser()
     notes: list[str] = []
-    beside = Path(vocabulary).expanduser() if vocabulary is not None else _beside(path, _vocabulary_names(path))
-    if words is None and beside is not None:
+    if beside is not None:
         words = _lines(beside)
         if counts.shape[1] != len(words) == counts.shape[0]:
             counts = counts.T.tocsr()
             notes.append(f"the matrix was words × documents by {beside.name}, and was turned")
-        if form == "lda-c" and counts.shape[1] < len(words):
+        if form == "lda-c" and counts.shape[1] < len(words):  # the last words of the vocabulary stand nowhere
             counts = sp.csr_array((counts.data, counts.indices, counts.indptr), shape=(counts.shape[0], len(words)))
-    named = words is not None
-    where = str(path) if beside is None else str(beside)
-    final = numbered_words(counts.shape[1]) if words is None else checked_vocabulary(words, counts.shape[1], where)
-    if not named:
+    if words is None:
         looked = ", ".join(name.name for name in _vocabulary_names(path)[:3])
         notes.append(f"no vocabulary is beside it (such as {looked}): words have numbers in place of names")
-    if ids is None:
-        titles = _beside(path, [path.with_name(_stem(path) + ending) for ending in _ID_ENDINGS])
-        found = None if titles is None else _lines(titles)
-        ids = np.array(found, object) if found is not None and len(found) == counts.shape[0] else None
-    return Corpus(counts, final, ids, str(path), tuple(notes), named=named)
+        final = numbered_words(counts.shape[1])
+    else:
+        final = checked_vocabulary(words, counts.shape[1], str(beside or path))
+    ids = _titles(path, counts.shape[0]) if ids is None else ids
+    return Corpus(counts, final, ids, str(path), tuple(notes), named=words is not None)
+
+
+def _titles(path: Path, documents: int) -> np.ndarray | None:
+    """The titles in a file beside a bag of words, if there is one with a line a document."""
+    beside = _beside(path, [path.with_name(_stem(path) + ending) for ending in _ID_ENDINGS])
+    found = [] if beside is None else _lines(beside)
+    return np.array(found, object) if len(found) == documents else None
 
 
 def _opened(path: Path) -> io.BufferedIOBase:
     with path.open("rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
-    return gzip.open(path, "rb") if packed else path.open("rb")  # type: ignore[return-value]
+    return gzip.open(path, "rb") if packed else path.open("rb")
 
 
 def _text(path: Path) -> bytes:
@@ -223,8 +227,8 @@ def _read_uci(path: Path) -> sp.csr_array:
         raise DataError(
             f"{path} announces {counted(entries, 'entry')} in line 3 and has {len(value):,}: it is cut short or joined."
         )
-    shape = (documents, words)
-    return checked_counts(sp.coo_array((value, (row.astype(np.int64) - 1, column.astype(np.int64) - 1)), shape), f"{path}")
+    places = (row.astype(np.int64) - 1, column.astype(np.int64) - 1)
+    return checked_counts(sp.coo_array((value, places), shape=(documents, words)), str(path))
 
 
 def _read_matrix_market(path: Path) -> sp.csr_array:
@@ -237,15 +241,19 @@ def _read_matrix_market(path: Path) -> sp.csr_array:
     return checked_counts(found, str(path))
 
 
-def _read_sparse(path: Path) -> tuple[sp.csr_array, np.ndarray | None, np.ndarray | None]:
+def _read_sparse(path: Path) -> sp.csr_array:
     try:
-        found = sp.csr_array(sp.load_npz(path))
-        with np.load(path, allow_pickle=False) as archive:
-            words = _texts_of(archive, _VOCABULARY_KEYS, found.shape[1])
-            ids = _texts_of(archive, _ID_KEYS, found.shape[0])
+        found = sp.load_npz(path)
     except UNREADABLE as error:
         raise DataError(refusal(str(path), error)) from None
-    return checked_counts(found, str(path)), words, ids
+    return checked_counts(found, str(path))
+
+
+def _names_in(path: Path, counts: sp.csr_array) -> tuple[list[str] | None, np.ndarray | None]:
+    """The words and the titles that an .npz file keeps beside its matrix."""
+    with np.load(path, allow_pickle=False) as archive:
+        words = _texts_of(archive, _VOCABULARY_KEYS, counts.shape[1])
+        return None if words is None else words.tolist(), _texts_of(archive, _ID_KEYS, counts.shape[0])
 
 
 def _texts_of(archive: np.lib.npyio.NpzFile, keys: tuple[str, ...], number: int) -> np.ndarray | None:

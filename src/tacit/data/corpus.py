@@ -1,4 +1,4 @@
-"""Documents as counts of words: what every topic model takes, and how new documents are put under a known vocabulary."""
+"""Documents as counts of words: what every topic model takes, and new documents under a known vocabulary."""
 
 import dataclasses
 from collections.abc import Sequence

@@ -227,8 +227,9 @@ def _from_table(source: str, column: str | None, id_column: str | None) -> Texts
         column = _found(table, reading.source, notes)
     elif column not in table.column_names:
         known = table.column_names
-        raise DataError(f"{reading.source} has no column {column!r}; there are {listed(known, 20)}."
-                        f"{nearest(column, known)}")
+        raise DataError(
+            f"{reading.source} has no column {column!r}; there are {listed(known, 20)}.{nearest(column, known)}"
+        )
     texts = _strings(table, column)
     if texts is None:
         others = listed([name for name in table.column_names if _strings(table, name) is not None]) or "none"
@@ -238,7 +239,9 @@ def _from_table(source: str, column: str | None, id_column: str | None) -> Texts
         notes.append(f"{counted(absent, 'row')} without a text")
     rest = [name for name in table.column_names if name != column]
     if id_column is not None and id_column not in rest:
-        raise DataError(f"{reading.source} has no column {id_column!r} to name the documents by; there are {listed(rest)}.")
+        raise DataError(
+            f"{reading.source}: no column {id_column!r} to name the documents by; there are {listed(rest)}."
+        )
     ids = row_ids(table, id_column, (name for name in rest if _names_rows(table, name)))
     documents = tuple(text or "" for text in texts.to_pylist())
     return Texts(documents, ids, reading.source, tuple(notes), column)
@@ -277,6 +280,6 @@ def _found(table: pa.Table, source: str, notes: list[str]) -> str:
     if not long:
         there = listed(words) if words else "none"
         raise DataError(
-            f"{source} has no column of sentences (columns of text: {there}). Name the one with the texts: --text COLUMN."
+            f"{source} has no column of sentences (columns of text: {there}). Name the one with texts: --text COLUMN."
         )
     raise DataError(f"{source} has several columns of sentences: {listed(long)}. Name one: --text {re.escape(long[0])}")

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from tacit.estimators._base import double_precision, seed_of
+from tacit.estimators._base import double_precision, read_weights, seed_of
 from tacit.estimators.density import Column, Density, chosen_columns, conditioned, density
 from tacit.models.graph import Graph, mixture_graph
 from tacit.models.mixture import sampling
 from tacit.models.mixture.impute import check_vector_gaps, drawn, expected
+from tacit.models.mixture.information import standard_errors
 from tacit.models.mixture.model import Mixture
 from tacit.models.mixture.summary import Summary, graph_groups, has_priors, summarise
 
@@ -120,6 +121,28 @@ class MixtureAnswers(abc.ABC):
         """Names of the columns at fit."""
         names = getattr(self, "feature_names_in_", None)
         return None if names is None else tuple(str(name) for name in names)
+
+
+class LikelihoodAnswers(MixtureAnswers):
+    """The answers of a mixture whose parameters are estimates."""
+
+    @double_precision
+    def standard_errors(self, X: Any, sample_weight: Any = None) -> dict[str, np.ndarray]:
+        """Standard errors of the parameters from the observed information at the fit.
+
+        Args:
+            X: the rows the mixture was fitted to.
+            sample_weight: their weights.
+
+        Returns:
+            ``weights`` and the parameters of the groups, each of the parameter's shape.
+
+        Raises:
+            ValueError: the information is singular; the message names the components.
+        """
+        model = self._fitted()
+        rows = self._read(X, reset=False)
+        return standard_errors(model, rows, read_weights(rows, sample_weight))
 
 
 def _totals(totals: Any, number: int, groups: int) -> np.ndarray | None:

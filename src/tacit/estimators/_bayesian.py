@@ -13,11 +13,13 @@ from sklearn.exceptions import ConvergenceWarning
 from tacit.compute import component_bucket
 from tacit.data.blocks import MemorySource, Moments, Source, Standardise, dense_rows, moments, source
 from tacit.estimators._base import check_choice, check_whole, double_precision, read_weights, seed_of
+from tacit.estimators._bayesian_verdict import verdict
 from tacit.estimators._face import MixtureFace
 from tacit.estimators._starts import STARTS, draw_starts, needs_tiles
 from tacit.inference.closed_form import CONVERGED, REASONS
 from tacit.inference.fit import Fit, Trace, on_host
 from tacit.inference.online import Average, first_average, see
+from tacit.inference.verdict import Verdict, judged
 from tacit.models.graph import Graph, mixture_graph
 from tacit.models.mixture.bayesian import BayesianMixture, PosteriorGroup
 from tacit.models.mixture.fitting import Schedule, Start, run
@@ -32,6 +34,16 @@ BATCH_ROWS = 256
 """Rows of a mini-batch."""
 CHEAP = 2e8
 """Rows × features × components below which a second start costs little, to see whether the fit is found again."""
+
+
+STOPS = {
+    "converged": "the bound rose by less than tol",
+    "bound fell": "the bound fell by rounding",
+    "bound is not a number": "the bound is not a number",
+    "max_iter reached": "max_iter was reached",
+    "interrupted": "it was interrupted",
+}
+"""Why a fit ended, as what follows "because"."""
 
 
 class Layout(NamedTuple):
@@ -50,6 +62,8 @@ class BayesianFace(MixtureFace):
     model_: Mixture
     posterior_: BayesianMixture
     trace_: Trace
+    verdict_: Verdict
+    n_features_in_: int
 
     @abc.abstractmethod
     def _layout(self, rows: Any, values: Moments, width: int) -> Layout:
@@ -130,6 +144,7 @@ class BayesianFace(MixtureFace):
         change = -float(values.seen @ np.log(np.asarray(layout.view.scale)))
         self._rows_seen = rows.shape[0]
         self._finish(fits, layout.view, change)
+        self._judge(fits, layout.view, change, data, random, complete=values.complete)
         self._warn()
 
     def _affords_another(self, rows: Any, layout: Layout) -> bool:
@@ -188,6 +203,26 @@ class BayesianFace(MixtureFace):
         self.converged_ = found.status == CONVERGED
         self.stop_reason_ = REASONS[found.status]
 
+    def _judge(
+        self,
+        fits: list[Fit],
+        view: Standardise,
+        change: float,
+        data: Source,
+        random: np.random.Generator,
+        *,
+        complete: bool,
+    ) -> None:
+        """k̂ of the posterior, and whether other starts found the same."""
+        ranked = sorted((f for f in fits if not np.isnan(f.bound)), key=lambda f: -f.bound)
+        names = self._names() or tuple(f"x{place}" for place in range(self.n_features_in_))
+        rivals = [self._ordered(f.model, view) for f in ranked if f.bound + change != self.lower_bound_][:1]
+        if not rivals and len(ranked) > 1:
+            rivals = [self.posterior_]  # all ended alike
+        bounds = [f.bound + change for f in ranked]
+        stop = STOPS[self.stop_reason_]
+        self.verdict_ = verdict(self.posterior_, rivals, bounds, data, names, stop, random, complete=complete)
+
     def _settle(self, model: BayesianMixture, view: Standardise) -> None:
         self.posterior_ = self._ordered(model, view)
         self.model_ = _answering(self.posterior_)
@@ -237,6 +272,7 @@ class BayesianFace(MixtureFace):
         self._online, self._rows_seen = (view, average, total), self._rows_seen + rows.shape[0]
         self._settle(average.model, view)
         self.n_iter_, self.converged_, self.stop_reason_ = int(average.time), False, "more rows may come"
+        self.verdict_ = judged(why_not="only the rows of the last batch are at hand", stop="more rows may come")
         return self
 
     def _first_batch(self, rows: Any, weights: np.ndarray) -> tuple[Standardise, Average, float]:

@@ -30,7 +30,13 @@ class CoefficientTable:
 
     @classmethod
     def of(
-        cls, classes: Sequence[str], columns: Sequence[str], mean: np.ndarray, sd: np.ndarray, reach: float, level: float
+        cls,
+        classes: Sequence[str],
+        columns: Sequence[str],
+        mean: np.ndarray,
+        sd: np.ndarray,
+        reach: float,
+        level: float,
     ) -> Self:
         """From ``[outputs, columns]`` of means, standard deviations and the interval's half-width in these."""
         flat, wide = mean.ravel(), sd.ravel()
@@ -47,8 +53,7 @@ class CoefficientTable:
         """The same as an Arrow table."""
         columns = {"class": self.classes} if self.classes else {}
         return pa.table(
-            columns
-            | {"column": self.names, "mean": self.mean, "sd": self.sd, "lower": self.lower, "upper": self.upper}
+            columns | {"column": self.names, "mean": self.mean, "sd": self.sd, "lower": self.lower, "upper": self.upper}
         )
 
     def __str__(self) -> str:

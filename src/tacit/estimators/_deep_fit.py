@@ -209,7 +209,7 @@ class DeepFit(DeepAnswers):
             order = order[np.argsort(np.asarray(rows.label)[order] >= 0, kind="stable")]
         held, learn = held_out_rows(order, self.validation_fraction, weights)
         part = lambda index: jax.tree.map(lambda leaf: leaf[index], rows)  # noqa: E731
-        held_out = padded(part(held), weights[held], room(kept)) if weights[held].any() else None
+        held_out = padded(part(held), weights[held], room(held.size)) if weights[held].any() else None
         self._seen(np.asarray(rows.x), weights, learn if held_out is None else held)
         if rows.x.nbytes > RESIDENT_BYTES:  # never copied: what is held out has no weight among the rest
             weights[held] = 0.0

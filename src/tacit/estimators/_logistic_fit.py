@@ -35,7 +35,7 @@ WHY = {
 """What follows "the fit ended because"; else its iterations or steps were used up."""
 
 
-class Plan(NamedTuple):
+class LogisticPlan(NamedTuple):
     """The estimator's settings, checked."""
 
     method: Any
@@ -67,7 +67,7 @@ class Plan(NamedTuple):
         return Schedule(self.max_iter, self.tol, self.starts, self.label)
 
 
-class Found(NamedTuple):
+class LogisticFound(NamedTuple):
     """What a fit gave."""
 
     model: LogisticRegression
@@ -81,7 +81,7 @@ class Found(NamedTuple):
     agreement: float | None
 
 
-def fitted(plan: Plan, table: Table, random: np.random.Generator) -> Found:
+def fitted(plan: LogisticPlan, table: Table, random: np.random.Generator) -> LogisticFound:
     """Fit by the plan's method."""
     if plan.method in GRADIENTS:
         return _by_gradient(plan, table, random)
@@ -95,10 +95,10 @@ def fitted(plan: Plan, table: Table, random: np.random.Generator) -> Found:
     return _closed(closed, closed.fit.bound)
 
 
-def _closed(closed: Closed, bound: float) -> Found:
+def _closed(closed: Closed, bound: float) -> LogisticFound:
     fit = closed.fit
     status = fit.status
-    return Found(
+    return LogisticFound(
         fit.model,
         bound,
         fit.trace,
@@ -110,7 +110,7 @@ def _closed(closed: Closed, bound: float) -> Found:
     )
 
 
-def _by_gradient(plan: Plan, table: Table, random: np.random.Generator) -> Found:
+def _by_gradient(plan: LogisticPlan, table: Table, random: np.random.Generator) -> LogisticFound:
     """From Laplace's posterior of some rows; a learned scale of the prior is the one found there."""
     few = table.some(FEW_ROWS, random)
     begun = fit_laplace(plan.model(), few, plan.schedule()._replace(starts=1), random).fit.model
@@ -134,11 +134,9 @@ def _by_gradient(plan: Plan, table: Table, random: np.random.Generator) -> Found
 
 def _told(
     risen: Risen, model: LogisticRegression, weight: float, bounds: tuple[float, ...], agreement: float | None
-) -> Found:
+) -> LogisticFound:
     trained = risen.trained
     course = trained.trace
     trace = Trace(course["step"], course["elbo"] * weight, course["seconds"])
     stop = WHY.get(trained.status, "max_steps was reached")
-    return Found(
-        model, None, trace, trained.steps, trained.status == CONVERGED, stop, bounds, agreement
-    )
+    return LogisticFound(model, None, trace, trained.steps, trained.status == CONVERGED, stop, bounds, agreement)

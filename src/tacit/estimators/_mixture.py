@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from tacit.compute import component_bucket
 from tacit.data.blocks import MemorySource, Moments, Source, Standardise, dense_rows, moments, source
+from tacit.estimators._answers import LikelihoodAnswers
 from tacit.estimators._base import (
     check_choice,
     check_whole,
@@ -27,7 +28,6 @@ from tacit.inference.fit import Fit
 from tacit.inference.online import Average, first_average, see
 from tacit.models.mixture.fitting import Schedule, Start, canonical_order, finished, floored, parameters, run
 from tacit.models.mixture.gaussian import GaussianGroup
-from tacit.models.mixture.information import standard_errors
 from tacit.models.mixture.model import Mixture
 from tacit.models.mixture.rules import Draws, Mode, Posterior, Rule
 
@@ -61,7 +61,7 @@ class Search(NamedTuple):
         return -float(self.values.seen @ np.log(np.asarray(self.view.scale)))
 
 
-class BaseMixture(MixtureFace):
+class BaseMixture(LikelihoodAnswers, MixtureFace):
     """A mixture fitted by EM or one of its kin; a subclass reads rows and plans the groups of columns."""
 
     @abc.abstractmethod
@@ -233,21 +233,3 @@ class BaseMixture(MixtureFace):
     def icl(self, X: Any) -> float:
         """``bic(X) − 2 Σ log max_k r_nk`` (Biernacki et al. 2000), in the same sign: lower is better."""
         return float(self.bic(X) - 2.0 * np.log(self.predict_proba(X).max(axis=1)).sum())
-
-    @double_precision
-    def standard_errors(self, X: Any, sample_weight: Any = None) -> dict[str, np.ndarray]:
-        """Standard errors of the parameters from the observed information at the fit.
-
-        Args:
-            X: the rows the mixture was fitted to.
-            sample_weight: their weights.
-
-        Returns:
-            ``weights`` and the parameters of the groups, each of the parameter's shape.
-
-        Raises:
-            ValueError: the information is singular; the message names the components.
-        """
-        model = self._fitted()
-        rows = self._read(X, reset=False)
-        return standard_errors(model, rows, read_weights(rows, sample_weight))

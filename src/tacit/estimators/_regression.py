@@ -51,9 +51,9 @@ class Regression:
         if np.isnan(np.sum(rows)):
             gaps = np.flatnonzero(np.isnan(rows).any(axis=0))
             raise ValueError(
-                f"Input X contains NaN, in column {self._listed(gaps)}: {type(self).__name__} needs complete rows. Fill "
-                "them (GaussianMixture().fit(X).impute(X)), leave them out, or take GenerativeClassifier, which sums "
-                "missing entries out."
+                f"Input X contains NaN, in column {self._listed(gaps)}: {type(self).__name__} needs complete rows. "
+                "Fill them (GaussianMixture().fit(X).impute(X)), leave them out, or take GenerativeClassifier, which "
+                "sums missing entries out."
             )
         return rows
 

@@ -14,6 +14,7 @@ from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.models.topics.completion import Completion, document_completion, halves
 from tacit.models.topics.fitting import bayesian, posterior
 from tacit.models.topics.model import Topics
+from tacit.models.topics.summary import summary
 
 
 class TopicAnswers(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -74,9 +75,8 @@ class TopicAnswers(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         """scikit-learn's score: the bounds of all documents minus the divergence of the topics, in nats."""
         return float(self._posterior(self._asked(X, "score"))[1].sum()) - self._divergence()
 
-    @double_precision
     def _divergence(self) -> float:
-        return float(self.model_.divergence())
+        return summary(self.model_).divergence
 
     @double_precision
     def perplexity(self, X: Any, sub_sampling: bool = False) -> float:
@@ -103,6 +103,10 @@ class TopicAnswers(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         if not asked.nnz:
             raise ValueError("X holds no words to foretell")
         return document_completion(self.topic_word_, np.asarray(self.model_.document_prior), given, asked)
+
+    def completion(self, X: Any, *, seed: int = 0) -> Completion:
+        """Half of the words of every document foretold from the other half, document by document, in nats."""
+        return self._completed(X, "completion", seed)
 
     def completion_perplexity(self, X: Any, *, seed: int = 0) -> float:
         """How well one half of every document foretells the other: perplexity, lower is better.
@@ -134,9 +138,9 @@ class TopicAnswers(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         check_whole("n_samples", n_samples, 1)
         random = seed_of(self.random_state)
         sizes = np.broadcast_to(round(self.mean_length_) if lengths is None else lengths, (n_samples,))
-        means = np.asarray(self.model_.means())
+        means = self.topic_word_
         theta = random.dirichlet(np.asarray(self.model_.document_prior), n_samples)
-        draws = [random.multinomial(int(size), share @ means.T) for size, share in zip(sizes, theta, strict=True)]
+        draws = [random.multinomial(int(size), share @ means) for size, share in zip(sizes, theta, strict=True)]
         return sparse.csr_array(np.stack(draws).astype(np.float64)), theta
 
     def align(self, X: Any, vocabulary: Sequence[str]) -> sparse.csr_array:

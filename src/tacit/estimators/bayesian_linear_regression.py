@@ -46,7 +46,7 @@ class BayesianLinearRegression(Regression, RegressorMixin, BaseEstimator):
         noise_prior: shape and rate of the Gamma prior of σ⁻², σ in units of the targets' standard deviation.
         intercept_scale: prior scale of the intercept, at the mean of the rows and targets.
         fit_intercept: whether there is one.
-        standardize: whether the prior is that of centred and scaled columns.
+        standardize: whether the priors are those of centred and scaled columns and targets; else of these as they are.
         max_iter, tol: of "variational": iterations, and the change of the bound in nats a row that ends them.
         n_draws: draws by which the verdict judges "variational" and mean-field posteriors; 0 leaves its k̂ out.
         verbose: unused but by scikit-learn's manners: a fit takes one pass.
@@ -111,7 +111,8 @@ class BayesianLinearRegression(Regression, RegressorMixin, BaseEstimator):
         self._check_size(len(self._columns()), full=self.posterior == "full")
         shift, scale = self._viewed(rows, weights)
         at, width = (moments[0] for moments in moments_of(target[:, None], weights))
-        self._view = Standardise(np.append(shift, at if self.fit_intercept else 0.0), np.append(scale, width))
+        at, width = (at if self.fit_intercept else 0.0, width) if self.standardize else (0.0, 1.0)
+        self._view = Standardise(np.append(shift, at), np.append(scale, width))
         table = Table(rows, target, weights, self._view)
         sums = Gram(*total(GramStep(bool(self.fit_intercept)), table.source(), self._view).statistics)
         self._finish(self._solved(sums, learn), sums)
@@ -125,9 +126,7 @@ class BayesianLinearRegression(Regression, RegressorMixin, BaseEstimator):
         except (TypeError, ValueError) as error:
             if "could not convert" not in str(error):
                 raise
-            raise ValueError(
-                f"y must be numbers: {error}. For classes take BayesianLogisticRegression."
-            ) from None
+            raise ValueError(f"y must be numbers: {error}. For classes take BayesianLogisticRegression.") from None
         check_consistent_length(rows, target)
         bad = np.flatnonzero(~np.isfinite(target))
         if bad.size:
@@ -182,8 +181,8 @@ class BayesianLinearRegression(Regression, RegressorMixin, BaseEstimator):
         self.noise_scale_ = width * math.sqrt(model.noise * heavy)
         widening = math.sqrt(model.dof / (model.dof - 2.0)) if 2.0 < model.dof < math.inf else 1.0
         self._publish(model.coefficients, np.ones((1, 1)), widening)
-        self.coef_, self.coef_sd_ = self.coef_[0], self.coef_sd_[0]
-        self.intercept_, self.intercept_sd_ = float(self.intercept_[0]), float(self.intercept_sd_[0])
+        for name in ("coef_", "coef_sd_", "intercept_", "intercept_sd_"):
+            setattr(self, name, getattr(self, name)[0])
         self.n_parameters_ = np.asarray(model.coefficients.mean).size + (self.noise_scale is None)
         self.verdict_ = self._verdict(solved, sums, exact)
         if not self.converged_:

@@ -14,12 +14,11 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, c
 from tacit.data.blocks import Standardise
 from tacit.estimators._base import check_choice, check_whole, double_precision, read_weights, seed_of
 from tacit.estimators._coefficients import CoefficientTable
-from tacit.estimators._logistic_fit import METHODS, Found, Plan, fitted
+from tacit.estimators._logistic_fit import METHODS, LogisticFound, LogisticPlan, fitted
 from tacit.estimators._regression import Regression
 from tacit.inference.posterior import Posterior
-from tacit.inference.verdict import judged
+from tacit.inference.verdict import Verdict, judged
 from tacit.models.graph import Graph
-from tacit.models.regression.coefficients import moved
 from tacit.models.regression.expected import nodes, predictive
 from tacit.models.regression.fitting import Table
 from tacit.models.regression.judging import drawn, draws_of, expected_log_likelihood
@@ -168,7 +167,7 @@ class BayesianLogisticRegression(Regression, ClassifierMixin, BaseEstimator):
             raise ValueError(f"learning_rate must be above 0, got {self.learning_rate!r}")
         return self._check_prior()
 
-    def _plan(self, learn: bool, contrast: np.ndarray) -> Plan:
+    def _plan(self, learn: bool, contrast: np.ndarray) -> LogisticPlan:
         method = self.method
         if method == "auto":
             method = "jaakkola-jordan" if self.classes_.size == 2 else "bouchard"
@@ -177,7 +176,7 @@ class BayesianLogisticRegression(Regression, ClassifierMixin, BaseEstimator):
                 f"'jaakkola-jordan' bounds two classes, and y has {self.classes_.size}: take method='bouchard' or "
                 "'bohning'"
             )
-        return Plan(
+        return LogisticPlan(
             method,
             self.posterior == "mean-field",
             self._prior(learn=learn),
@@ -194,7 +193,7 @@ class BayesianLogisticRegression(Regression, ClassifierMixin, BaseEstimator):
             type(self).__name__,
         )
 
-    def _finish(self, found: Found, table: Table) -> None:
+    def _finish(self, found: LogisticFound, table: Table) -> None:
         weight = float(table.weights.sum())
         self.model_ = found.model
         self.trace_, self.n_iter_ = found.trace, found.iterations
@@ -204,16 +203,7 @@ class BayesianLogisticRegression(Regression, ClassifierMixin, BaseEstimator):
         self.prior_scale_ = float(found.model.prior.scale)
         self._publish(found.model.coefficients, self._outputs())
         self.n_parameters_ = int(np.asarray(found.model.coefficients.mean).size)
-        judging = {"bounds": found.bounds, "agreement": found.agreement, "stop": found.stop}
-        if self.n_draws < 2:
-            self.verdict_ = judged(why_not="no draws were asked for", **judging)
-        elif self.n_parameters_ > MOST_JUDGED:
-            why = f"{self.n_parameters_:,} coefficients: it says nothing beyond about {MOST_JUDGED}"
-            self.verdict_ = judged(why_not=why, **judging)
-        else:
-            draws, log_ratios = drawn(found.model, table, self.n_draws)
-            names, columns = self._flat(draws)
-            self.verdict_ = judged(names=names, draws=columns, log_ratios=log_ratios, **judging)
+        self.verdict_ = self._verdict(found, table)
         if not self.converged_:
             warnings.warn(
                 f"the fit did not converge: {self.stop_reason_} ({self.n_iter_} iterations). Increase max_iter or "
@@ -221,6 +211,25 @@ class BayesianLogisticRegression(Regression, ClassifierMixin, BaseEstimator):
                 ConvergenceWarning,
                 stacklevel=4,
             )
+
+    def _verdict(self, found: LogisticFound, table: Table) -> Verdict:
+        names: list[str] = []
+        columns = log_ratios = None
+        why_not = "no draws were asked for"
+        if self.n_parameters_ > MOST_JUDGED:
+            why_not = f"{self.n_parameters_:,} coefficients: it says nothing beyond about {MOST_JUDGED}"
+        elif self.n_draws > 1:
+            draws, log_ratios = drawn(found.model, table, self.n_draws)
+            names, columns = self._flat(draws)
+        return judged(
+            names=names,
+            draws=columns,
+            log_ratios=log_ratios,
+            why_not=why_not,
+            bounds=found.bounds,
+            agreement=found.agreement,
+            stop=found.stop,
+        )
 
     def _outputs(self) -> np.ndarray:
         """From units to the lines of coefficients."""
@@ -272,11 +281,9 @@ class BayesianLogisticRegression(Regression, ClassifierMixin, BaseEstimator):
         return np.log(np.maximum(self.predict_proba(X), np.finfo(float).tiny))
 
     def decision_function(self, X: Any) -> np.ndarray:
-        """Two classes: the posterior mean of the log-odds, ``(n,)``; more: ``log E_q p(y|x, w)``, ``(n, K)``."""
-        check_is_fitted(self)
-        if self.classes_.size > 2:
-            return self.predict_log_proba(X)
-        return self._design(self._read(X, reset=False)) @ np.asarray(self.model_.coefficients.mean)[0]
+        """Two classes: the log-odds of ``predict_proba``, ``(n,)``; more: its logarithms, ``(n, K)``."""
+        found = self.predict_log_proba(X)
+        return found[:, 1] - found[:, 0] if self.classes_.size == 2 else found
 
     def predict(self, X: Any) -> np.ndarray:
         """The likeliest class of every row."""

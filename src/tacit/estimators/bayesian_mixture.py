@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from tacit.data.blocks import Moments, Standardise
+from tacit.data.schema import Schema
 from tacit.estimators import _bayesian_layout as posteriors
 from tacit.estimators import _layout
 from tacit.estimators._base import check_choice
@@ -91,12 +92,22 @@ class BayesianMixture(TableColumns, BayesianFace):
         if not 0 < self.prior_rows < np.inf:
             raise ValueError(f"prior_rows must be above 0, got {self.prior_rows!r}")
 
+    @staticmethod
+    def _automatic(schema: Schema, values: Moments) -> list[str]:
+        """A family for every column: a mixture of Poissons is over-dispersed without a negative binomial."""
+        chosen = _layout.automatic(schema, values)
+        return ["poisson" if family == "negative-binomial" else family for family in chosen]
+
+    @staticmethod
+    def _automatic(schema: Schema, values: Moments) -> list[str]:
+        """A family for every column: a mixture of Poissons is over-dispersed without a negative binomial."""
+        chosen = _layout.automatic(schema, values)
+        return ["poisson" if family == "negative-binomial" else family for family in chosen]
+
     def _layout(self, rows: np.ndarray, values: Moments, width: int) -> Layout:
         names = self.schema_.names
         named, together = self._named(names)
-        chosen = _layout.automatic(self.schema_, values)
-        # a mixture of Poissons is over-dispersed by itself, and the negative binomial has no conjugate prior
-        chosen = ["poisson" if family == "negative-binomial" else family for family in chosen]
+        chosen = self._automatic(self.schema_, values)
         self.families_ = [named.get(place, family) for place, family in enumerate(chosen)]
         posteriors.check_families(self.families_, names)
         kind = self._kind()

@@ -28,6 +28,7 @@ from tacit.models.topics.fitting import (
 )
 from tacit.models.topics.model import Topics
 from tacit.models.topics.starting import begin, far_documents, seeds_of
+from tacit.models.topics.summary import summary
 
 LEARNED = {"auto": "each", "auto-symmetric": "tied"}
 FIRST_PRIOR = {"doc_topic_prior": 0.1, "topic_word_prior": 0.05}
@@ -171,7 +172,7 @@ class LatentDirichletAllocation(TopicAnswers):
         plan = self._plan(counts)
         online = self.learning_method == "online"
         found = [learn(model, counts, plan, random, online=online) for _ in range(int(self.n_init))]
-        found.sort(key=lambda each: -each.fit.bound)
+        found.sort(key=lambda each: -each.bound)
         self._finish(found, counts)
         return self
 
@@ -251,8 +252,8 @@ class LatentDirichletAllocation(TopicAnswers):
         order = canonical(best.masses, tuple(sorted(self.seed_words or ())))
         self._publish(_ordered(best.fit.model, order))
         words = max(float(counts.sum()), np.finfo(float).tiny)
-        self.lower_bound_ = best.fit.bound
-        self.bound_ = float(np.exp(-best.fit.bound / words)) if counts.nnz else 1.0
+        self.lower_bound_ = best.bound
+        self.bound_ = float(np.exp(-best.bound / words)) if counts.nnz else 1.0
         self.mean_length_ = float(counts.sum()) / counts.shape[0]
         online = self.learning_method == "online"
         batches = -(-counts.shape[0] // int(self.batch_size)) if online else 1
@@ -263,7 +264,7 @@ class LatentDirichletAllocation(TopicAnswers):
         self.topics_restarted_ = best.restarted
         self.verdict_ = judged(
             why_not=f"{self.components_.size:,} parameters of topics: it says nothing beyond about 200",
-            bounds=[each.fit.bound for each in found],
+            bounds=[each.bound for each in found],
             stop=REASONS[best.fit.status],
         )
         self._say(best.fit, words)
@@ -280,10 +281,11 @@ class LatentDirichletAllocation(TopicAnswers):
     def _publish(self, model: Topics) -> None:
         """Set what is known of the topics as attributes."""
         dtype = getattr(self, "_dtype", np.float64)
+        told = summary(model)
         self.model_ = on_host(model)
         self.components_ = np.ascontiguousarray(model.concentrations.T).astype(dtype)
-        self.topic_word_ = np.asarray(model.means()).T
-        self.exp_dirichlet_component_ = np.exp(np.asarray(model.expected_logs()).T).astype(dtype)
+        self.topic_word_ = told.means
+        self.exp_dirichlet_component_ = np.exp(told.logs).astype(dtype)
         alpha, eta = np.asarray(model.document_prior), np.asarray(model.word_prior)
         given = self.doc_topic_prior, self.topic_word_prior
         self.doc_topic_prior_, self.topic_word_prior_ = (

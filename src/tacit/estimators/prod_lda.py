@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,10 +15,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from tacit.compute import single_precision
-from tacit.data.corpus import Corpus
 from tacit.estimators._base import check_choice, check_whole, read_weights, seed_of
-from tacit.estimators._completion import completion
 from tacit.estimators._deep_fit import held_out_rows
+from tacit.estimators._topic_answers import checked_words
 from tacit.inference.closed_form import CONVERGED, NAN, REASONS
 from tacit.inference.fit import Trace
 from tacit.inference.objectives import Elbo
@@ -25,6 +25,7 @@ from tacit.inference.stochastic import padded, room
 from tacit.inference.train import Course, Trained, train
 from tacit.inference.watch import Printer, watch
 from tacit.models.graph import Edge, Graph, Node, Plate
+from tacit.models.topics.completion import Completion, halves
 from tacit.models.vae.model import DeepLatent, importance_log_prob
 from tacit.models.vae.networks import ACTIVATIONS, MLP
 from tacit.models.vae.posteriors import Diagonal
@@ -52,9 +53,10 @@ class ProdLDA(TransformerMixin, BaseEstimator):
     """A neural topic model: ``θ = softmax(z)``, ``z ~ N(0, σ² I)``, every word from ``softmax(m + Wᵀ θ)``.
 
     Topics multiply (a product of experts) where those of latent Dirichlet allocation are averaged. An encoder says
-    ``q(z|document)`` at once, a logistic-normal posterior of the mixture θ; σ² is that of the Laplace approximation to a
-    Dirichlet prior in softmax coordinates, ``(1 − 1/K)/α`` (Srivastava & Sutton 2017, section 3.2). The bound raised is
-    ``E_q log p(words|θ) − KL(q(z|words) ‖ p(z))``, of the words in their order.
+    ``q(z|document)`` at once, a logistic-normal posterior of the mixture θ; σ² is that of the Laplace approximation to
+    a Dirichlet prior in softmax coordinates, ``(1 − 1/K)/α`` (Srivastava & Sutton 2017, section 3.2). The bound raised
+    is ``E_q log p(words|θ) − KL(q(z|words) ‖ p(z))``, of the words in their order. Topics come by size, the largest
+    first.
 
     Args:
         n_components: the number of topics K.
@@ -73,7 +75,7 @@ class ProdLDA(TransformerMixin, BaseEstimator):
 
     Attributes:
         topic_word_: ``[topics, words]``, ``p(w|k)`` of a document of one topic alone; lines sum to one.
-        vocabulary_: ``[words]``, the words, where they were given, else None.
+        vocabulary_: the words of the columns, or None.
         model_: the model, an immutable pytree with NumPy leaves.
         trace_: how the bound rose: ``iteration`` (epochs), ``bound`` (of all documents, in nats) and ``seconds``.
         history_: a column a figure: epoch, step, elbo, reconstruction, kl, held_out, seconds …, in nats a document.
@@ -114,13 +116,14 @@ class ProdLDA(TransformerMixin, BaseEstimator):
         self.verbose = verbose
 
     @single_precision
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, *, vocabulary: Sequence[str] | None = None) -> Self:
         """Learn topics.
 
         Args:
-            X: counts ``[documents, words]``, sparse or dense, or a `Corpus`, whose vocabulary is kept.
+            X: counts ``(n, words)``, sparse or dense; a document may be empty.
             y: ignored.
             sample_weight: a weight a document.
+            vocabulary: the words of the columns, where X has no names of its own.
 
         Raises:
             ValueError: negative counts, no word at all, or a wrong parameter: what, and what to do.
@@ -130,7 +133,8 @@ class ProdLDA(TransformerMixin, BaseEstimator):
         weights = read_weights(counts, sample_weight)
         if not counts.nnz:
             raise ValueError("X holds no word at all")
-        self.vocabulary_ = X.vocabulary if isinstance(X, Corpus) and X.named else None
+        names = getattr(self, "feature_names_in_", None) if vocabulary is None else vocabulary
+        self.vocabulary_ = None if names is None else checked_words(names, counts.shape[1])
         random = seed_of(self.random_state)
         longest = int(np.diff(counts.indptr).max())
         held, learn = held_out_rows(random.permutation(counts.shape[0]), self.validation_fraction, weights)
@@ -139,9 +143,10 @@ class ProdLDA(TransformerMixin, BaseEstimator):
         if held.size and weights[held].any():
             held_out = padded(Documents.of(counts[held], longest), weights[held], room(held.size))
         begun = self._begun(counts, jax.random.key(int(random.integers(2**31))))
+        course, seed = self._course(counts.shape[1], learn.size), int(random.integers(2**31))
         with watch(*([Printer(self.verbose)] if self.verbose else [])):
-            trained = train(begun, batches, held_out, self._course(counts.shape[1], learn.size), seed=int(random.integers(2**31)))
-        self._finish(trained, counts.shape[0])
+            trained = train(begun, batches, held_out, course, seed=seed)
+        self._finish(trained, counts)
         return self
 
     def _begun(self, counts: sp.csr_array, key: Any) -> DeepLatent:
@@ -175,8 +180,11 @@ class ProdLDA(TransformerMixin, BaseEstimator):
             label=type(self).__name__,
         )
 
-    def _finish(self, trained: Trained, documents: int) -> None:
+    def _finish(self, trained: Trained, counts: sp.csr_array) -> None:
+        documents = counts.shape[0]
         self.model_, self.history_ = trained.model, trained.trace
+        sizes = self.transform(counts).T @ np.asarray(counts.sum(axis=1)).ravel()
+        self.model_ = _ordered(trained.model, np.argsort(-sizes, kind="stable"))
         bounds = trained.trace.get("held_out", trained.trace["elbo"])
         self.trace_ = Trace(trained.trace["epoch"], bounds * documents, trained.trace["seconds"])
         at = np.flatnonzero(trained.trace["step"] == trained.best_step)
@@ -213,7 +221,7 @@ class ProdLDA(TransformerMixin, BaseEstimator):
     def _read(self, X: Any, *, reset: bool) -> sp.csr_array:
         counts = validate_data(
             self,
-            X.counts if isinstance(X, Corpus) else X,
+            X,
             reset=reset,
             dtype=np.float64,
             accept_sparse="csr",
@@ -268,19 +276,34 @@ class ProdLDA(TransformerMixin, BaseEstimator):
             ]
         )
 
-    def completion_samples(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Of every document the nats of one half of its words given the other half, and the words of that half."""
+    def completion(self, X: Any, *, seed: int = 0) -> Completion:
+        """Half of the words of every document foretold from the other half, document by document, in nats.
+
+        The encoder reads the one half; the other is scored by ``E_q p(w|θ)``.
+
+        Args:
+            X: whole counts ``(n, words)``.
+            seed: which words are in which half, as in `LatentDirichletAllocation.completion`.
+        """
         check_is_fitted(self)
-        return completion(self._read(X, reset=False), self.expected_words)
+        given, asked = halves(self._read(X, reset=False), seed)
+        if not asked.nnz:
+            raise ValueError("X holds no words to foretell")
+        nats = np.zeros(given.shape[0])
+        for start in range(0, given.shape[0], ROWS):
+            part = slice(start, start + ROWS)
+            shares, wanted = self.expected_words(given[part]).astype(np.float64), asked[part].tocoo()
+            each = wanted.data * np.log(np.maximum(shares[wanted.row, wanted.col], np.finfo(np.float32).tiny))
+            nats[part] = np.bincount(wanted.row, each, minlength=shares.shape[0])
+        return Completion(nats, np.asarray(asked.sum(axis=1)).ravel())
 
-    def completion_score(self, X: Any) -> float:
+    def completion_score(self, X: Any, *, seed: int = 0) -> float:
         """``log p(half of a document | the other half)`` in nats a word (a token), over all documents."""
-        nats, tokens = self.completion_samples(X)
-        return float(nats.sum() / max(tokens.sum(), 1.0))
+        return self.completion(X, seed=seed).score
 
-    def completion_perplexity(self, X: Any) -> float:
+    def completion_perplexity(self, X: Any, *, seed: int = 0) -> float:
         """``exp(−completion_score)``: among how many equally likely words the next one seems to be drawn."""
-        return math.exp(-self.completion_score(X))
+        return self.completion(X, seed=seed).perplexity
 
     def graph(self) -> Graph:
         """The directed graph of the model, as data."""
@@ -299,3 +322,15 @@ class ProdLDA(TransformerMixin, BaseEstimator):
         tags.input_tags.sparse = True
         tags.input_tags.positive_only = True
         return tags
+
+
+def _ordered(model: Any, order: np.ndarray) -> Any:
+    """The same model with its topics in another order: of the encoder's outputs and of the decoder's topics."""
+    last = model.encoder.network.layers[-1]
+    both = np.concatenate([order, order.size + order])  # the means of z, then its log-scales
+    places = lambda m: (  # noqa: E731
+        m.encoder.network.layers[-1].weight,
+        m.encoder.network.layers[-1].bias,
+        m.decoder.weights,
+    )
+    return eqx.tree_at(places, model, (last.weight[both], last.bias[both], model.decoder.weights[order]))

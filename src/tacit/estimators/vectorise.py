@@ -66,9 +66,9 @@ def learned(texts: Texts, wording: Wording) -> Corpus:
         if "vocabulary" not in str(error) and "terms" not in str(error) and "max_df" not in str(error):
             raise
         raise DataError(
-            f"{texts.source}: no word is left of {counted(len(texts.documents), 'document')}: every one is a stop word, "
-            f"in fewer than {wording.min_documents} documents, or in more than {100 * wording.max_share:g} % of them. "
-            "Lower --min-documents, or raise --max-share."
+            f"{texts.source}: no word is left of {counted(len(texts.documents), 'document')}: every one is a stop "
+            f"word, in fewer than {wording.min_documents} documents, or in more than {100 * wording.max_share:g} % of "
+            "them. Lower --min-documents, or raise --max-share."
         ) from None
     words = tool.get_feature_names_out().astype(object)
     rule = [f"in {wording.min_documents} documents or more"] if wording.min_documents > 1 else []

@@ -94,7 +94,7 @@ def topic_coherence(
     check_choice("measure", measure, tuple(MEASURES))
     check_whole("n_words", n_words, 2)
     if isinstance(reference, Corpus):
-        named = reference.vocabulary if reference.named else None
+        named = reference.vocabulary.tolist() if reference.named else None
         reference_vocabulary = named if reference_vocabulary is None else reference_vocabulary
         reference = reference.counts
     there = _presence(reference)
@@ -117,7 +117,7 @@ def _presence(reference: Any) -> sp.csc_array:
     """Which documents hold which words, as ones."""
     counts = sp.csc_array(reference, dtype=np.float64)
     if counts.ndim != 2 or counts.shape[0] == 0:
-        raise ValueError(f"the reference must be counts (documents, words) with a document at least, got {counts.shape}")
+        raise ValueError(f"the reference must be counts (documents, words) of a document at least, got {counts.shape}")
     if not np.isfinite(counts.data).all() or (counts.data < 0).any():
         raise ValueError("the reference holds counts of words: finite and not negative")
     return sp.csc_array(counts > 0, dtype=np.float64)

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from sklearn.base import clone
 from tacit import plots
 from tacit.data.corpus import Corpus
 from tacit.estimators._base import check_choice, check_whole, seed_of
+from tacit.estimators.latent_dirichlet_allocation import LatentDirichletAllocation
 from tacit.evaluation.coherence import topic_coherence
 from tacit.evaluation.topics import TOP, topic_diversity, topic_exclusivity, topic_stability
 
@@ -58,7 +59,8 @@ def select_topics(
     topics: Iterable[int] = (5, 10, 20, 40),
     criterion: str = "completion",
     *,
-    estimator: Any,
+    estimator: Any = None,
+    vocabulary: Sequence[str] | None = None,
     seeds: int = 2,
     holdout: float = 0.1,
     reference: Any = None,
@@ -74,7 +76,8 @@ def select_topics(
         X: counts ``[documents, words]``, or a `Corpus`.
         topics: the numbers to try.
         criterion: "completion", "coherence" or "stability".
-        estimator: a topic model with ``n_components``, ``random_state`` and ``completion_samples``.
+        estimator: a topic model, whose other settings stay; `LatentDirichletAllocation` if None.
+        vocabulary: the words of the columns, to be kept with the fit; those of a `Corpus` if None.
         seeds: fits of each number; stability needs two.
         holdout: the share of documents held out, above 0.
         reference: counts for the coherence, as `topic_coherence` takes them; the fitted documents if None.
@@ -89,8 +92,11 @@ def select_topics(
     numbers = sorted({int(number) for number in topics})
     if not numbers or numbers[0] < 1:
         raise ValueError(f"topics must be whole numbers of at least 1, got {numbers}")
-    if not hasattr(estimator, "completion_samples"):
+    estimator = LatentDirichletAllocation() if estimator is None else estimator
+    if not hasattr(estimator, "completion"):
         raise ValueError(f"{type(estimator).__name__} does not foretell the words of a document: take a topic model")
+    if isinstance(X, Corpus) and vocabulary is None and X.named:
+        vocabulary = X.vocabulary.tolist()
     counts = X.counts if isinstance(X, Corpus) else X
     learn, held = _split(counts.shape[0], holdout, seed_of(random_state))
     first = int(seed_of(random_state).integers(2**31 - seeds))
@@ -107,7 +113,7 @@ def select_topics(
     table = pa.Table.from_pylist(rows)
     values = [-math.inf if row[criterion] is None else row[criterion] for row in rows]
     chosen = clone(estimator).set_params(n_components=numbers[int(np.argmax(values))], random_state=first)
-    return TopicSelection(chosen.fit(X), table, criterion)
+    return TopicSelection(chosen.fit(counts, vocabulary=vocabulary), table, criterion)
 
 
 def _split(documents: int, share: float, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -141,10 +147,9 @@ def completed(estimator: Any, X: Any) -> tuple[float, float]:
 
     The standard error is that of a ratio of sums: of ``Σ nats / Σ words`` (Cochran 1977, section 2.11).
     """
-    nats, words = (np.asarray(each, np.float64) for each in estimator.completion_samples(X))
+    found = estimator.completion(X)
+    nats, words = np.asarray(found.log_prob, np.float64), np.asarray(found.words, np.float64)
     total = words.sum()
-    if not total > 0:
-        raise ValueError("no held-out document has two words: there is no other half to foretell")
     score = float(nats.sum() / total)
     documents = int((words > 0).sum())
     if documents < 2:

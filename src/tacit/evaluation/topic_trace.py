@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import jax
 import numpy as np
 
 from tacit.evaluation.coherence import topic_coherence
 from tacit.evaluation.topics import TOP
+from tacit.inference.closed_form import State
 from tacit.inference.watch import Kept, Moment
 
 LOOKS = 40
@@ -42,10 +44,11 @@ class TopicTrace:
     def resume(self, label: str, state: Any) -> Kept | None:
         """A fit that begins; of several the last counts."""
         self._found = {}
+        return None
 
     def _measure(self, moment: Moment) -> None:
         kept = moment.kept
-        topics = None if kept is None else running_topics(kept.state.model)
+        topics = None if kept is None else running_topics(kept.state)
         if topics is not None and np.isfinite(topics).all():
             self._found[moment.iteration] = topic_coherence(topics, self._reference, n_words=self._n_words).value
 
@@ -65,10 +68,10 @@ class TopicTrace:
             return {"iteration": steps, "perplexity": np.exp(-bound / max(tokens, 1.0)), "coherence": coherence}
 
 
-def running_topics(model: Any) -> np.ndarray | None:
-    """``p(w|k)`` of a model in the middle of a fit, the first start's of several; None where it does not say."""
+def running_topics(state: Any) -> np.ndarray | None:
+    """``p(w|k)`` in the middle of a fit, the first start's of several; None where the model does not say."""
+    model = state.model
+    if isinstance(state, State):  # of the closed-form driver: every leaf leads with the starts
+        model = jax.tree.map(lambda leaf: leaf[0], model)
     own = getattr(model, "topics", None) or getattr(getattr(model, "decoder", None), "topics", None)
-    if own is None:
-        return None
-    found = np.asarray(own(), np.float64)
-    return found[0] if found.ndim == 3 else found
+    return None if own is None else np.asarray(own(), np.float64)

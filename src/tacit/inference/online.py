@@ -22,14 +22,14 @@ KAPPA = 0.6
 """How fast the step size falls: in (½, 1]."""
 
 
-class Pace(NamedTuple):
+class StepSize(NamedTuple):
     """The step size ``(t + offset)^−decay``; both are traced."""
 
     decay: Float[Array, ""]
     offset: Float[Array, ""]
 
 
-PACE = Pace(np.asarray(KAPPA), np.asarray(1.0))
+USUAL = StepSize(np.asarray(KAPPA), np.asarray(1.0))
 
 
 class Average(NamedTuple):
@@ -56,14 +56,14 @@ def _batch_statistics(model, rows, weights, view):
 
 
 @eqx.filter_jit
-def see(average: Average, block: Block, view: Standardise, total: Float[Array, ""], pace: Pace = PACE) -> Average:
+def see(average: Average, block: Block, view: Standardise, total: Float[Array, ""], step: StepSize = USUAL) -> Average:
     """Go over the chunks of a block, one batch each; ``total`` is the weight of all rows, for the priors."""
     dynamic, static = eqx.partition(average, eqx.is_array)
 
     def batch(carry, part):
         rows, weights = part
         now = eqx.combine(carry, static)
-        rate = (now.time + pace.offset) ** -pace.decay
+        rate = (now.time + step.offset) ** -step.decay
         fresh = _batch_statistics(now.model, rows, weights, view)
         mean = jax.tree.map(lambda old, new: (1.0 - rate) * old + rate * new, now.statistics, fresh)
         scaled = jax.tree.map(lambda leaf: leaf * total, mean)

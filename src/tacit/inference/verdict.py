@@ -95,6 +95,8 @@ class Verdict:
         return abs(other - mean) / scale, max(wider, 1e-300) / scale
 
     def _about_restarts(self) -> str:
+        if not self.bounds:
+            return ""
         if len(self.bounds) < 2:
             return "One start only: whether another would end elsewhere is not known."
         gap = self.bounds[0] - self.bounds[1]

@@ -43,7 +43,7 @@ def topic_map_plot(
     wide, high = (max(float(np.ptp(xy[:, axis])), 1e-9) if len(xy) else 1.0 for axis in (0, 1))
     scale = 1.3 * max(wide / side, high / height)  # data units an inch, with room for circles and words at the rim
     largest = float(share.max(initial=0.0)) or 1.0
-    reach = 0.06 * scale * side * min(1.0, np.sqrt(14 / max(len(xy), 1)))
+    reach = 0.048 * scale * side * min(1.0, np.sqrt(14 / max(len(xy), 1)))
     radius = reach * np.sqrt(np.maximum(share / largest, _LEAST_AREA))
     middle = 0.5 * (xy.max(axis=0) + xy.min(axis=0)) if len(xy) else np.zeros(2)
     ax.set_xlim(middle[0] - 0.5 * side * scale, middle[0] + 0.5 * side * scale)
@@ -55,7 +55,8 @@ def topic_map_plot(
         look = {"facecolor": colour, "edgecolor": style.PAPER, "linewidth": 1.2, "alpha": 0.85, "zorder": 3}
         ax.add_patch(Circle(tuple(xy[place]), radius[place], **look))
         ax.text(
-            *xy[place],
+            float(xy[place, 0]),
+            float(xy[place, 1]),
             str(place + 1),
             fontsize=style.SMALL,
             fontweight="bold",

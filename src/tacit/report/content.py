@@ -91,6 +91,7 @@ class Groups:
         weights: Share of each group, summing to one.
         responsibilities: Probability of each group for each row.
         gaussians: Where some columns are jointly Gaussian within each group; draws the ellipses.
+        emptied: Groups that the model was allowed and does not use; they are not among the others.
         curves: By column, a grid in increasing order and the weighted densities ``π_k p_k(x)`` on it, in the
             user's units; columns in ``gaussians`` need none.
     """
@@ -98,6 +99,7 @@ class Groups:
     weights: Float[Array, " components"]
     responsibilities: Float[Array, "rows components"]
     gaussians: Gaussians | None = None
+    emptied: int = 0
     curves: Mapping[int, tuple[Array, Array]] = field(default_factory=dict)
 
 
@@ -231,6 +233,7 @@ class ReportContent:
         model: What was fitted.
         graph: Its directed graph.
         candidates: What it was chosen from.
+        trust: How far an approximate posterior can be trusted, in sentences.
         trace: How the bound rose.
         snapshots: How the groups formed.
         groups: The hidden groups.
@@ -258,6 +261,7 @@ class ReportContent:
     model: ModelSummary | None = None
     graph: Graph | None = None
     candidates: Candidates | None = None
+    trust: tuple[str, ...] = ()
     trace: Trace | None = None
     snapshots: Snapshots | None = None
     groups: Groups | None = None

@@ -15,12 +15,12 @@ from tacit.report.content import Gaussians, Snapshots
 GRID = 240
 
 
-def gaussians(model: Any) -> Gaussians | None:
-    """The ellipses of the largest Gaussian group of columns."""
+def gaussians(model: Any, components: int) -> Gaussians | None:
+    """The ellipses of the largest Gaussian group of columns, of the first components."""
     group = _widest(model)
     if group is None:
         return None
-    return Gaussians(group.columns, np.asarray(group.means), _matrices(group))
+    return Gaussians(group.columns, np.asarray(group.means)[:components], _matrices(group)[:components])
 
 
 def snapshots(estimator: Any) -> Snapshots | None:
@@ -41,9 +41,9 @@ def snapshots(estimator: Any) -> Snapshots | None:
 
 @double_precision
 def curves(
-    model: Any, schema: Schema, values: Float[np.ndarray, "rows columns"]
+    model: Any, schema: Schema, values: Float[np.ndarray, "rows columns"], components: int
 ) -> dict[int, tuple[np.ndarray, np.ndarray]]:
-    """By column: a grid, and the weighted densities of the groups on it, for measured columns without ellipses."""
+    """By column: a grid, and the weighted densities of the first groups on it, for columns without ellipses."""
     if not isinstance(model, Mixture):
         return {}
     drawn = () if (widest := _widest(model)) is None else widest.columns
@@ -54,7 +54,7 @@ def curves(
             continue
         spaced = np.geomspace if kind == "positive" else np.linspace  # as the report draws its axis
         grid = spaced(seen.min(), seen.max(), GRID)
-        found[column] = (grid, np.asarray(column_densities(model, column, grid)))
+        found[column] = (grid, np.asarray(column_densities(model, column, grid)).T[:components])
     return found
 
 

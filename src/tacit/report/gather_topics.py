@@ -8,9 +8,9 @@ import numpy as np
 from tacit.evaluation.topics import (
     RELEVANCE,
     representative_documents,
+    top_words,
     topic_map,
     topic_words,
-    top_words,
 )
 from tacit.plots.style import shorten
 from tacit.report.topic_content import Topics
@@ -76,7 +76,7 @@ def topics(
         representatives=places[found.documents],
         representative_shares=found.shares,
         names=[str(name) for name in names],
-        excerpts={} if texts is None else {int(places[p]): shorten(texts[places[p]], EXCERPT) for p in quoted},
+        excerpts={} if texts is None else {int(places[p]): _excerpt(texts[places[p]]) for p in quoted},
         shown=places[shown],
         mixtures=mixtures[shown],
         verdicts=tuple(sentences),
@@ -88,6 +88,12 @@ def topics(
         criterion=criterion,
         twins=tuple((int(a), int(b)) for a, b in told["twins"]),
     )
+
+
+def _excerpt(text: str) -> str:
+    """The first words of a text, as one line."""
+    line = shorten(text[: 4 * EXCERPT], 4 * EXCERPT)
+    return line if len(line) <= EXCERPT else line[:EXCERPT].rpartition(" ")[0] + " …"
 
 
 def _shown(mixtures: np.ndarray) -> np.ndarray:

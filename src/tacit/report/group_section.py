@@ -74,7 +74,8 @@ def _in_words(groups: Groups, found: list[list[Effect]], columns: tuple[Column, 
         )
     about = "A group is compared with all other rows, column by column; rows count by their probability."
     note = "Groups are numbered from 1, by size: in Python, Group 1 is component 0."
-    return Html(tag("ol", lines, class_="groups") + tag("p", f"{about} {note}", class_="note"))
+    left = tag("p", words.emptied(len(weights), groups.emptied)) if groups.emptied else ""
+    return Html(tag("ol", lines, class_="groups") + left + tag("p", f"{about} {note}", class_="note"))
 
 
 def _pairs(content: ReportContent, groups: Groups) -> Html | None:

@@ -149,12 +149,15 @@ def learning_section(content: ReportContent) -> Html | None:
                 said += f" It took {short_number(trace.seconds, 2)} seconds."
             marks = tuple(snapshots.at) if snapshots is not None else ()
             figure = plots.bound_trace(trace.iteration, trace.bound, marks=marks)
-            why = "The bound is the log-likelihood that the fit is sure of. It can only rise; a fall would be a fault."
+            what = "evidence" if content.trust else "likelihood"
+            why = f"The bound is the log-{what} that the fit is sure of. It can only rise; a fall would be a fault."
             why += " Open dots mark the steps shown below." if snapshots is not None else ""
             parts += [tag("p", said), framed(why, picture(figure, "trace", said))]
     parts.append(topic_curves(content))
     if snapshots is not None and snapshots.at and content.values is not None and content.schema is not None:
         parts.append(_strip(content))
+    if content.trust:
+        parts += [tag("h3", "How far to trust it"), tag("ul", [tag("li", each) for each in content.trust])]
     return section("learning", "How the fit went", *parts) if any(parts) else None
 
 

@@ -25,7 +25,8 @@ def lead(topics: Topics, source: str) -> str:
     """What was looked at and what came out, in a sentence."""
     of = f" of {source}" if source else ""
     text = f"{words.counted(topics.documents, 'document')}{of} with {words.counted(topics.tokens, 'word')} in all"
-    return f"{text}: the model tells {words.counted(len(topics.sizes), 'topic')} apart, each a list of words that go together."
+    apart = words.counted(len(topics.sizes), "topic")
+    return f"{text}: the model tells {apart} apart, each a list of words that go together."
 
 
 def facts(topics: Topics) -> list[tuple[str, str, str]]:
@@ -104,9 +105,9 @@ def _map(topics: Topics) -> Child:
         return None
     figure = plots.topic_map_plot(topics.points, topics.sizes, _naming(topics))
     how = (
-        "Each circle is a topic; its area is the topic's share of all words. Topics near one another use the same words: "
-        "distances are roots of the Jensen–Shannon divergence, laid into the plane as well as they can be (classical "
-        "scaling)."
+        "Each circle is a topic; its area is the topic's share of all words. Topics near one another use the same "
+        "words: distances are roots of the Jensen–Shannon divergence, laid into the plane as well as they can be "
+        "(classical scaling)."
     )
     said = "".join(f" Topics {one + 1} and {other + 1} are nearly the same." for one, other in topics.twins[:3])
     return [
@@ -121,8 +122,13 @@ def _sizes(topics: Topics) -> Child:
     order = np.argsort(-np.asarray(topics.sizes), kind="stable")[:_BARS]
     figure = plots.topic_bars(np.asarray(topics.sizes), _naming(topics, 3), shown=order)
     more = len(topics.sizes) - len(order)
-    how = "The share of each topic in all words of the corpus." + (f" {more} smaller ones are not drawn." if more else "")
-    return [tag("h3", "How large they are"), framed(how, picture(figure, "topicsizes", "Bars: the share of every topic"))]
+    how = "The share of each topic in all words of the corpus." + (
+        f" {more} smaller ones are not drawn." if more else ""
+    )
+    return [
+        tag("h3", "How large they are"),
+        framed(how, picture(figure, "topicsizes", "Bars: the share of every topic")),
+    ]
 
 
 def _quality(topics: Topics) -> Child:
@@ -146,10 +152,16 @@ def _sweep(topics: Topics) -> Child:
     perplexity = [short_number(float(row["perplexity"]), 4) for row in rows]
     body: list[list[Child]] = [list(line) for line in zip(map(str, numbers), perplexity, *cells, strict=True)]
     head: list[Child] = ["Topics", "Perplexity", "Completion, nats a word", "Coherence, NPMI", "Stability, share"]
-    said = f"{numbers[best]} topics were chosen, for the highest {topics.criterion}: {TOPIC_CRITERIA[topics.criterion]}."
+    unit = TOPIC_CRITERIA[topics.criterion]
+    said = f"{numbers[best]} topics were chosen, for the highest {topics.criterion}: {unit}."
     drawn = framed("Higher is better in every picture.", picture(figure, "sweep", said), class_="wide")
     caption = "Means over fits from different seeds; documents held out tell the perplexity and the completion."
-    return [tag("h3", "How many topics"), tag("p", said), drawn, table(caption, head, body, numbers=(0, 1, 2, 3, 4), marked=best)]
+    return [
+        tag("h3", "How many topics"),
+        tag("p", said),
+        drawn,
+        table(caption, head, body, numbers=(0, 1, 2, 3, 4), marked=best),
+    ]
 
 
 def document_section(content: ReportContent) -> Html | None:
@@ -177,7 +189,10 @@ def _representatives(topics: Topics) -> Child:
             )
         body.append([[badge(place), " ", naming[place]], tag("td", tag("ul", lines, class_="plain"), class_="text")])
     caption = "The documents with the greatest share of each topic. Read them to find a name for it."
-    return [tag("h3", "Read these to name a topic"), table(caption, ["Topic", "Documents (share of the topic)"], body, class_="reading")]
+    return [
+        tag("h3", "Read these to name a topic"),
+        table(caption, ["Topic", "Documents (share of the topic)"], body, class_="reading"),
+    ]
 
 
 def _mixtures(topics: Topics) -> Child:
@@ -185,8 +200,8 @@ def _mixtures(topics: Topics) -> Child:
         return None
     names = [topics.names[place] for place in np.asarray(topics.shown).tolist()]
     figure = plots.document_mixtures(topics.mixtures, names)
-    how = f"{words.capital(words.counted(len(names), 'document'))} drawn at random, each cut into its topics (numbers and "
-    how += "colours as above); grey is what topics of less than 5 % make up together."
+    how = f"{words.counted(len(names), 'document')} drawn at random, each cut into its topics (numbers and colours "
+    how += "as above); grey is what topics of less than 5 % make up together."
     drawn = picture(figure, "mixtures", "Bars: what documents are made of")
     return [tag("h3", "What documents are made of"), framed(how, drawn)]
 

@@ -255,6 +255,12 @@ def held_out(
     return f"{text}. {name} gives {short_number(other, 4)}: the model is {better} by {short_number(abs(gap), 3)}."
 
 
+def emptied(used: int, empty: int) -> Sentence:
+    """How many of the groups that a model was allowed remain in use."""
+    be = "is" if used == 1 else "are"
+    return f"Of the {used + empty} groups that were allowed, {used} {be} in use; the data did not need the others."
+
+
 def cautions(
     weights: np.ndarray | None, rows: int, columns: int, converged: bool | None, at_floor: bool
 ) -> tuple[Sentence, ...]:

@@ -1,9 +1,9 @@
 """A run folder: everything about one fit, in files that people and other programs can read.
 
 ``config.toml`` (the fit can be repeated from it) makes a folder a run folder; then come ``model.safetensors``,
-``schema.json`` (of a topic model ``vocabulary.json``; ``target.json`` of one that foretells a column),
-``trace.csv``, ``metrics.json``, ``calibration.safetensors``, ``report.html``, and, while a fit is
-running, ``checkpoint/``. Every file is written whole or not at all.
+``schema.json`` (of a topic model ``vocabulary.json``; ``target.json`` of one that foretells a column), ``trace.csv``,
+``metrics.json``, ``calibration.safetensors``, ``report.html``, and, while a fit is running, ``checkpoint/``. Every
+file is written whole or not at all.
 """
 
 import csv

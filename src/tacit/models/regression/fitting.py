@@ -12,7 +12,7 @@ from tacit.compute import side_by_side
 from tacit.data.blocks import Joined, Source, Standardise, source
 from tacit.inference import closed_form as cf
 from tacit.inference.fit import Fit, fit, on_host
-from tacit.models.regression.logistic import LogisticRegression, at_start, stacked
+from tacit.models.regression.logistic import LogisticRegression, Quadratic, at_start, stacked
 from tacit.models.regression.surrogates import Newton
 
 FEW_ROWS = 16_384
@@ -104,7 +104,7 @@ def _newton(model: LogisticRegression) -> LogisticRegression:
 
 
 @eqx.filter_jit
-def _finished(model: LogisticRegression, statistics: cf.PyTree) -> LogisticRegression:
+def _finished(model: LogisticRegression, statistics: Quadratic) -> LogisticRegression:
     """With the covariance of the curvature at the mode."""
     after = model.m_step(statistics)
     return eqx.tree_at(lambda m: m.coefficients.mean, after, model.coefficients.mean)
@@ -117,9 +117,7 @@ def _starts(model: LogisticRegression, number: int, random: np.random.Generator)
     return [at_start(model, jnp.asarray(mean), START_SPREAD) for mean in means]
 
 
-def _fit(
-    models: list[LogisticRegression], table: Table, schedule: Schedule, random: np.random.Generator
-) -> list[Fit]:
+def _fit(models: list[LogisticRegression], table: Table, schedule: Schedule, random: np.random.Generator) -> list[Fit]:
     """The fit of every start by itself."""
     number = len(models)
     seeds = random.integers(2**32, size=(number, 2), dtype=np.uint32)

@@ -17,6 +17,7 @@ from scipy.special import gammaln, psi
 
 from tacit.compute import LOG_2PI, Array
 from tacit.inference.closed_form import Sums
+from tacit.inference.fit import on_host
 from tacit.models.regression.coefficients import Coefficients, Prior, design
 from tacit.models.regression.logistic import SCALES, highest
 
@@ -115,7 +116,7 @@ def solve(sums: Gram, prior: Prior, noise: NoisePrior | float | None, *, learn: 
         evidence -= float(0.5 * (jnp.log(precision).sum() + jnp.linalg.slogdet(inverse)[1]))
     else:
         found = Coefficients.from_covariance(mean[None], variance * inverse)
-    return Solved(LinearRegression(found, dof, variance, dof, prior), evidence, np.array([evidence]), True)
+    return Solved(on_host(LinearRegression(found, dof, variance, dof, prior)), evidence, np.array([evidence]), True)
 
 
 def _learned(sums: Gram, prior: Prior, noise: NoisePrior | float | None) -> Prior:
@@ -138,7 +139,7 @@ def alternate(
     shape, rate = noise.shape + 0.5 * weight, noise.rate + 0.5 * square
     scale, trace, converged = float(prior.scale), [-np.inf], False
     while len(trace) <= max_iter and not converged:
-        narrow = np.asarray(eqx.tree_at(lambda p: p.scale, prior, jnp.asarray(scale)).precisions(size))
+        narrow = np.array(eqx.tree_at(lambda p: p.scale, prior, jnp.asarray(scale)).precisions(size))
         expected = shape / rate
         precision = expected * gram + np.diag(narrow)
         mean = np.linalg.solve(precision, expected * cross)
@@ -159,7 +160,7 @@ def alternate(
         else Coefficients.from_covariance(jnp.asarray(mean)[None], jnp.asarray(spread))
     )
     model = LinearRegression(found, math.inf, rate / shape, 2.0 * shape, prior)
-    return Solved(model, trace[-1], np.array(trace[1:]), converged)
+    return Solved(on_host(model), trace[-1], np.array(trace[1:]), converged)
 
 
 def _fit_of_noise(noise: NoisePrior, shape: float, rate: float, weight: float) -> float:

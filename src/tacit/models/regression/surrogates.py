@@ -18,7 +18,7 @@ from jaxtyping import Float
 
 from tacit.compute import Array
 
-SHIFT_STEPS = 24
+SHIFT_STEPS, SHIFT_TOL = 80, 1e-12
 """Of the search for Bouchard's shift: Newton's, or a bisection where Newton's would leave the bracket."""
 
 
@@ -58,9 +58,7 @@ class Surrogate(eqx.Module):
     ) -> Local:
         """The bound at its best free numbers; labels are classes 0, 1, …"""
 
-    def log_prob(
-        self, scores: Float[Array, "*draws units"], labels: Float[Array, "*draws"]
-    ) -> Float[Array, "*draws"]:
+    def log_prob(self, scores: Float[Array, "*draws units"], labels: Float[Array, "*draws"]) -> Float[Array, "*draws"]:
         """``log p(y|u)``, in nats."""
         return log_prob(self.contrast, scores, labels)
 
@@ -150,22 +148,24 @@ def _shift(scores: Float[Array, "rows classes"], spread: Float[Array, "rows clas
     count = scores.shape[1]
     reach = 10.0 + 2.0 * math.log(count) + 2.0 * count * jnp.sqrt(spread.max(1, keepdims=True))
 
-    def narrow(_, ends):
-        low, shift, high = ends
+    def narrow(ends):
+        step, low, shift, high, _ = ends
         away = shift - scores
-        square = spread + away**2
-        xi = jnp.sqrt(jnp.maximum(square, 1e-8))
+        xi = jnp.sqrt(jnp.maximum(spread + away**2, 1e-8))
         slope = _slope(xi)
         value = 1.0 - 0.5 * count + (slope * away).sum(1, keepdims=True)
         bend = slope + away**2 / xi**2 * (0.25 / jnp.cosh(jnp.minimum(0.5 * xi, 300.0)) ** 2 - slope)
         low, high = jnp.where(value < 0.0, shift, low), jnp.where(value < 0.0, high, shift)
         ahead = shift - value / jnp.maximum(bend.sum(1, keepdims=True), 1e-12)
         inside = (ahead > low) & (ahead < high)
-        return low, jnp.where(inside, ahead, 0.5 * (low + high)), high
+        # at the root itself the step is 0 and the place stays
+        after = jnp.where(inside | (value == 0.0), ahead, 0.5 * (low + high))
+        return step + 1, low, after, high, jnp.abs(value).max()
 
     low, high = scores.min(1, keepdims=True) - reach, scores.max(1, keepdims=True) + reach
-    start = (low, jax.nn.logsumexp(scores, axis=1, keepdims=True), high)
-    return jax.lax.fori_loop(0, SHIFT_STEPS, narrow, start)[1]
+    start = jax.nn.logsumexp(scores, axis=1, keepdims=True)
+    begun = (jnp.asarray(0), low, start, high, jnp.full((), jnp.inf, scores.dtype))
+    return jax.lax.while_loop(lambda ends: (ends[0] < SHIFT_STEPS) & (ends[4] > SHIFT_TOL), narrow, begun)[2]
 
 
 class Newton(Surrogate):
@@ -189,7 +189,9 @@ class Newton(Surrogate):
         chances = jax.nn.softmax(scores, axis=1)
         seen = jax.nn.one_hot(labels.astype(jnp.int32), scores.shape[1], dtype=scores.dtype)
         along = chances @ self.contrast
-        hessian = jnp.einsum("nk,ku,kv->nuv", chances, self.contrast, self.contrast) - along[:, :, None] * along[:, None]
+        hessian = (
+            jnp.einsum("nk,ku,kv->nuv", chances, self.contrast, self.contrast) - along[:, :, None] * along[:, None]
+        )
         pull = (seen - chances) @ self.contrast + jnp.einsum("nuv,nv->nu", hessian, mean)
         one, other = self._pairs()
         return Local(log_prob(self.contrast, mean, labels), pull, hessian[:, one, other])

@@ -90,7 +90,7 @@ def document_completion(
         raise ValueError("topics are shares of words: none below 0, and not all 0 in a row")
     topics = topics / topics.sum(axis=1, keepdims=True)
     alpha = np.broadcast_to(np.asarray(prior, np.float64), (topics.shape[0],))
-    step = LocalStep(topics.T, np.zeros(topics.shape[1]), alpha, schedule(True, FOLD_STEPS, 0, 0.0))
+    step = LocalStep(topics.T, np.zeros(topics.shape[1]), alpha, schedule(True, FOLD_STEPS, 0, 0.0), single=False)
     gamma, _ = documents_of(step, given)
     theta = gamma / gamma.sum(axis=1, keepdims=True)
     return Completion(log_probability(theta, topics, asked), np.asarray(asked.sum(axis=1)).ravel())

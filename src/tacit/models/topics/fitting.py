@@ -5,6 +5,7 @@ begin from documents and are moved at a point first, with few steps in each docu
 that regularises, and what it finds variational Bayes only has to finish.
 """
 
+import dataclasses
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -17,11 +18,12 @@ from tacit.compute import Array, side_by_side
 from tacit.data.blocks import Block
 from tacit.data.documents import BatchSource, DocumentSource, as_they_are
 from tacit.inference.fit import Fit, fit, on_host
-from tacit.inference.online import Average, Pace, see
+from tacit.inference.online import Average, StepSize, see
 from tacit.models.topics.gammas import digamma
 from tacit.models.topics.local import LocalStep, Schedule, Statistics
 from tacit.models.topics.model import Topics
 from tacit.models.topics.starting import begin, far_documents, faulty
+from tacit.models.topics.summary import local_step, summary
 
 POINT_STEPS = 4
 """Steps in a document while topics are moved at a point: more of them lock in what is found first."""
@@ -29,6 +31,10 @@ BEFORE_STEPS = 10
 """Steps at a point before those of variational Bayes: these converge sooner from there, and are cheap."""
 BEFORE_LEARNING = 10
 """Iterations at a point before priors are learned."""
+ROUGH_STEPS = 10
+"""Steps of variational Bayes in a document between the first and the last iteration, where there is much to do."""
+LARGE = 2_000_000
+"""Words times topics from which on iterations are rough and in single precision; the bound of the result never is."""
 ROUNDS = 2
 """How often dead and duplicate topics are restarted."""
 KEY = np.zeros((1, 2), np.uint32)
@@ -57,9 +63,9 @@ def schedule(point: bool, first: int, steps: int, tol: float) -> Schedule:
     return Schedule(np.asarray(point), np.asarray(first), np.asarray(steps), np.asarray(float(tol)))
 
 
-def at_a_point(model: Topics, first: int = POINT_STEPS, *, learning: bool = False) -> Topics:
+def at_a_point(model: Topics, *, learning: bool = False) -> Topics:
     """The same model, moved at a point."""
-    return _with(model, schedule(True, first, 0, 0.0), learning)
+    return _with(model, schedule(True, POINT_STEPS, 0, 0.0), learning)
 
 
 def bayesian(model: Topics, steps: int, tol: float, *, learning: bool = True) -> Topics:
@@ -75,6 +81,8 @@ class Found(NamedTuple):
     """Fitted topics."""
 
     fit: Fit
+    bound: float
+    """At the model found, in nats."""
     masses: Float[np.ndarray, " topics"]
     """Expected words of every topic."""
     restarted: int
@@ -95,6 +103,8 @@ def learn(model: Topics, counts: sparse.csr_array, plan: Plan, random: np.random
     picked = far_documents(counts, topics, random)
     prior = np.broadcast_to(np.asarray(model.prior), model.concentrations.shape)
     model = eqx.tree_at(lambda m: m.concentrations, model, begin(counts, picked, prior, random))
+    large = counts.nnz * topics > LARGE
+    model = dataclasses.replace(model, single=large)
     restarted = 0
     if plan.start_iter and picked.size:
         move = _in_batches(counts, plan, random) if online else _in_full(source, plan)
@@ -105,11 +115,16 @@ def learn(model: Topics, counts: sparse.csr_array, plan: Plan, random: np.random
                 break
             restarted += again[1]
             model = move(again[0])
+    rough = bayesian(model, min(plan.steps, ROUGH_STEPS) if large else plan.steps, plan.steps_tol)
+    iterations = plan.max_iter
     if online and picked.size:
-        model = _passes(bayesian(model, plan.steps, plan.steps_tol), counts, plan, plan.max_iter, random)
-        plan = plan._replace(max_iter=0)
-    found = _run(bayesian(model, plan.steps, plan.steps_tol), source, plan, plan.max_iter, plan.label)
-    return Found(found, found.statistics.words.sum(0), restarted)
+        rough, iterations = _passes(rough, counts, plan, plan.max_iter, random), 0
+    found = _run(rough, source, plan, iterations, plan.label)
+    final = dataclasses.replace(bayesian(found.model, plan.steps, plan.steps_tol), single=False)
+    bound = found.bound
+    if large:
+        bound = float(posterior(final, counts)[1].sum() - summary(final).divergence)
+    return Found(found._replace(model=final), bound, found.statistics.words.sum(0), restarted)
 
 
 def _run(model: Topics, source: DocumentSource, plan: Plan, iterations: int, label: str) -> Fit:
@@ -156,7 +171,7 @@ def begun(model: Topics, total: float) -> Average:
 
 def advanced(average: Average, source: BatchSource, plan: Plan, total: float) -> Average:
     """One pass over the mini-batches of a source."""
-    pace = Pace(np.asarray(plan.decay), np.asarray(plan.offset))
+    pace = StepSize(np.asarray(plan.decay), np.asarray(plan.offset))
     for block in source.blocks():
         average = see(average, block, as_they_are(), np.asarray(float(total)), pace)
     return average
@@ -194,16 +209,11 @@ def _documents(step: LocalStep, block: Block) -> tuple[Array, Array]:
     return jax.lax.scan(page, None, (rows, weights))[1]
 
 
-@eqx.filter_jit
-def _prepared(model: Topics) -> LocalStep:
-    return model.prepare()
-
-
 def posterior(
     model: Topics, counts: sparse.csr_array
 ) -> tuple[Float[np.ndarray, "documents topics"], Float[np.ndarray, " documents"]]:
     """γ of every document, and its share of the bound in nats."""
-    return documents_of(_prepared(model), counts)
+    return documents_of(local_step(model), counts)
 
 
 def documents_of(

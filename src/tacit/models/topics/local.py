@@ -13,14 +13,15 @@ from typing import NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Bool, Float, Int, PRNGKeyArray, PyTree
 
 from tacit.compute import Array
 from tacit.data.documents import Pages
 from tacit.inference.closed_form import Sums
 from tacit.models.topics.gammas import digamma, exp_digamma, log_gamma
 
-TINY = 1e-290
+TINY = {"float64": 1e-290, "float32": 1e-30}
+"""What a word's probability is held above, so that nothing is divided by 0."""
 
 
 class Schedule(NamedTuple):
@@ -64,22 +65,34 @@ class LocalStep(eqx.Module):
     scale: Float[Array, " words"]
     prior: Float[Array, " topics"]
     schedule: Schedule
+    single: bool = eqx.field(static=True)
+    """Whether documents are worked on in single precision; what is summed over them is double."""
 
     def __call__(self, rows: Pages, weights: Float[Array, "pages documents"], key: PRNGKeyArray) -> Sums:
         """The statistics and the bound of some pages, in nats."""
 
+        step, rows = self._narrowed(rows) if self.single else (self, rows)
+        wide, kind = self.prior.dtype, step.words.dtype
+
         def page(carry, part):
             (words, logs, bound), (pages, weight) = carry, part
-            mixed = self.mixed(pages, weight.shape[0])
+            mixed = step.mixed(pages, weight.shape[0])
             words = _added(words, pages.words, mixed)
             expected = digamma(mixed.gamma) - digamma(mixed.gamma.sum(1, keepdims=True))
-            bounds = self.bounds(pages, mixed, expected)
-            return (words, logs + weight @ expected, bound + weight @ bounds), None
+            bounds = step.bounds(pages, mixed, expected)
+            return (words, logs + weight @ expected.astype(wide), bound + weight @ bounds.astype(wide)), None
 
-        kind = self.words.dtype
-        empty = (jnp.zeros(self.words.shape, kind), jnp.zeros(self.prior.shape, kind), jnp.zeros((), kind))
+        empty = (jnp.zeros(self.words.shape, kind), jnp.zeros(self.prior.shape, wide), jnp.zeros((), wide))
         (words, logs, bound), _ = jax.lax.scan(page, empty, (rows, weights))
-        return Sums(Statistics(words * self.words, logs, weights.sum()), bound)
+        return Sums(Statistics(words.astype(wide) * self.words, logs, weights.sum()), bound)
+
+    def _narrowed(self, rows: Pages) -> tuple["LocalStep", Pages]:
+        """This step and its rows in single precision."""
+
+        def narrow(tree: PyTree) -> PyTree:
+            return jax.tree.map(lambda x: x.astype(jnp.float32) if jnp.issubdtype(x.dtype, jnp.floating) else x, tree)
+
+        return narrow(self), narrow(rows)
 
     def mixed(self, pages: Pages, documents: int) -> Mixed:
         """The fixed point of every document of one page."""
@@ -89,7 +102,7 @@ class LocalStep(eqx.Module):
 
         def shares(tiled):
             norm = jnp.einsum("tlk,tk->tl", topics, tiled)
-            return pages.counts / jnp.maximum(norm, TINY)
+            return pages.counts / jnp.maximum(norm, TINY[norm.dtype.name])
 
         def step(gamma, weights):
             tiled = weights(gamma)[pages.slots]

@@ -37,6 +37,8 @@ class Topics(eqx.Module):
     """Whether η is: "no", "each" (one a word) or "tied"."""
     learning: Bool[Array, ""]
     """Whether priors that may be learned are learned now."""
+    single: bool = eqx.field(static=True, default=False)
+    """Whether local steps work in single precision."""
 
     @property
     def monotone(self) -> bool:
@@ -57,11 +59,15 @@ class Topics(eqx.Module):
         """``E β``."""
         return self.concentrations / self.concentrations.sum(0)
 
+    def topics(self) -> Float[Array, "topics words"]:
+        """``p(w|k)``, lines that sum to one: ``E β``."""
+        return self.means().T
+
     def prepare(self) -> LocalStep:
         """Once an iteration: what the words say of the topics."""
         logs = jax.lax.cond(self.schedule.point, lambda: jnp.log(self.means()), lambda: self.expected_logs())
         scale = jnp.max(logs, axis=1)
-        return LocalStep(jnp.exp(logs - scale[:, None]), scale, self.document_prior, self.schedule)
+        return LocalStep(jnp.exp(logs - scale[:, None]), scale, self.document_prior, self.schedule, self.single)
 
     def m_step(self, statistics: Statistics) -> Self:
         """``λ = η + Σ n q(z)``, and α and η by Newton's method where they are learned."""

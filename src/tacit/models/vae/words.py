@@ -1,10 +1,10 @@
-"""Documents in a variational auto-encoder: a decoder that is nothing but topics, an encoder of counts, their likelihood.
+"""Documents in a variational auto-encoder: a decoder that is nothing but topics, an encoder of counts, a likelihood.
 
 The density of a document is that of its words in the order they stand in, so that scores are comparable with those of
 latent Dirichlet allocation: there is no multinomial coefficient.
 """
 
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
@@ -17,7 +17,6 @@ from tacit.compute import Array, as_key
 from tacit.models.vae.likelihoods import Likelihood
 from tacit.models.vae.model import DeepLatent, Rows
 from tacit.models.vae.networks import MLP
-
 
 GAIN = 10.0
 """Nats that a weight of 1 stands for."""
@@ -130,4 +129,5 @@ def word_shares(
 
 
 def _counted(model: DeepLatent, documents: Documents) -> Rows:
-    return Counted(model.decoder.background.shape[0])(documents)
+    decoder: Any = model.decoder
+    return Counted(decoder.background.shape[0])(documents)
