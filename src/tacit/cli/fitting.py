@@ -115,16 +115,12 @@ def fit(request: Request) -> Finished:
 
 def _chosen(todo: Plan, fitted: Rows, looking: Watch) -> Chosen:
     try:
-<<<<<<< HEAD
         if fitted.aim is not None:
             looking.stage("Fitting")
             estimator = clone(todo.estimator)
             return Chosen(estimator.fit(features(estimator, fitted), targets(estimator, fitted)), ())
-        return choose(todo, fitted.values, fitted.schema, looking)
-=======
         words = None if fitted.vocabulary is None else fitted.vocabulary.words
         return choose(todo, fitted.values, fitted.schema, looking, words)
->>>>>>> b77b89b218132848a0ea4d1da29ba3f5670f84c5
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
             "stopped by Ctrl-C before anything was written. The same command with --resume goes on."
@@ -233,15 +229,8 @@ def _tell_where(run: RunFolder, estimator: Any, stopped: bool, rows: Rows) -> No
     talk.say("")
     talk.fact("Run", run.path)
     talk.fact("Report", run.path / REPORT)
-<<<<<<< HEAD
-    asked = [word for word in can(estimator) if word in ROW_COMMANDS]
-    first, *others = sorted(
-        (word for word in asked if word != "transform" or "encode" not in asked), key=ROW_COMMANDS.index
-    )
-=======
     asked = {word for word in can(estimator) if word in ROW_COMMANDS}
     asked -= {"transform"} if "encode" in asked else set()  # which gives the same, and more
     first, *others = sorted(asked, key=ROW_COMMANDS.index)
->>>>>>> b77b89b218132848a0ea4d1da29ba3f5670f84c5
     also = f"   (also {', '.join(others)})" if others else ""
     talk.fact("Next", f"tacit {first} {run.path} {'NEW.npz' if rows.what == 'image' else 'NEW.csv'}{also}")

@@ -95,14 +95,8 @@ class Opened:
         """The documents that were fitted, in the words of the model, without those that hold none of them."""
         if self.vocabulary is None:
             raise TypeError("the run is of no documents")
-<<<<<<< HEAD
-        again = self._read_documents(
-            New(source.path, source.long, source.id_column, words=source.words), self.vocabulary
-        )
-=======
         asked = New(source.path, source.long, source.id_column, words=source.words)
         again = self._read_documents(asked, self.vocabulary)
->>>>>>> b77b89b218132848a0ea4d1da29ba3f5670f84c5
         if not isinstance(again.table, Corpus):
             raise TypeError("documents are read as a corpus")
         return Rows.of(again.table.filled(), self.vocabulary)

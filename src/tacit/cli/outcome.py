@@ -7,12 +7,8 @@ import numpy as np
 
 from tacit.cli import talk
 from tacit.cli.choosing import ASKED, Chosen, Plan
-<<<<<<< HEAD
-from tacit.cli.judging import Judgement
-from tacit.cli.judging_predictions import tell_predictions
-=======
 from tacit.cli.judging import Judgement, empty_groups
->>>>>>> b77b89b218132848a0ea4d1da29ba3f5670f84c5
+from tacit.cli.judging_predictions import tell_predictions
 from tacit.cli.judging_topics import tell_sweep, tell_topics
 from tacit.cli.sources import Rows
 from tacit.data.images import ImageSet
@@ -43,7 +39,6 @@ def metrics(
         "columns": fitted.columns,
         "topics": None if found.topics is None else dict(found.topics),
         "target": None if found.target is None else dict(found.target),
-        "trust": list(estimator.verdict_.words()) if hasattr(estimator, "verdict_") else [],
         "image": list(fitted.table.shape) if isinstance(fitted.table, ImageSet) else None,
         "source": fitted.table.source,
         "seed": plan.seed,
@@ -162,18 +157,8 @@ def label(row: Mapping[str, Any]) -> str:
 
 def name_of(told: Mapping[str, Any]) -> str:
     """A model's name as words: ``Gaussian mixture``."""
-<<<<<<< HEAD
-    return words.capital(
-        str(told["model"])
-        .replace("-", " ")
-        .replace("k means", "k-means")
-        .replace("vae", "VAE")
-        .replace("prod lda", "ProdLDA")
-    )
-=======
     name = str(told["model"])
     return words.capital(_NAMES.get(name) or " ".join(_PROPER.get(word, word) for word in name.split("-")))
->>>>>>> b77b89b218132848a0ea4d1da29ba3f5670f84c5
 
 
 def reason(told: Mapping[str, Any]) -> str:
@@ -208,17 +193,10 @@ def tell_groups(told: Mapping[str, Any]) -> None:
         bound = bool(score.get("bound"))
         said = words.held_out(score["nats"], score["standard_error"], score["rows"], None, what, bound=bound)
         talk.say(said, indent=1)
-<<<<<<< HEAD
-    if told.get("trust"):
-        talk.heading("Can this be trusted?")
-        for sentence in told["trust"]:
-            talk.bullet(sentence)
-=======
     if told.get("verdict"):
         talk.heading("How far to trust it")
         for text in told["verdict"]:
             talk.bullet(text)
->>>>>>> b77b89b218132848a0ea4d1da29ba3f5670f84c5
     if told["warnings"]:
         talk.heading("Worth knowing")
         for text in told["warnings"]:

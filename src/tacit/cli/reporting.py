@@ -1,6 +1,5 @@
 """The report of a run: everything the page tells, gathered from the fit and from what the run keeps."""
 
-import dataclasses
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -56,8 +55,7 @@ def write_report(
         config: what the run is repeated from.
         kept: what the run keeps of the rows kept aside, where a column was foretold.
     """
-    page = content(estimator, fitted, told, config, kept)
-    return report.write(path, dataclasses.replace(page, trust=tuple(told.get("trust") or ())))
+    return report.write(path, content(estimator, fitted, told, config, kept))
 
 
 def content(
@@ -153,6 +151,7 @@ def _of_predictions(
         trace=_trace(estimator, told),
         warnings=tuple(told["warnings"]),
         repeat=_repeat(config),
+        trust=tuple(told.get("verdict") or ()),
         prediction=gather_prediction.prediction(told["target"], kept or {}),
     )
 

@@ -47,12 +47,8 @@ class Source:
     kinds: tuple[str, ...] = ()
     long: str | None = None
     id_column: str | None = None
-<<<<<<< HEAD
-    words: Words = Words()
-    target: str | None = None
-=======
     words: Words = UNSAID
->>>>>>> b77b89b218132848a0ea4d1da29ba3f5670f84c5
+    target: str | None = None
 
     def load(self, *, corpus: bool = False) -> "Rows":
         """Read what is there; kinds of columns are inferred where the user says nothing.
@@ -91,20 +87,9 @@ class Source:
     @classmethod
     def from_config(cls, data: Mapping[str, Any]) -> Self:
         """The same again from a run's config."""
-<<<<<<< HEAD
-        words = Words.from_config(data.get("words") or {})
-        return cls(
-            str(data.get("source", "-")),
-            tuple(data.get("kinds") or ()),
-            data.get("long"),
-            data.get("id"),
-            words,
-            data.get("target"),
-        )
-=======
         place, kinds = str(data.get("source", "-")), tuple(data.get("kinds") or ())
-        return cls(place, kinds, data.get("long"), data.get("id"), Words.from_config(data.get("words") or {}))
->>>>>>> b77b89b218132848a0ea4d1da29ba3f5670f84c5
+        words = Words.from_config(data.get("words") or {})
+        return cls(place, kinds, data.get("long"), data.get("id"), words, data.get("target"))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -55,8 +55,8 @@ class LeastAbsoluteDeviations(RobustRegression):
         n_iter_, n_steps_: iterations of reweighting, and edges walked after them.
         converged_: whether the gap is at most ``tol``.
         stop_reason_: in words.
-        trace_: iteration, bound (the log-likelihood in nats that the smoothed objective amounts to, with the best scale)
-            and seconds; the last is exact.
+        trace_: iteration, bound (the log-likelihood in nats that the smoothed objective amounts to, with the best
+            scale) and seconds; the last is exact.
         log_likelihood_: of the rows, in nats.
     """
 

@@ -247,7 +247,6 @@ class ReportContent:
         images: Where the rows are images: those fitted, and those made.
         topics: Where the rows are documents: what they are about.
         prediction: Where a column is foretold from the others: coefficients, and how well.
-        trust: How far the fit may be trusted, in plain sentences.
     """
 
     title: str
@@ -275,7 +274,6 @@ class ReportContent:
     images: Images | None = None
     topics: Topics | None = None
     prediction: Prediction | None = None
-    trust: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.values is None) != (self.schema is None):

@@ -1,4 +1,4 @@
-"""The sections of a model that foretells a column: what goes with it, how good it is, how far to trust it."""
+"""The sections of a model that foretells a column: what goes with it, and how good it is."""
 
 import numpy as np
 
@@ -30,11 +30,11 @@ def facts(prediction: Prediction) -> list[tuple[str, str, str]]:
     """The figures one looks for first."""
     found = []
     if prediction.accuracy is not None:
-        right, base = prediction.accuracy
-        found.append(("In the right class", words.percent(right), f"{words.percent(base)} by the commonest"))
+        right, common = prediction.accuracy
+        found.append(("In the right class", words.percent(right), f"{words.percent(common)} by the commonest"))
     if prediction.error is not None:
-        error, base = alike(list(prediction.error), 3)
-        found.append(("Off on average by", error, f"{base} by the median"))
+        off, median = alike(list(prediction.error), 3)
+        found.append(("Off on average by", off, f"{median} by the median"))
     if prediction.gain is not None and np.isfinite(prediction.gain[0]):
         gain, error = prediction.gain
         found.append(("Better than nothing by", short_number(gain, 3), f"± {short_number(error, 2)} nats per row"))
@@ -117,8 +117,8 @@ def _honest(prediction: Prediction) -> Child:
     figure = plots.reliability_plot(said, came, says=f"The probability told for {what}"[:60])
     caption = (
         f"Are the probabilities honest? Each dot is a share of the {words.counted(len(said), 'row')} kept aside: to "
-        f"the right the probability that {what} was given, upwards how often it came, with 95 % intervals. On the line, "
-        "they are."
+        f"the right the probability that {what} was given, upwards how often it came, with 95 % intervals. On the "
+        "line, they are."
     )
     return [tag("h3", "Probabilities"), framed(caption, picture(figure, "reliability", "Reliability diagram"))]
 
@@ -138,10 +138,3 @@ def _beside(prediction: Prediction) -> Child:
         tag("h3", "Row by row"),
         framed(caption, picture(figure, "foretold", "What came against what was foretold")),
     ]
-
-
-def trust_section(content: ReportContent) -> Html | None:
-    """How far the fit may be trusted."""
-    if not content.trust:
-        return None
-    return section("trust", "Can this be trusted?", tag("ul", [tag("li", each) for each in content.trust]))

@@ -69,10 +69,10 @@ def quality_sentences(target: Mapping[str, Any]) -> list[Sentence]:
     rows, name = counted(score["rows"], "row"), readable(target["name"])[0]
     if target["kind"] == "number":
         error, base = alike([score["error"], score["base_error"]], 3)
+        r2 = f", R² {short_number(score['r2'], 3)}" if math.isfinite(score["r2"]) else ""
         said = [
             f"Of {rows} kept aside, {name} was foretold to within {error} on average (mean absolute error; {base} if "
-            "one always says the median)"
-            + (f", R² {short_number(score['r2'], 3)}." if math.isfinite(score["r2"]) else ".")
+            f"one always says the median){r2}."
         ]
         if math.isfinite(score["coverage"]):
             said.append(f"{percent(score['level'])} intervals held {percent(score['coverage'])} of them.")
