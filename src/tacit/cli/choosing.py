@@ -129,6 +129,8 @@ def plan(
     own = _with_defaults(name, chosen, values, images=schema is None and not reads_corpora(kind))
     if "random_state" in registry.settings(name):
         own["random_state"] = seed
+    if target is not None and "standardize" in registry.settings(name):
+        own.setdefault("standardize", False)  # what it sees is scaled already
     selectable = issubclass(kind, BaseMixture) and "init_params" not in chosen
     sweeps = reads_corpora(kind) and isinstance(number, list)
     groups = _numbers(number, selectable or sweeps, name)

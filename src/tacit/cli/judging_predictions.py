@@ -11,7 +11,7 @@ from sklearn.base import is_classifier
 from tacit.cli import talk
 from tacit.cli.sources import Rows
 from tacit.cli.targets import features, targets
-from tacit.data.features import Target, Term, class_names, design, terms
+from tacit.data.features import Target, Term, class_names
 from tacit.data.levels import show_level
 from tacit.data.schema import Schema
 from tacit.evaluation.predictive import log_predictive, predictive_score
@@ -76,26 +76,27 @@ def _coefficients(
     if not hasattr(estimator, "summary") or target.fills is None:
         return None
     found = estimator.summary()
-    spread = design(fitted.values, schema, target.fills).std(axis=0)
+    spread = target.design(fitted.values).std(axis=0)
     scale = 1.0 if is_classifier(estimator) else float(np.std(known)) or 1.0
-    each = {term.name: (term, float(sd)) for term, sd in zip(terms(schema), spread, strict=True)}
+    each = {term.name: (term, float(sd)) for term, sd in zip(target.terms, spread, strict=True)}
     owners = found.classes or (None,) * len(found.names)
     lines = []
     for place, (name, owner) in enumerate(zip(found.names, owners, strict=True)):
         if name not in each:
             continue  # the intercept
         term, sd = each[name]
-        figures = {key: float(getattr(found, key)[place]) for key in ("mean", "sd", "lower", "upper")}
-        standard = {f"standard_{key}": figures[key] * sd / scale for key in ("mean", "lower", "upper")}
-        lines.append({"class": owner, "term": name} | _origin(term, sd, schema) | figures | standard)
+        seen = {key: float(getattr(found, key)[place]) for key in ("mean", "sd", "lower", "upper")}
+        own = {key: value / term.scale for key, value in seen.items()}
+        standard = {f"standard_{key}": seen[key] * sd / scale for key in ("mean", "lower", "upper")}
+        lines.append({"class": owner, "term": name} | _origin(term, sd, schema) | own | standard)
     return lines
 
 
 def _origin(term: Term, spread: float, schema: Schema) -> dict[str, Any]:
     column = schema.columns[term.place]
-    if term.code is None or column.levels is None:
-        return {"column": column.name, "level": None, "reference": None, "step": step_of(spread)}
-    level, reference = show_level(column.levels[term.code]), show_level(column.levels[0])
+    if term.code is None or term.reference is None or column.levels is None:
+        return {"column": column.name, "level": None, "reference": None, "step": step_of(spread * term.scale)}
+    level, reference = (show_level(column.levels[code]) for code in (term.code, term.reference))
     return {"column": column.name, "level": level, "reference": reference, "step": 1.0}
 
 
@@ -112,16 +113,16 @@ def tell_predictions(told: Mapping[str, Any]) -> None:
 def _tell_coefficients(lines: Sequence[Mapping[str, Any]], told: Mapping[str, Any]) -> None:
     classes = any(line["class"] for line in lines)
     odds = told["kind"] == "classes"
-    of = "the log odds of " + told["positive"] if odds and not classes else told["name"]
+    of = f"the log odds of {told['name']} = {told['positive']}" if odds and not classes else told["name"]
     talk.heading(f"What goes with {of if not classes else 'each class'}")
     shown = lines[:SHOWN]
     cells = []
     for line in shown:
         middle, low, high = alike([line["mean"], line["lower"], line["upper"]], 3)
         standard = alike([line["standard_mean"]], 2)[0]
-        owner = [shorten(line["class"], 20)] if classes else []
-        cells.append([*owner, shorten(line["term"], 40), middle, f"{low} to {high}", standard])
-    heads = [*(["class"] if classes else []), "column", "coefficient", "95 % interval", "in standard units"]
+        owner = [shorten(line["class"], 12)] if classes else []
+        cells.append([*owner, shorten(line["term"], 20 if classes else 30), middle, f"{low} to {high}", standard])
+    heads = [*(["class"] if classes else []), "column", "coefficient", "95 % interval", "standardised"]
     last = len(heads) - 1
     talk.table(heads, cells, right=[last - 2, last - 1, last])
     if len(lines) > SHOWN:

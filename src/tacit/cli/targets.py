@@ -14,14 +14,14 @@ from tacit.cli.failures import UsageFault
 from tacit.cli.feeding import feed
 from tacit.cli.sources import Rows
 from tacit.data.errors import DataError, counted, listed, nearest
-from tacit.data.features import Target, design, filling, terms
+from tacit.data.features import Target, learned
 from tacit.data.schema import Column, Schema
 from tacit.data.table import Table, describe
 
 CLASSES = ("bayesian-logistic-regression", "generative-classifier")
 NUMBERS = ("bayesian-linear-regression", "student-t-regression")
 """What a target is foretold with where the user names no model: the first that there is."""
-SHOWN_LEVELS = 6
+SHOWN_LEVELS = GAPS_NAMED = 6
 
 
 def foretells(model: Any) -> bool:
@@ -129,10 +129,17 @@ def takes_gaps(estimator: Any) -> bool:
 
 
 def settled(fitted: Rows, kept: Rows, estimator: Any) -> tuple[Rows, Rows]:
-    """Both parts of the rows with what the fitted part says of gaps, and a note on gaps that are filled."""
+    """Both parts of the rows with what the fitted part says of levels, scales and gaps.
+
+    A model whose prior knows the scale of its columns gets numbers in standard deviations and levels as they are: a
+    rare level must not get a wide prior because its column of ones and zeros hardly varies (Gelman et al. 2008).
+    """
     if fitted.aim is None or takes_gaps(estimator) or fitted.schema is None:
         return fitted, kept
-    target = dataclasses.replace(fitted.aim, fills=filling(fitted.values, fitted.schema))
+    own_scale = "standardize" in estimator.get_params(deep=False)
+    target = learned(fitted.aim.column, fitted.values, fitted.schema, scaled=own_scale)
+    if not target.terms:
+        raise DataError("no other column varies in the rows that are fitted: there is nothing to foretell it from.")
     return dataclasses.replace(fitted, aim=target), dataclasses.replace(kept, aim=target)
 
 
@@ -144,11 +151,12 @@ def gaps_said(rows: Rows) -> str | None:
     where = np.flatnonzero(missing.any(axis=0))
     if not where.size:
         return None
-    named = [f"{rows.schema.names[place]} ({counted(int(missing[:, place].sum()), 'gap')})" for place in where]
+    named = [f"{rows.schema.names[place]} ({int(missing[:, place].sum()):,})" for place in where[:GAPS_NAMED]]
+    more = f" and {len(where) - GAPS_NAMED} more columns" if len(where) > GAPS_NAMED else ""
     return (
-        f"Gaps were filled with the column's mean, or its commonest level: {listed(named, 6)}. So the intervals are "
-        "somewhat too sure of themselves where many are missing. `tacit impute` of a run fills gaps from the rest of "
-        "the row; generative-classifier sums them out."
+        f"Gaps were filled with the column's mean, or its commonest level: {', '.join(named)}{more}. So the intervals "
+        "are somewhat too sure of themselves where many are missing. `tacit impute` of a run fills gaps from the rest "
+        "of the row; generative-classifier sums them out."
     )
 
 
@@ -158,8 +166,8 @@ def features(estimator: Any, rows: Rows) -> pa.Table:
         raise TypeError("these rows have no target")
     if rows.aim.fills is None:
         return feed(estimator, rows.values, rows.schema)
-    found = design(rows.values, rows.schema, rows.aim.fills)
-    return pa.table({term.name: found[:, place] for place, term in enumerate(terms(rows.schema))})
+    found = rows.aim.design(rows.values)
+    return pa.table({term.name: found[:, place] for place, term in enumerate(rows.aim.terms)})
 
 
 def targets(estimator: Any, rows: Rows) -> np.ndarray:

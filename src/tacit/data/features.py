@@ -19,13 +19,18 @@ class Term:
     Attributes:
         name: the column's, or ``sex = male`` for a level.
         place: of its column in the schema.
-        code: of its level, or None for a number. The first level of a column has no term: it is what the others
-            are compared with.
+        code: of its level, or None for a number.
+        reference: the code of the level that it is compared with, which has no term.
+        shift: what is taken from a number.
+        scale: what it is then divided by.
     """
 
     name: str
     place: int
     code: int | None = None
+    reference: int | None = None
+    shift: float = 0.0
+    scale: float = 1.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,11 +40,13 @@ class Target:
     Attributes:
         column: its heading, kind and levels.
         fills: what stands for a gap in each of the other columns: the mean of the fitted rows, or the code of the
-            commonest level. None where the model takes gaps and levels are no part of it.
+            commonest level. None where the model takes the columns as they are.
+        terms: what the model sees of them.
     """
 
     column: Column
     fills: tuple[float, ...] | None = None
+    terms: tuple[Term, ...] = ()
 
     def values(self, table: np.ndarray, *, classes: bool) -> np.ndarray:
         """The target's values as a model takes them.
@@ -58,6 +65,7 @@ class Target:
         return {
             "column": Schema((self.column,)).to_json(),
             "fills": None if self.fills is None else list(self.fills),
+            "terms": [dataclasses.asdict(term) for term in self.terms],
         }
 
     @classmethod
@@ -66,7 +74,19 @@ class Target:
         columns, fills = Schema.from_json(document["column"]).columns, document["fills"]
         if len(columns) != 1:
             raise DataError(f"a target is one column, not {len(columns)}.")
-        return cls(columns[0], None if fills is None else tuple(float(value) for value in fills))
+        terms = tuple(Term(**each) for each in document["terms"])
+        return cls(columns[0], None if fills is None else tuple(float(value) for value in fills), terms)
+
+    def design(self, values: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "rows terms"]:
+        """The terms of every row, gaps filled."""
+        whole = values if self.fills is None else np.where(np.isnan(values), np.asarray(self.fills), values)
+        columns = [
+            (whole[:, term.place] - term.shift) / term.scale
+            if term.code is None
+            else (whole[:, term.place] == term.code).astype(np.float64)
+            for term in self.terms
+        ]
+        return np.column_stack(columns) if columns else np.zeros((len(values), 0))
 
 
 def class_names(column: Column) -> np.ndarray:
@@ -74,39 +94,33 @@ def class_names(column: Column) -> np.ndarray:
     return np.array([show_level(level) for level in column.levels or ()], dtype=str)
 
 
-def terms(schema: Schema) -> tuple[Term, ...]:
-    """What a model sees of the columns: a number as it is, and a one or zero for every level but the first."""
-    found = []
-    for place, column in enumerate(schema.columns):
-        if column.levels is None:
-            found.append(Term(column.name, place))
-            continue
-        rest = list(enumerate(column.levels))[1:]
-        found += [Term(f"{column.name} = {show_level(level)}", place, code) for code, level in rest]
-    return tuple(found)
+def learned(column: Column, values: Float[np.ndarray, "rows columns"], schema: Schema, *, scaled: bool) -> Target:
+    """What a model sees of some columns, and what stands for their gaps, as the fitted rows have it.
 
+    A column of two levels is a one for the second; one of more levels a one for each that is not the commonest, which
+    the others are compared with. Levels that no fitted row has are none of them.
 
-def filling(values: Float[np.ndarray, "rows columns"], schema: Schema) -> tuple[float, ...]:
-    """What stands for a gap in each column: its mean, or the code of its commonest level (0 where nothing is seen)."""
-    found = []
-    for place, column in enumerate(schema.columns):
+    Args:
+        column: to be foretold.
+        values: of the other columns.
+        schema: of them.
+        scaled: whether numbers are centred and put into standard deviations.
+    """
+    fills, terms = [], []
+    for place, each in enumerate(schema.columns):
         seen = values[~np.isnan(values[:, place]), place]
-        if not seen.size:
-            found.append(0.0)
-        elif column.levels is None:
-            found.append(float(seen.mean()))
-        else:
-            found.append(float(np.bincount(seen.astype(int)).argmax()))
-    return tuple(found)
-
-
-def design(
-    values: Float[np.ndarray, "rows columns"], schema: Schema, fills: tuple[float, ...]
-) -> Float[np.ndarray, "rows terms"]:
-    """The terms of every row, gaps filled."""
-    whole = np.where(np.isnan(values), np.asarray(fills), values)
-    columns = [
-        whole[:, term.place] if term.code is None else (whole[:, term.place] == term.code).astype(np.float64)
-        for term in terms(schema)
-    ]
-    return np.column_stack(columns) if columns else np.zeros((len(values), 0))
+        if each.levels is None:
+            mean, spread = (float(seen.mean()), float(seen.std())) if seen.size else (0.0, 0.0)
+            fills.append(mean)
+            terms.append(Term(each.name, place, None, None, *((mean, spread or 1.0) if scaled else (0.0, 1.0))))
+            continue
+        codes, counts = np.unique(seen.astype(int), return_counts=True)
+        common = int(codes[counts.argmax()]) if codes.size else 0
+        fills.append(float(common))
+        reference = common if len(each.levels) > 2 or not codes.size else int(codes[0])
+        terms += [
+            Term(f"{each.name} = {show_level(each.levels[code])}", place, int(code), reference)
+            for code in codes
+            if code != reference
+        ]
+    return Target(column, tuple(fills), tuple(terms))

@@ -47,7 +47,7 @@ def effect_section(content: ReportContent) -> Html | None:
     if prediction is None or not prediction.coefficients:
         return None
     lines, name = prediction.coefficients, words.readable(prediction.name)[0]
-    of = f"the log odds of “{prediction.positive}”" if prediction.classes else name
+    of = f"the log odds of {name} = {prediction.positive}" if prediction.classes else name
     of = "the score of each class" if any(line.owner for line in lines) else of
     shown = lines[:DRAWN]
     figure = plots.coefficient_plot(
@@ -111,7 +111,8 @@ def _honest(prediction: Prediction) -> Child:
         return None
     chances, observed = np.asarray(prediction.chances), np.asarray(prediction.observed)
     if chances.shape[1] == 2:
-        said, came, what = chances[:, 1], observed == 1, f"“{prediction.positive}”"
+        what = f"{words.readable(prediction.name)[0]} = {prediction.positive}"
+        said, came = chances[:, 1], observed == 1
     else:
         said, came, what = chances.max(axis=1), chances.argmax(axis=1) == observed, "the class called likeliest"
     figure = plots.reliability_plot(said, came, says=f"The probability told for {what}"[:60])

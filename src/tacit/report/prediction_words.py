@@ -8,6 +8,10 @@ from tacit.plots.style import alike, short_number
 from tacit.report.words import Sentence, counted, percent, readable
 
 
+MOST_LOG_ODDS = math.log(1000.0)
+"""A sentence speaks of a smaller step of a column where odds would change by more."""
+
+
 def step_of(spread: float) -> float:
     """A power of ten near a column's standard deviation: the change that a sentence speaks of."""
     return 10.0 ** round(math.log10(spread)) if spread > 0 and math.isfinite(spread) else 1.0
@@ -28,13 +32,15 @@ def coefficient_sentence(entry: Mapping[str, Any], target: Mapping[str, Any]) ->
         target: what the run tells of its target.
     """
     kind, step = target["kind"], float(entry["step"])
+    while kind == "classes" and abs(step * float(entry["mean"])) > MOST_LOG_ODDS and entry["level"] is None:
+        step /= 10.0
     low, middle, high = (step * float(entry[key]) for key in ("lower", "mean", "upper"))
     subject = _subject(entry, step)
     if kind == "number":
         said = f"{subject} {readable(target['name'])[0]} is {_moved(low, middle, high)}"
     else:
         factor, *ends = (_factor(value) for value in (middle, low, high))
-        whose = entry.get("class") or target["positive"]
+        whose = f"{readable(target['name'])[0]} = {entry.get('class') or target['positive']}"
         against = " against the average class" if entry.get("class") else ""
         said = f"{subject} the odds of {whose}{against} are multiplied by {factor} ({ends[0]} to {ends[1]})"
     return said + ("." if low > 0 or high < 0 else "; it may make no difference.")
