@@ -52,6 +52,8 @@ def assign(run: Path, new: New, out: str | None, form: str | None) -> None:
     """Give the group of every row, numbered from 1, and the probability of every group."""
     results.check(out, form)
     opened = Opened.at(run)
+    if opened.target is not None:
+        raise ModelFileError(f"the model of {str(run)!r} foretells {opened.target.column.name!r}: use `tacit predict`.")
     rows = opened.read(new)
     share = responsibilities(opened.estimator, opened.feed(rows))
     if share is None:

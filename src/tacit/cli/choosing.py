@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils import get_tags
 
 from tacit import registry
 from tacit.cli import settings as words
@@ -15,9 +14,10 @@ from tacit.cli.corpora import reads_corpora
 from tacit.cli.failures import UsageFault
 from tacit.cli.feeding import IMAGE_MODEL, check_kinds, feed_fit, reads_kinds, settle_families
 from tacit.cli.progress import Watch
+from tacit.cli.targets import check_target, takes_gaps, usual_model
 from tacit.data.blocks import moments
 from tacit.data.errors import listed
-from tacit.data.schema import Schema
+from tacit.data.schema import Column, Schema
 from tacit.estimators._mixture import BaseMixture
 from tacit.evaluation.select import CRITERIA, FLOOR, select
 from tacit.evaluation.topic_selection import TOPIC_CRITERIA, select_topics
@@ -98,6 +98,7 @@ def plan(
     criterion: str | None,
     seed: int,
     structures: bool = True,
+    target: Column | None = None,
 ) -> Plan:
     """Settle what can be settled before the first fit.
 
@@ -109,24 +110,27 @@ def plan(
         criterion: what chooses among candidates; None takes BIC, or of topics the completion of documents.
         seed: what everything random depends on.
         structures: whether structures that are not set are tried too.
+        target: the column to be foretold, or None.
 
     Raises:
         UsageFault: a model, setting or criterion that does not exist, or does not suit the table.
     """
-    name, why = (model, ASKED) if model is not None else _by_kinds(values, schema)
+    name, why = (model, ASKED) if model is not None else _by_kinds(values, schema, target)
     own_words = words.named(name, given)
     chosen = dict(own_words)
     kind = registry.get(name)
     criterion = _criterion(criterion, topics=reads_corpora(kind))
     bare = _made(name, {})
-    if get_tags(bare).target_tags.required:
-        raise UsageFault(f"{name} learns from labels, which a table on the command line has none of; use it in Python.")
-    check_kinds(name, bare, values, schema)
+    check_target(name, bare, target)
+    if target is None or takes_gaps(bare):
+        check_kinds(name, bare, values, schema)
     number = chosen.pop(words.group_setting(name) or "", None)
     covariance = chosen.pop("covariance_type", None)
     own = _with_defaults(name, chosen, values, images=schema is None and not reads_corpora(kind))
     if "random_state" in registry.settings(name):
         own["random_state"] = seed
+    if target is not None and "standardize" in registry.settings(name):
+        own.setdefault("standardize", False)  # what it sees is scaled already
     selectable = issubclass(kind, BaseMixture) and "init_params" not in chosen
     sweeps = reads_corpora(kind) and isinstance(number, list)
     groups = _numbers(number, selectable or sweeps, name)
@@ -237,8 +241,10 @@ def _fitted(estimator: Any, X: Any, weights: np.ndarray | None) -> Any:
     return estimator.fit(X) if weights is None else estimator.fit(X, sample_weight=weights)
 
 
-def _by_kinds(values: Any, schema: Schema | None) -> tuple[str, str]:
+def _by_kinds(values: Any, schema: Schema | None, target: Column | None) -> tuple[str, str]:
     """The model that suits the rows, and why."""
+    if target is not None:
+        return usual_model(target)
     if schema is None and sparse.issparse(values):
         return next(name for name in registry.names() if reads_corpora(registry.get(name))), "the data are documents"
     if schema is None:

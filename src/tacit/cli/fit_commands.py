@@ -32,6 +32,7 @@ def fit(
             show_default=False,
         ),
     ] = None,
+    target: options.Target = None,
     setting: options.Settings = None,
     holdout: Annotated[
         float,
@@ -61,6 +62,8 @@ def fit(
     What you do not set is chosen: the model by the kinds of the columns, the number of groups and their shape by
     the criterion. Missing entries are integrated out, nothing is filled in. Ctrl-C keeps the best so far.
 
+    With --target COLUMN the model learns to foretell that column from the others: tacit fit people.csv --target churn.
+
     Images get a deep model (vae), whose few hidden numbers stand for each of them.
 
     Texts get topics: tacit fit letters.csv --model topics --set components=20.
@@ -70,7 +73,7 @@ def fit(
     words = cli.corpora.Words(text, vocabulary, stop_words, min_documents, max_share)
     cli.fitting.fit(
         cli.fitting.Request(
-            source=cli.sources.Source(data, tuple(kind or ()), long, id_column, words),
+            source=cli.sources.Source(data, tuple(kind or ()), long, id_column, words, target),
             model=model,
             settings=tuple(setting or ()),
             criterion=criterion,

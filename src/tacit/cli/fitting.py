@@ -21,6 +21,7 @@ from tacit.cli.listing import ROW_COMMANDS, can
 from tacit.cli.progress import Watch
 from tacit.cli.reporting import write_report
 from tacit.cli.sources import Rows, Source, tell
+from tacit.cli.targets import aim, check_learnable, classes_of, features, gaps_said, settled, targets, tell_target
 from tacit.compute import compilation_cache
 from tacit.data.errors import counted
 from tacit.data.images import ImageSet
@@ -77,9 +78,15 @@ def fit(request: Request) -> Finished:
     folder = _folder(request)
     rows = request.source.load(corpus=corpora.wanted(request.source.path, request.source.words, kind))
     tell(rows)
-    seen, unseen = split(len(rows), request.holdout, request.seed)
+    if request.source.target is not None:
+        rows = aim(rows, request.source.target)
+        tell_target(rows)
+    seen, unseen = split(len(rows), request.holdout, request.seed, classes_of(rows))
     fitted, kept = rows.pick(seen), rows.pick(unseen)
-    todo = plan(fitted.values, rows.schema, model, given, criterion=request.criterion, seed=request.seed)
+    column = None if rows.aim is None else rows.aim.column
+    todo = plan(fitted.values, rows.schema, model, given, criterion=request.criterion, seed=request.seed, target=column)
+    check_learnable(todo.estimator, fitted)
+    fitted, kept = settled(fitted, kept, todo.estimator)
     config = _config(request, todo, todo.estimator, rows)
     run = folders.begin(folder, config, resume=request.resume, overwrite=request.overwrite)
     if len(kept):
@@ -92,7 +99,8 @@ def fit(request: Request) -> Finished:
         topics = [] if fitted.vocabulary is None else [TopicTrace(fitted.values)]
         with Watch("Fitting") as looking, watch(looking, checkpoint, log, *topics):
             chosen = _chosen(todo, fitted, looking)
-        found = judge(chosen, fitted, kept, [str(each.message) for each in caught], *topics)
+        said = [gaps_said(fitted), *(str(each.message) for each in caught)]
+        found = judge(chosen, fitted, kept, [each for each in said if each is not None], *topics)
     told = outcome.metrics(todo, chosen, found, fitted, time.monotonic() - began, looking.stopped)
     _write(run, _config(request, todo, chosen.estimator, rows), chosen.estimator, found, told, fitted)
     if not looking.stopped:
@@ -107,6 +115,10 @@ def fit(request: Request) -> Finished:
 
 def _chosen(todo: Plan, fitted: Rows, looking: Watch) -> Chosen:
     try:
+        if fitted.aim is not None:
+            looking.stage("Fitting")
+            estimator = clone(todo.estimator)
+            return Chosen(estimator.fit(features(estimator, fitted), targets(estimator, fitted)), ())
         words = None if fitted.vocabulary is None else fitted.vocabulary.words
         return choose(todo, fitted.values, fitted.schema, looking, words)
     except KeyboardInterrupt:
@@ -115,19 +127,32 @@ def _chosen(todo: Plan, fitted: Rows, looking: Watch) -> Chosen:
         ) from None
 
 
-def split(rows: int, holdout: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def split(rows: int, holdout: float, seed: int, classes: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Which rows are fitted and which are kept aside, both in the order of the table.
 
-    At least one row is kept aside where any are wanted, and at least two are fitted.
+    At least one row is kept aside where any are wanted, and at least two are fitted. Of ``classes`` to be foretold,
+    codes ``[rows]``, equal shares are kept aside, and of each at least one row is fitted.
     """
     number = 0 if holdout == 0 else max(0, min(max(1, round(holdout * rows)), rows - 2))
     order = np.random.default_rng(seed).permutation(rows)
+    if classes is not None:
+        order, number = _even(order, classes), min(number, rows - np.unique(classes).size)
     return np.sort(order[number:]), np.sort(order[:number])
+
+
+def _even(order: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Rows in an order whose every beginning has equal shares of the classes, the last row of each at the end."""
+    place = np.empty(len(order))
+    for each in np.unique(classes):
+        mine = np.flatnonzero(classes[order] == each)
+        place[mine] = (np.arange(mine.size) + 0.5) / mine.size
+        place[mine[-1]] = 2.0
+    return order[np.argsort(place, kind="stable")]
 
 
 def fitted_rows(rows: Rows, holdout: float, seed: int) -> Rows:
     """The rows of a table that a fit with this share kept aside has seen."""
-    return rows.pick(split(len(rows), holdout, seed)[0])
+    return rows.pick(split(len(rows), holdout, seed, classes_of(rows))[0])
 
 
 def _folder(request: Request) -> Path:
@@ -181,8 +206,10 @@ def _write(
         run.write_calibration(found.calibration)
     if fitted.vocabulary is not None:
         run.write_vocabulary(fitted.vocabulary)
+    if fitted.aim is not None:
+        run.write_target(fitted.aim)
     run.write_model(estimator, schema=fitted_schema(estimator, fitted.schema))
-    write_report(run.path / REPORT, estimator, fitted, told, config)
+    write_report(run.path / REPORT, estimator, fitted, told, config, found.calibration)
 
 
 def fitted_schema(estimator: Any, schema: Schema | None) -> Schema | None:

@@ -11,6 +11,7 @@ from scipy import sparse
 
 from tacit.cli.choosing import Chosen
 from tacit.cli.feeding import feed
+from tacit.cli.judging_predictions import judge_predictions
 from tacit.cli.judging_topics import judge_topics, word_scores
 from tacit.cli.sources import Rows
 from tacit.data.schema import Schema
@@ -47,6 +48,7 @@ class Judgement:
         calibration: arrays to be kept for `tacit score`.
         warnings: plain sentences.
         topics: of a topic model, what is to be said of each topic, and of the corpus.
+        target: of a model that foretells a column, its coefficients and how well it does.
     """
 
     responsibilities: np.ndarray | None
@@ -58,6 +60,7 @@ class Judgement:
     calibration: Mapping[str, np.ndarray]
     warnings: tuple[str, ...]
     topics: Mapping[str, Any] | None = None
+    target: Mapping[str, Any] | None = None
 
 
 def judge(chosen: Chosen, fitted: Rows, kept: Rows, said: Iterable[str], trace: TopicTrace | None = None) -> Judgement:
@@ -73,6 +76,9 @@ def judge(chosen: Chosen, fitted: Rows, kept: Rows, said: Iterable[str], trace: 
     estimator, schema = chosen.estimator, fitted.schema
     if fitted.vocabulary is not None:
         return _of_documents(estimator, fitted, kept, said, trace)
+    if fitted.aim is not None:
+        told, calibration = judge_predictions(estimator, fitted, kept)
+        return Judgement(None, None, (), "", None, None, calibration, _said(said), target=told)
     X = feed(estimator, fitted.values, schema)
     share = responsibilities(estimator, X)
     shares = None if share is None else _shares(estimator, share)
@@ -175,10 +181,15 @@ def _warnings(estimator: Any, shares: np.ndarray | None, fitted: Rows, said: Ite
         converged = None  # its rate has fallen to 0 by then
     columns = 0 if fitted.schema is None else len(fitted.schema)
     cautions = words.cautions(shares, len(fitted), columns, converged, bool(getattr(estimator, "at_floor_", False)))
-    own = [plain(text) for text in said if not any(word in text for word in HARMLESS)]
+    own = _said(said)
     if converged is False:
-        own = [text for text in own if "did not converge" not in text]
+        own = tuple(text for text in own if "did not converge" not in text)
     return tuple(dict.fromkeys((*cautions, *own)))
+
+
+def _said(said: Iterable[str]) -> tuple[str, ...]:
+    """What the fit warned of, for people who know no Python."""
+    return tuple(dict.fromkeys(plain(text) for text in said if not any(word in text for word in HARMLESS)))
 
 
 def plain(text: str) -> str:

@@ -8,6 +8,7 @@ import pyarrow as pa
 from tacit import registry
 from tacit.cli import results, talk
 from tacit.cli import settings as words
+from tacit.cli.targets import foretells
 
 CAN = {
     "score_samples": "score",
@@ -22,12 +23,14 @@ CAN = {
     "manifold": "manifold",
 }
 """What a model's methods let the commands do."""
-ROW_COMMANDS = ("score", "assign", "encode", "transform", "impute", "sample", "reconstruct", "interpolate")
+ROW_COMMANDS = ("predict", "score", "assign", "encode", "transform", "impute", "sample", "reconstruct", "interpolate")
 """Those that a person may go on with after a fit; the first that a model has is shown with its arguments."""
 
 
 def can(model: Any) -> list[str]:
     """What an estimator, or a class of them, can do, in words."""
+    if foretells(model):
+        return ["fit --target, predict, score"] if isinstance(model, type) else ["predict", "score"]
     found = [word for method, word in CAN.items() if hasattr(model, method)]
     return [*found, "encode"] if gives_codes(model) else found
 

@@ -13,8 +13,10 @@ from tacit.cli.corpora import UNSAID, Words, reads_corpora, reread_corpus
 from tacit.cli.failures import UsageFault
 from tacit.cli.feeding import feed
 from tacit.cli.sources import Rows, Source
+from tacit.cli.targets import features
 from tacit.data.corpus import Corpus
 from tacit.data.errors import DataError
+from tacit.data.features import Target
 from tacit.data.images import holds_images, in_pixels, read_images, sized
 from tacit.data.long import CountTable
 from tacit.data.schema import Schema
@@ -53,6 +55,7 @@ class Opened:
     estimator: Any
     schema: Schema | None
     vocabulary: Vocabulary | None = None
+    target: Target | None = None
 
     @classmethod
     def at(cls, path: Path) -> "Opened":
@@ -61,7 +64,7 @@ class Opened:
         estimator = run.model()
         if reads_corpora(estimator):
             return cls(run, estimator, None, run.vocabulary())
-        return cls(run, estimator, None if _image_shape(estimator) else run.schema())
+        return cls(run, estimator, None if _image_shape(estimator) else run.schema(), target=run.target())
 
     @property
     def images(self) -> tuple[int, ...]:
@@ -143,6 +146,8 @@ class Opened:
 
     def feed(self, rows: Rows) -> Any:
         """Rows as the model takes them."""
+        if self.target is not None:
+            return features(self.estimator, dataclasses.replace(rows, aim=self.target))
         return feed(self.estimator, rows.values, self.schema)
 
 

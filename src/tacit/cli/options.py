@@ -37,6 +37,15 @@ Long = Annotated[
 IdColumn = Annotated[
     str | None, typer.Option("--id", metavar="COL", help="The column that names the rows.", show_default=False)
 ]
+Target = Annotated[
+    str | None,
+    typer.Option(
+        "--target",
+        metavar="COL",
+        help="The column to be foretold from the others: classes or a number.",
+        show_default=False,
+    ),
+]
 Text = Annotated[
     str | None,
     typer.Option(

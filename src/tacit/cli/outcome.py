@@ -8,6 +8,7 @@ import numpy as np
 from tacit.cli import talk
 from tacit.cli.choosing import ASKED, Chosen, Plan
 from tacit.cli.judging import Judgement, empty_groups
+from tacit.cli.judging_predictions import tell_predictions
 from tacit.cli.judging_topics import tell_sweep, tell_topics
 from tacit.cli.sources import Rows
 from tacit.data.images import ImageSet
@@ -37,6 +38,7 @@ def metrics(
         "fitted_rows": len(fitted),
         "columns": fitted.columns,
         "topics": None if found.topics is None else dict(found.topics),
+        "target": None if found.target is None else dict(found.target),
         "image": list(fitted.table.shape) if isinstance(fitted.table, ImageSet) else None,
         "source": fitted.table.source,
         "seed": plan.seed,
@@ -168,6 +170,8 @@ def tell_groups(told: Mapping[str, Any]) -> None:
     """The groups or topics in plain words, the held-out score, and what one should know."""
     if told.get("topics"):
         tell_topics(told["topics"])
+    if told.get("target"):
+        tell_predictions(told["target"])
     groups = told["groups"]
     if groups:
         talk.heading("The groups" if len(groups) > 1 else "The rows")

@@ -15,7 +15,7 @@ from tacit.cli.judging import empty_groups, responsibilities
 from tacit.cli.judging_topics import verdicts
 from tacit.cli.sources import Rows
 from tacit.evaluation._rows import new_rows
-from tacit.report import gather, gather_deep, gather_topics
+from tacit.report import gather, gather_deep, gather_prediction, gather_topics
 from tacit.report.content import (
     Candidate,
     Candidates,
@@ -37,7 +37,14 @@ ITEMS = 60
 """Rows of a table, rows of counts, and items that a report shows at most."""
 
 
-def write_report(path: Path, estimator: Any, fitted: Any, told: Mapping[str, Any], config: RunConfig) -> Path:
+def write_report(
+    path: Path,
+    estimator: Any,
+    fitted: Any,
+    told: Mapping[str, Any],
+    config: RunConfig,
+    kept: Mapping[str, np.ndarray] | None = None,
+) -> Path:
     """Write the report of a fit as one HTML file.
 
     Args:
@@ -46,16 +53,25 @@ def write_report(path: Path, estimator: Any, fitted: Any, told: Mapping[str, Any
         fitted: the rows it was fitted to; images have no ``schema``, and may have ``labels``.
         told: the run's metrics.
         config: what the run is repeated from.
+        kept: what the run keeps of the rows kept aside, where a column was foretold.
     """
-    return report.write(path, content(estimator, fitted, told, config))
+    return report.write(path, content(estimator, fitted, told, config, kept))
 
 
-def content(estimator: Any, fitted: Any, told: Mapping[str, Any], config: RunConfig) -> ReportContent:
+def content(
+    estimator: Any,
+    fitted: Any,
+    told: Mapping[str, Any],
+    config: RunConfig,
+    kept: Mapping[str, np.ndarray] | None = None,
+) -> ReportContent:
     """What the report tells: of the rows of a table, or of images, which have no columns."""
     if getattr(fitted, "vocabulary", None) is not None:
         return _of_documents(estimator, fitted, told, config)
     if fitted.schema is None:
         return _of_images(estimator, fitted, told, config)
+    if fitted.aim is not None:
+        return _of_predictions(estimator, fitted, told, config, kept)
     rows, columns, left = _looked_at(fitted)
     table = rows.as_table(columns)
     X = feed(estimator, rows.values, fitted.schema)
@@ -112,6 +128,31 @@ def _of_images(estimator: Any, fitted: Any, told: Mapping[str, Any], config: Run
         repeat=_repeat(config),
         code=code,
         images=None if code is None else gather_deep.images(estimator, values, names, code),
+    )
+
+
+def _of_predictions(
+    estimator: Any, fitted: Rows, told: Mapping[str, Any], config: RunConfig, kept: Mapping[str, np.ndarray] | None
+) -> ReportContent:
+    """What the report tells of a model that foretells a column."""
+    rows, columns, left = _looked_at(fitted)
+    table = rows.as_table(columns)
+    source = Path(table.source).name
+    return ReportContent(
+        title=f"Foretelling {told['target']['name']} in {source}",
+        source=source,
+        schema=table.schema,
+        values=table.values,
+        row_names=None if table.row_ids is None else table.row_ids.tolist(),
+        left_out=table.left_out,
+        notes=(*table.notes, *left),
+        model=_summary(estimator, told),
+        graph=estimator.graph() if hasattr(estimator, "graph") else None,
+        trace=_trace(estimator, told),
+        warnings=tuple(told["warnings"]),
+        repeat=_repeat(config),
+        trust=tuple(told.get("verdict") or ()),
+        prediction=gather_prediction.prediction(told["target"], kept or {}),
     )
 
 

@@ -65,6 +65,26 @@ def transform(
 
 
 @guarded
+def predict(
+    run: options.Run,
+    data: options.Data,
+    level: Annotated[
+        float, typer.Option(min=0.01, max=0.999, metavar="SHARE", help="Of the intervals around predicted numbers.")
+    ] = 0.9,
+    id_column: options.IdColumn = None,
+    unseen: options.Unseen = False,
+    out: options.Out = None,
+    form: options.Format = None,
+) -> None:
+    """Foretell the target of a run (fit --target) for new rows.
+
+    Classes come with their probabilities, numbers with an interval that holds the true one with the probability
+    --level if the model is right. Gaps in the columns are filled as they were at the fit.
+    """
+    cli.predicting.predict(run, cli.opened.New(data, None, id_column, unseen), level, out, form)
+
+
+@guarded
 def assign(
     run: options.Run,
     data: options.Data,

@@ -3,11 +3,14 @@
 import dataclasses
 from pathlib import Path
 
+import numpy as np
+
 from tacit.cli import folders, outcome, talk
 from tacit.cli.fitting import fitted_rows
 from tacit.cli.opened import Opened
 from tacit.cli.reporting import write_report
 from tacit.cli.sources import LINES, Rows, Source
+from tacit.cli.targets import aim
 from tacit.compute import compilation_cache
 from tacit.data.errors import counted
 from tacit.data.images import sized
@@ -15,7 +18,7 @@ from tacit.data.levels import show_level
 from tacit.data.schema import Schema
 from tacit.storage.errors import ModelFileError
 from tacit.storage.model_file import MODEL, describe
-from tacit.storage.run import REPORT
+from tacit.storage.run import CALIBRATION, REPORT
 
 
 def show(path: Path) -> None:
@@ -74,7 +77,14 @@ def report(path: Path, data: str | None, out: str | None) -> None:
         )
     fitted = fitted_rows(rows, float(config.data.get("holdout", 0.0)), int(config.seed or 0))
     target = run.path / REPORT if out is None else Path(out).expanduser()
-    talk.fact("Report", write_report(target, opened.estimator, fitted, told, config))
+    talk.fact("Report", write_report(target, opened.estimator, fitted, told, config, _kept(opened)))
+
+
+def _kept(opened: Opened) -> dict[str, np.ndarray] | None:
+    """What a run that foretells a column keeps of the rows kept aside."""
+    if opened.target is None or not (opened.run.path / CALIBRATION).is_file():
+        return None
+    return opened.run.calibration()
 
 
 def _read_again(source: Source, opened: Opened) -> Rows:
@@ -82,6 +92,7 @@ def _read_again(source: Source, opened: Opened) -> Rows:
     if opened.vocabulary is not None:
         return opened.read_again(source)
     rows = source.load()
+    rows = rows if source.target is None else dataclasses.replace(aim(rows, source.target), aim=opened.target)
     same = opened.images == rows.values.shape[1:] if rows.schema is None else _alike(rows.schema, opened.schema)
     if not same:
         raise ModelFileError(

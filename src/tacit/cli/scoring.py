@@ -15,6 +15,7 @@ from tacit.cli.feeding import feed
 from tacit.cli.judging import WIDE
 from tacit.cli.listing import ROW_COMMANDS, can
 from tacit.cli.opened import New, Opened, labels
+from tacit.cli.predicting import score_targets
 from tacit.cli.sources import Rows
 from tacit.compute import compilation_cache
 from tacit.data.errors import counted
@@ -36,6 +37,9 @@ def score(run: Path, new: New, alarm: float | None, explain: int, out: str | Non
     """Score new rows by a run, and give the table."""
     results.check(out, form)
     opened = Opened.at(run)
+    if opened.target is not None:
+        score_targets(opened, new, alarm, out, form)
+        return
     if not hasattr(opened.estimator, "score_samples"):
         raise ModelFileError(f"the model of {str(run)!r} gives no densities. {_instead(opened.estimator)}")
     calibration, typical = _calibration(opened)

@@ -14,6 +14,7 @@ from tacit.cli.corpora import UNSAID, Words, of_log, read_corpus, tell_corpus
 from tacit.cli.failures import UsageFault
 from tacit.data.corpus import Corpus
 from tacit.data.errors import counted, listed
+from tacit.data.features import Target
 from tacit.data.images import ImageSet, holds_images, read_images, sized
 from tacit.data.long import CountTable
 from tacit.data.schema import Schema
@@ -39,6 +40,7 @@ class Source:
         long: the columns of a purchase log, or None.
         id_column: the column that names the rows, or None.
         words: what the user says of texts.
+        target: the column to be foretold, or None.
     """
 
     path: str
@@ -46,6 +48,7 @@ class Source:
     long: str | None = None
     id_column: str | None = None
     words: Words = UNSAID
+    target: str | None = None
 
     def load(self, *, corpus: bool = False) -> "Rows":
         """Read what is there; kinds of columns are inferred where the user says nothing.
@@ -78,13 +81,15 @@ class Source:
         """What a run keeps of it, so that the table can be read the same way again."""
         place = self.path if self.path == "-" else str(Path(self.path).expanduser().absolute())
         found = {"source": place, "kinds": list(self.kinds), "long": self.long, "id": self.id_column}
+        found |= {} if self.target is None else {"target": self.target}
         return found | ({"words": self.words.to_config()} if self.words.said else {})
 
     @classmethod
     def from_config(cls, data: Mapping[str, Any]) -> Self:
         """The same again from a run's config."""
         place, kinds = str(data.get("source", "-")), tuple(data.get("kinds") or ())
-        return cls(place, kinds, data.get("long"), data.get("id"), Words.from_config(data.get("words") or {}))
+        words = Words.from_config(data.get("words") or {})
+        return cls(place, kinds, data.get("long"), data.get("id"), words, data.get("target"))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -100,6 +105,8 @@ class Rows:
         table: what was read, with its source, notes and left-out columns.
         labels: ``[rows]``, what each image shows, or None.
         vocabulary: the words of documents, or None.
+        target: ``[rows]``, the value or code of the column to be foretold, which is none of ``schema``'s; or None.
+        aim: what that column is, and what is made of the others.
     """
 
     values: Any
@@ -109,6 +116,8 @@ class Rows:
     table: Table | CountTable | ImageSet | Corpus
     labels: np.ndarray | None = None
     vocabulary: Vocabulary | None = None
+    target: np.ndarray | None = None
+    aim: Target | None = None
 
     @classmethod
     def of(cls, table: Table | CountTable | ImageSet | Corpus, vocabulary: Vocabulary | None = None) -> Self:
@@ -127,8 +136,9 @@ class Rows:
         """Some of the rows, in the order given."""
         ids = None if self.ids is None else self.ids[places]
         labels = None if self.labels is None else self.labels[places]
+        target = None if self.target is None else self.target[places]
         return dataclasses.replace(
-            self, values=self.values[places], numbers=self.numbers[places], ids=ids, labels=labels
+            self, values=self.values[places], numbers=self.numbers[places], ids=ids, labels=labels, target=target
         )
 
     @property

@@ -265,14 +265,28 @@ class BayesianLinearRegression(Regression, RegressorMixin, BaseEstimator):
         return float(self._view.shift[-1]) + width * mean, width * np.sqrt(model.noise + np.maximum(spread, 0.0))
 
     @double_precision
-    def log_score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """The mean log predictive density of rows' targets, in nats."""
+    def predict_interval(self, X: Any, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
+        """Where y lies with this probability under the predictive distribution: lower and upper ends, ``(n,)``."""
+        check_is_fitted(self)
+        mean, scale = self._predictive(self._read(X, reset=False))
+        dof, at = self.model_.noise_dof, 0.5 + 0.5 * level
+        reach = scale * float(stats.t.ppf(at, dof) if math.isfinite(dof) else stats.norm.ppf(at))
+        return mean - reach, mean + reach
+
+    @double_precision
+    def log_predictive(self, X: Any, y: Any) -> np.ndarray:
+        """The log predictive density ``log p(y|x)`` of every row's target, ``(n,)``, in nats."""
         check_is_fitted(self)
         rows = self._read(X, reset=False)
         mean, scale = self._predictive(rows)
         away, dof = (self._target(y, rows) - mean) / scale, self.model_.noise_dof
         each = stats.t.logpdf(away, dof) if math.isfinite(dof) else -0.5 * (away**2 + LOG_2PI)
-        return float(np.average(each - np.log(scale), weights=read_weights(rows, sample_weight)))
+        return np.asarray(each - np.log(scale))
+
+    def log_score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The mean log predictive density of rows' targets, in nats."""
+        each = self.log_predictive(X, y)
+        return float(np.average(each, weights=read_weights(each, sample_weight)))
 
     def summary(self, level: float = 0.95) -> CoefficientTable:
         """Every coefficient with its posterior mean, standard deviation and central interval, in the user's units."""

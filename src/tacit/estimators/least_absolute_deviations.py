@@ -23,6 +23,7 @@ from tacit.models.lifting.vertex import Vertex, finish, pinball
 
 QUIET = 1e-6
 """Reweighting ends where the smoothed objective falls by less than this share of its size."""
+LEAST_OBJECTIVE = 1e-300
 WALK = 200
 """Edges walked at most, times the number of columns: a few suffice."""
 
@@ -54,7 +55,9 @@ class LeastAbsoluteDeviations(RobustRegression):
         n_iter_, n_steps_: iterations of reweighting, and edges walked after them.
         converged_: whether the gap is at most ``tol``.
         stop_reason_: in words.
-        trace_: iteration, bound (minus the smoothed objective, summed over rows) and seconds; the last is exact.
+        trace_: iteration, bound (the log-likelihood in nats that the smoothed objective amounts to, with the best
+            scale) and seconds; the last is exact.
+        log_likelihood_: of the rows, in nats.
     """
 
     _parameter_constraints = {  # noqa: RUF012 - scikit-learn's name and form
@@ -128,7 +131,8 @@ class LeastAbsoluteDeviations(RobustRegression):
         self.covariance_ = design.covariance(working)
         self.n_iter_ = 1 if lifted is None else max(1, lifted.iteration)
         self.n_steps_ = vertex.steps
-        self.trace_ = _trace(lifted, design.size, -self.objective_ * total)
+        self.trace_ = _trace(lifted, design.size, self.objective_ * total, total, float(self.quantile))
+        self.log_likelihood_ = float(self.trace_.bound[-1])
         self.converged_ = bool(self.duality_gap_ <= self.tol * self.objective_ + 1e-13 * design.size)
         self.stop_reason_ = REASONS[1] if self.converged_ else "the duality gap is above tol"
         if not self.converged_:
@@ -174,13 +178,13 @@ def _quantile(probability: float, quantile: float) -> float:
     return float(-np.log((1.0 - probability) / (1.0 - quantile)) / quantile)
 
 
-def _trace(lifted: Fit | None, size: float, exact: float) -> Trace:
-    """The bounds of the reweighting in the units of y, and the exact end."""
-    if lifted is None:
-        return Trace(np.zeros(1, int), np.full(1, exact), np.zeros(1))
-    trace = lifted.trace
-    return Trace(
-        np.append(trace.iteration, trace.iteration[-1] + 1),
-        np.append(trace.bound * size, exact),
-        np.append(trace.seconds, trace.seconds[-1]),
-    )
+def _trace(lifted: Fit | None, size: float, exact: float, total: float, quantile: float) -> Trace:
+    """Log-likelihoods in nats under the best scale, from the smoothed objectives and the exact one.
+
+    ``Σ w [log q(1 − q)/σ − ρ/σ]`` is largest at ``σ = Σ w ρ/Σ w``.
+    """
+    trace = Trace(np.zeros(0, int), np.zeros(0), np.zeros(0)) if lifted is None else lifted.trace
+    objectives = np.maximum(np.append(-size * trace.bound, exact), LEAST_OBJECTIVE)
+    bounds = total * (np.log(quantile * (1.0 - quantile)) - np.log(objectives / total) - 1.0)
+    seconds = np.append(trace.seconds, trace.seconds[-1:] if trace.seconds.size else 0.0)
+    return Trace(np.arange(bounds.size), bounds, seconds)

@@ -10,6 +10,7 @@ from tacit.compute import Array
 from tacit.data.kinds import LeftOut
 from tacit.data.schema import Schema
 from tacit.models.graph import Graph
+from tacit.report.prediction_content import Prediction
 from tacit.report.topic_content import Topics
 
 
@@ -245,6 +246,7 @@ class ReportContent:
         code: What a deep model says of each row.
         images: Where the rows are images: those fitted, and those made.
         topics: Where the rows are documents: what they are about.
+        prediction: Where a column is foretold from the others: coefficients, and how well.
     """
 
     title: str
@@ -271,6 +273,7 @@ class ReportContent:
     code: Code | None = None
     images: Images | None = None
     topics: Topics | None = None
+    prediction: Prediction | None = None
 
     def __post_init__(self) -> None:
         if (self.values is None) != (self.schema is None):

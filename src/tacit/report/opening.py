@@ -3,7 +3,7 @@
 import numpy as np
 
 from tacit.plots.style import short_number
-from tacit.report import deep_words, topic_section, words
+from tacit.report import deep_words, prediction_section, topic_section, words
 from tacit.report.content import ReportContent
 from tacit.report.html import Html, tag
 
@@ -11,6 +11,8 @@ from tacit.report.html import Html, tag
 def opening(content: ReportContent) -> Html:
     """Title, one sentence, and the figures one looks for first."""
     lead = _lead(content) if content.values is not None else deep_words.lead(content)
+    if content.prediction is not None:
+        lead = prediction_section.lead(content.prediction, content)
     if content.topics is not None:
         lead = topic_section.lead(content.topics, content.source)
     over = "tacit report" + (f" · {content.made}" if content.made else "")
@@ -50,6 +52,8 @@ def _facts(content: ReportContent) -> Html | None:
         ]
     if content.code is not None and content.code.active is not None:
         facts.append(("Numbers in a code", str(len(content.code.active)), f"{int(np.sum(content.code.active))} in use"))
+    if content.prediction is not None:
+        facts += prediction_section.facts(content.prediction)
     if content.topics is not None:
         facts += topic_section.facts(content.topics)
     if content.held_out is not None and np.isfinite(content.held_out.score):

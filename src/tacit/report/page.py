@@ -13,6 +13,7 @@ from tacit.report.html import Html, tag
 from tacit.report.image_section import image_section, odd_images_section
 from tacit.report.model_section import learning_section, model_section
 from tacit.report.opening import notices, opening
+from tacit.report.prediction_section import effect_section, foretold_section
 from tacit.report.row_section import row_section
 from tacit.report.topic_section import document_section, topic_section
 
@@ -25,6 +26,8 @@ _SECTIONS = {
     "documents": ("Documents", document_section),
     "images": ("Images", image_section),
     "code": ("Code", code_section),
+    "effects": ("What goes with it", effect_section),
+    "foretold": ("How good it is", foretold_section),
     "rows": ("Odd rows", row_section),
     "odd": ("Odd images", odd_images_section),
     "fit": ("Fit", fit_section),

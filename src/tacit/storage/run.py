@@ -1,8 +1,9 @@
 """A run folder: everything about one fit, in files that people and other programs can read.
 
 ``config.toml`` (the fit can be repeated from it) makes a folder a run folder; then come ``model.safetensors``,
-``schema.json`` (of a topic model ``vocabulary.json``), ``trace.csv``, ``metrics.json``, ``calibration.safetensors``,
-``report.html``, and, while a fit is running, ``checkpoint/``. Every file is written whole or not at all.
+``schema.json`` (of a topic model ``vocabulary.json``; ``target.json`` of one that foretells a column), ``trace.csv``,
+``metrics.json``, ``calibration.safetensors``, ``report.html``, and, while a fit is running, ``checkpoint/``. Every
+file is written whole or not at all.
 """
 
 import csv
@@ -20,6 +21,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from tacit.data.errors import DataError
+from tacit.data.features import Target
 from tacit.data.schema import Schema
 from tacit.data.texts import Vocabulary
 from tacit.storage import container
@@ -30,8 +32,8 @@ from tacit.storage.model_file import MODEL, load, save
 
 CONFIG, TRACE, METRICS, REPORT = "config.toml", "trace.csv", "metrics.json", "report.html"
 CALIBRATION, SCHEMA, CHECKPOINT = "calibration.safetensors", "schema.json", "checkpoint"
-VOCABULARY = "vocabulary.json"
-FILES = (CONFIG, MODEL, SCHEMA, VOCABULARY, TRACE, METRICS, CALIBRATION, REPORT)
+VOCABULARY, TARGET = "vocabulary.json", "target.json"
+FILES = (CONFIG, MODEL, SCHEMA, VOCABULARY, TARGET, TRACE, METRICS, CALIBRATION, REPORT)
 
 _WORDS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 _T = TypeVar("_T")
@@ -129,6 +131,16 @@ class RunFolder:
     def vocabulary(self) -> Vocabulary:
         """The words of a topic model; raises `FileNotFoundError` where the run is of something else."""
         return self._read(VOCABULARY, lambda text: Vocabulary.from_json(json.loads(text)))
+
+    def write_target(self, target: Target) -> None:
+        """Write the column that the model foretells, and what it makes of gaps in the others."""
+        self._write(TARGET, json.dumps(target.to_json(), indent=1, ensure_ascii=False) + "\n")
+
+    def target(self) -> Target | None:
+        """The column that the model foretells, or None where it foretells none."""
+        if not (self.path / TARGET).is_file():
+            return None
+        return self._read(TARGET, lambda text: Target.from_json(json.loads(text)))
 
     def write_trace(self, trace: Any) -> None:
         """Write a trace: a NamedTuple or a mapping of columns of equal length, iterations first."""
