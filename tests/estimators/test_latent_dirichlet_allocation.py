@@ -45,10 +45,10 @@ def test_check(estimator: Any, check: Any) -> None:
 
 @pytest.mark.parametrize("method", ["batch", "online"])
 def test_known_topics_are_found_heaviest_first(method: str) -> None:
-    found = model(learning_method=method, batch_size=20).fit(X)
+    found = model(learning_method=method, batch_size=20).fit(corpus(200))
     best = np.abs(found.topic_word_[:, None] - TRUTH).sum(2)
     assert sorted(best.argmin(1)) == [0, 1, 2]
-    assert best.min(1).max() < 0.25
+    assert best.min(1).max() < (0.2 if method == "batch" else 0.4)  # out of 2
     masses = found.components_.sum(axis=1)
     assert np.all(np.diff(masses) <= 1e-6)
     assert np.allclose(found.topic_word_.sum(axis=1), 1.0)
@@ -123,7 +123,7 @@ def test_the_number_of_threads_changes_no_bit() -> None:
         environment = os.environ | {"XLA_FLAGS": flags}
         said.append(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
     assert said[0] == said[1]
-    assert len(said[0]) > 4000
+    assert len(said[0]) > 3000
 
 
 def test_priors_are_learned() -> None:
@@ -142,13 +142,13 @@ def test_priors_are_learned() -> None:
 
 
 def test_seeds_make_their_topic_and_say_what_they_did() -> None:
-    seeded = model(seed_words={2: ["ball", "goal"], 0: ["milk"]}, seed_strength=20.0).fit(X, vocabulary=WORDS)
+    seeded = model(seed_words={2: ["ball", "goal"], 0: ["milk"]}, seed_strength=200.0).fit(X, vocabulary=WORDS)
     assert seeded.topic_word_[:, 0].argmax() == 2  # the ball's topic keeps its number
     assert seeded.topic_word_[:, 7].argmax() == 0
     effect = seeded.seed_effect_[2]
     assert effect["share"] == pytest.approx(seeded.topic_word_[2, :2].sum())
     assert effect["largest_elsewhere"] == pytest.approx(seeded.topic_word_[:2, :2].sum(1).max())
-    assert effect["share_of_prior"] == pytest.approx(40.0 / seeded.components_[2].sum())
+    assert effect["share_of_prior"] == pytest.approx(400.0 / seeded.components_[2].sum())
     plain = model().fit(X)
     assert plain.seed_effect_ == {}
     with pytest.raises(ValueError, match=r"'bal' is not among the 9 words.*'ball'"):
