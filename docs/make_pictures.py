@@ -89,8 +89,8 @@ def bayesian_pictures(sizes: np.ndarray) -> None:
     keep("graph-bayesian-gaussian-mixture", mixture.graph().draw())
     complete = np.random.default_rng(0).permutation(sizes[~np.isnan(sizes).any(axis=1)])
     few, rest = complete[:60], complete[60:]
-    bayes = BayesianGaussianMixture(n_components=6, max_iter=500, random_state=0).fit(few)
-    point = GaussianMixture(6, reg_covar=0.1, random_state=0).fit(few)
+    bayes = BayesianGaussianMixture(n_components=5, max_iter=500, random_state=0).fit(few)
+    point = GaussianMixture(5, reg_covar=1e-2, random_state=0).fit(few)
     held = coverage(bayes, rest)
     keep("bayesian-coverage", held.plot({"point estimates": coverage(point, rest)}, "posterior predictive"))
 

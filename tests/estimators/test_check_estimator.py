@@ -8,8 +8,10 @@ from scipy import sparse
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from tacit import (
+    BayesianGaussianMixture,
     BayesianLinearRegression,
     BayesianLogisticRegression,
+    BayesianMixture,
     GaussianMixture,
     Mixture,
     MultinomialMixture,
@@ -57,6 +59,8 @@ def rounded(X: Any) -> Any:
 @parametrize_with_checks(
     [
         GaussianMixture(),
+        BayesianGaussianMixture(),
+        BayesianMixture(families="normal", n_init=1),
         Mixture(families="normal", n_init=1),
         WholePoissonMixture(n_init=1),
         WholeMultinomialMixture(n_init=1),

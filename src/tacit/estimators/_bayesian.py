@@ -26,7 +26,7 @@ from tacit.models.mixture.fitting import Schedule, Start, run
 from tacit.models.mixture.model import Mixture
 from tacit.models.mixture.normal_wishart import Kind, NormalWishartGroup
 from tacit.models.mixture.stick_breaking import DirichletWeights, StickWeights, WeightPosterior
-from tacit.models.mixture.summary import SYMBOLS
+from tacit.models.mixture.summary import SYMBOLS, Summary, summarise
 
 INFERENCE = ("vb", "online-vb")
 WEIGHTS = ("dirichlet_process", "dirichlet_distribution")
@@ -282,6 +282,15 @@ class BayesianFace(MixtureFace):
         models = Start(begun.models.with_rows(complete=False), begun.statistics).made()
         model = jax.tree.map(lambda leaf: np.asarray(leaf[0]) if eqx.is_array(leaf) else leaf, models)
         return layout.view, Average(model, None, np.zeros(())), 0.0
+
+    @double_precision
+    def summary(self) -> Summary:
+        """Weights of the groups, and what each says of every column, at the posterior means of the parameters.
+
+        The predictive of a group of few rows has no variance: its spread is not what describes the group.
+        """
+        self._fitted()
+        return summarise(on_host(self.posterior_.expected()))
 
     @double_precision
     def graph(self) -> Graph:
