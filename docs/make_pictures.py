@@ -14,6 +14,7 @@ from sklearn.linear_model import LinearRegression
 
 from tacit import (
     VAE,
+    BayesianGaussianMixture,
     GaussianMixture,
     KMeans,
     LeastAbsoluteDeviations,
@@ -26,6 +27,7 @@ from tacit import (
 )
 from tacit.data import Table, load
 from tacit.estimators.generative_classifier import GenerativeClassifier
+from tacit.evaluation.coverage import coverage
 from tacit.evaluation.select import select
 from tacit.plots import style
 
@@ -73,6 +75,24 @@ def gaussian_pictures(sizes: np.ndarray) -> None:
     keep("evolution", plots.evolution(pair, moments, SIZES[:2]))
     keep("graph-gaussian-mixture", mixture.graph().draw())
     keep("missing", plots.missing_summary(np.isnan(penguins()[0].values), penguins()[0].names))
+
+
+def bayesian_pictures(sizes: np.ndarray) -> None:
+    pair = sizes[:, [0, 1]]
+    mixture = BayesianGaussianMixture(n_components=8, random_state=0, max_iter=500).fit(pair)
+    moments = {}
+    for step, model in mixture.snapshots_.items():
+        weights, group = np.exp(model.log_weights), model.groups[0]
+        full = weights * len(pair) >= 1.0
+        moments[step] = (weights[full], group.means[full], group.covariances[full])
+    keep("bayesian-evolution", plots.evolution(pair, moments, SIZES[:2]))
+    keep("graph-bayesian-gaussian-mixture", mixture.graph().draw())
+    complete = np.random.default_rng(0).permutation(sizes[~np.isnan(sizes).any(axis=1)])
+    few, rest = complete[:60], complete[60:]
+    bayes = BayesianGaussianMixture(n_components=6, max_iter=500, random_state=0).fit(few)
+    point = GaussianMixture(6, reg_covar=0.1, random_state=0).fit(few)
+    held = coverage(bayes, rest)
+    keep("bayesian-coverage", held.plot({"point estimates": coverage(point, rest)}, "posterior predictive"))
 
 
 def mixture_picture(table: Table) -> None:
@@ -194,6 +214,7 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     table, sizes = penguins()
     gaussian_pictures(sizes)
+    bayesian_pictures(sizes)
     mixture_picture(table)
     count_pictures()
     k_means_pictures(sizes)

@@ -24,6 +24,7 @@ from .evaluation.bootstrap import bootstrap
 from .evaluation.coherence import Coherence, topic_coherence
 from .evaluation.compare import compare
 from .evaluation.conformal import Calibration
+from .evaluation.coverage import Coverage, coverage
 from .evaluation.disentangle import mutual_information_gap, separated_attribute_predictability
 from .evaluation.gap import InferenceGap, inference_gap
 from .evaluation.health import LatentHealth, latent_health
@@ -71,6 +72,7 @@ __all__ = [
     "Coherence",
     "Completion",
     "Corpus",
+    "Coverage",
     "CsvLog",
     "Density",
     "GaussianMixture",
@@ -99,6 +101,7 @@ __all__ = [
     "annealed_log_prob",
     "bootstrap",
     "compare",
+    "coverage",
     "datasets",
     "document_completion",
     "families",

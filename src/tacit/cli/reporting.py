@@ -66,7 +66,7 @@ def content(
     kept: Mapping[str, np.ndarray] | None = None,
 ) -> ReportContent:
     """What the report tells: of the rows of a table, or of images, which have no columns."""
-    if fitted.vocabulary is not None:
+    if getattr(fitted, "vocabulary", None) is not None:
         return _of_documents(estimator, fitted, told, config)
     if fitted.schema is None:
         return _of_images(estimator, fitted, told, config)
@@ -166,12 +166,13 @@ def _of_documents(estimator: Any, fitted: Any, told: Mapping[str, Any], config: 
     return ReportContent(
         title=f"The topics of {source}",
         source=source,
-        notes=tuple(corpus.notes),
+        notes=tuple(told["notes"]),
         model=_summary(estimator, told),
         graph=estimator.graph() if hasattr(estimator, "graph") else None,
         trace=_trace(estimator, told),
         warnings=tuple(told["warnings"]),
         repeat=_repeat(config),
+        trust=tuple(told.get("verdict") or ()),
         topics=gather_topics.topics(
             estimator,
             fitted.values,

@@ -125,7 +125,7 @@ class LatentDirichletAllocation(TopicAnswers):
         n_jobs: int | None = None,
         verbose: int = 0,
         random_state: Any = None,
-        start_iter: int = 30,
+        start_iter: int = 50,
         tol: float = 1e-3,
         n_init: int = 1,
         seed_words: Mapping[int, Sequence[str | int]] | None = None,

@@ -9,6 +9,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "calibration": ["coverage_plot"],
         "choice": ["candidates"],
         "compare": ["samples_beside_data", "samples_by_column"],
         "density": ["density_plot", "gaussian_curves"],

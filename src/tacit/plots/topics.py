@@ -162,7 +162,7 @@ def topic_bars(
             annotation_clip=False,
         )
     ax.set_xlim(0.0, max(float(share.max(initial=0.0)), 1e-6))
-    ax.set_ylim(count - 0.5, -0.5)
+    ax.set_ylim(max(count, 1) - 0.5, -0.5)
     style.no_ticks(ax, "x", "y")
     ax.spines["bottom"].set_visible(False)
     style.heading(ax, "Share of all words", colour=style.QUIET)
@@ -210,7 +210,7 @@ def document_mixtures(
                 )
         style.line_name(ax, line, names[line], limit=36)
     ax.set_xlim(0.0, 1.0)
-    ax.set_ylim(count - 0.5, -0.5)
+    ax.set_ylim(max(count, 1) - 0.5, -0.5)
     style.no_ticks(ax, "y")
     ax.set_xticks([0.0, 0.5, 1.0], ["0", "50 %", "100 %"])
     style.heading(ax, "Share of the document's words", colour=style.QUIET, limit=40)

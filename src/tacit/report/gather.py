@@ -31,11 +31,15 @@ def snapshots(estimator: Any) -> Snapshots | None:
         return None
     chosen = _two(group)
     at = {}
+    counts = getattr(estimator, "expected_counts_", None)
+    least = 0.0 if counts is None else 1.0 / max(float(np.sum(counts)), 1.0)  # a group of less than one row is empty
     for iteration, model in sorted(kept.items()):
         then = _widest(model)
         if then is not None:
             matrices = _matrices(then)[:, chosen][:, :, chosen]
-            at[iteration] = (np.exp(np.asarray(model.log_weights)), np.asarray(then.means)[:, chosen], matrices)
+            weights = np.exp(np.asarray(model.log_weights))
+            full = weights >= least
+            at[iteration] = (weights[full], np.asarray(then.means)[full][:, chosen], matrices[full])
     return Snapshots((group.columns[chosen[0]], group.columns[chosen[1]]), at)
 
 

@@ -12,7 +12,7 @@ from tacit.evaluation.topics import (
     topic_map,
     topic_words,
 )
-from tacit.plots.style import shorten
+from tacit.plots.style import shorten, thin
 from tacit.report.topic_content import Topics
 
 WORDS, DOCUMENTS, MIXTURES = 12, 3, 30
@@ -51,13 +51,10 @@ def topics(
         sweep: what the number of topics was chosen from.
         criterion: by what.
     """
-    places = np.arange(counts.shape[0])
-    if len(places) > LOOKED_AT:
-        places = np.sort(np.random.default_rng(0).choice(len(places), LOOKED_AT, replace=False))
+    places = np.sort(thin(counts.shape[0], LOOKED_AT))
     mixtures = estimator.transform(counts[places])
     lengths = np.asarray(counts.sum(axis=1)).ravel()
-    overall = np.asarray(counts.sum(axis=0)).ravel()
-    foremost = top_words(estimator, WORDS, relevance=RELEVANCE, word_shares=overall)
+    foremost = top_words(estimator, WORDS, relevance=RELEVANCE, word_shares=counts.sum(axis=0))
     least = int(SHORT * float(np.median(lengths)))
     found = representative_documents(mixtures, DOCUMENTS, lengths=lengths[places], least_tokens=least)
     shown = _shown(mixtures)

@@ -8,13 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from tacit.compute import row_bucket
-from tacit.families.base import Family
 from tacit.families.log_normal import LogNormal
 from tacit.families.normal import Normal
 from tacit.families.student_t import StudentT
 from tacit.models.mixture.gaussian import GaussianGroup
 from tacit.models.mixture.group import FamilyGroup
 from tacit.models.mixture.model import Group, Mixture
+from tacit.models.mixture.predictive import Density
 from tacit.models.mixture.rows import SLICE_ROWS
 from tacit.models.mixture.steps import take
 
@@ -76,7 +76,7 @@ def owner(model: Mixture, column: int) -> tuple[Group, int]:
     raise ValueError(f"the mixture has no column {column}")
 
 
-def column_family(model: Mixture, column: int) -> Family:
+def column_family(model: Mixture, column: int) -> Density:
     """The density of one column under every component, as a family with batch ``[K]``.
 
     Raises:

@@ -14,6 +14,7 @@ from jax.scipy.special import gammaln
 from jaxtyping import Bool, Float
 
 from tacit.compute import Array
+from tacit.families.base import Family
 from tacit.families.numeric import on_support
 from tacit.families.student_t import StudentT
 
@@ -120,3 +121,7 @@ class DirichletMultinomial(Predictive):
     def variance(self) -> Float[Array, "... levels"]:
         share = self.mean()
         return share * (1.0 - share)
+
+
+Density = Family | Predictive
+"""What a column of a fitted mixture can have."""

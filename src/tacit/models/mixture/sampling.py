@@ -4,11 +4,11 @@ Drawn on the host by NumPy: a compiled sampler takes seconds to compile for ever
 """
 
 from functools import singledispatch
+from typing import Any
 
 import jax
 import numpy as np
 
-from tacit.families.base import Family
 from tacit.families.bernoulli import Bernoulli
 from tacit.families.categorical import Categorical
 from tacit.families.exponential import Exponential
@@ -109,7 +109,7 @@ def _draw_multinomial(family, total, random):
 
 
 @singledispatch
-def draw_family(family: Family, random: np.random.Generator) -> np.ndarray:
+def draw_family(family: Any, random: np.random.Generator) -> np.ndarray:
     """One value from every member of a batch of univariate distributions with NumPy leaves."""
     key = jax.random.key(int(random.integers(2**31)))
     return np.asarray(family.sample(key=key))

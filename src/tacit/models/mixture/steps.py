@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Bool, Float
 
 from tacit.compute import LOG_2PI, Array
-from tacit.families.base import Family
+from tacit.models.mixture.predictive import Density
 
 FILLER = 1.0
 """Stands in for a missing value; it lies in the support of every family."""
@@ -82,7 +82,7 @@ class FamilyFeatures(eqx.Module):
 
 
 def observed_events(
-    family: Family, x: Float[Array, "rows d"]
+    family: Density, x: Float[Array, "rows d"]
 ) -> tuple[Float[Array, "rows events ..."], Bool[Array, "rows events"]]:
     """The events of a row and which of them are seen: each column is one, or the whole row is."""
     events = x[:, None, :] if family.event_dims else x

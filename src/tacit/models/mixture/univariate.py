@@ -6,7 +6,6 @@ from functools import singledispatch
 import numpy as np
 from scipy import special
 
-from tacit.families.base import Family
 from tacit.families.bernoulli import Bernoulli
 from tacit.families.categorical import Categorical
 from tacit.families.exponential import Exponential
@@ -16,7 +15,7 @@ from tacit.families.negative_binomial import NegativeBinomial
 from tacit.families.normal import Normal
 from tacit.families.poisson import Poisson
 from tacit.families.student_t import StudentT
-from tacit.models.mixture.predictive import LogStudentT, Lomax
+from tacit.models.mixture.predictive import Density, LogStudentT, Lomax
 
 Cdf = Callable[[np.ndarray], np.ndarray]
 
@@ -25,7 +24,7 @@ _LOG_RANGE = 709.0
 
 
 @singledispatch
-def cdf(family: Family, x: np.ndarray) -> np.ndarray:
+def cdf(family: Density, x: np.ndarray) -> np.ndarray:
     """``P(X ≤ x)`` of a batch of univariate distributions; x broadcasts against the batch."""
     raise ValueError(f"no distribution function is known for the family {family.name}")
 
@@ -97,7 +96,7 @@ COUNTS = (Poisson, NegativeBinomial)
 CODES = (Bernoulli, Categorical)
 
 
-def quantile(family: Family, mixed: Cdf, q: np.ndarray) -> np.ndarray:
+def quantile(family: Density, mixed: Cdf, q: np.ndarray) -> np.ndarray:
     """``inf {x : F(x) ≥ q}`` of a mixture F of members of one family.
 
     Args:
@@ -121,7 +120,7 @@ def quantile(family: Family, mixed: Cdf, q: np.ndarray) -> np.ndarray:
     return root(lambda x: mixed(x) - q, low, high)
 
 
-def _whereabouts(family: Family) -> tuple[np.ndarray, float]:
+def _whereabouts(family: Density) -> tuple[np.ndarray, float]:
     """Centres of the components on the line, and the largest scale."""
     match family:
         case Normal():

@@ -20,7 +20,7 @@ from tacit.models.regression.surrogates import Surrogate
 
 SCALES = (1e-4, 1e4)
 """Between these is a learned scale of the prior looked for."""
-GRID, GOLDEN_STEPS = 65, 40
+GRID, BISECTIONS = 65, 48
 
 
 class Quadratic(NamedTuple):
@@ -148,19 +148,19 @@ def _parts(matrix: Float[Array, "size size"], kept: np.ndarray, own: np.ndarray)
 
 
 def highest(function: Any, low: float, high: float) -> Float[Array, ""]:
-    """Where a smooth function of one number is largest: a grid, then a golden section around its best point."""
+    """Where a smooth function of one number is largest: a grid, then a bisection of its slope around the best point."""
     grid = jnp.linspace(low, high, GRID)
     best = grid[jnp.argmax(jax.lax.map(function, grid))]
-    step, ratio = (high - low) / (GRID - 1), 0.5 * (np.sqrt(5.0) - 1.0)
+    step, slope = (high - low) / (GRID - 1), jax.grad(function)
 
     def narrow(_, ends):
         left, right = ends
-        one, other = right - ratio * (right - left), left + ratio * (right - left)
-        up = function(one) < function(other)
-        return jnp.where(up, one, left), jnp.where(up, right, other)
+        middle = 0.5 * (left + right)
+        rises = slope(middle) > 0.0
+        return jnp.where(rises, middle, left), jnp.where(rises, right, middle)
 
     start = (jnp.maximum(best - step, low), jnp.minimum(best + step, high))
-    left, right = jax.lax.fori_loop(0, GOLDEN_STEPS, narrow, start)
+    left, right = jax.lax.fori_loop(0, BISECTIONS, narrow, start)
     return 0.5 * (left + right)
 
 

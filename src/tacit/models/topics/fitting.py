@@ -29,8 +29,6 @@ POINT_STEPS = 4
 """Steps in a document while topics are moved at a point: more of them lock in what is found first."""
 BEFORE_STEPS = 10
 """Steps at a point before those of variational Bayes: these converge sooner from there, and are cheap."""
-BEFORE_LEARNING = 10
-"""Iterations at a point before priors are learned."""
 ROUGH_STEPS = 10
 """Steps of variational Bayes in a document between the first and the last iteration, where there is much to do."""
 LARGE = 2_000_000
@@ -63,17 +61,17 @@ def schedule(point: bool, first: int, steps: int, tol: float) -> Schedule:
     return Schedule(np.asarray(point), np.asarray(first), np.asarray(steps), np.asarray(float(tol)))
 
 
-def at_a_point(model: Topics, *, learning: bool = False) -> Topics:
-    """The same model, moved at a point."""
-    return _with(model, schedule(True, POINT_STEPS, 0, 0.0), learning)
+def at_a_point(model: Topics) -> Topics:
+    """The same model, moved at a point; priors are not learned from topics of documents that are not done."""
+    return _with(model, schedule(True, POINT_STEPS, 0, 0.0), learning=False)
 
 
-def bayesian(model: Topics, steps: int, tol: float, *, learning: bool = True) -> Topics:
+def bayesian(model: Topics, steps: int, tol: float) -> Topics:
     """The same model, moved by variational Bayes."""
-    return _with(model, schedule(False, min(BEFORE_STEPS, steps), steps, tol), learning)
+    return _with(model, schedule(False, min(BEFORE_STEPS, steps), steps, tol), learning=True)
 
 
-def _with(model: Topics, plan: Schedule, learning: bool) -> Topics:
+def _with(model: Topics, plan: Schedule, *, learning: bool) -> Topics:
     return eqx.tree_at(lambda m: (m.schedule, m.learning), model, (plan, np.asarray(learning)))
 
 
@@ -133,15 +131,8 @@ def _run(model: Topics, source: DocumentSource, plan: Plan, iterations: int, lab
 
 
 def _in_full(source: DocumentSource, plan: Plan) -> Any:
-    def move(model: Topics) -> Topics:
-        first = min(BEFORE_LEARNING, plan.start_iter)
-        label = f"{plan.label}: start"
-        model = _run(at_a_point(model), source, plan, first, label).model
-        if plan.start_iter > first:
-            model = _run(at_a_point(model, learning=True), source, plan, plan.start_iter - first, label).model
-        return model
-
-    return move
+    label = f"{plan.label}: start"
+    return lambda model: _run(at_a_point(model), source, plan, plan.start_iter, label).model
 
 
 def _in_batches(counts: sparse.csr_array, plan: Plan, random: np.random.Generator) -> Any:

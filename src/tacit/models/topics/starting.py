@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import sparse
 
-MIXED = 10.0
+MIXED = 20.0
 """Parts of the whole corpus to one part of a topic's own document: a topic that begins with few words keeps them."""
 DEAD = 0.01
 """A topic that has less than this share of an equal part of the words is dead."""
