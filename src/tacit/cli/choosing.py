@@ -14,7 +14,7 @@ from tacit.cli.corpora import reads_corpora
 from tacit.cli.failures import UsageFault
 from tacit.cli.feeding import IMAGE_MODEL, check_kinds, feed_fit, reads_kinds, settle_families
 from tacit.cli.progress import Watch
-from tacit.cli.targets import check_target, takes_gaps, usual_model
+from tacit.cli.targets import check_columns, check_target, usual_model
 from tacit.data.blocks import moments
 from tacit.data.errors import listed
 from tacit.data.schema import Column, Schema
@@ -124,8 +124,10 @@ def plan(
     criterion = _criterion(criterion, topics=reads_corpora(kind))
     bare = _made(name, {})
     check_target(name, bare, target)
-    if target is None or takes_gaps(bare):
+    if target is None:
         check_kinds(name, bare, values, schema)
+    else:
+        check_columns(name, bare, schema)
     number = chosen.pop(words.group_setting(name) or "", None)
     covariance = chosen.pop("covariance_type", None)
     own = _with_defaults(name, chosen, values, images=schema is None and not reads_corpora(kind))

@@ -15,6 +15,7 @@ from tacit.cli.failures import UsageFault
 from tacit.cli.feeding import feed, reads_kinds
 from tacit.cli.progress import Watch
 from tacit.cli.sources import Rows, Source, tell
+from tacit.cli.targets import foretells
 from tacit.compute import compilation_cache
 from tacit.data.errors import counted
 from tacit.data.schema import Schema
@@ -135,6 +136,11 @@ def _asked(text: str) -> dict[str, tuple[str, dict[str, Any]]]:
 
 def _plan(rows: Rows, name: str, given: Mapping[str, Any], seed: int) -> Plan:
     found = None
+    if foretells(registry.get(name)):
+        raise UsageFault(
+            f"{name} learns one column from the others, and densities of whole rows are what is compared. Fit each "
+            "such model with --target and the same --seed: their scores on the rows kept aside can be compared."
+        )
     if hasattr(registry.get(name), "score_samples"):
         found = plan(rows.values, rows.schema, name, given, criterion=None, seed=seed, structures=False)
     if found is None or not hasattr(found.estimator, "score_samples"):

@@ -14,9 +14,9 @@ from tacit.cli.opened import New, Opened, labels
 from tacit.cli.sources import Rows
 from tacit.cli.targets import gaps_said, targets
 from tacit.compute import compilation_cache
-from tacit.data.encode import encode
+from tacit.data.encode import Unseen, encode
 from tacit.data.errors import DataError, counted
-from tacit.data.read import read
+from tacit.data.read import Reading, read
 from tacit.data.schema import Schema
 from tacit.data.table import load
 from tacit.evaluation.conformal import Calibration
@@ -34,13 +34,27 @@ def predict(run: Path, new: New, level: float, out: str | None, form: str | None
     if opened.target is None:
         instead = "use `tacit assign` for groups" if hasattr(opened.estimator, "predict") else "it was fitted to none"
         raise ModelFileError(f"the model of {str(run)!r} foretells no column (fit --target): {instead}.")
-    rows = opened.read(new)
-    filled = gaps_said(dataclasses.replace(rows, aim=opened.target))
+    rows = _rows(opened, new, read(new.path))
+    filled = gaps_said(rows)
     if filled is not None:
         talk.remark(f"Note: {filled.split(' So ')[0]}")
     X = opened.feed(rows)
     told = labels(rows) | foretold(opened.estimator, X, opened.target.column.name, level)
     results.give(pa.table(told), out, form)
+
+
+def _rows(opened: Opened, new: New, reading: Reading) -> Rows:
+    """The columns that the model sees; the target, where it is there, is none of them."""
+    if opened.target is None:
+        raise TypeError("the run foretells no column")
+    name = opened.target.column.name
+    if name in reading.table.column_names:
+        reading = dataclasses.replace(reading, table=reading.table.drop_columns([name]))
+    unseen: Unseen = "missing" if new.unseen else "error"
+    found = Rows.of(load(reading, schema=opened.schema, id_column=new.id_column, unseen=unseen))
+    for note in found.table.notes:
+        talk.remark(f"Note: {note}.")
+    return dataclasses.replace(found, aim=opened.target)
 
 
 def foretold(estimator: Any, X: Any, name: str, level: float) -> dict[str, pa.Array]:
@@ -68,21 +82,21 @@ def score_targets(opened: Opened, new: New, alarm: float | None, out: str | None
     reading = read(new.path)
     if name not in reading.table.column_names:
         raise DataError(f"{new.path} has no column {name!r}, which is what is scored; `tacit predict` foretells it.")
-    rows = Rows.of(
-        load(reading, schema=opened.schema, id_column=new.id_column, unseen="missing" if new.unseen else "error")
-    )
+    rows = _rows(opened, new, reading)
     values = encode(reading.table, Schema((opened.target.column,)), unseen="missing" if new.unseen else "error")[:, 0]
     known = np.flatnonzero(~np.isnan(values))
     if not known.size:
         raise DataError(f"{name!r} is missing in every row of {new.path}: there is nothing to score.")
-    rows = dataclasses.replace(rows.pick(known), target=values[known], aim=opened.target)
+    rows = dataclasses.replace(rows.pick(known), target=values[known])
     X, y = opened.feed(rows), targets(opened.estimator, rows)
     scores = log_predictive(opened.estimator, X, y)
-    told = labels(rows) | {f"known {name}": pa.array(y.tolist())}
-    told |= foretold(opened.estimator, X, f"foretold {name}", 0.9) | {"log_density": pa.array(scores)}
+    said = foretold(opened.estimator, X, f"foretold {name}", 0.9)
+    told = labels(rows) | {f"known {name}": pa.array(y.tolist()), f"foretold {name}": said[f"foretold {name}"]}
+    told |= {"log_density": pa.array(scores)}
     kept = _kept(opened)
     if kept is not None:
         told["p_value"] = pa.array(kept.p_values(scores))
+    told |= said
     order = np.argsort(scores, kind="stable")
     table = pa.table(told)
     results.give(table, out, form, show=table.take(pa.array(order[: results.SHOWN])))

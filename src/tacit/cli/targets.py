@@ -123,6 +123,16 @@ def check_target(name: str, estimator: Any, column: Column | None) -> None:
         )
 
 
+def check_columns(name: str, estimator: Any, schema: Schema | None) -> None:
+    """Refuse levels where a model takes the columns as they are, with their gaps, and knows numbers only."""
+    levelled = [] if schema is None else [column.name for column in schema.columns if column.levels is not None]
+    if levelled and takes_gaps(estimator):
+        raise UsageFault(
+            f"{name} takes numbers only, and {listed(levelled)} {'has' if len(levelled) == 1 else 'have'} levels. Use "
+            f"--model {CLASSES[0]}, or leave them out: --kind {levelled[0]}=drop."
+        )
+
+
 def takes_gaps(estimator: Any) -> bool:
     """Whether an estimator has a place for gaps; then it gets the columns as they are."""
     return bool(get_tags(estimator).input_tags.allow_nan)

@@ -37,7 +37,7 @@ def facts(prediction: Prediction) -> list[tuple[str, str, str]]:
         found.append(("Off on average by", off, f"{median} by the median"))
     if prediction.gain is not None and np.isfinite(prediction.gain[0]):
         gain, error = prediction.gain
-        found.append(("Better than nothing by", short_number(gain, 3), f"± {short_number(error, 2)} nats per row"))
+        found.append(("Gained from the columns", short_number(gain, 3), f"± {short_number(error, 2)} nats per row"))
     return found
 
 
