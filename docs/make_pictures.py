@@ -16,6 +16,7 @@ from tacit import (
     VAE,
     GaussianMixture,
     KMeans,
+    LatentDirichletAllocation,
     LeastAbsoluteDeviations,
     Mixture,
     MultinomialMixture,
@@ -114,6 +115,7 @@ def k_means_pictures(sizes: np.ndarray) -> None:
     figure = plots.ellipses(unit, names, labels=clusters.labels_, means=clusters.cluster_centers_, covariances=circles)
     keep("k-means", figure)
     keep("graph-k-means", clusters.graph().draw())
+    keep("graph-latent-dirichlet-allocation", LatentDirichletAllocation(3).graph().draw())
 
 
 def classifier_pictures(table: Table, sizes: np.ndarray) -> None:
