@@ -115,7 +115,6 @@ def k_means_pictures(sizes: np.ndarray) -> None:
     figure = plots.ellipses(unit, names, labels=clusters.labels_, means=clusters.cluster_centers_, covariances=circles)
     keep("k-means", figure)
     keep("graph-k-means", clusters.graph().draw())
-    keep("graph-latent-dirichlet-allocation", LatentDirichletAllocation(3).graph().draw())
 
 
 def classifier_pictures(table: Table, sizes: np.ndarray) -> None:
@@ -199,6 +198,7 @@ def main() -> None:
     mixture_picture(table)
     count_pictures()
     k_means_pictures(sizes)
+    keep("graph-latent-dirichlet-allocation", LatentDirichletAllocation(3).graph().draw())
     classifier_pictures(table, sizes)
     robust_pictures()
     choice_picture(sizes)

@@ -168,13 +168,13 @@ class TopicAnswers(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         nodes = (
             Node("alpha", "α", "hyperparameter"),
             Node("eta", "η", "hyperparameter"),
-            Node("theta", "θ", "latent", ("d",), "Dirichlet"),
+            Node("theta", "θ", "latent", ("n",), "Dirichlet"),
             Node("beta", "β", "parameter", ("k",), "Dirichlet"),
-            Node("z", "z", "latent", ("d", "n"), "categorical"),
-            Node("w", "w", "observed", ("d", "n"), "categorical"),
+            Node("z", "z", "latent", ("n", "i"), "categorical"),
+            Node("w", "w", "observed", ("n", "i"), "categorical"),
         )
         edges = (Edge("alpha", "theta"), Edge("eta", "beta"), Edge("theta", "z"), Edge("z", "w"), Edge("beta", "w"))
-        plates = (Plate("d", "d = 1…D"), Plate("n", "n = 1…N_d"), Plate("k", f"k = 1…{self.n_components}"))
+        plates = (Plate("n", "n = 1…N"), Plate("i", "i = 1…Lₙ"), Plate("k", f"k = 1…{self.n_components}"))
         return Graph(nodes, edges, plates)
 
     @property
