@@ -17,6 +17,7 @@ from tacit import (
     BayesianGaussianMixture,
     GaussianMixture,
     KMeans,
+    LatentDirichletAllocation,
     LeastAbsoluteDeviations,
     Mixture,
     MultinomialMixture,
@@ -218,6 +219,7 @@ def main() -> None:
     mixture_picture(table)
     count_pictures()
     k_means_pictures(sizes)
+    keep("graph-latent-dirichlet-allocation", LatentDirichletAllocation(3).graph().draw())
     classifier_pictures(table, sizes)
     robust_pictures()
     choice_picture(sizes)
