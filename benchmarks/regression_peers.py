@@ -29,8 +29,14 @@ def long_run(X: np.ndarray, y: np.ndarray, number: int) -> tuple[np.ndarray, flo
     """Draws ``[chains · number, coefficients]``, intercept last, and the largest r̂."""
     with jax.enable_x64(True):
         kernel = NUTS(model, target_accept_prob=0.9, dense_mass=True)
-        mcmc = MCMC(kernel, num_warmup=1000, num_samples=number, num_chains=CHAINS, chain_method="vectorized",
-                    progress_bar=False)
+        mcmc = MCMC(
+            kernel,
+            num_warmup=1000,
+            num_samples=number,
+            num_chains=CHAINS,
+            chain_method="vectorized",
+            progress_bar=False,
+        )
         mcmc.run(jax.random.key(0), jnp.asarray(X), jnp.asarray(y, float))
         found = mcmc.get_samples(group_by_chain=True)
         draws = np.concatenate([np.asarray(found["w"]), np.asarray(found["z"])[..., None]], -1)
@@ -47,10 +53,8 @@ class Hit(NamedTuple):
     compiling: float
 
 
-def svi_race(
-    X: np.ndarray, y: np.ndarray, judge: Callable, *, batch: int, close: float, quick: bool
-) -> list[Hit]:
-    """The time of the steps until the judge finds the guide near, for guides and rates; the judge's time is not counted.
+def svi_race(X: np.ndarray, y: np.ndarray, judge: Callable, *, batch: int, close: float, quick: bool) -> list[Hit]:
+    """The time of the steps until the judge finds the guide near, for guides and rates, without the judge's own time.
 
     Guides begin narrow (0.01), the rate falls along a cosine: both quicken SVI here.
     """
