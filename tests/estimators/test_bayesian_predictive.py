@@ -252,6 +252,10 @@ def test_it_is_kept_compared_and_drawn(mixed: BayesianMixture, table: dict[str, 
     fits = [BayesianMixture(2, families="poisson", n_init=1, random_state=0), PoissonMixture(2, random_state=0)]
     compared = tacit.compare(np.column_stack([counts["a"], counts["a"]]), {"bayes": fits[0], "em": fits[1]}, folds=2)
     assert compared.table.num_rows >= 2
+    with pytest.raises(ValueError, match="give X"):
+        tacit.match(mixed, mixed)
+    with pytest.raises(ValueError, match="has a posterior"):
+        tacit.bootstrap(mixed, table, 2)
 
 
 def test_the_number_of_components_is_chosen_by_the_bound() -> None:

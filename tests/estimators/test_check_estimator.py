@@ -11,7 +11,6 @@ from tacit import (
     BayesianGaussianMixture,
     BayesianLinearRegression,
     BayesianLogisticRegression,
-    BayesianMixture,
     GaussianMixture,
     Mixture,
     MultinomialMixture,
@@ -56,7 +55,6 @@ def rounded(X: Any) -> Any:
     [
         GaussianMixture(),
         BayesianGaussianMixture(),
-        BayesianMixture(families="normal", n_init=1),
         Mixture(families="normal", n_init=1),
         WholePoissonMixture(n_init=1),
         WholeMultinomialMixture(n_init=1),

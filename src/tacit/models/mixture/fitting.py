@@ -280,7 +280,7 @@ def _safer(models: Model) -> Model | None:
     return _whitened(models) if np.any(_beyond_guard(models) & sound(models)) else None
 
 
-def _whitened(models: M) -> M:
+def _whitened(models: Any) -> Any:
     groups = tuple(
         g.with_form("whitened") if isinstance(g, GaussianGroup | NormalWishartGroup) and g.form == "product" else g
         for g in models.groups
