@@ -14,7 +14,7 @@ from sklearn.datasets import load_breast_cancer
 
 from benchmarks.frame import Row, clock
 from benchmarks.regression_peers import long_run, svi_race
-from tacit import BayesianLogisticRegression
+from tacit import BayesianLogisticRegression, watch
 from tacit.compute import single_precision
 from tacit.inference.black_box import BlackBox, Guided
 from tacit.inference.objectives import Batch
@@ -185,8 +185,27 @@ def race_table(rows: int) -> tuple[np.ndarray, np.ndarray]:
     return X, (random.random(rows) < chance).astype(np.int64)
 
 
+class Until:
+    """A watcher that notes when the bound on all rows came near."""
+
+    def __init__(self, level: float) -> None:
+        self.level, self.began, self.seconds = level, time.perf_counter(), 0.0
+
+    def look(self, moment: Any) -> None:
+        """Note the first time."""
+        if not self.seconds and "some rows" not in moment.label and moment.bound_per_weight >= self.level:
+            self.seconds = time.perf_counter() - self.began
+
+    def done(self, moment: Any) -> None:
+        """Nothing more."""
+        self.look(moment)
+
+    def resume(self, label: str, state: Any) -> None:
+        """Nothing is kept."""
+
+
 def _race(quick: bool) -> Iterator[Row]:
-    """Seconds of a whole fit that ends within 1e-3 nats a row, against those of the peer's steps alone."""
+    """Seconds until the bound is within 1e-3 nats a row of the best."""
     X, y = race_table(RACE_ROWS // (100 if quick else 1))
     best = BayesianLogisticRegression("laplace", n_draws=0, n_init=1, random_state=0).fit(X, y)
     level = best.elbo_ / len(y)
@@ -194,11 +213,14 @@ def _race(quick: bool) -> Iterator[Row]:
         BayesianLogisticRegression, "jaakkola-jordan", tol=CLOSE, n_draws=0, n_init=1, random_state=0
     )
     first, _ = clock(lambda: ours().fit(X, y))
-    times, gap = [], 0.0
+    times, wholes, gap = [], [], 0.0
     for _ in range(1 if quick else 3):
         time.sleep(0.2)
-        spent, model = clock(lambda: ours().fit(X, y))
-        times.append(spent)
+        until = Until(level - CLOSE)
+        with watch(until):
+            spent, model = clock(lambda: ours().fit(X, y))
+        times.append(until.seconds or spent)
+        wholes.append(spent)
         gap = max(gap, level - model.elbo_ / len(y))
 
     def judge(mean: np.ndarray, covariance: np.ndarray) -> float:
@@ -212,8 +234,9 @@ def _race(quick: bool) -> Iterator[Row]:
         ratio = tuple(peer / one for one in times)
         said = fastest.what if fastest else f"none of {len(hits)} settings came as near; the time is that of its steps"
         note = (
-            f"ours ends {gap:.1e} nats a row from the best; with compiling {first:.1f} s against "
-            f"{peer + (fastest or hits[0]).compiling:.1f} s; the peer: {said}; its door and compiling not counted"
+            f"ours is from the call of fit until its bound was that near; the whole fit takes "
+            f"{np.median(wholes):.2f} s and ends {gap:.1e} nats a row from the best. With compiling {first:.1f} s against "
+            f"{peer + (fastest or hits[0]).compiling:.1f} s. The peer, whose steps alone are counted: {said}"
         )
         yield Row(
             f"{len(y):,} × {RACE_COLUMNS}, within {CLOSE:g} nats a row, SVI: {name}".replace(",", " "),

@@ -62,7 +62,7 @@ def svi_race(X: np.ndarray, y: np.ndarray, judge: Callable, *, batch: int, close
     found = []
     for kind in (AutoDiagonalNormal, AutoMultivariateNormal) if batch else (AutoDiagonalNormal,):
         for rate in (0.01, 0.03) if batch else (0.03, 0.1):
-            steps, chunk = (3000, 300) if batch else (150, 15)
+            steps, chunk = (3000, 150) if batch else (400, 20)
             if quick:
                 steps, chunk = 2 * chunk, chunk
             found.append(_one(kind, rate, steps, chunk, rows, judge, batch, close))

@@ -45,8 +45,8 @@ class BayesianLogisticRegression(Regression, ClassifierMixin, BaseEstimator):
         posterior: "full" (all covariances) or "mean-field" (independent coefficients, whose spread is understated
             where columns are correlated).
         prior_scale: standard deviation of the coefficients' normal prior, for columns of unit standard deviation where
-            ``standardize``; "learned" takes the one of the largest bound (empirical Bayes). With K > 2 classes it is
-            that of K − 1 orthonormal contrasts of the classes' scores.
+            ``standardize``; "learned" takes the one of the largest bound (empirical Bayes; the gradient methods take
+            Laplace's). With K > 2 classes it is that of K − 1 orthonormal contrasts of the classes' scores.
         intercept_scale: that of the intercept, at the mean of the rows.
         fit_intercept: whether there is one.
         standardize: whether the prior is that of centred and scaled columns. Coefficients are in the user's units

@@ -20,6 +20,8 @@ FEW_ROWS = 16_384
 BEGIN_TOL = 1e-6
 """Nats a row: as near as a start need come to the posterior of some of the rows."""
 START_SPREAD = 0.1
+SLICE = 32_768
+"""Rows whose moments are worked out together."""
 
 
 class Table(NamedTuple):
@@ -170,11 +172,16 @@ def total(step: cf.LocalStep, source: Source, view: Standardise) -> cf.Sums:
 
 
 def moments_of(rows: np.ndarray, weights: np.ndarray) -> tuple[Float[np.ndarray, " dims"], Float[np.ndarray, " dims"]]:
-    """Weighted means and standard deviations of complete columns; a column that does not vary has 1."""
-    slices = [slice(start, start + 65_536) for start in range(0, rows.shape[0], 65_536)]
-    whole = weights.sum()
-    mean = sum(weights[part] @ np.asarray(rows[part], np.float64) for part in slices) / whole
-    square = sum(weights[part] @ (np.asarray(rows[part], np.float64) - mean) ** 2 for part in slices) / whole
-    scale = np.sqrt(square)
-    flat = (scale <= 1e-13 * np.abs(mean)) | (scale == 0.0)
-    return np.asarray(mean), np.where(flat, 1.0, scale)
+    """Weighted means and standard deviations of complete columns, in one pass; a column that does not vary has 1."""
+    slices = [slice(start, start + SLICE) for start in range(0, rows.shape[0], SLICE)]
+    near = np.asarray(rows[slices[0]], np.float64).mean(0)
+
+    def sums(part: slice) -> np.ndarray:
+        away = np.asarray(rows[part], np.float64) - near
+        heavy = away * weights[part][:, None]
+        return np.stack([heavy.sum(0), np.einsum("nd,nd->d", heavy, away)])
+
+    first, second = np.sum(side_by_side(sums, slices), axis=0) / weights.sum()
+    mean, scale = near + first, np.sqrt(np.maximum(second - first**2, 0.0))
+    flat = scale <= 1e-13 * np.abs(mean) + 1e-8 * np.abs(first)
+    return mean, np.where(flat, 1.0, scale)
