@@ -142,8 +142,7 @@ def plan(
     if sweeps:
         estimator = _made(name, own)
     elif not selectable:
-        usual = ALLOWED if EMPTIES in registry.settings(name) else None
-        fixed = {words.group_setting(name): groups[0] if groups else usual, "covariance_type": covariance}
+        fixed = {words.group_setting(name): groups[0] if groups else None, "covariance_type": covariance}
         estimator = _made(name, own | {key: value for key, value in fixed.items() if key and value is not None})
         groups = ()
     else:
@@ -151,8 +150,7 @@ def plan(
         tried = _structures(name, estimator, covariance, schema, all_of_them=structures)
     _check_values(estimator)
     settle_families(estimator, values, schema)
-    starts = int(chosen.get("n_init", STARTS))
-    return Plan(name, why, estimator, groups, tried, own_words, criterion, starts, seed)
+    return Plan(name, why, estimator, groups, tried, own_words, criterion, int(chosen.get("n_init", STARTS)), seed)
 
 
 def choose(
@@ -282,7 +280,7 @@ def _with_defaults(name: str, given: Mapping[str, Any], values: Any, *, images: 
 def _numbers(given: Any, selectable: bool, name: str) -> tuple[int, ...]:
     """The numbers of groups to try."""
     if given is None:
-        return GROUPS if selectable else ()
+        return GROUPS if selectable else (ALLOWED,) if EMPTIES in registry.settings(name) else ()
     numbers = given if isinstance(given, list) else [given]
     if not numbers or not all(type(n) is int and n >= 1 for n in numbers):
         raise UsageFault(f"--set components={given!r}: say a whole number from 1 on, or a range such as 2-6.")
