@@ -105,10 +105,10 @@ import numpy as np
 from tacit.data import documents
 from tacit.estimators.latent_dirichlet_allocation import LatentDirichletAllocation
 from tacit.models.topics import fitting
-counts = np.random.default_rng(0).poisson(np.random.default_rng(1).choice([0.1, 2.0], (300, 30))).astype(float)
+counts = np.random.default_rng(0).poisson(np.random.default_rng(1).choice([0.0, 0.3], (60, 4258))).astype(float)
 for size in (10**10, 0):
     fitting.LARGE = documents.PART_NUMBERS = size
-    found = LatentDirichletAllocation(4, random_state=0, start_iter=5, max_iter=3).fit(counts)
+    found = LatentDirichletAllocation(20, random_state=0, start_iter=2, max_iter=1).fit(counts)
     print(found.components_.tobytes().hex()[:2048], found.lower_bound_)
 """
 
