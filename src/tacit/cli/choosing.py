@@ -123,11 +123,7 @@ def plan(
     kind = registry.get(name)
     criterion = _criterion(criterion, topics=reads_corpora(kind))
     bare = _made(name, {})
-    check_target(name, bare, target)
-    if target is None:
-        check_kinds(name, bare, values, schema)
-    else:
-        check_columns(name, bare, schema)
+    _check_rows(name, bare, values, schema, target)
     number = chosen.pop(words.group_setting(name) or "", None)
     covariance = chosen.pop("covariance_type", None)
     own = _with_defaults(name, chosen, values, images=schema is None and not reads_corpora(kind))
@@ -151,6 +147,15 @@ def plan(
     _check_values(estimator)
     settle_families(estimator, values, schema)
     return Plan(name, why, estimator, groups, tried, own_words, criterion, int(chosen.get("n_init", STARTS)), seed)
+
+
+def _check_rows(name: str, bare: Any, values: Any, schema: Schema | None, target: Column | None) -> None:
+    """Refuse rows, or a column to be foretold, that the model cannot take."""
+    check_target(name, bare, target)
+    if target is None:
+        check_kinds(name, bare, values, schema)
+    else:
+        check_columns(name, bare, schema)
 
 
 def choose(
