@@ -10,13 +10,16 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
+from scipy.special import expit
 from sklearn.linear_model import LinearRegression
 
 from tacit import (
     VAE,
     BayesianGaussianMixture,
+    BayesianLogisticRegression,
     GaussianMixture,
     KMeans,
+    LatentDirichletAllocation,
     LeastAbsoluteDeviations,
     Mixture,
     MultinomialMixture,
@@ -89,8 +92,8 @@ def bayesian_pictures(sizes: np.ndarray) -> None:
     keep("graph-bayesian-gaussian-mixture", mixture.graph().draw())
     complete = np.random.default_rng(0).permutation(sizes[~np.isnan(sizes).any(axis=1)])
     few, rest = complete[:60], complete[60:]
-    bayes = BayesianGaussianMixture(n_components=6, max_iter=500, random_state=0).fit(few)
-    point = GaussianMixture(6, reg_covar=0.1, random_state=0).fit(few)
+    bayes = BayesianGaussianMixture(n_components=5, max_iter=500, random_state=0).fit(few)
+    point = GaussianMixture(5, reg_covar=1e-2, random_state=0).fit(few)
     held = coverage(bayes, rest)
     keep("bayesian-coverage", held.plot({"point estimates": coverage(point, rest)}, "posterior predictive"))
 
@@ -172,6 +175,27 @@ def robust_pictures() -> None:
     keep("graph-student-t-regression", tails.graph().draw())
 
 
+def regression_pictures(table: Table) -> None:
+    """The posterior of bayesian-regression.md: a curve a draw, and their average."""
+    mass, sex = table.values[:, 5], table.values[:, 6]
+    chosen = np.flatnonzero((table.values[:, 0] == 0) & ~np.isnan(mass) & ~np.isnan(sex))[::6]
+    model = BayesianLogisticRegression(random_state=0).fit(mass[chosen, None], sex[chosen])
+    at = np.linspace(2400.0, 5200.0, 200)[:, None]
+    draws = model.posterior_.draws
+    figure, ((ax,),) = style.new_panels(1, 1, cell=(6.4, 3.6))
+    curves = expit(at @ draws["coef"][:60].T + draws["intercept"][:60])
+    ax.plot(at, curves, color=style.DATA, linewidth=0.5, alpha=0.5)
+    ax.plot([], [], color=style.DATA, linewidth=0.8, label="draws from the posterior")
+    mean = expit(at @ model.coef_[0] + model.intercept_[0])
+    ax.plot(at, mean, "--", color=style.GROUPS[1], linewidth=1.6, label="at the posterior mean")
+    ax.plot(at, model.predict_proba(at)[:, 1], color=style.ACCENT, linewidth=2.0, label="averaged: predict_proba")
+    ax.scatter(mass[chosen], sex[chosen], s=14, color=style.INK, linewidths=0, zorder=3)
+    ax.legend(frameon=False, fontsize=8, loc="upper left")
+    ax.set(xlabel=SIZES[3], ylabel="probability of a male")
+    keep("bayesian-regression", figure)
+    keep("graph-bayesian-logistic-regression", model.graph().draw())
+
+
 def choice_picture(sizes: np.ndarray) -> None:
     keep("choice", select(sizes, range(1, 7), ["VVI", "EEE", "VVV"], random_state=0).plot())
 
@@ -218,8 +242,10 @@ def main() -> None:
     mixture_picture(table)
     count_pictures()
     k_means_pictures(sizes)
+    keep("graph-latent-dirichlet-allocation", LatentDirichletAllocation(3).graph().draw())
     classifier_pictures(table, sizes)
     robust_pictures()
+    regression_pictures(table)
     choice_picture(sizes)
     infinite_mixture_picture()
     assert math.fsum(path.stat().st_size for path in FOLDER.glob("*.png")) < 1_000_000

@@ -51,7 +51,7 @@ from .inference.infer import Inferred, infer
 from .inference.posterior import Posterior
 from .inference.verdict import Verdict
 from .inference.watch import watch
-from .models.topics.completion import Completion, document_completion, halves
+from .models.topics.completion import Completion, document_completion, document_halves
 from .storage import load, save
 from .storage.checkpoint import Checkpoint, fingerprint
 from .storage.logs import CsvLog, TensorBoardLog
@@ -104,9 +104,9 @@ __all__ = [
     "coverage",
     "datasets",
     "document_completion",
+    "document_halves",
     "families",
     "fingerprint",
-    "halves",
     "held_out",
     "infer",
     "inference_gap",

@@ -142,7 +142,7 @@ def test_the_density_of_rows_is_a_mixture_of_students(gaussian: BayesianGaussian
 
 
 def test_marginals_and_conditionals_of_students(gaussian: BayesianGaussianMixture) -> None:
-    # the joint density at x_1 integrates over x_2 to the marginal; the conditional's cdf is the joint's partial integral
+    # the joint density at x_1 integrates over x_2 to the marginal; a part of the integral is the conditional's cdf
     at = 1.3
     joint = lambda y: float(np.exp(gaussian.score_samples(np.array([[at, y]])))[0])  # noqa: E731
     pieces = [(-np.inf, 0.0), (0.0, 4.0), (4.0, 9.0), (9.0, np.inf)]
@@ -168,6 +168,16 @@ def test_surplus_components_empty_themselves(gaussian: BayesianGaussianMixture) 
     assert np.all(np.diff(model.expected_counts_) <= 1e-6)
     np.testing.assert_allclose(model.expected_counts_.sum(), 60.0)
     assert model.weights_[2:].sum() < 0.05
+
+
+def test_the_summary_is_of_the_posterior_means(mixed: BayesianMixture) -> None:
+    found = mixed.summary()
+    normal = next(g for g in mixed.posterior_.groups if g.columns == (0,))
+    rates = next(g for g in mixed.posterior_.groups if g.columns == (3,)).posterior
+    np.testing.assert_allclose(found.columns[0].means, normal.means[:, 0])
+    np.testing.assert_allclose(found.columns[0].sds, np.sqrt(normal.covariances[:, 0]))
+    np.testing.assert_allclose(found.columns[3].means, rates.shapes[:, 0] / rates.rates[:, 0])
+    assert all(np.isfinite(column.sd) for column in found.columns)
 
 
 def test_batches_come_near_the_whole(gaussian: BayesianGaussianMixture) -> None:
@@ -242,3 +252,44 @@ def test_it_is_kept_compared_and_drawn(mixed: BayesianMixture, table: dict[str, 
     fits = [BayesianMixture(2, families="poisson", n_init=1, random_state=0), PoissonMixture(2, random_state=0)]
     compared = tacit.compare(np.column_stack([counts["a"], counts["a"]]), {"bayes": fits[0], "em": fits[1]}, folds=2)
     assert compared.table.num_rows >= 2
+    with pytest.raises(ValueError, match="give X"):
+        tacit.match(mixed, mixed)
+    with pytest.raises(ValueError, match="has a posterior"):
+        tacit.bootstrap(mixed, table, 2)
+
+
+def test_the_number_of_components_is_chosen_by_the_bound() -> None:
+    random = np.random.default_rng(5)
+    rows = np.concatenate([random.normal(0.0, 1.0, (30, 2)), random.normal(9.0, 1.0, (30, 2))])
+    unfitted = BayesianGaussianMixture(weight_concentration_prior_type="dirichlet_distribution", max_iter=200)
+    found = tacit.select(rows, [1, 2, 3], None, "bound", estimator=unfitted, n_init=2, random_state=0)
+    assert found.best.n_components == 2
+    bounds = found.table.column("bound").to_pylist()
+    assert bounds[1] == max(bounds) == found.best.lower_bound_
+    with pytest.raises(ValueError, match="criterion must be one of 'bound', 'held-out'"):
+        tacit.select(rows, [1, 2], None, estimator=unfitted)
+
+
+def test_coverage_counts_what_intervals_hold() -> None:
+    random = np.random.default_rng(6)
+    rows = random.normal(size=(60, 2))
+    model = BayesianGaussianMixture(covariance_type="diag").fit(random.normal(size=(300, 2)))
+    held = tacit.coverage(model, rows, levels=[0.5, 0.9])
+    students = [
+        stats.t(
+            model.degrees_of_freedom_[0],
+            model.means_[0, j],
+            np.sqrt(model.covariances_[0, j] * (1 + 1 / model.mean_precision_[0])),
+        )
+        for j in range(2)
+    ]
+    expected = np.column_stack([student.cdf(rows[:, j]) for j, student in enumerate(students)])
+    np.testing.assert_allclose(held.pit, expected, rtol=1e-8)
+    inside = np.abs(expected - 0.5)[..., None] <= 0.5 * np.array([0.5, 0.9])
+    np.testing.assert_allclose(held.observed, inside.mean(axis=(0, 1)))
+    np.testing.assert_allclose(held.errors, inside.mean(axis=1).std(axis=0, ddof=1) / np.sqrt(60))
+    assert held.plot() is not None
+    with pytest.raises(ValueError, match="no conditional densities"):
+        tacit.coverage(object(), rows)
+    with pytest.raises(ValueError, match="levels must lie"):
+        tacit.coverage(model, rows, levels=[1.5])

@@ -254,7 +254,7 @@ def test_reuters_is_foretold_better_than_by_scikit_learn(shared_data: Any) -> No
     """The README's claim in small: the same split, priors and routine for both."""
     packed = np.load(shared_data / "text" / "reuters.npz")
     counts = sparse.csr_array((packed["data"], packed["indices"], packed["indptr"]), packed["shape"]).astype(float)
-    first, second = tacit.halves(counts[::4])
+    first, second = tacit.document_halves(counts[::4])
     train = counts[np.arange(395) % 4 != 0]
     settings = {"n_components": 20, "doc_topic_prior": 0.1, "topic_word_prior": 0.05, "random_state": 0}
     topics = [kind(max_iter=5, **settings).fit(train).components_ for kind in (LatentDirichletAllocation, Theirs)]

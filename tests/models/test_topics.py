@@ -13,7 +13,7 @@ from scipy import optimize, sparse, special
 from tacit.compute import double_precision
 from tacit.data.documents import AsTheyAre, BatchSource, DocumentSource, as_they_are, lay, layout
 from tacit.inference.closed_form import accumulate
-from tacit.models.topics.completion import document_completion, halves
+from tacit.models.topics.completion import document_completion, document_halves
 from tacit.models.topics.concentrations import newton
 from tacit.models.topics.fitting import bayesian, documents_of, posterior, schedule
 from tacit.models.topics.gammas import digamma, exp_digamma, log_gamma
@@ -234,9 +234,9 @@ def test_completion_by_hand() -> None:
     assert one.perplexity == pytest.approx(np.exp(-(2 * np.log(0.75) + np.log(0.25)) / 3))
     split = document_completion(np.eye(2), np.array([0.5, 0.5]), counts(((0, 0, 0),), 2), counts(((0, 1),), 2))
     assert split.log_prob[0] == pytest.approx(np.log(3.5 / 4) + np.log(0.5 / 4), abs=1e-8)
-    first, second = halves(counts() * 5)
+    first, second = document_halves(counts() * 5)
     assert np.array_equal((first + second).toarray(), counts().toarray() * 5)
     with pytest.raises(ValueError, match="whole counts"):
-        halves(counts() * 0.5)
+        document_halves(counts() * 0.5)
     with pytest.raises(ValueError, match="topics by words"):
         document_completion(np.eye(2), 0.1, counts(), counts())

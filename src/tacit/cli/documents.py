@@ -44,6 +44,8 @@ def score_documents(
     results.give(table, out, form, what="document", show=table.take(pa.array(told[: results.SHOWN])))
     if not known.all():
         talk.remark(f"{counted(int((~known).sum()), 'document')} without any word that the model knows: no score.")
+    if calibration is None:
+        talk.remark("No p-values: the fit kept no documents aside (--holdout 0).")
     if alarm is not None:
         talk.remark(
             f"{counted(len(told), 'odd document')} of {len(rows):,}; of ordinary ones at most "

@@ -102,15 +102,18 @@ def _cautions(sizes: np.ndarray, coherence: np.ndarray, twins: Sequence[Sequence
     dead = np.flatnonzero(sizes < DEAD / count)
     if dead.size and count > 1:
         said.append(f"{_topics(dead)} {'is' if dead.size == 1 else 'are'} hardly used: fewer topics would do.")
-    for one, other in twins[:3]:
-        said.append(f"Topics {one + 1} and {other + 1} are nearly the same: fewer topics would do.")
+    if len(twins) == 1:
+        said.append(f"Topics {twins[0][0] + 1} and {twins[0][1] + 1} are nearly the same: fewer topics would do.")
+    elif twins:
+        said.append(f"{_topics(np.unique(twins))} are nearly the same as one another: fewer topics would do.")
     odd = np.setdiff1d(np.flatnonzero(coherence < NONSENSE), dead)
     if odd.size:
         said.append(
             f"The words of {_topics(odd).lower()} seldom stand in the same documents; read {_it(odd)} with care."
         )
     if len(fitted) < 10 * count:
-        said.append(f"There are only {len(fitted)} documents for {count} topics.")
+        few, many = words.counted(len(fitted), "document"), words.counted(count, "topic")
+        said.append(f"There {'is' if len(fitted) == 1 else 'are'} only {few} for {many}.")
     return said
 
 

@@ -51,11 +51,14 @@ def _judge_levels(name: str, words: Words, category: bool) -> Verdict:
     if levels == 2 and present > 2:
         return Verdict("binary", "two different texts")
     different = f"{counted(levels, 'different text')} in {counted(present, 'row')}"
+    long = pc.mean(pc.utf8_length(words.texts)).as_py() > _LONG
+    if long and not category and levels >= _MOSTLY * present:
+        return out("text", f"free text, such as {shown(words.texts[0].as_py())}; --model topics says what it is about")
     if levels >= _MOSTLY * present or (sounds_like_identifier(name) == "sure" and levels > 20):
         return out("identifier", f"an identifier: {different}")
     if category and levels <= MOST_LEVELS:
         return Verdict("categorical", f"{levels} categories, as the table says")
-    if pc.mean(pc.utf8_length(words.texts)).as_py() > _LONG:
+    if long:
         return out("text", f"free text, such as {shown(words.texts[0].as_py())}")
     if levels > MOST_LEVELS or present < 2.5 * levels:
         cure = "group the rare ones, or make it categorical all the same"

@@ -16,7 +16,7 @@ from tacit.estimators._base import check_choice, check_whole, double_precision, 
 from tacit.estimators._bayesian_verdict import verdict
 from tacit.estimators._face import MixtureFace
 from tacit.estimators._starts import STARTS, draw_starts, needs_tiles
-from tacit.inference.closed_form import CONVERGED, REASONS
+from tacit.inference.closed_form import CONVERGED, INTERRUPTED, REASONS
 from tacit.inference.fit import Fit, Trace, on_host
 from tacit.inference.online import Average, first_average, see
 from tacit.inference.verdict import Verdict, judged
@@ -26,7 +26,7 @@ from tacit.models.mixture.fitting import Schedule, Start, run
 from tacit.models.mixture.model import Mixture
 from tacit.models.mixture.normal_wishart import Kind, NormalWishartGroup
 from tacit.models.mixture.stick_breaking import DirichletWeights, StickWeights, WeightPosterior
-from tacit.models.mixture.summary import SYMBOLS
+from tacit.models.mixture.summary import SYMBOLS, Summary, summarise
 
 INFERENCE = ("vb", "online-vb")
 WEIGHTS = ("dirichlet_process", "dirichlet_distribution")
@@ -136,7 +136,8 @@ class BayesianFace(MixtureFace):
         inference = "online-em" if batches else "em"
         with self._talking():
             fits = run(begun._replace(models=models), data, layout.view, schedule, random, apart, inference)
-            if not again and self._affords_another(rows, layout):
+            stopped = any(found.status == INTERRUPTED for found in fits)
+            if not again and not stopped and self._affords_another(rows, layout):
                 other = self._begun(layout, rows, weights, 1, random, batches=batches)
                 models = other.models.with_rows(complete=values.complete, tile=getattr(data, "tile", 1))
                 second = schedule._replace(label=f"{schedule.label} again")
@@ -221,12 +222,15 @@ class BayesianFace(MixtureFace):
             rivals = [self.posterior_]  # all ended alike
         bounds = [f.bound + change for f in ranked]
         stop = STOPS[self.stop_reason_]
-        self.verdict_ = verdict(self.posterior_, rivals, bounds, data, names, stop, random, complete=complete)
+        self.verdict_ = verdict(
+            self.posterior_, rivals, bounds, data, self._rows_seen, names, stop, random, complete=complete
+        )
 
     def _settle(self, model: BayesianMixture, view: Standardise) -> None:
         self.posterior_ = self._ordered(model, view)
         self.model_ = _answering(self.posterior_)
         self.n_parameters_ = self.posterior_.n_parameters()
+        self.at_floor_ = False  # there is none: the prior holds every component
         self._publish()
 
     @staticmethod
@@ -282,6 +286,15 @@ class BayesianFace(MixtureFace):
         models = Start(begun.models.with_rows(complete=False), begun.statistics).made()
         model = jax.tree.map(lambda leaf: np.asarray(leaf[0]) if eqx.is_array(leaf) else leaf, models)
         return layout.view, Average(model, None, np.zeros(())), 0.0
+
+    @double_precision
+    def summary(self) -> Summary:
+        """Weights of the groups, and what each says of every column, at the posterior means of the parameters.
+
+        The predictive of a group of few rows has no variance: its spread is not what describes the group.
+        """
+        self._fitted()
+        return summarise(on_host(self.posterior_.expected()))
 
     @double_precision
     def graph(self) -> Graph:

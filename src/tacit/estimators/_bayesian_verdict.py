@@ -28,6 +28,7 @@ def verdict(
     rivals: Sequence[BayesianMixture],
     bounds: Sequence[float],
     data: Source,
+    rows: int,
     columns: Sequence[str],
     stop: str,
     random: np.random.Generator,
@@ -41,13 +42,14 @@ def verdict(
         rivals: the posteriors that other starts found, best first.
         bounds: of all starts, in nats.
         data: the rows, whose blocks are in the user's units.
+        rows: how many there are.
         columns: their names.
         stop: why the fit ended.
         random: the source of all that is random.
         complete: whether no entry is missing.
     """
     apart = agreement(posterior, rivals[0]) if rivals else None
-    number, why_not = _number_of_draws(posterior, data)
+    number, why_not = _number_of_draws(posterior, rows)
     if why_not:
         return judged(why_not=why_not, bounds=bounds, agreement=apart, stop=stop)
     drawn = parameter_draws(posterior, number, random, columns)
@@ -66,11 +68,10 @@ def verdict(
     )
 
 
-def _number_of_draws(posterior: BayesianMixture, data: Source) -> tuple[int, str]:
+def _number_of_draws(posterior: BayesianMixture, rows: int) -> tuple[int, str]:
     number_of_parameters = posterior.n_parameters()
     if number_of_parameters >= MOST_PARAMETERS:
         return 0, f"{number_of_parameters:,} parameters: it says nothing beyond about {MOST_PARAMETERS}"
-    rows = max(1, round(data.total_weight))
     width = sum(len(g.columns) * (1 if getattr(g, "diagonal", True) else len(g.columns)) for g in posterior.groups)
     number = int(WORK / (rows * int(posterior.active.size) * width))
     if number < LEAST_DRAWS:

@@ -19,7 +19,7 @@ from tacit.models.regression.fitting import moments_of
 
 ANSWER_ROWS = 4096
 """Rows that are answered for at a time."""
-COLLINEAR_ROWS = 16_384
+COLLINEAR_ROWS = 4096
 COLLINEAR = 1e-10
 """Eigenvalues of the correlations below this are none."""
 LOADING = 0.1

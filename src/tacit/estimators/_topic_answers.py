@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted, check_non_negative, valida
 from tacit.data.errors import listed
 from tacit.estimators._base import check_whole, double_precision, seed_of
 from tacit.models.graph import Edge, Graph, Node, Plate
-from tacit.models.topics.completion import Completion, document_completion, halves
+from tacit.models.topics.completion import Completion, document_completion, document_halves
 from tacit.models.topics.fitting import bayesian, posterior
 from tacit.models.topics.model import Topics
 from tacit.models.topics.summary import summary
@@ -99,7 +99,7 @@ class TopicAnswers(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 
     def _completed(self, X: Any, method: str, seed: int) -> Completion:
         check_whole("seed", seed, 0)
-        given, asked = halves(self._asked(X, method), seed)
+        given, asked = document_halves(self._asked(X, method), seed)
         if not asked.nnz:
             raise ValueError("X holds no words to foretell")
         return document_completion(self.topic_word_, np.asarray(self.model_.document_prior), given, asked)
@@ -168,13 +168,13 @@ class TopicAnswers(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         nodes = (
             Node("alpha", "α", "hyperparameter"),
             Node("eta", "η", "hyperparameter"),
-            Node("theta", "θ", "latent", ("d",), "Dirichlet"),
+            Node("theta", "θ", "latent", ("n",), "Dirichlet"),
             Node("beta", "β", "parameter", ("k",), "Dirichlet"),
-            Node("z", "z", "latent", ("d", "n"), "categorical"),
-            Node("w", "w", "observed", ("d", "n"), "categorical"),
+            Node("z", "z", "latent", ("n", "i"), "categorical"),
+            Node("w", "w", "observed", ("n", "i"), "categorical"),
         )
         edges = (Edge("alpha", "theta"), Edge("eta", "beta"), Edge("theta", "z"), Edge("z", "w"), Edge("beta", "w"))
-        plates = (Plate("d", "d = 1…D"), Plate("n", "n = 1…N_d"), Plate("k", f"k = 1…{self.n_components}"))
+        plates = (Plate("n", "n = 1…N"), Plate("i", "i = 1…Lₙ"), Plate("k", f"k = 1…{self.n_components}"))
         return Graph(nodes, edges, plates)
 
     @property

@@ -38,16 +38,15 @@ class BayesianLogisticRegression(Regression, ClassifierMixin, BaseEstimator):
     separated, collinear and constant columns do no harm: the prior keeps the coefficients finite.
 
     Args:
-        method: how the posterior is found. "jaakkola-jordan" (two classes), "bohning" and "bouchard" raise a quadratic
-            bound in closed form (they never fail, and understate the spread); "laplace" is the mode and the curvature
-            there; "reparameterised", "score-function", "score-function-control-variate" and
-            "score-function-leave-one-out" follow a stochastic gradient of the evidence lower bound itself. "auto":
-            "jaakkola-jordan" for two classes, "bouchard" for more.
+        method: how the posterior is found. "laplace" ("auto"): the mode and the curvature there. "jaakkola-jordan" (two
+            classes), "bohning" and "bouchard" raise a quadratic bound on the evidence in closed form, which never
+            falls, and understate the spread. "reparameterised", "score-function", "score-function-control-variate"
+            and "score-function-leave-one-out" follow a stochastic gradient of the evidence lower bound itself.
         posterior: "full" (all covariances) or "mean-field" (independent coefficients, whose spread is understated
             where columns are correlated).
         prior_scale: standard deviation of the coefficients' normal prior, for columns of unit standard deviation where
-            ``standardize``; "learned" takes the one of the largest bound (empirical Bayes). With K > 2 classes it is
-            that of K − 1 orthonormal contrasts of the classes' scores.
+            ``standardize``; "learned" takes the one of the largest bound (empirical Bayes; the gradient methods take
+            Laplace's). With K > 2 classes it is that of K − 1 orthonormal contrasts of the classes' scores.
         intercept_scale: that of the intercept, at the mean of the rows.
         fit_intercept: whether there is one.
         standardize: whether the prior is that of centred and scaled columns. Coefficients are in the user's units
@@ -168,9 +167,7 @@ class BayesianLogisticRegression(Regression, ClassifierMixin, BaseEstimator):
         return self._check_prior()
 
     def _plan(self, learn: bool, contrast: np.ndarray) -> LogisticPlan:
-        method = self.method
-        if method == "auto":
-            method = "jaakkola-jordan" if self.classes_.size == 2 else "bouchard"
+        method = "laplace" if self.method == "auto" else self.method
         if method == "jaakkola-jordan" and self.classes_.size > 2:
             raise ValueError(
                 f"'jaakkola-jordan' bounds two classes, and y has {self.classes_.size}: take method='bouchard' or "

@@ -98,12 +98,6 @@ class BayesianMixture(TableColumns, BayesianFace):
         chosen = _layout.automatic(schema, values)
         return ["poisson" if family == "negative-binomial" else family for family in chosen]
 
-    @staticmethod
-    def _automatic(schema: Schema, values: Moments) -> list[str]:
-        """A family for every column: a mixture of Poissons is over-dispersed without a negative binomial."""
-        chosen = _layout.automatic(schema, values)
-        return ["poisson" if family == "negative-binomial" else family for family in chosen]
-
     def _layout(self, rows: np.ndarray, values: Moments, width: int) -> Layout:
         names = self.schema_.names
         named, together = self._named(names)

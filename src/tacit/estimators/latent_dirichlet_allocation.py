@@ -74,7 +74,8 @@ class LatentDirichletAllocation(TopicAnswers):
         bound_: the perplexity of the documents of the fit.
         lower_bound_: the bound on their log evidence, in nats, with every constant.
         n_iter_, n_batch_iter_: iterations; mini-batches taken in, plus one.
-        converged_, trace_, verdict_: whether and how the bound came to rest, and what to trust.
+        converged_, trace_, verdict_: whether and how the bound came to rest, and what to trust. On large corpora the
+            trace is of bounds with few steps a document, which are a little lower.
         topics_restarted_: dead and duplicate topics that were begun anew.
         seed_effect_: per seeded topic: share of its words that are seeds, the most that another topic has, and how
             much of that share is the prior's doing.

@@ -25,7 +25,7 @@ from tacit.inference.stochastic import padded, room
 from tacit.inference.train import Course, Trained, train
 from tacit.inference.watch import Printer, watch
 from tacit.models.graph import Edge, Graph, Node, Plate
-from tacit.models.topics.completion import Completion, halves
+from tacit.models.topics.completion import Completion, document_halves
 from tacit.models.vae.model import DeepLatent, importance_log_prob
 from tacit.models.vae.networks import ACTIVATIONS, MLP
 from tacit.models.vae.posteriors import Diagonal
@@ -286,7 +286,7 @@ class ProdLDA(TransformerMixin, BaseEstimator):
             seed: which words are in which half, as in `LatentDirichletAllocation.completion`.
         """
         check_is_fitted(self)
-        given, asked = halves(self._read(X, reset=False), seed)
+        given, asked = document_halves(self._read(X, reset=False), seed)
         if not asked.nnz:
             raise ValueError("X holds no words to foretell")
         nats = np.zeros(given.shape[0])

@@ -118,6 +118,8 @@ def _checked(estimator: Any) -> Any:
     needs = ("_fitted", "_fit_rows", "warm_start")
     if not all(hasattr(estimator, need) for need in needs):
         raise ValueError(f"{type(estimator).__name__} cannot go on from its own parameters, which replicates must")
+    if hasattr(estimator, "posterior_"):
+        raise ValueError(f"{type(estimator).__name__} has a posterior of its parameters: their spread is in posterior_")
     model = estimator._fitted()
     resting = floored(model)
     if resting:

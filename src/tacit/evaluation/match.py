@@ -24,6 +24,8 @@ from tacit.models.mixture.summary import family_name
 
 MOST = 1e9
 """Stands for greater costs, so that they can be summed."""
+AVERAGED = "averaged "
+"""Before the family of a posterior predictive that is no family itself."""
 SHARE = 1e-6
 """Of every count's and level's probability this is that of all components: what one has never seen and another has
 would else make them infinitely different."""
@@ -109,6 +111,8 @@ def divergences(a: Mixture, b: Mixture) -> Float[np.ndarray, "components compone
         raise ValueError(
             f"the components are of different kinds ({words[0]} | {words[1]}); give X, rows to match them by"
         )
+    if any(word.startswith(AVERAGED) for word, _ in kinds[0]):
+        raise ValueError("the divergence of these components has no closed form; give X, rows to match them by")
     total = np.zeros((np.size(a.log_weights),) * 2)
     for one, other in zip(a.groups, b.groups, strict=True):
         if isinstance(one, GaussianGroup) and isinstance(other, GaussianGroup):
@@ -124,7 +128,7 @@ def _kind(group: Group) -> str:
     """The family of a group; a posterior predictive that has no divergence in closed form has a name of its own."""
     if isinstance(group, GaussianGroup):
         return family_name(group) + (" t" if group.dofs is not None else "")
-    return family_name(group) if isinstance(group.family, Family) else f"averaged {family_name(group)}"
+    return family_name(group) if isinstance(group.family, Family) else AVERAGED + family_name(group)
 
 
 def _softened(a: Family, b: Family) -> tuple[Family, Family]:

@@ -12,9 +12,11 @@ from tacit import plots
 from tacit.compute import double_precision
 from tacit.data.blocks import moments
 from tacit.estimators._base import check_choice, read_weights, seed_of
+from tacit.estimators._bayesian import BayesianFace
 from tacit.estimators._mixture import BaseMixture, Search
 from tacit.estimators._starts import HIERARCHIES, Begin
 from tacit.estimators.gaussian_mixture import GaussianMixture
+from tacit.evaluation import _bounds
 from tacit.evaluation._rows import fit_rows, fresh, score_rows
 from tacit.families.covariance import STRUCTURES, canonical_name
 from tacit.inference.closed_form import CONVERGED, INTERRUPTED
@@ -33,7 +35,8 @@ class Selection:
 
     Attributes:
         best: the fitted estimator with the largest criterion of those that do not rest on their floor.
-        table: a data frame, a row per candidate: n_components, covariance, log_likelihood, n_parameters, bic, icl,
+        table: a data frame, a row per candidate (of Bayesian mixtures n_components_used and bound stand in place of
+            likelihood and criteria): n_components, covariance, log_likelihood, n_parameters, bic, icl,
             aic, held_out (nats a row; null unless asked for), converged, at_floor. Here ``bic = 2 log L − ν log N``,
             ``icl`` and ``aic = 2 log L − 2 ν`` are of the sign where larger is better; the estimators' own
             ``bic()`` and ``aic()`` have scikit-learn's, the opposite one. N is the sum of the weights.
@@ -66,7 +69,7 @@ def select(
     covariance: str | Sequence[str] | None = "all",
     criterion: str = "bic",
     *,
-    estimator: BaseMixture | None = None,
+    estimator: BaseMixture | BayesianFace | None = None,
     n_init: int = 10,
     sample_weight: Any = None,
     random_state: Any = None,
@@ -83,7 +86,8 @@ def select(
         X: rows ``(n, d)``, as the estimator takes them.
         components: the numbers of components to try.
         covariance: "all" fourteen structures, a list of them, or None to keep the estimator's.
-        criterion: "bic", "icl", "aic" or "held-out" (log-likelihood a row over five folds).
+        criterion: "bic", "icl", "aic" or "held-out" (log-likelihood a row over five folds); of a Bayesian mixture
+            "bound" (on the log evidence, in nats) or "held-out".
         estimator: any mixture; its other settings stay. A ``GaussianMixture`` with a floor relative to the
             data if None.
         n_init: starts of every candidate, of both halves together.
@@ -93,7 +97,7 @@ def select(
     Raises:
         ValueError: no candidate, or every candidate rests on its floor or has failed.
     """
-    check_choice("criterion", criterion, CRITERIA)
+    check_choice("criterion", criterion, _bounds.CRITERIA if isinstance(estimator, BayesianFace) else CRITERIA)
     numbers = np.array(sorted({int(k) for k in components}))
     if numbers.size == 0 or numbers[0] < 1:
         raise ValueError(f"components must be whole numbers of at least 1, got {list(numbers)}")
@@ -107,11 +111,31 @@ def select(
     if estimator is None:
         base.set_params(reg_covar=FLOOR * moments(rows, weights).least_variance)
     base._check()
+    if isinstance(base, BayesianFace):
+        return _by_bound(base, covariance, rows, weights, numbers, n_init, criterion)
     candidates = _searched(base, _structures(base, covariance, rows.shape[1]), rows, weights, numbers, n_init)
     if criterion == "held-out":
         for candidate in candidates:
             candidate.row["held_out"] = _held_out(candidate.unfitted(), rows, weights)
     return _choose(candidates, criterion)
+
+
+def _by_bound(
+    base: BayesianFace,
+    covariance: str | Sequence[str] | None,
+    rows: Any,
+    weights: np.ndarray,
+    numbers: np.ndarray,
+    n_init: int,
+    criterion: str,
+) -> Selection:
+    """The fit whose bound on the log evidence, or held-out score, is the largest."""
+    found = _bounds.candidates(base, covariance, rows, weights, numbers, n_init)
+    if criterion == "held-out":
+        for row, model in found:
+            row["held_out"] = _held_out(model, rows, weights)
+    values = [row[criterion.replace("-", "_")] for row, _ in found]
+    return Selection(found[int(np.argmax(values))][1], pa.Table.from_pylist([row for row, _ in found]), criterion)
 
 
 class Candidate(NamedTuple):
@@ -245,7 +269,7 @@ def _row(search: Search, fit: Fit, number: int, structure: str, total: float, as
     }
 
 
-def _held_out(candidate: BaseMixture, rows: Any, weights: np.ndarray) -> float:
+def _held_out(candidate: BaseMixture | BayesianFace, rows: Any, weights: np.ndarray) -> float:
     """Mean log-likelihood a row, each fold scored by the fit of the others."""
     fold = seed_of(candidate.random_state).permutation(rows.shape[0]) % FOLDS
     total = 0.0

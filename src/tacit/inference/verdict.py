@@ -72,7 +72,7 @@ class Verdict:
             )
         return (
             f"k̂ = {self.khat:.2f}, above {RELIABLE}: the approximation misses part of the posterior, and its intervals "
-            "may be too narrow. Take a richer one (full-rank, flow), or a sampler."
+            "may be too narrow. Take a richer one, or a sampler."
         )
 
     def _about_moments(self) -> str:

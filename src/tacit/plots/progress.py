@@ -128,6 +128,7 @@ def bound_trace(
         note = f"the first {words} below the frame"
         ax.text(0.99, 0.04, note, transform=ax.transAxes, ha="right", fontsize=style.SMALL - 1, color=style.QUIET)
     style.whole_ticks(ax)
+    ax.yaxis.set_major_formatter(lambda value, _: style.short_number(value, 6))  # no power of ten over the heading
     style.heading(ax, f"Bound ({unit})", colour=style.QUIET)
     style.below(ax, "Iteration")
     return figure

@@ -185,7 +185,7 @@ def document_mixtures(
     """
     share = np.nan_to_num(np.asarray(shares, np.float64))
     count = len(share)
-    figure, [[ax]] = style.new_panels(1, 1, (width, 0.26 * max(count, 1)), margin=(2.45, 0.15, 0.32, 0.3))
+    figure, [[ax]] = style.new_panels(1, 1, (width, 0.26 * max(count, 1)), margin=(2.45, 0.3, 0.32, 0.3))
     for line in range(count):
         order = np.argsort(-share[line], kind="stable")
         kept = order[share[line, order] >= least]

@@ -109,11 +109,16 @@ def _map(topics: Topics) -> Child:
         "words: distances are roots of the Jensen–Shannon divergence, laid into the plane as well as they can be "
         "(classical scaling)."
     )
-    said = "".join(f" Topics {one + 1} and {other + 1} are nearly the same." for one, other in topics.twins[:3])
+    said = f" Topics that are nearly the same: {_pairs(topics.twins)}." if topics.twins else ""
     return [
         tag("h3", "The map of the topics"),
         framed(how + said, picture(figure, "topicmap", "Map of the topics"), class_="wide"),
     ]
+
+
+def _pairs(twins: tuple[tuple[int, int], ...]) -> str:
+    told = [f"{one + 1} and {other + 1}" for one, other in twins[:5]]
+    return "; ".join(told) + (f"; and {len(twins) - 5} more pairs" if len(twins) > 5 else "")
 
 
 def _sizes(topics: Topics) -> Child:

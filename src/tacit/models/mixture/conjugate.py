@@ -46,7 +46,6 @@ class ConjugateGroup(eqx.Module):
     complete: bool = eqx.field(static=True, default=True)
 
     blur = None
-    form = None
 
     @classmethod
     def template(
@@ -99,10 +98,6 @@ class ConjugateGroup(eqx.Module):
 
     def in_units(self, view: Standardise) -> "ConjugateGroup":
         """Itself: counts, codes and waiting times are never scaled."""
-        return self
-
-    def with_form(self, form: Any) -> "ConjugateGroup":
-        """Itself: there is one form."""
         return self
 
     def with_rows(self, *, complete: bool, tile: int) -> "ConjugateGroup":

@@ -199,7 +199,7 @@ def _without_blur(models: Mixture) -> Mixture:
     return eqx.tree_at(lambda m: m.groups, models, groups)
 
 
-def stacked(models: list[M]) -> M:
+def stacked(models: list[Mixture]) -> Mixture:
     """Models of one structure on a new leading axis, in one form."""
     if len({tuple(g.form for g in _gaussian(m)) for m in models}) > 1:
         models = [_whitened(m) for m in models]
@@ -280,7 +280,7 @@ def _safer(models: Model) -> Model | None:
     return _whitened(models) if np.any(_beyond_guard(models) & sound(models)) else None
 
 
-def _whitened(models: Model) -> Model:
+def _whitened(models: Any) -> Any:
     groups = tuple(
         g.with_form("whitened") if isinstance(g, GaussianGroup | NormalWishartGroup) and g.form == "product" else g
         for g in models.groups

@@ -152,6 +152,8 @@ class NormalWishartGroup(eqx.Module):
         pulls = prior.shrinkage + seen
         means = prior.mean + seen / pulls * offset
         weight = prior.shrinkage * seen / pulls
+        dofs: Array
+        covariances: Array
         if self.diagonal:
             total = scatter + weight * offset**2
             if self.kind == "spherical":
@@ -225,6 +227,8 @@ class NormalWishartGroup(eqx.Module):
     def predictive(self) -> GaussianGroup | FamilyGroup:
         """The density of a new row given the component: Student's t, its parameters integrated out."""
         dims, spread = len(self.columns), self.covariances
+        dofs: Array
+        scales: Array
         if self.kind == "diag":
             student = StudentT(self.means, jnp.sqrt(spread * (1.0 + 1.0 / self.pulls)), self.dofs)
             return FamilyGroup(LogStudentT(student) if self.log else student, None, None, self.columns, 2 * dims)

@@ -22,7 +22,7 @@ from tacit.models.mixture.bayesian import BayesianMixture, PosteriorGroup
 from tacit.models.mixture.conjugate import ConjugateGroup
 from tacit.models.mixture.gaussian import GaussianGroup
 from tacit.models.mixture.group import FamilyGroup
-from tacit.models.mixture.model import Mixture
+from tacit.models.mixture.model import Group, Mixture
 from tacit.models.mixture.normal_wishart import NormalWishartGroup
 
 
@@ -44,16 +44,17 @@ def parameter_draws(
     """Draws from ``q(π) ∏ q(θ_k)``; components are named in the order of the posterior, from 1."""
     weights, ratios = posterior.weights.draw(number, random)
     names = [f"weight {k + 1}" for k in range(weights.shape[1])]
-    values, groups = [weights], []
+    values, groups = [weights], list[Group]()
     for group in posterior.groups:
         own = [columns[column] for column in group.columns]
         if isinstance(group, NormalWishartGroup):
-            drawn, ratio = _gaussians(group, number, random)
-            entries = _gaussian_entries(drawn, own)
+            gaussians, ratio = _gaussians(group, number, random)
+            entries = _gaussian_entries(gaussians, own)
+            groups.append(gaussians)
         else:
-            drawn, ratio = _members(group, number, random)
-            entries = _member_entries(drawn, own)
-        groups.append(drawn)
+            members, ratio = _members(group, number, random)
+            entries = _member_entries(members, own)
+            groups.append(members)
         ratios = ratios + ratio
         names += [name for name, _ in entries]
         values += [each[:, None] for _, each in entries]

@@ -25,6 +25,8 @@ class WeightPosterior(eqx.Module):
 
     ordered: eqx.AbstractClassVar[bool]
     """Whether the order of the components is part of the model."""
+    prior: eqx.AbstractVar[Float[Array, ""]]
+    """α or γ."""
 
     @abc.abstractmethod
     def updated(self, counts: Float[Array, " components"], active: Bool[Array, " components"]) -> Self:

@@ -13,13 +13,15 @@ from tacit.data.blocks import Joined, Source, Standardise, source
 from tacit.inference import closed_form as cf
 from tacit.inference.fit import Fit, fit, on_host
 from tacit.models.regression.logistic import LogisticRegression, Quadratic, at_start, stacked
-from tacit.models.regression.surrogates import Newton
+from tacit.models.regression.surrogates import Bohning, Newton
 
 FEW_ROWS = 16_384
 """A fit of more rows begins with the posterior of so many of them, drawn at random."""
 BEGIN_TOL = 1e-6
 """Nats a row: as near as a start need come to the posterior of some of the rows."""
 START_SPREAD = 0.1
+SLICE = 32_768
+"""Rows whose moments are worked out together."""
 
 
 class Table(NamedTuple):
@@ -68,35 +70,59 @@ class Closed(NamedTuple):
 def fit_bound(model: LogisticRegression, table: Table, schedule: Schedule, random: np.random.Generator) -> Closed:
     """Raise a surrogate's bound from several starts on some rows, and from the best of them on all rows."""
     few = table.some(FEW_ROWS, random)
-    whole = few is table
-    models = _starts(model, schedule.starts, random)
-    tol = schedule.tol if whole else max(schedule.tol, BEGIN_TOL)
-    first = schedule._replace(tol=tol, label=schedule.label if whole else f"{schedule.label}, some rows")
-    found = sorted(_fit(models, few, first, random), key=lambda one: -np.nan_to_num(one.bound, nan=-np.inf))
-    best = found[0] if whole else _fit([found[0].model], table, schedule, random)[0]
-    agreement = None
-    if len(found) > 1:
-        one, other = (result.model.coefficients for result in found[:2])
-        agreement = float(np.max(np.abs(one.mean - other.mean) / np.sqrt(one.variance)))
-    return Closed(best, np.array([result.bound for result in found]), agreement)
+    first = _for_some(schedule, few, table)
+    found = _ranked(_fit(_starts(model, schedule.starts, random), few, first, random))
+    best = found[0] if few is table else _fit([found[0].model], table, schedule, random)[0]
+    return _compared(best, found)
 
 
 def fit_laplace(model: LogisticRegression, table: Table, schedule: Schedule, random: np.random.Generator) -> Closed:
     """The posterior's mode and the curvature there.
 
     The surrogate's own steps, which never lower the log joint density, come near the mode on some rows; Newton's steps
-    go on from there. Should one of these overshoot, the surrogate's steps do all of the work.
+    go on from there, and on all rows from the best start.
     """
-    point = eqx.tree_at(lambda m: m.coefficients, model, model.coefficients, is_leaf=lambda x: x is None)
-    point = LogisticRegression(point.coefficients, point.prior, point.surrogate, point.mean_field, point.learn, True)
-    closed = fit_bound(point, table.some(FEW_ROWS, random), schedule._replace(tol=BEGIN_TOL), random)
-    found = _fit([_newton(closed.fit.model)], table, schedule, random)[0]
-    if found.status in (cf.FELL, cf.NAN):
-        slow = _fit([closed.fit.model], table, schedule, random)[0]
-        touched = _fit([_newton(slow.model)], table, schedule._replace(max_iter=0), random)[0]
-        found = touched._replace(status=slow.status, trace=slow.trace, iteration=slow.iteration)
-    model = on_host(_finished(found.model, found.statistics))
-    return Closed(found._replace(model=model), closed.bounds, closed.agreement)
+    point = LogisticRegression(model.coefficients, model.prior, model.surrogate, model.mean_field, model.learn, True)
+    few = table.some(FEW_ROWS, random)
+    first = _for_some(schedule, few, table)
+    near = _fit(_starts(point, schedule.starts, random), few, first._replace(tol=BEGIN_TOL), random)
+    found = _ranked(_touching([fit.model for fit in near], few, first, random))
+    best = found[0] if few is table else _touching([found[0].model], table, schedule, random)[0]
+    return _compared(best, found)
+
+
+def _for_some(schedule: Schedule, few: Table, table: Table) -> Schedule:
+    if few is table:
+        return schedule
+    return schedule._replace(tol=max(schedule.tol, BEGIN_TOL), label=f"{schedule.label}, some rows")
+
+
+def _ranked(found: list[Fit]) -> list[Fit]:
+    return sorted(found, key=lambda fit: -np.nan_to_num(fit.bound, nan=-np.inf))
+
+
+def _compared(best: Fit, found: list[Fit]) -> Closed:
+    agreement = None
+    if len(found) > 1:
+        one, other = (fit.model.coefficients for fit in found[:2])
+        agreement = float(np.max(np.abs(one.mean - other.mean) / np.sqrt(one.variance)))
+    return Closed(best, np.array([fit.bound for fit in found]), agreement)
+
+
+def _touching(
+    models: list[LogisticRegression], table: Table, schedule: Schedule, random: np.random.Generator
+) -> list[Fit]:
+    """Newton's steps to the mode, and the covariance there; where one overshoots the surrogate's steps do all of it."""
+    found = []
+    for model, quick in zip(models, _fit([_newton(m) for m in models], table, schedule, random), strict=True):
+        fit = quick
+        if fit.status in (cf.FELL, cf.NAN):
+            sure = eqx.tree_at(lambda m: m.surrogate, model, Bohning(model.surrogate.contrast))
+            slow = _fit([sure], table, schedule, random)[0]
+            fit = _fit([_newton(slow.model)], table, schedule._replace(max_iter=0), random)[0]
+            fit = fit._replace(status=slow.status, trace=slow.trace, iteration=slow.iteration)
+        found.append(fit._replace(model=on_host(_finished(fit.model, fit.statistics))))
+    return found
 
 
 def _newton(model: LogisticRegression) -> LogisticRegression:
@@ -146,11 +172,16 @@ def total(step: cf.LocalStep, source: Source, view: Standardise) -> cf.Sums:
 
 
 def moments_of(rows: np.ndarray, weights: np.ndarray) -> tuple[Float[np.ndarray, " dims"], Float[np.ndarray, " dims"]]:
-    """Weighted means and standard deviations of complete columns; a column that does not vary has 1."""
-    slices = [slice(start, start + 65_536) for start in range(0, rows.shape[0], 65_536)]
-    whole = weights.sum()
-    mean = sum(weights[part] @ np.asarray(rows[part], np.float64) for part in slices) / whole
-    square = sum(weights[part] @ (np.asarray(rows[part], np.float64) - mean) ** 2 for part in slices) / whole
-    scale = np.sqrt(square)
-    flat = (scale <= 1e-13 * np.abs(mean)) | (scale == 0.0)
-    return np.asarray(mean), np.where(flat, 1.0, scale)
+    """Weighted means and standard deviations of complete columns, in one pass; a column that does not vary has 1."""
+    slices = [slice(start, start + SLICE) for start in range(0, rows.shape[0], SLICE)]
+    near = np.asarray(rows[slices[0]], np.float64).mean(0)
+
+    def sums(part: slice) -> np.ndarray:
+        away = np.asarray(rows[part], np.float64) - near
+        heavy = away * weights[part][:, None]
+        return np.stack([heavy.sum(0), np.einsum("nd,nd->d", heavy, away)])
+
+    first, second = np.sum(side_by_side(sums, slices), axis=0) / weights.sum()
+    mean, scale = near + first, np.sqrt(np.maximum(second - first**2, 0.0))
+    flat = scale <= 1e-13 * np.abs(mean) + 1e-8 * np.abs(first)
+    return mean, np.where(flat, 1.0, scale)

@@ -41,7 +41,7 @@ class Completion:
         return float(np.exp(-self.score))
 
 
-def halves(counts: sparse.csr_array, seed: int = 0) -> tuple[sparse.csr_array, sparse.csr_array]:
+def document_halves(counts: sparse.csr_array, seed: int = 0) -> tuple[sparse.csr_array, sparse.csr_array]:
     """Every word of every document put in one of two halves by the throw of a coin.
 
     Raises:
@@ -73,7 +73,7 @@ def document_completion(
     Args:
         topics: ``p(word | topic)``; rows are divided by their sums.
         prior: α, one number or one a topic.
-        given: the halves of the documents to find their topics from, as `halves` gives them.
+        given: the halves of the documents to find their topics from, as `document_halves` gives them.
         asked: the other halves.
 
     Raises:

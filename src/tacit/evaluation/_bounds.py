@@ -1,0 +1,49 @@
+"""Candidates of ``select`` that are compared by their bounds on the log evidence."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tacit.estimators._bayesian import BayesianFace
+from tacit.estimators._parameters import NATIVE
+from tacit.evaluation._rows import fit_rows, fresh
+
+CRITERIA = ("bound", "held-out")
+
+
+def candidates(
+    base: BayesianFace,
+    covariance: str | Sequence[str] | None,
+    rows: Any,
+    weights: np.ndarray,
+    numbers: np.ndarray,
+    n_init: int,
+) -> list[tuple[dict[str, Any], BayesianFace]]:
+    """A line of the table and the fit of every structure with every number of components."""
+    structures: list[str | None] = [None]
+    if covariance is not None:
+        named = [covariance] if isinstance(covariance, str) else covariance
+        structures = [*NATIVE] if covariance == "all" else [*named]
+    found = []
+    for structure in structures:
+        for number in numbers:
+            model = fresh(base).set_params(n_components=int(number), n_init=n_init)
+            if structure is not None:
+                model.set_params(covariance_type=structure)
+            fit_rows(model, rows, weights)
+            found.append((_row(model, weights), model))
+    return found
+
+
+def _row(model: BayesianFace, weights: np.ndarray) -> dict[str, Any]:
+    return {
+        "n_components": int(model.n_components),
+        "covariance": str(getattr(model, "covariance_type", "")),
+        "bound": model.lower_bound_,
+        "n_components_used": model.n_components_used_,
+        "n_parameters": model.n_parameters_,
+        "held_out": None,
+        "converged": model.converged_,
+        "at_floor": False,
+    }
