@@ -78,7 +78,7 @@ def test_a_fit_that_cannot_be_is_refused(
 def test_a_model_that_needs_labels_is_refused(tacit: Command, tables: Path) -> None:
     done = tacit("fit", tables / "points.csv", "--model", "generative-classifier")
     assert done.exit_code == 2
-    assert "learns from labels" in done.stderr
+    assert "say which, --target COLUMN" in " ".join(done.stderr.split())
 
 
 def test_an_occupied_folder_is_refused_with_three_ways_out(tacit: Command, tables: Path, points_run: Path) -> None:

@@ -146,6 +146,9 @@ def test_the_models_are_listed_for_people_and_for_programs(tacit: Command, rows_
     assert [row["model"] for row in rows] == list(library.registry.names())
     assert all(row["about"] and row["settings"] for row in rows)
     for row in rows:
-        assert ("score" in row["can"].split(", ")) == hasattr(library.registry.get(row["model"]), "score_samples")
+        can = row["can"].split(", ")
+        foretells = "fit --target" in can
+        assert foretells == ("predict" in can)
+        assert ("score" in can) == (foretells or hasattr(library.registry.get(row["model"]), "score_samples"))
     drawn = tacit("models", "--format", "table").stdout
     assert all(row["model"] in drawn for row in rows)

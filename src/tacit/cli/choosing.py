@@ -119,18 +119,16 @@ def plan(
     """
     name, why = (model, ASKED) if model is not None else _by_kinds(values, schema, target)
     own_words = words.named(name, given)
-    chosen = dict(own_words)
-    kind = registry.get(name)
+    chosen, kind = dict(own_words), registry.get(name)
     criterion = _criterion(criterion, topics=reads_corpora(kind))
     bare = _made(name, {})
     _check_rows(name, bare, values, schema, target)
     number = chosen.pop(words.group_setting(name) or "", None)
     covariance = chosen.pop("covariance_type", None)
-    own = _with_defaults(name, chosen, values, images=schema is None and not reads_corpora(kind))
+    images = schema is None and not reads_corpora(kind)
+    own = _with_defaults(name, chosen, values, images=images, scaled=target is not None)
     if "random_state" in registry.settings(name):
         own["random_state"] = seed
-    if target is not None and "standardize" in registry.settings(name):
-        own.setdefault("standardize", False)  # what it sees is scaled already
     selectable = issubclass(kind, BaseMixture) and "init_params" not in chosen
     sweeps = reads_corpora(kind) and isinstance(number, list)
     groups = _numbers(number, selectable or sweeps, name)
@@ -265,8 +263,11 @@ def _by_kinds(values: Any, schema: Schema | None, target: Column | None) -> tupl
     )
 
 
-def _with_defaults(name: str, given: Mapping[str, Any], values: Any, *, images: bool) -> dict[str, Any]:
-    """Settings over tacit's own defaults for a fit that nobody minds; the floor is tied to the data's scale."""
+def _with_defaults(name: str, given: Mapping[str, Any], values: Any, *, images: bool, scaled: bool) -> dict[str, Any]:
+    """Settings over tacit's own defaults for a fit that nobody minds; the floor is tied to the data's scale.
+
+    What is ``scaled`` already is not scaled again.
+    """
     known = registry.settings(name)
     chosen = {
         key: value for key, value in DEFAULTS.items() if key in known and issubclass(registry.get(name), BaseMixture)
@@ -279,6 +280,8 @@ def _with_defaults(name: str, given: Mapping[str, Any], values: Any, *, images: 
         chosen["max_iter"] = TOPIC_ITERATIONS
     if images and "n_samples" in known:
         chosen["n_samples"] = IMAGE_DRAWS
+    if scaled and "standardize" in known:
+        chosen["standardize"] = False
     return chosen | dict(given)
 
 

@@ -61,11 +61,8 @@ def fit(
     What you do not set is chosen: the model by the kinds of the columns, the number of groups and their shape by
     the criterion. Missing entries are integrated out, nothing is filled in. Ctrl-C keeps the best so far.
 
-    With --target COLUMN the model learns to foretell that column from the others: tacit fit people.csv --target churn.
-
-    Images get a deep model (vae), whose few hidden numbers stand for each of them.
-
-    Texts get topics: tacit fit letters.csv --model topics --set components=20.
+    With --target the model foretells that column from the others: tacit fit people.csv --target churn. Images get a
+    deep model (vae), and texts topics: tacit fit letters.csv --model topics --set components=20.
 
     For example: tacit fit customers.csv --kind zip=categorical; tacit fit digits.npz:x_train --set latent=2
     """
