@@ -235,8 +235,9 @@ def _race(quick: bool) -> Iterator[Row]:
         said = fastest.what if fastest else f"none of {len(hits)} settings came as near; the time is that of its steps"
         note = (
             f"ours is from the call of fit until its bound was that near; the whole fit takes "
-            f"{np.median(wholes):.2f} s and ends {gap:.1e} nats a row from the best. With compiling {first:.1f} s against "
-            f"{peer + (fastest or hits[0]).compiling:.1f} s. The peer, whose steps alone are counted: {said}"
+            f"{np.median(wholes):.2f} s and ends {gap:.1e} nats a row from the best. With compiling "
+            f"{first:.1f} s against {peer + (fastest or hits[0]).compiling:.1f} s. The peer, whose steps alone are "
+            f"counted: {said}"
         )
         yield Row(
             f"{len(y):,} × {RACE_COLUMNS}, within {CLOSE:g} nats a row, SVI: {name}".replace(",", " "),

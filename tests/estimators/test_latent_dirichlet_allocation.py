@@ -105,17 +105,17 @@ import numpy as np
 from tacit.data import documents
 from tacit.estimators.latent_dirichlet_allocation import LatentDirichletAllocation
 from tacit.models.topics import fitting
-counts = np.random.default_rng(0).poisson(np.random.default_rng(1).choice([0.1, 2.0], (300, 30))).astype(float)
-for size in (10**10, 0):
-    fitting.LARGE = documents.PART_NUMBERS = size
-    found = LatentDirichletAllocation(4, random_state=0, start_iter=5, max_iter=3).fit(counts)
-    print(found.components_.tobytes().hex()[:2048], found.lower_bound_)
+counts = np.random.default_rng(0).poisson(np.random.default_rng(1).choice([0.0, 0.3], (60, 4258))).astype(float)
+fitting.LARGE = documents.PART_NUMBERS = 0  # as if this were a large corpus
+settings = {"random_state": 0, "start_iter": 2, "max_iter": 1, "doc_topic_prior": "auto"}
+found = LatentDirichletAllocation(20, **settings).fit(counts)
+print(found.components_.tobytes().hex()[:4096], found.lower_bound_)
 """
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system cannot tie a process to a core")
 def test_the_number_of_threads_changes_no_bit() -> None:
-    """One core and one thread, or all; as one block in double precision, and as several in single."""
+    """One core and one thread, or all of them."""
     said = []
     for threads in ("one", "all"):
         flags = os.environ.get("XLA_FLAGS", "") + (" --xla_cpu_multi_thread_eigen=false" if threads == "one" else "")

@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from tacit.estimators.prod_lda import ProdLDA
-from tacit.models.topics.completion import halves
+from tacit.models.topics.completion import document_halves
 from tacit.models.vae.words import GAIN, Counted, Documents, TopicDecoder, WordsLikelihood
 
 pytestmark = pytest.mark.reuses_keys
@@ -56,7 +56,7 @@ def test_topics_come_by_size(model: ProdLDA, counts: sp.csr_array) -> None:
 
 def test_half_a_document_is_foretold_by_the_mean_word(model: ProdLDA, counts: sp.csr_array) -> None:
     found = model.completion(counts, seed=3)
-    given, asked = halves(counts, 3)
+    given, asked = document_halves(counts, 3)
     shares = model.expected_words(given)
     np.testing.assert_allclose(shares.sum(axis=1), 1.0, rtol=1e-4)
     by_hand = (asked.toarray() * np.log(shares)).sum(axis=1)

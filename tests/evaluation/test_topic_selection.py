@@ -10,7 +10,7 @@ from tacit.estimators.latent_dirichlet_allocation import LatentDirichletAllocati
 from tacit.evaluation.topic_selection import completed, select_topics
 from tacit.evaluation.topic_trace import TopicTrace
 from tacit.inference.watch import watch
-from tacit.models.topics.completion import Completion, halves, log_probability
+from tacit.models.topics.completion import Completion, document_halves, log_probability
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 WORDS = 24
@@ -26,7 +26,7 @@ class Plain(Theirs):
         return self
 
     def completion(self, X):
-        given, asked = halves(sp.csr_array(X))
+        given, asked = document_halves(sp.csr_array(X))
         found = log_probability(self.transform(given), self.topic_word_, asked)
         return Completion(found, np.asarray(asked.sum(axis=1)).ravel())
 

@@ -16,7 +16,7 @@ from tacit.inference.closed_form import accumulate
 from tacit.models.topics.completion import document_completion, document_halves
 from tacit.models.topics.concentrations import newton
 from tacit.models.topics.fitting import bayesian, documents_of, posterior, schedule
-from tacit.models.topics.gammas import digamma, exp_digamma, log_gamma
+from tacit.models.topics.gammas import digamma, exp_digamma, log_gamma, ordered_sum
 from tacit.models.topics.local import LocalStep
 from tacit.models.topics.model import Topics
 from tacit.models.topics.starting import faulty
@@ -196,6 +196,7 @@ def test_gammas() -> None:
     with jax.enable_x64(True):
         assert np.allclose(digamma(x), special.psi(x), rtol=1e-13, atol=1e-14)
         assert np.allclose(log_gamma(x), special.gammaln(x), rtol=1e-13, atol=1e-13)
+        assert np.allclose(ordered_sum(x[:77]), x[:77].sum(), rtol=1e-14)
         assert np.allclose(exp_digamma(x), np.exp(special.psi(x)), rtol=1e-12, atol=1e-300)
 
 

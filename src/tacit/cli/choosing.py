@@ -122,11 +122,7 @@ def plan(
     chosen, kind = dict(own_words), registry.get(name)
     criterion = _criterion(criterion, topics=reads_corpora(kind))
     bare = _made(name, {})
-    check_target(name, bare, target)
-    if target is None:
-        check_kinds(name, bare, values, schema)
-    else:
-        check_columns(name, bare, schema)
+    _check_rows(name, bare, values, schema, target)
     number = chosen.pop(words.group_setting(name) or "", None)
     covariance = chosen.pop("covariance_type", None)
     images = schema is None and not reads_corpora(kind)
@@ -140,8 +136,7 @@ def plan(
     if sweeps:
         estimator = _made(name, own)
     elif not selectable:
-        usual = ALLOWED if EMPTIES in registry.settings(name) else None
-        fixed = {words.group_setting(name): groups[0] if groups else usual, "covariance_type": covariance}
+        fixed = {words.group_setting(name): groups[0] if groups else None, "covariance_type": covariance}
         estimator = _made(name, own | {key: value for key, value in fixed.items() if key and value is not None})
         groups = ()
     else:
@@ -149,8 +144,16 @@ def plan(
         tried = _structures(name, estimator, covariance, schema, all_of_them=structures)
     _check_values(estimator)
     settle_families(estimator, values, schema)
-    starts = int(chosen.get("n_init", STARTS))
-    return Plan(name, why, estimator, groups, tried, own_words, criterion, starts, seed)
+    return Plan(name, why, estimator, groups, tried, own_words, criterion, int(chosen.get("n_init", STARTS)), seed)
+
+
+def _check_rows(name: str, bare: Any, values: Any, schema: Schema | None, target: Column | None) -> None:
+    """Refuse rows, or a column to be foretold, that the model cannot take."""
+    check_target(name, bare, target)
+    if target is None:
+        check_kinds(name, bare, values, schema)
+    else:
+        check_columns(name, bare, schema)
 
 
 def choose(
@@ -285,7 +288,7 @@ def _with_defaults(name: str, given: Mapping[str, Any], values: Any, *, images: 
 def _numbers(given: Any, selectable: bool, name: str) -> tuple[int, ...]:
     """The numbers of groups to try."""
     if given is None:
-        return GROUPS if selectable else ()
+        return GROUPS if selectable else (ALLOWED,) if EMPTIES in registry.settings(name) else ()
     numbers = given if isinstance(given, list) else [given]
     if not numbers or not all(type(n) is int and n >= 1 for n in numbers):
         raise UsageFault(f"--set components={given!r}: say a whole number from 1 on, or a range such as 2-6.")

@@ -10,6 +10,10 @@ from tacit import cli
 from tacit.cli import options
 from tacit.cli.failures import guarded
 
+Holdout = Annotated[
+    float,
+    typer.Option(min=0.0, max=0.9, metavar="SHARE", help="Rows kept aside to test the model and to judge oddness by."),
+]
 Criterion = Annotated[
     str | None,
     typer.Option(
@@ -34,12 +38,7 @@ def fit(
     ] = None,
     target: options.Target = None,
     setting: options.Settings = None,
-    holdout: Annotated[
-        float,
-        typer.Option(
-            min=0.0, max=0.9, metavar="SHARE", help="Rows kept aside to test the model and to judge oddness by."
-        ),
-    ] = 0.1,
+    holdout: Holdout = 0.1,
     seed: options.Seed = 0,
     out: Annotated[
         Path | None,

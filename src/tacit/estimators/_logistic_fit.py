@@ -113,13 +113,15 @@ def _closed(closed: Closed, bound: float) -> LogisticFound:
 def _by_gradient(plan: LogisticPlan, table: Table, random: np.random.Generator) -> LogisticFound:
     """From Laplace's posterior of some rows; a learned scale of the prior is the one found there."""
     few = table.some(FEW_ROWS, random)
-    begun = fit_laplace(plan.model(), few, plan.schedule()._replace(starts=1), random).fit.model
+    begin = plan.schedule()._replace(starts=1, label=f"{plan.label}, begin")
+    begun = fit_laplace(plan.model(), few, begin, random).fit.model
     draws, rate = (SCORE_DRAWS, SCORE_RATE) if plan.method.startswith("score") else (DRAWS, RATE)
     samples, rate = plan.samples or draws, plan.learning_rate or rate
     ascent = Ascent(plan.method, samples, plan.batch_size, rate, plan.max_steps, plan.label)
     seed, runs = int(random.integers(2**31)), []
     for restart in range(plan.starts):
-        risen = rise(begun, table, ascent, restart=restart, seed=seed)
+        named = ascent._replace(label=f"{plan.label}, start {restart + 1}")
+        risen = rise(begun, table, named, restart=restart, seed=seed)
         model = eqx.tree_at(lambda m: m.coefficients, begun, risen.coefficients, is_leaf=lambda x: x is None)
         bound = expected_log_likelihood(model, table) - float(model.coefficients.kl(model.prior))
         runs.append((bound, on_host(model), risen))

@@ -91,16 +91,16 @@ class Groups:
         weights: Share of each group, summing to one.
         responsibilities: Probability of each group for each row.
         gaussians: Where some columns are jointly Gaussian within each group; draws the ellipses.
-        emptied: Groups that the model was allowed and does not use; they are not among the others.
         curves: By column, a grid in increasing order and the weighted densities ``π_k p_k(x)`` on it, in the
             user's units; columns in ``gaussians`` need none.
+        emptied: Groups that the model was allowed and does not use; they are not among the others.
     """
 
     weights: Float[Array, " components"]
     responsibilities: Float[Array, "rows components"]
     gaussians: Gaussians | None = None
-    emptied: int = 0
     curves: Mapping[int, tuple[Array, Array]] = field(default_factory=dict)
+    emptied: int = 0
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,9 @@ def fit_laplace(model: LogisticRegression, table: Table, schedule: Schedule, ran
     point = LogisticRegression(model.coefficients, model.prior, model.surrogate, model.mean_field, model.learn, True)
     few = table.some(FEW_ROWS, random)
     first = _for_some(schedule, few, table)
-    near = _fit(_starts(point, schedule.starts, random), few, first._replace(tol=BEGIN_TOL), random)
+    # every fit has a name of its own, by which a checkpoint knows it
+    begin = first._replace(tol=BEGIN_TOL, label=f"{first.label}, near the mode")
+    near = _fit(_starts(point, schedule.starts, random), few, begin, random)
     found = _ranked(_touching([fit.model for fit in near], few, first, random))
     best = found[0] if few is table else _touching([found[0].model], table, schedule, random)[0]
     return _compared(best, found)
@@ -118,8 +120,9 @@ def _touching(
         fit = quick
         if fit.status in (cf.FELL, cf.NAN):
             sure = eqx.tree_at(lambda m: m.surrogate, model, Bohning(model.surrogate.contrast))
-            slow = _fit([sure], table, schedule, random)[0]
-            fit = _fit([_newton(slow.model)], table, schedule._replace(max_iter=0), random)[0]
+            slow = _fit([sure], table, schedule._replace(label=f"{schedule.label}, surely"), random)[0]
+            last = schedule._replace(max_iter=0, label=f"{schedule.label}, curvature")
+            fit = _fit([_newton(slow.model)], table, last, random)[0]
             fit = fit._replace(status=slow.status, trace=slow.trace, iteration=slow.iteration)
         found.append(fit._replace(model=on_host(_finished(fit.model, fit.statistics))))
     return found

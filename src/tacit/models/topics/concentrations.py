@@ -13,7 +13,7 @@ from jax.scipy.special import polygamma
 from jaxtyping import Bool, Float, Int
 
 from tacit.compute import Array
-from tacit.models.topics.gammas import digamma, log_gamma
+from tacit.models.topics.gammas import digamma, log_gamma, ordered_sum
 
 STEPS = 30
 HALVINGS = 12
@@ -48,20 +48,21 @@ def newton(
     """
 
     def likelihood(a):
-        full = a + known
-        normalizer = jnp.sum(log_gamma(full.sum(1))) - jnp.sum(log_gamma(full))
-        return weight * normalizer + a @ logs
+        full = (a + known).T
+        normalizer = jnp.sum(log_gamma(ordered_sum(full)) - ordered_sum(log_gamma(full)))
+        return weight * normalizer + ordered_sum(a * logs)
 
     def direction(a):
         full = a + known
-        total = full.sum(1)
+        total = ordered_sum(full.T)
         gradient = weight * (jnp.sum(digamma(total)) - jnp.sum(digamma(full), axis=0)) + logs
         diagonal = -weight * jnp.sum(polygamma(1, full), axis=0)
         shared = weight * jnp.sum(polygamma(1, total))
         if tied:
-            return jnp.full_like(a, -gradient.sum() / (diagonal.sum() + a.size**2 * shared))
+            bend = ordered_sum(diagonal) + a.size**2 * shared
+            return jnp.full_like(a, -ordered_sum(gradient) / bend)
         # (diag q + z 11ᵀ)⁻¹ g by the matrix inversion lemma
-        pull = jnp.sum(gradient / diagonal) / (1.0 / shared + jnp.sum(1.0 / diagonal))
+        pull = ordered_sum(gradient / diagonal) / (1.0 / shared + ordered_sum(1.0 / diagonal))
         return -(gradient - pull) / diagonal
 
     def climb(state):

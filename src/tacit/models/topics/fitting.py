@@ -25,7 +25,7 @@ from tacit.models.topics.model import Topics
 from tacit.models.topics.starting import begin, far_documents, faulty
 from tacit.models.topics.summary import local_step, summary
 
-POINT_STEPS = 4
+POINT_STEPS = 3
 """Steps in a document while topics are moved at a point: more of them lock in what is found first."""
 BEFORE_STEPS = 10
 """Steps at a point before those of variational Bayes: these converge sooner from there, and are cheap."""

@@ -1,15 +1,17 @@
-"""ψ, log Γ and exp ψ of positive arrays by Stirling's series, in a few products each: a topic model takes millions.
+"""ψ, log Γ and exp ψ of positive arrays by Stirling's series, and sums in one order: a topic model takes millions.
 
 Small arguments are moved up by ``Γ(x + 10) = x (x + 1) ⋯ (x + 9) Γ(x)`` first (Abramowitz & Stegun 1964, 6.1.40,
 6.3.18); the absolute error is a few times 1e-15 of the larger of 1 and the result.
 """
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
 from tacit.compute import LOG_2PI, Array
 
 SHIFT = 10
+LANES = 32
 _PSI = (1 / 12, -1 / 120, 1 / 252, -1 / 240, 1 / 132, -691 / 32760)
 _LOG_GAMMA = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360)
 
@@ -54,3 +56,12 @@ def log_gamma(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     inverse = 1.0 / y
     stirling = (y - 0.5) * jnp.log(y) - y + 0.5 * LOG_2PI + inverse * _series(_LOG_GAMMA, inverse * inverse)
     return stirling - jnp.log(product)
+
+
+def ordered_sum(x: Float[Array, "words *rest"]) -> Float[Array, "*rest"]:
+    """The sum over the leading axis, term by term in one order; a plain sum depends on the number of threads."""
+    lack = -x.shape[0] % LANES
+    padded = jnp.concatenate([x, jnp.zeros((lack, *x.shape[1:]), x.dtype)])
+    parts = padded.reshape(-1, LANES, *x.shape[1:])
+    lanes, _ = jax.lax.scan(lambda total, part: (total + part, None), jnp.zeros_like(parts[0]), parts)
+    return lanes.sum(0)

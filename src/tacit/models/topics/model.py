@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float, PyTree
 
 from tacit.compute import Array
 from tacit.models.topics.concentrations import newton
-from tacit.models.topics.gammas import digamma, log_gamma
+from tacit.models.topics.gammas import digamma, log_gamma, ordered_sum
 from tacit.models.topics.local import LocalStep, Schedule, Statistics
 
 
@@ -53,11 +53,11 @@ class Topics(eqx.Module):
 
     def expected_logs(self) -> Float[Array, "words topics"]:
         """``E log β``, in nats."""
-        return digamma(self.concentrations) - digamma(self.concentrations.sum(0))
+        return digamma(self.concentrations) - digamma(ordered_sum(self.concentrations))
 
     def means(self) -> Float[Array, "words topics"]:
         """``E β``."""
-        return self.concentrations / self.concentrations.sum(0)
+        return self.concentrations / ordered_sum(self.concentrations)
 
     def topics(self) -> Float[Array, "topics words"]:
         """``p(w|k)``, lines that sum to one: ``E β``."""
@@ -88,7 +88,7 @@ class Topics(eqx.Module):
 
             def better_words():
                 found = self.prior + statistics.words
-                logs = jnp.sum(digamma(found) - digamma(found.sum(0)), axis=1)
+                logs = jnp.sum(digamma(found) - digamma(ordered_sum(found)), axis=1)
                 known = jnp.zeros((1, eta.shape[0]), eta.dtype) if self.seeds is None else self.seeds.T
                 weight = jnp.asarray(found.shape[1] / known.shape[0], eta.dtype)
                 return newton(eta, logs, known, weight, tied=self.learn_words == "tied")
@@ -103,17 +103,17 @@ class Topics(eqx.Module):
     def divergence(self) -> Float[Array, ""]:
         """``Σ_k KL(q(β_k) ‖ p(β_k))``, in nats."""
         found, logs = self.concentrations, self.expected_logs()
-        inner = jnp.sum((found - self.prior) * logs) - jnp.sum(log_gamma(found)) + jnp.sum(log_gamma(found.sum(0)))
-        return inner - self._normalizer()
+        inner = ordered_sum((found - self.prior) * logs - log_gamma(found)) + log_gamma(ordered_sum(found))
+        return jnp.sum(inner) - self._normalizer()
 
     def _normalizer(self) -> Float[Array, ""]:
         """``Σ_k log Γ(Σ_w η_kw) − Σ_w log Γ(η_kw)``."""
         prior = self.prior
         share = self.concentrations.shape[1] / prior.shape[1]
-        return share * (jnp.sum(log_gamma(prior.sum(0))) - jnp.sum(log_gamma(prior)))
+        return share * jnp.sum(log_gamma(ordered_sum(prior)) - ordered_sum(log_gamma(prior)))
 
     def _log_prior(self) -> Float[Array, ""]:
-        return self._normalizer() + jnp.sum(self.prior * jnp.log(self.means()))
+        return self._normalizer() + jnp.sum(ordered_sum(self.prior * jnp.log(self.means())))
 
     def absolute(self, statistics: PyTree) -> PyTree:
         """The statistics themselves: they have no origin."""
