@@ -223,3 +223,14 @@ def test_evidence_by_quadrature_of_two_coefficients() -> None:
     assert abs(model.verdict_.log_evidence - evidence) < 4 * model.verdict_.log_evidence_error
     assert model.lower_bound_ * 30 == pytest.approx(evidence, abs=0.3)  # Laplace's own is near
     assert model.elbo_ < evidence
+
+
+def test_a_column_that_stirs_late_is_not_called_constant() -> None:
+    random = np.random.default_rng(0)
+    X = np.column_stack([random.normal(size=20_000), np.zeros(20_000), np.zeros(20_000)])
+    X[-5:, 1] = X[-3:, 2] = 1.0
+    y = (X[:, 0] + random.normal(size=20_000) > 0).astype(int)
+    BayesianLogisticRegression("laplace", n_init=1, n_draws=0).fit(X, y)  # and a warning would be an error
+    X[:, 2] = 0.0
+    with pytest.warns(UserWarning, match="column 'x2' is constant"):
+        BayesianLogisticRegression("laplace", n_init=1, n_draws=0).fit(X, y)

@@ -62,7 +62,7 @@ def metrics(
         ],
         "certainty": found.certainty,
         "emptied": empty_groups(estimator),
-        "verdict": list(estimator.verdict_.words()) if hasattr(estimator, "verdict_") else [],
+        "verdict": _verdict(estimator, fitted),
         "held_out": None
         if score is None
         else {
@@ -75,6 +75,15 @@ def metrics(
         "notes": list(fitted.table.notes),
         "left_out": [{"name": entry.name, "reason": entry.reason} for entry in left_out],
     }
+
+
+def _verdict(estimator: Any, fitted: Rows) -> list[str]:
+    """How far an approximate posterior can be trusted, in sentences."""
+    said = list(estimator.verdict_.words()) if hasattr(estimator, "verdict_") else []
+    scaled = fitted.aim is not None and any(term.scale != 1.0 for term in fitted.aim.terms)
+    if scaled and any("Importance weights change" in text for text in said):
+        said.append("Of columns that are numbers, the means above are per standard deviation of the column.")
+    return said
 
 
 def tell_choice(told: Mapping[str, Any]) -> None:

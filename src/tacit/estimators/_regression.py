@@ -70,7 +70,10 @@ class Regression:
         """Shift and scale of the columns; warns of columns about which the rows say nothing of their own."""
         shift, scale = moments_of(rows, weights)
         used = rows[np.flatnonzero(weights)[:COLLINEAR_ROWS]]
-        flat = np.ptp(used, axis=0) <= 1e-13 * np.abs(shift)
+        still = np.ptp(used, axis=0) <= 1e-13 * np.abs(shift)
+        flat, seen = still.copy(), np.flatnonzero(weights)
+        for place in np.flatnonzero(still) if seen.size > COLLINEAR_ROWS else ():  # a rare one may stir later
+            flat[place] = np.ptp(rows[seen, place]) <= 1e-13 * np.abs(shift[place])
         if flat.any() and rows.shape[0] > 1:
             warnings.warn(
                 f"column {self._listed(np.flatnonzero(flat))} is constant: its coefficient is what the prior says. "
@@ -78,7 +81,7 @@ class Regression:
                 UserWarning,
                 stacklevel=4,
             )
-        self._warn_of_collinear((used - shift) / scale, flat)
+        self._warn_of_collinear((used - shift) / scale, still)
         if not self.standardize:
             return np.zeros_like(shift), np.ones_like(scale)
         return (shift if self.fit_intercept else np.zeros_like(shift)), scale
