@@ -62,7 +62,7 @@ def metrics(
         ],
         "certainty": found.certainty,
         "emptied": empty_groups(estimator),
-        "verdict": list(estimator.verdict_.words()) if hasattr(estimator, "verdict_") else [],
+        "verdict": [] if (verdict := getattr(estimator, "verdict_", None)) is None else list(verdict.words()),
         "held_out": None
         if score is None
         else {
