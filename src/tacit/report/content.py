@@ -233,7 +233,6 @@ class ReportContent:
         model: What was fitted.
         graph: Its directed graph.
         candidates: What it was chosen from.
-        trust: How far an approximate posterior can be trusted, in sentences.
         trace: How the bound rose.
         snapshots: How the groups formed.
         groups: The hidden groups.
@@ -247,6 +246,7 @@ class ReportContent:
         images: Where the rows are images: those fitted, and those made.
         topics: Where the rows are documents: what they are about.
         prediction: Where a column is foretold from the others: coefficients, and how well.
+        trust: How far an approximate posterior can be trusted, in sentences.
     """
 
     title: str
@@ -260,7 +260,6 @@ class ReportContent:
     model: ModelSummary | None = None
     graph: Graph | None = None
     candidates: Candidates | None = None
-    trust: tuple[str, ...] = ()
     trace: Trace | None = None
     snapshots: Snapshots | None = None
     groups: Groups | None = None
@@ -274,6 +273,7 @@ class ReportContent:
     images: Images | None = None
     topics: Topics | None = None
     prediction: Prediction | None = None
+    trust: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.values is None) != (self.schema is None):
