@@ -91,6 +91,14 @@ def test_the_same_seed_gives_the_same_topics(model: ProdLDA, counts: sp.csr_arra
     assert not np.array_equal(other.topic_word_, model.topic_word_)
 
 
+def test_documents_of_weight_0_are_absent(counts: sp.csr_array) -> None:
+    weights = np.repeat([1.0, 0.0], [70, 30])
+    model = ProdLDA(2, hidden=(4,), max_epochs=1, learning_rate=1e-12, validation_fraction=0.0, random_state=0)
+    background = model.fit(counts, sample_weight=weights).model_.decoder.background
+    totals = counts[:70].sum(axis=0) + 0.5
+    np.testing.assert_allclose(background, np.log(totals / totals.sum()), rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [

@@ -142,18 +142,18 @@ class ProdLDA(TransformerMixin, BaseEstimator):
         held_out = None
         if held.size and weights[held].any():
             held_out = padded(Documents.of(counts[held], longest), weights[held], room(held.size))
-        begun = self._begun(counts, jax.random.key(int(random.integers(2**31))))
+        begun = self._begun(counts.T @ weights, jax.random.key(int(random.integers(2**31))))
         course, seed = self._course(counts.shape[1], learn.size), int(random.integers(2**31))
         with watch(*([Printer(self.verbose)] if self.verbose else [])):
             trained = train(begun, batches, held_out, course, seed=seed)
         self._finish(trained, counts)
         return self
 
-    def _begun(self, counts: sp.csr_array, key: Any) -> DeepLatent:
-        """The model before the first step; the background is the corpus's own shares of words."""
+    def _begun(self, totals: np.ndarray, key: Any) -> DeepLatent:
+        """The model before the first step; the background is the corpus's own shares of words, of their ``totals``."""
         one, two = jax.random.split(key)
-        totals = np.asarray(counts.sum(axis=0)).ravel() + 0.5
-        number, words = self.n_components, counts.shape[1]
+        totals = totals + 0.5  # a word of documents that do not count is rare, and not impossible
+        number, words = self.n_components, totals.size
         weights = jax.random.normal(two, (number, words), jnp.float32) / GAIN
         network = MLP(words, tuple(self.hidden), 2 * number, key=one, activation=self.activation)
         scale = math.sqrt(max(1.0 - 1.0 / number, 1e-4) / float(self.doc_topic_prior))
