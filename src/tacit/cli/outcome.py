@@ -79,7 +79,8 @@ def metrics(
 
 def _verdict(estimator: Any, fitted: Rows) -> list[str]:
     """How far an approximate posterior can be trusted, in sentences."""
-    said = list(estimator.verdict_.words()) if hasattr(estimator, "verdict_") else []
+    verdict = getattr(estimator, "verdict_", None)
+    said = [] if verdict is None else list(verdict.words())
     scaled = fitted.aim is not None and any(term.scale != 1.0 for term in fitted.aim.terms)
     if scaled and any("Importance weights change" in text for text in said):
         said.append("Of columns that are numbers, the means above are per standard deviation of the column.")
