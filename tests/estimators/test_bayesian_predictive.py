@@ -156,6 +156,15 @@ def test_marginals_and_conditionals_of_students(gaussian: BayesianGaussianMixtur
     np.testing.assert_allclose(given.mean()[0], moment, rtol=1e-5)
     drawn = gaussian.impute(np.array([[at, np.nan]]), n_draws=3000, random_state=0)[:, 0, 1]
     assert stats.kstest(drawn, lambda y: given.cdf(y)).pvalue > 1e-3
+    # far out the observed entry widens the conditional: the drawn precision must follow it
+    far = gaussian.condition({0: -30.0})
+    spread = [
+        integrate.quad(lambda y: float(np.exp(far.log_prob([[y]])[0])), a, b)[0] for a, b in [(-99, -9), (-9, 90)]
+    ]
+    assert abs(sum(spread) - (far.cdf(90.0) - far.cdf(-99.0))) < 1e-6
+    assert abs(spread[0] - (far.cdf(-9.0) - far.cdf(-99.0))) < 1e-6
+    drawn = gaussian.impute(np.array([[-30.0, np.nan]]), n_draws=3000, random_state=0)[:, 0, 1]
+    assert stats.kstest(drawn, lambda y: far.cdf(y)).pvalue > 1e-3
     rows, _ = gaussian.sample(3000)
     assert stats.kstest(rows[:, 1], lambda y: gaussian.marginal(1).cdf(y)).pvalue > 1e-3
 
