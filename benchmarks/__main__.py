@@ -31,7 +31,7 @@ LIMITS = {
     "vae": 300.0,
     "bayesian_mixture": 240.0,
     "black_box": 180.0,
-    "topics": 360.0,
+    "topics": 420.0,
     "regression": 420.0,
 }
 PARTS = tuple(LIMITS)
