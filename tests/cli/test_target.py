@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -69,6 +70,22 @@ def test_the_fit_is_that_of_the_encoded_columns(run: Path, houses: Path) -> None
     assert [line["term"] for line in told["coefficients"]] == list(X)
     for line, spread in zip(told["coefficients"], X.astype(float).std(ddof=0), strict=True):
         assert line["standard_mean"] == pytest.approx(line["mean"] * spread / fitted["price"].std(ddof=0))
+
+
+def test_a_regression_does_not_mind_the_unit_and_the_origin_of_its_target(
+    tacit: Command, houses: Path, tmp_path: Path
+) -> None:
+    frame = pd.read_csv(houses)[["size_m", "price"]].dropna()
+    found = []
+    for number, (times, shift) in enumerate([(1.0, 0.0), (1e-3, 2000.0)]):
+        path = tmp_path / f"{number}.csv"
+        frame.assign(price=frame["price"] * times + shift).to_csv(path, index=False)
+        done = tacit("fit", path, "--target", "price", "--model", "bayesian-linear-regression", "--out", tmp_path / "r")
+        assert done.exit_code == 0, done.output
+        (line,) = Opened.at(tmp_path / "r").run.metrics()["target"]["coefficients"]
+        found.append(line["mean"] / times)
+        shutil.rmtree(tmp_path / "r")
+    assert found[1] == pytest.approx(found[0], rel=1e-5)
 
 
 def test_predict_adds_the_number_and_its_interval(tacit: Command, rows_of: Callable, run: Path, houses: Path) -> None:

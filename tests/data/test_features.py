@@ -41,6 +41,9 @@ def test_a_column_that_never_varies_does_no_harm() -> None:
     rows = np.array([[3.0, 1, 2], [3.0, 1, 2]])
     found = learned(GOAL, rows, SCHEMA, scaled=True)
     np.testing.assert_array_equal(found.design(rows), [[0.0], [0.0]])
+    same = np.array([[98.6, 1, 2]] * 100)  # whose spread is rounding, and not 0
+    found = learned(GOAL, same, SCHEMA, scaled=True)
+    np.testing.assert_allclose(found.design(same[:1] + np.array([[1.0, 0, 0]])), [[1.0]])
     nothing = learned(GOAL, np.full((2, 3), NAN), SCHEMA, scaled=False)
     assert np.isfinite(nothing.design(np.full((1, 3), NAN))).all()
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 
 from tacit import registry
 from tacit.cli import settings as words
@@ -266,7 +266,7 @@ def _by_kinds(values: Any, schema: Schema | None, target: Column | None) -> tupl
 def _with_defaults(name: str, given: Mapping[str, Any], values: Any, *, images: bool, scaled: bool) -> dict[str, Any]:
     """Settings over tacit's own defaults for a fit that nobody minds; the floor is tied to the data's scale.
 
-    What is ``scaled`` already is not scaled again.
+    Columns that are ``scaled`` already are not scaled again where there is no target to be scaled with them.
     """
     known = registry.settings(name)
     chosen = {
@@ -280,7 +280,7 @@ def _with_defaults(name: str, given: Mapping[str, Any], values: Any, *, images: 
         chosen["max_iter"] = TOPIC_ITERATIONS
     if images and "n_samples" in known:
         chosen["n_samples"] = IMAGE_DRAWS
-    if scaled and "standardize" in known:
+    if scaled and "standardize" in known and issubclass(registry.get(name), ClassifierMixin):
         chosen["standardize"] = False
     return chosen | dict(given)
 

@@ -141,8 +141,9 @@ def takes_gaps(estimator: Any) -> bool:
 def settled(fitted: Rows, kept: Rows, estimator: Any) -> tuple[Rows, Rows]:
     """Both parts of the rows with what the fitted part says of levels, scales and gaps.
 
-    A model whose prior knows the scale of its columns gets numbers in standard deviations and levels as they are: a
-    rare level must not get a wide prior because its column of ones and zeros hardly varies (Gelman et al. 2008).
+    A classifier whose prior knows the scale of its columns gets numbers in standard deviations and levels as they are:
+    a rare level must not get a wide prior because its column of ones and zeros hardly varies (Gelman et al. 2008). A
+    regression puts all columns and its target into standard deviations itself.
     """
     if fitted.aim is None or takes_gaps(estimator) or fitted.schema is None:
         return fitted, kept

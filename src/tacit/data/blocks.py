@@ -75,7 +75,8 @@ class Source(Protocol):
 class MemorySource:
     """Rows held by the engine in ``parts`` blocks of one shape, which may be worked on side by side.
 
-    ``tile`` is the number of neighbours that share a missing pattern.
+    ``tile`` is the number of neighbours that share a missing pattern. ``shuffle`` brings chunks of tiles, which come
+    pattern by pattern, into a random order.
     """
 
     resident = True
@@ -88,6 +89,7 @@ class MemorySource:
         tiles: bool = False,
         chunk: int = CHUNK_ROWS,
         parts: int = 1,
+        shuffle: np.random.Generator | None = None,
     ) -> None:
         weights = _weights(rows.shape[0], weights)
         self.total_weight = float(weights.sum())
@@ -96,6 +98,8 @@ class MemorySource:
             block, self.tile, self._slots = pattern_tiles(rows, weights)
         else:
             block = whole_block(rows, weights, chunk)
+        if tiles and shuffle is not None:
+            block, self._slots = _shuffled(block, self._slots, shuffle)
         self._blocks = _split(block, parts)
 
     def to_slots(self, values: np.ndarray) -> np.ndarray:
@@ -216,6 +220,15 @@ def pattern_tiles(rows: np.ndarray, weights: np.ndarray) -> tuple[Block, int, np
     slots_of_rows = np.empty(rows.shape[0], dtype=np.int64)
     slots_of_rows[picked[filled.ravel()]] = np.flatnonzero(filled.ravel())
     return block, tile, slots_of_rows
+
+
+def _shuffled(
+    block: Block, slots: Int[np.ndarray, " rows"], random: np.random.Generator
+) -> tuple[Block, Int[np.ndarray, " rows"]]:
+    """The chunks in a random order, and where every given row now is."""
+    order = random.permutation(block.number.size)
+    place, size = np.argsort(order), block.weights.shape[1]
+    return Block(*(leaf[order] for leaf in block)), place[slots // size] * size + slots % size
 
 
 def _tile_rows(counts: np.ndarray) -> int:

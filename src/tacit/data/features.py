@@ -11,6 +11,9 @@ from tacit.data.errors import DataError
 from tacit.data.levels import show_level
 from tacit.data.schema import Column, Schema
 
+FLAT = 1e-13
+"""A standard deviation below this share of the mean is rounding."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Term:
@@ -111,6 +114,7 @@ def learned(column: Column, values: Float[np.ndarray, "rows columns"], schema: S
         seen = values[~np.isnan(values[:, place]), place]
         if each.levels is None:
             mean, spread = (float(seen.mean()), float(seen.std())) if seen.size else (0.0, 0.0)
+            spread = spread if spread > FLAT * abs(mean) else 0.0
             fills.append(mean)
             terms.append(Term(each.name, place, None, None, *((mean, spread or 1.0) if scaled else (0.0, 1.0))))
             continue

@@ -124,9 +124,11 @@ class BayesianFace(MixtureFace):
             begun = Start(self._continued(layout), None)
         else:
             begun = self._begun(layout, rows, weights, self.n_init, random, batches=batches)
-        if batches and not tiles:
+        if batches:
             order = random.permutation(rows.shape[0])
-            data: Source = MemorySource(dense_rows(rows[order]), weights[order], chunk=BATCH_ROWS)
+            data: Source = MemorySource(
+                dense_rows(rows[order]), weights[order], chunk=BATCH_ROWS, tiles=tiles, shuffle=random
+            )
         else:
             data = source(rows, weights, tiles=tiles)
         models = begun.models.with_rows(complete=values.complete, tile=getattr(data, "tile", 1))
@@ -143,7 +145,7 @@ class BayesianFace(MixtureFace):
                 second = schedule._replace(label=f"{schedule.label} again")
                 fits += run(other._replace(models=models), data, layout.view, second, random, None, inference)
         change = -float(values.seen @ np.log(np.asarray(layout.view.scale)))
-        self._rows_seen = rows.shape[0]
+        self._rows_seen = int(np.count_nonzero(weights))
         self._finish(fits, layout.view, change)
         self._judge(fits, layout.view, change, data, random, complete=values.complete)
         self._warn()
@@ -186,7 +188,8 @@ class BayesianFace(MixtureFace):
             eqx.tree_at(_parameters, new, _parameters(old))
             for new, old in zip(template.groups, last.groups, strict=True)
         )
-        model = BayesianMixture(last.weights, groups, template.active, sorted=template.sorted)
+        weights = template.weights.updated(jnp.asarray(last.weights.counts), jnp.asarray(template.active))
+        model = BayesianMixture(weights, groups, template.active, sorted=template.sorted)
         return jax.tree.map(lambda leaf: jnp.asarray(leaf)[None] if eqx.is_array(leaf) else leaf, model)
 
     def _finish(self, fits: list[Fit], view: Standardise, change: float) -> None:
@@ -266,6 +269,8 @@ class BayesianFace(MixtureFace):
             self._check_rows(rows)
             self._online = self._first_batch(rows, weights)
             self._rows_seen = 0
+            for name in ("lower_bound_", "lower_bounds_", "trace_", "snapshots_"):  # of an earlier fit
+                self.__dict__.pop(name, None)
         view, average, total = self._online
         batch = MemorySource(dense_rows(rows), weights, tiles=True, chunk=BATCH_ROWS)
         block, total = next(batch.blocks()), total + weights.sum()
@@ -273,7 +278,7 @@ class BayesianFace(MixtureFace):
         if fresh:
             average = first_average(model, block, view)
         average = see(average._replace(model=model), block, view, np.asarray(total))
-        self._online, self._rows_seen = (view, average, total), self._rows_seen + rows.shape[0]
+        self._online, self._rows_seen = (view, average, total), self._rows_seen + int(np.count_nonzero(weights))
         self._settle(average.model, view)
         self.n_iter_, self.converged_, self.stop_reason_ = int(average.time), False, "more rows may come"
         self.verdict_ = judged(why_not="only the rows of the last batch are at hand", stop="more rows may come")

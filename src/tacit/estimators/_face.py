@@ -49,6 +49,7 @@ class MixtureFace(MixtureAnswers, DensityMixin, BaseEstimator):
         weights = read_weights(rows, sample_weight)
         self._check()
         self._check_rows(rows)
+        self.__dict__.pop("_online", None)  # a series of batches ends here
         self._fit_rows(rows, weights)
         return self
 

@@ -159,9 +159,11 @@ class BaseMixture(LikelihoodAnswers, MixtureFace):
             begun = draw_starts(template, rows, weights, plan.view, methods, numbers, random)
             begun, given = self._started(begun, plan.view)
         tiles = needs_tiles(template, values.complete)
-        if self.inference == "online-em" and not tiles:
+        if self.inference == "online-em":
             order = random.permutation(rows.shape[0])
-            data: Source = MemorySource(dense_rows(rows[order]), weights[order], chunk=BATCH_ROWS)
+            data: Source = MemorySource(
+                dense_rows(rows[order]), weights[order], chunk=BATCH_ROWS, tiles=tiles, shuffle=random
+            )
         else:
             data = source(rows, weights, tiles=tiles)
         models = begun.models.with_rows(complete=values.complete, tile=getattr(data, "tile", 1))

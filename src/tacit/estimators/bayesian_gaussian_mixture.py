@@ -153,8 +153,9 @@ class BayesianGaussianMixture(BayesianFace):
             return _checked_spread(given, kind, dims)
         if kind in ("full", "tied"):
             return _positive(values.covariance(rows), self.reg_covar)
-        variance = values.variance * values.seen / np.maximum(values.seen - 1.0, 0.5 * values.seen)
-        variance = variance if kind == "diag" else np.asarray(variance.mean())
+        spare = np.maximum(np.maximum(values.seen - 1.0, 0.5 * values.seen), 1e-300)
+        variance, seen = values.variance * values.seen / spare, values.seen > 0
+        variance = variance if kind == "diag" else np.asarray(variance[seen].mean() if seen.any() else 0.0)
         least = max(self.reg_covar, 1e-10 * float(np.max(variance)), 1e-300)
         found = np.maximum(variance, least)
         return found if kind == "diag" else float(found)

@@ -25,13 +25,18 @@ def candidates(
     if covariance is not None:
         named = [covariance] if isinstance(covariance, str) else covariance
         structures = [*NATIVE] if covariance == "all" else [*named]
-    found = []
+    found: list[tuple[dict[str, Any], BayesianFace]] = []
     for structure in structures:
         for number in numbers:
             model = fresh(base).set_params(n_components=int(number), n_init=n_init)
             if structure is not None:
                 model.set_params(covariance_type=structure)
-            fit_rows(model, rows, weights)
+            try:
+                fit_rows(model, rows, weights)
+            except KeyboardInterrupt:
+                if not found:
+                    raise
+                return found
             found.append((_row(model, weights), model))
     return found
 

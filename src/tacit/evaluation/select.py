@@ -135,7 +135,11 @@ def _by_bound(
         for row, model in found:
             row["held_out"] = _held_out(model, rows, weights)
     values = [row[criterion.replace("-", "_")] for row, _ in found]
-    return Selection(found[int(np.argmax(values))][1], pa.Table.from_pylist([row for row, _ in found]), criterion)
+    return Selection(
+        found[int(np.argmax(np.nan_to_num(values, nan=-np.inf)))][1],
+        pa.Table.from_pylist([row for row, _ in found]),
+        criterion,
+    )
 
 
 class Candidate(NamedTuple):

@@ -59,8 +59,11 @@ def _marginal_moments(model):
         else:
             family = group.family
         columns = jnp.asarray(group.columns)
-        means = means.at[:, columns].set(family.mean().reshape(shape[0], -1))
-        variances = variances.at[:, columns].set(family.variance().reshape(shape[0], -1))
+        mean, variance = family.mean(), family.variance()
+        if isinstance(family, StudentT):  # a group so wide that it has no mean must not take that of all others away
+            mean, variance = family.locations, jnp.where(family.dofs > 2.0, variance, jnp.inf)
+        means = means.at[:, columns].set(mean.reshape(shape[0], -1))
+        variances = variances.at[:, columns].set(variance.reshape(shape[0], -1))
     return means, variances
 
 

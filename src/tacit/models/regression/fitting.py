@@ -15,7 +15,7 @@ from tacit.inference.fit import Fit, fit, on_host
 from tacit.models.regression.logistic import LogisticRegression, Quadratic, at_start, stacked
 from tacit.models.regression.surrogates import Bohning, Newton
 
-FEW_ROWS = 16_384
+FEW_ROWS = 65_536
 """A fit of more rows begins with the posterior of so many of them, drawn at random."""
 BEGIN_TOL = 1e-6
 """Nats a row: as near as a start need come to the posterior of some of the rows."""
