@@ -1,7 +1,7 @@
 # make demo    install tacit into .venv and fit a real data set from end to end
 # make test    the same environment with the test tools; runs all tests
 # make lint    formatting, lint and types; make format mends what can be mended
-# make bench   speed, memory and quality beside other packages, some fifteen minutes, into benchmarks/RESULTS.md
+# make bench   speed, memory and quality beside other packages, some half an hour, into benchmarks/RESULTS.md
 # PYTHON names the interpreter to build from: make demo PYTHON=python3.12
 
 PYTHON  ?= python3

@@ -31,11 +31,11 @@ LIMITS = {
     "vae": 300.0,
     "bayesian_mixture": 240.0,
     "black_box": 180.0,
-    "topics": 420.0,
+    "topics": 700.0,
     "regression": 420.0,
 }
 PARTS = tuple(LIMITS)
-TOTAL = 3200.0
+TOTAL = 3600.0
 """Seconds for all parts together; the last are cut short where the first took theirs in full."""
 HERE = Path(__file__).resolve().parent
 LAST, TABLE = HERE / "results.json", HERE / "RESULTS.md"
