@@ -87,6 +87,10 @@ def test_gzip_and_a_vocabulary_that_is_named(folder: Path) -> None:
         ("2 0:2 2:1\n\n3 1:3 3:1\n", r"line 3: it begins with 3 and has 2 pairs"),
         ("2 0:2 2:1\n2 1:-3 3:1\n", r"line 2: word 1 has the count -3"),
         ("1 0:2\n1 1:1.5\n", r"line 2: word 1 has the count 1.5; a count is a whole number"),
+        ("1 0:2\n1 3:inf\n", r"line 2: word 3 has the count inf; a count is a whole number"),
+        ("1 0:2\n1 1.5:2\n", r"line 2: 1.5 is not the number of a word \(whole, from 0 on\)"),
+        ("1 0:2\n1 inf:1\n", r"line 2: inf is not the number of a word"),
+        ("1 0:2\n1 -1:1\n", r"line 2: -1 is not the number of a word"),
     ],
 )
 def test_a_broken_lda_c_file_is_named_by_line(tmp_path: Path, text: str, said: str) -> None:
@@ -117,6 +121,35 @@ def test_a_broken_matrix_is_named(tmp_path: Path) -> None:
     scipy.io.mmwrite(tmp_path / "b.mtx", sp.coo_array(np.array([[1.0, 0.5], [0.0, 2.0]])))
     with pytest.raises(DataError, match=r"b\.mtx: document 1 has 0\.5 of word 2"):
         read_bag(tmp_path / "b.mtx")
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"indices": np.array([9, 1])}, r"a\.npz is not a readable NumPy file \(.*indices"),
+        ({"vocab": np.array(["a", "b"], object)}, r"a\.npz holds Python objects"),
+    ],
+)
+def test_a_broken_sparse_file_is_named(tmp_path: Path, changed: dict[str, np.ndarray], said: str) -> None:
+    parts = {"data": np.ones(2), "indices": np.array([0, 1]), "indptr": np.array([0, 1, 2]), "shape": np.array([2, 2])}
+    np.savez(tmp_path / "a.npz", **{**parts, "format": np.array(b"csr"), **changed})
+    with pytest.raises(DataError, match=said):
+        read_bag(tmp_path / "a.npz")
+
+
+def test_lda_c_is_never_turned(tmp_path: Path) -> None:
+    """Three documents, two words of three: documents are lines whatever the vocabulary."""
+    (tmp_path / "a.ldac").write_text("1 0:2\n1 1:1\n1 0:3\n")
+    (tmp_path / "a.vocab").write_text("cat\ndog\nfish\n")
+    found = read_bag(tmp_path / "a.ldac")
+    np.testing.assert_array_equal(found.counts.toarray(), [[2, 0, 0], [0, 1, 0], [3, 0, 0]])
+    assert found.notes == ()
+
+
+def test_words_end_where_their_line_ends(tmp_path: Path) -> None:
+    (tmp_path / "a.ldac").write_text("2 0:2 1:1\n")
+    (tmp_path / "a.vocab").write_bytes("one\ftwo\r\nthree\u2028four\r\n".encode())
+    assert read_bag(tmp_path / "a.ldac").vocabulary.tolist() == ["one\ftwo", "three\u2028four"]
 
 
 @pytest.mark.parametrize("text", ["a,b\n1,2\n", "1 2 3\n4 5 6\n7 8 9\n1 1 1\n", "word one two\n", ""])

@@ -79,6 +79,8 @@ def test_a_folder_of_texts_and_one_with_a_document_a_line(tmp_path: Path) -> Non
     assert found.notes == ("1 file not in UTF-8, read as Windows-1252",)
     (tmp_path / "lines.txt").write_text("\n".join(BODY))
     assert read_texts(str(tmp_path / "lines.txt")).documents == tuple(BODY)
+    (tmp_path / "feeds.txt").write_bytes("one\ftwo\u2028three\r\n\nfour\rfive".encode())
+    assert read_texts(str(tmp_path / "feeds.txt")).documents == ("one\ftwo\u2028three", "", "four", "five")
     with pytest.raises(DataError, match="is a folder of texts, which has no columns"):
         read_texts(str(folder), "body")
     (tmp_path / "empty").mkdir()

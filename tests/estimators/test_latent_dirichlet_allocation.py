@@ -66,6 +66,9 @@ def test_scores_are_scikit_learns_at_its_topics() -> None:
     assert ours.score(new) == pytest.approx(theirs.score(new), abs=1e-5)
     assert ours.perplexity(new) == pytest.approx(theirs.perplexity(new), rel=1e-8)
     assert np.allclose(ours.transform(new), theirs.transform(new), atol=1e-6)
+    alike = corpus(15, 40, seed=1)  # as long as those of the fit, so that total_samples can say the words of the fit
+    scaled = theirs.set_params(total_samples=60).perplexity(alike, sub_sampling=True)
+    assert ours.perplexity(alike, sub_sampling=True) == pytest.approx(scaled, rel=1e-8)
 
 
 def test_what_the_scores_add_up_to() -> None:
@@ -95,6 +98,25 @@ def test_large_corpora_are_found_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     assert np.abs(large.topic_word_ - small.topic_word_).max() < 0.01
     assert large.lower_bound_ == pytest.approx(large.score(X))
     assert large.lower_bound_ == pytest.approx(small.lower_bound_, rel=1e-3)
+
+
+def test_a_long_document_in_single_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twenty thousand words in one document: log Γ of its γ is a number in single precision too."""
+    long = sparse.csr_array(np.vstack([500.0 * X[[0]].toarray(), X[:5].toarray()]))
+    traces = []
+    for large in (fitting.LARGE, 0):
+        monkeypatch.setattr(fitting, "LARGE", large)
+        traces.append(model(tol=0.0, max_iter=2, start_iter=2).fit(long).trace_.bound)
+    assert np.isfinite(traces[1]).all()
+    assert np.allclose(traces[1], traces[0], rtol=1e-2)
+
+
+def test_the_callers_counts_stay_as_they_are() -> None:
+    twice = sparse.csr_array((np.array([1.0, 2.0, 0.0]), np.array([0, 0, 4]), np.array([0, 3])), shape=(1, 9))
+    for part in (twice.data, twice.indices, twice.indptr):
+        part.flags.writeable = False
+    found = model()._counts(twice, "fit", reset=True)
+    assert (found.nnz, found[0, 0], twice.nnz) == (1, 3.0, 3)
 
 
 SCRIPT = """
@@ -202,6 +224,18 @@ def test_new_words_join_in() -> None:
         found.partial_fit(X, vocabulary=["a"] * 9)
     with pytest.raises(ValueError, match="2 words, X has 9 columns"):
         found.partial_fit(X, vocabulary=["a", "b"])
+
+
+def test_what_is_refused_widens_nothing() -> None:
+    found = model().partial_fit(X, vocabulary=WORDS)
+    wrong = np.full((2, 10), -1.0)
+    for names in ([*WORDS, "referee"], None):
+        with pytest.raises(ValueError, match=r"Negative values .* LatentDirichletAllocation\.partial_fit"):
+            found.partial_fit(wrong, vocabulary=names)
+    with pytest.raises(ValueError, match="X has 1 new columns without names: give vocabulary="):
+        found.partial_fit(-wrong)
+    assert (found.n_features_in_, found.vocabulary_) == (9, WORDS)
+    assert found.transform(X).shape == (60, 3)
 
 
 def test_columns_with_names() -> None:

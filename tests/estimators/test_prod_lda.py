@@ -1,8 +1,10 @@
 """``ProdLDA``: finds the topics that made the documents; its answers are those of its parts, counted by hand."""
 
 import math
+import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 from scipy.special import log_softmax, softmax
@@ -83,6 +85,18 @@ def test_a_document_does_not_depend_on_its_company(model: ProdLDA, counts: sp.cs
     np.testing.assert_allclose(model.score_samples(counts.toarray()[:5]), model.score_samples(counts)[:5], atol=1e-3)
     empty = model.transform(np.zeros((1, WORDS)))
     assert np.isfinite(empty).all()
+
+
+def test_columns_with_names_and_counts_in_parts(counts: sp.csr_array) -> None:
+    """A frame is fitted and foretold without a word; the caller's own duplicates and zeros stay."""
+    few = pd.DataFrame(counts[:12].toarray(), columns=[f"w{place}" for place in range(WORDS)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = ProdLDA(2, hidden=(4,), max_epochs=1, random_state=0).fit(few)
+        found.completion(few)
+    parts = sp.csr_array((np.array([1.0, 1.0, 0.0]), np.array([0, 0, 3]), np.array([0, 3])), shape=(1, WORDS))
+    clean = ProdLDA()._read(parts, reset=True)
+    assert (clean.nnz, clean[0, 0], parts.nnz) == (1, 2.0, 3)
 
 
 def test_the_same_seed_gives_the_same_topics(model: ProdLDA, counts: sp.csr_array) -> None:

@@ -66,3 +66,15 @@ def test_the_door_reads_texts_and_bags(tmp_path: Path) -> None:
     np.testing.assert_array_equal(
         read_corpus(tmp_path / "a.ldac", vocabulary=["dog", "cat"]).counts.toarray(), [[0, 2], [1, 0]]
     )
+    with pytest.raises(DataError, match=r"vocabulary as a file goes with a bag of words; of texts give the words"):
+        read_corpus(path, vocabulary="words.txt")
+
+
+def test_stop_words_never_take_a_word_of_the_model() -> None:
+    found = recounted(Texts(("the system of fish",)), Wording("english", 1, 1.0), ["system", "fish"])
+    np.testing.assert_array_equal(found.counts.toarray(), [[1, 1]])
+    assert found.notes == ()
+    shouted = learned(Texts(("The cat", "the dog")), Wording(("THE",), 1, 1.0))
+    assert shouted.vocabulary.tolist() == ["cat", "dog"]
+    kept = learned(Texts(("The cat", "the dog")), Wording(("THE",), 1, 1.0, lowercase=False))
+    assert {"The", "the"} <= set(kept.vocabulary)

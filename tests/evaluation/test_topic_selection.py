@@ -1,6 +1,7 @@
 """How many topics: the sweep finds the three that made the documents; its figures are those of its parts."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator
@@ -54,6 +55,19 @@ def test_the_number_that_made_the_documents_foretells_best(counts: sp.csr_array)
     assert all(row["completion_error"] > 0 and row["lacking"] == 0.0 for row in rows)
     assert "nats a word" in found.units["completion"]
     assert len(found.plot().axes) == 3
+
+
+def test_every_fit_of_the_sweep_knows_the_words(counts: sp.csr_array) -> None:
+    words = [f"w{place}" for place in range(WORDS)]
+
+    class Named(Plain):
+        def fit(self, X, y=None, *, vocabulary=None):
+            assert vocabulary == words
+            return super().fit(X, vocabulary=vocabulary)
+
+    frame = pd.DataFrame(counts.toarray(), columns=words)
+    found = select_topics(frame, (2,), estimator=Named(max_iter=1), seeds=1, random_state=0)
+    assert found.best.vocabulary_ == words
 
 
 @pytest.mark.parametrize(

@@ -200,6 +200,11 @@ def test_gammas() -> None:
         assert np.allclose(exp_digamma(x), np.exp(special.psi(x)), rtol=1e-12, atol=1e-300)
 
 
+def test_log_gamma_of_a_long_document_in_single_precision() -> None:
+    x = np.array([0.1, 7000.0, 20_000.0, 1e7], np.float32)
+    assert np.allclose(log_gamma(x), special.gammaln(x.astype(float)), rtol=1e-5)
+
+
 @pytest.mark.parametrize("longest", [1, 40, 700])
 def test_pages_hold_every_word_once(longest: int) -> None:
     draw = np.random.default_rng(4)
@@ -241,3 +246,16 @@ def test_completion_by_hand() -> None:
         document_halves(counts() * 0.5)
     with pytest.raises(ValueError, match="topics by words"):
         document_completion(np.eye(2), 0.1, counts(), counts())
+
+
+def test_completion_of_what_cannot_be_scored() -> None:
+    """Stored zeros are no words, and no word at all has no perplexity."""
+    given, word = counts(((0,),), 2), counts(((0,),), 2)
+    stored = sparse.csr_array((np.array([1.0, 0.0]), np.array([0, 1]), np.array([0, 2])), shape=(1, 2))
+    assert document_completion(np.array([[1.0, 0.0]]), 0.1, given, stored).log_prob[0] == 0.0
+    assert stored.nnz == 2
+    with pytest.raises(ValueError, match="the asked halves hold no word"):
+        document_completion(np.eye(2), 0.1, given, 0 * word)
+    for prior in (0.0, np.nan, np.array([0.1, np.inf])):
+        with pytest.raises(ValueError, match="prior must be finite and above 0"):
+            document_completion(np.eye(2), prior, given, word)

@@ -79,7 +79,7 @@ def read_bag(path: Path, vocabulary: str | None = None) -> Corpus:
     notes: list[str] = []
     if beside is not None:
         words = _lines(beside)
-        if counts.shape[1] != len(words) == counts.shape[0]:
+        if form != "lda-c" and counts.shape[1] != len(words) == counts.shape[0]:
             counts = counts.T.tocsr()
             notes.append(f"the matrix was words × documents by {beside.name}, and was turned")
         if form == "lda-c" and counts.shape[1] < len(words):  # the last words of the vocabulary stand nowhere
@@ -115,15 +115,21 @@ def _text(path: Path) -> bytes:
         raise DataError(f"{path} cannot be read ({error}).") from None
 
 
+def lines_of(text: str) -> list[str]:
+    """The lines of a text, cut at ends of lines alone: ``str.splitlines`` also cuts at form feeds and U+2028."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return lines if lines[-1] else lines[:-1]
+
+
 def _lines(path: Path) -> list[str]:
     """The lines of a file of words or titles, without blank ones at the end."""
     if not path.is_file():
         raise DataError(f"there is no vocabulary {str(path)!r}; give a file with a word a line.")
     text = _text(path)
     try:
-        lines = text.decode("utf-8-sig").splitlines()
+        lines = lines_of(text.decode("utf-8-sig"))
     except UnicodeDecodeError:
-        lines = text.decode("cp1252", "replace").splitlines()
+        lines = lines_of(text.decode("cp1252", "replace"))
     while lines and not lines[-1].strip():
         lines.pop()
     return [line.strip() for line in lines]
@@ -180,12 +186,13 @@ def _read_lda_c(path: Path) -> sp.csr_array:
 
 
 def _check(ids: np.ndarray, values: np.ndarray, path: Path, line: int) -> None:
-    wrong = (values < 0) | (values != np.round(values))
+    wrong = ~((ids >= 0) & (ids < 2**31) & (ids == np.round(ids)))
+    if wrong.any():
+        raise DataError(f"{path}, line {line}: {ids[wrong][0]:g} is not the number of a word (whole, from 0 on).")
+    wrong = ~np.isfinite(values) | (values < 0) | (values != np.round(values))
     if wrong.any():
         bad = int(np.argmax(wrong))
         raise DataError(f"{path}, line {line}: word {int(ids[bad])} has the count {values[bad]:g}; {_COUNTS}.")
-    if (ids < 0).any():
-        raise DataError(f"{path}, line {line}: word {int(ids.min())} is below 0.")
 
 
 def _numbered(path: Path) -> Iterator[tuple[int, bytes]]:
@@ -244,6 +251,8 @@ def _read_matrix_market(path: Path) -> sp.csr_array:
 def _read_sparse(path: Path) -> sp.csr_array:
     try:
         found = sp.load_npz(path)
+        if hasattr(found, "check_format"):
+            found.check_format(full_check=True)
     except UNREADABLE as error:
         raise DataError(refusal(str(path), error)) from None
     return checked_counts(found, str(path))
@@ -251,9 +260,12 @@ def _read_sparse(path: Path) -> sp.csr_array:
 
 def _names_in(path: Path, counts: sp.csr_array) -> tuple[list[str] | None, np.ndarray | None]:
     """The words and the titles that an .npz file keeps beside its matrix."""
-    with np.load(path, allow_pickle=False) as archive:
-        words = _texts_of(archive, _VOCABULARY_KEYS, counts.shape[1])
-        return None if words is None else words.tolist(), _texts_of(archive, _ID_KEYS, counts.shape[0])
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            words = _texts_of(archive, _VOCABULARY_KEYS, counts.shape[1])
+            return None if words is None else words.tolist(), _texts_of(archive, _ID_KEYS, counts.shape[0])
+    except UNREADABLE as error:
+        raise DataError(refusal(str(path), error)) from None
 
 
 def _texts_of(archive: np.lib.npyio.NpzFile, keys: tuple[str, ...], number: int) -> np.ndarray | None:

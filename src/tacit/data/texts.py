@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tacit.data.bag_of_words import form_of
+from tacit.data.bag_of_words import form_of, lines_of
 from tacit.data.cells import cells_of
 from tacit.data.errors import DataError, counted, listed, nearest, quoted
 from tacit.data.kinds import judge
@@ -214,7 +214,7 @@ def _from_lines(path: Path) -> Texts:
     text, utf8 = _decoded(path.read_bytes())
     if not text.strip():
         raise DataError(f"{path} is empty.")
-    lines = text.splitlines()
+    lines = lines_of(text)
     notes = ["a .txt file is read as a document a line; of a table name the column, --text COLUMN"]
     notes += [] if utf8 else ["it is not in UTF-8, and was read as Windows-1252"]
     return Texts(tuple(lines), None, str(path), tuple(notes))

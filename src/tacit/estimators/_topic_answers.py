@@ -31,7 +31,7 @@ class TopicAnswers(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         check_non_negative(rows, f"{type(self).__name__}.{method}")
         if reset:
             self._dtype = rows.dtype
-        counts = sparse.csr_array(rows, dtype=np.float64)
+        counts = sparse.csr_array(rows, dtype=np.float64, copy=True)  # the caller's stays as it is
         counts.sum_duplicates()
         counts.eliminate_zeros()
         return counts
@@ -88,7 +88,8 @@ class TopicAnswers(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         Args:
             X: counts ``(n, words)``.
             sub_sampling: scale the topics' divergence by the words that the topics were learned from:
-                ``exp(−(Σ bounds / words of X − divergence / words of the fit))``.
+                ``exp(−(Σ bounds / words of X − divergence / words of the fit))``. scikit-learn takes
+                ``total_samples`` times the mean length of the documents of X for the words of the fit.
         """
         counts = self._asked(X, "perplexity")
         local, words = float(self._posterior(counts)[1].sum()), float(counts.sum())

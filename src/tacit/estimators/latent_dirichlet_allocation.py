@@ -8,6 +8,7 @@ import equinox as eqx
 import numpy as np
 from scipy import sparse
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_array, check_non_negative
 
 from tacit.data.documents import BatchSource
 from tacit.data.errors import nearest
@@ -50,18 +51,19 @@ class LatentDirichletAllocation(TopicAnswers):
         learning_method: "batch", or "online" by mini-batches.
         learning_decay: κ of the step size ``(τ + t)^−κ`` of mini-batches.
         learning_offset: τ.
-        max_iter: iterations of variational Bayes, or passes over the mini-batches.
+        max_iter: most iterations of variational Bayes; "online" makes just so many passes over the mini-batches.
         batch_size: documents of a mini-batch.
-        evaluate_every: as in scikit-learn: stop when the perplexity changes by less than ``perp_tol``.
+        evaluate_every: above 0, "batch" stops when the perplexity changes by less than a tolerance, which is at most
+            ``perp_tol``; every so many iterations ``verbose`` tells the perplexity.
         total_samples: documents that the batches of ``partial_fit`` stand for.
         perp_tol: see ``evaluate_every``.
         mean_change_tol: a document rests when its γ changes by less, on average.
         max_doc_update_iter: most steps in a document.
         n_jobs: accepted; all cores are used, and their number changes no bit.
-        verbose: print iterations.
+        verbose: print iterations ("batch" alone).
         random_state: seed, RandomState or Generator.
         start_iter: iterations at a point before those of variational Bayes.
-        tol: change of the bound a document, in nats, below which the fit has converged.
+        tol: change of the bound a document, in nats, below which the fit has converged ("batch" alone).
         n_init: starts, of which the one with the largest bound is kept.
         seed_words: ``{topic: [words]}`` (or column numbers), which get a larger prior in their topic.
         seed_strength: what is added to η of a seed word: about as many occurrences seen beforehand.
@@ -74,8 +76,8 @@ class LatentDirichletAllocation(TopicAnswers):
         bound_: the perplexity of the documents of the fit.
         lower_bound_: the bound on their log evidence, in nats, with every constant.
         n_iter_, n_batch_iter_: iterations; mini-batches taken in, plus one.
-        converged_, trace_, verdict_: whether and how the bound came to rest, and what to trust. On large corpora the
-            trace is of bounds with few steps a document, which are a little lower.
+        converged_, trace_, verdict_: whether and how the bound came to rest ("batch" alone), and what to trust. On
+            large corpora the trace is of bounds with few steps a document, which are a little lower.
         topics_restarted_: dead and duplicate topics that were begun anew.
         seed_effect_: per seeded topic: share of its words that are seeds, the most that another topic has, and how
             much of that share is the prior's doing.
@@ -316,12 +318,12 @@ class LatentDirichletAllocation(TopicAnswers):
         """Take in documents by mini-batches of ``batch_size``; the first call begins topics from its documents.
 
         Args:
-            X: counts ``(n, words)``. It may have more columns than before: these are new words.
+            X: counts ``(n, words)``. It may have more columns than before, which are new words.
             y: ignored.
             vocabulary: the words of the columns, in any order; new ones are added to the words of the model.
 
         Raises:
-            ValueError: negative counts, fewer columns than before, or a parameter that is not allowed.
+            ValueError: negative counts, fewer columns than before, new words without names, or a wrong parameter.
         """
         self._validate_params()
         if not hasattr(self, "model_"):
@@ -353,17 +355,20 @@ class LatentDirichletAllocation(TopicAnswers):
 
     def _grown(self, X: Any, vocabulary: Sequence[str] | None) -> sparse.csr_array:
         """Counts under the words of the model, which new words have joined."""
-        columns = X.shape[1] if hasattr(X, "shape") and len(X.shape) == 2 else 0
+        rows = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32], estimator=self)
+        check_non_negative(rows, f"{type(self).__name__}.partial_fit")
+        extra = rows.shape[1] - self.n_features_in_
         if vocabulary is not None:
-            words = checked_words(vocabulary, columns)
-            known = words_known(self.vocabulary_)
-            new = [word for word in words if word not in set(known)]
+            words, known = checked_words(vocabulary, rows.shape[1]), words_known(self.vocabulary_)
+            there = set(known)
+            new = [word for word in words if word not in there]
             self._widen(len(new))
             self.vocabulary_ = (*known, *new)
-            X = self.align(X, words)
-        elif columns > self.n_features_in_ and not hasattr(X, "columns"):
-            self._widen(columns - self.n_features_in_)
-            self.vocabulary_ = None
+            X = self.align(rows, words)
+        elif extra > 0 and not hasattr(X, "columns"):
+            if self.vocabulary_ is not None:
+                raise ValueError(f"X has {extra} new columns without names: give vocabulary=")
+            self._widen(extra)
         return self._counts(X, "partial_fit")
 
     def _widen(self, number: int) -> None:
@@ -374,10 +379,7 @@ class LatentDirichletAllocation(TopicAnswers):
         prior = np.full(number, float(np.mean(model.word_prior)))
         seeds = None if model.seeds is None else np.vstack([model.seeds, np.zeros((number, topics))])
         wider = np.vstack([model.concentrations, np.tile(prior[:, None], (1, topics))])
-        model = eqx.tree_at(
-            lambda m: (m.concentrations, m.word_prior), model, (wider, np.append(model.word_prior, prior))
-        )
-        self.model_ = eqx.tree_at(lambda m: m.seeds, model, seeds, is_leaf=lambda leaf: leaf is None)
+        self.model_ = _with(model, wider, model.document_prior, np.append(model.word_prior, prior), seeds)
         self.n_features_in_ += number
         if hasattr(self, "feature_names_in_"):
             del self.feature_names_in_

@@ -183,7 +183,7 @@ class ProdLDA(TransformerMixin, BaseEstimator):
     def _finish(self, trained: Trained, counts: sp.csr_array) -> None:
         documents = counts.shape[0]
         self.model_, self.history_ = trained.model, trained.trace
-        sizes = self.transform(counts).T @ np.asarray(counts.sum(axis=1)).ravel()
+        sizes = self._shares(counts).T @ np.asarray(counts.sum(axis=1)).ravel()
         self.model_ = _ordered(trained.model, np.argsort(-sizes, kind="stable"))
         bounds = trained.trace.get("held_out", trained.trace["elbo"])
         self.trace_ = Trace(trained.trace["epoch"], bounds * documents, trained.trace["seconds"])
@@ -227,7 +227,10 @@ class ProdLDA(TransformerMixin, BaseEstimator):
             accept_sparse="csr",
             ensure_non_negative=True,
         )
-        return sp.csr_array(counts)
+        read = sp.csr_array(counts, copy=True)  # the caller's stays as it is
+        read.sum_duplicates()
+        read.eliminate_zeros()
+        return read
 
     def _parts(self, counts: sp.csr_array) -> Iterator[tuple[slice, Documents]]:
         """Documents a padded batch at a time, whatever their lengths."""
@@ -237,11 +240,13 @@ class ProdLDA(TransformerMixin, BaseEstimator):
             batch = padded(Documents.of(counts[part], longest), np.ones(part.stop - start), ROWS)
             yield part, batch.rows
 
-    @single_precision
     def transform(self, X: Any) -> np.ndarray:
         """``E[θ]`` under q of every document, ``[documents, topics]``: shares that sum to one."""
         check_is_fitted(self)
-        counts = self._read(X, reset=False)
+        return self._shares(self._read(X, reset=False))
+
+    @single_precision
+    def _shares(self, counts: sp.csr_array) -> np.ndarray:
         found = [
             np.asarray(topic_shares(self.model_, documents, _KEY, self.n_samples), np.float64)[: part.stop - part.start]
             for part, documents in self._parts(counts)
@@ -264,11 +269,13 @@ class ProdLDA(TransformerMixin, BaseEstimator):
         """The mean of ``score_samples``, in nats a document."""
         return float(self.score_samples(X).mean())
 
-    @single_precision
     def expected_words(self, X: Any) -> np.ndarray:
         """``E_q p(w|θ)`` of every document, ``[documents, words]``: what its next word is expected to be."""
         check_is_fitted(self)
-        counts = self._read(X, reset=False)
+        return self._expected(self._read(X, reset=False))
+
+    @single_precision
+    def _expected(self, counts: sp.csr_array) -> np.ndarray:
         return np.concatenate(
             [
                 np.asarray(word_shares(self.model_, documents, _KEY, self.n_samples))[: part.stop - part.start]
@@ -292,7 +299,7 @@ class ProdLDA(TransformerMixin, BaseEstimator):
         nats = np.zeros(given.shape[0])
         for start in range(0, given.shape[0], ROWS):
             part = slice(start, start + ROWS)
-            shares, wanted = self.expected_words(given[part]).astype(np.float64), asked[part].tocoo()
+            shares, wanted = self._expected(given[part]).astype(np.float64), asked[part].tocoo()
             each = wanted.data * np.log(np.maximum(shares[wanted.row, wanted.col], np.finfo(np.float32).tiny))
             nats[part] = np.bincount(wanted.row, each, minlength=shares.shape[0])
         return Completion(nats, np.asarray(asked.sum(axis=1)).ravel())

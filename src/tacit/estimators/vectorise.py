@@ -47,6 +47,11 @@ def read_corpus(
     if path is not None and path.is_file() and form_of(path) is not None:
         found = read_bag(path, vocabulary if isinstance(vocabulary, str) else None)
         return found if known is None else found.under(known)
+    if isinstance(vocabulary, str):
+        raise DataError(
+            "vocabulary as a file goes with a bag of words; of texts give the words themselves, such as "
+            "corpus.vocabulary."
+        )
     words = stop_words if stop_words is None or isinstance(stop_words, str) else tuple(str(word) for word in stop_words)
     wording = Wording(words, min_documents, max_share, lowercase)
     texts = read_texts(str(source), text, id_column)
@@ -89,9 +94,10 @@ def recounted(texts: Texts, wording: Wording, words: Sequence[str]) -> Corpus:
 
 
 def _tool(wording: Wording, known: dict[str, int] | None) -> CountVectorizer:
-    stops = wording.stop_words
+    stops = ENGLISH_STOP_WORDS if wording.stop_words == "english" else wording.stop_words or ()
+    left_out = {word.lower() if wording.lowercase else word for word in stops} - set(known or ())
     return CountVectorizer(
-        stop_words=sorted(ENGLISH_STOP_WORDS) if stops == "english" else None if stops is None else list(stops),
+        stop_words=sorted(left_out) or None,
         min_df=1 if known is not None else wording.min_documents,
         max_df=1.0 if known is not None else float(wording.max_share),
         lowercase=wording.lowercase,

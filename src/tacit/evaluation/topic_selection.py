@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import scipy.sparse as sp
 from sklearn.base import clone
 
 from tacit import plots
@@ -77,7 +78,7 @@ def select_topics(
         topics: the numbers to try.
         criterion: "completion", "coherence" or "stability".
         estimator: a topic model, whose other settings stay; `LatentDirichletAllocation` if None.
-        vocabulary: the words of the columns, to be kept with the fit; those of a `Corpus` if None.
+        vocabulary: the words of the columns, to be kept with the fit; those of a `Corpus` or of a frame if None.
         seeds: fits of each number; stability needs two.
         holdout: the share of documents held out, above 0.
         reference: counts for the coherence, as `topic_coherence` takes them; the fitted documents if None.
@@ -97,14 +98,19 @@ def select_topics(
         raise ValueError(f"{type(estimator).__name__} does not foretell the words of a document: take a topic model")
     if isinstance(X, Corpus) and vocabulary is None and X.named:
         vocabulary = X.vocabulary.tolist()
-    counts = X.counts if isinstance(X, Corpus) else X
+    if vocabulary is None and hasattr(X, "columns"):
+        vocabulary = [str(name) for name in X.columns]
+    whole = X.counts if isinstance(X, Corpus) else X
+    counts = sp.csr_array(whole)
     learn, held = _split(counts.shape[0], holdout, seed_of(random_state))
     first = int(seed_of(random_state).integers(2**31 - seeds))
     rows = []
     for number in numbers:
         began = time.monotonic()
         fits = [
-            clone(estimator).set_params(n_components=number, random_state=first + place).fit(counts[learn])
+            clone(estimator)
+            .set_params(n_components=number, random_state=first + place)
+            .fit(counts[learn], vocabulary=vocabulary)
             for place in range(seeds)
         ]
         seconds = (time.monotonic() - began) / seeds
@@ -113,7 +119,7 @@ def select_topics(
     table = pa.Table.from_pylist(rows)
     values = [-math.inf if row[criterion] is None else row[criterion] for row in rows]
     chosen = clone(estimator).set_params(n_components=numbers[int(np.argmax(values))], random_state=first)
-    return TopicSelection(chosen.fit(counts, vocabulary=vocabulary), table, criterion)
+    return TopicSelection(chosen.fit(whole, vocabulary=vocabulary), table, criterion)
 
 
 def _split(documents: int, share: float, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

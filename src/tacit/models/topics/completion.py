@@ -77,10 +77,10 @@ def document_completion(
         asked: the other halves.
 
     Raises:
-        ValueError: shapes that do not fit one another, or topics that are none.
+        ValueError: shapes that do not fit one another, topics or a prior that are none, or no word to score.
     """
     topics = np.asarray(topics, np.float64)
-    given, asked = sparse.csr_array(given), sparse.csr_array(asked)
+    given, asked = sparse.csr_array(given), sparse.csr_array(asked, copy=True)
     if topics.ndim != 2 or given.shape != asked.shape or given.shape[1] != topics.shape[1]:
         raise ValueError(
             f"topics have the shape {topics.shape}, the halves {given.shape} and {asked.shape}: topics by words and "
@@ -90,6 +90,12 @@ def document_completion(
         raise ValueError("topics are shares of words: none below 0, and not all 0 in a row")
     topics = topics / topics.sum(axis=1, keepdims=True)
     alpha = np.broadcast_to(np.asarray(prior, np.float64), (topics.shape[0],))
+    if not np.all(np.isfinite(alpha)) or np.any(alpha <= 0):
+        raise ValueError(f"prior must be finite and above 0, got {prior!r:.80}")
+    asked.sum_duplicates()
+    asked.eliminate_zeros()
+    if not asked.nnz:
+        raise ValueError("the asked halves hold no word")
     step = LocalStep(topics.T, np.zeros(topics.shape[1]), alpha, schedule(True, FOLD_STEPS, 0, 0.0), single=False)
     gamma, _ = documents_of(step, given)
     theta = gamma / gamma.sum(axis=1, keepdims=True)
