@@ -96,10 +96,7 @@ def select_topics(
     estimator = LatentDirichletAllocation() if estimator is None else estimator
     if not hasattr(estimator, "completion"):
         raise ValueError(f"{type(estimator).__name__} does not foretell the words of a document: take a topic model")
-    if isinstance(X, Corpus) and vocabulary is None and X.named:
-        vocabulary = X.vocabulary.tolist()
-    if vocabulary is None and hasattr(X, "columns"):
-        vocabulary = [str(name) for name in X.columns]
+    vocabulary = _words_of(X) if vocabulary is None else vocabulary
     whole = X.counts if isinstance(X, Corpus) else X
     counts = sp.csr_array(whole)
     learn, held = _split(counts.shape[0], holdout, seed_of(random_state))
@@ -108,10 +105,8 @@ def select_topics(
     for number in numbers:
         began = time.monotonic()
         fits = [
-            clone(estimator)
-            .set_params(n_components=number, random_state=first + place)
-            .fit(counts[learn], vocabulary=vocabulary)
-            for place in range(seeds)
+            made.set_params(n_components=number, random_state=first + place).fit(counts[learn], vocabulary=vocabulary)
+            for place, made in enumerate(clone([estimator] * seeds))
         ]
         seconds = (time.monotonic() - began) / seeds
         judged = _judged(fits, counts[held], counts[learn] if reference is None else reference, n_words)
@@ -120,6 +115,13 @@ def select_topics(
     values = [-math.inf if row[criterion] is None else row[criterion] for row in rows]
     chosen = clone(estimator).set_params(n_components=numbers[int(np.argmax(values))], random_state=first)
     return TopicSelection(chosen.fit(whole, vocabulary=vocabulary), table, criterion)
+
+
+def _words_of(X: Any) -> list[str] | None:
+    """The words of a corpus, or the names of a frame's columns; None where there are none."""
+    if isinstance(X, Corpus):
+        return X.vocabulary.tolist() if X.named else None
+    return [str(name) for name in X.columns] if hasattr(X, "columns") else None
 
 
 def _split(documents: int, share: float, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
