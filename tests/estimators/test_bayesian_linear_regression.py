@@ -8,6 +8,8 @@ from scipy import stats
 from sklearn.linear_model import BayesianRidge
 
 from tacit.estimators.bayesian_linear_regression import BayesianLinearRegression
+from tacit.estimators.least_absolute_deviations import LeastAbsoluteDeviations
+from tacit.estimators.student_t_regression import StudentTRegression
 
 RAW: dict[str, Any] = {"standardize": False, "fit_intercept": False}
 
@@ -121,6 +123,7 @@ def test_weight_two_is_two_rows() -> None:
         ({"noise_scale": -1.0}, None, "noise_scale must be"),
         ({"noise_prior": (0.0, 1.0)}, None, "noise_prior must be"),
         ({"prior_scale": 0.0}, None, "prior_scale must be"),
+        ({"method": "evidence"}, lambda X, y: (X, np.full(len(y), 0.1)), "y is constant.*take method='exact'"),
     ],
 )
 def test_what_is_wrong_is_said(settings: dict[str, Any], change: Any, words: str) -> None:
@@ -128,3 +131,43 @@ def test_what_is_wrong_is_said(settings: dict[str, Any], change: Any, words: str
     X, y = (X, y) if change is None else change(X, y)
     with pytest.raises(ValueError, match=words):
         BayesianLinearRegression(**settings).fit(X, y)
+
+
+def test_precise_targets_have_little_noise() -> None:
+    X, _ = rows()
+    y = 20.0 * X @ [1.0, -2.0, 0.5] + 0.1 * np.random.default_rng(1).normal(size=30)
+    model = BayesianLinearRegression().fit(X, y)
+    assert model.noise_scale_ == pytest.approx(np.std(y - model.predict(X)), rel=0.15)
+
+
+def test_few_rows_have_a_table_too() -> None:
+    table = BayesianLinearRegression(prior_scale=1.0).fit([[1.0], [2.0]], [1.0, 3.0], [1.0, 0.5]).summary(0.9)
+    assert np.isfinite(table.lower).all()
+    assert (table.lower < table.upper).all()
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0, 95, float("nan")])
+def test_a_level_is_a_probability(level: Any) -> None:
+    X, y = rows()
+    linear = BayesianLinearRegression().fit(X, y)
+    robust = [estimator().fit(X, y) for estimator in (StudentTRegression, LeastAbsoluteDeviations)]
+    asks = [lambda m: m.predict_interval(X, level), lambda m: m.summary(level)]
+    for model in (linear, *robust):
+        for ask in asks:
+            with pytest.raises(ValueError, match="level must lie between 0 and 1, got"):
+                ask(model)
+
+
+def test_without_an_intercept_constants_and_all_dummies_say_something() -> None:
+    random = np.random.default_rng(0)
+    dummies = np.eye(3)[np.arange(30) % 3]
+    y = random.normal(size=30)
+    free = BayesianLinearRegression(fit_intercept=False)
+    free.fit(dummies, y)  # and a warning would be an error
+    free.fit(np.column_stack([np.ones(30), random.normal(size=30)]), y)
+    with pytest.warns(UserWarning, match="column 'x1' is 0 everywhere"):
+        free.fit(np.column_stack([random.normal(size=30), np.zeros(30)]), y)
+    with pytest.warns(UserWarning, match="columns 'x0', 'x1', 'x2', 'x3' are collinear"):
+        free.fit(np.column_stack([dummies, np.ones(30)]), y)
+    with pytest.warns(UserWarning, match="are collinear"):
+        BayesianLinearRegression().fit(dummies, y)

@@ -10,8 +10,11 @@ from scipy.special import expit
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
+from tacit.data.blocks import Standardise
+from tacit.estimators import _logistic_fit
 from tacit.estimators.bayesian_logistic_regression import BayesianLogisticRegression
 from tacit.inference import rounds
+from tacit.inference.closed_form import INTERRUPTED
 from tacit.models.regression import by_gradient
 
 QUICK: dict[str, Any] = {"n_draws": 0, "n_init": 1, "random_state": 0}
@@ -234,3 +237,32 @@ def test_a_column_that_stirs_late_is_not_called_constant() -> None:
     X[:, 2] = 0.0
     with pytest.warns(UserWarning, match="column 'x2' is constant"):
         BayesianLogisticRegression("laplace", n_init=1, n_draws=0).fit(X, y)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_after_an_interruption_no_other_start_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = []
+
+    def interrupted(*given: Any, restart: int, seed: int) -> Any:
+        begun.append(restart)
+        risen = by_gradient.rise(*given, restart=restart, seed=seed)
+        return risen._replace(trained=risen.trained._replace(status=INTERRUPTED))
+
+    monkeypatch.setattr(_logistic_fit, "rise", interrupted)
+    X, y = two(40)
+    model = BayesianLogisticRegression("reparameterised", n_init=3, n_draws=0, max_steps=5, random_state=0).fit(X, y)
+    assert begun == [0]
+    assert model.stop_reason_ == "it was interrupted"
+
+
+def test_a_large_table_is_scaled_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(by_gradient, "SLICE", 16)
+    X, _ = two(40)
+    scaled = by_gradient.Scaled(X, Standardise(np.append(X.mean(0), 0.0), np.append(X.std(0), 1.0)))
+    np.testing.assert_array_equal(scaled.whole(), scaled[:])
+
+
+def test_a_level_of_the_table_is_a_probability() -> None:
+    X, y = two(20)
+    with pytest.raises(ValueError, match="level must lie between 0 and 1, got 95"):
+        BayesianLogisticRegression(**QUICK).fit(X, y).summary(95)

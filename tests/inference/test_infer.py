@@ -1,5 +1,6 @@
 """``infer`` against posteriors and evidences in closed form, and against what a wrong model should be told."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro
@@ -72,7 +73,14 @@ def test_a_log_joint_of_one_number_and_a_support_with_its_jacobian() -> None:
 
 
 def test_the_score_function_needs_no_gradient_of_the_model() -> None:
-    found = infer(linear, (A, X), {"w": np.zeros(3)}, estimator="score-function-leave-one-out", restarts=1, n_draws=500)
+    def looped(own, rows):
+        """The same, by a loop of unknown length, of which JAX cannot tell the gradient."""
+        log_prior, each = linear(own, rows)
+        start = (0, jnp.zeros_like(each))
+        return log_prior, jax.lax.while_loop(lambda at: at[0] < 1, lambda at: (at[0] + 1, at[1] + each), start)[1]
+
+    settings = {"estimator": "score-function-leave-one-out", "restarts": 1, "n_draws": 500}
+    found = infer(looped, (A, X), {"w": np.zeros(3)}, **settings)
     assert found.elbo < EVIDENCE + 3.0 * found.elbo_error
     np.testing.assert_allclose(found.posterior.mean["w"], MEAN, atol=0.1)
 
@@ -139,13 +147,27 @@ def test_numpyro_models_that_a_guide_cannot_move_are_refused() -> None:
         ({"estimator": "score"}, "estimator must be one of"),
         ({"samples": 0}, "samples must be at least 1"),
         ({"learning_rate": 0.0}, "learning_rate must be above 0"),
+        ({"batch_size": 0}, "batch_size must be a whole number of at least 1"),
+        ({"batch_size": 2.5}, "batch_size must be a whole number of at least 1"),
         ({"data": (A, np.full(40, np.nan))}, "log-joint is nan at the start"),
         ({"data": (A, np.full(40, "no"))}, "data must hold numbers only"),
         ({"log_joint": lambda own, rows: own["w"]}, "must give one number"),
         ({"log_joint": lambda own, rows: (own["w"].sum(), own["w"])}, "a number and one a row"),
+        ({"log_joint": lambda own, rows: None}, "must give one number.*got NoneType"),
+        ({"log_joint": lambda own, rows: [own["w"].sum()]}, "must give one number.*got list"),
+        ({"log_joint": lambda own, rows: (own["w"].sum(), None)}, "a number and one a row.*NoneType"),
     ],
 )
 def test_what_does_not_make_sense_is_said(change: dict, words: str) -> None:
     given = {"log_joint": linear, "data": (A, X), "parameters": {"w": np.zeros(3)}} | change
     with pytest.raises(ValueError, match=words):
         infer(**given)
+
+
+def test_a_restart_where_the_log_joint_has_no_value_comes_nearer() -> None:
+    def narrow(own, x):
+        return jnp.where(jnp.abs(own["w"]) < 0.3, -0.5 * (own["w"] / 0.05) ** 2, jnp.nan)
+
+    found = infer(narrow, None, {"w": 0.0}, restarts=3, max_steps=50, samples=2, n_draws=20)
+    assert len(found.verdict.bounds) == 3
+    assert found.posterior.draws["w"].shape == (20,)  # as many as were asked for

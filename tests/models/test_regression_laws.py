@@ -111,6 +111,37 @@ def test_many_points_integrate_like_a_product_rule() -> None:
     assert own.sum() == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize(("mean", "sd"), [(0.5, 0.1), (-1.0, 3.0), (16.0, 20.0), (16.0, 80.0)])
+def test_wide_scores_are_integrated_too(mean: float, sd: float) -> None:
+    points, shares = nodes(1)
+    fine = np.linspace(-9.0, 9.0, 400_001)
+    weight = stats.norm.pdf(fine)
+    close = 3e-3 if sd > 50.0 else 1e-7
+    for of in (expit, lambda u: -np.logaddexp(0.0, -u)):
+        truth = weight @ of(mean + sd * fine) / weight.sum()
+        np.testing.assert_allclose(shares @ of(mean + sd * points[:, 0]), truth, rtol=0.0, atol=close)
+
+
+def test_wide_scores_of_three_classes_are_integrated_too() -> None:
+    points, shares = nodes(2)
+    place = np.linspace(-8.0, 8.0, 801)
+    grid = np.stack(np.meshgrid(place, place), -1).reshape(-1, 2)
+    weight = np.exp(-0.5 * (grid**2).sum(1))
+    contrast = contrasts(3)
+    truth = (weight / weight.sum()) @ log_softmax((5.0 + 10.0 * grid) @ contrast.T, axis=1)
+    own = shares @ log_softmax((5.0 + 10.0 * points) @ contrast.T, axis=1)
+    np.testing.assert_allclose(own, truth, atol=0.02)
+
+
+def test_what_a_row_of_weight_zero_holds_changes_nothing() -> None:
+    rows = np.random.default_rng(0).normal(size=(50, 2))
+    weights = np.append(np.ones(49), 0.0)
+    plain = fitting.moments_of(rows, weights)
+    rows[-1] = 1e10
+    for one, other in zip(fitting.moments_of(rows, weights), plain, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
 @pytest.mark.parametrize("independent", [False, True])
 def test_coefficients_are_moved_like_any_gaussian(independent: bool) -> None:
     random = np.random.default_rng(0)
@@ -127,6 +158,9 @@ def test_coefficients_are_moved_like_any_gaussian(independent: bool) -> None:
     own = np.einsum("ou,sui,ji->soj", units, draws, columns)
     np.testing.assert_allclose(after.mean, own.mean(0), atol=0.15)
     np.testing.assert_allclose(np.sqrt(after.variance), own.std(0), rtol=0.02)
+    whole = np.kron(units, columns)
+    np.testing.assert_allclose(np.ravel(after.variance), np.diagonal(whole @ covariance @ whole.T), rtol=1e-12)
+    assert (after.covariance is None) == independent  # or a matrix of all columns would be made
 
 
 @double_precision

@@ -9,7 +9,7 @@ from sklearn.utils.validation import _check_sample_weight, _num_samples, validat
 
 from tacit.compute import double_precision
 
-__all__ = ["check_choice", "check_whole", "double_precision", "read_rows", "read_weights", "seed_of"]
+__all__ = ["check_choice", "check_level", "check_whole", "double_precision", "read_rows", "read_weights", "seed_of"]
 
 
 def read_rows(estimator: Any, X: Any, *, reset: bool, minimum: int = 1, sparse: bool = False) -> Any:
@@ -54,6 +54,12 @@ def check_whole(name: str, value: Any, least: int) -> None:
     """Refuse what is not a whole number of at least ``least``."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
         raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
+
+
+def check_level(level: Any) -> None:
+    """Refuse what is no probability of an interval."""
+    if isinstance(level, bool) or not isinstance(level, numbers.Real) or not 0.0 < float(level) < 1.0:
+        raise ValueError(f"level must lie between 0 and 1, got {level!r}")
 
 
 def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:

@@ -125,6 +125,8 @@ def _by_gradient(plan: LogisticPlan, table: Table, random: np.random.Generator) 
         model = eqx.tree_at(lambda m: m.coefficients, begun, risen.coefficients, is_leaf=lambda x: x is None)
         bound = expected_log_likelihood(model, table) - float(model.coefficients.kl(model.prior))
         runs.append((bound, on_host(model), risen))
+        if risen.trained.status == INTERRUPTED:
+            break
     runs.sort(key=lambda run: -np.nan_to_num(run[0], nan=-np.inf))
     _, model, risen = runs[0]
     agreement = None

@@ -69,19 +69,23 @@ class Regression:
     def _viewed(self, rows: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Shift and scale of the columns; warns of columns about which the rows say nothing of their own."""
         shift, scale = moments_of(rows, weights)
-        used = rows[np.flatnonzero(weights)[:COLLINEAR_ROWS]]
-        still = np.ptp(used, axis=0) <= 1e-13 * np.abs(shift)
-        flat, seen = still.copy(), np.flatnonzero(weights)
+        # without an intercept a constant column says something: only zeros say nothing
+        middle = shift if self.fit_intercept else np.zeros_like(shift)
+        seen = np.flatnonzero(weights)
+        away = np.asarray(rows[seen[:COLLINEAR_ROWS]], np.float64) - middle
+        still = np.ptp(away, axis=0) <= 1e-13 * np.abs(shift) if self.fit_intercept else ~away.any(axis=0)
+        flat = still.copy()
         for place in np.flatnonzero(still) if seen.size > COLLINEAR_ROWS else ():  # a rare one may stir later
-            flat[place] = np.ptp(rows[seen, place]) <= 1e-13 * np.abs(shift[place])
+            column = rows[seen, place]
+            flat[place] = np.ptp(column) <= 1e-13 * np.abs(shift[place]) if self.fit_intercept else not column.any()
         if flat.any() and rows.shape[0] > 1:
             warnings.warn(
-                f"column {self._listed(np.flatnonzero(flat))} is constant: its coefficient is what the prior says. "
-                "Leave it out.",
+                f"column {self._listed(np.flatnonzero(flat))} is {'constant' if self.fit_intercept else '0 everywhere'}"
+                ": its coefficient is what the prior says. Leave it out.",
                 UserWarning,
                 stacklevel=4,
             )
-        self._warn_of_collinear((used - shift) / scale, still)
+        self._warn_of_collinear(away / (scale if self.fit_intercept else _lengths(away)), still)
         if not self.standardize:
             return np.zeros_like(shift), np.ones_like(scale)
         return (shift if self.fit_intercept else np.zeros_like(shift)), scale
@@ -117,8 +121,8 @@ class Regression:
     def _check_size(self, coefficients: int, *, full: bool) -> None:
         if full and coefficients > LARGEST:
             raise ValueError(
-                f"a posterior with all covariances of {coefficients:,} coefficients takes a matrix of that size; "
-                "set posterior='mean-field'"
+                f"a posterior with all covariances of {coefficients:,} coefficients takes a matrix of that size, and "
+                f"{LARGEST:,} are the most: leave columns out, or bring them down to fewer first (TruncatedSVD)"
             )
 
     def _talking(self) -> AbstractContextManager:
@@ -151,8 +155,6 @@ class Regression:
     def _table(self, classes: list[str], reach: float, level: float) -> CoefficientTable:
         """``reach``: half the interval in standard deviations."""
         check_is_fitted(self)
-        if not 0.0 < level < 1.0:
-            raise ValueError(f"level must lie between 0 and 1, got {level!r}")
         mean, sd = np.atleast_2d(self.coef_), np.atleast_2d(self.coef_sd_)
         if self.fit_intercept:
             mean = np.column_stack([mean, np.atleast_1d(self.intercept_)])
@@ -188,6 +190,14 @@ class Regression:
             nodes.append(Node("sigma", "σ", "parameter"))
             edges.append(Edge("sigma", "y"))
         return Graph(tuple(nodes), tuple(edges), (Plate("n", "n = 1…N"),))
+
+
+def _lengths(columns: np.ndarray) -> np.ndarray:
+    """Root mean squares, 1 for a column of zeros."""
+    largest = np.abs(columns).max(axis=0)
+    largest = np.where(largest > 0.0, largest, 1.0)
+    lengths = largest * np.sqrt(np.mean((columns / largest) ** 2, axis=0))
+    return np.where(lengths > 0.0, lengths, 1.0)
 
 
 def _positive(value: Any) -> bool:

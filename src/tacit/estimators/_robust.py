@@ -8,7 +8,7 @@ from scipy.special import ndtri
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from tacit.estimators._base import double_precision, read_weights
+from tacit.estimators._base import check_level, double_precision, read_weights
 from tacit.estimators._coefficients import CoefficientTable
 from tacit.models.lifting.design import Design
 
@@ -55,6 +55,7 @@ class RobustRegression(RegressorMixin, BaseEstimator, abc.ABC):
 
     def summary(self, level: float = 0.95) -> CoefficientTable:
         """Every coefficient with its standard error and normal interval, in the user's units; the intercept last."""
+        check_level(level)
         check_is_fitted(self)
         names = self._names()
         mean, sd = np.append(self.coef_, self.intercept_), np.sqrt(np.maximum(np.diagonal(self.covariance_), 0.0))

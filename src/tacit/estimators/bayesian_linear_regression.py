@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, c
 
 from tacit.compute import LOG_2PI
 from tacit.data.blocks import Standardise
-from tacit.estimators._base import check_choice, check_whole, double_precision, read_weights
+from tacit.estimators._base import check_choice, check_level, check_whole, double_precision, read_weights
 from tacit.estimators._coefficients import CoefficientTable
 from tacit.estimators._regression import Regression
 from tacit.inference.fit import Trace
@@ -43,7 +43,8 @@ class BayesianLinearRegression(Regression, RegressorMixin, BaseEstimator):
         prior_scale: of the coefficients of columns of unit standard deviation where ``standardize``, in the units named
             above; "learned" takes the one of the largest evidence (or bound).
         noise_scale: σ in the targets' units where it is known; None: unknown.
-        noise_prior: shape and rate of the Gamma prior of σ⁻², σ in units of the targets' standard deviation.
+        noise_prior: shape and rate of the Gamma prior of σ⁻², σ in units of the targets' standard deviation; by
+            default it says next to nothing, however precise the targets are.
         intercept_scale: prior scale of the intercept, at the mean of the rows and targets.
         fit_intercept: whether there is one.
         standardize: whether the priors are those of centred and scaled columns and targets; else of these as they are.
@@ -70,7 +71,7 @@ class BayesianLinearRegression(Regression, RegressorMixin, BaseEstimator):
         posterior: str = "full",
         prior_scale: float | str = "learned",
         noise_scale: float | None = None,
-        noise_prior: tuple[float, float] = (0.01, 0.01),
+        noise_prior: tuple[float, float] = (1e-6, 1e-6),
         intercept_scale: float = 10.0,
         fit_intercept: bool = True,
         standardize: bool = True,
@@ -112,6 +113,10 @@ class BayesianLinearRegression(Regression, RegressorMixin, BaseEstimator):
         shift, scale = self._viewed(rows, weights)
         at, width = (moments[0] for moments in moments_of(target[:, None], weights))
         at, width = (at if self.fit_intercept else 0.0, width) if self.standardize else (0.0, 1.0)
+        if self.method == "evidence" and np.abs(target[weights > 0] - at).max() <= 1e-13 * abs(at):
+            raise ValueError(
+                "y is constant: the most likely noise is 0; take method='exact', with noise_scale where it is known"
+            )
         self._view = Standardise(np.append(shift, at), np.append(scale, width))
         table = Table(rows, target, weights, self._view)
         sums = Gram(*total(GramStep(bool(self.fit_intercept)), table.source(), self._view).statistics)
@@ -260,13 +265,18 @@ class BayesianLinearRegression(Regression, RegressorMixin, BaseEstimator):
     def _predictive(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Location and scale of the predictive Student-t, in the targets' units."""
         model, width = self.model_, float(self._view.scale[-1])
-        mean = self._design(rows) @ np.asarray(model.coefficients.mean)[0]
-        spread = self._by_chunks(lambda known: model.coefficients.scores(known)[1][:, 0, 0], rows)
+
+        def moments(known: np.ndarray) -> np.ndarray:
+            middle, spread = model.coefficients.scores(known)
+            return np.column_stack([middle[:, 0], spread[:, 0, 0]])
+
+        mean, spread = self._by_chunks(moments, rows).T
         return float(self._view.shift[-1]) + width * mean, width * np.sqrt(model.noise + np.maximum(spread, 0.0))
 
     @double_precision
     def predict_interval(self, X: Any, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
         """Where y lies with this probability under the predictive distribution: lower and upper ends, ``(n,)``."""
+        check_level(level)
         check_is_fitted(self)
         mean, scale = self._predictive(self._read(X, reset=False))
         dof, at = self.model_.noise_dof, 0.5 + 0.5 * level
@@ -290,10 +300,13 @@ class BayesianLinearRegression(Regression, RegressorMixin, BaseEstimator):
 
     def summary(self, level: float = 0.95) -> CoefficientTable:
         """Every coefficient with its posterior mean, standard deviation and central interval, in the user's units."""
+        check_level(level)
         check_is_fitted(self)
         dof, at = self.model_.dof, 0.5 + 0.5 * level
-        reach = stats.t.ppf(at, dof) * math.sqrt((dof - 2.0) / dof) if math.isfinite(dof) else stats.norm.ppf(at)
-        return self._table([], float(reach), level)
+        # in units of coef_sd_, which is the scale itself where there is no variance
+        narrow = math.sqrt((dof - 2.0) / dof) if 2.0 < dof < math.inf else 1.0
+        reach = narrow * float(stats.t.ppf(at, dof) if math.isfinite(dof) else stats.norm.ppf(at))
+        return self._table([], reach, level)
 
     def graph(self) -> Graph:
         """The directed graph of the model, as data."""

@@ -12,7 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
 from tacit.data.blocks import Standardise
-from tacit.estimators._base import check_choice, check_whole, double_precision, read_weights, seed_of
+from tacit.estimators._base import check_choice, check_level, check_whole, double_precision, read_weights, seed_of
 from tacit.estimators._coefficients import CoefficientTable
 from tacit.estimators._logistic_fit import METHODS, LogisticFound, LogisticPlan, fitted
 from tacit.estimators._regression import Regression
@@ -313,6 +313,8 @@ class BayesianLogisticRegression(Regression, ClassifierMixin, BaseEstimator):
 
     def summary(self, level: float = 0.95) -> CoefficientTable:
         """Every coefficient with its posterior mean, standard deviation and central interval, in the user's units."""
+        check_level(level)
+        check_is_fitted(self)
         return self._table(self._lines(), float(ndtri(0.5 + 0.5 * level)), level)
 
     def graph(self) -> Graph:

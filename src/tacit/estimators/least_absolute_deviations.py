@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from tacit.data.blocks import Standardise, source
-from tacit.estimators._base import double_precision
+from tacit.estimators._base import check_level, double_precision
 from tacit.estimators._robust import RobustRegression
 from tacit.inference.closed_form import REASONS
 from tacit.inference.fit import Fit, Trace, fit
@@ -153,6 +153,7 @@ class LeastAbsoluteDeviations(RobustRegression):
 
     def predict_interval(self, X: Any, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
         """Where y lies with this probability if noise is as fitted, equal tails: lower and upper ends, ``(n,)``."""
+        check_level(level)
         middle = self.predict(X)
         below, above = (_quantile(p, self.quantile) * self.scale_ for p in (0.5 - 0.5 * level, 0.5 + 0.5 * level))
         return middle + below, middle + above

@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from tacit.data.blocks import Source, Standardise, source
-from tacit.estimators._base import double_precision
+from tacit.estimators._base import check_level, double_precision
 from tacit.estimators._robust import RobustRegression
 from tacit.families.student_t import DOF_RANGE, StudentT
 from tacit.inference.closed_form import CONVERGED, REASONS
@@ -181,6 +181,7 @@ class StudentTRegression(RobustRegression):
 
     def predict_interval(self, X: Any, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
         """Where y lies with this probability at the fitted parameters: lower and upper ends, ``(n,)``."""
+        check_level(level)
         middle, reach = self.predict(X), self.scale_ * float(student.ppf(0.5 + 0.5 * level, self.dof_))
         return middle - reach, middle + reach
 

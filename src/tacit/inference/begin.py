@@ -76,7 +76,14 @@ class Expansion(eqx.Module):
 
 
 def begin_at(
-    joint: Joint, rows: PyTree, weights: Array, start: Float[np.ndarray, " dims"], *, dense: bool, seed: int
+    joint: Joint,
+    rows: PyTree,
+    weights: Array,
+    start: Float[np.ndarray, " dims"],
+    *,
+    dense: bool,
+    seed: int,
+    gradient: bool = True,
 ) -> Found:
     """The better of the mode that a search from ``start`` finds and ``start`` itself (in double precision).
 
@@ -87,12 +94,13 @@ def begin_at(
         start: coordinates u.
         dense: whether the curvature's off-diagonal part is used too.
         seed: of the draws that measure the bound.
+        gradient: whether the log-joint has one; else it is ``start`` itself.
 
     Raises:
         ValueError: the log-joint is not finite at the start.
     """
     at = _Target(joint, rows, weights)
-    value, slope = at.value_and_slope(start)
+    value, slope = at.value_and_slope(start) if gradient else (at.value(start), np.zeros(start.size))
     if not (np.isfinite(value) and np.isfinite(slope).all()):
         raise ValueError(
             f"the log-joint is {float(value):g} at the start, or its gradient is not finite there: check the formula, "
@@ -100,6 +108,8 @@ def begin_at(
         )
     plain = Whitening(start, np.full(start.size, PLAIN_SCALE))
     candidates = [Found(plain, at.bound(plain, seed), False)]
+    if not gradient:
+        return candidates[0]
     found = scipy.optimize.minimize(
         at.loss, start, jac=True, method="L-BFGS-B", options={"maxiter": SEARCH_STEPS, "maxcor": 20}
     )
@@ -180,6 +190,10 @@ class _Target:
     def value_and_slope(self, u: np.ndarray) -> tuple[Any, np.ndarray]:
         value, slope = _value_and_slope(self._joint, u, *self._given)
         return value, np.asarray(slope)
+
+    def value(self, u: np.ndarray) -> float:
+        log_prior, log_likelihood = _sums(self._joint, np.asarray(u)[None], *self._given)
+        return float(log_prior[0] + log_likelihood[0])
 
     def loss(self, u: np.ndarray) -> tuple[float, np.ndarray]:
         value, slope = self.value_and_slope(u)

@@ -1,6 +1,7 @@
 """``tacit.infer``: variational inference for a model of one's own, given as its log-joint."""
 
 import dataclasses
+import numbers
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -28,7 +29,10 @@ SMALL = 4096
 SEARCH_ROWS = 10_000
 """Rows that the search for a start looks at."""
 CELLS = 200_000_000
-"""Draws times rows of the final diagnostics at most."""
+"""Draws times rows of the final diagnostics at most, but no fewer draws than `LEAST_DRAWS`."""
+LEAST_DRAWS = 200
+SHARES = (1.0, 0.3, 0.1, 0.0)
+"""Of the way to a restart's place, tried in turn until the log-joint is finite there."""
 WHY = {
     CONVERGED: "the bound no longer rose beyond its noise at the smallest step",
     INTERRUPTED: "it was interrupted",
@@ -149,7 +153,8 @@ def infer(
             "ordered" or pairs (low, high), of the structure of ``parameters``; what is left out is real.
         guide: "mean-field" (independent normals), "full-rank" (one normal) or "flow", in unconstrained coordinates.
         estimator: of the gradient: "sticking-the-landing", "reparameterised" (the default of flows), or, for log-joints
-            without a gradient, "score-function", "score-function-control-variate", "score-function-leave-one-out".
+            without a gradient, "score-function", "score-function-control-variate", "score-function-leave-one-out":
+            these begin at ``parameters``, without a search for a mode.
         samples, batch_size: draws of θ and rows a step; None: all rows up to 4096, else 1024.
         learning_rate: of Adam at the start, in units of the posterior's curvature; it falls as the fit settles.
         max_steps: an end for fits that never settle.
@@ -168,13 +173,14 @@ def infer(
         >>> found = infer(log_joint, np.arange(5.0), {"mean": 0.0, "sd": 1.0}, {"sd": "positive"})
     """
     _check(guide, estimator, samples, restarts, n_draws, learning_rate, max_steps)
+    _check_batch(batch_size)
     if estimator is None:
         estimator = "reparameterised" if guide == "flow" else "sticking-the-landing"
     problem = problem_of(log_joint, data, parameters, supports, random_state)
     objective = BlackBox(samples, estimator)
     batch = batch_size or (problem.number if problem.number <= SMALL else BATCH_ROWS)
     course = _course(objective, problem.number, min(batch, problem.number), learning_rate, max_steps)
-    number = max(min(n_draws, CELLS // problem.number), 200)
+    number = min(n_draws, max(CELLS // problem.number, LEAST_DRAWS))
     return _told(problem, _runs(problem, guide, course, number, random_state, restarts))
 
 
@@ -193,6 +199,12 @@ def _check(guide: Any, estimator: Any, samples: int, restarts: int, n_draws: int
             raise ValueError(f"{name} must be at least {least}, got {value!r}")
     if not rate > 0:
         raise ValueError(f"learning_rate must be above 0, got {rate!r}")
+
+
+def _check_batch(size: Any) -> None:
+    whole = isinstance(size, numbers.Integral) and not isinstance(size, bool)
+    if size is not None and not (whole and size >= 1):
+        raise ValueError(f"batch_size must be a whole number of at least 1, or None; got {size!r}")
 
 
 def _course(objective: BlackBox, rows: int, batch: int, learning_rate: float, max_steps: int) -> Course:
@@ -224,7 +236,7 @@ def _runs(problem: Problem, name: GuideName, course: Course, number: int, seed: 
 
 def _one(problem: Problem, name: GuideName, course: Course, number: int, seed: int, restart: int) -> _Run:
     random = np.random.default_rng([seed, restart])
-    whitening, expansion = _begun(problem, name, random, restart, whole=course.batch_size >= problem.number)
+    whitening, expansion = _begun(problem, name, random, restart, course)
     at = _Whitened(whitening, expansion, problem.joint)
     trained, fitted = _fit(problem, name, course, at, int(random.integers(2**31)))
     theta, log_q = _drawn(fitted, int(random.integers(2**31)), number)
@@ -235,18 +247,29 @@ def _one(problem: Problem, name: GuideName, course: Course, number: int, seed: i
 
 @double_precision
 def _begun(
-    problem: Problem, name: GuideName, random: np.random.Generator, restart: int, *, whole: bool
+    problem: Problem, name: GuideName, random: np.random.Generator, restart: int, course: Course
 ) -> tuple[Whitening, Expansion | None]:
     """The coordinates of a restart and, where its steps see only a part of the rows, what quietens them."""
-    start = problem.start + (restart > 0) * random.standard_normal(problem.start.size)
+    away = random.standard_normal(problem.start.size)
     picked = np.arange(problem.number)
     if problem.number > SEARCH_ROWS:
         picked = np.sort(random.choice(problem.number, SEARCH_ROWS, replace=False))
     rows = jax.tree.map(lambda leaf: leaf[picked], problem.rows)
     weights = np.full(picked.size, problem.number / picked.size)
     seed = int(random.integers(2**31))
-    found = begin_at(problem.joint, rows, weights, start, dense=name != "mean-field", seed=seed)
-    if whole or not found.mode:
+    objective = course.objective
+    gradient = not (isinstance(objective, BlackBox) and objective.estimator.startswith("score-function"))
+    for share in SHARES if restart else (0.0,):
+        start = problem.start + share * away
+        try:
+            found = begin_at(
+                problem.joint, rows, weights, start, dense=name != "mean-field", seed=seed, gradient=gradient
+            )
+            break
+        except ValueError:  # no number there
+            if share == 0.0:
+                raise
+    if course.batch_size >= problem.number or not found.mode:
         return found.whitening, None
     return found.whitening, expanded(problem.joint, found.whitening, problem.rows, problem.number)
 

@@ -77,12 +77,17 @@ def _shape_of(log_joint: Any, data: PyTree, parameters: PyTree) -> tuple[PyTree,
     shape = jax.eval_shape(log_joint, own, data)
     if isinstance(shape, tuple):
         lengths = {np.shape(leaf)[:1] for leaf in jax.tree.leaves(data)}
-        if len(shape) != 2 or shape[0].shape != () or lengths != {shape[1].shape}:
+        if len(shape) != 2 or _said(shape[0]) != () or lengths != {_said(shape[1])}:
             raise ValueError(
                 "a log-joint of two parts gives (log prior, log-likelihood of every row), a number and one a row of "
-                f"the data; got shapes {[part.shape for part in shape]} of data with rows {sorted(lengths)}"
+                f"the data; got {[_said(part) for part in shape]} of data with rows {sorted(lengths)}"
             )
         return data, shape[1].shape[0], True
-    if getattr(shape, "shape", None) != ():
-        raise ValueError(f"log_joint must give one number, or (log prior, one a row); got shape {shape.shape}")
+    if _said(shape) != ():
+        raise ValueError(f"log_joint must give one number, or (log prior, one a row); got {_said(shape)}")
     return _as_one(data), 1, False
+
+
+def _said(part: Any) -> Any:
+    """The shape of an array, the name of the type of what is none."""
+    return getattr(part, "shape", type(part).__name__)

@@ -23,7 +23,7 @@ from tacit.inference.settling import Settle
 from tacit.inference.stochastic import Batches
 from tacit.inference.train import Course, Trained, train
 from tacit.models.regression.coefficients import Coefficients, Prior, design
-from tacit.models.regression.fitting import Table, total
+from tacit.models.regression.fitting import SLICE, Table, total
 from tacit.models.regression.logistic import LogisticRegression
 from tacit.models.regression.surrogates import log_prob
 
@@ -44,6 +44,13 @@ class Scaled:
 
     def __getitem__(self, index: Any) -> np.ndarray:
         return ((self._rows[index] - self._shift) / self._scale).astype(np.float32)
+
+    def whole(self) -> np.ndarray:
+        """All rows, worked out a slice at a time."""
+        found = np.empty(self.shape, np.float32)
+        for start in range(0, self.shape[0], SLICE):
+            found[start : start + SLICE] = self[start : start + SLICE]
+        return found
 
 
 class LogisticJoint(eqx.Module):
@@ -136,7 +143,7 @@ def rise(begun: LogisticRegression, table: Table, ascent: Ascent, *, restart: in
 @single_precision
 def _train(guide: Guide, joint: LogisticJoint, table: Table, ascent: Ascent, batch: int, seed: int) -> Trained:
     scaled: Any = Scaled(table.rows, table.view)
-    rows = scaled if scaled.nbytes > RESIDENT_BYTES else scaled[:]
+    rows = scaled if scaled.nbytes > RESIDENT_BYTES else scaled.whole()
     batches = Batches((rows, table.target.astype(np.float32)), np.asarray(table.weights, np.float32))
     steps = -(-int(np.count_nonzero(table.weights)) // batch)
     course = Course(

@@ -126,12 +126,14 @@ class Coefficients(eqx.Module):
 def moved(
     coefficients: Coefficients, units: Float[np.ndarray, "outputs units"], columns: Float[np.ndarray, "new columns"]
 ) -> Coefficients:
-    """The posterior of ``A v Bᵀ``: other units (as class scores), other columns (as those of the user's scale)."""
-    mean = np.einsum("ou,ui,ji->oj", units, coefficients.mean, columns)
-    if coefficients.covariance is None and np.count_nonzero(columns - np.diag(np.diagonal(columns))) == 0:
-        variance = np.einsum("ou,ui,i->oi", units**2, coefficients.variance, np.diagonal(columns) ** 2)
-        if np.count_nonzero(units.T @ units - np.diag(np.diagonal(units.T @ units))) == 0 and units.shape[0] == 1:
-            return Coefficients.independent(mean, variance)
+    """The posterior of ``A v Bᵀ``: other units (as class scores), other columns (as those of the user's scale).
+
+    Of independent coefficients the variances of the new ones are given, and not how these depend on one another.
+    """
+    mean = np.einsum("ou,ui,ji->oj", units, coefficients.mean, columns, optimize=True)
+    if coefficients.covariance is None:
+        variance = np.einsum("ou,ui,ji->oj", units**2, coefficients.variance, columns**2, optimize=True)
+        return Coefficients.independent(mean, variance)
     whole = np.kron(units, columns)
     covariance = whole @ np.asarray(coefficients.flat_covariance) @ whole.T
     shape = mean.shape

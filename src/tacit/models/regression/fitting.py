@@ -177,7 +177,7 @@ def total(step: cf.LocalStep, source: Source, view: Standardise) -> cf.Sums:
 def moments_of(rows: np.ndarray, weights: np.ndarray) -> tuple[Float[np.ndarray, " dims"], Float[np.ndarray, " dims"]]:
     """Weighted means and standard deviations of complete columns, in one pass; a column that does not vary has 1."""
     slices = [slice(start, start + SLICE) for start in range(0, rows.shape[0], SLICE)]
-    near = np.asarray(rows[slices[0]], np.float64).mean(0)
+    near = np.asarray(rows[np.flatnonzero(weights)[:SLICE]], np.float64).mean(0)
 
     def sums(part: slice) -> np.ndarray:
         away = np.asarray(rows[part], np.float64) - near
