@@ -81,7 +81,8 @@ def _classes() -> dict[str, type]:
         if parts[0] != "tacit" or len(parts) < 3 or parts[1] not in PACKAGES:
             continue
         for cls in vars(content).values():
-            if isinstance(cls, type) and cls.__module__ == module and _storable(cls):
+            # of a module that is loaded at its first use, isinstance would be that
+            if issubclass(type(cls), type) and cls.__module__ == module and _storable(cls):
                 name = f"{'.'.join(parts[1:-1])}.{cls.__qualname__}"
                 if found.get(name, cls) is not cls:
                     raise TypeError(f"two classes are called {name}: {found[name]} and {cls}")
