@@ -48,6 +48,12 @@ def test_the_topics_that_made_the_documents_are_found(model: ProdLDA, counts: sp
     assert model.vocabulary_[3] == "w3"
 
 
+def test_the_verdict_says_why_there_is_no_khat(model: ProdLDA) -> None:
+    words = model.verdict_.words()
+    assert words[0] == "k̂: n/a (topics are a point, and a network says the mixtures)."
+    assert words[-1].startswith("The fit ended because ")
+
+
 def test_topics_come_by_size(model: ProdLDA, counts: sp.csr_array) -> None:
     sizes = model.transform(counts).T @ np.asarray(counts.sum(axis=1)).ravel()
     np.testing.assert_allclose(sizes / sizes.sum(), [0.5, 0.3, 0.2], atol=0.1)

@@ -18,11 +18,12 @@ from tacit.compute import single_precision
 from tacit.estimators._base import check_choice, check_whole, read_weights, seed_of
 from tacit.estimators._deep_fit import held_out_rows
 from tacit.estimators._topic_answers import checked_words
-from tacit.inference.closed_form import CONVERGED, NAN, REASONS
+from tacit.inference.closed_form import CONVERGED, INTERRUPTED, NAN, REASONS
 from tacit.inference.fit import Trace
 from tacit.inference.objectives import Elbo
 from tacit.inference.stochastic import padded, room
 from tacit.inference.train import Course, Trained, train
+from tacit.inference.verdict import judged
 from tacit.inference.watch import Printer, watch
 from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.models.topics.completion import Completion, document_halves
@@ -45,6 +46,12 @@ STEPS, LEAST_EPOCHS = 2000, 30
 """Of a fit whose epochs are not set."""
 ROWS = 128
 """Documents that are looked at together."""
+WHY = {
+    CONVERGED: "the held-out bound no longer rose",
+    INTERRUPTED: "it was interrupted",
+    NAN: "the bound became no number",
+}
+"""What follows "the fit ended because"; else its epochs were used up."""
 _KEY = np.zeros(2, np.uint32)
 """The noise of every answer: the same for all documents, so that none depends on its company."""
 
@@ -82,6 +89,7 @@ class ProdLDA(TransformerMixin, BaseEstimator):
         lower_bound_: the held-out bound of the parameters that were kept, in nats a document.
         n_iter_: epochs.
         converged_, stop_reason_: whether and why the fit ended by itself.
+        verdict_: the same in words; there is no k̂ of topics that are a point.
     """
 
     def __init__(
@@ -194,6 +202,11 @@ class ProdLDA(TransformerMixin, BaseEstimator):
         self.n_iter_ = int(trained.trace["epoch"][-1]) if trained.trace["epoch"].size else 0
         self.converged_ = trained.status == CONVERGED
         self.stop_reason_ = REASONS[trained.status]
+        self.verdict_ = judged(
+            why_not="topics are a point, and a network says the mixtures",
+            bounds=[self.lower_bound_ * documents],
+            stop=WHY.get(trained.status, "max_epochs was reached"),
+        )
         if trained.status == NAN:
             warnings.warn(
                 "the bound was no number, and half the rate was no cure: the best parameters before that are kept. "
