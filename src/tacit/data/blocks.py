@@ -117,6 +117,14 @@ class MemorySource:
         return iter(self._blocks)
 
 
+def shuffled(
+    rows: np.ndarray | sparse.csr_array, weights: np.ndarray, random: np.random.Generator, *, chunk: int, tiles: bool
+) -> MemorySource:
+    """Rows in a random order, in chunks that are looked at as mini-batches."""
+    order = random.permutation(rows.shape[0])
+    return MemorySource(dense_rows(rows[order]), weights[order], chunk=chunk, tiles=tiles, shuffle=random)
+
+
 class StreamSource:
     """Rows of the user's own memory (dense, sparse or mapped), copied a block at a time and never whole."""
 

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from tacit.compute import component_bucket
-from tacit.data.blocks import MemorySource, Moments, Source, Standardise, dense_rows, moments, source
+from tacit.data.blocks import MemorySource, Moments, Source, Standardise, dense_rows, moments, shuffled, source
 from tacit.estimators._base import check_choice, check_whole, double_precision, read_weights, seed_of
 from tacit.estimators._bayesian_verdict import verdict
 from tacit.estimators._face import MixtureFace
@@ -125,10 +125,7 @@ class BayesianFace(MixtureFace):
         else:
             begun = self._begun(layout, rows, weights, self.n_init, random, batches=batches)
         if batches:
-            order = random.permutation(rows.shape[0])
-            data: Source = MemorySource(
-                dense_rows(rows[order]), weights[order], chunk=BATCH_ROWS, tiles=tiles, shuffle=random
-            )
+            data: Source = shuffled(rows, weights, random, chunk=BATCH_ROWS, tiles=tiles)
         else:
             data = source(rows, weights, tiles=tiles)
         models = begun.models.with_rows(complete=values.complete, tile=getattr(data, "tile", 1))

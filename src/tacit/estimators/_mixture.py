@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from tacit.compute import component_bucket
-from tacit.data.blocks import MemorySource, Moments, Source, Standardise, dense_rows, moments, source
+from tacit.data.blocks import MemorySource, Moments, Source, Standardise, dense_rows, moments, shuffled, source
 from tacit.estimators._answers import LikelihoodAnswers
 from tacit.estimators._base import (
     check_choice,
@@ -160,10 +160,7 @@ class BaseMixture(LikelihoodAnswers, MixtureFace):
             begun, given = self._started(begun, plan.view)
         tiles = needs_tiles(template, values.complete)
         if self.inference == "online-em":
-            order = random.permutation(rows.shape[0])
-            data: Source = MemorySource(
-                dense_rows(rows[order]), weights[order], chunk=BATCH_ROWS, tiles=tiles, shuffle=random
-            )
+            data: Source = shuffled(rows, weights, random, chunk=BATCH_ROWS, tiles=tiles)
         else:
             data = source(rows, weights, tiles=tiles)
         models = begun.models.with_rows(complete=values.complete, tile=getattr(data, "tile", 1))

@@ -4,6 +4,7 @@ A model is written in its own parameters, a pytree; inference moves unconstraine
 the log-determinant of the map (Kucukelbir et al. 2017, ADVI).
 """
 
+import abc
 import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -24,17 +25,17 @@ class Support(eqx.Module):
         """m, for a parameter of a shape."""
         return math.prod(shape)
 
+    @abc.abstractmethod
     def constrain(self, free: Float[Array, " free"], shape: tuple[int, ...]) -> tuple[Array, Float[Array, ""]]:
         """The parameter, and the log-determinant of the map there."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def free(self, value: Float[np.ndarray, "..."]) -> Float[np.ndarray, " free"]:
         """Whose image a value is (on the host).
 
         Raises:
             ValueError: the value lies outside the support.
         """
-        raise NotImplementedError
 
 
 class Real(Support):
