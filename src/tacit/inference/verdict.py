@@ -19,6 +19,13 @@ APART = 1.0
 SHIFT = 0.2
 """How far, in standard deviations, a mean must move, or how much a standard deviation must grow, to be told."""
 
+ENDED = {
+    "converged": "the bound no longer rose",
+    "max_iter reached": "max_iter was reached",
+    "interrupted": "it was interrupted",
+}
+"""The closed-form driver's reasons, as what follows "because"."""
+
 Moments = dict[str, tuple[float, float]]
 """Mean and standard deviation by name."""
 
@@ -109,7 +116,7 @@ class Verdict:
         )
 
     def _end(self) -> str:
-        return f"The fit ended because {self.stop}." if self.stop else ""
+        return f"The fit ended because {ENDED.get(self.stop, self.stop)}." if self.stop else ""
 
     def __str__(self) -> str:
         return "\n".join(self.words())
