@@ -1,19 +1,23 @@
-"""Floor 0: precision scopes, row buckets, the compilation cache and the array type.
+"""Floor 0: precision scopes, compiled programs, row buckets, the compilation cache and the array type.
 
 Nothing here runs at import: no device is touched and no JAX setting is changed.
 """
 
 import contextlib
+import contextvars
 import functools
 import math
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
+import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
@@ -22,6 +26,13 @@ Array = jax.Array | np.ndarray
 
 LOG_2PI = math.log(2.0 * math.pi)
 """``log 2π`` as a plain float, so that it never decides a dtype inside compiled code."""
+
+SPIN_SECONDS = 1e-4
+"""A program is asked without a pause for so long whether it is done; then ever more rarely, …"""
+LOOK_EVERY = 0.05
+"""… down to this many seconds."""
+QUICK_BUILD = {"xla_backend_optimization_level": 0}
+"""Compiler options of programs that are run once a search: less polish, and two thirds of the time to compile."""
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -54,6 +65,41 @@ def single_precision(function: Callable[_P, _R]) -> Callable[_P, _R]:
     return scoped
 
 
+_broken_off: contextvars.ContextVar[threading.Event | None] = contextvars.ContextVar("broken_off", default=None)
+"""Set when the threads that share some work are to leave it where it is."""
+
+
+def compiled(function: Callable[_P, _R], options: dict[str, Any] | None = None) -> Callable[_P, _R]:
+    """``function`` as a compiled program (`equinox.filter_jit`) whose caller waits for it and can be interrupted.
+
+    Python answers signals between its own instructions alone, so a caller that waits inside JAX would hear of Ctrl-C
+    when the program ends, if it ever does. ``options`` are the compiler's, of programs that no other one calls.
+    """
+    build: Any = eqx.filter_jit
+    program = build(function) if options is None else build(function, compiler_options=options)
+
+    @functools.wraps(function)
+    def waited_for(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        return finished(program(*args, **kwargs))
+
+    return waited_for
+
+
+def finished(results: _T) -> _T:
+    """The same results, once the program that makes them has ended; Ctrl-C ends the wait, and leaves the program."""
+    arrays: list[Any] = [leaf for leaf in jax.tree.leaves(results) if isinstance(leaf, jax.Array)]
+    if any(isinstance(leaf, jax.core.Tracer) for leaf in arrays):
+        return results  # of a larger program that is being traced
+    began, broken_off = time.monotonic(), _broken_off.get()
+    for leaf in arrays:
+        while not (jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) or leaf.is_ready()):
+            if broken_off is not None and broken_off.is_set():
+                raise InterruptedError("the work that this program belongs to was broken off")
+            waited = time.monotonic() - began
+            time.sleep(0.0 if waited < SPIN_SECONDS else min(LOOK_EVERY, max(SPIN_SECONDS / 2, 0.01 * waited)))
+    return results
+
+
 def as_key(raw: Any) -> PRNGKeyArray:
     """The random key that raw key data stand for: plain numbers that can be stored and compared."""
     return jax.random.wrap_key_data(raw)
@@ -73,15 +119,16 @@ def _pool() -> ThreadPoolExecutor:
 def side_by_side(function: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:
     """``[function(item) for item in items]``, a thread a core, with no more items at hand than there are threads.
 
-    The threads have the caller's precision. An error or Ctrl-C ends all of them after the items they hold.
+    The threads have the caller's precision. An error or Ctrl-C ends all of them; no program is waited for any longer.
     """
     if jax.dtypes.canonicalize_dtype(np.float64) == np.float64:
         function = double_precision(function)
     left: Iterator[tuple[int, _T]] = enumerate(items)
-    lock = threading.Lock()
+    lock, broken_off = threading.Lock(), threading.Event()
     done: dict[int, _R] = {}
 
     def work() -> None:
+        _broken_off.set(broken_off)
         while True:
             with lock:
                 taken = next(left, None)
@@ -95,6 +142,7 @@ def side_by_side(function: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:
             thread.result()
     except BaseException:
         left = iter(())
+        broken_off.set()
         wait(running)
         raise
     return [done[number] for number in sorted(done)]

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
 from sklearn.utils.validation import check_is_fitted
 
-from tacit.compute import Array, double_precision
+from tacit.compute import Array, compiled, double_precision
 from tacit.estimators._layout import KIND_OF_FAMILY
 from tacit.families.base import Family
 from tacit.families.multivariate_normal import MultivariateNormal
@@ -156,7 +156,7 @@ def _gaussian(group: GaussianGroup, dense: bool) -> Family:
     return MultivariateNormal(means[:, None], np.linalg.cholesky(full)[:, None])
 
 
-@eqx.filter_jit
+@compiled
 def _symmetric(a: Family, b: Family) -> Float[Array, "components components"]:
     number = jax.tree.leaves(a)[0].shape[0]
     one = jax.tree.map(lambda leaf: jnp.repeat(leaf, number, axis=0), a)

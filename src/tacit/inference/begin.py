@@ -15,7 +15,7 @@ import numpy as np
 import scipy.optimize
 from jaxtyping import Float, PyTree
 
-from tacit.compute import Array
+from tacit.compute import Array, compiled
 
 DENSE = 256
 """Up to so many coordinates the whole Hessian is worked out; beyond it its diagonal is estimated."""
@@ -126,19 +126,19 @@ def _total(joint: Joint, u: Array, rows: PyTree, weights: Array) -> Array:
 
 
 # compiled once for a model, whatever the number of restarts
-@eqx.filter_jit
+@compiled
 def _value_and_slope(joint: Joint, u: Array, rows: PyTree, weights: Array) -> tuple[Array, Array]:
     return jax.value_and_grad(lambda v: _total(joint, v, rows, weights))(u)
 
 
-@eqx.filter_jit
+@compiled
 def _products(joint: Joint, u: Array, many: Array, rows: PyTree, weights: Array) -> Array:
     """The Hessian at u times many vectors, one after another."""
     slope = jax.grad(lambda v: _total(joint, v, rows, weights))
     return jax.lax.map(lambda one: jax.jvp(slope, (u,), (one,))[1], many)
 
 
-@eqx.filter_jit
+@compiled
 def _sums(joint: Joint, many: Array, rows: PyTree, weights: Array) -> tuple[Array, Array]:
     """``log p(θ)`` and the weighted log-likelihood of some rows at many points, one after another."""
 
@@ -149,7 +149,7 @@ def _sums(joint: Joint, many: Array, rows: PyTree, weights: Array) -> tuple[Arra
     return jax.lax.map(one, many)
 
 
-@eqx.filter_jit
+@compiled
 def _expansion(joint: Joint, whitening: Whitening, rows: PyTree, weights: Array) -> tuple[Array, Array]:
     return jax.value_and_grad(lambda theta: joint(whitening(theta), rows)[1] @ weights)(
         jnp.zeros_like(whitening.centre)

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int, PRNGKeyArray, PyTree, UInt32
 
-from tacit.compute import Array
+from tacit.compute import Array, compiled
 from tacit.data.blocks import Block, Standardise
 
 RUNNING, CONVERGED, FELL, NAN, STOPPED, INTERRUPTED = range(6)
@@ -109,7 +109,7 @@ def over_starts(function: Callable, starts: int, *arguments: PyTree, shared: tup
     return eqx.filter_vmap(function, in_axes=axes)(*arguments, *shared)
 
 
-@eqx.filter_jit
+@compiled
 def accumulate(
     steps: PyTree,
     block: Block,
@@ -167,13 +167,13 @@ def begin(models: PyTree, statistics: PyTree, key: UInt32[Array, "starts 2"], *,
     )
 
 
-@eqx.filter_jit
+@compiled
 def prepared(models: PyTree, starts: int) -> PyTree:
     """The local steps of all starts."""
     return over_starts(lambda model: model.prepare(), starts, models)
 
 
-@eqx.filter_jit
+@compiled
 def propose(state: State) -> tuple[PyTree, PyTree]:
     """The global step of every start: the next models from the summed statistics, or the given ones; their steps."""
     starts = state.key.shape[0]
@@ -182,7 +182,7 @@ def propose(state: State) -> tuple[PyTree, PyTree]:
     return models, prepared(models, starts)
 
 
-@eqx.filter_jit
+@compiled
 def accept(state: State, models: PyTree, sums: Sums, limits: Limits) -> State:
     """Move running starts whose bound rose to the proposed models; stop the others and say why.
 
@@ -210,7 +210,7 @@ def accept(state: State, models: PyTree, sums: Sums, limits: Limits) -> State:
     )
 
 
-@eqx.filter_jit
+@compiled
 def extrapolate(before: State, middle: State, now: State) -> tuple[PyTree, PyTree]:
     """The models and steps of a squared extrapolation of the statistics (SQUAREM; Varadhan & Roland 2008, scheme S3).
 
@@ -240,7 +240,7 @@ def _squared_norm(difference: PyTree, size: PyTree) -> Float[Array, ""]:
     return sum(jax.tree.leaves(parts), jnp.zeros(()))
 
 
-@eqx.filter_jit
+@compiled
 def improve(state: State, models: PyTree, sums: Sums) -> State:
     """Take proposed models only where they raise the bound; nothing else about the state changes."""
     bound = sums.bound + over_starts(lambda model: model.global_bound(), state.key.shape[0], models)
@@ -284,7 +284,7 @@ def cycle(state: State, evaluate: Callable[[PyTree, State], Sums], limits: Limit
     return improve(second, ahead, evaluate(steps, second))
 
 
-@eqx.filter_jit
+@compiled
 def run_block(
     state: State,
     blocks: tuple[Block, ...],

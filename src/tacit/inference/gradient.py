@@ -14,7 +14,7 @@ import numpy as np
 import optax
 from jaxtyping import Float, PyTree
 
-from tacit.compute import Array
+from tacit.compute import Array, compiled
 from tacit.data.blocks import Block, Source, Standardise
 from tacit.inference import closed_form as cf
 from tacit.inference.fit import Fit, Trace, on_host
@@ -70,13 +70,13 @@ def _loss(step: Array, around: Around, blocks: tuple[Block, ...], view: Standard
     return -(sums.bound[0] + model.global_bound()) / weight
 
 
-@eqx.filter_jit
+@compiled
 def _begin(around: Any, blocks: tuple[Block, ...], view: Standardise, weight: Array, step: Array) -> Climb:
     bound = -_loss(step, around, blocks, view, weight) * weight
     return Climb(step, optax.lbfgs().init(step), bound, jnp.asarray(jnp.inf))
 
 
-@eqx.filter_jit
+@compiled
 def _move(around: Any, climb: Climb, blocks: tuple[Block, ...], view: Standardise, weight: Array) -> Climb:
     optimiser = optax.lbfgs()
 

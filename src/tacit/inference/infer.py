@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray, PyTree
 
-from tacit.compute import Array, double_precision, single_precision
+from tacit.compute import Array, compiled, double_precision, single_precision
 from tacit.inference.begin import Expansion, Whitening, begin_at, expanded, log_joints
 from tacit.inference.black_box import ESTIMATORS, BlackBox, Estimator, Guided
 from tacit.inference.closed_form import CONVERGED, INTERRUPTED, NAN
@@ -285,12 +285,12 @@ def _fit(problem: Problem, name: GuideName, course: Course, at: _Whitened, seed:
     return trained, jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), trained.model.guide)
 
 
-@eqx.filter_jit
+@compiled
 def _draw(guide: Guide, key: PRNGKeyArray, number: int) -> tuple[Array, Array]:
     return guide.draw(key, number)
 
 
-@eqx.filter_jit
+@compiled
 def _mapped(outputs: Callable[[Array], dict[str, Any]], coordinates: Array) -> dict[str, Array]:
     return jax.lax.map(outputs, coordinates)
 

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, PyTree
 
-from tacit.compute import Array
+from tacit.compute import Array, compiled
 from tacit.data.blocks import Block, Source, Standardise
 from tacit.inference import closed_form as cf
 from tacit.inference.fit import Fit, Trace, on_host
@@ -55,7 +55,7 @@ def _batch_statistics(model, rows, weights, view):
     return jax.tree.map(lambda leaf: leaf * share, model.absolute(sums.statistics))
 
 
-@eqx.filter_jit
+@compiled
 def see(average: Average, block: Block, view: Standardise, total: Float[Array, ""], step: StepSize = USUAL) -> Average:
     """Go over the chunks of a block, one batch each; ``total`` is the weight of all rows, for the priors."""
     dynamic, static = eqx.partition(average, eqx.is_array)
@@ -75,7 +75,7 @@ def see(average: Average, block: Block, view: Standardise, total: Float[Array, "
     return eqx.combine(dynamic, static)
 
 
-@eqx.filter_jit
+@compiled
 def _bound(model: Any, block: Block, view: Standardise) -> Float[Array, ""]:
     single = jax.tree.map(lambda leaf: leaf[None] if eqx.is_array(leaf) else leaf, model.prepare())
     return cf.accumulate(single, block, view, jnp.zeros((1, 2), jnp.uint32), jnp.zeros(1, jnp.int32)).bound[0]

@@ -14,7 +14,7 @@ import numpy as np
 import optax
 from jaxtyping import Float, Int, PRNGKeyArray, PyTree, UInt32
 
-from tacit.compute import Array, as_key, row_bucket
+from tacit.compute import Array, as_key, compiled, row_bucket
 from tacit.inference.objectives import Batch, LatentVariable, Objective, Terms
 
 SMALL_ROWS = 16_384
@@ -98,7 +98,7 @@ def _means(values: Terms, weights: Float[Array, " rows"]) -> dict[str, Float[Arr
     return {name: jnp.sum(weights * value) / mass for name, value in values.items()}
 
 
-@eqx.filter_jit
+@compiled
 def run_steps(
     state: Standing,
     static: Any,
@@ -162,7 +162,7 @@ def blank_totals(
     return {name: np.zeros((), np.float32) for name in names}
 
 
-@eqx.filter_jit
+@compiled
 def evaluate(
     model: LatentVariable, batches: Batches, key: UInt32[Array, "2"], read: Reader, bound: Objective
 ) -> dict[str, Float[Array, ""]]:

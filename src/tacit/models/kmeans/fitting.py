@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from scipy import sparse
 
-from tacit.compute import component_bucket
+from tacit.compute import compiled, component_bucket
 from tacit.data.blocks import STREAM_BYTES, Moments, Source
 from tacit.inference import closed_form as cf
 from tacit.inference.fit import Fit, Trace, fit
@@ -143,7 +143,7 @@ def _begin(
     )
 
 
-@eqx.filter_jit
+@compiled
 def _moved(model: Lloyd, totals: Totals) -> Lloyd:
     return model.moved(totals)
 

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-import equinox as eqx
 import jax
 import numpy as np
 from scipy import sparse
 
+from tacit.compute import compiled
 from tacit.data.blocks import Block, MemorySource
 from tacit.models.kmeans.model import KMeans
 
@@ -39,6 +39,6 @@ def _each_row(function: Callable, model: KMeans, rows: Any) -> Any:
     return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
 
 
-@eqx.filter_jit
+@compiled
 def _over_chunks(function: Callable, model: KMeans, block: Block) -> Any:
     return jax.lax.map(lambda rows: function(model, rows), block.rows)

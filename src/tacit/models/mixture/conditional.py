@@ -2,12 +2,11 @@
 
 import dataclasses
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tacit.compute import row_bucket
+from tacit.compute import compiled, row_bucket
 from tacit.families.log_normal import LogNormal
 from tacit.families.normal import Normal
 from tacit.families.student_t import StudentT
@@ -105,7 +104,7 @@ def supported(model: Mixture, rows: np.ndarray) -> np.ndarray:
     return np.concatenate(parts)
 
 
-@eqx.filter_jit
+@compiled
 def _supported(model, rows):
     inside = jnp.ones(rows.shape, dtype=bool)
     for group in model.groups:

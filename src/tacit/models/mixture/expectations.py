@@ -8,12 +8,11 @@ observed ones given the component, so theirs are the moments they always have.
 from collections.abc import Iterator
 from typing import Any, NamedTuple, TypeGuard
 
-import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from tacit.compute import Array
+from tacit.compute import Array, compiled
 from tacit.families.base import Family
 from tacit.families.log_normal import LogNormal
 from tacit.families.normal import Normal
@@ -48,7 +47,7 @@ def marginal_moments(model: Mixture) -> tuple[np.ndarray, np.ndarray]:
     return np.asarray(means), np.asarray(variances)
 
 
-@eqx.filter_jit
+@compiled
 def _marginal_moments(model):
     shape = (model.log_weights.shape[0], sum(len(group.columns) for group in model.groups))
     means, variances = jnp.zeros(shape), jnp.zeros(shape)

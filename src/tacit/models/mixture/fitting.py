@@ -8,7 +8,7 @@ import equinox as eqx
 import jax
 import numpy as np
 
-from tacit.compute import Array
+from tacit.compute import QUICK_BUILD, Array, compiled
 from tacit.data.blocks import Block, MemorySource, Source, Standardise
 from tacit.inference import closed_form as cf
 from tacit.inference.fit import Fit, Trace, fit, on_host
@@ -24,9 +24,6 @@ M = TypeVar("M", Mixture, BayesianMixture)
 Model = Mixture | BayesianMixture
 """Both are driven alike: their E-steps are the same."""
 
-ONCE = {"xla_backend_optimization_level": 0}
-"""For programs that are run once a search: less polish, and two thirds of the time to compile."""
-_jit_once: Any = partial(eqx.filter_jit, compiler_options=ONCE)
 GUARD = 1e-9 / np.finfo(np.float64).eps
 """The largest (μ² + σ²)/σ² for which the product form errs by less than 1e-9 nats."""
 
@@ -74,7 +71,7 @@ def start(
     return Start(eqx.tree_at(lambda m: m.active, models, active), statistics)
 
 
-@_jit_once
+@partial(compiled, options=QUICK_BUILD)
 def _start_statistics(template: Mixture, block: Block, view: Standardise, responsibilities: Array) -> Any:
     step = template.prepare()
 
@@ -179,7 +176,7 @@ def log_likelihoods(models: Mixture, source: Source, view: Standardise) -> tuple
     return totals, largest
 
 
-@_jit_once
+@partial(compiled, options=QUICK_BUILD)
 def _log_likelihoods(models: Mixture, block: Block, view: Standardise) -> tuple[Array, Array]:
     def one(step: MixtureStep, rows: Array, weights: Array) -> tuple[Array, Array]:
         logits, _ = step.terms(view(rows))

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import linalg, sparse
 
-from tacit.compute import Array
+from tacit.compute import Array, compiled
 from tacit.data.blocks import Block, MemorySource
 from tacit.inference.closed_form import sum_over_chunks
 from tacit.models.mixture.coordinates import MOST, SHARED, Coordinates, coordinates
@@ -52,7 +52,7 @@ def observed_information(model: Mixture, rows: Any, weights: np.ndarray) -> Info
     return Information(0.5 * (total + total.T), around)
 
 
-@eqx.filter_jit
+@compiled
 def _negative_hessian(around: Coordinates, block: Block) -> Float[Array, "coordinates coordinates"]:
     size = around.owners.size
     origin = jnp.zeros(size)
@@ -106,7 +106,7 @@ def standard_errors(model: Mixture, rows: Any, weights: np.ndarray) -> dict[str,
     return found
 
 
-@eqx.filter_jit
+@compiled
 def _linearised(around: Coordinates) -> Any:
     """The derivative of the parameters at the fit, and the parameters."""
     origin = jnp.zeros(around.owners.size)

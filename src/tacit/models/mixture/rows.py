@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from scipy import sparse
 
+from tacit.compute import compiled
 from tacit.data.blocks import Block, MemorySource
 from tacit.models.mixture.model import Mixture
 
@@ -34,7 +34,7 @@ def each_row(function: Callable, model: Mixture, rows: Any, *extra: np.ndarray) 
     return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
 
 
-@eqx.filter_jit
+@compiled
 def _over_chunks(function: Callable, model: Mixture, block: Block, extra: tuple) -> Any:
     return jax.lax.map(lambda chunk: function(model, *chunk), (block.rows, *extra))
 

@@ -16,7 +16,7 @@ from jaxtyping import Float, PRNGKeyArray
 from scipy.special import ndtri
 from scipy.stats import qmc
 
-from tacit.compute import Array
+from tacit.compute import Array, compiled
 from tacit.inference.closed_form import Sums
 from tacit.models.regression.coefficients import Coefficients, design
 from tacit.models.regression.surrogates import log_prob
@@ -83,7 +83,7 @@ class LikelihoodStep(eqx.Module):
         return Sums(log_prob(self.contrast, scores, labels) @ weights, jnp.zeros(()))
 
 
-@eqx.filter_jit
+@compiled
 def predictive(
     coefficients: Coefficients,
     contrast: Float[Array, "classes units"],

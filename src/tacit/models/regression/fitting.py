@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from tacit.compute import side_by_side
+from tacit.compute import compiled, side_by_side
 from tacit.data.blocks import Joined, Source, Standardise, source
 from tacit.inference import closed_form as cf
 from tacit.inference.fit import Fit, fit, on_host
@@ -132,7 +132,7 @@ def _newton(model: LogisticRegression) -> LogisticRegression:
     return eqx.tree_at(lambda m: m.surrogate, model, Newton(model.surrogate.contrast))
 
 
-@eqx.filter_jit
+@compiled
 def _finished(model: LogisticRegression, statistics: Quadratic) -> LogisticRegression:
     """With the covariance of the curvature at the mode."""
     after = model.m_step(statistics)

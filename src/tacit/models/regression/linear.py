@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 from scipy.special import gammaln, psi
 
-from tacit.compute import LOG_2PI, Array
+from tacit.compute import LOG_2PI, Array, compiled
 from tacit.inference.closed_form import Sums
 from tacit.inference.fit import on_host
 from tacit.models.regression.coefficients import Coefficients, Prior, design
@@ -72,7 +72,7 @@ class Solved(NamedTuple):
     converged: bool
 
 
-@jax.jit
+@compiled
 def _solve(sums: Gram, precisions: Float[Array, " columns"]) -> tuple[Array, Array, Array, Array]:
     """``(G + T)⁻¹b``, its matrix, what is left of yᵀy, and ``½ log|T| − ½ log|G + T|``."""
     factor = jax.scipy.linalg.cho_factor(sums.gram + jnp.diag(precisions), lower=True)

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy import sparse
 
-from tacit.compute import Array, side_by_side
+from tacit.compute import Array, compiled, side_by_side
 from tacit.data.blocks import Block
 from tacit.data.documents import BatchSource, DocumentSource, as_they_are
 from tacit.inference.fit import Fit, fit, on_host
@@ -188,7 +188,7 @@ def _restarted(
     return eqx.tree_at(lambda m: m.concentrations, model, fresh), int(places.size)
 
 
-@eqx.filter_jit
+@compiled
 def _documents(step: LocalStep, block: Block) -> tuple[Array, Array]:
     def page(_: None, part: Any) -> Any:
         pages, weights = part

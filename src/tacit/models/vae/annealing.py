@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float, PRNGKeyArray, UInt32
 
-from tacit.compute import Array, as_key
+from tacit.compute import Array, as_key, compiled
 from tacit.models.vae.model import DeepLatent, Rows
 from tacit.models.vae.refining import refined_gaussian
 
@@ -126,7 +126,7 @@ def _walk(
     return last.log_weights, accepted.mean(), used
 
 
-@eqx.filter_jit
+@compiled
 def annealed(
     model: DeepLatent, rows: Rows, keys: UInt32[Array, "rows 2"], chains: int, steps: int, leaps: int, start: str
 ) -> Annealed:

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float, Int
 
-from tacit.compute import Array
+from tacit.compute import Array, compiled
 from tacit.inference.objectives import Batch, Elbo, LatentVariable, Objective, Terms
 from tacit.models.vae.model import DeepLatent, Rows
 
@@ -72,7 +72,7 @@ class Labelled(Objective):
         return Labelled(self.inner.bound(), 0.0)
 
 
-@eqx.filter_jit
+@compiled
 def class_log_probs(model: LabelledLatent, rows: Rows) -> Float[Array, "rows classes"]:
     """``log q(y|x)``."""
     return model.log_posterior(rows)

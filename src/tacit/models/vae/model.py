@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float, Int, PRNGKeyArray, UInt32
 
-from tacit.compute import Array, as_key
+from tacit.compute import Array, as_key, compiled
 from tacit.data.blocks import Standardise
 from tacit.inference.objectives import frozen
 from tacit.models.vae.likelihoods import Likelihood
@@ -100,20 +100,20 @@ def _over(network: Callable, x: Array, given: Array | None) -> Array:
     return jax.vmap(lambda row, condition: network(jnp.concatenate([row.reshape(-1), condition])))(x, given)
 
 
-@eqx.filter_jit
+@compiled
 def encode(model: DeepLatent, rows: Rows) -> tuple[Float[Array, "rows dims"], Float[Array, "rows dims"]]:
     """Means and standard deviations of q(z|x)."""
     density = model.posterior(rows)
     return density.mean, density.scale
 
 
-@eqx.filter_jit
+@compiled
 def reconstruct(model: DeepLatent, rows: Rows) -> Float[Array, "rows ..."]:
     """``E[x|z]`` at the mean of q(z|x)."""
     return model.likelihood.mean(model.decode(model.posterior(rows).mean, rows.given))
 
 
-@eqx.filter_jit
+@compiled
 def decoded_mean(
     model: DeepLatent, latent: Float[Array, "rows dims"], given: Float[Array, "rows conditions"] | None
 ) -> Float[Array, "rows ..."]:
@@ -121,7 +121,7 @@ def decoded_mean(
     return model.likelihood.mean(model.decode(latent, given))
 
 
-@eqx.filter_jit
+@compiled
 def decoded_draw(
     model: DeepLatent,
     latent: Float[Array, "rows dims"],
@@ -132,13 +132,13 @@ def decoded_draw(
     return model.likelihood.sample(as_key(key), model.decode(latent, given))
 
 
-@eqx.filter_jit
+@compiled
 def prior_draws(model: DeepLatent, key: UInt32[Array, "2"], number: int) -> Float[Array, "draws dims"]:
     """Draws of p(z)."""
     return model.prior_sample(None, as_key(key), number)
 
 
-@eqx.filter_jit
+@compiled
 def importance_log_prob(
     model: DeepLatent, rows: Rows, key: UInt32[Array, "2"], samples: int, chunk: int
 ) -> Float[Array, " rows"]:
@@ -163,7 +163,7 @@ def importance_log_prob(
     return total - math.log(samples)
 
 
-@eqx.filter_jit
+@compiled
 def imputed(
     model: DeepLatent, rows: Rows, key: UInt32[Array, "2"], samples: int, draws: int, chunk: int
 ) -> tuple[Float[Array, "rows ..."], Float[Array, "draws rows ..."]]:
@@ -204,7 +204,7 @@ def imputed(
     return jnp.where(gaps, mean, rows.x), jnp.where(gaps, jax.lax.map(drawn, jnp.arange(draws)), rows.x)
 
 
-@eqx.filter_jit
+@compiled
 def latent_shares(
     model: DeepLatent, rows: Rows, key: UInt32[Array, "2"]
 ) -> tuple[Float[Array, "rows dims"], Float[Array, " rows"], Float[Array, " rows"]]:

@@ -3,13 +3,12 @@
 import math
 from typing import Any, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Float, PRNGKeyArray, UInt32
 
-from tacit.compute import Array, as_key
+from tacit.compute import Array, as_key, compiled
 from tacit.models.vae.model import DeepLatent, Rows
 from tacit.models.vae.posteriors import Gaussian
 
@@ -70,7 +69,7 @@ def log_ratios(
     return model.log_likelihood(rows, latent) + model.log_prior(rows, latent) - density.log_prob(latent)
 
 
-@eqx.filter_jit
+@compiled
 def refined(model: DeepLatent, rows: Rows, keys: UInt32[Array, "rows 2"], draws: int, chunk: int) -> Refined:
     """The bounds of every row with the encoder's q and with its own, from ``draws`` of z, ``chunk`` at a time."""
 

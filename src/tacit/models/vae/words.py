@@ -13,7 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 from jaxtyping import Bool, Float, Int, PRNGKeyArray, UInt32
 
-from tacit.compute import Array, as_key
+from tacit.compute import Array, as_key, compiled
 from tacit.models.vae.likelihoods import Likelihood
 from tacit.models.vae.model import DeepLatent, Rows
 from tacit.models.vae.networks import MLP
@@ -101,7 +101,7 @@ class CountEncoder(eqx.Module):
         return self.network(jnp.log1p(x))
 
 
-@eqx.filter_jit
+@compiled
 def topic_shares(
     model: DeepLatent, documents: Documents, key: UInt32[Array, "2"], draws: int
 ) -> Float[Array, "rows topics"]:
@@ -111,7 +111,7 @@ def topic_shares(
     return jax.nn.softmax(latent, axis=-1).mean(axis=0)
 
 
-@eqx.filter_jit
+@compiled
 def word_shares(
     model: DeepLatent, documents: Documents, key: UInt32[Array, "2"], draws: int
 ) -> Float[Array, "rows words"]:
