@@ -21,6 +21,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
+from tacit.waiting import leave
+
 Array = jax.Array | np.ndarray
 """What our functions take and give: JAX arrays inside compiled code, NumPy arrays outside."""
 
@@ -91,13 +93,21 @@ def finished(results: _T) -> _T:
     if any(isinstance(leaf, jax.core.Tracer) for leaf in arrays):
         return results  # of a larger program that is being traced
     began, broken_off = time.monotonic(), _broken_off.get()
-    for leaf in arrays:
-        while not (jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) or leaf.is_ready()):
-            if broken_off is not None and broken_off.is_set():
-                raise InterruptedError("the work that this program belongs to was broken off")
-            waited = time.monotonic() - began
-            time.sleep(0.0 if waited < SPIN_SECONDS else min(LOOK_EVERY, max(SPIN_SECONDS / 2, 0.01 * waited)))
+    try:
+        for leaf in arrays:
+            while not _ready(leaf):
+                if broken_off is not None and broken_off.is_set():
+                    raise InterruptedError("the work that this program belongs to was broken off")
+                waited = time.monotonic() - began
+                time.sleep(0.0 if waited < SPIN_SECONDS else min(LOOK_EVERY, max(SPIN_SECONDS / 2, 0.01 * waited)))
+    except BaseException:
+        leave(lambda: all(_ready(leaf) for leaf in arrays))
+        raise
     return results
+
+
+def _ready(leaf: Any) -> bool:
+    return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) or leaf.is_ready()
 
 
 def as_key(raw: Any) -> PRNGKeyArray:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 FLOORS = {
+    "waiting": -1,
     "compute": 0,
     "plots": 1,
     "families": 2,

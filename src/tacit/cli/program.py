@@ -1,5 +1,8 @@
 """The program ``tacit``: its commands in order, and what stands above and below them in the help."""
 
+import contextlib
+import os
+import sys
 from typing import Annotated
 
 import typer
@@ -7,6 +10,7 @@ import typer
 from tacit import __version__
 from tacit.cli import code_commands, fit_commands, row_commands, run_commands
 from tacit.cli.failures import CODES, Debug
+from tacit.waiting import left_running
 
 ABOUT = """
 Finds the structure in a table that nobody labelled, or in images.
@@ -71,4 +75,13 @@ for name, function, panel in (
 
 def main() -> None:
     """Run the program with the arguments of the command line."""
-    app()
+    try:
+        app()
+    except SystemExit as ended:
+        if not left_running():
+            raise
+        # Python would wait for the end of the program that Ctrl-C has left
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(ended.code if isinstance(ended.code, int) else 1)

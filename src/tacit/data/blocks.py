@@ -68,6 +68,8 @@ class Source(Protocol):
 
     resident: bool
     total_weight: float
+    size: tuple[int, int]
+    """Rows and columns, as the user counts them."""
 
     def blocks(self) -> Iterator[Block]: ...
 
@@ -92,7 +94,7 @@ class MemorySource:
         shuffle: np.random.Generator | None = None,
     ) -> None:
         weights = _weights(rows.shape[0], weights)
-        self.total_weight = float(weights.sum())
+        self.total_weight, self.size = float(weights.sum()), (rows.shape[0], rows.shape[1])
         self.tile, self._slots = 1, np.arange(rows.shape[0])
         if tiles:
             block, self.tile, self._slots = pattern_tiles(rows, weights)
@@ -139,7 +141,7 @@ class StreamSource:
     ) -> None:
         self._rows = rows
         self._weights = _weights(rows.shape[0], weights)
-        self.total_weight = float(self._weights.sum())
+        self.total_weight, self.size = float(self._weights.sum()), (rows.shape[0], rows.shape[1])
         # wide rows take fewer rows a block, so that a block stays near 32 MB
         per_chunk = max(64, min(CHUNK_ROWS, 4_000_000 // max(1, rows.shape[1])))
         self._chunk_rows = row_bucket(per_chunk) if per_chunk < 256 else per_chunk // 256 * 256

@@ -131,7 +131,7 @@ class DocumentSource:
     resident = True
 
     def __init__(self, counts: sparse.csr_array, topics: int) -> None:
-        self.total_weight = float(counts.shape[0])
+        self.total_weight, self.size = float(counts.shape[0]), counts.shape
         self.shape = layout(counts, topics)
         parts = PARTS if counts.nnz * topics > PART_NUMBERS else 1
         edges = np.searchsorted(counts.indptr, np.linspace(0, counts.nnz, parts + 1)[1:-1])
@@ -169,7 +169,7 @@ class BatchSource:
     resident = True
 
     def __init__(self, counts: sparse.csr_array, topics: int, size: int, order: np.ndarray | None = None) -> None:
-        self.total_weight = float(counts.shape[0])
+        self.total_weight, self.size = float(counts.shape[0]), counts.shape
         shape = layout(counts, topics)
         order = np.arange(counts.shape[0]) if order is None else order
         parts = [counts[order[begin : begin + size]] for begin in range(0, order.size, size)]

@@ -18,6 +18,7 @@ from tacit.compute import Array, side_by_side
 from tacit.data.blocks import Block, Source, Standardise
 from tacit.inference import closed_form as cf
 from tacit.inference.watch import Kept, Moment, Watcher, watchers
+from tacit.waiting import computing
 
 SLACK = 1e-10
 SNAPSHOTS = (0, 3, 5, 16)
@@ -129,6 +130,8 @@ class _Loop:
         try:
             state = self._iterate(state)
         except KeyboardInterrupt:
+            if not self.trace:
+                raise  # nothing is known of the start yet
             self.interrupted = True
             state, cycles = self.last
             del self.trace[cycles:]
@@ -170,7 +173,8 @@ class _Loop:
             left = int(np.max(self.limits.max_iter)) + 1 - len(self.trace)
             steps = min([steps, *landing, max(1, left), cf.TRACE_ROWS])
             before = time.monotonic()
-            state, bounds = self._steps(state, steps)
+            with computing(self.label, self.source.size, keeps=bool(self.trace)):
+                state, bounds = self._steps(state, steps)
             safer = self.mend(state.model) if self.mend is not None and not self.trace else None
             if safer is not None:
                 state, self.mend = cf.begin(safer, state.statistics, state.key, given=True), None

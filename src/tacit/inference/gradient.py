@@ -18,6 +18,7 @@ from tacit.compute import Array, compiled
 from tacit.data.blocks import Block, Source, Standardise
 from tacit.inference import closed_form as cf
 from tacit.inference.fit import Fit, Trace, on_host
+from tacit.waiting import computing
 
 
 class Around(Protocol):
@@ -49,7 +50,8 @@ def ascend(around: Around, source: Source, view: Standardise, *, max_iter: int, 
     rows = [(0, float(climb.bound), time.monotonic() - began)]
     status = cf.RUNNING
     while status == cf.RUNNING and len(rows) <= max_iter:
-        climb = _move(around, climb, blocks, view, weight)
+        with computing("gradient ascent", source.size, keeps=False):
+            climb = _move(around, climb, blocks, view, weight)
         rows.append((len(rows), float(climb.bound), time.monotonic() - began))
         if not np.isfinite(rows[-1][1]):
             status = cf.NAN

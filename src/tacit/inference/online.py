@@ -17,6 +17,7 @@ from tacit.compute import Array, compiled
 from tacit.data.blocks import Block, Source, Standardise
 from tacit.inference import closed_form as cf
 from tacit.inference.fit import Fit, Trace, on_host
+from tacit.waiting import computing
 
 KAPPA = 0.6
 """How fast the step size falls: in (½, 1]."""
@@ -89,9 +90,10 @@ def online(model: Any, source: Source, view: Standardise, *, max_iter: int, tol:
     rows = [(0, _total(model, source, view), time.monotonic() - began)]
     best, status = (rows[0][1], model), cf.RUNNING
     while status == cf.RUNNING and len(rows) <= max_iter:
-        for block in source.blocks():
-            average = see(average, block, view, np.asarray(weight))
-        bound = _total(average.model, source, view)
+        with computing("online EM", source.size, keeps=False):
+            for block in source.blocks():
+                average = see(average, block, view, np.asarray(weight))
+            bound = _total(average.model, source, view)
         rows.append((len(rows), bound, time.monotonic() - began))
         if not np.isfinite(bound):
             status = cf.NAN

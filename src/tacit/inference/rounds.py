@@ -48,6 +48,11 @@ class Rounds:
         self._batches = batches if self.streamed else jax.device_put(batches)
 
     @property
+    def size(self) -> tuple[int, int]:
+        """Rows that are learned from, and numbers a row."""
+        return self.places.size, sum(leaf[:1].size for leaf in jax.tree.leaves(self._batches.rows))
+
+    @property
     def steps(self) -> int:
         """Of a round."""
         return self.epochs * self.steps_an_epoch

@@ -4,6 +4,7 @@ After every round it measures the held-out bound, keeps the best parameters, rec
 listens for Ctrl-C. A round that meets a number which is none is undone once and run again at half the rate.
 """
 
+import contextlib
 import time
 import warnings
 from typing import Any, NamedTuple
@@ -30,6 +31,7 @@ from tacit.inference.stochastic import (
     run_steps,
 )
 from tacit.inference.watch import Kept, Moment, watchers
+from tacit.waiting import computing
 
 
 class Course(NamedTuple):
@@ -144,6 +146,8 @@ class _Loop:
             while int(self.state.status) == RUNNING and len(self.trace) < self.rounds.number:
                 self._one_round()
         except KeyboardInterrupt:
+            if not self.trace:
+                raise  # nothing has been learned yet
             self.interrupted = True
         moment = self._moment(self.state, 1.0)
         for watcher in self.watchers:
@@ -204,25 +208,29 @@ class _Loop:
         """All steps of a round."""
         totals, course = self.blank, self.course
         for piece in self.rounds.pieces(len(self.trace)):
-            state, totals, bad = run_steps(
-                state,
-                self.static,
-                piece.batches,
-                piece.order,
-                np.asarray(piece.first, np.int32),
-                np.asarray(piece.last, np.int32),
-                totals,
-                self.pace,
-                course.objective,
-                self.optimiser,
-                course.read,
-            )
+            with self._computing():
+                state, totals, bad = run_steps(
+                    state,
+                    self.static,
+                    piece.batches,
+                    piece.order,
+                    np.asarray(piece.first, np.int32),
+                    np.asarray(piece.last, np.int32),
+                    totals,
+                    self.pace,
+                    course.objective,
+                    self.optimiser,
+                    course.read,
+                )
             if int(bad) >= 0:
                 return state, totals, int(bad)
             moment = self._moment(state, float(totals["steps"]) / self.rounds.steps, totals)
             for watcher in self.watchers:
                 watcher.look(moment)
         return state, totals, -1
+
+    def _computing(self) -> contextlib.AbstractContextManager[None]:
+        return computing(self.course.label, self.rounds.size, keeps=bool(self.trace))
 
     def _undo(self, before: Standing, bad: int) -> None:
         """Back to the start of the round at half the rate, once; then the fit ends with its best."""
@@ -246,7 +254,8 @@ class _Loop:
         if self.held_out is None:
             return figures["elbo"], figures["elbo"]
         model = eqx.combine(state.model, self.static)
-        found = evaluate(model, self.held_out, state.key, self.course.read, self.course.objective.bound())
+        with self._computing():
+            found = evaluate(model, self.held_out, state.key, self.course.read, self.course.objective.bound())
         return float(found["elbo"]), float(found["objective"])
 
     def _status(self, state: Standing) -> int:

@@ -29,7 +29,7 @@ class WideMemory:
     resident = True
 
     def __init__(self, rows: np.ndarray, weights: np.ndarray, clusters: int) -> None:
-        self.total_weight = float(weights.sum())
+        self.total_weight, self.size = float(weights.sum()), (rows.shape[0], rows.shape[1])
         count, most = rows.shape[0], widest(clusters)
         chunks = -(-count // most)
         size = row_bucket(count) if count <= most else -(-count // chunks // GRAIN) * GRAIN
@@ -52,7 +52,7 @@ class WideStream:
     def __init__(self, rows: np.ndarray | sparse.csr_array, weights: np.ndarray, clusters: int) -> None:
         self._source = StreamSource(rows, weights)
         self._most = widest(clusters)
-        self.total_weight = self._source.total_weight
+        self.total_weight, self.size = self._source.total_weight, self._source.size
 
     def blocks(self) -> Iterator[Block]:
         for rows, weights, number in self._source.blocks():
