@@ -4,12 +4,10 @@ Nothing here runs at import: no device is touched and no JAX setting is changed.
 """
 
 import contextlib
-import contextvars
 import functools
 import math
 import os
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
@@ -17,11 +15,10 @@ from typing import Any, ParamSpec, TypeVar
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from tacit.waiting import leave
+from tacit.waiting import leave_running
 
 Array = jax.Array | np.ndarray
 """What our functions take and give: JAX arrays inside compiled code, NumPy arrays outside."""
@@ -29,10 +26,8 @@ Array = jax.Array | np.ndarray
 LOG_2PI = math.log(2.0 * math.pi)
 """``log 2π`` as a plain float, so that it never decides a dtype inside compiled code."""
 
-SPIN_SECONDS = 1e-4
-"""A program is asked without a pause for so long whether it is done; then ever more rarely, …"""
-LOOK_EVERY = 0.05
-"""… down to this many seconds."""
+LEAVE_SECONDS = 1.0
+"""How long threads that are broken off may take to end."""
 QUICK_BUILD = {"xla_backend_optimization_level": 0}
 """Compiler options of programs that are run once a search: less polish, and two thirds of the time to compile."""
 
@@ -67,47 +62,24 @@ def single_precision(function: Callable[_P, _R]) -> Callable[_P, _R]:
     return scoped
 
 
-_broken_off: contextvars.ContextVar[threading.Event | None] = contextvars.ContextVar("broken_off", default=None)
-"""Set when the threads that share some work are to leave it where it is."""
-
-
 def compiled(function: Callable[_P, _R], options: dict[str, Any] | None = None) -> Callable[_P, _R]:
-    """``function`` as a compiled program (`equinox.filter_jit`) whose caller waits for it and can be interrupted.
+    """``function`` as a compiled program (`equinox.filter_jit`), for which the caller waits.
 
-    Python answers signals between its own instructions alone, so a caller that waits inside JAX would hear of Ctrl-C
-    when the program ends, if it ever does. ``options`` are the compiler's, of programs that no other one calls.
+    Ctrl-C is heard while it runs, but no program can be ended: what is left of it is known to `tacit.waiting`.
+    ``options`` are the compiler's, of programs that no other one calls.
     """
     build: Any = eqx.filter_jit
     program = build(function) if options is None else build(function, compiler_options=options)
 
     @functools.wraps(function)
     def waited_for(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-        return finished(program(*args, **kwargs))
+        try:
+            return program(*args, **kwargs)
+        except KeyboardInterrupt:
+            leave_running()
+            raise
 
     return waited_for
-
-
-def finished(results: _T) -> _T:
-    """The same results, once the program that makes them has ended; Ctrl-C ends the wait, and leaves the program."""
-    arrays: list[Any] = [leaf for leaf in jax.tree.leaves(results) if isinstance(leaf, jax.Array)]
-    if any(isinstance(leaf, jax.core.Tracer) for leaf in arrays):
-        return results  # of a larger program that is being traced
-    began, broken_off = time.monotonic(), _broken_off.get()
-    try:
-        for leaf in arrays:
-            while not _ready(leaf):
-                if broken_off is not None and broken_off.is_set():
-                    raise InterruptedError("the work that this program belongs to was broken off")
-                waited = time.monotonic() - began
-                time.sleep(0.0 if waited < SPIN_SECONDS else min(LOOK_EVERY, max(SPIN_SECONDS / 2, 0.01 * waited)))
-    except BaseException:
-        leave(lambda: all(_ready(leaf) for leaf in arrays))
-        raise
-    return results
-
-
-def _ready(leaf: Any) -> bool:
-    return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) or leaf.is_ready()
 
 
 def as_key(raw: Any) -> PRNGKeyArray:
@@ -121,24 +93,23 @@ def cores() -> int:
 
 
 @functools.cache
-def _pool() -> ThreadPoolExecutor:
-    """The same threads every time: new ones would each take, and keep, memory of their own."""
+def _pool(process: int) -> ThreadPoolExecutor:
+    """The same threads every time: new ones would each take, and keep, memory of their own. A fork has none of them."""
     return ThreadPoolExecutor(cores(), "tacit")
 
 
 def side_by_side(function: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:
     """``[function(item) for item in items]``, a thread a core, with no more items at hand than there are threads.
 
-    The threads have the caller's precision. An error or Ctrl-C ends all of them; no program is waited for any longer.
+    The threads have the caller's precision. An error or Ctrl-C ends all of them after the items they hold.
     """
     if jax.dtypes.canonicalize_dtype(np.float64) == np.float64:
         function = double_precision(function)
     left: Iterator[tuple[int, _T]] = enumerate(items)
-    lock, broken_off = threading.Lock(), threading.Event()
+    lock = threading.Lock()
     done: dict[int, _R] = {}
 
     def work() -> None:
-        _broken_off.set(broken_off)
         while True:
             with lock:
                 taken = next(left, None)
@@ -146,14 +117,15 @@ def side_by_side(function: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:
                 return
             done[taken[0]] = function(taken[1])
 
-    running = [_pool().submit(work) for _ in range(cores())]
+    running = [_pool(os.getpid()).submit(work) for _ in range(cores())]
     try:
         for thread in running:
             thread.result()
     except BaseException:
         left = iter(())
-        broken_off.set()
-        wait(running)
+        if wait(running, LEAVE_SECONDS).not_done:
+            _pool.cache_clear()  # these threads are lost to others until their programs end
+            leave_running()
         raise
     return [done[number] for number in sorted(done)]
 

@@ -10,12 +10,12 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 PATIENCE = 30.0
 """Seconds of silence after which something is said, and after as many seconds again."""
 
-_left: list[Callable[[], bool]] = []
+_left = threading.Event()
 _breakable: contextvars.ContextVar[bool] = contextvars.ContextVar("tacit_breakable", default=False)
 
 
@@ -45,19 +45,19 @@ def breakable() -> bool:
     return _breakable.get()
 
 
-def leave(ended: Callable[[], bool]) -> None:
-    """Wait no longer for a program; ``ended`` tells whether it runs no more.
+def leave_running() -> None:
+    """A program may still run for which nobody waits any longer.
 
-    A program cannot be ended, and Python waits for it when it ends itself: from now on Ctrl-C ends that wait too.
+    It cannot be ended, and Python waits for it when it ends itself: from now on Ctrl-C ends that wait too.
     """
-    if not _left:
+    if not _left.is_set():
         atexit.register(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    _left.append(ended)
+    _left.set()
 
 
 def left_running() -> bool:
-    """Whether a program that is no longer waited for still runs in this process."""
-    return not all(ended() for ended in _left)
+    """Whether a program may still run in this process that is no longer waited for."""
+    return _left.is_set()
 
 
 def _speak(label: str, size: tuple[int, int], keeps: bool, ended: threading.Event) -> None:
