@@ -88,18 +88,18 @@ def undelayed(columns: int) -> None:
 
 def structures(columns: int, wanted: list[str] = STRUCTURES) -> None:
     """Structures × one to nine groups × starts, in the whitened form too."""
-    estimator = tacit.GaussianMixture(max_iter=20, tol=1e-5, reg_covar=1e-8)
+    estimator = tacit.GaussianMixture(max_iter=5, tol=1e-5, reg_covar=1e-8)
     tacit.select(rows_of(columns), range(1, 10), wanted, estimator=estimator, n_init=6, random_state=0)
 
 
 def bayesian(columns: int) -> None:
     """A Bayesian mixture with full covariances, several starts."""
-    tacit.BayesianGaussianMixture(n_components=9, n_init=6, max_iter=20, random_state=0).fit(rows_of(columns))
+    tacit.BayesianGaussianMixture(n_components=9, n_init=6, max_iter=5, random_state=0).fit(rows_of(columns))
 
 
 def gaps(columns: int) -> None:
     """Full covariances and a pattern of gaps in nearly every row."""
-    model = tacit.GaussianMixture(4, n_init=6, max_iter=20, reg_covar=1e-3, random_state=0)
+    model = tacit.GaussianMixture(4, n_init=6, max_iter=5, reg_covar=1e-3, random_state=0)
     model.fit(rows_of(columns, gaps=0.2)).score_samples(rows_of(columns, gaps=0.2))
 
 
@@ -114,14 +114,14 @@ def regressions(columns: int) -> None:
     rows = rows_of(columns)
     target = rows[:, 0] + np.random.default_rng(1).normal(size=len(rows))
     tacit.BayesianLinearRegression().fit(rows[:, 1:], target)
-    tacit.BayesianLogisticRegression(max_iter=20).fit(rows[:, 1:], target > np.median(target))
+    tacit.BayesianLogisticRegression(max_iter=5).fit(rows[:, 1:], target > np.median(target))
 
 
 def fits_together(columns: int, threads: int = 2) -> None:
     """Fits in several threads of one process."""
 
     def work() -> None:
-        model = tacit.GaussianMixture(4, n_init=6, max_iter=20, reg_covar=1e-3, random_state=0)
+        model = tacit.GaussianMixture(4, n_init=6, max_iter=5, reg_covar=1e-3, random_state=0)
         model.fit(rows_of(columns, gaps=0.2))
 
     _together(threads, work)
@@ -129,7 +129,7 @@ def fits_together(columns: int, threads: int = 2) -> None:
 
 def fits_of_joblib(columns: int) -> None:
     """Fits in the threads of joblib, as scikit-learn's searches run them."""
-    model = tacit.GaussianMixture(4, n_init=6, max_iter=20, reg_covar=1e-3, random_state=0)
+    model = tacit.GaussianMixture(4, n_init=6, max_iter=5, reg_covar=1e-3, random_state=0)
     tasks = (joblib.delayed(model.__class__(**model.get_params()).fit)(rows_of(columns)) for _ in range(4))
     joblib.Parallel(n_jobs=2, backend="threading")(tasks)
 

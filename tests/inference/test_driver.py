@@ -10,7 +10,7 @@ from sklearn.datasets import load_iris
 from tacit import GaussianMixture
 from tacit.data.blocks import MemorySource, StreamSource, moments, pattern_tiles
 from tacit.estimators import _mixture
-from tacit.inference import fit as fit_module
+from tacit.inference import loop
 from tacit.inference.watch import Moment, watch
 
 pytestmark = [
@@ -45,7 +45,7 @@ def fitted(**settings: Any) -> GaussianMixture:
 
 def test_the_length_of_a_block_changes_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = fitted()
-    monkeypatch.setattr(fit_module, "BLOCK_SECONDS", 0.0)  # one iteration a block
+    monkeypatch.setattr(loop, "ADVANCE_SECONDS", 0.0)  # one iteration a block
     looker = Looker()
     with watch(looker):
         step_by_step = fitted()

@@ -21,7 +21,7 @@ from tacit import registry
 from tacit.data.schema import Column, Schema
 from tacit.estimators.gaussian_mixture import GaussianMixture
 from tacit.families import FAMILIES, Normal, Poisson, Product
-from tacit.inference.fit import Trace
+from tacit.inference.loop import Trace
 from tacit.models.mixture.rules import Posterior
 from tacit.storage import container, hints, known
 from tacit.storage.decode import Wrong, decode

@@ -17,7 +17,8 @@ from tacit.estimators._bayesian_verdict import verdict
 from tacit.estimators._face import MixtureFace
 from tacit.estimators._starts import STARTS, draw_starts, needs_tiles
 from tacit.inference.closed_form import CONVERGED, INTERRUPTED, REASONS
-from tacit.inference.fit import Fit, Trace, on_host
+from tacit.inference.fit import Fit
+from tacit.inference.loop import Trace, on_host
 from tacit.inference.online import Average, first_average, see
 from tacit.inference.verdict import Verdict, judged
 from tacit.models.graph import Graph, mixture_graph

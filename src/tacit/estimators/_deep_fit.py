@@ -16,7 +16,7 @@ from tacit.estimators._deep_answers import DeepAnswers
 from tacit.estimators._deep_networks import NETWORKS, NetworkPlan, networks
 from tacit.estimators._deep_rows import CHECKED, Conditions, Facts, read_deep_rows
 from tacit.inference.closed_form import CONVERGED, NAN, REASONS
-from tacit.inference.fit import Trace
+from tacit.inference.loop import Trace
 from tacit.inference.objectives import Objective
 from tacit.inference.rounds import RESIDENT_BYTES
 from tacit.inference.stochastic import padded, room

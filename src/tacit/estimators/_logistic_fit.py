@@ -9,7 +9,7 @@ import numpy as np
 from tacit.compute import LOG_2PI
 from tacit.inference.black_box import Estimator
 from tacit.inference.closed_form import CONVERGED, FELL, INTERRUPTED, NAN
-from tacit.inference.fit import Trace, on_host
+from tacit.inference.loop import Trace, on_host
 from tacit.models.regression.by_gradient import Ascent, Risen, rise
 from tacit.models.regression.coefficients import Coefficients, Prior
 from tacit.models.regression.fitting import FEW_ROWS, Closed, Schedule, Table, fit_bound, fit_laplace

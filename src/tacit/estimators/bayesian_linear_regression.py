@@ -15,7 +15,7 @@ from tacit.data.blocks import Standardise
 from tacit.estimators._base import check_choice, check_level, check_whole, double_precision, read_weights
 from tacit.estimators._coefficients import CoefficientTable
 from tacit.estimators._regression import Regression
-from tacit.inference.fit import Trace
+from tacit.inference.loop import Trace
 from tacit.inference.posterior import Posterior
 from tacit.inference.verdict import Verdict, judged
 from tacit.models.graph import Graph

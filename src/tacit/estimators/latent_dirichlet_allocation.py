@@ -15,7 +15,8 @@ from tacit.data.errors import nearest
 from tacit.estimators._base import double_precision, seed_of
 from tacit.estimators._topic_answers import TopicAnswers, checked_words, words_known
 from tacit.inference.closed_form import CONVERGED, REASONS
-from tacit.inference.fit import Fit, on_host
+from tacit.inference.fit import Fit
+from tacit.inference.loop import on_host
 from tacit.inference.verdict import judged
 from tacit.models.topics.fitting import (
     Found,

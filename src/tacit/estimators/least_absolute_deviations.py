@@ -14,7 +14,8 @@ from tacit.data.blocks import Standardise, source
 from tacit.estimators._base import check_level, double_precision
 from tacit.estimators._robust import RobustRegression
 from tacit.inference.closed_form import REASONS
-from tacit.inference.fit import Fit, Trace, fit
+from tacit.inference.fit import Fit, fit
+from tacit.inference.loop import Trace
 from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.models.lifting.absolute import AbsoluteRegression
 from tacit.models.lifting.design import Design

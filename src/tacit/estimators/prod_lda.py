@@ -19,7 +19,7 @@ from tacit.estimators._base import check_choice, check_whole, read_weights, seed
 from tacit.estimators._deep_fit import held_out_rows
 from tacit.estimators._topic_answers import checked_words
 from tacit.inference.closed_form import CONVERGED, INTERRUPTED, NAN, REASONS
-from tacit.inference.fit import Trace
+from tacit.inference.loop import Trace
 from tacit.inference.objectives import Elbo
 from tacit.inference.stochastic import padded, room
 from tacit.inference.train import Course, Trained, train

@@ -17,7 +17,8 @@ from tacit.estimators._base import check_level, double_precision
 from tacit.estimators._robust import RobustRegression
 from tacit.families.student_t import DOF_RANGE, StudentT
 from tacit.inference.closed_form import CONVERGED, REASONS
-from tacit.inference.fit import Fit, Trace, fit
+from tacit.inference.fit import Fit, fit
+from tacit.inference.loop import Trace
 from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.models.lifting.absolute import AbsoluteRegression
 from tacit.models.lifting.design import Design

@@ -4,8 +4,7 @@ The bound is the one of the closed-form driver (Fisher's identity makes its grad
 log-likelihood); the optimiser is optax's L-BFGS with its line search, on unconstrained coordinates.
 """
 
-import time
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import equinox as eqx
 import jax
@@ -17,8 +16,9 @@ from jaxtyping import Float, PyTree
 from tacit.compute import Array, compiled
 from tacit.data.blocks import Block, Source, Standardise
 from tacit.inference import closed_form as cf
-from tacit.inference.fit import Fit, Trace, on_host
-from tacit.waiting import computing
+from tacit.inference.fit import Fit, fit_of_one
+from tacit.inference.loop import Line, Loop
+from tacit.inference.watch import Moment
 
 
 class Around(Protocol):
@@ -32,36 +32,66 @@ class Around(Protocol):
         """The model at these coordinates."""
 
 
-class Climb(NamedTuple):
+class Climb(eqx.Module):
     """Where an ascent stands."""
 
+    model: Any
     step: Float[Array, " coordinates"]
     optimiser: PyTree
     bound: Float[Array, ""]
     change: Float[Array, ""]
 
 
-def ascend(around: Around, source: Source, view: Standardise, *, max_iter: int, tol: float) -> Fit:
+class _Ascent:
+    """Steps of L-BFGS from one start; the rows are held in memory (`Fitting`)."""
+
+    snapshots = ()
+
+    def __init__(
+        self, around: Around, source: Source, view: Standardise, max_iter: int, tol: float, label: str
+    ) -> None:
+        self.around, self.view, self.label, self.size = around, view, label, source.size
+        self.blocks = tuple(jax.device_put(b) for b in source.blocks())
+        self.weight = np.asarray(float(source.total_weight))
+        self.max_iter, self.tol = max_iter, tol
+
+    def begin(self) -> Climb:
+        """The start and its bound."""
+        return _begin(self.around, self.blocks, self.view, self.weight, np.zeros(self.around.owners.size))
+
+    def status(self, climb: Climb) -> int:
+        """Whether and why an ascent is to end."""
+        if not np.isfinite(climb.bound):
+            return cf.NAN
+        return cf.CONVERGED if float(climb.change) < self.tol * self.weight else cf.RUNNING
+
+    def running(self, state: Climb, loop: Loop) -> bool:
+        return not loop.trace or (self.status(state) == cf.RUNNING and len(loop.trace) <= self.max_iter)
+
+    def left(self, loop: Loop) -> int:
+        return self.max_iter + 1 - len(loop.trace)
+
+    def advance(self, state: Climb, number: int, loop: Loop) -> tuple[Climb, list[Line]]:
+        """One step; the start itself makes the first line."""
+        if loop.trace:
+            with loop.computing():
+                state = _move(self.around, state, self.blocks, self.view, self.weight)
+        return state, [Line(len(loop.trace), np.asarray(state.bound))]
+
+    def moment(self, state: Climb, loop: Loop) -> Moment:
+        bound = float(state.bound) / float(self.weight)
+        running = int(self.running(state, loop))
+        return Moment(
+            self.label, len(loop.trace) - 1, self.max_iter, bound, running, 1, loop.seconds, None, begun=loop.begun
+        )
+
+
+def ascend(around: Around, source: Source, view: Standardise, *, max_iter: int, tol: float, label: str = "fit") -> Fit:
     """Raise the bound of one start until it changes by less than ``tol`` nats a row; the rows are held in memory."""
-    began = time.monotonic()
-    blocks = tuple(jax.device_put(b) for b in source.blocks())
-    weight = np.asarray(float(source.total_weight))
-    climb = _begin(around, blocks, view, weight, np.zeros(around.owners.size))
-    rows = [(0, float(climb.bound), time.monotonic() - began)]
-    status = cf.RUNNING
-    while status == cf.RUNNING and len(rows) <= max_iter:
-        with computing("gradient ascent", source.size, keeps=False):
-            climb = _move(around, climb, blocks, view, weight)
-        rows.append((len(rows), float(climb.bound), time.monotonic() - began))
-        if not np.isfinite(rows[-1][1]):
-            status = cf.NAN
-        elif float(climb.change) < tol * weight:
-            status = cf.CONVERGED
-    model = on_host(around.mixture(climb.step))
-    iteration = len(rows) - 1
-    trace = Trace(*(np.array(column) for column in zip(*rows, strict=True)))
-    ended = cf.STOPPED if status == cf.RUNNING else status
-    return Fit(model, None, rows[-1][1], iteration, ended, trace, {iteration: model}, trace.bound[-1:])
+    ascent = _Ascent(around, source, view, max_iter, tol, label)
+    loop = Loop(ascent)
+    climb = loop.run(ascent.begin())
+    return fit_of_one(climb.model, float(climb.bound), ascent.status(climb), loop)
 
 
 def _loss(step: Array, around: Around, blocks: tuple[Block, ...], view: Standardise, weight: Array) -> Float[Array, ""]:
@@ -75,7 +105,7 @@ def _loss(step: Array, around: Around, blocks: tuple[Block, ...], view: Standard
 @compiled
 def _begin(around: Any, blocks: tuple[Block, ...], view: Standardise, weight: Array, step: Array) -> Climb:
     bound = -_loss(step, around, blocks, view, weight) * weight
-    return Climb(step, optax.lbfgs().init(step), bound, jnp.asarray(jnp.inf))
+    return Climb(around.mixture(step), step, optax.lbfgs().init(step), bound, jnp.asarray(jnp.inf))
 
 
 @compiled
@@ -89,4 +119,4 @@ def _move(around: Any, climb: Climb, blocks: tuple[Block, ...], view: Standardis
     update, state = optimiser.update(slope, climb.optimiser, climb.step, value=value, grad=slope, value_fn=loss)
     step = optax.apply_updates(climb.step, update)
     bound = -loss(step) * weight
-    return Climb(step, state, bound, jnp.abs(bound - climb.bound))
+    return Climb(around.mixture(step), step, state, bound, jnp.abs(bound - climb.bound))

@@ -4,20 +4,20 @@ Online EM of Cappé & Moulines (2009), ``ρ_t = (t + 1)^−κ``. The statistics 
 are taken about a fixed origin.
 """
 
-import time
 from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, PyTree
+from jaxtyping import Float, Int, PyTree
 
 from tacit.compute import Array, compiled
 from tacit.data.blocks import Block, Source, Standardise
 from tacit.inference import closed_form as cf
-from tacit.inference.fit import Fit, Trace, on_host
-from tacit.waiting import computing
+from tacit.inference.fit import Fit, fit_of_one
+from tacit.inference.loop import Line, Loop
+from tacit.inference.watch import Moment
 
 KAPPA = 0.6
 """How fast the step size falls: in (½, 1]."""
@@ -82,32 +82,70 @@ def _bound(model: Any, block: Block, view: Standardise) -> Float[Array, ""]:
     return cf.accumulate(single, block, view, jnp.zeros((1, 2), jnp.uint32), jnp.zeros(1, jnp.int32)).bound[0]
 
 
-def online(model: Any, source: Source, view: Standardise, *, max_iter: int, tol: float) -> Fit:
-    """Passes over all batches from one start, until the exact bound of a pass changes by less than ``tol`` a row."""
-    began = time.monotonic()
-    weight = float(source.total_weight)
-    average = first_average(model, next(source.blocks()), view)
-    rows = [(0, _total(model, source, view), time.monotonic() - began)]
-    best, status = (rows[0][1], model), cf.RUNNING
-    while status == cf.RUNNING and len(rows) <= max_iter:
-        with computing("online EM", source.size, keeps=False):
-            for block in source.blocks():
-                average = see(average, block, view, np.asarray(weight))
-            bound = _total(average.model, source, view)
-        rows.append((len(rows), bound, time.monotonic() - began))
+class _State(eqx.Module):
+    """Where the passes stand."""
+
+    model: Any
+    average: Average
+    best: Any
+    best_bound: Float[Array, ""]
+    bound: Float[Array, ""]
+    status: Int[Array, ""]
+
+
+class _Passes:
+    """Passes over all batches from one start (`Fitting`)."""
+
+    snapshots = ()
+
+    def __init__(self, source: Source, view: Standardise, max_iter: int, tol: float, label: str) -> None:
+        self.source, self.view, self.label, self.size = source, view, label, source.size
+        self.max_iter, self.tol, self.weight = max_iter, tol, float(source.total_weight)
+
+    def begin(self, model: Any) -> _State:
+        """The state before anything was seen."""
+        average = first_average(model, next(self.source.blocks()), self.view)
+        nothing = np.asarray(-np.inf)
+        return _State(average.model, average, average.model, nothing, nothing, np.asarray(cf.RUNNING))
+
+    def running(self, state: _State, loop: Loop) -> bool:
+        return int(state.status) == cf.RUNNING and len(loop.trace) <= self.max_iter
+
+    def left(self, loop: Loop) -> int:
+        return self.max_iter + 1 - len(loop.trace)
+
+    def advance(self, state: _State, number: int, loop: Loop) -> tuple[_State, list[Line]]:
+        """One pass; the first advance only evaluates the start."""
+        average = state.average
+        with loop.computing():
+            if loop.trace:
+                for block in self.source.blocks():
+                    average = see(average, block, self.view, np.asarray(self.weight))
+            bound = self._total(average.model)
+        status = cf.RUNNING
         if not np.isfinite(bound):
             status = cf.NAN
-        elif abs(bound - rows[-2][1]) < tol * weight:
+        elif abs(bound - float(state.bound)) < self.tol * self.weight:
             status = cf.CONVERGED
-        if bound > best[0]:
-            best = bound, average.model
-    final = on_host(best[1])
-    trace = Trace(*(np.array(column) for column in zip(*rows, strict=True)))
-    iteration = len(rows) - 1
-    ended = cf.STOPPED if status == cf.RUNNING else status
-    return Fit(final, None, best[0], iteration, ended, trace, {iteration: final}, np.array([best[0]]))
+        best = (average.model, bound) if bound > float(state.best_bound) else (state.best, state.best_bound)
+        after = _State(average.model, average, best[0], np.asarray(best[1]), np.asarray(bound), np.asarray(status))
+        return after, [Line(len(loop.trace), np.asarray(bound))]
+
+    def moment(self, state: _State, loop: Loop) -> Moment:
+        bound = float(state.bound) / self.weight
+        running = int(self.running(state, loop))
+        return Moment(
+            self.label, len(loop.trace) - 1, self.max_iter, bound, running, 1, loop.seconds, None, begun=loop.begun
+        )
+
+    def _total(self, model: Any) -> float:
+        local = sum(float(_bound(model, block, self.view)) for block in self.source.blocks())
+        return local + float(model.global_bound())
 
 
-def _total(model: Any, source: Source, view: Standardise) -> float:
-    local = sum(float(_bound(model, block, view)) for block in source.blocks())
-    return local + float(model.global_bound())
+def online(model: Any, source: Source, view: Standardise, *, max_iter: int, tol: float, label: str = "fit") -> Fit:
+    """Passes over all batches from one start, until the exact bound of a pass changes by less than ``tol`` a row."""
+    passes = _Passes(source, view, max_iter, tol, label)
+    loop = Loop(passes)
+    state = loop.run(passes.begin(model))
+    return fit_of_one(state.best, float(state.best_bound), int(state.status), loop)

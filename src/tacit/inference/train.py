@@ -1,11 +1,9 @@
-"""The host's side of the stochastic driver: rounds of compiled steps, and a look in between.
+"""The second driver in the host's loop: rounds of compiled steps over mini-batches.
 
-After every round it measures the held-out bound, keeps the best parameters, records the trace, tells the watchers and
-listens for Ctrl-C. A round that meets a number which is none is undone once and run again at half the rate.
+After every round it measures the held-out bound, and keeps the best parameters. A round that meets a number which is
+none is undone once and run again at half the rate.
 """
 
-import contextlib
-import time
 import warnings
 from typing import Any, NamedTuple
 
@@ -16,7 +14,7 @@ import optax
 from jaxtyping import PyTree
 
 from tacit.inference.closed_form import CONVERGED, INTERRUPTED, NAN, RUNNING, STOPPED
-from tacit.inference.fit import on_host
+from tacit.inference.loop import Line, Loop, on_host
 from tacit.inference.objectives import Objective
 from tacit.inference.rounds import Rounds
 from tacit.inference.settling import Settle
@@ -30,8 +28,7 @@ from tacit.inference.stochastic import (
     evaluate,
     run_steps,
 )
-from tacit.inference.watch import Kept, Moment, watchers
-from tacit.waiting import computing
+from tacit.inference.watch import Moment
 
 
 class Course(NamedTuple):
@@ -89,19 +86,21 @@ def train(
         seed: all that is random follows from it.
         begun: the arrays of an earlier fit's optimiser, to go on from.
     """
-    loop = _Loop(course, Rounds(batches, course.batch_size, course.max_epochs, seed), held_out)
-    loop.begin(model, batches, seed, begun)
-    return loop.run()
+    epochs = _Epochs(course, Rounds(batches, course.batch_size, course.max_epochs, seed), held_out)
+    loop = Loop(epochs)
+    return epochs.trained(loop.run(epochs.begin(model, batches, seed, begun)), loop)
 
 
-class _Loop:
+class _Epochs:
+    """Rounds of whole epochs (`Fitting`); an iteration is a round."""
+
+    snapshots = ()
+
     def __init__(self, course: Course, rounds: Rounds, held_out: Batches | None) -> None:
-        self.course, self.rounds = course, rounds
+        self.course, self.rounds, self.label, self.size = course, rounds, course.label, rounds.size
         self.held_out = None if held_out is None else jax.device_put(held_out)
         self.optimiser = course.optimiser or adam(course.clip)
-        self.trace: list[tuple[int, float, np.ndarray]] = []
-        self.begun = 0
-        self.watchers, self.began, self.interrupted = watchers(), time.monotonic(), False
+        self.undone = False
         cosine = course.cosine and course.settle is None
         self.pace = Pace(
             np.asarray(course.learning_rate, np.float32),
@@ -109,13 +108,13 @@ class _Loop:
             np.asarray(course.warm_epochs * rounds.steps_an_epoch, np.float32),
         )
 
-    def begin(self, model: Any, batches: Batches, seed: int, begun: list[np.ndarray] | None) -> None:
+    def begin(self, model: Any, batches: Batches, seed: int, begun: list[np.ndarray] | None) -> Standing:
         """The state before the first step."""
         parameters, self.static = eqx.partition(model, eqx.is_inexact_array)
         self.blank = blank_totals(parameters, self.static, batches, self.course.objective, self.course.read)
         self.names = [name for name in self.blank if name != "steps"]
         key = np.asarray([seed >> 32 & 0xFFFFFFFF, seed & 0xFFFFFFFF], np.uint32)
-        self.state = Standing(
+        return Standing(
             parameters,
             self._optimiser_state(parameters, begun),
             parameters,
@@ -132,49 +131,34 @@ class _Loop:
         fresh = self.optimiser.init(parameters)
         return fresh if begun is None else jax.tree.unflatten(jax.tree.structure(fresh), begun)
 
-    def run(self) -> Trained:
-        state = self.state
-        for watcher in self.watchers:
-            kept = watcher.resume(self.course.label, state)
-            if kept is not None:
-                state, self.trace, _ = kept
-                self.began -= self.trace[-1][1] if self.trace else 0.0
-                self.begun = len(self.trace)
-        self.state = state
-        self.undone = self.course.settle is None and float(state.rate) < 1.0
-        try:
-            while int(self.state.status) == RUNNING and len(self.trace) < self.rounds.number:
-                self._one_round()
-        except KeyboardInterrupt:
-            if not self.trace:
-                raise  # nothing has been learned yet
-            self.interrupted = True
-        moment = self._moment(self.state, 1.0)
-        for watcher in self.watchers:
-            watcher.done(moment)
-        return self._result()
+    def running(self, state: Standing, loop: Loop) -> bool:
+        return int(state.status) == RUNNING and len(loop.trace) < self.rounds.number
 
-    def _one_round(self) -> None:
-        before = self.state
-        state, totals, bad = self._steps(before)
+    def left(self, loop: Loop) -> int:
+        return 1
+
+    def advance(self, state: Standing, number: int, loop: Loop) -> tuple[Standing, list[Line]]:
+        """A round; one that meets a number which is none is undone, and leaves no line."""
+        self.undone = self.undone or (self.course.settle is None and float(state.rate) < 1.0)
+        after, totals, bad = self._steps(state, loop)
         if bad >= 0:
-            return self._undo(before, bad)
+            return self._undo(state, bad), []
         figures = {name: float(totals[name]) / float(totals["steps"]) for name in self.names}
-        bound, chosen_by = self._measure(state, figures)
-        if not (np.isfinite(bound) and np.isfinite(chosen_by) and _finite(state.model)):
-            return self._undo(before, int(state.step))
-        line = np.array([float(state.step), *(figures[name] for name in self.names), bound])
-        self.trace.append((len(self.trace), time.monotonic() - self.began, line))
+        bound, chosen_by = self._measure(after, figures, loop)
+        if not (np.isfinite(bound) and np.isfinite(chosen_by) and _finite(after.model)):
+            return self._undo(state, int(after.step)), []
+        line = np.array([float(after.step), *(figures[name] for name in self.names), bound])
+        lines = [*(each[2] for each in loop.trace), line]
         if self.course.settle is not None:
-            self.state = self._staged(eqx.tree_at(lambda s: s.bound, state, line), self.course.settle)
+            after = self._staged(eqx.tree_at(lambda s: s.bound, after, line), self.course.settle, lines)
         else:
-            self.state = self._chosen(state, line, chosen_by)
-        moment = self._moment(self.state, 1.0)
-        for watcher in self.watchers:
-            watcher.look(moment)
-        return None
+            after = self._chosen(after, line, chosen_by, len(lines))
+        return after, [Line(len(loop.trace), line)]
 
-    def _chosen(self, state: Standing, line: np.ndarray, chosen_by: float) -> Standing:
+    def moment(self, state: Standing, loop: Loop) -> Moment:
+        return self._moment(state, 1.0, loop)
+
+    def _chosen(self, state: Standing, line: np.ndarray, chosen_by: float, rounds: int) -> Standing:
         """The parameters kept if they are the best so far, and whether the fit goes on."""
         # while the KL warms up another objective is followed: the latest parameters are kept, and any later beat them
         warming = int(state.step) < float(self.pace.warm_steps)
@@ -183,19 +167,19 @@ class _Loop:
         level = np.asarray(-np.inf if warming else chosen_by, np.float32)
         kept = (state.model, level, state.step) if better else where(state)[:3]
         state = eqx.tree_at(where, state, (*kept, line))
-        return eqx.tree_at(lambda s: s.status, state, np.asarray(self._status(state), np.int32))
+        return eqx.tree_at(lambda s: s.status, state, np.asarray(self._status(state, rounds), np.int32))
 
-    def _staged(self, state: Standing, settle: Settle) -> Standing:
+    def _staged(self, state: Standing, settle: Settle, lines: list[np.ndarray]) -> Standing:
         """The average of a stage's latest rounds is the best; a stage that has settled begins the next one from it.
 
         ``best_step`` is where the stage began.
         """
-        rounds = [line for _, _, line in self.trace if line[0] > int(state.best_step)]
+        rounds = [line for line in lines if line[0] > int(state.best_step)]
         share = max(1.0 / len(rounds), 0.5 / settle.window)
         average = jax.tree.map(lambda old, new: old + share * (new - old), state.best, state.model)
         state = eqx.tree_at(lambda s: s.best, state, average)
         elbo = np.array([line[1 + self.names.index("elbo")] for line in rounds])
-        status = STOPPED if len(self.trace) >= self.rounds.number else RUNNING
+        status = STOPPED if len(lines) >= self.rounds.number else RUNNING
         if settle.settled(elbo):
             if settle.last(float(state.rate)):
                 status = CONVERGED
@@ -204,11 +188,11 @@ class _Loop:
                 state = eqx.tree_at(where, state, (average, state.step, np.float32(state.rate * settle.drop)))
         return eqx.tree_at(lambda s: s.status, state, np.asarray(status, np.int32))
 
-    def _steps(self, state: Standing) -> tuple[Standing, dict[str, Any], int]:
+    def _steps(self, state: Standing, loop: Loop) -> tuple[Standing, dict[str, Any], int]:
         """All steps of a round."""
         totals, course = self.blank, self.course
-        for piece in self.rounds.pieces(len(self.trace)):
-            with self._computing():
+        for piece in self.rounds.pieces(len(loop.trace)):
+            with loop.computing():
                 state, totals, bad = run_steps(
                     state,
                     self.static,
@@ -224,19 +208,13 @@ class _Loop:
                 )
             if int(bad) >= 0:
                 return state, totals, int(bad)
-            moment = self._moment(state, float(totals["steps"]) / self.rounds.steps, totals)
-            for watcher in self.watchers:
-                watcher.look(moment)
+            loop.tell(self._moment(state, float(totals["steps"]) / self.rounds.steps, loop, totals))
         return state, totals, -1
 
-    def _computing(self) -> contextlib.AbstractContextManager[None]:
-        return computing(self.course.label, self.rounds.size, keeps=bool(self.trace))
-
-    def _undo(self, before: Standing, bad: int) -> None:
+    def _undo(self, before: Standing, bad: int) -> Standing:
         """Back to the start of the round at half the rate, once; then the fit ends with its best."""
         if self.undone:
-            self.state = eqx.tree_at(lambda s: s.status, before, np.asarray(NAN, np.int32))
-            return
+            return eqx.tree_at(lambda s: s.status, before, np.asarray(NAN, np.int32))
         warnings.warn(
             f"the objective was no number at step {bad}: going back {bad - int(before.step)} steps, with half the "
             "learning rate. Lower learning_rate, or set clip, if this comes again.",
@@ -244,9 +222,9 @@ class _Loop:
             stacklevel=2,
         )
         self.undone = True
-        self.state = eqx.tree_at(lambda s: s.rate, before, np.float32(0.5 * before.rate))
+        return eqx.tree_at(lambda s: s.rate, before, np.float32(0.5 * before.rate))
 
-    def _measure(self, state: Standing, figures: dict[str, float]) -> tuple[float, float]:
+    def _measure(self, state: Standing, figures: dict[str, float], loop: Loop) -> tuple[float, float]:
         """The held-out bound, and what the best is chosen by, with the same noise every time.
 
         Without held-out rows, the bound of the round.
@@ -254,26 +232,26 @@ class _Loop:
         if self.held_out is None:
             return figures["elbo"], figures["elbo"]
         model = eqx.combine(state.model, self.static)
-        with self._computing():
+        with loop.computing():
             found = evaluate(model, self.held_out, state.key, self.course.read, self.course.objective.bound())
         return float(found["elbo"]), float(found["objective"])
 
-    def _status(self, state: Standing) -> int:
+    def _status(self, state: Standing, done: int) -> int:
         if not np.isfinite(state.bound).all():
             return NAN
         patience = self.course.patience
         rounds = (int(state.step) - int(state.best_step)) // self.rounds.steps
         if self.held_out is not None and patience is not None and rounds >= patience:
             return CONVERGED
-        return STOPPED if len(self.trace) >= self.rounds.number else RUNNING
+        return STOPPED if done >= self.rounds.number else RUNNING
 
-    def _moment(self, state: Standing, share: float, totals: dict[str, Any] | None = None) -> Moment:
+    def _moment(self, state: Standing, share: float, loop: Loop, totals: dict[str, Any] | None = None) -> Moment:
         """Where the fit stands; ``share`` of the round at hand is done."""
-        seconds = time.monotonic() - self.began
+        seconds = loop.seconds
         figures = dict(zip(["step", *self.names, "held_out"], np.asarray(state.bound), strict=True))
         if totals is not None:
             figures |= {name: float(totals[name]) / max(float(totals["steps"]), 1.0) for name in self.names}
-        done, every = len(self.trace) - (totals is None) + share, self.rounds
+        done, every = len(loop.trace) - (totals is None) + share, self.rounds
         rows = done * every.epochs * every.places.size
         left = seconds * (every.number - done) / max(done, 1e-9)
         words = (
@@ -288,27 +266,27 @@ class _Loop:
             int(state.status == RUNNING),
             1,
             seconds,
-            Kept(state, self.trace, {}) if totals is None else None,
+            None,
             words,
             {name: float(value) for name, value in figures.items()},
-            self.begun,
+            loop.begun,
         )
 
-    def _result(self) -> Trained:
-        state = on_host(self.state)
-        lines = np.array([line for _, _, line in self.trace]).reshape(len(self.trace), len(self.names) + 2)
-        numbers = np.arange(1, len(self.trace) + 1)
+    def trained(self, state: Standing, loop: Loop) -> Trained:
+        """What the last state of a loop amounts to."""
+        lines = np.array([line for _, _, line in loop.trace]).reshape(len(loop.trace), len(self.names) + 2)
+        numbers = np.arange(1, len(loop.trace) + 1)
         columns: dict[str, np.ndarray] = {"epoch": np.minimum(numbers * self.rounds.epochs, self.rounds.max_epochs)}
         columns["step"] = lines[:, 0].astype(np.int64)
         for place, name in enumerate([*self.names, "held_out"], 1):
             columns[name] = lines[:, place]
         if self.held_out is None:
             del columns["held_out"]
-        columns["seconds"] = np.array([seconds for _, seconds, _ in self.trace])
+        columns["seconds"] = np.array([seconds for _, seconds, _ in loop.trace])
         return Trained(
             on_host(eqx.combine(state.best, self.static)),
             columns,
-            INTERRUPTED if self.interrupted and int(state.status) == RUNNING else int(state.status),
+            INTERRUPTED if loop.interrupted and int(state.status) == RUNNING else int(state.status),
             int(state.step),
             int(state.best_step),
             float(state.rate),

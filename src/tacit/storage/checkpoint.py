@@ -211,7 +211,7 @@ def _trace(arrays: dict[str, np.ndarray], starts: tuple[int, ...]) -> list[tuple
     iterations, seconds, bounds = (arrays[f"trace.{part}"] for part in ("iteration", "seconds", "bound"))
     if bounds.shape[1:] != starts or not iterations.shape == seconds.shape == bounds.shape[:1]:
         raise ValueError(f"its trace has the shape {bounds.shape}")
-    return [(int(i), float(s), bound) for i, s, bound in zip(iterations, seconds, bounds, strict=True)]
+    return [(int(i), float(s), np.asarray(bound)) for i, s, bound in zip(iterations, seconds, bounds, strict=True)]
 
 
 def _machine() -> dict[str, Any]:

@@ -11,7 +11,8 @@ from scipy import sparse
 from tacit.compute import compiled, component_bucket
 from tacit.data.blocks import STREAM_BYTES, Moments, Source
 from tacit.inference import closed_form as cf
-from tacit.inference.fit import Fit, Trace, fit
+from tacit.inference.fit import Fit, fit
+from tacit.inference.loop import Trace
 from tacit.models.kmeans.lloyd import Lloyd, Rescale, Totals
 from tacit.models.kmeans.model import KMeans
 from tacit.models.kmeans.rows import SLICE_ROWS, dense_slice, nearest

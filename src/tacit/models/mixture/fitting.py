@@ -11,8 +11,9 @@ import numpy as np
 from tacit.compute import QUICK_BUILD, Array, compiled
 from tacit.data.blocks import Block, MemorySource, Source, Standardise
 from tacit.inference import closed_form as cf
-from tacit.inference.fit import Fit, Trace, fit, on_host
+from tacit.inference.fit import Fit, fit
 from tacit.inference.gradient import ascend
+from tacit.inference.loop import Trace, on_host
 from tacit.inference.online import online
 from tacit.models.mixture.bayesian import BayesianMixture
 from tacit.models.mixture.coordinates import coordinates
@@ -128,14 +129,14 @@ def _one_by_one(
     groups: np.ndarray | None,
 ) -> list[Fit]:
     """Starts that cannot share a program: mini-batches of rows, or an optimiser's path."""
-    found = []
+    found: list[Fit] = []
+    limits: dict[str, Any] = {"max_iter": schedule.max_iter, "tol": schedule.tol, "label": schedule.label}
     for start in range(models.active.shape[0]):
         model = jax.tree.map(lambda leaf: np.asarray(leaf[start]) if eqx.is_array(leaf) else leaf, models)  # noqa: B023
         if inference == "online-em":
-            found.append(online(model, source, view, max_iter=schedule.max_iter, tol=schedule.tol))
+            found.append(online(model, source, view, **limits))
         else:
-            around = coordinates(model)
-            found.append(ascend(around, source, view, max_iter=schedule.max_iter, tol=schedule.tol))
+            found.append(ascend(coordinates(model), source, view, **limits))
     groups = np.zeros(len(found), int) if groups is None else groups
     return [max((f for f, g in zip(found, groups, strict=True) if g == n), key=_bound) for n in range(groups.max() + 1)]
 

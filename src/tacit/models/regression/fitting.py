@@ -11,7 +11,8 @@ from jaxtyping import Float
 from tacit.compute import compiled, side_by_side
 from tacit.data.blocks import Joined, Source, Standardise, source
 from tacit.inference import closed_form as cf
-from tacit.inference.fit import Fit, fit, on_host
+from tacit.inference.fit import Fit, fit
+from tacit.inference.loop import on_host
 from tacit.models.regression.logistic import LogisticRegression, Quadratic, at_start, stacked
 from tacit.models.regression.surrogates import Bohning, Newton
 

@@ -17,7 +17,7 @@ from scipy.special import gammaln, psi
 
 from tacit.compute import LOG_2PI, Array, compiled
 from tacit.inference.closed_form import Sums
-from tacit.inference.fit import on_host
+from tacit.inference.loop import on_host
 from tacit.models.regression.coefficients import Coefficients, Prior, design
 from tacit.models.regression.logistic import SCALES, highest
 

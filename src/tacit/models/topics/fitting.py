@@ -17,7 +17,8 @@ from scipy import sparse
 from tacit.compute import Array, compiled, side_by_side
 from tacit.data.blocks import Block
 from tacit.data.documents import BatchSource, DocumentSource, as_they_are
-from tacit.inference.fit import Fit, fit, on_host
+from tacit.inference.fit import Fit, fit
+from tacit.inference.loop import on_host
 from tacit.inference.online import Average, StepSize, see
 from tacit.models.topics.gammas import digamma
 from tacit.models.topics.local import LocalStep, Schedule, Statistics

@@ -1,0 +1,160 @@
+"""The host's loop, for every way to fit: so many iterations, and a look in between.
+
+How to step is a value (`Fitting`). Between two advances the loop records the trace, keeps snapshots, tells the
+watchers and listens for Ctrl-C; a checkpoint is one of the watchers. None of this changes a bit of the result.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import equinox as eqx
+import jax
+import numpy as np
+from jaxtyping import PyTree
+
+from tacit.inference.watch import Kept, Moment, watchers
+from tacit.waiting import computing
+
+ADVANCE_SECONDS = 0.5
+"""Between two looks, as soon as it is known how long an iteration takes."""
+
+
+class Trace(NamedTuple):
+    """How the bound rose: one entry an iteration, the first (0) at the model of the start."""
+
+    iteration: np.ndarray
+    bound: np.ndarray
+    """In nats, summed over rows and their weights."""
+    seconds: np.ndarray
+
+
+class Line(NamedTuple):
+    """What an iteration adds to the trace."""
+
+    iteration: Any
+    """Its number; an array where several starts run together."""
+    bound: np.ndarray
+    """Of every start; or the figures of a round of mini-batches."""
+
+
+class Fitting(Protocol):
+    """How a fit steps. It holds what stays; all that changes is in the state, a pytree with ``bound`` and ``model``."""
+
+    label: str
+    """What the watchers call the fit."""
+    size: tuple[int, int]
+    """Rows and columns."""
+    snapshots: tuple[int, ...]
+    """Lines of the trace whose models are kept."""
+
+    def running(self, state: Any, loop: "Loop") -> bool:
+        """Whether an iteration is to follow."""
+
+    def advance(self, state: Any, number: int, loop: "Loop") -> tuple[Any, Sequence[Line]]:
+        """At most ``number`` iterations from a state: the state after them, and a line for each that counts."""
+
+    def left(self, loop: "Loop") -> int:
+        """The most iterations that may follow."""
+
+    def moment(self, state: Any, loop: "Loop") -> Moment:
+        """Where the fit stands."""
+
+
+class Loop:
+    """One fit on its way.
+
+    Attributes:
+        trace: a line an iteration: its number, seconds since the start, bounds.
+        snapshots: models after some iterations, by their line.
+        interrupted: whether Ctrl-C ended it.
+        begun: lines of the trace from before the fit was taken up again.
+    """
+
+    def __init__(self, fitting: Fitting, repair: "Callable[[Any, Loop], Any] | None" = None) -> None:
+        """Drive a fitting.
+
+        Args:
+            fitting: how to step.
+            repair: sees the state and this loop after every advance; a state that it returns takes that one's place.
+        """
+        self.trace: list[tuple[Any, float, np.ndarray]] = []
+        self.snapshots: dict[int, PyTree] = {}
+        self.interrupted, self.begun = False, 0
+        self._fitting, self._repair, self._watchers = fitting, repair, watchers()
+        self._began = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Since the fit began, with those of before it was taken up again."""
+        return time.monotonic() - self._began
+
+    def run(self, state: Any) -> Any:
+        """From a fresh state to the last one, with NumPy leaves."""
+        state = self._resumed(state)
+        self._last = (state, len(self.trace))
+        try:
+            self._iterate(state)
+        except KeyboardInterrupt:
+            if not self.trace:
+                raise  # nothing is known of the start yet
+            self.interrupted = True
+        state, lines = self._last
+        del self.trace[lines:]
+        moment = self.moment(state)
+        for watcher in self._watchers:
+            watcher.done(moment)
+        return on_host(state)
+
+    def moment(self, state: Any) -> Moment:
+        """Where the fit stands, with all that it needs to go on."""
+        return self._fitting.moment(state, self)._replace(kept=Kept(state, self.trace, self.snapshots))
+
+    def tell(self, moment: Moment) -> None:
+        """Let the watchers look; one of them may break the fit off."""
+        for watcher in self._watchers:
+            watcher.look(moment)
+
+    def computing(self) -> Any:
+        """The scope of a program that may take long."""
+        return computing(self._fitting.label, self._fitting.size, keeps=bool(self.trace))
+
+    def _resumed(self, state: Any) -> Any:
+        for watcher in self._watchers:
+            kept = watcher.resume(self._fitting.label, state)
+            if kept is not None:
+                state, self.trace, self.snapshots = kept
+                self._began -= self.trace[-1][1] if self.trace else 0.0
+                self.begun = len(self.trace)
+        return state
+
+    def _iterate(self, state: Any) -> None:
+        steps = 1
+        while self._fitting.running(state, self):
+            landing = [line + 1 - len(self.trace) for line in self._fitting.snapshots if line >= len(self.trace)]
+            steps = min([steps, *landing, max(1, self._fitting.left(self))])
+            before = time.monotonic()
+            state, lines = self._fitting.advance(state, steps, self)
+            repaired = None if self._repair is None else self._repair(state, self)
+            if repaired is not None and not self.trace:
+                state = repaired  # the start itself is another one
+                continue
+            self._record(state, lines)
+            state = state if repaired is None else repaired
+            self._last = (state, len(self.trace))
+            spent = time.monotonic() - before
+            steps = max(1, min(16 * steps, int(steps * ADVANCE_SECONDS / max(spent, 1e-6))))
+            if lines:
+                self.tell(self.moment(state))
+
+    def _record(self, state: Any, lines: Sequence[Line]) -> None:
+        seconds = self.seconds
+        self.trace += [(line.iteration, seconds, line.bound) for line in lines]
+        last = len(self.trace) - 1
+        if lines and last in self._fitting.snapshots:
+            self.snapshots[last] = on_host(state.model)
+
+
+def on_host(tree: PyTree) -> PyTree:
+    """The same tree with NumPy arrays."""
+    return jax.tree.map(lambda leaf: np.asarray(leaf) if eqx.is_array(leaf) else leaf, tree)
