@@ -16,7 +16,7 @@ from tacit import (
     MultinomialMixture,
     PoissonMixture,
 )
-from tacit.estimators.count_mixtures import CountMixture
+from tacit.estimators.mixture.counts import CountMixture
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.reuses_keys]
 

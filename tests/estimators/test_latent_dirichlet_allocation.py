@@ -125,7 +125,7 @@ if sys.argv[1] == "one":
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 import numpy as np
 from tacit.data import documents
-from tacit.estimators.latent_dirichlet_allocation import LatentDirichletAllocation
+from tacit.estimators.topics.latent_dirichlet_allocation import LatentDirichletAllocation
 from tacit.models.topics import fitting
 counts = np.random.default_rng(0).poisson(np.random.default_rng(1).choice([0.0, 0.3], (60, 4258))).astype(float)
 fitting.LARGE = documents.PART_NUMBERS = 0  # as if this were a large corpus

@@ -132,7 +132,7 @@ def test_the_walk_alone_finds_the_optimum_and_a_walk_cut_short_says_so() -> None
 
 
 def test_an_end_that_is_not_proved_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tacit.estimators.least_absolute_deviations.WALK", 0)
+    monkeypatch.setattr("tacit.estimators.regression.least_absolute_deviations.WALK", 0)
     X, y = table("plain", 200, 4)
     with pytest.warns(ConvergenceWarning, match="proved to within"):
         model = LeastAbsoluteDeviations(max_iter=2).fit(X, y)

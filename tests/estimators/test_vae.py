@@ -16,7 +16,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import tacit
 from tacit import VAE
-from tacit.estimators.vae import IWAE, AutoEncoder, BetaVAE
+from tacit.estimators.vae.vae import IWAE, AutoEncoder, BetaVAE
 from tacit.models.vae.likelihoods import NormalLikelihood
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.reuses_keys]

@@ -201,7 +201,7 @@ def test_free_bits_keep_a_code_in_use(digits: np.ndarray) -> None:
 
 def test_some_columns_given_others_are_those_of_a_gaussian(monkeypatch: pytest.MonkeyPatch) -> None:
     """A linear model: its conditional density is that of ``N(b, W Wᵀ + σ² I)``."""
-    monkeypatch.setattr("tacit.estimators._deep_condition.DRAWS", 500)
+    monkeypatch.setattr("tacit.estimators.vae.condition.DRAWS", 500)
     random = np.random.default_rng(0)
     rows = random.normal(size=(400, 1)) @ np.array([[1.0, -2.0, 0.5]]) + 0.4 * random.normal(size=(400, 3))
     settings: dict[str, Any] = {"hidden": (), "likelihood": "normal", "posterior": "full", "warm_up": 0.0}

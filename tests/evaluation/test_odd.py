@@ -9,10 +9,10 @@ from scipy import sparse, stats
 from sklearn import mixture as peer
 
 from small_mixtures import log_density
-from tacit.estimators.count_mixtures import MultinomialMixture, PoissonMixture
-from tacit.estimators.gaussian_mixture import GaussianMixture
 from tacit.estimators.kmeans import KMeans
-from tacit.estimators.mixture import Mixture
+from tacit.estimators.mixture.counts import MultinomialMixture, PoissonMixture
+from tacit.estimators.mixture.gaussian import GaussianMixture
+from tacit.estimators.mixture.mixed import Mixture
 from tacit.evaluation.odd import odd_columns
 
 

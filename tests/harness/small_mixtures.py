@@ -7,7 +7,7 @@ import numpy as np
 from scipy import stats
 
 from tacit import families
-from tacit.estimators._answers import LikelihoodAnswers
+from tacit.estimators.mixture.answers import LikelihoodAnswers
 from tacit.families.student_t import StudentT
 from tacit.models.mixture import sampling
 from tacit.models.mixture.gaussian import GaussianGroup

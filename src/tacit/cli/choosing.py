@@ -18,7 +18,7 @@ from tacit.cli.targets import check_columns, check_target, usual_model
 from tacit.data.blocks import moments
 from tacit.data.errors import listed
 from tacit.data.schema import Column, Schema
-from tacit.estimators._mixture import BaseMixture
+from tacit.estimators.mixture.em import BaseMixture
 from tacit.evaluation.select import CRITERIA, FLOOR, select
 from tacit.evaluation.topic_selection import TOPIC_CRITERIA, select_topics
 from tacit.families.covariance import STRUCTURES, canonical_name

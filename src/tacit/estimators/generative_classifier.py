@@ -14,8 +14,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, has_fit_parameter
 
-from tacit.estimators._base import read_rows, read_weights, seed_of
-from tacit.estimators.gaussian_mixture import GaussianMixture
+from tacit.estimators.base import read_rows, read_weights, seed_of
+from tacit.estimators.mixture.gaussian import GaussianMixture
 from tacit.models.graph import Edge, Graph, Node, Plate
 
 LEAST_TO_FIT = 2

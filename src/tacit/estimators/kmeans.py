@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from tacit.data.blocks import Moments, moments
-from tacit.estimators._base import double_precision, read_rows, read_weights, seed_of
+from tacit.estimators.base import double_precision, read_rows, read_weights, seed_of
 from tacit.inference.closed_form import CONVERGED, REASONS
 from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.models.kmeans.fitting import Found, Schedule, door, run, scaled

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from tacit.estimators._bayesian import BayesianFace
-from tacit.estimators._parameters import NATIVE
+from tacit.estimators.mixture.parameters import NATIVE
+from tacit.estimators.mixture.variational import BayesianFace
 from tacit.evaluation._rows import fit_rows, fresh
 
 CRITERIA = ("bound", "held-out")

@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import get_tags
 
 from tacit.data.frames import feature_names, from_frame
-from tacit.estimators._base import read_rows, read_weights
+from tacit.estimators.base import read_rows, read_weights
 
 INTERRUPTED = "interrupted"
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from tacit.estimators._deep_answers import BLACK_OR_WHITE
-from tacit.estimators.mixture import Mixture
+from tacit.estimators.mixture.mixed import Mixture
+from tacit.estimators.vae.answers import BLACK_OR_WHITE
 from tacit.evaluation.measure import DENSITY, MASS, Measure
 
 INDEPENDENT = "independent"

@@ -11,7 +11,7 @@ import pyarrow as pa
 from sklearn.exceptions import ConvergenceWarning
 
 from tacit.compute import double_precision
-from tacit.estimators._base import check_choice, check_whole, read_weights, seed_of
+from tacit.estimators.base import check_choice, check_whole, read_weights, seed_of
 from tacit.evaluation._parameters import labels_of, named_parameters
 from tacit.evaluation._rows import fit_rows
 from tacit.evaluation._sampled import Replicator

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from jaxtyping import Bool, Float, Int
 
 from tacit.data.corpus import Corpus
-from tacit.estimators._base import check_choice, check_whole
+from tacit.estimators.base import check_choice, check_whole
 from tacit.evaluation.topics import TOP, top_words
 
 MEASURES: Mapping[str, str] = {

@@ -10,8 +10,8 @@ import pyarrow as pa
 from sklearn.base import clone
 
 from tacit.compute import double_precision
-from tacit.estimators._base import check_whole, seed_of
-from tacit.estimators._deep_answers import BLACK_OR_WHITE
+from tacit.estimators.base import check_whole, seed_of
+from tacit.estimators.vae.answers import BLACK_OR_WHITE
 from tacit.evaluation._rows import fit_rows, fresh, mean_and_error, number_of_rows, read, score_rows, weights_of
 from tacit.evaluation.baseline import INDEPENDENT, independent, seen_as
 from tacit.evaluation.measure import GIVEN_TOTAL, Measure, check_scores, measure

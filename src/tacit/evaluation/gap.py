@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tacit.estimators._base import check_whole, seed_of
+from tacit.estimators.base import check_whole, seed_of
 from tacit.evaluation._rows import mean_and_error, number_of_rows, picked
 from tacit.evaluation.annealed import annealed_log_prob
 

@@ -12,7 +12,7 @@ from scipy.optimize import linear_sum_assignment
 from sklearn.utils.validation import check_is_fitted
 
 from tacit.compute import Array, compiled, double_precision
-from tacit.estimators._layout import KIND_OF_FAMILY
+from tacit.estimators.mixture.layout import KIND_OF_FAMILY
 from tacit.families.base import Family
 from tacit.families.multivariate_normal import MultivariateNormal
 from tacit.families.normal import Normal

@@ -6,7 +6,7 @@ from typing import Any
 from sklearn.base import is_outlier_detector
 from sklearn.utils.validation import check_is_fitted
 
-from tacit.estimators._layout import KIND_OF_FAMILY
+from tacit.estimators.mixture.layout import KIND_OF_FAMILY
 from tacit.models.mixture.model import Group, Mixture
 from tacit.models.mixture.summary import family_name
 

@@ -11,11 +11,11 @@ from sklearn.base import clone
 from tacit import plots
 from tacit.compute import double_precision
 from tacit.data.blocks import moments
-from tacit.estimators._base import check_choice, read_weights, seed_of
-from tacit.estimators._bayesian import BayesianFace
-from tacit.estimators._mixture import BaseMixture, Search
-from tacit.estimators._starts import HIERARCHIES, Begin
-from tacit.estimators.gaussian_mixture import GaussianMixture
+from tacit.estimators.base import check_choice, read_weights, seed_of
+from tacit.estimators.mixture.em import BaseMixture, Search
+from tacit.estimators.mixture.gaussian import GaussianMixture
+from tacit.estimators.mixture.starts import HIERARCHIES, Begin
+from tacit.estimators.mixture.variational import BayesianFace
 from tacit.evaluation import _bounds
 from tacit.evaluation._rows import fit_rows, fresh, score_rows
 from tacit.families.covariance import STRUCTURES, canonical_name

@@ -13,8 +13,8 @@ from sklearn.base import clone
 
 from tacit import plots
 from tacit.data.corpus import Corpus
-from tacit.estimators._base import check_choice, check_whole, seed_of
-from tacit.estimators.latent_dirichlet_allocation import LatentDirichletAllocation
+from tacit.estimators.base import check_choice, check_whole, seed_of
+from tacit.estimators.topics.latent_dirichlet_allocation import LatentDirichletAllocation
 from tacit.evaluation.coherence import topic_coherence
 from tacit.evaluation.topics import TOP, topic_diversity, topic_exclusivity, topic_stability
 

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
 from scipy.special import rel_entr
 
-from tacit.estimators._base import check_whole
+from tacit.estimators.base import check_whole
 
 RELEVANCE = 0.6
 """λ of the relevance, at which people name topics best (Sievert & Shirley 2014)."""

@@ -17,7 +17,15 @@ from tacit import registry  # noqa: F401 - it imports every module whose values 
 PACKAGES = ("data", "families", "inference", "models", "estimators")
 """The packages whose values a fitted estimator may hold."""
 
-MOVED: dict[str, str] = {}
+MOVED: dict[str, str] = {
+    f"estimators.{name}": f"estimators.{folder}.{name}"
+    for folder, moved in {
+        "mixture": ("Density", "Given", "Layout", "Plan", "Search", "Weighing"),
+        "regression": ("CoefficientTable", "LogisticFound", "LogisticPlan"),
+        "vae": ("Architecture", "Conditions", "Facts", "Layer", "NetworkPlan", "Reading"),
+    }.items()
+    for name in moved
+}
 """Names in older files that now stand elsewhere: old name → new name."""
 
 

@@ -8,9 +8,9 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 
 from tacit.data.blocks import Moments, Standardise
-from tacit.estimators import _parameters as shapes
-from tacit.estimators._mixture import BaseMixture, Plan
-from tacit.estimators._starts import door
+from tacit.estimators.mixture import parameters as shapes
+from tacit.estimators.mixture.em import BaseMixture, Plan
+from tacit.estimators.mixture.starts import door
 from tacit.families.covariance import STRUCTURES, canonical_name
 from tacit.families.covariance.prior import GaussianPrior, default_prior
 from tacit.models.mixture.fitting import Start

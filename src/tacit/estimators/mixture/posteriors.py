@@ -7,7 +7,7 @@ import numpy as np
 
 from tacit.data.blocks import Moments, Standardise, moments
 from tacit.data.errors import listed
-from tacit.estimators._layout import Part, place_of, row_prior
+from tacit.estimators.mixture.layout import Part, place_of, row_prior
 from tacit.families import (
     BetaBernoulli,
     ConjugatePrior,

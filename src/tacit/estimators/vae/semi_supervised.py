@@ -9,12 +9,12 @@ from scipy.special import logsumexp
 
 from tacit.compute import single_precision
 from tacit.data.blocks import Standardise
-from tacit.estimators import _deep_parts as parts
-from tacit.estimators._base import check_whole, seed_of
-from tacit.estimators._deep_describe import Architecture, layers
-from tacit.estimators._deep_networks import make_encoder
-from tacit.estimators._deep_rows import Conditions
-from tacit.estimators.vae import VAE
+from tacit.estimators.base import check_whole, seed_of
+from tacit.estimators.vae import parts
+from tacit.estimators.vae.describe import Architecture, layers
+from tacit.estimators.vae.networks import make_encoder
+from tacit.estimators.vae.rows import Conditions
+from tacit.estimators.vae.vae import VAE
 from tacit.inference.objectives import Elbo, Objective
 from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.models.vae.labelled import Labelled, LabelledLatent, class_log_probs

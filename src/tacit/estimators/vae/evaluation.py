@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from tacit.compute import single_precision
-from tacit.estimators._base import check_choice, check_whole, seed_of
-from tacit.estimators._deep_answers import NUMBERS, ROWS, DeepAnswers
+from tacit.estimators.base import check_choice, check_whole, seed_of
+from tacit.estimators.vae.answers import NUMBERS, ROWS, DeepAnswers
 from tacit.inference.stochastic import padded
 from tacit.models.vae.annealing import STARTS, annealed
 from tacit.models.vae.flows import FlowDensity

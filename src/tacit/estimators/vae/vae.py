@@ -6,8 +6,8 @@ from typing import Any, Self
 from sklearn.base import BaseEstimator, DensityMixin, TransformerMixin
 
 from tacit.compute import single_precision
-from tacit.estimators._deep_evaluation import DeepEvaluation
-from tacit.estimators._deep_fit import DeepFit
+from tacit.estimators.vae.evaluation import DeepEvaluation
+from tacit.estimators.vae.fit import DeepFit
 from tacit.inference.objectives import Elbo, ImportanceWeighted
 from tacit.models.vae.discrete import QuantisedCodes
 

@@ -7,9 +7,9 @@ import numpy as np
 from scipy import sparse
 
 from tacit.data.blocks import Moments, Standardise
-from tacit.estimators._base import read_rows
-from tacit.estimators._layout import row_prior
-from tacit.estimators._mixture import BaseMixture, Plan
+from tacit.estimators.base import read_rows
+from tacit.estimators.mixture.em import BaseMixture, Plan
+from tacit.estimators.mixture.layout import row_prior
 from tacit.families import Multinomial, Poisson
 from tacit.models.mixture.group import FamilyGroup
 from tacit.models.mixture.model import Mixture

@@ -15,9 +15,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from tacit.compute import single_precision
-from tacit.estimators._base import check_choice, check_whole, read_weights, seed_of
-from tacit.estimators._deep_fit import held_out_rows
-from tacit.estimators._topic_answers import checked_words
+from tacit.estimators.base import check_choice, check_whole, read_weights, seed_of
+from tacit.estimators.topics.answers import checked_words
+from tacit.estimators.vae.fit import held_out_rows
 from tacit.inference.closed_form import CONVERGED, INTERRUPTED, NAN, REASONS
 from tacit.inference.fit import Trace
 from tacit.inference.objectives import Elbo

@@ -12,9 +12,9 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, c
 
 from tacit.compute import LOG_2PI
 from tacit.data.blocks import Standardise
-from tacit.estimators._base import check_choice, check_level, check_whole, double_precision, read_weights
-from tacit.estimators._coefficients import CoefficientTable
-from tacit.estimators._regression import Regression
+from tacit.estimators.base import check_choice, check_level, check_whole, double_precision, read_weights
+from tacit.estimators.regression.base import Regression
+from tacit.estimators.regression.coefficients import CoefficientTable
 from tacit.inference.fit import Trace
 from tacit.inference.posterior import Posterior
 from tacit.inference.verdict import Verdict, judged

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 
 from tacit.data.blocks import Moments
-from tacit.estimators import _parameters as shapes
-from tacit.estimators._base import check_choice
-from tacit.estimators._bayesian import BayesianFace, Layout
-from tacit.estimators._bayesian_layout import plain_gaussian
-from tacit.estimators._starts import door
+from tacit.estimators.base import check_choice
+from tacit.estimators.mixture import parameters as shapes
+from tacit.estimators.mixture.posteriors import plain_gaussian
+from tacit.estimators.mixture.starts import door
+from tacit.estimators.mixture.variational import BayesianFace, Layout
 from tacit.models.mixture.model import Mixture
 from tacit.models.mixture.normal_wishart import Kind, NormalWishartGroup, NormalWishartPrior
 

@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted, check_non_negative, validate_data
 
 from tacit.data.errors import listed
-from tacit.estimators._base import check_whole, double_precision, seed_of
+from tacit.estimators.base import check_whole, double_precision, seed_of
 from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.models.topics.completion import Completion, document_completion, document_halves
 from tacit.models.topics.fitting import bayesian, posterior

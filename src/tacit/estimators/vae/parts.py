@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from tacit.data.blocks import Standardise
-from tacit.estimators._deep_rows import Facts
+from tacit.estimators.vae.rows import Facts
 from tacit.inference.objectives import (
     Elbo,
     ImportanceWeighted,

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from tacit.compute import row_bucket
 from tacit.data.blocks import Standardise
-from tacit.estimators._coefficients import CoefficientTable
+from tacit.estimators.regression.coefficients import CoefficientTable
 from tacit.inference.watch import Printer, watch
 from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.models.regression.coefficients import Coefficients, Prior, moved

@@ -12,8 +12,8 @@ from sklearn.utils.validation import check_array, check_non_negative
 
 from tacit.data.documents import BatchSource
 from tacit.data.errors import nearest
-from tacit.estimators._base import double_precision, seed_of
-from tacit.estimators._topic_answers import TopicAnswers, checked_words, words_known
+from tacit.estimators.base import double_precision, seed_of
+from tacit.estimators.topics.answers import TopicAnswers, checked_words, words_known
 from tacit.inference.closed_form import CONVERGED, REASONS
 from tacit.inference.fit import Fit, on_host
 from tacit.inference.verdict import judged

@@ -7,14 +7,13 @@ import numpy as np
 
 from tacit.data.blocks import Moments, Standardise
 from tacit.data.schema import Schema
-from tacit.estimators import _bayesian_layout as posteriors
-from tacit.estimators import _layout
-from tacit.estimators._base import check_choice
-from tacit.estimators._bayesian import BayesianFace, Layout
-from tacit.estimators._columns import TableColumns
-from tacit.estimators._layout import Part
-from tacit.estimators._parameters import NATIVE
-from tacit.estimators._starts import door
+from tacit.estimators.base import check_choice
+from tacit.estimators.mixture import layout, posteriors
+from tacit.estimators.mixture.columns import TableColumns
+from tacit.estimators.mixture.layout import Part
+from tacit.estimators.mixture.parameters import NATIVE
+from tacit.estimators.mixture.starts import door
+from tacit.estimators.mixture.variational import BayesianFace, Layout
 from tacit.families.covariance import canonical_name
 from tacit.models.mixture.model import Group, Mixture
 
@@ -95,7 +94,7 @@ class BayesianMixture(TableColumns, BayesianFace):
     @staticmethod
     def _automatic(schema: Schema, values: Moments) -> list[str]:
         """A family for every column: a mixture of Poissons is over-dispersed without a negative binomial."""
-        chosen = _layout.automatic(schema, values)
+        chosen = layout.automatic(schema, values)
         return ["poisson" if family == "negative-binomial" else family for family in chosen]
 
     def _layout(self, rows: np.ndarray, values: Moments, width: int) -> Layout:
@@ -105,7 +104,7 @@ class BayesianMixture(TableColumns, BayesianFace):
         self.families_ = [named.get(place, family) for place, family in enumerate(chosen)]
         posteriors.check_families(self.families_, names)
         kind = self._kind()
-        parts = _layout.parts_of(self.families_, together, self.schema_)
+        parts = layout.parts_of(self.families_, together, self.schema_)
         given = posteriors.given_priors(self.priors, self.families_, names)
         normal = tuple(place for family, places in parts if family == "normal" for place in places)
         if kind != "diag" and (split := [names[p] for p in given if p in normal]):
@@ -130,4 +129,4 @@ class BayesianMixture(TableColumns, BayesianFace):
             noise = np.zeros(len(columns))
             return posteriors.plain_gaussian(columns, width, self._kind(), noise, complete=values.complete)
         settings = {"structure": "VVI", "floor": 0.0, "map": False, "components": 1}
-        return _layout.group(part, width, self.schema_, values, rows, np.asarray(view.scale), settings)
+        return layout.group(part, width, self.schema_, values, rows, np.asarray(view.scale), settings)

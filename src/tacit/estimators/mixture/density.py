@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from tacit.estimators._base import double_precision, seed_of
+from tacit.estimators.base import double_precision, seed_of
 from tacit.families.base import Family
 from tacit.families.bernoulli import Bernoulli
 from tacit.families.categorical import Categorical

@@ -12,10 +12,10 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
 from tacit.data.blocks import Standardise
-from tacit.estimators._base import check_choice, check_level, check_whole, double_precision, read_weights, seed_of
-from tacit.estimators._coefficients import CoefficientTable
-from tacit.estimators._logistic_fit import METHODS, LogisticFound, LogisticPlan, fitted
-from tacit.estimators._regression import Regression
+from tacit.estimators.base import check_choice, check_level, check_whole, double_precision, read_weights, seed_of
+from tacit.estimators.regression.base import Regression
+from tacit.estimators.regression.coefficients import CoefficientTable
+from tacit.estimators.regression.logistic_fit import METHODS, LogisticFound, LogisticPlan, fitted
 from tacit.inference.posterior import Posterior
 from tacit.inference.verdict import Verdict, judged
 from tacit.models.graph import Graph

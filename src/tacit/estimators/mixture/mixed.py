@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from tacit.data.blocks import Moments
-from tacit.estimators import _layout
-from tacit.estimators._columns import TableColumns
-from tacit.estimators._mixture import BaseMixture, Plan
-from tacit.estimators._starts import door
+from tacit.estimators.mixture import layout
+from tacit.estimators.mixture.columns import TableColumns
+from tacit.estimators.mixture.em import BaseMixture, Plan
+from tacit.estimators.mixture.starts import door
 from tacit.families.covariance import canonical_name
 from tacit.models.mixture.model import Mixture as Model
 
@@ -83,9 +83,9 @@ class Mixture(TableColumns, BaseMixture):
 
     def _plan(self, rows: np.ndarray, values: Moments, width: int) -> Plan:
         named, together = self._named(self.schema_.names)
-        families = _layout.automatic(self.schema_, values)
+        families = layout.automatic(self.schema_, values)
         self.families_ = [named.get(place, family) for place, family in enumerate(families)]
-        parts = _layout.parts_of(self.families_, together, self.schema_)
+        parts = layout.parts_of(self.families_, together, self.schema_)
         scaled = np.isin(self.families_, ["normal", "student-t"])
         structure = "VVV" if not scaled.any() else canonical_name(self.covariance_type, int(scaled.sum()))
         view = door(values, scaled, structure)
@@ -96,7 +96,7 @@ class Mixture(TableColumns, BaseMixture):
             "components": self.n_components,
         }
         scale = np.asarray(view.scale)
-        groups = tuple(_layout.group(p, width, self.schema_, values, rows, scale, settings) for p in parts)
+        groups = tuple(layout.group(p, width, self.schema_, values, rows, scale, settings) for p in parts)
         active = np.arange(width) < self.n_components
         log_weights = np.where(active, -np.log(self.n_components), -np.inf)
         concentration = np.asarray(1.0 + 1.0 / self.n_components) if self.objective == "map" else None

@@ -10,11 +10,11 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from tacit.data.blocks import Standardise
-from tacit.estimators import _deep_parts as parts
-from tacit.estimators._base import check_choice, check_whole, read_weights, seed_of
-from tacit.estimators._deep_answers import DeepAnswers
-from tacit.estimators._deep_networks import NETWORKS, NetworkPlan, networks
-from tacit.estimators._deep_rows import CHECKED, Conditions, Facts, read_deep_rows
+from tacit.estimators.base import check_choice, check_whole, read_weights, seed_of
+from tacit.estimators.vae import parts
+from tacit.estimators.vae.answers import DeepAnswers
+from tacit.estimators.vae.networks import NETWORKS, NetworkPlan, networks
+from tacit.estimators.vae.rows import CHECKED, Conditions, Facts, read_deep_rows
 from tacit.inference.closed_form import CONVERGED, NAN, REASONS
 from tacit.inference.fit import Trace
 from tacit.inference.objectives import Objective

@@ -11,8 +11,8 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from tacit.data.blocks import Standardise, source
-from tacit.estimators._base import check_level, double_precision
-from tacit.estimators._robust import RobustRegression
+from tacit.estimators.base import check_level, double_precision
+from tacit.estimators.regression.robust import RobustRegression
 from tacit.inference.closed_form import REASONS
 from tacit.inference.fit import Fit, Trace, fit
 from tacit.models.graph import Edge, Graph, Node, Plate

@@ -14,11 +14,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from tacit.compute import row_bucket, single_precision
 from tacit.data.blocks import Standardise
-from tacit.estimators._base import check_whole, seed_of
-from tacit.estimators._deep_condition import DeepConditional, given_row
-from tacit.estimators._deep_describe import Architecture, describe
-from tacit.estimators._deep_parts import DISCRETE, Reading, choose_objective
-from tacit.estimators._deep_rows import Conditions, check_shares, check_support, read_deep_rows
+from tacit.estimators.base import check_whole, seed_of
+from tacit.estimators.vae.condition import DeepConditional, given_row
+from tacit.estimators.vae.describe import Architecture, describe
+from tacit.estimators.vae.parts import DISCRETE, Reading, choose_objective
+from tacit.estimators.vae.rows import Conditions, check_shares, check_support, read_deep_rows
 from tacit.inference.objectives import Elbo, Objective
 from tacit.inference.stochastic import Batches, evaluate, padded
 from tacit.models.graph import Edge, Graph, Node, Plate

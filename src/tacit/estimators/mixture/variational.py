@@ -12,10 +12,10 @@ from sklearn.exceptions import ConvergenceWarning
 
 from tacit.compute import component_bucket
 from tacit.data.blocks import MemorySource, Moments, Source, Standardise, dense_rows, moments, shuffled, source
-from tacit.estimators._base import check_choice, check_whole, double_precision, read_weights, seed_of
-from tacit.estimators._bayesian_verdict import verdict
-from tacit.estimators._face import MixtureFace
-from tacit.estimators._starts import STARTS, draw_starts, needs_tiles
+from tacit.estimators.base import check_choice, check_whole, double_precision, read_weights, seed_of
+from tacit.estimators.mixture.base import MixtureFace
+from tacit.estimators.mixture.starts import STARTS, draw_starts, needs_tiles
+from tacit.estimators.mixture.verdict import verdict
 from tacit.inference.closed_form import CONVERGED, INTERRUPTED, REASONS
 from tacit.inference.fit import Fit, Trace, on_host
 from tacit.inference.online import Average, first_average, see

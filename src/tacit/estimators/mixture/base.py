@@ -8,8 +8,8 @@ import numpy as np
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils.validation import check_is_fitted
 
-from tacit.estimators._answers import MixtureAnswers
-from tacit.estimators._base import double_precision, read_rows, read_weights
+from tacit.estimators.base import double_precision, read_rows, read_weights
+from tacit.estimators.mixture.answers import MixtureAnswers
 from tacit.inference.watch import Printer, watch
 from tacit.models.mixture import rows as answers
 from tacit.models.mixture.model import Mixture

@@ -10,9 +10,9 @@ from tacit.data.encode import decode, encode
 from tacit.data.frames import from_frame
 from tacit.data.kinds import infer
 from tacit.data.schema import Schema
-from tacit.estimators import _layout
-from tacit.estimators._base import read_rows
-from tacit.estimators._face import MixtureFace
+from tacit.estimators.base import read_rows
+from tacit.estimators.mixture import layout
+from tacit.estimators.mixture.base import MixtureFace
 
 
 class TableColumns(MixtureFace):
@@ -46,7 +46,7 @@ class TableColumns(MixtureFace):
 
     def _schema(self, table: Any) -> Schema:
         names = table.column_names
-        wanted = {names[p]: _layout.KIND_OF_FAMILY[f] for p, f in self._named(names)[0].items()}
+        wanted = {names[p]: layout.KIND_OF_FAMILY[f] for p, f in self._named(names)[0].items()}
         for name in names:  # a column with one value or none is still a column of the table
             column = table.column(name)
             if name not in wanted and (column.null_count == len(column) or len(column.unique()) < 3):
@@ -67,7 +67,7 @@ class TableColumns(MixtureFace):
         chosen: dict[int, str] = {}
         together = []
         for key, family in self.families.items():
-            places = tuple(_layout.place_of(k, names, "families") for k in (key if isinstance(key, tuple) else (key,)))
+            places = tuple(layout.place_of(k, names, "families") for k in (key if isinstance(key, tuple) else (key,)))
             chosen |= dict.fromkeys(places, _family(family))
             if len(places) > 1:
                 together.append(places)
@@ -79,8 +79,8 @@ def _text(X: Any) -> bool:
 
 
 def _family(name: str) -> str:
-    if name not in _layout.KIND_OF_FAMILY:
-        raise ValueError(f"family {name!r} is unknown; choose one of {', '.join(_layout.KIND_OF_FAMILY)}")
+    if name not in layout.KIND_OF_FAMILY:
+        raise ValueError(f"family {name!r} is unknown; choose one of {', '.join(layout.KIND_OF_FAMILY)}")
     return name
 
 

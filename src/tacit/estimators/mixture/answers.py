@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from tacit.estimators._base import double_precision, read_weights, seed_of
-from tacit.estimators.density import Column, Density, chosen_columns, conditioned, density
+from tacit.estimators.base import double_precision, read_weights, seed_of
+from tacit.estimators.mixture.density import Column, Density, chosen_columns, conditioned, density
 from tacit.models.graph import Graph, mixture_graph
 from tacit.models.mixture import sampling
 from tacit.models.mixture.impute import check_vector_gaps, drawn, expected

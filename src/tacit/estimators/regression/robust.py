@@ -8,8 +8,8 @@ from scipy.special import ndtri
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from tacit.estimators._base import check_level, double_precision, read_weights
-from tacit.estimators._coefficients import CoefficientTable
+from tacit.estimators.base import check_level, double_precision, read_weights
+from tacit.estimators.regression.coefficients import CoefficientTable
 from tacit.models.lifting.design import Design
 
 
