@@ -3,12 +3,13 @@
 import math
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any, Self
+from dataclasses import KW_ONLY
+from typing import Annotated, Any, Self
 
 import numpy as np
 from scipy import sparse
 from scipy.special import log_softmax, logsumexp
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import ClassifierMixin, clone
 from sklearn.utils import assert_all_finite, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
@@ -16,6 +17,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, c
 
 from tacit.estimators.base import read_rows, read_weights, seed_of
 from tacit.estimators.mixture.gaussian import GaussianMixture
+from tacit.estimators.settings import Estimator, Number, settings
 from tacit.models.graph import Edge, Graph, Node, Plate
 
 LEAST_TO_FIT = 2
@@ -27,7 +29,8 @@ def _densities_can(method: str) -> Callable:
     return available_if(lambda self: hasattr(self._template(), method))
 
 
-class GenerativeClassifier(ClassifierMixin, BaseEstimator):
+@settings
+class GenerativeClassifier(ClassifierMixin, Estimator):
     """``P(y|x) ∝ p(x|y) P(y)``, with a density estimator for every class.
 
     Because it knows how rows of a class look, it classifies rows with missing entries (they are integrated out, if
@@ -41,15 +44,6 @@ class GenerativeClassifier(ClassifierMixin, BaseEstimator):
     entries of a row are missing, the held-back rows are compared on the same entries; if held-back rows have gaps
     themselves, rows to come are taken to have gaps in the same manner, and all are compared as they are.
 
-    Args:
-        estimator: any density estimator with ``fit`` and ``score_samples``, cloned for every class;
-            ``GaussianMixture()`` if None.
-        priors: ``P(y)`` in the order of ``classes_``, or by class; the classes' shares of the rows if None.
-        refuse: the share of ordinary rows that may be refused; None holds nothing back and refuses nothing.
-        refused_label: what ``predict`` says of a refused row; if None, -1, or "refused" where classes are texts.
-        calibration: the share of every class that is held back for refusal.
-        random_state: which rows are held back.
-
     Attributes:
         classes_: the classes in order.
         class_prior_: ``P(y)``.
@@ -58,22 +52,20 @@ class GenerativeClassifier(ClassifierMixin, BaseEstimator):
         refused_label_: what a refused row is called.
     """
 
-    def __init__(
-        self,
-        estimator: Any = None,
-        *,
-        priors: Any = None,
-        refuse: float | None = None,
-        refused_label: Any = None,
-        calibration: float = 0.2,
-        random_state: Any = None,
-    ) -> None:
-        self.estimator = estimator
-        self.priors = priors
-        self.refuse = refuse
-        self.refused_label = refused_label
-        self.calibration = calibration
-        self.random_state = random_state
+    estimator: Any = None
+    """any density estimator with ``fit`` and ``score_samples``, cloned for every class; ``GaussianMixture()`` if
+    None."""
+    _: KW_ONLY
+    priors: Any = None
+    """``P(y)`` in the order of ``classes_``, or by class; the classes' shares of the rows if None."""
+    refuse: Annotated[float | None, Number("a share between 0 and 1, or None", below=1.0, least_too=False)] = None
+    """the share of ordinary rows that may be refused; None holds nothing back and refuses nothing."""
+    refused_label: Any = None
+    """what ``predict`` says of a refused row; if None, -1, or "refused" where classes are texts."""
+    calibration: Annotated[float, Number("a share between 0 and 1", below=1.0, least_too=False)] = 0.2
+    """the share of every class that is held back for refusal."""
+    random_state: Any = None
+    """which rows are held back."""
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit a density to the rows of every class.
@@ -87,7 +79,7 @@ class GenerativeClassifier(ClassifierMixin, BaseEstimator):
             ValueError: what is wrong with rows, classes, weights or a parameter; a class too small for its
                 density or for the refusal asked for, with the number of rows needed.
         """
-        self._check()
+        self.check_settings()
         rows = self._read(X, reset=True)
         if y is None:
             raise ValueError("GenerativeClassifier requires y to be passed, but the target y is None")
@@ -113,11 +105,7 @@ class GenerativeClassifier(ClassifierMixin, BaseEstimator):
         self._check_measures()
         return self
 
-    def _check(self) -> None:
-        if self.refuse is not None and not 0.0 < self.refuse < 1.0:
-            raise ValueError(f"refuse must be a share between 0 and 1, or None; got {self.refuse!r}")
-        if not 0.0 < self.calibration < 1.0:
-            raise ValueError(f"calibration must be a share between 0 and 1; got {self.calibration!r}")
+    def _check_together(self) -> None:
         if not hasattr(self._template(), "score_samples"):
             raise TypeError(f"estimator must have score_samples, the log-density of rows; {self.estimator!r} has not")
 

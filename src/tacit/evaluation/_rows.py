@@ -54,8 +54,7 @@ def fit_rows(estimator: Any, rows: Any, weights: np.ndarray) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         if hasattr(estimator, "_fit_rows"):
-            estimator._check()
-            estimator._check_rows(rows)
+            estimator._check_all(rows)
             estimator._fit_rows(rows, weights)
         elif (weights == 1.0).all():
             estimator.fit(rows)

@@ -12,10 +12,11 @@ from tacit import plots
 from tacit.compute import double_precision
 from tacit.data.blocks import moments
 from tacit.estimators.base import check_choice, read_weights, seed_of
-from tacit.estimators.mixture.em import BaseMixture, Search
+from tacit.estimators.mixture.base import Search
+from tacit.estimators.mixture.em import LikelihoodMixture
 from tacit.estimators.mixture.gaussian import GaussianMixture
 from tacit.estimators.mixture.starts import HIERARCHIES, Begin
-from tacit.estimators.mixture.variational import BayesianFace
+from tacit.estimators.mixture.variational import VariationalMixture
 from tacit.evaluation import _bounds
 from tacit.evaluation._rows import fit_rows, fresh, score_rows
 from tacit.families.covariance import STRUCTURES, canonical_name
@@ -69,7 +70,7 @@ def select(
     covariance: str | Sequence[str] | None = "all",
     criterion: str = "bic",
     *,
-    estimator: BaseMixture | BayesianFace | None = None,
+    estimator: LikelihoodMixture | VariationalMixture | None = None,
     n_init: int = 10,
     sample_weight: Any = None,
     random_state: Any = None,
@@ -97,7 +98,7 @@ def select(
     Raises:
         ValueError: no candidate, or every candidate rests on its floor or has failed.
     """
-    check_choice("criterion", criterion, _bounds.CRITERIA if isinstance(estimator, BayesianFace) else CRITERIA)
+    check_choice("criterion", criterion, _bounds.CRITERIA if isinstance(estimator, VariationalMixture) else CRITERIA)
     numbers = np.array(sorted({int(k) for k in components}))
     if numbers.size == 0 or numbers[0] < 1:
         raise ValueError(f"components must be whole numbers of at least 1, got {list(numbers)}")
@@ -110,8 +111,8 @@ def select(
     numbers = numbers[numbers <= rows.shape[0]]
     if estimator is None:
         base.set_params(reg_covar=FLOOR * moments(rows, weights).least_variance)
-    base._check()
-    if isinstance(base, BayesianFace):
+    base._check_all(rows)
+    if isinstance(base, VariationalMixture):
         return _by_bound(base, covariance, rows, weights, numbers, n_init, criterion)
     candidates = _searched(base, _structures(base, covariance, rows.shape[1]), rows, weights, numbers, n_init)
     if criterion == "held-out":
@@ -121,7 +122,7 @@ def select(
 
 
 def _by_bound(
-    base: BayesianFace,
+    base: VariationalMixture,
     covariance: str | Sequence[str] | None,
     rows: Any,
     weights: np.ndarray,
@@ -146,12 +147,12 @@ class Candidate(NamedTuple):
     """A row of the table and what its estimator is made from, if it is chosen."""
 
     row: dict[str, Any]
-    searcher: BaseMixture
+    searcher: LikelihoodMixture
     """The estimator that searched: this structure, the most components."""
     search: Search
     fit: Fit
 
-    def unfitted(self) -> BaseMixture:
+    def unfitted(self) -> LikelihoodMixture:
         """The estimator of this candidate, which has seen the rows' names and kinds."""
         return fresh(self.searcher).set_params(n_components=self.row["n_components"])
 
@@ -170,7 +171,7 @@ def _choose(candidates: list[Candidate], criterion: str) -> Selection:
     return Selection(best, pa.Table.from_pylist([c.row for c in candidates]), criterion)
 
 
-def _structures(base: BaseMixture, covariance: str | Sequence[str] | None, dims: int) -> list[str | None]:
+def _structures(base: LikelihoodMixture, covariance: str | Sequence[str] | None, dims: int) -> list[str | None]:
     if covariance is None or not hasattr(base, "covariance_type"):
         return [None]
     wanted = [name for name in STRUCTURES if len(name) == 3] if covariance == "all" else covariance
@@ -180,7 +181,7 @@ def _structures(base: BaseMixture, covariance: str | Sequence[str] | None, dims:
 
 
 def _searched(
-    base: BaseMixture,
+    base: LikelihoodMixture,
     structures: list[str | None],
     rows: Any,
     weights: np.ndarray,
@@ -203,7 +204,12 @@ def _interrupted(candidates: list[Candidate]) -> bool:
 
 
 def _crossed(
-    base: BaseMixture, candidates: list[Candidate], rows: Any, weights: np.ndarray, numbers: np.ndarray, n_init: int
+    base: LikelihoodMixture,
+    candidates: list[Candidate],
+    rows: Any,
+    weights: np.ndarray,
+    numbers: np.ndarray,
+    n_init: int,
 ) -> list[Candidate]:
     """Every structure begun again from what the best others of as many components say of the rows.
 
@@ -233,7 +239,7 @@ def _worth(candidate: Candidate) -> tuple[bool, float]:
 
 
 def _candidates(
-    base: BaseMixture,
+    base: LikelihoodMixture,
     structure: str | None,
     rows: Any,
     weights: np.ndarray,
@@ -273,7 +279,7 @@ def _row(search: Search, fit: Fit, number: int, structure: str, total: float, as
     }
 
 
-def _held_out(candidate: BaseMixture | BayesianFace, rows: Any, weights: np.ndarray) -> float:
+def _held_out(candidate: LikelihoodMixture | VariationalMixture, rows: Any, weights: np.ndarray) -> float:
     """Mean log-likelihood a row, each fold scored by the fit of the others."""
     fold = seed_of(candidate.random_state).permutation(rows.shape[0]) % FOLDS
     total = 0.0

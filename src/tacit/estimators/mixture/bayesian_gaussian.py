@@ -1,44 +1,28 @@
 """``BayesianGaussianMixture``: scikit-learn's face, a complete bound, a predictive density, gaps and weights."""
 
-from typing import Any
+import math
+from dataclasses import KW_ONLY, field
+from typing import Annotated, Any
 
 import numpy as np
 
 from tacit.data.blocks import Moments
-from tacit.estimators.base import check_choice
 from tacit.estimators.mixture import parameters as shapes
 from tacit.estimators.mixture.posteriors import plain_gaussian
 from tacit.estimators.mixture.starts import door
-from tacit.estimators.mixture.variational import BayesianFace, Layout
+from tacit.estimators.mixture.variational import Groups, VariationalMixture
+from tacit.estimators.settings import NOT_NEGATIVE, Number, Whole, settings
 from tacit.models.mixture.model import Mixture
 from tacit.models.mixture.normal_wishart import Kind, NormalWishartGroup, NormalWishartPrior
 
 
-class BayesianGaussianMixture(BayesianFace):
+@settings
+class BayesianGaussianMixture(VariationalMixture):
     """A mixture of Gaussians with a posterior over weights, means and precisions, by variational Bayes.
 
     Arguments, attributes and methods are scikit-learn's. The bound has every constant, so it can be compared over K;
     ``score_samples`` is the log posterior predictive density, a mixture of Student's t. Components that the data do
     not need empty themselves. Rows may have missing entries (NaN).
-
-    Args:
-        n_components: K, the most components.
-        covariance_type: "full", "tied", "diag" or "spherical".
-        tol: the fit stops when the bound of all rows changes by less, in nats.
-        reg_covar: variance ε of the blur of every entry. Its share ``½ ε tr E[Λ_k]`` is taken from the bound.
-        max_iter: most iterations.
-        n_init: starts; the best is kept.
-        init_params: as in ``GaussianMixture``.
-        weight_concentration_prior_type: "dirichlet_process" (stick-breaking) or "dirichlet_distribution".
-        weight_concentration_prior: γ, or the Dirichlet's α; ``1/K`` if None. The smaller, the fewer components.
-        mean_precision_prior: κ, what the prior's mean weighs in rows; 1 if None.
-        mean_prior: the prior's mean ``(d,)``; that of the rows if None.
-        degrees_of_freedom_prior: ν, above d − 1; d if None.
-        covariance_prior: V in the structure's shape, ``E[Λ] = ν V⁻¹``; the covariance of the rows if None.
-        random_state: seed.
-        warm_start: go on from the last fit.
-        verbose, verbose_interval: as in scikit-learn.
-        inference: "vb", or "online-vb": mini-batches, stochastic variational inference (Hoffman et al. 2013).
 
     Attributes:
         weights_, means_: posterior means.
@@ -58,57 +42,21 @@ class BayesianGaussianMixture(BayesianFace):
     Components are in canonical order, heaviest first.
     """
 
-    def __init__(
-        self,
-        *,
-        n_components: int = 1,
-        covariance_type: str = "full",
-        tol: float = 1e-3,
-        reg_covar: float = 1e-6,
-        max_iter: int = 100,
-        n_init: int = 1,
-        init_params: str = "kmeans",
-        weight_concentration_prior_type: str = "dirichlet_process",
-        weight_concentration_prior: float | None = None,
-        mean_precision_prior: float | None = None,
-        mean_prior: Any = None,
-        degrees_of_freedom_prior: float | None = None,
-        covariance_prior: Any = None,
-        random_state: Any = None,
-        warm_start: bool = False,
-        verbose: int = 0,
-        verbose_interval: int = 10,
-        inference: str = "vb",
-    ) -> None:
-        self.n_components = n_components
-        self.covariance_type = covariance_type
-        self.tol = tol
-        self.reg_covar = reg_covar
-        self.max_iter = max_iter
-        self.n_init = n_init
-        self.init_params = init_params
-        self.weight_concentration_prior_type = weight_concentration_prior_type
-        self.weight_concentration_prior = weight_concentration_prior
-        self.mean_precision_prior = mean_precision_prior
-        self.mean_prior = mean_prior
-        self.degrees_of_freedom_prior = degrees_of_freedom_prior
-        self.covariance_prior = covariance_prior
-        self.random_state = random_state
-        self.warm_start = warm_start
-        self.verbose = verbose
-        self.verbose_interval = verbose_interval
-        self.inference = inference
+    n_components: Annotated[int, Whole(1)] = field(default=1, kw_only=True)
+    """K, the most components."""
+    _: KW_ONLY
+    reg_covar: Annotated[float, NOT_NEGATIVE] = 1e-6
+    """variance ε of the blur of every entry. Its share ``½ ε tr E[Λ_k]`` is taken from the bound."""
+    mean_precision_prior: Annotated[float | None, Number("above 0", least_too=False, below=math.inf)] = None
+    """κ, what the prior's mean weighs in rows; 1 if None."""
+    mean_prior: Any = None
+    """the prior's mean ``(d,)``; that of the rows if None."""
+    degrees_of_freedom_prior: float | None = None
+    """ν, above d − 1; d if None."""
+    covariance_prior: Any = None
+    """V in the structure's shape, ``E[Λ] = ν V⁻¹``; the covariance of the rows if None."""
 
-    def _check(self) -> None:
-        super()._check()
-        check_choice("covariance_type", self.covariance_type, shapes.NATIVE)
-        if not self.reg_covar >= 0:
-            raise ValueError(f"reg_covar must be at least 0, got {self.reg_covar!r}")
-        given = self.mean_precision_prior
-        if given is not None and not 0 < given < np.inf:
-            raise ValueError(f"mean_precision_prior must be above 0, got {given!r}")
-
-    def _layout(self, rows: Any, values: Moments, width: int) -> Layout:
+    def _groups(self, rows: Any, values: Moments, width: int) -> Groups:
         dims, kind = rows.shape[1], self._kind()
         diagonal = kind in ("diag", "spherical")
         structure = {"full": "VVV", "tied": "EEE", "diag": "VVI", "spherical": "VII"}[kind]
@@ -123,7 +71,7 @@ class BayesianGaussianMixture(BayesianFace):
         group = NormalWishartGroup.template(seen, width, columns, kind, noise=noise, complete=values.complete)
         active = np.arange(width) < self.n_components
         log_weights = np.where(active, -np.log(self.n_components), -np.inf)
-        return Layout((group,), Mixture(log_weights, (plain,), active), view)
+        return Groups((group,), Mixture(log_weights, (plain,), active), view)
 
     def _prior(self, rows: Any, values: Moments) -> NormalWishartPrior:
         """The prior in the user's units; that of "tied" is what each of the components brings, together."""

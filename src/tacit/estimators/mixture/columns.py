@@ -1,6 +1,7 @@
 """Tables whose columns are of different kinds, at the door of a mixture: text and categories become codes."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,24 @@ from tacit.data.kinds import infer
 from tacit.data.schema import Schema
 from tacit.estimators.base import read_rows
 from tacit.estimators.mixture import layout
-from tacit.estimators.mixture.base import MixtureFace
+from tacit.estimators.mixture.answers import MixtureAnswers
+from tacit.estimators.settings import settings
 
 
-class TableColumns(MixtureFace):
+class WithSchema:
+    """What reading a table leaves."""
+
+    schema_: Schema
+
+
+@settings
+class TableColumns(WithSchema, MixtureAnswers):
     """Reads tables by the families of their columns, which the estimator's ``families`` names."""
 
-    families: str | Mapping[Any, str]
-    schema_: Schema
+    _: KW_ONLY
+    families: str | Mapping[Any, str] = "auto"
+    """"auto" (from the kinds of the columns), one family for all columns, or a mapping of columns (names or places, or
+    tuples of them for one multinomial) to families; others are chosen as "auto"."""
 
     def _read(self, X: Any, *, reset: bool, minimum: int = 1) -> np.ndarray:
         """Rows as numbers: codes for levels, NaN where missing; at fit the kinds of the columns are found."""

@@ -1,51 +1,32 @@
 """``PoissonMixture`` and ``MultinomialMixture``: groups of rows of counts, dense or sparse."""
 
 import abc
-from typing import Any
+from dataclasses import KW_ONLY
+from typing import Annotated, Any
 
 import numpy as np
 from scipy import sparse
 
 from tacit.data.blocks import Moments, Standardise
 from tacit.estimators.base import read_rows
-from tacit.estimators.mixture.em import BaseMixture, Plan
+from tacit.estimators.mixture.em import LikelihoodMixture
 from tacit.estimators.mixture.layout import row_prior
+from tacit.estimators.settings import TOLERANCE, Choice, Whole, settings
 from tacit.families import Multinomial, Poisson
 from tacit.models.mixture.group import FamilyGroup
 from tacit.models.mixture.model import Mixture
 
 
-class CountMixture(BaseMixture):
+@settings
+class CountMixture(LikelihoodMixture):
     """What the two mixtures of counts share: their arguments, and rows that are whole numbers from 0 on."""
 
-    def __init__(
-        self,
-        n_components: int = 1,
-        *,
-        objective: str = "map",
-        tol: float = 1e-5,
-        max_iter: int = 500,
-        n_init: int = 5,
-        init_params: str = "kmeans",
-        random_state: Any = None,
-        warm_start: bool = False,
-        verbose: int = 0,
-        verbose_interval: int = 10,
-        inference: str = "em",
-        accelerate: bool = False,
-    ) -> None:
-        self.n_components = n_components
-        self.objective = objective
-        self.tol = tol
-        self.max_iter = max_iter
-        self.n_init = n_init
-        self.init_params = init_params
-        self.random_state = random_state
-        self.warm_start = warm_start
-        self.verbose = verbose
-        self.verbose_interval = verbose_interval
-        self.inference = inference
-        self.accelerate = accelerate
+    _: KW_ONLY
+    objective: Annotated[str, Choice(("mle", "map"))] = "map"
+    """"map" with a prior of one row of average counts, so that no item is impossible; or "mle"."""
+    tol: Annotated[float, TOLERANCE] = 1e-5
+    max_iter: Annotated[int, Whole(0)] = 500
+    n_init: Annotated[int, Whole(1)] = 5
 
     @abc.abstractmethod
     def _family(self, width: int, dims: int) -> Poisson | Multinomial:
@@ -63,7 +44,7 @@ class CountMixture(BaseMixture):
             )
         return rows
 
-    def _plan(self, rows: Any, values: Moments, width: int) -> Plan:
+    def _plan(self, rows: Any, values: Moments, width: int) -> tuple[Mixture, Standardise]:
         dims = rows.shape[1]
         family = self._family(width, dims)
         free = dims - family.event_dims
@@ -74,7 +55,7 @@ class CountMixture(BaseMixture):
         active = np.arange(width) < self.n_components
         log_weights = np.where(active, -np.log(self.n_components), -np.inf)
         model = Mixture(log_weights, (group,), active)
-        return Plan(model, Standardise(np.zeros(dims), np.ones(dims)))
+        return (model, Standardise(np.zeros(dims), np.ones(dims)))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -89,14 +70,9 @@ def _family(model: Mixture) -> Any:
     return group.family
 
 
+@settings
 class PoissonMixture(CountMixture):
     """``p(x) = Σ_k π_k ∏_j Poisson(x_j; λ_kj)``: counts a row and item, such as purchases.
-
-    Args:
-        n_components: K.
-        objective: "map" with a prior of one row of average counts, so that no item is impossible; or "mle".
-        tol, max_iter, n_init, init_params, random_state, warm_start, verbose, verbose_interval, inference, accelerate:
-            as in ``GaussianMixture``.
 
     Attributes:
         rates_: λ, ``(K, d)``.
@@ -112,17 +88,12 @@ class PoissonMixture(CountMixture):
         self.rates_ = np.asarray(_family(model).rates)
 
 
+@settings
 class MultinomialMixture(CountMixture):
     """``p(x | total) = Σ_k π_k Multinomial(x; total, p_k)``: what the counts of a row are shares of.
 
     The density is of the row given its total and carries its coefficient, so it is not comparable with that of
     a ``PoissonMixture``, which is of the totals too.
-
-    Args:
-        n_components: K.
-        objective: "map" with a prior of one row of average counts, so that no item is impossible; or "mle".
-        tol, max_iter, n_init, init_params, random_state, warm_start, verbose, verbose_interval, inference, accelerate:
-            as in ``GaussianMixture``.
 
     Attributes:
         probabilities_: ``(K, d)``, each row sums to 1.

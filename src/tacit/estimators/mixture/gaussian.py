@@ -1,7 +1,8 @@
 """``GaussianMixture``: scikit-learn's face, fourteen covariance structures, gaps and weights."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from dataclasses import KW_ONLY
+from typing import Annotated, Any, NamedTuple
 
 import equinox as eqx
 import numpy as np
@@ -9,8 +10,9 @@ from sklearn.exceptions import NotFittedError
 
 from tacit.data.blocks import Moments, Standardise
 from tacit.estimators.mixture import parameters as shapes
-from tacit.estimators.mixture.em import BaseMixture, Plan
+from tacit.estimators.mixture.em import LikelihoodMixture
 from tacit.estimators.mixture.starts import door
+from tacit.estimators.settings import NOT_NEGATIVE, settings
 from tacit.families.covariance import STRUCTURES, canonical_name
 from tacit.families.covariance.prior import GaussianPrior, default_prior
 from tacit.models.mixture.fitting import Start
@@ -26,35 +28,12 @@ class Given(NamedTuple):
     covariances: np.ndarray | None
 
 
-class GaussianMixture(BaseMixture):
+@settings
+class GaussianMixture(LikelihoodMixture):
     """A mixture of Gaussians, ``p(x) = Σ_k π_k N(x; μ_k, Σ_k)``, with scikit-learn's arguments and more.
 
     Rows may have missing entries (NaN): their marginal likelihood is maximised exactly, with the conditional
     covariances, and nothing is imputed beforehand.
-
-    Args:
-        n_components: K.
-        covariance_type: "full", "tied", "diag", "spherical", or one of the fourteen volume–shape–orientation
-            structures EII VII EEI VEI EVI VVI EEE VEE EVE VVE EEV VEV EVV VVV (Celeux & Govaert 1995).
-        tol: EM stops when the bound a row changes by less, in nats.
-        reg_covar: variance ε of the blur of every entry, added to the diagonal of every covariance. Its share
-            ``½ ε tr Σ_k⁻¹`` is taken from the bound, so that the bound never falls.
-        max_iter: most iterations.
-        n_init: starts; the best is kept.
-        init_params: "kmeans", "k-means++", "random", "random_from_data", "hierarchical" (Ward on scaled
-            principal components), "hierarchical-columns" (Ward on scaled columns) or "hierarchical-gaussian" (by the
-            likelihood of Gaussians of any covariance, Fraley 1998).
-        weights_init, means_init, precisions_init: parameters of the start, in scikit-learn's shapes.
-        random_state: seed.
-        warm_start: go on from the last fit.
-        verbose, verbose_interval: as in scikit-learn; 1 prints the course of the fit.
-        inference: "em", "hard-em", "monte-carlo-em", "online-em" or "gradient".
-        objective: "mle", or "map" with the priors.
-        priors: with "map": "default" (Fraley & Raftery 2007) or a mapping of some of ``shrinkage``, ``mean``,
-            ``scale``, ``dof`` and ``concentration`` (the weights' Dirichlet parameter).
-        fixed: which given parameters stay as they are: a mapping of "weights", "means" and "covariances" to
-            True or a mask ``(K,)``; their values are those of the start.
-        accelerate: squared extrapolation (SQUAREM), which never lowers the bound.
 
     Attributes:
         weights_, means_, covariances_, precisions_, precisions_cholesky_: in scikit-learn's shapes; those of
@@ -67,53 +46,30 @@ class GaussianMixture(BaseMixture):
     Components are in canonical order, heaviest first, unless a start is given.
     """
 
-    def __init__(
-        self,
-        n_components: int = 1,
-        *,
-        covariance_type: str = "full",
-        tol: float = 1e-3,
-        reg_covar: float = 1e-6,
-        max_iter: int = 100,
-        n_init: int = 1,
-        init_params: str = "kmeans",
-        weights_init: Any = None,
-        means_init: Any = None,
-        precisions_init: Any = None,
-        random_state: Any = None,
-        warm_start: bool = False,
-        verbose: int = 0,
-        verbose_interval: int = 10,
-        inference: str = "em",
-        objective: str = "mle",
-        priors: str | Mapping[str, Any] | None = None,
-        fixed: Mapping[str, Any] | None = None,
-        accelerate: bool = False,
-    ) -> None:
-        self.n_components = n_components
-        self.covariance_type = covariance_type
-        self.tol = tol
-        self.reg_covar = reg_covar
-        self.max_iter = max_iter
-        self.n_init = n_init
-        self.init_params = init_params
-        self.weights_init = weights_init
-        self.means_init = means_init
-        self.precisions_init = precisions_init
-        self.random_state = random_state
-        self.warm_start = warm_start
-        self.verbose = verbose
-        self.verbose_interval = verbose_interval
-        self.inference = inference
-        self.objective = objective
-        self.priors = priors
-        self.fixed = fixed
-        self.accelerate = accelerate
+    _: KW_ONLY
+    covariance_type: str = "full"
+    """"full", "tied", "diag", "spherical", or one of the fourteen volume–shape–orientation structures EII VII EEI VEI
+    EVI VVI EEE VEE EVE VVE EEV VEV EVV VVV (Celeux & Govaert 1995)."""
+    reg_covar: Annotated[float, NOT_NEGATIVE] = 1e-6
+    """variance ε of the blur of every entry, added to the diagonal of every covariance. Its share ``½ ε tr Σ_k⁻¹`` is
+    taken from the bound, so that the bound never falls."""
+    weights_init: Any = None
+    """weights of the start, ``(K,)``."""
+    means_init: Any = None
+    """means of the start, ``(K, d)``."""
+    precisions_init: Any = None
+    """precisions of the start, in scikit-learn's shapes."""
+    priors: str | Mapping[str, Any] | None = None
+    """with "map": "default" (Fraley & Raftery 2007) or a mapping of some of ``shrinkage``, ``mean``, ``scale``, ``dof``
+    and ``concentration`` (the weights' Dirichlet parameter)."""
+    fixed: Mapping[str, Any] | None = None
+    """which given parameters stay as they are: a mapping of "weights", "means" and "covariances" to True or a mask
+    ``(K,)``; their values are those of the start."""
 
     def _structure(self, dims: int) -> str:
         return canonical_name(self.covariance_type, dims)
 
-    def _plan(self, rows: Any, values: Moments, width: int) -> Plan:
+    def _plan(self, rows: Any, values: Moments, width: int) -> tuple[Mixture, Standardise]:
         dims = rows.shape[1]
         structure = self._structure(dims)
         view = door(values, np.ones(dims, dtype=bool), structure)
@@ -131,7 +87,7 @@ class GaussianMixture(BaseMixture):
         )
         active = np.arange(width) < self.n_components
         log_weights = np.where(active, -np.log(self.n_components), -np.inf)
-        return Plan(
+        return (
             Mixture(
                 log_weights,
                 (group,),
@@ -173,8 +129,7 @@ class GaussianMixture(BaseMixture):
             np.asarray(float(given.get("dof", usual.dof))),
         )
 
-    def _check(self) -> None:
-        super()._check()
+    def _check_together(self) -> None:
         if self.priors is not None and self.objective == "mle":
             raise ValueError("priors are for objective='map'; with objective='mle' leave them out")
         if self.objective == "map" and self.fixed:
@@ -182,8 +137,6 @@ class GaussianMixture(BaseMixture):
         unknown = set(self.fixed or {}) - {"weights", "means", "covariances"}
         if unknown:
             raise ValueError(f"fixed has {sorted(unknown)}; it may have 'weights', 'means' and 'covariances'")
-        if not self.reg_covar >= 0:
-            raise ValueError(f"reg_covar must be at least 0, got {self.reg_covar!r}")
 
     def _given(self, dims: int) -> Given:
         number, kind = self.n_components, self.covariance_type

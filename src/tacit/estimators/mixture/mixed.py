@@ -1,38 +1,28 @@
 """``Mixture``: groups in a table whose columns are of different kinds, with gaps and categories welcome."""
 
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import KW_ONLY
+from typing import Annotated
 
 import numpy as np
 
-from tacit.data.blocks import Moments
+from tacit.data.blocks import Moments, Standardise
 from tacit.estimators.mixture import layout
 from tacit.estimators.mixture.columns import TableColumns
-from tacit.estimators.mixture.em import BaseMixture, Plan
+from tacit.estimators.mixture.em import LikelihoodMixture
 from tacit.estimators.mixture.starts import door
+from tacit.estimators.settings import POSITIVE, TOLERANCE, Choice, Whole, settings
 from tacit.families.covariance import canonical_name
 from tacit.models.mixture.model import Mixture as Model
 
 
-class Mixture(TableColumns, BaseMixture):
+@settings
+class Mixture(TableColumns, LikelihoodMixture):
     """A mixture over columns of any kinds, ``p(x) = Σ_k π_k ∏_g p_g(x_g|θ_k)``, fitted by EM.
 
     Each column has a family: normal, log-normal, student-t, gamma, exponential, poisson, negative-binomial,
     bernoulli or categorical; several columns of counts together may be one multinomial. Normal columns are one Gaussian
     vector with a covariance structure. Text and categories are read as they are, and missing entries (NaN, None)
     are integrated out.
-
-    Args:
-        n_components: K.
-        families: "auto" (from the kinds of the columns), one family for all columns, or a mapping of columns
-            (names or places, or tuples of them for one multinomial) to families; others are chosen as "auto".
-        covariance_type: structure of the normal columns' covariances, as in ``GaussianMixture``.
-        floor: variance of the blur of every continuous entry, in units of the column's variance; a component that
-            collapses rests on it and is named in a warning.
-        objective: "map" with priors that weigh one row in all, so that no level or count is impossible for having
-            never been seen; or "mle".
-        tol, max_iter, n_init, init_params, random_state, warm_start, verbose, verbose_interval, inference, accelerate:
-            as in ``GaussianMixture``.
 
     Attributes:
         schema_: the columns, their kinds and levels.
@@ -41,47 +31,20 @@ class Mixture(TableColumns, BaseMixture):
             as in ``GaussianMixture``.
     """
 
-    def __init__(
-        self,
-        n_components: int = 1,
-        *,
-        families: str | Mapping[Any, str] = "auto",
-        covariance_type: str = "diag",
-        floor: float = 1e-8,
-        objective: str = "map",
-        tol: float = 1e-5,
-        max_iter: int = 500,
-        n_init: int = 5,
-        init_params: str = "kmeans",
-        random_state: Any = None,
-        warm_start: bool = False,
-        verbose: int = 0,
-        verbose_interval: int = 10,
-        inference: str = "em",
-        accelerate: bool = False,
-    ) -> None:
-        self.n_components = n_components
-        self.families = families
-        self.covariance_type = covariance_type
-        self.floor = floor
-        self.objective = objective
-        self.tol = tol
-        self.max_iter = max_iter
-        self.n_init = n_init
-        self.init_params = init_params
-        self.random_state = random_state
-        self.warm_start = warm_start
-        self.verbose = verbose
-        self.verbose_interval = verbose_interval
-        self.inference = inference
-        self.accelerate = accelerate
+    _: KW_ONLY
+    covariance_type: str = "diag"
+    """structure of the normal columns' covariances, as in ``GaussianMixture``."""
+    floor: Annotated[float, POSITIVE] = 1e-8
+    """variance of the blur of every continuous entry, in units of the column's variance; a component that collapses
+    rests on it and is named in a warning."""
+    objective: Annotated[str, Choice(("mle", "map"))] = "map"
+    """"map" with priors that weigh one row in all, so that no level or count is impossible for having never been seen;
+    or "mle"."""
+    tol: Annotated[float, TOLERANCE] = 1e-5
+    max_iter: Annotated[int, Whole(0)] = 500
+    n_init: Annotated[int, Whole(1)] = 5
 
-    def _check(self) -> None:
-        super()._check()
-        if not self.floor > 0:
-            raise ValueError(f"floor must be above 0, got {self.floor!r}")
-
-    def _plan(self, rows: np.ndarray, values: Moments, width: int) -> Plan:
+    def _plan(self, rows: np.ndarray, values: Moments, width: int) -> tuple[Model, Standardise]:
         named, together = self._named(self.schema_.names)
         families = layout.automatic(self.schema_, values)
         self.families_ = [named.get(place, family) for place, family in enumerate(families)]
@@ -100,4 +63,4 @@ class Mixture(TableColumns, BaseMixture):
         active = np.arange(width) < self.n_components
         log_weights = np.where(active, -np.log(self.n_components), -np.inf)
         concentration = np.asarray(1.0 + 1.0 / self.n_components) if self.objective == "map" else None
-        return Plan(Model(log_weights, groups, active, None, concentration), view)
+        return (Model(log_weights, groups, active, None, concentration), view)

@@ -1,6 +1,5 @@
 """What Bayesian regressions share at the door: reading rows, standardising, coefficients in the user's units."""
 
-import numbers
 import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -109,14 +108,9 @@ class Regression:
         scale = 1.0 if learn else float(self.prior_scale)
         return Prior(np.asarray(scale), np.asarray(float(self.intercept_scale)), bool(self.fit_intercept))
 
-    def _check_prior(self) -> bool:
+    def _learns_prior(self) -> bool:
         """Whether the prior's scale is to be learned."""
-        learn = isinstance(self.prior_scale, str) and self.prior_scale == "learned"
-        if not learn and not _positive(self.prior_scale):
-            raise ValueError(f"prior_scale must be a positive number or 'learned', got {self.prior_scale!r}")
-        if not _positive(self.intercept_scale):
-            raise ValueError(f"intercept_scale must be a positive number, got {self.intercept_scale!r}")
-        return learn
+        return isinstance(self.prior_scale, str)
 
     def _check_size(self, coefficients: int, *, full: bool) -> None:
         if full and coefficients > LARGEST:
@@ -198,7 +192,3 @@ def _lengths(columns: np.ndarray) -> np.ndarray:
     largest = np.where(largest > 0.0, largest, 1.0)
     lengths = largest * np.sqrt(np.mean((columns / largest) ** 2, axis=0))
     return np.where(lengths > 0.0, lengths, 1.0)
-
-
-def _positive(value: Any) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, bool) and 0.0 < float(value) < np.inf

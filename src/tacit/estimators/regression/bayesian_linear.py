@@ -2,19 +2,21 @@
 
 import math
 import warnings
-from typing import Any, Self
+from dataclasses import KW_ONLY
+from typing import Annotated, Any, Self
 
 import numpy as np
 from scipy import stats
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
 from tacit.compute import LOG_2PI
 from tacit.data.blocks import Standardise
-from tacit.estimators.base import check_choice, check_level, check_whole, double_precision, read_weights
+from tacit.estimators.base import check_level, double_precision, read_weights
 from tacit.estimators.regression.base import Regression
 from tacit.estimators.regression.coefficients import CoefficientTable
+from tacit.estimators.settings import TOLERANCE, Choice, Estimator, Number, Whole, settings
 from tacit.inference.fit import Trace
 from tacit.inference.posterior import Posterior
 from tacit.inference.verdict import Verdict, judged
@@ -28,29 +30,11 @@ POSTERIORS = ("full", "mean-field")
 POSTERIOR_DRAWS = 4000
 
 
-class BayesianLinearRegression(Regression, RegressorMixin, BaseEstimator):
+@settings
+class BayesianLinearRegression(Regression, RegressorMixin, Estimator):
     """A number given rows, ``y = w₀ + wᵀx + ε`` with ``ε ~ N(0, σ²)``, and a posterior over w and σ.
 
     One pass over the rows is all that any method takes; rows larger than memory are streamed.
-
-    Args:
-        method: "exact": σ is integrated out under ``σ⁻² ~ Gamma``, with ``w|σ ~ N(0, σ² prior_scale²)``: the posterior
-            is a Student-t, and the log evidence exact. "evidence": σ is set to where the evidence is largest (type II
-            maximum likelihood), and the posterior is Gaussian. "variational": ``q(w) q(σ)`` where the prior of w,
-            ``N(0, prior_scale²)`` in units of the targets' standard deviation, does not know σ.
-        posterior: "full", or "mean-field": independent coefficients, whose spread is understated where columns are
-            correlated; not for "exact" unless ``noise_scale`` is given.
-        prior_scale: of the coefficients of columns of unit standard deviation where ``standardize``, in the units named
-            above; "learned" takes the one of the largest evidence (or bound).
-        noise_scale: σ in the targets' units where it is known; None: unknown.
-        noise_prior: shape and rate of the Gamma prior of σ⁻², σ in units of the targets' standard deviation; by
-            default it says next to nothing, however precise the targets are.
-        intercept_scale: prior scale of the intercept, at the mean of the rows and targets.
-        fit_intercept: whether there is one.
-        standardize: whether the priors are those of centred and scaled columns and targets; else of these as they are.
-        max_iter, tol: of "variational": iterations, and the change of the bound in nats a row that ends them.
-        n_draws: draws by which the verdict judges "variational" and mean-field posteriors; 0 leaves its k̂ out.
-        verbose: unused but by scikit-learn's manners: a fit takes one pass.
 
     Attributes:
         coef_, intercept_: posterior means in the user's units, ``(d,)`` and a number.
@@ -64,34 +48,39 @@ class BayesianLinearRegression(Regression, RegressorMixin, BaseEstimator):
         model_: the posterior, in the coordinates of standardised columns and targets.
     """
 
-    def __init__(
-        self,
-        method: str = "exact",
-        *,
-        posterior: str = "full",
-        prior_scale: float | str = "learned",
-        noise_scale: float | None = None,
-        noise_prior: tuple[float, float] = (1e-6, 1e-6),
-        intercept_scale: float = 10.0,
-        fit_intercept: bool = True,
-        standardize: bool = True,
-        max_iter: int = 1000,
-        tol: float = 1e-8,
-        n_draws: int = 1000,
-        verbose: int = 0,
-    ) -> None:
-        self.method = method
-        self.posterior = posterior
-        self.prior_scale = prior_scale
-        self.noise_scale = noise_scale
-        self.noise_prior = noise_prior
-        self.intercept_scale = intercept_scale
-        self.fit_intercept = fit_intercept
-        self.standardize = standardize
-        self.max_iter = max_iter
-        self.tol = tol
-        self.n_draws = n_draws
-        self.verbose = verbose
+    method: Annotated[str, Choice(METHODS)] = "exact"
+    """"exact": σ is integrated out under ``σ⁻² ~ Gamma``, with ``w|σ ~ N(0, σ² prior_scale²)``: the posterior is a
+    Student-t, and the log evidence exact. "evidence": σ is set to where the evidence is largest (type II maximum
+    likelihood), and the posterior is Gaussian. "variational": ``q(w) q(σ)`` where the prior of w, ``N(0,
+    prior_scale²)`` in units of the targets' standard deviation, does not know σ."""
+    _: KW_ONLY
+    posterior: Annotated[str, Choice(POSTERIORS)] = "full"
+    """"full", or "mean-field": independent coefficients, whose spread is understated where columns are correlated; not
+    for "exact" unless ``noise_scale`` is given."""
+    prior_scale: Annotated[
+        float | str, Number("a positive number or 'learned'", least_too=False, below=math.inf, names=("learned",))
+    ] = "learned"
+    """of the coefficients of columns of unit standard deviation where ``standardize``, in the units named above;
+    "learned" takes the one of the largest evidence (or bound)."""
+    noise_scale: Annotated[float | None, Number("a positive number or None", least_too=False)] = None
+    """σ in the targets' units where it is known; None: unknown."""
+    noise_prior: tuple[float, float] = (1e-6, 1e-6)
+    """shape and rate of the Gamma prior of σ⁻², σ in units of the targets' standard deviation; by default it says next
+    to nothing, however precise the targets are."""
+    intercept_scale: Annotated[float, Number("a positive number", least_too=False, below=math.inf)] = 10.0
+    """prior scale of the intercept, at the mean of the rows and targets."""
+    fit_intercept: bool = True
+    """whether there is one."""
+    standardize: bool = True
+    """whether the priors are those of centred and scaled columns and targets; else of these as they are."""
+    max_iter: Annotated[int, Whole(1)] = 1000
+    """of "variational": most iterations."""
+    tol: Annotated[float, TOLERANCE] = 1e-8
+    """of "variational": the change of the bound in nats a row that ends them."""
+    n_draws: Annotated[int, Whole(0)] = 1000
+    """draws by which the verdict judges "variational" and mean-field posteriors; 0 leaves its k̂ out."""
+    verbose: int = 0
+    """unused but by scikit-learn's manners: a fit takes one pass."""
 
     @double_precision
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -108,7 +97,8 @@ class BayesianLinearRegression(Regression, RegressorMixin, BaseEstimator):
         rows = self._read(X, reset=True)
         target = self._target(y, rows)
         weights = np.asarray(read_weights(rows, sample_weight))
-        learn = self._check()
+        self.check_settings()
+        learn = self._learns_prior()
         self._check_size(len(self._columns()), full=self.posterior == "full")
         shift, scale = self._viewed(rows, weights)
         at, width = (moments[0] for moments in moments_of(target[:, None], weights))
@@ -138,15 +128,7 @@ class BayesianLinearRegression(Regression, RegressorMixin, BaseEstimator):
             raise ValueError(f"Input y contains NaN or infinity, first in row {bad[0]}: leave such rows out")
         return target
 
-    def _check(self) -> bool:
-        check_choice("method", self.method, METHODS)
-        check_choice("posterior", self.posterior, POSTERIORS)
-        check_whole("max_iter", self.max_iter, 1)
-        check_whole("n_draws", self.n_draws, 0)
-        if not self.tol >= 0:
-            raise ValueError(f"tol must be at least 0 nats a row, got {self.tol!r}")
-        if self.noise_scale is not None and not self.noise_scale > 0:
-            raise ValueError(f"noise_scale must be a positive number or None, got {self.noise_scale!r}")
+    def _check_together(self) -> None:
         if len(self.noise_prior) != 2 or not min(self.noise_prior) > 0:
             raise ValueError(f"noise_prior must be a positive shape and a positive rate, got {self.noise_prior!r}")
         if self.noise_scale is not None and self.method != "exact":
@@ -155,7 +137,6 @@ class BayesianLinearRegression(Regression, RegressorMixin, BaseEstimator):
             raise ValueError(
                 "method='exact' has all covariances: take posterior='full', or method='evidence' or 'variational'"
             )
-        return self._check_prior()
 
     def _solved(self, sums: Gram, learn: bool) -> Solved:
         prior, mean_field = self._prior(learn=learn), self.posterior == "mean-field"

@@ -1,21 +1,24 @@
 """``BayesianLogisticRegression``: classes given rows, with a posterior over the coefficients."""
 
+import math
 import warnings
-from typing import Any, Self
+from dataclasses import KW_ONLY
+from typing import Annotated, Any, Self
 
 import jax.numpy as jnp
 import numpy as np
 from scipy.special import ndtri
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
 from tacit.data.blocks import Standardise
-from tacit.estimators.base import check_choice, check_level, check_whole, double_precision, read_weights, seed_of
+from tacit.estimators.base import check_level, double_precision, read_weights, seed_of
 from tacit.estimators.regression.base import Regression
 from tacit.estimators.regression.coefficients import CoefficientTable
 from tacit.estimators.regression.logistic_fit import METHODS, LogisticFound, LogisticPlan, fitted
+from tacit.estimators.settings import POSITIVE, TOLERANCE, Choice, Estimator, Number, Whole, settings
 from tacit.inference.posterior import Posterior
 from tacit.inference.verdict import Verdict, judged
 from tacit.models.graph import Graph
@@ -30,38 +33,13 @@ MOST_JUDGED = 200
 """Beyond so many coefficients k̂ says nothing."""
 
 
-class BayesianLogisticRegression(Regression, ClassifierMixin, BaseEstimator):
+@settings
+class BayesianLogisticRegression(Regression, ClassifierMixin, Estimator):
     """Classes given rows, ``p(y|x, w) = softmax(w₀ + Wx)_y``, with a Gaussian posterior over the coefficients.
 
     Two classes have one line of coefficients, the log-odds of the second; K classes have a line each, which sum to
     zero. Predictions average over the posterior, so they are less sure where the rows say little. Classes that can be
     separated, collinear and constant columns do no harm: the prior keeps the coefficients finite.
-
-    Args:
-        method: how the posterior is found. "laplace" ("auto"): the mode and the curvature there. "jaakkola-jordan" (two
-            classes), "bohning" and "bouchard" raise a quadratic bound on the evidence in closed form, which never
-            falls, and understate the spread. "reparameterised", "score-function", "score-function-control-variate"
-            and "score-function-leave-one-out" follow a stochastic gradient of the evidence lower bound itself.
-        posterior: "full" (all covariances) or "mean-field" (independent coefficients, whose spread is understated
-            where columns are correlated).
-        prior_scale: standard deviation of the coefficients' normal prior, for columns of unit standard deviation where
-            ``standardize``; "learned" takes the one of the largest bound (empirical Bayes; the gradient methods take
-            Laplace's). With K > 2 classes it is that of K − 1 orthonormal contrasts of the classes' scores.
-        intercept_scale: that of the intercept, at the mean of the rows.
-        fit_intercept: whether there is one.
-        standardize: whether the prior is that of centred and scaled columns. Coefficients are in the user's units
-            either way.
-        max_iter: iterations of the closed form, or Newton's.
-        tol: change of the bound, in nats a row, below which these have converged.
-        n_init: independent starts; the verdict says whether they agree. Of many rows they see a part only.
-        learning_rate: of the gradient methods, in units of the posterior; it falls as the fit settles. None: 0.05, and
-            0.01 for the score function.
-        batch_size: rows a step of these; None: all up to 4096, else 1024.
-        n_samples: their draws a step; None: 8, and 64 for the score function.
-        max_steps: an end for gradient fits that do not settle.
-        n_draws: draws by which the verdict judges the posterior; 0 leaves its k̂ out.
-        random_state: seed.
-        verbose: print a line every so many iterations.
 
     Attributes:
         classes_: the classes in order.
@@ -75,42 +53,48 @@ class BayesianLogisticRegression(Regression, ClassifierMixin, BaseEstimator):
         model_: the model, in the coordinates of standardised columns.
     """
 
-    def __init__(
-        self,
-        method: str = "auto",
-        *,
-        posterior: str = "full",
-        prior_scale: float | str = 2.5,
-        intercept_scale: float = 10.0,
-        fit_intercept: bool = True,
-        standardize: bool = True,
-        max_iter: int = 1000,
-        tol: float = 1e-7,
-        n_init: int = 2,
-        learning_rate: float | None = None,
-        batch_size: int | None = None,
-        n_samples: int | None = None,
-        max_steps: int = 20_000,
-        n_draws: int = 1000,
-        random_state: Any = None,
-        verbose: int = 0,
-    ) -> None:
-        self.method = method
-        self.posterior = posterior
-        self.prior_scale = prior_scale
-        self.intercept_scale = intercept_scale
-        self.fit_intercept = fit_intercept
-        self.standardize = standardize
-        self.max_iter = max_iter
-        self.tol = tol
-        self.n_init = n_init
-        self.learning_rate = learning_rate
-        self.batch_size = batch_size
-        self.n_samples = n_samples
-        self.max_steps = max_steps
-        self.n_draws = n_draws
-        self.random_state = random_state
-        self.verbose = verbose
+    method: Annotated[str, Choice(("auto", *METHODS))] = "auto"
+    """how the posterior is found. "laplace" ("auto"): the mode and the curvature there. "jaakkola-jordan" (two
+    classes), "bohning" and "bouchard" raise a quadratic bound on the evidence in closed form, which never falls, and
+    understate the spread. "reparameterised", "score-function", "score-function-control-variate" and
+    "score-function-leave-one-out" follow a stochastic gradient of the evidence lower bound itself."""
+    _: KW_ONLY
+    posterior: Annotated[str, Choice(POSTERIORS)] = "full"
+    """"full" (all covariances) or "mean-field" (independent coefficients, whose spread is understated where columns are
+    correlated)."""
+    prior_scale: Annotated[
+        float | str, Number("a positive number or 'learned'", least_too=False, below=math.inf, names=("learned",))
+    ] = 2.5
+    """standard deviation of the coefficients' normal prior, for columns of unit standard deviation where
+    ``standardize``; "learned" takes the one of the largest bound (empirical Bayes; the gradient methods take
+    Laplace's). With K > 2 classes it is that of K − 1 orthonormal contrasts of the classes' scores."""
+    intercept_scale: Annotated[float, Number("a positive number", least_too=False, below=math.inf)] = 10.0
+    """that of the intercept, at the mean of the rows."""
+    fit_intercept: bool = True
+    """whether there is one."""
+    standardize: bool = True
+    """whether the prior is that of centred and scaled columns. Coefficients are in the user's units either way."""
+    max_iter: Annotated[int, Whole(1)] = 1000
+    """iterations of the closed form, or Newton's."""
+    tol: Annotated[float, TOLERANCE] = 1e-7
+    """change of the bound, in nats a row, below which these have converged."""
+    n_init: Annotated[int, Whole(1)] = 2
+    """independent starts; the verdict says whether they agree. Of many rows they see a part only."""
+    learning_rate: Annotated[float | None, POSITIVE] = None
+    """of the gradient methods, in units of the posterior; it falls as the fit settles. None: 0.05, and 0.01 for the
+    score function."""
+    batch_size: Annotated[int | None, Whole(1)] = None
+    """rows a step of these; None: all up to 4096, else 1024."""
+    n_samples: Annotated[int | None, Whole(1)] = None
+    """their draws a step; None: 8, and 64 for the score function."""
+    max_steps: Annotated[int, Whole(1)] = 20_000
+    """an end for gradient fits that do not settle."""
+    n_draws: Annotated[int, Whole(0)] = 1000
+    """draws by which the verdict judges the posterior; 0 leaves its k̂ out."""
+    random_state: Any = None
+    """seed."""
+    verbose: int = 0
+    """print a line every so many iterations."""
 
     @double_precision
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -127,7 +111,8 @@ class BayesianLogisticRegression(Regression, ClassifierMixin, BaseEstimator):
         rows = self._read(X, reset=True)
         labels = self._labels(y, rows)
         weights = read_weights(rows, sample_weight)
-        learn = self._check()
+        self.check_settings()
+        learn = self._learns_prior()
         self.classes_ = np.unique(labels[weights > 0])
         if self.classes_.size < 2:
             raise ValueError(
@@ -151,20 +136,6 @@ class BayesianLogisticRegression(Regression, ClassifierMixin, BaseEstimator):
         check_consistent_length(rows, labels)
         check_classification_targets(labels)
         return labels
-
-    def _check(self) -> bool:
-        check_choice("method", self.method, ("auto", *METHODS))
-        check_choice("posterior", self.posterior, POSTERIORS)
-        for name, least in (("max_iter", 1), ("n_init", 1), ("max_steps", 1), ("n_draws", 0)):
-            check_whole(name, getattr(self, name), least)
-        for name in ("batch_size", "n_samples"):
-            if getattr(self, name) is not None:
-                check_whole(name, getattr(self, name), 1)
-        if not self.tol >= 0:
-            raise ValueError(f"tol must be at least 0 nats a row, got {self.tol!r}")
-        if self.learning_rate is not None and not self.learning_rate > 0:
-            raise ValueError(f"learning_rate must be above 0, got {self.learning_rate!r}")
-        return self._check_prior()
 
     def _plan(self, learn: bool, contrast: np.ndarray) -> LogisticPlan:
         method = "laplace" if self.method == "auto" else self.method

@@ -1,18 +1,18 @@
 """``LeastAbsoluteDeviations``: regression on the median, or another quantile, by lifting, with a certificate."""
 
 import warnings
-from numbers import Integral, Real
-from typing import Any, Self
+from dataclasses import KW_ONLY
+from typing import Annotated, Any, Self
 
 import jax
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from tacit.data.blocks import Standardise, source
 from tacit.estimators.base import check_level, double_precision
 from tacit.estimators.regression.robust import RobustRegression
+from tacit.estimators.settings import NOT_NEGATIVE, Flag, Number, Whole, settings
 from tacit.inference.closed_form import REASONS
 from tacit.inference.fit import Fit, Trace, fit
 from tacit.models.graph import Edge, Graph, Node, Plate
@@ -28,6 +28,7 @@ WALK = 200
 """Edges walked at most, times the number of columns: a few suffice."""
 
 
+@settings
 class LeastAbsoluteDeviations(RobustRegression):
     """``min Σ w |y − X b|``: a line through the median, which no outlier in y pulls away.
 
@@ -36,12 +37,6 @@ class LeastAbsoluteDeviations(RobustRegression):
     the linear programme ends at its exact minimum, and the duality gap proves it (Barrodale & Roberts 1973). It is
     the maximum likelihood fit where noise follows Laplace's distribution, and of its asymmetric form for other
     quantiles.
-
-    Args:
-        quantile: which quantile of y given x is followed, between 0 and 1; ½ is the median.
-        fit_intercept: whether there is a constant.
-        tol: the duality gap, as a share of the objective, up to which a fit has converged.
-        max_iter: most iterations of reweighting; the exact end comes after them in any case.
 
     Attributes:
         coef_: coefficients ``(d,)``; where columns depend on one another, the shortest in units of their spread.
@@ -60,20 +55,15 @@ class LeastAbsoluteDeviations(RobustRegression):
         log_likelihood_: of the rows, in nats.
     """
 
-    _parameter_constraints = {  # noqa: RUF012 - scikit-learn's name and form
-        "quantile": [Interval(Real, 0, 1, closed="neither")],
-        "fit_intercept": ["boolean"],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-    }
-
-    def __init__(
-        self, quantile: float = 0.5, *, fit_intercept: bool = True, tol: float = 1e-9, max_iter: int = 100
-    ) -> None:
-        self.quantile = quantile
-        self.fit_intercept = fit_intercept
-        self.tol = tol
-        self.max_iter = max_iter
+    quantile: Annotated[float, Number("between 0 and 1", below=1.0, least_too=False)] = 0.5
+    """which quantile of y given x is followed, between 0 and 1; ½ is the median."""
+    _: KW_ONLY
+    fit_intercept: Annotated[bool, Flag()] = True
+    """whether there is a constant."""
+    tol: Annotated[float, NOT_NEGATIVE] = 1e-9
+    """the duality gap, as a share of the objective, up to which a fit has converged."""
+    max_iter: Annotated[int, Whole(1)] = 100
+    """most iterations of reweighting; the exact end comes after them in any case."""
 
     @double_precision
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -87,7 +77,7 @@ class LeastAbsoluteDeviations(RobustRegression):
         Raises:
             ValueError: what is wrong with rows, targets, weights or a parameter.
         """
-        self._validate_params()
+        self.check_settings()
         rows, values, weights = self._read(X, y, sample_weight)
         used = weights > 0
         rows, values, weights = rows[used], values[used], weights[used]

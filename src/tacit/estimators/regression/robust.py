@@ -5,15 +5,16 @@ from typing import Any
 
 import numpy as np
 from scipy.special import ndtri
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from tacit.estimators.base import check_level, double_precision, read_weights
 from tacit.estimators.regression.coefficients import CoefficientTable
+from tacit.estimators.settings import Estimator
 from tacit.models.lifting.design import Design
 
 
-class RobustRegression(RegressorMixin, BaseEstimator, abc.ABC):
+class RobustRegression(RegressorMixin, Estimator, abc.ABC):
     """``y = X coef_ + intercept_ + noise``; what kind of noise is the subclass's."""
 
     fit_intercept: bool

@@ -1,20 +1,20 @@
 """``StudentTRegression``: linear regression whose noise has heavy tails, fitted by EM."""
 
 import warnings
-from numbers import Integral, Real
-from typing import Any, Self
+from dataclasses import KW_ONLY
+from typing import Annotated, Any, Self
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from scipy.stats import t as student
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from tacit.data.blocks import Source, Standardise, source
 from tacit.estimators.base import check_level, double_precision
 from tacit.estimators.regression.robust import RobustRegression
+from tacit.estimators.settings import NOT_NEGATIVE, POSITIVE, Flag, Whole, settings
 from tacit.families.student_t import DOF_RANGE, StudentT
 from tacit.inference.closed_form import CONVERGED, REASONS
 from tacit.inference.fit import Fit, Trace, fit
@@ -33,6 +33,7 @@ NORMAL_DOF = 1e4
 """From here on noise is normal to the digits of any table, and ν has no standard error."""
 
 
+@settings
 class StudentTRegression(RobustRegression):
     """``y = X coef_ + intercept_ + σ t_ν``: least squares that outliers in y do not pull away.
 
@@ -41,12 +42,6 @@ class StudentTRegression(RobustRegression):
     (Lange, Little & Taylor 1989), with parameter expansion (Liu, Rubin & Wu 1998) and squared extrapolation
     (Varadhan & Roland 2008). The likelihood may have several tops: two starts are made, from least squares and from
     least absolute deviations, and the better end is kept.
-
-    Args:
-        dof: ν, degrees of freedom; learned if None. 1 is Cauchy's distribution, a large number the normal.
-        fit_intercept: whether there is a constant.
-        tol: change of the log-likelihood a row, in nats, below which a start has converged.
-        max_iter: most iterations of a start.
 
     Attributes:
         coef_, intercept_: coefficients ``(d,)`` and the constant; where columns depend on one another, the shortest
@@ -62,20 +57,15 @@ class StudentTRegression(RobustRegression):
         trace_: iteration, bound (the log-likelihood in nats) and seconds.
     """
 
-    _parameter_constraints = {  # noqa: RUF012 - scikit-learn's name and form
-        "dof": [None, Interval(Real, 0, None, closed="neither")],
-        "fit_intercept": ["boolean"],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-    }
-
-    def __init__(
-        self, dof: float | None = None, *, fit_intercept: bool = True, tol: float = 1e-10, max_iter: int = 1000
-    ) -> None:
-        self.dof = dof
-        self.fit_intercept = fit_intercept
-        self.tol = tol
-        self.max_iter = max_iter
+    dof: Annotated[float | None, POSITIVE] = None
+    """ν, degrees of freedom; learned if None. 1 is Cauchy's distribution, a large number the normal."""
+    _: KW_ONLY
+    fit_intercept: Annotated[bool, Flag()] = True
+    """whether there is a constant."""
+    tol: Annotated[float, NOT_NEGATIVE] = 1e-10
+    """change of the log-likelihood a row, in nats, below which a start has converged."""
+    max_iter: Annotated[int, Whole(1)] = 1000
+    """most iterations of a start."""
 
     @double_precision
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -89,7 +79,7 @@ class StudentTRegression(RobustRegression):
         Raises:
             ValueError: what is wrong with rows, targets, weights or a parameter.
         """
-        self._validate_params()
+        self.check_settings()
         rows, values, weights = self._read(X, y, sample_weight)
         used = weights > 0
         design = self._design(rows[used], values[used], weights[used])

@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, check_non_negative, validate_data
 
 from tacit.data.errors import listed
 from tacit.estimators.base import check_whole, double_precision, seed_of
+from tacit.estimators.settings import Estimator
 from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.models.topics.completion import Completion, document_completion, document_halves
 from tacit.models.topics.fitting import bayesian, posterior
@@ -17,7 +18,7 @@ from tacit.models.topics.model import Topics
 from tacit.models.topics.summary import summary
 
 
-class TopicAnswers(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class TopicAnswers(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
     """The answers; a subclass fits ``model_``."""
 
     model_: Topics

@@ -1,18 +1,19 @@
 """``LatentDirichletAllocation``: topics of documents, with scikit-learn's face."""
 
 from collections.abc import Mapping, Sequence
-from numbers import Integral, Real
-from typing import Any, Self
+from dataclasses import KW_ONLY
+from numbers import Integral
+from typing import Annotated, Any, Self
 
 import equinox as eqx
 import numpy as np
 from scipy import sparse
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_array, check_non_negative
 
 from tacit.data.documents import BatchSource
 from tacit.data.errors import nearest
 from tacit.estimators.base import double_precision, seed_of
+from tacit.estimators.settings import NOT_NEGATIVE, POSITIVE, Choice, Number, Whole, settings
 from tacit.estimators.topics.answers import TopicAnswers, checked_words, words_known
 from tacit.inference.closed_form import CONVERGED, REASONS
 from tacit.inference.fit import Fit, on_host
@@ -36,37 +37,13 @@ FIRST_PRIOR = {"doc_topic_prior": 0.1, "topic_word_prior": 0.05}
 """Where the learning of a prior begins."""
 
 
+@settings
 class LatentDirichletAllocation(TopicAnswers):
     """Latent Dirichlet allocation by variational Bayes, with scikit-learn's arguments, attributes and scores.
 
     ``β_k ~ Dir(η)``, ``θ_d ~ Dir(α)``, ``z ~ θ_d``, ``w ~ β_z`` (Blei, Ng & Jordan 2003); mini-batches after Hoffman,
     Blei & Bach (2010). Topics begin from documents and are moved at a point first (``start_iter``), which ends in far
     better topics than a random start. Heaviest first, unless seeded: seeded topics keep their numbers.
-
-    Args:
-        n_components: K, the number of topics.
-        doc_topic_prior: α: a number, one a topic, None for 1/K; "auto" learns one a topic by Newton's method,
-            "auto-symmetric" one for all.
-        topic_word_prior: η: a number, one a word, None for 1/K; "auto" learns one a word, "auto-symmetric" one.
-        learning_method: "batch", or "online" by mini-batches.
-        learning_decay: κ of the step size ``(τ + t)^−κ`` of mini-batches.
-        learning_offset: τ.
-        max_iter: most iterations of variational Bayes; "online" makes just so many passes over the mini-batches.
-        batch_size: documents of a mini-batch.
-        evaluate_every: above 0, "batch" stops when the perplexity changes by less than a tolerance, which is at most
-            ``perp_tol``; every so many iterations ``verbose`` tells the perplexity.
-        total_samples: documents that the batches of ``partial_fit`` stand for.
-        perp_tol: see ``evaluate_every``.
-        mean_change_tol: a document rests when its γ changes by less, on average.
-        max_doc_update_iter: most steps in a document.
-        n_jobs: accepted; all cores are used, and their number changes no bit.
-        verbose: print iterations ("batch" alone).
-        random_state: seed, RandomState or Generator.
-        start_iter: iterations at a point before those of variational Bayes.
-        tol: change of the bound a document, in nats, below which the fit has converged ("batch" alone).
-        n_init: starts, of which the one with the largest bound is kept.
-        seed_words: ``{topic: [words]}`` (or column numbers), which get a larger prior in their topic.
-        seed_strength: what is added to η of a seed word: about as many occurrences seen beforehand.
 
     Attributes:
         components_: λ ``(K, words)``, the concentrations of ``q(β)``.
@@ -86,75 +63,51 @@ class LatentDirichletAllocation(TopicAnswers):
         model_: the fitted model.
     """
 
-    _parameter_constraints = {  # noqa: RUF012 - scikit-learn's name and form
-        "n_components": [Interval(Integral, 0, None, closed="neither")],
-        "doc_topic_prior": [None, Interval(Real, 0, None, closed="neither"), "array-like", StrOptions(set(LEARNED))],
-        "topic_word_prior": [None, Interval(Real, 0, None, closed="neither"), "array-like", StrOptions(set(LEARNED))],
-        "learning_method": [StrOptions({"batch", "online"})],
-        "learning_decay": [Interval(Real, 0, 1, closed="both")],
-        "learning_offset": [Interval(Real, 1.0, None, closed="left")],
-        "max_iter": [Interval(Integral, 0, None, closed="left")],
-        "batch_size": [Interval(Integral, 0, None, closed="neither")],
-        "evaluate_every": [Interval(Integral, None, None, closed="neither")],
-        "total_samples": [Interval(Real, 0, None, closed="neither")],
-        "perp_tol": [Interval(Real, 0, None, closed="left")],
-        "mean_change_tol": [Interval(Real, 0, None, closed="left")],
-        "max_doc_update_iter": [Interval(Integral, 0, None, closed="left")],
-        "n_jobs": [None, Integral],
-        "verbose": ["verbose"],
-        "start_iter": [Interval(Integral, 0, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "n_init": [Interval(Integral, 1, None, closed="left")],
-        "seed_words": [None, dict],
-        "seed_strength": [Interval(Real, 0, None, closed="neither")],
-    }
-
-    def __init__(
-        self,
-        n_components: int = 10,
-        *,
-        doc_topic_prior: Any = None,
-        topic_word_prior: Any = None,
-        learning_method: str = "batch",
-        learning_decay: float = 0.7,
-        learning_offset: float = 10.0,
-        max_iter: int = 10,
-        batch_size: int = 128,
-        evaluate_every: int = -1,
-        total_samples: float = 1e6,
-        perp_tol: float = 0.1,
-        mean_change_tol: float = 1e-3,
-        max_doc_update_iter: int = 100,
-        n_jobs: int | None = None,
-        verbose: int = 0,
-        random_state: Any = None,
-        start_iter: int = 50,
-        tol: float = 1e-3,
-        n_init: int = 1,
-        seed_words: Mapping[int, Sequence[str | int]] | None = None,
-        seed_strength: float = 100.0,
-    ) -> None:
-        self.n_components = n_components
-        self.doc_topic_prior = doc_topic_prior
-        self.topic_word_prior = topic_word_prior
-        self.learning_method = learning_method
-        self.learning_decay = learning_decay
-        self.learning_offset = learning_offset
-        self.max_iter = max_iter
-        self.batch_size = batch_size
-        self.evaluate_every = evaluate_every
-        self.total_samples = total_samples
-        self.perp_tol = perp_tol
-        self.mean_change_tol = mean_change_tol
-        self.max_doc_update_iter = max_doc_update_iter
-        self.n_jobs = n_jobs
-        self.verbose = verbose
-        self.random_state = random_state
-        self.start_iter = start_iter
-        self.tol = tol
-        self.n_init = n_init
-        self.seed_words = seed_words
-        self.seed_strength = seed_strength
+    n_components: Annotated[int, Whole(1)] = 10
+    """K, the number of topics."""
+    _: KW_ONLY
+    doc_topic_prior: Any = None
+    """α: a number, one a topic, None for 1/K; "auto" learns one a topic by Newton's method, "auto-symmetric" one for
+    all."""
+    topic_word_prior: Any = None
+    """η: a number, one a word, None for 1/K; "auto" learns one a word, "auto-symmetric" one."""
+    learning_method: Annotated[str, Choice(("batch", "online"))] = "batch"
+    """"batch", or "online" by mini-batches."""
+    learning_decay: Annotated[float, Number("a number from 0 to 1", below=1.0, below_too=True)] = 0.7
+    """κ of the step size ``(τ + t)^−κ`` of mini-batches."""
+    learning_offset: Annotated[float, Number("at least 1", least=1.0)] = 10.0
+    """τ."""
+    max_iter: Annotated[int, Whole(0)] = 10
+    """most iterations of variational Bayes; "online" makes just so many passes over the mini-batches."""
+    batch_size: Annotated[int, Whole(1)] = 128
+    """documents of a mini-batch."""
+    evaluate_every: int = -1
+    """above 0, "batch" stops when the perplexity changes by less than a tolerance, which is at most ``perp_tol``; every
+    so many iterations ``verbose`` tells the perplexity."""
+    total_samples: Annotated[float, POSITIVE] = 1e6
+    """documents that the batches of ``partial_fit`` stand for."""
+    perp_tol: Annotated[float, NOT_NEGATIVE] = 0.1
+    """see ``evaluate_every``."""
+    mean_change_tol: Annotated[float, NOT_NEGATIVE] = 1e-3
+    """a document rests when its γ changes by less, on average."""
+    max_doc_update_iter: Annotated[int, Whole(1)] = 100
+    """most steps in a document."""
+    n_jobs: int | None = None
+    """accepted; all cores are used, and their number changes no bit."""
+    verbose: int = 0
+    """print iterations ("batch" alone)."""
+    random_state: Any = None
+    """seed, RandomState or Generator."""
+    start_iter: Annotated[int, Whole(0)] = 50
+    """iterations at a point before those of variational Bayes."""
+    tol: Annotated[float, NOT_NEGATIVE] = 1e-3
+    """change of the bound a document, in nats, below which the fit has converged ("batch" alone)."""
+    n_init: Annotated[int, Whole(1)] = 1
+    """starts, of which the one with the largest bound is kept."""
+    seed_words: Mapping[int, Sequence[str | int]] | None = None
+    """``{topic: [words]}`` (or column numbers), which get a larger prior in their topic."""
+    seed_strength: Annotated[float, POSITIVE] = 100.0
+    """what is added to η of a seed word: about as many occurrences seen beforehand."""
 
     @double_precision
     def fit(self, X: Any, y: Any = None, *, vocabulary: Sequence[str] | None = None) -> Self:
@@ -168,7 +121,7 @@ class LatentDirichletAllocation(TopicAnswers):
         Raises:
             ValueError: negative counts, gaps, or what is wrong with a parameter.
         """
-        self._validate_params()
+        self.check_settings()
         counts = self._counts(X, "fit", reset=True)
         self._name(vocabulary, counts.shape[1])
         model, random = self._template(counts.shape[1]), seed_of(self.random_state)
@@ -178,6 +131,10 @@ class LatentDirichletAllocation(TopicAnswers):
         found.sort(key=lambda each: -each.bound)
         self._finish(found, counts)
         return self
+
+    def _check_together(self) -> None:
+        if not isinstance(self.seed_words, Mapping | None):
+            raise ValueError(f"seed_words must map topics to words, got {self.seed_words!r:.80}")
 
     def _name(self, vocabulary: Sequence[str] | None, columns: int) -> None:
         names = getattr(self, "feature_names_in_", None) if vocabulary is None else vocabulary
@@ -224,6 +181,10 @@ class LatentDirichletAllocation(TopicAnswers):
         if value is None:
             value = 1.0 / self.n_components
         if isinstance(value, str):
+            if value not in LEARNED:
+                raise ValueError(
+                    f"{name} must be positive numbers, None or one of {', '.join(map(repr, LEARNED))}; got {value!r}"
+                )
             value = FIRST_PRIOR[name]
         given = np.asarray(value, np.float64)
         if given.shape not in ((), (size,)) or not np.all(np.isfinite(given)) or np.any(given <= 0):

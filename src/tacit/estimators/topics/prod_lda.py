@@ -3,19 +3,21 @@
 import math
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import Any, Self
+from dataclasses import KW_ONLY
+from typing import Annotated, Any, Self
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import scipy.sparse as sp
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from tacit.compute import single_precision
-from tacit.estimators.base import check_choice, check_whole, read_weights, seed_of
+from tacit.estimators.base import read_weights, seed_of
+from tacit.estimators.settings import POSITIVE, SHARE, Choice, Estimator, Whole, Widths, settings
 from tacit.estimators.topics.answers import checked_words
 from tacit.estimators.vae.fit import held_out_rows
 from tacit.inference.closed_form import CONVERGED, INTERRUPTED, NAN, REASONS
@@ -56,7 +58,8 @@ _KEY = np.zeros(2, np.uint32)
 """The noise of every answer: the same for all documents, so that none depends on its company."""
 
 
-class ProdLDA(TransformerMixin, BaseEstimator):
+@settings
+class ProdLDA(TransformerMixin, Estimator):
     """A neural topic model: ``θ = softmax(z)``, ``z ~ N(0, σ² I)``, every word from ``softmax(m + Wᵀ θ)``.
 
     Topics multiply (a product of experts) where those of latent Dirichlet allocation are averaged. An encoder says
@@ -64,21 +67,6 @@ class ProdLDA(TransformerMixin, BaseEstimator):
     a Dirichlet prior in softmax coordinates, ``(1 − 1/K)/α`` (Srivastava & Sutton 2017, section 3.2). The bound raised
     is ``E_q log p(words|θ) − KL(q(z|words) ‖ p(z))``, of the words in their order. Topics come by size, the largest
     first.
-
-    Args:
-        n_components: the number of topics K.
-        doc_topic_prior: α of the symmetric Dirichlet prior of a document's mixture.
-        hidden: widths of the encoder's layers.
-        activation: "relu", "tanh", "gelu", "silu", "softplus".
-        max_epochs: passes over the documents; None makes about 2 000 steps, and 30 passes at least.
-        batch_size: documents of a step.
-        learning_rate: of Adam; it falls to 0 along a half cosine.
-        warm_up: share of the fit over which the weight of the KL rises from 0 to 1.
-        validation_fraction: of the documents, held out to stop the fit and to choose its best parameters.
-        patience: measurements of the held-out bound without a better one after which the fit ends.
-        n_samples: draws of z for mixtures and scores.
-        random_state: seed.
-        verbose: print a line every so many epochs.
 
     Attributes:
         topic_word_: ``[topics, words]``, ``p(w|k)`` of a document of one topic alone; lines sum to one.
@@ -92,36 +80,33 @@ class ProdLDA(TransformerMixin, BaseEstimator):
         verdict_: the same in words; there is no k̂ of topics that are a point.
     """
 
-    def __init__(
-        self,
-        n_components: int = 10,
-        *,
-        doc_topic_prior: float = 1.0,
-        hidden: Sequence[int] = (100, 100),
-        activation: str = "softplus",
-        max_epochs: int | None = None,
-        batch_size: int = 128,
-        learning_rate: float = 5e-3,
-        warm_up: float = 0.1,
-        validation_fraction: float = 0.1,
-        patience: int | None = 20,
-        n_samples: int = 100,
-        random_state: Any = None,
-        verbose: int = 0,
-    ) -> None:
-        self.n_components = n_components
-        self.doc_topic_prior = doc_topic_prior
-        self.hidden = hidden
-        self.activation = activation
-        self.max_epochs = max_epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.warm_up = warm_up
-        self.validation_fraction = validation_fraction
-        self.patience = patience
-        self.n_samples = n_samples
-        self.random_state = random_state
-        self.verbose = verbose
+    n_components: Annotated[int, Whole(1)] = 10
+    """the number of topics K."""
+    _: KW_ONLY
+    doc_topic_prior: Annotated[float, POSITIVE] = 1.0
+    """α of the symmetric Dirichlet prior of a document's mixture."""
+    hidden: Annotated[Sequence[int], Widths()] = (100, 100)
+    """widths of the encoder's layers."""
+    activation: Annotated[str, Choice(tuple(ACTIVATIONS))] = "softplus"
+    """"relu", "tanh", "gelu", "silu", "softplus"."""
+    max_epochs: Annotated[int | None, Whole(1)] = None
+    """passes over the documents; None makes about 2 000 steps, and 30 passes at least."""
+    batch_size: Annotated[int, Whole(1)] = 128
+    """documents of a step."""
+    learning_rate: Annotated[float, POSITIVE] = 5e-3
+    """of Adam; it falls to 0 along a half cosine."""
+    warm_up: Annotated[float, SHARE] = 0.1
+    """share of the fit over which the weight of the KL rises from 0 to 1."""
+    validation_fraction: Annotated[float, SHARE] = 0.1
+    """of the documents, held out to stop the fit and to choose its best parameters."""
+    patience: Annotated[int | None, Whole(1)] = 20
+    """measurements of the held-out bound without a better one after which the fit ends."""
+    n_samples: Annotated[int, Whole(1)] = 100
+    """draws of z for mixtures and scores."""
+    random_state: Any = None
+    """seed."""
+    verbose: int = 0
+    """print a line every so many epochs."""
 
     @single_precision
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None, *, vocabulary: Sequence[str] | None = None) -> Self:
@@ -137,7 +122,7 @@ class ProdLDA(TransformerMixin, BaseEstimator):
             ValueError: negative counts, no word at all, or a wrong parameter: what, and what to do.
         """
         counts = self._read(X, reset=True)
-        self._check()
+        self.check_settings()
         weights = read_weights(counts, sample_weight)
         if not counts.nnz:
             raise ValueError("X holds no word at all")
@@ -214,22 +199,6 @@ class ProdLDA(TransformerMixin, BaseEstimator):
                 ConvergenceWarning,
                 stacklevel=3,
             )
-
-    def _check(self) -> None:
-        for name in ("n_components", "batch_size", "n_samples"):
-            check_whole(name, getattr(self, name), 1)
-        for width in self.hidden:
-            check_whole("each of hidden", width, 1)
-        for name in ("max_epochs", "patience"):
-            if getattr(self, name) is not None:
-                check_whole(name, getattr(self, name), 1)
-        check_choice("activation", self.activation, tuple(ACTIVATIONS))
-        for name in ("doc_topic_prior", "learning_rate"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be above 0, got {getattr(self, name)!r}")
-        for name in ("warm_up", "validation_fraction"):
-            if not 0.0 <= getattr(self, name) < 1.0:
-                raise ValueError(f"{name} must be from 0 to below 1, got {getattr(self, name)!r}")
 
     def _read(self, X: Any, *, reset: bool) -> sp.csr_array:
         counts = validate_data(

@@ -83,6 +83,10 @@ class DeepAnswers:
         check_is_fitted(self)
         return self._deep_latent
 
+    def _asked_objective(self) -> Any:
+        """What the user asked for; a model whose settings are of the objective makes it."""
+        return self.objective
+
     @property
     def _deep_latent(self) -> DeepLatent:
         """The part of ``model_`` that has a code."""
@@ -350,9 +354,8 @@ class DeepAnswers:
     def architecture(self) -> Architecture:
         """The parts of the model in words, the layers of its networks, the number of its parameters."""
         model = self._model()
-        return describe(
-            model, choose_objective(self.objective, model.posterior_kind), self.n_components, self.event_shape_
-        )
+        asked = choose_objective(self._asked_objective(), model.posterior_kind)
+        return describe(model, asked, self.n_components, self.event_shape_)
 
     @available_if(_has_continuous_code)
     def interpolate(self, a: Any, b: Any, n: int = 10, *, given: Any = None) -> np.ndarray:

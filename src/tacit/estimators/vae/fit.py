@@ -1,19 +1,20 @@
 """How a deep model is fitted: parts from parameters, rows to learn from and rows held out, and what is told after."""
 
-import numbers
 import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import jax
 import numpy as np
+from sklearn.base import DensityMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 
 from tacit.data.blocks import Standardise
-from tacit.estimators.base import check_choice, check_whole, read_weights, seed_of
+from tacit.estimators.base import check_whole, read_weights, seed_of
+from tacit.estimators.settings import Estimator
 from tacit.estimators.vae import parts
 from tacit.estimators.vae.answers import DeepAnswers
-from tacit.estimators.vae.networks import NETWORKS, NetworkPlan, networks
+from tacit.estimators.vae.networks import NetworkPlan, networks
 from tacit.estimators.vae.rows import CHECKED, Conditions, Facts, read_deep_rows
 from tacit.inference.closed_form import CONVERGED, NAN, REASONS
 from tacit.inference.fit import Trace
@@ -23,7 +24,6 @@ from tacit.inference.stochastic import padded, room
 from tacit.inference.train import Course, Trained, train
 from tacit.inference.watch import Printer, watch
 from tacit.models.vae.model import DeepLatent, Rows
-from tacit.models.vae.networks import ACTIVATIONS
 from tacit.models.vae.priors import VampPrior
 
 STEPS = 10_000
@@ -32,7 +32,7 @@ LEAST_EPOCHS = 20
 FEWEST_HELD_OUT, MOST_HELD_OUT = 5, 10_000
 
 
-class DeepFit(DeepAnswers):
+class DeepFit(DeepAnswers, TransformerMixin, DensityMixin, Estimator):
     """Fits ``model_`` by the parameters of the estimator, which are annotated here."""
 
     likelihood: Any
@@ -61,7 +61,7 @@ class DeepFit(DeepAnswers):
     def _fit(self, X: Any, sample_weight: Any, given: Any, label: np.ndarray | None = None) -> None:
         x = read_deep_rows(self, X, reset=True)
         weights = np.array(read_weights(X, sample_weight))
-        self._check()
+        self.check_settings()
         random = seed_of(self.random_state)
         self.conditions_ = Conditions.of(given, x.shape[0])
         self._begin(x, random)
@@ -74,7 +74,7 @@ class DeepFit(DeepAnswers):
         weights = np.array(read_weights(X, sample_weight))
         random = seed_of(self.random_state)
         if fresh:
-            self._check()
+            self.check_settings()
             self.conditions_ = Conditions.of(given, x.shape[0])
             self._begin(x, random)
         self._check_values(self._deep_latent.likelihood, x)
@@ -86,39 +86,7 @@ class DeepFit(DeepAnswers):
         self._optimiser, self._passes = trained.optimiser, self._passes + 1
         self._finish(trained, x.shape[0])
 
-    def _check(self) -> None:
-        self._check_code()
-        check_whole("batch_size", self.batch_size, 1)
-        check_whole("n_samples", self.n_samples, 1)
-        for name in ("max_epochs", "patience"):
-            if getattr(self, name) is not None:
-                check_whole(name, getattr(self, name), 1)
-        for name in ("hidden", "channels"):
-            widths = getattr(self, name)
-            if not isinstance(widths, (Sequence, np.ndarray)) or isinstance(widths, str):
-                raise ValueError(f"{name} must be a list of widths, such as (256, 256), got {widths!r}")
-            for width in widths:
-                check_whole(f"each of {name}", width, 1)
-        if not len(self.channels):
-            raise ValueError("channels must name one width at least")
-        if self.binarize is not None:
-            check_choice("binarize", self.binarize, parts.BINARIZE)
-        check_choice("network", self.network, NETWORKS)
-        check_choice("schedule", self.schedule, ("cosine", "constant"))
-        check_choice("activation", self.activation, tuple(ACTIVATIONS))
-        for name, least, below in (
-            ("learning_rate", 0.0, np.inf),
-            ("validation_fraction", 0.0, 1.0),
-            ("warm_up", 0.0, np.inf),
-            ("clip", 0.0, np.inf),
-        ):
-            value = getattr(self, name)
-            fair = isinstance(value, numbers.Real) and least <= float(value) < below
-            if not fair or (name == "learning_rate" and value == 0):
-                what = "a positive number" if name == "learning_rate" else f"a number from {least:g} to below {below:g}"
-                raise ValueError(f"{name} must be {what}, got {value!r}")
-
-    def _check_code(self) -> None:
+    def _check_together(self) -> None:
         two = self.n_components
         if not isinstance(two, (tuple, list)):
             return check_whole("n_components", two, 1)
@@ -161,7 +129,7 @@ class DeepFit(DeepAnswers):
         conditions = self.conditions_.width
         latent = tuple(self.n_components) if isinstance(self.n_components, list) else self.n_components
         key, prior_key, code_key = jax.random.split(key, 3)
-        posterior = parts.choose_posterior(self.posterior, latent, self.hidden, self.activation, code_key)
+        posterior = parts.choose_posterior(self._asked_posterior(), latent, self.hidden, self.activation, code_key)
         shape = {"hidden": self.hidden, "activation": self.activation, "key": prior_key}
         prior = parts.choose_prior(self.prior, posterior, latent, few, shape)
         if conditions and isinstance(prior, VampPrior):
@@ -183,8 +151,12 @@ class DeepFit(DeepAnswers):
         for start in range(0, x.shape[0], CHECKED):
             self._check_part(likelihood, x[start : start + CHECKED], start)
 
+    def _asked_posterior(self) -> Any:
+        """What the user asked for; a model whose settings are of the posterior makes it."""
+        return self.posterior
+
     def _objective(self) -> Objective:
-        return parts.choose_objective(self.objective, self._deep_latent.posterior_kind)
+        return parts.choose_objective(self._asked_objective(), self._deep_latent.posterior_kind)
 
     def _course(self, steps_an_epoch: int) -> Course:
         epochs = self.max_epochs or max(LEAST_EPOCHS, -(-STEPS // steps_an_epoch))

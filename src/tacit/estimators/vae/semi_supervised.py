@@ -88,7 +88,9 @@ class SemiSupervisedVAE(VAE):
     def _objective(self) -> Objective:
         # log q(y|x) of the labelled rows weighs as much as the bound of all rows does: with a tenth of it, as Kingma et
         # al. 2014 have it, 100 labels among 1 500 digits gave 69 % right instead of 81 %
-        return Labelled(parts.choose_objective(self.objective, self._deep_latent.posterior_kind), 1.0 / self._labelled)
+        return Labelled(
+            parts.choose_objective(self._asked_objective(), self._deep_latent.posterior_kind), 1.0 / self._labelled
+        )
 
     def _bound(self, n_samples: int, given: Any) -> tuple[Any, Objective]:
         return super()._bound(n_samples, given) if given is not None else (self.model_, Labelled(Elbo(n_samples), 0.0))
