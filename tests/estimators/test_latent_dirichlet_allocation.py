@@ -11,7 +11,6 @@ import pytest
 from scipy import sparse
 from scipy.special import psi
 from sklearn.decomposition import LatentDirichletAllocation as Theirs
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import tacit
 from tacit import LatentDirichletAllocation
@@ -35,12 +34,6 @@ def model(**settings: Any) -> LatentDirichletAllocation:
 
 
 X = corpus()
-
-
-@pytest.mark.filterwarnings("ignore")
-@parametrize_with_checks([LatentDirichletAllocation(start_iter=3, max_iter=3)])
-def test_check(estimator: Any, check: Any) -> None:
-    check(estimator)
 
 
 @pytest.mark.parametrize("method", ["batch", "online"])

@@ -1,7 +1,5 @@
 """Least absolute deviations against scikit-learn's exact linear programme, and against what theory says."""
 
-import warnings
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +7,6 @@ from hypothesis import strategies as st
 from scipy import integrate, optimize, stats
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import QuantileRegressor
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from tacit import LeastAbsoluteDeviations
 from tacit.models.lifting.spread import sandwich
@@ -208,11 +205,3 @@ def test_what_cannot_be_fitted_is_refused() -> None:
         LeastAbsoluteDeviations().fit(np.where(X > 1, np.nan, X), y)
     with pytest.raises(ValueError, match="at least one non-zero"):
         LeastAbsoluteDeviations().fit(X, y, sample_weight=np.zeros(20))
-
-
-@parametrize_with_checks([LeastAbsoluteDeviations()])
-@pytest.mark.reuses_keys
-def test_scikit_learn_checks(estimator, check) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        check(estimator)

@@ -12,7 +12,6 @@ import pytest
 import scipy.stats as st
 from sklearn.base import clone
 from sklearn.datasets import load_digits, load_iris
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import tacit
 from tacit import VAE
@@ -23,17 +22,6 @@ from tacit.models.vae.likelihoods import NormalLikelihood
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.reuses_keys]
 QUICK: dict[str, Any] = {"hidden": (16,), "max_epochs": 3, "n_samples": 20, "random_state": 0}
-
-
-BATCHES = "the rows of a mini-batch are not those of the same mini-batch once a row is repeated or left out"
-
-
-@parametrize_with_checks(
-    [VAE(2, hidden=(4,), max_epochs=1, n_samples=2, validation_fraction=0.0)],
-    expected_failed_checks=lambda _: {"check_sample_weight_equivalence_on_dense_data": BATCHES},
-)
-def test_check(estimator: Any, check: Any) -> None:
-    check(estimator)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ import pytest
 import scipy.stats as st
 from scipy.special import logsumexp
 from sklearn.datasets import load_digits
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import tacit
 from tacit import VAE, SemiSupervisedVAE
@@ -19,14 +18,6 @@ from tacit.inference.objectives import Elbo
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.reuses_keys]
 TINY: dict[str, Any] = {"hidden": (12,), "network": "mlp", "batch_size": 64, "n_samples": 20, "random_state": 0}
-
-
-@parametrize_with_checks(
-    [SemiSupervisedVAE(2, hidden=(4,), max_epochs=1, n_samples=2, validation_fraction=0.0)],
-    expected_failed_checks=lambda _: {"check_sample_weight_equivalence_on_dense_data": "see the checks of VAE"},
-)
-def test_check(estimator: Any, check: Any) -> None:
-    check(estimator)
 
 
 @pytest.fixture(scope="module")

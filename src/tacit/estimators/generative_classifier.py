@@ -15,7 +15,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, has_fit_parameter
 
-from tacit.estimators.base import read_rows, read_weights, seed_of
+from tacit.estimators.base import read_rows, read_weights, seed_of, unmasked
+from tacit.estimators.capabilities import Capability, Imputes, PredictsClasses, ReadsKinds, Samples, Scores, can
 from tacit.estimators.mixture.gaussian import GaussianMixture
 from tacit.estimators.settings import Estimator, Number, settings
 from tacit.models.graph import Edge, Graph, Node, Plate
@@ -24,13 +25,17 @@ LEAST_TO_FIT = 2
 """Rows of a class that are not held back for calibration."""
 
 
-def _densities_can(method: str) -> Callable:
-    """Whether the density estimator has a method, so that the classifier has it too."""
-    return available_if(lambda self: hasattr(self._template(), method))
+ABOUT_ROWS = (Samples, Imputes)
+"""What the classifier can do where its density estimator can."""
+
+
+def _densities_can(what: type[Capability]) -> Callable:
+    """Whether the density estimator has a capability, so that the classifier has it too."""
+    return available_if(lambda self: what not in self.lacks())
 
 
 @settings
-class GenerativeClassifier(ClassifierMixin, Estimator):
+class GenerativeClassifier(PredictsClasses, Scores, Samples, Imputes, ClassifierMixin, Estimator):
     """``P(y|x) ∝ p(x|y) P(y)``, with a density estimator for every class.
 
     Because it knows how rows of a class look, it classifies rows with missing entries (they are integrated out, if
@@ -67,6 +72,17 @@ class GenerativeClassifier(ClassifierMixin, Estimator):
     random_state: Any = None
     """which rows are held back."""
 
+    def lacks(self) -> frozenset[type[Capability]]:
+        """What its density estimator cannot do."""
+        density = self._template()
+        return frozenset(what for what in ABOUT_ROWS if not can(density, what))
+
+    @property
+    def scores_are_bounds(self) -> bool:
+        """As those of its density estimator."""
+        density = self._template()
+        return isinstance(density, Scores) and density.scores_are_bounds
+
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit a density to the rows of every class.
 
@@ -83,7 +99,7 @@ class GenerativeClassifier(ClassifierMixin, Estimator):
         rows = self._read(X, reset=True)
         if y is None:
             raise ValueError("GenerativeClassifier requires y to be passed, but the target y is None")
-        labels = column_or_1d(y, warn=True)
+        labels = column_or_1d(unmasked(y, "y"), warn=True)
         assert_all_finite(labels, input_name="y")
         check_consistent_length(rows, labels)
         check_classification_targets(labels)
@@ -106,7 +122,7 @@ class GenerativeClassifier(ClassifierMixin, Estimator):
         return self
 
     def _check_together(self) -> None:
-        if not hasattr(self._template(), "score_samples"):
+        if not can(self._template(), Scores):
             raise TypeError(f"estimator must have score_samples, the log-density of rows; {self.estimator!r} has not")
 
     def _template(self) -> Any:
@@ -182,7 +198,7 @@ class GenerativeClassifier(ClassifierMixin, Estimator):
 
     def _check_measures(self) -> None:
         """Densities of values and probabilities of counts or levels are in different units: never compare them."""
-        schemas = [density.schema_ for density in self.estimators_ if hasattr(density, "schema_")]
+        schemas = [density.schema_ for density in self.estimators_ if isinstance(density, ReadsKinds)]
         for columns in zip(*(schema.columns for schema in schemas), strict=True):
             found = [("continuous" if c.kind == "positive" else c.kind, c.levels) for c in columns]
             odd = next((number for number, what in enumerate(found) if what != found[0]), None)
@@ -271,7 +287,7 @@ class GenerativeClassifier(ClassifierMixin, Estimator):
             raise ValueError(f"too few rows were held back for alpha={share:g}: the least it can be is {least:g}")
         return values.max(axis=1) <= share * (1.0 + 1e-12)
 
-    @_densities_can("sample")
+    @_densities_can(Samples)
     def sample(self, n_samples: int = 1) -> tuple[np.ndarray, np.ndarray]:
         """New rows and their classes, ``y ~ P(y)`` and then ``x ~ p(x|y)``, in the order of the classes."""
         check_is_fitted(self)
@@ -280,7 +296,7 @@ class GenerativeClassifier(ClassifierMixin, Estimator):
         rows = [d[0] if isinstance(d, tuple) else d for d in drawn]
         return np.concatenate(rows), np.repeat(self.classes_, counts)
 
-    @_densities_can("impute")
+    @_densities_can(Imputes)
     def impute(self, X: Any) -> np.ndarray:
         """Rows with missing entries filled by their mean, ``E[x_j|x_o] = Σ_y P(y|x_o) E[x_j|x_o, y]``."""
         chances = self.predict_proba(X)

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from tacit.data.blocks import Moments, moments
 from tacit.estimators.base import double_precision, read_rows, read_weights, seed_of
+from tacit.estimators.capabilities import Assigns, Sweeps, Transforms
 from tacit.estimators.settings import NOT_NEGATIVE, Choice, Estimator, Flag, Whole, settings
 from tacit.inference.closed_form import CONVERGED, REASONS
 from tacit.models.graph import Edge, Graph, Node, Plate
@@ -30,7 +31,7 @@ SAMPLE_PER_CLUSTER = 100
 
 
 @settings
-class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Estimator):
+class KMeans(Assigns, Transforms, Sweeps, ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Estimator):
     """K-means, ``min Σ_n w_n min_k ‖x_n − c_k‖²``, with scikit-learn's arguments, attributes and results.
 
     It is hard EM of a mixture of equally many, equally wide, round Gaussians. Missing entries (NaN) are left out:
@@ -51,6 +52,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Es
         model_: the centres as a model.
     """
 
+    swept = "n_clusters"
     n_clusters: Annotated[int, Whole(1)] = 8
     """K."""
     _: KW_ONLY
@@ -114,7 +116,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Es
             raise ValueError("X has no observed entry in any row of positive weight: there is nothing to cluster")
         unseen = np.flatnonzero(values.seen == 0)
         if unseen.size:
-            names = getattr(self, "feature_names_in_", None)
+            names = self._names()
             which = ", ".join(str(i) if names is None else repr(names[i]) for i in unseen)
             warnings.warn(
                 f"Column(s) {which} of X have no observed entry; all centres are 0 there.", UserWarning, stacklevel=4

@@ -129,13 +129,15 @@ def settings(cls: type[T]) -> type[T]:
 class Estimator(BaseEstimator):
     """A scikit-learn estimator whose settings are checked by the table they stand in."""
 
+    n_features_in_: int
+
     def check_settings(self) -> None:
         """Refuse settings that make no sense, before there are any rows; a fit begins with this.
 
         Raises:
             ValueError: names the setting, what it is and what it may be.
         """
-        for each in fields(self):  # type: ignore[arg-type]
+        for each in fields(self):
             value, hint = vars(self).get(each.name, each.default), each.type
             if get_origin(hint) is not Annotated or (value is None and type(None) in get_args(_kind(hint))):
                 continue
@@ -144,6 +146,15 @@ class Estimator(BaseEstimator):
                 if said is not None:
                     raise ValueError(said)
         self._check_together()
+
+    def _names(self) -> tuple[str, ...] | None:
+        """Names of the columns at fit, where they had some."""
+        names = vars(self).get("feature_names_in_")
+        return None if names is None else tuple(str(name) for name in names)
+
+    def _column_names(self) -> list[str]:
+        """The same, or x0, x1, …"""
+        return list(self._names() or (f"x{place}" for place in range(self.n_features_in_)))
 
     def _check_together(self) -> None:
         """Refuse settings that do not go together, in plain words."""
@@ -162,7 +173,7 @@ class WithSettings:
 
     def __get__(self, instance: object, owner: type) -> str:
         told = texts_of(owner)
-        listed = [_indented(each.name, told.get(each.name, "")) for each in fields(owner) if each.init]  # type: ignore[arg-type]
+        listed = [_indented(each.name, told.get(each.name, "")) for each in fields(owner) if each.init]
         block = "Args:\n" + "\n".join(listed)
         before, found, after = self._text.partition("\n\nAttributes:")
         return f"{before}\n\n{block}{found}{after}\n"
@@ -180,7 +191,7 @@ def texts_of(cls: type) -> dict[str, str]:
 def _texts(cls: type) -> Iterator[tuple[str, str]]:
     try:
         source = textwrap.dedent(inspect.getsource(cls))
-    except OSError:
+    except (OSError, TypeError):  # typed at a prompt, or shipped without its source
         return
     (tree,) = ast.parse(source).body
     assert isinstance(tree, ast.ClassDef)

@@ -44,7 +44,7 @@ def candidates(
 def _row(model: VariationalMixture, weights: np.ndarray) -> dict[str, Any]:
     return {
         "n_components": int(model.n_components),
-        "covariance": str(getattr(model, "covariance_type", "")),
+        "covariance": str(model.covariance_type),
         "bound": model.lower_bound_,
         "n_components_used": model.n_components_used_,
         "n_parameters": model.n_parameters_,

@@ -12,6 +12,7 @@ from tacit import plots
 from tacit.compute import double_precision
 from tacit.data.blocks import moments
 from tacit.estimators.base import check_choice, read_weights, seed_of
+from tacit.estimators.capabilities import EmptiesItself
 from tacit.estimators.mixture.base import Search
 from tacit.estimators.mixture.em import LikelihoodMixture
 from tacit.estimators.mixture.gaussian import GaussianMixture
@@ -98,20 +99,20 @@ def select(
     Raises:
         ValueError: no candidate, or every candidate rests on its floor or has failed.
     """
-    check_choice("criterion", criterion, _bounds.CRITERIA if isinstance(estimator, VariationalMixture) else CRITERIA)
+    check_choice("criterion", criterion, _bounds.CRITERIA if isinstance(estimator, EmptiesItself) else CRITERIA)
     numbers = np.array(sorted({int(k) for k in components}))
     if numbers.size == 0 or numbers[0] < 1:
         raise ValueError(f"components must be whole numbers of at least 1, got {list(numbers)}")
     base = clone(estimator) if estimator is not None else GaussianMixture(tol=1e-5, max_iter=500)
     base.set_params(random_state=random_state, n_components=int(numbers[0]))
-    rows = base._read(X, reset=True, minimum=2)
+    rows = base.read(X, reset=True, minimum=2)
     weights = read_weights(rows, sample_weight)
     if numbers[0] > rows.shape[0]:
         raise ValueError(f"components begins at {numbers[0]}, and there are only {rows.shape[0]} rows")
     numbers = numbers[numbers <= rows.shape[0]]
     if estimator is None:
         base.set_params(reg_covar=FLOOR * moments(rows, weights).least_variance)
-    base._check_all(rows)
+    base.check_settings()
     if isinstance(base, VariationalMixture):
         return _by_bound(base, covariance, rows, weights, numbers, n_init, criterion)
     candidates = _searched(base, _structures(base, covariance, rows.shape[1]), rows, weights, numbers, n_init)
@@ -167,12 +168,12 @@ def _choose(candidates: list[Candidate], criterion: str) -> Selection:
         )
     chosen = candidates[int(np.nanargmax(values))]
     best = chosen.unfitted()
-    best._finish(chosen.search, chosen.fit)
+    best.keep(chosen.search, chosen.fit)
     return Selection(best, pa.Table.from_pylist([c.row for c in candidates]), criterion)
 
 
 def _structures(base: LikelihoodMixture, covariance: str | Sequence[str] | None, dims: int) -> list[str | None]:
-    if covariance is None or not hasattr(base, "covariance_type"):
+    if covariance is None or "covariance_type" not in base.get_params(deep=False):
         return [None]
     wanted = [name for name in STRUCTURES if len(name) == 3] if covariance == "all" else covariance
     wanted = [wanted] if isinstance(wanted, str) else wanted
@@ -251,9 +252,9 @@ def _candidates(
     if structure is not None:
         widest.set_params(covariance_type=structure)
     starts = np.repeat(numbers, [len(each) for each in methods])
-    search = widest._search(rows, weights, int(numbers[-1]), starts, [one for each in methods for one in each])
+    search = widest.search(rows, weights, int(numbers[-1]), starts, [one for each in methods for one in each])
     totals, assigned = log_likelihoods(stacked([f.model for f in search.fits]), search.data, search.view)
-    name = getattr(widest, "covariance_type", "")
+    name = widest.get_params(deep=False).get("covariance_type", "")
     return [
         Candidate(_row(search, fit, int(number), name, float(total), float(hard - total)), widest, search, fit)
         for number, fit, total, hard in zip(numbers, search.fits, totals, assigned, strict=True)

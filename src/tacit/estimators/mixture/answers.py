@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from tacit.estimators.base import double_precision, read_weights, seed_of
+from tacit.estimators.capabilities import GivesConditionalsExactly, Imputes, Samples
 from tacit.estimators.mixture.density import Column, Density, chosen_columns, conditioned, density
+from tacit.estimators.settings import Estimator
 from tacit.models.graph import Graph, mixture_graph
 from tacit.models.mixture import sampling
 from tacit.models.mixture.impute import check_vector_gaps, drawn, expected
@@ -16,17 +18,17 @@ from tacit.models.mixture.model import Mixture
 from tacit.models.mixture.summary import Summary, graph_groups, has_priors, summarise
 
 
-class MixtureAnswers(abc.ABC):
-    """The answers of a fitted mixture; an estimator that has ``_fitted`` and ``_read`` has these too."""
+class MixtureAnswers(GivesConditionalsExactly, Samples, Imputes, Estimator):
+    """The answers of a fitted mixture; an estimator that has ``fitted_model`` and ``read`` has these too."""
 
     random_state: Any
 
     @abc.abstractmethod
-    def _fitted(self) -> Mixture:
+    def fitted_model(self) -> Mixture:
         """The fitted model with NumPy leaves in the user's units, or ``NotFittedError``."""
 
     @abc.abstractmethod
-    def _read(self, X: Any, *, reset: bool, minimum: int = 1) -> Any:
+    def read(self, X: Any, *, reset: bool, minimum: int = 1) -> Any:
         """Rows as floats, NaN where missing, checked against the columns at fit."""
 
     @double_precision
@@ -41,7 +43,7 @@ class MixtureAnswers(abc.ABC):
         Raises:
             ValueError: fewer than one row, or multinomial columns without totals.
         """
-        model = self._fitted()
+        model = self.fitted_model()
         if n_samples < 1:
             raise ValueError(f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one sample.")
         laid = _totals(totals, n_samples, sampling.multinomial_groups(model))
@@ -63,8 +65,8 @@ class MixtureAnswers(abc.ABC):
             ``(n, d)``, or m proper imputations ``(m, n, d)``: analyse each and pool the results (Rubin 1987);
             their average is no data set.
         """
-        model = self._fitted()
-        rows = self._read(X, reset=False)
+        model = self.fitted_model()
+        rows = self.read(X, reset=False)
         check_vector_gaps(model, rows)
         if n_draws is None:
             return expected(model, rows)
@@ -80,7 +82,7 @@ class MixtureAnswers(abc.ABC):
         Args:
             columns: numbers or names, in the order wanted.
         """
-        model = self._fitted()
+        model = self.fitted_model()
         names = self._names()
         dims = sum(len(group.columns) for group in model.groups)
         chosen = chosen_columns(columns, tuple(range(dims)), names)
@@ -97,14 +99,14 @@ class MixtureAnswers(abc.ABC):
             ValueError: an unknown column, a value outside its column's support, every column given, or
                 arrays of different lengths.
         """
-        model = self._fitted()
+        model = self.fitted_model()
         dims = sum(len(group.columns) for group in model.groups)
         nothing = np.full((1, dims), np.nan)
         return conditioned(model, nothing, tuple(range(dims)), self._names(), values, batched=False)
 
     def graph(self) -> Graph:
         """The directed graph of the model, as data."""
-        model = self._fitted()
+        model = self.fitted_model()
         return mixture_graph(
             graph_groups(model),
             priors=has_priors(model),
@@ -115,12 +117,7 @@ class MixtureAnswers(abc.ABC):
     @double_precision
     def summary(self) -> Summary:
         """Weights of the groups, and what each group says of every column."""
-        return summarise(self._fitted())
-
-    def _names(self) -> tuple[str, ...] | None:
-        """Names of the columns at fit."""
-        names = getattr(self, "feature_names_in_", None)
-        return None if names is None else tuple(str(name) for name in names)
+        return summarise(self.fitted_model())
 
 
 class LikelihoodAnswers(MixtureAnswers):
@@ -140,8 +137,8 @@ class LikelihoodAnswers(MixtureAnswers):
         Raises:
             ValueError: the information is singular; the message names the components.
         """
-        model = self._fitted()
-        rows = self._read(X, reset=False)
+        model = self.fitted_model()
+        rows = self.read(X, reset=False)
         return standard_errors(model, rows, read_weights(rows, sample_weight))
 
 

@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from tacit.compute import component_bucket
 from tacit.data.blocks import MemorySource, Moments, Source, Standardise, dense_rows, moments, shuffled, source
 from tacit.estimators.base import double_precision, read_rows, read_weights, seed_of
+from tacit.estimators.capabilities import AssignsSoftly, ReadsOnce, Scores, Sweeps
 from tacit.estimators.mixture.answers import MixtureAnswers
 from tacit.estimators.mixture.starts import STARTS, Begin, needs_tiles
 from tacit.estimators.settings import TOLERANCE, Choice, Estimator, Whole, settings
@@ -67,7 +68,7 @@ class Search(NamedTuple):
 
 
 @settings
-class MixtureBase(MixtureAnswers, DensityMixin, Estimator):
+class MixtureBase(MixtureAnswers, Scores, AssignsSoftly, Sweeps, ReadsOnce, DensityMixin, Estimator):
     """A mixture; a subclass lays out groups of columns, and says what is fitted and how it is published."""
 
     n_components: Annotated[int, Whole(1)] = 1
@@ -134,7 +135,8 @@ class MixtureBase(MixtureAnswers, DensityMixin, Estimator):
     def _settle(self, model: Mixture | BayesianMixture, view: Standardise, rows: Any, weights: np.ndarray) -> None:
         """Set the attributes after a batch of rows."""
 
-    def _read(self, X: Any, *, reset: bool, minimum: int = 1) -> Any:
+    def read(self, X: Any, *, reset: bool, minimum: int = 1) -> Any:
+        """Rows as floats, NaN where missing, checked against the columns at fit, or the first of them (``reset``)."""
         return read_rows(self, X, reset=reset, minimum=minimum)
 
     @double_precision
@@ -149,11 +151,9 @@ class MixtureBase(MixtureAnswers, DensityMixin, Estimator):
         Raises:
             ValueError: what is wrong with the rows, the weights or a parameter, and what to do.
         """
-        rows = self._read(X, reset=True, minimum=2)
+        rows = self.read(X, reset=True, minimum=2)
         weights = read_weights(rows, sample_weight)
-        self._check_all(rows)
-        vars(self).pop("_online", None)  # a series of batches ends here
-        self._fit_rows(rows, weights)
+        self.fit_read(rows, weights)
         return self
 
     def _check_all(self, rows: Any) -> None:
@@ -165,21 +165,23 @@ class MixtureBase(MixtureAnswers, DensityMixin, Estimator):
             )
         self._dtype = rows.dtype
 
-    def _fit_rows(self, rows: Any, weights: np.ndarray) -> None:
-        """Fit rows that were read, and set the attributes."""
+    def fit_read(self, rows: Any, weights: np.ndarray) -> None:
+        """Fit to rows that were read, with a weight a row; as `fit` in all else."""
+        self._check_all(rows)
+        self.__dict__.pop("_online", None)  # a series of batches ends here
         again = self.warm_start and "converged_" in vars(self)
         exact = again or self.inference == "gradient"  # padding has no coordinates
         width = self.n_components if exact else component_bucket(self.n_components)
         numbers = np.full(1 if again else self.n_init, self.n_components)
         methods = [self.init_params] * numbers.size
         with self._talking():
-            search = self._search(rows, weights, width, numbers, methods, again=again)
+            search = self.search(rows, weights, width, numbers, methods, again=again)
             if not again:
                 search = self._confirmed(search, rows, weights)
         self._end(search)
         self._warn()
 
-    def _search(
+    def search(
         self,
         rows: Any,
         weights: np.ndarray,
@@ -230,7 +232,7 @@ class MixtureBase(MixtureAnswers, DensityMixin, Estimator):
         rows a component. Arguments are those of ``fit``.
         """
         fresh = "_online" not in vars(self)
-        rows = self._read(X, reset=fresh, minimum=2 if fresh else 1)
+        rows = self.read(X, reset=fresh, minimum=2 if fresh else 1)
         weights = read_weights(rows, sample_weight)
         if fresh:
             self._check_all(rows)
@@ -249,7 +251,7 @@ class MixtureBase(MixtureAnswers, DensityMixin, Estimator):
 
     def _first_batch(self, rows: Any, weights: np.ndarray) -> tuple[Standardise, Average, float]:
         for name in ("lower_bound_", "lower_bounds_", "trace_", "snapshots_", "_rows_seen"):  # of an earlier fit
-            vars(self).pop(name, None)
+            self.__dict__.pop(name, None)
         values = moments(rows, weights)._replace(complete=False)
         layout = self._layout(rows, values, self.n_components, batches=True)
         number, random = np.array([self.n_components]), seed_of(self.random_state)
@@ -281,18 +283,20 @@ class MixtureBase(MixtureAnswers, DensityMixin, Estimator):
         """Print the course of the fit where ``verbose`` asks for it."""
         return watch(Printer(self.verbose_interval)) if self.verbose else nullcontext()
 
-    def _fitted(self) -> Mixture:
+    def fitted_model(self) -> Mixture:
+        """The fitted model in the user's units, or ``NotFittedError``."""
         check_is_fitted(self)
         return self.model_
 
     @double_precision
     def score_samples(self, X: Any) -> np.ndarray:
         """``log p(x)`` of every row in nats, ``(n,)``; missing entries are integrated out."""
-        self._fitted()
-        return self._score_rows(self._read(X, reset=False))
+        self.fitted_model()
+        return self.score_read(self.read(X, reset=False))
 
-    def _score_rows(self, rows: Any) -> np.ndarray:
-        return answers.log_prob(self._fitted(), rows).astype(rows.dtype, copy=False)
+    def score_read(self, rows: Any) -> np.ndarray:
+        """``log p(x)`` of rows that were read, in nats, ``(n,)``."""
+        return answers.log_prob(self.fitted_model(), rows).astype(rows.dtype, copy=False)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Mean log-density a row, in nats."""
@@ -302,7 +306,7 @@ class MixtureBase(MixtureAnswers, DensityMixin, Estimator):
     @double_precision
     def predict_proba(self, X: Any) -> np.ndarray:
         """``p(z = k | x)`` of every row, ``(n, K)``."""
-        model, rows = self._fitted(), self._read(X, reset=False)
+        model, rows = self.fitted_model(), self.read(X, reset=False)
         return answers.responsibilities(model, rows).astype(rows.dtype, copy=False)
 
     def predict(self, X: Any) -> np.ndarray:

@@ -110,7 +110,7 @@ class BayesianGaussianMixture(VariationalMixture):
 
     def _publish(self) -> None:
         super()._publish()
-        group, kind, dtype = self.posterior_.groups[0], self.covariance_type, getattr(self, "_dtype", np.float64)
+        group, kind, dtype = self.posterior_.groups[0], self.covariance_type, vars(self).get("_dtype", np.float64)
         assert isinstance(group, NormalWishartGroup)
         covariances = shapes.from_group(np.asarray(group.covariances), kind)
         factors = shapes.precisions_cholesky(covariances, kind)

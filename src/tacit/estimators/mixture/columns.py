@@ -6,25 +6,21 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from scipy import sparse
 
 from tacit.data.encode import decode, encode
 from tacit.data.frames import from_frame
 from tacit.data.kinds import infer
 from tacit.data.schema import Schema
-from tacit.estimators.base import read_rows
+from tacit.estimators.base import read_rows, unmasked_objects
+from tacit.estimators.capabilities import ReadsKinds
 from tacit.estimators.mixture import layout
 from tacit.estimators.mixture.answers import MixtureAnswers
 from tacit.estimators.settings import settings
 
 
-class WithSchema:
-    """What reading a table leaves."""
-
-    schema_: Schema
-
-
 @settings
-class TableColumns(WithSchema, MixtureAnswers):
+class TableColumns(ReadsKinds, MixtureAnswers):
     """Reads tables by the families of their columns, which the estimator's ``families`` names."""
 
     _: KW_ONLY
@@ -32,27 +28,28 @@ class TableColumns(WithSchema, MixtureAnswers):
     """"auto" (from the kinds of the columns), one family for all columns, or a mapping of columns (names or places, or
     tuples of them for one multinomial) to families; others are chosen as "auto"."""
 
-    def _read(self, X: Any, *, reset: bool, minimum: int = 1) -> np.ndarray:
+    def read(self, X: Any, *, reset: bool, minimum: int = 1) -> np.ndarray:
         """Rows as numbers: codes for levels, NaN where missing; at fit the kinds of the columns are found."""
+        if isinstance(X, np.ma.MaskedArray) and X.dtype == object:
+            X = unmasked_objects(X)
         frame = not isinstance(X, np.ndarray | list | tuple) or (
             np.asarray(X, dtype=object).dtype.kind == "O" and _text(X)
         )
-        if frame and not hasattr(X, "toarray"):
+        if frame and not sparse.issparse(X):
             table = from_frame(X)
             if reset:
                 self.feature_names_in_ = np.asarray(table.column_names, dtype=object)
                 self.n_features_in_ = len(table.column_names)
         else:
             rows = read_rows(self, X, reset=reset, minimum=minimum)
-            names = getattr(self, "feature_names_in_", [f"x{place}" for place in range(rows.shape[1])])
-            table = from_frame({str(name): rows[:, place] for place, name in enumerate(names)})
+            table = from_frame({name: rows[:, place] for place, name in enumerate(self._column_names())})
         if reset:
             self.schema_ = self._schema(table)
         return encode(table, self.schema_)
 
     def decode(self, values: np.ndarray) -> pa.Table:
         """Rows of numbers, as ``sample`` and ``impute`` give them, as a table with the levels of the data."""
-        self._fitted()
+        self.fitted_model()
         return decode(np.asarray(values, float), self.schema_)
 
     def _schema(self, table: Any) -> Schema:

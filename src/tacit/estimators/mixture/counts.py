@@ -21,6 +21,7 @@ from tacit.models.mixture.model import Mixture
 class CountMixture(LikelihoodMixture):
     """What the two mixtures of counts share: their arguments, and rows that are whole numbers from 0 on."""
 
+    reads = ("counts",)
     _: KW_ONLY
     objective: Annotated[str, Choice(("mle", "map"))] = "map"
     """"map" with a prior of one row of average counts, so that no item is impossible; or "mle"."""
@@ -32,7 +33,7 @@ class CountMixture(LikelihoodMixture):
     def _family(self, width: int, dims: int) -> Poisson | Multinomial:
         """The template of the components."""
 
-    def _read(self, X: Any, *, reset: bool, minimum: int = 1) -> Any:
+    def read(self, X: Any, *, reset: bool, minimum: int = 1) -> Any:
         rows = read_rows(self, X, reset=reset, minimum=minimum, sparse=True)
         values = rows.data if sparse.issparse(rows) else rows
         with np.errstate(invalid="ignore"):

@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from tacit.data.blocks import Moments, Standardise
 from tacit.estimators.base import read_weights
+from tacit.estimators.capabilities import Restarts
 from tacit.estimators.mixture.answers import LikelihoodAnswers
 from tacit.estimators.mixture.base import Layout, MixtureBase, Search
 from tacit.estimators.mixture.starts import Begin, draw_starts
@@ -29,7 +30,7 @@ FIRST_DRAWS = 10.0
 
 
 @settings
-class LikelihoodMixture(LikelihoodAnswers, MixtureBase):
+class LikelihoodMixture(LikelihoodAnswers, Restarts, MixtureBase):
     """A mixture fitted by EM or one of its kin; a subclass reads rows and plans the groups of columns."""
 
     _: KW_ONLY
@@ -82,7 +83,7 @@ class LikelihoodMixture(LikelihoodAnswers, MixtureBase):
         return np.unique(numbers, return_inverse=True)[1]
 
     def _resumed(self, layout: Layout, inverse: Standardise) -> Mixture:
-        last = self._fitted().in_units(inverse)
+        last = self.fitted_model().in_units(inverse)
         groups = tuple(
             eqx.tree_at(parameters, new, parameters(old))
             for new, old in zip(layout.template.groups, last.groups, strict=True)
@@ -90,9 +91,10 @@ class LikelihoodMixture(LikelihoodAnswers, MixtureBase):
         return eqx.tree_at(lambda m: (m.log_weights, m.groups), layout.template, (last.log_weights, groups))
 
     def _end(self, search: Search) -> None:
-        self._finish(search, search.fits[0])
+        self.keep(search, search.fits[0])
 
-    def _finish(self, search: Search, found: Fit) -> None:
+    def keep(self, search: Search, found: Fit) -> None:
+        """Be the estimator of one fit of a search."""
         view, weight = search.view, search.data.total_weight
         order = None if search.given else canonical_order(finished(found.model, view))
         self.model_ = finished(found.model, view, order)
@@ -112,7 +114,7 @@ class LikelihoodMixture(LikelihoodAnswers, MixtureBase):
         self.model_ = finished(model, view)
         self.n_parameters_, self.at_floor_ = self.model_.n_parameters(), bool(floored(self.model_))
         self._publish(self.model_)
-        self.lower_bound_ = float(np.average(self._score_rows(rows), weights=weights))
+        self.lower_bound_ = float(np.average(self.score_read(rows), weights=weights))
 
     def _warn(self) -> None:
         names = self._names()

@@ -104,7 +104,7 @@ class GaussianMixture(LikelihoodMixture):
         if chosen is None or chosen is False:
             return None
         source = {"weights": "weights_init", "means": "means_init", "covariances": "precisions_init"}[name]
-        if getattr(self, source) is None:
+        if vars(self)[source] is None:
             raise ValueError(f"fixed={{'{name}': …}} needs {source}: the values that are to stay")
         mask = np.zeros(width, dtype=bool)
         mask[: self.n_components] = np.asarray(chosen, dtype=bool)
@@ -191,9 +191,9 @@ class GaussianMixture(LikelihoodMixture):
         group = _only(model)
         covariances = shapes.from_group(np.asarray(group.covariances), self.covariance_type)
         arrays = np.exp(np.asarray(model.log_weights)), np.asarray(group.means), covariances
-        return tuple(a.astype(getattr(self, "_dtype", np.float64)) for a in arrays)
+        return tuple(a.astype(vars(self).get("_dtype", np.float64)) for a in arrays)
 
-    def _fitted(self) -> Mixture:
+    def fitted_model(self) -> Mixture:
         """The model; made from the attributes where a user set them by hand, as scikit-learn's users do."""
         own = vars(self)
         if "model_" in own:
@@ -210,7 +210,7 @@ class GaussianMixture(LikelihoodMixture):
     def _by_hand(self) -> Mixture:
         number, dims = np.shape(self.means_)
         structure, kind = self._structure(dims), self.covariance_type
-        if hasattr(self, "precisions_cholesky_"):
+        if "precisions_cholesky_" in vars(self):
             precisions = shapes.precisions_from_cholesky(np.asarray(self.precisions_cholesky_, float), kind)
             covariances = shapes.covariances_from_precisions(precisions, kind)
         else:

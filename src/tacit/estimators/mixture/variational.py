@@ -13,6 +13,7 @@ import numpy as np
 
 from tacit.data.blocks import Moments, Standardise
 from tacit.estimators.base import double_precision
+from tacit.estimators.capabilities import EmptiesItself
 from tacit.estimators.mixture.base import Layout, MixtureBase, Search
 from tacit.estimators.mixture.parameters import NATIVE
 from tacit.estimators.mixture.starts import Begin, draw_starts
@@ -62,12 +63,11 @@ class Posteriors:
     posterior_: BayesianMixture
     trace_: Trace
     verdict_: Verdict
-    n_features_in_: int
     _rows_seen: int
 
 
 @settings
-class VariationalMixture(Posteriors, MixtureBase):
+class VariationalMixture(Posteriors, EmptiesItself, MixtureBase):
     """A mixture with a posterior over weights and parameters; a subclass lays out groups of columns and priors."""
 
     _: KW_ONLY
@@ -237,13 +237,13 @@ class VariationalMixture(Posteriors, MixtureBase):
 
         The predictive of a group of few rows has no variance: its spread is not what describes the group.
         """
-        self._fitted()
+        self.fitted_model()
         return summarise(on_host(self.posterior_.expected()))
 
     @double_precision
     def graph(self) -> Graph:
         """The directed graph of the model, as data: weights and parameters are random, with priors."""
-        self._fitted()
+        self.fitted_model()
         process = self.weight_concentration_prior_type == "dirichlet_process"
         return mixture_graph(
             [_symbols(group) for group in self.posterior_.groups],

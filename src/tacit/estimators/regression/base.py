@@ -10,7 +10,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from tacit.compute import row_bucket
 from tacit.data.blocks import Standardise
+from tacit.estimators.base import unmasked
 from tacit.estimators.regression.coefficients import CoefficientTable
+from tacit.estimators.settings import Estimator
 from tacit.inference.watch import Printer, watch
 from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.models.regression.coefficients import Coefficients, Prior, moved
@@ -26,7 +28,7 @@ LARGEST = 6000
 """Coefficients of a posterior with all covariances at most: their matrix then has 288 MB."""
 
 
-class Regression:
+class Regression(Estimator):
     """Reading, scaling and reporting; a subclass fits ``_coefficients`` in the coordinates of ``_view``."""
 
     fit_intercept: bool
@@ -34,7 +36,6 @@ class Regression:
     prior_scale: Any
     intercept_scale: float
     verbose: int
-    n_features_in_: int
     _view: Standardise
     """Of the columns and, last, of the target."""
 
@@ -45,7 +46,12 @@ class Regression:
             ValueError: infinite or missing values, text, or other columns than at fit.
         """
         rows = validate_data(
-            self, X, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan", ensure_min_samples=1
+            self,
+            unmasked(X),
+            reset=reset,
+            dtype=[np.float64, np.float32],
+            ensure_all_finite="allow-nan",
+            ensure_min_samples=1,
         )
         if np.isnan(np.sum(rows)):
             gaps = np.flatnonzero(np.isnan(rows).any(axis=0))
@@ -56,13 +62,8 @@ class Regression:
             )
         return rows
 
-    def _names(self) -> list[str]:
-        """Names of the columns."""
-        given = getattr(self, "feature_names_in_", None)
-        return [f"x{place}" for place in range(self.n_features_in_)] if given is None else [str(n) for n in given]
-
     def _listed(self, columns: np.ndarray) -> str:
-        names = self._names()
+        names = self._column_names()
         return ", ".join(repr(names[place]) for place in columns[:10]) + (", …" if columns.size > 10 else "")
 
     def _viewed(self, rows: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -124,7 +125,7 @@ class Regression:
 
     def _columns(self) -> list[str]:
         """What the coefficients belong to, the intercept last."""
-        return self._names() + (["intercept"] if self.fit_intercept else [])
+        return self._column_names() + (["intercept"] if self.fit_intercept else [])
 
     def _to_units(self) -> np.ndarray:
         """From coefficients of the view to those of the user's columns."""

@@ -13,7 +13,8 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, c
 
 from tacit.compute import LOG_2PI
 from tacit.data.blocks import Standardise
-from tacit.estimators.base import check_level, double_precision, read_weights
+from tacit.estimators.base import check_level, double_precision, read_weights, unmasked
+from tacit.estimators.capabilities import PredictsIntervals, PredictsNumbers
 from tacit.estimators.regression.base import Regression
 from tacit.estimators.regression.coefficients import CoefficientTable
 from tacit.estimators.settings import TOLERANCE, Choice, Estimator, Number, Whole, settings
@@ -31,7 +32,7 @@ POSTERIOR_DRAWS = 4000
 
 
 @settings
-class BayesianLinearRegression(Regression, RegressorMixin, Estimator):
+class BayesianLinearRegression(Regression, PredictsIntervals, PredictsNumbers, RegressorMixin, Estimator):
     """A number given rows, ``y = w₀ + wᵀx + ε`` with ``ε ~ N(0, σ²)``, and a posterior over w and σ.
 
     One pass over the rows is all that any method takes; rows larger than memory are streamed.
@@ -117,7 +118,7 @@ class BayesianLinearRegression(Regression, RegressorMixin, Estimator):
         if y is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None")
         try:
-            target = np.asarray(column_or_1d(y, warn=True), np.float64)
+            target = np.asarray(column_or_1d(unmasked(y, "y"), warn=True), np.float64)
         except (TypeError, ValueError) as error:
             if "could not convert" not in str(error):
                 raise
@@ -229,7 +230,7 @@ class BayesianLinearRegression(Regression, RegressorMixin, Estimator):
         if self.fit_intercept:
             draws["intercept"] = own[:, many] + float(self._view.shift[-1])
         draws["sigma"] = width * np.sqrt(variance)
-        return Posterior(draws, dims={"coef": ["column"]}, coords={"column": self._names()})
+        return Posterior(draws, dims={"coef": ["column"]}, coords={"column": self._column_names()})
 
     @double_precision
     def predict(self, X: Any, return_std: bool = False) -> Any:

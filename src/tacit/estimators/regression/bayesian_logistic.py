@@ -14,7 +14,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
 from tacit.data.blocks import Standardise
-from tacit.estimators.base import check_level, double_precision, read_weights, seed_of
+from tacit.estimators.base import check_level, double_precision, read_weights, seed_of, unmasked
+from tacit.estimators.capabilities import PredictsClasses
 from tacit.estimators.regression.base import Regression
 from tacit.estimators.regression.coefficients import CoefficientTable
 from tacit.estimators.regression.logistic_fit import METHODS, LogisticFound, LogisticPlan, fitted
@@ -34,7 +35,7 @@ MOST_JUDGED = 200
 
 
 @settings
-class BayesianLogisticRegression(Regression, ClassifierMixin, Estimator):
+class BayesianLogisticRegression(Regression, PredictsClasses, ClassifierMixin, Estimator):
     """Classes given rows, ``p(y|x, w) = softmax(w₀ + Wx)_y``, with a Gaussian posterior over the coefficients.
 
     Two classes have one line of coefficients, the log-odds of the second; K classes have a line each, which sum to
@@ -132,7 +133,7 @@ class BayesianLogisticRegression(Regression, ClassifierMixin, Estimator):
     def _labels(self, y: Any, rows: np.ndarray) -> np.ndarray:
         if y is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None")
-        labels = column_or_1d(y, warn=True)
+        labels = column_or_1d(unmasked(y, "y"), warn=True)
         check_consistent_length(rows, labels)
         check_classification_targets(labels)
         return labels
@@ -226,9 +227,9 @@ class BayesianLogisticRegression(Regression, ClassifierMixin, Estimator):
     def _drawn(self) -> Posterior:
         own = self._own(draws_of(self.model_.coefficients, POSTERIOR_DRAWS, 1)[0])
         many, axes = self.n_features_in_, ["class"]
-        coords: dict[str, list[Any]] = {"column": self._names(), "class": self._lines()}
+        coords: dict[str, list[Any]] = {"column": self._column_names(), "class": self._lines()}
         if self.classes_.size == 2:
-            own, axes, coords = own[:, 0], [], {"column": self._names()}
+            own, axes, coords = own[:, 0], [], {"column": self._column_names()}
         draws = {"coef": own[..., :many]} | ({"intercept": own[..., many]} if self.fit_intercept else {})
         return Posterior(draws, dims={"coef": [*axes, "column"], "intercept": axes}, coords=coords)
 
@@ -262,7 +263,7 @@ class BayesianLogisticRegression(Regression, ClassifierMixin, Estimator):
         """The mean log predictive probability of rows' classes, ``log E_q p(y|x, w)``, in nats."""
         rows = self._read(X, reset=False)
         place = self._places(self._labels(y, rows))
-        found = self.predict_log_proba(rows if not hasattr(self, "feature_names_in_") else X)
+        found = self.predict_log_proba(rows if self._names() is None else X)
         return float(np.average(found[np.arange(place.size), place], weights=read_weights(rows, sample_weight)))
 
     @double_precision

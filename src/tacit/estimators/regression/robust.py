@@ -1,6 +1,5 @@
 """What robust regressions share at the door: reading rows and targets, predictions, and the names of coefficients."""
 
-import abc
 from typing import Any
 
 import numpy as np
@@ -8,13 +7,14 @@ from scipy.special import ndtri
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from tacit.estimators.base import check_level, double_precision, read_weights
+from tacit.estimators.base import check_level, double_precision, read_weights, unmasked
+from tacit.estimators.capabilities import PredictsIntervals, PredictsNumbers
 from tacit.estimators.regression.coefficients import CoefficientTable
 from tacit.estimators.settings import Estimator
 from tacit.models.lifting.design import Design
 
 
-class RobustRegression(RegressorMixin, Estimator, abc.ABC):
+class RobustRegression(PredictsIntervals, PredictsNumbers, RegressorMixin, Estimator):
     """``y = X coef_ + intercept_ + noise``; what kind of noise is the subclass's."""
 
     fit_intercept: bool
@@ -24,7 +24,7 @@ class RobustRegression(RegressorMixin, Estimator, abc.ABC):
 
     def _read(self, X: Any, y: Any, sample_weight: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Rows, targets and weights as given; all finite, one target a row."""
-        rows, values = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
+        rows, values = validate_data(self, unmasked(X), unmasked(y, "y"), dtype=np.float64, y_numeric=True)
         if values.dtype.kind not in "fiub":
             raise ValueError(f"y must be numbers, and has {str(values[0])!r}; of classes, take a classifier")
         return rows, np.asarray(values, np.float64), np.asarray(read_weights(rows, sample_weight))
@@ -35,12 +35,12 @@ class RobustRegression(RegressorMixin, Estimator, abc.ABC):
     def _rows(self, X: Any) -> np.ndarray:
         """New rows, checked against the columns at fit."""
         check_is_fitted(self)
-        return np.asarray(validate_data(self, X, dtype=np.float64, reset=False))
+        return np.asarray(validate_data(self, unmasked(X), dtype=np.float64, reset=False))
 
     def _residuals(self, X: Any, y: Any) -> np.ndarray:
         """``y − X coef_ − intercept_`` of new rows with their targets."""
         check_is_fitted(self)
-        rows, values = validate_data(self, X, y, dtype=np.float64, reset=False, y_numeric=True)
+        rows, values = validate_data(self, unmasked(X), unmasked(y, "y"), dtype=np.float64, reset=False, y_numeric=True)
         return np.asarray(values, np.float64) - (rows @ self.coef_ + self.intercept_)
 
     @double_precision
@@ -48,17 +48,16 @@ class RobustRegression(RegressorMixin, Estimator, abc.ABC):
         """The expected middle of y for every row, ``(n,)``."""
         return np.asarray(self._rows(X) @ self.coef_ + self.intercept_)
 
-    def _names(self) -> list[str]:
+    def _coefficient_names(self) -> list[str]:
         """Names of the coefficients, the intercept last."""
-        given = getattr(self, "feature_names_in_", None)
-        names = [f"x{place}" for place in range(self.n_features_in_)] if given is None else [str(n) for n in given]
+        names = self._column_names()
         return [*names, "intercept"] if self.fit_intercept else names
 
     def summary(self, level: float = 0.95) -> CoefficientTable:
         """Every coefficient with its standard error and normal interval, in the user's units; the intercept last."""
         check_level(level)
         check_is_fitted(self)
-        names = self._names()
+        names = self._coefficient_names()
         mean, sd = np.append(self.coef_, self.intercept_), np.sqrt(np.maximum(np.diagonal(self.covariance_), 0.0))
         reach = float(ndtri(0.5 + 0.5 * level))
         return CoefficientTable.of([], names, mean[None, : len(names)], sd[None, : len(names)], reach, level)

@@ -9,7 +9,8 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, check_non_negative, validate_data
 
 from tacit.data.errors import listed
-from tacit.estimators.base import check_whole, double_precision, seed_of
+from tacit.estimators.base import check_whole, double_precision, seed_of, unmasked
+from tacit.estimators.capabilities import HasTopics, Samples, Scores
 from tacit.estimators.settings import Estimator
 from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.models.topics.completion import Completion, document_completion, document_halves
@@ -18,17 +19,22 @@ from tacit.models.topics.model import Topics
 from tacit.models.topics.summary import summary
 
 
-class TopicAnswers(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
+class TopicAnswers(HasTopics, Scores, Samples, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
     """The answers; a subclass fits ``model_``."""
 
+    reads = ("documents",)
+
     model_: Topics
-    vocabulary_: tuple[str, ...] | None
     components_: np.ndarray
-    topic_word_: np.ndarray
+
+    @property
+    def scores_are_bounds(self) -> bool:
+        """They are."""
+        return True
 
     def _counts(self, X: Any, method: str, *, reset: bool = False) -> sparse.csr_array:
         """Counts of words, checked, in double precision."""
-        rows = validate_data(self, X, reset=reset, accept_sparse="csr", dtype=[np.float64, np.float32])
+        rows = validate_data(self, unmasked(X), reset=reset, accept_sparse="csr", dtype=[np.float64, np.float32])
         check_non_negative(rows, f"{type(self).__name__}.{method}")
         if reset:
             self._dtype = rows.dtype

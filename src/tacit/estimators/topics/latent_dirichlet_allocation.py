@@ -12,7 +12,9 @@ from sklearn.utils.validation import check_array, check_non_negative
 
 from tacit.data.documents import BatchSource
 from tacit.data.errors import nearest
+from tacit.data.frames import feature_names
 from tacit.estimators.base import double_precision, seed_of
+from tacit.estimators.capabilities import Sweeps
 from tacit.estimators.settings import NOT_NEGATIVE, POSITIVE, Choice, Number, Whole, settings
 from tacit.estimators.topics.answers import TopicAnswers, checked_words, words_known
 from tacit.inference.closed_form import CONVERGED, REASONS
@@ -38,7 +40,7 @@ FIRST_PRIOR = {"doc_topic_prior": 0.1, "topic_word_prior": 0.05}
 
 
 @settings
-class LatentDirichletAllocation(TopicAnswers):
+class LatentDirichletAllocation(TopicAnswers, Sweeps):
     """Latent Dirichlet allocation by variational Bayes, with scikit-learn's arguments, attributes and scores.
 
     ``β_k ~ Dir(η)``, ``θ_d ~ Dir(α)``, ``z ~ θ_d``, ``w ~ β_z`` (Blei, Ng & Jordan 2003); mini-batches after Hoffman,
@@ -137,7 +139,7 @@ class LatentDirichletAllocation(TopicAnswers):
             raise ValueError(f"seed_words must map topics to words, got {self.seed_words!r:.80}")
 
     def _name(self, vocabulary: Sequence[str] | None, columns: int) -> None:
-        names = getattr(self, "feature_names_in_", None) if vocabulary is None else vocabulary
+        names = self._names() if vocabulary is None else vocabulary
         self.vocabulary_ = None if names is None else checked_words(names, columns)
 
     def _plan(self, counts: sparse.csr_array) -> Plan:
@@ -173,11 +175,11 @@ class LatentDirichletAllocation(TopicAnswers):
         )
 
     def _learned(self, name: str) -> str:
-        value = getattr(self, name)
+        value = vars(self)[name]
         return LEARNED[value] if isinstance(value, str) else "no"
 
     def _prior(self, name: str, size: int, each: str) -> np.ndarray:
-        value = getattr(self, name)
+        value = vars(self)[name]
         if value is None:
             value = 1.0 / self.n_components
         if isinstance(value, str):
@@ -244,7 +246,7 @@ class LatentDirichletAllocation(TopicAnswers):
 
     def _publish(self, model: Topics) -> None:
         """Set what is known of the topics as attributes."""
-        dtype = getattr(self, "_dtype", np.float64)
+        dtype = vars(self).get("_dtype", np.float64)
         told = summary(model)
         self.model_ = on_host(model)
         self.components_ = np.ascontiguousarray(model.concentrations.T).astype(dtype)
@@ -287,7 +289,7 @@ class LatentDirichletAllocation(TopicAnswers):
             ValueError: negative counts, fewer columns than before, new words without names, or a wrong parameter.
         """
         self._validate_params()
-        if not hasattr(self, "model_"):
+        if "model_" not in vars(self):
             self._first(X, vocabulary)
             return self
         counts = self._grown(X, vocabulary)
@@ -326,7 +328,7 @@ class LatentDirichletAllocation(TopicAnswers):
             self._widen(len(new))
             self.vocabulary_ = (*known, *new)
             X = self.align(rows, words)
-        elif extra > 0 and not hasattr(X, "columns"):
+        elif extra > 0 and feature_names(X) is None:
             if self.vocabulary_ is not None:
                 raise ValueError(f"X has {extra} new columns without names: give vocabulary=")
             self._widen(extra)
@@ -342,7 +344,7 @@ class LatentDirichletAllocation(TopicAnswers):
         wider = np.vstack([model.concentrations, np.tile(prior[:, None], (1, topics))])
         self.model_ = _with(model, wider, model.document_prior, np.append(model.word_prior, prior), seeds)
         self.n_features_in_ += number
-        if hasattr(self, "feature_names_in_"):
+        if self._names() is not None:
             del self.feature_names_in_
 
 

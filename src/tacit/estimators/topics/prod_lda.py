@@ -16,7 +16,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from tacit.compute import single_precision
-from tacit.estimators.base import read_weights, seed_of
+from tacit.estimators.base import read_weights, seed_of, unmasked
+from tacit.estimators.capabilities import HasTopics, Scores, Sweeps
 from tacit.estimators.settings import POSITIVE, SHARE, Choice, Estimator, Whole, Widths, settings
 from tacit.estimators.topics.answers import checked_words
 from tacit.estimators.vae.fit import held_out_rows
@@ -59,7 +60,7 @@ _KEY = np.zeros(2, np.uint32)
 
 
 @settings
-class ProdLDA(TransformerMixin, Estimator):
+class ProdLDA(HasTopics, Scores, Sweeps, TransformerMixin, Estimator):
     """A neural topic model: ``θ = softmax(z)``, ``z ~ N(0, σ² I)``, every word from ``softmax(m + Wᵀ θ)``.
 
     Topics multiply (a product of experts) where those of latent Dirichlet allocation are averaged. An encoder says
@@ -80,6 +81,7 @@ class ProdLDA(TransformerMixin, Estimator):
         verdict_: the same in words; there is no k̂ of topics that are a point.
     """
 
+    reads = ("documents",)
     n_components: Annotated[int, Whole(1)] = 10
     """the number of topics K."""
     _: KW_ONLY
@@ -126,7 +128,7 @@ class ProdLDA(TransformerMixin, Estimator):
         weights = read_weights(counts, sample_weight)
         if not counts.nnz:
             raise ValueError("X holds no word at all")
-        names = getattr(self, "feature_names_in_", None) if vocabulary is None else vocabulary
+        names = self._names() if vocabulary is None else vocabulary
         self.vocabulary_ = None if names is None else checked_words(names, counts.shape[1])
         random = seed_of(self.random_state)
         longest = int(np.diff(counts.indptr).max())
@@ -203,7 +205,7 @@ class ProdLDA(TransformerMixin, Estimator):
     def _read(self, X: Any, *, reset: bool) -> sp.csr_array:
         counts = validate_data(
             self,
-            X,
+            unmasked(X),
             reset=reset,
             dtype=np.float64,
             accept_sparse="csr",
@@ -221,6 +223,11 @@ class ProdLDA(TransformerMixin, Estimator):
             part = slice(start, min(start + ROWS, counts.shape[0]))
             batch = padded(Documents.of(counts[part], longest), np.ones(part.stop - start), ROWS)
             yield part, batch.rows
+
+    @property
+    def scores_are_bounds(self) -> bool:
+        """They are estimates from below."""
+        return True
 
     def transform(self, X: Any) -> np.ndarray:
         """``E[θ]`` under q of every document, ``[documents, topics]``: shares that sum to one."""

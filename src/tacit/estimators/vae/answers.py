@@ -8,13 +8,23 @@ from typing import Any
 
 import jax
 import numpy as np
-from scipy.special import ndtri
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from tacit.compute import row_bucket, single_precision
 from tacit.data.blocks import Standardise
 from tacit.estimators.base import check_whole, seed_of
+from tacit.estimators.capabilities import (
+    Capability,
+    Codes,
+    GivesConditionals,
+    Imputes,
+    Measures,
+    Samples,
+    Scores,
+    Walks,
+)
+from tacit.estimators.settings import Estimator
 from tacit.estimators.vae.condition import DeepConditional, given_row
 from tacit.estimators.vae.describe import Architecture, describe
 from tacit.estimators.vae.parts import DISCRETE, Reading, choose_objective
@@ -40,21 +50,15 @@ REPLICATES = 4
 
 
 def _has_likelihood(estimator: Any) -> bool:
-    asked = estimator.posterior
-    if (isinstance(asked, str) and asked == "point") or (isinstance(asked, Posterior) and not asked.likelihood):
+    if Scores in estimator.lacks():
         raise AttributeError("a plain auto-encoder has no likelihood of rows: take posterior='diagonal'")
     return True
 
 
-def _has_continuous_code(estimator: Any) -> bool:
-    asked = estimator.posterior
-    if (isinstance(asked, str) and asked in DISCRETE) or (isinstance(asked, Posterior) and not asked.continuous):
-        raise AttributeError("only a continuous code can be moved along a line, and that of this model is discrete")
-    return True
-
-
-class DeepAnswers:
+class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimator):
     """The answers; a subclass fits ``model_`` and sets what is annotated here."""
+
+    reads = ("table", "images")
 
     model_: DeepLatent
     door_: Standardise
@@ -68,6 +72,22 @@ class DeepAnswers:
     random_state: Any
     _levels: bool
     _cut: bool
+
+    @property
+    def scores_are_bounds(self) -> bool:
+        """They are estimates from below."""
+        return True
+
+    def lacks(self) -> frozenset[type[Capability]]:
+        """A density where codes are points, walks where they are discrete."""
+        asked = self.posterior
+        if isinstance(asked, Posterior):
+            point, discrete = not asked.likelihood, not asked.continuous
+        else:
+            point, discrete = asked == "point", asked in DISCRETE
+        return frozenset((Scores, Measures, GivesConditionals) if point else ()) | frozenset(
+            (Walks,) if discrete else ()
+        )
 
     def _reading(self, binarize: str | None) -> Reading:
         """From stored rows to those of the model, with grey pixels drawn, cut, or left as they are."""
@@ -169,7 +189,7 @@ class DeepAnswers:
 
     @single_precision
     def inverse_transform(self, Z: Any, *, given: Any = None) -> np.ndarray:
-        """``E[x|z]`` of every z ``(n, n_components)``, in the user's units."""
+        """``E[x|z]`` of every z ``(n, n_components)``, in the user's units; of a category its likeliest level."""
         model = self._model()
         latent = np.asarray(Z, dtype=np.float32)
         if latent.ndim != 2 or latent.shape[1] != self._width:
@@ -196,7 +216,7 @@ class DeepAnswers:
 
     @single_precision
     def reconstruct(self, X: Any, *, given: Any = None) -> np.ndarray:
-        """``E[x|z]`` at the mean of q(z|x), in the user's units."""
+        """``E[x|z]`` at the mean of q(z|x), in the user's units; of a category its likeliest level."""
         return self._reconstructed(self._read(X), given)
 
     def _reconstructed(self, stored: np.ndarray, given: Any) -> np.ndarray:
@@ -307,7 +327,10 @@ class DeepAnswers:
     def impute(
         self, X: Any, n_draws: int = 0, *, given: Any = None, n_samples: int = 100, random_state: Any = None
     ) -> np.ndarray:
-        """Rows with their gaps filled: by the conditional mean, or ``n_draws`` draws ``(n_draws, n, …)``."""
+        """Rows with their gaps filled: by the conditional mean, or ``n_draws`` draws ``(n_draws, n, …)``.
+
+        In place of the mean a column of categories gets its likeliest level.
+        """
         check_whole("n_draws", n_draws, 0)
         check_whole("n_samples", n_samples, 1)
         random, means, draws = seed_of(self.random_state if random_state is None else random_state), [], []
@@ -325,7 +348,7 @@ class DeepAnswers:
         self._model()
         if len(self.event_shape_) != 1 or self.conditions_.width:
             raise ValueError("condition is for rows of columns, without anything given; fill gaps with impute")
-        return DeepConditional(self, given_row(values, self.event_shape_[0], getattr(self, "feature_names_in_", None)))
+        return DeepConditional(self, given_row(values, self.event_shape_[0], self._names()))
 
     def base_measure(self) -> tuple[str, ...]:
         """What ``score_samples`` is of each entry: the "density" of a real number, a "mass", or that of a cut pixel."""
@@ -356,44 +379,6 @@ class DeepAnswers:
         model = self._model()
         asked = choose_objective(self._asked_objective(), model.posterior_kind)
         return describe(model, asked, self.n_components, self.event_shape_)
-
-    @available_if(_has_continuous_code)
-    def interpolate(self, a: Any, b: Any, n: int = 10, *, given: Any = None) -> np.ndarray:
-        """Rows on the straight way from one row's code to another's, ``(n, …)``, both ends included."""
-        check_whole("n", n, 1)
-        ends = self.transform(np.stack([np.asarray(a), np.asarray(b)]), given=given)
-        share = np.linspace(0.0, 1.0, n)[:, None]
-        return self.inverse_transform((1.0 - share) * ends[0] + share * ends[1], given=given)
-
-    @available_if(_has_continuous_code)
-    def traverse(self, x: Any, dim: int, values: Any = None, *, given: Any = None) -> np.ndarray:
-        """A row as one latent dimension is moved from −3 to 3 (or over ``values``) and the others stay."""
-        self._check_dim(dim)
-        steps = np.linspace(-3.0, 3.0, 9) if values is None else np.asarray(values, float)
-        latent = np.repeat(self.transform(np.asarray(x)[None], given=given), steps.size, axis=0)
-        latent[:, dim] = steps
-        return self.inverse_transform(latent, given=given)
-
-    @available_if(_has_continuous_code)
-    def manifold(self, grid: int = 20, dims: tuple[int, int] = (0, 1), *, given: Any = None) -> np.ndarray:
-        """``E[x|z]`` for z on the grid of the prior's quantiles, ``(grid, grid, …)`` (Kingma & Welling 2014).
-
-        The quantiles are those of a standard normal; dimensions other than ``dims`` stay at 0.
-        """
-        check_whole("grid", grid, 1)
-        if self._width == 1:
-            raise ValueError("a manifold needs two latent dimensions, and this model has one: use traverse")
-        for dim in dims:
-            self._check_dim(dim)
-        quantiles = ndtri((np.arange(grid) + 0.5) / grid)
-        latent = np.zeros((grid * grid, self._width))
-        latent[:, dims[1]] = np.tile(quantiles, grid)
-        latent[:, dims[0]] = np.repeat(-quantiles, grid)
-        return self.inverse_transform(latent, given=given).reshape(grid, grid, *self.event_shape_)
-
-    def _check_dim(self, dim: int) -> None:
-        if not 0 <= dim < self.visible_dims:
-            raise ValueError(f"a dimension of z that the decoder sees is from 0 to {self.visible_dims - 1}, got {dim}")
 
 
 def _key(random: np.random.Generator) -> np.ndarray:

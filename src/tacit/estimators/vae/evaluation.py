@@ -8,6 +8,7 @@ import numpy as np
 
 from tacit.compute import single_precision
 from tacit.estimators.base import check_choice, check_whole, seed_of
+from tacit.estimators.capabilities import Refines
 from tacit.estimators.vae.answers import NUMBERS, ROWS, DeepAnswers
 from tacit.inference.stochastic import padded
 from tacit.models.vae.annealing import STARTS, annealed
@@ -22,7 +23,7 @@ DRAWS = 1000
 """Of z, for the bounds of a row."""
 
 
-class DeepEvaluation(DeepAnswers):
+class DeepEvaluation(DeepAnswers, Refines):
     """The answers, and those about the model itself, which take longer."""
 
     @single_precision

@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from tacit.data.blocks import Standardise
 from tacit.estimators.base import check_whole, read_weights, seed_of
+from tacit.estimators.capabilities import Sweeps
 from tacit.estimators.settings import Estimator
 from tacit.estimators.vae import parts
 from tacit.estimators.vae.answers import DeepAnswers
@@ -32,7 +33,7 @@ LEAST_EPOCHS = 20
 FEWEST_HELD_OUT, MOST_HELD_OUT = 5, 10_000
 
 
-class DeepFit(DeepAnswers, TransformerMixin, DensityMixin, Estimator):
+class DeepFit(DeepAnswers, Sweeps, TransformerMixin, DensityMixin, Estimator):
     """Fits ``model_`` by the parameters of the estimator, which are annotated here."""
 
     likelihood: Any
@@ -69,7 +70,7 @@ class DeepFit(DeepAnswers, TransformerMixin, DensityMixin, Estimator):
         self._finish(self._train(rows, weights, random), x.shape[0])
 
     def _fit_more(self, X: Any, sample_weight: Any, given: Any) -> None:
-        fresh = not hasattr(self, "model_")
+        fresh = "model_" not in vars(self)
         x = read_deep_rows(self, X, reset=fresh)
         weights = np.array(read_weights(X, sample_weight))
         random = seed_of(self.random_state)

@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple, Self
 
+import jax
 import numpy as np
 from sklearn.utils.validation import validate_data
 
+from tacit.estimators.base import unmasked
 from tacit.models.vae.likelihoods import Likelihood
 
 CHECKED = 4096
@@ -18,7 +20,8 @@ def read_deep_rows(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
     Raises:
         ValueError: infinite values, text, no rows, or another shape than at fit.
     """
-    levels = getattr(X, "dtype", None) == np.uint8
+    X = unmasked(X, gaps=True)
+    levels = isinstance(X, np.ndarray | jax.Array) and X.dtype == np.uint8
     x = validate_data(
         estimator,
         X,
@@ -30,7 +33,7 @@ def read_deep_rows(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
     )
     if x.ndim > 4:
         raise ValueError(f"X must be rows (n, d) or images (n, height, width[, channels]), got the shape {x.shape}")
-    known = getattr(estimator, "event_shape_", None)
+    known = vars(estimator).get("event_shape_")
     if not reset and known is not None and x.shape[1:] != known:
         raise ValueError(f"X has rows of shape {x.shape[1:]}, and the model was fitted to {known}")
     return x

@@ -9,7 +9,8 @@ from scipy.special import logsumexp
 
 from tacit.compute import single_precision
 from tacit.data.blocks import Standardise
-from tacit.estimators.base import check_whole, seed_of
+from tacit.estimators.base import check_whole, seed_of, unmasked_objects
+from tacit.estimators.capabilities import Capability, PredictsClasses, Refines
 from tacit.estimators.vae import parts
 from tacit.estimators.vae.describe import Architecture, layers
 from tacit.estimators.vae.networks import make_encoder
@@ -23,7 +24,7 @@ from tacit.models.vae.model import DeepLatent, Rows
 UNLABELLED = -1
 
 
-class SemiSupervisedVAE(VAE):
+class SemiSupervisedVAE(VAE, PredictsClasses):
     """``p(y) p(z) p(x|y, z)`` with ``q(y|x) q(z|x, y)``: the second model of Kingma et al. 2014.
 
     Rows without a label are summed over all classes exactly. The parts are those of `VAE`, whose arguments it takes.
@@ -58,6 +59,10 @@ class SemiSupervisedVAE(VAE):
         self._labelled = float(known.mean())
         self._fit(X, sample_weight, np.where(known, labels, self.classes_[0]), codes.astype(np.int32))
         return self
+
+    def lacks(self) -> frozenset[type[Capability]]:
+        """As `VAE`, and what takes a code of real numbers alone."""
+        return super().lacks() | {Refines}
 
     @property
     def annealed_weights(self) -> Any:
@@ -171,7 +176,7 @@ def _labels(y: Any) -> tuple[np.ndarray, np.ndarray]:
     """Which rows have a label, and the labels."""
     if y is None:
         raise ValueError("this model requires y to be passed, but the target y is None: a label a row, -1 for none")
-    labels = np.asarray(y)
+    labels = np.asarray(unmasked_objects(y) if isinstance(y, np.ma.MaskedArray) else y)
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1:

@@ -11,13 +11,14 @@ from tacit.estimators.vae.evaluation import DeepEvaluation
 from tacit.estimators.vae.fit import DeepFit
 from tacit.estimators.vae.networks import NETWORKS
 from tacit.estimators.vae.parts import BINARIZE
+from tacit.estimators.vae.walks import DeepWalks
 from tacit.inference.objectives import Elbo, ImportanceWeighted
 from tacit.models.vae.discrete import QuantisedCodes
 from tacit.models.vae.networks import ACTIVATIONS
 
 
 @settings
-class VAE(DeepFit, DeepEvaluation):
+class VAE(DeepFit, DeepWalks, DeepEvaluation):
     """A deep latent variable model ``p(x) = ∫ p(x|z) p(z) dz``, learned with an encoder ``q(z|x)``.
 
     The bound raised is ``E_q log p(x|z) − KL(q(z|x) ‖ p(z)) ≤ log p(x)`` (Kingma & Welling 2014), or another
