@@ -4,7 +4,7 @@ import pytest
 from sklearn.base import BaseEstimator
 
 from tacit import registry
-from tacit.estimators.gaussian_mixture import GaussianMixture
+from tacit.estimators.mixture.gaussian import GaussianMixture
 
 
 def test_every_listed_name_makes_its_estimator_and_is_found_again() -> None:

@@ -2,23 +2,23 @@
 # and give it a line in docs/api.md.
 from . import datasets, families
 from .data.corpus import Corpus
-from .estimators.bayesian_gaussian_mixture import BayesianGaussianMixture
-from .estimators.bayesian_linear_regression import BayesianLinearRegression
-from .estimators.bayesian_logistic_regression import BayesianLogisticRegression
-from .estimators.bayesian_mixture import BayesianMixture
-from .estimators.count_mixtures import MultinomialMixture, PoissonMixture
-from .estimators.density import Density
-from .estimators.gaussian_mixture import GaussianMixture
 from .estimators.generative_classifier import GenerativeClassifier
 from .estimators.kmeans import KMeans
-from .estimators.latent_dirichlet_allocation import LatentDirichletAllocation
-from .estimators.least_absolute_deviations import LeastAbsoluteDeviations
-from .estimators.mixture import Mixture
-from .estimators.prod_lda import ProdLDA
-from .estimators.semi_supervised_vae import SemiSupervisedVAE
-from .estimators.student_t_regression import StudentTRegression
-from .estimators.vae import IWAE, VAE, VQVAE, AutoEncoder, BetaVAE
-from .estimators.vectorise import read_corpus
+from .estimators.mixture.bayesian_columns import BayesianMixture
+from .estimators.mixture.bayesian_gaussian import BayesianGaussianMixture
+from .estimators.mixture.counts import MultinomialMixture, PoissonMixture
+from .estimators.mixture.density import Density
+from .estimators.mixture.gaussian import GaussianMixture
+from .estimators.mixture.mixed import Mixture
+from .estimators.regression.bayesian_linear import BayesianLinearRegression
+from .estimators.regression.bayesian_logistic import BayesianLogisticRegression
+from .estimators.regression.least_absolute_deviations import LeastAbsoluteDeviations
+from .estimators.regression.student_t import StudentTRegression
+from .estimators.topics.latent_dirichlet_allocation import LatentDirichletAllocation
+from .estimators.topics.prod_lda import ProdLDA
+from .estimators.topics.vectorise import read_corpus
+from .estimators.vae.semi_supervised import SemiSupervisedVAE
+from .estimators.vae.vae import IWAE, VAE, VQVAE, AutoEncoder, BetaVAE
 from .evaluation.annealed import AnnealedLogProb, annealed_log_prob
 from .evaluation.bootstrap import bootstrap
 from .evaluation.coherence import Coherence, topic_coherence

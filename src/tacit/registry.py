@@ -9,21 +9,21 @@ from typing import Any
 from sklearn.base import BaseEstimator
 
 from tacit.data.errors import listed, nearest
-from tacit.estimators.bayesian_gaussian_mixture import BayesianGaussianMixture
-from tacit.estimators.bayesian_linear_regression import BayesianLinearRegression
-from tacit.estimators.bayesian_logistic_regression import BayesianLogisticRegression
-from tacit.estimators.bayesian_mixture import BayesianMixture
-from tacit.estimators.count_mixtures import MultinomialMixture, PoissonMixture
-from tacit.estimators.gaussian_mixture import GaussianMixture
 from tacit.estimators.generative_classifier import GenerativeClassifier
 from tacit.estimators.kmeans import KMeans
-from tacit.estimators.latent_dirichlet_allocation import LatentDirichletAllocation
-from tacit.estimators.least_absolute_deviations import LeastAbsoluteDeviations
-from tacit.estimators.mixture import Mixture
-from tacit.estimators.prod_lda import ProdLDA
-from tacit.estimators.semi_supervised_vae import SemiSupervisedVAE
-from tacit.estimators.student_t_regression import StudentTRegression
-from tacit.estimators.vae import VAE
+from tacit.estimators.mixture.bayesian_columns import BayesianMixture
+from tacit.estimators.mixture.bayesian_gaussian import BayesianGaussianMixture
+from tacit.estimators.mixture.counts import MultinomialMixture, PoissonMixture
+from tacit.estimators.mixture.gaussian import GaussianMixture
+from tacit.estimators.mixture.mixed import Mixture
+from tacit.estimators.regression.bayesian_linear import BayesianLinearRegression
+from tacit.estimators.regression.bayesian_logistic import BayesianLogisticRegression
+from tacit.estimators.regression.least_absolute_deviations import LeastAbsoluteDeviations
+from tacit.estimators.regression.student_t import StudentTRegression
+from tacit.estimators.topics.latent_dirichlet_allocation import LatentDirichletAllocation
+from tacit.estimators.topics.prod_lda import ProdLDA
+from tacit.estimators.vae.semi_supervised import SemiSupervisedVAE
+from tacit.estimators.vae.vae import IWAE, VAE, VQVAE, AutoEncoder, BetaVAE
 
 ESTIMATORS: dict[str, type[BaseEstimator]] = {
     "gaussian-mixture": GaussianMixture,
@@ -45,6 +45,14 @@ ESTIMATORS: dict[str, type[BaseEstimator]] = {
 }
 """Every estimator by its name, which also stands in saved files: a name once given is kept."""
 
+VARIANTS: dict[str, type[BaseEstimator]] = {
+    "auto-encoder": AutoEncoder,
+    "beta-vae": BetaVAE,
+    "iwae": IWAE,
+    "vq-vae": VQVAE,
+}
+"""Choices of a listed estimator's parts with classes of their own: files name them, and no list does."""
+
 
 def names() -> tuple[str, ...]:
     """The names of all estimators, in the order of the list."""
@@ -53,9 +61,10 @@ def names() -> tuple[str, ...]:
 
 def get(name: str) -> type[BaseEstimator]:
     """The class of an estimator; raises `ValueError` with the nearest name when there is none."""
-    if name not in ESTIMATORS:
+    found = ESTIMATORS.get(name, VARIANTS.get(name))
+    if found is None:
         raise ValueError(f"no model {name!r}; there are {listed(names(), 20)}.{nearest(name, names())}")
-    return ESTIMATORS[name]
+    return found
 
 
 def settings(name: str) -> tuple[str, ...]:
@@ -77,7 +86,7 @@ def create(name: str, **values: Any) -> BaseEstimator:
 
 def name_of(estimator: BaseEstimator) -> str:
     """The name under which an estimator's class is listed; a subclass is another class."""
-    for name, known in ESTIMATORS.items():
+    for name, known in (ESTIMATORS | VARIANTS).items():
         if type(estimator) is known:
             return name
     raise ValueError(

@@ -13,8 +13,8 @@ from tacit.cli.choosing import GROUPS, plan
 from tacit.cli.failures import UsageFault
 from tacit.cli.feeding import feed, feed_fit
 from tacit.data.schema import Column, Schema
-from tacit.estimators.gaussian_mixture import GaussianMixture
-from tacit.estimators.mixture import Mixture
+from tacit.estimators.mixture.gaussian import GaussianMixture
+from tacit.estimators.mixture.mixed import Mixture
 from tacit.storage import RunFolder
 
 Command = Callable[..., Result]

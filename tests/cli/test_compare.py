@@ -86,7 +86,7 @@ def test_columns_of_many_kinds_are_compared_by_those_that_take_them(
 def test_every_model_that_suits_the_kinds_is_beside_independent_columns(
     tacit: Command, rows_of: Rows, whole: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tacit.estimators._deep_fit.STEPS", 20)
+    monkeypatch.setattr("tacit.estimators.vae.fit.STEPS", 20)
     monkeypatch.setattr("tacit.cli.choosing.GROUPS", (1, 2))
     done = tacit("compare", whole, "--folds", 2, "--seed", 0)
     assert done.exit_code == 0, done.output

@@ -7,9 +7,9 @@ import pytest
 from scipy import stats
 from sklearn.linear_model import BayesianRidge
 
-from tacit.estimators.bayesian_linear_regression import BayesianLinearRegression
-from tacit.estimators.least_absolute_deviations import LeastAbsoluteDeviations
-from tacit.estimators.student_t_regression import StudentTRegression
+from tacit.estimators.regression.bayesian_linear import BayesianLinearRegression
+from tacit.estimators.regression.least_absolute_deviations import LeastAbsoluteDeviations
+from tacit.estimators.regression.student_t import StudentTRegression
 
 RAW: dict[str, Any] = {"standardize": False, "fit_intercept": False}
 

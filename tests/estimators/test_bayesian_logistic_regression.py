@@ -11,8 +11,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from tacit.data.blocks import Standardise
-from tacit.estimators import _logistic_fit
-from tacit.estimators.bayesian_logistic_regression import BayesianLogisticRegression
+from tacit.estimators.regression import logistic_fit
+from tacit.estimators.regression.bayesian_logistic import BayesianLogisticRegression
 from tacit.inference import rounds
 from tacit.inference.closed_form import INTERRUPTED
 from tacit.models.regression import by_gradient
@@ -248,7 +248,7 @@ def test_after_an_interruption_no_other_start_is_begun(monkeypatch: pytest.Monke
         risen = by_gradient.rise(*given, restart=restart, seed=seed)
         return risen._replace(trained=risen.trained._replace(status=INTERRUPTED))
 
-    monkeypatch.setattr(_logistic_fit, "rise", interrupted)
+    monkeypatch.setattr(logistic_fit, "rise", interrupted)
     X, y = two(40)
     model = BayesianLogisticRegression("reparameterised", n_init=3, n_draws=0, max_steps=5, random_state=0).fit(X, y)
     assert begun == [0]

@@ -57,7 +57,7 @@ def test_batches_with_gaps_come_in_a_random_order() -> None:
 
 
 def test_a_search_that_is_broken_off_keeps_what_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    fit, fits = BayesianGaussianMixture._fit_rows, []
+    fit, fits = BayesianGaussianMixture.fit_read, []
 
     def impatient(self, rows, weights):
         fits.append(self.n_components)
@@ -65,7 +65,7 @@ def test_a_search_that_is_broken_off_keeps_what_it_has(monkeypatch: pytest.Monke
             raise KeyboardInterrupt
         fit(self, rows, weights)
 
-    monkeypatch.setattr(BayesianGaussianMixture, "_fit_rows", impatient)
+    monkeypatch.setattr(BayesianGaussianMixture, "fit_read", impatient)
     base = BayesianGaussianMixture(n_components=1, max_iter=5, random_state=0)
     found = select(ROWS, [1, 2, 3], "full", "bound", estimator=base, n_init=1)
     assert found.best.n_components == 1

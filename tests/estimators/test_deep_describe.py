@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tacit
-from tacit.estimators._deep_describe import Architecture
+from tacit.estimators.vae.describe import Architecture
 from tacit.inference.objectives import Elbo, TotalCorrelation
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.reuses_keys]

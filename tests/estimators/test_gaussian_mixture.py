@@ -103,6 +103,14 @@ def test_a_weight_is_copies_and_zero_is_absence(rows: np.ndarray, kind: str) -> 
     np.testing.assert_allclose(one.covariances_, other.covariances_, rtol=1e-8, atol=1e-12)
 
 
+@pytest.mark.parametrize("criterion", ["bic", "aic", "icl"])
+def test_criteria_take_weights_as_the_fit_does(criterion: str, rows: np.ndarray) -> None:
+    ask = getattr(GaussianMixture(2, random_state=0).fit(rows), criterion)
+    weights = np.arange(len(rows)) % 3
+    np.testing.assert_allclose(ask(rows, weights), ask(np.repeat(rows, weights, axis=0)), rtol=1e-12)
+    assert ask(rows, np.ones(len(rows))) == ask(rows)
+
+
 @given(shift=st.sampled_from([0.0, -3.5, 1e4]), scale=st.sampled_from([1.0, 1e-3, 250.0]), flip=st.booleans())
 @settings(max_examples=6)
 def test_shift_scale_and_order_of_rows_change_nothing(shift: float, scale: float, flip: bool) -> None:

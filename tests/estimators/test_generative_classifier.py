@@ -1,7 +1,6 @@
 """``GenerativeClassifier``: Bayes' rule against scipy and scikit-learn, gaps, refusal, and its estimator checks."""
 
 import pickle
-from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
@@ -17,12 +16,11 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KernelDensity
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from tacit.estimators.count_mixtures import PoissonMixture
-from tacit.estimators.gaussian_mixture import GaussianMixture
 from tacit.estimators.generative_classifier import GenerativeClassifier
-from tacit.estimators.mixture import Mixture
+from tacit.estimators.mixture.counts import PoissonMixture
+from tacit.estimators.mixture.gaussian import GaussianMixture
+from tacit.estimators.mixture.mixed import Mixture
 
 IRIS = load_iris(as_frame=True)
 X, Y = IRIS.data.to_numpy(), IRIS.target.to_numpy()
@@ -46,14 +44,6 @@ class Ball(BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
-
-
-@parametrize_with_checks([GenerativeClassifier()])
-@pytest.mark.filterwarnings("ignore:class .* has one row:UserWarning")
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_scikit_learns_checks_without_one_excuse(estimator: Any, check: Callable) -> None:
-    check(estimator)
 
 
 def of_class(number: int) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 import pickle
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,20 +17,12 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from tacit.estimators.kmeans import KMeans
 
 IRIS = load_iris(as_frame=True).data
 X = IRIS.to_numpy()
 RANDOM = np.random.default_rng(7)
-
-
-@parametrize_with_checks([KMeans(n_clusters=2, n_init=2, max_iter=5)])
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
-def test_scikit_learns_checks_without_one_excuse(estimator: Any, check: Callable) -> None:
-    check(estimator)
 
 
 class TestAgainstThePeer:

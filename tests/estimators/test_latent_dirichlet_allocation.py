@@ -11,7 +11,6 @@ import pytest
 from scipy import sparse
 from scipy.special import psi
 from sklearn.decomposition import LatentDirichletAllocation as Theirs
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import tacit
 from tacit import LatentDirichletAllocation
@@ -35,12 +34,6 @@ def model(**settings: Any) -> LatentDirichletAllocation:
 
 
 X = corpus()
-
-
-@pytest.mark.filterwarnings("ignore")
-@parametrize_with_checks([LatentDirichletAllocation(start_iter=3, max_iter=3)])
-def test_check(estimator: Any, check: Any) -> None:
-    check(estimator)
 
 
 @pytest.mark.parametrize("method", ["batch", "online"])
@@ -125,7 +118,7 @@ if sys.argv[1] == "one":
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 import numpy as np
 from tacit.data import documents
-from tacit.estimators.latent_dirichlet_allocation import LatentDirichletAllocation
+from tacit.estimators.topics.latent_dirichlet_allocation import LatentDirichletAllocation
 from tacit.models.topics import fitting
 counts = np.random.default_rng(0).poisson(np.random.default_rng(1).choice([0.0, 0.3], (60, 4258))).astype(float)
 fitting.LARGE = documents.PART_NUMBERS = 0  # as if this were a large corpus

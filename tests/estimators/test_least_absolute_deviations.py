@@ -1,7 +1,5 @@
 """Least absolute deviations against scikit-learn's exact linear programme, and against what theory says."""
 
-import warnings
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +7,6 @@ from hypothesis import strategies as st
 from scipy import integrate, optimize, stats
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import QuantileRegressor
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from tacit import LeastAbsoluteDeviations
 from tacit.models.lifting.spread import sandwich
@@ -132,7 +129,7 @@ def test_the_walk_alone_finds_the_optimum_and_a_walk_cut_short_says_so() -> None
 
 
 def test_an_end_that_is_not_proved_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tacit.estimators.least_absolute_deviations.WALK", 0)
+    monkeypatch.setattr("tacit.estimators.regression.least_absolute_deviations.WALK", 0)
     X, y = table("plain", 200, 4)
     with pytest.warns(ConvergenceWarning, match="proved to within"):
         model = LeastAbsoluteDeviations(max_iter=2).fit(X, y)
@@ -208,11 +205,3 @@ def test_what_cannot_be_fitted_is_refused() -> None:
         LeastAbsoluteDeviations().fit(np.where(X > 1, np.nan, X), y)
     with pytest.raises(ValueError, match="at least one non-zero"):
         LeastAbsoluteDeviations().fit(X, y, sample_weight=np.zeros(20))
-
-
-@parametrize_with_checks([LeastAbsoluteDeviations()])
-@pytest.mark.reuses_keys
-def test_scikit_learn_checks(estimator, check) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        check(estimator)

@@ -11,7 +11,7 @@ from scipy.special import log_softmax, softmax
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from tacit.estimators.prod_lda import ProdLDA
+from tacit.estimators.topics.prod_lda import ProdLDA
 from tacit.models.topics.completion import document_halves
 from tacit.models.vae.words import GAIN, Counted, Documents, TopicDecoder, WordsLikelihood
 

@@ -5,7 +5,6 @@ import pytest
 from scipy import optimize, stats
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from tacit import StudentTRegression
 from tacit.models.lifting.information import information
@@ -163,10 +162,3 @@ def test_dependent_and_constant_columns_leave_the_predictions_alone(rows: np.nda
 def test_too_few_iterations_are_said(rows: np.ndarray, target: np.ndarray) -> None:
     with pytest.warns(ConvergenceWarning, match="did not converge in"):
         assert not StudentTRegression(max_iter=2).fit(rows, target).converged_
-
-
-@parametrize_with_checks([StudentTRegression(4.0)])
-@pytest.mark.filterwarnings("ignore")
-@pytest.mark.reuses_keys
-def test_scikit_learn_checks(estimator, check) -> None:
-    check(estimator)

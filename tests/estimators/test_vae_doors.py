@@ -83,7 +83,7 @@ def test_what_beta_asks_for_is_kept_and_not_what_the_warm_up_passed(levels: np.n
 
 
 def test_units_of_a_bound_of_many_rows_with_gaps_at_their_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tacit.estimators._deep_fit.CHECKED", 50)
+    monkeypatch.setattr("tacit.estimators.vae.fit.CHECKED", 50)
     rows = np.random.default_rng(0).normal(size=(200, 2)) * [1.0, 1000.0]
     rows[120:, 1] = np.nan
     weights = np.r_[np.zeros(60), np.ones(140)]

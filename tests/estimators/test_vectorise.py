@@ -8,7 +8,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 
 from tacit.data.errors import DataError
 from tacit.data.texts import Texts, Wording
-from tacit.estimators.vectorise import learned, read_corpus, recounted
+from tacit.estimators.topics.vectorise import learned, read_corpus, recounted
 
 TEXTS = Texts(
     (

@@ -4,10 +4,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tacit.estimators.count_mixtures import MultinomialMixture
-from tacit.estimators.gaussian_mixture import GaussianMixture
 from tacit.estimators.kmeans import KMeans
-from tacit.estimators.mixture import Mixture
+from tacit.estimators.mixture.counts import MultinomialMixture
+from tacit.estimators.mixture.gaussian import GaussianMixture
+from tacit.estimators.mixture.mixed import Mixture
 from tacit.evaluation._sampled import Replicator, copies
 from tacit.evaluation.bootstrap import _restarted, bootstrap
 
@@ -66,8 +66,8 @@ class Restless(GaussianMixture):
 
     turns = 0
 
-    def _fit_rows(self, rows, weights):
-        super()._fit_rows(rows, weights)
+    def fit_read(self, rows, weights):
+        super().fit_read(rows, weights)
         Restless.turns += 1
         if Restless.turns % 2:
             self.model_ = self.model_.take(np.array([1, 0]))

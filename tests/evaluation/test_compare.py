@@ -10,11 +10,11 @@ from sklearn.ensemble import IsolationForest
 from sklearn.neighbors import KernelDensity
 
 from small_mixtures import mixed
-from tacit.estimators.count_mixtures import MultinomialMixture, PoissonMixture
-from tacit.estimators.gaussian_mixture import GaussianMixture
 from tacit.estimators.kmeans import KMeans
-from tacit.estimators.mixture import Mixture
-from tacit.estimators.vae import VAE
+from tacit.estimators.mixture.counts import MultinomialMixture, PoissonMixture
+from tacit.estimators.mixture.gaussian import GaussianMixture
+from tacit.estimators.mixture.mixed import Mixture
+from tacit.estimators.vae.vae import VAE
 from tacit.evaluation._rows import mean_and_error
 from tacit.evaluation.compare import compare
 from tacit.evaluation.held_out import held_out

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 from sklearn import mixture as peer
 
-from tacit.estimators.gaussian_mixture import GaussianMixture
+from tacit.estimators.mixture.gaussian import GaussianMixture
 from tacit.evaluation._sampled import Replicator
 from tacit.evaluation.likelihood_ratio import likelihood_ratio_test
 

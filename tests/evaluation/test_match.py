@@ -8,8 +8,8 @@ from scipy import integrate, stats
 
 from small_mixtures import family, full_gaussian, gaussian, mixed, mixture
 from tacit import families
-from tacit.estimators.gaussian_mixture import GaussianMixture
 from tacit.estimators.kmeans import KMeans
+from tacit.estimators.mixture.gaussian import GaussianMixture
 from tacit.evaluation.match import assign, divergences, match
 
 

@@ -9,10 +9,10 @@ from scipy import sparse, stats
 from sklearn import mixture as peer
 
 from small_mixtures import log_density
-from tacit.estimators.count_mixtures import MultinomialMixture, PoissonMixture
-from tacit.estimators.gaussian_mixture import GaussianMixture
 from tacit.estimators.kmeans import KMeans
-from tacit.estimators.mixture import Mixture
+from tacit.estimators.mixture.counts import MultinomialMixture, PoissonMixture
+from tacit.estimators.mixture.gaussian import GaussianMixture
+from tacit.estimators.mixture.mixed import Mixture
 from tacit.evaluation.odd import odd_columns
 
 
@@ -78,7 +78,7 @@ def test_text_and_gaps_in_a_frame(rows: np.ndarray) -> None:
     asked.loc[0, "town"] = "Bonn"
     asked.loc[1, "size"] = np.nan
     found = odd_columns(fit, asked[["town", "size"]])  # any order of the columns
-    codes = fit._read(asked, reset=False)
+    codes = fit.read(asked, reset=False)
     np.testing.assert_allclose(found, [by_scipy(fit, row) for row in codes], rtol=1e-9, atol=1e-12)
     assert np.isnan(found[1, 0])
     assert found[0, 1] < found[2, 1] - 2.0

@@ -11,8 +11,8 @@ import pytest
 from matplotlib.figure import Figure
 from sklearn.datasets import load_iris
 
-from tacit.estimators.gaussian_mixture import GaussianMixture
-from tacit.estimators.mixture import Mixture
+from tacit.estimators.mixture.gaussian import GaussianMixture
+from tacit.estimators.mixture.mixed import Mixture
 from tacit.evaluation.select import select
 
 JUDGE = Path(__file__).resolve().parents[1] / "judges" / "mclust_bic.csv"

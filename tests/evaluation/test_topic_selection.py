@@ -7,7 +7,7 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator
 from sklearn.decomposition import LatentDirichletAllocation as Theirs
 
-from tacit.estimators.latent_dirichlet_allocation import LatentDirichletAllocation
+from tacit.estimators.topics.latent_dirichlet_allocation import LatentDirichletAllocation
 from tacit.evaluation.topic_selection import completed, select_topics
 from tacit.evaluation.topic_trace import TopicTrace
 from tacit.inference.watch import watch

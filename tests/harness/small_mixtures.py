@@ -7,7 +7,7 @@ import numpy as np
 from scipy import stats
 
 from tacit import families
-from tacit.estimators._answers import LikelihoodAnswers
+from tacit.estimators.mixture.answers import LikelihoodAnswers
 from tacit.families.student_t import StudentT
 from tacit.models.mixture import sampling
 from tacit.models.mixture.gaussian import GaussianGroup
@@ -26,10 +26,10 @@ class Fitted(LikelihoodAnswers):
         if names is not None:
             self.feature_names_in_ = np.array(names, dtype=object)
 
-    def _fitted(self) -> Mixture:
+    def fitted_model(self) -> Mixture:
         return self.model_
 
-    def _read(self, X: Any, *, reset: bool, minimum: int = 1) -> Any:
+    def read(self, X: Any, *, reset: bool, minimum: int = 1) -> Any:
         return np.asarray(X)
 
 

@@ -9,7 +9,7 @@ from sklearn.datasets import load_iris
 
 from tacit import GaussianMixture
 from tacit.data.blocks import MemorySource, StreamSource, moments, pattern_tiles
-from tacit.estimators import _mixture
+from tacit.estimators.mixture import base
 from tacit.inference import loop
 from tacit.inference.watch import Moment, watch
 
@@ -57,7 +57,7 @@ def test_the_length_of_a_block_changes_no_bit(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize("kind", ["full", "diag"])
 def test_streamed_is_in_memory(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     whole = fitted(covariance_type=kind)
-    monkeypatch.setattr(_mixture, "source", lambda rows, weights, tiles: StreamSource(rows, weights, chunks=1))
+    monkeypatch.setattr(base, "source", lambda rows, weights, tiles: StreamSource(rows, weights, chunks=1))
     streamed = fitted(covariance_type=kind)
     np.testing.assert_allclose(streamed.trace_.bound, whole.trace_.bound, rtol=1e-12)
     np.testing.assert_allclose(streamed.means_, whole.means_, rtol=1e-9)

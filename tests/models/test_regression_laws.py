@@ -11,7 +11,7 @@ from scipy.special import expit, log_softmax
 from tacit.compute import double_precision
 from tacit.data import blocks
 from tacit.data.blocks import Standardise
-from tacit.estimators.bayesian_logistic_regression import BayesianLogisticRegression
+from tacit.estimators.regression.bayesian_logistic import BayesianLogisticRegression
 from tacit.models.regression import fitting
 from tacit.models.regression.coefficients import Coefficients, Prior, moved
 from tacit.models.regression.expected import nodes

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tacit.estimators.gaussian_mixture import GaussianMixture
+from tacit.estimators.mixture.gaussian import GaussianMixture
 from tacit.storage import container, save
 
 Forge = Callable[[Callable[[dict[str, Any], dict[str, np.ndarray]], Any]], Path]

@@ -17,7 +17,7 @@ from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
 from tacit.data import blocks
-from tacit.estimators.gaussian_mixture import GaussianMixture
+from tacit.estimators.mixture.gaussian import GaussianMixture
 from tacit.inference import loop
 from tacit.inference.watch import Kept, Moment, watch
 from tacit.storage import Checkpoint, ModelFileError, checkpoint, container, fingerprint, save
@@ -148,7 +148,7 @@ import sys
 sys.path.insert(0, {source!r})
 import os, signal, warnings
 import numpy as np
-from tacit.estimators.gaussian_mixture import GaussianMixture
+from tacit.estimators.mixture.gaussian import GaussianMixture
 from tacit.inference import loop
 from tacit.inference.watch import watch
 from tacit.storage import Checkpoint, save
@@ -351,7 +351,7 @@ def test_the_fingerprint_is_the_same_in_another_process(rows: np.ndarray, tmp_pa
     np.save(tmp_path / "rows.npy", rows)
     code = (
         f"import sys; sys.path.insert(0, {str(SOURCE)!r})\nimport numpy as np\n"
-        "from tacit.estimators.gaussian_mixture import GaussianMixture\nfrom tacit.storage import fingerprint\n"
+        "from tacit.estimators.mixture.gaussian import GaussianMixture\nfrom tacit.storage import fingerprint\n"
         f"print(fingerprint(GaussianMixture(**{json.dumps(SETTINGS)}), np.load({str(tmp_path / 'rows.npy')!r})))\n"
     )
     found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=300)

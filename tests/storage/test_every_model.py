@@ -10,8 +10,8 @@ from sklearn.base import BaseEstimator, is_regressor
 from sklearn.utils.validation import check_is_fitted
 
 from tacit import registry
-from tacit.estimators.gaussian_mixture import GaussianMixture
-from tacit.estimators.mixture import Mixture
+from tacit.estimators.mixture.gaussian import GaussianMixture
+from tacit.estimators.mixture.mixed import Mixture
 from tacit.storage import RunConfig, container, fingerprint, load, save
 
 ANSWERS = ("predict", "predict_proba", "score_samples", "transform")

@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 import tacit
 from tacit import registry
 from tacit.data.schema import Column, Schema
-from tacit.estimators.gaussian_mixture import GaussianMixture
+from tacit.estimators.mixture.gaussian import GaussianMixture
 from tacit.storage import ModelFileError, container, describe, load, save
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 
 from tacit import registry
 from tacit.data.schema import Column, Schema
-from tacit.estimators.gaussian_mixture import GaussianMixture
+from tacit.estimators.mixture.gaussian import GaussianMixture
 from tacit.inference.loop import Trace
 from tacit.storage import ModelFileError, RunConfig, RunFolder, runs
 from tacit.storage import run as run_module

@@ -19,7 +19,7 @@ from sklearn.base import BaseEstimator
 
 from tacit import registry
 from tacit.data.schema import Column, Schema
-from tacit.estimators.gaussian_mixture import GaussianMixture
+from tacit.estimators.mixture.gaussian import GaussianMixture
 from tacit.families import FAMILIES, Normal, Poisson, Product
 from tacit.inference.loop import Trace
 from tacit.models.mixture.rules import Posterior

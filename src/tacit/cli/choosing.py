@@ -18,7 +18,7 @@ from tacit.cli.targets import check_columns, check_target, usual_model
 from tacit.data.blocks import moments
 from tacit.data.errors import listed
 from tacit.data.schema import Column, Schema
-from tacit.estimators._mixture import BaseMixture
+from tacit.estimators.mixture.em import LikelihoodMixture
 from tacit.evaluation.select import CRITERIA, FLOOR, select
 from tacit.evaluation.topic_selection import TOPIC_CRITERIA, select_topics
 from tacit.families.covariance import STRUCTURES, canonical_name
@@ -129,7 +129,7 @@ def plan(
     own = _with_defaults(name, chosen, values, images=images, scaled=target is not None)
     if "random_state" in registry.settings(name):
         own["random_state"] = seed
-    selectable = issubclass(kind, BaseMixture) and "init_params" not in chosen
+    selectable = issubclass(kind, LikelihoodMixture) and "init_params" not in chosen
     sweeps = reads_corpora(kind) and isinstance(number, list)
     groups = _numbers(number, selectable or sweeps, name)
     tried: tuple[str | None, ...] = (None,)
@@ -270,7 +270,9 @@ def _with_defaults(name: str, given: Mapping[str, Any], values: Any, *, images: 
     """
     known = registry.settings(name)
     chosen = {
-        key: value for key, value in DEFAULTS.items() if key in known and issubclass(registry.get(name), BaseMixture)
+        key: value
+        for key, value in DEFAULTS.items()
+        if key in known and issubclass(registry.get(name), LikelihoodMixture)
     }
     if "reg_covar" in known and not sparse.issparse(values):
         chosen["reg_covar"] = FLOOR * moments(values).least_variance
@@ -321,12 +323,8 @@ def _structures(
 
 def _check_values(estimator: Any) -> None:
     """Let the estimator refuse values of its settings before anything is fitted."""
-    checks = [getattr(estimator, "_check", None)]
-    checks += [estimator._validate_params] if hasattr(estimator, "_parameter_constraints") else []
     try:
-        for check in checks:
-            if check is not None:
-                check()
+        estimator.check_settings()
     except (ValueError, TypeError) as error:
         raise UsageFault(f"--set: {error}") from None
 

@@ -15,7 +15,7 @@ from tacit.data.errors import DataError, counted
 from tacit.data.long import CountTable
 from tacit.data.read import locate
 from tacit.data.texts import Texts, Vocabulary, Wording, holds_corpus, read_stop_words, read_texts
-from tacit.estimators.vectorise import learned, recounted
+from tacit.estimators.topics.vectorise import learned, recounted
 from tacit.report.words import percent
 
 

@@ -16,7 +16,7 @@ from tacit.data.blocks import moments
 from tacit.data.encode import decode
 from tacit.data.errors import listed
 from tacit.data.schema import LEVELLED, Schema
-from tacit.estimators._layout import automatic
+from tacit.estimators.mixture.layout import automatic
 
 IMAGE_MODEL = "vae"
 """What images are fitted with where the user names no model."""

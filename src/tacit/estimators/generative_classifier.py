@@ -3,31 +3,39 @@
 import math
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any, Self
+from dataclasses import KW_ONLY
+from typing import Annotated, Any, Self
 
 import numpy as np
 from scipy import sparse
 from scipy.special import log_softmax, logsumexp
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import ClassifierMixin, clone
 from sklearn.utils import assert_all_finite, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, has_fit_parameter
 
-from tacit.estimators._base import read_rows, read_weights, seed_of
-from tacit.estimators.gaussian_mixture import GaussianMixture
+from tacit.estimators.base import read_rows, read_weights, seed_of, unmasked
+from tacit.estimators.capabilities import Capability, Imputes, PredictsClasses, ReadsKinds, Samples, Scores, can
+from tacit.estimators.mixture.gaussian import GaussianMixture
+from tacit.estimators.settings import Estimator, Number, settings
 from tacit.models.graph import Edge, Graph, Node, Plate
 
 LEAST_TO_FIT = 2
 """Rows of a class that are not held back for calibration."""
 
 
-def _densities_can(method: str) -> Callable:
-    """Whether the density estimator has a method, so that the classifier has it too."""
-    return available_if(lambda self: hasattr(self._template(), method))
+ABOUT_ROWS = (Samples, Imputes)
+"""What the classifier can do where its density estimator can."""
 
 
-class GenerativeClassifier(ClassifierMixin, BaseEstimator):
+def _densities_can(what: type[Capability]) -> Callable:
+    """Whether the density estimator has a capability, so that the classifier has it too."""
+    return available_if(lambda self: what not in self.lacks())
+
+
+@settings
+class GenerativeClassifier(PredictsClasses, Scores, Samples, Imputes, ClassifierMixin, Estimator):
     """``P(y|x) ∝ p(x|y) P(y)``, with a density estimator for every class.
 
     Because it knows how rows of a class look, it classifies rows with missing entries (they are integrated out, if
@@ -41,15 +49,6 @@ class GenerativeClassifier(ClassifierMixin, BaseEstimator):
     entries of a row are missing, the held-back rows are compared on the same entries; if held-back rows have gaps
     themselves, rows to come are taken to have gaps in the same manner, and all are compared as they are.
 
-    Args:
-        estimator: any density estimator with ``fit`` and ``score_samples``, cloned for every class;
-            ``GaussianMixture()`` if None.
-        priors: ``P(y)`` in the order of ``classes_``, or by class; the classes' shares of the rows if None.
-        refuse: the share of ordinary rows that may be refused; None holds nothing back and refuses nothing.
-        refused_label: what ``predict`` says of a refused row; if None, -1, or "refused" where classes are texts.
-        calibration: the share of every class that is held back for refusal.
-        random_state: which rows are held back.
-
     Attributes:
         classes_: the classes in order.
         class_prior_: ``P(y)``.
@@ -58,22 +57,31 @@ class GenerativeClassifier(ClassifierMixin, BaseEstimator):
         refused_label_: what a refused row is called.
     """
 
-    def __init__(
-        self,
-        estimator: Any = None,
-        *,
-        priors: Any = None,
-        refuse: float | None = None,
-        refused_label: Any = None,
-        calibration: float = 0.2,
-        random_state: Any = None,
-    ) -> None:
-        self.estimator = estimator
-        self.priors = priors
-        self.refuse = refuse
-        self.refused_label = refused_label
-        self.calibration = calibration
-        self.random_state = random_state
+    estimator: Any = None
+    """any density estimator with ``fit`` and ``score_samples``, cloned for every class; ``GaussianMixture()`` if
+    None."""
+    _: KW_ONLY
+    priors: Any = None
+    """``P(y)`` in the order of ``classes_``, or by class; the classes' shares of the rows if None."""
+    refuse: Annotated[float | None, Number("a share between 0 and 1, or None", below=1.0, least_too=False)] = None
+    """the share of ordinary rows that may be refused; None holds nothing back and refuses nothing."""
+    refused_label: Any = None
+    """what ``predict`` says of a refused row; if None, -1, or "refused" where classes are texts."""
+    calibration: Annotated[float, Number("a share between 0 and 1", below=1.0, least_too=False)] = 0.2
+    """the share of every class that is held back for refusal."""
+    random_state: Any = None
+    """which rows are held back."""
+
+    def lacks(self) -> frozenset[type[Capability]]:
+        """What its density estimator cannot do."""
+        density = self._template()
+        return frozenset(what for what in ABOUT_ROWS if not can(density, what))
+
+    @property
+    def scores_are_bounds(self) -> bool:
+        """As those of its density estimator."""
+        density = self._template()
+        return isinstance(density, Scores) and density.scores_are_bounds
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit a density to the rows of every class.
@@ -87,11 +95,11 @@ class GenerativeClassifier(ClassifierMixin, BaseEstimator):
             ValueError: what is wrong with rows, classes, weights or a parameter; a class too small for its
                 density or for the refusal asked for, with the number of rows needed.
         """
-        self._check()
+        self.check_settings()
         rows = self._read(X, reset=True)
         if y is None:
             raise ValueError("GenerativeClassifier requires y to be passed, but the target y is None")
-        labels = column_or_1d(y, warn=True)
+        labels = column_or_1d(unmasked(y, "y"), warn=True)
         assert_all_finite(labels, input_name="y")
         check_consistent_length(rows, labels)
         check_classification_targets(labels)
@@ -113,12 +121,8 @@ class GenerativeClassifier(ClassifierMixin, BaseEstimator):
         self._check_measures()
         return self
 
-    def _check(self) -> None:
-        if self.refuse is not None and not 0.0 < self.refuse < 1.0:
-            raise ValueError(f"refuse must be a share between 0 and 1, or None; got {self.refuse!r}")
-        if not 0.0 < self.calibration < 1.0:
-            raise ValueError(f"calibration must be a share between 0 and 1; got {self.calibration!r}")
-        if not hasattr(self._template(), "score_samples"):
+    def _check_together(self) -> None:
+        if not can(self._template(), Scores):
             raise TypeError(f"estimator must have score_samples, the log-density of rows; {self.estimator!r} has not")
 
     def _template(self) -> Any:
@@ -194,7 +198,7 @@ class GenerativeClassifier(ClassifierMixin, BaseEstimator):
 
     def _check_measures(self) -> None:
         """Densities of values and probabilities of counts or levels are in different units: never compare them."""
-        schemas = [density.schema_ for density in self.estimators_ if hasattr(density, "schema_")]
+        schemas = [density.schema_ for density in self.estimators_ if isinstance(density, ReadsKinds)]
         for columns in zip(*(schema.columns for schema in schemas), strict=True):
             found = [("continuous" if c.kind == "positive" else c.kind, c.levels) for c in columns]
             odd = next((number for number, what in enumerate(found) if what != found[0]), None)
@@ -283,7 +287,7 @@ class GenerativeClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError(f"too few rows were held back for alpha={share:g}: the least it can be is {least:g}")
         return values.max(axis=1) <= share * (1.0 + 1e-12)
 
-    @_densities_can("sample")
+    @_densities_can(Samples)
     def sample(self, n_samples: int = 1) -> tuple[np.ndarray, np.ndarray]:
         """New rows and their classes, ``y ~ P(y)`` and then ``x ~ p(x|y)``, in the order of the classes."""
         check_is_fitted(self)
@@ -292,7 +296,7 @@ class GenerativeClassifier(ClassifierMixin, BaseEstimator):
         rows = [d[0] if isinstance(d, tuple) else d for d in drawn]
         return np.concatenate(rows), np.repeat(self.classes_, counts)
 
-    @_densities_can("impute")
+    @_densities_can(Imputes)
     def impute(self, X: Any) -> np.ndarray:
         """Rows with missing entries filled by their mean, ``E[x_j|x_o] = Σ_y P(y|x_o) E[x_j|x_o, y]``."""
         chances = self.predict_proba(X)

@@ -1,19 +1,20 @@
 """``KMeans``: scikit-learn's face on the hard-EM limit of the engine, with gaps in the rows."""
 
 import warnings
-from numbers import Integral, Real
-from typing import Any, Literal, Self
+from dataclasses import KW_ONLY
+from typing import Annotated, Any, Self
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from tacit.data.blocks import Moments, moments
-from tacit.estimators._base import double_precision, read_rows, read_weights, seed_of
+from tacit.estimators.base import double_precision, read_rows, read_weights, seed_of
+from tacit.estimators.capabilities import Assigns, Sweeps, Transforms
+from tacit.estimators.settings import NOT_NEGATIVE, Choice, Estimator, Flag, Whole, settings
 from tacit.inference.closed_form import CONVERGED, REASONS
 from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.models.kmeans.fitting import Found, Schedule, door, run, scaled
@@ -22,30 +23,21 @@ from tacit.models.kmeans.model import KMeans as Centres
 from tacit.models.kmeans.rows import SLICE_ROWS, dense_slice, nearest, squared_distances
 from tacit.models.seeding import SAMPLE_ROWS, at_random, distinct, plus_plus, weighted_sample
 
+SEEDS = ("k-means++", "random")
 STARTS_WITHOUT_CARE = 10
 """Starts of ``n_init="auto"`` where they are drawn at random or come from a callable."""
 SAMPLE_PER_CLUSTER = 100
 """Rows a cluster that seeding sees at least, where there are as many."""
 
 
-class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):
+@settings
+class KMeans(Assigns, Transforms, Sweeps, ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Estimator):
     """K-means, ``min Σ_n w_n min_k ‖x_n − c_k‖²``, with scikit-learn's arguments, attributes and results.
 
     It is hard EM of a mixture of equally many, equally wide, round Gaussians. Missing entries (NaN) are left out:
     a distance is summed over the entries a row has and is not rescaled, because with one σ for all clusters what is
     missing changes all distances of the row alike; a centre is the mean of the entries observed in its cluster, and
     the inertia sums observed entries. A row without any entry has no say, and label 0.
-
-    Args:
-        n_clusters: K.
-        init: "k-means++", "random", centres ``(K, d)``, or a callable ``(X, n_clusters, random_state)``.
-        n_init: starts, the best of which is kept; "auto" is 1, or 10 with "random" or a callable.
-        max_iter: most iterations of a start.
-        tol: a start rests when the squared moves of its centres sum to at most ``tol`` times the mean variance.
-        verbose: print the inertia of every iteration.
-        random_state: seed, RandomState or Generator.
-        copy_x: accepted; the rows are never changed.
-        algorithm: "lloyd" or "elkan", with the same result.
 
     Attributes:
         cluster_centers_: ``(K, d)``, in the precision of the rows; the heaviest cluster first, unless ``init`` gave
@@ -60,39 +52,26 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         model_: the centres as a model.
     """
 
-    _parameter_constraints = {  # noqa: RUF012 - scikit-learn's name and form
-        "n_clusters": [Interval(Integral, 1, None, closed="left")],
-        "init": [StrOptions({"k-means++", "random"}), callable, "array-like"],
-        "n_init": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "verbose": ["verbose"],
-        "copy_x": ["boolean"],
-        "algorithm": [StrOptions({"lloyd", "elkan"})],
-    }
-
-    def __init__(
-        self,
-        n_clusters: int = 8,
-        *,
-        init: Any = "k-means++",
-        n_init: int | Literal["auto"] = "auto",
-        max_iter: int = 300,
-        tol: float = 1e-4,
-        verbose: int = 0,
-        random_state: Any = None,
-        copy_x: bool = True,
-        algorithm: str = "lloyd",
-    ) -> None:
-        self.n_clusters = n_clusters
-        self.init = init
-        self.n_init = n_init
-        self.max_iter = max_iter
-        self.tol = tol
-        self.verbose = verbose
-        self.random_state = random_state
-        self.copy_x = copy_x
-        self.algorithm = algorithm
+    swept = "n_clusters"
+    n_clusters: Annotated[int, Whole(1)] = 8
+    """K."""
+    _: KW_ONLY
+    init: Any = "k-means++"
+    """"k-means++", "random", centres ``(K, d)``, or a callable ``(X, n_clusters, random_state)``."""
+    n_init: Annotated[int | str, Whole(1, names=("auto",))] = "auto"
+    """starts, the best of which is kept; "auto" is 1, or 10 with "random" or a callable."""
+    max_iter: Annotated[int, Whole(1)] = 300
+    """most iterations of a start."""
+    tol: Annotated[float, NOT_NEGATIVE] = 1e-4
+    """a start rests when the squared moves of its centres sum to at most ``tol`` times the mean variance."""
+    verbose: int = 0
+    """print the inertia of every iteration."""
+    random_state: Any = None
+    """seed, RandomState or Generator."""
+    copy_x: Annotated[bool, Flag()] = True
+    """accepted; the rows are never changed."""
+    algorithm: Annotated[str, Choice(("lloyd", "elkan"))] = "lloyd"
+    """"lloyd" or "elkan", with the same result."""
 
     @double_precision
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -106,7 +85,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         Raises:
             ValueError: fewer rows than clusters, or what is wrong with rows, weights or a parameter.
         """
-        self._validate_params()
+        self.check_settings()
         rows = self._read(X, reset=True)
         weights = read_weights(rows, sample_weight)
         if rows.shape[0] < self.n_clusters:
@@ -123,6 +102,12 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         self._finish(run(centres, rows, weights, values, view, schedule), rows, weights)
         return self
 
+    def _check_together(self) -> None:
+        if isinstance(self.init, str) and self.init not in SEEDS:
+            raise ValueError(
+                f"init must be one of {', '.join(map(repr, SEEDS))}, centres or a callable, got {self.init!r}"
+            )
+
     def _without_empty_rows(self, rows: Any, weights: np.ndarray, values: Moments) -> tuple[np.ndarray, Moments]:
         """Weight 0 for rows of which nothing is known; a word about columns of which nothing is known."""
         known = [~np.isnan(dense_slice(rows, s)).all(axis=1) for s in range(0, rows.shape[0], SLICE_ROWS)]
@@ -131,7 +116,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
             raise ValueError("X has no observed entry in any row of positive weight: there is nothing to cluster")
         unseen = np.flatnonzero(values.seen == 0)
         if unseen.size:
-            names = getattr(self, "feature_names_in_", None)
+            names = self._names()
             which = ", ".join(str(i) if names is None else repr(names[i]) for i in unseen)
             warnings.warn(
                 f"Column(s) {which} of X have no observed entry; all centres are 0 there.", UserWarning, stacklevel=4

@@ -5,27 +5,27 @@ from typing import Any
 
 import numpy as np
 
-from tacit.estimators._bayesian import BayesianFace
-from tacit.estimators._parameters import NATIVE
+from tacit.estimators.mixture.parameters import NATIVE
+from tacit.estimators.mixture.variational import VariationalMixture
 from tacit.evaluation._rows import fit_rows, fresh
 
 CRITERIA = ("bound", "held-out")
 
 
 def candidates(
-    base: BayesianFace,
+    base: VariationalMixture,
     covariance: str | Sequence[str] | None,
     rows: Any,
     weights: np.ndarray,
     numbers: np.ndarray,
     n_init: int,
-) -> list[tuple[dict[str, Any], BayesianFace]]:
+) -> list[tuple[dict[str, Any], VariationalMixture]]:
     """A line of the table and the fit of every structure with every number of components."""
     structures: list[str | None] = [None]
     if covariance is not None:
         named = [covariance] if isinstance(covariance, str) else covariance
         structures = [*NATIVE] if covariance == "all" else [*named]
-    found: list[tuple[dict[str, Any], BayesianFace]] = []
+    found: list[tuple[dict[str, Any], VariationalMixture]] = []
     for structure in structures:
         for number in numbers:
             model = fresh(base).set_params(n_components=int(number), n_init=n_init)
@@ -41,10 +41,10 @@ def candidates(
     return found
 
 
-def _row(model: BayesianFace, weights: np.ndarray) -> dict[str, Any]:
+def _row(model: VariationalMixture, weights: np.ndarray) -> dict[str, Any]:
     return {
         "n_components": int(model.n_components),
-        "covariance": str(getattr(model, "covariance_type", "")),
+        "covariance": str(model.covariance_type),
         "bound": model.lower_bound_,
         "n_components_used": model.n_components_used_,
         "n_parameters": model.n_parameters_,

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from tacit.data.levels import show_level
+from tacit.estimators.capabilities import ReadsKinds
+from tacit.evaluation._rows import names_at_fit
 from tacit.models.mixture.gaussian import GaussianGroup
 from tacit.models.mixture.model import Group, Mixture
 
@@ -40,9 +42,8 @@ def _parameters(group: Group) -> dict[str, np.ndarray]:
 def labels_of(estimator: Any, model: Mixture) -> dict[str, list[Place]]:
     """What the entries of every parameter are called: a column, two columns, or a column and a level."""
     columns = sum(len(group.columns) for group in model.groups)
-    names = [str(name) for name in getattr(estimator, "feature_names_in_", [f"x{j}" for j in range(columns)])]
-    schema = getattr(estimator, "schema_", None)
-    levels = [] if schema is None else [column.levels for column in schema.columns]
+    names = names_at_fit(estimator) or [f"x{place}" for place in range(columns)]
+    levels = [column.levels for column in estimator.schema_.columns] if isinstance(estimator, ReadsKinds) else []
     weights = np.size(model.log_weights)
     found: dict[str, list[Place]] = {"weights": [((k,), k, "") for k in range(weights)]}
     for number, group in enumerate(model.groups):

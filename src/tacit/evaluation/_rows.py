@@ -8,12 +8,15 @@ import warnings
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import get_tags
+from sklearn.utils import _safe_indexing, get_tags
 
 from tacit.data.frames import feature_names, from_frame
-from tacit.estimators._base import read_rows, read_weights
+from tacit.estimators.base import read_rows, read_weights
+from tacit.estimators.capabilities import ReadsOnce
 
 INTERRUPTED = "interrupted"
 
@@ -27,8 +30,8 @@ def read(estimator: Any, X: Any) -> Any:
         if get_tags(estimator).input_tags.three_d_array:
             return X
         X = X.reshape(X.shape[0], -1) if X.ndim > 2 else X
-    if hasattr(estimator, "_fit_rows"):
-        return estimator._read(X, reset=True, minimum=2)
+    if isinstance(estimator, ReadsOnce):
+        return estimator.read(X, reset=True, minimum=2)
     rows = read_rows(estimator, X, reset=True, minimum=2, sparse=get_tags(estimator).input_tags.sparse)
     vars(estimator).pop("feature_names_in_", None)  # it is fitted to rows without names
     return rows
@@ -53,22 +56,26 @@ def fit_rows(estimator: Any, rows: Any, weights: np.ndarray) -> None:
     """Fit to rows that were read; warnings of a fit that is one of many are kept quiet, Ctrl-C is not."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        if hasattr(estimator, "_fit_rows"):
-            estimator._check()
-            estimator._check_rows(rows)
-            estimator._fit_rows(rows, weights)
+        if isinstance(estimator, ReadsOnce):
+            estimator.fit_read(rows, weights)
         elif (weights == 1.0).all():
             estimator.fit(rows)
         else:
             estimator.fit(rows, sample_weight=weights)
-    if getattr(estimator, "stop_reason_", None) == INTERRUPTED:
+    if vars(estimator).get("stop_reason_") == INTERRUPTED:
         raise KeyboardInterrupt  # the fit itself ends with what it has; here more fits would follow
 
 
 def score_rows(estimator: Any, rows: Any) -> np.ndarray:
     """``log p(x)`` of rows that were read, in nats, ``(n,)``."""
-    score = estimator._score_rows if hasattr(estimator, "_score_rows") else estimator.score_samples
+    score = estimator.score_read if isinstance(estimator, ReadsOnce) else estimator.score_samples
     return np.asarray(score(rows), dtype=np.float64)
+
+
+def names_at_fit(estimator: Any) -> list[str] | None:
+    """Names of the columns that an estimator was fitted to, where they had some."""
+    names = vars(estimator).get("feature_names_in_")
+    return None if names is None else [str(name) for name in names]
 
 
 def weights_of(X: Any, sample_weight: Any) -> np.ndarray:
@@ -78,18 +85,16 @@ def weights_of(X: Any, sample_weight: Any) -> np.ndarray:
 
 def number_of_rows(X: Any) -> int:
     """The rows of an array, a sparse matrix, a frame, a list of rows or a mapping of columns."""
-    shape = getattr(X, "shape", None)
-    if shape:
-        return int(shape[0])
+    if isinstance(X, np.ndarray) or sparse.issparse(X):
+        return int(X.shape[0])
     return from_frame(X).num_rows if feature_names(X) is not None else len(X)
 
 
 def picked(X: Any, places: np.ndarray) -> Any:
     """Some rows of an array or a frame, which keeps its names."""
-    for name in ("iloc", "take"):
-        if feature_names(X) is not None and hasattr(X, name):
-            return X.iloc[places] if name == "iloc" else X.take(places)
-    return np.asarray(X)[places]
+    if isinstance(X, pa.Table):
+        return X.take(places)
+    return _safe_indexing(X, places) if feature_names(X) is not None else np.asarray(X)[places]
 
 
 def mean_and_error(values: np.ndarray, weights: np.ndarray) -> tuple[float, float]:

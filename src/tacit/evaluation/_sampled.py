@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from tacit.estimators.capabilities import Samples, can
 from tacit.models.mixture.gaussian import GaussianGroup
 from tacit.models.mixture.model import Mixture
 from tacit.models.mixture.sampling import is_multinomial
@@ -38,7 +39,7 @@ class Replicator:
 
 
 def _sampler(estimator: Any, random: np.random.Generator) -> Any:
-    if not hasattr(estimator, "sample"):
+    if not can(estimator, Samples):
         raise ValueError(f"{type(estimator).__name__} has no sample: method='parametric' draws rows from the fit")
     return estimator.set_params(random_state=random)
 

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from scipy.special import logsumexp
 
+from tacit.estimators.capabilities import Refines, can
+
 FEW = 0.5
 """A standard error from which on few of the chains carry the estimate."""
 
@@ -76,7 +78,7 @@ def annealed_log_prob(
     Raises:
         ValueError: the estimator is no deep model, or has no density of z.
     """
-    if not hasattr(estimator, "annealed_weights"):
+    if not can(estimator, Refines):
         raise ValueError(f"{type(estimator).__name__} has no chains to anneal: that takes a code of real numbers alone")
     log_weights, acceptance = estimator.annealed_weights(
         X, given=given, chains=chains, steps=steps, start=start, random_state=random_state

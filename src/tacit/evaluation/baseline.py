@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from tacit.estimators._deep_answers import BLACK_OR_WHITE
-from tacit.estimators.mixture import Mixture
+from tacit.estimators.mixture.mixed import Mixture
+from tacit.estimators.vae.answers import BLACK_OR_WHITE
 from tacit.evaluation.measure import DENSITY, MASS, Measure
 
 INDEPENDENT = "independent"
@@ -29,8 +29,8 @@ def independent(X: Any, measure: Measure) -> Mixture | None:
     """
     if (
         not set(measure) <= {DENSITY, MASS, BLACK_OR_WHITE}
-        or not hasattr(X, "dtype")
-        or np.dtype(X.dtype).kind not in "bfiu"
+        or not isinstance(X, np.ndarray)
+        or X.dtype.kind not in "bfiu"
     ):
         return None
     values = seen_as(X, measure).reshape(X.shape[0], -1)

@@ -11,7 +11,8 @@ import pyarrow as pa
 from sklearn.exceptions import ConvergenceWarning
 
 from tacit.compute import double_precision
-from tacit.estimators._base import check_choice, check_whole, read_weights, seed_of
+from tacit.estimators.base import check_choice, check_whole, read_weights, seed_of
+from tacit.estimators.capabilities import EmptiesItself, Restarts
 from tacit.evaluation._parameters import labels_of, named_parameters
 from tacit.evaluation._rows import fit_rows
 from tacit.evaluation._sampled import Replicator
@@ -88,7 +89,7 @@ def bootstrap(
         raise ValueError(f"confidence must be between 0 and 1, got {confidence!r}")
     model = _checked(estimator)
     start = _restarted(estimator)
-    rows = start._read(X, reset=False)
+    rows = start.read(X, reset=False)
     weights = read_weights(rows, sample_weight)
     fit_rows(start, rows, weights)  # to rest: replicates move from here
     replicator = Replicator(start, rows, weights, method, seed_of(random_state))
@@ -115,12 +116,11 @@ def bootstrap(
 
 def _checked(estimator: Any) -> Any:
     """The model of a fit that can be bootstrapped."""
-    needs = ("_fitted", "_fit_rows", "warm_start")
-    if not all(hasattr(estimator, need) for need in needs):
-        raise ValueError(f"{type(estimator).__name__} cannot go on from its own parameters, which replicates must")
-    if hasattr(estimator, "posterior_"):
+    if isinstance(estimator, EmptiesItself):
         raise ValueError(f"{type(estimator).__name__} has a posterior of its parameters: their spread is in posterior_")
-    model = estimator._fitted()
+    if not isinstance(estimator, Restarts):
+        raise ValueError(f"{type(estimator).__name__} cannot go on from its own parameters, which replicates must")
+    model = estimator.fitted_model()
     resting = floored(model)
     if resting:
         named = ", ".join(f"{component} (column {columns})" for component, columns in resting.items())

@@ -10,8 +10,9 @@ import scipy.sparse as sp
 from jaxtyping import Bool, Float, Int
 
 from tacit.data.corpus import Corpus
-from tacit.estimators._base import check_choice, check_whole
-from tacit.evaluation.topics import TOP, top_words
+from tacit.estimators.base import check_choice, check_whole
+from tacit.estimators.capabilities import HasTopics
+from tacit.evaluation.topics import TOP, top_words, topic_words
 
 MEASURES: Mapping[str, str] = {
     "npmi": "no unit: −1 (never together) to 1 (always together), 0 as if independent",
@@ -131,7 +132,7 @@ def _places(
         lists: list[list[Any]] = [list(words)[:n_words] for words in topics]
     else:
         lists = [list(words) for words in top_words(topics, n_words)]
-        own = getattr(topics, "vocabulary_", None) if own is None else own
+        own = topics.vocabulary_ if own is None and isinstance(topics, HasTopics) else own
         if own is not None and others is not None:
             lists = [[str(own[word]) for word in words] for words in lists]
     if not lists:
@@ -140,7 +141,7 @@ def _places(
     if not texts:
         width = 1 + max((int(word) for words in lists for word in words), default=-1)
         if not isinstance(topics, (list, tuple)):
-            width = np.shape(getattr(topics, "topic_word_", getattr(topics, "components_", topics)))[1]
+            width = topic_words(topics).shape[1]
         if width > columns or (width != columns and not isinstance(topics, (list, tuple))):
             raise ValueError(
                 f"the topics are of {width} words and the reference of {columns}: give vocabulary= and "

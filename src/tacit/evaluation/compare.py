@@ -10,9 +10,19 @@ import pyarrow as pa
 from sklearn.base import clone
 
 from tacit.compute import double_precision
-from tacit.estimators._base import check_whole, seed_of
-from tacit.estimators._deep_answers import BLACK_OR_WHITE
-from tacit.evaluation._rows import fit_rows, fresh, mean_and_error, number_of_rows, read, score_rows, weights_of
+from tacit.estimators.base import check_whole, seed_of
+from tacit.estimators.capabilities import Codes, can
+from tacit.estimators.vae.answers import BLACK_OR_WHITE
+from tacit.evaluation._rows import (
+    fit_rows,
+    fresh,
+    mean_and_error,
+    names_at_fit,
+    number_of_rows,
+    read,
+    score_rows,
+    weights_of,
+)
 from tacit.evaluation.baseline import INDEPENDENT, independent, seen_as
 from tacit.evaluation.measure import GIVEN_TOTAL, Measure, check_scores, measure
 from tacit.registry import create
@@ -101,8 +111,8 @@ def _without_baseline(models: Any) -> tuple[Any, bool]:
 
 
 def _suits_baseline(candidates: Mapping[str, Any], X: Any) -> bool:
-    deep = any(hasattr(candidate, "elbo") for candidate in candidates.values())
-    return deep or len(getattr(X, "shape", ())) > 2
+    deep = any(can(candidate, Codes) for candidate in candidates.values())
+    return deep or (isinstance(X, np.ndarray) and X.ndim > 2)
 
 
 def _crossed(
@@ -157,8 +167,8 @@ def _read(name: str, candidate: Any, X: Any) -> Any:
 
 def _names(candidates: Mapping[str, Any]) -> Sequence[str] | None:
     """The names of the columns, of whichever model knows them."""
-    known = (getattr(candidate, "feature_names_in_", None) for candidate in candidates.values())
-    return next(([str(name) for name in names] for names in known if names is not None), None)
+    known = (names_at_fit(candidate) for candidate in candidates.values())
+    return next((names for names in known if names is not None), None)
 
 
 def check_measures(measures: Mapping[str, Measure], names: Sequence[str] | None = None) -> None:

@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from tacit import plots
 from tacit.compute import Array
+from tacit.estimators.capabilities import GivesConditionalsExactly, can
 from tacit.evaluation.measure import DENSITY, measure
 
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
@@ -51,7 +52,7 @@ def coverage(estimator: Any, X: Float[Array, "rows columns"], levels: Sequence[f
     Raises:
         ValueError: the model has no conditional densities, or no column is continuous.
     """
-    if not hasattr(estimator, "condition"):
+    if not can(estimator, GivesConditionalsExactly):
         raise ValueError(f"{type(estimator).__name__} has no conditional densities, whose intervals could be checked")
     rows, claimed = np.asarray(X, np.float64), np.asarray(levels, np.float64)
     if not ((claimed > 0) & (claimed < 1)).all():

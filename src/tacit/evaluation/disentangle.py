@@ -10,7 +10,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from tacit.data.errors import counted
-from tacit.estimators._base import check_whole, seed_of
+from tacit.estimators.base import check_whole, seed_of
 
 MANY = 20
 """More different numbers than this, and a factor is taken as continuous."""

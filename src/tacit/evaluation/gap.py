@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from tacit.estimators._base import check_whole, seed_of
+from tacit.estimators.base import check_whole, seed_of
+from tacit.estimators.capabilities import Refines, can
 from tacit.evaluation._rows import mean_and_error, number_of_rows, picked
 from tacit.evaluation.annealed import annealed_log_prob
 
@@ -101,7 +102,7 @@ def inference_gap(
     Raises:
         ValueError: the estimator is no deep model, or has no density of z.
     """
-    if not hasattr(estimator, "refined_bounds"):
+    if not can(estimator, Refines):
         raise ValueError(f"{type(estimator).__name__} has no encoder: there is no gap between a bound and log p(x)")
     check_whole("rows", rows, 2)
     random = seed_of(random_state)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tacit.estimators.capabilities import Codes, Scores, can
 from tacit.evaluation.gap import InferenceGap, inference_gap
 
 ACTIVE_VARIANCE = 0.01
@@ -61,7 +62,7 @@ def latent_health(estimator: Any, X: Any, *, given: Any = None, gap_rows: int = 
     Raises:
         ValueError: the estimator has no latent code.
     """
-    if not hasattr(estimator, "latent_information"):
+    if not can(estimator, Codes):
         raise ValueError(f"{type(estimator).__name__} has no latent code to look at")
     found = estimator.latent_information(X, given=given)
     kl = found["kl"].mean(axis=0)
@@ -75,7 +76,7 @@ def latent_health(estimator: Any, X: Any, *, given: Any = None, gap_rows: int = 
         told,
         float(kl.sum() - told),
         found["kl"].shape[0],
-        _verdict(active, kl) if hasattr(estimator, "score_samples") else POINTS,
+        _verdict(active, kl) if can(estimator, Scores) else POINTS,
         error["squared"],
         error["right"],
         gap,

@@ -8,8 +8,8 @@ from sklearn.base import clone
 
 from tacit.compute import double_precision
 from tacit.data.blocks import moments
-from tacit.estimators._base import check_whole, read_weights, seed_of
-from tacit.estimators.gaussian_mixture import GaussianMixture
+from tacit.estimators.base import check_whole, read_weights, seed_of
+from tacit.estimators.mixture.gaussian import GaussianMixture
 from tacit.evaluation._rows import fit_rows, fresh, read, score_rows
 from tacit.evaluation._sampled import Replicator
 from tacit.evaluation.select import FLOOR

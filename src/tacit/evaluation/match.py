@@ -9,14 +9,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
+from sklearn.base import is_clusterer
 from sklearn.utils.validation import check_is_fitted
 
 from tacit.compute import Array, compiled, double_precision
-from tacit.estimators._layout import KIND_OF_FAMILY
+from tacit.estimators.capabilities import Assigns, AssignsSoftly, can
+from tacit.estimators.mixture.layout import KIND_OF_FAMILY
 from tacit.families.base import Family
 from tacit.families.multivariate_normal import MultivariateNormal
 from tacit.families.normal import Normal
 from tacit.families.student_t import MultivariateStudentT
+from tacit.models.kmeans.model import KMeans as Centres
 from tacit.models.mixture.gaussian import GaussianGroup
 from tacit.models.mixture.group import FamilyGroup
 from tacit.models.mixture.model import Group, Mixture
@@ -68,11 +71,11 @@ def match(a: Any, b: Any, X: Any = None) -> Match:
         _check_numbers(first.shape[1], second.shape[1])
         return assign(_apart(first, second))
     first, second = _model(a), _model(b)
-    if hasattr(first, "centres") and hasattr(second, "centres"):
+    if isinstance(first, Centres) and isinstance(second, Centres):
         _check_numbers(first.centres.shape[0], second.centres.shape[0])
         between = np.asarray(first.centres)[:, None] - np.asarray(second.centres)
         return assign(np.sum(between**2, axis=-1))
-    if not (hasattr(first, "groups") and hasattr(second, "groups")):
+    if not (isinstance(first, Mixture) and isinstance(second, Mixture)):
         raise ValueError("the components have no divergence in closed form; give X, rows to match them by")
     return assign(divergences(first, second))
 
@@ -166,18 +169,18 @@ def _symmetric(a: Family, b: Family) -> Float[Array, "components components"]:
 
 
 def _model(estimator: Any) -> Any:
-    if hasattr(estimator, "groups") or hasattr(estimator, "centres"):
+    if isinstance(estimator, Mixture | Centres):
         return estimator
     check_is_fitted(estimator)
-    return getattr(estimator, "model_", None)
+    return vars(estimator).get("model_")
 
 
 def _shares(estimator: Any, X: Any) -> np.ndarray:
     """Responsibilities ``(n, K)``; certain ones where an estimator only has labels."""
-    if hasattr(estimator, "predict_proba"):
+    if can(estimator, AssignsSoftly):
         return np.asarray(estimator.predict_proba(X), dtype=np.float64)
-    if hasattr(estimator, "cluster_centers_"):
-        return np.eye(np.shape(estimator.cluster_centers_)[0])[estimator.predict(X)]
+    if is_clusterer(estimator) and can(estimator, Assigns):
+        return np.eye(int(estimator.get_params(deep=False)["n_clusters"]))[estimator.predict(X)]
     raise ValueError(f"{type(estimator).__name__} says nothing of which component a row is from")
 
 

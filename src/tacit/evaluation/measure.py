@@ -6,7 +6,8 @@ from typing import Any
 from sklearn.base import is_outlier_detector
 from sklearn.utils.validation import check_is_fitted
 
-from tacit.estimators._layout import KIND_OF_FAMILY
+from tacit.estimators.capabilities import Measures, Scores, can
+from tacit.estimators.mixture.layout import KIND_OF_FAMILY
 from tacit.models.mixture.model import Group, Mixture
 from tacit.models.mixture.summary import family_name
 
@@ -43,10 +44,11 @@ def measure(estimator: Any) -> Measure:
     """
     check_scores(estimator)
     check_is_fitted(estimator)
-    if hasattr(estimator, "base_measure"):
+    if can(estimator, Measures):
         return tuple(estimator.base_measure())
-    if hasattr(getattr(estimator, "model_", None), "groups"):
-        return measure_of(estimator.model_)
+    model = vars(estimator).get("model_")
+    if isinstance(model, Mixture):
+        return measure_of(model)
     return (DENSITY,) * int(estimator.n_features_in_)
 
 
@@ -71,7 +73,7 @@ def bits_per_dimension(nats: float, dims: int) -> float:
 def check_scores(estimator: Any, called: str = "") -> None:
     """Refuse an estimator that gives no log-density to its rows."""
     name = called or type(estimator).__name__
-    if not hasattr(estimator, "score_samples"):
+    if not can(estimator, Scores):
         raise ValueError(
             f"{name} has no score_samples: it gives rows no log-density, and nats are all that is compared"
         )

@@ -6,9 +6,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Float
+from scipy import sparse
 from sklearn.utils import get_tags
 
 from tacit.data.frames import feature_names, from_frame
+from tacit.evaluation._rows import names_at_fit
 from tacit.evaluation.measure import GIVEN_TOTAL, check_scores, measure
 
 
@@ -48,7 +50,7 @@ def odd_columns(estimator: Any, X: Any) -> Float[np.ndarray, "rows columns"]:
 
 def _as_numbers(X: Any) -> np.ndarray | None:
     """An array of numbers where X is no frame with names and holds no text, else None."""
-    if hasattr(X, "toarray"):
+    if sparse.issparse(X):
         return X.toarray().astype(np.float64)
     if feature_names(X) is not None:
         return None
@@ -70,7 +72,7 @@ def _of_array(estimator: Any, rows: np.ndarray) -> np.ndarray:
 
 
 def _of_frame(estimator: Any, table: pa.Table) -> np.ndarray:
-    names = [str(name) for name in getattr(estimator, "feature_names_in_", table.column_names)]
+    names = names_at_fit(estimator) or table.column_names
     whole = np.asarray(estimator.score_samples(table), dtype=np.float64)
     found = np.empty((table.num_rows, len(names)))
     for place, name in enumerate(names):

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone, is_classifier
 
+from tacit.estimators.capabilities import PredictsClasses, PredictsIntervals, PredictsNumbers, can
 from tacit.evaluation._rows import mean_and_error
 
 TINY = np.finfo(np.float64).tiny
@@ -53,9 +54,9 @@ def log_predictive(estimator: Any, X: Any, y: np.ndarray) -> np.ndarray:
     Raises:
         ValueError: the estimator gives its targets no probabilities.
     """
-    if hasattr(estimator, "log_predictive"):
+    if can(estimator, PredictsNumbers):
         return np.asarray(estimator.log_predictive(X, y), np.float64)
-    if not hasattr(estimator, "predict_proba"):
+    if not can(estimator, PredictsClasses):
         raise ValueError(f"{type(estimator).__name__} gives its targets no probabilities: nats are what is compared")
     place, known = class_places(estimator.classes_, y)
     chances = np.asarray(estimator.predict_proba(X), np.float64)[np.arange(place.size), place]
@@ -119,7 +120,7 @@ def predictive_score(
         base_error=float(np.mean(np.abs(y - np.median(fitted)))),
         r2=1.0 - float(np.sum((y - said) ** 2)) / spread if spread > 0 else float("nan"),
     )
-    if not hasattr(estimator, "predict_interval"):
+    if not can(estimator, PredictsIntervals):
         return found
     low, high = estimator.predict_interval(X, level)
     return dataclasses.replace(found, coverage=float(np.mean((low <= y) & (y <= high))), level=level)

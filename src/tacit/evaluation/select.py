@@ -11,11 +11,13 @@ from sklearn.base import clone
 from tacit import plots
 from tacit.compute import double_precision
 from tacit.data.blocks import moments
-from tacit.estimators._base import check_choice, read_weights, seed_of
-from tacit.estimators._bayesian import BayesianFace
-from tacit.estimators._mixture import BaseMixture, Search
-from tacit.estimators._starts import HIERARCHIES, Begin
-from tacit.estimators.gaussian_mixture import GaussianMixture
+from tacit.estimators.base import check_choice, read_weights, seed_of
+from tacit.estimators.capabilities import EmptiesItself
+from tacit.estimators.mixture.base import Search
+from tacit.estimators.mixture.em import LikelihoodMixture
+from tacit.estimators.mixture.gaussian import GaussianMixture
+from tacit.estimators.mixture.starts import HIERARCHIES, Begin
+from tacit.estimators.mixture.variational import VariationalMixture
 from tacit.evaluation import _bounds
 from tacit.evaluation._rows import fit_rows, fresh, score_rows
 from tacit.families.covariance import STRUCTURES, canonical_name
@@ -69,7 +71,7 @@ def select(
     covariance: str | Sequence[str] | None = "all",
     criterion: str = "bic",
     *,
-    estimator: BaseMixture | BayesianFace | None = None,
+    estimator: LikelihoodMixture | VariationalMixture | None = None,
     n_init: int = 10,
     sample_weight: Any = None,
     random_state: Any = None,
@@ -97,21 +99,21 @@ def select(
     Raises:
         ValueError: no candidate, or every candidate rests on its floor or has failed.
     """
-    check_choice("criterion", criterion, _bounds.CRITERIA if isinstance(estimator, BayesianFace) else CRITERIA)
+    check_choice("criterion", criterion, _bounds.CRITERIA if isinstance(estimator, EmptiesItself) else CRITERIA)
     numbers = np.array(sorted({int(k) for k in components}))
     if numbers.size == 0 or numbers[0] < 1:
         raise ValueError(f"components must be whole numbers of at least 1, got {list(numbers)}")
     base = clone(estimator) if estimator is not None else GaussianMixture(tol=1e-5, max_iter=500)
     base.set_params(random_state=random_state, n_components=int(numbers[0]))
-    rows = base._read(X, reset=True, minimum=2)
+    rows = base.read(X, reset=True, minimum=2)
     weights = read_weights(rows, sample_weight)
     if numbers[0] > rows.shape[0]:
         raise ValueError(f"components begins at {numbers[0]}, and there are only {rows.shape[0]} rows")
     numbers = numbers[numbers <= rows.shape[0]]
     if estimator is None:
         base.set_params(reg_covar=FLOOR * moments(rows, weights).least_variance)
-    base._check()
-    if isinstance(base, BayesianFace):
+    base.check_settings()
+    if isinstance(base, VariationalMixture):
         return _by_bound(base, covariance, rows, weights, numbers, n_init, criterion)
     candidates = _searched(base, _structures(base, covariance, rows.shape[1]), rows, weights, numbers, n_init)
     if criterion == "held-out":
@@ -121,7 +123,7 @@ def select(
 
 
 def _by_bound(
-    base: BayesianFace,
+    base: VariationalMixture,
     covariance: str | Sequence[str] | None,
     rows: Any,
     weights: np.ndarray,
@@ -146,12 +148,12 @@ class Candidate(NamedTuple):
     """A row of the table and what its estimator is made from, if it is chosen."""
 
     row: dict[str, Any]
-    searcher: BaseMixture
+    searcher: LikelihoodMixture
     """The estimator that searched: this structure, the most components."""
     search: Search
     fit: Fit
 
-    def unfitted(self) -> BaseMixture:
+    def unfitted(self) -> LikelihoodMixture:
         """The estimator of this candidate, which has seen the rows' names and kinds."""
         return fresh(self.searcher).set_params(n_components=self.row["n_components"])
 
@@ -166,12 +168,12 @@ def _choose(candidates: list[Candidate], criterion: str) -> Selection:
         )
     chosen = candidates[int(np.nanargmax(values))]
     best = chosen.unfitted()
-    best._finish(chosen.search, chosen.fit)
+    best.keep(chosen.search, chosen.fit)
     return Selection(best, pa.Table.from_pylist([c.row for c in candidates]), criterion)
 
 
-def _structures(base: BaseMixture, covariance: str | Sequence[str] | None, dims: int) -> list[str | None]:
-    if covariance is None or not hasattr(base, "covariance_type"):
+def _structures(base: LikelihoodMixture, covariance: str | Sequence[str] | None, dims: int) -> list[str | None]:
+    if covariance is None or "covariance_type" not in base.get_params(deep=False):
         return [None]
     wanted = [name for name in STRUCTURES if len(name) == 3] if covariance == "all" else covariance
     wanted = [wanted] if isinstance(wanted, str) else wanted
@@ -180,7 +182,7 @@ def _structures(base: BaseMixture, covariance: str | Sequence[str] | None, dims:
 
 
 def _searched(
-    base: BaseMixture,
+    base: LikelihoodMixture,
     structures: list[str | None],
     rows: Any,
     weights: np.ndarray,
@@ -203,7 +205,12 @@ def _interrupted(candidates: list[Candidate]) -> bool:
 
 
 def _crossed(
-    base: BaseMixture, candidates: list[Candidate], rows: Any, weights: np.ndarray, numbers: np.ndarray, n_init: int
+    base: LikelihoodMixture,
+    candidates: list[Candidate],
+    rows: Any,
+    weights: np.ndarray,
+    numbers: np.ndarray,
+    n_init: int,
 ) -> list[Candidate]:
     """Every structure begun again from what the best others of as many components say of the rows.
 
@@ -233,7 +240,7 @@ def _worth(candidate: Candidate) -> tuple[bool, float]:
 
 
 def _candidates(
-    base: BaseMixture,
+    base: LikelihoodMixture,
     structure: str | None,
     rows: Any,
     weights: np.ndarray,
@@ -245,9 +252,9 @@ def _candidates(
     if structure is not None:
         widest.set_params(covariance_type=structure)
     starts = np.repeat(numbers, [len(each) for each in methods])
-    search = widest._search(rows, weights, int(numbers[-1]), starts, [one for each in methods for one in each])
+    search = widest.search(rows, weights, int(numbers[-1]), starts, [one for each in methods for one in each])
     totals, assigned = log_likelihoods(stacked([f.model for f in search.fits]), search.data, search.view)
-    name = getattr(widest, "covariance_type", "")
+    name = widest.get_params(deep=False).get("covariance_type", "")
     return [
         Candidate(_row(search, fit, int(number), name, float(total), float(hard - total)), widest, search, fit)
         for number, fit, total, hard in zip(numbers, search.fits, totals, assigned, strict=True)
@@ -273,7 +280,7 @@ def _row(search: Search, fit: Fit, number: int, structure: str, total: float, as
     }
 
 
-def _held_out(candidate: BaseMixture | BayesianFace, rows: Any, weights: np.ndarray) -> float:
+def _held_out(candidate: LikelihoodMixture | VariationalMixture, rows: Any, weights: np.ndarray) -> float:
     """Mean log-likelihood a row, each fold scored by the fit of the others."""
     fold = seed_of(candidate.random_state).permutation(rows.shape[0]) % FOLDS
     total = 0.0

@@ -13,8 +13,10 @@ from sklearn.base import clone
 
 from tacit import plots
 from tacit.data.corpus import Corpus
-from tacit.estimators._base import check_choice, check_whole, seed_of
-from tacit.estimators.latent_dirichlet_allocation import LatentDirichletAllocation
+from tacit.data.frames import feature_names
+from tacit.estimators.base import check_choice, check_whole, seed_of
+from tacit.estimators.capabilities import HasTopics, can
+from tacit.estimators.topics.latent_dirichlet_allocation import LatentDirichletAllocation
 from tacit.evaluation.coherence import topic_coherence
 from tacit.evaluation.topics import TOP, topic_diversity, topic_exclusivity, topic_stability
 
@@ -94,7 +96,7 @@ def select_topics(
     if not numbers or numbers[0] < 1:
         raise ValueError(f"topics must be whole numbers of at least 1, got {numbers}")
     estimator = LatentDirichletAllocation() if estimator is None else estimator
-    if not hasattr(estimator, "completion"):
+    if not can(estimator, HasTopics):
         raise ValueError(f"{type(estimator).__name__} does not foretell the words of a document: take a topic model")
     vocabulary = _words_of(X) if vocabulary is None else vocabulary
     whole = X.counts if isinstance(X, Corpus) else X
@@ -121,7 +123,8 @@ def _words_of(X: Any) -> list[str] | None:
     """The words of a corpus, or the names of a frame's columns; None where there are none."""
     if isinstance(X, Corpus):
         return X.vocabulary.tolist() if X.named else None
-    return [str(name) for name in X.columns] if hasattr(X, "columns") else None
+    names = feature_names(X)
+    return None if names is None else list(names)
 
 
 def _split(documents: int, share: float, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -9,6 +9,9 @@ from tacit.evaluation.coherence import topic_coherence
 from tacit.evaluation.topics import TOP
 from tacit.inference.closed_form import State
 from tacit.inference.watch import Kept, Moment
+from tacit.models.topics.model import Topics
+from tacit.models.vae.model import DeepLatent
+from tacit.models.vae.words import TopicDecoder
 
 LOOKS = 40
 """Looks at the coherence at most; it costs a count of pairs each time."""
@@ -58,7 +61,7 @@ class TopicTrace:
         The perplexity is ``exp(−bound / tokens)``, from the bound on the log-likelihood of the fitted documents (or of
         held-out ones, as many times as there are documents).
         """
-        trace = getattr(estimator, "trace_", None)
+        trace = vars(estimator).get("trace_")
         if trace is None or not len(trace.iteration):
             return {}
         steps = np.asarray(trace.iteration)
@@ -73,5 +76,6 @@ def running_topics(state: Any) -> np.ndarray | None:
     model = state.model
     if isinstance(state, State):  # of the closed-form driver: every leaf leads with the starts
         model = jax.tree.map(lambda leaf: leaf[0], model)
-    own = getattr(model, "topics", None) or getattr(getattr(model, "decoder", None), "topics", None)
-    return None if own is None else np.asarray(own(), np.float64)
+    if isinstance(model, DeepLatent):
+        model = model.decoder
+    return np.asarray(model.topics(), np.float64) if isinstance(model, Topics | TopicDecoder) else None

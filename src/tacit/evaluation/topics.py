@@ -10,8 +10,9 @@ import scipy.sparse as sp
 from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
 from scipy.special import rel_entr
+from sklearn.base import BaseEstimator
 
-from tacit.estimators._base import check_whole
+from tacit.estimators.base import check_whole
 
 RELEVANCE = 0.6
 """λ of the relevance, at which people name topics best (Sievert & Shirley 2014)."""
@@ -28,8 +29,10 @@ def topic_words(topics: Any) -> Float[np.ndarray, "topics words"]:
     Raises:
         ValueError: there are none, or negative ones. A topic without any weight is uniform.
     """
-    found = getattr(topics, "topic_word_", None)
-    found = getattr(topics, "components_", topics) if found is None else found
+    found = topics
+    if isinstance(topics, BaseEstimator):
+        fitted = vars(topics)
+        found = fitted.get("topic_word_", fitted.get("components_", topics))
     weights = np.asarray(found, np.float64)
     if weights.ndim != 2 or weights.size == 0:
         raise ValueError(f"topics must be a fitted topic model or an array (topics, words), got {np.shape(found)}")

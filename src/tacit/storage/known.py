@@ -11,13 +11,22 @@ import sys
 from typing import Any
 
 import equinox as eqx
+from sklearn.base import BaseEstimator
 
 from tacit import registry  # noqa: F401 - it imports every module whose values a fitted estimator can hold
 
 PACKAGES = ("data", "families", "inference", "models", "estimators")
 """The packages whose values a fitted estimator may hold."""
 
-MOVED: dict[str, str] = {}
+MOVED: dict[str, str] = {
+    f"estimators.{name}": f"estimators.{folder}.{name}"
+    for folder, moved in {
+        "mixture": ("Density", "Given", "Layout", "Plan", "Search", "Weighing"),
+        "regression": ("CoefficientTable", "LogisticFound", "LogisticPlan"),
+        "vae": ("Architecture", "Conditions", "Facts", "Layer", "NetworkPlan", "Reading"),
+    }.items()
+    for name in moved
+}
 """Names in older files that now stand elsewhere: old name → new name."""
 
 
@@ -96,6 +105,6 @@ def _names() -> dict[type, str]:
 
 
 def _storable(cls: type) -> bool:
-    if cls.__qualname__.startswith("_") or inspect.isabstract(cls):
-        return False
+    if cls.__qualname__.startswith("_") or inspect.isabstract(cls) or issubclass(cls, BaseEstimator):
+        return False  # an estimator goes by its name in the registry
     return issubclass(cls, eqx.Module) or is_named_tuple(cls) or dataclasses.is_dataclass(cls)

@@ -316,6 +316,7 @@ class CategoricalLikelihood(Likelihood):
         return jnp.take_along_axis(logs, codes[..., None], axis=-1)[..., 0]
 
     def mean(self, outputs: Float[Array, "... outs"]) -> Float[Array, "..."]:
+        """The likeliest level: codes of levels have no average."""
         return jnp.argmax(outputs, axis=-1).astype(outputs.dtype)
 
     def moments(self, outputs: Float[Array, "... outs"], x: Float[Array, "rows ..."]) -> Any:

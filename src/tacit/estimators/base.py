@@ -1,0 +1,103 @@
+"""What all density estimators share at the door: reading rows and weights, and the scope of precision."""
+
+import numbers
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import _check_sample_weight, _num_samples, validate_data
+
+from tacit.compute import double_precision
+
+__all__ = [
+    "check_choice",
+    "check_level",
+    "check_whole",
+    "double_precision",
+    "read_rows",
+    "read_weights",
+    "seed_of",
+    "unmasked",
+    "unmasked_objects",
+]
+
+
+def unmasked(X: Any, name: str = "X", *, gaps: bool = False) -> Any:
+    """The entries of a masked array; masked ones are gaps (NaN) where the model takes them.
+
+    Raises:
+        ValueError: some are masked, and the model takes no gaps.
+    """
+    if not isinstance(X, np.ma.MaskedArray):
+        return X
+    if not np.ma.is_masked(X):
+        return X.data
+    if not gaps:
+        raise ValueError(
+            f"{name} is a masked array with {np.ma.count_masked(X)} masked entries, and this model takes no gaps there:"
+            " fill them, or leave their rows out"
+        )
+    kind = np.float32 if X.dtype == np.float32 else np.float64
+    return np.ma.filled(X.astype(kind), np.nan)
+
+
+def unmasked_objects(values: np.ma.MaskedArray) -> np.ndarray:
+    """Values of any kind with None where they are masked."""
+    return np.where(np.ma.getmaskarray(values), None, values.data)
+
+
+def read_rows(estimator: Any, X: Any, *, reset: bool, minimum: int = 1, sparse: bool = False) -> Any:
+    """Rows as a float array (float32 stays), NaN where missing or masked; feature names are kept or checked.
+
+    Raises:
+        ValueError: infinite values, text, too few rows, or other columns than at fit.
+    """
+    return validate_data(
+        estimator,
+        unmasked(X, gaps=True),
+        reset=reset,
+        dtype=[np.float64, np.float32],
+        ensure_all_finite="allow-nan",
+        ensure_min_samples=minimum,
+        accept_sparse="csr" if sparse else False,
+    )
+
+
+def read_weights(X: Any, sample_weight: Any) -> np.ndarray:
+    """Weights of the rows: finite, not negative, not all zero. Where none are given, ones that take no memory."""
+    if sample_weight is None:
+        return np.broadcast_to(1.0, (_num_samples(X),))
+    given = unmasked(sample_weight, "sample_weight")
+    weights = _check_sample_weight(given, X, dtype=np.float64, ensure_non_negative=True)
+    if not weights.sum() > 0:
+        raise ValueError("sample_weight sums to zero: at least one row needs a positive weight")
+    return weights
+
+
+def seed_of(random_state: Any) -> np.random.Generator:
+    """A NumPy generator from scikit-learn's ``random_state`` (a RandomState is advanced by one draw)."""
+    if random_state is None:
+        return np.random.default_rng()
+    if isinstance(random_state, np.random.RandomState):
+        return np.random.default_rng(random_state.randint(2**31 - 1))
+    if isinstance(random_state, np.random.Generator):
+        return random_state
+    return np.random.default_rng(int(random_state))
+
+
+def check_whole(name: str, value: Any, least: int) -> None:
+    """Refuse what is not a whole number of at least ``least``."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
+
+
+def check_level(level: Any) -> None:
+    """Refuse what is no probability of an interval."""
+    if isinstance(level, bool) or not isinstance(level, numbers.Real) or not 0.0 < float(level) < 1.0:
+        raise ValueError(f"level must lie between 0 and 1, got {level!r}")
+
+
+def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
+    """Refuse what is not one of the choices."""
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}; got {value!r}")

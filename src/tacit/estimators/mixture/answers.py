@@ -1,0 +1,158 @@
+"""What a fitted mixture answers beyond scores: new rows, gaps filled, other densities, graph, standard errors."""
+
+import abc
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from tacit.estimators.base import double_precision, read_weights, seed_of
+from tacit.estimators.capabilities import GivesConditionalsExactly, Imputes, Samples
+from tacit.estimators.mixture.density import Column, Density, chosen_columns, conditioned, density
+from tacit.estimators.settings import Estimator
+from tacit.models.graph import Graph, mixture_graph
+from tacit.models.mixture import sampling
+from tacit.models.mixture.impute import check_vector_gaps, drawn, expected
+from tacit.models.mixture.information import standard_errors
+from tacit.models.mixture.model import Mixture
+from tacit.models.mixture.summary import Summary, graph_groups, has_priors, summarise
+
+
+class MixtureAnswers(GivesConditionalsExactly, Samples, Imputes, Estimator):
+    """The answers of a fitted mixture; an estimator that has ``fitted_model`` and ``read`` has these too."""
+
+    random_state: Any
+
+    @abc.abstractmethod
+    def fitted_model(self) -> Mixture:
+        """The fitted model with NumPy leaves in the user's units, or ``NotFittedError``."""
+
+    @abc.abstractmethod
+    def read(self, X: Any, *, reset: bool, minimum: int = 1) -> Any:
+        """Rows as floats, NaN where missing, checked against the columns at fit."""
+
+    @double_precision
+    def sample(self, n_samples: int = 1, totals: Any = None) -> tuple[np.ndarray, np.ndarray]:
+        """New rows ``(n, d)`` and the components ``(n,)`` they come from, in the order of the components.
+
+        Args:
+            n_samples: how many rows, at least 1.
+            totals: multinomial columns only: the sum of each row's counts, a number, ``(n,)``, or
+                ``(n, groups)`` where several groups of columns are multinomial.
+
+        Raises:
+            ValueError: fewer than one row, or multinomial columns without totals.
+        """
+        model = self.fitted_model()
+        if n_samples < 1:
+            raise ValueError(f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one sample.")
+        laid = _totals(totals, n_samples, sampling.multinomial_groups(model))
+        return sampling.sample(model, int(n_samples), random=seed_of(self.random_state), totals=laid)
+
+    @double_precision
+    def impute(self, X: Any, n_draws: int | None = None, random_state: Any = None) -> np.ndarray:
+        """Rows with their missing entries filled in; observed entries stay bit for bit.
+
+        Without draws an entry gets its posterior mean, ``E[x_j|x_o] = Σ_k p(k|x_o) E[x_j|x_o,k]``: a count may
+        then be a fraction. A column of categories gets its likeliest code instead.
+
+        Args:
+            X: rows ``(n, d)``; NaN marks a missing entry.
+            n_draws: m: draw the missing entries from their joint posterior, m times.
+            random_state: what the draws depend on; the estimator's own where None.
+
+        Returns:
+            ``(n, d)``, or m proper imputations ``(m, n, d)``: analyse each and pool the results (Rubin 1987);
+            their average is no data set.
+        """
+        model = self.fitted_model()
+        rows = self.read(X, reset=False)
+        check_vector_gaps(model, rows)
+        if n_draws is None:
+            return expected(model, rows)
+        if n_draws < 1:
+            raise ValueError(f"n_draws must be at least 1, or None for the posterior mean; got {n_draws}")
+        random = seed_of(self.random_state if random_state is None else random_state)
+        return drawn(model, rows, int(n_draws), random=random)
+
+    @double_precision
+    def marginal(self, columns: Any) -> Density:
+        """The density of some columns, the others integrated out.
+
+        Args:
+            columns: numbers or names, in the order wanted.
+        """
+        model = self.fitted_model()
+        names = self._names()
+        dims = sum(len(group.columns) for group in model.groups)
+        chosen = chosen_columns(columns, tuple(range(dims)), names)
+        return density(model, np.full((1, dims), np.nan), chosen, names, batched=False)
+
+    def condition(self, values: Mapping[Column, Any]) -> Density:
+        """The density of the other columns, given values of these: ``p(x_rest | x_given)``.
+
+        Args:
+            values: by column number or name: a number, or an array ``(B,)`` for a batch of B densities.
+                Categories are given by code. NaN is an unknown value: it is integrated out.
+
+        Raises:
+            ValueError: an unknown column, a value outside its column's support, every column given, or
+                arrays of different lengths.
+        """
+        model = self.fitted_model()
+        dims = sum(len(group.columns) for group in model.groups)
+        nothing = np.full((1, dims), np.nan)
+        return conditioned(model, nothing, tuple(range(dims)), self._names(), values, batched=False)
+
+    def graph(self) -> Graph:
+        """The directed graph of the model, as data."""
+        model = self.fitted_model()
+        return mixture_graph(
+            graph_groups(model),
+            priors=has_priors(model),
+            weights_prior=model.concentration is not None,
+            components=int(np.size(model.log_weights)),
+        )
+
+    @double_precision
+    def summary(self) -> Summary:
+        """Weights of the groups, and what each group says of every column."""
+        return summarise(self.fitted_model())
+
+
+class LikelihoodAnswers(MixtureAnswers):
+    """The answers of a mixture whose parameters are estimates."""
+
+    @double_precision
+    def standard_errors(self, X: Any, sample_weight: Any = None) -> dict[str, np.ndarray]:
+        """Standard errors of the parameters from the observed information at the fit.
+
+        Args:
+            X: the rows the mixture was fitted to.
+            sample_weight: their weights.
+
+        Returns:
+            ``weights`` and the parameters of the groups, each of the parameter's shape.
+
+        Raises:
+            ValueError: the information is singular; the message names the components.
+        """
+        model = self.fitted_model()
+        rows = self.read(X, reset=False)
+        return standard_errors(model, rows, read_weights(rows, sample_weight))
+
+
+def _totals(totals: Any, number: int, groups: int) -> np.ndarray | None:
+    if groups == 0:
+        if totals is not None:
+            raise ValueError("totals are for multinomial columns, and this mixture has none")
+        return None
+    if totals is None:
+        raise ValueError(
+            "a multinomial row's total is no part of the model: give totals=, a number or one for each row"
+        )
+    given = np.asarray(totals, dtype=np.float64)
+    laid = np.broadcast_to(given[:, None] if given.ndim == 1 else given, (number, groups))
+    if not ((laid >= 0) & (laid == np.floor(laid))).all():
+        raise ValueError("totals must be whole numbers, 0 or more")
+    return np.array(laid)

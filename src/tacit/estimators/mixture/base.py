@@ -1,0 +1,323 @@
+"""What all mixtures share, however they are fitted: settings, the fit, batches of rows, and the answers to rows."""
+
+import abc
+import warnings
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import KW_ONLY
+from typing import Annotated, Any, NamedTuple, Self
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from sklearn.base import DensityMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import check_is_fitted
+
+from tacit.compute import component_bucket
+from tacit.data.blocks import MemorySource, Moments, Source, Standardise, dense_rows, moments, shuffled, source
+from tacit.estimators.base import double_precision, read_rows, read_weights, seed_of
+from tacit.estimators.capabilities import AssignsSoftly, ReadsOnce, Scores, Sweeps
+from tacit.estimators.mixture.answers import MixtureAnswers
+from tacit.estimators.mixture.starts import STARTS, Begin, needs_tiles
+from tacit.estimators.settings import TOLERANCE, Choice, Estimator, Whole, settings
+from tacit.inference.closed_form import CONVERGED, REASONS
+from tacit.inference.fit import Fit
+from tacit.inference.online import Average, first_average, see
+from tacit.inference.watch import Printer, watch
+from tacit.models.mixture import rows as answers
+from tacit.models.mixture.bayesian import BayesianMixture
+from tacit.models.mixture.fitting import Schedule, Start, run
+from tacit.models.mixture.model import Mixture
+
+BATCH_ROWS = 256
+"""Rows of a mini-batch."""
+
+
+class Layout(NamedTuple):
+    """What a kind of mixture says of the rows at hand before the fit."""
+
+    template: Mixture | BayesianMixture
+    """What is fitted, in the coordinates of the view, with padded components."""
+    plain: Mixture
+    """The same groups of columns with parameters, whose statistics make the starts."""
+    view: Standardise
+
+
+class Search(NamedTuple):
+    """What the fit of some starts gave, still in the coordinates of the view."""
+
+    layout: Layout
+    values: Moments
+    data: Source
+    fits: list[Fit]
+    """The best start of every number of components, in increasing order; or every start, where all are judged."""
+    given: bool
+    """Whether the user gave parameters of the start."""
+    random: np.random.Generator
+
+    @property
+    def view(self) -> Standardise:
+        """The coordinates of the fits."""
+        return self.layout.view
+
+    def jacobian(self) -> float:
+        """What log-likelihoods in the view lack to be those of the user's units."""
+        return -float(self.values.seen @ np.log(np.asarray(self.view.scale)))
+
+
+@settings
+class MixtureBase(MixtureAnswers, Scores, AssignsSoftly, Sweeps, ReadsOnce, DensityMixin, Estimator):
+    """A mixture; a subclass lays out groups of columns, and says what is fitted and how it is published."""
+
+    n_components: Annotated[int, Whole(1)] = 1
+    """K."""
+    _: KW_ONLY
+    tol: Annotated[float, TOLERANCE] = 1e-3
+    """EM stops when the bound a row changes by less, in nats."""
+    max_iter: Annotated[int, Whole(0)] = 100
+    """most iterations."""
+    n_init: Annotated[int, Whole(1)] = 1
+    """starts; the best is kept."""
+    init_params: Annotated[str, Choice(STARTS)] = "kmeans"
+    """"kmeans", "k-means++", "random", "random_from_data", "hierarchical" (Ward on scaled principal components),
+    "hierarchical-columns" (Ward on scaled columns) or "hierarchical-gaussian" (by the likelihood of Gaussians of any
+    covariance, Fraley 1998)."""
+    random_state: Any = None
+    """seed."""
+    warm_start: bool = False
+    """go on from the last fit."""
+    verbose: int = 0
+    """as in scikit-learn; 1 prints the course of the fit."""
+    verbose_interval: int = 10
+    """as in scikit-learn: iterations from one line to the next."""
+    inference: str = "em"
+    """how the model is fitted."""
+
+    @abc.abstractmethod
+    def _layout(self, rows: Any, values: Moments, width: int, *, batches: bool) -> Layout:
+        """Groups, priors and the view for these rows; ``batches`` where the model is averaged over mini-batches."""
+
+    @abc.abstractmethod
+    def _begun(
+        self,
+        layout: Layout,
+        rows: Any,
+        weights: np.ndarray,
+        methods: Sequence[Begin],
+        numbers: np.ndarray,
+        random: np.random.Generator,
+    ) -> tuple[Start, bool]:
+        """Starts by these methods with so many components, and whether the user gave parameters of them."""
+
+    @abc.abstractmethod
+    def _resumed(self, layout: Layout, inverse: Standardise) -> Mixture | BayesianMixture:
+        """The last fit, moved from the user's units by ``inverse``, on this layout."""
+
+    @abc.abstractmethod
+    def _schedule(self, weight: float) -> Schedule:
+        """How long and how to iterate over rows of so much weight."""
+
+    @abc.abstractmethod
+    def _apart(self, numbers: np.ndarray) -> np.ndarray:
+        """Which starts compete: the best of each group is kept."""
+
+    def _confirmed(self, search: Search, rows: Any, weights: np.ndarray) -> Search:
+        """With more starts, where one was asked for and its kind is judged by whether it is found again."""
+        return search
+
+    @abc.abstractmethod
+    def _end(self, search: Search) -> None:
+        """Keep the best fit, and set the attributes."""
+
+    @abc.abstractmethod
+    def _settle(self, model: Mixture | BayesianMixture, view: Standardise, rows: Any, weights: np.ndarray) -> None:
+        """Set the attributes after a batch of rows."""
+
+    def read(self, X: Any, *, reset: bool, minimum: int = 1) -> Any:
+        """Rows as floats, NaN where missing, checked against the columns at fit, or the first of them (``reset``)."""
+        return read_rows(self, X, reset=reset, minimum=minimum)
+
+    @double_precision
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Fit the mixture to rows.
+
+        Args:
+            X: rows ``(n, d)``; NaN marks a missing entry, which is integrated out.
+            y: ignored.
+            sample_weight: a weight a row, ``(n,)``; 2 is the same as two copies.
+
+        Raises:
+            ValueError: what is wrong with the rows, the weights or a parameter, and what to do.
+        """
+        rows = self.read(X, reset=True, minimum=2)
+        weights = read_weights(rows, sample_weight)
+        self.fit_read(rows, weights)
+        return self
+
+    def _check_all(self, rows: Any) -> None:
+        self.check_settings()
+        if rows.shape[0] < self.n_components:
+            raise ValueError(
+                f"Expected n_samples >= n_components but got n_components = {self.n_components}, "
+                f"n_samples = {rows.shape[0]}"
+            )
+        self._dtype = rows.dtype
+
+    def fit_read(self, rows: Any, weights: np.ndarray) -> None:
+        """Fit to rows that were read, with a weight a row; as `fit` in all else."""
+        self._check_all(rows)
+        self.__dict__.pop("_online", None)  # a series of batches ends here
+        again = self.warm_start and "converged_" in vars(self)
+        exact = again or self.inference == "gradient"  # padding has no coordinates
+        width = self.n_components if exact else component_bucket(self.n_components)
+        numbers = np.full(1 if again else self.n_init, self.n_components)
+        methods = [self.init_params] * numbers.size
+        with self._talking():
+            search = self.search(rows, weights, width, numbers, methods, again=again)
+            if not again:
+                search = self._confirmed(search, rows, weights)
+        self._end(search)
+        self._warn()
+
+    def search(
+        self,
+        rows: Any,
+        weights: np.ndarray,
+        width: int,
+        numbers: np.ndarray,
+        methods: Sequence[Begin],
+        *,
+        again: bool = False,
+    ) -> Search:
+        """Fit starts with these numbers of components, begun by these methods."""
+        values, random = moments(rows, weights), seed_of(self.random_state)
+        batches = self.inference.startswith("online")
+        layout = self._layout(rows, values, width, batches=batches)
+        tiles = needs_tiles(layout.plain, values.complete)
+        if again:
+            begun, given = Start(self._continued(layout), None), False
+        else:
+            begun, given = self._begun(layout, rows, weights, methods, numbers, random)
+        if batches:
+            data: Source = shuffled(rows, weights, random, chunk=BATCH_ROWS, tiles=tiles)
+        else:
+            data = source(rows, weights, tiles=tiles)
+        search = Search(layout, values, data, [], given, random)
+        return search._replace(fits=self._run(search, begun, self._apart(numbers)))
+
+    def _run(self, search: Search, begun: Start, apart: np.ndarray, label: str = "") -> list[Fit]:
+        """The best start of every group of them."""
+        data = search.data
+        models = begun.models.with_rows(complete=search.values.complete, tile=getattr(data, "tile", 1))
+        schedule = self._schedule(data.total_weight)._replace(label=type(self).__name__ + label)
+        how = {"vb": "em", "online-vb": "online-em"}.get(self.inference, self.inference)
+        return run(begun._replace(models=models), data, search.view, schedule, search.random, apart, how)
+
+    def _continued(self, layout: Layout) -> Mixture | BayesianMixture:
+        """The last fit, in the coordinates of the new view, as the only start."""
+        shift, scale = np.asarray(layout.view.shift), np.asarray(layout.view.scale)
+        model = self._resumed(layout, Standardise(-shift / scale, 1.0 / scale))
+        return jax.tree.map(lambda leaf: jnp.asarray(leaf)[None] if eqx.is_array(leaf) else leaf, model)
+
+    @double_precision
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Take in one batch of rows, batch after batch.
+
+        It is online EM (Cappé & Moulines 2009) where parameters are estimates, and stochastic variational inference
+        (Hoffman et al. 2013) where they have posteriors.
+
+        The first batch settles the start, the scale and the priors that follow from the data, so it should have many
+        rows a component. Arguments are those of ``fit``.
+        """
+        fresh = "_online" not in vars(self)
+        rows = self.read(X, reset=fresh, minimum=2 if fresh else 1)
+        weights = read_weights(rows, sample_weight)
+        if fresh:
+            self._check_all(rows)
+            self._online = self._first_batch(rows, weights)
+        view, average, total = self._online
+        batch = MemorySource(dense_rows(rows), weights, tiles=True, chunk=BATCH_ROWS)
+        block, total = next(batch.blocks()), total + weights.sum()
+        model = average.model.with_rows(complete=False, tile=batch.tile)
+        if fresh:
+            average = first_average(model, block, view)
+        average = see(average._replace(model=model), block, view, np.asarray(total))
+        self._online = view, average, total
+        self.n_iter_, self.converged_, self.stop_reason_ = int(average.time), False, "more rows may come"
+        self._settle(average.model, view, rows, weights)
+        return self
+
+    def _first_batch(self, rows: Any, weights: np.ndarray) -> tuple[Standardise, Average, float]:
+        for name in ("lower_bound_", "lower_bounds_", "trace_", "snapshots_", "_rows_seen"):  # of an earlier fit
+            self.__dict__.pop(name, None)
+        values = moments(rows, weights)._replace(complete=False)
+        layout = self._layout(rows, values, self.n_components, batches=True)
+        number, random = np.array([self.n_components]), seed_of(self.random_state)
+        begun, _ = self._begun(layout, rows, weights, [self.init_params], number, random)
+        models = Start(begun.models.with_rows(complete=False), begun.statistics).made()
+        model = jax.tree.map(lambda leaf: np.asarray(leaf[0]) if eqx.is_array(leaf) else leaf, models)
+        return layout.view, Average(model, None, np.zeros(())), 0.0
+
+    def _ended(self, found: Fit) -> None:
+        """How a fit ended, as attributes."""
+        self.n_iter_ = found.iteration
+        self.converged_ = found.status == CONVERGED
+        self.stop_reason_ = REASONS[found.status]
+
+    @abc.abstractmethod
+    def _warn(self) -> None:
+        """Say what is wrong with a fit that has ended."""
+
+    def _warn_unconverged(self) -> None:
+        if self.max_iter > 0:
+            warnings.warn(
+                "Best performing initialization did not converge. Try different init parameters, or increase "
+                f"max_iter, tol, or check for degenerate data. ({self.stop_reason_} after {self.n_iter_} iterations)",
+                ConvergenceWarning,
+                stacklevel=6,
+            )
+
+    def _talking(self) -> AbstractContextManager:
+        """Print the course of the fit where ``verbose`` asks for it."""
+        return watch(Printer(self.verbose_interval)) if self.verbose else nullcontext()
+
+    def fitted_model(self) -> Mixture:
+        """The fitted model in the user's units, or ``NotFittedError``."""
+        check_is_fitted(self)
+        return self.model_
+
+    @double_precision
+    def score_samples(self, X: Any) -> np.ndarray:
+        """``log p(x)`` of every row in nats, ``(n,)``; missing entries are integrated out."""
+        self.fitted_model()
+        return self.score_read(self.read(X, reset=False))
+
+    def score_read(self, rows: Any) -> np.ndarray:
+        """``log p(x)`` of rows that were read, in nats, ``(n,)``."""
+        return answers.log_prob(self.fitted_model(), rows).astype(rows.dtype, copy=False)
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Mean log-density a row, in nats."""
+        values = self.score_samples(X)
+        return float(np.average(values, weights=sample_weight))
+
+    @double_precision
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """``p(z = k | x)`` of every row, ``(n, K)``."""
+        model, rows = self.fitted_model(), self.read(X, reset=False)
+        return answers.responsibilities(model, rows).astype(rows.dtype, copy=False)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The likeliest component of every row, ``(n,)``."""
+        return self.predict_proba(X).argmax(axis=1)
+
+    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> np.ndarray:
+        """Fit, then the likeliest component of every row."""
+        return self.fit(X, sample_weight=sample_weight).predict(X)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags

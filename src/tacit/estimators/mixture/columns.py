@@ -1,0 +1,100 @@
+"""Tables whose columns are of different kinds, at the door of a mixture: text and categories become codes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from scipy import sparse
+
+from tacit.data.encode import decode, encode
+from tacit.data.frames import from_frame
+from tacit.data.kinds import infer
+from tacit.data.schema import Schema
+from tacit.estimators.base import read_rows, unmasked_objects
+from tacit.estimators.capabilities import ReadsKinds
+from tacit.estimators.mixture import layout
+from tacit.estimators.mixture.answers import MixtureAnswers
+from tacit.estimators.settings import settings
+
+
+@settings
+class TableColumns(ReadsKinds, MixtureAnswers):
+    """Reads tables by the families of their columns, which the estimator's ``families`` names."""
+
+    _: KW_ONLY
+    families: str | Mapping[Any, str] = "auto"
+    """"auto" (from the kinds of the columns), one family for all columns, or a mapping of columns (names or places, or
+    tuples of them for one multinomial) to families; others are chosen as "auto"."""
+
+    def read(self, X: Any, *, reset: bool, minimum: int = 1) -> np.ndarray:
+        """Rows as numbers: codes for levels, NaN where missing; at fit the kinds of the columns are found."""
+        if isinstance(X, np.ma.MaskedArray) and X.dtype == object:
+            X = unmasked_objects(X)
+        frame = not isinstance(X, np.ndarray | list | tuple) or (
+            np.asarray(X, dtype=object).dtype.kind == "O" and _text(X)
+        )
+        if frame and not sparse.issparse(X):
+            table = from_frame(X)
+            if reset:
+                self.feature_names_in_ = np.asarray(table.column_names, dtype=object)
+                self.n_features_in_ = len(table.column_names)
+        else:
+            rows = read_rows(self, X, reset=reset, minimum=minimum)
+            table = from_frame({name: rows[:, place] for place, name in enumerate(self._column_names())})
+        if reset:
+            self.schema_ = self._schema(table)
+        return encode(table, self.schema_)
+
+    def decode(self, values: np.ndarray) -> pa.Table:
+        """Rows of numbers, as ``sample`` and ``impute`` give them, as a table with the levels of the data."""
+        self.fitted_model()
+        return decode(np.asarray(values, float), self.schema_)
+
+    def _schema(self, table: Any) -> Schema:
+        names = table.column_names
+        wanted = {names[p]: layout.KIND_OF_FAMILY[f] for p, f in self._named(names)[0].items()}
+        for name in names:  # a column with one value or none is still a column of the table
+            column = table.column(name)
+            if name not in wanted and (column.null_count == len(column) or len(column.unique()) < 3):
+                wanted |= _as_it_is(name, column)
+        schema, left = infer(table, wanted)
+        if left:
+            said = "; ".join(f"{entry.name}: {entry.reason}" for entry in left)
+            raise ValueError(f"drop these columns or name their families ({said})")
+        return schema
+
+    def _named(self, names: Sequence[str]) -> tuple[dict[int, str], list[tuple[int, ...]]]:
+        """The families the user named, by place, and the columns named together."""
+        if isinstance(self.families, str):
+            if self.families == "auto":
+                return {}, []
+            known = _family(self.families)
+            return dict.fromkeys(range(len(names)), known), [tuple(range(len(names)))]
+        chosen: dict[int, str] = {}
+        together = []
+        for key, family in self.families.items():
+            places = tuple(layout.place_of(k, names, "families") for k in (key if isinstance(key, tuple) else (key,)))
+            chosen |= dict.fromkeys(places, _family(family))
+            if len(places) > 1:
+                together.append(places)
+        return chosen, together
+
+
+def _text(X: Any) -> bool:
+    return any(isinstance(cell, str) for cell in np.asarray(X, dtype=object).ravel()[:1000])
+
+
+def _family(name: str) -> str:
+    if name not in layout.KIND_OF_FAMILY:
+        raise ValueError(f"family {name!r} is unknown; choose one of {', '.join(layout.KIND_OF_FAMILY)}")
+    return name
+
+
+def _as_it_is(name: str, column: Any) -> dict[str, str]:
+    """A kind for a column that says little: numbers stay numbers."""
+    if pa.types.is_floating(column.type) or pa.types.is_integer(column.type):
+        unique = set(column.drop_null().unique().to_pylist())
+        return {} if len(unique) == 2 else {name: "continuous"}
+    return {}

@@ -1,0 +1,150 @@
+"""Mixtures whose parameters are estimates, by EM or one of its kin: starts, criteria and standard errors."""
+
+import abc
+import warnings
+from collections.abc import Sequence
+from dataclasses import KW_ONLY
+from typing import Annotated, Any
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from tacit.data.blocks import Moments, Standardise
+from tacit.estimators.base import read_weights
+from tacit.estimators.capabilities import Restarts
+from tacit.estimators.mixture.answers import LikelihoodAnswers
+from tacit.estimators.mixture.base import Layout, MixtureBase, Search
+from tacit.estimators.mixture.starts import Begin, draw_starts
+from tacit.estimators.settings import Choice, settings
+from tacit.inference.fit import Fit
+from tacit.models.mixture.bayesian import BayesianMixture
+from tacit.models.mixture.fitting import Schedule, Start, canonical_order, finished, floored, parameters
+from tacit.models.mixture.gaussian import GaussianGroup
+from tacit.models.mixture.model import Mixture
+from tacit.models.mixture.rules import Draws, Mode, Posterior, Rule
+
+INFERENCE = ("em", "hard-em", "monte-carlo-em", "online-em", "gradient")
+FIRST_DRAWS = 10.0
+
+
+@settings
+class LikelihoodMixture(LikelihoodAnswers, Restarts, MixtureBase):
+    """A mixture fitted by EM or one of its kin; a subclass reads rows and plans the groups of columns."""
+
+    _: KW_ONLY
+    inference: Annotated[str, Choice(INFERENCE)] = "em"
+    """"em", "hard-em", "monte-carlo-em", "online-em" or "gradient"."""
+    objective: Annotated[str, Choice(("mle", "map"))] = "mle"
+    """"mle", or "map" with the priors."""
+    accelerate: bool = False
+    """squared extrapolation (SQUAREM), which never lowers the bound."""
+
+    @abc.abstractmethod
+    def _plan(self, rows: Any, values: Moments, width: int) -> tuple[Mixture, Standardise]:
+        """The template and the view for these rows."""
+
+    def _publish(self, model: Mixture) -> None:
+        """Set the fitted parameters as attributes."""
+        self.weights_ = np.exp(model.log_weights)
+
+    def _started(self, begun: Start, view: Standardise) -> tuple[Start, bool]:
+        """The starts with what the user gave in place of it, and whether the user gave anything."""
+        return begun, False
+
+    def _layout(self, rows: Any, values: Moments, width: int, *, batches: bool) -> Layout:
+        plain, view = self._plan(rows, values, width)
+        template = plain if batches else eqx.tree_at(lambda m: m.rule, plain, self._rule())
+        return Layout(template, plain, view)
+
+    def _rule(self) -> Rule:
+        if self.inference == "monte-carlo-em":
+            return Draws(jnp.asarray(FIRST_DRAWS))
+        return Mode() if self.inference == "hard-em" else Posterior()
+
+    def _begun(
+        self,
+        layout: Layout,
+        rows: Any,
+        weights: np.ndarray,
+        methods: Sequence[Begin],
+        numbers: np.ndarray,
+        random: np.random.Generator,
+    ) -> tuple[Start, bool]:
+        assert isinstance(layout.template, Mixture)
+        begun = draw_starts(layout.template, rows, weights, layout.view, methods, numbers, random)
+        return self._started(begun, layout.view)
+
+    def _schedule(self, weight: float) -> Schedule:
+        return Schedule(self.max_iter, self.tol, self.accelerate)
+
+    def _apart(self, numbers: np.ndarray) -> np.ndarray:
+        return np.unique(numbers, return_inverse=True)[1]
+
+    def _resumed(self, layout: Layout, inverse: Standardise) -> Mixture:
+        last = self.fitted_model().in_units(inverse)
+        groups = tuple(
+            eqx.tree_at(parameters, new, parameters(old))
+            for new, old in zip(layout.template.groups, last.groups, strict=True)
+        )
+        return eqx.tree_at(lambda m: (m.log_weights, m.groups), layout.template, (last.log_weights, groups))
+
+    def _end(self, search: Search) -> None:
+        self.keep(search, search.fits[0])
+
+    def keep(self, search: Search, found: Fit) -> None:
+        """Be the estimator of one fit of a search."""
+        view, weight = search.view, search.data.total_weight
+        order = None if search.given else canonical_order(finished(found.model, view))
+        self.model_ = finished(found.model, view, order)
+        # in the user's units each observed entry of a scaled column brings −log scale, and the prior its own
+        gaussian = [group for group in found.model.groups if isinstance(group, GaussianGroup)]
+        change = search.jacobian() + sum(group.change_of_prior(view, self.n_components) for group in gaussian)
+        self.trace_ = found.trace._replace(bound=found.trace.bound + change)
+        self.snapshots_ = {i: finished(m, view, order) for i, m in found.snapshots.items()}
+        self._ended(found)
+        self.lower_bound_ = (found.bound + change) / weight
+        self.lower_bounds_ = list(self.trace_.bound[1:] / weight)
+        self.n_parameters_, self.at_floor_ = self.model_.n_parameters(), bool(floored(self.model_))
+        self._publish(self.model_)
+
+    def _settle(self, model: Mixture | BayesianMixture, view: Standardise, rows: Any, weights: np.ndarray) -> None:
+        assert isinstance(model, Mixture)
+        self.model_ = finished(model, view)
+        self.n_parameters_, self.at_floor_ = self.model_.n_parameters(), bool(floored(self.model_))
+        self._publish(self.model_)
+        self.lower_bound_ = float(np.average(self.score_read(rows), weights=weights))
+
+    def _warn(self) -> None:
+        names = self._names()
+        for component, columns in floored(self.model_).items():
+            listed = ", ".join(str(c) if names is None else repr(names[c]) for c in columns)
+            warnings.warn(
+                f"component {component} rests on the floor of the variance along column {listed}: it has "
+                "collapsed on few distinct values there. Use fewer components, drop the column, or raise the floor.",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
+        if not self.converged_:
+            self._warn_unconverged()
+
+    def bic(self, X: Any, sample_weight: Any = None) -> float:
+        """scikit-learn's criterion, ``−2 log L + ν log N``, N the sum of the weights: lower is better."""
+        values, weights = self._weighed(X, sample_weight)
+        return float(-2.0 * (weights * values).sum() + self.n_parameters_ * np.log(weights.sum()))
+
+    def aic(self, X: Any, sample_weight: Any = None) -> float:
+        """scikit-learn's criterion, ``−2 log L + 2 ν``: lower is better."""
+        values, weights = self._weighed(X, sample_weight)
+        return float(-2.0 * (weights * values).sum() + 2.0 * self.n_parameters_)
+
+    def icl(self, X: Any, sample_weight: Any = None) -> float:
+        """``bic(X) − 2 Σ log max_k r_nk`` (Biernacki et al. 2000), in the same sign: lower is better."""
+        surest = np.log(self.predict_proba(X).max(axis=1))
+        weights = read_weights(surest[:, None], sample_weight)
+        return float(self.bic(X, sample_weight) - 2.0 * (weights * surest).sum())
+
+    def _weighed(self, X: Any, sample_weight: Any) -> tuple[np.ndarray, np.ndarray]:
+        values = self.score_samples(X)
+        return values, read_weights(values[:, None], sample_weight)

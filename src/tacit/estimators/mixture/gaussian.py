@@ -1,0 +1,242 @@
+"""``GaussianMixture``: scikit-learn's face, fourteen covariance structures, gaps and weights."""
+
+from collections.abc import Mapping
+from dataclasses import KW_ONLY
+from typing import Annotated, Any, NamedTuple
+
+import equinox as eqx
+import numpy as np
+from sklearn.exceptions import NotFittedError
+
+from tacit.data.blocks import Moments, Standardise
+from tacit.estimators.mixture import parameters as shapes
+from tacit.estimators.mixture.em import LikelihoodMixture
+from tacit.estimators.mixture.starts import door
+from tacit.estimators.settings import NOT_NEGATIVE, settings
+from tacit.families.covariance import STRUCTURES, canonical_name
+from tacit.families.covariance.prior import GaussianPrior, default_prior
+from tacit.models.mixture.fitting import Start
+from tacit.models.mixture.gaussian import GaussianGroup
+from tacit.models.mixture.model import Mixture
+
+
+class Given(NamedTuple):
+    """Parameters the user gave for the start, in the user's units (None: not given)."""
+
+    weights: np.ndarray | None
+    means: np.ndarray | None
+    covariances: np.ndarray | None
+
+
+@settings
+class GaussianMixture(LikelihoodMixture):
+    """A mixture of Gaussians, ``p(x) = Σ_k π_k N(x; μ_k, Σ_k)``, with scikit-learn's arguments and more.
+
+    Rows may have missing entries (NaN): their marginal likelihood is maximised exactly, with the conditional
+    covariances, and nothing is imputed beforehand.
+
+    Attributes:
+        weights_, means_, covariances_, precisions_, precisions_cholesky_: in scikit-learn's shapes; those of
+            other structures are ``(K, D, D)``.
+        model_: the fitted pytree, in the user's units.
+        lower_bound_, lower_bounds_: the bound a row in nats, at the end and after every iteration.
+        trace_: iteration, bound (summed over rows) and seconds.
+        converged_, stop_reason_, n_iter_, n_parameters_, at_floor_: how the fit ended.
+
+    Components are in canonical order, heaviest first, unless a start is given.
+    """
+
+    _: KW_ONLY
+    covariance_type: str = "full"
+    """"full", "tied", "diag", "spherical", or one of the fourteen volume–shape–orientation structures EII VII EEI VEI
+    EVI VVI EEE VEE EVE VVE EEV VEV EVV VVV (Celeux & Govaert 1995)."""
+    reg_covar: Annotated[float, NOT_NEGATIVE] = 1e-6
+    """variance ε of the blur of every entry, added to the diagonal of every covariance. Its share ``½ ε tr Σ_k⁻¹`` is
+    taken from the bound, so that the bound never falls."""
+    weights_init: Any = None
+    """weights of the start, ``(K,)``."""
+    means_init: Any = None
+    """means of the start, ``(K, d)``."""
+    precisions_init: Any = None
+    """precisions of the start, in scikit-learn's shapes."""
+    priors: str | Mapping[str, Any] | None = None
+    """with "map": "default" (Fraley & Raftery 2007) or a mapping of some of ``shrinkage``, ``mean``, ``scale``, ``dof``
+    and ``concentration`` (the weights' Dirichlet parameter)."""
+    fixed: Mapping[str, Any] | None = None
+    """which given parameters stay as they are: a mapping of "weights", "means" and "covariances" to True or a mask
+    ``(K,)``; their values are those of the start."""
+
+    def _structure(self, dims: int) -> str:
+        return canonical_name(self.covariance_type, dims)
+
+    def _plan(self, rows: Any, values: Moments, width: int) -> tuple[Mixture, Standardise]:
+        dims = rows.shape[1]
+        structure = self._structure(dims)
+        view = door(values, np.ones(dims, dtype=bool), structure)
+        unit = np.ones((width, dims)) if STRUCTURES[structure].diagonal else np.tile(np.eye(dims), (width, 1, 1))
+        group = GaussianGroup(
+            means=np.zeros((width, dims)),
+            covariances=unit,
+            blur=np.asarray(self.reg_covar / np.asarray(view.scale) ** 2),
+            fixed_means=self._mask("means", width),
+            fixed_covariances=self._mask("covariances", width),
+            prior=self._prior(rows, values, view) if self.objective == "map" else None,
+            columns=tuple(range(dims)),
+            structure=structure,
+            complete=values.complete,
+        )
+        active = np.arange(width) < self.n_components
+        log_weights = np.where(active, -np.log(self.n_components), -np.inf)
+        return (
+            Mixture(
+                log_weights,
+                (group,),
+                active,
+                self._mask("weights", width),
+                self._concentration(),
+            ),
+            view,
+        )
+
+    def _mask(self, name: str, width: int) -> Any:
+        """Which components' parameters stay; None where all move."""
+        chosen = (self.fixed or {}).get(name)
+        if chosen is None or chosen is False:
+            return None
+        source = {"weights": "weights_init", "means": "means_init", "covariances": "precisions_init"}[name]
+        if vars(self)[source] is None:
+            raise ValueError(f"fixed={{'{name}': …}} needs {source}: the values that are to stay")
+        mask = np.zeros(width, dtype=bool)
+        mask[: self.n_components] = np.asarray(chosen, dtype=bool)
+        return mask
+
+    def _concentration(self) -> Any:
+        given = self.priors.get("concentration") if isinstance(self.priors, Mapping) else None
+        return None if given is None or self.objective == "mle" else np.asarray(float(given))
+
+    def _prior(self, rows: Any, values: Moments, view: Standardise) -> GaussianPrior:
+        """The prior in the coordinates of the view."""
+        given = dict(self.priors) if isinstance(self.priors, Mapping) else {}
+        scale, dims = np.asarray(view.scale), rows.shape[1]
+        spread = values.covariance(rows)
+        usual = default_prior(self._structure(dims), values.mean, spread, self.n_components)
+        mean = np.asarray(given.get("mean", usual.mean), float)
+        matrix = np.asarray(given.get("scale", usual.scale), float)
+        return GaussianPrior(
+            np.asarray((mean - np.asarray(view.shift)) / scale),
+            np.asarray(float(given.get("shrinkage", usual.shrinkage))),
+            np.asarray(matrix / scale[:, None] / scale),
+            np.asarray(float(given.get("dof", usual.dof))),
+        )
+
+    def _check_together(self) -> None:
+        if self.priors is not None and self.objective == "mle":
+            raise ValueError("priors are for objective='map'; with objective='mle' leave them out")
+        if self.objective == "map" and self.fixed:
+            raise ValueError("fixed parameters go with objective='mle' only")
+        unknown = set(self.fixed or {}) - {"weights", "means", "covariances"}
+        if unknown:
+            raise ValueError(f"fixed has {sorted(unknown)}; it may have 'weights', 'means' and 'covariances'")
+
+    def _given(self, dims: int) -> Given:
+        number, kind = self.n_components, self.covariance_type
+        weights, means, covariances = self.weights_init, self.means_init, self.precisions_init
+        if weights is not None:
+            weights = shapes.checked_weights(weights, number)
+        if means is not None:
+            means = shapes.checked("means", means, (number, dims))
+        if covariances is not None:
+            precisions = shapes.checked_precisions(covariances, kind, number, dims)
+            covariances = shapes.covariances_from_precisions(precisions, kind)
+            structure = self._structure(dims)
+            covariances = shapes.to_group(covariances, kind, structure, number, dims)
+            if kind not in shapes.NATIVE:
+                covariances = shapes.within(structure, covariances, weights)
+        return Given(weights, means, covariances)
+
+    def _started(self, begun: Start, view: Standardise) -> tuple[Start, bool]:
+        given = self._given(_only(begun.models).means.shape[-1])
+        if all(values is None for values in given):
+            return begun, False
+        models = begun.made()
+        group = _only(models)
+        scale = np.asarray(view.scale)
+        if given.weights is not None:
+            with np.errstate(divide="ignore"):
+                log_weights = np.log(np.asarray(given.weights, float))
+            models = eqx.tree_at(lambda m: m.log_weights, models, _put(models.log_weights, log_weights))
+        if given.means is not None:
+            means = (np.asarray(given.means, float) - np.asarray(view.shift)) / scale
+            group = eqx.tree_at(lambda g: g.means, group, _put(group.means, means))
+        if given.covariances is not None:
+            across = scale**2 if group.diagonal else scale[:, None] * scale
+            spread = np.asarray(given.covariances, float) / across
+            group = eqx.tree_at(lambda g: g.covariances, group, _put(group.covariances, spread))
+        return Start(eqx.tree_at(lambda m: m.groups[0], models, group), None), True
+
+    def _publish(self, model: Mixture) -> None:
+        if not np.isfinite(_only(model).conditioning()):
+            raise ValueError(
+                "Fitting the mixture model failed because some components have ill-defined empirical covariance "
+                "(for instance caused by singleton or collapsed samples). Try to decrease the number of "
+                "components, increase reg_covar, or scale the input data."
+            )
+        self.weights_, self.means_, self.covariances_ = self._published(model)
+        kind, dtype = self.covariance_type, self.means_.dtype
+        factors = shapes.precisions_cholesky(shapes.from_group(np.asarray(_only(model).covariances), kind), kind)
+        self.precisions_cholesky_ = factors.astype(dtype)
+        self.precisions_ = shapes.precisions_from_cholesky(factors, kind).astype(dtype)
+
+    def _published(self, model: Mixture) -> tuple[np.ndarray, ...]:
+        group = _only(model)
+        covariances = shapes.from_group(np.asarray(group.covariances), self.covariance_type)
+        arrays = np.exp(np.asarray(model.log_weights)), np.asarray(group.means), covariances
+        return tuple(a.astype(vars(self).get("_dtype", np.float64)) for a in arrays)
+
+    def fitted_model(self) -> Mixture:
+        """The model; made from the attributes where a user set them by hand, as scikit-learn's users do."""
+        own = vars(self)
+        if "model_" in own:
+            known = zip(self._published(own["model_"]), (self.weights_, self.means_, self.covariances_), strict=True)
+            if all(np.array_equal(a, b) for a, b in known):
+                return own["model_"]
+        if "means_" not in own or not ({"covariances_", "precisions_cholesky_"} & own.keys()):
+            raise NotFittedError(
+                f"This {type(self).__name__} instance is not fitted yet. Call 'fit' with appropriate arguments "
+                "before using this estimator."
+            )
+        return self._by_hand()
+
+    def _by_hand(self) -> Mixture:
+        number, dims = np.shape(self.means_)
+        structure, kind = self._structure(dims), self.covariance_type
+        if "precisions_cholesky_" in vars(self):
+            precisions = shapes.precisions_from_cholesky(np.asarray(self.precisions_cholesky_, float), kind)
+            covariances = shapes.covariances_from_precisions(precisions, kind)
+        else:
+            covariances = np.asarray(self.covariances_, float)
+        group = GaussianGroup(
+            np.asarray(self.means_, float),
+            shapes.to_group(covariances, kind, structure, number, dims),
+            np.full(dims, float(self.reg_covar)),
+            None,
+            None,
+            None,
+            tuple(range(dims)),
+            structure,
+        )
+        return Mixture(np.log(np.asarray(self.weights_, float)), (group,), np.ones(number, bool))
+
+
+def _put(stacked: Any, values: np.ndarray) -> np.ndarray:
+    """The values in place of the first components' of every start."""
+    changed = np.array(stacked)
+    changed[:, : len(values)] = values
+    return changed
+
+
+def _only(model: Mixture) -> GaussianGroup:
+    """The one group of columns."""
+    group = model.groups[0]
+    assert isinstance(group, GaussianGroup)
+    return group

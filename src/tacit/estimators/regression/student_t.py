@@ -1,0 +1,196 @@
+"""``StudentTRegression``: linear regression whose noise has heavy tails, fitted by EM."""
+
+import warnings
+from dataclasses import KW_ONLY
+from typing import Annotated, Any, Self
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy.stats import t as student
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import check_is_fitted
+
+from tacit.data.blocks import Source, Standardise, source
+from tacit.estimators.base import check_level, double_precision
+from tacit.estimators.regression.robust import RobustRegression
+from tacit.estimators.settings import NOT_NEGATIVE, POSITIVE, Flag, Whole, settings
+from tacit.families.student_t import DOF_RANGE, StudentT
+from tacit.inference.closed_form import CONVERGED, REASONS
+from tacit.inference.fit import Fit, fit
+from tacit.inference.loop import Trace
+from tacit.models.graph import Edge, Graph, Node, Plate
+from tacit.models.lifting.absolute import AbsoluteRegression
+from tacit.models.lifting.design import Design
+from tacit.models.lifting.information import covariance, information
+from tacit.models.lifting.student import StudentRegression
+
+LEAST_SCALE = 1e-8
+"""Of σ, in mean absolute residuals of least squares."""
+SAFETY = 2.0
+"""A line through m of N rows has an infinite likelihood where ν < m/(N − m): a learned ν is kept so far above."""
+START_DOF = 4.0
+NORMAL_DOF = 1e4
+"""From here on noise is normal to the digits of any table, and ν has no standard error."""
+
+
+@settings
+class StudentTRegression(RobustRegression):
+    """``y = X coef_ + intercept_ + σ t_ν``: least squares that outliers in y do not pull away.
+
+    Student's t is a normal whose precision is multiplied by a hidden gamma variable u. EM alternates least squares
+    with weights ``E[u | residual] = (ν + 1)/(ν + δ)``, small for a row far from the line, and these weights
+    (Lange, Little & Taylor 1989), with parameter expansion (Liu, Rubin & Wu 1998) and squared extrapolation
+    (Varadhan & Roland 2008). The likelihood may have several tops: two starts are made, from least squares and from
+    least absolute deviations, and the better end is kept.
+
+    Attributes:
+        coef_, intercept_: coefficients ``(d,)`` and the constant; where columns depend on one another, the shortest
+            in units of their spread.
+        scale_, dof_: σ in units of y, and ν.
+        row_weights_: ``E[u | residual]`` of every row at fit, ``(n,)``: near (ν + 1)/ν for ordinary rows, near 0
+            for outliers.
+        log_likelihood_: of the rows, in nats, with every constant.
+        covariance_: estimated covariance of ``[*coef_, intercept_]`` from the observed information, ν and σ unknown.
+        scale_sd_, dof_sd_: standard errors; NaN for a ν that is given or so large that noise is normal.
+        at_floor_: whether σ ended at its floor: the line runs through too many rows, and the fit means little.
+        n_iter_, converged_, stop_reason_: how the fit ended.
+        trace_: iteration, bound (the log-likelihood in nats) and seconds.
+    """
+
+    dof: Annotated[float | None, POSITIVE] = None
+    """ν, degrees of freedom; learned if None. 1 is Cauchy's distribution, a large number the normal."""
+    _: KW_ONLY
+    fit_intercept: Annotated[bool, Flag()] = True
+    """whether there is a constant."""
+    tol: Annotated[float, NOT_NEGATIVE] = 1e-10
+    """change of the log-likelihood a row, in nats, below which a start has converged."""
+    max_iter: Annotated[int, Whole(1)] = 1000
+    """most iterations of a start."""
+
+    @double_precision
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fit to rows and their targets.
+
+        Args:
+            X: rows ``(n, d)``, without gaps.
+            y: targets ``(n,)``.
+            sample_weight: a weight a row; 2 is the same as two copies, and 0 as no row.
+
+        Raises:
+            ValueError: what is wrong with rows, targets, weights or a parameter.
+        """
+        self.check_settings()
+        rows, values, weights = self._read(X, y, sample_weight)
+        used = weights > 0
+        design = self._design(rows[used], values[used], weights[used])
+        held = source(design.rows, weights[used], tiles=False)
+        best = self._best(design, weights[used], held)
+        self._finish(design, weights[used], best)
+        residuals = values - (rows @ self.coef_ + self.intercept_)
+        self.row_weights_ = (self.dof_ + 1.0) / (self.dof_ + (residuals / self.scale_) ** 2)
+        self._errors(design, weights[used], best)
+        self._warn()
+        return self
+
+    def _best(self, design: Design, weights: np.ndarray, held: Source) -> Fit:
+        """The better of two starts."""
+        learn = self.dof is None
+        width = design.width
+        view = Standardise(np.zeros(width + 1), np.ones(width + 1))
+        keys = jax.random.key_data(jax.random.split(jax.random.key(0)))
+        label = type(self).__name__
+        middle = AbsoluteRegression(np.zeros((1, width)), np.ones(1), np.full(1, 0.5))
+        robust = fit(middle, held, view, key=keys[:1], max_iter=50, tol=1e-4, label=f"{label}: a start")[0].model
+        starts = np.stack([np.zeros(width), np.asarray(robust.coefficients)])
+        apart = np.abs(design.left[:, None] - design.columns @ starts.T[: design.columns.shape[1]])
+        order = np.argsort(apart[:, 1])
+        half = order[np.searchsorted(np.cumsum(weights[order]), 0.5 * weights.sum())]
+        scales = np.array([np.sqrt(weights @ apart[:, 0] ** 2 / weights.sum()), 1.5 * apart[half, 1]])
+        least = _least_dof(*design.columns.shape)
+        models = StudentRegression(
+            starts,
+            np.maximum(scales, LEAST_SCALE),
+            np.full(2, max(START_DOF, least) if learn else float(self.dof or 0.0)),
+            np.full(2, LEAST_SCALE),
+            np.full(2, least),
+            learn,
+        )
+        # where least squares leaves nothing, there is nothing to iterate for
+        most = int(self.max_iter) if design.left.any() else 1
+        return fit(models, held, view, key=keys, max_iter=most, tol=float(self.tol), accelerate=True, label=label)[0]
+
+    def _finish(self, design: Design, weights: np.ndarray, best: Fit) -> None:
+        model, total = best.model, float(weights.sum())
+        self.coef_, self.intercept_ = design.parameters(model.coefficients[: design.columns.shape[1]])
+        self.scale_, self.dof_ = design.size * float(model.scale), float(model.dof)
+        self.at_floor_ = bool(model.scale <= LEAST_SCALE * (1.0 + 1e-6))
+        # working values are y over its size: p(y) = p(e) / size
+        shift = total * float(np.log(design.size))
+        self.log_likelihood_ = best.bound - shift
+        self.trace_ = Trace(best.trace.iteration, best.trace.bound - shift, best.trace.seconds)
+        self.n_iter_ = max(1, best.iteration)
+        self.converged_ = best.status == CONVERGED and not self.at_floor_
+        self.stop_reason_ = REASONS[best.status]
+
+    def _errors(self, design: Design, weights: np.ndarray, best: Fit) -> None:
+        """Standard errors from the observed information."""
+        rank, model = design.columns.shape[1], best.model
+        inside = _least_dof(*design.columns.shape) * (1.0 + 1e-9) < model.dof < NORMAL_DOF
+        free = self.dof is None and bool(inside)
+        scale = float(model.scale)
+        residuals = (design.left - design.columns @ model.coefficients[:rank]) / scale
+        working = covariance(information(design.columns / scale, residuals, weights, self.dof_), rank + 1 + free)
+        if self.at_floor_:
+            working = np.full_like(working, np.nan)
+        self.covariance_ = design.covariance(working[:rank, :rank])
+        sd = np.sqrt(np.diagonal(working))
+        self.scale_sd_ = float(sd[rank] * self.scale_)
+        self.dof_sd_ = float(sd[rank + 1]) if free else float("nan")
+
+    def _warn(self) -> None:
+        if self.at_floor_:
+            warnings.warn(
+                "StudentTRegression: the line runs through so many rows that σ fell to its floor. The fit says little "
+                "beyond that; give dof=, or look for copies of rows and columns that determine the target.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        elif not self.converged_:
+            warnings.warn(
+                f"StudentTRegression did not converge in {self.n_iter_} iterations ({self.stop_reason_}): raise "
+                "max_iter or tol.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+
+    @double_precision
+    def log_predictive(self, X: Any, y: Any) -> np.ndarray:
+        """``log p(y|x)`` of every row in nats at the fitted parameters, ``(n,)``."""
+        noise = StudentT(jnp.zeros(()), jnp.asarray(self.scale_), jnp.asarray(self.dof_))
+        return np.asarray(noise.log_prob(jnp.asarray(self._residuals(X, y))))
+
+    def predict_interval(self, X: Any, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
+        """Where y lies with this probability at the fitted parameters: lower and upper ends, ``(n,)``."""
+        check_level(level)
+        middle, reach = self.predict(X), self.scale_ * float(student.ppf(0.5 + 0.5 * level, self.dof_))
+        return middle - reach, middle + reach
+
+    def graph(self) -> Graph:
+        """The directed graph of the model, as data."""
+        check_is_fitted(self)
+        nodes = (
+            Node("x", "x", "hyperparameter", ("n",)),
+            Node("w", "w", "parameter"),
+            Node("sigma", "σ", "parameter"),
+            Node("nu", "ν", "parameter" if self.dof is None else "hyperparameter"),
+            Node("u", "u", "latent", ("n",), "gamma"),
+            Node("y", "y", "observed", ("n",), "normal"),
+        )
+        edges = (Edge("x", "y"), Edge("w", "y"), Edge("sigma", "y"), Edge("nu", "u"), Edge("u", "y"))
+        return Graph(nodes, edges, (Plate("n", "n = 1…N"),))
+
+
+def _least_dof(rows: int, rank: int) -> float:
+    """The least ν that is learned: below, the likelihood of a line through as many rows as it can meet is infinite."""
+    return max(DOF_RANGE[0], SAFETY * rank / max(rows - rank, 1))

@@ -1,0 +1,176 @@
+"""What a deep model takes at the door: rows or images, and what they are conditional on."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple, Self
+
+import jax
+import numpy as np
+from sklearn.utils.validation import validate_data
+
+from tacit.estimators.base import unmasked
+from tacit.models.vae.likelihoods import Likelihood
+
+CHECKED = 4096
+"""Rows whose values are looked at together."""
+
+
+def read_deep_rows(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
+    """Rows ``(n, d)`` or images ``(n, height, width[, channels])``: float32 with NaN for gaps, or uint8 as they are.
+
+    Raises:
+        ValueError: infinite values, text, no rows, or another shape than at fit.
+    """
+    X = unmasked(X, gaps=True)
+    levels = isinstance(X, np.ndarray | jax.Array) and X.dtype == np.uint8
+    x = validate_data(
+        estimator,
+        X,
+        reset=reset,
+        dtype=np.uint8 if levels else np.float32,
+        ensure_all_finite="allow-nan",
+        allow_nd=True,
+        ensure_min_samples=1,
+    )
+    if x.ndim > 4:
+        raise ValueError(f"X must be rows (n, d) or images (n, height, width[, channels]), got the shape {x.shape}")
+    known = vars(estimator).get("event_shape_")
+    if not reset and known is not None and x.shape[1:] != known:
+        raise ValueError(f"X has rows of shape {x.shape[1:]}, and the model was fitted to {known}")
+    return x
+
+
+class Facts(NamedTuple):
+    """What is to be known of the values before a model is chosen; arrays have the shape of a row."""
+
+    mean: np.ndarray
+    scale: np.ndarray
+    """The standard deviation; 1, or the size of the value, where it does not vary."""
+    low: np.ndarray
+    high: np.ndarray
+    binary: bool
+    """Whether there is nothing but 0 and 1."""
+
+    @classmethod
+    def of(cls, x: np.ndarray) -> Self:
+        """Looked up a part of the rows at a time; missing entries count nothing."""
+        shape = x.shape[1:]
+        total, count, square = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+        low, high, binary = np.full(shape, np.inf), np.full(shape, -np.inf), True
+        for part in _parts(x):
+            there = ~np.isnan(part)
+            total += np.where(there, part, 0.0).sum(axis=0)
+            count += there.sum(axis=0)
+            low = np.minimum(low, np.where(there, part, np.inf).min(axis=0))
+            high = np.maximum(high, np.where(there, part, -np.inf).max(axis=0))
+            binary = binary and bool((~there | (part == 0) | (part == 1)).all())
+        mean = total / np.maximum(count, 1.0)
+        for part in _parts(x):
+            square += np.where(np.isnan(part), 0.0, (part - mean) ** 2).sum(axis=0)
+        deviation = np.sqrt(square / np.maximum(count, 1.0))
+        flat = ~(deviation > 1e-6 * np.maximum(np.abs(mean), 1e-30))
+        return cls(mean, np.where(flat, np.maximum(np.abs(mean), 1.0), deviation), low, high, binary)
+
+
+def _parts(x: np.ndarray) -> Iterator[np.ndarray]:
+    for start in range(0, x.shape[0], CHECKED):
+        yield x[start : start + CHECKED].astype(np.float64)
+
+
+def check_support(likelihood: Likelihood, x: np.ndarray, first: int = 0) -> None:
+    """Refuse values that the likelihood gives no density, naming the first of them; the rows begin at ``first``.
+
+    Raises:
+        ValueError: where it is, what it is, and which likelihoods take it.
+    """
+    wrong = ~np.asarray(likelihood.supports(x)) & ~np.isnan(x)
+    if wrong.any():
+        place = tuple(int(i) for i in np.argwhere(wrong)[0])
+        name = type(likelihood).__name__.removesuffix("Likelihood")
+        shown = [place[0] + first, *place[1:]]
+        raise ValueError(
+            f"X{shown} is {x[place]:.6g}, which the likelihood {name} does not allow. Take likelihood='auto', or "
+            "binarize='stochastic' or 'threshold' for grey levels, or scale the values to [0, 1]."
+        )
+
+
+def check_shares(x: np.ndarray, first: int = 0) -> None:
+    """Refuse grey levels that are no shares of 1 before they are drawn or cut; the rows begin at ``first``.
+
+    Raises:
+        ValueError: where one is, and what to do.
+    """
+    wrong = (x < 0) | (x > 1)
+    if wrong.any():
+        place = tuple(int(i) for i in np.argwhere(wrong)[0])
+        raise ValueError(
+            f"X{[place[0] + first, *place[1:]]} is {x[place]:.6g}, and binarize takes shares from 0 to 1, or 8-bit "
+            "levels as uint8: divide by the largest level, or give X.astype(np.uint8)"
+        )
+
+
+class Conditions(NamedTuple):
+    """How what rows are given is turned into numbers: indicators of labels, or scaled covariates (or images)."""
+
+    classes: np.ndarray | None
+    shift: np.ndarray | None
+    scale: np.ndarray | None
+
+    @classmethod
+    def of(cls, given: Any, rows: int) -> Self:
+        """Learned from what is given at fit.
+
+        Raises:
+            ValueError: it has not one line a row.
+        """
+        if given is None:
+            return cls(None, None, None)
+        values = _lines(given, rows)
+        if values.ndim == 1 and not (values.dtype.kind == "f" and (values != np.floor(values)).any()):
+            return cls(np.unique(values), None, None)
+        facts = Facts.of(_numbers(values))
+        return cls(None, facts.mean, facts.scale)
+
+    @property
+    def width(self) -> int:
+        """Numbers a row."""
+        if self.classes is not None:
+            return int(self.classes.size)
+        return 0 if self.shift is None else int(self.shift.size)
+
+    def encoded(self, given: Any, rows: int) -> np.ndarray | None:
+        """The numbers of every row ``[rows, width]``, or None for a model that is given nothing.
+
+        Raises:
+            ValueError: something is given to a model without conditions or lacks to one with them, or is unknown.
+        """
+        if self.width == 0:
+            if given is not None:
+                raise ValueError("the model was fitted with nothing given: fit it with given= first")
+            return None
+        if given is None:
+            raise ValueError("the model is conditional: say given=, as at fit")
+        values = _lines(np.full(rows, given) if np.ndim(given) == 0 else given, rows)
+        if self.classes is not None:
+            unknown = np.setdiff1d(values, self.classes)
+            if unknown.size:
+                raise ValueError(f"given holds {unknown.tolist()[0]!r}, which was not among the labels at fit")
+            return (values[:, None] == self.classes).astype(np.float32)
+        numbers = _numbers(values)
+        if numbers.shape[1] != self.width:
+            raise ValueError(f"given has {numbers.shape[1]} numbers a row, and the model was fitted with {self.width}")
+        return ((numbers - self.shift) / self.scale).astype(np.float32)
+
+
+def _lines(given: Any, rows: int) -> np.ndarray:
+    values = np.asarray(given)
+    if values.shape[0] != rows:
+        raise ValueError(f"given has {values.shape[0]} lines for {rows} rows")
+    return values
+
+
+def _numbers(values: np.ndarray) -> np.ndarray:
+    if values.dtype.kind not in "buif":
+        raise ValueError(f"given must be labels (n,) or numbers, got an array {values.shape} of {values.dtype}")
+    if not np.isfinite(values).all():
+        raise ValueError("given holds values that are missing or infinite: what a row is given must be known")
+    return values.reshape(values.shape[0], -1)
