@@ -9,9 +9,11 @@ import jax.numpy as jnp
 from jaxtyping import Float, PRNGKeyArray
 
 from tacit.compute import Array
+from tacit.families.bijections import DiagonalAffine
+from tacit.families.transformed import Distribution, Gaussian, white_log_prob
 from tacit.models.vae.bounded import bounded
 from tacit.models.vae.networks import MLP
-from tacit.models.vae.posteriors import Density, Gaussian, Posterior, white_log_prob
+from tacit.models.vae.posteriors import Posterior
 from tacit.models.vae.priors import Prior, Whole
 
 
@@ -20,10 +22,10 @@ def _conditional(network: MLP, z: Float[Array, "... into"]) -> Gaussian:
     flat = z.reshape(-1, z.shape[-1])
     outputs = jax.vmap(network)(flat).reshape(*z.shape[:-1], -1)
     mean, log_scale = jnp.split(outputs, 2, axis=-1)
-    return Gaussian(mean, bounded(log_scale))
+    return Gaussian(DiagonalAffine(mean, bounded(log_scale)))
 
 
-class TwoGaussians(Density):
+class TwoGaussians(Distribution):
     """``q(z₁|x) q(z₂|z₁)``, both Gaussian with independent dimensions (Burda et al. 2016, section 5)."""
 
     first: Gaussian
@@ -80,7 +82,7 @@ class TwoLevels(Posterior):
 
     def read(self, outputs: Float[Array, "rows outputs"]) -> TwoGaussians:
         mean, log_scale = jnp.split(outputs, 2, axis=-1)
-        return TwoGaussians(Gaussian(mean, bounded(log_scale)), self.network)
+        return TwoGaussians(Gaussian(DiagonalAffine(mean, bounded(log_scale))), self.network)
 
 
 class TopDown(Prior):
