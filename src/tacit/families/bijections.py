@@ -159,25 +159,38 @@ class Inverse(Bijection):
         return self.of.increasing
 
 
-class Chain(Bijection):
-    """Bijections one after another, the first one first; each sees what is given."""
+class Composed(Bijection):
+    """Bijections one after another, each of which sees what is given."""
 
-    steps: tuple[Bijection, ...]
+    @property
+    @abc.abstractmethod
+    def parts(self) -> tuple[Bijection, ...]:
+        """The first one first."""
 
     def forward(self, x: Vectors, given: Given = None) -> Moved:
         log_det = jnp.zeros(x.shape[:-1], x.dtype)
-        for step in self.steps:
-            x, more = step.forward(x, given)
+        for part in self.parts:
+            x, more = part.forward(x, given)
             log_det = log_det + more
         return x, log_det
 
     def inverse(self, y: Vectors, given: Given = None) -> Moved:
         log_det = jnp.zeros(y.shape[:-1], y.dtype)
-        for step in reversed(self.steps):
-            y, more = step.inverse(y, given)
+        for part in reversed(self.parts):
+            y, more = part.inverse(y, given)
             log_det = log_det + more
         return y, log_det
 
     @property
     def increasing(self) -> bool:
-        return all(step.increasing for step in self.steps)
+        return all(part.increasing for part in self.parts)
+
+
+class Chain(Composed):
+    """Any bijections, as they are given."""
+
+    steps: tuple[Bijection, ...]
+
+    @property
+    def parts(self) -> tuple[Bijection, ...]:
+        return self.steps

@@ -10,6 +10,7 @@ from jaxtyping import Float, PRNGKeyArray
 from tacit.compute import LOG_2PI, Array
 from tacit.families.bijections import Affine, Bijection, DiagonalAffine
 
+Drawn = tuple[Float[Array, "draws *rows dims"], Float[Array, "draws *rows"]]
 MOMENT_DRAWS = 64
 """By which mean and spread are known where they are not closed."""
 
@@ -25,7 +26,7 @@ class Distribution(eqx.Module):
         """Noise ``[number, *rows, ...]``, or with one row for all of them."""
 
     @abc.abstractmethod
-    def moved(self, noise: Float[Array, "draws ..."]) -> tuple[Float[Array, "draws *rows dims"], Array]:
+    def moved(self, noise: Float[Array, "draws ..."]) -> Drawn:
         """The draws that noise stands for, and ``log q`` of them ``[draws, *rows]``, without an inverse."""
 
     @abc.abstractmethod
@@ -54,9 +55,7 @@ class Distribution(eqx.Module):
         """``log q(z_j)`` of every dimension, where these are independent."""
         return None
 
-    def draw(
-        self, key: PRNGKeyArray, number: int
-    ) -> tuple[Float[Array, "draws *rows dims"], Float[Array, "draws *rows"]]:
+    def draw(self, key: PRNGKeyArray, number: int) -> Drawn:
         """Draws, differentiable in the parameters, and ``log q`` of them."""
         return self.moved(self.noise(key, number))
 
@@ -78,7 +77,7 @@ class WhiteNoise(Distribution):
     def noise(self, key: PRNGKeyArray, number: int, *, shared: bool = False) -> Array:
         return jax.random.normal(key, (number, self.dims))
 
-    def moved(self, noise: Float[Array, "draws ..."]) -> tuple[Float[Array, "draws *rows dims"], Array]:
+    def moved(self, noise: Float[Array, "draws ..."]) -> Drawn:
         return noise, white_log_prob(noise)
 
     def log_prob(self, z: Float[Array, "... dims"]) -> Float[Array, "..."]:
@@ -92,9 +91,6 @@ class WhiteNoise(Distribution):
     def scale(self) -> Float[Array, "*rows dims"]:
         return jnp.ones(self.dims)
 
-    def entropy(self) -> Float[Array, "*rows"]:
-        return jnp.asarray(0.5 * self.dims * (1.0 + LOG_2PI))
-
 
 class Gaussian(Distribution):
     """White noise moved by an affine map, ``N(m, L Lᵀ)``, and all that is closed about it."""
@@ -105,7 +101,7 @@ class Gaussian(Distribution):
         *rows, dims = self.mean.shape
         return jax.random.normal(key, (number, *([1] * len(rows) if shared else rows), dims), self.mean.dtype)
 
-    def moved(self, noise: Float[Array, "draws ..."]) -> tuple[Float[Array, "draws *rows dims"], Array]:
+    def moved(self, noise: Float[Array, "draws ..."]) -> Drawn:
         z, log_det = self.map.forward(noise)
         return z, white_log_prob(noise) - log_det
 
@@ -157,7 +153,7 @@ class Transformed(Distribution):
     def noise(self, key: PRNGKeyArray, number: int, *, shared: bool = False) -> Array:
         return self.base.noise(key, number, shared=shared)
 
-    def moved(self, noise: Float[Array, "draws ..."]) -> tuple[Float[Array, "draws *rows dims"], Array]:
+    def moved(self, noise: Float[Array, "draws ..."]) -> Drawn:
         x, log_prob = self.base.moved(noise)
         y, log_det = self.bijection.forward(x, self.given)
         return y, log_prob - log_det
@@ -179,6 +175,5 @@ class Transformed(Distribution):
 
     def covariance(self) -> Float[Array, "*rows dims dims"]:
         """``Cov[y]``."""
-        draws = self._draws()
-        apart = draws - draws.mean(0)
-        return jnp.einsum("s...i,s...j->...ij", apart, apart) / draws.shape[0]
+        apart = self._draws() - self.mean
+        return jnp.einsum("s...i,s...j->...ij", apart, apart) / self.moment_draws

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
 from tacit.compute import Array
-from tacit.families.bijections import Bijection, Chain, Given, Moved, Reverse, Vectors
+from tacit.families.bijections import Bijection, Composed, Given, Moved, Reverse, Vectors
 
 GATE = 2.0
 """Added before the logistic: the map begins near the identity (Kingma et al. 2016)."""
@@ -88,7 +88,7 @@ class Gated(Bijection):
         return outputs[..., 0, :], jax.nn.sigmoid(outputs[..., 1, :] + GATE)
 
 
-class AutoregressiveFlow(Bijection):
+class AutoregressiveFlow(Composed):
     """Gated steps, and the order turned round after each: inverse autoregressive flow (Kingma et al. 2016)."""
 
     steps: tuple[MaskedLayers, ...]
@@ -97,16 +97,6 @@ class AutoregressiveFlow(Bijection):
         keys = jax.random.split(key, number)
         self.steps = tuple(MaskedLayers(dims, hidden, 2, key=k, context=context) for k in keys)
 
-    def forward(self, x: Vectors, given: Given = None) -> Moved:
-        return self._chain.forward(x, given)
-
-    def inverse(self, y: Vectors, given: Given = None) -> Moved:
-        return self._chain.inverse(y, given)
-
     @property
-    def increasing(self) -> bool:
-        return self._chain.increasing
-
-    @property
-    def _chain(self) -> Chain:
-        return Chain(tuple(part for network in self.steps for part in (Gated(network), Reverse())))
+    def parts(self) -> tuple[Bijection, ...]:
+        return tuple(part for network in self.steps for part in (Gated(network), Reverse()))

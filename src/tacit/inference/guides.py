@@ -27,11 +27,11 @@ def guide_around(
 
     Logarithms of scales are what is moved. A flow (Kingma et al. 2016) begins near the Gaussian that it bends.
     """
-    dims, location, log_scale = location.size, jnp.asarray(location), jnp.log(jnp.asarray(scale))
+    dims, centre, log_scale = location.size, jnp.asarray(location), jnp.log(jnp.asarray(scale))
     if name == "mean-field":
-        return Gaussian(DiagonalAffine(location, log_scale))
-    whole = TriangularAffine(location, log_scale, jnp.zeros((dims, dims), location.dtype))
+        return Gaussian(DiagonalAffine(centre, log_scale))
+    full = TriangularAffine(centre, log_scale, jnp.diag(jnp.zeros_like(log_scale)))
     if name == "full-rank":
-        return Gaussian(whole)
-    bent = AutoregressiveFlow(dims, FLOW_HIDDEN, FLOW_STEPS, key=key)
-    return Transformed(WhiteNoise(dims), Chain((bent, whole)), moment_draws=MOMENT_DRAWS)
+        return Gaussian(full)
+    flow = AutoregressiveFlow(dims, FLOW_HIDDEN, FLOW_STEPS, key=key)
+    return Transformed(WhiteNoise(dims), Chain((flow, full)), moment_draws=MOMENT_DRAWS)

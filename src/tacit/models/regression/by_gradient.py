@@ -125,11 +125,8 @@ def joint_around(begun: LogisticRegression, table: Table, *, quiet: bool) -> Log
 
 def guide_of(begun: LogisticRegression, away: Float[np.ndarray, " size"]) -> Gaussian:
     """A standard normal of whitened coordinates, moved by ``away``."""
-    at = jnp.asarray(away, jnp.float32)
-    unit = jnp.zeros_like(at)
-    if begun.mean_field:
-        return Gaussian(DiagonalAffine(at, unit))
-    return Gaussian(TriangularAffine(at, unit, jnp.zeros((at.size, at.size), at.dtype)))
+    at, zeros = jnp.asarray(away, jnp.float32), jnp.zeros(away.size, jnp.float32)
+    return Gaussian(DiagonalAffine(at, zeros) if begun.mean_field else TriangularAffine(at, zeros, jnp.diag(zeros)))
 
 
 def rise(begun: LogisticRegression, table: Table, ascent: Ascent, *, restart: int, seed: int) -> Risen:

@@ -84,7 +84,7 @@ class Diagonal(Posterior):
     def outputs(self, latent: int) -> int:
         return 2 * latent
 
-    def read(self, outputs: Float[Array, "rows outputs"]) -> Gaussian:
+    def read(self, outputs: Float[Array, "*rows outputs"]) -> Gaussian:
         mean, log_scale = jnp.split(outputs, 2, axis=-1)
         return Gaussian(DiagonalAffine(mean, bounded(log_scale)))
 
@@ -134,6 +134,5 @@ class InverseAutoregressive(Posterior):
         return 2 * latent + self.context
 
     def read(self, outputs: Float[Array, "rows outputs"]) -> Transformed:
-        latent = (outputs.shape[-1] - self.context) // 2
-        mean, log_scale, context = jnp.split(outputs, (latent, 2 * latent), axis=-1)
-        return Transformed(Gaussian(DiagonalAffine(mean, bounded(log_scale))), self.flow, context)
+        own, context = jnp.split(outputs, [outputs.shape[-1] - self.context], axis=-1)
+        return Transformed(Diagonal().read(own), self.flow, context)
