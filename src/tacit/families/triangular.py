@@ -75,7 +75,7 @@ class Gated(Bijection):
         rows = () if given is None else given.shape[:-1]
         y = jnp.broadcast_to(y, (*jnp.broadcast_shapes(y.shape[:-1], rows), y.shape[-1]))
 
-        def settle(x: Array, _: None) -> tuple[Array, None]:
+        def settle(x, _):
             shift, share = self._shift_and_share(x, given)
             return (y - (1.0 - share) * shift) / share, None
 
