@@ -48,7 +48,7 @@ def test_divergences_from_a_normal_prior_are_expectations(kind: Diagonal | Full)
         draws = np.asarray(density.sample(jax.random.key(0), 5))
         for row in range(3):
             if isinstance(kind, Full):
-                covariance = np.asarray(density.factor[row] @ density.factor[row].T)
+                covariance = np.asarray(density.covariance()[row])
             else:
                 covariance = np.diag(np.asarray(density.scale[row]) ** 2)
             mean, variance = np.asarray(density.mean[row]), 1.5**2

@@ -1,7 +1,4 @@
-"""Triangular maps: increasing maps whose j-th coordinate sees only the coordinates up to the j-th.
-
-A simple density seen through one is a flexible density with an exact log-determinant (Papamakarios et al. 2017).
-"""
+"""Triangular maps by masked networks: increasing maps whose j-th coordinate sees only those up to the j-th."""
 
 import itertools
 import math
@@ -14,6 +11,7 @@ import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
 from tacit.compute import Array
+from tacit.families.bijections import Bijection, Composed, Given, Moved, Reverse, Vectors
 
 GATE = 2.0
 """Added before the logistic: the map begins near the identity (Kingma et al. 2016)."""
@@ -51,9 +49,7 @@ class MaskedLayers(eqx.Module):
         masks = [after[:, None] >= before[None, :] for before, after in itertools.pairwise(degrees)]
         return [*masks, np.tile(np.arange(self.dims), self.outs)[:, None] > degrees[-1][None, :]]
 
-    def __call__(
-        self, z: Float[Array, "*batch dims"], context: Float[Array, "..."] | None
-    ) -> Float[Array, "*batch outs dims"]:
+    def __call__(self, z: Vectors, context: Given) -> Float[Array, "... outs dims"]:
         x, masks = z, self._masks()
         for layer, (weight, bias, mask) in enumerate(zip(self.weights, self.biases, masks, strict=True)):
             x = x @ (weight * mask).T + bias
@@ -63,12 +59,37 @@ class MaskedLayers(eqx.Module):
         return x.reshape(*x.shape[:-1], self.outs, self.dims)
 
 
-class AutoregressiveFlow(eqx.Module):
-    """``z_j ← s_j z_j + (1 − s_j) m_j`` with m and s from the z before the j-th; the order is turned between steps.
+class Gated(Bijection):
+    """``y_j = s_j x_j + (1 − s_j) m_j`` with m and s from the x before the j-th (Kingma et al. 2016, section 4).
 
-    Forwards it is one pass of the networks; backwards it goes from dimension to dimension (Kingma et al. 2016, section
-    4). The log-determinant is ``Σ log s_j``.
+    Forwards it is one pass of the network; backwards it goes from dimension to dimension.
     """
+
+    network: MaskedLayers
+
+    def forward(self, x: Vectors, given: Given = None) -> Moved:
+        shift, share = self._shift_and_share(x, given)
+        return share * x + (1.0 - share) * shift, jnp.log(share).sum(-1)
+
+    def inverse(self, y: Vectors, given: Given = None) -> Moved:
+        rows = () if given is None else given.shape[:-1]
+        y = jnp.broadcast_to(y, (*jnp.broadcast_shapes(y.shape[:-1], rows), y.shape[-1]))
+
+        def settle(x, _):
+            shift, share = self._shift_and_share(x, given)
+            return (y - (1.0 - share) * shift) / share, None
+
+        # after pass j the first j dimensions are right, and stay
+        x, _ = jax.lax.scan(settle, jnp.zeros_like(y), None, length=y.shape[-1])
+        return x, -jnp.log(self._shift_and_share(x, given)[1]).sum(-1)
+
+    def _shift_and_share(self, x: Vectors, given: Given) -> tuple[Array, Array]:
+        outputs = self.network(x, given)
+        return outputs[..., 0, :], jax.nn.sigmoid(outputs[..., 1, :] + GATE)
+
+
+class AutoregressiveFlow(Composed):
+    """Gated steps, and the order turned round after each: inverse autoregressive flow (Kingma et al. 2016)."""
 
     steps: tuple[MaskedLayers, ...]
 
@@ -76,35 +97,6 @@ class AutoregressiveFlow(eqx.Module):
         keys = jax.random.split(key, number)
         self.steps = tuple(MaskedLayers(dims, hidden, 2, key=k, context=context) for k in keys)
 
-    def forward(
-        self, z: Float[Array, "*batch dims"], context: Float[Array, "..."] | None = None
-    ) -> tuple[Float[Array, "*batch dims"], Float[Array, "*batch"]]:
-        """The image of z and the log-determinant there."""
-        log_det = jnp.zeros(z.shape[:-1], z.dtype)
-        for step in self.steps:
-            shift, share = self._shift_and_share(step, z, context)
-            z = (share * z + (1.0 - share) * shift)[..., ::-1]
-            log_det = log_det + jnp.log(share).sum(-1)
-        return z, log_det
-
-    def backward(
-        self, y: Float[Array, "*batch dims"], context: Float[Array, "..."] | None = None
-    ) -> tuple[Float[Array, "*batch dims"], Float[Array, "*batch"]]:
-        """Whose image y is, and the log-determinant of the way forwards there."""
-        log_det = jnp.zeros(y.shape[:-1], y.dtype)
-        for step in reversed(self.steps):
-            target = y[..., ::-1]
-
-            def settle(z, _, step=step, target=target):
-                shift, share = self._shift_and_share(step, z, context)
-                return (target - (1.0 - share) * shift) / share, None
-
-            # after pass j the first j dimensions are right, and stay
-            y, _ = jax.lax.scan(settle, jnp.zeros_like(target), None, length=target.shape[-1])
-            log_det = log_det + jnp.log(self._shift_and_share(step, y, context)[1]).sum(-1)
-        return y, log_det
-
-    @staticmethod
-    def _shift_and_share(step: MaskedLayers, z: Array, context: Array | None) -> tuple[Array, Array]:
-        outputs = step(z, context)
-        return outputs[..., 0, :], jax.nn.sigmoid(outputs[..., 1, :] + GATE)
+    @property
+    def parts(self) -> tuple[Bijection, ...]:
+        return tuple(part for network in self.steps for part in (Gated(network), Reverse()))

@@ -11,10 +11,11 @@ import numpy as np
 from jaxtyping import Float, PRNGKeyArray, PyTree
 
 from tacit.compute import Array, compiled, double_precision, single_precision
+from tacit.families.transformed import Distribution
 from tacit.inference.begin import Expansion, Whitening, begin_at, expanded, log_joints
 from tacit.inference.black_box import ESTIMATORS, BlackBox, Estimator, Guided
 from tacit.inference.closed_form import CONVERGED, INTERRUPTED, NAN
-from tacit.inference.guides import GUIDES, Guide, GuideName, guide_around
+from tacit.inference.guides import GUIDES, GuideName, guide_around
 from tacit.inference.importance import pareto_smooth
 from tacit.inference.posterior import Posterior
 from tacit.inference.problem import Problem, problem_of
@@ -59,7 +60,7 @@ class Inferred:
     elbo: float
     elbo_error: float
     verdict: Verdict
-    guide: Guide
+    guide: Distribution
     trace: dict[str, np.ndarray]
     log_ratios: Float[np.ndarray, " draws"]
     converged: bool
@@ -110,7 +111,7 @@ class _Whitened(eqx.Module):
 class _Run(NamedTuple):
     """One restart."""
 
-    guide: Guide
+    guide: Distribution
     whitening: Whitening
     trained: Trained
     draws: np.ndarray
@@ -275,7 +276,7 @@ def _begun(
 
 
 @single_precision
-def _fit(problem: Problem, name: GuideName, course: Course, at: _Whitened, seed: int) -> tuple[Trained, Guide]:
+def _fit(problem: Problem, name: GuideName, course: Course, at: _Whitened, seed: int) -> tuple[Trained, Distribution]:
     key = jax.random.key(seed)
     dims = problem.start.size
     begun = guide_around(name, np.zeros(dims, np.float32), np.ones(dims, np.float32), key=key)
@@ -286,7 +287,7 @@ def _fit(problem: Problem, name: GuideName, course: Course, at: _Whitened, seed:
 
 
 @compiled
-def _draw(guide: Guide, key: PRNGKeyArray, number: int) -> tuple[Array, Array]:
+def _draw(guide: Distribution, key: PRNGKeyArray, number: int) -> tuple[Array, Array]:
     return guide.draw(key, number)
 
 
@@ -296,7 +297,7 @@ def _mapped(outputs: Callable[[Array], dict[str, Any]], coordinates: Array) -> d
 
 
 @double_precision
-def _drawn(guide: Guide, seed: int, number: int) -> tuple[np.ndarray, np.ndarray]:
+def _drawn(guide: Distribution, seed: int, number: int) -> tuple[np.ndarray, np.ndarray]:
     theta, log_q = _draw(guide, jax.random.key(seed), number)
     return np.asarray(theta), np.asarray(log_q)
 

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Float, PRNGKeyArray, PyTree
 
 from tacit.compute import Array
+from tacit.families.transformed import Distribution
 
 Terms = dict[str, Float[Array, " rows"]]
 """Named parts of a bound, a number a row, in nats."""
@@ -32,21 +33,11 @@ class Batch(NamedTuple):
     """What multiplies the KL while the fit warms up, from 0 to 1."""
 
 
-class Density(Protocol):
-    """``q(z|x)`` of a batch of rows."""
-
-    def draw(self, key: PRNGKeyArray, number: int) -> tuple[PyTree, Float[Array, "draws rows"]]:
-        """Draws ``[number, rows, ...]``, differentiable where they can be reparameterised, and their ``log q(z|x)``."""
-
-    def log_prob(self, latent: PyTree) -> Float[Array, "*draws rows"]:
-        """``log q(z|x)``."""
-
-
 class LatentVariable(Protocol):
     """A model ``p(x, z) = p(z) p(x|z)`` with an approximate posterior."""
 
-    def posterior(self, rows: PyTree) -> Any:
-        """``q(z|x)`` of every row, a `Density`."""
+    def posterior(self, rows: PyTree) -> Distribution:
+        """``q(z|x)`` of every row."""
 
     def log_likelihood(self, rows: PyTree, latent: PyTree) -> Float[Array, "*draws rows"]:
         """``log p(x|z)``."""
@@ -54,7 +45,7 @@ class LatentVariable(Protocol):
     def log_prior(self, rows: PyTree, latent: PyTree) -> Float[Array, "*draws rows"]:
         """``log p(z)``."""
 
-    def kl(self, rows: PyTree, posterior: Any) -> Float[Array, "rows dims"] | None:
+    def kl(self, rows: PyTree, posterior: Distribution) -> Float[Array, "rows dims"] | None:
         """``KL(q(z|x) ‖ p(z))`` of each latent dimension where it has a closed form, else None."""
 
     def prior_sample(self, rows: PyTree, key: PRNGKeyArray, number: int) -> Float[Array, "draws dims"]:
@@ -80,7 +71,7 @@ def frozen(tree: PyTree) -> PyTree:
 
 class _Split(NamedTuple):
     latent: PyTree
-    posterior: Any
+    posterior: Distribution
     log_q: Float[Array, "draws rows"]
     log_likelihood: Float[Array, "draws rows"]
     kl: Float[Array, "rows dims"]
@@ -194,10 +185,10 @@ class TotalCorrelation(Objective):
 
     def __call__(self, model: LatentVariable, batch: Batch) -> tuple[Float[Array, " rows"], Terms]:
         split = _split(model, batch, 1)
-        if not hasattr(split.posterior, "log_prob_each"):
-            raise ValueError("the total correlation needs a posterior that factorises: posterior='diagonal'")
         # [rows, rows, dims]: z of one row under q of another
         pairs = split.posterior.log_prob_each(split.latent[0][:, None, :])
+        if pairs is None:
+            raise ValueError("the total correlation needs a posterior that factorises: posterior='diagonal'")
         present = jnp.where(batch.weights > 0, 0.0, -jnp.inf)[None, :]
         log_size = jnp.log(jnp.maximum((batch.weights > 0).sum(), 1) * (self.size or 1.0))
         joint = jax.nn.logsumexp(pairs.sum(-1) + present, axis=1) - log_size

@@ -16,7 +16,6 @@ from tacit.inference.objectives import (
     TotalCorrelation,
 )
 from tacit.models.vae.discrete import CategoricalCodes, CodeTable, QuantisedCodes, VectorQuantised
-from tacit.models.vae.flows import FlowPrior, InverseAutoregressive
 from tacit.models.vae.levels import TopDown, TwoLevels
 from tacit.models.vae.likelihoods import (
     BernoulliLikelihood,
@@ -33,8 +32,8 @@ from tacit.models.vae.likelihoods import (
 )
 from tacit.models.vae.model import DeepLatent
 from tacit.models.vae.networks import MLP, ConvDecoder, ConvEncoder
-from tacit.models.vae.posteriors import Diagonal, Full, Point, Posterior
-from tacit.models.vae.priors import MixtureOfGaussians, Prior, StandardNormal, VampPrior
+from tacit.models.vae.posteriors import Diagonal, Full, InverseAutoregressive, Point, Posterior
+from tacit.models.vae.priors import FlowPrior, MixtureOfGaussians, Prior, StandardNormal, VampPrior
 
 
 class Layer(NamedTuple):

@@ -12,13 +12,9 @@ from tacit.estimators.capabilities import Refines
 from tacit.estimators.vae.answers import NUMBERS, ROWS, DeepAnswers
 from tacit.inference.stochastic import padded
 from tacit.models.vae.annealing import STARTS, annealed
-from tacit.models.vae.flows import FlowDensity
-from tacit.models.vae.levels import TwoGaussians
 from tacit.models.vae.model import Rows
-from tacit.models.vae.posteriors import FullGaussian, Gaussian, PointMass
 from tacit.models.vae.refining import refined
 
-CONTINUOUS = (Gaussian, FullGaussian, FlowDensity, TwoGaussians)
 DRAWS = 1000
 """Of z, for the bounds of a row."""
 
@@ -89,11 +85,10 @@ class DeepEvaluation(DeepAnswers, Refines):
     def _pieces(self, X: Any, given: Any, copies: int, random_state: Any) -> Iterator[tuple[int, Rows, np.ndarray]]:
         """How many rows, those rows made up to a fixed number, and a random key for each, which is its own."""
         rows = self._together(self._read(X), given)
-        first = Rows(rows.x[:1], None if rows.given is None else rows.given[:1])
-        density = self._model().posterior(first)
-        if isinstance(density, PointMass):
+        kind = self._model().posterior_kind
+        if not kind.likelihood:
             raise ValueError("the posterior is a point: a plain auto-encoder has codes, and no log p(x) or bound on it")
-        if not isinstance(density, CONTINUOUS):
+        if not kind.continuous:
             raise ValueError("the codes of this model are no vectors of real numbers, which is what gradients can move")
         count = rows.x.shape[0]
         keys = seed_of(random_state).integers(2**32, size=(count, 2), dtype=np.uint32)

@@ -20,7 +20,6 @@ from tacit.inference.objectives import (
     TotalCorrelation,
 )
 from tacit.models.vae.discrete import CategoricalCodes, CodeTable, QuantisedCodes, VectorQuantised
-from tacit.models.vae.flows import FlowPrior, InverseAutoregressive
 from tacit.models.vae.levels import TopDown, TwoLevels
 from tacit.models.vae.likelihoods import (
     LIKELIHOODS,
@@ -32,8 +31,8 @@ from tacit.models.vae.likelihoods import (
     NormalLikelihood,
 )
 from tacit.models.vae.model import Rows
-from tacit.models.vae.posteriors import Diagonal, Full, Point, Posterior
-from tacit.models.vae.priors import MixtureOfGaussians, Prior, StandardNormal, VampPrior
+from tacit.models.vae.posteriors import Diagonal, Full, InverseAutoregressive, Point, Posterior
+from tacit.models.vae.priors import FlowPrior, MixtureOfGaussians, Prior, StandardNormal, VampPrior
 
 OBJECTIVES: dict[str, Callable[[], Objective]] = {
     "elbo": Elbo,

@@ -14,10 +14,11 @@ from jaxtyping import Float, PRNGKeyArray
 
 from tacit.compute import Array, single_precision
 from tacit.data.blocks import Standardise
+from tacit.families.bijections import DiagonalAffine, TriangularAffine
+from tacit.families.transformed import Gaussian
 from tacit.inference.begin import Expansion, Whitening
 from tacit.inference.black_box import BlackBox, Estimator, Guided
 from tacit.inference.closed_form import Sums
-from tacit.inference.guides import FullRank, Guide, MeanField
 from tacit.inference.rounds import RESIDENT_BYTES
 from tacit.inference.settling import Settle
 from tacit.inference.stochastic import Batches
@@ -122,11 +123,10 @@ def joint_around(begun: LogisticRegression, table: Table, *, quiet: bool) -> Log
     return LogisticJoint(begun.prior, contrast, whitening, expansion)
 
 
-def guide_of(begun: LogisticRegression, away: Float[np.ndarray, " size"]) -> Guide:
+def guide_of(begun: LogisticRegression, away: Float[np.ndarray, " size"]) -> Gaussian:
     """A standard normal of whitened coordinates, moved by ``away``."""
-    at = np.asarray(away, np.float32)
-    ones = np.ones(at.size, np.float32)
-    return MeanField.around(at, ones) if begun.mean_field else FullRank.around(at, np.diag(ones))
+    at, zeros = jnp.asarray(away, jnp.float32), jnp.zeros(away.size, jnp.float32)
+    return Gaussian(DiagonalAffine(at, zeros) if begun.mean_field else TriangularAffine(at, zeros, jnp.diag(zeros)))
 
 
 def rise(begun: LogisticRegression, table: Table, ascent: Ascent, *, restart: int, seed: int) -> Risen:
@@ -141,7 +141,7 @@ def rise(begun: LogisticRegression, table: Table, ascent: Ascent, *, restart: in
 
 
 @single_precision
-def _train(guide: Guide, joint: LogisticJoint, table: Table, ascent: Ascent, batch: int, seed: int) -> Trained:
+def _train(guide: Gaussian, joint: LogisticJoint, table: Table, ascent: Ascent, batch: int, seed: int) -> Trained:
     scaled: Any = Scaled(table.rows, table.view)
     rows = scaled if scaled.nbytes > RESIDENT_BYTES else scaled.whole()
     batches = Batches((rows, table.target.astype(np.float32)), np.asarray(table.weights, np.float32))
@@ -163,7 +163,7 @@ def _as_they_are(rows: Any, key: Any) -> Any:
     return rows
 
 
-def _unwhitened(guide: Guide, whitening: Whitening, begun: LogisticRegression) -> Coefficients:
+def _unwhitened(guide: Gaussian, whitening: Whitening, begun: LogisticRegression) -> Coefficients:
     """The guide's moments as those of the coefficients, in double precision."""
     guide = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), guide)
     shape = begun.coefficients.mean.shape

@@ -8,8 +8,9 @@ import jax.numpy as jnp
 from jaxtyping import Float, Int, PRNGKeyArray
 
 from tacit.compute import Array
+from tacit.families.transformed import Distribution
 from tacit.inference.objectives import Batch, Elbo, LatentVariable, Objective, Terms
-from tacit.models.vae.posteriors import Density, Posterior
+from tacit.models.vae.posteriors import Posterior
 from tacit.models.vae.priors import Prior, Whole
 
 
@@ -17,7 +18,7 @@ def _levels(z: Float[Array, "... width"], levels: int) -> Float[Array, "... late
     return z.reshape(*z.shape[:-1], -1, levels)
 
 
-class OneHots(Density):
+class OneHots(Distribution):
     """Independent categorical variables, each as the indicator of its level, laid side by side.
 
     A draw is exact (Gumbel 1954: the largest of logits and noise); its gradient is that of the soft maximum at a
@@ -102,11 +103,11 @@ class CodeTable(Prior):
         levels = jax.random.categorical(key, self.logits, shape=(number, self.logits.shape[0]))
         return model.posterior_kind.of_levels(levels)
 
-    def kl(self, posterior: Density) -> Float[Array, "rows latent"] | None:
+    def kl(self, posterior: Distribution) -> Float[Array, "rows latent"] | None:
         return posterior.kl_categorical(self._logs)  # type: ignore[attr-defined]
 
 
-class Quantised(Density):
+class Quantised(Distribution):
     """The nearest vector of a codebook to each part of the encoder's outputs: all mass at one code.
 
     The decoder's gradient goes to the encoder as if nothing had been rounded (van den Oord, Vinyals & Kavukcuoglu

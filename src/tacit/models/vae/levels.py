@@ -9,21 +9,19 @@ import jax.numpy as jnp
 from jaxtyping import Float, PRNGKeyArray
 
 from tacit.compute import Array
-from tacit.models.vae.bounded import bounded
+from tacit.families.transformed import Distribution, Gaussian, white_log_prob
 from tacit.models.vae.networks import MLP
-from tacit.models.vae.posteriors import Density, Gaussian, Posterior, white_log_prob
+from tacit.models.vae.posteriors import Diagonal, Posterior
 from tacit.models.vae.priors import Prior, Whole
 
 
 def _conditional(network: MLP, z: Float[Array, "... into"]) -> Gaussian:
     """``N(z'; μ(z), diag σ²(z))``."""
     flat = z.reshape(-1, z.shape[-1])
-    outputs = jax.vmap(network)(flat).reshape(*z.shape[:-1], -1)
-    mean, log_scale = jnp.split(outputs, 2, axis=-1)
-    return Gaussian(mean, bounded(log_scale))
+    return Diagonal().read(jax.vmap(network)(flat).reshape(*z.shape[:-1], -1))
 
 
-class TwoGaussians(Density):
+class TwoGaussians(Distribution):
     """``q(z₁|x) q(z₂|z₁)``, both Gaussian with independent dimensions (Burda et al. 2016, section 5)."""
 
     first: Gaussian
@@ -79,8 +77,7 @@ class TwoLevels(Posterior):
         return self.first
 
     def read(self, outputs: Float[Array, "rows outputs"]) -> TwoGaussians:
-        mean, log_scale = jnp.split(outputs, 2, axis=-1)
-        return TwoGaussians(Gaussian(mean, bounded(log_scale)), self.network)
+        return TwoGaussians(Diagonal().read(outputs), self.network)
 
 
 class TopDown(Prior):

@@ -1,7 +1,8 @@
-"""What p(z) may be: a Gaussian, a mixture of Gaussians, or the encoder's own view of some pseudo-rows."""
+"""What p(z) may be: a Gaussian, a mixture of Gaussians, a flow, or the encoder's own view of some pseudo-rows."""
 
 import abc
 import math
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import equinox as eqx
@@ -9,9 +10,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float, PRNGKeyArray
 
-from tacit.compute import LOG_2PI, Array
+from tacit.compute import Array
+from tacit.families.bijections import DiagonalAffine, Inverse
+from tacit.families.transformed import Distribution, Gaussian, Transformed, WhiteNoise
+from tacit.families.triangular import AutoregressiveFlow
 from tacit.models.vae.bounded import bounded
-from tacit.models.vae.posteriors import Gaussian
 
 
 class Whole(Protocol):
@@ -19,7 +22,7 @@ class Whole(Protocol):
 
     posterior_kind: Any
 
-    def encode(self, x: Float[Array, "rows ..."]) -> Any:
+    def encode(self, x: Float[Array, "rows ..."]) -> Distribution:
         """``q(z|x)`` of rows."""
 
 
@@ -34,7 +37,7 @@ class Prior(eqx.Module):
     def sample(self, key: PRNGKeyArray, number: int, model: Whole) -> Float[Array, "draws dims"]:
         """Draws of z."""
 
-    def kl(self, posterior: Any) -> Float[Array, "rows dims"] | None:
+    def kl(self, posterior: Distribution) -> Float[Array, "rows dims"] | None:
         """``KL(q ‖ p)`` of each dimension, where it has a closed form."""
         return None
 
@@ -54,15 +57,18 @@ class StandardNormal(Prior):
     def _log_scale(self) -> Float[Array, ""]:
         return jax.lax.stop_gradient(self.log_scale) if self.fixed else self.log_scale
 
+    @property
+    def _density(self) -> Gaussian:
+        return Gaussian(DiagonalAffine(jnp.zeros(self.dims), jnp.broadcast_to(self._log_scale, self.dims)))
+
     def log_prob(self, z: Float[Array, "... dims"], model: Whole) -> Float[Array, "..."]:
-        each = -0.5 * ((z * jnp.exp(-self._log_scale)) ** 2 + LOG_2PI) - self._log_scale
-        return each.sum(-1)
+        return self._density.log_prob(z)
 
     def sample(self, key: PRNGKeyArray, number: int, model: Whole) -> Float[Array, "draws dims"]:
-        return jnp.exp(self._log_scale) * jax.random.normal(key, (number, self.dims))
+        return self._density.sample(key, number)
 
-    def kl(self, posterior: Any) -> Float[Array, "rows dims"] | None:
-        return posterior.kl_standard(self._log_scale) if hasattr(posterior, "kl_standard") else None
+    def kl(self, posterior: Distribution) -> Float[Array, "rows dims"] | None:
+        return posterior.kl_standard(self._log_scale)
 
 
 class MixtureOfGaussians(Prior):
@@ -78,8 +84,7 @@ class MixtureOfGaussians(Prior):
         self.log_scales = jnp.zeros((components, dims)) - 0.5
 
     def log_prob(self, z: Float[Array, "... dims"], model: Whole) -> Float[Array, "..."]:
-        scales = bounded(self.log_scales)
-        parts = Gaussian(self.means, scales).log_prob(z[..., None, :])
+        parts = Gaussian(DiagonalAffine(self.means, bounded(self.log_scales))).log_prob(z[..., None, :])
         return jax.nn.logsumexp(parts + jax.nn.log_softmax(self.logits), axis=-1)
 
     def sample(self, key: PRNGKeyArray, number: int, model: Whole) -> Float[Array, "draws dims"]:
@@ -102,3 +107,27 @@ class VampPrior(Prior):
         which, noise = jax.random.split(key)
         chosen = jax.random.randint(which, (number,), 0, self.rows.shape[0])
         return model.encode(self.rows[chosen]).sample(noise, 1)[0]
+
+
+class FlowPrior(Prior):
+    """``N(0, I)`` seen through an autoregressive flow: z is white once it has been moved (Papamakarios et al. 2017).
+
+    The density takes one pass, a draw one a dimension.
+    """
+
+    flow: AutoregressiveFlow
+    dims: int = eqx.field(static=True)
+
+    def __init__(self, dims: int, *, key: PRNGKeyArray, hidden: Sequence[int] = (64,), number: int = 4) -> None:
+        self.flow = AutoregressiveFlow(dims, hidden, number, key=key)
+        self.dims = dims
+
+    @property
+    def _density(self) -> Transformed:
+        return Transformed(WhiteNoise(self.dims), Inverse(self.flow))
+
+    def log_prob(self, z: Float[Array, "... dims"], model: Whole) -> Float[Array, "..."]:
+        return self._density.log_prob(z)
+
+    def sample(self, key: PRNGKeyArray, number: int, model: Whole) -> Float[Array, "draws dims"]:
+        return self._density.sample(key, number)

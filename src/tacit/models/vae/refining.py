@@ -9,8 +9,9 @@ import optax
 from jaxtyping import Float, PRNGKeyArray, UInt32
 
 from tacit.compute import Array, as_key, compiled
+from tacit.families.bijections import DiagonalAffine
+from tacit.families.transformed import Gaussian
 from tacit.models.vae.model import DeepLatent, Rows
-from tacit.models.vae.posteriors import Gaussian
 
 STEPS = 500
 DRAWS = 8
@@ -43,7 +44,7 @@ def refined_gaussian(model: DeepLatent, rows: Rows, key: PRNGKeyArray) -> Gaussi
     unit = jnp.exp(0.5 * log_scale)
 
     def at(move: tuple[Array, Array]) -> Gaussian:
-        return Gaussian(mean + unit * move[0], log_scale + move[1])
+        return Gaussian(DiagonalAffine(mean + unit * move[0], log_scale + move[1]))
 
     def loss(move: tuple[Array, Array], key: PRNGKeyArray) -> Array:
         own, still = at(move), at(jax.lax.stop_gradient(move))
