@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 FLOORS = {
     "compute": 0,
+    "files": 0,
     "plots": 1,
     "families": 2,
     "data": 2,

@@ -312,7 +312,7 @@ def test_a_full_disk_does_not_end_the_fit(rows: np.ndarray, tmp_path: Path, monk
     def fails(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("tacit.storage.atomic.os.replace", fails)
+    monkeypatch.setattr("tacit.files.os.replace", fails)
     with pytest.warns(UserWarning, match="No space left on device. The fit goes on"):
         found = fitted(rows, Checkpoint(tmp_path / "c", "x"))
     monkeypatch.undo()

@@ -2,9 +2,9 @@
 
 import importlib.resources
 import os
-import tempfile
 from pathlib import Path
 
+from tacit.files import write_atomically
 from tacit.report.code_section import code_section
 from tacit.report.content import ReportContent
 from tacit.report.data_section import data_section, fit_section, repeat_section
@@ -84,7 +84,7 @@ def _units(content: ReportContent) -> str:
 
 
 def write(path: str | os.PathLike[str], content: ReportContent) -> Path:
-    """Write the page; the file is there whole or not at all.
+    """Write the page; a regular file is there whole or not at all.
 
     Args:
         path: Where to; its folder is made if need be, and a file that is there is replaced.
@@ -96,22 +96,5 @@ def write(path: str | os.PathLike[str], content: ReportContent) -> Path:
     target = Path(path)
     text = build(content)
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(name, 0o666 & ~_mask())
-        os.replace(name, target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write_atomically(target, text)
     return target
-
-
-def _mask() -> int:
-    """The process's file mode mask, which can only be read by setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

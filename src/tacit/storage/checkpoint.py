@@ -21,9 +21,9 @@ from jaxtyping import PyTree
 from scipy import sparse
 from sklearn.base import BaseEstimator, clone
 
+from tacit.files import remove_leftovers
 from tacit.inference.watch import Kept, Moment
 from tacit.storage import container
-from tacit.storage.atomic import remove_leftovers
 from tacit.storage.encode import encode
 from tacit.storage.errors import ModelFileError
 from tacit.storage.model_file import versions

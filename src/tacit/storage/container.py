@@ -14,7 +14,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
-from tacit.storage.atomic import write_atomically
+from tacit.files import write_atomically
 from tacit.storage.errors import ModelFileError
 
 FORMAT = 1

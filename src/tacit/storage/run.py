@@ -24,8 +24,8 @@ from tacit.data.errors import DataError
 from tacit.data.features import Target
 from tacit.data.schema import Schema
 from tacit.data.texts import Vocabulary
+from tacit.files import sync_folder, write_atomically
 from tacit.storage import container
-from tacit.storage.atomic import sync_folder, write_atomically
 from tacit.storage.config import RunConfig
 from tacit.storage.errors import ModelFileError
 from tacit.storage.model_file import MODEL, load, save
