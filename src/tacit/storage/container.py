@@ -17,8 +17,8 @@ from safetensors.numpy import save as to_bytes
 from tacit.files import write_atomically
 from tacit.storage.errors import ModelFileError
 
-FORMAT = 1
-"""The version of the format. A reader takes this one and all before it."""
+FORMAT = 2
+"""The version of the format (2: lists of numbers as arrays). A reader takes this one and all before it."""
 HEADER_LIMIT = 64 * 2**20
 """The longest header, in bytes, that is written or read."""
 
