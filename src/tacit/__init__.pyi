@@ -10,6 +10,7 @@ from .estimators.count_mixtures import MultinomialMixture, PoissonMixture
 from .estimators.density import Density
 from .estimators.gaussian_mixture import GaussianMixture
 from .estimators.generative_classifier import GenerativeClassifier
+from .estimators.infer import Inferred, infer
 from .estimators.kmeans import KMeans
 from .estimators.latent_dirichlet_allocation import LatentDirichletAllocation
 from .estimators.least_absolute_deviations import LeastAbsoluteDeviations
@@ -19,6 +20,7 @@ from .estimators.semi_supervised_vae import SemiSupervisedVAE
 from .estimators.student_t_regression import StudentTRegression
 from .estimators.vae import IWAE, VAE, VQVAE, AutoEncoder, BetaVAE
 from .estimators.vectorise import read_corpus
+from .estimators.verdict import Verdict
 from .evaluation.annealed import AnnealedLogProb, annealed_log_prob
 from .evaluation.bootstrap import bootstrap
 from .evaluation.coherence import Coherence, topic_coherence
@@ -47,9 +49,7 @@ from .evaluation.topics import (
     topic_sizes,
     topic_stability,
 )
-from .inference.infer import Inferred, infer
 from .inference.posterior import Posterior
-from .inference.verdict import Verdict
 from .inference.watch import watch
 from .models.topics.completion import Completion, document_completion, document_halves
 from .storage import load, save

@@ -16,10 +16,11 @@ from tacit.estimators._base import check_choice, check_whole, double_precision, 
 from tacit.estimators._bayesian_verdict import verdict
 from tacit.estimators._face import MixtureFace
 from tacit.estimators._starts import STARTS, draw_starts, needs_tiles
-from tacit.inference.closed_form import CONVERGED, INTERRUPTED, REASONS
+from tacit.estimators.stopping import because, stop_reason
+from tacit.estimators.verdict import Verdict, judged
+from tacit.inference.closed_form import CONVERGED, INTERRUPTED
 from tacit.inference.fit import Fit, Trace, on_host
 from tacit.inference.online import Average, first_average, see
-from tacit.inference.verdict import Verdict, judged
 from tacit.models.graph import Graph, mixture_graph
 from tacit.models.mixture.bayesian import BayesianMixture, PosteriorGroup
 from tacit.models.mixture.fitting import Schedule, Start, run
@@ -34,16 +35,6 @@ BATCH_ROWS = 256
 """Rows of a mini-batch."""
 CHEAP = 2e8
 """Rows × features × components below which a second start costs little, to see whether the fit is found again."""
-
-
-STOPS = {
-    "converged": "the bound rose by less than tol",
-    "bound fell": "the bound fell by rounding",
-    "bound is not a number": "the bound is not a number",
-    "max_iter reached": "max_iter was reached",
-    "interrupted": "it was interrupted",
-}
-"""Why a fit ended, as what follows "because"."""
 
 
 class Layout(NamedTuple):
@@ -143,8 +134,8 @@ class BayesianFace(MixtureFace):
                 fits += run(other._replace(models=models), data, layout.view, second, random, None, inference)
         change = -float(values.seen @ np.log(np.asarray(layout.view.scale)))
         self._rows_seen = int(np.count_nonzero(weights))
-        self._finish(fits, layout.view, change)
-        self._judge(fits, layout.view, change, data, random, complete=values.complete)
+        status = self._finish(fits, layout.view, change)
+        self._judge(fits, layout.view, change, status, data, random, complete=values.complete)
         self._warn()
 
     def _affords_another(self, rows: Any, layout: Layout) -> bool:
@@ -189,8 +180,8 @@ class BayesianFace(MixtureFace):
         model = BayesianMixture(weights, groups, template.active, sorted=template.sorted)
         return jax.tree.map(lambda leaf: jnp.asarray(leaf)[None] if eqx.is_array(leaf) else leaf, model)
 
-    def _finish(self, fits: list[Fit], view: Standardise, change: float) -> None:
-        """Keep the best of the starts that were asked for; bounds are in the user's units from here on."""
+    def _finish(self, fits: list[Fit], view: Standardise, change: float) -> int:
+        """Keep the best of the starts that were asked for; bounds are in the user's units from here on. Its status."""
         bounds = np.array([-np.inf if np.isnan(found.bound) else found.bound for found in fits])
         found = fits[int(np.argmax(bounds[: self.n_init]))]
         self._settle(found.model, view)
@@ -202,13 +193,15 @@ class BayesianFace(MixtureFace):
         self.lower_bound_ = float(found.bound + change)
         self.lower_bounds_ = list(self.trace_.bound[1:])
         self.converged_ = found.status == CONVERGED
-        self.stop_reason_ = REASONS[found.status]
+        self.stop_reason_ = stop_reason(found.status)
+        return found.status
 
     def _judge(
         self,
         fits: list[Fit],
         view: Standardise,
         change: float,
+        status: int,
         data: Source,
         random: np.random.Generator,
         *,
@@ -221,7 +214,7 @@ class BayesianFace(MixtureFace):
         if not rivals and len(ranked) > 1:
             rivals = [self.posterior_]  # all ended alike
         bounds = [f.bound + change for f in ranked]
-        stop = STOPS[self.stop_reason_]
+        stop = because(status, converged="the bound rose by less than tol")
         self.verdict_ = verdict(
             self.posterior_, rivals, bounds, data, self._rows_seen, names, stop, random, complete=complete
         )

@@ -15,7 +15,8 @@ from tacit.estimators._base import check_choice, check_whole, read_weights, seed
 from tacit.estimators._deep_answers import DeepAnswers
 from tacit.estimators._deep_networks import NETWORKS, NetworkPlan, networks
 from tacit.estimators._deep_rows import CHECKED, Conditions, Facts, read_deep_rows
-from tacit.inference.closed_form import CONVERGED, NAN, REASONS
+from tacit.estimators.stopping import stop_reason
+from tacit.inference.closed_form import CONVERGED, NAN
 from tacit.inference.fit import Trace
 from tacit.inference.objectives import Objective
 from tacit.inference.rounds import RESIDENT_BYTES
@@ -239,7 +240,7 @@ class DeepFit(DeepAnswers):
         self.lower_bound_ = float(bounds[at[-1]] if at.size else np.nan) + change
         self.n_iter_ = int(trained.trace["epoch"][-1]) if trained.trace["epoch"].size else 0
         self.converged_ = trained.status == CONVERGED
-        self.stop_reason_ = REASONS[trained.status]
+        self.stop_reason_ = stop_reason(trained.status)
         if trained.status == NAN:
             warnings.warn(
                 "the bound was no number, and half the rate was no cure: the best parameters before that are kept "

@@ -23,7 +23,8 @@ from tacit.estimators._base import (
 )
 from tacit.estimators._face import MixtureFace
 from tacit.estimators._starts import STARTS, Begin, draw_starts, needs_tiles
-from tacit.inference.closed_form import CONVERGED, REASONS
+from tacit.estimators.stopping import stop_reason
+from tacit.inference.closed_form import CONVERGED
 from tacit.inference.fit import Fit
 from tacit.inference.online import Average, first_average, see
 from tacit.models.mixture.fitting import Schedule, Start, canonical_order, finished, floored, parameters, run
@@ -197,7 +198,7 @@ class BaseMixture(LikelihoodAnswers, MixtureFace):
         self.lower_bound_ = (found.bound + change) / weight
         self.lower_bounds_ = list(self.trace_.bound[1:] / weight)
         self.converged_ = found.status == CONVERGED
-        self.stop_reason_ = REASONS[found.status]
+        self.stop_reason_ = stop_reason(found.status)
         self.n_parameters_ = self.model_.n_parameters()
         self.at_floor_ = bool(floored(self.model_))
         self._publish(self.model_)

@@ -15,9 +15,11 @@ from tacit.data.blocks import Standardise
 from tacit.estimators._base import check_choice, check_level, check_whole, double_precision, read_weights
 from tacit.estimators._coefficients import CoefficientTable
 from tacit.estimators._regression import Regression
+from tacit.estimators.stopping import because
+from tacit.estimators.verdict import Verdict, judged
+from tacit.inference.closed_form import CONVERGED, STOPPED
 from tacit.inference.fit import Trace
 from tacit.inference.posterior import Posterior
-from tacit.inference.verdict import Verdict, judged
 from tacit.models.graph import Graph
 from tacit.models.regression.fitting import Table, moments_of, total
 from tacit.models.regression.judging import draws_of
@@ -176,8 +178,8 @@ class BayesianLinearRegression(Regression, RegressorMixin, BaseEstimator):
         self.trace_ = Trace(np.arange(bounds.size), bounds, np.zeros(bounds.size))
         self.n_iter_, self.converged_ = bounds.size, solved.converged
         exact = self.method != "variational" and self.posterior == "full"
-        reason = "the posterior is in closed form" if self.method != "variational" else "the bound no longer rose"
-        self.stop_reason_ = reason if solved.converged else "max_iter was reached"
+        reason = "the posterior is in closed form" if self.method != "variational" else because(CONVERGED)
+        self.stop_reason_ = reason if solved.converged else because(STOPPED)
         self.lower_bound_ = float(bounds[-1]) / weight
         if exact:
             self.log_evidence_ = float(bounds[-1])

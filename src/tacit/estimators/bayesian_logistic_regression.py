@@ -16,8 +16,8 @@ from tacit.estimators._base import check_choice, check_level, check_whole, doubl
 from tacit.estimators._coefficients import CoefficientTable
 from tacit.estimators._logistic_fit import METHODS, LogisticFound, LogisticPlan, fitted
 from tacit.estimators._regression import Regression
+from tacit.estimators.verdict import Verdict, judged
 from tacit.inference.posterior import Posterior
-from tacit.inference.verdict import Verdict, judged
 from tacit.models.graph import Graph
 from tacit.models.regression.expected import nodes, predictive
 from tacit.models.regression.fitting import Table

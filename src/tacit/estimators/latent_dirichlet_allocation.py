@@ -14,9 +14,10 @@ from tacit.data.documents import BatchSource
 from tacit.data.errors import nearest
 from tacit.estimators._base import double_precision, seed_of
 from tacit.estimators._topic_answers import TopicAnswers, checked_words, words_known
-from tacit.inference.closed_form import CONVERGED, REASONS
+from tacit.estimators.stopping import because
+from tacit.estimators.verdict import judged
+from tacit.inference.closed_form import CONVERGED
 from tacit.inference.fit import Fit, on_host
-from tacit.inference.verdict import judged
 from tacit.models.topics.fitting import (
     Found,
     Plan,
@@ -268,7 +269,7 @@ class LatentDirichletAllocation(TopicAnswers):
         self.verdict_ = judged(
             why_not=f"{self.components_.size:,} parameters of topics: it says nothing beyond about 200",
             bounds=[each.bound for each in found],
-            stop=REASONS[best.fit.status],
+            stop=because(best.fit.status),
         )
         self._say(best.fit, words)
 

@@ -13,7 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 from tacit.data.blocks import Standardise, source
 from tacit.estimators._base import check_level, double_precision
 from tacit.estimators._robust import RobustRegression
-from tacit.inference.closed_form import REASONS
+from tacit.estimators.stopping import stop_reason
+from tacit.inference.closed_form import CONVERGED
 from tacit.inference.fit import Fit, Trace, fit
 from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.models.lifting.absolute import AbsoluteRegression
@@ -134,7 +135,7 @@ class LeastAbsoluteDeviations(RobustRegression):
         self.trace_ = _trace(lifted, design.size, self.objective_ * total, total, float(self.quantile))
         self.log_likelihood_ = float(self.trace_.bound[-1])
         self.converged_ = bool(self.duality_gap_ <= self.tol * self.objective_ + 1e-13 * design.size)
-        self.stop_reason_ = REASONS[1] if self.converged_ else "the duality gap is above tol"
+        self.stop_reason_ = stop_reason(CONVERGED) if self.converged_ else "the duality gap is above tol"
         if not self.converged_:
             warnings.warn(
                 f"LeastAbsoluteDeviations did not converge: the mean loss {self.objective_:.6g} is proved to within "

@@ -14,8 +14,8 @@ from sklearn.utils import get_tags
 
 from tacit.data.frames import feature_names, from_frame
 from tacit.estimators._base import read_rows, read_weights
-
-INTERRUPTED = "interrupted"
+from tacit.estimators.stopping import stop_reason
+from tacit.inference.closed_form import INTERRUPTED
 
 
 def read(estimator: Any, X: Any) -> Any:
@@ -61,7 +61,7 @@ def fit_rows(estimator: Any, rows: Any, weights: np.ndarray) -> None:
             estimator.fit(rows)
         else:
             estimator.fit(rows, sample_weight=weights)
-    if getattr(estimator, "stop_reason_", None) == INTERRUPTED:
+    if getattr(estimator, "stop_reason_", None) == stop_reason(INTERRUPTED):
         raise KeyboardInterrupt  # the fit itself ends with what it has; here more fits would follow
 
 

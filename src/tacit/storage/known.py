@@ -17,7 +17,7 @@ from tacit import registry  # noqa: F401 - it imports every module whose values 
 PACKAGES = ("data", "families", "inference", "models", "estimators")
 """The packages whose values a fitted estimator may hold."""
 
-MOVED: dict[str, str] = {}
+MOVED: dict[str, str] = {"inference.Verdict": "estimators.Verdict"}
 """Names in older files that now stand elsewhere: old name → new name."""
 
 
