@@ -95,6 +95,17 @@ def test_a_checkpoint_leaves_the_files_of_another_process_alone(holder: Holder, 
     assert os.listdir(tmp_path) == []
 
 
+def test_a_checkpoint_leaves_the_files_of_another_thread_alone(tmp_path: Path) -> None:
+    first = Checkpoint(tmp_path, "x")
+    unfinished = tmp_path / ".gaussianmixture-1.checkpoint.safetensors.0123.part"
+    unfinished.write_bytes(b"half")
+    second = Checkpoint(tmp_path, "x")
+    assert unfinished.exists()
+    del first, second
+    Checkpoint(tmp_path, "x")
+    assert os.listdir(tmp_path) == []
+
+
 def test_a_folder_that_came_later_is_held_from_the_first_fit_on(holder: Holder, tmp_path: Path) -> None:
     watcher = Checkpoint(tmp_path / "c", "x")
     (tmp_path / "c").mkdir()
@@ -105,11 +116,11 @@ def test_a_folder_that_came_later_is_held_from_the_first_fit_on(holder: Holder, 
 
 def test_within_a_process_one_object_has_it_unless_it_is_taken_over(tmp_path: Path) -> None:
     first, second = FolderLock(tmp_path), FolderLock(tmp_path / ".." / tmp_path.name)
-    first.acquire()
-    first.acquire()
+    assert first.acquire()
+    assert not first.acquire()
     with pytest.raises(ModelFileError, match=f"process {os.getpid()}"):
         second.acquire()
-    second.acquire(take_over=True)
+    assert not second.acquire(take_over=True)
     first.release()
     assert (tmp_path / LOCK).exists()
     second.release()

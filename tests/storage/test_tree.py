@@ -20,6 +20,7 @@ from sklearn.base import BaseEstimator
 from tacit import registry
 from tacit.data.schema import Column, Schema
 from tacit.estimators.gaussian_mixture import GaussianMixture
+from tacit.estimators.verdict import judged
 from tacit.families import FAMILIES, Normal, Poisson, Product
 from tacit.inference.fit import Trace
 from tacit.models.mixture.rules import Posterior
@@ -200,6 +201,14 @@ def test_a_random_generator_becomes_none_and_the_file_says_so() -> None:
         encoded = encode(Holder(setting=generator))
         assert encoded.node["parameters"]["setting"] == {"$": "random", "class": type(generator).__name__}
         assert decode(encoded.node, encoded.arrays).setting is None
+
+
+def test_a_verdict_in_an_older_file_is_read() -> None:
+    verdict = judged(why_not="nothing", stop="it settled")
+    node = encode(Holder().learn(verdict_=verdict)).node
+    assert node["state"]["verdict_"]["class"] == "estimators.Verdict"
+    node["state"]["verdict_"]["class"] = "inference.Verdict"
+    assert str(decode(node, {}).verdict_) == str(verdict)
 
 
 def test_what_is_set_beside_the_fit_is_kept() -> None:

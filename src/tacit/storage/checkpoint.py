@@ -61,7 +61,7 @@ class Checkpoint:
         self._seen: Counter[str] = Counter()
         self._paths: dict[str, Path] = {}
         self._written = 0.0
-        self._lock = FolderLock(self.folder)
+        self._lock, self._ready = FolderLock(self.folder), False
         if self.folder.is_dir():
             self._hold()
 
@@ -80,11 +80,14 @@ class Checkpoint:
         return self._read(path, state) if path.exists() else None
 
     def _hold(self) -> None:
-        """Lock the folder, and remove what was left in it by writers that are no more."""
+        """Lock the folder, once, and remove what was left in it by writers that are no more."""
+        if self._ready:
+            return
         with contextlib.suppress(OSError):  # where no folder can be made, the first writing will say so
             self.folder.mkdir(parents=True, exist_ok=True)
-        self._lock.acquire(take_over=True)
-        remove_leftovers(self.folder)
+        if self._lock.acquire(take_over=True):
+            remove_leftovers(self.folder)
+        self._ready = True
 
     def look(self, moment: Moment) -> None:
         """Write the state if the last writing is some seconds ago."""

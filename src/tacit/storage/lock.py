@@ -47,22 +47,25 @@ class FolderLock:
     def __del__(self) -> None:
         self.release()
 
-    def acquire(self, *, take_over: bool = False) -> None:
+    def acquire(self, *, take_over: bool = False) -> bool:
         """Take the folder, which must be there; to take it again does nothing.
 
         Args:
             take_over: take it also from another object of this process, which then has it no more.
 
+        Returns:
+            Whether nobody of this process had it before.
+
         Raises:
             ModelFileError: another has it; names its process, since when it has it, and what to do.
         """
         if fcntl is None:
-            return
+            return True
         with _guard:
             key = os.path.realpath(self.folder)
             holder = _held.get(key)
             if holder is self:
-                return
+                return False
             if holder is not None:
                 if not take_over:
                     raise _taken(self.folder)
@@ -71,6 +74,7 @@ class FolderLock:
                 self._number = _locked(self.folder)
             if self._number is not None:
                 _held[key], self._process = self, os.getpid()
+            return holder is None
 
     def release(self) -> None:
         """Let go of the folder, if it is held; its lock file vanishes."""
