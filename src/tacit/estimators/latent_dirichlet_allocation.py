@@ -263,8 +263,7 @@ class LatentDirichletAllocation(TopicAnswers):
         batches = -(-counts.shape[0] // int(self.batch_size)) if online else 1
         self.n_iter_ = int(self.max_iter) if online else best.fit.iteration
         self.n_batch_iter_ = 1 + batches * self.n_iter_
-        self.trace_ = best.fit.trace
-        self.converged_ = best.fit.status == CONVERGED
+        self.trace_, self.converged_ = best.fit.trace, best.fit.status == CONVERGED
         self.topics_restarted_ = best.restarted
         self.verdict_ = judged(
             why_not=f"{self.components_.size:,} parameters of topics: it says nothing beyond about 200",

@@ -27,7 +27,7 @@ from tacit.report.group_section import formed, group_section
 from tacit.report.groups import Groups, Snapshots
 from tacit.report.html import Child
 from tacit.report.page import Fact, Report
-from tacit.report.parts import section, those_there
+from tacit.report.parts import Section, section, those_there
 from tacit.report.row_section import row_section
 from tacit.report.samples import beside
 from tacit.report.table import Table, table_facts, told_columns, told_left_out
@@ -64,41 +64,51 @@ def table_report(
         left_out: Columns that no model saw.
         made: When, as it should be read.
     """
-    if rows is None:
-        if groups is not None or samples is not None or log_density is not None or snapshots is not None:
-            raise ValueError("groups, snapshots, samples and log_density need the rows")
-        density = None
-    else:
-        how = "" if code is None or log_density is None else deep_words.scored(np.asarray(log_density))
-        density = None if log_density is None else row_section(rows, log_density, groups, reasons, how)
-    shown = [] if rows is None or samples is None else beside(rows, samples, groups, snapshots)
+    if rows is None and any(each is not None for each in (groups, snapshots, samples, log_density)):
+        raise ValueError("groups, snapshots, samples and log_density need the rows")
     told = told_held_out(fit.held_out, "row")
     told += score_notes(fit.held_out, code, "row") if told else []
-    steps = () if snapshots is None else tuple(snapshots.at)
-    course: list[Child] = curves(code, fit.trace, "row") or rise(fit, steps)
-    if rows is not None and steps and snapshots is not None:
-        course.append(formed(rows, snapshots))
+    told += [] if rows is None or samples is None else beside(rows, samples, groups, snapshots)
     sections = those_there(
         None if rows is None or groups is None else group_section(rows, groups),
         code_section(code, "row"),
-        density,
-        section("fit", "Fit", "How well it fits", *told, *shown),
+        None if rows is None or log_density is None else _rows(rows, log_density, groups, reasons, code),
+        section("fit", "Fit", "How well it fits", *told),
         model_section(fit, architecture(code, "row"), choice(candidates)),
-        learning_section(fit, *course),
+        learning_section(fit, *_course(fit, rows, snapshots, code)),
         data_section(*told_columns(rows), *told_left_out(left_out), *notes(fit, "Reading the table")),
         repeat_section(fit.repeat),
     )
     facts = [Fact("Groups", str(len(groups.weights)))] if groups is not None else []
     facts += [] if rows is None else table_facts(rows)
     facts += [*code_facts(code), *held_out_fact(fit.held_out, "row")]
-    settles = fit.trace is not None and code is None  # a deep fit ends with its rate at 0
-    own = words.cautions(
+    weights, shape = (
         None if groups is None else np.asarray(groups.weights),
-        *((0, 0) if rows is None else rows.values.shape),
-        fit.trace.converged if fit.trace is not None and settles else None,
-        candidates is not None and candidates.at_floor,
+        (0, 0) if rows is None else rows.values.shape,
     )
+    settled = None if fit.trace is None or code is not None else fit.trace.converged  # a deep fit ends at a rate of 0
+    own = words.cautions(weights, *shape, settled, candidates is not None and candidates.at_floor)
     return Report(title, facts, sections, _lead(fit.source, rows, groups), (*fit.warnings, *own), made)
+
+
+def _rows(
+    rows: Table,
+    log_density: Float[Array, " rows"],
+    groups: Groups | None,
+    reasons: Mapping[int, str],
+    code: Code | None,
+) -> Section | None:
+    how = "" if code is None else deep_words.scored(np.asarray(log_density))
+    return row_section(rows, log_density, groups, reasons, how)
+
+
+def _course(fit: Fit, rows: Table | None, snapshots: Snapshots | None, code: Code | None) -> list[Child]:
+    """How the bound rose, and how the groups formed; of a deep model, the two terms of its bound."""
+    steps = () if snapshots is None else tuple(snapshots.at)
+    course = curves(code, fit.trace, "row") or rise(fit, steps)
+    if rows is not None and snapshots is not None and steps:
+        course.append(formed(rows, snapshots))
+    return course
 
 
 def _lead(source: str, rows: Table | None, groups: Groups | None) -> str:
