@@ -31,9 +31,10 @@ def prediction_report(
         prediction: How the column is foretold.
         left_out: Columns that no model saw.
     """
-    columns, number = words.counted(len(rows.schema), "column"), words.counted(len(rows.values), "row")
+    number, columns = rows.values.shape
     what = f"one of {len(prediction.classes)} classes" if prediction.classes else "a number"
-    lead = f"{words.readable(prediction.name)[0]}, {what}, is foretold from {columns}, as learned from {number}."
+    lead = f"{words.readable(prediction.name)[0]}, {what}, is foretold from "
+    lead += f"{words.counted(columns, 'column')}, as learned from {words.counted(number, 'row')}."
     settled = None if fit.trace is None else fit.trace.converged
     return Report(
         title,
@@ -47,7 +48,7 @@ def prediction_report(
             repeat_section(fit.repeat),
         ),
         lead,
-        (*fit.warnings, *words.cautions(None, *rows.values.shape, settled, False)),
+        (*fit.warnings, *words.cautions(None, number, columns, settled, False)),
     )
 
 

@@ -1,6 +1,6 @@
 """The rows of a table as a report shows them: what the columns are, what is missing, what was left out."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,7 +38,7 @@ class Table:
             raise ValueError(f"values has {self.values.shape[1]} columns, the schema {len(self.schema)}")
         self.check("row_names", self.row_names)
 
-    def check(self, name: str, column: Sequence[object] | np.ndarray | None) -> None:
+    def check(self, name: str, column: Sized | None) -> None:
         """Refuse what should have an entry a row and has not."""
         if column is not None and len(column) != len(self.values):
             raise ValueError(f"{name} has {len(column)} rows, values has {len(self.values)}")
