@@ -13,4 +13,4 @@ def report_of(title: str, **parts: Any) -> Report:
     """A page with these parts: those of `Table`, of `Fit`, and what else `table_report` takes."""
     rows = {each.name: parts.pop(each.name) for each in fields(Table) if each.name in parts}
     fit = {each.name: parts.pop(each.name) for each in fields(Fit) if each.name in parts}
-    return table_report(title, Fit(**fit), Table(**rows) if rows else None, **parts)
+    return table_report(title, Fit(**fit), None if rows.get("values") is None else Table(**rows), **parts)

@@ -292,7 +292,7 @@ def test_a_large_table_is_looked_at_through_a_sample():
         ({"log_density": np.zeros(3)}, "log_density has 3 rows, values has 100"),
         ({"row_names": ["a"]}, "row_names has 1 rows"),
         ({"samples": np.zeros((3, 2))}, "samples has 2 columns, values has 6"),
-        ({"values": None, "schema": None}, "need the values and the schema"),
+        ({"values": None, "schema": None}, "need the rows"),
     ],
 )
 def test_parts_that_do_not_fit_are_refused(content, change, words):

@@ -82,12 +82,10 @@ def table_report(
     facts = [Fact("Groups", str(len(groups.weights)))] if groups is not None else []
     facts += [] if rows is None else table_facts(rows)
     facts += [*code_facts(code), *held_out_fact(fit.held_out, "row")]
-    weights, shape = (
-        None if groups is None else np.asarray(groups.weights),
-        (0, 0) if rows is None else rows.values.shape,
-    )
+    weights = None if groups is None else np.asarray(groups.weights)
+    number, columns = (0, 0) if rows is None else rows.values.shape
     settled = None if fit.trace is None or code is not None else fit.trace.converged  # a deep fit ends at a rate of 0
-    own = words.cautions(weights, *shape, settled, candidates is not None and candidates.at_floor)
+    own = words.cautions(weights, number, columns, settled, candidates is not None and candidates.at_floor)
     return Report(title, facts, sections, _lead(fit.source, rows, groups), (*fit.warnings, *own), made)
 
 
@@ -114,8 +112,9 @@ def _course(fit: Fit, rows: Table | None, snapshots: Snapshots | None, code: Cod
 def _lead(source: str, rows: Table | None, groups: Groups | None) -> str:
     if rows is None:
         return ""
-    number = 0 if groups is None else len(groups.weights)
-    said = words.lead(source, *rows.values.shape, number, rows.gaps)
-    if groups is not None and number > 1 and len(rows.values):
+    number, columns = rows.values.shape
+    several = 0 if groups is None else len(groups.weights)
+    said = words.lead(source, number, columns, several, rows.gaps)
+    if groups is not None and several > 1 and number:
         said += f" {words.certainty(np.asarray(groups.responsibilities))}"
     return said
