@@ -3,6 +3,7 @@
 from . import datasets, families
 from .data.corpus import Corpus
 from .estimators.generative_classifier import GenerativeClassifier
+from .estimators.infer import Inferred, infer
 from .estimators.kmeans import KMeans
 from .estimators.mixture.bayesian_columns import BayesianMixture
 from .estimators.mixture.bayesian_gaussian import BayesianGaussianMixture
@@ -19,6 +20,7 @@ from .estimators.topics.prod_lda import ProdLDA
 from .estimators.topics.vectorise import read_corpus
 from .estimators.vae.semi_supervised import SemiSupervisedVAE
 from .estimators.vae.vae import IWAE, VAE, VQVAE, AutoEncoder, BetaVAE
+from .estimators.verdict import Verdict
 from .evaluation.annealed import AnnealedLogProb, annealed_log_prob
 from .evaluation.bootstrap import bootstrap
 from .evaluation.coherence import Coherence, topic_coherence
@@ -47,9 +49,7 @@ from .evaluation.topics import (
     topic_sizes,
     topic_stability,
 )
-from .inference.infer import Inferred, infer
 from .inference.posterior import Posterior
-from .inference.verdict import Verdict
 from .inference.watch import watch
 from .models.topics.completion import Completion, document_completion, document_halves
 from .storage import load, save

@@ -160,3 +160,43 @@ def test_resuming_what_never_began_begins_it(tacit: Command, tables: Path, tmp_p
     assert done.exit_code == 0, done.output
     with pytest.raises(ModelFileError):
         RunFolder.create(tmp_path / "run", RunFolder(tmp_path / "run").config())
+
+
+HOLDING = """
+import sys, time
+sys.path.insert(0, {source!r})
+from tacit.cli import app, fitting
+def choose(*_):
+    print("fitting", flush=True)
+    time.sleep(600)
+fitting.choose = choose
+app(["fit", {table!r}, "--set", "components=2", "--set", "covariance=EII", "--out", {run!r}])
+"""
+
+
+def test_a_second_fit_into_the_same_folder_is_refused(tacit: Command, tables: Path, tmp_path: Path) -> None:
+    run, source = tmp_path / "run", Path(fitting.__file__).parents[2]
+    script = HOLDING.format(source=str(source), table=str(tables / "points.csv"), run=str(run))
+    first = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    try:
+        while (line := first.stdout.readline()) != "fitting\n":
+            assert line, "it ended before it fitted"
+        unfinished = run / ".model.safetensors.0123.part"
+        unfinished.write_text("half")
+        asked = ("fit", tables / "points.csv", "--set", "components=2", "--set", "covariance=EII", "--out", run)
+        before = sorted(path.name for path in run.rglob("*"))
+        for more in ((), ("--resume",), ("--overwrite",)):
+            second = tacit(*asked, *more)
+            assert second.exit_code == 4, second.output
+            said = " ".join(second.stderr.split())
+            assert f"process {first.pid} on" in said
+            assert "is running" in said
+            assert sorted(path.name for path in run.rglob("*")) == before
+    finally:
+        first.kill()
+        first.wait()
+        first.stdout.close()
+    assert "holds a run already" in " ".join(tacit(*asked).stderr.split())
+    assert tacit(*asked, "--resume").exit_code == 0
+    assert RunFolder(run).finished
+    assert not (run / ".lock").exists()

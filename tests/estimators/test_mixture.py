@@ -14,6 +14,7 @@ from scipy.special import logsumexp
 from sklearn.exceptions import ConvergenceWarning
 
 from tacit import GaussianMixture, Mixture, MultinomialMixture, PoissonMixture, datasets
+from tacit.estimators.stopping import STOP_REASONS
 from tacit.inference import closed_form as cf
 from tacit.models.mixture.model import Mixture as Model
 
@@ -231,4 +232,6 @@ def _join(moving: list, static: tuple[list, Any]) -> Model:
 
 
 def test_stopped_reasons_are_words() -> None:
-    assert len(cf.REASONS) == cf.INTERRUPTED + 1
+    assert sorted(STOP_REASONS) == list(range(cf.INTERRUPTED + 1))
+    assert all(isinstance(word, str) and word for each in STOP_REASONS.values() for word in each)
+    assert len({each.name for each in STOP_REASONS.values()}) == len(STOP_REASONS)

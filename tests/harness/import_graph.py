@@ -8,6 +8,7 @@ from typing import NamedTuple
 FLOORS = {
     "waiting": -1,
     "compute": 0,
+    "files": 0,
     "plots": 1,
     "families": 2,
     "data": 2,

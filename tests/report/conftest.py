@@ -1,4 +1,4 @@
-"""A report with everything in it, made by hand from three groups of mixed columns."""
+"""The parts of a report with everything in it, made by hand from three groups of mixed columns."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,6 @@ from tacit.report import (
     HeldOut,
     ModelSummary,
     Repeat,
-    ReportContent,
     Snapshots,
     Trace,
 )
@@ -62,8 +61,7 @@ def content():
         for s in ("VVV", "EEE")
         for k in range(1, 10)
     ]
-    return ReportContent(
-        title="Three groups",
+    return dict(
         source="table.csv",
         made="1 May 2026",
         schema=Schema(columns),

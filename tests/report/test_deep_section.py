@@ -11,10 +11,11 @@ from sklearn.datasets import load_digits, load_iris
 
 import tacit
 from pages import Page
+from reports import report_of
 from tacit.cli import reporting
 from tacit.cli.sources import Rows
 from tacit.data.table import load
-from tacit.report import Code, HeldOut, Images, ReportContent, Trace, build, gather_deep
+from tacit.report import Code, Fit, HeldOut, Images, Trace, build, deep, image_report
 from tacit.storage.config import RunConfig
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -40,7 +41,7 @@ def told(model, nats=-101.25):
     }
 
 
-def content_of(model, values, labels=None):
+def made(model, values, labels=None):
     fitted = SimpleNamespace(
         values=values,
         labels=labels,
@@ -49,7 +50,7 @@ def content_of(model, values, labels=None):
         table=SimpleNamespace(source="a/digits.npz", notes=("read",)),
     )
     config = RunConfig.of(model, data={}, seed=0, command=("tacit", "fit", "digits.npz"))
-    return reporting.content(model, fitted, told(model), config)
+    return reporting.made(model, fitted, told(model), config)
 
 
 @pytest.fixture(scope="module")
@@ -64,13 +65,23 @@ def model(digits):
 
 
 @pytest.fixture(scope="module")
-def content(model, digits):
-    return content_of(model, *digits)
+def text(model, digits):
+    return build(made(model, *digits))
 
 
 @pytest.fixture(scope="module")
-def page(content):
-    return Page(build(content))
+def page(text):
+    return Page(text)
+
+
+@pytest.fixture(scope="module")
+def code(model, digits):
+    return deep.code(model, *digits)
+
+
+@pytest.fixture(scope="module")
+def images(model, digits, code):
+    return deep.images(model, digits[0], [f"No. {place + 1}" for place in range(200)], code)
 
 
 def levels(values):
@@ -93,14 +104,13 @@ def test_the_page_of_images_has_its_sections(page):
     assert "had not settled" not in page.text
 
 
-def test_pictures_lie_within_the_page(content, page):
-    text = build(content)
+def test_pictures_lie_within_the_page(model, digits, text, page):
     assert not re.findall(r"https?://(?!www\.w3\.org/(2000/svg|1999/xlink))", text)
     assert "default-src 'none'; style-src 'unsafe-inline'; img-src data:" in text
     assert not page.all("script")
     assert all(image["alt"] and image["class"] == "pixels" for image in page.all("img"))
     assert len(text.encode()) < 400_000
-    assert build(content) == text
+    assert build(made(model, *digits)) == text
 
 
 def test_reconstructions_are_the_models_under_their_originals(model, digits, page):
@@ -139,12 +149,12 @@ def _erfinv(x):
     return low
 
 
-def test_traversals_move_one_number_of_the_code(model, digits, content, page):
+def test_traversals_move_one_number_of_the_code(model, digits, code, images, page):
     values = digits[0]
     codes = model.transform(values)
     ordinary = codes[np.argmin((codes**2).sum(axis=1))]
-    first = content.images.moved[0]
-    assert first == int(np.argmax(content.code.kl))
+    first = images.moved[0]
+    assert first == int(np.argmax(code.kl))
     shown = page.pictures[f"The image as z{first + 1} is moved"]
     ends = np.repeat(ordinary[None], 2, axis=0)
     ends[:, first] = -3.0, 3.0
@@ -153,12 +163,12 @@ def test_traversals_move_one_number_of_the_code(model, digits, content, page):
     np.testing.assert_allclose(shown[:, -8:].astype(int), expected[1], atol=1)
 
 
-def test_the_least_likely_images(model, digits, content, page):
+def test_the_least_likely_images(model, digits, images, page):
     values = digits[0]
-    density = model.score_samples(values, n_samples=gather_deep.IMAGE_DRAWS)
+    density = model.score_samples(values, n_samples=deep.IMAGE_DRAWS)
     odd = np.argsort(density)[:10]
-    assert content.images.odd_names == tuple(f"No. {place + 1}" for place in odd)
-    np.testing.assert_allclose(content.images.odd_density, density[odd], rtol=1e-5)
+    assert images.odd_names == tuple(f"No. {place + 1}" for place in odd)
+    np.testing.assert_allclose(images.odd_density, density[odd], rtol=1e-5)
     (picture,) = [image for says, image in page.pictures.items() if says.startswith(f"Image No. {odd[0] + 1}, ")]
     np.testing.assert_array_equal(picture, values[odd[0]])
 
@@ -170,14 +180,14 @@ def test_held_out_score_is_a_bound_and_bits_are_by_level(page):
     assert "at most 2.28 bits for each of the 64 levels of an image" in page.text
 
 
-def test_the_code_in_figures(model, digits, content, page):
+def test_the_code_in_figures(model, digits, code, page):
     means, scales = (x.astype(float) for x in model.transform(digits[0], return_std=True))
     kl = (0.5 * (scales**2 + means**2 - 1) - np.log(scales)).mean(axis=0)
-    np.testing.assert_allclose(content.code.kl, kl, rtol=1e-4)
-    np.testing.assert_array_equal(content.code.active, means.var(axis=0) > 0.01)
-    np.testing.assert_allclose(content.code.means, means, rtol=1e-4, atol=1e-5)
-    np.testing.assert_array_equal(content.code.labels, digits[1])
-    assert content.code.verdict in page.text
+    np.testing.assert_allclose(code.kl, kl, rtol=1e-4)
+    np.testing.assert_array_equal(code.active, means.var(axis=0) > 0.01)
+    np.testing.assert_allclose(code.means, means, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(code.labels, digits[1])
+    assert code.verdict in page.text
     assert any("by label" in svg["aria-label"] for svg in page.all("svg"))
 
 
@@ -192,7 +202,7 @@ def test_the_architecture(page):
 def test_the_history_is_in_the_users_units():
     rows = np.random.default_rng(0).normal(size=(60, 3)) * np.array([1e-3, 10.0, 500.0])
     model = tacit.VAE(2, **{**QUICK, "likelihood": "normal"}).fit(rows)
-    history = gather_deep.code(model, rows).history
+    history = deep.code(model, rows).history
     own = model.history_
     change = -np.log(rows.astype(np.float32).std(axis=0)).sum()
     for name in ("reconstruction", "elbo", "held_out"):
@@ -206,8 +216,7 @@ def test_a_table_has_its_code_beside_its_own_sections(tmp_path):
     rows = Rows.of(load(str(path)))
     model = tacit.VAE(3, **QUICK).fit(rows.as_table(np.arange(4)).values)
     config = RunConfig.of(model, data={}, seed=0, command=("tacit",))
-    content = reporting.content(model, rows, told(model, -3.0), config)
-    page = Page(build(content))
+    page = Page(build(reporting.made(model, rows, told(model, -3.0), config)))
     titles = [a["aria-label"] for a in page.all("section")]
     assert titles[:3] == ["The code", "Odd and typical rows", "How well it fits"]
     for words in (
@@ -226,31 +235,30 @@ def test_rows_have_no_density_where_codes_are_points(tmp_path):
     np.savetxt(tmp_path / "a.csv", load_iris().data, delimiter=",", header="a,b,c,d", comments="")
     rows = Rows.of(load(str(tmp_path / "a.csv")))
     model = tacit.VAE(2, posterior="point", **QUICK).fit(rows.values)
-    content = reporting.content(model, rows, told(model), RunConfig.of(model, data={}, seed=0, command=("tacit",)))
-    assert (content.log_density, content.samples, content.held_out) == (None, None, None)
-    assert "Codes are points (a plain auto-encoder): there is no density of rows" in Page(build(content)).text
+    report = reporting.made(model, rows, told(model), RunConfig.of(model, data={}, seed=0, command=("tacit",)))
+    assert not {"rows", "fit"} & {section.name for section in report.sections}
+    assert not [fact for fact in report.facts if fact.name == "Held-out score"]
+    assert "Codes are points (a plain auto-encoder): there is no density of rows" in Page(build(report)).text
 
 
 def test_only_some_rows_of_a_long_table_are_scored(model, digits, monkeypatch):
-    monkeypatch.setattr(gather_deep, "SCORED_ROWS", 7)
-    found = gather_deep.log_density(model, digits[0])
+    monkeypatch.setattr(deep, "SCORED_ROWS", 7)
+    found = deep.log_density(model, digits[0])
     kept = np.flatnonzero(~np.isnan(found))
     assert len(kept) == 7
-    np.testing.assert_allclose(
-        found[kept], model.score_samples(digits[0][kept], n_samples=gather_deep.DRAWS), rtol=1e-5
-    )
+    np.testing.assert_allclose(found[kept], model.score_samples(digits[0][kept], n_samples=deep.DRAWS), rtol=1e-5)
 
 
 def test_only_some_images_are_looked_at(model, digits, monkeypatch):
-    monkeypatch.setattr(gather_deep, "SCORED_IMAGES", 30)
-    monkeypatch.setattr(gather_deep, "LOOKED_AT", 50)
-    monkeypatch.setattr(gather_deep, "NUMBERS", 64 * 16)
-    content = content_of(model, *digits)
-    assert content.code.means.shape == (50, 2)
-    same = model.transform(digits[0])[digits[1] == content.code.labels[0]]
-    assert np.abs(same - content.code.means[0]).max(axis=1).min() < 1e-5
-    assert content.images.manifold.shape == (4, 4, 8, 8)
-    text = Page(build(content)).text
+    monkeypatch.setattr(deep, "SCORED_IMAGES", 30)
+    monkeypatch.setattr(deep, "LOOKED_AT", 50)
+    monkeypatch.setattr(deep, "NUMBERS", 64 * 16)
+    code = deep.code(model, *digits)
+    assert code.means.shape == (50, 2)
+    same = model.transform(digits[0])[digits[1] == code.labels[0]]
+    assert np.abs(same - code.means[0]).max(axis=1).min() < 1e-5
+    assert deep.images(model, digits[0], range(200), code).manifold.shape == (4, 4, 8, 8)
+    text = Page(build(made(model, *digits))).text
     assert "30 of the 200 images, drawn at random, were scored" in text
     assert "Shown are 50 of 200 images, drawn at random" in text
 
@@ -259,17 +267,17 @@ def test_colour_and_binarised_images_and_codes_that_are_points():
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (40, 8, 8, 3)).astype(np.uint8)
     model = tacit.VAE(3, posterior="point", binarize="threshold", **QUICK).fit(images)
-    content = content_of(model, images)
-    page = Page(build(content))
+    page = Page(build(made(model, images)))
     shown = page.pictures["20 images, each above its reconstruction"]
     assert shown.shape[2] == 3
     (number,) = np.flatnonzero((images == shown[:8, :8]).all(axis=(1, 2, 3)))
     # the model's means are shares of 1, not levels
     np.testing.assert_array_equal(shown[9:17, :8], levels(255 * model.reconstruct(images[[number]])[0]))
     # nothing is said of densities: a point has none
-    assert content.held_out is None
-    assert content.images.odd is None
-    assert content.images.samples is None
+    shown = deep.images(model, images, range(40), deep.code(model, images))
+    assert shown.odd is None
+    assert shown.samples is None
+    assert "Held-out score" not in page.text
     assert "Codes are points" in page.text
     assert "collapsed" not in page.text
     assert "Odd images" not in page.text
@@ -287,7 +295,7 @@ HISTORY = {
 
 def test_how_the_fit_went_is_told_of_the_model_that_was_kept():
     trace = Trace(np.array([2, 4, 6]), np.array([-24.0, -18.0, -19.0]), 3.0, False, "max_iter reached")
-    text = Page(build(ReportContent("T", code=Code(history=HISTORY), trace=trace))).text
+    text = Page(build(report_of("T", code=Code(history=HISTORY), trace=trace))).text
     for words in (
         "In 4 epochs the bound on rows that the fit held out went from −24 to −18 nats per row",
         "in the 2 epochs after that it was no better",
@@ -298,7 +306,7 @@ def test_how_the_fit_went_is_told_of_the_model_that_was_kept():
     ):
         assert words in text, words
     without = {name: column for name, column in HISTORY.items() if name != "held_out"}
-    text = Page(build(ReportContent("T", code=Code(history=without)))).text
+    text = Page(build(report_of("T", code=Code(history=without)))).text
     assert "In 6 epochs the bound on the rows learned from went from −25.0 to −16.8" in text
     assert "open dot" not in text
 
@@ -316,7 +324,7 @@ PART = {
 
 @pytest.mark.parametrize("part", PART)
 def test_every_part_of_a_code_stands_by_itself(part):
-    page = Page(build(ReportContent("One part", code=Code(**PART[part]))))
+    page = Page(build(report_of("One part", code=Code(**PART[part]))))
     says = {
         "history": "How the fit went",
         "parts": "Prior <p>",
@@ -340,35 +348,35 @@ def test_every_part_of_a_code_stands_by_itself(part):
 )
 def test_how_much_the_code_tells(nats, words):
     code = Code(means=np.zeros((100, 1)), kl=np.ones(1), active=np.array([True]), information=nats)
-    assert words in Page(build(ReportContent("T", code=code))).text
+    assert words in Page(build(report_of("T", code=code))).text
 
 
 def test_codes_far_from_the_prior_are_told():
     means = np.full((10, 2), 3.0) * np.array([1.0, -1.0])
     known = {"kl": np.ones(2), "active": np.array([True, True])}
-    text = Page(build(ReportContent("T", code=Code(means=means, **known)))).text
+    text = Page(build(report_of("T", code=Code(means=means, **known)))).text
     assert "The codes lie 3 times as far from the centre as those of the prior" in text
-    assert "times as far" not in Page(build(ReportContent("T", code=Code(means=means / 3, **known)))).text
+    assert "times as far" not in Page(build(report_of("T", code=Code(means=means / 3, **known)))).text
 
 
 def test_a_content_without_pictures_has_no_such_sections():
-    page = Page(build(ReportContent("Images", images=Images(3, (8, 8)), code=Code())))
+    page = Page(build(image_report("Images", Fit(), Images(3, (8, 8)), Code())))
     assert not page.all("section")
     assert "3 images, 8 × 8 pixels each." in page.text
 
 
-def test_labels_and_names_are_text(content):
+def test_labels_and_names_are_text(code, images):
     hostile = '<script>alert("1")</script>'
-    code = dataclasses.replace(content.code, labels=np.where(content.code.labels < 5, hostile, "b"), verdict=hostile)
-    images = dataclasses.replace(content.images, odd_names=(hostile,) * len(content.images.odd))
-    text = build(dataclasses.replace(content, title=hostile, code=code, images=images))
+    code = dataclasses.replace(code, labels=np.where(code.labels < 5, hostile, "b"), verdict=hostile)
+    images = dataclasses.replace(images, odd_names=(hostile,) * len(images.odd))
+    text = build(image_report(hostile, Fit(), images, code))
     page = Page(text)
     assert not page.all("script")
     assert page.text.count(hostile) >= 10
 
 
 def test_the_bar_of_a_bound_is_only_where_there_is_one():
-    text = Page(build(ReportContent("T", held_out=HeldOut(-2.0, 0.1, 9)))).text
+    text = Page(build(report_of("T", held_out=HeldOut(-2.0, 0.1, 9)))).text
     assert "≥" not in text
     assert "at least" not in text
 

@@ -11,26 +11,30 @@ import numpy as np
 import pytest
 
 from pages import Page
+from reports import report_of
 from tacit.data.kinds import LeftOut
 from tacit.data.schema import Column, Schema
 from tacit.models.graph import Edge, Graph, Node
 from tacit.report import (
     Candidate,
     Candidates,
+    Fit,
     Groups,
     HeldOut,
     ModelSummary,
     Repeat,
-    ReportContent,
+    Report,
+    Table,
     Trace,
     build,
+    table_report,
     write,
 )
 
 
 @pytest.fixture(scope="module")
 def text(content):
-    return build(content)
+    return build(report_of("Three groups", **content))
 
 
 @pytest.fixture(scope="module")
@@ -76,11 +80,11 @@ def test_everything_is_told(page):
 
 
 def test_numbers_in_the_text_are_those_of_the_table(content, page):
-    gaps = np.isnan(content.values)
+    gaps = np.isnan(content["values"])
     assert f"{100 * gaps.mean():.0f} % of the values are missing" in page.text
     assert f"{int((~gaps.any(1)).sum())} rows of 100 are complete" in page.text
-    odd = int(np.argmin(content.log_density))
-    typical = int(np.argmax(np.where(gaps.any(1), -np.inf, content.log_density)))  # a gap costs nothing
+    odd = int(np.argmin(content["log_density"]))
+    typical = int(np.argmax(np.where(gaps.any(1), -np.inf, content["log_density"])))  # a gap costs nothing
     order = page.text.index(f"customer {odd} "), page.text.index("The most likely rows")
     assert order[0] < order[1] < page.text.index(f"customer {typical} ", order[1])
 
@@ -133,9 +137,9 @@ PARTS = {
 
 @pytest.mark.parametrize("part", PARTS)
 def test_every_part_stands_by_itself(part, content):
-    table = {"schema": content.schema, "values": content.values}
+    table = {name: content[name] for name in ("schema", "values")}
     needs = table if part in ("groups", "log_density", "samples", "snapshots") else {}
-    page = Page(build(ReportContent("One part", **needs, **{part: getattr(content, part)})))
+    page = Page(build(report_of("One part", **needs, **{part: content[part]})))
     for words in PARTS[part]:
         assert words in page.text, words
     others = {words for name in PARTS if name != part for words in PARTS[name]}
@@ -143,14 +147,14 @@ def test_every_part_stands_by_itself(part, content):
 
 
 def test_a_title_is_enough():
-    page = Page(build(ReportContent("Nothing yet")))
+    page = Page(build(Report("Nothing yet")))
     assert "Nothing yet" in page.text
     assert not page.all("section")
 
 
 def test_equal_content_gives_equal_pages_quickly(content, text):
     start = time.process_time()
-    again = build(content)
+    again = build(report_of("Three groups", **content))
     assert time.process_time() - start < 6.0
     assert again == text
     assert len(text.encode()) < 1_500_000
@@ -178,27 +182,28 @@ def hostile():
         Candidate(2, HOSTILE, float("-inf")),
         Candidate(3, "", 5.0, at_floor=True),
     )
-    return ReportContent(
+    fit = Fit(
         HOSTILE,
-        HOSTILE,
-        HOSTILE,
-        Schema(columns),
-        values,
-        [HOSTILE] * 40,
-        (LeftOut(HOSTILE, HOSTILE, "identifier"),),
-        (HOSTILE,),
         ModelSummary(HOSTILE, HOSTILE, ((HOSTILE, HOSTILE),), HOSTILE, 3),
         Graph((Node("a", HOSTILE, "latent", (), HOSTILE), Node("b", "x" * 50, "observed")), (Edge("a", "b"),)),
-        Candidates(rows, None, HOSTILE),
         Trace(np.arange(3), np.array([-np.inf, np.nan, -2.0]), None, False, HOSTILE),
-        None,
-        Groups(np.append(share.mean(0)[:-1], 0.0), share),
-        np.where(np.arange(40) == 4, -np.inf, np.where(np.arange(40) == 6, np.nan, -1.0)),
-        {4: HOSTILE},
-        np.full((3, 4), np.nan),
+        (HOSTILE,),
         HeldOut(float("nan"), float("nan"), 0, (HOSTILE, 1.0)),
         (HOSTILE,),
+        (HOSTILE,),
         Repeat(HOSTILE, HOSTILE, HOSTILE, ((HOSTILE, HOSTILE),)),
+    )
+    return table_report(
+        HOSTILE,
+        fit,
+        Table(Schema(columns), values, [HOSTILE] * 40),
+        groups=Groups(np.append(share.mean(0)[:-1], 0.0), share),
+        candidates=Candidates(rows, None, HOSTILE),
+        log_density=np.where(np.arange(40) == 4, -np.inf, np.where(np.arange(40) == 6, np.nan, -1.0)),
+        reasons={4: HOSTILE},
+        samples=np.full((3, 4), np.nan),
+        left_out=(LeftOut(HOSTILE, HOSTILE, "identifier"),),
+        made=HOSTILE,
     )
 
 
@@ -217,23 +222,20 @@ def test_hostile_texts_stay_texts():
 
 @pytest.mark.parametrize("rows", [0, 1, 2])
 def test_very_few_rows(rows, content):
-    assert content.values is not None
-    assert content.groups is not None
-    some = dataclasses.replace(
-        content,
-        candidates=None,
-        values=content.values[:rows],
-        row_names=None,
-        log_density=content.log_density[:rows],
-        groups=dataclasses.replace(content.groups, responsibilities=content.groups.responsibilities[:rows]),
-    )
-    Page(build(some))
+    some = content | {
+        "candidates": None,
+        "values": content["values"][:rows],
+        "row_names": None,
+        "log_density": content["log_density"][:rows],
+        "groups": dataclasses.replace(content["groups"], responsibilities=content["groups"].responsibilities[:rows]),
+    }
+    Page(build(report_of("Few", **some)))
 
 
 @pytest.mark.parametrize("groups", [1, 30])
 def test_one_group_and_thirty(groups, content):
     share = np.random.default_rng(0).dirichlet(np.ones(groups), size=100)
-    told = ReportContent("K", schema=content.schema, values=content.values, groups=Groups(share.mean(0), share))
+    told = report_of("K", schema=content["schema"], values=content["values"], groups=Groups(share.mean(0), share))
     page = Page(build(told))
     assert f"{groups} groups" in page.text if groups > 1 else "one group describes them all" in page.text
 
@@ -246,7 +248,7 @@ def test_one_column(kind, levels):
     values = np.arange(1.0, 21.0)[:, None] if levels is None else (np.arange(20.0) % 2)[:, None]
     share = np.eye(2)[np.arange(20) // 10]
     schema = Schema((Column("x", kind, levels),))
-    page = Page(build(ReportContent("One", schema=schema, values=values, groups=Groups(share.mean(0), share))))
+    page = Page(build(report_of("One", schema=schema, values=values, groups=Groups(share.mean(0), share))))
     assert "Group 2 (50 % of rows)" in page.text
 
 
@@ -256,7 +258,7 @@ def test_many_columns_show_those_that_tell(content):
     values = rng.normal(size=(80, 40))
     values[:, 33] += 6 * group
     schema = Schema(tuple(Column(f"c{j}", "continuous") for j in range(40)))
-    told = ReportContent("Wide", schema=schema, values=values, groups=Groups(np.ones(2) / 2, np.eye(2)[group]))
+    told = report_of("Wide", schema=schema, values=values, groups=Groups(np.ones(2) / 2, np.eye(2)[group]))
     page = Page(build(told))
     text = page.text
     assert "has higher c33" in text
@@ -275,7 +277,7 @@ def test_a_large_table_is_looked_at_through_a_sample():
     density = -np.abs(values[:, 0])
     schema = Schema((Column("a", "continuous"), Column("b", "continuous")))
     groups = Groups(np.ones(2) / 2, np.eye(2)[group])
-    text = Page(build(ReportContent("Long", schema=schema, values=values, groups=groups, log_density=density))).text
+    text = Page(build(report_of("Long", schema=schema, values=values, groups=groups, log_density=density))).text
     assert "60 000 rows and 2 columns" in text.replace("\u202f", " ")
     assert "50 000 rows drawn at random" in text.replace("\u202f", " ")
     assert "The least likely rows" in text
@@ -286,21 +288,20 @@ def test_a_large_table_is_looked_at_through_a_sample():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"schema": None}, "values and schema belong together"),
         ({"values": np.zeros((3, 2))}, "values has 2 columns, the schema 6"),
         ({"log_density": np.zeros(3)}, "log_density has 3 rows, values has 100"),
         ({"row_names": ["a"]}, "row_names has 1 rows"),
         ({"samples": np.zeros((3, 2))}, "samples has 2 columns, values has 6"),
-        ({"values": None, "schema": None}, "need the values and the schema"),
+        ({"values": None, "schema": None}, "need the rows"),
     ],
 )
 def test_parts_that_do_not_fit_are_refused(content, change, words):
     with pytest.raises(ValueError, match=words):
-        dataclasses.replace(content, **change)
+        report_of("Three groups", **content | change)
 
 
 def test_written_whole(tmp_path):
-    told = ReportContent("Ünïcode – 日本語")
+    told = Report("Ünïcode – 日本語")
     path = write(tmp_path / "new" / "report.html", told)
     assert path.read_text(encoding="utf-8") == build(told)
     assert os.listdir(path.parent) == ["report.html"]
@@ -310,13 +311,13 @@ def test_written_whole(tmp_path):
 
 
 def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
-    path = write(tmp_path / "report.html", ReportContent("old"))
+    path = write(tmp_path / "report.html", Report("old"))
 
     def fail(*_):
         raise OSError("disk full")
 
     monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(OSError, match="disk full"):
-        write(path, ReportContent("new"))
+        write(path, Report("new"))
     assert "old" in path.read_text(encoding="utf-8")
     assert os.listdir(tmp_path) == ["report.html"]

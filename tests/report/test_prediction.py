@@ -6,10 +6,12 @@ import pytest
 from tacit import plots
 from tacit.data.schema import Column, Schema
 from tacit.plots.coefficients import wilson
-from tacit.report.content import ReportContent
-from tacit.report.gather_prediction import prediction
+from tacit.report.fit import Fit
 from tacit.report.page import build
+from tacit.report.prediction_section import prediction_report
 from tacit.report.prediction_words import coefficient_sentence, quality_sentences, ranked, step_of
+from tacit.report.predictions import prediction
+from tacit.report.table import Table
 
 
 def entry(mean: float, low: float, high: float, **more: object) -> dict[str, object]:
@@ -88,10 +90,8 @@ def test_quality_in_words() -> None:
 
 def page(target: dict[str, object], kept: dict[str, np.ndarray]) -> str:
     schema = Schema((Column("age", "continuous"), Column("<city>", "binary", ("a", "b"))))
-    content = ReportContent(
-        "Foretelling", "t.csv", schema=schema, values=np.zeros((5, 2)), prediction=prediction(target, kept)
-    )
-    return build(content)
+    rows = Table(schema, np.zeros((5, 2)))
+    return build(prediction_report("Foretelling", Fit(source="t.csv"), rows, prediction(target, kept)))
 
 
 def test_the_page_of_classes_shows_coefficients_and_probabilities() -> None:

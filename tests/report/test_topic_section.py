@@ -8,8 +8,8 @@ import scipy.sparse as sp
 
 from pages import Page
 from tacit.evaluation.topics import top_words
-from tacit.report import ReportContent, Topics, build
-from tacit.report.gather_topics import topics as gathered
+from tacit.report import Fit, Report, Topics, build, topic_report
+from tacit.report.topics import topics as gathered
 
 WORDS = ["ship", "sea", "<b>wave</b>", "bread", "oven", "flour"]
 TOPICS = np.array([[0.5, 0.3, 0.2, 0, 0, 0], [0, 0, 0, 0.4, 0.4, 0.2]])
@@ -41,8 +41,8 @@ SWEEP = [
 ]
 
 
-def content(**more: object) -> ReportContent:
-    found = gathered(
+def found(**more: object) -> Topics:
+    whole = gathered(
         Model(),
         COUNTS,
         WORDS,
@@ -53,11 +53,15 @@ def content(**more: object) -> ReportContent:
         sweep=SWEEP,
         criterion="completion",
     )
-    return ReportContent("The topics of pets", source="pets.csv", topics=dataclasses.replace(found, **more))
+    return dataclasses.replace(whole, **more)
+
+
+def report(topics: Topics) -> Report:
+    return topic_report("The topics of pets", Fit(source="pets.csv"), topics)
 
 
 def test_the_page_tells_words_shares_and_documents() -> None:
-    page = Page(build(content()))
+    page = Page(build(report(found())))
     text = page.text
     assert "4 documents of pets.csv with 57 words in all: the model tells 2 topics apart" in text
     assert "Perplexity 4.5 is told here." in text
@@ -73,8 +77,7 @@ def test_the_page_tells_words_shares_and_documents() -> None:
 
 
 def test_documents_and_words_are_those_of_the_arrays() -> None:
-    topics = content().topics
-    assert topics is not None
+    topics = found()
     assert topics.representatives[:, 0].tolist() == [0, 2]
     np.testing.assert_allclose(topics.representative_shares[:, 0], 1.0)
     order = top_words(TOPICS, 6, relevance=0.6, word_shares=COUNTS.sum(axis=0))
@@ -95,12 +98,11 @@ def test_documents_and_words_are_those_of_the_arrays() -> None:
     ],
 )
 def test_odd_topics_break_no_page(more: dict) -> None:
-    assert "The topics" in Page(build(content(**more))).text
+    assert "The topics" in Page(build(report(found(**more)))).text
 
 
 def test_one_topic_and_many() -> None:
-    topics = content().topics
-    assert topics is not None
+    topics = found()
     for number in (1, 60):
         wide = {
             name: np.repeat(np.asarray(getattr(topics, name))[:1], number, axis=0)
@@ -118,13 +120,13 @@ def test_one_topic_and_many() -> None:
         many = dataclasses.replace(
             topics, **wide, top=topics.top[:1] * number, mixtures=mixtures, shown=np.array([0]), sweep=(), twins=()
         )
-        text = Page(build(ReportContent("pets", topics=many))).text
+        text = Page(build(report(many))).text
         assert ("20 more topics" in text) is (number == 60)
 
 
 def test_arrays_of_other_lengths_are_refused() -> None:
     with pytest.raises(ValueError, match="points has 3 topics, sizes has 2"):
-        content(points=np.zeros((3, 2)))
+        found(points=np.zeros((3, 2)))
     with pytest.raises(ValueError, match="mixtures must go with shown"):
-        content(shown=None)
+        found(shown=None)
     assert Topics.__doc__

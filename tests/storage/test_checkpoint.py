@@ -316,7 +316,7 @@ def test_a_full_disk_does_not_end_the_fit(rows: np.ndarray, tmp_path: Path, monk
     def fails(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("tacit.storage.atomic.os.replace", fails)
+    monkeypatch.setattr("tacit.files.os.replace", fails)
     with pytest.warns(UserWarning, match="No space left on device. The fit goes on"):
         found = fitted(rows, Checkpoint(tmp_path / "c", "x"))
     monkeypatch.undo()
@@ -341,6 +341,8 @@ def test_the_fingerprint_tells_settings_and_data_apart(rows: np.ndarray) -> None
     assert fingerprint(GaussianMixture(**SETTINGS).fit(rows), rows) == prints["plain"]
     assert fingerprint(model, np.asfortranarray(rows)) == prints["plain"]
     assert fingerprint(model, counts.tocoo()) == prints["sparse"]
+    listed, fixed = (GaussianMixture(weights_init=kind([0.05] * 20)) for kind in (list, tuple))
+    assert fingerprint(listed) == fingerprint(fixed)
     generators = [GaussianMixture(random_state=np.random.RandomState(seed)) for seed in (1, 2)]
     assert fingerprint(generators[0]) == fingerprint(generators[1])
     with pytest.raises(TypeError, match="made of numbers, not of <U1"):

@@ -130,10 +130,10 @@ def test_bytes_behind_the_end_are_refused(content: bytes, scratch: Path) -> None
 
 
 def test_a_newer_format_asks_for_an_update(file: Path, monkeypatch: pytest.MonkeyPatch, fitted) -> None:
-    monkeypatch.setattr(container, "FORMAT", 2)
+    monkeypatch.setattr(container, "FORMAT", 3)
     save(fitted, file)
-    monkeypatch.setattr(container, "FORMAT", 1)
-    with pytest.raises(ModelFileError, match=r"written by tacit .* in format 2, .* up to 1: update tacit"):
+    monkeypatch.setattr(container, "FORMAT", 2)
+    with pytest.raises(ModelFileError, match=r"written by tacit .* in format 3, .* up to 2: update tacit"):
         load(file)
 
 
@@ -223,6 +223,18 @@ LIES = {
         "nothing refers to the array 'extra'",
     ),
     "a bomb of lists": (put(*STATE, "n_iter_", value=bomb(DEPTH + 1)), "nested deeper than"),
+    "numbers of two axes": (
+        put(*GROUP, "means", value={"$": "numbers", "at": "model_.groups.0.means", "in": "list", "plain": True}),
+        "not a list of numbers",
+    ),
+    "numbers in a set": (
+        put(*MODEL, "log_weights", value={"$": "numbers", "at": "model_.log_weights", "in": "set", "plain": True}),
+        "not a list of numbers",
+    ),
+    "numbers that are not there": (
+        put(*STATE, "n_iter_", value={"$": "numbers", "at": "x", "in": "list", "plain": True}),
+        "'x' is not in the file",
+    ),
     "a number that is none": (put(*STATE, "n_iter_", value={"$": "float", "value": "0x1"}), "not a number: '0x1'"),
     "texts that claim too much": (
         put(*STATE, "n_iter_", value={"$": "texts", "width": 10**9, "shape": [1], "values": ["a"]}),

@@ -146,7 +146,7 @@ def test_a_failed_save_leaves_the_old_model(
     def fails(*_: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr("tacit.storage.atomic.os.replace", fails)
+    monkeypatch.setattr("tacit.files.os.replace", fails)
     with pytest.raises(OSError, match="disk full"):
         save(clone(fitted), file)
     assert file.read_bytes() == before

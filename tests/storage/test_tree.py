@@ -20,6 +20,7 @@ from sklearn.base import BaseEstimator
 from tacit import registry
 from tacit.data.schema import Column, Schema
 from tacit.estimators.mixture.gaussian import GaussianMixture
+from tacit.estimators.verdict import judged
 from tacit.families import FAMILIES, Normal, Poisson, Product
 from tacit.inference.loop import Trace
 from tacit.models.mixture.rules import Posterior
@@ -86,6 +87,9 @@ VALUES = [
     np.array(3.0), np.array(7), np.zeros((0, 3)), np.array([True, False]), np.arange(3, dtype=np.uint16),
     np.float32([[1.5, np.nan], [-np.inf, 0.1]]), np.asfortranarray(np.arange(6.0).reshape(2, 3)),
     np.arange(12.0).reshape(3, 4)[:, ::2].copy(), np.array(["setosa", "", "virginica"]), np.array([["a"], ["ü"]]),
+    [0.1, -0.0, math.nan, math.inf] * 9, (*range(-9, 9), 2**63 - 1), [*range(20), 2**63], [*range(20), 0.5],
+    [*range(20), True], [True] * 20, [1.5] * 16, [np.float64(0.1), np.float64(math.nan)], (np.int32(1),) * 3,
+    [np.float32(1), np.float64(1)], [np.float64(1), 1.0] * 9, [np.bool_(True)] * 3, [np.str_("a")] * 3, [np.float64(1)],
     np.array(["a", None, 3, 2.5, True, math.nan], dtype=object), np.array("text"), np.array([], dtype="U4"),
 ]  # fmt: skip
 
@@ -100,6 +104,34 @@ def test_the_oracle_of_sameness_sees_differences() -> None:
     pairs += [(np.float32(1), np.float64(1)), (np.zeros(2), np.zeros((2, 1))), (np.zeros(1), 0.0)]
     pairs += [(np.ones((2, 2)), np.asfortranarray(np.ones((2, 2)))), (np.array(["a"]), np.array(["a"], dtype="U2"))]
     assert not any(same(a, b) for a, b in pairs)
+
+
+LISTS = st.one_of(
+    *(st.lists(numbers, min_size=2, max_size=40) for numbers in (st.integers(), st.floats())),
+    *(st.lists(st.floats(width=32).map(kind), min_size=2, max_size=4) for kind in (np.float32, np.float64)),
+)
+
+
+@given(LISTS, st.sampled_from([list, tuple]))
+def test_any_numbers_come_back(values: list, outer: type) -> None:
+    assert same(through(outer(values)), outer(values))
+
+
+@pytest.mark.parametrize("outer", [list, tuple])
+@pytest.mark.parametrize("kind", [float, np.float64, int, np.int64])
+def test_many_numbers_are_one_array(kind: type, outer: type) -> None:
+    values = outer(kind(number) for number in range(500))
+    encoded = encode(Holder().learn(lower_bounds_=values))
+    assert {name: array.shape for name, array in encoded.arrays.items()} == {"lower_bounds_": (500,)}
+    assert len(json.dumps(encoded.node)) < 300
+
+
+def test_a_file_with_an_array_a_number_is_read() -> None:
+    """As they were written before numbers were put together."""
+    node = encode(Holder()).node
+    node["state"]["bounds_"] = [{"$": "scalar", "at": f"bounds_.{number}"} for number in range(3)]
+    found = decode(node, {f"bounds_.{number}": np.array(number / 2) for number in range(3)})
+    assert same(found.bounds_, [np.float64(0.0), np.float64(0.5), np.float64(1.0)])
 
 
 SCALARS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5))
@@ -169,6 +201,14 @@ def test_a_random_generator_becomes_none_and_the_file_says_so() -> None:
         encoded = encode(Holder(setting=generator))
         assert encoded.node["parameters"]["setting"] == {"$": "random", "class": type(generator).__name__}
         assert decode(encoded.node, encoded.arrays).setting is None
+
+
+def test_a_verdict_in_an_older_file_is_read() -> None:
+    verdict = judged(why_not="nothing", stop="it settled")
+    node = encode(Holder().learn(verdict_=verdict)).node
+    assert node["state"]["verdict_"]["class"] == "estimators.Verdict"
+    node["state"]["verdict_"]["class"] = "inference.Verdict"
+    assert str(decode(node, {}).verdict_) == str(verdict)
 
 
 def test_what_is_set_beside_the_fit_is_kept() -> None:

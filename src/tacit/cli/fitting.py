@@ -30,6 +30,7 @@ from tacit.evaluation.topic_trace import TopicTrace
 from tacit.inference.watch import watch
 from tacit.storage.checkpoint import Checkpoint, fingerprint
 from tacit.storage.config import RunConfig
+from tacit.storage.lock import FolderLock
 from tacit.storage.logs import CsvLog
 from tacit.storage.run import REPORT, TRACE, RunFolder
 
@@ -75,7 +76,19 @@ def fit(request: Request) -> Finished:
     if model is not None:
         words.named(model, given)
     kind = None if model is None else registry.get(model)
-    folder = _folder(request)
+    with _folder(request) as lock:
+        return _fitted(request, lock, model, given, kind, began)
+
+
+def _fitted(
+    request: Request,
+    lock: FolderLock,
+    model: str | None,
+    given: dict[str, Any],
+    kind: type | None,
+    began: float,
+) -> Finished:
+    """All of it, once the folder is known: one that is there is held already, a new one as soon as it is made."""
     rows = request.source.load(corpus=corpora.wanted(request.source.path, request.source.words, kind))
     tell(rows)
     if request.source.target is not None:
@@ -88,7 +101,8 @@ def fit(request: Request) -> Finished:
     check_learnable(todo.estimator, fitted)
     fitted, kept = settled(fitted, kept, todo.estimator)
     config = _config(request, todo, todo.estimator, rows)
-    run = folders.begin(folder, config, resume=request.resume, overwrite=request.overwrite)
+    run = folders.begin(lock.folder, config, resume=request.resume, overwrite=request.overwrite)
+    lock.acquire()
     if len(kept):
         what = counted(len(fitted), rows.what)
         talk.say(f"{what} to learn from, {len(kept):,} kept aside to test the model on.", indent=1)
@@ -155,11 +169,14 @@ def fitted_rows(rows: Rows, holdout: float, seed: int) -> Rows:
     return rows.pick(split(len(rows), holdout, seed, classes_of(rows))[0])
 
 
-def _folder(request: Request) -> Path:
-    """The folder of the run; leaves where there is nothing to go on with, before anything is read."""
+def _folder(request: Request) -> FolderLock:
+    """The folder of the run, held if there is one; leaves where nothing is left to do, before anything is read."""
     if request.resume and request.overwrite:
         raise UsageFault("--resume goes on with a run and --overwrite throws it away; say one of them.")
     folder = folders.choose_folder(request.out, request.source.path, resume=request.resume, overwrite=request.overwrite)
+    lock = FolderLock(folder)
+    if folders.is_run(folder):
+        lock.acquire()
     if folders.is_run(folder) and not request.overwrite:
         if not request.resume:
             raise folders.taken(folder)
@@ -167,7 +184,7 @@ def _folder(request: Request) -> Path:
         if run.finished and not folders.interrupted(run):
             talk.say(f"The fit in {folder} is finished: there is nothing to go on with. `tacit show {folder}` tells.")
             raise typer.Exit(0)
-    return folder
+    return lock
 
 
 def _config(request: Request, todo: Plan, estimator: Any, rows: Rows) -> RunConfig:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from tacit.data.errors import listed
-from tacit.storage.atomic import write_atomically
+from tacit.files import write_atomically
 from tacit.storage.config import RunConfig
 from tacit.storage.errors import ModelFileError
 from tacit.storage.run import CONFIG, RunFolder, runs

@@ -15,11 +15,12 @@ from tacit.cli.judging_predictions import judge_predictions
 from tacit.cli.judging_topics import judge_topics, word_scores
 from tacit.cli.sources import Rows
 from tacit.data.schema import Schema
+from tacit.estimators.stopping import stop_reason
 from tacit.evaluation.held_out import HeldOut, of_scores
 from tacit.evaluation.measure import measure
 from tacit.evaluation.odd import odd_columns
 from tacit.evaluation.topic_trace import TopicTrace
-from tacit.inference.closed_form import REASONS, STOPPED
+from tacit.inference.closed_form import STOPPED
 from tacit.report import words
 from tacit.report.effects import effects
 
@@ -177,7 +178,7 @@ def _typical(estimator: Any, kept: Rows) -> np.ndarray | None:
 
 def _warnings(estimator: Any, shares: np.ndarray | None, fitted: Rows, said: Iterable[str]) -> tuple[str, ...]:
     converged = getattr(estimator, "converged_", None)
-    if hasattr(estimator, "latent_information") and getattr(estimator, "stop_reason_", "") == REASONS[STOPPED]:
+    if hasattr(estimator, "latent_information") and getattr(estimator, "stop_reason_", "") == stop_reason(STOPPED):
         converged = None  # its rate has fallen to 0 by then
     columns = 0 if fitted.schema is None else len(fitted.schema)
     cautions = words.cautions(shares, len(fitted), columns, converged, bool(getattr(estimator, "at_floor_", False)))

@@ -1,32 +1,31 @@
-"""The report of a run: everything the page tells, gathered from the fit and from what the run keeps."""
+"""The report of a run: what the page tells, taken from the fit and from what the run keeps."""
 
+import dataclasses
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-from tacit import report
 from tacit.cli import outcome
 from tacit.cli.feeding import feed
 from tacit.cli.judging import empty_groups, responsibilities
 from tacit.cli.judging_topics import verdicts
 from tacit.cli.sources import Rows
 from tacit.evaluation._rows import new_rows
-from tacit.report import gather, gather_deep, gather_prediction, gather_topics
-from tacit.report.content import (
-    Candidate,
-    Candidates,
-    Code,
-    Groups,
-    HeldOut,
-    ModelSummary,
-    Repeat,
-    ReportContent,
-    Trace,
-)
+from tacit.report import deep, groups, predictions, topics
+from tacit.report.choice import Candidate, Candidates
+from tacit.report.deep import Code
+from tacit.report.fit import Fit, HeldOut, ModelSummary, Repeat, Trace
+from tacit.report.groups import Groups
+from tacit.report.image_section import image_report
+from tacit.report.page import Report, write
+from tacit.report.prediction_section import prediction_report
+from tacit.report.table import Table
+from tacit.report.table_report import table_report
+from tacit.report.topic_section import topic_report
 from tacit.storage.config import RunConfig
 from tacit.storage.model_file import versions
 
@@ -55,136 +54,105 @@ def write_report(
         config: what the run is repeated from.
         kept: what the run keeps of the rows kept aside, where a column was foretold.
     """
-    return report.write(path, content(estimator, fitted, told, config, kept))
+    return write(path, made(estimator, fitted, told, config, kept))
 
 
-def content(
+def made(
     estimator: Any,
     fitted: Any,
     told: Mapping[str, Any],
     config: RunConfig,
     kept: Mapping[str, np.ndarray] | None = None,
-) -> ReportContent:
-    """What the report tells: of the rows of a table, or of images, which have no columns."""
+) -> Report:
+    """The report of a fit, by what it was fitted to: documents, images, or a table, perhaps to foretell a column."""
     if getattr(fitted, "vocabulary", None) is not None:
         return _of_documents(estimator, fitted, told, config)
     if fitted.schema is None:
         return _of_images(estimator, fitted, told, config)
-    if fitted.aim is not None:
-        return _of_predictions(estimator, fitted, told, config, kept)
     rows, columns, left = _looked_at(fitted)
     table = rows.as_table(columns)
+    shown = Table(table.schema, table.values, None if table.row_ids is None else table.row_ids.tolist())
+    fit, name = _fit(estimator, told, config, table.source, (*table.notes, *left)), Path(table.source).name
+    if fitted.aim is not None:
+        found = predictions.prediction(told["target"], kept or {})
+        return prediction_report(f"Foretelling {told['target']['name']} in {name}", fit, shown, found, table.left_out)
     X = feed(estimator, rows.values, fitted.schema)
+    code = deep.code(estimator, X, getattr(fitted, "labels", None))
     share = responsibilities(estimator, X)
-    model = getattr(estimator, "model_", None)
-    code = gather_deep.code(estimator, X, getattr(fitted, "labels", None))
-    return ReportContent(
-        title=f"{'A model of' if share is None else 'The groups in'} {Path(table.source).name}",
-        source=Path(table.source).name,
-        schema=table.schema,
-        values=table.values,
-        row_names=None if table.row_ids is None else table.row_ids.tolist(),
-        left_out=table.left_out,
-        notes=(*table.notes, *left),
-        model=_summary(estimator, told),
-        graph=estimator.graph() if hasattr(estimator, "graph") else None,
-        trust=tuple(told.get("verdict") or ()),
+    return table_report(
+        f"{'A model of' if share is None else 'The groups in'} {name}",
+        dataclasses.replace(fit, held_out=_held_out(estimator, told, code)),
+        shown,
+        groups=None if share is None else _groups(estimator, told, share, shown, whole=len(columns) == fitted.columns),
+        snapshots=groups.snapshots(estimator),
         candidates=_candidates(told["choice"]),
-        trace=_trace(estimator, told),
-        snapshots=gather.snapshots(estimator),
-        groups=None
-        if share is None
-        else Groups(
-            np.array([group["share"] for group in told["groups"]]),
-            share,
-            gather.gaussians(model, share.shape[1]),
-            gather.curves(model, table.schema, table.values, share.shape[1]) if len(columns) == fitted.columns else {},
-            empty_groups(estimator),
-        ),
         log_density=_log_density(estimator, X, code),
         samples=None if code is not None and code.point else _samples(estimator, columns),
-        held_out=_held_out(estimator, told, code),
-        warnings=tuple(told["warnings"]),
-        repeat=_repeat(config),
         code=code,
+        left_out=table.left_out,
     )
 
 
-def _of_images(estimator: Any, fitted: Any, told: Mapping[str, Any], config: RunConfig) -> ReportContent:
-    """What the report tells of images: values ``(n, height, width[, channels])``, perhaps with labels and names."""
-    values, source = np.asarray(fitted.values), Path(fitted.table.source).name
+def _fit(estimator: Any, told: Mapping[str, Any], config: RunConfig, source: str, notes: Sequence[str]) -> Fit:
+    """What every report tells of its fit, but for a score of rows kept aside."""
+    return Fit(
+        source=Path(source).name,
+        model=_summary(estimator, told),
+        graph=estimator.graph() if hasattr(estimator, "graph") else None,
+        trace=_trace(estimator, told),
+        trust=tuple(told.get("verdict") or ()),
+        warnings=tuple(told["warnings"]),
+        notes=tuple(notes),
+        repeat=_repeat(config),
+    )
+
+
+def _groups(estimator: Any, told: Mapping[str, Any], share: np.ndarray, rows: Table, *, whole: bool) -> Groups:
+    """The groups; the curves of their columns where the report shows the ``whole`` table."""
+    model, number = getattr(estimator, "model_", None), share.shape[1]
+    return Groups(
+        np.array([group["share"] for group in told["groups"]]),
+        share,
+        groups.gaussians(model, number),
+        groups.curves(model, rows.schema, rows.values, number) if whole else {},
+        empty_groups(estimator),
+    )
+
+
+def _of_images(estimator: Any, fitted: Any, told: Mapping[str, Any], config: RunConfig) -> Report:
+    """Of images: values ``(n, height, width[, channels])``, perhaps with labels and names."""
+    values = np.asarray(fitted.values)
     numbers = getattr(fitted, "numbers", np.arange(1, len(values) + 1))
     names = [f"No. {number}" for number in numbers] if fitted.ids is None else fitted.ids
-    code = gather_deep.code(estimator, values, fitted.labels)
-    return ReportContent(
-        title=f"A model of {source}",
-        source=source,
-        notes=tuple(fitted.table.notes),
-        model=_summary(estimator, told),
-        graph=estimator.graph() if hasattr(estimator, "graph") else None,
-        trace=_trace(estimator, told),
-        held_out=_held_out(estimator, told, code, values),
-        warnings=tuple(told["warnings"]),
-        repeat=_repeat(config),
-        code=code,
-        images=None if code is None else gather_deep.images(estimator, values, names, code),
-    )
+    code = deep.code(estimator, values, fitted.labels)
+    fit = _fit(estimator, told, config, fitted.table.source, fitted.table.notes)
+    fit = dataclasses.replace(fit, held_out=_held_out(estimator, told, code, values))
+    title = f"A model of {fit.source}"
+    if code is None:
+        return table_report(title, fit)
+    return image_report(title, fit, deep.images(estimator, values, names, code), code)
 
 
-def _of_predictions(
-    estimator: Any, fitted: Rows, told: Mapping[str, Any], config: RunConfig, kept: Mapping[str, np.ndarray] | None
-) -> ReportContent:
-    """What the report tells of a model that foretells a column."""
-    rows, columns, left = _looked_at(fitted)
-    table = rows.as_table(columns)
-    source = Path(table.source).name
-    return ReportContent(
-        title=f"Foretelling {told['target']['name']} in {source}",
-        source=source,
-        schema=table.schema,
-        values=table.values,
-        row_names=None if table.row_ids is None else table.row_ids.tolist(),
-        left_out=table.left_out,
-        notes=(*table.notes, *left),
-        model=_summary(estimator, told),
-        graph=estimator.graph() if hasattr(estimator, "graph") else None,
-        trace=_trace(estimator, told),
-        warnings=tuple(told["warnings"]),
-        repeat=_repeat(config),
-        trust=tuple(told.get("verdict") or ()),
-        prediction=gather_prediction.prediction(told["target"], kept or {}),
-    )
-
-
-def _of_documents(estimator: Any, fitted: Any, told: Mapping[str, Any], config: RunConfig) -> ReportContent:
-    """What the report tells of documents: the topics they are made of."""
-    corpus, source = fitted.table, Path(fitted.table.source).name
+def _of_documents(estimator: Any, fitted: Any, told: Mapping[str, Any], config: RunConfig) -> Report:
+    """Of documents: the topics they are made of."""
+    corpus = fitted.table
     names = [f"Document {number}" for number in fitted.numbers] if fitted.ids is None else fitted.ids.tolist()
     places = np.searchsorted(corpus.places, fitted.numbers)
     texts = None if corpus.texts is None else [corpus.texts[place] for place in places]
     choice = told["choice"]
-    return ReportContent(
-        title=f"The topics of {source}",
-        source=source,
-        notes=tuple(told["notes"]),
-        model=_summary(estimator, told),
-        graph=estimator.graph() if hasattr(estimator, "graph") else None,
-        trace=_trace(estimator, told),
-        warnings=tuple(told["warnings"]),
-        repeat=_repeat(config),
-        trust=tuple(told.get("verdict") or ()),
-        topics=gather_topics.topics(
-            estimator,
-            fitted.values,
-            fitted.vocabulary.words,
-            names,
-            told["topics"],
-            texts=texts,
-            sentences=verdicts(told["topics"]),
-            sweep=choice["candidates"],
-            criterion=choice["criterion"],
-        ),
+    fit = _fit(estimator, told, config, corpus.source, told["notes"])
+    found = topics.topics(
+        estimator,
+        fitted.values,
+        fitted.vocabulary.words,
+        names,
+        told["topics"],
+        texts=texts,
+        sentences=verdicts(told["topics"]),
+        sweep=choice["candidates"],
+        criterion=choice["criterion"],
     )
+    return topic_report(f"The topics of {fit.source}", fit, found)
 
 
 def _summary(estimator: Any, told: Mapping[str, Any]) -> ModelSummary:
@@ -193,7 +161,7 @@ def _summary(estimator: Any, told: Mapping[str, Any]) -> ModelSummary:
         outcome.name_of(told),
         f"{outcome.reason(told)}.",
         structure=told["structure"],
-        parameters=gather_deep.parameters(estimator) if own is None else own,
+        parameters=deep.parameters(estimator) if own is None else own,
     )
 
 
@@ -214,7 +182,7 @@ def _log_density(estimator: Any, X: Any, code: Code | None) -> np.ndarray | None
     """Of every row, or of some of them for a deep model; of none where codes are points."""
     if not hasattr(estimator, "score_samples") or (code is not None and code.point):
         return None
-    return np.asarray(estimator.score_samples(X)) if code is None else gather_deep.log_density(estimator, X)
+    return np.asarray(estimator.score_samples(X)) if code is None else deep.log_density(estimator, X)
 
 
 def _held_out(
@@ -224,7 +192,7 @@ def _held_out(
     score = told["held_out"]
     if score is None or (code is not None and code.point):
         return None
-    cost = None if images is None else gather_deep.bits(estimator, images, score["nats"])
+    cost = None if images is None else deep.bits(estimator, images, score["nats"])
     return HeldOut(score["nats"], score["standard_error"], score["rows"], bound=code is not None, bits=cost)
 
 

@@ -3,7 +3,6 @@
 import contextlib
 import gzip
 import json
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ import pyarrow.csv as pacsv
 import pyarrow.ipc as ipc
 import pyarrow.parquet as parquet
 
+from tacit import files
 from tacit.data.errors import DataError, listed
 
 FORMATS = ("csv", "parquet", "arrow", "json")
@@ -68,22 +68,14 @@ def write(table: pa.Table, destination: str | Path | BinaryIO = "-", form: str |
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A binary file that replaces `path` when the block ends well, and vanishes when it does not."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    """`tacit.files.replacing` with `DataError` where the file cannot be written."""
     try:
-        file = beside.open("xb")
-    except OSError as error:
-        raise DataError(f"cannot write {str(path)!r}: {error.strerror} ({str(path.parent)!r}).") from None
-    try:
-        with file:
+        with files.replacing(path) as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
+    except BrokenPipeError:
+        raise  # whoever read has seen enough
     except OSError as error:
         raise DataError(f"cannot write {str(path)!r}: {error.strerror or error}.") from None
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _by_ending(path: Path) -> str:

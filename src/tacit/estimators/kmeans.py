@@ -15,7 +15,8 @@ from tacit.data.blocks import Moments, moments
 from tacit.estimators.base import double_precision, read_rows, read_weights, seed_of
 from tacit.estimators.capabilities import Assigns, Sweeps, Transforms
 from tacit.estimators.settings import NOT_NEGATIVE, Choice, Estimator, Flag, Whole, settings
-from tacit.inference.closed_form import CONVERGED, REASONS
+from tacit.estimators.stopping import stop_reason
+from tacit.inference.closed_form import CONVERGED
 from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.models.kmeans.fitting import Found, Schedule, door, run, scaled
 from tacit.models.kmeans.lloyd import Rescale
@@ -195,7 +196,7 @@ class KMeans(Assigns, Transforms, Sweeps, ClassNamePrefixFeaturesOutMixin, Trans
         self.trace_ = found.trace
         self.n_iter_ = found.steps
         self.converged_ = found.status == CONVERGED
-        self.stop_reason_ = REASONS[found.status]
+        self.stop_reason_ = stop_reason(found.status)
         self.labels_, apart = nearest(self._centres(), rows)
         self.inertia_ = float(weights @ apart.astype(np.float64))
         if self.verbose:

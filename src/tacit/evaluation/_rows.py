@@ -17,8 +17,8 @@ from sklearn.utils import _safe_indexing, get_tags
 from tacit.data.frames import feature_names, from_frame
 from tacit.estimators.base import read_rows, read_weights
 from tacit.estimators.capabilities import ReadsOnce
-
-INTERRUPTED = "interrupted"
+from tacit.estimators.stopping import stop_reason
+from tacit.inference.closed_form import INTERRUPTED
 
 
 def read(estimator: Any, X: Any) -> Any:
@@ -62,7 +62,7 @@ def fit_rows(estimator: Any, rows: Any, weights: np.ndarray) -> None:
             estimator.fit(rows)
         else:
             estimator.fit(rows, sample_weight=weights)
-    if vars(estimator).get("stop_reason_") == INTERRUPTED:
+    if vars(estimator).get("stop_reason_") == stop_reason(INTERRUPTED):
         raise KeyboardInterrupt  # the fit itself ends with what it has; here more fits would follow
 
 

@@ -22,7 +22,6 @@ from tacit.compute import Array, compiled
 from tacit.data.blocks import Block, Standardise
 
 RUNNING, CONVERGED, FELL, NAN, STOPPED, INTERRUPTED = range(6)
-REASONS = ("running", "converged", "bound fell", "bound is not a number", "max_iter reached", "interrupted")
 TRACE_ROWS = 256
 """The most iterations one compiled call can take: the length of its trace buffer."""
 

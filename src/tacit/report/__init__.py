@@ -1,25 +1,22 @@
-"""The HTML report of a fit: ``build`` makes the page from plain data, ``write`` puts it into a file."""
+"""The HTML report of a fit: ``build`` makes the page of a `Report`, ``write`` puts it into a file."""
 
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "content": [
-            "Candidate",
-            "Candidates",
-            "Code",
-            "Gaussians",
-            "Groups",
-            "HeldOut",
-            "Images",
-            "ModelSummary",
-            "Repeat",
-            "ReportContent",
-            "Snapshots",
-            "Trace",
-        ],
-        "page": ["build", "write"],
-        "topic_content": ["Topics"],
+        "choice": ["Candidate", "Candidates"],
+        "deep": ["Code", "Images"],
+        "fit": ["Fit", "HeldOut", "ModelSummary", "Repeat", "Trace"],
+        "groups": ["Gaussians", "Groups", "Snapshots"],
+        "image_section": ["image_report"],
+        "page": ["Fact", "Report", "build", "write"],
+        "parts": ["Section"],
+        "prediction_section": ["prediction_report"],
+        "predictions": ["Coefficient", "Prediction"],
+        "table": ["Table"],
+        "table_report": ["table_report"],
+        "topic_section": ["topic_report"],
+        "topics": ["Topics"],
     },
 )

@@ -6,20 +6,26 @@ from tacit import plots
 from tacit.plots.latent import LABELS
 from tacit.plots.style import short_number, thin
 from tacit.report import deep_words
-from tacit.report.content import Code, Images, ReportContent
+from tacit.report.deep import Code, Images
+from tacit.report.fit import HeldOut, Trace
 from tacit.report.html import Child, Html, table, tag
-from tacit.report.parts import framed, picture, raster, section
+from tacit.report.page import Fact
+from tacit.report.parts import Section, framed, picture, raster, section
 
 _BARS = 32
 _POINTS = 2000
 
 
-def code_section(content: ReportContent) -> Html | None:
-    """Words first, then the map beside the bars, then the pictures that codes give."""
-    code, images = content.code, content.images
+def code_section(code: Code | None, what: str, images: Images | None = None) -> Section | None:
+    """Words first, then the map beside the bars, then the pictures that codes give.
+
+    Args:
+        code: What the model says of each row.
+        what: What a row is called.
+        images: Where the rows are images.
+    """
     if code is None:
         return None
-    what = deep_words.one(content)
     parts: list[Child] = []
     if code.active is not None:
         said = (deep_words.use(code, what), code.verdict, deep_words.far(code, what))
@@ -29,7 +35,21 @@ def code_section(content: ReportContent) -> Html | None:
         parts.append(tag("div", [each for each in drawn if each], class_="pair"))
     if images is not None:
         parts += [_manifold(images), _traversals(images, code)]
-    return section("code", "The code", *parts) if any(parts) else None
+    return section("code", "Code", "The code", *parts)
+
+
+def code_facts(code: Code | None) -> list[Fact]:
+    """How many numbers a code has."""
+    if code is None or code.active is None:
+        return []
+    return [Fact("Numbers in a code", str(len(code.active)), f"{int(np.sum(code.active))} in use")]
+
+
+def score_notes(held: HeldOut | None, code: Code | None, what: str) -> list[Child]:
+    """Why a score says "at least", and what it may be compared with."""
+    said = [deep_words.bound_note(what)] if held is not None and held.bound else []
+    said += [deep_words.DENSITY_NOTE] if code is not None and code.measure == "density" else []
+    return [tag("p", each, class_="note") for each in said]
 
 
 def _map(code: Code, what: str) -> Html | None:
@@ -134,13 +154,12 @@ def architecture(code: Code | None, what: str) -> Html | None:
     return tag("div", parts)
 
 
-def curves(content: ReportContent) -> list[Child]:
+def curves(code: Code | None, trace: Trace | None, what: str) -> list[Child]:
     """How the two terms of the bound went."""
-    code = content.code
     if code is None or not code.history:
         return []
-    what, history = deep_words.one(content), code.history
-    said = deep_words.ends(code, content.trace, what)
+    history = code.history
+    said = deep_words.ends(code, trace, what)
     figure = plots.two_terms(
         history["epoch"], history["reconstruction"], history["kl"], history["elbo"], history.get("held_out")
     )

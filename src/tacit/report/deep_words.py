@@ -3,9 +3,13 @@
 import math
 
 import numpy as np
+from jaxtyping import Float
 
+from tacit.estimators.stopping import in_plain_words, stop_reason
+from tacit.inference.closed_form import STOPPED
 from tacit.plots.style import short_number
-from tacit.report.content import Code, HeldOut, Images, ReportContent, Trace
+from tacit.report.deep import Code, Images
+from tacit.report.fit import HeldOut, Trace
 from tacit.report.words import Sentence, counted, told_apart
 
 _FAR = 1.5
@@ -17,11 +21,6 @@ DENSITY_NOTE = (
     "The score is of a density, which may be above 1, so the score may be above 0: compare it only with scores of the "
     "same values in the same units."
 )
-
-
-def one(content: ReportContent) -> str:
-    """What a row of this report is called."""
-    return "row" if content.images is None else "image"
 
 
 def an(what: str) -> str:
@@ -39,16 +38,23 @@ def size(images: Images) -> str:
     return " × ".join(str(each) for each in images.size[:2])
 
 
-def lead(content: ReportContent) -> Sentence:
+def lead(images: Images, code: Code | None, source: str) -> Sentence:
     """What was looked at, and by how many numbers the model describes each image."""
-    images, code = content.images, content.code
-    if images is None:
-        return ""
-    of = f" of {content.source}" if content.source else ""
+    of = f" of {source}" if source else ""
     text = f"{counted(images.count, 'image')}{of}, {size(images)} pixels each"
     if code is None or code.means is None:
         return f"{text}."
     return f"{text}: the model describes every one of them by {counted(np.shape(code.means)[1], 'number')}, its code."
+
+
+def scored(density: Float[np.ndarray, " rows"]) -> Sentence:
+    """How rows were scored, to follow what a log density is."""
+    text, some = " It is estimated from below, with codes drawn at random.", int((~np.isnan(density)).sum())
+    if some == len(density):
+        return text
+    return (
+        f"{text} {short_number(some, 15)} of the {short_number(len(density), 15)} rows, drawn at random, were scored."
+    )
 
 
 def use(code: Code, what: str) -> Sentence:
@@ -133,10 +139,10 @@ def _stopped(trace: Trace | None, held_out: bool) -> Sentence:
     said = ""
     if trace.converged:
         said = " The fit ended by itself." if held_out else ""
-    elif trace.stop_reason == "max_iter reached":
+    elif trace.stop_reason == stop_reason(STOPPED):
         said = " The fit made all the epochs that it was given: more may make it better yet."
     elif trace.stop_reason:
-        said = f" The fit ended because: {trace.stop_reason}."
+        said = f" The fit ended because {in_plain_words(trace.stop_reason)}."
     return said + ("" if trace.seconds is None else f" It took {short_number(trace.seconds, 2)} seconds.")
 
 

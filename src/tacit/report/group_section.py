@@ -8,52 +8,65 @@ import numpy as np
 from tacit import plots
 from tacit.data.levels import show_level
 from tacit.data.schema import Column
+from tacit.plots.progress import moment_name
 from tacit.plots.style import alike, group_colour, short_number, thin
 from tacit.report import words
-from tacit.report.content import Groups, ReportContent
 from tacit.report.effects import Effect, effects
+from tacit.report.groups import Groups, Snapshots
 from tacit.report.html import Child, Html, table, tag
-from tacit.report.parts import badge, folded, framed, picture, section
+from tacit.report.parts import Section, badge, folded, framed, picture, section
+from tacit.report.table import Table
 
 _PAIRS = 5
 _PROFILE = 25
 _TILES = 9
 _ROWS = 50_000
+_MOMENTS = 8
 _NUMBERS = ("continuous", "positive", "count")
 
 
-def group_section(content: ReportContent) -> Html | None:
-    """Words first, then the pictures, then the figures."""
-    if content.groups is None or content.values is None or content.schema is None:
-        return None
-    rows, content = len(content.values), _thinned(content)
-    if content.groups is None or content.values is None or content.schema is None:
-        return None
-    columns, groups = content.schema.columns, content.groups
+def group_section(rows: Table, groups: Groups) -> Section | None:
+    """Words first, then the pictures, then the figures; of a long table 50 000 rows drawn at random."""
+    rows.check("groups.responsibilities", groups.responsibilities)
+    number = len(rows.values)
+    if number > _ROWS:
+        kept = np.sort(thin(number, _ROWS))
+        rows = dataclasses.replace(rows, values=rows.values[kept], row_names=None)
+        groups = dataclasses.replace(groups, responsibilities=np.asarray(groups.responsibilities)[kept])
+    columns = rows.schema.columns
     counts = [len(column.levels or ()) for column in columns]
-    found = effects(content.values, content.schema.kinds, counts, groups.responsibilities)
+    found = effects(rows.values, rows.schema.kinds, counts, groups.responsibilities)
     several = len(groups.weights) > 1
     return section(
         "groups",
+        "Groups",
         "The groups" if several else "The rows",
         _in_words(groups, found, columns) if several else None,
         tag("p", f"For speed, this section looks at {short_number(_ROWS, 15)} rows drawn at random.", class_="note")
-        if rows > _ROWS
+        if number > _ROWS
         else None,
-        _pairs(content, groups),
-        _columns(content, groups, found),
+        _pairs(rows, groups),
+        _columns(rows, groups, found),
         _profile(groups, found, columns) if several else None,
     )
 
 
-def _thinned(content: ReportContent) -> ReportContent:
-    """The same with at most 50 000 rows, drawn at random."""
-    values, groups = content.values, content.groups
-    if values is None or groups is None or len(values) <= _ROWS:
-        return content
-    kept = np.sort(thin(len(values), _ROWS))
-    fewer = dataclasses.replace(groups, responsibilities=np.asarray(groups.responsibilities)[kept])
-    return dataclasses.replace(content, values=values[kept], groups=fewer, row_names=None, log_density=None)
+def formed(rows: Table, snapshots: Snapshots) -> Child:
+    """The groups at some steps of the fit."""
+    pair, moments = list(snapshots.columns), sorted(snapshots.at)
+    if len(moments) > _MOMENTS:
+        kept = np.unique(np.linspace(0, len(moments) - 1, _MOMENTS).round().astype(int))
+        moments = [moments[i] for i in kept]
+    names = [rows.schema.names[j] for j in pair]
+    last = moments[-1]
+    panels = []
+    for moment in moments:
+        figure = plots.evolution(
+            rows.values[:, pair], {moment: snapshots.at[moment]}, names, cell=(1.45, 1.4), last=last
+        )
+        panels.append(picture(figure, f"step{moment}", f"{moment_name(moment, last)}: the groups' ellipses"))
+    caption = f"How the groups formed, in {words.listed(names)}. Each step moves them to where the data are likelier."
+    return framed(caption, panels, class_="strip")
 
 
 def _in_words(groups: Groups, found: list[list[Effect]], columns: tuple[Column, ...]) -> Html:
@@ -78,11 +91,9 @@ def _in_words(groups: Groups, found: list[list[Effect]], columns: tuple[Column, 
     return Html(tag("ol", lines, class_="groups") + left + tag("p", f"{about} {note}", class_="note"))
 
 
-def _pairs(content: ReportContent, groups: Groups) -> Html | None:
+def _pairs(rows: Table, groups: Groups) -> Html | None:
     """Pairs of numeric columns; one column alone is drawn as a density."""
-    values, schema = content.values, content.schema
-    if values is None or schema is None:
-        return None
+    values, schema = rows.values, rows.schema
     gaussians = groups.gaussians
     numbers = [j for j, kind in enumerate(schema.kinds) if kind in _NUMBERS]
     chosen = list(gaussians.columns) if gaussians is not None else numbers
@@ -112,11 +123,9 @@ def _pairs(content: ReportContent, groups: Groups) -> Html | None:
     return framed(how.strip(), picture(figure, "pairs", says), class_="wide" if len(chosen) > 2 else None)
 
 
-def _columns(content: ReportContent, groups: Groups, found: list[list[Effect]]) -> list[Child]:
+def _columns(rows: Table, groups: Groups, found: list[list[Effect]]) -> list[Child]:
     """The columns that no pair plot shows, those that differ most first: nine, and as many folded away."""
-    values, schema = content.values, content.schema
-    if values is None or schema is None:
-        return []
+    values, schema = rows.values, rows.schema
     paired = set(groups.gaussians.columns) if groups.gaussians is not None else set()
     paired = paired if 2 <= len(paired) <= _PAIRS else set()
     alone = [j for j in range(len(schema)) if j not in paired]
@@ -126,7 +135,7 @@ def _columns(content: ReportContent, groups: Groups, found: list[list[Effect]]) 
     alone = sorted(alone, key=lambda j: -strength.get(j, 0.0)) if len(alone) > _TILES else alone
     share = np.asarray(groups.responsibilities) if len(groups.weights) > 1 else None
     if len(schema) == 1:
-        return [_lone(content, groups)]
+        return [_lone(rows, groups)]
     tiles = []
     for j in alone[: 2 * _TILES]:
         column, curves = schema.columns[j], {0: _curves(groups, j)} if _curves(groups, j) is not None else None
@@ -145,11 +154,9 @@ def _columns(content: ReportContent, groups: Groups, found: list[list[Effect]]) 
     return [tag("h3", "Column by column"), shown, hidden]
 
 
-def _lone(content: ReportContent, groups: Groups) -> Html | None:
+def _lone(rows: Table, groups: Groups) -> Html | None:
     """The only column of a table, drawn large."""
-    values, schema, curves = content.values, content.schema, _curves(groups, 0)
-    if values is None or schema is None:
-        return None
+    values, schema, curves = rows.values, rows.schema, _curves(groups, 0)
     column = schema.columns[0]
     says = f"How often each value of {column.name} occurs"
     if curves is None:

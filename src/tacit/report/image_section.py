@@ -4,9 +4,25 @@ import numpy as np
 
 from tacit import plots
 from tacit.plots.style import alike, short_number
-from tacit.report.content import Images, ReportContent
-from tacit.report.html import Child, Html, tag
-from tacit.report.parts import framed, raster, section
+from tacit.report import deep_words
+from tacit.report.code_section import architecture, code_facts, code_section, curves, score_notes
+from tacit.report.deep import Code, Images
+from tacit.report.fit import (
+    Fit,
+    data_section,
+    held_out_fact,
+    learning_section,
+    model_section,
+    notes,
+    repeat_section,
+    rise,
+    told_held_out,
+)
+from tacit.report.html import Child, tag
+from tacit.report.page import Fact, Report
+from tacit.report.parts import Section, framed, raster, section, those_there
+
+_UNITS = "Pixels are shown from black to white over the range of the images; densities are in nats."
 
 _ACROSS = 10
 _SAMPLES_ACROSS = 12
@@ -14,13 +30,29 @@ _BETWEEN = 8
 """Pixels between two pairs of lines."""
 
 
-def image_section(content: ReportContent) -> Html | None:
-    """Real images above what the model makes of them, and images that it makes up."""
-    images = content.images
-    if images is None:
-        return None
-    parts: list[Child] = [_pairs(images), _samples(images)]
-    return section("images", "What the model makes", *parts) if any(parts) else None
+def image_report(title: str, fit: Fit, images: Images, code: Code | None) -> Report:
+    """The page of a model of images."""
+    told = told_held_out(fit.held_out, "image")
+    if told and fit.held_out is not None and fit.held_out.bits is not None:
+        told.append(tag("p", deep_words.bits(fit.held_out, images)))
+    told += score_notes(fit.held_out, code, "image") if told else []
+    sections = those_there(
+        section("images", "Images", "What the model makes", _pairs(images), _samples(images)),
+        code_section(code, "image", images),
+        _odd(images),
+        section("fit", "Fit", "How well it fits", *told),
+        model_section(fit, architecture(code, "image")),
+        learning_section(fit, *(curves(code, fit.trace, "image") or rise(fit))),
+        data_section(*notes(fit, "Reading the images")),
+        repeat_section(fit.repeat),
+    )
+    facts = [
+        Fact("Images", short_number(images.count, 15)),
+        Fact("Pixels", deep_words.size(images)),
+        *code_facts(code),
+        *held_out_fact(fit.held_out, "image"),
+    ]
+    return Report(title, facts, sections, deep_words.lead(images, code, fit.source), fit.warnings, units=_UNITS)
 
 
 def _pairs(images: Images) -> Child:
@@ -64,10 +96,9 @@ def _samples(images: Images) -> Child:
     return [tag("h3", "Images made up"), framed(how, drawn)]
 
 
-def odd_images_section(content: ReportContent) -> Html | None:
+def _odd(images: Images) -> Section | None:
     """The least likely images with their log densities."""
-    images = content.images
-    if images is None or images.odd is None or images.odd_density is None or not len(images.odd):
+    if images.odd is None or images.odd_density is None or not len(images.odd):
         return None
     about = (
         "The log density says how well the model expects an image, in nats: higher is more typical. Only differences "
@@ -88,4 +119,4 @@ def odd_images_section(content: ReportContent) -> Html | None:
     if images.scored < images.count:
         some = f"{short_number(images.scored, 15)} of the {short_number(images.count, 15)} images"
         how += f" {some}, drawn at random, were scored."
-    return section("odd", "Odd images", tag("p", about), framed(how, tag("ul", cards, class_="cards")))
+    return section("odd", "Odd images", "Odd images", tag("p", about), framed(how, tag("ul", cards, class_="cards")))

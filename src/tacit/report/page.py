@@ -2,116 +2,112 @@
 
 import importlib.resources
 import os
-import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-from tacit.report.code_section import code_section
-from tacit.report.content import ReportContent
-from tacit.report.data_section import data_section, fit_section, repeat_section
-from tacit.report.group_section import group_section
+from tacit.files import write_atomically
 from tacit.report.html import Html, tag
-from tacit.report.image_section import image_section, odd_images_section
-from tacit.report.model_section import learning_section, model_section
-from tacit.report.opening import notices, opening
-from tacit.report.prediction_section import effect_section, foretold_section
-from tacit.report.row_section import row_section
-from tacit.report.topic_section import document_section, topic_section
+from tacit.report.parts import Section
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 """Even if something slipped through: nothing is loaded, nothing is run."""
 
-_SECTIONS = {
-    "groups": ("Groups", group_section),
-    "topics": ("Topics", topic_section),
-    "documents": ("Documents", document_section),
-    "images": ("Images", image_section),
-    "code": ("Code", code_section),
-    "effects": ("What goes with it", effect_section),
-    "foretold": ("How good it is", foretold_section),
-    "rows": ("Odd rows", row_section),
-    "odd": ("Odd images", odd_images_section),
-    "fit": ("Fit", fit_section),
-    "model": ("Model", model_section),
-    "learning": ("Learning", learning_section),
-    "data": ("Data", data_section),
-    "repeat": ("Repeat", repeat_section),
-}
-
-_TABLE = "Numbers are in the units of the table; densities in nats."
-_PIXELS = "Pixels are shown from black to white over the range of the images; densities are in nats."
-_WORDS = "Shares are of words; probabilities are told in nats, or as perplexities."
+TABLE_UNITS = "Numbers are in the units of the table; densities in nats."
 
 
-def build(content: ReportContent) -> str:
-    """The whole page as text.
+class Fact(NamedTuple):
+    """A figure that one looks for first: what it is of, its value, and its unit or what else goes with it."""
 
-    Args:
-        content: What to tell; sections whose part is missing are left out.
+    name: str
+    value: str
+    unit: str = ""
 
-    Returns:
-        HTML in UTF-8 that stands alone; every text of the content is escaped.
+
+@dataclass(frozen=True)
+class Report:
+    """A page: what came out in words and a few figures, and the sections that tell the rest.
+
+    Attributes:
+        title: Heading of the page.
+        facts: The figures below it.
+        sections: In their order.
+        lead: A sentence or two on what was looked at and what came out.
+        notices: What a reader should know first, each told once.
+        made: When, as it should be read; none leaves it out, so that equal fits give equal pages.
+        units: In what the numbers are.
     """
-    sections = {name: make(content) for name, (_, make) in _SECTIONS.items()}
-    told = {name: section for name, section in sections.items() if section is not None}
-    links = [tag("li", tag("a", _SECTIONS[name][0], href=f"#{name}")) for name in told]
+
+    title: str
+    facts: Sequence[Fact] = ()
+    sections: Sequence[Section] = ()
+    lead: str = ""
+    notices: Sequence[str] = ()
+    made: str = ""
+    units: str = TABLE_UNITS
+
+
+def build(report: Report) -> str:
+    """The whole page as text: HTML in UTF-8 that stands alone; every text of the report is escaped."""
+    links = [tag("li", tag("a", each.link, href=f"#{each.name}")) for each in report.sections]
     style = importlib.resources.files("tacit.report").joinpath("page.css").read_text(encoding="utf-8")
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         Html(f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'),
-        tag("title", content.title),
+        tag("title", report.title),
         tag("style", Html(style)),
     )
     body = tag(
         "body",
-        opening(content),
+        _header(report),
         tag(
             "main",
-            notices(content),
+            _notices(report.notices),
             tag("nav", tag("ul", links), aria_label="Contents") if len(links) > 1 else None,
-            list(told.values()),
+            [each.body for each in report.sections],
         ),
-        tag("footer", f"Made by tacit. {_units(content)}"),
+        tag("footer", f"Made by tacit. {report.units}"),
     )
     return f'<!DOCTYPE html>\n<html lang="en-GB">{head}{body}</html>\n'
 
 
-def _units(content: ReportContent) -> str:
-    if content.topics is not None:
-        return _WORDS
-    return _TABLE if content.images is None else _PIXELS
+def _header(report: Report) -> Html:
+    over = "tacit report" + (f" · {report.made}" if report.made else "")
+    facts = [
+        tag("div", tag("dt", name), tag("dd", value, [" ", tag("small", unit)] if unit else None))
+        for name, value, unit in report.facts
+    ]
+    return tag(
+        "header",
+        tag("p", over, class_="over"),
+        tag("h1", report.title),
+        tag("p", report.lead, class_="lead") if report.lead else None,
+        tag("dl", facts, class_="facts") if facts else None,
+    )
 
 
-def write(path: str | os.PathLike[str], content: ReportContent) -> Path:
-    """Write the page; the file is there whole or not at all.
+def _notices(said: Sequence[str]) -> Html | None:
+    if not said:
+        return None
+    listed = tag("ul", [tag("li", each) for each in dict.fromkeys(said)])
+    return tag("div", tag("h2", "Worth knowing"), listed, class_="notice", role="note")
+
+
+def write(path: str | os.PathLike[str], report: Report) -> Path:
+    """Write the page; a regular file is there whole or not at all.
 
     Args:
         path: Where to; its folder is made if need be, and a file that is there is replaced.
-        content: What to tell.
+        report: What to tell.
 
     Returns:
         The path.
     """
     target = Path(path)
-    text = build(content)
+    text = build(report)
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(name, 0o666 & ~_mask())
-        os.replace(name, target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write_atomically(target, text)
     return target
-
-
-def _mask() -> int:
-    """The process's file mode mask, which can only be read by setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import UInt8
@@ -16,9 +17,24 @@ from tacit.plots.style import alike, group_colour, ink_on
 from tacit.report.html import Child, Html, tag
 
 
-def section(name: str, title: str, *children: Child) -> Html:
-    """A section with its heading; ``name`` is where links to it lead."""
-    return tag("section", tag("h2", title), children, id=name, aria_label=title)
+class Section(NamedTuple):
+    """A section of a page: where links to it lead, what they say, and the section itself."""
+
+    name: str
+    link: str
+    body: Html
+
+
+def section(name: str, link: str, title: str, *children: Child) -> Section | None:
+    """A section with its heading; nothing where it has no content."""
+    if not any(children):
+        return None
+    return Section(name, link, tag("section", tag("h2", title), children, id=name, aria_label=title))
+
+
+def those_there(*sections: Section | None) -> tuple[Section, ...]:
+    """The sections that there are, in their order."""
+    return tuple(each for each in sections if each is not None)
 
 
 def picture(figure: Figure, name: str, says: str) -> Html:

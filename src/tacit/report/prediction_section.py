@@ -1,50 +1,75 @@
 """The sections of a model that foretells a column: what goes with it, and how good it is."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tacit import plots
+from tacit.data.kinds import LeftOut
 from tacit.plots.style import alike, short_number
 from tacit.report import words
-from tacit.report.content import ReportContent
-from tacit.report.html import Child, Html, table, tag
-from tacit.report.parts import folded, framed, picture, section
-from tacit.report.prediction_content import Coefficient, Prediction
+from tacit.report.fit import Fit, data_section, learning_section, model_section, notes, repeat_section, rise
+from tacit.report.html import Child, table, tag
+from tacit.report.page import Fact, Report
+from tacit.report.parts import Section, folded, framed, picture, section, those_there
+from tacit.report.predictions import Coefficient, Prediction
+from tacit.report.table import Table, table_facts, told_columns, told_left_out
 
 DRAWN, SENTENCES, LINES = 24, 8, 30
 """Coefficients that are drawn, put into sentences, and listed before the rest is folded."""
 
 
-def lead(prediction: Prediction, content: ReportContent) -> str:
-    """One sentence at the head of the page."""
-    rows = 0 if content.values is None else len(content.values)
-    columns = 0 if content.schema is None else len(content.schema)
-    name = words.readable(prediction.name)[0]
+def prediction_report(
+    title: str, fit: Fit, rows: Table, prediction: Prediction, left_out: Sequence[LeftOut] = ()
+) -> Report:
+    """The page of a model that foretells a column.
+
+    Args:
+        title: Heading of the page.
+        fit: What every report tells.
+        rows: The columns from which it is foretold, in the rows that were fitted.
+        prediction: How the column is foretold.
+        left_out: Columns that no model saw.
+    """
+    number, columns = rows.values.shape
     what = f"one of {len(prediction.classes)} classes" if prediction.classes else "a number"
-    return (
-        f"{name}, {what}, is foretold from {words.counted(columns, 'column')}, as learned from "
-        f"{words.counted(rows, 'row')}."
+    lead = f"{words.readable(prediction.name)[0]}, {what}, is foretold from "
+    lead += f"{words.counted(columns, 'column')}, as learned from {words.counted(number, 'row')}."
+    settled = None if fit.trace is None else fit.trace.converged
+    return Report(
+        title,
+        [*table_facts(rows), *_facts(prediction)],
+        those_there(
+            _effects(prediction),
+            _quality(prediction),
+            model_section(fit),
+            learning_section(fit, *rise(fit)),
+            data_section(*told_columns(rows), *told_left_out(left_out), *notes(fit, "Reading the table")),
+            repeat_section(fit.repeat),
+        ),
+        lead,
+        (*fit.warnings, *words.cautions(None, number, columns, settled, False)),
     )
 
 
-def facts(prediction: Prediction) -> list[tuple[str, str, str]]:
+def _facts(prediction: Prediction) -> list[Fact]:
     """The figures one looks for first."""
     found = []
     if prediction.accuracy is not None:
         right, common = prediction.accuracy
-        found.append(("In the right class", words.percent(right), f"{words.percent(common)} by the commonest"))
+        found.append(Fact("In the right class", words.percent(right), f"{words.percent(common)} by the commonest"))
     if prediction.error is not None:
         off, median = alike(list(prediction.error), 3)
-        found.append(("Off on average by", off, f"{median} by the median"))
+        found.append(Fact("Off on average by", off, f"{median} by the median"))
     if prediction.gain is not None and np.isfinite(prediction.gain[0]):
         gain, error = prediction.gain
-        found.append(("Gained from the columns", short_number(gain, 3), f"± {short_number(error, 2)} nats per row"))
+        found.append(Fact("Gained from the columns", short_number(gain, 3), f"± {short_number(error, 2)} nats per row"))
     return found
 
 
-def effect_section(content: ReportContent) -> Html | None:
+def _effects(prediction: Prediction) -> Section | None:
     """The coefficients: a picture, what they mean, a table."""
-    prediction = content.prediction
-    if prediction is None or not prediction.coefficients:
+    if not prediction.coefficients:
         return None
     lines, name = prediction.coefficients, words.readable(prediction.name)[0]
     of = f"the log odds of {name} = {prediction.positive}" if prediction.classes else name
@@ -67,6 +92,7 @@ def effect_section(content: ReportContent) -> Html | None:
     careful = "These are differences between rows that are alike in all other columns; they need not be causes."
     return section(
         "effects",
+        "What goes with it",
         f"What goes with {name}",
         said,
         tag("p", careful, class_="note"),
@@ -96,13 +122,10 @@ def _table(lines: tuple[Coefficient, ...]) -> Child:
     return [shown, folded(words.counted(len(body) - LINES, "more coefficient"), rest)]
 
 
-def foretold_section(content: ReportContent) -> Html | None:
+def _quality(prediction: Prediction) -> Section | None:
     """How well the rows kept aside were foretold."""
-    prediction = content.prediction
-    if prediction is None:
-        return None
     said = tag("ul", [tag("li", each) for each in prediction.quality])
-    return section("foretold", "How good it is", said, _honest(prediction), _beside(prediction))
+    return section("foretold", "How good it is", "How good it is", said, _honest(prediction), _beside(prediction))
 
 
 def _honest(prediction: Prediction) -> Child:

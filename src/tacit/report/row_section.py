@@ -1,13 +1,19 @@
 """The most and the least likely rows."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import numpy as np
+from jaxtyping import Float
 
 from tacit import plots
-from tacit.plots.style import alike, short_number, thin
-from tacit.report.content import ReportContent
+from tacit.compute import Array
+from tacit.plots.style import alike, thin
+from tacit.report.groups import Groups
 from tacit.report.html import Child, Html, table, tag
 from tacit.report.oddity import oddities
-from tacit.report.parts import badge, cells, framed, picture, row_name, section
+from tacit.report.parts import Section, badge, cells, framed, picture, row_name, section
+from tacit.report.table import Table
 from tacit.report.words import percent
 
 _ODD = 10
@@ -16,67 +22,83 @@ _TYPICAL = 5
 _COLUMNS = 8
 
 
-def row_section(content: ReportContent) -> Html | None:
-    """A picture of how likely the rows are, the odd ones with reasons, and the most typical ones."""
-    if content.log_density is None or content.values is None or content.schema is None:
-        return None
-    density = np.asarray(content.log_density, dtype=np.float64)
+def row_section(
+    rows: Table,
+    log_density: Float[Array, " rows"],
+    groups: Groups | None = None,
+    reasons: Mapping[int, str] = MappingProxyType({}),
+    how: str = "",
+) -> Section | None:
+    """A picture of how likely the rows are, the odd ones with reasons, and the most typical ones.
+
+    Args:
+        rows: The table.
+        log_density: Of each row, in nats; NaN where it was not scored.
+        groups: The groups to which rows belong.
+        reasons: By row, why it is odd; else worked out from its group's means and spreads.
+        how: What there is to say of how they were scored.
+    """
+    rows.check("log_density", log_density)
+    density = np.asarray(log_density, dtype=np.float64)
     order = np.argsort(np.where(np.isnan(density), np.inf, density), kind="stable")
     order = order[np.isfinite(density[order]) | (density[order] == -np.inf)]
     if len(order) == 0:
         return None
     odd = order[: min(_ODD, max(1, len(order) // 2))]
-    typical = _typical(order[len(odd) :], content)
+    typical = _typical(order[len(odd) :], rows.values)
     about = (
         "The log density says how well the model expects a row, in nats: higher is more typical. Only "
-        "differences count: a row that lies 2.3 lower is ten times less likely."
+        f"differences count: a row that lies 2.3 lower is ten times less likely.{how}"
     )
-    if content.code is not None:
-        about += " It is estimated from below, with codes drawn at random."
-        some = int((~np.isnan(density)).sum())
-        if some < len(density):
-            about += (
-                f" {short_number(some, 15)} of the {short_number(len(density), 15)} rows, drawn at random, were scored."
-            )
     finite = density[np.isfinite(density)]
     figure = plots.density_plot(finite, "Log density of the rows, in nats", logarithm=False, size=(4.2, 1.2))
     return section(
         "rows",
+        "Odd rows",
         "Odd and typical rows",
         tag("p", about),
         framed(None, picture(figure, "rows-density", "Histogram of the log density of the rows")),
         _table(
-            "The least likely rows, the oddest first (sd: standard deviations)", odd, content, density, reasons=True
+            "The least likely rows, the oddest first (sd: standard deviations)", odd, rows, groups, density, reasons
         ),
-        _table("The most likely rows", typical, content, density, reasons=False) if len(typical) else None,
+        _table("The most likely rows", typical, rows, groups, density, None) if len(typical) else None,
     )
 
 
-def _typical(rising: np.ndarray, content: ReportContent) -> np.ndarray:
+def _typical(rising: np.ndarray, values: np.ndarray) -> np.ndarray:
     """The likeliest rows, the likeliest first; of rows without gaps, if there are enough: a gap costs nothing."""
-    whole = rising[~np.isnan(content.values[rising]).any(axis=1)] if content.values is not None else rising
+    whole = rising[~np.isnan(values[rising]).any(axis=1)]
     return (whole if len(whole) >= _TYPICAL else rising)[::-1][:_TYPICAL]
 
 
 def _table(
-    caption: str, rows: np.ndarray, content: ReportContent, density: np.ndarray, *, reasons: bool
-) -> Html | None:
-    if content.values is None or content.schema is None:
-        return None
-    columns, groups = content.schema.columns, content.groups
+    caption: str,
+    some: np.ndarray,
+    rows: Table,
+    groups: Groups | None,
+    density: np.ndarray,
+    reasons: Mapping[int, str] | None,
+) -> Html:
+    """Some rows, the likeliest without reasons."""
+    columns, values = rows.schema.columns, rows.values
     share = None if groups is None else np.asarray(groups.responsibilities)
     several = share is not None and share.shape[1] > 1
     sample = thin(len(density), _ROWS) if len(density) > _ROWS else None
-    why = oddities(content.values, columns, share, rows, sample=sample) if reasons else []
+    why = [] if reasons is None else oddities(values, columns, share, some, sample=sample)
     shown = list(range(len(columns)))[:_COLUMNS]
-    written = [cells(content.values[rows, j].tolist(), columns[j]) for j in shown]
-    likely = alike(density[rows].tolist())
-    head: list[Child] = ["Row", *(["Why"] if reasons else []), *(["Group"] if several else []), "Log density"]
+    written = [cells(values[some, j].tolist(), columns[j]) for j in shown]
+    likely = alike(density[some].tolist())
+    head: list[Child] = [
+        "Row",
+        *(["Why"] if reasons is not None else []),
+        *(["Group"] if several else []),
+        "Log density",
+    ]
     body: list[list[Child]] = []
-    for i, row in enumerate(rows):
-        line: list[Child] = [row_name(int(row), content.row_names)]
-        if reasons:
-            line.append(tag("td", content.reasons.get(int(row), why[i]), class_="why"))
+    for i, row in enumerate(some):
+        line: list[Child] = [row_name(int(row), rows.row_names)]
+        if reasons is not None:
+            line.append(tag("td", reasons.get(int(row), why[i]), class_="why"))
         if several and share is not None:
             best = int(np.nan_to_num(share[row]).argmax())
             line.append(tag("td", badge(best), f" {percent(float(share[row, best]))}", class_="tight"))

@@ -8,10 +8,11 @@ from tacit import plots
 from tacit.evaluation.topic_selection import TOPIC_CRITERIA
 from tacit.plots.style import alike, group_colour, short_number
 from tacit.report import words
-from tacit.report.content import ReportContent
+from tacit.report.fit import Fit, data_section, learning_section, model_section, notes, repeat_section, rise
 from tacit.report.html import Child, Html, table, tag
-from tacit.report.parts import badge, folded, framed, picture, section
-from tacit.report.topic_content import Topics
+from tacit.report.page import Fact, Report
+from tacit.report.parts import Section, badge, folded, framed, picture, section, those_there
+from tacit.report.topics import Topics
 
 _NAMING = 2
 """Words that name a topic in a picture."""
@@ -21,7 +22,26 @@ _BARS = 40
 _GRADES = ((0.25, "go together very well"), (0.1, "go together well"), (0.0, "go together somewhat"))
 
 
-def lead(topics: Topics, source: str) -> str:
+def topic_report(title: str, fit: Fit, topics: Topics) -> Report:
+    """The page of a topic model."""
+    return Report(
+        title,
+        _facts(topics),
+        those_there(
+            _words(topics),
+            _documents(topics),
+            model_section(fit),
+            learning_section(fit, *rise(fit), _course(topics)),
+            data_section(*notes(fit, "Reading the texts")),
+            repeat_section(fit.repeat),
+        ),
+        _lead(topics, fit.source),
+        fit.warnings,
+        units="Shares are of words; probabilities are told in nats, or as perplexities.",
+    )
+
+
+def _lead(topics: Topics, source: str) -> str:
     """What was looked at and what came out, in a sentence."""
     of = f" of {source}" if source else ""
     text = f"{words.counted(topics.documents, 'document')}{of} with {words.counted(topics.tokens, 'word')} in all"
@@ -29,27 +49,24 @@ def lead(topics: Topics, source: str) -> str:
     return f"{text}: the model tells {apart} apart, each a list of words that go together."
 
 
-def facts(topics: Topics) -> list[tuple[str, str, str]]:
-    """The figures that one looks for first: name, value, unit."""
+def _facts(topics: Topics) -> list[Fact]:
+    """The figures that one looks for first."""
     found = [
-        ("Topics", str(len(topics.sizes)), ""),
-        ("Documents", short_number(topics.documents, 15), ""),
-        ("Different words", short_number(topics.words, 15), ""),
+        Fact("Topics", str(len(topics.sizes))),
+        Fact("Documents", short_number(topics.documents, 15)),
+        Fact("Different words", short_number(topics.words, 15)),
     ]
     if np.isfinite(topics.perplexity):
         score, error = topics.completion
         unit = f"{short_number(score, 4)} ± {short_number(error, 2)} nats per word held out"
-        found.append(("Perplexity", short_number(topics.perplexity, 4), unit))
+        found.append(Fact("Perplexity", short_number(topics.perplexity, 4), unit))
     coherence = float(np.mean(topics.coherence)) if len(topics.coherence) else float("nan")
-    found.append(("Coherence", short_number(coherence, 2), "NPMI, −1 to 1"))
+    found.append(Fact("Coherence", short_number(coherence, 2), "NPMI, −1 to 1"))
     return found
 
 
-def topic_section(content: ReportContent) -> Html | None:
+def _words(topics: Topics) -> Section | None:
     """Words first, then the map and the sizes, then how many were tried."""
-    topics = content.topics
-    if topics is None:
-        return None
     order = np.argsort(-np.asarray(topics.sizes), kind="stable").tolist()
     about = (
         "A topic is a distribution over words; a document is a mixture of topics. The words of each are ranked by how "
@@ -67,7 +84,7 @@ def topic_section(content: ReportContent) -> Html | None:
         _quality(topics),
         _sweep(topics),
     ]
-    return section("topics", "The topics" if len(order) > 1 else "The topic", *parts)
+    return section("topics", "Topics", "The topics" if len(order) > 1 else "The topic", *parts)
 
 
 def _card(topics: Topics, place: int) -> Html:
@@ -169,12 +186,11 @@ def _sweep(topics: Topics) -> Child:
     ]
 
 
-def document_section(content: ReportContent) -> Html | None:
+def _documents(topics: Topics) -> Section | None:
     """The documents that show a topic best, and what some documents are made of."""
-    topics = content.topics
-    if topics is None or not topics.documents:
+    if not topics.documents:
         return None
-    return section("documents", "The documents", _representatives(topics), _mixtures(topics))
+    return section("documents", "Documents", "The documents", _representatives(topics), _mixtures(topics))
 
 
 def _representatives(topics: Topics) -> Child:
@@ -211,10 +227,9 @@ def _mixtures(topics: Topics) -> Child:
     return [tag("h3", "What documents are made of"), framed(how, drawn)]
 
 
-def topic_curves(content: ReportContent) -> Child:
+def _course(topics: Topics) -> Child:
     """Perplexity and coherence over the course of the fit."""
-    topics = content.topics
-    if topics is None or topics.looks is None or len(topics.looks) < 2 or not topics.curves:
+    if topics.looks is None or len(topics.looks) < 2 or not topics.curves:
         return None
     figure = plots.figures_over_trace(topics.looks, topics.curves)
     how = (

@@ -7,6 +7,7 @@ import numpy as np
 
 from tacit.data.levels import show_level
 from tacit.data.schema import Column
+from tacit.estimators.stopping import in_plain_words
 from tacit.plots.style import alike, short_number, shorten
 from tacit.report.effects import Effect
 
@@ -167,8 +168,7 @@ def rise(first: float, last: float, steps: int, converged: bool | None, reason: 
         return f"{text} and then changed no more: the fit has converged."
     if converged is None:
         return f"{text}."
-    why = {"max_iter reached": "the greatest number of steps was reached", "interrupted": "it was interrupted"}
-    ended = why.get(reason, reason or "it was stopped")
+    ended = in_plain_words(reason) or "it was stopped"
     return f"{text}. The fit had not settled when it ended ({ended}): allow more steps before relying on it."
 
 

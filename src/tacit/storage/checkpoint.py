@@ -4,6 +4,7 @@ The file holds the arrays of the driver's state, the trace up to it and the snap
 (its structure, its form) comes with the fresh start that the fit makes again; the arrays are checked against it.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -21,11 +22,12 @@ from jaxtyping import PyTree
 from scipy import sparse
 from sklearn.base import BaseEstimator, clone
 
+from tacit.files import remove_leftovers
 from tacit.inference.watch import Kept, Moment
 from tacit.storage import container
-from tacit.storage.atomic import remove_leftovers
 from tacit.storage.encode import encode
 from tacit.storage.errors import ModelFileError
+from tacit.storage.lock import FolderLock
 from tacit.storage.model_file import versions
 
 _ENDING = ".checkpoint.safetensors"
@@ -38,7 +40,9 @@ class Checkpoint:
 
     Use it around the fit: ``with watch(Checkpoint(folder, fingerprint(estimator, X))): estimator.fit(X)``. The
     fits of one run are told apart by label and order of appearance, so a run repeats them in the same order; those
-    that had ended are taken from their last state. Call `clear` when the result is safe.
+    that had ended are taken from their last state. Call `clear` when the result is safe. The folder is locked from the
+    first fit on, until then or until this object is gone: another process is refused, and within a process the newest
+    object has it.
     """
 
     def __init__(self, folder: str | os.PathLike[str], fingerprint: str, every: float = 10.0) -> None:
@@ -48,25 +52,42 @@ class Checkpoint:
             folder: where the files lie; made when there is something to write.
             fingerprint: of the settings and data, from `fingerprint`; a checkpoint of others is refused.
             every: seconds between two writings of a running fit.
+
+        Raises:
+            ModelFileError: another process is writing there.
         """
         self.folder = Path(folder)
         self.fingerprint, self.every = fingerprint, every
         self._seen: Counter[str] = Counter()
         self._paths: dict[str, Path] = {}
         self._written = 0.0
-        remove_leftovers(self.folder)
+        self._lock, self._ready = FolderLock(self.folder), False
+        if self.folder.is_dir():
+            self._hold()
 
     def resume(self, label: str, state: Any) -> Kept | None:
         """What was kept of the next fit of this label, put into the fresh state; None where there is nothing.
 
         Raises:
-            ModelFileError: the file is damaged, or of other settings, data or shapes.
+            ModelFileError: the file is damaged, or of other settings, data or shapes; or another process is writing
+                to the folder.
         """
+        self._hold()
         word = re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-") or "fit"
         self._seen[word] += 1
         path = self._paths[label] = self.folder / f"{word}-{self._seen[word]}{_ENDING}"
         self._written = time.monotonic()
         return self._read(path, state) if path.exists() else None
+
+    def _hold(self) -> None:
+        """Lock the folder, once, and remove what was left in it by writers that are no more."""
+        if self._ready:
+            return
+        with contextlib.suppress(OSError):  # where no folder can be made, the first writing will say so
+            self.folder.mkdir(parents=True, exist_ok=True)
+        if self._lock.acquire(take_over=True):
+            remove_leftovers(self.folder)
+        self._ready = True
 
     def look(self, moment: Moment) -> None:
         """Write the state if the last writing is some seconds ago."""
@@ -81,6 +102,7 @@ class Checkpoint:
         """Remove the checkpoints, and the folder if nothing else is in it."""
         for path in self.folder.glob(f"*{_ENDING}"):
             path.unlink()
+        self._lock.release()
         if self.folder.is_dir() and not any(self.folder.iterdir()):
             self.folder.rmdir()
 
@@ -162,6 +184,7 @@ def fingerprint(estimator: BaseEstimator, *data: Any) -> str:
 def _alike(node: Any) -> Any:
     """A tuple is a list here: a config has only lists."""
     if isinstance(node, dict):
+        node = {key: item for key, item in node.items() if (node.get("$"), key) != ("numbers", "in")}
         return _alike(node["items"]) if node.get("$") == "tuple" else {key: _alike(item) for key, item in node.items()}
     return [_alike(item) for item in node] if isinstance(node, list) else node
 

@@ -14,11 +14,11 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
-from tacit.storage.atomic import write_atomically
+from tacit.files import write_atomically
 from tacit.storage.errors import ModelFileError
 
-FORMAT = 1
-"""The version of the format. A reader takes this one and all before it."""
+FORMAT = 2
+"""The version of the format (2: lists of numbers as arrays). A reader takes this one and all before it."""
 HEADER_LIMIT = 64 * 2**20
 """The longest header, in bytes, that is written or read."""
 

@@ -62,6 +62,7 @@ class _Decoder:
             "float": self._float,
             "array": self._array,
             "scalar": self._array,
+            "numbers": self._numbers,
             "texts": self._texts,
             "text": self._texts,
             "tuple": lambda node, place: tuple(self._list(node, "items", place)),
@@ -103,6 +104,12 @@ class _Decoder:
                 raise Wrong(f"{_at(place)} should be one number, and has the shape {array.shape}")
             return array[()]
         return np.asfortranarray(array) if node.get("order") == "F" else array
+
+    def _numbers(self, node: dict[str, Any], place: tuple[str, ...]) -> list[Any] | tuple[Any, ...]:
+        array, outer = np.asarray(self._array(node, place)), {"list": list, "tuple": tuple}.get(str(node.get("in")))
+        if array.ndim != 1 or outer is None:
+            raise Wrong(f"{_at(place)} is not a list of numbers")
+        return outer(array.tolist() if node.get("plain") is True else array)
 
     def _texts(self, node: dict[str, Any], place: tuple[str, ...]) -> np.ndarray | np.generic:
         values, shape, width = self._list(node, "values", place), node.get("shape"), node.get("width")

@@ -1,7 +1,8 @@
 """A fitted estimator as a tree of JSON nodes and a table of arrays.
 
 JSON values stand for themselves. Everything else is an object with the key ``$``: an array by its name in the
-table, a tuple, a dictionary with any keys, one of our classes by its fields, an estimator by its listed name.
+table, many numbers of one type, a tuple, a dictionary with any keys, one of our classes by its fields, an estimator
+by its listed name.
 """
 
 import json
@@ -20,6 +21,9 @@ from tacit.storage.container import DTYPES
 
 DEPTH = 64
 """The deepest nesting that is written or read."""
+
+_SHORT = 16
+"""So many plain numbers are written out, where people can read them; more of them become an array."""
 
 Node = Any
 """A JSON value."""
@@ -60,6 +64,9 @@ class _Encoder:
             return value
         if type(value) is float:
             return value if math.isfinite(value) else {"$": "float", "value": str(value)}
+        if type(value) in (list, tuple) and (packed := _packed(value)) is not None:
+            plain, name = type(value[0]) in (int, float), self._put(packed, place)
+            return {"$": "numbers", "at": name, "in": type(value).__name__, "plain": plain}
         if type(value) is list:
             return self._items(value, place)
         if isinstance(value, np.ndarray | np.generic | jax.Array):
@@ -150,6 +157,23 @@ class _Encoder:
             "shape": list(array.shape),
             "values": self._items(values, place),
         }
+
+
+def _packed(values: list[Any] | tuple[Any, ...]) -> np.ndarray | None:
+    """Numbers that are all of one type as an array, unless they are few and Python's own; None for anything else."""
+    kinds = {type(value) for value in values}
+    if len(kinds) != 1 or len(values) < 2:
+        return None
+    (kind,) = kinds
+    if issubclass(kind, np.generic):
+        array = np.array(values)
+        return array if array.dtype.name in DTYPES.values() else None
+    if kind not in (int, float) or len(values) <= _SHORT:
+        return None
+    try:
+        return np.array(values, dtype=np.int64 if kind is int else np.float64)
+    except OverflowError:  # whole numbers of Python have no end
+        return None
 
 
 def check_extra(extra: Any) -> None:

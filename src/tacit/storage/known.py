@@ -18,7 +18,7 @@ from tacit import registry  # noqa: F401 - it imports every module whose values 
 PACKAGES = ("data", "families", "inference", "models", "estimators")
 """The packages whose values a fitted estimator may hold."""
 
-MOVED: dict[str, str] = {
+MOVED: dict[str, str] = {"inference.Verdict": "estimators.Verdict"} | {
     f"estimators.{name}": f"estimators.{folder}.{name}"
     for folder, moved in {
         "mixture": ("Density", "Given", "Layout", "Plan", "Search", "Weighing"),

@@ -4,11 +4,13 @@ Both are watchers: ``with watch(CsvLog("fit.csv")): model.fit(X)``.
 """
 
 import csv
+import io
 import os
 import time
 from pathlib import Path
 from typing import Any
 
+from tacit.files import write_atomically
 from tacit.inference.watch import Moment
 
 try:
@@ -56,10 +58,11 @@ class CsvLog:
                     before = lambda row: row["iteration"].isdecimal() and int(row["iteration"]) < moment.iteration  # noqa: E731
                     kept = [row for row in rows if before(row)]
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, line)
-            writer.writeheader()
-            writer.writerows(kept)
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, line)
+        writer.writeheader()
+        writer.writerows(kept)
+        write_atomically(self.path, text.getvalue())
 
     def done(self, moment: Moment) -> None:
         """The last line, where it is not there yet."""

@@ -24,8 +24,8 @@ from tacit.data.errors import DataError
 from tacit.data.features import Target
 from tacit.data.schema import Schema
 from tacit.data.texts import Vocabulary
+from tacit.files import sync_folder, write_atomically
 from tacit.storage import container
-from tacit.storage.atomic import sync_folder, write_atomically
 from tacit.storage.config import RunConfig
 from tacit.storage.errors import ModelFileError
 from tacit.storage.model_file import MODEL, load, save
@@ -64,9 +64,7 @@ class RunFolder:
         folder = Path(path).expanduser()
         if folder.is_dir() and (folder / CONFIG).is_file():
             if not overwrite:
-                raise ModelFileError(
-                    f"{str(folder)!r} holds a run already: choose another folder, or say that it may be overwritten."
-                )
+                raise _holds_a_run(folder)
             run = cls(folder)
             run.config()  # a config.toml of something else is no run
             run._empty()
@@ -85,9 +83,11 @@ class RunFolder:
         try:
             write_atomically(beside / CONFIG, config.to_toml())
             os.replace(beside, folder)
-        except BaseException:
+        except BaseException as error:
             (beside / CONFIG).unlink(missing_ok=True)
             beside.rmdir()
+            if isinstance(error, OSError) and (folder / CONFIG).is_file():
+                raise _holds_a_run(folder) from None  # another fit was quicker
             raise
         sync_folder(folder.parent)
         return cls(folder)
@@ -207,6 +207,12 @@ class RunFolder:
             (self.path / name).unlink(missing_ok=True)
         for path in self.checkpoint_folder.glob("*.checkpoint.safetensors"):
             path.unlink()
+
+
+def _holds_a_run(folder: Path) -> ModelFileError:
+    return ModelFileError(
+        f"{str(folder)!r} holds a run already: choose another folder, or say that it may be overwritten."
+    )
 
 
 def runs(folder: str | os.PathLike[str]) -> list[RunFolder]:

@@ -22,7 +22,8 @@ from tacit.estimators.capabilities import AssignsSoftly, ReadsOnce, Scores, Swee
 from tacit.estimators.mixture.answers import MixtureAnswers
 from tacit.estimators.mixture.starts import STARTS, Begin, needs_tiles
 from tacit.estimators.settings import TOLERANCE, Choice, Estimator, Whole, settings
-from tacit.inference.closed_form import CONVERGED, REASONS
+from tacit.estimators.stopping import stop_reason
+from tacit.inference.closed_form import CONVERGED
 from tacit.inference.fit import Fit
 from tacit.inference.online import Average, first_average, see
 from tacit.inference.watch import Printer, watch
@@ -264,7 +265,7 @@ class MixtureBase(MixtureAnswers, Scores, AssignsSoftly, Sweeps, ReadsOnce, Dens
         """How a fit ended, as attributes."""
         self.n_iter_ = found.iteration
         self.converged_ = found.status == CONVERGED
-        self.stop_reason_ = REASONS[found.status]
+        self.stop_reason_ = stop_reason(found.status)
 
     @abc.abstractmethod
     def _warn(self) -> None:

@@ -19,9 +19,10 @@ from tacit.estimators.mixture.parameters import NATIVE
 from tacit.estimators.mixture.starts import Begin, draw_starts
 from tacit.estimators.mixture.verdict import verdict
 from tacit.estimators.settings import Choice, Number, settings
+from tacit.estimators.stopping import because
+from tacit.estimators.verdict import Verdict, judged
 from tacit.inference.closed_form import INTERRUPTED
 from tacit.inference.loop import Trace, on_host
-from tacit.inference.verdict import Verdict, judged
 from tacit.models.graph import Graph, mixture_graph
 from tacit.models.mixture.bayesian import BayesianMixture, PosteriorGroup
 from tacit.models.mixture.fitting import Schedule, Start
@@ -34,16 +35,6 @@ INFERENCE = ("vb", "online-vb")
 WEIGHTS = ("dirichlet_process", "dirichlet_distribution")
 CHEAP = 2e8
 """Rows × features × components below which a second start costs little, to see whether the fit is found again."""
-
-
-STOPS = {
-    "converged": "the bound rose by less than tol",
-    "bound fell": "the bound fell by rounding",
-    "bound is not a number": "the bound is not a number",
-    "max_iter reached": "max_iter was reached",
-    "interrupted": "it was interrupted",
-}
-"""Why a fit ended, as what follows "because"."""
 
 
 class Groups(NamedTuple):
@@ -183,9 +174,9 @@ class VariationalMixture(Posteriors, EmptiesItself, MixtureBase):
         self.lower_bound_ = float(found.bound + change)
         self.lower_bounds_ = list(self.trace_.bound[1:])
         self._ended(found)
-        self._judge(search)
+        self._judge(search, found.status)
 
-    def _judge(self, search: Search) -> None:
+    def _judge(self, search: Search, status: int) -> None:
         """k̂ of the posterior, and whether other starts found the same."""
         view, change = search.view, search.jacobian()
         ranked = sorted((f for f in search.fits if not np.isnan(f.bound)), key=lambda f: -f.bound)
@@ -200,7 +191,7 @@ class VariationalMixture(Posteriors, EmptiesItself, MixtureBase):
             search.data,
             self._rows_seen,
             names,
-            STOPS[self.stop_reason_],
+            because(status, converged="the bound rose by less than tol"),
             search.random,
             complete=search.values.complete,
         )

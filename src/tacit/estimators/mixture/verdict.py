@@ -9,7 +9,7 @@ import numpy as np
 
 from tacit.compute import component_bucket
 from tacit.data.blocks import Source, Standardise
-from tacit.inference.verdict import MOST_PARAMETERS, Verdict, judged
+from tacit.estimators.verdict import MOST_PARAMETERS, Verdict, judged
 from tacit.models.mixture.bayesian import BayesianMixture
 from tacit.models.mixture.fitting import log_likelihoods, parameters
 from tacit.models.mixture.model import Mixture

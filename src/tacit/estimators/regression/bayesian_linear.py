@@ -18,9 +18,11 @@ from tacit.estimators.capabilities import PredictsIntervals, PredictsNumbers
 from tacit.estimators.regression.base import Regression
 from tacit.estimators.regression.coefficients import CoefficientTable
 from tacit.estimators.settings import TOLERANCE, Choice, Estimator, Number, Whole, settings
+from tacit.estimators.stopping import because
+from tacit.estimators.verdict import Verdict, judged
+from tacit.inference.closed_form import CONVERGED, STOPPED
 from tacit.inference.loop import Trace
 from tacit.inference.posterior import Posterior
-from tacit.inference.verdict import Verdict, judged
 from tacit.models.graph import Graph
 from tacit.models.regression.fitting import Table, moments_of, total
 from tacit.models.regression.judging import draws_of
@@ -158,8 +160,8 @@ class BayesianLinearRegression(Regression, PredictsIntervals, PredictsNumbers, R
         self.trace_ = Trace(np.arange(bounds.size), bounds, np.zeros(bounds.size))
         self.n_iter_, self.converged_ = bounds.size, solved.converged
         exact = self.method != "variational" and self.posterior == "full"
-        reason = "the posterior is in closed form" if self.method != "variational" else "the bound no longer rose"
-        self.stop_reason_ = reason if solved.converged else "max_iter was reached"
+        reason = "the posterior is in closed form" if self.method != "variational" else because(CONVERGED)
+        self.stop_reason_ = reason if solved.converged else because(STOPPED)
         self.lower_bound_ = float(bounds[-1]) / weight
         if exact:
             self.log_evidence_ = float(bounds[-1])

@@ -20,8 +20,8 @@ from tacit.estimators.regression.base import Regression
 from tacit.estimators.regression.coefficients import CoefficientTable
 from tacit.estimators.regression.logistic_fit import METHODS, LogisticFound, LogisticPlan, fitted
 from tacit.estimators.settings import POSITIVE, TOLERANCE, Choice, Estimator, Number, Whole, settings
+from tacit.estimators.verdict import Verdict, judged
 from tacit.inference.posterior import Posterior
-from tacit.inference.verdict import Verdict, judged
 from tacit.models.graph import Graph
 from tacit.models.regression.expected import nodes, predictive
 from tacit.models.regression.fitting import Table

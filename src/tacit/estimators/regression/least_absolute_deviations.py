@@ -13,7 +13,8 @@ from tacit.data.blocks import Standardise, source
 from tacit.estimators.base import check_level, double_precision
 from tacit.estimators.regression.robust import RobustRegression
 from tacit.estimators.settings import NOT_NEGATIVE, Flag, Number, Whole, settings
-from tacit.inference.closed_form import REASONS
+from tacit.estimators.stopping import stop_reason
+from tacit.inference.closed_form import CONVERGED
 from tacit.inference.fit import Fit, fit
 from tacit.inference.loop import Trace
 from tacit.models.graph import Edge, Graph, Node, Plate
@@ -125,7 +126,7 @@ class LeastAbsoluteDeviations(RobustRegression):
         self.trace_ = _trace(lifted, design.size, self.objective_ * total, total, float(self.quantile))
         self.log_likelihood_ = float(self.trace_.bound[-1])
         self.converged_ = bool(self.duality_gap_ <= self.tol * self.objective_ + 1e-13 * design.size)
-        self.stop_reason_ = REASONS[1] if self.converged_ else "the duality gap is above tol"
+        self.stop_reason_ = stop_reason(CONVERGED) if self.converged_ else "the duality gap is above tol"
         if not self.converged_:
             warnings.warn(
                 f"LeastAbsoluteDeviations did not converge: the mean loss {self.objective_:.6g} is proved to within "

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from tacit.compute import LOG_2PI
+from tacit.estimators.stopping import because
 from tacit.inference.black_box import Estimator
-from tacit.inference.closed_form import CONVERGED, FELL, INTERRUPTED, NAN
+from tacit.inference.closed_form import CONVERGED, INTERRUPTED
 from tacit.inference.loop import Trace, on_host
 from tacit.models.regression.by_gradient import Ascent, Risen, rise
 from tacit.models.regression.coefficients import Coefficients, Prior
@@ -26,13 +27,6 @@ GRADIENTS: tuple[Estimator, ...] = (
 METHODS = (*SURROGATES, "laplace", *GRADIENTS)
 DRAWS, SCORE_DRAWS = 8, 64
 RATE, SCORE_RATE = 0.05, 0.01
-WHY = {
-    CONVERGED: "the bound no longer rose",
-    FELL: "the bound fell",
-    INTERRUPTED: "it was interrupted",
-    NAN: "the bound became no number",
-}
-"""What follows "the fit ended because"; else its iterations or steps were used up."""
 
 
 class LogisticPlan(NamedTuple):
@@ -104,7 +98,7 @@ def _closed(closed: Closed, bound: float) -> LogisticFound:
         fit.trace,
         fit.iteration,
         status == CONVERGED,
-        WHY.get(status, "max_iter was reached"),
+        because(status),
         tuple(closed.bounds.tolist()),
         closed.agreement,
     )
@@ -142,5 +136,5 @@ def _told(
     trained = risen.trained
     course = trained.trace
     trace = Trace(course["step"], course["elbo"] * weight, course["seconds"])
-    stop = WHY.get(trained.status, "max_steps was reached")
+    stop = because(trained.status, limit="max_steps")
     return LogisticFound(model, None, trace, trained.steps, trained.status == CONVERGED, stop, bounds, agreement)

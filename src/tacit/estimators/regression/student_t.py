@@ -15,8 +15,9 @@ from tacit.data.blocks import Source, Standardise, source
 from tacit.estimators.base import check_level, double_precision
 from tacit.estimators.regression.robust import RobustRegression
 from tacit.estimators.settings import NOT_NEGATIVE, POSITIVE, Flag, Whole, settings
+from tacit.estimators.stopping import stop_reason
 from tacit.families.student_t import DOF_RANGE, StudentT
-from tacit.inference.closed_form import CONVERGED, REASONS
+from tacit.inference.closed_form import CONVERGED
 from tacit.inference.fit import Fit, fit
 from tacit.inference.loop import Trace
 from tacit.models.graph import Edge, Graph, Node, Plate
@@ -131,7 +132,7 @@ class StudentTRegression(RobustRegression):
         self.trace_ = Trace(best.trace.iteration, best.trace.bound - shift, best.trace.seconds)
         self.n_iter_ = max(1, best.iteration)
         self.converged_ = best.status == CONVERGED and not self.at_floor_
-        self.stop_reason_ = REASONS[best.status]
+        self.stop_reason_ = stop_reason(best.status)
 
     def _errors(self, design: Design, weights: np.ndarray, best: Fit) -> None:
         """Standard errors from the observed information."""

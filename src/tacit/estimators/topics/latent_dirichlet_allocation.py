@@ -16,11 +16,12 @@ from tacit.data.frames import feature_names
 from tacit.estimators.base import double_precision, seed_of
 from tacit.estimators.capabilities import Sweeps
 from tacit.estimators.settings import NOT_NEGATIVE, POSITIVE, Choice, Number, Whole, settings
+from tacit.estimators.stopping import because
 from tacit.estimators.topics.answers import TopicAnswers, checked_words, words_known
-from tacit.inference.closed_form import CONVERGED, REASONS
+from tacit.estimators.verdict import judged
+from tacit.inference.closed_form import CONVERGED
 from tacit.inference.fit import Fit
 from tacit.inference.loop import on_host
-from tacit.inference.verdict import judged
 from tacit.models.topics.fitting import (
     Found,
     Plan,
@@ -226,13 +227,12 @@ class LatentDirichletAllocation(TopicAnswers, Sweeps):
         batches = -(-counts.shape[0] // int(self.batch_size)) if online else 1
         self.n_iter_ = int(self.max_iter) if online else best.fit.iteration
         self.n_batch_iter_ = 1 + batches * self.n_iter_
-        self.trace_ = best.fit.trace
-        self.converged_ = best.fit.status == CONVERGED
+        self.trace_, self.converged_ = best.fit.trace, best.fit.status == CONVERGED
         self.topics_restarted_ = best.restarted
         self.verdict_ = judged(
             why_not=f"{self.components_.size:,} parameters of topics: it says nothing beyond about 200",
             bounds=[each.bound for each in found],
-            stop=REASONS[best.fit.status],
+            stop=because(best.fit.status),
         )
         self._say(best.fit, words)
 

@@ -19,14 +19,15 @@ from tacit.compute import single_precision
 from tacit.estimators.base import read_weights, seed_of, unmasked
 from tacit.estimators.capabilities import HasTopics, Scores, Sweeps
 from tacit.estimators.settings import POSITIVE, SHARE, Choice, Estimator, Whole, Widths, settings
+from tacit.estimators.stopping import because, stop_reason
 from tacit.estimators.topics.answers import checked_words
 from tacit.estimators.vae.fit import held_out_rows
-from tacit.inference.closed_form import CONVERGED, INTERRUPTED, NAN, REASONS
+from tacit.estimators.verdict import judged
+from tacit.inference.closed_form import CONVERGED, NAN
 from tacit.inference.loop import Trace
 from tacit.inference.objectives import Elbo
 from tacit.inference.stochastic import padded, room
 from tacit.inference.train import Course, Trained, train
-from tacit.inference.verdict import judged
 from tacit.inference.watch import Printer, watch
 from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.models.topics.completion import Completion, document_halves
@@ -49,12 +50,6 @@ STEPS, LEAST_EPOCHS = 2000, 30
 """Of a fit whose epochs are not set."""
 ROWS = 128
 """Documents that are looked at together."""
-WHY = {
-    CONVERGED: "the held-out bound no longer rose",
-    INTERRUPTED: "it was interrupted",
-    NAN: "the bound became no number",
-}
-"""What follows "the fit ended because"; else its epochs were used up."""
 _KEY = np.zeros(2, np.uint32)
 """The noise of every answer: the same for all documents, so that none depends on its company."""
 
@@ -188,11 +183,11 @@ class ProdLDA(HasTopics, Scores, Sweeps, TransformerMixin, Estimator):
         self.topic_word_ /= self.topic_word_.sum(axis=1, keepdims=True)
         self.n_iter_ = int(trained.trace["epoch"][-1]) if trained.trace["epoch"].size else 0
         self.converged_ = trained.status == CONVERGED
-        self.stop_reason_ = REASONS[trained.status]
+        self.stop_reason_ = stop_reason(trained.status)
         self.verdict_ = judged(
             why_not="topics are a point, and a network says the mixtures",
             bounds=[self.lower_bound_ * documents],
-            stop=WHY.get(trained.status, "max_epochs was reached"),
+            stop=because(trained.status, converged="the held-out bound no longer rose", limit="max_epochs"),
         )
         if trained.status == NAN:
             warnings.warn(

@@ -13,11 +13,12 @@ from tacit.data.blocks import Standardise
 from tacit.estimators.base import check_whole, read_weights, seed_of
 from tacit.estimators.capabilities import Sweeps
 from tacit.estimators.settings import Estimator
+from tacit.estimators.stopping import stop_reason
 from tacit.estimators.vae import parts
 from tacit.estimators.vae.answers import DeepAnswers
 from tacit.estimators.vae.networks import NetworkPlan, networks
 from tacit.estimators.vae.rows import CHECKED, Conditions, Facts, read_deep_rows
-from tacit.inference.closed_form import CONVERGED, NAN, REASONS
+from tacit.inference.closed_form import CONVERGED, NAN
 from tacit.inference.loop import Trace
 from tacit.inference.objectives import Objective
 from tacit.inference.rounds import RESIDENT_BYTES
@@ -212,7 +213,7 @@ class DeepFit(DeepAnswers, Sweeps, TransformerMixin, DensityMixin, Estimator):
         self.lower_bound_ = float(bounds[at[-1]] if at.size else np.nan) + change
         self.n_iter_ = int(trained.trace["epoch"][-1]) if trained.trace["epoch"].size else 0
         self.converged_ = trained.status == CONVERGED
-        self.stop_reason_ = REASONS[trained.status]
+        self.stop_reason_ = stop_reason(trained.status)
         if trained.status == NAN:
             warnings.warn(
                 "the bound was no number, and half the rate was no cure: the best parameters before that are kept "

@@ -11,10 +11,12 @@ import numpy as np
 from jaxtyping import Float, PRNGKeyArray, PyTree
 
 from tacit.compute import Array, compiled, double_precision, single_precision
+from tacit.estimators.stopping import because
+from tacit.estimators.verdict import Verdict, judged
 from tacit.families.transformed import Distribution
 from tacit.inference.begin import Expansion, Whitening, begin_at, expanded, log_joints
 from tacit.inference.black_box import ESTIMATORS, BlackBox, Estimator, Guided
-from tacit.inference.closed_form import CONVERGED, INTERRUPTED, NAN
+from tacit.inference.closed_form import CONVERGED, INTERRUPTED, STOPPED
 from tacit.inference.guides import GUIDES, GuideName, guide_around
 from tacit.inference.importance import pareto_smooth
 from tacit.inference.posterior import Posterior
@@ -22,7 +24,6 @@ from tacit.inference.problem import Problem, problem_of
 from tacit.inference.settling import Settle
 from tacit.inference.stochastic import Batches
 from tacit.inference.train import Course, Trained, train
-from tacit.inference.verdict import Verdict, judged
 
 BATCH_ROWS = 1024
 SMALL = 4096
@@ -34,11 +35,8 @@ CELLS = 200_000_000
 LEAST_DRAWS = 200
 SHARES = (1.0, 0.3, 0.1, 0.0)
 """Of the way to a restart's place, tried in turn until the log-joint is finite there."""
-WHY = {
-    CONVERGED: "the bound no longer rose beyond its noise at the smallest step",
-    INTERRUPTED: "it was interrupted",
-    NAN: "the bound became no number",
-}
+SETTLED = "the bound no longer rose beyond its noise at the smallest step"
+UNSETTLED = ": the bound may still rise"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -332,7 +330,7 @@ def _told(problem: Problem, runs: list[_Run]) -> Inferred:
         log_ratios=best.log_ratios,
         bounds=[run.elbo for run in runs],
         agreement=agreement,
-        stop=WHY.get(ended, "max_steps was reached: the bound may still rise"),
+        stop=because(ended, converged=SETTLED, limit="max_steps") + (UNSETTLED if ended == STOPPED else ""),
     )
 
     def sampler(number: int, seed: int) -> dict[str, np.ndarray]:

@@ -1,18 +1,56 @@
-"""What the pictures of a report need, taken from a fitted mixture: ellipses, how they came about, curves."""
+"""The groups of a mixture as a report shows them, and what its pictures need: ellipses, how they came about, curves."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Num
 
-from tacit.compute import double_precision
+from tacit.compute import Array, double_precision
 from tacit.data.schema import Schema
 from tacit.models.mixture.gaussian import GaussianGroup
 from tacit.models.mixture.model import Mixture
 from tacit.models.mixture.summary import column_densities
-from tacit.report.content import Gaussians, Snapshots
 
 GRID = 240
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshots:
+    """The groups on the way in two columns: weights ``[K]``, means ``[K,2]``, covariances ``[K,2,2]``."""
+
+    columns: tuple[int, int]
+    at: Mapping[int, tuple[Array, Array, Array]]
+
+
+@dataclass(frozen=True, eq=False)
+class Gaussians:
+    """Means ``[K,G]`` and covariances ``[K,G,G]`` of the groups in some columns, in the user's units."""
+
+    columns: tuple[int, ...]
+    means: Num[Array, "components some"]
+    covariances: Num[Array, "components some some"]
+
+
+@dataclass(frozen=True, eq=False)
+class Groups:
+    """The hidden groups, in the order of the components.
+
+    Attributes:
+        weights: Share of each group, summing to one.
+        responsibilities: Probability of each group for each row.
+        gaussians: Where some columns are jointly Gaussian within each group; draws the ellipses.
+        curves: By column, a grid in increasing order and the weighted densities ``π_k p_k(x)`` on it, in the
+            user's units; columns in ``gaussians`` need none.
+        emptied: Groups that the model was allowed and does not use; they are not among the others.
+    """
+
+    weights: Float[Array, " components"]
+    responsibilities: Float[Array, "rows components"]
+    gaussians: Gaussians | None = None
+    curves: Mapping[int, tuple[Array, Array]] = field(default_factory=dict)
+    emptied: int = 0
 
 
 def gaussians(model: Any, components: int) -> Gaussians | None:

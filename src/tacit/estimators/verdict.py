@@ -19,13 +19,6 @@ APART = 1.0
 SHIFT = 0.2
 """How far, in standard deviations, a mean must move, or how much a standard deviation must grow, to be told."""
 
-ENDED = {
-    "converged": "the bound no longer rose",
-    "max_iter reached": "max_iter was reached",
-    "interrupted": "it was interrupted",
-}
-"""The closed-form driver's reasons, as what follows "because"."""
-
 Moments = dict[str, tuple[float, float]]
 """Mean and standard deviation by name."""
 
@@ -44,7 +37,7 @@ class Verdict:
         bounds: the bounds of independent restarts in nats, best first.
         agreement: the largest difference of posterior means between the two best restarts, in posterior
             standard deviations, or None.
-        stop: why the fit ended.
+        stop: why the fit ended, as what follows "because".
     """
 
     khat: float | None
@@ -116,7 +109,7 @@ class Verdict:
         )
 
     def _end(self) -> str:
-        return f"The fit ended because {ENDED.get(self.stop, self.stop)}." if self.stop else ""
+        return f"The fit ended because {self.stop}." if self.stop else ""
 
     def __str__(self) -> str:
         return "\n".join(self.words())

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import scipy.stats as st
 
+from tacit.estimators.verdict import judged
 from tacit.inference.posterior import Posterior
 from tacit.inference.settling import Settle
-from tacit.inference.verdict import judged
 
 
 def narrow(scale: float, number: int = 4000) -> tuple[np.ndarray, np.ndarray]:

@@ -8,8 +8,8 @@ import numpyro.distributions as dist
 import pytest
 import scipy.stats as st
 
+from tacit.estimators.infer import infer
 from tacit.inference import begin
-from tacit.inference.infer import infer
 from tacit.inference.watch import watch
 
 DRAW = np.random.default_rng(0)

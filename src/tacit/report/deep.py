@@ -1,16 +1,18 @@
-"""What a report tells of a deep model, taken from it by what it can do: its code, and the images that it makes."""
+"""What a report tells of a deep model, and taken from it by what it can do: its code, and the images that it makes."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool, Float, Num, Shaped, UInt8
 
+from tacit.compute import Array
 from tacit.evaluation.health import ACTIVE_VARIANCE, latent_health
 from tacit.evaluation.measure import bits_per_dimension
 from tacit.plots.images import grey_levels, span_of
 from tacit.plots.style import thin
-from tacit.report.content import Code, Images
 
 LOOKED_AT = 2000
 """Rows whose codes are looked at."""
@@ -23,6 +25,93 @@ NUMBERS = 1_000_000
 GRID, SAMPLES, PAIRS, MOVED, STEPS, ODD = 20, 60, 20, 8, 11, 10
 REACH = 3.0
 """How far a dimension of the code is moved, in standard deviations of the prior."""
+
+
+@dataclass(frozen=True, eq=False)
+class Code:
+    """What a deep model says of each row in a few numbers, its code z.
+
+    Attributes:
+        parts: Pairs of words: a part of the model, and which it is.
+        layers: The networks, layer by layer: network, layer, size, numbers learned.
+        history: Columns by name, a number a look: ``epoch``, ``reconstruction``, ``kl``, ``elbo``, perhaps
+            ``held_out``; all but the first in nats a row and the user's units.
+        means: ``E[z|x]`` of some rows.
+        labels: What each of these rows is.
+        kl: Nats a row of each dimension; of all together, where there is one number for several dimensions.
+        active: Which dimensions are in use.
+        information: What the code tells of the rows, in nats a row.
+        verdict: Whether the code is in use, in words.
+        point: Whether a code is a point, as in a plain auto-encoder: then there is no bound and no density.
+        measure: What a score is of: a "density", a "mass", or "mixed".
+        rows: How many rows there are of which these are some.
+    """
+
+    parts: tuple[tuple[str, str], ...] = ()
+    layers: tuple[tuple[str, str, str, int], ...] = ()
+    history: Mapping[str, Num[Array, " looks"]] = field(default_factory=dict)
+    means: Float[Array, "some dims"] | None = None
+    labels: Shaped[np.ndarray, " some"] | None = None
+    kl: Float[Array, " parts"] | None = None
+    active: Bool[Array, " dims"] | None = None
+    information: float | None = None
+    verdict: str = ""
+    point: bool = False
+    measure: str = ""
+    rows: int = 0
+
+    def __post_init__(self) -> None:
+        if self.means is not None and self.labels is not None and len(self.labels) != len(self.means):
+            raise ValueError(f"labels has {len(self.labels)} rows, means has {len(self.means)}")
+        missing = {"epoch", "reconstruction", "kl", "elbo"} - set(self.history) if self.history else set()
+        if missing:
+            raise ValueError(f"history lacks {', '.join(sorted(missing))}")
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """The images that were fitted and those that the model makes, all as levels 0 to 255, grey or in colour.
+
+    Attributes:
+        count: How many were fitted.
+        size: Height, width, and channels where there are several.
+        samples: Mean images of codes drawn from the prior.
+        originals: Some of the images that were fitted.
+        reconstructions: What the model makes of them.
+        traversals: Images as one dimension of the code is moved, the others staying.
+        moved: Which dimensions those are, counted from 0.
+        reach: From where to where they are moved.
+        manifold: Images of the codes on a grid, the first dimension to the right, the second upwards.
+        odd: The least likely images, the least likely first.
+        odd_density: Their log density, in nats.
+        odd_names: What a person calls each.
+        scored: How many images were scored to find them.
+    """
+
+    count: int
+    size: tuple[int, ...]
+    samples: UInt8[np.ndarray, "draws height width *channels"] | None = None
+    originals: UInt8[np.ndarray, "shown height width *channels"] | None = None
+    reconstructions: UInt8[np.ndarray, "shown height width *channels"] | None = None
+    traversals: UInt8[np.ndarray, "dims steps height width *channels"] | None = None
+    moved: tuple[int, ...] = ()
+    reach: tuple[float, float] = (-3.0, 3.0)
+    manifold: UInt8[np.ndarray, "down across height width *channels"] | None = None
+    odd: UInt8[np.ndarray, "odd height width *channels"] | None = None
+    odd_density: Float[Array, " odd"] | None = None
+    odd_names: tuple[str, ...] = ()
+    scored: int = 0
+
+    def __post_init__(self) -> None:
+        pairs = {
+            "reconstructions": (self.originals, self.reconstructions),
+            "odd_density": (self.odd, self.odd_density),
+            "moved": (self.traversals, self.moved if self.moved else None),
+        }
+        for name, (images, other) in pairs.items():
+            given = None if images is None else len(images)
+            if given != (None if other is None else len(other)):
+                raise ValueError(f"{name} must go with its images, one each")
 
 
 def is_deep(estimator: Any) -> bool:

@@ -1,0 +1,104 @@
+"""Files that appear under their name whole or not at all, even when the machine stops in the middle."""
+
+import contextlib
+import io
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+_PART = ".part"
+_NAMED = 40
+"""Letters of a file's name that its unfinished copy keeps: names of files have a longest length."""
+
+
+def write_atomically(path: Path, content: bytes | str) -> None:
+    """Write a file as `replacing` does; text as UTF-8 with its line ends as they are."""
+    with replacing(path) as file:
+        file.write(content.encode("utf-8") if isinstance(content, str) else content)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A binary file to write to, which replaces ``path`` when the block ends well and vanishes when it does not.
+
+    It is written beside, synced and renamed, and the folder is synced: a reader sees the old content or the new, never
+    a mixture. Symbolic links are followed, and a file that is there keeps its mode and its owner. What is no regular
+    file (a pipe, a device such as ``/dev/null``) is written to as it is.
+
+    Raises:
+        OSError: the folder is not there or cannot be written to, or the disk is full; the file is then as it was.
+    """
+    before = _found(path)
+    if before is not None and not _replaceable(path, before):
+        with path.open("wb") as straight, _seekable(straight) as file:
+            yield file
+        return
+    place = Path(os.path.realpath(path))
+    beside = place.with_name(f".{place.name[:_NAMED]}.{secrets.token_hex(8)}{_PART}")
+    try:
+        with beside.open("xb") as file:
+            if before is not None:
+                _keep(beside, before)
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, place)
+    finally:
+        beside.unlink(missing_ok=True)
+    sync_folder(place.parent)
+
+
+def _found(path: Path) -> os.stat_result | None:
+    """What is known of the file that a name leads to; None where there is none yet."""
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
+
+
+def _replaceable(path: Path, found: os.stat_result) -> bool:
+    """Whether a name leads to a regular file that another can take the place of."""
+    with contextlib.suppress(FileNotFoundError):  # /proc/self/fd/1 may lead to a file whose name is gone
+        return stat.S_ISREG(found.st_mode) and os.path.samestat(found, os.stat(os.path.realpath(path)))
+    return False
+
+
+@contextlib.contextmanager
+def _seekable(file: BinaryIO) -> Iterator[BinaryIO]:
+    """The file itself, or a buffer for one that cannot be sought in, as writers of archives and arrays do."""
+    if file.seekable():
+        yield file
+    else:
+        buffer = io.BytesIO()
+        yield buffer
+        file.write(buffer.getbuffer())
+
+
+def _keep(beside: Path, before: os.stat_result) -> None:
+    """Give a new file the mode and, where that is allowed, the owner of the one that it replaces."""
+    mode, own = stat.S_IMODE(before.st_mode), beside.stat()
+    if os.name == "posix" and (own.st_uid, own.st_gid) != (before.st_uid, before.st_gid):
+        try:
+            os.chown(beside, before.st_uid, before.st_gid)
+        except OSError:
+            mode &= ~stat.S_IRWXG  # what one group may do, another may not
+    os.chmod(beside, mode)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames inside a folder durable, where the system lets one."""
+    with contextlib.suppress(OSError):  # some network file systems refuse, and Windows has no such thing
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what writers that were killed half-way left in a folder; nobody may be writing there."""
+    for path in folder.glob(f".*{_PART}"):
+        path.unlink(missing_ok=True)
