@@ -13,6 +13,7 @@ from tacit.data.schema import Schema
 from tacit.estimators import _layout
 from tacit.estimators._base import read_rows
 from tacit.estimators._face import MixtureFace
+from tacit.families import FAMILIES
 
 
 class TableColumns(MixtureFace):
@@ -46,7 +47,7 @@ class TableColumns(MixtureFace):
 
     def _schema(self, table: Any) -> Schema:
         names = table.column_names
-        wanted = {names[p]: _layout.KIND_OF_FAMILY[f] for p, f in self._named(names)[0].items()}
+        wanted = {names[p]: FAMILIES[f].column_kind for p, f in self._named(names)[0].items()}
         for name in names:  # a column with one value or none is still a column of the table
             column = table.column(name)
             if name not in wanted and (column.null_count == len(column) or len(column.unique()) < 3):
@@ -79,8 +80,8 @@ def _text(X: Any) -> bool:
 
 
 def _family(name: str) -> str:
-    if name not in _layout.KIND_OF_FAMILY:
-        raise ValueError(f"family {name!r} is unknown; choose one of {', '.join(_layout.KIND_OF_FAMILY)}")
+    if name not in FAMILIES:
+        raise ValueError(f"family {name!r} is unknown; choose one of {', '.join(FAMILIES)}")
     return name
 
 

@@ -26,8 +26,7 @@ from tacit.estimators._starts import STARTS, Begin, draw_starts, needs_tiles
 from tacit.inference.closed_form import CONVERGED, REASONS
 from tacit.inference.fit import Fit
 from tacit.inference.online import Average, first_average, see
-from tacit.models.mixture.fitting import Schedule, Start, canonical_order, finished, floored, parameters, run
-from tacit.models.mixture.gaussian import GaussianGroup
+from tacit.models.mixture.fitting import Schedule, Start, canonical_order, finished, floored, run
 from tacit.models.mixture.model import Mixture
 from tacit.models.mixture.rules import Draws, Mode, Posterior, Rule
 
@@ -174,7 +173,8 @@ class BaseMixture(LikelihoodAnswers, MixtureFace):
         shift, scale = np.asarray(view.shift), np.asarray(view.scale)
         last = self._fitted().in_units(Standardise(-shift / scale, 1.0 / scale))
         groups = tuple(
-            eqx.tree_at(parameters, new, parameters(old)) for new, old in zip(template.groups, last.groups, strict=True)
+            eqx.tree_at(lambda group: group.parameters, new, old.parameters)
+            for new, old in zip(template.groups, last.groups, strict=True)
         )
         model = eqx.tree_at(lambda m: (m.log_weights, m.groups), template, (last.log_weights, groups))
         return jax.tree.map(lambda leaf: jnp.asarray(leaf)[None] if eqx.is_array(leaf) else leaf, model)
@@ -189,8 +189,8 @@ class BaseMixture(LikelihoodAnswers, MixtureFace):
         order = None if search.given else canonical_order(finished(found.model, view))
         self.model_ = finished(found.model, view, order)
         # in the user's units each observed entry of a scaled column brings −log scale, and the prior its own
-        gaussian = [group for group in found.model.groups if isinstance(group, GaussianGroup)]
-        change = search.jacobian() + sum(group.change_of_prior(view, self.n_components) for group in gaussian)
+        of_priors = sum(group.change_of_prior(view, self.n_components) for group in found.model.groups)
+        change = search.jacobian() + of_priors
         self.trace_ = found.trace._replace(bound=found.trace.bound + change)
         self.snapshots_ = {i: finished(m, view, order) for i, m in found.snapshots.items()}
         self.n_iter_ = found.iteration

@@ -10,8 +10,9 @@ from tacit.estimators._base import check_choice
 from tacit.estimators._bayesian import BayesianFace, Layout
 from tacit.estimators._bayesian_layout import plain_gaussian
 from tacit.estimators._starts import door
+from tacit.models.components.normal_wishart import NormalWishartComponent
+from tacit.models.components.wishart import Kind, NormalWishartPrior
 from tacit.models.mixture.model import Mixture
-from tacit.models.mixture.normal_wishart import Kind, NormalWishartGroup, NormalWishartPrior
 
 
 class BayesianGaussianMixture(BayesianFace):
@@ -120,7 +121,7 @@ class BayesianGaussianMixture(BayesianFace):
         prior = self._prior(rows, values)
         across = scale**2 if diagonal else scale[:, None] * scale
         seen = NormalWishartPrior((prior.mean - shift) / scale, prior.shrinkage, prior.scale / across, prior.dof)
-        group = NormalWishartGroup.template(seen, width, columns, kind, noise=noise, complete=values.complete)
+        group = NormalWishartComponent.template(seen, width, columns, kind, noise=noise, complete=values.complete)
         active = np.arange(width) < self.n_components
         log_weights = np.where(active, -np.log(self.n_components), -np.inf)
         return Layout((group,), Mixture(log_weights, (plain,), active), view)
@@ -163,7 +164,7 @@ class BayesianGaussianMixture(BayesianFace):
     def _publish(self) -> None:
         super()._publish()
         group, kind, dtype = self.posterior_.groups[0], self.covariance_type, getattr(self, "_dtype", np.float64)
-        assert isinstance(group, NormalWishartGroup)
+        assert isinstance(group, NormalWishartComponent)
         covariances = shapes.from_group(np.asarray(group.covariances), kind)
         factors = shapes.precisions_cholesky(covariances, kind)
         self.weights_ = self.weights_.astype(dtype)

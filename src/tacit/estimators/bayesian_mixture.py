@@ -16,7 +16,8 @@ from tacit.estimators._layout import Part
 from tacit.estimators._parameters import NATIVE
 from tacit.estimators._starts import door
 from tacit.families.covariance import canonical_name
-from tacit.models.mixture.model import Group, Mixture
+from tacit.models.components.base import Component
+from tacit.models.mixture.model import Mixture
 
 
 class BayesianMixture(TableColumns, BayesianFace):
@@ -123,7 +124,7 @@ class BayesianMixture(TableColumns, BayesianFace):
         log_weights = np.where(active, -np.log(self.n_components), -np.inf)
         return Layout(groups, Mixture(log_weights, plain, active), view)
 
-    def _plain(self, part: Part, width: int, values: Moments, rows: np.ndarray, view: Standardise) -> Group:
+    def _plain(self, part: Part, width: int, values: Moments, rows: np.ndarray, view: Standardise) -> Component:
         """The group of columns with parameters in place of posteriors."""
         family, columns = part
         if family == "normal":

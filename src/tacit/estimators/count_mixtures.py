@@ -11,7 +11,7 @@ from tacit.estimators._base import read_rows
 from tacit.estimators._layout import row_prior
 from tacit.estimators._mixture import BaseMixture, Plan
 from tacit.families import Multinomial, Poisson
-from tacit.models.mixture.group import FamilyGroup
+from tacit.models.components.product import FamilyComponent
 from tacit.models.mixture.model import Mixture
 
 
@@ -66,11 +66,11 @@ class CountMixture(BaseMixture):
     def _plan(self, rows: Any, values: Moments, width: int) -> Plan:
         dims = rows.shape[1]
         family = self._family(width, dims)
-        free = dims - family.event_dims
+        free = family.n_free * (1 if family.event_dims else dims)
         prior = None
         if self.objective == "map":
             prior = row_prior(family.name, rows, np.arange(dims), values, 1)
-        group = FamilyGroup(family, None, prior, tuple(range(dims)), free, values.complete)
+        group = FamilyComponent(family, None, prior, tuple(range(dims)), free, values.complete)
         active = np.arange(width) < self.n_components
         log_weights = np.where(active, -np.log(self.n_components), -np.inf)
         model = Mixture(log_weights, (group,), active)
@@ -85,7 +85,7 @@ class CountMixture(BaseMixture):
 
 def _family(model: Mixture) -> Any:
     group = model.groups[0]
-    assert isinstance(group, FamilyGroup)
+    assert isinstance(group, FamilyComponent)
     return group.family
 
 
