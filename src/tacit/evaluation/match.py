@@ -97,7 +97,7 @@ def divergences(a: Mixture, b: Mixture) -> Float[np.ndarray, "components compone
     _check_numbers(np.size(a.log_weights), np.size(b.log_weights))
     kinds = [[(group.name, type(group), group.columns) for group in model.groups] for model in (a, b)]
     if kinds[0] != kinds[1]:
-        words = [", ".join(f"{name} {list(columns)}" for name, _, columns in kind) for kind in kinds]
+        words = [", ".join(f"{g.name} ({', '.join(g.symbols)}) {list(g.columns)}" for g in m.groups) for m in (a, b)]
         raise ValueError(
             f"the components are of different kinds ({words[0]} | {words[1]}); give X, rows to match them by"
         )

@@ -172,9 +172,9 @@ class Family(Distribution):
     def cross_entropy(self, other: Self, base: float | None = None) -> Float[Array, "..."]:
         """``H(p, q) = −E_p log q`` of ``self`` = p against ``other`` = q."""
 
+    @abc.abstractmethod
     def kl_divergence(self, other: Self, base: float | None = None) -> Float[Array, "..."]:
         """``KL(p‖q) = H(p, q) − H(p)``."""
-        return self.cross_entropy(other, base) - self.entropy(base)
 
     @abc.abstractmethod
     def sample(self, *, key: PRNGKeyArray, shape: tuple[int, ...] = ()) -> Float[Array, "..."]:

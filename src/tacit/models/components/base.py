@@ -124,7 +124,7 @@ class Stack(eqx.Module):
         return 0.0
 
 
-class Given(NamedTuple):
+class ConditionedColumns(NamedTuple):
     """The entries of columns given the observed ones, under every component."""
 
     means: Float[Array, "rows components d"]
@@ -227,13 +227,13 @@ class Component(Stack):
         """What gaps are filled with under weights of the components, where it is not the mean; else None."""
         return None
 
-    def given(self, rows: Float[Array, "rows dims"]) -> Given:
+    def given(self, rows: Float[Array, "rows dims"]) -> ConditionedColumns:
         """The columns given the observed ones of the same rows; only asked of those that are ``joint``."""
         means, variances = self.moments()
         x = rows[:, jnp.asarray(self.columns)][:, None]
-        return Given(jnp.where(jnp.isnan(x), means, x), jnp.where(jnp.isnan(x), variances, 0.0))
+        return ConditionedColumns(jnp.where(jnp.isnan(x), means, x), jnp.where(jnp.isnan(x), variances, 0.0))
 
-    def column_given(self, place: int, found: Sequence[Given]) -> Distribution:
+    def column_given(self, place: int, found: Sequence[ConditionedColumns]) -> Distribution:
         """One column given the observed ones, with batch ``[rows, K]``, from what ``given`` found in slices of rows.
 
         Where columns are independent, nothing is found, and the batch is ``[1, K]``.

@@ -24,7 +24,7 @@ from tacit.families.log_normal import LogNormal
 from tacit.families.multivariate_normal import MultivariateNormal
 from tacit.families.normal import Normal
 from tacit.families.numeric import unit_columns
-from tacit.models.components.base import Component, Given, Picture
+from tacit.models.components.base import Component, ConditionedColumns, Picture
 from tacit.models.components.coordinates import Chart, covariance_chart, free_components, real_chart
 from tacit.models.components.gaussian_statistics import Moments, Statistics, moved, outer, precision_diagonal
 from tacit.models.components.missing import MissingStep
@@ -335,10 +335,10 @@ class GaussianComponent(Component):
             structure=structure,
         )
 
-    def given(self, rows: Float[Array, "rows dims"]) -> Given:
-        return Given(*vector_given(self.means, self.covariances, take(rows, self.columns), self.tile))
+    def given(self, rows: Float[Array, "rows dims"]) -> ConditionedColumns:
+        return ConditionedColumns(*vector_given(self.means, self.covariances, take(rows, self.columns), self.tile))
 
-    def column_given(self, place: int, found: Sequence[Given]) -> Distribution:
+    def column_given(self, place: int, found: Sequence[ConditionedColumns]) -> Distribution:
         if not self.joint:
             means, variances = np.asarray(self.means), np.asarray(self.covariances)
             return self._family(means[None, :, place], variances[None, :, place])

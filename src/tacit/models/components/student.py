@@ -20,7 +20,7 @@ from tacit.compute import Array
 from tacit.data.blocks import Standardise
 from tacit.families.base import Distribution, Family
 from tacit.families.student_t import MultivariateStudentT, StudentT, log_density
-from tacit.models.components.base import Component, Given, Picture, inflation
+from tacit.models.components.base import Component, ConditionedColumns, Picture, inflation
 from tacit.models.components.missing import conditionals
 from tacit.models.components.steps import LocalPosteriorStep, Step, take
 from tacit.models.components.vectors import draw_vectors, vector_correction, vector_given
@@ -161,13 +161,13 @@ class StudentComponent(Component):
         covariances = self.covariances[:, positions][:, :, positions]
         return dataclasses.replace(self, means=self.means[:, positions], covariances=covariances, columns=places)
 
-    def given(self, rows: Float[Array, "rows dims"]) -> Given:
+    def given(self, rows: Float[Array, "rows dims"]) -> ConditionedColumns:
         means, scales = vector_given(self.means, self.covariances, take(rows, self.columns), self.tile)
         part = self._distances(rows, self.tile)
         dofs = self.dofs + part.observed
-        return Given(means, scales * ((self.dofs + part.distance) / dofs)[..., None], dofs)
+        return ConditionedColumns(means, scales * ((self.dofs + part.distance) / dofs)[..., None], dofs)
 
-    def column_given(self, place: int, found: Sequence[Given]) -> Distribution:
+    def column_given(self, place: int, found: Sequence[ConditionedColumns]) -> Distribution:
         means = np.concatenate([each.means[..., place] for each in found])
         scales = np.concatenate([each.scales[..., place] for each in found])
         return StudentT(means, np.sqrt(scales), np.concatenate([np.asarray(each.dofs) for each in found]))

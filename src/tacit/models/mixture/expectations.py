@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from tacit.compute import Array, compiled
 from tacit.families.base import Distribution
-from tacit.models.components.base import Component, Given
+from tacit.models.components.base import Component, ConditionedColumns
 from tacit.models.mixture.conditional import owner
 from tacit.models.mixture.model import Mixture
 from tacit.models.mixture.rows import SLICE_ROWS, each_row, joint_log_prob
@@ -61,11 +61,11 @@ def joint_part(model: Mixture) -> Mixture:
     return Mixture(model.log_weights, joint_groups(model), model.active)
 
 
-def _given(model: Mixture, rows: Float[Array, "rows dims"]) -> tuple[Given, ...]:
+def _given(model: Mixture, rows: Float[Array, "rows dims"]) -> tuple[ConditionedColumns, ...]:
     return tuple(group.given(rows) for group in model.groups)
 
 
-def joint_given(model: Mixture, rows: np.ndarray) -> Iterator[tuple[slice, tuple[Given, ...]]]:
+def joint_given(model: Mixture, rows: np.ndarray) -> Iterator[tuple[slice, tuple[ConditionedColumns, ...]]]:
     """The joint groups given the observed entries, a slice of the rows at a time."""
     alone = joint_part(model)
     widest = max((len(group.columns) for group in alone.groups), default=1)
@@ -104,7 +104,7 @@ def mixed_moments(model: Mixture, rows: np.ndarray, weights: np.ndarray) -> tupl
 def conditional_column(model: Mixture, column: int, rows: np.ndarray) -> Distribution:
     """One column given the observed entries, with batch ``[rows, K]`` (or ``[1, K]`` for all)."""
     group, place = owner(model, column)
-    found: list[Given] = []
+    found: list[ConditionedColumns] = []
     if group.joint:
         number = [each.columns for each in joint_groups(model)].index(group.columns)
         found = [given[number] for _, given in joint_given(model, rows)]
