@@ -9,9 +9,9 @@ from scipy import stats
 from tacit import families
 from tacit.estimators.mixture.answers import LikelihoodAnswers
 from tacit.families.student_t import StudentT
+from tacit.models.components.gaussian import GaussianComponent
+from tacit.models.components.product import FamilyComponent
 from tacit.models.mixture import sampling
-from tacit.models.mixture.gaussian import GaussianGroup
-from tacit.models.mixture.group import FamilyGroup
 from tacit.models.mixture.model import Mixture
 
 __all__ = ["Mixture", "sampling", "stats"]
@@ -39,13 +39,13 @@ def gaussian(
     columns: tuple[int, ...] | None = None,
     structure: str | None = None,
     **fields: Any,
-) -> GaussianGroup:
+) -> GaussianComponent:
     """A Gaussian group; by default over the first columns, full or diagonal as its covariances are."""
     means, covariances = np.asarray(means, float), np.asarray(covariances, float)
     structure = structure or ("VVV" if covariances.ndim == 3 else "VVI")
     columns = columns or tuple(range(means.shape[1]))
     given = {"fixed_means": None, "fixed_covariances": None, "prior": None} | fields
-    return GaussianGroup(means, covariances, np.zeros(len(columns)), columns=columns, structure=structure, **given)
+    return GaussianComponent(means, covariances, np.zeros(len(columns)), columns=columns, structure=structure, **given)
 
 
 def random_covariances(random: np.random.Generator, components: int, dims: int) -> np.ndarray:
@@ -53,8 +53,8 @@ def random_covariances(random: np.random.Generator, components: int, dims: int) 
     return root @ root.transpose(0, 2, 1) / dims
 
 
-def family(value: Any, columns: tuple[int, ...], free: int = 1) -> FamilyGroup:
-    return FamilyGroup(value, None, None, columns, free)
+def family(value: Any, columns: tuple[int, ...], free: int = 1) -> FamilyComponent:
+    return FamilyComponent(value, None, None, columns, free)
 
 
 def mixture(weights: Any, *groups: Any, **fields: Any) -> Mixture:
@@ -115,7 +115,7 @@ def column_law(model: Mixture, column: int, k: int) -> Any:
     """The distribution of one column under one component, by scipy."""
     group = next(g for g in model.groups if column in g.columns)
     j = group.columns.index(column)
-    if isinstance(group, GaussianGroup):
+    if isinstance(group, GaussianComponent):
         variance = group.covariances[k, j] if group.diagonal else group.covariances[k, j, j]
         if group.log:
             return stats.lognorm(np.sqrt(variance), scale=np.exp(group.means[k, j]))
@@ -158,7 +158,7 @@ def component_log(model: Mixture, row: np.ndarray, k: int) -> float:
     total = 0.0
     for group in model.groups:
         seen = [j for j, column in enumerate(group.columns) if not np.isnan(row[column])]
-        if isinstance(group, GaussianGroup) and not group.diagonal and seen:
+        if isinstance(group, GaussianComponent) and not group.diagonal and seen:
             law = stats.multivariate_normal(group.means[k, seen], group.covariances[k][np.ix_(seen, seen)])
             total += law.logpdf(row[[group.columns[j] for j in seen]])
             continue
@@ -183,7 +183,7 @@ def given(model: Mixture, row: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarr
     mean, covariance = np.array(row), np.zeros((row.size, row.size))
     for group in model.groups:
         columns = np.array(group.columns)
-        if isinstance(group, GaussianGroup) and not group.diagonal:
+        if isinstance(group, GaussianComponent) and not group.diagonal:
             seen = ~np.isnan(row[columns])
             mu, sigma = np.asarray(group.means[k]), np.asarray(group.covariances[k])
             gain = sigma[np.ix_(~seen, seen)] @ np.linalg.inv(sigma[np.ix_(seen, seen)])

@@ -12,7 +12,8 @@ from tacit import families
 from tacit.compute import double_precision
 from tacit.families.covariance import STRUCTURES
 from tacit.families.student_t import StudentT
-from tacit.models.mixture.coordinates import SHARED, coordinates
+from tacit.models.components.coordinates import SHARED
+from tacit.models.mixture.coordinates import coordinates
 from tacit.models.mixture.information import observed_information
 
 SEVERAL = [name for name in STRUCTURES if name not in ("E", "V")]

@@ -8,7 +8,7 @@ import small_mixtures as small
 from tacit import families
 from tacit.families.base import Family
 from tacit.families.student_t import StudentT
-from tacit.models.mixture.univariate import cdf, quantile
+from tacit.models.mixture.univariate import quantile
 
 K = 3
 random = np.random.default_rng(0)
@@ -34,11 +34,11 @@ def test_distribution_functions_against_scipy(name: str) -> None:
     family = FAMILIES[name]
     for k in range(K):
         law = small.family_law(family, (k,))
-        np.testing.assert_allclose(cdf(family, REAL[:, None])[:, k], law.cdf(REAL), rtol=1e-12, atol=1e-15)
+        np.testing.assert_allclose(family.cdf(REAL[:, None])[:, k], law.cdf(REAL), rtol=1e-12, atol=1e-15)
 
 
 def mixed(family: Family) -> object:
-    return lambda x: np.sum(WEIGHTS * cdf(family, x[..., None]), axis=-1)
+    return lambda x: np.sum(WEIGHTS * family.cdf(x[..., None]), axis=-1)
 
 
 @pytest.mark.parametrize("name", [name for name in FAMILIES if name not in DISCRETE])
@@ -64,7 +64,7 @@ def test_discrete_quantiles_are_the_smallest_value_that_reaches(name: str) -> No
 def test_quantiles_of_one_component_against_scipy(name: str) -> None:
     for k in range(K):
         one = jax.tree.map(lambda leaf, k=k: leaf[k : k + 1], FAMILIES[name])
-        found = quantile(one, lambda x, one=one: cdf(one, x[..., None])[..., 0], CHANCES[:, 2:7])
+        found = quantile(one, lambda x, one=one: one.cdf(x[..., None])[..., 0], CHANCES[:, 2:7])
         expected = small.family_law(FAMILIES[name], (k,)).ppf(CHANCES[:, 2:7])
         np.testing.assert_allclose(found, expected, rtol=1e-11)
 
@@ -72,7 +72,7 @@ def test_quantiles_of_one_component_against_scipy(name: str) -> None:
 @pytest.mark.parametrize(("mean", "scale"), [(1e12, 1.0), (0.0, 1e-12), (-5.0, 1e9), (0.0, 1e150)])
 def test_quantiles_at_any_offset_and_scale(mean: float, scale: float) -> None:
     family = families.Normal(np.array([mean]), np.array([scale**2]))
-    found = quantile(family, lambda x: cdf(family, x[..., None])[..., 0], CHANCES[:, 2:7])
+    found = quantile(family, lambda x: family.cdf(x[..., None])[..., 0], CHANCES[:, 2:7])
     expected = small.stats.norm(mean, scale).ppf(CHANCES[:, 2:7])
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12 * scale + 1e-15 * abs(mean))
 
@@ -80,7 +80,7 @@ def test_quantiles_at_any_offset_and_scale(mean: float, scale: float) -> None:
 def test_a_wide_empty_gap_has_a_quantile_inside_it() -> None:
     family = families.Normal(np.array([-1e6, 1e6]), np.ones(2))
     chances = np.array([[0.499999, 0.5, 0.500001]])
-    found = quantile(family, lambda x: cdf(family, x[..., None]).mean(-1), chances)
+    found = quantile(family, lambda x: family.cdf(x[..., None]).mean(-1), chances)
     assert found[0, 0] < -1e6 + 6
     assert abs(found[0, 1]) <= 1e6
     assert found[0, 2] > 1e6 - 6
@@ -89,6 +89,6 @@ def test_a_wide_empty_gap_has_a_quantile_inside_it() -> None:
 def test_an_unknown_family_says_so() -> None:
     shares = families.Multinomial(np.array([[0.5, 0.5]]))
     with pytest.raises(ValueError, match="no distribution function is known for the family multinomial"):
-        cdf(shares, np.zeros(1))
+        shares.cdf(np.zeros(1))
     with pytest.raises(ValueError, match="no quantiles are known for the family multinomial"):
         quantile(shares, np.sin, np.array([0.5]))

@@ -193,10 +193,10 @@ LIES = {
     "a method": (put(*STATE, "predict", value=1), "'predict' is a method or a setting"),
     "a setting as attribute": (put(*STATE, "n_components", value=1), "is a method or a setting"),
     "no word": (put(*STATE, "a b", value=1), "not the name of a fitted attribute"),
-    "text for columns": (put(*GROUP, "columns", value="abc"), r"GaussianGroup\.columns should be tuple"),
+    "text for columns": (put(*GROUP, "columns", value="abc"), r"GaussianComponent\.columns should be tuple"),
     "floats for columns": (
         put(*GROUP, "columns", value={"$": "tuple", "items": [0.5, 1, 2]}),
-        r"GaussianGroup\.columns should be tuple",
+        r"GaussianComponent\.columns should be tuple",
     ),
     "a number for a name": (put(*GROUP, "structure", value=3), r"structure should be str, and is 3"),
     "an unknown form": (put(*GROUP, "form", value="exact"), r"form should be Literal.*is 'exact'"),
@@ -206,7 +206,7 @@ LIES = {
     "another class in a field": (put(*MODEL, "rule", value={"$": "tuple", "items": []}), r"Mixture\.rule should be"),
     "a group that is none": (put(*MODEL, "groups", "items", 0, value=7), r"Mixture\.groups should be"),
     "means of other columns": (array("model_.groups.0.means", np.zeros((2, 5))), r"covariances should be.*\(2, 3, 3\)"),
-    "means of one component": (array("model_.groups.0.means", np.zeros((1, 3))), r"GaussianGroup\.covariances"),
+    "means of one component": (array("model_.groups.0.means", np.zeros((1, 3))), r"GaussianComponent\.covariances"),
     "flat means": (array("model_.groups.0.means", np.zeros(6)), r"means should be.*float64 of shape \(6,\)"),
     "whole means": (array("model_.groups.0.means", np.zeros((2, 3), int)), r"means should be.*int64"),
     "more weights than groups": (

@@ -1,6 +1,5 @@
 """The parameters of a mixture by name, and what every entry of them is called."""
 
-import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,8 +8,7 @@ import numpy as np
 from tacit.data.levels import show_level
 from tacit.estimators.capabilities import ReadsKinds
 from tacit.evaluation._rows import names_at_fit
-from tacit.models.mixture.gaussian import GaussianGroup
-from tacit.models.mixture.model import Group, Mixture
+from tacit.models.mixture.model import Mixture
 
 Place = tuple[tuple[int, ...], int, str]
 """Where an entry stands in its array, its component, and what it is called."""
@@ -23,20 +21,13 @@ def named_parameters(model: Mixture) -> dict[str, np.ndarray]:
     """
     found = {"weights": np.exp(np.asarray(model.log_weights))}
     for number, group in enumerate(model.groups):
-        for name, value in _parameters(group).items():
-            found[_called(model, number, name)] = value
+        for name, value in group.values().items():
+            found[_called(model, number, name)] = np.asarray(value)
     return found
 
 
 def _called(model: Mixture, number: int, name: str) -> str:
     return f"groups.{number}.{name}" if len(model.groups) > 1 else name
-
-
-def _parameters(group: Group) -> dict[str, np.ndarray]:
-    if isinstance(group, GaussianGroup):
-        return {"means": np.asarray(group.means), "covariances": np.asarray(group.covariances)}
-    family = getattr(group.family, "logarithm", group.family)
-    return {field.name: np.asarray(getattr(family, field.name)) for field in dataclasses.fields(family)}
 
 
 def labels_of(estimator: Any, model: Mixture) -> dict[str, list[Place]]:
@@ -49,8 +40,8 @@ def labels_of(estimator: Any, model: Mixture) -> dict[str, list[Place]]:
     for number, group in enumerate(model.groups):
         own = [names[column] for column in group.columns]
         codes = [levels[column] if levels else None for column in group.columns]
-        for name, value in _parameters(group).items():
-            found[_called(model, number, name)] = _places(value, own, codes)
+        for name, value in group.values().items():
+            found[_called(model, number, name)] = _places(np.asarray(value), own, codes)
     return found
 
 

@@ -6,9 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from tacit.estimators.capabilities import Samples, can
-from tacit.models.mixture.gaussian import GaussianGroup
 from tacit.models.mixture.model import Mixture
-from tacit.models.mixture.sampling import is_multinomial
 
 
 class Replicator:
@@ -54,7 +52,7 @@ def _totals(model: Mixture, rows: Any, like: np.ndarray) -> np.ndarray | None:
     """The totals of every multinomial group, ``[number, groups]``, as some rows have them; 0 where one is missing."""
     found = []
     for group in model.groups:
-        if not isinstance(group, GaussianGroup) and is_multinomial(group):
+        if group.given_total:
             part = rows[:, list(group.columns)]
             total = np.asarray(part.sum(axis=1)).ravel()
             found.append(np.nan_to_num(total)[like])

@@ -18,7 +18,6 @@ from tacit.evaluation._rows import fit_rows
 from tacit.evaluation._sampled import Replicator
 from tacit.evaluation.match import match
 from tacit.models.mixture.fitting import floored
-from tacit.models.mixture.summary import family_name
 
 TOL = 1e-8
 """Replicates start at the fit and must leave it: nats a row by which the bound still changes when they stop."""
@@ -140,7 +139,7 @@ def _restarted(estimator: Any) -> Any:
     if settings["inference"] != "hard-em":
         changes["inference"] = "em"
     if "families" in settings:
-        changes["families"] = {group.columns: family_name(group) for group in estimator.model_.groups}
+        changes["families"] = {group.columns: group.name for group in estimator.model_.groups}
     return start.set_params(**changes)
 
 

@@ -3,7 +3,6 @@
 import dataclasses
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,21 +13,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from tacit.compute import Array, compiled, double_precision
 from tacit.estimators.capabilities import Assigns, AssignsSoftly, can
-from tacit.estimators.mixture.layout import KIND_OF_FAMILY
 from tacit.families.base import Family
-from tacit.families.multivariate_normal import MultivariateNormal
-from tacit.families.normal import Normal
-from tacit.families.student_t import MultivariateStudentT
 from tacit.models.kmeans.model import KMeans as Centres
-from tacit.models.mixture.gaussian import GaussianGroup
-from tacit.models.mixture.group import FamilyGroup
-from tacit.models.mixture.model import Group, Mixture
-from tacit.models.mixture.summary import family_name
+from tacit.models.mixture.model import Mixture
 
 MOST = 1e9
 """Stands for greater costs, so that they can be summed."""
-AVERAGED = "averaged "
-"""Before the family of a posterior predictive that is no family itself."""
 SHARE = 1e-6
 """Of every count's and level's probability this is that of all components: what one has never seen and another has
 would else make them infinitely different."""
@@ -108,55 +98,33 @@ def divergences(a: Mixture, b: Mixture) -> Float[np.ndarray, "components compone
         ValueError: the groups are of different families or columns.
     """
     _check_numbers(np.size(a.log_weights), np.size(b.log_weights))
-    kinds = [[(_kind(group), group.columns) for group in model.groups] for model in (a, b)]
+    kinds = [[(group.name, type(group), group.columns) for group in model.groups] for model in (a, b)]
     if kinds[0] != kinds[1]:
-        words = [", ".join(f"{name} {list(columns)}" for name, columns in kind) for kind in kinds]
+        words = [", ".join(f"{g.name} ({', '.join(g.symbols)}) {list(g.columns)}" for g in m.groups) for m in (a, b)]
         raise ValueError(
             f"the components are of different kinds ({words[0]} | {words[1]}); give X, rows to match them by"
         )
-    if any(word.startswith(AVERAGED) for word, _ in kinds[0]):
-        raise ValueError("the divergence of these components has no closed form; give X, rows to match them by")
     total = np.zeros((np.size(a.log_weights),) * 2)
     for one, other in zip(a.groups, b.groups, strict=True):
-        if isinstance(one, GaussianGroup) and isinstance(other, GaussianGroup):
-            dense = not (one.diagonal and other.diagonal)
-            pair = _gaussian(one, dense), _gaussian(other, dense)
-            total += np.asarray(_symmetric(*pair))
-        elif isinstance(one, FamilyGroup) and isinstance(other, FamilyGroup):
-            total += np.asarray(_symmetric(*_softened(one.family, other.family)))
+        dense = one.joint or other.joint
+        first, second = one.distributions(dense=dense), other.distributions(dense=dense)
+        if first is None or second is None or type(first) is not type(second):
+            raise ValueError("the divergence of these components has no closed form; give X, rows to match them by")
+        total += np.asarray(_symmetric(*_softened(first, second)))
     return np.where(np.isnan(total), np.inf, total)
-
-
-def _kind(group: Group) -> str:
-    """The family of a group; a posterior predictive that has no divergence in closed form has a name of its own."""
-    if isinstance(group, GaussianGroup):
-        return family_name(group) + (" t" if group.dofs is not None else "")
-    return family_name(group) if isinstance(group.family, Family) else AVERAGED + family_name(group)
 
 
 def _softened(a: Family, b: Family) -> tuple[Family, Family]:
     """Where events are counts or levels, the families with none impossible that occurs to any component."""
     a, b = jax.tree.map(np.asarray, (a, b))
-    if KIND_OF_FAMILY[a.name] not in ("count", "binary", "categorical"):
+    if a.column_kind not in ("count", "binary", "categorical"):
         return a, b
-    name = next(name for name in ("probabilities", "rates", "means") if hasattr(a, name))
-    overall = np.concatenate([getattr(a, name), getattr(b, name)]).mean(axis=0)
-
-    def soft(family: Family) -> Family:
-        return eqx.tree_at(lambda f: getattr(f, name), family, replace_fn=lambda p: (1 - SHARE) * p + SHARE * overall)
-
-    return soft(a), soft(b)
-
-
-def _gaussian(group: GaussianGroup, dense: bool) -> Family:
-    """The components of a group as a batch of distributions ``[K, events]``, NumPy leaves."""
-    means, covariances = np.asarray(group.means), np.asarray(group.covariances)
-    if not dense:
-        return Normal(means, covariances)
-    full = covariances[..., None] * np.eye(means.shape[1]) if group.diagonal else covariances
-    if group.dofs is not None:
-        return MultivariateStudentT(means[:, None], np.linalg.cholesky(full)[:, None], np.asarray(group.dofs)[:, None])
-    return MultivariateNormal(means[:, None], np.linalg.cholesky(full)[:, None])
+    # the first parameter of all of them is a rate, a mean or probabilities
+    name = a.parameters[0].name
+    first, second = a.values()[name], b.values()[name]
+    overall = np.concatenate([first, second]).mean(axis=0)
+    soft = [(1 - SHARE) * each + SHARE * overall for each in (first, second)]
+    return a.with_values({name: soft[0]}), b.with_values({name: soft[1]})
 
 
 @compiled

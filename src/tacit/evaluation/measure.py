@@ -7,9 +7,8 @@ from sklearn.base import is_outlier_detector
 from sklearn.utils.validation import check_is_fitted
 
 from tacit.estimators.capabilities import Measures, Scores, can
-from tacit.estimators.mixture.layout import KIND_OF_FAMILY
-from tacit.models.mixture.model import Group, Mixture
-from tacit.models.mixture.summary import family_name
+from tacit.models.components.base import Component
+from tacit.models.mixture.model import Mixture
 
 DENSITY = "density"
 MASS = "mass"
@@ -27,11 +26,10 @@ def measure_of(model: Mixture) -> Measure:
     return tuple(words[column] for column in sorted(words))
 
 
-def _word(group: Group) -> str:
-    name = family_name(group)
-    if name == "multinomial":
+def _word(group: Component) -> str:
+    if group.given_total:
         return GIVEN_TOTAL + ", ".join(str(column) for column in group.columns)
-    return MASS if KIND_OF_FAMILY[name] in ("count", "binary", "categorical") else DENSITY
+    return MASS if group.column_kind in ("count", "binary", "categorical") else DENSITY
 
 
 def measure(estimator: Any) -> Measure:

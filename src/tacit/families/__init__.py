@@ -26,6 +26,7 @@ from tacit.families.priors import (
 )
 from tacit.families.product import Product
 from tacit.families.student_t import MultivariateStudentT, StudentT
+from tacit.families.von_mises import VonMises
 
 __all__ = [
     "FAMILIES",
@@ -53,6 +54,7 @@ __all__ = [
     "Poisson",
     "Product",
     "StudentT",
+    "VonMises",
 ]
 
 FAMILIES: dict[str, type[Any]] = {
@@ -68,6 +70,7 @@ FAMILIES: dict[str, type[Any]] = {
         Categorical,
         Multinomial,
         StudentT,
+        VonMises,
     )
 }
 """The families of columns by name; ``FAMILIES[name].template(shape, **sizes)`` is a neutral, valid member.

@@ -6,12 +6,15 @@ section 3): statistics add over rows, so one pair of matrix products serves ever
 
 import abc
 import math
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, NamedTuple, Self
 
 import equinox as eqx
+import jax
+import numpy as np
 from jaxtyping import Bool, Float, PRNGKeyArray
 
 from tacit.compute import Array
+from tacit.families.numeric import unit_columns
 
 
 def in_base(nats: Array, base: float | None) -> Array:
@@ -19,18 +22,128 @@ def in_base(nats: Array, base: float | None) -> Array:
     return nats if base is None else nats / math.log(base)
 
 
-class Family(eqx.Module):
-    """A batch of distributions; the leading axes of every parameter are the batch.
+class Parameter(NamedTuple):
+    """An array of parameters of a family."""
 
-    ``event_dims`` is 0 where one value is one event (Poisson, a scalar Normal, a category's code) and 1
-    where a row of values is one event (multinomial, a Gaussian vector). Methods broadcast the batch of the
-    parameters against the batch of ``x``, as NumPy does: ``Poisson(rate[K, D]).log_prob(x[rows, 1, D])`` is
-    ``[rows, K, D]``. All logarithms are natural and every density is complete with its constants. A missing
-    value (NaN) has no density (NaN) and gives no statistics (zeros).
+    name: str
+    space: Literal["real", "positive", "probability", "shares"]
+    """Where a value lies; shares are probabilities that sum to 1 along the last axis."""
+    most: float = math.inf
+    """At this value another, simpler family is reached: there is no standard error."""
+
+
+class Distribution(eqx.Module):
+    """A batch of densities or masses, and all that is known of their kind.
+
+    Methods broadcast the batch of the parameters against the batch of ``x``, as NumPy does:
+    ``Poisson(rate[K, D]).log_prob(x[rows, 1, D])`` is ``[rows, K, D]``. Those that answer on the host (``draw``,
+    ``cdf`` and what follows them) want NumPy leaves.
     """
 
     name: ClassVar[str]
     event_dims: ClassVar[int] = 0
+    """0 where one value is one event, 1 where a row of values is (a multinomial, a Gaussian vector)."""
+    exponential: ClassVar[bool] = False
+    """Whether T(x) is free of the parameters."""
+    column_kind: ClassVar[str] = "continuous"
+    """What a column must be: "continuous", "positive", "count", "binary" or "categorical"."""
+    symbols: ClassVar[tuple[str, ...]] = ("θ",)
+    """The letters of the parameters."""
+    parameters: ClassVar[tuple[Parameter, ...]] = ()
+    """The arrays of parameters, by which a fit may be moved; none where that is not known."""
+    standardised: ClassVar[bool] = False
+    """Whether columns are centred and scaled before a fit: those of a family of location and scale."""
+    given_total: ClassVar[bool] = False
+    """Whether the density is of a row of counts given its sum."""
+
+    @abc.abstractmethod
+    def log_prob(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
+        """Log-density (or log-mass) in nats, −inf outside the support, in the numerically safest form."""
+
+    @abc.abstractmethod
+    def supports(self, x: Float[Array, "..."]) -> Bool[Array, "..."]:
+        """Where ``x`` lies in the support, cell by cell, the shape of ``x`` (to name the offending cell)."""
+
+    @abc.abstractmethod
+    def mean(self) -> Float[Array, "..."]:
+        """``E[x]``, NaN or infinite where there is none."""
+
+    @abc.abstractmethod
+    def variance(self) -> Float[Array, "..."]:
+        """``Var[x]``, element by element, infinite where there is none."""
+
+    @property
+    def n_free(self) -> int:
+        """Free parameters of one event."""
+        return max(len(self.parameters), 1)
+
+    def moments(self) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+        """Mean and variance; where there is no mean but a location, that, with an infinite variance."""
+        return self.mean(), self.variance()
+
+    @property
+    def spread(self) -> Float[Array, "..."]:
+        """What shrinks to the floor's blur when a member collapses on few values."""
+        return self.variance()
+
+    @abc.abstractmethod
+    def draw(self, random: np.random.Generator, total: np.ndarray | None = None) -> np.ndarray:
+        """One event from every member, on the host; ``total`` is the sum of a row of counts (1 if None)."""
+
+    def in_units(self, scale: Float[np.ndarray, "..."], shift: Float[np.ndarray, "..."]) -> Self:
+        """The distribution of ``scale · x + shift``, of a family that is ``standardised``; others stay as they are."""
+        return self
+
+    def cdf(self, x: np.ndarray) -> np.ndarray:
+        """``P(X ≤ x)``; x broadcasts against the batch.
+
+        Raises:
+            ValueError: it is not known.
+        """
+        raise ValueError(f"no distribution function is known for the family {self.name}")
+
+    def location_scale(self) -> tuple[np.ndarray, np.ndarray]:
+        """Where the members lie on the line, and how wide they are.
+
+        Raises:
+            ValueError: they have no location.
+        """
+        raise ValueError(f"no quantiles are known for the family {self.name}")
+
+    def code_probabilities(self) -> np.ndarray | None:
+        """``p(x = l)`` of every code l on a last axis, where the values are codes."""
+        return None
+
+    def filling(self, weights: Float[np.ndarray, "rows components"]) -> np.ndarray | None:
+        """What a gap is filled with under these weights of the members, where it is not the mean; else None."""
+        probabilities = self.code_probabilities()
+        if probabilities is None:
+            return None
+        return np.einsum("nk,kdl->ndl", weights, probabilities).argmax(-1)
+
+    def seeding_features(self, x: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "rows features"]:
+        """Columns in the space where seeds are sought, NaN where missing: counts and sizes by their square root."""
+        return unit_columns(np.sqrt(x) if x.min(initial=0.0, where=~np.isnan(x)) >= 0 else x)
+
+    def values(self) -> dict[str, Array]:
+        """The parameters by name."""
+        return {parameter.name: getattr(self, parameter.name) for parameter in self.parameters}
+
+    def with_values(self, values: dict[str, Array]) -> Self:
+        """The same kind of density at other parameters."""
+        names = list(values)
+        return eqx.tree_at(lambda d: [getattr(d, name) for name in names], self, [values[name] for name in names])
+
+
+class Family(Distribution):
+    """A batch of distributions; the leading axes of every parameter are the batch.
+
+    ``event_dims`` is 0 where one value is one event (Poisson, a scalar Normal, a category's code) and 1
+    where a row of values is one event (multinomial, a Gaussian vector). All logarithms are natural and every
+    density is complete with its constants. A missing value (NaN) has no density (NaN) and gives no statistics
+    (zeros).
+    """
+
     exponential: ClassVar[bool] = True
     """False where T(x) depends on the parameters through a local posterior (negative binomial)."""
     blur: ClassVar[tuple[float, ...] | None] = None
@@ -39,10 +152,6 @@ class Family(eqx.Module):
     Adding ``ε c`` per unit of weight to the statistics and ``ε ⟨η, c⟩`` to every log-density in the E-step
     is exact: the bound of rows that are each blurred a little (a Normal's variance stays above ε).
     """
-
-    @abc.abstractmethod
-    def log_prob(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
-        """Log-density (or log-mass) in nats, −inf outside the support, in the numerically safest form."""
 
     @abc.abstractmethod
     def expected_statistics(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
@@ -63,25 +172,16 @@ class Family(eqx.Module):
     def cross_entropy(self, other: Self, base: float | None = None) -> Float[Array, "..."]:
         """``H(p, q) = −E_p log q`` of ``self`` = p against ``other`` = q."""
 
+    @abc.abstractmethod
     def kl_divergence(self, other: Self, base: float | None = None) -> Float[Array, "..."]:
         """``KL(p‖q) = H(p, q) − H(p)``."""
-        return self.cross_entropy(other, base) - self.entropy(base)
-
-    @abc.abstractmethod
-    def mean(self) -> Float[Array, "..."]:
-        """``E[x]``."""
-
-    @abc.abstractmethod
-    def variance(self) -> Float[Array, "..."]:
-        """``Var[x]``, element by element."""
 
     @abc.abstractmethod
     def sample(self, *, key: PRNGKeyArray, shape: tuple[int, ...] = ()) -> Float[Array, "..."]:
         """Draws of shape ``shape + batch + event``."""
 
-    @abc.abstractmethod
-    def supports(self, x: Float[Array, "..."]) -> Bool[Array, "..."]:
-        """Where ``x`` lies in the support, cell by cell, the shape of ``x`` (to name the offending cell)."""
+    def draw(self, random: np.random.Generator, total: np.ndarray | None = None) -> np.ndarray:
+        return np.asarray(self.sample(key=jax.random.key(int(random.integers(2**31)))))
 
 
 class ExponentialFamily(Family):

@@ -4,11 +4,12 @@ from typing import ClassVar, Self
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.special import xlog1py, xlogy
 from jaxtyping import Bool, Float, PRNGKeyArray
 
 from tacit.compute import Array
-from tacit.families.base import ExponentialFamily, in_base
+from tacit.families.base import ExponentialFamily, Parameter, in_base
 from tacit.families.numeric import deviance, log_floored, on_support, ratio
 
 
@@ -19,6 +20,9 @@ class Bernoulli(ExponentialFamily):
     """
 
     name: ClassVar[str] = "bernoulli"
+    column_kind: ClassVar[str] = "binary"
+    symbols: ClassVar[tuple[str, ...]] = ("p",)
+    parameters: ClassVar[tuple[Parameter, ...]] = (Parameter("probabilities", "probability"),)
 
     probabilities: Float[Array, "..."]
 
@@ -84,3 +88,14 @@ class Bernoulli(ExponentialFamily):
     def sample(self, *, key: PRNGKeyArray, shape: tuple[int, ...] = ()) -> Float[Array, "..."]:
         p = jnp.asarray(self.probabilities)
         return jax.random.bernoulli(key, p, shape + p.shape).astype(p.dtype)
+
+    def draw(self, random: np.random.Generator, total: np.ndarray | None = None) -> np.ndarray:
+        probabilities = np.asarray(self.probabilities)
+        return (random.uniform(size=probabilities.shape) < probabilities).astype(np.float64)
+
+    def cdf(self, x: np.ndarray) -> np.ndarray:
+        return np.where(x < 0, 0.0, np.where(x < 1, 1.0 - np.asarray(self.probabilities), 1.0))
+
+    def code_probabilities(self) -> np.ndarray | None:
+        yes = np.asarray(self.probabilities)
+        return np.stack([1.0 - yes, yes], axis=-1)

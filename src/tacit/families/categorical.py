@@ -10,8 +10,8 @@ from jax.scipy.special import xlogy
 from jaxtyping import Bool, Float, PRNGKeyArray
 
 from tacit.compute import Array
-from tacit.families.base import ExponentialFamily, in_base
-from tacit.families.numeric import deviance, log_floored, on_support, ratio
+from tacit.families.base import ExponentialFamily, Parameter, in_base
+from tacit.families.numeric import choose, deviance, log_floored, on_support, ratio
 
 
 class Categorical(ExponentialFamily):
@@ -23,6 +23,9 @@ class Categorical(ExponentialFamily):
     """
 
     name: ClassVar[str] = "categorical"
+    column_kind: ClassVar[str] = "categorical"
+    symbols: ClassVar[tuple[str, ...]] = ("p",)
+    parameters: ClassVar[tuple[Parameter, ...]] = (Parameter("probabilities", "shares"),)
 
     probabilities: Float[Array, "... levels"]
 
@@ -100,6 +103,26 @@ class Categorical(ExponentialFamily):
     def sample(self, *, key: PRNGKeyArray, shape: tuple[int, ...] = ()) -> Float[Array, "..."]:
         logs = jnp.log(self.probabilities)
         return jax.random.categorical(key, logs, axis=-1, shape=shape + logs.shape[:-1]).astype(logs.dtype)
+
+    @property
+    def n_free(self) -> int:
+        return self.levels - 1
+
+    def draw(self, random: np.random.Generator, total: np.ndarray | None = None) -> np.ndarray:
+        probabilities = np.asarray(self.probabilities)
+        flat = choose(probabilities.reshape(-1, self.levels), random)
+        return flat.reshape(probabilities.shape[:-1]).astype(np.float64)
+
+    def cdf(self, x: np.ndarray) -> np.ndarray:
+        codes = np.arange(self.levels)
+        return np.where(codes <= np.asarray(x)[..., None], self.probabilities, 0.0).sum(-1)
+
+    def code_probabilities(self) -> np.ndarray | None:
+        return np.asarray(self.probabilities)
+
+    def seeding_features(self, x: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "rows features"]:
+        """An indicator of every code."""
+        return (x[:, :, None] == np.arange(self.levels)).reshape(x.shape[0], -1).astype(float)
 
 
 def shares(

@@ -4,10 +4,11 @@ from typing import ClassVar, Self
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Bool, Float, PRNGKeyArray
 
 from tacit.compute import Array
-from tacit.families.base import ExponentialFamily, in_base
+from tacit.families.base import ExponentialFamily, Parameter, in_base
 from tacit.families.numeric import deviance, on_support, ratio, tiny
 
 
@@ -18,6 +19,9 @@ class Exponential(ExponentialFamily):
     """
 
     name: ClassVar[str] = "exponential"
+    column_kind: ClassVar[str] = "positive"
+    symbols: ClassVar[tuple[str, ...]] = ("θ",)
+    parameters: ClassVar[tuple[Parameter, ...]] = (Parameter("rates", "positive"),)
     blur: ClassVar[tuple[float, ...] | None] = (1.0,)
 
     rates: Float[Array, "..."]
@@ -84,3 +88,9 @@ class Exponential(ExponentialFamily):
     def scaled(self, scale: Float[Array, "..."]) -> Self:
         """The distribution of ``scale · x``, scale > 0."""
         return type(self)(self.rates / scale)
+
+    def draw(self, random: np.random.Generator, total: np.ndarray | None = None) -> np.ndarray:
+        return random.exponential(1.0 / np.asarray(self.rates))
+
+    def cdf(self, x: np.ndarray) -> np.ndarray:
+        return -np.expm1(-np.asarray(self.rates) * np.maximum(x, 0.0))

@@ -4,10 +4,12 @@ from typing import ClassVar, Self
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Bool, Float, PRNGKeyArray
+from scipy import special
 
 from tacit.compute import Array
-from tacit.families.base import ExponentialFamily, in_base
+from tacit.families.base import ExponentialFamily, Parameter, in_base
 from tacit.families.numeric import deviance, digamma_gap, on_support, ratio, stirling_excess, tiny, trigamma
 
 _SHAPE_BOUNDS = (1e-4, 1e8)
@@ -21,6 +23,9 @@ class Gamma(ExponentialFamily):
     """
 
     name: ClassVar[str] = "gamma"
+    column_kind: ClassVar[str] = "positive"
+    symbols: ClassVar[tuple[str, ...]] = ("a", "b")
+    parameters: ClassVar[tuple[Parameter, ...]] = (Parameter("shapes", "positive"), Parameter("rates", "positive"))
     blur: ClassVar[tuple[float, ...] | None] = (-0.5, 0.0)
 
     shapes: Float[Array, "..."]
@@ -113,6 +118,15 @@ class Gamma(ExponentialFamily):
     def scaled(self, scale: Float[Array, "..."]) -> Self:
         """The distribution of ``scale · x``, scale > 0."""
         return type(self)(self.shapes, self.rates / scale)
+
+    def draw(self, random: np.random.Generator, total: np.ndarray | None = None) -> np.ndarray:
+        # X_a = X_{a+1} U^{1/a} (Marsaglia & Tsang 2000, section 6), in logarithms: small shapes do not underflow early
+        shapes = np.asarray(self.shapes)
+        logs = np.log(random.standard_gamma(shapes + 1.0)) - random.exponential(size=shapes.shape) / shapes
+        return np.maximum(np.exp(logs - np.log(self.rates)), np.finfo(float).tiny)
+
+    def cdf(self, x: np.ndarray) -> np.ndarray:
+        return special.gammainc(self.shapes, np.asarray(self.rates) * np.maximum(x, 0.0))
 
 
 def shape_from_gap(gap: Float[Array, "..."]) -> Float[Array, "..."]:

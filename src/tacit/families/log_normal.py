@@ -3,10 +3,11 @@
 from typing import ClassVar, Self
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Bool, Float, PRNGKeyArray
 
 from tacit.compute import Array
-from tacit.families.base import ExponentialFamily, in_base
+from tacit.families.base import ExponentialFamily, Parameter, in_base
 from tacit.families.normal import Normal
 from tacit.families.numeric import on_support
 
@@ -19,6 +20,9 @@ class LogNormal(ExponentialFamily):
     """
 
     name: ClassVar[str] = "log-normal"
+    column_kind: ClassVar[str] = "positive"
+    symbols: ClassVar[tuple[str, ...]] = ("μ", "σ²")
+    parameters: ClassVar[tuple[Parameter, ...]] = Normal.parameters
     blur: ClassVar[tuple[float, ...] | None] = Normal.blur
 
     logarithm: Normal
@@ -91,3 +95,20 @@ class LogNormal(ExponentialFamily):
     def scaled(self, scale: Float[Array, "..."]) -> Self:
         """The distribution of ``scale · x``, scale > 0."""
         return type(self)(self.logarithm.affine(jnp.ones_like(scale), jnp.log(scale)))
+
+    def draw(self, random: np.random.Generator, total: np.ndarray | None = None) -> np.ndarray:
+        return np.exp(self.logarithm.draw(random))
+
+    def cdf(self, x: np.ndarray) -> np.ndarray:
+        positive = x > 0
+        return np.where(positive, self.logarithm.cdf(np.log(np.where(positive, x, 1.0))), 0.0)
+
+    def location_scale(self) -> tuple[np.ndarray, np.ndarray]:
+        """Of log x."""
+        return self.logarithm.location_scale()
+
+    def values(self) -> dict[str, Array]:
+        return self.logarithm.values()
+
+    def with_values(self, values: dict[str, Array]) -> Self:
+        return type(self)(self.logarithm.with_values(values))

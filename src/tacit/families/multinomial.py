@@ -4,11 +4,12 @@ from typing import ClassVar, Self
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.special import gammaln, xlogy
 from jaxtyping import Bool, Float, PRNGKeyArray
 
 from tacit.compute import Array
-from tacit.families.base import ExponentialFamily, in_base
+from tacit.families.base import ExponentialFamily, Parameter, in_base
 from tacit.families.categorical import shares
 from tacit.families.numeric import (
     deviance,
@@ -34,6 +35,10 @@ class Multinomial(ExponentialFamily):
     """
 
     name: ClassVar[str] = "multinomial"
+    column_kind: ClassVar[str] = "count"
+    symbols: ClassVar[tuple[str, ...]] = ("p",)
+    parameters: ClassVar[tuple[Parameter, ...]] = (Parameter("probabilities", "shares"),)
+    given_total: ClassVar[bool] = True
     event_dims: ClassVar[int] = 1
 
     probabilities: Float[Array, "... categories"]
@@ -131,3 +136,28 @@ class Multinomial(ExponentialFamily):
         p = jnp.broadcast_to(self.probabilities, shape + self.probabilities.shape)
         n = jnp.broadcast_to(jnp.asarray(total, p.dtype), p.shape[:-1])
         return jax.random.multinomial(key, n, p, dtype=p.dtype)
+
+    @property
+    def n_free(self) -> int:
+        return self.probabilities.shape[-1] - 1
+
+    def draw(self, random: np.random.Generator, total: np.ndarray | None = None) -> np.ndarray:
+        shares = np.asarray(self.probabilities)
+        return draw_counts(shares / shares.sum(-1, keepdims=True), random, total)
+
+    def seeding_features(self, x: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "rows features"]:
+        """The square roots of the shares."""
+        return share_roots(x)
+
+
+def draw_counts(
+    shares: Float[np.ndarray, "... categories"], random: np.random.Generator, total: np.ndarray | None
+) -> Float[np.ndarray, "... categories"]:
+    """Rows of counts with these shares and totals (1 if None)."""
+    total = np.ones(shares.shape[:-1]) if total is None else total
+    return random.multinomial(total.astype(np.int64), shares).astype(np.float64)
+
+
+def share_roots(x: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "rows columns"]:
+    """The square roots of what each count is of its row's total."""
+    return np.sqrt(x / np.maximum(np.nansum(x, axis=1, keepdims=True), 1.0))

@@ -5,11 +5,13 @@ from typing import ClassVar, Self
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.special import xlogy
 from jaxtyping import Bool, Float, PRNGKeyArray
+from scipy import special
 
 from tacit.compute import Array
-from tacit.families.base import Family, in_base
+from tacit.families.base import Family, Parameter, in_base
 from tacit.families.numeric import (
     deviance,
     expected_log_rising,
@@ -37,6 +39,12 @@ class NegativeBinomial(Family):
     """
 
     name: ClassVar[str] = "negative-binomial"
+    column_kind: ClassVar[str] = "count"
+    symbols: ClassVar[tuple[str, ...]] = ("μ", "r")
+    parameters: ClassVar[tuple[Parameter, ...]] = (
+        Parameter("means", "positive"),
+        Parameter("dispersions", "positive", 0.99 * _DISPERSION_BOUNDS[1]),
+    )
     exponential: ClassVar[bool] = False
 
     means: Float[Array, "..."]
@@ -130,6 +138,16 @@ class NegativeBinomial(Family):
         r = jnp.broadcast_to(self.dispersions, mean.shape)
         rate = mean / r * jnp.exp(jax.random.loggamma(scale_key, r, shape + mean.shape, mean.dtype))
         return jax.random.poisson(count_key, rate).astype(mean.dtype)
+
+    def draw(self, random: np.random.Generator, total: np.ndarray | None = None) -> np.ndarray:
+        scale = np.asarray(self.means) / self.dispersions
+        return random.poisson(random.standard_gamma(self.dispersions) * scale).astype(np.float64)
+
+    def cdf(self, x: np.ndarray) -> np.ndarray:
+        count = np.floor(x)
+        size = np.asarray(self.dispersions)
+        share = size / (size + self.means)
+        return np.where(count >= 0, special.betainc(size, np.maximum(count, 0.0) + 1.0, share), 0.0)
 
 
 def _best_dispersion(

@@ -4,10 +4,12 @@ from typing import ClassVar, Self
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Bool, Float, PRNGKeyArray
+from scipy import special
 
 from tacit.compute import LOG_2PI, Array
-from tacit.families.base import ExponentialFamily, in_base
+from tacit.families.base import ExponentialFamily, Parameter, in_base
 from tacit.families.numeric import deviance, on_support, ratio, tiny
 
 
@@ -18,6 +20,9 @@ class Normal(ExponentialFamily):
     """
 
     name: ClassVar[str] = "normal"
+    standardised: ClassVar[bool] = True
+    symbols: ClassVar[tuple[str, ...]] = ("μ", "σ²")
+    parameters: ClassVar[tuple[Parameter, ...]] = (Parameter("means", "real"), Parameter("variances", "positive"))
     blur: ClassVar[tuple[float, ...] | None] = (0.0, 1.0)
 
     means: Float[Array, "..."]
@@ -105,3 +110,15 @@ class Normal(ExponentialFamily):
     def affine(self, scale: Float[Array, "..."], shift: Float[Array, "..."]) -> Self:
         """The distribution of ``scale · x + shift``."""
         return type(self)(scale * self.means + shift, scale**2 * self.variances)
+
+    def draw(self, random: np.random.Generator, total: np.ndarray | None = None) -> np.ndarray:
+        return random.normal(self.means, np.sqrt(self.variances))
+
+    def cdf(self, x: np.ndarray) -> np.ndarray:
+        return special.ndtr((x - self.means) / np.sqrt(self.variances))
+
+    def in_units(self, scale: Float[np.ndarray, "..."], shift: Float[np.ndarray, "..."]) -> Self:
+        return self.affine(scale, shift)
+
+    def location_scale(self) -> tuple[np.ndarray, np.ndarray]:
+        return np.asarray(self.means), np.sqrt(self.variances)

@@ -19,6 +19,24 @@ _SERIES_FROM = 16.0
 """From here on the asymptotic series of log Γ and ψ are exact to the last digit of a float64."""
 
 
+def unit_columns(x: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "rows columns"]:
+    """Columns centred and scaled to a variance of 1 over what is seen of them, missing entries at the centre."""
+    seen = ~np.isnan(x)
+    mean = np.where(seen, x, 0.0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
+    centred = np.where(seen, x - mean, 0.0)
+    deviation = np.sqrt((centred**2).mean(axis=0))
+    return centred / np.where(deviation > 0, deviation, 1.0)
+
+
+def choose(weights: Float[np.ndarray, "rows codes"], random: np.random.Generator) -> np.ndarray:
+    """``min{k : u < w_1 + … + w_k}`` of a uniform u, for every row of weights that sum to 1."""
+    edges = np.cumsum(weights, axis=1)
+    level = random.uniform(size=(weights.shape[0], 1)) * edges[:, -1:]
+    level = np.minimum(level, np.nextafter(edges[:, -1:], 0.0))
+    # strictly below the edge chosen, so that a code of weight 0 never is
+    return np.sum(edges <= level, axis=1)
+
+
 def tiny(x: Array) -> float:
     """The smallest normal number of the array's dtype: what a probability of zero is read as."""
     return float(jnp.finfo(jnp.result_type(x)).tiny)

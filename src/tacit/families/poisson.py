@@ -4,11 +4,13 @@ from typing import ClassVar, Self
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.special import gammaln, xlogy
 from jaxtyping import Bool, Float, PRNGKeyArray
+from scipy import special
 
 from tacit.compute import LOG_2PI, Array
-from tacit.families.base import ExponentialFamily, in_base
+from tacit.families.base import ExponentialFamily, Parameter, in_base
 from tacit.families.numeric import (
     deviance,
     expected_log_rising,
@@ -29,6 +31,9 @@ class Poisson(ExponentialFamily):
     """
 
     name: ClassVar[str] = "poisson"
+    column_kind: ClassVar[str] = "count"
+    symbols: ClassVar[tuple[str, ...]] = ("λ",)
+    parameters: ClassVar[tuple[Parameter, ...]] = (Parameter("rates", "positive"),)
 
     rates: Float[Array, "..."]
 
@@ -106,6 +111,13 @@ class Poisson(ExponentialFamily):
     def sample(self, *, key: PRNGKeyArray, shape: tuple[int, ...] = ()) -> Float[Array, "..."]:
         rates = jnp.asarray(self.rates)
         return jax.random.poisson(key, rates, shape + rates.shape).astype(rates.dtype)
+
+    def draw(self, random: np.random.Generator, total: np.ndarray | None = None) -> np.ndarray:
+        return random.poisson(self.rates).astype(np.float64)
+
+    def cdf(self, x: np.ndarray) -> np.ndarray:
+        count = np.floor(x)
+        return np.where(count >= 0, special.pdtr(np.maximum(count, 0.0), self.rates), 0.0)
 
 
 def _outer(u: Float[Array, " nodes"], x: Float[Array, "..."]) -> Float[Array, "nodes ..."]:

@@ -15,14 +15,25 @@ from typing import Self, TypeVar
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.special import digamma
 from jaxtyping import Float
 
 from tacit.compute import LOG_2PI, Array
-from tacit.families.base import ExponentialFamily, in_base
+from tacit.families.base import Distribution, ExponentialFamily, in_base
+from tacit.families.bernoulli import Bernoulli
+from tacit.families.categorical import Categorical
 from tacit.families.dirichlet import Dirichlet
+from tacit.families.exponential import Exponential
 from tacit.families.gamma import Gamma
+from tacit.families.log_normal import LogNormal
+from tacit.families.multinomial import Multinomial
+from tacit.families.negative_binomial import NegativeBinomial
+from tacit.families.normal import Normal
 from tacit.families.numeric import log_beta, ratio
+from tacit.families.poisson import Poisson
+from tacit.families.predictive import DirichletMultinomial, LogStudentT, Lomax
+from tacit.families.student_t import StudentT
 
 F = TypeVar("F", bound=ExponentialFamily)
 
@@ -56,6 +67,22 @@ class ConjugatePrior(eqx.Module):
     @abc.abstractmethod
     def expected_log_normalizer(self) -> Float[Array, "..."]:
         """``E[A(η)]``."""
+
+    @abc.abstractmethod
+    def predictive(self, like: ExponentialFamily) -> Distribution:
+        """The density of a new value, its parameter integrated out, of the kind of ``like``."""
+
+    @abc.abstractmethod
+    def expected(self, like: ExponentialFamily) -> Distribution:
+        """The member of the family at the mean of its usual parameter, of the kind of ``like``."""
+
+    @abc.abstractmethod
+    def members(self, number: int, random: np.random.Generator, like: ExponentialFamily) -> ExponentialFamily:
+        """Draws ``[S, *batch]`` of the family's members, on the host."""
+
+    @abc.abstractmethod
+    def moments(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation of the family's usual parameter."""
 
     def log_prob(self, family: ExponentialFamily) -> Float[Array, "..."]:
         """Log-density of the natural parameter of ``family``, in nats."""
@@ -104,6 +131,19 @@ class GammaPoisson(ConjugatePrior):
     def expected_log_normalizer(self) -> Float[Array, "..."]:
         return self.shapes / self.rates
 
+    def predictive(self, like: ExponentialFamily) -> Distribution:
+        return NegativeBinomial(self.shapes / self.rates, jnp.asarray(self.shapes))
+
+    def expected(self, like: ExponentialFamily) -> Distribution:
+        return Poisson(self.shapes / self.rates)
+
+    def members(self, number: int, random: np.random.Generator, like: ExponentialFamily) -> ExponentialFamily:
+        return Poisson(_rates(self.shapes, self.rates, number, random))
+
+    def moments(self) -> tuple[np.ndarray, np.ndarray]:
+        shapes, rates = np.asarray(self.shapes), np.asarray(self.rates)
+        return shapes / rates, np.sqrt(shapes) / rates
+
 
 class GammaExponential(ConjugatePrior):
     """``θ ~ Gamma(shape a, rate b)`` of an exponential's rate: a − 1 waits of b in all; the density of −θ.
@@ -135,6 +175,19 @@ class GammaExponential(ConjugatePrior):
     def expected_log_normalizer(self) -> Float[Array, "..."]:
         return jnp.log(self.rates) - digamma(self.shapes)
 
+    def predictive(self, like: ExponentialFamily) -> Distribution:
+        return Lomax(self.shapes, self.rates)
+
+    def expected(self, like: ExponentialFamily) -> Distribution:
+        return Exponential(self.shapes / self.rates)
+
+    def members(self, number: int, random: np.random.Generator, like: ExponentialFamily) -> ExponentialFamily:
+        return Exponential(_rates(self.shapes, self.rates, number, random))
+
+    def moments(self) -> tuple[np.ndarray, np.ndarray]:
+        shapes, rates = np.asarray(self.shapes), np.asarray(self.rates)
+        return shapes / rates, np.sqrt(shapes) / rates
+
 
 class BetaBernoulli(ConjugatePrior):
     """``p ~ Beta(a, b)`` of a Bernoulli's probability: a ones, b zeros; the density of ``logit p``."""
@@ -162,6 +215,19 @@ class BetaBernoulli(ConjugatePrior):
 
     def expected_log_normalizer(self) -> Float[Array, "..."]:
         return digamma(self.weight) - digamma(self.zeros)
+
+    def predictive(self, like: ExponentialFamily) -> Distribution:
+        return Bernoulli(self.ones / self.weight)
+
+    def expected(self, like: ExponentialFamily) -> Distribution:
+        return Bernoulli(self.ones / self.weight)
+
+    def members(self, number: int, random: np.random.Generator, like: ExponentialFamily) -> ExponentialFamily:
+        return Bernoulli(random.beta(self.ones, self.zeros, size=(number, *np.shape(self.ones))))
+
+    def moments(self) -> tuple[np.ndarray, np.ndarray]:
+        total = np.asarray(self.weight)
+        return _share_moments(np.asarray(self.ones) / total, total)
 
 
 class DirichletCategorical(ConjugatePrior):
@@ -193,6 +259,26 @@ class DirichletCategorical(ConjugatePrior):
 
     def expected_log_normalizer(self) -> Float[Array, "..."]:
         return jnp.zeros_like(self.distribution.total)
+
+    def predictive(self, like: ExponentialFamily) -> Distribution:
+        if like.event_dims:
+            return DirichletMultinomial(self.distribution.concentrations)
+        return Categorical(self.distribution.mean())
+
+    def expected(self, like: ExponentialFamily) -> Distribution:
+        mean = self.distribution.mean()
+        return Multinomial(mean) if like.event_dims else Categorical(mean)
+
+    def members(self, number: int, random: np.random.Generator, like: ExponentialFamily) -> ExponentialFamily:
+        alpha = np.asarray(self.distribution.concentrations)
+        mass = np.maximum(random.standard_gamma(alpha, size=(number, *alpha.shape)), 1e-300)
+        shares = mass / mass.sum(-1, keepdims=True)
+        return Multinomial(shares) if like.event_dims else Categorical(shares)
+
+    def moments(self) -> tuple[np.ndarray, np.ndarray]:
+        alpha = np.asarray(self.distribution.concentrations)
+        total = alpha.sum(-1, keepdims=True)
+        return _share_moments(alpha / total, total)
 
 
 class NormalGamma(ConjugatePrior):
@@ -274,3 +360,36 @@ class NormalGamma(ConjugatePrior):
     def kl_divergence(self, other: Self, base: float | None = None) -> Float[Array, "..."]:
         extra = 0.5 * (self._extra - other._extra) * self._expected_log_precision()
         return super().kl_divergence(other, base) + in_base(extra, base)
+
+    def predictive(self, like: ExponentialFamily) -> Distribution:
+        scales = jnp.sqrt(self.rates * (1.0 + 1.0 / self.counts) / self.shapes)
+        student = StudentT(self.means, scales, 2.0 * self.shapes)
+        return LogStudentT(student) if isinstance(like, LogNormal) else student
+
+    def expected(self, like: ExponentialFamily) -> Distribution:
+        normal = Normal(self.means, self.rates / self.shapes)
+        return LogNormal(normal) if isinstance(like, LogNormal) else normal
+
+    def members(self, number: int, random: np.random.Generator, like: ExponentialFamily) -> ExponentialFamily:
+        variances = 1.0 / _rates(self.shapes, self.rates, number, random)
+        means = random.normal(self.means, np.sqrt(variances / self.counts))
+        normal = Normal(means, variances)
+        return LogNormal(normal) if isinstance(like, LogNormal) else normal
+
+    def moments(self) -> tuple[np.ndarray, np.ndarray]:
+        """Of the mean, which is Student's t (infinite where 2a ≤ 2), and then of the precision, on a last axis."""
+        a, b = np.asarray(self.shapes), np.asarray(self.rates)
+        spread = np.where(a > 1.0, b / (self.counts * np.where(a > 1.0, a - 1.0, 1.0)), np.inf)
+        means = np.stack(np.broadcast_arrays(self.means, a / b), axis=-1)
+        return means, np.stack(np.broadcast_arrays(np.sqrt(spread), np.sqrt(a) / b), axis=-1)
+
+
+def _rates(shapes: Array, rates: Array, number: int, random: np.random.Generator) -> np.ndarray:
+    """Draws ``[S, *batch]`` of gamma variables, none of them 0."""
+    drawn = random.standard_gamma(shapes, size=(number, *np.shape(shapes)))
+    return np.maximum(drawn, 1e-300) / rates
+
+
+def _share_moments(share: np.ndarray, total: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    sd = np.sqrt(share * (1.0 - share) / (total + 1.0))
+    return share, np.maximum(sd, 1e-300)

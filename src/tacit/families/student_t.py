@@ -10,10 +10,12 @@ from typing import ClassVar, Self
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Bool, Float, PRNGKeyArray
+from scipy import special
 
 from tacit.compute import LOG_2PI, Array
-from tacit.families.base import Family, in_base
+from tacit.families.base import Family, Parameter, in_base
 from tacit.families.gamma import shape_from_gap
 from tacit.families.multivariate_normal import checked_columns, outer_statistics, square
 from tacit.families.numeric import digamma_gap, on_support, stirling_excess, tiny
@@ -31,6 +33,13 @@ class StudentT(Family):
     """
 
     name: ClassVar[str] = "student-t"
+    standardised: ClassVar[bool] = True
+    symbols: ClassVar[tuple[str, ...]] = ("μ", "σ", "ν")
+    parameters: ClassVar[tuple[Parameter, ...]] = (
+        Parameter("locations", "real"),
+        Parameter("scales", "positive"),
+        Parameter("dofs", "positive", 0.99 * DOF_RANGE[1]),
+    )
     exponential: ClassVar[bool] = False
 
     locations: Float[Array, "..."]
@@ -114,6 +123,22 @@ class StudentT(Family):
     def affine(self, scale: Float[Array, "..."], shift: Float[Array, "..."]) -> Self:
         """The distribution of ``scale · x + shift``."""
         return type(self)(scale * self.locations + shift, jnp.abs(scale) * self.scales, self.dofs)
+
+    def draw(self, random: np.random.Generator, total: np.ndarray | None = None) -> np.ndarray:
+        return np.asarray(self.locations) + np.asarray(self.scales) * random.standard_t(self.dofs)
+
+    def cdf(self, x: np.ndarray) -> np.ndarray:
+        return special.stdtr(self.dofs, (x - self.locations) / self.scales)
+
+    def in_units(self, scale: Float[np.ndarray, "..."], shift: Float[np.ndarray, "..."]) -> Self:
+        return self.affine(scale, shift)
+
+    def location_scale(self) -> tuple[np.ndarray, np.ndarray]:
+        return np.asarray(self.locations), np.asarray(self.scales)
+
+    def moments(self) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+        # a member so wide that it has no mean must not take that of all others away
+        return self.locations, jnp.where(self.dofs > 2.0, self.variance(), jnp.inf)
 
 
 class MultivariateStudentT(Family):

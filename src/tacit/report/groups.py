@@ -9,7 +9,7 @@ from jaxtyping import Float, Num
 
 from tacit.compute import Array, double_precision
 from tacit.data.schema import Schema
-from tacit.models.mixture.gaussian import GaussianGroup
+from tacit.models.components.base import Picture
 from tacit.models.mixture.model import Mixture
 from tacit.models.mixture.summary import column_densities
 
@@ -55,30 +55,32 @@ class Groups:
 
 def gaussians(model: Any, components: int) -> Gaussians | None:
     """The ellipses of the largest Gaussian group of columns, of the first components."""
-    group = _widest(model)
-    if group is None:
+    drawn = _widest(model)
+    if drawn is None:
         return None
-    return Gaussians(group.columns, np.asarray(group.means)[:components], _matrices(group)[:components])
+    columns, picture = drawn
+    return Gaussians(columns, picture.centres[:components], picture.matrices[:components])
 
 
 def snapshots(estimator: Any) -> Snapshots | None:
     """The groups at the start, on the way and at the end, in the two columns that tell them apart best."""
-    group = _widest(getattr(estimator, "model_", None))
+    drawn = _widest(getattr(estimator, "model_", None))
     kept = getattr(estimator, "snapshots_", None)
-    if group is None or not kept or len(group.columns) < 2:
+    if drawn is None or not kept or len(drawn[0]) < 2:
         return None
-    chosen = _two(group)
+    columns, picture = drawn
+    chosen = _two(picture)
     at = {}
     counts = getattr(estimator, "expected_counts_", None)
     least = 0.0 if counts is None else 1.0 / max(float(np.sum(counts)), 1.0)  # a group of less than one row is empty
     for iteration, model in sorted(kept.items()):
         then = _widest(model)
         if then is not None:
-            matrices = _matrices(then)[:, chosen][:, :, chosen]
+            matrices = then[1].matrices[:, chosen][:, :, chosen]
             weights = np.exp(np.asarray(model.log_weights))
             full = weights >= least
-            at[iteration] = (weights[full], np.asarray(then.means)[full][:, chosen], matrices[full])
-    return Snapshots((group.columns[chosen[0]], group.columns[chosen[1]]), at)
+            at[iteration] = (weights[full], then[1].centres[full][:, chosen], matrices[full])
+    return Snapshots((columns[chosen[0]], columns[chosen[1]]), at)
 
 
 @double_precision
@@ -88,7 +90,7 @@ def curves(
     """By column: a grid, and the weighted densities of the first groups on it, for columns without ellipses."""
     if not isinstance(model, Mixture):
         return {}
-    drawn = () if (widest := _widest(model)) is None else widest.columns
+    drawn = () if (widest := _widest(model)) is None else widest[0]
     found = {}
     for column, kind in enumerate(schema.kinds):
         seen = values[:, column][np.isfinite(values[:, column])]
@@ -100,19 +102,15 @@ def curves(
     return found
 
 
-def _widest(model: Any) -> GaussianGroup | None:
+def _widest(model: Any) -> tuple[tuple[int, ...], Picture] | None:
+    """The columns of the largest group that is drawn as ellipses, and the picture of it."""
     groups = model.groups if isinstance(model, Mixture) else ()
-    plain = [g for g in groups if isinstance(g, GaussianGroup) and not g.log]
-    return max(plain, key=lambda g: len(g.columns), default=None)
+    pictures = [(group.columns, picture) for group in groups if (picture := group.chart()) is not None]
+    return max(pictures, key=lambda pair: len(pair[0]), default=None)
 
 
-def _matrices(group: GaussianGroup) -> np.ndarray:
-    covariances = np.asarray(group.covariances)
-    return np.stack([np.diag(v) for v in covariances]) if group.diagonal else covariances
-
-
-def _two(group: GaussianGroup) -> list[int]:
-    """The two columns of a group along which the means differ most, in standard deviations within the groups."""
-    means, spread = np.asarray(group.means), np.sqrt(np.diagonal(_matrices(group), axis1=1, axis2=2).mean(axis=0))
-    apart = means.std(axis=0) / np.where(spread > 0, spread, 1.0)
+def _two(picture: Picture) -> list[int]:
+    """The two columns along which the centres differ most, in standard deviations within the groups."""
+    spread = np.sqrt(np.diagonal(picture.matrices, axis1=1, axis2=2).mean(axis=0))
+    apart = picture.centres.std(axis=0) / np.where(spread > 0, spread, 1.0)
     return sorted(np.argsort(-apart, kind="stable")[:2].tolist())

@@ -141,16 +141,18 @@ class _Decoder:
 
     def _object(self, node: dict[str, Any], place: tuple[str, ...]) -> Any:
         name = _need(node, "class", str, place)
-        cls = known.class_of(name)
-        if cls is None:
+        if known.class_of(name) is None:
             raise Unknown(f"{_at(place)} names {name!r:.60}, which is not a class of this tacit")
         nodes = _need(node, "fields", dict, place)
-        strange = set(nodes) - set(known.fields_of(cls))
-        missing = [f for f in known.fields_of(cls) if f not in nodes and f not in known.defaults_of(cls)]
+        name, found = known.renewed(name, {f: self.value(part, (*place, f)) for f, part in nodes.items()})
+        cls = known.class_of(name)
+        assert cls is not None
+        strange = set(found) - set(known.fields_of(cls))
+        missing = [f for f in known.fields_of(cls) if f not in found and f not in known.defaults_of(cls)]
         if strange or missing:
             what = f"has no field {min(strange)!r:.40}" if strange else f"needs the field {missing[0]!r}"
             raise Unknown(f"{_at(place)}: {name} {what}")
-        values = known.defaults_of(cls) | {f: self.value(nodes[f], (*place, f)) for f in nodes}
+        values = known.defaults_of(cls) | found
         fault = hints.misfit(cls, values) or _uneven(cls, values)
         if fault:
             raise Wrong(f"{_at(place)}: {fault}")

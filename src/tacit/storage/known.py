@@ -18,15 +18,28 @@ from tacit import registry  # noqa: F401 - it imports every module whose values 
 PACKAGES = ("data", "families", "inference", "models", "estimators")
 """The packages whose values a fitted estimator may hold."""
 
-MOVED: dict[str, str] = {"inference.Verdict": "estimators.Verdict"} | {
-    f"estimators.{name}": f"estimators.{folder}.{name}"
-    for folder, moved in {
-        "mixture": ("Density", "Given", "Layout", "Plan", "Search", "Weighing"),
-        "regression": ("CoefficientTable", "LogisticFound", "LogisticPlan"),
-        "vae": ("Architecture", "Conditions", "Facts", "Layer", "NetworkPlan", "Reading"),
-    }.items()
-    for name in moved
-}
+MOVED: dict[str, str] = (
+    {"inference.Verdict": "estimators.Verdict"}
+    | {
+        f"estimators.{name}": f"estimators.{folder}.{name}"
+        for folder, moved in {
+            "mixture": ("Density", "Given", "Layout", "Plan", "Search", "Weighing"),
+            "regression": ("CoefficientTable", "LogisticFound", "LogisticPlan"),
+            "vae": ("Architecture", "Conditions", "Facts", "Layer", "NetworkPlan", "Reading"),
+        }.items()
+        for name in moved
+    }
+    | {
+        "models.mixture.GaussianGroup": "models.components.GaussianComponent",
+        "models.mixture.FamilyGroup": "models.components.FamilyComponent",
+        "models.mixture.NormalWishartGroup": "models.components.NormalWishartComponent",
+        "models.mixture.NormalWishartPrior": "models.components.NormalWishartPrior",
+        "models.mixture.ConjugateGroup": "models.components.ConjugateComponent",
+        "models.mixture.Lomax": "families.Lomax",
+        "models.mixture.LogStudentT": "families.LogStudentT",
+        "models.mixture.DirichletMultinomial": "families.DirichletMultinomial",
+    }
+)
 """Names in older files that now stand elsewhere: old name → new name."""
 
 
@@ -38,6 +51,17 @@ def name_of(cls: type) -> str | None:
 def class_of(name: str) -> type | None:
     """The class behind a name in a file; None where there is none."""
     return _classes().get(MOVED.get(name, name))
+
+
+def renewed(name: str, values: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """What a class in an older file is now called, and its fields where they have changed."""
+    if name == "models.mixture.GaussianGroup" and "dofs" in values:
+        # Student's t with scale matrices was a Gaussian with degrees of freedom
+        if values["dofs"] is None:
+            return name, {field: value for field, value in values.items() if field != "dofs"}
+        kept = ("means", "covariances", "dofs", "columns", "complete", "tile")
+        return "models.components.StudentComponent", {field: values[field] for field in kept if field in values}
+    return name, values
 
 
 def is_named_tuple(cls: type) -> bool:

@@ -17,7 +17,8 @@ from tacit.estimators.mixture.starts import door
 from tacit.estimators.mixture.variational import Groups, VariationalMixture
 from tacit.estimators.settings import Choice, Number, Whole, settings
 from tacit.families.covariance import canonical_name
-from tacit.models.mixture.model import Group, Mixture
+from tacit.models.components.base import Component
+from tacit.models.mixture.model import Mixture
 
 
 @settings
@@ -82,7 +83,7 @@ class BayesianMixture(TableColumns, VariationalMixture):
         log_weights = np.where(active, -np.log(self.n_components), -np.inf)
         return Groups(groups, Mixture(log_weights, plain, active), view)
 
-    def _plain(self, part: Part, width: int, values: Moments, rows: np.ndarray, view: Standardise) -> Group:
+    def _plain(self, part: Part, width: int, values: Moments, rows: np.ndarray, view: Standardise) -> Component:
         """The group of columns with parameters in place of posteriors."""
         family, columns = part
         if family == "normal":

@@ -12,8 +12,9 @@ from tacit.estimators.mixture.posteriors import plain_gaussian
 from tacit.estimators.mixture.starts import door
 from tacit.estimators.mixture.variational import Groups, VariationalMixture
 from tacit.estimators.settings import NOT_NEGATIVE, Number, Whole, settings
+from tacit.models.components.normal_wishart import NormalWishartComponent
+from tacit.models.components.wishart import Kind, NormalWishartPrior
 from tacit.models.mixture.model import Mixture
-from tacit.models.mixture.normal_wishart import Kind, NormalWishartGroup, NormalWishartPrior
 
 
 @settings
@@ -68,7 +69,7 @@ class BayesianGaussianMixture(VariationalMixture):
         prior = self._prior(rows, values)
         across = scale**2 if diagonal else scale[:, None] * scale
         seen = NormalWishartPrior((prior.mean - shift) / scale, prior.shrinkage, prior.scale / across, prior.dof)
-        group = NormalWishartGroup.template(seen, width, columns, kind, noise=noise, complete=values.complete)
+        group = NormalWishartComponent.template(seen, width, columns, kind, noise=noise, complete=values.complete)
         active = np.arange(width) < self.n_components
         log_weights = np.where(active, -np.log(self.n_components), -np.inf)
         return Groups((group,), Mixture(log_weights, (plain,), active), view)
@@ -111,7 +112,7 @@ class BayesianGaussianMixture(VariationalMixture):
     def _publish(self) -> None:
         super()._publish()
         group, kind, dtype = self.posterior_.groups[0], self.covariance_type, vars(self).get("_dtype", np.float64)
-        assert isinstance(group, NormalWishartGroup)
+        assert isinstance(group, NormalWishartComponent)
         covariances = shapes.from_group(np.asarray(group.covariances), kind)
         factors = shapes.precisions_cholesky(covariances, kind)
         self.weights_ = self.weights_.astype(dtype)

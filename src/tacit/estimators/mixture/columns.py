@@ -17,6 +17,7 @@ from tacit.estimators.capabilities import ReadsKinds
 from tacit.estimators.mixture import layout
 from tacit.estimators.mixture.answers import MixtureAnswers
 from tacit.estimators.settings import settings
+from tacit.families import FAMILIES
 
 
 @settings
@@ -54,7 +55,7 @@ class TableColumns(ReadsKinds, MixtureAnswers):
 
     def _schema(self, table: Any) -> Schema:
         names = table.column_names
-        wanted = {names[p]: layout.KIND_OF_FAMILY[f] for p, f in self._named(names)[0].items()}
+        wanted = {names[p]: FAMILIES[f].column_kind for p, f in self._named(names)[0].items()}
         for name in names:  # a column with one value or none is still a column of the table
             column = table.column(name)
             if name not in wanted and (column.null_count == len(column) or len(column.unique()) < 3):
@@ -87,8 +88,8 @@ def _text(X: Any) -> bool:
 
 
 def _family(name: str) -> str:
-    if name not in layout.KIND_OF_FAMILY:
-        raise ValueError(f"family {name!r} is unknown; choose one of {', '.join(layout.KIND_OF_FAMILY)}")
+    if name not in FAMILIES:
+        raise ValueError(f"family {name!r} is unknown; choose one of {', '.join(FAMILIES)}")
     return name
 
 

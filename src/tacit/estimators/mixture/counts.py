@@ -13,7 +13,7 @@ from tacit.estimators.mixture.em import LikelihoodMixture
 from tacit.estimators.mixture.layout import row_prior
 from tacit.estimators.settings import TOLERANCE, Choice, Whole, settings
 from tacit.families import Multinomial, Poisson
-from tacit.models.mixture.group import FamilyGroup
+from tacit.models.components.product import FamilyComponent
 from tacit.models.mixture.model import Mixture
 
 
@@ -48,11 +48,11 @@ class CountMixture(LikelihoodMixture):
     def _plan(self, rows: Any, values: Moments, width: int) -> tuple[Mixture, Standardise]:
         dims = rows.shape[1]
         family = self._family(width, dims)
-        free = dims - family.event_dims
+        free = family.n_free * (1 if family.event_dims else dims)
         prior = None
         if self.objective == "map":
             prior = row_prior(family.name, rows, np.arange(dims), values, 1)
-        group = FamilyGroup(family, None, prior, tuple(range(dims)), free, values.complete)
+        group = FamilyComponent(family, None, prior, tuple(range(dims)), free, values.complete)
         active = np.arange(width) < self.n_components
         log_weights = np.where(active, -np.log(self.n_components), -np.inf)
         model = Mixture(log_weights, (group,), active)
@@ -67,7 +67,7 @@ class CountMixture(LikelihoodMixture):
 
 def _family(model: Mixture) -> Any:
     group = model.groups[0]
-    assert isinstance(group, FamilyGroup)
+    assert isinstance(group, FamilyComponent)
     return group.family
 
 

@@ -8,16 +8,12 @@ import jax
 import numpy as np
 
 from tacit.estimators.base import double_precision, seed_of
-from tacit.families.base import Family
-from tacit.families.bernoulli import Bernoulli
-from tacit.families.categorical import Categorical
+from tacit.families.base import Distribution
 from tacit.models.mixture.conditional import column_family, owner, supported
-from tacit.models.mixture.expectations import gaussian_column, mixed_moments, weigh
-from tacit.models.mixture.gaussian import GaussianGroup
-from tacit.models.mixture.impute import drawn, level_probabilities
+from tacit.models.mixture.expectations import conditional_column, mixed_moments, weigh
+from tacit.models.mixture.impute import drawn
 from tacit.models.mixture.model import Mixture
-from tacit.models.mixture.summary import family_name
-from tacit.models.mixture.univariate import Cdf, cdf, quantile
+from tacit.models.mixture.univariate import Cdf, quantile
 
 Column = int | str
 """A column by its number at fit (0, 1, …) or by its name."""
@@ -154,13 +150,11 @@ class Density:
     def probabilities(self, column: Column | None = None) -> np.ndarray:
         """``P(x_column = l | x_given)`` of every code l of a column of categories: ``(L,)`` or ``(B, L)``."""
         number = self._chosen(column)
-        family = column_family(self._model, number)
-        if not isinstance(family, Bernoulli | Categorical):
+        codes = column_family(self._model, number).code_probabilities()
+        if codes is None:
             name = "" if self._names is None else f" ({self._names[number]!r})"
             raise ValueError(f"column {number}{name} is not a column of categories; use quantile or cdf")
-        family = jax.tree.map(lambda leaf: np.asarray(leaf)[:, None], family)
-        chances = level_probabilities(family, np.atleast_2d(self.weights))
-        return self._shaped(chances[:, 0])
+        return self._shaped(np.atleast_2d(self.weights) @ codes)
 
     @double_precision
     def marginal(self, columns: Any) -> "Density":
@@ -182,20 +176,15 @@ class Density:
             raise ValueError(f"say which column: there are {_listed(self.columns, self._names)}")
         return self.columns[0]
 
-    def _mixed_cdf(self, column: int) -> tuple[Cdf, Family]:
+    def _mixed_cdf(self, column: int) -> tuple[Cdf, Distribution]:
         """The distribution function of one column, of values ``[B, Q]``, and its components."""
-        group, _ = owner(self._model, column)
-        if isinstance(group, GaussianGroup):
-            given = gaussian_column(self._model, column, self._given)
-            family: Family = jax.tree.map(lambda leaf: np.asarray(leaf)[:, None], given)
-        else:
-            found = column_family(self._model, column)
-            family = jax.tree.map(lambda leaf: np.asarray(leaf)[None, None], found)
+        given = conditional_column(self._model, column, self._given)
+        family: Distribution = jax.tree.map(lambda leaf: np.asarray(leaf)[:, None], given)
         weights = np.atleast_2d(self.weights)[:, None]
 
         def mixed(x: np.ndarray) -> np.ndarray:
             # a component without weight may hold anything
-            return np.sum(weights * np.where(weights > 0, cdf(family, x[..., None]), 0.0), axis=-1)
+            return np.sum(weights * np.where(weights > 0, family.cdf(x[..., None]), 0.0), axis=-1)
 
         return mixed, family
 
@@ -252,14 +241,14 @@ def density(
 
 def _check_vectors(model, given, columns):
     for group in model.groups:
-        if isinstance(group, GaussianGroup) or not group.family.event_dims:
+        if not group.given_total:
             continue
         free = sum(column in columns for column in group.columns)
         known = (~np.isnan(given[:, group.columns])).sum(axis=1)
         split = free not in (0, len(group.columns)) or not np.isin(known, (0, len(group.columns))).all()
         if split or (free and known.any()):
             raise ValueError(
-                f"columns {list(group.columns)} are one {group.family.name} row and cannot be told apart: "
+                f"columns {list(group.columns)} are one {group.name} row and cannot be told apart: "
                 "take, give or leave all of them"
             )
 
@@ -308,7 +297,7 @@ def _check_support(model, rows, names):
         group, _ = owner(model, column)
         raise ValueError(
             f"column {column if names is None else names[column]!r}: the value {rows[row, column]:g} lies outside "
-            f"the support of its family, {family_name(group)}"
+            f"the support of its family, {group.name}"
         )
 
 

@@ -20,8 +20,7 @@ from tacit.estimators.mixture.starts import Begin, draw_starts
 from tacit.estimators.settings import Choice, settings
 from tacit.inference.fit import Fit
 from tacit.models.mixture.bayesian import BayesianMixture
-from tacit.models.mixture.fitting import Schedule, Start, canonical_order, finished, floored, parameters
-from tacit.models.mixture.gaussian import GaussianGroup
+from tacit.models.mixture.fitting import Schedule, Start, canonical_order, finished, floored
 from tacit.models.mixture.model import Mixture
 from tacit.models.mixture.rules import Draws, Mode, Posterior, Rule
 
@@ -85,7 +84,7 @@ class LikelihoodMixture(LikelihoodAnswers, Restarts, MixtureBase):
     def _resumed(self, layout: Layout, inverse: Standardise) -> Mixture:
         last = self.fitted_model().in_units(inverse)
         groups = tuple(
-            eqx.tree_at(parameters, new, parameters(old))
+            eqx.tree_at(lambda group: group.parameters, new, old.parameters)
             for new, old in zip(layout.template.groups, last.groups, strict=True)
         )
         return eqx.tree_at(lambda m: (m.log_weights, m.groups), layout.template, (last.log_weights, groups))
@@ -99,8 +98,8 @@ class LikelihoodMixture(LikelihoodAnswers, Restarts, MixtureBase):
         order = None if search.given else canonical_order(finished(found.model, view))
         self.model_ = finished(found.model, view, order)
         # in the user's units each observed entry of a scaled column brings −log scale, and the prior its own
-        gaussian = [group for group in found.model.groups if isinstance(group, GaussianGroup)]
-        change = search.jacobian() + sum(group.change_of_prior(view, self.n_components) for group in gaussian)
+        of_priors = sum(group.change_of_prior(view, self.n_components) for group in found.model.groups)
+        change = search.jacobian() + of_priors
         self.trace_ = found.trace._replace(bound=found.trace.bound + change)
         self.snapshots_ = {i: finished(m, view, order) for i, m in found.snapshots.items()}
         self._ended(found)

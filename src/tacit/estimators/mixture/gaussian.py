@@ -15,8 +15,8 @@ from tacit.estimators.mixture.starts import door
 from tacit.estimators.settings import NOT_NEGATIVE, settings
 from tacit.families.covariance import STRUCTURES, canonical_name
 from tacit.families.covariance.prior import GaussianPrior, default_prior
+from tacit.models.components.gaussian import GaussianComponent
 from tacit.models.mixture.fitting import Start
-from tacit.models.mixture.gaussian import GaussianGroup
 from tacit.models.mixture.model import Mixture
 
 
@@ -74,7 +74,7 @@ class GaussianMixture(LikelihoodMixture):
         structure = self._structure(dims)
         view = door(values, np.ones(dims, dtype=bool), structure)
         unit = np.ones((width, dims)) if STRUCTURES[structure].diagonal else np.tile(np.eye(dims), (width, 1, 1))
-        group = GaussianGroup(
+        group = GaussianComponent(
             means=np.zeros((width, dims)),
             covariances=unit,
             blur=np.asarray(self.reg_covar / np.asarray(view.scale) ** 2),
@@ -215,7 +215,7 @@ class GaussianMixture(LikelihoodMixture):
             covariances = shapes.covariances_from_precisions(precisions, kind)
         else:
             covariances = np.asarray(self.covariances_, float)
-        group = GaussianGroup(
+        group = GaussianComponent(
             np.asarray(self.means_, float),
             shapes.to_group(covariances, kind, structure, number, dims),
             np.full(dims, float(self.reg_covar)),
@@ -235,8 +235,8 @@ def _put(stacked: Any, values: np.ndarray) -> np.ndarray:
     return changed
 
 
-def _only(model: Mixture) -> GaussianGroup:
+def _only(model: Mixture) -> GaussianComponent:
     """The one group of columns."""
     group = model.groups[0]
-    assert isinstance(group, GaussianGroup)
+    assert isinstance(group, GaussianComponent)
     return group

@@ -18,23 +18,9 @@ from tacit.families import (
 )
 from tacit.families.covariance import STRUCTURES, canonical_name
 from tacit.families.covariance.prior import default_prior
-from tacit.models.mixture.gaussian import GaussianGroup
-from tacit.models.mixture.group import FamilyGroup
-from tacit.models.mixture.model import Group
-
-KIND_OF_FAMILY = {
-    "normal": "continuous",
-    "log-normal": "positive",
-    "student-t": "continuous",
-    "gamma": "positive",
-    "exponential": "positive",
-    "poisson": "count",
-    "negative-binomial": "count",
-    "multinomial": "count",
-    "bernoulli": "binary",
-    "categorical": "categorical",
-}
-"""What a column must be for a family; these are the families a mixture takes."""
+from tacit.models.components.base import Component
+from tacit.models.components.gaussian import GaussianComponent
+from tacit.models.components.product import FamilyComponent
 
 FAMILY_OF_KIND = {
     "continuous": "normal",
@@ -46,8 +32,6 @@ FAMILY_OF_KIND = {
 """What ``families="auto"`` chooses; a count whose variance is far above its mean becomes negative binomial."""
 
 GAUSSIAN = ("normal", "log-normal")
-FREE = {"gamma": 2, "negative-binomial": 2, "student-t": 3}
-"""Free parameters a column where there is more than one."""
 
 OVERDISPERSION = 2.0
 ROWS_OF_PRIOR = 1.0
@@ -102,7 +86,7 @@ def group(
     rows: Any,
     scale: np.ndarray,
     settings: Mapping[str, Any],
-) -> Group:
+) -> Component:
     """The template of one group, in the coordinates of the view.
 
     ``settings`` has ``structure``, ``floor`` (variance of the blur in units of a column's variance), ``map``
@@ -114,12 +98,13 @@ def group(
     kind = FAMILIES[family]
     index = np.asarray(columns)
     if family == "multinomial":
-        template, free = kind.template((width, 1), categories=len(columns)), len(columns) - 1
+        template = kind.template((width, 1), categories=len(columns))
     elif family == "categorical":
         levels = len(schema.columns[columns[0]].levels or ())
-        template, free = kind.template((width, len(columns)), levels=levels), len(columns) * (levels - 1)
+        template = kind.template((width, len(columns)), levels=levels)
     else:
-        template, free = kind.template((width, len(columns))), len(columns) * FREE.get(family, 1)
+        template = kind.template((width, len(columns)))
+    free = template.n_free * (1 if template.event_dims else len(columns))
     prior = None
     if settings["map"]:
         prior = row_prior(family, rows, index, values, free // len(columns) + 1)
@@ -130,12 +115,12 @@ def group(
         blur = moments(np.log(rows[:, index]), values.weights).variance
     if blur is not None:
         blur = settings["floor"] * np.where(blur > 0, blur, 1.0)
-    return FamilyGroup(template, None, prior, columns, free, values.complete, blur)
+    return FamilyComponent(template, None, prior, columns, free, values.complete, blur)
 
 
 def _gaussian(
     part: Part, width: int, values: Moments, rows: Any, scale: np.ndarray, settings: Mapping[str, Any]
-) -> GaussianGroup:
+) -> GaussianComponent:
     family, columns = part
     index, dims, log = np.asarray(columns), len(columns), family == "log-normal"
     structure = canonical_name("VVI" if log else settings["structure"], dims)
@@ -147,7 +132,7 @@ def _gaussian(
         covariance = values.covariance(rows, index) / np.outer(scale[index], scale[index])
         covariance += np.diag(settings["floor"] * spread + 1e-300)
         prior = default_prior(structure, np.zeros(dims), covariance, settings["components"])
-    return GaussianGroup(
+    return GaussianComponent(
         means=np.zeros((width, dims)),
         covariances=unit,
         blur=np.asarray(settings["floor"] * np.where(spread > 0, spread, 1.0)),

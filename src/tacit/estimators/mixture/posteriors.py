@@ -16,12 +16,12 @@ from tacit.families import (
     GammaExponential,
     GammaPoisson,
 )
-from tacit.models.mixture.bayesian import PosteriorGroup
-from tacit.models.mixture.conjugate import ConjugateGroup
-from tacit.models.mixture.gaussian import GaussianGroup
-from tacit.models.mixture.group import FamilyGroup
-from tacit.models.mixture.model import Group
-from tacit.models.mixture.normal_wishart import Kind, NormalWishartGroup, NormalWishartPrior
+from tacit.models.components.base import Component, ComponentPosterior
+from tacit.models.components.conjugate import ConjugateComponent
+from tacit.models.components.gaussian import GaussianComponent
+from tacit.models.components.normal_wishart import NormalWishartComponent
+from tacit.models.components.product import FamilyComponent
+from tacit.models.components.wishart import Kind, NormalWishartPrior
 
 INSTEAD = {
     "gamma": "log-normal or exponential",
@@ -86,10 +86,10 @@ def given_priors(
 
 def plain_gaussian(
     columns: tuple[int, ...], width: int, kind: Kind, noise: np.ndarray, *, complete: bool
-) -> GaussianGroup:
+) -> GaussianComponent:
     """Gaussians with the moments that all rows have in the view; with gaps, the start fills them by these."""
     dims, diagonal = len(columns), kind in ("diag", "spherical")
-    return GaussianGroup(
+    return GaussianComponent(
         np.zeros((width, dims)),
         np.ones((width, dims)) if diagonal else np.tile(np.eye(dims), (width, 1, 1)),
         noise,
@@ -103,24 +103,24 @@ def plain_gaussian(
 
 
 def group(
-    part: Part, plain: Group, width: int, values: Moments, rows: Any, view: Standardise, weigh: Weighing
-) -> PosteriorGroup:
+    part: Part, plain: Component, width: int, values: Moments, rows: Any, view: Standardise, weigh: Weighing
+) -> ComponentPosterior:
     """The posterior of one group of columns, of which nothing is known but its prior."""
     family, columns = part
     index = np.asarray(columns)
-    if isinstance(plain, GaussianGroup):
+    if isinstance(plain, GaussianComponent):
         kind: Kind = "diag" if family == "log-normal" else weigh.kind
         prior = _gaussian_prior(part, kind, values, rows, view, weigh)
-        return NormalWishartGroup.template(
+        return NormalWishartComponent.template(
             prior, width, columns, kind, noise=np.zeros(index.size), complete=values.complete, log=plain.log
         )
-    assert isinstance(plain, FamilyGroup)
+    assert isinstance(plain, FamilyComponent)
     levels = plain.free // len(columns) + 1
     usual = row_prior(family, rows, index, values, levels, weigh.rows)
     if usual is None:
         raise ValueError(f"the family {family!r} has no conjugate prior")
     prior_of = _changed(family, usual, columns, weigh.given)
-    return ConjugateGroup.template(prior_of, width, plain.family, columns, plain.free, complete=values.complete)
+    return ConjugateComponent.template(prior_of, width, plain.family, columns, plain.free, complete=values.complete)
 
 
 def _changed(family: str, usual: ConjugatePrior, columns: tuple[int, ...], given: Given) -> ConjugatePrior:

@@ -8,7 +8,6 @@ from tacit.data.blocks import MemorySource, Moments, Standardise, dense_rows
 from tacit.models import hierarchy
 from tacit.models.mixture import rows as answers
 from tacit.models.mixture.fitting import Start, start
-from tacit.models.mixture.gaussian import GaussianGroup
 from tacit.models.mixture.model import Mixture
 from tacit.models.seeding import SAMPLE_ROWS, sample_rows, seeded_labels
 
@@ -21,7 +20,7 @@ LLOYD_STEPS = {"kmeans": 25, "k-means++": 0, "random_from_data": 0}
 
 def needs_tiles(model: Mixture, complete: bool) -> bool:
     """Whether rows must be laid in tiles of one missing pattern."""
-    return not complete and any(isinstance(g, GaussianGroup) and not g.diagonal for g in model.groups)
+    return not complete and any(group.joint for group in model.groups)
 
 
 SCALE_FREE = ("E", "V", "EEI", "VEI", "EVI", "VVI", "EEE", "VEE", "EVV", "VVV")
@@ -101,35 +100,10 @@ def _hierarchy(
 
 
 def seeding_features(template: Mixture, rows: np.ndarray) -> np.ndarray:
-    """Rows in the space where seeds are sought: every column about as wide as any other, and no gaps.
-
-    Counts by their square root, rows of a multinomial by those of their shares, categories as indicators.
-    """
-    parts = []
-    for group in template.groups:
-        x = rows[:, list(group.columns)]
-        if isinstance(group, GaussianGroup):
-            parts.append(_unit(np.log(x)) if group.log else x)
-        elif group.family.name == "multinomial":
-            parts.append(np.sqrt(x / np.maximum(np.nansum(x, axis=1, keepdims=True), 1.0)))
-        elif group.family.name == "categorical":
-            codes = np.arange(group.family.levels)
-            parts.append((x[:, :, None] == codes).reshape(x.shape[0], -1).astype(float))
-        else:
-            parts.append(_unit(np.sqrt(x) if x.min(initial=0.0, where=~np.isnan(x)) >= 0 else x))
+    """Rows in the space where seeds are sought: every column about as wide as any other, and no gaps."""
+    parts = [group.seeding_features(rows[:, list(group.columns)]) for group in template.groups]
     features = np.concatenate(parts, axis=1)
     return np.where(np.isnan(features), 0.0, features)
-
-
-def _unit(x: np.ndarray) -> np.ndarray:
-    centred = np.where(np.isnan(x), 0.0, x - _mean(x))
-    deviation = np.sqrt((centred**2).mean(axis=0))
-    return centred / np.where(deviation > 0, deviation, 1.0)
-
-
-def _mean(x: np.ndarray) -> np.ndarray:
-    seen = ~np.isnan(x)
-    return np.where(seen, x, 0.0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
 
 
 def draw_starts(

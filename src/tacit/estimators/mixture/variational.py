@@ -23,13 +23,14 @@ from tacit.estimators.stopping import because
 from tacit.estimators.verdict import Verdict, judged
 from tacit.inference.closed_form import INTERRUPTED
 from tacit.inference.loop import Trace, on_host
+from tacit.models.components.base import ComponentPosterior
+from tacit.models.components.wishart import Kind
 from tacit.models.graph import Graph, mixture_graph
-from tacit.models.mixture.bayesian import BayesianMixture, PosteriorGroup
+from tacit.models.mixture.bayesian import BayesianMixture
 from tacit.models.mixture.fitting import Schedule, Start
 from tacit.models.mixture.model import Mixture
-from tacit.models.mixture.normal_wishart import Kind, NormalWishartGroup
 from tacit.models.mixture.stick_breaking import DirichletWeights, StickWeights, WeightPosterior
-from tacit.models.mixture.summary import SYMBOLS, Summary, summarise
+from tacit.models.mixture.summary import Summary, summarise
 
 INFERENCE = ("vb", "online-vb")
 WEIGHTS = ("dirichlet_process", "dirichlet_distribution")
@@ -40,7 +41,7 @@ CHEAP = 2e8
 class Groups(NamedTuple):
     """Groups of columns with posteriors of which nothing is known but the priors, and what makes their starts."""
 
-    groups: tuple[PosteriorGroup, ...]
+    groups: tuple[ComponentPosterior, ...]
     """In the coordinates of the view, with padded components."""
     plain: Mixture
     """The same groups of columns with parameters, whose statistics make the starts."""
@@ -141,7 +142,7 @@ class VariationalMixture(Posteriors, EmptiesItself, MixtureBase):
         template, last = layout.template, self.posterior_.in_units(inverse)
         assert isinstance(template, BayesianMixture)
         groups = tuple(
-            eqx.tree_at(_parameters, new, _parameters(old))
+            eqx.tree_at(lambda group: group.parameters, new, old.parameters)
             for new, old in zip(template.groups, last.groups, strict=True)
         )
         weights = template.weights.updated(jnp.asarray(last.weights.counts), jnp.asarray(template.active))
@@ -152,8 +153,7 @@ class VariationalMixture(Posteriors, EmptiesItself, MixtureBase):
         stopped = any(found.status == INTERRUPTED for found in search.fits)
         if stopped or self.n_init > 1 or self.n_components == 1 or self.max_iter == 0:
             return search
-        groups = search.layout.template.groups
-        features = sum(len(g.columns) * (1 if getattr(g, "diagonal", True) else len(g.columns)) for g in groups)
+        features = sum(group.n_features for group in search.layout.template.groups)
         if rows.shape[0] * features * self.n_components * self.max_iter >= CHEAP:
             return search
         numbers = np.array([self.n_components])
@@ -215,7 +215,7 @@ class VariationalMixture(Posteriors, EmptiesItself, MixtureBase):
         model, view = on_host((model, view))
         active = np.flatnonzero(model.active)
         counts = np.round(np.asarray(model.weights.counts)[active], 6)
-        first = jax.tree.leaves(_parameters(model.groups[0]))[0][active].reshape(active.size, -1)[:, 0]
+        first = jax.tree.leaves(model.groups[0].parameters)[0][active].reshape(active.size, -1)[:, 0]
         return on_host(model.take(active[np.lexsort((first, -counts))]).in_units(view))
 
     def _warn(self) -> None:
@@ -237,7 +237,7 @@ class VariationalMixture(Posteriors, EmptiesItself, MixtureBase):
         self.fitted_model()
         process = self.weight_concentration_prior_type == "dirichlet_process"
         return mixture_graph(
-            [_symbols(group) for group in self.posterior_.groups],
+            [(group.symbols, group.name) for group in self.posterior_.groups],
             priors=True,
             weights_prior="stick-breaking" if process else "Dirichlet",
             components=self.n_components,
@@ -247,18 +247,3 @@ class VariationalMixture(Posteriors, EmptiesItself, MixtureBase):
 def _answering(posterior: BayesianMixture) -> Mixture:
     """The posterior predictive with NumPy leaves."""
     return on_host(posterior.predictive())
-
-
-def _parameters(group: PosteriorGroup) -> Any:
-    """What an M-step changes."""
-    if isinstance(group, NormalWishartGroup):
-        return group.means, group.covariances, group.pulls, group.dofs
-    return group.posterior
-
-
-def _symbols(group: PosteriorGroup) -> tuple[tuple[str, ...], str]:
-    """The letters of a group's parameters, and its family."""
-    if isinstance(group, NormalWishartGroup):
-        spread = {"full": "Λ", "tied": "Λ", "diag": "τ", "spherical": "τ"}[group.kind]
-        return ("μ", spread), "log-normal" if group.log else "normal"
-    return SYMBOLS[group.family.name], group.family.name

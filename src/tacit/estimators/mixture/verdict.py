@@ -11,7 +11,7 @@ from tacit.compute import component_bucket
 from tacit.data.blocks import Source, Standardise
 from tacit.estimators.verdict import MOST_PARAMETERS, Verdict, judged
 from tacit.models.mixture.bayesian import BayesianMixture
-from tacit.models.mixture.fitting import log_likelihoods, parameters
+from tacit.models.mixture.fitting import log_likelihoods
 from tacit.models.mixture.model import Mixture
 from tacit.models.mixture.posterior_draws import ParameterDraws, agreement, parameter_draws
 
@@ -72,7 +72,7 @@ def _number_of_draws(posterior: BayesianMixture, rows: int) -> tuple[int, str]:
     number_of_parameters = posterior.n_parameters()
     if number_of_parameters >= MOST_PARAMETERS:
         return 0, f"{number_of_parameters:,} parameters: it says nothing beyond about {MOST_PARAMETERS}"
-    width = sum(len(g.columns) * (1 if getattr(g, "diagonal", True) else len(g.columns)) for g in posterior.groups)
+    width = sum(group.n_features for group in posterior.groups)
     number = int(WORK / (rows * int(posterior.active.size) * width))
     if number < LEAST_DRAWS:
         return 0, f"{rows:,} rows: the likelihood of enough draws of the parameters would take too long"
@@ -100,5 +100,7 @@ def _padded(models: Mixture) -> Mixture:
         return np.concatenate([np.asarray(leaf), np.repeat(np.asarray(leaf)[:, :1], lack, axis=1)], axis=1)
 
     empty = np.full((models.active.shape[0], lack), -np.inf)
-    groups = tuple(eqx.tree_at(parameters, g, jax.tree.map(widened, parameters(g))) for g in models.groups)
+    groups = tuple(
+        eqx.tree_at(lambda group: group.parameters, g, jax.tree.map(widened, g.parameters)) for g in models.groups
+    )
     return Mixture(np.concatenate([models.log_weights, empty], axis=1), groups, widened(models.active))

@@ -18,13 +18,10 @@ from jaxtyping import Bool, Float, Int
 
 from tacit.compute import Array
 from tacit.data.blocks import Standardise
-from tacit.models.mixture.conjugate import ConjugateGroup
+from tacit.models.components.base import ComponentPosterior
 from tacit.models.mixture.model import Mixture, MixtureStep
-from tacit.models.mixture.normal_wishart import NormalWishartGroup
 from tacit.models.mixture.rules import Posterior, Rule
 from tacit.models.mixture.stick_breaking import WeightPosterior
-
-PosteriorGroup = NormalWishartGroup | ConjugateGroup
 
 
 class BayesianMixture(eqx.Module):
@@ -36,7 +33,7 @@ class BayesianMixture(eqx.Module):
     """
 
     weights: WeightPosterior
-    groups: tuple[PosteriorGroup, ...]
+    groups: tuple[ComponentPosterior, ...]
     active: Bool[Array, " components"]
     rule: Rule = Posterior()
     sorted: bool = eqx.field(static=True, default=True)

@@ -1,21 +1,14 @@
 """Parts of a mixture: fewer columns, one column, and the support of its columns."""
 
-import dataclasses
-
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from tacit.compute import compiled, row_bucket
-from tacit.families.log_normal import LogNormal
-from tacit.families.normal import Normal
-from tacit.families.student_t import StudentT
-from tacit.models.mixture.gaussian import GaussianGroup
-from tacit.models.mixture.group import FamilyGroup
-from tacit.models.mixture.model import Group, Mixture
-from tacit.models.mixture.predictive import Density
+from tacit.families.base import Distribution
+from tacit.models.components.base import Component
+from tacit.models.components.steps import take
+from tacit.models.mixture.model import Mixture
 from tacit.models.mixture.rows import SLICE_ROWS
-from tacit.models.mixture.steps import take
 
 
 def marginal(model: Mixture, columns: tuple[int, ...]) -> Mixture:
@@ -24,50 +17,15 @@ def marginal(model: Mixture, columns: tuple[int, ...]) -> Mixture:
     Raises:
         ValueError: some but not all columns of one vector event (a multinomial row).
     """
-    kept = tuple(g for g in (_marginal_group(group, columns) for group in model.groups) if g is not None)
-    return Mixture(model.log_weights, kept, model.active)
+    kept = []
+    for group in model.groups:
+        positions = np.array([i for i, column in enumerate(group.columns) if column in columns], dtype=int)
+        if positions.size:
+            kept.append(group.marginal(positions, tuple(columns.index(group.columns[i]) for i in positions)))
+    return Mixture(model.log_weights, tuple(kept), model.active)
 
 
-def _marginal_group(group: Group, columns: tuple[int, ...]) -> Group | None:
-    positions = np.array([i for i, column in enumerate(group.columns) if column in columns], dtype=int)
-    if not positions.size:
-        return None
-    places = tuple(columns.index(group.columns[i]) for i in positions)
-    if isinstance(group, GaussianGroup):
-        return _marginal_gaussian(group, positions, places)
-    if group.family.event_dims:
-        if len(positions) < len(group.columns):
-            raise ValueError(
-                f"columns {list(group.columns)} are one {group.family.name} row and have no density apart: "
-                "take all of them or none"
-            )
-        return FamilyGroup(group.family, None, None, places, group.free)
-    family = jax.tree.map(lambda leaf: leaf[:, positions], group.family)
-    return FamilyGroup(family, None, None, places, group.free * len(positions) // len(group.columns))
-
-
-def _marginal_gaussian(group, positions, places):
-    covariances = group.covariances[:, positions]
-    structure = group.structure
-    if not group.diagonal:
-        covariances = covariances[:, :, positions]
-    if len(positions) < len(group.columns):
-        # a volume or an orientation shared before is not shared by the parts left over
-        structure = "VVI" if group.diagonal else "VVV"
-    return dataclasses.replace(
-        group,
-        means=group.means[:, positions],
-        covariances=covariances,
-        blur=group.blur[positions],
-        fixed_means=None,
-        fixed_covariances=None,
-        prior=None,
-        columns=places,
-        structure=structure,
-    )
-
-
-def owner(model: Mixture, column: int) -> tuple[Group, int]:
+def owner(model: Mixture, column: int) -> tuple[Component, int]:
     """The group a column belongs to, and its place there."""
     for group in model.groups:
         if column in group.columns:
@@ -75,22 +33,14 @@ def owner(model: Mixture, column: int) -> tuple[Group, int]:
     raise ValueError(f"the mixture has no column {column}")
 
 
-def column_family(model: Mixture, column: int) -> Density:
-    """The density of one column under every component, as a family with batch ``[K]``.
+def column_family(model: Mixture, column: int) -> Distribution:
+    """The density of one column under every component, with batch ``[K]``.
 
     Raises:
         ValueError: a column of a vector event (a multinomial row), which has no density of its own.
     """
     group, place = owner(model, column)
-    if isinstance(group, GaussianGroup):
-        variances = group.covariances[:, place] if group.diagonal else group.covariances[:, place, place]
-        if group.dofs is not None:
-            return StudentT(group.means[:, place], jnp.sqrt(variances), group.dofs)
-        normal = Normal(group.means[:, place], variances)
-        return LogNormal(normal) if group.log else normal
-    if group.family.event_dims:
-        raise ValueError(f"column {column} is part of one {group.family.name} row and has no density of its own")
-    return jax.tree.map(lambda leaf: leaf[:, place], group.family)
+    return group.column(place)
 
 
 def supported(model: Mixture, rows: np.ndarray) -> np.ndarray:
@@ -109,9 +59,5 @@ def _supported(model, rows):
     inside = jnp.ones(rows.shape, dtype=bool)
     for group in model.groups:
         x = take(rows, group.columns)
-        if isinstance(group, GaussianGroup):
-            fits = jnp.isfinite(x) & ((x > 0) | (not group.log))
-        else:
-            fits = group.family.supports(x)
-        inside = inside.at[:, jnp.asarray(group.columns)].set(fits | jnp.isnan(x))
+        inside = inside.at[:, jnp.asarray(group.columns)].set(group.supports(x) | jnp.isnan(x))
     return inside

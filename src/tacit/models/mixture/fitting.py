@@ -1,6 +1,5 @@
 """From a template, responsibilities and rows to a fitted mixture: start, iterate, mind the numbers, put in order."""
 
-import dataclasses
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
@@ -17,9 +16,7 @@ from tacit.inference.loop import Trace, on_host
 from tacit.inference.online import online
 from tacit.models.mixture.bayesian import BayesianMixture
 from tacit.models.mixture.coordinates import coordinates
-from tacit.models.mixture.gaussian import GaussianGroup
-from tacit.models.mixture.model import Group, Mixture, MixtureStep
-from tacit.models.mixture.normal_wishart import NormalWishartGroup
+from tacit.models.mixture.model import Mixture, MixtureStep
 
 M = TypeVar("M", Mixture, BayesianMixture)
 Model = Mixture | BayesianMixture
@@ -88,15 +85,7 @@ def _start_statistics(template: Mixture, block: Block, view: Standardise, respon
 
 def _plain(models: Mixture) -> Mixture:
     """The same densities with nothing that only an M-step needs, so that all structures share one E-step program."""
-    groups = tuple(
-        dataclasses.replace(
-            g, structure="VVI" if g.diagonal else "VVV", prior=None, fixed_means=None, fixed_covariances=None
-        )
-        if isinstance(g, GaussianGroup)
-        else dataclasses.replace(g, prior=None, fixed=None)
-        for g in models.groups
-    )
-    return Mixture(models.log_weights, groups, models.active)
+    return Mixture(models.log_weights, tuple(g.plain() for g in models.groups), models.active)
 
 
 def run(
@@ -171,7 +160,7 @@ def log_likelihoods(models: Mixture, source: Source, view: Standardise) -> tuple
 
     Their difference is the uncertainty of the assignment that the integrated classification likelihood charges.
     """
-    plain = _plain(_without_blur(models))
+    plain = _plain(_with_groups(models, tuple(g.without_floor() for g in models.groups)))
     parts = [_log_likelihoods(plain, block, view) for block in source.blocks()]
     totals, largest = (np.sum(part, axis=0) for part in zip(*parts, strict=True))
     return totals, largest
@@ -190,30 +179,23 @@ def _log_likelihoods(models: Mixture, block: Block, view: Standardise) -> tuple[
     )
 
 
-def _without_blur(models: Mixture) -> Mixture:
-    groups = tuple(
-        g if g.blur is None else eqx.tree_at(lambda g: g.blur, g, np.zeros_like(g.blur)) for g in models.groups
-    )
+def _with_groups(models: Any, groups: tuple[Any, ...]) -> Any:
     return eqx.tree_at(lambda m: m.groups, models, groups)
 
 
 def stacked(models: list[Mixture]) -> Mixture:
     """Models of one structure on a new leading axis, in one form."""
-    if len({tuple(g.form for g in _gaussian(m)) for m in models}) > 1:
+    if len({tuple(g.product_form for g in m.groups) for m in models}) > 1:
         models = [_whitened(m) for m in models]
     return jax.tree.map(lambda *leaves: np.stack(leaves) if eqx.is_array(leaves[0]) else leaves[0], *models)
-
-
-def parameters(group: Group) -> Any:
-    """What a group's M-step changes."""
-    return (group.means, group.covariances) if isinstance(group, GaussianGroup) else group.family
 
 
 def floored(model: Model) -> dict[int, list[int]]:
     """The columns along which a component rests on the floor of its variance, component by component."""
     found: dict[int, list[int]] = {}
-    for group in _with_floor(model):
-        for component, column in np.argwhere(np.asarray(group.floored())):
+    for group in model.groups:
+        resting = group.floored()
+        for component, column in () if resting is None else np.argwhere(resting):
             found.setdefault(int(component), []).append(group.columns[column])
     return found
 
@@ -221,7 +203,8 @@ def floored(model: Model) -> dict[int, list[int]]:
 def sound(models: Model) -> np.ndarray:
     """Which of stacked models have no component on the floor of a variance, ``[starts]``."""
     starts = models.active.shape[0]
-    resting = [np.asarray(group.floored()).reshape(starts, -1).any(axis=1) for group in _with_floor(models)]
+    floors = [group.floored() for group in models.groups]
+    resting = [each.reshape(starts, -1).any(axis=1) for each in floors if each is not None]
     return ~np.any(resting, axis=0) if resting else np.ones(starts, bool)
 
 
@@ -254,22 +237,13 @@ def _joined(first: Fit, second: Fit) -> Fit:
     return second._replace(iteration=first.iteration + second.iteration, trace=trace, snapshots=snapshots)
 
 
-def _gaussian(models: Model) -> list[GaussianGroup | NormalWishartGroup]:
-    return [g for g in models.groups if isinstance(g, GaussianGroup | NormalWishartGroup)]
-
-
-def _with_floor(models: Model) -> list[Any]:
-    """The groups whose likelihood has no bound without a floor."""
-    return [group for group in models.groups if group.blur is not None]
-
-
 def _product_form(models: Model) -> bool:
-    return any(g.form == "product" for g in _gaussian(models))
+    return any(g.product_form for g in models.groups)
 
 
 def _beyond_guard(models: Model) -> np.ndarray:
     """Where the product form cancels too much, ``[]`` or ``[starts]``."""
-    beyond = [~(group.conditioning() < GUARD) for group in _gaussian(models) if group.form == "product"]
+    beyond = [~(group.conditioning() < GUARD) for group in models.groups if group.product_form]
     return np.asarray(np.any(beyond, axis=0))
 
 
@@ -279,11 +253,7 @@ def _safer(models: Model) -> Model | None:
 
 
 def _whitened(models: Any) -> Any:
-    groups = tuple(
-        g.with_form("whitened") if isinstance(g, GaussianGroup | NormalWishartGroup) and g.form == "product" else g
-        for g in models.groups
-    )
-    return eqx.tree_at(lambda m: m.groups, models, groups)
+    return _with_groups(models, tuple(g.whitened() for g in models.groups))
 
 
 def finished(model: M, view: Standardise, order: np.ndarray | None = None) -> M:
@@ -296,6 +266,5 @@ def finished(model: M, view: Standardise, order: np.ndarray | None = None) -> M:
 def canonical_order(model: Mixture) -> np.ndarray:
     """Heaviest first; equal weights by the first parameter of the first group."""
     weights = np.round(np.exp(np.asarray(model.log_weights)), 10)
-    group = model.groups[0]
-    first = np.asarray(group.means if isinstance(group, GaussianGroup) else jax.tree.leaves(group.family)[0])
+    first = np.asarray(jax.tree.leaves(model.groups[0].parameters)[0])
     return np.lexsort((first.reshape(first.shape[0], -1)[:, 0], -weights))

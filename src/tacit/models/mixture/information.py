@@ -12,7 +12,8 @@ from scipy import linalg, sparse
 from tacit.compute import Array, compiled
 from tacit.data.blocks import Block, MemorySource
 from tacit.inference.closed_form import sum_over_chunks
-from tacit.models.mixture.coordinates import MOST, SHARED, Coordinates, coordinates
+from tacit.models.components.coordinates import SHARED
+from tacit.models.mixture.coordinates import Coordinates, coordinates
 from tacit.models.mixture.model import Mixture
 from tacit.models.mixture.rows import SLICE_ROWS
 
@@ -100,8 +101,7 @@ def standard_errors(model: Mixture, rows: Any, weights: np.ndarray) -> dict[str,
     for number, slopes in enumerate(group_slopes):
         for name, slope in slopes.items():
             errors = error(slope)
-            if name in MOST:
-                errors = np.where(estimates[number][name] < MOST[name], errors, np.nan)
+            errors = np.where(estimates[number][name] < around.groups[number][name].most, errors, np.nan)
             found[f"groups.{number}.{name}" if many else name] = errors
     return found
 

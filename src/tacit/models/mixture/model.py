@@ -10,12 +10,9 @@ from jaxtyping import Bool, Float, Int, PRNGKeyArray
 from tacit.compute import Array
 from tacit.data.blocks import Standardise
 from tacit.inference.closed_form import Sums
-from tacit.models.mixture.gaussian import GaussianGroup
-from tacit.models.mixture.group import FamilyGroup
+from tacit.models.components.base import Component
+from tacit.models.components.steps import Step
 from tacit.models.mixture.rules import Draws, Posterior, Rule
-from tacit.models.mixture.steps import Step
-
-Group = GaussianGroup | FamilyGroup
 
 
 class MixtureStep(eqx.Module):
@@ -54,7 +51,8 @@ class Mixture(eqx.Module):
     """
 
     log_weights: Float[Array, " components"]
-    groups: tuple[Group, ...]
+    groups: tuple[Component, ...]
+    """Stacks over groups of columns, which are independent given the component."""
     active: Bool[Array, " components"]
     fixed_weights: Bool[Array, " components"] | None = None
     concentration: Float[Array, ""] | None = None

@@ -6,27 +6,10 @@ import numpy as np
 from jaxtyping import Float
 
 from tacit.compute import Array
-from tacit.families.bernoulli import Bernoulli
-from tacit.families.categorical import Categorical
 from tacit.models.mixture.conditional import column_family, marginal, owner
-from tacit.models.mixture.expectations import is_vector, marginal_moments, vector_groups
-from tacit.models.mixture.gaussian import GaussianGroup
-from tacit.models.mixture.model import Group, Mixture
+from tacit.models.mixture.expectations import joint_groups, marginal_moments
+from tacit.models.mixture.model import Mixture
 from tacit.models.mixture.rows import joint_log_prob
-
-SYMBOLS: dict[str, tuple[str, ...]] = {
-    "normal": ("μ", "σ²"),
-    "log-normal": ("μ", "σ²"),
-    "poisson": ("λ",),
-    "negative-binomial": ("μ", "r"),
-    "exponential": ("θ",),
-    "gamma": ("a", "b"),
-    "student-t": ("μ", "σ", "ν"),
-    "bernoulli": ("p",),
-    "categorical": ("p",),
-    "multinomial": ("p",),
-}
-"""The letters of a family's parameters."""
 
 
 class ColumnSummary(NamedTuple):
@@ -59,15 +42,16 @@ def summarise(model: Mixture) -> Summary:
     columns = []
     for j in range(mean.size):
         group, place = owner(model, j)
+        codes = group.code_probabilities()
         columns.append(
             ColumnSummary(
                 column=j,
-                family=family_name(group),
+                family=group.name,
                 means=means[:, j],
                 sds=np.sqrt(variances[:, j]),
                 mean=float(mean[j]),
                 sd=float(np.sqrt(variance[j])),
-                probabilities=_probabilities(group, place),
+                probabilities=None if codes is None else codes[:, place],
             )
         )
     return Summary(np.exp(np.asarray(model.log_weights)), tuple(columns))
@@ -79,16 +63,6 @@ def _moments(model: Mixture) -> tuple[np.ndarray, ...]:
     means, variances = marginal_moments(model)
     mean = weights @ means
     return means, variances, mean, weights @ (variances + (means - mean) ** 2)
-
-
-def _probabilities(group: Group, place: int) -> np.ndarray | None:
-    family = None if isinstance(group, GaussianGroup) else group.family
-    if isinstance(family, Categorical):
-        return np.asarray(family.probabilities)[:, place]
-    if isinstance(family, Bernoulli):
-        yes = np.asarray(family.probabilities)[:, place]
-        return np.stack([1.0 - yes, yes], axis=-1)
-    return None
 
 
 def overall_moments(model: Mixture) -> tuple[np.ndarray, np.ndarray]:
@@ -103,7 +77,7 @@ def column_densities(model: Mixture, column: int, grid: Float[Array, " points"])
     column_family(alone, 0)  # a multinomial column has no density of its own
     group = alone.groups[0]
     points = np.asarray(grid, dtype=np.float64)
-    inside = points > 0 if isinstance(group, GaussianGroup) and group.log else np.ones(points.shape, dtype=bool)
+    inside = np.asarray(group.supports(points[:, None]))[:, 0]
     joint = joint_log_prob(alone, np.where(inside, points, 1.0)[:, None])
     return np.where(inside[:, None], np.exp(joint), 0.0)
 
@@ -119,29 +93,18 @@ def moments(model: Mixture, columns: tuple[int, ...]) -> tuple[np.ndarray, np.nd
     covariances = np.zeros((all_means.shape[0], len(chosen), len(chosen)))
     covariances[:, range(len(chosen)), range(len(chosen))] = variances[:, chosen]
     every = range(len(all_means))
-    for group in vector_groups(model):
+    for group in joint_groups(model):
         here = [i for i, column in enumerate(chosen) if column in group.columns]
         there = [group.columns.index(chosen[i]) for i in here]
-        covariances[np.ix_(every, here, here)] = np.asarray(group.covariances)[np.ix_(every, there, there)]
+        covariances[np.ix_(every, here, here)] = np.asarray(group.covariance_matrices())[np.ix_(every, there, there)]
     return all_means[:, chosen], covariances
-
-
-def family_name(group: Group) -> str:
-    """The family of a group's columns by its name."""
-    if isinstance(group, GaussianGroup):
-        return "log-normal" if group.log else "normal"
-    return group.family.name
 
 
 def graph_groups(model: Mixture) -> list[tuple[tuple[str, ...], str]]:
     """The letters of the parameters and the family of every group, for the model's graph."""
-    named = []
-    for group in model.groups:
-        name = family_name(group)
-        named.append((("μ", "Σ") if is_vector(group) else SYMBOLS.get(name, ("θ",)), name))
-    return named
+    return [(group.symbols, group.name) for group in model.groups]
 
 
 def has_priors(model: Mixture) -> bool:
     """Whether the parameters of any group have a prior."""
-    return any(group.prior is not None for group in model.groups)
+    return any(group.has_prior for group in model.groups)

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Bool, Float
 
 from tacit.compute import LOG_2PI, Array
-from tacit.models.mixture.steps import Step, pack, take
+from tacit.models.components.steps import Step, pack, take
 
 
 class Conditionals(NamedTuple):

@@ -1,16 +1,18 @@
-"""A group of continuous columns with a Gaussian density under every component."""
+"""Components that are Gaussian vectors, or independent Gaussians (of x or of log x), of one covariance structure."""
 
 import dataclasses
-from typing import Any, Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Literal, Self
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, PyTree
 
 from tacit.compute import LOG_2PI, Array
 from tacit.data.blocks import Standardise
+from tacit.families.base import Distribution, Family
 from tacit.families.covariance import (
     STRUCTURES,
     maximise_covariances,
@@ -18,22 +20,25 @@ from tacit.families.covariance import (
     n_covariance_parameters,
 )
 from tacit.families.covariance.prior import GaussianPrior
-from tacit.models.mixture import student
-from tacit.models.mixture.missing import MissingStep
-from tacit.models.mixture.steps import (
+from tacit.families.log_normal import LogNormal
+from tacit.families.multivariate_normal import MultivariateNormal
+from tacit.families.normal import Normal
+from tacit.families.numeric import unit_columns
+from tacit.models.components.base import Component, ConditionedColumns, Picture
+from tacit.models.components.coordinates import Chart, covariance_chart, free_components, real_chart
+from tacit.models.components.gaussian_statistics import Moments, Statistics, moved, outer, precision_diagonal
+from tacit.models.components.missing import MissingStep
+from tacit.models.components.steps import (
     LinearStep,
     Pairs,
     Squares,
     Step,
     WhitenedDiagonalStep,
     WhitenedStep,
-    pack,
     take,
     unpack,
 )
-
-Statistics = tuple[Float[Array, " components"], Float[Array, "components f"]]
-"""Counts, and the packed sums of x, of x xᵀ (or x²) and, with gaps in a diagonal structure, of what is seen."""
+from tacit.models.components.vectors import draw_vectors, vector_correction, vector_given
 
 INNER = {"iterations": 4}
 """Most moves of an M-step that has no closed form: it starts from the last one, and every move raises the bound."""
@@ -42,19 +47,7 @@ Form = Literal["product", "whitened", "tiles"]
 """How the E-step is computed: as matrix products, whitened (no cancellation), or tile by missing pattern."""
 
 
-class Moments(NamedTuple):
-    """Weighted moments of the rows of every component."""
-
-    seen: Float[Array, "components d"]
-    """Weight of the observed entries."""
-    origin: Float[Array, "components d"]
-    mean: Float[Array, "components d"]
-    """About the origin; 0 where nothing is seen."""
-    scatter: Float[Array, "components d ..."]
-    """About the mean, with the blur."""
-
-
-class GaussianGroup(eqx.Module):
+class GaussianComponent(Component):
     """``p(x|k) = N(μ_k, Σ_k)`` with ``Σ_k = λ_k D_k A_k D_kᵀ`` of one covariance structure.
 
     ``covariances`` is ``[K, d, d]``, or the variances ``[K, d]`` where the structure is diagonal. ``blur`` is the
@@ -74,8 +67,34 @@ class GaussianGroup(eqx.Module):
     complete: bool = eqx.field(static=True, default=True)
     log: bool = eqx.field(static=True, default=False)
     tile: int = eqx.field(static=True, default=1)
-    dofs: Float[Array, " components"] | None = None
-    """ν where the components are Student's t with these scale matrices (posterior predictives); None: Gaussian."""
+
+    @property
+    def name(self) -> str:
+        return "log-normal" if self.log else "normal"
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        return ("μ", "Σ") if self.joint else Normal.symbols
+
+    @property
+    def parameters(self) -> PyTree:
+        return self.means, self.covariances
+
+    @property
+    def column_kind(self) -> str:
+        return "positive" if self.log else "continuous"
+
+    @property
+    def has_prior(self) -> bool:
+        return self.prior is not None
+
+    @property
+    def joint(self) -> bool:
+        return not self.diagonal
+
+    @property
+    def product_form(self) -> bool:
+        return self.form == "product"
 
     @property
     def diagonal(self) -> bool:
@@ -124,10 +143,10 @@ class GaussianGroup(eqx.Module):
         features = Squares(self.complete)
         return LinearStep(features, jnp.concatenate(natural, axis=1), constant, self.columns, self.log)
 
-    def m_step(self, statistics: tuple[Float[Array, " components"], Float[Array, "components f"]]) -> "GaussianGroup":
+    def m_step(self, statistics: tuple[Float[Array, " components"], Float[Array, "components f"]]) -> Self:
         """Weighted maximum likelihood (or the posterior's mode) of all components under the structure."""
         counts = statistics[0]
-        seen, origin, mean, scatter = self.moments(statistics)
+        seen, origin, mean, scatter = self.sample_moments(statistics)
         present = seen > 0
         if self.prior is not None:
             mode = self.prior.posterior_mode(self.structure, seen if self.diagonal else counts, origin + mean, scatter)
@@ -136,10 +155,10 @@ class GaussianGroup(eqx.Module):
         if self.fixed_means is not None:
             offset = jnp.where(self.fixed_means[:, None], self.means - origin, offset)
             # Σ r (x−m)(x−m)ᵀ = Σ r (x−x̄)(x−x̄)ᵀ + n (x̄−m)(x̄−m)ᵀ about a mean m that stays
-            scatter = scatter + _outer(seen, mean - offset, mean - offset, self.diagonal)
+            scatter = scatter + outer(seen, mean - offset, mean - offset, self.diagonal)
         return self._with(origin + offset, self._covariances(scatter, seen if self.diagonal else counts))
 
-    def moments(self, statistics: Statistics) -> Moments:
+    def sample_moments(self, statistics: Statistics) -> Moments:
         """What the statistics say of every component."""
         counts, packed = statistics
         dims = len(self.columns)
@@ -152,30 +171,24 @@ class GaussianGroup(eqx.Module):
             seen = jnp.broadcast_to(counts[:, None], first.shape)
         origin = self.means if self.centred else jnp.zeros_like(self.means)
         mean = first / jnp.where(seen > 0, seen, 1.0)
-        scatter = self._blurred(seen, second - _outer(seen, mean, mean, self.diagonal))
+        scatter = self._blurred(seen, second - outer(seen, mean, mean, self.diagonal))
         return Moments(seen, origin, mean, scatter)
 
     def absolute(self, statistics: Statistics) -> Statistics:
         """Statistics about the means (of the centred forms) as statistics about 0."""
-        return self._moved(statistics, self.means) if self.centred else statistics
+        return (
+            moved(statistics, self.means, diagonal=self.diagonal, complete=self.complete)
+            if self.centred
+            else statistics
+        )
 
     def relative(self, statistics: Statistics) -> Statistics:
         """Statistics about 0 as statistics about the means, for the centred forms."""
-        return self._moved(statistics, -self.means) if self.centred else statistics
-
-    def _moved(self, statistics: Statistics, by: Float[Array, "components d"]) -> Statistics:
-        """``Σ r (x+b) = Σ r x + n b`` and ``Σ r (x+b)(x+b)ᵀ = Σ r xxᵀ + s bᵀ + b sᵀ + n b bᵀ``."""
-        counts, packed = statistics
-        dims = len(self.columns)
-        first, second = packed[:, :dims], packed[:, dims:]
-        if self.diagonal:
-            squares, seen = second[:, :dims], second[:, dims:]
-            mass = counts[:, None] if self.complete else seen
-            parts = [first + mass * by, squares + 2.0 * first * by + mass * by**2, seen]
-            return counts, jnp.concatenate(parts, axis=1)
-        cross = first[:, :, None] * by[:, None]
-        square = cross + jnp.swapaxes(cross, 1, 2) + counts[:, None, None] * by[:, :, None] * by[:, None]
-        return counts, jnp.concatenate([first + counts[:, None] * by, second + pack(square)], axis=1)
+        return (
+            moved(statistics, -self.means, diagonal=self.diagonal, complete=self.complete)
+            if self.centred
+            else statistics
+        )
 
     def _blurred(self, seen: Array, scatter: Array) -> Array:
         """The scatter of the blurred rows: ``+ n diag(ε)``; with tiles the statistics hold it already."""
@@ -191,8 +204,8 @@ class GaussianGroup(eqx.Module):
         kept = self.fixed_covariances.reshape(-1, *(1,) * (new.ndim - 1))
         return jnp.where(kept, self.covariances, new)
 
-    def _with(self, means: Array, covariances: Array) -> "GaussianGroup":
-        return eqx.tree_at(lambda group: (group.means, group.covariances), self, (means, covariances))
+    def _with(self, means: Array, covariances: Array) -> Self:
+        return dataclasses.replace(self, means=means, covariances=covariances)
 
     def global_bound(self, active: Bool[Array, " components"]) -> Float[Array, ""]:
         """The log prior density of the parameters, 0 without a prior."""
@@ -212,50 +225,48 @@ class GaussianGroup(eqx.Module):
         return jax.vmap(jnp.diag)(self.covariances) if self.diagonal else self.covariances
 
     def log_prob(self, rows: Float[Array, "rows dims"]) -> Float[Array, "rows components"]:
-        """Log-density of the group's observed columns, whitened and without blur; rows in tiles if incomplete."""
-        if self.dofs is not None:
-            x = take(rows, self.columns)
-            return student.log_prob(self.means, self.covariances, self.dofs, x, None if self.complete else self.tile)
-        public = eqx.tree_at(lambda group: group.blur, self, jnp.zeros_like(self.blur))
+        """Log-density of the observed columns, whitened and without blur; rows in tiles if incomplete."""
         form: Form = "whitened" if self.complete or self.diagonal else "tiles"
-        return public.with_form(form).prepare().terms(rows)[0]
+        public = dataclasses.replace(self, blur=jnp.zeros_like(self.blur), form=form)
+        return public.prepare().terms(rows)[0]
 
-    def with_form(self, form: Form) -> "GaussianGroup":
-        """The same density, computed in another form."""
-        return self._replace(form=form)
+    def whitened(self) -> Self:
+        return dataclasses.replace(self, form="whitened") if self.product_form else self
 
-    def with_rows(self, *, complete: bool, tile: int) -> "GaussianGroup":
-        """The same density for rows with or without gaps; those with gaps come in tiles of one pattern."""
+    def without_floor(self) -> Self:
+        return dataclasses.replace(self, blur=np.zeros_like(self.blur))
+
+    def plain(self) -> Component:
+        structure = "VVI" if self.diagonal else "VVV"
+        return dataclasses.replace(self, structure=structure, prior=None, fixed_means=None, fixed_covariances=None)
+
+    def with_rows(self, *, complete: bool, tile: int) -> Self:
         form = self.form
         if not self.diagonal:
             form = "whitened" if form == "tiles" and complete else form if complete else "tiles"
-        return self._replace(form=form, complete=complete, tile=tile)
+        return dataclasses.replace(self, form=form, complete=complete, tile=tile)
 
-    def take(self, order: Int[Array, " components"]) -> "GaussianGroup":
-        """The group with components chosen and ordered by index."""
-        return self._replace(
+    def take(self, order: Int[Array, " chosen"]) -> Self:
+        return dataclasses.replace(
+            self,
             means=self.means[order],
             covariances=self.covariances[order],
             fixed_means=None if self.fixed_means is None else self.fixed_means[order],
             fixed_covariances=None if self.fixed_covariances is None else self.fixed_covariances[order],
-            dofs=None if self.dofs is None else self.dofs[order],
         )
 
-    def in_units(self, view: Standardise) -> "GaussianGroup":
-        """The density of the user's values, from that of values centred and scaled at the door."""
+    def in_units(self, view: Standardise) -> Self:
         columns = np.asarray(self.columns)
         shift, scale = view.shift[columns], view.scale[columns]
         across = scale**2 if self.diagonal else scale[:, None] * scale
         prior = None if self.prior is None else self.prior.in_units(shift, scale)
-        return self._replace(
+        return dataclasses.replace(
+            self,
             means=self.means * scale + shift,
             covariances=self.covariances * across,
             blur=self.blur * scale**2,
             prior=prior,
         )
-
-    def _replace(self, **changes: Any) -> "GaussianGroup":
-        return dataclasses.replace(self, **changes)
 
     def conditioning(self) -> Float[np.ndarray, "*starts"]:
         """``max (μ² + σ²) Σ⁻¹_jj`` over components and columns: how much the product form cancels (on the host)."""
@@ -263,14 +274,14 @@ class GaussianGroup(eqx.Module):
         if self.diagonal:
             return np.asarray(np.max(means**2 / covariances + 1.0, axis=(-1, -2)))
         variance = np.diagonal(covariances, axis1=-2, axis2=-1)
-        return np.asarray(np.max((means**2 + variance) * _precision_diagonal(covariances), axis=(-1, -2)))
+        return np.asarray(np.max((means**2 + variance) * precision_diagonal(covariances), axis=(-1, -2)))
 
-    def floored(self) -> Bool[Array, "*starts components d"]:
+    def floored(self) -> Bool[np.ndarray, "*starts components columns"] | None:
         """Where the variance along a column, given the others, is little more than the blur (on the host)."""
         covariances, blur = np.asarray(self.covariances), np.asarray(self.blur)[..., None, :]
         if self.diagonal:
             return covariances < 2.0 * blur
-        return _precision_diagonal(covariances) * blur > 0.5
+        return precision_diagonal(covariances) * blur > 0.5
 
     def n_parameters(self) -> int:
         """Free parameters of means and covariances (fixed ones do not count)."""
@@ -279,18 +290,95 @@ class GaussianGroup(eqx.Module):
         varying = components if self.fixed_covariances is None else int((~self.fixed_covariances).sum())
         return moving * dims + n_covariance_parameters(self.structure, varying, dims)
 
+    def supports(self, x: Float[Array, "rows d"]) -> Bool[Array, "rows d"]:
+        return jnp.isfinite(x) & ((x > 0) | (not self.log))
 
-def _outer(weight: Array, a: Array, b: Array, diagonal: bool) -> Array:
-    if diagonal:
-        return weight * a * b
-    return weight[:, :1, None] * a[:, :, None] * b[:, None, :]
+    def _family(self, means: Array, variances: Array) -> Normal | LogNormal:
+        normal = Normal(means, variances)
+        return LogNormal(normal) if self.log else normal
 
+    def _variances(self) -> Float[Array, "components d"]:
+        return self.covariances if self.diagonal else self.covariances.diagonal(axis1=-2, axis2=-1)
 
-def _precision_diagonal(covariances: np.ndarray) -> np.ndarray:
-    """The diagonal of ``Σ_k⁻¹``; infinite where Σ_k is singular or not a number."""
-    try:
-        return np.diagonal(np.linalg.inv(covariances), axis1=-2, axis2=-1)
-    except np.linalg.LinAlgError:
-        if covariances.ndim == 2:
-            return np.full(covariances.shape[0], np.inf)
-        return np.stack([_precision_diagonal(matrix) for matrix in covariances])
+    def moments(self) -> tuple[Float[Array, "components d"], Float[Array, "components d"]]:
+        return self._family(self.means, self._variances()).moments()
+
+    def draw(
+        self, labels: Int[np.ndarray, " rows"], random: np.random.Generator, total: np.ndarray | None = None
+    ) -> Float[np.ndarray, "rows d"]:
+        means, covariances = np.asarray(self.means), np.asarray(self.covariances)
+        noise = random.standard_normal((labels.size, means.shape[1]))
+        if self.joint:
+            return draw_vectors(means, covariances, labels, noise)
+        drawn = means[labels] + np.sqrt(covariances)[labels] * noise
+        return np.exp(drawn) if self.log else drawn
+
+    def column(self, place: int) -> Distribution:
+        return self._family(self.means[:, place], self._variances()[:, place])
+
+    def marginal(self, positions: np.ndarray, places: tuple[int, ...]) -> Component:
+        covariances, structure = self.covariances[:, positions], self.structure
+        if self.joint:
+            covariances = covariances[:, :, positions]
+        if len(positions) < len(self.columns):
+            # a volume or an orientation shared before is not shared by the parts left over
+            structure = "VVV" if self.joint else "VVI"
+        return dataclasses.replace(
+            self,
+            means=self.means[:, positions],
+            covariances=covariances,
+            blur=self.blur[positions],
+            fixed_means=None,
+            fixed_covariances=None,
+            prior=None,
+            columns=places,
+            structure=structure,
+        )
+
+    def given(self, rows: Float[Array, "rows dims"]) -> ConditionedColumns:
+        return ConditionedColumns(*vector_given(self.means, self.covariances, take(rows, self.columns), self.tile))
+
+    def column_given(self, place: int, found: Sequence[ConditionedColumns]) -> Distribution:
+        if not self.joint:
+            means, variances = np.asarray(self.means), np.asarray(self.covariances)
+            return self._family(means[None, :, place], variances[None, :, place])
+        means = np.concatenate([each.means[..., place] for each in found])
+        variances = np.concatenate([each.scales[..., place] for each in found])
+        return Normal(means, variances)
+
+    def correction(
+        self,
+        rows: Float[Array, "rows dims"],
+        fresh: Float[Array, "rows draws d"],
+        labels: Int[Array, "rows draws"],
+    ) -> Float[Array, "rows draws d"]:
+        return vector_correction(self.covariances, take(rows, self.columns), self.tile, fresh, labels)
+
+    def covariance_matrices(self) -> Float[Array, "components d d"] | None:
+        return self.covariances if self.joint else None
+
+    def seeding_features(self, x: Float[np.ndarray, "rows d"]) -> Float[np.ndarray, "rows features"]:
+        return unit_columns(np.log(x)) if self.log else x
+
+    def distributions(self, *, dense: bool) -> Family | None:
+        means, covariances = np.asarray(self.means), np.asarray(self.covariances)
+        if not (dense or self.joint):
+            return Normal(means, covariances)
+        full = covariances if self.joint else covariances[..., None] * np.eye(means.shape[1])
+        return MultivariateNormal(means[:, None], np.linalg.cholesky(full)[:, None])
+
+    def values(self) -> dict[str, Array]:
+        return {"means": self.means, "covariances": self.covariances}
+
+    def with_values(self, values: dict[str, Float[Array, "..."]]) -> Self:
+        return self._with(values["means"], values["covariances"])
+
+    def charts(self) -> dict[str, Chart]:
+        means, spread = np.asarray(self.means), np.sqrt(np.asarray(self._variances()))
+        return {
+            "means": real_chart(means, spread, free_components(self.fixed_means, means.shape[0])),
+            "covariances": covariance_chart(np.asarray(self.covariances), self.structure, self.fixed_covariances),
+        }
+
+    def chart(self) -> Picture | None:
+        return None if self.log else Picture("ellipses", np.asarray(self.means), np.asarray(self.full_covariances()))

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Bool, Float
 
 from tacit.compute import LOG_2PI, Array
-from tacit.models.mixture.predictive import Density
+from tacit.families.base import Distribution, ExponentialFamily
 
 FILLER = 1.0
 """Stands in for a missing value; it lies in the support of every family."""
@@ -67,7 +67,7 @@ class Squares(eqx.Module):
 class FamilyFeatures(eqx.Module):
     """T(x) of an exponential family over the columns of a group, flattened, then the mask of observed entries."""
 
-    family: Any
+    family: ExponentialFamily
     complete: bool = eqx.field(static=True)
 
     def __call__(self, x: Float[Array, "rows d"]) -> tuple[Float[Array, "f rows"], Float[Array, " rows"]]:
@@ -82,7 +82,7 @@ class FamilyFeatures(eqx.Module):
 
 
 def observed_events(
-    family: Density, x: Float[Array, "rows d"]
+    family: Distribution, x: Float[Array, "rows d"]
 ) -> tuple[Float[Array, "rows events ..."], Bool[Array, "rows events"]]:
     """The events of a row and which of them are seen: each column is one, or the whole row is."""
     events = x[:, None, :] if family.event_dims else x

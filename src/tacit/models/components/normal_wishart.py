@@ -1,4 +1,4 @@
-"""A Gaussian group of columns with a posterior over its means and precisions (Bishop 2006, section 10.2).
+"""Gaussian components with a posterior over its means and precisions (Bishop 2006, section 10.2).
 
     μ_k | Λ_k ~ N(m, (κ Λ_k)⁻¹)
     Λ_k       ~ Wishart(ν, V⁻¹)              "full"; "tied": one Λ for all components
@@ -12,44 +12,35 @@ its row, whose best q given the component is Gaussian with just this mean and co
 
 import dataclasses
 import math
-from typing import Literal
+from collections.abc import Sequence
+from typing import Self
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import digamma, gammaln, multigammaln
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, PyTree
 
 from tacit.compute import Array
 from tacit.data.blocks import Standardise
+from tacit.families.predictive import LogStudentT
 from tacit.families.student_t import StudentT
-from tacit.models.mixture.gaussian import Form, GaussianGroup, Statistics
-from tacit.models.mixture.group import FamilyGroup
-from tacit.models.mixture.predictive import LogStudentT
-from tacit.models.mixture.steps import Step
-
-Kind = Literal["full", "tied", "diag", "spherical"]
-
-
-class NormalWishartPrior(eqx.Module):
-    """What is known of every component before the data."""
-
-    mean: Float[Array, " d"]
-    """m."""
-    shrinkage: Float[Array, "*d"]
-    """κ, what the mean weighs in rows; ``[d]`` where the columns of "diag" differ."""
-    scale: Float[Array, "d ..."]
-    """V: a matrix, or its diagonal where the structure is along the axes."""
-    dof: Float[Array, "*d"]
-    """ν; ``E[Λ] = ν V⁻¹``; ``[d]`` likewise."""
+from tacit.models.components.base import Component, ComponentPosterior
+from tacit.models.components.gaussian import Form, GaussianComponent
+from tacit.models.components.gaussian_statistics import Statistics
+from tacit.models.components.product import FamilyComponent
+from tacit.models.components.steps import Step
+from tacit.models.components.student import StudentComponent
+from tacit.models.components.wishart import Kind, NormalWishartPrior, gaussian_entries, precision_draws
 
 
-class NormalWishartGroup(eqx.Module):
+class NormalWishartComponent(ComponentPosterior):
     """``q(μ_k, Λ_k)`` of every component.
 
     ``covariances`` is ``E[Λ_k]⁻¹``: ``[K, d, d]``, or ``[K, d]`` of "diag" and "spherical". The counts κ and ν are
-    ``[K]`` or, where columns have gaps of their own, ``[K, d]``. ``blur`` is as in a ``GaussianGroup``.
+    ``[K]`` or, where columns have gaps of their own, ``[K, d]``. ``noise`` is the
+    blur of a ``GaussianComponent``, but no floor: the prior holds every component.
     """
 
     means: Float[Array, "components d"]
@@ -68,9 +59,6 @@ class NormalWishartGroup(eqx.Module):
     log: bool = eqx.field(static=True, default=False)
     tile: int = eqx.field(static=True, default=1)
 
-    blur = None
-    """No likelihood without bound: the prior holds every component."""
-
     @classmethod
     def template(
         cls,
@@ -82,7 +70,7 @@ class NormalWishartGroup(eqx.Module):
         noise: Float[Array, " d"],
         complete: bool,
         log: bool = False,
-    ) -> "NormalWishartGroup":
+    ) -> Self:
         """Components of which nothing is known but the prior.
 
         Their means are the origin of the view, about which the first statistics are taken, and not yet the prior's.
@@ -97,15 +85,35 @@ class NormalWishartGroup(eqx.Module):
         )
 
     @property
+    def name(self) -> str:
+        return "log-normal" if self.log else "normal"
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        return "μ", "τ" if self.diagonal else "Λ"
+
+    @property
+    def parameters(self) -> PyTree:
+        return self.means, self.covariances, self.pulls, self.dofs
+
+    @property
+    def joint(self) -> bool:
+        return not self.diagonal
+
+    @property
+    def product_form(self) -> bool:
+        return self.form == "product"
+
+    @property
     def diagonal(self) -> bool:
         """Whether only variances are kept."""
         return self.kind in ("diag", "spherical")
 
     @property
-    def point(self) -> GaussianGroup:
+    def point(self) -> GaussianComponent:
         """The Gaussians of the expected precisions."""
         structure = "VVI" if self.diagonal else "VVV"
-        return GaussianGroup(
+        return GaussianComponent(
             self.means,
             self.covariances,
             self.noise,
@@ -144,9 +152,9 @@ class NormalWishartGroup(eqx.Module):
         """The shape of the gamma density of one precision; its rate is that times the expected variance."""
         return 0.5 * dof * (self.means.shape[-1] if self.kind == "spherical" else 1.0)
 
-    def m_step(self, statistics: Statistics) -> "NormalWishartGroup":
+    def m_step(self, statistics: Statistics) -> Self:
         """The conjugate posterior of means and precisions under expected statistics."""
-        seen, origin, mean, scatter = self.point.moments(statistics)
+        seen, origin, mean, scatter = self.point.sample_moments(statistics)
         prior, dims = self.prior, self.means.shape[-1]
         offset = jnp.where(seen > 0, origin + mean - prior.mean, 0.0)
         pulls = prior.shrinkage + seen
@@ -175,7 +183,7 @@ class NormalWishartGroup(eqx.Module):
             covariances = (prior.scale + total) / dofs[:, None, None]
         return self._with(means, covariances, pulls[:, 0], dofs)
 
-    def _with(self, means: Array, covariances: Array, pulls: Array, dofs: Array) -> "NormalWishartGroup":
+    def _with(self, means: Array, covariances: Array, pulls: Array, dofs: Array) -> Self:
         return dataclasses.replace(self, means=means, covariances=covariances, pulls=pulls, dofs=dofs)
 
     def absolute(self, statistics: Statistics) -> Statistics:
@@ -224,29 +232,27 @@ class NormalWishartGroup(eqx.Module):
         first = _log_wishart_norm(prior.dof, _log_det(prior.scale), dims)
         return 0.5 * (self.dofs - prior.dof) * expected - 0.5 * trace - own + first
 
-    def predictive(self) -> GaussianGroup | FamilyGroup:
+    def predictive(self) -> Component:
         """The density of a new row given the component: Student's t, its parameters integrated out."""
         dims, spread = len(self.columns), self.covariances
         dofs: Array
         scales: Array
         if self.kind == "diag":
             student = StudentT(self.means, jnp.sqrt(spread * (1.0 + 1.0 / self.pulls)), self.dofs)
-            return FamilyGroup(LogStudentT(student) if self.log else student, None, None, self.columns, 2 * dims)
+            return FamilyComponent(LogStudentT(student) if self.log else student, None, None, self.columns, 2 * dims)
         if self.kind == "spherical":
             dofs = dims * self.dofs
             scales = jax.vmap(jnp.diag)(spread * (1.0 + 1.0 / self.pulls))
         else:
             dofs = self.dofs - dims + 1.0
             scales = spread * (self.dofs / dofs * (1.0 + 1.0 / self.pulls))[:, None, None]
-        blur = jnp.zeros_like(self.noise)
-        return GaussianGroup(self.means, scales, blur, None, None, None, self.columns, "VVV", "whitened", dofs=dofs)
+        return StudentComponent(self.means, scales, dofs, self.columns)
 
-    def expected(self) -> GaussianGroup:
-        """The group at ``E[μ_k]`` and ``E[Λ_k]⁻¹``."""
+    def expected(self) -> Component:
+        """The components at ``E[μ_k]`` and ``E[Λ_k]⁻¹``."""
         return dataclasses.replace(self.point, blur=jnp.zeros_like(self.noise), form="whitened", complete=True)
 
-    def in_units(self, view: Standardise) -> "NormalWishartGroup":
-        """The posterior of the parameters of the user's values."""
+    def in_units(self, view: Standardise) -> Self:
         columns = np.asarray(self.columns)
         shift, scale = np.asarray(view.shift)[columns], np.asarray(view.scale)[columns]
         across = scale**2 if self.diagonal else scale[:, None] * scale
@@ -261,21 +267,17 @@ class NormalWishartGroup(eqx.Module):
             prior=prior,
         )
 
-    def with_form(self, form: Form) -> "NormalWishartGroup":
-        """The same posterior, its E-step computed in another form."""
-        return dataclasses.replace(self, form=form)
+    def whitened(self) -> Self:
+        return dataclasses.replace(self, form="whitened") if self.product_form else self
 
-    def with_rows(self, *, complete: bool, tile: int) -> "NormalWishartGroup":
-        """The same posterior for rows with or without gaps; those with gaps come in tiles of one pattern."""
+    def with_rows(self, *, complete: bool, tile: int) -> Self:
         form = self.point.with_rows(complete=complete, tile=tile).form
         return dataclasses.replace(self, form=form, complete=complete, tile=tile)
 
-    def take(self, order: Int[Array, " chosen"]) -> "NormalWishartGroup":
-        """The group with components chosen and ordered by index."""
+    def take(self, order: Int[Array, " chosen"]) -> Self:
         return self._with(self.means[order], self.covariances[order], self.pulls[order], self.dofs[order])
 
     def conditioning(self) -> Float[np.ndarray, "*starts"]:
-        """How much the product form cancels (on the host)."""
         return self.point.conditioning()
 
     def n_parameters(self) -> int:
@@ -283,6 +285,31 @@ class NormalWishartGroup(eqx.Module):
         (components, dims), triangle = self.means.shape, len(self.columns) * (len(self.columns) + 1) // 2
         spread = {"full": components * triangle, "tied": triangle, "diag": components * dims, "spherical": components}
         return components * dims + spread[self.kind]
+
+    def draw_parameters(
+        self, number: int, random: np.random.Generator
+    ) -> tuple[Component, Float[np.ndarray, " draws"]]:
+        means, covariances, ratio = precision_draws(
+            self.means, self.covariances, self.pulls, self.dofs, self.prior, self.kind, number, random
+        )
+        structure = "VVI" if self.diagonal else "VVV"
+        blur = np.zeros((number, len(self.columns)))
+        drawn = GaussianComponent(
+            means, covariances, blur, None, None, None, self.columns, structure, "whitened", log=self.log
+        )
+        return drawn, ratio
+
+    def entries(self, drawn: Component, columns: Sequence[str]) -> list[tuple[str, Float[np.ndarray, " draws"]]]:
+        means, covariances = (np.asarray(value) for value in drawn.values().values())
+        return gaussian_entries(means, covariances, columns)
+
+    def parameter_moments(self) -> tuple[Float[np.ndarray, "components p"], Float[np.ndarray, "components p"]]:
+        means, covariances = np.asarray(self.means), np.asarray(self.covariances)
+        spread = covariances if self.diagonal else np.diagonal(covariances, axis1=1, axis2=2)
+        dofs = np.asarray(self.dofs).reshape(len(means), -1)
+        pulls = np.asarray(self.pulls).reshape(len(means), -1)
+        sds = [np.sqrt(spread / pulls), spread * np.sqrt(2.0 / dofs)]
+        return np.concatenate([means, spread], axis=1), np.concatenate(np.broadcast_arrays(*sds), axis=1)
 
 
 def _log_det(matrices: Float[Array, "*batch d d"]) -> Float[Array, "*batch"]:

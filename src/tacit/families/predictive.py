@@ -5,48 +5,25 @@ probabilities leave their means, a Gaussian Student's t; the others stand here (
 & Balakrishnan 1994, chapter 20). Each bears the name of the family it comes from.
 """
 
-import abc
 from typing import ClassVar
 
-import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.special import gammaln
 from jaxtyping import Bool, Float
 
 from tacit.compute import Array
-from tacit.families.base import Family
+from tacit.families.base import Distribution
+from tacit.families.multinomial import draw_counts, share_roots
 from tacit.families.numeric import on_support
 from tacit.families.student_t import StudentT
 
 
-class Predictive(eqx.Module):
-    """A batch of densities; methods as those of a family."""
-
-    name: ClassVar[str]
-    event_dims: ClassVar[int] = 0
-    exponential: ClassVar[bool] = False
-
-    @abc.abstractmethod
-    def log_prob(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
-        """Log-density (or log-mass) in nats, −inf outside the support."""
-
-    @abc.abstractmethod
-    def supports(self, x: Float[Array, "..."]) -> Bool[Array, "..."]:
-        """Where ``x`` lies in the support."""
-
-    @abc.abstractmethod
-    def mean(self) -> Float[Array, "..."]:
-        """``E[x]``, NaN or infinite where there is none."""
-
-    @abc.abstractmethod
-    def variance(self) -> Float[Array, "..."]:
-        """``Var[x]``, infinite where there is none."""
-
-
-class Lomax(Predictive):
+class Lomax(Distribution):
     """``p(x) = (a/b) (1 + x/b)^{−(a+1)}``, x ≥ 0: an exponential whose rate is Gamma(a, b)."""
 
     name: ClassVar[str] = "exponential"
+    column_kind: ClassVar[str] = "positive"
 
     shapes: Float[Array, "..."]
     scales: Float[Array, "..."]
@@ -69,11 +46,19 @@ class Lomax(Predictive):
         above = jnp.where(a > 2.0, a, 3.0)
         return jnp.where(a > 2.0, jnp.asarray(self.scales) ** 2 * above / ((above - 1.0) ** 2 * (above - 2.0)), jnp.inf)
 
+    def draw(self, random: np.random.Generator, total: np.ndarray | None = None) -> np.ndarray:
+        return np.asarray(self.scales) * random.pareto(self.shapes)
 
-class LogStudentT(Predictive):
+    def cdf(self, x: np.ndarray) -> np.ndarray:
+        return -np.expm1(-np.asarray(self.shapes) * np.log1p(np.maximum(x, 0.0) / np.asarray(self.scales)))
+
+
+class LogStudentT(Distribution):
     """Student's t of log x; neither its mean nor its variance is finite."""
 
     name: ClassVar[str] = "log-normal"
+    column_kind: ClassVar[str] = "positive"
+    symbols: ClassVar[tuple[str, ...]] = ("μ", "σ", "ν")
 
     logarithm: StudentT
 
@@ -90,8 +75,23 @@ class LogStudentT(Predictive):
 
     variance = mean
 
+    def draw(self, random: np.random.Generator, total: np.ndarray | None = None) -> np.ndarray:
+        return np.exp(self.logarithm.draw(random))
 
-class DirichletMultinomial(Predictive):
+    def cdf(self, x: np.ndarray) -> np.ndarray:
+        positive = x > 0
+        return np.where(positive, self.logarithm.cdf(np.log(np.where(positive, x, 1.0))), 0.0)
+
+    def location_scale(self) -> tuple[np.ndarray, np.ndarray]:
+        """Of log x."""
+        return self.logarithm.location_scale()
+
+    def filling(self, weights: Float[np.ndarray, "rows components"]) -> np.ndarray | None:
+        # there is no mean: the mean of the logarithm, where that has one
+        return np.exp(weights @ np.asarray(self.logarithm.locations))
+
+
+class DirichletMultinomial(Distribution):
     """A multinomial row given its total n whose shares are Dirichlet(α); moments are those of one item.
 
     ``p(x) = n! Γ(Σα)/Γ(n + Σα) ∏_l Γ(x_l + α_l)/(Γ(α_l) x_l!)``.
@@ -99,6 +99,9 @@ class DirichletMultinomial(Predictive):
 
     name: ClassVar[str] = "multinomial"
     event_dims: ClassVar[int] = 1
+    column_kind: ClassVar[str] = "count"
+    given_total: ClassVar[bool] = True
+    symbols: ClassVar[tuple[str, ...]] = ("p",)
 
     concentrations: Float[Array, "... levels"]
 
@@ -122,6 +125,10 @@ class DirichletMultinomial(Predictive):
         share = self.mean()
         return share * (1.0 - share)
 
+    def draw(self, random: np.random.Generator, total: np.ndarray | None = None) -> np.ndarray:
+        mass = np.maximum(random.standard_gamma(self.concentrations), np.finfo(float).tiny)
+        return draw_counts(mass / mass.sum(-1, keepdims=True), random, total)
 
-Density = Family | Predictive
-"""What a column of a fitted mixture can have."""
+    def seeding_features(self, x: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "rows features"]:
+        """The square roots of the shares."""
+        return share_roots(x)

@@ -1,0 +1,57 @@
+"""What rows add up to for Gaussian components: weighted sums, about one origin or another, and their moments."""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from tacit.compute import Array
+from tacit.models.components.steps import pack
+
+Statistics = tuple[Float[Array, " components"], Float[Array, "components f"]]
+"""Counts, and the packed sums of x, of x xᵀ (or x²) and, with gaps in a diagonal structure, of what is seen."""
+
+
+class Moments(NamedTuple):
+    """Weighted moments of the rows of every component."""
+
+    seen: Float[Array, "components d"]
+    """Weight of the observed entries."""
+    origin: Float[Array, "components d"]
+    mean: Float[Array, "components d"]
+    """About the origin; 0 where nothing is seen."""
+    scatter: Float[Array, "components d ..."]
+    """About the mean, with the blur."""
+
+
+def moved(statistics: Statistics, by: Float[Array, "components d"], *, diagonal: bool, complete: bool) -> Statistics:
+    """``Σ r (x+b) = Σ r x + n b`` and ``Σ r (x+b)(x+b)ᵀ = Σ r xxᵀ + s bᵀ + b sᵀ + n b bᵀ``."""
+    counts, packed = statistics
+    dims = by.shape[-1]
+    first, second = packed[:, :dims], packed[:, dims:]
+    if diagonal:
+        squares, seen = second[:, :dims], second[:, dims:]
+        mass = counts[:, None] if complete else seen
+        parts = [first + mass * by, squares + 2.0 * first * by + mass * by**2, seen]
+        return counts, jnp.concatenate(parts, axis=1)
+    cross = first[:, :, None] * by[:, None]
+    square = cross + jnp.swapaxes(cross, 1, 2) + counts[:, None, None] * by[:, :, None] * by[:, None]
+    return counts, jnp.concatenate([first + counts[:, None] * by, second + pack(square)], axis=1)
+
+
+def outer(weight: Array, a: Array, b: Array, diagonal: bool) -> Array:
+    """``w a bᵀ``, or its diagonal."""
+    if diagonal:
+        return weight * a * b
+    return weight[:, :1, None] * a[:, :, None] * b[:, None, :]
+
+
+def precision_diagonal(covariances: np.ndarray) -> np.ndarray:
+    """The diagonal of ``Σ_k⁻¹``; infinite where Σ_k is singular or not a number."""
+    try:
+        return np.diagonal(np.linalg.inv(covariances), axis1=-2, axis2=-1)
+    except np.linalg.LinAlgError:
+        if covariances.ndim == 2:
+            return np.full(covariances.shape[0], np.inf)
+        return np.stack([precision_diagonal(matrix) for matrix in covariances])

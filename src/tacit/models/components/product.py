@@ -1,0 +1,203 @@
+"""Components that are a family of ``families``: a product over their columns, or one vector of all of them."""
+
+import dataclasses
+from typing import Self
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Bool, Float, Int, PyTree
+
+from tacit.compute import Array
+from tacit.data.blocks import Standardise
+from tacit.families.base import Distribution, ExponentialFamily, Family
+from tacit.families.priors import ConjugatePrior
+from tacit.models.components.base import Component
+from tacit.models.components.coordinates import Chart, family_charts, free_components
+from tacit.models.components.steps import (
+    FamilyFeatures,
+    LinearStep,
+    LocalPosteriorStep,
+    Step,
+    observed_events,
+    take,
+)
+
+
+class FamilyComponent(Component):
+    """``p(x|k) = ∏_j p(x_j|θ_kj)`` over the columns; the family's batch is ``[K, columns]``.
+
+    A family of vectors (``event_dims`` 1) sees all columns as one event; its batch is ``[K, 1]``.
+    """
+
+    family: Distribution
+    fixed: Bool[Array, " components"] | None
+    prior: ConjugatePrior | None
+    columns: tuple[int, ...] = eqx.field(static=True)
+    free: int = eqx.field(static=True)
+    """Free parameters of one component."""
+    complete: bool = eqx.field(static=True, default=True)
+    blur: Float[Array, " columns"] | None = None
+    """ε, what every entry is blurred by where the likelihood of a component that collapses has no bound."""
+
+    @property
+    def name(self) -> str:
+        return self.family.name
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        return self.family.symbols
+
+    @property
+    def parameters(self) -> PyTree:
+        return self.family
+
+    @property
+    def column_kind(self) -> str:
+        return self.family.column_kind
+
+    @property
+    def given_total(self) -> bool:
+        return self.family.given_total
+
+    @property
+    def has_prior(self) -> bool:
+        return self.prior is not None
+
+    def prepare(self) -> Step:
+        if not isinstance(self.family, ExponentialFamily):
+            return LocalPosteriorStep(self.family, self.columns, self.blur)
+        natural = self.family.natural
+        normalizer = self.family.log_normalizer
+        if self.blur is not None:
+            normalizer = normalizer - self.blur * (natural @ jnp.asarray(self.family.blur))
+        components = natural.shape[0]
+        flat = natural.reshape(components, -1)
+        features = FamilyFeatures(self.family, self.complete)
+        if self.complete:
+            return LinearStep(features, flat, -normalizer.sum(-1), self.columns)
+        natural = jnp.concatenate([flat, -normalizer], axis=1)
+        return LinearStep(features, natural, jnp.zeros(components, flat.dtype), self.columns)
+
+    def m_step(self, statistics: tuple[Float[Array, "components ..."], Float[Array, "components ..."]]) -> Self:
+        """Maximum likelihood, or the mode of the posterior under a conjugate prior, of every component."""
+        weight, expected = statistics
+        assert isinstance(self.family, Family)  # predictive densities are never fitted
+        if isinstance(self.family, ExponentialFamily):
+            shape = self.family.natural.shape
+            events = shape[1]
+            if self.complete:
+                weight = jnp.broadcast_to(weight[:, None], (shape[0], events))
+            else:
+                weight, expected = expected[:, -events:], expected[:, :-events]
+            expected = expected.reshape(shape)
+            if self.blur is not None:
+                expected = expected + (weight * self.blur)[..., None] * jnp.asarray(self.family.blur)
+        if self.prior is not None:
+            weight, expected = weight + self.prior.weight, expected + self.prior.statistics
+        new = self.family.maximise(expected, weight)
+        if self.fixed is not None:
+            new = _keep(self.fixed, self.family, new)
+        return eqx.tree_at(lambda component: component.family, self, new)
+
+    def global_bound(self, active: Bool[Array, " components"]) -> Float[Array, ""]:
+        """The log prior density of the natural parameters, 0 without a prior."""
+        if self.prior is None:
+            return jnp.zeros(())
+        return jnp.where(active[:, None], self.prior.log_prob(self.family), 0.0).sum()
+
+    def log_prob(self, rows: Float[Array, "rows dims"]) -> Float[Array, "rows components"]:
+        """Log-density of the observed columns under every component."""
+        events, seen = observed_events(self.family, take(rows, self.columns))
+        return jnp.where(seen[:, None], self.family.log_prob(events[:, None]), 0.0).sum(-1)
+
+    def n_parameters(self) -> int:
+        """Free parameters of all components (fixed ones do not count)."""
+        components = jax.tree.leaves(self.family)[0].shape[0]
+        return self.free * (components if self.fixed is None else int((~self.fixed).sum()))
+
+    def take(self, order: Int[Array, " chosen"]) -> Self:
+        family = jax.tree.map(lambda leaf: leaf[order], self.family)
+        return dataclasses.replace(self, family=family, fixed=None if self.fixed is None else self.fixed[order])
+
+    def in_units(self, view: Standardise) -> Self:
+        if not self.family.standardised:
+            return self
+        columns = np.asarray(self.columns)
+        shift, scale = view.shift[columns], view.scale[columns]
+        blur = None if self.blur is None else self.blur * scale**2
+        return dataclasses.replace(self, family=self.family.in_units(scale, shift), blur=blur)
+
+    def with_rows(self, *, complete: bool, tile: int) -> Self:
+        return dataclasses.replace(self, complete=complete)
+
+    def plain(self) -> Component:
+        return dataclasses.replace(self, prior=None, fixed=None)
+
+    def without_floor(self) -> Self:
+        return self if self.blur is None else dataclasses.replace(self, blur=np.zeros_like(self.blur))
+
+    def floored(self) -> Bool[np.ndarray, "*starts components columns"] | None:
+        """Where a component has little more width than the blur (on the host)."""
+        return None if self.blur is None else np.asarray(self.family.spread) < 2.0 * np.asarray(self.blur)[..., None, :]
+
+    def supports(self, x: Float[Array, "rows d"]) -> Bool[Array, "rows d"]:
+        return self.family.supports(x)
+
+    def moments(self) -> tuple[Float[Array, "components d"], Float[Array, "components d"]]:
+        mean, variance = (jnp.asarray(moment) for moment in self.family.moments())
+        return mean.reshape(mean.shape[0], -1), variance.reshape(variance.shape[0], -1)
+
+    def draw(
+        self, labels: Int[np.ndarray, " rows"], random: np.random.Generator, total: np.ndarray | None = None
+    ) -> Float[np.ndarray, "rows d"]:
+        family = jax.tree.map(lambda leaf: np.asarray(leaf)[labels], self.family)
+        return family.draw(random, None if total is None else total[:, None]).reshape(labels.size, -1)
+
+    def column(self, place: int) -> Distribution:
+        if self.family.event_dims:
+            raise ValueError(
+                f"column {self.columns[place]} is part of one {self.name} row and has no density of its own"
+            )
+        return jax.tree.map(lambda leaf: leaf[:, place], self.family)
+
+    def marginal(self, positions: np.ndarray, places: tuple[int, ...]) -> Component:
+        if self.family.event_dims:
+            if len(positions) < len(self.columns):
+                raise ValueError(
+                    f"columns {list(self.columns)} are one {self.name} row and have no density apart: "
+                    "take all of them or none"
+                )
+            return FamilyComponent(self.family, None, None, places, self.free)
+        family = jax.tree.map(lambda leaf: leaf[:, positions], self.family)
+        return FamilyComponent(family, None, None, places, self.free * len(positions) // len(self.columns))
+
+    def seeding_features(self, x: Float[np.ndarray, "rows d"]) -> Float[np.ndarray, "rows features"]:
+        return self.family.seeding_features(x)
+
+    def code_probabilities(self) -> Float[np.ndarray, "components d levels"] | None:
+        return self.family.code_probabilities()
+
+    def filling(self, weights: Float[np.ndarray, "rows components"]) -> np.ndarray | None:
+        return self.family.filling(weights)
+
+    def distributions(self, *, dense: bool) -> Family | None:
+        return self.family if isinstance(self.family, Family) else None
+
+    def values(self) -> dict[str, Array]:
+        return self.family.values()
+
+    def with_values(self, values: dict[str, Float[Array, "..."]]) -> Self:
+        return eqx.tree_at(lambda component: component.family, self, self.family.with_values(values))
+
+    def charts(self) -> dict[str, Chart]:
+        family = jax.tree.map(np.asarray, self.family)
+        return family_charts(family, free_components(self.fixed, jax.tree.leaves(family)[0].shape[0]))
+
+
+def _keep(fixed, old, new):
+    def pick(a, b):
+        return jnp.where(fixed.reshape(-1, *(1,) * (a.ndim - 1)), a, b)
+
+    return jax.tree.map(pick, old, new)
