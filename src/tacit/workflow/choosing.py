@@ -8,13 +8,12 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 
-from tacit import registry
+from tacit import registry, workflow
 from tacit.data.blocks import moments
 from tacit.data.errors import listed
 from tacit.data.schema import Column, Schema
 from tacit.estimators._mixture import BaseMixture
 from tacit.evaluation.select import CRITERIA, FLOOR, select
-from tacit.evaluation.topic_selection import TOPIC_CRITERIA, select_topics
 from tacit.families.covariance import STRUCTURES, canonical_name
 from tacit.workflow.errors import RequestError
 from tacit.workflow.events import Observer
@@ -32,8 +31,6 @@ DEFAULTS = {"tol": 1e-5, "max_iter": 500}
 """In place of scikit-learn's, which stop early."""
 TOPIC_ITERATIONS = 100
 """In place of scikit-learn's ten, after which the bound of a topic model still rises."""
-TOPIC_HOLDOUT = 0.1
-"""The share of the documents on which numbers of topics are compared."""
 EMPTIES = "weight_concentration_prior_type"
 """A setting of the models whose surplus groups empty themselves."""
 ALLOWED = 10
@@ -172,7 +169,7 @@ def choose(
         X, weights = feed_fit(estimator, values, schema)
         return Chosen(_fitted(estimator, X, weights), ())
     if registry.entry(plan.model).reads == "documents":
-        return _topics(plan, values, observer, vocabulary)
+        return workflow.choosing_topics.choose_topics(plan, values, observer, vocabulary)
     rows = values.shape[0]
     if plan.candidates == 1 or rows <= CHOICE_ROWS:
         return _sweep(plan, values, schema, observer)
@@ -207,27 +204,9 @@ def _sweep(plan: Plan, values: Any, schema: Schema | None, observer: Observer) -
     return Chosen(found.best, tuple(found.table.to_pylist()))
 
 
-def _topics(plan: Plan, values: Any, observer: Observer, vocabulary: Sequence[str] | None) -> Chosen:
-    """Every number of topics from two seeds, and the best fitted to all documents."""
-    observer.stage(f"Trying {listed(plan.groups)} topics")
-    try:
-        found = select_topics(
-            values,
-            plan.groups,
-            plan.criterion,
-            estimator=plan.estimator,
-            vocabulary=vocabulary,
-            random_state=plan.seed,
-            holdout=TOPIC_HOLDOUT,
-        )
-    except ValueError as error:
-        raise RequestError(f"--set components: {error}") from None
-    return Chosen(found.best, tuple(found.table.to_pylist()))
-
-
 def _criterion(asked: str | None, *, topics: bool) -> str:
     """What chooses among candidates; raises `RequestError` where there is no such criterion for the model."""
-    known = tuple(TOPIC_CRITERIA) if topics else CRITERIA
+    known = workflow.choosing_topics.CRITERIA if topics else CRITERIA
     if asked is None:
         return known[0]
     if asked not in known:

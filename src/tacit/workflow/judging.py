@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from tacit import workflow
 from tacit.data.schema import Schema
 from tacit.evaluation.held_out import HeldOut, of_scores
 from tacit.evaluation.measure import measure
@@ -18,8 +19,6 @@ from tacit.report import words
 from tacit.report.effects import effects
 from tacit.workflow.choosing import Chosen
 from tacit.workflow.feeding import feed
-from tacit.workflow.judging_predictions import judge_predictions
-from tacit.workflow.judging_topics import judge_topics, word_scores
 from tacit.workflow.sources import Rows
 from tacit.workflow.warned import HARMLESS, plain
 
@@ -74,7 +73,7 @@ def judge(chosen: Chosen, fitted: Rows, kept: Rows, said: Iterable[str], trace: 
     if fitted.vocabulary is not None:
         return _of_documents(estimator, fitted, kept, said, trace)
     if fitted.target is not None:
-        told, calibration = judge_predictions(estimator, fitted, kept)
+        told, calibration = workflow.judging_predictions.judge_predictions(estimator, fitted, kept)
         return Judgement(None, None, (), "", None, None, calibration, _said(said), target=told)
     X = feed(estimator, fitted.values, schema)
     share = responsibilities(estimator, X)
@@ -106,12 +105,15 @@ def judge(chosen: Chosen, fitted: Rows, kept: Rows, said: Iterable[str], trace: 
 
 def _of_documents(estimator: Any, fitted: Rows, kept: Rows, said: Iterable[str], trace: TopicTrace | None) -> Judgement:
     """Topics instead of groups, and how well the other half of a document is predicted instead of its density."""
-    told = judge_topics(estimator, fitted, kept)
+    told = workflow.judging_topics.judge_topics(estimator, fitted, kept)
     told["trace"] = {} if trace is None else trace.curves(estimator, float(fitted.values.sum()))
     own = [plain(text) for text in said if not any(word in text for word in HARMLESS)]
     calibration = {}
     if len(kept):
-        calibration = {"scores": word_scores(estimator, kept.values), "rows": np.asarray(kept.numbers, np.int64)}
+        calibration = {
+            "scores": workflow.judging_topics.word_scores(estimator, kept.values),
+            "rows": np.asarray(kept.numbers, np.int64),
+        }
     return Judgement(None, None, (), "", None, None, calibration, tuple(dict.fromkeys((*told["cautions"], *own))), told)
 
 

@@ -104,10 +104,11 @@ def _cautions(sizes: np.ndarray, coherence: np.ndarray, twins: Sequence[Sequence
         said.append(f"Topics {twins[0][0] + 1} and {twins[0][1] + 1} are nearly the same: fewer topics would do.")
     elif twins:
         said.append(f"{_topics(np.unique(twins))} are nearly the same as one another: fewer topics would do.")
-    odd = np.setdiff1d(np.flatnonzero(coherence < NONSENSE), dead)
-    if odd.size:
+    doubtful = np.setdiff1d(np.flatnonzero(coherence < NONSENSE), dead)
+    if doubtful.size:
         said.append(
-            f"The words of {_topics(odd).lower()} seldom stand in the same documents; read {_it(odd)} with care."
+            f"The words of {_topics(doubtful).lower()} seldom stand in the same documents; read "
+            f"{_it(doubtful)} with care."
         )
     if len(fitted) < 10 * count:
         few, many = words.counted(len(fitted), "document"), words.counted(count, "topic")
