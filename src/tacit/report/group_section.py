@@ -31,7 +31,7 @@ def group_section(content: ReportContent) -> Html | None:
         return None
     columns, groups = content.schema.columns, content.groups
     counts = [len(column.levels or ()) for column in columns]
-    found = effects(content.values, content.schema.kinds, counts, groups.responsibilities)
+    found = effects(content.values, content.schema.kinds, counts, np.asarray(groups.responsibilities))
     several = len(groups.weights) > 1
     return section(
         "groups",
