@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tacit import workflow
+from tacit import registry, workflow
 from tacit.data.corpus import Corpus
 from tacit.data.encode import Unseen, encode
 from tacit.data.errors import DataError
@@ -20,7 +20,7 @@ from tacit.data.read import Reading, read
 from tacit.data.schema import Schema
 from tacit.data.table import load
 from tacit.data.texts import Vocabulary
-from tacit.storage.run import SCHEMA, VOCABULARY, RunFolder
+from tacit.storage.run import SCHEMA, RunFolder
 from tacit.workflow import folders
 from tacit.workflow.errors import RequestError
 from tacit.workflow.events import SILENT, Observer
@@ -63,7 +63,8 @@ class Opened:
     def at(cls, path: Path) -> "Opened":
         """Open a run; raises `ModelFileError` saying what is wrong with it."""
         run = folders.open_run(path)
-        if (run.path / VOCABULARY).is_file():
+        known = registry.ESTIMATORS.get(run.config().model)
+        if known is not None and known.reads == "documents":
             return cls(run, None, run.vocabulary())
         if (run.path / SCHEMA).is_file():
             return cls(run, run.schema(), target=run.target())
