@@ -18,7 +18,7 @@ from tacit.workflow.sources import Rows
 
 SIDE = 64
 """Pixels that the shorter side of an image is enlarged to, by whole factors, for a picture."""
-PICTURED = 40
+SHOWN = 40
 """Images of a source that a picture shows where nobody says how many."""
 ROUNDING = 1e-3
 """How far from a whole number a drawn level may be in 32 bits."""
@@ -28,10 +28,10 @@ LARGEST = 50_000_000
 
 def some(rows: Rows, observer: Observer) -> Rows:
     """As many images as a picture shows, spread evenly over the source."""
-    if len(rows) <= PICTURED:
+    if len(rows) <= SHOWN:
         return rows
-    observer.note(f"{PICTURED} of {counted(len(rows), 'image')}, spread evenly.")
-    return rows.pick(np.linspace(0, len(rows) - 1, PICTURED).round().astype(int))
+    observer.note(f"{SHOWN} of {counted(len(rows), 'image')}, spread evenly.")
+    return rows.pick(np.linspace(0, len(rows) - 1, SHOWN).round().astype(int))
 
 
 def write_images(answer: ImageAnswer, out: str) -> tuple[str, ...]:
