@@ -1,11 +1,13 @@
-"""Work on several threads: in order, in the caller's precision, and an error ends it."""
+"""Work on several threads: in order, in the caller's precision, and an error ends it; a cache that threads share."""
 
 import threading
+from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import pytest
 
-from tacit.compute import double_precision, side_by_side, single_precision
+from tacit.compute import compilation_cache, double_precision, side_by_side, single_precision
 
 
 def test_results_come_in_the_order_of_the_items() -> None:
@@ -41,3 +43,25 @@ def test_an_error_ends_the_work_with_no_more_items_taken() -> None:
     with pytest.raises(ValueError, match="item 2"):
         side_by_side(work, iter(range(100_000)))
     assert len(taken) < 100_000
+
+
+def test_scopes_of_the_cache_that_overlap_in_threads_leave_the_setting_as_it_was(tmp_path: Path) -> None:
+    """One thread leaves its scope while another is still inside: a plain save and restore would lose the folder."""
+    before, seen = jax.config.jax_compilation_cache_dir, {}
+    inside, left = threading.Event(), threading.Event()
+
+    def outlasts() -> None:
+        with compilation_cache(tmp_path / "other"):
+            inside.set()
+            assert left.wait(10.0)
+            seen["alone"] = jax.config.jax_compilation_cache_dir
+
+    thread = threading.Thread(target=outlasts)
+    with compilation_cache(tmp_path / "first"):
+        thread.start()
+        assert inside.wait(10.0)
+        seen["both"] = jax.config.jax_compilation_cache_dir
+    left.set()
+    thread.join()
+    assert seen == {"both": str(tmp_path / "first"), "alone": str(tmp_path / "first")}
+    assert jax.config.jax_compilation_cache_dir == before

@@ -1,7 +1,11 @@
 """The one list of estimators."""
 
+import subprocess
+import sys
+
 import pytest
 from sklearn.base import BaseEstimator
+from sklearn.utils import get_tags
 
 from tacit import registry
 from tacit.estimators.mixture.gaussian import GaussianMixture
@@ -15,6 +19,20 @@ def test_every_listed_name_makes_its_estimator_and_is_found_again() -> None:
         assert isinstance(estimator, BaseEstimator)
         assert registry.name_of(estimator) == name
         assert set(registry.settings(name)) == set(estimator.get_params(deep=False))
+
+
+def test_what_is_known_of_a_model_before_it_is_imported_is_true_of_it() -> None:
+    for name in registry.names():
+        cls, known = registry.get(name), registry.entry(name)
+        assert known.supervised == bool(get_tags(cls()).target_tags.required), name
+        assert (known.reads == "documents") == hasattr(cls, "completion_score"), name
+
+
+def test_a_model_is_imported_alone() -> None:
+    code = "from tacit import registry; registry.get('gaussian-mixture'); import sys; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    assert "tacit.estimators.mixture.gaussian" in loaded
+    assert not [name for name in loaded if name.startswith(("tacit.models.vae", "tacit.models.topics"))]
 
 
 def test_names_are_words_for_a_command_line() -> None:
@@ -39,7 +57,7 @@ def test_what_a_class_needs_and_does_not_get_is_said(monkeypatch: pytest.MonkeyP
         def __init__(self, base):
             self.base = base
 
-    monkeypatch.setitem(registry.ESTIMATORS, "needy", Needy)
+    monkeypatch.setitem(registry.ESTIMATORS, "needy", registry.Entry(Needy))
     with pytest.raises(ValueError, match=r"needy cannot be made.*base"):
         registry.create("needy")
 

@@ -150,24 +150,50 @@ def cache_directory() -> Path:
     return Path(own) if own else Path(base) / "tacit" / "compiled"
 
 
+class _OpenScopes:
+    """The scopes of `compilation_cache` that are open in all threads: JAX's setting belongs to the process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._number = 0
+        self._before: dict[str, Any] = {}
+
+    def enter(self, folder: Path) -> None:
+        with self._lock:
+            self._number += 1
+            if self._number > 1:
+                return
+            wanted = {
+                "jax_compilation_cache_dir": str(folder),
+                "jax_persistent_cache_min_compile_time_secs": 0.0,
+                "jax_persistent_cache_min_entry_size_bytes": -1,
+            }
+            self._before = {name: getattr(jax.config, name) for name in wanted}
+            with contextlib.suppress(OSError):
+                folder.mkdir(parents=True, exist_ok=True)
+                for name, value in wanted.items():
+                    jax.config.update(name, value)
+
+    def leave(self) -> None:
+        with self._lock:
+            self._number -= 1
+            if not self._number:
+                for name, value in self._before.items():
+                    jax.config.update(name, value)
+
+
+_OPEN = _OpenScopes()
+
+
 @contextlib.contextmanager
 def compilation_cache(directory: Path | None = None) -> Iterator[None]:
-    """Keep compiled programs on disk inside the scope; the setting before it is put back after it."""
-    folder = directory or cache_directory()
-    wanted = {
-        "jax_compilation_cache_dir": str(folder),
-        "jax_persistent_cache_min_compile_time_secs": 0.0,
-        "jax_persistent_cache_min_entry_size_bytes": -1,
-    }
-    before = {name: getattr(jax.config, name) for name in wanted}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, value in wanted.items():
-            jax.config.update(name, value)
-    except OSError:
-        pass
+    """Keep compiled programs on disk inside the scope.
+
+    The first scope of the process sets the folder, and the last to end, in whatever thread, puts back the setting that
+    was before; scopes between them share the folder of the first.
+    """
+    _OPEN.enter(directory or cache_directory())
     try:
         yield
     finally:
-        for name, value in before.items():
-            jax.config.update(name, value)
+        _OPEN.leave()

@@ -1,55 +1,62 @@
 """Floor 6: name → estimator, the one list of what exists.
 
-The command line, saving, comparing, the report and the common tests take their models from here. To add a
-model: import its estimator and give it a line.
+The command line, saving, comparing, the report and the common tests take their models from here. To add a model: give
+it a line. An estimator stands here by its place and is imported when it is first asked for, so that names, and what
+each model reads, are known before anything heavy is loaded.
 """
 
-from typing import Any
-
-from sklearn.base import BaseEstimator
+import pkgutil
+from typing import Any, Literal, NamedTuple
 
 from tacit.data.errors import listed, nearest
-from tacit.estimators.generative_classifier import GenerativeClassifier
-from tacit.estimators.kmeans import KMeans
-from tacit.estimators.mixture.bayesian_columns import BayesianMixture
-from tacit.estimators.mixture.bayesian_gaussian import BayesianGaussianMixture
-from tacit.estimators.mixture.counts import MultinomialMixture, PoissonMixture
-from tacit.estimators.mixture.gaussian import GaussianMixture
-from tacit.estimators.mixture.mixed import Mixture
-from tacit.estimators.regression.bayesian_linear import BayesianLinearRegression
-from tacit.estimators.regression.bayesian_logistic import BayesianLogisticRegression
-from tacit.estimators.regression.least_absolute_deviations import LeastAbsoluteDeviations
-from tacit.estimators.regression.student_t import StudentTRegression
-from tacit.estimators.topics.latent_dirichlet_allocation import LatentDirichletAllocation
-from tacit.estimators.topics.prod_lda import ProdLDA
-from tacit.estimators.vae.semi_supervised import SemiSupervisedVAE
-from tacit.estimators.vae.vae import IWAE, VAE, VQVAE, AutoEncoder, BetaVAE
 
-ESTIMATORS: dict[str, type[BaseEstimator]] = {
-    "gaussian-mixture": GaussianMixture,
-    "mixture": Mixture,
-    "bayesian-gaussian-mixture": BayesianGaussianMixture,
-    "bayesian-mixture": BayesianMixture,
-    "poisson-mixture": PoissonMixture,
-    "multinomial-mixture": MultinomialMixture,
-    "k-means": KMeans,
-    "latent-dirichlet-allocation": LatentDirichletAllocation,
-    "generative-classifier": GenerativeClassifier,
-    "bayesian-logistic-regression": BayesianLogisticRegression,
-    "bayesian-linear-regression": BayesianLinearRegression,
-    "least-absolute-deviations": LeastAbsoluteDeviations,
-    "student-t-regression": StudentTRegression,
-    "vae": VAE,
-    "semi-supervised-vae": SemiSupervisedVAE,
-    "prod-lda": ProdLDA,
+Reads = Literal["table", "documents"]
+
+
+class Entry(NamedTuple):
+    """What is known of a model before it is imported."""
+
+    place: str | type[Any]
+    """``module:class`` below ``tacit.estimators``; or the class itself."""
+    reads: Reads = "table"
+    """What its rows are; some that read tables take images too."""
+    supervised: bool = False
+    """Whether it learns one column from the others."""
+
+    def load(self) -> type[Any]:
+        """The class."""
+        if isinstance(self.place, type):
+            return self.place
+        found: type[Any] = pkgutil.resolve_name(f"tacit.estimators.{self.place}")
+        return found
+
+
+ESTIMATORS: dict[str, Entry] = {
+    "gaussian-mixture": Entry("mixture.gaussian:GaussianMixture"),
+    "mixture": Entry("mixture.mixed:Mixture"),
+    "bayesian-gaussian-mixture": Entry("mixture.bayesian_gaussian:BayesianGaussianMixture"),
+    "bayesian-mixture": Entry("mixture.bayesian_columns:BayesianMixture"),
+    "poisson-mixture": Entry("mixture.counts:PoissonMixture"),
+    "multinomial-mixture": Entry("mixture.counts:MultinomialMixture"),
+    "k-means": Entry("kmeans:KMeans"),
+    "latent-dirichlet-allocation": Entry("topics.latent_dirichlet_allocation:LatentDirichletAllocation", "documents"),
+    "generative-classifier": Entry("generative_classifier:GenerativeClassifier", supervised=True),
+    "bayesian-logistic-regression": Entry("regression.bayesian_logistic:BayesianLogisticRegression", supervised=True),
+    "bayesian-linear-regression": Entry("regression.bayesian_linear:BayesianLinearRegression", supervised=True),
+    "least-absolute-deviations": Entry("regression.least_absolute_deviations:LeastAbsoluteDeviations", supervised=True),
+    "student-t-regression": Entry("regression.student_t:StudentTRegression", supervised=True),
+    "vae": Entry("vae.vae:VAE"),
+    "semi-supervised-vae": Entry("vae.semi_supervised:SemiSupervisedVAE", supervised=True),
+    "prod-lda": Entry("topics.prod_lda:ProdLDA", "documents"),
 }
 """Every estimator by its name, which also stands in saved files: a name once given is kept."""
 
-VARIANTS: dict[str, type[BaseEstimator]] = {
-    "auto-encoder": AutoEncoder,
-    "beta-vae": BetaVAE,
-    "iwae": IWAE,
-    "vq-vae": VQVAE,
+
+VARIANTS: dict[str, Entry] = {
+    "auto-encoder": Entry("vae.vae:AutoEncoder"),
+    "beta-vae": Entry("vae.vae:BetaVAE"),
+    "iwae": Entry("vae.vae:IWAE"),
+    "vq-vae": Entry("vae.vae:VQVAE"),
 }
 """Choices of a listed estimator's parts with classes of their own: files name them, and no list does."""
 
@@ -59,12 +66,17 @@ def names() -> tuple[str, ...]:
     return tuple(ESTIMATORS)
 
 
-def get(name: str) -> type[BaseEstimator]:
-    """The class of an estimator; raises `ValueError` with the nearest name when there is none."""
+def entry(name: str) -> Entry:
+    """What is known of an estimator before it is imported; raises `ValueError` with the nearest name for no name."""
     found = ESTIMATORS.get(name, VARIANTS.get(name))
     if found is None:
         raise ValueError(f"no model {name!r}; there are {listed(names(), 20)}.{nearest(name, names())}")
     return found
+
+
+def get(name: str) -> type[Any]:
+    """The class of an estimator; raises `ValueError` with the nearest name when there is none."""
+    return entry(name).load()
 
 
 def settings(name: str) -> tuple[str, ...]:
@@ -72,7 +84,7 @@ def settings(name: str) -> tuple[str, ...]:
     return tuple(get(name)._get_param_names())
 
 
-def create(name: str, **values: Any) -> BaseEstimator:
+def create(name: str, **values: Any) -> Any:
     """A new, unfitted estimator; raises `ValueError` naming the setting that it does not have or misses."""
     known = settings(name)
     for setting in values:
@@ -84,12 +96,10 @@ def create(name: str, **values: Any) -> BaseEstimator:
         raise ValueError(f"{name} cannot be made from the settings {listed(values)}: {error}") from None
 
 
-def name_of(estimator: BaseEstimator) -> str:
+def name_of(estimator: object) -> str:
     """The name under which an estimator's class is listed; a subclass is another class."""
+    cls = type(estimator)
     for name, known in (ESTIMATORS | VARIANTS).items():
-        if type(estimator) is known:
+        if known.place is cls or known.place == f"{cls.__module__.removeprefix('tacit.estimators.')}:{cls.__name__}":
             return name
-    raise ValueError(
-        f"{type(estimator).__module__}.{type(estimator).__qualname__} is not a listed model; "
-        f"there are {listed(names(), 20)}."
-    )
+    raise ValueError(f"{cls.__module__}.{cls.__qualname__} is not a listed model; there are {listed(names(), 20)}.")

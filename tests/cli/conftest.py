@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from tacit.cli import app, fitting
+from tacit.cli import app
+from tacit.workflow import fitting
 
 Command = Callable[..., Result]
 QUICK = ("--set", "latent=2", "--set", "hidden=8", "--set", "network=mlp", "--set", "n_samples=10")

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow.csv as pacsv
 from typer.testing import Result
 
-from tacit.cli import fitting, reporting
 from tacit.storage import RunFolder
+from tacit.workflow import fitting, reporting
 
 Command = Callable[..., Result]
 

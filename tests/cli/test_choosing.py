@@ -8,14 +8,14 @@ import pytest
 from scipy import sparse
 from typer.testing import Result
 
-from tacit.cli import choosing
-from tacit.cli.choosing import GROUPS, plan
-from tacit.cli.failures import UsageFault
-from tacit.cli.feeding import feed, feed_fit
 from tacit.data.schema import Column, Schema
 from tacit.estimators.mixture.gaussian import GaussianMixture
 from tacit.estimators.mixture.mixed import Mixture
 from tacit.storage import RunFolder
+from tacit.workflow import choosing
+from tacit.workflow.choosing import GROUPS, plan
+from tacit.workflow.errors import RequestError
+from tacit.workflow.feeding import feed, feed_fit
 
 Command = Callable[..., Result]
 NUMBERS = Schema((Column("a", "continuous"), Column("b", "continuous")))
@@ -75,7 +75,7 @@ def test_a_start_of_ones_own_leaves_nothing_to_choose() -> None:
     assert found.groups == ()
     assert found.estimator.n_components == 2
     assert found.estimator.covariance_type == "VVI"
-    with pytest.raises(UsageFault, match="one number of groups"):
+    with pytest.raises(RequestError, match="one number of groups"):
         planned(components=[2, 3], init_params="random")
 
 

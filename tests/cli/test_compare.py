@@ -87,7 +87,7 @@ def test_every_model_that_suits_the_kinds_is_beside_independent_columns(
     tacit: Command, rows_of: Rows, whole: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tacit.estimators.vae.fit.STEPS", 20)
-    monkeypatch.setattr("tacit.cli.choosing.GROUPS", (1, 2))
+    monkeypatch.setattr("tacit.workflow.choosing.GROUPS", (1, 2))
     done = tacit("compare", whole, "--folds", 2, "--seed", 0)
     assert done.exit_code == 0, done.output
     found = {row["model"]: row["held_out"] for row in rows_of(done.stdout)}

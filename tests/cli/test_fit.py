@@ -11,8 +11,8 @@ from scipy import stats
 from typer.testing import Result
 
 import tacit as library
-from tacit.cli.fitting import split
 from tacit.storage import RunFolder
+from tacit.workflow.fitting import split
 
 Command = Callable[..., Result]
 

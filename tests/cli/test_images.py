@@ -15,9 +15,9 @@ from PIL import Image
 from scipy.stats import norm
 from typer.testing import Result
 
-from tacit.cli import pictures
 from tacit.cli.progress import Watch
 from tacit.storage import RunFolder
+from tacit.workflow import pictures
 
 Command = Callable[..., Result]
 

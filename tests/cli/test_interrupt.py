@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from typer.testing import Result
 
-from tacit.cli import fitting
 from tacit.cli.progress import Watch
 from tacit.inference.watch import Moment
 from tacit.storage import ModelFileError, RunFolder
+from tacit.workflow import fitting
 
 Command = Callable[..., Result]
 ASKED = ("--set", "components=2-3", "--set", "covariance=EII,VVI,EEI", "--set", "tol=1e-9")
@@ -107,7 +107,8 @@ def test_a_second_control_c_leaves_at_once(
 KILLED = """
 import os, signal, sys
 sys.path.insert(0, sys.argv.pop(1))
-from tacit.cli import fitting, main
+from tacit.cli import main
+from tacit.workflow import fitting
 from tacit.cli.progress import Watch
 fitting.EVERY = 0.0
 looks = []

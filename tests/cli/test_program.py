@@ -58,6 +58,44 @@ except SystemExit as leaving:
     assert done.stdout.splitlines()[-1] == "CODE 0 []"
 
 
+REFUSED = """
+import os
+from typer.testing import CliRunner
+from tacit.cli import app
+run, table, folder = sys.argv[1:]
+os.chdir(folder)
+for arguments, code in [
+    (["show", run], 0),
+    (["score", "--help"], 0),
+    (["fit", "gone.csv"], 3),
+    (["fit", "gone.csv", "--model", "gaussian-mixture", "--set", "components=2"], 3),
+    (["fit", table, "--target", "gone", "--model", "student-t-regression"], 3),
+    (["fit", table, "--kind", "gone=count"], 3),
+    (["fit", table, "--model", "gone"], 2),
+    (["fit", table, "--set", "components"], 2),
+    (["fit", table, "--out", run], 4),
+    (["score", "gone", table], 4),
+    (["score", run, "gone.csv"], 3),
+    (["predict", run, "wrong.csv"], 3),
+    (["score", run, table, "--format", "gone"], 2),
+]:
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == code, (arguments, done.output)
+    loaded = {"jax", "sklearn", "equinox", "matplotlib"} & set(sys.modules)
+    assert not loaded, (arguments, loaded)
+print("all of them")
+"""
+
+
+def test_what_is_plainly_wrong_is_told_before_the_engine_is_loaded(
+    points_run: Path, tables: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "wrong.csv").write_text("up,down\n1,2\n")
+    done = python(REFUSED, points_run, tables / "points.csv", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "all of them\n"
+
+
 def test_compiled_programs_are_kept_in_the_users_cache_folder(
     points_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,10 +10,10 @@ import pytest
 from scipy import sparse
 from typer.testing import Result
 
-from tacit.cli import reporting
-from tacit.cli.sources import Rows
 from tacit.data.long import CountTable
 from tacit.storage import RunFolder
+from tacit.workflow import reporting
+from tacit.workflow.sources import Rows
 
 Command = Callable[..., Result]
 

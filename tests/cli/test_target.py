@@ -1,4 +1,4 @@
-"""``--target``: a column is foretold, told about, predicted and scored; and what cannot be is refused plainly."""
+"""``--target``: a column is predicted, told about, predicted and scored; and what cannot be is refused plainly."""
 
 import json
 import shutil
@@ -12,9 +12,9 @@ from sklearn.linear_model import QuantileRegressor
 from typer.testing import Result
 
 from tacit import load
-from tacit.cli.fitting import split
-from tacit.cli.opened import Opened
 from tacit.report.page import Report, build
+from tacit.workflow.fitting import split
+from tacit.workflow.opened import Opened
 
 Command = Callable[..., Result]
 LAD = ("--model", "least-absolute-deviations")
@@ -42,7 +42,7 @@ def run(tacit: Command, houses: Path, tmp_path_factory: pytest.TempPathFactory) 
     done = tacit("fit", houses, "--target", "price", *LAD, "--kind", "sold=drop", "--out", path)
     assert done.exit_code == 0, done.output
     said = " ".join(done.output.split())
-    assert "To be foretold: price, continuous" in said
+    assert "To be predicted: price, continuous" in said
     assert "3 rows without price left out" in said
     assert "87 rows to learn from, 10 kept aside" in said
     assert "With town Paris instead of" not in said  # it is the commonest
@@ -110,7 +110,7 @@ def test_score_gives_the_density_of_the_known_target(
     rows, model = rows_of(done.stdout), load(run)
     assert len(rows) == 97
     assert rows[0]["row"] == 4
-    gap = abs(rows[0]["known price"] - rows[0]["foretold price"])
+    gap = abs(rows[0]["known price"] - rows[0]["predicted price"])
     assert rows[0]["log_density"] == pytest.approx(np.log(0.25 / model.scale_) - 0.5 * gap / model.scale_)
     assert 0 < rows[0]["p_value"] <= 1
     assert "3 rows without price left out" in " ".join(done.stderr.split())
@@ -129,7 +129,7 @@ def test_show_tells_it_again_and_report_is_written_again(
     assert "What goes with price" in said
     assert "How good is it?" in said
     told: list[Report] = []
-    monkeypatch.setattr("tacit.cli.reporting.write", lambda path, report: told.append(report) or path)
+    monkeypatch.setattr("tacit.workflow.reporting.write", lambda path, report: told.append(report) or path)
     done = tacit("report", run)
     assert done.exit_code == 0, done.output
     (report,) = told
@@ -183,9 +183,9 @@ def test_classes_are_kept_aside_in_equal_shares_and_never_wholly() -> None:
     ("words", "code", "said"),
     [
         (("--target", "prise"), 3, "Did you mean 'price'?"),
-        (("--target", "name"), 3, "'name' cannot be foretold: an identifier"),
-        (("--target", "always"), 3, "'always' cannot be foretold: always 'a'"),
-        (("--target", "sold", *LAD), 2, "foretells a number, and sold holds words (no, yes)"),
+        (("--target", "name"), 3, "'name' cannot be predicted: an identifier"),
+        (("--target", "always"), 3, "'always' cannot be predicted: always 'a'"),
+        (("--target", "sold", *LAD), 2, "predicts a number, and sold holds words (no, yes)"),
         (
             ("--target", "price", "--model", "bayesian-logistic-regression"),
             2,
@@ -199,7 +199,7 @@ def test_classes_are_kept_aside_in_equal_shares_and_never_wholly() -> None:
         (("--target", "price", *LAD, "--set", "quantile=2"), 2, "'quantile'"),
     ],
 )
-def test_what_cannot_be_foretold_is_refused(
+def test_what_cannot_be_predicted_is_refused(
     tacit: Command, houses: Path, tmp_path: Path, words: tuple[str, ...], code: int, said: str
 ) -> None:
     table = tmp_path / "houses.csv"
@@ -215,8 +215,8 @@ def test_commands_that_do_not_go_with_the_run_say_what_does(
     tacit: Command, run: Path, points_run: Path, houses: Path, tables: Path
 ) -> None:
     for words, said in (
-        (("assign", run, houses), "foretells 'price': use `tacit predict`"),
-        (("predict", points_run, tables / "new.csv"), "foretells no column (fit --target): use `tacit assign`"),
+        (("assign", run, houses), "predicts 'price': use `tacit predict`"),
+        (("predict", points_run, tables / "new.csv"), "predicts no column (fit --target): use `tacit assign`"),
         (("score", run, houses, "--alarm", "0.1"), "--alarm is about odd rows"),
         (("compare", houses, "--models", "student-t-regression"), "learns one column from the others"),
     ):

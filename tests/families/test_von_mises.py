@@ -9,7 +9,7 @@ import pytest
 from scipy import integrate, stats
 
 from tacit.compute import double_precision
-from tacit.estimators.mixture import Mixture
+from tacit.estimators.mixture.mixed import Mixture
 from tacit.families.von_mises import VonMises
 from tacit.storage import load, save
 

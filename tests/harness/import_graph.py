@@ -20,11 +20,12 @@ FLOORS = {
     "evaluation": 7,
     "storage": 7,
     "report": 8,
-    "__main__": 10,
-    "cli": 9,
-    "studio": 9,
+    "workflow": 9,
+    "cli": 10,
+    "studio": 10,
+    "__main__": 11,
 }
-ROOF = 10  # tacit/__init__.py, which only names what lies below
+ROOF = 11  # tacit/__init__.py, which only names what lies below
 
 
 class Edge(NamedTuple):
@@ -151,3 +152,15 @@ def hidden_imports(modules: dict[str, Path]) -> list[str]:
                 if name in ("import_module", "__import__"):
                     faults.add(f"{module}:{outer.lineno} imports by name ({name})")
     return sorted(faults)
+
+
+def printing(modules: dict[str, Path]) -> list[str]:
+    """Where something is printed, or written to the terminal."""
+    faults = []
+    for module, path in modules.items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            said = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+            stream = isinstance(node, ast.Attribute) and node.attr in ("stdout", "stderr")
+            if said or (stream and isinstance(node.value, ast.Name) and node.value.id == "sys"):
+                faults.append(f"{module}:{node.lineno}")
+    return faults

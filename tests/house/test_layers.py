@@ -42,7 +42,15 @@ def test_nothing_is_imported_inside_functions_or_by_name() -> None:
     assert not import_graph.hidden_imports(MODULES)
 
 
-@pytest.mark.parametrize(("library", "lowest"), [("sklearn", 5), ("typer", 9), ("pickle", 10), ("torch", 10)])
+def test_only_the_command_line_writes_to_the_terminal() -> None:
+    """Lower floors do so where their caller asks: ``verbose`` of a fit, and ``-`` as the place of a table."""
+    quiet = {"workflow", "report", "storage", "evaluation", "models", "families", "plots", "datasets", "registry"}
+    assert not import_graph.printing({name: path for name, path in MODULES.items() if {*name.split(".")[1:2]} & quiet})
+
+
+@pytest.mark.parametrize(
+    ("library", "lowest"), [("sklearn", 5), ("typer", 10), ("rich", 10), ("pickle", 11), ("torch", 11)]
+)
 def test_libraries_stay_on_their_floor(library: str, lowest: int) -> None:
     assert not import_graph.foreign_faults(EDGES, library, lowest)
 
@@ -56,7 +64,7 @@ def test_libraries_stay_on_their_floor(library: str, lowest: int) -> None:
         ("inference/a.py", "from .. import models", "tacit.models"),
         ("data/a.py", "from tacit.families import Poisson", "tacit.families"),
         ("evaluation/a.py", "from tacit.storage import load", "tacit.storage"),
-        ("models/a.py", "from tacit import GaussianMixture", "tacit (10)"),
+        ("models/a.py", "from tacit import GaussianMixture", "tacit (11)"),
         ("models/a.py", "if True:\n    import tacit.estimators", "tacit.estimators"),
     ],
 )
@@ -79,6 +87,11 @@ def test_a_right_import_passes(tmp_path: Path) -> None:
     assert not import_graph.cycle_in(edges)
     assert not import_graph.hidden_imports(modules)
     assert not import_graph.foreign_faults(edges, "sklearn", 5)
+
+
+def test_what_is_printed_is_seen(tmp_path: Path) -> None:
+    text = "import sys\n\ndef f(out):\n    print(1)\n    sys.stderr.write('a')\n    out.stdout\n"
+    assert import_graph.printing(graph(tmp_path, {"a.py": text})[0]) == ["tacit.a:4", "tacit.a:5"]
 
 
 def test_faults_within_a_package_are_seen(tmp_path: Path) -> None:

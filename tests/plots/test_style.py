@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib import cbook
 
-from tacit.plots import style
+from tacit.plots import axes, style
 
 # Machado, Oliveira & Fernandes (2009), table of severity 1.0, acting on linear RGB.
 SIGHT = {
@@ -114,7 +114,7 @@ def test_short_number_is_within_half_a_unit_of_the_third_figure(value):
     ],
 )
 def test_span(values, limits):
-    assert style.span(np.array(values)) == pytest.approx(limits, rel=1e-12)
+    assert axes.span(np.array(values)) == pytest.approx(limits, rel=1e-12)
 
 
 @given(st.integers(0, 300), st.integers(1, 100))

@@ -12,11 +12,11 @@ from sklearn.datasets import load_digits, load_iris
 import tacit
 from pages import Page
 from reports import report_of
-from tacit.cli import reporting
-from tacit.cli.sources import Rows
 from tacit.data.table import load
 from tacit.report import Code, Fit, HeldOut, Images, Trace, build, deep, image_report
 from tacit.storage.config import RunConfig
+from tacit.workflow import reporting
+from tacit.workflow.sources import Rows
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 QUICK = {"hidden": (8,), "max_epochs": 3, "n_samples": 5, "random_state": 0, "network": "mlp"}

@@ -170,7 +170,7 @@ def test_one_estimator_a_class_is_stored_whole(
         def predict(self, X):
             return self.classes_[np.argmax([e.score_samples(X) for e in self.estimators_], axis=0)]
 
-    monkeypatch.setitem(registry.ESTIMATORS, "per-class", PerClass)
+    monkeypatch.setitem(registry.ESTIMATORS, "per-class", registry.Entry(PerClass))
     labels = np.where(np.arange(len(rows)) < 60, "small", "large")
     model = PerClass(GaussianMixture(1, random_state=0)).fit(rows, labels)
     found = load(save(model, tmp_path / "a"))

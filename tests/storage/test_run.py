@@ -55,7 +55,7 @@ def test_nested_estimators_repeat(monkeypatch: pytest.MonkeyPatch) -> None:
             self.estimator = estimator
             self.limits = limits
 
-    monkeypatch.setitem(registry.ESTIMATORS, "outer", Outer)
+    monkeypatch.setitem(registry.ESTIMATORS, "outer", registry.Entry(Outer))
     config = RunConfig.of(Outer(GaussianMixture(5, weights_init=np.full(5, 0.2)), {"low": 1, "high": None}))
     found = RunConfig.from_toml(config.to_toml()).estimator()
     assert found.limits == {"low": 1, "high": None}

@@ -1,24 +1,22 @@
-"""Floor 9: the ``tacit`` command. What a command needs is imported when it is called, so that help is quick."""
+"""Floor 10: the ``tacit`` command. What a command needs is imported when it is called, so that help is quick."""
 
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=[
-        "answering",
-        "codes",
+        "asking",
         "comparing",
-        "corpora",
         "demo",
-        "documents",
         "explain",
         "fitting",
         "listing",
-        "opened",
-        "predicting",
+        "observing",
+        "results",
         "runs",
-        "scoring",
-        "sources",
+        "show_data",
+        "show_fit",
+        "watching",
     ],
     submod_attrs={"program": ["app", "main"]},
 )

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from tacit import cli
+from tacit import cli, workflow
 from tacit.cli import options
 from tacit.cli.failures import guarded
 
@@ -26,7 +26,9 @@ def encode(
 
     For example: tacit encode RUN images.npz --out codes.csv
     """
-    cli.codes.encode(run, cli.opened.New(data, long, id_column, unseen), out, form)
+    opened = cli.asking.opened(run, out, form)
+    rows = cli.asking.rows(opened, data, long, id_column, unseen)
+    cli.results.give(workflow.codes.encode(opened, rows), out, form)
 
 
 @guarded
@@ -54,7 +56,7 @@ def reconstruct(
 
     For example: tacit reconstruct RUN images.npz --out again.png
     """
-    cli.codes.reconstruct(run, cli.opened.New(data, None, None, unseen), number, out, form)
+    cli.asking.reconstruct(run, data, number, unseen, out, form)
 
 
 @guarded
@@ -72,7 +74,7 @@ def interpolate(
 
     For example: tacit interpolate RUN images.npz 1 7 --out way.png
     """
-    cli.codes.interpolate(run, cli.opened.New(data, None, None, unseen), (first, last), steps, out, form)
+    cli.asking.interpolate(run, data, (first, last), steps, unseen, out, form)
 
 
 @guarded
@@ -88,4 +90,4 @@ def manifold(
 
     For example: tacit manifold RUN --grid 20 --out manifold.png
     """
-    cli.codes.manifold(run, grid, dims, out)
+    cli.asking.manifold(run, grid, dims, out)

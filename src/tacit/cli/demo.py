@@ -4,15 +4,15 @@ from pathlib import Path
 
 import numpy as np
 
-from tacit import datasets
-from tacit.cli import talk
-from tacit.cli.feeding import feed
-from tacit.cli.fitting import Request, fit
-from tacit.cli.sources import Source
+from tacit import datasets, workflow
+from tacit.cli import console
+from tacit.cli.fitting import fit
 from tacit.data.errors import counted
 from tacit.data.read import read
 from tacit.report.words import listed, percent
 from tacit.storage.run import REPORT
+from tacit.workflow.requests import FitRequest
+from tacit.workflow.sources import Source
 
 TRIED = "components=1-8"
 ASIDE = "species"
@@ -22,9 +22,11 @@ ASIDE = "species"
 def demo(out: Path) -> None:
     """Fit the penguins without their species, then set the groups beside the species."""
     path = str(datasets.path("penguins"))
-    talk.say("The table: 344 penguins of Palmer Station, Antarctica. Their species is left out, to see what is found.")
+    console.say(
+        "The table: 344 penguins of Palmer Station, Antarctica. Their species is left out, to see what is found."
+    )
     done = fit(
-        Request(
+        FitRequest(
             source=Source(path, (f"{ASIDE}=drop", "year=drop")),
             settings=(TRIED,),
             out=out,
@@ -33,15 +35,15 @@ def demo(out: Path) -> None:
         )
     )
     species = np.asarray(read(path).table.column(ASIDE).to_pylist())
-    group = done.estimator.predict(feed(done.estimator, done.rows.values, done.rows.schema))
-    talk.heading("What nobody had told it")
+    group = done.estimator.predict(workflow.feeding.feed(done.estimator, done.rows.values, done.rows.schema))
+    console.heading("What nobody had told it")
     for number in range(int(group.max()) + 1):
         inside = species[group == number]
         names, counts = np.unique(inside, return_counts=True)
         order = np.argsort(-counts)
         said = listed([f"{counts[i]} {names[i]}" for i in order])
-        talk.bullet(f"Group {number + 1}, {counted(len(inside), 'penguin')}: {said}")
+        console.bullet(f"Group {number + 1}, {counted(len(inside), 'penguin')}: {said}")
     agreed = sum(np.unique(species[group == k], return_counts=True)[1].max() for k in np.unique(group))
-    talk.say(f"{percent(agreed / len(species))} of the penguins are of their group's main species.", indent=1)
-    talk.say("")
-    talk.fact("Report", done.run.path / REPORT)
+    console.say(f"{percent(agreed / len(species))} of the penguins are of their group's main species.", indent=1)
+    console.say("")
+    console.fact("Report", done.run.path / REPORT)

@@ -3,14 +3,13 @@
 import os
 from typing import NamedTuple
 
-from sklearn.exceptions import NotFittedError
-
 from tacit import __version__
-from tacit.cli import talk
-from tacit.cli.failures import DATA, INTERRUPTED, MODEL, UNEXPECTED, USAGE, UsageFault
-from tacit.cli.judging import HARMLESS, plain
+from tacit.cli import console
+from tacit.cli.failures import DATA, INTERRUPTED, MODEL, UNEXPECTED, USAGE
 from tacit.data.errors import DataError
 from tacit.storage.errors import ModelFileError
+from tacit.workflow.errors import RequestError
+from tacit.workflow.warned import HARMLESS, plain
 
 
 class Told(NamedTuple):
@@ -25,9 +24,9 @@ def explain(error: BaseException) -> Told:
     """The words for an error and the exit code that goes with it."""
     if isinstance(error, KeyboardInterrupt):
         return Told(INTERRUPTED, str(error) or "stopped by Ctrl-C.")
-    if isinstance(error, UsageFault):
+    if isinstance(error, RequestError):
         return Told(USAGE, str(error), "`tacit --help` lists the commands, `tacit COMMAND --help` their options.")
-    if isinstance(error, ModelFileError | NotFittedError):
+    if isinstance(error, ModelFileError) or _is_unfitted(error):
         return Told(MODEL, str(error))
     if isinstance(error, DataError | ValueError):
         return Told(DATA, str(error))
@@ -47,19 +46,24 @@ def explain(error: BaseException) -> Told:
     )
 
 
+def _is_unfitted(error: BaseException) -> bool:
+    """Whether it is scikit-learn's `NotFittedError`, which is not imported here: that takes longer than to say it."""
+    return any(base.__name__ == "NotFittedError" for base in type(error).__mro__)
+
+
 def say(told: Told) -> None:
     """Print it on standard error."""
-    console = talk.aside()
+    aside = console.aside()
     word = "Stopped" if told.code == INTERRUPTED else "Error"
-    talk.say(f"{word}: {_sentence(told.message)}", "bold red" if word == "Error" else "bold", console=console)
+    console.say(f"{word}: {_sentence(told.message)}", "bold red" if word == "Error" else "bold", console=aside)
     if told.hint:
-        talk.say(told.hint, console=console)
+        console.say(told.hint, console=aside)
 
 
 def warn(message: str) -> None:
     """Print a warning of a model or a library on standard error; what harms nobody is left out."""
     if not any(word in message for word in HARMLESS):
-        talk.say(f"Note: {_sentence(plain(message))}", console=talk.aside())
+        console.say(f"Note: {_sentence(plain(message))}", console=console.aside())
 
 
 def _of_system(error: OSError) -> str:

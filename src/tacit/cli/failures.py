@@ -29,10 +29,6 @@ CODES = {
 _P = ParamSpec("_P")
 
 
-class UsageFault(Exception):
-    """The command line asks for something that does not exist or does not go together; says what would."""
-
-
 class Debug:
     """Whether stack traces are shown; the option ``--debug`` sets it at every start of the program."""
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tacit import cli
+from tacit import cli, workflow
 from tacit.cli import options
 from tacit.cli.failures import guarded
 
@@ -61,15 +61,15 @@ def fit(
     What you do not set is chosen: the model by the kinds of the columns, the number of groups and their shape by
     the criterion. Missing entries are integrated out, nothing is filled in. Ctrl-C keeps the best so far.
 
-    With --target the model foretells that column from the others: tacit fit people.csv --target churn. Images get a
+    With --target the model predicts that column from the others: tacit fit people.csv --target churn. Images get a
     deep model (vae), and texts topics: tacit fit letters.csv --model topics --set components=20.
 
     For example: tacit fit customers.csv --kind zip=categorical; tacit fit digits.npz:x_train --set latent=2
     """
-    words = cli.corpora.Words(text, vocabulary, stop_words, min_documents, max_share)
+    texts = workflow.texts.TextOptions(text, vocabulary, stop_words, min_documents, max_share)
     cli.fitting.fit(
-        cli.fitting.Request(
-            source=cli.sources.Source(data, tuple(kind or ()), long, id_column, words, target),
+        workflow.requests.FitRequest(
+            source=workflow.sources.Source(data, tuple(kind or ()), long, id_column, texts, target),
             model=model,
             settings=tuple(setting or ()),
             criterion=criterion,
@@ -114,16 +114,10 @@ def compare(
     Each fold is scored by models fitted to the others; a number of groups that is not set is chosen anew inside
     each fold.
     """
-    words = cli.corpora.Words(text, vocabulary, stop_words, min_documents, max_share)
-    cli.comparing.compare(
-        cli.sources.Source(data, tuple(kind or ()), long, id_column, words),
-        models,
-        tuple(setting or ()),
-        folds=folds,
-        seed=seed,
-        out=out,
-        form=form,
-    )
+    texts = workflow.texts.TextOptions(text, vocabulary, stop_words, min_documents, max_share)
+    source = workflow.sources.Source(data, tuple(kind or ()), long, id_column, texts)
+    request = workflow.comparing.CompareRequest(source, models, tuple(setting or ()), folds, seed)
+    cli.comparing.compare(request, out, form)
 
 
 @guarded

@@ -42,7 +42,7 @@ Target = Annotated[
     typer.Option(
         "--target",
         metavar="COL",
-        help="The column to be foretold from the others: classes or a number.",
+        help="The column to be predicted from the others: classes or a number.",
         show_default=False,
     ),
 ]

@@ -10,7 +10,7 @@ from typing import Any, Self
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from tacit.cli import talk
+from tacit.cli import console as talk
 from tacit.inference.closed_form import State
 from tacit.inference.watch import Kept, Moment
 from tacit.waiting import breakable

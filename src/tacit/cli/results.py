@@ -1,21 +1,24 @@
-"""Tables that commands give: drawn for a person, or written as CSV, JSON, Parquet or Arrow."""
+"""What commands give: tables, drawn for a person or written as CSV, JSON, Parquet or Arrow; and images."""
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 import pyarrow as pa
-from rich.console import Console
 
-from tacit.cli import talk
-from tacit.cli.failures import UsageFault
+from tacit import workflow
+from tacit.cli import console
 from tacit.data.errors import counted, listed
 from tacit.data.write import FORMATS, write
 from tacit.plots.style import alike
+from tacit.workflow.answers import FIRST_ROWS, Answer, ImageAnswer
+from tacit.workflow.errors import RequestError
+from tacit.workflow.opened import Opened
 
 CHOICES = ("table", *FORMATS)
 BINARY = ("parquet", "arrow")
-SHOWN = 20
-"""Rows drawn at most."""
+ENDINGS = (".png", ".npz", ".npy")
+"""Of files that images are written to."""
 LONG = 40
 """Characters of a text in a cell at most."""
 
@@ -23,68 +26,94 @@ LONG = 40
 def check(out: str | None, form: str | None) -> None:
     """Refuse what cannot be written, before any work is done."""
     if form is not None and form not in CHOICES:
-        raise UsageFault(f"--format {form!r} does not exist; say one of {listed(CHOICES)}.")
+        raise RequestError(f"--format {form!r} does not exist; say one of {listed(CHOICES)}.")
     if out is not None and form == "table":
-        raise UsageFault("a file takes csv, json, parquet or arrow, not a drawn table; leave --format out.")
-    if out is None and form in BINARY and talk.on_terminal():
-        raise UsageFault(f"{form} is not for reading on a terminal; name a file: --out rows.{form}.")
+        raise RequestError("a file takes csv, json, parquet or arrow, not a drawn table; leave --format out.")
+    if out is None and form in BINARY and console.on_terminal():
+        raise RequestError(f"{form} is not for reading on a terminal; name a file: --out rows.{form}.")
 
 
-def give(
-    table: pa.Table,
-    out: str | None,
-    form: str | None,
-    *,
-    what: str = "row",
-    show: pa.Table | None = None,
-    wrap: str | None = None,
-) -> None:
+def check_images(out: str | None, form: str | None, what: str) -> None:
+    """Refuse a place where images cannot go, before any work is done."""
+    if form is not None:
+        raise RequestError(f"--format is for tables, and this gives images; end --out in {' or '.join(ENDINGS)}.")
+    if out is None or Path(out).suffix.lower() not in ENDINGS:
+        said = "images need a file" if out is None else f"images cannot be written to {out!r}"
+        raise RequestError(f"{said}: --out {what}.png for a picture, --out {what}.npz for the numbers.")
+
+
+def check_either(opened: Opened, out: str | None, form: str | None, what: str) -> None:
+    """Refuse what cannot be written, tables or images, by what the run was fitted to."""
+    if opened.schema is None and opened.vocabulary is None:
+        check_images(out, form, what)
+        return
+    check(out, form)
+    if is_picture(out):
+        place = str(opened.run.path)
+        raise RequestError(f"{place!r} was fitted to a table: --out takes .csv, .parquet, .arrow or .json.")
+
+
+def is_picture(out: str | None) -> bool:
+    """Whether a picture is asked for rather than arrays."""
+    return out is not None and out.lower().endswith(".png")
+
+
+def is_drawn(out: str | None, form: str | None) -> bool:
+    """Whether a result is drawn for a person."""
+    return out is None and (form == "table" or (form is None and console.on_terminal()))
+
+
+def give(answer: Answer, out: str | None, form: str | None) -> None:
     """Give a result.
 
     Args:
-        table: all of it.
+        answer: a table or images.
         out: a file to write, or None for standard output.
         form: "table", "csv", "json", "parquet", "arrow"; None for a table on a terminal and CSV in a pipe.
-        what: a row of it in words.
-        show: what is drawn instead, for a person: other order or fewer columns.
-        wrap: the last column, if its texts are drawn whole, over several lines.
     """
+    if isinstance(answer, ImageAnswer):
+        for text in workflow.pictures.write_images(answer, str(out)):
+            console.remark(text)
+        return
+    table = answer.table
     if out is not None:
         write(table, out, form)
-        talk.remark(f"{counted(table.num_rows, what)} written to {out}.")
-    elif form == "table" or (form is None and talk.on_terminal()):
-        draw(table if show is None else show, table.num_rows, what, wrap)
+        console.remark(f"{counted(table.num_rows, answer.what)} written to {out}.")
+    elif is_drawn(out, form):
+        draw(table if answer.shown is None else answer.shown, table.num_rows, answer.what, answer.wrap)
     else:
         write(table, "-", form or "csv")
+    for text in answer.remarks:
+        console.remark(text)
 
 
 def draw(table: pa.Table, of: int, what: str = "row", wrap: str | None = None) -> None:
     """Draw the first rows, and as many columns as there is room for; ``of`` so many rows in all."""
-    console = talk.out()
-    part = table.slice(0, SHOWN)
+    target = console.out()
+    part = table.slice(0, FIRST_ROWS)
     cells = [_cells(part.column(name), whole=name == wrap) for name in part.column_names]
     narrow = [[""] if name == wrap else column for name, column in zip(part.column_names, cells, strict=True)]
-    room = _columns_that_fit(console, table.column_names, narrow)
+    room = _columns_that_fit(target.width, table.column_names, narrow)
     right = [place for place in range(room) if _is_number(table.schema.field(place).type)]
     rows = list(zip(*cells[:room], strict=True))
-    talk.table(table.column_names[:room], rows, right=right, console=console)
+    console.table(table.column_names[:room], rows, right=right, console=target)
     rest = []
     if of > part.num_rows:
         rest.append(counted(of - part.num_rows, f"more {what}"))
     if table.num_columns > room:
         rest.append(counted(table.num_columns - room, "more column"))
     if rest:
-        talk.say(f"and {' and '.join(rest)}: --out FILE writes all of it", "dim", indent=1, console=console)
+        console.say(f"and {' and '.join(rest)}: --out FILE writes all of it", "dim", indent=1, console=target)
 
 
-def _columns_that_fit(console: Console, names: Sequence[str], cells: Sequence[Sequence[str]]) -> int:
+def _columns_that_fit(width: int, names: Sequence[str], cells: Sequence[Sequence[str]]) -> int:
     """How many columns have room beside one another, at least one."""
-    left = console.width - 2
+    left = width - 2
     for place, (name, column) in enumerate(zip(names, cells, strict=True)):
-        width = max(len(talk.clean(name)), *(len(talk.clean(cell)) for cell in column), 1) + 2
-        if width > left and place:
+        needed = max(len(console.clean(name)), *(len(console.clean(cell)) for cell in column), 1) + 2
+        if needed > left and place:
             return place
-        left -= width
+        left -= needed
     return len(names)
 
 

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from tacit import cli
+from tacit import cli, workflow
 from tacit.cli import options
-from tacit.cli.failures import UsageFault, guarded
+from tacit.cli.failures import guarded
 
 
 @guarded
@@ -38,8 +38,10 @@ def score(
     unlikely as this one. A column makes a row odd where its value is unlikely given the rest of the row; images are
     scored as wholes, and documents in nats a word.
     """
-    words = cli.corpora.Words(text, vocabulary)
-    cli.scoring.score(run, cli.opened.New(data, long, id_column, unseen, words), alarm, explain, out, form)
+    texts = workflow.texts.TextOptions(text, vocabulary)
+    opened = cli.asking.opened(run, out, form)
+    rows = cli.asking.rows(opened, data, long, id_column, unseen, texts, with_target=True)
+    cli.results.give(workflow.scoring.score(opened, rows, alarm, explain), out, form)
 
 
 @guarded
@@ -60,8 +62,10 @@ def transform(
 
     For example: tacit transform RUN new.csv --out shares.csv
     """
-    words = cli.corpora.Words(text, vocabulary)
-    cli.documents.transform(run, cli.opened.New(data, long, id_column, unseen, words), out, form)
+    texts = workflow.texts.TextOptions(text, vocabulary)
+    opened = cli.asking.opened(run, out, form)
+    rows = cli.asking.rows(opened, data, long, id_column, unseen, texts)
+    cli.results.give(workflow.documents.transform(opened, rows), out, form)
 
 
 @guarded
@@ -76,12 +80,14 @@ def predict(
     out: options.Out = None,
     form: options.Format = None,
 ) -> None:
-    """Foretell the target of a run (fit --target) for new rows.
+    """Predict the target of a run (fit --target) for new rows.
 
     Classes come with their probabilities, numbers with an interval that holds the true one with the probability
     --level if the model is right. Gaps in the columns are filled as they were at the fit.
     """
-    cli.predicting.predict(run, cli.opened.New(data, None, id_column, unseen), level, out, form)
+    opened = cli.asking.opened(run, out, form)
+    rows = cli.asking.rows(opened, data, None, id_column, unseen)
+    cli.results.give(workflow.predicting.predict(opened, rows, level, cli.observing.TOLD), out, form)
 
 
 @guarded
@@ -95,7 +101,9 @@ def assign(
     form: options.Format = None,
 ) -> None:
     """Put each row into its most probable group, with the probability of every group."""
-    cli.answering.assign(run, cli.opened.New(data, long, id_column, unseen), out, form)
+    opened = cli.asking.opened(run, out, form)
+    rows = cli.asking.rows(opened, data, long, id_column, unseen)
+    cli.results.give(workflow.answering.assign(opened, rows), out, form)
 
 
 @guarded
@@ -121,7 +129,7 @@ def impute(
     Numbers get their expected value, levels the most probable one. For further analysis take several draws
     (--draws 20), analyse each and pool the results: filled-in means look more certain than they are.
     """
-    cli.answering.impute(run, cli.opened.New(data, None, None, unseen), draws, seed, out, form)
+    cli.asking.impute(run, data, draws, seed, unseen, out, form)
 
 
 @guarded
@@ -162,7 +170,6 @@ def sample(
     For example: tacit sample RUN 1000 --given sex=female --out new.csv; or for images tacit sample RUN 16 --out new.png
     """
     if many is not None and number is not None and many != number:
-        raise UsageFault(f"{many} rows and --number {number}: say one of them.")
+        raise workflow.errors.RequestError(f"{many} rows and --number {number}: say one of them.")
     chosen = many or number or 10
-    asked = cli.answering.Asked(chosen, tuple(given or ()), total, mean, temperature, seed)
-    cli.answering.sample(run, asked, out, form)
+    cli.asking.sample(run, chosen, tuple(given or ()), total, mean, temperature, seed, out, form)

@@ -1,4 +1,4 @@
-"""A column to be foretold, and the others as numbers for it: levels as ones and zeros, gaps filled."""
+"""A column to be predicted, and the others as numbers for it: levels as ones and zeros, gaps filled."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ class Term:
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """The column that a model foretells, and what it makes of the others.
+    """The column that a model predicts, and what it makes of the others.
 
     Attributes:
         column: its heading, kind and levels.
@@ -56,7 +56,7 @@ class Target:
 
         Args:
             table: codes or numbers, ``[rows]``, without gaps.
-            classes: whether the model tells classes, which are texts, or foretells a number.
+            classes: whether the model tells classes, which are texts, or predicts a number.
         """
         if self.column.levels is None:
             return np.asarray(table, np.float64)
@@ -104,7 +104,7 @@ def learned(column: Column, values: Float[np.ndarray, "rows columns"], schema: S
     the others are compared with. Levels that no fitted row has are none of them.
 
     Args:
-        column: to be foretold.
+        column: to be predicted.
         values: of the other columns.
         schema: of them.
         scaled: whether numbers are centred and put into standard deviations.

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 from tacit.compute import Array
-from tacit.plots import style
+from tacit.plots import axes, style
 
 
 def coverage_plot(
@@ -28,7 +28,7 @@ def coverage_plot(
     Returns:
         A figure with one panel.
     """
-    figure, [[ax]] = style.new_panels(1, 1, size, margin=(0.55, 0.2, 0.32, 0.5))
+    figure, [[ax]] = axes.new_panels(1, 1, size, margin=(0.55, 0.2, 0.32, 0.5))
     claimed = np.asarray(levels, dtype=np.float64)
     ax.plot([0, 1], [0, 1], color=style.QUIET, linewidth=0.8, zorder=2)
     for place, (name, share) in enumerate(observed.items()):
@@ -42,6 +42,6 @@ def coverage_plot(
     ax.set_ylim(0, 1.02)
     if any(observed):
         ax.legend(loc="upper left", fontsize=style.SMALL, frameon=False)
-    style.heading(ax, "Share inside", colour=style.QUIET, limit=40)
-    style.below(ax, "Share that the interval claims")
+    axes.heading(ax, "Share inside", colour=style.QUIET, limit=40)
+    axes.below(ax, "Share that the interval claims")
     return figure

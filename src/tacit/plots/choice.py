@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tacit.compute import Array
-from tacit.plots import style
+from tacit.plots import axes, style
 
 _LABEL_GAP = 11.0
 """Least distance between two labels, in points."""
@@ -48,7 +48,7 @@ def candidates(
     right = 0.25 + 0.085 * min(max((len(kind) for kind in kinds), default=0), 16)
     low, high, beneath = _window(value)
     notes = _notes(beneath, bool(hollow.any()))
-    figure, [[ax]] = style.new_panels(1, 1, size, margin=(0.75, right, 0.32, 0.68 if notes else 0.5))
+    figure, [[ax]] = axes.new_panels(1, 1, size, margin=(0.75, right, 0.32, 0.68 if notes else 0.5))
     own = structures[chosen] if chosen is not None else None
     ends = []
     for kind in kinds:
@@ -63,11 +63,11 @@ def candidates(
     if chosen is not None and np.isfinite(value[chosen]):
         ax.plot(k[chosen], value[chosen], "o", markersize=9, color=style.ACCENT, mec=style.PAPER, zorder=6)
     ax.set_ylim(low, high)
-    ax.set_xlim(*style.span(k, margin=0.03))
-    style.whole_ticks(ax, 9)
+    ax.set_xlim(*axes.span(k, margin=0.03))
+    axes.whole_ticks(ax, 9)
     _label_lines(ax, ends, size[1] * 72)
-    style.heading(ax, f"{name} (higher is better)", colour=style.QUIET, limit=40)
-    style.below(ax, "Number of groups")
+    axes.heading(ax, f"{name} (higher is better)", colour=style.QUIET, limit=40)
+    axes.below(ax, "Number of groups")
     figure.text(0.01, 0.01, notes, fontsize=style.SMALL - 1, color=style.QUIET, ha="left", va="bottom")
     return figure
 
@@ -101,7 +101,7 @@ def _window(value: Float[np.ndarray, "candidates"]) -> tuple[float, float, int]:
         if middle < best:
             beneath = int((seen < floor).sum())
             seen = seen[seen >= floor]
-    return *style.span(seen, margin=0.06), beneath
+    return *axes.span(seen, margin=0.06), beneath
 
 
 def _notes(beneath: int, hollow: bool) -> str:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from scipy.special import ndtri
 
 from tacit.compute import Array
-from tacit.plots import style
+from tacit.plots import axes, style
 
 BINS = 10
 LEAST = 5
@@ -36,9 +36,7 @@ def coefficient_plot(
         width: of the panel, in inches.
     """
     count = len(names)
-    figure, [[ax]] = style.new_panels(
-        1, 1, (width, 0.26 * count + 0.15), margin=(2.3, 0.2, 0.1, 0.55 if says else 0.35)
-    )
+    figure, [[ax]] = axes.new_panels(1, 1, (width, 0.26 * count + 0.15), margin=(2.3, 0.2, 0.1, 0.55 if says else 0.35))
     clear = (np.asarray(lower) > 0) | (np.asarray(upper) < 0)
     place = np.arange(count)[::-1]
     ax.axvline(0.0, color=style.RULE, linewidth=style.HAIR, zorder=1)
@@ -50,7 +48,7 @@ def coefficient_plot(
     ax.set_yticks(place, [style.plain(name, 34) for name in names])
     ax.tick_params(axis="y", length=0, labelcolor=style.INK)
     if says:
-        style.below(ax, says, limit=80)
+        axes.below(ax, says, limit=80)
     return figure
 
 
@@ -64,7 +62,7 @@ def reliability_plot(chances: Float[Array, " rows"], happened: Bool[Array, " row
         happened: whether it came.
         says: what stands below the axis.
     """
-    figure, [[ax]] = style.new_panels(1, 1, (3.1, 3.1), margin=(0.65, 0.2, 0.35, 0.6))
+    figure, [[ax]] = axes.new_panels(1, 1, (3.1, 3.1), margin=(0.65, 0.2, 0.35, 0.6))
     ax.plot([0, 1], [0, 1], color=style.RULE, linewidth=style.HAIR, zorder=1)
     order = np.argsort(chances, kind="stable")
     bins = min(BINS, max(1, len(order) // LEAST))
@@ -74,8 +72,8 @@ def reliability_plot(chances: Float[Array, " rows"], happened: Bool[Array, " row
         ax.vlines(said, low, high, color=style.ACCENT, linewidth=style.HAIR)
         ax.plot(said, came, "o", color=style.ACCENT, markersize=4.5)
     ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-    style.heading(ax, "How often it came", colour=style.QUIET, limit=40)
-    style.below(ax, says or "The probability that was told", limit=60)
+    axes.heading(ax, "How often it came", colour=style.QUIET, limit=40)
+    axes.below(ax, says or "The probability that was told", limit=60)
     return figure
 
 
@@ -103,7 +101,7 @@ def foretold_plot(
         ends: of the interval of each row.
         name: of the target.
     """
-    figure, [[ax]] = style.new_panels(1, 1, (3.6, 3.6), margin=(0.75, 0.2, 0.35, 0.6))
+    figure, [[ax]] = axes.new_panels(1, 1, (3.6, 3.6), margin=(0.75, 0.2, 0.35, 0.6))
     some = np.arange(len(observed))[:: max(1, len(observed) // MOST_DOTS)]
     said, came = np.asarray(foretold)[some], np.asarray(observed)[some]
     outside = np.zeros(len(some), bool)
@@ -112,11 +110,11 @@ def foretold_plot(
         outside = (came < low) | (came > high)
         ax.vlines(said, low, high, color=style.FAINT, linewidth=1.2, zorder=1)
     # the frame is that of what came: an interval may be far wider
-    span = style.span(said, came)
+    span = axes.span(said, came)
     ax.plot(span, span, color=style.RULE, linewidth=style.HAIR, zorder=2)
     for mine, colour in ((~outside, style.ACCENT), (outside, style.GROUPS[1])):
         ax.scatter(said[mine], came[mine], s=9, color=colour, alpha=0.7, linewidths=0, zorder=3)
     ax.set(xlim=span, ylim=span)
-    style.heading(ax, f"{style.plain(name, 24)}: what came", colour=style.QUIET, limit=40)
-    style.below(ax, "What was foretold", limit=60)
+    axes.heading(ax, f"{style.plain(name, 24)}: what came", colour=style.QUIET, limit=40)
+    axes.below(ax, "What was foretold", limit=60)
     return figure

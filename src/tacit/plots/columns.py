@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tacit.compute import Array
-from tacit.plots import style
+from tacit.plots import axes, style
 from tacit.plots.density import bin_edges, draw_column, heights, log_axis, wants_logarithm, whole
 
 Curves = tuple[Num[Array, "points"], Num[Array, "components points"]]
@@ -50,19 +50,19 @@ def draw_levels(
     step = (1 - _LABELS) / groups
     group, line = (index.ravel() for index in np.indices(shares.shape))
     left, low = _LABELS + group * step, line - 0.3
-    style.boxes(ax, left, low, 0.9 * step, 0.6, [style.FAINT])
+    axes.boxes(ax, left, low, 0.9 * step, 0.6, [style.FAINT])
     colours = [style.QUIET if grey else style.group_colour(int(k)) for k in group]
-    style.boxes(ax, left, low, 0.9 * step * shares.ravel(), 0.6, colours)
+    axes.boxes(ax, left, low, 0.9 * step * shares.ravel(), 0.6, colours)
     for at, name in enumerate(names):
         text = style.plain(name, 14)
         ax.text(_LABELS - 0.02, at, text, fontsize=style.SMALL, color=style.INK, ha="right", va="center")
     if not grey and groups <= 12:
         for k in range(groups):
-            style.badge(ax, _LABELS + (k + 0.45) * step, -0.95, k, size=6.0)
+            axes.badge(ax, _LABELS + (k + 0.45) * step, -0.95, k, size=6.0)
     ax.set_xlim(0, 1)
     ax.set_ylim(max(len(names), 1) - 0.5, -0.5 if grey else -1.4)
     ax.spines["bottom"].set_visible(False)
-    style.no_ticks(ax, "x", "y")
+    axes.no_ticks(ax, "x", "y")
 
 
 def draw_ridges(
@@ -89,7 +89,7 @@ def draw_ridges(
         bar = heights(bulk, edges, share[:, k])
         bar = 0.82 * bar / (bar.max() or 1.0)
         inset = 0.1 * lone * np.diff(edges)  # bins of one whole number each stand apart
-        style.boxes(ax, edges[:-1] + inset, floor, np.diff(edges) - 2 * inset, bar, [colour])
+        axes.boxes(ax, edges[:-1] + inset, floor, np.diff(edges) - 2 * inset, bar, [colour])
         if not grey:
             where: dict[str, Any] = {
                 "transform": ax.get_yaxis_transform(),
@@ -101,8 +101,8 @@ def draw_ridges(
     ax.set_xlim(float(edges[0]), float(edges[-1]))
     ax.set_ylim(0, max(share.shape[1], 1))
     if whole(values):
-        style.whole_ticks(ax)
-    style.no_ticks(ax, "y")
+        axes.whole_ticks(ax)
+    axes.no_ticks(ax, "y")
     if logarithm:
         log_axis(ax)
     return tail
@@ -143,7 +143,7 @@ def draw_marginal(
         if tail is not None:
             most = style.short_number(10.0**tail if in_logs else tail)
             title = f"{style.plain(name, 20)} (tail to {most} cut)"
-    style.heading(ax, title, limit=60)
+    axes.heading(ax, title, limit=60)
 
 
 def _level_count(values: Num[Array, "rows"]) -> int:
@@ -186,7 +186,7 @@ def marginals(
     cell = (width, _LINE * max(lines, default=4))
     bare = all(kind in ("categorical", "binary") for kind in kinds)
     gap, bottom = (0.45, 0.15) if bare else (0.62, 0.3)
-    figure, panels = style.new_panels(down, columns, cell, (0.38, gap), (0.18, 0.15, 0.32, bottom))
+    figure, panels = axes.new_panels(down, columns, cell, (0.38, gap), (0.18, 0.15, 0.32, bottom))
     flat = [ax for line in panels for ax in line]
     for j, ax in enumerate(flat):
         if j >= len(names):

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tacit.compute import Array
-from tacit.plots import style
+from tacit.plots import axes, style
 from tacit.plots.columns import group_table
 from tacit.plots.density import bin_edges, heights, log_axis, wants_logarithm, whole
 from tacit.plots.scatter import frame
@@ -38,7 +38,7 @@ def samples_beside_data(
     left, right = np.asarray(values, dtype=np.float64), np.asarray(samples, dtype=np.float64)
     left = left[np.isfinite(left).all(1)]
     shown = min(len(left), len(right), _POINTS) or _POINTS
-    figure, [panels] = style.new_panels(1, 2, cell, (0.2, 0), (0.68, 0.12, 0.3, 0.45))
+    figure, [panels] = axes.new_panels(1, 2, cell, (0.2, 0), (0.68, 0.12, 0.3, 0.45))
     limits = [frame(left[:, j] if len(left) else right[:, j])[0] for j in (0, 1)]
     for ax, cloud, name, colour in zip(
         panels, (left, right), ("Data", "Made by the model"), (style.QUIET, style.ACCENT), strict=True
@@ -47,9 +47,9 @@ def samples_beside_data(
         ax.scatter(kept[:, 0], kept[:, 1], s=6.0, color=colour, alpha=0.55, linewidths=0, rasterized=True)
         ax.set_xlim(*limits[0])
         ax.set_ylim(*limits[1])
-        style.heading(ax, name, colour=colour)
-        style.below(ax, names[0], limit=26)
-    style.beside(panels[0], names[1], limit=26)
+        axes.heading(ax, name, colour=colour)
+        axes.below(ax, names[0], limit=26)
+    axes.beside(panels[0], names[1], limit=26)
     panels[1].tick_params(labelleft=False)
     return figure
 
@@ -80,16 +80,16 @@ def samples_by_column(
     """
     x, y = np.asarray(values, dtype=np.float64), np.asarray(samples, dtype=np.float64)
     columns, down = max(1, min(across, len(names))), max(1, -(-len(names) // across))
-    figure, panels = style.new_panels(down, columns, cell, (0.3, 0.62), (0.12, 0.15, 0.32, 0.3))
+    figure, panels = axes.new_panels(down, columns, cell, (0.3, 0.62), (0.12, 0.15, 0.32, 0.3))
     for j, ax in enumerate(ax for line in panels for ax in line):
         if j >= len(names):
             ax.remove()
         elif kinds[j] in ("categorical", "binary"):
             _draw_levels(ax, x[:, j], y[:, j], (levels or {}).get(j, ()))
-            style.heading(ax, names[j], limit=28)
+            axes.heading(ax, names[j], limit=28)
         else:
             _draw_histograms(ax, x[:, j], y[:, j], kinds[j] == "positive" and wants_logarithm(x[:, j]))
-            style.heading(ax, names[j], limit=28)
+            axes.heading(ax, names[j], limit=28)
     return figure
 
 
@@ -109,9 +109,9 @@ def _draw_histograms(
     ax.stairs(line, edges, color=style.ACCENT, linewidth=1.2)
     ax.set_xlim(*limits)
     if whole(column):
-        style.whole_ticks(ax)
+        axes.whole_ticks(ax)
     ax.set_ylim(0, 1.08 * max(float(bars.max()), float(line.max())) or 1.0)
-    style.no_ticks(ax, "y")
+    axes.no_ticks(ax, "y")
     if logarithm:
         log_axis(ax)
 
@@ -132,4 +132,4 @@ def _draw_levels(
     ax.set_xlim(-0.55, 1.0)
     ax.set_ylim(max(len(kept), 2) - 0.5, -0.5)
     ax.spines["bottom"].set_visible(False)
-    style.no_ticks(ax, "x", "y")
+    axes.no_ticks(ax, "x", "y")

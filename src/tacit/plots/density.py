@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from tacit.compute import Array
-from tacit.plots import style
+from tacit.plots import axes, style
 
 _CLOSE = 2.5
 """A spike may rise to so many times the histogram before it is cut."""
@@ -33,7 +33,7 @@ def bin_edges(values: Num[Array, "rows"], at_most: int = 50) -> Float[Array, "ed
     Freedman & Diaconis (1981) and √N ask for, at least 8."""
     x = np.asarray(values, dtype=np.float64)
     x = x[np.isfinite(x)]
-    low, high = style.span(x, margin=0.0)
+    low, high = axes.span(x, margin=0.0)
     if whole(x) and np.unique(x).size > 1 and 1 <= high - low <= 40:
         return np.arange(low - 0.5, high + 1.0)
     if x.size < 2:
@@ -99,7 +99,7 @@ def draw_density(
     edges = bin_edges(values, at_most)
     bars = heights(values, edges)
     if whole(values):
-        style.whole_ticks(ax)
+        axes.whole_ticks(ax)
     if np.any(bars > 0):
         ax.stairs(bars, edges, fill=True, color=style.DATA, alpha=0.55, linewidth=0)
     top = float(bars.max(initial=0.0))
@@ -114,7 +114,7 @@ def draw_density(
         peak = float(shown.sum(0).max(initial=0.0))
         top = max(top, min(peak, _CLOSE * top) if top > 0 else peak)
     ax.set_ylim(0, 1.08 * top if top > 0 else 1.0)
-    style.no_ticks(ax, "y")
+    axes.no_ticks(ax, "y")
 
 
 def _number_peaks(
@@ -126,7 +126,7 @@ def _number_peaks(
     for number, curve in zip(groups, curves, strict=True):
         if len(curves) <= 12 and curve.max() > 0:
             top = int(curve.argmax())
-            style.badge(ax, float(grid[top]), float(curve[top]), number, size=6.5)
+            axes.badge(ax, float(grid[top]), float(curve[top]), number, size=6.5)
 
 
 def log_axis(ax: Axes, *, vertical: bool = False) -> None:
@@ -160,9 +160,9 @@ def density_plot(
     Returns:
         A figure with one panel.
     """
-    figure, [[ax]] = style.new_panels(1, 1, size, margin=(0.15, 0.15, 0.12, 0.5))
+    figure, [[ax]] = axes.new_panels(1, 1, size, margin=(0.15, 0.15, 0.12, 0.5))
     draw_column(ax, values, grid, curves, logarithm=logarithm)
-    style.below(ax, name, limit=48)
+    axes.below(ax, name, limit=48)
     return figure
 
 
@@ -184,8 +184,8 @@ def draw_column(
             keep = g > 0
             grid, curves = np.log10(g[keep]), np.asarray(curves)[:, keep] * g[keep] * np.log(10.0)
         draw_density(ax, np.log10(positive), grid, curves, numbers=True)
-        ax.set_xlim(*style.span(np.log10(positive)))
+        ax.set_xlim(*axes.span(np.log10(positive)))
         log_axis(ax)
     else:
         draw_density(ax, x, grid, curves, numbers=True)
-        ax.set_xlim(*style.span(x))
+        ax.set_xlim(*axes.span(x))

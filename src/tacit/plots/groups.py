@@ -7,7 +7,7 @@ from jaxtyping import Num
 from matplotlib.figure import Figure
 
 from tacit.compute import Array
-from tacit.plots import style
+from tacit.plots import axes, style
 
 
 def group_sizes(
@@ -33,7 +33,7 @@ def group_sizes(
     count = max(len(share), 1)
     called = [f"Group {k + 1}" for k in range(len(share))] if names is None else list(names)
     left = 0.25 + 0.078 * min(max((len(str(name)) for name in called), default=0), 20)
-    figure, [[ax]] = style.new_panels(1, 1, (width, 0.27 * count), margin=(left, 1.25, 0.08, 0.08))
+    figure, [[ax]] = axes.new_panels(1, 1, (width, 0.27 * count), margin=(left, 1.25, 0.08, 0.08))
     ax.barh(np.arange(len(share)), share, height=0.62, color=[style.group_colour(k) for k in range(len(share))])
     longest = float(share.max(initial=0.0)) or 1.0
     for k, (name, part) in enumerate(zip(called, share, strict=True)):
@@ -41,9 +41,9 @@ def group_sizes(
         if rows is not None:
             words += f"  ({style.short_number(round(part * rows), 9)})"
         ax.text(part + 0.02 * longest, k, words, fontsize=style.SMALL, color=style.QUIET, va="center")
-        style.line_name(ax, k, name)
+        axes.line_name(ax, k, name)
     ax.set_xlim(0, longest)
     ax.set_ylim(count - 0.5, -0.5)
     ax.spines["bottom"].set_visible(False)
-    style.no_ticks(ax, "x", "y")
+    axes.no_ticks(ax, "x", "y")
     return figure

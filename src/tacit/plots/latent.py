@@ -10,7 +10,7 @@ from matplotlib.patches import Circle
 from matplotlib.patheffects import withStroke
 
 from tacit.compute import Array
-from tacit.plots import style
+from tacit.plots import axes, style
 from tacit.plots.scatter import HALF, MOST, frame
 
 LABELS = 24
@@ -39,7 +39,7 @@ def latent_map(
         A figure with one panel.
     """
     xy = np.asarray(points, dtype=np.float64)
-    figure, [[ax]] = style.new_panels(1, 1, (side, side), margin=(0.55, 0.15, 0.32, 0.5))
+    figure, [[ax]] = axes.new_panels(1, 1, (side, side), margin=(0.55, 0.15, 0.32, 0.5))
     if rings:
         for radius in (HALF, MOST):
             ax.add_patch(Circle((0.0, 0.0), radius, fill=False, edgecolor=style.QUIET, linewidth=style.HAIR, zorder=4))
@@ -54,8 +54,8 @@ def latent_map(
     x, y = (0.5 * (low + high) for low, high in limits)
     ax.set_xlim(x - half, x + half)
     ax.set_ylim(y - half, y + half)
-    style.heading(ax, names[1], limit=40)
-    style.below(ax, names[0], limit=46)
+    axes.heading(ax, names[1], limit=40)
+    axes.below(ax, names[0], limit=46)
     return figure
 
 
@@ -110,12 +110,12 @@ def latent_use(
     """
     nats, used = np.asarray(kl, dtype=np.float64), np.asarray(active, dtype=bool)
     count = len(nats)
-    figure, [[ax]] = style.new_panels(1, 1, (width, 0.23 * count), margin=(0.75, 0.6, 0.32, 0.12))
+    figure, [[ax]] = axes.new_panels(1, 1, (width, 0.23 * count), margin=(0.75, 0.6, 0.32, 0.12))
     lines = np.arange(count, dtype=np.float64)
     hues = [style.ACCENT if one else style.DATA for one in used]
-    style.boxes(ax, np.zeros(count), lines - 0.34, np.maximum(nats, 0.0), 0.68, hues)
+    axes.boxes(ax, np.zeros(count), lines - 0.34, np.maximum(nats, 0.0), 0.68, hues)
     for line, (value, name) in enumerate(zip(nats, names, strict=True)):
-        style.line_name(ax, line, name, limit=10)
+        axes.line_name(ax, line, name, limit=10)
         ax.annotate(
             style.short_number(value, 2 if value < 10 else 3),
             (max(value, 0.0), line),
@@ -128,7 +128,7 @@ def latent_use(
         )
     ax.set_xlim(0.0, max(float(np.nanmax(nats, initial=0.0)), 1e-6))
     ax.set_ylim(count - 0.5, -0.5)
-    style.no_ticks(ax, "x", "y")
+    axes.no_ticks(ax, "x", "y")
     ax.spines["bottom"].set_visible(False)
-    style.heading(ax, "KL, nats", colour=style.QUIET)
+    axes.heading(ax, "KL, nats", colour=style.QUIET)
     return figure

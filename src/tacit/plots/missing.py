@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tacit.compute import Array
-from tacit.plots import style
+from tacit.plots import axes, style
 
 _COLUMNS = 20
 _PATTERNS = 8
@@ -46,7 +46,7 @@ def missing_summary(mask: Bool[Array, "rows columns"], names: Sequence[str], *, 
     left = 0.25 + 0.078 * min(max((len(str(names[j])) for j in shown), default=4), 24)
     side = _LINE * max(len(counts), 1) + 0.75
     height = _LINE * max(len(shown), 1)
-    figure, [[bars]] = style.new_panels(1, 1, (width, height), margin=(left, side, 0.55, 0.3))
+    figure, [[bars]] = axes.new_panels(1, 1, (width, height), margin=(left, side, 0.55, 0.3))
     full_width, full_height = figure.get_size_inches()
     _draw_shares(bars, share[shown], [names[j] for j in shown])
     if shown:
@@ -78,17 +78,17 @@ def _draw_shares(ax: Axes, share: Array, names: Sequence[str]) -> None:
             color=style.QUIET,
             va="center",
         )
-        style.line_name(ax, line, name, limit=24)
+        axes.line_name(ax, line, name, limit=24)
     ax.set_xlim(0, 1)
     ax.set_ylim(max(len(share), 1) - 0.5, -0.5)
     ax.spines["bottom"].set_visible(False)
-    style.no_ticks(ax, "x", "y")
-    style.heading(ax, "Missing", colour=style.QUIET)
+    axes.no_ticks(ax, "x", "y")
+    axes.heading(ax, "Missing", colour=style.QUIET)
 
 
 def _draw_patterns(ax: Axes, kept: Array, counts: list[int]) -> None:
     """A column of tiles for each combination: filled where missing, the number of rows above it."""
-    style.tidy(ax)
+    axes.tidy(ax)
     across, down = np.meshgrid(np.arange(len(counts)), np.arange(kept.shape[1]))
     absent = kept.T
     ax.scatter(across[~absent], down[~absent], s=46, marker="s", color=style.FAINT, linewidths=0)
@@ -110,4 +110,4 @@ def _draw_patterns(ax: Axes, kept: Array, counts: list[int]) -> None:
     ax.set_xlim(-0.5, len(counts) - 0.5)
     ax.set_ylim(kept.shape[1] - 0.5, -0.5)
     ax.spines["bottom"].set_visible(False)
-    style.no_ticks(ax, "x", "y")
+    axes.no_ticks(ax, "x", "y")

@@ -7,7 +7,7 @@ from jaxtyping import Num
 from matplotlib.figure import Figure
 
 from tacit.compute import Array
-from tacit.plots import style
+from tacit.plots import axes, style
 from tacit.plots.scatter import draw_ellipses, draw_points, frame
 
 Moment = tuple[Num[Array, "components"], Num[Array, "components 2"], Num[Array, "components 2 2"]]
@@ -50,7 +50,7 @@ def evolution(
     moments = sorted(snapshots)
     lines = max(1, -(-len(moments) // across))
     columns = max(1, -(-len(moments) // lines))
-    figure, panels = style.new_panels(lines, columns, cell, (0.14, 0.5), (0.65, 0.1, 0.3, 0.45))
+    figure, panels = axes.new_panels(lines, columns, cell, (0.14, 0.5), (0.65, 0.1, 0.3, 0.45))
     flat = [ax for line in panels for ax in line]
     kept = style.thin(len(xy), _POINTS)
     (x_limits, _), (y_limits, _) = frame(xy[:, 0]), frame(xy[:, 1])
@@ -61,12 +61,12 @@ def evolution(
         draw_ellipses(ax, means, covariances)
         ax.set_xlim(*x_limits)
         ax.set_ylim(*y_limits)
-        style.heading(ax, moment_name(iteration, int(end or 0)))
-        style.below(ax, names[0], limit=24)
+        axes.heading(ax, moment_name(iteration, int(end or 0)))
+        axes.below(ax, names[0], limit=24)
     for ax in flat[len(moments) :]:
         ax.remove()
     for line in panels:
-        style.beside(line[0], names[1], limit=24)
+        axes.beside(line[0], names[1], limit=24)
         for ax in line[1:]:
             ax.tick_params(labelleft=False)
     return figure
@@ -104,7 +104,7 @@ def bound_trace(
     steps, height = np.asarray(iteration, dtype=np.float64), np.asarray(bound, dtype=np.float64)
     seen = np.isfinite(steps) & np.isfinite(height)
     steps, height = steps[seen], height[seen]
-    figure, [[ax]] = style.new_panels(1, 1, size, margin=(0.75, 0.5, 0.32, 0.5))
+    figure, [[ax]] = axes.new_panels(1, 1, size, margin=(0.75, 0.5, 0.32, 0.5))
     ax.plot(steps, height, color=style.ACCENT, linewidth=style.LINE, zorder=3)
     dots = np.isin(steps, np.asarray(marks)) if len(marks) else np.zeros(len(steps), bool)
     ax.plot(steps[dots], height[dots], "o", markersize=5, color=style.ACCENT, mfc=style.PAPER, zorder=4)
@@ -120,15 +120,15 @@ def bound_trace(
             ha="center",
             annotation_clip=False,
         )
-    ax.set_xlim(*style.span(steps, margin=0.02))
+    ax.set_xlim(*axes.span(steps, margin=0.02))
     later = after_the_leap(height)
-    ax.set_ylim(*style.span(height[later:], margin=0.12))
+    ax.set_ylim(*axes.span(height[later:], margin=0.12))
     if later:
         words = "1 step lies" if later == 1 else f"{later} steps lie"
         note = f"the first {words} below the frame"
         ax.text(0.99, 0.04, note, transform=ax.transAxes, ha="right", fontsize=style.SMALL - 1, color=style.QUIET)
-    style.whole_ticks(ax)
+    axes.whole_ticks(ax)
     ax.yaxis.set_major_formatter(lambda value, _: style.short_number(value, 6))  # no power of ten over the heading
-    style.heading(ax, f"Bound ({unit})", colour=style.QUIET)
-    style.below(ax, "Iteration")
+    axes.heading(ax, f"Bound ({unit})", colour=style.QUIET)
+    axes.below(ax, "Iteration")
     return figure

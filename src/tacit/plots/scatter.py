@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tacit.compute import Array
-from tacit.plots import style
+from tacit.plots import axes, style
 from tacit.plots.density import bin_edges, draw_density, gaussian_curves, heights, log_axis, wants_logarithm
 
 HALF, MOST = 1.177410022515475, 2.145966026289347
@@ -56,7 +56,7 @@ def draw_ellipses(
                 ax.fill(*line, facecolor=colour, alpha=0.07, linewidth=0, zorder=2)
                 ax.plot(*line, color=colour, linewidth=1.3 if radius == radii[0] else 0.9, zorder=4)
         if numbers and np.isfinite(mean).all():
-            style.badge(ax, float(mean[0]), float(mean[1]), k, size=6.5 if crowded else style.SMALL - 0.5)
+            axes.badge(ax, float(mean[0]), float(mean[1]), k, size=6.5 if crowded else style.SMALL - 0.5)
 
 
 def draw_points(
@@ -100,12 +100,12 @@ def frame(values: Num[Array, "rows"]) -> tuple[tuple[float, float], int]:
     x = np.asarray(values, dtype=np.float64)
     x = x[np.isfinite(x)]
     if x.size < 20:
-        return style.span(x), 0
+        return axes.span(x), 0
     low, high = np.percentile(x, [0.5, 99.5])
     if high > low and x.max() - x.min() > 6 * (high - low):
-        limits = style.span(np.array([low, high]), margin=0.3)
+        limits = axes.span(np.array([low, high]), margin=0.3)
         return limits, int(((x < limits[0]) | (x > limits[1])).sum())
-    return style.span(x), 0
+    return axes.span(x), 0
 
 
 def ellipses(
@@ -134,15 +134,15 @@ def ellipses(
     """
     xy = np.asarray(values, dtype=np.float64)
     outside = max(frame(xy[:, j])[1] for j in (0, 1))
-    figure, [[ax]] = style.new_panels(1, 1, size, margin=(0.55, 0.15, 0.32, 0.68 if outside else 0.5))
+    figure, [[ax]] = axes.new_panels(1, 1, size, margin=(0.55, 0.15, 0.32, 0.68 if outside else 0.5))
     kept = style.thin(len(xy), _POINTS)
     group = hard_labels(len(xy), responsibilities, labels)
     draw_points(ax, xy[kept], group[kept], size=12.0)
     if means is not None and covariances is not None:
         draw_ellipses(ax, means, covariances)
     _frame_both(ax, xy)
-    style.heading(ax, names[1], limit=40)
-    style.below(ax, names[0], limit=46)
+    axes.heading(ax, names[1], limit=40)
+    axes.below(ax, names[0], limit=46)
     _say_outside(figure, outside)
     return figure
 
@@ -222,7 +222,7 @@ def pair_plot(
     spreads = None if covariances is None else np.asarray(covariances)[:, chosen][:, :, chosen]
     outside = max(frame(x[:, j])[1] for j in range(count))
     margin = (0.68, 0.4, 0.32, 0.65 if outside else 0.45)
-    figure, panels = style.new_panels(count, count, (cell, cell), (0.14, 0.24), margin)
+    figure, panels = axes.new_panels(count, count, (cell, cell), (0.14, 0.24), margin)
     kept, shares = style.thin(len(x), _POINTS), _shares(group, weights, centres)
     for row, column in itertools.product(range(count), repeat=2):
         ax, pair = panels[row][column], [column, row]
@@ -231,7 +231,7 @@ def pair_plot(
             continue
         if row == column:
             _diagonal(ax, x[:, row], group, shares, centres, spreads, row)
-            style.heading(ax, names[chosen[row]], limit=34)
+            axes.heading(ax, names[chosen[row]], limit=34)
         else:
             draw_points(ax, x[kept][:, pair], group[kept], size=6.0)
             if centres is not None and spreads is not None:
@@ -260,11 +260,11 @@ def _label(ax: Axes, row: int, column: int, names: Sequence[str], in_logs: Seque
     if row < len(names) - 1:
         ax.tick_params(labelbottom=False)
     else:
-        style.below(ax, names[column], limit=22)
+        axes.below(ax, names[column], limit=22)
     if column > 0:
         ax.tick_params(labelleft=False)
     elif row > 0:
-        style.beside(ax, names[row])
+        axes.beside(ax, names[row])
 
 
 def _shares(

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tacit.compute import Array
-from tacit.plots import style
+from tacit.plots import axes, style
 
 _APART = 11.0
 """Points between the figures of two lines that end at the same height."""
@@ -42,15 +42,15 @@ def two_terms(
         A figure with two panels.
     """
     x = np.asarray(epoch, dtype=np.float64)
-    figure, [[above], [below]] = style.new_panels(2, 1, size, gap=(0, 0.55), margin=(0.7, 1.45, 0.32, 0.5))
+    figure, [[above], [below]] = axes.new_panels(2, 1, size, gap=(0, 0.55), margin=(0.7, 1.45, 0.32, 0.5))
     lines: list[_Line] = [("reconstruction", reconstruction, style.GROUPS[1], "-"), ("bound", bound, style.ACCENT, "-")]
     if held_out is not None:
         lines.append(("held-out bound", held_out, style.INK, (0, (4, 2))))
     _lines(above, x, lines, None if held_out is None else np.asarray(held_out, dtype=np.float64))
-    style.heading(above, "Bound and reconstruction, nats", limit=46, colour=style.QUIET)
+    axes.heading(above, "Bound and reconstruction, nats", limit=46, colour=style.QUIET)
     _lines(below, x, [("KL", kl, style.GROUPS[2], "-")])
-    style.heading(below, "KL, nats", limit=46, colour=style.QUIET)
-    style.below(below, "Epoch")
+    axes.heading(below, "KL, nats", limit=46, colour=style.QUIET)
+    axes.below(below, "Epoch")
     return figure
 
 
@@ -75,13 +75,13 @@ def _lines(
         ax.plot(x[best], steered[best], "o", markersize=5, color=lines[-1][2], mfc=style.PAPER, zorder=4)
         framed = [*heights[:-1], np.where(np.arange(len(x)) > best, np.nan, steered)]
     early = _leap(framed)
-    low, high = style.span(*(height[early:] for height in framed), margin=0.08)
+    low, high = axes.span(*(height[early:] for height in framed), margin=0.08)
     ax.set_ylim(low, high)
     if early:
         note = "the start lies outside the frame"
         ax.text(0.99, 0.04, note, transform=ax.transAxes, ha="right", fontsize=style.SMALL - 1, color=style.QUIET)
-    ax.set_xlim(*style.span(x, margin=0.02))
-    style.whole_ticks(ax)
+    ax.set_xlim(*axes.span(x, margin=0.02))
+    axes.whole_ticks(ax)
     _name_ends(ax, x, heights, [name for name, *_ in lines], [colour for *_, colour, _ in lines])
 
 
@@ -89,7 +89,7 @@ def _leap(heights: Sequence[np.ndarray]) -> int:
     """How many first looks to leave out: a tenth, where with them the lines span far more than without."""
     looks = len(heights[0])
     early = max(1, looks // 10)
-    every, rest = (np.ptp(style.span(*(height[start:] for height in heights), margin=0.0)) for start in (0, early))
+    every, rest = (np.ptp(axes.span(*(height[start:] for height in heights), margin=0.0)) for start in (0, early))
     return early if looks >= 5 and every > _FLAT * rest else 0
 
 

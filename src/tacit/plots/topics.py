@@ -10,7 +10,7 @@ from matplotlib.patches import Circle
 from matplotlib.patheffects import withStroke
 
 from tacit.compute import Array
-from tacit.plots import style
+from tacit.plots import axes, style
 from tacit.plots.progress import after_the_leap
 
 NAMED = 30
@@ -39,7 +39,7 @@ def topic_map_plot(
     """
     xy, share = np.asarray(points, np.float64), np.maximum(np.asarray(sizes, np.float64), 0.0)
     height = 0.62 * side
-    figure, [[ax]] = style.new_panels(1, 1, (side, height), margin=(0.05, 0.05, 0.05, 0.05))
+    figure, [[ax]] = axes.new_panels(1, 1, (side, height), margin=(0.05, 0.05, 0.05, 0.05))
     wide, high = (max(float(np.ptp(xy[:, axis])), 1e-9) if len(xy) else 1.0 for axis in (0, 1))
     scale = 1.3 * max(wide / side, high / height)  # data units an inch, with room for circles and words at the rim
     largest = float(share.max(initial=0.0)) or 1.0
@@ -66,7 +66,7 @@ def topic_map_plot(
             zorder=5,
         )
     _name(ax, xy, radius, names, np.argsort(-share, kind="stable")[:NAMED], scale)
-    style.no_ticks(ax, "x", "y")
+    axes.no_ticks(ax, "x", "y")
     ax.spines["bottom"].set_visible(False)
     return figure
 
@@ -144,13 +144,13 @@ def topic_bars(
     share = np.nan_to_num(np.asarray(sizes, np.float64))
     order = np.argsort(-share, kind="stable") if shown is None else np.asarray(shown)
     count = len(order)
-    figure, [[ax]] = style.new_panels(1, 1, (width, 0.23 * max(count, 1)), margin=(2.45, 0.6, 0.32, 0.12))
+    figure, [[ax]] = axes.new_panels(1, 1, (width, 0.23 * max(count, 1)), margin=(2.45, 0.6, 0.32, 0.12))
     lines = np.arange(count, dtype=np.float64)
     hues = [style.group_colour(int(place)) for place in order]
     if count:
-        style.boxes(ax, np.zeros(count), lines - 0.34, share[order], 0.68, hues)
+        axes.boxes(ax, np.zeros(count), lines - 0.34, share[order], 0.68, hues)
     for line, place in enumerate(order):
-        style.line_name(ax, line, f"{place + 1} · {names[place]}", limit=34)
+        axes.line_name(ax, line, f"{place + 1} · {names[place]}", limit=34)
         ax.annotate(
             style.short_number(100.0 * share[place], 2) + " %",
             (share[place], line),
@@ -163,9 +163,9 @@ def topic_bars(
         )
     ax.set_xlim(0.0, max(float(share.max(initial=0.0)), 1e-6))
     ax.set_ylim(max(count, 1) - 0.5, -0.5)
-    style.no_ticks(ax, "x", "y")
+    axes.no_ticks(ax, "x", "y")
     ax.spines["bottom"].set_visible(False)
-    style.heading(ax, "Share of all words", colour=style.QUIET)
+    axes.heading(ax, "Share of all words", colour=style.QUIET)
     return figure
 
 
@@ -185,16 +185,16 @@ def document_mixtures(
     """
     share = np.nan_to_num(np.asarray(shares, np.float64))
     count = len(share)
-    figure, [[ax]] = style.new_panels(1, 1, (width, 0.26 * max(count, 1)), margin=(2.45, 0.3, 0.32, 0.3))
+    figure, [[ax]] = axes.new_panels(1, 1, (width, 0.26 * max(count, 1)), margin=(2.45, 0.3, 0.32, 0.3))
     for line in range(count):
         order = np.argsort(-share[line], kind="stable")
         kept = order[share[line, order] >= least]
         ends = np.concatenate([[0.0], np.cumsum(share[line, kept])])
         if len(kept):
             hues = [style.group_colour(int(place)) for place in kept]
-            style.boxes(ax, ends[:-1], line - 0.38, share[line, kept] - 0.003, 0.76, hues)
+            axes.boxes(ax, ends[:-1], line - 0.38, share[line, kept] - 0.003, 0.76, hues)
         if ends[-1] < 1.0:
-            style.boxes(ax, np.array([ends[-1]]), line - 0.38, 1.0 - ends[-1], 0.76, [style.FAINT])
+            axes.boxes(ax, np.array([ends[-1]]), line - 0.38, 1.0 - ends[-1], 0.76, [style.FAINT])
         for place, start in zip(kept, ends[:-1], strict=True):
             if share[line, place] >= 0.055:
                 colour = style.group_colour(int(place))
@@ -208,12 +208,12 @@ def document_mixtures(
                     ha="center",
                     va="center",
                 )
-        style.line_name(ax, line, names[line], limit=36)
+        axes.line_name(ax, line, names[line], limit=36)
     ax.set_xlim(0.0, 1.0)
     ax.set_ylim(max(count, 1) - 0.5, -0.5)
-    style.no_ticks(ax, "y")
+    axes.no_ticks(ax, "y")
     ax.set_xticks([0.0, 0.5, 1.0], ["0", "50 %", "100 %"])
-    style.heading(ax, "Share of the document's words", colour=style.QUIET, limit=40)
+    axes.heading(ax, "Share of the document's words", colour=style.QUIET, limit=40)
     return figure
 
 
@@ -240,7 +240,7 @@ def topic_choice(
     k = np.asarray(numbers, np.float64)
     shown = {name: np.asarray(values, np.float64) for name, values in columns.items()}
     shown = {name: values for name, values in shown.items() if np.isfinite(values).any()}
-    figure, panels = style.new_panels(1, len(shown), cell, gap=(0.7, 0.4), margin=(0.65, 0.2, 0.32, 0.5))
+    figure, panels = axes.new_panels(1, len(shown), cell, gap=(0.7, 0.4), margin=(0.65, 0.2, 0.32, 0.5))
     for ax, (name, values) in zip(panels[0], shown.items(), strict=True):
         own = name == criterion
         seen = np.isfinite(values)
@@ -248,11 +248,11 @@ def topic_choice(
         ax.plot(k[seen], values[seen], "-o", color=colour, linewidth=style.LINE, markersize=3.5, zorder=3)
         if seen[chosen]:
             ax.plot(k[chosen], values[chosen], "o", markersize=9, color=colour, mec=style.PAPER, zorder=5)
-        ax.set_xlim(*style.span(k, margin=0.06))
-        ax.set_ylim(*style.span(values, margin=0.12))
-        style.whole_ticks(ax)
-        style.heading(ax, _UNITS.get(name, name), colour=style.INK if own else style.QUIET, limit=34)
-        style.below(ax, "Number of topics")
+        ax.set_xlim(*axes.span(k, margin=0.06))
+        ax.set_ylim(*axes.span(values, margin=0.12))
+        axes.whole_ticks(ax)
+        axes.heading(ax, _UNITS.get(name, name), colour=style.INK if own else style.QUIET, limit=34)
+        axes.below(ax, "Number of topics")
     return figure
 
 
@@ -278,7 +278,7 @@ def figures_over_trace(
         A figure with a panel a curve.
     """
     steps = np.asarray(iteration, np.float64)
-    figure, panels = style.new_panels(1, max(len(curves), 1), cell, gap=(0.75, 0.4), margin=(0.75, 0.3, 0.32, 0.5))
+    figure, panels = axes.new_panels(1, max(len(curves), 1), cell, gap=(0.75, 0.4), margin=(0.75, 0.3, 0.32, 0.5))
     for ax, (name, values) in zip(panels[0], curves.items(), strict=False):
         height = np.asarray(values, np.float64)
         seen = np.isfinite(height) & np.isfinite(steps)
@@ -295,10 +295,10 @@ def figures_over_trace(
                 ha="center",
                 annotation_clip=False,
             )
-        ax.set_xlim(*style.span(steps[seen], margin=0.02))
+        ax.set_xlim(*axes.span(steps[seen], margin=0.02))
         rising = height[seen] if not seen.any() or height[seen][-1] >= height[seen][0] else -height[seen]
-        ax.set_ylim(*style.span(height[seen][after_the_leap(rising) :], margin=0.15))
-        style.whole_ticks(ax)
-        style.heading(ax, name, colour=style.QUIET, limit=40)
-        style.below(ax, below)
+        ax.set_ylim(*axes.span(height[seen][after_the_leap(rising) :], margin=0.15))
+        axes.whole_ticks(ax)
+        axes.heading(ax, name, colour=style.QUIET, limit=40)
+        axes.below(ax, below)
     return figure

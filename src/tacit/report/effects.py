@@ -7,8 +7,6 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import ndtr
 
-from tacit.compute import Array
-
 _Found = tuple[float, float, float, float, int | None]
 """Size, strength, inside, outside, level."""
 
@@ -43,7 +41,7 @@ def effects(
     values: Float[np.ndarray, "rows columns"],
     kinds: Sequence[str],
     levels: Sequence[int],
-    responsibilities: Float[Array, "rows components"],
+    responsibilities: Float[np.ndarray, "rows components"],
 ) -> list[list[Effect]]:
     """For every group its columns, the one that sets it apart most first.
 

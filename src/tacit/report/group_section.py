@@ -35,7 +35,7 @@ def group_section(rows: Table, groups: Groups) -> Section | None:
         groups = dataclasses.replace(groups, responsibilities=np.asarray(groups.responsibilities)[kept])
     columns = rows.schema.columns
     counts = [len(column.levels or ()) for column in columns]
-    found = effects(rows.values, rows.schema.kinds, counts, groups.responsibilities)
+    found = effects(rows.values, rows.schema.kinds, counts, np.asarray(groups.responsibilities))
     several = len(groups.weights) > 1
     return section(
         "groups",

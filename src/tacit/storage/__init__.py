@@ -1,20 +1,8 @@
-"""Floor 7: a fitted model on disk (safetensors and JSON, never pickle), run folders, checkpoints."""
+"""Floor 7: a fitted model on disk (safetensors and JSON, never pickle), run folders, checkpoints.
 
-from tacit.storage.checkpoint import Checkpoint, fingerprint
-from tacit.storage.config import RunConfig
-from tacit.storage.errors import ModelFileError
-from tacit.storage.model_file import Description, describe, load, save
-from tacit.storage.run import RunFolder, runs
+The names load at their first use: what a run says in words is read without loading what its model needs.
+"""
 
-__all__ = [
-    "Checkpoint",
-    "Description",
-    "ModelFileError",
-    "RunConfig",
-    "RunFolder",
-    "describe",
-    "fingerprint",
-    "load",
-    "runs",
-    "save",
-]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -5,10 +5,7 @@ import tomllib
 from collections.abc import Mapping
 from typing import Any, Self
 
-import numpy as np
-from sklearn.base import BaseEstimator
-
-from tacit import __version__, registry
+from tacit import __version__, registry, storage
 from tacit.storage import toml
 
 _FORMAT = 1
@@ -38,16 +35,21 @@ class RunConfig:
     @classmethod
     def of(
         cls,
-        estimator: BaseEstimator,
+        estimator: object,
         *,
         data: Mapping[str, Any] | None = None,
         seed: int | None = None,
         command: tuple[str, ...] = (),
     ) -> Self:
         """The config of an estimator's settings; raises `ValueError` for one that text cannot repeat."""
-        return cls(**_settings(estimator), data=dict(data or {}), seed=seed, command=tuple(command))
+        return cls(
+            **storage.estimator_settings.settings_of(estimator),
+            data=dict(data or {}),
+            seed=seed,
+            command=tuple(command),
+        )
 
-    def estimator(self) -> BaseEstimator:
+    def estimator(self) -> Any:
         """A new, unfitted estimator with these settings; raises `ValueError` where tacit does not know one."""
         return _estimator({"model": self.model, "parameters": self.parameters})
 
@@ -82,30 +84,7 @@ class RunConfig:
         return cls(model, parameters, data, seed, tuple(command), str(found.get("tacit", __version__)))
 
 
-def _settings(estimator: BaseEstimator) -> dict[str, Any]:
-    given = estimator.get_params(deep=False)
-    return {
-        "model": registry.name_of(estimator),
-        "parameters": {name: _setting(name, value) for name, value in given.items()},
-    }
-
-
-def _setting(name: str, value: Any) -> Any:
-    if isinstance(value, BaseEstimator):
-        return _settings(value)
-    if isinstance(value, np.ndarray | np.generic):
-        return _setting(name, value.tolist())
-    if isinstance(value, list | tuple) and not any(item is None for item in value):
-        return [_setting(name, item) for item in value]
-    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
-        return {key: _setting(name, item) for key, item in value.items()}
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    what = "an integer" if name == "random_state" else "numbers, text, lists of them, or a model of tacit"
-    raise ValueError(f"{name}={value!r:.60} cannot be repeated from a text: give {what}.")
-
-
-def _estimator(settings: Mapping[str, Any]) -> BaseEstimator:
+def _estimator(settings: Mapping[str, Any]) -> Any:
     values = {
         name: _estimator(value) if isinstance(value, Mapping) and set(value) == {"model", "parameters"} else value
         for name, value in settings["parameters"].items()

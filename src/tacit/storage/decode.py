@@ -190,6 +190,8 @@ class _Decoder:
     def _estimator(self, node: dict[str, Any], place: tuple[str, ...]) -> BaseEstimator:
         name = _need(node, "name", str, place)
         parameters = _need(node, "parameters", dict, place)
+        if name in registry.names():
+            registry.get(name)  # whose modules hold the classes that its parameters may name
         values = {k: self.value(v, (*place, "parameters", k)) for k, v in parameters.items()}
         try:
             made = registry.create(name, **values)

@@ -13,7 +13,7 @@ from typing import Any
 import equinox as eqx
 from sklearn.base import BaseEstimator
 
-from tacit import registry  # noqa: F401 - it imports every module whose values a fitted estimator can hold
+from tacit import registry
 
 PACKAGES = ("data", "families", "inference", "models", "estimators")
 """The packages whose values a fitted estimator may hold."""
@@ -45,12 +45,26 @@ MOVED: dict[str, str] = (
 
 def name_of(cls: type) -> str | None:
     """The name of a class in a file; None where it is not one of ours."""
-    return _names().get(cls)
+    parts = cls.__module__.split(".")
+    ours = parts[0] == "tacit" and len(parts) > 2 and parts[1] in PACKAGES
+    if not ours or "." in cls.__qualname__ or not _storable(cls):
+        return None
+    return f"{'.'.join(parts[1:-1])}.{cls.__qualname__}"
 
 
 def class_of(name: str) -> type | None:
-    """The class behind a name in a file; None where there is none."""
-    return _classes().get(MOVED.get(name, name))
+    """The class behind a name in a file; None where there is none.
+
+    It is sought among the modules that are loaded, as those are that the model's own estimator needs; then among all
+    that any listed estimator needs.
+    """
+    wanted = MOVED.get(name, name)
+    found = _loaded().get(wanted)
+    if found is None:
+        for each in registry.names():
+            registry.get(each)
+        found = _loaded().get(wanted)
+    return found
 
 
 def renewed(name: str, values: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -106,26 +120,26 @@ def build(cls: type, values: dict[str, Any]) -> Any:
     return made
 
 
-@functools.cache
-def _classes() -> dict[str, type]:
+def _loaded() -> dict[str, type]:
+    """The classes of ours that a file may hold, of all modules that are loaded, by their names in a file."""
+    modules = tuple(name for name in sys.modules if name.startswith(tuple(f"tacit.{each}." for each in PACKAGES)))
+    return _classes_in(modules)
+
+
+@functools.lru_cache(maxsize=1)
+def _classes_in(modules: tuple[str, ...]) -> dict[str, type]:
     found: dict[str, type] = {}
-    for module, content in sorted(sys.modules.items()):
-        parts = module.split(".")
-        if parts[0] != "tacit" or len(parts) < 3 or parts[1] not in PACKAGES:
-            continue
-        for cls in vars(content).values():
+    for module in sorted(modules):
+        for cls in vars(sys.modules[module]).values():
             # of a module that is loaded at its first use, isinstance would be that
-            if issubclass(type(cls), type) and cls.__module__ == module and _storable(cls):
-                name = f"{'.'.join(parts[1:-1])}.{cls.__qualname__}"
+            if issubclass(type(cls), type) and cls.__module__ == module:
+                name = name_of(cls)
+                if name is None:
+                    continue
                 if found.get(name, cls) is not cls:
                     raise TypeError(f"two classes are called {name}: {found[name]} and {cls}")
                 found[name] = cls
     return found
-
-
-@functools.cache
-def _names() -> dict[type, str]:
-    return {cls: name for name, cls in _classes().items()}
 
 
 def _storable(cls: type) -> bool:

@@ -4,7 +4,7 @@ import os
 import platform
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -13,30 +13,14 @@ import sklearn
 from sklearn.base import BaseEstimator
 
 from tacit import __version__
-from tacit.data.errors import DataError, listed
 from tacit.data.schema import Schema
 from tacit.storage import container
 from tacit.storage.decode import NetworkFault, Unknown, Wrong, decode
+from tacit.storage.description import MODEL, file_of
 from tacit.storage.encode import check_extra, encode
 from tacit.storage.errors import ModelFileError
 
-MODEL = "model.safetensors"
-"""The name of a model's file where only its folder is given."""
-
 _FAULTS = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError, MemoryError)
-
-
-class Description(NamedTuple):
-    """What stands in a model's file beside its arrays."""
-
-    name: str
-    """The estimator, as `tacit.registry` lists it."""
-    schema: Schema | None
-    """The columns that the model was fitted on, where the writer gave them."""
-    extra: Any
-    """What the writer wanted kept beside the model."""
-    versions: dict[str, str]
-    """Of tacit, Python and the libraries that wrote the file."""
 
 
 def versions() -> dict[str, str]:
@@ -106,7 +90,7 @@ def load(path: str | os.PathLike[str], network: eqx.Module | Mapping[str, eqx.Mo
             network.
         FileNotFoundError: there is no such file; names those that are there.
     """
-    source = _source(path)
+    source = file_of(path)
     body, arrays = container.read(source, "model")
     try:
         return decode(body.get("estimator"), arrays, network)
@@ -123,20 +107,6 @@ def load(path: str | os.PathLike[str], network: eqx.Module | Mapping[str, eqx.Mo
         raise container.damaged(source, f"{type(error).__name__}: {error}") from None
 
 
-def describe(path: str | os.PathLike[str]) -> Description:
-    """What a model's file says of itself: name, columns, extra, versions. Raises as `load` does."""
-    source = _source(path)
-    body, _ = container.read(source, "model")
-    node, written = body.get("estimator"), body.get("versions")
-    if not isinstance(node, dict) or not isinstance(node.get("name"), str) or not isinstance(written, dict):
-        raise container.damaged(source, "it lacks the name of its model or the versions that wrote it")
-    try:
-        schema = None if body.get("schema") is None else Schema.from_json(body["schema"])
-    except DataError as error:
-        raise container.damaged(source, str(error)) from None
-    return Description(node["name"], schema, body.get("extra"), {str(k): str(v) for k, v in written.items()})
-
-
 def _writer(body: Mapping[str, Any]) -> str:
     written = body.get("versions")
     version = written.get("tacit") if isinstance(written, dict) else None
@@ -150,13 +120,3 @@ def _target(path: str | os.PathLike[str]) -> Path:
         Path(text).mkdir(parents=True, exist_ok=True)
     target = Path(text).expanduser()
     return target / MODEL if target.is_dir() else target
-
-
-def _source(path: str | os.PathLike[str]) -> Path:
-    target = Path(path).expanduser()
-    source = target / MODEL if target.is_dir() else target
-    if not source.exists():
-        others = sorted(p.name for p in source.parent.glob("*.safetensors")) if source.parent.is_dir() else []
-        there = f" In {str(source.parent)!r} there are {listed(others)}." if others else ""
-        raise FileNotFoundError(f"there is no model {str(source)!r}.{there}")
-    return source

@@ -1,7 +1,7 @@
 """A run folder: everything about one fit, in files that people and other programs can read.
 
 ``config.toml`` (the fit can be repeated from it) makes a folder a run folder; then come ``model.safetensors``,
-``schema.json`` (of a topic model ``vocabulary.json``; ``target.json`` of one that foretells a column), ``trace.csv``,
+``schema.json`` (of a topic model ``vocabulary.json``; ``target.json`` of one that predicts a column), ``trace.csv``,
 ``metrics.json``, ``calibration.safetensors``, ``report.html``, and, while a fit is running, ``checkpoint/``. Every
 file is written whole or not at all.
 """
@@ -16,10 +16,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-import equinox as eqx
 import numpy as np
-from sklearn.base import BaseEstimator
 
+from tacit import storage
 from tacit.data.errors import DataError
 from tacit.data.features import Target
 from tacit.data.schema import Schema
@@ -27,8 +26,8 @@ from tacit.data.texts import Vocabulary
 from tacit.files import sync_folder, write_atomically
 from tacit.storage import container
 from tacit.storage.config import RunConfig
+from tacit.storage.description import MODEL
 from tacit.storage.errors import ModelFileError
-from tacit.storage.model_file import MODEL, load, save
 
 CONFIG, TRACE, METRICS, REPORT = "config.toml", "trace.csv", "metrics.json", "report.html"
 CALIBRATION, SCHEMA, CHECKPOINT = "calibration.safetensors", "schema.json", "checkpoint"
@@ -110,15 +109,15 @@ class RunFolder:
         """What the run is repeated from."""
         return self._read(CONFIG, RunConfig.from_toml)
 
-    def write_model(self, estimator: BaseEstimator, *, schema: Schema | None = None, extra: Any = None) -> None:
+    def write_model(self, estimator: object, *, schema: Schema | None = None, extra: Any = None) -> None:
         """Write the fitted estimator, as `tacit.storage.save` does, and the schema as JSON beside it."""
         if schema is not None:
             self._write(SCHEMA, json.dumps(schema.to_json(), indent=1, ensure_ascii=False) + "\n")
-        save(estimator, self.path / MODEL, schema=schema, extra=extra)
+        storage.save(estimator, self.path / MODEL, schema=schema, extra=extra)
 
-    def model(self, network: eqx.Module | Mapping[str, eqx.Module] | None = None) -> BaseEstimator:
+    def model(self, network: Any = None) -> Any:
         """The fitted estimator, as `tacit.storage.load` reads it."""
-        return load(self.path / MODEL, network)
+        return storage.load(self.path / MODEL, network)
 
     def schema(self) -> Schema:
         """The columns that the model was fitted on."""
@@ -133,11 +132,11 @@ class RunFolder:
         return self._read(VOCABULARY, lambda text: Vocabulary.from_json(json.loads(text)))
 
     def write_target(self, target: Target) -> None:
-        """Write the column that the model foretells, and what it makes of gaps in the others."""
+        """Write the column that the model predicts, and what it makes of gaps in the others."""
         self._write(TARGET, json.dumps(target.to_json(), indent=1, ensure_ascii=False) + "\n")
 
     def target(self) -> Target | None:
-        """The column that the model foretells, or None where it foretells none."""
+        """The column that the model predicts, or None where it predicts none."""
         if not (self.path / TARGET).is_file():
             return None
         return self._read(TARGET, lambda text: Target.from_json(json.loads(text)))

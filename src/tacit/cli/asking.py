@@ -1,0 +1,113 @@
+"""The commands that ask a run: what is checked before the model is loaded, and what of its answer is written where."""
+
+from pathlib import Path
+
+import numpy as np
+
+from tacit import workflow
+from tacit.cli import results
+from tacit.cli.observing import TOLD
+from tacit.data.errors import counted
+from tacit.data.read import read
+from tacit.workflow.errors import RequestError
+from tacit.workflow.opened import NewRows, Opened
+from tacit.workflow.sources import Rows
+from tacit.workflow.texts import NO_TEXT_OPTIONS, TextOptions
+
+
+def opened(run: Path, out: str | None, form: str | None) -> Opened:
+    """A run that is asked for a table."""
+    results.check(out, form)
+    return Opened.at(run)
+
+
+def rows(
+    run: Opened,
+    data: str,
+    long: str | None = None,
+    id_column: str | None = None,
+    unseen: bool = False,
+    texts: TextOptions = NO_TEXT_OPTIONS,
+    *,
+    with_target: bool = False,
+) -> Rows:
+    """New rows for it; what is noted on the way is told."""
+    return run.read(NewRows(data, long, id_column, unseen, texts), TOLD, with_target=with_target)
+
+
+def impute(run: Path, data: str, draws: int | None, seed: int, unseen: bool, out: str | None, form: str | None) -> None:
+    """Fill gaps of a table, or of images."""
+    asked = Opened.at(run)
+    if asked.schema is not None:
+        results.check(out, form)
+        reading = read(data)
+        found = workflow.answering.impute(asked, reading, draws, seed, unseen=unseen, observer=TOLD)
+        results.give(found, out, form)
+        return
+    workflow.answering.check_imputes(asked)
+    results.check_images(out, form, "filled")
+    if draws is not None and str(out).lower().endswith(".npy"):
+        raise RequestError("an .npy file holds one array, and every draw is one: end --out in .npz.")
+    images = rows(asked, data, unseen=unseen)
+    images = workflow.pictures.some(images, TOLD) if results.is_picture(out) else images
+    results.give(workflow.answering.impute_images(asked, images, draws, seed, TOLD), out, form)
+
+
+def sample(
+    run: Path,
+    number: int,
+    given: tuple[str, ...],
+    total: int | None,
+    mean: bool,
+    temperature: float | None,
+    seed: int,
+    out: str | None,
+    form: str | None,
+) -> None:
+    """Draw new rows, documents or images."""
+    asked = Opened.at(run)
+    wanted = workflow.answering.SampleRequest(number, given, total, mean, temperature, seed)
+    workflow.answering.check_samples(asked)
+    results.check_either(asked, out, form, "new")
+    if asked.images and results.is_picture(out):
+        workflow.pictures.enlarged(asked.images, number)
+    results.give(workflow.answering.sample(asked, wanted), out, form)
+
+
+def reconstruct(run: Path, data: str, number: int | None, unseen: bool, out: str | None, form: str | None) -> None:
+    """Give rows back from their codes: the first of them, or of images as many as a picture shows."""
+    asked = Opened.at(run)
+    workflow.codes.check_able(asked, "reconstruct")
+    results.check_either(asked, out, form, "again")
+    found = rows(asked, data, unseen=unseen)
+    if number is not None:
+        found = found.pick(np.arange(min(number, len(found))))
+    elif results.is_picture(out):
+        found = workflow.pictures.some(found, TOLD)
+    results.give(workflow.codes.reconstruct(asked, found), out, form)
+
+
+def interpolate(
+    run: Path, data: str, ends: tuple[int, int], steps: int, unseen: bool, out: str | None, form: str | None
+) -> None:
+    """Go from one row to another."""
+    workflow.codes.check_steps(steps)
+    asked = Opened.at(run)
+    workflow.codes.check_able(asked, "interpolate")
+    results.check_either(asked, out, form, "way")
+    found = rows(asked, data, unseen=unseen)
+    for end in ends:
+        if not 1 <= end <= len(found):
+            raise RequestError(
+                f"there is no {found.what} {end}: {data} has {counted(len(found), found.what)}, counted from 1."
+            )
+    results.give(workflow.codes.interpolate(asked, found, ends, steps), out, form)
+
+
+def manifold(run: Path, grid: int, dims: str, out: str | None) -> None:
+    """Draw a grid of codes."""
+    workflow.codes.check_grid(grid)
+    asked = Opened.at(run)
+    workflow.codes.check_manifold(asked)
+    results.check_images(out, None, "manifold")
+    results.give(workflow.codes.manifold(asked, grid, dims, TOLD), out, None)

@@ -1,0 +1,254 @@
+"""Groups, filled gaps and new rows: what a run says of rows beyond their density."""
+
+import dataclasses
+import inspect
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tacit.compute import compilation_cache
+from tacit.data.encode import decode, encode
+from tacit.data.errors import counted, nearest
+from tacit.data.read import Reading
+from tacit.data.schema import Schema
+from tacit.evaluation._rows import new_rows
+from tacit.storage.errors import ModelFileError
+from tacit.workflow import pictures
+from tacit.workflow.answers import Answer, ImageAnswer, TableAnswer
+from tacit.workflow.documents import sample_documents
+from tacit.workflow.errors import RequestError
+from tacit.workflow.events import SILENT, Observer
+from tacit.workflow.feeding import feed, in_order
+from tacit.workflow.judging import responsibilities
+from tacit.workflow.opened import Opened, labels
+from tacit.workflow.sources import Rows
+
+
+@dataclasses.dataclass(frozen=True)
+class SampleRequest:
+    """New rows to be drawn.
+
+    Attributes:
+        number: how many.
+        given: texts such as ``city=Paris``.
+        total: of each row, for models of shares.
+        mean: whether each is what its code stands for on average rather than a draw.
+        temperature: what the distance of codes from 0 is multiplied by; None leaves it.
+        seed: what the draws depend on.
+    """
+
+    number: int = 10
+    given: tuple[str, ...] = ()
+    total: int | None = None
+    mean: bool = False
+    temperature: float | None = None
+    seed: int = 0
+
+
+@compilation_cache()
+def assign(opened: Opened, rows: Rows) -> TableAnswer:
+    """The group of every row, numbered from 1, and the probability of every group."""
+    run = str(opened.run.path)
+    if opened.target is not None:
+        raise ModelFileError(f"the model of {run!r} predicts {opened.target.column.name!r}: use `tacit predict`.")
+    share = responsibilities(opened.estimator, opened.feed(rows))
+    if share is None:
+        raise ModelFileError(f"the model of {run!r} has no groups.")
+    best = share.argmax(axis=1)
+    columns = labels(rows) | {
+        "group": pa.array(best + 1),
+        "probability": pa.array(share[np.arange(len(best)), best]),
+    }
+    if hasattr(opened.estimator, "predict_proba"):
+        columns |= {f"group_{k + 1}": pa.array(share[:, k]) for k in range(share.shape[1])}
+    table = pa.table(columns)
+    return TableAnswer(table, shown=_rounded(table))
+
+
+def _rounded(table: pa.Table) -> pa.Table:
+    """Probabilities to three places, for reading."""
+    for place, field in enumerate(table.schema):
+        if pa.types.is_floating(field.type) and field.name != "id":
+            table = table.set_column(place, field.name, pc.round(table.column(place), 3))
+    return table
+
+
+def check_imputes(opened: Opened) -> None:
+    """Refuse a model that cannot fill gaps."""
+    if not hasattr(opened.estimator, "impute"):
+        raise ModelFileError(f"the model of {str(opened.run.path)!r} cannot fill gaps.")
+
+
+@compilation_cache()
+def impute(
+    opened: Opened, reading: Reading, draws: int | None, seed: int, *, unseen: bool = False, observer: Observer = SILENT
+) -> TableAnswer:
+    """A table with its gaps filled; columns that the model does not know stay as they are.
+
+    Args:
+        opened: a run of a table.
+        reading: the table as it was read.
+        draws: how many times the gaps are drawn; None fills in what is expected.
+        seed: what the draws depend on.
+        unseen: whether levels that the model has never met count as missing.
+        observer: is told where there are no gaps.
+    """
+    check_imputes(opened)
+    schema = opened.schema
+    if schema is None:
+        raise TypeError("the run is of no table")
+    if opened.long:
+        raise RequestError("a purchase log has no gaps: what is not in it was not bought.")
+    values = encode(reading.table, schema, unseen="missing" if unseen else "error")
+    missing = np.isnan(values)
+    if not missing.any():
+        observer.note("Nothing is missing in the columns that the model knows: the table is given as it is.")
+    X = feed(opened.estimator, values, schema)
+    if draws is None:
+        table = _filled(reading.table, opened.estimator.impute(X), missing, schema)
+    else:
+        filled = opened.estimator.impute(X, n_draws=draws, random_state=seed)
+        parts = [_filled(reading.table, each, missing, schema) for each in filled]
+        numbered = [
+            part.add_column(_free(part), "draw", pa.array(np.full(part.num_rows, number + 1)))
+            for number, part in enumerate(parts)
+        ]
+        table = pa.concat_tables(numbered)
+    gaps, rows = counted(int(missing.sum()), "gap"), counted(int(missing.any(axis=1).sum()), "row")
+    return TableAnswer(table, remarks=(f"{gaps} in {rows} filled.",) if missing.any() else ())
+
+
+@compilation_cache()
+def impute_images(opened: Opened, rows: Rows, draws: int | None, seed: int, observer: Observer = SILENT) -> ImageAnswer:
+    """Images with their gaps filled, above them the same with the gaps."""
+    check_imputes(opened)
+    missing = np.isnan(rows.values) if rows.values.dtype.kind == "f" else np.zeros(rows.values.shape, bool)
+    if not missing.any():
+        observer.note("Nothing is missing: gaps in images are values that are no number (NaN), in arrays of floats.")
+    found = opened.estimator.impute(rows.values, n_draws=draws or 0, random_state=seed)
+    filled = np.where(missing, pictures.in_units(opened, found), rows.values)  # what was seen stays as it is
+    shown = {"images": filled} if draws is None else {f"draw_{place + 1}": part for place, part in enumerate(filled)}
+    return ImageAnswer({"originals": rows.values} | shown, opened.pixels)
+
+
+def _filled(table: pa.Table, values: np.ndarray, missing: np.ndarray, schema: Schema) -> pa.Table:
+    """The table as it was read, with the columns that had gaps replaced by their filled selves."""
+    whole = decode(values, schema)
+    for place, name in enumerate(schema.names):
+        if missing[:, place].any():
+            table = table.set_column(table.column_names.index(name), name, whole.column(place))
+    return table
+
+
+def check_samples(opened: Opened) -> None:
+    """Refuse a model that cannot be drawn from."""
+    if not hasattr(opened.estimator, "sample"):
+        raise ModelFileError(f"the model of {str(opened.run.path)!r} cannot make new rows.")
+
+
+@compilation_cache()
+def sample(opened: Opened, wanted: SampleRequest) -> Answer:
+    """New rows drawn from the model, or from its density given some values.
+
+    Raises:
+        ModelFileError: the model cannot make new rows, or not in this way.
+        RequestError: what is asked does not go together, or with this model.
+    """
+    check_samples(opened)
+    if opened.vocabulary is not None:
+        if wanted.given or wanted.total is not None or wanted.mean or wanted.temperature is not None:
+            raise RequestError(
+                "documents are drawn as they come: leave out --given, --total, --mean and --temperature."
+            )
+        return sample_documents(opened, opened.vocabulary, wanted.number, wanted.seed)
+    more = _ways(opened, wanted)
+    if "random_state" in opened.estimator.get_params(deep=False):
+        opened.estimator.set_params(random_state=wanted.seed)
+    if opened.schema is None:
+        if wanted.given or wanted.total is not None:
+            raise RequestError("--given and --total are about columns, which images have none of.")
+        images = pictures.in_units(opened, opened.estimator.sample(wanted.number, **more))
+        return ImageAnswer({"images": images}, opened.pixels, math.ceil(math.sqrt(wanted.number)))
+    known = _given(wanted.given, opened.schema)
+    if known and more:
+        raise RequestError("--given does not go together with --mean and --temperature.")
+    if known:
+        values = _drawn_given(opened, opened.schema, wanted.number, known, wanted.seed)
+    else:
+        values = _drawn(opened, wanted.number, wanted.total, more)
+    return TableAnswer(decode(values, opened.schema))
+
+
+def _ways(opened: Opened, wanted: SampleRequest) -> dict[str, Any]:
+    """How the rows are drawn, beside their number, where the user says so."""
+    chosen: dict[str, Any] = {"mean": True} if wanted.mean else {}
+    if wanted.temperature is not None:
+        chosen["temperature"] = wanted.temperature
+    known = inspect.signature(opened.estimator.sample).parameters
+    for name in chosen:
+        if name not in known:
+            raise ModelFileError(f"the model of {str(opened.run.path)!r} cannot draw with --{name}.")
+    return chosen
+
+
+def _drawn(opened: Opened, number: int, total: int | None, more: dict[str, Any]) -> np.ndarray:
+    more = more if total is None else more | {"totals": total}
+    if total is not None and "totals" not in inspect.signature(opened.estimator.sample).parameters:
+        raise RequestError("totals are for multinomial columns, and this model has none: leave --total out.")
+    try:
+        return new_rows(opened.estimator, number, **more)
+    except ValueError as error:
+        if "totals" not in str(error):
+            raise
+        cure = "give --total N" if total is None else "leave --total out"
+        raise RequestError(f"{error}: {cure}.") from None
+
+
+def _drawn_given(opened: Opened, schema: Schema, number: int, known: dict[str, float], seed: int) -> np.ndarray:
+    """Rows of which some columns are as they were given."""
+    if not hasattr(opened.estimator, "condition"):
+        raise ModelFileError("this model cannot be asked for rows with given values (--given).")
+    columns = {schema.index(name): value for name, value in known.items()}
+    values = np.empty((number, len(schema)))
+    for place, value in columns.items():
+        values[:, place] = value
+    if len(columns) < len(schema):
+        density = opened.estimator.condition(columns)
+        with in_order():
+            values[:, list(density.columns)] = density.sample(number, random_state=seed)
+    return values
+
+
+def _given(texts: Sequence[str], schema: Schema) -> dict[str, float]:
+    """``column=value`` as the model has it: a number, or the code of a level."""
+    found: dict[str, float] = {}
+    for text in texts:
+        name = max((each for each in schema.names if text.startswith(f"{each}=")), key=len, default=None)
+        if name is None:
+            column, sign, _ = text.partition("=")
+            if not sign:
+                raise RequestError(f"--given {text!r} is not understood; write it as column=value.")
+            raise RequestError(f"--given names no column of the model: {column!r}.{nearest(column, schema.names)}")
+        if name in found:
+            raise RequestError(f"--given names column {name!r} twice.")
+        found[name] = _coded(text[len(name) + 1 :], name, schema)
+    return found
+
+
+def _coded(text: str, name: str, schema: Schema) -> float:
+    one = pa.table({name: pa.array([text.strip() or None], pa.string())})
+    value = float(encode(one, Schema((schema[name],)))[0, 0])
+    if np.isnan(value):
+        raise RequestError(f"--given {name}={text}: there is no value; leave the column out if it may be anything.")
+    return value
+
+
+def _free(table: pa.Table) -> int:
+    """Where the column ``draw`` goes: in front."""
+    if "draw" in table.column_names:
+        raise RequestError("the table has a column 'draw' already; rename it to number the draws.")
+    return 0

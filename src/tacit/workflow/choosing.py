@@ -1,0 +1,316 @@
+"""Which model, how many groups, which structure: what the user leaves open is tried and chosen."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+
+from tacit import registry, workflow
+from tacit.data.blocks import moments
+from tacit.data.errors import listed
+from tacit.data.schema import Column, Schema
+from tacit.estimators.mixture.em import LikelihoodMixture
+from tacit.evaluation.select import CRITERIA, FLOOR, select
+from tacit.families.covariance import STRUCTURES, canonical_name
+from tacit.workflow.errors import RequestError
+from tacit.workflow.events import Observer
+from tacit.workflow.feeding import IMAGE_MODEL, check_kinds, feed_fit, reads_kinds, settle_families
+from tacit.workflow.settings import group_setting, named
+from tacit.workflow.summary import ASKED
+from tacit.workflow.supervised import check_columns, check_target, usual_model
+
+GROUPS = tuple(range(1, 10))
+"""The numbers of groups that are tried where none is set."""
+CHOICE_ROWS = 20_000
+"""More rows than this are not needed to choose: a sample decides, and the choice is fitted to all rows."""
+STARTS = 6
+DEFAULTS = {"tol": 1e-5, "max_iter": 500}
+"""In place of scikit-learn's, which stop early."""
+TOPIC_ITERATIONS = 100
+"""In place of scikit-learn's ten, after which the bound of a topic model still rises."""
+EMPTIES = "weight_concentration_prior_type"
+"""A setting of the models whose surplus groups empty themselves."""
+ALLOWED = 10
+"""The groups that these are allowed where none are set."""
+IMAGE_DRAWS = 100
+"""Draws of z for the score of an image: networks of images are slow, and the score of all rows is asked for."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What is to be fitted, and what is left to be chosen.
+
+    Attributes:
+        model: its name in the registry.
+        why: why it is this one, in plain words.
+        estimator: unfitted, with all settings that are not chosen.
+        groups: the numbers of groups to try; empty where the model itself has the last word.
+        structures: the covariance structures to try; None keeps the estimator's.
+        given: what the user set, under the model's names.
+        criterion: what chooses.
+        starts: of every candidate.
+        seed: what everything random depends on.
+    """
+
+    model: str
+    why: str
+    estimator: BaseEstimator
+    groups: tuple[int, ...]
+    structures: tuple[str | None, ...]
+    given: Mapping[str, Any]
+    criterion: str
+    starts: int
+    seed: int
+
+    @property
+    def candidates(self) -> int:
+        """How many fits compete."""
+        return max(1, len(self.groups) * len(self.structures))
+
+
+@dataclasses.dataclass(frozen=True)
+class Chosen:
+    """The fit that was chosen, and what it was chosen from.
+
+    Attributes:
+        estimator: fitted.
+        candidates: a mapping per candidate, as `tacit.evaluation.select` lists them; empty where nothing was chosen.
+        sampled: how many rows the choice was made on, or None for all.
+    """
+
+    estimator: Any
+    candidates: tuple[Mapping[str, Any], ...]
+    sampled: int | None = None
+
+
+def plan(
+    values: Any,
+    schema: Schema | None,
+    model: str | None,
+    given: Mapping[str, Any],
+    *,
+    criterion: str | None,
+    seed: int,
+    structures: bool = True,
+    target: Column | None = None,
+) -> Plan:
+    """Settle what can be settled before the first fit.
+
+    Args:
+        values: the rows to be fitted.
+        schema: their columns; None for images and documents.
+        model: a name of the registry, or None to choose by what the rows are.
+        given: settings by plain or own names, from `tacit.workflow.settings.parse`.
+        criterion: what chooses among candidates; None takes BIC, or of topics the completion of documents.
+        seed: what everything random depends on.
+        structures: whether structures that are not set are tried too.
+        target: the column to be predicted, or None.
+
+    Raises:
+        RequestError: a model, setting or criterion that does not exist, or does not suit the table.
+    """
+    name, why = (model, ASKED) if model is not None else _by_kinds(values, schema, target)
+    own_names = named(name, given)
+    chosen, kind = dict(own_names), registry.get(name)
+    documents = registry.entry(name).reads == "documents"
+    criterion = _criterion(criterion, topics=documents)
+    bare = _made(name, {})
+    _check_rows(name, bare, values, schema, target)
+    number = chosen.pop(group_setting(name) or "", None)
+    covariance = chosen.pop("covariance_type", None)
+    images = schema is None and not documents
+    own = _with_defaults(name, chosen, values, images=images, scaled=target is not None)
+    if "random_state" in registry.settings(name):
+        own["random_state"] = seed
+    selectable = issubclass(kind, LikelihoodMixture) and "init_params" not in chosen
+    sweeps = documents and isinstance(number, list)
+    groups = _numbers(number, selectable or sweeps, name)
+    tried: tuple[str | None, ...] = (None,)
+    if sweeps:
+        estimator = _made(name, own)
+    elif not selectable:
+        fixed = {group_setting(name): groups[0] if groups else None, "covariance_type": covariance}
+        estimator = _made(name, own | {key: value for key, value in fixed.items() if key and value is not None})
+        groups = ()
+    else:
+        estimator = _made(name, own)
+        tried = _structures(name, estimator, covariance, schema, all_of_them=structures)
+    _check_values(estimator)
+    settle_families(estimator, values, schema)
+    return Plan(name, why, estimator, groups, tried, own_names, criterion, int(chosen.get("n_init", STARTS)), seed)
+
+
+def _check_rows(name: str, bare: Any, values: Any, schema: Schema | None, target: Column | None) -> None:
+    """Refuse rows, or a column to be predicted, that the model cannot take."""
+    check_target(name, bare, target)
+    if target is None:
+        check_kinds(name, bare, values, schema)
+    else:
+        check_columns(name, bare, schema)
+
+
+def choose(
+    plan: Plan, values: Any, schema: Schema | None, observer: Observer, vocabulary: Sequence[str] | None = None
+) -> Chosen:
+    """Fit every candidate and keep the best; many rows are chosen on a sample first.
+
+    Raises:
+        KeyboardInterrupt: it was stopped before there was anything to keep.
+        ValueError: what is wrong with the rows or a setting, or that no candidate is sound.
+    """
+    if not plan.groups:
+        estimator = clone(plan.estimator)
+        observer.stage("Fitting")
+        if vocabulary is not None:
+            return Chosen(estimator.fit(values, vocabulary=vocabulary), ())
+        X, weights = feed_fit(estimator, values, schema)
+        return Chosen(_fitted(estimator, X, weights), ())
+    if registry.entry(plan.model).reads == "documents":
+        return workflow.choosing_topics.choose_topics(plan, values, observer, vocabulary)
+    rows = values.shape[0]
+    if plan.candidates == 1 or rows <= CHOICE_ROWS:
+        return _sweep(plan, values, schema, observer)
+    sample = np.sort(np.random.default_rng(plan.seed).choice(rows, CHOICE_ROWS, replace=False))
+    found = _sweep(plan, values[sample], schema, observer)
+    if observer.stopped():
+        return dataclasses.replace(found, sampled=CHOICE_ROWS)
+    best = dataclasses.replace(
+        plan,
+        groups=(found.estimator.n_components,),
+        structures=(getattr(found.estimator, "covariance_type", None),),
+    )
+    observer.stage("Fitting the choice to all rows")
+    final = _sweep(best, values, schema, observer)
+    return Chosen(final.estimator, found.candidates, CHOICE_ROWS)
+
+
+def _sweep(plan: Plan, values: Any, schema: Schema | None, observer: Observer) -> Chosen:
+    """All structures with all numbers of groups; once stopped, each fit that is left ends at once."""
+    X, weights = feed_fit(plan.estimator, values, schema)
+    observer.stage(_stage(plan))
+    found = select(
+        X,
+        plan.groups,
+        None if plan.structures == (None,) else [each for each in plan.structures if each is not None],
+        plan.criterion,
+        estimator=plan.estimator,
+        n_init=plan.starts,
+        sample_weight=weights,
+        random_state=plan.seed,
+    )
+    return Chosen(found.best, tuple(found.table.to_pylist()))
+
+
+def _criterion(asked: str | None, *, topics: bool) -> str:
+    """What chooses among candidates; raises `RequestError` where there is no such criterion for the model."""
+    known = workflow.choosing_topics.CRITERIA if topics else CRITERIA
+    if asked is None:
+        return known[0]
+    if asked not in known:
+        raise RequestError(f"--criterion {asked!r} does not exist; say one of {listed(known)}.")
+    return asked
+
+
+def _stage(plan: Plan) -> str:
+    low, high = plan.groups[0], plan.groups[-1]
+    numbers = f"{low} to {high} groups" if len(plan.groups) > 1 else f"{low} group" + "s" * (low > 1)
+    return f"Trying {numbers}" + (f", {len(plan.structures)} structures" if len(plan.structures) > 1 else "")
+
+
+def _fitted(estimator: Any, X: Any, weights: np.ndarray | None) -> Any:
+    return estimator.fit(X) if weights is None else estimator.fit(X, sample_weight=weights)
+
+
+def _by_kinds(values: Any, schema: Schema | None, target: Column | None) -> tuple[str, str]:
+    """The model that suits the rows, and why."""
+    if target is not None:
+        return usual_model(target)
+    if schema is None and sparse.issparse(values):
+        return next(
+            name for name in registry.names() if registry.entry(name).reads == "documents"
+        ), "the data are documents"
+    if schema is None:
+        return IMAGE_MODEL, "the data are images"
+    if sparse.issparse(values):
+        return "poisson-mixture", "the table is a purchase log"
+    if set(schema.kinds) == {"continuous"}:
+        return "gaussian-mixture", "every column is continuous"
+    return "mixture", "the columns are of different kinds" if len(set(schema.kinds)) > 1 else (
+        f"every column is {schema.kinds[0]}"
+    )
+
+
+def _with_defaults(name: str, given: Mapping[str, Any], values: Any, *, images: bool, scaled: bool) -> dict[str, Any]:
+    """Settings over tacit's own defaults for a fit that nobody minds; the floor is tied to the data's scale.
+
+    Columns that are ``scaled`` already are not scaled again where there is no target to be scaled with them.
+    """
+    known = registry.settings(name)
+    chosen = {
+        key: value
+        for key, value in DEFAULTS.items()
+        if key in known and issubclass(registry.get(name), LikelihoodMixture)
+    }
+    if "reg_covar" in known and not sparse.issparse(values):
+        chosen["reg_covar"] = FLOOR * moments(values).least_variance
+    if EMPTIES in known:
+        chosen |= {"max_iter": DEFAULTS["max_iter"], "n_init": STARTS}
+    if registry.entry(name).reads == "documents" and "max_iter" in known:
+        chosen["max_iter"] = TOPIC_ITERATIONS
+    if images and "n_samples" in known:
+        chosen["n_samples"] = IMAGE_DRAWS
+    if scaled and "standardize" in known and issubclass(registry.get(name), ClassifierMixin):
+        chosen["standardize"] = False
+    return chosen | dict(given)
+
+
+def _numbers(given: Any, selectable: bool, name: str) -> tuple[int, ...]:
+    """The numbers of groups to try."""
+    if given is None:
+        return GROUPS if selectable else (ALLOWED,) if EMPTIES in registry.settings(name) else ()
+    numbers = given if isinstance(given, list) else [given]
+    if not numbers or not all(type(n) is int and n >= 1 for n in numbers):
+        raise RequestError(f"--set components={given!r}: say a whole number from 1 on, or a range such as 2-6.")
+    if len(numbers) > 1 and not selectable:
+        one = (
+            "number of groups; give --set components=3"
+            if hasattr(registry.get(name), "predict")
+            else ("number of dimensions; give --set latent=2")
+        )
+        raise RequestError(f"{name} is fitted with one {one}, say.")
+    return tuple(sorted(set(numbers)))
+
+
+def _structures(
+    name: str, estimator: Any, given: Any, schema: Schema | None, *, all_of_them: bool
+) -> tuple[str | None, ...]:
+    """The structures to try: those given, or all fourteen for a model that has nothing but numbers."""
+    if schema is None or "covariance_type" not in registry.settings(name):
+        return (None,)
+    if given is None and (reads_kinds(estimator) or not all_of_them):
+        return (None,)
+    wanted = [s for s in STRUCTURES if len(s) == 3] if given in (None, "all") else given
+    wanted = wanted if isinstance(wanted, list) else [wanted]
+    dims = sum(kind == "continuous" for kind in schema.kinds) if reads_kinds(estimator) else len(schema)
+    try:
+        return tuple(dict.fromkeys(canonical_name(str(each), dims) for each in wanted))
+    except ValueError as error:
+        raise RequestError(f"--set covariance: {error}; or all.") from None
+
+
+def _check_values(estimator: Any) -> None:
+    """Let the estimator refuse values of its settings before anything is fitted."""
+    try:
+        estimator.check_settings()
+    except (ValueError, TypeError) as error:
+        raise RequestError(f"--set: {error}") from None
+
+
+def _made(name: str, values: Mapping[str, Any]) -> Any:
+    try:
+        return registry.create(name, **values)
+    except ValueError as error:
+        raise RequestError(str(error)) from None

@@ -1,0 +1,78 @@
+"""What a topic model says of new documents, and any model with `transform` of rows."""
+
+import numpy as np
+import pyarrow as pa
+
+from tacit.compute import compilation_cache
+from tacit.data.errors import counted
+from tacit.data.texts import Vocabulary
+from tacit.evaluation.conformal import Calibration
+from tacit.plots.style import short_number
+from tacit.storage.errors import ModelFileError
+from tacit.workflow.answers import FIRST_ROWS, TableAnswer
+from tacit.workflow.judging_topics import word_scores
+from tacit.workflow.opened import Opened, labels
+from tacit.workflow.sources import Rows
+
+
+def score_documents(opened: Opened, rows: Rows, calibration: Calibration | None, alarm: float | None) -> TableAnswer:
+    """How likely each document is, in nats a word, and which are anomalies; one without a known word has no score."""
+    lengths = np.asarray(rows.values.sum(axis=1)).ravel()
+    each = word_scores(opened.estimator, rows.values)
+    known = lengths > 0
+    columns = labels(rows) | {
+        "words": pa.array(lengths.astype(np.int64)),
+        "log_probability": pa.array(np.where(known, each * lengths, 0.0)),
+        "nats_a_word": pa.array([float(value) if there else None for value, there in zip(each, known, strict=True)]),
+    }
+    order = np.argsort(np.where(known, each, np.inf), kind="stable")
+    told, remarks = order, []
+    if calibration is not None:
+        p_values = calibration.p_values(np.where(known, each, 0.0))
+        columns["p_value"] = pa.array([float(p) if there else None for p, there in zip(p_values, known, strict=True)])
+        if alarm is not None:
+            flagged = calibration.flag(np.where(known, each, 0.0), alarm) & known
+            columns["odd"] = pa.array(flagged)
+            told = order[flagged[order]]
+    if not known.all():
+        lacking = counted(int((~known).sum()), "document")
+        remarks.append(f"{lacking} without any word that the model knows: no score.")
+    if calibration is None:
+        remarks.append("No p-values: the fit kept no documents aside (--holdout 0).")
+    if alarm is not None:
+        remarks.append(
+            f"{counted(len(told), 'odd document')} of {len(rows):,}; of ordinary ones at most "
+            f"{short_number(100 * alarm)} % would be flagged on average."
+        )
+    table = pa.table(columns)
+    return TableAnswer(table, "document", table.take(pa.array(told[:FIRST_ROWS])), remarks=tuple(remarks))
+
+
+def sample_documents(opened: Opened, vocabulary: Vocabulary, number: int, seed: int) -> TableAnswer:
+    """New documents drawn from the model, a line for each word of each: document, word, count."""
+    opened.estimator.set_params(random_state=seed)
+    counts, _ = opened.estimator.sample(number)
+    entries = counts.tocoo()
+    order = np.lexsort((entries.col, -entries.data, entries.row))
+    table = {
+        "document": pa.array(entries.row[order].astype(np.int64) + 1),
+        "word": pa.array([vocabulary.words[place] for place in entries.col[order]]),
+        "count": pa.array(entries.data[order].astype(np.int64)),
+    }
+    return TableAnswer(pa.table(table), "line")
+
+
+@compilation_cache()
+def transform(opened: Opened, rows: Rows) -> TableAnswer:
+    """What the model makes of every row: the topic shares of a document, or the numbers of ``transform``."""
+    if not hasattr(opened.estimator, "transform"):
+        raise ModelFileError(f"the model of {str(opened.run.path)!r} has nothing to turn rows into.")
+    found = np.asarray(opened.estimator.transform(opened.feed(rows)), np.float64)
+    columns = labels(rows)
+    name = "value"
+    if opened.vocabulary is not None:
+        name = "topic_"
+        columns["words"] = pa.array(np.asarray(rows.values.sum(axis=1)).ravel().astype(np.int64))
+        columns["topic"] = pa.array(found.argmax(axis=1) + 1)
+    columns |= {f"{name}{place + 1}": pa.array(column) for place, column in enumerate(found.T)}
+    return TableAnswer(pa.table(columns))

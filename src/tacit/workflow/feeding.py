@@ -1,0 +1,125 @@
+"""From rows to what an estimator takes: numbers under names, columns with their kinds, or images as they are."""
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from scipy import sparse
+from sklearn.utils import get_tags
+
+from tacit import registry
+from tacit.data.blocks import moments
+from tacit.data.encode import decode
+from tacit.data.errors import listed
+from tacit.data.schema import LEVELLED, Schema
+from tacit.estimators.mixture.layout import automatic
+from tacit.workflow.errors import RequestError
+from tacit.workflow.warned import collected
+
+IMAGE_MODEL = "vae"
+"""What images are fitted with where the user names no model."""
+
+
+def reads_kinds(estimator: Any) -> bool:
+    """Whether an estimator has a family for every column, so that text and levels are welcome to it."""
+    return "families" in estimator.get_params(deep=False)
+
+
+def takes_images(estimator: Any) -> bool:
+    """Whether an estimator takes rows of more than one axis."""
+    return bool(get_tags(estimator).input_tags.three_d_array)
+
+
+def check_kinds(name: str, estimator: Any, values: Any, schema: Schema | None) -> None:
+    """Refuse rows that the model cannot take; of a table says which columns are in the way."""
+    if registry.entry(name).reads == "documents":
+        if schema is not None or not sparse.issparse(values):
+            raise RequestError(f"{name} takes documents: texts, or a bag of words.")
+        return
+    if schema is None and sparse.issparse(values):
+        raise RequestError(f"{name} takes tables, and these are documents; use --model topics.")
+    if schema is None:
+        if not takes_images(estimator):
+            raise RequestError(f"{name} takes tables, and this is a stack of images; use --model {IMAGE_MODEL}.")
+        return
+    levelled = [column.name for column in schema.columns if column.kind in LEVELLED]
+    if levelled and not reads_kinds(estimator):
+        raise RequestError(
+            f"{name} takes numbers only, and {listed(levelled)} {'has' if len(levelled) == 1 else 'have'} levels. "
+            f"Use --model mixture, or leave them out: --kind {levelled[0]}=drop."
+        )
+    if sparse.issparse(values) and not _takes_sparse(estimator):
+        raise RequestError(f"{name} does not take the counts of a purchase log; use --model poisson-mixture.")
+
+
+def settle_families(estimator: Any, values: Any, schema: Schema | None) -> None:
+    """Name the family of every column where the user left it open, so that the kinds shown are those fitted."""
+    if schema is not None and reads_kinds(estimator) and estimator.families == "auto":
+        families = getattr(estimator, "_automatic", automatic)(schema, moments(values, np.ones(values.shape[0])))
+        estimator.set_params(families=dict(zip(schema.names, families, strict=True)))
+
+
+def feed(estimator: Any, values: Any, schema: Schema | None) -> Any:
+    """Rows as an estimator takes them in every method.
+
+    Args:
+        estimator: any of tacit's.
+        values: ``[rows, columns]`` in float64, NaN where missing, codes of levels; or sparse counts; or images.
+        schema: what the columns are; None for images.
+
+    Returns:
+        A table with named columns; sparse counts and images as they are.
+    """
+    if schema is None or sparse.issparse(values):
+        return values
+    if reads_kinds(estimator):
+        return _with_levels(values, schema)
+    return pa.table({name: np.ascontiguousarray(values[:, place]) for place, name in enumerate(schema.names)})
+
+
+@contextlib.contextmanager
+def in_order() -> Iterator[None]:
+    """Rows go in as bare numbers, in the order of the columns at fit: nobody need be told that they have no names."""
+    with collected() as said:
+        yield
+    for text in said:
+        if "feature names" not in text:
+            warnings.warn(text, stacklevel=3)
+
+
+def feed_fit(estimator: Any, values: Any, schema: Schema | None) -> tuple[Any, np.ndarray | None]:
+    """Rows and weights for a fit.
+
+    A level that only the rows kept aside have must be known to the fit all the same: each gets an empty row of
+    weight 0 that holds nothing but this level.
+    """
+    if schema is None or sparse.issparse(values) or not reads_kinds(estimator):
+        return feed(estimator, values, schema), None
+    absent = [
+        (place, code)
+        for place, column in enumerate(schema.columns)
+        for code in sorted(set(range(len(column.levels or ()))) - set(values[:, place].tolist()))
+    ]
+    if not absent:
+        return feed(estimator, values, schema), None
+    extra = np.full((len(absent), len(schema)), np.nan)
+    for row, (place, code) in enumerate(absent):
+        extra[row, place] = code
+    weights = np.concatenate([np.ones(len(values)), np.zeros(len(absent))])
+    return feed(estimator, np.concatenate([values, extra]), schema), weights
+
+
+def _with_levels(values: np.ndarray, schema: Schema) -> pa.Table:
+    """Levels in place of codes; those that are texts as categories, so that ``007`` stays a text."""
+    table = decode(values, schema)
+    for place, column in enumerate(schema.columns):
+        if column.levels is not None and isinstance(column.levels[0], str):
+            table = table.set_column(place, column.name, table.column(place).dictionary_encode())
+    return table
+
+
+def _takes_sparse(estimator: Any) -> bool:
+    return bool(estimator.__sklearn_tags__().input_tags.sparse)

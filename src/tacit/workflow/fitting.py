@@ -1,0 +1,252 @@
+"""A fit from its rows to a run folder with a model, its judgement and a report."""
+
+import dataclasses
+import json
+import time
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from tacit.compute import compilation_cache
+from tacit.data.images import ImageSet
+from tacit.data.schema import Schema
+from tacit.evaluation.topic_trace import TopicTrace
+from tacit.inference.watch import watch
+from tacit.storage.checkpoint import Checkpoint, fingerprint
+from tacit.storage.config import RunConfig
+from tacit.storage.logs import CsvLog
+from tacit.storage.run import REPORT, TRACE, RunFolder
+from tacit.workflow import folders
+from tacit.workflow.choosing import Chosen, Plan, choose, plan
+from tacit.workflow.events import SILENT, Observer, RowsSplit
+from tacit.workflow.judging import Judgement, judge
+from tacit.workflow.metrics import metrics
+from tacit.workflow.reporting import write_report
+from tacit.workflow.requests import Asked, FitRequest, read
+from tacit.workflow.sources import Rows
+from tacit.workflow.supervised import check_learnable, features, settled, targets
+from tacit.workflow.targets import classes_of, gaps_said
+from tacit.workflow.warned import collected
+
+EVERY = 10.0
+"""Seconds between two checkpoints of a fit."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Prepared:
+    """A fit that is ready to begin.
+
+    Attributes:
+        asked: what is wanted, and all its rows.
+        plan: what is to be fitted and what is left to be chosen.
+        fitted: the rows that it learns from.
+        kept: those kept aside, perhaps none.
+        run: the folder that the result goes into.
+        began: seconds of `time.monotonic` when it was asked for.
+    """
+
+    asked: Asked
+    plan: Plan
+    fitted: Rows
+    kept: Rows
+    run: RunFolder
+    began: float
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Fitted:
+    """A fit that has ended, not yet judged.
+
+    Attributes:
+        chosen: the estimator, and what it was chosen from.
+        stopped: whether it was stopped before its end.
+        warnings: what it warned of.
+        checkpoint: what it can go on from.
+        topics: what watched its topics; None for models without any.
+    """
+
+    chosen: Chosen
+    stopped: bool
+    warnings: tuple[str, ...]
+    checkpoint: Checkpoint
+    topics: TopicTrace | None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Outcome:
+    """A fit that was judged and written.
+
+    Attributes:
+        rows: all that were read.
+        estimator: fitted.
+        run: where everything is.
+        metrics: what ``metrics.json`` holds.
+        stopped: whether it was stopped, and this is the best until then.
+    """
+
+    rows: Rows
+    estimator: Any
+    run: RunFolder
+    metrics: dict[str, Any]
+    stopped: bool
+
+
+def fit(request: FitRequest, observer: Observer = SILENT) -> Outcome:
+    """Read, choose, fit, judge and write.
+
+    Raises:
+        KeyboardInterrupt: it was stopped before there was anything to keep.
+        ValueError: what is wrong with the rows or a setting; and whatever `tacit.workflow.requests.read` raises.
+    """
+    began = time.monotonic()
+    prepared = prepare(read(request, observer), observer, began)
+    return finish(prepared, run(prepared, observer))
+
+
+@compilation_cache()
+def prepare(asked: Asked, observer: Observer, began: float) -> Prepared:
+    """Decide what is to be fitted to which rows, and make the run folder."""
+    request, rows = asked.request, asked.rows
+    seen, unseen = split(len(rows), request.holdout, request.seed, classes_of(rows))
+    fitted, kept = rows.pick(seen), rows.pick(unseen)
+    todo = plan(
+        fitted.values,
+        rows.schema,
+        asked.model,
+        asked.settings,
+        criterion=request.criterion,
+        seed=request.seed,
+        target=None if rows.target is None else rows.target.column,
+    )
+    check_learnable(todo.estimator, fitted)
+    fitted, kept = settled(fitted, kept, todo.estimator)
+    config = _config(request, todo, todo.estimator, rows)
+    folder = folders.begin(asked.lock.folder, config, resume=request.resume, overwrite=request.overwrite)
+    asked.lock.acquire()
+    if len(kept):
+        observer.tell(RowsSplit(len(fitted), len(kept), rows.what))
+    return Prepared(asked, todo, fitted, kept, folder, began)
+
+
+@compilation_cache()
+def run(prepared: Prepared, observer: Observer) -> Fitted:
+    """Fit every candidate and keep the best; raises `KeyboardInterrupt` where there is nothing to keep."""
+    fitted, folder = prepared.fitted, prepared.run
+    checkpoint = Checkpoint(folder.checkpoint_folder, _fingerprint(prepared.plan, fitted), EVERY)
+    log = CsvLog(folder.path / TRACE)  # of a fit that runs; what the fit itself keeps replaces it
+    topics = [] if fitted.vocabulary is None else [TopicTrace(fitted.values)]
+    with collected() as said, watch(observer, checkpoint, log, *topics):
+        chosen = _chosen(prepared.plan, fitted, observer)
+    return Fitted(chosen, observer.stopped(), tuple(said), checkpoint, topics[0] if topics else None)
+
+
+@compilation_cache()
+def finish(prepared: Prepared, ended: Fitted) -> Outcome:
+    """Judge a fit and write everything into its run folder."""
+    request, fitted, rows = prepared.asked.request, prepared.fitted, prepared.asked.rows
+    chosen, gaps = ended.chosen, gaps_said(fitted)
+    said = ended.warnings if gaps is None else (gaps, *ended.warnings)
+    with collected():  # what questions to a fitted model warn of says nothing about the fit
+        found = judge(chosen, fitted, prepared.kept, said, ended.topics)
+    told = metrics(prepared.plan, chosen, found, fitted, time.monotonic() - prepared.began, ended.stopped)
+    config = _config(request, prepared.plan, chosen.estimator, rows)
+    _write(prepared.run, config, chosen.estimator, found, told, fitted)
+    if not ended.stopped:
+        ended.checkpoint.clear()
+    prepared.asked.lock.release()
+    return Outcome(rows, chosen.estimator, prepared.run, told, ended.stopped)
+
+
+def _chosen(todo: Plan, fitted: Rows, observer: Observer) -> Chosen:
+    try:
+        if fitted.target is not None:
+            observer.stage("Fitting")
+            estimator = clone(todo.estimator)
+            return Chosen(estimator.fit(features(estimator, fitted), targets(estimator, fitted)), ())
+        vocabulary = None if fitted.vocabulary is None else fitted.vocabulary.words
+        return choose(todo, fitted.values, fitted.schema, observer, vocabulary)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            "stopped by Ctrl-C before anything was written. The same command with --resume goes on."
+        ) from None
+
+
+def split(rows: int, holdout: float, seed: int, classes: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Which rows are fitted and which are kept aside, both in the order of the table.
+
+    At least one row is kept aside where any are wanted, and at least two are fitted. Of ``classes`` to be predicted,
+    codes ``[rows]``, equal shares are kept aside, and of each at least one row is fitted.
+    """
+    number = 0 if holdout == 0 else max(0, min(max(1, round(holdout * rows)), rows - 2))
+    order = np.random.default_rng(seed).permutation(rows)
+    if classes is not None:
+        order, number = _even(order, classes), min(number, rows - np.unique(classes).size)
+    return np.sort(order[number:]), np.sort(order[:number])
+
+
+def _even(order: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Rows in an order whose every beginning has equal shares of the classes, the last row of each at the end."""
+    place = np.empty(len(order))
+    for each in np.unique(classes):
+        mine = np.flatnonzero(classes[order] == each)
+        place[mine] = (np.arange(mine.size) + 0.5) / mine.size
+        place[mine[-1]] = 2.0
+    return order[np.argsort(place, kind="stable")]
+
+
+def fitted_rows(rows: Rows, holdout: float, seed: int) -> Rows:
+    """The rows of a table that a fit with this share kept aside has seen."""
+    return rows.pick(split(len(rows), holdout, seed, classes_of(rows))[0])
+
+
+def _config(request: FitRequest, todo: Plan, estimator: Any, rows: Rows) -> RunConfig:
+    """What the fit is repeated from: the settings, the table, and what was left to be chosen.
+
+    Families that follow from the kinds of the columns are not spelled out.
+    """
+    if "families" in estimator.get_params(deep=False):
+        estimator = clone(estimator).set_params(families=todo.given.get("families", "auto"))
+    data = request.source.to_config() | {
+        "holdout": request.holdout,
+        "criterion": todo.criterion,
+        "groups_tried": list(todo.groups),
+        "structures_tried": [each for each in todo.structures if each is not None],
+        "pixels": rows.table.pixels if isinstance(rows.table, ImageSet) else None,
+    }
+    return RunConfig.of(estimator, data=data, seed=request.seed, command=request.command)
+
+
+def _fingerprint(todo: Plan, fitted: Rows) -> str:
+    """What tells this fit from another: settings, what is tried, and the rows."""
+    columns = None if fitted.schema is None else fitted.schema.to_json()
+    tried = json.dumps([todo.groups, todo.structures, todo.criterion, todo.starts, columns])
+    return fingerprint(todo.estimator, fitted.values, np.frombuffer(tried.encode("utf-8"), np.uint8))
+
+
+def _write(
+    run: RunFolder, config: RunConfig, estimator: Any, found: Judgement, told: dict[str, Any], fitted: Rows
+) -> None:
+    """Everything into the run folder; the model comes late, for a run that has one is finished."""
+    folders.rewrite(run, config)
+    run.write_metrics(told)
+    if getattr(estimator, "trace_", None) is not None:
+        run.write_trace(getattr(estimator, "history_", estimator.trace_))
+    if found.calibration:
+        run.write_calibration(found.calibration)
+    if fitted.vocabulary is not None:
+        run.write_vocabulary(fitted.vocabulary)
+    if fitted.target is not None:
+        run.write_target(fitted.target)
+    run.write_model(estimator, schema=fitted_schema(estimator, fitted.schema))
+    write_report(run.path / REPORT, estimator, fitted, told, config, found.calibration)
+
+
+def fitted_schema(estimator: Any, schema: Schema | None) -> Schema | None:
+    """The columns with the kinds that the fit gave them, where the user named other families; None for images."""
+    own = getattr(estimator, "schema_", None)
+    if schema is None or own is None or own.names != schema.names:
+        return schema
+    return Schema(
+        tuple(new if new.kind != old.kind else old for old, new in zip(schema.columns, own.columns, strict=True))
+    )

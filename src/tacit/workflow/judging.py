@@ -1,0 +1,192 @@
+"""What is worth knowing of a fitted model: groups in words, held-out score, calibration, warnings."""
+
+import dataclasses
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from tacit import workflow
+from tacit.data.schema import Schema
+from tacit.estimators.stopping import stop_reason
+from tacit.evaluation.held_out import HeldOut, of_scores
+from tacit.evaluation.measure import measure
+from tacit.evaluation.odd import odd_columns
+from tacit.evaluation.topic_trace import TopicTrace
+from tacit.inference.closed_form import STOPPED
+from tacit.report import words
+from tacit.report.effects import effects
+from tacit.workflow.choosing import Chosen
+from tacit.workflow.feeding import feed
+from tacit.workflow.sources import Rows
+from tacit.workflow.warned import HARMLESS, plain
+
+WIDE = 200
+"""Beyond so many columns the columns that make a row odd are sought among those that stand out only."""
+JUDGED_IMAGES = 1000
+"""Images kept aside that are scored at most: each takes many passes through the network."""
+TYPICAL_ROWS = 500
+DESCRIBED_ROWS = 20_000
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Judgement:
+    """A fitted model seen from the rows it was fitted to and those kept aside.
+
+    Attributes:
+        responsibilities: ``[rows, K]`` of the fitted rows, or None for a model without groups.
+        shares: ``[K]``, or None.
+        groups: a sentence a group.
+        certainty: how clearly the rows belong to one group.
+        log_likelihood: of the fitted rows, in nats, or None for a model without densities or with drawn ones.
+        held_out: the score of the rows kept aside, or None.
+        calibration: arrays to be kept for `tacit score`.
+        warnings: plain sentences.
+        topics: of a topic model, what is to be said of each topic, and of the corpus.
+        target: of a model that predicts a column, its coefficients and how well it does.
+    """
+
+    responsibilities: np.ndarray | None
+    shares: np.ndarray | None
+    groups: tuple[str, ...]
+    certainty: str
+    log_likelihood: float | None
+    held_out: HeldOut | None
+    calibration: Mapping[str, np.ndarray]
+    warnings: tuple[str, ...]
+    topics: Mapping[str, Any] | None = None
+    target: Mapping[str, Any] | None = None
+
+
+def judge(chosen: Chosen, fitted: Rows, kept: Rows, said: Iterable[str], trace: TopicTrace | None = None) -> Judgement:
+    """Look at a fitted model.
+
+    Args:
+        chosen: the fit.
+        fitted: the rows it has seen.
+        kept: the rows kept aside, perhaps none.
+        said: what the fit warned of.
+        trace: what watched the topics of the fit.
+    """
+    estimator, schema = chosen.estimator, fitted.schema
+    if fitted.vocabulary is not None:
+        return _of_documents(estimator, fitted, kept, said, trace)
+    if fitted.target is not None:
+        told, calibration = workflow.judging_predictions.judge_predictions(estimator, fitted, kept)
+        return Judgement(None, None, (), "", None, None, calibration, _said(said), target=told)
+    X = feed(estimator, fitted.values, schema)
+    share = responsibilities(estimator, X)
+    shares = None if share is None else _shares(estimator, share)
+    scores, calibration = hasattr(estimator, "score_samples"), {}
+    total = float(np.sum(estimator.score_samples(X))) if scores and not hasattr(estimator, "elbo") else None
+    score = None
+    if scores and len(kept):
+        if schema is None and len(kept) > JUDGED_IMAGES:
+            places = np.random.default_rng(0).choice(len(kept), JUDGED_IMAGES, replace=False)
+            kept = kept.pick(np.sort(places))
+        found = np.asarray(estimator.score_samples(feed(estimator, kept.values, schema)), np.float64)
+        score = of_scores(found, np.ones(len(kept)), len(measure(estimator)))
+        calibration = {"scores": found, "rows": np.asarray(kept.numbers, np.int64)}
+        typical = _typical(estimator, kept)
+        if typical is not None:
+            calibration["typical"] = typical
+    return Judgement(
+        share,
+        shares,
+        () if share is None or shares is None else _sentences(fitted, share, shares),
+        "" if share is None or share.shape[1] < 2 else words.certainty(share),
+        total,
+        score,
+        calibration,
+        _warnings(estimator, shares, fitted, said),
+    )
+
+
+def _of_documents(estimator: Any, fitted: Rows, kept: Rows, said: Iterable[str], trace: TopicTrace | None) -> Judgement:
+    """Topics instead of groups, and how well the other half of a document is predicted instead of its density."""
+    told = workflow.judging_topics.judge_topics(estimator, fitted, kept)
+    told["trace"] = {} if trace is None else trace.curves(estimator, float(fitted.values.sum()))
+    own = [plain(text) for text in said if not any(word in text for word in HARMLESS)]
+    calibration = {}
+    if len(kept):
+        calibration = {
+            "scores": workflow.judging_topics.word_scores(estimator, kept.values),
+            "rows": np.asarray(kept.numbers, np.int64),
+        }
+    return Judgement(None, None, (), "", None, None, calibration, tuple(dict.fromkeys((*told["cautions"], *own))), told)
+
+
+def responsibilities(estimator: Any, X: Any) -> np.ndarray | None:
+    """``[rows, K]``, the probability of each group; of a model that only assigns, ones and zeros; else None.
+
+    Groups that have emptied themselves are left out; they are the last.
+    """
+    if hasattr(estimator, "predict_proba"):
+        share = np.asarray(estimator.predict_proba(X), np.float64)[:, : getattr(estimator, "n_components_used_", None)]
+        return share / np.maximum(share.sum(axis=1, keepdims=True), 1e-300) if empty_groups(estimator) else share
+    if hasattr(estimator, "predict"):
+        labels = np.asarray(estimator.predict(X), np.int64)
+        return np.eye(max(int(labels.max()) + 1, len(getattr(estimator, "cluster_centers_", ()))))[labels]
+    return None
+
+
+def empty_groups(estimator: Any) -> int:
+    """How many groups a model was allowed and does not use."""
+    used = getattr(estimator, "n_components_used_", None)
+    return 0 if used is None else int(estimator.n_components) - int(used)
+
+
+def _shares(estimator: Any, share: np.ndarray) -> np.ndarray:
+    weights = getattr(estimator, "weights_", None)
+    if weights is None:
+        return np.asarray(share.mean(axis=0), np.float64)
+    return np.asarray(weights, np.float64)[: share.shape[1]]
+
+
+def _sentences(fitted: Rows, share: np.ndarray, shares: np.ndarray) -> tuple[str, ...]:
+    """What sets each group apart; of wide counts only the items bought most are looked at."""
+    if fitted.schema is None:
+        return ()
+    values, columns = fitted.values, np.arange(len(fitted.schema))
+    if values.shape[0] > DESCRIBED_ROWS:
+        rows = np.linspace(0, values.shape[0] - 1, DESCRIBED_ROWS).astype(int)
+        values, share = values[rows], share[rows]
+    if sparse.issparse(values):
+        totals = np.asarray(values.sum(axis=0)).ravel()
+        columns = np.sort(np.argsort(-totals, kind="stable")[:WIDE])
+        values = values[:, columns].toarray()
+    schema = Schema(tuple(fitted.schema.columns[place] for place in columns))
+    found = effects(values, schema.kinds, [len(column.levels or ()) for column in schema.columns], share)
+    return tuple(words.describe_group(k, float(weight), found[k], schema.columns) for k, weight in enumerate(shares))
+
+
+def _typical(estimator: Any, kept: Rows) -> np.ndarray | None:
+    """What ordinary rows have for ``log p(x_j | rest)``, column by column: the medians, ``[columns]``."""
+    if kept.schema is None or len(kept.schema) > WIDE or sparse.issparse(kept.values):
+        return None
+    try:
+        found = odd_columns(estimator, feed(estimator, kept.values[:TYPICAL_ROWS], kept.schema))
+    except ValueError:
+        return None  # a model whose columns have no density apart
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a column without any value
+        return np.nanmedian(found, axis=0)
+
+
+def _warnings(estimator: Any, shares: np.ndarray | None, fitted: Rows, said: Iterable[str]) -> tuple[str, ...]:
+    converged = getattr(estimator, "converged_", None)
+    if hasattr(estimator, "latent_information") and getattr(estimator, "stop_reason_", "") == stop_reason(STOPPED):
+        converged = None  # its rate has fallen to 0 by then
+    columns = 0 if fitted.schema is None else len(fitted.schema)
+    cautions = words.cautions(shares, len(fitted), columns, converged, bool(getattr(estimator, "at_floor_", False)))
+    own = _said(said)
+    if converged is False:
+        own = tuple(text for text in own if "did not converge" not in text)
+    return tuple(dict.fromkeys((*cautions, *own)))
+
+
+def _said(said: Iterable[str]) -> tuple[str, ...]:
+    """What the fit warned of, for people who know no Python."""
+    return tuple(dict.fromkeys(plain(text) for text in said if not any(word in text for word in HARMLESS)))

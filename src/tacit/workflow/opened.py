@@ -1,0 +1,209 @@
+"""A run and new rows for it: what every question to a run begins with. The model is loaded when it is first needed."""
+
+import dataclasses
+import functools
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from tacit import registry, workflow
+from tacit.data.corpus import Corpus
+from tacit.data.encode import Unseen, encode
+from tacit.data.errors import DataError
+from tacit.data.features import Target
+from tacit.data.images import holds_images, in_pixels, read_images, sized
+from tacit.data.long import CountTable
+from tacit.data.read import Reading, read
+from tacit.data.schema import Schema
+from tacit.data.table import load
+from tacit.data.texts import Vocabulary
+from tacit.storage.run import SCHEMA, RunFolder
+from tacit.workflow import folders
+from tacit.workflow.errors import RequestError
+from tacit.workflow.events import SILENT, Observer
+from tacit.workflow.sources import Rows, Source
+from tacit.workflow.texts import NO_TEXT_OPTIONS, TextOptions
+
+
+@dataclasses.dataclass(frozen=True)
+class NewRows:
+    """Where new rows for a run are.
+
+    Attributes:
+        path: a file, or ``-``.
+        long: the columns of a purchase log, if they differ from those at fit.
+        id_column: the column that names the rows.
+        unseen: whether levels that the model has never met count as missing.
+        text_options: what is said of texts.
+    """
+
+    path: str
+    long: str | None = None
+    id_column: str | None = None
+    unseen: bool = False
+    text_options: TextOptions = NO_TEXT_OPTIONS
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Opened:
+    """A finished run: its folder, the columns that its model was fitted on, and, once it is asked for, the model.
+
+    Images have no columns, and documents have a vocabulary instead.
+    """
+
+    run: RunFolder
+    schema: Schema | None
+    vocabulary: Vocabulary | None = None
+    target: Target | None = None
+
+    @classmethod
+    def at(cls, path: Path) -> "Opened":
+        """Open a run; raises `ModelFileError` saying what is wrong with it."""
+        run = folders.open_run(path)
+        known = registry.ESTIMATORS.get(run.config().model)
+        if known is not None and known.reads == "documents":
+            return cls(run, None, run.vocabulary())
+        if (run.path / SCHEMA).is_file():
+            return cls(run, run.schema(), target=run.target())
+        found = cls(run, None)
+        return found if found.images else cls(run, run.schema())  # which says that the file is not there
+
+    @functools.cached_property
+    def estimator(self) -> Any:
+        """The fitted model."""
+        return self.run.model()
+
+    @property
+    def model(self) -> str:
+        """The model's name in the registry."""
+        return self.run.config().model
+
+    @functools.cached_property
+    def images(self) -> tuple[int, ...]:
+        """The shape of the images that were fitted; empty for a table or documents."""
+        if self.schema is not None or self.vocabulary is not None:
+            return ()
+        shape = tuple(getattr(self.estimator, "event_shape_", ()))
+        return shape if len(shape) > 1 else ()
+
+    @property
+    def pixels(self) -> str:
+        """What the values of the images were at the fit, such as "levels"."""
+        return str(folders.data_config(self.run).get("pixels") or "numbers")
+
+    @property
+    def long(self) -> str | None:
+        """The columns of the purchase log that was fitted, or None for a table."""
+        return folders.data_config(self.run).get("long")
+
+    def read(self, new: NewRows, observer: Observer = SILENT, *, with_target: bool = False) -> Rows:
+        """Read new rows as those of the fit were; what is noted on the way is told.
+
+        Args:
+            new: where they are.
+            observer: who is told.
+            with_target: whether the column that is predicted must be there too; rows where it is missing are left out.
+        """
+        if self.vocabulary is not None:
+            found = self._read_documents(new, self.vocabulary)
+        elif self.target is not None:
+            found = self._read_supervised(new, self.target, with_target=with_target)
+        else:
+            found = self._read_images(new) if self.schema is None else self._read_table(new)
+        for note in found.table.notes:
+            observer.note(f"Note: {note}.")
+        return found
+
+    def read_again(self, source: Source) -> Rows:
+        """The documents that were fitted, in the words of the model, without those that hold none of them."""
+        if self.vocabulary is None:
+            raise TypeError("the run is of no documents")
+        asked = NewRows(source.path, source.long, source.id_column, text_options=source.text_options)
+        again = self._read_documents(asked, self.vocabulary)
+        if not isinstance(again.table, Corpus):
+            raise TypeError("documents are read as a corpus")
+        return Rows.of(again.table.filled(), self.vocabulary)
+
+    def _read_documents(self, new: NewRows, vocabulary: Vocabulary) -> Rows:
+        if new.unseen:
+            raise RequestError("documents have no levels: words that the model does not know are counted and said.")
+        long = new.long or self.long
+        if long is None:
+            return Rows.of(
+                workflow.corpora.reread_corpus(new.path, vocabulary, new.text_options, new.id_column), vocabulary
+            )
+        found = load(new.path, long=long, id_column=new.id_column)
+        if not isinstance(found, CountTable):
+            raise TypeError("a log is read as counts")
+        items = np.array(found.names, object)
+        corpus = Corpus(found.counts, items, found.row_ids, found.source, found.notes)
+        return Rows.of(corpus.under(vocabulary.words), vocabulary)
+
+    def _read_images(self, new: NewRows) -> Rows:
+        if new.long is not None or new.id_column is not None or new.unseen:
+            raise RequestError("the run was fitted to images, which have no columns: leave out the options about them.")
+        if new.path == "-":
+            raise DataError("images are read from a file or a folder, not from standard input.")
+        if not holds_images(new.path):
+            raise DataError(f"{new.path} is a table, and the run was fitted to images of {sized(self.images)}.")
+        found = read_images(new.path)
+        if found.shape != self.images and math.prod(found.shape) == math.prod(self.images):
+            found = dataclasses.replace(found, images=found.images.reshape(len(found), *self.images))
+        if found.shape != self.images:
+            raise DataError(
+                f"{new.path} holds images of {sized(found.shape)}, and the run was fitted to {sized(self.images)}."
+            )
+        return Rows.of(in_pixels(found, self.pixels))
+
+    def _read_table(self, new: NewRows) -> Rows:
+        if holds_images(new.path):
+            raise DataError(f"{new.path} holds images, and the run was fitted to a table.")
+        long = new.long or self.long
+        return Rows.of(
+            load(
+                new.path,
+                schema=self.schema,
+                long=long,
+                id_column=new.id_column,
+                unseen="missing" if new.unseen else "error",
+            )
+        )
+
+    def _read_supervised(self, new: NewRows, target: Target, *, with_target: bool) -> Rows:
+        """The columns that the model sees; the target, where it is there, is none of them."""
+        reading, name = read(new.path), target.column.name
+        unseen: Unseen = "missing" if new.unseen else "error"
+        there = name in reading.table.column_names
+        if with_target and not there:
+            raise DataError(f"{new.path} has no column {name!r}, which is what is scored; `tacit predict` predicts it.")
+        columns = dataclasses.replace(reading, table=reading.table.drop_columns([name])) if there else reading
+        rows = Rows.of(load(columns, schema=self.schema, id_column=new.id_column, unseen=unseen))
+        rows = dataclasses.replace(rows, target=target)
+        return self._known(rows, reading, target, unseen, new.path) if with_target else rows
+
+    def _known(self, rows: Rows, reading: Reading, target: Target, unseen: Unseen, path: str) -> Rows:
+        """The rows whose target is known, with it."""
+        values = encode(reading.table, Schema((target.column,)), unseen=unseen)[:, 0]
+        known = np.flatnonzero(~np.isnan(values))
+        if not known.size:
+            raise DataError(f"{target.column.name!r} is missing in every row of {path}: there is nothing to score.")
+        return dataclasses.replace(rows, target_values=values).pick(known)
+
+    def feed(self, rows: Rows) -> Any:
+        """Rows as the model takes them."""
+        if self.target is not None:
+            return workflow.supervised.features(self.estimator, dataclasses.replace(rows, target=self.target))
+        return workflow.feeding.feed(self.estimator, rows.values, self.schema)
+
+
+def labels(rows: Rows) -> dict[str, pa.Array]:
+    """The columns that say which row is which: its number in the source, its name and its label where it has them."""
+    found = {"row": pa.array(np.asarray(rows.numbers, np.int64))}
+    if rows.ids is not None:
+        found["id"] = pa.array(rows.ids.tolist())
+    if rows.labels is not None:
+        found["label"] = pa.array(rows.labels.tolist())
+    return found

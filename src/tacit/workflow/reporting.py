@@ -1,0 +1,251 @@
+"""The report of a run: what the page tells, taken from the fit and from what the run keeps."""
+
+import dataclasses
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from tacit.evaluation._rows import new_rows
+from tacit.report import deep, groups, predictions, topics
+from tacit.report.choice import Candidate, Candidates
+from tacit.report.deep import Code
+from tacit.report.fit import Fit, HeldOut, ModelSummary, Repeat, Trace
+from tacit.report.groups import Groups
+from tacit.report.image_section import image_report
+from tacit.report.page import Report, write
+from tacit.report.prediction_section import prediction_report
+from tacit.report.table import Table
+from tacit.report.table_report import table_report
+from tacit.report.topic_section import topic_report
+from tacit.storage.config import RunConfig
+from tacit.storage.model_file import versions
+from tacit.workflow import summary
+from tacit.workflow.feeding import feed
+from tacit.workflow.judging import empty_groups, responsibilities
+from tacit.workflow.sources import Rows
+
+SAMPLES = 500
+DENSE_ROWS = 200_000
+SPARSE_ROWS = 5_000
+ITEMS = 60
+"""Rows of a table, rows of counts, and items that a report shows at most."""
+
+
+def write_report(
+    path: Path,
+    estimator: Any,
+    fitted: Any,
+    told: Mapping[str, Any],
+    config: RunConfig,
+    kept: Mapping[str, np.ndarray] | None = None,
+) -> Path:
+    """Write the report of a fit as one HTML file.
+
+    Args:
+        path: where to.
+        estimator: fitted.
+        fitted: the rows it was fitted to; images have no ``schema``, and may have ``labels``.
+        told: the run's metrics.
+        config: what the run is repeated from.
+        kept: what the run keeps of the rows kept aside, where a column is predicted.
+    """
+    return write(path, made(estimator, fitted, told, config, kept))
+
+
+def made(
+    estimator: Any,
+    fitted: Any,
+    told: Mapping[str, Any],
+    config: RunConfig,
+    kept: Mapping[str, np.ndarray] | None = None,
+) -> Report:
+    """The report of a fit, by what it was fitted to: documents, images, or a table, perhaps to foretell a column."""
+    if getattr(fitted, "vocabulary", None) is not None:
+        return _of_documents(estimator, fitted, told, config)
+    if fitted.schema is None:
+        return _of_images(estimator, fitted, told, config)
+    rows, columns, left = _looked_at(fitted)
+    table = rows.as_table(columns)
+    shown = Table(table.schema, table.values, None if table.row_ids is None else table.row_ids.tolist())
+    fit, name = _fit(estimator, told, config, table.source, (*table.notes, *left)), Path(table.source).name
+    if fitted.target is not None:
+        found = predictions.prediction(told["target"], kept or {})
+        return prediction_report(f"Predicting {told['target']['name']} in {name}", fit, shown, found, table.left_out)
+    X = feed(estimator, rows.values, fitted.schema)
+    code = deep.code(estimator, X, getattr(fitted, "labels", None))
+    share = responsibilities(estimator, X)
+    return table_report(
+        f"{'A model of' if share is None else 'The groups in'} {name}",
+        dataclasses.replace(fit, held_out=_held_out(estimator, told, code)),
+        shown,
+        groups=None if share is None else _groups(estimator, told, share, shown, whole=len(columns) == fitted.columns),
+        snapshots=groups.snapshots(estimator),
+        candidates=_candidates(told["choice"]),
+        log_density=_log_density(estimator, X, code),
+        samples=None if code is not None and code.point else _samples(estimator, columns),
+        code=code,
+        left_out=table.left_out,
+    )
+
+
+def _fit(estimator: Any, told: Mapping[str, Any], config: RunConfig, source: str, notes: Sequence[str]) -> Fit:
+    """What every report tells of its fit, but for a score of rows kept aside."""
+    return Fit(
+        source=Path(source).name,
+        model=_summary(estimator, told),
+        graph=estimator.graph() if hasattr(estimator, "graph") else None,
+        trace=_trace(estimator, told),
+        trust=tuple(told.get("verdict") or ()),
+        warnings=tuple(told["warnings"]),
+        notes=tuple(notes),
+        repeat=_repeat(config),
+    )
+
+
+def _groups(estimator: Any, told: Mapping[str, Any], share: np.ndarray, rows: Table, *, whole: bool) -> Groups:
+    """The groups; the curves of their columns where the report shows the ``whole`` table."""
+    model, number = getattr(estimator, "model_", None), share.shape[1]
+    return Groups(
+        np.array([group["share"] for group in told["groups"]]),
+        share,
+        groups.gaussians(model, number),
+        groups.curves(model, rows.schema, rows.values, number) if whole else {},
+        empty_groups(estimator),
+    )
+
+
+def _of_images(estimator: Any, fitted: Any, told: Mapping[str, Any], config: RunConfig) -> Report:
+    """Of images: values ``(n, height, width[, channels])``, perhaps with labels and names."""
+    values = np.asarray(fitted.values)
+    numbers = getattr(fitted, "numbers", np.arange(1, len(values) + 1))
+    names = [f"No. {number}" for number in numbers] if fitted.ids is None else fitted.ids
+    code = deep.code(estimator, values, fitted.labels)
+    fit = _fit(estimator, told, config, fitted.table.source, fitted.table.notes)
+    fit = dataclasses.replace(fit, held_out=_held_out(estimator, told, code, values))
+    title = f"A model of {fit.source}"
+    if code is None:
+        return table_report(title, fit)
+    return image_report(title, fit, deep.images(estimator, values, names, code), code)
+
+
+def _of_documents(estimator: Any, fitted: Any, told: Mapping[str, Any], config: RunConfig) -> Report:
+    """Of documents: the topics they are made of."""
+    corpus = fitted.table
+    names = [f"Document {number}" for number in fitted.numbers] if fitted.ids is None else fitted.ids.tolist()
+    places = np.searchsorted(corpus.places, fitted.numbers)
+    texts = None if corpus.texts is None else [corpus.texts[place] for place in places]
+    choice = told["choice"]
+    fit = _fit(estimator, told, config, corpus.source, told["notes"])
+    found = topics.topics(
+        estimator,
+        fitted.values,
+        fitted.vocabulary.words,
+        names,
+        told["topics"],
+        texts=texts,
+        sentences=summary.topic_verdicts(told["topics"]),
+        sweep=choice["candidates"],
+        criterion=choice["criterion"],
+    )
+    return topic_report(f"The topics of {fit.source}", fit, found)
+
+
+def _summary(estimator: Any, told: Mapping[str, Any]) -> ModelSummary:
+    own = told["fit"]["parameters"]
+    return ModelSummary(
+        summary.name_of(told),
+        f"{summary.reason(told)}.",
+        structure=told["structure"],
+        parameters=deep.parameters(estimator) if own is None else own,
+    )
+
+
+def _trace(estimator: Any, told: Mapping[str, Any]) -> Trace | None:
+    trace = getattr(estimator, "trace_", None)
+    if trace is None:
+        return None
+    return Trace(
+        np.asarray(trace.iteration),
+        np.asarray(trace.bound),
+        float(trace.seconds[-1]) if len(trace.seconds) else None,
+        told["fit"]["converged"],
+        told["fit"]["stop_reason"],
+    )
+
+
+def _log_density(estimator: Any, X: Any, code: Code | None) -> np.ndarray | None:
+    """Of every row, or of some of them for a deep model; of none where codes are points."""
+    if not hasattr(estimator, "score_samples") or (code is not None and code.point):
+        return None
+    return np.asarray(estimator.score_samples(X)) if code is None else deep.log_density(estimator, X)
+
+
+def _held_out(
+    estimator: Any, told: Mapping[str, Any], code: Code | None, images: np.ndarray | None = None
+) -> HeldOut | None:
+    """The score of the rows kept aside; that of a deep model is a bound, and where codes are points there is none."""
+    score = told["held_out"]
+    if score is None or (code is not None and code.point):
+        return None
+    cost = None if images is None else deep.bits(estimator, images, score["nats"])
+    return HeldOut(score["nats"], score["standard_error"], score["rows"], bound=code is not None, bits=cost)
+
+
+def _repeat(config: RunConfig) -> Repeat:
+    return Repeat(command=shlex.join(config.command), config=config.to_toml(), versions=tuple(versions().items()))
+
+
+def _looked_at(fitted: Rows) -> tuple[Rows, np.ndarray, tuple[str, ...]]:
+    """The rows and columns that a page can show, and a note on what is left: of counts the items bought most."""
+    columns, notes, limit = np.arange(fitted.columns), [], DENSE_ROWS
+    if sparse.issparse(fitted.values):
+        limit = SPARSE_ROWS
+        if len(columns) > ITEMS:
+            totals = np.asarray(fitted.values.sum(axis=0)).ravel()
+            columns = np.sort(np.argsort(-totals, kind="stable")[:ITEMS])
+            notes.append(f"this report shows the {ITEMS} items of {fitted.columns} that were bought most")
+    if len(fitted) > limit:
+        notes.append(f"this report shows {limit:,} of the {len(fitted):,} rows, drawn at random")
+        places = np.random.default_rng(0).choice(len(fitted), limit, replace=False)
+        fitted = fitted.pick(np.sort(places))
+    return fitted, columns, tuple(notes)
+
+
+def _samples(estimator: Any, columns: np.ndarray) -> np.ndarray | None:
+    """Rows drawn from the model, for a model that can be drawn from without more being said."""
+    if not hasattr(estimator, "sample"):
+        return None
+    try:
+        return new_rows(estimator, SAMPLES)[:, columns]
+    except ValueError:
+        return None
+
+
+def _candidates(choice: Mapping[str, Any]) -> Candidates | None:
+    """What was chosen from, or nothing where there was no choice."""
+    rows = choice["candidates"]
+    if len(rows) < 2:
+        return None
+    column = choice["criterion"].replace("-", "_")
+    listed = tuple(
+        Candidate(
+            int(row["n_components"]),
+            row["covariance"],
+            _number(row[column]),
+            _number(row["log_likelihood"]),
+            row["n_parameters"],
+            bool(row["converged"]),
+            bool(row["at_floor"]),
+        )
+        for row in rows
+    )
+    name = choice["criterion"].upper() if len(column) == 3 else choice["criterion"]
+    return Candidates(listed, summary.chosen_place(rows, column), name)
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else float(value)

@@ -1,0 +1,70 @@
+"""A run looked at again: its report is written once more."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from tacit.compute import compilation_cache
+from tacit.data.errors import counted
+from tacit.data.schema import Schema
+from tacit.storage.errors import ModelFileError
+from tacit.storage.run import CALIBRATION, REPORT
+from tacit.workflow.fitting import fitted_rows
+from tacit.workflow.opened import Opened
+from tacit.workflow.reporting import write_report
+from tacit.workflow.sources import Rows, Source
+from tacit.workflow.targets import select_target
+
+
+@compilation_cache()
+def rewrite_report(path: Path, data: str | None = None, out: str | None = None) -> Path:
+    """Write the report of a run again; its table is read from where it was, or from where the user says."""
+    opened = Opened.at(path)
+    run = opened.run
+    config, told = run.config(), run.metrics()
+    source = Source.from_config(dict(config.data) | ({} if data is None else {"source": data}))
+    if source.path == "-" and data is None:
+        raise ModelFileError(
+            f"{str(path)!r} was fitted to standard input, which is gone; give the table again: tacit report {path} DATA"
+        )
+    rows = _read_again(source, opened)
+    if len(rows) != told["rows"]:
+        raise ModelFileError(
+            f"{source.path} has {counted(len(rows), 'row')}, and the run was fitted to {told['rows']}: it has changed, "
+            "or is another one. Give the one that was fitted."
+        )
+    fitted = fitted_rows(rows, float(config.data.get("holdout", 0.0)), int(config.seed or 0))
+    target = run.path / REPORT if out is None else Path(out).expanduser()
+    return write_report(target, opened.estimator, fitted, told, config, _kept(opened))
+
+
+def _kept(opened: Opened) -> dict[str, np.ndarray] | None:
+    """What a run that predicts a column keeps of the rows kept aside."""
+    if opened.target is None or not (opened.run.path / CALIBRATION).is_file():
+        return None
+    return opened.run.calibration()
+
+
+def _read_again(source: Source, opened: Opened) -> Rows:
+    """The table of a run as it was at the fit; raises `ModelFileError` where its columns are others now."""
+    if opened.vocabulary is not None:
+        return opened.read_again(source)
+    rows = source.load()
+    rows = (
+        rows if source.target is None else dataclasses.replace(select_target(rows, source.target), target=opened.target)
+    )
+    same = opened.images == rows.values.shape[1:] if rows.schema is None else _alike(rows.schema, opened.schema)
+    if not same:
+        raise ModelFileError(
+            f"{source.path} is not what the run was fitted to: its columns, or the size of its images, are others. It "
+            "has changed, or is another one. Give the one that was fitted."
+        )
+    return dataclasses.replace(rows, schema=opened.schema)
+
+
+def _alike(one: Schema, other: Schema | None) -> bool:
+    """Whether two tables have the same columns and levels; the kinds may have been settled by the fit."""
+    if other is None or one.names != other.names:
+        return False
+    return [column.levels for column in one.columns] == [column.levels for column in other.columns]

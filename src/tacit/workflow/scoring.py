@@ -1,0 +1,171 @@
+"""How likely each row is, which are anomalies, and in which columns."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from scipy import sparse
+
+from tacit.compute import compilation_cache
+from tacit.data.errors import counted
+from tacit.data.levels import show_level
+from tacit.data.schema import Schema
+from tacit.evaluation.conformal import Calibration
+from tacit.evaluation.odd import odd_columns
+from tacit.plots.style import short_number
+from tacit.storage.errors import ModelFileError
+from tacit.workflow.answers import FIRST_ROWS, TableAnswer
+from tacit.workflow.documents import score_documents
+from tacit.workflow.errors import RequestError
+from tacit.workflow.feeding import feed
+from tacit.workflow.judging import WIDE
+from tacit.workflow.listing import next_commands
+from tacit.workflow.opened import Opened, labels
+from tacit.workflow.predicting import score_targets
+from tacit.workflow.sources import Rows
+
+NAMED = 3
+"""Columns named for a row at most."""
+NOTICED = 1.0
+"""Nats below what is typical from which a column is worth a word."""
+
+
+@compilation_cache()
+def score(opened: Opened, rows: Rows, alarm: float | None = None, explain: int = 10) -> TableAnswer:
+    """Score new rows by a run.
+
+    Args:
+        opened: the run.
+        rows: the new rows, as `Opened.read` gives them.
+        alarm: the share of ordinary rows that may be flagged; None flags none.
+        explain: how many of the least likely rows get a reason where there is no alarm.
+
+    Raises:
+        ModelFileError: the model has no densities, or the run kept too few rows aside for the alarm.
+    """
+    if opened.target is not None:
+        if alarm is not None:
+            raise RequestError("--alarm is about odd rows; the model of this run scores the target of each row alone.")
+        return score_targets(opened, rows)
+    if not hasattr(opened.estimator, "score_samples"):
+        raise ModelFileError(f"the model of {str(opened.run.path)!r} gives no densities. {_instead(opened)}")
+    calibration, typical = _calibration(opened)
+    if alarm is not None:
+        _check_alarm(opened, calibration, alarm)
+    if opened.vocabulary is not None:
+        return score_documents(opened, rows, calibration, alarm)
+    scores = np.asarray(opened.estimator.score_samples(opened.feed(rows)), np.float64)
+    columns = labels(rows) | {"log_density": pa.array(scores)}
+    order = np.argsort(scores, kind="stable")
+    told = order[: explain if opened.schema is not None else 0]
+    if calibration is not None:
+        columns["p_value"] = pa.array(calibration.p_values(scores))
+    if calibration is not None and alarm is not None:
+        flagged = calibration.flag(scores, alarm)
+        columns["odd"] = pa.array(flagged)
+        told = order[flagged[order]]
+    if opened.schema is not None:
+        why = np.full(len(rows), "", object)
+        why[told] = reasons(opened, rows.pick(told), opened.schema, typical)
+        columns["why"] = pa.array([text or None for text in why], pa.string())
+    table = pa.table(columns)
+    first = order[:FIRST_ROWS] if alarm is None else told
+    remarks = _summary(rows, calibration, alarm, len(told))
+    return TableAnswer(table, shown=table.take(pa.array(first)), wrap="why", remarks=remarks)
+
+
+def _instead(opened: Opened) -> str:
+    """What a model without densities can do with rows."""
+    commands = [f"`tacit {command}`" for command in next_commands(opened.model, opened.estimator)]
+    return f"It can be asked by {', '.join(commands)}." if commands else ""
+
+
+def _calibration(opened: Opened) -> tuple[Calibration | None, np.ndarray | None]:
+    """What the run kept of the rows kept aside; None where there were none."""
+    try:
+        kept = opened.run.calibration()
+    except FileNotFoundError:
+        return None, None
+    if "scores" not in kept:
+        raise ModelFileError(f"{str(opened.run.path)!r}: calibration.safetensors holds no scores; repeat the run.")
+    typical = kept.get("typical")
+    if typical is not None and (opened.schema is None or typical.shape != (len(opened.schema),)):
+        typical = None
+    return Calibration.from_scores(kept["scores"]), typical
+
+
+def _check_alarm(opened: Opened, calibration: Calibration | None, alarm: float) -> None:
+    """Refuse an alarm that the calibration rows cannot give."""
+    needed = Calibration.rows_needed(alarm)
+    there = 0 if calibration is None else calibration.scores.size
+    if there >= needed:
+        return
+    least = f", which allows --alarm {math.ceil(1e4 / (there + 1)) / 1e4:g} at least" if there else ""
+    raise ModelFileError(
+        f"--alarm {alarm:g} needs at least {counted(needed, 'row')} kept aside, and {str(opened.run.path)!r} kept "
+        f"{there}{least}. Fit again with a larger --holdout or more rows, or raise the alarm."
+    )
+
+
+def reasons(opened: Opened, rows: Rows, schema: Schema, typical: np.ndarray | None) -> list[str]:
+    """For each row the columns that are least likely given the rest of it: ``bill_length_mm 60.1 (−9.2 nats)``.
+
+    The figure is ``log p(x_j | rest) = log p(x) − log p(x without j)`` against what ordinary rows have in the column,
+    which frees it of the column's unit.
+    """
+    if not len(rows):
+        return []
+    try:
+        if len(schema) > WIDE or sparse.issparse(rows.values):
+            return [_wide(opened, schema, rows.values[place : place + 1]) for place in range(len(rows))]
+        found = odd_columns(opened.estimator, opened.feed(rows))
+    except ValueError:  # a model whose columns have no density apart
+        return [""] * len(rows)
+    ordinary = np.zeros(len(schema)) if typical is None else np.nan_to_num(typical)
+    values = np.asarray(rows.values)
+    return [_said(schema, found[place] - ordinary, values[place], range(len(schema))) for place in range(len(rows))]
+
+
+def _wide(opened: Opened, schema: Schema, row: Any) -> str:
+    """The same for a row of very many columns, of which those that are not 0 are looked at, the largest first."""
+    dense = (row.toarray() if sparse.issparse(row) else np.asarray(row)).astype(np.float64)
+    order = np.argsort(-np.nan_to_num(np.abs(dense[0])), kind="stable")[:WIDE]
+    columns = [int(place) for place in order if not np.isnan(dense[0, place]) and dense[0, place] != 0]
+    if not columns:
+        return ""
+    without = np.repeat(dense, len(columns) + 1, axis=0)
+    without[np.arange(len(columns)), columns] = np.nan
+    X = without if sparse.issparse(row) else feed(opened.estimator, without, schema)
+    scores = opened.estimator.score_samples(X)
+    return _said(schema, scores[-1] - scores[:-1], dense[0, columns], columns)
+
+
+def _said(schema: Schema, nats: np.ndarray, values: np.ndarray, columns: Sequence[int]) -> str:
+    """The lowest columns of a row, in words."""
+    order = np.argsort(np.where(np.isnan(nats), np.inf, nats), kind="stable")
+    low = [place for place in order[:NAMED] if nats[place] <= -NOTICED]
+    told = [f"{_cell(schema, columns[place], values[place])} ({_nats(nats[place])})" for place in low]
+    return "; ".join(told) or "only as a combination"
+
+
+def _nats(value: float) -> str:
+    return "impossible" if np.isneginf(value) else f"{short_number(float(value), 2)} nats"
+
+
+def _cell(schema: Schema, place: int, value: float) -> str:
+    column = schema.columns[place]
+    if column.levels is not None:
+        return f"{column.name} {show_level(column.levels[int(value)])}"
+    return f"{column.name} {short_number(float(value), 5)}"
+
+
+def _summary(rows: Rows, calibration: Calibration | None, alarm: float | None, flagged: int) -> tuple[str, ...]:
+    """What the table says, in a sentence."""
+    if alarm is not None:
+        return (
+            f"{counted(flagged, 'odd row')} of {len(rows):,}; of ordinary rows at most "
+            f"{short_number(100 * alarm)} % would be flagged on average.",
+        )
+    return () if calibration is not None else ("No p-values: the fit kept no rows aside (--holdout 0).",)

@@ -1,0 +1,126 @@
+"""``--set key=value``: from texts to the settings of an estimator."""
+
+import inspect
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tacit import registry
+from tacit.data.errors import listed, nearest
+from tacit.workflow.errors import RequestError
+
+PLAIN: dict[str, tuple[str, ...]] = {
+    "components": ("n_components", "n_clusters"),
+    "latent": ("n_components",),
+    "groups": ("n_components", "n_clusters"),
+    "topics": ("n_components",),
+    "covariance": ("covariance_type",),
+}
+"""Plain names, and the settings they stand for: the first that the model has."""
+
+MODELS = {"topics": "latent-dirichlet-allocation"}
+"""Plain names of models."""
+NUMBER_OF_GROUPS = ("n_components", "n_clusters")
+OWN_OPTIONS = {"random_state": "--seed"}
+"""Settings that have an option of their own."""
+OBJECTS = ("encoder", "decoder", "optimiser")
+"""Settings that take objects, which a command line cannot write."""
+
+_WORDS = {"true": True, "yes": True, "false": False, "no": False, "none": None, "null": None}
+
+
+def parse(texts: Iterable[str]) -> dict[str, Any]:
+    """``["components=3", "tol=1e-4"]`` as a mapping; a value is read as JSON where it is JSON, else as text.
+
+    ``2-6`` is the list of whole numbers from 2 to 6, and ``EEE,VVV`` a list of words.
+
+    Raises:
+        RequestError: no ``=``, or a key given twice.
+    """
+    found: dict[str, Any] = {}
+    for text in texts:
+        key, sign, value = text.partition("=")
+        key = key.strip()
+        if not sign or not key:
+            raise RequestError(f"--set {text!r} is not understood; write it as key=value, such as components=3.")
+        if key in found:
+            raise RequestError(f"--set gives {key!r} twice.")
+        found[key] = _value(value.strip())
+    return found
+
+
+def _value(text: str) -> Any:
+    if text.lower() in _WORDS:
+        return _WORDS[text.lower()]
+    if re.fullmatch(r"\d{1,6}-\d{1,6}", text):
+        low, high = (int(part) for part in text.split("-"))
+        return list(range(low, high + 1))
+    try:
+        return json.loads(text)
+    except ValueError:
+        return [_value(part.strip()) for part in text.split(",")] if "," in text else text
+
+
+def named(model: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a model under its own names.
+
+    Raises:
+        RequestError: the model, or a setting of it, does not exist; lists those that do. Or it takes widths, and these
+            are none; or an object of Python.
+    """
+    known = known_settings(model)
+    found: dict[str, Any] = {}
+    for key, value in given.items():
+        if key in OWN_OPTIONS:
+            raise RequestError(f"--set {key} has an option of its own: {OWN_OPTIONS[key]}.")
+        name = next((own for own in PLAIN.get(key, (key,)) if own in known), None)
+        if name is None:
+            plain = [word for word, own in PLAIN.items() if set(own) & set(known)]
+            words = [*plain, *known]
+            raise RequestError(f"{model} has no setting {key!r}; it has {listed(words, 40)}.{nearest(key, words)}")
+        if name in found:
+            raise RequestError(f"--set gives {name!r} twice, once under another name.")
+        if name in OBJECTS and value is not None:
+            raise RequestError(f"--set {key} takes an object of Python, not a text; use tacit in Python for it.")
+        usual = _default(model, name)
+        if isinstance(usual, float) and isinstance(value, str | list):
+            raise RequestError(f"--set {key}={value}: say one number, such as {key}={usual}.")
+        found[name] = _widths(key, value) if isinstance(usual, tuple) else value
+    return found
+
+
+def model_name(asked: str) -> str:
+    """A model under its own name."""
+    return MODELS.get(asked, asked) if MODELS.get(asked, asked) in registry.names() else asked
+
+
+def _default(model: str, name: str) -> Any:
+    return inspect.signature(registry.get(model)).parameters[name].default
+
+
+def _widths(key: str, value: Any) -> list[int]:
+    """``8``, ``8,`` or ``[8, 4]`` as a list of whole numbers."""
+    numbers = [each for each in value if each != ""] if isinstance(value, list) else [value]
+    if not numbers or not all(type(each) is int and each >= 1 for each in numbers):
+        raise RequestError(f"--set {key}={value}: say whole numbers from 1 on, such as {key}=64 or {key}=128,64.")
+    return numbers
+
+
+def check_model(model: str) -> None:
+    """Raise `RequestError` where there is no such model."""
+    if model not in registry.names():
+        raise RequestError(
+            f"no model {model!r}; there are {listed(registry.names(), 40)}.{nearest(model, registry.names())}"
+        )
+
+
+def known_settings(model: str) -> tuple[str, ...]:
+    """The settings of a model that ``--set`` takes; raises `RequestError` where there is no such model."""
+    check_model(model)
+    return tuple(name for name in registry.settings(model) if name not in OWN_OPTIONS)
+
+
+def group_setting(model: str) -> str | None:
+    """What a model calls its number of groups; None where it has none."""
+    return next((name for name in NUMBER_OF_GROUPS if name in registry.settings(model)), None)

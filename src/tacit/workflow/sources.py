@@ -1,0 +1,173 @@
+"""Where rows come from, and the rows themselves as everything here handles them."""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from scipy import sparse
+
+from tacit import workflow
+from tacit.data.corpus import Corpus
+from tacit.data.features import Target
+from tacit.data.images import ImageSet, holds_images, read_images
+from tacit.data.long import CountTable
+from tacit.data.read import locate
+from tacit.data.schema import Schema
+from tacit.data.table import Table, load
+from tacit.data.texts import Vocabulary
+from tacit.workflow.errors import RequestError
+from tacit.workflow.texts import NO_TEXT_OPTIONS, TextOptions
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A table, images or documents to fit: where they are and what the user says of the columns.
+
+    Attributes:
+        path: a file or, for images and texts, a folder; or ``-``.
+        kinds: texts such as ``zip=categorical``.
+        long: the columns of a purchase log, or None.
+        id_column: the column that names the rows, or None.
+        text_options: what the user says of texts.
+        target: the column to be predicted, or None.
+    """
+
+    path: str
+    kinds: tuple[str, ...] = ()
+    long: str | None = None
+    id_column: str | None = None
+    text_options: TextOptions = NO_TEXT_OPTIONS
+    target: str | None = None
+
+    def check_place(self) -> None:
+        """Raise `DataError` where there is nothing at all."""
+        if self.path != "-":
+            locate(self.path)
+
+    def load(self, *, corpus: bool = False) -> "Rows":
+        """Read what is there; kinds of columns are inferred where the user says nothing.
+
+        Args:
+            corpus: whether to read documents.
+        """
+        if corpus:
+            return self._documents()
+        if holds_images(self.path):
+            if self.kinds or self.long is not None or self.id_column is not None:
+                raise RequestError(
+                    f"{self.path} holds images, which have no columns: leave out --kind, --long and --id."
+                )
+            return Rows.of(read_images(self.path))
+        found = load(self.path, kinds=_kinds(self.kinds), long=self.long, id_column=self.id_column)
+        return Rows.of(found)
+
+    def _documents(self) -> "Rows":
+        if self.kinds:
+            raise RequestError("documents have no kinds of columns: leave out --kind.")
+        if self.long is None:
+            return Rows.of(*workflow.corpora.read_corpus(self.path, self.text_options, self.id_column))
+        if self.text_options.given:
+            raise RequestError("a purchase log has items for words: leave out the options about texts.")
+        found = load(self.path, long=self.long, id_column=self.id_column)
+        if not isinstance(found, CountTable):
+            raise TypeError("a log is read as counts")
+        return Rows.of(*workflow.corpora.of_log(found))
+
+    def to_config(self) -> dict[str, Any]:
+        """What a run keeps of it, so that the table can be read the same way again."""
+        place = self.path if self.path == "-" else str(Path(self.path).expanduser().absolute())
+        found = {"source": place, "kinds": list(self.kinds), "long": self.long, "id": self.id_column}
+        found |= {} if self.target is None else {"target": self.target}
+        return found | ({"words": self.text_options.to_config()} if self.text_options.given else {})
+
+    @classmethod
+    def from_config(cls, data: Mapping[str, Any]) -> Self:
+        """The same again from a run's config."""
+        place, kinds = str(data.get("source", "-")), tuple(data.get("kinds") or ())
+        options = TextOptions.from_config(data.get("words") or {})
+        return cls(place, kinds, data.get("long"), data.get("id"), options, data.get("target"))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Rows:
+    """A table, counts, images or documents: rows that can be picked, with their names.
+
+    Attributes:
+        values: ``[rows, columns]`` in float64, NaN where missing, codes of levels; sparse for counts; of images the
+            array as it was read.
+        schema: the columns; None for images and documents.
+        numbers: ``[rows]``, the number of each row in the source, from 1.
+        ids: ``[rows]``, what a person calls each row, or None.
+        table: what was read, with its source, notes and left-out columns.
+        labels: ``[rows]``, what each image shows, or None.
+        vocabulary: the words of documents, or None.
+        target: the column to be predicted, which is none of ``schema``'s, and what is made of the others; or None.
+        target_values: ``[rows]``, its values or codes; or None.
+    """
+
+    values: Any
+    schema: Schema | None
+    numbers: np.ndarray
+    ids: np.ndarray | None
+    table: Table | CountTable | ImageSet | Corpus
+    labels: np.ndarray | None = None
+    vocabulary: Vocabulary | None = None
+    target: Target | None = None
+    target_values: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, table: Table | CountTable | ImageSet | Corpus, vocabulary: Vocabulary | None = None) -> Self:
+        """All rows of a table, all images, or all documents with their vocabulary."""
+        if isinstance(table, Corpus):
+            return cls(table.counts, None, table.places, table.ids, table, vocabulary=vocabulary)
+        if isinstance(table, ImageSet):
+            return cls(table.images, None, np.arange(1, len(table) + 1), table.names, table, table.labels)
+        values = table.values if isinstance(table, Table) else table.counts
+        return cls(values, table.schema, np.arange(1, values.shape[0] + 1), table.row_ids, table)
+
+    def __len__(self) -> int:
+        return int(self.values.shape[0])
+
+    def pick(self, places: np.ndarray) -> "Rows":
+        """Some of the rows, in the order given."""
+        ids = None if self.ids is None else self.ids[places]
+        labels = None if self.labels is None else self.labels[places]
+        known = None if self.target_values is None else self.target_values[places]
+        return dataclasses.replace(
+            self, values=self.values[places], numbers=self.numbers[places], ids=ids, labels=labels, target_values=known
+        )
+
+    @property
+    def what(self) -> str:
+        """What one of them is called: a row, an image or a document."""
+        return {ImageSet: "image", Corpus: "document"}.get(type(self.table), "row")
+
+    @property
+    def columns(self) -> int:
+        """How many numbers a row has: columns, or the pixels of all channels."""
+        return math.prod(self.values.shape[1:])
+
+    def as_table(self, columns: np.ndarray) -> Table:
+        """Some columns of these rows as a dense `Table`, named by their identifiers or their numbers in the whole."""
+        if self.schema is None:
+            raise TypeError("images have no columns")
+        part = self.values[:, columns]
+        dense = part.toarray() if sparse.issparse(part) else part
+        schema = Schema(tuple(self.schema.columns[place] for place in columns))
+        left_out = self.table.left_out if isinstance(self.table, Table) else ()
+        names = self.numbers if self.ids is None else self.ids
+        return Table(np.asarray(dense, np.float64), schema, left_out, self.table.source, names, self.table.notes)
+
+
+def _kinds(texts: tuple[str, ...]) -> dict[str, str]:
+    """``column=kind``, cut at the last ``=``, for a column's name may hold one."""
+    kinds = {}
+    for text in texts:
+        name, sign, kind = text.rpartition("=")
+        if not sign or not name or not kind:
+            raise RequestError(f"--kind {text!r} is not understood; write it as column=kind, such as zip=categorical.")
+        kinds[name] = kind.strip()
+    return kinds

@@ -1,0 +1,68 @@
+"""What ``metrics.json`` says of a fit, in words: which model, why, and which candidate was chosen."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tacit.plots.style import short_number
+from tacit.report import words
+
+ASKED = "asked"
+"""In place of a reason, where the user named the model."""
+_NAMES = {"k-means": "k-means", "prod-lda": "ProdLDA", "student-t-regression": "Student-t regression"}
+_PROPER = {word.lower(): word for word in ("VAE", "Gaussian", "Poisson", "Bayesian", "Dirichlet")}
+
+
+def criterion_of(row: Mapping[str, Any], column: str) -> float:
+    """What a candidate has of a criterion; −inf where it has none."""
+    value = row.get(column)
+    return -np.inf if value is None or np.isnan(value) else float(value)
+
+
+def chosen_place(candidates: Sequence[Mapping[str, Any]], column: str) -> int:
+    """Which candidate was chosen: the largest criterion among those that do not rest on their floor."""
+    values = [-np.inf if row["at_floor"] else criterion_of(row, column) for row in candidates]
+    return int(np.argmax(values))
+
+
+def label(row: Mapping[str, Any]) -> str:
+    """A candidate in words: ``3 groups (VVE)``."""
+    groups = words.counted(int(row["n_components"]), "group")
+    return f"{groups} ({row['covariance']})" if row["covariance"] else groups
+
+
+def name_of(told: Mapping[str, Any]) -> str:
+    """A model's name as words: ``Gaussian mixture``."""
+    name = str(told["model"])
+    return words.capital(_NAMES.get(name) or " ".join(_PROPER.get(word, word) for word in name.split("-")))
+
+
+def reason(told: Mapping[str, Any]) -> str:
+    """Why it is this model, in words."""
+    return "This model was asked for" if told["why"] == ASKED else f"It was taken because {told['why']}"
+
+
+def topic_verdicts(told: Mapping[str, Any]) -> list[str]:
+    """Sentences on a topic model, every score with its unit."""
+    said, completion, coherence = [], told["completion"], told["coherence"]
+    if math.isfinite(completion["nats_a_word"]):
+        documents = words.counted(completion["documents"], "document")
+        said.append(
+            f"Half of the words of {documents} kept aside were predicted from the other half: perplexity "
+            f"{short_number(completion['perplexity'], 4)} (the next word is as uncertain as one drawn from so many "
+            f"equally likely ones; all {told['words']:,} would be to know nothing), or "
+            f"{short_number(completion['nats_a_word'], 4)} ± {short_number(completion['standard_error'], 2)} nats a "
+            "word."
+        )
+    lacking = f"; {words.percent(coherence['lacking'])} of the words are in no document" if coherence["lacking"] else ""
+    said.append(
+        f"Coherence of the topics' ten foremost words: NPMI {short_number(coherence['npmi'], 2)} (from −1, never in "
+        f"one document, over 0, by chance, to 1, always), UMass {short_number(coherence['umass'], 3)} nats{lacking}."
+    )
+    said.append(
+        f"Of such a word {words.percent(told['exclusivity'])} is the topic's own on average (exclusivity); "
+        f"{words.percent(told['diversity'])} of the topics' 25 foremost words are different ones (diversity)."
+    )
+    return said
