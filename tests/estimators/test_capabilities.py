@@ -24,7 +24,7 @@ from tacit.estimators.capabilities import (
     can,
 )
 
-MODELS = registry.ESTIMATORS | registry.VARIANTS
+MODELS = {name: entry.load() for name, entry in (registry.ESTIMATORS | registry.VARIANTS).items()}
 ALL = [
     value
     for value in vars(capabilities).values()
@@ -99,6 +99,7 @@ def test_what_is_swept_is_a_setting(name: str) -> None:
 
 
 def test_mixtures_read_once_and_those_with_posteriors_empty_themselves() -> None:
-    for name, kind in registry.ESTIMATORS.items():
+    for name in registry.names():
+        kind = registry.get(name)
         assert can(kind, ReadsOnce) == ("mixture" in name)
         assert can(kind, EmptiesItself) == name.startswith("bayesian") * name.endswith("mixture")

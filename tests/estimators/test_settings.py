@@ -20,7 +20,7 @@ from tacit.estimators.settings import (
     settings,
 )
 
-MODELS = registry.ESTIMATORS | registry.VARIANTS
+MODELS = {name: entry.load() for name, entry in (registry.ESTIMATORS | registry.VARIANTS).items()}
 
 
 @settings
