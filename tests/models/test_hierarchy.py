@@ -62,3 +62,14 @@ def test_wards_groups_are_scipys() -> None:
     for number, labels in found.items():
         theirs = scipy_hierarchy.cut_tree(tree, number)[:, 0]
         assert len(set(zip(labels.tolist(), theirs.tolist(), strict=True))) == number
+
+
+def test_wide_rows_are_merged_by_their_widest_columns() -> None:
+    random = np.random.default_rng(0)
+    rows = random.normal(size=(60, 200)) * np.linspace(3.0, 0.1, 200)
+    rows[:30, 0] += 40.0
+    whole = hierarchy.gaussian(rows, [2, 5])
+    first = hierarchy.gaussian(rows[:, : hierarchy.GAUSSIAN_DIMS], [2, 5])
+    for number in (2, 5):
+        np.testing.assert_array_equal(whole[number], first[number])
+    assert len(set(whole[2][:30])) == len(set(whole[2][30:])) == 1
