@@ -10,6 +10,7 @@ from tacit.models.mixture import rows as answers
 from tacit.models.mixture.fitting import Start, start
 from tacit.models.mixture.model import Mixture
 from tacit.models.seeding import SAMPLE_ROWS, sample_rows, seeded_labels
+from tacit.waiting import computing
 
 HIERARCHIES = ("hierarchical", "hierarchical-gaussian", "hierarchical-columns")
 """Ward's groups of scaled principal components, groups of Gaussians in them, and Ward's of scaled columns."""
@@ -121,7 +122,8 @@ def draw_starts(
     part = dense_rows(part).astype(np.float64)
     features = seeding_features(template, (part - np.asarray(view.shift)) / np.asarray(view.scale))
     width = template.log_weights.shape[0]
-    share = responsibilities(methods, part, features, weights[sample], components, width, random)
+    with computing("drawing starts", (rows.shape[0], rows.shape[1]), keeps=False):
+        share = responsibilities(methods, part, features, weights[sample], components, width, random)
     complete = all(group.complete for group in template.groups)
     source = MemorySource(part, weights[sample], tiles=needs_tiles(template, complete))
     fitting = template.with_rows(complete=complete, tile=source.tile)
