@@ -1,4 +1,4 @@
-"""LatentDirichletAllocation against scikit-learn, gensim and tomotopy: what is foretold of unseen texts, and time."""
+"""LatentDirichletAllocation against scikit-learn, gensim and tomotopy: what is predicted of unseen texts, and time."""
 
 from collections.abc import Iterator
 
@@ -22,20 +22,20 @@ NOTE = (
 ALPHA, ETA = 0.1, 0.05
 NUMBERS = (20, 50, 100)
 LADDER = ((2, 0), (4, 0), (8, 0), (15, 0), (30, 1), (50, 10))
-"""Iterations at a point and of variational Bayes: the shortest fit that foretells as well as a peer is timed."""
+"""Iterations at a point and of variational Bayes: the shortest fit that predicts as well as a peer is timed."""
 TASK = "benchmarks.topics_ours"
 
 
 def run(quick: bool) -> Iterator[Row]:
-    """What is foretold, with priors fixed and learned, then times."""
+    """What is predicted, with priors fixed and learned, then times."""
     for name in ("reuters", "ap"):
         data = split(name, 150 if quick else None)
         for number in NUMBERS[:1] if quick else NUMBERS:
             peers = {peer: fit(data.train, number, ALPHA, ETA, False) for peer, fit in PEERS.items()}
-            yield _foretold(f"{name}, K = {number}, priors fixed", data, _ours(data, number, False), peers)
+            yield _predicted(f"{name}, K = {number}, priors fixed", data, _ours(data, number, False), peers)
             yield from _times(name, data, number, peers)
             learned = {peer: fit(data.train, number, ALPHA, ETA, True) for peer, fit in PEERS.items()}
-            yield _foretold(f"{name}, K = {number}, priors learned", data, _ours(data, number, True), learned)
+            yield _predicted(f"{name}, K = {number}, priors learned", data, _ours(data, number, True), learned)
     yield from _cold("ap", 50)
 
 
@@ -52,7 +52,7 @@ def _judged(data: Split, fitted: Fitted) -> Completion:
     return document_completion(fitted.topics, fitted.alpha, data.given, data.asked)
 
 
-def _foretold(what: str, data: Split, ours: Fitted, peers: dict[str, Fitted]) -> Row:
+def _predicted(what: str, data: Split, ours: Fitted, peers: dict[str, Fitted]) -> Row:
     mine = _judged(data, ours)
     theirs = {peer: _judged(data, fitted) for peer, fitted in peers.items()}
     best = min(theirs, key=lambda peer: theirs[peer].perplexity)

@@ -27,7 +27,7 @@ FLAGS += ["--xla_cpu_use_fusion_emitters=false"] if jax.__version_info__ < (0, 1
 os.environ.setdefault("XLA_FLAGS", " ".join(FLAGS))
 
 # Before the first import of tacit: annotated shapes and types are checked at every call during the tests.
-# What stands at the door takes anything and checks it in its own words, as scikit-learn and typer ask.
+# What users call takes anything and checks it in its own words, as scikit-learn and typer ask.
 DOORS = ("cli", "estimators", "studio")
 # Where keys are made, split and spent; the tests above these floors go through the same code, and checking costs a
 # sixth of their time.

@@ -22,6 +22,7 @@ from .estimators.vae.semi_supervised import SemiSupervisedVAE
 from .estimators.vae.vae import IWAE, VAE, VQVAE, AutoEncoder, BetaVAE
 from .estimators.verdict import Verdict
 from .evaluation.annealed import AnnealedLogProb, annealed_log_prob
+from .evaluation.anomalies import odd_columns
 from .evaluation.bootstrap import bootstrap
 from .evaluation.coherence import Coherence, topic_coherence
 from .evaluation.compare import compare
@@ -33,7 +34,6 @@ from .evaluation.health import LatentHealth, latent_health
 from .evaluation.held_out import held_out
 from .evaluation.likelihood_ratio import likelihood_ratio_test
 from .evaluation.match import match
-from .evaluation.odd import odd_columns
 from .evaluation.select import Selection, select
 from .evaluation.topic_selection import TopicSelection, select_topics
 from .evaluation.topic_trace import TopicTrace

@@ -9,7 +9,7 @@ from rich.console import Console
 from tacit.cli import console as terminal
 from tacit.cli import results
 from tacit.cli.progress import Watch
-from tacit.inference.watch import Moment
+from tacit.inference.watch import Progress
 from tacit.workflow.answers import TableAnswer
 from tacit.workflow.errors import RequestError
 
@@ -87,7 +87,7 @@ def test_progress_is_shown_on_a_terminal_and_cleared_away() -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=80, color_system=None)
     with Watch("Fitting", console) as looking:
         looking.stage("Trying 1 to 9 groups")
-        looking.look(Moment("fit", 12, 100, -3.25, 4, 4, 1.0, None))
+        looking.look(Progress("fit", 12, 100, -3.25, 4, 4, 1.0, None))
         looking._progress.refresh()
         shown = console.file.getvalue()
     assert "Trying 1 to 9 groups" in shown
@@ -99,5 +99,5 @@ def test_progress_is_silent_elsewhere() -> None:
     console = printed()
     with Watch("Fitting", console) as looking:
         looking.stage("Trying")
-        looking.done(Moment("fit", 12, 100, -3.25, 4, 4, 1.0, None))
+        looking.done(Progress("fit", 12, 100, -3.25, 4, 4, 1.0, None))
     assert console.file.getvalue() == ""

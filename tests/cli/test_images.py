@@ -73,11 +73,11 @@ class TestFit:
     ) -> None:
         own, seen = Watch.look, []
 
-        def look(watch: Watch, moment: Any) -> None:
-            seen.append(moment)
+        def look(watch: Watch, progress: Any) -> None:
+            seen.append(progress)
             if len(seen) == 2:
                 os.kill(os.getpid(), signal.SIGINT)
-            own(watch, moment)
+            own(watch, progress)
 
         with monkeypatch.context() as patched:
             patched.setattr(Watch, "look", look)

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import Result
 
 from tacit.cli.progress import Watch
-from tacit.inference.watch import Moment
+from tacit.inference.watch import Progress
 from tacit.storage import ModelFileError, RunFolder
 from tacit.workflow import fitting
 
@@ -20,15 +20,15 @@ Command = Callable[..., Result]
 ASKED = ("--set", "components=2-3", "--set", "covariance=EII,VVI,EEI", "--set", "tol=1e-9")
 
 
-def press_at(look: int) -> Callable[[Watch, Moment], None]:
+def press_at(look: int) -> Callable[[Watch, Progress], None]:
     """Ctrl-C when a fit is looked at for the so-manieth time."""
     seen, own = [], Watch.look
 
-    def looked(watch: Watch, moment: Moment) -> None:
-        seen.append(moment)
+    def looked(watch: Watch, progress: Progress) -> None:
+        seen.append(progress)
         if len(seen) == look:
             os.kill(os.getpid(), signal.SIGINT)
-        own(watch, moment)
+        own(watch, progress)
 
     return looked
 
@@ -112,8 +112,8 @@ from tacit.workflow import fitting
 from tacit.cli.progress import Watch
 fitting.EVERY = 0.0
 looks = []
-def look(watch, moment):
-    looks.append(moment)
+def look(watch, progress):
+    looks.append(progress)
     if len(looks) == 5:
         os.kill(os.getpid(), signal.SIGKILL)
 Watch.look = look

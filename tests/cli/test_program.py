@@ -185,8 +185,8 @@ def test_the_models_are_listed_for_people_and_for_programs(tacit: Command, rows_
     assert all(row["about"] and row["settings"] for row in rows)
     for row in rows:
         can = row["can"].split(", ")
-        foretells = "fit --target" in can
-        assert foretells == ("predict" in can)
-        assert ("score" in can) == (foretells or hasattr(library.registry.get(row["model"]), "score_samples"))
+        predicts = "fit --target" in can
+        assert predicts == ("predict" in can)
+        assert ("score" in can) == (predicts or hasattr(library.registry.get(row["model"]), "score_samples"))
     drawn = tacit("models", "--format", "table").stdout
     assert all(row["model"] in drawn for row in rows)

@@ -48,7 +48,7 @@ def run(tacit: Command, houses: Path, tmp_path_factory: pytest.TempPathFactory) 
     assert "With town Paris instead of" not in said  # it is the commonest
     assert "With town Rome instead of Paris, price is lower by" in said
     assert "With size higher by 10 m, price is higher by" in said
-    assert "Of 10 rows kept aside, price was foretold to within" in said
+    assert "Of 10 rows kept aside, price was predicted to within" in said
     assert "Gaps were filled with the column's mean, or its commonest level: size_m (2)" in said
     assert f"tacit predict {path} NEW.csv (also score)" in said
     return path
@@ -134,7 +134,7 @@ def test_show_tells_it_again_and_report_is_written_again(
     assert done.exit_code == 0, done.output
     (report,) = told
     text = build(report)
-    for words in ("What goes with price", "Of 10 rows kept aside", "What came against what was foretold"):
+    for words in ("What goes with price", "Of 10 rows kept aside", "What came against what was predicted"):
         assert words in text
 
 

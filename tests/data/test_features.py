@@ -1,4 +1,4 @@
-"""The columns as numbers for a model that foretells another: levels, gaps, scales, and the same as JSON."""
+"""The columns as numbers for a model that predicts another: levels, gaps, scales, and the same as JSON."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Images at the door: arrays in .npy and .npz files, folders of PNG and JPEG files, and what is refused."""
+"""Images as they are read: arrays in .npy and .npz files, folders of PNG and JPEG files, and what is refused."""
 
 import io
 import pickle

@@ -1,4 +1,4 @@
-"""The door: what `load` gives for a first table, for new data, for a log."""
+"""What `load` gives for a first table, for new data, for a log."""
 
 from pathlib import Path
 

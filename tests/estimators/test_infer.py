@@ -94,12 +94,12 @@ def test_a_fit_that_is_broken_off_gives_its_best_so_far_and_begins_no_other() ->
     class Impatient:
         looks = 0
 
-        def look(self, moment):
+        def look(self, progress):
             self.looks += 1
             if self.looks == 6:
                 raise KeyboardInterrupt
 
-        def done(self, moment):
+        def done(self, progress):
             pass
 
         def resume(self, label, state):

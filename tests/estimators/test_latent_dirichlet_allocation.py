@@ -277,7 +277,7 @@ def test_the_best_of_several_starts_is_kept() -> None:
     assert found.lower_bound_ == max(found.verdict_.bounds)
 
 
-def test_reuters_is_foretold_better_than_by_scikit_learn(shared_data: Any) -> None:
+def test_reuters_is_predicted_better_than_by_scikit_learn(shared_data: Any) -> None:
     """The README's claim in small: the same split, priors and routine for both."""
     packed = np.load(shared_data / "text" / "reuters.npz")
     counts = sparse.csr_array((packed["data"], packed["indices"], packed["indptr"]), packed["shape"]).astype(float)

@@ -62,7 +62,7 @@ def test_topics_come_by_size(model: ProdLDA, counts: sp.csr_array) -> None:
     )
 
 
-def test_half_a_document_is_foretold_by_the_mean_word(model: ProdLDA, counts: sp.csr_array) -> None:
+def test_half_a_document_is_predicted_by_the_mean_word(model: ProdLDA, counts: sp.csr_array) -> None:
     found = model.completion(counts, seed=3)
     given, asked = document_halves(counts, 3)
     shares = model.expected_words(given)
@@ -94,7 +94,7 @@ def test_a_document_does_not_depend_on_its_company(model: ProdLDA, counts: sp.cs
 
 
 def test_columns_with_names_and_counts_in_parts(counts: sp.csr_array) -> None:
-    """A frame is fitted and foretold without a word; the caller's own duplicates and zeros stay."""
+    """A frame is fitted and predicted without a word; the caller's own duplicates and zeros stay."""
     few = pd.DataFrame(counts[:12].toarray(), columns=[f"w{place}" for place in range(WORDS)])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -142,7 +142,7 @@ def test_wrong_documents_are_refused(model: ProdLDA, counts: sp.csr_array) -> No
         model.transform(counts[:, :5])
     with pytest.raises(ValueError, match="whole counts"):
         model.completion(counts * 0.5)
-    with pytest.raises(ValueError, match="holds no words to foretell"):
+    with pytest.raises(ValueError, match="holds no words to predict"):
         model.completion(sp.csr_array((2, WORDS)))
     with pytest.raises(NotFittedError):
         ProdLDA().transform(counts)

@@ -324,9 +324,9 @@ warnings.simplefilter("ignore")
 folder, out, rounds = sys.argv[1], sys.argv[2], int(sys.argv[3])
 class Killer:
     def resume(self, label, state): pass
-    def done(self, moment): pass
-    def look(self, moment):
-        if moment.kept is not None and len(moment.kept.trace) == rounds:
+    def done(self, progress): pass
+    def look(self, progress):
+        if progress.snapshot is not None and len(progress.snapshot.trace) == rounds:
             os.kill(os.getpid(), signal.SIGKILL)
 rows = np.random.default_rng(0).normal(size=(300, 4))
 with watch(Checkpoint(folder, "x", every=0.0), Killer()):

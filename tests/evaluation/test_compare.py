@@ -15,10 +15,10 @@ from tacit.estimators.mixture.counts import MultinomialMixture, PoissonMixture
 from tacit.estimators.mixture.gaussian import GaussianMixture
 from tacit.estimators.mixture.mixed import Mixture
 from tacit.estimators.vae.vae import VAE
-from tacit.evaluation._rows import mean_and_error
 from tacit.evaluation.compare import compare
 from tacit.evaluation.held_out import held_out
 from tacit.evaluation.measure import bits_per_dimension, measure, measure_of
+from tacit.evaluation.rows import mean_and_error
 
 
 class Normal(DensityMixin, BaseEstimator):

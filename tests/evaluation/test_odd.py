@@ -13,7 +13,7 @@ from tacit.estimators.kmeans import KMeans
 from tacit.estimators.mixture.counts import MultinomialMixture, PoissonMixture
 from tacit.estimators.mixture.gaussian import GaussianMixture
 from tacit.estimators.mixture.mixed import Mixture
-from tacit.evaluation.odd import odd_columns
+from tacit.evaluation.anomalies import odd_columns
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Scores of a foretold column against scikit-learn's metrics and scipy's densities."""
+"""Scores of a predicted column against scikit-learn's metrics and scipy's densities."""
 
 import numpy as np
 import pytest

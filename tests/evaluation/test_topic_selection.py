@@ -42,7 +42,7 @@ def counts() -> sp.csr_array:
     return sp.csr_array(np.stack([random.multinomial(60, theta @ topics) for theta in mixtures]).astype(float))
 
 
-def test_the_number_that_made_the_documents_foretells_best(counts: sp.csr_array) -> None:
+def test_the_number_that_made_the_documents_predicts_best(counts: sp.csr_array) -> None:
     words = [f"w{place}" for place in range(WORDS)]
     found = select_topics(counts, (1, 3), estimator=Plain(), vocabulary=words, random_state=0)
     rows = found.table.to_pylist()
@@ -77,7 +77,7 @@ def test_every_fit_of_the_sweep_knows_the_words(counts: sp.csr_array) -> None:
         ({"criterion": "bic"}, "criterion must be one of 'completion', 'coherence', 'stability'"),
         ({"criterion": "stability", "seeds": 1}, "seeds must be a whole number of at least 2"),
         ({"holdout": 0.0}, "holdout must be above 0"),
-        ({"estimator": BaseEstimator()}, "does not foretell the words of a document"),
+        ({"estimator": BaseEstimator()}, "does not predict the words of a document"),
     ],
 )
 def test_what_makes_no_sense_is_refused(counts: sp.csr_array, settings: dict, said: str) -> None:

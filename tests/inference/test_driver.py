@@ -11,7 +11,7 @@ from tacit import GaussianMixture
 from tacit.data.blocks import MemorySource, StreamSource, moments, pattern_tiles
 from tacit.estimators.mixture import base
 from tacit.inference import loop
-from tacit.inference.watch import Moment, watch
+from tacit.inference.watch import Progress, watch
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
@@ -24,16 +24,16 @@ class Looker:
     """A watcher that counts, and may press Ctrl-C."""
 
     def __init__(self, stop_at: int = 10**9) -> None:
-        self.moments: list[Moment] = []
+        self.looks: list[Progress] = []
         self.stop_at = stop_at
 
-    def look(self, moment: Moment) -> None:
-        self.moments.append(moment)
-        if moment.iteration >= self.stop_at:
+    def look(self, progress: Progress) -> None:
+        self.looks.append(progress)
+        if progress.iteration >= self.stop_at:
             raise KeyboardInterrupt
 
-    def done(self, moment: Moment) -> None:
-        self.moments.append(moment)
+    def done(self, progress: Progress) -> None:
+        self.looks.append(progress)
 
     def resume(self, label: str, state: Any) -> None:
         return None
@@ -49,7 +49,7 @@ def test_the_length_of_a_block_changes_no_bit(monkeypatch: pytest.MonkeyPatch) -
     looker = Looker()
     with watch(looker):
         step_by_step = fitted()
-    assert len(looker.moments) > 10
+    assert len(looker.looks) > 10
     np.testing.assert_array_equal(whole.trace_.bound, step_by_step.trace_.bound)
     np.testing.assert_array_equal(whole.means_, step_by_step.means_)
 

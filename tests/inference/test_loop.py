@@ -8,7 +8,7 @@ import pytest
 from sklearn.datasets import load_iris
 
 from tacit import GaussianMixture
-from tacit.inference.watch import Moment, watch
+from tacit.inference.watch import Progress, watch
 from tacit.storage import Checkpoint, fingerprint
 
 pytestmark = [
@@ -23,15 +23,15 @@ class Looker:
     """A watcher that remembers, and may press Ctrl-C."""
 
     def __init__(self, stop_at: int = 10**9) -> None:
-        self.moments: list[Moment] = []
+        self.looks: list[Progress] = []
         self.stop_at = stop_at
 
-    def look(self, moment: Moment) -> None:
-        self.moments.append(moment)
-        if moment.iteration >= self.stop_at:
+    def look(self, progress: Progress) -> None:
+        self.looks.append(progress)
+        if progress.iteration >= self.stop_at:
             raise KeyboardInterrupt
 
-    def done(self, moment: Moment) -> None:
+    def done(self, progress: Progress) -> None:
         return None
 
     def resume(self, label: str, state: Any) -> None:
@@ -47,10 +47,10 @@ def test_every_way_to_fit_is_watched_and_says_how_far_it_is(inference: str) -> N
     looker = Looker()
     with watch(looker):
         model = made(inference).fit(ROWS)
-    last = looker.moments[-1]
+    last = looker.looks[-1]
     assert last.iteration == model.n_iter_ == model.trace_.iteration[-1]
     assert last.max_iter == 12
-    assert np.isfinite([moment.bound_per_weight for moment in looker.moments]).all()
+    assert np.isfinite([progress.bound_per_weight for progress in looker.looks]).all()
     np.testing.assert_array_equal(model.trace_.iteration, np.arange(model.n_iter_ + 1))
 
 

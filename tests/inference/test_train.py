@@ -12,7 +12,7 @@ import pytest
 from tacit.inference.closed_form import CONVERGED, INTERRUPTED, NAN, STOPPED
 from tacit.inference.objectives import Elbo
 from tacit.inference.stochastic import padded
-from tacit.inference.train import Course, Trained, train
+from tacit.inference.train import TrainConfig, Trained, train
 from tacit.inference.watch import watch
 from tacit.models.vae.likelihoods import NormalLikelihood
 from tacit.models.vae.model import DeepLatent, Rows, importance_log_prob
@@ -51,9 +51,11 @@ def linear(seed: int = 0) -> DeepLatent:
     )
 
 
-def fitted(rows: np.ndarray, course: Course, held: int = 0, seed: int = 1, model: DeepLatent | None = None) -> Trained:
+def fitted(
+    rows: np.ndarray, config: TrainConfig, held: int = 0, seed: int = 1, model: DeepLatent | None = None
+) -> Trained:
     parts = [padded(Rows(part), np.ones(len(part)), len(part)) for part in (rows[held:], rows[:held]) if len(part)]
-    return train(model or linear(), parts[0], parts[1] if held else None, course, seed=seed)
+    return train(model or linear(), parts[0], parts[1] if held else None, config, seed=seed)
 
 
 def same(a: Trained, b: Trained) -> bool:
@@ -64,7 +66,7 @@ def same(a: Trained, b: Trained) -> bool:
 
 def test_a_linear_model_reaches_the_maximum_of_probabilistic_pca(rows: np.ndarray) -> None:
     """Tipping & Bishop 1999: σ² is the mean of the discarded eigenvalues; there the ELBO is the likelihood."""
-    found = fitted(rows, Course(Elbo(), Plain(), max_epochs=400, batch_size=256, learning_rate=2e-2))
+    found = fitted(rows, TrainConfig(Elbo(), Plain(), max_epochs=400, batch_size=256, learning_rate=2e-2))
     centred = rows - rows.mean(0)
     values = np.linalg.eigvalsh(centred.T @ centred / COUNT)[::-1]
     noise = values[LATENT:].mean()
@@ -76,7 +78,7 @@ def test_a_linear_model_reaches_the_maximum_of_probabilistic_pca(rows: np.ndarra
     assert np.exp(2 * found.model.likelihood.log_scale) == pytest.approx(noise, rel=0.05)
 
 
-SHORT = Course(Elbo(), Plain(), max_epochs=60, batch_size=64, learning_rate=1e-2, label="vae")
+SHORT = TrainConfig(Elbo(), Plain(), max_epochs=60, batch_size=64, learning_rate=1e-2, label="vae")
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_does_not(rows: np.ndarray) -> None:
@@ -92,10 +94,10 @@ class Stop:
 
     def resume(self, label: str, state: Any) -> None: ...
 
-    def done(self, moment: Any) -> None: ...
+    def done(self, progress: Any) -> None: ...
 
-    def look(self, moment: Any) -> None:
-        self.left -= moment.kept is not None
+    def look(self, progress: Any) -> None:
+        self.left -= progress.snapshot is not None
         if self.left == 0:
             raise KeyboardInterrupt
 
@@ -113,8 +115,8 @@ def test_a_fit_that_is_broken_off_goes_on_to_the_same_end(rows: np.ndarray, roun
 
 
 def test_patience_ends_a_fit_with_its_best_parameters(rows: np.ndarray) -> None:
-    course = Course(Elbo(), Plain(), max_epochs=3000, batch_size=64, learning_rate=3e-2, cosine=False, patience=3)
-    found = fitted(rows[:80], course, held=40)
+    config = TrainConfig(Elbo(), Plain(), max_epochs=3000, batch_size=64, learning_rate=3e-2, cosine=False, patience=3)
+    found = fitted(rows[:80], config, held=40)
     assert found.status == CONVERGED
     assert found.steps > found.best_step
     held = found.trace["held_out"]
@@ -138,7 +140,9 @@ class Bomb(eqx.Module):
 def test_a_number_that_is_none_is_named_and_undone_once(rows: np.ndarray) -> None:
     model = eqx.tree_at(lambda m: m.likelihood, linear(), Bomb(NormalLikelihood(1.0), -0.4))
     with pytest.warns(UserWarning, match=r"no number at step \d+: going back \d+ steps, with half"):
-        found = fitted(rows, Course(Elbo(), Plain(), max_epochs=200, batch_size=64, learning_rate=1e-2), model=model)
+        found = fitted(
+            rows, TrainConfig(Elbo(), Plain(), max_epochs=200, batch_size=64, learning_rate=1e-2), model=model
+        )
     assert found.status == NAN
     assert found.rate == 0.5
     assert np.isfinite(found.trace["elbo"]).all()
@@ -149,7 +153,9 @@ def test_a_rate_that_explodes_is_survived(rows: np.ndarray) -> None:
     model = linear()
     scaled = 1e18 * rows
     with pytest.warns(UserWarning, match="no number"):
-        found = fitted(scaled, Course(Elbo(), Plain(), max_epochs=40, batch_size=64, learning_rate=1e3), model=model)
+        found = fitted(
+            scaled, TrainConfig(Elbo(), Plain(), max_epochs=40, batch_size=64, learning_rate=1e3), model=model
+        )
     assert found.status == NAN
     assert len(found.trace["epoch"]) == 0
     for before, after in zip(jax.tree.leaves(model), jax.tree.leaves(found.model), strict=True):
@@ -161,8 +167,8 @@ def test_weights_count_rows(rows: np.ndarray) -> None:
     few = rows[:64]
     strange = np.concatenate([few, 100.0 + few])
     weights = np.repeat([1.0, 0.0], 64)
-    course = Course(Elbo(), Plain(), max_epochs=30, batch_size=64, learning_rate=1e-2)
-    plain = train(linear(), padded(Rows(few), np.ones(64), 64), None, course, seed=1)
-    told = train(linear(), padded(Rows(strange), weights, 128), None, course, seed=1)
+    config = TrainConfig(Elbo(), Plain(), max_epochs=30, batch_size=64, learning_rate=1e-2)
+    plain = train(linear(), padded(Rows(few), np.ones(64), 64), None, config, seed=1)
+    told = train(linear(), padded(Rows(strange), weights, 128), None, config, seed=1)
     assert same(plain, told)
     assert plain.status == STOPPED

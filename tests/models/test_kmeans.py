@@ -14,7 +14,7 @@ from tacit.compute import double_precision
 from tacit.data.blocks import moments
 from tacit.inference.closed_form import CONVERGED, STOPPED
 from tacit.models.kmeans import fitting
-from tacit.models.kmeans.fitting import Found, Schedule, door, run, scaled
+from tacit.models.kmeans.fitting import Found, Schedule, run, scaled, standardiser
 from tacit.models.kmeans.lloyd import Lloyd, LloydStep
 from tacit.models.kmeans.model import KMeans
 from tacit.models.kmeans.rows import nearest, squared_distances
@@ -40,7 +40,7 @@ def fitted(
     """A fit from given centres: ``[K, d]``, or ``[starts, K, d]``."""
     weights = np.ones(len(rows)) if weights is None else weights
     values = moments(rows, weights)
-    view = door(values)
+    view = standardiser(values)
     starts = (np.atleast_3d(centres.T).T - view.shift) / view.scale
     schedule = Schedule(max_iter, tol * float(values.variance.mean()))
     return run(starts, rows, weights, values, view, schedule)
@@ -99,7 +99,7 @@ class TestOneStep:
 
     def test_the_view_keeps_digits(self) -> None:
         values = moments(ROWS * 1e-9 + 5.0)
-        view = door(values)
+        view = standardiser(values)
         assert np.log2(view.scale[0]) == round(np.log2(view.scale[0]))
         assert np.ptp(view.scale) == 0.0
         np.testing.assert_array_equal(scaled(ROWS, view) * view.scale, ROWS - view.shift)

@@ -77,7 +77,7 @@ def test_quality_in_words() -> None:
     assert right == "Of 50 rows kept aside 90 % were put into the right class; always to say the commonest, 60 %."
     assert "0.3 ± 0.05 better than knowing only how churn is distributed: what was there is made 1.35 times" in nats
     off, held, _ = quality_sentences(NUMBER | {"score": score()})
-    assert "price was foretold to within 2 on average" in off
+    assert "price was predicted to within 2 on average" in off
     assert "8 if one always says the median), R² 0.8." in off
     assert held == "90 % intervals held 88 % of them."
     assert "no clear gain" in quality_sentences(ODDS | {"score": score(gain=0.09)})[-1]
@@ -91,7 +91,7 @@ def test_quality_in_words() -> None:
 def page(target: dict[str, object], kept: dict[str, np.ndarray]) -> str:
     schema = Schema((Column("age", "continuous"), Column("<city>", "binary", ("a", "b"))))
     rows = Table(schema, np.zeros((5, 2)))
-    return build(prediction_report("Foretelling", Fit(source="t.csv"), rows, prediction(target, kept)))
+    return build(prediction_report("Predicting", Fit(source="t.csv"), rows, prediction(target, kept)))
 
 
 def test_the_page_of_classes_shows_coefficients_and_probabilities() -> None:
@@ -105,11 +105,11 @@ def test_the_page_of_classes_shows_coefficients_and_probabilities() -> None:
     assert "<city>" not in text
 
 
-def test_the_page_of_a_number_shows_what_came_beside_what_was_foretold() -> None:
+def test_the_page_of_a_number_shows_what_came_beside_what_was_predicted() -> None:
     came = np.arange(20.0)
     kept = {"predicted": came + 1, "observed": came, "lower": came - 1, "upper": came + 3}
     text = page(NUMBER | {"coefficients": None, "score": score()}, kept)
-    assert "What came against what was foretold" in text
+    assert "What came against what was predicted" in text
     assert "What goes with price" not in text
     assert "No rows were kept aside" in page(NUMBER | {"coefficients": None, "score": None}, {})
 
@@ -125,7 +125,7 @@ def test_pictures_of_little_and_strange_input() -> None:
         plots.coefficient_plot(["<script>$x_{"], one, one - 1, one + 1, says="per unit"),
         plots.coefficient_plot(["a", "b"], np.array([0.5, np.nan]), np.array([0.1, np.nan]), np.array([1.0, np.nan])),
         plots.reliability_plot(one, np.array([True])),
-        plots.foretold_plot(one, one, name="x"),
-        plots.foretold_plot(np.arange(5.0), np.full(5, 2.0), ends=(np.full(5, -np.inf), np.full(5, np.inf))),
+        plots.predicted_plot(one, one, name="x"),
+        plots.predicted_plot(np.arange(5.0), np.full(5, 2.0), ends=(np.full(5, -np.inf), np.full(5, np.inf))),
     ):
         assert plots.to_svg(figure, title="t", prefix="p").startswith("<svg")

@@ -19,7 +19,7 @@ from sklearn.exceptions import ConvergenceWarning
 from tacit.data import blocks
 from tacit.estimators.mixture.gaussian import GaussianMixture
 from tacit.inference import loop
-from tacit.inference.watch import Kept, Moment, watch
+from tacit.inference.watch import Progress, Snapshot, watch
 from tacit.storage import Checkpoint, ModelFileError, checkpoint, container, fingerprint, save
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
@@ -32,14 +32,14 @@ class Stop:
     def __init__(self, looks: int) -> None:
         self.left = looks
 
-    def look(self, moment: Moment) -> None:
+    def look(self, progress: Progress) -> None:
         self.left -= 1
         if self.left == 0:
             raise KeyboardInterrupt
 
-    def done(self, moment: Moment) -> None: ...
+    def done(self, progress: Progress) -> None: ...
 
-    def resume(self, label: str, state: object) -> Kept | None: ...
+    def resume(self, label: str, state: object) -> Snapshot | None: ...
 
 
 class Log(Stop):
@@ -48,8 +48,8 @@ class Log(Stop):
     def __init__(self) -> None:
         self.lengths: list[int] = []
 
-    def look(self, moment: Moment) -> None:
-        self.lengths.append(len(moment.kept.trace))
+    def look(self, progress: Progress) -> None:
+        self.lengths.append(len(progress.snapshot.trace))
 
 
 def fitted(X: np.ndarray, *watchers: object, **settings: Any) -> GaussianMixture:
@@ -98,22 +98,22 @@ def test_an_interrupted_fit_goes_on_to_the_same_end(
     assert not same(whole, broken, tmp_path)
 
 
-@pytest.mark.parametrize("moment", range(2, 9))
+@pytest.mark.parametrize("progress", range(2, 9))
 def test_an_interrupt_at_any_instant_leaves_a_whole_checkpoint(
-    moment: int, rows: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    progress: int, rows: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Clock:
         readings = 0
 
         def monotonic(self) -> float:
             self.readings += 1
-            if self.readings == moment:
+            if self.readings == progress:
                 raise KeyboardInterrupt
             return time.monotonic()
 
     with monkeypatch.context() as patch:
         patch.setattr(loop, "time", Clock())
-        if moment <= 3:  # nothing is known of the starts yet, and there is nothing to give
+        if progress <= 3:  # nothing is known of the starts yet, and there is nothing to give
             with pytest.raises(KeyboardInterrupt):
                 fitted(rows, Checkpoint(tmp_path / "c", "x"))
         else:
@@ -162,11 +162,11 @@ class Killer:
     fits = 0
     def resume(self, label, state):
         self.first, self.fits = None, self.fits + 1
-    def done(self, moment): print(f"{{self.fits}} {{self.first}} {{len(moment.kept.trace)}}", flush=True)
-    def look(self, moment):
-        self.first = self.first or len(moment.kept.trace)
-        if self.fits == victim and len(moment.kept.trace) == length:
-            print(f"killed {{self.first}} {{len(moment.kept.trace)}}", flush=True)
+    def done(self, progress): print(f"{{self.fits}} {{self.first}} {{len(progress.snapshot.trace)}}", flush=True)
+    def look(self, progress):
+        self.first = self.first or len(progress.snapshot.trace)
+        if self.fits == victim and len(progress.snapshot.trace) == length:
+            print(f"killed {{self.first}} {{len(progress.snapshot.trace)}}", flush=True)
             os.kill(os.getpid(), signal.SIGKILL)
 with watch(Checkpoint(folder, "x", every=0.0), Killer()):
     for name in ("plain", "accelerated"):

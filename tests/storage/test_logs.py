@@ -8,7 +8,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tacit import VAE, CsvLog, GaussianMixture, TensorBoardLog, watch
-from tacit.inference.watch import Kept, Moment
+from tacit.inference.watch import Progress, Snapshot
 from tacit.storage import logs
 
 ROWS = np.random.default_rng(0).normal(size=(80, 3))
@@ -41,7 +41,7 @@ def told(path: Path, iterations: list[int], begun: int = 0) -> list[int]:
     log, trace = CsvLog(path), [(0, 0.0, np.zeros(1))]
     for number in iterations:
         figures = {"kl": float(number)}
-        log.look(Moment("fit", number, 9, -1.0, 1, 1, 0.5 * number, Kept(None, trace, {}), "", figures, begun))
+        log.look(Progress("fit", number, 9, -1.0, 1, 1, 0.5 * number, Snapshot(None, trace, {}), "", figures, begun))
     return [int(line["iteration"]) for line in lines(path)]
 
 

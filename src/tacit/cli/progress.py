@@ -8,11 +8,12 @@ from types import FrameType
 from typing import Any, Self
 
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from tacit.cli import console as talk
 from tacit.inference.closed_form import State
-from tacit.inference.watch import Kept, Moment
+from tacit.inference.watch import Progress, Snapshot
 from tacit.waiting import breakable
 
 LINE_SECONDS = 10.0
@@ -35,7 +36,7 @@ class Watch(logging.Handler):
         super().__init__(logging.WARNING)
         self.stopped = False
         self._console = console or talk.aside()
-        self._progress = Progress(
+        self._progress = Bar(
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
             TextColumn("{task.fields[detail]}", style="dim", markup=False),
@@ -68,10 +69,10 @@ class Watch(logging.Handler):
         self._progress.update(self._task, description=talk.clean(words), detail="getting ready")
         self._line(f"{words} …")
 
-    def look(self, moment: Moment) -> None:
+    def look(self, progress: Progress) -> None:
         """A fit is running."""
         done = f"{self._fits} done, " if self._fits else ""
-        detail = f"{done}{moment.bound_per_weight:.4g} nats a row"
+        detail = f"{done}{progress.bound_per_weight:.4g} nats a row"
         self._progress.update(self._task, detail=detail)
         now = time.monotonic()
         if now - self._told > LINE_SECONDS:
@@ -79,11 +80,11 @@ class Watch(logging.Handler):
         if self.stopped:
             raise KeyboardInterrupt  # the fit takes it from here, and ends with what it has
 
-    def done(self, moment: Moment) -> None:
+    def done(self, progress: Progress) -> None:
         """A fit has ended."""
         self._fits += 1
 
-    def resume(self, label: str, state: State) -> Kept | None:
+    def resume(self, label: str, state: State) -> Snapshot | None:
         """Nothing is kept here."""
         return None
 

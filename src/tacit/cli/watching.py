@@ -17,10 +17,10 @@ def watched(what: str) -> Iterator[Observer]:
             match event:
                 case StageStarted(text):
                     looking.stage(text)
-                case FitProgress(moment):
-                    looking.look(moment)
-                case FitEnded(moment):
-                    looking.done(moment)
+                case FitProgress(progress):
+                    looking.look(progress)
+                case FitEnded(progress):
+                    looking.done(progress)
                 case _:
                     show(event)
 

@@ -262,7 +262,7 @@ def _padded(values: np.ndarray, rows: int) -> np.ndarray:
 
 
 class Moments(NamedTuple):
-    """What the door needs to know of each column; missing entries do not count."""
+    """What the view needs to know of each column; missing entries do not count."""
 
     mean: np.ndarray
     variance: np.ndarray

@@ -1,4 +1,4 @@
-"""The single door from a file to what a model takes: `load`."""
+"""The single way from a file to what a model takes: `load`."""
 
 import dataclasses
 import math

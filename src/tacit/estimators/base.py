@@ -1,4 +1,4 @@
-"""What all density estimators share at the door: reading rows and weights, and the scope of precision."""
+"""What all density estimators share on the way in: reading rows and weights, and the scope of precision."""
 
 import numbers
 from collections.abc import Sequence

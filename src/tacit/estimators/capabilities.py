@@ -158,7 +158,7 @@ class Refines(Codes):
 
 
 class HasTopics(Transforms):
-    """Has topics of words, and foretells one half of a document from the other."""
+    """Has topics of words, and predicts one half of a document from the other."""
 
     topic_word_: np.ndarray
     """``p(w|k)``, ``[topics, words]``."""
@@ -167,11 +167,11 @@ class HasTopics(Transforms):
 
     @abc.abstractmethod
     def completion(self, X: Any) -> Any:
-        """Half of the words of every document foretold from the other half, document by document, in nats."""
+        """Half of the words of every document predicted from the other half, document by document, in nats."""
 
 
 class Predicts(Capability):
-    """Foretells a target."""
+    """Predicts a target."""
 
     @abc.abstractmethod
     def predict(self, X: Any) -> np.ndarray:
@@ -179,7 +179,7 @@ class Predicts(Capability):
 
 
 class PredictsClasses(Predicts):
-    """Foretells a class."""
+    """Predicts a class."""
 
     @abc.abstractmethod
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -187,7 +187,7 @@ class PredictsClasses(Predicts):
 
 
 class PredictsNumbers(Predicts):
-    """Foretells a number, with a density."""
+    """Predicts a number, with a density."""
 
     @abc.abstractmethod
     def log_predictive(self, X: Any, y: Any) -> np.ndarray:

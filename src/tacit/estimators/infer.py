@@ -23,7 +23,7 @@ from tacit.inference.posterior import Posterior
 from tacit.inference.problem import Problem, problem_of
 from tacit.inference.settling import Settle
 from tacit.inference.stochastic import Batches
-from tacit.inference.train import Course, Trained, train
+from tacit.inference.train import TrainConfig, Trained, train
 
 BATCH_ROWS = 1024
 SMALL = 4096
@@ -178,9 +178,9 @@ def infer(
     problem = problem_of(log_joint, data, parameters, supports, random_state)
     objective = BlackBox(samples, estimator)
     batch = batch_size or (problem.number if problem.number <= SMALL else BATCH_ROWS)
-    course = _course(objective, problem.number, min(batch, problem.number), learning_rate, max_steps)
+    config = _course(objective, problem.number, min(batch, problem.number), learning_rate, max_steps)
     number = min(n_draws, max(CELLS // problem.number, LEAST_DRAWS))
-    return _told(problem, _runs(problem, guide, course, number, random_state, restarts))
+    return _told(problem, _runs(problem, guide, config, number, random_state, restarts))
 
 
 def _check(guide: Any, estimator: Any, samples: int, restarts: int, n_draws: int, rate: float, steps: int) -> None:
@@ -206,9 +206,9 @@ def _check_batch(size: Any) -> None:
         raise ValueError(f"batch_size must be a whole number of at least 1, or None; got {size!r}")
 
 
-def _course(objective: BlackBox, rows: int, batch: int, learning_rate: float, max_steps: int) -> Course:
+def _course(objective: BlackBox, rows: int, batch: int, learning_rate: float, max_steps: int) -> TrainConfig:
     epochs = -(-max_steps // -(-rows // batch))
-    return Course(
+    return TrainConfig(
         objective,
         _as_they_are,
         max_epochs=epochs,
@@ -222,22 +222,22 @@ def _as_they_are(rows: PyTree, key: Any) -> PyTree:
     return rows
 
 
-def _runs(problem: Problem, name: GuideName, course: Course, number: int, seed: int, restarts: int) -> list[_Run]:
+def _runs(problem: Problem, name: GuideName, config: TrainConfig, number: int, seed: int, restarts: int) -> list[_Run]:
     """Independent fits, the best first; after Ctrl-C no other is begun."""
     runs: list[_Run] = []
     for restart in range(restarts):
         label = f"infer, start {restart + 1} of {restarts}"
-        runs.append(_one(problem, name, course._replace(label=label), number, seed, restart))
+        runs.append(_one(problem, name, config._replace(label=label), number, seed, restart))
         if runs[-1].trained.status == INTERRUPTED:
             break
     return sorted(runs, key=lambda run: -run.elbo if np.isfinite(run.elbo) else np.inf)
 
 
-def _one(problem: Problem, name: GuideName, course: Course, number: int, seed: int, restart: int) -> _Run:
+def _one(problem: Problem, name: GuideName, config: TrainConfig, number: int, seed: int, restart: int) -> _Run:
     random = np.random.default_rng([seed, restart])
-    whitening, expansion = _begun(problem, name, random, restart, course)
+    whitening, expansion = _begun(problem, name, random, restart, config)
     at = _Whitened(whitening, expansion, problem.joint)
-    trained, fitted = _fit(problem, name, course, at, int(random.integers(2**31)))
+    trained, fitted = _fit(problem, name, config, at, int(random.integers(2**31)))
     theta, log_q = _drawn(fitted, int(random.integers(2**31)), number)
     coordinates = np.asarray(whitening(theta))
     log_ratios = _log_joint(problem, whitening, coordinates) - log_q
@@ -246,7 +246,7 @@ def _one(problem: Problem, name: GuideName, course: Course, number: int, seed: i
 
 @double_precision
 def _begun(
-    problem: Problem, name: GuideName, random: np.random.Generator, restart: int, course: Course
+    problem: Problem, name: GuideName, random: np.random.Generator, restart: int, config: TrainConfig
 ) -> tuple[Whitening, Expansion | None]:
     """The coordinates of a restart and, where its steps see only a part of the rows, what quietens them."""
     away = random.standard_normal(problem.start.size)
@@ -256,7 +256,7 @@ def _begun(
     rows = jax.tree.map(lambda leaf: leaf[picked], problem.rows)
     weights = np.full(picked.size, problem.number / picked.size)
     seed = int(random.integers(2**31))
-    objective = course.objective
+    objective = config.objective
     gradient = not (isinstance(objective, BlackBox) and objective.estimator.startswith("score-function"))
     for share in SHARES if restart else (0.0,):
         start = problem.start + share * away
@@ -268,19 +268,21 @@ def _begun(
         except ValueError:  # no number there
             if share == 0.0:
                 raise
-    if course.batch_size >= problem.number or not found.mode:
+    if config.batch_size >= problem.number or not found.mode:
         return found.whitening, None
     return found.whitening, expanded(problem.joint, found.whitening, problem.rows, problem.number)
 
 
 @single_precision
-def _fit(problem: Problem, name: GuideName, course: Course, at: _Whitened, seed: int) -> tuple[Trained, Distribution]:
+def _fit(
+    problem: Problem, name: GuideName, config: TrainConfig, at: _Whitened, seed: int
+) -> tuple[Trained, Distribution]:
     key = jax.random.key(seed)
     dims = problem.start.size
     begun = guide_around(name, np.zeros(dims, np.float32), np.ones(dims, np.float32), key=key)
     model = Guided(begun, jax.tree.map(lambda leaf: np.asarray(leaf, np.float32), at), float(problem.number))
     batches = Batches(problem.rows, np.ones(problem.number, np.float32))
-    trained = train(model, batches, None, course, seed=seed)
+    trained = train(model, batches, None, config, seed=seed)
     return trained, jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), trained.model.guide)
 
 

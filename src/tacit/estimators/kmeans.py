@@ -18,7 +18,7 @@ from tacit.estimators.settings import NOT_NEGATIVE, Choice, Estimator, Flag, Who
 from tacit.estimators.stopping import stop_reason
 from tacit.inference.closed_form import CONVERGED
 from tacit.models.graph import Edge, Graph, Node, Plate
-from tacit.models.kmeans.fitting import Found, Schedule, door, run, scaled
+from tacit.models.kmeans.fitting import Found, Schedule, run, scaled, standardiser
 from tacit.models.kmeans.lloyd import Rescale
 from tacit.models.kmeans.model import KMeans as Centres
 from tacit.models.kmeans.rows import SLICE_ROWS, dense_slice, nearest, squared_distances
@@ -94,7 +94,7 @@ class KMeans(Assigns, Transforms, Sweeps, ClassNamePrefixFeaturesOutMixin, Trans
         values = moments(rows, weights)
         if not values.complete:
             weights, values = self._without_empty_rows(rows, weights, values)
-        view = door(values)
+        view = standardiser(values)
         centres = self._starts(rows, weights, view)
         if self.verbose:
             print("Initialization complete")

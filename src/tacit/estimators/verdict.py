@@ -1,4 +1,4 @@
-"""What a person may trust of a variational fit: k̂, moments mended by importance weights, restarts, how it ended."""
+"""What a person may trust of a variational fit: k̂, moments corrected by importance weights, restarts, how it ended."""
 
 import dataclasses
 import math

@@ -7,7 +7,7 @@ import numpy as np
 
 from tacit.estimators.mixture.parameters import NATIVE
 from tacit.estimators.mixture.variational import VariationalMixture
-from tacit.evaluation._rows import fit_rows, fresh
+from tacit.evaluation.rows import fit_rows, fresh
 
 CRITERIA = ("bound", "held-out")
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from tacit.data.levels import show_level
 from tacit.estimators.capabilities import ReadsKinds
-from tacit.evaluation._rows import names_at_fit
+from tacit.evaluation.rows import names_at_fit
 from tacit.models.mixture.model import Mixture
 
 Place = tuple[tuple[int, ...], int, str]

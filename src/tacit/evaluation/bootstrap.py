@@ -14,9 +14,9 @@ from tacit.compute import double_precision
 from tacit.estimators.base import check_choice, check_whole, read_weights, seed_of
 from tacit.estimators.capabilities import EmptiesItself, Restarts
 from tacit.evaluation._parameters import labels_of, named_parameters
-from tacit.evaluation._rows import fit_rows
 from tacit.evaluation._sampled import Replicator
 from tacit.evaluation.match import match
+from tacit.evaluation.rows import fit_rows
 from tacit.models.mixture.fitting import floored
 
 TOL = 1e-8

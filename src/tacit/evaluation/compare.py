@@ -13,7 +13,9 @@ from tacit.compute import double_precision
 from tacit.estimators.base import check_whole, seed_of
 from tacit.estimators.capabilities import Codes, can
 from tacit.estimators.vae.answers import BLACK_OR_WHITE
-from tacit.evaluation._rows import (
+from tacit.evaluation.baseline import INDEPENDENT, independent, seen_as
+from tacit.evaluation.measure import GIVEN_TOTAL, Measure, check_scores, measure
+from tacit.evaluation.rows import (
     fit_rows,
     fresh,
     mean_and_error,
@@ -23,8 +25,6 @@ from tacit.evaluation._rows import (
     score_rows,
     weights_of,
 )
-from tacit.evaluation.baseline import INDEPENDENT, independent, seen_as
-from tacit.evaluation.measure import GIVEN_TOTAL, Measure, check_scores, measure
 from tacit.registry import create
 
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from tacit.estimators.base import check_whole, seed_of
 from tacit.estimators.capabilities import Refines, can
-from tacit.evaluation._rows import mean_and_error, number_of_rows, picked
 from tacit.evaluation.annealed import annealed_log_prob
+from tacit.evaluation.rows import mean_and_error, number_of_rows, picked
 
 CLEAR = 2.0
 """Standard errors from which on a figure is called different from 0."""

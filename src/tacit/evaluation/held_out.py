@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from tacit.evaluation._rows import mean_and_error, weights_of
 from tacit.evaluation.measure import bits_per_dimension, check_scores, measure
+from tacit.evaluation.rows import mean_and_error, weights_of
 
 
 @dataclasses.dataclass(frozen=True)

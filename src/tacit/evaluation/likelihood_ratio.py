@@ -10,8 +10,8 @@ from tacit.compute import double_precision
 from tacit.data.blocks import moments
 from tacit.estimators.base import check_whole, read_weights, seed_of
 from tacit.estimators.mixture.gaussian import GaussianMixture
-from tacit.evaluation._rows import fit_rows, fresh, read, score_rows
 from tacit.evaluation._sampled import Replicator
+from tacit.evaluation.rows import fit_rows, fresh, read, score_rows
 from tacit.evaluation.select import FLOOR
 
 USUAL: dict[str, Any] = {"tol": 1e-6, "max_iter": 1000, "n_init": 5, "init_params": "k-means++"}

@@ -1,4 +1,4 @@
-"""How well a model foretells one column of rows that it has not seen, against knowing that column alone."""
+"""How well a model predicts one column of rows that it has not seen, against knowing that column alone."""
 
 import dataclasses
 import warnings
@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import clone, is_classifier
 
 from tacit.estimators.capabilities import PredictsClasses, PredictsIntervals, PredictsNumbers, can
-from tacit.evaluation._rows import mean_and_error
+from tacit.evaluation.rows import mean_and_error
 
 TINY = np.finfo(np.float64).tiny
 
@@ -103,7 +103,7 @@ def predictive_score(
     """
     scores = log_predictive(estimator, X, y)
     base = baseline_log_predictive(estimator, fitted, y)
-    known = np.isfinite(scores) & np.isfinite(base)  # a class that no fitted row had is nobody's to foretell
+    known = np.isfinite(scores) & np.isfinite(base)  # a class that no fitted row had is nobody's to predict
     ones = np.ones(int(known.sum()))
     nats, error = mean_and_error(scores[known], ones)
     gain, gain_error = mean_and_error(scores[known] - base[known], ones)

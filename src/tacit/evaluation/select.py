@@ -19,7 +19,7 @@ from tacit.estimators.mixture.gaussian import GaussianMixture
 from tacit.estimators.mixture.starts import HIERARCHIES, Begin
 from tacit.estimators.mixture.variational import VariationalMixture
 from tacit.evaluation import _bounds
-from tacit.evaluation._rows import fit_rows, fresh, score_rows
+from tacit.evaluation.rows import fit_rows, fresh, score_rows
 from tacit.families.covariance import STRUCTURES, canonical_name
 from tacit.inference.closed_form import CONVERGED, INTERRUPTED
 from tacit.inference.fit import Fit

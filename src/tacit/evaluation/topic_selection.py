@@ -72,7 +72,7 @@ def select_topics(
 ) -> TopicSelection:
     """Fit every number of topics from several seeds, judge each, and fit the best to all documents.
 
-    A share of the documents is held out: half of each is foretold from its other half (Wallach et al. 2009, document
+    A share of the documents is held out: half of each is predicted from its other half (Wallach et al. 2009, document
     completion). Stability compares the fits of different seeds to the same documents, by `topic_stability`.
 
     Args:
@@ -88,7 +88,7 @@ def select_topics(
         random_state: seed.
 
     Raises:
-        ValueError: no numbers, stability with one seed, or a model that foretells nothing.
+        ValueError: no numbers, stability with one seed, or a model that predicts nothing.
     """
     check_choice("criterion", criterion, tuple(TOPIC_CRITERIA))
     check_whole("seeds", seeds, 2 if criterion == "stability" else 1)
@@ -97,7 +97,7 @@ def select_topics(
         raise ValueError(f"topics must be whole numbers of at least 1, got {numbers}")
     estimator = LatentDirichletAllocation() if estimator is None else estimator
     if not can(estimator, HasTopics):
-        raise ValueError(f"{type(estimator).__name__} does not foretell the words of a document: take a topic model")
+        raise ValueError(f"{type(estimator).__name__} does not predict the words of a document: take a topic model")
     vocabulary = _words_of(X) if vocabulary is None else vocabulary
     whole = X.counts if isinstance(X, Corpus) else X
     counts = sp.csr_array(whole)

@@ -8,7 +8,7 @@ import numpy as np
 from tacit.evaluation.coherence import topic_coherence
 from tacit.evaluation.topics import TOP
 from tacit.inference.closed_form import State
-from tacit.inference.watch import Kept, Moment
+from tacit.inference.watch import Progress, Snapshot
 from tacit.models.topics.model import Topics
 from tacit.models.vae.model import DeepLatent
 from tacit.models.vae.words import TopicDecoder
@@ -33,27 +33,27 @@ class TopicTrace:
         self._reference, self._n_words = reference, n_words
         self._found: dict[int, float] = {}
 
-    def look(self, moment: Moment) -> None:
-        """Measure the topics as they are, unless they were looked at a moment ago."""
-        every = max(1, moment.max_iter // LOOKS)
-        if moment.kept is not None and moment.iteration - max(self._found, default=-every) >= every:
-            self._measure(moment)
+    def look(self, progress: Progress) -> None:
+        """Measure the topics as they are, unless they were looked at a progress ago."""
+        every = max(1, progress.max_iter // LOOKS)
+        if progress.snapshot is not None and progress.iteration - max(self._found, default=-every) >= every:
+            self._measure(progress)
 
-    def done(self, moment: Moment) -> None:
+    def done(self, progress: Progress) -> None:
         """Measure the last ones too."""
-        if moment.kept is not None:
-            self._measure(moment)
+        if progress.snapshot is not None:
+            self._measure(progress)
 
-    def resume(self, label: str, state: Any) -> Kept | None:
+    def resume(self, label: str, state: Any) -> Snapshot | None:
         """A fit that begins; of several the last counts."""
         self._found = {}
         return None
 
-    def _measure(self, moment: Moment) -> None:
-        kept = moment.kept
+    def _measure(self, progress: Progress) -> None:
+        kept = progress.snapshot
         topics = None if kept is None else running_topics(kept.state)
         if topics is not None and np.isfinite(topics).all():
-            self._found[moment.iteration] = topic_coherence(topics, self._reference, n_words=self._n_words).value
+            self._found[progress.iteration] = topic_coherence(topics, self._reference, n_words=self._n_words).value
 
     def curves(self, estimator: Any, tokens: float) -> dict[str, np.ndarray]:
         """Columns over the looks of a fit: ``iteration``, ``perplexity`` and ``coherence``, NaN where not measured.

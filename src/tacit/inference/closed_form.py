@@ -185,7 +185,7 @@ def propose(state: State) -> tuple[PyTree, PyTree]:
 def accept(state: State, models: PyTree, sums: Sums, limits: Limits) -> State:
     """Move running starts whose bound rose to the proposed models; stop the others and say why.
 
-    The model of a start itself is always taken, so that a start that stops at once can be mended.
+    The model of a start itself is always taken, so that a start that stops at once can be repaired.
     """
     bound = sums.bound + over_starts(lambda model: model.global_bound(), state.key.shape[0], models)
     running = state.status == RUNNING

@@ -13,7 +13,7 @@ from tacit.compute import Array, side_by_side
 from tacit.data.blocks import Block, Source, Standardise
 from tacit.inference import closed_form as cf
 from tacit.inference.loop import Line, Loop, Trace
-from tacit.inference.watch import Moment
+from tacit.inference.watch import Progress
 
 SLACK = 1e-10
 
@@ -43,7 +43,7 @@ def fit(
     accelerate: bool = False,
     label: str = "fit",
     statistics: PyTree | None = None,
-    mend: Callable[[PyTree], PyTree | None] | None = None,
+    repair: Callable[[PyTree], PyTree | None] | None = None,
     groups: np.ndarray | None = None,
     sound: Callable[[PyTree], np.ndarray] | None = None,
 ) -> list[Fit]:
@@ -59,7 +59,7 @@ def fit(
         accelerate: squared extrapolation (SQUAREM), which never lowers the bound.
         label: what the watchers call this fit.
         statistics: what makes the starts by an M-step, stacked; None where ``models`` are the starts themselves.
-        mend: sees the stacked starts; may return them in a safer form, to begin with these instead.
+        repair: sees the stacked starts; may return them in a safer form, to begin with these instead.
         groups: which starts compete with one another, ``[starts]`` numbers from 0 (all of them if None).
         sound: tells of stacked models which are sound, ``[starts]``; these win over the others, whatever their bounds.
 
@@ -68,11 +68,11 @@ def fit(
     """
     fitting = _ClosedForm(source, view, limits(source, max_iter, tol), accelerate, label)
 
-    def repair(state: cf.State, loop: Loop) -> cf.State | None:
-        safer = mend(state.model) if mend is not None and not loop.trace else None
+    def repaired(state: cf.State, loop: Loop) -> cf.State | None:
+        safer = repair(state.model) if repair is not None and not loop.trace else None
         return None if safer is None else cf.begin(safer, state.statistics, state.key, given=True)
 
-    loop = Loop(fitting, repair)
+    loop = Loop(fitting, repaired)
     state = loop.run(fitting.begin(models, statistics, key))
     groups = np.zeros(key.shape[0], int) if groups is None else groups
     clean = np.ones(key.shape[0], bool) if sound is None else sound(state.model)
@@ -134,9 +134,9 @@ class _ClosedForm:
         """The number of M-steps after a cycle; the first step of all only evaluates the start."""
         return 2 * cycle + 1 if self.accelerate else cycle
 
-    def moment(self, state: cf.State, loop: Loop) -> Moment:
+    def progress(self, state: cf.State, loop: Loop) -> Progress:
         bounds = np.asarray(state.bound)
-        return Moment(
+        return Progress(
             self.label,
             int(np.asarray(state.iteration).max()),
             int(np.max(self.limits.max_iter)),

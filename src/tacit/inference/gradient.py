@@ -18,7 +18,7 @@ from tacit.data.blocks import Block, Source, Standardise
 from tacit.inference import closed_form as cf
 from tacit.inference.fit import Fit, fit_of_one
 from tacit.inference.loop import Line, Loop
-from tacit.inference.watch import Moment
+from tacit.inference.watch import Progress
 
 
 class Around(Protocol):
@@ -78,10 +78,10 @@ class _Ascent:
                 state = _move(self.around, state, self.blocks, self.view, self.weight)
         return state, [Line(len(loop.trace), np.asarray(state.bound))]
 
-    def moment(self, state: Climb, loop: Loop) -> Moment:
+    def progress(self, state: Climb, loop: Loop) -> Progress:
         bound = float(state.bound) / float(self.weight)
         running = int(self.running(state, loop))
-        return Moment(
+        return Progress(
             self.label, len(loop.trace) - 1, self.max_iter, bound, running, 1, loop.seconds, None, begun=loop.begun
         )
 

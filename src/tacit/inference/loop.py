@@ -13,7 +13,7 @@ import jax
 import numpy as np
 from jaxtyping import PyTree
 
-from tacit.inference.watch import Kept, Moment, watchers
+from tacit.inference.watch import Progress, Snapshot, watchers
 from tacit.waiting import computing
 
 ADVANCE_SECONDS = 0.5
@@ -57,7 +57,7 @@ class Fitting(Protocol):
     def left(self, loop: "Loop") -> int:
         """The most iterations that may follow."""
 
-    def moment(self, state: Any, loop: "Loop") -> Moment:
+    def progress(self, state: Any, loop: "Loop") -> Progress:
         """Where the fit stands."""
 
 
@@ -101,19 +101,19 @@ class Loop:
             self.interrupted = True
         state, lines = self._last
         del self.trace[lines:]
-        moment = self.moment(state)
+        progress = self.progress(state)
         for watcher in self._watchers:
-            watcher.done(moment)
+            watcher.done(progress)
         return on_host(state)
 
-    def moment(self, state: Any) -> Moment:
+    def progress(self, state: Any) -> Progress:
         """Where the fit stands, with all that it needs to go on."""
-        return self._fitting.moment(state, self)._replace(kept=Kept(state, self.trace, self.snapshots))
+        return self._fitting.progress(state, self)._replace(snapshot=Snapshot(state, self.trace, self.snapshots))
 
-    def tell(self, moment: Moment) -> None:
+    def tell(self, progress: Progress) -> None:
         """Let the watchers look; one of them may break the fit off."""
         for watcher in self._watchers:
-            watcher.look(moment)
+            watcher.look(progress)
 
     def computing(self) -> Any:
         """The scope of a program that may take long."""
@@ -145,7 +145,7 @@ class Loop:
             spent = time.monotonic() - before
             steps = max(1, min(16 * steps, int(steps * ADVANCE_SECONDS / max(spent, 1e-6))))
             if lines:
-                self.tell(self.moment(state))
+                self.tell(self.progress(state))
 
     def _record(self, state: Any, lines: Sequence[Line]) -> None:
         seconds = self.seconds

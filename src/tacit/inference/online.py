@@ -17,7 +17,7 @@ from tacit.data.blocks import Block, Source, Standardise
 from tacit.inference import closed_form as cf
 from tacit.inference.fit import Fit, fit_of_one
 from tacit.inference.loop import Line, Loop
-from tacit.inference.watch import Moment
+from tacit.inference.watch import Progress
 
 KAPPA = 0.6
 """How fast the step size falls: in (½, 1]."""
@@ -131,10 +131,10 @@ class _Passes:
         after = _State(average.model, average, best[0], np.asarray(best[1]), np.asarray(bound), np.asarray(status))
         return after, [Line(len(loop.trace), np.asarray(bound))]
 
-    def moment(self, state: _State, loop: Loop) -> Moment:
+    def progress(self, state: _State, loop: Loop) -> Progress:
         bound = float(state.bound) / self.weight
         running = int(self.running(state, loop))
-        return Moment(
+        return Progress(
             self.label, len(loop.trace) - 1, self.max_iter, bound, running, 1, loop.seconds, None, begun=loop.begun
         )
 

@@ -51,7 +51,7 @@ def padded(rows: PyTree, weights: np.ndarray, to: int) -> Batches:
     return Batches(jax.tree.map(longer, rows), np.append(weights, np.zeros(lack)).astype(np.float32))
 
 
-class Pace(NamedTuple):
+class TrainSchedule(NamedTuple):
     """Traced knobs: changing them compiles nothing."""
 
     learning_rate: Float[Array, ""]
@@ -61,7 +61,7 @@ class Pace(NamedTuple):
     """Steps over which the weight of the KL rises from 0 to 1."""
 
 
-class Standing(eqx.Module):
+class TrainState(eqx.Module):
     """Where a stochastic fit stands after a round; all that it needs to go on."""
 
     model: Any
@@ -87,7 +87,7 @@ def adam(clip: float = 0.0) -> optax.GradientTransformation:
     return optax.chain(*clipping, optax.scale_by_adam())
 
 
-def rate_at(step: Int[Array, ""], pace: Pace) -> Float[Array, ""]:
+def rate_at(step: Int[Array, ""], pace: TrainSchedule) -> Float[Array, ""]:
     """The learning rate of a step: a half cosine from its start to 0."""
     done = jnp.where(jnp.isinf(pace.steps), 0.0, jnp.minimum(step / pace.steps, 1.0))
     return pace.learning_rate * 0.5 * (1.0 + jnp.cos(jnp.pi * done))
@@ -100,18 +100,18 @@ def _means(values: Terms, weights: Float[Array, " rows"]) -> dict[str, Float[Arr
 
 @compiled
 def run_steps(
-    state: Standing,
+    state: TrainState,
     static: Any,
     batches: Batches,
     order: Int[Array, "steps batch"],
     first: Int[Array, ""],
     last: Int[Array, ""],
     totals: dict[str, Float[Array, ""]],
-    pace: Pace,
+    pace: TrainSchedule,
     objective: Objective,
     optimiser: optax.GradientTransformation,
     read: Reader,
-) -> tuple[Standing, dict[str, Float[Array, ""]], Int[Array, ""]]:
+) -> tuple[TrainState, dict[str, Float[Array, ""]], Int[Array, ""]]:
     """The steps ``first`` … ``last − 1`` of a round in one compiled program.
 
     ``order`` says which rows every step sees; −1 is padding. ``totals`` adds up the terms over the steps. Returns the

@@ -20,18 +20,18 @@ from tacit.inference.rounds import Rounds
 from tacit.inference.settling import Settle
 from tacit.inference.stochastic import (
     Batches,
-    Pace,
     Reader,
-    Standing,
+    TrainSchedule,
+    TrainState,
     adam,
     blank_totals,
     evaluate,
     run_steps,
 )
-from tacit.inference.watch import Moment
+from tacit.inference.watch import Progress
 
 
-class Course(NamedTuple):
+class TrainConfig(NamedTuple):
     """What is raised, and how and how long its gradient is followed."""
 
     objective: Objective
@@ -71,7 +71,7 @@ def train(
     model: Any,
     batches: Batches,
     held_out: Batches | None,
-    course: Course,
+    config: TrainConfig,
     *,
     seed: int,
     begun: list[np.ndarray] | None = None,
@@ -82,11 +82,11 @@ def train(
         model: an `equinox.Module` with float32 arrays as parameters.
         batches: the rows to learn from; rows of weight 0 are never looked at.
         held_out: rows that stop the fit and choose its parameters, or None.
-        course: what is raised, how long and how fast.
+        config: what is raised, how long and how fast.
         seed: all that is random follows from it.
         begun: the arrays of an earlier fit's optimiser, to go on from.
     """
-    epochs = _Epochs(course, Rounds(batches, course.batch_size, course.max_epochs, seed), held_out)
+    epochs = _Epochs(config, Rounds(batches, config.batch_size, config.max_epochs, seed), held_out)
     loop = Loop(epochs)
     return epochs.trained(loop.run(epochs.begin(model, batches, seed, begun)), loop)
 
@@ -96,25 +96,25 @@ class _Epochs:
 
     snapshots = ()
 
-    def __init__(self, course: Course, rounds: Rounds, held_out: Batches | None) -> None:
-        self.course, self.rounds, self.label, self.size = course, rounds, course.label, rounds.size
+    def __init__(self, config: TrainConfig, rounds: Rounds, held_out: Batches | None) -> None:
+        self.config, self.rounds, self.label, self.size = config, rounds, config.label, rounds.size
         self.held_out = None if held_out is None else jax.device_put(held_out)
-        self.optimiser = course.optimiser or adam(course.clip)
+        self.optimiser = config.optimiser or adam(config.clip)
         self.undone = False
-        cosine = course.cosine and course.settle is None
-        self.pace = Pace(
-            np.asarray(course.learning_rate, np.float32),
-            np.asarray(course.max_epochs * rounds.steps_an_epoch if cosine else np.inf, np.float32),
-            np.asarray(course.warm_epochs * rounds.steps_an_epoch, np.float32),
+        cosine = config.cosine and config.settle is None
+        self.pace = TrainSchedule(
+            np.asarray(config.learning_rate, np.float32),
+            np.asarray(config.max_epochs * rounds.steps_an_epoch if cosine else np.inf, np.float32),
+            np.asarray(config.warm_epochs * rounds.steps_an_epoch, np.float32),
         )
 
-    def begin(self, model: Any, batches: Batches, seed: int, begun: list[np.ndarray] | None) -> Standing:
+    def begin(self, model: Any, batches: Batches, seed: int, begun: list[np.ndarray] | None) -> TrainState:
         """The state before the first step."""
         parameters, self.static = eqx.partition(model, eqx.is_inexact_array)
-        self.blank = blank_totals(parameters, self.static, batches, self.course.objective, self.course.read)
+        self.blank = blank_totals(parameters, self.static, batches, self.config.objective, self.config.read)
         self.names = [name for name in self.blank if name != "steps"]
         key = np.asarray([seed >> 32 & 0xFFFFFFFF, seed & 0xFFFFFFFF], np.uint32)
-        return Standing(
+        return TrainState(
             parameters,
             self._optimiser_state(parameters, begun),
             parameters,
@@ -131,15 +131,15 @@ class _Epochs:
         fresh = self.optimiser.init(parameters)
         return fresh if begun is None else jax.tree.unflatten(jax.tree.structure(fresh), begun)
 
-    def running(self, state: Standing, loop: Loop) -> bool:
+    def running(self, state: TrainState, loop: Loop) -> bool:
         return int(state.status) == RUNNING and len(loop.trace) < self.rounds.number
 
     def left(self, loop: Loop) -> int:
         return 1
 
-    def advance(self, state: Standing, number: int, loop: Loop) -> tuple[Standing, list[Line]]:
+    def advance(self, state: TrainState, number: int, loop: Loop) -> tuple[TrainState, list[Line]]:
         """A round; one that meets a number which is none is undone, and leaves no line."""
-        self.undone = self.undone or (self.course.settle is None and float(state.rate) < 1.0)
+        self.undone = self.undone or (self.config.settle is None and float(state.rate) < 1.0)
         after, totals, bad = self._steps(state, loop)
         if bad >= 0:
             return self._undo(state, bad), []
@@ -149,16 +149,16 @@ class _Epochs:
             return self._undo(state, int(after.step)), []
         line = np.array([float(after.step), *(figures[name] for name in self.names), bound])
         lines = [*(each[2] for each in loop.trace), line]
-        if self.course.settle is not None:
-            after = self._staged(eqx.tree_at(lambda s: s.bound, after, line), self.course.settle, lines)
+        if self.config.settle is not None:
+            after = self._staged(eqx.tree_at(lambda s: s.bound, after, line), self.config.settle, lines)
         else:
             after = self._chosen(after, line, chosen_by, len(lines))
         return after, [Line(len(loop.trace), line)]
 
-    def moment(self, state: Standing, loop: Loop) -> Moment:
+    def progress(self, state: TrainState, loop: Loop) -> Progress:
         return self._moment(state, 1.0, loop)
 
-    def _chosen(self, state: Standing, line: np.ndarray, chosen_by: float, rounds: int) -> Standing:
+    def _chosen(self, state: TrainState, line: np.ndarray, chosen_by: float, rounds: int) -> TrainState:
         """The parameters kept if they are the best so far, and whether the fit goes on."""
         # while the KL warms up another objective is followed: the latest parameters are kept, and any later beat them
         warming = int(state.step) < float(self.pace.warm_steps)
@@ -169,7 +169,7 @@ class _Epochs:
         state = eqx.tree_at(where, state, (*kept, line))
         return eqx.tree_at(lambda s: s.status, state, np.asarray(self._status(state, rounds), np.int32))
 
-    def _staged(self, state: Standing, settle: Settle, lines: list[np.ndarray]) -> Standing:
+    def _staged(self, state: TrainState, settle: Settle, lines: list[np.ndarray]) -> TrainState:
         """The average of a stage's latest rounds is the best; a stage that has settled begins the next one from it.
 
         ``best_step`` is where the stage began.
@@ -188,9 +188,9 @@ class _Epochs:
                 state = eqx.tree_at(where, state, (average, state.step, np.float32(state.rate * settle.drop)))
         return eqx.tree_at(lambda s: s.status, state, np.asarray(status, np.int32))
 
-    def _steps(self, state: Standing, loop: Loop) -> tuple[Standing, dict[str, Any], int]:
+    def _steps(self, state: TrainState, loop: Loop) -> tuple[TrainState, dict[str, Any], int]:
         """All steps of a round."""
-        totals, course = self.blank, self.course
+        totals, config = self.blank, self.config
         for piece in self.rounds.pieces(len(loop.trace)):
             with loop.computing():
                 state, totals, bad = run_steps(
@@ -202,16 +202,16 @@ class _Epochs:
                     np.asarray(piece.last, np.int32),
                     totals,
                     self.pace,
-                    course.objective,
+                    config.objective,
                     self.optimiser,
-                    course.read,
+                    config.read,
                 )
             if int(bad) >= 0:
                 return state, totals, int(bad)
             loop.tell(self._moment(state, float(totals["steps"]) / self.rounds.steps, loop, totals))
         return state, totals, -1
 
-    def _undo(self, before: Standing, bad: int) -> Standing:
+    def _undo(self, before: TrainState, bad: int) -> TrainState:
         """Back to the start of the round at half the rate, once; then the fit ends with its best."""
         if self.undone:
             return eqx.tree_at(lambda s: s.status, before, np.asarray(NAN, np.int32))
@@ -224,7 +224,7 @@ class _Epochs:
         self.undone = True
         return eqx.tree_at(lambda s: s.rate, before, np.float32(0.5 * before.rate))
 
-    def _measure(self, state: Standing, figures: dict[str, float], loop: Loop) -> tuple[float, float]:
+    def _measure(self, state: TrainState, figures: dict[str, float], loop: Loop) -> tuple[float, float]:
         """The held-out bound, and what the best is chosen by, with the same noise every time.
 
         Without held-out rows, the bound of the round.
@@ -233,19 +233,19 @@ class _Epochs:
             return figures["elbo"], figures["elbo"]
         model = eqx.combine(state.model, self.static)
         with loop.computing():
-            found = evaluate(model, self.held_out, state.key, self.course.read, self.course.objective.bound())
+            found = evaluate(model, self.held_out, state.key, self.config.read, self.config.objective.bound())
         return float(found["elbo"]), float(found["objective"])
 
-    def _status(self, state: Standing, done: int) -> int:
+    def _status(self, state: TrainState, done: int) -> int:
         if not np.isfinite(state.bound).all():
             return NAN
-        patience = self.course.patience
+        patience = self.config.patience
         rounds = (int(state.step) - int(state.best_step)) // self.rounds.steps
         if self.held_out is not None and patience is not None and rounds >= patience:
             return CONVERGED
         return STOPPED if done >= self.rounds.number else RUNNING
 
-    def _moment(self, state: Standing, share: float, loop: Loop, totals: dict[str, Any] | None = None) -> Moment:
+    def _moment(self, state: TrainState, share: float, loop: Loop, totals: dict[str, Any] | None = None) -> Progress:
         """Where the fit stands; ``share`` of the round at hand is done."""
         seconds = loop.seconds
         figures = dict(zip(["step", *self.names, "held_out"], np.asarray(state.bound), strict=True))
@@ -258,8 +258,8 @@ class _Epochs:
             f"reconstruction {figures['reconstruction']:.3f}, KL {figures['kl']:.3f}, {rows / max(seconds, 1e-9):,.0f} "
             f"rows/s, at most {left:.0f} s left"
         )
-        return Moment(
-            self.course.label,
+        return Progress(
+            self.config.label,
             min(int(done * every.epochs), every.max_epochs),
             every.max_epochs,
             figures["elbo"],
@@ -272,7 +272,7 @@ class _Epochs:
             loop.begun,
         )
 
-    def trained(self, state: Standing, loop: Loop) -> Trained:
+    def trained(self, state: TrainState, loop: Loop) -> Trained:
         """What the last state of a loop amounts to."""
         lines = np.array([line for _, _, line in loop.trace]).reshape(len(loop.trace), len(self.names) + 2)
         numbers = np.arange(1, len(loop.trace) + 1)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 
-class Kept(NamedTuple):
+class Snapshot(NamedTuple):
     """What is kept of a running fit, and all that it needs to go on to the same end."""
 
     state: Any
@@ -25,7 +25,7 @@ class Kept(NamedTuple):
     """Models of all starts after some iterations."""
 
 
-class Moment(NamedTuple):
+class Progress(NamedTuple):
     """Where a fit stands when the host looks in."""
 
     label: str
@@ -36,7 +36,7 @@ class Moment(NamedTuple):
     running: int
     starts: int
     seconds: float
-    kept: Kept | None
+    snapshot: Snapshot | None
     """None in the middle of a round, where there is nothing to go on from."""
     words: str = ""
     """What more there is to say of this kind of fit."""
@@ -47,13 +47,13 @@ class Moment(NamedTuple):
 
 
 class Watcher(Protocol):
-    """Something that is told of every moment, and of the end."""
+    """Something that is told of every look, and of the end."""
 
-    def look(self, moment: Moment) -> None: ...
+    def look(self, progress: Progress) -> None: ...
 
-    def done(self, moment: Moment) -> None: ...
+    def done(self, progress: Progress) -> None: ...
 
-    def resume(self, label: str, state: Any) -> Kept | None:
+    def resume(self, label: str, state: Any) -> Snapshot | None:
         """What to go on from, if this watcher keeps it of the fit called ``label``; ``state`` is a fresh start."""
 
 
@@ -84,24 +84,24 @@ class ProgressLine:
         self._shown = False
         self._last = 0.0
 
-    def look(self, moment: Moment) -> None:
+    def look(self, progress: Progress) -> None:
         now = time.monotonic()
-        if moment.seconds < self._patience or now - self._last < 0.1:
+        if progress.seconds < self._patience or now - self._last < 0.1:
             return
         self._last, self._shown = now, True
         sys.stderr.write(
-            f"\r{moment.label}: iteration {moment.iteration}/{moment.max_iter}, "
-            f"{moment.bound_per_weight:.6f} nats a row, {moment.words or f'{moment.seconds:.0f} s'} \033[K"
+            f"\r{progress.label}: iteration {progress.iteration}/{progress.max_iter}, "
+            f"{progress.bound_per_weight:.6f} nats a row, {progress.words or f'{progress.seconds:.0f} s'} \033[K"
         )
         sys.stderr.flush()
 
-    def done(self, moment: Moment) -> None:
+    def done(self, progress: Progress) -> None:
         if self._shown:
             sys.stderr.write("\r\033[K")
             sys.stderr.flush()
             self._shown = False
 
-    def resume(self, label: str, state: Any) -> Kept | None:
+    def resume(self, label: str, state: Any) -> Snapshot | None:
         return None
 
 
@@ -112,16 +112,16 @@ class Printer:
         self._every = max(1, every)
         self._next = every
 
-    def look(self, moment: Moment) -> None:
-        if moment.iteration >= self._next:
-            self._next = moment.iteration + self._every
-            self._say(moment)
+    def look(self, progress: Progress) -> None:
+        if progress.iteration >= self._next:
+            self._next = progress.iteration + self._every
+            self._say(progress)
 
-    def done(self, moment: Moment) -> None:
-        self._say(moment)
+    def done(self, progress: Progress) -> None:
+        self._say(progress)
 
-    def _say(self, moment: Moment) -> None:
-        print(f"{moment.label}: iteration {moment.iteration}, {moment.bound_per_weight:.6f} nats a row")
+    def _say(self, progress: Progress) -> None:
+        print(f"{progress.label}: iteration {progress.iteration}, {progress.bound_per_weight:.6f} nats a row")
 
-    def resume(self, label: str, state: Any) -> Kept | None:
+    def resume(self, label: str, state: Any) -> Snapshot | None:
         return None

@@ -19,7 +19,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "groups": ["group_sizes"],
         "images": ["tile", "write_png"],
         "layout": ["layers", "place"],
-        "coefficients": ["coefficient_plot", "foretold_plot", "reliability_plot"],
+        "coefficients": ["coefficient_plot", "predicted_plot", "reliability_plot"],
         "columns": ["marginals"],
         "missing": ["missing_summary"],
         "latent": ["latent_map", "latent_use"],

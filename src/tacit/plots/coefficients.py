@@ -1,4 +1,4 @@
-"""Coefficients as dots with whiskers, and what was foretold beside what came."""
+"""Coefficients as dots with whiskers, and what was predicted beside what came."""
 
 from collections.abc import Sequence
 
@@ -86,24 +86,24 @@ def wilson(share: float, count: int, level: float = 0.95) -> tuple[float, float]
     return float(max(0.0, (middle - reach) / whole)), float(min(1.0, (middle + reach) / whole))
 
 
-def foretold_plot(
-    foretold: Float[Array, " rows"],
+def predicted_plot(
+    predicted: Float[Array, " rows"],
     observed: Float[Array, " rows"],
     *,
     ends: tuple[Float[Array, " rows"], Float[Array, " rows"]] | None = None,
     name: str = "",
 ) -> Figure:
-    """What came against what was foretold; rows outside their interval are orange.
+    """What came against what was predicted; rows outside their interval are orange.
 
     Args:
-        foretold: to the right.
+        predicted: to the right.
         observed: upwards.
         ends: of the interval of each row.
         name: of the target.
     """
     figure, [[ax]] = axes.new_panels(1, 1, (3.6, 3.6), margin=(0.75, 0.2, 0.35, 0.6))
     some = np.arange(len(observed))[:: max(1, len(observed) // MOST_DOTS)]
-    said, came = np.asarray(foretold)[some], np.asarray(observed)[some]
+    said, came = np.asarray(predicted)[some], np.asarray(observed)[some]
     outside = np.zeros(len(some), bool)
     if ends is not None:
         low, high = (np.asarray(end)[some] for end in ends)
@@ -116,5 +116,5 @@ def foretold_plot(
         ax.scatter(said[mine], came[mine], s=9, color=colour, alpha=0.7, linewidths=0, zorder=3)
     ax.set(xlim=span, ylim=span)
     axes.heading(ax, f"{style.plain(name, 24)}: what came", colour=style.QUIET, limit=40)
-    axes.below(ax, "What was foretold", limit=60)
+    axes.below(ax, "What was predicted", limit=60)
     return figure

@@ -10,7 +10,7 @@ from tacit.compute import Array
 from tacit.plots import axes, style
 from tacit.plots.scatter import draw_ellipses, draw_points, frame
 
-Moment = tuple[Num[Array, "components"], Num[Array, "components 2"], Num[Array, "components 2 2"]]
+Progress = tuple[Num[Array, "components"], Num[Array, "components 2"], Num[Array, "components 2 2"]]
 """Weights, means and covariances of the groups at one iteration, in two columns."""
 
 _POINTS = 1000
@@ -26,7 +26,7 @@ def moment_name(iteration: int, last: int) -> str:
 
 def evolution(
     values: Num[Array, "rows 2"],
-    snapshots: Mapping[int, Moment],
+    snapshots: Mapping[int, Progress],
     names: Sequence[str] = ("", ""),
     *,
     across: int = 5,

@@ -1,4 +1,4 @@
-"""The sections of a model that foretells a column: what goes with it, and how good it is."""
+"""The sections of a model that predicts a column: what goes with it, and how good it is."""
 
 from collections.abc import Sequence
 
@@ -22,18 +22,18 @@ DRAWN, SENTENCES, LINES = 24, 8, 30
 def prediction_report(
     title: str, fit: Fit, rows: Table, prediction: Prediction, left_out: Sequence[LeftOut] = ()
 ) -> Report:
-    """The page of a model that foretells a column.
+    """The page of a model that predicts a column.
 
     Args:
         title: Heading of the page.
         fit: What every report tells.
-        rows: The columns from which it is foretold, in the rows that were fitted.
-        prediction: How the column is foretold.
+        rows: The columns from which it is predicted, in the rows that were fitted.
+        prediction: How the column is predicted.
         left_out: Columns that no model saw.
     """
     number, columns = rows.values.shape
     what = f"one of {len(prediction.classes)} classes" if prediction.classes else "a number"
-    lead = f"{words.readable(prediction.name)[0]}, {what}, is foretold from "
+    lead = f"{words.readable(prediction.name)[0]}, {what}, is predicted from "
     lead += f"{words.counted(columns, 'column')}, as learned from {words.counted(number, 'row')}."
     settled = None if fit.trace is None else fit.trace.converged
     return Report(
@@ -123,9 +123,9 @@ def _table(lines: tuple[Coefficient, ...]) -> Child:
 
 
 def _quality(prediction: Prediction) -> Section | None:
-    """How well the rows kept aside were foretold."""
+    """How well the rows kept aside were predicted."""
     said = tag("ul", [tag("li", each) for each in prediction.quality])
-    return section("foretold", "How good it is", "How good it is", said, _honest(prediction), _beside(prediction))
+    return section("predicted", "How good it is", "How good it is", said, _honest(prediction), _beside(prediction))
 
 
 def _honest(prediction: Prediction) -> Child:
@@ -148,17 +148,17 @@ def _honest(prediction: Prediction) -> Child:
 
 
 def _beside(prediction: Prediction) -> Child:
-    if prediction.foretold is None or prediction.observed is None or not len(prediction.foretold):
+    if prediction.predicted is None or prediction.observed is None or not len(prediction.predicted):
         return None
     observed = np.asarray(prediction.observed, np.float64)
-    figure = plots.foretold_plot(prediction.foretold, observed, ends=prediction.ends, name=prediction.name)
+    figure = plots.predicted_plot(prediction.predicted, observed, ends=prediction.ends, name=prediction.name)
     within = (
         f" Grey lines are {words.percent(prediction.level)} intervals; rows outside theirs are orange."
         if prediction.ends is not None
         else ""
     )
-    caption = f"The rows kept aside: what came against what was foretold. On the line, the two are the same.{within}"
+    caption = f"The rows kept aside: what came against what was predicted. On the line, the two are the same.{within}"
     return [
         tag("h3", "Row by row"),
-        framed(caption, picture(figure, "foretold", "What came against what was foretold")),
+        framed(caption, picture(figure, "predicted", "What came against what was predicted")),
     ]

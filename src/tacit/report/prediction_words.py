@@ -67,16 +67,16 @@ def _factor(value: float) -> str:
 
 
 def quality_sentences(target: Mapping[str, Any]) -> list[Sentence]:
-    """How well the rows kept aside were foretold, in plain words."""
+    """How well the rows kept aside were predicted, in plain words."""
     score = target["score"]
     if score is None:
-        return ["No rows were kept aside (--holdout 0): how well others are foretold is not known."]
+        return ["No rows were kept aside (--holdout 0): how well others are predicted is not known."]
     rows, name = counted(score["rows"], "row"), readable(target["name"])[0]
     if target["kind"] == "number":
         error, base = alike([score["error"], score["base_error"]], 3)
         r2 = f", R² {short_number(score['r2'], 3)}" if math.isfinite(score["r2"]) else ""
         said = [
-            f"Of {rows} kept aside, {name} was foretold to within {error} on average (mean absolute error; {base} if "
+            f"Of {rows} kept aside, {name} was predicted to within {error} on average (mean absolute error; {base} if "
             f"one always says the median){r2}."
         ]
         if math.isfinite(score["coverage"]):

@@ -1,4 +1,4 @@
-"""What a report tells of a model that foretells a column, taken from what its run keeps."""
+"""What a report tells of a model that predicts a column, taken from what its run keeps."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class Coefficient:
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """How a column is foretold.
+    """How a column is predicted.
 
     Attributes:
         name: The column.
@@ -55,7 +55,7 @@ class Prediction:
         gain: Nats a row above knowing the target's distribution alone, with its standard error; or None.
         chances: Of rows kept aside, the probability of each class.
         observed: Of these rows the class, −1 where it was not there at fit; or the number.
-        foretold: The number that was foretold.
+        predicted: The number that was predicted.
         ends: Of its interval, from and to.
         level: Of the interval.
     """
@@ -71,7 +71,7 @@ class Prediction:
     gain: tuple[float, float] | None = None
     chances: Float[np.ndarray, "kept classes"] | None = None
     observed: Float[np.ndarray, " kept"] | Int[np.ndarray, " kept"] | None = None
-    foretold: Float[np.ndarray, " kept"] | None = None
+    predicted: Float[np.ndarray, " kept"] | None = None
     ends: tuple[Float[np.ndarray, " kept"], Float[np.ndarray, " kept"]] | None = None
     level: float = 0.9
 
@@ -97,7 +97,7 @@ def prediction(told: Mapping[str, Any], kept: Mapping[str, np.ndarray]) -> Predi
         gain=(score["gain"], score["gain_error"]) if score else None,
         chances=kept.get("probabilities"),
         observed=kept.get("observed"),
-        foretold=kept.get("predicted"),
+        predicted=kept.get("predicted"),
         ends=(kept["lower"], kept["upper"]) if "lower" in kept else None,
         level=score.get("level", 0.9) or 0.9,
     )

@@ -23,7 +23,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, clone
 
 from tacit.files import remove_leftovers
-from tacit.inference.watch import Kept, Moment
+from tacit.inference.watch import Progress, Snapshot
 from tacit.storage import container
 from tacit.storage.encode import encode
 from tacit.storage.errors import ModelFileError
@@ -65,7 +65,7 @@ class Checkpoint:
         if self.folder.is_dir():
             self._hold()
 
-    def resume(self, label: str, state: Any) -> Kept | None:
+    def resume(self, label: str, state: Any) -> Snapshot | None:
         """What was kept of the next fit of this label, put into the fresh state; None where there is nothing.
 
         Raises:
@@ -89,14 +89,14 @@ class Checkpoint:
             remove_leftovers(self.folder)
         self._ready = True
 
-    def look(self, moment: Moment) -> None:
+    def look(self, progress: Progress) -> None:
         """Write the state if the last writing is some seconds ago."""
         if time.monotonic() - self._written >= self.every:
-            self._write(moment)
+            self._write(progress)
 
-    def done(self, moment: Moment) -> None:
+    def done(self, progress: Progress) -> None:
         """Write the last state: of a fit that ended, or that Ctrl-C broke off."""
-        self._write(moment)
+        self._write(progress)
 
     def clear(self) -> None:
         """Remove the checkpoints, and the folder if nothing else is in it."""
@@ -106,8 +106,8 @@ class Checkpoint:
         if self.folder.is_dir() and not any(self.folder.iterdir()):
             self.folder.rmdir()
 
-    def _write(self, moment: Moment) -> None:
-        kept = moment.kept
+    def _write(self, progress: Progress) -> None:
+        kept = progress.snapshot
         if kept is None:
             return
         leaves = _leaves(kept.state)
@@ -120,12 +120,12 @@ class Checkpoint:
             arrays["trace.seconds"] = np.asarray(seconds, dtype=np.float64)
             arrays["trace.bound"] = np.stack([np.asarray(bound) for bound in bounds])
         body = {
-            "label": moment.label,
+            "label": progress.label,
             "fingerprint": self.fingerprint,
             "machine": _machine(),
             "snapshots": sorted(kept.snapshots),
         }
-        path = self._paths[moment.label]
+        path = self._paths[progress.label]
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             container.write(path, "checkpoint", body, arrays)
@@ -137,7 +137,7 @@ class Checkpoint:
             )
         self._written = time.monotonic()
 
-    def _read(self, path: Path, fresh: Any) -> Kept:
+    def _read(self, path: Path, fresh: Any) -> Snapshot:
         body, arrays = container.read(path, "checkpoint")
         if body.get("fingerprint") != self.fingerprint:
             raise ModelFileError(
@@ -154,7 +154,7 @@ class Checkpoint:
         except (KeyError, ValueError, TypeError) as error:
             reason = error.args[0] if error.args else error
             raise container.damaged(path, f"it does not fit this model ({reason})", "checkpoint") from None
-        return Kept(state, trace, snapshots)
+        return Snapshot(state, trace, snapshots)
 
 
 def fingerprint(estimator: BaseEstimator, *data: Any) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tacit.files import write_atomically
-from tacit.inference.watch import Moment
+from tacit.inference.watch import Progress
 
 try:
     from tensorboard.compat.proto.event_pb2 import Event
@@ -35,27 +35,27 @@ class CsvLog:
         self._last: int | None = None
         self._names: list[str] = []
 
-    def look(self, moment: Moment) -> None:
+    def look(self, progress: Progress) -> None:
         """Write a line, if there is a new iteration to tell of."""
-        if moment.kept is None or not moment.kept.trace or moment.iteration == self._last:
+        if progress.snapshot is None or not progress.snapshot.trace or progress.iteration == self._last:
             return
-        line = {"iteration": moment.iteration, "seconds": f"{moment.seconds:.3f}"}
-        line |= {"bound": repr(float(moment.bound_per_weight))}
-        line |= {name: repr(float(value)) for name, value in moment.figures.items()}
-        if self._last is None or moment.iteration < self._last or list(line) != self._names:
-            self._begin(line, moment)
-        self._last = moment.iteration
+        line = {"iteration": progress.iteration, "seconds": f"{progress.seconds:.3f}"}
+        line |= {"bound": repr(float(progress.bound_per_weight))}
+        line |= {name: repr(float(value)) for name, value in progress.figures.items()}
+        if self._last is None or progress.iteration < self._last or list(line) != self._names:
+            self._begin(line, progress)
+        self._last = progress.iteration
         with self.path.open("a", newline="", encoding="utf-8") as file:
             csv.DictWriter(file, line).writerow(line)
 
-    def _begin(self, line: dict[str, Any], moment: Moment) -> None:
+    def _begin(self, line: dict[str, Any], progress: Progress) -> None:
         """The header, and what the file told of earlier iterations, where the same fit is taken up again."""
         kept, self._names = [], list(line)
-        if moment.begun and self.path.exists():
+        if progress.begun and self.path.exists():
             with self.path.open(newline="", encoding="utf-8") as file:
                 rows = csv.DictReader(file)
                 if rows.fieldnames == self._names:
-                    before = lambda row: row["iteration"].isdecimal() and int(row["iteration"]) < moment.iteration  # noqa: E731
+                    before = lambda row: row["iteration"].isdecimal() and int(row["iteration"]) < progress.iteration  # noqa: E731
                     kept = [row for row in rows if before(row)]
         self.path.parent.mkdir(parents=True, exist_ok=True)
         text = io.StringIO(newline="")
@@ -64,9 +64,9 @@ class CsvLog:
         writer.writerows(kept)
         write_atomically(self.path, text.getvalue())
 
-    def done(self, moment: Moment) -> None:
+    def done(self, progress: Progress) -> None:
         """The last line, where it is not there yet."""
-        self.look(moment)
+        self.look(progress)
 
     def resume(self, label: str, state: Any) -> None:
         """Nothing to go on from."""
@@ -86,16 +86,16 @@ class TensorBoardLog:
         self._folder = os.fspath(folder)
         self._writer: Any = None
 
-    def look(self, moment: Moment) -> None:
+    def look(self, progress: Progress) -> None:
         """Write the figures of an iteration that has ended."""
-        if moment.kept is None or not moment.kept.trace:
+        if progress.snapshot is None or not progress.snapshot.trace:
             return
         self._writer = self._writer or EventFileWriter(self._folder)
-        figures = {"bound": moment.bound_per_weight, **moment.figures}
+        figures = {"bound": progress.bound_per_weight, **progress.figures}
         values = [Summary.Value(tag=name, simple_value=float(value)) for name, value in figures.items()]
-        self._writer.add_event(Event(step=moment.iteration, wall_time=time.time(), summary=Summary(value=values)))
+        self._writer.add_event(Event(step=progress.iteration, wall_time=time.time(), summary=Summary(value=values)))
 
-    def done(self, moment: Moment) -> None:
+    def done(self, progress: Progress) -> None:
         """Write what is still in memory, and let go of the file."""
         if self._writer is not None:
             self._writer.close()

@@ -15,7 +15,7 @@ from tacit.data.encode import decode, encode
 from tacit.data.errors import counted, nearest
 from tacit.data.read import Reading
 from tacit.data.schema import Schema
-from tacit.evaluation._rows import new_rows
+from tacit.evaluation.rows import new_rows
 from tacit.storage.errors import ModelFileError
 from tacit.workflow import pictures
 from tacit.workflow.answers import Answer, ImageAnswer, TableAnswer

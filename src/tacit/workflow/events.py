@@ -6,7 +6,7 @@ A command line prints them, a server sends them on. Work that reports nothing to
 import dataclasses
 from collections.abc import Callable
 
-from tacit.inference.watch import Kept, Moment
+from tacit.inference.watch import Progress, Snapshot
 from tacit.workflow.sources import Rows
 
 
@@ -44,14 +44,14 @@ class StageStarted:
 class FitProgress:
     """Where a fit stands."""
 
-    moment: Moment
+    progress: Progress
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class FitEnded:
     """Where a fit stood when it ended."""
 
-    moment: Moment
+    progress: Progress
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,17 +94,17 @@ class Observer:
         """Tell what is being done now."""
         self.tell(StageStarted(text))
 
-    def look(self, moment: Moment) -> None:
+    def look(self, progress: Progress) -> None:
         """A fit is running."""
-        self.tell(FitProgress(moment))
+        self.tell(FitProgress(progress))
         if self.stopped():
             raise KeyboardInterrupt  # the fit takes it from here, and ends with what it has
 
-    def done(self, moment: Moment) -> None:
+    def done(self, progress: Progress) -> None:
         """A fit has ended."""
-        self.tell(FitEnded(moment))
+        self.tell(FitEnded(progress))
 
-    def resume(self, label: str, state: object) -> Kept | None:
+    def resume(self, label: str, state: object) -> Snapshot | None:
         """Nothing is kept here."""
         return None
 

@@ -11,9 +11,9 @@ from scipy import sparse
 from tacit import workflow
 from tacit.data.schema import Schema
 from tacit.estimators.stopping import stop_reason
+from tacit.evaluation.anomalies import odd_columns
 from tacit.evaluation.held_out import HeldOut, of_scores
 from tacit.evaluation.measure import measure
-from tacit.evaluation.odd import odd_columns
 from tacit.evaluation.topic_trace import TopicTrace
 from tacit.inference.closed_form import STOPPED
 from tacit.report import words

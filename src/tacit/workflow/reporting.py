@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from tacit.evaluation._rows import new_rows
+from tacit.evaluation.rows import new_rows
 from tacit.report import deep, groups, predictions, topics
 from tacit.report.choice import Candidate, Candidates
 from tacit.report.deep import Code
@@ -63,7 +63,7 @@ def made(
     config: RunConfig,
     kept: Mapping[str, np.ndarray] | None = None,
 ) -> Report:
-    """The report of a fit, by what it was fitted to: documents, images, or a table, perhaps to foretell a column."""
+    """The report of a fit, by what it was fitted to: documents, images, or a table, perhaps to predict a column."""
     if getattr(fitted, "vocabulary", None) is not None:
         return _of_documents(estimator, fitted, told, config)
     if fitted.schema is None:

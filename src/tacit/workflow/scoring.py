@@ -12,8 +12,8 @@ from tacit.compute import compilation_cache
 from tacit.data.errors import counted
 from tacit.data.levels import show_level
 from tacit.data.schema import Schema
+from tacit.evaluation.anomalies import odd_columns
 from tacit.evaluation.conformal import Calibration
-from tacit.evaluation.odd import odd_columns
 from tacit.plots.style import short_number
 from tacit.storage.errors import ModelFileError
 from tacit.workflow.answers import FIRST_ROWS, TableAnswer

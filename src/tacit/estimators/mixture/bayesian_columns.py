@@ -13,7 +13,7 @@ from tacit.estimators.mixture import layout, posteriors
 from tacit.estimators.mixture.columns import TableColumns
 from tacit.estimators.mixture.layout import Part
 from tacit.estimators.mixture.parameters import NATIVE
-from tacit.estimators.mixture.starts import door
+from tacit.estimators.mixture.starts import standardiser
 from tacit.estimators.mixture.variational import Groups, VariationalMixture
 from tacit.estimators.settings import Choice, Number, Whole, settings
 from tacit.families.covariance import canonical_name
@@ -72,7 +72,7 @@ class BayesianMixture(TableColumns, VariationalMixture):
             raise ValueError(f"priors of single normal columns ({split[0]!r}) need covariance_type='diag'")
         scaled = np.isin(self.families_, ["normal"])
         structure = "VVV" if kind != "spherical" or not normal else canonical_name("VII", len(normal))
-        view = door(values, scaled, structure)
+        view = standardiser(values, scaled, structure)
         plain = tuple(self._plain(part, width, values, rows, view) for part in parts)
         weigh = posteriors.Weighing(float(self.prior_rows), kind, self.n_components, given)
         groups = tuple(

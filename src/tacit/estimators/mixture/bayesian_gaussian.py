@@ -9,7 +9,7 @@ import numpy as np
 from tacit.data.blocks import Moments
 from tacit.estimators.mixture import parameters as shapes
 from tacit.estimators.mixture.posteriors import plain_gaussian
-from tacit.estimators.mixture.starts import door
+from tacit.estimators.mixture.starts import standardiser
 from tacit.estimators.mixture.variational import Groups, VariationalMixture
 from tacit.estimators.settings import NOT_NEGATIVE, Number, Whole, settings
 from tacit.models.components.normal_wishart import NormalWishartComponent
@@ -61,7 +61,7 @@ class BayesianGaussianMixture(VariationalMixture):
         dims, kind = rows.shape[1], self._kind()
         diagonal = kind in ("diag", "spherical")
         structure = {"full": "VVV", "tied": "EEE", "diag": "VVI", "spherical": "VII"}[kind]
-        view = door(values, np.ones(dims, dtype=bool), structure)
+        view = standardiser(values, np.ones(dims, dtype=bool), structure)
         shift, scale = np.asarray(view.shift), np.asarray(view.scale)
         noise = self.reg_covar / scale**2
         columns = tuple(range(dims))

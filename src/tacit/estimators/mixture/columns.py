@@ -1,4 +1,4 @@
-"""Tables whose columns are of different kinds, at the door of a mixture: text and categories become codes."""
+"""Tables whose columns are of different kinds, before a mixture: text and categories become codes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY

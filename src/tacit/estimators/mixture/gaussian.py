@@ -11,7 +11,7 @@ from sklearn.exceptions import NotFittedError
 from tacit.data.blocks import Moments, Standardise
 from tacit.estimators.mixture import parameters as shapes
 from tacit.estimators.mixture.em import LikelihoodMixture
-from tacit.estimators.mixture.starts import door
+from tacit.estimators.mixture.starts import standardiser
 from tacit.estimators.settings import NOT_NEGATIVE, settings
 from tacit.families.covariance import STRUCTURES, canonical_name
 from tacit.families.covariance.prior import GaussianPrior, default_prior
@@ -72,7 +72,7 @@ class GaussianMixture(LikelihoodMixture):
     def _plan(self, rows: Any, values: Moments, width: int) -> tuple[Mixture, Standardise]:
         dims = rows.shape[1]
         structure = self._structure(dims)
-        view = door(values, np.ones(dims, dtype=bool), structure)
+        view = standardiser(values, np.ones(dims, dtype=bool), structure)
         unit = np.ones((width, dims)) if STRUCTURES[structure].diagonal else np.tile(np.eye(dims), (width, 1, 1))
         group = GaussianComponent(
             means=np.zeros((width, dims)),

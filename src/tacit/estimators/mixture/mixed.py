@@ -9,7 +9,7 @@ from tacit.data.blocks import Moments, Standardise
 from tacit.estimators.mixture import layout
 from tacit.estimators.mixture.columns import TableColumns
 from tacit.estimators.mixture.em import LikelihoodMixture
-from tacit.estimators.mixture.starts import door
+from tacit.estimators.mixture.starts import standardiser
 from tacit.estimators.settings import POSITIVE, TOLERANCE, Choice, Whole, settings
 from tacit.families.covariance import canonical_name
 from tacit.models.mixture.model import Mixture as Model
@@ -51,7 +51,7 @@ class Mixture(TableColumns, LikelihoodMixture):
         parts = layout.parts_of(self.families_, together, self.schema_)
         scaled = np.isin(self.families_, ["normal", "student-t"])
         structure = "VVV" if not scaled.any() else canonical_name(self.covariance_type, int(scaled.sum()))
-        view = door(values, scaled, structure)
+        view = standardiser(values, scaled, structure)
         settings = {
             "structure": self.covariance_type,
             "floor": self.floor,

@@ -28,7 +28,7 @@ SCALE_FREE = ("E", "V", "EEI", "VEI", "EVI", "VVI", "EEE", "VEE", "EVV", "VVV")
 """Structures that stay what they are when columns are scaled one by one; the others need one common scale."""
 
 
-def door(values: Moments, scaled: np.ndarray, structure: str = "VVV") -> Standardise:
+def standardiser(values: Moments, scaled: np.ndarray, structure: str = "VVV") -> Standardise:
     """Centre and scale the columns marked; leave the others (counts, codes) as they are."""
     # a column that does not vary is only centred, by the size of its values
     scale = np.where(values.flat, np.maximum(np.abs(values.mean), 1.0), np.sqrt(values.variance))

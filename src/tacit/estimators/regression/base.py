@@ -1,4 +1,4 @@
-"""What Bayesian regressions share at the door: reading rows, standardising, coefficients in the user's units."""
+"""What Bayesian regressions share on the way in: reading rows, standardising, coefficients in the user's units."""
 
 import warnings
 from collections.abc import Callable

@@ -50,7 +50,7 @@ class BayesianLogisticRegression(Regression, PredictsClasses, ClassifierMixin, E
         lower_bound_: what was raised, in nats a row: the bound, or Laplace's approximation of the log evidence.
         elbo_: the evidence lower bound of the posterior itself, in nats of all rows, by quadrature.
         trace_, n_iter_, converged_, stop_reason_: the course of the fit (bound in nats of all rows).
-        verdict_: k̂, moments mended by importance weights, log evidence, agreement of the starts.
+        verdict_: k̂, moments corrected by importance weights, log evidence, agreement of the starts.
         model_: the model, in the coordinates of standardised columns.
     """
 

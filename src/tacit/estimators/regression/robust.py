@@ -1,4 +1,4 @@
-"""What robust regressions share at the door: reading rows and targets, predictions, and the names of coefficients."""
+"""What robust regressions share on the way in: reading rows and targets, predictions, and the names of coefficients."""
 
 from typing import Any
 

@@ -109,15 +109,15 @@ class TopicAnswers(HasTopics, Scores, Samples, ClassNamePrefixFeaturesOutMixin, 
         check_whole("seed", seed, 0)
         given, asked = document_halves(self._asked(X, method), seed)
         if not asked.nnz:
-            raise ValueError("X holds no words to foretell")
+            raise ValueError("X holds no words to predict")
         return document_completion(self.topic_word_, np.asarray(self.model_.document_prior), given, asked)
 
     def completion(self, X: Any, *, seed: int = 0) -> Completion:
-        """Half of the words of every document foretold from the other half, document by document, in nats."""
+        """Half of the words of every document predicted from the other half, document by document, in nats."""
         return self._completed(X, "completion", seed)
 
     def completion_perplexity(self, X: Any, *, seed: int = 0) -> float:
-        """How well one half of every document foretells the other: perplexity, lower is better.
+        """How well one half of every document predicts the other: perplexity, lower is better.
 
         The same routine as `tacit.document_completion` under ``E β``. Documents should be unseen.
 

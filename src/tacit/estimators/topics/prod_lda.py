@@ -27,7 +27,7 @@ from tacit.inference.closed_form import CONVERGED, NAN
 from tacit.inference.loop import Trace
 from tacit.inference.objectives import Elbo
 from tacit.inference.stochastic import padded, room
-from tacit.inference.train import Course, Trained, train
+from tacit.inference.train import TrainConfig, Trained, train
 from tacit.inference.watch import Printer, watch
 from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.models.topics.completion import Completion, document_halves
@@ -133,9 +133,9 @@ class ProdLDA(HasTopics, Scores, Sweeps, TransformerMixin, Estimator):
         if held.size and weights[held].any():
             held_out = padded(Documents.of(counts[held], longest), weights[held], room(held.size))
         begun = self._begun(counts.T @ weights, jax.random.key(int(random.integers(2**31))))
-        course, seed = self._course(counts.shape[1], learn.size), int(random.integers(2**31))
+        config, seed = self._course(counts.shape[1], learn.size), int(random.integers(2**31))
         with watch(*([Printer(self.verbose)] if self.verbose else [])):
-            trained = train(begun, batches, held_out, course, seed=seed)
+            trained = train(begun, batches, held_out, config, seed=seed)
         self._finish(trained, counts)
         return self
 
@@ -156,9 +156,9 @@ class ProdLDA(HasTopics, Scores, Sweeps, TransformerMixin, Estimator):
             None,
         )
 
-    def _course(self, words: int, documents: int) -> Course:
+    def _course(self, words: int, documents: int) -> TrainConfig:
         epochs = self.max_epochs or max(LEAST_EPOCHS, -(-STEPS * self.batch_size // documents))
-        return Course(
+        return TrainConfig(
             Elbo(),
             Counted(words),
             epochs,
@@ -268,7 +268,7 @@ class ProdLDA(HasTopics, Scores, Sweeps, TransformerMixin, Estimator):
         )
 
     def completion(self, X: Any, *, seed: int = 0) -> Completion:
-        """Half of the words of every document foretold from the other half, document by document, in nats.
+        """Half of the words of every document predicted from the other half, document by document, in nats.
 
         The encoder reads the one half; the other is scored by ``E_q p(w|θ)``.
 
@@ -279,7 +279,7 @@ class ProdLDA(HasTopics, Scores, Sweeps, TransformerMixin, Estimator):
         check_is_fitted(self)
         given, asked = document_halves(self._read(X, reset=False), seed)
         if not asked.nnz:
-            raise ValueError("X holds no words to foretell")
+            raise ValueError("X holds no words to predict")
         nats = np.zeros(given.shape[0])
         for start in range(0, given.shape[0], ROWS):
             part = slice(start, start + ROWS)

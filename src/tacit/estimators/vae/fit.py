@@ -23,7 +23,7 @@ from tacit.inference.loop import Trace
 from tacit.inference.objectives import Objective
 from tacit.inference.rounds import RESIDENT_BYTES
 from tacit.inference.stochastic import padded, room
-from tacit.inference.train import Course, Trained, train
+from tacit.inference.train import TrainConfig, Trained, train
 from tacit.inference.watch import Printer, watch
 from tacit.models.vae.model import DeepLatent, Rows
 from tacit.models.vae.priors import VampPrior
@@ -81,10 +81,10 @@ class DeepFit(DeepAnswers, Sweeps, TransformerMixin, DensityMixin, Estimator):
             self._begin(x, random)
         self._check_values(self._deep_latent.likelihood, x)
         self._seen(x, weights, np.arange(x.shape[0]))
-        course = self._course(1)._replace(max_epochs=1, cosine=False, warm_epochs=0.0, patience=None)
+        config = self._course(1)._replace(max_epochs=1, cosine=False, warm_epochs=0.0, patience=None)
         batches = padded(Rows(x, self.conditions_.encoded(given, x.shape[0])), weights, room(x.shape[0]))
         seed = int(random.integers(2**31)) + self._passes
-        trained = train(self.model_, batches, None, course, seed=seed, begun=self._optimiser)
+        trained = train(self.model_, batches, None, config, seed=seed, begun=self._optimiser)
         self._optimiser, self._passes = trained.optimiser, self._passes + 1
         self._finish(trained, x.shape[0])
 
@@ -160,9 +160,9 @@ class DeepFit(DeepAnswers, Sweeps, TransformerMixin, DensityMixin, Estimator):
     def _objective(self) -> Objective:
         return parts.choose_objective(self._asked_objective(), self._deep_latent.posterior_kind)
 
-    def _course(self, steps_an_epoch: int) -> Course:
+    def _course(self, steps_an_epoch: int) -> TrainConfig:
         epochs = self.max_epochs or max(LEAST_EPOCHS, -(-STEPS // steps_an_epoch))
-        return Course(
+        return TrainConfig(
             self._objective(),
             self._reading(self.binarize),
             epochs,
@@ -190,9 +190,9 @@ class DeepFit(DeepAnswers, Sweeps, TransformerMixin, DensityMixin, Estimator):
             batches = padded(rows, weights, count)
         else:
             batches = padded(part(learn), weights[learn], room(learn.size))
-        course = self._course(-(-learn.size // self.batch_size))
+        config = self._course(-(-learn.size // self.batch_size))
         with watch(*([Printer(self.verbose)] if self.verbose else [])):
-            return train(self.model_, batches, held_out, course, seed=int(random.integers(2**31)))
+            return train(self.model_, batches, held_out, config, seed=int(random.integers(2**31)))
 
     def _seen(self, x: np.ndarray, weights: np.ndarray, measured: np.ndarray) -> None:
         """What the bound of some rows lacks to be that of the user's units: −log scale of every observed entry."""

@@ -1,4 +1,4 @@
-"""What a deep model takes at the door: rows or images, and what they are conditional on."""
+"""What a deep model takes: rows or images, and what they are conditional on."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple, Self

@@ -45,7 +45,7 @@ class Found(NamedTuple):
     snapshots: dict[int, KMeans]
 
 
-def door(values: Moments) -> Rescale:
+def standardiser(values: Moments) -> Rescale:
     """Centre every column and scale all of them alike, by a power of two: distances keep their order and digits."""
     spread = float(np.sqrt(np.mean(values.variance)))
     size = spread if np.isfinite(spread) and spread > 0.0 else 1.0

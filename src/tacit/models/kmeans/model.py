@@ -36,7 +36,7 @@ class KMeans(eqx.Module):
         return labels, jnp.sum(apart**2, axis=1)
 
     def in_units(self, view: Standardise) -> Self:
-        """The centres of the user's values, from those of values centred and scaled at the door."""
+        """The centres of the user's values, from those of values centred and scaled on entry."""
         return eqx.tree_at(lambda m: m.centres, self, self.centres * view.scale + view.shift)
 
     def take(self, order: Int[Array, " chosen"]) -> Self:

@@ -1,4 +1,4 @@
-"""The door of a regression: columns centred, scaled and made independent, and what least squares leaves of y.
+"""What a regression does to its columns on entry: centred, scaled and made independent; and the residual of y.
 
 Every later step works on ``e = y − A b₀``, so that a fit that is almost perfect keeps its digits.
 """

@@ -106,7 +106,7 @@ def run(
         return _one_by_one(begun.made(), source, view, schedule, inference, groups)
     keys = random.integers(2**32, size=(begun.models.active.shape[0], 2), dtype=np.uint32)
     fits = _fit(begun, source, view, schedule, keys, groups)
-    return _mended(fits, source, view, schedule, keys)
+    return _repaired(fits, source, view, schedule, keys)
 
 
 def _one_by_one(
@@ -134,7 +134,7 @@ def _bound(found: Fit) -> float:
     return -np.inf if np.isnan(found.bound) else found.bound
 
 
-def _mended(fits: list[Fit], source: Source, view: Standardise, schedule: Schedule, keys: np.ndarray) -> list[Fit]:
+def _repaired(fits: list[Fit], source: Source, view: Standardise, schedule: Schedule, keys: np.ndarray) -> list[Fit]:
     """The fits, or where the product form lost too many digits, what the whitened form makes of them.
 
     All go on together, so that their number is the only shape to be compiled; those that are sound stay at once.
@@ -219,7 +219,7 @@ def _fit(begun, source, view, schedule, keys, groups, most=None):
         accelerate=schedule.accelerate,
         label=schedule.label,
         statistics=begun.statistics,
-        mend=_safer,
+        repair=_safer,
         groups=groups,
         sound=sound,
     )

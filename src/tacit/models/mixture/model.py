@@ -135,7 +135,7 @@ class Mixture(eqx.Module):
         return Mixture(self.log_weights[order], groups, self.active[order], fixed, self.concentration, self.rule)
 
     def in_units(self, view: Standardise) -> "Mixture":
-        """The density of the user's values, from that of values centred and scaled at the door."""
+        """The density of the user's values, from that of values centred and scaled on entry."""
         return eqx.tree_at(lambda m: m.groups, self, tuple(g.in_units(view) for g in self.groups))
 
     def with_rows(self, *, complete: bool, tile: int = 1) -> "Mixture":

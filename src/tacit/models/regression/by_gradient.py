@@ -22,7 +22,7 @@ from tacit.inference.closed_form import Sums
 from tacit.inference.rounds import RESIDENT_BYTES
 from tacit.inference.settling import Settle
 from tacit.inference.stochastic import Batches
-from tacit.inference.train import Course, Trained, train
+from tacit.inference.train import TrainConfig, Trained, train
 from tacit.models.regression.coefficients import Coefficients, Prior, design
 from tacit.models.regression.fitting import SLICE, Table, total
 from tacit.models.regression.logistic import LogisticRegression
@@ -146,7 +146,7 @@ def _train(guide: Gaussian, joint: LogisticJoint, table: Table, ascent: Ascent, 
     rows = scaled if scaled.nbytes > RESIDENT_BYTES else scaled.whole()
     batches = Batches((rows, table.target.astype(np.float32)), np.asarray(table.weights, np.float32))
     steps = -(-int(np.count_nonzero(table.weights)) // batch)
-    course = Course(
+    config = TrainConfig(
         BlackBox(ascent.samples, ascent.estimator),
         _as_they_are,
         max_epochs=-(-ascent.max_steps // steps),
@@ -156,7 +156,7 @@ def _train(guide: Gaussian, joint: LogisticJoint, table: Table, ascent: Ascent, 
         label=ascent.label,
     )
     lowered = jax.tree.map(lambda leaf: np.asarray(leaf, np.float32) if eqx.is_array(leaf) else leaf, joint)
-    return train(Guided(guide, lowered, float(table.weights.sum())), batches, None, course, seed=seed)
+    return train(Guided(guide, lowered, float(table.weights.sum())), batches, None, config, seed=seed)
 
 
 def _as_they_are(rows: Any, key: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Document completion: how well topics foretell one half of a document's words from the other half.
+"""Document completion: how well topics predict one half of a document's words from the other half.
 
 One routine for the topics of any model (Wallach, Murray, Salakhutdinov & Mimno 2009): the topics and the prior of the
 documents are fixed, a document's topics are found from one half of its words, and the other half is scored.

@@ -10,8 +10,8 @@ from scipy import sparse
 from sklearn.utils import get_tags
 
 from tacit.data.frames import feature_names, from_frame
-from tacit.evaluation._rows import names_at_fit
 from tacit.evaluation.measure import GIVEN_TOTAL, check_scores, measure
+from tacit.evaluation.rows import names_at_fit
 
 
 def odd_columns(estimator: Any, X: Any) -> Float[np.ndarray, "rows columns"]:
