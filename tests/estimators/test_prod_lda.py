@@ -54,6 +54,12 @@ def test_the_verdict_says_why_there_is_no_khat(model: ProdLDA) -> None:
     assert words[-1].startswith("The fit ended because ")
 
 
+def test_a_weight_of_two_is_two_copies_in_the_trace_too(counts: sp.csr_array) -> None:
+    few = ProdLDA(TOPICS, hidden=(4,), max_epochs=2, n_samples=2, random_state=0)
+    once, twice = (clone(few).fit(counts, sample_weight=np.full(100, weight)) for weight in (1.0, 2.0))
+    np.testing.assert_allclose(twice.trace_.bound, 2.0 * once.trace_.bound, rtol=1e-5)
+
+
 def test_topics_come_by_size(model: ProdLDA, counts: sp.csr_array) -> None:
     sizes = model.transform(counts).T @ np.asarray(counts.sum(axis=1)).ravel()
     np.testing.assert_allclose(sizes / sizes.sum(), [0.5, 0.3, 0.2], atol=0.1)

@@ -248,6 +248,12 @@ def test_rows_of_weight_0_are_never_looked_at(digits: np.ndarray) -> None:
     np.testing.assert_array_equal(*(model.transform(digits[:5]) for model in models))
 
 
+def test_a_weight_of_two_is_two_copies_in_the_trace_too(digits: np.ndarray) -> None:
+    once, twice = (VAE(2, **QUICK).fit(digits[:80], sample_weight=np.full(80, weight)) for weight in (1.0, 2.0))
+    np.testing.assert_allclose(twice.trace_.bound, 2.0 * once.trace_.bound, rtol=1e-5)
+    assert twice.lower_bound_ == pytest.approx(once.lower_bound_, rel=1e-5)
+
+
 def test_the_bound_of_rows_with_gaps_is_in_the_users_units() -> None:
     rows = linear_rows()[0]
     rows[np.random.default_rng(1).random(rows.shape) < 0.4] = np.nan

@@ -136,7 +136,7 @@ class ProdLDA(HasTopics, Scores, Sweeps, TransformerMixin, Estimator):
         config, seed = self._course(counts.shape[1], learn.size), int(random.integers(2**31))
         with watch(*([Printer(self.verbose)] if self.verbose else [])):
             trained = train(begun, batches, held_out, config, seed=seed)
-        self._finish(trained, counts)
+        self._finish(trained, counts, float(weights.sum()))
         return self
 
     def _begun(self, totals: np.ndarray, key: Any) -> DeepLatent:
@@ -170,13 +170,12 @@ class ProdLDA(HasTopics, Scores, Sweeps, TransformerMixin, Estimator):
             label=type(self).__name__,
         )
 
-    def _finish(self, trained: Trained, counts: sp.csr_array) -> None:
-        documents = counts.shape[0]
+    def _finish(self, trained: Trained, counts: sp.csr_array, weight: float) -> None:
         self.model_, self.history_ = trained.model, trained.trace
         sizes = self._shares(counts).T @ np.asarray(counts.sum(axis=1)).ravel()
         self.model_ = _ordered(trained.model, np.argsort(-sizes, kind="stable"))
         bounds = trained.trace.get("held_out", trained.trace["elbo"])
-        self.trace_ = Trace(trained.trace["epoch"], bounds * documents, trained.trace["seconds"])
+        self.trace_ = Trace(trained.trace["epoch"], bounds * weight, trained.trace["seconds"])
         at = np.flatnonzero(trained.trace["step"] == trained.best_step)
         self.lower_bound_ = float(bounds[at[-1]] if at.size else np.nan)
         self.topic_word_ = np.asarray(self.model_.decoder.topics(), np.float64)
@@ -186,7 +185,7 @@ class ProdLDA(HasTopics, Scores, Sweeps, TransformerMixin, Estimator):
         self.stop_reason_ = stop_reason(trained.status)
         self.verdict_ = judged(
             why_not="topics are a point, and a network says the mixtures",
-            bounds=[self.lower_bound_ * documents],
+            bounds=[self.lower_bound_ * weight],
             stop=because(trained.status, converged="the held-out bound no longer rose", limit="max_epochs"),
         )
         if trained.status == NAN:

@@ -68,7 +68,7 @@ class DeepFit(DeepAnswers, Sweeps, TransformerMixin, DensityMixin, Estimator):
         self.conditions_ = Conditions.of(given, x.shape[0])
         self._begin(x, random)
         rows = Rows(x, self.conditions_.encoded(given, x.shape[0]), label)
-        self._finish(self._train(rows, weights, random), x.shape[0])
+        self._finish(self._train(rows, weights, random), float(weights.sum()))
 
     def _fit_more(self, X: Any, sample_weight: Any, given: Any) -> None:
         fresh = "model_" not in vars(self)
@@ -86,7 +86,7 @@ class DeepFit(DeepAnswers, Sweeps, TransformerMixin, DensityMixin, Estimator):
         seed = int(random.integers(2**31)) + self._passes
         trained = train(self.model_, batches, None, config, seed=seed, begun=self._optimiser)
         self._optimiser, self._passes = trained.optimiser, self._passes + 1
-        self._finish(trained, x.shape[0])
+        self._finish(trained, float(weights.sum()))
 
     def _check_together(self) -> None:
         two = self.n_components
@@ -204,11 +204,11 @@ class DeepFit(DeepAnswers, Sweeps, TransformerMixin, DensityMixin, Estimator):
             self._change -= float(weights[few] @ (~np.isnan(x[few].reshape(few.size, -1)) @ log_scale))
         self._change /= float(weights[measured].sum())
 
-    def _finish(self, trained: Trained, rows: int) -> None:
+    def _finish(self, trained: Trained, weight: float) -> None:
         self.model_, change = trained.model, self._change
         self.history_ = trained.trace
         bounds = trained.trace.get("held_out", trained.trace["elbo"])
-        self.trace_ = Trace(trained.trace["epoch"], (bounds + change) * rows, trained.trace["seconds"])
+        self.trace_ = Trace(trained.trace["epoch"], (bounds + change) * weight, trained.trace["seconds"])
         at = np.flatnonzero(trained.trace["step"] == trained.best_step)
         self.lower_bound_ = float(bounds[at[-1]] if at.size else np.nan) + change
         self.n_iter_ = int(trained.trace["epoch"][-1]) if trained.trace["epoch"].size else 0

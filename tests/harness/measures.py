@@ -1,4 +1,4 @@
-"""The house in figures: ``python tests/house/measures.py [SOURCE …]`` prints a column for every source folder.
+"""The house in figures: ``python tests/harness/measures.py [SOURCE …]`` prints a column for every source folder.
 
 Two folders, such as those of two checkouts, stand side by side.
 """
