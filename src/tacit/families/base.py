@@ -90,7 +90,7 @@ class Distribution(eqx.Module):
     def draw(self, random: np.random.Generator, total: np.ndarray | None = None) -> np.ndarray:
         """One event from every member, on the host; ``total`` is the sum of a row of counts (1 if None)."""
 
-    def in_units(self, scale: Float[np.ndarray, "..."], shift: Float[np.ndarray, "..."]) -> Self:
+    def in_units(self, scale: Float[Array, "..."], shift: Float[Array, "..."]) -> Self:
         """The distribution of ``scale · x + shift``, of a family that is ``standardised``; others stay as they are."""
         return self
 

@@ -117,7 +117,7 @@ class Normal(ExponentialFamily):
     def cdf(self, x: np.ndarray) -> np.ndarray:
         return special.ndtr((x - self.means) / np.sqrt(self.variances))
 
-    def in_units(self, scale: Float[np.ndarray, "..."], shift: Float[np.ndarray, "..."]) -> Self:
+    def in_units(self, scale: Float[Array, "..."], shift: Float[Array, "..."]) -> Self:
         return self.affine(scale, shift)
 
     def location_scale(self) -> tuple[np.ndarray, np.ndarray]:

@@ -130,7 +130,7 @@ class StudentT(Family):
     def cdf(self, x: np.ndarray) -> np.ndarray:
         return special.stdtr(self.dofs, (x - self.locations) / self.scales)
 
-    def in_units(self, scale: Float[np.ndarray, "..."], shift: Float[np.ndarray, "..."]) -> Self:
+    def in_units(self, scale: Float[Array, "..."], shift: Float[Array, "..."]) -> Self:
         return self.affine(scale, shift)
 
     def location_scale(self) -> tuple[np.ndarray, np.ndarray]:

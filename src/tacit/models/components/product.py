@@ -105,6 +105,7 @@ class FamilyComponent(Component):
         """The log prior density of the natural parameters, 0 without a prior."""
         if self.prior is None:
             return jnp.zeros(())
+        assert isinstance(self.family, ExponentialFamily)  # only they have conjugate priors
         return jnp.where(active[:, None], self.prior.log_prob(self.family), 0.0).sum()
 
     def log_prob(self, rows: Float[Array, "rows dims"]) -> Float[Array, "rows components"]:
@@ -169,9 +170,15 @@ class FamilyComponent(Component):
                     f"columns {list(self.columns)} are one {self.name} row and have no density apart: "
                     "take all of them or none"
                 )
-            return FamilyComponent(self.family, None, None, places, self.free)
+            return self._answering(self.family, places, self.free)
         family = jax.tree.map(lambda leaf: leaf[:, positions], self.family)
-        return FamilyComponent(family, None, None, places, self.free * len(positions) // len(self.columns))
+        return self._answering(family, places, self.free * len(positions) // len(self.columns))
+
+    def _answering(self, family: Distribution, places: tuple[int, ...], free: int) -> Self:
+        """These densities over columns at other places, with nothing that only a fit needs."""
+        return dataclasses.replace(
+            self, family=family, fixed=None, prior=None, columns=places, free=free, complete=True, blur=None
+        )
 
     def seeding_features(self, x: Float[np.ndarray, "rows d"]) -> Float[np.ndarray, "rows features"]:
         return self.family.seeding_features(x)
