@@ -46,12 +46,13 @@ class Watch(logging.Handler):
             disable=not self._console.is_terminal,
         )
         self._task: TaskID = self._progress.add_task(talk.clean(what), total=None, detail="")
-        self._fits, self._before = 0, None
+        self._fits = 0
+        self._before: Any = None
         self._began = self._told = time.monotonic()
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            self._before: Any = signal.signal(signal.SIGINT, self._interrupted)
+            self._before = signal.signal(signal.SIGINT, self._interrupted)
         logging.getLogger("tacit").addHandler(self)
         self._progress.start()
         return self

@@ -43,7 +43,9 @@ def unmasked(X: Any, name: str = "X", *, gaps: bool = False) -> Any:
 
 def unmasked_objects(values: np.ma.MaskedArray) -> np.ndarray:
     """Values of any kind with None where they are masked."""
-    return np.where(np.ma.getmaskarray(values), None, values.data)
+    filled = np.array(values.data, dtype=object)
+    filled[np.ma.getmaskarray(values)] = None
+    return filled
 
 
 def read_rows(estimator: Any, X: Any, *, reset: bool, minimum: int = 1, sparse: bool = False) -> Any:

@@ -92,7 +92,7 @@ def limits(source: Source, max_iter: int | np.ndarray, tol: float) -> cf.Limits:
 class _ClosedForm:
     """Iterations of the closed-form driver on stacked starts (`Fitting`)."""
 
-    snapshots = (0, 3, 5, 16)
+    snapshots: tuple[int, ...] = (0, 3, 5, 16)
 
     def __init__(self, source: Source, view: Standardise, limits: cf.Limits, accelerate: bool, label: str) -> None:
         self.source, self.limits, self.label = source, limits, label

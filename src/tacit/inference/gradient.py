@@ -45,7 +45,7 @@ class Climb(eqx.Module):
 class _Ascent:
     """Steps of L-BFGS from one start; the rows are held in memory (`Fitting`)."""
 
-    snapshots = ()
+    snapshots: tuple[int, ...] = ()
 
     def __init__(
         self, around: Around, source: Source, view: Standardise, max_iter: int, tol: float, label: str

@@ -96,7 +96,7 @@ class _State(eqx.Module):
 class _Passes:
     """Passes over all batches from one start (`Fitting`)."""
 
-    snapshots = ()
+    snapshots: tuple[int, ...] = ()
 
     def __init__(self, source: Source, view: Standardise, max_iter: int, tol: float, label: str) -> None:
         self.source, self.view, self.label, self.size = source, view, label, source.size

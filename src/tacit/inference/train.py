@@ -94,7 +94,7 @@ def train(
 class _Epochs:
     """Rounds of whole epochs (`Fitting`); an iteration is a round."""
 
-    snapshots = ()
+    snapshots: tuple[int, ...] = ()
 
     def __init__(self, config: TrainConfig, rounds: Rounds, held_out: Batches | None) -> None:
         self.config, self.rounds, self.label, self.size = config, rounds, config.label, rounds.size

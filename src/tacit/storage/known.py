@@ -17,6 +17,7 @@ from tacit import registry
 
 PACKAGES = ("data", "families", "inference", "models", "estimators")
 """The packages whose values a fitted estimator may hold."""
+_PREFIXES = tuple(f"tacit.{package}." for package in PACKAGES)
 
 MOVED: dict[str, str] = (
     {"inference.Verdict": "estimators.Verdict"}
@@ -122,8 +123,7 @@ def build(cls: type, values: dict[str, Any]) -> Any:
 
 def _loaded() -> dict[str, type]:
     """The classes of ours that a file may hold, of all modules that are loaded, by their names in a file."""
-    modules = tuple(name for name in sys.modules if name.startswith(tuple(f"tacit.{each}." for each in PACKAGES)))
-    return _classes_in(modules)
+    return _classes_in(tuple(name for name in sys.modules if name.startswith(_PREFIXES)))
 
 
 @functools.lru_cache(maxsize=1)

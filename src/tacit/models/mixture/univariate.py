@@ -19,7 +19,12 @@ def quantile(family: Distribution, mixed: Cdf, q: np.ndarray) -> np.ndarray:
         family: the components; only their kind, location and spread are used.
         mixed: F, from values to probabilities of the same shape.
         q: probabilities strictly between 0 and 1.
+
+    Raises:
+        ValueError: the family is one of several columns together.
     """
+    if family.given_total:
+        raise ValueError(f"no quantiles are known for the family {family.name}")
     codes = family.code_probabilities()
     if codes is not None:
         levels = codes.shape[-1]
