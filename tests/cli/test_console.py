@@ -1,13 +1,14 @@
 """What reaches the terminal: clean text, tables that fit, progress."""
 
 import io
+import logging
 
 import pyarrow as pa
 import pytest
 from rich.console import Console
 
 from tacit.cli import console as terminal
-from tacit.cli import results
+from tacit.cli import progress, results
 from tacit.cli.progress import Watch
 from tacit.inference.watch import Progress
 from tacit.workflow.answers import TableAnswer
@@ -95,9 +96,19 @@ def test_progress_is_shown_on_a_terminal_and_cleared_away() -> None:
     assert console.file.getvalue().rstrip("\n").endswith("\x1b[2K")
 
 
-def test_progress_is_silent_elsewhere() -> None:
+def test_elsewhere_a_line_now_and_then_says_what_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     console = printed()
     with Watch("Fitting", console) as looking:
-        looking.stage("Trying")
+        looking.stage("Trying 1 to 9 groups")
+        looking.look(Progress("fit", 12, 100, -3.25, 4, 4, 1.0, None))  # too soon after the last line
         looking.done(Progress("fit", 12, 100, -3.25, 4, 4, 1.0, None))
-    assert console.file.getvalue() == ""
+        monkeypatch.setattr(progress, "LINE_SECONDS", 0.0)
+        looking.look(Progress("fit", 13, 100, -3.125, 4, 4, 1.0, None))
+        logging.getLogger("tacit").warning("still computing after 30 seconds")
+    first, second, third = console.file.getvalue().splitlines()
+    assert first.startswith("Trying 1 to 9 groups")
+    assert "1 done" in second
+    assert "-3.125 nats a row" in second
+    assert "still computing" in third
+    assert console.file.getvalue().replace("\n", "").isprintable()
+    assert not logging.getLogger("tacit").handlers

@@ -21,7 +21,7 @@ BAD_FITS = [
     (("points.csv", "--set", "covariance=XYZ"), 2, "'XYZ' is unknown"),
     (("points.csv", "--set", "random_state=3"), 2, "--seed"),
     (("points.csv", "--set", "tol=-1"), 2, "tol must be at least 0"),
-    (("points.csv", "--model", "k-means", "--set", "max_iter=0"), 2, "'max_iter'"),
+    (("points.csv", "--model", "k-means", "--set", "max_iter=0"), 2, "max_iter must be a whole number of at least 1"),
     (("points.csv", "--criterion", "best"), 2, "say one of 'bic'"),
     (("points.csv", "--kind", "left"), 2, "write it as column=kind"),
     (("points.csv", "--kind", "lef=count"), 3, "Did you mean 'left'?"),

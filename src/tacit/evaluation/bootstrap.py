@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from tacit.compute import double_precision
 from tacit.estimators.base import check_choice, check_whole, read_weights, seed_of
-from tacit.estimators.capabilities import EmptiesItself, Restarts
+from tacit.estimators.capabilities import EmptiesItself, Restarts, can
 from tacit.evaluation._parameters import labels_of, named_parameters
 from tacit.evaluation._sampled import Replicator
 from tacit.evaluation.match import match
@@ -117,7 +117,7 @@ def _checked(estimator: Any) -> Any:
     """The model of a fit that can be bootstrapped."""
     if isinstance(estimator, EmptiesItself):
         raise ValueError(f"{type(estimator).__name__} has a posterior of its parameters: their spread is in posterior_")
-    if not isinstance(estimator, Restarts):
+    if not can(estimator, Restarts):
         raise ValueError(f"{type(estimator).__name__} cannot go on from its own parameters, which replicates must")
     model = estimator.fitted_model()
     resting = floored(model)

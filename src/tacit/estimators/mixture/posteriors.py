@@ -16,6 +16,7 @@ from tacit.families import (
     GammaExponential,
     GammaPoisson,
 )
+from tacit.families.base import ExponentialFamily
 from tacit.models.components.base import Component, ComponentPosterior
 from tacit.models.components.conjugate import ConjugateComponent
 from tacit.models.components.gaussian import GaussianComponent
@@ -120,6 +121,7 @@ def group(
     if usual is None:
         raise ValueError(f"the family {family!r} has no conjugate prior")
     prior_of = _changed(family, usual, columns, weigh.given)
+    assert isinstance(plain.family, ExponentialFamily)  # as all are that have a conjugate prior
     return ConjugateComponent.template(prior_of, width, plain.family, columns, plain.free, complete=values.complete)
 
 

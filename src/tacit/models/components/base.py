@@ -11,7 +11,7 @@ Every array of a stack leads with ``[K]``; while fits from many starts share a p
 
 import abc
 from collections.abc import Sequence
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import equinox as eqx
 import jax
@@ -29,8 +29,18 @@ from tacit.models.components.steps import Step
 class Stack(eqx.Module):
     """K things of one kind over some columns, fitted by the same E- and M-step."""
 
-    columns: eqx.AbstractVar[tuple[int, ...]]
-    """Where the columns stand in a row."""
+    if TYPE_CHECKING:  # a type checker takes variables that are abstract for fields, and would put them first
+
+        @property
+        def columns(self) -> tuple[int, ...]:
+            """Where the columns stand in a row."""
+
+        @property
+        def complete(self) -> bool:
+            """Whether no entry of the columns is missing."""
+    else:
+        columns: eqx.AbstractVar[tuple[int, ...]]
+        complete: eqx.AbstractVar[bool]
 
     @property
     @abc.abstractmethod
