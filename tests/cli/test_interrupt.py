@@ -166,7 +166,8 @@ def test_resuming_what_never_began_begins_it(tacit: Command, tables: Path, tmp_p
 HOLDING = """
 import sys, time
 sys.path.insert(0, {source!r})
-from tacit.cli import app, fitting
+from tacit.cli import app
+from tacit.workflow import fitting
 def choose(*_):
     print("fitting", flush=True)
     time.sleep(600)

@@ -196,7 +196,7 @@ def test_classes_are_kept_aside_in_equal_shares_and_never_wholly() -> None:
         (("--target", "sold", "--model", "generative-classifier"), 2, "'town' has levels"),
         (("--target", "sold", "--model", "semi-supervised-vae"), 2, "learns labels in Python only"),
         (("--target", "name", "--kind", "name=categorical"), 3, "every row has a name of its own"),
-        (("--target", "price", *LAD, "--set", "quantile=2"), 2, "'quantile'"),
+        (("--target", "price", *LAD, "--set", "quantile=2"), 2, "quantile must be"),
     ],
 )
 def test_what_cannot_be_predicted_is_refused(

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from tacit.inference.closed_form import CONVERGED, FELL, INTERRUPTED, NAN, RUNNING, STOPPED
+from tacit.inference.status import CONVERGED, FELL, INTERRUPTED, NAN, RUNNING, STOPPED
 
 
 class StopReason(NamedTuple):

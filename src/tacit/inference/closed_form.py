@@ -20,8 +20,13 @@ from jaxtyping import Bool, Float, Int, PRNGKeyArray, PyTree, UInt32
 
 from tacit.compute import Array, compiled
 from tacit.data.blocks import Block, Standardise
+from tacit.inference.status import CONVERGED as CONVERGED
+from tacit.inference.status import FELL as FELL
+from tacit.inference.status import INTERRUPTED as INTERRUPTED
+from tacit.inference.status import NAN as NAN
+from tacit.inference.status import RUNNING as RUNNING
+from tacit.inference.status import STOPPED as STOPPED
 
-RUNNING, CONVERGED, FELL, NAN, STOPPED, INTERRUPTED = range(6)
 TRACE_ROWS = 256
 """The most iterations one compiled call can take: the length of its trace buffer."""
 

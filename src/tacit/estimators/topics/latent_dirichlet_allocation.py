@@ -289,7 +289,7 @@ class LatentDirichletAllocation(TopicAnswers, Sweeps):
         Raises:
             ValueError: negative counts, fewer columns than before, new words without names, or a wrong parameter.
         """
-        self._validate_params()
+        self.check_settings()
         if "model_" not in vars(self):
             self._first(X, vocabulary)
             return self
