@@ -100,6 +100,6 @@ def name_of(estimator: object) -> str:
     """The name under which an estimator's class is listed; a subclass is another class."""
     cls = type(estimator)
     for name, known in (ESTIMATORS | VARIANTS).items():
-        if known.place is cls or known.place == f"{cls.__module__.removeprefix('tacit.estimators.')}:{cls.__name__}":
+        if known.place is cls or f"tacit.estimators.{known.place}" == f"{cls.__module__}:{cls.__name__}":
             return name
     raise ValueError(f"{cls.__module__}.{cls.__qualname__} is not a listed model; there are {listed(names(), 20)}.")

@@ -30,14 +30,16 @@ def computing(label: str, size: tuple[int, int], *, keeps: bool) -> Iterator[Non
         size: rows and columns.
         keeps: whether the loop has something to keep if the work is interrupted.
     """
-    token, ended = _breakable.set(keeps), threading.Event()
+    ended = threading.Event()
     speaker = threading.Thread(target=_speak, args=(label, size, keeps, ended), name="tacit-patience", daemon=True)
-    speaker.start()
+    before = _breakable.get()
     try:
+        speaker.start()
+        _breakable.set(keeps)
         yield
     finally:
+        _breakable.set(before)
         ended.set()
-        _breakable.reset(token)
 
 
 def breakable() -> bool:
@@ -62,7 +64,7 @@ def left_running() -> bool:
 
 def _speak(label: str, size: tuple[int, int], keeps: bool, ended: threading.Event) -> None:
     began = time.monotonic()
-    kept = "stops it and keeps the best so far" if keeps else "stops it"
+    kept = "stops it and keeps the best so far" if keeps else "stops it (in the command, twice in a row)"
     while not ended.wait(PATIENCE):
         logging.getLogger("tacit").warning(
             "%s: still computing after %.0f seconds, %s rows × %s columns; Ctrl-C %s",

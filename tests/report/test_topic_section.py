@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from sklearn.base import BaseEstimator
 
 from pages import Page
 from tacit.evaluation.topics import top_words
@@ -15,10 +16,11 @@ WORDS = ["ship", "sea", "<b>wave</b>", "bread", "oven", "flour"]
 TOPICS = np.array([[0.5, 0.3, 0.2, 0, 0, 0], [0, 0, 0, 0.4, 0.4, 0.2]])
 
 
-class Model:
+class Model(BaseEstimator):
     """Two topics; a document is as much of one as it has words of it."""
 
-    topic_word_ = TOPICS
+    def __init__(self):
+        self.topic_word_ = TOPICS
 
     def transform(self, counts):
         dense = np.asarray(counts.toarray())

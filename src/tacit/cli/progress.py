@@ -12,8 +12,7 @@ from rich.progress import Progress as Bar
 from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from tacit.cli import console as talk
-from tacit.inference.closed_form import State
-from tacit.inference.watch import Progress, Snapshot
+from tacit.inference.watch import Progress
 from tacit.waiting import breakable
 
 LINE_SECONDS = 10.0
@@ -84,10 +83,6 @@ class Watch(logging.Handler):
     def done(self, progress: Progress) -> None:
         """A fit has ended."""
         self._fits += 1
-
-    def resume(self, label: str, state: State) -> Snapshot | None:
-        """Nothing is kept here."""
-        return None
 
     def emit(self, record: logging.LogRecord) -> None:
         """Something is logged while the command runs."""

@@ -33,7 +33,7 @@ def can(model: Any, what: type[Capability]) -> bool:
     kind = model if isinstance(model, type) else type(model)
     if issubclass(kind, Capability):
         return issubclass(kind, what) and (model is kind or what not in model.lacks())
-    return all(hasattr(model, method) for method in what.__abstractmethods__)
+    return bool(what.__abstractmethods__) and all(hasattr(model, method) for method in what.__abstractmethods__)
 
 
 class Scores(Capability):

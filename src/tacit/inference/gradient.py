@@ -90,7 +90,9 @@ def ascend(around: Around, source: Source, view: Standardise, *, max_iter: int, 
     """Raise the bound of one start until it changes by less than ``tol`` nats a row; the rows are held in memory."""
     ascent = _Ascent(around, source, view, max_iter, tol, label)
     loop = Loop(ascent)
-    climb = loop.run(ascent.begin())
+    with loop.computing():
+        begun = ascent.begin()
+    climb = loop.run(begun)
     return fit_of_one(climb.model, float(climb.bound), ascent.status(climb), loop)
 
 

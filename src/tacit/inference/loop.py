@@ -21,7 +21,10 @@ ADVANCE_SECONDS = 0.5
 
 
 class Trace(NamedTuple):
-    """How the bound rose: one entry an iteration, the first (0) at the model of the start."""
+    """How the bound rose: an entry a look at it, the first at the model of the start.
+
+    That is every iteration, or every second one where EM is accelerated.
+    """
 
     iteration: np.ndarray
     bound: np.ndarray
@@ -32,8 +35,8 @@ class Trace(NamedTuple):
 class Line(NamedTuple):
     """What an iteration adds to the trace."""
 
-    iteration: Any
-    """Its number; an array where several starts run together."""
+    iteration: int
+    """Its number."""
     bound: np.ndarray
     """Of every start; or the figures of a round of mini-batches."""
 
@@ -101,6 +104,7 @@ class Loop:
             self.interrupted = True
         state, lines = self._last
         del self.trace[lines:]
+        self.snapshots = {line: model for line, model in self.snapshots.items() if line < lines}
         progress = self.progress(state)
         for watcher in self._watchers:
             watcher.done(progress)

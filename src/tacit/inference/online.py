@@ -123,9 +123,9 @@ class _Passes:
                     average = see(average, block, self.view, np.asarray(self.weight))
             bound = self._total(average.model)
         status = cf.RUNNING
-        if not np.isfinite(bound):
+        if not np.isfinite(bound) and loop.trace:
             status = cf.NAN
-        elif abs(bound - float(state.bound)) < self.tol * self.weight:
+        elif loop.trace and abs(bound - float(state.bound)) < self.tol * self.weight:
             status = cf.CONVERGED
         best = (average.model, bound) if bound > float(state.best_bound) else (state.best, state.best_bound)
         after = _State(average.model, average, best[0], np.asarray(best[1]), np.asarray(bound), np.asarray(status))

@@ -1,6 +1,6 @@
 """The classes whose instances a file may hold: those that tacit's own modules define, by a fixed table.
 
-A file names a class by its place in the house, such as ``models.mixture.GaussianGroup``. The name is looked
+A file names a class by its place in the house, such as ``models.components.GaussianComponent``. The name is looked
 up here and nowhere else: nothing is imported or called because a file says so.
 """
 
@@ -123,14 +123,14 @@ def build(cls: type, values: dict[str, Any]) -> Any:
 
 def _loaded() -> dict[str, type]:
     """The classes of ours that a file may hold, of all modules that are loaded, by their names in a file."""
-    return _classes_in(tuple(name for name in sys.modules if name.startswith(_PREFIXES)))
+    return _classes_in(tuple(name for name in list(sys.modules) if name.startswith(_PREFIXES)))
 
 
 @functools.lru_cache(maxsize=1)
 def _classes_in(modules: tuple[str, ...]) -> dict[str, type]:
     found: dict[str, type] = {}
     for module in sorted(modules):
-        for cls in vars(sys.modules[module]).values():
+        for cls in list(vars(sys.modules[module]).values()):
             # of a module that is loaded at its first use, isinstance would be that
             if issubclass(type(cls), type) and cls.__module__ == module:
                 name = name_of(cls)

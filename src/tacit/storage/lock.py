@@ -54,27 +54,29 @@ class FolderLock:
             take_over: take it also from another object of this process, which then has it no more.
 
         Returns:
-            Whether nobody of this process had it before.
+            Whether it was locked now, and by nobody of this process before.
 
         Raises:
             ModelFileError: another has it; names its process, since when it has it, and what to do.
         """
         if fcntl is None:
-            return True
+            return False
         with _guard:
             key = os.path.realpath(self.folder)
             holder = _held.get(key)
+            if holder is not None and holder._process != os.getpid():
+                holder = None  # a copy that a fork made: the parent has the lock
             if holder is self:
                 return False
             if holder is not None:
-                if not take_over:
-                    raise _taken(self.folder)
+                if not take_over:  # its file is not opened: to close it again would let go of the lock
+                    raise _refusal(self.folder, "this process has it", "end that fit")
                 self._number, holder._number = holder._number, None
             else:
                 self._number = _locked(self.folder)
             if self._number is not None:
                 _held[key], self._process = self, os.getpid()
-            return holder is None
+            return holder is None and self._number is not None
 
     def release(self) -> None:
         """Let go of the folder, if it is held; its lock file vanishes."""
@@ -122,6 +124,10 @@ def _taken(folder: Path) -> ModelFileError:
         do = f"stop it (kill {process})"
     except (OSError, ValueError, KeyError, TypeError):
         said, do = "another process has it", "stop it"
+    return _refusal(folder, said, do)
+
+
+def _refusal(folder: Path, said: str, do: str) -> ModelFileError:
     return ModelFileError(
         f"{str(folder)!r} is being written to by a fit that is running: {said}. Wait until it has ended, {do}, or "
         "choose another folder."

@@ -158,7 +158,10 @@ class VariationalMixture(Posteriors, EmptiesItself, MixtureBase):
             return search
         numbers = np.array([self.n_components])
         other, _ = self._begun(search.layout, rows, weights, [self.init_params], numbers, search.random)
-        return search._replace(fits=search.fits + self._run(search, other, np.zeros(1, int), " again"))
+        try:
+            return search._replace(fits=search.fits + self._run(search, other, np.zeros(1, int), " again"))
+        except KeyboardInterrupt:
+            return search  # which has what was asked for
 
     def _end(self, search: Search) -> None:
         """Keep the best of the starts that were asked for; bounds are in the user's units from here on."""

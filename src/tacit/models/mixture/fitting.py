@@ -118,16 +118,18 @@ def _one_by_one(
     groups: np.ndarray | None,
 ) -> list[Fit]:
     """Starts that cannot share a program: mini-batches of rows, or an optimiser's path."""
-    found: list[Fit] = []
+    found: list[tuple[int, Fit]] = []
     limits: dict[str, Any] = {"max_iter": schedule.max_iter, "tol": schedule.tol, "label": schedule.label}
-    for start in range(models.active.shape[0]):
+    groups = np.zeros(models.active.shape[0], int) if groups is None else groups
+    for start, group in enumerate(groups.tolist()):
+        if found and found[-1][1].status == cf.INTERRUPTED and any(group == other for other, _ in found):
+            continue  # its group has a fit: what is left is left out
         model = jax.tree.map(lambda leaf: np.asarray(leaf[start]) if eqx.is_array(leaf) else leaf, models)  # noqa: B023
         if inference == "online-em":
-            found.append(online(model, source, view, **limits))
+            found.append((group, online(model, source, view, **limits)))
         else:
-            found.append(ascend(coordinates(model), source, view, **limits))
-    groups = np.zeros(len(found), int) if groups is None else groups
-    return [max((f for f, g in zip(found, groups, strict=True) if g == n), key=_bound) for n in range(groups.max() + 1)]
+            found.append((group, ascend(coordinates(model), source, view, **limits)))
+    return [max((f for g, f in found if g == number), key=_bound) for number in range(groups.max() + 1)]
 
 
 def _bound(found: Fit) -> float:
