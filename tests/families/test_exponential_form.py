@@ -19,6 +19,7 @@ from tacit.families import (
     Normal,
     Poisson,
 )
+from tacit.families.von_mises import VonMises
 
 log_normalizer_gradient = jax.jit(jax.grad(lambda natural, family: family.from_natural(natural).log_normalizer.sum()))
 statistics = jax.jit(lambda family, x: family.sufficient_statistics(x))
@@ -83,6 +84,9 @@ MEMBERS = {
     "multinomial": some.builds(
         lambda p: Multinomial(np.array(p) / np.sum(p)),
         some.lists(some.floats(1e-9, 1.0), min_size=3, max_size=3),
+    ),
+    "von-mises": some.builds(
+        lambda m, k: VonMises(np.array([m]), np.array([k])), some.floats(-3, 3), some.floats(0.05, 100)
     ),
 }
 
