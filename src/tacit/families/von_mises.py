@@ -24,8 +24,9 @@ class VonMises(ExponentialFamily):
 
     ``T = (cos x, sin x)``, ``η = κ (cos μ, sin μ)``, ``A = log 2π I₀(κ)``, ``h = 1``. Draws and the distribution
     function are those of the angle in [−π, π]. The mean is the mean direction, the variance the square of the circular
-    standard deviation, ``−2 log (I₁(κ)/I₀(κ))``. Over several components a mixture's mean and variance are still those of numbers on a
-    line, which mislead where directions lie on both sides of ±π; values that fill gaps are mean directions.
+    standard deviation, ``−2 log (I₁(κ)/I₀(κ))``. Over several components a mixture's mean and variance are still
+    those of numbers on a line, which mislead where directions lie on both sides of ±π; values that fill gaps are mean
+    directions.
     """
 
     name: ClassVar[str] = "von-mises"

@@ -70,7 +70,7 @@ class FolderLock:
                 return False
             if holder is not None:
                 if not take_over:  # its file is not opened: to close it again would let go of the lock
-                    raise _refusal(self.folder, "this process has it", "end that fit")
+                    raise _refusal(self.folder, f"process {os.getpid()}, which is this one, has it", "end that fit")
                 self._number, holder._number = holder._number, None
             else:
                 self._number = _locked(self.folder)
