@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -43,7 +44,8 @@ def test_programs_full_of_linear_algebra_end_on_two_processors(name: str, column
 
 
 LONG = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background is begun deaf to it
 import jax, jax.numpy as jnp, numpy as np
 from tacit.compute import compiled, side_by_side
 from tacit.waiting import left_running
@@ -83,6 +85,7 @@ def test_control_c_is_heard_while_a_program_runs_and_again_when_python_ends(how:
         child.send_signal(signal.SIGINT)
         assert child.wait(10.0) < 0  # … and no longer: the signal ends it
     finally:
+        limit.cancel()
         child.kill()
         child.communicate()
 
