@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -64,13 +65,10 @@ except KeyboardInterrupt:
 
 @pytest.mark.parametrize("how", ["alone", "side by side"])
 def test_control_c_is_heard_while_a_program_runs_and_again_when_python_ends(how: str) -> None:
-    child = subprocess.Popen(
-        [sys.executable, "-c", LONG, how],
-        env=as_users_have_it(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    command, pipe = [sys.executable, "-c", LONG, how], subprocess.PIPE
+    child = subprocess.Popen(command, env=as_users_have_it(), stdout=pipe, stderr=pipe, text=True)
+    limit = threading.Timer(SECONDS, child.kill)
+    limit.start()
     assert child.stdout is not None
     try:
         assert child.stdout.readline() == "begun\n"
