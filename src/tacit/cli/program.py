@@ -75,6 +75,8 @@ for name, function, panel in (
 
 def main() -> None:
     """Run the program with the arguments of the command line."""
+    # jaxlib 0.9 logs a line for every program that it finds on disk, which says nothing to anybody
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         app()
     except SystemExit as ended:
