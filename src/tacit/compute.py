@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import equinox as eqx
 import jax
@@ -20,7 +20,10 @@ from jaxtyping import PRNGKeyArray
 
 from tacit.waiting import leave_running
 
-Array = jax.Array | np.ndarray
+if TYPE_CHECKING:
+    Array = jax.Array | np.ndarray
+else:  # what NumPy adds up is a number, which has a shape too
+    Array = jax.Array | np.ndarray | np.generic
 """What our functions take and give: JAX arrays inside compiled code, NumPy arrays outside."""
 
 LOG_2PI = math.log(2.0 * math.pi)

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int, PyTree
 
+from tacit.arrays import xp
 from tacit.compute import Array
 from tacit.data.blocks import Standardise
 from tacit.families.base import Distribution, Family
@@ -76,11 +76,11 @@ class Stack(eqx.Module):
         """The next stack, from statistics summed over rows."""
 
     @abc.abstractmethod
-    def global_bound(self, active: Bool[Array, " components"]) -> Float[Array, ""]:
+    def global_bound(self, active: Bool[Array, "*starts components"]) -> Float[Array, "*starts"]:
         """What the bound holds beside the rows' share: a log prior, or −KL, of the components that are active."""
 
     @abc.abstractmethod
-    def take(self, order: Int[Array, " chosen"]) -> Self:
+    def take(self, order: Int[Array, "*starts chosen"]) -> Self:
         """Components chosen and ordered by index."""
 
     @abc.abstractmethod
@@ -91,7 +91,9 @@ class Stack(eqx.Module):
     def n_parameters(self) -> int:
         """Free parameters of all components."""
 
-    def statistics(self, rows: Float[Array, "rows dims"], responsibilities: Float[Array, "rows components"]) -> PyTree:
+    def statistics(
+        self, rows: Float[Array, "rows dims"], responsibilities: Float[Array, "*starts rows components"]
+    ) -> PyTree:
         """Expected statistics of rows under (weighted) responsibilities."""
         step = self.prepare()
         return step.statistics(step.terms(rows)[1], responsibilities)
@@ -152,8 +154,8 @@ class ConditionedColumns(NamedTuple):
 
 def inflation(dofs: Float[Array, "..."]) -> Float[Array, "..."]:
     """Variance over squared scale of Student's t, infinite where ν ≤ 2."""
-    many = jnp.where(dofs > 2.0, dofs, 3.0)
-    return jnp.where(dofs > 2.0, many / (many - 2.0), jnp.inf)
+    many = xp.where(dofs > 2.0, dofs, 3.0)
+    return xp.where(dofs > 2.0, many / (many - 2.0), xp.inf)
 
 
 class Picture(NamedTuple):
@@ -240,8 +242,8 @@ class Component(Stack):
     def given(self, rows: Float[Array, "rows dims"]) -> ConditionedColumns:
         """The columns given the observed ones of the same rows; only asked of those that are ``joint``."""
         means, variances = self.moments()
-        x = rows[:, jnp.asarray(self.columns)][:, None]
-        return ConditionedColumns(jnp.where(jnp.isnan(x), means, x), jnp.where(jnp.isnan(x), variances, 0.0))
+        x = rows[:, xp.asarray(self.columns)][:, None]
+        return ConditionedColumns(xp.where(xp.isnan(x), means, x), xp.where(xp.isnan(x), variances, 0.0))
 
     def column_given(self, place: int, found: Sequence[ConditionedColumns]) -> Distribution:
         """One column given the observed ones, with batch ``[rows, K]``, from what ``given`` found in slices of rows.
@@ -257,7 +259,7 @@ class Component(Stack):
         labels: Int[Array, "rows draws"],
     ) -> Float[Array, "rows draws d"]:
         """What to add to draws from the component of each label, that they be draws given the observed columns."""
-        return jnp.zeros_like(fresh)
+        return xp.zeros_like(fresh)
 
     @property
     def hidden_variable(self) -> bool:

@@ -2,9 +2,9 @@
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 from jaxtyping import Float, PRNGKeyArray
 
+from tacit.arrays import xp
 from tacit.compute import Array
 
 GROWTH = 1.2
@@ -17,14 +17,14 @@ class Posterior(eqx.Module):
     monotone = True
 
     def __call__(
-        self, logits: Float[Array, "rows components"], key: PRNGKeyArray
-    ) -> tuple[Float[Array, "rows components"], Float[Array, " rows"]]:
+        self, logits: Float[Array, "*starts rows components"], key: PRNGKeyArray
+    ) -> tuple[Float[Array, "*starts rows components"], Float[Array, "*starts rows"]]:
         # one exponential serves both: exp(l − max), its sum, and their quotient; along the rows, as the logits are made
-        across = logits.T
-        top = jnp.max(across, axis=0)
-        lifted = jnp.exp(across - top)
-        mass = jnp.sum(lifted, axis=0)
-        return (lifted / mass).T, top + jnp.log(mass)
+        across = xp.swapaxes(logits, -1, -2)
+        top = across.max(-2)
+        lifted = xp.exp(across - top[..., None, :])
+        mass = lifted.sum(-2)
+        return xp.swapaxes(lifted / mass[..., None, :], -1, -2), top + xp.log(mass)
 
 
 class Mode(eqx.Module):
@@ -33,10 +33,10 @@ class Mode(eqx.Module):
     monotone = True
 
     def __call__(
-        self, logits: Float[Array, "rows components"], key: PRNGKeyArray
-    ) -> tuple[Float[Array, "rows components"], Float[Array, " rows"]]:
-        chosen = jax.nn.one_hot(jnp.argmax(logits, axis=-1), logits.shape[-1], dtype=logits.dtype)
-        return chosen, jnp.max(logits, axis=-1)
+        self, logits: Float[Array, "*starts rows components"], key: PRNGKeyArray
+    ) -> tuple[Float[Array, "*starts rows components"], Float[Array, "*starts rows"]]:
+        chosen = logits.argmax(-1)[..., None] == np.arange(logits.shape[-1])
+        return chosen.astype(logits.dtype), logits.max(-1)
 
 
 class Draws(eqx.Module):
@@ -49,15 +49,15 @@ class Draws(eqx.Module):
     monotone = False
 
     def __call__(
-        self, logits: Float[Array, "rows components"], key: PRNGKeyArray
-    ) -> tuple[Float[Array, "rows components"], Float[Array, " rows"]]:
+        self, logits: Float[Array, "*starts rows components"], key: PRNGKeyArray
+    ) -> tuple[Float[Array, "*starts rows components"], Float[Array, "*starts rows"]]:
         responsibilities, log_prob = Posterior()(logits, key)
         counts = jax.random.multinomial(key, self.number, responsibilities, dtype=logits.dtype)
         return counts / self.number, log_prob
 
     def grown(self) -> "Draws":
         """The rule of the next iteration."""
-        return Draws(jnp.minimum(jnp.ceil(self.number * GROWTH), MOST))
+        return Draws(xp.minimum(xp.ceil(self.number * GROWTH), MOST))
 
 
 Rule = Posterior | Mode | Draws
