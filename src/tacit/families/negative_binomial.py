@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, PRNGKeyArray
 
-from tacit.arrays import special, xp
+from tacit.arrays import repeat, special, xp
 from tacit.compute import Array
 from tacit.families.base import Family, Parameter, in_base
 from tacit.families.numeric import (
@@ -172,14 +172,14 @@ def _best_dispersion(
         left = ratio(shared**2, shared + (z - 1.0) * variance)
         return weight * r * log1p_gap(mean / r) - xp.where(z > 1.0, right, left)
 
-    low, high = (xp.full(start.shape, math.log(bound), start.dtype) for bound in _DISPERSION_BOUNDS)
+    low, high = (np.full(start.shape, math.log(bound), start.dtype) for bound in _DISPERSION_BOUNDS)
     rising = slope(start) > 0
     bracket = xp.where(rising, xp.log(start), low), xp.where(rising, high, xp.log(start))
 
-    def halve(_: Array | int, ends: tuple[Array, Array]) -> tuple[Array, Array]:
+    def halve(ends: tuple[Array, Array]) -> tuple[Array, Array]:
         middle = 0.5 * (ends[0] + ends[1])
         up = slope(xp.exp(middle)) > 0
         return xp.where(up, middle, ends[0]), xp.where(up, ends[1], middle)
 
-    lower, upper = jax.lax.fori_loop(0, 56, halve, bracket)
+    lower, upper = repeat(56, halve, bracket)
     return xp.exp(0.5 * (lower + upper))

@@ -2,6 +2,7 @@
 
 import equinox as eqx
 import jax
+import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
 from tacit.arrays import xp

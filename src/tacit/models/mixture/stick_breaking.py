@@ -17,6 +17,7 @@ from jaxtyping import Bool, Float, Int
 from tacit.arrays import chosen, special, xp
 from tacit.compute import Array
 from tacit.families.dirichlet import Dirichlet
+from tacit.families.numeric import log_beta
 
 
 class WeightPosterior(eqx.Module):
@@ -135,7 +136,8 @@ class StickWeights(WeightPosterior):
         inner = (self.ones - 1.0) * (special.digamma(self.ones) - total)
         prior = self.prior[..., None]
         inner = inner + (self.rest - prior) * (special.digamma(self.rest) - total)
-        return (inner - special.betaln(self.ones, self.rest) + special.betaln(1.0, prior)).sum(-1)
+        own, first = log_beta(xp.stack([self.ones, self.rest], axis=-1)), -xp.log(prior)  # B(1, γ) = 1/γ
+        return (inner - own + first).sum(-1)
 
     def take(self, order: Int[Array, "*starts chosen"]) -> Self:
         # what stands after a component has changed, and with it the best q of its stick
@@ -145,10 +147,7 @@ class StickWeights(WeightPosterior):
         a, b = np.asarray(self.ones), np.asarray(self.rest)
         v = np.clip(random.beta(a, b, size=(number, a.size)), np.finfo(float).tiny, 1.0 - np.finfo(float).epsneg)
         ratio = (
-            special.xlogy(1.0 - a, v)
-            + special.xlog1py(self.prior - b, -v)
-            + special.betaln(a, b)
-            - special.betaln(1.0, self.prior)
+            special.xlogy(1.0 - a, v) + special.xlog1py(self.prior - b, -v) + special.betaln(a, b) + np.log(self.prior)
         )
         before = np.cumprod(np.concatenate([np.ones((number, 1)), 1.0 - v[:, :-1]], axis=1), axis=1)
         return v * before, np.asarray(ratio).sum(axis=1)
