@@ -16,7 +16,7 @@ import pytest
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
-from tacit.data import blocks
+from tacit.data import sources
 from tacit.estimators.mixture.gaussian import GaussianMixture
 from tacit.inference import loop
 from tacit.inference.watch import Progress, Snapshot, watch
@@ -84,7 +84,7 @@ def test_an_interrupted_fit_goes_on_to_the_same_end(
     way: str, looks: int, rows: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if way.startswith("streamed"):
-        monkeypatch.setattr(blocks, "STREAM_BYTES", 0)
+        monkeypatch.setattr(sources, "STREAM_BYTES", 0)
     settings = WAYS[way]
     whole = fitted(rows, **settings)
     folder = tmp_path / "checkpoint"

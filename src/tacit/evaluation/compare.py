@@ -16,6 +16,7 @@ from tacit.estimators.vae.answers import BLACK_OR_WHITE
 from tacit.evaluation.baseline import INDEPENDENT, independent, seen_as
 from tacit.evaluation.measure import GIVEN_TOTAL, Measure, check_scores, measure
 from tacit.evaluation.rows import (
+    Read,
     fit_rows,
     fresh,
     mean_and_error,
@@ -23,6 +24,7 @@ from tacit.evaluation.rows import (
     number_of_rows,
     read,
     score_rows,
+    some,
     weights_of,
 )
 from tacit.registry import create
@@ -129,13 +131,13 @@ def _crossed(
         for name, candidate in candidates.items():
             began = time.perf_counter()
             fitted[name] = fresh(candidate)
-            fit_rows(fitted[name], tables[name][seen], weights[seen])
+            fit_rows(fitted[name], some(tables[name], seen), weights[seen])
             measures[name] = measure(fitted[name])
             seconds[name] += time.perf_counter() - began
         check_measures(measures, _names(candidates))
         for name, model in fitted.items():
             began = time.perf_counter()
-            scores[name][unseen] = score_rows(model, tables[name][unseen])
+            scores[name][unseen] = score_rows(model, some(tables[name], unseen))
             seconds[name] += time.perf_counter() - began
     return scores, seconds, next(iter(measures.values()))
 
@@ -158,7 +160,7 @@ def _candidates(models: Mapping[str, Any] | Sequence[str], random: np.random.Gen
     return found
 
 
-def _read(name: str, candidate: Any, X: Any) -> Any:
+def _read(name: str, candidate: Any, X: Any) -> Read:
     try:
         return read(candidate, X)
     except ValueError as error:

@@ -9,7 +9,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 
 from tacit import registry, workflow
-from tacit.data.blocks import moments
+from tacit.data.dataset import dataset_of
 from tacit.data.errors import listed
 from tacit.data.schema import Column, Schema
 from tacit.estimators.mixture.em import LikelihoodMixture
@@ -255,7 +255,7 @@ def _with_defaults(name: str, given: Mapping[str, Any], values: Any, *, images: 
         if key in known and issubclass(registry.get(name), LikelihoodMixture)
     }
     if "reg_covar" in known and not sparse.issparse(values):
-        chosen["reg_covar"] = FLOOR * moments(values).least_variance
+        chosen["reg_covar"] = FLOOR * dataset_of(values).moments().least_variance
     if EMPTIES in known:
         chosen |= {"max_iter": DEFAULTS["max_iter"], "n_init": STARTS}
     if registry.entry(name).reads == "documents" and "max_iter" in known:

@@ -11,7 +11,7 @@ from scipy import sparse
 from sklearn.utils import get_tags
 
 from tacit import registry
-from tacit.data.blocks import moments
+from tacit.data.dataset import dataset_of
 from tacit.data.encode import decode
 from tacit.data.errors import listed
 from tacit.data.schema import LEVELLED, Schema
@@ -58,7 +58,7 @@ def check_kinds(name: str, estimator: Any, values: Any, schema: Schema | None) -
 def settle_families(estimator: Any, values: Any, schema: Schema | None) -> None:
     """Name the family of every column where the user left it open, so that the kinds shown are those fitted."""
     if schema is not None and reads_kinds(estimator) and estimator.families == "auto":
-        families = getattr(estimator, "_automatic", automatic)(schema, moments(values, np.ones(values.shape[0])))
+        families = getattr(estimator, "_automatic", automatic)(schema, dataset_of(values).moments())
         estimator.set_params(families=dict(zip(schema.names, families, strict=True)))
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 from scipy import sparse
 
+from tacit.data.dataset import Dataset, DenseRows
 from tacit.data.encode import decode, encode
 from tacit.data.frames import from_frame
 from tacit.data.kinds import infer
@@ -29,7 +30,7 @@ class TableColumns(ReadsKinds, MixtureAnswers):
     """"auto" (from the kinds of the columns), one family for all columns, or a mapping of columns (names or places, or
     tuples of them for one multinomial) to families; others are chosen as "auto"."""
 
-    def read(self, X: Any, *, reset: bool, minimum: int = 1) -> np.ndarray:
+    def read(self, X: Any, *, reset: bool, minimum: int = 1) -> Dataset:
         """Rows as numbers: codes for levels, NaN where missing; at fit the kinds of the columns are found."""
         if isinstance(X, np.ma.MaskedArray) and X.dtype == object:
             X = unmasked_objects(X)
@@ -46,7 +47,7 @@ class TableColumns(ReadsKinds, MixtureAnswers):
             table = from_frame({name: rows[:, place] for place, name in enumerate(self._column_names())})
         if reset:
             self.schema_ = self._schema(table)
-        return encode(table, self.schema_)
+        return DenseRows(encode(table, self.schema_))
 
     def decode(self, values: np.ndarray) -> pa.Table:
         """Rows of numbers, as ``sample`` and ``impute`` give them, as a table with the levels of the data."""
