@@ -67,6 +67,15 @@ def laid(rows: np.ndarray, weights: np.ndarray, chunks: int, size: int, first: i
     return Block(padded(rows, whole).reshape(chunks, size, -1), padded(weights, whole).reshape(chunks, size), number)
 
 
+def trimmed(block: Block, tile: int = 1) -> Block:
+    """A block without the padding at its end, where it is one chunk; tiles stay whole."""
+    if block.number.size > 1:
+        return block
+    used = np.flatnonzero(block.weights[0])
+    most = -(-(int(used[-1]) + 1) // tile) * tile if used.size else tile
+    return Block(block.rows[:, :most], block.weights[:, :most], block.number)
+
+
 def whole_block(rows: np.ndarray, weights: np.ndarray, size: int = CHUNK_ROWS, parts: int = 1) -> Block:
     """All rows as one block: ``64·4^k`` rows in chunks of at most 2048; beyond 16 384, whole chunks only.
 
