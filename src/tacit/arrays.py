@@ -6,10 +6,12 @@ which compiling would take longer than computing. Beside it stand what the two d
 functions, triangular systems, loops.
 """
 
+import abc
+import dataclasses
 import functools
 import types
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform
 
 import jax
 import jax.numpy as jnp
@@ -68,6 +70,24 @@ if TYPE_CHECKING:
 else:
     xp = _Namespace(np, jnp)
     special = _Namespace(scipy.special, jax_special)
+
+
+def static(**options: Any) -> Any:
+    """A field of a `Pytree` that is no array: JAX compiles anew where it is another."""
+    return dataclasses.field(metadata={"static": True}, **options)
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field, static))
+class Pytree(abc.ABC):  # noqa: B024 - those of it have abstract methods
+    """An immutable record of arrays and of what is `static`, which JAX takes apart and puts together.
+
+    It is what a module of Equinox is, without the modules that those make of their methods at every access: on a small
+    table that takes longer than what the methods do.
+    """
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        jax.tree_util.register_dataclass(dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls))
 
 
 def cholesky_factor(matrices: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]:
@@ -150,6 +170,15 @@ def over_items(step: Callable[[_State, Any], _State], state: _State, items: np.n
     for item in items:
         state = step(state, item)
     return state
+
+
+def map_items(function: Callable[[Any], Any], items: Any, *, at_once: bool = True) -> Any:
+    """``function`` of every entry of trees of arrays; of JAX arrays all ``at_once`` (`jax.vmap`), or one by one."""
+    leaves = jax.tree.leaves(items)
+    if traced(*leaves):
+        return jax.vmap(function)(items) if at_once else jax.lax.map(function, items)
+    found = [function(jax.tree.map(lambda leaf, at=at: leaf[at], items)) for at in range(len(leaves[0]))]
+    return jax.tree.map(lambda *parts: np.stack(parts), *found)
 
 
 def repeat(times: int, step: Callable[[_State], _State], state: _State) -> _State:

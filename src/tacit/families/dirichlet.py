@@ -3,18 +3,17 @@
 import math
 from typing import Self
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Float, PRNGKeyArray
 
-from tacit.arrays import softmax, special, xp
+from tacit.arrays import Pytree, softmax, special, xp
 from tacit.compute import Array
 from tacit.families.base import in_base
 from tacit.families.numeric import log_beta, ratio, tiny
 
 
-class Dirichlet(eqx.Module):
+class Dirichlet(Pytree):
     """``p(π) = Γ(Σα)/∏Γ(α_l) · ∏ π_l^{α_l − 1}``, a density on the simplex (with respect to π_1 … π_{L−1}).
 
     The last axis holds the levels. α_l = 0 says that level l is impossible (padding): its probability is 0,

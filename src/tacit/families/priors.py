@@ -13,11 +13,10 @@ import abc
 import math
 from typing import Self, TypeVar
 
-import equinox as eqx
 import numpy as np
 from jaxtyping import Float
 
-from tacit.arrays import special, xp
+from tacit.arrays import Pytree, special, xp
 from tacit.compute import LOG_2PI, Array
 from tacit.families.base import Distribution, ExponentialFamily, in_base
 from tacit.families.bernoulli import Bernoulli
@@ -37,7 +36,7 @@ from tacit.families.student_t import StudentT
 F = TypeVar("F", bound=ExponentialFamily)
 
 
-class ConjugatePrior(eqx.Module):
+class ConjugatePrior(Pytree):
     """A batch of densities over the natural parameters of one exponential family."""
 
     @property

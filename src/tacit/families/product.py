@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from jaxtyping import Bool, Float, PRNGKeyArray
 
-from tacit.arrays import xp
+from tacit.arrays import static, xp
 from tacit.compute import Array
 from tacit.families.base import Family
 
@@ -28,10 +28,10 @@ class Product(Family):
     event_dims: ClassVar[int] = 1
     exponential: ClassVar[bool] = False
 
-    columns: tuple[tuple[int, ...], ...] = eqx.field(static=True)
+    columns: tuple[tuple[int, ...], ...] = static()
     families: tuple[Family, ...]
 
-    def __check_init__(self) -> None:
+    def __post_init__(self) -> None:
         flat = sorted(itertools.chain.from_iterable(self.columns))
         if flat != list(range(len(flat))):
             raise ValueError(f"columns must name each of 0 … D−1 once; found {self.columns}")

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int, PRNGKeyArray, PyTree, UInt32
 
-from tacit.arrays import xp
+from tacit.arrays import Pytree, xp
 from tacit.compute import Array, compiled, is_eager
 from tacit.data.blocks import Block, View
 from tacit.inference.status import CONVERGED as CONVERGED
@@ -74,7 +74,7 @@ class ClosedForm(Protocol):
         """Whether extrapolated statistics may still be those of some rows: no count below 0."""
 
 
-class State(eqx.Module):
+class State(Pytree):
     """Where each start stands; every array leads with ``[starts]``."""
 
     model: Any
@@ -133,7 +133,7 @@ def accumulate(
 
     def local(step, raw, number, index, rows, weights):
         if is_eager():
-            return step(rows, weights, raw)  # which draws nothing
+            return step(rows, weights, None)
         chunk_key = jax.random.fold_in(jax.random.fold_in(jax.random.wrap_key_data(raw), number), index)
         return step(rows, weights, chunk_key)
 

@@ -13,11 +13,10 @@ posterior mode is found by the same M-steps as the maximum of the likelihood.
 import math
 from typing import NamedTuple, Self
 
-import equinox as eqx
 import numpy as np
 from jaxtyping import Bool, Float
 
-from tacit.arrays import cholesky_factor, solve_triangle, special, spread, xp
+from tacit.arrays import Pytree, cholesky_factor, solve_triangle, special, spread, xp
 from tacit.compute import LOG_2PI, Array
 from tacit.families.covariance.diagonal import present
 from tacit.families.covariance.structures import STRUCTURES, Structure, canonical_name
@@ -34,7 +33,7 @@ class PosteriorMode(NamedTuple):
     """With the scatter, what ``maximise_variances`` or ``maximise_covariances`` takes."""
 
 
-class GaussianPrior(eqx.Module):
+class GaussianPrior(Pytree):
     """A normal–inverse-gamma or normal–inverse-Wishart prior, according to the structure it is used with.
 
     For E, V, VII, VVI, EEE and VVV the mode is that of mclust. For EII and EEI it is what Fraley & Raftery

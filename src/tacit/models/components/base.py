@@ -13,12 +13,11 @@ import abc
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-import equinox as eqx
 import jax
 import numpy as np
 from jaxtyping import Bool, Float, Int, PyTree
 
-from tacit.arrays import xp
+from tacit.arrays import Pytree, xp
 from tacit.compute import Array
 from tacit.data.blocks import Standardise
 from tacit.families.base import Distribution, Family
@@ -26,10 +25,10 @@ from tacit.models.components.coordinates import Chart
 from tacit.models.components.steps import Step
 
 
-class Stack(eqx.Module):
+class Stack(Pytree):
     """K things of one kind over some columns, fitted by the same E- and M-step."""
 
-    if TYPE_CHECKING:  # a type checker takes variables that are abstract for fields, and would put them first
+    if TYPE_CHECKING:  # fields of every stack, which come after those of its parameters
 
         @property
         def columns(self) -> tuple[int, ...]:
@@ -38,9 +37,6 @@ class Stack(eqx.Module):
         @property
         def complete(self) -> bool:
             """Whether no entry of the columns is missing."""
-    else:
-        columns: eqx.AbstractVar[tuple[int, ...]]
-        complete: eqx.AbstractVar[bool]
 
     @property
     @abc.abstractmethod

@@ -7,12 +7,11 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Self
 
-import equinox as eqx
 import jax
 import numpy as np
 from jaxtyping import Bool, Float, Int, PyTree
 
-from tacit.arrays import chosen, xp
+from tacit.arrays import chosen, static, xp
 from tacit.compute import Array
 from tacit.families.base import ExponentialFamily
 from tacit.families.priors import ConjugatePrior
@@ -30,10 +29,10 @@ class ConjugateComponent(ComponentPosterior):
     """With batch ``[columns]``, or ``[1]``."""
     family: ExponentialFamily
     """Of which only T(x) and h(x) are used."""
-    columns: tuple[int, ...] = eqx.field(static=True)
-    free: int = eqx.field(static=True)
+    columns: tuple[int, ...] = static()
+    free: int = static()
     """Free parameters of one component."""
-    complete: bool = eqx.field(static=True, default=True)
+    complete: bool = static(default=True)
 
     @classmethod
     def template(
@@ -77,7 +76,7 @@ class ConjugateComponent(ComponentPosterior):
         shape = self.posterior.expected_natural().shape
         weight, expected = by_event(*statistics, shape, complete=self.complete)
         posterior = over_components(self.prior, weight.ndim - 2).posterior(expected, weight)
-        return eqx.tree_at(lambda stack: stack.posterior, self, posterior)
+        return dataclasses.replace(self, posterior=posterior)
 
     def global_bound(self, active: Bool[Array, "*starts components"]) -> Float[Array, "*starts"]:
         """``−KL(q(θ)‖p(θ))`` of all components."""

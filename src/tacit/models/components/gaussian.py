@@ -4,11 +4,10 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Literal, Self
 
-import equinox as eqx
 import numpy as np
 from jaxtyping import Bool, Float, Int, PyTree
 
-from tacit.arrays import cholesky_factor, chosen, inverse_triangle, spread, xp
+from tacit.arrays import cholesky_factor, chosen, inverse_triangle, spread, static, xp
 from tacit.compute import LOG_2PI, Array
 from tacit.data.blocks import Standardise
 from tacit.families.base import Distribution, Family
@@ -60,12 +59,12 @@ class GaussianComponent(Component):
     fixed_means: Bool[Array, "*starts components"] | None
     fixed_covariances: Bool[Array, "*starts components"] | None
     prior: GaussianPrior | None
-    columns: tuple[int, ...] = eqx.field(static=True)
-    structure: str = eqx.field(static=True)
-    form: Form = eqx.field(static=True, default="product")
-    complete: bool = eqx.field(static=True, default=True)
-    log: bool = eqx.field(static=True, default=False)
-    tile: int = eqx.field(static=True, default=1)
+    columns: tuple[int, ...] = static()
+    structure: str = static()
+    form: Form = static(default="product")
+    complete: bool = static(default=True)
+    log: bool = static(default=False)
+    tile: int = static(default=1)
 
     @property
     def name(self) -> str:

@@ -6,11 +6,10 @@
 
 from typing import Any, NamedTuple
 
-import equinox as eqx
 import numpy as np
 from jaxtyping import Bool, Float
 
-from tacit.arrays import cholesky_factor, inverse_triangle, xp
+from tacit.arrays import cholesky_factor, inverse_triangle, static, xp
 from tacit.compute import LOG_2PI, Array
 from tacit.models.components.steps import Step, pack, take
 
@@ -45,8 +44,8 @@ class MissingStep(Step):
     """Variance of the blur of every observed entry: it enters the bound and the statistics alike."""
     excess: Float[Array, "*starts components"]
     """Taken from every log-density."""
-    columns: tuple[int, ...] = eqx.field(static=True)
-    tile: int = eqx.field(static=True)
+    columns: tuple[int, ...] = static()
+    tile: int = static()
 
     def terms(self, rows: Float[Array, "rows dims"]) -> tuple[Float[Array, "*starts rows components"], Any]:
         x = take(rows, self.columns)

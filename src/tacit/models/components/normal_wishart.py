@@ -15,11 +15,10 @@ import math
 from collections.abc import Sequence
 from typing import Self
 
-import equinox as eqx
 import numpy as np
 from jaxtyping import Bool, Float, Int, PyTree
 
-from tacit.arrays import cholesky_factor, chosen, solve_triangle, special, xp
+from tacit.arrays import cholesky_factor, chosen, solve_triangle, special, static, xp
 from tacit.arrays import spread as diagonal_matrices
 from tacit.compute import Array
 from tacit.data.blocks import Standardise
@@ -52,12 +51,12 @@ class NormalWishartComponent(ComponentPosterior):
     noise: Float[Array, "*starts d"]
     """ε, the variance of the blur of every observed entry."""
     prior: NormalWishartPrior
-    columns: tuple[int, ...] = eqx.field(static=True)
-    kind: Kind = eqx.field(static=True)
-    form: Form = eqx.field(static=True, default="product")
-    complete: bool = eqx.field(static=True, default=True)
-    log: bool = eqx.field(static=True, default=False)
-    tile: int = eqx.field(static=True, default=1)
+    columns: tuple[int, ...] = static()
+    kind: Kind = static()
+    form: Form = static(default="product")
+    complete: bool = static(default=True)
+    log: bool = static(default=False)
+    tile: int = static(default=1)
 
     @classmethod
     def template(

@@ -3,12 +3,11 @@
 import dataclasses
 from typing import Self, TypeVar
 
-import equinox as eqx
 import jax
 import numpy as np
 from jaxtyping import Bool, Float, Int, PyTree
 
-from tacit.arrays import chosen, xp
+from tacit.arrays import chosen, static, xp
 from tacit.compute import Array
 from tacit.data.blocks import Standardise
 from tacit.families.base import Distribution, ExponentialFamily, Family
@@ -37,10 +36,10 @@ class FamilyComponent(Component):
     family: Distribution
     fixed: Bool[Array, " components"] | None
     prior: ConjugatePrior | None
-    columns: tuple[int, ...] = eqx.field(static=True)
-    free: int = eqx.field(static=True)
+    columns: tuple[int, ...] = static()
+    free: int = static()
     """Free parameters of one component."""
-    complete: bool = eqx.field(static=True, default=True)
+    complete: bool = static(default=True)
     blur: Float[Array, " columns"] | None = None
     """ε, what every entry is blurred by where the likelihood of a component that collapses has no bound."""
 
@@ -97,7 +96,7 @@ class FamilyComponent(Component):
         new = self.family.maximise(expected, weight)
         if self.fixed is not None:
             new = _keep(self.fixed, self.family, new)
-        return eqx.tree_at(lambda component: component.family, self, new)
+        return dataclasses.replace(self, family=new)
 
     def global_bound(self, active: Bool[Array, "*starts components"]) -> Float[Array, "*starts"]:
         """The log prior density of the natural parameters, 0 without a prior."""
@@ -195,7 +194,7 @@ class FamilyComponent(Component):
         return self.family.values()
 
     def with_values(self, values: dict[str, Float[Array, "..."]]) -> Self:
-        return eqx.tree_at(lambda component: component.family, self, self.family.with_values(values))
+        return dataclasses.replace(self, family=self.family.with_values(values))
 
     def charts(self) -> dict[str, Chart]:
         family = jax.tree.map(np.asarray, self.family)

@@ -7,12 +7,11 @@ Arrays of parameters lead with ``[K]``, or with ``[starts, K]`` where many fits 
 import abc
 from typing import Any
 
-import equinox as eqx
 import jax
 import numpy as np
 from jaxtyping import Bool, Float
 
-from tacit.arrays import product, traced, xp
+from tacit.arrays import Pytree, product, static, traced, xp
 from tacit.compute import LOG_2PI, Array
 from tacit.families.base import Distribution, ExponentialFamily
 
@@ -29,7 +28,7 @@ def take(rows: Float[Array, "rows dims"], columns: tuple[int, ...], log: bool = 
     return xp.log(rows) if log else rows
 
 
-class Step(eqx.Module):
+class Step(Pytree):
     """One group's share of an E-step."""
 
     @abc.abstractmethod
@@ -41,7 +40,7 @@ class Step(eqx.Module):
         """Expected statistics, summed over rows with the (weighted) responsibilities."""
 
 
-class Pairs(eqx.Module):
+class Pairs(Pytree):
     """Features of a Gaussian vector: x, and x_i x_j for i ≤ j."""
 
     def __call__(self, x: Float[Array, "rows d"]) -> tuple[Float[Array, "f rows"], None]:
@@ -50,10 +49,10 @@ class Pairs(eqx.Module):
         return xp.concatenate([across, across[i] * across[j]]), None
 
 
-class Squares(eqx.Module):
+class Squares(Pytree):
     """Features of independent Gaussian columns: x and x²; where entries may be missing, their mask too."""
 
-    complete: bool = eqx.field(static=True)
+    complete: bool = static()
 
     def __call__(self, x: Float[Array, "rows d"]) -> tuple[Float[Array, "f rows"], None]:
         across = x.T
@@ -64,11 +63,11 @@ class Squares(eqx.Module):
         return xp.concatenate([across, across * across, seen.astype(x.dtype)]), None
 
 
-class FamilyFeatures(eqx.Module):
+class FamilyFeatures(Pytree):
     """T(x) of an exponential family over the columns of a group, flattened, then the mask of observed entries."""
 
     family: ExponentialFamily
-    complete: bool = eqx.field(static=True)
+    complete: bool = static()
 
     def __call__(self, x: Float[Array, "rows d"]) -> tuple[Float[Array, "f rows"], Float[Array, " rows"]]:
         events, seen = observed_events(self.family, x)
@@ -103,8 +102,8 @@ class LinearStep(Step):
     features: Any
     natural: Float[Array, "*starts components f"]
     constant: Float[Array, "*starts components"]
-    columns: tuple[int, ...] = eqx.field(static=True)
-    log: bool = eqx.field(static=True, default=False)
+    columns: tuple[int, ...] = static()
+    log: bool = static(default=False)
 
     def terms(self, rows: Float[Array, "rows dims"]) -> tuple[Float[Array, "*starts rows components"], Any]:
         x = take(rows, self.columns, self.log)
@@ -126,7 +125,7 @@ class LocalPosteriorStep(Step):
     """A family whose statistics come from a posterior over a local scale: every component sees its own T."""
 
     family: Any
-    columns: tuple[int, ...] = eqx.field(static=True)
+    columns: tuple[int, ...] = static()
     blur: Float[Array, "*starts columns"] | None = None
 
     @property
@@ -155,7 +154,7 @@ class WhitenedStep(Step):
     factors: Float[Array, "*starts components d d"]
     """``L_k⁻¹``."""
     penalty: Float[Array, "*starts components"]
-    columns: tuple[int, ...] = eqx.field(static=True)
+    columns: tuple[int, ...] = static()
 
     def terms(self, rows: Float[Array, "rows dims"]) -> tuple[Float[Array, "*starts rows components"], Any]:
         centred = take(rows, self.columns) - self.means[..., None, :]  # [*starts, K, rows, d]
@@ -176,9 +175,9 @@ class WhitenedDiagonalStep(Step):
     means: Float[Array, "*starts components d"]
     scales: Float[Array, "*starts components d"]
     penalty: Float[Array, "*starts components d"]
-    columns: tuple[int, ...] = eqx.field(static=True)
-    complete: bool = eqx.field(static=True)
-    log: bool = eqx.field(static=True, default=False)
+    columns: tuple[int, ...] = static()
+    complete: bool = static()
+    log: bool = static(default=False)
 
     def terms(self, rows: Float[Array, "rows dims"]) -> tuple[Float[Array, "*starts rows components"], Any]:
         x = take(rows, self.columns, self.log)

@@ -10,12 +10,11 @@ import dataclasses
 from collections.abc import Sequence
 from typing import NamedTuple, Self
 
-import equinox as eqx
 import jax
 import numpy as np
 from jaxtyping import Bool, Float, Int, PyTree
 
-from tacit.arrays import cholesky_factor, chosen, solve_triangle, xp
+from tacit.arrays import cholesky_factor, chosen, solve_triangle, static, xp
 from tacit.compute import Array
 from tacit.data.blocks import Standardise
 from tacit.families.base import Distribution, Family
@@ -65,9 +64,9 @@ class StudentComponent(Component):
     covariances: Float[Array, "components d d"]
     """Σ_k, the scale matrices."""
     dofs: Float[Array, " components"]
-    columns: tuple[int, ...] = eqx.field(static=True)
-    complete: bool = eqx.field(static=True, default=True)
-    tile: int = eqx.field(static=True, default=1)
+    columns: tuple[int, ...] = static()
+    complete: bool = static(default=True)
+    tile: int = static(default=1)
 
     @property
     def name(self) -> str:

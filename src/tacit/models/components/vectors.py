@@ -6,11 +6,10 @@ A Gaussian vector is conditioned, ``E[x_m|x_o,k] = μ_m + Σ_mo Σ_oo⁻¹ (x_o 
 covariance.
 """
 
-import jax
 import numpy as np
 from jaxtyping import Float, Int
 
-from tacit.arrays import xp
+from tacit.arrays import map_items, xp
 from tacit.compute import Array
 from tacit.models.components.missing import conditionals
 
@@ -62,7 +61,7 @@ def vector_correction(
         return xp.einsum("nde,ne->nd", gains[tiles, label], left)
 
     # one draw at a time, so that the gathered gains stay small
-    change = jax.lax.map(correction, (labels.T, xp.moveaxis(residual, 1, 0)))
+    change = map_items(correction, (labels.T, xp.moveaxis(residual, 1, 0)), at_once=False)
     return xp.moveaxis(change, 0, 1)
 
 

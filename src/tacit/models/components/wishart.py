@@ -6,18 +6,18 @@ On the host, in NumPy: there are few parameters wherever such draws say anything
 from collections.abc import Sequence
 from typing import Literal
 
-import equinox as eqx
 import numpy as np
 from jaxtyping import Float
 from scipy.special import gammaln, xlogy
 
+from tacit.arrays import Pytree
 from tacit.compute import LOG_2PI, Array
 from tacit.families.numeric import log_multigamma
 
 Kind = Literal["full", "tied", "diag", "spherical"]
 
 
-class NormalWishartPrior(eqx.Module):
+class NormalWishartPrior(Pytree):
     """What is known of every component before the data."""
 
     mean: Float[Array, " d"]

@@ -9,13 +9,13 @@ and the M-step the conjugate posteriors of the expected statistics. The bound is
 over K, and is the log evidence where q is the posterior (K = 1).
 """
 
+import dataclasses
 from typing import Any
 
-import equinox as eqx
 import jax
 from jaxtyping import Bool, Float, Int
 
-from tacit.arrays import chosen, xp
+from tacit.arrays import Pytree, chosen, static, xp
 from tacit.compute import Array
 from tacit.data.blocks import Standardise
 from tacit.models.components.base import ComponentPosterior
@@ -24,7 +24,7 @@ from tacit.models.mixture.rules import Posterior, Rule
 from tacit.models.mixture.stick_breaking import WeightPosterior
 
 
-class BayesianMixture(eqx.Module):
+class BayesianMixture(Pytree):
     """The variational posterior of weights and groups; components that are not ``active`` are padding, at the end.
 
     Where the order of the components is part of the prior (a Dirichlet process), ``sorted`` lets the M-step put the
@@ -36,7 +36,7 @@ class BayesianMixture(eqx.Module):
     groups: tuple[ComponentPosterior, ...]
     active: Bool[Array, "*starts components"]
     rule: Rule = Posterior()
-    sorted: bool = eqx.field(static=True, default=True)
+    sorted: bool = static(default=True)
 
     monotone = True
 
@@ -53,7 +53,7 @@ class BayesianMixture(eqx.Module):
             groups = tuple(g.take(order) for g in groups)
         weights = self.weights.updated(counts, self.active)
         groups = tuple(g.m_step(s) for g, s in zip(groups, parts, strict=True))
-        return eqx.tree_at(lambda m: (m.weights, m.groups), self, (weights, groups))
+        return dataclasses.replace(self, weights=weights, groups=groups)
 
     def global_bound(self) -> Float[Array, "*starts"]:
         """``−KL(q(π, θ)‖p(π, θ))``."""
@@ -90,12 +90,11 @@ class BayesianMixture(eqx.Module):
 
     def in_units(self, view: Standardise) -> "BayesianMixture":
         """The posterior of the parameters of the user's values."""
-        return eqx.tree_at(lambda m: m.groups, self, tuple(g.in_units(view) for g in self.groups))
+        return dataclasses.replace(self, groups=tuple(g.in_units(view) for g in self.groups))
 
     def with_rows(self, *, complete: bool, tile: int = 1) -> "BayesianMixture":
         """The same posterior for rows with or without gaps; those with gaps come in tiles of one pattern."""
-        groups = tuple(g.with_rows(complete=complete, tile=tile) for g in self.groups)
-        return eqx.tree_at(lambda m: m.groups, self, groups)
+        return dataclasses.replace(self, groups=tuple(g.with_rows(complete=complete, tile=tile) for g in self.groups))
 
     def n_parameters(self) -> int:
         """Free parameters of the mixture, whose posterior this is."""

@@ -7,7 +7,7 @@ import equinox as eqx
 import jax
 import numpy as np
 
-from tacit.arrays import logsumexp
+from tacit.arrays import logsumexp, map_items
 from tacit.compute import QUICK_BUILD, Array, compiled, eagerly
 from tacit.data.blocks import Block, Standardise, View
 from tacit.data.sources import BlockSource, MemorySource
@@ -80,8 +80,7 @@ def _start_statistics(template: Mixture, block: Block, view: Standardise, respon
 
     def chunk(rows: Array, weights: Array, shares: Array) -> Any:
         _, memos = step.terms(view(rows))
-        shares = shares * weights[:, None]
-        return cf.over_starts(lambda share: step.statistics(memos, share), shares.shape[0], shares)
+        return map_items(lambda share: step.statistics(memos, share), shares * weights[:, None])
 
     return cf.sum_over_chunks(chunk, (block.rows, block.weights, responsibilities))
 

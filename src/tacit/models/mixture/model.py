@@ -1,11 +1,11 @@
 """``p(x) = Σ_k π_k ∏_g p_g(x_g|k)``: a mixture over groups of columns, as an immutable pytree."""
 
+import dataclasses
 from typing import Any
 
-import equinox as eqx
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
-from tacit.arrays import chosen, logsumexp, softmax, special, xp
+from tacit.arrays import Pytree, chosen, logsumexp, softmax, special, xp
 from tacit.compute import Array
 from tacit.data.blocks import Standardise
 from tacit.inference.closed_form import Sums
@@ -14,7 +14,7 @@ from tacit.models.components.steps import Step
 from tacit.models.mixture.rules import Draws, Posterior, Rule
 
 
-class MixtureStep(eqx.Module):
+class MixtureStep(Pytree):
     """The E-step of one iteration: logits under all components, q, and the expected statistics."""
 
     log_weights: Float[Array, "*starts components"]
@@ -36,14 +36,16 @@ class MixtureStep(eqx.Module):
         parts = tuple(p.statistics(m, responsibilities) for p, m in zip(self.parts, memos, strict=True))
         return responsibilities.sum(-2), parts
 
-    def __call__(self, rows: Float[Array, "rows dims"], weights: Float[Array, " rows"], key: PRNGKeyArray) -> Sums:
+    def __call__(
+        self, rows: Float[Array, "rows dims"], weights: Float[Array, " rows"], key: PRNGKeyArray | None
+    ) -> Sums:
         logits, memos = self.terms(rows)
         responsibilities, bound = self.rule(logits, key)
         statistics = self.statistics(memos, responsibilities * weights[:, None])
         return Sums(statistics, (weights * bound).sum(-1))
 
 
-class Mixture(eqx.Module):
+class Mixture(Pytree):
     """Weights and groups of K components; components that are not ``active`` are padding.
 
     ``concentration`` is the parameter α of a Dirichlet prior on the weights, whose mode uses α − 1 (1: none).
@@ -74,7 +76,7 @@ class Mixture(eqx.Module):
         counts, parts = statistics
         groups = tuple(g.m_step(s) for g, s in zip(self.groups, parts, strict=True))
         rule = self.rule.grown() if isinstance(self.rule, Draws) else self.rule
-        return eqx.tree_at(lambda m: (m.log_weights, m.groups, m.rule), self, (self._log_weights(counts), groups, rule))
+        return dataclasses.replace(self, log_weights=self._log_weights(counts), groups=groups, rule=rule)
 
     def _log_weights(self, counts: Float[Array, "*starts components"]) -> Float[Array, "*starts components"]:
         mass = counts
@@ -139,12 +141,11 @@ class Mixture(eqx.Module):
 
     def in_units(self, view: Standardise) -> "Mixture":
         """The density of the user's values, from that of values centred and scaled on entry."""
-        return eqx.tree_at(lambda m: m.groups, self, tuple(g.in_units(view) for g in self.groups))
+        return dataclasses.replace(self, groups=tuple(g.in_units(view) for g in self.groups))
 
     def with_rows(self, *, complete: bool, tile: int = 1) -> "Mixture":
         """The same density for rows with or without gaps; those with gaps come in tiles of one pattern."""
-        groups = tuple(g.with_rows(complete=complete, tile=tile) for g in self.groups)
-        return eqx.tree_at(lambda m: m.groups, self, groups)
+        return dataclasses.replace(self, groups=tuple(g.with_rows(complete=complete, tile=tile) for g in self.groups))
 
     def n_parameters(self) -> int:
         """Free parameters: weights and groups, fixed ones not counted."""

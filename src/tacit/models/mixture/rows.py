@@ -6,7 +6,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from tacit.compute import compiled, eagerly, is_eager
+from tacit.arrays import map_items
+from tacit.compute import compiled, eagerly
 from tacit.data.blocks import Block
 from tacit.data.dataset import Dataset, dataset_of
 from tacit.data.sources import BlockSource, pieces
@@ -35,10 +36,7 @@ def each_row(function: Callable, model: Mixture, rows: Dataset | np.ndarray, *ex
 
 @compiled
 def _over_chunks(function: Callable, model: Mixture, block: Block, extra: tuple) -> Any:
-    if is_eager():
-        found = [function(model, *chunk) for chunk in zip(block.rows, *extra, strict=True)]
-        return jax.tree.map(lambda *leaves: np.stack(leaves), *found)
-    return jax.lax.map(lambda chunk: function(model, *chunk), (block.rows, *extra))
+    return map_items(lambda chunk: function(model, *chunk), (block.rows, *extra), at_once=False)
 
 
 def small(models: Mixture | BayesianMixture, source: BlockSource) -> bool:

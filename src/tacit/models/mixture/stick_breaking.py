@@ -8,25 +8,27 @@ evidence of the process itself (Blei & Jordan 2006, with no stick fixed at 1).
 """
 
 import abc
-from typing import Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
-import equinox as eqx
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from tacit.arrays import chosen, special, xp
+from tacit.arrays import Pytree, chosen, special, xp
 from tacit.compute import Array
 from tacit.families.dirichlet import Dirichlet
 from tacit.families.numeric import log_beta
 
 
-class WeightPosterior(eqx.Module):
+class WeightPosterior(Pytree):
     """``q(π)`` of K components; those that are not active are padding, and stand last."""
 
-    ordered: eqx.AbstractClassVar[bool]
+    ordered: ClassVar[bool]
     """Whether the order of the components is part of the model."""
-    prior: eqx.AbstractVar[Float[Array, "*starts"]]
-    """α or γ."""
+    if TYPE_CHECKING:
+
+        @property
+        def prior(self) -> Float[Array, "*starts"]:
+            """α or γ."""
 
     @abc.abstractmethod
     def updated(self, counts: Float[Array, "*starts components"], active: Bool[Array, "*starts components"]) -> Self:

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float, PRNGKeyArray
 
+from tacit.arrays import static
 from tacit.compute import Array
 from tacit.families.transformed import Distribution, Gaussian, white_log_prob
 from tacit.models.vae.networks import MLP
@@ -58,8 +59,8 @@ class TwoLevels(Posterior):
     """``first`` dimensions read from the encoder, ``second`` more from a network of those."""
 
     network: MLP
-    first: int = eqx.field(static=True)
-    second: int = eqx.field(static=True)
+    first: int = static()
+    second: int = static()
 
     def __init__(
         self, first: int, second: int, hidden: Sequence[int], *, key: PRNGKeyArray, activation: str = "silu"
@@ -84,8 +85,8 @@ class TopDown(Prior):
     """``p(z₂) p(z₁|z₂)``: z₂ ~ N(0, I), and z₁ Gaussian around what a network makes of it."""
 
     network: MLP
-    first: int = eqx.field(static=True)
-    second: int = eqx.field(static=True)
+    first: int = static()
+    second: int = static()
 
     def __init__(
         self, first: int, second: int, hidden: Sequence[int], *, key: PRNGKeyArray, activation: str = "silu"
@@ -108,8 +109,8 @@ class Leading(eqx.Module):
     """A decoder that sees the first level alone: the leading numbers of z, and what follows both levels."""
 
     network: Callable
-    first: int = eqx.field(static=True)
-    dims: int = eqx.field(static=True)
+    first: int = static()
+    dims: int = static()
 
     def __call__(self, z: Float[Array, " dims"]) -> Float[Array, "..."]:
         return self.network(jnp.concatenate([z[: self.first], z[self.dims :]]))
