@@ -67,19 +67,18 @@ def laid(rows: np.ndarray, weights: np.ndarray, chunks: int, size: int, first: i
     return Block(padded(rows, whole).reshape(chunks, size, -1), padded(weights, whole).reshape(chunks, size), number)
 
 
-def whole_block(rows: np.ndarray, weights: np.ndarray, size: int = CHUNK_ROWS, parts: int = 1) -> Block:
-    """All rows as one block: ``64·4^k`` rows in chunks of at most 2048; beyond 16 384, whole chunks only.
+def block_shape(count: int, size: int = CHUNK_ROWS, parts: int = 1) -> tuple[int, int]:
+    """Chunks, and rows of a chunk, of one block of all rows: ``64·4^k`` rows; beyond 16 384, whole chunks only.
 
-    The number of chunks is a multiple of ``parts``.
+    A chunk has ``size`` rows at most, and the number of chunks is a multiple of ``parts``.
     """
-    count = rows.shape[0]
     bucket = row_bucket(count)
     if bucket > 16_384:
         chunks = -(-count // CHUNK_ROWS)
         grain = max(1, 2 ** (chunks.bit_length() - 4))  # at most a sixteenth of padding, few sizes compiled
         bucket = -(-chunks // grain) * grain * CHUNK_ROWS
     size = min(bucket, size)
-    return laid(rows, weights, -(-bucket // size // parts) * parts, size)
+    return -(-bucket // size // parts) * parts, size
 
 
 def pattern_tiles(rows: np.ndarray, weights: np.ndarray, parts: int = 1) -> tuple[Block, int, np.ndarray]:

@@ -3,20 +3,17 @@
 import abc
 import copy
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, Self, TypeVar
+from typing import NamedTuple, Self
 
 import numpy as np
 from jaxtyping import Float, Int
 from scipy import sparse
-
-from tacit.data.blocks import Block, laid
 
 SLICE_ROWS = 16_384
 """Rows looked at together where all of them are gone through on the host."""
 
 Places = slice | np.ndarray
 """Some rows: a slice, or their numbers."""
-T = TypeVar("T")
 
 
 class ColumnMoments(NamedTuple):
@@ -99,7 +96,7 @@ class Dataset(abc.ABC):
             places: a slice, their numbers in the order wanted, or True for each that is wanted.
         """
         if isinstance(places, slice):
-            places = np.arange(len(self))[places]
+            places = numbered(len(self))[places]
         return TakenRows(self, np.flatnonzero(places) if places.dtype == bool else places)
 
     def sample(self, size: int, random: np.random.Generator) -> "Dataset":
@@ -111,11 +108,6 @@ class Dataset(abc.ABC):
         for start in range(0, len(self), size):
             part = slice(start, min(start + size, len(self)))
             yield part, self.rows(part)
-
-    def blocks(self, chunks: int, size: int) -> Iterator[Block]:
-        """All rows as blocks of so many chunks of so many rows."""
-        for part, rows in self.slices(chunks * size):
-            yield laid(rows, self.weights[part], chunks, size, part.start // size)
 
     def total(self, function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
         """The sum over slices of a function of rows ``[rows, columns]`` in float64 and their weights ``[rows]``."""
@@ -145,7 +137,8 @@ class Dataset(abc.ABC):
         mean = total / np.where(seen > 0, seen, 1.0)
 
         def second(rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
-            away = function(rows) - mean
+            with np.errstate(invalid="ignore"):  # infinite entries, which whoever reads rows refuses
+                away = function(rows) - mean
             return weights @ np.where(np.isnan(away), 0.0, away) ** 2
 
         return ColumnMoments(mean, self.total(second) / np.where(seen > 0, seen, 1.0), seen, not gaps.any())
@@ -245,6 +238,10 @@ class TakenRows(Dataset):
         return self._whole.rows(self._places[places])
 
 
+Values = Dataset | sparse.csr_array | np.ndarray
+"""What models take: a data set, a sparse matrix, or an array (of images, with more axes)."""
+
+
 def dataset_of(rows: Dataset | np.ndarray | sparse.sparray | sparse.spmatrix) -> Dataset:
     """The rows of an array or a sparse matrix as a data set; one that is a data set already, as it is."""
     if isinstance(rows, Dataset):
@@ -252,6 +249,16 @@ def dataset_of(rows: Dataset | np.ndarray | sparse.sparray | sparse.spmatrix) ->
     return SparseRows(sparse.csr_array(rows)) if sparse.issparse(rows) else DenseRows(np.asarray(rows))
 
 
+def numbered(rows: int) -> Int[np.ndarray, " rows"]:
+    """The numbers 0, 1, 2, … of rows, in four bytes each where these are enough."""
+    return np.arange(rows, dtype=np.int32 if rows <= np.iinfo(np.int32).max else np.int64)
+
+
 def sampled_places(rows: int, size: int, random: np.random.Generator) -> Int[np.ndarray, " sample"]:
     """Numbers of a sorted sample of rows without replacement, or of all of them."""
     return np.arange(rows) if rows <= size else np.sort(random.choice(rows, size, replace=False))
+
+
+def some(values: Values, places: Int[np.ndarray, " chosen"]) -> Values:
+    """Some of the rows of whatever holds them."""
+    return values.take(places) if isinstance(values, Dataset) else values[places]

@@ -76,7 +76,7 @@ def judge(chosen: Chosen, fitted: Rows, kept: Rows, said: Iterable[str], trace: 
     if fitted.target is not None:
         told, calibration = workflow.judging_predictions.judge_predictions(estimator, fitted, kept)
         return Judgement(None, None, (), "", None, None, calibration, _said(said), target=told)
-    X = feed(estimator, fitted.values, schema)
+    X = feed(estimator, fitted.data, schema)
     share = responsibilities(estimator, X)
     shares = None if share is None else _shares(estimator, share)
     scores, calibration = hasattr(estimator, "score_samples"), {}
@@ -86,7 +86,7 @@ def judge(chosen: Chosen, fitted: Rows, kept: Rows, said: Iterable[str], trace: 
         if schema is None and len(kept) > JUDGED_IMAGES:
             places = np.random.default_rng(0).choice(len(kept), JUDGED_IMAGES, replace=False)
             kept = kept.pick(np.sort(places))
-        found = np.asarray(estimator.score_samples(feed(estimator, kept.values, schema)), np.float64)
+        found = np.asarray(estimator.score_samples(feed(estimator, kept.data, schema)), np.float64)
         score = of_scores(found, np.ones(len(kept)), len(measure(estimator)))
         calibration = {"scores": found, "rows": np.asarray(kept.numbers, np.int64)}
         typical = _typical(estimator, kept)
@@ -149,10 +149,11 @@ def _sentences(fitted: Rows, share: np.ndarray, shares: np.ndarray) -> tuple[str
     """What sets each group apart; of wide counts only the items bought most are looked at."""
     if fitted.schema is None:
         return ()
-    values, columns = fitted.values, np.arange(len(fitted.schema))
-    if values.shape[0] > DESCRIBED_ROWS:
-        rows = np.linspace(0, values.shape[0] - 1, DESCRIBED_ROWS).astype(int)
-        values, share = values[rows], share[rows]
+    columns = np.arange(len(fitted.schema))
+    if len(fitted) > DESCRIBED_ROWS:
+        chosen = np.linspace(0, len(fitted) - 1, DESCRIBED_ROWS).astype(int)
+        fitted, share = fitted.pick(chosen), share[chosen]
+    values = fitted.values
     if sparse.issparse(values):
         totals = np.asarray(values.sum(axis=0)).ravel()
         columns = np.sort(np.argsort(-totals, kind="stable")[:WIDE])
@@ -164,10 +165,12 @@ def _sentences(fitted: Rows, share: np.ndarray, shares: np.ndarray) -> tuple[str
 
 def _typical(estimator: Any, kept: Rows) -> np.ndarray | None:
     """What ordinary rows have for ``log p(x_j | rest)``, column by column: the medians, ``[columns]``."""
-    if kept.schema is None or len(kept.schema) > WIDE or sparse.issparse(kept.values):
+    if kept.schema is None or len(kept.schema) > WIDE or sparse.issparse(kept.whole.values):
         return None
     try:
-        found = odd_columns(estimator, feed(estimator, kept.values[:TYPICAL_ROWS], kept.schema))
+        found = odd_columns(
+            estimator, feed(estimator, kept.pick(np.arange(min(TYPICAL_ROWS, len(kept)))).data, kept.schema)
+        )
     except ValueError:
         return None  # a model whose columns have no density apart
     with warnings.catch_warnings():
