@@ -116,7 +116,7 @@ def test_columns_keep_their_names(tmp_path: Path) -> None:
     files = ParquetRows(halves(tmp_path))
     assert files.names == files.take(slice(3, 9)).names == files.weighted(None).names == NAMES
     assert DenseRows(ROWS).names is None
-    assert DenseRows(ROWS).named(NAMES).names == NAMES
+    assert DenseRows(ROWS).described(SCHEMA).names == NAMES
 
 
 def test_whatever_holds_rows(tmp_path: Path) -> None:

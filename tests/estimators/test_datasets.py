@@ -14,14 +14,16 @@ from tacit import (
     BayesianLogisticRegression,
     GaussianMixture,
     KMeans,
+    Mixture,
     PoissonMixture,
     bootstrap,
     compare,
     select,
 )
-from tacit.data import Column, Dataset, DenseRows, ParquetRows, Schema, sources
+from tacit.data import Column, DataError, Dataset, DenseRows, ParquetRows, Schema, load, sources
 from tacit.data.dataset import numbered
 from tacit.estimators.base import weighted
+from tacit.evaluation.anomalies import odd_columns
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
@@ -130,9 +132,9 @@ def test_weights_of_a_data_set_count_unless_others_are_given() -> None:
 def test_faults_are_those_of_an_array(tmp_path: Path) -> None:
     fit = GaussianMixture(1).fit(kinds_of(tmp_path, ROWS)["file"])
     with pytest.raises(ValueError, match="feature names should match"):
-        fit.score_samples(DenseRows(ROWS[:, :1]).named(("a",)))
+        fit.score_samples(DenseRows(ROWS[:, :1]).described(Schema(schema_of("continuous").columns[:1])))
     with pytest.raises(ValueError, match="feature names should match"):
-        fit.score_samples(DenseRows(ROWS).named(("b", "a")))
+        fit.score_samples(DenseRows(ROWS).described(Schema(schema_of("continuous").columns[::-1])))
     with pytest.raises(ValueError, match="contains infinity"):
         GaussianMixture(1).fit(DenseRows(np.where(numbered(700)[:, None] == 3, np.inf, ROWS)))
     with pytest.raises(ValueError, match=r"1 row\(s\) while a minimum of 2"):
@@ -150,3 +152,32 @@ def test_searches_and_comparisons_take_a_data_set() -> None:
     fit = GaussianMixture(1).fit(ROWS)
     errors = [bootstrap(fit, X, 3, random_state=0).standard_errors["means"] for X in (ROWS, data)]
     np.testing.assert_array_equal(*errors)
+
+
+def test_columns_of_any_kinds_are_those_of_the_table(tmp_path: Path) -> None:
+    random = np.random.default_rng(1)
+    town = np.array(["Ulm", "Bonn", None], object)[random.integers(0, 3, 700)]
+    size = random.normal(size=700) + 5.0 * (town == "Ulm")
+    table = pa.table({"town": pa.array(town).dictionary_encode(), "size": size, "visits": random.poisson(3.0, 700)})
+    parts = [tmp_path / "one.parquet", tmp_path / "two.parquet"]
+    parquet.write_table(table.slice(0, 300), parts[0])
+    parquet.write_table(table.slice(300), parts[1], row_group_size=150)
+    files = ParquetRows(parts)
+    assert files.schema == load(table).schema
+    for families in ("auto", {"visits": "normal"}, {"size": "student-t"}):
+        model = Mixture(2, random_state=0, n_init=1, families=families)
+        whole = model.fit(table)
+        weights, scores, schema = whole.weights_, whole.score_samples(table), whole.schema_
+        again = model.fit(files)
+        np.testing.assert_array_equal(again.weights_, weights)
+        np.testing.assert_array_equal(again.score_samples(files), scores)
+        np.testing.assert_array_equal(again.score_samples(table), scores)
+        assert [column.kind for column in again.schema_.columns] == [column.kind for column in schema.columns]
+        assert [column.levels for column in again.schema_.columns] == [column.levels for column in schema.columns]
+    with pytest.raises(DataError, match="'size' cannot be continuous: every value is missing"):
+        model.fit(DenseRows(np.where(np.arange(3) == 1, np.nan, files.rows())).described(files.schema))
+
+
+def test_what_makes_a_row_odd_is_that_of_the_array() -> None:
+    fit = GaussianMixture(2, random_state=0).fit(ROWS)
+    np.testing.assert_array_equal(odd_columns(fit, DenseRows(ROWS)), odd_columns(fit, ROWS))

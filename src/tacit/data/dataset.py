@@ -2,17 +2,21 @@
 
 import abc
 import copy
+import functools
+import operator
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, TypeAlias
 
 import numpy as np
 from jaxtyping import Float, Int
 from scipy import sparse
 
+from tacit.data.schema import Schema
+
 SLICE_ROWS = 16_384
 """Rows looked at together where all of them are gone through on the host."""
 
-Places = slice | np.ndarray
+Places: TypeAlias = slice | np.ndarray
 """Some rows: a slice, or their numbers."""
 
 
@@ -45,8 +49,8 @@ class Dataset(abc.ABC):
     slice at a time, in bounded memory, by their numbers from 0: so a data set is the same however it is stored.
     """
 
-    names: tuple[str, ...] | None = None
-    """Of the columns, where they have some."""
+    schema: Schema | None = None
+    """What the columns are and what their codes mean, where that is known."""
     _weights: np.ndarray | None = None
     _moments: ColumnMoments | None = None
 
@@ -83,10 +87,15 @@ class Dataset(abc.ABC):
         other._weights, other._moments = None if weights is None else np.asarray(weights, np.float64), None
         return other
 
-    def named(self, names: tuple[str, ...] | None) -> Self:
-        """The same rows with names of the columns."""
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """Of the columns, where they have some."""
+        return None if self.schema is None else self.schema.names
+
+    def described(self, schema: Schema | None) -> Self:
+        """The same rows, of columns that are known."""
         other = copy.copy(self)
-        other.names = names
+        other.schema = schema
         return other
 
     def take(self, places: Places) -> "Dataset":
@@ -111,7 +120,8 @@ class Dataset(abc.ABC):
 
     def total(self, function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
         """The sum over slices of a function of rows ``[rows, columns]`` in float64 and their weights ``[rows]``."""
-        return sum(function(rows.astype(np.float64), self.weights[part]) for part, rows in self.slices())
+        parts = (function(rows.astype(np.float64), self.weights[part]) for part, rows in self.slices())
+        return functools.reduce(operator.add, parts)
 
     def moments(self) -> ColumnMoments:
         """Weighted mean and variance of the columns; worked out once."""
@@ -221,10 +231,11 @@ class TakenRows(Dataset):
     """Some rows of another data set, in any order, read where they lie."""
 
     def __init__(self, whole: Dataset, places: Int[np.ndarray, " rows"]) -> None:
-        if isinstance(whole, TakenRows) and whole._weights is None:
-            whole, places = whole._whole, whole._places[places]
-        self._whole, self._places, self.names = whole, places, whole.names
-        self._weights = None if whole._weights is None else whole._weights[places]
+        self.schema, self._weights = whole.schema, None if whole._weights is None else whole._weights[places]
+        self._whole: Dataset = whole
+        self._places = places
+        if isinstance(whole, TakenRows):
+            self._whole, self._places = whole._whole, whole._places[places]
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -238,7 +249,7 @@ class TakenRows(Dataset):
         return self._whole.rows(self._places[places])
 
 
-Values = Dataset | sparse.csr_array | np.ndarray
+Values: TypeAlias = Dataset | sparse.csr_array | np.ndarray
 """What models take: a data set, a sparse matrix, or an array (of images, with more axes)."""
 
 

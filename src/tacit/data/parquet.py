@@ -129,16 +129,16 @@ class ParquetRows(Dataset):
         row_groups: Sequence[int] | None = None,
     ) -> None:
         self._columns = ParquetColumns([paths] if isinstance(paths, str | Path) else paths, row_groups)
-        self.schema = infer(self._columns)[0] if schema is None else schema
-        check_present(self._columns, self.schema)
-        self.names = self.schema.names
+        self._known = infer(self._columns)[0] if schema is None else schema
+        check_present(self._columns, self._known)
+        self.schema = self._known
         self._starts = [group.start for group in self._columns.groups]
         self._lock = threading.Lock()
-        self._held: tuple[int, np.ndarray] = (-1, np.empty((0, len(self.names))))
+        self._held: tuple[int, np.ndarray] = (-1, np.empty((0, len(self._known))))
 
     @property
     def shape(self) -> tuple[int, int]:
-        return self._columns.num_rows, len(self.names)
+        return self._columns.num_rows, len(self._known)
 
     @property
     def dtype(self) -> np.dtype:
@@ -150,7 +150,7 @@ class ParquetRows(Dataset):
             if step == 1:
                 return self._between(first, last)
             places = np.arange(first, last, step)
-        found = np.empty((places.size, len(self.names)))
+        found = np.empty((places.size, len(self._known)))
         which = np.searchsorted(self._starts, places, side="right") - 1
         for group in np.unique(which):
             here = which == group
@@ -165,14 +165,14 @@ class ParquetRows(Dataset):
             parts.append(part)
             first += len(part)
         if not parts:
-            return np.empty((0, len(self.names)))
+            return np.empty((0, len(self._known)))
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _group(self, place: int) -> np.ndarray:
         with self._lock:
             if self._held[0] != place:
                 rows = self._columns.rows_of(place)
-                values = np.empty((rows.stop - rows.start, len(self.names)))
-                self._columns.fill(values, place, self.schema)
+                values = np.empty((rows.stop - rows.start, len(self._known)))
+                self._columns.fill(values, place, self._known)
                 self._held = place, values
             return self._held[1]

@@ -11,7 +11,7 @@ from scipy import sparse
 from sklearn.utils import get_tags
 
 from tacit import registry
-from tacit.data.dataset import Values, dataset_of
+from tacit.data.dataset import Dataset, Values, dataset_of
 from tacit.data.encode import decode
 from tacit.data.errors import listed
 from tacit.data.schema import LEVELLED, Schema
@@ -77,11 +77,11 @@ def feed(estimator: Any, values: Values, schema: Schema | None) -> Values | pa.T
     if schema is None or sparse.issparse(values):
         return values
     data = dataset_of(values)
-    if reads_kinds(estimator):
-        return _with_levels(data.rows(), schema)
     if can(estimator, TakesDatasets):
-        return data.named(schema.names)
+        return data.described(schema)
     rows = data.rows()
+    if reads_kinds(estimator):
+        return _with_levels(rows, schema)
     return pa.table({name: np.ascontiguousarray(rows[:, place]) for place, name in enumerate(schema.names)})
 
 
@@ -103,20 +103,25 @@ def feed_fit(estimator: Any, values: Values, schema: Schema | None) -> tuple[Val
     """
     if schema is None or sparse.issparse(values) or not reads_kinds(estimator):
         return feed(estimator, values, schema), None
-    rows = dataset_of(values).rows()
-    absent = [
-        (place, code)
-        for place, column in enumerate(schema.columns)
-        for code in range(len(column.levels or ()))
-        if not (rows[:, place] == code).any()
-    ]
+    absent = _absent(dataset_of(values), schema)
     if not absent:
-        return feed(estimator, rows, schema), None
+        return feed(estimator, values, schema), None
+    rows = dataset_of(values).rows()
     extra = np.full((len(absent), len(schema)), np.nan)
     for row, (place, code) in enumerate(absent):
         extra[row, place] = code
     weights = np.concatenate([np.ones(len(rows)), np.zeros(len(absent))])
-    return feed(estimator, np.concatenate([rows, extra]), schema), weights
+    return _with_levels(np.concatenate([rows, extra]), schema), weights
+
+
+def _absent(data: Dataset, schema: Schema) -> list[tuple[int, int]]:
+    """The levels that no row has: the place of the column, and the code."""
+    seen = {place: np.zeros(len(column.levels), bool) for place, column in enumerate(schema.columns) if column.levels}
+    for _, rows in data.slices() if seen else ():
+        for place, found in seen.items():
+            codes = rows[:, place]
+            found[codes[~np.isnan(codes)].astype(int)] = True
+    return [(place, int(code)) for place, found in seen.items() for code in np.flatnonzero(~found)]
 
 
 def _with_levels(values: np.ndarray, schema: Schema) -> pa.Table:
