@@ -51,20 +51,16 @@ class AsTheyAre(eqx.Module):
 
 
 def padded(values: np.ndarray, rows: int) -> np.ndarray:
-    """Values made up to so many rows: with zeros, which are weights, or ``[rows, …]`` with copies of the last row."""
+    """``[rows, …]`` made up to so many with copies of the last: of the support, so that nothing is ever 0 · ∞."""
     lack = rows - values.shape[0]
-    if not lack:
-        return values
-    # rows of weight 0 repeat the last one: a value of the support, so that nothing is ever 0 · ∞
-    last = values[-1:] if values.ndim > 1 else np.zeros(1, values.dtype)
-    return np.concatenate([values, np.repeat(last, lack, axis=0)])
+    return np.concatenate([values, np.repeat(values[-1:], lack, axis=0)]) if lack else values
 
 
 def laid(rows: np.ndarray, weights: np.ndarray, chunks: int, size: int, first: int = 0) -> Block:
-    """Rows in so many chunks of so many rows, numbered from ``first`` on; what they lack is padding."""
+    """Rows in so many chunks of so many rows, numbered from ``first`` on; what they lack is padding of weight 0."""
+    mass = np.pad(weights, (0, chunks * size - weights.size)).reshape(chunks, size)
     number = np.arange(first, first + chunks, dtype=np.int32)
-    whole = chunks * size
-    return Block(padded(rows, whole).reshape(chunks, size, -1), padded(weights, whole).reshape(chunks, size), number)
+    return Block(padded(rows, chunks * size).reshape(chunks, size, -1), mass, number)
 
 
 def block_shape(count: int, size: int = CHUNK_ROWS, parts: int = 1) -> tuple[int, int]:

@@ -9,7 +9,6 @@ import numpy as np
 from scipy import sparse
 
 from tacit import workflow
-from tacit.data.schema import Schema
 from tacit.estimators.stopping import stop_reason
 from tacit.evaluation.anomalies import odd_columns
 from tacit.evaluation.held_out import HeldOut, of_scores
@@ -153,14 +152,13 @@ def _sentences(fitted: Rows, share: np.ndarray, shares: np.ndarray) -> tuple[str
     if len(fitted) > DESCRIBED_ROWS:
         chosen = np.linspace(0, len(fitted) - 1, DESCRIBED_ROWS).astype(int)
         fitted, share = fitted.pick(chosen), share[chosen]
-    values = fitted.values
-    if sparse.issparse(values):
-        totals = np.asarray(values.sum(axis=0)).ravel()
+    if sparse.issparse(fitted.values):
+        totals = np.asarray(fitted.values.sum(axis=0)).ravel()
         columns = np.sort(np.argsort(-totals, kind="stable")[:WIDE])
-        values = values[:, columns].toarray()
-    schema = Schema(tuple(fitted.schema.columns[place] for place in columns))
-    found = effects(values, schema.kinds, [len(column.levels or ()) for column in schema.columns], share)
-    return tuple(words.describe_group(k, float(weight), found[k], schema.columns) for k, weight in enumerate(shares))
+    table = fitted.as_table(columns)
+    known = table.schema.columns
+    found = effects(table.values, table.schema.kinds, [len(column.levels or ()) for column in known], share)
+    return tuple(words.describe_group(k, float(weight), found[k], known) for k, weight in enumerate(shares))
 
 
 def _typical(estimator: Any, kept: Rows) -> np.ndarray | None:

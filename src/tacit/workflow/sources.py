@@ -207,7 +207,7 @@ class Rows:
         if self.schema is None:
             raise TypeError("images have no columns")
         part = self.values[:, columns]
-        dense = part.toarray() if sparse.issparse(part) else part
+        dense = part if isinstance(part, np.ndarray) else part.toarray()
         schema = Schema(tuple(self.schema.columns[place] for place in columns))
         left_out = self.table.left_out if isinstance(self.table, Table) else ()
         names = self.numbers if self.ids is None else self.ids

@@ -62,7 +62,7 @@ class TableColumns(ReadsKinds, MixtureAnswers):
             if as_named and data.moments().seen.all():  # what has no value is refused below
                 self.schema_ = known
             else:
-                vars(self).pop("schema_", None)
+                self.__dict__.pop("schema_", None)
         if "schema_" in vars(self) and self.schema_ == known:
             return data
         table = decode(data.rows(), known)
