@@ -34,7 +34,7 @@ def select_target(rows: Rows, name: str) -> Rows:
     if len(seen) < 2:
         raise DataError(f"the target {name!r} is known in {counted(len(seen), 'row')}: there is nothing to learn from.")
     values_of_target = table.values[seen, place]
-    values = np.delete(table.values, place, axis=1)[seen]
+    values = table.values[np.ix_(seen, np.delete(np.arange(len(schema)), place))]
     columns = Schema(tuple(column for column in schema.columns if column.name != name))
     lost = len(table) - len(seen)
     notes = (f"{counted(lost, 'row')} without {name} left out: there is nothing to learn from them",) if lost else ()

@@ -307,7 +307,7 @@ class MixtureBase(MixtureAnswers, Scores, AssignsSoftly, Sweeps, ReadsOnce, Dens
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Mean log-density a row, in nats."""
         values, weights = self.weighed_scores(X, sample_weight)
-        return float(np.average(values, weights=weights))
+        return float(np.average(values, weights=None if (weights == 1.0).all() else weights))
 
     @double_precision
     def predict_proba(self, X: Any) -> np.ndarray:
