@@ -51,20 +51,16 @@ class AsTheyAre(eqx.Module):
 
 
 def padded(values: np.ndarray, rows: int) -> np.ndarray:
-    """Values made up to so many rows: with zeros, which are weights, or ``[rows, …]`` with copies of the last row."""
+    """``[rows, …]`` made up to so many with copies of the last: of the support, so that nothing is ever 0 · ∞."""
     lack = rows - values.shape[0]
-    if not lack:
-        return values
-    # rows of weight 0 repeat the last one: a value of the support, so that nothing is ever 0 · ∞
-    last = values[-1:] if values.ndim > 1 else np.zeros(1, values.dtype)
-    return np.concatenate([values, np.repeat(last, lack, axis=0)])
+    return np.concatenate([values, np.repeat(values[-1:], lack, axis=0)]) if lack else values
 
 
 def laid(rows: np.ndarray, weights: np.ndarray, chunks: int, size: int, first: int = 0) -> Block:
-    """Rows in so many chunks of so many rows, numbered from ``first`` on; what they lack is padding."""
+    """Rows in so many chunks of so many rows, numbered from ``first`` on; what they lack is padding of weight 0."""
+    mass = np.pad(weights, (0, chunks * size - weights.size)).reshape(chunks, size)
     number = np.arange(first, first + chunks, dtype=np.int32)
-    whole = chunks * size
-    return Block(padded(rows, whole).reshape(chunks, size, -1), padded(weights, whole).reshape(chunks, size), number)
+    return Block(padded(rows, chunks * size).reshape(chunks, size, -1), mass, number)
 
 
 def trimmed(block: Block, tile: int = 1) -> Block:
@@ -76,19 +72,18 @@ def trimmed(block: Block, tile: int = 1) -> Block:
     return Block(block.rows[:, :most], block.weights[:, :most], block.number)
 
 
-def whole_block(rows: np.ndarray, weights: np.ndarray, size: int = CHUNK_ROWS, parts: int = 1) -> Block:
-    """All rows as one block: ``64·4^k`` rows in chunks of at most 2048; beyond 16 384, whole chunks only.
+def block_shape(count: int, size: int = CHUNK_ROWS, parts: int = 1) -> tuple[int, int]:
+    """Chunks, and rows of a chunk, of one block of all rows: ``64·4^k`` rows; beyond 16 384, whole chunks only.
 
-    The number of chunks is a multiple of ``parts``.
+    A chunk has ``size`` rows at most, and the number of chunks is a multiple of ``parts``.
     """
-    count = rows.shape[0]
     bucket = row_bucket(count)
     if bucket > 16_384:
         chunks = -(-count // CHUNK_ROWS)
         grain = max(1, 2 ** (chunks.bit_length() - 4))  # at most a sixteenth of padding, few sizes compiled
         bucket = -(-chunks // grain) * grain * CHUNK_ROWS
     size = min(bucket, size)
-    return laid(rows, weights, -(-bucket // size // parts) * parts, size)
+    return -(-bucket // size // parts) * parts, size
 
 
 def pattern_tiles(rows: np.ndarray, weights: np.ndarray, parts: int = 1) -> tuple[Block, int, np.ndarray]:

@@ -2,21 +2,22 @@
 
 import abc
 import copy
+import functools
+import operator
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, Self, TypeVar
+from typing import NamedTuple, Self, TypeAlias
 
 import numpy as np
 from jaxtyping import Float, Int
 from scipy import sparse
 
-from tacit.data.blocks import Block, laid
+from tacit.data.schema import Schema
 
 SLICE_ROWS = 16_384
 """Rows looked at together where all of them are gone through on the host."""
 
-Places = slice | np.ndarray
+Places: TypeAlias = slice | np.ndarray
 """Some rows: a slice, or their numbers."""
-T = TypeVar("T")
 
 
 class ColumnMoments(NamedTuple):
@@ -48,8 +49,8 @@ class Dataset(abc.ABC):
     slice at a time, in bounded memory, by their numbers from 0: so a data set is the same however it is stored.
     """
 
-    names: tuple[str, ...] | None = None
-    """Of the columns, where they have some."""
+    schema: Schema | None = None
+    """What the columns are and what their codes mean, where that is known."""
     _weights: np.ndarray | None = None
     _moments: ColumnMoments | None = None
 
@@ -86,10 +87,15 @@ class Dataset(abc.ABC):
         other._weights, other._moments = None if weights is None else np.asarray(weights, np.float64), None
         return other
 
-    def named(self, names: tuple[str, ...] | None) -> Self:
-        """The same rows with names of the columns."""
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """Of the columns, where they have some."""
+        return None if self.schema is None else self.schema.names
+
+    def described(self, schema: Schema | None) -> Self:
+        """The same rows, of columns that are known."""
         other = copy.copy(self)
-        other.names = names
+        other.schema = schema
         return other
 
     def take(self, places: Places) -> "Dataset":
@@ -99,7 +105,7 @@ class Dataset(abc.ABC):
             places: a slice, their numbers in the order wanted, or True for each that is wanted.
         """
         if isinstance(places, slice):
-            places = np.arange(len(self))[places]
+            places = numbered(len(self))[places]
         return TakenRows(self, np.flatnonzero(places) if places.dtype == bool else places)
 
     def sample(self, size: int, random: np.random.Generator) -> "Dataset":
@@ -112,14 +118,10 @@ class Dataset(abc.ABC):
             part = slice(start, min(start + size, len(self)))
             yield part, self.rows(part)
 
-    def blocks(self, chunks: int, size: int) -> Iterator[Block]:
-        """All rows as blocks of so many chunks of so many rows."""
-        for part, rows in self.slices(chunks * size):
-            yield laid(rows, self.weights[part], chunks, size, part.start // size)
-
     def total(self, function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
         """The sum over slices of a function of rows ``[rows, columns]`` in float64 and their weights ``[rows]``."""
-        return sum(function(rows.astype(np.float64), self.weights[part]) for part, rows in self.slices())
+        parts = (function(rows.astype(np.float64), self.weights[part]) for part, rows in self.slices())
+        return functools.reduce(operator.add, parts)
 
     def moments(self) -> ColumnMoments:
         """Weighted mean and variance of the columns; worked out once."""
@@ -145,7 +147,8 @@ class Dataset(abc.ABC):
         mean = total / np.where(seen > 0, seen, 1.0)
 
         def second(rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
-            away = function(rows) - mean
+            with np.errstate(invalid="ignore"):  # infinite entries, which whoever reads rows refuses
+                away = function(rows) - mean
             return weights @ np.where(np.isnan(away), 0.0, away) ** 2
 
         return ColumnMoments(mean, self.total(second) / np.where(seen > 0, seen, 1.0), seen, not gaps.any())
@@ -228,10 +231,11 @@ class TakenRows(Dataset):
     """Some rows of another data set, in any order, read where they lie."""
 
     def __init__(self, whole: Dataset, places: Int[np.ndarray, " rows"]) -> None:
-        if isinstance(whole, TakenRows) and whole._weights is None:
-            whole, places = whole._whole, whole._places[places]
-        self._whole, self._places, self.names = whole, places, whole.names
-        self._weights = None if whole._weights is None else whole._weights[places]
+        self.schema, self._weights = whole.schema, None if whole._weights is None else whole._weights[places]
+        self._whole: Dataset = whole
+        self._places = places
+        if isinstance(whole, TakenRows):
+            self._whole, self._places = whole._whole, whole._places[places]
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -245,6 +249,10 @@ class TakenRows(Dataset):
         return self._whole.rows(self._places[places])
 
 
+Values: TypeAlias = Dataset | sparse.csr_array | np.ndarray
+"""What models take: a data set, a sparse matrix, or an array (of images, with more axes)."""
+
+
 def dataset_of(rows: Dataset | np.ndarray | sparse.sparray | sparse.spmatrix) -> Dataset:
     """The rows of an array or a sparse matrix as a data set; one that is a data set already, as it is."""
     if isinstance(rows, Dataset):
@@ -252,6 +260,16 @@ def dataset_of(rows: Dataset | np.ndarray | sparse.sparray | sparse.spmatrix) ->
     return SparseRows(sparse.csr_array(rows)) if sparse.issparse(rows) else DenseRows(np.asarray(rows))
 
 
+def numbered(rows: int) -> Int[np.ndarray, " rows"]:
+    """The numbers 0, 1, 2, … of rows, in four bytes each where these are enough."""
+    return np.arange(rows, dtype=np.int32 if rows <= np.iinfo(np.int32).max else np.int64)
+
+
 def sampled_places(rows: int, size: int, random: np.random.Generator) -> Int[np.ndarray, " sample"]:
     """Numbers of a sorted sample of rows without replacement, or of all of them."""
     return np.arange(rows) if rows <= size else np.sort(random.choice(rows, size, replace=False))
+
+
+def some(values: Values, places: Int[np.ndarray, " chosen"]) -> Values:
+    """Some of the rows of whatever holds them."""
+    return values.take(places) if isinstance(values, Dataset) else values[places]

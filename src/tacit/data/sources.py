@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 
 from tacit.compute import Array, cores, row_bucket
-from tacit.data.blocks import CHUNK_ROWS, Block, pattern_tiles, whole_block
+from tacit.data.blocks import CHUNK_ROWS, Block, block_shape, laid, pattern_tiles
 from tacit.data.dataset import Dataset, DenseRows
 
 STREAM_BYTES = 100_000_000
@@ -53,7 +53,8 @@ class MemorySource:
         if tiles:
             block, self.tile, self._slots = pattern_tiles(data.rows(), data.weights, parts)
         else:
-            block = whole_block(data.rows(), data.weights, chunk, parts)
+            chunks, size = block_shape(len(data), chunk, parts)
+            block = laid(_copied(data, chunks * size), data.weights, chunks, size)
         if tiles and shuffle is not None:
             order, size = shuffle.permutation(block.number.size), block.weights.shape[1]
             self._slots = np.argsort(order)[self._slots // size] * size + self._slots % size
@@ -64,13 +65,13 @@ class MemorySource:
     def to_slots(self, values: np.ndarray) -> np.ndarray:
         """Values a row ``[rows, ...]`` as ``[chunks, rows, ...]``, zero in the padding."""
         chunks, rows = self._blocks[0].weights.shape
-        laid = np.zeros((chunks * rows, *values.shape[1:]), dtype=values.dtype)
-        laid[self._slots] = values
-        return laid.reshape(chunks, rows, *values.shape[1:])
+        found = np.zeros((chunks * rows, *values.shape[1:]), dtype=values.dtype)
+        found[self._slots] = values
+        return found.reshape(chunks, rows, *values.shape[1:])
 
-    def to_rows(self, laid: Array) -> np.ndarray:
+    def to_rows(self, slots: Array) -> np.ndarray:
         """What the engine gave a slot ``[chunks, rows, ...]``, in the order of the user's rows."""
-        return np.asarray(laid).reshape(-1, *laid.shape[2:])[self._slots]
+        return np.asarray(slots).reshape(-1, *slots.shape[2:])[self._slots]
 
     def blocks(self) -> Iterator[Block]:
         return iter(self._blocks)
@@ -96,7 +97,18 @@ class StreamSource:
         self._shape = chunks // joined, joined * size
 
     def blocks(self) -> Iterator[Block]:
-        return self._data.blocks(*self._shape)
+        chunks, size = self._shape
+        for part, rows in self._data.slices(chunks * size):
+            yield laid(rows, self._data.weights[part], chunks, size, part.start // size)
+
+
+def _copied(data: Dataset, number: int) -> np.ndarray:
+    """All rows, made up to a number of them with copies of the last."""
+    rows = np.empty((number, data.shape[1]), data.dtype)
+    for part, values in data.slices():
+        rows[part] = values
+    rows[len(data) :] = rows[len(data) - 1]
+    return rows
 
 
 def source(data: Dataset, *, tiles: bool = False) -> BlockSource:

@@ -96,6 +96,11 @@ def read_weights(X: Any, sample_weight: Any) -> np.ndarray:
     """Weights of the rows: finite, not negative, not all zero. Where none are given, ones that take no memory."""
     if sample_weight is None:
         return np.broadcast_to(1.0, (_num_samples(X),))
+    if np.ma.is_masked(sample_weight):
+        raise ValueError(
+            f"sample_weight is a masked array with {np.ma.count_masked(sample_weight)} masked entries, and the weight "
+            "of a row must be known: give such rows the weight 0, or leave them out"
+        )
     given = unmasked(sample_weight, "sample_weight")
     weights = _check_sample_weight(given, X, dtype=np.float64, ensure_non_negative=True)
     if not weights.sum() > 0:

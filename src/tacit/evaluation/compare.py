@@ -10,13 +10,13 @@ import pyarrow as pa
 from sklearn.base import clone
 
 from tacit.compute import double_precision
+from tacit.data.dataset import Values, some
 from tacit.estimators.base import check_whole, seed_of
 from tacit.estimators.capabilities import Codes, can
 from tacit.estimators.vae.answers import BLACK_OR_WHITE
 from tacit.evaluation.baseline import INDEPENDENT, independent, seen_as
 from tacit.evaluation.measure import GIVEN_TOTAL, Measure, check_scores, measure
 from tacit.evaluation.rows import (
-    Read,
     fit_rows,
     fresh,
     mean_and_error,
@@ -24,7 +24,6 @@ from tacit.evaluation.rows import (
     number_of_rows,
     read,
     score_rows,
-    some,
     weights_of,
 )
 from tacit.registry import create
@@ -160,7 +159,7 @@ def _candidates(models: Mapping[str, Any] | Sequence[str], random: np.random.Gen
     return found
 
 
-def _read(name: str, candidate: Any, X: Any) -> Read:
+def _read(name: str, candidate: Any, X: Any) -> Values:
     try:
         return read(candidate, X)
     except ValueError as error:

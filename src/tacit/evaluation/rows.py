@@ -14,18 +14,15 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import _safe_indexing, get_tags
 
-from tacit.data.dataset import Dataset, SparseRows, dataset_of
+from tacit.data.dataset import Dataset, SparseRows, Values, dataset_of
 from tacit.data.frames import feature_names, from_frame
 from tacit.estimators.base import read_data, read_weights
 from tacit.estimators.capabilities import ReadsOnce
 from tacit.estimators.stopping import stop_reason
 from tacit.inference.closed_form import INTERRUPTED
 
-Read = Dataset | np.ndarray
-"""Rows that were read: a data set, or images as they are."""
 
-
-def read(estimator: Any, X: Any) -> Read:
+def read(estimator: Any, X: Any) -> Values:
     """The rows as an estimator takes them, with what it learns of the columns kept in it.
 
     Images go as they are to an estimator that says it takes them (scikit-learn's tag), and as flat rows to others.
@@ -56,12 +53,7 @@ def fresh(estimator: Any) -> Any:
     return copy
 
 
-def some(rows: Read, places: np.ndarray) -> Read:
-    """Some of the rows that were read."""
-    return rows.take(places) if isinstance(rows, Dataset) else rows[places]
-
-
-def fit_rows(estimator: Any, rows: Read, weights: np.ndarray) -> None:
+def fit_rows(estimator: Any, rows: Values, weights: np.ndarray) -> None:
     """Fit to rows that were read; warnings of a fit that is one of many are kept quiet, Ctrl-C is not."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -75,14 +67,14 @@ def fit_rows(estimator: Any, rows: Read, weights: np.ndarray) -> None:
         raise KeyboardInterrupt  # the fit itself ends with what it has; here more fits would follow
 
 
-def score_rows(estimator: Any, rows: Read) -> np.ndarray:
+def score_rows(estimator: Any, rows: Values) -> np.ndarray:
     """``log p(x)`` of rows that were read, in nats, ``(n,)``."""
     if isinstance(estimator, ReadsOnce):
         return np.asarray(estimator.score_read(dataset_of(rows)), dtype=np.float64)
     return np.asarray(estimator.score_samples(_plain(rows)), dtype=np.float64)
 
 
-def _plain(rows: Read) -> np.ndarray | sparse.csr_array:
+def _plain(rows: Values) -> np.ndarray | sparse.csr_array:
     """An array, for estimators that know no data sets."""
     if isinstance(rows, SparseRows):
         return rows.matrix

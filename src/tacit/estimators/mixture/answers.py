@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tacit.data.dataset import Dataset
-from tacit.estimators.base import double_precision, seed_of, weighted
+from tacit.estimators.base import double_precision, seed_of, unmasked, weighted
 from tacit.estimators.capabilities import GivesConditionalsExactly, Imputes, Samples
 from tacit.estimators.mixture.density import Column, Density, chosen_columns, conditioned, density
 from tacit.estimators.settings import Estimator
@@ -151,7 +151,7 @@ def _totals(totals: Any, number: int, groups: int) -> np.ndarray | None:
         raise ValueError(
             "a multinomial row's total is no part of the model: give totals=, a number or one for each row"
         )
-    given = np.asarray(totals, dtype=np.float64)
+    given = np.asarray(unmasked(totals, "totals"), dtype=np.float64)
     laid = np.broadcast_to(given[:, None] if given.ndim == 1 else given, (number, groups))
     if not ((laid >= 0) & (laid == np.floor(laid))).all():
         raise ValueError("totals must be whole numbers, 0 or more")

@@ -297,10 +297,17 @@ class MixtureBase(MixtureAnswers, Scores, AssignsSoftly, Sweeps, ReadsOnce, Dens
         """``log p(x)`` of rows that were read, in nats, ``(n,)``."""
         return answers.log_prob(self.fitted_model(), rows).astype(rows.dtype, copy=False)
 
+    @double_precision
+    def weighed_scores(self, X: Any, sample_weight: Any = None) -> tuple[np.ndarray, np.ndarray]:
+        """``log p(x)`` of every row in nats, ``(n,)``, and the weights of the rows, ``(n,)``."""
+        self.fitted_model()
+        rows = weighted(self.read(X, reset=False), sample_weight)
+        return self.score_read(rows), rows.weights
+
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Mean log-density a row, in nats."""
-        values = self.score_samples(X)
-        return float(np.average(values, weights=sample_weight))
+        values, weights = self.weighed_scores(X, sample_weight)
+        return float(np.average(values, weights=None if (weights == 1.0).all() else weights))
 
     @double_precision
     def predict_proba(self, X: Any) -> np.ndarray:

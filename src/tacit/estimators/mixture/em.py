@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from tacit.data.blocks import Standardise
 from tacit.data.dataset import ColumnMoments, Dataset
-from tacit.estimators.base import read_weights
+from tacit.estimators.base import weighted
 from tacit.estimators.capabilities import Restarts
 from tacit.estimators.mixture.answers import LikelihoodAnswers
 from tacit.estimators.mixture.base import Layout, MixtureBase, Search
@@ -130,20 +130,16 @@ class LikelihoodMixture(LikelihoodAnswers, Restarts, MixtureBase):
 
     def bic(self, X: Any, sample_weight: Any = None) -> float:
         """scikit-learn's criterion, ``−2 log L + ν log N``, N the sum of the weights: lower is better."""
-        values, weights = self._weighed(X, sample_weight)
+        values, weights = self.weighed_scores(X, sample_weight)
         return float(-2.0 * (weights * values).sum() + self.n_parameters_ * np.log(weights.sum()))
 
     def aic(self, X: Any, sample_weight: Any = None) -> float:
         """scikit-learn's criterion, ``−2 log L + 2 ν``: lower is better."""
-        values, weights = self._weighed(X, sample_weight)
+        values, weights = self.weighed_scores(X, sample_weight)
         return float(-2.0 * (weights * values).sum() + 2.0 * self.n_parameters_)
 
     def icl(self, X: Any, sample_weight: Any = None) -> float:
         """``bic(X) − 2 Σ log max_k r_nk`` (Biernacki et al. 2000), in the same sign: lower is better."""
         surest = np.log(self.predict_proba(X).max(axis=1))
-        weights = read_weights(surest[:, None], sample_weight)
+        weights = weighted(self.read(X, reset=False), sample_weight).weights
         return float(self.bic(X, sample_weight) - 2.0 * (weights * surest).sum())
-
-    def _weighed(self, X: Any, sample_weight: Any) -> tuple[np.ndarray, np.ndarray]:
-        values = self.score_samples(X)
-        return values, read_weights(values[:, None], sample_weight)
