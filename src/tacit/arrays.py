@@ -113,20 +113,19 @@ def eigh(matrices: Float[Array, "*batch d d"]) -> tuple[Float[Array, "*batch d"]
     if traced(matrices):
         found = jnp.linalg.eigh(matrices)
         return found.eigenvalues, found.eigenvectors
-    sound = np.isfinite(matrices).all((-1, -2))
+    sound = np.asarray(np.isfinite(matrices).all((-1, -2)))
     values, vectors = np.linalg.eigh(np.where(sound[..., None, None], matrices, np.eye(matrices.shape[-1])))
     return np.where(sound[..., None], values, np.nan), np.where(sound[..., None, None], vectors, np.nan)
 
 
 def inverse_triangle(factor: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]:
     """``L⁻¹`` of lower triangles."""
-    identity = np.eye(factor.shape[-1], dtype=factor.dtype)
+    identity = np.broadcast_to(np.eye(factor.shape[-1], dtype=factor.dtype), factor.shape)
     if traced(factor):
-        identity = jnp.broadcast_to(identity, factor.shape)
-        return jax.lax.linalg.triangular_solve(factor, identity, left_side=True, lower=True)
+        return jax.lax.linalg.triangular_solve(factor, jnp.asarray(identity), left_side=True, lower=True)
     flat = factor.reshape(-1, *factor.shape[-2:])
     if flat.shape[0] > 8:  # row by row for all of them: d steps instead of a call a matrix
-        return _forward(factor, np.broadcast_to(identity, factor.shape))
+        return _forward(factor, identity)
     solved = [scipy.linalg.lapack.dtrtri(one, lower=1)[0] for one in flat]
     return np.stack(solved).reshape(factor.shape) if solved else factor
 
@@ -143,7 +142,7 @@ def solve_triangle(
     return _forward(factor, right)
 
 
-def _forward(factor: np.ndarray, right: np.ndarray) -> np.ndarray:
+def _forward(factor: Array, right: Array) -> np.ndarray:
     """Forward substitution, one row at a time for all matrices of the batch."""
     solved = np.empty(right.shape, np.result_type(factor, right))
     for i in range(factor.shape[-1]):

@@ -9,6 +9,7 @@ import tacit
 from tacit.estimators.mixture.base import MixtureBase
 from tacit.models.mixture import rows as answers
 
+STICKS = "dirichlet_process"
 KINDS = ("normal", "student-t", "gamma", "negative-binomial")
 FITS: dict[str, MixtureBase] = {
     "full": tacit.GaussianMixture(3, n_init=3),
@@ -19,7 +20,9 @@ FITS: dict[str, MixtureBase] = {
     "hard": tacit.GaussianMixture(3, inference="hard-em", n_init=2),
     "narrow": tacit.GaussianMixture(2, reg_covar=0.0, n_init=2),
     "posterior": tacit.BayesianGaussianMixture(n_components=4, n_init=2, max_iter=200),
-    "sticks": tacit.BayesianGaussianMixture(n_components=4, weight_concentration_prior_type="dirichlet_process", max_iter=200),
+    "sticks": tacit.BayesianGaussianMixture(
+        n_components=4, weight_concentration_prior_type="dirichlet_process", max_iter=200
+    ),
     "diagonal-posterior": tacit.BayesianGaussianMixture(n_components=4, covariance_type="diag", n_init=2, max_iter=200),
     "counts": tacit.PoissonMixture(2, n_init=2),
     "mixed": tacit.Mixture(2, families=dict(enumerate(KINDS)), n_init=2, max_iter=50),

@@ -5,9 +5,10 @@ from typing import ClassVar, Self
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy.special
 from jaxtyping import Bool, Float, PRNGKeyArray
 
-from tacit.arrays import special, xp
+from tacit.arrays import xp
 from tacit.compute import Array
 from tacit.families.base import ExponentialFamily, Parameter, in_base
 from tacit.families.numeric import deviance, digamma_gap, on_support, ratio, stirling_excess, tiny, trigamma
@@ -126,7 +127,7 @@ class Gamma(ExponentialFamily):
         return np.maximum(np.exp(logs - np.log(self.rates)), np.finfo(float).tiny)
 
     def cdf(self, x: np.ndarray) -> np.ndarray:
-        return special.gammainc(self.shapes, np.asarray(self.rates) * np.maximum(x, 0.0))
+        return scipy.special.gammainc(self.shapes, np.asarray(self.rates) * np.maximum(x, 0.0))
 
 
 def shape_from_gap(gap: Float[Array, "..."]) -> Float[Array, "..."]:

@@ -2,6 +2,7 @@
 
 from typing import ClassVar, Self
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, PRNGKeyArray
 

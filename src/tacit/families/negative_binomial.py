@@ -6,6 +6,7 @@ from typing import ClassVar, Self
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy.special
 from jaxtyping import Bool, Float, PRNGKeyArray
 
 from tacit.arrays import repeat, special, xp
@@ -146,7 +147,7 @@ class NegativeBinomial(Family):
         count = np.floor(x)
         size = np.asarray(self.dispersions)
         share = size / (size + self.means)
-        return np.where(count >= 0, special.betainc(size, np.maximum(count, 0.0) + 1.0, share), 0.0)
+        return np.where(count >= 0, scipy.special.betainc(size, np.maximum(count, 0.0) + 1.0, share), 0.0)
 
 
 def _best_dispersion(
@@ -174,7 +175,7 @@ def _best_dispersion(
 
     low, high = (np.full(start.shape, math.log(bound), start.dtype) for bound in _DISPERSION_BOUNDS)
     rising = slope(start) > 0
-    bracket = xp.where(rising, xp.log(start), low), xp.where(rising, high, xp.log(start))
+    bracket: tuple[Array, Array] = xp.where(rising, xp.log(start), low), xp.where(rising, high, xp.log(start))
 
     def halve(ends: tuple[Array, Array]) -> tuple[Array, Array]:
         middle = 0.5 * (ends[0] + ends[1])

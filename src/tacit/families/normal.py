@@ -5,9 +5,10 @@ from typing import ClassVar, Self
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy.special
 from jaxtyping import Bool, Float, PRNGKeyArray
 
-from tacit.arrays import special, xp
+from tacit.arrays import xp
 from tacit.compute import LOG_2PI, Array
 from tacit.families.base import ExponentialFamily, Parameter, in_base
 from tacit.families.numeric import deviance, on_support, ratio, tiny
@@ -115,7 +116,7 @@ class Normal(ExponentialFamily):
         return random.normal(self.means, np.sqrt(self.variances))
 
     def cdf(self, x: np.ndarray) -> np.ndarray:
-        return special.ndtr((x - self.means) / np.sqrt(self.variances))
+        return scipy.special.ndtr((x - self.means) / np.sqrt(self.variances))
 
     def in_units(self, scale: Float[Array, "..."], shift: Float[Array, "..."]) -> Self:
         return self.affine(scale, shift)

@@ -5,6 +5,7 @@ from typing import ClassVar, Self
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy.special
 from jaxtyping import Bool, Float, PRNGKeyArray
 
 from tacit.arrays import special, xp
@@ -116,7 +117,7 @@ class Poisson(ExponentialFamily):
 
     def cdf(self, x: np.ndarray) -> np.ndarray:
         count = np.floor(x)
-        return np.where(count >= 0, special.pdtr(np.maximum(count, 0.0), self.rates), 0.0)
+        return np.where(count >= 0, scipy.special.pdtr(np.maximum(count, 0.0), self.rates), 0.0)
 
 
 def _outer(u: Float[Array, " nodes"], x: Float[Array, "..."]) -> Float[Array, "nodes ..."]:

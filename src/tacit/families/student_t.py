@@ -11,9 +11,10 @@ from typing import ClassVar, Self
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy.special
 from jaxtyping import Bool, Float, PRNGKeyArray
 
-from tacit.arrays import cholesky_factor, inverse_triangle, special, xp
+from tacit.arrays import cholesky_factor, inverse_triangle, xp
 from tacit.compute import LOG_2PI, Array
 from tacit.families.base import Family, Parameter, in_base
 from tacit.families.gamma import shape_from_gap
@@ -128,7 +129,7 @@ class StudentT(Family):
         return np.asarray(self.locations) + np.asarray(self.scales) * random.standard_t(self.dofs)
 
     def cdf(self, x: np.ndarray) -> np.ndarray:
-        return special.stdtr(self.dofs, (x - self.locations) / self.scales)
+        return scipy.special.stdtr(self.dofs, (x - self.locations) / self.scales)
 
     def in_units(self, scale: Float[Array, "..."], shift: Float[Array, "..."]) -> Self:
         return self.affine(scale, shift)

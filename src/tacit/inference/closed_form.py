@@ -258,8 +258,8 @@ def _squared_norm(difference: PyTree, size: PyTree, lead: int) -> Float[Array, "
         inner = tuple(range(lead, d.ndim))
         return (d**2).sum(inner) / xp.maximum((s**2).sum(inner), 1e-300)
 
-    first, *others = jax.tree.leaves(jax.tree.map(relative, difference, size))
-    return sum(others, first)
+    parts: list[Array] = jax.tree.leaves(jax.tree.map(relative, difference, size))
+    return functools.reduce(operator.add, parts)
 
 
 @compiled

@@ -197,7 +197,7 @@ class _Eager(_ClosedForm):
                 limits = self.limits._replace(max_iter=most[left] if most.ndim else most)
                 moved = cf.cycle(_rows_of(state, left), self._evaluate, limits, self.accelerate)
                 state = _put_back(state, moved, left)
-                rows.append(state.bound.copy())
+                rows.append(np.array(state.bound))
         first = len(loop.trace)
         return state, [Line(self._iteration(first + place), row) for place, row in enumerate(rows)]
 

@@ -51,6 +51,7 @@ def maximise_variances(
     Raises:
         ValueError: the structure has an orientation, so that variances do not describe it.
     """
+    variances: Array
     known = canonical_name(structure, scatter.shape[-1])
     if not STRUCTURES[known].diagonal:
         raise ValueError(f"structure {structure!r} is not one along the axes: use maximise_covariances")
@@ -64,7 +65,7 @@ def maximise_variances(
     else:
         solve = _equal_shape if name == "VEI" else _equal_volume
         variances = solve(scatter, counts, xp.asarray(previous), finest(tolerance, scatter.dtype), iterations)
-    return xp.where(seen.any(-1)[..., None], variances, previous)
+    return xp.where(xp.any(seen, axis=-1)[..., None], variances, previous)
 
 
 def present(counts: Float[Array, "*shape"]) -> Bool[Array, "*shape"]:
@@ -87,7 +88,8 @@ def fixed_point(improve: Callable[[Array], Array], start: Array, end: float, ite
         fresh = improve(state[0])
         return fresh, (xp.abs(fresh - state[0]) > end).any(), state[2] + 1
 
-    return while_loop(unfinished, step, (start, np.asarray(True), np.asarray(0)))[0]
+    begun: tuple[Array, Array, Array] = (start, np.asarray(True), np.asarray(0))
+    return while_loop(unfinished, step, begun)[0]
 
 
 def _equal_shape(
@@ -135,7 +137,7 @@ def _equal_volume(
     unseen variances are free to keep the volume, and share what that takes. If all are such, λ stays.
     """
     seen, dims = counts > 0, counts.shape[-1]
-    whole, active = seen.all(-1), seen.any(-1)
+    whole, active = xp.all(seen, axis=-1), xp.any(seen, axis=-1)
     log_scatter = xp.log(xp.where(seen, scatter, 1.0))
     log_previous = xp.where(active[..., None], xp.log(previous), 0.0)
     before = -log_previous.sum((-2, -1)) / xp.maximum(active.sum(-1) * dims, 1)

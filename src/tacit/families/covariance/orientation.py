@@ -115,7 +115,7 @@ def _best_turn(
     flat = (p == 0.0) & (q == 0.0)
     angle = xp.where(flat, 0.0, 0.5 * xp.arctan2(-q, xp.where(flat, 1.0, -p)))
     c, s = xp.cos(angle), xp.sin(angle)
-    turn = np.broadcast_to(np.eye(squares.shape[-1], dtype=squares.dtype), turned.orientation.shape)
+    turn: Array = np.broadcast_to(np.eye(squares.shape[-1], dtype=squares.dtype), turned.orientation.shape)
     for place, value in (((..., l, l), c), ((..., m, m), c), ((..., m, l), s), ((..., l, m), -s)):
         turn = put(turn, place, value)
     return turn, (xp.abs(q) / (weight[..., None] + size)).max(-1)

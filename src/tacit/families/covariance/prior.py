@@ -73,7 +73,7 @@ class GaussianPrior(Pytree):
         matrices = scatter.ndim > counts.ndim
         columns = xp.broadcast_to(counts[..., None], means.shape) if matrices else xp.asarray(counts)
         seen = present(columns)
-        active = seen.any(-1)
+        active = xp.any(seen, axis=-1)
         mean, shrinkage = self.mean[..., None, :], self.shrinkage[..., None, None]
         offset = xp.where(seen, means - mean, 0.0)
         fresh = mean + columns / (columns + shrinkage) * offset

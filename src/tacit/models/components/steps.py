@@ -5,7 +5,7 @@ Arrays of parameters lead with ``[K]``, or with ``[starts, K]`` where many fits 
 """
 
 import abc
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
@@ -14,6 +14,8 @@ from jaxtyping import Bool, Float
 from tacit.arrays import Pytree, product, static, traced, xp
 from tacit.compute import LOG_2PI, Array
 from tacit.families.base import Distribution, ExponentialFamily
+
+D = TypeVar("D", bound=Distribution)
 
 FILLER = 1.0
 """Stands in for a missing value; it lies in the support of every family."""
@@ -90,7 +92,7 @@ def observed_events(
     return xp.where(missing, FILLER, events), seen
 
 
-def under_all(family: Distribution) -> Distribution:
+def under_all(family: D) -> D:
     """A family with batch ``[*starts, K, events]`` as ``[*starts, 1, K, events]``, to meet rows."""
     starts = np.ndim(family.mean()) - 2 - family.event_dims
     return jax.tree.map(lambda leaf: xp.expand_dims(leaf, starts), family)
