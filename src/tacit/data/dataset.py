@@ -120,7 +120,7 @@ class Dataset(abc.ABC):
 
     def total(self, function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
         """The sum over slices of a function of rows ``[rows, columns]`` in float64 and their weights ``[rows]``."""
-        parts = (function(rows.astype(np.float64), self.weights[part]) for part, rows in self.slices())
+        parts = (function(rows.astype(np.float64, copy=False), self.weights[part]) for part, rows in self.slices())
         return functools.reduce(operator.add, parts)
 
     def moments(self) -> ColumnMoments:
@@ -149,7 +149,7 @@ class Dataset(abc.ABC):
         def second(rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
             with np.errstate(invalid="ignore"):  # infinite entries, which whoever reads rows refuses
                 away = function(rows) - mean
-            return weights @ np.where(np.isnan(away), 0.0, away) ** 2
+            return weights @ (np.where(np.isnan(away), 0.0, away) if gaps.any() else away) ** 2
 
         return ColumnMoments(mean, self.total(second) / np.where(seen > 0, seen, 1.0), seen, not gaps.any())
 
