@@ -123,6 +123,43 @@ def test_patience_ends_a_fit_with_its_best_parameters(rows: np.ndarray) -> None:
     assert held[found.trace["step"] == found.best_step][0] == held.max()
 
 
+class Seen(Stop):
+    """All looks."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+        self.looks: list[Any] = []
+
+    def look(self, progress: Any) -> None:
+        self.looks.append(progress)
+
+    def done(self, progress: Any) -> None:
+        self.look(progress)
+
+
+def test_a_look_in_the_middle_of_the_first_round_knows_what_was_measured_and_no_more(
+    rows: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tacit.inference.rounds.LOOK_SECONDS", 0.0)
+    seen = Seen()
+    with watch(seen):
+        found = fitted(rows, SHORT._replace(max_epochs=20), held=64)
+    first, last = seen.looks[0].figures, seen.looks[-1].figures
+    assert seen.looks[0].snapshot is None
+    assert first["step"] == 64
+    assert np.isnan(first["held_out"])
+    assert np.isfinite([first["elbo"], first["reconstruction"], first["kl"]]).all()
+    assert last["held_out"] == found.trace["held_out"][-1]
+
+
+def test_a_fit_that_learned_nothing_says_so(rows: np.ndarray) -> None:
+    seen = Seen()
+    with watch(seen), pytest.warns(UserWarning, match="no number"):
+        fitted(1e18 * rows, TrainConfig(Elbo(), Plain(), max_epochs=40, batch_size=64, learning_rate=1e3))
+    assert np.isnan(seen.looks[-1].bound_per_weight)
+    assert seen.looks[-1].words == ""
+
+
 class Bomb(eqx.Module):
     """A likelihood that is no number once its scale has grown, or always."""
 

@@ -124,7 +124,7 @@ class _Epochs:
             np.asarray(1.0, np.float32),
             np.asarray(RUNNING, np.int32),
             key,
-            np.zeros(len(self.names) + 2),
+            np.full(len(self.names) + 2, np.nan),
         )
 
     def _optimiser_state(self, parameters: PyTree, begun: list[np.ndarray] | None) -> PyTree:
@@ -156,7 +156,7 @@ class _Epochs:
         return after, [Line(len(loop.trace), line)]
 
     def progress(self, state: TrainState, loop: Loop) -> Progress:
-        return self._moment(state, 1.0, loop)
+        return self._moment(state, loop)
 
     def _chosen(self, state: TrainState, line: np.ndarray, chosen_by: float, rounds: int) -> TrainState:
         """The parameters kept if they are the best so far, and whether the fit goes on."""
@@ -208,7 +208,7 @@ class _Epochs:
                 )
             if int(bad) >= 0:
                 return state, totals, int(bad)
-            loop.tell(self._moment(state, float(totals["steps"]) / self.rounds.steps, loop, totals))
+            loop.tell(self._moment(state, loop, float(totals["steps"]) / self.rounds.steps, totals))
         return state, totals, -1
 
     def _undo(self, before: TrainState, bad: int) -> TrainState:
@@ -245,19 +245,27 @@ class _Epochs:
             return CONVERGED
         return STOPPED if done >= self.rounds.number else RUNNING
 
-    def _moment(self, state: TrainState, share: float, loop: Loop, totals: dict[str, Any] | None = None) -> Progress:
-        """Where the fit stands; ``share`` of the round at hand is done."""
-        seconds = loop.seconds
-        figures = dict(zip(["step", *self.names, "held_out"], np.asarray(state.bound), strict=True))
+    def _moment(
+        self, state: TrainState, loop: Loop, share: float = 0.0, totals: dict[str, Any] | None = None
+    ) -> Progress:
+        """Where the fit stands, perhaps with ``share`` of the next round done, whose terms so far are in ``totals``.
+
+        What was not measured yet is NaN.
+        """
+        seconds, every, done = loop.seconds, self.rounds, len(loop.trace) + share
+        names = ["step", *self.names, "held_out"]
+        figures = dict(zip(names, np.asarray(state.bound, np.float64).tolist(), strict=True))
         if totals is not None:
+            figures["step"] = float(state.step)
             figures |= {name: float(totals[name]) / max(float(totals["steps"]), 1.0) for name in self.names}
-        done, every = len(loop.trace) - (totals is None) + share, self.rounds
-        rows = done * every.epochs * every.places.size
-        left = seconds * (every.number - done) / max(done, 1e-9)
-        words = (
-            f"reconstruction {figures['reconstruction']:.3f}, KL {figures['kl']:.3f}, {rows / max(seconds, 1e-9):,.0f} "
-            f"rows/s, at most {left:.0f} s left"
-        )
+        words = ""
+        if done:
+            rows = done * every.epochs * every.places.size
+            left = seconds * (every.number - done) / done
+            words = (
+                f"reconstruction {figures['reconstruction']:.3f}, KL {figures['kl']:.3f}, "
+                f"{rows / max(seconds, 1e-9):,.0f} rows/s, at most {left:.0f} s left"
+            )
         return Progress(
             self.config.label,
             min(int(done * every.epochs), every.max_epochs),
@@ -268,7 +276,7 @@ class _Epochs:
             seconds,
             None,
             words,
-            {name: float(value) for name, value in figures.items()},
+            figures,
             loop.begun,
         )
 

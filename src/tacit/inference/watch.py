@@ -70,6 +70,11 @@ def watch(*watchers: Watcher) -> Iterator[None]:
         _watchers.reset(token)
 
 
+def printing(every: int) -> contextlib.AbstractContextManager[None]:
+    """Lines of plain text every so many iterations of the fits inside the ``with`` block; none if 0."""
+    return watch(Printer(every)) if every else contextlib.nullcontext()
+
+
 def watchers() -> tuple[Watcher, ...]:
     """The watchers of this context; on a terminal a progress line is one of them."""
     own = _watchers.get()

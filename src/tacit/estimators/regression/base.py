@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,6 @@ from tacit.data.blocks import Standardise
 from tacit.estimators.base import unmasked
 from tacit.estimators.regression.coefficients import CoefficientTable
 from tacit.estimators.settings import Estimator
-from tacit.inference.watch import Printer, watch
 from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.models.regression.coefficients import Coefficients, Prior, moved
 from tacit.models.regression.fitting import moments_of
@@ -119,9 +117,6 @@ class Regression(Estimator):
                 f"a posterior with all covariances of {coefficients:,} coefficients takes a matrix of that size, and "
                 f"{LARGEST:,} are the most: leave columns out, or bring them down to fewer first (TruncatedSVD)"
             )
-
-    def _talking(self) -> AbstractContextManager:
-        return watch(Printer(self.verbose)) if self.verbose else nullcontext()
 
     def _columns(self) -> list[str]:
         """What the coefficients belong to, the intercept last."""

@@ -22,6 +22,7 @@ from tacit.estimators.regression.logistic_fit import METHODS, LogisticFound, Log
 from tacit.estimators.settings import POSITIVE, TOLERANCE, Choice, Estimator, Number, Whole, settings
 from tacit.estimators.verdict import Verdict, judged
 from tacit.inference.posterior import Posterior
+from tacit.inference.watch import printing
 from tacit.models.graph import Graph
 from tacit.models.regression.expected import nodes, predictive
 from tacit.models.regression.fitting import Table
@@ -125,7 +126,7 @@ class BayesianLogisticRegression(Regression, PredictsClasses, ClassifierMixin, E
         shift, scale = self._viewed(rows, weights)
         self._view = Standardise(np.append(shift, 0.0), np.append(scale, 1.0))
         table = Table(rows, place.astype(np.float64), np.asarray(weights), self._view)
-        with self._talking():
+        with printing(self.verbose):
             found = fitted(self._plan(learn, contrast), table, seed_of(self.random_state))
         self._finish(found, table)
         return self

@@ -1,7 +1,6 @@
 """``ProdLDA``: a topic model fitted as a variational auto-encoder."""
 
 import math
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY
 from typing import Annotated, Any, Self
@@ -12,23 +11,19 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import TransformerMixin
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from tacit.compute import single_precision
 from tacit.estimators.base import read_weights, seed_of, unmasked
 from tacit.estimators.capabilities import HasTopics, Scores, Sweeps
-from tacit.estimators.settings import POSITIVE, SHARE, Choice, Estimator, Whole, Widths, settings
-from tacit.estimators.stopping import because, stop_reason
+from tacit.estimators.gradient_fit import GradientFit, Split
+from tacit.estimators.settings import POSITIVE, SHARE, Choice, Number, Whole, Widths, settings
+from tacit.estimators.stopping import because
 from tacit.estimators.topics.answers import checked_words
-from tacit.estimators.vae.fit import held_out_rows
 from tacit.estimators.verdict import judged
-from tacit.inference.closed_form import CONVERGED, NAN
-from tacit.inference.loop import Trace
 from tacit.inference.objectives import Elbo
-from tacit.inference.stochastic import padded, room
-from tacit.inference.train import TrainConfig, Trained, train
-from tacit.inference.watch import Printer, watch
+from tacit.inference.stochastic import padded
+from tacit.inference.train import Trained
 from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.models.topics.completion import Completion, document_halves
 from tacit.models.vae.model import DeepLatent, importance_log_prob
@@ -55,7 +50,7 @@ _KEY = np.zeros(2, np.uint32)
 
 
 @settings
-class ProdLDA(HasTopics, Scores, Sweeps, TransformerMixin, Estimator):
+class ProdLDA(HasTopics, Scores, Sweeps, TransformerMixin, GradientFit):
     """A neural topic model: ``θ = softmax(z)``, ``z ~ N(0, σ² I)``, every word from ``softmax(m + Wᵀ θ)``.
 
     Topics multiply (a product of experts) where those of latent Dirichlet allocation are averaged. An encoder says
@@ -88,22 +83,12 @@ class ProdLDA(HasTopics, Scores, Sweeps, TransformerMixin, Estimator):
     """"relu", "tanh", "gelu", "silu", "softplus"."""
     max_epochs: Annotated[int | None, Whole(1)] = None
     """passes over the documents; None makes about 2 000 steps, and 30 passes at least."""
-    batch_size: Annotated[int, Whole(1)] = 128
-    """documents of a step."""
-    learning_rate: Annotated[float, POSITIVE] = 5e-3
+    learning_rate: Annotated[float, Number("a positive number", least_too=False, below=math.inf)] = 5e-3
     """of Adam; it falls to 0 along a half cosine."""
     warm_up: Annotated[float, SHARE] = 0.1
     """share of the fit over which the weight of the KL rises from 0 to 1."""
-    validation_fraction: Annotated[float, SHARE] = 0.1
-    """of the documents, held out to stop the fit and to choose its best parameters."""
-    patience: Annotated[int | None, Whole(1)] = 20
-    """measurements of the held-out bound without a better one after which the fit ends."""
     n_samples: Annotated[int, Whole(1)] = 100
     """draws of z for mixtures and scores."""
-    random_state: Any = None
-    """seed."""
-    verbose: int = 0
-    """print a line every so many epochs."""
 
     @single_precision
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None, *, vocabulary: Sequence[str] | None = None) -> Self:
@@ -126,16 +111,12 @@ class ProdLDA(HasTopics, Scores, Sweeps, TransformerMixin, Estimator):
         names = self._names() if vocabulary is None else vocabulary
         self.vocabulary_ = None if names is None else checked_words(names, counts.shape[1])
         random = seed_of(self.random_state)
-        longest = int(np.diff(counts.indptr).max())
-        held, learn = held_out_rows(random.permutation(counts.shape[0]), self.validation_fraction, weights)
-        batches = padded(Documents.of(counts[learn], longest), weights[learn], room(learn.size))
-        held_out = None
-        if held.size and weights[held].any():
-            held_out = padded(Documents.of(counts[held], longest), weights[held], room(held.size))
+        split = Split.of(random.permutation(counts.shape[0]), self.validation_fraction, weights)
         begun = self._begun(counts.T @ weights, jax.random.key(int(random.integers(2**31))))
-        config, seed = self._course(counts.shape[1], learn.size), int(random.integers(2**31))
-        with watch(*([Printer(self.verbose)] if self.verbose else [])):
-            trained = train(begun, batches, held_out, config, seed=seed)
+        documents = Documents.of(counts, int(np.diff(counts.indptr).max()))
+        epochs = self.max_epochs or max(LEAST_EPOCHS, -(-STEPS * self.batch_size // split.learned.size))
+        config = self._train_config(Elbo(), Counted(counts.shape[1]), epochs)
+        trained = self._learn(begun, documents, weights, split, config, int(random.integers(2**31)))
         self._finish(trained, counts, float(weights.sum()))
         return self
 
@@ -156,45 +137,18 @@ class ProdLDA(HasTopics, Scores, Sweeps, TransformerMixin, Estimator):
             None,
         )
 
-    def _course(self, words: int, documents: int) -> TrainConfig:
-        epochs = self.max_epochs or max(LEAST_EPOCHS, -(-STEPS * self.batch_size // documents))
-        return TrainConfig(
-            Elbo(),
-            Counted(words),
-            epochs,
-            self.batch_size,
-            float(self.learning_rate),
-            True,
-            self.warm_up * epochs,
-            self.patience,
-            label=type(self).__name__,
-        )
-
     def _finish(self, trained: Trained, counts: sp.csr_array, weight: float) -> None:
-        self.model_, self.history_ = trained.model, trained.trace
+        self.model_ = trained.model
         sizes = self._shares(counts).T @ np.asarray(counts.sum(axis=1)).ravel()
         self.model_ = _ordered(trained.model, np.argsort(-sizes, kind="stable"))
-        bounds = trained.trace.get("held_out", trained.trace["elbo"])
-        self.trace_ = Trace(trained.trace["epoch"], bounds * weight, trained.trace["seconds"])
-        at = np.flatnonzero(trained.trace["step"] == trained.best_step)
-        self.lower_bound_ = float(bounds[at[-1]] if at.size else np.nan)
         self.topic_word_ = np.asarray(self.model_.decoder.topics(), np.float64)
         self.topic_word_ /= self.topic_word_.sum(axis=1, keepdims=True)
-        self.n_iter_ = int(trained.trace["epoch"][-1]) if trained.trace["epoch"].size else 0
-        self.converged_ = trained.status == CONVERGED
-        self.stop_reason_ = stop_reason(trained.status)
+        self._keep(trained, weight)
         self.verdict_ = judged(
             why_not="topics are a point, and a network says the mixtures",
             bounds=[self.lower_bound_ * weight],
             stop=because(trained.status, converged="the held-out bound no longer rose", limit="max_epochs"),
         )
-        if trained.status == NAN:
-            warnings.warn(
-                "the bound was no number, and half the rate was no cure: the best parameters before that are kept. "
-                f"Lower learning_rate (it is {self.learning_rate}).",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
 
     def _read(self, X: Any, *, reset: bool) -> sp.csr_array:
         counts = validate_data(
