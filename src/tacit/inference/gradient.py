@@ -16,7 +16,7 @@ from jaxtyping import Float, PyTree
 from tacit.compute import Array, compiled
 from tacit.data.blocks import Block, Source, Standardise
 from tacit.inference import closed_form as cf
-from tacit.inference.fit import Fit, fit_of_one
+from tacit.inference.fit import Fit, fit_of_one, progress_of_one
 from tacit.inference.loop import Line, Loop
 from tacit.inference.watch import Progress
 
@@ -79,11 +79,7 @@ class _Ascent:
         return state, [Line(len(loop.trace), np.asarray(state.bound))]
 
     def progress(self, state: Climb, loop: Loop) -> Progress:
-        bound = float(state.bound) / float(self.weight)
-        running = int(self.running(state, loop))
-        return Progress(
-            self.label, len(loop.trace) - 1, self.max_iter, bound, running, 1, loop.seconds, None, begun=loop.begun
-        )
+        return progress_of_one(self, state, loop, self.max_iter, float(self.weight))
 
 
 def ascend(around: Around, source: Source, view: Standardise, *, max_iter: int, tol: float, label: str = "fit") -> Fit:

@@ -13,6 +13,7 @@ import jax
 import numpy as np
 from jaxtyping import PyTree
 
+from tacit.inference.series import interrupt
 from tacit.inference.watch import Progress, Snapshot, watchers
 from tacit.waiting import computing
 
@@ -102,6 +103,7 @@ class Loop:
             if not self.trace:
                 raise  # nothing is known of the start yet
             self.interrupted = True
+            interrupt()
         state, lines = self._last
         del self.trace[lines:]
         self.snapshots = {line: model for line, model in self.snapshots.items() if line < lines}

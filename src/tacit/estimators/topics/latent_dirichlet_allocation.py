@@ -22,6 +22,7 @@ from tacit.estimators.verdict import judged
 from tacit.inference.closed_form import CONVERGED
 from tacit.inference.fit import Fit
 from tacit.inference.loop import on_host
+from tacit.inference.series import Series
 from tacit.models.topics.fitting import (
     Found,
     Plan,
@@ -131,7 +132,7 @@ class LatentDirichletAllocation(TopicAnswers, Sweeps):
         model, random = self._template(counts.shape[1]), seed_of(self.random_state)
         plan = self._plan(counts)
         online = self.learning_method == "online"
-        found = [learn(model, counts, plan, random, online=online) for _ in range(int(self.n_init))]
+        found = Series().each(lambda _: learn(model, counts, plan, random, online=online), range(int(self.n_init)))
         found.sort(key=lambda each: -each.bound)
         self._finish(found, counts)
         return self
@@ -225,7 +226,7 @@ class LatentDirichletAllocation(TopicAnswers, Sweeps):
         self.mean_length_ = float(counts.sum()) / counts.shape[0]
         online = self.learning_method == "online"
         batches = -(-counts.shape[0] // int(self.batch_size)) if online else 1
-        self.n_iter_ = int(self.max_iter) if online else best.fit.iteration
+        self.n_iter_ = best.fit.iteration
         self.n_batch_iter_ = 1 + batches * self.n_iter_
         self.trace_, self.converged_ = best.fit.trace, best.fit.status == CONVERGED
         self.topics_restarted_ = best.restarted

@@ -6,6 +6,8 @@ that regularises, and what it finds variational Bayes only has to finish.
 """
 
 import dataclasses
+import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -18,8 +20,10 @@ from tacit.compute import Array, compiled, side_by_side
 from tacit.data.blocks import Block
 from tacit.data.documents import BatchSource, DocumentSource, as_they_are
 from tacit.inference.fit import Fit, fit
-from tacit.inference.loop import on_host
-from tacit.inference.online import Average, StepSize, see
+from tacit.inference.loop import Trace, on_host
+from tacit.inference.online import Average, StepSize, Ways, passes, see
+from tacit.inference.series import Series
+from tacit.inference.status import INTERRUPTED
 from tacit.models.topics.gammas import digamma
 from tacit.models.topics.local import LocalStep, Schedule, Statistics
 from tacit.models.topics.model import Topics
@@ -104,26 +108,31 @@ def learn(model: Topics, counts: sparse.csr_array, plan: Plan, random: np.random
     model = eqx.tree_at(lambda m: m.concentrations, model, begin(counts, picked, prior, random))
     large = counts.nnz * topics > LARGE
     model = dataclasses.replace(model, single=large)
-    restarted = 0
-    if plan.start_iter and picked.size:
+    series, restarted = Series(), 0
+    known = bool(plan.start_iter and picked.size)
+    if known:
         move = _in_batches(counts, plan, random) if online else _in_full(source, plan)
-        model = move(model)
+        model = series.then(lambda: move(model))
         for _ in range(ROUNDS):
-            again = _restarted(model, counts, plan, random)
+            again = None if series.interrupted else _restarted(model, counts, plan, random)
             if again is None:
                 break
-            restarted += again[1]
-            model = move(again[0])
+            fresh, number = again
+            model, before = series.then(lambda fresh=fresh: move(fresh), lambda before=model: before), model
+            restarted += number if model is not before else 0
     rough = bayesian(model, min(plan.steps, ROUGH_STEPS) if large else plan.steps, plan.steps_tol)
-    iterations = plan.max_iter
+    passed, iterations = 0, plan.max_iter
     if online and picked.size:
-        rough, iterations = _passes(rough, counts, plan, plan.max_iter, random), 0
-    found = _run(rough, source, plan, iterations, plan.label)
+        swept = lambda: _passes(rough, counts, plan, plan.max_iter, random, f"{plan.label}: passes")  # noqa: E731
+        rough, passed = series.then(swept, (lambda: (rough, 0)) if known else None)
+        iterations, known = 0, True
+    run = lambda: _run(rough, source, plan, iterations, plan.label)  # noqa: E731
+    found = series.then(run, (lambda: _as_it_is(rough, counts)) if known else None)
     final = dataclasses.replace(bayesian(found.model, plan.steps, plan.steps_tol), single=False)
     bound = found.bound
     if large:
         bound = float(posterior(final, counts)[1].sum() - summary(final).divergence)
-    return Found(found._replace(model=final), bound, found.statistics.words.sum(0), restarted)
+    return Found(found._replace(model=final, iteration=found.iteration + passed), bound, _masses(found), restarted)
 
 
 def _run(model: Topics, source: DocumentSource, plan: Plan, iterations: int, label: str) -> Fit:
@@ -131,26 +140,59 @@ def _run(model: Topics, source: DocumentSource, plan: Plan, iterations: int, lab
     return fit(stacked, source, as_they_are(), key=KEY, max_iter=iterations, tol=plan.tol, label=label)[0]
 
 
-def _in_full(source: DocumentSource, plan: Plan) -> Any:
-    label = f"{plan.label}: start"
-    return lambda model: _run(at_a_point(model), source, plan, plan.start_iter, label).model
+def _as_it_is(model: Topics, counts: sparse.csr_array) -> Fit:
+    """Topics of a fit that was broken off between two of its parts."""
+    bound = float(posterior(model, counts)[1].sum() - summary(model).divergence)
+    trace = Trace(np.zeros(1, int), np.array([bound]), np.zeros(1))
+    return Fit(on_host(model), None, bound, 0, INTERRUPTED, trace, {}, np.array([bound]))
 
 
-def _in_batches(counts: sparse.csr_array, plan: Plan, random: np.random.Generator) -> Any:
-    passes = -(-plan.start_iter // 4)
-    return lambda model: _passes(at_a_point(model), counts, plan, passes, random)
+def _masses(found: Fit) -> Float[np.ndarray, " topics"]:
+    """Expected words of every topic."""
+    if found.statistics is None:
+        return np.sum(np.asarray(found.model.concentrations) - np.asarray(found.model.prior), axis=0)
+    return found.statistics.words.sum(0)
 
 
-def _passes(model: Topics, counts: sparse.csr_array, plan: Plan, passes: int, random: np.random.Generator) -> Topics:
-    """Passes over all documents in mini-batches, every time in a new order."""
-    total = counts.shape[0]
-    source: BatchSource | None = None
-    average: Average | None = None
-    for _ in range(passes):
-        source = BatchSource(counts, model.concentrations.shape[1], plan.batch_size, random.permutation(total))
-        average = average or begun(model, total)
-        average = advanced(average, source, plan, total)
-    return model if average is None else on_host(average.model)
+def _in_full(source: DocumentSource, plan: Plan) -> Callable[[Topics], Topics]:
+    return lambda model: _run(at_a_point(model), source, plan, plan.start_iter, f"{plan.label}: start").model
+
+
+def _in_batches(counts: sparse.csr_array, plan: Plan, random: np.random.Generator) -> Callable[[Topics], Topics]:
+    number = -(-plan.start_iter // 4)
+    return lambda model: _passes(at_a_point(model), counts, plan, number, random, f"{plan.label}: start")[0]
+
+
+def _passes(
+    model: Topics, counts: sparse.csr_array, plan: Plan, number: int, random: np.random.Generator, label: str
+) -> tuple[Topics, int]:
+    """Passes over all documents in mini-batches, every time in a new order; the model after them, and how many."""
+    total, topics, orders = counts.shape[0], model.concentrations.shape[1], _Orders(random, counts.shape[0])
+
+    @functools.lru_cache(maxsize=1)
+    def batches(place: int) -> BatchSource:
+        return BatchSource(counts, topics, plan.batch_size, orders.take(place))
+
+    if not number:
+        return model, 0
+    ways = Ways(StepSize(np.asarray(plan.decay), np.asarray(plan.offset)), exact=False)
+    found = passes(begun(model, total), batches, as_they_are(), max_iter=number, label=label, ways=ways)
+    orders.take(number)
+    return found.model, found.iteration
+
+
+class _Orders:
+    """A new order of documents for every pass; those of passes that were made before are drawn too, and dropped."""
+
+    def __init__(self, random: np.random.Generator, size: int) -> None:
+        self._random, self._size, self._taken = random, size, 0
+        self._order = np.zeros(0, int)
+
+    def take(self, number: int) -> np.ndarray:
+        """The order of a pass, by its number from 1; none before the last one that was taken."""
+        while self._taken < number:
+            self._order, self._taken = self._random.permutation(self._size), self._taken + 1
+        return self._order
 
 
 def begun(model: Topics, total: float) -> Average:
