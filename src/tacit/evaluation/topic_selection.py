@@ -19,6 +19,7 @@ from tacit.estimators.capabilities import HasTopics, can
 from tacit.estimators.topics.latent_dirichlet_allocation import LatentDirichletAllocation
 from tacit.evaluation.coherence import topic_coherence
 from tacit.evaluation.topics import TOP, topic_diversity, topic_exclusivity, topic_stability
+from tacit.inference.series import Series
 
 TOPIC_CRITERIA: Mapping[str, str] = {
     "completion": "nats a word of the other half of held-out documents, higher is better",
@@ -87,6 +88,8 @@ def select_topics(
         n_words: foremost words of each topic that are judged.
         random_state: seed.
 
+    Ctrl-C ends it with the numbers that were tried by then; the best is then fitted to the documents not held out.
+
     Raises:
         ValueError: no numbers, stability with one seed, or a model that predicts nothing.
     """
@@ -103,20 +106,29 @@ def select_topics(
     counts = sp.csr_array(whole)
     learn, held = _split(counts.shape[0], holdout, seed_of(random_state))
     first = int(seed_of(random_state).integers(2**31 - seeds))
-    rows = []
-    for number in numbers:
+    series = Series()
+    tried: list[tuple[dict[str, Any], Any]] = []
+
+    def try_one(number: int) -> tuple[dict[str, Any], Any]:
         began = time.monotonic()
-        fits = [
-            made.set_params(n_components=number, random_state=first + place).fit(counts[learn], vocabulary=vocabulary)
-            for place, made in enumerate(clone([estimator] * seeds))
+        made = [
+            each.set_params(n_components=number, random_state=first + place)
+            for place, each in enumerate(clone([estimator] * seeds))
         ]
-        seconds = (time.monotonic() - began) / seeds
+        fits = series.each(lambda each: each.fit(counts[learn], vocabulary=vocabulary), made)
+        if series.interrupted and tried:
+            raise KeyboardInterrupt  # a part of a number is no result
+        seconds = (time.monotonic() - began) / len(fits)
         judged = _judged(fits, counts[held], counts[learn] if reference is None else reference, n_words)
-        rows.append({"n_components": number} | judged | {"seconds": seconds})
-    table = pa.Table.from_pylist(rows)
-    values = [-math.inf if row[criterion] is None else row[criterion] for row in rows]
-    chosen = clone(estimator).set_params(n_components=numbers[int(np.argmax(values))], random_state=first)
-    return TopicSelection(chosen.fit(whole, vocabulary=vocabulary), table, criterion)
+        tried.append(({"n_components": number} | judged | {"seconds": seconds}, fits[0]))
+        return tried[-1]
+
+    series.each(try_one, numbers)
+    values = [-math.inf if row[criterion] is None else row[criterion] for row, _ in tried]
+    row, begun = tried[int(np.argmax(values))]
+    chosen = clone(estimator).set_params(n_components=row["n_components"], random_state=first)
+    best = series.then(lambda: chosen.fit(whole, vocabulary=vocabulary), lambda: begun)
+    return TopicSelection(best, pa.Table.from_pylist([row for row, _ in tried]), criterion)
 
 
 def _words_of(X: Any) -> list[str] | None:
