@@ -35,6 +35,7 @@ from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.models.vae import model as deep
 from tacit.models.vae.likelihoods import Columns
 from tacit.models.vae.model import DeepLatent, Rows
+from tacit.models.vae.networks import ConvDecoder
 from tacit.models.vae.posteriors import Posterior
 
 ROWS = 128
@@ -276,7 +277,8 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
     def _chunk(self, number: int) -> int:
         """Of so many draws of z, how many are decoded together."""
         model = self._model()
-        held = max(math.prod(model.likelihood.shape(self.event_shape_)), getattr(model.decoder, "numbers", 0))
+        own = model.decoder.numbers if isinstance(model.decoder, ConvDecoder) else 0
+        held = max(math.prod(model.likelihood.shape(self.event_shape_)), own)
         return max(1, min(number, NUMBERS // (held * ROWS)))
 
     @available_if(_has_likelihood)

@@ -1,10 +1,12 @@
 """A fitted deep model in words: its parts, the layers of its networks with their sizes, and how much was learned."""
 
 from collections.abc import Callable, Iterator
+from types import FunctionType
 from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
+import numpy as np
 
 from tacit.inference.objectives import (
     Elbo,
@@ -99,7 +101,8 @@ def _code(posterior: Posterior, latent: Any) -> str:
     if isinstance(latent, (tuple, list)):
         return f"{latent[0]} numbers a row, and {latent[1]} above them"
     if not posterior.continuous:
-        each = f"{getattr(posterior, 'levels', 'some')} levels" + (" each" if latent != 1 else "")
+        levels = posterior.levels if isinstance(posterior, (CategoricalCodes, QuantisedCodes)) else "some"
+        each = f"{levels} levels" + (" each" if latent != 1 else "")
         return f"{latent} variable{'s' if latent != 1 else ''} a row, of {each}"
     return f"{latent} number{'s' if latent != 1 else ''} a row"
 
@@ -108,8 +111,9 @@ def _learned(part: Any) -> int:
     """The real numbers of a part that the fit moves."""
     if isinstance(part, Columns):
         return sum(map(_learned, part.parts))
-    still = isinstance(part, PerEntryNormalLikelihood) or getattr(part, "fixed", False)  # its scales are the decoder's
-    return 0 if still else _count(part)
+    if isinstance(part, (StandardNormal, NormalLikelihood)) and part.fixed:
+        return 0
+    return 0 if isinstance(part, PerEntryNormalLikelihood) else _count(part)  # its scales are the decoder's
 
 
 def _count(part: Any) -> int:
@@ -218,9 +222,9 @@ def _any(name: str, network: Any) -> Iterator[Layer]:
             yield Layer(name, type(part).__name__, " × ".join(map(str, part.weight.shape)), _count(part))
     rest = _count(network) - found
     if rest or not found:
-        own = getattr(network, "__name__", type(network).__name__)
+        own = network.__name__ if isinstance(network, FunctionType) else type(network).__name__
         yield Layer(name, f"a network of your own, {own}" if not found else "other numbers", "", rest)
 
 
 def _weighted(part: Any) -> bool:
-    return isinstance(part, eqx.Module) and hasattr(getattr(part, "weight", None), "shape")
+    return isinstance(part, eqx.Module) and isinstance(vars(part).get("weight"), jax.Array | np.ndarray)

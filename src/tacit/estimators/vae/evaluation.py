@@ -1,14 +1,16 @@
-"""What a fitted deep model answers about itself: log p(x) by annealing, and what its encoder loses."""
+"""What a fitted deep model answers about itself: log p(x) by annealing, losses of its encoder, walks through codes."""
 
 import math
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from scipy.special import ndtri
+from sklearn.utils.metaestimators import available_if
 
 from tacit.compute import single_precision
 from tacit.estimators.base import check_choice, check_whole, seed_of
-from tacit.estimators.capabilities import Refines
+from tacit.estimators.capabilities import Refines, Walks
 from tacit.estimators.vae.answers import NUMBERS, ROWS, DeepAnswers
 from tacit.inference.stochastic import padded
 from tacit.models.vae.annealing import STARTS, annealed
@@ -100,3 +102,51 @@ class DeepEvaluation(DeepAnswers, Refines):
             given_part = None if rows.given is None else rows.given[part]
             batch = padded((Rows(rows.x[part], given_part), keys[part]), np.ones(size), piece)
             yield size, *batch.rows
+
+
+def _has_continuous_code(estimator: Any) -> bool:
+    if Walks in estimator.lacks():
+        raise AttributeError("only a continuous code can be moved along a line, and that of this model is discrete")
+    return True
+
+
+class DeepWalks(DeepAnswers, Walks):
+    """The answers, and rows of codes that are moved."""
+
+    @available_if(_has_continuous_code)
+    def interpolate(self, a: Any, b: Any, n: int = 10, *, given: Any = None) -> np.ndarray:
+        """Rows on the straight way from one row's code to another's, ``(n, …)``, both ends included."""
+        check_whole("n", n, 1)
+        ends = self.transform(np.stack([np.asarray(a), np.asarray(b)]), given=given)
+        share = np.linspace(0.0, 1.0, n)[:, None]
+        return self.inverse_transform((1.0 - share) * ends[0] + share * ends[1], given=given)
+
+    @available_if(_has_continuous_code)
+    def traverse(self, x: Any, dim: int, values: Any = None, *, given: Any = None) -> np.ndarray:
+        """A row as one latent dimension is moved from −3 to 3 (or over ``values``) and the others stay."""
+        self._check_dim(dim)
+        steps = np.linspace(-3.0, 3.0, 9) if values is None else np.asarray(values, float)
+        latent = np.repeat(self.transform(np.asarray(x)[None], given=given), steps.size, axis=0)
+        latent[:, dim] = steps
+        return self.inverse_transform(latent, given=given)
+
+    @available_if(_has_continuous_code)
+    def manifold(self, grid: int = 20, dims: tuple[int, int] = (0, 1), *, given: Any = None) -> np.ndarray:
+        """``E[x|z]`` for z on the grid of the prior's quantiles, ``(grid, grid, …)`` (Kingma & Welling 2014).
+
+        The quantiles are those of a standard normal; dimensions other than ``dims`` stay at 0.
+        """
+        check_whole("grid", grid, 1)
+        if self._width == 1:
+            raise ValueError("a manifold needs two latent dimensions, and this model has one: use traverse")
+        for dim in dims:
+            self._check_dim(dim)
+        quantiles = ndtri((np.arange(grid) + 0.5) / grid)
+        latent = np.zeros((grid * grid, self._width))
+        latent[:, dims[1]] = np.tile(quantiles, grid)
+        latent[:, dims[0]] = np.repeat(-quantiles, grid)
+        return self.inverse_transform(latent, given=given).reshape(grid, grid, *self.event_shape_)
+
+    def _check_dim(self, dim: int) -> None:
+        if not 0 <= dim < self.visible_dims:
+            raise ValueError(f"a dimension of z that the decoder sees is from 0 to {self.visible_dims - 1}, got {dim}")

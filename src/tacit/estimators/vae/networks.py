@@ -115,6 +115,6 @@ def _check(name: str, network: Any, into: tuple[int, ...], out: tuple[int, ...])
         said = eqx.filter_eval_shape(network, jax.ShapeDtypeStruct(into, jnp.float32))
     except Exception as error:
         raise ValueError(f"{needed}; it fails: {str(error).splitlines()[0]}") from error
-    found = getattr(said, "shape", type(said).__name__)
+    found = said.shape if isinstance(said, jax.ShapeDtypeStruct) else type(said).__name__
     if found != out:
         raise ValueError(f"{needed}; it gives {found}")

@@ -6,11 +6,10 @@ from typing import Annotated, Any, Self
 
 from tacit.compute import single_precision
 from tacit.estimators.settings import FROM_0, Choice, Whole, Widths, settings
-from tacit.estimators.vae.evaluation import DeepEvaluation
+from tacit.estimators.vae.evaluation import DeepEvaluation, DeepWalks
 from tacit.estimators.vae.fit import DeepFit
 from tacit.estimators.vae.networks import NETWORKS
 from tacit.estimators.vae.parts import BINARIZE
-from tacit.estimators.vae.walks import DeepWalks
 from tacit.inference.objectives import Elbo, ImportanceWeighted
 from tacit.models.vae.discrete import QuantisedCodes
 from tacit.models.vae.networks import ACTIVATIONS

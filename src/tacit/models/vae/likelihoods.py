@@ -22,7 +22,7 @@ from tacit.families.low_rank import LowRankNormal
 from tacit.families.negative_binomial import NegativeBinomial
 from tacit.families.normal import Normal
 from tacit.families.poisson import Poisson
-from tacit.models.vae.bounded import bounded
+from tacit.models.vae.networks import bounded
 
 LEVELS = 256
 """Grey levels of an 8-bit image."""

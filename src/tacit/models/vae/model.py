@@ -13,6 +13,7 @@ from tacit.compute import Array, as_key, compiled
 from tacit.data.blocks import Standardise
 from tacit.inference.objectives import frozen
 from tacit.models.vae.likelihoods import Likelihood
+from tacit.models.vae.networks import ConvEncoder
 from tacit.models.vae.posteriors import Posterior
 from tacit.models.vae.priors import Prior
 
@@ -95,7 +96,7 @@ def _over(network: Callable, x: Array, given: Array | None) -> Array:
     """A network of one row over a batch; conditions are joined to the row, flattened, unless it takes them apart."""
     if given is None:
         return jax.vmap(network)(x)
-    if getattr(network, "conditional", False):
+    if isinstance(network, ConvEncoder) and network.conditional:
         return jax.vmap(network)(x, given)
     return jax.vmap(lambda row, condition: network(jnp.concatenate([row.reshape(-1), condition])))(x, given)
 
