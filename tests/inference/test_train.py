@@ -114,6 +114,28 @@ def test_a_fit_that_is_broken_off_goes_on_to_the_same_end(rows: np.ndarray, roun
         assert same(fitted(rows, SHORT, held=64), whole)
 
 
+class AtOnce(Stop):
+    """Ctrl-C in the middle of the first round."""
+
+    def look(self, progress: Any) -> None:
+        assert progress.iteration < 20
+        raise KeyboardInterrupt
+
+
+def test_a_first_round_that_is_broken_off_keeps_what_it_learned_and_is_not_gone_on_from(
+    rows: np.ndarray, tmp_path: Path
+) -> None:
+    with watch(Checkpoint(tmp_path, "x", every=0.0), AtOnce(0)):
+        broken = fitted(rows, SHORT, held=64)
+    assert (broken.status, broken.steps, broken.trace["epoch"].tolist()) == (INTERRUPTED, 64, [9])
+    assert np.isfinite(broken.trace["held_out"]).all()
+    assert not np.array_equal(broken.model.likelihood.log_scale, linear().likelihood.log_scale)
+    assert not list(tmp_path.glob("*.safetensors"))
+    whole = fitted(rows, SHORT, held=64)
+    with watch(Checkpoint(tmp_path, "x", every=0.0)):
+        assert same(fitted(rows, SHORT, held=64), whole)
+
+
 def test_patience_ends_a_fit_with_its_best_parameters(rows: np.ndarray) -> None:
     config = TrainConfig(Elbo(), Plain(), max_epochs=3000, batch_size=64, learning_rate=3e-2, cosine=False, patience=3)
     found = fitted(rows[:80], config, held=40)

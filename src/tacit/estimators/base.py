@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import _check_sample_weight, _num_samples, validate_data
 
 from tacit.compute import double_precision
+from tacit.estimators.arguments import Seed, TableLike, Weights
 
 __all__ = [
     "check_choice",
@@ -22,7 +24,7 @@ __all__ = [
 ]
 
 
-def unmasked(X: Any, name: str = "X", *, gaps: bool = False) -> Any:
+def unmasked(X: TableLike, name: str = "X", *, gaps: bool = False) -> Any:
     """The entries of a masked array; masked ones are gaps (NaN) where the model takes them.
 
     Raises:
@@ -48,7 +50,7 @@ def unmasked_objects(values: np.ma.MaskedArray) -> np.ndarray:
     return filled
 
 
-def read_rows(estimator: Any, X: Any, *, reset: bool, minimum: int = 1, sparse: bool = False) -> Any:
+def read_rows(estimator: BaseEstimator, X: TableLike, *, reset: bool, minimum: int = 1, sparse: bool = False) -> Any:
     """Rows as a float array (float32 stays), NaN where missing or masked; feature names are kept or checked.
 
     Raises:
@@ -65,7 +67,7 @@ def read_rows(estimator: Any, X: Any, *, reset: bool, minimum: int = 1, sparse: 
     )
 
 
-def read_weights(X: Any, sample_weight: Any) -> np.ndarray:
+def read_weights(X: TableLike, sample_weight: Weights) -> np.ndarray:
     """Weights of the rows: finite, not negative, not all zero. Where none are given, ones that take no memory."""
     if sample_weight is None:
         return np.broadcast_to(1.0, (_num_samples(X),))
@@ -76,7 +78,7 @@ def read_weights(X: Any, sample_weight: Any) -> np.ndarray:
     return weights
 
 
-def seed_of(random_state: Any) -> np.random.Generator:
+def seed_of(random_state: Seed) -> np.random.Generator:
     """A NumPy generator from scikit-learn's ``random_state`` (a RandomState is advanced by one draw)."""
     if random_state is None:
         return np.random.default_rng()
@@ -87,19 +89,19 @@ def seed_of(random_state: Any) -> np.random.Generator:
     return np.random.default_rng(int(random_state))
 
 
-def check_whole(name: str, value: Any, least: int) -> None:
+def check_whole(name: str, value: object, least: int) -> None:
     """Refuse what is not a whole number of at least ``least``."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or int(value) < least:
         raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
 
 
-def check_level(level: Any) -> None:
+def check_level(level: object) -> None:
     """Refuse what is no probability of an interval."""
     if isinstance(level, bool) or not isinstance(level, numbers.Real) or not 0.0 < float(level) < 1.0:
         raise ValueError(f"level must lie between 0 and 1, got {level!r}")
 
 
-def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
+def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
     """Refuse what is not one of the choices."""
     if value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}; got {value!r}")

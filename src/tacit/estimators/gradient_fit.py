@@ -6,13 +6,14 @@ Which rows are held out, how long and how fast the gradient is followed, the tra
 import math
 import warnings
 from dataclasses import KW_ONLY
-from typing import Annotated, Any, NamedTuple, Self, TypeVar
+from typing import Annotated, NamedTuple, Self, TypeVar
 
 import jax
 import numpy as np
 from jaxtyping import PyTree
 from sklearn.exceptions import ConvergenceWarning
 
+from tacit.estimators.arguments import Seed
 from tacit.estimators.settings import FROM_0, SHARE, Estimator, Number, Whole, settings
 from tacit.estimators.stopping import stop_reason
 from tacit.inference.closed_form import CONVERGED, NAN
@@ -69,7 +70,7 @@ class GradientFit(Estimator):
     patience: Annotated[int | None, Whole(1)] = 20
     """measurements of the held-out bound without a better one after which the fit ends; one is taken every epoch, or
     every 200 steps where epochs are shorter."""
-    random_state: Any = None
+    random_state: Seed = None
     """seed."""
     verbose: int = 0
     """print a line every so many epochs."""

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from tacit.estimators.capabilities import HasTopics, can
 from tacit.estimators.topics.latent_dirichlet_allocation import LatentDirichletAllocation
 from tacit.evaluation.coherence import topic_coherence
 from tacit.evaluation.topics import TOP, topic_diversity, topic_exclusivity, topic_stability
-from tacit.inference.series import Series
+from tacit.inference.series import Series, kept
 
 TOPIC_CRITERIA: Mapping[str, str] = {
     "completion": "nats a word of the other half of held-out documents, higher is better",
@@ -106,29 +106,41 @@ def select_topics(
     counts = sp.csr_array(whole)
     learn, held = _split(counts.shape[0], holdout, seed_of(random_state))
     first = int(seed_of(random_state).integers(2**31 - seeds))
-    series = Series()
-    tried: list[tuple[dict[str, Any], Any]] = []
+    series, reference = Series(), counts[learn] if reference is None else reference
 
-    def try_one(number: int) -> tuple[dict[str, Any], Any]:
-        began = time.monotonic()
-        made = [
+    def fits_of(number: int) -> list[Any]:
+        made = clone([estimator] * seeds)
+        for place, each in enumerate(made):
             each.set_params(n_components=number, random_state=first + place)
-            for place, each in enumerate(clone([estimator] * seeds))
-        ]
-        fits = series.each(lambda each: each.fit(counts[learn], vocabulary=vocabulary), made)
-        if series.interrupted and tried:
-            raise KeyboardInterrupt  # a part of a number is no result
-        seconds = (time.monotonic() - began) / len(fits)
-        judged = _judged(fits, counts[held], counts[learn] if reference is None else reference, n_words)
-        tried.append(({"n_components": number} | judged | {"seconds": seconds}, fits[0]))
-        return tried[-1]
+        return series.each(lambda each: each.fit(counts[learn], vocabulary=vocabulary), made)
 
-    series.each(try_one, numbers)
+    tried = _tried(numbers, fits_of, lambda fits: _judged(fits, counts[held], reference, n_words), series)
     values = [-math.inf if row[criterion] is None else row[criterion] for row, _ in tried]
     row, begun = tried[int(np.argmax(values))]
     chosen = clone(estimator).set_params(n_components=row["n_components"], random_state=first)
-    best = series.then(lambda: chosen.fit(whole, vocabulary=vocabulary), lambda: begun)
+    best = series.then(lambda: chosen.fit(whole, vocabulary=vocabulary), kept(begun))
     return TopicSelection(best, pa.Table.from_pylist([row for row, _ in tried]), criterion)
+
+
+def _tried(
+    numbers: list[int],
+    fits_of: Callable[[int], list[Any]],
+    judge: Callable[[list[Any]], dict[str, Any]],
+    series: Series,
+) -> list[tuple[dict[str, Any], Any]]:
+    """A row of the table for every number of topics, and its first fit; Ctrl-C ends it with those that were judged."""
+    tried: list[tuple[dict[str, Any], Any]] = []
+
+    def one(number: int) -> None:
+        began = time.monotonic()
+        fits = fits_of(number)
+        if series.interrupted and tried:
+            raise KeyboardInterrupt  # a part of a number is no result
+        seconds = (time.monotonic() - began) / len(fits)
+        tried.append(({"n_components": number} | judge(fits) | {"seconds": seconds}, fits[0]))
+
+    series.each(one, numbers)
+    return tried
 
 
 def _words_of(X: Any) -> list[str] | None:

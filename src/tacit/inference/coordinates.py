@@ -198,7 +198,7 @@ def _name(path: tuple[Any, ...]) -> str:
     return ".".join(str(_key(step)) for step in path) or "theta"
 
 
-def _key(step: Any) -> Any:
+def _key(step: object) -> Any:
     """What a step into a pytree is called: a key, the name of a field, or a place."""
     match step:
         case jax.tree_util.DictKey() | jax.tree_util.FlattenedIndexKey():
@@ -229,7 +229,7 @@ def _is_pair(said: tuple) -> bool:
     return len(said) == 2 and all(isinstance(end, int | float) for end in said)
 
 
-def _support(name: str, said: Any) -> Support:
+def _support(name: str, said: object) -> Support:
     if said is None:
         return SUPPORTS["real"]
     if isinstance(said, Support):

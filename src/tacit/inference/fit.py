@@ -21,7 +21,7 @@ SLACK = 1e-10
 class Fit(NamedTuple):
     """The best start and how it came about; all leaves are NumPy arrays."""
 
-    model: Any
+    model: PyTree
     statistics: PyTree
     bound: float
     iteration: int
@@ -196,14 +196,14 @@ def _best(state: cf.State, loop: Loop, among: np.ndarray, sound: np.ndarray) -> 
     )
 
 
-def progress_of_one(fitting: Fitting, state: Any, loop: Loop, max_iter: int, weight: float) -> Progress:
+def progress_of_one(fitting: Fitting, state: PyTree, loop: Loop, max_iter: int, weight: float) -> Progress:
     """Where a loop with one start stands; ``weight`` is that of all rows."""
     iteration = int(loop.trace[-1][0]) if loop.trace else 0
     bound, running = float(state.bound) / weight, int(fitting.running(state, loop))
     return Progress(fitting.label, iteration, max_iter, bound, running, 1, loop.seconds, None, begun=loop.begun)
 
 
-def fit_of_one(model: Any, bound: float, status: int, loop: Loop) -> Fit:
+def fit_of_one(model: PyTree, bound: float, status: int, loop: Loop) -> Fit:
     """What a loop with one start found; ``status`` says whether and why it ended by itself."""
     iteration = int(loop.trace[-1][0])
     if status == cf.RUNNING:

@@ -101,13 +101,13 @@ def _loss(step: Array, around: Around, blocks: tuple[Block, ...], view: Standard
 
 
 @compiled
-def _begin(around: Any, blocks: tuple[Block, ...], view: Standardise, weight: Array, step: Array) -> Climb:
+def _begin(around: Around, blocks: tuple[Block, ...], view: Standardise, weight: Array, step: Array) -> Climb:
     bound = -_loss(step, around, blocks, view, weight) * weight
     return Climb(around.mixture(step), step, optax.lbfgs().init(step), bound, jnp.asarray(jnp.inf))
 
 
 @compiled
-def _move(around: Any, climb: Climb, blocks: tuple[Block, ...], view: Standardise, weight: Array) -> Climb:
+def _move(around: Around, climb: Climb, blocks: tuple[Block, ...], view: Standardise, weight: Array) -> Climb:
     optimiser = optax.lbfgs()
 
     def loss(step):

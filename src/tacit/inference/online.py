@@ -37,14 +37,14 @@ USUAL = StepSize(np.asarray(KAPPA), np.asarray(1.0))
 class Average(NamedTuple):
     """A model that has seen some batches, and the running average of their statistics."""
 
-    model: Any
+    model: PyTree
     statistics: PyTree
     """About a fixed origin, for a total weight of 1."""
     time: Float[Array, ""]
     """Batches seen."""
 
 
-def first_average(model: Any, block: Block, view: Standardise) -> Average:
+def first_average(model: PyTree, block: Block, view: Standardise) -> Average:
     """Nothing seen yet; the first batch replaces the statistics, whose shapes alone count here."""
     shapes = eqx.filter_eval_shape(_batch_sums, model, block.rows[0], block.weights[0], view)[0]
     zeros = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
@@ -94,7 +94,7 @@ def _seen(
 
 
 @compiled
-def _bound(model: Any, block: Block, view: Standardise) -> Float[Array, ""]:
+def _bound(model: PyTree, block: Block, view: Standardise) -> Float[Array, ""]:
     single = jax.tree.map(lambda leaf: leaf[None] if eqx.is_array(leaf) else leaf, model.prepare())
     return cf.accumulate(single, block, view, jnp.zeros((1, 2), jnp.uint32), jnp.zeros(1, jnp.int32)).bound[0]
 
@@ -102,7 +102,7 @@ def _bound(model: Any, block: Block, view: Standardise) -> Float[Array, ""]:
 class _State(eqx.Module):
     """Where the passes stand."""
 
-    model: Any
+    model: PyTree
     average: Average
     best: Any
     best_bound: Float[Array, ""]
@@ -178,12 +178,12 @@ class _Passes:
     def progress(self, state: _State, loop: Loop) -> Progress:
         return progress_of_one(self, state, loop, self.max_iter, self.weight)
 
-    def _total(self, model: Any) -> float:
+    def _total(self, model: PyTree) -> float:
         local = sum(float(_bound(model, block, self.view)) for block in self.sources(1).blocks())
         return local + float(model.global_bound())
 
 
-def online(model: Any, source: Source, view: Standardise, *, max_iter: int, tol: float, label: str = "fit") -> Fit:
+def online(model: PyTree, source: Source, view: Standardise, *, max_iter: int, tol: float, label: str = "fit") -> Fit:
     """Passes over all batches from one start, until the exact bound of a pass changes by less than ``tol`` a row."""
     average = first_average(model, next(source.blocks()), view)
     return passes(average, lambda number: source, view, max_iter=max_iter, tol=tol, label=label)

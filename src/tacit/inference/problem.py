@@ -28,7 +28,7 @@ class Problem(NamedTuple):
     """The model's own parameters by name, of one point."""
 
 
-def problem_of(log_joint: Any, data: PyTree, parameters: PyTree, supports: PyTree, seed: int) -> Problem:
+def problem_of(log_joint: Callable[..., Any], data: PyTree, parameters: PyTree, supports: PyTree, seed: int) -> Problem:
     """The problem that `infer` was given.
 
     Raises:
@@ -53,7 +53,7 @@ def problem_of(log_joint: Any, data: PyTree, parameters: PyTree, supports: PyTre
 
 
 @single_precision  # NumPyro looks for a start outside of compiled code, where the two precisions must not meet
-def _numpyro_problem(model: Any, data: PyTree, seed: int) -> Problem:
+def _numpyro_problem(model: Callable[..., Any], data: PyTree, seed: int) -> Problem:
     found = translated(model, data, seed)
     free = Coordinates(found.start)
 
@@ -71,7 +71,7 @@ def _as_one(data: PyTree) -> PyTree:
 
 
 @double_precision
-def _shape_of(log_joint: Any, data: PyTree, parameters: PyTree) -> tuple[PyTree, int, bool]:
+def _shape_of(log_joint: Callable[..., Any], data: PyTree, parameters: PyTree) -> tuple[PyTree, int, bool]:
     """The rows that batches are taken of, their number, and whether the log-joint gives a number a row."""
     data = jax.tree.map(np.asarray, data)
     for leaf in jax.tree.leaves(data):
@@ -92,7 +92,7 @@ def _shape_of(log_joint: Any, data: PyTree, parameters: PyTree) -> tuple[PyTree,
     return _as_one(data), 1, False
 
 
-def _said(part: Any) -> Any:
+def _said(part: object) -> object:
     """The shape of an array, the name of the type of what is none."""
     return part.shape if isinstance(part, jax.ShapeDtypeStruct) else type(part).__name__
 
@@ -109,7 +109,7 @@ class Translated(NamedTuple):
     """The model's own parameters, deterministic sites included."""
 
 
-def translated(model: Callable[..., Any], data: Any, seed: int) -> Translated:
+def translated(model: Callable[..., Any], data: PyTree, seed: int) -> Translated:
     """A NumPyro model as a log-joint.
 
     Args:
@@ -155,7 +155,7 @@ def translated(model: Callable[..., Any], data: Any, seed: int) -> Translated:
     return Translated(log_joint, jax.tree.map(np.asarray, arrays), dict(found.param_info.z), constrain)
 
 
-def _arguments(data: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def _arguments(data: PyTree) -> tuple[tuple[Any, ...], dict[str, Any]]:
     if data is None:
         return (), {}
     if isinstance(data, Mapping):

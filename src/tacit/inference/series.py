@@ -55,10 +55,15 @@ class Series:
             return found
 
         for item in items:
-            self.then(functools.partial(add, item), (lambda: found) if found else None)
+            self.then(functools.partial(add, item), kept(found) if found else None)
             if self.interrupted:
                 break
         return found
+
+
+def kept(found: T) -> Callable[[], T]:
+    """What there is already, as the ``otherwise`` of `Series.then`."""
+    return lambda: found
 
 
 _around: contextvars.ContextVar[tuple[Series, ...]] = contextvars.ContextVar("tacit_series", default=())

@@ -45,7 +45,7 @@ def padded(rows: PyTree, weights: np.ndarray, to: int) -> Batches:
     """Rows and weights made up to a number of rows, with copies of the last row and weight 0."""
     lack = to - weights.shape[0]
 
-    def longer(leaf: Any) -> np.ndarray:
+    def longer(leaf: np.ndarray) -> np.ndarray:
         return np.concatenate([leaf, np.repeat(leaf[-1:], lack, axis=0)]) if lack else np.asarray(leaf)
 
     return Batches(jax.tree.map(longer, rows), np.append(weights, np.zeros(lack)).astype(np.float32))
@@ -64,7 +64,7 @@ class TrainSchedule(NamedTuple):
 class TrainState(eqx.Module):
     """Where a stochastic fit stands after a round; all that it needs to go on."""
 
-    model: Any
+    model: PyTree
     """The parameters: arrays that gradients move; None elsewhere."""
     optimiser: PyTree
     best: Any
@@ -101,7 +101,7 @@ def _means(values: Terms, weights: Float[Array, " rows"]) -> dict[str, Float[Arr
 @compiled
 def run_steps(
     state: TrainState,
-    static: Any,
+    static: PyTree,
     batches: Batches,
     order: Int[Array, "steps batch"],
     first: Int[Array, ""],
@@ -148,7 +148,7 @@ def run_steps(
 
 
 def blank_totals(
-    model: Any, static: Any, batches: Batches, objective: Objective, read: Reader
+    model: PyTree, static: PyTree, batches: Batches, objective: Objective, read: Reader
 ) -> dict[str, Float[Array, ""]]:
     """Zeros for every term that the objective names."""
 

@@ -53,7 +53,7 @@ class Watcher(Protocol):
 
     def done(self, progress: Progress) -> None: ...
 
-    def resume(self, label: str, state: Any) -> Snapshot | None:
+    def resume(self, label: str, state: object) -> Snapshot | None:
         """What to go on from, if this watcher keeps it of the fit called ``label``; ``state`` is a fresh start."""
 
 
@@ -106,7 +106,7 @@ class ProgressLine:
             sys.stderr.flush()
             self._shown = False
 
-    def resume(self, label: str, state: Any) -> Snapshot | None:
+    def resume(self, label: str, state: object) -> Snapshot | None:
         return None
 
 
@@ -128,5 +128,5 @@ class Printer:
     def _say(self, progress: Progress) -> None:
         print(f"{progress.label}: iteration {progress.iteration}, {progress.bound_per_weight:.6f} nats a row")
 
-    def resume(self, label: str, state: Any) -> Snapshot | None:
+    def resume(self, label: str, state: object) -> Snapshot | None:
         return None

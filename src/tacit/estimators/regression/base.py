@@ -8,12 +8,14 @@ from dataclasses import KW_ONLY
 from typing import Annotated, Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import ndtri
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
 
 from tacit.compute import row_bucket
 from tacit.data.blocks import Standardise, source
+from tacit.estimators.arguments import TableLike, Weights
 from tacit.estimators.base import check_level, double_precision, read_weights, unmasked
 from tacit.estimators.capabilities import PredictsIntervals, PredictsNumbers
 from tacit.estimators.regression.coefficients import CoefficientTable
@@ -81,7 +83,7 @@ class BayesianRegression(BayesianSettings):
     _view: Standardise
     """Of the columns and, last, of the target."""
 
-    def _read(self, X: Any, *, reset: bool) -> np.ndarray:
+    def _read(self, X: TableLike, *, reset: bool) -> np.ndarray:
         """Complete rows as a float array.
 
         Raises:
@@ -147,7 +149,7 @@ class BayesianRegression(BayesianSettings):
                 stacklevel=5,
             )
 
-    def _target(self, y: Any, rows: np.ndarray) -> np.ndarray:
+    def _target(self, y: ArrayLike, rows: np.ndarray) -> np.ndarray:
         """A target a row, as it is given.
 
         Raises:
@@ -250,7 +252,7 @@ class RobustRegression(PredictsIntervals, PredictsNumbers, RegressorMixin, Linea
     covariance_: np.ndarray
 
     @double_precision
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: TableLike, y: ArrayLike, sample_weight: Weights = None) -> Self:
         """Fit to rows and their targets.
 
         Args:
@@ -288,19 +290,19 @@ class RobustRegression(PredictsIntervals, PredictsNumbers, RegressorMixin, Linea
         settings = {"label": type(self).__name__} | settings
         return fit(starts, source(rows, weights, tiles=False), as_it_is, key=keys, **settings)[0]
 
-    def _rows(self, X: Any) -> np.ndarray:
+    def _rows(self, X: TableLike) -> np.ndarray:
         """New rows, checked against the columns at fit."""
         check_is_fitted(self)
         return np.asarray(validate_data(self, unmasked(X), dtype=np.float64, reset=False))
 
-    def _residuals(self, X: Any, y: Any) -> np.ndarray:
+    def _residuals(self, X: TableLike, y: ArrayLike) -> np.ndarray:
         """``y − X coef_ − intercept_`` of new rows with their targets."""
         check_is_fitted(self)
         rows, values = validate_data(self, unmasked(X), unmasked(y, "y"), dtype=np.float64, reset=False, y_numeric=True)
         return np.asarray(values, np.float64) - (rows @ self.coef_ + self.intercept_)
 
     @double_precision
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: TableLike) -> np.ndarray:
         """The expected middle of y for every row, ``(n,)``."""
         return np.asarray(self._rows(X) @ self.coef_ + self.intercept_)
 

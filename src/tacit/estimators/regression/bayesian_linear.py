@@ -6,6 +6,7 @@ from dataclasses import KW_ONLY
 from typing import Annotated, Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import stats
 from sklearn.base import RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
@@ -13,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from tacit.compute import LOG_2PI
 from tacit.data.blocks import Standardise
+from tacit.estimators.arguments import TableLike, Weights
 from tacit.estimators.base import check_level, double_precision, read_weights
 from tacit.estimators.capabilities import PredictsIntervals, PredictsNumbers
 from tacit.estimators.regression.base import POSTERIOR_DRAWS, POSTERIORS, BayesianRegression
@@ -74,7 +76,7 @@ class BayesianLinearRegression(PredictsIntervals, PredictsNumbers, RegressorMixi
     """of "variational": the change of the bound in nats a row that ends them."""
 
     @double_precision
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: TableLike, y: ArrayLike, sample_weight: Weights = None) -> Self:
         """Find the posterior of coefficients and noise.
 
         Args:
@@ -103,7 +105,7 @@ class BayesianLinearRegression(PredictsIntervals, PredictsNumbers, RegressorMixi
         self._finish(self._solved(sums), sums)
         return self
 
-    def _target(self, y: Any, rows: np.ndarray) -> np.ndarray:
+    def _target(self, y: ArrayLike, rows: np.ndarray) -> np.ndarray:
         try:
             target = np.asarray(super()._target(y, rows), np.float64)
         except (TypeError, ValueError) as error:
@@ -213,7 +215,7 @@ class BayesianLinearRegression(PredictsIntervals, PredictsNumbers, RegressorMixi
         return Posterior(draws, dims={"coef": ["column"]}, coords={"column": self._column_names()})
 
     @double_precision
-    def predict(self, X: Any, return_std: bool = False) -> Any:
+    def predict(self, X: TableLike, return_std: bool = False) -> Any:
         """The posterior predictive mean of every row, ``(n,)``; with ``return_std`` also its standard deviation."""
         check_is_fitted(self)
         rows = self._read(X, reset=False)
@@ -236,7 +238,7 @@ class BayesianLinearRegression(PredictsIntervals, PredictsNumbers, RegressorMixi
         return float(self._view.shift[-1]) + width * mean, width * np.sqrt(model.noise + np.maximum(spread, 0.0))
 
     @double_precision
-    def predict_interval(self, X: Any, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
+    def predict_interval(self, X: TableLike, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
         """Where y lies with this probability under the predictive distribution: lower and upper ends, ``(n,)``."""
         check_level(level)
         check_is_fitted(self)
@@ -246,7 +248,7 @@ class BayesianLinearRegression(PredictsIntervals, PredictsNumbers, RegressorMixi
         return mean - reach, mean + reach
 
     @double_precision
-    def log_predictive(self, X: Any, y: Any) -> np.ndarray:
+    def log_predictive(self, X: TableLike, y: ArrayLike) -> np.ndarray:
         """The log predictive density ``log p(y|x)`` of every row's target, ``(n,)``, in nats."""
         check_is_fitted(self)
         rows = self._read(X, reset=False)
@@ -255,7 +257,7 @@ class BayesianLinearRegression(PredictsIntervals, PredictsNumbers, RegressorMixi
         each = stats.t.logpdf(away, dof) if math.isfinite(dof) else -0.5 * (away**2 + LOG_2PI)
         return np.asarray(each - np.log(scale))
 
-    def log_score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def log_score(self, X: TableLike, y: ArrayLike, sample_weight: Weights = None) -> float:
         """The mean log predictive density of rows' targets, in nats."""
         each = self.log_predictive(X, y)
         return float(np.average(each, weights=read_weights(each, sample_weight)))

@@ -11,7 +11,7 @@ from tacit.estimators.stopping import because
 from tacit.inference.black_box import Estimator
 from tacit.inference.closed_form import CONVERGED, INTERRUPTED
 from tacit.inference.loop import Trace, on_host
-from tacit.inference.series import Series
+from tacit.inference.series import Series, kept
 from tacit.models.regression.by_gradient import Ascent, Risen, rise
 from tacit.models.regression.coefficients import Coefficients, Prior
 from tacit.models.regression.fitting import FEW_ROWS, Closed, Schedule, Table, fit_bound, fit_laplace
@@ -76,6 +76,10 @@ class LogisticFound(NamedTuple):
     agreement: float | None
 
 
+Run = tuple[float, LogisticRegression, Risen]
+"""The bound of a restart, its model and the course of its fit."""
+
+
 def fitted(plan: LogisticPlan, table: Table, random: np.random.Generator) -> LogisticFound:
     """Fit by the plan's method."""
     if plan.method in GRADIENTS:
@@ -120,7 +124,7 @@ def _by_gradient(plan: LogisticPlan, table: Table, random: np.random.Generator) 
     ascent = Ascent(plan.method, samples, plan.batch_size, rate, plan.max_steps, plan.label)
     seed = int(random.integers(2**31))
 
-    def run(restart: int) -> tuple[float, LogisticRegression, Risen]:
+    def run(restart: int) -> Run:
         named = ascent._replace(label=f"{plan.label}, start {restart + 1}")
         risen = rise(begun, table, named, restart=restart, seed=seed)
         series.interrupted |= risen.trained.status == INTERRUPTED
@@ -128,7 +132,7 @@ def _by_gradient(plan: LogisticPlan, table: Table, random: np.random.Generator) 
         bound = expected_log_likelihood(model, table) - float(model.coefficients.kl(model.prior))
         return bound, on_host(model), risen
 
-    runs = series.then(lambda: series.each(run, range(plan.starts)), list)
+    runs = series.then(lambda: series.each(run, range(plan.starts)), kept(list[Run]()))
     if not runs:
         return _laplace(closed)
     runs.sort(key=lambda run: -np.nan_to_num(run[0], nan=-np.inf))

@@ -10,9 +10,11 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils.validation import check_array, check_non_negative
 
+from tacit.compute import Array
 from tacit.data.documents import BatchSource
 from tacit.data.errors import nearest
 from tacit.data.frames import feature_names
+from tacit.estimators.arguments import Seed, TableLike
 from tacit.estimators.base import double_precision, seed_of
 from tacit.estimators.capabilities import Sweeps
 from tacit.estimators.settings import NOT_NEGATIVE, POSITIVE, Choice, Number, Whole, settings
@@ -101,7 +103,7 @@ class LatentDirichletAllocation(TopicAnswers, Sweeps):
     """accepted; all cores are used, and their number changes no bit."""
     verbose: int = 0
     """print iterations ("batch" alone)."""
-    random_state: Any = None
+    random_state: Seed = None
     """seed, RandomState or Generator."""
     start_iter: Annotated[int, Whole(0)] = 50
     """iterations at a point before those of variational Bayes."""
@@ -115,7 +117,7 @@ class LatentDirichletAllocation(TopicAnswers, Sweeps):
     """what is added to η of a seed word: about as many occurrences seen beforehand."""
 
     @double_precision
-    def fit(self, X: Any, y: Any = None, *, vocabulary: Sequence[str] | None = None) -> Self:
+    def fit(self, X: TableLike, y: object = None, *, vocabulary: Sequence[str] | None = None) -> Self:
         """Find the topics of documents.
 
         Args:
@@ -206,7 +208,7 @@ class LatentDirichletAllocation(TopicAnswers, Sweeps):
             columns[int(topic)] = [self._column(word, words) for word in chosen]
         return seeds_of(columns, float(self.seed_strength), words, int(self.n_components))
 
-    def _column(self, word: Any, words: int) -> int:
+    def _column(self, word: str | int, words: int) -> int:
         if isinstance(word, Integral) and not isinstance(word, bool):
             if int(word) not in range(words):
                 raise ValueError(f"seed_words has the column {word}; there are 0 to {words - 1}")
@@ -279,7 +281,7 @@ class LatentDirichletAllocation(TopicAnswers, Sweeps):
         return effect
 
     @double_precision
-    def partial_fit(self, X: Any, y: Any = None, *, vocabulary: Sequence[str] | None = None) -> Self:
+    def partial_fit(self, X: TableLike, y: object = None, *, vocabulary: Sequence[str] | None = None) -> Self:
         """Take in documents by mini-batches of ``batch_size``; the first call begins topics from its documents.
 
         Args:
@@ -298,7 +300,7 @@ class LatentDirichletAllocation(TopicAnswers, Sweeps):
         self._taken(self.model_, counts)
         return self
 
-    def _first(self, X: Any, vocabulary: Sequence[str] | None) -> None:
+    def _first(self, X: TableLike, vocabulary: Sequence[str] | None) -> None:
         counts = self._counts(X, "partial_fit", reset=True)
         self._name(vocabulary, counts.shape[1])
         model, random = self._template(counts.shape[1]), seed_of(self.random_state)
@@ -318,7 +320,7 @@ class LatentDirichletAllocation(TopicAnswers, Sweeps):
         self.mean_length_ = float(counts.sum()) / counts.shape[0]
         self._publish(average.model)
 
-    def _grown(self, X: Any, vocabulary: Sequence[str] | None) -> sparse.csr_array:
+    def _grown(self, X: TableLike, vocabulary: Sequence[str] | None) -> sparse.csr_array:
         """Counts under the words of the model, which new words have joined."""
         rows = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32], estimator=self)
         check_non_negative(rows, f"{type(self).__name__}.partial_fit")
@@ -355,7 +357,13 @@ def _ordered(model: Topics, order: np.ndarray) -> Topics:
     return _with(model, model.concentrations[:, order], model.document_prior[order], model.word_prior, seeds)
 
 
-def _with(model: Topics, concentrations: Any, documents: Any, words: Any, seeds: Any) -> Topics:
+def _with(
+    model: Topics,
+    concentrations: Array | np.ndarray,
+    documents: Array | np.ndarray,
+    words: Array | np.ndarray,
+    seeds: Array | np.ndarray | None,
+) -> Topics:
     """The model with other parameters."""
     return eqx.tree_at(
         lambda m: (m.concentrations, m.document_prior, m.word_prior, m.seeds),

@@ -10,22 +10,23 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import scipy.sparse as sp
-from sklearn.base import TransformerMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from jaxtyping import PRNGKeyArray
+from sklearn.utils.validation import check_is_fitted
 
 from tacit.compute import single_precision
-from tacit.estimators.base import read_weights, seed_of, unmasked
-from tacit.estimators.capabilities import HasTopics, Scores, Sweeps
+from tacit.estimators.arguments import TableLike, Weights
+from tacit.estimators.base import read_weights, seed_of
+from tacit.estimators.capabilities import Sweeps
 from tacit.estimators.gradient_fit import GradientFit, Split
 from tacit.estimators.settings import POSITIVE, SHARE, Choice, Number, Whole, Widths, settings
 from tacit.estimators.stopping import because
-from tacit.estimators.topics.answers import checked_words
+from tacit.estimators.topics.answers import TopicModel, checked_words
 from tacit.estimators.verdict import judged
 from tacit.inference.objectives import Elbo
 from tacit.inference.stochastic import padded
 from tacit.inference.train import Trained
 from tacit.models.graph import Edge, Graph, Node, Plate
-from tacit.models.topics.completion import Completion, document_halves
+from tacit.models.topics.completion import Completion
 from tacit.models.vae.model import DeepLatent, importance_log_prob
 from tacit.models.vae.networks import ACTIVATIONS, MLP
 from tacit.models.vae.posteriors import Diagonal
@@ -50,7 +51,7 @@ _KEY = np.zeros(2, np.uint32)
 
 
 @settings
-class ProdLDA(HasTopics, Scores, Sweeps, TransformerMixin, GradientFit):
+class ProdLDA(Sweeps, TopicModel, GradientFit):
     """A neural topic model: ``θ = softmax(z)``, ``z ~ N(0, σ² I)``, every word from ``softmax(m + Wᵀ θ)``.
 
     Topics multiply (a product of experts) where those of latent Dirichlet allocation are averaged. An encoder says
@@ -71,7 +72,6 @@ class ProdLDA(HasTopics, Scores, Sweeps, TransformerMixin, GradientFit):
         verdict_: the same in words; there is no k̂ of topics that are a point.
     """
 
-    reads = ("documents",)
     n_components: Annotated[int, Whole(1)] = 10
     """the number of topics K."""
     _: KW_ONLY
@@ -91,7 +91,9 @@ class ProdLDA(HasTopics, Scores, Sweeps, TransformerMixin, GradientFit):
     """draws of z for mixtures and scores."""
 
     @single_precision
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, *, vocabulary: Sequence[str] | None = None) -> Self:
+    def fit(
+        self, X: TableLike, y: object = None, sample_weight: Weights = None, *, vocabulary: Sequence[str] | None = None
+    ) -> Self:
         """Learn topics.
 
         Args:
@@ -103,7 +105,7 @@ class ProdLDA(HasTopics, Scores, Sweeps, TransformerMixin, GradientFit):
         Raises:
             ValueError: negative counts, no word at all, or a wrong parameter: what, and what to do.
         """
-        counts = self._read(X, reset=True)
+        counts = self._counts(X, "fit", reset=True)
         self.check_settings()
         weights = read_weights(counts, sample_weight)
         if not counts.nnz:
@@ -120,7 +122,7 @@ class ProdLDA(HasTopics, Scores, Sweeps, TransformerMixin, GradientFit):
         self._finish(trained, counts, float(weights.sum()))
         return self
 
-    def _begun(self, totals: np.ndarray, key: Any) -> DeepLatent:
+    def _begun(self, totals: np.ndarray, key: PRNGKeyArray) -> DeepLatent:
         """The model before the first step; the background is the corpus's own shares of words, of their ``totals``."""
         one, two = jax.random.split(key)
         totals = totals + 0.5  # a word of documents that do not count is rare, and not impossible
@@ -150,20 +152,6 @@ class ProdLDA(HasTopics, Scores, Sweeps, TransformerMixin, GradientFit):
             stop=because(trained.status, converged="the held-out bound no longer rose", limit="max_epochs"),
         )
 
-    def _read(self, X: Any, *, reset: bool) -> sp.csr_array:
-        counts = validate_data(
-            self,
-            unmasked(X),
-            reset=reset,
-            dtype=np.float64,
-            accept_sparse="csr",
-            ensure_non_negative=True,
-        )
-        read = sp.csr_array(counts, copy=True)  # the caller's stays as it is
-        read.sum_duplicates()
-        read.eliminate_zeros()
-        return read
-
     def _parts(self, counts: sp.csr_array) -> Iterator[tuple[slice, Documents]]:
         """Documents a padded batch at a time, whatever their lengths."""
         longest = 64 * max(1, -(-int(np.diff(counts.indptr).max(initial=0)) // 64))
@@ -172,15 +160,9 @@ class ProdLDA(HasTopics, Scores, Sweeps, TransformerMixin, GradientFit):
             batch = padded(Documents.of(counts[part], longest), np.ones(part.stop - start), ROWS)
             yield part, batch.rows
 
-    @property
-    def scores_are_bounds(self) -> bool:
-        """They are estimates from below."""
-        return True
-
-    def transform(self, X: Any) -> np.ndarray:
+    def transform(self, X: TableLike) -> np.ndarray:
         """``E[θ]`` under q of every document, ``[documents, topics]``: shares that sum to one."""
-        check_is_fitted(self)
-        return self._shares(self._read(X, reset=False))
+        return self._shares(self._asked(X, "transform"))
 
     @single_precision
     def _shares(self, counts: sp.csr_array) -> np.ndarray:
@@ -192,24 +174,22 @@ class ProdLDA(HasTopics, Scores, Sweeps, TransformerMixin, GradientFit):
         return shares / shares.sum(axis=1, keepdims=True)
 
     @single_precision
-    def score_samples(self, X: Any) -> np.ndarray:
+    def score_samples(self, X: TableLike) -> np.ndarray:
         """An estimate of ``log p(words)`` of every document in nats, from below on average (Burda et al. 2016)."""
-        check_is_fitted(self)
-        counts = self._read(X, reset=False)
+        counts = self._asked(X, "score_samples")
         found, read = [], Counted(counts.shape[1])
         for part, documents in self._parts(counts):
             score = importance_log_prob(self.model_, read(documents), _KEY, self.n_samples, 1)
             found.append(np.asarray(score, np.float64)[: part.stop - part.start])
         return np.concatenate(found)
 
-    def score(self, X: Any, y: Any = None) -> float:
+    def score(self, X: TableLike, y: object = None) -> float:
         """The mean of ``score_samples``, in nats a document."""
         return float(self.score_samples(X).mean())
 
-    def expected_words(self, X: Any) -> np.ndarray:
+    def expected_words(self, X: TableLike) -> np.ndarray:
         """``E_q p(w|θ)`` of every document, ``[documents, words]``: what its next word is expected to be."""
-        check_is_fitted(self)
-        return self._expected(self._read(X, reset=False))
+        return self._expected(self._asked(X, "expected_words"))
 
     @single_precision
     def _expected(self, counts: sp.csr_array) -> np.ndarray:
@@ -220,19 +200,7 @@ class ProdLDA(HasTopics, Scores, Sweeps, TransformerMixin, GradientFit):
             ]
         )
 
-    def completion(self, X: Any, *, seed: int = 0) -> Completion:
-        """Half of the words of every document predicted from the other half, document by document, in nats.
-
-        The encoder reads the one half; the other is scored by ``E_q p(w|θ)``.
-
-        Args:
-            X: whole counts ``(n, words)``.
-            seed: which words are in which half, as in `LatentDirichletAllocation.completion`.
-        """
-        check_is_fitted(self)
-        given, asked = document_halves(self._read(X, reset=False), seed)
-        if not asked.nnz:
-            raise ValueError("X holds no words to predict")
+    def _completed(self, given: sp.csr_array, asked: sp.csr_array) -> Completion:
         nats = np.zeros(given.shape[0])
         for start in range(0, given.shape[0], ROWS):
             part = slice(start, start + ROWS)
@@ -240,14 +208,6 @@ class ProdLDA(HasTopics, Scores, Sweeps, TransformerMixin, GradientFit):
             each = wanted.data * np.log(np.maximum(shares[wanted.row, wanted.col], np.finfo(np.float32).tiny))
             nats[part] = np.bincount(wanted.row, each, minlength=shares.shape[0])
         return Completion(nats, np.asarray(asked.sum(axis=1)).ravel())
-
-    def completion_score(self, X: Any, *, seed: int = 0) -> float:
-        """``log p(half of a document | the other half)`` in nats a word (a token), over all documents."""
-        return self.completion(X, seed=seed).score
-
-    def completion_perplexity(self, X: Any, *, seed: int = 0) -> float:
-        """``exp(−completion_score)``: among how many equally likely words the next one seems to be drawn."""
-        return self.completion(X, seed=seed).perplexity
 
     def graph(self) -> Graph:
         """The directed graph of the model, as data."""
@@ -260,12 +220,6 @@ class ProdLDA(HasTopics, Scores, Sweeps, TransformerMixin, GradientFit):
         )
         edges = (Edge("z", "w"), Edge("W", "w"), Edge("m", "w"))
         return Graph(nodes, edges, (Plate("d", "d = 1…D"), Plate("n", "n = 1…N_d")))
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.input_tags.positive_only = True
-        return tags
 
 
 def _ordered(model: Any, order: np.ndarray) -> Any:

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import ndtri
 from sklearn.utils.metaestimators import available_if
 
 from tacit.compute import single_precision
+from tacit.estimators.arguments import Given, Seed, TableLike
 from tacit.estimators.base import check_choice, check_whole, seed_of
 from tacit.estimators.capabilities import Refines, Walks
 from tacit.estimators.vae.answers import NUMBERS, ROWS, DeepAnswers
@@ -27,14 +28,14 @@ class DeepEvaluation(DeepAnswers, Refines):
     @single_precision
     def annealed_weights(
         self,
-        X: Any,
+        X: TableLike,
         *,
-        given: Any = None,
+        given: Given = None,
         chains: int = 16,
         steps: int = 500,
         leaps: int = 5,
         start: str = "refined",
-        random_state: Any = 0,
+        random_state: Seed = 0,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Annealed importance sampling (Neal 2001): ``(n, chains)`` logarithms of unbiased estimates of p(x).
 
@@ -54,7 +55,7 @@ class DeepEvaluation(DeepAnswers, Refines):
 
     @single_precision
     def refined_bounds(
-        self, X: Any, *, given: Any = None, n_samples: int = DRAWS, random_state: Any = 0
+        self, X: TableLike, *, given: Given = None, n_samples: int = DRAWS, random_state: Seed = 0
     ) -> dict[str, np.ndarray]:
         """Bounds of every row ``(n,)`` in nats and the user's units, by name.
 
@@ -71,7 +72,7 @@ class DeepEvaluation(DeepAnswers, Refines):
         return {name: np.concatenate(values) for name, values in found.items()}
 
     @single_precision
-    def reconstruction_error(self, X: Any, *, given: Any = None) -> dict[str, float]:
+    def reconstruction_error(self, X: TableLike, *, given: Given = None) -> dict[str, float]:
         """How far ``E[x|z]`` at the mean of q(z|x) lies from the observed entries of at most 2 000 rows.
 
         ``squared``: the mean squared error, in the user's units squared. ``right``: where all values are 0 or 1, the
@@ -84,7 +85,9 @@ class DeepEvaluation(DeepAnswers, Refines):
         right = float(np.mean((guess > 0.5) == (seen > 0.5))) if np.isin(seen, (0, 1)).all() else math.nan
         return {"squared": float(np.mean((guess - seen) ** 2, dtype=np.float64)), "right": right}
 
-    def _pieces(self, X: Any, given: Any, copies: int, random_state: Any) -> Iterator[tuple[int, Rows, np.ndarray]]:
+    def _pieces(
+        self, X: TableLike, given: Given, copies: int, random_state: Seed
+    ) -> Iterator[tuple[int, Rows, np.ndarray]]:
         """How many rows, those rows made up to a fixed number, and a random key for each, which is its own."""
         rows = self._together(self._read(X), given)
         kind = self._model().posterior_kind
@@ -104,7 +107,7 @@ class DeepEvaluation(DeepAnswers, Refines):
             yield size, *batch.rows
 
 
-def _has_continuous_code(estimator: Any) -> bool:
+def _has_continuous_code(estimator: DeepAnswers) -> bool:
     if Walks in estimator.lacks():
         raise AttributeError("only a continuous code can be moved along a line, and that of this model is discrete")
     return True
@@ -114,7 +117,7 @@ class DeepWalks(DeepAnswers, Walks):
     """The answers, and rows of codes that are moved."""
 
     @available_if(_has_continuous_code)
-    def interpolate(self, a: Any, b: Any, n: int = 10, *, given: Any = None) -> np.ndarray:
+    def interpolate(self, a: ArrayLike, b: ArrayLike, n: int = 10, *, given: Given = None) -> np.ndarray:
         """Rows on the straight way from one row's code to another's, ``(n, …)``, both ends included."""
         check_whole("n", n, 1)
         ends = self.transform(np.stack([np.asarray(a), np.asarray(b)]), given=given)
@@ -122,7 +125,7 @@ class DeepWalks(DeepAnswers, Walks):
         return self.inverse_transform((1.0 - share) * ends[0] + share * ends[1], given=given)
 
     @available_if(_has_continuous_code)
-    def traverse(self, x: Any, dim: int, values: Any = None, *, given: Any = None) -> np.ndarray:
+    def traverse(self, x: ArrayLike, dim: int, values: ArrayLike | None = None, *, given: Given = None) -> np.ndarray:
         """A row as one latent dimension is moved from −3 to 3 (or over ``values``) and the others stay."""
         self._check_dim(dim)
         steps = np.linspace(-3.0, 3.0, 9) if values is None else np.asarray(values, float)
@@ -131,7 +134,7 @@ class DeepWalks(DeepAnswers, Walks):
         return self.inverse_transform(latent, given=given)
 
     @available_if(_has_continuous_code)
-    def manifold(self, grid: int = 20, dims: tuple[int, int] = (0, 1), *, given: Any = None) -> np.ndarray:
+    def manifold(self, grid: int = 20, dims: tuple[int, int] = (0, 1), *, given: Given = None) -> np.ndarray:
         """``E[x|z]`` for z on the grid of the prior's quantiles, ``(grid, grid, …)`` (Kingma & Welling 2014).
 
         The quantiles are those of a standard normal; dimensions other than ``dims`` stay at 0.

@@ -5,9 +5,11 @@ from typing import Any
 
 import jax
 import numpy as np
+from jaxtyping import PRNGKeyArray
 from sklearn.base import DensityMixin, TransformerMixin
 
 from tacit.data.blocks import Standardise
+from tacit.estimators.arguments import Given, TableLike, Weights
 from tacit.estimators.base import check_whole, read_weights, seed_of
 from tacit.estimators.capabilities import Sweeps
 from tacit.estimators.gradient_fit import GradientFit, Split
@@ -18,6 +20,7 @@ from tacit.estimators.vae.rows import CHECKED, Conditions, Facts, read_deep_rows
 from tacit.inference.objectives import Objective
 from tacit.inference.stochastic import padded, room
 from tacit.inference.train import TrainConfig, Trained, train
+from tacit.models.vae.likelihoods import Likelihood
 from tacit.models.vae.model import DeepLatent, Rows
 from tacit.models.vae.priors import VampPrior
 
@@ -45,7 +48,7 @@ class DeepFit(DeepAnswers, Sweeps, TransformerMixin, DensityMixin, GradientFit):
     _passes: int
     _optimiser: list[np.ndarray] | None
 
-    def _fit(self, X: Any, sample_weight: Any, given: Any, label: np.ndarray | None = None) -> None:
+    def _fit(self, X: TableLike, sample_weight: Weights, given: Given, label: np.ndarray | None = None) -> None:
         x = read_deep_rows(self, X, reset=True)
         weights = read_weights(X, sample_weight)
         self.check_settings()
@@ -61,7 +64,7 @@ class DeepFit(DeepAnswers, Sweeps, TransformerMixin, DensityMixin, GradientFit):
         trained = self._learn(self.model_, rows, weights, split, config, int(random.integers(2**31)))
         self._finish(trained, x, weights, split.measured)
 
-    def _fit_more(self, X: Any, sample_weight: Any, given: Any) -> None:
+    def _fit_more(self, X: TableLike, sample_weight: Weights, given: Given) -> None:
         fresh = "model_" not in vars(self)
         x = read_deep_rows(self, X, reset=fresh)
         weights = read_weights(X, sample_weight)
@@ -113,11 +116,13 @@ class DeepFit(DeepAnswers, Sweeps, TransformerMixin, DensityMixin, GradientFit):
         scale = np.where(real | small, 1.0, facts.scale)
         return Standardise(np.where(real, 0.0, facts.mean / unit).astype("f4"), scale.astype("f4"))
 
-    def _compose(self, likelihood: Any, view: Standardise | None, few: np.ndarray, key: Any) -> Any:
+    def _compose(self, likelihood: Likelihood, view: Standardise | None, few: np.ndarray, key: PRNGKeyArray) -> Any:
         """The model of these parts; ``few`` are rows as the likelihood takes them."""
         return self._latent(likelihood, view, few, key)
 
-    def _latent(self, likelihood: Any, view: Standardise | None, few: np.ndarray, key: Any) -> DeepLatent:
+    def _latent(
+        self, likelihood: Likelihood, view: Standardise | None, few: np.ndarray, key: PRNGKeyArray
+    ) -> DeepLatent:
         conditions = self.conditions_.width
         latent = tuple(self.n_components) if isinstance(self.n_components, list) else self.n_components
         key, prior_key, code_key = jax.random.split(key, 3)
@@ -134,12 +139,12 @@ class DeepFit(DeepAnswers, Sweeps, TransformerMixin, DensityMixin, GradientFit):
         nothing = np.zeros((few.shape[0], conditions), np.float32) if conditions else None
         return model.settled(few, nothing)
 
-    def _plan(self, latent: Any, conditions: int, outputs: tuple[int, ...]) -> NetworkPlan:
+    def _plan(self, latent: int | tuple[int, int] | None, conditions: int, outputs: tuple[int, ...]) -> NetworkPlan:
         return NetworkPlan(
             self.event_shape_, latent, conditions, outputs, self.hidden, self.channels, self.activation, self.network
         )
 
-    def _check_values(self, likelihood: Any, x: np.ndarray) -> None:
+    def _check_values(self, likelihood: Likelihood, x: np.ndarray) -> None:
         for start in range(0, x.shape[0], CHECKED):
             self._check_part(likelihood, x[start : start + CHECKED], start)
 

@@ -5,6 +5,7 @@ from dataclasses import KW_ONLY, field
 from typing import Annotated, Any, Self
 
 from tacit.compute import single_precision
+from tacit.estimators.arguments import Given, TableLike, Weights
 from tacit.estimators.settings import FROM_0, Choice, Whole, Widths, settings
 from tacit.estimators.vae.evaluation import DeepEvaluation, DeepWalks
 from tacit.estimators.vae.fit import DeepFit
@@ -79,7 +80,7 @@ class VAE(DeepFit, DeepWalks, DeepEvaluation):
     """draws of z in ``score_samples``."""
 
     @single_precision
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, *, given: Any = None) -> Self:
+    def fit(self, X: TableLike, y: object = None, sample_weight: Weights = None, *, given: Given = None) -> Self:
         """Learn from rows.
 
         Args:
@@ -96,7 +97,9 @@ class VAE(DeepFit, DeepWalks, DeepEvaluation):
         return self
 
     @single_precision
-    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None, *, given: Any = None) -> Self:
+    def partial_fit(
+        self, X: TableLike, y: object = None, sample_weight: Weights = None, *, given: Given = None
+    ) -> Self:
         """One pass over these rows at a constant rate; the first call settles the scale and the networks."""
         self._fit_more(X, sample_weight, given)
         return self

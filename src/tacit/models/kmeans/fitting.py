@@ -13,7 +13,7 @@ from tacit.data.blocks import STREAM_BYTES, Moments, Source
 from tacit.inference import closed_form as cf
 from tacit.inference.fit import Fit, fit
 from tacit.inference.loop import Trace
-from tacit.inference.series import Series
+from tacit.inference.series import Series, kept
 from tacit.models.kmeans.lloyd import Lloyd, Rescale, Totals
 from tacit.models.kmeans.model import KMeans
 from tacit.models.kmeans.rows import SLICE_ROWS, dense_slice, nearest
@@ -106,7 +106,7 @@ def _iterated(
         return found
 
     while any(stalled) and not series.interrupted:
-        fits = series.then(again, (lambda kept=fits: kept) if fits else None)
+        fits = series.then(again, kept(fits) if fits else None)
         stalled = [bool(f.model.stalled) and f.status == cf.CONVERGED for f in fits]
     if series.interrupted:  # with a cluster that is still empty
         fits = [f._replace(status=cf.INTERRUPTED) if empty else f for f, empty in zip(fits, stalled, strict=True)]

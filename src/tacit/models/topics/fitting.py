@@ -22,7 +22,7 @@ from tacit.data.documents import BatchSource, DocumentSource, as_they_are
 from tacit.inference.fit import Fit, fit
 from tacit.inference.loop import Trace, on_host
 from tacit.inference.online import Average, StepSize, Ways, passes, see
-from tacit.inference.series import Series
+from tacit.inference.series import Series, kept
 from tacit.inference.status import INTERRUPTED
 from tacit.models.topics.gammas import digamma
 from tacit.models.topics.local import LocalStep, Schedule, Statistics
@@ -118,13 +118,13 @@ def learn(model: Topics, counts: sparse.csr_array, plan: Plan, random: np.random
             if again is None:
                 break
             fresh, number = again
-            model, before = series.then(lambda fresh=fresh: move(fresh), lambda before=model: before), model
+            model, before = series.then(functools.partial(move, fresh), kept(model)), model
             restarted += number if model is not before else 0
     rough = bayesian(model, min(plan.steps, ROUGH_STEPS) if large else plan.steps, plan.steps_tol)
     passed, iterations = 0, plan.max_iter
     if online and picked.size:
         swept = lambda: _passes(rough, counts, plan, plan.max_iter, random, f"{plan.label}: passes")  # noqa: E731
-        rough, passed = series.then(swept, (lambda: (rough, 0)) if known else None)
+        rough, passed = series.then(swept, kept((rough, 0)) if known else None)
         iterations, known = 0, True
     run = lambda: _run(rough, source, plan, iterations, plan.label)  # noqa: E731
     found = series.then(run, (lambda: _as_it_is(rough, counts)) if known else None)

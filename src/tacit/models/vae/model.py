@@ -11,6 +11,7 @@ from jaxtyping import Float, Int, PRNGKeyArray, UInt32
 
 from tacit.compute import Array, as_key, compiled
 from tacit.data.blocks import Standardise
+from tacit.families.transformed import Distribution
 from tacit.inference.objectives import frozen
 from tacit.models.vae.likelihoods import Likelihood
 from tacit.models.vae.networks import ConvEncoder
@@ -83,7 +84,7 @@ class DeepLatent(eqx.Module):
         """``log p(z)``."""
         return self.prior.log_prob(latent, self)
 
-    def kl(self, rows: Rows, posterior: Any) -> Float[Array, "rows dims"] | None:
+    def kl(self, rows: Rows, posterior: Distribution) -> Float[Array, "rows dims"] | None:
         """``KL(q(z|x) ‖ p(z))`` of each dimension, where it is closed."""
         return self.prior.kl(posterior)
 
