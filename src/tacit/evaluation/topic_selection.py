@@ -74,7 +74,8 @@ def select_topics(
     """Fit every number of topics from several seeds, judge each, and fit the best to all documents.
 
     A share of the documents is held out: half of each is predicted from its other half (Wallach et al. 2009, document
-    completion). Stability compares the fits of different seeds to the same documents, by `topic_stability`.
+    completion). Stability compares the fits of different seeds to the same documents, by `topic_stability`. Ctrl-C ends
+    it with the numbers that were tried by then, and the best as it was fitted to the documents not held out.
 
     Args:
         X: counts ``[documents, words]``, or a `Corpus`.
@@ -88,16 +89,12 @@ def select_topics(
         n_words: foremost words of each topic that are judged.
         random_state: seed.
 
-    Ctrl-C ends it with the numbers that were tried by then; the best is then fitted to the documents not held out.
-
     Raises:
         ValueError: no numbers, stability with one seed, or a model that predicts nothing.
     """
     check_choice("criterion", criterion, tuple(TOPIC_CRITERIA))
     check_whole("seeds", seeds, 2 if criterion == "stability" else 1)
-    numbers = sorted({int(number) for number in topics})
-    if not numbers or numbers[0] < 1:
-        raise ValueError(f"topics must be whole numbers of at least 1, got {numbers}")
+    numbers = _numbers(topics)
     estimator = LatentDirichletAllocation() if estimator is None else estimator
     if not can(estimator, HasTopics):
         raise ValueError(f"{type(estimator).__name__} does not predict the words of a document: take a topic model")
@@ -120,6 +117,13 @@ def select_topics(
     chosen = clone(estimator).set_params(n_components=row["n_components"], random_state=first)
     best = series.then(lambda: chosen.fit(whole, vocabulary=vocabulary), kept(begun))
     return TopicSelection(best, pa.Table.from_pylist([row for row, _ in tried]), criterion)
+
+
+def _numbers(topics: Iterable[int]) -> list[int]:
+    numbers = sorted({int(number) for number in topics})
+    if not numbers or numbers[0] < 1:
+        raise ValueError(f"topics must be whole numbers of at least 1, got {numbers}")
+    return numbers
 
 
 def _tried(
