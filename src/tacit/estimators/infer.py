@@ -23,7 +23,7 @@ from tacit.inference.posterior import Posterior
 from tacit.inference.problem import Problem, problem_of
 from tacit.inference.series import Series
 from tacit.inference.settling import Settle
-from tacit.inference.stochastic import Batches
+from tacit.inference.stochastic import Batches, as_stored
 from tacit.inference.train import TrainConfig, Trained, train
 
 BATCH_ROWS = 1024
@@ -211,16 +211,12 @@ def _course(objective: BlackBox, rows: int, batch: int, learning_rate: float, ma
     epochs = -(-max_steps // -(-rows // batch))
     return TrainConfig(
         objective,
-        _as_they_are,
+        as_stored,
         max_epochs=epochs,
         batch_size=batch,
         learning_rate=learning_rate,
         settle=Settle(),
     )
-
-
-def _as_they_are(rows: PyTree, key: Any) -> PyTree:
-    return rows
 
 
 def _runs(problem: Problem, name: GuideName, config: TrainConfig, number: int, seed: int, restarts: int) -> list[_Run]:

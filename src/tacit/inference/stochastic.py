@@ -29,6 +29,11 @@ class Reader(Protocol):
     def __call__(self, rows: PyTree, key: PRNGKeyArray) -> PyTree: ...
 
 
+def as_stored(rows: PyTree, key: PRNGKeyArray) -> PyTree:
+    """The reader of rows that are taken as they are."""
+    return rows
+
+
 class Batches(NamedTuple):
     """Rows on the device; every leaf leads with ``[rows]``."""
 
