@@ -261,7 +261,8 @@ class _Epochs:
 
         What was not measured yet is NaN.
         """
-        seconds, every, done = loop.seconds, self.rounds, len(loop.trace) + share
+        seconds, every = loop.seconds, self.rounds
+        done = len(loop.trace) + share if loop.whole else int(state.step) / every.steps
         names = ["step", *self.names, "held_out"]
         figures = dict(zip(names, np.asarray(state.bound, np.float64).tolist(), strict=True))
         if totals is not None:
