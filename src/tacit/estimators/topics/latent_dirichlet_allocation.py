@@ -60,8 +60,9 @@ class LatentDirichletAllocation(TopicAnswers, Sweeps):
         bound_: the perplexity of the documents of the fit.
         lower_bound_: the bound on their log evidence, in nats, with every constant.
         n_iter_, n_batch_iter_: iterations; mini-batches taken in, plus one.
-        converged_, trace_, verdict_: whether and how the bound came to rest ("batch" alone), and what to trust. On
-            large corpora the trace is of bounds with few steps a document, which are a little lower.
+        converged_, trace_, verdict_: whether and how the bound came to rest, and what to trust. On large corpora the
+            trace is of bounds with few steps a document, which are a little lower; "online" never comes to rest, and
+            its trace is of the bounds of a pass's mini-batches, each at the topics that saw it.
         topics_restarted_: dead and duplicate topics that were begun anew.
         seed_effect_: per seeded topic: share of its words that are seeds, the most that another topic has, and how
             much of that share is the prior's doing.
@@ -102,7 +103,7 @@ class LatentDirichletAllocation(TopicAnswers, Sweeps):
     n_jobs: int | None = None
     """accepted; all cores are used, and their number changes no bit."""
     verbose: int = 0
-    """print iterations ("batch" alone)."""
+    """print iterations."""
     random_state: Seed = None
     """seed, RandomState or Generator."""
     start_iter: Annotated[int, Whole(0)] = 50
@@ -242,11 +243,12 @@ class LatentDirichletAllocation(TopicAnswers, Sweeps):
     def _say(self, fit: Fit, words: float) -> None:
         if not self.verbose:
             return
-        for iteration in range(1, len(fit.trace.bound)):
+        for iteration, bound in zip(fit.trace.iteration, fit.trace.bound, strict=True):
             text = f"iteration: {iteration} of max_iter: {self.max_iter}"
             if self.evaluate_every > 0 and iteration % self.evaluate_every == 0:
-                text += f", perplexity: {np.exp(-fit.trace.bound[iteration] / words):.4f}"
-            print(text)
+                text += f", perplexity: {np.exp(-bound / words):.4f}"
+            if iteration:
+                print(text)
 
     def _publish(self, model: Topics) -> None:
         """Set what is known of the topics as attributes."""

@@ -19,16 +19,18 @@ from scipy import sparse
 from tacit.compute import Array, compiled, side_by_side
 from tacit.data.blocks import Block
 from tacit.data.documents import BatchSource, DocumentSource, as_they_are
+from tacit.inference import closed_form as cf
+from tacit.inference.closed_form import INTERRUPTED, STOPPED
 from tacit.inference.fit import Fit, fit
 from tacit.inference.loop import Trace, on_host
 from tacit.inference.online import Average, StepSize, Ways, passes, see
 from tacit.inference.series import Series, kept
-from tacit.inference.status import INTERRUPTED
 from tacit.models.topics.gammas import digamma
 from tacit.models.topics.local import LocalStep, Schedule, Statistics
 from tacit.models.topics.model import Topics
 from tacit.models.topics.starting import begin, far_documents, faulty
 from tacit.models.topics.summary import local_step, summary
+from tacit.waiting import computing
 
 POINT_STEPS = 3
 """Steps in a document while topics are moved at a point: more of them lock in what is found first."""
@@ -121,18 +123,18 @@ def learn(model: Topics, counts: sparse.csr_array, plan: Plan, random: np.random
             model, before = series.then(functools.partial(move, fresh), kept(model)), model
             restarted += number if model is not before else 0
     rough = bayesian(model, min(plan.steps, ROUGH_STEPS) if large else plan.steps, plan.steps_tol)
-    passed, iterations = 0, plan.max_iter
     if online and picked.size:
-        swept = lambda: _passes(rough, counts, plan, plan.max_iter, random, f"{plan.label}: passes")  # noqa: E731
-        rough, passed = series.then(swept, kept((rough, 0)) if known else None)
-        iterations, known = 0, True
-    run = lambda: _run(rough, source, plan, iterations, plan.label)  # noqa: E731
-    found = series.then(run, (lambda: _as_it_is(rough, counts)) if known else None)
+        swept = lambda: _passes(rough, counts, plan, plan.max_iter, random, plan.label)  # noqa: E731
+        passed, course = series.then(swept, kept((rough, None)) if known else None)
+        found = _looked_at(passed, source, plan, INTERRUPTED if series.interrupted else STOPPED, course)
+    else:
+        run = lambda: _run(rough, source, plan, plan.max_iter, plan.label)  # noqa: E731
+        found = series.then(run, (lambda: _looked_at(rough, source, plan, INTERRUPTED)) if known else None)
     final = dataclasses.replace(bayesian(found.model, plan.steps, plan.steps_tol), single=False)
     bound = found.bound
     if large:
         bound = float(posterior(final, counts)[1].sum() - summary(final).divergence)
-    return Found(found._replace(model=final, iteration=found.iteration + passed), bound, _masses(found), restarted)
+    return Found(found._replace(model=final), bound, found.statistics.words.sum(0), restarted)
 
 
 def _run(model: Topics, source: DocumentSource, plan: Plan, iterations: int, label: str) -> Fit:
@@ -140,18 +142,20 @@ def _run(model: Topics, source: DocumentSource, plan: Plan, iterations: int, lab
     return fit(stacked, source, as_they_are(), key=KEY, max_iter=iterations, tol=plan.tol, label=label)[0]
 
 
-def _as_it_is(model: Topics, counts: sparse.csr_array) -> Fit:
-    """Topics of a fit that was broken off between two of its parts."""
-    bound = float(posterior(model, counts)[1].sum() - summary(model).divergence)
-    trace = Trace(np.zeros(1, int), np.array([bound]), np.zeros(1))
-    return Fit(on_host(model), None, bound, 0, INTERRUPTED, trace, {}, np.array([bound]))
+def _looked_at(model: Topics, source: DocumentSource, plan: Plan, status: int, course: Trace | None = None) -> Fit:
+    """Topics as they are, by one look at all documents; ``course`` says how they came about."""
+    steps = cf.prepared(jax.tree.map(lambda leaf: np.asarray(leaf)[None], model), 1)
 
+    def work(block: Block) -> cf.Sums:
+        sums = cf.accumulate(steps, block, as_they_are(), KEY, np.zeros(1, np.int32))
+        return jax.tree.map(lambda leaf: np.asarray(leaf)[0], sums)
 
-def _masses(found: Fit) -> Float[np.ndarray, " topics"]:
-    """Expected words of every topic."""
-    if found.statistics is None:
-        return np.sum(np.asarray(found.model.concentrations) - np.asarray(found.model.prior), axis=0)
-    return found.statistics.words.sum(0)
+    with computing(plan.label, source.size, keeps=False):
+        sums = cf.total_sums(side_by_side(work, source.blocks()))
+    bound = float(sums.bound) - summary(model).divergence
+    if course is None:
+        course = Trace(np.zeros(1, int), np.array([bound]), np.zeros(1))
+    return Fit(on_host(model), sums.statistics, bound, int(course.iteration[-1]), status, course, {}, np.array([bound]))
 
 
 def _in_full(source: DocumentSource, plan: Plan) -> Callable[[Topics], Topics]:
@@ -165,8 +169,8 @@ def _in_batches(counts: sparse.csr_array, plan: Plan, random: np.random.Generato
 
 def _passes(
     model: Topics, counts: sparse.csr_array, plan: Plan, number: int, random: np.random.Generator, label: str
-) -> tuple[Topics, int]:
-    """Passes over all documents in mini-batches, every time in a new order; the model after them, and how many."""
+) -> tuple[Topics, Trace | None]:
+    """Passes over all documents in mini-batches, every time in a new order; the model after them, and their course."""
     total, topics, orders = counts.shape[0], model.concentrations.shape[1], _Orders(random, counts.shape[0])
 
     @functools.lru_cache(maxsize=1)
@@ -174,11 +178,11 @@ def _passes(
         return BatchSource(counts, topics, plan.batch_size, orders.take(place))
 
     if not number:
-        return model, 0
+        return model, None
     ways = Ways(StepSize(np.asarray(plan.decay), np.asarray(plan.offset)), exact=False)
     found = passes(begun(model, total), batches, as_they_are(), max_iter=number, label=label, ways=ways)
     orders.take(number)
-    return found.model, found.iteration
+    return found.model, found.trace
 
 
 class _Orders:
