@@ -2,16 +2,18 @@
 
 import numbers
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import _check_sample_weight, _num_samples, validate_data
 
 from tacit.compute import double_precision
-from tacit.estimators.arguments import Seed, TableLike, Weights
+from tacit.estimators.capabilities import MatrixLike
 
 __all__ = [
+    "Seed",
     "check_choice",
     "check_level",
     "check_whole",
@@ -24,7 +26,7 @@ __all__ = [
 ]
 
 
-def unmasked(X: TableLike, name: str = "X", *, gaps: bool = False) -> Any:
+def unmasked(X: MatrixLike, name: str = "X", *, gaps: bool = False) -> Any:
     """The entries of a masked array; masked ones are gaps (NaN) where the model takes them.
 
     Raises:
@@ -50,7 +52,7 @@ def unmasked_objects(values: np.ma.MaskedArray) -> np.ndarray:
     return filled
 
 
-def read_rows(estimator: BaseEstimator, X: TableLike, *, reset: bool, minimum: int = 1, sparse: bool = False) -> Any:
+def read_rows(estimator: BaseEstimator, X: MatrixLike, *, reset: bool, minimum: int = 1, sparse: bool = False) -> Any:
     """Rows as a float array (float32 stays), NaN where missing or masked; feature names are kept or checked.
 
     Raises:
@@ -67,7 +69,7 @@ def read_rows(estimator: BaseEstimator, X: TableLike, *, reset: bool, minimum: i
     )
 
 
-def read_weights(X: TableLike, sample_weight: Weights) -> np.ndarray:
+def read_weights(X: MatrixLike, sample_weight: ArrayLike | None) -> np.ndarray:
     """Weights of the rows: finite, not negative, not all zero. Where none are given, ones that take no memory."""
     if sample_weight is None:
         return np.broadcast_to(1.0, (_num_samples(X),))
@@ -76,6 +78,10 @@ def read_weights(X: TableLike, sample_weight: Weights) -> np.ndarray:
     if not weights.sum() > 0:
         raise ValueError("sample_weight sums to zero: at least one row needs a positive weight")
     return weights
+
+
+Seed: TypeAlias = int | np.integer | np.random.Generator | np.random.RandomState | None
+"""What everything random depends on, as scikit-learn takes it; None is new every time."""
 
 
 def seed_of(random_state: Seed) -> np.random.Generator:

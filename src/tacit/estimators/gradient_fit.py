@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import PyTree
 from sklearn.exceptions import ConvergenceWarning
 
-from tacit.estimators.arguments import Seed
+from tacit.estimators.base import Seed
 from tacit.estimators.settings import FROM_0, SHARE, Estimator, Number, Whole, settings
 from tacit.estimators.stopping import stop_reason
 from tacit.inference.closed_form import CONVERGED, NAN

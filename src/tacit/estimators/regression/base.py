@@ -15,9 +15,8 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, c
 
 from tacit.compute import row_bucket
 from tacit.data.blocks import Standardise, source
-from tacit.estimators.arguments import TableLike, Weights
 from tacit.estimators.base import check_level, double_precision, read_weights, unmasked
-from tacit.estimators.capabilities import PredictsIntervals, PredictsNumbers
+from tacit.estimators.capabilities import MatrixLike, PredictsIntervals, PredictsNumbers
 from tacit.estimators.regression.coefficients import CoefficientTable
 from tacit.estimators.settings import Choice, Estimator, Flag, Number, Whole, settings
 from tacit.inference.fit import Fit, fit
@@ -83,7 +82,7 @@ class BayesianRegression(BayesianSettings):
     _view: Standardise
     """Of the columns and, last, of the target."""
 
-    def _read(self, X: TableLike, *, reset: bool) -> np.ndarray:
+    def _read(self, X: MatrixLike, *, reset: bool) -> np.ndarray:
         """Complete rows as a float array.
 
         Raises:
@@ -149,7 +148,7 @@ class BayesianRegression(BayesianSettings):
                 stacklevel=5,
             )
 
-    def _target(self, y: ArrayLike, rows: np.ndarray) -> np.ndarray:
+    def _target(self, y: ArrayLike | None, rows: np.ndarray) -> np.ndarray:
         """A target a row, as it is given.
 
         Raises:
@@ -252,7 +251,7 @@ class RobustRegression(PredictsIntervals, PredictsNumbers, RegressorMixin, Linea
     covariance_: np.ndarray
 
     @double_precision
-    def fit(self, X: TableLike, y: ArrayLike, sample_weight: Weights = None) -> Self:
+    def fit(self, X: MatrixLike, y: ArrayLike | None, sample_weight: ArrayLike | None = None) -> Self:
         """Fit to rows and their targets.
 
         Args:
@@ -290,19 +289,19 @@ class RobustRegression(PredictsIntervals, PredictsNumbers, RegressorMixin, Linea
         settings = {"label": type(self).__name__} | settings
         return fit(starts, source(rows, weights, tiles=False), as_it_is, key=keys, **settings)[0]
 
-    def _rows(self, X: TableLike) -> np.ndarray:
+    def _rows(self, X: MatrixLike) -> np.ndarray:
         """New rows, checked against the columns at fit."""
         check_is_fitted(self)
         return np.asarray(validate_data(self, unmasked(X), dtype=np.float64, reset=False))
 
-    def _residuals(self, X: TableLike, y: ArrayLike) -> np.ndarray:
+    def _residuals(self, X: MatrixLike, y: ArrayLike | None) -> np.ndarray:
         """``y − X coef_ − intercept_`` of new rows with their targets."""
         check_is_fitted(self)
         rows, values = validate_data(self, unmasked(X), unmasked(y, "y"), dtype=np.float64, reset=False, y_numeric=True)
         return np.asarray(values, np.float64) - (rows @ self.coef_ + self.intercept_)
 
     @double_precision
-    def predict(self, X: TableLike) -> np.ndarray:
+    def predict(self, X: MatrixLike) -> np.ndarray:
         """The expected middle of y for every row, ``(n,)``."""
         return np.asarray(self._rows(X) @ self.coef_ + self.intercept_)
 

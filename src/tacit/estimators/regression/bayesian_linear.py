@@ -14,9 +14,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from tacit.compute import LOG_2PI
 from tacit.data.blocks import Standardise
-from tacit.estimators.arguments import TableLike, Weights
 from tacit.estimators.base import check_level, double_precision, read_weights
-from tacit.estimators.capabilities import PredictsIntervals, PredictsNumbers
+from tacit.estimators.capabilities import MatrixLike, PredictsIntervals, PredictsNumbers
 from tacit.estimators.regression.base import POSTERIOR_DRAWS, POSTERIORS, BayesianRegression
 from tacit.estimators.regression.coefficients import CoefficientTable
 from tacit.estimators.settings import TOLERANCE, Choice, Number, Whole, settings
@@ -76,7 +75,7 @@ class BayesianLinearRegression(PredictsIntervals, PredictsNumbers, RegressorMixi
     """of "variational": the change of the bound in nats a row that ends them."""
 
     @double_precision
-    def fit(self, X: TableLike, y: ArrayLike, sample_weight: Weights = None) -> Self:
+    def fit(self, X: MatrixLike, y: ArrayLike | None, sample_weight: ArrayLike | None = None) -> Self:
         """Find the posterior of coefficients and noise.
 
         Args:
@@ -105,7 +104,7 @@ class BayesianLinearRegression(PredictsIntervals, PredictsNumbers, RegressorMixi
         self._finish(self._solved(sums), sums)
         return self
 
-    def _target(self, y: ArrayLike, rows: np.ndarray) -> np.ndarray:
+    def _target(self, y: ArrayLike | None, rows: np.ndarray) -> np.ndarray:
         try:
             target = np.asarray(super()._target(y, rows), np.float64)
         except (TypeError, ValueError) as error:
@@ -215,7 +214,7 @@ class BayesianLinearRegression(PredictsIntervals, PredictsNumbers, RegressorMixi
         return Posterior(draws, dims={"coef": ["column"]}, coords={"column": self._column_names()})
 
     @double_precision
-    def predict(self, X: TableLike, return_std: bool = False) -> Any:
+    def predict(self, X: MatrixLike, return_std: bool = False) -> Any:
         """The posterior predictive mean of every row, ``(n,)``; with ``return_std`` also its standard deviation."""
         check_is_fitted(self)
         rows = self._read(X, reset=False)
@@ -238,7 +237,7 @@ class BayesianLinearRegression(PredictsIntervals, PredictsNumbers, RegressorMixi
         return float(self._view.shift[-1]) + width * mean, width * np.sqrt(model.noise + np.maximum(spread, 0.0))
 
     @double_precision
-    def predict_interval(self, X: TableLike, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
+    def predict_interval(self, X: MatrixLike, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
         """Where y lies with this probability under the predictive distribution: lower and upper ends, ``(n,)``."""
         check_level(level)
         check_is_fitted(self)
@@ -248,7 +247,7 @@ class BayesianLinearRegression(PredictsIntervals, PredictsNumbers, RegressorMixi
         return mean - reach, mean + reach
 
     @double_precision
-    def log_predictive(self, X: TableLike, y: ArrayLike) -> np.ndarray:
+    def log_predictive(self, X: MatrixLike, y: ArrayLike | None) -> np.ndarray:
         """The log predictive density ``log p(y|x)`` of every row's target, ``(n,)``, in nats."""
         check_is_fitted(self)
         rows = self._read(X, reset=False)
@@ -257,7 +256,7 @@ class BayesianLinearRegression(PredictsIntervals, PredictsNumbers, RegressorMixi
         each = stats.t.logpdf(away, dof) if math.isfinite(dof) else -0.5 * (away**2 + LOG_2PI)
         return np.asarray(each - np.log(scale))
 
-    def log_score(self, X: TableLike, y: ArrayLike, sample_weight: Weights = None) -> float:
+    def log_score(self, X: MatrixLike, y: ArrayLike | None, sample_weight: ArrayLike | None = None) -> float:
         """The mean log predictive density of rows' targets, in nats."""
         each = self.log_predictive(X, y)
         return float(np.average(each, weights=read_weights(each, sample_weight)))

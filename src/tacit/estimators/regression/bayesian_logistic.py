@@ -15,9 +15,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from tacit.data.blocks import Standardise
-from tacit.estimators.arguments import Seed, TableLike, Weights
-from tacit.estimators.base import check_level, double_precision, read_weights, seed_of
-from tacit.estimators.capabilities import PredictsClasses
+from tacit.estimators.base import Seed, check_level, double_precision, read_weights, seed_of
+from tacit.estimators.capabilities import MatrixLike, PredictsClasses
 from tacit.estimators.regression.base import POSTERIOR_DRAWS, BayesianRegression
 from tacit.estimators.regression.coefficients import CoefficientTable
 from tacit.estimators.regression.logistic_fit import METHODS, LogisticFound, LogisticPlan, fitted
@@ -86,7 +85,7 @@ class BayesianLogisticRegression(PredictsClasses, ClassifierMixin, BayesianRegre
     """seed."""
 
     @double_precision
-    def fit(self, X: TableLike, y: ArrayLike, sample_weight: Weights = None) -> Self:
+    def fit(self, X: MatrixLike, y: ArrayLike | None, sample_weight: ArrayLike | None = None) -> Self:
         """Find the posterior of the coefficients.
 
         Args:
@@ -117,7 +116,7 @@ class BayesianLogisticRegression(PredictsClasses, ClassifierMixin, BayesianRegre
         self._finish(found, table)
         return self
 
-    def _labels(self, y: ArrayLike, rows: np.ndarray) -> np.ndarray:
+    def _labels(self, y: ArrayLike | None, rows: np.ndarray) -> np.ndarray:
         labels = self._target(y, rows)
         check_classification_targets(labels)
         return labels
@@ -212,7 +211,7 @@ class BayesianLogisticRegression(PredictsClasses, ClassifierMixin, BayesianRegre
         return Posterior(draws, dims={"coef": [*axes, "column"], "intercept": axes}, coords=coords)
 
     @double_precision
-    def predict_proba(self, X: TableLike) -> np.ndarray:
+    def predict_proba(self, X: MatrixLike) -> np.ndarray:
         """``E_q p(y|x, w)`` of every row and class, ``(n, K)``: probabilities averaged over the posterior."""
         check_is_fitted(self)
         rows = self._read(X, reset=False)
@@ -223,21 +222,21 @@ class BayesianLogisticRegression(PredictsClasses, ClassifierMixin, BayesianRegre
         )
         return chances / chances.sum(1, keepdims=True)
 
-    def predict_log_proba(self, X: TableLike) -> np.ndarray:
+    def predict_log_proba(self, X: MatrixLike) -> np.ndarray:
         """The logarithms of ``predict_proba``."""
         return np.log(np.maximum(self.predict_proba(X), np.finfo(float).tiny))
 
-    def decision_function(self, X: TableLike) -> np.ndarray:
+    def decision_function(self, X: MatrixLike) -> np.ndarray:
         """Two classes: the log-odds of ``predict_proba``, ``(n,)``; more: its logarithms, ``(n, K)``."""
         found = self.predict_log_proba(X)
         return found[:, 1] - found[:, 0] if self.classes_.size == 2 else found
 
-    def predict(self, X: TableLike) -> np.ndarray:
+    def predict(self, X: MatrixLike) -> np.ndarray:
         """The likeliest class of every row."""
         scores = self.decision_function(X)
         return self.classes_[(scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)]
 
-    def log_score(self, X: TableLike, y: ArrayLike, sample_weight: Weights = None) -> float:
+    def log_score(self, X: MatrixLike, y: ArrayLike | None, sample_weight: ArrayLike | None = None) -> float:
         """The mean log predictive probability of rows' classes, ``log E_q p(y|x, w)``, in nats."""
         rows = self._read(X, reset=False)
         place = self._places(self._labels(y, rows))
@@ -245,7 +244,7 @@ class BayesianLogisticRegression(PredictsClasses, ClassifierMixin, BayesianRegre
         return float(np.average(found[np.arange(place.size), place], weights=read_weights(rows, sample_weight)))
 
     @double_precision
-    def elbo(self, X: TableLike, y: ArrayLike, sample_weight: Weights = None) -> float:
+    def elbo(self, X: MatrixLike, y: ArrayLike | None, sample_weight: ArrayLike | None = None) -> float:
         """``Σ w E_q log p(y|x, w) − KL(q ‖ prior)`` in nats of these rows, by quadrature, whatever the method was."""
         check_is_fitted(self)
         rows = self._read(X, reset=False)

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 
-from tacit.estimators.arguments import TableLike
 from tacit.estimators.base import check_level
+from tacit.estimators.capabilities import MatrixLike
 from tacit.estimators.regression.base import RobustRegression
 from tacit.estimators.settings import NOT_NEGATIVE, Number, Whole, settings
 from tacit.estimators.stopping import stop_reason
@@ -107,7 +107,7 @@ class LeastAbsoluteDeviations(RobustRegression):
                 stacklevel=5,
             )
 
-    def log_predictive(self, X: TableLike, y: ArrayLike) -> np.ndarray:
+    def log_predictive(self, X: MatrixLike, y: ArrayLike | None) -> np.ndarray:
         """``log p(y|x)`` of every row in nats, ``(n,)``: ``log[q(1 − q)/σ] − ρ(r)/σ``, Laplace's at the median."""
         residuals = self._residuals(X, y)
         if self.scale_ == 0.0:
@@ -115,7 +115,7 @@ class LeastAbsoluteDeviations(RobustRegression):
         peak = np.log(self.quantile * (1.0 - self.quantile) / self.scale_)
         return np.asarray(peak - pinball(residuals, self.quantile) / self.scale_)
 
-    def predict_interval(self, X: TableLike, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
+    def predict_interval(self, X: MatrixLike, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
         """Where y lies with this probability if noise is as fitted, equal tails: lower and upper ends, ``(n,)``."""
         check_level(level)
         middle = self.predict(X)

@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 from scipy.stats import t as student
 from sklearn.exceptions import ConvergenceWarning
 
-from tacit.estimators.arguments import TableLike
 from tacit.estimators.base import check_level, double_precision
+from tacit.estimators.capabilities import MatrixLike
 from tacit.estimators.regression.base import RobustRegression
 from tacit.estimators.settings import NOT_NEGATIVE, POSITIVE, Whole, settings
 from tacit.estimators.stopping import stop_reason
@@ -144,12 +144,12 @@ class StudentTRegression(RobustRegression):
             )
 
     @double_precision
-    def log_predictive(self, X: TableLike, y: ArrayLike) -> np.ndarray:
+    def log_predictive(self, X: MatrixLike, y: ArrayLike | None) -> np.ndarray:
         """``log p(y|x)`` of every row in nats at the fitted parameters, ``(n,)``."""
         noise = StudentT(jnp.zeros(()), jnp.asarray(self.scale_), jnp.asarray(self.dof_))
         return np.asarray(noise.log_prob(jnp.asarray(self._residuals(X, y))))
 
-    def predict_interval(self, X: TableLike, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
+    def predict_interval(self, X: MatrixLike, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
         """Where y lies with this probability at the fitted parameters: lower and upper ends, ``(n,)``."""
         check_level(level)
         middle, reach = self.predict(X), self.scale_ * float(student.ppf(0.5 + 0.5 * level, self.dof_))

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, check_non_negative, validate_data
 
 from tacit.data.errors import listed
-from tacit.estimators.arguments import TableLike
 from tacit.estimators.base import check_whole, double_precision, seed_of, unmasked
-from tacit.estimators.capabilities import HasTopics, Samples, Scores
+from tacit.estimators.capabilities import HasTopics, MatrixLike, Samples, Scores
 from tacit.estimators.settings import Estimator
 from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.models.topics.completion import Completion, document_completion, document_halves
@@ -31,7 +31,7 @@ class TopicModel(HasTopics, Scores, TransformerMixin, Estimator):
         """They are bounds, or estimates from below."""
         return True
 
-    def _counts(self, X: TableLike, method: str, *, reset: bool = False) -> sparse.csr_array:
+    def _counts(self, X: MatrixLike, method: str, *, reset: bool = False) -> sparse.csr_array:
         """Counts of words, checked, in double precision."""
         rows = validate_data(self, unmasked(X), reset=reset, accept_sparse="csr", dtype=[np.float64, np.float32])
         check_non_negative(rows, f"{type(self).__name__}.{method}")
@@ -42,7 +42,7 @@ class TopicModel(HasTopics, Scores, TransformerMixin, Estimator):
         counts.eliminate_zeros()
         return counts
 
-    def _asked(self, X: TableLike, method: str) -> sparse.csr_array:
+    def _asked(self, X: MatrixLike, method: str) -> sparse.csr_array:
         check_is_fitted(self)
         return self._counts(X, method)
 
@@ -50,7 +50,7 @@ class TopicModel(HasTopics, Scores, TransformerMixin, Estimator):
     def _completed(self, given: sparse.csr_array, asked: sparse.csr_array) -> Completion:
         """The words asked for, predicted from the words given, document by document."""
 
-    def completion(self, X: TableLike, *, seed: int = 0) -> Completion:
+    def completion(self, X: MatrixLike, *, seed: int = 0) -> Completion:
         """Half of the words of every document predicted from the other half, document by document, in nats.
 
         `tacit.LatentDirichletAllocation` scores under ``E β`` by the same routine as `tacit.document_completion`; the
@@ -67,14 +67,14 @@ class TopicModel(HasTopics, Scores, TransformerMixin, Estimator):
             raise ValueError("X holds no words to predict")
         return self._completed(given, asked)
 
-    def completion_score(self, X: TableLike, *, seed: int = 0) -> float:
+    def completion_score(self, X: MatrixLike, *, seed: int = 0) -> float:
         """``log p(half of a document | the other half)`` in nats a word (a token), over all documents.
 
         Higher is better.
         """
         return self.completion(X, seed=seed).score
 
-    def completion_perplexity(self, X: TableLike, *, seed: int = 0) -> float:
+    def completion_perplexity(self, X: MatrixLike, *, seed: int = 0) -> float:
         """``exp(−completion_score)``: among how many equally likely words the next one seems to be drawn.
 
         Lower is better.
@@ -99,7 +99,7 @@ class TopicAnswers(Samples, ClassNamePrefixFeaturesOutMixin, TopicModel):
         return posterior(model, counts)
 
     @double_precision
-    def transform(self, X: TableLike, *, normalize: bool = True) -> np.ndarray:
+    def transform(self, X: MatrixLike, *, normalize: bool = True) -> np.ndarray:
         """The topics of documents, ``(n, K)``: ``E θ``, rows that sum to one.
 
         A document without words gets the mean of the prior.
@@ -112,12 +112,12 @@ class TopicAnswers(Samples, ClassNamePrefixFeaturesOutMixin, TopicModel):
         gamma = gamma / gamma.sum(axis=1, keepdims=True) if normalize else gamma
         return gamma.astype(self.components_.dtype)
 
-    def fit_transform(self, X: TableLike, y: object = None, *, normalize: bool = True) -> np.ndarray:
+    def fit_transform(self, X: MatrixLike, y: ArrayLike | None = None, *, normalize: bool = True) -> np.ndarray:
         """Fit to documents; their topics ``(n, K)``."""
         return self.fit(X, y).transform(X, normalize=normalize)
 
     @double_precision
-    def score_samples(self, X: TableLike) -> np.ndarray:
+    def score_samples(self, X: MatrixLike) -> np.ndarray:
         """The bound of each document given what is known of the topics, in nats, ``(n,)``.
 
         ``E_q[log p(w, z, θ | β) − log q(z, θ)]``, of the sequence of a document's words: no multinomial coefficient.
@@ -125,7 +125,7 @@ class TopicAnswers(Samples, ClassNamePrefixFeaturesOutMixin, TopicModel):
         return self._posterior(self._asked(X, "score_samples"))[1]
 
     @double_precision
-    def score(self, X: TableLike, y: object = None) -> float:
+    def score(self, X: MatrixLike, y: ArrayLike | None = None) -> float:
         """scikit-learn's score: the bounds of all documents minus the divergence of the topics, in nats."""
         return float(self._posterior(self._asked(X, "score"))[1].sum()) - self._divergence()
 
@@ -133,7 +133,7 @@ class TopicAnswers(Samples, ClassNamePrefixFeaturesOutMixin, TopicModel):
         return summary(self.model_).divergence
 
     @double_precision
-    def perplexity(self, X: TableLike, sub_sampling: bool = False) -> float:
+    def perplexity(self, X: MatrixLike, sub_sampling: bool = False) -> float:
         """``exp(−bound a word)``, scikit-learn's; the bound holds all of the topics' divergence.
 
         Held-out documents are few beside those of the fit, so that this divergence weighs too much on them. For them
@@ -175,7 +175,7 @@ class TopicAnswers(Samples, ClassNamePrefixFeaturesOutMixin, TopicModel):
         draws = [random.multinomial(int(size), share @ means) for size, share in zip(sizes, theta, strict=True)]
         return sparse.csr_array(np.stack(draws).astype(np.float64)), theta
 
-    def align(self, X: TableLike, vocabulary: Sequence[str]) -> sparse.csr_array:
+    def align(self, X: MatrixLike, vocabulary: Sequence[str]) -> sparse.csr_array:
         """Counts under other words, laid under the words of this model; words that it does not know are left out.
 
         Args:

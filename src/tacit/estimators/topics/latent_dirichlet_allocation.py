@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self
 
 import equinox as eqx
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.utils.validation import check_array, check_non_negative
 
@@ -14,9 +15,8 @@ from tacit.compute import Array
 from tacit.data.documents import BatchSource
 from tacit.data.errors import nearest
 from tacit.data.frames import feature_names
-from tacit.estimators.arguments import Seed, TableLike
-from tacit.estimators.base import double_precision, seed_of
-from tacit.estimators.capabilities import Sweeps
+from tacit.estimators.base import Seed, double_precision, seed_of
+from tacit.estimators.capabilities import MatrixLike, Sweeps
 from tacit.estimators.settings import NOT_NEGATIVE, POSITIVE, Choice, Number, Whole, settings
 from tacit.estimators.stopping import because
 from tacit.estimators.topics.answers import TopicAnswers, checked_words, words_known
@@ -118,7 +118,7 @@ class LatentDirichletAllocation(TopicAnswers, Sweeps):
     """what is added to η of a seed word: about as many occurrences seen beforehand."""
 
     @double_precision
-    def fit(self, X: TableLike, y: object = None, *, vocabulary: Sequence[str] | None = None) -> Self:
+    def fit(self, X: MatrixLike, y: ArrayLike | None = None, *, vocabulary: Sequence[str] | None = None) -> Self:
         """Find the topics of documents.
 
         Args:
@@ -283,7 +283,9 @@ class LatentDirichletAllocation(TopicAnswers, Sweeps):
         return effect
 
     @double_precision
-    def partial_fit(self, X: TableLike, y: object = None, *, vocabulary: Sequence[str] | None = None) -> Self:
+    def partial_fit(
+        self, X: MatrixLike, y: ArrayLike | None = None, *, vocabulary: Sequence[str] | None = None
+    ) -> Self:
         """Take in documents by mini-batches of ``batch_size``; the first call begins topics from its documents.
 
         Args:
@@ -302,7 +304,7 @@ class LatentDirichletAllocation(TopicAnswers, Sweeps):
         self._taken(self.model_, counts)
         return self
 
-    def _first(self, X: TableLike, vocabulary: Sequence[str] | None) -> None:
+    def _first(self, X: MatrixLike, vocabulary: Sequence[str] | None) -> None:
         counts = self._counts(X, "partial_fit", reset=True)
         self._name(vocabulary, counts.shape[1])
         model, random = self._template(counts.shape[1]), seed_of(self.random_state)
@@ -322,7 +324,7 @@ class LatentDirichletAllocation(TopicAnswers, Sweeps):
         self.mean_length_ = float(counts.sum()) / counts.shape[0]
         self._publish(average.model)
 
-    def _grown(self, X: TableLike, vocabulary: Sequence[str] | None) -> sparse.csr_array:
+    def _grown(self, X: MatrixLike, vocabulary: Sequence[str] | None) -> sparse.csr_array:
         """Counts under the words of the model, which new words have joined."""
         rows = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32], estimator=self)
         check_non_negative(rows, f"{type(self).__name__}.partial_fit")

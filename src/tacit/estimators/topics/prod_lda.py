@@ -11,12 +11,12 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.sparse as sp
 from jaxtyping import PRNGKeyArray
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from tacit.compute import single_precision
-from tacit.estimators.arguments import TableLike, Weights
 from tacit.estimators.base import read_weights, seed_of
-from tacit.estimators.capabilities import Sweeps
+from tacit.estimators.capabilities import MatrixLike, Sweeps
 from tacit.estimators.gradient_fit import GradientFit, Split
 from tacit.estimators.settings import POSITIVE, SHARE, Choice, Number, Whole, Widths, settings
 from tacit.estimators.stopping import because
@@ -92,7 +92,12 @@ class ProdLDA(Sweeps, TopicModel, GradientFit):
 
     @single_precision
     def fit(
-        self, X: TableLike, y: object = None, sample_weight: Weights = None, *, vocabulary: Sequence[str] | None = None
+        self,
+        X: MatrixLike,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        vocabulary: Sequence[str] | None = None,
     ) -> Self:
         """Learn topics.
 
@@ -160,7 +165,7 @@ class ProdLDA(Sweeps, TopicModel, GradientFit):
             batch = padded(Documents.of(counts[part], longest), np.ones(part.stop - start), ROWS)
             yield part, batch.rows
 
-    def transform(self, X: TableLike) -> np.ndarray:
+    def transform(self, X: MatrixLike) -> np.ndarray:
         """``E[θ]`` under q of every document, ``[documents, topics]``: shares that sum to one."""
         return self._shares(self._asked(X, "transform"))
 
@@ -174,7 +179,7 @@ class ProdLDA(Sweeps, TopicModel, GradientFit):
         return shares / shares.sum(axis=1, keepdims=True)
 
     @single_precision
-    def score_samples(self, X: TableLike) -> np.ndarray:
+    def score_samples(self, X: MatrixLike) -> np.ndarray:
         """An estimate of ``log p(words)`` of every document in nats, from below on average (Burda et al. 2016)."""
         counts = self._asked(X, "score_samples")
         found, read = [], Counted(counts.shape[1])
@@ -183,11 +188,11 @@ class ProdLDA(Sweeps, TopicModel, GradientFit):
             found.append(np.asarray(score, np.float64)[: part.stop - part.start])
         return np.concatenate(found)
 
-    def score(self, X: TableLike, y: object = None) -> float:
+    def score(self, X: MatrixLike, y: ArrayLike | None = None) -> float:
         """The mean of ``score_samples``, in nats a document."""
         return float(self.score_samples(X).mean())
 
-    def expected_words(self, X: TableLike) -> np.ndarray:
+    def expected_words(self, X: MatrixLike) -> np.ndarray:
         """``E_q p(w|θ)`` of every document, ``[documents, words]``: what its next word is expected to be."""
         return self._expected(self._asked(X, "expected_words"))
 

@@ -14,13 +14,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from tacit.compute import row_bucket, single_precision
 from tacit.data.blocks import Standardise
-from tacit.estimators.arguments import Given, Seed, TableLike, Weights
-from tacit.estimators.base import check_whole, seed_of
+from tacit.estimators.base import Seed, check_whole, seed_of
 from tacit.estimators.capabilities import (
     Capability,
     Codes,
     GivesConditionals,
     Imputes,
+    MatrixLike,
     Measures,
     Samples,
     Scores,
@@ -125,11 +125,11 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
         """Numbers of a code."""
         return self._model().posterior_kind.width(self.n_components)
 
-    def _batches(self, X: TableLike, given: Given) -> Iterator[tuple[slice, Rows]]:
+    def _batches(self, X: MatrixLike, given: ArrayLike | None) -> Iterator[tuple[slice, Rows]]:
         """Rows as the model takes them, a padded batch at a time; grey pixels are cut at ½ where they were drawn."""
         return self._batches_of(self._read(X), given)
 
-    def _read(self, X: TableLike) -> np.ndarray:
+    def _read(self, X: MatrixLike) -> np.ndarray:
         self._model()
         return read_deep_rows(self, X, reset=False)
 
@@ -143,11 +143,11 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
         check = check_shares if self.binarize is not None else functools.partial(check_support, likelihood)
         check(x, first)
 
-    def _conditions(self, stored: np.ndarray, given: Given) -> np.ndarray | None:
+    def _conditions(self, stored: np.ndarray, given: ArrayLike | None) -> np.ndarray | None:
         """What rows are given, as numbers."""
         return self.conditions_.encoded(given, stored.shape[0])
 
-    def _batches_of(self, stored: np.ndarray, given: Given) -> Iterator[tuple[slice, Rows]]:
+    def _batches_of(self, stored: np.ndarray, given: ArrayLike | None) -> Iterator[tuple[slice, Rows]]:
         """The same of rows that were read."""
         read = self._reading(None if self.binarize is None else "threshold")
         encoded = self._conditions(stored, given)
@@ -160,7 +160,7 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
             rows = read(batch.rows, jax.random.key(0))
             yield part, Rows(np.asarray(rows.x), rows.given)
 
-    def _few(self, X: TableLike, given: Given) -> tuple[np.ndarray, Any]:
+    def _few(self, X: MatrixLike, given: ArrayLike | None) -> tuple[np.ndarray, Any]:
         """At most 2 000 of the rows, as they are stored, and what those are given."""
         stored = self._read(X)
         if stored.shape[0] <= SEEN_TOGETHER:
@@ -168,7 +168,7 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
         chosen = np.random.default_rng(0).choice(stored.shape[0], SEEN_TOGETHER, replace=False)
         return stored[chosen], given if given is None or np.ndim(given) == 0 else np.asarray(given)[chosen]
 
-    def _together(self, stored: np.ndarray, given: Given) -> Rows:
+    def _together(self, stored: np.ndarray, given: ArrayLike | None) -> Rows:
         """All rows that were read, as the model takes them."""
         parts = [(part.stop - part.start, rows) for part, rows in self._batches_of(stored, given)]
         conditions = [np.asarray(rows.given)[:size] for size, rows in parts if rows.given is not None]
@@ -181,7 +181,7 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
         return np.where(np.isnan(rows.x), 0.0, log_scale).sum(axis=tuple(range(1, rows.x.ndim)))
 
     @single_precision
-    def transform(self, X: TableLike, *, given: Given = None, return_std: bool = False) -> Any:
+    def transform(self, X: MatrixLike, *, given: ArrayLike | None = None, return_std: bool = False) -> Any:
         """The mean of q(z|x) of every row, ``(n, n_components)``; with ``return_std`` its standard deviations too."""
         found = [
             tuple(np.asarray(value)[: part.stop - part.start] for value in deep.encode(self._model(), rows))
@@ -191,7 +191,7 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
         return (means, scales) if return_std else means
 
     @single_precision
-    def inverse_transform(self, Z: ArrayLike, *, given: Given = None) -> np.ndarray:
+    def inverse_transform(self, Z: ArrayLike, *, given: ArrayLike | None = None) -> np.ndarray:
         """``E[x|z]`` of every z ``(n, n_components)``, in the user's units; of a category its likeliest level."""
         model = self._model()
         latent = np.asarray(Z, dtype=np.float32)
@@ -220,11 +220,11 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
         return np.rint(rows).astype(np.uint8) if levels else rows
 
     @single_precision
-    def reconstruct(self, X: TableLike, *, given: Given = None) -> np.ndarray:
+    def reconstruct(self, X: MatrixLike, *, given: ArrayLike | None = None) -> np.ndarray:
         """``E[x|z]`` at the mean of q(z|x), in the user's units; of a category its likeliest level."""
         return self._reconstructed(self._read(X), given)
 
-    def _reconstructed(self, stored: np.ndarray, given: Given) -> np.ndarray:
+    def _reconstructed(self, stored: np.ndarray, given: ArrayLike | None) -> np.ndarray:
         found = [
             np.asarray(deep.reconstruct(self._model(), rows))[: part.stop - part.start]
             for part, rows in self._batches_of(stored, given)
@@ -237,7 +237,7 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
         n_samples: int = 1,
         *,
         temperature: float = 1.0,
-        given: Given = None,
+        given: ArrayLike | None = None,
         mean: bool = False,
         random_state: Seed = None,
     ) -> np.ndarray:
@@ -254,7 +254,7 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
     @available_if(_has_likelihood)
     @single_precision
     def score_samples(
-        self, X: TableLike, *, given: Given = None, n_samples: int | None = None, return_error: bool = False
+        self, X: MatrixLike, *, given: ArrayLike | None = None, n_samples: int | None = None, return_error: bool = False
     ) -> Any:
         """An estimate of ``log p(x)`` of every row in nats, from below on average (Burda et al. 2016).
 
@@ -274,7 +274,7 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
         mean = values.mean(axis=0)
         return (mean, values.std(axis=0, ddof=1) / math.sqrt(REPLICATES)) if return_error else mean
 
-    def _log_prob(self, rows: Rows, key: np.ndarray, number: int, given: Given) -> np.ndarray:
+    def _log_prob(self, rows: Rows, key: np.ndarray, number: int, given: ArrayLike | None) -> np.ndarray:
         """``log p(x)`` of a batch, in the units of the model."""
         return np.asarray(deep.importance_log_prob(self._model(), rows, key, number, self._chunk(number)))
 
@@ -286,7 +286,14 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
         return max(1, min(number, NUMBERS // (held * ROWS)))
 
     @available_if(_has_likelihood)
-    def score(self, X: TableLike, y: object = None, sample_weight: Weights = None, *, given: Given = None) -> float:
+    def score(
+        self,
+        X: MatrixLike,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        given: ArrayLike | None = None,
+    ) -> float:
         """The mean of ``score_samples``, in nats a row."""
         return float(
             np.average(
@@ -296,7 +303,7 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
 
     @available_if(_has_likelihood)
     @single_precision
-    def elbo(self, X: TableLike, *, given: Given = None, n_samples: int = 16) -> dict[str, float]:
+    def elbo(self, X: MatrixLike, *, given: ArrayLike | None = None, n_samples: int = 16) -> dict[str, float]:
         """The ELBO and its two terms, in nats a row and the user's units, averaged over rows and draws."""
         check_whole("n_samples", n_samples, 1)
         (model, bound), count = self._bound(n_samples, given), 0
@@ -314,12 +321,12 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
             count += size
         return {name: total / count for name, total in totals.items() if name != "objective"}
 
-    def _bound(self, n_samples: int, given: Given) -> tuple[Any, Objective]:
+    def _bound(self, n_samples: int, given: ArrayLike | None) -> tuple[Any, Objective]:
         """The model whose bound is asked for, and the bound."""
         return self._model(), Elbo(n_samples)
 
     @single_precision
-    def latent_information(self, X: TableLike, *, given: Given = None) -> dict[str, np.ndarray]:
+    def latent_information(self, X: MatrixLike, *, given: ArrayLike | None = None) -> dict[str, np.ndarray]:
         """What z is told of the rows, from at most 2 000 of them: arrays by name, all in nats but ``means``.
 
         ``kl`` ``(n, dims)`` of each row and dimension (one dimension where the KL has no closed form),
@@ -335,7 +342,13 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
 
     @single_precision
     def impute(
-        self, X: TableLike, n_draws: int = 0, *, given: Given = None, n_samples: int = 100, random_state: Seed = None
+        self,
+        X: MatrixLike,
+        n_draws: int = 0,
+        *,
+        given: ArrayLike | None = None,
+        n_samples: int = 100,
+        random_state: Seed = None,
     ) -> np.ndarray:
         """Rows with their gaps filled: by the conditional mean, or ``n_draws`` draws ``(n_draws, n, …)``.
 

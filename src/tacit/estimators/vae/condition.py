@@ -5,7 +5,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from tacit.estimators.arguments import Seed, TableLike
+from tacit.estimators.base import Seed
+from tacit.estimators.capabilities import MatrixLike
 
 DRAWS = 2000
 """Of z, among which those of a sample are chosen."""
@@ -14,9 +15,9 @@ DRAWS = 2000
 class Answers(Protocol):
     """The estimator that is asked."""
 
-    def score_samples(self, X: TableLike) -> np.ndarray: ...
+    def score_samples(self, X: MatrixLike) -> np.ndarray: ...
 
-    def impute(self, X: TableLike, n_draws: int, *, n_samples: int, random_state: Seed) -> np.ndarray: ...
+    def impute(self, X: MatrixLike, n_draws: int, *, n_samples: int, random_state: Seed) -> np.ndarray: ...
 
 
 class DeepConditional:
@@ -39,7 +40,7 @@ class DeepConditional:
         """``E[x_rest | x_given]``, ``(len(columns),)``."""
         return self._estimator.impute(self._row[None], 0, n_samples=DRAWS, random_state=0)[0, list(self.columns)]
 
-    def score_samples(self, X: TableLike) -> np.ndarray:
+    def score_samples(self, X: MatrixLike) -> np.ndarray:
         """``log p(x_rest | x_given)`` of rows of the free columns, in nats: the difference of two estimates."""
         rest = np.asarray(X, dtype=np.float64)
         if rest.ndim != 2 or rest.shape[1] != len(self.columns):

@@ -9,9 +9,8 @@ from scipy.special import ndtri
 from sklearn.utils.metaestimators import available_if
 
 from tacit.compute import single_precision
-from tacit.estimators.arguments import Given, Seed, TableLike
-from tacit.estimators.base import check_choice, check_whole, seed_of
-from tacit.estimators.capabilities import Refines, Walks
+from tacit.estimators.base import Seed, check_choice, check_whole, seed_of
+from tacit.estimators.capabilities import MatrixLike, Refines, Walks
 from tacit.estimators.vae.answers import NUMBERS, ROWS, DeepAnswers
 from tacit.inference.stochastic import padded
 from tacit.models.vae.annealing import STARTS, annealed
@@ -28,9 +27,9 @@ class DeepEvaluation(DeepAnswers, Refines):
     @single_precision
     def annealed_weights(
         self,
-        X: TableLike,
+        X: MatrixLike,
         *,
-        given: Given = None,
+        given: ArrayLike | None = None,
         chains: int = 16,
         steps: int = 500,
         leaps: int = 5,
@@ -55,7 +54,7 @@ class DeepEvaluation(DeepAnswers, Refines):
 
     @single_precision
     def refined_bounds(
-        self, X: TableLike, *, given: Given = None, n_samples: int = DRAWS, random_state: Seed = 0
+        self, X: MatrixLike, *, given: ArrayLike | None = None, n_samples: int = DRAWS, random_state: Seed = 0
     ) -> dict[str, np.ndarray]:
         """Bounds of every row ``(n,)`` in nats and the user's units, by name.
 
@@ -72,7 +71,7 @@ class DeepEvaluation(DeepAnswers, Refines):
         return {name: np.concatenate(values) for name, values in found.items()}
 
     @single_precision
-    def reconstruction_error(self, X: TableLike, *, given: Given = None) -> dict[str, float]:
+    def reconstruction_error(self, X: MatrixLike, *, given: ArrayLike | None = None) -> dict[str, float]:
         """How far ``E[x|z]`` at the mean of q(z|x) lies from the observed entries of at most 2 000 rows.
 
         ``squared``: the mean squared error, in the user's units squared. ``right``: where all values are 0 or 1, the
@@ -86,7 +85,7 @@ class DeepEvaluation(DeepAnswers, Refines):
         return {"squared": float(np.mean((guess - seen) ** 2, dtype=np.float64)), "right": right}
 
     def _pieces(
-        self, X: TableLike, given: Given, copies: int, random_state: Seed
+        self, X: MatrixLike, given: ArrayLike | None, copies: int, random_state: Seed
     ) -> Iterator[tuple[int, Rows, np.ndarray]]:
         """How many rows, those rows made up to a fixed number, and a random key for each, which is its own."""
         rows = self._together(self._read(X), given)
@@ -117,7 +116,7 @@ class DeepWalks(DeepAnswers, Walks):
     """The answers, and rows of codes that are moved."""
 
     @available_if(_has_continuous_code)
-    def interpolate(self, a: ArrayLike, b: ArrayLike, n: int = 10, *, given: Given = None) -> np.ndarray:
+    def interpolate(self, a: ArrayLike, b: ArrayLike, n: int = 10, *, given: ArrayLike | None = None) -> np.ndarray:
         """Rows on the straight way from one row's code to another's, ``(n, …)``, both ends included."""
         check_whole("n", n, 1)
         ends = self.transform(np.stack([np.asarray(a), np.asarray(b)]), given=given)
@@ -125,7 +124,9 @@ class DeepWalks(DeepAnswers, Walks):
         return self.inverse_transform((1.0 - share) * ends[0] + share * ends[1], given=given)
 
     @available_if(_has_continuous_code)
-    def traverse(self, x: ArrayLike, dim: int, values: ArrayLike | None = None, *, given: Given = None) -> np.ndarray:
+    def traverse(
+        self, x: ArrayLike, dim: int, values: ArrayLike | None = None, *, given: ArrayLike | None = None
+    ) -> np.ndarray:
         """A row as one latent dimension is moved from −3 to 3 (or over ``values``) and the others stay."""
         self._check_dim(dim)
         steps = np.linspace(-3.0, 3.0, 9) if values is None else np.asarray(values, float)
@@ -134,7 +135,7 @@ class DeepWalks(DeepAnswers, Walks):
         return self.inverse_transform(latent, given=given)
 
     @available_if(_has_continuous_code)
-    def manifold(self, grid: int = 20, dims: tuple[int, int] = (0, 1), *, given: Given = None) -> np.ndarray:
+    def manifold(self, grid: int = 20, dims: tuple[int, int] = (0, 1), *, given: ArrayLike | None = None) -> np.ndarray:
         """``E[x|z]`` for z on the grid of the prior's quantiles, ``(grid, grid, …)`` (Kingma & Welling 2014).
 
         The quantiles are those of a standard normal; dimensions other than ``dims`` stay at 0.

@@ -6,12 +6,12 @@ from typing import Any
 import jax
 import numpy as np
 from jaxtyping import PRNGKeyArray
+from numpy.typing import ArrayLike
 from sklearn.base import DensityMixin, TransformerMixin
 
 from tacit.data.blocks import Standardise
-from tacit.estimators.arguments import Given, TableLike, Weights
 from tacit.estimators.base import check_whole, read_weights, seed_of
-from tacit.estimators.capabilities import Sweeps
+from tacit.estimators.capabilities import MatrixLike, Sweeps
 from tacit.estimators.gradient_fit import GradientFit, Split
 from tacit.estimators.vae import parts
 from tacit.estimators.vae.answers import DeepAnswers
@@ -48,7 +48,9 @@ class DeepFit(DeepAnswers, Sweeps, TransformerMixin, DensityMixin, GradientFit):
     _passes: int
     _optimiser: list[np.ndarray] | None
 
-    def _fit(self, X: TableLike, sample_weight: Weights, given: Given, label: np.ndarray | None = None) -> None:
+    def _fit(
+        self, X: MatrixLike, sample_weight: ArrayLike | None, given: ArrayLike | None, label: np.ndarray | None = None
+    ) -> None:
         x = read_deep_rows(self, X, reset=True)
         weights = read_weights(X, sample_weight)
         self.check_settings()
@@ -64,7 +66,7 @@ class DeepFit(DeepAnswers, Sweeps, TransformerMixin, DensityMixin, GradientFit):
         trained = self._learn(self.model_, rows, weights, split, config, int(random.integers(2**31)))
         self._finish(trained, x, weights, split.measured)
 
-    def _fit_more(self, X: TableLike, sample_weight: Weights, given: Given) -> None:
+    def _fit_more(self, X: MatrixLike, sample_weight: ArrayLike | None, given: ArrayLike | None) -> None:
         fresh = "model_" not in vars(self)
         x = read_deep_rows(self, X, reset=fresh)
         weights = read_weights(X, sample_weight)

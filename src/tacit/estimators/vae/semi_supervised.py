@@ -11,9 +11,8 @@ from scipy.special import logsumexp
 
 from tacit.compute import single_precision
 from tacit.data.blocks import Standardise
-from tacit.estimators.arguments import Given, Seed, TableLike, Weights
-from tacit.estimators.base import check_whole, seed_of, unmasked_objects
-from tacit.estimators.capabilities import Capability, PredictsClasses, Refines
+from tacit.estimators.base import Seed, check_whole, seed_of, unmasked_objects
+from tacit.estimators.capabilities import Capability, MatrixLike, PredictsClasses, Refines
 from tacit.estimators.vae import parts
 from tacit.estimators.vae.describe import Architecture, layers
 from tacit.estimators.vae.networks import make_encoder
@@ -43,7 +42,7 @@ class SemiSupervisedVAE(VAE, PredictsClasses):
     model_: Any
 
     @single_precision
-    def fit(self, X: TableLike, y: ArrayLike | None = None, sample_weight: Weights = None) -> Self:  # type: ignore[override]
+    def fit(self, X: MatrixLike, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None) -> Self:  # type: ignore[override]
         """Learn from rows and the labels of some.
 
         Args:
@@ -103,11 +102,11 @@ class SemiSupervisedVAE(VAE, PredictsClasses):
             parts.choose_objective(self._asked_objective(), self._deep_latent.posterior_kind), 1.0 / self._labelled
         )
 
-    def _bound(self, n_samples: int, given: Given) -> tuple[Any, Objective]:
+    def _bound(self, n_samples: int, given: ArrayLike | None) -> tuple[Any, Objective]:
         return super()._bound(n_samples, given) if given is not None else (self.model_, Labelled(Elbo(n_samples), 0.0))
 
     @single_precision
-    def predict_proba(self, X: TableLike) -> np.ndarray:
+    def predict_proba(self, X: MatrixLike) -> np.ndarray:
         """``q(y|x)``, ``(n, classes)``."""
         return self._class_shares(self._read(X))
 
@@ -119,17 +118,17 @@ class SemiSupervisedVAE(VAE, PredictsClasses):
         logs = np.concatenate(found).astype(np.float64)
         return np.exp(logs - logsumexp(logs, axis=1, keepdims=True))
 
-    def predict(self, X: TableLike) -> np.ndarray:
+    def predict(self, X: MatrixLike) -> np.ndarray:
         """The likeliest class of every row."""
         return self._likeliest(self._read(X))
 
     def _likeliest(self, stored: np.ndarray) -> np.ndarray:
         return self.classes_[self._class_shares(stored).argmax(axis=1)]
 
-    def _conditions(self, stored: np.ndarray, given: Given) -> np.ndarray | None:
+    def _conditions(self, stored: np.ndarray, given: ArrayLike | None) -> np.ndarray | None:
         return super()._conditions(stored, self._likeliest(stored) if given is None else given)
 
-    def _log_prob(self, rows: Rows, key: np.ndarray, number: int, given: Given) -> np.ndarray:
+    def _log_prob(self, rows: Rows, key: np.ndarray, number: int, given: ArrayLike | None) -> np.ndarray:
         """``log p(x|y)`` of the classes given, or ``log Σ_y p(y) p(x|y)``."""
         score = super()._log_prob
         if given is not None:
@@ -140,7 +139,7 @@ class SemiSupervisedVAE(VAE, PredictsClasses):
 
     @single_precision
     def sample(
-        self, n_samples: int = 1, *, given: Given = None, random_state: Seed = None, **settings: Any
+        self, n_samples: int = 1, *, given: ArrayLike | None = None, random_state: Seed = None, **settings: Any
     ) -> np.ndarray:
         """New rows, of the classes given or drawn from p(y); settings as for `VAE.sample`."""
         self._model()

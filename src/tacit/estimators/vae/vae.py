@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import KW_ONLY, field
 from typing import Annotated, Any, Self
 
+from numpy.typing import ArrayLike
+
 from tacit.compute import single_precision
-from tacit.estimators.arguments import Given, TableLike, Weights
+from tacit.estimators.capabilities import MatrixLike
 from tacit.estimators.settings import FROM_0, Choice, Whole, Widths, settings
 from tacit.estimators.vae.evaluation import DeepEvaluation, DeepWalks
 from tacit.estimators.vae.fit import DeepFit
@@ -80,7 +82,14 @@ class VAE(DeepFit, DeepWalks, DeepEvaluation):
     """draws of z in ``score_samples``."""
 
     @single_precision
-    def fit(self, X: TableLike, y: object = None, sample_weight: Weights = None, *, given: Given = None) -> Self:
+    def fit(
+        self,
+        X: MatrixLike,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        given: ArrayLike | None = None,
+    ) -> Self:
         """Learn from rows.
 
         Args:
@@ -98,7 +107,12 @@ class VAE(DeepFit, DeepWalks, DeepEvaluation):
 
     @single_precision
     def partial_fit(
-        self, X: TableLike, y: object = None, sample_weight: Weights = None, *, given: Given = None
+        self,
+        X: MatrixLike,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        given: ArrayLike | None = None,
     ) -> Self:
         """One pass over these rows at a constant rate; the first call settles the scale and the networks."""
         self._fit_more(X, sample_weight, given)
