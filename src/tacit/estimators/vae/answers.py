@@ -326,21 +326,6 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
         return self._model(), Elbo(n_samples)
 
     @single_precision
-    def latent_information(self, X: MatrixLike, *, given: ArrayLike | None = None) -> dict[str, np.ndarray]:
-        """What z is told of the rows, from at most 2 000 of them: arrays by name, all in nats but ``means``.
-
-        ``kl`` ``(n, dims)`` of each row and dimension (one dimension where the KL has no closed form),
-        ``log_posterior`` and ``log_aggregate`` ``(n,)``: log q(z|x) and log q(z) at a draw of z for each row, and
-        ``means`` ``(n, dims)``.
-        """
-        stored, given = self._few(X, given)
-        rows = self._together(stored, given)
-        kl, own, mixed = deep.latent_shares(self._model(), rows, np.zeros(2, np.uint32))
-        means, _ = deep.encode(self._model(), rows)
-        named = {"kl": kl, "log_posterior": own, "log_aggregate": mixed, "means": means}
-        return {name: np.asarray(value, np.float64) for name, value in named.items()}
-
-    @single_precision
     def impute(
         self,
         X: MatrixLike,

@@ -13,6 +13,7 @@ from tacit.estimators.base import Seed, check_choice, check_whole, seed_of
 from tacit.estimators.capabilities import MatrixLike, Refines, Walks
 from tacit.estimators.vae.answers import NUMBERS, ROWS, DeepAnswers
 from tacit.inference.stochastic import padded
+from tacit.models.vae import model as deep
 from tacit.models.vae.annealing import STARTS, annealed
 from tacit.models.vae.model import Rows
 from tacit.models.vae.refining import refined
@@ -83,6 +84,21 @@ class DeepEvaluation(DeepAnswers, Refines):
         guess, seen = self._reconstructed(stored, given)[there], seen[there]
         right = float(np.mean((guess > 0.5) == (seen > 0.5))) if np.isin(seen, (0, 1)).all() else math.nan
         return {"squared": float(np.mean((guess - seen) ** 2, dtype=np.float64)), "right": right}
+
+    @single_precision
+    def latent_information(self, X: MatrixLike, *, given: ArrayLike | None = None) -> dict[str, np.ndarray]:
+        """What z is told of the rows, from at most 2 000 of them: arrays by name, all in nats but ``means``.
+
+        ``kl`` ``(n, dims)`` of each row and dimension (one dimension where the KL has no closed form),
+        ``log_posterior`` and ``log_aggregate`` ``(n,)``: log q(z|x) and log q(z) at a draw of z for each row, and
+        ``means`` ``(n, dims)``.
+        """
+        stored, given = self._few(X, given)
+        rows = self._together(stored, given)
+        kl, own, mixed = deep.latent_shares(self._model(), rows, np.zeros(2, np.uint32))
+        means, _ = deep.encode(self._model(), rows)
+        named = {"kl": kl, "log_posterior": own, "log_aggregate": mixed, "means": means}
+        return {name: np.asarray(value, np.float64) for name, value in named.items()}
 
     def _pieces(
         self, X: MatrixLike, given: ArrayLike | None, copies: int, random_state: Seed
