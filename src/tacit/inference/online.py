@@ -14,7 +14,8 @@ import numpy as np
 from jaxtyping import Float, Int, PyTree
 
 from tacit.compute import Array, compiled
-from tacit.data.blocks import Block, Source, Standardise
+from tacit.data.blocks import Block, View
+from tacit.data.sources import BlockSource
 from tacit.inference import closed_form as cf
 from tacit.inference.fit import Fit, fit_of_one, progress_of_one
 from tacit.inference.loop import Line, Loop
@@ -44,7 +45,7 @@ class Average(NamedTuple):
     """Batches seen."""
 
 
-def first_average(model: PyTree, block: Block, view: Standardise) -> Average:
+def first_average(model: PyTree, block: Block, view: View) -> Average:
     """Nothing seen yet; the first batch replaces the statistics, whose shapes alone count here."""
     shapes = eqx.filter_eval_shape(_batch_sums, model, block.rows[0], block.weights[0], view)[0]
     zeros = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
@@ -59,14 +60,14 @@ def _batch_sums(model, rows, weights, view):
 
 
 @compiled
-def see(average: Average, block: Block, view: Standardise, total: Float[Array, ""], step: StepSize = USUAL) -> Average:
+def see(average: Average, block: Block, view: View, total: Float[Array, ""], step: StepSize = USUAL) -> Average:
     """Go over the chunks of a block, one batch each; ``total`` is the weight of all rows, for the priors."""
     return _seen(average, block, view, total, step)[0]
 
 
 @compiled
 def see_and_tell(
-    average: Average, block: Block, view: Standardise, total: Float[Array, ""], step: StepSize
+    average: Average, block: Block, view: View, total: Float[Array, ""], step: StepSize
 ) -> tuple[Average, Float[Array, ""], Float[Array, ""]]:
     """The same, and the batches' shares of the bound, each at the model that saw the batch, with what is global."""
     after, local = _seen(average, block, view, total, step)
@@ -74,7 +75,7 @@ def see_and_tell(
 
 
 def _seen(
-    average: Average, block: Block, view: Standardise, total: Float[Array, ""], step: StepSize
+    average: Average, block: Block, view: View, total: Float[Array, ""], step: StepSize
 ) -> tuple[Average, Float[Array, ""]]:
     dynamic, static = eqx.partition(average, eqx.is_array)
 
@@ -94,7 +95,7 @@ def _seen(
 
 
 @compiled
-def _bound(model: PyTree, block: Block, view: Standardise) -> Float[Array, ""]:
+def _bound(model: PyTree, block: Block, view: View) -> Float[Array, ""]:
     single = jax.tree.map(lambda leaf: leaf[None] if eqx.is_array(leaf) else leaf, model.prepare())
     return cf.accumulate(single, block, view, jnp.zeros((1, 2), jnp.uint32), jnp.zeros(1, jnp.int32)).bound[0]
 
@@ -128,7 +129,7 @@ class _Passes:
     snapshots: tuple[int, ...] = ()
 
     def __init__(
-        self, sources: Callable[[int], Source], view: Standardise, max_iter: int, tol: float, label: str, ways: Ways
+        self, sources: Callable[[int], BlockSource], view: View, max_iter: int, tol: float, label: str, ways: Ways
     ) -> None:
         self.sources, self.view, self.label, self.ways = sources, view, label, ways
         first = sources(1)
@@ -183,7 +184,7 @@ class _Passes:
         return local + float(model.global_bound())
 
 
-def online(model: PyTree, source: Source, view: Standardise, *, max_iter: int, tol: float, label: str = "fit") -> Fit:
+def online(model: PyTree, source: BlockSource, view: View, *, max_iter: int, tol: float, label: str = "fit") -> Fit:
     """Passes over all batches from one start, until the exact bound of a pass changes by less than ``tol`` a row."""
     average = first_average(model, next(source.blocks()), view)
     return passes(average, lambda number: source, view, max_iter=max_iter, tol=tol, label=label)
@@ -191,8 +192,8 @@ def online(model: PyTree, source: Source, view: Standardise, *, max_iter: int, t
 
 def passes(
     average: Average,
-    sources: Callable[[int], Source],
-    view: Standardise,
+    sources: Callable[[int], BlockSource],
+    view: View,
     *,
     max_iter: int,
     tol: float = 0.0,

@@ -14,9 +14,11 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
 
 from tacit.compute import row_bucket
-from tacit.data.blocks import Standardise, source
-from tacit.estimators.base import check_level, double_precision, read_weights, unmasked
-from tacit.estimators.capabilities import MatrixLike, PredictsIntervals, PredictsNumbers
+from tacit.data.blocks import AsTheyAre, Standardise, padded
+from tacit.data.dataset import Dataset, DenseRows
+from tacit.data.sources import source
+from tacit.estimators.base import check_level, double_precision, read_data, read_weights, unmasked
+from tacit.estimators.capabilities import MatrixLike, PredictsIntervals, PredictsNumbers, TakesDatasets
 from tacit.estimators.regression.coefficients import CoefficientTable
 from tacit.estimators.settings import Choice, Estimator, Flag, Number, Whole, settings
 from tacit.inference.fit import Fit, fit
@@ -76,28 +78,21 @@ class BayesianSettings(LinearModel):
     """print a line every so many iterations; a fit that takes one pass has none."""
 
 
-class BayesianRegression(BayesianSettings):
+class BayesianRegression(TakesDatasets, BayesianSettings):
     """A posterior over the coefficients; a subclass finds it in the coordinates of ``_view``."""
 
     _view: Standardise
     """Of the columns and, last, of the target."""
 
-    def _read(self, X: MatrixLike, *, reset: bool) -> np.ndarray:
-        """Complete rows as a float array.
+    def _read(self, X: MatrixLike | Dataset, *, reset: bool) -> Dataset:
+        """Complete rows of floats.
 
         Raises:
             ValueError: infinite or missing values, text, or other columns than at fit.
         """
-        rows = validate_data(
-            self,
-            unmasked(X),
-            reset=reset,
-            dtype=[np.float64, np.float32],
-            ensure_all_finite="allow-nan",
-            ensure_min_samples=1,
-        )
-        if np.isnan(np.sum(rows)):
-            gaps = np.flatnonzero(np.isnan(rows).any(axis=0))
+        rows = read_data(self, unmasked(X), reset=reset)
+        if any(np.isnan(np.sum(part)) for _, part in rows.slices()):
+            gaps = np.flatnonzero(rows.total(lambda part, _: np.isnan(part).sum(axis=0)))
             raise ValueError(
                 f"Input X contains NaN, in column {self._listed(gaps)}: {type(self).__name__} needs complete rows. "
                 "Fill them (GaussianMixture().fit(X).impute(X)), leave them out, or take GenerativeClassifier, which "
@@ -109,19 +104,20 @@ class BayesianRegression(BayesianSettings):
         names = self._column_names()
         return ", ".join(repr(names[place]) for place in columns[:10]) + (", …" if columns.size > 10 else "")
 
-    def _viewed(self, rows: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _viewed(self, rows: Dataset) -> tuple[np.ndarray, np.ndarray]:
         """Shift and scale of the columns; warns of columns about which the rows say nothing of their own."""
-        shift, scale = moments_of(rows, weights)
+        shift, scale = moments_of(rows)
         # without an intercept a constant column says something: only zeros say nothing
         middle = shift if self.fit_intercept else np.zeros_like(shift)
-        seen = np.flatnonzero(weights)
-        away = np.asarray(rows[seen[:COLLINEAR_ROWS]], np.float64) - middle
+        seen = np.flatnonzero(rows.weights)
+        away = rows.rows(seen[:COLLINEAR_ROWS]).astype(np.float64) - middle
         still = np.ptp(away, axis=0) <= 1e-13 * np.abs(shift) if self.fit_intercept else ~away.any(axis=0)
         flat = still.copy()
-        for place in np.flatnonzero(still) if seen.size > COLLINEAR_ROWS else ():  # a rare one may stir later
-            column = rows[seen, place]
-            flat[place] = np.ptp(column) <= 1e-13 * np.abs(shift[place]) if self.fit_intercept else not column.any()
-        if flat.any() and rows.shape[0] > 1:
+        if still.any() and seen.size > COLLINEAR_ROWS:  # a rare one may stir later
+            ends = [(part.min(axis=0), part.max(axis=0)) for _, part in rows.take(seen).slices()]
+            low, high = np.min([low for low, _ in ends], axis=0), np.max([high for _, high in ends], axis=0)
+            flat &= high - low <= 1e-13 * np.abs(shift) if self.fit_intercept else (low == 0.0) & (high == 0.0)
+        if flat.any() and len(rows) > 1:
             warnings.warn(
                 f"column {self._listed(np.flatnonzero(flat))} is {'constant' if self.fit_intercept else '0 everywhere'}"
                 ": its coefficient is what the prior says. Leave it out.",
@@ -148,7 +144,7 @@ class BayesianRegression(BayesianSettings):
                 stacklevel=5,
             )
 
-    def _target(self, y: ArrayLike | None, rows: np.ndarray) -> np.ndarray:
+    def _target(self, y: ArrayLike | None, rows: Dataset) -> np.ndarray:
         """A target a row, as it is given.
 
         Raises:
@@ -219,14 +215,12 @@ class BayesianRegression(BayesianSettings):
         scaled = (np.asarray(rows, np.float64) - shift) / scale
         return np.column_stack([scaled, np.ones(rows.shape[0])]) if self.fit_intercept else scaled
 
-    def _by_chunks(self, function: Callable[[np.ndarray], Any], rows: np.ndarray) -> np.ndarray:
+    def _by_chunks(self, function: Callable[[np.ndarray], Any], rows: Dataset) -> np.ndarray:
         """A function of some rows of the design, over all rows; few sizes are compiled."""
         parts = []
-        for start in range(0, rows.shape[0], ANSWER_ROWS):
-            part = self._design(rows[start : start + ANSWER_ROWS])
-            lack = min(row_bucket(part.shape[0]), ANSWER_ROWS) - part.shape[0]
-            padded = np.concatenate([part, np.zeros((lack, part.shape[1]))])
-            parts.append(np.asarray(function(padded))[: part.shape[0]])
+        for _, some in rows.slices(ANSWER_ROWS):
+            known = padded(self._design(some), min(row_bucket(len(some)), ANSWER_ROWS))
+            parts.append(np.asarray(function(known))[: len(some)])
         return np.concatenate(parts)
 
     def _graph(self, family: str, *, noise: bool) -> Graph:
@@ -283,11 +277,10 @@ class RobustRegression(PredictsIntervals, PredictsNumbers, RegressorMixin, Linea
         self, starts: AbsoluteRegression | StudentRegression, design: Design, weights: np.ndarray, **settings: Any
     ) -> Fit:
         """The best of some starts, by the closed-form driver; the settings are those of `fit`."""
-        rows = design.rows
-        as_it_is = Standardise(np.zeros(rows.shape[1]), np.ones(rows.shape[1]))
+        held = source(DenseRows(design.rows, weights))
         keys = np.zeros((len(starts.coefficients), 2), np.uint32)  # nothing here is random
         settings = {"label": type(self).__name__} | settings
-        return fit(starts, source(rows, weights, tiles=False), as_it_is, key=keys, **settings)[0]
+        return fit(starts, held, AsTheyAre(), key=keys, **settings)[0]
 
     def _rows(self, X: MatrixLike) -> np.ndarray:
         """New rows, checked against the columns at fit."""

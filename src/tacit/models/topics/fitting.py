@@ -17,8 +17,8 @@ from jaxtyping import Float, Int
 from scipy import sparse
 
 from tacit.compute import Array, compiled, side_by_side
-from tacit.data.blocks import Block
-from tacit.data.documents import BatchSource, DocumentSource, as_they_are
+from tacit.data.blocks import AsTheyAre, Block
+from tacit.data.documents import BatchSource, DocumentSource
 from tacit.inference import closed_form as cf
 from tacit.inference.closed_form import INTERRUPTED, STOPPED
 from tacit.inference.fit import Fit, fit
@@ -139,7 +139,7 @@ def learn(model: Topics, counts: sparse.csr_array, plan: Plan, random: np.random
 
 def _run(model: Topics, source: DocumentSource, plan: Plan, iterations: int, label: str) -> Fit:
     stacked = jax.tree.map(lambda leaf: np.asarray(leaf)[None], model)
-    return fit(stacked, source, as_they_are(), key=KEY, max_iter=iterations, tol=plan.tol, label=label)[0]
+    return fit(stacked, source, AsTheyAre(), key=KEY, max_iter=iterations, tol=plan.tol, label=label)[0]
 
 
 def _looked_at(model: Topics, source: DocumentSource, plan: Plan, status: int, course: Trace | None = None) -> Fit:
@@ -147,7 +147,7 @@ def _looked_at(model: Topics, source: DocumentSource, plan: Plan, status: int, c
     steps = cf.prepared(jax.tree.map(lambda leaf: np.asarray(leaf)[None], model), 1)
 
     def work(block: Block) -> cf.Sums:
-        sums = cf.accumulate(steps, block, as_they_are(), KEY, np.zeros(1, np.int32))
+        sums = cf.accumulate(steps, block, AsTheyAre(), KEY, np.zeros(1, np.int32))
         return jax.tree.map(lambda leaf: np.asarray(leaf)[0], sums)
 
     with computing(plan.label, source.size, keeps=False):
@@ -180,7 +180,7 @@ def _passes(
     if not number:
         return model, None
     ways = Ways(StepSize(np.asarray(plan.decay), np.asarray(plan.offset)), exact=False)
-    found = passes(begun(model, total), batches, as_they_are(), max_iter=number, label=label, ways=ways)
+    found = passes(begun(model, total), batches, AsTheyAre(), max_iter=number, label=label, ways=ways)
     orders.take(number)
     return found.model, found.trace
 
@@ -211,7 +211,7 @@ def advanced(average: Average, source: BatchSource, plan: Plan, total: float) ->
     """One pass over the mini-batches of a source."""
     pace = StepSize(np.asarray(plan.decay), np.asarray(plan.offset))
     for block in source.blocks():
-        average = see(average, block, as_they_are(), np.asarray(float(total)), pace)
+        average = see(average, block, AsTheyAre(), np.asarray(float(total)), pace)
     return average
 
 
