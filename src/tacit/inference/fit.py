@@ -12,7 +12,7 @@ from tacit.compute import Array, eagerly, side_by_side
 from tacit.data.blocks import Block, View, trimmed
 from tacit.data.sources import BlockSource
 from tacit.inference import closed_form as cf
-from tacit.inference.loop import Line, Loop, Trace, on_host
+from tacit.inference.loop import Fitting, Line, Loop, Trace, on_host
 from tacit.inference.watch import Progress
 
 SLACK = 1e-10
@@ -21,7 +21,7 @@ SLACK = 1e-10
 class Fit(NamedTuple):
     """The best start and how it came about; all leaves are NumPy arrays."""
 
-    model: Any
+    model: PyTree
     statistics: PyTree
     bound: float
     iteration: int
@@ -255,9 +255,16 @@ def _best(state: cf.State, loop: Loop, among: np.ndarray, sound: np.ndarray) -> 
     )
 
 
-def fit_of_one(model: Any, bound: float, status: int, loop: Loop) -> Fit:
+def progress_of_one(fitting: Fitting, state: PyTree, loop: Loop, max_iter: int, weight: float) -> Progress:
+    """Where a loop with one start stands; ``weight`` is that of all rows."""
+    iteration = int(loop.trace[-1][0]) if loop.trace else 0
+    bound, running = float(state.bound) / weight, int(fitting.running(state, loop))
+    return Progress(fitting.label, iteration, max_iter, bound, running, 1, loop.seconds, None, begun=loop.begun)
+
+
+def fit_of_one(model: PyTree, bound: float, status: int, loop: Loop) -> Fit:
     """What a loop with one start found; ``status`` says whether and why it ended by itself."""
-    iteration = len(loop.trace) - 1
+    iteration = int(loop.trace[-1][0])
     if status == cf.RUNNING:
         status = cf.INTERRUPTED if loop.interrupted else cf.STOPPED
     trace = Trace(

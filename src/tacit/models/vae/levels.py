@@ -1,7 +1,6 @@
 """Two levels of latent variables: ``p(z₂) p(z₁|z₂) p(x|z₁)``, with ``q(z₁|x) q(z₂|z₁)``; z holds z₁, then z₂."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import equinox as eqx
 import jax
@@ -68,13 +67,13 @@ class TwoLevels(Posterior):
         self.network = MLP(first, hidden, 2 * second, key=key, activation=activation)
         self.first, self.second = first, second
 
-    def outputs(self, latent: Any) -> int:
+    def outputs(self, latent: object) -> int:
         return 2 * self.first
 
-    def width(self, latent: Any) -> int:
+    def width(self, latent: object) -> int:
         return self.first + self.second
 
-    def visible(self, latent: Any) -> int:
+    def visible(self, latent: object) -> int:
         return self.first
 
     def read(self, outputs: Float[Array, "rows outputs"]) -> TwoGaussians:

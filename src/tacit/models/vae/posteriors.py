@@ -13,7 +13,7 @@ from tacit.compute import Array
 from tacit.families.bijections import DiagonalAffine, TriangularAffine
 from tacit.families.transformed import Distribution, Gaussian, Transformed
 from tacit.families.triangular import AutoregressiveFlow
-from tacit.models.vae.bounded import bounded
+from tacit.models.vae.networks import bounded
 
 
 class PointMass(Distribution):
