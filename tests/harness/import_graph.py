@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 FLOORS = {
     "waiting": -1,
+    "arrays": 0,
     "compute": 0,
     "files": 0,
     "plots": 1,
