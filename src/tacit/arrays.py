@@ -1,4 +1,4 @@
-"""Floor 0: one mathematics for NumPy and JAX.
+"""Floor 1: one mathematics for NumPy and JAX.
 
 ``xp`` is the array namespace of its arguments: `jax.numpy` where one of them is a JAX array (inside a compiled program
 all are), else NumPy. So a function is written once; compiled it serves large data, and called as it is small ones, for

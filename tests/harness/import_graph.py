@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 FLOORS = {
     "waiting": -1,
-    "arrays": 0,
     "compute": 0,
     "files": 0,
+    "arrays": 1,
     "plots": 1,
     "families": 2,
     "data": 2,
