@@ -55,7 +55,7 @@ _FOREIGN = {
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Reading:
+class TableReading:
     """A table as it was read: the cells, what the source is called, and what was guessed on the way."""
 
     table: pa.Table
@@ -71,7 +71,7 @@ def read(
     header: bool | None = None,
     encoding: str | None = None,
     missing: Sequence[str] = MISSING,
-) -> Reading:
+) -> TableReading:
     """Read CSV (comma, semicolon, tab or bar; gzip too), Parquet, Arrow, Feather, JSON lines, .npy or .npz.
 
     The format is told by the first bytes, and by the ending where those do not say. What the user does not
@@ -164,7 +164,7 @@ def _format(head: bytes, name: str) -> str:
     return "lines" if head.startswith(b"{") and not plain else "text"
 
 
-def _read_path(path: Path, key: str | None, form: str, options: Options) -> Reading:
+def _read_path(path: Path, key: str | None, form: str, options: Options) -> TableReading:
     label = str(path)
     if form in ("npy", "npz"):
         table = read_npy(path, label) if form == "npy" else read_npz(path, label, key)
@@ -181,7 +181,7 @@ def _read_path(path: Path, key: str | None, form: str, options: Options) -> Read
         return _finished(_read_binary(file, form), label, ())
 
 
-def _read_bytes(data: bytes, label: str, form: str, options: Options) -> Reading:
+def _read_bytes(data: bytes, label: str, form: str, options: Options) -> TableReading:
     if form in ("npy", "npz"):
         stream = io.BytesIO(data)
         return _finished(read_npy(stream, label) if form == "npy" else read_npz(stream, label, None), label, ())
@@ -191,7 +191,7 @@ def _read_bytes(data: bytes, label: str, form: str, options: Options) -> Reading
         return _finished(_read_binary(pa.BufferReader(data), form), label, ())
 
 
-def _read_text(opener: Opener, label: str, form: str, options: Options) -> Reading:
+def _read_text(opener: Opener, label: str, form: str, options: Options) -> TableReading:
     try:
         if form == "lines":
             with opener() as stream:
@@ -225,7 +225,7 @@ def _foreign(label: str, form: str) -> Any:
         raise DataError(f"{label} is not a readable {form} file: it is damaged or cut short ({reason}).") from None
 
 
-def _finished(table: pa.Table, label: str, notes: tuple[str, ...]) -> Reading:
+def _finished(table: pa.Table, label: str, notes: tuple[str, ...]) -> TableReading:
     names = table.column_names
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -234,4 +234,4 @@ def _finished(table: pa.Table, label: str, notes: tuple[str, ...]) -> Reading:
         raise DataError(f"{label} has no columns.")
     if table.num_rows == 0:
         raise DataError(f"{label} has {len(names)} columns but no rows.")
-    return Reading(table, label, notes)
+    return TableReading(table, label, notes)

@@ -18,9 +18,9 @@ from tacit.estimators.settings import NOT_NEGATIVE, Choice, Estimator, Flag, Who
 from tacit.estimators.stopping import stop_reason
 from tacit.inference.closed_form import CONVERGED
 from tacit.models.graph import Edge, Graph, Node, Plate
-from tacit.models.kmeans.fitting import Found, Schedule, run, scaled, standardiser
+from tacit.models.kmeans.fitting import KMeansFit, KMeansSchedule, run, scaled, standardiser
 from tacit.models.kmeans.lloyd import Rescale
-from tacit.models.kmeans.model import KMeans as Centres
+from tacit.models.kmeans.model import KMeansModel as Centres
 from tacit.models.kmeans.rows import SLICE_ROWS, dense_slice, nearest, squared_distances
 from tacit.models.seeding import SAMPLE_ROWS, at_random, distinct, plus_plus, weighted_sample
 
@@ -99,7 +99,7 @@ class KMeans(Assigns, Transforms, Sweeps, ClassNamePrefixFeaturesOutMixin, Trans
         if self.verbose:
             print("Initialization complete")
         tolerance = float(self.tol) * float(np.mean(values.variance))
-        schedule = Schedule(int(self.max_iter), tolerance, type(self).__name__)
+        schedule = KMeansSchedule(int(self.max_iter), tolerance, type(self).__name__)
         self._finish(run(centres, rows, weights, values, view, schedule), rows, weights)
         return self
 
@@ -184,7 +184,7 @@ class KMeans(Assigns, Transforms, Sweeps, ClassNamePrefixFeaturesOutMixin, Trans
                 )
         return centres
 
-    def _finish(self, found: Found, rows: Any, weights: np.ndarray) -> None:
+    def _finish(self, found: KMeansFit, rows: Any, weights: np.ndarray) -> None:
         order = np.arange(self.n_clusters)
         if isinstance(self.init, str):
             # heaviest first, so that labels do not jump between runs; equals by their first coordinate

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from tacit.estimators.capabilities import Samples, can
-from tacit.models.mixture.model import Mixture
+from tacit.models.mixture.model import MixtureModel
 
 
 class Replicator:
@@ -27,7 +27,7 @@ class Replicator:
             total = self.weights.sum()
             counts = self.random.multinomial(self.number, self.weights / total)
             return self.rows, counts * (total / self.number)
-        model: Mixture = self.sampler.model_
+        model: MixtureModel = self.sampler.model_
         like = self.random.permutation(copies(self.weights, self.number))
         totals = _totals(model, self.rows, like)
         drawn, _ = self.sampler.sample(self.number, **({} if totals is None else {"totals": totals}))
@@ -48,7 +48,7 @@ def copies(weights: np.ndarray, number: int) -> np.ndarray:
     return np.minimum(np.searchsorted(ends, np.arange(number) + 0.5), weights.size - 1)
 
 
-def _totals(model: Mixture, rows: Any, like: np.ndarray) -> np.ndarray | None:
+def _totals(model: MixtureModel, rows: Any, like: np.ndarray) -> np.ndarray | None:
     """The totals of every multinomial group, ``[number, groups]``, as some rows have them; 0 where one is missing."""
     found = []
     for group in model.groups:

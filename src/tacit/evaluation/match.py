@@ -14,8 +14,8 @@ from sklearn.utils.validation import check_is_fitted
 from tacit.compute import Array, compiled, double_precision
 from tacit.estimators.capabilities import Assigns, AssignsSoftly, can
 from tacit.families.base import Family
-from tacit.models.kmeans.model import KMeans as Centres
-from tacit.models.mixture.model import Mixture
+from tacit.models.kmeans.model import KMeansModel as Centres
+from tacit.models.mixture.model import MixtureModel
 
 MOST = 1e9
 """Stands for greater costs, so that they can be summed."""
@@ -65,7 +65,7 @@ def match(a: Any, b: Any, X: Any = None) -> Match:
         _check_numbers(first.centres.shape[0], second.centres.shape[0])
         between = np.asarray(first.centres)[:, None] - np.asarray(second.centres)
         return assign(np.sum(between**2, axis=-1))
-    if not (isinstance(first, Mixture) and isinstance(second, Mixture)):
+    if not (isinstance(first, MixtureModel) and isinstance(second, MixtureModel)):
         raise ValueError("the components have no divergence in closed form; give X, rows to match them by")
     return assign(divergences(first, second))
 
@@ -91,7 +91,7 @@ def assign(cost: Float[np.ndarray, "components components"]) -> Match:
 
 
 @double_precision
-def divergences(a: Mixture, b: Mixture) -> Float[np.ndarray, "components components"]:
+def divergences(a: MixtureModel, b: MixtureModel) -> Float[np.ndarray, "components components"]:
     """``KL(p_k‖q_l) + KL(q_l‖p_k)`` of all components of two mixtures; columns of different groups add.
 
     Raises:
@@ -137,7 +137,7 @@ def _symmetric(a: Family, b: Family) -> Float[Array, "components components"]:
 
 
 def _model(estimator: Any) -> Any:
-    if isinstance(estimator, Mixture | Centres):
+    if isinstance(estimator, MixtureModel | Centres):
         return estimator
     check_is_fitted(estimator)
     return vars(estimator).get("model_")

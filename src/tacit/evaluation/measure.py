@@ -8,7 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from tacit.estimators.capabilities import Measures, Scores, can
 from tacit.models.components.base import Component
-from tacit.models.mixture.model import Mixture
+from tacit.models.mixture.model import MixtureModel
 
 DENSITY = "density"
 MASS = "mass"
@@ -20,7 +20,7 @@ grey pixel that was cut), or "mass given the total of columns 0, 1, 2" (of a row
 model)."""
 
 
-def measure_of(model: Mixture) -> Measure:
+def measure_of(model: MixtureModel) -> Measure:
     """The base measure of a mixture's density, column by column, from its groups."""
     words = {column: _word(group) for group in model.groups for column in group.columns}
     return tuple(words[column] for column in sorted(words))
@@ -45,7 +45,7 @@ def measure(estimator: Any) -> Measure:
     if can(estimator, Measures):
         return tuple(estimator.base_measure())
     model = vars(estimator).get("model_")
-    if isinstance(model, Mixture):
+    if isinstance(model, MixtureModel):
         return measure_of(model)
     return (DENSITY,) * int(estimator.n_features_in_)
 

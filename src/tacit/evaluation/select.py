@@ -144,7 +144,7 @@ def _by_bound(
     )
 
 
-class Candidate(NamedTuple):
+class FittedCandidate(NamedTuple):
     """A row of the table and what its estimator is made from, if it is chosen."""
 
     row: dict[str, Any]
@@ -158,7 +158,7 @@ class Candidate(NamedTuple):
         return fresh(self.searcher).set_params(n_components=self.row["n_components"])
 
 
-def _choose(candidates: list[Candidate], criterion: str) -> Selection:
+def _choose(candidates: list[FittedCandidate], criterion: str) -> Selection:
     """The candidate of the largest criterion that does not rest on its floor, fitted, beside the table of all."""
     column = criterion.replace("-", "_")
     values = [c.row[column] if not c.row["at_floor"] else np.nan for c in candidates]
@@ -188,11 +188,11 @@ def _searched(
     weights: np.ndarray,
     numbers: np.ndarray,
     n_init: int,
-) -> list[Candidate]:
+) -> list[FittedCandidate]:
     """Every candidate, from starts of its own and then from what the others found."""
     first = n_init if len(structures) == 1 else -(-n_init // 2)
     methods: list[Begin] = [*HIERARCHIES, *["kmeans"] * n_init]
-    candidates: list[Candidate] = []
+    candidates: list[FittedCandidate] = []
     for structure in structures:
         candidates += _candidates(base, structure, rows, weights, numbers, [methods[:first]] * numbers.size)
         if _interrupted(candidates):
@@ -200,18 +200,18 @@ def _searched(
     return candidates if n_init == first else _crossed(base, candidates, rows, weights, numbers, n_init - first)
 
 
-def _interrupted(candidates: list[Candidate]) -> bool:
+def _interrupted(candidates: list[FittedCandidate]) -> bool:
     return any(candidate.fit.status == INTERRUPTED for candidate in candidates)
 
 
 def _crossed(
     base: LikelihoodMixture,
-    candidates: list[Candidate],
+    candidates: list[FittedCandidate],
     rows: Any,
     weights: np.ndarray,
     numbers: np.ndarray,
     n_init: int,
-) -> list[Candidate]:
+) -> list[FittedCandidate]:
     """Every structure begun again from what the best others of as many components say of the rows.
 
     A structure's own starts may all end in a poor maximum; that of another is seldom poor in the same way.
@@ -233,7 +233,7 @@ def _crossed(
     return list(best.values())
 
 
-def _worth(candidate: Candidate) -> tuple[bool, float]:
+def _worth(candidate: FittedCandidate) -> tuple[bool, float]:
     """A sound fit is worth more than one on its floor; then the likelihood counts."""
     value = candidate.row["log_likelihood"]
     return not candidate.row["at_floor"], -np.inf if np.isnan(value) else value
@@ -246,7 +246,7 @@ def _candidates(
     weights: np.ndarray,
     numbers: np.ndarray,
     methods: Sequence[Sequence[Begin]],
-) -> list[Candidate]:
+) -> list[FittedCandidate]:
     """The candidates of one structure, one for every number of components, each with its own starts."""
     widest = fresh(base).set_params(n_components=int(numbers[-1]))
     if structure is not None:
@@ -256,7 +256,7 @@ def _candidates(
     totals, assigned = log_likelihoods(stacked([f.model for f in search.fits]), search.data, search.view)
     name = widest.get_params(deep=False).get("covariance_type", "")
     return [
-        Candidate(_row(search, fit, int(number), name, float(total), float(hard - total)), widest, search, fit)
+        FittedCandidate(_row(search, fit, int(number), name, float(total), float(hard - total)), widest, search, fit)
         for number, fit, total, hard in zip(numbers, search.fits, totals, assigned, strict=True)
     ]
 

@@ -9,7 +9,7 @@ from tacit.evaluation.coherence import topic_coherence
 from tacit.evaluation.topics import TOP
 from tacit.inference.closed_form import State
 from tacit.inference.watch import Progress, Snapshot
-from tacit.models.topics.model import Topics
+from tacit.models.topics.model import TopicModel
 from tacit.models.vae.model import DeepLatent
 from tacit.models.vae.words import TopicDecoder
 
@@ -78,4 +78,4 @@ def running_topics(state: Any) -> np.ndarray | None:
         model = jax.tree.map(lambda leaf: leaf[0], model)
     if isinstance(model, DeepLatent):
         model = model.decoder
-    return np.asarray(model.topics(), np.float64) if isinstance(model, Topics | TopicDecoder) else None
+    return np.asarray(model.topics(), np.float64) if isinstance(model, TopicModel | TopicDecoder) else None

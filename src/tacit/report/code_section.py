@@ -7,7 +7,7 @@ from tacit.plots.latent import LABELS
 from tacit.plots.style import short_number, thin
 from tacit.report import deep_words
 from tacit.report.deep import Code, Images
-from tacit.report.fit import HeldOut, Trace
+from tacit.report.fit import BoundCurve, HeldOutFact
 from tacit.report.html import Child, Html, table, tag
 from tacit.report.page import Fact
 from tacit.report.parts import Section, framed, picture, raster, section
@@ -45,7 +45,7 @@ def code_facts(code: Code | None) -> list[Fact]:
     return [Fact("Numbers in a code", str(len(code.active)), f"{int(np.sum(code.active))} in use")]
 
 
-def score_notes(held: HeldOut | None, code: Code | None, what: str) -> list[Child]:
+def score_notes(held: HeldOutFact | None, code: Code | None, what: str) -> list[Child]:
     """Why a score says "at least", and what it may be compared with."""
     said = [deep_words.bound_note(what)] if held is not None and held.bound else []
     said += [deep_words.DENSITY_NOTE] if code is not None and code.measure == "density" else []
@@ -154,7 +154,7 @@ def architecture(code: Code | None, what: str) -> Html | None:
     return tag("div", parts)
 
 
-def curves(code: Code | None, trace: Trace | None, what: str) -> list[Child]:
+def curves(code: Code | None, trace: BoundCurve | None, what: str) -> list[Child]:
     """How the two terms of the bound went."""
     if code is None or not code.history:
         return []

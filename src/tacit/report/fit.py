@@ -36,7 +36,7 @@ class ModelSummary:
 
 
 @dataclass(frozen=True, eq=False)
-class Trace:
+class BoundCurve:
     """How the bound rose: ``bound[s]`` in nats (all rows together) after ``iteration[s]``, and how it ended."""
 
     iteration: Num[Array, " steps"]
@@ -47,7 +47,7 @@ class Trace:
 
 
 @dataclass(frozen=True)
-class HeldOut:
+class HeldOutFact:
     """Mean log density of rows kept aside, in nats per row, with its standard error.
 
     ``baseline`` is the same of a simpler model (its name, its score), to have something to compare with. ``bound``
@@ -74,7 +74,7 @@ class Repeat:
 
 
 @dataclass(frozen=True, eq=False)
-class Fit:
+class FitFacts:
     """What every report tells of its fit; what there is nothing to say of is left out.
 
     Attributes:
@@ -92,15 +92,15 @@ class Fit:
     source: str = ""
     model: ModelSummary | None = None
     graph: Graph | None = None
-    trace: Trace | None = None
+    trace: BoundCurve | None = None
     trust: tuple[str, ...] = ()
-    held_out: HeldOut | None = None
+    held_out: HeldOutFact | None = None
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     repeat: Repeat | None = None
 
 
-def model_section(fit: Fit, *more: Child) -> Section | None:
+def model_section(fit: FitFacts, *more: Child) -> Section | None:
     """The model in words, its diagram and factorisation, and what else there is to say of it."""
     return section("model", "Model", "What was fitted, and why", _summary(fit.model), _diagram(fit.graph), *more)
 
@@ -140,7 +140,7 @@ def _diagram(graph: Graph | None) -> Html | None:
     return tag("div", framed(caption, drawn), right, class_="pair")
 
 
-def learning_section(fit: Fit, *course: Child) -> Section | None:
+def learning_section(fit: FitFacts, *course: Child) -> Section | None:
     """How the fit went, as its kind of model tells it, and how far to trust it."""
     trust: list[Child] = []
     if fit.trust:
@@ -148,7 +148,7 @@ def learning_section(fit: Fit, *course: Child) -> Section | None:
     return section("learning", "Learning", "How the fit went", *course, *trust)
 
 
-def rise(fit: Fit, marks: Sequence[int] = ()) -> list[Child]:
+def rise(fit: FitFacts, marks: Sequence[int] = ()) -> list[Child]:
     """How the bound rose, in words and as a curve, with open dots at some iterations that are shown elsewhere."""
     trace = fit.trace
     bound = np.zeros(0) if trace is None else np.asarray(trace.bound, dtype=np.float64)
@@ -167,7 +167,7 @@ def rise(fit: Fit, marks: Sequence[int] = ()) -> list[Child]:
     return [tag("p", said), framed(why, picture(figure, "trace", said))]
 
 
-def held_out_fact(held: HeldOut | None, what: str) -> list[Fact]:
+def held_out_fact(held: HeldOutFact | None, what: str) -> list[Fact]:
     """The score at the head of the page."""
     if held is None or not np.isfinite(held.score):
         return []
@@ -176,7 +176,7 @@ def held_out_fact(held: HeldOut | None, what: str) -> list[Fact]:
     return [Fact("Held-out score", least + short_number(held.score, 4), unit)]
 
 
-def told_held_out(held: HeldOut | None, what: str) -> list[Child]:
+def told_held_out(held: HeldOutFact | None, what: str) -> list[Child]:
     """The score in words."""
     if held is None or not np.isfinite(held.score):
         return []
@@ -184,7 +184,7 @@ def told_held_out(held: HeldOut | None, what: str) -> list[Child]:
     return [tag("p", text)]
 
 
-def notes(fit: Fit, title: str) -> list[Child]:
+def notes(fit: FitFacts, title: str) -> list[Child]:
     """What was guessed on the way from the file to the data."""
     if not fit.notes:
         return []

@@ -15,7 +15,7 @@ from tacit.report.effects import Effect, effects
 from tacit.report.groups import Groups, Snapshots
 from tacit.report.html import Child, Html, table, tag
 from tacit.report.parts import Section, badge, folded, framed, picture, section
-from tacit.report.table import Table
+from tacit.report.table import FittedTable
 
 _PAIRS = 5
 _PROFILE = 25
@@ -25,7 +25,7 @@ _MOMENTS = 8
 _NUMBERS = ("continuous", "positive", "count")
 
 
-def group_section(rows: Table, groups: Groups) -> Section | None:
+def group_section(rows: FittedTable, groups: Groups) -> Section | None:
     """Words first, then the pictures, then the figures; of a long table 50 000 rows drawn at random."""
     rows.check("groups.responsibilities", groups.responsibilities)
     number = len(rows.values)
@@ -51,7 +51,7 @@ def group_section(rows: Table, groups: Groups) -> Section | None:
     )
 
 
-def formed(rows: Table, snapshots: Snapshots) -> Child:
+def formed(rows: FittedTable, snapshots: Snapshots) -> Child:
     """The groups at some steps of the fit."""
     pair, moments = list(snapshots.columns), sorted(snapshots.at)
     if len(moments) > _MOMENTS:
@@ -91,7 +91,7 @@ def _in_words(groups: Groups, found: list[list[Effect]], columns: tuple[Column, 
     return Html(tag("ol", lines, class_="groups") + left + tag("p", f"{about} {note}", class_="note"))
 
 
-def _pairs(rows: Table, groups: Groups) -> Html | None:
+def _pairs(rows: FittedTable, groups: Groups) -> Html | None:
     """Pairs of numeric columns; one column alone is drawn as a density."""
     values, schema = rows.values, rows.schema
     gaussians = groups.gaussians
@@ -123,7 +123,7 @@ def _pairs(rows: Table, groups: Groups) -> Html | None:
     return framed(how.strip(), picture(figure, "pairs", says), class_="wide" if len(chosen) > 2 else None)
 
 
-def _columns(rows: Table, groups: Groups, found: list[list[Effect]]) -> list[Child]:
+def _columns(rows: FittedTable, groups: Groups, found: list[list[Effect]]) -> list[Child]:
     """The columns that no pair plot shows, those that differ most first: nine, and as many folded away."""
     values, schema = rows.values, rows.schema
     paired = set(groups.gaussians.columns) if groups.gaussians is not None else set()
@@ -154,7 +154,7 @@ def _columns(rows: Table, groups: Groups, found: list[list[Effect]]) -> list[Chi
     return [tag("h3", "Column by column"), shown, hidden]
 
 
-def _lone(rows: Table, groups: Groups) -> Html | None:
+def _lone(rows: FittedTable, groups: Groups) -> Html | None:
     """The only column of a table, drawn large."""
     values, schema, curves = rows.values, rows.schema, _curves(groups, 0)
     column = schema.columns[0]

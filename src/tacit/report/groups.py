@@ -10,7 +10,7 @@ from jaxtyping import Float, Num
 from tacit.compute import Array, double_precision
 from tacit.data.schema import Schema
 from tacit.models.components.base import Picture
-from tacit.models.mixture.model import Mixture
+from tacit.models.mixture.model import MixtureModel
 from tacit.models.mixture.summary import column_densities
 
 GRID = 240
@@ -88,7 +88,7 @@ def curves(
     model: Any, schema: Schema, values: Float[np.ndarray, "rows columns"], components: int
 ) -> dict[int, tuple[np.ndarray, np.ndarray]]:
     """By column: a grid, and the weighted densities of the first groups on it, for columns without ellipses."""
-    if not isinstance(model, Mixture):
+    if not isinstance(model, MixtureModel):
         return {}
     drawn = () if (widest := _widest(model)) is None else widest[0]
     found = {}
@@ -104,7 +104,7 @@ def curves(
 
 def _widest(model: Any) -> tuple[tuple[int, ...], Picture] | None:
     """The columns of the largest group that is drawn as ellipses, and the picture of it."""
-    groups = model.groups if isinstance(model, Mixture) else ()
+    groups = model.groups if isinstance(model, MixtureModel) else ()
     pictures = [(group.columns, picture) for group in groups if (picture := group.chart()) is not None]
     return max(pictures, key=lambda pair: len(pair[0]), default=None)
 

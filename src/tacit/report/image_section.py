@@ -8,7 +8,7 @@ from tacit.report import deep_words
 from tacit.report.code_section import architecture, code_facts, code_section, curves, score_notes
 from tacit.report.deep import Code, Images
 from tacit.report.fit import (
-    Fit,
+    FitFacts,
     data_section,
     held_out_fact,
     learning_section,
@@ -30,7 +30,7 @@ _BETWEEN = 8
 """Pixels between two pairs of lines."""
 
 
-def image_report(title: str, fit: Fit, images: Images, code: Code | None) -> Report:
+def image_report(title: str, fit: FitFacts, images: Images, code: Code | None) -> Report:
     """The page of a model of images."""
     told = told_held_out(fit.held_out, "image")
     if told and fit.held_out is not None and fit.held_out.bits is not None:

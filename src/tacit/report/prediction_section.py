@@ -8,19 +8,19 @@ from tacit import plots
 from tacit.data.kinds import LeftOut
 from tacit.plots.style import alike, short_number
 from tacit.report import words
-from tacit.report.fit import Fit, data_section, learning_section, model_section, notes, repeat_section, rise
+from tacit.report.fit import FitFacts, data_section, learning_section, model_section, notes, repeat_section, rise
 from tacit.report.html import Child, table, tag
 from tacit.report.page import Fact, Report
 from tacit.report.parts import Section, folded, framed, picture, section, those_there
 from tacit.report.predictions import Coefficient, Prediction
-from tacit.report.table import Table, table_facts, told_columns, told_left_out
+from tacit.report.table import FittedTable, table_facts, told_columns, told_left_out
 
 DRAWN, SENTENCES, LINES = 24, 8, 30
 """Coefficients that are drawn, put into sentences, and listed before the rest is folded."""
 
 
 def prediction_report(
-    title: str, fit: Fit, rows: Table, prediction: Prediction, left_out: Sequence[LeftOut] = ()
+    title: str, fit: FitFacts, rows: FittedTable, prediction: Prediction, left_out: Sequence[LeftOut] = ()
 ) -> Report:
     """The page of a model that predicts a column.
 

@@ -13,7 +13,7 @@ from tacit.report.groups import Groups
 from tacit.report.html import Child, Html, table, tag
 from tacit.report.oddity import oddities
 from tacit.report.parts import Section, badge, cells, framed, picture, row_name, section
-from tacit.report.table import Table
+from tacit.report.table import FittedTable
 from tacit.report.words import percent
 
 _ODD = 10
@@ -23,7 +23,7 @@ _COLUMNS = 8
 
 
 def row_section(
-    rows: Table,
+    rows: FittedTable,
     log_density: Float[Array, " rows"],
     groups: Groups | None = None,
     reasons: Mapping[int, str] = MappingProxyType({}),
@@ -74,7 +74,7 @@ def _typical(rising: np.ndarray, values: np.ndarray) -> np.ndarray:
 def _table(
     caption: str,
     some: np.ndarray,
-    rows: Table,
+    rows: FittedTable,
     groups: Groups | None,
     density: np.ndarray,
     reasons: Mapping[int, str] | None,

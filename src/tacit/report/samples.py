@@ -10,7 +10,7 @@ from tacit.report import words
 from tacit.report.groups import Groups, Snapshots
 from tacit.report.html import Child, tag
 from tacit.report.parts import folded, framed, picture
-from tacit.report.table import Table
+from tacit.report.table import FittedTable
 
 _TILES = 9
 _ROWS = 50_000
@@ -18,7 +18,7 @@ _NUMBERS = ("continuous", "positive", "count")
 
 
 def beside(
-    rows: Table, samples: Float[np.ndarray, "draws columns"], groups: Groups | None, snapshots: Snapshots | None
+    rows: FittedTable, samples: Float[np.ndarray, "draws columns"], groups: Groups | None, snapshots: Snapshots | None
 ) -> list[Child]:
     """Rows drawn from the model beside those of the data: two columns as clouds, every column by itself."""
     values, schema = rows.values, rows.schema
@@ -53,7 +53,7 @@ def beside(
     return shown
 
 
-def _pair(rows: Table, groups: Groups | None, snapshots: Snapshots | None) -> list[int] | None:
+def _pair(rows: FittedTable, groups: Groups | None, snapshots: Snapshots | None) -> list[int] | None:
     """The two columns to show as a cloud: those of the snapshots, else the two that tell groups apart best."""
     if snapshots is not None:
         return list(snapshots.columns)

@@ -20,7 +20,7 @@ _LINES = 30
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class FittedTable:
     """The rows that were fitted.
 
     Attributes:
@@ -54,7 +54,7 @@ class Table:
         return float(self.missing.mean()) if self.values.size else 0.0
 
 
-def table_facts(rows: Table) -> list[Fact]:
+def table_facts(rows: FittedTable) -> list[Fact]:
     """How large the table is."""
     number, columns = rows.values.shape
     return [
@@ -64,7 +64,7 @@ def table_facts(rows: Table) -> list[Fact]:
     ]
 
 
-def told_columns(rows: Table | None) -> list[Child]:
+def told_columns(rows: FittedTable | None) -> list[Child]:
     """The columns and their kinds, and what is missing."""
     if rows is None or not len(rows.schema):
         return []

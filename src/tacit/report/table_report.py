@@ -13,7 +13,7 @@ from tacit.report.choice import Candidates, choice
 from tacit.report.code_section import architecture, code_facts, code_section, curves, score_notes
 from tacit.report.deep import Code
 from tacit.report.fit import (
-    Fit,
+    FitFacts,
     data_section,
     held_out_fact,
     learning_section,
@@ -30,13 +30,13 @@ from tacit.report.page import Fact, Report
 from tacit.report.parts import Section, section, those_there
 from tacit.report.row_section import row_section
 from tacit.report.samples import beside
-from tacit.report.table import Table, table_facts, told_columns, told_left_out
+from tacit.report.table import FittedTable, table_facts, told_columns, told_left_out
 
 
 def table_report(
     title: str,
-    fit: Fit,
-    rows: Table | None = None,
+    fit: FitFacts,
+    rows: FittedTable | None = None,
     *,
     groups: Groups | None = None,
     snapshots: Snapshots | None = None,
@@ -90,7 +90,7 @@ def table_report(
 
 
 def _rows(
-    rows: Table,
+    rows: FittedTable,
     log_density: Float[Array, " rows"],
     groups: Groups | None,
     reasons: Mapping[int, str],
@@ -100,7 +100,7 @@ def _rows(
     return row_section(rows, log_density, groups, reasons, how)
 
 
-def _course(fit: Fit, rows: Table | None, snapshots: Snapshots | None, code: Code | None) -> list[Child]:
+def _course(fit: FitFacts, rows: FittedTable | None, snapshots: Snapshots | None, code: Code | None) -> list[Child]:
     """How the bound rose, and how the groups formed; of a deep model, the two terms of its bound."""
     steps = () if snapshots is None else tuple(snapshots.at)
     course = curves(code, fit.trace, "row") or rise(fit, steps)
@@ -109,7 +109,7 @@ def _course(fit: Fit, rows: Table | None, snapshots: Snapshots | None, code: Cod
     return course
 
 
-def _lead(source: str, rows: Table | None, groups: Groups | None) -> str:
+def _lead(source: str, rows: FittedTable | None, groups: Groups | None) -> str:
     if rows is None:
         return ""
     number, columns = rows.values.shape

@@ -8,7 +8,7 @@ from tacit import plots
 from tacit.evaluation.topic_selection import TOPIC_CRITERIA
 from tacit.plots.style import alike, group_colour, short_number
 from tacit.report import words
-from tacit.report.fit import Fit, data_section, learning_section, model_section, notes, repeat_section, rise
+from tacit.report.fit import FitFacts, data_section, learning_section, model_section, notes, repeat_section, rise
 from tacit.report.html import Child, Html, table, tag
 from tacit.report.page import Fact, Report
 from tacit.report.parts import Section, badge, folded, framed, picture, section, those_there
@@ -22,7 +22,7 @@ _BARS = 40
 _GRADES = ((0.25, "go together very well"), (0.1, "go together well"), (0.0, "go together somewhat"))
 
 
-def topic_report(title: str, fit: Fit, topics: Topics) -> Report:
+def topic_report(title: str, fit: FitFacts, topics: Topics) -> Report:
     """The page of a topic model."""
     return Report(
         title,

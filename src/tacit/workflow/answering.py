@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from tacit.compute import compilation_cache
 from tacit.data.encode import decode, encode
 from tacit.data.errors import counted, nearest
-from tacit.data.read import Reading
+from tacit.data.read import TableReading
 from tacit.data.schema import Schema
 from tacit.evaluation.rows import new_rows
 from tacit.storage.errors import ModelFileError
@@ -85,7 +85,13 @@ def check_imputes(opened: Opened) -> None:
 
 @compilation_cache()
 def impute(
-    opened: Opened, reading: Reading, draws: int | None, seed: int, *, unseen: bool = False, observer: Observer = SILENT
+    opened: Opened,
+    reading: TableReading,
+    draws: int | None,
+    seed: int,
+    *,
+    unseen: bool = False,
+    observer: Observer = SILENT,
 ) -> TableAnswer:
     """A table with its gaps filled; columns that the model does not know stay as they are.
 

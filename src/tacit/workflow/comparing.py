@@ -21,14 +21,14 @@ from tacit.workflow.errors import RequestError
 from tacit.workflow.events import SILENT, DataRead, Observer
 from tacit.workflow.feeding import feed, reads_kinds
 from tacit.workflow.settings import known_settings, model_name, named, parse
-from tacit.workflow.sources import Rows, Source
+from tacit.workflow.sources import DataSource, Rows
 from tacit.workflow.texts import wanted
 
 ONE_GROUP = ("mixture", ["components=1"])
 """Every column by itself: what "independent" means of a table with columns of many kinds."""
 
 
-class Candidate(DensityMixin, BaseEstimator):
+class PlannedEstimator(DensityMixin, BaseEstimator):
     """A plan as an estimator: what it leaves open is chosen at every fit, from the rows of that fit alone.
 
     Args:
@@ -84,7 +84,7 @@ class CompareRequest:
         seed: what everything random depends on.
     """
 
-    source: Source
+    source: DataSource
     models: str | None = None
     settings: tuple[str, ...] = ()
     folds: int = 5
@@ -127,7 +127,9 @@ def prepare(request: CompareRequest, observer: Observer) -> Contest:
 def run(contest: Contest, observer: Observer) -> Comparison:
     """Cross-validate the models; raises `KeyboardInterrupt` where it is stopped."""
     with watch(observer):
-        candidates = {label: Candidate(each, contest.rows.schema, observer) for label, each in contest.plans.items()}
+        candidates = {
+            label: PlannedEstimator(each, contest.rows.schema, observer) for label, each in contest.plans.items()
+        }
         return cross_validated(
             contest.rows.values, candidates, contest.request.folds, random_state=contest.request.seed
         )
@@ -138,7 +140,7 @@ def compare(request: CompareRequest, observer: Observer = SILENT) -> Comparison:
     return run(prepare(request, observer), observer)
 
 
-def _of_documents(source: Source, asked: Mapping[str, tuple[str, Any]] | None) -> bool:
+def _of_documents(source: DataSource, asked: Mapping[str, tuple[str, Any]] | None) -> bool:
     """Whether the models compared, all or none of them topic models, read documents."""
     models = [name for name, _ in (asked or {}).values()]
     if len({registry.entry(name).reads for name in models}) > 1:

@@ -16,7 +16,7 @@ from tacit.data.errors import DataError
 from tacit.data.features import Target
 from tacit.data.images import holds_images, in_pixels, read_images, sized
 from tacit.data.long import CountTable
-from tacit.data.read import Reading, read
+from tacit.data.read import TableReading, read
 from tacit.data.schema import Schema
 from tacit.data.table import load
 from tacit.data.texts import Vocabulary
@@ -24,7 +24,7 @@ from tacit.storage.run import SCHEMA, RunFolder
 from tacit.workflow import folders
 from tacit.workflow.errors import RequestError
 from tacit.workflow.events import SILENT, Observer
-from tacit.workflow.sources import Rows, Source
+from tacit.workflow.sources import DataSource, Rows
 from tacit.workflow.texts import NO_TEXT_OPTIONS, TextOptions
 
 
@@ -117,7 +117,7 @@ class Opened:
             observer.note(f"Note: {note}.")
         return found
 
-    def read_again(self, source: Source) -> Rows:
+    def read_again(self, source: DataSource) -> Rows:
         """The documents that were fitted, in the words of the model, without those that hold none of them."""
         if self.vocabulary is None:
             raise TypeError("the run is of no documents")
@@ -184,7 +184,7 @@ class Opened:
         rows = dataclasses.replace(rows, target=target)
         return self._known(rows, reading, target, unseen, new.path) if with_target else rows
 
-    def _known(self, rows: Rows, reading: Reading, target: Target, unseen: Unseen, path: str) -> Rows:
+    def _known(self, rows: Rows, reading: TableReading, target: Target, unseen: Unseen, path: str) -> Rows:
         """The rows whose target is known, with it."""
         values = encode(reading.table, Schema((target.column,)), unseen=unseen)[:, 0]
         known = np.flatnonzero(~np.isnan(values))

@@ -13,12 +13,12 @@ from tacit.evaluation.rows import new_rows
 from tacit.report import deep, groups, predictions, topics
 from tacit.report.choice import Candidate, Candidates
 from tacit.report.deep import Code
-from tacit.report.fit import Fit, HeldOut, ModelSummary, Repeat, Trace
+from tacit.report.fit import BoundCurve, FitFacts, HeldOutFact, ModelSummary, Repeat
 from tacit.report.groups import Groups
 from tacit.report.image_section import image_report
 from tacit.report.page import Report, write
 from tacit.report.prediction_section import prediction_report
-from tacit.report.table import Table
+from tacit.report.table import FittedTable
 from tacit.report.table_report import table_report
 from tacit.report.topic_section import topic_report
 from tacit.storage.config import RunConfig
@@ -70,7 +70,7 @@ def made(
         return _of_images(estimator, fitted, told, config)
     rows, columns, left = _looked_at(fitted)
     table = rows.as_table(columns)
-    shown = Table(table.schema, table.values, None if table.row_ids is None else table.row_ids.tolist())
+    shown = FittedTable(table.schema, table.values, None if table.row_ids is None else table.row_ids.tolist())
     fit, name = _fit(estimator, told, config, table.source, (*table.notes, *left)), Path(table.source).name
     if fitted.target is not None:
         found = predictions.prediction(told["target"], kept or {})
@@ -92,9 +92,9 @@ def made(
     )
 
 
-def _fit(estimator: Any, told: Mapping[str, Any], config: RunConfig, source: str, notes: Sequence[str]) -> Fit:
+def _fit(estimator: Any, told: Mapping[str, Any], config: RunConfig, source: str, notes: Sequence[str]) -> FitFacts:
     """What every report tells of its fit, but for a score of rows kept aside."""
-    return Fit(
+    return FitFacts(
         source=Path(source).name,
         model=_summary(estimator, told),
         graph=estimator.graph() if hasattr(estimator, "graph") else None,
@@ -106,7 +106,7 @@ def _fit(estimator: Any, told: Mapping[str, Any], config: RunConfig, source: str
     )
 
 
-def _groups(estimator: Any, told: Mapping[str, Any], share: np.ndarray, rows: Table, *, whole: bool) -> Groups:
+def _groups(estimator: Any, told: Mapping[str, Any], share: np.ndarray, rows: FittedTable, *, whole: bool) -> Groups:
     """The groups; the curves of their columns where the report shows the ``whole`` table."""
     model, number = getattr(estimator, "model_", None), share.shape[1]
     return Groups(
@@ -164,11 +164,11 @@ def _summary(estimator: Any, told: Mapping[str, Any]) -> ModelSummary:
     )
 
 
-def _trace(estimator: Any, told: Mapping[str, Any]) -> Trace | None:
+def _trace(estimator: Any, told: Mapping[str, Any]) -> BoundCurve | None:
     trace = getattr(estimator, "trace_", None)
     if trace is None:
         return None
-    return Trace(
+    return BoundCurve(
         np.asarray(trace.iteration),
         np.asarray(trace.bound),
         float(trace.seconds[-1]) if len(trace.seconds) else None,
@@ -186,13 +186,13 @@ def _log_density(estimator: Any, X: Any, code: Code | None) -> np.ndarray | None
 
 def _held_out(
     estimator: Any, told: Mapping[str, Any], code: Code | None, images: np.ndarray | None = None
-) -> HeldOut | None:
+) -> HeldOutFact | None:
     """The score of the rows kept aside; that of a deep model is a bound, and where codes are points there is none."""
     score = told["held_out"]
     if score is None or (code is not None and code.point):
         return None
     cost = None if images is None else deep.bits(estimator, images, score["nats"])
-    return HeldOut(score["nats"], score["standard_error"], score["rows"], bound=code is not None, bits=cost)
+    return HeldOutFact(score["nats"], score["standard_error"], score["rows"], bound=code is not None, bits=cost)
 
 
 def _repeat(config: RunConfig) -> Repeat:

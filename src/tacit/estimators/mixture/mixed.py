@@ -12,7 +12,7 @@ from tacit.estimators.mixture.em import LikelihoodMixture
 from tacit.estimators.mixture.starts import standardiser
 from tacit.estimators.settings import POSITIVE, TOLERANCE, Choice, Whole, settings
 from tacit.families.covariance import canonical_name
-from tacit.models.mixture.model import Mixture as Model
+from tacit.models.mixture.model import MixtureModel as Model
 
 
 @settings

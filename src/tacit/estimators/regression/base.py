@@ -15,7 +15,7 @@ from tacit.estimators.regression.coefficients import CoefficientTable
 from tacit.estimators.settings import Estimator
 from tacit.inference.watch import Printer, watch
 from tacit.models.graph import Edge, Graph, Node, Plate
-from tacit.models.regression.coefficients import Coefficients, Prior, moved
+from tacit.models.regression.coefficients import CoefficientPrior, Coefficients, moved
 from tacit.models.regression.fitting import moments_of
 
 ANSWER_ROWS = 4096
@@ -105,9 +105,9 @@ class Regression(Estimator):
                 stacklevel=5,
             )
 
-    def _prior(self, *, learn: bool) -> Prior:
+    def _prior(self, *, learn: bool) -> CoefficientPrior:
         scale = 1.0 if learn else float(self.prior_scale)
-        return Prior(np.asarray(scale), np.asarray(float(self.intercept_scale)), bool(self.fit_intercept))
+        return CoefficientPrior(np.asarray(scale), np.asarray(float(self.intercept_scale)), bool(self.fit_intercept))
 
     def _learns_prior(self) -> bool:
         """Whether the prior's scale is to be learned."""

@@ -24,7 +24,7 @@ from tacit.inference.closed_form import CONVERGED, STOPPED
 from tacit.inference.loop import Trace
 from tacit.inference.posterior import Posterior
 from tacit.models.graph import Graph
-from tacit.models.regression.fitting import Table, moments_of, total
+from tacit.models.regression.fitting import RegressionTable, moments_of, total
 from tacit.models.regression.judging import draws_of
 from tacit.models.regression.linear import Gram, GramStep, NoisePrior, Solved, alternate, log_joint, solve
 
@@ -111,7 +111,7 @@ class BayesianLinearRegression(Regression, PredictsIntervals, PredictsNumbers, R
                 "y is constant: the most likely noise is 0; take method='exact', with noise_scale where it is known"
             )
         self._view = Standardise(np.append(shift, at), np.append(scale, width))
-        table = Table(rows, target, weights, self._view)
+        table = RegressionTable(rows, target, weights, self._view)
         sums = Gram(*total(GramStep(bool(self.fit_intercept)), table.source(), self._view).statistics)
         self._finish(self._solved(sums, learn), sums)
         return self

@@ -24,7 +24,7 @@ from tacit.estimators.verdict import Verdict, judged
 from tacit.inference.posterior import Posterior
 from tacit.models.graph import Graph
 from tacit.models.regression.expected import nodes, predictive
-from tacit.models.regression.fitting import Table
+from tacit.models.regression.fitting import RegressionTable
 from tacit.models.regression.judging import drawn, draws_of, expected_log_likelihood
 from tacit.models.regression.surrogates import contrasts
 
@@ -124,7 +124,7 @@ class BayesianLogisticRegression(Regression, PredictsClasses, ClassifierMixin, E
         self._check_size(contrast.shape[1] * len(self._columns()), full=self.posterior == "full")
         shift, scale = self._viewed(rows, weights)
         self._view = Standardise(np.append(shift, 0.0), np.append(scale, 1.0))
-        table = Table(rows, place.astype(np.float64), np.asarray(weights), self._view)
+        table = RegressionTable(rows, place.astype(np.float64), np.asarray(weights), self._view)
         with self._talking():
             found = fitted(self._plan(learn, contrast), table, seed_of(self.random_state))
         self._finish(found, table)
@@ -162,7 +162,7 @@ class BayesianLogisticRegression(Regression, PredictsClasses, ClassifierMixin, E
             type(self).__name__,
         )
 
-    def _finish(self, found: LogisticFound, table: Table) -> None:
+    def _finish(self, found: LogisticFound, table: RegressionTable) -> None:
         weight = float(table.weights.sum())
         self.model_ = found.model
         self.trace_, self.n_iter_ = found.trace, found.iterations
@@ -181,7 +181,7 @@ class BayesianLogisticRegression(Regression, PredictsClasses, ClassifierMixin, E
                 stacklevel=4,
             )
 
-    def _verdict(self, found: LogisticFound, table: Table) -> Verdict:
+    def _verdict(self, found: LogisticFound, table: RegressionTable) -> Verdict:
         names: list[str] = []
         columns = log_ratios = None
         why_not = "no draws were asked for"
@@ -272,7 +272,7 @@ class BayesianLogisticRegression(Regression, PredictsClasses, ClassifierMixin, E
         check_is_fitted(self)
         rows = self._read(X, reset=False)
         place = self._places(self._labels(y, rows)).astype(np.float64)
-        table = Table(rows, place, np.asarray(read_weights(rows, sample_weight)), self._view)
+        table = RegressionTable(rows, place, np.asarray(read_weights(rows, sample_weight)), self._view)
         model = self.model_
         return expected_log_likelihood(model, table) - float(model.coefficients.kl(model.prior))
 

@@ -15,7 +15,7 @@ from tacit.estimators.settings import Estimator
 from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.models.topics.completion import Completion, document_completion, document_halves
 from tacit.models.topics.fitting import bayesian, posterior
-from tacit.models.topics.model import Topics
+from tacit.models.topics.model import TopicModel
 from tacit.models.topics.summary import summary
 
 
@@ -24,7 +24,7 @@ class TopicAnswers(HasTopics, Scores, Samples, ClassNamePrefixFeaturesOutMixin, 
 
     reads = ("documents",)
 
-    model_: Topics
+    model_: TopicModel
     components_: np.ndarray
 
     @property

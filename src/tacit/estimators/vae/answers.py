@@ -34,8 +34,8 @@ from tacit.inference.stochastic import Batches, evaluate, padded
 from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.models.vae import model as deep
 from tacit.models.vae.likelihoods import Columns
-from tacit.models.vae.model import DeepLatent, Rows
-from tacit.models.vae.posteriors import Posterior
+from tacit.models.vae.model import DeepLatent, RowBatch
+from tacit.models.vae.posteriors import EncoderPosterior
 
 ROWS = 128
 """Rows that are looked at together."""
@@ -81,7 +81,7 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
     def lacks(self) -> frozenset[type[Capability]]:
         """A density where codes are points, walks where they are discrete."""
         asked = self.posterior
-        if isinstance(asked, Posterior):
+        if isinstance(asked, EncoderPosterior):
             point, discrete = not asked.likelihood, not asked.continuous
         else:
             point, discrete = asked == "point", asked in DISCRETE
@@ -122,7 +122,7 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
         """Numbers of a code."""
         return self._model().posterior_kind.width(self.n_components)
 
-    def _batches(self, X: Any, given: Any) -> Iterator[tuple[slice, Rows]]:
+    def _batches(self, X: Any, given: Any) -> Iterator[tuple[slice, RowBatch]]:
         """Rows as the model takes them, a padded batch at a time; grey pixels are cut at ½ where they were drawn."""
         return self._batches_of(self._read(X), given)
 
@@ -144,7 +144,7 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
         """What rows are given, as numbers."""
         return self.conditions_.encoded(given, stored.shape[0])
 
-    def _batches_of(self, stored: np.ndarray, given: Any) -> Iterator[tuple[slice, Rows]]:
+    def _batches_of(self, stored: np.ndarray, given: Any) -> Iterator[tuple[slice, RowBatch]]:
         """The same of rows that were read."""
         read = self._reading(None if self.binarize is None else "threshold")
         encoded = self._conditions(stored, given)
@@ -152,10 +152,10 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
         for start in range(0, stored.shape[0], ROWS):
             part = slice(start, min(start + ROWS, stored.shape[0]))
             condition = None if encoded is None else encoded[part]
-            batch = padded(Rows(stored[part], condition), np.ones(part.stop - start), ROWS)
+            batch = padded(RowBatch(stored[part], condition), np.ones(part.stop - start), ROWS)
             self._check_part(likelihood, np.asarray(batch.rows.x), start)
             rows = read(batch.rows, jax.random.key(0))
-            yield part, Rows(np.asarray(rows.x), rows.given)
+            yield part, RowBatch(np.asarray(rows.x), rows.given)
 
     def _few(self, X: Any, given: Any) -> tuple[np.ndarray, Any]:
         """At most 2 000 of the rows, as they are stored, and what those are given."""
@@ -165,14 +165,14 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
         chosen = np.random.default_rng(0).choice(stored.shape[0], SEEN_TOGETHER, replace=False)
         return stored[chosen], given if np.ndim(given) == 0 else np.asarray(given)[chosen]
 
-    def _together(self, stored: np.ndarray, given: Any) -> Rows:
+    def _together(self, stored: np.ndarray, given: Any) -> RowBatch:
         """All rows that were read, as the model takes them."""
         parts = [(part.stop - part.start, rows) for part, rows in self._batches_of(stored, given)]
         conditions = [np.asarray(rows.given)[:size] for size, rows in parts if rows.given is not None]
         seen = np.concatenate([np.asarray(rows.x)[:size] for size, rows in parts])
-        return Rows(seen, np.concatenate(conditions) if conditions else None)
+        return RowBatch(seen, np.concatenate(conditions) if conditions else None)
 
-    def _unit(self, rows: Rows) -> np.ndarray:
+    def _unit(self, rows: RowBatch) -> np.ndarray:
         """What the log-density of each row has too much of: the log scale of every observed entry."""
         log_scale = np.log(np.asarray(self.door_.scale))
         return np.where(np.isnan(rows.x), 0.0, log_scale).sum(axis=tuple(range(1, rows.x.ndim)))
@@ -269,7 +269,7 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
         mean = values.mean(axis=0)
         return (mean, values.std(axis=0, ddof=1) / math.sqrt(REPLICATES)) if return_error else mean
 
-    def _log_prob(self, rows: Rows, key: np.ndarray, number: int, given: Any) -> np.ndarray:
+    def _log_prob(self, rows: RowBatch, key: np.ndarray, number: int, given: Any) -> np.ndarray:
         """``log p(x)`` of a batch, in the units of the model."""
         return np.asarray(deep.importance_log_prob(self._model(), rows, key, number, self._chunk(number)))
 

@@ -12,7 +12,7 @@ from tacit.estimators.capabilities import Refines
 from tacit.estimators.vae.answers import NUMBERS, ROWS, DeepAnswers
 from tacit.inference.stochastic import padded
 from tacit.models.vae.annealing import STARTS, annealed
-from tacit.models.vae.model import Rows
+from tacit.models.vae.model import RowBatch
 from tacit.models.vae.refining import refined
 
 DRAWS = 1000
@@ -82,7 +82,7 @@ class DeepEvaluation(DeepAnswers, Refines):
         right = float(np.mean((guess > 0.5) == (seen > 0.5))) if np.isin(seen, (0, 1)).all() else math.nan
         return {"squared": float(np.mean((guess - seen) ** 2, dtype=np.float64)), "right": right}
 
-    def _pieces(self, X: Any, given: Any, copies: int, random_state: Any) -> Iterator[tuple[int, Rows, np.ndarray]]:
+    def _pieces(self, X: Any, given: Any, copies: int, random_state: Any) -> Iterator[tuple[int, RowBatch, np.ndarray]]:
         """How many rows, those rows made up to a fixed number, and a random key for each, which is its own."""
         rows = self._together(self._read(X), given)
         kind = self._model().posterior_kind
@@ -98,5 +98,5 @@ class DeepEvaluation(DeepAnswers, Refines):
             part = slice(start, min(start + piece, count))
             size = part.stop - part.start
             given_part = None if rows.given is None else rows.given[part]
-            batch = padded((Rows(rows.x[part], given_part), keys[part]), np.ones(size), piece)
+            batch = padded((RowBatch(rows.x[part], given_part), keys[part]), np.ones(size), piece)
             yield size, *batch.rows

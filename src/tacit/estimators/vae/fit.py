@@ -25,7 +25,7 @@ from tacit.inference.rounds import RESIDENT_BYTES
 from tacit.inference.stochastic import padded, room
 from tacit.inference.train import TrainConfig, Trained, train
 from tacit.inference.watch import Printer, watch
-from tacit.models.vae.model import DeepLatent, Rows
+from tacit.models.vae.model import DeepLatent, RowBatch
 from tacit.models.vae.priors import VampPrior
 
 STEPS = 10_000
@@ -67,7 +67,7 @@ class DeepFit(DeepAnswers, Sweeps, TransformerMixin, DensityMixin, Estimator):
         random = seed_of(self.random_state)
         self.conditions_ = Conditions.of(given, x.shape[0])
         self._begin(x, random)
-        rows = Rows(x, self.conditions_.encoded(given, x.shape[0]), label)
+        rows = RowBatch(x, self.conditions_.encoded(given, x.shape[0]), label)
         self._finish(self._train(rows, weights, random), float(weights.sum()))
 
     def _fit_more(self, X: Any, sample_weight: Any, given: Any) -> None:
@@ -82,7 +82,7 @@ class DeepFit(DeepAnswers, Sweeps, TransformerMixin, DensityMixin, Estimator):
         self._check_values(self._deep_latent.likelihood, x)
         self._seen(x, weights, np.arange(x.shape[0]))
         config = self._course(1)._replace(max_epochs=1, cosine=False, warm_epochs=0.0, patience=None)
-        batches = padded(Rows(x, self.conditions_.encoded(given, x.shape[0])), weights, room(x.shape[0]))
+        batches = padded(RowBatch(x, self.conditions_.encoded(given, x.shape[0])), weights, room(x.shape[0]))
         seed = int(random.integers(2**31)) + self._passes
         trained = train(self.model_, batches, None, config, seed=seed, begun=self._optimiser)
         self._optimiser, self._passes = trained.optimiser, self._passes + 1
@@ -113,7 +113,7 @@ class DeepFit(DeepAnswers, Sweeps, TransformerMixin, DensityMixin, Estimator):
         self._check_values(likelihood, x)
         view = None if real.all() else self._view(facts, real)
         key = jax.random.key(int(random.integers(2**31)))
-        few = np.asarray(self._reading(self.binarize)(Rows(x[: parts.PRIOR_COMPONENTS]), jax.random.key(1)).x)
+        few = np.asarray(self._reading(self.binarize)(RowBatch(x[: parts.PRIOR_COMPONENTS]), jax.random.key(1)).x)
         self.model_ = self._compose(likelihood, view, few, key)
 
     def _view(self, facts: Facts, real: np.ndarray) -> Standardise:
@@ -176,7 +176,7 @@ class DeepFit(DeepAnswers, Sweeps, TransformerMixin, DensityMixin, Estimator):
             type(self).__name__,
         )
 
-    def _train(self, rows: Rows, weights: np.ndarray, random: np.random.Generator) -> Trained:
+    def _train(self, rows: RowBatch, weights: np.ndarray, random: np.random.Generator) -> Trained:
         count = rows.x.shape[0]
         order = random.permutation(count)
         if rows.label is not None:  # few rows have labels: others are held out as long as there are any

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from tacit.models.vae.levels import Leading
 from tacit.models.vae.networks import MLP, ConvDecoder, ConvEncoder
-from tacit.models.vae.posteriors import Posterior
+from tacit.models.vae.posteriors import EncoderPosterior
 
 NETWORKS = ("auto", "mlp", "conv", "residual")
 LEAST_SIDE = 8
@@ -69,7 +69,7 @@ def make_encoder(plan: NetworkPlan, outputs: int, key: Any) -> Callable:
     )
 
 
-def make_decoder(plan: NetworkPlan, posterior: Posterior, key: Any) -> Callable:
+def make_decoder(plan: NetworkPlan, posterior: EncoderPosterior, key: Any) -> Callable:
     """A network from z, and what the row is given, to the likelihood's outputs."""
     kind, back, width = plan.kind(), tuple(reversed(plan.hidden)), posterior.width(plan.latent)
     seen, shape = posterior.visible(plan.latent), plan.outputs
@@ -91,7 +91,7 @@ def make_decoder(plan: NetworkPlan, posterior: Posterior, key: Any) -> Callable:
     return network if seen == width else Leading(network, seen, width)
 
 
-def networks(plan: NetworkPlan, posterior: Posterior, encoder: Any, decoder: Any, key: Any) -> tuple[Any, Any]:
+def networks(plan: NetworkPlan, posterior: EncoderPosterior, encoder: Any, decoder: Any, key: Any) -> tuple[Any, Any]:
     """Encoder and decoder: the user's, or made.
 
     Raises:

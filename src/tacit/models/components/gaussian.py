@@ -26,7 +26,7 @@ from tacit.families.normal import Normal
 from tacit.families.numeric import unit_columns
 from tacit.models.components.base import Component, ConditionedColumns, Picture
 from tacit.models.components.coordinates import Chart, covariance_chart, free_components, real_chart
-from tacit.models.components.gaussian_statistics import Moments, Statistics, moved, outer, precision_diagonal
+from tacit.models.components.gaussian_statistics import ComponentMoments, Statistics, moved, outer, precision_diagonal
 from tacit.models.components.missing import MissingStep
 from tacit.models.components.steps import (
     LinearStep,
@@ -158,7 +158,7 @@ class GaussianComponent(Component):
             scatter = scatter + outer(seen, mean - offset, mean - offset, self.diagonal)
         return self._with(origin + offset, self._covariances(scatter, seen if self.diagonal else counts))
 
-    def sample_moments(self, statistics: Statistics) -> Moments:
+    def sample_moments(self, statistics: Statistics) -> ComponentMoments:
         """What the statistics say of every component."""
         counts, packed = statistics
         dims = len(self.columns)
@@ -172,7 +172,7 @@ class GaussianComponent(Component):
         origin = self.means if self.centred else jnp.zeros_like(self.means)
         mean = first / jnp.where(seen > 0, seen, 1.0)
         scatter = self._blurred(seen, second - outer(seen, mean, mean, self.diagonal))
-        return Moments(seen, origin, mean, scatter)
+        return ComponentMoments(seen, origin, mean, scatter)
 
     def absolute(self, statistics: Statistics) -> Statistics:
         """Statistics about the means (of the centred forms) as statistics about 0."""

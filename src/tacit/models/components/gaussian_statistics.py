@@ -13,7 +13,7 @@ Statistics = tuple[Float[Array, " components"], Float[Array, "components f"]]
 """Counts, and the packed sums of x, of x xᵀ (or x²) and, with gaps in a diagonal structure, of what is seen."""
 
 
-class Moments(NamedTuple):
+class ComponentMoments(NamedTuple):
     """Weighted moments of the rows of every component."""
 
     seen: Float[Array, "components d"]

@@ -10,7 +10,7 @@ from tacit.compute import Array
 from tacit.data.blocks import Standardise
 
 
-class KMeans(eqx.Module):
+class KMeansModel(eqx.Module):
     """K centres; a row belongs to the nearest one, over the entries that it has.
 
     Hard EM of ``p(x) = Σ_k N(x; c_k, σ²I)/K``: with entries missing, ``log p(x_o|k) = −‖x_o − c_ko‖²/2σ²`` plus what

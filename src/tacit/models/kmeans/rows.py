@@ -9,7 +9,7 @@ from scipy import sparse
 
 from tacit.compute import compiled
 from tacit.data.blocks import Block, MemorySource
-from tacit.models.kmeans.model import KMeans
+from tacit.models.kmeans.model import KMeansModel
 
 SLICE_ROWS = 65_536
 
@@ -20,17 +20,17 @@ def dense_slice(rows: Any, start: int, size: int = SLICE_ROWS) -> np.ndarray:
     return np.asarray(part.toarray() if sparse.issparse(part) else part)
 
 
-def nearest(model: KMeans, rows: Any) -> tuple[np.ndarray, np.ndarray]:
+def nearest(model: KMeansModel, rows: Any) -> tuple[np.ndarray, np.ndarray]:
     """The nearest centre of every row, and the squared distance to it."""
-    return _each_row(KMeans.nearest, model, rows)
+    return _each_row(KMeansModel.nearest, model, rows)
 
 
-def squared_distances(model: KMeans, rows: Any) -> np.ndarray:
+def squared_distances(model: KMeansModel, rows: Any) -> np.ndarray:
     """Squared distances ``[rows, clusters]`` over the observed entries."""
-    return _each_row(KMeans.squared_distances, model, rows)
+    return _each_row(KMeansModel.squared_distances, model, rows)
 
 
-def _each_row(function: Callable, model: KMeans, rows: Any) -> Any:
+def _each_row(function: Callable, model: KMeansModel, rows: Any) -> Any:
     parts = []
     for start in range(0, rows.shape[0], SLICE_ROWS):
         source = MemorySource(dense_slice(rows, start))
@@ -40,5 +40,5 @@ def _each_row(function: Callable, model: KMeans, rows: Any) -> Any:
 
 
 @compiled
-def _over_chunks(function: Callable, model: KMeans, block: Block) -> Any:
+def _over_chunks(function: Callable, model: KMeansModel, block: Block) -> Any:
     return jax.lax.map(lambda rows: function(model, rows), block.rows)

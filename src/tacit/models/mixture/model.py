@@ -12,7 +12,7 @@ from tacit.data.blocks import Standardise
 from tacit.inference.closed_form import Sums
 from tacit.models.components.base import Component
 from tacit.models.components.steps import Step
-from tacit.models.mixture.rules import Draws, Posterior, Rule
+from tacit.models.mixture.rules import Draws, PosteriorRule, Rule
 
 
 class MixtureStep(eqx.Module):
@@ -44,7 +44,7 @@ class MixtureStep(eqx.Module):
         return Sums(statistics, jnp.sum(weights * bound))
 
 
-class Mixture(eqx.Module):
+class MixtureModel(eqx.Module):
     """Weights and groups of K components; components that are not ``active`` are padding.
 
     ``concentration`` is the parameter α of a Dirichlet prior on the weights, whose mode uses α − 1 (1: none).
@@ -56,7 +56,7 @@ class Mixture(eqx.Module):
     active: Bool[Array, " components"]
     fixed_weights: Bool[Array, " components"] | None = None
     concentration: Float[Array, ""] | None = None
-    rule: Rule = Posterior()
+    rule: Rule = PosteriorRule()
 
     @property
     def monotone(self) -> bool:
@@ -71,7 +71,7 @@ class Mixture(eqx.Module):
     def prepare(self) -> MixtureStep:
         return MixtureStep(self.log_weights, tuple(g.prepare() for g in self.groups), self.rule)
 
-    def m_step(self, statistics: Any) -> "Mixture":
+    def m_step(self, statistics: Any) -> "MixtureModel":
         counts, parts = statistics
         groups = tuple(g.m_step(s) for g, s in zip(self.groups, parts, strict=True))
         rule = self.rule.grown() if isinstance(self.rule, Draws) else self.rule
@@ -128,17 +128,17 @@ class Mixture(eqx.Module):
         """``p(z_n = k | x_n)``."""
         return jax.nn.softmax(self.joint_log_prob(rows), axis=-1)
 
-    def take(self, order: Int[Array, " chosen"]) -> "Mixture":
+    def take(self, order: Int[Array, " chosen"]) -> "MixtureModel":
         """The mixture with components chosen and ordered by index."""
         fixed = None if self.fixed_weights is None else self.fixed_weights[order]
         groups = tuple(g.take(order) for g in self.groups)
-        return Mixture(self.log_weights[order], groups, self.active[order], fixed, self.concentration, self.rule)
+        return MixtureModel(self.log_weights[order], groups, self.active[order], fixed, self.concentration, self.rule)
 
-    def in_units(self, view: Standardise) -> "Mixture":
+    def in_units(self, view: Standardise) -> "MixtureModel":
         """The density of the user's values, from that of values centred and scaled on entry."""
         return eqx.tree_at(lambda m: m.groups, self, tuple(g.in_units(view) for g in self.groups))
 
-    def with_rows(self, *, complete: bool, tile: int = 1) -> "Mixture":
+    def with_rows(self, *, complete: bool, tile: int = 1) -> "MixtureModel":
         """The same density for rows with or without gaps; those with gaps come in tiles of one pattern."""
         groups = tuple(g.with_rows(complete=complete, tile=tile) for g in self.groups)
         return eqx.tree_at(lambda m: m.groups, self, groups)

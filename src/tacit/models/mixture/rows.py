@@ -10,12 +10,12 @@ from scipy import sparse
 
 from tacit.compute import compiled
 from tacit.data.blocks import Block, MemorySource
-from tacit.models.mixture.model import Mixture
+from tacit.models.mixture.model import MixtureModel
 
 SLICE_ROWS = 65_536
 
 
-def each_row(function: Callable, model: Mixture, rows: Any, *extra: np.ndarray) -> Any:
+def each_row(function: Callable, model: MixtureModel, rows: Any, *extra: np.ndarray) -> Any:
     """``function(model, chunk, *extra_chunks)`` over the rows, in slices; results come in the order of the rows.
 
     Rows with gaps are laid in tiles of one pattern first. ``extra`` are arrays of a value a row.
@@ -35,20 +35,20 @@ def each_row(function: Callable, model: Mixture, rows: Any, *extra: np.ndarray) 
 
 
 @compiled
-def _over_chunks(function: Callable, model: Mixture, block: Block, extra: tuple) -> Any:
+def _over_chunks(function: Callable, model: MixtureModel, block: Block, extra: tuple) -> Any:
     return jax.lax.map(lambda chunk: function(model, *chunk), (block.rows, *extra))
 
 
-def joint_log_prob(model: Mixture, rows: Any) -> np.ndarray:
+def joint_log_prob(model: MixtureModel, rows: Any) -> np.ndarray:
     """``log π_k + log p_k(x_n)`` of the observed entries, ``[rows, K]``, in nats."""
-    return each_row(Mixture.joint_log_prob, model, rows)
+    return each_row(MixtureModel.joint_log_prob, model, rows)
 
 
-def log_prob(model: Mixture, rows: Any) -> np.ndarray:
+def log_prob(model: MixtureModel, rows: Any) -> np.ndarray:
     """``log p(x_n)`` of the observed entries, ``[rows]``, in nats."""
-    return each_row(Mixture.log_prob, model, rows)
+    return each_row(MixtureModel.log_prob, model, rows)
 
 
-def responsibilities(model: Mixture, rows: Any) -> np.ndarray:
+def responsibilities(model: MixtureModel, rows: Any) -> np.ndarray:
     """``p(z_n = k | x_n)``, ``[rows, K]``."""
-    return each_row(Mixture.posterior, model, rows)
+    return each_row(MixtureModel.posterior, model, rows)

@@ -11,7 +11,7 @@ GROWTH = 1.2
 MOST = 1e6
 
 
-class Posterior(eqx.Module):
+class PosteriorRule(eqx.Module):
     """``r_nk = π_k p_k(x_n) / Σ_l π_l p_l(x_n)``; the bound is tight: ``log p(x_n)``."""
 
     monotone = True
@@ -51,7 +51,7 @@ class Draws(eqx.Module):
     def __call__(
         self, logits: Float[Array, "rows components"], key: PRNGKeyArray
     ) -> tuple[Float[Array, "rows components"], Float[Array, " rows"]]:
-        responsibilities, log_prob = Posterior()(logits, key)
+        responsibilities, log_prob = PosteriorRule()(logits, key)
         counts = jax.random.multinomial(key, self.number, responsibilities, dtype=logits.dtype)
         return counts / self.number, log_prob
 
@@ -60,4 +60,4 @@ class Draws(eqx.Module):
         return Draws(jnp.minimum(jnp.ceil(self.number * GROWTH), MOST))
 
 
-Rule = Posterior | Mode | Draws
+Rule = PosteriorRule | Mode | Draws
