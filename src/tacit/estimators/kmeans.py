@@ -17,6 +17,7 @@ from tacit.estimators.capabilities import Assigns, Sweeps, Transforms
 from tacit.estimators.settings import NOT_NEGATIVE, Choice, Estimator, Flag, Whole, settings
 from tacit.estimators.stopping import stop_reason
 from tacit.inference.closed_form import CONVERGED
+from tacit.inference.loop import Trace
 from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.models.kmeans.fitting import KMeansFit, KMeansSchedule, run, scaled, standardiser
 from tacit.models.kmeans.lloyd import Rescale
@@ -200,7 +201,7 @@ class KMeans(Assigns, Transforms, Sweeps, ClassNamePrefixFeaturesOutMixin, Trans
         self.labels_, apart = nearest(self._centres(), rows)
         self.inertia_ = float(weights @ apart.astype(np.float64))
         if self.verbose:
-            self._print()
+            self._print(self.trace_)
         distinct = np.unique(self.labels_[weights > 0]).size
         if distinct < self.n_clusters:
             warnings.warn(
@@ -210,11 +211,11 @@ class KMeans(Assigns, Transforms, Sweeps, ClassNamePrefixFeaturesOutMixin, Trans
                 stacklevel=4,
             )
 
-    def _print(self) -> None:
-        for iteration, bound in zip(self.trace_.iteration, self.trace_.bound, strict=True):
+    def _print(self, trace: Trace) -> None:
+        for iteration, bound in zip(trace.iteration, trace.bound, strict=True):
             print(f"Iteration {iteration}, inertia {-bound}.")
         if self.converged_:
-            still = np.array_equal(self.trace_.bound[-1:], self.trace_.bound[-2:-1])
+            still = np.array_equal(trace.bound[-1:], trace.bound[-2:-1])
             why = "strict convergence" if still else f"center shift is within tolerance ({self.tol} of a variance)"
             print(f"Converged at iteration {self.n_iter_}: {why}.")
 

@@ -37,7 +37,8 @@ class Replicator:
 
 
 def _sampler(estimator: Any, random: np.random.Generator) -> Any:
-    if not can(estimator, Samples):
+    able = can(estimator, Samples)
+    if not able:
         raise ValueError(f"{type(estimator).__name__} has no sample: method='parametric' draws rows from the fit")
     return estimator.set_params(random_state=random)
 

@@ -148,7 +148,7 @@ def _shares(estimator: Any, X: Any) -> np.ndarray:
     if can(estimator, AssignsSoftly):
         return np.asarray(estimator.predict_proba(X), dtype=np.float64)
     if is_clusterer(estimator) and can(estimator, Assigns):
-        return np.eye(int(estimator.get_params(deep=False)["n_clusters"]))[estimator.predict(X)]
+        return np.eye(int(vars(estimator)["n_clusters"]))[estimator.predict(X)]
     raise ValueError(f"{type(estimator).__name__} says nothing of which component a row is from")
 
 

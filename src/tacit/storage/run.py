@@ -14,7 +14,7 @@ import os
 import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 
@@ -28,6 +28,9 @@ from tacit.storage import container
 from tacit.storage.config import RunConfig
 from tacit.storage.description import MODEL
 from tacit.storage.errors import ModelFileError
+
+if TYPE_CHECKING:
+    from tacit.inference.loop import Trace
 
 CONFIG, TRACE, METRICS, REPORT = "config.toml", "trace.csv", "metrics.json", "report.html"
 CALIBRATION, SCHEMA, CHECKPOINT = "calibration.safetensors", "schema.json", "checkpoint"
@@ -141,9 +144,9 @@ class RunFolder:
             return None
         return self._read(TARGET, lambda text: Target.from_json(json.loads(text)))
 
-    def write_trace(self, trace: Any) -> None:
-        """Write a trace: a NamedTuple or a mapping of columns of equal length, iterations first."""
-        columns = trace._asdict() if hasattr(trace, "_asdict") else dict(trace)
+    def write_trace(self, trace: "Trace | Mapping[str, np.ndarray]") -> None:
+        """Write a trace: columns of equal length, iterations first."""
+        columns = trace if isinstance(trace, Mapping) else trace._asdict()
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(columns)

@@ -6,18 +6,20 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import ClassifierMixin, clone
 
 from tacit import registry, workflow
 from tacit.data.blocks import moments
 from tacit.data.errors import listed
 from tacit.data.schema import Column, Schema
+from tacit.estimators.capabilities import Assigns, MatrixLike, ReadsKinds, can
 from tacit.estimators.mixture.em import LikelihoodMixture
+from tacit.estimators.settings import Estimator
 from tacit.evaluation.select import CRITERIA, FLOOR, select
 from tacit.families.covariance import STRUCTURES, canonical_name
 from tacit.workflow.errors import RequestError
 from tacit.workflow.events import Observer
-from tacit.workflow.feeding import IMAGE_MODEL, check_kinds, feed_fit, reads_kinds, settle_families
+from tacit.workflow.feeding import IMAGE_MODEL, check_kinds, feed_fit, settle_families
 from tacit.workflow.settings import group_setting, named
 from tacit.workflow.summary import ASKED
 from tacit.workflow.supervised import check_columns, check_target, usual_model
@@ -57,7 +59,7 @@ class Plan:
 
     model: str
     why: str
-    estimator: BaseEstimator
+    estimator: Estimator
     groups: tuple[int, ...]
     structures: tuple[str | None, ...]
     given: Mapping[str, Any]
@@ -81,13 +83,13 @@ class Chosen:
         sampled: how many rows the choice was made on, or None for all.
     """
 
-    estimator: Any
+    estimator: Estimator
     candidates: tuple[Mapping[str, Any], ...]
     sampled: int | None = None
 
 
 def plan(
-    values: Any,
+    values: np.ndarray | sparse.csr_array,
     schema: Schema | None,
     model: str | None,
     given: Mapping[str, Any],
@@ -143,7 +145,9 @@ def plan(
     return Plan(name, why, estimator, groups, tried, own_names, criterion, int(chosen.get("n_init", STARTS)), seed)
 
 
-def _check_rows(name: str, bare: Any, values: Any, schema: Schema | None, target: Column | None) -> None:
+def _check_rows(
+    name: str, bare: Estimator, values: np.ndarray | sparse.csr_array, schema: Schema | None, target: Column | None
+) -> None:
     """Refuse rows, or a column to be predicted, that the model cannot take."""
     check_target(name, bare, target)
     if target is None:
@@ -153,7 +157,11 @@ def _check_rows(name: str, bare: Any, values: Any, schema: Schema | None, target
 
 
 def choose(
-    plan: Plan, values: Any, schema: Schema | None, observer: Observer, vocabulary: Sequence[str] | None = None
+    plan: Plan,
+    values: np.ndarray | sparse.csr_array,
+    schema: Schema | None,
+    observer: Observer,
+    vocabulary: Sequence[str] | None = None,
 ) -> Chosen:
     """Fit every candidate and keep the best; many rows are chosen on a sample first.
 
@@ -180,14 +188,14 @@ def choose(
     best = dataclasses.replace(
         plan,
         groups=(found.estimator.n_components,),
-        structures=(getattr(found.estimator, "covariance_type", None),),
+        structures=(found.estimator.get_params(deep=False).get("covariance_type"),),
     )
     observer.stage("Fitting the choice to all rows")
     final = _sweep(best, values, schema, observer)
     return Chosen(final.estimator, found.candidates, CHOICE_ROWS)
 
 
-def _sweep(plan: Plan, values: Any, schema: Schema | None, observer: Observer) -> Chosen:
+def _sweep(plan: Plan, values: np.ndarray | sparse.csr_array, schema: Schema | None, observer: Observer) -> Chosen:
     """All structures with all numbers of groups; once stopped, each fit that is left ends at once."""
     X, weights = feed_fit(plan.estimator, values, schema)
     observer.stage(_stage(plan))
@@ -220,11 +228,11 @@ def _stage(plan: Plan) -> str:
     return f"Trying {numbers}" + (f", {len(plan.structures)} structures" if len(plan.structures) > 1 else "")
 
 
-def _fitted(estimator: Any, X: Any, weights: np.ndarray | None) -> Any:
+def _fitted(estimator: Estimator, X: MatrixLike, weights: np.ndarray | None) -> Any:
     return estimator.fit(X) if weights is None else estimator.fit(X, sample_weight=weights)
 
 
-def _by_kinds(values: Any, schema: Schema | None, target: Column | None) -> tuple[str, str]:
+def _by_kinds(values: np.ndarray | sparse.csr_array, schema: Schema | None, target: Column | None) -> tuple[str, str]:
     """The model that suits the rows, and why."""
     if target is not None:
         return usual_model(target)
@@ -243,7 +251,9 @@ def _by_kinds(values: Any, schema: Schema | None, target: Column | None) -> tupl
     )
 
 
-def _with_defaults(name: str, given: Mapping[str, Any], values: Any, *, images: bool, scaled: bool) -> dict[str, Any]:
+def _with_defaults(
+    name: str, given: Mapping[str, Any], values: np.ndarray | sparse.csr_array, *, images: bool, scaled: bool
+) -> dict[str, Any]:
     """Settings over tacit's own defaults for a fit that nobody minds; the floor is tied to the data's scale.
 
     Columns that are ``scaled`` already are not scaled again where there is no target to be scaled with them.
@@ -267,7 +277,7 @@ def _with_defaults(name: str, given: Mapping[str, Any], values: Any, *, images: 
     return chosen | dict(given)
 
 
-def _numbers(given: Any, selectable: bool, name: str) -> tuple[int, ...]:
+def _numbers(given: object, selectable: bool, name: str) -> tuple[int, ...]:
     """The numbers of groups to try."""
     if given is None:
         return GROUPS if selectable else (ALLOWED,) if EMPTIES in registry.settings(name) else ()
@@ -277,7 +287,7 @@ def _numbers(given: Any, selectable: bool, name: str) -> tuple[int, ...]:
     if len(numbers) > 1 and not selectable:
         one = (
             "number of groups; give --set components=3"
-            if hasattr(registry.get(name), "predict")
+            if can(registry.get(name), Assigns)
             else ("number of dimensions; give --set latent=2")
         )
         raise RequestError(f"{name} is fitted with one {one}, say.")
@@ -285,23 +295,23 @@ def _numbers(given: Any, selectable: bool, name: str) -> tuple[int, ...]:
 
 
 def _structures(
-    name: str, estimator: Any, given: Any, schema: Schema | None, *, all_of_them: bool
+    name: str, estimator: Estimator, given: str | list[str] | None, schema: Schema | None, *, all_of_them: bool
 ) -> tuple[str | None, ...]:
     """The structures to try: those given, or all fourteen for a model that has nothing but numbers."""
     if schema is None or "covariance_type" not in registry.settings(name):
         return (None,)
-    if given is None and (reads_kinds(estimator) or not all_of_them):
+    if given is None and (can(estimator, ReadsKinds) or not all_of_them):
         return (None,)
     wanted = [s for s in STRUCTURES if len(s) == 3] if given in (None, "all") else given
     wanted = wanted if isinstance(wanted, list) else [wanted]
-    dims = sum(kind == "continuous" for kind in schema.kinds) if reads_kinds(estimator) else len(schema)
+    dims = sum(kind == "continuous" for kind in schema.kinds) if can(estimator, ReadsKinds) else len(schema)
     try:
         return tuple(dict.fromkeys(canonical_name(str(each), dims) for each in wanted))
     except ValueError as error:
         raise RequestError(f"--set covariance: {error}; or all.") from None
 
 
-def _check_values(estimator: Any) -> None:
+def _check_values(estimator: Estimator) -> None:
     """Let the estimator refuse values of its settings before anything is fitted."""
     try:
         estimator.check_settings()

@@ -5,12 +5,15 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import get_tags
 
 from tacit import registry
 from tacit.compute import compilation_cache
 from tacit.data.schema import Schema
+from tacit.estimators.capabilities import MatrixLike, Measures, ReadsKinds, Scores, can
+from tacit.estimators.settings import Estimator
 from tacit.evaluation.baseline import INDEPENDENT
 from tacit.evaluation.compare import Comparison
 from tacit.evaluation.compare import compare as cross_validated
@@ -19,7 +22,7 @@ from tacit.inference.watch import watch
 from tacit.workflow.choosing import Plan, choose, plan
 from tacit.workflow.errors import RequestError
 from tacit.workflow.events import SILENT, DataRead, Observer
-from tacit.workflow.feeding import feed, reads_kinds
+from tacit.workflow.feeding import feed
 from tacit.workflow.settings import known_settings, model_name, named, parse
 from tacit.workflow.sources import DataSource, Rows
 from tacit.workflow.texts import wanted
@@ -28,7 +31,7 @@ ONE_GROUP = ("mixture", ["components=1"])
 """Every column by itself: what "independent" means of a table with columns of many kinds."""
 
 
-class PlannedEstimator(DensityMixin, BaseEstimator):
+class PlannedEstimator(Measures, DensityMixin, BaseEstimator):
     """A plan as an estimator: what it leaves open is chosen at every fit, from the rows of that fit alone.
 
     Args:
@@ -42,18 +45,16 @@ class PlannedEstimator(DensityMixin, BaseEstimator):
         self.schema = schema
         self.observer = observer
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: np.ndarray | sparse.csr_array, y: object = None) -> Self:
         """Choose and fit; raises `KeyboardInterrupt` where it is stopped, for a part of a fold is no result."""
         chosen = choose(self.plan, X, self.schema, self.observer)
         if self.observer.stopped():
             raise KeyboardInterrupt
         self.best_ = chosen.estimator
         self.n_features_in_ = X.shape[1]
-        if hasattr(self.best_, "model_"):
-            self.model_ = self.best_.model_
         return self
 
-    def score_samples(self, X: Any) -> np.ndarray:
+    def score_samples(self, X: MatrixLike) -> np.ndarray:
         """Log-density of rows, in nats."""
         return np.asarray(self.best_.score_samples(feed(self.best_, X, self.schema)), np.float64)
 
@@ -175,9 +176,9 @@ def _plan(rows: Rows, name: str, given: Mapping[str, Any], seed: int) -> Plan:
             f"{name} learns one column from the others, and densities of whole rows are what is compared. Fit each "
             "such model with --target and the same --seed: their scores on the rows kept aside can be compared."
         )
-    if hasattr(registry.get(name), "score_samples"):
+    if can(registry.get(name), Scores):
         found = plan(rows.values, rows.schema, name, given, criterion=None, seed=seed, structures=False)
-    if found is None or not hasattr(found.estimator, "score_samples"):
+    if found is None or not can(found.estimator, Scores):
         raise RequestError(f"{name} gives rows no density, and nats are all that is compared.")
     return found
 
@@ -210,7 +211,7 @@ def _suitable(rows: Rows, common: Mapping[str, Any], seed: int) -> dict[str, Pla
             continue
         if rows.schema is None or _suits(asked.estimator, rows.schema):
             found[name] = asked
-    if rows.schema is not None and any(hasattr(registry.get(name), "elbo") for name in found):
+    if rows.schema is not None and any(each.estimator.scores_are_bounds for each in found.values()):
         name, own = ONE_GROUP
         found[INDEPENDENT] = _plan(rows, name, parse(own), seed)
     if not found:
@@ -218,12 +219,12 @@ def _suitable(rows: Rows, common: Mapping[str, Any], seed: int) -> dict[str, Pla
     return found
 
 
-def _suits(estimator: Any, schema: Schema) -> bool:
+def _suits(estimator: Estimator, schema: Schema) -> bool:
     """Whether a model gives every column what its kind has: a density, or the probability of a count.
 
     One that does not look at kinds takes counts alone, or gives densities to all.
     """
     counts = [kind == "count" for kind in schema.kinds]
-    if reads_kinds(estimator):
+    if can(estimator, ReadsKinds):
         return True
     return all(counts) if get_tags(estimator).input_tags.positive_only else not any(counts)

@@ -20,6 +20,7 @@ from tacit.data.read import TableReading, read
 from tacit.data.schema import Schema
 from tacit.data.table import load
 from tacit.data.texts import Vocabulary
+from tacit.estimators.capabilities import Codes, can
 from tacit.storage.run import SCHEMA, RunFolder
 from tacit.workflow import folders
 from tacit.workflow.errors import RequestError
@@ -86,7 +87,7 @@ class Opened:
         """The shape of the images that were fitted; empty for a table or documents."""
         if self.schema is not None or self.vocabulary is not None:
             return ()
-        shape = tuple(getattr(self.estimator, "event_shape_", ()))
+        shape = self.estimator.event_shape_ if can(self.estimator, Codes) else ()
         return shape if len(shape) > 1 else ()
 
     @property

@@ -7,8 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from scipy import sparse
 
+from tacit.data.corpus import Corpus
+from tacit.data.texts import Vocabulary
+from tacit.estimators.capabilities import Codes, HasTopics, Mixes, Samples, Scores, ScoresByDraws, can
+from tacit.estimators.settings import Estimator
 from tacit.evaluation.rows import new_rows
 from tacit.report import deep, groups, predictions, topics
 from tacit.report.choice import Candidate, Candidates
@@ -37,8 +42,8 @@ ITEMS = 60
 
 def write_report(
     path: Path,
-    estimator: Any,
-    fitted: Any,
+    estimator: Estimator,
+    fitted: Rows,
     told: Mapping[str, Any],
     config: RunConfig,
     kept: Mapping[str, np.ndarray] | None = None,
@@ -57,15 +62,15 @@ def write_report(
 
 
 def made(
-    estimator: Any,
-    fitted: Any,
+    estimator: Estimator,
+    fitted: Rows,
     told: Mapping[str, Any],
     config: RunConfig,
     kept: Mapping[str, np.ndarray] | None = None,
 ) -> Report:
     """The report of a fit, by what it was fitted to: documents, images, or a table, perhaps to predict a column."""
-    if getattr(fitted, "vocabulary", None) is not None:
-        return _of_documents(estimator, fitted, told, config)
+    if fitted.vocabulary is not None:
+        return _of_documents(estimator, fitted, fitted.vocabulary, told, config)
     if fitted.schema is None:
         return _of_images(estimator, fitted, told, config)
     rows, columns, left = _looked_at(fitted)
@@ -76,7 +81,7 @@ def made(
         found = predictions.prediction(told["target"], kept or {})
         return prediction_report(f"Predicting {told['target']['name']} in {name}", fit, shown, found, table.left_out)
     X = feed(estimator, rows.values, fitted.schema)
-    code = deep.code(estimator, X, getattr(fitted, "labels", None))
+    code = deep.code(estimator, X, fitted.labels)
     share = responsibilities(estimator, X)
     return table_report(
         f"{'A model of' if share is None else 'The groups in'} {name}",
@@ -92,12 +97,14 @@ def made(
     )
 
 
-def _fit(estimator: Any, told: Mapping[str, Any], config: RunConfig, source: str, notes: Sequence[str]) -> FitFacts:
+def _fit(
+    estimator: Estimator, told: Mapping[str, Any], config: RunConfig, source: str, notes: Sequence[str]
+) -> FitFacts:
     """What every report tells of its fit, but for a score of rows kept aside."""
     return FitFacts(
         source=Path(source).name,
         model=_summary(estimator, told),
-        graph=estimator.graph() if hasattr(estimator, "graph") else None,
+        graph=estimator.graph(),
         trace=_trace(estimator, told),
         trust=tuple(told.get("verdict") or ()),
         warnings=tuple(told["warnings"]),
@@ -106,9 +113,11 @@ def _fit(estimator: Any, told: Mapping[str, Any], config: RunConfig, source: str
     )
 
 
-def _groups(estimator: Any, told: Mapping[str, Any], share: np.ndarray, rows: FittedTable, *, whole: bool) -> Groups:
+def _groups(
+    estimator: Estimator, told: Mapping[str, Any], share: np.ndarray, rows: FittedTable, *, whole: bool
+) -> Groups:
     """The groups; the curves of their columns where the report shows the ``whole`` table."""
-    model, number = getattr(estimator, "model_", None), share.shape[1]
+    model, number = estimator.model_ if can(estimator, Mixes) else None, share.shape[1]
     return Groups(
         np.array([group["share"] for group in told["groups"]]),
         share,
@@ -118,11 +127,10 @@ def _groups(estimator: Any, told: Mapping[str, Any], share: np.ndarray, rows: Fi
     )
 
 
-def _of_images(estimator: Any, fitted: Any, told: Mapping[str, Any], config: RunConfig) -> Report:
+def _of_images(estimator: Estimator, fitted: Rows, told: Mapping[str, Any], config: RunConfig) -> Report:
     """Of images: values ``(n, height, width[, channels])``, perhaps with labels and names."""
     values = np.asarray(fitted.values)
-    numbers = getattr(fitted, "numbers", np.arange(1, len(values) + 1))
-    names = [f"No. {number}" for number in numbers] if fitted.ids is None else fitted.ids
+    names = [f"No. {number}" for number in fitted.numbers] if fitted.ids is None else fitted.ids.tolist()
     code = deep.code(estimator, values, fitted.labels)
     fit = _fit(estimator, told, config, fitted.table.source, fitted.table.notes)
     fit = dataclasses.replace(fit, held_out=_held_out(estimator, told, code, values))
@@ -132,9 +140,13 @@ def _of_images(estimator: Any, fitted: Any, told: Mapping[str, Any], config: Run
     return image_report(title, fit, deep.images(estimator, values, names, code), code)
 
 
-def _of_documents(estimator: Any, fitted: Any, told: Mapping[str, Any], config: RunConfig) -> Report:
+def _of_documents(
+    estimator: Estimator, fitted: Rows, vocabulary: Vocabulary, told: Mapping[str, Any], config: RunConfig
+) -> Report:
     """Of documents: the topics they are made of."""
     corpus = fitted.table
+    if not isinstance(corpus, Corpus) or not can(estimator, HasTopics):
+        raise TypeError("documents are a corpus, and have topics")
     names = [f"Document {number}" for number in fitted.numbers] if fitted.ids is None else fitted.ids.tolist()
     places = np.searchsorted(corpus.places, fitted.numbers)
     texts = None if corpus.texts is None else [corpus.texts[place] for place in places]
@@ -143,7 +155,7 @@ def _of_documents(estimator: Any, fitted: Any, told: Mapping[str, Any], config: 
     found = topics.topics(
         estimator,
         fitted.values,
-        fitted.vocabulary.words,
+        vocabulary.words,
         names,
         told["topics"],
         texts=texts,
@@ -154,18 +166,18 @@ def _of_documents(estimator: Any, fitted: Any, told: Mapping[str, Any], config: 
     return topic_report(f"The topics of {fit.source}", fit, found)
 
 
-def _summary(estimator: Any, told: Mapping[str, Any]) -> ModelSummary:
+def _summary(estimator: Estimator, told: Mapping[str, Any]) -> ModelSummary:
     own = told["fit"]["parameters"]
     return ModelSummary(
         summary.name_of(told),
         f"{summary.reason(told)}.",
         structure=told["structure"],
-        parameters=deep.parameters(estimator) if own is None else own,
+        parameters=estimator.architecture().parameters if own is None and can(estimator, Codes) else own,
     )
 
 
-def _trace(estimator: Any, told: Mapping[str, Any]) -> BoundCurve | None:
-    trace = getattr(estimator, "trace_", None)
+def _trace(estimator: Estimator, told: Mapping[str, Any]) -> BoundCurve | None:
+    trace = estimator.trace_
     if trace is None:
         return None
     return BoundCurve(
@@ -177,15 +189,15 @@ def _trace(estimator: Any, told: Mapping[str, Any]) -> BoundCurve | None:
     )
 
 
-def _log_density(estimator: Any, X: Any, code: Code | None) -> np.ndarray | None:
+def _log_density(estimator: Estimator, X: np.ndarray | pa.Table, code: Code | None) -> np.ndarray | None:
     """Of every row, or of some of them for a deep model; of none where codes are points."""
-    if not hasattr(estimator, "score_samples") or (code is not None and code.point):
-        return None
-    return np.asarray(estimator.score_samples(X)) if code is None else deep.log_density(estimator, X)
+    if code is not None:
+        return deep.log_density(estimator, X) if can(estimator, ScoresByDraws) else None
+    return np.asarray(estimator.score_samples(X)) if can(estimator, Scores) else None
 
 
 def _held_out(
-    estimator: Any, told: Mapping[str, Any], code: Code | None, images: np.ndarray | None = None
+    estimator: Estimator, told: Mapping[str, Any], code: Code | None, images: np.ndarray | None = None
 ) -> HeldOutFact | None:
     """The score of the rows kept aside; that of a deep model is a bound, and where codes are points there is none."""
     score = told["held_out"]
@@ -215,9 +227,9 @@ def _looked_at(fitted: Rows) -> tuple[Rows, np.ndarray, tuple[str, ...]]:
     return fitted, columns, tuple(notes)
 
 
-def _samples(estimator: Any, columns: np.ndarray) -> np.ndarray | None:
+def _samples(estimator: Estimator, columns: np.ndarray) -> np.ndarray | None:
     """Rows drawn from the model, for a model that can be drawn from without more being said."""
-    if not hasattr(estimator, "sample"):
+    if not can(estimator, Samples):
         return None
     try:
         return new_rows(estimator, SAMPLES)[:, columns]

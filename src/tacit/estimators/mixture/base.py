@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from tacit.compute import component_bucket
 from tacit.data.blocks import MemorySource, Moments, Source, Standardise, dense_rows, moments, shuffled, source
 from tacit.estimators.base import double_precision, read_rows, read_weights, seed_of
-from tacit.estimators.capabilities import AssignsSoftly, ReadsOnce, Scores, Sweeps
+from tacit.estimators.capabilities import Mixes, ReadsOnce, Scores, Sweeps
 from tacit.estimators.mixture.answers import MixtureAnswers
 from tacit.estimators.mixture.starts import STARTS, Begin, needs_tiles
 from tacit.estimators.settings import TOLERANCE, Choice, Estimator, Whole, settings
@@ -69,7 +69,7 @@ class Search(NamedTuple):
 
 
 @settings
-class MixtureBase(MixtureAnswers, Scores, AssignsSoftly, Sweeps, ReadsOnce, DensityMixin, Estimator):
+class MixtureBase(MixtureAnswers, Scores, Mixes, Sweeps, ReadsOnce, DensityMixin, Estimator):
     """A mixture; a subclass lays out groups of columns, and says what is fitted and how it is published."""
 
     n_components: Annotated[int, Whole(1)] = 1

@@ -52,8 +52,7 @@ class BayesianMixture(TableColumns, VariationalMixture):
     max_iter: Annotated[int, Whole(0)] = 500
     n_init: Annotated[int, Whole(1)] = 5
 
-    @staticmethod
-    def _automatic(schema: Schema, values: Moments) -> list[str]:
+    def automatic(self, schema: Schema, values: Moments) -> list[str]:
         """A family for every column: a mixture of Poissons is over-dispersed without a negative binomial."""
         chosen = layout.automatic(schema, values)
         return ["poisson" if family == "negative-binomial" else family for family in chosen]
@@ -61,7 +60,7 @@ class BayesianMixture(TableColumns, VariationalMixture):
     def _groups(self, rows: np.ndarray, values: Moments, width: int) -> PriorComponents:
         names = self.schema_.names
         named, together = self._named(names)
-        chosen = self._automatic(self.schema_, values)
+        chosen = self.automatic(self.schema_, values)
         self.families_ = [named.get(place, family) for place, family in enumerate(chosen)]
         posteriors.check_families(self.families_, names)
         kind = self._kind()

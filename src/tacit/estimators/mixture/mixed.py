@@ -46,7 +46,7 @@ class Mixture(TableColumns, LikelihoodMixture):
 
     def _plan(self, rows: np.ndarray, values: Moments, width: int) -> tuple[Model, Standardise]:
         named, together = self._named(self.schema_.names)
-        families = layout.automatic(self.schema_, values)
+        families = self.automatic(self.schema_, values)
         self.families_ = [named.get(place, family) for place, family in enumerate(families)]
         parts = layout.parts_of(self.families_, together, self.schema_)
         scaled = np.isin(self.families_, ["normal", "student-t"])

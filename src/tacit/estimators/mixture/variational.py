@@ -18,7 +18,7 @@ from tacit.estimators.mixture.base import Layout, MixtureBase, Search
 from tacit.estimators.mixture.parameters import NATIVE
 from tacit.estimators.mixture.starts import Begin, draw_starts
 from tacit.estimators.mixture.verdict import verdict
-from tacit.estimators.settings import Choice, Number, settings
+from tacit.estimators.settings import Choice, Estimator, Number, settings
 from tacit.estimators.stopping import because
 from tacit.estimators.verdict import Verdict, judged
 from tacit.inference.closed_form import INTERRUPTED
@@ -48,7 +48,7 @@ class PriorComponents(NamedTuple):
     view: Standardise
 
 
-class Posteriors:
+class Posteriors(Estimator):
     """What a fit by variational Bayes leaves."""
 
     model_: MixtureModel

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from tacit.compute import row_bucket
 from tacit.data.blocks import Standardise
 from tacit.estimators.base import unmasked
+from tacit.estimators.capabilities import HasCoefficients
 from tacit.estimators.regression.coefficients import CoefficientTable
 from tacit.estimators.settings import Estimator
 from tacit.inference.watch import Printer, watch
@@ -28,7 +29,7 @@ LARGEST = 6000
 """Coefficients of a posterior with all covariances at most: their matrix then has 288 MB."""
 
 
-class Regression(Estimator):
+class Regression(HasCoefficients, Estimator):
     """Reading, scaling and reporting; a subclass fits ``_coefficients`` in the coordinates of ``_view``."""
 
     fit_intercept: bool

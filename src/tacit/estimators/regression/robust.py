@@ -8,13 +8,13 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from tacit.estimators.base import check_level, double_precision, read_weights, unmasked
-from tacit.estimators.capabilities import PredictsIntervals, PredictsNumbers
+from tacit.estimators.capabilities import HasCoefficients, PredictsIntervals, PredictsNumbers
 from tacit.estimators.regression.coefficients import CoefficientTable
 from tacit.estimators.settings import Estimator
 from tacit.models.lifting.design import Design
 
 
-class RobustRegression(PredictsIntervals, PredictsNumbers, RegressorMixin, Estimator):
+class RobustRegression(HasCoefficients, PredictsIntervals, PredictsNumbers, RegressorMixin, Estimator):
     """``y = X coef_ + intercept_ + noise``; what kind of noise is the subclass's."""
 
     fit_intercept: bool

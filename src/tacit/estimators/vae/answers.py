@@ -19,9 +19,8 @@ from tacit.estimators.capabilities import (
     Codes,
     GivesConditionals,
     Imputes,
-    Measures,
-    Samples,
     Scores,
+    ScoresByDraws,
     Walks,
 )
 from tacit.estimators.settings import Estimator
@@ -55,7 +54,7 @@ def _has_likelihood(estimator: Any) -> bool:
     return True
 
 
-class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimator):
+class DeepAnswers(Codes, ScoresByDraws, Imputes, GivesConditionals, Estimator):
     """The answers; a subclass fits ``model_`` and sets what is annotated here."""
 
     reads = ("table", "images")
@@ -85,9 +84,7 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
             point, discrete = not asked.likelihood, not asked.continuous
         else:
             point, discrete = asked == "point", asked in DISCRETE
-        return frozenset((Scores, Measures, GivesConditionals) if point else ()) | frozenset(
-            (Walks,) if discrete else ()
-        )
+        return frozenset((Scores, GivesConditionals) if point else ()) | frozenset((Walks,) if discrete else ())
 
     def _reading(self, binarize: str | None) -> Reading:
         """From stored rows to those of the model, with grey pixels drawn, cut, or left as they are."""
