@@ -9,7 +9,7 @@ from tacit.plots.coefficients import wilson
 from tacit.report.fit import FitFacts
 from tacit.report.page import build
 from tacit.report.prediction_section import prediction_report
-from tacit.report.prediction_words import coefficient_sentence, quality_sentences, ranked, step_of
+from tacit.report.prediction_sentences import coefficient_sentence, quality_sentences, ranked, step_of
 from tacit.report.predictions import prediction
 from tacit.report.table import FittedTable
 

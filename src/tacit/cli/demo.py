@@ -9,7 +9,7 @@ from tacit.cli import console
 from tacit.cli.fitting import fit
 from tacit.data.errors import counted
 from tacit.data.read import read
-from tacit.report.words import listed, percent
+from tacit.report.sentences import listed, percent
 from tacit.storage.run import REPORT
 from tacit.workflow.requests import FitRequest
 from tacit.workflow.sources import DataSource

@@ -2,7 +2,7 @@
 
 import numbers
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from sklearn.utils.validation import _check_sample_weight, _num_samples, validate_data
@@ -10,6 +10,7 @@ from sklearn.utils.validation import _check_sample_weight, _num_samples, validat
 from tacit.compute import double_precision
 
 __all__ = [
+    "Seed",
     "check_choice",
     "check_level",
     "check_whole",
@@ -76,7 +77,11 @@ def read_weights(X: Any, sample_weight: Any) -> np.ndarray:
     return weights
 
 
-def seed_of(random_state: Any) -> np.random.Generator:
+Seed: TypeAlias = int | np.integer | np.random.Generator | np.random.RandomState | None
+"""What everything random depends on, as scikit-learn takes it; None is new every time."""
+
+
+def seed_of(random_state: Seed) -> np.random.Generator:
     """A NumPy generator from scikit-learn's ``random_state`` (a RandomState is advanced by one draw)."""
     if random_state is None:
         return np.random.default_rng()

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 MatrixLike: TypeAlias = ArrayLike | sparse.sparray | sparse.spmatrix | Mapping[str, Any]
 """Rows as scikit-learn takes them: an array, a list of lists, a data frame, or a sparse matrix; columns by name."""
+Matrix: TypeAlias = np.ndarray | sparse.sparray | sparse.spmatrix
+"""Rows as an estimator has read them: numbers, NaN where missing."""
 
 C = TypeVar("C", bound="Capability")
 

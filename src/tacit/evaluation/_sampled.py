@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
+from sklearn.base import BaseEstimator
 
-from tacit.estimators.capabilities import Samples, can
+from tacit.estimators.capabilities import Matrix, Samples, can
 from tacit.models.mixture.model import MixtureModel
 
 
@@ -13,7 +14,7 @@ class Replicator:
     """Draws rows and weights of one replicate after another, all of one shape, so that nothing is compiled twice."""
 
     def __init__(
-        self, estimator: Any, rows: Any, weights: np.ndarray, method: str, random: np.random.Generator
+        self, estimator: BaseEstimator, rows: Matrix, weights: np.ndarray, method: str, random: np.random.Generator
     ) -> None:
         self.rows, self.weights, self.random = rows, weights, random
         self.number = round(float(weights.sum()))
@@ -36,7 +37,7 @@ class Replicator:
         return drawn, np.ones(self.number)
 
 
-def _sampler(estimator: Any, random: np.random.Generator) -> Any:
+def _sampler(estimator: BaseEstimator, random: np.random.Generator) -> Any:
     able = can(estimator, Samples)
     if not able:
         raise ValueError(f"{type(estimator).__name__} has no sample: method='parametric' draws rows from the fit")
@@ -49,7 +50,7 @@ def copies(weights: np.ndarray, number: int) -> np.ndarray:
     return np.minimum(np.searchsorted(ends, np.arange(number) + 0.5), weights.size - 1)
 
 
-def _totals(model: MixtureModel, rows: Any, like: np.ndarray) -> np.ndarray | None:
+def _totals(model: MixtureModel, rows: Matrix, like: np.ndarray) -> np.ndarray | None:
     """The totals of every multinomial group, ``[number, groups]``, as some rows have them; 0 where one is missing."""
     found = []
     for group in model.groups:

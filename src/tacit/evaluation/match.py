@@ -1,22 +1,24 @@
 """``match``: which component of one fit is which of another."""
 
 import dataclasses
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
-from sklearn.base import is_clusterer
+from sklearn.base import BaseEstimator, is_clusterer
 from sklearn.utils.validation import check_is_fitted
 
 from tacit.compute import Array, compiled, double_precision
-from tacit.estimators.capabilities import Assigns, AssignsSoftly, can
+from tacit.estimators.capabilities import Assigns, AssignsSoftly, MatrixLike, can
 from tacit.families.base import Family
 from tacit.models.kmeans.model import KMeansModel as Centres
 from tacit.models.mixture.model import MixtureModel
 
+Fitted: TypeAlias = BaseEstimator | MixtureModel | Centres
+"""An estimator, or its ``model_``."""
 MOST = 1e9
 """Stands for greater costs, so that they can be summed."""
 SHARE = 1e-6
@@ -43,7 +45,9 @@ class Match:
 
 
 @double_precision
-def match(a: Any, b: Any, X: Any = None) -> Match:
+def match(
+    a: BaseEstimator | MixtureModel | Centres, b: BaseEstimator | MixtureModel | Centres, X: MatrixLike | None = None
+) -> Match:
     """Match the components of two fits, at the least total cost (Kuhn 1955).
 
     Args:
@@ -136,14 +140,14 @@ def _symmetric(a: Family, b: Family) -> Float[Array, "components components"]:
     return both.reshape(number, number, -1).sum(-1)
 
 
-def _model(estimator: Any) -> Any:
+def _model(estimator: Fitted) -> Any:
     if isinstance(estimator, MixtureModel | Centres):
         return estimator
     check_is_fitted(estimator)
     return vars(estimator).get("model_")
 
 
-def _shares(estimator: Any, X: Any) -> np.ndarray:
+def _shares(estimator: Fitted, X: MatrixLike | None) -> np.ndarray:
     """Responsibilities ``(n, K)``; certain ones where an estimator only has labels."""
     if can(estimator, AssignsSoftly):
         return np.asarray(estimator.predict_proba(X), dtype=np.float64)

@@ -9,19 +9,20 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import ArrayLike
 from scipy import sparse
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import _safe_indexing, get_tags
 
 from tacit.data.frames import feature_names, from_frame
 from tacit.estimators.base import read_rows, read_weights
-from tacit.estimators.capabilities import ReadsOnce
+from tacit.estimators.capabilities import Matrix, MatrixLike, ReadsOnce
 from tacit.estimators.stopping import stop_reason
 from tacit.inference.closed_form import INTERRUPTED
 
 
-def read(estimator: Any, X: Any) -> Any:
+def read(estimator: BaseEstimator, X: MatrixLike) -> Matrix:
     """The rows as an estimator takes them, with what it learns of the columns kept in it.
 
     Images go as they are to an estimator that says it takes them (scikit-learn's tag), and as flat rows to others.
@@ -37,13 +38,13 @@ def read(estimator: Any, X: Any) -> Any:
     return rows
 
 
-def new_rows(estimator: Any, number: int, **more: Any) -> np.ndarray:
+def new_rows(estimator: BaseEstimator, number: int, **more: Any) -> np.ndarray:
     """Rows drawn from a model, whether or not it also says which component each came from."""
     found = estimator.sample(number, **more)
     return np.asarray(found[0] if isinstance(found, tuple) else found, np.float64)
 
 
-def fresh(estimator: Any) -> Any:
+def fresh(estimator: BaseEstimator) -> Any:
     """An unfitted copy that knows the columns that the estimator has read."""
     copy = clone(estimator)
     for name in ("n_features_in_", "feature_names_in_", "schema_", "families_"):
@@ -52,7 +53,7 @@ def fresh(estimator: Any) -> Any:
     return copy
 
 
-def fit_rows(estimator: Any, rows: Any, weights: np.ndarray) -> None:
+def fit_rows(estimator: BaseEstimator, rows: Matrix, weights: np.ndarray) -> None:
     """Fit to rows that were read; warnings of a fit that is one of many are kept quiet, Ctrl-C is not."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -66,19 +67,19 @@ def fit_rows(estimator: Any, rows: Any, weights: np.ndarray) -> None:
         raise KeyboardInterrupt  # the fit itself ends with what it has; here more fits would follow
 
 
-def score_rows(estimator: Any, rows: Any) -> np.ndarray:
+def score_rows(estimator: BaseEstimator, rows: Matrix) -> np.ndarray:
     """``log p(x)`` of rows that were read, in nats, ``(n,)``."""
     score = estimator.score_read if isinstance(estimator, ReadsOnce) else estimator.score_samples
     return np.asarray(score(rows), dtype=np.float64)
 
 
-def names_at_fit(estimator: Any) -> list[str] | None:
+def names_at_fit(estimator: BaseEstimator) -> list[str] | None:
     """Names of the columns that an estimator was fitted to, where they had some."""
     names = vars(estimator).get("feature_names_in_")
     return None if names is None else [str(name) for name in names]
 
 
-def weights_of(X: Any, sample_weight: Any) -> np.ndarray:
+def weights_of(X: MatrixLike, sample_weight: ArrayLike | None) -> np.ndarray:
     """A weight a row; ones where none are given."""
     return read_weights(np.empty((number_of_rows(X), 1)), sample_weight)
 

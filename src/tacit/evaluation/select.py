@@ -6,19 +6,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import ArrayLike
 from sklearn.base import clone
 
 from tacit import plots
 from tacit.compute import double_precision
 from tacit.data.blocks import moments
-from tacit.estimators.base import check_choice, read_weights, seed_of
-from tacit.estimators.capabilities import EmptiesItself
+from tacit.estimators.base import Seed, check_choice, read_weights, seed_of
+from tacit.estimators.capabilities import EmptiesItself, Matrix, MatrixLike
 from tacit.estimators.mixture.base import Search
 from tacit.estimators.mixture.em import LikelihoodMixture
 from tacit.estimators.mixture.gaussian import GaussianMixture
+from tacit.estimators.mixture.parameters import NATIVE
 from tacit.estimators.mixture.starts import HIERARCHIES, Begin
 from tacit.estimators.mixture.variational import VariationalMixture
-from tacit.evaluation import _bounds
 from tacit.evaluation.rows import fit_rows, fresh, score_rows
 from tacit.families.covariance import STRUCTURES, canonical_name
 from tacit.inference.closed_form import CONVERGED, INTERRUPTED
@@ -66,15 +67,15 @@ class Selection:
 
 @double_precision
 def select(
-    X: Any,
+    X: MatrixLike,
     components: Iterable[int] = range(1, 10),
     covariance: str | Sequence[str] | None = "all",
     criterion: str = "bic",
     *,
     estimator: LikelihoodMixture | VariationalMixture | None = None,
     n_init: int = 10,
-    sample_weight: Any = None,
-    random_state: Any = None,
+    sample_weight: ArrayLike | None = None,
+    random_state: Seed = None,
 ) -> Selection:
     """Fit every number of components with every covariance structure, and choose.
 
@@ -99,7 +100,7 @@ def select(
     Raises:
         ValueError: no candidate, or every candidate rests on its floor or has failed.
     """
-    check_choice("criterion", criterion, _bounds.CRITERIA if isinstance(estimator, EmptiesItself) else CRITERIA)
+    check_choice("criterion", criterion, BOUND_CRITERIA if isinstance(estimator, EmptiesItself) else CRITERIA)
     numbers = np.array(sorted({int(k) for k in components}))
     if numbers.size == 0 or numbers[0] < 1:
         raise ValueError(f"components must be whole numbers of at least 1, got {list(numbers)}")
@@ -125,14 +126,14 @@ def select(
 def _by_bound(
     base: VariationalMixture,
     covariance: str | Sequence[str] | None,
-    rows: Any,
+    rows: Matrix,
     weights: np.ndarray,
     numbers: np.ndarray,
     n_init: int,
     criterion: str,
 ) -> Selection:
     """The fit whose bound on the log evidence, or held-out score, is the largest."""
-    found = _bounds.candidates(base, covariance, rows, weights, numbers, n_init)
+    found = _by_bounds(base, covariance, rows, weights, numbers, n_init)
     if criterion == "held-out":
         for row, model in found:
             row["held_out"] = _held_out(model, rows, weights)
@@ -184,7 +185,7 @@ def _structures(base: LikelihoodMixture, covariance: str | Sequence[str] | None,
 def _searched(
     base: LikelihoodMixture,
     structures: list[str | None],
-    rows: Any,
+    rows: Matrix,
     weights: np.ndarray,
     numbers: np.ndarray,
     n_init: int,
@@ -207,7 +208,7 @@ def _interrupted(candidates: list[FittedCandidate]) -> bool:
 def _crossed(
     base: LikelihoodMixture,
     candidates: list[FittedCandidate],
-    rows: Any,
+    rows: Matrix,
     weights: np.ndarray,
     numbers: np.ndarray,
     n_init: int,
@@ -242,7 +243,7 @@ def _worth(candidate: FittedCandidate) -> tuple[bool, float]:
 def _candidates(
     base: LikelihoodMixture,
     structure: str | None,
-    rows: Any,
+    rows: Matrix,
     weights: np.ndarray,
     numbers: np.ndarray,
     methods: Sequence[Sequence[Begin]],
@@ -280,7 +281,7 @@ def _row(search: Search, fit: Fit, number: int, structure: str, total: float, as
     }
 
 
-def _held_out(candidate: LikelihoodMixture | VariationalMixture, rows: Any, weights: np.ndarray) -> float:
+def _held_out(candidate: LikelihoodMixture | VariationalMixture, rows: Matrix, weights: np.ndarray) -> float:
     """Mean log-likelihood a row, each fold scored by the fit of the others."""
     fold = seed_of(candidate.random_state).permutation(rows.shape[0]) % FOLDS
     total = 0.0
@@ -289,3 +290,48 @@ def _held_out(candidate: LikelihoodMixture | VariationalMixture, rows: Any, weig
         fit_rows(model, rows[fold != number], weights[fold != number])
         total += float(weights[fold == number] @ score_rows(model, rows[fold == number]))
     return total / float(weights.sum())
+
+
+BOUND_CRITERIA = ("bound", "held-out")
+
+
+def _by_bounds(
+    base: VariationalMixture,
+    covariance: str | Sequence[str] | None,
+    rows: Matrix,
+    weights: np.ndarray,
+    numbers: np.ndarray,
+    n_init: int,
+) -> list[tuple[dict[str, Any], VariationalMixture]]:
+    """A line of the table and the fit of every structure with every number of components."""
+    structures: list[str | None] = [None]
+    if covariance is not None:
+        named = [covariance] if isinstance(covariance, str) else covariance
+        structures = [*NATIVE] if covariance == "all" else [*named]
+    found: list[tuple[dict[str, Any], VariationalMixture]] = []
+    for structure in structures:
+        for number in numbers:
+            model = fresh(base).set_params(n_components=int(number), n_init=n_init)
+            if structure is not None:
+                model.set_params(covariance_type=structure)
+            try:
+                fit_rows(model, rows, weights)
+            except KeyboardInterrupt:
+                if not found:
+                    raise
+                return found
+            found.append((_bound_row(model, weights), model))
+    return found
+
+
+def _bound_row(model: VariationalMixture, weights: np.ndarray) -> dict[str, Any]:
+    return {
+        "n_components": int(model.n_components),
+        "covariance": str(model.covariance_type),
+        "bound": model.lower_bound_,
+        "n_components_used": model.n_components_used_,
+        "n_parameters": model.n_parameters_,
+        "held_out": None,
+        "converged": model.converged_,
+        "at_floor": False,
+    }

@@ -127,12 +127,12 @@ class Distribution(eqx.Module):
 
     def values(self) -> dict[str, Array]:
         """The parameters by name."""
-        return {parameter.name: getattr(self, parameter.name) for parameter in self.parameters}
+        return {parameter.name: vars(self)[parameter.name] for parameter in self.parameters}
 
     def with_values(self, values: dict[str, Array]) -> Self:
         """The same kind of density at other parameters."""
         names = list(values)
-        return eqx.tree_at(lambda d: [getattr(d, name) for name in names], self, [values[name] for name in names])
+        return eqx.tree_at(lambda d: [vars(d)[name] for name in names], self, [values[name] for name in names])
 
 
 class Family(Distribution):

@@ -13,6 +13,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.tree_util import DictKey, FlattenedIndexKey, GetAttrKey, SequenceKey
 from jaxtyping import Float, PyTree
 
 from tacit.compute import Array
@@ -195,8 +196,15 @@ class Coordinates:
 
 
 def _name(path: tuple[Any, ...]) -> str:
-    parts = [str(getattr(step, "key", getattr(step, "name", getattr(step, "idx", step)))) for step in path]
-    return ".".join(parts) or "theta"
+    return ".".join(str(_label(step)) for step in path) or "theta"
+
+
+def _label(step: Any) -> Any:
+    """What a step of a path is called: a key, a field, or a place."""
+    match step:
+        case GetAttrKey(name=label) | DictKey(key=label) | FlattenedIndexKey(key=label) | SequenceKey(idx=label):
+            return label
+    return step
 
 
 def _follow(supports: PyTree, path: tuple[Any, ...], used: set[str]) -> Any:
@@ -204,11 +212,11 @@ def _follow(supports: PyTree, path: tuple[Any, ...], used: set[str]) -> Any:
     said = supports
     for number, step in enumerate(path):
         if isinstance(said, Mapping):
-            key = getattr(step, "key", getattr(step, "name", None))
+            key = _label(step)
             if number == 0:
                 used.add(str(key))
             said = said.get(key)
-        elif hasattr(said, getattr(step, "name", "")):
+        elif isinstance(step, GetAttrKey) and hasattr(said, step.name):
             said = getattr(said, step.name)
         elif isinstance(said, list | tuple) and not (isinstance(said, tuple) and _is_pair(said)):
             said = said[step.idx]

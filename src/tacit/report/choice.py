@@ -6,7 +6,7 @@ import numpy as np
 
 from tacit import plots
 from tacit.plots.style import alike, short_number
-from tacit.report import words
+from tacit.report import sentences
 from tacit.report.html import Child, Html, escape, table, tag
 from tacit.report.parts import folded, framed, picture
 
@@ -66,7 +66,9 @@ def choice(candidates: Candidates | None) -> Html | None:
         candidates, order[:_SHOWN], f"The best {min(_SHOWN, len(order))} candidates; the chosen one is tinted."
     )
     rest = order[_SHOWN:]
-    more = folded(words.counted(len(rest), "more candidate"), _table(candidates, rest, "All others.")) if rest else ""
+    more = (
+        folded(sentences.counted(len(rest), "more candidate"), _table(candidates, rest, "All others.")) if rest else ""
+    )
     pair = tag("div", drawn, tag("div", first, escape(more or None)), class_="pair")
     return Html(tag("h3", "How it was chosen") + tag("p", said) + pair)
 
@@ -77,7 +79,7 @@ def _verdict(candidates: Candidates, order: list[int]) -> str:
     best = candidates.rows[candidates.chosen]
     fair = [i for i in order if i != candidates.chosen and not candidates.rows[i].at_floor]
     rival = candidates.rows[fair[0]] if fair else None
-    return words.choice(
+    return sentences.choice(
         best.criterion,
         None if rival is None else rival.criterion,
         _label(best),
@@ -89,7 +91,7 @@ def _verdict(candidates: Candidates, order: list[int]) -> str:
 
 
 def _label(candidate: Candidate) -> str:
-    groups = words.counted(candidate.components, "group")
+    groups = sentences.counted(candidate.components, "group")
     return f"{groups} ({candidate.structure})" if candidate.structure else groups
 
 

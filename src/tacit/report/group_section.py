@@ -10,7 +10,7 @@ from tacit.data.levels import show_level
 from tacit.data.schema import Column
 from tacit.plots.progress import moment_name
 from tacit.plots.style import alike, group_colour, short_number, thin
-from tacit.report import words
+from tacit.report import sentences
 from tacit.report.effects import Effect, effects
 from tacit.report.groups import Groups, Snapshots
 from tacit.report.html import Child, Html, table, tag
@@ -65,7 +65,9 @@ def formed(rows: FittedTable, snapshots: Snapshots) -> Child:
             rows.values[:, pair], {moment: snapshots.at[moment]}, names, cell=(1.45, 1.4), last=last
         )
         panels.append(picture(figure, f"step{moment}", f"{moment_name(moment, last)}: the groups' ellipses"))
-    caption = f"How the groups formed, in {words.listed(names)}. Each step moves them to where the data are likelier."
+    caption = (
+        f"How the groups formed, in {sentences.listed(names)}. Each step moves them to where the data are likelier."
+    )
     return framed(caption, panels, class_="strip")
 
 
@@ -80,14 +82,14 @@ def _in_words(groups: Groups, found: list[list[Effect]], columns: tuple[Column, 
                 badge(k),
                 tag(
                     "div",
-                    tag("p", words.describe_group(k, float(share), found[k], columns)),
+                    tag("p", sentences.describe_group(k, float(share), found[k], columns)),
                     tag("div", tag("i", style=width), class_="bar", aria_hidden="true"),
                 ),
             )
         )
     about = "A group is compared with all other rows, column by column; rows count by their probability."
     note = "Groups are numbered from 1, by size: in Python, Group 1 is component 0."
-    left = tag("p", words.emptied(len(weights), groups.emptied)) if groups.emptied else ""
+    left = tag("p", sentences.emptied(len(weights), groups.emptied)) if groups.emptied else ""
     return Html(tag("ol", lines, class_="groups") + left + tag("p", f"{about} {note}", class_="note"))
 
 
@@ -119,7 +121,7 @@ def _pairs(rows: FittedTable, groups: Groups) -> Html | None:
         how += f"Shown are the {_PAIRS} of {len(chosen)} columns that tell the groups apart best. "
     if len(values) > 2000:
         how += "2\u202f000 rows drawn at random are shown. "
-    says = f"Scatter plots of {words.listed(names[:_PAIRS])}, coloured by group"
+    says = f"Scatter plots of {sentences.listed(names[:_PAIRS])}, coloured by group"
     return framed(how.strip(), picture(figure, "pairs", says), class_="wide" if len(chosen) > 2 else None)
 
 
@@ -150,7 +152,7 @@ def _columns(rows: FittedTable, groups: Groups, found: list[list[Effect]]) -> li
         how += f" The {len(alone) - len(tiles)} columns that differ least are not drawn."
     shown = framed(how, tiles[:_TILES], class_="tiles")
     rest = tiles[_TILES:]
-    hidden = folded(words.counted(len(rest), "more column"), framed(None, rest, class_="tiles")) if rest else None
+    hidden = folded(sentences.counted(len(rest), "more column"), framed(None, rest, class_="tiles")) if rest else None
     return [tag("h3", "Column by column"), shown, hidden]
 
 
@@ -206,7 +208,7 @@ def _profile(groups: Groups, found: list[list[Effect]], columns: tuple[Column, .
         " the rest; the stronger, the clearer. The columns that differ most come first.",
     ]
     if len(order) > _PROFILE:
-        caption.append(f" {words.counted(len(order) - _PROFILE, 'further column')} differ less.")
+        caption.append(f" {sentences.counted(len(order) - _PROFILE, 'further column')} differ less.")
     head: list[Child] = ["Column", *(badge(k) for k in range(len(groups.weights)))]
     return table(caption, head, lines, class_="profile")
 
@@ -222,7 +224,7 @@ def _profile_line(found: Sequence[Effect | None], column: Column) -> list[Html]:
         text = next(numbers)
         if effect.level is not None:
             level = show_level(column.levels[effect.level]) if column.levels else effect.level
-            text = f"{level}: {words.percent(effect.inside)}"
+            text = f"{level}: {sentences.percent(effect.inside)}"
         depth = int(np.searchsorted([0.15, 0.4, 0.7], effect.strength, side="right"))
         side, mark = ("more", "▲ ") if effect.size > 0 else ("less", "▼ ")
         cells.append(tag("td", mark if depth else None, text, class_=f"{side}-{depth}" if depth else None))

@@ -109,6 +109,12 @@ def fields_of(cls: type) -> tuple[str, ...]:
     return tuple(f.name for f in dataclasses.fields(cls))
 
 
+def values_of(made: Any) -> dict[str, Any]:
+    """The fields of an instance, in order."""
+    values = made._asdict() if is_named_tuple(type(made)) else vars(made)
+    return {name: values[name] for name in fields_of(type(made))}
+
+
 def build(cls: type, values: dict[str, Any]) -> Any:
     """An instance with these fields, made without its constructor; its own checks are run.
 

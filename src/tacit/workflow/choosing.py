@@ -12,7 +12,7 @@ from tacit import registry, workflow
 from tacit.data.blocks import moments
 from tacit.data.errors import listed
 from tacit.data.schema import Column, Schema
-from tacit.estimators.capabilities import Assigns, MatrixLike, ReadsKinds, can
+from tacit.estimators.capabilities import Assigns, Matrix, MatrixLike, ReadsKinds, can
 from tacit.estimators.mixture.em import LikelihoodMixture
 from tacit.estimators.settings import Estimator
 from tacit.evaluation.select import CRITERIA, FLOOR, select
@@ -89,7 +89,7 @@ class Chosen:
 
 
 def plan(
-    values: np.ndarray | sparse.csr_array,
+    values: Matrix,
     schema: Schema | None,
     model: str | None,
     given: Mapping[str, Any],
@@ -145,9 +145,7 @@ def plan(
     return Plan(name, why, estimator, groups, tried, own_names, criterion, int(chosen.get("n_init", STARTS)), seed)
 
 
-def _check_rows(
-    name: str, bare: Estimator, values: np.ndarray | sparse.csr_array, schema: Schema | None, target: Column | None
-) -> None:
+def _check_rows(name: str, bare: Estimator, values: Matrix, schema: Schema | None, target: Column | None) -> None:
     """Refuse rows, or a column to be predicted, that the model cannot take."""
     check_target(name, bare, target)
     if target is None:
@@ -158,7 +156,7 @@ def _check_rows(
 
 def choose(
     plan: Plan,
-    values: np.ndarray | sparse.csr_array,
+    values: Matrix,
     schema: Schema | None,
     observer: Observer,
     vocabulary: Sequence[str] | None = None,
@@ -195,7 +193,7 @@ def choose(
     return Chosen(final.estimator, found.candidates, CHOICE_ROWS)
 
 
-def _sweep(plan: Plan, values: np.ndarray | sparse.csr_array, schema: Schema | None, observer: Observer) -> Chosen:
+def _sweep(plan: Plan, values: Matrix, schema: Schema | None, observer: Observer) -> Chosen:
     """All structures with all numbers of groups; once stopped, each fit that is left ends at once."""
     X, weights = feed_fit(plan.estimator, values, schema)
     observer.stage(_stage(plan))
@@ -232,7 +230,7 @@ def _fitted(estimator: Estimator, X: MatrixLike, weights: np.ndarray | None) -> 
     return estimator.fit(X) if weights is None else estimator.fit(X, sample_weight=weights)
 
 
-def _by_kinds(values: np.ndarray | sparse.csr_array, schema: Schema | None, target: Column | None) -> tuple[str, str]:
+def _by_kinds(values: Matrix, schema: Schema | None, target: Column | None) -> tuple[str, str]:
     """The model that suits the rows, and why."""
     if target is not None:
         return usual_model(target)
@@ -252,7 +250,7 @@ def _by_kinds(values: np.ndarray | sparse.csr_array, schema: Schema | None, targ
 
 
 def _with_defaults(
-    name: str, given: Mapping[str, Any], values: np.ndarray | sparse.csr_array, *, images: bool, scaled: bool
+    name: str, given: Mapping[str, Any], values: Matrix, *, images: bool, scaled: bool
 ) -> dict[str, Any]:
     """Settings over tacit's own defaults for a fit that nobody minds; the floor is tied to the data's scale.
 

@@ -5,14 +5,13 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
-from scipy import sparse
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import get_tags
 
 from tacit import registry
 from tacit.compute import compilation_cache
 from tacit.data.schema import Schema
-from tacit.estimators.capabilities import MatrixLike, Measures, ReadsKinds, Scores, can
+from tacit.estimators.capabilities import Matrix, MatrixLike, Measures, ReadsKinds, Scores, can
 from tacit.estimators.settings import Estimator
 from tacit.evaluation.baseline import INDEPENDENT
 from tacit.evaluation.compare import Comparison
@@ -45,7 +44,7 @@ class PlannedEstimator(Measures, DensityMixin, BaseEstimator):
         self.schema = schema
         self.observer = observer
 
-    def fit(self, X: np.ndarray | sparse.csr_array, y: object = None) -> Self:
+    def fit(self, X: Matrix, y: object = None) -> Self:
         """Choose and fit; raises `KeyboardInterrupt` where it is stopped, for a part of a fold is no result."""
         chosen = choose(self.plan, X, self.schema, self.observer)
         if self.observer.stopped():

@@ -15,7 +15,7 @@ from tacit.data.blocks import moments
 from tacit.data.encode import decode
 from tacit.data.errors import listed
 from tacit.data.schema import LEVELLED, Schema
-from tacit.estimators.capabilities import ReadsKinds, can
+from tacit.estimators.capabilities import Matrix, ReadsKinds, can
 from tacit.estimators.settings import Estimator
 from tacit.workflow.errors import RequestError
 from tacit.workflow.warned import collected
@@ -29,7 +29,7 @@ def takes_images(estimator: Estimator) -> bool:
     return bool(get_tags(estimator).input_tags.three_d_array)
 
 
-def check_kinds(name: str, estimator: Estimator, values: np.ndarray | sparse.csr_array, schema: Schema | None) -> None:
+def check_kinds(name: str, estimator: Estimator, values: Matrix, schema: Schema | None) -> None:
     """Refuse rows that the model cannot take; of a table says which columns are in the way."""
     if registry.entry(name).reads == "documents":
         if schema is not None or not sparse.issparse(values):
@@ -51,16 +51,14 @@ def check_kinds(name: str, estimator: Estimator, values: np.ndarray | sparse.csr
         raise RequestError(f"{name} does not take the counts of a purchase log; use --model poisson-mixture.")
 
 
-def settle_families(estimator: Estimator, values: np.ndarray | sparse.csr_array, schema: Schema | None) -> None:
+def settle_families(estimator: Estimator, values: Matrix, schema: Schema | None) -> None:
     """Name the family of every column where the user left it open, so that the kinds shown are those fitted."""
     if schema is not None and can(estimator, ReadsKinds) and estimator.families == "auto":
         families = estimator.automatic(schema, moments(values, np.ones(values.shape[0])))
         estimator.set_params(families=dict(zip(schema.names, families, strict=True)))
 
 
-def feed(
-    estimator: Estimator, values: np.ndarray | sparse.csr_array, schema: Schema | None
-) -> np.ndarray | sparse.csr_array | pa.Table:
+def feed(estimator: Estimator, values: Matrix, schema: Schema | None) -> Matrix | pa.Table:
     """Rows as an estimator takes them in every method.
 
     Args:
@@ -88,9 +86,7 @@ def in_order() -> Iterator[None]:
             warnings.warn(text, stacklevel=3)
 
 
-def feed_fit(
-    estimator: Estimator, values: np.ndarray | sparse.csr_array, schema: Schema | None
-) -> tuple[Any, np.ndarray | None]:
+def feed_fit(estimator: Estimator, values: Matrix, schema: Schema | None) -> tuple[Any, np.ndarray | None]:
     """Rows and weights for a fit.
 
     A level that only the rows kept aside have must be known to the fit all the same: each gets an empty row of

@@ -233,7 +233,7 @@ def _write(
     folders.rewrite(run, config)
     run.write_metrics(told)
     if estimator.trace_ is not None:
-        run.write_trace(estimator.history_ or estimator.trace_)
+        run.write_trace(estimator.history_ or estimator.trace_._asdict())
     if found.calibration:
         run.write_calibration(found.calibration)
     if fitted.vocabulary is not None:

@@ -28,7 +28,7 @@ from tacit.evaluation.held_out import HeldOut, of_scores
 from tacit.evaluation.measure import measure
 from tacit.evaluation.topic_trace import TopicTrace
 from tacit.inference.closed_form import STOPPED
-from tacit.report import words
+from tacit.report import sentences
 from tacit.report.effects import effects
 from tacit.workflow.choosing import Chosen
 from tacit.workflow.feeding import feed
@@ -108,7 +108,7 @@ def judge(chosen: Chosen, fitted: Rows, kept: Rows, said: Iterable[str], trace: 
         share,
         shares,
         () if share is None or shares is None else _sentences(fitted, share, shares),
-        "" if share is None or share.shape[1] < 2 else words.certainty(share),
+        "" if share is None or share.shape[1] < 2 else sentences.certainty(share),
         total,
         score,
         calibration,
@@ -173,7 +173,9 @@ def _sentences(fitted: Rows, share: np.ndarray, shares: np.ndarray) -> tuple[str
         values = values[:, columns].toarray()
     schema = Schema(tuple(fitted.schema.columns[place] for place in columns))
     found = effects(values, schema.kinds, [len(column.levels or ()) for column in schema.columns], share)
-    return tuple(words.describe_group(k, float(weight), found[k], schema.columns) for k, weight in enumerate(shares))
+    return tuple(
+        sentences.describe_group(k, float(weight), found[k], schema.columns) for k, weight in enumerate(shares)
+    )
 
 
 def _typical(estimator: Estimator, kept: Rows) -> np.ndarray | None:
@@ -194,7 +196,7 @@ def _warnings(estimator: Estimator, shares: np.ndarray | None, fitted: Rows, sai
     if can(estimator, Codes) and estimator.stop_reason_ == stop_reason(STOPPED):
         converged = None  # its rate has fallen to 0 by then
     columns = 0 if fitted.schema is None else len(fitted.schema)
-    cautions = words.cautions(shares, len(fitted), columns, converged, bool(estimator.at_floor_))
+    cautions = sentences.cautions(shares, len(fitted), columns, converged, bool(estimator.at_floor_))
     own = _said(said)
     if converged is False:
         own = tuple(text for text in own if "did not converge" not in text)

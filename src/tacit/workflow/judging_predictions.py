@@ -13,7 +13,7 @@ from tacit.data.schema import Schema
 from tacit.estimators.capabilities import HasCoefficients, PredictsClasses, PredictsIntervals, can
 from tacit.estimators.settings import Estimator
 from tacit.evaluation.predictive import log_predictive, predictive_score
-from tacit.report.prediction_words import step_of
+from tacit.report.prediction_sentences import step_of
 from tacit.workflow.sources import Rows
 from tacit.workflow.supervised import features, targets
 

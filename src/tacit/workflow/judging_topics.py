@@ -19,7 +19,7 @@ from tacit.evaluation.topics import (
     topic_sizes,
     topic_words,
 )
-from tacit.report import words
+from tacit.report import sentences
 from tacit.workflow.sources import Rows
 
 TOP = 10
@@ -116,7 +116,7 @@ def _cautions(sizes: np.ndarray, coherence: np.ndarray, twins: Sequence[Sequence
             f"{_it(doubtful)} with care."
         )
     if len(fitted) < 10 * count:
-        few, many = words.counted(len(fitted), "document"), words.counted(count, "topic")
+        few, many = sentences.counted(len(fitted), "document"), sentences.counted(count, "topic")
         said.append(f"There {'is' if len(fitted) == 1 else 'are'} only {few} for {many}.")
     return said
 
@@ -129,4 +129,4 @@ def _topics(which: np.ndarray) -> str:
     numbers = [str(place + 1) for place in which.tolist()]
     if len(numbers) == 1:
         return f"Topic {numbers[0]}"
-    return f"Topics {words.listed(numbers)}" if len(numbers) <= 6 else f"{len(numbers)} topics"
+    return f"Topics {sentences.listed(numbers)}" if len(numbers) <= 6 else f"{len(numbers)} topics"

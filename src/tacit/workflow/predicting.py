@@ -12,7 +12,7 @@ from tacit.estimators.settings import Estimator
 from tacit.evaluation.conformal import Calibration
 from tacit.evaluation.predictive import log_predictive
 from tacit.plots.style import short_number
-from tacit.report.words import percent
+from tacit.report.sentences import percent
 from tacit.storage.errors import ModelFileError
 from tacit.workflow.answers import FIRST_ROWS, TableAnswer
 from tacit.workflow.events import SILENT, Observer

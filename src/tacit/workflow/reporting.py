@@ -12,7 +12,7 @@ from scipy import sparse
 
 from tacit.data.corpus import Corpus
 from tacit.data.texts import Vocabulary
-from tacit.estimators.capabilities import Codes, HasTopics, Mixes, Samples, Scores, ScoresByDraws, can
+from tacit.estimators.capabilities import Codes, HasTopics, Matrix, Mixes, Samples, Scores, ScoresByDraws, can
 from tacit.estimators.settings import Estimator
 from tacit.evaluation.rows import new_rows
 from tacit.report import deep, groups, predictions, topics
@@ -189,7 +189,7 @@ def _trace(estimator: Estimator, told: Mapping[str, Any]) -> BoundCurve | None:
     )
 
 
-def _log_density(estimator: Estimator, X: np.ndarray | pa.Table, code: Code | None) -> np.ndarray | None:
+def _log_density(estimator: Estimator, X: Matrix | pa.Table, code: Code | None) -> np.ndarray | None:
     """Of every row, or of some of them for a deep model; of none where codes are points."""
     if code is not None:
         return deep.log_density(estimator, X) if can(estimator, ScoresByDraws) else None

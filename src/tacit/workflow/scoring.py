@@ -11,7 +11,7 @@ from tacit.compute import compilation_cache
 from tacit.data.errors import counted
 from tacit.data.levels import show_level
 from tacit.data.schema import Schema
-from tacit.estimators.capabilities import Scores, can
+from tacit.estimators.capabilities import Matrix, Scores, can
 from tacit.evaluation.anomalies import odd_columns
 from tacit.evaluation.conformal import Calibration
 from tacit.plots.style import short_number
@@ -128,7 +128,7 @@ def reasons(opened: Opened, rows: Rows, schema: Schema, typical: np.ndarray | No
     return [_said(schema, found[place] - ordinary, values[place], range(len(schema))) for place in range(len(rows))]
 
 
-def _wide(opened: Opened, schema: Schema, row: np.ndarray | sparse.csr_array) -> str:
+def _wide(opened: Opened, schema: Schema, row: Matrix) -> str:
     """The same for a row of very many columns, of which those that are not 0 are looked at, the largest first."""
     dense = (row if isinstance(row, np.ndarray) else row.toarray()).astype(np.float64)
     order = np.argsort(-np.nan_to_num(np.abs(dense[0])), kind="stable")[:WIDE]

@@ -170,8 +170,8 @@ class BayesianLinearRegression(Regression, PredictsIntervals, PredictsNumbers, R
         self.noise_scale_ = width * math.sqrt(model.noise * heavy)
         widening = math.sqrt(model.dof / (model.dof - 2.0)) if 2.0 < model.dof < math.inf else 1.0
         self._publish(model.coefficients, np.ones((1, 1)), widening)
-        for name in ("coef_", "coef_sd_", "intercept_", "intercept_sd_"):
-            setattr(self, name, getattr(self, name)[0])
+        self.coef_, self.coef_sd_ = self.coef_[0], self.coef_sd_[0]
+        self.intercept_, self.intercept_sd_ = self.intercept_[0], self.intercept_sd_[0]
         self.n_parameters_ = np.asarray(model.coefficients.mean).size + (self.noise_scale is None)
         self.verdict_ = self._verdict(solved, sums, exact)
         if not self.converged_:

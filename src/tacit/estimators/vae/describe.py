@@ -99,7 +99,8 @@ def _code(posterior: EncoderPosterior, latent: Any) -> str:
     if isinstance(latent, (tuple, list)):
         return f"{latent[0]} numbers a row, and {latent[1]} above them"
     if not posterior.continuous:
-        each = f"{getattr(posterior, 'levels', 'some')} levels" + (" each" if latent != 1 else "")
+        levels = posterior.levels if isinstance(posterior, CategoricalCodes | QuantisedCodes) else "some"
+        each = f"{levels} levels" + (" each" if latent != 1 else "")
         return f"{latent} variable{'s' if latent != 1 else ''} a row, of {each}"
     return f"{latent} number{'s' if latent != 1 else ''} a row"
 
@@ -108,7 +109,8 @@ def _learned(part: Any) -> int:
     """The real numbers of a part that the fit moves."""
     if isinstance(part, Columns):
         return sum(map(_learned, part.parts))
-    still = isinstance(part, PerEntryNormalLikelihood) or getattr(part, "fixed", False)  # its scales are the decoder's
+    still = isinstance(part, PerEntryNormalLikelihood)  # its scales are the decoder's
+    still = still or (isinstance(part, NormalLikelihood | StandardNormal) and part.fixed)
     return 0 if still else _count(part)
 
 
@@ -223,4 +225,4 @@ def _any(name: str, network: Any) -> Iterator[Layer]:
 
 
 def _weighted(part: Any) -> bool:
-    return isinstance(part, eqx.Module) and hasattr(getattr(part, "weight", None), "shape")
+    return isinstance(part, eqx.Module) and eqx.is_array_like(vars(part).get("weight"))

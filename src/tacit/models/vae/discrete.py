@@ -209,7 +209,7 @@ class VectorQuantised(Objective):
     def __call__(self, model: LatentVariable, batch: Batch) -> tuple[Float[Array, " rows"], Terms]:
         raised, terms = Elbo()(model, batch)
         posterior = model.posterior(batch.rows)
-        if not hasattr(posterior, "distance"):
+        if not isinstance(posterior, Quantised):
             raise ValueError("vector quantisation needs posterior='quantised'")
         distance = posterior.distance(self.commitment)
         return raised - distance, terms | {"quantisation": distance}

@@ -10,7 +10,7 @@ from tacit.inference.closed_form import STOPPED
 from tacit.plots.style import short_number
 from tacit.report.deep import Code, Images
 from tacit.report.fit import BoundCurve, HeldOutFact
-from tacit.report.words import Sentence, counted, told_apart
+from tacit.report.sentences import Sentence, counted, told_apart
 
 _FAR = 1.5
 """How much further out than the prior's codes may lie before it is told."""
