@@ -18,8 +18,8 @@ Criterion = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="What chooses among candidates: bic (as if nothing is said), icl, aic or held-out; of topics completion, "
-        "coherence or stability.",
+        help="What chooses among candidates: bic (as if nothing is said), icl, aic or held-out; of Bayesian mixtures "
+        "bound or held-out, of k-means silhouette, of codes held-out, of topics completion, coherence or stability.",
         show_default=False,
     ),
 ]

@@ -28,7 +28,7 @@ def show_choice(told: Mapping[str, Any]) -> None:
         show_sweep(candidates, choice["criterion"])
         return
     column = choice["criterion"].replace("-", "_")
-    name = choice["criterion"].upper() if len(column) == 3 else "held-out"
+    name, what = choice["criterion"].upper() if len(column) == 3 else choice["criterion"], choice.get("what", "group")
     order = sorted(
         range(len(candidates)),
         key=lambda place: (candidates[place]["at_floor"], -criterion_of(candidates[place], column)),
@@ -43,8 +43,8 @@ def show_choice(told: Mapping[str, Any]) -> None:
         sentences.choice(
             criterion_of(candidates[best], column),
             None if rival is None else criterion_of(rival, column),
-            label(candidates[best]),
-            "" if rival is None else label(rival),
+            label(candidates[best], what),
+            "" if rival is None else label(rival, what),
             name,
             len(candidates),
             len(floored),
@@ -54,10 +54,12 @@ def show_choice(told: Mapping[str, Any]) -> None:
     if choice["sampled"]:
         console.say(f"The choice was made on {sentences.counted(choice['sampled'], 'row')} drawn at random.", indent=1)
     console.say("")
-    _candidates(candidates, order[:SHOWN], best, column, name)
+    _candidates(candidates, order[:SHOWN], best, column, name, what)
 
 
-def _candidates(candidates: Sequence[Mapping[str, Any]], order: list[int], best: int, column: str, name: str) -> None:
+def _candidates(
+    candidates: Sequence[Mapping[str, Any]], order: list[int], best: int, column: str, name: str, what: str
+) -> None:
     values = [criterion_of(candidates[place], column) for place in order]
     texts = alike([value if np.isfinite(value) else np.nan for value in values], 6)
     structures = len({row["covariance"] for row in candidates}) > 1
@@ -67,7 +69,7 @@ def _candidates(candidates: Sequence[Mapping[str, Any]], order: list[int], best:
         parameters = row["n_parameters"]
         cells = [row["n_components"], text, "–" if parameters is None else short_number(parameters, 12), _remark(row)]
         rows.append(cells[:1] + ([row["covariance"]] if structures else []) + cells[1:])
-    heads = ["groups", *(["structure"] if structures else []), name, "parameters", ""]
+    heads = [f"{what}s", *(["structure"] if structures else []), name, "parameters", ""]
     last = len(heads) - 1
     console.table(heads, rows, right=[0, last - 2, last - 1], strong=order.index(best) if best in order else None)
     if len(candidates) > len(order):

@@ -7,26 +7,27 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 from numpy.typing import ArrayLike
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 
 from tacit import plots
 from tacit.compute import double_precision
 from tacit.data.blocks import moments
 from tacit.estimators.base import Seed, check_choice, read_weights, seed_of
-from tacit.estimators.capabilities import EmptiesItself, Matrix, MatrixLike
+from tacit.estimators.capabilities import EmptiesItself, HasTopics, Matrix, MatrixLike, can
 from tacit.estimators.mixture.base import Search
 from tacit.estimators.mixture.em import LikelihoodMixture
 from tacit.estimators.mixture.gaussian import GaussianMixture
-from tacit.estimators.mixture.parameters import NATIVE
 from tacit.estimators.mixture.starts import HIERARCHIES, Begin
 from tacit.estimators.mixture.variational import VariationalMixture
+from tacit.evaluation import _bounds
 from tacit.evaluation.rows import fit_rows, fresh, score_rows
+from tacit.evaluation.sweeping import BOUNDS, LIKELIHOODS, sweep
+from tacit.evaluation.topic_selection import TopicSelection, select_topics
 from tacit.families.covariance import STRUCTURES, canonical_name
 from tacit.inference.closed_form import CONVERGED, INTERRUPTED
 from tacit.inference.fit import Fit
 from tacit.models.mixture.fitting import finished, floored, log_likelihoods, stacked
 
-CRITERIA = ("bic", "icl", "aic", "held-out")
 FOLDS = 5
 FLOOR = 1e-8
 """Variance of the blur in units of that of the narrowest column, where no estimator is given."""
@@ -70,13 +71,13 @@ def select(
     X: MatrixLike,
     components: Iterable[int] = range(1, 10),
     covariance: str | Sequence[str] | None = "all",
-    criterion: str = "bic",
+    criterion: str | None = None,
     *,
-    estimator: LikelihoodMixture | VariationalMixture | None = None,
+    estimator: BaseEstimator | None = None,
     n_init: int = 10,
     sample_weight: ArrayLike | None = None,
     random_state: Seed = None,
-) -> Selection:
+) -> Selection | TopicSelection:
     """Fit every number of components with every covariance structure, and choose.
 
     Half of a candidate's starts are made from the rows: three are hierarchical (Ward's on scaled principal components
@@ -85,25 +86,40 @@ def select(
     half. Fits that rest on their floor are listed and never chosen. Ctrl-C ends the search with what has been fitted
     so far.
 
+    Other models that have a number of components (clusters, dimensions of a code, topics) are fitted with each of them
+    from one seed, and the best once more to all rows. Rows to fit are taken as they are, and there are no structures.
+
     Args:
         X: rows ``(n, d)``, as the estimator takes them.
         components: the numbers of components to try.
         covariance: "all" fourteen structures, a list of them, or None to keep the estimator's.
         criterion: "bic", "icl", "aic" or "held-out" (log-likelihood a row over five folds); of a Bayesian mixture
-            "bound" (on the log evidence, in nats) or "held-out".
-        estimator: any mixture; its other settings stay. A ``GaussianMixture`` with a floor relative to the
-            data if None.
-        n_init: starts of every candidate, of both halves together.
+            "bound" (on the log evidence, in nats) or "held-out"; of k-means "silhouette" (the simplified one, −1 to
+            1), of other models with a density "held-out" (of a tenth of the rows), of topics what
+            `tacit.select_topics` has. The first of these if None.
+        estimator: any mixture, or another model that has a number of components; its other settings stay. A
+            ``GaussianMixture`` with a floor relative to the data if None.
+        n_init: starts of every candidate of a mixture, of both halves together.
         sample_weight: a weight a row.
         random_state: seed.
 
     Raises:
-        ValueError: no candidate, or every candidate rests on its floor or has failed.
+        ValueError: no candidate, or every candidate rests on its floor or has failed; or a model without a number of
+            components.
     """
-    check_choice("criterion", criterion, BOUND_CRITERIA if isinstance(estimator, EmptiesItself) else CRITERIA)
     numbers = np.array(sorted({int(k) for k in components}))
     if numbers.size == 0 or numbers[0] < 1:
         raise ValueError(f"components must be whole numbers of at least 1, got {list(numbers)}")
+    if can(estimator, HasTopics):
+        if sample_weight is not None:
+            raise ValueError("documents of a topic model have no weights")
+        return select_topics(X, numbers, criterion or "completion", estimator=estimator, random_state=random_state)
+    if estimator is not None and not isinstance(estimator, LikelihoodMixture | VariationalMixture):
+        best, lines, chosen = sweep(X, numbers, criterion, estimator, sample_weight, random_state)
+        return Selection(best, pa.Table.from_pylist(lines), chosen)
+    known = BOUNDS if isinstance(estimator, EmptiesItself) else LIKELIHOODS
+    criterion = known[0] if criterion is None else criterion
+    check_choice("criterion", criterion, known)
     base = clone(estimator) if estimator is not None else GaussianMixture(tol=1e-5, max_iter=500)
     base.set_params(random_state=random_state, n_components=int(numbers[0]))
     rows = base.read(X, reset=True, minimum=2)
@@ -133,7 +149,7 @@ def _by_bound(
     criterion: str,
 ) -> Selection:
     """The fit whose bound on the log evidence, or held-out score, is the largest."""
-    found = _by_bounds(base, covariance, rows, weights, numbers, n_init)
+    found = _bounds.candidates(base, covariance, rows, weights, numbers, n_init)
     if criterion == "held-out":
         for row, model in found:
             row["held_out"] = _held_out(model, rows, weights)
@@ -290,48 +306,3 @@ def _held_out(candidate: LikelihoodMixture | VariationalMixture, rows: Matrix, w
         fit_rows(model, rows[fold != number], weights[fold != number])
         total += float(weights[fold == number] @ score_rows(model, rows[fold == number]))
     return total / float(weights.sum())
-
-
-BOUND_CRITERIA = ("bound", "held-out")
-
-
-def _by_bounds(
-    base: VariationalMixture,
-    covariance: str | Sequence[str] | None,
-    rows: Matrix,
-    weights: np.ndarray,
-    numbers: np.ndarray,
-    n_init: int,
-) -> list[tuple[dict[str, Any], VariationalMixture]]:
-    """A line of the table and the fit of every structure with every number of components."""
-    structures: list[str | None] = [None]
-    if covariance is not None:
-        named = [covariance] if isinstance(covariance, str) else covariance
-        structures = [*NATIVE] if covariance == "all" else [*named]
-    found: list[tuple[dict[str, Any], VariationalMixture]] = []
-    for structure in structures:
-        for number in numbers:
-            model = fresh(base).set_params(n_components=int(number), n_init=n_init)
-            if structure is not None:
-                model.set_params(covariance_type=structure)
-            try:
-                fit_rows(model, rows, weights)
-            except KeyboardInterrupt:
-                if not found:
-                    raise
-                return found
-            found.append((_bound_row(model, weights), model))
-    return found
-
-
-def _bound_row(model: VariationalMixture, weights: np.ndarray) -> dict[str, Any]:
-    return {
-        "n_components": int(model.n_components),
-        "covariance": str(model.covariance_type),
-        "bound": model.lower_bound_,
-        "n_components_used": model.n_components_used_,
-        "n_parameters": model.n_parameters_,
-        "held_out": None,
-        "converged": model.converged_,
-        "at_floor": False,
-    }

@@ -33,6 +33,8 @@ class Candidates:
     rows: tuple[Candidate, ...]
     chosen: int | None
     criterion: str = "BIC"
+    what: str = "group"
+    """What each has more or fewer of."""
 
     @property
     def at_floor(self) -> bool:
@@ -53,6 +55,7 @@ def choice(candidates: Candidates | None) -> Html | None:
         at_floor=np.array([row.at_floor for row in rows]),
         chosen=candidates.chosen,
         name=candidates.criterion,
+        what=candidates.what,
     )
     order = np.argsort(np.where(np.isfinite(value), -value, np.inf), kind="stable").tolist()
     said = _verdict(candidates, order)
@@ -82,16 +85,16 @@ def _verdict(candidates: Candidates, order: list[int]) -> str:
     return sentences.choice(
         best.criterion,
         None if rival is None else rival.criterion,
-        _label(best),
-        "" if rival is None else _label(rival),
+        _label(best, candidates.what),
+        "" if rival is None else _label(rival, candidates.what),
         candidates.criterion,
         len(order),
         sum(candidates.rows[i].criterion > best.criterion for i in order if candidates.rows[i].at_floor),
     )
 
 
-def _label(candidate: Candidate) -> str:
-    groups = sentences.counted(candidate.components, "group")
+def _label(candidate: Candidate, what: str) -> str:
+    groups = sentences.counted(candidate.components, what)
     return f"{groups} ({candidate.structure})" if candidate.structure else groups
 
 
@@ -107,6 +110,12 @@ def _table(candidates: Candidates, indices: list[int], caption: str) -> Html:
         parameters = "–" if row.parameters is None else short_number(row.parameters, 15)
         body.append([str(row.components), row.structure or "–", next(values), next(fits), parameters])
         body[-1] += [", ".join(notes)] if remarks else []
-    head: list[Child] = ["Groups", "Structure", candidates.criterion, "Log-likelihood", "Parameters"]
+    head: list[Child] = [
+        f"{candidates.what}s".capitalize(),
+        "Structure",
+        candidates.criterion,
+        "Log-likelihood",
+        "Parameters",
+    ]
     marked = indices.index(candidates.chosen) if candidates.chosen in indices else None
     return table(caption, head + ["Remarks"] * remarks, body, numbers=(0, 2, 3, 4), marked=marked)

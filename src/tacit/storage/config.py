@@ -162,7 +162,8 @@ def _text(key: object) -> str:
 
 
 def _key(key: object) -> str:
-    return key if _BARE.fullmatch(_text(key)) else _quoted(key)
+    text = _text(key)
+    return text if _BARE.fullmatch(text) else _quoted(text)
 
 
 def _quoted(text: str) -> str:

@@ -15,7 +15,8 @@ from tacit.data.schema import Column, Schema
 from tacit.estimators.capabilities import Assigns, Matrix, MatrixLike, ReadsKinds, can
 from tacit.estimators.mixture.em import LikelihoodMixture
 from tacit.estimators.settings import Estimator
-from tacit.evaluation.select import CRITERIA, FLOOR, select
+from tacit.evaluation.select import FLOOR, select
+from tacit.evaluation.sweeping import LIKELIHOODS, criteria_of
 from tacit.families.covariance import STRUCTURES, canonical_name
 from tacit.workflow.errors import RequestError
 from tacit.workflow.events import Observer
@@ -72,6 +73,11 @@ class Plan:
         """How many fits compete."""
         return max(1, len(self.groups) * len(self.structures))
 
+    @property
+    def what(self) -> str:
+        """What there may be more or fewer of."""
+        return "group" if can(self.estimator, Assigns) else "dimension"
+
 
 @dataclasses.dataclass(frozen=True)
 class Chosen:
@@ -118,7 +124,6 @@ def plan(
     own_names = named(name, given)
     chosen, kind = dict(own_names), registry.get(name)
     documents = registry.entry(name).reads == "documents"
-    criterion = _criterion(criterion, topics=documents)
     bare = _made(name, {})
     _check_rows(name, bare, values, schema, target)
     number = chosen.pop(group_setting(name) or "", None)
@@ -127,12 +132,14 @@ def plan(
     own = _with_defaults(name, chosen, values, images=images, scaled=target is not None)
     if "random_state" in registry.settings(name):
         own["random_state"] = seed
-    selectable = issubclass(kind, LikelihoodMixture) and "init_params" not in chosen
-    sweeps = documents and isinstance(number, list)
+    mixture = issubclass(kind, LikelihoodMixture)
+    selectable = mixture and "init_params" not in chosen
+    sweeps = isinstance(number, list) and (documents or (not mixture and bool(criteria_of(bare))))
+    criterion = _criterion(criterion, bare, documents=documents, sweeps=sweeps)
     groups = _numbers(number, selectable or sweeps, name)
     tried: tuple[str | None, ...] = (None,)
     if sweeps:
-        estimator = _made(name, own)
+        estimator = _made(name, own | ({} if covariance is None else {"covariance_type": covariance}))
     elif not selectable:
         fixed = {group_setting(name): groups[0] if groups else None, "covariance_type": covariance}
         estimator = _made(name, own | {key: value for key, value in fixed.items() if key and value is not None})
@@ -185,7 +192,7 @@ def choose(
         return dataclasses.replace(found, sampled=CHOICE_ROWS)
     best = dataclasses.replace(
         plan,
-        groups=(found.estimator.n_components,),
+        groups=(found.estimator.number,),
         structures=(found.estimator.get_params(deep=False).get("covariance_type"),),
     )
     observer.stage("Fitting the choice to all rows")
@@ -210,9 +217,10 @@ def _sweep(plan: Plan, values: Matrix, schema: Schema | None, observer: Observer
     return Chosen(found.best, tuple(found.table.to_pylist()))
 
 
-def _criterion(asked: str | None, *, topics: bool) -> str:
+def _criterion(asked: str | None, bare: Estimator, *, documents: bool, sweeps: bool) -> str:
     """What chooses among candidates; raises `RequestError` where there is no such criterion for the model."""
-    known = workflow.choosing_topics.CRITERIA if topics else CRITERIA
+    known = criteria_of(bare) if sweeps else LIKELIHOODS
+    known = workflow.choosing_topics.CRITERIA if documents else known
     if asked is None:
         return known[0]
     if asked not in known:
@@ -222,7 +230,7 @@ def _criterion(asked: str | None, *, topics: bool) -> str:
 
 def _stage(plan: Plan) -> str:
     low, high = plan.groups[0], plan.groups[-1]
-    numbers = f"{low} to {high} groups" if len(plan.groups) > 1 else f"{low} group" + "s" * (low > 1)
+    numbers = f"{low} to {high} {plan.what}s" if len(plan.groups) > 1 else f"{low} {plan.what}" + "s" * (low > 1)
     return f"Trying {numbers}" + (f", {len(plan.structures)} structures" if len(plan.structures) > 1 else "")
 
 

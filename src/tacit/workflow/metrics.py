@@ -35,6 +35,7 @@ def metrics(
         "interrupted": stopped,
         "choice": {
             "criterion": plan.criterion,
+            "what": plan.what,
             "sampled": chosen.sampled,
             "candidates": [dict(row) for row in chosen.candidates],
         },

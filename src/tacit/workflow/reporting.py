@@ -248,7 +248,7 @@ def _candidates(choice: Mapping[str, Any]) -> Candidates | None:
             int(row["n_components"]),
             row["covariance"],
             _number(row[column]),
-            _number(row["log_likelihood"]),
+            _number(row.get("log_likelihood")),
             row["n_parameters"],
             bool(row["converged"]),
             bool(row["at_floor"]),
@@ -256,7 +256,7 @@ def _candidates(choice: Mapping[str, Any]) -> Candidates | None:
         for row in rows
     )
     name = choice["criterion"].upper() if len(column) == 3 else choice["criterion"]
-    return Candidates(listed, summary.chosen_place(rows, column), name)
+    return Candidates(listed, summary.chosen_place(rows, column), name, choice.get("what", "group"))
 
 
 def _number(value: float | None) -> float:

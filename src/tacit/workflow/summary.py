@@ -27,9 +27,9 @@ def chosen_place(candidates: Sequence[Mapping[str, Any]], column: str) -> int:
     return int(np.argmax(values))
 
 
-def label(row: Mapping[str, Any]) -> str:
+def label(row: Mapping[str, Any], what: str = "group") -> str:
     """A candidate in words: ``3 groups (VVE)``."""
-    groups = sentences.counted(int(row["n_components"]), "group")
+    groups = sentences.counted(int(row["n_components"]), what)
     return f"{groups} ({row['covariance']})" if row["covariance"] else groups
 
 
