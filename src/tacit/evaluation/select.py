@@ -30,7 +30,7 @@ from tacit.models.mixture.fitting import finished, floored, log_likelihoods, sta
 
 FOLDS = 5
 FLOOR = 1e-8
-"""Variance of the blur in units of that of the narrowest column, where no estimator is given."""
+"""Variance of the noise floor in units of that of the narrowest column, where no estimator is given."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,9 +113,11 @@ def select(
     if can(estimator, HasTopics):
         if sample_weight is not None:
             raise ValueError("documents of a topic model have no weights")
-        return select_topics(X, numbers, criterion or "completion", estimator=estimator, random_state=random_state)
+        return select_topics(
+            X, numbers.tolist(), criterion or "completion", estimator=estimator, random_state=random_state
+        )
     if estimator is not None and not isinstance(estimator, LikelihoodMixture | VariationalMixture):
-        best, lines, chosen = sweep(X, numbers, criterion, estimator, sample_weight, random_state)
+        best, lines, chosen = sweep(X, numbers.tolist(), criterion, estimator, sample_weight, random_state)
         return Selection(best, pa.Table.from_pylist(lines), chosen)
     known = BOUNDS if isinstance(estimator, EmptiesItself) else LIKELIHOODS
     criterion = known[0] if criterion is None else criterion

@@ -4,6 +4,7 @@ Mixtures have criteria of their own. Of another model that gives rows a density 
 that only assigns rows to centres how far each row is from the second nearest.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,7 @@ def criteria_of(estimator: BaseEstimator) -> tuple[str, ...]:
 
 def sweep(
     X: MatrixLike,
-    numbers: np.ndarray,
+    numbers: Sequence[int],
     criterion: str | None,
     estimator: BaseEstimator,
     sample_weight: ArrayLike | None,
@@ -96,7 +97,7 @@ def silhouette(distances: np.ndarray, weights: np.ndarray) -> float:
 
 
 def _made(estimator: BaseEstimator, number: int, seed: int) -> BaseEstimator:
-    return clone(estimator).set_params(**{estimator.swept: int(number), "random_state": seed})
+    return clone(estimator).set_params(**{estimator.swept: number, "random_state": seed})
 
 
 def _line(fit: BaseEstimator, criterion: str, value: float) -> dict[str, Any]:

@@ -213,7 +213,7 @@ def _filled(fresh: PyTree, arrays: dict[str, np.ndarray], prefix: str) -> PyTree
     leaves, structure = jax.tree.flatten(dynamic)
     stored = []
     for name, leaf in zip(names, leaves, strict=True):
-        array = arrays.get(prefix + name)
+        array = arrays.get(prefix + name, arrays.get(prefix + name.replace(".noise_floor", ".blur")))
         if array is None:
             raise KeyError(f"{prefix}{name} is missing")
         if array.shape != leaf.shape or array.dtype != leaf.dtype:

@@ -197,7 +197,7 @@ class _Decoder:
             made = registry.create(name, **values)
         except ValueError as error:
             raise Unknown(f"{_at(place)}: {str(error).rstrip('.')}") from None
-        nodes = _need(node, "state", dict, place)
+        nodes = {known.RENAMED.get(k, k): v for k, v in _need(node, "state", dict, place).items()}
         for attribute in nodes:
             _check_name(made, attribute)
         state = {k: self.value(v, (*place, k)) for k, v in nodes.items()}

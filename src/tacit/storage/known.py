@@ -50,6 +50,9 @@ MOVED: dict[str, str] = (
 )
 """Names in older files that now stand elsewhere: old name → new name."""
 
+RENAMED = {"blur": "noise_floor", "door": "view", "door_": "view_"}
+"""Fields and fitted attributes in older files: old name → new name."""
+
 
 def name_of(cls: type) -> str | None:
     """The name of a class in a file; None where it is not one of ours."""
@@ -77,6 +80,7 @@ def class_of(name: str) -> type | None:
 
 def renewed(name: str, values: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """What a class in an older file is now called, and its fields where they have changed."""
+    values = {RENAMED.get(field, field): value for field, value in values.items()}
     if name == "models.mixture.GaussianGroup" and "dofs" in values:
         # Student's t with scale matrices was a Gaussian with degrees of freedom
         if values["dofs"] is None:

@@ -160,7 +160,7 @@ def _lost_digits(found: Fit) -> bool:
 
 
 def log_likelihoods(models: MixtureModel, source: Source, view: Standardise) -> tuple[np.ndarray, np.ndarray]:
-    """``Σ w log p(x)`` and ``Σ w log max_k π_k p_k(x)`` of stacked models over a source, in the view, without blur.
+    """``Σ w log p(x)`` and ``Σ w log max_k π_k p_k(x)`` of stacked models over a source, in the view, without floor.
 
     Their difference is the uncertainty of the assignment that the integrated classification likelihood charges.
     """
