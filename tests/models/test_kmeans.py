@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
-from sklearn.cluster import KMeansModel as Peer
+from sklearn.cluster import KMeans as Peer
 
 from tacit.compute import double_precision
 from tacit.data.blocks import moments

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, clone
 from tacit import plots
 from tacit.compute import double_precision
 from tacit.data.blocks import moments
-from tacit.estimators.base import Seed, check_choice, read_weights, seed_of
+from tacit.estimators.base import Seed, read_weights, seed_of
 from tacit.estimators.capabilities import EmptiesItself, HasTopics, Matrix, MatrixLike, can
 from tacit.estimators.mixture.base import Search
 from tacit.estimators.mixture.em import LikelihoodMixture
@@ -21,7 +21,7 @@ from tacit.estimators.mixture.starts import HIERARCHIES, Begin
 from tacit.estimators.mixture.variational import VariationalMixture
 from tacit.evaluation import _bounds
 from tacit.evaluation.rows import fit_rows, fresh, score_rows
-from tacit.evaluation.sweeping import BOUNDS, LIKELIHOODS, sweep
+from tacit.evaluation.sweeping import BOUNDS, LIKELIHOODS, one_of, sweep
 from tacit.evaluation.topic_selection import TopicSelection, select_topics
 from tacit.families.covariance import STRUCTURES, canonical_name
 from tacit.inference.closed_form import CONVERGED, INTERRUPTED
@@ -95,8 +95,8 @@ def select(
         covariance: "all" fourteen structures, a list of them, or None to keep the estimator's.
         criterion: "bic", "icl", "aic" or "held-out" (log-likelihood a row over five folds); of a Bayesian mixture
             "bound" (on the log evidence, in nats) or "held-out"; of k-means "silhouette" (the simplified one, −1 to
-            1), of other models with a density "held-out" (of a tenth of the rows), of topics what
-            `tacit.select_topics` has. The first of these if None.
+            1), of other densities "held-out" (a tenth of the rows), of topics as in `tacit.select_topics`. The first
+            of these if None.
         estimator: any mixture, or another model that has a number of components; its other settings stay. A
             ``GaussianMixture`` with a floor relative to the data if None.
         n_init: starts of every candidate of a mixture, of both halves together.
@@ -104,24 +104,12 @@ def select(
         random_state: seed.
 
     Raises:
-        ValueError: no candidate, or every candidate rests on its floor or has failed; or a model without a number of
-            components.
+        ValueError: no candidate, or each rests on its floor or has failed; a model without a number of components.
     """
-    numbers = np.array(sorted({int(k) for k in components}))
-    if numbers.size == 0 or numbers[0] < 1:
-        raise ValueError(f"components must be whole numbers of at least 1, got {list(numbers)}")
-    if can(estimator, HasTopics):
-        if sample_weight is not None:
-            raise ValueError("documents of a topic model have no weights")
-        return select_topics(
-            X, numbers.tolist(), criterion or "completion", estimator=estimator, random_state=random_state
-        )
+    numbers = _numbers(components)
     if estimator is not None and not isinstance(estimator, LikelihoodMixture | VariationalMixture):
-        best, lines, chosen = sweep(X, numbers.tolist(), criterion, estimator, sample_weight, random_state)
-        return Selection(best, pa.Table.from_pylist(lines), chosen)
-    known = BOUNDS if isinstance(estimator, EmptiesItself) else LIKELIHOODS
-    criterion = known[0] if criterion is None else criterion
-    check_choice("criterion", criterion, known)
+        return _of_others(X, numbers.tolist(), criterion, estimator, sample_weight, random_state)
+    criterion = one_of(BOUNDS if isinstance(estimator, EmptiesItself) else LIKELIHOODS, criterion)
     base = clone(estimator) if estimator is not None else GaussianMixture(tol=1e-5, max_iter=500)
     base.set_params(random_state=random_state, n_components=int(numbers[0]))
     rows = base.read(X, reset=True, minimum=2)
@@ -139,6 +127,31 @@ def select(
         for candidate in candidates:
             candidate.row["held_out"] = _held_out(candidate.unfitted(), rows, weights)
     return _choose(candidates, criterion)
+
+
+def _numbers(components: Iterable[int]) -> np.ndarray:
+    """The numbers of components in increasing order."""
+    numbers = np.array(sorted({int(k) for k in components}))
+    if numbers.size == 0 or numbers[0] < 1:
+        raise ValueError(f"components must be whole numbers of at least 1, got {list(numbers)}")
+    return numbers
+
+
+def _of_others(
+    X: MatrixLike,
+    numbers: list[int],
+    criterion: str | None,
+    estimator: BaseEstimator,
+    sample_weight: ArrayLike | None,
+    random_state: Seed,
+) -> Selection | TopicSelection:
+    """The choice among fits of what is no mixture."""
+    if not can(estimator, HasTopics):
+        best, lines, chosen = sweep(X, numbers, criterion, estimator, sample_weight, random_state)
+        return Selection(best, pa.Table.from_pylist(lines), chosen)
+    if sample_weight is not None:
+        raise ValueError("documents of a topic model have no weights")
+    return select_topics(X, numbers, criterion or "completion", estimator=estimator, random_state=random_state)
 
 
 def _by_bound(

@@ -40,6 +40,13 @@ def criteria_of(estimator: BaseEstimator) -> tuple[str, ...]:
     return ("silhouette",) if can(estimator, Assigns) and can(estimator, Transforms) else ()
 
 
+def one_of(known: tuple[str, ...], criterion: str | None) -> str:
+    """The criterion asked for, or the usual one."""
+    chosen = known[0] if criterion is None else criterion
+    check_choice("criterion", chosen, known)
+    return chosen
+
+
 def sweep(
     X: MatrixLike,
     numbers: Sequence[int],
@@ -52,8 +59,7 @@ def sweep(
     known = criteria_of(estimator)
     if not known:
         raise ValueError(f"{type(estimator).__name__} has no number of components that rows could choose")
-    chosen = known[0] if criterion is None else criterion
-    check_choice("criterion", chosen, known)
+    chosen = one_of(known, criterion)
     weights, random = weights_of(X, sample_weight), seed_of(random_state)
     seed = int(random.integers(2**31))
     learn = held = np.arange(number_of_rows(X))
