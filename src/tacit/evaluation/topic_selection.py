@@ -62,7 +62,7 @@ def select_topics(
     topics: Iterable[int] = (5, 10, 20, 40),
     criterion: str = "completion",
     *,
-    estimator: BaseEstimator = None,
+    estimator: BaseEstimator | None = None,
     vocabulary: Sequence[str] | None = None,
     seeds: int = 2,
     holdout: float = 0.1,
