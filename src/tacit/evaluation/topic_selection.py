@@ -153,7 +153,7 @@ def _judged(fits: list[Any], held: Matrix, reference: MatrixLike | Corpus | None
     }
 
 
-def completed(estimator: BaseEstimator, X: MatrixLike | Corpus) -> tuple[float, float]:
+def completed(estimator: Any, X: MatrixLike | Corpus) -> tuple[float, float]:
     """``log p(half of a document | the other half)`` in nats a word, and its standard error over documents.
 
     The standard error is that of a ratio of sums: of ``Σ nats / Σ words`` (Cochran 1977, section 2.11).
