@@ -203,15 +203,15 @@ LIES = {
     "no truth": (put(*GROUP, "complete", value=1), r"complete should be bool"),
     "an unknown field": (put(*GROUP, "command", value="rm"), "has no field 'command'"),
     "a missing field": (lambda body, _: at(body, *GROUP).pop("structure"), "needs the field 'structure'"),
-    "another class in a field": (put(*MODEL, "rule", value={"$": "tuple", "items": []}), r"Model\.rule should be"),
-    "a group that is none": (put(*MODEL, "groups", "items", 0, value=7), r"MixtureModel\.groups should be"),
+    "another class in a field": (put(*MODEL, "rule", value={"$": "tuple", "items": []}), r"Mixture\.rule should be"),
+    "a group that is none": (put(*MODEL, "groups", "items", 0, value=7), r"Mixture\.groups should be"),
     "means of other columns": (array("model_.groups.0.means", np.zeros((2, 5))), r"covariances should be.*\(2, 3, 3\)"),
     "means of one component": (array("model_.groups.0.means", np.zeros((1, 3))), r"GaussianComponent\.covariances"),
     "flat means": (array("model_.groups.0.means", np.zeros(6)), r"means should be.*float64 of shape \(6,\)"),
     "whole means": (array("model_.groups.0.means", np.zeros((2, 3), int)), r"means should be.*int64"),
     "more weights than groups": (
         lambda _, arrays: arrays.update({"model_.log_weights": np.zeros(5), "model_.active": np.ones(5, dtype=bool)}),
-        "MixtureModel has 5 components, and its groups 2",
+        "Mixture has 5 components, and its groups 2",
     ),
     "an array used twice": (
         put(*GROUP, "blur", value={"$": "array", "at": "model_.groups.0.means"}),

@@ -297,7 +297,7 @@ def test_every_known_class_is_ours_and_found_by_its_name() -> None:
     for name in registry.names():
         registry.get(name)
     classes = known._loaded()
-    assert {"models.mixture.MixtureModel", "families.Poisson", "inference.Trace", "data.Schema"} <= set(classes)
+    assert {"models.mixture.Mixture", "families.Poisson", "inference.Trace", "data.Schema"} <= set(classes)
     for name, cls in classes.items():
         assert cls.__module__.startswith("tacit.")
         assert known.name_of(cls) == name

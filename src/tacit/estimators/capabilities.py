@@ -10,6 +10,8 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from tacit.data.dataset import Dataset
+
 Reads = Literal["table", "counts", "images", "documents", "sequences"]
 """What rows may be: columns of a table, counts, images, documents as counts of words, or sequences."""
 
@@ -228,19 +230,23 @@ class ReadsKinds(Capability):
     """The columns, their kinds and levels."""
 
 
-class ReadsOnce(Capability):
+class TakesDatasets(Capability):
+    """Goes over the rows of a `tacit.data.Dataset` where they lie, a slice at a time."""
+
+
+class ReadsOnce(TakesDatasets):
     """Reads rows once; fits and scores after that take them as they are."""
 
     @abc.abstractmethod
-    def read(self, X: Any, *, reset: bool, minimum: int = 1) -> Any:
+    def read(self, X: Any, *, reset: bool, minimum: int = 1) -> Dataset:
         """Rows as floats, NaN where missing, checked against the columns at fit, or the first of them (``reset``)."""
 
     @abc.abstractmethod
-    def fit_read(self, rows: Any, weights: np.ndarray) -> None:
+    def fit_read(self, rows: Dataset) -> None:
         """Fit to rows that were read."""
 
     @abc.abstractmethod
-    def score_read(self, rows: Any) -> np.ndarray:
+    def score_read(self, rows: Dataset) -> np.ndarray:
         """``log p(x)`` of rows that were read, in nats, ``(n,)``."""
 
 

@@ -176,7 +176,7 @@ def _plan(rows: Rows, name: str, given: Mapping[str, Any], seed: int) -> Plan:
             "such model with --target and the same --seed: their scores on the rows kept aside can be compared."
         )
     if hasattr(registry.get(name), "score_samples"):
-        found = plan(rows.values, rows.schema, name, given, criterion=None, seed=seed, structures=False)
+        found = plan(rows.data, rows.schema, name, given, criterion=None, seed=seed, structures=False)
     if found is None or not hasattr(found.estimator, "score_samples"):
         raise RequestError(f"{name} gives rows no density, and nats are all that is compared.")
     return found

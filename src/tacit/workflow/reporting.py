@@ -75,7 +75,7 @@ def made(
     if fitted.target is not None:
         found = predictions.prediction(told["target"], kept or {})
         return prediction_report(f"Predicting {told['target']['name']} in {name}", fit, shown, found, table.left_out)
-    X = feed(estimator, rows.values, fitted.schema)
+    X = feed(estimator, rows.data, fitted.schema)
     code = deep.code(estimator, X, getattr(fitted, "labels", None))
     share = responsibilities(estimator, X)
     return table_report(
@@ -202,7 +202,7 @@ def _repeat(config: RunConfig) -> Repeat:
 def _looked_at(fitted: Rows) -> tuple[Rows, np.ndarray, tuple[str, ...]]:
     """The rows and columns that a page can show, and a note on what is left: of counts the items bought most."""
     columns, notes, limit = np.arange(fitted.columns), [], DENSE_ROWS
-    if sparse.issparse(fitted.values):
+    if sparse.issparse(fitted.whole.values):
         limit = SPARSE_ROWS
         if len(columns) > ITEMS:
             totals = np.asarray(fitted.values.sum(axis=0)).ravel()

@@ -172,9 +172,7 @@ def choose_posterior(
             raise ValueError(f"n_components={latent} does not go with a posterior of kind {type(asked).__name__}")
         return asked
     if asked not in POSTERIORS:
-        raise ValueError(
-            f"posterior must be one of {', '.join(map(repr, POSTERIORS))}, or an EncoderPosterior; got {asked!r}"
-        )
+        raise ValueError(f"posterior must be one of {', '.join(map(repr, POSTERIORS))}, or a Posterior; got {asked!r}")
     if isinstance(latent, tuple):
         if asked != "diagonal":
             raise ValueError(f"n_components={latent} makes two levels, which need posterior='diagonal'; got {asked!r}")
