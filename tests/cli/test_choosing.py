@@ -88,9 +88,11 @@ def test_the_floor_follows_the_narrowest_column() -> None:
 def test_levels_and_gaps_reach_each_estimator_in_its_own_form() -> None:
     values = np.array([[1.5, 0.0], [np.nan, 2.0], [2.5, np.nan]])
     table = feed(GaussianMixture(), values, NUMBERS)
-    np.testing.assert_array_equal(np.asarray(table), values)
+    np.testing.assert_array_equal(table.rows(), values)
+    assert table.names == NUMBERS.names
     table = feed(Mixture(), values, MIXED)
-    assert table.column("b").to_pylist() == ["x", "z", None]
+    np.testing.assert_array_equal(table.rows(), values)
+    assert table.schema == MIXED
     whole, weights = feed_fit(Mixture(), values, MIXED)
     assert whole.column("b").to_pylist() == ["x", "z", None, "y"]
     assert whole.column("a").to_pylist() == [1.5, None, 2.5, None]

@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from tacit.data.blocks import Standardise
+from tacit.data.dataset import DenseRows
 from tacit.estimators.regression import logistic_fit
 from tacit.estimators.regression.bayesian_logistic import BayesianLogisticRegression
 from tacit.inference import rounds
@@ -258,7 +259,7 @@ def test_after_an_interruption_no_other_start_is_begun(monkeypatch: pytest.Monke
 def test_a_large_table_is_scaled_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(by_gradient, "SLICE", 16)
     X, _ = two(40)
-    scaled = by_gradient.Scaled(X, Standardise(np.append(X.mean(0), 0.0), np.append(X.std(0), 1.0)))
+    scaled = by_gradient.Scaled(DenseRows(X), Standardise(np.append(X.mean(0), 0.0), np.append(X.std(0), 1.0)))
     np.testing.assert_array_equal(scaled.whole(), scaled[:])
 
 

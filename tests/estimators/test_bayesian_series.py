@@ -59,11 +59,11 @@ def test_batches_with_gaps_come_in_a_random_order() -> None:
 def test_a_search_that_is_broken_off_keeps_what_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
     fit, fits = BayesianGaussianMixture.fit_read, []
 
-    def impatient(self, rows, weights):
+    def impatient(self, rows):
         fits.append(self.n_components)
         if len(fits) == 2:
             raise KeyboardInterrupt
-        fit(self, rows, weights)
+        fit(self, rows)
 
     monkeypatch.setattr(BayesianGaussianMixture, "fit_read", impatient)
     base = BayesianGaussianMixture(n_components=1, max_iter=5, random_state=0)

@@ -7,7 +7,7 @@ import pytest
 from sklearn.base import BaseEstimator, is_regressor
 from sklearn.utils import get_tags
 
-from tacit import BayesianLinearRegression, Mixture, SemiSupervisedVAE, registry
+from tacit import VAE, BayesianLinearRegression, GaussianMixture, Mixture, SemiSupervisedVAE, registry
 from tacit.estimators.base import read_weights, unmasked
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.reuses_keys]
@@ -73,3 +73,56 @@ def test_masked_labels_are_no_labels() -> None:
         for each in (labels, labels.filled(-1))
     ]
     np.testing.assert_array_equal(fits[0].trace_.bound, fits[1].trace_.bound)
+
+
+MASKED = np.ma.masked_array(np.full(4, 99_999.0), mask=[True, False, True, False])
+MASKED.data[[1, 3]] = [0.5, -0.5]
+
+
+def test_masked_entries_of_what_a_density_is_asked_are_gaps() -> None:
+    rows = np.random.default_rng(0).normal(size=(60, 3)) @ [[1.0, 0.5, 0.2], [0.0, 1.0, -0.4], [0.0, 0.0, 1.0]]
+    fit = GaussianMixture(2, random_state=0).fit(rows)
+    gaps = MASKED.filled(np.nan)
+    asked = np.ma.column_stack([MASKED, MASKED[::-1]])
+    density = fit.marginal([0, 2])
+    np.testing.assert_array_equal(density.log_prob(asked), density.log_prob(asked.filled(np.nan)))
+    np.testing.assert_array_equal(fit.marginal(1).cdf(MASKED), fit.marginal(1).cdf(gaps))
+    np.testing.assert_array_equal(fit.condition({1: MASKED}).mean(), fit.condition({1: gaps}).mean())
+    np.testing.assert_array_equal(density.condition({0: MASKED}).mean(), density.condition({0: gaps}).mean())
+    np.testing.assert_array_equal(fit.condition({1: np.ma.masked}).mean(), fit.marginal([0, 2]).mean())
+    with pytest.raises(ValueError, match="q is a masked array"):
+        fit.marginal(1).quantile(np.ma.masked_array([0.1, 0.5], mask=[True, False]))
+
+
+def test_masked_entries_of_what_a_deep_model_is_asked() -> None:
+    rows, labels = counts()
+    fit = VAE(1, hidden=(4,), max_epochs=1, n_samples=2, random_state=0, likelihood="normal")
+    fit = fit.fit(rows.data.astype(float), given=labels)
+    for given in (np.ma.masked_array(labels, mask=labels == 1), np.ma.masked_array(labels * 0.3, mask=labels == 1)):
+        with pytest.raises(ValueError, match="given is a masked array with 20 masked entries"):
+            VAE(1, hidden=(4,), max_epochs=1).fit(rows.data.astype(float), given=given)
+        with pytest.raises(ValueError, match="given is a masked array with 20 masked entries"):
+            fit.score_samples(rows, given=given)
+    with pytest.raises(ValueError, match="given is a masked array with 1 masked entries"):
+        fit.sample(3, given=np.ma.masked)
+    plain = VAE(1, hidden=(4,), max_epochs=1, n_samples=2, random_state=0, likelihood="normal").fit(rows)
+    ends = rows[:2].astype(float)
+    np.testing.assert_array_equal(plain.interpolate(*ends), plain.interpolate(*ends.filled(np.nan)))
+    np.testing.assert_array_equal(plain.traverse(ends[0], 0), plain.traverse(ends[0].filled(np.nan), 0))
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit", "score", "bic", "icl", "standard_errors"])
+def test_a_masked_weight_is_refused(method: str) -> None:
+    rows = np.random.default_rng(0).normal(size=(40, 2))
+    weights = np.ma.masked_array(np.ones(40), mask=np.arange(40) == 7)
+    with pytest.raises(ValueError, match=r"1 masked entries, and the weight of a row must be known: .* weight 0"):
+        getattr(GaussianMixture(1).fit(rows), method)(rows, sample_weight=weights)
+
+
+def test_a_masked_weight_is_refused_by_a_deep_model() -> None:
+    rows, _ = counts()
+    fit = VAE(1, hidden=(4,), max_epochs=1, n_samples=2, random_state=0).fit(rows)
+    weights = np.ma.masked_array(np.ones(40), mask=np.arange(40) == 7)
+    for ask in (fit.fit, fit.score):
+        with pytest.raises(ValueError, match="the weight of a row must be known"):
+            ask(rows, sample_weight=weights)

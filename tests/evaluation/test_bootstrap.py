@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from tacit.data.dataset import DenseRows
 from tacit.estimators.kmeans import KMeans
 from tacit.estimators.mixture.counts import MultinomialMixture
 from tacit.estimators.mixture.gaussian import GaussianMixture
@@ -28,7 +29,7 @@ def two(rows: np.ndarray) -> GaussianMixture:
 def test_replicates_of_one_component_are_the_weighted_moments_of_the_same_draws(rows: np.ndarray) -> None:
     fit = GaussianMixture(1, reg_covar=0.0).fit(rows)
     found = bootstrap(fit, rows, 10, random_state=7)
-    draws = Replicator(fit, rows, np.ones(60), "weights", np.random.default_rng(7))
+    draws = Replicator(fit, DenseRows(rows), "weights", np.random.default_rng(7))
     for number in range(10):
         counts = draws.draw()[1]
         assert counts.sum() == 60
@@ -66,8 +67,8 @@ class Restless(GaussianMixture):
 
     turns = 0
 
-    def fit_read(self, rows, weights):
-        super().fit_read(rows, weights)
+    def fit_read(self, rows):
+        super().fit_read(rows)
         Restless.turns += 1
         if Restless.turns % 2:
             self.model_ = self.model_.take(np.array([1, 0]))
@@ -129,15 +130,16 @@ def test_columns_of_all_kinds_keep_their_families_and_names() -> None:
 def test_new_rows_have_the_gaps_and_totals_of_the_old() -> None:
     counts = np.random.default_rng(0).poisson(3.0, size=(30, 4)).astype(float)
     fit = MultinomialMixture(1).fit(counts)
-    drawn, weights = Replicator(fit, counts, np.ones(30), "parametric", np.random.default_rng(0)).draw()
+    found, weights = Replicator(fit, DenseRows(counts), "parametric", np.random.default_rng(0)).draw()
+    drawn = found.rows()
     assert sorted(drawn.sum(axis=1)) == sorted(counts.sum(axis=1))
     assert (weights == 1.0).all()
     gappy = np.random.default_rng(1).normal(size=(30, 2))
     gappy[:7, 0] = np.nan
     drawn, _ = Replicator(
-        GaussianMixture(1).fit(gappy), gappy, np.ones(30), "parametric", np.random.default_rng(0)
+        GaussianMixture(1).fit(gappy), DenseRows(gappy), "parametric", np.random.default_rng(0)
     ).draw()
-    assert np.isnan(drawn).sum(axis=0).tolist() == [7, 0]
+    assert np.isnan(drawn.rows()).sum(axis=0).tolist() == [7, 0]
 
 
 @pytest.mark.parametrize("weights", [np.ones(9), np.arange(9.0), np.full(9, 0.5), np.array([0.0, 2.0, 0.0, 1.0])])

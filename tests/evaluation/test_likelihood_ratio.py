@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 from sklearn import mixture as peer
 
+from tacit.data.dataset import DenseRows
 from tacit.estimators.mixture.gaussian import GaussianMixture
 from tacit.evaluation._sampled import Replicator
 from tacit.evaluation.likelihood_ratio import likelihood_ratio_test
@@ -30,8 +31,8 @@ def test_the_statistic_and_its_replicates_are_those_of_another_search(blob: np.n
     assert found.statistic == pytest.approx(best_ratio(blob), abs=1e-4)
     random = np.random.default_rng(5)
     random.integers(2**31)
-    draws = Replicator(GaussianMixture(1, **SETTINGS).fit(blob), blob, np.ones(40), "parametric", random)
-    wanted = [max(0.0, best_ratio(draws.draw()[0])) for _ in range(4)]
+    draws = Replicator(GaussianMixture(1, **SETTINGS).fit(blob), DenseRows(blob), "parametric", random)
+    wanted = [max(0.0, best_ratio(draws.draw()[0].rows())) for _ in range(4)]
     np.testing.assert_allclose(found.replicates, wanted, atol=1e-3)
     assert found.p_value == pytest.approx((1 + np.sum(np.array(wanted) >= found.statistic)) / 5)
     assert (found.components, found.dropped) == (1, 0)

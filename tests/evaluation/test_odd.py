@@ -78,7 +78,7 @@ def test_text_and_gaps_in_a_frame(rows: np.ndarray) -> None:
     asked.loc[0, "town"] = "Bonn"
     asked.loc[1, "size"] = np.nan
     found = odd_columns(fit, asked[["town", "size"]])  # any order of the columns
-    codes = fit.read(asked, reset=False)
+    codes = fit.read(asked, reset=False).rows()
     np.testing.assert_allclose(found, [by_scipy(fit, row) for row in codes], rtol=1e-9, atol=1e-12)
     assert np.isnan(found[1, 0])
     assert found[0, 1] < found[2, 1] - 2.0

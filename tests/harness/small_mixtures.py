@@ -7,6 +7,7 @@ import numpy as np
 from scipy import stats
 
 from tacit import families
+from tacit.data.dataset import Dataset, DenseRows
 from tacit.estimators.mixture.answers import LikelihoodAnswers
 from tacit.families.student_t import StudentT
 from tacit.models.components.gaussian import GaussianComponent
@@ -29,8 +30,8 @@ class Fitted(LikelihoodAnswers):
     def fitted_model(self) -> MixtureModel:
         return self.model_
 
-    def read(self, X: Any, *, reset: bool, minimum: int = 1) -> Any:
-        return np.asarray(X)
+    def read(self, X: Any, *, reset: bool, minimum: int = 1) -> Dataset:
+        return DenseRows(np.asarray(X, float))
 
 
 def gaussian(

@@ -8,7 +8,9 @@ import pytest
 from sklearn.datasets import load_iris
 
 from tacit import GaussianMixture
-from tacit.data.blocks import MemorySource, StreamSource, moments, pattern_tiles
+from tacit.data.blocks import pattern_tiles
+from tacit.data.dataset import DenseRows
+from tacit.data.sources import MemorySource, StreamSource
 from tacit.estimators.mixture import base
 from tacit.inference import loop
 from tacit.inference.watch import Progress, watch
@@ -57,7 +59,7 @@ def test_the_length_of_a_block_changes_no_bit(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize("kind", ["full", "diag"])
 def test_streamed_is_in_memory(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     whole = fitted(covariance_type=kind)
-    monkeypatch.setattr(base, "source", lambda rows, weights, tiles: StreamSource(rows, weights, chunks=1))
+    monkeypatch.setattr(base, "source", lambda rows, tiles: StreamSource(rows, chunks=1))
     streamed = fitted(covariance_type=kind)
     np.testing.assert_allclose(streamed.trace_.bound, whole.trace_.bound, rtol=1e-12)
     np.testing.assert_allclose(streamed.means_, whole.means_, rtol=1e-9)
@@ -105,12 +107,12 @@ def test_tiles_hold_one_pattern_each_and_give_rows_back() -> None:
     missing = np.isnan(laid)
     assert (missing == missing[:, :1]).all()
     assert block.weights.sum() == 90
-    source = MemorySource(rows, tiles=True)
+    source = MemorySource(DenseRows(rows), tiles=True)
     np.testing.assert_array_equal(source.to_rows(np.asarray(next(source.blocks()).rows)), rows)
     assert sorted(slots) == sorted(set(slots))
 
 
 def test_moments_of_far_rows_keep_their_digits() -> None:
     rows = np.random.default_rng(0).normal(size=(500, 2)) + 1e9
-    found = moments(rows)
+    found = DenseRows(rows).moments()
     np.testing.assert_allclose(found.variance, (rows - rows.mean(axis=0)).var(axis=0), rtol=1e-10)

@@ -11,13 +11,14 @@ from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans as Peer
 
 from tacit.compute import double_precision
-from tacit.data.blocks import moments
+from tacit.data.dataset import DenseRows
 from tacit.inference.closed_form import CONVERGED, STOPPED
 from tacit.models.kmeans import fitting
-from tacit.models.kmeans.fitting import KMeansFit, KMeansSchedule, run, scaled, standardiser
+from tacit.models.kmeans.fitting import KMeansFit, KMeansSchedule, run, standardiser
 from tacit.models.kmeans.lloyd import Lloyd, LloydStep
 from tacit.models.kmeans.model import KMeansModel
 from tacit.models.kmeans.rows import nearest, squared_distances
+from tacit.models.kmeans.wide import scaled
 
 
 def brute_force(rows: np.ndarray, centres: np.ndarray) -> np.ndarray:
@@ -39,11 +40,12 @@ def fitted(
 ) -> KMeansFit:
     """A fit from given centres: ``[K, d]``, or ``[starts, K, d]``."""
     weights = np.ones(len(rows)) if weights is None else weights
-    values = moments(rows, weights)
+    data = DenseRows(rows, weights)
+    values = data.moments()
     view = standardiser(values)
     starts = (np.atleast_3d(centres.T).T - view.shift) / view.scale
     schedule = KMeansSchedule(max_iter, tol * float(values.variance.mean()))
-    return run(starts, rows, weights, values, view, schedule)
+    return run(starts, data, values, view, schedule)
 
 
 RANDOM = np.random.default_rng(20)
@@ -98,7 +100,7 @@ class TestOneStep:
         np.testing.assert_allclose(apart, 3 / 16, rtol=1e-13)
 
     def test_the_view_keeps_digits(self) -> None:
-        values = moments(ROWS * 1e-9 + 5.0)
+        values = DenseRows(ROWS * 1e-9 + 5.0).moments()
         view = standardiser(values)
         assert np.log2(view.scale[0]) == round(np.log2(view.scale[0]))
         assert np.ptp(view.scale) == 0.0

@@ -10,6 +10,7 @@ from scipy import optimize, special
 import small_mixtures as small
 from tacit import families
 from tacit.compute import double_precision
+from tacit.data.dataset import DenseRows
 from tacit.families.covariance import STRUCTURES
 from tacit.families.student_t import StudentT
 from tacit.models.components.coordinates import SHARED
@@ -105,7 +106,7 @@ class TestInformation:
 
     @double_precision
     def check(self, model: small.MixtureModel, rows: np.ndarray, weights: np.ndarray, step: float = 0.02) -> None:
-        information = observed_information(model, rows, weights)
+        information = observed_information(model, DenseRows(rows, weights))
         around = information.coordinates
         size = around.owners.size
         directions = np.random.default_rng(0).normal(size=(size + 5, size))

@@ -9,8 +9,9 @@ from scipy import integrate, stats
 from scipy.special import expit, log_softmax
 
 from tacit.compute import double_precision
-from tacit.data import blocks
+from tacit.data import sources
 from tacit.data.blocks import Standardise
+from tacit.data.dataset import DenseRows
 from tacit.estimators.regression.bayesian_logistic import BayesianLogisticRegression
 from tacit.models.regression import fitting
 from tacit.models.regression.coefficients import CoefficientPrior, Coefficients, moved
@@ -91,7 +92,7 @@ def test_rows_larger_than_memory_give_the_same(monkeypatch: pytest.MonkeyPatch, 
     whole = BayesianLogisticRegression(**settings).fit(X, y)
     mapped = np.memmap(tmp_path / "rows", np.float64, "w+", shape=X.shape)
     mapped[:] = X
-    monkeypatch.setattr(blocks, "STREAM_BYTES", 1000)
+    monkeypatch.setattr(sources, "STREAM_BYTES", 1000)
     streamed = BayesianLogisticRegression(**settings).fit(mapped, y)
     np.testing.assert_allclose(streamed.coef_, whole.coef_, rtol=1e-9)
     np.testing.assert_allclose(streamed.coef_sd_, whole.coef_sd_, rtol=1e-9)
@@ -136,9 +137,9 @@ def test_wide_scores_of_three_classes_are_integrated_too() -> None:
 def test_what_a_row_of_weight_zero_holds_changes_nothing() -> None:
     rows = np.random.default_rng(0).normal(size=(50, 2))
     weights = np.append(np.ones(49), 0.0)
-    plain = fitting.moments_of(rows, weights)
+    plain = fitting.moments_of(DenseRows(rows, weights))
     rows[-1] = 1e10
-    for one, other in zip(fitting.moments_of(rows, weights), plain, strict=True):
+    for one, other in zip(fitting.moments_of(DenseRows(rows, weights)), plain, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12)
 
 
@@ -172,7 +173,7 @@ def test_where_newtons_steps_overshoot_the_mode_is_found_all_the_same() -> None:
         Coefficients.independent(jnp.zeros((1, 1)), jnp.ones((1, 1))), prior, Bohning(contrast), False, False, True
     )
     far = at_start(model, jnp.full((1, 1), 40.0), 1.0)
-    table = RegressionTable(x, y.astype(float), np.ones(14), Standardise(np.zeros(2), np.ones(2)))
+    table = RegressionTable(DenseRows(x), y.astype(float), Standardise(np.zeros(2), np.ones(2)))
     (found,) = fitting._touching(
         [far], table, fitting.RegressionSchedule(5000, 1e-13, 1, "test"), np.random.default_rng(0)
     )

@@ -16,7 +16,7 @@ import pytest
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
-from tacit.data import blocks
+from tacit.data import DenseRows, sources
 from tacit.estimators.mixture.gaussian import GaussianMixture
 from tacit.inference import loop
 from tacit.inference.watch import Progress, Snapshot, watch
@@ -84,7 +84,7 @@ def test_an_interrupted_fit_goes_on_to_the_same_end(
     way: str, looks: int, rows: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if way.startswith("streamed"):
-        monkeypatch.setattr(blocks, "STREAM_BYTES", 0)
+        monkeypatch.setattr(sources, "STREAM_BYTES", 0)
     settings = WAYS[way]
     whole = fitted(rows, **settings)
     folder = tmp_path / "checkpoint"
@@ -341,6 +341,8 @@ def test_the_fingerprint_tells_settings_and_data_apart(rows: np.ndarray) -> None
     assert fingerprint(GaussianMixture(**SETTINGS).fit(rows), rows) == prints["plain"]
     assert fingerprint(model, np.asfortranarray(rows)) == prints["plain"]
     assert fingerprint(model, counts.tocoo()) == prints["sparse"]
+    order = np.random.default_rng(0).permutation(len(rows))
+    assert fingerprint(model, DenseRows(rows[order]).take(np.argsort(order))) == prints["plain"]
     listed, fixed = (GaussianMixture(weights_init=kind([0.05] * 20)) for kind in (list, tuple))
     assert fingerprint(listed) == fingerprint(fixed)
     generators = [GaussianMixture(random_state=np.random.RandomState(seed)) for seed in (1, 2)]

@@ -35,7 +35,7 @@ def demo(out: Path) -> None:
         )
     )
     species = np.asarray(read(path).table.column(ASIDE).to_pylist())
-    group = done.estimator.predict(workflow.feeding.feed(done.estimator, done.rows.values, done.rows.schema))
+    group = done.estimator.predict(workflow.feeding.feed(done.estimator, done.rows.data, done.rows.schema))
     console.heading("What nobody had told it")
     for number in range(int(group.max()) + 1):
         inside = species[group == number]

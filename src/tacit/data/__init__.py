@@ -5,12 +5,14 @@ import lazy_loader as _lazy
 __getattr__, __dir__, __all__ = _lazy.attach(
     __name__,
     submod_attrs={
+        "dataset": ["Dataset", "DenseRows", "JoinedRows", "SparseRows", "TakenRows"],
         "encode": ["decode", "encode", "ignored"],
         "errors": ["DataError"],
         "frames": ["feature_names", "from_frame"],
         "images": ["ImageSet", "read_images"],
         "kinds": ["LEAVE_OUT", "LeftOut", "infer"],
         "long": ["CountTable", "count_table", "parse_long"],
+        "parquet": ["ParquetRows"],
         "read": ["TableReading", "read"],
         "schema": ["KINDS", "LEVELLED", "Column", "Kind", "Schema"],
         "table": ["SummaryLine", "Table", "describe", "load"],

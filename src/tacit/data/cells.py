@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +15,18 @@ _NUMBER = r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$"
 _SPECIAL = r"^[-+]?(?i:inf|infinity)$"
 _DRESSED = r"^([-+]?[$€£¥]?|[$€£¥]\s?[-+])\s?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?\s?[%$€£¥]?$"
 _LEADING_ZERO = r"^0\d+$"
+
+
+class Columns(Protocol):
+    """A table that gives its columns one at a time, as an Arrow table does."""
+
+    @property
+    def column_names(self) -> list[str]: ...
+
+    @property
+    def num_rows(self) -> int: ...
+
+    def column(self, name: str, /) -> pa.ChunkedArray: ...
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

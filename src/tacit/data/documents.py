@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from scipy import sparse
 
 from tacit.compute import Array
-from tacit.data.blocks import Block, Standardise
+from tacit.data.blocks import Block
 
 LONGEST_TILE, SHORTEST_TILE = 64, 8
 PAGE_BYTES = 400_000
@@ -33,18 +33,6 @@ class Pages(NamedTuple):
     """How often it occurs; 0 in the padding."""
     slots: Int[Array, "*chunks pages tiles"]
     """Which document of the page a tile belongs to."""
-
-
-class AsTheyAre(Standardise):
-    """The view of rows that are neither centred nor scaled."""
-
-    def __call__(self, rows: Pages) -> Pages:  # type: ignore[override]
-        return rows
-
-
-def as_they_are() -> AsTheyAre:
-    """The view that changes nothing."""
-    return AsTheyAre(np.zeros(()), np.ones(()))
 
 
 class PageLayout(NamedTuple):
@@ -129,6 +117,7 @@ class DocumentSource:
     """
 
     resident = True
+    tile = 1
 
     def __init__(self, counts: sparse.csr_array, topics: int) -> None:
         self.total_weight, self.size = float(counts.shape[0]), counts.shape
@@ -167,6 +156,7 @@ class BatchSource:
     """
 
     resident = True
+    tile = 1
 
     def __init__(self, counts: sparse.csr_array, topics: int, size: int, order: np.ndarray | None = None) -> None:
         self.total_weight, self.size = float(counts.shape[0]), counts.shape

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Bool, Float
 
-from tacit.data.cells import Cells, cells_of
+from tacit.data.cells import Cells, Columns, cells_of
 from tacit.data.errors import DataError, counted, in_all, listed, nearest, place, quoted, shown
 from tacit.data.levels import codes_for, levels_to_arrow, show_level
 from tacit.data.schema import Column, Level, Schema
@@ -15,7 +15,7 @@ from tacit.data.schema import Column, Level, Schema
 Unseen = Literal["error", "missing"]
 
 
-def encode(table: pa.Table, schema: Schema, *, unseen: Unseen = "error") -> Float[np.ndarray, "rows columns"]:
+def encode(table: Columns, schema: Schema, *, unseen: Unseen = "error") -> Float[np.ndarray, "rows columns"]:
     """The values of a table as the model wants them.
 
     Columns are found by name, in any order; those the schema does not know are not looked at (`ignored` names
@@ -35,6 +35,16 @@ def encode(table: pa.Table, schema: Schema, *, unseen: Unseen = "error") -> Floa
     """
     if unseen not in ("error", "missing"):
         raise DataError(f"unseen={unseen!r}: say 'error' or 'missing'.")
+    check_present(table, schema)
+    values = np.empty((table.num_rows, len(schema)), np.float64)
+    for index, column in enumerate(schema.columns):
+        # in one line, so that no column outlives its turn
+        values[:, index] = encode_column(cells_of(column.name, only(table, column.name)), column, unseen)
+    return values
+
+
+def check_present(table: Columns, schema: Schema) -> None:
+    """Refuse a table that lacks a column."""
     absent = [name for name in schema.names if name not in table.column_names]
     if absent:
         close = nearest(absent[0], table.column_names)
@@ -42,19 +52,14 @@ def encode(table: pa.Table, schema: Schema, *, unseen: Unseen = "error") -> Floa
             f"the table lacks {counted(len(absent), 'column')} the model was fitted on: {listed(absent)}. "
             f"It has {listed(table.column_names)}.{close} Add them, empty where unknown."
         )
-    values = np.empty((table.num_rows, len(schema)), np.float64)
-    for index, column in enumerate(schema.columns):
-        cells = cells_of(column.name, only(table, column.name))
-        values[:, index] = encode_column(cells, column, unseen)
-    return values
 
 
-def ignored(table: pa.Table, schema: Schema) -> tuple[str, ...]:
+def ignored(table: Columns, schema: Schema) -> tuple[str, ...]:
     """The columns of a table that the schema does not know and `encode` does not look at."""
     return tuple(name for name in table.column_names if name not in schema.names)
 
 
-def only(table: pa.Table, name: str) -> pa.ChunkedArray:
+def only(table: Columns, name: str) -> pa.ChunkedArray:
     """A column by name; raises `DataError` when the heading has it twice."""
     if table.column_names.count(name) > 1:
         raise DataError(f"{quoted(name)} occurs twice in the heading; rename or remove one.")

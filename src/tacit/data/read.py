@@ -6,7 +6,7 @@ import difflib
 import io
 import sys
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -94,9 +94,7 @@ def read(
         inside = sorted(child.name for child in path.iterdir() if child.is_file())
         raise DataError(f"{path} is a folder ({listed(inside, 5) or 'empty'}); give one file in it.")
     if path is not None:
-        with path.open("rb") as file:
-            head = file.read(8)
-        return _read_path(path, key, _format(head, path.name.lower()), options)
+        return _read_path(path, key, form_of(path), options)
     data, label = _slurp(source)
     if data[:2] == b"\x1f\x8b":
         data = _unzipped(data, label)
@@ -147,6 +145,12 @@ def _unzipped(data: bytes, label: str) -> bytes:
         raise DataError(f"{label} is not a whole gzip file ({error}).") from None
 
 
+def form_of(path: Path) -> str:
+    """What a file is, such as "parquet" or "text"."""
+    with path.open("rb") as file:
+        return _format(file.read(8), path.name.lower())
+
+
 def _format(head: bytes, name: str) -> str:
     """What a file is: by its first bytes, else by its ending, else delimited text."""
     for magic, form in _MAGIC:
@@ -177,7 +181,7 @@ def _read_path(path: Path, key: str | None, form: str, options: Options) -> Tabl
         with path.open("rb") as file:
             zipped = file.read(2) == b"\x1f\x8b"
         return _read_text(opener, label, form, options)
-    with _foreign(label, form), pa.memory_map(label) as file:
+    with readable(label, form), pa.memory_map(label) as file:
         return _finished(_read_binary(file, form), label, ())
 
 
@@ -187,7 +191,7 @@ def _read_bytes(data: bytes, label: str, form: str, options: Options) -> TableRe
         return _finished(read_npy(stream, label) if form == "npy" else read_npz(stream, label, None), label, ())
     if form in ("text", "tab", "lines"):
         return _read_text(lambda: pa.BufferReader(data), label, form, options)
-    with _foreign(label, form):
+    with readable(label, form):
         return _finished(_read_binary(pa.BufferReader(data), form), label, ())
 
 
@@ -214,7 +218,7 @@ def _read_binary(file: pa.NativeFile, form: str) -> pa.Table:
 
 
 @contextlib.contextmanager
-def _foreign(label: str, form: str) -> Any:
+def readable(label: str, form: str) -> Iterator[None]:
     """Refuse what is no table, and give a plain sentence for a file that is cut or damaged."""
     if form in _FOREIGN:
         raise DataError(f"{label} is {_FOREIGN[form]}.")
@@ -226,12 +230,16 @@ def _foreign(label: str, form: str) -> Any:
 
 
 def _finished(table: pa.Table, label: str, notes: tuple[str, ...]) -> TableReading:
-    names = table.column_names
+    check_heading(table.column_names, table.num_rows, label)
+    return TableReading(table, label, notes)
+
+
+def check_heading(names: Sequence[str], rows: int, label: str) -> None:
+    """Refuse a table without columns or rows, or with a name twice."""
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise DataError(f"{label}: the heading has {listed(twice)} more than once. Rename or remove the others.")
     if not names:
         raise DataError(f"{label} has no columns.")
-    if table.num_rows == 0:
+    if rows == 0:
         raise DataError(f"{label} has {len(names)} columns but no rows.")
-    return TableReading(table, label, notes)

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,14 +11,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Float
 
-from tacit.data.cells import cells_of
+from tacit.data.cells import Columns, cells_of
 from tacit.data.encode import Unseen, encode, ignored, only
 from tacit.data.errors import DataError, counted, listed, nearest, quoted
 from tacit.data.frames import from_frame
 from tacit.data.kinds import LeftOut, infer, judge
 from tacit.data.levels import show_level
 from tacit.data.long import CountTable, count_table, parse_long
-from tacit.data.read import TableReading, read
+from tacit.data.parquet import ParquetColumns
+from tacit.data.read import TableReading, form_of, locate, read
 from tacit.data.schema import Schema
 
 
@@ -96,20 +98,29 @@ def load(
     Raises:
         DataError: whatever is wrong with the table; row and column are named.
     """
-    reading = _opened(source, options)
     if long is not None:
-        return _load_log(reading, long, kinds, schema, id_column)
+        return _load_log(_opened(source, options), long, kinds, schema, id_column)
+    table, label, notes = _columns(source, options)
+    if id_column is not None:
+        _check_known(id_column, table)
     if schema is not None:
-        return _load_new(reading, kinds, schema, id_column, unseen)
+        return _load_new(table, label, notes, kinds, schema, id_column, unseen)
     chosen = dict(kinds or {})
     if id_column is not None:
-        _check_known(id_column, reading.table)
         chosen.setdefault(id_column, "identifier")
-    found, left_out = infer(reading.table, chosen)
-    values = encode(reading.table, found)
+    found, left_out = infer(table, chosen)
+    values = _encoded(table, found)
     candidates = (entry.name for entry in left_out if entry.role == "identifier")
-    ids = row_ids(reading.table, id_column, candidates)
-    return Table(values, found, left_out, reading.source, ids, reading.notes)
+    return Table(values, found, left_out, label, row_ids(table, id_column, candidates), notes)
+
+
+def _columns(source: Any, options: Mapping[str, Any]) -> tuple[Columns, str, tuple[str, ...]]:
+    """The columns of a source, its name, and what was guessed; those of a Parquet file are read one at a time."""
+    path = locate(source)[0] if isinstance(source, str | Path) else None
+    if path is not None and path.is_file() and form_of(path) == "parquet":
+        return ParquetColumns([path]), str(path), ()
+    reading = _opened(source, options)
+    return reading.table, reading.source, reading.notes
 
 
 def _opened(source: Any, options: Mapping[str, Any]) -> TableReading:
@@ -118,6 +129,10 @@ def _opened(source: Any, options: Mapping[str, Any]) -> TableReading:
     if isinstance(source, TableReading):
         return source
     return TableReading(from_frame(source), "the data in memory")
+
+
+def _encoded(table: Columns, schema: Schema, unseen: Unseen = "error") -> np.ndarray:
+    return table.encoded(schema, unseen) if isinstance(table, ParquetColumns) else encode(table, schema, unseen=unseen)
 
 
 def _load_log(
@@ -136,29 +151,31 @@ def _load_log(
 
 
 def _load_new(
-    reading: TableReading, kinds: Mapping[str, str] | None, schema: Schema, id_column: str | None, unseen: Unseen
+    table: Columns,
+    label: str,
+    notes: tuple[str, ...],
+    kinds: Mapping[str, str] | None,
+    schema: Schema,
+    id_column: str | None,
+    unseen: Unseen,
 ) -> Table:
     if kinds:
         raise DataError("the kinds were settled when the model was fitted; leave them out when reading new data.")
-    if id_column is not None:
-        _check_known(id_column, reading.table)
-    values = encode(reading.table, schema, unseen=unseen)
-    extra = ignored(reading.table, schema)
-    notes = reading.notes
+    values = _encoded(table, schema, unseen)
+    extra = ignored(table, schema)
     if extra:
         notes = (*notes, f"{counted(len(extra), 'column')} the model does not know ignored: {listed(extra)}")
-    named = (name for name in extra if judge(cells_of(name, only(reading.table, name))).role == "identifier")
-    ids = row_ids(reading.table, id_column, named)
-    return Table(values, schema, (), reading.source, ids, notes)
+    named = (name for name in extra if judge(cells_of(name, only(table, name))).role == "identifier")
+    return Table(values, schema, (), label, row_ids(table, id_column, named), notes)
 
 
-def _check_known(name: str, table: pa.Table) -> None:
+def _check_known(name: str, table: Columns) -> None:
     if name not in table.column_names:
         close = nearest(name, table.column_names)
         raise DataError(f"no column {name!r} to name the rows by; there are {listed(table.column_names, 20)}.{close}")
 
 
-def row_ids(table: pa.Table, id_column: str | None, candidates: Any) -> np.ndarray | None:
+def row_ids(table: Columns, id_column: str | None, candidates: Any) -> np.ndarray | None:
     """What names the rows: the column asked for, else the first candidate that never repeats."""
     if id_column is not None:
         return _plain_values(table, id_column)
@@ -169,7 +186,7 @@ def row_ids(table: pa.Table, id_column: str | None, candidates: Any) -> np.ndarr
     return None
 
 
-def _plain_values(table: pa.Table, name: str) -> np.ndarray:
+def _plain_values(table: Columns, name: str) -> np.ndarray:
     column = only(table, name)
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)

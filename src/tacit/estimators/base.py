@@ -5,9 +5,12 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
+import pyarrow as pa
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import _check_sample_weight, _num_samples, validate_data
 
 from tacit.compute import double_precision
+from tacit.data.dataset import Dataset, dataset_of
 
 __all__ = [
     "Seed",
@@ -15,11 +18,13 @@ __all__ = [
     "check_level",
     "check_whole",
     "double_precision",
+    "read_data",
     "read_rows",
     "read_weights",
     "seed_of",
     "unmasked",
     "unmasked_objects",
+    "weighted",
 ]
 
 
@@ -66,10 +71,37 @@ def read_rows(estimator: Any, X: Any, *, reset: bool, minimum: int = 1, sparse: 
     )
 
 
+def read_data(estimator: BaseEstimator, X: Any, *, reset: bool, minimum: int = 1, sparse: bool = False) -> Dataset:
+    """The same as a data set; one that is a data set already stays where it is.
+
+    Raises:
+        ValueError: as `read_rows`.
+    """
+    if not isinstance(X, Dataset):
+        return dataset_of(read_rows(estimator, X, reset=reset, minimum=minimum, sparse=sparse))
+    heading = np.empty((0, X.shape[1])) if X.names is None else pa.table(dict.fromkeys(X.names, np.empty(0)))
+    validate_data(estimator, heading, reset=reset, skip_check_array=True)
+    if len(X) < minimum:
+        raise ValueError(f"Found a data set with {len(X)} row(s) while a minimum of {minimum} is required.")
+    if reset and not np.isfinite(X.moments().mean).all():
+        raise ValueError("Input X contains infinity: a missing entry is NaN")
+    return X
+
+
+def weighted(data: Dataset, sample_weight: Any) -> Dataset:
+    """Rows with these weights; where none are given, with those that they have."""
+    return data if sample_weight is None else data.weighted(read_weights(data, sample_weight))
+
+
 def read_weights(X: Any, sample_weight: Any) -> np.ndarray:
     """Weights of the rows: finite, not negative, not all zero. Where none are given, ones that take no memory."""
     if sample_weight is None:
         return np.broadcast_to(1.0, (_num_samples(X),))
+    if np.ma.is_masked(sample_weight):
+        raise ValueError(
+            f"sample_weight is a masked array with {np.ma.count_masked(sample_weight)} masked entries, and the weight "
+            "of a row must be known: give such rows the weight 0, or leave them out"
+        )
     given = unmasked(sample_weight, "sample_weight")
     weights = _check_sample_weight(given, X, dtype=np.float64, ensure_non_negative=True)
     if not weights.sum() > 0:

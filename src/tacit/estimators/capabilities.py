@@ -13,19 +13,20 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 
+from tacit.data.dataset import Dataset
 from tacit.data.schema import Reads, Schema
 
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
 
-    from tacit.data.blocks import Moments
+    from tacit.data.dataset import ColumnMoments
     from tacit.estimators.regression.coefficients import CoefficientTable
     from tacit.estimators.vae.describe import Architecture
     from tacit.models.mixture.model import MixtureModel
     from tacit.models.topics.completion import Completion
 
-MatrixLike: TypeAlias = ArrayLike | sparse.sparray | sparse.spmatrix | Mapping[str, Any]
-"""Rows as scikit-learn takes them: an array, a list of lists, a data frame, or a sparse matrix; columns by name."""
+MatrixLike: TypeAlias = ArrayLike | sparse.sparray | sparse.spmatrix | Mapping[str, Any] | Dataset
+"""Rows as scikit-learn takes them (array, list of lists, data frame, sparse matrix); columns by name; a data set."""
 Matrix: TypeAlias = np.ndarray | sparse.sparray | sparse.spmatrix
 """Rows as an estimator has read them: numbers, NaN where missing."""
 
@@ -332,23 +333,27 @@ class ReadsKinds(Capability):
     """The columns, their kinds and levels."""
 
     @abc.abstractmethod
-    def automatic(self, schema: Schema, values: "Moments") -> list[str]:
+    def automatic(self, schema: Schema, values: "ColumnMoments") -> list[str]:
         """The families that suit the kinds of the columns, and their moments."""
 
 
-class ReadsOnce(Capability):
+class TakesDatasets(Capability):
+    """Goes over the rows of a `tacit.data.Dataset` where they lie, a slice at a time."""
+
+
+class ReadsOnce(TakesDatasets):
     """Reads rows once; fits and scores after that take them as they are."""
 
     @abc.abstractmethod
-    def read(self, X: MatrixLike, *, reset: bool, minimum: int = 1) -> Any:
+    def read(self, X: MatrixLike, *, reset: bool, minimum: int = 1) -> Dataset:
         """Rows as floats, NaN where missing, checked against the columns at fit, or the first of them (``reset``)."""
 
     @abc.abstractmethod
-    def fit_read(self, rows: MatrixLike, weights: np.ndarray) -> None:
+    def fit_read(self, rows: Dataset) -> None:
         """Fit to rows that were read."""
 
     @abc.abstractmethod
-    def score_read(self, rows: MatrixLike) -> np.ndarray:
+    def score_read(self, rows: Dataset) -> np.ndarray:
         """``log p(x)`` of rows that were read, in nats, ``(n,)``."""
 
 

@@ -5,24 +5,24 @@ from dataclasses import KW_ONLY
 from typing import Annotated, Any, Self
 
 import numpy as np
-from scipy import sparse
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-from tacit.data.blocks import Moments, moments
-from tacit.estimators.base import double_precision, read_rows, read_weights, seed_of
-from tacit.estimators.capabilities import Assigns, Sweeps, Transforms
+from tacit.data.dataset import ColumnMoments, Dataset, SparseRows
+from tacit.estimators.base import double_precision, read_data, seed_of, weighted
+from tacit.estimators.capabilities import Assigns, Sweeps, TakesDatasets, Transforms
 from tacit.estimators.settings import NOT_NEGATIVE, Choice, Estimator, Flag, Whole, settings
 from tacit.estimators.stopping import stop_reason
 from tacit.inference.closed_form import CONVERGED
 from tacit.inference.loop import Trace
 from tacit.models.graph import Edge, Graph, Node, Plate
-from tacit.models.kmeans.fitting import KMeansFit, KMeansSchedule, run, scaled, standardiser
-from tacit.models.kmeans.lloyd import Rescale
+from tacit.models.kmeans.fitting import KMeansFit, KMeansSchedule, run, standardiser
 from tacit.models.kmeans.model import KMeansModel as Centres
-from tacit.models.kmeans.rows import SLICE_ROWS, dense_slice, nearest, squared_distances
+from tacit.models.kmeans.model import Rescale
+from tacit.models.kmeans.rows import nearest, squared_distances
+from tacit.models.kmeans.wide import scaled
 from tacit.models.seeding import SAMPLE_ROWS, at_random, distinct, plus_plus, weighted_sample
 
 SEEDS = ("k-means++", "random")
@@ -33,7 +33,16 @@ SAMPLE_PER_CLUSTER = 100
 
 
 @settings
-class KMeans(Assigns, Transforms, Sweeps, ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Estimator):
+class KMeans(
+    Assigns,
+    Transforms,
+    Sweeps,
+    TakesDatasets,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    ClusterMixin,
+    Estimator,
+):
     """K-means, ``min Σ_n w_n min_k ‖x_n − c_k‖²``, with scikit-learn's arguments, attributes and results.
 
     It is hard EM of a mixture of equally many, equally wide, round Gaussians. Missing entries (NaN) are left out:
@@ -80,7 +89,7 @@ class KMeans(Assigns, Transforms, Sweeps, ClassNamePrefixFeaturesOutMixin, Trans
         """Find the clusters of rows.
 
         Args:
-            X: rows ``(n, d)``, dense or sparse; NaN marks a missing entry.
+            X: rows ``(n, d)``, dense or sparse, or a `tacit.data.Dataset`; NaN marks a missing entry.
             y: ignored.
             sample_weight: a weight a row, ``(n,)``; 2 is the same as two copies.
 
@@ -88,20 +97,19 @@ class KMeans(Assigns, Transforms, Sweeps, ClassNamePrefixFeaturesOutMixin, Trans
             ValueError: fewer rows than clusters, or what is wrong with rows, weights or a parameter.
         """
         self.check_settings()
-        rows = self._read(X, reset=True)
-        weights = read_weights(rows, sample_weight)
-        if rows.shape[0] < self.n_clusters:
-            raise ValueError(f"n_samples={rows.shape[0]} should be >= n_clusters={self.n_clusters}.")
-        values = moments(rows, weights)
+        rows = weighted(self._read(X, reset=True), sample_weight)
+        if len(rows) < self.n_clusters:
+            raise ValueError(f"n_samples={len(rows)} should be >= n_clusters={self.n_clusters}.")
+        values = rows.moments()
         if not values.complete:
-            weights, values = self._without_empty_rows(rows, weights, values)
+            rows = self._without_empty_rows(rows, values)
         view = standardiser(values)
-        centres = self._starts(rows, weights, view)
+        centres = self._starts(rows, view)
         if self.verbose:
             print("Initialization complete")
         tolerance = float(self.tol) * float(np.mean(values.variance))
         schedule = KMeansSchedule(int(self.max_iter), tolerance, type(self).__name__)
-        self._finish(run(centres, rows, weights, values, view, schedule), rows, weights)
+        self._finish(run(centres, rows, values, view, schedule), rows)
         return self
 
     def _check_together(self) -> None:
@@ -110,10 +118,10 @@ class KMeans(Assigns, Transforms, Sweeps, ClassNamePrefixFeaturesOutMixin, Trans
                 f"init must be one of {', '.join(map(repr, SEEDS))}, centres or a callable, got {self.init!r}"
             )
 
-    def _without_empty_rows(self, rows: Any, weights: np.ndarray, values: Moments) -> tuple[np.ndarray, Moments]:
+    def _without_empty_rows(self, rows: Dataset, values: ColumnMoments) -> Dataset:
         """Weight 0 for rows of which nothing is known; a word about columns of which nothing is known."""
-        known = [~np.isnan(dense_slice(rows, s)).all(axis=1) for s in range(0, rows.shape[0], SLICE_ROWS)]
-        weights = np.where(np.concatenate(known), weights, 0.0)
+        known = [~np.isnan(part).all(axis=1) for _, part in rows.slices()]
+        weights = np.where(np.concatenate(known), rows.weights, 0.0)
         if not weights.any():
             raise ValueError("X has no observed entry in any row of positive weight: there is nothing to cluster")
         unseen = np.flatnonzero(values.seen == 0)
@@ -123,9 +131,9 @@ class KMeans(Assigns, Transforms, Sweeps, ClassNamePrefixFeaturesOutMixin, Trans
             warnings.warn(
                 f"Column(s) {which} of X have no observed entry; all centres are 0 there.", UserWarning, stacklevel=4
             )
-        return weights, values
+        return rows.weighted(weights)
 
-    def _starts(self, rows: Any, weights: np.ndarray, view: Rescale) -> np.ndarray:
+    def _starts(self, rows: Dataset, view: Rescale) -> np.ndarray:
         """Centres of every start ``[starts, K, d]`` in the coordinates of the view."""
         init, random = self.init, seed_of(self.random_state)
         number = self._number_of_starts()
@@ -136,15 +144,17 @@ class KMeans(Assigns, Transforms, Sweeps, ClassNamePrefixFeaturesOutMixin, Trans
                 stacklevel=4,
             )
         if isinstance(init, str):
-            return self._seeded(rows, weights, view, number, random)
-        given = []
+            return self._seeded(rows, view, number, random)
+        found = []
         for _ in range(number):
             centres = init
             if callable(init):
                 state = np.random.RandomState(random.integers(2**31))
-                centres = init(rows, self.n_clusters, random_state=state)
-            given.append(self._checked_centres(centres, rows))
-        return (np.stack(given) - view.shift) / view.scale
+                centres = init(
+                    rows.matrix if isinstance(rows, SparseRows) else rows.rows(), self.n_clusters, random_state=state
+                )
+            found.append(self._checked_centres(centres, rows))
+        return (np.stack(found) - view.shift) / view.scale
 
     def _number_of_starts(self) -> int:
         careless = callable(self.init) or (isinstance(self.init, str) and self.init == "random")
@@ -160,11 +170,9 @@ class KMeans(Assigns, Transforms, Sweeps, ClassNamePrefixFeaturesOutMixin, Trans
             return 1
         return int(self.n_init)
 
-    def _seeded(
-        self, rows: Any, weights: np.ndarray, view: Rescale, number: int, random: np.random.Generator
-    ) -> np.ndarray:
-        sample, mass = weighted_sample(weights, max(SAMPLE_ROWS, SAMPLE_PER_CLUSTER * self.n_clusters), random)
-        part = scaled(rows[sample], view).astype(np.float64)
+    def _seeded(self, rows: Dataset, view: Rescale, number: int, random: np.random.Generator) -> np.ndarray:
+        sample, mass = weighted_sample(rows.weights, max(SAMPLE_ROWS, SAMPLE_PER_CLUSTER * self.n_clusters), random)
+        part = scaled(rows.rows(sample), view).astype(np.float64)
         filled, mass = distinct(np.where(np.isnan(part), 0.0, part), mass)  # gaps read as the column's mean
         if self.init == "random":
             picks = [at_random(mass, self.n_clusters, random) for _ in range(number)]
@@ -172,7 +180,7 @@ class KMeans(Assigns, Transforms, Sweeps, ClassNamePrefixFeaturesOutMixin, Trans
             picks = [plus_plus(filled, mass, self.n_clusters, random) for _ in range(number)]
         return filled[np.stack(picks)]
 
-    def _checked_centres(self, centres: Any, rows: Any) -> np.ndarray:
+    def _checked_centres(self, centres: Any, rows: Dataset) -> np.ndarray:
         centres = check_array(centres, dtype=np.float64, accept_sparse="csr")
         centres = centres if isinstance(centres, np.ndarray) else centres.toarray()
         for place, wanted, what in (
@@ -185,7 +193,7 @@ class KMeans(Assigns, Transforms, Sweeps, ClassNamePrefixFeaturesOutMixin, Trans
                 )
         return centres
 
-    def _finish(self, found: KMeansFit, rows: Any, weights: np.ndarray) -> None:
+    def _finish(self, found: KMeansFit, rows: Dataset) -> None:
         order = np.arange(self.n_clusters)
         if isinstance(self.init, str):
             # heaviest first, so that labels do not jump between runs; equals by their first coordinate
@@ -199,6 +207,7 @@ class KMeans(Assigns, Transforms, Sweeps, ClassNamePrefixFeaturesOutMixin, Trans
         self.converged_ = found.status == CONVERGED
         self.stop_reason_ = stop_reason(found.status)
         self.labels_, apart = nearest(self._centres(), rows)
+        weights = rows.weights
         self.inertia_ = float(weights @ apart.astype(np.float64))
         if self.verbose:
             self._print(self.trace_)
@@ -223,9 +232,8 @@ class KMeans(Assigns, Transforms, Sweeps, ClassNamePrefixFeaturesOutMixin, Trans
         check_is_fitted(self)
         return Centres(np.asarray(self.cluster_centers_))
 
-    def _read(self, X: Any, *, reset: bool = False) -> Any:
-        rows = read_rows(self, X, reset=reset, sparse=True)
-        return sparse.csr_array(rows) if sparse.issparse(rows) else rows
+    def _read(self, X: Any, *, reset: bool = False) -> Dataset:
+        return read_data(self, X, reset=reset, sparse=True)
 
     @double_precision
     def predict(self, X: Any) -> np.ndarray:
@@ -251,9 +259,9 @@ class KMeans(Assigns, Transforms, Sweeps, ClassNamePrefixFeaturesOutMixin, Trans
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Minus the inertia of rows: the weighted sum of squared distances to the nearest centres."""
         centres = self._centres()
-        rows = self._read(X)
+        rows = weighted(self._read(X), sample_weight)
         _, apart = nearest(centres, rows)
-        return -float(read_weights(rows, sample_weight) @ apart.astype(np.float64))
+        return -float(rows.weights @ apart.astype(np.float64))
 
     def graph(self) -> Graph:
         """The directed graph of the model, as data."""

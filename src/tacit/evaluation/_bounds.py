@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tacit.estimators.capabilities import Matrix
+from tacit.data.dataset import Dataset
 from tacit.estimators.mixture.parameters import NATIVE
 from tacit.estimators.mixture.variational import VariationalMixture
 from tacit.evaluation.rows import fit_rows, fresh
@@ -14,8 +14,7 @@ from tacit.evaluation.rows import fit_rows, fresh
 def candidates(
     base: VariationalMixture,
     covariance: str | Sequence[str] | None,
-    rows: Matrix,
-    weights: np.ndarray,
+    rows: Dataset,
     numbers: np.ndarray,
     n_init: int,
 ) -> list[tuple[dict[str, Any], VariationalMixture]]:
@@ -31,16 +30,16 @@ def candidates(
             if structure is not None:
                 model.set_params(covariance_type=structure)
             try:
-                fit_rows(model, rows, weights)
+                fit_rows(model, rows, rows.weights)
             except KeyboardInterrupt:
                 if not found:
                     raise
                 return found
-            found.append((_row(model, weights), model))
+            found.append((_row(model), model))
     return found
 
 
-def _row(model: VariationalMixture, weights: np.ndarray) -> dict[str, Any]:
+def _row(model: VariationalMixture) -> dict[str, Any]:
     return {
         "n_components": int(model.n_components),
         "covariance": str(model.covariance_type),

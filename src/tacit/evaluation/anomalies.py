@@ -8,7 +8,9 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils import get_tags
 
+from tacit.data.dataset import Dataset, DenseRows
 from tacit.data.frames import feature_names, from_frame
+from tacit.data.schema import Schema
 from tacit.estimators.capabilities import MatrixLike
 from tacit.evaluation.measure import GIVEN_TOTAL, check_scores, measure
 from tacit.evaluation.rows import names_at_fit
@@ -44,6 +46,8 @@ def odd_columns(estimator: BaseEstimator, X: MatrixLike) -> Float[np.ndarray, "r
             f"columns {columns} are one row of counts given its total: given the others, an entry is certain. "
             "A model of counts without a total (PoissonMixture) can say which columns are odd."
         )
+    if isinstance(X, Dataset):
+        return _of_array(estimator, X.rows(), X.schema)
     array = _as_numbers(X)
     return _of_frame(estimator, from_frame(X)) if array is None else _of_array(estimator, array)
 
@@ -61,13 +65,17 @@ def _as_numbers(X: MatrixLike) -> np.ndarray | None:
     return array if array.ndim == 2 else None
 
 
-def _of_array(estimator: BaseEstimator, rows: np.ndarray) -> np.ndarray:
-    whole = np.asarray(estimator.score_samples(rows), dtype=np.float64)
+def _of_array(estimator: BaseEstimator, rows: np.ndarray, schema: Schema | None = None) -> np.ndarray:
+    def scores(values: np.ndarray) -> np.ndarray:
+        X = values if schema is None else DenseRows(values).described(schema)
+        return np.asarray(estimator.score_samples(X), dtype=np.float64)
+
+    whole = scores(rows)
     found = np.empty(rows.shape)
     for column in range(rows.shape[1]):
         without = rows.copy()
         without[:, column] = np.nan
-        found[:, column] = whole - estimator.score_samples(without)
+        found[:, column] = whole - scores(without)
     return np.where(np.isnan(rows), np.nan, found)
 
 

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 
 from tacit.compute import double_precision
-from tacit.estimators.base import Seed, check_choice, check_whole, read_weights, seed_of
+from tacit.estimators.base import Seed, check_choice, check_whole, seed_of, weighted
 from tacit.estimators.capabilities import EmptiesItself, MatrixLike, Restarts, can
 from tacit.evaluation._parameters import labels_of, named_parameters
 from tacit.evaluation._sampled import Replicator
@@ -91,10 +91,9 @@ def bootstrap(
         raise ValueError(f"confidence must be between 0 and 1, got {confidence!r}")
     model = _checked(estimator)
     start = _restarted(estimator)
-    rows = start.read(X, reset=False)
-    weights = read_weights(rows, sample_weight)
-    fit_rows(start, rows, weights)  # to rest: replicates move from here
-    replicator = Replicator(start, rows, weights, method, seed_of(random_state))
+    rows = weighted(start.read(X, reset=False), sample_weight)
+    fit_rows(start, rows, rows.weights)  # to rest: replicates move from here
+    replicator = Replicator(start, rows, method, seed_of(random_state))
     found, doubts, restless = [], np.zeros(np.size(model.log_weights), int), 0
     for _ in range(n_boot):
         replicate = copy.copy(start)

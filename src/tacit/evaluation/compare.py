@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
 
 from tacit.compute import double_precision
+from tacit.data.dataset import Values, some
 from tacit.estimators.base import Seed, check_whole, seed_of
 from tacit.estimators.capabilities import Codes, MatrixLike, can
 from tacit.estimators.vae.answers import BLACK_OR_WHITE
@@ -130,13 +131,13 @@ def _crossed(
         for name, candidate in candidates.items():
             began = time.perf_counter()
             fitted[name] = fresh(candidate)
-            fit_rows(fitted[name], tables[name][seen], weights[seen])
+            fit_rows(fitted[name], some(tables[name], seen), weights[seen])
             measures[name] = measure(fitted[name])
             seconds[name] += time.perf_counter() - began
         check_measures(measures, _names(candidates))
         for name, model in fitted.items():
             began = time.perf_counter()
-            scores[name][unseen] = score_rows(model, tables[name][unseen])
+            scores[name][unseen] = score_rows(model, some(tables[name], unseen))
             seconds[name] += time.perf_counter() - began
     return scores, seconds, next(iter(measures.values()))
 
@@ -159,7 +160,7 @@ def _candidates(models: Mapping[str, Any] | Sequence[str], random: np.random.Gen
     return found
 
 
-def _read(name: str, candidate: BaseEstimator, X: MatrixLike) -> Any:
+def _read(name: str, candidate: BaseEstimator, X: MatrixLike) -> Values:
     try:
         return read(candidate, X)
     except ValueError as error:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from tacit.estimators.base import Seed, check_whole, seed_of
+from tacit.estimators.base import Seed, check_whole, seed_of, unmasked
 from tacit.estimators.capabilities import MatrixLike, Refines, can
 from tacit.evaluation.annealed import annealed_log_prob
 from tacit.evaluation.rows import mean_and_error, number_of_rows, picked
@@ -110,7 +110,8 @@ def inference_gap(
     count = number_of_rows(X)
     if count > rows:
         chosen = np.sort(random.choice(count, rows, replace=False))
-        X, given = picked(X, chosen), given if given is None or np.ndim(given) == 0 else np.asarray(given)[chosen]
+        X = picked(X, chosen)
+        given = given if given is None or np.ndim(given) == 0 else np.asarray(unmasked(given, "given"))[chosen]
     bounds = estimator.refined_bounds(X, given=given, random_state=random)
     found = annealed_log_prob(estimator, X, given=given, chains=chains, steps=steps, random_state=random)
     log_prob, method = found.values, "annealed importance sampling"

@@ -8,9 +8,9 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
 
 from tacit.compute import double_precision
-from tacit.data.blocks import moments
-from tacit.estimators.base import Seed, check_whole, read_weights, seed_of
-from tacit.estimators.capabilities import Matrix, MatrixLike
+from tacit.data.dataset import Dataset, dataset_of
+from tacit.estimators.base import Seed, check_whole, seed_of, weighted
+from tacit.estimators.capabilities import MatrixLike
 from tacit.estimators.mixture.gaussian import GaussianMixture
 from tacit.evaluation._sampled import Replicator
 from tacit.evaluation.rows import fit_rows, fresh, read, score_rows
@@ -73,17 +73,16 @@ def likelihood_ratio_test(
     random = seed_of(random_state)
     base = clone(GaussianMixture(**USUAL) if estimator is None else estimator)
     base.set_params(n_components=k, random_state=int(random.integers(2**31)))
-    rows = read(base, X)
-    weights = read_weights(rows, sample_weight)
+    rows = weighted(dataset_of(read(base, X)), sample_weight)
     if estimator is None:
-        base.set_params(reg_covar=FLOOR * moments(rows, weights).least_variance)
-    smaller, found = _ratio(base, k, rows, weights)
+        base.set_params(reg_covar=FLOOR * rows.moments().least_variance)
+    smaller, found = _ratio(base, k, rows, rows.weights)
     if found is None:
         raise ValueError(
             f"all starts of a fit with {k} or {k + 1} components end on the floor of a variance, where the likelihood "
             "has no maximum: use a simpler covariance structure, more starts or a higher floor"
         )
-    replicator = Replicator(smaller, rows, weights, "parametric", random)
+    replicator = Replicator(smaller, rows, "parametric", random)
     drawn = [_ratio(base, k, *replicator.draw())[1] for _ in range(n_boot)]
     kept = np.array([value for value in drawn if value is not None])
     if kept.size == 0:
@@ -92,7 +91,7 @@ def likelihood_ratio_test(
     return LikelihoodRatio(k, found, p_value, kept, n_boot - kept.size)
 
 
-def _ratio(base: BaseEstimator, k: int, rows: Matrix, weights: np.ndarray) -> tuple[Any, float | None]:
+def _ratio(base: BaseEstimator, k: int, rows: Dataset, weights: np.ndarray) -> tuple[Any, float | None]:
     """The fit with k components, and the ratio; None where no start of one of the fits ends sound."""
     smaller, larger = (_sound(base, number, rows, weights) for number in (k, k + 1))
     if smaller is None or larger is None:
@@ -102,7 +101,7 @@ def _ratio(base: BaseEstimator, k: int, rows: Matrix, weights: np.ndarray) -> tu
     return smaller, max(0.0, 2.0 * (total[1] - total[0]))
 
 
-def _sound(base: BaseEstimator, number: int, rows: Matrix, weights: np.ndarray) -> Any:
+def _sound(base: BaseEstimator, number: int, rows: Dataset, weights: np.ndarray) -> Any:
     """The best fit that rests on no floor; None if every start ends on one."""
     fit = fresh(base).set_params(n_components=number)
     fit_rows(fit, rows, weights)

@@ -15,14 +15,15 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import _safe_indexing, get_tags
 
+from tacit.data.dataset import Dataset, SparseRows, Values, dataset_of
 from tacit.data.frames import feature_names, from_frame
-from tacit.estimators.base import read_rows, read_weights
-from tacit.estimators.capabilities import Matrix, MatrixLike, ReadsOnce
+from tacit.estimators.base import read_data, read_weights
+from tacit.estimators.capabilities import MatrixLike, ReadsOnce
 from tacit.estimators.stopping import stop_reason
 from tacit.inference.closed_form import INTERRUPTED
 
 
-def read(estimator: BaseEstimator, X: MatrixLike) -> Matrix:
+def read(estimator: BaseEstimator, X: MatrixLike) -> Values:
     """The rows as an estimator takes them, with what it learns of the columns kept in it.
 
     Images go as they are to an estimator that says it takes them (scikit-learn's tag), and as flat rows to others.
@@ -33,7 +34,7 @@ def read(estimator: BaseEstimator, X: MatrixLike) -> Matrix:
         X = X.reshape(X.shape[0], -1) if X.ndim > 2 else X
     if isinstance(estimator, ReadsOnce):
         return estimator.read(X, reset=True, minimum=2)
-    rows = read_rows(estimator, X, reset=True, minimum=2, sparse=get_tags(estimator).input_tags.sparse)
+    rows = read_data(estimator, X, reset=True, minimum=2, sparse=get_tags(estimator).input_tags.sparse)
     vars(estimator).pop("feature_names_in_", None)  # it is fitted to rows without names
     return rows
 
@@ -53,24 +54,32 @@ def fresh(estimator: BaseEstimator) -> Any:
     return copy
 
 
-def fit_rows(estimator: BaseEstimator, rows: Matrix, weights: np.ndarray) -> None:
+def fit_rows(estimator: BaseEstimator, rows: Values, weights: np.ndarray) -> None:
     """Fit to rows that were read; warnings of a fit that is one of many are kept quiet, Ctrl-C is not."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         if isinstance(estimator, ReadsOnce):
-            estimator.fit_read(rows, weights)
+            estimator.fit_read(dataset_of(rows).weighted(weights))
         elif (weights == 1.0).all():
-            estimator.fit(rows)
+            estimator.fit(_plain(rows))
         else:
-            estimator.fit(rows, sample_weight=weights)
+            estimator.fit(_plain(rows), sample_weight=weights)
     if vars(estimator).get("stop_reason_") == stop_reason(INTERRUPTED):
         raise KeyboardInterrupt  # the fit itself ends with what it has; here more fits would follow
 
 
-def score_rows(estimator: BaseEstimator, rows: Matrix) -> np.ndarray:
+def score_rows(estimator: BaseEstimator, rows: Values) -> np.ndarray:
     """``log p(x)`` of rows that were read, in nats, ``(n,)``."""
-    score = estimator.score_read if isinstance(estimator, ReadsOnce) else estimator.score_samples
-    return np.asarray(score(rows), dtype=np.float64)
+    if isinstance(estimator, ReadsOnce):
+        return np.asarray(estimator.score_read(dataset_of(rows)), dtype=np.float64)
+    return np.asarray(estimator.score_samples(_plain(rows)), dtype=np.float64)
+
+
+def _plain(rows: Values) -> np.ndarray | sparse.csr_array:
+    """An array, for estimators that know no data sets."""
+    if isinstance(rows, SparseRows):
+        return rows.matrix
+    return rows.rows() if isinstance(rows, Dataset) else rows
 
 
 def names_at_fit(estimator: BaseEstimator) -> list[str] | None:
@@ -85,15 +94,15 @@ def weights_of(X: MatrixLike, sample_weight: ArrayLike | None) -> np.ndarray:
 
 
 def number_of_rows(X: Any) -> int:
-    """The rows of an array, a sparse matrix, a frame, a list of rows or a mapping of columns."""
-    if isinstance(X, np.ndarray) or sparse.issparse(X):
+    """The rows of a data set, an array, a sparse matrix, a frame, a list of rows or a mapping of columns."""
+    if isinstance(X, Dataset | np.ndarray) or sparse.issparse(X):
         return int(X.shape[0])
     return from_frame(X).num_rows if feature_names(X) is not None else len(X)
 
 
 def picked(X: Any, places: np.ndarray) -> Any:
     """Some rows of an array or a frame, which keeps its names."""
-    if isinstance(X, pa.Table):
+    if isinstance(X, pa.Table | Dataset):
         return X.take(places)
     return _safe_indexing(X, places) if feature_names(X) is not None else np.asarray(X)[places]
 

@@ -11,9 +11,9 @@ from sklearn.base import BaseEstimator, clone
 
 from tacit import plots
 from tacit.compute import double_precision
-from tacit.data.blocks import moments
-from tacit.estimators.base import Seed, read_weights, seed_of
-from tacit.estimators.capabilities import EmptiesItself, HasTopics, Matrix, MatrixLike, can
+from tacit.data.dataset import Dataset
+from tacit.estimators.base import Seed, seed_of, weighted
+from tacit.estimators.capabilities import EmptiesItself, HasTopics, MatrixLike, can
 from tacit.estimators.mixture.base import Search
 from tacit.estimators.mixture.em import LikelihoodMixture
 from tacit.estimators.mixture.gaussian import GaussianMixture
@@ -112,20 +112,19 @@ def select(
     criterion = one_of(BOUNDS if isinstance(estimator, EmptiesItself) else LIKELIHOODS, criterion)
     base = clone(estimator) if estimator is not None else GaussianMixture(tol=1e-5, max_iter=500)
     base.set_params(random_state=random_state, n_components=int(numbers[0]))
-    rows = base.read(X, reset=True, minimum=2)
-    weights = read_weights(rows, sample_weight)
-    if numbers[0] > rows.shape[0]:
-        raise ValueError(f"components begins at {numbers[0]}, and there are only {rows.shape[0]} rows")
-    numbers = numbers[numbers <= rows.shape[0]]
+    rows = weighted(base.read(X, reset=True, minimum=2), sample_weight)
+    if numbers[0] > len(rows):
+        raise ValueError(f"components begins at {numbers[0]}, and there are only {len(rows)} rows")
+    numbers = numbers[numbers <= len(rows)]
     if estimator is None:
-        base.set_params(reg_covar=FLOOR * moments(rows, weights).least_variance)
+        base.set_params(reg_covar=FLOOR * rows.moments().least_variance)
     base.check_settings()
     if isinstance(base, VariationalMixture):
-        return _by_bound(base, covariance, rows, weights, numbers, n_init, criterion)
-    candidates = _searched(base, _structures(base, covariance, rows.shape[1]), rows, weights, numbers, n_init)
+        return _by_bound(base, covariance, rows, numbers, n_init, criterion)
+    candidates = _searched(base, _structures(base, covariance, rows.shape[1]), rows, numbers, n_init)
     if criterion == "held-out":
         for candidate in candidates:
-            candidate.row["held_out"] = _held_out(candidate.unfitted(), rows, weights)
+            candidate.row["held_out"] = _held_out(candidate.unfitted(), rows)
     return _choose(candidates, criterion)
 
 
@@ -157,17 +156,16 @@ def _of_others(
 def _by_bound(
     base: VariationalMixture,
     covariance: str | Sequence[str] | None,
-    rows: Matrix,
-    weights: np.ndarray,
+    rows: Dataset,
     numbers: np.ndarray,
     n_init: int,
     criterion: str,
 ) -> Selection:
     """The fit whose bound on the log evidence, or held-out score, is the largest."""
-    found = _bounds.candidates(base, covariance, rows, weights, numbers, n_init)
+    found = _bounds.candidates(base, covariance, rows, numbers, n_init)
     if criterion == "held-out":
         for row, model in found:
-            row["held_out"] = _held_out(model, rows, weights)
+            row["held_out"] = _held_out(model, rows)
     values = [row[criterion.replace("-", "_")] for row, _ in found]
     return Selection(
         found[int(np.argmax(np.nan_to_num(values, nan=-np.inf)))][1],
@@ -216,8 +214,7 @@ def _structures(base: LikelihoodMixture, covariance: str | Sequence[str] | None,
 def _searched(
     base: LikelihoodMixture,
     structures: list[str | None],
-    rows: Matrix,
-    weights: np.ndarray,
+    rows: Dataset,
     numbers: np.ndarray,
     n_init: int,
 ) -> list[FittedCandidate]:
@@ -226,10 +223,10 @@ def _searched(
     methods: list[Begin] = [*HIERARCHIES, *["kmeans"] * n_init]
     candidates: list[FittedCandidate] = []
     for structure in structures:
-        candidates += _candidates(base, structure, rows, weights, numbers, [methods[:first]] * numbers.size)
+        candidates += _candidates(base, structure, rows, numbers, [methods[:first]] * numbers.size)
         if _interrupted(candidates):
             return candidates
-    return candidates if n_init == first else _crossed(base, candidates, rows, weights, numbers, n_init - first)
+    return candidates if n_init == first else _crossed(base, candidates, rows, numbers, n_init - first)
 
 
 def _interrupted(candidates: list[FittedCandidate]) -> bool:
@@ -239,8 +236,7 @@ def _interrupted(candidates: list[FittedCandidate]) -> bool:
 def _crossed(
     base: LikelihoodMixture,
     candidates: list[FittedCandidate],
-    rows: Matrix,
-    weights: np.ndarray,
+    rows: Dataset,
     numbers: np.ndarray,
     n_init: int,
 ) -> list[FittedCandidate]:
@@ -256,7 +252,7 @@ def _crossed(
             others = [c for c in ranked if c.row["n_components"] == number and c.row["covariance"] != structure]
             models = [finished(c.fit.model, c.search.view) for c in others[:n_init]]
             methods.append([*models, *["kmeans"] * (n_init - len(models))])
-        again = _candidates(base, structure, rows, weights, numbers, methods)
+        again = _candidates(base, structure, rows, numbers, methods)
         for candidate in again:
             key = structure, candidate.row["n_components"]
             best[key] = max(best[key], candidate, key=_worth)
@@ -274,8 +270,7 @@ def _worth(candidate: FittedCandidate) -> tuple[bool, float]:
 def _candidates(
     base: LikelihoodMixture,
     structure: str | None,
-    rows: Matrix,
-    weights: np.ndarray,
+    rows: Dataset,
     numbers: np.ndarray,
     methods: Sequence[Sequence[Begin]],
 ) -> list[FittedCandidate]:
@@ -284,7 +279,7 @@ def _candidates(
     if structure is not None:
         widest.set_params(covariance_type=structure)
     starts = np.repeat(numbers, [len(each) for each in methods])
-    search = widest.search(rows, weights, int(numbers[-1]), starts, [one for each in methods for one in each])
+    search = widest.search(rows, int(numbers[-1]), starts, [one for each in methods for one in each])
     totals, assigned = log_likelihoods(stacked([f.model for f in search.fits]), search.data, search.view)
     name = widest.get_params(deep=False).get("covariance_type", "")
     return [
@@ -312,12 +307,12 @@ def _row(search: Search, fit: Fit, number: int, structure: str, total: float, as
     }
 
 
-def _held_out(candidate: LikelihoodMixture | VariationalMixture, rows: Matrix, weights: np.ndarray) -> float:
+def _held_out(candidate: LikelihoodMixture | VariationalMixture, rows: Dataset) -> float:
     """Mean log-likelihood a row, each fold scored by the fit of the others."""
-    fold = seed_of(candidate.random_state).permutation(rows.shape[0]) % FOLDS
-    total = 0.0
+    fold = seed_of(candidate.random_state).permutation(len(rows)) % FOLDS
+    total, weights = 0.0, rows.weights
     for number in range(FOLDS):
         model = fresh(candidate)
-        fit_rows(model, rows[fold != number], weights[fold != number])
-        total += float(weights[fold == number] @ score_rows(model, rows[fold == number]))
+        fit_rows(model, rows.take(fold != number), weights[fold != number])
+        total += float(weights[fold == number] @ score_rows(model, rows.take(fold == number)))
     return total / float(weights.sum())

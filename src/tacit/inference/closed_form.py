@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, PRNGKeyArray, PyTree, UInt32
 
 from tacit.compute import Array, compiled
-from tacit.data.blocks import Block, Standardise
+from tacit.data.blocks import Block, View
 from tacit.inference.status import CONVERGED as CONVERGED
 from tacit.inference.status import FELL as FELL
 from tacit.inference.status import INTERRUPTED as INTERRUPTED
@@ -117,7 +117,7 @@ def over_starts(function: Callable, starts: int, *arguments: PyTree, shared: tup
 def accumulate(
     steps: PyTree,
     block: Block,
-    view: Standardise,
+    view: View,
     key: UInt32[Array, "starts 2"],
     iteration: Int[Array, " starts"],
 ) -> Sums:
@@ -292,7 +292,7 @@ def cycle(state: State, evaluate: Callable[[PyTree, State], Sums], limits: Limit
 def run_block(
     state: State,
     blocks: tuple[Block, ...],
-    view: Standardise,
+    view: View,
     steps: Int[Array, ""],
     limits: Limits,
     accelerate: bool = False,

@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import PyTree, UInt32
 
 from tacit.compute import Array, side_by_side
-from tacit.data.blocks import Block, Source, Standardise
+from tacit.data.blocks import Block, View
+from tacit.data.sources import BlockSource
 from tacit.inference import closed_form as cf
 from tacit.inference.loop import Line, Loop, Trace
 from tacit.inference.watch import Progress
@@ -34,8 +35,8 @@ class Fit(NamedTuple):
 
 def fit(
     models: PyTree,
-    source: Source,
-    view: Standardise,
+    source: BlockSource,
+    view: View,
     *,
     key: UInt32[Array, "starts 2"],
     max_iter: int | np.ndarray,
@@ -79,7 +80,7 @@ def fit(
     return [_best(state, loop, groups == number, clean) for number in range(groups.max() + 1)]
 
 
-def limits(source: Source, max_iter: int | np.ndarray, tol: float) -> cf.Limits:
+def limits(source: BlockSource, max_iter: int | np.ndarray, tol: float) -> cf.Limits:
     """The traced knobs of a fit."""
     return cf.Limits(
         np.asarray(max_iter),
@@ -94,7 +95,7 @@ class _ClosedForm:
 
     snapshots: tuple[int, ...] = (0, 3, 5, 16)
 
-    def __init__(self, source: Source, view: Standardise, limits: cf.Limits, accelerate: bool, label: str) -> None:
+    def __init__(self, source: BlockSource, view: View, limits: cf.Limits, accelerate: bool, label: str) -> None:
         self.source, self.limits, self.label = source, limits, label
         self.size, self.accelerate = source.size, accelerate
         self.view = jax.device_put(view)

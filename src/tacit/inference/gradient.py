@@ -14,7 +14,8 @@ import optax
 from jaxtyping import Float, PyTree
 
 from tacit.compute import Array, compiled
-from tacit.data.blocks import Block, Source, Standardise
+from tacit.data.blocks import Block, View
+from tacit.data.sources import BlockSource
 from tacit.inference import closed_form as cf
 from tacit.inference.fit import Fit, fit_of_one
 from tacit.inference.loop import Line, Loop
@@ -47,9 +48,7 @@ class _Ascent:
 
     snapshots: tuple[int, ...] = ()
 
-    def __init__(
-        self, around: Around, source: Source, view: Standardise, max_iter: int, tol: float, label: str
-    ) -> None:
+    def __init__(self, around: Around, source: BlockSource, view: View, max_iter: int, tol: float, label: str) -> None:
         self.around, self.view, self.label, self.size = around, view, label, source.size
         self.blocks = tuple(jax.device_put(b) for b in source.blocks())
         self.weight = np.asarray(float(source.total_weight))
@@ -86,7 +85,7 @@ class _Ascent:
         )
 
 
-def ascend(around: Around, source: Source, view: Standardise, *, max_iter: int, tol: float, label: str = "fit") -> Fit:
+def ascend(around: Around, source: BlockSource, view: View, *, max_iter: int, tol: float, label: str = "fit") -> Fit:
     """Raise the bound of one start until it changes by less than ``tol`` nats a row; the rows are held in memory."""
     ascent = _Ascent(around, source, view, max_iter, tol, label)
     loop = Loop(ascent)
@@ -96,7 +95,7 @@ def ascend(around: Around, source: Source, view: Standardise, *, max_iter: int, 
     return fit_of_one(climb.model, float(climb.bound), ascent.status(climb), loop)
 
 
-def _loss(step: Array, around: Around, blocks: tuple[Block, ...], view: Standardise, weight: Array) -> Float[Array, ""]:
+def _loss(step: Array, around: Around, blocks: tuple[Block, ...], view: View, weight: Array) -> Float[Array, ""]:
     model = around.mixture(step)
     single = jax.tree.map(lambda leaf: leaf[None] if eqx.is_array(leaf) else leaf, model.prepare())
     key, zero = jnp.zeros((1, 2), jnp.uint32), jnp.zeros(1, jnp.int32)
@@ -105,13 +104,13 @@ def _loss(step: Array, around: Around, blocks: tuple[Block, ...], view: Standard
 
 
 @compiled
-def _begin(around: Any, blocks: tuple[Block, ...], view: Standardise, weight: Array, step: Array) -> Climb:
+def _begin(around: Any, blocks: tuple[Block, ...], view: View, weight: Array, step: Array) -> Climb:
     bound = -_loss(step, around, blocks, view, weight) * weight
     return Climb(around.mixture(step), step, optax.lbfgs().init(step), bound, jnp.asarray(jnp.inf))
 
 
 @compiled
-def _move(around: Any, climb: Climb, blocks: tuple[Block, ...], view: Standardise, weight: Array) -> Climb:
+def _move(around: Any, climb: Climb, blocks: tuple[Block, ...], view: View, weight: Array) -> Climb:
     optimiser = optax.lbfgs()
 
     def loss(step):

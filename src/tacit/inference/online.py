@@ -13,7 +13,8 @@ import numpy as np
 from jaxtyping import Float, Int, PyTree
 
 from tacit.compute import Array, compiled
-from tacit.data.blocks import Block, Source, Standardise
+from tacit.data.blocks import Block, View
+from tacit.data.sources import BlockSource
 from tacit.inference import closed_form as cf
 from tacit.inference.fit import Fit, fit_of_one
 from tacit.inference.loop import Line, Loop
@@ -43,7 +44,7 @@ class Average(NamedTuple):
     """Batches seen."""
 
 
-def first_average(model: Any, block: Block, view: Standardise) -> Average:
+def first_average(model: Any, block: Block, view: View) -> Average:
     """Nothing seen yet; the first batch replaces the statistics, whose shapes alone count here."""
     shapes = eqx.filter_eval_shape(_batch_statistics, model, block.rows[0], block.weights[0], view)
     zeros = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
@@ -57,7 +58,7 @@ def _batch_statistics(model, rows, weights, view):
 
 
 @compiled
-def see(average: Average, block: Block, view: Standardise, total: Float[Array, ""], step: StepSize = USUAL) -> Average:
+def see(average: Average, block: Block, view: View, total: Float[Array, ""], step: StepSize = USUAL) -> Average:
     """Go over the chunks of a block, one batch each; ``total`` is the weight of all rows, for the priors."""
     dynamic, static = eqx.partition(average, eqx.is_array)
 
@@ -77,7 +78,7 @@ def see(average: Average, block: Block, view: Standardise, total: Float[Array, "
 
 
 @compiled
-def _bound(model: Any, block: Block, view: Standardise) -> Float[Array, ""]:
+def _bound(model: Any, block: Block, view: View) -> Float[Array, ""]:
     single = jax.tree.map(lambda leaf: leaf[None] if eqx.is_array(leaf) else leaf, model.prepare())
     return cf.accumulate(single, block, view, jnp.zeros((1, 2), jnp.uint32), jnp.zeros(1, jnp.int32)).bound[0]
 
@@ -98,7 +99,7 @@ class _Passes:
 
     snapshots: tuple[int, ...] = ()
 
-    def __init__(self, source: Source, view: Standardise, max_iter: int, tol: float, label: str) -> None:
+    def __init__(self, source: BlockSource, view: View, max_iter: int, tol: float, label: str) -> None:
         self.source, self.view, self.label, self.size = source, view, label, source.size
         self.max_iter, self.tol, self.weight = max_iter, tol, float(source.total_weight)
 
@@ -143,7 +144,7 @@ class _Passes:
         return local + float(model.global_bound())
 
 
-def online(model: Any, source: Source, view: Standardise, *, max_iter: int, tol: float, label: str = "fit") -> Fit:
+def online(model: Any, source: BlockSource, view: View, *, max_iter: int, tol: float, label: str = "fit") -> Fit:
     """Passes over all batches from one start, until the exact bound of a pass changes by less than ``tol`` a row."""
     passes = _Passes(source, view, max_iter, tol, label)
     loop = Loop(passes)

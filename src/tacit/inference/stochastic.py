@@ -15,6 +15,7 @@ import optax
 from jaxtyping import Float, Int, PRNGKeyArray, PyTree, UInt32
 
 from tacit.compute import Array, as_key, compiled, row_bucket
+from tacit.data import blocks
 from tacit.inference.objectives import Batch, LatentVariable, Objective, Terms
 
 SMALL_ROWS = 16_384
@@ -43,12 +44,8 @@ def room(rows: int) -> int:
 
 def padded(rows: PyTree, weights: np.ndarray, to: int) -> Batches:
     """Rows and weights made up to a number of rows, with copies of the last row and weight 0."""
-    lack = to - weights.shape[0]
-
-    def longer(leaf: Any) -> np.ndarray:
-        return np.concatenate([leaf, np.repeat(leaf[-1:], lack, axis=0)]) if lack else np.asarray(leaf)
-
-    return Batches(jax.tree.map(longer, rows), np.append(weights, np.zeros(lack)).astype(np.float32))
+    mass = np.pad(weights, (0, to - weights.shape[0])).astype(np.float32)
+    return Batches(jax.tree.map(lambda leaf: blocks.padded(np.asarray(leaf), to), rows), mass)
 
 
 class TrainSchedule(NamedTuple):

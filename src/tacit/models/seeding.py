@@ -89,11 +89,6 @@ def _lloyd(rows: np.ndarray, weights: np.ndarray, centres: np.ndarray, steps: in
     return labels
 
 
-def sample_rows(rows: int, size: int, random: np.random.Generator) -> np.ndarray:
-    """Indices of a sorted sample without replacement, or all of them."""
-    return np.arange(rows) if rows <= size else np.sort(random.choice(rows, size, replace=False))
-
-
 def distinct(
     rows: Float[np.ndarray, "rows dims"], weights: Float[np.ndarray, " rows"]
 ) -> tuple[Float[np.ndarray, "distinct dims"], Float[np.ndarray, " distinct"]]:

@@ -9,7 +9,8 @@ import pyarrow as pa
 from jaxtyping import Bool, Float, Num, Shaped, UInt8
 
 from tacit.compute import Array
-from tacit.estimators.capabilities import Codes, Matrix, Measures, Scores, ScoresByDraws, Walks, can
+from tacit.data.dataset import Values, some
+from tacit.estimators.capabilities import Codes, Measures, Scores, ScoresByDraws, Walks, can
 from tacit.estimators.settings import Estimator
 from tacit.evaluation.health import ACTIVE_VARIANCE, latent_health
 from tacit.evaluation.measure import bits_per_dimension
@@ -117,7 +118,7 @@ class Images:
 
 
 def code(
-    estimator: Estimator, X: Matrix | pa.Table, labels: Sequence[object] | np.ndarray | None = None
+    estimator: Estimator, X: Values | pa.Table, labels: Sequence[object] | np.ndarray | None = None
 ) -> Code | None:
     """The code of a deep model, seen from at most 2 000 rows, or nothing for another model.
 
@@ -152,9 +153,9 @@ def code(
     )
 
 
-def _pick(X: Matrix | pa.Table, places: np.ndarray) -> Matrix | pa.Table:
+def _pick(X: Values | pa.Table, places: np.ndarray) -> Values | pa.Table:
     """Some rows of an array or of a table with named columns."""
-    return X.take(places) if isinstance(X, pa.Table) else X[places]
+    return X.take(places) if isinstance(X, pa.Table) else some(X, places)
 
 
 def _measure(estimator: Estimator) -> str:
@@ -173,7 +174,7 @@ def bits(estimator: Estimator, values: np.ndarray, nats: float) -> float | None:
     return -bits_per_dimension(nats, math.prod(values.shape[1:]))
 
 
-def log_density(estimator: ScoresByDraws, X: Matrix | pa.Table) -> np.ndarray:
+def log_density(estimator: ScoresByDraws, X: Values | pa.Table) -> np.ndarray:
     """Log density of 2 000 rows at most, drawn at random, in nats; NaN for the others."""
     kept = np.sort(thin(len(X), SCORED_ROWS))
     found = np.full(len(X), np.nan)

@@ -23,6 +23,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, clone
 
 from tacit.compute import cores
+from tacit.data.dataset import Dataset
 from tacit.files import remove_leftovers
 from tacit.inference.watch import Progress, Snapshot
 from tacit.storage import container
@@ -163,7 +164,7 @@ def fingerprint(estimator: BaseEstimator, *data: Any) -> str:
 
     Args:
         estimator: its settings count, not what it has learned; a random generator given as setting does not.
-        data: arrays of numbers (rows, weights), dense or sparse, or None.
+        data: data sets, and arrays of numbers (rows, weights), dense or sparse, or None.
 
     Raises:
         TypeError: an array of objects or texts: encode it first.
@@ -171,6 +172,11 @@ def fingerprint(estimator: BaseEstimator, *data: Any) -> str:
     settings = encode(clone(estimator))
     found = hashlib.sha256(json.dumps(_alike(settings.node)).encode("ascii"))
     for array in (*settings.arrays.values(), *data):
+        if isinstance(array, Dataset):
+            found.update(f"\n1\n{array.dtype.str} {array.shape}\n".encode("ascii"))
+            for _, part in array.slices():
+                found.update(np.ascontiguousarray(part).tobytes())
+            continue
         if sparse.issparse(array):
             rows = array.tocsr()
             parts = [np.asarray(rows.shape), rows.indptr, rows.indices, rows.data]

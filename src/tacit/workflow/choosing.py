@@ -9,10 +9,10 @@ from scipy import sparse
 from sklearn.base import ClassifierMixin, clone
 
 from tacit import registry, workflow
-from tacit.data.blocks import moments
+from tacit.data.dataset import Values, dataset_of, some
 from tacit.data.errors import listed
 from tacit.data.schema import Column, Schema
-from tacit.estimators.capabilities import Assigns, Matrix, MatrixLike, ReadsKinds, can
+from tacit.estimators.capabilities import Assigns, MatrixLike, ReadsKinds, can
 from tacit.estimators.mixture.em import LikelihoodMixture
 from tacit.estimators.settings import Estimator
 from tacit.evaluation.select import FLOOR, select
@@ -95,7 +95,7 @@ class Chosen:
 
 
 def plan(
-    values: Matrix,
+    values: Values,
     schema: Schema | None,
     model: str | None,
     given: Mapping[str, Any],
@@ -152,7 +152,7 @@ def plan(
     return Plan(name, why, estimator, groups, tried, own_names, criterion, int(chosen.get("n_init", STARTS)), seed)
 
 
-def _check_rows(name: str, bare: Estimator, values: Matrix, schema: Schema | None, target: Column | None) -> None:
+def _check_rows(name: str, bare: Estimator, values: Values, schema: Schema | None, target: Column | None) -> None:
     """Refuse rows, or a column to be predicted, that the model cannot take."""
     check_target(name, bare, target)
     if target is None:
@@ -162,11 +162,7 @@ def _check_rows(name: str, bare: Estimator, values: Matrix, schema: Schema | Non
 
 
 def choose(
-    plan: Plan,
-    values: Matrix,
-    schema: Schema | None,
-    observer: Observer,
-    vocabulary: Sequence[str] | None = None,
+    plan: Plan, values: Values, schema: Schema | None, observer: Observer, vocabulary: Sequence[str] | None = None
 ) -> Chosen:
     """Fit every candidate and keep the best; many rows are chosen on a sample first.
 
@@ -187,7 +183,7 @@ def choose(
     if plan.candidates == 1 or rows <= CHOICE_ROWS:
         return _sweep(plan, values, schema, observer)
     sample = np.sort(np.random.default_rng(plan.seed).choice(rows, CHOICE_ROWS, replace=False))
-    found = _sweep(plan, values[sample], schema, observer)
+    found = _sweep(plan, some(values, sample), schema, observer)
     if observer.stopped():
         return dataclasses.replace(found, sampled=CHOICE_ROWS)
     best = dataclasses.replace(
@@ -200,7 +196,7 @@ def choose(
     return Chosen(final.estimator, found.candidates, CHOICE_ROWS)
 
 
-def _sweep(plan: Plan, values: Matrix, schema: Schema | None, observer: Observer) -> Chosen:
+def _sweep(plan: Plan, values: Values, schema: Schema | None, observer: Observer) -> Chosen:
     """All structures with all numbers of groups; once stopped, each fit that is left ends at once."""
     X, weights = feed_fit(plan.estimator, values, schema)
     observer.stage(_stage(plan))
@@ -238,7 +234,7 @@ def _fitted(estimator: Estimator, X: MatrixLike, weights: np.ndarray | None) -> 
     return estimator.fit(X) if weights is None else estimator.fit(X, sample_weight=weights)
 
 
-def _by_kinds(values: Matrix, schema: Schema | None, target: Column | None) -> tuple[str, str]:
+def _by_kinds(values: Values, schema: Schema | None, target: Column | None) -> tuple[str, str]:
     """The model that suits the rows, and why."""
     if target is not None:
         return usual_model(target)
@@ -258,7 +254,7 @@ def _by_kinds(values: Matrix, schema: Schema | None, target: Column | None) -> t
 
 
 def _with_defaults(
-    name: str, given: Mapping[str, Any], values: Matrix, *, images: bool, scaled: bool
+    name: str, given: Mapping[str, Any], values: Values, *, images: bool, scaled: bool
 ) -> dict[str, Any]:
     """Settings over tacit's own defaults for a fit that nobody minds; the floor is tied to the data's scale.
 
@@ -271,7 +267,7 @@ def _with_defaults(
         if key in known and issubclass(registry.get(name), LikelihoodMixture)
     }
     if "reg_covar" in known and not sparse.issparse(values):
-        chosen["reg_covar"] = FLOOR * moments(values).least_variance
+        chosen["reg_covar"] = FLOOR * dataset_of(values).moments().least_variance
     if EMPTIES in known:
         chosen |= {"max_iter": DEFAULTS["max_iter"], "n_init": STARTS}
     if registry.entry(name).reads == "documents" and "max_iter" in known:

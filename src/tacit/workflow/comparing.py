@@ -10,8 +10,9 @@ from sklearn.utils import get_tags
 
 from tacit import registry
 from tacit.compute import compilation_cache
+from tacit.data.dataset import Values
 from tacit.data.schema import Schema
-from tacit.estimators.capabilities import Matrix, MatrixLike, Measures, ReadsKinds, Scores, can
+from tacit.estimators.capabilities import MatrixLike, Measures, ReadsKinds, Scores, can
 from tacit.estimators.settings import Estimator
 from tacit.evaluation.baseline import INDEPENDENT
 from tacit.evaluation.compare import Comparison
@@ -44,7 +45,7 @@ class PlannedEstimator(Measures, DensityMixin, BaseEstimator):
         self.schema = schema
         self.observer = observer
 
-    def fit(self, X: Matrix, y: object = None) -> Self:
+    def fit(self, X: Values, y: object = None) -> Self:
         """Choose and fit; raises `KeyboardInterrupt` where it is stopped, for a part of a fold is no result."""
         chosen = choose(self.plan, X, self.schema, self.observer)
         if self.observer.stopped():
@@ -176,7 +177,7 @@ def _plan(rows: Rows, name: str, given: Mapping[str, Any], seed: int) -> Plan:
             "such model with --target and the same --seed: their scores on the rows kept aside can be compared."
         )
     if can(registry.get(name), Scores):
-        found = plan(rows.values, rows.schema, name, given, criterion=None, seed=seed, structures=False)
+        found = plan(rows.data, rows.schema, name, given, criterion=None, seed=seed, structures=False)
     if found is None or not can(found.estimator, Scores):
         raise RequestError(f"{name} gives rows no density, and nats are all that is compared.")
     return found

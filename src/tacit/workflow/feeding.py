@@ -3,7 +3,6 @@
 import contextlib
 import warnings
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,11 +10,11 @@ from scipy import sparse
 from sklearn.utils import get_tags
 
 from tacit import registry
-from tacit.data.blocks import moments
+from tacit.data.dataset import Dataset, Values, dataset_of
 from tacit.data.encode import decode
 from tacit.data.errors import listed
 from tacit.data.schema import LEVELLED, Schema
-from tacit.estimators.capabilities import Matrix, ReadsKinds, can
+from tacit.estimators.capabilities import ReadsKinds, TakesDatasets, can
 from tacit.estimators.settings import Estimator
 from tacit.workflow.errors import RequestError
 from tacit.workflow.warned import collected
@@ -29,7 +28,7 @@ def takes_images(estimator: Estimator) -> bool:
     return bool(get_tags(estimator).input_tags.three_d_array)
 
 
-def check_kinds(name: str, estimator: Estimator, values: Matrix, schema: Schema | None) -> None:
+def check_kinds(name: str, estimator: Estimator, values: Values, schema: Schema | None) -> None:
     """Refuse rows that the model cannot take; of a table says which columns are in the way."""
     if registry.entry(name).reads == "documents":
         if schema is not None or not sparse.issparse(values):
@@ -51,29 +50,33 @@ def check_kinds(name: str, estimator: Estimator, values: Matrix, schema: Schema 
         raise RequestError(f"{name} does not take the counts of a purchase log; use --model poisson-mixture.")
 
 
-def settle_families(estimator: Estimator, values: Matrix, schema: Schema | None) -> None:
+def settle_families(estimator: Estimator, values: Values, schema: Schema | None) -> None:
     """Name the family of every column where the user left it open, so that the kinds shown are those fitted."""
     if schema is not None and can(estimator, ReadsKinds) and estimator.families == "auto":
-        families = estimator.automatic(schema, moments(values, np.ones(values.shape[0])))
+        families = estimator.automatic(schema, dataset_of(values).moments())
         estimator.set_params(families=dict(zip(schema.names, families, strict=True)))
 
 
-def feed(estimator: Estimator, values: Matrix, schema: Schema | None) -> Matrix | pa.Table:
+def feed(estimator: Estimator, values: Values, schema: Schema | None) -> Values | pa.Table:
     """Rows as an estimator takes them in every method.
 
     Args:
         estimator: any of tacit's.
-        values: ``[rows, columns]`` in float64, NaN where missing, codes of levels; or sparse counts; or images.
+        values: rows in float64, NaN where missing, codes of levels; or sparse counts; or images.
         schema: what the columns are; None for images.
 
     Returns:
-        A table with named columns; sparse counts and images as they are.
+        A data set or a table with named columns; sparse counts and images as they are.
     """
     if schema is None or sparse.issparse(values):
         return values
+    data = dataset_of(values)
+    if can(estimator, TakesDatasets):
+        return data.described(schema)
+    rows = data.rows()
     if can(estimator, ReadsKinds):
-        return _with_levels(values, schema)
-    return pa.table({name: np.ascontiguousarray(values[:, place]) for place, name in enumerate(schema.names)})
+        return _with_levels(rows, schema)
+    return pa.table({name: np.ascontiguousarray(rows[:, place]) for place, name in enumerate(schema.names)})
 
 
 @contextlib.contextmanager
@@ -86,7 +89,9 @@ def in_order() -> Iterator[None]:
             warnings.warn(text, stacklevel=3)
 
 
-def feed_fit(estimator: Estimator, values: Matrix, schema: Schema | None) -> tuple[Any, np.ndarray | None]:
+def feed_fit(
+    estimator: Estimator, values: Values, schema: Schema | None
+) -> tuple[Values | pa.Table, np.ndarray | None]:
     """Rows and weights for a fit.
 
     A level that only the rows kept aside have must be known to the fit all the same: each gets an empty row of
@@ -94,18 +99,25 @@ def feed_fit(estimator: Estimator, values: Matrix, schema: Schema | None) -> tup
     """
     if schema is None or sparse.issparse(values) or not can(estimator, ReadsKinds):
         return feed(estimator, values, schema), None
-    absent = [
-        (place, code)
-        for place, column in enumerate(schema.columns)
-        for code in sorted(set(range(len(column.levels or ()))) - set(values[:, place].tolist()))
-    ]
+    absent = _absent(dataset_of(values), schema)
     if not absent:
         return feed(estimator, values, schema), None
+    rows = dataset_of(values).rows()
     extra = np.full((len(absent), len(schema)), np.nan)
     for row, (place, code) in enumerate(absent):
         extra[row, place] = code
-    weights = np.concatenate([np.ones(len(values)), np.zeros(len(absent))])
-    return feed(estimator, np.concatenate([values, extra]), schema), weights
+    weights = np.concatenate([np.ones(len(rows)), np.zeros(len(absent))])
+    return _with_levels(np.concatenate([rows, extra]), schema), weights
+
+
+def _absent(data: Dataset, schema: Schema) -> list[tuple[int, int]]:
+    """The levels that no row has: the place of the column, and the code."""
+    seen = {place: np.zeros(len(column.levels), bool) for place, column in enumerate(schema.columns) if column.levels}
+    for _, rows in data.slices() if seen else ():
+        for place, found in seen.items():
+            codes = rows[:, place]
+            found[codes[~np.isnan(codes)].astype(int)] = True
+    return [(place, int(code)) for place, found in seen.items() for code in np.flatnonzero(~found)]
 
 
 def _with_levels(values: np.ndarray, schema: Schema) -> pa.Table:

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.base import clone
 
 from tacit.compute import compilation_cache
+from tacit.data.dataset import numbered
 from tacit.data.images import ImageSet
 from tacit.data.schema import Schema
 from tacit.estimators.capabilities import ReadsKinds, can
@@ -113,7 +114,7 @@ def prepare(asked: Asked, observer: Observer, began: float) -> Prepared:
     seen, unseen = split(len(rows), request.holdout, request.seed, classes_of(rows))
     fitted, kept = rows.pick(seen), rows.pick(unseen)
     todo = plan(
-        fitted.values,
+        fitted.data,
         rows.schema,
         asked.model,
         asked.settings,
@@ -167,7 +168,7 @@ def _chosen(todo: Plan, fitted: Rows, observer: Observer) -> Chosen:
             estimator = clone(todo.estimator)
             return Chosen(estimator.fit(features(estimator, fitted), targets(estimator, fitted)), ())
         vocabulary = None if fitted.vocabulary is None else fitted.vocabulary.words
-        return choose(todo, fitted.values, fitted.schema, observer, vocabulary)
+        return choose(todo, fitted.data, fitted.schema, observer, vocabulary)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
             "stopped by Ctrl-C before anything was written. The same command with --resume goes on."
@@ -181,10 +182,13 @@ def split(rows: int, holdout: float, seed: int, classes: np.ndarray | None = Non
     codes ``[rows]``, equal shares are kept aside, and of each at least one row is fitted.
     """
     number = 0 if holdout == 0 else max(0, min(max(1, round(holdout * rows)), rows - 2))
-    order = np.random.default_rng(seed).permutation(rows)
+    order = np.random.default_rng(seed).permutation(numbered(rows))
     if classes is not None:
         order, number = _even(order, classes), min(number, rows - np.unique(classes).size)
-    return np.sort(order[number:]), np.sort(order[:number])
+    kept, seen = order[:number], order[number:]
+    seen.sort()
+    kept.sort()
+    return seen, kept
 
 
 def _even(order: np.ndarray, classes: np.ndarray) -> np.ndarray:
@@ -223,7 +227,7 @@ def _fingerprint(todo: Plan, fitted: Rows) -> str:
     """What tells this fit from another: settings, what is tried, and the rows."""
     columns = None if fitted.schema is None else fitted.schema.to_json()
     tried = json.dumps([todo.groups, todo.structures, todo.criterion, todo.starts, columns])
-    return fingerprint(todo.estimator, fitted.values, np.frombuffer(tried.encode("utf-8"), np.uint8))
+    return fingerprint(todo.estimator, fitted.data, np.frombuffer(tried.encode("utf-8"), np.uint8))
 
 
 def _write(

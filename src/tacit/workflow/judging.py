@@ -9,7 +9,6 @@ import numpy as np
 from scipy import sparse
 
 from tacit import workflow
-from tacit.data.schema import Schema
 from tacit.estimators.capabilities import (
     Assigns,
     AssignsSoftly,
@@ -88,7 +87,7 @@ def judge(chosen: Chosen, fitted: Rows, kept: Rows, said: Iterable[str], trace: 
     if fitted.target is not None:
         told, calibration = workflow.judging_predictions.judge_predictions(estimator, fitted, kept)
         return Judgement(None, None, (), "", None, None, calibration, _said(said), target=told)
-    X = feed(estimator, fitted.values, schema)
+    X = feed(estimator, fitted.data, schema)
     share = responsibilities(estimator, X)
     shares = None if share is None else _shares(estimator, share)
     score, total, calibration = None, None, {}
@@ -98,7 +97,7 @@ def judge(chosen: Chosen, fitted: Rows, kept: Rows, said: Iterable[str], trace: 
         if schema is None and len(kept) > JUDGED_IMAGES:
             places = np.random.default_rng(0).choice(len(kept), JUDGED_IMAGES, replace=False)
             kept = kept.pick(np.sort(places))
-        found = np.asarray(estimator.score_samples(feed(estimator, kept.values, schema)), np.float64)
+        found = np.asarray(estimator.score_samples(feed(estimator, kept.data, schema)), np.float64)
         score = of_scores(found, np.ones(len(kept)), len(measure(estimator)))
         calibration = {"scores": found, "rows": np.asarray(kept.numbers, np.int64)}
         typical = _typical(estimator, kept)
@@ -163,27 +162,27 @@ def _sentences(fitted: Rows, share: np.ndarray, shares: np.ndarray) -> tuple[str
     """What sets each group apart; of wide counts only the items bought most are looked at."""
     if fitted.schema is None:
         return ()
-    values, columns = fitted.values, np.arange(len(fitted.schema))
-    if values.shape[0] > DESCRIBED_ROWS:
-        rows = np.linspace(0, values.shape[0] - 1, DESCRIBED_ROWS).astype(int)
-        values, share = values[rows], share[rows]
-    if sparse.issparse(values):
-        totals = np.asarray(values.sum(axis=0)).ravel()
+    columns = np.arange(len(fitted.schema))
+    if len(fitted) > DESCRIBED_ROWS:
+        chosen = np.linspace(0, len(fitted) - 1, DESCRIBED_ROWS).astype(int)
+        fitted, share = fitted.pick(chosen), share[chosen]
+    if sparse.issparse(fitted.values):
+        totals = np.asarray(fitted.values.sum(axis=0)).ravel()
         columns = np.sort(np.argsort(-totals, kind="stable")[:WIDE])
-        values = values[:, columns].toarray()
-    schema = Schema(tuple(fitted.schema.columns[place] for place in columns))
-    found = effects(values, schema.kinds, [len(column.levels or ()) for column in schema.columns], share)
-    return tuple(
-        sentences.describe_group(k, float(weight), found[k], schema.columns) for k, weight in enumerate(shares)
-    )
+    table = fitted.as_table(columns)
+    known = table.schema.columns
+    found = effects(table.values, table.schema.kinds, [len(column.levels or ()) for column in known], share)
+    return tuple(sentences.describe_group(k, float(weight), found[k], known) for k, weight in enumerate(shares))
 
 
 def _typical(estimator: Estimator, kept: Rows) -> np.ndarray | None:
     """What ordinary rows have for ``log p(x_j | rest)``, column by column: the medians, ``[columns]``."""
-    if kept.schema is None or len(kept.schema) > WIDE or sparse.issparse(kept.values):
+    if kept.schema is None or len(kept.schema) > WIDE or sparse.issparse(kept.whole.values):
         return None
     try:
-        found = odd_columns(estimator, feed(estimator, kept.values[:TYPICAL_ROWS], kept.schema))
+        found = odd_columns(
+            estimator, feed(estimator, kept.pick(np.arange(min(TYPICAL_ROWS, len(kept)))).data, kept.schema)
+        )
     except ValueError:
         return None  # a model whose columns have no density apart
     with warnings.catch_warnings():

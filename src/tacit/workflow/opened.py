@@ -191,13 +191,13 @@ class Opened:
         known = np.flatnonzero(~np.isnan(values))
         if not known.size:
             raise DataError(f"{target.column.name!r} is missing in every row of {path}: there is nothing to score.")
-        return dataclasses.replace(rows, target_values=values).pick(known)
+        return dataclasses.replace(rows, whole=dataclasses.replace(rows.whole, target=values)).pick(known)
 
     def feed(self, rows: Rows) -> Any:
         """Rows as the model takes them."""
         if self.target is not None:
             return workflow.supervised.features(self.estimator, dataclasses.replace(rows, target=self.target))
-        return workflow.feeding.feed(self.estimator, rows.values, self.schema)
+        return workflow.feeding.feed(self.estimator, rows.data, self.schema)
 
 
 def labels(rows: Rows) -> dict[str, pa.Array]:

@@ -11,8 +11,9 @@ import pyarrow as pa
 from scipy import sparse
 
 from tacit.data.corpus import Corpus
+from tacit.data.dataset import Values
 from tacit.data.texts import Vocabulary
-from tacit.estimators.capabilities import Codes, HasTopics, Matrix, Mixes, Samples, Scores, ScoresByDraws, can
+from tacit.estimators.capabilities import Codes, HasTopics, Mixes, Samples, Scores, ScoresByDraws, can
 from tacit.estimators.settings import Estimator
 from tacit.evaluation.rows import new_rows
 from tacit.report import deep, groups, predictions, topics
@@ -80,7 +81,7 @@ def made(
     if fitted.target is not None:
         found = predictions.prediction(told["target"], kept or {})
         return prediction_report(f"Predicting {told['target']['name']} in {name}", fit, shown, found, table.left_out)
-    X = feed(estimator, rows.values, fitted.schema)
+    X = feed(estimator, rows.data, fitted.schema)
     code = deep.code(estimator, X, fitted.labels)
     share = responsibilities(estimator, X)
     return table_report(
@@ -189,7 +190,7 @@ def _trace(estimator: Estimator, told: Mapping[str, Any]) -> BoundCurve | None:
     )
 
 
-def _log_density(estimator: Estimator, X: Matrix | pa.Table, code: Code | None) -> np.ndarray | None:
+def _log_density(estimator: Estimator, X: Values | pa.Table, code: Code | None) -> np.ndarray | None:
     """Of every row, or of some of them for a deep model; of none where codes are points."""
     if code is not None:
         return deep.log_density(estimator, X) if can(estimator, ScoresByDraws) else None
@@ -214,7 +215,7 @@ def _repeat(config: RunConfig) -> Repeat:
 def _looked_at(fitted: Rows) -> tuple[Rows, np.ndarray, tuple[str, ...]]:
     """The rows and columns that a page can show, and a note on what is left: of counts the items bought most."""
     columns, notes, limit = np.arange(fitted.columns), [], DENSE_ROWS
-    if sparse.issparse(fitted.values):
+    if sparse.issparse(fitted.whole.values):
         limit = SPARSE_ROWS
         if len(columns) > ITEMS:
             totals = np.asarray(fitted.values.sum(axis=0)).ravel()

@@ -1,6 +1,7 @@
 """Where rows come from, and the rows themselves as everything here handles them."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from scipy import sparse
 
 from tacit import workflow
 from tacit.data.corpus import Corpus
+from tacit.data.dataset import DenseRows, Values
 from tacit.data.features import Target
 from tacit.data.images import ImageSet, holds_images, read_images
 from tacit.data.long import CountTable
@@ -92,53 +94,103 @@ class DataSource:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Rows:
-    """A table, counts, images or documents: rows that can be picked, with their names.
+class Whole:
+    """All rows of a source, whatever stands beside each.
 
     Attributes:
         values: ``[rows, columns]`` in float64, NaN where missing, codes of levels; sparse for counts; of images the
             array as it was read.
-        schema: the columns; None for images and documents.
-        numbers: ``[rows]``, the number of each row in the source, from 1.
+        numbers: ``[rows]``, the number of each row in the source; None where they are 1, 2, 3, …
         ids: ``[rows]``, what a person calls each row, or None.
-        table: what was read, with its source, notes and left-out columns.
         labels: ``[rows]``, what each image shows, or None.
-        vocabulary: the words of documents, or None.
-        target: the column to be predicted, which is none of ``schema``'s, and what is made of the others; or None.
-        target_values: ``[rows]``, its values or codes; or None.
+        target: ``[rows]``, values or codes of the column to be predicted, or None.
     """
 
-    values: Any
-    schema: Schema | None
-    numbers: np.ndarray
-    ids: np.ndarray | None
-    table: Table | CountTable | ImageSet | Corpus
+    values: np.ndarray | sparse.csr_array
+    numbers: np.ndarray | None = None
+    ids: np.ndarray | None = None
     labels: np.ndarray | None = None
+    target: np.ndarray | None = None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Rows:
+    """A table, counts, images or documents: rows that can be picked, with their names.
+
+    Rows that were picked are places in the whole; what lies there is copied when it is first asked for.
+
+    Attributes:
+        whole: all rows of the source.
+        schema: the columns; None for images and documents.
+        table: what was read, with its source, notes and left-out columns.
+        vocabulary: the words of documents, or None.
+        target: the column to be predicted, which is none of ``schema``'s, and what is made of the others; or None.
+        places: ``[rows]``, which rows of the whole these are; None for all.
+    """
+
+    whole: Whole
+    schema: Schema | None
+    table: Table | CountTable | ImageSet | Corpus
     vocabulary: Vocabulary | None = None
     target: Target | None = None
-    target_values: np.ndarray | None = None
+    places: np.ndarray | None = None
 
     @classmethod
     def of(cls, table: Table | CountTable | ImageSet | Corpus, vocabulary: Vocabulary | None = None) -> Self:
         """All rows of a table, all images, or all documents with their vocabulary."""
         if isinstance(table, Corpus):
-            return cls(table.counts, None, table.places, table.ids, table, vocabulary=vocabulary)
+            return cls(Whole(table.counts, table.places, table.ids), None, table, vocabulary)
         if isinstance(table, ImageSet):
-            return cls(table.images, None, np.arange(1, len(table) + 1), table.names, table, table.labels)
-        values = table.values if isinstance(table, Table) else table.counts
-        return cls(values, table.schema, np.arange(1, values.shape[0] + 1), table.row_ids, table)
+            return cls(Whole(table.images, None, table.names, table.labels), None, table)
+        return cls(
+            Whole(table.values if isinstance(table, Table) else table.counts, None, table.row_ids), table.schema, table
+        )
 
     def __len__(self) -> int:
-        return int(self.values.shape[0])
+        return int(self.whole.values.shape[0]) if self.places is None else int(self.places.size)
 
     def pick(self, places: np.ndarray) -> "Rows":
         """Some of the rows, in the order given."""
-        ids = None if self.ids is None else self.ids[places]
-        labels = None if self.labels is None else self.labels[places]
-        known = None if self.target_values is None else self.target_values[places]
-        return dataclasses.replace(
-            self, values=self.values[places], numbers=self.numbers[places], ids=ids, labels=labels, target_values=known
-        )
+        return dataclasses.replace(self, places=places if self.places is None else self.places[places])
+
+    @functools.cached_property
+    def values(self) -> np.ndarray | sparse.csr_array:
+        """Of these rows; a copy where they were picked."""
+        return self.whole.values if self.places is None else self.whole.values[self.places]
+
+    @functools.cached_property
+    def data(self) -> Values:
+        """The rows for a model: those of a table where they lie, sparse counts and images as they are."""
+        if self.schema is None or sparse.issparse(self.whole.values):
+            return self.values
+        found = DenseRows(self.whole.values)
+        return found if self.places is None else found.take(self.places)
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """``[rows]``, the number of each row in the source."""
+        known = self._beside(self.whole.numbers)
+        if known is not None:
+            return known
+        return np.arange(1, len(self) + 1) if self.places is None else self.places.astype(np.int64) + 1
+
+    @property
+    def ids(self) -> np.ndarray | None:
+        """``[rows]``, what a person calls each row, or None."""
+        return self._beside(self.whole.ids)
+
+    @property
+    def labels(self) -> np.ndarray | None:
+        """``[rows]``, what each image shows, or None."""
+        return self._beside(self.whole.labels)
+
+    @property
+    def target_values(self) -> np.ndarray | None:
+        """``[rows]``, values or codes of the column to be predicted, or None."""
+        return self._beside(self.whole.target)
+
+    def _beside(self, values: np.ndarray | None) -> np.ndarray | None:
+        return values if values is None or self.places is None else values[self.places]
 
     @property
     def what(self) -> str:
@@ -148,14 +200,14 @@ class Rows:
     @property
     def columns(self) -> int:
         """How many numbers a row has: columns, or the pixels of all channels."""
-        return math.prod(self.values.shape[1:])
+        return math.prod(self.whole.values.shape[1:])
 
     def as_table(self, columns: np.ndarray) -> Table:
         """Some columns of these rows as a dense `Table`, named by their identifiers or their numbers in the whole."""
         if self.schema is None:
             raise TypeError("images have no columns")
         part = self.values[:, columns]
-        dense = part.toarray() if sparse.issparse(part) else part
+        dense = part if isinstance(part, np.ndarray) else part.toarray()
         schema = Schema(tuple(self.schema.columns[place] for place in columns))
         left_out = self.table.left_out if isinstance(self.table, Table) else ()
         names = self.numbers if self.ids is None else self.ids

@@ -8,6 +8,7 @@ from sklearn.base import is_classifier
 from sklearn.utils import get_tags
 
 from tacit import registry
+from tacit.data.dataset import Values
 from tacit.data.errors import DataError, listed
 from tacit.data.features import learned
 from tacit.data.schema import Column, Schema
@@ -85,12 +86,12 @@ def settled(fitted: Rows, kept: Rows, estimator: Estimator) -> tuple[Rows, Rows]
     return dataclasses.replace(fitted, target=target), dataclasses.replace(kept, target=target)
 
 
-def features(estimator: Estimator, rows: Rows) -> pa.Table:
+def features(estimator: Estimator, rows: Rows) -> Values | pa.Table:
     """The columns of rows as a supervised model takes them."""
     if rows.schema is None or rows.target is None:
         raise TypeError("these rows have no target")
     if rows.target.fills is None:
-        return feed(estimator, rows.values, rows.schema)
+        return feed(estimator, rows.data, rows.schema)
     found = rows.target.design(rows.values)
     return pa.table({term.name: found[:, place] for place, term in enumerate(rows.target.terms)})
 

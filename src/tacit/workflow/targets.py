@@ -9,7 +9,7 @@ from tacit.data.features import Target
 from tacit.data.schema import Schema
 from tacit.data.table import Table
 from tacit.workflow.errors import RequestError
-from tacit.workflow.sources import Rows
+from tacit.workflow.sources import Rows, Whole
 
 GAPS_NAMED = 6
 """Columns with gaps that are named at most."""
@@ -34,21 +34,18 @@ def select_target(rows: Rows, name: str) -> Rows:
     if len(seen) < 2:
         raise DataError(f"the target {name!r} is known in {counted(len(seen), 'row')}: there is nothing to learn from.")
     values_of_target = table.values[seen, place]
-    values = np.delete(table.values, place, axis=1)[seen]
+    values = table.values[np.ix_(seen, np.delete(np.arange(len(schema)), place))]
     columns = Schema(tuple(column for column in schema.columns if column.name != name))
     lost = len(table) - len(seen)
     notes = (f"{counted(lost, 'row')} without {name} left out: there is nothing to learn from them",) if lost else ()
-    ids = None if rows.ids is None else rows.ids[seen]
-    reduced = Table(values, columns, table.left_out, table.source, ids, (*table.notes, *notes))
+    lines = rows.pick(seen)
+    reduced = Table(values, columns, table.left_out, table.source, lines.ids, (*table.notes, *notes))
     return dataclasses.replace(
         rows,
-        values=values,
+        whole=Whole(values, lines.numbers, lines.ids, target=values_of_target),
         schema=columns,
-        numbers=rows.numbers[seen],
-        ids=ids,
         table=reduced,
         target=Target(schema.columns[place]),
-        target_values=values_of_target,
     )
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from tacit.estimators.base import double_precision, read_weights, seed_of
+from tacit.data.dataset import Dataset
+from tacit.estimators.base import double_precision, seed_of, unmasked, weighted
 from tacit.estimators.capabilities import GivesConditionalsExactly, Imputes, Samples
 from tacit.estimators.mixture.density import Column, Density, chosen_columns, conditioned, density
 from tacit.estimators.settings import Estimator
@@ -28,7 +29,7 @@ class MixtureAnswers(GivesConditionalsExactly, Samples, Imputes, Estimator):
         """The fitted model with NumPy leaves in the user's units, or ``NotFittedError``."""
 
     @abc.abstractmethod
-    def read(self, X: Any, *, reset: bool, minimum: int = 1) -> Any:
+    def read(self, X: Any, *, reset: bool, minimum: int = 1) -> Dataset:
         """Rows as floats, NaN where missing, checked against the columns at fit."""
 
     @double_precision
@@ -66,7 +67,7 @@ class MixtureAnswers(GivesConditionalsExactly, Samples, Imputes, Estimator):
             their average is no data set.
         """
         model = self.fitted_model()
-        rows = self.read(X, reset=False)
+        rows = self.read(X, reset=False).rows()
         check_vector_gaps(model, rows)
         if n_draws is None:
             return expected(model, rows)
@@ -138,8 +139,7 @@ class LikelihoodAnswers(MixtureAnswers):
             ValueError: the information is singular; the message names the components.
         """
         model = self.fitted_model()
-        rows = self.read(X, reset=False)
-        return standard_errors(model, rows, read_weights(rows, sample_weight))
+        return standard_errors(model, weighted(self.read(X, reset=False), sample_weight))
 
 
 def _totals(totals: Any, number: int, groups: int) -> np.ndarray | None:
@@ -151,7 +151,7 @@ def _totals(totals: Any, number: int, groups: int) -> np.ndarray | None:
         raise ValueError(
             "a multinomial row's total is no part of the model: give totals=, a number or one for each row"
         )
-    given = np.asarray(totals, dtype=np.float64)
+    given = np.asarray(unmasked(totals, "totals"), dtype=np.float64)
     laid = np.broadcast_to(given[:, None] if given.ndim == 1 else given, (number, groups))
     if not ((laid >= 0) & (laid == np.floor(laid))).all():
         raise ValueError("totals must be whole numbers, 0 or more")

@@ -16,8 +16,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from tacit.compute import component_bucket
-from tacit.data.blocks import MemorySource, Moments, Source, Standardise, dense_rows, moments, shuffled, source
-from tacit.estimators.base import double_precision, read_rows, read_weights, seed_of
+from tacit.data.blocks import Standardise
+from tacit.data.dataset import ColumnMoments, Dataset
+from tacit.data.sources import BlockSource, MemorySource, shuffled, source
+from tacit.estimators.base import double_precision, read_data, seed_of, weighted
 from tacit.estimators.capabilities import Mixes, ReadsOnce, Scores, Sweeps
 from tacit.estimators.mixture.answers import MixtureAnswers
 from tacit.estimators.mixture.starts import STARTS, Begin, needs_tiles
@@ -50,8 +52,9 @@ class Search(NamedTuple):
     """What the fit of some starts gave, still in the coordinates of the view."""
 
     layout: Layout
-    values: Moments
-    data: Source
+    rows: Dataset
+    values: ColumnMoments
+    data: BlockSource
     fits: list[Fit]
     """The best start of every number of components, in increasing order; or every start, where all are judged."""
     given: bool
@@ -97,15 +100,14 @@ class MixtureBase(MixtureAnswers, Scores, Mixes, Sweeps, ReadsOnce, DensityMixin
     """how the model is fitted."""
 
     @abc.abstractmethod
-    def _layout(self, rows: Any, values: Moments, width: int, *, batches: bool) -> Layout:
+    def _layout(self, rows: Dataset, values: ColumnMoments, width: int, *, batches: bool) -> Layout:
         """Groups, priors and the view for these rows; ``batches`` where the model is averaged over mini-batches."""
 
     @abc.abstractmethod
     def _begun(
         self,
         layout: Layout,
-        rows: Any,
-        weights: np.ndarray,
+        rows: Dataset,
         methods: Sequence[Begin],
         numbers: np.ndarray,
         random: np.random.Generator,
@@ -124,7 +126,7 @@ class MixtureBase(MixtureAnswers, Scores, Mixes, Sweeps, ReadsOnce, DensityMixin
     def _apart(self, numbers: np.ndarray) -> np.ndarray:
         """Which starts compete: the best of each group is kept."""
 
-    def _confirmed(self, search: Search, rows: Any, weights: np.ndarray) -> Search:
+    def _confirmed(self, search: Search) -> Search:
         """With more starts, where one was asked for and its kind is judged by whether it is found again."""
         return search
 
@@ -133,33 +135,29 @@ class MixtureBase(MixtureAnswers, Scores, Mixes, Sweeps, ReadsOnce, DensityMixin
         """Keep the best fit, and set the attributes."""
 
     @abc.abstractmethod
-    def _settle(
-        self, model: MixtureModel | MixturePosterior, view: Standardise, rows: Any, weights: np.ndarray
-    ) -> None:
+    def _settle(self, model: MixtureModel | MixturePosterior, view: Standardise, rows: Dataset) -> None:
         """Set the attributes after a batch of rows."""
 
-    def read(self, X: Any, *, reset: bool, minimum: int = 1) -> Any:
+    def read(self, X: Any, *, reset: bool, minimum: int = 1) -> Dataset:
         """Rows as floats, NaN where missing, checked against the columns at fit, or the first of them (``reset``)."""
-        return read_rows(self, X, reset=reset, minimum=minimum)
+        return read_data(self, X, reset=reset, minimum=minimum)
 
     @double_precision
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Fit the mixture to rows.
 
         Args:
-            X: rows ``(n, d)``; NaN marks a missing entry, which is integrated out.
+            X: rows ``(n, d)``, or a `tacit.data.Dataset`; NaN marks a missing entry, which is integrated out.
             y: ignored.
             sample_weight: a weight a row, ``(n,)``; 2 is the same as two copies.
 
         Raises:
             ValueError: what is wrong with the rows, the weights or a parameter, and what to do.
         """
-        rows = self.read(X, reset=True, minimum=2)
-        weights = read_weights(rows, sample_weight)
-        self.fit_read(rows, weights)
+        self.fit_read(weighted(self.read(X, reset=True, minimum=2), sample_weight))
         return self
 
-    def _check_all(self, rows: Any) -> None:
+    def _check_all(self, rows: Dataset) -> None:
         self.check_settings()
         if rows.shape[0] < self.n_components:
             raise ValueError(
@@ -168,8 +166,8 @@ class MixtureBase(MixtureAnswers, Scores, Mixes, Sweeps, ReadsOnce, DensityMixin
             )
         self._dtype = rows.dtype
 
-    def fit_read(self, rows: Any, weights: np.ndarray) -> None:
-        """Fit to rows that were read, with a weight a row; as `fit` in all else."""
+    def fit_read(self, rows: Dataset) -> None:
+        """Fit to rows that were read; as `fit` in all else."""
         self._check_all(rows)
         self.__dict__.pop("_online", None)  # a series of batches ends here
         again = self.warm_start and "converged_" in vars(self)
@@ -178,16 +176,15 @@ class MixtureBase(MixtureAnswers, Scores, Mixes, Sweeps, ReadsOnce, DensityMixin
         numbers = np.full(1 if again else self.n_init, self.n_components)
         methods = [self.init_params] * numbers.size
         with self._talking():
-            search = self.search(rows, weights, width, numbers, methods, again=again)
+            search = self.search(rows, width, numbers, methods, again=again)
             if not again:
-                search = self._confirmed(search, rows, weights)
+                search = self._confirmed(search)
         self._end(search)
         self._warn()
 
     def search(
         self,
-        rows: Any,
-        weights: np.ndarray,
+        rows: Dataset,
         width: int,
         numbers: np.ndarray,
         methods: Sequence[Begin],
@@ -195,25 +192,25 @@ class MixtureBase(MixtureAnswers, Scores, Mixes, Sweeps, ReadsOnce, DensityMixin
         again: bool = False,
     ) -> Search:
         """Fit starts with these numbers of components, begun by these methods."""
-        values, random = moments(rows, weights), seed_of(self.random_state)
+        values, random = rows.moments(), seed_of(self.random_state)
         batches = self.inference.startswith("online")
         layout = self._layout(rows, values, width, batches=batches)
         tiles = needs_tiles(layout.plain, values.complete)
         if again:
             begun, given = Start(self._continued(layout), None), False
         else:
-            begun, given = self._begun(layout, rows, weights, methods, numbers, random)
+            begun, given = self._begun(layout, rows, methods, numbers, random)
         if batches:
-            data: Source = shuffled(rows, weights, random, chunk=BATCH_ROWS, tiles=tiles)
+            data: BlockSource = shuffled(rows, random, chunk=BATCH_ROWS, tiles=tiles)
         else:
-            data = source(rows, weights, tiles=tiles)
-        search = Search(layout, values, data, [], given, random)
+            data = source(rows, tiles=tiles)
+        search = Search(layout, rows, values, data, [], given, random)
         return search._replace(fits=self._run(search, begun, self._apart(numbers)))
 
     def _run(self, search: Search, begun: Start, apart: np.ndarray, label: str = "") -> list[Fit]:
         """The best start of every group of them."""
         data = search.data
-        models = begun.models.with_rows(complete=search.values.complete, tile=getattr(data, "tile", 1))
+        models = begun.models.with_rows(complete=search.values.complete, tile=data.tile)
         schedule = self._schedule(data.total_weight)._replace(label=type(self).__name__ + label)
         how = {"vb": "em", "online-vb": "online-em"}.get(self.inference, self.inference)
         return run(begun._replace(models=models), data, search.view, schedule, search.random, apart, how)
@@ -235,30 +232,29 @@ class MixtureBase(MixtureAnswers, Scores, Mixes, Sweeps, ReadsOnce, DensityMixin
         rows a component. Arguments are those of ``fit``.
         """
         fresh = "_online" not in vars(self)
-        rows = self.read(X, reset=fresh, minimum=2 if fresh else 1)
-        weights = read_weights(rows, sample_weight)
+        rows = weighted(self.read(X, reset=fresh, minimum=2 if fresh else 1), sample_weight)
         if fresh:
             self._check_all(rows)
-            self._online = self._first_batch(rows, weights)
+            self._online = self._first_batch(rows)
         view, average, total = self._online
-        batch = MemorySource(dense_rows(rows), weights, tiles=True, chunk=BATCH_ROWS)
-        block, total = next(batch.blocks()), total + weights.sum()
+        batch = MemorySource(rows, tiles=True, chunk=BATCH_ROWS)
+        block, total = next(batch.blocks()), total + rows.total_weight
         model = average.model.with_rows(complete=False, tile=batch.tile)
         if fresh:
             average = first_average(model, block, view)
         average = see(average._replace(model=model), block, view, np.asarray(total))
         self._online = view, average, total
         self.n_iter_, self.converged_, self.stop_reason_ = int(average.time), False, "more rows may come"
-        self._settle(average.model, view, rows, weights)
+        self._settle(average.model, view, rows)
         return self
 
-    def _first_batch(self, rows: Any, weights: np.ndarray) -> tuple[Standardise, Average, float]:
+    def _first_batch(self, rows: Dataset) -> tuple[Standardise, Average, float]:
         for name in ("lower_bound_", "lower_bounds_", "trace_", "snapshots_", "_rows_seen"):  # of an earlier fit
             self.__dict__.pop(name, None)
-        values = moments(rows, weights)._replace(complete=False)
+        values = rows.moments()._replace(complete=False)
         layout = self._layout(rows, values, self.n_components, batches=True)
         number, random = np.array([self.n_components]), seed_of(self.random_state)
-        begun, _ = self._begun(layout, rows, weights, [self.init_params], number, random)
+        begun, _ = self._begun(layout, rows, [self.init_params], number, random)
         models = Start(begun.models.with_rows(complete=False), begun.statistics).made()
         model = jax.tree.map(lambda leaf: np.asarray(leaf[0]) if eqx.is_array(leaf) else leaf, models)
         return layout.view, Average(model, None, np.zeros(())), 0.0
@@ -297,14 +293,21 @@ class MixtureBase(MixtureAnswers, Scores, Mixes, Sweeps, ReadsOnce, DensityMixin
         self.fitted_model()
         return self.score_read(self.read(X, reset=False))
 
-    def score_read(self, rows: Any) -> np.ndarray:
+    def score_read(self, rows: Dataset) -> np.ndarray:
         """``log p(x)`` of rows that were read, in nats, ``(n,)``."""
         return answers.log_prob(self.fitted_model(), rows).astype(rows.dtype, copy=False)
 
+    @double_precision
+    def weighed_scores(self, X: Any, sample_weight: Any = None) -> tuple[np.ndarray, np.ndarray]:
+        """``log p(x)`` of every row in nats, ``(n,)``, and the weights of the rows, ``(n,)``."""
+        self.fitted_model()
+        rows = weighted(self.read(X, reset=False), sample_weight)
+        return self.score_read(rows), rows.weights
+
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Mean log-density a row, in nats."""
-        values = self.score_samples(X)
-        return float(np.average(values, weights=sample_weight))
+        values, weights = self.weighed_scores(X, sample_weight)
+        return float(np.average(values, weights=None if (weights == 1.0).all() else weights))
 
     @double_precision
     def predict_proba(self, X: Any) -> np.ndarray:

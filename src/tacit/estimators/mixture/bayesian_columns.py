@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from tacit.data.blocks import Moments, Standardise
+from tacit.data.blocks import Standardise
+from tacit.data.dataset import ColumnMoments, Dataset
 from tacit.data.schema import Schema
 from tacit.estimators.mixture import layout, posteriors
 from tacit.estimators.mixture.columns import TableColumns
@@ -52,12 +53,12 @@ class BayesianMixture(TableColumns, VariationalMixture):
     max_iter: Annotated[int, Whole(0)] = 500
     n_init: Annotated[int, Whole(1)] = 5
 
-    def automatic(self, schema: Schema, values: Moments) -> list[str]:
+    def automatic(self, schema: Schema, values: ColumnMoments) -> list[str]:
         """A family for every column: a mixture of Poissons is over-dispersed without a negative binomial."""
         chosen = layout.automatic(schema, values)
         return ["poisson" if family == "negative-binomial" else family for family in chosen]
 
-    def _groups(self, rows: np.ndarray, values: Moments, width: int) -> PriorComponents:
+    def _groups(self, rows: Dataset, values: ColumnMoments, width: int) -> PriorComponents:
         names = self.schema_.names
         named, together = self._named(names)
         chosen = self.automatic(self.schema_, values)
@@ -82,7 +83,7 @@ class BayesianMixture(TableColumns, VariationalMixture):
         log_weights = np.where(active, -np.log(self.n_components), -np.inf)
         return PriorComponents(groups, MixtureModel(log_weights, plain, active), view)
 
-    def _plain(self, part: Part, width: int, values: Moments, rows: np.ndarray, view: Standardise) -> Component:
+    def _plain(self, part: Part, width: int, values: ColumnMoments, rows: Dataset, view: Standardise) -> Component:
         """The group of columns with parameters in place of posteriors."""
         family, columns = part
         if family == "normal":

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from tacit.data.blocks import Moments
+from tacit.data.dataset import ColumnMoments, Dataset
 from tacit.estimators.mixture import parameters as shapes
 from tacit.estimators.mixture.posteriors import plain_gaussian
 from tacit.estimators.mixture.starts import standardiser
@@ -57,7 +57,7 @@ class BayesianGaussianMixture(VariationalMixture):
     covariance_prior: Any = None
     """V in the structure's shape, ``E[Λ] = ν V⁻¹``; the covariance of the rows if None."""
 
-    def _groups(self, rows: Any, values: Moments, width: int) -> PriorComponents:
+    def _groups(self, rows: Dataset, values: ColumnMoments, width: int) -> PriorComponents:
         dims, kind = rows.shape[1], self._kind()
         diagonal = kind in ("diag", "spherical")
         structure = {"full": "VVV", "tied": "EEE", "diag": "VVI", "spherical": "VII"}[kind]
@@ -74,7 +74,7 @@ class BayesianGaussianMixture(VariationalMixture):
         log_weights = np.where(active, -np.log(self.n_components), -np.inf)
         return PriorComponents((group,), MixtureModel(log_weights, (plain,), active), view)
 
-    def _prior(self, rows: Any, values: Moments) -> NormalWishartPrior:
+    def _prior(self, rows: Dataset, values: ColumnMoments) -> NormalWishartPrior:
         """The prior in the user's units; that of "tied" is what each of the components brings, together."""
         dims, kind = rows.shape[1], self._kind()
         mean, dof = self.mean_prior, self.degrees_of_freedom_prior
@@ -96,12 +96,12 @@ class BayesianGaussianMixture(VariationalMixture):
             np.asarray(float(times * dof)),
         )
 
-    def _covariance_prior(self, rows: Any, values: Moments) -> Any:
+    def _covariance_prior(self, rows: Dataset, values: ColumnMoments) -> Any:
         dims, kind, given = rows.shape[1], self._kind(), self.covariance_prior
         if given is not None:
             return _checked_spread(given, kind, dims)
         if kind in ("full", "tied"):
-            return _positive(values.covariance(rows), self.reg_covar)
+            return _positive(rows.covariance(), self.reg_covar)
         spare = np.maximum(np.maximum(values.seen - 1.0, 0.5 * values.seen), 1e-300)
         variance, seen = values.variance * values.seen / spare, values.seen > 0
         variance = variance if kind == "diag" else np.asarray(variance[seen].mean() if seen.any() else 0.0)

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from scipy import sparse
 
-from tacit.data.blocks import Moments
+from tacit.data.dataset import ColumnMoments, Dataset, DenseRows
 from tacit.data.encode import decode, encode
 from tacit.data.frames import from_frame
 from tacit.data.kinds import infer
@@ -30,12 +30,15 @@ class TableColumns(ReadsKinds, MixtureAnswers):
     """"auto" (from the kinds of the columns), one family for all columns, or a mapping of columns (names or places, or
     tuples of them for one multinomial) to families; others are chosen as "auto"."""
 
-    def automatic(self, schema: Schema, values: Moments) -> list[str]:
+    def automatic(self, schema: Schema, values: ColumnMoments) -> list[str]:
         """The families that suit the kinds of the columns, and their moments."""
         return layout.automatic(schema, values)
 
-    def read(self, X: Any, *, reset: bool, minimum: int = 1) -> np.ndarray:
+    def read(self, X: Any, *, reset: bool, minimum: int = 1) -> Dataset:
         """Rows as numbers: codes for levels, NaN where missing; at fit the kinds of the columns are found."""
+        if isinstance(X, Dataset) and X.schema is not None:
+            return self._described(X, X.schema, reset=reset)
+        X = X.rows() if isinstance(X, Dataset) else X
         if isinstance(X, np.ma.MaskedArray) and X.dtype == object:
             X = unmasked_objects(X)
         frame = not isinstance(X, np.ndarray | list | tuple) or (
@@ -51,7 +54,25 @@ class TableColumns(ReadsKinds, MixtureAnswers):
             table = from_frame({name: rows[:, place] for place, name in enumerate(self._column_names())})
         if reset:
             self.schema_ = self._schema(table)
-        return encode(table, self.schema_)
+        return DenseRows(encode(table, self.schema_))
+
+    def _described(self, data: Dataset, known: Schema, *, reset: bool) -> Dataset:
+        """Rows of known columns: as they are where their kinds are those of the families, else encoded anew."""
+        if reset:
+            named = {known.names[place]: FAMILIES[f].column_kind for place, f in self._named(known.names)[0].items()}
+            self.feature_names_in_ = np.asarray(known.names, dtype=object)
+            self.n_features_in_ = len(known)
+            as_named = all(named.get(column.name, column.kind) == column.kind for column in known.columns)
+            if as_named and data.moments().seen.all():  # what has no value is refused below
+                self.schema_ = known
+            else:
+                self.__dict__.pop("schema_", None)
+        if "schema_" in vars(self) and self.schema_ == known:
+            return data
+        table = decode(data.rows(), known)
+        if reset:
+            self.schema_ = self._schema(table)
+        return DenseRows(encode(table, self.schema_), data.weights)
 
     def decode(self, values: np.ndarray) -> pa.Table:
         """Rows of numbers, as ``sample`` and ``impute`` give them, as a table with the levels of the data."""

@@ -5,10 +5,10 @@ from dataclasses import KW_ONLY
 from typing import Annotated, Any
 
 import numpy as np
-from scipy import sparse
 
-from tacit.data.blocks import Moments, Standardise
-from tacit.estimators.base import read_rows
+from tacit.data.blocks import Standardise
+from tacit.data.dataset import ColumnMoments, Dataset, SparseRows
+from tacit.estimators.base import read_data
 from tacit.estimators.mixture.em import LikelihoodMixture
 from tacit.estimators.mixture.layout import row_prior
 from tacit.estimators.settings import TOLERANCE, Choice, Whole, settings
@@ -33,19 +33,19 @@ class CountMixture(LikelihoodMixture):
     def _family(self, width: int, dims: int) -> Poisson | Multinomial:
         """The template of the components."""
 
-    def read(self, X: Any, *, reset: bool, minimum: int = 1) -> Any:
-        rows = read_rows(self, X, reset=reset, minimum=minimum, sparse=True)
-        values = rows.data if sparse.issparse(rows) else rows
-        with np.errstate(invalid="ignore"):
-            wrong = (values < 0) | (values != np.floor(values)) & ~np.isnan(values)
-        if wrong.any():
-            raise ValueError(
-                f"Negative values in data passed to {type(self).__name__}, or values that are not whole numbers "
-                f"(such as {values[wrong].flat[0]:g}): it takes counts. For other columns use Mixture."
-            )
+    def read(self, X: Any, *, reset: bool, minimum: int = 1) -> Dataset:
+        rows = read_data(self, X, reset=reset, minimum=minimum, sparse=True)
+        for values in [rows.matrix.data] if isinstance(rows, SparseRows) else (part for _, part in rows.slices()):
+            with np.errstate(invalid="ignore"):
+                wrong = (values < 0) | (values != np.floor(values)) & ~np.isnan(values)
+            if wrong.any():
+                raise ValueError(
+                    f"Negative values in data passed to {type(self).__name__}, or values that are not whole numbers "
+                    f"(such as {values[wrong].flat[0]:g}): it takes counts. For other columns use Mixture."
+                )
         return rows
 
-    def _plan(self, rows: Any, values: Moments, width: int) -> tuple[MixtureModel, Standardise]:
+    def _plan(self, rows: Dataset, values: ColumnMoments, width: int) -> tuple[MixtureModel, Standardise]:
         dims = rows.shape[1]
         family = self._family(width, dims)
         free = family.n_free * (1 if family.event_dims else dims)

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from tacit.estimators.base import double_precision, seed_of
+from tacit.estimators.base import double_precision, seed_of, unmasked
 from tacit.families.base import Distribution
 from tacit.models.mixture.conditional import column_family, owner, supported
 from tacit.models.mixture.expectations import conditional_column, mixed_moments, weigh
@@ -116,7 +116,7 @@ class Density:
             column: which one; may be left out where there is only one.
         """
         mixed, _ = self._mixed_cdf(self._chosen(column))
-        values = np.asarray(x, dtype=np.float64)
+        values = np.asarray(unmasked(x, "x", gaps=True), dtype=np.float64)
         batch = self._given.shape[0]
         pairwise = self._batched and values.ndim > 1 and values.shape[0] == batch
         laid = values if pairwise else np.broadcast_to(values, (batch, *values.shape))
@@ -131,7 +131,7 @@ class Density:
             q: probabilities strictly between 0 and 1.
             column: which one; may be left out where there is only one.
         """
-        probabilities = np.asarray(q, dtype=np.float64)
+        probabilities = np.asarray(unmasked(q, "q"), dtype=np.float64)
         if not ((probabilities > 0) & (probabilities < 1)).all():
             raise ValueError(f"q must lie strictly between 0 and 1; got {q}")
         mixed, family = self._mixed_cdf(self._chosen(column))
@@ -195,7 +195,7 @@ class Density:
             if missing:
                 raise ValueError(f"X has no column {missing[0]!r}; it needs {list(self.feature_names)}")
             X = X[list(self.feature_names)]
-        rows = np.asarray(X, dtype=np.float64)
+        rows = np.asarray(unmasked(X, gaps=True), dtype=np.float64)
         if rows.ndim != 2 or rows.shape[1] != len(self.columns):
             raise ValueError(
                 f"X must be rows of {len(self.columns)} columns ({_listed(self.columns, self._names)}); "
@@ -268,7 +268,9 @@ def conditioned(
     Raises:
         ValueError: an unknown column, none left over, values outside the support or of different lengths.
     """
-    known = {number_of(c, columns, names): np.asarray(v, dtype=np.float64) for c, v in values.items()}
+    known = {
+        number_of(c, columns, names): np.asarray(unmasked(v, gaps=True), dtype=np.float64) for c, v in values.items()
+    }
     if len(known) < len(values):
         raise ValueError(f"a column is given twice, by number and by name: {list(values)}")
     if len(known) == len(columns):

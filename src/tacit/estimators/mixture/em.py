@@ -11,8 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from tacit.data.blocks import Moments, Standardise
-from tacit.estimators.base import read_weights
+from tacit.data.blocks import Standardise
+from tacit.data.dataset import ColumnMoments, Dataset
+from tacit.estimators.base import weighted
 from tacit.estimators.capabilities import Restarts
 from tacit.estimators.mixture.answers import LikelihoodAnswers
 from tacit.estimators.mixture.base import Layout, MixtureBase, Search
@@ -41,7 +42,7 @@ class LikelihoodMixture(LikelihoodAnswers, Restarts, MixtureBase):
     """squared extrapolation (SQUAREM), which never lowers the bound."""
 
     @abc.abstractmethod
-    def _plan(self, rows: Any, values: Moments, width: int) -> tuple[MixtureModel, Standardise]:
+    def _plan(self, rows: Dataset, values: ColumnMoments, width: int) -> tuple[MixtureModel, Standardise]:
         """The template and the view for these rows."""
 
     def _publish(self, model: MixtureModel) -> None:
@@ -52,7 +53,7 @@ class LikelihoodMixture(LikelihoodAnswers, Restarts, MixtureBase):
         """The starts with what the user gave in place of it, and whether the user gave anything."""
         return begun, False
 
-    def _layout(self, rows: Any, values: Moments, width: int, *, batches: bool) -> Layout:
+    def _layout(self, rows: Dataset, values: ColumnMoments, width: int, *, batches: bool) -> Layout:
         plain, view = self._plan(rows, values, width)
         template = plain if batches else eqx.tree_at(lambda m: m.rule, plain, self._rule())
         return Layout(template, plain, view)
@@ -65,14 +66,13 @@ class LikelihoodMixture(LikelihoodAnswers, Restarts, MixtureBase):
     def _begun(
         self,
         layout: Layout,
-        rows: Any,
-        weights: np.ndarray,
+        rows: Dataset,
         methods: Sequence[Begin],
         numbers: np.ndarray,
         random: np.random.Generator,
     ) -> tuple[Start, bool]:
         assert isinstance(layout.template, MixtureModel)
-        begun = draw_starts(layout.template, rows, weights, layout.view, methods, numbers, random)
+        begun = draw_starts(layout.template, rows, layout.view, methods, numbers, random)
         return self._started(begun, layout.view)
 
     def _schedule(self, weight: float) -> MixtureSchedule:
@@ -108,14 +108,12 @@ class LikelihoodMixture(LikelihoodAnswers, Restarts, MixtureBase):
         self.n_parameters_, self.at_floor_ = self.model_.n_parameters(), bool(floored(self.model_))
         self._publish(self.model_)
 
-    def _settle(
-        self, model: MixtureModel | MixturePosterior, view: Standardise, rows: Any, weights: np.ndarray
-    ) -> None:
+    def _settle(self, model: MixtureModel | MixturePosterior, view: Standardise, rows: Dataset) -> None:
         assert isinstance(model, MixtureModel)
         self.model_ = finished(model, view)
         self.n_parameters_, self.at_floor_ = self.model_.n_parameters(), bool(floored(self.model_))
         self._publish(self.model_)
-        self.lower_bound_ = float(np.average(self.score_read(rows), weights=weights))
+        self.lower_bound_ = float(np.average(self.score_read(rows), weights=rows.weights))
 
     def _warn(self) -> None:
         names = self._names()
@@ -132,20 +130,16 @@ class LikelihoodMixture(LikelihoodAnswers, Restarts, MixtureBase):
 
     def bic(self, X: Any, sample_weight: Any = None) -> float:
         """scikit-learn's criterion, ``−2 log L + ν log N``, N the sum of the weights: lower is better."""
-        values, weights = self._weighed(X, sample_weight)
+        values, weights = self.weighed_scores(X, sample_weight)
         return float(-2.0 * (weights * values).sum() + self.n_parameters_ * np.log(weights.sum()))
 
     def aic(self, X: Any, sample_weight: Any = None) -> float:
         """scikit-learn's criterion, ``−2 log L + 2 ν``: lower is better."""
-        values, weights = self._weighed(X, sample_weight)
+        values, weights = self.weighed_scores(X, sample_weight)
         return float(-2.0 * (weights * values).sum() + 2.0 * self.n_parameters_)
 
     def icl(self, X: Any, sample_weight: Any = None) -> float:
         """``bic(X) − 2 Σ log max_k r_nk`` (Biernacki et al. 2000), in the same sign: lower is better."""
         surest = np.log(self.predict_proba(X).max(axis=1))
-        weights = read_weights(surest[:, None], sample_weight)
+        weights = weighted(self.read(X, reset=False), sample_weight).weights
         return float(self.bic(X, sample_weight) - 2.0 * (weights * surest).sum())
-
-    def _weighed(self, X: Any, sample_weight: Any) -> tuple[np.ndarray, np.ndarray]:
-        values = self.score_samples(X)
-        return values, read_weights(values[:, None], sample_weight)

@@ -8,7 +8,8 @@ import equinox as eqx
 import numpy as np
 from sklearn.exceptions import NotFittedError
 
-from tacit.data.blocks import Moments, Standardise
+from tacit.data.blocks import Standardise
+from tacit.data.dataset import ColumnMoments, Dataset
 from tacit.estimators.mixture import parameters as shapes
 from tacit.estimators.mixture.em import LikelihoodMixture
 from tacit.estimators.mixture.starts import standardiser
@@ -69,7 +70,7 @@ class GaussianMixture(LikelihoodMixture):
     def _structure(self, dims: int) -> str:
         return canonical_name(self.covariance_type, dims)
 
-    def _plan(self, rows: Any, values: Moments, width: int) -> tuple[MixtureModel, Standardise]:
+    def _plan(self, rows: Dataset, values: ColumnMoments, width: int) -> tuple[MixtureModel, Standardise]:
         dims = rows.shape[1]
         structure = self._structure(dims)
         view = standardiser(values, np.ones(dims, dtype=bool), structure)
@@ -114,11 +115,11 @@ class GaussianMixture(LikelihoodMixture):
         given = self.priors.get("concentration") if isinstance(self.priors, Mapping) else None
         return None if given is None or self.objective == "mle" else np.asarray(float(given))
 
-    def _prior(self, rows: Any, values: Moments, view: Standardise) -> GaussianPrior:
+    def _prior(self, rows: Dataset, values: ColumnMoments, view: Standardise) -> GaussianPrior:
         """The prior in the coordinates of the view."""
         given = dict(self.priors) if isinstance(self.priors, Mapping) else {}
         scale, dims = np.asarray(view.scale), rows.shape[1]
-        spread = values.covariance(rows)
+        spread = rows.covariance()
         usual = default_prior(self._structure(dims), values.mean, spread, self.n_components)
         mean = np.asarray(given.get("mean", usual.mean), float)
         matrix = np.asarray(given.get("scale", usual.scale), float)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tacit.data.blocks import Moments, moments
+from tacit.data.dataset import ColumnMoments, Dataset
 from tacit.data.schema import Schema
 from tacit.families import (
     FAMILIES,
@@ -56,7 +56,7 @@ def place_of(key: Any, names: Sequence[str], setting: str) -> int:
     return int(key) % len(names)
 
 
-def automatic(schema: Schema, values: Moments) -> list[str]:
+def automatic(schema: Schema, values: ColumnMoments) -> list[str]:
     """A family for every column from its kind."""
     chosen = []
     for place, kind in enumerate(schema.kinds):
@@ -82,8 +82,8 @@ def group(
     part: Part,
     width: int,
     schema: Schema,
-    values: Moments,
-    rows: Any,
+    values: ColumnMoments,
+    rows: Dataset,
     scale: np.ndarray,
     settings: Mapping[str, Any],
 ) -> Component:
@@ -112,24 +112,24 @@ def group(
     if family == "student-t":
         noise_floor = (values.variance / scale**2)[index]
     elif family == "gamma":
-        noise_floor = moments(np.log(rows[:, index]), values.weights).variance
+        noise_floor = logs_of(rows, index).variance
     if noise_floor is not None:
         noise_floor = settings["floor"] * np.where(noise_floor > 0, noise_floor, 1.0)
     return FamilyComponent(template, None, prior, columns, free, values.complete, noise_floor)
 
 
 def _gaussian(
-    part: Part, width: int, values: Moments, rows: Any, scale: np.ndarray, settings: Mapping[str, Any]
+    part: Part, width: int, values: ColumnMoments, rows: Dataset, scale: np.ndarray, settings: Mapping[str, Any]
 ) -> GaussianComponent:
     family, columns = part
     index, dims, log = np.asarray(columns), len(columns), family == "log-normal"
     structure = canonical_name("VVI" if log else settings["structure"], dims)
-    spread = moments(np.log(rows[:, index]), values.weights).variance if log else (values.variance / scale**2)[index]
+    spread = logs_of(rows, index).variance if log else (values.variance / scale**2)[index]
     unit = np.ones((width, dims)) if STRUCTURES[structure].diagonal else np.tile(np.eye(dims), (width, 1, 1))
     prior = None
     if settings["map"] and not log:
         # in the view the columns have mean 0
-        covariance = values.covariance(rows, index) / np.outer(scale[index], scale[index])
+        covariance = rows.covariance(index) / np.outer(scale[index], scale[index])
         covariance += np.diag(settings["floor"] * spread + 1e-300)
         prior = default_prior(structure, np.zeros(dims), covariance, settings["components"])
     return GaussianComponent(
@@ -146,8 +146,13 @@ def _gaussian(
     )
 
 
+def logs_of(rows: Dataset, columns: np.ndarray) -> ColumnMoments:
+    """The moments of the logarithms of some columns."""
+    return rows.moments_of(lambda some: np.log(some[:, columns]))
+
+
 def row_prior(
-    family: str, rows: Any, columns: np.ndarray, values: Moments, levels: int, weight: float = ROWS_OF_PRIOR
+    family: str, rows: Dataset, columns: np.ndarray, values: ColumnMoments, levels: int, weight: float = ROWS_OF_PRIOR
 ) -> ConjugatePrior | None:
     """A conjugate prior that weighs so many rows and says what all rows say; None for families that have none."""
     rows_seen = values.seen[columns]
@@ -162,7 +167,11 @@ def row_prior(
     if family == "multinomial":
         return DirichletCategorical(Dirichlet(weight * mean[None]))
     if family == "categorical":
-        counts = np.stack([values.weights @ (rows[:, [c]] == np.arange(levels)) for c in columns])
+
+        def of_levels(some: np.ndarray, weights: np.ndarray) -> np.ndarray:
+            return np.stack([weights @ (some[:, [c]] == np.arange(levels)) for c in columns])
+
+        counts = rows.total(of_levels)
         share = (counts + 0.5 / levels) / (counts.sum(-1, keepdims=True) + 0.5)
         return DirichletCategorical(Dirichlet(np.asarray(weight * share)))
     return None

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import numpy as np
 
-from tacit.data.blocks import Moments, Standardise
+from tacit.data.blocks import Standardise
+from tacit.data.dataset import ColumnMoments, Dataset
 from tacit.estimators.mixture import layout
 from tacit.estimators.mixture.columns import TableColumns
 from tacit.estimators.mixture.em import LikelihoodMixture
@@ -44,7 +45,7 @@ class Mixture(TableColumns, LikelihoodMixture):
     max_iter: Annotated[int, Whole(0)] = 500
     n_init: Annotated[int, Whole(1)] = 5
 
-    def _plan(self, rows: np.ndarray, values: Moments, width: int) -> tuple[Model, Standardise]:
+    def _plan(self, rows: Dataset, values: ColumnMoments, width: int) -> tuple[Model, Standardise]:
         named, together = self._named(self.schema_.names)
         families = self.automatic(self.schema_, values)
         self.families_ = [named.get(place, family) for place, family in enumerate(families)]

@@ -5,9 +5,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tacit.data.blocks import Moments, Standardise, moments
+from tacit.data.blocks import Standardise
+from tacit.data.dataset import ColumnMoments, Dataset
 from tacit.data.errors import listed
-from tacit.estimators.mixture.layout import Part, place_of, row_prior
+from tacit.estimators.mixture.layout import Part, logs_of, place_of, row_prior
 from tacit.families import (
     BetaBernoulli,
     ConjugatePrior,
@@ -104,7 +105,7 @@ def plain_gaussian(
 
 
 def group(
-    part: Part, plain: Component, width: int, values: Moments, rows: Any, view: Standardise, weigh: Weighing
+    part: Part, plain: Component, width: int, values: ColumnMoments, rows: Dataset, view: Standardise, weigh: Weighing
 ) -> ComponentPosterior:
     """The posterior of one group of columns, of which nothing is known but its prior."""
     family, columns = part
@@ -152,17 +153,17 @@ def _changed(family: str, usual: ConjugatePrior, columns: tuple[int, ...], given
 
 
 def _gaussian_prior(
-    part: Part, kind: Kind, values: Moments, rows: Any, view: Standardise, weigh: Weighing
+    part: Part, kind: Kind, values: ColumnMoments, rows: Dataset, view: Standardise, weigh: Weighing
 ) -> NormalWishartPrior:
     """Mean and spread of all rows; in the view, where normal columns have mean 0."""
     family, columns = part
     index, dims = np.asarray(columns), len(columns)
     shift, scale = np.asarray(view.shift)[index], np.asarray(view.scale)[index]
     if family == "log-normal":
-        logs = moments(np.log(rows[:, index]), values.weights)
+        logs = logs_of(rows, index)
         mean, spread = logs.mean, np.diag(logs.variance)
     else:
-        spread = values.covariance(rows, index) if kind in ("full", "tied") else np.diag(values.variance[index])
+        spread = rows.covariance(index) if kind in ("full", "tied") else np.diag(values.variance[index])
         mean, spread = (values.mean[index] - shift) / scale, spread / scale / scale[:, None]
     widths = np.diagonal(spread)
     spread = spread + np.diag(1e-8 * np.where(widths > 0, widths, 1.0))

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tacit.data.blocks import MemorySource, Moments, Standardise, dense_rows
+from tacit.data.blocks import Standardise
+from tacit.data.dataset import ColumnMoments, Dataset, DenseRows, sampled_places
+from tacit.data.sources import MemorySource
 from tacit.models import hierarchy
 from tacit.models.mixture import rows as answers
 from tacit.models.mixture.fitting import Start, start
 from tacit.models.mixture.model import MixtureModel
-from tacit.models.seeding import SAMPLE_ROWS, sample_rows, seeded_labels
+from tacit.models.seeding import SAMPLE_ROWS, seeded_labels
 from tacit.waiting import computing
 
 HIERARCHIES = ("hierarchical", "hierarchical-gaussian", "hierarchical-columns")
@@ -28,7 +30,7 @@ SCALE_FREE = ("E", "V", "EEI", "VEI", "EVI", "VVI", "EEE", "VEE", "EVV", "VVV")
 """Structures that stay what they are when columns are scaled one by one; the others need one common scale."""
 
 
-def standardiser(values: Moments, scaled: np.ndarray, structure: str = "VVV") -> Standardise:
+def standardiser(values: ColumnMoments, scaled: np.ndarray, structure: str = "VVV") -> Standardise:
     """Centre and scale the columns marked; leave the others (counts, codes) as they are."""
     # a column that does not vary is only centred, by the size of its values
     scale = np.where(values.flat, np.maximum(np.abs(values.mean), 1.0), np.sqrt(values.variance))
@@ -91,7 +93,7 @@ def _hierarchy(
     """Groups grown from a sample; the other rows belong to none."""
     tilted = method == "hierarchical-gaussian"
     most = hierarchy.GAUSSIAN_ROWS if tilted else hierarchy.WARD_ROWS
-    sample = sample_rows(features.shape[0], most, random)
+    sample = sampled_places(features.shape[0], most, random)
     rows = features[sample] if method == "hierarchical-columns" else hierarchy.principal(features[sample])
     found = (hierarchy.gaussian if tilted else hierarchy.ward)(rows, numbers)
     shares = {number: np.zeros((features.shape[0], width)) for number in numbers}
@@ -109,22 +111,20 @@ def seeding_features(template: MixtureModel, rows: np.ndarray) -> np.ndarray:
 
 def draw_starts(
     template: MixtureModel,
-    rows: np.ndarray,
-    weights: np.ndarray,
+    rows: Dataset,
     view: Standardise,
     methods: Sequence[Begin],
     components: np.ndarray,
     random: np.random.Generator,
 ) -> Start:
     """All starts, stacked, from a sample of at most 16 384 rows."""
-    sample = sample_rows(rows.shape[0], SAMPLE_ROWS, random)
-    part = rows[sample]
-    part = dense_rows(part).astype(np.float64)
+    sample = rows.sample(SAMPLE_ROWS, random)
+    part, weights = sample.rows().astype(np.float64), sample.weights
     features = seeding_features(template, (part - np.asarray(view.shift)) / np.asarray(view.scale))
     width = template.log_weights.shape[0]
-    with computing("drawing starts", (rows.shape[0], rows.shape[1]), keeps=False):
-        share = responsibilities(methods, part, features, weights[sample], components, width, random)
+    with computing("drawing starts", rows.shape, keeps=False):
+        share = responsibilities(methods, part, features, weights, components, width, random)
     complete = all(group.complete for group in template.groups)
-    source = MemorySource(part, weights[sample], tiles=needs_tiles(template, complete))
+    source = MemorySource(DenseRows(part, weights), tiles=needs_tiles(template, complete))
     fitting = template.with_rows(complete=complete, tile=source.tile)
     return start(fitting, source, view, share, np.arange(width) < components[:, None])

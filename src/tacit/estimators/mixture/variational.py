@@ -11,7 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tacit.data.blocks import Moments, Standardise
+from tacit.data.blocks import Standardise
+from tacit.data.dataset import ColumnMoments, Dataset
 from tacit.estimators.base import double_precision
 from tacit.estimators.capabilities import EmptiesItself
 from tacit.estimators.mixture.base import Layout, MixtureBase, Search
@@ -75,10 +76,10 @@ class VariationalMixture(Posteriors, EmptiesItself, MixtureBase):
     """"vb", or "online-vb": mini-batches, stochastic variational inference (Hoffman et al. 2013)."""
 
     @abc.abstractmethod
-    def _groups(self, rows: Any, values: Moments, width: int) -> PriorComponents:
+    def _groups(self, rows: Dataset, values: ColumnMoments, width: int) -> PriorComponents:
         """Groups, priors and the view for these rows."""
 
-    def _layout(self, rows: Any, values: Moments, width: int, *, batches: bool) -> Layout:
+    def _layout(self, rows: Dataset, values: ColumnMoments, width: int, *, batches: bool) -> Layout:
         """Components of which nothing is known; those of batches stay in place, as averages over batches need."""
         groups, plain, view = self._groups(rows, values, width)
         active = np.asarray(plain.active)
@@ -120,15 +121,14 @@ class VariationalMixture(Posteriors, EmptiesItself, MixtureBase):
     def _begun(
         self,
         layout: Layout,
-        rows: Any,
-        weights: np.ndarray,
+        rows: Dataset,
         methods: Sequence[Begin],
         numbers: np.ndarray,
         random: np.random.Generator,
     ) -> tuple[Start, bool]:
         """Starts from groups of a sample of the rows, which stand for all of them."""
-        begun = draw_starts(layout.plain, rows, weights, layout.view, methods, numbers, random)
-        share = weights.sum() / np.asarray(begun.statistics[0]).sum(axis=1)
+        begun = draw_starts(layout.plain, rows, layout.view, methods, numbers, random)
+        share = rows.total_weight / np.asarray(begun.statistics[0]).sum(axis=1)
         statistics = jax.tree.map(
             lambda leaf: np.asarray(leaf) * share.reshape(-1, *(1,) * (leaf.ndim - 1)), begun.statistics
         )
@@ -148,16 +148,16 @@ class VariationalMixture(Posteriors, EmptiesItself, MixtureBase):
         weights = template.weights.updated(jnp.asarray(last.weights.counts), jnp.asarray(template.active))
         return MixturePosterior(weights, groups, template.active, sorted=template.sorted)
 
-    def _confirmed(self, search: Search, rows: Any, weights: np.ndarray) -> Search:
+    def _confirmed(self, search: Search) -> Search:
         """With a second start where one was asked for and costs little: it tells whether the fit is found again."""
         stopped = any(found.status == INTERRUPTED for found in search.fits)
         if stopped or self.n_init > 1 or self.n_components == 1 or self.max_iter == 0:
             return search
         features = sum(group.n_features for group in search.layout.template.groups)
-        if rows.shape[0] * features * self.n_components * self.max_iter >= CHEAP:
+        if len(search.rows) * features * self.n_components * self.max_iter >= CHEAP:
             return search
         numbers = np.array([self.n_components])
-        other, _ = self._begun(search.layout, rows, weights, [self.init_params], numbers, search.random)
+        other, _ = self._begun(search.layout, search.rows, [self.init_params], numbers, search.random)
         try:
             return search._replace(fits=search.fits + self._run(search, other, np.zeros(1, int), " again"))
         except KeyboardInterrupt:
@@ -166,7 +166,7 @@ class VariationalMixture(Posteriors, EmptiesItself, MixtureBase):
     def _end(self, search: Search) -> None:
         """Keep the best of the starts that were asked for; bounds are in the user's units from here on."""
         fits, view, change = search.fits, search.view, search.jacobian()
-        self._rows_seen = int(np.count_nonzero(search.values.weights))
+        self._rows_seen = int(np.count_nonzero(search.rows.weights))
         bounds = np.array([-np.inf if np.isnan(found.bound) else found.bound for found in fits])
         found = fits[int(np.argmax(bounds[: self.n_init]))]
         self._keep(found.model, view)
@@ -199,11 +199,9 @@ class VariationalMixture(Posteriors, EmptiesItself, MixtureBase):
             complete=search.values.complete,
         )
 
-    def _settle(
-        self, model: MixtureModel | MixturePosterior, view: Standardise, rows: Any, weights: np.ndarray
-    ) -> None:
+    def _settle(self, model: MixtureModel | MixturePosterior, view: Standardise, rows: Dataset) -> None:
         assert isinstance(model, MixturePosterior)
-        self._rows_seen = vars(self).get("_rows_seen", 0) + int(np.count_nonzero(weights))
+        self._rows_seen = vars(self).get("_rows_seen", 0) + int(np.count_nonzero(rows.weights))
         self._keep(model, view)
         self.verdict_ = judged(why_not="only the rows of the last batch are at hand", stop=self.stop_reason_)
 

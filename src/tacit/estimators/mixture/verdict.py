@@ -8,7 +8,8 @@ import jax
 import numpy as np
 
 from tacit.compute import component_bucket
-from tacit.data.blocks import Source, Standardise
+from tacit.data.blocks import AsTheyAre
+from tacit.data.sources import BlockSource
 from tacit.estimators.verdict import MOST_PARAMETERS, Verdict, judged
 from tacit.models.mixture.bayesian import MixturePosterior
 from tacit.models.mixture.fitting import log_likelihoods
@@ -27,7 +28,7 @@ def verdict(
     posterior: MixturePosterior,
     rivals: Sequence[MixturePosterior],
     bounds: Sequence[float],
-    data: Source,
+    data: BlockSource,
     rows: int,
     columns: Sequence[str],
     stop: str,
@@ -79,15 +80,13 @@ def _number_of_draws(posterior: MixturePosterior, rows: int) -> tuple[int, str]:
     return min(number, DRAWS) // AT_ONCE * AT_ONCE, ""
 
 
-def _log_likelihoods(drawn: ParameterDraws, data: Source, *, complete: bool) -> np.ndarray:
+def _log_likelihoods(drawn: ParameterDraws, data: BlockSource, *, complete: bool) -> np.ndarray:
     """``log p(X|θ_s)`` of all rows, some draws at a time."""
-    models = _padded(drawn.models).with_rows(complete=complete, tile=getattr(data, "tile", 1))
-    dims = sum(len(group.columns) for group in models.groups)
-    as_it_is = Standardise(np.zeros(dims), np.ones(dims))
+    models = _padded(drawn.models).with_rows(complete=complete, tile=data.tile)
     parts = []
     for first in range(0, len(drawn.values), AT_ONCE):
         part = jax.tree.map(lambda leaf, f=first: leaf[f : f + AT_ONCE] if eqx.is_array(leaf) else leaf, models)
-        parts.append(log_likelihoods(part, data, as_it_is)[0])
+        parts.append(log_likelihoods(part, data, AsTheyAre())[0])
     return np.concatenate(parts)
 
 

@@ -6,12 +6,13 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from tacit.compute import row_bucket
-from tacit.data.blocks import Standardise
-from tacit.estimators.base import unmasked
-from tacit.estimators.capabilities import HasCoefficients
+from tacit.data.blocks import Standardise, padded
+from tacit.data.dataset import Dataset
+from tacit.estimators.base import read_data, unmasked
+from tacit.estimators.capabilities import HasCoefficients, TakesDatasets
 from tacit.estimators.regression.coefficients import CoefficientTable
 from tacit.estimators.settings import Estimator
 from tacit.inference.watch import Printer, watch
@@ -29,7 +30,7 @@ LARGEST = 6000
 """Coefficients of a posterior with all covariances at most: their matrix then has 288 MB."""
 
 
-class Regression(HasCoefficients, Estimator):
+class Regression(HasCoefficients, TakesDatasets, Estimator):
     """Reading, scaling and reporting; a subclass fits ``_coefficients`` in the coordinates of ``_view``."""
 
     fit_intercept: bool
@@ -40,22 +41,15 @@ class Regression(HasCoefficients, Estimator):
     _view: Standardise
     """Of the columns and, last, of the target."""
 
-    def _read(self, X: Any, *, reset: bool) -> np.ndarray:
-        """Complete rows as a float array.
+    def _read(self, X: Any, *, reset: bool) -> Dataset:
+        """Complete rows of floats.
 
         Raises:
             ValueError: infinite or missing values, text, or other columns than at fit.
         """
-        rows = validate_data(
-            self,
-            unmasked(X),
-            reset=reset,
-            dtype=[np.float64, np.float32],
-            ensure_all_finite="allow-nan",
-            ensure_min_samples=1,
-        )
-        if np.isnan(np.sum(rows)):
-            gaps = np.flatnonzero(np.isnan(rows).any(axis=0))
+        rows = read_data(self, unmasked(X), reset=reset)
+        if any(np.isnan(np.sum(part)) for _, part in rows.slices()):
+            gaps = np.flatnonzero(rows.total(lambda part, _: np.isnan(part).sum(axis=0)))
             raise ValueError(
                 f"Input X contains NaN, in column {self._listed(gaps)}: {type(self).__name__} needs complete rows. "
                 "Fill them (GaussianMixture().fit(X).impute(X)), leave them out, or take GenerativeClassifier, which "
@@ -67,19 +61,20 @@ class Regression(HasCoefficients, Estimator):
         names = self._column_names()
         return ", ".join(repr(names[place]) for place in columns[:10]) + (", …" if columns.size > 10 else "")
 
-    def _viewed(self, rows: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _viewed(self, rows: Dataset) -> tuple[np.ndarray, np.ndarray]:
         """Shift and scale of the columns; warns of columns about which the rows say nothing of their own."""
-        shift, scale = moments_of(rows, weights)
+        shift, scale = moments_of(rows)
         # without an intercept a constant column says something: only zeros say nothing
         middle = shift if self.fit_intercept else np.zeros_like(shift)
-        seen = np.flatnonzero(weights)
-        away = np.asarray(rows[seen[:COLLINEAR_ROWS]], np.float64) - middle
+        seen = np.flatnonzero(rows.weights)
+        away = rows.rows(seen[:COLLINEAR_ROWS]).astype(np.float64) - middle
         still = np.ptp(away, axis=0) <= 1e-13 * np.abs(shift) if self.fit_intercept else ~away.any(axis=0)
         flat = still.copy()
-        for place in np.flatnonzero(still) if seen.size > COLLINEAR_ROWS else ():  # a rare one may stir later
-            column = rows[seen, place]
-            flat[place] = np.ptp(column) <= 1e-13 * np.abs(shift[place]) if self.fit_intercept else not column.any()
-        if flat.any() and rows.shape[0] > 1:
+        if still.any() and seen.size > COLLINEAR_ROWS:  # a rare one may stir later
+            ends = [(part.min(axis=0), part.max(axis=0)) for _, part in rows.take(seen).slices()]
+            low, high = np.min([low for low, _ in ends], axis=0), np.max([high for _, high in ends], axis=0)
+            flat &= high - low <= 1e-13 * np.abs(shift) if self.fit_intercept else (low == 0.0) & (high == 0.0)
+        if flat.any() and len(rows) > 1:
             warnings.warn(
                 f"column {self._listed(np.flatnonzero(flat))} is {'constant' if self.fit_intercept else '0 everywhere'}"
                 ": its coefficient is what the prior says. Leave it out.",
@@ -163,14 +158,12 @@ class Regression(HasCoefficients, Estimator):
         scaled = (np.asarray(rows, np.float64) - shift) / scale
         return np.column_stack([scaled, np.ones(rows.shape[0])]) if self.fit_intercept else scaled
 
-    def _by_chunks(self, function: Callable[[np.ndarray], Any], rows: np.ndarray) -> np.ndarray:
+    def _by_chunks(self, function: Callable[[np.ndarray], Any], rows: Dataset) -> np.ndarray:
         """A function of some rows of the design, over all rows; few sizes are compiled."""
         parts = []
-        for start in range(0, rows.shape[0], ANSWER_ROWS):
-            part = self._design(rows[start : start + ANSWER_ROWS])
-            lack = min(row_bucket(part.shape[0]), ANSWER_ROWS) - part.shape[0]
-            padded = np.concatenate([part, np.zeros((lack, part.shape[1]))])
-            parts.append(np.asarray(function(padded))[: part.shape[0]])
+        for _, some in rows.slices(ANSWER_ROWS):
+            known = padded(self._design(some), min(row_bucket(len(some)), ANSWER_ROWS))
+            parts.append(np.asarray(function(known))[: len(some)])
         return np.concatenate(parts)
 
     def _graph(self, family: str, *, noise: bool) -> Graph:

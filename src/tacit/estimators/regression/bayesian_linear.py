@@ -13,7 +13,8 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, c
 
 from tacit.compute import LOG_2PI
 from tacit.data.blocks import Standardise
-from tacit.estimators.base import check_level, double_precision, read_weights, unmasked
+from tacit.data.dataset import Dataset, DenseRows
+from tacit.estimators.base import check_level, double_precision, read_weights, unmasked, weighted
 from tacit.estimators.capabilities import PredictsIntervals, PredictsNumbers
 from tacit.estimators.regression.base import Regression
 from tacit.estimators.regression.coefficients import CoefficientTable
@@ -90,33 +91,32 @@ class BayesianLinearRegression(Regression, PredictsIntervals, PredictsNumbers, R
         """Find the posterior of coefficients and noise.
 
         Args:
-            X: complete rows ``(n, d)``; memory-mapped ones are read a piece at a time.
+            X: complete rows ``(n, d)``, or a `tacit.data.Dataset`; memory-mapped ones are read a piece at a time.
             y: their numbers ``(n,)``.
             sample_weight: a weight a row; 2 is the same as two copies, and 0 as no row.
 
         Raises:
             ValueError: what is wrong with rows, targets, weights or a parameter, and what to do.
         """
-        rows = self._read(X, reset=True)
-        target = self._target(y, rows)
-        weights = np.asarray(read_weights(rows, sample_weight))
+        rows = weighted(self._read(X, reset=True), sample_weight)
+        target, weights = self._target(y, rows), rows.weights
         self.check_settings()
         learn = self._learns_prior()
         self._check_size(len(self._columns()), full=self.posterior == "full")
-        shift, scale = self._viewed(rows, weights)
-        at, width = (moments[0] for moments in moments_of(target[:, None], weights))
+        shift, scale = self._viewed(rows)
+        at, width = (moments[0] for moments in moments_of(DenseRows(target[:, None], weights)))
         at, width = (at if self.fit_intercept else 0.0, width) if self.standardize else (0.0, 1.0)
         if self.method == "evidence" and np.abs(target[weights > 0] - at).max() <= 1e-13 * abs(at):
             raise ValueError(
                 "y is constant: the most likely noise is 0; take method='exact', with noise_scale where it is known"
             )
         self._view = Standardise(np.append(shift, at), np.append(scale, width))
-        table = RegressionTable(rows, target, weights, self._view)
+        table = RegressionTable(rows, target, self._view)
         sums = Gram(*total(GramStep(bool(self.fit_intercept)), table.source(), self._view).statistics)
         self._finish(self._solved(sums, learn), sums)
         return self
 
-    def _target(self, y: Any, rows: np.ndarray) -> np.ndarray:
+    def _target(self, y: Any, rows: Dataset) -> np.ndarray:
         if y is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None")
         try:
@@ -246,7 +246,7 @@ class BayesianLinearRegression(Regression, PredictsIntervals, PredictsNumbers, R
         heavy = dof / (dof - 2.0) if 2.0 < dof < math.inf else 1.0
         return mean, scale * math.sqrt(heavy)
 
-    def _predictive(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _predictive(self, rows: Dataset) -> tuple[np.ndarray, np.ndarray]:
         """Location and scale of the predictive Student-t, in the targets' units."""
         model, width = self.model_, float(self._view.scale[-1])
 

@@ -14,7 +14,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
 from tacit.data.blocks import Standardise
-from tacit.estimators.base import check_level, double_precision, read_weights, seed_of, unmasked
+from tacit.data.dataset import Dataset
+from tacit.estimators.base import check_level, double_precision, seed_of, unmasked, weighted
 from tacit.estimators.capabilities import PredictsClasses
 from tacit.estimators.regression.base import Regression
 from tacit.estimators.regression.coefficients import CoefficientTable
@@ -102,16 +103,15 @@ class BayesianLogisticRegression(Regression, PredictsClasses, ClassifierMixin, E
         """Find the posterior of the coefficients.
 
         Args:
-            X: complete rows ``(n, d)``; memory-mapped ones are read a piece at a time.
+            X: complete rows ``(n, d)``, or a `tacit.data.Dataset`; memory-mapped ones are read a piece at a time.
             y: their classes ``(n,)``: numbers or texts, at least two.
             sample_weight: a weight a row; 2 is the same as two copies, and 0 as no row.
 
         Raises:
             ValueError: what is wrong with rows, classes, weights or a parameter, and what to do.
         """
-        rows = self._read(X, reset=True)
-        labels = self._labels(y, rows)
-        weights = read_weights(rows, sample_weight)
+        rows = weighted(self._read(X, reset=True), sample_weight)
+        labels, weights = self._labels(y, rows), rows.weights
         self.check_settings()
         learn = self._learns_prior()
         self.classes_ = np.unique(labels[weights > 0])
@@ -122,15 +122,15 @@ class BayesianLogisticRegression(Regression, PredictsClasses, ClassifierMixin, E
         place = np.clip(np.searchsorted(self.classes_, labels), 0, self.classes_.size - 1)
         contrast = contrasts(self.classes_.size)
         self._check_size(contrast.shape[1] * len(self._columns()), full=self.posterior == "full")
-        shift, scale = self._viewed(rows, weights)
+        shift, scale = self._viewed(rows)
         self._view = Standardise(np.append(shift, 0.0), np.append(scale, 1.0))
-        table = RegressionTable(rows, place.astype(np.float64), np.asarray(weights), self._view)
+        table = RegressionTable(rows, place.astype(np.float64), self._view)
         with self._talking():
             found = fitted(self._plan(learn, contrast), table, seed_of(self.random_state))
         self._finish(found, table)
         return self
 
-    def _labels(self, y: Any, rows: np.ndarray) -> np.ndarray:
+    def _labels(self, y: Any, rows: Dataset) -> np.ndarray:
         if y is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None")
         labels = column_or_1d(unmasked(y, "y"), warn=True)
@@ -261,18 +261,17 @@ class BayesianLogisticRegression(Regression, PredictsClasses, ClassifierMixin, E
 
     def log_score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The mean log predictive probability of rows' classes, ``log E_q p(y|x, w)``, in nats."""
-        rows = self._read(X, reset=False)
+        rows = weighted(self._read(X, reset=False), sample_weight)
         place = self._places(self._labels(y, rows))
         found = self.predict_log_proba(rows if self._names() is None else X)
-        return float(np.average(found[np.arange(place.size), place], weights=read_weights(rows, sample_weight)))
+        return float(np.average(found[np.arange(place.size), place], weights=rows.weights))
 
     @double_precision
     def elbo(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """``Σ w E_q log p(y|x, w) − KL(q ‖ prior)`` in nats of these rows, by quadrature, whatever the method was."""
         check_is_fitted(self)
-        rows = self._read(X, reset=False)
-        place = self._places(self._labels(y, rows)).astype(np.float64)
-        table = RegressionTable(rows, place, np.asarray(read_weights(rows, sample_weight)), self._view)
+        rows = weighted(self._read(X, reset=False), sample_weight)
+        table = RegressionTable(rows, self._places(self._labels(y, rows)).astype(np.float64), self._view)
         model = self.model_
         return expected_log_likelihood(model, table) - float(model.coefficients.kl(model.prior))
 

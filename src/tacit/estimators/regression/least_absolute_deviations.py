@@ -9,7 +9,9 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
-from tacit.data.blocks import Standardise, source
+from tacit.data.blocks import AsTheyAre
+from tacit.data.dataset import DenseRows
+from tacit.data.sources import source
 from tacit.estimators.base import check_level, double_precision
 from tacit.estimators.regression.robust import RobustRegression
 from tacit.estimators.settings import NOT_NEGATIVE, Flag, Number, Whole, settings
@@ -95,12 +97,10 @@ class LeastAbsoluteDeviations(RobustRegression):
         if rank == 0 or not design.left.any():
             return None
         start = AbsoluteRegression(np.zeros((1, design.width)), np.ones(1), np.full(1, float(self.quantile)))
-        data = design.rows
-        view = Standardise(np.zeros(data.shape[1]), np.ones(data.shape[1]))
         key = np.asarray(jax.random.key_data(jax.random.key(0)))[None]
         label = type(self).__name__
-        held = source(data, weights, tiles=False)
-        return fit(start, held, view, key=key, max_iter=int(self.max_iter), tol=QUIET, label=label)[0]
+        held = source(DenseRows(design.rows, weights))
+        return fit(start, held, AsTheyAre(), key=key, max_iter=int(self.max_iter), tol=QUIET, label=label)[0]
 
     def _vertex(self, design: Design, weights: np.ndarray, lifted: Fit | None) -> Vertex:
         rank = design.columns.shape[1]

@@ -11,7 +11,9 @@ from scipy.stats import t as student
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
-from tacit.data.blocks import Source, Standardise, source
+from tacit.data.blocks import AsTheyAre
+from tacit.data.dataset import DenseRows
+from tacit.data.sources import BlockSource, source
 from tacit.estimators.base import check_level, double_precision
 from tacit.estimators.regression.robust import RobustRegression
 from tacit.estimators.settings import NOT_NEGATIVE, POSITIVE, Flag, Whole, settings
@@ -85,7 +87,7 @@ class StudentTRegression(RobustRegression):
         rows, values, weights = self._read(X, y, sample_weight)
         used = weights > 0
         design = self._design(rows[used], values[used], weights[used])
-        held = source(design.rows, weights[used], tiles=False)
+        held = source(DenseRows(design.rows, weights[used]))
         best = self._best(design, weights[used], held)
         self._finish(design, weights[used], best)
         residuals = values - (rows @ self.coef_ + self.intercept_)
@@ -94,11 +96,11 @@ class StudentTRegression(RobustRegression):
         self._warn()
         return self
 
-    def _best(self, design: Design, weights: np.ndarray, held: Source) -> Fit:
+    def _best(self, design: Design, weights: np.ndarray, held: BlockSource) -> Fit:
         """The better of two starts."""
         learn = self.dof is None
         width = design.width
-        view = Standardise(np.zeros(width + 1), np.ones(width + 1))
+        view = AsTheyAre()
         keys = jax.random.key_data(jax.random.split(jax.random.key(0)))
         label = type(self).__name__
         middle = AbsoluteRegression(np.zeros((1, width)), np.ones(1), np.full(1, 0.5))

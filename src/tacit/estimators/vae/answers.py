@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from tacit.compute import row_bucket, single_precision
 from tacit.data.blocks import Standardise
-from tacit.estimators.base import check_whole, seed_of
+from tacit.estimators.base import check_whole, read_weights, seed_of, unmasked
 from tacit.estimators.capabilities import (
     Capability,
     Codes,
@@ -160,7 +160,7 @@ class DeepAnswers(Codes, ScoresByDraws, Imputes, GivesConditionals, Estimator):
         if stored.shape[0] <= SEEN_TOGETHER:
             return stored, given
         chosen = np.random.default_rng(0).choice(stored.shape[0], SEEN_TOGETHER, replace=False)
-        return stored[chosen], given if np.ndim(given) == 0 else np.asarray(given)[chosen]
+        return stored[chosen], given if np.ndim(given) == 0 else np.asarray(unmasked(given, "given"))[chosen]
 
     def _together(self, stored: np.ndarray, given: Any) -> RowBatch:
         """All rows that were read, as the model takes them."""
@@ -279,7 +279,8 @@ class DeepAnswers(Codes, ScoresByDraws, Imputes, GivesConditionals, Estimator):
     @available_if(_has_likelihood)
     def score(self, X: Any, y: Any = None, sample_weight: Any = None, *, given: Any = None) -> float:
         """The mean of ``score_samples``, in nats a row."""
-        return float(np.average(self.score_samples(X, given=given), weights=sample_weight))
+        values = self.score_samples(X, given=given)
+        return float(np.average(values, weights=None if sample_weight is None else read_weights(values, sample_weight)))
 
     @available_if(_has_likelihood)
     @single_precision

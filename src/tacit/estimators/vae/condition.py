@@ -5,6 +5,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from tacit.estimators.base import unmasked
+
 DRAWS = 2000
 """Of z, among which those of a sample are chosen."""
 
@@ -39,7 +41,7 @@ class DeepConditional:
 
     def score_samples(self, X: Any) -> np.ndarray:
         """``log p(x_rest | x_given)`` of rows of the free columns, in nats: the difference of two estimates."""
-        rest = np.asarray(X, dtype=np.float64)
+        rest = np.asarray(unmasked(X, gaps=True), dtype=np.float64)
         if rest.ndim != 2 or rest.shape[1] != len(self.columns):
             raise ValueError(f"X must be (n, {len(self.columns)}), the free columns; got {rest.shape}")
         whole = np.repeat(self._row[None], rest.shape[0], axis=0)
@@ -54,7 +56,8 @@ def given_row(values: Mapping[Any, Any], width: int, names: Sequence[str] | None
         ValueError: an unknown column, one given twice, a value that is no number, or none left over.
     """
     row = np.full(width, np.nan)
-    for column, value in values.items():
+    for column, asked in values.items():
+        value = unmasked(asked, gaps=True)
         known = isinstance(column, str) and names is not None and column in names
         place = list(names or ()).index(column) if known else column
         if not isinstance(place, (int, np.integer)) or not 0 <= place < width:

@@ -149,7 +149,7 @@ class Conditions(NamedTuple):
             return None
         if given is None:
             raise ValueError("the model is conditional: say given=, as at fit")
-        values = _lines(np.full(rows, given) if np.ndim(given) == 0 else given, rows)
+        values = _lines(np.full(rows, unmasked(given, "given")) if np.ndim(given) == 0 else given, rows)
         if self.classes is not None:
             unknown = np.setdiff1d(values, self.classes)
             if unknown.size:
@@ -162,7 +162,7 @@ class Conditions(NamedTuple):
 
 
 def _lines(given: Any, rows: int) -> np.ndarray:
-    values = np.asarray(given)
+    values = np.asarray(unmasked(given, "given"))
     if values.shape[0] != rows:
         raise ValueError(f"given has {values.shape[0]} lines for {rows} rows")
     return values

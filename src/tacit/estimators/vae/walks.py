@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import ndtri
 from sklearn.utils.metaestimators import available_if
 
-from tacit.estimators.base import check_whole
+from tacit.estimators.base import check_whole, unmasked
 from tacit.estimators.capabilities import Walks
 from tacit.estimators.vae.answers import DeepAnswers
 
@@ -24,7 +24,7 @@ class DeepWalks(DeepAnswers, Walks):
     def interpolate(self, a: Any, b: Any, n: int = 10, *, given: Any = None) -> np.ndarray:
         """Rows on the straight way from one row's code to another's, ``(n, …)``, both ends included."""
         check_whole("n", n, 1)
-        ends = self.transform(np.stack([np.asarray(a), np.asarray(b)]), given=given)
+        ends = self.transform(np.stack([np.asarray(unmasked(end, gaps=True)) for end in (a, b)]), given=given)
         share = np.linspace(0.0, 1.0, n)[:, None]
         return self.inverse_transform((1.0 - share) * ends[0] + share * ends[1], given=given)
 
@@ -33,7 +33,7 @@ class DeepWalks(DeepAnswers, Walks):
         """A row as one latent dimension is moved from −3 to 3 (or over ``values``) and the others stay."""
         self._check_dim(dim)
         steps = np.linspace(-3.0, 3.0, 9) if values is None else np.asarray(values, float)
-        latent = np.repeat(self.transform(np.asarray(x)[None], given=given), steps.size, axis=0)
+        latent = np.repeat(self.transform(np.asarray(unmasked(x, gaps=True))[None], given=given), steps.size, axis=0)
         latent[:, dim] = steps
         return self.inverse_transform(latent, given=given)
 

@@ -1,22 +1,22 @@
 """From starting centres and rows to fitted clusters: iterate, refill empty clusters, keep the best start."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
 import numpy as np
-from scipy import sparse
 
 from tacit.compute import compiled, component_bucket
-from tacit.data.blocks import STREAM_BYTES, Moments, Source
+from tacit.data.dataset import ColumnMoments, Dataset
+from tacit.data.sources import STREAM_BYTES, BlockSource, StreamSource
 from tacit.inference import closed_form as cf
 from tacit.inference.fit import Fit, fit
 from tacit.inference.loop import Trace
-from tacit.models.kmeans.lloyd import Lloyd, Rescale, Totals
-from tacit.models.kmeans.model import KMeansModel
-from tacit.models.kmeans.rows import SLICE_ROWS, dense_slice, nearest
-from tacit.models.kmeans.wide import WideMemory, WideStream
+from tacit.models.kmeans.lloyd import Lloyd, Totals
+from tacit.models.kmeans.model import KMeansModel, Rescale
+from tacit.models.kmeans.rows import nearest
+from tacit.models.kmeans.wide import WideMemory, widest
 
 TOGETHER_ROWS = 16_384
 """Up to so many rows all starts run together and the number of clusters is padded, so that few are ever compiled."""
@@ -45,7 +45,7 @@ class KMeansFit(NamedTuple):
     snapshots: dict[int, KMeansModel]
 
 
-def standardiser(values: Moments) -> Rescale:
+def standardiser(values: ColumnMoments) -> Rescale:
     """Centre every column and scale all of them alike, by a power of two: distances keep their order and digits."""
     spread = float(np.sqrt(np.mean(values.variance)))
     size = spread if np.isfinite(spread) and spread > 0.0 else 1.0
@@ -53,20 +53,10 @@ def standardiser(values: Moments) -> Rescale:
     return Rescale(values.mean.astype(np.float64), np.full(values.mean.shape, scale), done=False)
 
 
-def scaled(rows: Any, view: Rescale) -> np.ndarray:
-    """Dense rows, centred and scaled on the host, in their own precision."""
-    shift, scale = np.asarray(view.shift), np.asarray(view.scale)
-    laid = np.empty(rows.shape, rows.dtype)
-    for start in range(0, rows.shape[0], SLICE_ROWS):
-        laid[start : start + SLICE_ROWS] = (dense_slice(rows, start) - shift) / scale
-    return laid
-
-
 def run(
     centres: np.ndarray,
-    rows: np.ndarray | sparse.csr_array,
-    weights: np.ndarray,
-    values: Moments,
+    rows: Dataset,
+    values: ColumnMoments,
     view: Rescale,
     schedule: KMeansSchedule,
 ) -> KMeansFit:
@@ -74,12 +64,12 @@ def run(
 
     Few rows take all starts together; many take one start after another, so that none waits for the slowest.
     """
-    source, inside = _laid(rows, weights, view, centres.shape[1])
+    source, inside = _laid(rows, view, centres.shape[1])
     together = rows.shape[0] <= TOGETHER_ROWS
     found: list[tuple[Fit, _History]] = []
     for batch in [centres] if together else centres[:, None]:
-        models = _begin(batch, rows, weights, values, inside, schedule)
-        found += _iterated(models, source, inside, schedule, lambda fit: _refilled(fit, rows, weights, view))
+        models = _begin(batch, rows, values, inside, schedule)
+        found += _iterated(models, source, inside, schedule, lambda fit: _refilled(fit, rows, view))
         if found[-1][0].status == cf.INTERRUPTED:
             break
     bounds = [fit.bound if np.isfinite(fit.bound) else -np.inf for fit, _ in found]
@@ -87,7 +77,7 @@ def run(
 
 
 def _iterated(
-    models: Lloyd, source: Source, view: Rescale, schedule: KMeansSchedule, refilled: Callable[[Fit], Lloyd]
+    models: Lloyd, source: BlockSource, view: Rescale, schedule: KMeansSchedule, refilled: Callable[[Fit], Lloyd]
 ) -> list[tuple[Fit, "_History"]]:
     """All starts until they rest, with empty clusters refilled on the way."""
     starts = models.centres.shape[0]
@@ -113,16 +103,14 @@ def _iterated(
         models = jax.tree.map(lambda *leaves: np.stack(leaves), *parts)
 
 
-def _laid(rows: Any, weights: np.ndarray, view: Rescale, clusters: int) -> tuple[Source, Rescale]:
+def _laid(rows: Dataset, view: Rescale, clusters: int) -> tuple[BlockSource, Rescale]:
     """Rows scaled once and held by the engine, or streamed from the user's memory and scaled on the way."""
     if rows.shape[0] * rows.shape[1] * 8 > STREAM_BYTES:
-        return WideStream(rows, weights, clusters), view
-    return WideMemory(scaled(rows, view), weights, clusters), Rescale(view.shift, view.scale, done=True)
+        return StreamSource(rows, widest=widest(clusters)), view
+    return WideMemory(rows, view, clusters), Rescale(view.shift, view.scale, done=True)
 
 
-def _begin(
-    centres: np.ndarray, rows: Any, weights: np.ndarray, values: Moments, view: Rescale, schedule: KMeansSchedule
-) -> Lloyd:
+def _begin(centres: np.ndarray, rows: Dataset, values: ColumnMoments, view: Rescale, schedule: KMeansSchedule) -> Lloyd:
     starts, clusters, dims = centres.shape
     width = component_bucket(clusters) if rows.shape[0] <= TOGETHER_ROWS else clusters
     padded = np.zeros((starts, width, dims))
@@ -139,7 +127,7 @@ def _begin(
         limit=np.full(starts, schedule.max_iter, np.int32),
         energy=np.full(starts, energy),
         gaps=not values.complete,
-        plain=values.complete and view.done and bool(np.all(weights == 1.0)),
+        plain=values.complete and view.done and bool(np.all(rows.weights == 1.0)),
         monotone=rows.dtype == np.float64,
     )
 
@@ -149,14 +137,14 @@ def _moved(model: Lloyd, totals: Totals) -> Lloyd:
     return model.moved(totals)
 
 
-def _refilled(found: Fit, rows: Any, weights: np.ndarray, view: Rescale) -> Lloyd:
+def _refilled(found: Fit, rows: Dataset, view: Rescale) -> Lloyd:
     """The next model when clusters are empty: each takes the row farthest from its centre, as scikit-learn does.
 
     The row leaves its old cluster with all its copies, so the inertia falls and a weight is the same as copies.
     Where every row lies on its centre there is none to take: the empty centres join the largest cluster and the
     fit has come to rest.
     """
-    model, totals = found.model, found.statistics
+    model, totals, weights = found.model, found.statistics, rows.weights
     here = KMeansModel(np.asarray(model.centres)[model.active]).in_units(view)  # the padding comes last
     labels, apart = nearest(here, rows)
     apart = np.where(weights > 0, apart, 0.0)
@@ -168,7 +156,7 @@ def _refilled(found: Fit, rows: Any, weights: np.ndarray, view: Rescale) -> Lloy
         if apart[row] == 0.0:
             break
         twins = _twins(rows, row, np.flatnonzero((labels == labels[row]) & np.isclose(apart, apart[row])))
-        values = (dense_slice(rows, row, 1)[0] - view.shift) / view.scale
+        values = (rows.rows(slice(row, row + 1))[0] - view.shift) / view.scale
         observed, weight = ~np.isnan(values), weights[twins].sum()
         for place, sign in ((labels[row], -1.0), (cluster, 1.0)):
             sums[place] += sign * weight * np.where(observed, values, 0.0)
@@ -179,11 +167,9 @@ def _refilled(found: Fit, rows: Any, weights: np.ndarray, view: Rescale) -> Lloy
     return eqx.tree_at(lambda m: m.settled, moved, np.asarray(settled or moved.settled))
 
 
-def _twins(rows: Any, row: int, among: np.ndarray) -> np.ndarray:
+def _twins(rows: Dataset, row: int, among: np.ndarray) -> np.ndarray:
     """The rows that equal a row, itself included."""
-    part = rows[among]
-    dense = np.asarray(part.toarray() if sparse.issparse(part) else part)
-    own = dense_slice(rows, row, 1)
+    dense, own = rows.rows(among), rows.rows(slice(row, row + 1))
     return among[((dense == own) | (np.isnan(dense) & np.isnan(own))).all(axis=1)]
 
 

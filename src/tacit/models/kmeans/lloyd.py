@@ -13,7 +13,6 @@ import jax.numpy as jnp
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
 from tacit.compute import Array
-from tacit.data.blocks import Standardise
 from tacit.inference.closed_form import Sums
 from tacit.models.kmeans.model import affinity
 
@@ -112,17 +111,3 @@ class Lloyd(eqx.Module):
         centres = jnp.where(self.active[:, None], means, self.centres)
         settled = jnp.sum((centres - self.centres) ** 2) <= self.tolerance
         return eqx.tree_at(lambda m: (m.centres, m.steps, m.settled), self, (centres, self.steps + 1, settled))
-
-
-class Rescale(Standardise):
-    """``(x − shift) / scale`` with one scale for all columns, in the precision of the rows.
-
-    ``done`` says that the rows were centred and scaled once, before the first iteration.
-    """
-
-    done: bool = eqx.field(static=True)
-
-    def __call__(self, rows: Float[Array, "rows dims"]) -> Float[Array, "rows dims"]:
-        if self.done:
-            return rows
-        return ((rows.astype(self.shift.dtype) - self.shift) / self.scale).astype(rows.dtype)

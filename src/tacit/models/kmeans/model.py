@@ -7,7 +7,22 @@ import jax.numpy as jnp
 from jaxtyping import Float, Int
 
 from tacit.compute import Array
-from tacit.data.blocks import Standardise
+
+
+class Rescale(eqx.Module):
+    """The view ``(x − shift) / scale`` with one scale for all columns, in the precision of the rows.
+
+    ``done`` says that the rows were centred and scaled once, before the first iteration.
+    """
+
+    shift: Float[Array, " dims"]
+    scale: Float[Array, " dims"]
+    done: bool = eqx.field(static=True)
+
+    def __call__(self, rows: Float[Array, "rows dims"]) -> Float[Array, "rows dims"]:
+        if self.done:
+            return rows
+        return ((rows.astype(self.shift.dtype) - self.shift) / self.scale).astype(rows.dtype)
 
 
 class KMeansModel(eqx.Module):
@@ -35,7 +50,7 @@ class KMeansModel(eqx.Module):
         apart = jnp.where(seen, away - centres[labels], 0.0)
         return labels, jnp.sum(apart**2, axis=1)
 
-    def in_units(self, view: Standardise) -> Self:
+    def in_units(self, view: Rescale) -> Self:
         """The centres of the user's values, from those of values centred and scaled on entry."""
         return eqx.tree_at(lambda m: m.centres, self, self.centres * view.scale + view.shift)
 

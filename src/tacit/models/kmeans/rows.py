@@ -5,35 +5,27 @@ from typing import Any
 
 import jax
 import numpy as np
-from scipy import sparse
 
 from tacit.compute import compiled
-from tacit.data.blocks import Block, MemorySource
+from tacit.data.blocks import Block
+from tacit.data.dataset import Dataset, dataset_of
+from tacit.data.sources import pieces
 from tacit.models.kmeans.model import KMeansModel
 
-SLICE_ROWS = 65_536
 
-
-def dense_slice(rows: Any, start: int, size: int = SLICE_ROWS) -> np.ndarray:
-    """Some rows of a dense or sparse table."""
-    part = rows[start : start + size]
-    return np.asarray(part.toarray() if sparse.issparse(part) else part)
-
-
-def nearest(model: KMeansModel, rows: Any) -> tuple[np.ndarray, np.ndarray]:
+def nearest(model: KMeansModel, rows: Dataset | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The nearest centre of every row, and the squared distance to it."""
-    return _each_row(KMeansModel.nearest, model, rows)
+    return _each_row(KMeansModel.nearest, model, dataset_of(rows))
 
 
-def squared_distances(model: KMeansModel, rows: Any) -> np.ndarray:
+def squared_distances(model: KMeansModel, rows: Dataset | np.ndarray) -> np.ndarray:
     """Squared distances ``[rows, clusters]`` over the observed entries."""
-    return _each_row(KMeansModel.squared_distances, model, rows)
+    return _each_row(KMeansModel.squared_distances, model, dataset_of(rows))
 
 
-def _each_row(function: Callable, model: KMeansModel, rows: Any) -> Any:
+def _each_row(function: Callable, model: KMeansModel, rows: Dataset) -> Any:
     parts = []
-    for start in range(0, rows.shape[0], SLICE_ROWS):
-        source = MemorySource(dense_slice(rows, start))
+    for _, source, _ in pieces(rows):
         found = _over_chunks(function, model, next(source.blocks()))
         parts.append(jax.tree.map(source.to_rows, found))
     return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)

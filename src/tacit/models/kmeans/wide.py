@@ -7,10 +7,11 @@ of 8000 to 16 000, where the cores share every matrix product; wider ones leave 
 from collections.abc import Iterator
 
 import numpy as np
-from scipy import sparse
 
 from tacit.compute import row_bucket
-from tacit.data.blocks import Block, StreamSource
+from tacit.data.blocks import Block, laid
+from tacit.data.dataset import Dataset
+from tacit.models.kmeans.model import Rescale
 
 CHUNK_ROWS = 16_384
 GRAIN = 1024
@@ -24,40 +25,26 @@ def widest(clusters: int) -> int:
 
 
 class WideMemory:
-    """Rows held by the engine as one block; padding is rows of zeros."""
+    """Rows centred and scaled once and held by the engine as one block; padding is rows of zeros."""
 
     resident = True
+    tile = 1
 
-    def __init__(self, rows: np.ndarray, weights: np.ndarray, clusters: int) -> None:
-        self.total_weight, self.size = float(weights.sum()), (rows.shape[0], rows.shape[1])
-        count, most = rows.shape[0], widest(clusters)
+    def __init__(self, data: Dataset, view: Rescale, clusters: int) -> None:
+        self.total_weight, self.size = data.total_weight, data.shape
+        count, most = len(data), widest(clusters)
         chunks = -(-count // most)
         size = row_bucket(count) if count <= most else -(-count // chunks // GRAIN) * GRAIN
-        laid = np.zeros((chunks * size, rows.shape[1]), rows.dtype)
-        laid[:count] = rows
-        mass = np.zeros(chunks * size)
-        mass[:count] = weights
-        number = np.arange(chunks, dtype=np.int32)
-        self._blocks = (Block(laid.reshape(chunks, size, -1), mass.reshape(chunks, size), number),)
+        rows, mass = np.zeros((chunks * size, data.shape[1]), data.dtype), np.zeros(chunks * size)
+        for part, values in data.slices():
+            rows[part] = scaled(values, view)
+        mass[:count] = data.weights
+        self._block = laid(rows, mass, chunks, size)
 
     def blocks(self) -> Iterator[Block]:
-        return iter(self._blocks)
+        return iter((self._block,))
 
 
-class WideStream:
-    """Rows of the user's own memory, a block at a time, in chunks as wide as the number of clusters allows."""
-
-    resident = False
-
-    def __init__(self, rows: np.ndarray | sparse.csr_array, weights: np.ndarray, clusters: int) -> None:
-        self._source = StreamSource(rows, weights)
-        self._most = widest(clusters)
-        self.total_weight, self.size = self._source.total_weight, self._source.size
-
-    def blocks(self) -> Iterator[Block]:
-        for rows, weights, number in self._source.blocks():
-            chunks, size = weights.shape
-            # neighbours joined: as many as divide the block and stay within what a chunk may have
-            joined = max(d for d in range(1, chunks + 1) if chunks % d == 0 and (d == 1 or d * size <= self._most))
-            shape = (chunks // joined, joined * size)
-            yield Block(rows.reshape(*shape, -1), weights.reshape(shape), number[::joined])
+def scaled(rows: np.ndarray, view: Rescale) -> np.ndarray:
+    """Rows centred and scaled on the host, in their own precision."""
+    return ((rows - np.asarray(view.shift)) / np.asarray(view.scale)).astype(rows.dtype, copy=False)

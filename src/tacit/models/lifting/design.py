@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from tacit.compute import Array, component_bucket
-from tacit.data.blocks import moments
+from tacit.data.dataset import DenseRows
 
 RANK_DIGITS = 1e-10
 """A direction of the scaled columns shorter than this share of the longest is none."""
@@ -88,7 +88,7 @@ def _scales(
     X: Float[np.ndarray, "rows columns"], weights: Float[np.ndarray, " rows"], *, intercept: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What is taken from each column, what it is divided by, and which columns say nothing."""
-    seen = moments(X, weights)
+    seen = DenseRows(X, weights).moments()
     if intercept:
         return seen.mean, np.where(seen.flat, 1.0, np.sqrt(seen.variance)), seen.flat
     root = np.sqrt(seen.variance + seen.mean**2)

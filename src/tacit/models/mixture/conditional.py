@@ -4,11 +4,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from tacit.compute import compiled, row_bucket
+from tacit.data.blocks import padded
+from tacit.data.sources import PIECE_ROWS
 from tacit.families.base import Distribution
 from tacit.models.components.base import Component
 from tacit.models.components.steps import take
 from tacit.models.mixture.model import MixtureModel
-from tacit.models.mixture.rows import SLICE_ROWS
 
 
 def marginal(model: MixtureModel, columns: tuple[int, ...]) -> MixtureModel:
@@ -46,11 +47,10 @@ def column_family(model: MixtureModel, column: int) -> Distribution:
 def supported(model: MixtureModel, rows: np.ndarray) -> np.ndarray:
     """Where an entry ``[rows, D]`` is missing or lies in the support of its column's family."""
     parts = []
-    for start in range(0, rows.shape[0], SLICE_ROWS):
-        part = rows[start : start + SLICE_ROWS]
-        padding = row_bucket(part.shape[0]) - part.shape[0]
-        padded = np.concatenate([part, np.full((padding, part.shape[1]), np.nan)])
-        parts.append(np.asarray(_supported(model, padded))[: part.shape[0]])
+    for start in range(0, rows.shape[0], PIECE_ROWS):
+        part = rows[start : start + PIECE_ROWS]
+        inside = _supported(model, padded(part, row_bucket(part.shape[0])))
+        parts.append(np.asarray(inside)[: part.shape[0]])
     return np.concatenate(parts)
 
 

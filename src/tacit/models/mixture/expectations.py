@@ -12,11 +12,12 @@ import numpy as np
 from jaxtyping import Float
 
 from tacit.compute import Array, compiled
+from tacit.data.sources import PIECE_ROWS
 from tacit.families.base import Distribution
 from tacit.models.components.base import Component, ConditionedColumns
 from tacit.models.mixture.conditional import owner
 from tacit.models.mixture.model import MixtureModel
-from tacit.models.mixture.rows import SLICE_ROWS, each_row, joint_log_prob
+from tacit.models.mixture.rows import each_row, joint_log_prob
 
 _SLICE_NUMBERS = 2**24
 """How many conditional means are held at a time."""
@@ -69,7 +70,7 @@ def joint_given(model: MixtureModel, rows: np.ndarray) -> Iterator[tuple[slice, 
     """The joint groups given the observed entries, a slice of the rows at a time."""
     alone = joint_part(model)
     widest = max((len(group.columns) for group in alone.groups), default=1)
-    step = max(256, min(SLICE_ROWS, _SLICE_NUMBERS // (widest * np.size(model.log_weights))))
+    step = max(256, min(PIECE_ROWS, _SLICE_NUMBERS // (widest * np.size(model.log_weights))))
     for start in range(0, rows.shape[0], step):
         part = slice(start, start + step)
         yield part, each_row(_given, alone, rows[part]) if alone.groups else ()

@@ -8,7 +8,8 @@ import jax
 import numpy as np
 
 from tacit.compute import QUICK_BUILD, Array, compiled
-from tacit.data.blocks import Block, MemorySource, Source, Standardise
+from tacit.data.blocks import Block, Standardise, View
+from tacit.data.sources import BlockSource, MemorySource
 from tacit.inference import closed_form as cf
 from tacit.inference.fit import Fit, fit
 from tacit.inference.gradient import ascend
@@ -90,7 +91,7 @@ def _plain(models: MixtureModel) -> MixtureModel:
 
 def run(
     begun: Start,
-    source: Source,
+    source: BlockSource,
     view: Standardise,
     schedule: MixtureSchedule,
     random: np.random.Generator,
@@ -111,7 +112,7 @@ def run(
 
 def _one_by_one(
     models: Any,
-    source: Source,
+    source: BlockSource,
     view: Standardise,
     schedule: MixtureSchedule,
     inference: str,
@@ -137,7 +138,7 @@ def _bound(found: Fit) -> float:
 
 
 def _repaired(
-    fits: list[Fit], source: Source, view: Standardise, schedule: MixtureSchedule, keys: np.ndarray
+    fits: list[Fit], source: BlockSource, view: Standardise, schedule: MixtureSchedule, keys: np.ndarray
 ) -> list[Fit]:
     """The fits, or where the product form lost too many digits, what the whitened form makes of them.
 
@@ -159,7 +160,7 @@ def _lost_digits(found: Fit) -> bool:
     return bool(_beyond_guard(found.model)) and not floored(found.model)
 
 
-def log_likelihoods(models: MixtureModel, source: Source, view: Standardise) -> tuple[np.ndarray, np.ndarray]:
+def log_likelihoods(models: MixtureModel, source: BlockSource, view: View) -> tuple[np.ndarray, np.ndarray]:
     """``Σ w log p(x)`` and ``Σ w log max_k π_k p_k(x)`` of stacked models over a source, in the view, without floor.
 
     Their difference is the uncertainty of the assignment that the integrated classification likelihood charges.
@@ -171,7 +172,7 @@ def log_likelihoods(models: MixtureModel, source: Source, view: Standardise) -> 
 
 
 @partial(compiled, options=QUICK_BUILD)
-def _log_likelihoods(models: MixtureModel, block: Block, view: Standardise) -> tuple[Array, Array]:
+def _log_likelihoods(models: MixtureModel, block: Block, view: View) -> tuple[Array, Array]:
     def one(step: MixtureStep, rows: Array, weights: Array) -> tuple[Array, Array]:
         logits, _ = step.terms(view(rows))
         return weights @ jax.nn.logsumexp(logits, axis=-1), weights @ logits.max(-1)

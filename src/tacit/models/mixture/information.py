@@ -7,15 +7,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
-from scipy import linalg, sparse
+from scipy import linalg
 
 from tacit.compute import Array, compiled
-from tacit.data.blocks import Block, MemorySource
+from tacit.data.blocks import Block
+from tacit.data.dataset import Dataset
+from tacit.data.sources import pieces
 from tacit.inference.closed_form import sum_over_chunks
 from tacit.models.components.coordinates import SHARED
 from tacit.models.mixture.coordinates import MixtureCoordinates, coordinates
 from tacit.models.mixture.model import MixtureModel
-from tacit.models.mixture.rows import SLICE_ROWS
 
 _COLUMNS_AT_A_TIME = 16
 _RANK = 1e-10
@@ -29,25 +30,20 @@ class Information(NamedTuple):
     coordinates: MixtureCoordinates
 
 
-def observed_information(model: MixtureModel, rows: Any, weights: np.ndarray) -> Information:
+def observed_information(model: MixtureModel, rows: Dataset) -> Information:
     """The observed information of the log-likelihood of rows, missing entries integrated out.
 
     The log-likelihood alone is differentiated: priors and the ridge of the fit do not enter.
 
     Args:
         model: a fitted mixture with NumPy leaves.
-        rows: ``[rows, D]``, NaN where missing.
-        weights: of the rows.
+        rows: with their weights; NaN where an entry is missing.
     """
     around = coordinates(model)
     size = around.owners.size
     total = np.zeros((size, size))
-    for start in range(0, rows.shape[0] if size else 0, SLICE_ROWS):
-        part = rows[start : start + SLICE_ROWS]
-        dense = part.toarray() if sparse.issparse(part) else np.asarray(part, dtype=np.float64)
-        gaps = bool(np.isnan(dense).any())
-        source = MemorySource(dense, weights[start : start + SLICE_ROWS], tiles=gaps)
-        fitting = model.with_rows(complete=not gaps, tile=source.tile)
+    for _, source, complete in pieces(rows, tiles=True, dtype=np.float64) if size else ():
+        fitting = model.with_rows(complete=complete, tile=source.tile)
         here = eqx.tree_at(lambda c: c.model, around, fitting)
         total += np.asarray(_negative_hessian(here, jax.tree.map(jnp.asarray, next(source.blocks()))))
     return Information(0.5 * (total + total.T), around)
@@ -73,7 +69,7 @@ def _negative_hessian(around: MixtureCoordinates, block: Block) -> Float[Array, 
     return sum_over_chunks(chunk, (block.rows, block.weights))
 
 
-def standard_errors(model: MixtureModel, rows: Any, weights: np.ndarray) -> dict[str, np.ndarray]:
+def standard_errors(model: MixtureModel, rows: Dataset) -> dict[str, np.ndarray]:
     """Standard errors of weights and parameters, ``√diag(J I⁻¹ Jᵀ)``, J the derivative of the parameters.
 
     They rest on the fit being the maximum of the likelihood of many rows (McLachlan & Peel 2000, 2.15).
@@ -86,7 +82,7 @@ def standard_errors(model: MixtureModel, rows: Any, weights: np.ndarray) -> dict
     Raises:
         ValueError: the information is singular, or not that of a maximum; the message names the components.
     """
-    information = observed_information(model, rows, weights)
+    information = observed_information(model, rows)
     around = information.coordinates
     factor, scale = _factor(information.matrix, around.owners)
     (weight_slopes, group_slopes), (_, estimates) = jax.tree.map(np.asarray, _linearised(around))

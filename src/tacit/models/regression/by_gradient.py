@@ -4,6 +4,7 @@ The guide moves coordinates in which the posterior of some rows (Laplace's) is a
 suits every table; what a mini-batch says is taken relative to its own Taylor terms at that posterior's mode.
 """
 
+import math
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -14,6 +15,7 @@ from jaxtyping import Float, PRNGKeyArray
 
 from tacit.compute import Array, single_precision
 from tacit.data.blocks import Standardise
+from tacit.data.dataset import Dataset, Places
 from tacit.families.bijections import DiagonalAffine, TriangularAffine
 from tacit.families.transformed import Gaussian
 from tacit.inference.begin import Expansion, Whitening
@@ -38,13 +40,13 @@ APART = 1.0
 class Scaled:
     """Rows in the coordinates of a view, worked out where they are asked for."""
 
-    def __init__(self, rows: np.ndarray, view: Standardise) -> None:
+    def __init__(self, rows: Dataset, view: Standardise) -> None:
         self._rows = rows
         self._shift, self._scale = np.asarray(view.shift)[:-1], np.asarray(view.scale)[:-1]
-        self.shape, self.nbytes = rows.shape, 4 * rows.size
+        self.shape, self.nbytes = rows.shape, 4 * math.prod(rows.shape)
 
-    def __getitem__(self, index: Any) -> np.ndarray:
-        return ((self._rows[index] - self._shift) / self._scale).astype(np.float32)
+    def __getitem__(self, places: Places) -> np.ndarray:
+        return ((self._rows.rows(places) - self._shift) / self._scale).astype(np.float32)
 
     def whole(self) -> np.ndarray:
         """All rows, worked out a slice at a time."""

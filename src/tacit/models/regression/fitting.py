@@ -9,7 +9,9 @@ import numpy as np
 from jaxtyping import Float
 
 from tacit.compute import compiled, side_by_side
-from tacit.data.blocks import Joined, Source, Standardise, source
+from tacit.data.blocks import Standardise, View
+from tacit.data.dataset import Dataset, JoinedRows
+from tacit.data.sources import BlockSource, source
 from tacit.inference import closed_form as cf
 from tacit.inference.fit import Fit, fit
 from tacit.inference.loop import on_host
@@ -26,17 +28,21 @@ SLICE = 32_768
 
 
 class RegressionTable(NamedTuple):
-    """Rows, targets and weights as the user gave them, and the view in which they are fitted."""
+    """Rows with their weights and targets as the user gave them, and the view in which they are fitted."""
 
-    rows: np.ndarray
+    rows: Dataset
     target: np.ndarray
-    weights: np.ndarray
     view: Standardise
     """Of rows and target together."""
 
-    def source(self) -> Source:
+    @property
+    def weights(self) -> Float[np.ndarray, " rows"]:
+        """Of the rows."""
+        return self.rows.weights
+
+    def source(self) -> BlockSource:
         """Where the driver takes the rows from."""
-        return source(Joined(self.rows, self.target), self.weights, tiles=False)
+        return source(JoinedRows(self.rows, self.target))
 
     def some(self, number: int, random: np.random.Generator) -> Self:
         """So many rows drawn at random, with the weight of all; all of them where there are no more."""
@@ -46,7 +52,7 @@ class RegressionTable(NamedTuple):
         chosen = np.sort(random.choice(used, number, replace=False))
         weights = self.weights[chosen]
         weights = weights * (self.weights.sum() / weights.sum())
-        return self._replace(rows=self.rows[chosen], target=self.target[chosen], weights=weights)
+        return self._replace(rows=self.rows.take(chosen).weighted(weights), target=self.target[chosen])
 
 
 class RegressionSchedule(NamedTuple):
@@ -170,7 +176,7 @@ def _fit(
     )
 
 
-def total(step: cf.LocalStep, source: Source, view: Standardise) -> cf.Sums:
+def total(step: cf.LocalStep, source: BlockSource, view: View) -> cf.Sums:
     """One pass over all rows."""
     single = jax.tree.map(lambda leaf: jnp.asarray(leaf)[None] if eqx.is_array(leaf) else leaf, step)
     key, zero = np.zeros((1, 2), np.uint32), np.zeros(1, np.int32)
@@ -181,13 +187,14 @@ def total(step: cf.LocalStep, source: Source, view: Standardise) -> cf.Sums:
     return cf.total_sums(side_by_side(work, source.blocks()))
 
 
-def moments_of(rows: np.ndarray, weights: np.ndarray) -> tuple[Float[np.ndarray, " dims"], Float[np.ndarray, " dims"]]:
+def moments_of(rows: Dataset) -> tuple[Float[np.ndarray, " dims"], Float[np.ndarray, " dims"]]:
     """Weighted means and standard deviations of complete columns, in one pass; a column that does not vary has 1."""
-    slices = [slice(start, start + SLICE) for start in range(0, rows.shape[0], SLICE)]
-    near = np.asarray(rows[np.flatnonzero(weights)[:SLICE]], np.float64).mean(0)
+    weights = rows.weights
+    slices = [slice(start, start + SLICE) for start in range(0, len(rows), SLICE)]
+    near = rows.rows(np.flatnonzero(weights)[:SLICE]).astype(np.float64).mean(0)
 
     def sums(part: slice) -> np.ndarray:
-        away = np.asarray(rows[part], np.float64) - near
+        away = rows.rows(part).astype(np.float64) - near
         heavy = away * weights[part][:, None]
         return np.stack([heavy.sum(0), np.einsum("nd,nd->d", heavy, away)])
 

@@ -15,8 +15,8 @@ from jaxtyping import Float, Int
 from scipy import sparse
 
 from tacit.compute import Array, compiled, side_by_side
-from tacit.data.blocks import Block
-from tacit.data.documents import BatchSource, DocumentSource, as_they_are
+from tacit.data.blocks import AsTheyAre, Block
+from tacit.data.documents import BatchSource, DocumentSource
 from tacit.inference.fit import Fit, fit
 from tacit.inference.loop import on_host
 from tacit.inference.online import Average, StepSize, see
@@ -130,7 +130,7 @@ def learn(
 
 def _run(model: TopicModel, source: DocumentSource, plan: TopicsPlan, iterations: int, label: str) -> Fit:
     stacked = jax.tree.map(lambda leaf: np.asarray(leaf)[None], model)
-    return fit(stacked, source, as_they_are(), key=KEY, max_iter=iterations, tol=plan.tol, label=label)[0]
+    return fit(stacked, source, AsTheyAre(), key=KEY, max_iter=iterations, tol=plan.tol, label=label)[0]
 
 
 def _in_full(source: DocumentSource, plan: TopicsPlan) -> Any:
@@ -169,7 +169,7 @@ def advanced(average: Average, source: BatchSource, plan: TopicsPlan, total: flo
     """One pass over the mini-batches of a source."""
     pace = StepSize(np.asarray(plan.decay), np.asarray(plan.offset))
     for block in source.blocks():
-        average = see(average, block, as_they_are(), np.asarray(float(total)), pace)
+        average = see(average, block, AsTheyAre(), np.asarray(float(total)), pace)
     return average
 
 

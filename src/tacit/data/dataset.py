@@ -1,0 +1,275 @@
+"""Rows and their weights, wherever they lie: what every estimator that goes over rows takes them from."""
+
+import abc
+import copy
+import functools
+import operator
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, Self, TypeAlias
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy import sparse
+
+from tacit.data.schema import Schema
+
+SLICE_ROWS = 16_384
+"""Rows looked at together where all of them are gone through on the host."""
+
+Places: TypeAlias = slice | np.ndarray
+"""Some rows: a slice, or their numbers."""
+
+
+class ColumnMoments(NamedTuple):
+    """Mean and variance of the columns; missing entries do not count."""
+
+    mean: Float[np.ndarray, " columns"]
+    variance: Float[np.ndarray, " columns"]
+    seen: Float[np.ndarray, " columns"]
+    """Total weight of the observed entries."""
+    complete: bool
+    """Whether no entry is missing."""
+
+    @property
+    def flat(self) -> np.ndarray:
+        """Which columns do not vary beyond the rounding of their values."""
+        deviation = np.sqrt(self.variance)
+        return (deviation <= 1e-13 * np.abs(self.mean)) | (deviation == 0.0)
+
+    @property
+    def least_variance(self) -> float:
+        """That of the narrowest column which varies at all (1 if none does)."""
+        return float(self.variance[~self.flat].min(initial=np.inf)) if not self.flat.all() else 1.0
+
+
+class Dataset(abc.ABC):
+    """N rows of D numbers with a weight each; NaN where an entry is missing.
+
+    A kind of data set says its shape and type and gives some rows as an array; all else follows. Rows are asked for a
+    slice at a time, in bounded memory, by their numbers from 0: so a data set is the same however it is stored.
+    """
+
+    schema: Schema | None = None
+    """What the columns are and what their codes mean, where that is known."""
+    _weights: np.ndarray | None = None
+    _moments: ColumnMoments | None = None
+
+    @property
+    @abc.abstractmethod
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+
+    @property
+    @abc.abstractmethod
+    def dtype(self) -> np.dtype:
+        """Of the rows: float64 or float32."""
+
+    @abc.abstractmethod
+    def rows(self, places: Places = slice(None)) -> Float[np.ndarray, "rows columns"]:
+        """Some rows (all, where none are named) as a dense array, which is not to be changed."""
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    @property
+    def weights(self) -> Float[np.ndarray, " rows"]:
+        """One a row; where none were given, ones that take no memory."""
+        return np.broadcast_to(1.0, (len(self),)) if self._weights is None else self._weights
+
+    @property
+    def total_weight(self) -> float:
+        """Their sum."""
+        return float(self.weights.sum())
+
+    def weighted(self, weights: Float[np.ndarray, " rows"] | None) -> Self:
+        """The same rows with other weights; None for ones."""
+        other = copy.copy(self)
+        other._weights, other._moments = None if weights is None else np.asarray(weights, np.float64), None
+        return other
+
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """Of the columns, where they have some."""
+        return None if self.schema is None else self.schema.names
+
+    def described(self, schema: Schema | None) -> Self:
+        """The same rows, of columns that are known."""
+        other = copy.copy(self)
+        other.schema = schema
+        return other
+
+    def take(self, places: Places) -> "Dataset":
+        """Some of the rows with their weights: a view, for which no row is copied.
+
+        Args:
+            places: a slice, their numbers in the order wanted, or True for each that is wanted.
+        """
+        if isinstance(places, slice):
+            places = numbered(len(self))[places]
+        return TakenRows(self, np.flatnonzero(places) if places.dtype == bool else places)
+
+    def sample(self, size: int, random: np.random.Generator) -> "Dataset":
+        """Rows drawn without replacement, in order; all of them where there are no more."""
+        return self if len(self) <= size else self.take(sampled_places(len(self), size, random))
+
+    def slices(self, size: int = SLICE_ROWS) -> Iterator[tuple[slice, Float[np.ndarray, "rows columns"]]]:
+        """All rows, some neighbours at a time, and where they stand."""
+        for start in range(0, len(self), size):
+            part = slice(start, min(start + size, len(self)))
+            yield part, self.rows(part)
+
+    def total(self, function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
+        """The sum over slices of a function of rows ``[rows, columns]`` in float64 and their weights ``[rows]``."""
+        parts = (function(rows.astype(np.float64), self.weights[part]) for part, rows in self.slices())
+        return functools.reduce(operator.add, parts)
+
+    def moments(self) -> ColumnMoments:
+        """Weighted mean and variance of the columns; worked out once."""
+        if self._moments is None:
+            self._moments = self.moments_of(lambda rows: rows)
+        return self._moments
+
+    @property
+    def complete(self) -> bool:
+        """Whether no entry is missing."""
+        return self.moments().complete
+
+    def moments_of(self, function: Callable[[np.ndarray], np.ndarray]) -> ColumnMoments:
+        """Weighted mean and variance of a function of the rows, in two passes over slices."""
+
+        def first(rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
+            values = function(rows)
+            there = ~np.isnan(values)
+            gaps = np.full(values.shape[1], float(there.size - np.count_nonzero(there)))
+            return np.stack([weights @ there, weights @ np.where(there, values, 0.0), gaps])
+
+        seen, total, gaps = self.total(first)
+        mean = total / np.where(seen > 0, seen, 1.0)
+
+        def second(rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
+            with np.errstate(invalid="ignore"):  # infinite entries, which whoever reads rows refuses
+                away = function(rows) - mean
+            return weights @ np.where(np.isnan(away), 0.0, away) ** 2
+
+        return ColumnMoments(mean, self.total(second) / np.where(seen > 0, seen, 1.0), seen, not gaps.any())
+
+    def covariance(self, columns: Int[np.ndarray, " chosen"] | None = None) -> Float[np.ndarray, "chosen chosen"]:
+        """``Σ w (x − m)(x − m)ᵀ / (Σ w − 1)`` of some columns, a gap read as the mean: weight 2 is two copies."""
+        index = np.arange(self.shape[1]) if columns is None else columns
+        mean, total = self.moments().mean[index], self.total_weight
+
+        def scatter(rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
+            centred = np.nan_to_num(rows[:, index] - mean, nan=0.0)
+            return (centred * weights[:, None]).T @ centred
+
+        return self.total(scatter) / max(total - 1.0, 0.5 * total)
+
+
+class DenseRows(Dataset):
+    """The rows of an array, which may be mapped from a file: it is read a slice at a time.
+
+    Args:
+        array: ``[rows, columns]`` in float64 or float32.
+        weights: of the rows.
+    """
+
+    def __init__(self, array: np.ndarray, weights: np.ndarray | None = None) -> None:
+        if array.ndim != 2 or array.dtype.kind != "f":
+            raise ValueError(f"rows are [rows, columns] of floats; got the shape {array.shape} of {array.dtype}")
+        self._array = array
+        self._weights = None if weights is None else np.asarray(weights, np.float64)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self._array.shape[0], self._array.shape[1]
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self._array.dtype
+
+    def rows(self, places: Places = slice(None)) -> np.ndarray:
+        return np.asarray(self._array[places])
+
+
+class SparseRows(Dataset):
+    """The rows of a sparse matrix in rows (CSR); no entry is missing, unless it is stored as NaN."""
+
+    def __init__(self, matrix: sparse.csr_array) -> None:
+        self.matrix = matrix
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.matrix.shape[0], self.matrix.shape[1]
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.matrix.dtype
+
+    def rows(self, places: Places = slice(None)) -> np.ndarray:
+        return self.matrix[places].toarray()
+
+
+class JoinedRows(Dataset):
+    """Rows with a target as their last column, put together slice by slice: neither is copied whole."""
+
+    def __init__(self, features: Dataset, target: Float[np.ndarray, " rows"]) -> None:
+        self._features, self._target, self._weights = features, target, features._weights
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self._features), self._features.shape[1] + 1
+
+    @property
+    def dtype(self) -> np.dtype:
+        return np.result_type(self._features.dtype, self._target.dtype)
+
+    def rows(self, places: Places = slice(None)) -> np.ndarray:
+        return np.column_stack([self._features.rows(places), self._target[places]])
+
+
+class TakenRows(Dataset):
+    """Some rows of another data set, in any order, read where they lie."""
+
+    def __init__(self, whole: Dataset, places: Int[np.ndarray, " rows"]) -> None:
+        self.schema, self._weights = whole.schema, None if whole._weights is None else whole._weights[places]
+        self._whole: Dataset = whole
+        self._places = places
+        if isinstance(whole, TakenRows):
+            self._whole, self._places = whole._whole, whole._places[places]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self._places.size, self._whole.shape[1]
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self._whole.dtype
+
+    def rows(self, places: Places = slice(None)) -> np.ndarray:
+        return self._whole.rows(self._places[places])
+
+
+Values: TypeAlias = Dataset | sparse.csr_array | np.ndarray
+"""What models take: a data set, a sparse matrix, or an array (of images, with more axes)."""
+
+
+def dataset_of(rows: Dataset | np.ndarray | sparse.sparray | sparse.spmatrix) -> Dataset:
+    """The rows of an array or a sparse matrix as a data set; one that is a data set already, as it is."""
+    if isinstance(rows, Dataset):
+        return rows
+    return SparseRows(sparse.csr_array(rows)) if sparse.issparse(rows) else DenseRows(np.asarray(rows))
+
+
+def numbered(rows: int) -> Int[np.ndarray, " rows"]:
+    """The numbers 0, 1, 2, … of rows, in four bytes each where these are enough."""
+    return np.arange(rows, dtype=np.int32 if rows <= np.iinfo(np.int32).max else np.int64)
+
+
+def sampled_places(rows: int, size: int, random: np.random.Generator) -> Int[np.ndarray, " sample"]:
+    """Numbers of a sorted sample of rows without replacement, or of all of them."""
+    return np.arange(rows) if rows <= size else np.sort(random.choice(rows, size, replace=False))
+
+
+def some(values: Values, places: Int[np.ndarray, " chosen"]) -> Values:
+    """Some of the rows of whatever holds them."""
+    return values.take(places) if isinstance(values, Dataset) else values[places]

@@ -1,0 +1,141 @@
+"""Where the driver takes blocks of rows from: held by the engine, or streamed from wherever the rows lie."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import numpy as np
+
+from tacit.compute import Array, cores, row_bucket
+from tacit.data.blocks import CHUNK_ROWS, Block, block_shape, laid, pattern_tiles
+from tacit.data.dataset import Dataset, DenseRows
+
+STREAM_BYTES = 100_000_000
+STREAM_CHUNKS = 16
+BIG_ROWS = 32_768
+"""Above this many rows the time of an iteration is that of the rows, and not of the calls."""
+PIECE_ROWS = 65_536
+"""Rows that are answered for together."""
+
+
+class BlockSource(Protocol):
+    """Where blocks come from; ``resident`` sources are given to the compiled loop whole."""
+
+    resident: bool
+    total_weight: float
+    tile: int
+    """Neighbours that share a missing pattern."""
+    size: tuple[int, int]
+    """Rows and columns, as the user counts them."""
+
+    def blocks(self) -> Iterator[Block]: ...
+
+
+class MemorySource:
+    """Rows held by the engine in ``parts`` blocks of one shape, which may be worked on side by side.
+
+    With ``tiles`` neighbours share a missing pattern; ``shuffle`` brings chunks of tiles, which come pattern by
+    pattern, into a random order.
+    """
+
+    resident = True
+
+    def __init__(
+        self,
+        data: Dataset,
+        *,
+        tiles: bool = False,
+        chunk: int = CHUNK_ROWS,
+        parts: int = 1,
+        shuffle: np.random.Generator | None = None,
+    ) -> None:
+        self.total_weight, self.size = data.total_weight, data.shape
+        self.tile, self._slots = 1, np.arange(len(data))
+        if tiles:
+            block, self.tile, self._slots = pattern_tiles(data.rows(), data.weights, parts)
+        else:
+            chunks, size = block_shape(len(data), chunk, parts)
+            block = laid(_copied(data, chunks * size), data.weights, chunks, size)
+        if tiles and shuffle is not None:
+            order, size = shuffle.permutation(block.number.size), block.weights.shape[1]
+            self._slots = np.argsort(order)[self._slots // size] * size + self._slots % size
+            block = Block(*(leaf[order] for leaf in block))
+        share = block.number.size // parts
+        self._blocks = tuple(Block(*(leaf[i * share : (i + 1) * share] for leaf in block)) for i in range(parts))
+
+    def to_slots(self, values: np.ndarray) -> np.ndarray:
+        """Values a row ``[rows, ...]`` as ``[chunks, rows, ...]``, zero in the padding."""
+        chunks, rows = self._blocks[0].weights.shape
+        found = np.zeros((chunks * rows, *values.shape[1:]), dtype=values.dtype)
+        found[self._slots] = values
+        return found.reshape(chunks, rows, *values.shape[1:])
+
+    def to_rows(self, slots: Array) -> np.ndarray:
+        """What the engine gave a slot ``[chunks, rows, ...]``, in the order of the user's rows."""
+        return np.asarray(slots).reshape(-1, *slots.shape[2:])[self._slots]
+
+    def blocks(self) -> Iterator[Block]:
+        return iter(self._blocks)
+
+
+class StreamSource:
+    """Rows that are read a block at a time, and never whole.
+
+    ``widest`` joins neighbouring chunks: as many as divide a block and have at most so many rows together.
+    """
+
+    resident = False
+    tile = 1
+
+    def __init__(self, data: Dataset, *, chunks: int = STREAM_CHUNKS, widest: int = 0) -> None:
+        self._data, self.total_weight, self.size = data, data.total_weight, data.shape
+        # wide rows take fewer rows a block, so that a block stays near 32 MB
+        columns = max(1, data.shape[1])
+        most = max(64, min(CHUNK_ROWS, 4_000_000 // columns))
+        size = row_bucket(most) if most < 256 else most // 256 * 256
+        chunks = max(1, int(chunks * min(1.0, 32_000_000 / (columns * size * chunks * 8))))
+        joined = max(d for d in range(1, chunks + 1) if chunks % d == 0 and (d == 1 or d * size <= widest))
+        self._shape = chunks // joined, joined * size
+
+    def blocks(self) -> Iterator[Block]:
+        chunks, size = self._shape
+        for part, rows in self._data.slices(chunks * size):
+            yield laid(rows, self._data.weights[part], chunks, size, part.start // size)
+
+
+def _copied(data: Dataset, number: int) -> np.ndarray:
+    """All rows, made up to a number of them with copies of the last."""
+    rows = np.empty((number, data.shape[1]), data.dtype)
+    for part, values in data.slices():
+        rows[part] = values
+    rows[len(data) :] = rows[len(data) - 1]
+    return rows
+
+
+def source(data: Dataset, *, tiles: bool = False) -> BlockSource:
+    """Choose where the rows live: in the engine when small or ragged, else where they are."""
+    rows, columns = data.shape
+    if not tiles and rows * columns * 8 > STREAM_BYTES:
+        return StreamSource(data)
+    return MemorySource(data, tiles=tiles, parts=cores() if rows > BIG_ROWS else 1)
+
+
+def shuffled(data: Dataset, random: np.random.Generator, *, chunk: int, tiles: bool) -> MemorySource:
+    """Rows in a random order, in chunks that are looked at as mini-batches."""
+    order = random.permutation(len(data))
+    return MemorySource(data.take(order), chunk=chunk, tiles=tiles, shuffle=random)
+
+
+def pieces(
+    data: Dataset, *, tiles: bool = False, dtype: type[np.floating] | None = None
+) -> Iterator[tuple[slice, MemorySource, bool]]:
+    """Some rows at a time, as the engine takes them: where they stand, their block, and whether none has a gap.
+
+    With ``tiles`` rows with gaps are laid in tiles of one pattern.
+    """
+    dtype = data.dtype.type if dtype is None else dtype
+    for start in range(0, len(data), PIECE_ROWS):
+        part = slice(start, min(start + PIECE_ROWS, len(data)))
+        rows = data.rows(part).astype(dtype, copy=False)
+        complete = not np.isnan(rows).any()
+        held = DenseRows(rows, data.weights[part])
+        yield part, MemorySource(held, tiles=tiles and not complete), complete

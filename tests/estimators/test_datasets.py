@@ -1,0 +1,183 @@
+"""A data set in place of an array: the same numbers, whatever holds the rows, and whether or not they are streamed."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as parquet
+import pytest
+
+from tacit import (
+    BayesianGaussianMixture,
+    BayesianLinearRegression,
+    BayesianLogisticRegression,
+    GaussianMixture,
+    KMeans,
+    Mixture,
+    PoissonMixture,
+    bootstrap,
+    compare,
+    select,
+)
+from tacit.data import Column, DataError, Dataset, DenseRows, ParquetRows, Schema, load, sources
+from tacit.data.dataset import numbered
+from tacit.estimators.base import weighted
+from tacit.evaluation.anomalies import odd_columns
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.reuses_keys,
+]
+RANDOM = np.random.default_rng(0)
+ROWS = RANDOM.normal(size=(700, 2)) + 4.0 * RANDOM.integers(0, 2, (700, 1))
+COUNTS = RANDOM.poisson(2.0 + 6.0 * RANDOM.integers(0, 2, (700, 1)), (700, 2)).astype(float)
+NAMES = ("a", "b")
+
+
+def file_of(path: Path, rows: np.ndarray) -> Path:
+    parquet.write_table(pa.table(dict(zip(NAMES, rows.T, strict=True))), path, row_group_size=200)
+    return path
+
+
+def schema_of(kind: Any) -> Schema:
+    return Schema(tuple(Column(name, kind) for name in NAMES))
+
+
+def kinds_of(folder: Path, rows: np.ndarray, kind: Any = "continuous") -> dict[str, Dataset]:
+    """The same rows as a file, as two files, and as a part of one."""
+    two = [file_of(folder / "one.parquet", rows[:333]), file_of(folder / "two.parquet", rows[333:])]
+    more = file_of(folder / "more.parquet", np.concatenate([rows[:200], rows]))
+    return {
+        "file": ParquetRows(file_of(folder / "all.parquet", rows), schema_of(kind)),
+        "files": ParquetRows(two, schema_of(kind)),
+        "groups": ParquetRows(more, schema_of(kind), row_groups=range(1, 5)),
+        "range": ParquetRows(more, schema_of(kind)).take(slice(200, None)),
+        "array": DenseRows(rows),
+    }
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        GaussianMixture(2, random_state=0, tol=1e-8),
+        GaussianMixture(2, random_state=0, objective="map", inference="online-em", max_iter=3),
+        BayesianGaussianMixture(n_components=3, random_state=0, max_iter=20),
+    ],
+    ids=str,
+)
+def test_mixtures_fit_a_data_set_as_its_array(model: GaussianMixture, tmp_path: Path) -> None:
+    whole = model.fit(ROWS)
+    means, scores, shares = whole.means_, whole.score_samples(ROWS), whole.predict_proba(ROWS)
+    assert whole.weights_.max() < 0.9
+    for data in kinds_of(tmp_path, ROWS).values():
+        again = model.fit(data)
+        np.testing.assert_array_equal(again.means_, means)
+        np.testing.assert_array_equal(again.score_samples(data), scores)
+        np.testing.assert_array_equal(again.predict_proba(data), shares)
+        assert again.n_features_in_ == 2
+    assert list(model.fit(kinds_of(tmp_path, ROWS)["files"]).feature_names_in_) == list(NAMES)
+
+
+def test_counts_of_files(tmp_path: Path) -> None:
+    model = PoissonMixture(2, random_state=0, n_init=1)
+    rates = model.fit(COUNTS).rates_
+    for data in kinds_of(tmp_path, COUNTS, "count").values():
+        np.testing.assert_array_equal(model.fit(data).rates_, rates)
+    with pytest.raises(ValueError, match="it takes counts"):
+        model.fit(DenseRows(ROWS))
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_k_means_of_files(tmp_path: Path, stream: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = KMeans(3, random_state=0, n_init=1)
+    centres, labels = model.fit(ROWS).cluster_centers_, model.labels_
+    if stream:
+        monkeypatch.setattr("tacit.models.kmeans.fitting.STREAM_BYTES", 0)
+    for data in kinds_of(tmp_path, ROWS).values():
+        np.testing.assert_allclose(model.fit(data).cluster_centers_, centres, rtol=1e-12)
+        np.testing.assert_array_equal(model.labels_, labels)
+        np.testing.assert_array_equal(model.predict(data), labels)
+
+
+def test_regressions_of_files(tmp_path: Path) -> None:
+    target = ROWS @ [1.0, -0.5] + RANDOM.normal(size=700)
+    straight, curved = BayesianLinearRegression(), BayesianLogisticRegression(n_init=1, n_draws=0)
+    whole = straight.fit(ROWS, target).coef_, curved.fit(ROWS, target > 1.0).coef_
+    expected = straight.predict(ROWS), curved.predict_proba(ROWS)
+    for data in kinds_of(tmp_path, ROWS).values():
+        np.testing.assert_array_equal(straight.fit(data, target).coef_, whole[0])
+        np.testing.assert_array_equal(curved.fit(data, target > 1.0).coef_, whole[1])
+        np.testing.assert_array_equal(straight.predict(data), expected[0])
+        np.testing.assert_array_equal(curved.predict_proba(data), expected[1])
+
+
+def test_streamed_files_are_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = GaussianMixture(2, random_state=0, tol=1e-9, max_iter=60)
+    means = model.fit(ROWS).means_
+    monkeypatch.setattr(sources, "STREAM_BYTES", 0)
+    for data in kinds_of(tmp_path, ROWS).values():
+        np.testing.assert_allclose(model.fit(data).means_, means, rtol=1e-9)
+
+
+def test_weights_of_a_data_set_count_unless_others_are_given() -> None:
+    weights = np.arange(700) % 3.0
+    model = GaussianMixture(2, random_state=0)
+    expected = model.fit(ROWS, sample_weight=weights).means_
+    np.testing.assert_array_equal(model.fit(DenseRows(ROWS, weights)).means_, expected)
+    np.testing.assert_array_equal(model.fit(DenseRows(ROWS, weights[::-1]), sample_weight=weights).means_, expected)
+    assert weighted(DenseRows(ROWS, weights), None).total_weight == weights.sum()
+
+
+def test_faults_are_those_of_an_array(tmp_path: Path) -> None:
+    fit = GaussianMixture(1).fit(kinds_of(tmp_path, ROWS)["file"])
+    with pytest.raises(ValueError, match="feature names should match"):
+        fit.score_samples(DenseRows(ROWS[:, :1]).described(Schema(schema_of("continuous").columns[:1])))
+    with pytest.raises(ValueError, match="feature names should match"):
+        fit.score_samples(DenseRows(ROWS).described(Schema(schema_of("continuous").columns[::-1])))
+    with pytest.raises(ValueError, match="contains infinity"):
+        GaussianMixture(1).fit(DenseRows(np.where(numbered(700)[:, None] == 3, np.inf, ROWS)))
+    with pytest.raises(ValueError, match=r"1 row\(s\) while a minimum of 2"):
+        GaussianMixture(1).fit(DenseRows(ROWS[:1]))
+
+
+def test_searches_and_comparisons_take_a_data_set() -> None:
+    data, settings = DenseRows(ROWS), {"n_init": 2, "random_state": 0}
+    one, other = (select(X, (1, 2), ["VVV"], "held-out", **settings) for X in (ROWS, data))
+    assert one.table.to_pylist() == other.table.to_pylist()
+    models = {"one": GaussianMixture(1), "two": GaussianMixture(2)}
+    for name, scores in compare(ROWS, models, 2, random_state=0, baseline=False).scores.items():
+        found = compare(data, models, 2, random_state=0, baseline=False).scores[name]
+        np.testing.assert_array_equal(found, scores)
+    fit = GaussianMixture(1).fit(ROWS)
+    errors = [bootstrap(fit, X, 3, random_state=0).standard_errors["means"] for X in (ROWS, data)]
+    np.testing.assert_array_equal(*errors)
+
+
+def test_columns_of_any_kinds_are_those_of_the_table(tmp_path: Path) -> None:
+    random = np.random.default_rng(1)
+    town = np.array(["Ulm", "Bonn", None], object)[random.integers(0, 3, 700)]
+    size = random.normal(size=700) + 5.0 * (town == "Ulm")
+    table = pa.table({"town": pa.array(town).dictionary_encode(), "size": size, "visits": random.poisson(3.0, 700)})
+    parts = [tmp_path / "one.parquet", tmp_path / "two.parquet"]
+    parquet.write_table(table.slice(0, 300), parts[0])
+    parquet.write_table(table.slice(300), parts[1], row_group_size=150)
+    files = ParquetRows(parts)
+    assert files.schema == load(table).schema
+    for families in ("auto", {"visits": "normal"}, {"size": "student-t"}):
+        model = Mixture(2, random_state=0, n_init=1, families=families)
+        whole = model.fit(table)
+        weights, scores, schema = whole.weights_, whole.score_samples(table), whole.schema_
+        again = model.fit(files)
+        np.testing.assert_array_equal(again.weights_, weights)
+        np.testing.assert_array_equal(again.score_samples(files), scores)
+        np.testing.assert_array_equal(again.score_samples(table), scores)
+        assert [column.kind for column in again.schema_.columns] == [column.kind for column in schema.columns]
+        assert [column.levels for column in again.schema_.columns] == [column.levels for column in schema.columns]
+    with pytest.raises(DataError, match="'size' cannot be continuous: every value is missing"):
+        model.fit(DenseRows(np.where(np.arange(3) == 1, np.nan, files.rows())).described(files.schema))
+
+
+def test_what_makes_a_row_odd_is_that_of_the_array() -> None:
+    fit = GaussianMixture(2, random_state=0).fit(ROWS)
+    np.testing.assert_array_equal(odd_columns(fit, DenseRows(ROWS)), odd_columns(fit, ROWS))
