@@ -214,10 +214,13 @@ LIES = {
         "Mixture has 5 components, and its groups 2",
     ),
     "an array used twice": (
-        put(*GROUP, "blur", value={"$": "array", "at": "model_.groups.0.means"}),
+        put(*GROUP, "noise_floor", value={"$": "array", "at": "model_.groups.0.means"}),
         "'model_.groups.0.means' is used twice",
     ),
-    "an array that is not there": (put(*GROUP, "blur", value={"$": "array", "at": "x"}), "'x' is not in the file"),
+    "an array that is not there": (
+        put(*GROUP, "noise_floor", value={"$": "array", "at": "x"}),
+        "'x' is not in the file",
+    ),
     "an array that nobody wants": (
         lambda _, arrays: arrays.update(extra=np.zeros(3)),
         "nothing refers to the array 'extra'",

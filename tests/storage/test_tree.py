@@ -340,11 +340,11 @@ def test_shapes_are_held_against_words(shape: tuple[int, ...], words: str, fits:
 
 
 def test_shapes_agree_within_a_class() -> None:
-    good = {"means": np.zeros((2, 3)), "covariances": np.zeros((2, 3, 3)), "blur": np.zeros(3)}
+    good = {"means": np.zeros((2, 3)), "covariances": np.zeros((2, 3, 3)), "noise_floor": np.zeros(3)}
     group = known.class_of("models.components.GaussianComponent")
     assert hints.misfit(group, good) is None
     assert hints.components(group, good) == 2
-    assert "GaussianComponent.blur" in hints.misfit(group, good | {"blur": np.zeros(4)})
+    assert "GaussianComponent.noise_floor" in hints.misfit(group, good | {"noise_floor": np.zeros(4)})
     assert "GaussianComponent.covariances" in hints.misfit(group, good | {"covariances": np.zeros((5, 3, 3))})
     assert "GaussianComponent.means" in hints.misfit(group, good | {"means": np.zeros((2, 3), dtype=int)})
     assert "GaussianComponent.form" in hints.misfit(group, good | {"form": "exact"})

@@ -28,7 +28,7 @@ from tacit.models.mixture.fitting import finished, floored, log_likelihoods, sta
 CRITERIA = ("bic", "icl", "aic", "held-out")
 FOLDS = 5
 FLOOR = 1e-8
-"""Variance of the blur in units of that of the narrowest column, where no estimator is given."""
+"""Variance of the noise floor in units of that of the narrowest column, where no estimator is given."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -83,7 +83,7 @@ class Distribution(eqx.Module):
 
     @property
     def spread(self) -> Float[Array, "..."]:
-        """What shrinks to the floor's blur when a member collapses on few values."""
+        """What shrinks to the noise floor when a member collapses on few values."""
         return self.variance()
 
     @abc.abstractmethod
@@ -146,7 +146,7 @@ class Family(Distribution):
 
     exponential: ClassVar[bool] = True
     """False where T(x) depends on the parameters through a local posterior (negative binomial)."""
-    blur: ClassVar[tuple[float, ...] | None] = None
+    noise_floor: ClassVar[tuple[float, ...] | None] = None
     """The direction c in which a floor ε acts on the statistics, where the likelihood has no bound without.
 
     Adding ``ε c`` per unit of weight to the statistics and ``ε ⟨η, c⟩`` to every log-density in the E-step

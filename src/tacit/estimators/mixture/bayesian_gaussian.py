@@ -47,7 +47,7 @@ class BayesianGaussianMixture(VariationalMixture):
     """K, the most components."""
     _: KW_ONLY
     reg_covar: Annotated[float, NOT_NEGATIVE] = 1e-6
-    """variance ε of the blur of every entry. Its share ``½ ε tr E[Λ_k]`` is taken from the bound."""
+    """variance ε of the noise floor of every entry. Its share ``½ ε tr E[Λ_k]`` is taken from the bound."""
     mean_precision_prior: Annotated[float | None, Number("above 0", least_too=False, below=math.inf)] = None
     """κ, what the prior's mean weighs in rows; 1 if None."""
     mean_prior: Any = None

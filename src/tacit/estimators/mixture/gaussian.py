@@ -52,7 +52,7 @@ class GaussianMixture(LikelihoodMixture):
     """"full", "tied", "diag", "spherical", or one of the fourteen volume–shape–orientation structures EII VII EEI VEI
     EVI VVI EEE VEE EVE VVE EEV VEV EVV VVV (Celeux & Govaert 1995)."""
     reg_covar: Annotated[float, NOT_NEGATIVE] = 1e-6
-    """variance ε of the blur of every entry, added to the diagonal of every covariance. Its share ``½ ε tr Σ_k⁻¹`` is
+    """variance ε of the noise floor of every entry, added to the diagonal of every covariance. Its share ``½ ε tr Σ_k⁻¹`` is
     taken from the bound, so that the bound never falls."""
     weights_init: Any = None
     """weights of the start, ``(K,)``."""
@@ -78,7 +78,7 @@ class GaussianMixture(LikelihoodMixture):
         group = GaussianComponent(
             means=np.zeros((width, dims)),
             covariances=unit,
-            blur=np.asarray(self.reg_covar / np.asarray(view.scale) ** 2),
+            noise_floor=np.asarray(self.reg_covar / np.asarray(view.scale) ** 2),
             fixed_means=self._mask("means", width),
             fixed_covariances=self._mask("covariances", width),
             prior=self._prior(rows, values, view) if self.objective == "map" else None,

@@ -36,7 +36,7 @@ class Mixture(TableColumns, LikelihoodMixture):
     covariance_type: str = "diag"
     """structure of the normal columns' covariances, as in ``GaussianMixture``."""
     floor: Annotated[float, POSITIVE] = 1e-8
-    """variance of the blur of every continuous entry, in units of the column's variance; a component that collapses
+    """variance of the noise floor of every continuous entry, in units of the column's variance; a component that collapses
     rests on it and is named in a warning."""
     objective: Annotated[str, Choice(("mle", "map"))] = "map"
     """"map" with priors that weigh one row in all, so that no level or count is impossible for having never been seen;

@@ -61,7 +61,7 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
     reads = ("table", "images")
 
     model_: DeepLatent
-    door_: Standardise
+    view_: Standardise
     conditions_: Conditions
     event_shape_: tuple[int, ...]
     n_components: Any
@@ -91,12 +91,12 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
 
     def _reading(self, binarize: str | None) -> Reading:
         """From stored rows to those of the model, with grey pixels drawn, cut, or left as they are."""
-        real = np.any(self.door_.scale != 1.0) or np.any(self.door_.shift != 0.0)
-        return Reading(self.door_ if real else None, self._levels, binarize)
+        real = np.any(self.view_.scale != 1.0) or np.any(self.view_.shift != 0.0)
+        return Reading(self.view_ if real else None, self._levels, binarize)
 
     def _outward(self, x: Any) -> np.ndarray:
         """Rows in the user's units."""
-        x = np.asarray(x) * self.door_.scale + self.door_.shift
+        x = np.asarray(x) * self.view_.scale + self.view_.shift
         return x * 255.0 if self._levels and self.binarize is None else x
 
     def _model(self) -> DeepLatent:
@@ -132,7 +132,7 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
 
     def _check_part(self, likelihood: Any, stored: np.ndarray, first: int) -> None:
         """Refuse values that have no density, in some rows as they are stored."""
-        x = (stored.astype(np.float32) - self.door_.shift) / self.door_.scale
+        x = (stored.astype(np.float32) - self.view_.shift) / self.view_.scale
         if self._levels:
             if ((x > 0) & (x < 1)).any() and not (x > 1).any():
                 raise ValueError("X holds shares of 1, and the model was fitted to 8-bit levels: multiply by 255")
@@ -174,7 +174,7 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
 
     def _unit(self, rows: RowBatch) -> np.ndarray:
         """What the log-density of each row has too much of: the log scale of every observed entry."""
-        log_scale = np.log(np.asarray(self.door_.scale))
+        log_scale = np.log(np.asarray(self.view_.scale))
         return np.where(np.isnan(rows.x), 0.0, log_scale).sum(axis=tuple(range(1, rows.x.ndim)))
 
     @single_precision
@@ -292,7 +292,7 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
         check_whole("n_samples", n_samples, 1)
         (model, bound), count = self._bound(n_samples, given), 0
         totals: dict[str, float] = {}
-        log_scale = np.log(np.asarray(self.door_.scale))
+        log_scale = np.log(np.asarray(self.view_.scale))
         for part, rows in self._batches(X, given):
             size = part.stop - part.start
             batch = Batches(rows, (np.arange(ROWS) < size).astype(np.float32))

@@ -107,7 +107,7 @@ class DeepFit(DeepAnswers, Sweeps, TransformerMixin, DensityMixin, Estimator):
         self._levels = parts.is_levels(x, facts, likelihood, self.binarize)
         self.event_shape_ = x.shape[1:]
         real = parts.real_columns(likelihood, self.event_shape_)
-        self.door_ = Standardise(
+        self.view_ = Standardise(
             np.where(real, facts.mean, 0.0).astype("f4"), np.where(real, facts.scale, 1.0).astype("f4")
         )
         self._check_values(likelihood, x)
@@ -196,7 +196,7 @@ class DeepFit(DeepAnswers, Sweeps, TransformerMixin, DensityMixin, Estimator):
 
     def _seen(self, x: np.ndarray, weights: np.ndarray, measured: np.ndarray) -> None:
         """What the bound of some rows lacks to be that of the user's units: −log scale of every observed entry."""
-        log_scale, self._change = np.log(np.asarray(self.door_.scale, np.float64)).ravel(), 0.0
+        log_scale, self._change = np.log(np.asarray(self.view_.scale, np.float64)).ravel(), 0.0
         if not log_scale.any():
             return
         for start in range(0, measured.size, CHECKED):

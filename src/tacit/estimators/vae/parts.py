@@ -56,14 +56,14 @@ class Reading(eqx.Module):
     8-bit levels become shares of 255, grey pixels are drawn or cut, real numbers are centred and scaled.
     """
 
-    door: Standardise | None
+    view: Standardise | None
     levels: bool = eqx.field(static=True)
     binarize: str | None = eqx.field(static=True)
 
     def __call__(self, rows: RowBatch, key: Any) -> RowBatch:
         x = rows.x.astype(jnp.float32)
-        if self.door is not None:
-            x = self.door(x)
+        if self.view is not None:
+            x = self.view(x)
         if self.levels:
             x = x / 255.0
         if self.binarize == "threshold":

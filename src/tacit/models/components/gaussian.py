@@ -50,14 +50,14 @@ Form = Literal["product", "whitened", "tiles"]
 class GaussianComponent(Component):
     """``p(x|k) = N(μ_k, Σ_k)`` with ``Σ_k = λ_k D_k A_k D_kᵀ`` of one covariance structure.
 
-    ``covariances`` is ``[K, d, d]``, or the variances ``[K, d]`` where the structure is diagonal. ``blur`` is the
+    ``covariances`` is ``[K, d, d]``, or the variances ``[K, d]`` where the structure is diagonal. ``noise_floor`` is the
     variance ε of the noise by which every observed entry is blurred: it is the ridge of the M-step, and with its
     share ``½ tr(Σ_k⁻¹ diag ε)`` taken from the log-density the bound never falls.
     """
 
     means: Float[Array, "components d"]
     covariances: Float[Array, "components d ..."]
-    blur: Float[Array, " d"]
+    noise_floor: Float[Array, " d"]
     fixed_means: Bool[Array, " components"] | None
     fixed_covariances: Bool[Array, " components"] | None
     prior: GaussianPrior | None
@@ -114,11 +114,11 @@ class GaussianComponent(Component):
         if self.diagonal:
             return self._diagonal_step(excess)
         if self.form == "tiles":
-            return MissingStep(self.means, self.covariances, self.blur, excess, self.columns, self.tile)
+            return MissingStep(self.means, self.covariances, self.noise_floor, excess, self.columns, self.tile)
         factor = jnp.linalg.cholesky(self.covariances)
         identity = jnp.broadcast_to(jnp.eye(factor.shape[-1], dtype=factor.dtype), factor.shape)
         inverse = jax.scipy.linalg.solve_triangular(factor, identity, lower=True)
-        penalty = 0.5 * jnp.einsum("ked,d->k", inverse**2, self.blur) + excess
+        penalty = 0.5 * jnp.einsum("ked,d->k", inverse**2, self.noise_floor) + excess
         if self.form == "whitened":
             return WhitenedStep(self.means, inverse, penalty, self.columns)
         precision = jnp.einsum("ked,kef->kdf", inverse, inverse)
@@ -130,7 +130,7 @@ class GaussianComponent(Component):
         return LinearStep(Pairs(), jnp.concatenate([linear, pairs], axis=1), constant, self.columns)
 
     def _diagonal_step(self, excess: Array) -> Step:
-        penalty = 0.5 * self.blur / self.covariances + excess
+        penalty = 0.5 * self.noise_floor / self.covariances + excess
         if self.centred:
             scales = jnp.sqrt(self.covariances)
             return WhitenedDiagonalStep(self.means, scales, penalty, self.columns, self.complete, self.log)
@@ -193,8 +193,8 @@ class GaussianComponent(Component):
     def _blurred(self, seen: Array, scatter: Array) -> Array:
         """The scatter of the blurred rows: ``+ n diag(ε)``; with tiles the statistics hold it already."""
         if self.diagonal:
-            return jnp.maximum(scatter, 0.0) + seen * self.blur
-        return scatter if self.form == "tiles" else scatter + seen[:, :1, None] * jnp.diag(self.blur)
+            return jnp.maximum(scatter, 0.0) + seen * self.noise_floor
+        return scatter if self.form == "tiles" else scatter + seen[:, :1, None] * jnp.diag(self.noise_floor)
 
     def _covariances(self, scatter: Array, counts: Array) -> Array:
         step = maximise_variances if self.diagonal else maximise_covariances
@@ -225,16 +225,16 @@ class GaussianComponent(Component):
         return jax.vmap(jnp.diag)(self.covariances) if self.diagonal else self.covariances
 
     def log_prob(self, rows: Float[Array, "rows dims"]) -> Float[Array, "rows components"]:
-        """Log-density of the observed columns, whitened and without blur; rows in tiles if incomplete."""
+        """Log-density of the observed columns, whitened and without noise floor; rows in tiles if incomplete."""
         form: Form = "whitened" if self.complete or self.diagonal else "tiles"
-        public = dataclasses.replace(self, blur=jnp.zeros_like(self.blur), form=form)
+        public = dataclasses.replace(self, noise_floor=jnp.zeros_like(self.noise_floor), form=form)
         return public.prepare().terms(rows)[0]
 
     def whitened(self) -> Self:
         return dataclasses.replace(self, form="whitened") if self.product_form else self
 
     def without_floor(self) -> Self:
-        return dataclasses.replace(self, blur=np.zeros_like(self.blur))
+        return dataclasses.replace(self, noise_floor=np.zeros_like(self.noise_floor))
 
     def plain(self) -> Component:
         structure = "VVI" if self.diagonal else "VVV"
@@ -264,7 +264,7 @@ class GaussianComponent(Component):
             self,
             means=self.means * scale + shift,
             covariances=self.covariances * across,
-            blur=self.blur * scale**2,
+            noise_floor=self.noise_floor * scale**2,
             prior=prior,
         )
 
@@ -277,11 +277,11 @@ class GaussianComponent(Component):
         return np.asarray(np.max((means**2 + variance) * precision_diagonal(covariances), axis=(-1, -2)))
 
     def floored(self) -> Bool[np.ndarray, "*starts components columns"] | None:
-        """Where the variance along a column, given the others, is little more than the blur (on the host)."""
-        covariances, blur = np.asarray(self.covariances), np.asarray(self.blur)[..., None, :]
+        """Where the variance along a column, given the others, is little more than the noise floor (on the host)."""
+        covariances, noise_floor = np.asarray(self.covariances), np.asarray(self.noise_floor)[..., None, :]
         if self.diagonal:
-            return covariances < 2.0 * blur
-        return precision_diagonal(covariances) * blur > 0.5
+            return covariances < 2.0 * noise_floor
+        return precision_diagonal(covariances) * noise_floor > 0.5
 
     def n_parameters(self) -> int:
         """Free parameters of means and covariances (fixed ones do not count)."""
@@ -327,7 +327,7 @@ class GaussianComponent(Component):
             self,
             means=self.means[:, positions],
             covariances=covariances,
-            blur=self.blur[positions],
+            noise_floor=self.noise_floor[positions],
             fixed_means=None,
             fixed_covariances=None,
             prior=None,

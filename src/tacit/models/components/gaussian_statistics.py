@@ -22,7 +22,7 @@ class ComponentMoments(NamedTuple):
     mean: Float[Array, "components d"]
     """About the origin; 0 where nothing is seen."""
     scatter: Float[Array, "components d ..."]
-    """About the mean, with the blur."""
+    """About the mean, with the noise floor."""
 
 
 def moved(statistics: Statistics, by: Float[Array, "components d"], *, diagonal: bool, complete: bool) -> Statistics:

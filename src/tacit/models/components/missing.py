@@ -41,8 +41,8 @@ class MissingStep(Step):
 
     means: Float[Array, "components d"]
     covariances: Float[Array, "components d d"]
-    blur: Float[Array, " d"]
-    """Variance of the blur of every observed entry: it enters the bound and the statistics alike."""
+    noise_floor: Float[Array, " d"]
+    """Variance of the noise floor of every observed entry: it enters the bound and the statistics alike."""
     excess: Float[Array, " components"]
     """Taken from every log-density."""
     columns: tuple[int, ...] = eqx.field(static=True)
@@ -55,7 +55,7 @@ class MissingStep(Step):
         centred = jnp.where(known.seen[:, None, None], x[:, :, None] - self.means, 0.0)
         weighted = jnp.einsum("gtkd,gkde->gtke", centred, known.precision)
         distance = jnp.sum(weighted * centred, -1)
-        noise = jnp.einsum("gkdd,d->gk", known.precision, self.blur)
+        noise = jnp.einsum("gkdd,d->gk", known.precision, self.noise_floor)
         constant = known.log_det + known.seen.sum(-1)[:, None] * LOG_2PI + noise
         logits = -0.5 * (distance + constant[:, None]) - self.excess
         return logits.reshape(-1, self.means.shape[0]), (weighted, known)
@@ -65,13 +65,13 @@ class MissingStep(Step):
         shares = responsibilities.reshape(*weighted.shape[:3])
         mass = shares.sum(1)
         counts = responsibilities.sum(0)
-        # With P = Σ_oo⁻¹ and w = P (x − μ): E[x] − μ = Σ w, Cov[x|x_o] = Σ − Σ P Σ, and the blur of what is seen is
+        # With P = Σ_oo⁻¹ and w = P (x − μ): E[x] − μ = Σ w, Cov[x|x_o] = Σ − Σ P Σ, and the noise floor of what is seen is
         # carried to Σ P E P Σ; so the sums over rows are of w, w wᵀ − P + P E P, and Σ goes around them once.
         shared = shares[..., None] * weighted
         first = jnp.einsum("kd,kde->ke", shared.sum((0, 1)), self.covariances)
         inner = jnp.einsum("gtkd,gtke->kde", shared, weighted)
         scaled = mass[..., None, None] * known.precision
-        blurred = jnp.einsum("gkde,gkef->kdf", scaled * self.blur, known.precision)
+        blurred = jnp.einsum("gkde,gkef->kdf", scaled * self.noise_floor, known.precision)
         inner = inner - scaled.sum(0) + blurred
         second = counts[:, None, None] * self.covariances + self.covariances @ inner @ self.covariances
         return counts, jnp.concatenate([first, pack(second)], axis=1)

@@ -40,7 +40,7 @@ class NormalWishartComponent(ComponentPosterior):
 
     ``covariances`` is ``E[Λ_k]⁻¹``: ``[K, d, d]``, or ``[K, d]`` of "diag" and "spherical". The counts κ and ν are
     ``[K]`` or, where columns have gaps of their own, ``[K, d]``. ``noise`` is the
-    blur of a ``GaussianComponent``, but no floor: the prior holds every component.
+    noise floor of a ``GaussianComponent``, but no floor: the prior holds every component.
     """
 
     means: Float[Array, "components d"]
@@ -50,7 +50,7 @@ class NormalWishartComponent(ComponentPosterior):
     dofs: Float[Array, "components *d"]
     """ν_k; of "tied" the same for all."""
     noise: Float[Array, " d"]
-    """ε, the variance of the blur of every observed entry."""
+    """ε, the variance of the noise floor of every observed entry."""
     prior: NormalWishartPrior
     columns: tuple[int, ...] = eqx.field(static=True)
     kind: Kind = eqx.field(static=True)
@@ -250,7 +250,7 @@ class NormalWishartComponent(ComponentPosterior):
 
     def expected(self) -> Component:
         """The components at ``E[μ_k]`` and ``E[Λ_k]⁻¹``."""
-        return dataclasses.replace(self.point, blur=jnp.zeros_like(self.noise), form="whitened", complete=True)
+        return dataclasses.replace(self.point, noise_floor=jnp.zeros_like(self.noise), form="whitened", complete=True)
 
     def in_units(self, view: Standardise) -> Self:
         columns = np.asarray(self.columns)
@@ -293,9 +293,9 @@ class NormalWishartComponent(ComponentPosterior):
             self.means, self.covariances, self.pulls, self.dofs, self.prior, self.kind, number, random
         )
         structure = "VVI" if self.diagonal else "VVV"
-        blur = np.zeros((number, len(self.columns)))
+        noise_floor = np.zeros((number, len(self.columns)))
         drawn = GaussianComponent(
-            means, covariances, blur, None, None, None, self.columns, structure, "whitened", log=self.log
+            means, covariances, noise_floor, None, None, None, self.columns, structure, "whitened", log=self.log
         )
         return drawn, ratio
 

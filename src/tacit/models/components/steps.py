@@ -118,11 +118,11 @@ class LocalPosteriorStep(Step):
 
     family: Any
     columns: tuple[int, ...] = eqx.field(static=True)
-    blur: Float[Array, " columns"] | None = None
+    noise_floor: Float[Array, " columns"] | None = None
 
     @property
     def _noise(self) -> tuple:
-        return () if self.blur is None else (self.blur,)
+        return () if self.noise_floor is None else (self.noise_floor,)
 
     def terms(self, rows: Float[Array, "rows dims"]) -> tuple[Float[Array, "rows components"], Any]:
         events, seen = observed_events(self.family, take(rows, self.columns))
@@ -139,7 +139,7 @@ class LocalPosteriorStep(Step):
 class WhitenedStep(Step):
     """A Gaussian vector by ``‖L_k⁻¹(x − μ_k)‖²``, with statistics about the means: no cancellation anywhere.
 
-    ``penalty`` is the blur's share of the log-density (zero in a public density).
+    ``penalty`` is the noise floor's share of the log-density (zero in a public density).
     """
 
     means: Float[Array, "components d"]

@@ -161,7 +161,7 @@ def _lost_digits(found: Fit) -> bool:
 
 
 def log_likelihoods(models: MixtureModel, source: BlockSource, view: View) -> tuple[np.ndarray, np.ndarray]:
-    """``Σ w log p(x)`` and ``Σ w log max_k π_k p_k(x)`` of stacked models over a source, in the view, without blur.
+    """``Σ w log p(x)`` and ``Σ w log max_k π_k p_k(x)`` of stacked models over a source, in the view, without noise floor.
 
     Their difference is the uncertainty of the assignment that the integrated classification likelihood charges.
     """
