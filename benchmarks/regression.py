@@ -19,7 +19,7 @@ from tacit.compute import single_precision
 from tacit.inference.black_box import BlackBox, Guided
 from tacit.inference.objectives import Batch
 from tacit.models.regression.by_gradient import guide_of, joint_around
-from tacit.models.regression.fitting import Table
+from tacit.models.regression.fitting import RegressionTable
 
 TITLE = "Bayesian logistic regression: gradient noise, distance from NUTS, time to the bound"
 NOTE = (
@@ -68,7 +68,7 @@ def run(quick: bool) -> Iterator[Row]:
 def _noise(X: np.ndarray, y: np.ndarray, number: int) -> Iterator[Row]:
     for posterior in ("mean-field", "full"):
         model = BayesianLogisticRegression("laplace", posterior=posterior, n_draws=0, random_state=0).fit(X, y)
-        table = Table(X, y.astype(float), np.ones(len(y)), model._view)
+        table = RegressionTable(X, y.astype(float), np.ones(len(y)), model._view)
         noises = {name: _variance(model.model_, table, name, number) for name in ESTIMATORS}
         for name in ESTIMATORS:
             note = f"{noises['score-function'] / noises[name]:,.0f} times less than the plain score function's"
@@ -76,7 +76,7 @@ def _noise(X: np.ndarray, y: np.ndarray, number: int) -> Iterator[Row]:
 
 
 @single_precision
-def _variance(model: Any, table: Table, estimator: Any, number: int) -> float:
+def _variance(model: Any, table: RegressionTable, estimator: Any, number: int) -> float:
     """Trace of the covariance of one gradient of the bound a row, over all rows."""
     joint = jax.tree.map(
         lambda leaf: np.asarray(leaf, np.float32) if eqx.is_array(leaf) else leaf,

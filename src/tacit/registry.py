@@ -6,11 +6,10 @@ each model reads, are known before anything heavy is loaded.
 """
 
 import pkgutil
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from tacit.data.errors import listed, nearest
-
-Reads = Literal["table", "documents"]
+from tacit.data.schema import Reads
 
 
 class Entry(NamedTuple):

@@ -141,3 +141,18 @@ def test_the_choice_does_not_depend_on_the_units(tacit: Command, tables: Path, t
     assert [group["words"].split(" has ")[0] for group in told[0]["groups"]] == [
         group["words"].split(" has ")[0] for group in told[1]["groups"]
     ]
+
+
+def test_whatever_has_a_number_is_swept() -> None:
+    def swept(model: str, criterion: str | None = None, **given: object) -> choosing.Plan:
+        return plan(VALUES, NUMBERS, model, given, criterion=criterion, seed=4)
+
+    found = swept("k-means", components=[2, 3, 4])
+    assert (found.groups, found.criterion, found.what) == ((2, 3, 4), "silhouette", "group")
+    found = swept("bayesian-gaussian-mixture", components=[2, 3])
+    assert (found.groups, found.criterion) == ((2, 3), "bound")
+    found = swept("vae", latent=[2, 3])
+    assert (found.groups, found.criterion, found.what) == ((2, 3), "held-out", "dimension")
+    assert swept("k-means", components=3).groups == ()
+    with pytest.raises(RequestError, match=r"'bic' does not exist; say one of .*silhouette"):
+        swept("k-means", "bic", components=[2, 3])

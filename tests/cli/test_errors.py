@@ -32,7 +32,7 @@ BAD_FITS = [
     (("points.csv", "--resume", "--overwrite"), 2, "say one of them"),
     (("mixed.csv", "--model", "gaussian-mixture"), 2, "'city', 'member' have levels"),
     (("mixed.csv", "--model", "k-means"), 2, "--kind city=drop"),
-    (("points.csv", "--model", "k-means", "--set", "components=2-4"), 2, "one number of groups"),
+    (("points.csv", "--set", "init_params=random", "--set", "components=2-4"), 2, "one number of groups"),
     (("log.csv", "--long", "buyer,thing,many", "--model", "mixture"), 2, "--model poisson-mixture"),
     (("log.csv", "--long", "buyer,thang,many"), 3, "Did you mean 'thing'?"),
     (("text.csv",), 3, "column 'x', row 3"),

@@ -279,3 +279,14 @@ def test_a_deep_model_of_a_table_is_fitted_scored_and_drawn_from(tacit: Command,
     assert RunFolder(run).trace().keys() >= {"epoch", "elbo", "reconstruction", "kl", "held_out"}
     drawn = tacit("sample", run, "-n", "4")
     assert len(drawn.output.splitlines()) == 5
+
+
+def test_the_clusters_of_k_means_are_chosen(tacit: Command, tables: Path, tmp_path: Path) -> None:
+    shown = tacit(
+        "fit", tables / "points.csv", "--model", "k-means", "--set", "components=2-4", "--out", tmp_path / "run"
+    )
+    assert "silhouette" in shown.output
+    told = json.loads((tmp_path / "run" / "metrics.json").read_text(encoding="utf-8"))
+    assert [row["n_components"] for row in told["choice"]["candidates"]] == [2, 3, 4]
+    best = max(told["choice"]["candidates"], key=lambda row: row["silhouette"])
+    assert len(told["groups"]) == best["n_components"]

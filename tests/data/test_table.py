@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from tacit.data import CountTable, DataError, Reading, Table, describe, load, read
+from tacit.data import CountTable, DataError, Table, TableReading, describe, load, read
 from tacit.data.table import _short
 
 TEXT = b"""CustomerID,sex,age,income,visits,since
@@ -100,7 +100,7 @@ def test_whatever_holds_a_table(tmp_path: Path) -> None:
         found = load(source)
         np.testing.assert_array_equal(found.values, table().values)
         assert found.schema == table().schema
-        if not isinstance(source, pd.DataFrame | pa.Table | Reading | str | Path):
+        if not isinstance(source, pd.DataFrame | pa.Table | TableReading | str | Path):
             source.close()
 
 

@@ -58,7 +58,7 @@ def test_reaches_the_maximum_of_the_peer(rows: np.ndarray) -> None:
     ours = GaussianMixture(3, tol=1e-10, max_iter=2000, random_state=0, n_init=3).fit(rows)
     start = {"weights_init": ours.weights_, "means_init": ours.means_, "precisions_init": ours.precisions_}
     theirs = Peer(3, tol=1e-12, max_iter=2000, **start).fit(rows)
-    # the blur's share of the E-step moves the fixed point by the order of reg_covar
+    # the noise floor's share of the E-step moves the fixed point by the order of reg_covar
     assert ours.score(rows) == pytest.approx(theirs.score(rows), abs=1e-6)
     np.testing.assert_allclose(ours.means_, theirs.means_, atol=2e-3)
 
@@ -68,7 +68,7 @@ def test_gaps_are_integrated_out_exactly(gappy: np.ndarray, structure: str) -> N
     model = GaussianMixture(2, covariance_type=structure, max_iter=30, tol=1e-9, random_state=0).fit(gappy)
     np.testing.assert_allclose(model.score_samples(gappy), marginal_log_prob(model, gappy), rtol=1e-11, atol=1e-11)
     assert np.diff(model.trace_.bound).min() > -1e-8
-    # the bound is the log-likelihood but for the blur's share
+    # the bound is the log-likelihood but for the noise floor's share
     assert model.lower_bound_ == pytest.approx(model.score(gappy), abs=1e-3)
     assert model.lower_bound_ <= model.score(gappy)
 

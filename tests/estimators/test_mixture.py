@@ -16,7 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from tacit import GaussianMixture, Mixture, MultinomialMixture, PoissonMixture, datasets
 from tacit.estimators.stopping import STOP_REASONS
 from tacit.inference import closed_form as cf
-from tacit.models.mixture.model import Mixture as Model
+from tacit.models.mixture.model import MixtureModel as Model
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),

@@ -63,8 +63,8 @@ def exact(model: VAE, rows: np.ndarray) -> np.ndarray:
     layer = model.model_.decoder.layers[0]
     noise = np.exp(2 * float(model.model_.likelihood.log_scale))
     covariance = layer.weight @ layer.weight.T + noise * np.eye(4)
-    white = (rows - model.door_.shift) / model.door_.scale
-    return st.multivariate_normal(layer.bias, covariance).logpdf(white) - np.log(model.door_.scale).sum()
+    white = (rows - model.view_.shift) / model.view_.scale
+    return st.multivariate_normal(layer.bias, covariance).logpdf(white) - np.log(model.view_.scale).sum()
 
 
 def test_scores_are_the_exact_likelihood_in_the_users_units(line: VAE) -> None:
@@ -90,9 +90,9 @@ def test_gaps_are_integrated_out_and_filled_as_a_gaussian_does(line: VAE) -> Non
     gappy[:, 3] = np.nan
     layer = line.model_.decoder.layers[0]
     noise = np.exp(2 * float(line.model_.likelihood.log_scale))
-    scale = line.door_.scale.astype(float)
+    scale = line.view_.scale.astype(float)
     covariance = (layer.weight @ layer.weight.T + noise * np.eye(4)) * np.outer(scale, scale)
-    mean = layer.bias * scale + line.door_.shift
+    mean = layer.bias * scale + line.view_.shift
     seen = st.multivariate_normal(mean[:3], covariance[:3, :3])
     score = line.score_samples(gappy, n_samples=2000)
     assert np.median(np.abs(score - seen.logpdf(rows[:, :3]))) < 0.05

@@ -142,7 +142,7 @@ def test_rows_without_labels_are_summed_over_classes(tmp_path: Path) -> None:
     np.testing.assert_allclose(model.predict_proba(rows[:5]).sum(axis=1), 1.0, rtol=1e-6)
     shares = np.exp(model.model_.logits) / np.exp(model.model_.logits).sum()
     inner = VAE(1).set_params(n_samples=50)
-    inner.model_, inner.conditions_, inner.door_ = model.model_.latent, model.conditions_, model.door_
+    inner.model_, inner.conditions_, inner.view_ = model.model_.latent, model.conditions_, model.view_
     inner._levels, inner.event_shape_, inner.n_features_in_ = False, (2,), 2
     each = [inner.score_samples(rows[:9], given=np.full(9, name)) for name in model.classes_]
     np.testing.assert_allclose(
@@ -197,10 +197,10 @@ def test_some_columns_given_others_are_those_of_a_gaussian(monkeypatch: pytest.M
     rows = random.normal(size=(400, 1)) @ np.array([[1.0, -2.0, 0.5]]) + 0.4 * random.normal(size=(400, 3))
     settings: dict[str, Any] = {"hidden": (), "likelihood": "normal", "posterior": "full", "warm_up": 0.0}
     model = VAE(1, max_epochs=250, learning_rate=1e-2, random_state=0, n_samples=200, **settings).fit(rows)
-    layer, scale = model.model_.decoder.layers[0], model.door_.scale.astype(float)
+    layer, scale = model.model_.decoder.layers[0], model.view_.scale.astype(float)
     noise = np.exp(2 * float(model.model_.likelihood.log_scale))
     covariance = (layer.weight @ layer.weight.T + noise * np.eye(3)) * np.outer(scale, scale)
-    mean = layer.bias * scale + model.door_.shift
+    mean = layer.bias * scale + model.view_.shift
     density = model.condition({0: 1.5})
     gain = covariance[1:, 0] / covariance[0, 0]
     wanted = mean[1:] + gain * (1.5 - mean[0])

@@ -199,17 +199,17 @@ def test_a_floor_through_the_statistics_maximises_the_blurred_bound(name):
     start, log_density, dims = BLURRED[name]
     epsilon, x = 0.05, np.array([1.0, 1.1, 0.9, 1.05])
     statistics = start.sufficient_statistics(np.repeat(x[:, None], 3, axis=1)).sum(0)
-    direction = np.asarray(type(start).blur)
+    direction = np.asarray(type(start).noise_floor)
     fitted = start.maximise(statistics + 4 * epsilon * direction, np.full(3, 4.0))
 
     def bound(z):
         # η of the member at z, read off its log-density: ⟨η, c⟩ is linear in T
-        blur = {
+        noise_floor = {
             "normal": lambda: -0.5 * np.exp(-2 * z[1]),
             "gamma": lambda: -0.5 * (np.exp(z[0]) - 1.0),
             "exponential": lambda: -np.exp(-z[0]),
         }[name]()
-        return -(np.sum(log_density(x, z)) + 4 * epsilon * blur)
+        return -(np.sum(log_density(x, z)) + 4 * epsilon * noise_floor)
 
     found = so.minimize(
         bound, np.zeros(dims), method="Nelder-Mead", options={"xatol": 1e-10, "fatol": 1e-12, "maxiter": 4000}

@@ -10,7 +10,7 @@ import scipy.stats as st
 
 from tacit.compute import double_precision
 from tacit.families.bijections import Chain, DiagonalAffine, Inverse, TriangularAffine
-from tacit.families.transformed import Distribution, Gaussian, Transformed, WhiteNoise
+from tacit.families.transformed import Gaussian, Reparameterised, Transformed, WhiteNoise
 from tacit.families.triangular import AutoregressiveFlow
 
 KEY = jax.random.key(0)
@@ -30,7 +30,7 @@ def flow(context: int = 0) -> AutoregressiveFlow:
     return AutoregressiveFlow(2, (8,), 2, key=KEY, context=context)
 
 
-def table() -> dict[str, Distribution]:
+def table() -> dict[str, Reparameterised]:
     return {
         "white": WhiteNoise(2),
         "diagonal": Gaussian(DiagonalAffine(normal(0, 2), 0.4 * normal(1, 2))),
@@ -51,7 +51,7 @@ CELL = (GRID[1] - GRID[0]) ** 2
 
 
 @eqx.filter_jit
-def facts(found: Distribution) -> tuple[jax.Array, ...]:
+def facts(found: Reparameterised) -> tuple[jax.Array, ...]:
     """Draws, their densities twice, mean, scale, draws of shared noise, and the density on a grid."""
     z, log_q = found.draw(KEY, 2000)
     shared, _ = found.moved(found.noise(KEY, 5, shared=True))

@@ -29,11 +29,11 @@ class LinearCase:
     def log_prob(self, rows: np.ndarray) -> np.ndarray:
         """The exact ``log p(x)`` of the observed entries, in the user's units."""
         covariance = self.loading @ self.loading.T + self.noise**2 * np.eye(len(self.loading))
-        white = (rows - self.model.door_.shift) / self.model.door_.scale
+        white = (rows - self.model.view_.shift) / self.model.view_.scale
         found = []
         for row in white.astype(float):
             seen = ~np.isnan(row)
-            unit = np.log(self.model.door_.scale[seen]).sum()
+            unit = np.log(self.model.view_.scale[seen]).sum()
             found.append(st.multivariate_normal(cov=covariance[np.ix_(seen, seen)]).logpdf(row[seen]) - unit)
         return np.array(found)
 

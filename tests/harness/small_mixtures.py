@@ -13,21 +13,21 @@ from tacit.families.student_t import StudentT
 from tacit.models.components.gaussian import GaussianComponent
 from tacit.models.components.product import FamilyComponent
 from tacit.models.mixture import sampling
-from tacit.models.mixture.model import Mixture
+from tacit.models.mixture.model import MixtureModel
 
-__all__ = ["Mixture", "sampling", "stats"]
+__all__ = ["MixtureModel", "sampling", "stats"]
 
 
 class Fitted(LikelihoodAnswers):
     """A mixture that needs no fit."""
 
-    def __init__(self, model: Mixture, names: tuple[str, ...] | None = None, random_state: Any = 0) -> None:
+    def __init__(self, model: MixtureModel, names: tuple[str, ...] | None = None, random_state: Any = 0) -> None:
         self.model_ = model
         self.random_state = random_state
         if names is not None:
             self.feature_names_in_ = np.array(names, dtype=object)
 
-    def fitted_model(self) -> Mixture:
+    def fitted_model(self) -> MixtureModel:
         return self.model_
 
     def read(self, X: Any, *, reset: bool, minimum: int = 1) -> Dataset:
@@ -58,21 +58,21 @@ def family(value: Any, columns: tuple[int, ...], free: int = 1) -> FamilyCompone
     return FamilyComponent(value, None, None, columns, free)
 
 
-def mixture(weights: Any, *groups: Any, **fields: Any) -> Mixture:
+def mixture(weights: Any, *groups: Any, **fields: Any) -> MixtureModel:
     weights = np.asarray(weights, float)
     with np.errstate(divide="ignore"):
         logs = np.log(weights)
-    return Mixture(logs, groups, np.ones(weights.size, bool), **fields)
+    return MixtureModel(logs, groups, np.ones(weights.size, bool), **fields)
 
 
-def full_gaussian(seed: int = 0, components: int = 3, dims: int = 4) -> Mixture:
+def full_gaussian(seed: int = 0, components: int = 3, dims: int = 4) -> MixtureModel:
     random = np.random.default_rng(seed)
     weights = random.dirichlet(np.full(components, 5.0))
     means = 2.0 * random.normal(size=(components, dims))
     return mixture(weights, gaussian(means, random_covariances(random, components, dims)))
 
 
-def mixed(seed: int = 0) -> Mixture:
+def mixed(seed: int = 0) -> MixtureModel:
     """Three components of every kind of column, the Gaussian ones not next to each other."""
     random, k = np.random.default_rng(seed), 3
     return mixture(
@@ -90,7 +90,7 @@ def mixed(seed: int = 0) -> Mixture:
     )
 
 
-def few_kinds(seed: int = 0) -> Mixture:
+def few_kinds(seed: int = 0) -> MixtureModel:
     """Three components of four kinds of column, quick to compile."""
     random, k = np.random.default_rng(seed), 3
     return mixture(
@@ -103,7 +103,7 @@ def few_kinds(seed: int = 0) -> Mixture:
     )
 
 
-def on_host(model: Mixture) -> Mixture:
+def on_host(model: MixtureModel) -> MixtureModel:
     """The same mixture with NumPy leaves."""
     return jax.tree.map(np.asarray, model)
 
@@ -112,7 +112,7 @@ def leaves(tree: Any) -> list[np.ndarray]:
     return [np.asarray(leaf) for leaf in jax.tree.leaves(tree)]
 
 
-def column_law(model: Mixture, column: int, k: int) -> Any:
+def column_law(model: MixtureModel, column: int, k: int) -> Any:
     """The distribution of one column under one component, by scipy."""
     group = next(g for g in model.groups if column in g.columns)
     j = group.columns.index(column)
@@ -150,12 +150,12 @@ def family_law(value: Any, at: tuple[int, ...]) -> Any:
     raise AssertionError(value)
 
 
-def log_joint(model: Mixture, row: np.ndarray) -> np.ndarray:
+def log_joint(model: MixtureModel, row: np.ndarray) -> np.ndarray:
     """``log π_k + log p_k(x_o)`` of one row, ``[K]``, by scipy."""
     return np.asarray(model.log_weights) + [component_log(model, row, k) for k in range(model.log_weights.size)]
 
 
-def component_log(model: Mixture, row: np.ndarray, k: int) -> float:
+def component_log(model: MixtureModel, row: np.ndarray, k: int) -> float:
     total = 0.0
     for group in model.groups:
         seen = [j for j, column in enumerate(group.columns) if not np.isnan(row[column])]
@@ -170,16 +170,16 @@ def component_log(model: Mixture, row: np.ndarray, k: int) -> float:
     return total
 
 
-def log_density(model: Mixture, row: np.ndarray) -> float:
+def log_density(model: MixtureModel, row: np.ndarray) -> float:
     return float(np.logaddexp.reduce(log_joint(model, row)))
 
 
-def posterior(model: Mixture, row: np.ndarray) -> np.ndarray:
+def posterior(model: MixtureModel, row: np.ndarray) -> np.ndarray:
     joint = log_joint(model, row)
     return np.exp(joint - np.logaddexp.reduce(joint))
 
 
-def given(model: Mixture, row: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+def given(model: MixtureModel, row: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Mean ``[D]`` and covariance ``[D, D]`` of a row under component k given its observed entries."""
     mean, covariance = np.array(row), np.zeros((row.size, row.size))
     for group in model.groups:
@@ -198,7 +198,7 @@ def given(model: Mixture, row: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarr
     return mean, covariance
 
 
-def total_moments(model: Mixture, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def total_moments(model: MixtureModel, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and covariance of a row given its observed entries under the whole mixture."""
     weights = posterior(model, row)
     parts = [given(model, row, k) for k in range(weights.size)]

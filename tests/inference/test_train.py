@@ -15,7 +15,7 @@ from tacit.inference.stochastic import padded
 from tacit.inference.train import TrainConfig, Trained, train
 from tacit.inference.watch import watch
 from tacit.models.vae.likelihoods import NormalLikelihood
-from tacit.models.vae.model import DeepLatent, Rows, importance_log_prob
+from tacit.models.vae.model import DeepLatent, RowBatch, importance_log_prob
 from tacit.models.vae.networks import MLP
 from tacit.models.vae.posteriors import Full
 from tacit.models.vae.priors import StandardNormal
@@ -26,7 +26,7 @@ LATENT, DIMS, COUNT = 2, 5, 512
 
 
 class Plain(eqx.Module):
-    def __call__(self, rows: Rows, key: Any) -> Rows:
+    def __call__(self, rows: RowBatch, key: Any) -> RowBatch:
         return rows
 
 
@@ -54,7 +54,7 @@ def linear(seed: int = 0) -> DeepLatent:
 def fitted(
     rows: np.ndarray, config: TrainConfig, held: int = 0, seed: int = 1, model: DeepLatent | None = None
 ) -> Trained:
-    parts = [padded(Rows(part), np.ones(len(part)), len(part)) for part in (rows[held:], rows[:held]) if len(part)]
+    parts = [padded(RowBatch(part), np.ones(len(part)), len(part)) for part in (rows[held:], rows[:held]) if len(part)]
     return train(model or linear(), parts[0], parts[1] if held else None, config, seed=seed)
 
 
@@ -73,7 +73,7 @@ def test_a_linear_model_reaches_the_maximum_of_probabilistic_pca(rows: np.ndarra
     logs = np.log(values[:LATENT]).sum() + (DIMS - LATENT) * np.log(noise)
     best = -0.5 * (DIMS * np.log(2 * np.pi) + logs + DIMS)
     assert found.trace["elbo"][-1] == pytest.approx(best, abs=0.03)
-    score = importance_log_prob(found.model, Rows(rows), np.array([0, 1], np.uint32), 64, 64)
+    score = importance_log_prob(found.model, RowBatch(rows), np.array([0, 1], np.uint32), 64, 64)
     assert float(np.mean(score)) == pytest.approx(best, abs=0.01)
     assert np.exp(2 * found.model.likelihood.log_scale) == pytest.approx(noise, rel=0.05)
 
@@ -227,7 +227,7 @@ def test_weights_count_rows(rows: np.ndarray) -> None:
     strange = np.concatenate([few, 100.0 + few])
     weights = np.repeat([1.0, 0.0], 64)
     config = TrainConfig(Elbo(), Plain(), max_epochs=30, batch_size=64, learning_rate=1e-2)
-    plain = train(linear(), padded(Rows(few), np.ones(64), 64), None, config, seed=1)
-    told = train(linear(), padded(Rows(strange), weights, 128), None, config, seed=1)
+    plain = train(linear(), padded(RowBatch(few), np.ones(64), 64), None, config, seed=1)
+    told = train(linear(), padded(RowBatch(strange), weights, 128), None, config, seed=1)
     assert same(plain, told)
     assert plain.status == STOPPED

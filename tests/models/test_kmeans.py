@@ -14,9 +14,9 @@ from tacit.compute import double_precision
 from tacit.data.dataset import DenseRows
 from tacit.inference.closed_form import CONVERGED, STOPPED
 from tacit.models.kmeans import fitting
-from tacit.models.kmeans.fitting import Found, Schedule, run, standardiser
+from tacit.models.kmeans.fitting import KMeansFit, KMeansSchedule, run, standardiser
 from tacit.models.kmeans.lloyd import Lloyd, LloydStep
-from tacit.models.kmeans.model import KMeans
+from tacit.models.kmeans.model import KMeansModel
 from tacit.models.kmeans.rows import nearest, squared_distances
 from tacit.models.kmeans.wide import scaled
 
@@ -37,14 +37,14 @@ def fitted(
     weights: np.ndarray | None = None,
     tol: float = 0.0,
     max_iter: int = 300,
-) -> Found:
+) -> KMeansFit:
     """A fit from given centres: ``[K, d]``, or ``[starts, K, d]``."""
     weights = np.ones(len(rows)) if weights is None else weights
     data = DenseRows(rows, weights)
     values = data.moments()
     view = standardiser(values)
     starts = (np.atleast_3d(centres.T).T - view.shift) / view.scale
-    schedule = Schedule(max_iter, tol * float(values.variance.mean()))
+    schedule = KMeansSchedule(max_iter, tol * float(values.variance.mean()))
     return run(starts, data, values, view, schedule)
 
 
@@ -84,8 +84,8 @@ class TestOneStep:
         rows = with_gaps(ROWS, share, np.random.default_rng(2))
         apart = brute_force(rows, CENTRES)
         with jax.enable_x64(True):
-            labels, distance = nearest(KMeans(CENTRES), rows)
-            all_distances = squared_distances(KMeans(CENTRES), rows)
+            labels, distance = nearest(KMeansModel(CENTRES), rows)
+            all_distances = squared_distances(KMeansModel(CENTRES), rows)
         np.testing.assert_array_equal(labels, apart.argmin(axis=1))
         np.testing.assert_allclose(distance, apart.min(axis=1), rtol=1e-13)
         np.testing.assert_allclose(all_distances, apart, rtol=1e-13)
@@ -95,7 +95,7 @@ class TestOneStep:
     def test_distances_to_far_centres_do_not_cancel(self) -> None:
         far = 1e9 + np.arange(12.0).reshape(4, 3)
         with jax.enable_x64(True):
-            labels, apart = nearest(KMeans(far), far + 0.25)
+            labels, apart = nearest(KMeansModel(far), far + 0.25)
         np.testing.assert_array_equal(labels, np.arange(4))
         np.testing.assert_allclose(apart, 3 / 16, rtol=1e-13)
 

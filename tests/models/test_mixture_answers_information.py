@@ -39,7 +39,7 @@ def covariances_of(name: str, components: int = 3, dims: int = 3, seed: int = 0)
     return np.array([v * (d * a) @ d.T for v, a, d in zip(volumes, shapes, turns, strict=True)])
 
 
-def structured(name: str, **fields: object) -> small.Mixture:
+def structured(name: str, **fields: object) -> small.MixtureModel:
     means = 2.0 * np.random.default_rng(1).normal(size=(3, 3))
     return small.mixture([0.5, 0.3, 0.2], small.gaussian(means, covariances_of(name), structure=name, **fields))
 
@@ -105,7 +105,7 @@ class TestInformation:
     """The matrix against second differences of scipy's log-densities, along lines through the fit."""
 
     @double_precision
-    def check(self, model: small.Mixture, rows: np.ndarray, weights: np.ndarray, step: float = 0.02) -> None:
+    def check(self, model: small.MixtureModel, rows: np.ndarray, weights: np.ndarray, step: float = 0.02) -> None:
         information = observed_information(model, DenseRows(rows, weights))
         around = information.coordinates
         size = around.owners.size

@@ -14,9 +14,9 @@ from tacit.data.blocks import Standardise
 from tacit.data.dataset import DenseRows
 from tacit.estimators.regression.bayesian_logistic import BayesianLogisticRegression
 from tacit.models.regression import fitting
-from tacit.models.regression.coefficients import Coefficients, Prior, moved
+from tacit.models.regression.coefficients import CoefficientPrior, Coefficients, moved
 from tacit.models.regression.expected import nodes
-from tacit.models.regression.fitting import Table
+from tacit.models.regression.fitting import RegressionTable
 from tacit.models.regression.logistic import LogisticRegression, at_start
 from tacit.models.regression.surrogates import Bohning, contrasts
 
@@ -168,13 +168,15 @@ def test_coefficients_are_moved_like_any_gaussian(independent: bool) -> None:
 def test_where_newtons_steps_overshoot_the_mode_is_found_all_the_same() -> None:
     x, y = few_rows()
     contrast = jnp.asarray(contrasts(2))
-    prior = Prior(jnp.asarray(2.0), jnp.asarray(1.0), False)
+    prior = CoefficientPrior(jnp.asarray(2.0), jnp.asarray(1.0), False)
     model = LogisticRegression(
         Coefficients.independent(jnp.zeros((1, 1)), jnp.ones((1, 1))), prior, Bohning(contrast), False, False, True
     )
     far = at_start(model, jnp.full((1, 1), 40.0), 1.0)
-    table = Table(DenseRows(x), y.astype(float), Standardise(np.zeros(2), np.ones(2)))
-    (found,) = fitting._touching([far], table, fitting.Schedule(5000, 1e-13, 1, "test"), np.random.default_rng(0))
+    table = RegressionTable(DenseRows(x), y.astype(float), Standardise(np.zeros(2), np.ones(2)))
+    (found,) = fitting._touching(
+        [far], table, fitting.RegressionSchedule(5000, 1e-13, 1, "test"), np.random.default_rng(0)
+    )
     grid = np.linspace(0.0, 3.0, 300_001)
     assert float(found.model.coefficients.mean[0, 0]) == pytest.approx(grid[_log_joint(x, y, grid).argmax()], abs=1e-4)
     assert found.iteration > 10  # the surrogate's steps, not Newton's

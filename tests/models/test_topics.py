@@ -18,8 +18,8 @@ from tacit.models.topics.completion import document_completion, document_halves
 from tacit.models.topics.concentrations import newton
 from tacit.models.topics.fitting import bayesian, documents_of, posterior, schedule
 from tacit.models.topics.gammas import digamma, exp_digamma, log_gamma, ordered_sum
-from tacit.models.topics.local import LocalStep
-from tacit.models.topics.model import Topics
+from tacit.models.topics.local import DocumentStep
+from tacit.models.topics.model import TopicModel
 from tacit.models.topics.starting import faulty
 from tacit.models.topics.summary import local_step, summary
 
@@ -32,10 +32,10 @@ def counts(documents: tuple[tuple[int, ...], ...] = DOCUMENTS, words: int = 3) -
     return sparse.csr_array(np.array([np.bincount(np.array(d, int), minlength=words) for d in documents], float))
 
 
-def topics(concentrations: np.ndarray, alpha: np.ndarray, eta: np.ndarray) -> Topics:
+def topics(concentrations: np.ndarray, alpha: np.ndarray, eta: np.ndarray) -> TopicModel:
     base = np.full(len(eta), 0.1)
     plan = schedule(False, 0, 500, 1e-14)
-    return Topics(concentrations, alpha, base, eta - base[:, None], plan, "no", "no", np.asarray(False))
+    return TopicModel(concentrations, alpha, base, eta - base[:, None], plan, "no", "no", np.asarray(False))
 
 
 def log_beta(values: np.ndarray) -> float:
@@ -132,7 +132,7 @@ def test_at_a_point_theta_is_the_mode_in_the_softmax_basis() -> None:
     beta = np.random.default_rng(1).dirichlet(np.ones(4), 3)
     alpha = np.array([0.7, 1.2, 0.5])
     data = counts(((0, 1, 1, 3), (2, 2, 0)), 4)
-    step = LocalStep(beta.T, np.zeros(4), alpha, schedule(True, 3000, 0, 0.0), single=False)
+    step = DocumentStep(beta.T, np.zeros(4), alpha, schedule(True, 3000, 0, 0.0), single=False)
     gamma, bounds = documents_of(step, data)
     for d in range(2):
 

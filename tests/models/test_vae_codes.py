@@ -14,7 +14,7 @@ from tacit.inference.objectives import Batch, Elbo, ScoreFunction
 from tacit.models.vae.discrete import CategoricalCodes, CodeTable, QuantisedCodes, VectorQuantised, nearest
 from tacit.models.vae.levels import TopDown, TwoLevels
 from tacit.models.vae.likelihoods import BernoulliLikelihood, LowRankNormalLikelihood
-from tacit.models.vae.model import DeepLatent, Rows, importance_log_prob
+from tacit.models.vae.model import DeepLatent, RowBatch, importance_log_prob
 from tacit.models.vae.networks import MLP
 from tacit.models.vae.posteriors import InverseAutoregressive
 from tacit.models.vae.priors import FlowPrior
@@ -75,7 +75,7 @@ def discrete(kind: Any, prior: Any, latent: int) -> DeepLatent:
     )
 
 
-ROWS = Rows(jnp.asarray([[0.0, 1.0, 1.0, 0.0], [1.0, 1.0, 0.0, 1.0]]))
+ROWS = RowBatch(jnp.asarray([[0.0, 1.0, 1.0, 0.0], [1.0, 1.0, 0.0, 1.0]]))
 
 
 def enumerated(model: DeepLatent, latent: int, levels: int) -> tuple[Any, Any]:

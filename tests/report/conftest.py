@@ -8,15 +8,15 @@ from tacit.data.schema import Column, Schema
 from tacit.models.graph import mixture_graph
 from tacit.plots import gaussian_curves
 from tacit.report import (
+    BoundCurve,
     Candidate,
     Candidates,
     Gaussians,
     Groups,
-    HeldOut,
+    HeldOutFact,
     ModelSummary,
     Repeat,
     Snapshots,
-    Trace,
 )
 
 WEIGHTS = np.array([0.5, 0.3, 0.2])
@@ -72,12 +72,12 @@ def content():
         model=ModelSummary("Mixture", "It finds hidden groups.", (("Starts", "10"),), "VVV", 44),
         graph=mixture_graph([(("μ", "Σ"), "normal"), (("λ",), "Poisson")], rows=100, components=3),
         candidates=Candidates(tuple(rows), 2),
-        trace=Trace(np.arange(41), -900 - 100 / (1.0 + np.arange(41)), 0.4, True, "converged"),
+        trace=BoundCurve(np.arange(41), -900 - 100 / (1.0 + np.arange(41)), 0.4, True, "converged"),
         snapshots=Snapshots((0, 1), {i: (WEIGHTS, MEANS + 3 / (1 + i), COVARIANCES) for i in (0, 3, 5, 16, 40)}),
         groups=Groups(WEIGHTS, share, Gaussians((0, 1), MEANS, COVARIANCES), {2: (grid, curves)}),
         log_density=rng.normal(-9, 2, 100),
         samples=np.nan_to_num(table(100, np.random.default_rng(1))[1], nan=1.0),
-        held_out=HeldOut(-9.123, 0.2, 30, ("One group", -10.5)),
+        held_out=HeldOutFact(-9.123, 0.2, 30, ("One group", -10.5)),
         warnings=("Five rows were very far off.",),
         repeat=Repeat("tacit fit table.csv", "import tacit", "[fit]\nseed = 1", (("tacit", "0.1.0"),)),
     )

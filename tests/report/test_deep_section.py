@@ -3,7 +3,6 @@
 import dataclasses
 import math
 import re
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,8 +11,9 @@ from sklearn.datasets import load_digits, load_iris
 import tacit
 from pages import Page
 from reports import report_of
+from tacit.data.images import ImageSet
 from tacit.data.table import load
-from tacit.report import Code, Fit, HeldOut, Images, Trace, build, deep, image_report
+from tacit.report import BoundCurve, Code, FitFacts, HeldOutFact, Images, build, deep, image_report
 from tacit.storage.config import RunConfig
 from tacit.workflow import reporting
 from tacit.workflow.sources import Rows
@@ -42,13 +42,7 @@ def told(model, nats=-101.25):
 
 
 def made(model, values, labels=None):
-    fitted = SimpleNamespace(
-        values=values,
-        labels=labels,
-        ids=None,
-        schema=None,
-        table=SimpleNamespace(source="a/digits.npz", notes=("read",)),
-    )
+    fitted = Rows.of(ImageSet(values, None, labels, "a/digits.npz", ("read",)))
     config = RunConfig.of(model, data={}, seed=0, command=("tacit", "fit", "digits.npz"))
     return reporting.made(model, fitted, told(model), config)
 
@@ -294,7 +288,7 @@ HISTORY = {
 
 
 def test_how_the_fit_went_is_told_of_the_model_that_was_kept():
-    trace = Trace(np.array([2, 4, 6]), np.array([-24.0, -18.0, -19.0]), 3.0, False, "max_iter reached")
+    trace = BoundCurve(np.array([2, 4, 6]), np.array([-24.0, -18.0, -19.0]), 3.0, False, "max_iter reached")
     text = Page(build(report_of("T", code=Code(history=HISTORY), trace=trace))).text
     for words in (
         "In 4 epochs the bound on rows that the fit held out went from −24 to −18 nats per row",
@@ -360,7 +354,7 @@ def test_codes_far_from_the_prior_are_told():
 
 
 def test_a_content_without_pictures_has_no_such_sections():
-    page = Page(build(image_report("Images", Fit(), Images(3, (8, 8)), Code())))
+    page = Page(build(image_report("Images", FitFacts(), Images(3, (8, 8)), Code())))
     assert not page.all("section")
     assert "3 images, 8 × 8 pixels each." in page.text
 
@@ -369,14 +363,14 @@ def test_labels_and_names_are_text(code, images):
     hostile = '<script>alert("1")</script>'
     code = dataclasses.replace(code, labels=np.where(code.labels < 5, hostile, "b"), verdict=hostile)
     images = dataclasses.replace(images, odd_names=(hostile,) * len(images.odd))
-    text = build(image_report(hostile, Fit(), images, code))
+    text = build(image_report(hostile, FitFacts(), images, code))
     page = Page(text)
     assert not page.all("script")
     assert page.text.count(hostile) >= 10
 
 
 def test_the_bar_of_a_bound_is_only_where_there_is_one():
-    text = Page(build(report_of("T", held_out=HeldOut(-2.0, 0.1, 9)))).text
+    text = Page(build(report_of("T", held_out=HeldOutFact(-2.0, 0.1, 9)))).text
     assert "≥" not in text
     assert "at least" not in text
 

@@ -16,16 +16,16 @@ from tacit.data.kinds import LeftOut
 from tacit.data.schema import Column, Schema
 from tacit.models.graph import Edge, Graph, Node
 from tacit.report import (
+    BoundCurve,
     Candidate,
     Candidates,
-    Fit,
+    FitFacts,
+    FittedTable,
     Groups,
-    HeldOut,
+    HeldOutFact,
     ModelSummary,
     Repeat,
     Report,
-    Table,
-    Trace,
     build,
     table_report,
     write,
@@ -182,13 +182,13 @@ def hostile():
         Candidate(2, HOSTILE, float("-inf")),
         Candidate(3, "", 5.0, at_floor=True),
     )
-    fit = Fit(
+    fit = FitFacts(
         HOSTILE,
         ModelSummary(HOSTILE, HOSTILE, ((HOSTILE, HOSTILE),), HOSTILE, 3),
         Graph((Node("a", HOSTILE, "latent", (), HOSTILE), Node("b", "x" * 50, "observed")), (Edge("a", "b"),)),
-        Trace(np.arange(3), np.array([-np.inf, np.nan, -2.0]), None, False, HOSTILE),
+        BoundCurve(np.arange(3), np.array([-np.inf, np.nan, -2.0]), None, False, HOSTILE),
         (HOSTILE,),
-        HeldOut(float("nan"), float("nan"), 0, (HOSTILE, 1.0)),
+        HeldOutFact(float("nan"), float("nan"), 0, (HOSTILE, 1.0)),
         (HOSTILE,),
         (HOSTILE,),
         Repeat(HOSTILE, HOSTILE, HOSTILE, ((HOSTILE, HOSTILE),)),
@@ -196,7 +196,7 @@ def hostile():
     return table_report(
         HOSTILE,
         fit,
-        Table(Schema(columns), values, [HOSTILE] * 40),
+        FittedTable(Schema(columns), values, [HOSTILE] * 40),
         groups=Groups(np.append(share.mean(0)[:-1], 0.0), share),
         candidates=Candidates(rows, None, HOSTILE),
         log_density=np.where(np.arange(40) == 4, -np.inf, np.where(np.arange(40) == 6, np.nan, -1.0)),

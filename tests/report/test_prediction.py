@@ -6,12 +6,12 @@ import pytest
 from tacit import plots
 from tacit.data.schema import Column, Schema
 from tacit.plots.coefficients import wilson
-from tacit.report.fit import Fit
+from tacit.report.fit import FitFacts
 from tacit.report.page import build
 from tacit.report.prediction_section import prediction_report
-from tacit.report.prediction_words import coefficient_sentence, quality_sentences, ranked, step_of
+from tacit.report.prediction_sentences import coefficient_sentence, quality_sentences, ranked, step_of
 from tacit.report.predictions import prediction
-from tacit.report.table import Table
+from tacit.report.table import FittedTable
 
 
 def entry(mean: float, low: float, high: float, **more: object) -> dict[str, object]:
@@ -90,8 +90,8 @@ def test_quality_in_words() -> None:
 
 def page(target: dict[str, object], kept: dict[str, np.ndarray]) -> str:
     schema = Schema((Column("age", "continuous"), Column("<city>", "binary", ("a", "b"))))
-    rows = Table(schema, np.zeros((5, 2)))
-    return build(prediction_report("Predicting", Fit(source="t.csv"), rows, prediction(target, kept)))
+    rows = FittedTable(schema, np.zeros((5, 2)))
+    return build(prediction_report("Predicting", FitFacts(source="t.csv"), rows, prediction(target, kept)))
 
 
 def test_the_page_of_classes_shows_coefficients_and_probabilities() -> None:

@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator
 
 from pages import Page
 from tacit.evaluation.topics import top_words
-from tacit.report import Fit, Report, Topics, build, topic_report
+from tacit.report import FitFacts, Report, Topics, build, topic_report
 from tacit.report.topics import topics as gathered
 
 WORDS = ["ship", "sea", "<b>wave</b>", "bread", "oven", "flour"]
@@ -59,7 +59,7 @@ def found(**more: object) -> Topics:
 
 
 def report(topics: Topics) -> Report:
-    return topic_report("The topics of pets", Fit(source="pets.csv"), topics)
+    return topic_report("The topics of pets", FitFacts(source="pets.csv"), topics)
 
 
 def test_the_page_tells_words_shares_and_documents() -> None:

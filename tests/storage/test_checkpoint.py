@@ -360,3 +360,12 @@ def test_the_fingerprint_is_the_same_in_another_process(rows: np.ndarray, tmp_pa
     )
     found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=300)
     assert found.stdout.strip() == fingerprint(GaussianMixture(**SETTINGS), rows)
+
+
+def test_a_checkpoint_of_before_calls_the_noise_floor_otherwise(rows: np.ndarray) -> None:
+    model = GaussianMixture(2, random_state=0, max_iter=2, tol=1e9).fit(rows).model_
+    arrays = {f"state{name}": np.array(leaf) for name, leaf in checkpoint._leaves(model).items()}
+    renamed = {name.replace(".noise_floor", ".blur"): leaf for name, leaf in arrays.items()}
+    assert renamed.keys() != arrays.keys()
+    found = checkpoint._leaves(checkpoint._filled(model, renamed, "state"))
+    assert all(found[name.removeprefix("state")] is leaf for name, leaf in arrays.items())

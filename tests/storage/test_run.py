@@ -88,7 +88,7 @@ def test_the_model_and_its_schema_come_back(run: RunFolder, fitted: GaussianMixt
 
 
 def test_the_trace_comes_back_bit_for_bit(run: RunFolder, fitted: GaussianMixture) -> None:
-    run.write_trace(fitted.trace_)
+    run.write_trace(fitted.trace_._asdict())
     found = run.trace()
     assert list(found) == ["iteration", "bound", "seconds"]
     assert found["iteration"].dtype == np.int64
@@ -98,7 +98,7 @@ def test_the_trace_comes_back_bit_for_bit(run: RunFolder, fitted: GaussianMixtur
 
 
 def test_odd_traces_come_back(run: RunFolder) -> None:
-    run.write_trace(Trace(np.arange(2), np.array([-np.inf, np.nan]), np.array([0.1, 1e-300])))
+    run.write_trace(Trace(np.arange(2), np.array([-np.inf, np.nan]), np.array([0.1, 1e-300]))._asdict())
     np.testing.assert_array_equal(run.trace()["bound"], [-np.inf, np.nan])
     run.write_trace({"iteration": np.array([], dtype=int), "bound, nats": np.array([])})
     assert {name: column.shape for name, column in run.trace().items()} == {"iteration": (0,), "bound, nats": (0,)}

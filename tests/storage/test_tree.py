@@ -23,7 +23,7 @@ from tacit.estimators.mixture.gaussian import GaussianMixture
 from tacit.estimators.verdict import judged
 from tacit.families import FAMILIES, Normal, Poisson, Product
 from tacit.inference.loop import Trace
-from tacit.models.mixture.rules import Posterior
+from tacit.models.mixture.rules import PosteriorRule
 from tacit.storage import container, hints, known
 from tacit.storage.decode import Wrong, decode
 from tacit.storage.encode import DEPTH, encode
@@ -171,7 +171,7 @@ def test_models_named_tuples_and_schemas_come_back() -> None:
     )
     schema = Schema((Column("a", "count"), Column("b", "categorical", ("x", "y"), "text")))
     trace = Trace(np.arange(3), np.zeros(3), np.ones(3))
-    for value in (product, schema, trace, Posterior(), {4: (trace, product)}):
+    for value in (product, schema, trace, PosteriorRule(), {4: (trace, product)}):
         assert same(through(value), value)
     # static fields are the same values, so a compiled program is found again
     assert jax.tree.structure(through(product)) == jax.tree.structure(product)
@@ -297,7 +297,7 @@ def test_every_known_class_is_ours_and_found_by_its_name() -> None:
     for name in registry.names():
         registry.get(name)
     classes = known._loaded()
-    assert {"models.mixture.Mixture", "families.Poisson", "inference.Trace", "data.Schema"} <= set(classes)
+    assert {"models.mixture.MixtureModel", "families.Poisson", "inference.Trace", "data.Schema"} <= set(classes)
     for name, cls in classes.items():
         assert cls.__module__.startswith("tacit.")
         assert known.name_of(cls) == name
@@ -340,11 +340,11 @@ def test_shapes_are_held_against_words(shape: tuple[int, ...], words: str, fits:
 
 
 def test_shapes_agree_within_a_class() -> None:
-    good = {"means": np.zeros((2, 3)), "covariances": np.zeros((2, 3, 3)), "blur": np.zeros(3)}
+    good = {"means": np.zeros((2, 3)), "covariances": np.zeros((2, 3, 3)), "noise_floor": np.zeros(3)}
     group = known.class_of("models.components.GaussianComponent")
     assert hints.misfit(group, good) is None
     assert hints.components(group, good) == 2
-    assert "GaussianComponent.blur" in hints.misfit(group, good | {"blur": np.zeros(4)})
+    assert "GaussianComponent.noise_floor" in hints.misfit(group, good | {"noise_floor": np.zeros(4)})
     assert "GaussianComponent.covariances" in hints.misfit(group, good | {"covariances": np.zeros((5, 3, 3))})
     assert "GaussianComponent.means" in hints.misfit(group, good | {"means": np.zeros((2, 3), dtype=int)})
     assert "GaussianComponent.form" in hints.misfit(group, good | {"form": "exact"})

@@ -15,7 +15,7 @@ from tacit.workflow import fitting, scoring
 from tacit.workflow.events import DataRead, Event, FitEnded, FitProgress, Observer, RowsSplit, StageStarted
 from tacit.workflow.opened import NewRows, Opened
 from tacit.workflow.requests import FitRequest
-from tacit.workflow.sources import Source
+from tacit.workflow.sources import DataSource
 from tacit.workflow.warned import collected
 
 
@@ -36,7 +36,7 @@ def _bare_reports(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def asked(table: Path, out: Path, seed: int) -> FitRequest:
     settings = ("components=1-2", "covariance=VVI", "tol=1e-9")
-    return FitRequest(Source(str(table)), settings=settings, holdout=0.25, seed=seed, out=out)
+    return FitRequest(DataSource(str(table)), settings=settings, holdout=0.25, seed=seed, out=out)
 
 
 def test_several_fits_in_threads_are_those_of_one_after_the_other(

@@ -16,7 +16,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "runs",
         "show_data",
         "show_fit",
-        "watching",
+        "progress",
     ],
     submod_attrs={"program": ["app", "main"]},
 )

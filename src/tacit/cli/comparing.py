@@ -18,7 +18,7 @@ def compare(request: CompareRequest, out: str | None, form: str | None) -> None:
     results.check(out, form)
     drawn = results.is_drawn(out, form)
     contest = workflow.comparing.prepare(request, TOLD if drawn else SILENT)
-    with cli.watching.watched("Comparing") as observer:
+    with cli.progress.watched("Comparing") as observer:
         found = workflow.comparing.run(contest, observer)
     if drawn:
         _draw(found.table.to_pylist(), request.folds, len(contest.rows), contest.rows.what)

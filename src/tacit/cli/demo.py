@@ -9,10 +9,10 @@ from tacit.cli import console
 from tacit.cli.fitting import fit
 from tacit.data.errors import counted
 from tacit.data.read import read
-from tacit.report.words import listed, percent
+from tacit.report.sentences import listed, percent
 from tacit.storage.run import REPORT
 from tacit.workflow.requests import FitRequest
-from tacit.workflow.sources import Source
+from tacit.workflow.sources import DataSource
 
 TRIED = "components=1-8"
 ASIDE = "species"
@@ -27,7 +27,7 @@ def demo(out: Path) -> None:
     )
     done = fit(
         FitRequest(
-            source=Source(path, (f"{ASIDE}=drop", "year=drop")),
+            source=DataSource(path, (f"{ASIDE}=drop", "year=drop")),
             settings=(TRIED,),
             out=out,
             overwrite=True,

@@ -18,8 +18,8 @@ Criterion = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="What chooses among candidates: bic (as if nothing is said), icl, aic or held-out; of topics completion, "
-        "coherence or stability.",
+        help="What chooses among candidates: bic (as if nothing is said), icl, aic or held-out; of Bayesian mixtures "
+        "bound or held-out, of k-means silhouette, of codes held-out, of topics completion, coherence or stability.",
         show_default=False,
     ),
 ]
@@ -69,7 +69,7 @@ def fit(
     texts = workflow.texts.TextOptions(text, vocabulary, stop_words, min_documents, max_share)
     cli.fitting.fit(
         workflow.requests.FitRequest(
-            source=workflow.sources.Source(data, tuple(kind or ()), long, id_column, texts, target),
+            source=workflow.sources.DataSource(data, tuple(kind or ()), long, id_column, texts, target),
             model=model,
             settings=tuple(setting or ()),
             criterion=criterion,
@@ -115,7 +115,7 @@ def compare(
     each fold.
     """
     texts = workflow.texts.TextOptions(text, vocabulary, stop_words, min_documents, max_share)
-    source = workflow.sources.Source(data, tuple(kind or ()), long, id_column, texts)
+    source = workflow.sources.DataSource(data, tuple(kind or ()), long, id_column, texts)
     request = workflow.comparing.CompareRequest(source, models, tuple(setting or ()), folds, seed)
     cli.comparing.compare(request, out, form)
 

@@ -26,7 +26,7 @@ def fit(request: FitRequest) -> "workflow.fitting.Outcome":
         console.say(finished)
         raise typer.Exit(0) from None
     prepared = workflow.fitting.prepare(asked, TOLD, began)
-    with cli.watching.watched("Fitting") as observer:
+    with cli.progress.watched("Fitting") as observer:
         ended = workflow.fitting.run(prepared, observer)
     outcome = workflow.fitting.finish(prepared, ended)
     cli.show_fit.show_choice(outcome.metrics)

@@ -7,7 +7,7 @@ from tacit.workflow.events import DataRead, Event, Noted, Observer, RowsSplit, T
 
 
 def show(event: Event) -> None:
-    """Print what was read and what is worth knowing; fits that run are shown by `tacit.cli.watching`."""
+    """Print what was read and what is worth knowing; fits that run are shown by `tacit.cli.progress`."""
     match event:
         case DataRead(rows):
             cli.show_data.show_rows(rows)

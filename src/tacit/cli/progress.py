@@ -1,9 +1,11 @@
 """A fit on the terminal or in a log while it runs, and Ctrl-C."""
 
+import contextlib
 import logging
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from types import FrameType
 from typing import Any, Self
 
@@ -12,8 +14,10 @@ from rich.progress import Progress as Bar
 from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from tacit.cli import console as talk
+from tacit.cli.observing import show
 from tacit.inference.watch import Progress
 from tacit.waiting import breakable
+from tacit.workflow.events import Event, FitEnded, FitProgress, Observer, StageStarted
 
 LINE_SECONDS = 10.0
 """Between two lines on how a fit gets on, where they go to a file."""
@@ -103,3 +107,22 @@ class Watch(logging.Handler):
         self._line(words)
         if breakable():
             raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def watched(what: str) -> Iterator[Observer]:
+    """An observer that shows how fits get on, and stops them after Ctrl-C; ``what`` is going on, such as "Fitting"."""
+    with Watch(what) as looking:
+
+        def tell(event: Event) -> None:
+            match event:
+                case StageStarted(text):
+                    looking.stage(text)
+                case FitProgress(progress):
+                    looking.look(progress)
+                case FitEnded(progress):
+                    looking.done(progress)
+                case _:
+                    show(event)
+
+        yield Observer(tell, lambda: looking.stopped)

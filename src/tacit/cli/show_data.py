@@ -9,7 +9,7 @@ from tacit.data.images import ImageSet, sized
 from tacit.data.long import CountTable
 from tacit.data.schema import Schema
 from tacit.data.table import Table, describe
-from tacit.report.words import percent
+from tacit.report.sentences import percent
 from tacit.workflow.sources import Rows
 
 LINES = 30

@@ -1,16 +1,16 @@
 """A fit, as it is told on the terminal from what its run keeps: the model, the choice, the groups, how good it is."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from tacit.cli import console
-from tacit.cli.show_predictions import show_predictions
-from tacit.cli.show_topics import show_sweep, show_topics
-from tacit.plots.style import alike, short_number
-from tacit.report import words
-from tacit.workflow.summary import chosen_place, criterion_of, label, name_of, reason
+from tacit.plots.style import alike, short_number, shorten
+from tacit.report import sentences
+from tacit.report.prediction_sentences import coefficient_sentence, quality_sentences, ranked
+from tacit.workflow.summary import chosen_place, criterion_of, label, name_of, reason, topic_verdicts
 
 SHOWN = 6
 """Candidates listed at most."""
@@ -28,7 +28,7 @@ def show_choice(told: Mapping[str, Any]) -> None:
         show_sweep(candidates, choice["criterion"])
         return
     column = choice["criterion"].replace("-", "_")
-    name = choice["criterion"].upper() if len(column) == 3 else "held-out"
+    name, what = choice["criterion"].upper() if len(column) == 3 else choice["criterion"], choice.get("what", "group")
     order = sorted(
         range(len(candidates)),
         key=lambda place: (candidates[place]["at_floor"], -criterion_of(candidates[place], column)),
@@ -40,11 +40,11 @@ def show_choice(told: Mapping[str, Any]) -> None:
         c for c in candidates if c["at_floor"] and criterion_of(c, column) > criterion_of(candidates[best], column)
     ]
     console.say(
-        words.choice(
+        sentences.choice(
             criterion_of(candidates[best], column),
             None if rival is None else criterion_of(rival, column),
-            label(candidates[best]),
-            "" if rival is None else label(rival),
+            label(candidates[best], what),
+            "" if rival is None else label(rival, what),
             name,
             len(candidates),
             len(floored),
@@ -52,12 +52,14 @@ def show_choice(told: Mapping[str, Any]) -> None:
         indent=1,
     )
     if choice["sampled"]:
-        console.say(f"The choice was made on {words.counted(choice['sampled'], 'row')} drawn at random.", indent=1)
+        console.say(f"The choice was made on {sentences.counted(choice['sampled'], 'row')} drawn at random.", indent=1)
     console.say("")
-    _candidates(candidates, order[:SHOWN], best, column, name)
+    _candidates(candidates, order[:SHOWN], best, column, name, what)
 
 
-def _candidates(candidates: Sequence[Mapping[str, Any]], order: list[int], best: int, column: str, name: str) -> None:
+def _candidates(
+    candidates: Sequence[Mapping[str, Any]], order: list[int], best: int, column: str, name: str, what: str
+) -> None:
     values = [criterion_of(candidates[place], column) for place in order]
     texts = alike([value if np.isfinite(value) else np.nan for value in values], 6)
     structures = len({row["covariance"] for row in candidates}) > 1
@@ -67,7 +69,7 @@ def _candidates(candidates: Sequence[Mapping[str, Any]], order: list[int], best:
         parameters = row["n_parameters"]
         cells = [row["n_components"], text, "–" if parameters is None else short_number(parameters, 12), _remark(row)]
         rows.append(cells[:1] + ([row["covariance"]] if structures else []) + cells[1:])
-    heads = ["groups", *(["structure"] if structures else []), name, "parameters", ""]
+    heads = [f"{what}s", *(["structure"] if structures else []), name, "parameters", ""]
     last = len(heads) - 1
     console.table(heads, rows, right=[0, last - 2, last - 1], strong=order.index(best) if best in order else None)
     if len(candidates) > len(order):
@@ -96,8 +98,8 @@ def show_groups(told: Mapping[str, Any]) -> None:
                 console.bullet(group["words"])
             console.say(told["certainty"], indent=1)
         if told.get("emptied"):
-            console.say(words.emptied(len(groups), told["emptied"]), indent=1)
-    structure = words.structure(told["structure"])
+            console.say(sentences.emptied(len(groups), told["emptied"]), indent=1)
+    structure = sentences.structure(told["structure"])
     if structure and len(groups) > 1:
         console.say(f"Shape {told['structure']}: {structure}.", indent=1)
     score = told["held_out"]
@@ -105,7 +107,7 @@ def show_groups(told: Mapping[str, Any]) -> None:
         console.heading("How good is it?")
         what = "image" if told.get("image") else "row"
         bound = bool(score.get("bound"))
-        said = words.held_out(score["nats"], score["standard_error"], score["rows"], None, what, bound=bound)
+        said = sentences.held_out(score["nats"], score["standard_error"], score["rows"], None, what, bound=bound)
         console.say(said, indent=1)
     if told.get("verdict"):
         console.heading("How far to trust it")
@@ -115,3 +117,75 @@ def show_groups(told: Mapping[str, Any]) -> None:
         console.heading("Worth knowing")
         for text in told["warnings"]:
             console.bullet(text, "!")
+
+
+def show_topics(told: Mapping[str, Any]) -> None:
+    """The topics as a table, and how good they are."""
+    each = told["each"]
+    console.heading("The topics" if len(each) > 1 else "The topic")
+    order = sorted(range(len(each)), key=lambda place: -each[place]["share"])
+    coherence = alike([each[place]["coherence"] for place in order], 2)
+    rows = [
+        (place + 1, sentences.percent(each[place]["share"]), ", ".join(each[place]["words"]), value)
+        for place, value in zip(order, coherence, strict=True)
+    ]
+    console.table(["topic", "share", "words, the most telling first", "coherence"], rows, right=[0, 1, 3])
+    console.heading("How good is it?")
+    for sentence in topic_verdicts(told):
+        console.bullet(sentence)
+
+
+def show_sweep(candidates: Sequence[Mapping[str, Any]], criterion: str) -> None:
+    """How the numbers of topics compare, the chosen one set off."""
+    values = [-math.inf if row[criterion] is None else row[criterion] for row in candidates]
+    best = int(np.argmax(values))
+    console.say("")
+    completion = alike([row["completion"] for row in candidates], 5)
+    coherence = alike([row["coherence"] for row in candidates], 3)
+    stability = ["–" if row["stability"] is None else short_number(row["stability"], 2) for row in candidates]
+    perplexity = [short_number(row["perplexity"], 4) for row in candidates]
+    numbers = [row["n_components"] for row in candidates]
+    cells = list(zip(numbers, perplexity, completion, coherence, stability, strict=True))
+    heads = ["topics", "perplexity", "nats a word", "NPMI", "stability"]
+    console.table(heads, cells, right=range(5), strong=best)
+    console.say(f"{sentences.counted(numbers[best], 'topic')} came out with the highest {criterion}.", indent=1)
+
+
+SHOWN_COEFFICIENTS, TOLD_COEFFICIENTS = 15, 5
+"""Coefficients listed, and put into sentences, at most."""
+
+
+def show_predictions(told: Mapping[str, Any]) -> None:
+    """The coefficients as a table and in words, and how good the predictions are."""
+    lines = told["coefficients"]
+    if lines:
+        _show_coefficients(ranked(lines), told)
+    console.heading("How good is it?")
+    for sentence in quality_sentences(told):
+        console.bullet(sentence)
+
+
+def _show_coefficients(lines: Sequence[Mapping[str, Any]], told: Mapping[str, Any]) -> None:
+    classes = any(line["class"] for line in lines)
+    odds = told["kind"] == "classes"
+    of = f"the log odds of {told['name']} = {told['positive']}" if odds and not classes else told["name"]
+    console.heading(f"What goes with {of if not classes else 'each class'}")
+    shown = lines[:SHOWN_COEFFICIENTS]
+    cells = []
+    for line in shown:
+        middle, low, high = alike([line["mean"], line["lower"], line["upper"]], 3)
+        standard = alike([line["standard_mean"]], 2)[0]
+        owner = [shorten(line["class"], 12)] if classes else []
+        cells.append([*owner, shorten(line["term"], 20 if classes else 30), middle, f"{low} to {high}", standard])
+    heads = [*(["class"] if classes else []), "column", "coefficient", "95 % interval", "standardised"]
+    last = len(heads) - 1
+    console.table(heads, cells, right=[last - 2, last - 1, last])
+    if len(lines) > SHOWN_COEFFICIENTS:
+        console.say(f"and {len(lines) - SHOWN_COEFFICIENTS} more in metrics.json and the report", "dim", indent=1)
+    clear = [line for line in lines if line["lower"] > 0 or line["upper"] < 0]
+    if not clear:
+        console.say("No column is clear of having no effect: every interval holds 0.", indent=1)
+    for line in clear[:TOLD_COEFFICIENTS]:
+        console.bullet(coefficient_sentence(line, told))
+    if any(not math.isfinite(line["sd"]) for line in lines):
+        console.say("Where no interval stands, the rows are too few or too alike to give one.", indent=1)

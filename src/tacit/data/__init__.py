@@ -13,9 +13,9 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "kinds": ["LEAVE_OUT", "LeftOut", "infer"],
         "long": ["CountTable", "count_table", "parse_long"],
         "parquet": ["ParquetRows"],
-        "read": ["Reading", "read"],
+        "read": ["TableReading", "read"],
         "schema": ["KINDS", "LEVELLED", "Column", "Kind", "Schema"],
-        "table": ["Line", "Table", "describe", "load"],
+        "table": ["SummaryLine", "Table", "describe", "load"],
         "write": ["write"],
     },
 )

@@ -35,7 +35,7 @@ class Pages(NamedTuple):
     """Which document of the page a tile belongs to."""
 
 
-class Layout(NamedTuple):
+class PageLayout(NamedTuple):
     """The shapes of pages."""
 
     length: int
@@ -44,7 +44,7 @@ class Layout(NamedTuple):
     """Slots of a page."""
 
 
-def layout(counts: sparse.csr_array, topics: int) -> Layout:
+def layout(counts: sparse.csr_array, topics: int) -> PageLayout:
     """Tiles about half as long as a document, and as many of them as fill a page or as the longest document needs."""
     different = np.diff(counts.indptr)
     usual = max(1.0, float(np.mean(different))) if different.size else 1.0
@@ -53,7 +53,7 @@ def layout(counts: sparse.csr_array, topics: int) -> Layout:
     fitting = PAGE_BYTES // (8 * length * topics)
     tiles = max(min(fitting, _rounded(int(needed.sum()))), _rounded(int(needed.max(initial=1))))
     documents = int(np.searchsorted(np.cumsum(needed), tiles, side="right"))
-    return Layout(length, tiles, _rounded(max(1, documents)))
+    return PageLayout(length, tiles, _rounded(max(1, documents)))
 
 
 def _rounded(number: int) -> int:
@@ -62,7 +62,7 @@ def _rounded(number: int) -> int:
     return -(-number // grain) * grain if grain else 1 << (number - 1).bit_length()
 
 
-class Batch(NamedTuple):
+class DocumentBatch(NamedTuple):
     """Some documents laid on pages."""
 
     pages: Pages
@@ -72,7 +72,7 @@ class Batch(NamedTuple):
     """Where each document lies among ``pages · documents`` slots."""
 
 
-def lay(counts: sparse.csr_array, shape: Layout, pages: int | None = None) -> Batch:
+def lay(counts: sparse.csr_array, shape: PageLayout, pages: int | None = None) -> DocumentBatch:
     """Lay documents on pages, one after the other; ``pages`` asks for more of them, which stay empty."""
     different = np.diff(counts.indptr)
     needed = np.maximum(-(-different // shape.length), 1)
@@ -91,10 +91,10 @@ def lay(counts: sparse.csr_array, shape: Layout, pages: int | None = None) -> Ba
     weights[places] = 1.0
     full = (number, shape.tiles, shape.length)
     laid = Pages(words.reshape(full), amounts.reshape(full), slots.reshape(full[:2]))
-    return Batch(laid, weights.reshape(number, shape.documents), places)
+    return DocumentBatch(laid, weights.reshape(number, shape.documents), places)
 
 
-def _places(needed: np.ndarray, shape: Layout) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _places(needed: np.ndarray, shape: PageLayout) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Page, first tile and slot of every document."""
     page = np.zeros(needed.size, np.int64)
     first = np.zeros(needed.size, np.int64)
@@ -138,7 +138,7 @@ class DocumentSource:
         return np.concatenate([np.asarray(x).reshape(-1, *x.shape[2:])[batch.places] for x, batch in parts])
 
 
-def blocks_of(batches: Sequence[Batch]) -> Iterator[Block]:
+def blocks_of(batches: Sequence[DocumentBatch]) -> Iterator[Block]:
     """A block of one chunk for every batch."""
     for number, batch in enumerate(batches):
         rows = Pages(*(leaf[None] for leaf in batch.pages))

@@ -12,7 +12,7 @@ from tacit.data.levels import levels_of
 from tacit.data.number_kinds import judge_numbers
 from tacit.data.schema import KINDS, LEVELLED, Column, Kind, Schema
 from tacit.data.text_kinds import judge_text
-from tacit.data.verdicts import Role, Verdict, out
+from tacit.data.verdicts import KindVerdict, Role, out
 
 LEAVE_OUT = ("drop", "identifier", "date")
 """What an override may say to leave a column out."""
@@ -92,7 +92,7 @@ def _judged(cells: Cells) -> Column | LeftOut:
     return Column(cells.name, verdict.kind, levels, verdict.reason)
 
 
-def judge(cells: Cells) -> Verdict:
+def judge(cells: Cells) -> KindVerdict:
     """The verdict of the rules on one column."""
     if cells.origin == "empty":
         return out("empty", "every value is missing")
@@ -110,7 +110,7 @@ def judge(cells: Cells) -> Verdict:
         return dataclasses.replace(verdict, reason=verdict.reason + ", stored as text")
     if cells.category and verdict.role is None and verdict.kind != "binary":
         levels = len(np.unique(numbers[~np.isnan(numbers)]))
-        return Verdict("categorical", f"{levels} categories, as the table says")
+        return KindVerdict("categorical", f"{levels} categories, as the table says")
     return verdict
 
 

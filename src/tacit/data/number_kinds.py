@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from tacit.data.errors import DataError, counted, place, shown
-from tacit.data.verdicts import Verdict, constant, out, sounds_like_identifier
+from tacit.data.verdicts import KindVerdict, constant, out, sounds_like_identifier
 
 _FEW = 10
 _RARE = 30
@@ -21,7 +21,7 @@ _WHOLE = 2.0**64
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Facts:
+class NumberFacts:
     """What the rules for numbers look at.
 
     Attributes:
@@ -80,7 +80,7 @@ class Facts:
         return self.average(((values - self.average(values)) / scale) ** 3) if scale > 0 else 0.0
 
 
-def judge_numbers(name: str, values: Float[np.ndarray, " rows"], truth: bool = False) -> Verdict:
+def judge_numbers(name: str, values: Float[np.ndarray, " rows"], truth: bool = False) -> KindVerdict:
     """The verdict on a column of numbers, ``values[rows]`` with NaN where missing (at least one is not).
 
     Raises:
@@ -90,35 +90,35 @@ def judge_numbers(name: str, values: Float[np.ndarray, " rows"], truth: bool = F
         row = int(np.argmax(np.isinf(values)))
         raise DataError(f"{place(name, row)}: {values[row]} is infinite. Correct it or leave the cell empty.")
     distinct, counts = np.unique(values[~np.isnan(values)], return_counts=True)
-    facts = Facts(name, values, distinct, counts)
+    facts = NumberFacts(name, values, distinct, counts)
     if len(distinct) == 1:
         return constant(shown(float(distinct[0])), len(values), facts.present)
     if truth:
-        return Verdict("binary", "true or false")
+        return KindVerdict("binary", "true or false")
     verdict = _judge_whole(facts) if facts.whole else None
     return verdict or _judge_measurement(facts)
 
 
-def _judge_whole(facts: Facts) -> Verdict | None:
+def _judge_whole(facts: NumberFacts) -> KindVerdict | None:
     """The verdict on whole numbers, or None when they are to be taken as measurements."""
     levels, low, high = len(facts.distinct), float(facts.distinct[0]), float(facts.distinct[-1])
     if levels == 2 and (facts.present >= 5 or (low, high) == (0.0, 1.0)):
-        return Verdict("binary", f"two different values, {shown(low)} and {shown(high)}")
+        return KindVerdict("binary", f"two different values, {shown(low)} and {shown(high)}")
     left_out = _date(facts) or _identifier(facts)
     if left_out is not None:
         return left_out
     if _is_count(facts):
-        return Verdict(
+        return KindVerdict(
             "count", f"whole numbers from {shown(low)} up, small ones the most common (mean {facts.mean:.3g})"
         )
     per_level = facts.present / levels
     starts_low = low in (0.0, 1.0)
     if (levels <= 5 and per_level >= 3) or (levels <= _FEW and starts_low and per_level >= _RARE):
-        return Verdict("categorical", f"only {levels} different whole numbers: codes")
+        return KindVerdict("categorical", f"only {levels} different whole numbers: codes")
     return None
 
 
-def _identifier(facts: Facts) -> Verdict | None:
+def _identifier(facts: NumberFacts) -> KindVerdict | None:
     """Row numbers, keys and whatever runs up by one from row to row."""
     levels, present = len(facts.distinct), facts.present
     named = sounds_like_identifier(facts.name)
@@ -136,7 +136,7 @@ def _identifier(facts: Facts) -> Verdict | None:
     return None
 
 
-def _date(facts: Facts) -> Verdict | None:
+def _date(facts: NumberFacts) -> KindVerdict | None:
     """Dates written as 20210401."""
     if facts.distinct[0] < 1900_01_01 or facts.distinct[-1] > 2100_12_31:
         return None
@@ -146,7 +146,7 @@ def _date(facts: Facts) -> Verdict | None:
     return None
 
 
-def _is_count(facts: Facts) -> bool:
+def _is_count(facts: NumberFacts) -> bool:
     """Whole numbers from 0 or 1 without a gap, the small ones the most common, with a tail upwards."""
     low = facts.distinct[0]
     first = {0.0, 1.0, 2.0} if low == 0 else {1.0, 2.0, 3.0}
@@ -161,12 +161,12 @@ def _is_count(facts: Facts) -> bool:
     )
 
 
-def _judge_measurement(facts: Facts) -> Verdict:
+def _judge_measurement(facts: NumberFacts) -> KindVerdict:
     """Continuous, or positive when a log-normal fits clearly better; and what is odd about the column."""
     levels, present = len(facts.distinct), facts.present
     if levels == 2 and present >= 10:
         low, high = (shown(float(value)) for value in facts.distinct)
-        return Verdict("binary", f"two different values, {low} and {high}")
+        return KindVerdict("binary", f"two different values, {low} and {high}")
     rest, oddity = _oddity(facts)
     rest = rest.middle()
     skewed = rest.skewness(rest.unit)
@@ -174,17 +174,17 @@ def _judge_measurement(facts: Facts) -> Verdict:
         logs = np.log(rest.unit)
         gain = _log_normal_gain(rest, logs)
         if skewed >= _SKEWED and gain >= _GAIN:
-            return Verdict(
+            return KindVerdict(
                 "positive",
                 f"always above 0 and strongly skewed (log-normal fits {gain:.2f} nats a row better){oddity}",
             )
     word = "whole numbers, taken as measurements" if facts.whole else "numbers with decimals"
     if facts.distinct[0] == 0 and skewed >= 2 * _SKEWED and not oddity:
         oddity = f"; strongly skewed, with {counted(int(facts.counts[0]), 'zero')}"
-    return Verdict("continuous", word + oddity)
+    return KindVerdict("continuous", word + oddity)
 
 
-def _log_normal_gain(facts: Facts, logs: Float[np.ndarray, " values"]) -> float:
+def _log_normal_gain(facts: NumberFacts, logs: Float[np.ndarray, " values"]) -> float:
     """Mean log-likelihood of a fitted log-normal less that of a fitted normal, in nats a row.
 
     Both at their maximum: −½ log(2πe s²), with s the spread of x or of log x, and −mean(log x) for the change
@@ -196,7 +196,7 @@ def _log_normal_gain(facts: Facts, logs: Float[np.ndarray, " values"]) -> float:
     return math.log(spread) - math.log(log_spread) - facts.average(logs)
 
 
-def _oddity(facts: Facts) -> tuple[Facts, str]:
+def _oddity(facts: NumberFacts) -> tuple[NumberFacts, str]:
     """What is odd about a column, and the facts without it.
 
     One value may fill half the column; a repeated end value may stand far from all others (99999), or zeros

@@ -55,7 +55,7 @@ _FOREIGN = {
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Reading:
+class TableReading:
     """A table as it was read: the cells, what the source is called, and what was guessed on the way."""
 
     table: pa.Table
@@ -71,7 +71,7 @@ def read(
     header: bool | None = None,
     encoding: str | None = None,
     missing: Sequence[str] = MISSING,
-) -> Reading:
+) -> TableReading:
     """Read CSV (comma, semicolon, tab or bar; gzip too), Parquet, Arrow, Feather, JSON lines, .npy or .npz.
 
     The format is told by the first bytes, and by the ending where those do not say. What the user does not
@@ -168,7 +168,7 @@ def _format(head: bytes, name: str) -> str:
     return "lines" if head.startswith(b"{") and not plain else "text"
 
 
-def _read_path(path: Path, key: str | None, form: str, options: Options) -> Reading:
+def _read_path(path: Path, key: str | None, form: str, options: Options) -> TableReading:
     label = str(path)
     if form in ("npy", "npz"):
         table = read_npy(path, label) if form == "npy" else read_npz(path, label, key)
@@ -185,7 +185,7 @@ def _read_path(path: Path, key: str | None, form: str, options: Options) -> Read
         return _finished(_read_binary(file, form), label, ())
 
 
-def _read_bytes(data: bytes, label: str, form: str, options: Options) -> Reading:
+def _read_bytes(data: bytes, label: str, form: str, options: Options) -> TableReading:
     if form in ("npy", "npz"):
         stream = io.BytesIO(data)
         return _finished(read_npy(stream, label) if form == "npy" else read_npz(stream, label, None), label, ())
@@ -195,7 +195,7 @@ def _read_bytes(data: bytes, label: str, form: str, options: Options) -> Reading
         return _finished(_read_binary(pa.BufferReader(data), form), label, ())
 
 
-def _read_text(opener: Opener, label: str, form: str, options: Options) -> Reading:
+def _read_text(opener: Opener, label: str, form: str, options: Options) -> TableReading:
     try:
         if form == "lines":
             with opener() as stream:
@@ -229,9 +229,9 @@ def readable(label: str, form: str) -> Iterator[None]:
         raise DataError(f"{label} is not a readable {form} file: it is damaged or cut short ({reason}).") from None
 
 
-def _finished(table: pa.Table, label: str, notes: tuple[str, ...]) -> Reading:
+def _finished(table: pa.Table, label: str, notes: tuple[str, ...]) -> TableReading:
     check_heading(table.column_names, table.num_rows, label)
-    return Reading(table, label, notes)
+    return TableReading(table, label, notes)
 
 
 def check_heading(names: Sequence[str], rows: int, label: str) -> None:

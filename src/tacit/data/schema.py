@@ -8,6 +8,8 @@ from typing import Any, Literal, Self, get_args
 from tacit.data.errors import DataError, listed, nearest
 
 Kind = Literal["continuous", "positive", "count", "binary", "categorical"]
+Reads = Literal["table", "counts", "images", "documents", "sequences"]
+"""What rows may be: columns of a table, counts, images, documents as counts of words, or sequences."""
 KINDS: tuple[Kind, ...] = get_args(Kind)
 LEVELLED: tuple[Kind, ...] = ("binary", "categorical")
 """The kinds whose values are codes 0..L−1 of named levels."""

@@ -19,7 +19,7 @@ from tacit.data.kinds import LeftOut, infer, judge
 from tacit.data.levels import show_level
 from tacit.data.long import CountTable, count_table, parse_long
 from tacit.data.parquet import ParquetColumns
-from tacit.data.read import Reading, form_of, locate, read
+from tacit.data.read import TableReading, form_of, locate, read
 from tacit.data.schema import Schema
 
 
@@ -53,7 +53,7 @@ class Table:
 
 
 @dataclasses.dataclass(frozen=True)
-class Line:
+class SummaryLine:
     """What is said about one column in a summary.
 
     Attributes:
@@ -123,12 +123,12 @@ def _columns(source: Any, options: Mapping[str, Any]) -> tuple[Columns, str, tup
     return reading.table, reading.source, reading.notes
 
 
-def _opened(source: Any, options: Mapping[str, Any]) -> Reading:
+def _opened(source: Any, options: Mapping[str, Any]) -> TableReading:
     if isinstance(source, str | bytes) or hasattr(source, "__fspath__") or hasattr(source, "read"):
         return read(source, **options)
-    if isinstance(source, Reading):
+    if isinstance(source, TableReading):
         return source
-    return Reading(from_frame(source), "the data in memory")
+    return TableReading(from_frame(source), "the data in memory")
 
 
 def _encoded(table: Columns, schema: Schema, unseen: Unseen = "error") -> np.ndarray:
@@ -136,7 +136,7 @@ def _encoded(table: Columns, schema: Schema, unseen: Unseen = "error") -> np.nda
 
 
 def _load_log(
-    reading: Reading,
+    reading: TableReading,
     long: str | Sequence[str],
     kinds: Mapping[str, str] | None,
     schema: Schema | None,
@@ -197,7 +197,7 @@ def _plain_values(table: Columns, name: str) -> np.ndarray:
     return np.asarray(column.to_pylist(), object)
 
 
-def describe(table: Table) -> list[Line]:
+def describe(table: Table) -> list[SummaryLine]:
     """A line for every column: kind, share missing, what it holds and why; columns left out come last."""
     lines = []
     for place, column in enumerate(table.schema.columns):
@@ -205,8 +205,8 @@ def describe(table: Table) -> list[Line]:
         present = values[~np.isnan(values)]
         missing = 1.0 - len(present) / max(len(values), 1)
         held = _levels_held(present, column.levels) if column.levels is not None else _range_held(present)
-        lines.append(Line(column.name, column.kind, missing, held, column.note))
-    return lines + [Line(entry.name, "left out", float("nan"), "", entry.reason) for entry in table.left_out]
+        lines.append(SummaryLine(column.name, column.kind, missing, held, column.note))
+    return lines + [SummaryLine(entry.name, "left out", float("nan"), "", entry.reason) for entry in table.left_out]
 
 
 def _levels_held(codes: Float[np.ndarray, " rows"], levels: tuple[Any, ...], most: int = 4) -> str:

@@ -7,7 +7,7 @@ from jaxtyping import Bool
 
 from tacit.data.cells import Words
 from tacit.data.errors import DataError, counted, listed, place, shown
-from tacit.data.verdicts import MOST_LEVELS, Verdict, constant, out, sounds_like_identifier
+from tacit.data.verdicts import MOST_LEVELS, KindVerdict, constant, out, sounds_like_identifier
 
 _MONTH = r"(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 _DATES = (
@@ -21,7 +21,7 @@ _MOSTLY = 0.9
 _LONG = 60
 
 
-def judge_text(name: str, rows: int, words: Words, category: bool = False) -> Verdict | None:
+def judge_text(name: str, rows: int, words: Words, category: bool = False) -> KindVerdict | None:
     """The verdict on a column of text; None when all of it is numbers and the rules for those apply.
 
     Args:
@@ -46,10 +46,10 @@ def judge_text(name: str, rows: int, words: Words, category: bool = False) -> Ve
     return _judge_levels(name, words, category)
 
 
-def _judge_levels(name: str, words: Words, category: bool) -> Verdict:
+def _judge_levels(name: str, words: Words, category: bool) -> KindVerdict:
     levels, present = len(words.texts), int(words.counts.sum())
     if levels == 2 and present > 2:
-        return Verdict("binary", "two different texts")
+        return KindVerdict("binary", "two different texts")
     different = f"{counted(levels, 'different text')} in {counted(present, 'row')}"
     long = pc.mean(pc.utf8_length(words.texts)).as_py() > _LONG
     if long and not category and levels >= _MOSTLY * present:
@@ -57,13 +57,13 @@ def _judge_levels(name: str, words: Words, category: bool) -> Verdict:
     if levels >= _MOSTLY * present or (sounds_like_identifier(name) == "sure" and levels > 20):
         return out("identifier", f"an identifier: {different}")
     if category and levels <= MOST_LEVELS:
-        return Verdict("categorical", f"{levels} categories, as the table says")
+        return KindVerdict("categorical", f"{levels} categories, as the table says")
     if long:
         return out("text", f"free text, such as {shown(words.texts[0].as_py())}")
     if levels > MOST_LEVELS or present < 2.5 * levels:
         cure = "group the rare ones, or make it categorical all the same"
         return out("text", f"too many levels ({different}); {cure}")
-    return Verdict("categorical", f"{levels} {'codes' if words.has_leading_zeros else 'different texts'}")
+    return KindVerdict("categorical", f"{levels} {'codes' if words.has_leading_zeros else 'different texts'}")
 
 
 def _refuse_stray_text(name: str, words: Words, numeric: Bool[np.ndarray, " texts"]) -> None:

@@ -17,7 +17,7 @@ _LIKELY = {"index", "idx", "no", "nr", "num", "number", "key", "code", "row", "a
 
 
 @dataclasses.dataclass(frozen=True)
-class Verdict:
+class KindVerdict:
     """The kind of a column, or the role that keeps it out, and the reason in plain words."""
 
     kind: Kind | None
@@ -25,12 +25,12 @@ class Verdict:
     role: Role | None = None
 
 
-def out(role: Role, reason: str) -> Verdict:
+def out(role: Role, reason: str) -> KindVerdict:
     """A verdict that leaves a column out."""
-    return Verdict(None, reason, role)
+    return KindVerdict(None, reason, role)
 
 
-def constant(value: str, rows: int, present: int) -> Verdict:
+def constant(value: str, rows: int, present: int) -> KindVerdict:
     """The verdict on a column that always says the same."""
     rest = "" if present == rows else f" where it is not missing ({rows - present} of {rows} rows are)"
     return out("constant", f"always {value}{rest}")

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from tacit.datasets.shapes import Sprites, sprites
 
-__all__ = ["SOURCES", "Source", "Sprites", "path", "sprites"]
+__all__ = ["SOURCES", "Provenance", "Sprites", "path", "sprites"]
 
 
-class Source(NamedTuple):
+class Provenance(NamedTuple):
     """Where a data set comes from and on what terms it may be passed on."""
 
     title: str
@@ -20,8 +20,8 @@ class Source(NamedTuple):
     terms: str
 
 
-SOURCES: dict[str, Source] = {
-    "penguins": Source(
+SOURCES: dict[str, Provenance] = {
+    "penguins": Provenance(
         title="Size measurements of 344 penguins of three species near Palmer Station, Antarctica, "
         "2007-2009: species, island, bill length and depth (mm), flipper length (mm), body mass (g), sex, "
         "year; 19 values missing.",

@@ -5,20 +5,32 @@ a plain auto-encoder has no density of rows. Evaluation, report and command line
 """
 
 import abc
-from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, TypeAlias
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 
 from tacit.data.dataset import Dataset
+from tacit.data.schema import Reads, Schema
 
-Reads = Literal["table", "counts", "images", "documents", "sequences"]
-"""What rows may be: columns of a table, counts, images, documents as counts of words, or sequences."""
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
 
-MatrixLike: TypeAlias = ArrayLike | sparse.sparray | sparse.spmatrix | Mapping[str, Any]
-"""Rows as scikit-learn takes them: an array, a list of lists, a data frame, or a sparse matrix; columns by name."""
+    from tacit.data.dataset import ColumnMoments
+    from tacit.estimators.regression.coefficients import CoefficientTable
+    from tacit.estimators.vae.describe import Architecture
+    from tacit.models.mixture.model import MixtureModel
+    from tacit.models.topics.completion import Completion
+
+MatrixLike: TypeAlias = ArrayLike | sparse.sparray | sparse.spmatrix | Mapping[str, Any] | Dataset
+"""Rows as scikit-learn takes them (array, list of lists, data frame, sparse matrix); columns by name; a data set."""
+Matrix: TypeAlias = np.ndarray | sparse.sparray | sparse.spmatrix
+"""Rows as an estimator has read them: numbers, NaN where missing."""
+
+C = TypeVar("C", bound="Capability")
 
 
 class Capability(abc.ABC):  # noqa: B024 - those of it have abstract methods
@@ -28,18 +40,19 @@ class Capability(abc.ABC):  # noqa: B024 - those of it have abstract methods
     """What the model takes for rows."""
 
     def lacks(self) -> frozenset[type["Capability"]]:
-        """What its class can do and this model cannot, for its settings."""
+        """What its class can do and this model cannot, for its settings; and with it all that extends it."""
         return frozenset()
 
 
-def can(model: Any, what: type[Capability]) -> bool:
+def can(model: object, what: type[C]) -> "TypeIs[C]":
     """Whether a model, or a class of them, has a capability.
 
     An estimator of another library declares nothing: it can do what it has all methods for.
     """
-    kind = model if isinstance(model, type) else type(model)
-    if issubclass(kind, Capability):
-        return issubclass(kind, what) and (model is kind or what not in model.lacks())
+    if isinstance(model, Capability):
+        return isinstance(model, what) and not issubclass(what, tuple(model.lacks()))
+    if isinstance(model, type) and issubclass(model, Capability):
+        return issubclass(model, what)
     return bool(what.__abstractmethods__) and all(hasattr(model, method) for method in what.__abstractmethods__)
 
 
@@ -52,7 +65,7 @@ class Scores(Capability):
         return False
 
     @abc.abstractmethod
-    def score_samples(self, X: Any) -> np.ndarray:
+    def score_samples(self, X: MatrixLike) -> np.ndarray:
         """``log p(x)`` of every row in nats, ``(n,)``."""
 
 
@@ -62,6 +75,16 @@ class Measures(Scores):
     @abc.abstractmethod
     def base_measure(self) -> tuple[str, ...]:
         """A word an entry of a row: "density", "mass", …"""
+
+
+class ScoresByDraws(Measures):
+    """Estimates it by draws of a code."""
+
+    @abc.abstractmethod
+    def score_samples(
+        self, X: MatrixLike, *, given: Any = None, n_samples: int | None = None, return_error: bool = False
+    ) -> Any:
+        """``log p(x)`` of every row in nats, ``(n,)``, from so many draws; perhaps with its standard error."""
 
 
 class Samples(Capability):
@@ -76,7 +99,7 @@ class Imputes(Capability):
     """Fills gaps."""
 
     @abc.abstractmethod
-    def impute(self, X: Any) -> np.ndarray:
+    def impute(self, X: MatrixLike) -> np.ndarray:
         """Rows with their missing entries filled in."""
 
 
@@ -84,7 +107,7 @@ class GivesConditionals(Capability):
     """Gives the distribution of some entries, given the others."""
 
     @abc.abstractmethod
-    def condition(self, values: Any) -> Any:
+    def condition(self, values: Mapping[Any, Any]) -> Any:
         """The distribution of the other columns, given these."""
 
 
@@ -92,7 +115,7 @@ class GivesConditionalsExactly(GivesConditionals):
     """Gives it with its distribution function."""
 
     @abc.abstractmethod
-    def marginal(self, columns: Any) -> Any:
+    def marginal(self, columns: Sequence[int | str]) -> Any:
         """The distribution of some columns, the others integrated out."""
 
 
@@ -100,7 +123,7 @@ class Assigns(Capability):
     """Says which group a row belongs to."""
 
     @abc.abstractmethod
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: MatrixLike) -> np.ndarray:
         """The group of every row."""
 
 
@@ -108,47 +131,94 @@ class AssignsSoftly(Assigns):
     """Says how sure that is."""
 
     @abc.abstractmethod
-    def predict_proba(self, X: Any) -> np.ndarray:
+    def predict_proba(self, X: MatrixLike) -> np.ndarray:
         """The probability of every group for every row, ``(n, K)``."""
+
+
+class Mixes(AssignsSoftly):
+    """Is a mixture of components, each a group."""
+
+    model_: "MixtureModel"
+    """Components, weights, and all that is answered from them."""
+    weights_: np.ndarray
+    """Share of every group, ``(K,)``; the last of them perhaps empty."""
+    snapshots_: Mapping[int, "MixtureModel"] = MappingProxyType({})
+    """By iteration, the model then."""
+
+    @abc.abstractmethod
+    def fitted_model(self) -> "MixtureModel":
+        """The model; raises scikit-learn's `NotFittedError` before the fit."""
 
 
 class Transforms(Capability):
     """Gives every row other numbers: distances, shares of topics, codes."""
 
     @abc.abstractmethod
-    def transform(self, X: Any) -> np.ndarray:
+    def transform(self, X: MatrixLike) -> np.ndarray:
         """``(n, …)``."""
 
 
-class Codes(Transforms):
+class Codes(Transforms, Samples):
     """Has a latent code with a spread for every row, and can say what the code is told."""
 
+    event_shape_: tuple[int, ...]
+    """Of a row."""
+    binarize: str | None
+    """How grey pixels become black or white, if they do."""
+    lower_bound_: float
+    """The bound of the parameters that were kept, in nats a row and the user's units."""
+
     @abc.abstractmethod
-    def reconstruct(self, X: Any) -> np.ndarray:
+    def architecture(self) -> "Architecture":
+        """The parts and layers of the networks, and the number of parameters."""
+
+    @abc.abstractmethod
+    def transform(self, X: MatrixLike, *, given: Any = None, return_std: bool = False) -> Any:
+        """The mean of every row's code, ``(n, dims)``, perhaps with its standard deviation."""
+
+    @abc.abstractmethod
+    def sample(
+        self,
+        n_samples: int = 1,
+        *,
+        temperature: float = 1.0,
+        given: Any = None,
+        mean: bool = False,
+        random_state: Any = None,
+    ) -> np.ndarray:
+        """New rows, or the mean of each given its code."""
+
+    @abc.abstractmethod
+    def reconstruct(self, X: MatrixLike, *, given: Any = None) -> np.ndarray:
         """``E[x|z]`` at the mean of every row's code."""
 
     @abc.abstractmethod
-    def latent_information(self, X: Any) -> Mapping[str, np.ndarray]:
+    def latent_information(self, X: MatrixLike, *, given: Any = None) -> Mapping[str, np.ndarray]:
         """What the code is told of rows."""
 
     @abc.abstractmethod
-    def reconstruction_error(self, X: Any) -> Mapping[str, float]:
+    def reconstruction_error(self, X: MatrixLike, *, given: Any = None) -> Mapping[str, float]:
         """How far reconstructions lie from rows."""
 
 
 class Walks(Codes):
     """Has a code that can be moved along a line."""
 
+    @property
     @abc.abstractmethod
-    def interpolate(self, a: Any, b: Any) -> np.ndarray:
+    def visible_dims(self) -> int:
+        """How many numbers of a code, from the first, the decoder sees."""
+
+    @abc.abstractmethod
+    def interpolate(self, a: ArrayLike, b: ArrayLike, n: int = 10) -> np.ndarray:
         """Rows on the straight way from one row's code to another's."""
 
     @abc.abstractmethod
-    def traverse(self, x: Any, dim: int) -> np.ndarray:
+    def traverse(self, x: ArrayLike, dim: int, values: ArrayLike | None = None) -> np.ndarray:
         """A row as one latent dimension is moved."""
 
     @abc.abstractmethod
-    def manifold(self, grid: int) -> np.ndarray:
+    def manifold(self, grid: int = 20, dims: tuple[int, int] = (0, 1)) -> np.ndarray:
         """Rows of codes on a grid."""
 
 
@@ -156,11 +226,21 @@ class Refines(Codes):
     """Has a density of z beside the encoder's, so that ``log p(x)`` can be brought closer than by its bound."""
 
     @abc.abstractmethod
-    def annealed_weights(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
+    def annealed_weights(
+        self,
+        X: MatrixLike,
+        *,
+        given: Any = None,
+        chains: int = 16,
+        steps: int = 500,
+        leaps: int = 5,
+        start: str = "refined",
+        random_state: Any = 0,
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Annealed importance sampling: log-weights ``(n, chains)``, and the share of accepted moves ``(n,)``."""
 
     @abc.abstractmethod
-    def refined_bounds(self, X: Any) -> Mapping[str, np.ndarray]:
+    def refined_bounds(self, X: MatrixLike, *, given: Any = None, random_state: Any = None) -> Mapping[str, np.ndarray]:
         """Bounds of every row ``(n,)``."""
 
 
@@ -173,7 +253,7 @@ class HasTopics(Transforms):
     """The words of the columns."""
 
     @abc.abstractmethod
-    def completion(self, X: Any) -> Any:
+    def completion(self, X: MatrixLike) -> "Completion":
         """Half of the words of every document predicted from the other half, document by document, in nats."""
 
 
@@ -181,15 +261,18 @@ class Predicts(Capability):
     """Predicts a target."""
 
     @abc.abstractmethod
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: MatrixLike) -> np.ndarray:
         """The likeliest class, or the expected number, of every row."""
 
 
 class PredictsClasses(Predicts):
     """Predicts a class."""
 
+    classes_: np.ndarray
+    """The classes, in the order of their probabilities."""
+
     @abc.abstractmethod
-    def predict_proba(self, X: Any) -> np.ndarray:
+    def predict_proba(self, X: MatrixLike) -> np.ndarray:
         """The probability of every class for every row, ``(n, classes)``."""
 
 
@@ -197,15 +280,23 @@ class PredictsNumbers(Predicts):
     """Predicts a number, with a density."""
 
     @abc.abstractmethod
-    def log_predictive(self, X: Any, y: Any) -> np.ndarray:
+    def log_predictive(self, X: MatrixLike, y: ArrayLike) -> np.ndarray:
         """``log p(y|x)`` of every row in nats."""
+
+
+class HasCoefficients(Predicts):
+    """Predicts from a sum over the columns, each with a coefficient."""
+
+    @abc.abstractmethod
+    def summary(self, level: float = 0.95) -> "CoefficientTable":
+        """The coefficients in the user's units, with intervals."""
 
 
 class PredictsIntervals(Predicts):
     """Says between which ends a number lies."""
 
     @abc.abstractmethod
-    def predict_interval(self, X: Any, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
+    def predict_interval(self, X: MatrixLike, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
         """Lower and upper ends, ``(n,)``."""
 
 
@@ -215,8 +306,13 @@ class Sweeps(Capability):
     swept: ClassVar[str] = "n_components"
     """The setting."""
 
+    @property
+    def number(self) -> int:
+        """What it is set to."""
+        return int(vars(self)[self.swept])
 
-class EmptiesItself(Capability):
+
+class EmptiesItself(Sweeps):
     """Has a posterior over its components, so that those that the data do not need empty themselves.
 
     Their number is but the most there may be.
@@ -229,10 +325,16 @@ class EmptiesItself(Capability):
 
 
 class ReadsKinds(Capability):
-    """Reads tables whose columns are of different kinds."""
+    """Reads tables whose columns are of different kinds, with a family for each."""
 
-    schema_: Any
+    families: Any
+    """A family a column, "auto" to take those that suit the kinds."""
+    schema_: Schema
     """The columns, their kinds and levels."""
+
+    @abc.abstractmethod
+    def automatic(self, schema: Schema, values: "ColumnMoments") -> list[str]:
+        """The families that suit the kinds of the columns, and their moments."""
 
 
 class TakesDatasets(Capability):
@@ -243,7 +345,7 @@ class ReadsOnce(TakesDatasets):
     """Reads rows once; fits and scores after that take them as they are."""
 
     @abc.abstractmethod
-    def read(self, X: Any, *, reset: bool, minimum: int = 1) -> Dataset:
+    def read(self, X: MatrixLike, *, reset: bool, minimum: int = 1) -> Dataset:
         """Rows as floats, NaN where missing, checked against the columns at fit, or the first of them (``reset``)."""
 
     @abc.abstractmethod
@@ -255,7 +357,7 @@ class ReadsOnce(TakesDatasets):
         """``log p(x)`` of rows that were read, in nats, ``(n,)``."""
 
 
-class Restarts(ReadsOnce):
+class Restarts(Mixes, ReadsOnce):
     """Goes on from its own parameters, which are estimates: replicates of a bootstrap move from there."""
 
     warm_start: bool

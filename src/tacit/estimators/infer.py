@@ -13,7 +13,7 @@ from jaxtyping import Float, PRNGKeyArray, PyTree
 from tacit.compute import Array, compiled, double_precision, single_precision
 from tacit.estimators.stopping import because
 from tacit.estimators.verdict import Verdict, judged
-from tacit.families.transformed import Distribution
+from tacit.families.transformed import Reparameterised
 from tacit.inference.begin import Expansion, Whitening, begin_at, expanded, log_joints
 from tacit.inference.black_box import ESTIMATORS, BlackBox, Estimator, Guided
 from tacit.inference.closed_form import CONVERGED, STOPPED
@@ -59,7 +59,7 @@ class Inferred:
     elbo: float
     elbo_error: float
     verdict: Verdict
-    guide: Distribution
+    guide: Reparameterised
     trace: dict[str, np.ndarray]
     log_ratios: Float[np.ndarray, " draws"]
     converged: bool
@@ -110,7 +110,7 @@ class _Whitened(eqx.Module):
 class _Run(NamedTuple):
     """One restart."""
 
-    guide: Distribution
+    guide: Reparameterised
     whitening: Whitening
     trained: Trained
     draws: np.ndarray
@@ -273,7 +273,7 @@ def _begun(
 @single_precision
 def _fit(
     problem: Problem, name: GuideName, config: TrainConfig, at: _Whitened, seed: int
-) -> tuple[Trained, Distribution]:
+) -> tuple[Trained, Reparameterised]:
     key = jax.random.key(seed)
     dims = problem.start.size
     begun = guide_around(name, np.zeros(dims, np.float32), np.ones(dims, np.float32), key=key)
@@ -284,7 +284,7 @@ def _fit(
 
 
 @compiled
-def _draw(guide: Distribution, key: PRNGKeyArray, number: int) -> tuple[Array, Array]:
+def _draw(guide: Reparameterised, key: PRNGKeyArray, number: int) -> tuple[Array, Array]:
     return guide.draw(key, number)
 
 
@@ -294,7 +294,7 @@ def _mapped(outputs: Callable[[Array], dict[str, Any]], coordinates: Array) -> d
 
 
 @double_precision
-def _drawn(guide: Distribution, seed: int, number: int) -> tuple[np.ndarray, np.ndarray]:
+def _drawn(guide: Reparameterised, seed: int, number: int) -> tuple[np.ndarray, np.ndarray]:
     theta, log_q = _draw(guide, jax.random.key(seed), number)
     return np.asarray(theta), np.asarray(log_q)
 

@@ -16,9 +16,10 @@ from tacit.estimators.capabilities import Assigns, Sweeps, TakesDatasets, Transf
 from tacit.estimators.settings import NOT_NEGATIVE, Choice, Estimator, Flag, Whole, settings
 from tacit.estimators.stopping import stop_reason
 from tacit.inference.closed_form import CONVERGED
+from tacit.inference.loop import Trace
 from tacit.models.graph import Edge, Graph, Node, Plate
-from tacit.models.kmeans.fitting import Found, Schedule, run, standardiser
-from tacit.models.kmeans.model import KMeans as Centres
+from tacit.models.kmeans.fitting import KMeansFit, KMeansSchedule, run, standardiser
+from tacit.models.kmeans.model import KMeansModel as Centres
 from tacit.models.kmeans.model import Rescale
 from tacit.models.kmeans.rows import nearest, squared_distances
 from tacit.models.kmeans.wide import scaled
@@ -107,7 +108,7 @@ class KMeans(
         if self.verbose:
             print("Initialization complete")
         tolerance = float(self.tol) * float(np.mean(values.variance))
-        schedule = Schedule(int(self.max_iter), tolerance, type(self).__name__)
+        schedule = KMeansSchedule(int(self.max_iter), tolerance, type(self).__name__)
         self._finish(run(centres, rows, values, view, schedule), rows)
         return self
 
@@ -192,7 +193,7 @@ class KMeans(
                 )
         return centres
 
-    def _finish(self, found: Found, rows: Dataset) -> None:
+    def _finish(self, found: KMeansFit, rows: Dataset) -> None:
         order = np.arange(self.n_clusters)
         if isinstance(self.init, str):
             # heaviest first, so that labels do not jump between runs; equals by their first coordinate
@@ -209,7 +210,7 @@ class KMeans(
         weights = rows.weights
         self.inertia_ = float(weights @ apart.astype(np.float64))
         if self.verbose:
-            self._print()
+            self._print(self.trace_)
         distinct = np.unique(self.labels_[weights > 0]).size
         if distinct < self.n_clusters:
             warnings.warn(
@@ -219,11 +220,11 @@ class KMeans(
                 stacklevel=4,
             )
 
-    def _print(self) -> None:
-        for iteration, bound in zip(self.trace_.iteration, self.trace_.bound, strict=True):
+    def _print(self, trace: Trace) -> None:
+        for iteration, bound in zip(trace.iteration, trace.bound, strict=True):
             print(f"Iteration {iteration}, inertia {-bound}.")
         if self.converged_:
-            still = np.array_equal(self.trace_.bound[-1:], self.trace_.bound[-2:-1])
+            still = np.array_equal(trace.bound[-1:], trace.bound[-2:-1])
             why = "strict convergence" if still else f"center shift is within tolerance ({self.tol} of a variance)"
             print(f"Converged at iteration {self.n_iter_}: {why}.")
 

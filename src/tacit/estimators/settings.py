@@ -19,12 +19,16 @@ import inspect
 import math
 import numbers
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Annotated, Any, TypeVar, dataclass_transform, get_args, get_origin
 
 import numpy as np
 from sklearn.base import BaseEstimator
+
+from tacit.estimators.verdict import Verdict
+from tacit.inference.loop import Trace
+from tacit.models.graph import Graph
 
 T = TypeVar("T")
 
@@ -133,9 +137,29 @@ def settings(cls: type[T]) -> type[T]:
 
 
 class Estimator(BaseEstimator):
-    """A scikit-learn estimator whose settings are checked by the table they stand in."""
+    """A scikit-learn estimator whose settings are checked by the table they stand in, and what every fit may leave."""
 
     n_features_in_: int
+    n_iter_: int | None = None
+    """Iterations, or epochs."""
+    converged_: bool | None = None
+    """Whether the fit came to rest by itself; None where it has no way to."""
+    stop_reason_: str = ""
+    """Why it ended."""
+    n_parameters_: int = 0
+    """Free parameters; 0 where they are not counted."""
+    at_floor_: bool = False
+    """Whether something has collapsed on the floor of the variance."""
+    trace_: Trace | None = None
+    """How the bound rose."""
+    history_: Mapping[str, np.ndarray] | None = None
+    """A column a figure of every epoch, of a fit by gradients."""
+    verdict_: Verdict | None = None
+    """How far an approximate posterior is to be trusted."""
+
+    def graph(self) -> Graph | None:
+        """The model's directed graph, where it has one."""
+        return None
 
     def check_settings(self) -> None:
         """Refuse settings that make no sense, before there are any rows; a fit begins with this.

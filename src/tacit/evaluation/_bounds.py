@@ -10,8 +10,6 @@ from tacit.estimators.mixture.parameters import NATIVE
 from tacit.estimators.mixture.variational import VariationalMixture
 from tacit.evaluation.rows import fit_rows, fresh
 
-CRITERIA = ("bound", "held-out")
-
 
 def candidates(
     base: VariationalMixture,

@@ -4,17 +4,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from tacit.data.levels import show_level
 from tacit.estimators.capabilities import ReadsKinds
 from tacit.evaluation.rows import names_at_fit
-from tacit.models.mixture.model import Mixture
+from tacit.models.mixture.model import MixtureModel
 
 Place = tuple[tuple[int, ...], int, str]
 """Where an entry stands in its array, its component, and what it is called."""
 
 
-def named_parameters(model: Mixture) -> dict[str, np.ndarray]:
+def named_parameters(model: MixtureModel) -> dict[str, np.ndarray]:
     """``weights``, and every parameter of the groups, components on the first axis.
 
     With several groups of columns a parameter is under ``groups.<number>.<name>``, as in ``standard_errors``.
@@ -26,11 +27,11 @@ def named_parameters(model: Mixture) -> dict[str, np.ndarray]:
     return found
 
 
-def _called(model: Mixture, number: int, name: str) -> str:
+def _called(model: MixtureModel, number: int, name: str) -> str:
     return f"groups.{number}.{name}" if len(model.groups) > 1 else name
 
 
-def labels_of(estimator: Any, model: Mixture) -> dict[str, list[Place]]:
+def labels_of(estimator: BaseEstimator, model: MixtureModel) -> dict[str, list[Place]]:
     """What the entries of every parameter are called: a column, two columns, or a column and a level."""
     columns = sum(len(group.columns) for group in model.groups)
     names = names_at_fit(estimator) or [f"x{place}" for place in range(columns)]

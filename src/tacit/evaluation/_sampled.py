@@ -3,16 +3,17 @@
 from typing import Any
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from tacit.data.dataset import Dataset, DenseRows
 from tacit.estimators.capabilities import Samples, can
-from tacit.models.mixture.model import Mixture
+from tacit.models.mixture.model import MixtureModel
 
 
 class Replicator:
     """Draws rows and weights of one replicate after another, all of one shape, so that nothing is compiled twice."""
 
-    def __init__(self, estimator: Any, rows: Dataset, method: str, random: np.random.Generator) -> None:
+    def __init__(self, estimator: BaseEstimator, rows: Dataset, method: str, random: np.random.Generator) -> None:
         self.rows, self.weights, self.random = rows, rows.weights, random
         self.number = round(rows.total_weight)
         if self.number < 1:
@@ -25,7 +26,7 @@ class Replicator:
             total = self.weights.sum()
             counts = self.random.multinomial(self.number, self.weights / total)
             return self.rows, counts * (total / self.number)
-        model: Mixture = self.sampler.model_
+        model: MixtureModel = self.sampler.model_
         like = self.random.permutation(copies(self.weights, self.number))
         totals = _totals(model, self.rows, like)
         drawn, _ = self.sampler.sample(self.number, **({} if totals is None else {"totals": totals}))
@@ -34,8 +35,9 @@ class Replicator:
         return DenseRows(np.asarray(drawn, np.float64)), np.ones(self.number)
 
 
-def _sampler(estimator: Any, random: np.random.Generator) -> Any:
-    if not can(estimator, Samples):
+def _sampler(estimator: BaseEstimator, random: np.random.Generator) -> Any:
+    able = can(estimator, Samples)
+    if not able:
         raise ValueError(f"{type(estimator).__name__} has no sample: method='parametric' draws rows from the fit")
     return estimator.set_params(random_state=random)
 
@@ -46,7 +48,7 @@ def copies(weights: np.ndarray, number: int) -> np.ndarray:
     return np.minimum(np.searchsorted(ends, np.arange(number) + 0.5), weights.size - 1)
 
 
-def _totals(model: Mixture, rows: Dataset, like: np.ndarray) -> np.ndarray | None:
+def _totals(model: MixtureModel, rows: Dataset, like: np.ndarray) -> np.ndarray | None:
     """The totals of every multinomial group, ``[number, groups]``, as some rows have them; 0 where one is missing."""
     found = []
     for group in model.groups:

@@ -1,12 +1,14 @@
 """``annealed_log_prob``: log p(x) of rows under a deep model, by annealed importance sampling."""
 
 import dataclasses
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import logsumexp
+from sklearn.base import BaseEstimator
 
-from tacit.estimators.capabilities import Refines, can
+from tacit.estimators.base import Seed
+from tacit.estimators.capabilities import MatrixLike, Refines, can
 
 FEW = 0.5
 """A standard error from which on few of the chains carry the estimate."""
@@ -51,14 +53,14 @@ class AnnealedLogProb:
 
 
 def annealed_log_prob(
-    estimator: Any,
-    X: Any,
+    estimator: BaseEstimator,
+    X: MatrixLike,
     *,
-    given: Any = None,
+    given: ArrayLike | None = None,
     chains: int = 16,
     steps: int = 500,
     start: str = "refined",
-    random_state: Any = 0,
+    random_state: Seed = 0,
 ) -> AnnealedLogProb:
     """Estimate log p(x) of rows by annealed importance sampling with Hamiltonian moves (Neal 2001; Wu et al. 2017).
 

@@ -1,22 +1,22 @@
 """Which columns make a row odd."""
 
-from typing import Any
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Float
 from scipy import sparse
+from sklearn.base import BaseEstimator
 from sklearn.utils import get_tags
 
 from tacit.data.dataset import Dataset, DenseRows
 from tacit.data.frames import feature_names, from_frame
 from tacit.data.schema import Schema
+from tacit.estimators.capabilities import MatrixLike
 from tacit.evaluation.measure import GIVEN_TOTAL, check_scores, measure
 from tacit.evaluation.rows import names_at_fit
 
 
-def odd_columns(estimator: Any, X: Any) -> Float[np.ndarray, "rows columns"]:
+def odd_columns(estimator: BaseEstimator, X: MatrixLike) -> Float[np.ndarray, "rows columns"]:
     """``log p(x_j | the row's other entries)`` of every entry, in nats: the lowest of a row says what makes it odd.
 
     It is ``log p(x) − log p(x without column j)``, where what is left out is integrated out. Densities are in the
@@ -52,9 +52,9 @@ def odd_columns(estimator: Any, X: Any) -> Float[np.ndarray, "rows columns"]:
     return _of_frame(estimator, from_frame(X)) if array is None else _of_array(estimator, array)
 
 
-def _as_numbers(X: Any) -> np.ndarray | None:
+def _as_numbers(X: MatrixLike) -> np.ndarray | None:
     """An array of numbers where X is no frame with names and holds no text, else None."""
-    if sparse.issparse(X):
+    if isinstance(X, sparse.sparray | sparse.spmatrix):
         return X.toarray().astype(np.float64)
     if feature_names(X) is not None:
         return None
@@ -65,7 +65,7 @@ def _as_numbers(X: Any) -> np.ndarray | None:
     return array if array.ndim == 2 else None
 
 
-def _of_array(estimator: Any, rows: np.ndarray, schema: Schema | None = None) -> np.ndarray:
+def _of_array(estimator: BaseEstimator, rows: np.ndarray, schema: Schema | None = None) -> np.ndarray:
     def scores(values: np.ndarray) -> np.ndarray:
         X = values if schema is None else DenseRows(values).described(schema)
         return np.asarray(estimator.score_samples(X), dtype=np.float64)
@@ -79,7 +79,7 @@ def _of_array(estimator: Any, rows: np.ndarray, schema: Schema | None = None) ->
     return np.where(np.isnan(rows), np.nan, found)
 
 
-def _of_frame(estimator: Any, table: pa.Table) -> np.ndarray:
+def _of_frame(estimator: BaseEstimator, table: pa.Table) -> np.ndarray:
     names = names_at_fit(estimator) or table.column_names
     whole = np.asarray(estimator.score_samples(table), dtype=np.float64)
     found = np.empty((table.num_rows, len(names)))

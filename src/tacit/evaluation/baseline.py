@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from tacit.estimators.capabilities import MatrixLike
 from tacit.estimators.mixture.mixed import Mixture
 from tacit.estimators.vae.answers import BLACK_OR_WHITE
 from tacit.evaluation.measure import DENSITY, MASS, Measure
@@ -14,7 +15,7 @@ LEVELS = 20
 """Up to so many different whole numbers are levels, each with a probability; more are counts."""
 
 
-def independent(X: Any, measure: Measure) -> Mixture | None:
+def independent(X: MatrixLike, measure: Measure) -> Mixture | None:
     """A mixture of one component with a family for every entry that gives what the other models give.
 
     Where they give densities it is a normal. Where they give probabilities it is a Bernoulli for 0 and 1, a
@@ -43,7 +44,7 @@ def independent(X: Any, measure: Measure) -> Mixture | None:
     return Mixture(1, families=families, objective=objective, n_init=1, random_state=0)
 
 
-def seen_as(X: Any, measure: Measure) -> Any:
+def seen_as(X: MatrixLike, measure: Measure) -> Any:
     """The rows as the other models score them: grey pixels cut at ½ where those are."""
     if BLACK_OR_WHITE not in measure:
         return X

@@ -8,16 +8,19 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 
 from tacit.compute import double_precision
-from tacit.estimators.base import check_choice, check_whole, seed_of, weighted
-from tacit.estimators.capabilities import EmptiesItself, Restarts, can
+from tacit.estimators.base import Seed, check_choice, check_whole, seed_of, weighted
+from tacit.estimators.capabilities import EmptiesItself, MatrixLike, Restarts, can
 from tacit.evaluation._parameters import labels_of, named_parameters
 from tacit.evaluation._sampled import Replicator
 from tacit.evaluation.match import match
 from tacit.evaluation.rows import fit_rows
 from tacit.models.mixture.fitting import floored
+from tacit.models.mixture.model import MixtureModel
 
 TOL = 1e-8
 """Replicates start at the fit and must leave it: nats a row by which the bound still changes when they stop."""
@@ -53,14 +56,14 @@ class Bootstrap:
 
 @double_precision
 def bootstrap(
-    estimator: Any,
-    X: Any,
+    estimator: BaseEstimator,
+    X: MatrixLike,
     n_boot: int = 200,
     *,
     method: str = "weights",
     confidence: float = 0.95,
-    random_state: Any = None,
-    sample_weight: Any = None,
+    random_state: Seed = None,
+    sample_weight: ArrayLike | None = None,
 ) -> Bootstrap:
     """Refit a mixture to many replicates of its rows, and see how its parameters vary.
 
@@ -112,7 +115,7 @@ def bootstrap(
     return _summary(estimator, model, found, n_boot, confidence, method)
 
 
-def _checked(estimator: Any) -> Any:
+def _checked(estimator: BaseEstimator) -> Any:
     """The model of a fit that can be bootstrapped."""
     if isinstance(estimator, EmptiesItself):
         raise ValueError(f"{type(estimator).__name__} has a posterior of its parameters: their spread is in posterior_")
@@ -129,7 +132,7 @@ def _checked(estimator: Any) -> Any:
     return model
 
 
-def _restarted(estimator: Any) -> Any:
+def _restarted(estimator: BaseEstimator) -> Any:
     """A copy that goes on from the fit with the same groups of columns, whatever rows it sees."""
     start = copy.copy(estimator)
     settings = start.get_params(deep=False)
@@ -155,7 +158,7 @@ def _check_found(kept: int, n_boot: int, doubts: np.ndarray, allowed: float) -> 
         raise ValueError(_ambiguous(doubtful, f"cannot be told apart in up to {share:.1%} of the replicates"))
 
 
-def _ambiguous(components: Any, what: str) -> str:
+def _ambiguous(components: tuple[int, ...] | np.ndarray, what: str) -> str:
     named = ", ".join(str(int(component)) for component in components)
     return (
         f"components {named} {what}: intervals of their parameters would mix one with another. Use fewer components, "
@@ -164,7 +167,12 @@ def _ambiguous(components: Any, what: str) -> str:
 
 
 def _summary(
-    estimator: Any, model: Any, found: list[dict[str, np.ndarray]], n_boot: int, confidence: float, method: str
+    estimator: BaseEstimator,
+    model: MixtureModel,
+    found: list[dict[str, np.ndarray]],
+    n_boot: int,
+    confidence: float,
+    method: str,
 ) -> Bootstrap:
     estimates = named_parameters(model)
     replicates = {name: np.stack([each[name] for each in found]) for name in estimates}

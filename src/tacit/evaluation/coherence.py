@@ -11,8 +11,8 @@ from jaxtyping import Bool, Float, Int
 
 from tacit.data.corpus import Corpus
 from tacit.estimators.base import check_choice, check_whole
-from tacit.estimators.capabilities import HasTopics
-from tacit.evaluation.topics import TOP, top_words, topic_words
+from tacit.estimators.capabilities import HasTopics, MatrixLike
+from tacit.evaluation.topics import TOP, TopicsLike, top_words, topic_words
 
 MEASURES: Mapping[str, str] = {
     "npmi": "no unit: −1 (never together) to 1 (always together), 0 as if independent",
@@ -57,8 +57,8 @@ class Coherence:
 
 
 def topic_coherence(
-    topics: Any,
-    reference: Any,
+    topics: TopicsLike,
+    reference: MatrixLike | Corpus,
     *,
     measure: str = "npmi",
     n_words: int = TOP,
@@ -114,7 +114,7 @@ def topic_coherence(
     )
 
 
-def _presence(reference: Any) -> sp.csc_array:
+def _presence(reference: MatrixLike | Corpus) -> sp.csc_array:
     """Which documents hold which words, as ones."""
     counts = sp.csc_array(reference, dtype=np.float64)
     if counts.ndim != 2 or counts.shape[0] == 0:
@@ -125,7 +125,7 @@ def _presence(reference: Any) -> sp.csc_array:
 
 
 def _places(
-    topics: Any, n_words: int, own: Sequence[str] | None, others: Sequence[str] | None, columns: int
+    topics: TopicsLike, n_words: int, own: Sequence[str] | None, others: Sequence[str] | None, columns: int
 ) -> list[Int[np.ndarray, " top"]]:
     """The foremost words of every topic as columns of the reference, −1 where it has no such column."""
     if isinstance(topics, (list, tuple)):

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from sklearn.base import clone
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, clone
 
 from tacit.compute import double_precision
 from tacit.data.dataset import Values, some
-from tacit.estimators.base import check_whole, seed_of
-from tacit.estimators.capabilities import Codes, can
+from tacit.estimators.base import Seed, check_whole, seed_of
+from tacit.estimators.capabilities import Codes, MatrixLike, can
 from tacit.estimators.vae.answers import BLACK_OR_WHITE
 from tacit.evaluation.baseline import INDEPENDENT, independent, seen_as
 from tacit.evaluation.measure import GIVEN_TOTAL, Measure, check_scores, measure
@@ -56,11 +57,11 @@ class Comparison:
 
 @double_precision
 def compare(
-    X: Any,
+    X: MatrixLike,
     models: Mapping[str, Any] | Sequence[str],
     folds: int = 5,
-    random_state: Any = None,
-    sample_weight: Any = None,
+    random_state: Seed = None,
+    sample_weight: ArrayLike | None = None,
     baseline: bool | None = None,
 ) -> Comparison:
     """Score every row under a fit that has not seen it, by cross-validation with the same folds for all models.
@@ -104,20 +105,20 @@ def compare(
     return Comparison(_table(scores, weights, seconds), scores, measured)
 
 
-def _without_baseline(models: Any) -> tuple[Any, bool]:
+def _without_baseline(models: Mapping[str, Any] | Sequence[str]) -> tuple[Any, bool]:
     """The models but for the baseline, and whether it was named."""
     if isinstance(models, str | Mapping) or INDEPENDENT not in models:
         return models, False
     return [name for name in models if name != INDEPENDENT], True
 
 
-def _suits_baseline(candidates: Mapping[str, Any], X: Any) -> bool:
+def _suits_baseline(candidates: Mapping[str, Any], X: MatrixLike) -> bool:
     deep = any(can(candidate, Codes) for candidate in candidates.values())
     return deep or (isinstance(X, np.ndarray) and X.ndim > 2)
 
 
 def _crossed(
-    candidates: Mapping[str, Any], X: Any, fold: np.ndarray, weights: np.ndarray
+    candidates: Mapping[str, Any], X: MatrixLike, fold: np.ndarray, weights: np.ndarray
 ) -> tuple[dict[str, np.ndarray], dict[str, float], Measure]:
     """Scores of rows by fits that have not seen them, seconds by model, and what the scores are of."""
     tables = {name: _read(name, candidate, X) for name, candidate in candidates.items()}
@@ -159,7 +160,7 @@ def _candidates(models: Mapping[str, Any] | Sequence[str], random: np.random.Gen
     return found
 
 
-def _read(name: str, candidate: Any, X: Any) -> Values:
+def _read(name: str, candidate: BaseEstimator, X: MatrixLike) -> Values:
     try:
         return read(candidate, X)
     except ValueError as error:

@@ -2,10 +2,11 @@
 
 import dataclasses
 import math
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from jaxtyping import Bool, Float
+from numpy.typing import ArrayLike
 
 from tacit.data.errors import counted, in_all
 
@@ -26,7 +27,7 @@ class Calibration:
     scores: Float[np.ndarray, " rows"]
 
     @classmethod
-    def from_scores(cls, scores: Any) -> Self:
+    def from_scores(cls, scores: ArrayLike) -> Self:
         """Keep log densities ``(n,)`` of calibration rows.
 
         Raises:
@@ -37,7 +38,7 @@ class Calibration:
             raise ValueError("scores is empty: a calibration split needs at least one row")
         return cls(np.sort(values))
 
-    def p_values(self, scores: Any) -> Float[np.ndarray, " rows"]:
+    def p_values(self, scores: ArrayLike) -> Float[np.ndarray, " rows"]:
         """``(1 + #{calibration ≤ score}) / (n + 1)`` of every row, ``(rows,)``: small is odd.
 
         Equal scores count as at most as likely, so ties make a p-value larger, never too small.
@@ -48,7 +49,7 @@ class Calibration:
         below = np.searchsorted(self.scores, _scores("scores", scores), side="right")
         return (1.0 + below) / (self.scores.size + 1.0)
 
-    def flag(self, scores: Any, alarm: float) -> Bool[np.ndarray, " rows"]:
+    def flag(self, scores: ArrayLike, alarm: float) -> Bool[np.ndarray, " rows"]:
         """Which rows are odd: their p-value is at most ``alarm``.
 
         Args:
@@ -78,7 +79,7 @@ class Calibration:
         return rows - 1 if rows > 0 and 1.0 / rows <= alarm else rows
 
 
-def _scores(name: str, scores: Any) -> Float[np.ndarray, " rows"]:
+def _scores(name: str, scores: ArrayLike) -> Float[np.ndarray, " rows"]:
     values = np.asarray(scores, dtype=np.float64)
     if values.ndim != 1:
         raise ValueError(f"{name} must be one log density a row, (n,); got shape {values.shape}")

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
+from sklearn.base import BaseEstimator
 
 from tacit import plots
 from tacit.compute import Array
@@ -41,7 +42,7 @@ class Coverage:
         )
 
 
-def coverage(estimator: Any, X: Float[Array, "rows columns"], levels: Sequence[float] = LEVELS) -> Coverage:
+def coverage(estimator: BaseEstimator, X: Float[Array, "rows columns"], levels: Sequence[float] = LEVELS) -> Coverage:
     """Go over held-out rows, each continuous entry under its density given the other entries (Dawid 1984).
 
     Args:
@@ -69,7 +70,7 @@ def coverage(estimator: Any, X: Float[Array, "rows columns"], levels: Sequence[f
     return Coverage(claimed, inside[seen].mean(axis=0), errors, pit, columns)
 
 
-def _transform(estimator: Any, rows: np.ndarray, column: int) -> np.ndarray:
+def _transform(estimator: BaseEstimator, rows: np.ndarray, column: int) -> np.ndarray:
     """``F(x_j | rest)`` of one column, NaN where it is missing."""
     found, seen = np.full(len(rows), np.nan), ~np.isnan(rows[:, column])
     if seen.any():

@@ -1,16 +1,16 @@
 """Whether single latent dimensions stand for single known factors: two scores of codes against factors."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.metrics import balanced_accuracy_score, mutual_info_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from tacit.data.errors import counted
-from tacit.estimators.base import check_whole, seed_of
+from tacit.estimators.base import Seed, check_whole, seed_of
 
 MANY = 20
 """More different numbers than this, and a factor is taken as continuous."""
@@ -18,7 +18,7 @@ PENALTY = 0.01
 """The support vector machine's C, as in the literature."""
 
 
-def mutual_information_gap(codes: Any, factors: Any, *, bins: int = 20) -> float:
+def mutual_information_gap(codes: ArrayLike, factors: ArrayLike, *, bins: int = 20) -> float:
     """The mutual information gap (Chen et al. 2018, section 4.1): 1 where every factor has a code of its own.
 
     ``mean_k (I(z_{j₁}; v_k) − I(z_{j₂}; v_k)) / H(v_k)``, where j₁ and j₂ are the two codes that know most of the
@@ -49,7 +49,7 @@ def mutual_information_gap(codes: Any, factors: Any, *, bins: int = 20) -> float
 
 
 def separated_attribute_predictability(
-    codes: Any, factors: Any, *, continuous: Sequence[bool] | None = None, random_state: Any = 0
+    codes: ArrayLike, factors: ArrayLike, *, continuous: Sequence[bool] | None = None, random_state: Seed = 0
 ) -> float:
     """Separated attribute predictability (Kumar, Sattigeri & Balakrishnan 2018, section 3).
 
@@ -85,7 +85,7 @@ def separated_attribute_predictability(
     return float(np.mean(gaps))
 
 
-def _read(codes: Any, factors: Any) -> tuple[np.ndarray, list[np.ndarray]]:
+def _read(codes: ArrayLike, factors: ArrayLike) -> tuple[np.ndarray, list[np.ndarray]]:
     """Codes as numbers, and the factors one by one."""
     latent, table = np.asarray(codes, np.float64), np.asarray(factors)
     table = table[:, None] if table.ndim == 1 else table

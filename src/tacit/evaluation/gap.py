@@ -1,12 +1,13 @@
 """``inference_gap``: what a deep model's bound loses to its encoder, and what to the shape of q."""
 
 import dataclasses
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 
-from tacit.estimators.base import check_whole, seed_of, unmasked
-from tacit.estimators.capabilities import Refines, can
+from tacit.estimators.base import Seed, check_whole, seed_of, unmasked
+from tacit.estimators.capabilities import MatrixLike, Refines, can
 from tacit.evaluation.annealed import annealed_log_prob
 from tacit.evaluation.rows import mean_and_error, number_of_rows, picked
 
@@ -75,14 +76,14 @@ def _mean(values: np.ndarray) -> tuple[float, float]:
 
 
 def inference_gap(
-    estimator: Any,
-    X: Any,
+    estimator: BaseEstimator,
+    X: MatrixLike,
     *,
-    given: Any = None,
+    given: ArrayLike | None = None,
     rows: int = 100,
     chains: int = 16,
     steps: int = 500,
-    random_state: Any = 0,
+    random_state: Seed = 0,
 ) -> InferenceGap:
     """Measure what the ELBO of some rows lacks to log p(x), and how much of it is the encoder's fault.
 
@@ -109,7 +110,8 @@ def inference_gap(
     count = number_of_rows(X)
     if count > rows:
         chosen = np.sort(random.choice(count, rows, replace=False))
-        X, given = picked(X, chosen), given if np.ndim(given) == 0 else np.asarray(unmasked(given, "given"))[chosen]
+        X = picked(X, chosen)
+        given = given if given is None or np.ndim(given) == 0 else np.asarray(unmasked(given, "given"))[chosen]
     bounds = estimator.refined_bounds(X, given=given, random_state=random)
     found = annealed_log_prob(estimator, X, given=given, chains=chains, steps=steps, random_state=random)
     log_prob, method = found.values, "annealed importance sampling"

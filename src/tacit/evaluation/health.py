@@ -2,11 +2,12 @@
 
 import dataclasses
 import math
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 
-from tacit.estimators.capabilities import Codes, Scores, can
+from tacit.estimators.capabilities import Codes, MatrixLike, Scores, can
 from tacit.evaluation.gap import InferenceGap, inference_gap
 
 ACTIVE_VARIANCE = 0.01
@@ -53,7 +54,9 @@ class LatentHealth:
         )
 
 
-def latent_health(estimator: Any, X: Any, *, given: Any = None, gap_rows: int = 0) -> LatentHealth:
+def latent_health(
+    estimator: BaseEstimator, X: MatrixLike, *, given: ArrayLike | None = None, gap_rows: int = 0
+) -> LatentHealth:
     """Look at what a fitted deep model's code is told of some rows (at most 2 000 of them).
 
     ``E KL(q(z|x) ‖ p(z)) = I(x; z) + KL(q(z) ‖ p(z))`` (Hoffman & Johnson 2016), with q(z) the mixture of the rows'

@@ -1,10 +1,12 @@
 """How well a fitted model expects rows that it has not seen."""
 
 import dataclasses
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 
+from tacit.estimators.capabilities import MatrixLike
 from tacit.evaluation.measure import bits_per_dimension, check_scores, measure
 from tacit.evaluation.rows import mean_and_error, weights_of
 
@@ -31,7 +33,9 @@ class HeldOut:
         return bits_per_dimension(self.nats, self.dimensions)
 
 
-def held_out(estimator: Any, X: Any, sample_weight: Any = None, *, given: Any = None) -> HeldOut:
+def held_out(
+    estimator: BaseEstimator, X: MatrixLike, sample_weight: ArrayLike | None = None, *, given: ArrayLike | None = None
+) -> HeldOut:
     """The held-out score of a fitted estimator.
 
     Args:

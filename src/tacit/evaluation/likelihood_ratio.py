@@ -4,11 +4,13 @@ import dataclasses
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, clone
 
 from tacit.compute import double_precision
 from tacit.data.dataset import Dataset, dataset_of
-from tacit.estimators.base import check_whole, seed_of, weighted
+from tacit.estimators.base import Seed, check_whole, seed_of, weighted
+from tacit.estimators.capabilities import MatrixLike
 from tacit.estimators.mixture.gaussian import GaussianMixture
 from tacit.evaluation._sampled import Replicator
 from tacit.evaluation.rows import fit_rows, fresh, read, score_rows
@@ -39,13 +41,13 @@ class LikelihoodRatio:
 
 @double_precision
 def likelihood_ratio_test(
-    X: Any,
+    X: MatrixLike,
     k: int,
     n_boot: int = 99,
-    estimator: Any = None,
+    estimator: BaseEstimator | None = None,
     *,
-    random_state: Any = None,
-    sample_weight: Any = None,
+    random_state: Seed = None,
+    sample_weight: ArrayLike | None = None,
 ) -> LikelihoodRatio:
     """The parametric bootstrap of the likelihood ratio of k components against k + 1 (McLachlan 1987).
 
@@ -89,7 +91,7 @@ def likelihood_ratio_test(
     return LikelihoodRatio(k, found, p_value, kept, n_boot - kept.size)
 
 
-def _ratio(base: Any, k: int, rows: Dataset, weights: np.ndarray) -> tuple[Any, float | None]:
+def _ratio(base: BaseEstimator, k: int, rows: Dataset, weights: np.ndarray) -> tuple[Any, float | None]:
     """The fit with k components, and the ratio; None where no start of one of the fits ends sound."""
     smaller, larger = (_sound(base, number, rows, weights) for number in (k, k + 1))
     if smaller is None or larger is None:
@@ -99,7 +101,7 @@ def _ratio(base: Any, k: int, rows: Dataset, weights: np.ndarray) -> tuple[Any, 
     return smaller, max(0.0, 2.0 * (total[1] - total[0]))
 
 
-def _sound(base: Any, number: int, rows: Dataset, weights: np.ndarray) -> Any:
+def _sound(base: BaseEstimator, number: int, rows: Dataset, weights: np.ndarray) -> Any:
     """The best fit that rests on no floor; None if every start ends on one."""
     fit = fresh(base).set_params(n_components=number)
     fit_rows(fit, rows, weights)

@@ -1,22 +1,24 @@
 """``match``: which component of one fit is which of another."""
 
 import dataclasses
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
-from sklearn.base import is_clusterer
+from sklearn.base import BaseEstimator, is_clusterer
 from sklearn.utils.validation import check_is_fitted
 
 from tacit.compute import Array, compiled, double_precision
-from tacit.estimators.capabilities import Assigns, AssignsSoftly, can
+from tacit.estimators.capabilities import Assigns, AssignsSoftly, MatrixLike, can
 from tacit.families.base import Family
-from tacit.models.kmeans.model import KMeans as Centres
-from tacit.models.mixture.model import Mixture
+from tacit.models.kmeans.model import KMeansModel as Centres
+from tacit.models.mixture.model import MixtureModel
 
+Fitted: TypeAlias = BaseEstimator | MixtureModel | Centres
+"""An estimator, or its ``model_``."""
 MOST = 1e9
 """Stands for greater costs, so that they can be summed."""
 SHARE = 1e-6
@@ -43,7 +45,9 @@ class Match:
 
 
 @double_precision
-def match(a: Any, b: Any, X: Any = None) -> Match:
+def match(
+    a: BaseEstimator | MixtureModel | Centres, b: BaseEstimator | MixtureModel | Centres, X: MatrixLike | None = None
+) -> Match:
     """Match the components of two fits, at the least total cost (Kuhn 1955).
 
     Args:
@@ -65,7 +69,7 @@ def match(a: Any, b: Any, X: Any = None) -> Match:
         _check_numbers(first.centres.shape[0], second.centres.shape[0])
         between = np.asarray(first.centres)[:, None] - np.asarray(second.centres)
         return assign(np.sum(between**2, axis=-1))
-    if not (isinstance(first, Mixture) and isinstance(second, Mixture)):
+    if not (isinstance(first, MixtureModel) and isinstance(second, MixtureModel)):
         raise ValueError("the components have no divergence in closed form; give X, rows to match them by")
     return assign(divergences(first, second))
 
@@ -91,7 +95,7 @@ def assign(cost: Float[np.ndarray, "components components"]) -> Match:
 
 
 @double_precision
-def divergences(a: Mixture, b: Mixture) -> Float[np.ndarray, "components components"]:
+def divergences(a: MixtureModel, b: MixtureModel) -> Float[np.ndarray, "components components"]:
     """``KL(p_k‖q_l) + KL(q_l‖p_k)`` of all components of two mixtures; columns of different groups add.
 
     Raises:
@@ -136,19 +140,19 @@ def _symmetric(a: Family, b: Family) -> Float[Array, "components components"]:
     return both.reshape(number, number, -1).sum(-1)
 
 
-def _model(estimator: Any) -> Any:
-    if isinstance(estimator, Mixture | Centres):
+def _model(estimator: Fitted) -> Any:
+    if isinstance(estimator, MixtureModel | Centres):
         return estimator
     check_is_fitted(estimator)
     return vars(estimator).get("model_")
 
 
-def _shares(estimator: Any, X: Any) -> np.ndarray:
+def _shares(estimator: Fitted, X: MatrixLike | None) -> np.ndarray:
     """Responsibilities ``(n, K)``; certain ones where an estimator only has labels."""
     if can(estimator, AssignsSoftly):
         return np.asarray(estimator.predict_proba(X), dtype=np.float64)
     if is_clusterer(estimator) and can(estimator, Assigns):
-        return np.eye(int(estimator.get_params(deep=False)["n_clusters"]))[estimator.predict(X)]
+        return np.eye(int(vars(estimator)["n_clusters"]))[estimator.predict(X)]
     raise ValueError(f"{type(estimator).__name__} says nothing of which component a row is from")
 
 

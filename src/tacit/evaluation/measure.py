@@ -1,14 +1,13 @@
 """What a log-density is a density of: two models can be compared only where it is the same thing."""
 
 import math
-from typing import Any
 
-from sklearn.base import is_outlier_detector
+from sklearn.base import BaseEstimator, is_outlier_detector
 from sklearn.utils.validation import check_is_fitted
 
 from tacit.estimators.capabilities import Measures, Scores, can
 from tacit.models.components.base import Component
-from tacit.models.mixture.model import Mixture
+from tacit.models.mixture.model import MixtureModel
 
 DENSITY = "density"
 MASS = "mass"
@@ -20,7 +19,7 @@ grey pixel that was cut), or "mass given the total of columns 0, 1, 2" (of a row
 model)."""
 
 
-def measure_of(model: Mixture) -> Measure:
+def measure_of(model: MixtureModel) -> Measure:
     """The base measure of a mixture's density, column by column, from its groups."""
     words = {column: _word(group) for group in model.groups for column in group.columns}
     return tuple(words[column] for column in sorted(words))
@@ -32,7 +31,7 @@ def _word(group: Component) -> str:
     return MASS if group.column_kind in ("count", "binary", "categorical") else DENSITY
 
 
-def measure(estimator: Any) -> Measure:
+def measure(estimator: BaseEstimator) -> Measure:
     """The base measure of a fitted estimator's ``score_samples``, column by column.
 
     A model that names no groups of columns is taken to give a density of all of them, as scikit-learn's do.
@@ -45,7 +44,7 @@ def measure(estimator: Any) -> Measure:
     if can(estimator, Measures):
         return tuple(estimator.base_measure())
     model = vars(estimator).get("model_")
-    if isinstance(model, Mixture):
+    if isinstance(model, MixtureModel):
         return measure_of(model)
     return (DENSITY,) * int(estimator.n_features_in_)
 
@@ -68,7 +67,7 @@ def bits_per_dimension(nats: float, dims: int) -> float:
     return nats / (dims * math.log(2.0))
 
 
-def check_scores(estimator: Any, called: str = "") -> None:
+def check_scores(estimator: BaseEstimator, called: str = "") -> None:
     """Refuse an estimator that gives no log-density to its rows."""
     name = called or type(estimator).__name__
     if not can(estimator, Scores):

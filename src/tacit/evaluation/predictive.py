@@ -2,12 +2,11 @@
 
 import dataclasses
 import warnings
-from typing import Any
 
 import numpy as np
-from sklearn.base import clone, is_classifier
+from sklearn.base import BaseEstimator, clone, is_classifier
 
-from tacit.estimators.capabilities import PredictsClasses, PredictsIntervals, PredictsNumbers, can
+from tacit.estimators.capabilities import MatrixLike, PredictsClasses, PredictsIntervals, PredictsNumbers, can
 from tacit.evaluation.rows import mean_and_error
 
 TINY = np.finfo(np.float64).tiny
@@ -46,7 +45,7 @@ class PredictiveScore:
     level: float = float("nan")
 
 
-def log_predictive(estimator: Any, X: Any, y: np.ndarray) -> np.ndarray:
+def log_predictive(estimator: BaseEstimator, X: MatrixLike, y: np.ndarray) -> np.ndarray:
     """``log p(y|x)`` of every row in nats.
 
     A class that was not there at fit has the probability 0, and −∞ nats.
@@ -69,7 +68,7 @@ def class_places(classes: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.nda
     return place, np.asarray(classes[place] == y)
 
 
-def baseline_log_predictive(estimator: Any, fitted: np.ndarray, y: np.ndarray) -> np.ndarray:
+def baseline_log_predictive(estimator: BaseEstimator, fitted: np.ndarray, y: np.ndarray) -> np.ndarray:
     """``log p(y)`` of every target by a model that knows the fitted targets and no column.
 
     Of classes: their shares, with half a row more for each (Krichevsky & Trofimov 1981). Of numbers: the same model
@@ -90,7 +89,7 @@ def baseline_log_predictive(estimator: Any, fitted: np.ndarray, y: np.ndarray) -
 
 
 def predictive_score(
-    estimator: Any, X: Any, y: np.ndarray, fitted: np.ndarray, *, level: float = 0.9
+    estimator: BaseEstimator, X: MatrixLike, y: np.ndarray, fitted: np.ndarray, *, level: float = 0.9
 ) -> PredictiveScore:
     """Judge a fitted estimator on rows it has not seen.
 

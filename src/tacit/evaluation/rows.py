@@ -9,20 +9,21 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import ArrayLike
 from scipy import sparse
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import _safe_indexing, get_tags
 
 from tacit.data.dataset import Dataset, SparseRows, Values, dataset_of
 from tacit.data.frames import feature_names, from_frame
 from tacit.estimators.base import read_data, read_weights
-from tacit.estimators.capabilities import ReadsOnce
+from tacit.estimators.capabilities import MatrixLike, ReadsOnce
 from tacit.estimators.stopping import stop_reason
 from tacit.inference.closed_form import INTERRUPTED
 
 
-def read(estimator: Any, X: Any) -> Values:
+def read(estimator: BaseEstimator, X: MatrixLike) -> Values:
     """The rows as an estimator takes them, with what it learns of the columns kept in it.
 
     Images go as they are to an estimator that says it takes them (scikit-learn's tag), and as flat rows to others.
@@ -38,13 +39,13 @@ def read(estimator: Any, X: Any) -> Values:
     return rows
 
 
-def new_rows(estimator: Any, number: int, **more: Any) -> np.ndarray:
+def new_rows(estimator: BaseEstimator, number: int, **more: Any) -> np.ndarray:
     """Rows drawn from a model, whether or not it also says which component each came from."""
     found = estimator.sample(number, **more)
     return np.asarray(found[0] if isinstance(found, tuple) else found, np.float64)
 
 
-def fresh(estimator: Any) -> Any:
+def fresh(estimator: BaseEstimator) -> Any:
     """An unfitted copy that knows the columns that the estimator has read."""
     copy = clone(estimator)
     for name in ("n_features_in_", "feature_names_in_", "schema_", "families_"):
@@ -53,7 +54,7 @@ def fresh(estimator: Any) -> Any:
     return copy
 
 
-def fit_rows(estimator: Any, rows: Values, weights: np.ndarray) -> None:
+def fit_rows(estimator: BaseEstimator, rows: Values, weights: np.ndarray) -> None:
     """Fit to rows that were read; warnings of a fit that is one of many are kept quiet, Ctrl-C is not."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -67,7 +68,7 @@ def fit_rows(estimator: Any, rows: Values, weights: np.ndarray) -> None:
         raise KeyboardInterrupt  # the fit itself ends with what it has; here more fits would follow
 
 
-def score_rows(estimator: Any, rows: Values) -> np.ndarray:
+def score_rows(estimator: BaseEstimator, rows: Values) -> np.ndarray:
     """``log p(x)`` of rows that were read, in nats, ``(n,)``."""
     if isinstance(estimator, ReadsOnce):
         return np.asarray(estimator.score_read(dataset_of(rows)), dtype=np.float64)
@@ -81,13 +82,13 @@ def _plain(rows: Values) -> np.ndarray | sparse.csr_array:
     return rows.rows() if isinstance(rows, Dataset) else rows
 
 
-def names_at_fit(estimator: Any) -> list[str] | None:
+def names_at_fit(estimator: BaseEstimator) -> list[str] | None:
     """Names of the columns that an estimator was fitted to, where they had some."""
     names = vars(estimator).get("feature_names_in_")
     return None if names is None else [str(name) for name in names]
 
 
-def weights_of(X: Any, sample_weight: Any) -> np.ndarray:
+def weights_of(X: MatrixLike, sample_weight: ArrayLike | None) -> np.ndarray:
     """A weight a row; ones where none are given."""
     return read_weights(np.empty((number_of_rows(X), 1)), sample_weight)
 

@@ -6,13 +6,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from sklearn.base import clone
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, clone
 
 from tacit import plots
 from tacit.compute import double_precision
 from tacit.data.dataset import Dataset
-from tacit.estimators.base import check_choice, seed_of, weighted
-from tacit.estimators.capabilities import EmptiesItself
+from tacit.estimators.base import Seed, seed_of, weighted
+from tacit.estimators.capabilities import EmptiesItself, HasTopics, MatrixLike, can
 from tacit.estimators.mixture.base import Search
 from tacit.estimators.mixture.em import LikelihoodMixture
 from tacit.estimators.mixture.gaussian import GaussianMixture
@@ -20,15 +21,16 @@ from tacit.estimators.mixture.starts import HIERARCHIES, Begin
 from tacit.estimators.mixture.variational import VariationalMixture
 from tacit.evaluation import _bounds
 from tacit.evaluation.rows import fit_rows, fresh, score_rows
+from tacit.evaluation.sweeping import BOUNDS, LIKELIHOODS, one_of, sweep
+from tacit.evaluation.topic_selection import TopicSelection, select_topics
 from tacit.families.covariance import STRUCTURES, canonical_name
 from tacit.inference.closed_form import CONVERGED, INTERRUPTED
 from tacit.inference.fit import Fit
 from tacit.models.mixture.fitting import finished, floored, log_likelihoods, stacked
 
-CRITERIA = ("bic", "icl", "aic", "held-out")
 FOLDS = 5
 FLOOR = 1e-8
-"""Variance of the blur in units of that of the narrowest column, where no estimator is given."""
+"""Variance of the noise floor in units of that of the narrowest column, where no estimator is given."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,16 +68,16 @@ class Selection:
 
 @double_precision
 def select(
-    X: Any,
+    X: MatrixLike,
     components: Iterable[int] = range(1, 10),
     covariance: str | Sequence[str] | None = "all",
-    criterion: str = "bic",
+    criterion: str | None = None,
     *,
-    estimator: LikelihoodMixture | VariationalMixture | None = None,
+    estimator: BaseEstimator | None = None,
     n_init: int = 10,
-    sample_weight: Any = None,
-    random_state: Any = None,
-) -> Selection:
+    sample_weight: ArrayLike | None = None,
+    random_state: Seed = None,
+) -> Selection | TopicSelection:
     """Fit every number of components with every covariance structure, and choose.
 
     Half of a candidate's starts are made from the rows: three are hierarchical (Ward's on scaled principal components
@@ -84,25 +86,30 @@ def select(
     half. Fits that rest on their floor are listed and never chosen. Ctrl-C ends the search with what has been fitted
     so far.
 
+    Other models that have a number of components (clusters, dimensions of a code, topics) are fitted with each of them
+    from one seed, and the best once more to all rows. Rows to fit are taken as they are, and there are no structures.
+
     Args:
         X: rows ``(n, d)``, as the estimator takes them.
         components: the numbers of components to try.
         covariance: "all" fourteen structures, a list of them, or None to keep the estimator's.
         criterion: "bic", "icl", "aic" or "held-out" (log-likelihood a row over five folds); of a Bayesian mixture
-            "bound" (on the log evidence, in nats) or "held-out".
-        estimator: any mixture; its other settings stay. A ``GaussianMixture`` with a floor relative to the
-            data if None.
-        n_init: starts of every candidate, of both halves together.
+            "bound" (on the log evidence, in nats) or "held-out"; of k-means "silhouette" (the simplified one, −1 to
+            1), of other densities "held-out" (a tenth of the rows), of topics as in `tacit.select_topics`. The first
+            of these if None.
+        estimator: any mixture, or another model that has a number of components; its other settings stay. A
+            ``GaussianMixture`` with a floor relative to the data if None.
+        n_init: starts of every candidate of a mixture, of both halves together.
         sample_weight: a weight a row.
         random_state: seed.
 
     Raises:
-        ValueError: no candidate, or every candidate rests on its floor or has failed.
+        ValueError: no candidate, or each rests on its floor or has failed; a model without a number of components.
     """
-    check_choice("criterion", criterion, _bounds.CRITERIA if isinstance(estimator, EmptiesItself) else CRITERIA)
-    numbers = np.array(sorted({int(k) for k in components}))
-    if numbers.size == 0 or numbers[0] < 1:
-        raise ValueError(f"components must be whole numbers of at least 1, got {list(numbers)}")
+    numbers = _numbers(components)
+    if estimator is not None and not isinstance(estimator, LikelihoodMixture | VariationalMixture):
+        return _of_others(X, numbers.tolist(), criterion, estimator, sample_weight, random_state)
+    criterion = one_of(BOUNDS if isinstance(estimator, EmptiesItself) else LIKELIHOODS, criterion)
     base = clone(estimator) if estimator is not None else GaussianMixture(tol=1e-5, max_iter=500)
     base.set_params(random_state=random_state, n_components=int(numbers[0]))
     rows = weighted(base.read(X, reset=True, minimum=2), sample_weight)
@@ -119,6 +126,31 @@ def select(
         for candidate in candidates:
             candidate.row["held_out"] = _held_out(candidate.unfitted(), rows)
     return _choose(candidates, criterion)
+
+
+def _numbers(components: Iterable[int]) -> np.ndarray:
+    """The numbers of components in increasing order."""
+    numbers = np.array(sorted({int(k) for k in components}))
+    if numbers.size == 0 or numbers[0] < 1:
+        raise ValueError(f"components must be whole numbers of at least 1, got {list(numbers)}")
+    return numbers
+
+
+def _of_others(
+    X: MatrixLike,
+    numbers: list[int],
+    criterion: str | None,
+    estimator: BaseEstimator,
+    sample_weight: ArrayLike | None,
+    random_state: Seed,
+) -> Selection | TopicSelection:
+    """The choice among fits of what is no mixture."""
+    if not can(estimator, HasTopics):
+        best, lines, chosen = sweep(X, numbers, criterion, estimator, sample_weight, random_state)
+        return Selection(best, pa.Table.from_pylist(lines), chosen)
+    if sample_weight is not None:
+        raise ValueError("documents of a topic model have no weights")
+    return select_topics(X, numbers, criterion or "completion", estimator=estimator, random_state=random_state)
 
 
 def _by_bound(
@@ -142,7 +174,7 @@ def _by_bound(
     )
 
 
-class Candidate(NamedTuple):
+class FittedCandidate(NamedTuple):
     """A row of the table and what its estimator is made from, if it is chosen."""
 
     row: dict[str, Any]
@@ -156,7 +188,7 @@ class Candidate(NamedTuple):
         return fresh(self.searcher).set_params(n_components=self.row["n_components"])
 
 
-def _choose(candidates: list[Candidate], criterion: str) -> Selection:
+def _choose(candidates: list[FittedCandidate], criterion: str) -> Selection:
     """The candidate of the largest criterion that does not rest on its floor, fitted, beside the table of all."""
     column = criterion.replace("-", "_")
     values = [c.row[column] if not c.row["at_floor"] else np.nan for c in candidates]
@@ -185,11 +217,11 @@ def _searched(
     rows: Dataset,
     numbers: np.ndarray,
     n_init: int,
-) -> list[Candidate]:
+) -> list[FittedCandidate]:
     """Every candidate, from starts of its own and then from what the others found."""
     first = n_init if len(structures) == 1 else -(-n_init // 2)
     methods: list[Begin] = [*HIERARCHIES, *["kmeans"] * n_init]
-    candidates: list[Candidate] = []
+    candidates: list[FittedCandidate] = []
     for structure in structures:
         candidates += _candidates(base, structure, rows, numbers, [methods[:first]] * numbers.size)
         if _interrupted(candidates):
@@ -197,17 +229,17 @@ def _searched(
     return candidates if n_init == first else _crossed(base, candidates, rows, numbers, n_init - first)
 
 
-def _interrupted(candidates: list[Candidate]) -> bool:
+def _interrupted(candidates: list[FittedCandidate]) -> bool:
     return any(candidate.fit.status == INTERRUPTED for candidate in candidates)
 
 
 def _crossed(
     base: LikelihoodMixture,
-    candidates: list[Candidate],
+    candidates: list[FittedCandidate],
     rows: Dataset,
     numbers: np.ndarray,
     n_init: int,
-) -> list[Candidate]:
+) -> list[FittedCandidate]:
     """Every structure begun again from what the best others of as many components say of the rows.
 
     A structure's own starts may all end in a poor maximum; that of another is seldom poor in the same way.
@@ -229,7 +261,7 @@ def _crossed(
     return list(best.values())
 
 
-def _worth(candidate: Candidate) -> tuple[bool, float]:
+def _worth(candidate: FittedCandidate) -> tuple[bool, float]:
     """A sound fit is worth more than one on its floor; then the likelihood counts."""
     value = candidate.row["log_likelihood"]
     return not candidate.row["at_floor"], -np.inf if np.isnan(value) else value
@@ -241,7 +273,7 @@ def _candidates(
     rows: Dataset,
     numbers: np.ndarray,
     methods: Sequence[Sequence[Begin]],
-) -> list[Candidate]:
+) -> list[FittedCandidate]:
     """The candidates of one structure, one for every number of components, each with its own starts."""
     widest = fresh(base).set_params(n_components=int(numbers[-1]))
     if structure is not None:
@@ -251,7 +283,7 @@ def _candidates(
     totals, assigned = log_likelihoods(stacked([f.model for f in search.fits]), search.data, search.view)
     name = widest.get_params(deep=False).get("covariance_type", "")
     return [
-        Candidate(_row(search, fit, int(number), name, float(total), float(hard - total)), widest, search, fit)
+        FittedCandidate(_row(search, fit, int(number), name, float(total), float(hard - total)), widest, search, fit)
         for number, fit, total, hard in zip(numbers, search.fits, totals, assigned, strict=True)
     ]
 

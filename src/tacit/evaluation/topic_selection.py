@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import scipy.sparse as sp
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 
 from tacit import plots
 from tacit.data.corpus import Corpus
 from tacit.data.frames import feature_names
-from tacit.estimators.base import check_choice, check_whole, seed_of
-from tacit.estimators.capabilities import HasTopics, can
+from tacit.estimators.base import Seed, check_choice, check_whole, seed_of
+from tacit.estimators.capabilities import HasTopics, Matrix, MatrixLike, can
 from tacit.estimators.topics.latent_dirichlet_allocation import LatentDirichletAllocation
 from tacit.evaluation.coherence import topic_coherence
 from tacit.evaluation.topics import TOP, topic_diversity, topic_exclusivity, topic_stability
@@ -59,17 +59,17 @@ class TopicSelection:
 
 
 def select_topics(
-    X: Any,
+    X: MatrixLike | Corpus,
     topics: Iterable[int] = (5, 10, 20, 40),
     criterion: str = "completion",
     *,
-    estimator: Any = None,
+    estimator: BaseEstimator | None = None,
     vocabulary: Sequence[str] | None = None,
     seeds: int = 2,
     holdout: float = 0.1,
-    reference: Any = None,
+    reference: MatrixLike | Corpus | None = None,
     n_words: int = TOP,
-    random_state: Any = None,
+    random_state: Seed = None,
 ) -> TopicSelection:
     """Fit every number of topics from several seeds, judge each, and fit the best to all documents.
 
@@ -147,7 +147,7 @@ def _tried(
     return tried
 
 
-def _words_of(X: Any) -> list[str] | None:
+def _words_of(X: MatrixLike | Corpus) -> list[str] | None:
     """The words of a corpus, or the names of a frame's columns; None where there are none."""
     if isinstance(X, Corpus):
         return X.vocabulary.tolist() if X.named else None
@@ -164,7 +164,7 @@ def _split(documents: int, share: float, random: np.random.Generator) -> tuple[n
     return np.sort(order[kept:]), np.sort(order[:kept])
 
 
-def _judged(fits: list[Any], held: Any, reference: Any, n_words: int) -> dict[str, Any]:
+def _judged(fits: list[Any], held: Matrix, reference: MatrixLike | Corpus | None, n_words: int) -> dict[str, Any]:
     """The scores of fits with equally many topics, averaged over the seeds."""
     scores, errors = zip(*(completed(fit, held) for fit in fits), strict=True)
     found = [topic_coherence(fit, reference, n_words=max(2, n_words)) for fit in fits]
@@ -181,7 +181,7 @@ def _judged(fits: list[Any], held: Any, reference: Any, n_words: int) -> dict[st
     }
 
 
-def completed(estimator: Any, X: Any) -> tuple[float, float]:
+def completed(estimator: Any, X: MatrixLike | Corpus) -> tuple[float, float]:
     """``log p(half of a document | the other half)`` in nats a word, and its standard error over documents.
 
     The standard error is that of a ratio of sums: of ``Σ nats / Σ words`` (Cochran 1977, section 2.11).

@@ -4,12 +4,14 @@ from typing import Any
 
 import jax
 import numpy as np
+from sklearn.base import BaseEstimator
 
+from tacit.estimators.capabilities import Matrix
 from tacit.evaluation.coherence import topic_coherence
 from tacit.evaluation.topics import TOP
 from tacit.inference.closed_form import State
 from tacit.inference.watch import Progress, Snapshot
-from tacit.models.topics.model import Topics
+from tacit.models.topics.model import TopicModel
 from tacit.models.vae.model import DeepLatent
 from tacit.models.vae.words import TopicDecoder
 
@@ -25,7 +27,7 @@ class TopicTrace:
     Use it around the fit: ``with watch(TopicTrace(counts)) as …: estimator.fit(counts)``, then ask `curves`.
     """
 
-    def __init__(self, reference: Any, n_words: int = TOP) -> None:
+    def __init__(self, reference: Matrix, n_words: int = TOP) -> None:
         """Watch, with counts ``[documents, words]`` to take the coherence from."""
         count = reference.shape[0]
         if count > DOCUMENTS:
@@ -55,7 +57,7 @@ class TopicTrace:
         if topics is not None and np.isfinite(topics).all():
             self._found[progress.iteration] = topic_coherence(topics, self._reference, n_words=self._n_words).value
 
-    def curves(self, estimator: Any, tokens: float) -> dict[str, np.ndarray]:
+    def curves(self, estimator: BaseEstimator, tokens: float) -> dict[str, np.ndarray]:
         """Columns over the looks of a fit: ``iteration``, ``perplexity`` and ``coherence``, NaN where not measured.
 
         The perplexity is ``exp(−bound / tokens)``, from the bound on the log-likelihood of the fitted documents (or of
@@ -78,4 +80,4 @@ def running_topics(state: Any) -> np.ndarray | None:
         model = jax.tree.map(lambda leaf: leaf[0], model)
     if isinstance(model, DeepLatent):
         model = model.decoder
-    return np.asarray(model.topics(), np.float64) if isinstance(model, Topics | TopicDecoder) else None
+    return np.asarray(model.topics(), np.float64) if isinstance(model, TopicModel | TopicDecoder) else None

@@ -3,24 +3,27 @@
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 import scipy.sparse as sp
 from jaxtyping import Float, Int
+from numpy.typing import ArrayLike
 from scipy.optimize import linear_sum_assignment
 from scipy.special import rel_entr
 from sklearn.base import BaseEstimator
 
 from tacit.estimators.base import check_whole
 
+TopicsLike: TypeAlias = BaseEstimator | ArrayLike
+"""A fitted topic model, weights ``[topics, words]``, or lists of words."""
 RELEVANCE = 0.6
 """λ of the relevance, at which people name topics best (Sievert & Shirley 2014)."""
 TOP = 10
 """Words by which a topic is judged."""
 
 
-def topic_words(topics: Any) -> Float[np.ndarray, "topics words"]:
+def topic_words(topics: TopicsLike) -> Float[np.ndarray, "topics words"]:
     """``p(w|k)`` of a fitted model or of an array of weights; every line sums to one.
 
     Args:
@@ -43,7 +46,7 @@ def topic_words(topics: Any) -> Float[np.ndarray, "topics words"]:
 
 
 def top_words(
-    topics: Any, n_words: int = TOP, *, relevance: float = 1.0, word_shares: Any = None
+    topics: TopicsLike, n_words: int = TOP, *, relevance: float = 1.0, word_shares: ArrayLike | None = None
 ) -> Int[np.ndarray, "topics top"]:
     """The words of every topic, the foremost first, as columns of the counts.
 
@@ -70,7 +73,7 @@ def top_words(
     return np.argsort(-score, axis=1, kind="stable")[:, :n_words]
 
 
-def topic_exclusivity(topics: Any, n_words: int = TOP) -> Float[np.ndarray, " topics"]:
+def topic_exclusivity(topics: TopicsLike, n_words: int = TOP) -> Float[np.ndarray, " topics"]:
     """How much a topic's foremost words are its own: the mean of ``p(w|k) / Σ_j p(w|j)``, a share from 0 to 1.
 
     The exclusivity of Bischof & Airoldi 2012 (section 2), averaged over the ``n_words`` most probable words. With K
@@ -83,13 +86,13 @@ def topic_exclusivity(topics: Any, n_words: int = TOP) -> Float[np.ndarray, " to
     return (own / np.where(everywhere > 0, everywhere, 1.0)).mean(axis=1)
 
 
-def topic_diversity(topics: Any, n_words: int = 25) -> float:
+def topic_diversity(topics: TopicsLike, n_words: int = 25) -> float:
     """The share of different words among the ``n_words`` foremost of all topics, 0 to 1 (Dieng, Ruiz & Blei 2020)."""
     top = top_words(topics, n_words)
     return float(np.unique(top).size / top.size)
 
 
-def topic_distances(topics: Any) -> Float[np.ndarray, "topics topics"]:
+def topic_distances(topics: TopicsLike) -> Float[np.ndarray, "topics topics"]:
     """Jensen–Shannon divergence of every two topics in nats, from 0 to log 2.
 
     ``½ KL(p‖m) + ½ KL(q‖m)`` with ``m = ½ (p + q)`` (Lin 1991). Its square root is a distance that can be drawn in
@@ -105,7 +108,7 @@ def topic_distances(topics: Any) -> Float[np.ndarray, "topics topics"]:
     return found
 
 
-def topic_map(topics: Any) -> Float[np.ndarray, "topics 2"]:
+def topic_map(topics: TopicsLike) -> Float[np.ndarray, "topics 2"]:
     """The topics as points in a plane whose distances are nearest to the roots of `topic_distances`.
 
     Classical scaling (Torgerson 1952): the two leading principal coordinates of the doubly centred squared distances.
@@ -121,7 +124,7 @@ def topic_map(topics: Any) -> Float[np.ndarray, "topics 2"]:
     return places
 
 
-def topic_sizes(mixtures: Any, lengths: Any = None) -> Float[np.ndarray, " topics"]:
+def topic_sizes(mixtures: ArrayLike, lengths: ArrayLike | None = None) -> Float[np.ndarray, " topics"]:
     """The share of every topic in the corpus: mixtures averaged over documents, weighted by their tokens if given."""
     shares = np.asarray(mixtures, np.float64)
     weights = None if lengths is None else np.asarray(lengths, np.float64).ravel()
@@ -144,7 +147,7 @@ class Representatives:
 
 
 def representative_documents(
-    mixtures: Any, n_documents: int = 5, *, lengths: Any = None, least_tokens: int = 1
+    mixtures: ArrayLike, n_documents: int = 5, *, lengths: ArrayLike | None = None, least_tokens: int = 1
 ) -> Representatives:
     """The most representative documents of every topic: those of which it has the greatest share.
 
@@ -184,7 +187,7 @@ class Stability:
         return f"stability {self.value:.2f} (of a topic's {self.n_words} words, the share that another seed finds too)"
 
 
-def topic_stability(fits: Sequence[Any], n_words: int = TOP) -> Stability:
+def topic_stability(fits: Sequence[TopicsLike], n_words: int = TOP) -> Stability:
     """How far fits from several seeds agree: the share of a topic's foremost words that its partner has too.
 
     The topics of two fits are paired by the Hungarian method so that the shares are the largest, after Greene,

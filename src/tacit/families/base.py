@@ -84,7 +84,7 @@ class Distribution(Pytree):
 
     @property
     def spread(self) -> Float[Array, "..."]:
-        """What shrinks to the floor's blur when a member collapses on few values."""
+        """What shrinks to the noise floor when a member collapses on few values."""
         return self.variance()
 
     @abc.abstractmethod
@@ -128,12 +128,12 @@ class Distribution(Pytree):
 
     def values(self) -> dict[str, Array]:
         """The parameters by name."""
-        return {parameter.name: getattr(self, parameter.name) for parameter in self.parameters}
+        return {parameter.name: vars(self)[parameter.name] for parameter in self.parameters}
 
     def with_values(self, values: dict[str, Array]) -> Self:
         """The same kind of density at other parameters."""
         names = list(values)
-        return eqx.tree_at(lambda d: [getattr(d, name) for name in names], self, [values[name] for name in names])
+        return eqx.tree_at(lambda d: [vars(d)[name] for name in names], self, [values[name] for name in names])
 
 
 class Family(Distribution):
@@ -147,7 +147,7 @@ class Family(Distribution):
 
     exponential: ClassVar[bool] = True
     """False where T(x) depends on the parameters through a local posterior (negative binomial)."""
-    blur: ClassVar[tuple[float, ...] | None] = None
+    noise_floor: ClassVar[tuple[float, ...] | None] = None
     """The direction c in which a floor ε acts on the statistics, where the likelihood has no bound without.
 
     Adding ``ε c`` per unit of weight to the statistics and ``ε ⟨η, c⟩`` to every log-density in the E-step

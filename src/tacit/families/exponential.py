@@ -23,7 +23,7 @@ class Exponential(ExponentialFamily):
     column_kind: ClassVar[str] = "positive"
     symbols: ClassVar[tuple[str, ...]] = ("θ",)
     parameters: ClassVar[tuple[Parameter, ...]] = (Parameter("rates", "positive"),)
-    blur: ClassVar[tuple[float, ...] | None] = (1.0,)
+    noise_floor: ClassVar[tuple[float, ...] | None] = (1.0,)
 
     rates: Float[Array, "..."]
 

@@ -27,7 +27,7 @@ class Gamma(ExponentialFamily):
     column_kind: ClassVar[str] = "positive"
     symbols: ClassVar[tuple[str, ...]] = ("a", "b")
     parameters: ClassVar[tuple[Parameter, ...]] = (Parameter("shapes", "positive"), Parameter("rates", "positive"))
-    blur: ClassVar[tuple[float, ...] | None] = (-0.5, 0.0)
+    noise_floor: ClassVar[tuple[float, ...] | None] = (-0.5, 0.0)
 
     shapes: Float[Array, "..."]
     rates: Float[Array, "..."]
@@ -84,7 +84,7 @@ class Gamma(ExponentialFamily):
 
     @property
     def spread(self) -> Float[Array, "..."]:
-        """1/a, about the variance of log x, which shrinks to the blur when a component collapses on few values."""
+        """1/a, about the variance of log x; it shrinks to the noise floor when a component collapses on few values."""
         return 1.0 / xp.asarray(self.shapes)
 
     def mean(self) -> Float[Array, "..."]:

@@ -24,7 +24,7 @@ class LogNormal(ExponentialFamily):
     column_kind: ClassVar[str] = "positive"
     symbols: ClassVar[tuple[str, ...]] = ("μ", "σ²")
     parameters: ClassVar[tuple[Parameter, ...]] = Normal.parameters
-    blur: ClassVar[tuple[float, ...] | None] = Normal.blur
+    noise_floor: ClassVar[tuple[float, ...] | None] = Normal.noise_floor
 
     logarithm: Normal
 

@@ -24,7 +24,7 @@ class Normal(ExponentialFamily):
     standardised: ClassVar[bool] = True
     symbols: ClassVar[tuple[str, ...]] = ("μ", "σ²")
     parameters: ClassVar[tuple[Parameter, ...]] = (Parameter("means", "real"), Parameter("variances", "positive"))
-    blur: ClassVar[tuple[float, ...] | None] = (0.0, 1.0)
+    noise_floor: ClassVar[tuple[float, ...] | None] = (0.0, 1.0)
 
     means: Float[Array, "..."]
     variances: Float[Array, "..."]

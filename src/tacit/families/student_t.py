@@ -52,13 +52,13 @@ class StudentT(Family):
         """Location 0, scale 1, 4 degrees of freedom."""
         return cls(xp.zeros(shape), xp.ones(shape), xp.full(shape, 4.0))
 
-    def log_prob(self, x: Float[Array, "..."], blur: Float[Array, "..."] | float = 0.0) -> Float[Array, "..."]:
-        """Log-density in nats; with ``blur`` ε its bound for a value blurred by noise of that variance.
+    def log_prob(self, x: Float[Array, "..."], noise_floor: Float[Array, "..."] | float = 0.0) -> Float[Array, "..."]:
+        """Log-density in nats; with ``noise_floor`` ε its bound for a value blurred by noise of that variance.
 
         Under q(u), one for all the noise, the bound is the log-density with ``(x − μ)² + ε`` for the square.
         """
         ok = self.supports(x)
-        square = ((xp.where(ok, x, 0.0) - self.locations) ** 2 + blur) / self.scales**2
+        square = ((xp.where(ok, x, 0.0) - self.locations) ** 2 + noise_floor) / self.scales**2
         value = log_density(square, 2.0 * xp.log(self.scales), xp.ones(()), self.dofs)
         return on_support(ok, x, value)
 
@@ -66,12 +66,12 @@ class StudentT(Family):
         return xp.isfinite(x)
 
     def expected_statistics(
-        self, x: Float[Array, "..."], blur: Float[Array, "..."] | float = 0.0
+        self, x: Float[Array, "..."], noise_floor: Float[Array, "..."] | float = 0.0
     ) -> Float[Array, "..."]:
         ok = self.supports(x)
         safe = xp.where(ok, x, 0.0)
-        weight, log_weight = _local(((safe - self.locations) ** 2 + blur) / self.scales**2, 1, self.dofs)
-        parts = xp.broadcast_arrays(weight, weight * safe, weight * (safe**2 + blur), log_weight)
+        weight, log_weight = _local(((safe - self.locations) ** 2 + noise_floor) / self.scales**2, 1, self.dofs)
+        parts = xp.broadcast_arrays(weight, weight * safe, weight * (safe**2 + noise_floor), log_weight)
         return xp.where(ok[..., None], xp.stack(parts, axis=-1), 0.0)
 
     def maximise(self, statistics: Float[Array, "..."], weight: Float[Array, "..."]) -> Self:
@@ -91,7 +91,7 @@ class StudentT(Family):
 
     @property
     def spread(self) -> Float[Array, "..."]:
-        """σ², which shrinks to the blur when a component collapses on few values."""
+        """σ², which shrinks to the noise floor when a component collapses on few values."""
         return xp.asarray(self.scales) ** 2
 
     def mean(self) -> Float[Array, "..."]:

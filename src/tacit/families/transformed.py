@@ -15,7 +15,7 @@ MOMENT_DRAWS = 64
 """By which mean and spread are known where they are not closed."""
 
 
-class Distribution(eqx.Module):
+class Reparameterised(eqx.Module):
     """A batch of distributions, as functions of noise whose law is the same for all of them.
 
     Parameters lead with the axes ``*rows`` of the batch, which may be none; draws with one more before those.
@@ -69,7 +69,7 @@ def white_log_prob(noise: Float[Array, "... dims"]) -> Float[Array, "..."]:
     return -0.5 * (jnp.sum(noise**2, -1) + LOG_2PI * noise.shape[-1])
 
 
-class WhiteNoise(Distribution):
+class WhiteNoise(Reparameterised):
     """``N(0, I)``."""
 
     dims: int = eqx.field(static=True)
@@ -92,7 +92,7 @@ class WhiteNoise(Distribution):
         return jnp.ones(self.dims)
 
 
-class Gaussian(Distribution):
+class Gaussian(Reparameterised):
     """White noise moved by an affine map, ``N(m, L Lᵀ)``, and all that is closed about it."""
 
     map: Affine
@@ -137,14 +137,14 @@ class Gaussian(Distribution):
         return self.map.log_det + 0.5 * self.mean.shape[-1] * (1.0 + LOG_2PI)
 
 
-class Transformed(Distribution):
+class Transformed(Reparameterised):
     """A distribution moved by a bijection: ``log q(y) = log p(x) − log |∂y/∂x|``.
 
     The batch is the base's: parameters of the bijection and what it is given broadcast against it. Mean and spread are
     those of some fixed draws.
     """
 
-    base: Distribution
+    base: Reparameterised
     bijection: Bijection
     given: Float[Array, "*rows conditions"] | None = None
     """What the bijection is given."""

@@ -47,7 +47,7 @@ class Whitening(eqx.Module):
         return jnp.log(jnp.abs(diagonal)).sum()
 
 
-class Found(NamedTuple):
+class Beginning(NamedTuple):
     """A place to begin at, with the bound that a Gaussian guide has there."""
 
     whitening: Whitening
@@ -84,7 +84,7 @@ def begin_at(
     dense: bool,
     seed: int,
     gradient: bool = True,
-) -> Found:
+) -> Beginning:
     """The better of the mode that a search from ``start`` finds and ``start`` itself (in double precision).
 
     Args:
@@ -107,7 +107,7 @@ def begin_at(
             "the data for NaN, or give other starting values in parameters"
         )
     plain = Whitening(start, np.full(start.size, PLAIN_SCALE))
-    candidates = [Found(plain, at.bound(plain, seed), False)]
+    candidates = [Beginning(plain, at.bound(plain, seed), False)]
     if not gradient:
         return candidates[0]
     found = scipy.optimize.minimize(
@@ -116,7 +116,7 @@ def begin_at(
     if np.isfinite(found.fun) and np.isfinite(found.x).all():
         whitening = at.curved(np.asarray(found.x), dense=dense)
         if whitening is not None:
-            candidates.append(Found(whitening, at.bound(whitening, seed), True))
+            candidates.append(Beginning(whitening, at.bound(whitening, seed), True))
     return max(candidates, key=lambda each: each.bound if np.isfinite(each.bound) else -np.inf)
 
 

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Float, PyTree
 
 from tacit.compute import Array
-from tacit.families.transformed import Distribution
+from tacit.families.transformed import Reparameterised
 from tacit.inference.objectives import Batch, Objective, Terms, frozen
 
 Estimator = Literal[
@@ -46,7 +46,7 @@ class LogJoint(Protocol):
 class Guided(eqx.Module):
     """A guide and the log-joint that it is to come near: what the gradient driver moves is the guide."""
 
-    guide: Distribution
+    guide: Reparameterised
     joint: Any
     """A `LogJoint`."""
     size: float = eqx.field(static=True)
@@ -125,11 +125,11 @@ def _terms(log_likelihood: Float[Array, "draws rows"], spare: Float[Array, " dra
     return {"elbo": reconstruction - kl, "reconstruction": reconstruction, "kl": kl}
 
 
-def _parameters(guide: Distribution) -> list[Array]:
+def _parameters(guide: Reparameterised) -> list[Array]:
     return jax.tree.leaves(eqx.filter(guide, eqx.is_inexact_array))
 
 
-def _controlled(guide: Distribution, theta: Float[Array, "draws dims"], value: Float[Array, " draws"]) -> PyTree:
+def _controlled(guide: Reparameterised, theta: Float[Array, "draws dims"], value: Float[Array, " draws"]) -> PyTree:
     """``E[(f − a_j) ∇_j log q]``, with a_j from the half of the draws to which a draw does not belong."""
     moving, still = eqx.partition(frozen(guide), eqx.is_inexact_array)
 

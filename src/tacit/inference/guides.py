@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
 from tacit.families.bijections import Chain, DiagonalAffine, TriangularAffine
-from tacit.families.transformed import Distribution, Gaussian, Transformed, WhiteNoise
+from tacit.families.transformed import Gaussian, Reparameterised, Transformed, WhiteNoise
 from tacit.families.triangular import AutoregressiveFlow
 
 GuideName = Literal["mean-field", "full-rank", "flow"]
@@ -22,7 +22,7 @@ MOMENT_DRAWS = 4096
 
 def guide_around(
     name: GuideName, location: Float[np.ndarray, " dims"], scale: Float[np.ndarray, " dims"], *, key: PRNGKeyArray
-) -> Distribution:
+) -> Reparameterised:
     """The guide of a name, begun as independent normal distributions or near them.
 
     Logarithms of scales are what is moved. A flow (Kingma et al. 2016) begins near the Gaussian that it bends.

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Float, PRNGKeyArray, PyTree
 
 from tacit.compute import Array
-from tacit.families.transformed import Distribution
+from tacit.families.transformed import Reparameterised
 
 Terms = dict[str, Float[Array, " rows"]]
 """Named parts of a bound, a number a row, in nats."""
@@ -36,7 +36,7 @@ class Batch(NamedTuple):
 class LatentVariable(Protocol):
     """A model ``p(x, z) = p(z) p(x|z)`` with an approximate posterior."""
 
-    def posterior(self, rows: PyTree) -> Distribution:
+    def posterior(self, rows: PyTree) -> Reparameterised:
         """``q(z|x)`` of every row."""
 
     def log_likelihood(self, rows: PyTree, latent: PyTree) -> Float[Array, "*draws rows"]:
@@ -45,7 +45,7 @@ class LatentVariable(Protocol):
     def log_prior(self, rows: PyTree, latent: PyTree) -> Float[Array, "*draws rows"]:
         """``log p(z)``."""
 
-    def kl(self, rows: PyTree, posterior: Distribution) -> Float[Array, "rows dims"] | None:
+    def kl(self, rows: PyTree, posterior: Reparameterised) -> Float[Array, "rows dims"] | None:
         """``KL(q(z|x) ‖ p(z))`` of each latent dimension where it has a closed form, else None."""
 
     def prior_sample(self, rows: PyTree, key: PRNGKeyArray, number: int) -> Float[Array, "draws dims"]:
@@ -71,7 +71,7 @@ def frozen(tree: PyTree) -> PyTree:
 
 class _Split(NamedTuple):
     latent: PyTree
-    posterior: Distribution
+    posterior: Reparameterised
     log_q: Float[Array, "draws rows"]
     log_likelihood: Float[Array, "draws rows"]
     kl: Float[Array, "rows dims"]

@@ -67,7 +67,7 @@ def whole_ticks(ax: Axes, ticks: int = 4) -> None:
 def no_ticks(ax: Axes, *axes: str) -> None:
     """Take the ticks and their figures off the axes named ("x", "y")."""
     for axis in axes:
-        getattr(ax, f"set_{axis}ticks")([])
+        ax.set(**{f"{axis}ticks": []})
 
 
 def heading(ax: Axes, text: object, *, limit: int = 30, colour: str = INK) -> None:

@@ -23,6 +23,7 @@ def candidates(
     at_floor: Bool[Array, "candidates"] | None = None,
     chosen: int | None = None,
     name: str = "BIC",
+    what: str = "group",
     size: tuple[float, float] = (3.1, 2.7),
 ) -> Figure:
     """The criterion against the number of groups, a line for every structure.
@@ -37,6 +38,7 @@ def candidates(
         at_floor: Whether it rests on its floor.
         chosen: The index of the candidate that was chosen.
         name: What the criterion is called.
+        what: What is counted, if not groups.
         size: Width and height of the panel, in inches.
 
     Returns:
@@ -67,7 +69,7 @@ def candidates(
     axes.whole_ticks(ax, 9)
     _label_lines(ax, ends, size[1] * 72)
     axes.heading(ax, f"{name} (higher is better)", colour=style.QUIET, limit=40)
-    axes.below(ax, "Number of groups")
+    axes.below(ax, f"Number of {what}s")
     figure.text(0.01, 0.01, notes, fontsize=style.SMALL - 1, color=style.QUIET, ha="left", va="bottom")
     return figure
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from tacit import plots
 from tacit.plots.style import alike, short_number
-from tacit.report import words
+from tacit.report import sentences
 from tacit.report.html import Child, Html, escape, table, tag
 from tacit.report.parts import folded, framed, picture
 
@@ -33,6 +33,8 @@ class Candidates:
     rows: tuple[Candidate, ...]
     chosen: int | None
     criterion: str = "BIC"
+    what: str = "group"
+    """What each has more or fewer of."""
 
     @property
     def at_floor(self) -> bool:
@@ -53,6 +55,7 @@ def choice(candidates: Candidates | None) -> Html | None:
         at_floor=np.array([row.at_floor for row in rows]),
         chosen=candidates.chosen,
         name=candidates.criterion,
+        what=candidates.what,
     )
     order = np.argsort(np.where(np.isfinite(value), -value, np.inf), kind="stable").tolist()
     said = _verdict(candidates, order)
@@ -66,7 +69,9 @@ def choice(candidates: Candidates | None) -> Html | None:
         candidates, order[:_SHOWN], f"The best {min(_SHOWN, len(order))} candidates; the chosen one is tinted."
     )
     rest = order[_SHOWN:]
-    more = folded(words.counted(len(rest), "more candidate"), _table(candidates, rest, "All others.")) if rest else ""
+    more = (
+        folded(sentences.counted(len(rest), "more candidate"), _table(candidates, rest, "All others.")) if rest else ""
+    )
     pair = tag("div", drawn, tag("div", first, escape(more or None)), class_="pair")
     return Html(tag("h3", "How it was chosen") + tag("p", said) + pair)
 
@@ -77,19 +82,19 @@ def _verdict(candidates: Candidates, order: list[int]) -> str:
     best = candidates.rows[candidates.chosen]
     fair = [i for i in order if i != candidates.chosen and not candidates.rows[i].at_floor]
     rival = candidates.rows[fair[0]] if fair else None
-    return words.choice(
+    return sentences.choice(
         best.criterion,
         None if rival is None else rival.criterion,
-        _label(best),
-        "" if rival is None else _label(rival),
+        _label(best, candidates.what),
+        "" if rival is None else _label(rival, candidates.what),
         candidates.criterion,
         len(order),
         sum(candidates.rows[i].criterion > best.criterion for i in order if candidates.rows[i].at_floor),
     )
 
 
-def _label(candidate: Candidate) -> str:
-    groups = words.counted(candidate.components, "group")
+def _label(candidate: Candidate, what: str) -> str:
+    groups = sentences.counted(candidate.components, what)
     return f"{groups} ({candidate.structure})" if candidate.structure else groups
 
 
@@ -105,6 +110,12 @@ def _table(candidates: Candidates, indices: list[int], caption: str) -> Html:
         parameters = "–" if row.parameters is None else short_number(row.parameters, 15)
         body.append([str(row.components), row.structure or "–", next(values), next(fits), parameters])
         body[-1] += [", ".join(notes)] if remarks else []
-    head: list[Child] = ["Groups", "Structure", candidates.criterion, "Log-likelihood", "Parameters"]
+    head: list[Child] = [
+        f"{candidates.what}s".capitalize(),
+        "Structure",
+        candidates.criterion,
+        "Log-likelihood",
+        "Parameters",
+    ]
     marked = indices.index(candidates.chosen) if candidates.chosen in indices else None
     return table(caption, head + ["Remarks"] * remarks, body, numbers=(0, 2, 3, 4), marked=marked)

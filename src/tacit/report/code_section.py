@@ -5,9 +5,9 @@ import numpy as np
 from tacit import plots
 from tacit.plots.latent import LABELS
 from tacit.plots.style import short_number, thin
-from tacit.report import deep_words
+from tacit.report import deep_sentences
 from tacit.report.deep import Code, Images
-from tacit.report.fit import HeldOut, Trace
+from tacit.report.fit import BoundCurve, HeldOutFact
 from tacit.report.html import Child, Html, table, tag
 from tacit.report.page import Fact
 from tacit.report.parts import Section, framed, picture, raster, section
@@ -28,7 +28,7 @@ def code_section(code: Code | None, what: str, images: Images | None = None) -> 
         return None
     parts: list[Child] = []
     if code.active is not None:
-        said = (deep_words.use(code, what), code.verdict, deep_words.far(code, what))
+        said = (deep_sentences.use(code, what), code.verdict, deep_sentences.far(code, what))
         parts.append(tag("p", " ".join(each for each in said if each)))
     drawn = [_map(code, what), _use(code, what)]
     if any(drawn):
@@ -45,10 +45,10 @@ def code_facts(code: Code | None) -> list[Fact]:
     return [Fact("Numbers in a code", str(len(code.active)), f"{int(np.sum(code.active))} in use")]
 
 
-def score_notes(held: HeldOut | None, code: Code | None, what: str) -> list[Child]:
+def score_notes(held: HeldOutFact | None, code: Code | None, what: str) -> list[Child]:
     """Why a score says "at least", and what it may be compared with."""
-    said = [deep_words.bound_note(what)] if held is not None and held.bound else []
-    said += [deep_words.DENSITY_NOTE] if code is not None and code.measure == "density" else []
+    said = [deep_sentences.bound_note(what)] if held is not None and held.bound else []
+    said += [deep_sentences.DENSITY_NOTE] if code is not None and code.measure == "density" else []
     return [tag("p", each, class_="note") for each in said]
 
 
@@ -59,15 +59,15 @@ def _map(code: Code, what: str) -> Html | None:
     means = np.asarray(code.means, dtype=np.float64)
     dims, known = means.shape[1], code.kl is not None and len(code.kl) == means.shape[1]
     some = thin(len(means), _POINTS)
-    drawn = deep_words.looked_at(min(len(some), len(means)), max(code.rows, len(means)), what)
+    drawn = deep_sentences.looked_at(min(len(some), len(means)), max(code.rows, len(means)), what)
     if dims == 1:
-        figure = plots.density_plot(means[:, 0], deep_words.dimension(0), logarithm=False, size=(3.6, 1.6))
+        figure = plots.density_plot(means[:, 0], deep_sentences.dimension(0), logarithm=False, size=(3.6, 1.6))
         return framed(
             f"The {what}s by their code.{drawn}", picture(figure, "latent", f"Histogram of the {what}s' codes")
         )
     use = np.asarray(code.kl) if known else means.var(axis=0)
     pair = sorted(np.argsort(-use, kind="stable")[:2].tolist())
-    names = [deep_words.dimension(j) for j in pair]
+    names = [deep_sentences.dimension(j) for j in pair]
     labels = None if code.labels is None else np.asarray(code.labels)[some]
     told = labels is not None and 1 < len(np.unique(labels)) <= LABELS
     figure = plots.latent_map(means[some][:, pair], names, labels, rings=known and not code.point)
@@ -87,14 +87,14 @@ def _use(code: Code, what: str) -> Html | None:
     nats = np.asarray(code.kl, dtype=np.float64)
     if len(nats) != len(code.active):
         text = f"All numbers of the code together are told {short_number(float(nats.sum()), 3)} nats"
-        more = f"of {deep_words.an(what)}; under this prior that cannot be said of each by itself."
+        more = f"of {deep_sentences.an(what)}; under this prior that cannot be said of each by itself."
         return tag("p", f"{text} {more}", class_="note")
     order = np.argsort(-nats, kind="stable")
     shown = order[:_BARS]
     figure = plots.latent_use(
-        nats[shown], np.asarray(code.active)[shown], [deep_words.dimension(j) for j in shown.tolist()]
+        nats[shown], np.asarray(code.active)[shown], [deep_sentences.dimension(j) for j in shown.tolist()]
     )
-    how = f"What each number of the code is told of {deep_words.an(what)}: its KL from the prior."
+    how = f"What each number of the code is told of {deep_sentences.an(what)}: its KL from the prior."
     how += " Blue ones are in use, grey ones idle."
     rest = order[_BARS:]
     if len(rest):
@@ -122,8 +122,8 @@ def _traversals(images: Images, code: Code) -> Child:
     if images.traversals is None or not len(images.traversals):
         return None
     lines = []
-    for name, line, number in zip(deep_words.moved(images, code), images.traversals, images.moved, strict=True):
-        says = f"The image as {deep_words.dimension(number)} is moved"
+    for name, line, number in zip(deep_sentences.moved(images, code), images.traversals, images.moved, strict=True):
+        says = f"The image as {deep_sentences.dimension(number)} is moved"
         lines.append(tag("li", tag("span", name), raster(plots.tile(line, len(line), gap=1), says, width=560)))
     low, high = (short_number(each) for each in images.reach)
     steps = f"from {low} on the left to {high} on the right"
@@ -147,19 +147,19 @@ def architecture(code: Code | None, what: str) -> Html | None:
             [network, what, tag("td", size or "–", class_="tight"), short_number(count, 15)]
             for network, what, size, count in code.layers
         ]
-        guess = f"the encoder guesses the code of {deep_words.an(what)}, the decoder makes one of it"
+        guess = f"the encoder guesses the code of {deep_sentences.an(what)}, the decoder makes one of it"
         caption = f"The networks, layer by layer: {guess}."
         head: list[Child] = ["Network", "Layer", "Size", "Parameters"]
         parts.append(table(caption, head, body, numbers=(3,)))
     return tag("div", parts)
 
 
-def curves(code: Code | None, trace: Trace | None, what: str) -> list[Child]:
+def curves(code: Code | None, trace: BoundCurve | None, what: str) -> list[Child]:
     """How the two terms of the bound went."""
     if code is None or not code.history:
         return []
     history = code.history
-    said = deep_words.ends(code, trace, what)
+    said = deep_sentences.ends(code, trace, what)
     figure = plots.two_terms(
         history["epoch"], history["reconstruction"], history["kl"], history["elbo"], history.get("held_out")
     )

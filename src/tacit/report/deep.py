@@ -3,12 +3,15 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from jaxtyping import Bool, Float, Num, Shaped, UInt8
 
 from tacit.compute import Array
+from tacit.data.dataset import Values, some
+from tacit.estimators.capabilities import Codes, Measures, Scores, ScoresByDraws, Walks, can
+from tacit.estimators.settings import Estimator
 from tacit.evaluation.health import ACTIVE_VARIANCE, latent_health
 from tacit.evaluation.measure import bits_per_dimension
 from tacit.plots.images import grey_levels, span_of
@@ -114,12 +117,9 @@ class Images:
                 raise ValueError(f"{name} must go with its images, one each")
 
 
-def is_deep(estimator: Any) -> bool:
-    """Whether an estimator says what its code is told of rows."""
-    return hasattr(estimator, "latent_information")
-
-
-def code(estimator: Any, X: Any, labels: Sequence[Any] | np.ndarray | None = None) -> Code | None:
+def code(
+    estimator: Estimator, X: Values | pa.Table, labels: Sequence[object] | np.ndarray | None = None
+) -> Code | None:
     """The code of a deep model, seen from at most 2 000 rows, or nothing for another model.
 
     Args:
@@ -127,19 +127,19 @@ def code(estimator: Any, X: Any, labels: Sequence[Any] | np.ndarray | None = Non
         X: rows as the estimator takes them.
         labels: what each row is.
     """
-    if not is_deep(estimator):
+    if not can(estimator, Codes):
         return None
     rows = len(X)
     kept = np.sort(thin(rows, LOOKED_AT))
     few = _pick(X, kept)
     found = estimator.latent_information(few)
     health = latent_health(estimator, few)
-    words = estimator.architecture() if hasattr(estimator, "architecture") else None
-    point = is_point(estimator)
+    networks = estimator.architecture()
+    point = not can(estimator, Scores)
     names = None if labels is None else np.asarray(labels)[kept]
     return Code(
-        parts=() if words is None else tuple(words.parts),
-        layers=() if words is None else tuple(tuple(layer) for layer in words.layers),
+        parts=networks.parts,
+        layers=networks.layers,
         history=_history(estimator),
         means=found["means"],
         labels=names.astype(str) if names is not None and names.dtype.kind == "O" else names,
@@ -153,38 +153,28 @@ def code(estimator: Any, X: Any, labels: Sequence[Any] | np.ndarray | None = Non
     )
 
 
-def parameters(estimator: Any) -> int | None:
-    """How many numbers a deep model has learned."""
-    return int(estimator.architecture().parameters) if hasattr(estimator, "architecture") else None
-
-
-def _pick(X: Any, places: np.ndarray) -> Any:
+def _pick(X: Values | pa.Table, places: np.ndarray) -> Values | pa.Table:
     """Some rows of an array or of a table with named columns."""
-    return X.take(places) if hasattr(X, "column_names") else X[places]
+    return X.take(places) if isinstance(X, pa.Table) else some(X, places)
 
 
-def _measure(estimator: Any) -> str:
+def _measure(estimator: Estimator) -> str:
     """What a score is of: "density", "mass", or "mixed"; nothing where an estimator does not say."""
-    kinds = set(estimator.base_measure()) if hasattr(estimator, "base_measure") else {""}
+    kinds = set(estimator.base_measure()) if can(estimator, Measures) else {""}
     return kinds.pop().partition(" ")[0] if len(kinds) == 1 else "mixed"
 
 
-def is_point(estimator: Any) -> bool:
-    """Whether codes are points, so that nothing is a bound on a log density."""
-    return not hasattr(estimator, "score_samples")
-
-
-def bits(estimator: Any, values: np.ndarray, nats: float) -> float | None:
+def bits(estimator: Estimator, values: np.ndarray, nats: float) -> float | None:
     """What a level of an 8-bit image costs in bits, ``−nats / (levels · ln 2)``, where the score is of its levels."""
     levels = values.dtype == np.uint8 and values.size > 0 and int(values.max()) > 1
-    if not levels or getattr(estimator, "binarize", None) is not None or not hasattr(estimator, "base_measure"):
+    if not levels or not can(estimator, Codes) or estimator.binarize is not None:
         return None
-    if set(estimator.base_measure()) != {"mass"}:
+    if not can(estimator, Measures) or set(estimator.base_measure()) != {"mass"}:
         return None
     return -bits_per_dimension(nats, math.prod(values.shape[1:]))
 
 
-def log_density(estimator: Any, X: Any) -> np.ndarray:
+def log_density(estimator: ScoresByDraws, X: Values | pa.Table) -> np.ndarray:
     """Log density of 2 000 rows at most, drawn at random, in nats; NaN for the others."""
     kept = np.sort(thin(len(X), SCORED_ROWS))
     found = np.full(len(X), np.nan)
@@ -192,7 +182,7 @@ def log_density(estimator: Any, X: Any) -> np.ndarray:
     return found
 
 
-def images(estimator: Any, values: np.ndarray, names: Sequence[object], seen: Code) -> Images:
+def images(estimator: Codes, values: np.ndarray, names: Sequence[object], seen: Code) -> Images:
     """The images that were fitted beside those that the model makes.
 
     Args:
@@ -202,11 +192,11 @@ def images(estimator: Any, values: np.ndarray, names: Sequence[object], seen: Co
         seen: what `code` gave for these images.
     """
     limits = span_of(values[thin(len(values), LOOKED_AT)])
-    made = (0.0, 1.0) if getattr(estimator, "binarize", None) is not None else limits
+    made = limits if estimator.binarize is None else (0.0, 1.0)
     room = max(1, NUMBERS // math.prod(values.shape[1:]))
     kept = np.sort(thin(len(values), min(PAIRS, room)))
     moved, travels = _traversals(estimator, values, room, seen)
-    scored, density = _odd(estimator, values, min(ODD, room), seen)
+    scored, density = _odd(estimator, values, min(ODD, room))
     return Images(
         count=len(values),
         size=tuple(values.shape[1:]),
@@ -224,23 +214,22 @@ def images(estimator: Any, values: np.ndarray, names: Sequence[object], seen: Co
     )
 
 
-def _samples(estimator: Any, number: int, limits: tuple[float, float]) -> np.ndarray | None:
+def _samples(estimator: Codes, number: int, limits: tuple[float, float]) -> np.ndarray:
     """``E[x|z]`` of codes drawn from the prior."""
-    if not hasattr(estimator, "sample"):
-        return None
     return grey_levels(estimator.sample(number, mean=True, random_state=0), limits)
 
 
-def _traversals(estimator: Any, values: np.ndarray, room: int, seen: Code) -> tuple[tuple[int, ...], np.ndarray | None]:
+def _traversals(
+    estimator: Codes, values: np.ndarray, room: int, seen: Code
+) -> tuple[tuple[int, ...], np.ndarray | None]:
     """The most ordinary image as each of the dimensions in use is moved, the most used first."""
     steps = min(STEPS, room)
-    if not hasattr(estimator, "traverse") or steps < 3 or seen.point or seen.means is None or seen.kl is None:
+    if not can(estimator, Walks) or steps < 3 or seen.point or seen.means is None or seen.kl is None:
         return (), None
     means = np.asarray(seen.means)
     spread = means.var(axis=0)
     use = np.asarray(seen.kl) if len(seen.kl) == means.shape[1] else spread
-    seen_dims = getattr(estimator, "visible_dims", means.shape[1])
-    order = [int(dim) for dim in np.argsort(-use, kind="stable") if dim < seen_dims]
+    order = [int(dim) for dim in np.argsort(-use, kind="stable") if dim < estimator.visible_dims]
     used = [dim for dim in order if spread[dim] > ACTIVE_VARIANCE]
     used = used[: min(MOVED, max(1, room // steps))]
     if not used:
@@ -250,10 +239,10 @@ def _traversals(estimator: Any, values: np.ndarray, room: int, seen: Code) -> tu
     return tuple(used), np.stack([estimator.traverse(ordinary, dim, places) for dim in used])
 
 
-def _manifold(estimator: Any, room: int, limits: tuple[float, float], seen: Code) -> np.ndarray | None:
+def _manifold(estimator: Codes, room: int, limits: tuple[float, float], seen: Code) -> np.ndarray | None:
     """Images over the quantiles of a standard normal prior, of a code of two numbers."""
     side = min(GRID, math.isqrt(room))
-    if not hasattr(estimator, "manifold") or side < 3 or seen.point or seen.means is None or seen.kl is None:
+    if not can(estimator, Walks) or side < 3 or seen.point or seen.means is None or seen.kl is None:
         return None
     if np.shape(seen.means)[1] != 2 or len(seen.kl) != 2:  # with another prior the KL is not closed
         return None
@@ -266,24 +255,24 @@ def _grid(images: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
     return levels.reshape(*images.shape[:2], *levels.shape[1:])
 
 
-def _odd(estimator: Any, values: np.ndarray, number: int, seen: Code) -> tuple[np.ndarray, np.ndarray | None]:
+def _odd(estimator: Codes, values: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray | None]:
     """Which of 500 images at most are the least likely, and their log densities."""
     kept = np.sort(thin(len(values), SCORED_IMAGES))
-    if not hasattr(estimator, "score_samples") or seen.point:
+    if not can(estimator, ScoresByDraws):
         return kept[:0], None
     density = np.asarray(estimator.score_samples(values[kept], n_samples=IMAGE_DRAWS), np.float64)
     order = np.argsort(density, kind="stable")[: min(number, max(1, len(kept) // 2))]
     return kept[order], density[order]
 
 
-def _history(estimator: Any) -> dict[str, np.ndarray]:
+def _history(estimator: Estimator) -> dict[str, np.ndarray]:
     """The terms by epoch, in the user's units.
 
     ``history_`` is in the units of the model; ``lower_bound_``, of the parameters that were kept (the best held-out
     ones, else the last), is in the user's: the difference is the same for every bound and reconstruction, and the KL
     has none.
     """
-    kept = getattr(estimator, "history_", None)
+    kept = estimator.history_
     if not kept or not len(kept["epoch"]):
         return {}
     chosen = float(np.nanmax(kept["held_out"])) if "held_out" in kept else float(kept["elbo"][-1])

@@ -10,7 +10,7 @@ from tacit import plots
 from tacit.compute import Array
 from tacit.models.graph import Graph
 from tacit.plots.style import short_number
-from tacit.report import words
+from tacit.report import sentences
 from tacit.report.html import Child, Html, tag
 from tacit.report.page import Fact
 from tacit.report.parts import Section, folded, framed, picture, section
@@ -36,7 +36,7 @@ class ModelSummary:
 
 
 @dataclass(frozen=True, eq=False)
-class Trace:
+class BoundCurve:
     """How the bound rose: ``bound[s]`` in nats (all rows together) after ``iteration[s]``, and how it ended."""
 
     iteration: Num[Array, " steps"]
@@ -47,7 +47,7 @@ class Trace:
 
 
 @dataclass(frozen=True)
-class HeldOut:
+class HeldOutFact:
     """Mean log density of rows kept aside, in nats per row, with its standard error.
 
     ``baseline`` is the same of a simpler model (its name, its score), to have something to compare with. ``bound``
@@ -74,7 +74,7 @@ class Repeat:
 
 
 @dataclass(frozen=True, eq=False)
-class Fit:
+class FitFacts:
     """What every report tells of its fit; what there is nothing to say of is left out.
 
     Attributes:
@@ -92,23 +92,45 @@ class Fit:
     source: str = ""
     model: ModelSummary | None = None
     graph: Graph | None = None
-    trace: Trace | None = None
+    trace: BoundCurve | None = None
     trust: tuple[str, ...] = ()
-    held_out: HeldOut | None = None
+    held_out: HeldOutFact | None = None
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     repeat: Repeat | None = None
 
 
-def model_section(fit: Fit, *more: Child) -> Section | None:
-    """The model in words, its diagram and factorisation, and what else there is to say of it."""
-    return section("model", "Model", "What was fitted, and why", _summary(fit.model), _diagram(fit.graph), *more)
+def closing(
+    fit: FitFacts,
+    reading: str,
+    *,
+    model: Sequence[Child] = (),
+    course: Sequence[Child] = (),
+    data: Sequence[Child] = (),
+) -> list[Section | None]:
+    """The sections that end every report: the model, how the fit went and how far to trust it, the data, the repeat.
+
+    Args:
+        fit: What every report tells.
+        reading: Heading of what was guessed on the way from the file to the data.
+        model: What there is to say of the model beside its name, diagram and factorisation.
+        course: How the fit went, where there is more to say than that the bound rose.
+        data: What the data were.
+    """
+    trust = [tag("h3", "How far to trust it"), tag("ul", [tag("li", each) for each in fit.trust])] if fit.trust else []
+    notes = [tag("h3", reading), tag("ul", [tag("li", note) for note in fit.notes])] if fit.notes else []
+    return [
+        section("model", "Model", "What was fitted, and why", _summary(fit.model), _diagram(fit.graph), *model),
+        section("learning", "Learning", "How the fit went", *(course or rise(fit)), *trust),
+        section("data", "Data", "The data", *data, *notes),
+        _repeat_section(fit.repeat),
+    ]
 
 
 def _summary(model: ModelSummary | None) -> Html | None:
     if model is None:
         return None
-    explained = words.structure(model.structure)
+    explained = sentences.structure(model.structure)
     settings = list(model.settings)
     if model.structure:
         settings.append(("Structure", f"{model.structure}: {explained}" if explained else model.structure))
@@ -140,22 +162,14 @@ def _diagram(graph: Graph | None) -> Html | None:
     return tag("div", framed(caption, drawn), right, class_="pair")
 
 
-def learning_section(fit: Fit, *course: Child) -> Section | None:
-    """How the fit went, as its kind of model tells it, and how far to trust it."""
-    trust: list[Child] = []
-    if fit.trust:
-        trust = [tag("h3", "How far to trust it"), tag("ul", [tag("li", each) for each in fit.trust])]
-    return section("learning", "Learning", "How the fit went", *course, *trust)
-
-
-def rise(fit: Fit, marks: Sequence[int] = ()) -> list[Child]:
+def rise(fit: FitFacts, marks: Sequence[int] = ()) -> list[Child]:
     """How the bound rose, in words and as a curve, with open dots at some iterations that are shown elsewhere."""
     trace = fit.trace
     bound = np.zeros(0) if trace is None else np.asarray(trace.bound, dtype=np.float64)
     bound = bound[np.isfinite(bound)]
     if trace is None or not len(bound):
         return []
-    said = words.rise(
+    said = sentences.rise(
         float(bound[0]), float(bound[-1]), int(np.max(trace.iteration)), trace.converged, trace.stop_reason
     )
     if trace.seconds is not None:
@@ -167,7 +181,7 @@ def rise(fit: Fit, marks: Sequence[int] = ()) -> list[Child]:
     return [tag("p", said), framed(why, picture(figure, "trace", said))]
 
 
-def held_out_fact(held: HeldOut | None, what: str) -> list[Fact]:
+def held_out_fact(held: HeldOutFact | None, what: str) -> list[Fact]:
     """The score at the head of the page."""
     if held is None or not np.isfinite(held.score):
         return []
@@ -176,27 +190,15 @@ def held_out_fact(held: HeldOut | None, what: str) -> list[Fact]:
     return [Fact("Held-out score", least + short_number(held.score, 4), unit)]
 
 
-def told_held_out(held: HeldOut | None, what: str) -> list[Child]:
+def told_held_out(held: HeldOutFact | None, what: str) -> list[Child]:
     """The score in words."""
     if held is None or not np.isfinite(held.score):
         return []
-    text = words.held_out(held.score, held.standard_error, held.rows, held.baseline, bound=held.bound, what=what)
+    text = sentences.held_out(held.score, held.standard_error, held.rows, held.baseline, bound=held.bound, what=what)
     return [tag("p", text)]
 
 
-def notes(fit: Fit, title: str) -> list[Child]:
-    """What was guessed on the way from the file to the data."""
-    if not fit.notes:
-        return []
-    return [tag("h3", title), tag("ul", [tag("li", note) for note in fit.notes])]
-
-
-def data_section(*parts: Child) -> Section | None:
-    """What the data were."""
-    return section("data", "Data", "The data", *parts)
-
-
-def repeat_section(repeat: Repeat | None) -> Section | None:
+def _repeat_section(repeat: Repeat | None) -> Section | None:
     """The command, the lines of Python, the configuration and the versions behind the fit."""
     if repeat is None:
         return None

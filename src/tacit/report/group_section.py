@@ -10,12 +10,12 @@ from tacit.data.levels import show_level
 from tacit.data.schema import Column
 from tacit.plots.progress import moment_name
 from tacit.plots.style import alike, group_colour, short_number, thin
-from tacit.report import words
+from tacit.report import sentences
 from tacit.report.effects import Effect, effects
 from tacit.report.groups import Groups, Snapshots
 from tacit.report.html import Child, Html, table, tag
 from tacit.report.parts import Section, badge, folded, framed, picture, section
-from tacit.report.table import Table
+from tacit.report.table import FittedTable
 
 _PAIRS = 5
 _PROFILE = 25
@@ -25,7 +25,7 @@ _MOMENTS = 8
 _NUMBERS = ("continuous", "positive", "count")
 
 
-def group_section(rows: Table, groups: Groups) -> Section | None:
+def group_section(rows: FittedTable, groups: Groups) -> Section | None:
     """Words first, then the pictures, then the figures; of a long table 50 000 rows drawn at random."""
     rows.check("groups.responsibilities", groups.responsibilities)
     number = len(rows.values)
@@ -51,7 +51,7 @@ def group_section(rows: Table, groups: Groups) -> Section | None:
     )
 
 
-def formed(rows: Table, snapshots: Snapshots) -> Child:
+def formed(rows: FittedTable, snapshots: Snapshots) -> Child:
     """The groups at some steps of the fit."""
     pair, moments = list(snapshots.columns), sorted(snapshots.at)
     if len(moments) > _MOMENTS:
@@ -65,7 +65,9 @@ def formed(rows: Table, snapshots: Snapshots) -> Child:
             rows.values[:, pair], {moment: snapshots.at[moment]}, names, cell=(1.45, 1.4), last=last
         )
         panels.append(picture(figure, f"step{moment}", f"{moment_name(moment, last)}: the groups' ellipses"))
-    caption = f"How the groups formed, in {words.listed(names)}. Each step moves them to where the data are likelier."
+    caption = (
+        f"How the groups formed, in {sentences.listed(names)}. Each step moves them to where the data are likelier."
+    )
     return framed(caption, panels, class_="strip")
 
 
@@ -80,18 +82,18 @@ def _in_words(groups: Groups, found: list[list[Effect]], columns: tuple[Column, 
                 badge(k),
                 tag(
                     "div",
-                    tag("p", words.describe_group(k, float(share), found[k], columns)),
+                    tag("p", sentences.describe_group(k, float(share), found[k], columns)),
                     tag("div", tag("i", style=width), class_="bar", aria_hidden="true"),
                 ),
             )
         )
     about = "A group is compared with all other rows, column by column; rows count by their probability."
     note = "Groups are numbered from 1, by size: in Python, Group 1 is component 0."
-    left = tag("p", words.emptied(len(weights), groups.emptied)) if groups.emptied else ""
+    left = tag("p", sentences.emptied(len(weights), groups.emptied)) if groups.emptied else ""
     return Html(tag("ol", lines, class_="groups") + left + tag("p", f"{about} {note}", class_="note"))
 
 
-def _pairs(rows: Table, groups: Groups) -> Html | None:
+def _pairs(rows: FittedTable, groups: Groups) -> Html | None:
     """Pairs of numeric columns; one column alone is drawn as a density."""
     values, schema = rows.values, rows.schema
     gaussians = groups.gaussians
@@ -119,11 +121,11 @@ def _pairs(rows: Table, groups: Groups) -> Html | None:
         how += f"Shown are the {_PAIRS} of {len(chosen)} columns that tell the groups apart best. "
     if len(values) > 2000:
         how += "2\u202f000 rows drawn at random are shown. "
-    says = f"Scatter plots of {words.listed(names[:_PAIRS])}, coloured by group"
+    says = f"Scatter plots of {sentences.listed(names[:_PAIRS])}, coloured by group"
     return framed(how.strip(), picture(figure, "pairs", says), class_="wide" if len(chosen) > 2 else None)
 
 
-def _columns(rows: Table, groups: Groups, found: list[list[Effect]]) -> list[Child]:
+def _columns(rows: FittedTable, groups: Groups, found: list[list[Effect]]) -> list[Child]:
     """The columns that no pair plot shows, those that differ most first: nine, and as many folded away."""
     values, schema = rows.values, rows.schema
     paired = set(groups.gaussians.columns) if groups.gaussians is not None else set()
@@ -150,11 +152,11 @@ def _columns(rows: Table, groups: Groups, found: list[list[Effect]]) -> list[Chi
         how += f" The {len(alone) - len(tiles)} columns that differ least are not drawn."
     shown = framed(how, tiles[:_TILES], class_="tiles")
     rest = tiles[_TILES:]
-    hidden = folded(words.counted(len(rest), "more column"), framed(None, rest, class_="tiles")) if rest else None
+    hidden = folded(sentences.counted(len(rest), "more column"), framed(None, rest, class_="tiles")) if rest else None
     return [tag("h3", "Column by column"), shown, hidden]
 
 
-def _lone(rows: Table, groups: Groups) -> Html | None:
+def _lone(rows: FittedTable, groups: Groups) -> Html | None:
     """The only column of a table, drawn large."""
     values, schema, curves = rows.values, rows.schema, _curves(groups, 0)
     column = schema.columns[0]
@@ -206,7 +208,7 @@ def _profile(groups: Groups, found: list[list[Effect]], columns: tuple[Column, .
         " the rest; the stronger, the clearer. The columns that differ most come first.",
     ]
     if len(order) > _PROFILE:
-        caption.append(f" {words.counted(len(order) - _PROFILE, 'further column')} differ less.")
+        caption.append(f" {sentences.counted(len(order) - _PROFILE, 'further column')} differ less.")
     head: list[Child] = ["Column", *(badge(k) for k in range(len(groups.weights)))]
     return table(caption, head, lines, class_="profile")
 
@@ -222,7 +224,7 @@ def _profile_line(found: Sequence[Effect | None], column: Column) -> list[Html]:
         text = next(numbers)
         if effect.level is not None:
             level = show_level(column.levels[effect.level]) if column.levels else effect.level
-            text = f"{level}: {words.percent(effect.inside)}"
+            text = f"{level}: {sentences.percent(effect.inside)}"
         depth = int(np.searchsorted([0.15, 0.4, 0.7], effect.strength, side="right"))
         side, mark = ("more", "▲ ") if effect.size > 0 else ("less", "▼ ")
         cells.append(tag("td", mark if depth else None, text, class_=f"{side}-{depth}" if depth else None))

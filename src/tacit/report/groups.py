@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Num
 
 from tacit.compute import Array, double_precision
 from tacit.data.schema import Schema
+from tacit.estimators.capabilities import EmptiesItself, Mixes, can
+from tacit.estimators.settings import Estimator
 from tacit.models.components.base import Picture
-from tacit.models.mixture.model import Mixture
+from tacit.models.mixture.model import MixtureModel
 from tacit.models.mixture.summary import column_densities
 
 GRID = 240
@@ -53,27 +54,28 @@ class Groups:
     emptied: int = 0
 
 
-def gaussians(model: Any, components: int) -> Gaussians | None:
+def gaussians(model: MixtureModel | None, components: int) -> Gaussians | None:
     """The ellipses of the largest Gaussian group of columns, of the first components."""
-    drawn = _widest(model)
+    drawn = None if model is None else _widest(model)
     if drawn is None:
         return None
     columns, picture = drawn
     return Gaussians(columns, picture.centres[:components], picture.matrices[:components])
 
 
-def snapshots(estimator: Any) -> Snapshots | None:
+def snapshots(estimator: Estimator) -> Snapshots | None:
     """The groups at the start, on the way and at the end, in the two columns that tell them apart best."""
-    drawn = _widest(getattr(estimator, "model_", None))
-    kept = getattr(estimator, "snapshots_", None)
-    if drawn is None or not kept or len(drawn[0]) < 2:
+    if not can(estimator, Mixes) or not estimator.snapshots_:
+        return None
+    drawn = _widest(estimator.model_)
+    if drawn is None or len(drawn[0]) < 2:
         return None
     columns, picture = drawn
     chosen = _two(picture)
     at = {}
-    counts = getattr(estimator, "expected_counts_", None)
-    least = 0.0 if counts is None else 1.0 / max(float(np.sum(counts)), 1.0)  # a group of less than one row is empty
-    for iteration, model in sorted(kept.items()):
+    counts = np.sum(estimator.expected_counts_) if can(estimator, EmptiesItself) else None
+    least = 0.0 if counts is None else 1.0 / max(float(counts), 1.0)  # a group of less than one row is empty
+    for iteration, model in sorted(estimator.snapshots_.items()):
         then = _widest(model)
         if then is not None:
             matrices = then[1].matrices[:, chosen][:, :, chosen]
@@ -85,10 +87,10 @@ def snapshots(estimator: Any) -> Snapshots | None:
 
 @double_precision
 def curves(
-    model: Any, schema: Schema, values: Float[np.ndarray, "rows columns"], components: int
+    model: MixtureModel | None, schema: Schema, values: Float[np.ndarray, "rows columns"], components: int
 ) -> dict[int, tuple[np.ndarray, np.ndarray]]:
     """By column: a grid, and the weighted densities of the first groups on it, for columns without ellipses."""
-    if not isinstance(model, Mixture):
+    if model is None:
         return {}
     drawn = () if (widest := _widest(model)) is None else widest[0]
     found = {}
@@ -102,10 +104,9 @@ def curves(
     return found
 
 
-def _widest(model: Any) -> tuple[tuple[int, ...], Picture] | None:
+def _widest(model: MixtureModel) -> tuple[tuple[int, ...], Picture] | None:
     """The columns of the largest group that is drawn as ellipses, and the picture of it."""
-    groups = model.groups if isinstance(model, Mixture) else ()
-    pictures = [(group.columns, picture) for group in groups if (picture := group.chart()) is not None]
+    pictures = [(group.columns, picture) for group in model.groups if (picture := group.chart()) is not None]
     return max(pictures, key=lambda pair: len(pair[0]), default=None)
 
 

@@ -4,20 +4,10 @@ import numpy as np
 
 from tacit import plots
 from tacit.plots.style import alike, short_number
-from tacit.report import deep_words
+from tacit.report import deep_sentences
 from tacit.report.code_section import architecture, code_facts, code_section, curves, score_notes
 from tacit.report.deep import Code, Images
-from tacit.report.fit import (
-    Fit,
-    data_section,
-    held_out_fact,
-    learning_section,
-    model_section,
-    notes,
-    repeat_section,
-    rise,
-    told_held_out,
-)
+from tacit.report.fit import FitFacts, closing, held_out_fact, told_held_out
 from tacit.report.html import Child, tag
 from tacit.report.page import Fact, Report
 from tacit.report.parts import Section, framed, raster, section, those_there
@@ -30,29 +20,31 @@ _BETWEEN = 8
 """Pixels between two pairs of lines."""
 
 
-def image_report(title: str, fit: Fit, images: Images, code: Code | None) -> Report:
+def image_report(title: str, fit: FitFacts, images: Images, code: Code | None) -> Report:
     """The page of a model of images."""
     told = told_held_out(fit.held_out, "image")
     if told and fit.held_out is not None and fit.held_out.bits is not None:
-        told.append(tag("p", deep_words.bits(fit.held_out, images)))
+        told.append(tag("p", deep_sentences.bits(fit.held_out, images)))
     told += score_notes(fit.held_out, code, "image") if told else []
     sections = those_there(
         section("images", "Images", "What the model makes", _pairs(images), _samples(images)),
         code_section(code, "image", images),
         _odd(images),
         section("fit", "Fit", "How well it fits", *told),
-        model_section(fit, architecture(code, "image")),
-        learning_section(fit, *(curves(code, fit.trace, "image") or rise(fit))),
-        data_section(*notes(fit, "Reading the images")),
-        repeat_section(fit.repeat),
+        *closing(
+            fit,
+            "Reading the images",
+            model=[architecture(code, "image")],
+            course=curves(code, fit.trace, "image"),
+        ),
     )
     facts = [
         Fact("Images", short_number(images.count, 15)),
-        Fact("Pixels", deep_words.size(images)),
+        Fact("Pixels", deep_sentences.size(images)),
         *code_facts(code),
         *held_out_fact(fit.held_out, "image"),
     ]
-    return Report(title, facts, sections, deep_words.lead(images, code, fit.source), fit.warnings, units=_UNITS)
+    return Report(title, facts, sections, deep_sentences.lead(images, code, fit.source), fit.warnings, units=_UNITS)
 
 
 def _pairs(images: Images) -> Child:

@@ -7,20 +7,20 @@ import numpy as np
 from tacit import plots
 from tacit.data.kinds import LeftOut
 from tacit.plots.style import alike, short_number
-from tacit.report import words
-from tacit.report.fit import Fit, data_section, learning_section, model_section, notes, repeat_section, rise
+from tacit.report import sentences
+from tacit.report.fit import FitFacts, closing
 from tacit.report.html import Child, table, tag
 from tacit.report.page import Fact, Report
 from tacit.report.parts import Section, folded, framed, picture, section, those_there
 from tacit.report.predictions import Coefficient, Prediction
-from tacit.report.table import Table, table_facts, told_columns, told_left_out
+from tacit.report.table import FittedTable, table_facts, told_columns, told_left_out
 
 DRAWN, SENTENCES, LINES = 24, 8, 30
 """Coefficients that are drawn, put into sentences, and listed before the rest is folded."""
 
 
 def prediction_report(
-    title: str, fit: Fit, rows: Table, prediction: Prediction, left_out: Sequence[LeftOut] = ()
+    title: str, fit: FitFacts, rows: FittedTable, prediction: Prediction, left_out: Sequence[LeftOut] = ()
 ) -> Report:
     """The page of a model that predicts a column.
 
@@ -33,8 +33,8 @@ def prediction_report(
     """
     number, columns = rows.values.shape
     what = f"one of {len(prediction.classes)} classes" if prediction.classes else "a number"
-    lead = f"{words.readable(prediction.name)[0]}, {what}, is predicted from "
-    lead += f"{words.counted(columns, 'column')}, as learned from {words.counted(number, 'row')}."
+    lead = f"{sentences.readable(prediction.name)[0]}, {what}, is predicted from "
+    lead += f"{sentences.counted(columns, 'column')}, as learned from {sentences.counted(number, 'row')}."
     settled = None if fit.trace is None else fit.trace.converged
     return Report(
         title,
@@ -42,13 +42,10 @@ def prediction_report(
         those_there(
             _effects(prediction),
             _quality(prediction),
-            model_section(fit),
-            learning_section(fit, *rise(fit)),
-            data_section(*told_columns(rows), *told_left_out(left_out), *notes(fit, "Reading the table")),
-            repeat_section(fit.repeat),
+            *closing(fit, "Reading the table", data=(*told_columns(rows), *told_left_out(left_out))),
         ),
         lead,
-        (*fit.warnings, *words.cautions(None, number, columns, settled, False)),
+        (*fit.warnings, *sentences.cautions(None, number, columns, settled, False)),
     )
 
 
@@ -57,7 +54,9 @@ def _facts(prediction: Prediction) -> list[Fact]:
     found = []
     if prediction.accuracy is not None:
         right, common = prediction.accuracy
-        found.append(Fact("In the right class", words.percent(right), f"{words.percent(common)} by the commonest"))
+        found.append(
+            Fact("In the right class", sentences.percent(right), f"{sentences.percent(common)} by the commonest")
+        )
     if prediction.error is not None:
         off, median = alike(list(prediction.error), 3)
         found.append(Fact("Off on average by", off, f"{median} by the median"))
@@ -71,7 +70,7 @@ def _effects(prediction: Prediction) -> Section | None:
     """The coefficients: a picture, what they mean, a table."""
     if not prediction.coefficients:
         return None
-    lines, name = prediction.coefficients, words.readable(prediction.name)[0]
+    lines, name = prediction.coefficients, sentences.readable(prediction.name)[0]
     of = f"the log odds of {name} = {prediction.positive}" if prediction.classes else name
     of = "the score of each class" if any(line.owner for line in lines) else of
     shown = lines[:DRAWN]
@@ -119,7 +118,7 @@ def _table(lines: tuple[Coefficient, ...]) -> Child:
     if len(body) <= LINES:
         return shown
     rest = table("The other coefficients.", head, body[LINES:], numbers=numbers)
-    return [shown, folded(words.counted(len(body) - LINES, "more coefficient"), rest)]
+    return [shown, folded(sentences.counted(len(body) - LINES, "more coefficient"), rest)]
 
 
 def _quality(prediction: Prediction) -> Section | None:
@@ -134,14 +133,14 @@ def _honest(prediction: Prediction) -> Child:
         return None
     chances, observed = np.asarray(prediction.chances), np.asarray(prediction.observed)
     if chances.shape[1] == 2:
-        what = f"{words.readable(prediction.name)[0]} = {prediction.positive}"
+        what = f"{sentences.readable(prediction.name)[0]} = {prediction.positive}"
         said, came = chances[:, 1], observed == 1
     else:
         said, came, what = chances.max(axis=1), chances.argmax(axis=1) == observed, "the class called likeliest"
     figure = plots.reliability_plot(said, came, says=f"The probability told for {what}"[:60])
     caption = (
-        f"Are the probabilities honest? Each dot is a share of the {words.counted(len(said), 'row')} kept aside: to "
-        f"the right the probability that {what} was given, upwards how often it came, with 95 % intervals. On the "
+        f"Are the probabilities honest? Each dot is a share of the {sentences.counted(len(said), 'row')} kept aside: "
+        f"to the right the probability that {what} was given, upwards how often it came, with 95 % intervals. On the "
         "line, they are."
     )
     return [tag("h3", "Probabilities"), framed(caption, picture(figure, "reliability", "Reliability diagram"))]
@@ -153,7 +152,7 @@ def _beside(prediction: Prediction) -> Child:
     observed = np.asarray(prediction.observed, np.float64)
     figure = plots.predicted_plot(prediction.predicted, observed, ends=prediction.ends, name=prediction.name)
     within = (
-        f" Grey lines are {words.percent(prediction.level)} intervals; rows outside theirs are orange."
+        f" Grey lines are {sentences.percent(prediction.level)} intervals; rows outside theirs are orange."
         if prediction.ends is not None
         else ""
     )

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from tacit.report.prediction_words import coefficient_sentence, quality_sentences, ranked
+from tacit.report.prediction_sentences import coefficient_sentence, quality_sentences, ranked
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from tacit.data.kinds import LeftOut
 from tacit.data.levels import show_level
 from tacit.data.schema import Column, Schema
 from tacit.plots.style import short_number
-from tacit.report import words
+from tacit.report import sentences
 from tacit.report.html import Child, table, tag
 from tacit.report.page import Fact
 from tacit.report.parts import folded, framed, picture
@@ -20,7 +20,7 @@ _LINES = 30
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class FittedTable:
     """The rows that were fitted.
 
     Attributes:
@@ -54,17 +54,17 @@ class Table:
         return float(self.missing.mean()) if self.values.size else 0.0
 
 
-def table_facts(rows: Table) -> list[Fact]:
+def table_facts(rows: FittedTable) -> list[Fact]:
     """How large the table is."""
     number, columns = rows.values.shape
     return [
         Fact("Rows", short_number(number, 15)),
         Fact("Columns", str(columns)),
-        Fact("Values missing", words.percent(rows.gaps)),
+        Fact("Values missing", sentences.percent(rows.gaps)),
     ]
 
 
-def told_columns(rows: Table | None) -> list[Child]:
+def told_columns(rows: FittedTable | None) -> list[Child]:
     """The columns and their kinds, and what is missing."""
     if rows is None or not len(rows.schema):
         return []
@@ -74,8 +74,8 @@ def told_columns(rows: Table | None) -> list[Child]:
         figure = plots.missing_summary(missing, rows.schema.names)
         whole = int((~missing.any(1)).sum())
         said = (
-            f"{words.capital(words.percent(float(missing.mean())))} of the values are missing; "
-            f"{words.counted(whole, 'row')} of {short_number(len(missing), 15)} are complete."
+            f"{sentences.capital(sentences.percent(float(missing.mean())))} of the values are missing; "
+            f"{sentences.counted(whole, 'row')} of {short_number(len(missing), 15)} are complete."
         )
         caption = "Bars: share missing. Squares: which gaps occur together, and in how many rows."
         parts += [tag("h3", "Missing values"), tag("p", said), framed(caption, picture(figure, "missing", said))]
@@ -98,11 +98,11 @@ def _columns(columns: tuple[Column, ...], values: np.ndarray) -> list[Child]:
         holds = tag("td", _holds(column, seen), class_="text")
         body.append([column.name, column.kind, holds, tag("td", column.note, class_="text")])
     head: list[Child] = ["Column", "Kind", "Values", "Why this kind"]
-    caption = f"{words.counted(len(body), 'column')} went into the model."
+    caption = f"{sentences.counted(len(body), 'column')} went into the model."
     shown: list[Child] = [table(caption, head, body[:_LINES])]
     rest = body[_LINES:]
     if rest:
-        shown.append(folded(words.counted(len(rest), "more column"), table("The other columns.", head, rest)))
+        shown.append(folded(sentences.counted(len(rest), "more column"), table("The other columns.", head, rest)))
     return shown
 
 
@@ -113,7 +113,7 @@ def _holds(column: Column, seen: np.ndarray) -> str:
     if column.levels is not None:
         counts = np.bincount(seen.astype(int), minlength=len(column.levels))
         order = np.argsort(-counts, kind="stable")[:4]
-        named = [f"{show_level(column.levels[i])} {words.percent(counts[i] / len(seen))}" for i in order]
+        named = [f"{show_level(column.levels[i])} {sentences.percent(counts[i] / len(seen))}" for i in order]
         more = len(column.levels) - len(order)
         return ", ".join(named) + (f" and {more} more" if more > 0 else "")
     low, mean, high = (short_number(float(x), 4) for x in (seen.min(), seen.mean(), seen.max()))

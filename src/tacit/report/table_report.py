@@ -6,37 +6,29 @@ from types import MappingProxyType
 import numpy as np
 from jaxtyping import Float
 
+from tacit import plots
 from tacit.compute import Array
 from tacit.data.kinds import LeftOut
-from tacit.report import deep_words, words
+from tacit.data.levels import show_level
+from tacit.plots.style import thin
+from tacit.report import deep_sentences, sentences
+from tacit.report.anomaly_section import anomaly_section
 from tacit.report.choice import Candidates, choice
 from tacit.report.code_section import architecture, code_facts, code_section, curves, score_notes
 from tacit.report.deep import Code
-from tacit.report.fit import (
-    Fit,
-    data_section,
-    held_out_fact,
-    learning_section,
-    model_section,
-    notes,
-    repeat_section,
-    rise,
-    told_held_out,
-)
+from tacit.report.fit import FitFacts, closing, held_out_fact, rise, told_held_out
 from tacit.report.group_section import formed, group_section
 from tacit.report.groups import Groups, Snapshots
-from tacit.report.html import Child
+from tacit.report.html import Child, tag
 from tacit.report.page import Fact, Report
-from tacit.report.parts import Section, section, those_there
-from tacit.report.row_section import row_section
-from tacit.report.samples import beside
-from tacit.report.table import Table, table_facts, told_columns, told_left_out
+from tacit.report.parts import Section, folded, framed, picture, section, those_there
+from tacit.report.table import FittedTable, table_facts, told_columns, told_left_out
 
 
 def table_report(
     title: str,
-    fit: Fit,
-    rows: Table | None = None,
+    fit: FitFacts,
+    rows: FittedTable | None = None,
     *,
     groups: Groups | None = None,
     snapshots: Snapshots | None = None,
@@ -74,10 +66,13 @@ def table_report(
         code_section(code, "row"),
         None if rows is None or log_density is None else _rows(rows, log_density, groups, reasons, code),
         section("fit", "Fit", "How well it fits", *told),
-        model_section(fit, architecture(code, "row"), choice(candidates)),
-        learning_section(fit, *_course(fit, rows, snapshots, code)),
-        data_section(*told_columns(rows), *told_left_out(left_out), *notes(fit, "Reading the table")),
-        repeat_section(fit.repeat),
+        *closing(
+            fit,
+            "Reading the table",
+            model=(architecture(code, "row"), choice(candidates)),
+            course=_course(fit, rows, snapshots, code),
+            data=(*told_columns(rows), *told_left_out(left_out)),
+        ),
     )
     facts = [Fact("Groups", str(len(groups.weights)))] if groups is not None else []
     facts += [] if rows is None else table_facts(rows)
@@ -85,22 +80,22 @@ def table_report(
     weights = None if groups is None else np.asarray(groups.weights)
     number, columns = (0, 0) if rows is None else rows.values.shape
     settled = None if fit.trace is None or code is not None else fit.trace.converged  # a deep fit ends at a rate of 0
-    own = words.cautions(weights, number, columns, settled, candidates is not None and candidates.at_floor)
+    own = sentences.cautions(weights, number, columns, settled, candidates is not None and candidates.at_floor)
     return Report(title, facts, sections, _lead(fit.source, rows, groups), (*fit.warnings, *own), made)
 
 
 def _rows(
-    rows: Table,
+    rows: FittedTable,
     log_density: Float[Array, " rows"],
     groups: Groups | None,
     reasons: Mapping[int, str],
     code: Code | None,
 ) -> Section | None:
-    how = "" if code is None else deep_words.scored(np.asarray(log_density))
-    return row_section(rows, log_density, groups, reasons, how)
+    how = "" if code is None else deep_sentences.scored(np.asarray(log_density))
+    return anomaly_section(rows, log_density, groups, reasons, how)
 
 
-def _course(fit: Fit, rows: Table | None, snapshots: Snapshots | None, code: Code | None) -> list[Child]:
+def _course(fit: FitFacts, rows: FittedTable | None, snapshots: Snapshots | None, code: Code | None) -> list[Child]:
     """How the bound rose, and how the groups formed; of a deep model, the two terms of its bound."""
     steps = () if snapshots is None else tuple(snapshots.at)
     course = curves(code, fit.trace, "row") or rise(fit, steps)
@@ -109,12 +104,66 @@ def _course(fit: Fit, rows: Table | None, snapshots: Snapshots | None, code: Cod
     return course
 
 
-def _lead(source: str, rows: Table | None, groups: Groups | None) -> str:
+def _lead(source: str, rows: FittedTable | None, groups: Groups | None) -> str:
     if rows is None:
         return ""
     number, columns = rows.values.shape
     several = 0 if groups is None else len(groups.weights)
-    said = words.lead(source, number, columns, several, rows.gaps)
+    said = sentences.lead(source, number, columns, several, rows.gaps)
     if groups is not None and several > 1 and number:
-        said += f" {words.certainty(np.asarray(groups.responsibilities))}"
+        said += f" {sentences.certainty(np.asarray(groups.responsibilities))}"
     return said
+
+
+_TILES = 9
+_ROWS = 50_000
+_NUMBERS = ("continuous", "positive", "count")
+
+
+def beside(
+    rows: FittedTable, samples: Float[np.ndarray, "draws columns"], groups: Groups | None, snapshots: Snapshots | None
+) -> list[Child]:
+    """Rows drawn from the model beside those of the data: two columns as clouds, every column by itself."""
+    values, schema = rows.values, rows.schema
+    if samples.shape[1] != len(schema):
+        raise ValueError(f"samples has {samples.shape[1]} columns, values has {len(schema)}")
+    if not len(samples):
+        return []
+    pair = _pair(rows, groups, snapshots)
+    values = values[thin(len(values), _ROWS)] if len(values) > _ROWS else values
+    shown: list[Child] = [tag("h3", "Rows made by the model, beside the data")]
+    if pair is not None:
+        names = [schema.names[j] for j in pair]
+        figure = plots.samples_beside_data(values[:, pair], samples[:, pair], names)
+        says = f"{sentences.listed(names)}: data on the left, rows drawn from the model on the right"
+        caption = "If the model fits, the two clouds look alike."
+        shown.append(framed(caption, picture(figure, "beside", says)))
+    tiles = []
+    for j, column in enumerate(schema.columns[: 2 * _TILES]):
+        levels = {0: [show_level(level) for level in column.levels or ()]}
+        height = 1.1 if column.levels is None else 0.28 * min(max(len(column.levels), 2), 6)
+        figure = plots.samples_by_column(
+            values[:, [j]], samples[:, [j]], [column.name], [column.kind], levels=levels, cell=(2.2, height)
+        )
+        tiles.append(picture(figure, f"sample{j}", f"{column.name}: data in grey, the model in blue"))
+    how = "Grey: the data. Blue: rows drawn from the model."
+    if len(schema) > len(tiles):
+        how += f" The first {len(tiles)} of {len(schema)} columns are drawn."
+    shown.append(framed(how, tiles[:_TILES], class_="tiles"))
+    rest = tiles[_TILES:]
+    if rest:
+        shown.append(folded(sentences.counted(len(rest), "more column"), framed(None, rest, class_="tiles")))
+    return shown
+
+
+def _pair(rows: FittedTable, groups: Groups | None, snapshots: Snapshots | None) -> list[int] | None:
+    """The two columns to show as a cloud: those of the snapshots, else the two that tell groups apart best."""
+    if snapshots is not None:
+        return list(snapshots.columns)
+    numbers = [j for j, kind in enumerate(rows.schema.kinds) if kind in _NUMBERS]
+    if len(numbers) < 2:
+        return None
+    kept = thin(len(rows.values), _ROWS)
+    share = None if groups is None else np.asarray(groups.responsibilities)[kept]
+    best = plots.telling_columns(rows.values[kept][:, numbers], plots.hard_labels(len(kept), share, None), 2)
+    return [numbers[j] for j in best]

@@ -7,8 +7,8 @@ import numpy as np
 from tacit import plots
 from tacit.evaluation.topic_selection import TOPIC_CRITERIA
 from tacit.plots.style import alike, group_colour, short_number
-from tacit.report import words
-from tacit.report.fit import Fit, data_section, learning_section, model_section, notes, repeat_section, rise
+from tacit.report import sentences
+from tacit.report.fit import FitFacts, closing, rise
 from tacit.report.html import Child, Html, table, tag
 from tacit.report.page import Fact, Report
 from tacit.report.parts import Section, badge, folded, framed, picture, section, those_there
@@ -22,7 +22,7 @@ _BARS = 40
 _GRADES = ((0.25, "go together very well"), (0.1, "go together well"), (0.0, "go together somewhat"))
 
 
-def topic_report(title: str, fit: Fit, topics: Topics) -> Report:
+def topic_report(title: str, fit: FitFacts, topics: Topics) -> Report:
     """The page of a topic model."""
     return Report(
         title,
@@ -30,10 +30,7 @@ def topic_report(title: str, fit: Fit, topics: Topics) -> Report:
         those_there(
             _words(topics),
             _documents(topics),
-            model_section(fit),
-            learning_section(fit, *rise(fit), _course(topics)),
-            data_section(*notes(fit, "Reading the texts")),
-            repeat_section(fit.repeat),
+            *closing(fit, "Reading the texts", course=(*rise(fit), _course(topics))),
         ),
         _lead(topics, fit.source),
         fit.warnings,
@@ -44,8 +41,10 @@ def topic_report(title: str, fit: Fit, topics: Topics) -> Report:
 def _lead(topics: Topics, source: str) -> str:
     """What was looked at and what came out, in a sentence."""
     of = f" of {source}" if source else ""
-    text = f"{words.counted(topics.documents, 'document')}{of} with {words.counted(topics.tokens, 'word')} in all"
-    apart = words.counted(len(topics.sizes), "topic")
+    text = (
+        f"{sentences.counted(topics.documents, 'document')}{of} with {sentences.counted(topics.tokens, 'word')} in all"
+    )
+    apart = sentences.counted(len(topics.sizes), "topic")
     return f"{text}: the model tells {apart} apart, each a list of words that go together."
 
 
@@ -78,7 +77,7 @@ def _words(topics: Topics) -> Section | None:
     parts: list[Child] = [
         tag("p", about, class_="note"),
         tag("ol", cards[:_CARDS], class_="groups topics"),
-        folded(words.counted(len(rest), "more topic"), tag("ol", rest, class_="groups topics")) if rest else None,
+        folded(sentences.counted(len(rest), "more topic"), tag("ol", rest, class_="groups topics")) if rest else None,
         _map(topics),
         _sizes(topics),
         _quality(topics),
@@ -94,9 +93,9 @@ def _card(topics: Topics, place: int) -> Html:
     for word, chance in zip(topics.top[place], chances, strict=True):
         weight = 400 + 100 * round(3 * float(np.sqrt(chance / top)))
         told += [tag("span", word, style=f"font-weight:{weight}"), ", "]
-    own = words.percent(float(topics.exclusivity[place]))
+    own = sentences.percent(float(topics.exclusivity[place]))
     coherence = float(topics.coherence[place])
-    said = f"{words.percent(float(topics.sizes[place]))} of all words · its words {_grade(coherence)} (NPMI "
+    said = f"{sentences.percent(float(topics.sizes[place]))} of all words · its words {_grade(coherence)} (NPMI "
     said += f"{short_number(coherence, 2)}) · {own} of them its own"
     share = float(topics.sizes[place]) / max(float(np.max(topics.sizes)), 1e-300)
     width = f"width:{100 * share:.1f}%;background:{group_colour(place)}"
@@ -204,7 +203,7 @@ def _representatives(topics: Topics) -> Child:
             lines.append(
                 tag(
                     "li",
-                    f"{topics.names[document]} ({words.percent(share)})",
+                    f"{topics.names[document]} ({sentences.percent(share)})",
                     tag("div", quote, class_="note") if quote else None,
                 )
             )
@@ -221,7 +220,7 @@ def _mixtures(topics: Topics) -> Child:
         return None
     names = [topics.names[place] for place in np.asarray(topics.shown).tolist()]
     figure = plots.document_mixtures(topics.mixtures, names)
-    how = f"{words.counted(len(names), 'document')} drawn at random, each cut into its topics (numbers and colours "
+    how = f"{sentences.counted(len(names), 'document')} drawn at random, each cut into its topics (numbers and colours "
     how += "as above); grey is what topics of less than 5 % make up together."
     drawn = picture(figure, "mixtures", "Bars: what documents are made of")
     return [tag("h3", "What documents are made of"), framed(how, drawn)]

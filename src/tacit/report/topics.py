@@ -84,8 +84,8 @@ class Topics:
     def __post_init__(self) -> None:
         count = len(self.sizes)
         for name in ("top", "chances", "coherence", "exclusivity", "points", "representatives"):
-            if len(getattr(self, name)) != count:
-                raise ValueError(f"{name} has {len(getattr(self, name))} topics, sizes has {count}")
+            if (own := len(vars(self)[name])) != count:
+                raise ValueError(f"{name} has {own} topics, sizes has {count}")
         if self.mixtures is not None and (self.shown is None or len(self.shown) != len(self.mixtures)):
             raise ValueError("mixtures must go with shown, a line each")
 

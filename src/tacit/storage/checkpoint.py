@@ -22,11 +22,12 @@ from jaxtyping import PyTree
 from scipy import sparse
 from sklearn.base import BaseEstimator, clone
 
+from tacit.compute import cores
 from tacit.data.dataset import Dataset
 from tacit.files import remove_leftovers
 from tacit.inference.watch import Progress, Snapshot
 from tacit.storage import container
-from tacit.storage.encode import encode
+from tacit.storage.encode import Node, encode
 from tacit.storage.errors import ModelFileError
 from tacit.storage.lock import FolderLock
 from tacit.storage.model_file import versions
@@ -66,7 +67,7 @@ class Checkpoint:
         if self.folder.is_dir():
             self._hold()
 
-    def resume(self, label: str, state: Any) -> Snapshot | None:
+    def resume(self, label: str, state: PyTree) -> Snapshot | None:
         """What was kept of the next fit of this label, put into the fresh state; None where there is nothing.
 
         Raises:
@@ -138,7 +139,7 @@ class Checkpoint:
             )
         self._written = time.monotonic()
 
-    def _read(self, path: Path, fresh: Any) -> Snapshot:
+    def _read(self, path: Path, fresh: PyTree) -> Snapshot:
         body, arrays = container.read(path, "checkpoint")
         if body.get("fingerprint") != self.fingerprint:
             raise ModelFileError(
@@ -187,7 +188,7 @@ def fingerprint(estimator: BaseEstimator, *data: Any) -> str:
     return found.hexdigest()
 
 
-def _alike(node: Any) -> Any:
+def _alike(node: Node) -> Any:
     """A tuple is a list here: a config has only lists."""
     if isinstance(node, dict):
         node = {key: item for key, item in node.items() if (node.get("$"), key) != ("numbers", "in")}
@@ -218,7 +219,7 @@ def _filled(fresh: PyTree, arrays: dict[str, np.ndarray], prefix: str) -> PyTree
     leaves, structure = jax.tree.flatten(dynamic)
     stored = []
     for name, leaf in zip(names, leaves, strict=True):
-        array = arrays.get(prefix + name)
+        array = arrays.get(prefix + name, arrays.get(prefix + name.replace(".noise_floor", ".blur")))
         if array is None:
             raise KeyError(f"{prefix}{name} is missing")
         if array.shape != leaf.shape or array.dtype != leaf.dtype:
@@ -230,7 +231,7 @@ def _filled(fresh: PyTree, arrays: dict[str, np.ndarray], prefix: str) -> PyTree
     return eqx.combine(jax.tree.unflatten(structure, stored), static)
 
 
-def _device(leaf: Any) -> Any:
+def _device(leaf: object) -> Any:
     return jax.device_put(leaf) if eqx.is_array(leaf) else leaf
 
 
@@ -247,19 +248,12 @@ def _machine() -> dict[str, Any]:
     """What decides the last bits beside settings and data."""
     return {
         **versions(),
-        "threads": _threads(),
+        "threads": cores(),
         "device": jax.default_backend(),
     }
 
 
-def _threads() -> int:
-    """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _compare_machines(path: Path, then: Any) -> None:
+def _compare_machines(path: Path, then: object) -> None:
     now = _machine()
     if not isinstance(then, dict):
         raise container.damaged(path, "it does not say on what it was written", "checkpoint")

@@ -1,12 +1,15 @@
 """What a run is repeated from: the model, its settings, the data and the command, as TOML."""
 
 import dataclasses
+import json
+import re
 import tomllib
 from collections.abc import Mapping
 from typing import Any, Self
 
+import numpy as np
+
 from tacit import __version__, registry, storage
-from tacit.storage import toml
 
 _FORMAT = 1
 _UNSET = "unset"
@@ -64,7 +67,7 @@ class RunConfig:
             "data": dict(self.data),
             "parameters": dict(self.parameters),
         }
-        return f"# A run of tacit: the fit can be repeated from this file.\n{toml.dumps(_without_none(top))}"
+        return f"# A run of tacit: the fit can be repeated from this file.\n{dumps(_without_none(top))}"
 
     @classmethod
     def from_toml(cls, text: str) -> Self:
@@ -111,3 +114,58 @@ def _with_none(table: Mapping[str, Any]) -> dict[str, Any]:
         raise ValueError(f"{_UNSET!r} is a list of names")
     kept = {name: _with_none(v) if isinstance(v, Mapping) else v for name, v in table.items() if name != _UNSET}
     return kept | dict.fromkeys(unset)
+
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def dumps(table: Mapping[str, Any]) -> str:
+    """The TOML text of nested tables; ``tomllib.loads`` gives the same values back, tuples and arrays as lists.
+
+    Raises:
+        TypeError: a key that is not text, or a value that TOML does not have (None, a class, a function).
+    """
+    return "".join(f"{line}\n" for line in _table(table, ())).lstrip("\n")
+
+
+def _table(table: Mapping[Any, Any], place: tuple[str, ...]) -> list[str]:
+    lines = [f"\n[{'.'.join(_key(key) for key in place)}]"] if place else []
+    for key, value in table.items():
+        if not isinstance(value, Mapping):
+            lines.append(f"{_key(key)} = {_value(value, (*place, str(key)))}")
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            lines += _table(value, (*place, _text(key)))
+    return lines
+
+
+def _value(value: object, place: tuple[str, ...]) -> str:
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return _quoted(value)
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        return repr(value)
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_value(item, place) for item in value)}]"
+    raise TypeError(f"{'.'.join(place)}: TOML has no {type(value).__name__}.")
+
+
+def _text(key: object) -> str:
+    if not isinstance(key, str):
+        raise TypeError(f"a key of TOML is text, not {key!r:.40}.")
+    return key
+
+
+def _key(key: object) -> str:
+    text = _text(key)
+    return text if _BARE.fullmatch(text) else _quoted(text)
+
+
+def _quoted(text: str) -> str:
+    # a basic string has JSON's escapes; DEL must be escaped too
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -197,7 +197,7 @@ class _Decoder:
             made = registry.create(name, **values)
         except ValueError as error:
             raise Unknown(f"{_at(place)}: {str(error).rstrip('.')}") from None
-        nodes = _need(node, "state", dict, place)
+        nodes = {known.RENAMED.get(k, k): v for k, v in _need(node, "state", dict, place).items()}
         for attribute in nodes:
             _check_name(made, attribute)
         state = {k: self.value(v, (*place, k)) for k, v in nodes.items()}
@@ -230,7 +230,7 @@ def _uneven(cls: type, values: dict[str, Any]) -> str | None:
         for part in value if isinstance(value, tuple | list) else (value,):
             if known.name_of(type(part)) is None:
                 continue
-            own = hints.components(type(part), {f: getattr(part, f) for f in known.fields_of(type(part))})
+            own = hints.components(type(part), known.values_of(part))
             if own not in (None, whole):
                 return f"{cls.__name__} has {whole} components, and its {name} {own}"
     return None
@@ -245,7 +245,7 @@ def _check_name(made: BaseEstimator, name: str) -> None:
         raise Wrong(f"{name!r:.60} is a method or a setting, not a fitted attribute")
 
 
-def _array_like(leaf: Any) -> bool:
+def _array_like(leaf: object) -> bool:
     return eqx.is_array(leaf) or isinstance(leaf, jax.ShapeDtypeStruct)
 
 

@@ -99,7 +99,7 @@ class _Encoder:
             return {"$": "dtype", "name": value.name}
         name = known.name_of(cls)
         if name is not None:
-            fields = {f: self.node(getattr(value, f), (*place, f)) for f in known.fields_of(cls)}
+            fields = {f: self.node(part, (*place, f)) for f, part in known.values_of(value).items()}
             return {"$": "object", "class": name, "fields": fields}
         if isinstance(value, eqx.Module):
             leaves = self._items(jax.tree.leaves(eqx.filter(value, eqx.is_array)), place)
@@ -176,7 +176,7 @@ def _packed(values: list[Any] | tuple[Any, ...]) -> np.ndarray | None:
         return None
 
 
-def check_extra(extra: Any) -> None:
+def check_extra(extra: object) -> None:
     """Refuse what is not JSON in what a caller wants to store beside a model."""
     try:
         json.dumps(extra, allow_nan=False)
@@ -190,7 +190,7 @@ def _shown(place: tuple[str, ...]) -> str:
     return ".".join(place) if place else "the estimator"
 
 
-def _unstorable(what: str, value: Any) -> TypeError:
+def _unstorable(what: str, value: object) -> TypeError:
     return TypeError(
         f"{what} cannot be saved: {type(value).__module__}.{type(value).__qualname__} is not a number, text, "
         "array, list, tuple, dict, model or estimator of tacit. Convert it before the fit (a data frame with "

@@ -18,7 +18,7 @@ def settings_of(estimator: BaseEstimator) -> dict[str, Any]:
     }
 
 
-def _setting(name: str, value: Any) -> Any:
+def _setting(name: str, value: object) -> Any:
     if isinstance(value, BaseEstimator):
         return settings_of(value)
     if isinstance(value, np.ndarray | np.generic):

@@ -38,13 +38,13 @@ def components(cls: type, values: dict[str, Any]) -> int | None:
     for name, hint in _hints(cls).items():
         value = values.get(name)
         for part in (hint, *get_args(hint)):
-            words = getattr(part, "dim_str", "").split()
-            if words[:1] == ["components"] and isinstance(value, np.ndarray) and value.ndim:
+            sized = isinstance(part, type) and issubclass(part, AbstractArray) and part.dim_str.split()[:1]
+            if sized == ["components"] and isinstance(value, np.ndarray) and value.ndim:
                 return int(value.shape[0])
     return None
 
 
-def fits(value: Any, hint: Any, sizes: dict[str, int]) -> bool:
+def fits(value: object, hint: Any, sizes: dict[str, int]) -> bool:
     """Whether a value is of an annotated type; annotations that cannot be checked let everything pass.
 
     ``sizes`` says what the words for sizes stand for; words met for the first time are added to it.
@@ -70,7 +70,7 @@ def fits(value: Any, hint: Any, sizes: dict[str, int]) -> bool:
     return _fits_class(value, hint, sizes)
 
 
-def _fits_tuple(value: Any, arguments: tuple[Any, ...], sizes: dict[str, int]) -> bool:
+def _fits_tuple(value: object, arguments: tuple[Any, ...], sizes: dict[str, int]) -> bool:
     if not isinstance(value, tuple):
         return False
     if len(arguments) == 2 and arguments[1] is Ellipsis:
@@ -80,7 +80,7 @@ def _fits_tuple(value: Any, arguments: tuple[Any, ...], sizes: dict[str, int]) -
     )
 
 
-def _fits_class(value: Any, hint: Any, sizes: dict[str, int]) -> bool:
+def _fits_class(value: object, hint: Any, sizes: dict[str, int]) -> bool:
     if not isinstance(hint, type):
         return True
     if hint in _NUMBERS:
@@ -115,14 +115,14 @@ def _fits_shape(shape: tuple[int, ...], words: str, sizes: dict[str, int]) -> bo
     )
 
 
-def describe(value: Any) -> str:
+def describe(value: object) -> str:
     """A value as it is named in a message: arrays by type and shape, the rest by their class."""
     if isinstance(value, np.ndarray):
         return f"{value.dtype} of shape {value.shape}"
     return f"{value!r:.40}" if isinstance(value, str | bool | int | float | None) else type(value).__name__
 
 
-def _shown(hint: Any) -> str:
+def _shown(hint: object) -> str:
     text = hint.__name__ if isinstance(hint, type) else str(hint)
     return text.replace("typing.", "").replace("tacit.", "")
 

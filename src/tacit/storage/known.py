@@ -37,12 +37,22 @@ MOVED: dict[str, str] = (
         "models.mixture.NormalWishartGroup": "models.components.NormalWishartComponent",
         "models.mixture.NormalWishartPrior": "models.components.NormalWishartPrior",
         "models.mixture.ConjugateGroup": "models.components.ConjugateComponent",
+        "models.kmeans.KMeans": "models.kmeans.KMeansModel",
+        "models.mixture.BayesianMixture": "models.mixture.MixturePosterior",
+        "models.mixture.Mixture": "models.mixture.MixtureModel",
+        "models.mixture.Posterior": "models.mixture.PosteriorRule",
+        "models.regression.Prior": "models.regression.CoefficientPrior",
+        "models.topics.Schedule": "models.topics.DocumentSchedule",
+        "models.topics.Topics": "models.topics.TopicModel",
         "models.mixture.Lomax": "families.Lomax",
         "models.mixture.LogStudentT": "families.LogStudentT",
         "models.mixture.DirichletMultinomial": "families.DirichletMultinomial",
     }
 )
 """Names in older files that now stand elsewhere: old name → new name."""
+
+RENAMED = {"blur": "noise_floor", "door": "view", "door_": "view_"}
+"""Fields and fitted attributes in older files: old name → new name."""
 
 
 def name_of(cls: type) -> str | None:
@@ -71,6 +81,7 @@ def class_of(name: str) -> type | None:
 
 def renewed(name: str, values: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """What a class in an older file is now called, and its fields where they have changed."""
+    values = {RENAMED.get(field, field): value for field, value in values.items()}
     if name == "models.mixture.GaussianGroup" and "dofs" in values:
         # Student's t with scale matrices was a Gaussian with degrees of freedom
         if values["dofs"] is None:
@@ -101,6 +112,12 @@ def fields_of(cls: type) -> tuple[str, ...]:
     if is_named_tuple(cls):
         return tuple(cls._fields)  # type: ignore[attr-defined]
     return tuple(f.name for f in dataclasses.fields(cls))
+
+
+def values_of(made: Any) -> dict[str, Any]:
+    """The fields of an instance, in order."""
+    values = made._asdict() if is_named_tuple(type(made)) else vars(made)
+    return {name: values[name] for name in fields_of(type(made))}
 
 
 def build(cls: type, values: dict[str, Any]) -> Any:

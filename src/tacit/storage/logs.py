@@ -68,7 +68,7 @@ class CsvLog:
         """The last line, where it is not there yet."""
         self.look(progress)
 
-    def resume(self, label: str, state: Any) -> None:
+    def resume(self, label: str, state: object) -> None:
         """Nothing to go on from."""
 
 
@@ -101,5 +101,5 @@ class TensorBoardLog:
             self._writer.close()
             self._writer = None
 
-    def resume(self, label: str, state: Any) -> None:
+    def resume(self, label: str, state: object) -> None:
         """Nothing to go on from."""

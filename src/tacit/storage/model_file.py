@@ -35,7 +35,7 @@ def versions() -> dict[str, str]:
 
 
 def save(
-    estimator: BaseEstimator, path: str | os.PathLike[str], *, schema: Schema | None = None, extra: Any = None
+    estimator: BaseEstimator, path: str | os.PathLike[str], *, schema: Schema | None = None, extra: object = None
 ) -> Path:
     """Write an estimator, fitted or not, to one file; `load` gives the same answers bit for bit.
 

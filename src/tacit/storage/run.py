@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tacit import storage
 from tacit.data.errors import DataError
@@ -109,7 +110,7 @@ class RunFolder:
         """What the run is repeated from."""
         return self._read(CONFIG, RunConfig.from_toml)
 
-    def write_model(self, estimator: object, *, schema: Schema | None = None, extra: Any = None) -> None:
+    def write_model(self, estimator: object, *, schema: Schema | None = None, extra: object = None) -> None:
         """Write the fitted estimator, as `tacit.storage.save` does, and the schema as JSON beside it."""
         if schema is not None:
             self._write(SCHEMA, json.dumps(schema.to_json(), indent=1, ensure_ascii=False) + "\n")
@@ -141,9 +142,8 @@ class RunFolder:
             return None
         return self._read(TARGET, lambda text: Target.from_json(json.loads(text)))
 
-    def write_trace(self, trace: Any) -> None:
-        """Write a trace: a NamedTuple or a mapping of columns of equal length, iterations first."""
-        columns = trace._asdict() if hasattr(trace, "_asdict") else dict(trace)
+    def write_trace(self, columns: Mapping[str, ArrayLike]) -> None:
+        """Write a trace: columns of equal length, iterations first."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(columns)
@@ -233,7 +233,7 @@ def _column(words: tuple[str, ...]) -> np.ndarray:
     return np.array([int(w) for w in words] if whole else [float(w) for w in words], dtype=None if words else float)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
     if isinstance(value, Mapping):
@@ -252,7 +252,7 @@ def _parse_metrics(text: str) -> dict[str, Any]:
     return found
 
 
-def _numbers(value: Any) -> Any:
+def _numbers(value: object) -> Any:
     if isinstance(value, dict):
         return {key: _numbers(item) for key, item in value.items()}
     if isinstance(value, list):

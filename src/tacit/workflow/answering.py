@@ -13,8 +13,9 @@ import pyarrow.compute as pc
 from tacit.compute import compilation_cache
 from tacit.data.encode import decode, encode
 from tacit.data.errors import counted, nearest
-from tacit.data.read import Reading
+from tacit.data.read import TableReading
 from tacit.data.schema import Schema
+from tacit.estimators.capabilities import AssignsSoftly, GivesConditionals, Imputes, Samples, can
 from tacit.evaluation.rows import new_rows
 from tacit.storage.errors import ModelFileError
 from tacit.workflow import pictures
@@ -63,7 +64,7 @@ def assign(opened: Opened, rows: Rows) -> TableAnswer:
         "group": pa.array(best + 1),
         "probability": pa.array(share[np.arange(len(best)), best]),
     }
-    if hasattr(opened.estimator, "predict_proba"):
+    if can(opened.estimator, AssignsSoftly):
         columns |= {f"group_{k + 1}": pa.array(share[:, k]) for k in range(share.shape[1])}
     table = pa.table(columns)
     return TableAnswer(table, shown=_rounded(table))
@@ -79,13 +80,19 @@ def _rounded(table: pa.Table) -> pa.Table:
 
 def check_imputes(opened: Opened) -> None:
     """Refuse a model that cannot fill gaps."""
-    if not hasattr(opened.estimator, "impute"):
+    if not can(opened.estimator, Imputes):
         raise ModelFileError(f"the model of {str(opened.run.path)!r} cannot fill gaps.")
 
 
 @compilation_cache()
 def impute(
-    opened: Opened, reading: Reading, draws: int | None, seed: int, *, unseen: bool = False, observer: Observer = SILENT
+    opened: Opened,
+    reading: TableReading,
+    draws: int | None,
+    seed: int,
+    *,
+    unseen: bool = False,
+    observer: Observer = SILENT,
 ) -> TableAnswer:
     """A table with its gaps filled; columns that the model does not know stay as they are.
 
@@ -146,7 +153,7 @@ def _filled(table: pa.Table, values: np.ndarray, missing: np.ndarray, schema: Sc
 
 def check_samples(opened: Opened) -> None:
     """Refuse a model that cannot be drawn from."""
-    if not hasattr(opened.estimator, "sample"):
+    if not can(opened.estimator, Samples):
         raise ModelFileError(f"the model of {str(opened.run.path)!r} cannot make new rows.")
 
 
@@ -210,7 +217,7 @@ def _drawn(opened: Opened, number: int, total: int | None, more: dict[str, Any])
 
 def _drawn_given(opened: Opened, schema: Schema, number: int, known: dict[str, float], seed: int) -> np.ndarray:
     """Rows of which some columns are as they were given."""
-    if not hasattr(opened.estimator, "condition"):
+    if not can(opened.estimator, GivesConditionals):
         raise ModelFileError("this model cannot be asked for rows with given values (--given).")
     columns = {schema.index(name): value for name, value in known.items()}
     values = np.empty((number, len(schema)))

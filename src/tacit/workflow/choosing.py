@@ -6,18 +6,21 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import ClassifierMixin, clone
 
 from tacit import registry, workflow
 from tacit.data.dataset import Values, dataset_of, some
 from tacit.data.errors import listed
 from tacit.data.schema import Column, Schema
+from tacit.estimators.capabilities import Assigns, MatrixLike, ReadsKinds, can
 from tacit.estimators.mixture.em import LikelihoodMixture
-from tacit.evaluation.select import CRITERIA, FLOOR, select
+from tacit.estimators.settings import Estimator
+from tacit.evaluation.select import FLOOR, select
+from tacit.evaluation.sweeping import LIKELIHOODS, criteria_of
 from tacit.families.covariance import STRUCTURES, canonical_name
 from tacit.workflow.errors import RequestError
 from tacit.workflow.events import Observer
-from tacit.workflow.feeding import IMAGE_MODEL, check_kinds, feed_fit, reads_kinds, settle_families
+from tacit.workflow.feeding import IMAGE_MODEL, check_kinds, feed_fit, settle_families
 from tacit.workflow.settings import group_setting, named
 from tacit.workflow.summary import ASKED
 from tacit.workflow.supervised import check_columns, check_target, usual_model
@@ -57,7 +60,7 @@ class Plan:
 
     model: str
     why: str
-    estimator: BaseEstimator
+    estimator: Estimator
     groups: tuple[int, ...]
     structures: tuple[str | None, ...]
     given: Mapping[str, Any]
@@ -70,6 +73,11 @@ class Plan:
         """How many fits compete."""
         return max(1, len(self.groups) * len(self.structures))
 
+    @property
+    def what(self) -> str:
+        """What there may be more or fewer of."""
+        return "group" if can(self.estimator, Assigns) else "dimension"
+
 
 @dataclasses.dataclass(frozen=True)
 class Chosen:
@@ -81,7 +89,7 @@ class Chosen:
         sampled: how many rows the choice was made on, or None for all.
     """
 
-    estimator: Any
+    estimator: Estimator
     candidates: tuple[Mapping[str, Any], ...]
     sampled: int | None = None
 
@@ -116,7 +124,6 @@ def plan(
     own_names = named(name, given)
     chosen, kind = dict(own_names), registry.get(name)
     documents = registry.entry(name).reads == "documents"
-    criterion = _criterion(criterion, topics=documents)
     bare = _made(name, {})
     _check_rows(name, bare, values, schema, target)
     number = chosen.pop(group_setting(name) or "", None)
@@ -125,12 +132,14 @@ def plan(
     own = _with_defaults(name, chosen, values, images=images, scaled=target is not None)
     if "random_state" in registry.settings(name):
         own["random_state"] = seed
-    selectable = issubclass(kind, LikelihoodMixture) and "init_params" not in chosen
-    sweeps = documents and isinstance(number, list)
+    mixture = issubclass(kind, LikelihoodMixture)
+    selectable = mixture and "init_params" not in chosen
+    sweeps = isinstance(number, list) and (documents or (not mixture and bool(criteria_of(bare))))
+    criterion = _criterion(criterion, bare, documents=documents, sweeps=sweeps)
     groups = _numbers(number, selectable or sweeps, name)
     tried: tuple[str | None, ...] = (None,)
     if sweeps:
-        estimator = _made(name, own)
+        estimator = _made(name, own | ({} if covariance is None else {"covariance_type": covariance}))
     elif not selectable:
         fixed = {group_setting(name): groups[0] if groups else None, "covariance_type": covariance}
         estimator = _made(name, own | {key: value for key, value in fixed.items() if key and value is not None})
@@ -143,7 +152,7 @@ def plan(
     return Plan(name, why, estimator, groups, tried, own_names, criterion, int(chosen.get("n_init", STARTS)), seed)
 
 
-def _check_rows(name: str, bare: Any, values: Values, schema: Schema | None, target: Column | None) -> None:
+def _check_rows(name: str, bare: Estimator, values: Values, schema: Schema | None, target: Column | None) -> None:
     """Refuse rows, or a column to be predicted, that the model cannot take."""
     check_target(name, bare, target)
     if target is None:
@@ -179,8 +188,8 @@ def choose(
         return dataclasses.replace(found, sampled=CHOICE_ROWS)
     best = dataclasses.replace(
         plan,
-        groups=(found.estimator.n_components,),
-        structures=(getattr(found.estimator, "covariance_type", None),),
+        groups=(found.estimator.number,),
+        structures=(found.estimator.get_params(deep=False).get("covariance_type"),),
     )
     observer.stage("Fitting the choice to all rows")
     final = _sweep(best, values, schema, observer)
@@ -204,9 +213,10 @@ def _sweep(plan: Plan, values: Values, schema: Schema | None, observer: Observer
     return Chosen(found.best, tuple(found.table.to_pylist()))
 
 
-def _criterion(asked: str | None, *, topics: bool) -> str:
+def _criterion(asked: str | None, bare: Estimator, *, documents: bool, sweeps: bool) -> str:
     """What chooses among candidates; raises `RequestError` where there is no such criterion for the model."""
-    known = workflow.choosing_topics.CRITERIA if topics else CRITERIA
+    known = criteria_of(bare) if sweeps else LIKELIHOODS
+    known = workflow.choosing_topics.CRITERIA if documents else known
     if asked is None:
         return known[0]
     if asked not in known:
@@ -216,11 +226,11 @@ def _criterion(asked: str | None, *, topics: bool) -> str:
 
 def _stage(plan: Plan) -> str:
     low, high = plan.groups[0], plan.groups[-1]
-    numbers = f"{low} to {high} groups" if len(plan.groups) > 1 else f"{low} group" + "s" * (low > 1)
+    numbers = f"{low} to {high} {plan.what}s" if len(plan.groups) > 1 else f"{low} {plan.what}" + "s" * (low > 1)
     return f"Trying {numbers}" + (f", {len(plan.structures)} structures" if len(plan.structures) > 1 else "")
 
 
-def _fitted(estimator: Any, X: Any, weights: np.ndarray | None) -> Any:
+def _fitted(estimator: Estimator, X: MatrixLike, weights: np.ndarray | None) -> Any:
     return estimator.fit(X) if weights is None else estimator.fit(X, sample_weight=weights)
 
 
@@ -269,7 +279,7 @@ def _with_defaults(
     return chosen | dict(given)
 
 
-def _numbers(given: Any, selectable: bool, name: str) -> tuple[int, ...]:
+def _numbers(given: object, selectable: bool, name: str) -> tuple[int, ...]:
     """The numbers of groups to try."""
     if given is None:
         return GROUPS if selectable else (ALLOWED,) if EMPTIES in registry.settings(name) else ()
@@ -279,7 +289,7 @@ def _numbers(given: Any, selectable: bool, name: str) -> tuple[int, ...]:
     if len(numbers) > 1 and not selectable:
         one = (
             "number of groups; give --set components=3"
-            if hasattr(registry.get(name), "predict")
+            if can(registry.get(name), Assigns)
             else ("number of dimensions; give --set latent=2")
         )
         raise RequestError(f"{name} is fitted with one {one}, say.")
@@ -287,23 +297,23 @@ def _numbers(given: Any, selectable: bool, name: str) -> tuple[int, ...]:
 
 
 def _structures(
-    name: str, estimator: Any, given: Any, schema: Schema | None, *, all_of_them: bool
+    name: str, estimator: Estimator, given: str | list[str] | None, schema: Schema | None, *, all_of_them: bool
 ) -> tuple[str | None, ...]:
     """The structures to try: those given, or all fourteen for a model that has nothing but numbers."""
     if schema is None or "covariance_type" not in registry.settings(name):
         return (None,)
-    if given is None and (reads_kinds(estimator) or not all_of_them):
+    if given is None and (can(estimator, ReadsKinds) or not all_of_them):
         return (None,)
     wanted = [s for s in STRUCTURES if len(s) == 3] if given in (None, "all") else given
     wanted = wanted if isinstance(wanted, list) else [wanted]
-    dims = sum(kind == "continuous" for kind in schema.kinds) if reads_kinds(estimator) else len(schema)
+    dims = sum(kind == "continuous" for kind in schema.kinds) if can(estimator, ReadsKinds) else len(schema)
     try:
         return tuple(dict.fromkeys(canonical_name(str(each), dims) for each in wanted))
     except ValueError as error:
         raise RequestError(f"--set covariance: {error}; or all.") from None
 
 
-def _check_values(estimator: Any) -> None:
+def _check_values(estimator: Estimator) -> None:
     """Let the estimator refuse values of its settings before anything is fitted."""
     try:
         estimator.check_settings()

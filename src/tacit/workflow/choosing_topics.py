@@ -1,7 +1,8 @@
 """How many topics: what the user leaves open is tried from two seeds, and chosen."""
 
 from collections.abc import Sequence
-from typing import Any
+
+from scipy import sparse
 
 from tacit.data.errors import listed
 from tacit.evaluation.topic_selection import TOPIC_CRITERIA, select_topics
@@ -15,7 +16,7 @@ HOLDOUT = 0.1
 """The share of the documents on which numbers of topics are compared."""
 
 
-def choose_topics(plan: Plan, values: Any, observer: Observer, vocabulary: Sequence[str] | None) -> Chosen:
+def choose_topics(plan: Plan, values: sparse.csr_array, observer: Observer, vocabulary: Sequence[str] | None) -> Chosen:
     """Every number of topics from two seeds, and the best fitted to all documents."""
     observer.stage(f"Trying {listed(plan.groups)} topics")
     try:

@@ -1,7 +1,5 @@
 """Codes of rows, and rows of codes: what a model with codes says."""
 
-from typing import Any
-
 import numpy as np
 import pyarrow as pa
 
@@ -9,26 +7,29 @@ from tacit.compute import compilation_cache
 from tacit.data.encode import decode
 from tacit.data.errors import counted
 from tacit.data.schema import Schema
+from tacit.estimators.capabilities import Capability, Codes, Walks, can
 from tacit.storage.errors import ModelFileError
 from tacit.workflow import pictures
 from tacit.workflow.answers import Answer, ImageAnswer, TableAnswer
 from tacit.workflow.errors import RequestError
 from tacit.workflow.events import SILENT, Observer
 from tacit.workflow.feeding import in_order
-from tacit.workflow.listing import gives_codes
 from tacit.workflow.opened import Opened, labels
 from tacit.workflow.sources import Rows
 
 MOST_STEPS = 1000
 MOST_GRID = 200
-ABLE = {"reconstruct": "give rows back from their codes", "interpolate": "go from one row to another"}
-"""What the methods do, in words."""
+ABLE: dict[str, tuple[type[Capability], str]] = {
+    "reconstruct": (Codes, "give rows back from their codes"),
+    "interpolate": (Walks, "go from one row to another"),
+}
+"""What a model must be able to, and what that is in words, by the question."""
 
 
 @compilation_cache()
 def encode(opened: Opened, rows: Rows) -> TableAnswer:
     """The mean and the standard deviation of q(z|x) of every row."""
-    if not gives_codes(opened.estimator):
+    if not can(opened.estimator, Codes):
         raise ModelFileError(f"the model of {str(opened.run.path)!r} gives rows no codes.")
     means, scales = opened.estimator.transform(opened.feed(rows), return_std=True)
     columns = labels(rows)
@@ -37,10 +38,11 @@ def encode(opened: Opened, rows: Rows) -> TableAnswer:
     return TableAnswer(pa.table(columns))
 
 
-def check_able(opened: Opened, method: str) -> None:
-    """Refuse a model that does not `reconstruct` or `interpolate`."""
-    if not hasattr(opened.estimator, method):
-        raise ModelFileError(f"the model of {str(opened.run.path)!r} cannot {ABLE[method]}.")
+def check_able(opened: Opened, question: str) -> None:
+    """Refuse a model that has no answer to "reconstruct" or "interpolate"."""
+    what, words = ABLE[question]
+    if not can(opened.estimator, what):
+        raise ModelFileError(f"the model of {str(opened.run.path)!r} cannot {words}.")
 
 
 @compilation_cache()
@@ -79,7 +81,7 @@ def check_steps(steps: int) -> None:
         raise RequestError(f"--steps {steps}: say a number from 2 to {MOST_STEPS}.")
 
 
-def _steps(values: Any, schema: Schema) -> pa.Table:
+def _steps(values: np.ndarray, schema: Schema) -> pa.Table:
     """Rows on the way with their number in front."""
     table = decode(np.asarray(values, np.float64), schema)
     if "step" in table.column_names:
@@ -123,7 +125,7 @@ def check_grid(grid: int) -> None:
 
 def check_manifold(opened: Opened) -> None:
     """Refuse a run that has no codes of images."""
-    if not hasattr(opened.estimator, "manifold"):
+    if not can(opened.estimator, Walks):
         raise ModelFileError(f"the model of {str(opened.run.path)!r} has no codes to draw.")
     if opened.schema is not None:
         raise ModelFileError(

@@ -10,7 +10,10 @@ from sklearn.utils import get_tags
 
 from tacit import registry
 from tacit.compute import compilation_cache
+from tacit.data.dataset import Values
 from tacit.data.schema import Schema
+from tacit.estimators.capabilities import MatrixLike, Measures, ReadsKinds, Scores, can
+from tacit.estimators.settings import Estimator
 from tacit.evaluation.baseline import INDEPENDENT
 from tacit.evaluation.compare import Comparison
 from tacit.evaluation.compare import compare as cross_validated
@@ -19,16 +22,16 @@ from tacit.inference.watch import watch
 from tacit.workflow.choosing import Plan, choose, plan
 from tacit.workflow.errors import RequestError
 from tacit.workflow.events import SILENT, DataRead, Observer
-from tacit.workflow.feeding import feed, reads_kinds
+from tacit.workflow.feeding import feed
 from tacit.workflow.settings import known_settings, model_name, named, parse
-from tacit.workflow.sources import Rows, Source
+from tacit.workflow.sources import DataSource, Rows
 from tacit.workflow.texts import wanted
 
 ONE_GROUP = ("mixture", ["components=1"])
 """Every column by itself: what "independent" means of a table with columns of many kinds."""
 
 
-class Candidate(DensityMixin, BaseEstimator):
+class PlannedEstimator(Measures, DensityMixin, BaseEstimator):
     """A plan as an estimator: what it leaves open is chosen at every fit, from the rows of that fit alone.
 
     Args:
@@ -42,18 +45,16 @@ class Candidate(DensityMixin, BaseEstimator):
         self.schema = schema
         self.observer = observer
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Values, y: object = None) -> Self:
         """Choose and fit; raises `KeyboardInterrupt` where it is stopped, for a part of a fold is no result."""
         chosen = choose(self.plan, X, self.schema, self.observer)
         if self.observer.stopped():
             raise KeyboardInterrupt
         self.best_ = chosen.estimator
         self.n_features_in_ = X.shape[1]
-        if hasattr(self.best_, "model_"):
-            self.model_ = self.best_.model_
         return self
 
-    def score_samples(self, X: Any) -> np.ndarray:
+    def score_samples(self, X: MatrixLike) -> np.ndarray:
         """Log-density of rows, in nats."""
         return np.asarray(self.best_.score_samples(feed(self.best_, X, self.schema)), np.float64)
 
@@ -84,7 +85,7 @@ class CompareRequest:
         seed: what everything random depends on.
     """
 
-    source: Source
+    source: DataSource
     models: str | None = None
     settings: tuple[str, ...] = ()
     folds: int = 5
@@ -127,7 +128,9 @@ def prepare(request: CompareRequest, observer: Observer) -> Contest:
 def run(contest: Contest, observer: Observer) -> Comparison:
     """Cross-validate the models; raises `KeyboardInterrupt` where it is stopped."""
     with watch(observer):
-        candidates = {label: Candidate(each, contest.rows.schema, observer) for label, each in contest.plans.items()}
+        candidates = {
+            label: PlannedEstimator(each, contest.rows.schema, observer) for label, each in contest.plans.items()
+        }
         return cross_validated(
             contest.rows.values, candidates, contest.request.folds, random_state=contest.request.seed
         )
@@ -138,7 +141,7 @@ def compare(request: CompareRequest, observer: Observer = SILENT) -> Comparison:
     return run(prepare(request, observer), observer)
 
 
-def _of_documents(source: Source, asked: Mapping[str, tuple[str, Any]] | None) -> bool:
+def _of_documents(source: DataSource, asked: Mapping[str, tuple[str, Any]] | None) -> bool:
     """Whether the models compared, all or none of them topic models, read documents."""
     models = [name for name, _ in (asked or {}).values()]
     if len({registry.entry(name).reads for name in models}) > 1:
@@ -173,9 +176,9 @@ def _plan(rows: Rows, name: str, given: Mapping[str, Any], seed: int) -> Plan:
             f"{name} learns one column from the others, and densities of whole rows are what is compared. Fit each "
             "such model with --target and the same --seed: their scores on the rows kept aside can be compared."
         )
-    if hasattr(registry.get(name), "score_samples"):
+    if can(registry.get(name), Scores):
         found = plan(rows.data, rows.schema, name, given, criterion=None, seed=seed, structures=False)
-    if found is None or not hasattr(found.estimator, "score_samples"):
+    if found is None or not can(found.estimator, Scores):
         raise RequestError(f"{name} gives rows no density, and nats are all that is compared.")
     return found
 
@@ -208,7 +211,7 @@ def _suitable(rows: Rows, common: Mapping[str, Any], seed: int) -> dict[str, Pla
             continue
         if rows.schema is None or _suits(asked.estimator, rows.schema):
             found[name] = asked
-    if rows.schema is not None and any(hasattr(registry.get(name), "elbo") for name in found):
+    if rows.schema is not None and any(each.estimator.scores_are_bounds for each in found.values()):
         name, own = ONE_GROUP
         found[INDEPENDENT] = _plan(rows, name, parse(own), seed)
     if not found:
@@ -216,12 +219,12 @@ def _suitable(rows: Rows, common: Mapping[str, Any], seed: int) -> dict[str, Pla
     return found
 
 
-def _suits(estimator: Any, schema: Schema) -> bool:
+def _suits(estimator: Estimator, schema: Schema) -> bool:
     """Whether a model gives every column what its kind has: a density, or the probability of a count.
 
     One that does not look at kinds takes counts alone, or gives densities to all.
     """
     counts = [kind == "count" for kind in schema.kinds]
-    if reads_kinds(estimator):
+    if can(estimator, ReadsKinds):
         return True
     return all(counts) if get_tags(estimator).input_tags.positive_only else not any(counts)

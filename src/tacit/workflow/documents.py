@@ -6,6 +6,7 @@ import pyarrow as pa
 from tacit.compute import compilation_cache
 from tacit.data.errors import counted
 from tacit.data.texts import Vocabulary
+from tacit.estimators.capabilities import Transforms, can
 from tacit.evaluation.conformal import Calibration
 from tacit.plots.style import short_number
 from tacit.storage.errors import ModelFileError
@@ -65,7 +66,7 @@ def sample_documents(opened: Opened, vocabulary: Vocabulary, number: int, seed: 
 @compilation_cache()
 def transform(opened: Opened, rows: Rows) -> TableAnswer:
     """What the model makes of every row: the topic shares of a document, or the numbers of ``transform``."""
-    if not hasattr(opened.estimator, "transform"):
+    if not can(opened.estimator, Transforms):
         raise ModelFileError(f"the model of {str(opened.run.path)!r} has nothing to turn rows into.")
     found = np.asarray(opened.estimator.transform(opened.feed(rows)), np.float64)
     columns = labels(rows)

@@ -3,7 +3,6 @@
 import contextlib
 import warnings
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,8 +14,8 @@ from tacit.data.dataset import Dataset, Values, dataset_of
 from tacit.data.encode import decode
 from tacit.data.errors import listed
 from tacit.data.schema import LEVELLED, Schema
-from tacit.estimators.capabilities import TakesDatasets, can
-from tacit.estimators.mixture.layout import automatic
+from tacit.estimators.capabilities import ReadsKinds, TakesDatasets, can
+from tacit.estimators.settings import Estimator
 from tacit.workflow.errors import RequestError
 from tacit.workflow.warned import collected
 
@@ -24,17 +23,12 @@ IMAGE_MODEL = "vae"
 """What images are fitted with where the user names no model."""
 
 
-def reads_kinds(estimator: Any) -> bool:
-    """Whether an estimator has a family for every column, so that text and levels are welcome to it."""
-    return "families" in estimator.get_params(deep=False)
-
-
-def takes_images(estimator: Any) -> bool:
+def takes_images(estimator: Estimator) -> bool:
     """Whether an estimator takes rows of more than one axis."""
     return bool(get_tags(estimator).input_tags.three_d_array)
 
 
-def check_kinds(name: str, estimator: Any, values: Values, schema: Schema | None) -> None:
+def check_kinds(name: str, estimator: Estimator, values: Values, schema: Schema | None) -> None:
     """Refuse rows that the model cannot take; of a table says which columns are in the way."""
     if registry.entry(name).reads == "documents":
         if schema is not None or not sparse.issparse(values):
@@ -47,7 +41,7 @@ def check_kinds(name: str, estimator: Any, values: Values, schema: Schema | None
             raise RequestError(f"{name} takes tables, and this is a stack of images; use --model {IMAGE_MODEL}.")
         return
     levelled = [column.name for column in schema.columns if column.kind in LEVELLED]
-    if levelled and not reads_kinds(estimator):
+    if levelled and not can(estimator, ReadsKinds):
         raise RequestError(
             f"{name} takes numbers only, and {listed(levelled)} {'has' if len(levelled) == 1 else 'have'} levels. "
             f"Use --model mixture, or leave them out: --kind {levelled[0]}=drop."
@@ -56,14 +50,14 @@ def check_kinds(name: str, estimator: Any, values: Values, schema: Schema | None
         raise RequestError(f"{name} does not take the counts of a purchase log; use --model poisson-mixture.")
 
 
-def settle_families(estimator: Any, values: Values, schema: Schema | None) -> None:
+def settle_families(estimator: Estimator, values: Values, schema: Schema | None) -> None:
     """Name the family of every column where the user left it open, so that the kinds shown are those fitted."""
-    if schema is not None and reads_kinds(estimator) and estimator.families == "auto":
-        families = getattr(estimator, "_automatic", automatic)(schema, dataset_of(values).moments())
+    if schema is not None and can(estimator, ReadsKinds) and estimator.families == "auto":
+        families = estimator.automatic(schema, dataset_of(values).moments())
         estimator.set_params(families=dict(zip(schema.names, families, strict=True)))
 
 
-def feed(estimator: Any, values: Values, schema: Schema | None) -> Values | pa.Table:
+def feed(estimator: Estimator, values: Values, schema: Schema | None) -> Values | pa.Table:
     """Rows as an estimator takes them in every method.
 
     Args:
@@ -80,7 +74,7 @@ def feed(estimator: Any, values: Values, schema: Schema | None) -> Values | pa.T
     if can(estimator, TakesDatasets):
         return data.described(schema)
     rows = data.rows()
-    if reads_kinds(estimator):
+    if can(estimator, ReadsKinds):
         return _with_levels(rows, schema)
     return pa.table({name: np.ascontiguousarray(rows[:, place]) for place, name in enumerate(schema.names)})
 
@@ -95,13 +89,15 @@ def in_order() -> Iterator[None]:
             warnings.warn(text, stacklevel=3)
 
 
-def feed_fit(estimator: Any, values: Values, schema: Schema | None) -> tuple[Values | pa.Table, np.ndarray | None]:
+def feed_fit(
+    estimator: Estimator, values: Values, schema: Schema | None
+) -> tuple[Values | pa.Table, np.ndarray | None]:
     """Rows and weights for a fit.
 
     A level that only the rows kept aside have must be known to the fit all the same: each gets an empty row of
     weight 0 that holds nothing but this level.
     """
-    if schema is None or sparse.issparse(values) or not reads_kinds(estimator):
+    if schema is None or sparse.issparse(values) or not can(estimator, ReadsKinds):
         return feed(estimator, values, schema), None
     absent = _absent(dataset_of(values), schema)
     if not absent:
@@ -133,5 +129,5 @@ def _with_levels(values: np.ndarray, schema: Schema) -> pa.Table:
     return table
 
 
-def _takes_sparse(estimator: Any) -> bool:
+def _takes_sparse(estimator: Estimator) -> bool:
     return bool(estimator.__sklearn_tags__().input_tags.sparse)

@@ -12,6 +12,8 @@ from tacit.compute import compilation_cache
 from tacit.data.dataset import numbered
 from tacit.data.images import ImageSet
 from tacit.data.schema import Schema
+from tacit.estimators.capabilities import ReadsKinds, can
+from tacit.estimators.settings import Estimator
 from tacit.evaluation.topic_trace import TopicTrace
 from tacit.inference.watch import watch
 from tacit.storage.checkpoint import Checkpoint, fingerprint
@@ -87,7 +89,7 @@ class Outcome:
     """
 
     rows: Rows
-    estimator: Any
+    estimator: Estimator
     run: RunFolder
     metrics: dict[str, Any]
     stopped: bool
@@ -204,7 +206,7 @@ def fitted_rows(rows: Rows, holdout: float, seed: int) -> Rows:
     return rows.pick(split(len(rows), holdout, seed, classes_of(rows))[0])
 
 
-def _config(request: FitRequest, todo: Plan, estimator: Any, rows: Rows) -> RunConfig:
+def _config(request: FitRequest, todo: Plan, estimator: Estimator, rows: Rows) -> RunConfig:
     """What the fit is repeated from: the settings, the table, and what was left to be chosen.
 
     Families that follow from the kinds of the columns are not spelled out.
@@ -229,13 +231,13 @@ def _fingerprint(todo: Plan, fitted: Rows) -> str:
 
 
 def _write(
-    run: RunFolder, config: RunConfig, estimator: Any, found: Judgement, told: dict[str, Any], fitted: Rows
+    run: RunFolder, config: RunConfig, estimator: Estimator, found: Judgement, told: dict[str, Any], fitted: Rows
 ) -> None:
     """Everything into the run folder; the model comes late, for a run that has one is finished."""
     folders.rewrite(run, config)
     run.write_metrics(told)
-    if getattr(estimator, "trace_", None) is not None:
-        run.write_trace(getattr(estimator, "history_", estimator.trace_))
+    if estimator.trace_ is not None:
+        run.write_trace(estimator.history_ or estimator.trace_._asdict())
     if found.calibration:
         run.write_calibration(found.calibration)
     if fitted.vocabulary is not None:
@@ -246,11 +248,9 @@ def _write(
     write_report(run.path / REPORT, estimator, fitted, told, config, found.calibration)
 
 
-def fitted_schema(estimator: Any, schema: Schema | None) -> Schema | None:
+def fitted_schema(estimator: Estimator, schema: Schema | None) -> Schema | None:
     """The columns with the kinds that the fit gave them, where the user named other families; None for images."""
-    own = getattr(estimator, "schema_", None)
-    if schema is None or own is None or own.names != schema.names:
+    if schema is None or not can(estimator, ReadsKinds) or estimator.schema_.names != schema.names:
         return schema
-    return Schema(
-        tuple(new if new.kind != old.kind else old for old, new in zip(schema.columns, own.columns, strict=True))
-    )
+    both = zip(schema.columns, estimator.schema_.columns, strict=True)
+    return Schema(tuple(new if new.kind != old.kind else old for old, new in both))

@@ -9,13 +9,25 @@ import numpy as np
 from scipy import sparse
 
 from tacit import workflow
+from tacit.estimators.capabilities import (
+    Assigns,
+    AssignsSoftly,
+    Codes,
+    EmptiesItself,
+    MatrixLike,
+    Mixes,
+    Scores,
+    Sweeps,
+    can,
+)
+from tacit.estimators.settings import Estimator
 from tacit.estimators.stopping import stop_reason
 from tacit.evaluation.anomalies import odd_columns
 from tacit.evaluation.held_out import HeldOut, of_scores
 from tacit.evaluation.measure import measure
 from tacit.evaluation.topic_trace import TopicTrace
 from tacit.inference.closed_form import STOPPED
-from tacit.report import words
+from tacit.report import sentences
 from tacit.report.effects import effects
 from tacit.workflow.choosing import Chosen
 from tacit.workflow.feeding import feed
@@ -78,10 +90,10 @@ def judge(chosen: Chosen, fitted: Rows, kept: Rows, said: Iterable[str], trace: 
     X = feed(estimator, fitted.data, schema)
     share = responsibilities(estimator, X)
     shares = None if share is None else _shares(estimator, share)
-    scores, calibration = hasattr(estimator, "score_samples"), {}
-    total = float(np.sum(estimator.score_samples(X))) if scores and not hasattr(estimator, "elbo") else None
-    score = None
-    if scores and len(kept):
+    score, total, calibration = None, None, {}
+    if can(estimator, Scores) and not estimator.scores_are_bounds:
+        total = float(np.sum(estimator.score_samples(X)))
+    if can(estimator, Scores) and len(kept):
         if schema is None and len(kept) > JUDGED_IMAGES:
             places = np.random.default_rng(0).choice(len(kept), JUDGED_IMAGES, replace=False)
             kept = kept.pick(np.sort(places))
@@ -95,7 +107,7 @@ def judge(chosen: Chosen, fitted: Rows, kept: Rows, said: Iterable[str], trace: 
         share,
         shares,
         () if share is None or shares is None else _sentences(fitted, share, shares),
-        "" if share is None or share.shape[1] < 2 else words.certainty(share),
+        "" if share is None or share.shape[1] < 2 else sentences.certainty(share),
         total,
         score,
         calibration,
@@ -103,7 +115,9 @@ def judge(chosen: Chosen, fitted: Rows, kept: Rows, said: Iterable[str], trace: 
     )
 
 
-def _of_documents(estimator: Any, fitted: Rows, kept: Rows, said: Iterable[str], trace: TopicTrace | None) -> Judgement:
+def _of_documents(
+    estimator: Estimator, fitted: Rows, kept: Rows, said: Iterable[str], trace: TopicTrace | None
+) -> Judgement:
     """Topics instead of groups, and how well the other half of a document is predicted instead of its density."""
     told = workflow.judging_topics.judge_topics(estimator, fitted, kept)
     told["trace"] = {} if trace is None else trace.curves(estimator, float(fitted.values.sum()))
@@ -117,31 +131,31 @@ def _of_documents(estimator: Any, fitted: Rows, kept: Rows, said: Iterable[str],
     return Judgement(None, None, (), "", None, None, calibration, tuple(dict.fromkeys((*told["cautions"], *own))), told)
 
 
-def responsibilities(estimator: Any, X: Any) -> np.ndarray | None:
+def responsibilities(estimator: Estimator, X: MatrixLike) -> np.ndarray | None:
     """``[rows, K]``, the probability of each group; of a model that only assigns, ones and zeros; else None.
 
     Groups that have emptied themselves are left out; they are the last.
     """
-    if hasattr(estimator, "predict_proba"):
-        share = np.asarray(estimator.predict_proba(X), np.float64)[:, : getattr(estimator, "n_components_used_", None)]
-        return share / np.maximum(share.sum(axis=1, keepdims=True), 1e-300) if empty_groups(estimator) else share
-    if hasattr(estimator, "predict"):
+    if can(estimator, AssignsSoftly):
+        share, empty = np.asarray(estimator.predict_proba(X), np.float64), empty_groups(estimator)
+        if not empty:
+            return share
+        share = share[:, : share.shape[1] - empty]
+        return share / np.maximum(share.sum(axis=1, keepdims=True), 1e-300)
+    if can(estimator, Assigns):
         labels = np.asarray(estimator.predict(X), np.int64)
-        return np.eye(max(int(labels.max()) + 1, len(getattr(estimator, "cluster_centers_", ()))))[labels]
+        return np.eye(max(int(labels.max()) + 1, estimator.number if can(estimator, Sweeps) else 0))[labels]
     return None
 
 
-def empty_groups(estimator: Any) -> int:
+def empty_groups(estimator: Estimator) -> int:
     """How many groups a model was allowed and does not use."""
-    used = getattr(estimator, "n_components_used_", None)
-    return 0 if used is None else int(estimator.n_components) - int(used)
+    return estimator.number - estimator.n_components_used_ if can(estimator, EmptiesItself) else 0
 
 
-def _shares(estimator: Any, share: np.ndarray) -> np.ndarray:
-    weights = getattr(estimator, "weights_", None)
-    if weights is None:
-        return np.asarray(share.mean(axis=0), np.float64)
-    return np.asarray(weights, np.float64)[: share.shape[1]]
+def _shares(estimator: Estimator, share: np.ndarray) -> np.ndarray:
+    found = estimator.weights_[: share.shape[1]] if can(estimator, Mixes) else share.mean(axis=0)
+    return np.asarray(found, np.float64)
 
 
 def _sentences(fitted: Rows, share: np.ndarray, shares: np.ndarray) -> tuple[str, ...]:
@@ -158,10 +172,10 @@ def _sentences(fitted: Rows, share: np.ndarray, shares: np.ndarray) -> tuple[str
     table = fitted.as_table(columns)
     known = table.schema.columns
     found = effects(table.values, table.schema.kinds, [len(column.levels or ()) for column in known], share)
-    return tuple(words.describe_group(k, float(weight), found[k], known) for k, weight in enumerate(shares))
+    return tuple(sentences.describe_group(k, float(weight), found[k], known) for k, weight in enumerate(shares))
 
 
-def _typical(estimator: Any, kept: Rows) -> np.ndarray | None:
+def _typical(estimator: Estimator, kept: Rows) -> np.ndarray | None:
     """What ordinary rows have for ``log p(x_j | rest)``, column by column: the medians, ``[columns]``."""
     if kept.schema is None or len(kept.schema) > WIDE or sparse.issparse(kept.whole.values):
         return None
@@ -176,12 +190,12 @@ def _typical(estimator: Any, kept: Rows) -> np.ndarray | None:
         return np.nanmedian(found, axis=0)
 
 
-def _warnings(estimator: Any, shares: np.ndarray | None, fitted: Rows, said: Iterable[str]) -> tuple[str, ...]:
-    converged = getattr(estimator, "converged_", None)
-    if hasattr(estimator, "latent_information") and getattr(estimator, "stop_reason_", "") == stop_reason(STOPPED):
+def _warnings(estimator: Estimator, shares: np.ndarray | None, fitted: Rows, said: Iterable[str]) -> tuple[str, ...]:
+    converged = estimator.converged_
+    if can(estimator, Codes) and estimator.stop_reason_ == stop_reason(STOPPED):
         converged = None  # its rate has fallen to 0 by then
     columns = 0 if fitted.schema is None else len(fitted.schema)
-    cautions = words.cautions(shares, len(fitted), columns, converged, bool(getattr(estimator, "at_floor_", False)))
+    cautions = sentences.cautions(shares, len(fitted), columns, converged, bool(estimator.at_floor_))
     own = _said(said)
     if converged is False:
         own = tuple(text for text in own if "did not converge" not in text)

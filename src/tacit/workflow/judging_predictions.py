@@ -10,8 +10,10 @@ from sklearn.base import is_classifier
 from tacit.data.features import Target, Term, class_names
 from tacit.data.levels import show_level
 from tacit.data.schema import Schema
+from tacit.estimators.capabilities import HasCoefficients, PredictsClasses, PredictsIntervals, can
+from tacit.estimators.settings import Estimator
 from tacit.evaluation.predictive import log_predictive, predictive_score
-from tacit.report.prediction_words import step_of
+from tacit.report.prediction_sentences import step_of
 from tacit.workflow.sources import Rows
 from tacit.workflow.supervised import features, targets
 
@@ -19,7 +21,7 @@ LEVEL = 0.9
 """Of the intervals of predictions."""
 
 
-def judge_predictions(estimator: Any, fitted: Rows, kept: Rows) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def judge_predictions(estimator: Estimator, fitted: Rows, kept: Rows) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """What a run keeps of what it predicts, as plain numbers and texts; and arrays of the rows kept aside.
 
     Args:
@@ -29,7 +31,7 @@ def judge_predictions(estimator: Any, fitted: Rows, kept: Rows) -> tuple[dict[st
     """
     if fitted.target is None or fitted.schema is None:
         raise TypeError("these rows have no target")
-    column, classes = fitted.target.column, is_classifier(estimator)
+    column, classes = fitted.target.column, can(estimator, PredictsClasses)
     known = targets(estimator, fitted)
     told: dict[str, Any] = {
         "name": column.name,
@@ -55,7 +57,7 @@ def judge_predictions(estimator: Any, fitted: Rows, kept: Rows) -> tuple[dict[st
         )
     else:
         arrays |= {"predicted": np.asarray(estimator.predict(X), np.float64), "observed": np.asarray(y, np.float64)}
-        if hasattr(estimator, "predict_interval"):
+        if can(estimator, PredictsIntervals):
             low, high = estimator.predict_interval(X, LEVEL)
             arrays |= {"lower": np.asarray(low, np.float64), "upper": np.asarray(high, np.float64)}
     return told, arrays
@@ -67,10 +69,10 @@ def _position(order: Sequence[int], code: int) -> int:
 
 
 def _coefficients(
-    estimator: Any, fitted: Rows, known: np.ndarray, schema: Schema, target: Target
+    estimator: Estimator, fitted: Rows, known: np.ndarray, schema: Schema, target: Target
 ) -> list[dict[str, Any]] | None:
     """A mapping a coefficient but for the intercept, in the user's units and in standard deviations."""
-    if not hasattr(estimator, "summary") or target.fills is None:
+    if not can(estimator, HasCoefficients) or target.fills is None:
         return None
     found = estimator.summary()
     spread = target.design(fitted.values).std(axis=0)
@@ -82,7 +84,7 @@ def _coefficients(
         if name not in each:
             continue  # the intercept
         term, sd = each[name]
-        seen = {key: float(getattr(found, key)[place]) for key in ("mean", "sd", "lower", "upper")}
+        seen = {key: float(vars(found)[key][place]) for key in ("mean", "sd", "lower", "upper")}
         own = {key: value / term.scale for key, value in seen.items()}
         standard = {f"standard_{key}": seen[key] * sd / scale for key in ("mean", "lower", "upper")}
         lines.append({"class": owner, "term": name} | _origin(term, sd, schema) | own | standard)

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
+from tacit.estimators.capabilities import HasTopics, Scores
 from tacit.evaluation.coherence import topic_coherence
 from tacit.evaluation.topic_selection import completed
 from tacit.evaluation.topics import (
@@ -17,7 +19,8 @@ from tacit.evaluation.topics import (
     topic_sizes,
     topic_words,
 )
-from tacit.report import words
+from tacit.report import sentences
+from tacit.workflow.sources import Rows
 
 TOP = 10
 """Words that name a topic."""
@@ -31,7 +34,7 @@ NONSENSE = -0.05
 """NPMI below which the words of a topic do not go together."""
 
 
-def judge_topics(estimator: Any, fitted: Any, kept: Any) -> dict[str, Any]:
+def judge_topics(estimator: HasTopics, fitted: Rows, kept: Rows) -> dict[str, Any]:
     """What a run keeps of its topics, as plain numbers and texts.
 
     Args:
@@ -39,6 +42,8 @@ def judge_topics(estimator: Any, fitted: Any, kept: Any) -> dict[str, Any]:
         fitted: the documents it has seen.
         kept: the documents kept aside, perhaps none.
     """
+    if fitted.vocabulary is None:
+        raise TypeError("documents have a vocabulary")
     counts, known = fitted.values, fitted.vocabulary.words
     if counts.shape[0] > JUDGED:
         counts = counts[np.sort(np.random.default_rng(0).choice(counts.shape[0], JUDGED, replace=False))]
@@ -76,25 +81,25 @@ def judge_topics(estimator: Any, fitted: Any, kept: Any) -> dict[str, Any]:
     }
 
 
-def _halves(kept: Any) -> bool:
+def _halves(kept: Rows) -> bool:
     """Whether a document kept aside has two words."""
     return len(kept) > 0 and float(np.max(np.asarray(kept.values.sum(axis=1)))) >= 2
 
 
-def word_scores(estimator: Any, counts: Any) -> np.ndarray:
+def word_scores(estimator: Scores, counts: sparse.csr_array) -> np.ndarray:
     """``log p(words)`` of every document in nats a word: what documents of different lengths are compared by."""
     lengths = np.maximum(np.asarray(counts.sum(axis=1)).ravel(), 1.0)
     return np.asarray(estimator.score_samples(counts), np.float64) / lengths
 
 
-def near_twins(topics: Any) -> list[list[int]]:
+def near_twins(topics: HasTopics) -> list[list[int]]:
     """Pairs of topics that are nearly the same, counted from 0."""
     apart = topic_distances(topic_words(topics))
     first, second = np.nonzero(np.triu(apart < TWINS, 1))
     return [[int(a), int(b)] for a, b in zip(first, second, strict=True)]
 
 
-def _cautions(sizes: np.ndarray, coherence: np.ndarray, twins: Sequence[Sequence[int]], fitted: Any) -> list[str]:
+def _cautions(sizes: np.ndarray, coherence: np.ndarray, twins: Sequence[Sequence[int]], fitted: Rows) -> list[str]:
     """What a careful reader should be told without having asked."""
     said, count = [], len(sizes)
     dead = np.flatnonzero(sizes < DEAD / count)
@@ -111,7 +116,7 @@ def _cautions(sizes: np.ndarray, coherence: np.ndarray, twins: Sequence[Sequence
             f"{_it(doubtful)} with care."
         )
     if len(fitted) < 10 * count:
-        few, many = words.counted(len(fitted), "document"), words.counted(count, "topic")
+        few, many = sentences.counted(len(fitted), "document"), sentences.counted(count, "topic")
         said.append(f"There {'is' if len(fitted) == 1 else 'are'} only {few} for {many}.")
     return said
 
@@ -124,4 +129,4 @@ def _topics(which: np.ndarray) -> str:
     numbers = [str(place + 1) for place in which.tolist()]
     if len(numbers) == 1:
         return f"Topic {numbers[0]}"
-    return f"Topics {words.listed(numbers)}" if len(numbers) <= 6 else f"{len(numbers)} topics"
+    return f"Topics {sentences.listed(numbers)}" if len(numbers) <= 6 else f"{len(numbers)} topics"

@@ -2,24 +2,35 @@
 
 import dataclasses
 import inspect
-from typing import Any
 
 from tacit import registry
+from tacit.estimators.capabilities import (
+    Assigns,
+    Capability,
+    Codes,
+    GivesConditionals,
+    HasTopics,
+    Imputes,
+    Samples,
+    Scores,
+    Transforms,
+    Walks,
+)
+from tacit.estimators.capabilities import can as has
 from tacit.workflow.settings import known_settings
 
-CAN = {
-    "score_samples": "score",
-    "predict": "assign",
-    "sample": "sample",
-    "impute": "impute",
-    "condition": "sample --given",
-    "transform": "transform",
-    "completion_score": "predict half a document",
-    "reconstruct": "reconstruct",
-    "interpolate": "interpolate",
-    "manifold": "manifold",
+CAN: dict[type[Capability], tuple[str, ...]] = {
+    Scores: ("score",),
+    Assigns: ("assign",),
+    Samples: ("sample",),
+    Imputes: ("impute",),
+    GivesConditionals: ("sample --given",),
+    Transforms: ("transform",),
+    HasTopics: ("predict half a document",),
+    Codes: ("reconstruct",),
+    Walks: ("interpolate", "manifold"),
 }
-"""What a model's methods let the commands do."""
+"""What a model's capabilities let the commands do."""
 ROW_COMMANDS = ("predict", "score", "assign", "encode", "transform", "impute", "sample", "reconstruct", "interpolate")
 """Those that a person may go on with after a fit; the first that a model has is shown with its arguments."""
 
@@ -53,7 +64,7 @@ def models() -> list[ModelLine]:
     return lines
 
 
-def can(name: str, model: Any) -> list[str]:
+def can(name: str, model: object) -> list[str]:
     """What an estimator, or a class of them, can do, in words.
 
     Args:
@@ -62,16 +73,11 @@ def can(name: str, model: Any) -> list[str]:
     """
     if registry.entry(name).supervised:
         return ["predict", "score"]
-    found = [word for method, word in CAN.items() if hasattr(model, method)]
-    return [*found, "encode"] if gives_codes(model) else found
+    found = [word for what, words in CAN.items() if has(model, what) for word in words]
+    return [*found, "encode"] if has(model, Codes) else found
 
 
-def next_commands(name: str, model: Any) -> list[str]:
+def next_commands(name: str, model: object) -> list[str]:
     """The commands that a person may go on with after a fit, the foremost first."""
     able = can(name, model)
     return [word for word in ROW_COMMANDS if word in able]
-
-
-def gives_codes(model: Any) -> bool:
-    """Whether an estimator, or a class of them, has a code with a spread for every row."""
-    return hasattr(model, "transform") and "return_std" in inspect.signature(model.transform).parameters

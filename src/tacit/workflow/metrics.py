@@ -5,6 +5,8 @@ from typing import Any
 from tacit.data.images import ImageSet
 from tacit.data.long import CountTable
 from tacit.data.table import Table
+from tacit.estimators.capabilities import Scores, can
+from tacit.estimators.settings import Estimator
 from tacit.workflow.choosing import Chosen, Plan
 from tacit.workflow.judging import Judgement, empty_groups
 from tacit.workflow.sources import Rows
@@ -20,7 +22,7 @@ def metrics(
     return {
         "model": plan.model,
         "why": plan.why,
-        "structure": str(getattr(estimator, "covariance_type", "")),
+        "structure": str(estimator.get_params(deep=False).get("covariance_type", "")),
         "rows": len(fitted.table.row_ids) if isinstance(fitted.table, CountTable) else len(fitted.table),
         "fitted_rows": len(fitted),
         "columns": fitted.columns,
@@ -33,14 +35,15 @@ def metrics(
         "interrupted": stopped,
         "choice": {
             "criterion": plan.criterion,
+            "what": plan.what,
             "sampled": chosen.sampled,
             "candidates": [dict(row) for row in chosen.candidates],
         },
         "fit": {
-            "iterations": getattr(estimator, "n_iter_", None),
-            "converged": getattr(estimator, "converged_", None),
-            "stop_reason": getattr(estimator, "stop_reason_", ""),
-            "parameters": getattr(estimator, "n_parameters_", None),
+            "iterations": estimator.n_iter_,
+            "converged": estimator.converged_,
+            "stop_reason": estimator.stop_reason_,
+            "parameters": estimator.n_parameters_ or None,
             "log_likelihood": found.log_likelihood,
         },
         "groups": [
@@ -56,7 +59,7 @@ def metrics(
             "nats": score.nats,
             "standard_error": score.standard_error,
             "rows": score.rows,
-            "bound": hasattr(estimator, "elbo"),  # its scores are estimates from below
+            "bound": can(estimator, Scores) and estimator.scores_are_bounds,
         },
         "warnings": list(found.warnings),
         "notes": list(fitted.table.notes),
@@ -64,10 +67,9 @@ def metrics(
     }
 
 
-def _verdict(estimator: Any, fitted: Rows) -> list[str]:
+def _verdict(estimator: Estimator, fitted: Rows) -> list[str]:
     """How far an approximate posterior can be trusted, in sentences."""
-    verdict = getattr(estimator, "verdict_", None)
-    said = [] if verdict is None else list(verdict.words())
+    said = [] if estimator.verdict_ is None else list(estimator.verdict_.words())
     scaled = fitted.target is not None and any(term.scale != 1.0 for term in fitted.target.terms)
     if scaled and any("Importance weights change" in text for text in said):
         said.append("Of columns that are numbers, the means above are per standard deviation of the column.")

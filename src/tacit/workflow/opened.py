@@ -16,15 +16,16 @@ from tacit.data.errors import DataError
 from tacit.data.features import Target
 from tacit.data.images import holds_images, in_pixels, read_images, sized
 from tacit.data.long import CountTable
-from tacit.data.read import Reading, read
+from tacit.data.read import TableReading, read
 from tacit.data.schema import Schema
 from tacit.data.table import load
 from tacit.data.texts import Vocabulary
+from tacit.estimators.capabilities import Codes, can
 from tacit.storage.run import SCHEMA, RunFolder
 from tacit.workflow import folders
 from tacit.workflow.errors import RequestError
 from tacit.workflow.events import SILENT, Observer
-from tacit.workflow.sources import Rows, Source
+from tacit.workflow.sources import DataSource, Rows
 from tacit.workflow.texts import NO_TEXT_OPTIONS, TextOptions
 
 
@@ -86,7 +87,7 @@ class Opened:
         """The shape of the images that were fitted; empty for a table or documents."""
         if self.schema is not None or self.vocabulary is not None:
             return ()
-        shape = tuple(getattr(self.estimator, "event_shape_", ()))
+        shape = self.estimator.event_shape_ if can(self.estimator, Codes) else ()
         return shape if len(shape) > 1 else ()
 
     @property
@@ -117,7 +118,7 @@ class Opened:
             observer.note(f"Note: {note}.")
         return found
 
-    def read_again(self, source: Source) -> Rows:
+    def read_again(self, source: DataSource) -> Rows:
         """The documents that were fitted, in the words of the model, without those that hold none of them."""
         if self.vocabulary is None:
             raise TypeError("the run is of no documents")
@@ -184,7 +185,7 @@ class Opened:
         rows = dataclasses.replace(rows, target=target)
         return self._known(rows, reading, target, unseen, new.path) if with_target else rows
 
-    def _known(self, rows: Rows, reading: Reading, target: Target, unseen: Unseen, path: str) -> Rows:
+    def _known(self, rows: Rows, reading: TableReading, target: Target, unseen: Unseen, path: str) -> Rows:
         """The rows whose target is known, with it."""
         values = encode(reading.table, Schema((target.column,)), unseen=unseen)[:, 0]
         known = np.flatnonzero(~np.isnan(values))

@@ -2,9 +2,9 @@
 
 import math
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tacit.data.errors import counted
 from tacit.data.write import replacing
@@ -57,7 +57,7 @@ def write_images(answer: ImageAnswer, out: str) -> tuple[str, ...]:
     return (f"{counted(len(last), 'image')} written to {out} ({last.dtype}, {shape}).",)
 
 
-def in_units(opened: Opened, images: Any) -> np.ndarray:
+def in_units(opened: Opened, images: ArrayLike) -> np.ndarray:
     """What a model gives, in the values that it was fitted to: 8-bit levels where all of them are whole."""
     values = np.asarray(images, np.float32)
     if opened.pixels != "levels":

@@ -1,7 +1,5 @@
 """What a supervised model predicts of new rows, and how well it does where the target is known."""
 
-from typing import Any
-
 import numpy as np
 import pyarrow as pa
 from sklearn.base import is_classifier
@@ -9,10 +7,12 @@ from sklearn.base import is_classifier
 from tacit.compute import compilation_cache
 from tacit.data.errors import counted
 from tacit.data.table import Table
+from tacit.estimators.capabilities import Assigns, MatrixLike, PredictsClasses, PredictsIntervals, can
+from tacit.estimators.settings import Estimator
 from tacit.evaluation.conformal import Calibration
 from tacit.evaluation.predictive import log_predictive
 from tacit.plots.style import short_number
-from tacit.report.words import percent
+from tacit.report.sentences import percent
 from tacit.storage.errors import ModelFileError
 from tacit.workflow.answers import FIRST_ROWS, TableAnswer
 from tacit.workflow.events import SILENT, Observer
@@ -39,7 +39,7 @@ def predict(opened: Opened, rows: Rows, level: float = 0.9, observer: Observer =
         ModelFileError: the model predicts no column.
     """
     if opened.target is None:
-        instead = "use `tacit assign` for groups" if hasattr(opened.estimator, "predict") else "it was fitted to none"
+        instead = "use `tacit assign` for groups" if can(opened.estimator, Assigns) else "it was fitted to none"
         raise ModelFileError(f"the model of {str(opened.run.path)!r} predicts no column (fit --target): {instead}.")
     filled = gaps_said(rows)
     if filled is not None:
@@ -48,16 +48,16 @@ def predict(opened: Opened, rows: Rows, level: float = 0.9, observer: Observer =
     return TableAnswer(pa.table(labels(rows) | predictions(opened.estimator, X, opened.target.column.name, level)))
 
 
-def predictions(estimator: Any, X: Any, name: str, level: float) -> dict[str, pa.Array]:
+def predictions(estimator: Estimator, X: MatrixLike, name: str, level: float) -> dict[str, pa.Array]:
     """The columns that a prediction adds, the first of them under this name."""
     said = np.asarray(estimator.predict(X))
-    if is_classifier(estimator):
+    if can(estimator, PredictsClasses):
         chances = np.asarray(estimator.predict_proba(X), np.float64)
         found = {name: pa.array(said.astype(str).tolist()), "probability": pa.array(chances.max(axis=1))}
         each = {f"p({label})": pa.array(chances[:, place]) for place, label in enumerate(estimator.classes_)}
         return found | each
     found = {name: pa.array(said.astype(np.float64))}
-    if hasattr(estimator, "predict_interval"):
+    if can(estimator, PredictsIntervals):
         low, high = estimator.predict_interval(X, level)
         found |= {"from": pa.array(np.asarray(low, np.float64)), "to": pa.array(np.asarray(high, np.float64))}
     return found
@@ -90,7 +90,7 @@ def _kept(opened: Opened) -> Calibration | None:
         return None
 
 
-def _summary(estimator: Any, X: Any, y: np.ndarray, scores: np.ndarray, without: int, name: str) -> str:
+def _summary(estimator: Estimator, X: MatrixLike, y: np.ndarray, scores: np.ndarray, without: int, name: str) -> str:
     """How well all of them were predicted, in a sentence."""
     said = np.asarray(estimator.predict(X))
     how = (

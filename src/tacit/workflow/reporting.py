@@ -7,18 +7,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from scipy import sparse
 
+from tacit.data.corpus import Corpus
+from tacit.data.dataset import Values
+from tacit.data.texts import Vocabulary
+from tacit.estimators.capabilities import Codes, HasTopics, Mixes, Samples, Scores, ScoresByDraws, can
+from tacit.estimators.settings import Estimator
 from tacit.evaluation.rows import new_rows
 from tacit.report import deep, groups, predictions, topics
 from tacit.report.choice import Candidate, Candidates
 from tacit.report.deep import Code
-from tacit.report.fit import Fit, HeldOut, ModelSummary, Repeat, Trace
+from tacit.report.fit import BoundCurve, FitFacts, HeldOutFact, ModelSummary, Repeat
 from tacit.report.groups import Groups
 from tacit.report.image_section import image_report
 from tacit.report.page import Report, write
 from tacit.report.prediction_section import prediction_report
-from tacit.report.table import Table
+from tacit.report.table import FittedTable
 from tacit.report.table_report import table_report
 from tacit.report.topic_section import topic_report
 from tacit.storage.config import RunConfig
@@ -37,8 +43,8 @@ ITEMS = 60
 
 def write_report(
     path: Path,
-    estimator: Any,
-    fitted: Any,
+    estimator: Estimator,
+    fitted: Rows,
     told: Mapping[str, Any],
     config: RunConfig,
     kept: Mapping[str, np.ndarray] | None = None,
@@ -57,26 +63,26 @@ def write_report(
 
 
 def made(
-    estimator: Any,
-    fitted: Any,
+    estimator: Estimator,
+    fitted: Rows,
     told: Mapping[str, Any],
     config: RunConfig,
     kept: Mapping[str, np.ndarray] | None = None,
 ) -> Report:
     """The report of a fit, by what it was fitted to: documents, images, or a table, perhaps to predict a column."""
-    if getattr(fitted, "vocabulary", None) is not None:
-        return _of_documents(estimator, fitted, told, config)
+    if fitted.vocabulary is not None:
+        return _of_documents(estimator, fitted, fitted.vocabulary, told, config)
     if fitted.schema is None:
         return _of_images(estimator, fitted, told, config)
     rows, columns, left = _looked_at(fitted)
     table = rows.as_table(columns)
-    shown = Table(table.schema, table.values, None if table.row_ids is None else table.row_ids.tolist())
+    shown = FittedTable(table.schema, table.values, None if table.row_ids is None else table.row_ids.tolist())
     fit, name = _fit(estimator, told, config, table.source, (*table.notes, *left)), Path(table.source).name
     if fitted.target is not None:
         found = predictions.prediction(told["target"], kept or {})
         return prediction_report(f"Predicting {told['target']['name']} in {name}", fit, shown, found, table.left_out)
     X = feed(estimator, rows.data, fitted.schema)
-    code = deep.code(estimator, X, getattr(fitted, "labels", None))
+    code = deep.code(estimator, X, fitted.labels)
     share = responsibilities(estimator, X)
     return table_report(
         f"{'A model of' if share is None else 'The groups in'} {name}",
@@ -92,12 +98,14 @@ def made(
     )
 
 
-def _fit(estimator: Any, told: Mapping[str, Any], config: RunConfig, source: str, notes: Sequence[str]) -> Fit:
+def _fit(
+    estimator: Estimator, told: Mapping[str, Any], config: RunConfig, source: str, notes: Sequence[str]
+) -> FitFacts:
     """What every report tells of its fit, but for a score of rows kept aside."""
-    return Fit(
+    return FitFacts(
         source=Path(source).name,
         model=_summary(estimator, told),
-        graph=estimator.graph() if hasattr(estimator, "graph") else None,
+        graph=estimator.graph(),
         trace=_trace(estimator, told),
         trust=tuple(told.get("verdict") or ()),
         warnings=tuple(told["warnings"]),
@@ -106,9 +114,11 @@ def _fit(estimator: Any, told: Mapping[str, Any], config: RunConfig, source: str
     )
 
 
-def _groups(estimator: Any, told: Mapping[str, Any], share: np.ndarray, rows: Table, *, whole: bool) -> Groups:
+def _groups(
+    estimator: Estimator, told: Mapping[str, Any], share: np.ndarray, rows: FittedTable, *, whole: bool
+) -> Groups:
     """The groups; the curves of their columns where the report shows the ``whole`` table."""
-    model, number = getattr(estimator, "model_", None), share.shape[1]
+    model, number = estimator.model_ if can(estimator, Mixes) else None, share.shape[1]
     return Groups(
         np.array([group["share"] for group in told["groups"]]),
         share,
@@ -118,11 +128,10 @@ def _groups(estimator: Any, told: Mapping[str, Any], share: np.ndarray, rows: Ta
     )
 
 
-def _of_images(estimator: Any, fitted: Any, told: Mapping[str, Any], config: RunConfig) -> Report:
+def _of_images(estimator: Estimator, fitted: Rows, told: Mapping[str, Any], config: RunConfig) -> Report:
     """Of images: values ``(n, height, width[, channels])``, perhaps with labels and names."""
     values = np.asarray(fitted.values)
-    numbers = getattr(fitted, "numbers", np.arange(1, len(values) + 1))
-    names = [f"No. {number}" for number in numbers] if fitted.ids is None else fitted.ids
+    names = [f"No. {number}" for number in fitted.numbers] if fitted.ids is None else fitted.ids.tolist()
     code = deep.code(estimator, values, fitted.labels)
     fit = _fit(estimator, told, config, fitted.table.source, fitted.table.notes)
     fit = dataclasses.replace(fit, held_out=_held_out(estimator, told, code, values))
@@ -132,9 +141,13 @@ def _of_images(estimator: Any, fitted: Any, told: Mapping[str, Any], config: Run
     return image_report(title, fit, deep.images(estimator, values, names, code), code)
 
 
-def _of_documents(estimator: Any, fitted: Any, told: Mapping[str, Any], config: RunConfig) -> Report:
+def _of_documents(
+    estimator: Estimator, fitted: Rows, vocabulary: Vocabulary, told: Mapping[str, Any], config: RunConfig
+) -> Report:
     """Of documents: the topics they are made of."""
     corpus = fitted.table
+    if not isinstance(corpus, Corpus) or not can(estimator, HasTopics):
+        raise TypeError("documents are a corpus, and have topics")
     names = [f"Document {number}" for number in fitted.numbers] if fitted.ids is None else fitted.ids.tolist()
     places = np.searchsorted(corpus.places, fitted.numbers)
     texts = None if corpus.texts is None else [corpus.texts[place] for place in places]
@@ -143,7 +156,7 @@ def _of_documents(estimator: Any, fitted: Any, told: Mapping[str, Any], config: 
     found = topics.topics(
         estimator,
         fitted.values,
-        fitted.vocabulary.words,
+        vocabulary.words,
         names,
         told["topics"],
         texts=texts,
@@ -154,21 +167,21 @@ def _of_documents(estimator: Any, fitted: Any, told: Mapping[str, Any], config: 
     return topic_report(f"The topics of {fit.source}", fit, found)
 
 
-def _summary(estimator: Any, told: Mapping[str, Any]) -> ModelSummary:
+def _summary(estimator: Estimator, told: Mapping[str, Any]) -> ModelSummary:
     own = told["fit"]["parameters"]
     return ModelSummary(
         summary.name_of(told),
         f"{summary.reason(told)}.",
         structure=told["structure"],
-        parameters=deep.parameters(estimator) if own is None else own,
+        parameters=estimator.architecture().parameters if own is None and can(estimator, Codes) else own,
     )
 
 
-def _trace(estimator: Any, told: Mapping[str, Any]) -> Trace | None:
-    trace = getattr(estimator, "trace_", None)
+def _trace(estimator: Estimator, told: Mapping[str, Any]) -> BoundCurve | None:
+    trace = estimator.trace_
     if trace is None:
         return None
-    return Trace(
+    return BoundCurve(
         np.asarray(trace.iteration),
         np.asarray(trace.bound),
         float(trace.seconds[-1]) if len(trace.seconds) else None,
@@ -177,22 +190,22 @@ def _trace(estimator: Any, told: Mapping[str, Any]) -> Trace | None:
     )
 
 
-def _log_density(estimator: Any, X: Any, code: Code | None) -> np.ndarray | None:
+def _log_density(estimator: Estimator, X: Values | pa.Table, code: Code | None) -> np.ndarray | None:
     """Of every row, or of some of them for a deep model; of none where codes are points."""
-    if not hasattr(estimator, "score_samples") or (code is not None and code.point):
-        return None
-    return np.asarray(estimator.score_samples(X)) if code is None else deep.log_density(estimator, X)
+    if code is not None:
+        return deep.log_density(estimator, X) if can(estimator, ScoresByDraws) else None
+    return np.asarray(estimator.score_samples(X)) if can(estimator, Scores) else None
 
 
 def _held_out(
-    estimator: Any, told: Mapping[str, Any], code: Code | None, images: np.ndarray | None = None
-) -> HeldOut | None:
+    estimator: Estimator, told: Mapping[str, Any], code: Code | None, images: np.ndarray | None = None
+) -> HeldOutFact | None:
     """The score of the rows kept aside; that of a deep model is a bound, and where codes are points there is none."""
     score = told["held_out"]
     if score is None or (code is not None and code.point):
         return None
     cost = None if images is None else deep.bits(estimator, images, score["nats"])
-    return HeldOut(score["nats"], score["standard_error"], score["rows"], bound=code is not None, bits=cost)
+    return HeldOutFact(score["nats"], score["standard_error"], score["rows"], bound=code is not None, bits=cost)
 
 
 def _repeat(config: RunConfig) -> Repeat:
@@ -215,9 +228,9 @@ def _looked_at(fitted: Rows) -> tuple[Rows, np.ndarray, tuple[str, ...]]:
     return fitted, columns, tuple(notes)
 
 
-def _samples(estimator: Any, columns: np.ndarray) -> np.ndarray | None:
+def _samples(estimator: Estimator, columns: np.ndarray) -> np.ndarray | None:
     """Rows drawn from the model, for a model that can be drawn from without more being said."""
-    if not hasattr(estimator, "sample"):
+    if not can(estimator, Samples):
         return None
     try:
         return new_rows(estimator, SAMPLES)[:, columns]
@@ -236,7 +249,7 @@ def _candidates(choice: Mapping[str, Any]) -> Candidates | None:
             int(row["n_components"]),
             row["covariance"],
             _number(row[column]),
-            _number(row["log_likelihood"]),
+            _number(row.get("log_likelihood")),
             row["n_parameters"],
             bool(row["converged"]),
             bool(row["at_floor"]),
@@ -244,7 +257,7 @@ def _candidates(choice: Mapping[str, Any]) -> Candidates | None:
         for row in rows
     )
     name = choice["criterion"].upper() if len(column) == 3 else choice["criterion"]
-    return Candidates(listed, summary.chosen_place(rows, column), name)
+    return Candidates(listed, summary.chosen_place(rows, column), name, choice.get("what", "group"))
 
 
 def _number(value: float | None) -> float:

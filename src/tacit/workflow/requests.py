@@ -10,7 +10,7 @@ from tacit.workflow import folders, texts
 from tacit.workflow.errors import AlreadyFinished, RequestError
 from tacit.workflow.events import DataRead, Observer, TargetSelected
 from tacit.workflow.settings import check_model, model_name, named, parse
-from tacit.workflow.sources import Rows, Source
+from tacit.workflow.sources import DataSource, Rows
 from tacit.workflow.targets import select_target
 
 
@@ -31,7 +31,7 @@ class FitRequest:
         command: what to type to repeat it.
     """
 
-    source: Source
+    source: DataSource
     model: str | None = None
     settings: tuple[str, ...] = ()
     criterion: str | None = None

@@ -13,7 +13,7 @@ from tacit.storage.run import CALIBRATION, REPORT
 from tacit.workflow.fitting import fitted_rows
 from tacit.workflow.opened import Opened
 from tacit.workflow.reporting import write_report
-from tacit.workflow.sources import Rows, Source
+from tacit.workflow.sources import DataSource, Rows
 from tacit.workflow.targets import select_target
 
 
@@ -23,7 +23,7 @@ def rewrite_report(path: Path, data: str | None = None, out: str | None = None) 
     opened = Opened.at(path)
     run = opened.run
     config, told = run.config(), run.metrics()
-    source = Source.from_config(dict(config.data) | ({} if data is None else {"source": data}))
+    source = DataSource.from_config(dict(config.data) | ({} if data is None else {"source": data}))
     if source.path == "-" and data is None:
         raise ModelFileError(
             f"{str(path)!r} was fitted to standard input, which is gone; give the table again: tacit report {path} DATA"
@@ -46,7 +46,7 @@ def _kept(opened: Opened) -> dict[str, np.ndarray] | None:
     return opened.run.calibration()
 
 
-def _read_again(source: Source, opened: Opened) -> Rows:
+def _read_again(source: DataSource, opened: Opened) -> Rows:
     """The table of a run as it was at the fit; raises `ModelFileError` where its columns are others now."""
     if opened.vocabulary is not None:
         return opened.read_again(source)

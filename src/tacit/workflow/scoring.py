@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +11,7 @@ from tacit.compute import compilation_cache
 from tacit.data.errors import counted
 from tacit.data.levels import show_level
 from tacit.data.schema import Schema
+from tacit.estimators.capabilities import Matrix, Scores, can
 from tacit.evaluation.anomalies import odd_columns
 from tacit.evaluation.conformal import Calibration
 from tacit.plots.style import short_number
@@ -49,7 +49,7 @@ def score(opened: Opened, rows: Rows, alarm: float | None = None, explain: int =
         if alarm is not None:
             raise RequestError("--alarm is about odd rows; the model of this run scores the target of each row alone.")
         return score_targets(opened, rows)
-    if not hasattr(opened.estimator, "score_samples"):
+    if not can(opened.estimator, Scores):
         raise ModelFileError(f"the model of {str(opened.run.path)!r} gives no densities. {_instead(opened)}")
     calibration, typical = _calibration(opened)
     if alarm is not None:
@@ -128,9 +128,9 @@ def reasons(opened: Opened, rows: Rows, schema: Schema, typical: np.ndarray | No
     return [_said(schema, found[place] - ordinary, values[place], range(len(schema))) for place in range(len(rows))]
 
 
-def _wide(opened: Opened, schema: Schema, row: Any) -> str:
+def _wide(opened: Opened, schema: Schema, row: Matrix) -> str:
     """The same for a row of very many columns, of which those that are not 0 are looked at, the largest first."""
-    dense = (row.toarray() if sparse.issparse(row) else np.asarray(row)).astype(np.float64)
+    dense = (row if isinstance(row, np.ndarray) else row.toarray()).astype(np.float64)
     order = np.argsort(-np.nan_to_num(np.abs(dense[0])), kind="stable")[:WIDE]
     columns = [int(place) for place in order if not np.isnan(dense[0, place]) and dense[0, place] != 0]
     if not columns:

@@ -99,9 +99,9 @@ def _default(model: str, name: str) -> Any:
     return inspect.signature(registry.get(model)).parameters[name].default
 
 
-def _widths(key: str, value: Any) -> list[int]:
+def _widths(key: str, value: object) -> list[int]:
     """``8``, ``8,`` or ``[8, 4]`` as a list of whole numbers."""
-    numbers = [each for each in value if each != ""] if isinstance(value, list) else [value]
+    numbers: list[Any] = [each for each in value if each != ""] if isinstance(value, list) else [value]
     if not numbers or not all(type(each) is int and each >= 1 for each in numbers):
         raise RequestError(f"--set {key}={value}: say whole numbers from 1 on, such as {key}=64 or {key}=128,64.")
     return numbers

@@ -25,7 +25,7 @@ from tacit.workflow.texts import NO_TEXT_OPTIONS, TextOptions
 
 
 @dataclasses.dataclass(frozen=True)
-class Source:
+class DataSource:
     """A table, images or documents to fit: where they are and what the user says of the columns.
 
     Attributes:

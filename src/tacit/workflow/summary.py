@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tacit.plots.style import short_number
-from tacit.report import words
+from tacit.report import sentences
 
 ASKED = "asked"
 """In place of a reason, where the user named the model."""
@@ -27,16 +27,16 @@ def chosen_place(candidates: Sequence[Mapping[str, Any]], column: str) -> int:
     return int(np.argmax(values))
 
 
-def label(row: Mapping[str, Any]) -> str:
+def label(row: Mapping[str, Any], what: str = "group") -> str:
     """A candidate in words: ``3 groups (VVE)``."""
-    groups = words.counted(int(row["n_components"]), "group")
+    groups = sentences.counted(int(row["n_components"]), what)
     return f"{groups} ({row['covariance']})" if row["covariance"] else groups
 
 
 def name_of(told: Mapping[str, Any]) -> str:
     """A model's name as words: ``Gaussian mixture``."""
     name = str(told["model"])
-    return words.capital(_NAMES.get(name) or " ".join(_PROPER.get(word, word) for word in name.split("-")))
+    return sentences.capital(_NAMES.get(name) or " ".join(_PROPER.get(word, word) for word in name.split("-")))
 
 
 def reason(told: Mapping[str, Any]) -> str:
@@ -48,7 +48,7 @@ def topic_verdicts(told: Mapping[str, Any]) -> list[str]:
     """Sentences on a topic model, every score with its unit."""
     said, completion, coherence = [], told["completion"], told["coherence"]
     if math.isfinite(completion["nats_a_word"]):
-        documents = words.counted(completion["documents"], "document")
+        documents = sentences.counted(completion["documents"], "document")
         said.append(
             f"Half of the words of {documents} kept aside were predicted from the other half: perplexity "
             f"{short_number(completion['perplexity'], 4)} (the next word is as uncertain as one drawn from so many "
@@ -56,13 +56,15 @@ def topic_verdicts(told: Mapping[str, Any]) -> list[str]:
             f"{short_number(completion['nats_a_word'], 4)} ± {short_number(completion['standard_error'], 2)} nats a "
             "word."
         )
-    lacking = f"; {words.percent(coherence['lacking'])} of the words are in no document" if coherence["lacking"] else ""
+    lacking = (
+        f"; {sentences.percent(coherence['lacking'])} of the words are in no document" if coherence["lacking"] else ""
+    )
     said.append(
         f"Coherence of the topics' ten foremost words: NPMI {short_number(coherence['npmi'], 2)} (from −1, never in "
         f"one document, over 0, by chance, to 1, always), UMass {short_number(coherence['umass'], 3)} nats{lacking}."
     )
     said.append(
-        f"Of such a word {words.percent(told['exclusivity'])} is the topic's own on average (exclusivity); "
-        f"{words.percent(told['diversity'])} of the topics' 25 foremost words are different ones (diversity)."
+        f"Of such a word {sentences.percent(told['exclusivity'])} is the topic's own on average (exclusivity); "
+        f"{sentences.percent(told['diversity'])} of the topics' 25 foremost words are different ones (diversity)."
     )
     return said

@@ -1,7 +1,6 @@
 """What a model that learns one column from the others takes, and which models and columns go together."""
 
 import dataclasses
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +12,8 @@ from tacit.data.dataset import Values
 from tacit.data.errors import DataError, listed
 from tacit.data.features import learned
 from tacit.data.schema import Column, Schema
+from tacit.estimators.capabilities import PredictsNumbers, can
+from tacit.estimators.settings import Estimator
 from tacit.workflow.errors import RequestError
 from tacit.workflow.feeding import feed
 from tacit.workflow.sources import Rows
@@ -30,7 +31,7 @@ def usual_model(column: Column) -> tuple[str, str]:
     return next(name for name in wanted if name in registry.names()), f"{column.name} {what}"
 
 
-def check_target(name: str, estimator: Any, column: Column | None) -> None:
+def check_target(name: str, estimator: Estimator, column: Column | None) -> None:
     """Refuse a model and a target that do not go together, in words that say what would."""
     if column is None:
         if registry.entry(name).supervised:
@@ -39,7 +40,7 @@ def check_target(name: str, estimator: Any, column: Column | None) -> None:
     if not registry.entry(name).supervised:
         known = [each for each in registry.names() if registry.entry(each).supervised]
         raise RequestError(f"{name} learns without a target: leave out --target, or use one of {listed(known, 20)}.")
-    if not hasattr(estimator, "log_predictive") and not is_classifier(estimator):
+    if not can(estimator, PredictsNumbers) and not is_classifier(estimator):
         raise RequestError(f"{name} learns labels in Python only; here use one of {listed((*CLASSES, *NUMBERS))}.")
     if is_classifier(estimator) and column.levels is None:
         raise RequestError(
@@ -54,7 +55,7 @@ def check_target(name: str, estimator: Any, column: Column | None) -> None:
         )
 
 
-def check_columns(name: str, estimator: Any, schema: Schema | None) -> None:
+def check_columns(name: str, estimator: Estimator, schema: Schema | None) -> None:
     """Refuse levels where a model takes the columns as they are, with their gaps, and knows numbers only."""
     levelled = [] if schema is None else [column.name for column in schema.columns if column.levels is not None]
     if levelled and takes_gaps(estimator):
@@ -64,12 +65,12 @@ def check_columns(name: str, estimator: Any, schema: Schema | None) -> None:
         )
 
 
-def takes_gaps(estimator: Any) -> bool:
+def takes_gaps(estimator: Estimator) -> bool:
     """Whether an estimator has a place for gaps; then it gets the columns as they are."""
     return bool(get_tags(estimator).input_tags.allow_nan)
 
 
-def settled(fitted: Rows, kept: Rows, estimator: Any) -> tuple[Rows, Rows]:
+def settled(fitted: Rows, kept: Rows, estimator: Estimator) -> tuple[Rows, Rows]:
     """Both parts of the rows with what the fitted part says of levels, scales and gaps.
 
     A classifier whose prior knows the scale of its columns gets numbers in standard deviations and levels as they are:
@@ -85,7 +86,7 @@ def settled(fitted: Rows, kept: Rows, estimator: Any) -> tuple[Rows, Rows]:
     return dataclasses.replace(fitted, target=target), dataclasses.replace(kept, target=target)
 
 
-def features(estimator: Any, rows: Rows) -> Values | pa.Table:
+def features(estimator: Estimator, rows: Rows) -> Values | pa.Table:
     """The columns of rows as a supervised model takes them."""
     if rows.schema is None or rows.target is None:
         raise TypeError("these rows have no target")
@@ -95,14 +96,14 @@ def features(estimator: Any, rows: Rows) -> Values | pa.Table:
     return pa.table({term.name: found[:, place] for place, term in enumerate(rows.target.terms)})
 
 
-def targets(estimator: Any, rows: Rows) -> np.ndarray:
+def targets(estimator: Estimator, rows: Rows) -> np.ndarray:
     """The targets of rows as the model takes them: texts of classes, or numbers."""
     if rows.target is None or rows.target_values is None:
         raise TypeError("these rows have no target")
     return rows.target.values(rows.target_values, classes=is_classifier(estimator))
 
 
-def check_learnable(estimator: Any, rows: Rows) -> None:
+def check_learnable(estimator: Estimator, rows: Rows) -> None:
     """Refuse targets that nothing can be learned from."""
     if rows.target is None:
         return

@@ -15,8 +15,8 @@ from tacit.models.graph import Graph, mixture_graph
 from tacit.models.mixture import sampling
 from tacit.models.mixture.impute import check_vector_gaps, drawn, expected
 from tacit.models.mixture.information import standard_errors
-from tacit.models.mixture.model import Mixture
-from tacit.models.mixture.summary import Summary, graph_groups, has_priors, summarise
+from tacit.models.mixture.model import MixtureModel
+from tacit.models.mixture.summary import MixtureSummary, graph_groups, has_priors, summarise
 
 
 class MixtureAnswers(GivesConditionalsExactly, Samples, Imputes, Estimator):
@@ -25,7 +25,7 @@ class MixtureAnswers(GivesConditionalsExactly, Samples, Imputes, Estimator):
     random_state: Any
 
     @abc.abstractmethod
-    def fitted_model(self) -> Mixture:
+    def fitted_model(self) -> MixtureModel:
         """The fitted model with NumPy leaves in the user's units, or ``NotFittedError``."""
 
     @abc.abstractmethod
@@ -116,7 +116,7 @@ class MixtureAnswers(GivesConditionalsExactly, Samples, Imputes, Estimator):
         )
 
     @double_precision
-    def summary(self) -> Summary:
+    def summary(self) -> MixtureSummary:
         """Weights of the groups, and what each group says of every column."""
         return summarise(self.fitted_model())
 

@@ -20,7 +20,7 @@ from tacit.data.blocks import Standardise
 from tacit.data.dataset import ColumnMoments, Dataset
 from tacit.data.sources import BlockSource, MemorySource, shuffled, source
 from tacit.estimators.base import double_precision, read_data, seed_of, weighted
-from tacit.estimators.capabilities import AssignsSoftly, ReadsOnce, Scores, Sweeps
+from tacit.estimators.capabilities import Mixes, ReadsOnce, Scores, Sweeps
 from tacit.estimators.mixture.answers import MixtureAnswers
 from tacit.estimators.mixture.starts import STARTS, Begin, needs_tiles
 from tacit.estimators.settings import TOLERANCE, Choice, Estimator, Whole, settings
@@ -30,9 +30,9 @@ from tacit.inference.fit import Fit
 from tacit.inference.online import Average, first_average, see
 from tacit.inference.watch import Printer, watch
 from tacit.models.mixture import rows as answers
-from tacit.models.mixture.bayesian import BayesianMixture
-from tacit.models.mixture.fitting import Schedule, Start, run
-from tacit.models.mixture.model import Mixture
+from tacit.models.mixture.bayesian import MixturePosterior
+from tacit.models.mixture.fitting import MixtureSchedule, Start, run
+from tacit.models.mixture.model import MixtureModel
 
 BATCH_ROWS = 256
 """Rows of a mini-batch."""
@@ -41,9 +41,9 @@ BATCH_ROWS = 256
 class Layout(NamedTuple):
     """What a kind of mixture says of the rows at hand before the fit."""
 
-    template: Mixture | BayesianMixture
+    template: MixtureModel | MixturePosterior
     """What is fitted, in the coordinates of the view, with padded components."""
-    plain: Mixture
+    plain: MixtureModel
     """The same groups of columns with parameters, whose statistics make the starts."""
     view: Standardise
 
@@ -72,7 +72,7 @@ class Search(NamedTuple):
 
 
 @settings
-class MixtureBase(MixtureAnswers, Scores, AssignsSoftly, Sweeps, ReadsOnce, DensityMixin, Estimator):
+class MixtureBase(MixtureAnswers, Scores, Mixes, Sweeps, ReadsOnce, DensityMixin, Estimator):
     """A mixture; a subclass lays out groups of columns, and says what is fitted and how it is published."""
 
     n_components: Annotated[int, Whole(1)] = 1
@@ -115,11 +115,11 @@ class MixtureBase(MixtureAnswers, Scores, AssignsSoftly, Sweeps, ReadsOnce, Dens
         """Starts by these methods with so many components, and whether the user gave parameters of them."""
 
     @abc.abstractmethod
-    def _resumed(self, layout: Layout, inverse: Standardise) -> Mixture | BayesianMixture:
+    def _resumed(self, layout: Layout, inverse: Standardise) -> MixtureModel | MixturePosterior:
         """The last fit, moved from the user's units by ``inverse``, on this layout."""
 
     @abc.abstractmethod
-    def _schedule(self, weight: float) -> Schedule:
+    def _schedule(self, weight: float) -> MixtureSchedule:
         """How long and how to iterate over rows of so much weight."""
 
     @abc.abstractmethod
@@ -135,7 +135,7 @@ class MixtureBase(MixtureAnswers, Scores, AssignsSoftly, Sweeps, ReadsOnce, Dens
         """Keep the best fit, and set the attributes."""
 
     @abc.abstractmethod
-    def _settle(self, model: Mixture | BayesianMixture, view: Standardise, rows: Dataset) -> None:
+    def _settle(self, model: MixtureModel | MixturePosterior, view: Standardise, rows: Dataset) -> None:
         """Set the attributes after a batch of rows."""
 
     def read(self, X: Any, *, reset: bool, minimum: int = 1) -> Dataset:
@@ -215,7 +215,7 @@ class MixtureBase(MixtureAnswers, Scores, AssignsSoftly, Sweeps, ReadsOnce, Dens
         how = {"vb": "em", "online-vb": "online-em"}.get(self.inference, self.inference)
         return run(begun._replace(models=models), data, search.view, schedule, search.random, apart, how)
 
-    def _continued(self, layout: Layout) -> Mixture | BayesianMixture:
+    def _continued(self, layout: Layout) -> MixtureModel | MixturePosterior:
         """The last fit, in the coordinates of the new view, as the only start."""
         shift, scale = np.asarray(layout.view.shift), np.asarray(layout.view.scale)
         model = self._resumed(layout, Standardise(-shift / scale, 1.0 / scale))
@@ -282,7 +282,7 @@ class MixtureBase(MixtureAnswers, Scores, AssignsSoftly, Sweeps, ReadsOnce, Dens
         """Print the course of the fit where ``verbose`` asks for it."""
         return watch(Printer(self.verbose_interval)) if self.verbose else nullcontext()
 
-    def fitted_model(self) -> Mixture:
+    def fitted_model(self) -> MixtureModel:
         """The fitted model in the user's units, or ``NotFittedError``."""
         check_is_fitted(self)
         return self.model_

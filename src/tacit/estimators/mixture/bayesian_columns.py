@@ -15,11 +15,11 @@ from tacit.estimators.mixture.columns import TableColumns
 from tacit.estimators.mixture.layout import Part
 from tacit.estimators.mixture.parameters import NATIVE
 from tacit.estimators.mixture.starts import standardiser
-from tacit.estimators.mixture.variational import Groups, VariationalMixture
+from tacit.estimators.mixture.variational import PriorComponents, VariationalMixture
 from tacit.estimators.settings import Choice, Number, Whole, settings
 from tacit.families.covariance import canonical_name
 from tacit.models.components.base import Component
-from tacit.models.mixture.model import Mixture
+from tacit.models.mixture.model import MixtureModel
 
 
 @settings
@@ -53,16 +53,15 @@ class BayesianMixture(TableColumns, VariationalMixture):
     max_iter: Annotated[int, Whole(0)] = 500
     n_init: Annotated[int, Whole(1)] = 5
 
-    @staticmethod
-    def _automatic(schema: Schema, values: ColumnMoments) -> list[str]:
+    def automatic(self, schema: Schema, values: ColumnMoments) -> list[str]:
         """A family for every column: a mixture of Poissons is over-dispersed without a negative binomial."""
         chosen = layout.automatic(schema, values)
         return ["poisson" if family == "negative-binomial" else family for family in chosen]
 
-    def _groups(self, rows: Dataset, values: ColumnMoments, width: int) -> Groups:
+    def _groups(self, rows: Dataset, values: ColumnMoments, width: int) -> PriorComponents:
         names = self.schema_.names
         named, together = self._named(names)
-        chosen = self._automatic(self.schema_, values)
+        chosen = self.automatic(self.schema_, values)
         self.families_ = [named.get(place, family) for place, family in enumerate(chosen)]
         posteriors.check_families(self.families_, names)
         kind = self._kind()
@@ -82,7 +81,7 @@ class BayesianMixture(TableColumns, VariationalMixture):
         )
         active = np.arange(width) < self.n_components
         log_weights = np.where(active, -np.log(self.n_components), -np.inf)
-        return Groups(groups, Mixture(log_weights, plain, active), view)
+        return PriorComponents(groups, MixtureModel(log_weights, plain, active), view)
 
     def _plain(self, part: Part, width: int, values: ColumnMoments, rows: Dataset, view: Standardise) -> Component:
         """The group of columns with parameters in place of posteriors."""

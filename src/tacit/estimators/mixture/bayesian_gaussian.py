@@ -10,11 +10,11 @@ from tacit.data.dataset import ColumnMoments, Dataset
 from tacit.estimators.mixture import parameters as shapes
 from tacit.estimators.mixture.posteriors import plain_gaussian
 from tacit.estimators.mixture.starts import standardiser
-from tacit.estimators.mixture.variational import Groups, VariationalMixture
+from tacit.estimators.mixture.variational import PriorComponents, VariationalMixture
 from tacit.estimators.settings import NOT_NEGATIVE, Number, Whole, settings
 from tacit.models.components.normal_wishart import NormalWishartComponent
 from tacit.models.components.wishart import Kind, NormalWishartPrior
-from tacit.models.mixture.model import Mixture
+from tacit.models.mixture.model import MixtureModel
 
 
 @settings
@@ -47,7 +47,7 @@ class BayesianGaussianMixture(VariationalMixture):
     """K, the most components."""
     _: KW_ONLY
     reg_covar: Annotated[float, NOT_NEGATIVE] = 1e-6
-    """variance ε of the blur of every entry. Its share ``½ ε tr E[Λ_k]`` is taken from the bound."""
+    """variance ε of the noise floor of every entry. Its share ``½ ε tr E[Λ_k]`` is taken from the bound."""
     mean_precision_prior: Annotated[float | None, Number("above 0", least_too=False, below=math.inf)] = None
     """κ, what the prior's mean weighs in rows; 1 if None."""
     mean_prior: Any = None
@@ -57,7 +57,7 @@ class BayesianGaussianMixture(VariationalMixture):
     covariance_prior: Any = None
     """V in the structure's shape, ``E[Λ] = ν V⁻¹``; the covariance of the rows if None."""
 
-    def _groups(self, rows: Dataset, values: ColumnMoments, width: int) -> Groups:
+    def _groups(self, rows: Dataset, values: ColumnMoments, width: int) -> PriorComponents:
         dims, kind = rows.shape[1], self._kind()
         diagonal = kind in ("diag", "spherical")
         structure = {"full": "VVV", "tied": "EEE", "diag": "VVI", "spherical": "VII"}[kind]
@@ -72,7 +72,7 @@ class BayesianGaussianMixture(VariationalMixture):
         group = NormalWishartComponent.template(seen, width, columns, kind, noise=noise, complete=values.complete)
         active = np.arange(width) < self.n_components
         log_weights = np.where(active, -np.log(self.n_components), -np.inf)
-        return Groups((group,), Mixture(log_weights, (plain,), active), view)
+        return PriorComponents((group,), MixtureModel(log_weights, (plain,), active), view)
 
     def _prior(self, rows: Dataset, values: ColumnMoments) -> NormalWishartPrior:
         """The prior in the user's units; that of "tied" is what each of the components brings, together."""

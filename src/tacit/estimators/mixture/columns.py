@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from scipy import sparse
 
-from tacit.data.dataset import Dataset, DenseRows
+from tacit.data.dataset import ColumnMoments, Dataset, DenseRows
 from tacit.data.encode import decode, encode
 from tacit.data.frames import from_frame
 from tacit.data.kinds import infer
@@ -29,6 +29,10 @@ class TableColumns(ReadsKinds, MixtureAnswers):
     families: str | Mapping[Any, str] = "auto"
     """"auto" (from the kinds of the columns), one family for all columns, or a mapping of columns (names or places, or
     tuples of them for one multinomial) to families; others are chosen as "auto"."""
+
+    def automatic(self, schema: Schema, values: ColumnMoments) -> list[str]:
+        """The families that suit the kinds of the columns, and their moments."""
+        return layout.automatic(schema, values)
 
     def read(self, X: Any, *, reset: bool, minimum: int = 1) -> Dataset:
         """Rows as numbers: codes for levels, NaN where missing; at fit the kinds of the columns are found."""

@@ -14,7 +14,7 @@ from tacit.estimators.mixture.layout import row_prior
 from tacit.estimators.settings import TOLERANCE, Choice, Whole, settings
 from tacit.families import Multinomial, Poisson
 from tacit.models.components.product import FamilyComponent
-from tacit.models.mixture.model import Mixture
+from tacit.models.mixture.model import MixtureModel
 
 
 @settings
@@ -45,7 +45,7 @@ class CountMixture(LikelihoodMixture):
                 )
         return rows
 
-    def _plan(self, rows: Dataset, values: ColumnMoments, width: int) -> tuple[Mixture, Standardise]:
+    def _plan(self, rows: Dataset, values: ColumnMoments, width: int) -> tuple[MixtureModel, Standardise]:
         dims = rows.shape[1]
         family = self._family(width, dims)
         free = family.n_free * (1 if family.event_dims else dims)
@@ -55,7 +55,7 @@ class CountMixture(LikelihoodMixture):
         group = FamilyComponent(family, None, prior, tuple(range(dims)), free, values.complete)
         active = np.arange(width) < self.n_components
         log_weights = np.where(active, -np.log(self.n_components), -np.inf)
-        model = Mixture(log_weights, (group,), active)
+        model = MixtureModel(log_weights, (group,), active)
         return (model, Standardise(np.zeros(dims), np.ones(dims)))
 
     def __sklearn_tags__(self):
@@ -65,7 +65,7 @@ class CountMixture(LikelihoodMixture):
         return tags
 
 
-def _family(model: Mixture) -> Any:
+def _family(model: MixtureModel) -> Any:
     group = model.groups[0]
     assert isinstance(group, FamilyComponent)
     return group.family
@@ -84,7 +84,7 @@ class PoissonMixture(CountMixture):
     def _family(self, width: int, dims: int) -> Poisson:
         return Poisson.template((width, dims))
 
-    def _publish(self, model: Mixture) -> None:
+    def _publish(self, model: MixtureModel) -> None:
         super()._publish(model)
         self.rates_ = np.asarray(_family(model).rates)
 
@@ -105,6 +105,6 @@ class MultinomialMixture(CountMixture):
     def _family(self, width: int, dims: int) -> Multinomial:
         return Multinomial.template((width, 1), categories=dims)
 
-    def _publish(self, model: Mixture) -> None:
+    def _publish(self, model: MixtureModel) -> None:
         super()._publish(model)
         self.probabilities_ = np.asarray(_family(model).probabilities)[:, 0]

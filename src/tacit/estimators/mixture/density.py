@@ -12,7 +12,7 @@ from tacit.families.base import Distribution
 from tacit.models.mixture.conditional import column_family, owner, supported
 from tacit.models.mixture.expectations import conditional_column, mixed_moments, weigh
 from tacit.models.mixture.impute import drawn
-from tacit.models.mixture.model import Mixture
+from tacit.models.mixture.model import MixtureModel
 from tacit.models.mixture.univariate import Cdf, quantile
 
 Column = int | str
@@ -36,7 +36,7 @@ class Density:
     columns: tuple[int, ...]
     feature_names: tuple[str, ...] | None
     weights: np.ndarray
-    _model: Mixture = field(repr=False)
+    _model: MixtureModel = field(repr=False)
     _given: np.ndarray = field(repr=False)
     """``[B, D]``, over all columns of the mixture: NaN where nothing is given."""
     _names: tuple[str, ...] | None = field(repr=False)
@@ -209,7 +209,7 @@ class Density:
 
 
 def density(
-    model: Mixture,
+    model: MixtureModel,
     given: np.ndarray,
     columns: tuple[int, ...],
     names: tuple[str, ...] | None,
@@ -255,7 +255,7 @@ def _check_vectors(model, given, columns):
 
 @double_precision
 def conditioned(
-    model: Mixture,
+    model: MixtureModel,
     given: np.ndarray,
     columns: tuple[int, ...],
     names: tuple[str, ...] | None,

@@ -20,10 +20,10 @@ from tacit.estimators.mixture.base import Layout, MixtureBase, Search
 from tacit.estimators.mixture.starts import Begin, draw_starts
 from tacit.estimators.settings import Choice, settings
 from tacit.inference.fit import Fit
-from tacit.models.mixture.bayesian import BayesianMixture
-from tacit.models.mixture.fitting import Schedule, Start, canonical_order, finished, floored
-from tacit.models.mixture.model import Mixture
-from tacit.models.mixture.rules import Draws, Mode, Posterior, Rule
+from tacit.models.mixture.bayesian import MixturePosterior
+from tacit.models.mixture.fitting import MixtureSchedule, Start, canonical_order, finished, floored
+from tacit.models.mixture.model import MixtureModel
+from tacit.models.mixture.rules import Draws, Mode, PosteriorRule, Rule
 
 INFERENCE = ("em", "hard-em", "monte-carlo-em", "online-em", "gradient")
 FIRST_DRAWS = 10.0
@@ -42,10 +42,10 @@ class LikelihoodMixture(LikelihoodAnswers, Restarts, MixtureBase):
     """squared extrapolation (SQUAREM), which never lowers the bound."""
 
     @abc.abstractmethod
-    def _plan(self, rows: Dataset, values: ColumnMoments, width: int) -> tuple[Mixture, Standardise]:
+    def _plan(self, rows: Dataset, values: ColumnMoments, width: int) -> tuple[MixtureModel, Standardise]:
         """The template and the view for these rows."""
 
-    def _publish(self, model: Mixture) -> None:
+    def _publish(self, model: MixtureModel) -> None:
         """Set the fitted parameters as attributes."""
         self.weights_ = np.exp(model.log_weights)
 
@@ -61,7 +61,7 @@ class LikelihoodMixture(LikelihoodAnswers, Restarts, MixtureBase):
     def _rule(self) -> Rule:
         if self.inference == "monte-carlo-em":
             return Draws(jnp.asarray(FIRST_DRAWS))
-        return Mode() if self.inference == "hard-em" else Posterior()
+        return Mode() if self.inference == "hard-em" else PosteriorRule()
 
     def _begun(
         self,
@@ -71,17 +71,17 @@ class LikelihoodMixture(LikelihoodAnswers, Restarts, MixtureBase):
         numbers: np.ndarray,
         random: np.random.Generator,
     ) -> tuple[Start, bool]:
-        assert isinstance(layout.template, Mixture)
+        assert isinstance(layout.template, MixtureModel)
         begun = draw_starts(layout.template, rows, layout.view, methods, numbers, random)
         return self._started(begun, layout.view)
 
-    def _schedule(self, weight: float) -> Schedule:
-        return Schedule(self.max_iter, self.tol, self.accelerate)
+    def _schedule(self, weight: float) -> MixtureSchedule:
+        return MixtureSchedule(self.max_iter, self.tol, self.accelerate)
 
     def _apart(self, numbers: np.ndarray) -> np.ndarray:
         return np.unique(numbers, return_inverse=True)[1]
 
-    def _resumed(self, layout: Layout, inverse: Standardise) -> Mixture:
+    def _resumed(self, layout: Layout, inverse: Standardise) -> MixtureModel:
         last = self.fitted_model().in_units(inverse)
         groups = tuple(
             eqx.tree_at(lambda group: group.parameters, new, old.parameters)
@@ -108,8 +108,8 @@ class LikelihoodMixture(LikelihoodAnswers, Restarts, MixtureBase):
         self.n_parameters_, self.at_floor_ = self.model_.n_parameters(), bool(floored(self.model_))
         self._publish(self.model_)
 
-    def _settle(self, model: Mixture | BayesianMixture, view: Standardise, rows: Dataset) -> None:
-        assert isinstance(model, Mixture)
+    def _settle(self, model: MixtureModel | MixturePosterior, view: Standardise, rows: Dataset) -> None:
+        assert isinstance(model, MixtureModel)
         self.model_ = finished(model, view)
         self.n_parameters_, self.at_floor_ = self.model_.n_parameters(), bool(floored(self.model_))
         self._publish(self.model_)

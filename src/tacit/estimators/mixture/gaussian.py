@@ -18,7 +18,7 @@ from tacit.families.covariance import STRUCTURES, canonical_name
 from tacit.families.covariance.prior import GaussianPrior, default_prior
 from tacit.models.components.gaussian import GaussianComponent
 from tacit.models.mixture.fitting import Start
-from tacit.models.mixture.model import Mixture
+from tacit.models.mixture.model import MixtureModel
 
 
 class Given(NamedTuple):
@@ -52,8 +52,8 @@ class GaussianMixture(LikelihoodMixture):
     """"full", "tied", "diag", "spherical", or one of the fourteen volume–shape–orientation structures EII VII EEI VEI
     EVI VVI EEE VEE EVE VVE EEV VEV EVV VVV (Celeux & Govaert 1995)."""
     reg_covar: Annotated[float, NOT_NEGATIVE] = 1e-6
-    """variance ε of the blur of every entry, added to the diagonal of every covariance. Its share ``½ ε tr Σ_k⁻¹`` is
-    taken from the bound, so that the bound never falls."""
+    """variance ε of the noise floor of every entry, added to the diagonal of every covariance. Its share
+    ``½ ε tr Σ_k⁻¹`` is taken from the bound, so that the bound never falls."""
     weights_init: Any = None
     """weights of the start, ``(K,)``."""
     means_init: Any = None
@@ -70,7 +70,7 @@ class GaussianMixture(LikelihoodMixture):
     def _structure(self, dims: int) -> str:
         return canonical_name(self.covariance_type, dims)
 
-    def _plan(self, rows: Dataset, values: ColumnMoments, width: int) -> tuple[Mixture, Standardise]:
+    def _plan(self, rows: Dataset, values: ColumnMoments, width: int) -> tuple[MixtureModel, Standardise]:
         dims = rows.shape[1]
         structure = self._structure(dims)
         view = standardiser(values, np.ones(dims, dtype=bool), structure)
@@ -78,7 +78,7 @@ class GaussianMixture(LikelihoodMixture):
         group = GaussianComponent(
             means=np.zeros((width, dims)),
             covariances=unit,
-            blur=np.asarray(self.reg_covar / np.asarray(view.scale) ** 2),
+            noise_floor=np.asarray(self.reg_covar / np.asarray(view.scale) ** 2),
             fixed_means=self._mask("means", width),
             fixed_covariances=self._mask("covariances", width),
             prior=self._prior(rows, values, view) if self.objective == "map" else None,
@@ -89,7 +89,7 @@ class GaussianMixture(LikelihoodMixture):
         active = np.arange(width) < self.n_components
         log_weights = np.where(active, -np.log(self.n_components), -np.inf)
         return (
-            Mixture(
+            MixtureModel(
                 log_weights,
                 (group,),
                 active,
@@ -175,7 +175,7 @@ class GaussianMixture(LikelihoodMixture):
             group = eqx.tree_at(lambda g: g.covariances, group, _put(group.covariances, spread))
         return Start(eqx.tree_at(lambda m: m.groups[0], models, group), None), True
 
-    def _publish(self, model: Mixture) -> None:
+    def _publish(self, model: MixtureModel) -> None:
         if not np.isfinite(_only(model).conditioning()):
             raise ValueError(
                 "Fitting the mixture model failed because some components have ill-defined empirical covariance "
@@ -188,13 +188,13 @@ class GaussianMixture(LikelihoodMixture):
         self.precisions_cholesky_ = factors.astype(dtype)
         self.precisions_ = shapes.precisions_from_cholesky(factors, kind).astype(dtype)
 
-    def _published(self, model: Mixture) -> tuple[np.ndarray, ...]:
+    def _published(self, model: MixtureModel) -> tuple[np.ndarray, ...]:
         group = _only(model)
         covariances = shapes.from_group(np.asarray(group.covariances), self.covariance_type)
         arrays = np.exp(np.asarray(model.log_weights)), np.asarray(group.means), covariances
         return tuple(a.astype(vars(self).get("_dtype", np.float64)) for a in arrays)
 
-    def fitted_model(self) -> Mixture:
+    def fitted_model(self) -> MixtureModel:
         """The model; made from the attributes where a user set them by hand, as scikit-learn's users do."""
         own = vars(self)
         if "model_" in own:
@@ -208,7 +208,7 @@ class GaussianMixture(LikelihoodMixture):
             )
         return self._by_hand()
 
-    def _by_hand(self) -> Mixture:
+    def _by_hand(self) -> MixtureModel:
         number, dims = np.shape(self.means_)
         structure, kind = self._structure(dims), self.covariance_type
         if "precisions_cholesky_" in vars(self):
@@ -226,7 +226,7 @@ class GaussianMixture(LikelihoodMixture):
             tuple(range(dims)),
             structure,
         )
-        return Mixture(np.log(np.asarray(self.weights_, float)), (group,), np.ones(number, bool))
+        return MixtureModel(np.log(np.asarray(self.weights_, float)), (group,), np.ones(number, bool))
 
 
 def _put(stacked: Any, values: np.ndarray) -> np.ndarray:
@@ -236,7 +236,7 @@ def _put(stacked: Any, values: np.ndarray) -> np.ndarray:
     return changed
 
 
-def _only(model: Mixture) -> GaussianComponent:
+def _only(model: MixtureModel) -> GaussianComponent:
     """The one group of columns."""
     group = model.groups[0]
     assert isinstance(group, GaussianComponent)

@@ -89,7 +89,7 @@ def group(
 ) -> Component:
     """The template of one group, in the coordinates of the view.
 
-    ``settings`` has ``structure``, ``floor`` (variance of the blur in units of a column's variance), ``map``
+    ``settings`` has ``structure``, ``floor`` (variance of the noise floor in units of a column's variance), ``map``
     (whether there are priors) and ``components``.
     """
     family, columns = part
@@ -108,14 +108,14 @@ def group(
     prior = None
     if settings["map"]:
         prior = row_prior(family, rows, index, values, free // len(columns) + 1)
-    blur = None
+    noise_floor = None
     if family == "student-t":
-        blur = (values.variance / scale**2)[index]
+        noise_floor = (values.variance / scale**2)[index]
     elif family == "gamma":
-        blur = logs_of(rows, index).variance
-    if blur is not None:
-        blur = settings["floor"] * np.where(blur > 0, blur, 1.0)
-    return FamilyComponent(template, None, prior, columns, free, values.complete, blur)
+        noise_floor = logs_of(rows, index).variance
+    if noise_floor is not None:
+        noise_floor = settings["floor"] * np.where(noise_floor > 0, noise_floor, 1.0)
+    return FamilyComponent(template, None, prior, columns, free, values.complete, noise_floor)
 
 
 def _gaussian(
@@ -135,7 +135,7 @@ def _gaussian(
     return GaussianComponent(
         means=np.zeros((width, dims)),
         covariances=unit,
-        blur=np.asarray(settings["floor"] * np.where(spread > 0, spread, 1.0)),
+        noise_floor=np.asarray(settings["floor"] * np.where(spread > 0, spread, 1.0)),
         fixed_means=None,
         fixed_covariances=None,
         prior=prior,

@@ -13,7 +13,7 @@ from tacit.estimators.mixture.em import LikelihoodMixture
 from tacit.estimators.mixture.starts import standardiser
 from tacit.estimators.settings import POSITIVE, TOLERANCE, Choice, Whole, settings
 from tacit.families.covariance import canonical_name
-from tacit.models.mixture.model import Mixture as Model
+from tacit.models.mixture.model import MixtureModel as Model
 
 
 @settings
@@ -36,8 +36,8 @@ class Mixture(TableColumns, LikelihoodMixture):
     covariance_type: str = "diag"
     """structure of the normal columns' covariances, as in ``GaussianMixture``."""
     floor: Annotated[float, POSITIVE] = 1e-8
-    """variance of the blur of every continuous entry, in units of the column's variance; a component that collapses
-    rests on it and is named in a warning."""
+    """variance of the noise floor of every continuous entry, in units of the column's variance; a component that
+    collapses rests on it and is named in a warning."""
     objective: Annotated[str, Choice(("mle", "map"))] = "map"
     """"map" with priors that weigh one row in all, so that no level or count is impossible for having never been seen;
     or "mle"."""
@@ -47,7 +47,7 @@ class Mixture(TableColumns, LikelihoodMixture):
 
     def _plan(self, rows: Dataset, values: ColumnMoments, width: int) -> tuple[Model, Standardise]:
         named, together = self._named(self.schema_.names)
-        families = layout.automatic(self.schema_, values)
+        families = self.automatic(self.schema_, values)
         self.families_ = [named.get(place, family) for place, family in enumerate(families)]
         parts = layout.parts_of(self.families_, together, self.schema_)
         scaled = np.isin(self.families_, ["normal", "student-t"])

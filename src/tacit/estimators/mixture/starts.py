@@ -10,7 +10,7 @@ from tacit.data.sources import MemorySource
 from tacit.models import hierarchy
 from tacit.models.mixture import rows as answers
 from tacit.models.mixture.fitting import Start, start
-from tacit.models.mixture.model import Mixture
+from tacit.models.mixture.model import MixtureModel
 from tacit.models.seeding import SAMPLE_ROWS, seeded_labels
 from tacit.waiting import computing
 
@@ -21,7 +21,7 @@ LLOYD_STEPS = {"kmeans": 25, "k-means++": 0, "random_from_data": 0}
 """Lloyd steps after the seeds; "random_from_data" draws the seeds without regard to distance."""
 
 
-def needs_tiles(model: Mixture, complete: bool) -> bool:
+def needs_tiles(model: MixtureModel, complete: bool) -> bool:
     """Whether rows must be laid in tiles of one missing pattern."""
     return not complete and any(group.joint for group in model.groups)
 
@@ -41,7 +41,7 @@ def standardiser(values: ColumnMoments, scaled: np.ndarray, structure: str = "VV
     )
 
 
-Begin = str | Mixture
+Begin = str | MixtureModel
 """How a start is made: by the name of a method, or by what a mixture that was found says of the rows."""
 
 
@@ -72,7 +72,7 @@ def responsibilities(
             grown[name] = _hierarchy(name, features, sorted(numbers), width, random)
     starts = []
     for method, number in zip(methods, components, strict=True):
-        if isinstance(method, Mixture):
+        if isinstance(method, MixtureModel):
             found = answers.responsibilities(method, rows)
             starts.append(np.pad(found, ((0, 0), (0, width - found.shape[1]))))
         elif method == "random":
@@ -102,7 +102,7 @@ def _hierarchy(
     return shares
 
 
-def seeding_features(template: Mixture, rows: np.ndarray) -> np.ndarray:
+def seeding_features(template: MixtureModel, rows: np.ndarray) -> np.ndarray:
     """Rows in the space where seeds are sought: every column about as wide as any other, and no gaps."""
     parts = [group.seeding_features(rows[:, list(group.columns)]) for group in template.groups]
     features = np.concatenate(parts, axis=1)
@@ -110,7 +110,7 @@ def seeding_features(template: Mixture, rows: np.ndarray) -> np.ndarray:
 
 
 def draw_starts(
-    template: Mixture,
+    template: MixtureModel,
     rows: Dataset,
     view: Standardise,
     methods: Sequence[Begin],

@@ -19,7 +19,7 @@ from tacit.estimators.mixture.base import Layout, MixtureBase, Search
 from tacit.estimators.mixture.parameters import NATIVE
 from tacit.estimators.mixture.starts import Begin, draw_starts
 from tacit.estimators.mixture.verdict import verdict
-from tacit.estimators.settings import Choice, Number, settings
+from tacit.estimators.settings import Choice, Estimator, Number, settings
 from tacit.estimators.stopping import because
 from tacit.estimators.verdict import Verdict, judged
 from tacit.inference.closed_form import INTERRUPTED
@@ -27,11 +27,11 @@ from tacit.inference.loop import Trace, on_host
 from tacit.models.components.base import ComponentPosterior
 from tacit.models.components.wishart import Kind
 from tacit.models.graph import Graph, mixture_graph
-from tacit.models.mixture.bayesian import BayesianMixture
-from tacit.models.mixture.fitting import Schedule, Start
-from tacit.models.mixture.model import Mixture
+from tacit.models.mixture.bayesian import MixturePosterior
+from tacit.models.mixture.fitting import MixtureSchedule, Start
+from tacit.models.mixture.model import MixtureModel
 from tacit.models.mixture.stick_breaking import DirichletWeights, StickWeights, WeightPosterior
-from tacit.models.mixture.summary import Summary, summarise
+from tacit.models.mixture.summary import MixtureSummary, summarise
 
 INFERENCE = ("vb", "online-vb")
 WEIGHTS = ("dirichlet_process", "dirichlet_distribution")
@@ -39,21 +39,21 @@ CHEAP = 2e8
 """Rows × features × components below which a second start costs little, to see whether the fit is found again."""
 
 
-class Groups(NamedTuple):
+class PriorComponents(NamedTuple):
     """Groups of columns with posteriors of which nothing is known but the priors, and what makes their starts."""
 
     groups: tuple[ComponentPosterior, ...]
     """In the coordinates of the view, with padded components."""
-    plain: Mixture
+    plain: MixtureModel
     """The same groups of columns with parameters, whose statistics make the starts."""
     view: Standardise
 
 
-class Posteriors:
+class Posteriors(Estimator):
     """What a fit by variational Bayes leaves."""
 
-    model_: Mixture
-    posterior_: BayesianMixture
+    model_: MixtureModel
+    posterior_: MixturePosterior
     trace_: Trace
     verdict_: Verdict
     _rows_seen: int
@@ -76,14 +76,14 @@ class VariationalMixture(Posteriors, EmptiesItself, MixtureBase):
     """"vb", or "online-vb": mini-batches, stochastic variational inference (Hoffman et al. 2013)."""
 
     @abc.abstractmethod
-    def _groups(self, rows: Dataset, values: ColumnMoments, width: int) -> Groups:
+    def _groups(self, rows: Dataset, values: ColumnMoments, width: int) -> PriorComponents:
         """Groups, priors and the view for these rows."""
 
     def _layout(self, rows: Dataset, values: ColumnMoments, width: int, *, batches: bool) -> Layout:
         """Components of which nothing is known; those of batches stay in place, as averages over batches need."""
         groups, plain, view = self._groups(rows, values, width)
         active = np.asarray(plain.active)
-        return Layout(BayesianMixture(self._weights(active), groups, active, sorted=not batches), plain, view)
+        return Layout(MixturePosterior(self._weights(active), groups, active, sorted=not batches), plain, view)
 
     def _publish(self) -> None:
         """Set the fitted parameters as attributes."""
@@ -111,9 +111,9 @@ class VariationalMixture(Posteriors, EmptiesItself, MixtureBase):
             return DirichletWeights(np.where(active, prior, 0.0), prior)
         return StickWeights(np.ones(active.size), np.full(active.size, float(prior)), prior)
 
-    def _schedule(self, weight: float) -> Schedule:
+    def _schedule(self, weight: float) -> MixtureSchedule:
         # scikit-learn's tol is of the whole bound here; the driver's is a row
-        return Schedule(self.max_iter, self.tol / weight, False)
+        return MixtureSchedule(self.max_iter, self.tol / weight, False)
 
     def _apart(self, numbers: np.ndarray) -> np.ndarray:
         return np.arange(numbers.size)
@@ -137,16 +137,16 @@ class VariationalMixture(Posteriors, EmptiesItself, MixtureBase):
         )
         return Start(models, statistics), False
 
-    def _resumed(self, layout: Layout, inverse: Standardise) -> BayesianMixture:
+    def _resumed(self, layout: Layout, inverse: Standardise) -> MixturePosterior:
         """The last fit's posterior, under the new priors."""
         template, last = layout.template, self.posterior_.in_units(inverse)
-        assert isinstance(template, BayesianMixture)
+        assert isinstance(template, MixturePosterior)
         groups = tuple(
             eqx.tree_at(lambda group: group.parameters, new, old.parameters)
             for new, old in zip(template.groups, last.groups, strict=True)
         )
         weights = template.weights.updated(jnp.asarray(last.weights.counts), jnp.asarray(template.active))
-        return BayesianMixture(weights, groups, template.active, sorted=template.sorted)
+        return MixturePosterior(weights, groups, template.active, sorted=template.sorted)
 
     def _confirmed(self, search: Search) -> Search:
         """With a second start where one was asked for and costs little: it tells whether the fit is found again."""
@@ -199,13 +199,13 @@ class VariationalMixture(Posteriors, EmptiesItself, MixtureBase):
             complete=search.values.complete,
         )
 
-    def _settle(self, model: Mixture | BayesianMixture, view: Standardise, rows: Dataset) -> None:
-        assert isinstance(model, BayesianMixture)
+    def _settle(self, model: MixtureModel | MixturePosterior, view: Standardise, rows: Dataset) -> None:
+        assert isinstance(model, MixturePosterior)
         self._rows_seen = vars(self).get("_rows_seen", 0) + int(np.count_nonzero(rows.weights))
         self._keep(model, view)
         self.verdict_ = judged(why_not="only the rows of the last batch are at hand", stop=self.stop_reason_)
 
-    def _keep(self, model: BayesianMixture, view: Standardise) -> None:
+    def _keep(self, model: MixturePosterior, view: Standardise) -> None:
         self.posterior_ = self._ordered(model, view)
         self.model_ = _answering(self.posterior_)
         self.n_parameters_ = self.posterior_.n_parameters()
@@ -213,7 +213,7 @@ class VariationalMixture(Posteriors, EmptiesItself, MixtureBase):
         self._publish()
 
     @staticmethod
-    def _ordered(model: BayesianMixture, view: Standardise) -> BayesianMixture:
+    def _ordered(model: MixturePosterior, view: Standardise) -> MixturePosterior:
         """Without padding, in the user's units, heaviest components first; equal ones by their first parameter."""
         model, view = on_host((model, view))
         active = np.flatnonzero(model.active)
@@ -226,7 +226,7 @@ class VariationalMixture(Posteriors, EmptiesItself, MixtureBase):
             self._warn_unconverged()
 
     @double_precision
-    def summary(self) -> Summary:
+    def summary(self) -> MixtureSummary:
         """Weights of the groups, and what each says of every column, at the posterior means of the parameters.
 
         The predictive of a group of few rows has no variance: its spread is not what describes the group.
@@ -247,6 +247,6 @@ class VariationalMixture(Posteriors, EmptiesItself, MixtureBase):
         )
 
 
-def _answering(posterior: BayesianMixture) -> Mixture:
+def _answering(posterior: MixturePosterior) -> MixtureModel:
     """The posterior predictive with NumPy leaves."""
     return on_host(posterior.predictive())

@@ -11,9 +11,9 @@ from tacit.compute import component_bucket
 from tacit.data.blocks import AsTheyAre
 from tacit.data.sources import BlockSource
 from tacit.estimators.verdict import MOST_PARAMETERS, Verdict, judged
-from tacit.models.mixture.bayesian import BayesianMixture
+from tacit.models.mixture.bayesian import MixturePosterior
 from tacit.models.mixture.fitting import log_likelihoods
-from tacit.models.mixture.model import Mixture
+from tacit.models.mixture.model import MixtureModel
 from tacit.models.mixture.posterior_draws import ParameterDraws, agreement, parameter_draws
 
 DRAWS, LEAST_DRAWS = 1000, 100
@@ -25,8 +25,8 @@ WORK = 1e9
 
 
 def verdict(
-    posterior: BayesianMixture,
-    rivals: Sequence[BayesianMixture],
+    posterior: MixturePosterior,
+    rivals: Sequence[MixturePosterior],
     bounds: Sequence[float],
     data: BlockSource,
     rows: int,
@@ -69,7 +69,7 @@ def verdict(
     )
 
 
-def _number_of_draws(posterior: BayesianMixture, rows: int) -> tuple[int, str]:
+def _number_of_draws(posterior: MixturePosterior, rows: int) -> tuple[int, str]:
     number_of_parameters = posterior.n_parameters()
     if number_of_parameters >= MOST_PARAMETERS:
         return 0, f"{number_of_parameters:,} parameters: it says nothing beyond about {MOST_PARAMETERS}"
@@ -90,7 +90,7 @@ def _log_likelihoods(drawn: ParameterDraws, data: BlockSource, *, complete: bool
     return np.concatenate(parts)
 
 
-def _padded(models: Mixture) -> Mixture:
+def _padded(models: MixtureModel) -> MixtureModel:
     """As many components as programs are compiled for, those added without weight."""
     components = models.active.shape[1]
     lack = component_bucket(components) - components
@@ -102,4 +102,4 @@ def _padded(models: Mixture) -> Mixture:
     groups = tuple(
         eqx.tree_at(lambda group: group.parameters, g, jax.tree.map(widened, g.parameters)) for g in models.groups
     )
-    return Mixture(np.concatenate([models.log_weights, empty], axis=1), groups, widened(models.active))
+    return MixtureModel(np.concatenate([models.log_weights, empty], axis=1), groups, widened(models.active))

@@ -18,7 +18,7 @@ from tacit.data.blocks import AsTheyAre, Standardise, padded
 from tacit.data.dataset import Dataset, DenseRows
 from tacit.data.sources import source
 from tacit.estimators.base import check_level, double_precision, read_data, read_weights, unmasked
-from tacit.estimators.capabilities import MatrixLike, PredictsIntervals, PredictsNumbers, TakesDatasets
+from tacit.estimators.capabilities import HasCoefficients, MatrixLike, PredictsIntervals, PredictsNumbers, TakesDatasets
 from tacit.estimators.regression.coefficients import CoefficientTable
 from tacit.estimators.settings import Choice, Estimator, Flag, Number, Whole, settings
 from tacit.inference.fit import Fit, fit
@@ -27,7 +27,7 @@ from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.models.lifting.absolute import AbsoluteRegression
 from tacit.models.lifting.design import Design
 from tacit.models.lifting.student import StudentRegression
-from tacit.models.regression.coefficients import Coefficients, Prior, moved
+from tacit.models.regression.coefficients import CoefficientPrior, Coefficients, moved
 from tacit.models.regression.fitting import moments_of
 
 POSTERIORS = ("full", "mean-field")
@@ -78,7 +78,7 @@ class BayesianSettings(LinearModel):
     """print a line every so many iterations; a fit that takes one pass has none."""
 
 
-class BayesianRegression(TakesDatasets, BayesianSettings):
+class BayesianRegression(HasCoefficients, TakesDatasets, BayesianSettings):
     """A posterior over the coefficients; a subclass finds it in the coordinates of ``_view``."""
 
     _view: Standardise
@@ -156,9 +156,9 @@ class BayesianRegression(TakesDatasets, BayesianSettings):
         check_consistent_length(rows, target)
         return target
 
-    def _prior(self) -> Prior:
+    def _prior(self) -> CoefficientPrior:
         scale = 1.0 if self._learns_prior() else float(self.prior_scale)
-        return Prior(np.asarray(scale), np.asarray(float(self.intercept_scale)), bool(self.fit_intercept))
+        return CoefficientPrior(np.asarray(scale), np.asarray(float(self.intercept_scale)), bool(self.fit_intercept))
 
     def _learns_prior(self) -> bool:
         """Whether the prior's scale is to be learned."""
@@ -237,7 +237,7 @@ class BayesianRegression(TakesDatasets, BayesianSettings):
         return Graph(tuple(nodes), tuple(edges), (Plate("n", "n = 1…N"),))
 
 
-class RobustRegression(PredictsIntervals, PredictsNumbers, RegressorMixin, LinearModel):
+class RobustRegression(HasCoefficients, PredictsIntervals, PredictsNumbers, RegressorMixin, LinearModel):
     """``y = X coef_ + intercept_ + noise``; what kind of noise is the subclass's."""
 
     coef_: np.ndarray

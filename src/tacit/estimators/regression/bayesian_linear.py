@@ -26,7 +26,7 @@ from tacit.inference.closed_form import CONVERGED, STOPPED
 from tacit.inference.loop import Trace
 from tacit.inference.posterior import Posterior
 from tacit.models.graph import Graph
-from tacit.models.regression.fitting import Table, moments_of, total
+from tacit.models.regression.fitting import RegressionTable, moments_of, total
 from tacit.models.regression.judging import draws_of
 from tacit.models.regression.linear import Gram, GramStep, NoisePrior, Solved, alternate, log_joint, solve
 
@@ -99,7 +99,7 @@ class BayesianLinearRegression(PredictsIntervals, PredictsNumbers, RegressorMixi
                 "y is constant: the most likely noise is 0; take method='exact', with noise_scale where it is known"
             )
         self._view = Standardise(np.append(shift, at), np.append(scale, width))
-        table = Table(rows, target, self._view)
+        table = RegressionTable(rows, target, self._view)
         sums = Gram(*total(GramStep(bool(self.fit_intercept)), table.source(), self._view).statistics)
         self._finish(self._solved(sums), sums)
         return self

@@ -27,7 +27,7 @@ from tacit.inference.posterior import Posterior
 from tacit.inference.watch import printing
 from tacit.models.graph import Graph
 from tacit.models.regression.expected import nodes, predictive
-from tacit.models.regression.fitting import Table
+from tacit.models.regression.fitting import RegressionTable
 from tacit.models.regression.judging import drawn, draws_of, expected_log_likelihood
 from tacit.models.regression.surrogates import contrasts
 
@@ -110,7 +110,7 @@ class BayesianLogisticRegression(PredictsClasses, ClassifierMixin, BayesianRegre
         self._check_size(contrast.shape[1] * len(self._columns()))
         shift, scale = self._viewed(rows)
         self._view = Standardise(np.append(shift, 0.0), np.append(scale, 1.0))
-        table = Table(rows, place.astype(np.float64), self._view)
+        table = RegressionTable(rows, place.astype(np.float64), self._view)
         with printing(self.verbose):
             found = fitted(self._plan(contrast), table, seed_of(self.random_state))
         self._finish(found, table)
@@ -145,7 +145,7 @@ class BayesianLogisticRegression(PredictsClasses, ClassifierMixin, BayesianRegre
             type(self).__name__,
         )
 
-    def _finish(self, found: LogisticFound, table: Table) -> None:
+    def _finish(self, found: LogisticFound, table: RegressionTable) -> None:
         weight = float(table.weights.sum())
         self.model_ = found.model
         self.trace_, self.n_iter_ = found.trace, found.iterations
@@ -164,7 +164,7 @@ class BayesianLogisticRegression(PredictsClasses, ClassifierMixin, BayesianRegre
                 stacklevel=4,
             )
 
-    def _verdict(self, found: LogisticFound, table: Table) -> Verdict:
+    def _verdict(self, found: LogisticFound, table: RegressionTable) -> Verdict:
         names: list[str] = []
         columns = log_ratios = None
         why_not = "no draws were asked for"
@@ -248,7 +248,7 @@ class BayesianLogisticRegression(PredictsClasses, ClassifierMixin, BayesianRegre
         """``Σ w E_q log p(y|x, w) − KL(q ‖ prior)`` in nats of these rows, by quadrature, whatever the method was."""
         check_is_fitted(self)
         rows = weighted(self._read(X, reset=False), sample_weight)
-        table = Table(rows, self._places(self._labels(y, rows)).astype(np.float64), self._view)
+        table = RegressionTable(rows, self._places(self._labels(y, rows)).astype(np.float64), self._view)
         model = self.model_
         return expected_log_likelihood(model, table) - float(model.coefficients.kl(model.prior))
 

@@ -13,8 +13,15 @@ from tacit.inference.closed_form import CONVERGED, INTERRUPTED
 from tacit.inference.loop import Trace, on_host
 from tacit.inference.series import Series, kept
 from tacit.models.regression.by_gradient import Ascent, Risen, rise
-from tacit.models.regression.coefficients import Coefficients, Prior
-from tacit.models.regression.fitting import FEW_ROWS, Closed, Schedule, Table, fit_bound, fit_laplace
+from tacit.models.regression.coefficients import CoefficientPrior, Coefficients
+from tacit.models.regression.fitting import (
+    FEW_ROWS,
+    Closed,
+    RegressionSchedule,
+    RegressionTable,
+    fit_bound,
+    fit_laplace,
+)
 from tacit.models.regression.judging import expected_log_likelihood
 from tacit.models.regression.logistic import LogisticRegression
 from tacit.models.regression.surrogates import SURROGATES
@@ -35,7 +42,7 @@ class LogisticPlan(NamedTuple):
 
     method: Any
     mean_field: bool
-    prior: Prior
+    prior: CoefficientPrior
     learn: bool
     contrast: np.ndarray
     columns: int
@@ -57,9 +64,9 @@ class LogisticPlan(NamedTuple):
             Coefficients.independent(zeros, zeros + 1.0), self.prior, surrogate, self.mean_field, self.learn
         )
 
-    def schedule(self) -> Schedule:
+    def schedule(self) -> RegressionSchedule:
         """For the closed-form driver."""
-        return Schedule(self.max_iter, self.tol, self.starts, self.label)
+        return RegressionSchedule(self.max_iter, self.tol, self.starts, self.label)
 
 
 class LogisticFound(NamedTuple):
@@ -80,7 +87,7 @@ Run = tuple[float, LogisticRegression, Risen]
 """The bound of a restart, its model and the course of its fit."""
 
 
-def fitted(plan: LogisticPlan, table: Table, random: np.random.Generator) -> LogisticFound:
+def fitted(plan: LogisticPlan, table: RegressionTable, random: np.random.Generator) -> LogisticFound:
     """Fit by the plan's method."""
     if plan.method in GRADIENTS:
         return _by_gradient(plan, table, random)
@@ -112,7 +119,7 @@ def _closed(closed: Closed, bound: float) -> LogisticFound:
     )
 
 
-def _by_gradient(plan: LogisticPlan, table: Table, random: np.random.Generator) -> LogisticFound:
+def _by_gradient(plan: LogisticPlan, table: RegressionTable, random: np.random.Generator) -> LogisticFound:
     """From Laplace's posterior of some rows; a learned scale of the prior is the one found there."""
     few = table.some(FEW_ROWS, random)
     begin = plan.schedule()._replace(starts=1, label=f"{plan.label}, begin")

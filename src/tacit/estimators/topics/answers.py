@@ -17,11 +17,11 @@ from tacit.estimators.settings import Estimator
 from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.models.topics.completion import Completion, document_completion, document_halves
 from tacit.models.topics.fitting import bayesian, posterior
-from tacit.models.topics.model import Topics
+from tacit.models.topics.model import TopicModel
 from tacit.models.topics.summary import summary
 
 
-class TopicModel(HasTopics, Scores, TransformerMixin, Estimator):
+class TopicEstimator(HasTopics, Scores, TransformerMixin, Estimator):
     """What topic models share: counts on their way in, and one half of a document predicted from the other."""
 
     reads = ("documents",)
@@ -88,10 +88,10 @@ class TopicModel(HasTopics, Scores, TransformerMixin, Estimator):
         return tags
 
 
-class TopicAnswers(Samples, ClassNamePrefixFeaturesOutMixin, TopicModel):
+class TopicAnswers(Samples, ClassNamePrefixFeaturesOutMixin, TopicEstimator):
     """The answers; a subclass fits ``model_``."""
 
-    model_: Topics
+    model_: TopicModel
     components_: np.ndarray
 
     def _posterior(self, counts: sparse.csr_array) -> tuple[np.ndarray, np.ndarray]:

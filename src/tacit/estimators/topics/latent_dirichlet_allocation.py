@@ -26,8 +26,8 @@ from tacit.inference.fit import Fit
 from tacit.inference.loop import on_host
 from tacit.inference.series import Series
 from tacit.models.topics.fitting import (
-    Found,
-    Plan,
+    TopicsFit,
+    TopicsPlan,
     advanced,
     bayesian,
     begun,
@@ -35,7 +35,7 @@ from tacit.models.topics.fitting import (
     learn,
     schedule,
 )
-from tacit.models.topics.model import Topics
+from tacit.models.topics.model import TopicModel
 from tacit.models.topics.starting import begin, far_documents, seeds_of
 from tacit.models.topics.summary import summary
 
@@ -148,11 +148,11 @@ class LatentDirichletAllocation(TopicAnswers, Sweeps):
         names = self._names() if vocabulary is None else vocabulary
         self.vocabulary_ = None if names is None else checked_words(names, columns)
 
-    def _plan(self, counts: sparse.csr_array) -> Plan:
+    def _plan(self, counts: sparse.csr_array) -> TopicsPlan:
         tol = float(self.tol)
         if self.evaluate_every > 0 and counts.sum() > 0:  # a change of the perplexity, as one of the bound
             tol = max(tol, float(self.perp_tol) / counts.shape[1] * float(counts.sum()) / counts.shape[0])
-        return Plan(
+        return TopicsPlan(
             int(self.start_iter),
             int(self.max_iter),
             tol,
@@ -165,11 +165,11 @@ class LatentDirichletAllocation(TopicAnswers, Sweeps):
             float(self.learning_offset),
         )
 
-    def _template(self, words: int) -> Topics:
+    def _template(self, words: int) -> TopicModel:
         """The priors, and concentrations that count for their shape alone."""
         topics = int(self.n_components)
         seeds = self._seeds(words)
-        return Topics(
+        return TopicModel(
             np.zeros((words, topics)),
             self._prior("doc_topic_prior", topics, "topic"),
             self._prior("topic_word_prior", words, "word"),
@@ -219,7 +219,7 @@ class LatentDirichletAllocation(TopicAnswers, Sweeps):
             raise ValueError(f"the seed word {word!r} is not among the {len(known)} words.{nearest(str(word), known)}")
         return known.index(word)
 
-    def _finish(self, found: list[Found], counts: sparse.csr_array) -> None:
+    def _finish(self, found: list[TopicsFit], counts: sparse.csr_array) -> None:
         best = found[0]
         order = canonical(best.masses, tuple(sorted(self.seed_words or ())))
         self._publish(_ordered(best.fit.model, order))
@@ -250,7 +250,7 @@ class LatentDirichletAllocation(TopicAnswers, Sweeps):
             if iteration:
                 print(text)
 
-    def _publish(self, model: Topics) -> None:
+    def _publish(self, model: TopicModel) -> None:
         """Set what is known of the topics as attributes."""
         dtype = vars(self).get("_dtype", np.float64)
         told = summary(model)
@@ -313,7 +313,7 @@ class LatentDirichletAllocation(TopicAnswers, Sweeps):
         self.n_batch_iter_, self.n_iter_ = 1, 0
         self._taken(eqx.tree_at(lambda m: m.concentrations, model, fresh), counts)
 
-    def _taken(self, model: Topics, counts: sparse.csr_array) -> None:
+    def _taken(self, model: TopicModel, counts: sparse.csr_array) -> None:
         total = float(self.total_samples)
         plan = self._plan(counts)
         average = begun(bayesian(model, plan.steps, plan.steps_tol), total)
@@ -356,18 +356,18 @@ class LatentDirichletAllocation(TopicAnswers, Sweeps):
             del self.feature_names_in_
 
 
-def _ordered(model: Topics, order: np.ndarray) -> Topics:
+def _ordered(model: TopicModel, order: np.ndarray) -> TopicModel:
     seeds = None if model.seeds is None else model.seeds[:, order]
     return _with(model, model.concentrations[:, order], model.document_prior[order], model.word_prior, seeds)
 
 
 def _with(
-    model: Topics,
+    model: TopicModel,
     concentrations: Array | np.ndarray,
     documents: Array | np.ndarray,
     words: Array | np.ndarray,
     seeds: Array | np.ndarray | None,
-) -> Topics:
+) -> TopicModel:
     """The model with other parameters."""
     return eqx.tree_at(
         lambda m: (m.concentrations, m.document_prior, m.word_prior, m.seeds),

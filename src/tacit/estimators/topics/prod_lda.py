@@ -20,7 +20,7 @@ from tacit.estimators.capabilities import MatrixLike, Sweeps
 from tacit.estimators.gradient_fit import GradientFit, Split
 from tacit.estimators.settings import POSITIVE, SHARE, Choice, Number, Whole, Widths, settings
 from tacit.estimators.stopping import because
-from tacit.estimators.topics.answers import TopicModel, checked_words
+from tacit.estimators.topics.answers import TopicEstimator, checked_words
 from tacit.estimators.verdict import judged
 from tacit.inference.objectives import Elbo
 from tacit.inference.stochastic import padded
@@ -51,7 +51,7 @@ _KEY = np.zeros(2, np.uint32)
 
 
 @settings
-class ProdLDA(Sweeps, TopicModel, GradientFit):
+class ProdLDA(Sweeps, TopicEstimator, GradientFit):
     """A neural topic model: ``θ = softmax(z)``, ``z ~ N(0, σ² I)``, every word from ``softmax(m + Wᵀ θ)``.
 
     Topics multiply (a product of experts) where those of latent Dirichlet allocation are averaged. An encoder says

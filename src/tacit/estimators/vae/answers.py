@@ -21,9 +21,8 @@ from tacit.estimators.capabilities import (
     GivesConditionals,
     Imputes,
     MatrixLike,
-    Measures,
-    Samples,
     Scores,
+    ScoresByDraws,
     Walks,
 )
 from tacit.estimators.settings import Estimator
@@ -36,9 +35,9 @@ from tacit.inference.stochastic import Batches, evaluate, padded
 from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.models.vae import model as deep
 from tacit.models.vae.likelihoods import Columns, Likelihood
-from tacit.models.vae.model import DeepLatent, Rows
+from tacit.models.vae.model import DeepLatent, RowBatch
 from tacit.models.vae.networks import ConvDecoder
-from tacit.models.vae.posteriors import Posterior
+from tacit.models.vae.posteriors import EncoderPosterior
 
 ROWS = 128
 """Rows that are looked at together."""
@@ -58,13 +57,13 @@ def _has_likelihood(estimator: "DeepAnswers") -> bool:
     return True
 
 
-class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimator):
+class DeepAnswers(Codes, ScoresByDraws, Imputes, GivesConditionals, Estimator):
     """The answers; a subclass fits ``model_`` and sets what is annotated here."""
 
     reads = ("table", "images")
 
     model_: DeepLatent
-    door_: Standardise
+    view_: Standardise
     conditions_: Conditions
     event_shape_: tuple[int, ...]
     n_components: Any
@@ -84,22 +83,20 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
     def lacks(self) -> frozenset[type[Capability]]:
         """A density where codes are points, walks where they are discrete."""
         asked = self.posterior
-        if isinstance(asked, Posterior):
+        if isinstance(asked, EncoderPosterior):
             point, discrete = not asked.likelihood, not asked.continuous
         else:
             point, discrete = asked == "point", asked in DISCRETE
-        return frozenset((Scores, Measures, GivesConditionals) if point else ()) | frozenset(
-            (Walks,) if discrete else ()
-        )
+        return frozenset((Scores, GivesConditionals) if point else ()) | frozenset((Walks,) if discrete else ())
 
     def _reading(self, binarize: str | None) -> Reading:
         """From stored rows to those of the model, with grey pixels drawn, cut, or left as they are."""
-        real = np.any(self.door_.scale != 1.0) or np.any(self.door_.shift != 0.0)
-        return Reading(self.door_ if real else None, self._levels, binarize)
+        real = np.any(self.view_.scale != 1.0) or np.any(self.view_.shift != 0.0)
+        return Reading(self.view_ if real else None, self._levels, binarize)
 
     def _outward(self, x: ArrayLike) -> np.ndarray:
         """Rows in the user's units."""
-        x = np.asarray(x) * self.door_.scale + self.door_.shift
+        x = np.asarray(x) * self.view_.scale + self.view_.shift
         return x * 255.0 if self._levels and self.binarize is None else x
 
     def _model(self) -> DeepLatent:
@@ -125,7 +122,7 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
         """Numbers of a code."""
         return self._model().posterior_kind.width(self.n_components)
 
-    def _batches(self, X: MatrixLike, given: ArrayLike | None) -> Iterator[tuple[slice, Rows]]:
+    def _batches(self, X: MatrixLike, given: ArrayLike | None) -> Iterator[tuple[slice, RowBatch]]:
         """Rows as the model takes them, a padded batch at a time; grey pixels are cut at ½ where they were drawn."""
         return self._batches_of(self._read(X), given)
 
@@ -135,7 +132,7 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
 
     def _check_part(self, likelihood: Likelihood, stored: np.ndarray, first: int) -> None:
         """Refuse values that have no density, in some rows as they are stored."""
-        x = (stored.astype(np.float32) - self.door_.shift) / self.door_.scale
+        x = (stored.astype(np.float32) - self.view_.shift) / self.view_.scale
         if self._levels:
             if ((x > 0) & (x < 1)).any() and not (x > 1).any():
                 raise ValueError("X holds shares of 1, and the model was fitted to 8-bit levels: multiply by 255")
@@ -147,7 +144,7 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
         """What rows are given, as numbers."""
         return self.conditions_.encoded(given, stored.shape[0])
 
-    def _batches_of(self, stored: np.ndarray, given: ArrayLike | None) -> Iterator[tuple[slice, Rows]]:
+    def _batches_of(self, stored: np.ndarray, given: ArrayLike | None) -> Iterator[tuple[slice, RowBatch]]:
         """The same of rows that were read."""
         read = self._reading(None if self.binarize is None else "threshold")
         encoded = self._conditions(stored, given)
@@ -155,10 +152,10 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
         for start in range(0, stored.shape[0], ROWS):
             part = slice(start, min(start + ROWS, stored.shape[0]))
             condition = None if encoded is None else encoded[part]
-            batch = padded(Rows(stored[part], condition), np.ones(part.stop - start), ROWS)
+            batch = padded(RowBatch(stored[part], condition), np.ones(part.stop - start), ROWS)
             self._check_part(likelihood, np.asarray(batch.rows.x), start)
             rows = read(batch.rows, jax.random.key(0))
-            yield part, Rows(np.asarray(rows.x), rows.given)
+            yield part, RowBatch(np.asarray(rows.x), rows.given)
 
     def _few(self, X: MatrixLike, given: ArrayLike | None) -> tuple[np.ndarray, Any]:
         """At most 2 000 of the rows, as they are stored, and what those are given."""
@@ -169,16 +166,16 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
         single = given is None or np.ndim(given) == 0
         return stored[chosen], given if single else np.asarray(unmasked(given, "given"))[chosen]
 
-    def _together(self, stored: np.ndarray, given: ArrayLike | None) -> Rows:
+    def _together(self, stored: np.ndarray, given: ArrayLike | None) -> RowBatch:
         """All rows that were read, as the model takes them."""
         parts = [(part.stop - part.start, rows) for part, rows in self._batches_of(stored, given)]
         conditions = [np.asarray(rows.given)[:size] for size, rows in parts if rows.given is not None]
         seen = np.concatenate([np.asarray(rows.x)[:size] for size, rows in parts])
-        return Rows(seen, np.concatenate(conditions) if conditions else None)
+        return RowBatch(seen, np.concatenate(conditions) if conditions else None)
 
-    def _unit(self, rows: Rows) -> np.ndarray:
+    def _unit(self, rows: RowBatch) -> np.ndarray:
         """What the log-density of each row has too much of: the log scale of every observed entry."""
-        log_scale = np.log(np.asarray(self.door_.scale))
+        log_scale = np.log(np.asarray(self.view_.scale))
         return np.where(np.isnan(rows.x), 0.0, log_scale).sum(axis=tuple(range(1, rows.x.ndim)))
 
     @single_precision
@@ -275,7 +272,7 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
         mean = values.mean(axis=0)
         return (mean, values.std(axis=0, ddof=1) / math.sqrt(REPLICATES)) if return_error else mean
 
-    def _log_prob(self, rows: Rows, key: np.ndarray, number: int, given: ArrayLike | None) -> np.ndarray:
+    def _log_prob(self, rows: RowBatch, key: np.ndarray, number: int, given: ArrayLike | None) -> np.ndarray:
         """``log p(x)`` of a batch, in the units of the model."""
         return np.asarray(deep.importance_log_prob(self._model(), rows, key, number, self._chunk(number)))
 
@@ -306,7 +303,7 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
         check_whole("n_samples", n_samples, 1)
         (model, bound), count = self._bound(n_samples, given), 0
         totals: dict[str, float] = {}
-        log_scale = np.log(np.asarray(self.door_.scale))
+        log_scale = np.log(np.asarray(self.view_.scale))
         for part, rows in self._batches(X, given):
             size = part.stop - part.start
             batch = Batches(rows, (np.arange(ROWS) < size).astype(np.float32))

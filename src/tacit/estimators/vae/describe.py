@@ -34,7 +34,7 @@ from tacit.models.vae.likelihoods import (
 )
 from tacit.models.vae.model import DeepLatent
 from tacit.models.vae.networks import MLP, ConvDecoder, ConvEncoder, Convolution, Residual
-from tacit.models.vae.posteriors import Diagonal, Full, InverseAutoregressive, Point, Posterior
+from tacit.models.vae.posteriors import Diagonal, EncoderPosterior, Full, InverseAutoregressive, Point
 from tacit.models.vae.priors import FlowPrior, MixtureOfGaussians, Prior, StandardNormal, VampPrior
 
 
@@ -65,7 +65,7 @@ _LIKELIHOODS: dict[type[Likelihood], str] = {
     NegativeBinomialLikelihood: "negative binomial: every entry is a count that varies more than a Poisson's",
     DiscretisedLogisticLikelihood: "discretised logistic: every entry is one of 256 levels",
 }
-_POSTERIORS: dict[type[Posterior], str] = {
+_POSTERIORS: dict[type[EncoderPosterior], str] = {
     Diagonal: "normal(μ(x), diag σ²(x)), from the encoder",
     Full: "normal(μ(x), Σ(x)) with a full covariance, from the encoder",
     Point: "a point, from the encoder: a plain auto-encoder, without a density of rows",
@@ -99,7 +99,7 @@ def describe(
     return Architecture(parts, found, learned)
 
 
-def _code(posterior: Posterior, latent: int | Sequence[int]) -> str:
+def _code(posterior: EncoderPosterior, latent: int | Sequence[int]) -> str:
     if isinstance(latent, (tuple, list)):
         return f"{latent[0]} numbers a row, and {latent[1]} above them"
     if not posterior.continuous:

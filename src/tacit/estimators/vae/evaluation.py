@@ -15,7 +15,7 @@ from tacit.estimators.vae.answers import NUMBERS, ROWS, DeepAnswers
 from tacit.inference.stochastic import padded
 from tacit.models.vae import model as deep
 from tacit.models.vae.annealing import STARTS, annealed
-from tacit.models.vae.model import Rows
+from tacit.models.vae.model import RowBatch
 from tacit.models.vae.refining import refined
 
 DRAWS = 1000
@@ -102,7 +102,7 @@ class DeepEvaluation(DeepAnswers, Refines):
 
     def _pieces(
         self, X: MatrixLike, given: ArrayLike | None, copies: int, random_state: Seed
-    ) -> Iterator[tuple[int, Rows, np.ndarray]]:
+    ) -> Iterator[tuple[int, RowBatch, np.ndarray]]:
         """How many rows, those rows made up to a fixed number, and a random key for each, which is its own."""
         rows = self._together(self._read(X), given)
         kind = self._model().posterior_kind
@@ -118,7 +118,7 @@ class DeepEvaluation(DeepAnswers, Refines):
             part = slice(start, min(start + piece, count))
             size = part.stop - part.start
             given_part = None if rows.given is None else rows.given[part]
-            batch = padded((Rows(rows.x[part], given_part), keys[part]), np.ones(size), piece)
+            batch = padded((RowBatch(rows.x[part], given_part), keys[part]), np.ones(size), piece)
             yield size, *batch.rows
 
 

@@ -21,7 +21,7 @@ from tacit.inference.objectives import Objective
 from tacit.inference.stochastic import padded, room
 from tacit.inference.train import TrainConfig, Trained, train
 from tacit.models.vae.likelihoods import Likelihood
-from tacit.models.vae.model import DeepLatent, Rows
+from tacit.models.vae.model import DeepLatent, RowBatch
 from tacit.models.vae.priors import VampPrior
 
 STEPS = 10_000
@@ -57,7 +57,7 @@ class DeepFit(DeepAnswers, Sweeps, TransformerMixin, DensityMixin, GradientFit):
         random = seed_of(self.random_state)
         self.conditions_ = Conditions.of(given, x.shape[0])
         self._begin(x, random)
-        rows = Rows(x, self.conditions_.encoded(given, x.shape[0]), label)
+        rows = RowBatch(x, self.conditions_.encoded(given, x.shape[0]), label)
         order = random.permutation(weights.size)
         if label is not None:  # few rows have labels: others are held out as long as there are any
             order = order[np.argsort(label[order] >= 0, kind="stable")]
@@ -77,7 +77,7 @@ class DeepFit(DeepAnswers, Sweeps, TransformerMixin, DensityMixin, GradientFit):
             self._begin(x, random)
         self._check_values(self._deep_latent.likelihood, x)
         config = self._course(1)._replace(max_epochs=1, cosine=False, warm_epochs=0.0, patience=None)
-        batches = padded(Rows(x, self.conditions_.encoded(given, x.shape[0])), weights, room(x.shape[0]))
+        batches = padded(RowBatch(x, self.conditions_.encoded(given, x.shape[0])), weights, room(x.shape[0]))
         seed = int(random.integers(2**31)) + self._passes
         trained = train(self.model_, batches, None, config, seed=seed, begun=self._optimiser)
         self._optimiser, self._passes = trained.optimiser, self._passes + 1
@@ -102,13 +102,13 @@ class DeepFit(DeepAnswers, Sweeps, TransformerMixin, DensityMixin, GradientFit):
         self._levels = parts.is_levels(x, facts, likelihood, self.binarize)
         self.event_shape_ = x.shape[1:]
         real = parts.real_columns(likelihood, self.event_shape_)
-        self.door_ = Standardise(
+        self.view_ = Standardise(
             np.where(real, facts.mean, 0.0).astype("f4"), np.where(real, facts.scale, 1.0).astype("f4")
         )
         self._check_values(likelihood, x)
         view = None if real.all() else self._view(facts, real)
         key = jax.random.key(int(random.integers(2**31)))
-        few = np.asarray(self._reading(self.binarize)(Rows(x[: parts.PRIOR_COMPONENTS]), jax.random.key(1)).x)
+        few = np.asarray(self._reading(self.binarize)(RowBatch(x[: parts.PRIOR_COMPONENTS]), jax.random.key(1)).x)
         self.model_ = self._compose(likelihood, view, few, key)
 
     def _view(self, facts: Facts, real: np.ndarray) -> Standardise:
@@ -169,7 +169,7 @@ class DeepFit(DeepAnswers, Sweeps, TransformerMixin, DensityMixin, GradientFit):
 
     def _unit_change(self, x: np.ndarray, weights: np.ndarray, measured: np.ndarray) -> float:
         """What the bound of some rows lacks to be that of the user's units: −log scale of every observed entry."""
-        log_scale, change = np.log(np.asarray(self.door_.scale, np.float64)).ravel(), 0.0
+        log_scale, change = np.log(np.asarray(self.view_.scale, np.float64)).ravel(), 0.0
         if not log_scale.any():
             return 0.0
         for start in range(0, measured.size, CHECKED):

@@ -11,7 +11,7 @@ from jaxtyping import PRNGKeyArray
 
 from tacit.models.vae.levels import Leading
 from tacit.models.vae.networks import MLP, ConvDecoder, ConvEncoder
-from tacit.models.vae.posteriors import Posterior
+from tacit.models.vae.posteriors import EncoderPosterior
 
 NETWORKS = ("auto", "mlp", "conv", "residual")
 LEAST_SIDE = 8
@@ -70,7 +70,7 @@ def make_encoder(plan: NetworkPlan, outputs: int, key: PRNGKeyArray) -> Callable
     )
 
 
-def make_decoder(plan: NetworkPlan, posterior: Posterior, key: PRNGKeyArray) -> Callable:
+def make_decoder(plan: NetworkPlan, posterior: EncoderPosterior, key: PRNGKeyArray) -> Callable:
     """A network from z, and what the row is given, to the likelihood's outputs."""
     kind, back, width = plan.kind(), tuple(reversed(plan.hidden)), posterior.width(plan.latent)
     seen, shape = posterior.visible(plan.latent), plan.outputs
@@ -93,7 +93,11 @@ def make_decoder(plan: NetworkPlan, posterior: Posterior, key: PRNGKeyArray) -> 
 
 
 def networks(
-    plan: NetworkPlan, posterior: Posterior, encoder: Callable | None, decoder: Callable | None, key: PRNGKeyArray
+    plan: NetworkPlan,
+    posterior: EncoderPosterior,
+    encoder: Callable | None,
+    decoder: Callable | None,
+    key: PRNGKeyArray,
 ) -> tuple[Any, Any]:
     """Encoder and decoder: the user's, or made.
 

@@ -31,8 +31,8 @@ from tacit.models.vae.likelihoods import (
     LowRankNormalLikelihood,
     NormalLikelihood,
 )
-from tacit.models.vae.model import Rows
-from tacit.models.vae.posteriors import Diagonal, Full, InverseAutoregressive, Point, Posterior
+from tacit.models.vae.model import RowBatch
+from tacit.models.vae.posteriors import Diagonal, EncoderPosterior, Full, InverseAutoregressive, Point
 from tacit.models.vae.priors import FlowPrior, MixtureOfGaussians, Prior, StandardNormal, VampPrior
 
 OBJECTIVES: dict[str, Callable[[], Objective]] = {
@@ -57,14 +57,14 @@ class Reading(eqx.Module):
     8-bit levels become shares of 255, grey pixels are drawn or cut, real numbers are centred and scaled.
     """
 
-    door: Standardise | None
+    view: Standardise | None
     levels: bool = eqx.field(static=True)
     binarize: str | None = eqx.field(static=True)
 
-    def __call__(self, rows: Rows, key: PRNGKeyArray) -> Rows:
+    def __call__(self, rows: RowBatch, key: PRNGKeyArray) -> RowBatch:
         x = rows.x.astype(jnp.float32)
-        if self.door is not None:
-            x = self.door(x)
+        if self.view is not None:
+            x = self.view(x)
         if self.levels:
             x = x / 255.0
         if self.binarize == "threshold":
@@ -72,7 +72,7 @@ class Reading(eqx.Module):
         elif self.binarize == "stochastic":
             drawn = (jax.random.uniform(key, x.shape) < x).astype(jnp.float32)
             x = jnp.where(jnp.isnan(x), x, drawn)
-        return Rows(x, rows.given, rows.label)
+        return RowBatch(x, rows.given, rows.label)
 
 
 def choose_likelihood(
@@ -151,7 +151,7 @@ def real_columns(likelihood: Likelihood, event: tuple[int, ...]) -> np.ndarray:
     return np.full(event, isinstance(likelihood, NormalLikelihood))
 
 
-def choose_objective(asked: str | Objective, posterior: Posterior) -> Objective:
+def choose_objective(asked: str | Objective, posterior: EncoderPosterior) -> Objective:
     """The objective by name, as given, or the one that suits the posterior."""
     quantised = isinstance(posterior, QuantisedCodes)
     if isinstance(asked, str) and asked == "auto":
@@ -167,15 +167,21 @@ def choose_objective(asked: str | Objective, posterior: Posterior) -> Objective:
 
 
 def choose_posterior(
-    asked: str | Posterior, latent: int | tuple[int, int], hidden: Sequence[int], activation: str, key: PRNGKeyArray
+    asked: str | EncoderPosterior,
+    latent: int | tuple[int, int],
+    hidden: Sequence[int],
+    activation: str,
+    key: PRNGKeyArray,
 ) -> Any:
     """The posterior by name or as given; two levels of latent variables where there are two numbers of them."""
-    if isinstance(asked, Posterior):
+    if isinstance(asked, EncoderPosterior):
         if isinstance(latent, tuple) != isinstance(asked, TwoLevels):
             raise ValueError(f"n_components={latent} does not go with a posterior of kind {type(asked).__name__}")
         return asked
     if asked not in POSTERIORS:
-        raise ValueError(f"posterior must be one of {', '.join(map(repr, POSTERIORS))}, or a Posterior; got {asked!r}")
+        raise ValueError(
+            f"posterior must be one of {', '.join(map(repr, POSTERIORS))}, or an EncoderPosterior; got {asked!r}"
+        )
     if isinstance(latent, tuple):
         if asked != "diagonal":
             raise ValueError(f"n_components={latent} makes two levels, which need posterior='diagonal'; got {asked!r}")
@@ -187,7 +193,11 @@ def choose_posterior(
 
 
 def choose_prior(
-    asked: str | Prior, posterior: Posterior, latent: int | tuple[int, int], rows: np.ndarray, shape: dict[str, Any]
+    asked: str | Prior,
+    posterior: EncoderPosterior,
+    latent: int | tuple[int, int],
+    rows: np.ndarray,
+    shape: dict[str, Any],
 ) -> Prior:
     """The prior by name, as given, or the one that suits the posterior.
 

@@ -22,7 +22,7 @@ from tacit.inference.objectives import Elbo, Objective
 from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.models.vae.labelled import Labelled, LabelledLatent, class_log_probs
 from tacit.models.vae.likelihoods import Likelihood
-from tacit.models.vae.model import DeepLatent, Rows
+from tacit.models.vae.model import DeepLatent, RowBatch
 
 UNLABELLED = -1
 
@@ -128,7 +128,7 @@ class SemiSupervisedVAE(VAE, PredictsClasses):
     def _conditions(self, stored: np.ndarray, given: ArrayLike | None) -> np.ndarray | None:
         return super()._conditions(stored, self._likeliest(stored) if given is None else given)
 
-    def _log_prob(self, rows: Rows, key: np.ndarray, number: int, given: ArrayLike | None) -> np.ndarray:
+    def _log_prob(self, rows: RowBatch, key: np.ndarray, number: int, given: ArrayLike | None) -> np.ndarray:
         """``log p(x|y)`` of the classes given, or ``log Σ_y p(y) p(x|y)``."""
         score = super()._log_prob
         if given is not None:

@@ -24,7 +24,7 @@ from tacit.families.normal import Normal
 from tacit.families.numeric import unit_columns
 from tacit.models.components.base import Component, ConditionedColumns, Picture
 from tacit.models.components.coordinates import Chart, covariance_chart, free_components, real_chart
-from tacit.models.components.gaussian_statistics import Moments, Statistics, moved, outer, precision_diagonal
+from tacit.models.components.gaussian_statistics import ComponentMoments, Statistics, moved, outer, precision_diagonal
 from tacit.models.components.missing import MissingStep
 from tacit.models.components.steps import (
     LinearStep,
@@ -48,14 +48,14 @@ Form = Literal["product", "whitened", "tiles"]
 class GaussianComponent(Component):
     """``p(x|k) = N(μ_k, Σ_k)`` with ``Σ_k = λ_k D_k A_k D_kᵀ`` of one covariance structure.
 
-    ``covariances`` is ``[K, d, d]``, or the variances ``[K, d]`` where the structure is diagonal. ``blur`` is the
-    variance ε of the noise by which every observed entry is blurred: it is the ridge of the M-step, and with its
+    ``covariances`` is ``[K, d, d]``, or the variances ``[K, d]`` where the structure is diagonal. ``noise_floor`` is
+    the variance ε of the noise by which every observed entry is blurred: it is the ridge of the M-step, and with its
     share ``½ tr(Σ_k⁻¹ diag ε)`` taken from the log-density the bound never falls.
     """
 
     means: Float[Array, "*starts components d"]
     covariances: Float[Array, "..."]
-    blur: Float[Array, "*starts d"]
+    noise_floor: Float[Array, "*starts d"]
     fixed_means: Bool[Array, "*starts components"] | None
     fixed_covariances: Bool[Array, "*starts components"] | None
     prior: GaussianPrior | None
@@ -112,9 +112,9 @@ class GaussianComponent(Component):
         if self.diagonal:
             return self._diagonal_step(excess)
         if self.form == "tiles":
-            return MissingStep(self.means, self.covariances, self.blur, excess, self.columns, self.tile)
+            return MissingStep(self.means, self.covariances, self.noise_floor, excess, self.columns, self.tile)
         inverse = inverse_triangle(cholesky_factor(self.covariances))
-        penalty = 0.5 * (inverse**2 * self.blur[..., None, None, :]).sum((-2, -1)) + excess
+        penalty = 0.5 * (inverse**2 * self.noise_floor[..., None, None, :]).sum((-2, -1)) + excess
         if self.form == "whitened":
             return WhitenedStep(self.means, inverse, penalty, self.columns)
         precision = xp.swapaxes(inverse, -1, -2) @ inverse
@@ -127,7 +127,7 @@ class GaussianComponent(Component):
         return LinearStep(Pairs(), xp.concatenate([linear, pairs], axis=-1), constant, self.columns)
 
     def _diagonal_step(self, excess: Array) -> Step:
-        penalty = 0.5 * self.blur[..., None, :] / self.covariances + excess
+        penalty = 0.5 * self.noise_floor[..., None, :] / self.covariances + excess
         if self.centred:
             scales = xp.sqrt(self.covariances)
             return WhitenedDiagonalStep(self.means, scales, penalty, self.columns, self.complete, self.log)
@@ -155,7 +155,7 @@ class GaussianComponent(Component):
             scatter = scatter + outer(seen, mean - offset, mean - offset, self.diagonal)
         return self._with(origin + offset, self._covariances(scatter, seen if self.diagonal else counts))
 
-    def sample_moments(self, statistics: Statistics) -> Moments:
+    def sample_moments(self, statistics: Statistics) -> ComponentMoments:
         """What the statistics say of every component."""
         counts, packed = statistics
         dims = len(self.columns)
@@ -169,7 +169,7 @@ class GaussianComponent(Component):
         origin = self.means if self.centred else xp.zeros_like(self.means)
         mean = first / xp.where(seen > 0, seen, 1.0)
         scatter = self._blurred(seen, second - outer(seen, mean, mean, self.diagonal))
-        return Moments(seen, origin, mean, scatter)
+        return ComponentMoments(seen, origin, mean, scatter)
 
     def absolute(self, statistics: Statistics) -> Statistics:
         """Statistics about the means (of the centred forms) as statistics about 0."""
@@ -190,8 +190,12 @@ class GaussianComponent(Component):
     def _blurred(self, seen: Array, scatter: Array) -> Array:
         """The scatter of the blurred rows: ``+ n diag(ε)``; with tiles the statistics hold it already."""
         if self.diagonal:
-            return xp.maximum(scatter, 0.0) + seen * self.blur[..., None, :]
-        return scatter if self.form == "tiles" else scatter + seen[..., :1, None] * spread(self.blur)[..., None, :, :]
+            return xp.maximum(scatter, 0.0) + seen * self.noise_floor[..., None, :]
+        return (
+            scatter
+            if self.form == "tiles"
+            else scatter + seen[..., :1, None] * spread(self.noise_floor)[..., None, :, :]
+        )
 
     def _covariances(self, scatter: Array, counts: Array) -> Array:
         step = maximise_variances if self.diagonal else maximise_covariances
@@ -222,16 +226,16 @@ class GaussianComponent(Component):
         return spread(self.covariances) if self.diagonal else self.covariances
 
     def log_prob(self, rows: Float[Array, "rows dims"]) -> Float[Array, "*starts rows components"]:
-        """Log-density of the observed columns, whitened and without blur; rows in tiles if incomplete."""
+        """Log-density of the observed columns, whitened and without noise floor; rows in tiles if incomplete."""
         form: Form = "whitened" if self.complete or self.diagonal else "tiles"
-        public = dataclasses.replace(self, blur=xp.zeros_like(self.blur), form=form)
+        public = dataclasses.replace(self, noise_floor=xp.zeros_like(self.noise_floor), form=form)
         return public.prepare().terms(rows)[0]
 
     def whitened(self) -> Self:
         return dataclasses.replace(self, form="whitened") if self.product_form else self
 
     def without_floor(self) -> Self:
-        return dataclasses.replace(self, blur=np.zeros_like(self.blur))
+        return dataclasses.replace(self, noise_floor=np.zeros_like(self.noise_floor))
 
     def plain(self) -> Component:
         structure = "VVI" if self.diagonal else "VVV"
@@ -261,7 +265,7 @@ class GaussianComponent(Component):
             self,
             means=self.means * scale + shift,
             covariances=self.covariances * across,
-            blur=self.blur * scale**2,
+            noise_floor=self.noise_floor * scale**2,
             prior=prior,
         )
 
@@ -274,11 +278,11 @@ class GaussianComponent(Component):
         return np.asarray(np.max((means**2 + variance) * precision_diagonal(covariances), axis=(-1, -2)))
 
     def floored(self) -> Bool[np.ndarray, "*starts components columns"] | None:
-        """Where the variance along a column, given the others, is little more than the blur (on the host)."""
-        covariances, blur = np.asarray(self.covariances), np.asarray(self.blur)[..., None, :]
+        """Where the variance along a column, given the others, is little more than the noise floor (on the host)."""
+        covariances, noise_floor = np.asarray(self.covariances), np.asarray(self.noise_floor)[..., None, :]
         if self.diagonal:
-            return covariances < 2.0 * blur
-        return precision_diagonal(covariances) * blur > 0.5
+            return covariances < 2.0 * noise_floor
+        return precision_diagonal(covariances) * noise_floor > 0.5
 
     def n_parameters(self) -> int:
         """Free parameters of means and covariances (fixed ones do not count)."""
@@ -324,7 +328,7 @@ class GaussianComponent(Component):
             self,
             means=self.means[:, positions],
             covariances=covariances,
-            blur=self.blur[positions],
+            noise_floor=self.noise_floor[positions],
             fixed_means=None,
             fixed_covariances=None,
             prior=None,

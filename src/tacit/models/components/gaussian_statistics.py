@@ -13,7 +13,7 @@ Statistics = tuple[Float[Array, "*starts components"], Float[Array, "*starts com
 """Counts, and the packed sums of x, of x xᵀ (or x²) and, with gaps in a diagonal structure, of what is seen."""
 
 
-class Moments(NamedTuple):
+class ComponentMoments(NamedTuple):
     """Weighted moments of the rows of every component."""
 
     seen: Float[Array, "*starts components d"]
@@ -22,7 +22,7 @@ class Moments(NamedTuple):
     mean: Float[Array, "*starts components d"]
     """About the origin; 0 where nothing is seen."""
     scatter: Float[Array, "..."]
-    """About the mean, with the blur."""
+    """About the mean, with the noise_floor."""
 
 
 def moved(

@@ -40,8 +40,8 @@ class MissingStep(Step):
 
     means: Float[Array, "*starts components d"]
     covariances: Float[Array, "*starts components d d"]
-    blur: Float[Array, "*starts d"]
-    """Variance of the blur of every observed entry: it enters the bound and the statistics alike."""
+    noise_floor: Float[Array, "*starts d"]
+    """Variance of the noise floor of every observed entry: it enters the bound and the statistics alike."""
     excess: Float[Array, "*starts components"]
     """Taken from every log-density."""
     columns: tuple[int, ...] = static()
@@ -55,7 +55,7 @@ class MissingStep(Step):
         weighted = xp.einsum("...gtkd,...gkde->...gtke", centred, known.precision)
         distance = xp.sum(weighted * centred, -1)
         own = xp.diagonal(known.precision, axis1=-2, axis2=-1)
-        noise = (own * self.blur[..., None, None, :]).sum(-1)
+        noise = (own * self.noise_floor[..., None, None, :]).sum(-1)
         constant = known.log_det + known.seen.sum(-1)[:, None] * LOG_2PI + noise
         logits = -0.5 * (distance + constant[..., None, :]) - self.excess[..., None, None, :]
         return logits.reshape(*self.means.shape[:-2], rows.shape[0], -1), (weighted, known)
@@ -65,13 +65,13 @@ class MissingStep(Step):
         shares = responsibilities.reshape(weighted.shape[:-1])
         mass = shares.sum(-2)
         counts = responsibilities.sum(-2)
-        # With P = Σ_oo⁻¹ and w = P (x − μ): E[x] − μ = Σ w, Cov[x|x_o] = Σ − Σ P Σ, and the blur of what is seen is
+        # With P = Σ_oo⁻¹ and w = P (x − μ): E[x] − μ = Σ w, Cov[x|x_o] = Σ − Σ P Σ, and the floor of what is seen is
         # carried to Σ P E P Σ; so the sums over rows are of w, w wᵀ − P + P E P, and Σ goes around them once.
         shared = shares[..., None] * weighted
         first = (shared.sum((-4, -3))[..., None, :] @ self.covariances)[..., 0, :]
         inner = xp.einsum("...gtkd,...gtke->...kde", shared, weighted)
         scaled = mass[..., None, None] * known.precision
-        noisy = scaled * self.blur[..., None, None, None, :]
+        noisy = scaled * self.noise_floor[..., None, None, None, :]
         blurred = xp.einsum("...gkde,...gkef->...kdf", noisy, known.precision)
         inner = inner - scaled.sum(-4) + blurred
         second = counts[..., None, None] * self.covariances + self.covariances @ inner @ self.covariances

@@ -39,7 +39,7 @@ class NormalWishartComponent(ComponentPosterior):
 
     ``covariances`` is ``E[Λ_k]⁻¹``: ``[K, d, d]``, or ``[K, d]`` of "diag" and "spherical". The counts κ and ν are
     ``[K]`` or, where columns have gaps of their own, ``[K, d]``. ``noise`` is the
-    blur of a ``GaussianComponent``, but no floor: the prior holds every component.
+    noise floor of a ``GaussianComponent``, but no floor: the prior holds every component.
     """
 
     means: Float[Array, "*starts components d"]
@@ -49,7 +49,7 @@ class NormalWishartComponent(ComponentPosterior):
     dofs: Float[Array, "..."]
     """ν_k; of "tied" the same for all."""
     noise: Float[Array, "*starts d"]
-    """ε, the variance of the blur of every observed entry."""
+    """ε, the variance of the noise floor of every observed entry."""
     prior: NormalWishartPrior
     columns: tuple[int, ...] = static()
     kind: Kind = static()
@@ -266,7 +266,7 @@ class NormalWishartComponent(ComponentPosterior):
 
     def expected(self) -> Component:
         """The components at ``E[μ_k]`` and ``E[Λ_k]⁻¹``."""
-        return dataclasses.replace(self.point, blur=xp.zeros_like(self.noise), form="whitened", complete=True)
+        return dataclasses.replace(self.point, noise_floor=xp.zeros_like(self.noise), form="whitened", complete=True)
 
     def in_units(self, view: Standardise) -> Self:
         columns = np.asarray(self.columns)
@@ -309,9 +309,9 @@ class NormalWishartComponent(ComponentPosterior):
             self.means, self.covariances, self.pulls, self.dofs, self.prior, self.kind, number, random
         )
         structure = "VVI" if self.diagonal else "VVV"
-        blur = np.zeros((number, len(self.columns)))
+        noise_floor = np.zeros((number, len(self.columns)))
         drawn = GaussianComponent(
-            means, covariances, blur, None, None, None, self.columns, structure, "whitened", log=self.log
+            means, covariances, noise_floor, None, None, None, self.columns, structure, "whitened", log=self.log
         )
         return drawn, ratio
 

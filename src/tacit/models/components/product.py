@@ -40,7 +40,7 @@ class FamilyComponent(Component):
     free: int = static()
     """Free parameters of one component."""
     complete: bool = static(default=True)
-    blur: Float[Array, " columns"] | None = None
+    noise_floor: Float[Array, " columns"] | None = None
     """ε, what every entry is blurred by where the likelihood of a component that collapses has no bound."""
 
     @property
@@ -69,11 +69,11 @@ class FamilyComponent(Component):
 
     def prepare(self) -> Step:
         if not isinstance(self.family, ExponentialFamily):
-            return LocalPosteriorStep(self.family, self.columns, self.blur)
+            return LocalPosteriorStep(self.family, self.columns, self.noise_floor)
         natural = self.family.natural
         normalizer = self.family.log_normalizer
-        if self.blur is not None:
-            normalizer = normalizer - self.blur[..., None, :] * (natural @ np.asarray(self.family.blur))
+        if self.noise_floor is not None:
+            normalizer = normalizer - self.noise_floor[..., None, :] * (natural @ np.asarray(self.family.noise_floor))
         flat = natural.reshape(*natural.shape[:-2], -1)
         features = FamilyFeatures(self.family, self.complete)
         if self.complete:
@@ -88,8 +88,10 @@ class FamilyComponent(Component):
         if isinstance(self.family, ExponentialFamily):
             shape = self.family.natural.shape
             weight, expected = by_event(weight, expected, shape, complete=self.complete)
-            if self.blur is not None:
-                expected = expected + (weight * self.blur[..., None, :])[..., None] * np.asarray(self.family.blur)
+            if self.noise_floor is not None:
+                expected = expected + (weight * self.noise_floor[..., None, :])[..., None] * np.asarray(
+                    self.family.noise_floor
+                )
         if self.prior is not None:
             prior = over_components(self.prior, weight.ndim - 2)
             weight, expected = weight + prior.weight, expected + prior.statistics
@@ -125,8 +127,8 @@ class FamilyComponent(Component):
             return self
         columns = np.asarray(self.columns)
         shift, scale = view.shift[columns], view.scale[columns]
-        blur = None if self.blur is None else self.blur * scale**2
-        return dataclasses.replace(self, family=self.family.in_units(scale, shift), blur=blur)
+        noise_floor = None if self.noise_floor is None else self.noise_floor * scale**2
+        return dataclasses.replace(self, family=self.family.in_units(scale, shift), noise_floor=noise_floor)
 
     def with_rows(self, *, complete: bool, tile: int) -> Self:
         return dataclasses.replace(self, complete=complete)
@@ -135,11 +137,17 @@ class FamilyComponent(Component):
         return dataclasses.replace(self, prior=None, fixed=None)
 
     def without_floor(self) -> Self:
-        return self if self.blur is None else dataclasses.replace(self, blur=np.zeros_like(self.blur))
+        return (
+            self if self.noise_floor is None else dataclasses.replace(self, noise_floor=np.zeros_like(self.noise_floor))
+        )
 
     def floored(self) -> Bool[np.ndarray, "*starts components columns"] | None:
-        """Where a component has little more width than the blur (on the host)."""
-        return None if self.blur is None else np.asarray(self.family.spread) < 2.0 * np.asarray(self.blur)[..., None, :]
+        """Where a component has little more width than the noise floor (on the host)."""
+        return (
+            None
+            if self.noise_floor is None
+            else np.asarray(self.family.spread) < 2.0 * np.asarray(self.noise_floor)[..., None, :]
+        )
 
     def supports(self, x: Float[Array, "rows d"]) -> Bool[Array, "rows d"]:
         return self.family.supports(x)
@@ -175,7 +183,7 @@ class FamilyComponent(Component):
     def _answering(self, family: Distribution, places: tuple[int, ...], free: int) -> Self:
         """These densities over columns at other places, with nothing that only a fit needs."""
         return dataclasses.replace(
-            self, family=family, fixed=None, prior=None, columns=places, free=free, complete=True, blur=None
+            self, family=family, fixed=None, prior=None, columns=places, free=free, complete=True, noise_floor=None
         )
 
     def seeding_features(self, x: Float[np.ndarray, "rows d"]) -> Float[np.ndarray, "rows features"]:

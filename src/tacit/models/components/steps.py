@@ -128,11 +128,11 @@ class LocalPosteriorStep(Step):
 
     family: Any
     columns: tuple[int, ...] = static()
-    blur: Float[Array, "*starts columns"] | None = None
+    noise_floor: Float[Array, "*starts columns"] | None = None
 
     @property
     def _noise(self) -> tuple:
-        return () if self.blur is None else (self.blur[..., None, None, :],)
+        return () if self.noise_floor is None else (self.noise_floor[..., None, None, :],)
 
     def terms(self, rows: Float[Array, "rows dims"]) -> tuple[Float[Array, "*starts rows components"], Any]:
         events, seen = observed_events(self.family, take(rows, self.columns))
@@ -149,7 +149,7 @@ class LocalPosteriorStep(Step):
 class WhitenedStep(Step):
     """A Gaussian vector by ``‖L_k⁻¹(x − μ_k)‖²``, with statistics about the means: no cancellation anywhere.
 
-    ``penalty`` is the blur's share of the log-density (zero in a public density).
+    ``penalty`` is the noise floor's share of the log-density (zero in a public density).
     """
 
     means: Float[Array, "*starts components d"]

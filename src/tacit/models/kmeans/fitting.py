@@ -15,7 +15,7 @@ from tacit.inference.fit import Fit, fit
 from tacit.inference.loop import Trace
 from tacit.inference.series import Series, kept
 from tacit.models.kmeans.lloyd import Lloyd, Totals
-from tacit.models.kmeans.model import KMeans, Rescale
+from tacit.models.kmeans.model import KMeansModel, Rescale
 from tacit.models.kmeans.rows import nearest
 from tacit.models.kmeans.wide import WideMemory, widest
 
@@ -25,7 +25,7 @@ STILL = np.finfo(np.float64).tiny
 """A change of the bound below this is none at all: only then has the driver nothing left to do."""
 
 
-class Schedule(NamedTuple):
+class KMeansSchedule(NamedTuple):
     """How long to iterate."""
 
     max_iter: int
@@ -34,16 +34,16 @@ class Schedule(NamedTuple):
     label: str = "k-means"
 
 
-class Found(NamedTuple):
+class KMeansFit(NamedTuple):
     """The best start, in the user's units; all arrays are NumPy."""
 
-    model: KMeans
+    model: KMeansModel
     counts: np.ndarray
     """Weight of the rows nearest to every centre."""
     status: int
     steps: int
     trace: Trace
-    snapshots: dict[int, KMeans]
+    snapshots: dict[int, KMeansModel]
 
 
 def standardiser(values: ColumnMoments) -> Rescale:
@@ -59,8 +59,8 @@ def run(
     rows: Dataset,
     values: ColumnMoments,
     view: Rescale,
-    schedule: Schedule,
-) -> Found:
+    schedule: KMeansSchedule,
+) -> KMeansFit:
     """Lloyd's iteration from every start ``[starts, clusters, dims]``, given in the coordinates of the view.
 
     Few rows take all starts together; many take one start after another, so that none waits for the slowest.
@@ -78,7 +78,7 @@ def run(
 
 
 def _iterated(
-    models: Lloyd, source: BlockSource, view: Rescale, schedule: Schedule, refilled: Callable[[Fit], Lloyd]
+    models: Lloyd, source: BlockSource, view: Rescale, schedule: KMeansSchedule, refilled: Callable[[Fit], Lloyd]
 ) -> list[tuple[Fit, "_History"]]:
     """All starts until they rest, with empty clusters refilled on the way."""
     starts = models.centres.shape[0]
@@ -110,7 +110,7 @@ def _laid(rows: Dataset, view: Rescale, clusters: int) -> tuple[BlockSource, Res
     return WideMemory(rows, view, clusters), Rescale(view.shift, view.scale, done=True)
 
 
-def _begin(centres: np.ndarray, rows: Dataset, values: ColumnMoments, view: Rescale, schedule: Schedule) -> Lloyd:
+def _begin(centres: np.ndarray, rows: Dataset, values: ColumnMoments, view: Rescale, schedule: KMeansSchedule) -> Lloyd:
     starts, clusters, dims = centres.shape
     width = component_bucket(clusters) if rows.shape[0] <= TOGETHER_ROWS else clusters
     padded = np.zeros((starts, width, dims))
@@ -145,7 +145,7 @@ def _refilled(found: Fit, rows: Dataset, view: Rescale) -> Lloyd:
     fit has come to rest.
     """
     model, totals, weights = found.model, found.statistics, rows.weights
-    here = KMeans(np.asarray(model.centres)[model.active]).in_units(view)  # the padding comes last
+    here = KMeansModel(np.asarray(model.centres)[model.active]).in_units(view)  # the padding comes last
     labels, apart = nearest(here, rows)
     apart = np.where(weights > 0, apart, 0.0)
     sums, seen, counts = (np.array(part) for part in totals)
@@ -191,10 +191,10 @@ class _History:
         self.snapshots |= {first + i: m for i, m in found.snapshots.items() if i < new}
 
 
-def _found(best: Fit, past: _History, clusters: int, view: Rescale) -> Found:
-    def finished(model: Lloyd) -> KMeans:
-        centres = KMeans(np.asarray(model.centres)[:clusters]).in_units(view)
-        return KMeans(np.asarray(centres.centres))
+def _found(best: Fit, past: _History, clusters: int, view: Rescale) -> KMeansFit:
+    def finished(model: Lloyd) -> KMeansModel:
+        centres = KMeansModel(np.asarray(model.centres)[:clusters]).in_units(view)
+        return KMeansModel(np.asarray(centres.centres))
 
     area = float(view.scale[0]) ** 2
     steps = int(best.model.steps)
@@ -204,4 +204,4 @@ def _found(best: Fit, past: _History, clusters: int, view: Rescale) -> Found:
     trace = Trace(np.arange(len(past.bound)), np.array(past.bound) * area, np.array(past.seconds))
     snapshots = {i: finished(m) for i, m in past.snapshots.items()}
     counts = np.asarray(best.statistics.counts)[:clusters]
-    return Found(finished(best.model), counts, status, steps, trace, snapshots | {steps: finished(best.model)})
+    return KMeansFit(finished(best.model), counts, status, steps, trace, snapshots | {steps: finished(best.model)})

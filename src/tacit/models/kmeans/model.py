@@ -25,7 +25,7 @@ class Rescale(eqx.Module):
         return ((rows.astype(self.shift.dtype) - self.shift) / self.scale).astype(rows.dtype)
 
 
-class KMeans(eqx.Module):
+class KMeansModel(eqx.Module):
     """K centres; a row belongs to the nearest one, over the entries that it has.
 
     Hard EM of ``p(x) = Σ_k N(x; c_k, σ²I)/K``: with entries missing, ``log p(x_o|k) = −‖x_o − c_ko‖²/2σ²`` plus what

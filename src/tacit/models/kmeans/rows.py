@@ -10,20 +10,20 @@ from tacit.compute import compiled
 from tacit.data.blocks import Block
 from tacit.data.dataset import Dataset, dataset_of
 from tacit.data.sources import pieces
-from tacit.models.kmeans.model import KMeans
+from tacit.models.kmeans.model import KMeansModel
 
 
-def nearest(model: KMeans, rows: Dataset | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def nearest(model: KMeansModel, rows: Dataset | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The nearest centre of every row, and the squared distance to it."""
-    return _each_row(KMeans.nearest, model, dataset_of(rows))
+    return _each_row(KMeansModel.nearest, model, dataset_of(rows))
 
 
-def squared_distances(model: KMeans, rows: Dataset | np.ndarray) -> np.ndarray:
+def squared_distances(model: KMeansModel, rows: Dataset | np.ndarray) -> np.ndarray:
     """Squared distances ``[rows, clusters]`` over the observed entries."""
-    return _each_row(KMeans.squared_distances, model, dataset_of(rows))
+    return _each_row(KMeansModel.squared_distances, model, dataset_of(rows))
 
 
-def _each_row(function: Callable, model: KMeans, rows: Dataset) -> Any:
+def _each_row(function: Callable, model: KMeansModel, rows: Dataset) -> Any:
     parts = []
     for _, source, _ in pieces(rows):
         found = _over_chunks(function, model, next(source.blocks()))
@@ -32,5 +32,5 @@ def _each_row(function: Callable, model: KMeans, rows: Dataset) -> Any:
 
 
 @compiled
-def _over_chunks(function: Callable, model: KMeans, block: Block) -> Any:
+def _over_chunks(function: Callable, model: KMeansModel, block: Block) -> Any:
     return jax.lax.map(lambda rows: function(model, rows), block.rows)

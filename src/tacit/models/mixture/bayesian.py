@@ -19,12 +19,12 @@ from tacit.arrays import Pytree, chosen, static, xp
 from tacit.compute import Array
 from tacit.data.blocks import Standardise
 from tacit.models.components.base import ComponentPosterior
-from tacit.models.mixture.model import Mixture, MixtureStep
-from tacit.models.mixture.rules import Posterior, Rule
+from tacit.models.mixture.model import MixtureModel, MixtureStep
+from tacit.models.mixture.rules import PosteriorRule, Rule
 from tacit.models.mixture.stick_breaking import WeightPosterior
 
 
-class BayesianMixture(Pytree):
+class MixturePosterior(Pytree):
     """The variational posterior of weights and groups; components that are not ``active`` are padding, at the end.
 
     Where the order of the components is part of the prior (a Dirichlet process), ``sorted`` lets the M-step put the
@@ -35,7 +35,7 @@ class BayesianMixture(Pytree):
     weights: WeightPosterior
     groups: tuple[ComponentPosterior, ...]
     active: Bool[Array, "*starts components"]
-    rule: Rule = Posterior()
+    rule: Rule = PosteriorRule()
     sorted: bool = static(default=True)
 
     monotone = True
@@ -44,7 +44,7 @@ class BayesianMixture(Pytree):
         log_weights = xp.where(self.active, self.weights.expected_log(), -xp.inf)
         return MixtureStep(log_weights, tuple(g.prepare() for g in self.groups), self.rule)
 
-    def m_step(self, statistics: Any) -> "BayesianMixture":
+    def m_step(self, statistics: Any) -> "MixturePosterior":
         counts, parts = statistics
         groups = self.groups
         if self.sorted and self.weights.ordered:
@@ -73,26 +73,26 @@ class BayesianMixture(Pytree):
         """Whether no component has extrapolated rows below 0."""
         return (statistics[0] >= 0).all(-1)
 
-    def predictive(self) -> Mixture:
+    def predictive(self) -> MixtureModel:
         """``p(x | X) ≈ Σ_k E[π_k] ∫ p(x|θ) q(θ_k) dθ``: a mixture again, of active components only."""
         groups = tuple(g.predictive() for g in self.groups)
-        return Mixture(xp.log(self.weights.mean()), groups, self.active)
+        return MixtureModel(xp.log(self.weights.mean()), groups, self.active)
 
-    def expected(self) -> Mixture:
+    def expected(self) -> MixtureModel:
         """The mixture at the posterior means of its weights and parameters."""
         groups = tuple(g.expected() for g in self.groups)
-        return Mixture(xp.log(self.weights.mean()), groups, self.active)
+        return MixtureModel(xp.log(self.weights.mean()), groups, self.active)
 
-    def take(self, order: Int[Array, "*starts chosen"]) -> "BayesianMixture":
+    def take(self, order: Int[Array, "*starts chosen"]) -> "MixturePosterior":
         """The posterior with components chosen and ordered by index."""
         groups = tuple(g.take(order) for g in self.groups)
-        return BayesianMixture(self.weights.take(order), groups, chosen(self.active, order), self.rule, self.sorted)
+        return MixturePosterior(self.weights.take(order), groups, chosen(self.active, order), self.rule, self.sorted)
 
-    def in_units(self, view: Standardise) -> "BayesianMixture":
+    def in_units(self, view: Standardise) -> "MixturePosterior":
         """The posterior of the parameters of the user's values."""
         return dataclasses.replace(self, groups=tuple(g.in_units(view) for g in self.groups))
 
-    def with_rows(self, *, complete: bool, tile: int = 1) -> "BayesianMixture":
+    def with_rows(self, *, complete: bool, tile: int = 1) -> "MixturePosterior":
         """The same posterior for rows with or without gaps; those with gaps come in tiles of one pattern."""
         return dataclasses.replace(self, groups=tuple(g.with_rows(complete=complete, tile=tile) for g in self.groups))
 

@@ -5,10 +5,10 @@ import numpy as np
 from tacit.families.base import Distribution
 from tacit.models.components.base import Component
 from tacit.models.components.steps import take
-from tacit.models.mixture.model import Mixture
+from tacit.models.mixture.model import MixtureModel
 
 
-def marginal(model: Mixture, columns: tuple[int, ...]) -> Mixture:
+def marginal(model: MixtureModel, columns: tuple[int, ...]) -> MixtureModel:
     """The mixture of some columns, in the order asked for; the others are integrated out.
 
     Raises:
@@ -19,10 +19,10 @@ def marginal(model: Mixture, columns: tuple[int, ...]) -> Mixture:
         positions = np.array([i for i, column in enumerate(group.columns) if column in columns], dtype=int)
         if positions.size:
             kept.append(group.marginal(positions, tuple(columns.index(group.columns[i]) for i in positions)))
-    return Mixture(model.log_weights, tuple(kept), model.active)
+    return MixtureModel(model.log_weights, tuple(kept), model.active)
 
 
-def owner(model: Mixture, column: int) -> tuple[Component, int]:
+def owner(model: MixtureModel, column: int) -> tuple[Component, int]:
     """The group a column belongs to, and its place there."""
     for group in model.groups:
         if column in group.columns:
@@ -30,7 +30,7 @@ def owner(model: Mixture, column: int) -> tuple[Component, int]:
     raise ValueError(f"the mixture has no column {column}")
 
 
-def column_family(model: Mixture, column: int) -> Distribution:
+def column_family(model: MixtureModel, column: int) -> Distribution:
     """The density of one column under every component, with batch ``[K]``.
 
     Raises:
@@ -40,7 +40,7 @@ def column_family(model: Mixture, column: int) -> Distribution:
     return group.column(place)
 
 
-def supported(model: Mixture, rows: np.ndarray) -> np.ndarray:
+def supported(model: MixtureModel, rows: np.ndarray) -> np.ndarray:
     """Where an entry ``[rows, D]`` is missing or lies in the support of its column's family."""
     inside = np.ones(rows.shape, dtype=bool)
     for group in model.groups:

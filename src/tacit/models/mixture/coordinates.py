@@ -7,13 +7,13 @@ from jaxtyping import Float
 
 from tacit.compute import Array
 from tacit.models.components.coordinates import Chart, Entries, share_chart
-from tacit.models.mixture.model import Mixture
+from tacit.models.mixture.model import MixtureModel
 
 
-class Coordinates(eqx.Module):
+class MixtureCoordinates(eqx.Module):
     """All coordinates of a mixture: those of the weights, then those of every group's parameters."""
 
-    model: Mixture
+    model: MixtureModel
     weights: Entries
     groups: tuple[dict[str, Chart], ...]
 
@@ -35,7 +35,7 @@ class Coordinates(eqx.Module):
         groups = tuple({name: charts[name].moved(next(parts)) for name in sorted(charts)} for charts in self.groups)
         return weights, groups
 
-    def mixture(self, step: Float[Array, " coordinates"]) -> Mixture:
+    def mixture(self, step: Float[Array, " coordinates"]) -> MixtureModel:
         """The mixture at these coordinates."""
         weights, values = self.parameters(step)
         present = weights > 0
@@ -44,9 +44,9 @@ class Coordinates(eqx.Module):
         return eqx.tree_at(lambda m: (m.log_weights, m.groups), self.model, (logs, groups))
 
 
-def coordinates(model: Mixture) -> Coordinates:
+def coordinates(model: MixtureModel) -> MixtureCoordinates:
     """The coordinates around a fitted mixture with NumPy leaves; fixed parameters have none."""
     value = np.exp(np.asarray(model.log_weights))
     fixed = np.zeros(value.shape, bool) if model.fixed_weights is None else np.asarray(model.fixed_weights)
     weights = share_chart(value, ~fixed & (value > 0))
-    return Coordinates(model, weights, tuple(group.charts() for group in model.groups))
+    return MixtureCoordinates(model, weights, tuple(group.charts() for group in model.groups))

@@ -15,14 +15,14 @@ from tacit.data.sources import PIECE_ROWS
 from tacit.families.base import Distribution
 from tacit.models.components.base import Component, ConditionedColumns
 from tacit.models.mixture.conditional import owner
-from tacit.models.mixture.model import Mixture
+from tacit.models.mixture.model import MixtureModel
 from tacit.models.mixture.rows import each_row, joint_log_prob
 
 _SLICE_NUMBERS = 2**24
 """How many conditional means are held at a time."""
 
 
-def weigh(model: Mixture, rows: Any) -> tuple[np.ndarray, np.ndarray]:
+def weigh(model: MixtureModel, rows: Any) -> tuple[np.ndarray, np.ndarray]:
     """``p(k|x_o)`` ``[rows, K]`` and ``log p(x_o)`` ``[rows]``.
 
     Where no component allows the row, the weights are NaN and the density −inf.
@@ -34,7 +34,7 @@ def weigh(model: Mixture, rows: Any) -> tuple[np.ndarray, np.ndarray]:
     return np.where(impossible, np.nan, weights), log_density
 
 
-def marginal_moments(model: Mixture) -> tuple[np.ndarray, np.ndarray]:
+def marginal_moments(model: MixtureModel) -> tuple[np.ndarray, np.ndarray]:
     """``E[x_j|k]`` and ``Var[x_j|k]`` of every column, ``[K, D]``; multinomial columns are those of one item."""
     shape = (model.log_weights.shape[0], sum(len(group.columns) for group in model.groups))
     means, variances = np.zeros(shape), np.zeros(shape)
@@ -44,21 +44,21 @@ def marginal_moments(model: Mixture) -> tuple[np.ndarray, np.ndarray]:
     return means, variances
 
 
-def joint_groups(model: Mixture) -> tuple[Component, ...]:
+def joint_groups(model: MixtureModel) -> tuple[Component, ...]:
     """The groups whose columns depend on one another given the component."""
     return tuple(group for group in model.groups if group.joint)
 
 
-def joint_part(model: Mixture) -> Mixture:
+def joint_part(model: MixtureModel) -> MixtureModel:
     """The mixture of those groups alone: the smallest program that conditions rows."""
-    return Mixture(model.log_weights, joint_groups(model), model.active)
+    return MixtureModel(model.log_weights, joint_groups(model), model.active)
 
 
-def _given(model: Mixture, rows: Float[Array, "rows dims"]) -> tuple[ConditionedColumns, ...]:
+def _given(model: MixtureModel, rows: Float[Array, "rows dims"]) -> tuple[ConditionedColumns, ...]:
     return tuple(group.given(rows) for group in model.groups)
 
 
-def joint_given(model: Mixture, rows: np.ndarray) -> Iterator[tuple[slice, tuple[ConditionedColumns, ...]]]:
+def joint_given(model: MixtureModel, rows: np.ndarray) -> Iterator[tuple[slice, tuple[ConditionedColumns, ...]]]:
     """The joint groups given the observed entries, a slice of the rows at a time."""
     alone = joint_part(model)
     widest = max((len(group.columns) for group in alone.groups), default=1)
@@ -68,7 +68,7 @@ def joint_given(model: Mixture, rows: np.ndarray) -> Iterator[tuple[slice, tuple
         yield part, each_row(_given, alone, rows[part]) if alone.groups else ()
 
 
-def mixed_moments(model: Mixture, rows: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def mixed_moments(model: MixtureModel, rows: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and variance ``[rows, D]`` of every missing entry given the observed ones.
 
     The law of total variance: ``Var[x|x_o] = Σ_k r_k (Var[x|x_o,k] + (E[x|x_o,k] − E[x|x_o])²)``.
@@ -94,7 +94,7 @@ def mixed_moments(model: Mixture, rows: np.ndarray, weights: np.ndarray) -> tupl
     return mean, spread
 
 
-def conditional_column(model: Mixture, column: int, rows: np.ndarray) -> Distribution:
+def conditional_column(model: MixtureModel, column: int, rows: np.ndarray) -> Distribution:
     """One column given the observed entries, with batch ``[rows, K]`` (or ``[1, K]`` for all)."""
     group, place = owner(model, column)
     found: list[ConditionedColumns] = []

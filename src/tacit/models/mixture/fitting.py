@@ -16,20 +16,20 @@ from tacit.inference.fit import Fit, fit
 from tacit.inference.gradient import ascend
 from tacit.inference.loop import Trace, on_host
 from tacit.inference.online import online
-from tacit.models.mixture.bayesian import BayesianMixture
+from tacit.models.mixture.bayesian import MixturePosterior
 from tacit.models.mixture.coordinates import coordinates
-from tacit.models.mixture.model import Mixture, MixtureStep
+from tacit.models.mixture.model import MixtureModel, MixtureStep
 from tacit.models.mixture.rows import small
 
-M = TypeVar("M", Mixture, BayesianMixture)
-Model = Mixture | BayesianMixture
+M = TypeVar("M", MixtureModel, MixturePosterior)
+Model = MixtureModel | MixturePosterior
 """Both are driven alike: their E-steps are the same."""
 
 GUARD = 1e-9 / np.finfo(np.float64).eps
 """The largest (μ² + σ²)/σ² for which the product form errs by less than 1e-9 nats."""
 
 
-class Schedule(NamedTuple):
+class MixtureSchedule(NamedTuple):
     """How long and how to iterate."""
 
     max_iter: int = 100
@@ -54,7 +54,7 @@ class Start(NamedTuple):
 
 
 def start(
-    template: Mixture,
+    template: MixtureModel,
     source: MemorySource,
     view: Standardise,
     responsibilities: np.ndarray,
@@ -74,7 +74,7 @@ def start(
 
 
 @partial(compiled, options=QUICK_BUILD)
-def _start_statistics(template: Mixture, block: Block, view: Standardise, responsibilities: Array) -> Any:
+def _start_statistics(template: MixtureModel, block: Block, view: Standardise, responsibilities: Array) -> Any:
     """Of responsibilities ``[chunks, starts, rows, K]``."""
     step = template.prepare()
 
@@ -85,16 +85,16 @@ def _start_statistics(template: Mixture, block: Block, view: Standardise, respon
     return cf.sum_over_chunks(chunk, (block.rows, block.weights, responsibilities))
 
 
-def _plain(models: Mixture) -> Mixture:
+def _plain(models: MixtureModel) -> MixtureModel:
     """The same densities with nothing that only an M-step needs, so that all structures share one E-step program."""
-    return Mixture(models.log_weights, tuple(g.plain() for g in models.groups), models.active)
+    return MixtureModel(models.log_weights, tuple(g.plain() for g in models.groups), models.active)
 
 
 def run(
     begun: Start,
     source: BlockSource,
     view: Standardise,
-    schedule: Schedule,
+    schedule: MixtureSchedule,
     random: np.random.Generator,
     groups: np.ndarray | None = None,
     inference: str = "em",
@@ -115,7 +115,7 @@ def _one_by_one(
     models: Any,
     source: BlockSource,
     view: Standardise,
-    schedule: Schedule,
+    schedule: MixtureSchedule,
     inference: str,
     groups: np.ndarray | None,
 ) -> list[Fit]:
@@ -139,7 +139,7 @@ def _bound(found: Fit) -> float:
 
 
 def _repaired(
-    fits: list[Fit], source: BlockSource, view: Standardise, schedule: Schedule, keys: np.ndarray
+    fits: list[Fit], source: BlockSource, view: Standardise, schedule: MixtureSchedule, keys: np.ndarray
 ) -> list[Fit]:
     """The fits, or where the product form lost too many digits, what the whitened form makes of them.
 
@@ -161,8 +161,8 @@ def _lost_digits(found: Fit) -> bool:
     return bool(_beyond_guard(found.model)) and not floored(found.model)
 
 
-def log_likelihoods(models: Mixture, source: BlockSource, view: View) -> tuple[np.ndarray, np.ndarray]:
-    """``Σ w log p(x)`` and ``Σ w log max_k π_k p_k(x)`` of stacked models over a source, in the view, without blur.
+def log_likelihoods(models: MixtureModel, source: BlockSource, view: View) -> tuple[np.ndarray, np.ndarray]:
+    """``Σ w log p(x)`` and ``Σ w log max_k π_k p_k(x)`` of stacked models over a source, in the view, without floor.
 
     Their difference is the uncertainty of the assignment that the integrated classification likelihood charges.
     """
@@ -174,7 +174,7 @@ def log_likelihoods(models: Mixture, source: BlockSource, view: View) -> tuple[n
 
 
 @partial(compiled, options=QUICK_BUILD)
-def _log_likelihoods(models: Mixture, block: Block, view: View) -> tuple[Array, Array]:
+def _log_likelihoods(models: MixtureModel, block: Block, view: View) -> tuple[Array, Array]:
     def one(step: MixtureStep, rows: Array, weights: Array) -> tuple[Array, Array]:
         logits, _ = step.terms(view(rows))
         return (weights * logsumexp(logits)).sum(-1), (weights * logits.max(-1)).sum(-1)
@@ -190,7 +190,7 @@ def _with_groups(models: Any, groups: tuple[Any, ...]) -> Any:
     return eqx.tree_at(lambda m: m.groups, models, groups)
 
 
-def stacked(models: list[Mixture]) -> Mixture:
+def stacked(models: list[MixtureModel]) -> MixtureModel:
     """Models of one structure on a new leading axis, in one form."""
     if len({tuple(g.product_form for g in m.groups) for m in models}) > 1:
         models = [_whitened(m) for m in models]
@@ -271,7 +271,7 @@ def finished(model: M, view: Standardise, order: np.ndarray | None = None) -> M:
     return on_host(model if order is None else model.take(order))
 
 
-def canonical_order(model: Mixture) -> np.ndarray:
+def canonical_order(model: MixtureModel) -> np.ndarray:
     """Heaviest first; equal weights by the first parameter of the first group."""
     weights = np.round(np.exp(np.asarray(model.log_weights)), 10)
     first = np.asarray(jax.tree.leaves(model.groups[0].parameters)[0])

@@ -10,12 +10,12 @@ from tacit.arrays import put
 from tacit.compute import Array
 from tacit.families.numeric import choose
 from tacit.models.mixture.expectations import joint_groups, joint_part, mixed_moments, weigh
-from tacit.models.mixture.model import Mixture
+from tacit.models.mixture.model import MixtureModel
 from tacit.models.mixture.rows import each_row
 from tacit.models.mixture.sampling import draw
 
 
-def expected(model: Mixture, rows: Any) -> np.ndarray:
+def expected(model: MixtureModel, rows: Any) -> np.ndarray:
     """Rows ``[rows, D]`` with every missing entry replaced by its expectation given the observed ones.
 
     ``E[x_j|x_o] = Σ_k p(k|x_o) E[x_j|x_o, k]``; a column of categories (or of yes and no) takes the code
@@ -27,7 +27,7 @@ def expected(model: Mixture, rows: Any) -> np.ndarray:
     return dense
 
 
-def drawn(model: Mixture, rows: Any, number: int, *, random: np.random.Generator) -> np.ndarray:
+def drawn(model: MixtureModel, rows: Any, number: int, *, random: np.random.Generator) -> np.ndarray:
     """Proper imputations ``[number, rows, D]``: each draws a component, then the entries, given what is seen.
 
     A vector is drawn from the component as a whole, and then corrected by what is seen.
@@ -42,7 +42,7 @@ def drawn(model: Mixture, rows: Any, number: int, *, random: np.random.Generator
     joint = joint_groups(model)
     for group in joint:
         if group.hidden_variable:
-            found = each_row(_hidden, Mixture(model.log_weights, (group,), model.active), dense[gaps])
+            found = each_row(_hidden, MixtureModel(model.log_weights, (group,), model.active), dense[gaps])
             fresh[..., group.columns] = group.redraw(found, labels, random)
     if joint:
         fresh = each_row(_corrected, joint_part(model), dense[gaps], fresh, labels)
@@ -50,7 +50,7 @@ def drawn(model: Mixture, rows: Any, number: int, *, random: np.random.Generator
     return result
 
 
-def _hidden(model: Mixture, rows: Float[Array, "rows dims"]) -> PyTree:
+def _hidden(model: MixtureModel, rows: Float[Array, "rows dims"]) -> PyTree:
     (group,) = model.groups
     return group.hidden(rows)
 
@@ -61,7 +61,7 @@ def _with_gaps(rows: Any) -> tuple[np.ndarray, np.ndarray]:
     return dense, np.flatnonzero(np.isnan(dense).any(axis=1))
 
 
-def check_vector_gaps(model: Mixture, rows: Any) -> None:
+def check_vector_gaps(model: MixtureModel, rows: Any) -> None:
     """Refuse gaps where several columns are one row of counts, whose total would have to be known.
 
     Raises:
@@ -83,7 +83,7 @@ def _filled(rows: np.ndarray, values: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(rows), values, rows)
 
 
-def _expected(model: Mixture, rows: np.ndarray) -> np.ndarray:
+def _expected(model: MixtureModel, rows: np.ndarray) -> np.ndarray:
     weights, _ = weigh(model, rows)
     values, _ = mixed_moments(model, rows, weights)
     for group in model.groups:
@@ -94,7 +94,7 @@ def _expected(model: Mixture, rows: np.ndarray) -> np.ndarray:
 
 
 def _corrected(
-    model: Mixture,
+    model: MixtureModel,
     rows: Float[Array, "rows dims"],
     fresh: Float[Array, "rows draws dims"],
     labels: Int[Array, "rows draws"],

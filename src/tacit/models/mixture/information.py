@@ -15,8 +15,8 @@ from tacit.data.dataset import Dataset
 from tacit.data.sources import pieces
 from tacit.inference.closed_form import sum_over_chunks
 from tacit.models.components.coordinates import SHARED
-from tacit.models.mixture.coordinates import Coordinates, coordinates
-from tacit.models.mixture.model import Mixture
+from tacit.models.mixture.coordinates import MixtureCoordinates, coordinates
+from tacit.models.mixture.model import MixtureModel
 
 _COLUMNS_AT_A_TIME = 16
 _RANK = 1e-10
@@ -27,10 +27,10 @@ class Information(NamedTuple):
     """``−∂²/∂δ² Σ_n w_n log p(x_n)`` at the fit, in unconstrained coordinates."""
 
     matrix: Float[Array, "coordinates coordinates"]
-    coordinates: Coordinates
+    coordinates: MixtureCoordinates
 
 
-def observed_information(model: Mixture, rows: Dataset) -> Information:
+def observed_information(model: MixtureModel, rows: Dataset) -> Information:
     """The observed information of the log-likelihood of rows, missing entries integrated out.
 
     The log-likelihood alone is differentiated: priors and the ridge of the fit do not enter.
@@ -50,7 +50,7 @@ def observed_information(model: Mixture, rows: Dataset) -> Information:
 
 
 @compiled
-def _negative_hessian(around: Coordinates, block: Block) -> Float[Array, "coordinates coordinates"]:
+def _negative_hessian(around: MixtureCoordinates, block: Block) -> Float[Array, "coordinates coordinates"]:
     size = around.owners.size
     origin = jnp.zeros(size)
     batches = -(-size // _COLUMNS_AT_A_TIME)
@@ -69,7 +69,7 @@ def _negative_hessian(around: Coordinates, block: Block) -> Float[Array, "coordi
     return sum_over_chunks(chunk, (block.rows, block.weights))
 
 
-def standard_errors(model: Mixture, rows: Dataset) -> dict[str, np.ndarray]:
+def standard_errors(model: MixtureModel, rows: Dataset) -> dict[str, np.ndarray]:
     """Standard errors of weights and parameters, ``√diag(J I⁻¹ Jᵀ)``, J the derivative of the parameters.
 
     They rest on the fit being the maximum of the likelihood of many rows (McLachlan & Peel 2000, 2.15).
@@ -103,7 +103,7 @@ def standard_errors(model: Mixture, rows: Dataset) -> dict[str, np.ndarray]:
 
 
 @compiled
-def _linearised(around: Coordinates) -> Any:
+def _linearised(around: MixtureCoordinates) -> Any:
     """The derivative of the parameters at the fit, and the parameters."""
     origin = jnp.zeros(around.owners.size)
     return jax.jacfwd(around.parameters)(origin), around.parameters(origin)

@@ -11,7 +11,7 @@ from tacit.data.blocks import Standardise
 from tacit.inference.closed_form import Sums
 from tacit.models.components.base import Component
 from tacit.models.components.steps import Step
-from tacit.models.mixture.rules import Draws, Posterior, Rule
+from tacit.models.mixture.rules import Draws, PosteriorRule, Rule
 
 
 class MixtureStep(Pytree):
@@ -45,7 +45,7 @@ class MixtureStep(Pytree):
         return Sums(statistics, (weights * bound).sum(-1))
 
 
-class Mixture(Pytree):
+class MixtureModel(Pytree):
     """Weights and groups of K components; components that are not ``active`` are padding.
 
     ``concentration`` is the parameter α of a Dirichlet prior on the weights, whose mode uses α − 1 (1: none).
@@ -57,7 +57,7 @@ class Mixture(Pytree):
     active: Bool[Array, "*starts components"]
     fixed_weights: Bool[Array, "*starts components"] | None = None
     concentration: Float[Array, "*starts"] | None = None
-    rule: Rule = Posterior()
+    rule: Rule = PosteriorRule()
 
     @property
     def monotone(self) -> bool:
@@ -72,7 +72,7 @@ class Mixture(Pytree):
     def prepare(self) -> MixtureStep:
         return MixtureStep(self.log_weights, tuple(g.prepare() for g in self.groups), self.rule)
 
-    def m_step(self, statistics: Any) -> "Mixture":
+    def m_step(self, statistics: Any) -> "MixtureModel":
         counts, parts = statistics
         groups = tuple(g.m_step(s) for g, s in zip(self.groups, parts, strict=True))
         rule = self.rule.grown() if isinstance(self.rule, Draws) else self.rule
@@ -133,17 +133,19 @@ class Mixture(Pytree):
         """``p(z_n = k | x_n)``."""
         return softmax(self.joint_log_prob(rows))
 
-    def take(self, order: Int[Array, "*starts chosen"]) -> "Mixture":
+    def take(self, order: Int[Array, "*starts chosen"]) -> "MixtureModel":
         """The mixture with components chosen and ordered by index."""
         fixed = None if self.fixed_weights is None else chosen(self.fixed_weights, order)
         weights, active = chosen(self.log_weights, order), chosen(self.active, order)
-        return Mixture(weights, tuple(g.take(order) for g in self.groups), active, fixed, self.concentration, self.rule)
+        return MixtureModel(
+            weights, tuple(g.take(order) for g in self.groups), active, fixed, self.concentration, self.rule
+        )
 
-    def in_units(self, view: Standardise) -> "Mixture":
+    def in_units(self, view: Standardise) -> "MixtureModel":
         """The density of the user's values, from that of values centred and scaled on entry."""
         return dataclasses.replace(self, groups=tuple(g.in_units(view) for g in self.groups))
 
-    def with_rows(self, *, complete: bool, tile: int = 1) -> "Mixture":
+    def with_rows(self, *, complete: bool, tile: int = 1) -> "MixtureModel":
         """The same density for rows with or without gaps; those with gaps come in tiles of one pattern."""
         return dataclasses.replace(self, groups=tuple(g.with_rows(complete=complete, tile=tile) for g in self.groups))
 

@@ -11,14 +11,14 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from tacit.models.components.base import Component
-from tacit.models.mixture.bayesian import BayesianMixture
-from tacit.models.mixture.model import Mixture
+from tacit.models.mixture.bayesian import MixturePosterior
+from tacit.models.mixture.model import MixtureModel
 
 
 class ParameterDraws(NamedTuple):
     """Draws θ_1 … θ_S."""
 
-    models: Mixture
+    models: MixtureModel
     """Stacked: every array leads with ``[S]``."""
     names: tuple[str, ...]
     values: np.ndarray
@@ -28,7 +28,7 @@ class ParameterDraws(NamedTuple):
 
 
 def parameter_draws(
-    posterior: BayesianMixture, number: int, random: np.random.Generator, columns: Sequence[str]
+    posterior: MixturePosterior, number: int, random: np.random.Generator, columns: Sequence[str]
 ) -> ParameterDraws:
     """Draws from ``q(π) ∏ q(θ_k)``; components are named in the order of the posterior, from 1."""
     weights, ratios = posterior.weights.draw(number, random)
@@ -43,11 +43,11 @@ def parameter_draws(
         values += [each[:, None] for _, each in entries]
     active = np.ones((number, weights.shape[1]), bool)
     return ParameterDraws(
-        Mixture(np.log(weights), tuple(groups), active), tuple(names), np.concatenate(values, axis=1), ratios
+        MixtureModel(np.log(weights), tuple(groups), active), tuple(names), np.concatenate(values, axis=1), ratios
     )
 
 
-def agreement(one: BayesianMixture, other: BayesianMixture) -> float:
+def agreement(one: MixturePosterior, other: MixturePosterior) -> float:
     """The largest difference of posterior means, in standard deviations of ``one``, after components are matched.
 
     Components of ``one`` in which less than one row is expected do not count: nothing is known of them.

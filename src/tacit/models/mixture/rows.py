@@ -11,15 +11,15 @@ from tacit.compute import compiled, eagerly
 from tacit.data.blocks import Block
 from tacit.data.dataset import Dataset, dataset_of
 from tacit.data.sources import BlockSource, pieces
-from tacit.models.mixture.bayesian import BayesianMixture
-from tacit.models.mixture.model import Mixture
+from tacit.models.mixture.bayesian import MixturePosterior
+from tacit.models.mixture.model import MixtureModel
 from tacit.models.mixture.rules import Draws
 
 SMALL_WORK = 10_000_000
 """Rows × starts × components × features up to which NumPy computes: some 20 ms an iteration."""
 
 
-def each_row(function: Callable, model: Mixture, rows: Dataset | np.ndarray, *extra: np.ndarray) -> Any:
+def each_row(function: Callable, model: MixtureModel, rows: Dataset | np.ndarray, *extra: np.ndarray) -> Any:
     """``function(model, chunk, *extra_chunks)`` over the rows, in slices; results come in the order of the rows.
 
     Rows with gaps are laid in tiles of one pattern first. ``extra`` are arrays of a value a row.
@@ -35,11 +35,11 @@ def each_row(function: Callable, model: Mixture, rows: Dataset | np.ndarray, *ex
 
 
 @compiled
-def _over_chunks(function: Callable, model: Mixture, block: Block, extra: tuple) -> Any:
+def _over_chunks(function: Callable, model: MixtureModel, block: Block, extra: tuple) -> Any:
     return map_items(lambda chunk: function(model, *chunk), (block.rows, *extra), at_once=False)
 
 
-def small(models: Mixture | BayesianMixture, source: BlockSource) -> bool:
+def small(models: MixtureModel | MixturePosterior, source: BlockSource) -> bool:
     """Whether rows, starts and components together are so little work that compiling would take longer."""
     if not source.resident or isinstance(models.rule, Draws):
         return False
@@ -47,16 +47,16 @@ def small(models: Mixture | BayesianMixture, source: BlockSource) -> bool:
     return source.size[0] * models.active.size * features <= SMALL_WORK
 
 
-def joint_log_prob(model: Mixture, rows: Dataset | np.ndarray) -> np.ndarray:
+def joint_log_prob(model: MixtureModel, rows: Dataset | np.ndarray) -> np.ndarray:
     """``log π_k + log p_k(x_n)`` of the observed entries, ``[rows, K]``, in nats."""
-    return each_row(Mixture.joint_log_prob, model, rows)
+    return each_row(MixtureModel.joint_log_prob, model, rows)
 
 
-def log_prob(model: Mixture, rows: Dataset | np.ndarray) -> np.ndarray:
+def log_prob(model: MixtureModel, rows: Dataset | np.ndarray) -> np.ndarray:
     """``log p(x_n)`` of the observed entries, ``[rows]``, in nats."""
-    return each_row(Mixture.log_prob, model, rows)
+    return each_row(MixtureModel.log_prob, model, rows)
 
 
-def responsibilities(model: Mixture, rows: Dataset | np.ndarray) -> np.ndarray:
+def responsibilities(model: MixtureModel, rows: Dataset | np.ndarray) -> np.ndarray:
     """``p(z_n = k | x_n)``, ``[rows, K]``."""
-    return each_row(Mixture.posterior, model, rows)
+    return each_row(MixtureModel.posterior, model, rows)

@@ -11,7 +11,7 @@ GROWTH = 1.2
 MOST = 1e6
 
 
-class Posterior(Pytree):
+class PosteriorRule(Pytree):
     """``r_nk = π_k p_k(x_n) / Σ_l π_l p_l(x_n)``; the bound is tight: ``log p(x_n)``."""
 
     monotone = True
@@ -52,7 +52,7 @@ class Draws(Pytree):
         self, logits: Float[Array, "*starts rows components"], key: PRNGKeyArray | None
     ) -> tuple[Float[Array, "*starts rows components"], Float[Array, "*starts rows"]]:
         assert key is not None  # drawn in compiled programs alone
-        responsibilities, log_prob = Posterior()(logits, key)
+        responsibilities, log_prob = PosteriorRule()(logits, key)
         counts = jax.random.multinomial(key, self.number, responsibilities, dtype=logits.dtype)
         return counts / self.number, log_prob
 
@@ -61,4 +61,4 @@ class Draws(Pytree):
         return Draws(xp.minimum(xp.ceil(self.number * GROWTH), MOST))
 
 
-Rule = Posterior | Mode | Draws
+Rule = PosteriorRule | Mode | Draws

@@ -6,11 +6,11 @@ Drawn on the host by NumPy: a compiled sampler takes seconds to compile for ever
 import numpy as np
 
 from tacit.families.numeric import choose
-from tacit.models.mixture.model import Mixture
+from tacit.models.mixture.model import MixtureModel
 
 
 def sample(
-    model: Mixture, number: int, *, random: np.random.Generator, totals: np.ndarray | None = None
+    model: MixtureModel, number: int, *, random: np.random.Generator, totals: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Independent rows ``[number, D]`` and their components ``[number]``, in the order of the components.
 
@@ -26,7 +26,7 @@ def sample(
 
 
 def draw(
-    model: Mixture, labels: np.ndarray, random: np.random.Generator, totals: np.ndarray | None = None
+    model: MixtureModel, labels: np.ndarray, random: np.random.Generator, totals: np.ndarray | None = None
 ) -> np.ndarray:
     """One row ``[rows, D]`` from the component of each label."""
     rows = np.empty((labels.size, sum(len(group.columns) for group in model.groups)))
@@ -40,6 +40,6 @@ def draw(
     return rows
 
 
-def multinomial_groups(model: Mixture) -> int:
+def multinomial_groups(model: MixtureModel) -> int:
     """How many groups of columns are conditional on a total that is read from the row."""
     return sum(group.given_total for group in model.groups)

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from tacit.compute import Array
 from tacit.models.mixture.conditional import column_family, marginal, owner
 from tacit.models.mixture.expectations import joint_groups, marginal_moments
-from tacit.models.mixture.model import Mixture
+from tacit.models.mixture.model import MixtureModel
 from tacit.models.mixture.rows import joint_log_prob
 
 
@@ -29,14 +29,14 @@ class ColumnSummary(NamedTuple):
     """``[K, L]`` of the codes of a column of categories, or of yes and no; else None."""
 
 
-class Summary(NamedTuple):
+class MixtureSummary(NamedTuple):
     """Groups in the order of the components, columns in the order of the table."""
 
     weights: np.ndarray
     columns: tuple[ColumnSummary, ...]
 
 
-def summarise(model: Mixture) -> Summary:
+def summarise(model: MixtureModel) -> MixtureSummary:
     """Weights, and mean, standard deviation and probabilities of every column in every group."""
     means, variances, mean, variance = _moments(model)
     columns = []
@@ -54,10 +54,10 @@ def summarise(model: Mixture) -> Summary:
                 probabilities=None if codes is None else codes[:, place],
             )
         )
-    return Summary(np.exp(np.asarray(model.log_weights)), tuple(columns))
+    return MixtureSummary(np.exp(np.asarray(model.log_weights)), tuple(columns))
 
 
-def _moments(model: Mixture) -> tuple[np.ndarray, ...]:
+def _moments(model: MixtureModel) -> tuple[np.ndarray, ...]:
     """Means and variances by component ``[K, D]``, and of the whole mixture ``[D]``."""
     weights = np.exp(np.asarray(model.log_weights))
     means, variances = marginal_moments(model)
@@ -65,13 +65,15 @@ def _moments(model: Mixture) -> tuple[np.ndarray, ...]:
     return means, variances, mean, weights @ (variances + (means - mean) ** 2)
 
 
-def overall_moments(model: Mixture) -> tuple[np.ndarray, np.ndarray]:
+def overall_moments(model: MixtureModel) -> tuple[np.ndarray, np.ndarray]:
     """Mean and variance ``[D]`` of every column of the whole mixture, by the law of total variance."""
     _, _, mean, variance = _moments(model)
     return mean, variance
 
 
-def column_densities(model: Mixture, column: int, grid: Float[Array, " points"]) -> Float[Array, "points components"]:
+def column_densities(
+    model: MixtureModel, column: int, grid: Float[Array, " points"]
+) -> Float[Array, "points components"]:
     """``π_k p_k(x_j)`` of one column on a grid; summed over the components, the column's density (or mass)."""
     alone = marginal(model, (column,))
     column_family(alone, 0)  # a multinomial column has no density of its own
@@ -82,7 +84,7 @@ def column_densities(model: Mixture, column: int, grid: Float[Array, " points"])
     return np.where(inside[:, None], np.exp(joint), 0.0)
 
 
-def moments(model: Mixture, columns: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+def moments(model: MixtureModel, columns: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Means ``[K, d]`` and covariances ``[K, d, d]`` of some columns under every group, in the user's units.
 
     Columns of different groups, and those of every group but a full Gaussian one, are uncorrelated given the
@@ -100,11 +102,11 @@ def moments(model: Mixture, columns: tuple[int, ...]) -> tuple[np.ndarray, np.nd
     return all_means[:, chosen], covariances
 
 
-def graph_groups(model: Mixture) -> list[tuple[tuple[str, ...], str]]:
+def graph_groups(model: MixtureModel) -> list[tuple[tuple[str, ...], str]]:
     """The letters of the parameters and the family of every group, for the model's graph."""
     return [(group.symbols, group.name) for group in model.groups]
 
 
-def has_priors(model: Mixture) -> bool:
+def has_priors(model: MixtureModel) -> bool:
     """Whether the parameters of any group have a prior."""
     return any(group.has_prior for group in model.groups)

@@ -25,8 +25,8 @@ from tacit.inference.rounds import RESIDENT_BYTES
 from tacit.inference.settling import Settle
 from tacit.inference.stochastic import Batches, as_stored
 from tacit.inference.train import TrainConfig, Trained, train
-from tacit.models.regression.coefficients import Coefficients, Prior, design
-from tacit.models.regression.fitting import SLICE, Table, total
+from tacit.models.regression.coefficients import CoefficientPrior, Coefficients, design
+from tacit.models.regression.fitting import SLICE, RegressionTable, total
 from tacit.models.regression.logistic import LogisticRegression
 from tacit.models.regression.surrogates import log_prob
 
@@ -59,7 +59,7 @@ class Scaled:
 class LogisticJoint(eqx.Module):
     """``log p(v)`` and ``log p(y_n|x_n, v)`` at whitened coordinates of the coefficients v."""
 
-    prior: Prior
+    prior: CoefficientPrior
     contrast: Float[Array, "classes units"]
     whitening: Whitening
     expansion: Expansion | None
@@ -109,7 +109,7 @@ class Risen(NamedTuple):
     trained: Trained
 
 
-def joint_around(begun: LogisticRegression, table: Table, *, quiet: bool) -> LogisticJoint:
+def joint_around(begun: LogisticRegression, table: RegressionTable, *, quiet: bool) -> LogisticJoint:
     """The log-joint in coordinates where a posterior is a standard normal; ``quiet`` for mini-batches."""
     found = begun.coefficients
     factor = np.sqrt(found.variance.ravel()) if begun.mean_field else np.asarray(found.root())
@@ -131,7 +131,7 @@ def guide_of(begun: LogisticRegression, away: Float[np.ndarray, " size"]) -> Gau
     return Gaussian(DiagonalAffine(at, zeros) if begun.mean_field else TriangularAffine(at, zeros, jnp.diag(zeros)))
 
 
-def rise(begun: LogisticRegression, table: Table, ascent: Ascent, *, restart: int, seed: int) -> Risen:
+def rise(begun: LogisticRegression, table: RegressionTable, ascent: Ascent, *, restart: int, seed: int) -> Risen:
     """Follow the gradient from the posterior ``begun``, or (``restart`` above 0) from a place at random near it."""
     number = int(np.count_nonzero(table.weights))
     batch = min(ascent.batch_size or (number if number <= WHOLE_ROWS else BATCH_ROWS), number)
@@ -143,7 +143,9 @@ def rise(begun: LogisticRegression, table: Table, ascent: Ascent, *, restart: in
 
 
 @single_precision
-def _train(guide: Gaussian, joint: LogisticJoint, table: Table, ascent: Ascent, batch: int, seed: int) -> Trained:
+def _train(
+    guide: Gaussian, joint: LogisticJoint, table: RegressionTable, ascent: Ascent, batch: int, seed: int
+) -> Trained:
     scaled: Any = Scaled(table.rows, table.view)
     rows = scaled if scaled.nbytes > RESIDENT_BYTES else scaled.whole()
     batches = Batches((rows, table.target.astype(np.float32)), np.asarray(table.weights, np.float32))

@@ -15,7 +15,7 @@ def design(rows: Float[Array, "rows dims"], intercept: bool) -> Float[Array, "ro
     return jnp.concatenate([rows, jnp.ones((rows.shape[0], 1), rows.dtype)], axis=1) if intercept else rows
 
 
-class Prior(eqx.Module):
+class CoefficientPrior(eqx.Module):
     """Independent ``N(0, scale²)`` for every coefficient of a column, ``N(0, intercept_scale²)`` for the intercept."""
 
     scale: Float[Array, ""]
@@ -88,7 +88,7 @@ class Coefficients(eqx.Module):
             return jnp.log(self.variance).sum()
         return 2.0 * jnp.log(jnp.diagonal(self.root())).sum()
 
-    def kl(self, prior: Prior) -> Float[Array, ""]:
+    def kl(self, prior: CoefficientPrior) -> Float[Array, ""]:
         """``KL(q ‖ prior)`` in nats."""
         precisions = prior.precisions(self.mean.shape[-1])
         spread = (precisions * (self.variance + self.mean**2) - 1.0 - jnp.log(precisions)).sum()

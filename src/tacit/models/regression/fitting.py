@@ -28,7 +28,7 @@ SLICE = 32_768
 """Rows whose moments are worked out together."""
 
 
-class Table(NamedTuple):
+class RegressionTable(NamedTuple):
     """Rows with their weights and targets as the user gave them, and the view in which they are fitted."""
 
     rows: Dataset
@@ -56,7 +56,7 @@ class Table(NamedTuple):
         return self._replace(rows=self.rows.take(chosen).weighted(weights), target=self.target[chosen])
 
 
-class Schedule(NamedTuple):
+class RegressionSchedule(NamedTuple):
     """How long and from how many starts."""
 
     max_iter: int
@@ -75,7 +75,9 @@ class Closed(NamedTuple):
     """Largest difference of the posterior means of the two best restarts, in posterior standard deviations."""
 
 
-def fit_bound(model: LogisticRegression, table: Table, schedule: Schedule, random: np.random.Generator) -> Closed:
+def fit_bound(
+    model: LogisticRegression, table: RegressionTable, schedule: RegressionSchedule, random: np.random.Generator
+) -> Closed:
     """Raise a surrogate's bound from several starts on some rows, and from the best of them on all rows."""
     few, series = table.some(FEW_ROWS, random), Series()
     first = _for_some(schedule, few, table)
@@ -84,7 +86,9 @@ def fit_bound(model: LogisticRegression, table: Table, schedule: Schedule, rando
     return _compared(found[0] if few is table else series.then(best, lambda: _broken_off(found)[0]), found)
 
 
-def fit_laplace(model: LogisticRegression, table: Table, schedule: Schedule, random: np.random.Generator) -> Closed:
+def fit_laplace(
+    model: LogisticRegression, table: RegressionTable, schedule: RegressionSchedule, random: np.random.Generator
+) -> Closed:
     """The posterior's mode and the curvature there.
 
     The surrogate's own steps, which never lower the log joint density, come near the mode on some rows; Newton's steps
@@ -107,7 +111,7 @@ def _broken_off(found: list[Fit]) -> list[Fit]:
     return [fit._replace(status=cf.INTERRUPTED) for fit in found]
 
 
-def _for_some(schedule: Schedule, few: Table, table: Table) -> Schedule:
+def _for_some(schedule: RegressionSchedule, few: RegressionTable, table: RegressionTable) -> RegressionSchedule:
     if few is table:
         return schedule
     return schedule._replace(tol=max(schedule.tol, BEGIN_TOL), label=f"{schedule.label}, some rows")
@@ -126,7 +130,7 @@ def _compared(best: Fit, found: list[Fit]) -> Closed:
 
 
 def _touching(
-    models: list[LogisticRegression], table: Table, schedule: Schedule, random: np.random.Generator
+    models: list[LogisticRegression], table: RegressionTable, schedule: RegressionSchedule, random: np.random.Generator
 ) -> list[Fit]:
     """Newton's steps to the mode, and the covariance there; where one overshoots the surrogate's steps do all of it."""
     found = []
@@ -160,7 +164,9 @@ def _starts(model: LogisticRegression, number: int, random: np.random.Generator)
     return [at_start(model, jnp.asarray(mean), START_SPREAD) for mean in means]
 
 
-def _fit(models: list[LogisticRegression], table: Table, schedule: Schedule, random: np.random.Generator) -> list[Fit]:
+def _fit(
+    models: list[LogisticRegression], table: RegressionTable, schedule: RegressionSchedule, random: np.random.Generator
+) -> list[Fit]:
     """The fit of every start by itself."""
     number = len(models)
     seeds = random.integers(2**32, size=(number, 2), dtype=np.uint32)

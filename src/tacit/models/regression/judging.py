@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from tacit.models.regression.coefficients import Coefficients
 from tacit.models.regression.expected import ExpectedStep, LikelihoodStep, nodes
-from tacit.models.regression.fitting import Table, total
+from tacit.models.regression.fitting import RegressionTable, total
 from tacit.models.regression.logistic import LogisticRegression
 
 CELLS = 200_000_000
@@ -30,7 +30,7 @@ def draws_of(coefficients: Coefficients, number: int, seed: int) -> tuple[np.nda
     return np.asarray(coefficients.draw(noise)), noise
 
 
-def drawn(model: LogisticRegression, table: Table, number: int) -> Drawn:
+def drawn(model: LogisticRegression, table: RegressionTable, number: int) -> Drawn:
     """Draws from q, at most ``number`` and fewer where the rows are many."""
     contrast = np.asarray(model.surrogate.contrast)
     affordable = CELLS // (table.rows.shape[0] * contrast.shape[0])
@@ -43,7 +43,7 @@ def drawn(model: LogisticRegression, table: Table, number: int) -> Drawn:
     return Drawn(draws, joint - np.asarray(model.coefficients.log_prob_of(noise)))
 
 
-def expected_log_likelihood(model: LogisticRegression, table: Table) -> float:
+def expected_log_likelihood(model: LogisticRegression, table: RegressionTable) -> float:
     """``Σ_n w_n E_q[log p(y_n|x_n, v)]`` in nats, by quadrature."""
     contrast = np.asarray(model.surrogate.contrast)
     step = ExpectedStep(model.coefficients, contrast, *nodes(contrast.shape[1]), model.prior.intercept)

@@ -18,7 +18,7 @@ from scipy.special import gammaln, psi
 from tacit.compute import LOG_2PI, Array, compiled
 from tacit.inference.closed_form import Sums
 from tacit.inference.loop import on_host
-from tacit.models.regression.coefficients import Coefficients, Prior, design
+from tacit.models.regression.coefficients import CoefficientPrior, Coefficients, design
 from tacit.models.regression.logistic import SCALES, highest
 
 
@@ -60,7 +60,7 @@ class LinearRegression(eqx.Module):
     """``b/a`` of the Gamma posterior of the precision, or σ² itself."""
     noise_dof: float
     """``2a``; infinite where σ is fixed."""
-    prior: Prior
+    prior: CoefficientPrior
 
 
 class Solved(NamedTuple):
@@ -84,7 +84,7 @@ def _solve(sums: Gram, precisions: Float[Array, " columns"]) -> tuple[Array, Arr
     return mean, inverse, jnp.maximum(left, 0.0), logs
 
 
-def log_evidence(sums: Gram, prior: Prior, noise: NoisePrior | float | None) -> Float[Array, ""]:
+def log_evidence(sums: Gram, prior: CoefficientPrior, noise: NoisePrior | float | None) -> Float[Array, ""]:
     """``log p(y)`` in nats: σ integrated out under its prior, or known, or (None) where it is most likely."""
     _, _, left, logs = _solve(sums, prior.precisions(sums.cross.shape[0]))
     weight = sums.weight
@@ -96,7 +96,9 @@ def log_evidence(sums: Gram, prior: Prior, noise: NoisePrior | float | None) -> 
     return logs - 0.5 * weight * (LOG_2PI + jnp.log(variance)) - 0.5 * left / variance
 
 
-def solve(sums: Gram, prior: Prior, noise: NoisePrior | float | None, *, learn: bool, mean_field: bool) -> Solved:
+def solve(
+    sums: Gram, prior: CoefficientPrior, noise: NoisePrior | float | None, *, learn: bool, mean_field: bool
+) -> Solved:
     """The exact posterior, given σ's prior, or σ, or the most likely σ; with ``learn`` the prior's scale is the best.
 
     Mean field is the independent Gaussian nearest to the exact one, in ``KL(q‖p)``: it is for a fixed σ only.
@@ -119,7 +121,7 @@ def solve(sums: Gram, prior: Prior, noise: NoisePrior | float | None, *, learn: 
     return Solved(on_host(LinearRegression(found, dof, variance, dof, prior)), evidence, np.array([evidence]), True)
 
 
-def _learned(sums: Gram, prior: Prior, noise: NoisePrior | float | None) -> Prior:
+def _learned(sums: Gram, prior: CoefficientPrior, noise: NoisePrior | float | None) -> CoefficientPrior:
     def gain(log_scale):
         return log_evidence(sums, eqx.tree_at(lambda p: p.scale, prior, jnp.exp(log_scale)), noise)
 
@@ -128,7 +130,7 @@ def _learned(sums: Gram, prior: Prior, noise: NoisePrior | float | None) -> Prio
 
 
 def alternate(
-    sums: Gram, prior: Prior, noise: NoisePrior, *, learn: bool, mean_field: bool, max_iter: int, tol: float
+    sums: Gram, prior: CoefficientPrior, noise: NoisePrior, *, learn: bool, mean_field: bool, max_iter: int, tol: float
 ) -> Solved:
     """``q(v) q(σ⁻²)``, and the prior's scale where it is learned, each at its best in turn (Bishop 2006, 10.3).
 
@@ -179,7 +181,7 @@ def _fit_of_noise(noise: NoisePrior, shape: float, rate: float, weight: float) -
 
 def log_joint(
     sums: Gram,
-    prior: Prior,
+    prior: CoefficientPrior,
     noise: NoisePrior | None,
     draws: Float[np.ndarray, "draws columns"],
     deviations: Float[np.ndarray, " draws"],

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float, PRNGKeyArray, PyTree
 
 from tacit.compute import Array
 from tacit.inference.closed_form import Sums
-from tacit.models.regression.coefficients import Coefficients, Forms, Prior, design
+from tacit.models.regression.coefficients import CoefficientPrior, Coefficients, Forms, design
 from tacit.models.regression.surrogates import Surrogate
 
 SCALES = (1e-4, 1e4)
@@ -57,7 +57,7 @@ class LogisticRegression(eqx.Module):
     """
 
     coefficients: Coefficients
-    prior: Prior
+    prior: CoefficientPrior
     surrogate: Surrogate
     mean_field: bool = eqx.field(static=True)
     learn: bool = eqx.field(static=True)
@@ -110,8 +110,8 @@ class LogisticRegression(eqx.Module):
 
 
 def learned(
-    prior: Prior, pull: Float[Array, "units columns"], curvature: Float[Array, "size size"], mean_field: bool
-) -> Prior:
+    prior: CoefficientPrior, pull: Float[Array, "units columns"], curvature: Float[Array, "size size"], mean_field: bool
+) -> CoefficientPrior:
     """The prior whose scale s maximises the bound, all of whose other parts are at their best (empirical Bayes).
 
     ``½ log|T| − ½ log|H + T| + ½ bᵀ(H + T)⁻¹b`` with H the curvature, b the pull and T the prior's precisions: after

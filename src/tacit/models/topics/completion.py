@@ -12,7 +12,7 @@ from scipy import sparse
 
 from tacit.compute import double_precision
 from tacit.models.topics.fitting import documents_of, schedule
-from tacit.models.topics.local import LocalStep
+from tacit.models.topics.local import DocumentStep
 
 FOLD_STEPS = 200
 """Steps in a document; all are taken, so that no model is judged where its steps are short."""
@@ -96,7 +96,7 @@ def document_completion(
     asked.eliminate_zeros()
     if not asked.nnz:
         raise ValueError("the asked halves hold no word")
-    step = LocalStep(topics.T, np.zeros(topics.shape[1]), alpha, schedule(True, FOLD_STEPS, 0, 0.0), single=False)
+    step = DocumentStep(topics.T, np.zeros(topics.shape[1]), alpha, schedule(True, FOLD_STEPS, 0, 0.0), single=False)
     gamma, _ = documents_of(step, given)
     theta = gamma / gamma.sum(axis=1, keepdims=True)
     return Completion(log_probability(theta, topics, asked), np.asarray(asked.sum(axis=1)).ravel())

@@ -26,8 +26,8 @@ from tacit.inference.loop import Trace, on_host
 from tacit.inference.online import Average, StepSize, Ways, passes, see
 from tacit.inference.series import Series, kept
 from tacit.models.topics.gammas import digamma
-from tacit.models.topics.local import LocalStep, Schedule, Statistics
-from tacit.models.topics.model import Topics
+from tacit.models.topics.local import DocumentSchedule, DocumentStep, Statistics
+from tacit.models.topics.model import TopicModel
 from tacit.models.topics.starting import begin, far_documents, faulty
 from tacit.models.topics.summary import local_step, summary
 from tacit.waiting import computing
@@ -46,7 +46,7 @@ KEY = np.zeros((1, 2), np.uint32)
 """Nothing is drawn inside the engine."""
 
 
-class Plan(NamedTuple):
+class TopicsPlan(NamedTuple):
     """How to fit; see the estimator's arguments."""
 
     start_iter: int
@@ -63,26 +63,26 @@ class Plan(NamedTuple):
     offset: float = 10.0
 
 
-def schedule(point: bool, first: int, steps: int, tol: float) -> Schedule:
+def schedule(point: bool, first: int, steps: int, tol: float) -> DocumentSchedule:
     """The traced knobs of the local step."""
-    return Schedule(np.asarray(point), np.asarray(first), np.asarray(steps), np.asarray(float(tol)))
+    return DocumentSchedule(np.asarray(point), np.asarray(first), np.asarray(steps), np.asarray(float(tol)))
 
 
-def at_a_point(model: Topics) -> Topics:
+def at_a_point(model: TopicModel) -> TopicModel:
     """The same model, moved at a point; priors are not learned from topics of documents that are not done."""
     return _with(model, schedule(True, POINT_STEPS, 0, 0.0), learning=False)
 
 
-def bayesian(model: Topics, steps: int, tol: float) -> Topics:
+def bayesian(model: TopicModel, steps: int, tol: float) -> TopicModel:
     """The same model, moved by variational Bayes."""
     return _with(model, schedule(False, min(BEFORE_STEPS, steps), steps, tol), learning=True)
 
 
-def _with(model: Topics, plan: Schedule, *, learning: bool) -> Topics:
+def _with(model: TopicModel, plan: DocumentSchedule, *, learning: bool) -> TopicModel:
     return eqx.tree_at(lambda m: (m.schedule, m.learning), model, (plan, np.asarray(learning)))
 
 
-class Found(NamedTuple):
+class TopicsFit(NamedTuple):
     """Fitted topics."""
 
     fit: Fit
@@ -93,7 +93,9 @@ class Found(NamedTuple):
     restarted: int
 
 
-def learn(model: Topics, counts: sparse.csr_array, plan: Plan, random: np.random.Generator, *, online: bool) -> Found:
+def learn(
+    model: TopicModel, counts: sparse.csr_array, plan: TopicsPlan, random: np.random.Generator, *, online: bool
+) -> TopicsFit:
     """Fit topics to documents from one start.
 
     Args:
@@ -134,15 +136,17 @@ def learn(model: Topics, counts: sparse.csr_array, plan: Plan, random: np.random
     bound = found.bound
     if large:
         bound = float(posterior(final, counts)[1].sum() - summary(final).divergence)
-    return Found(found._replace(model=final), bound, found.statistics.words.sum(0), restarted)
+    return TopicsFit(found._replace(model=final), bound, found.statistics.words.sum(0), restarted)
 
 
-def _run(model: Topics, source: DocumentSource, plan: Plan, iterations: int, label: str) -> Fit:
+def _run(model: TopicModel, source: DocumentSource, plan: TopicsPlan, iterations: int, label: str) -> Fit:
     stacked = jax.tree.map(lambda leaf: np.asarray(leaf)[None], model)
     return fit(stacked, source, AsTheyAre(), key=KEY, max_iter=iterations, tol=plan.tol, label=label)[0]
 
 
-def _looked_at(model: Topics, source: DocumentSource, plan: Plan, status: int, course: Trace | None = None) -> Fit:
+def _looked_at(
+    model: TopicModel, source: DocumentSource, plan: TopicsPlan, status: int, course: Trace | None = None
+) -> Fit:
     """Topics as they are, by one look at all documents; ``course`` says how they came about."""
     steps = cf.prepared(jax.tree.map(lambda leaf: np.asarray(leaf)[None], model), 1)
 
@@ -158,18 +162,20 @@ def _looked_at(model: Topics, source: DocumentSource, plan: Plan, status: int, c
     return Fit(on_host(model), sums.statistics, bound, int(course.iteration[-1]), status, course, {}, np.array([bound]))
 
 
-def _in_full(source: DocumentSource, plan: Plan) -> Callable[[Topics], Topics]:
+def _in_full(source: DocumentSource, plan: TopicsPlan) -> Callable[[TopicModel], TopicModel]:
     return lambda model: _run(at_a_point(model), source, plan, plan.start_iter, f"{plan.label}: start").model
 
 
-def _in_batches(counts: sparse.csr_array, plan: Plan, random: np.random.Generator) -> Callable[[Topics], Topics]:
+def _in_batches(
+    counts: sparse.csr_array, plan: TopicsPlan, random: np.random.Generator
+) -> Callable[[TopicModel], TopicModel]:
     number = -(-plan.start_iter // 4)
     return lambda model: _passes(at_a_point(model), counts, plan, number, random, f"{plan.label}: start")[0]
 
 
 def _passes(
-    model: Topics, counts: sparse.csr_array, plan: Plan, number: int, random: np.random.Generator, label: str
-) -> tuple[Topics, Trace | None]:
+    model: TopicModel, counts: sparse.csr_array, plan: TopicsPlan, number: int, random: np.random.Generator, label: str
+) -> tuple[TopicModel, Trace | None]:
     """Passes over all documents in mini-batches, every time in a new order; the model after them, and their course."""
     total, topics, orders = counts.shape[0], model.concentrations.shape[1], _Orders(random, counts.shape[0])
 
@@ -199,7 +205,7 @@ class _Orders:
         return self._order
 
 
-def begun(model: Topics, total: float) -> Average:
+def begun(model: TopicModel, total: float) -> Average:
     """Running statistics that stand for the concentrations of a model."""
     words = np.maximum(np.asarray(model.concentrations) - np.asarray(model.prior), 0.0) / total
     alpha = np.asarray(model.document_prior)
@@ -207,7 +213,7 @@ def begun(model: Topics, total: float) -> Average:
     return Average(model, Statistics(words, logs, np.ones(())), np.ones(()))
 
 
-def advanced(average: Average, source: BatchSource, plan: Plan, total: float) -> Average:
+def advanced(average: Average, source: BatchSource, plan: TopicsPlan, total: float) -> Average:
     """One pass over the mini-batches of a source."""
     pace = StepSize(np.asarray(plan.decay), np.asarray(plan.offset))
     for block in source.blocks():
@@ -216,8 +222,8 @@ def advanced(average: Average, source: BatchSource, plan: Plan, total: float) ->
 
 
 def _restarted(
-    model: Topics, counts: sparse.csr_array, plan: Plan, random: np.random.Generator
-) -> tuple[Topics, int] | None:
+    model: TopicModel, counts: sparse.csr_array, plan: TopicsPlan, random: np.random.Generator
+) -> tuple[TopicModel, int] | None:
     """The model with its dead and duplicate topics begun anew from the documents that it explains worst."""
     found = np.asarray(model.concentrations)
     prior = np.broadcast_to(np.asarray(model.prior), found.shape)
@@ -236,7 +242,7 @@ def _restarted(
 
 
 @compiled
-def _documents(step: LocalStep, block: Block) -> tuple[Array, Array]:
+def _documents(step: DocumentStep, block: Block) -> tuple[Array, Array]:
     def page(_: None, part: Any) -> Any:
         pages, weights = part
         mixed = step.mixed(pages, weights.shape[0])
@@ -248,14 +254,14 @@ def _documents(step: LocalStep, block: Block) -> tuple[Array, Array]:
 
 
 def posterior(
-    model: Topics, counts: sparse.csr_array
+    model: TopicModel, counts: sparse.csr_array
 ) -> tuple[Float[np.ndarray, "documents topics"], Float[np.ndarray, " documents"]]:
     """γ of every document, and its share of the bound in nats."""
     return documents_of(local_step(model), counts)
 
 
 def documents_of(
-    step: LocalStep, counts: sparse.csr_array
+    step: DocumentStep, counts: sparse.csr_array
 ) -> tuple[Float[np.ndarray, "documents topics"], Float[np.ndarray, " documents"]]:
     """The same, given the local step itself."""
     source = DocumentSource(counts, step.prior.shape[0])

@@ -24,7 +24,7 @@ TINY = {"float64": 1e-290, "float32": 1e-30}
 """What a word's probability is held above, so that nothing is divided by 0."""
 
 
-class Schedule(NamedTuple):
+class DocumentSchedule(NamedTuple):
     """How far the topics of a document are iterated, from equal ones; all traced."""
 
     point: Bool[Array, ""]
@@ -58,13 +58,13 @@ class Statistics(NamedTuple):
     """Their number."""
 
 
-class LocalStep(eqx.Module):
+class DocumentStep(eqx.Module):
     """The E-step; ``B`` is scaled by its largest entry in each word's row, ``scale`` is the log of that."""
 
     words: Float[Array, "words topics"]
     scale: Float[Array, " words"]
     prior: Float[Array, " topics"]
-    schedule: Schedule
+    schedule: DocumentSchedule
     single: bool = eqx.field(static=True)
     """Whether documents are worked on in single precision; what is summed over them is double."""
 
@@ -86,7 +86,7 @@ class LocalStep(eqx.Module):
         (words, logs, bound), _ = jax.lax.scan(page, empty, (rows, weights))
         return Sums(Statistics(words.astype(wide) * self.words, logs, weights.sum()), bound)
 
-    def _narrowed(self, rows: Pages) -> tuple["LocalStep", Pages]:
+    def _narrowed(self, rows: Pages) -> tuple["DocumentStep", Pages]:
         """This step and its rows in single precision."""
 
         def narrow(tree: PyTree) -> PyTree:

@@ -16,10 +16,10 @@ from jaxtyping import Bool, Float, PyTree
 from tacit.compute import Array
 from tacit.models.topics.concentrations import newton
 from tacit.models.topics.gammas import digamma, log_gamma, ordered_sum
-from tacit.models.topics.local import LocalStep, Schedule, Statistics
+from tacit.models.topics.local import DocumentSchedule, DocumentStep, Statistics
 
 
-class Topics(eqx.Module):
+class TopicModel(eqx.Module):
     """What is known of K topics: ``q(β_k) = Dir(λ_k)``, and the priors."""
 
     concentrations: Float[Array, "words topics"]
@@ -30,7 +30,7 @@ class Topics(eqx.Module):
     """η, what all topics share of their prior."""
     seeds: Float[Array, "words topics"] | None
     """What seed words add to the prior of their topics; None without any."""
-    schedule: Schedule
+    schedule: DocumentSchedule
     learn_documents: str = eqx.field(static=True)
     """Whether α is learned: "no", "each" (one a topic) or "tied" (one for all)."""
     learn_words: str = eqx.field(static=True)
@@ -63,11 +63,11 @@ class Topics(eqx.Module):
         """``p(w|k)``, lines that sum to one: ``E β``."""
         return self.means().T
 
-    def prepare(self) -> LocalStep:
+    def prepare(self) -> DocumentStep:
         """Once an iteration: what the words say of the topics."""
         logs = jax.lax.cond(self.schedule.point, lambda: jnp.log(self.means()), lambda: self.expected_logs())
         scale = jnp.max(logs, axis=1)
-        return LocalStep(jnp.exp(logs - scale[:, None]), scale, self.document_prior, self.schedule, self.single)
+        return DocumentStep(jnp.exp(logs - scale[:, None]), scale, self.document_prior, self.schedule, self.single)
 
     def m_step(self, statistics: Statistics) -> Self:
         """``λ = η + Σ n q(z)``, and α and η by Newton's method where they are learned."""

@@ -6,11 +6,11 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import gammaln, psi
 
-from tacit.models.topics.local import LocalStep
-from tacit.models.topics.model import Topics
+from tacit.models.topics.local import DocumentStep
+from tacit.models.topics.model import TopicModel
 
 
-class Summary(NamedTuple):
+class TopicsSummary(NamedTuple):
     """What is told of topics."""
 
     means: Float[np.ndarray, "topics words"]
@@ -21,19 +21,19 @@ class Summary(NamedTuple):
     """``Σ_k KL(q(β_k) ‖ p(β_k))``, in nats."""
 
 
-def summary(model: Topics) -> Summary:
+def summary(model: TopicModel) -> TopicsSummary:
     """What is told of topics."""
     found = np.asarray(model.concentrations)
     prior = np.broadcast_to(np.asarray(model.prior), found.shape)
     logs = psi(found) - psi(found.sum(0))
     parts = (found - prior) * logs - gammaln(found) + gammaln(prior)
     divergence = parts.sum() + gammaln(found.sum(0)).sum() - gammaln(prior.sum(0)).sum()
-    return Summary((found / found.sum(0)).T, logs.T, float(divergence))
+    return TopicsSummary((found / found.sum(0)).T, logs.T, float(divergence))
 
 
-def local_step(model: Topics) -> LocalStep:
+def local_step(model: TopicModel) -> DocumentStep:
     """The local step in double precision, as ``model.prepare`` makes it inside the engine."""
     told = summary(model)
     logs = np.log(told.means.T) if model.schedule.point else told.logs.T
     scale = logs.max(axis=1)
-    return LocalStep(np.exp(logs - scale[:, None]), scale, model.document_prior, model.schedule, single=False)
+    return DocumentStep(np.exp(logs - scale[:, None]), scale, model.document_prior, model.schedule, single=False)

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Float, PRNGKeyArray, UInt32
 
 from tacit.compute import Array, as_key, compiled
-from tacit.models.vae.model import DeepLatent, Rows
+from tacit.models.vae.model import DeepLatent, RowBatch
 from tacit.models.vae.refining import refined_gaussian
 
 STARTS = ("refined", "posterior", "prior")
@@ -47,7 +47,7 @@ class _Bridge(eqx.Module):
     """The two ends for one row."""
 
     model: DeepLatent
-    rows: Rows
+    rows: RowBatch
     base: Any
     """f₀; None stands for the prior."""
 
@@ -128,7 +128,7 @@ def _walk(
 
 @compiled
 def annealed(
-    model: DeepLatent, rows: Rows, keys: UInt32[Array, "rows 2"], chains: int, steps: int, leaps: int, start: str
+    model: DeepLatent, rows: RowBatch, keys: UInt32[Array, "rows 2"], chains: int, steps: int, leaps: int, start: str
 ) -> Annealed:
     """Anneal chains for every row.
 
@@ -148,7 +148,7 @@ def annealed(
     betas = spaced(steps)
 
     def one(x: Array, given: Array | None, key: Array) -> tuple[Array, Array]:
-        row = Rows(x[None], None if given is None else given[None])
+        row = RowBatch(x[None], None if given is None else given[None])
         climb, pilot, final = jax.random.split(as_key(key), 3)
         base = None
         if start == "posterior":

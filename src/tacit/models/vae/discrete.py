@@ -9,17 +9,17 @@ from jaxtyping import Float, Int, PRNGKeyArray
 
 from tacit.arrays import static
 from tacit.compute import Array
-from tacit.families.transformed import Distribution
+from tacit.families.transformed import Reparameterised
 from tacit.inference.objectives import Batch, Elbo, LatentVariable, Objective, Terms
-from tacit.models.vae.posteriors import Posterior
-from tacit.models.vae.priors import Prior, Whole
+from tacit.models.vae.posteriors import EncoderPosterior
+from tacit.models.vae.priors import Prior, WholeModel
 
 
 def _levels(z: Float[Array, "... width"], levels: int) -> Float[Array, "... latent levels"]:
     return z.reshape(*z.shape[:-1], -1, levels)
 
 
-class OneHots(Distribution):
+class OneHots(Reparameterised):
     """Independent categorical variables, each as the indicator of its level, laid side by side.
 
     A draw is exact (Gumbel 1954: the largest of logits and noise); its gradient is that of the soft maximum at a
@@ -60,7 +60,7 @@ class OneHots(Distribution):
         return jnp.sqrt(self.mean * (1.0 - self.mean))
 
 
-class CategoricalCodes(Posterior):
+class CategoricalCodes(EncoderPosterior):
     """``latent`` independent variables with as many levels each."""
 
     continuous: ClassVar[bool] = False
@@ -97,18 +97,18 @@ class CodeTable(Prior):
     def _logs(self) -> Float[Array, "latent levels"]:
         return jax.nn.log_softmax(self.logits, axis=-1)
 
-    def log_prob(self, z: Float[Array, "... width"], model: Whole) -> Float[Array, "..."]:
+    def log_prob(self, z: Float[Array, "... width"], model: WholeModel) -> Float[Array, "..."]:
         return (model.posterior_kind.indicators(z) * self._logs).sum((-2, -1))
 
-    def sample(self, key: PRNGKeyArray, number: int, model: Whole) -> Float[Array, "draws width"]:
+    def sample(self, key: PRNGKeyArray, number: int, model: WholeModel) -> Float[Array, "draws width"]:
         levels = jax.random.categorical(key, self.logits, shape=(number, self.logits.shape[0]))
         return model.posterior_kind.of_levels(levels)
 
-    def kl(self, posterior: Distribution) -> Float[Array, "rows latent"] | None:
+    def kl(self, posterior: Reparameterised) -> Float[Array, "rows latent"] | None:
         return posterior.kl_categorical(self._logs)  # type: ignore[attr-defined]
 
 
-class Quantised(Distribution):
+class Quantised(Reparameterised):
     """The nearest vector of a codebook to each part of the encoder's outputs: all mass at one code.
 
     The decoder's gradient goes to the encoder as if nothing had been rounded (van den Oord, Vinyals & Kavukcuoglu
@@ -161,7 +161,7 @@ def nearest(said: Float[Array, "... length"], codebook: Float[Array, "levels len
     return (jnp.sum(codebook**2, -1) - 2.0 * said @ codebook.T).argmin(-1)
 
 
-class QuantisedCodes(Posterior):
+class QuantisedCodes(EncoderPosterior):
     """``latent`` vectors, each one of a codebook that they share."""
 
     continuous: ClassVar[bool] = False

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 
 from tacit.compute import Array, compiled
 from tacit.inference.objectives import Batch, Elbo, LatentVariable, Objective, Terms
-from tacit.models.vae.model import DeepLatent, Rows
+from tacit.models.vae.model import DeepLatent, RowBatch
 
 
 class LabelledLatent(eqx.Module):
@@ -22,14 +22,14 @@ class LabelledLatent(eqx.Module):
     logits: Float[Array, " classes"]
     """Of p(y), learned."""
 
-    def log_posterior(self, rows: Rows) -> Float[Array, "rows classes"]:
+    def log_posterior(self, rows: RowBatch) -> Float[Array, "rows classes"]:
         """``log q(y|x)``."""
         return jax.nn.log_softmax(jax.vmap(self.classifier)(self.latent.seen(rows.x)), axis=-1)
 
-    def of_class(self, rows: Rows, label: int | Int[Array, ""]) -> Rows:
+    def of_class(self, rows: RowBatch, label: int | Int[Array, ""]) -> RowBatch:
         """The rows as if all were of one class."""
         indicator = jax.nn.one_hot(label, self.logits.shape[0])
-        return Rows(rows.x, jnp.broadcast_to(indicator, (rows.x.shape[0], indicator.shape[0])))
+        return RowBatch(rows.x, jnp.broadcast_to(indicator, (rows.x.shape[0], indicator.shape[0])))
 
 
 class Labelled(Objective):
@@ -46,7 +46,7 @@ class Labelled(Objective):
     def __call__(self, model: LatentVariable, batch: Batch) -> tuple[Float[Array, " rows"], Terms]:
         if not isinstance(model, LabelledLatent):
             raise TypeError("the objective Labelled is for a model with classes")
-        rows: Rows = batch.rows
+        rows: RowBatch = batch.rows
         log_q = model.log_posterior(rows)
         classes = jnp.arange(log_q.shape[1])
 
@@ -73,6 +73,6 @@ class Labelled(Objective):
 
 
 @compiled
-def class_log_probs(model: LabelledLatent, rows: Rows) -> Float[Array, "rows classes"]:
+def class_log_probs(model: LabelledLatent, rows: RowBatch) -> Float[Array, "rows classes"]:
     """``log q(y|x)``."""
     return model.log_posterior(rows)

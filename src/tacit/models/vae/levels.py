@@ -9,10 +9,10 @@ from jaxtyping import Float, PRNGKeyArray
 
 from tacit.arrays import static
 from tacit.compute import Array
-from tacit.families.transformed import Distribution, Gaussian, white_log_prob
+from tacit.families.transformed import Gaussian, Reparameterised, white_log_prob
 from tacit.models.vae.networks import MLP
-from tacit.models.vae.posteriors import Diagonal, Posterior
-from tacit.models.vae.priors import Prior, Whole
+from tacit.models.vae.posteriors import Diagonal, EncoderPosterior
+from tacit.models.vae.priors import Prior, WholeModel
 
 
 def _conditional(network: MLP, z: Float[Array, "... into"]) -> Gaussian:
@@ -21,7 +21,7 @@ def _conditional(network: MLP, z: Float[Array, "... into"]) -> Gaussian:
     return Diagonal().read(jax.vmap(network)(flat).reshape(*z.shape[:-1], -1))
 
 
-class TwoGaussians(Distribution):
+class TwoGaussians(Reparameterised):
     """``q(z₁|x) q(z₂|z₁)``, both Gaussian with independent dimensions (Burda et al. 2016, section 5)."""
 
     first: Gaussian
@@ -54,7 +54,7 @@ class TwoGaussians(Distribution):
         return jnp.concatenate([self.first.scale, _conditional(self.network, self.first.mean).scale], axis=-1)
 
 
-class TwoLevels(Posterior):
+class TwoLevels(EncoderPosterior):
     """``first`` dimensions read from the encoder, ``second`` more from a network of those."""
 
     network: MLP
@@ -93,11 +93,11 @@ class TopDown(Prior):
         self.network = MLP(second, hidden, 2 * first, key=key, activation=activation)
         self.first, self.second = first, second
 
-    def log_prob(self, z: Float[Array, "... dims"], model: Whole) -> Float[Array, "..."]:
+    def log_prob(self, z: Float[Array, "... dims"], model: WholeModel) -> Float[Array, "..."]:
         one, two = jnp.split(z, [self.first], axis=-1)
         return white_log_prob(two) + _conditional(self.network, two).log_prob(one)
 
-    def sample(self, key: PRNGKeyArray, number: int, model: Whole) -> Float[Array, "draws dims"]:
+    def sample(self, key: PRNGKeyArray, number: int, model: WholeModel) -> Float[Array, "draws dims"]:
         white = jax.random.normal(key, (number, self.first + self.second))
         below, two = jnp.split(white, [self.first], axis=-1)
         one, _ = _conditional(self.network, two).moved(below[None])

@@ -11,15 +11,15 @@ from jaxtyping import Float, Int, PRNGKeyArray, UInt32
 
 from tacit.compute import Array, as_key, compiled
 from tacit.data.blocks import Standardise
-from tacit.families.transformed import Distribution
+from tacit.families.transformed import Reparameterised
 from tacit.inference.objectives import frozen
 from tacit.models.vae.likelihoods import Likelihood
 from tacit.models.vae.networks import ConvEncoder
-from tacit.models.vae.posteriors import Posterior
+from tacit.models.vae.posteriors import EncoderPosterior
 from tacit.models.vae.priors import Prior
 
 
-class Rows(eqx.Module):
+class RowBatch(eqx.Module):
     """A batch on its way through the model: what is seen, and what it is given."""
 
     x: Float[Array, "rows ..."]
@@ -40,7 +40,7 @@ class DeepLatent(eqx.Module):
     encoder: Callable
     decoder: Callable
     prior: Prior
-    posterior_kind: Posterior
+    posterior_kind: EncoderPosterior
     likelihood: Likelihood
     view: Standardise | None
 
@@ -62,7 +62,7 @@ class DeepLatent(eqx.Module):
         kind = self.posterior_kind.begun(self.encoded(x, given))
         return eqx.tree_at(lambda model: model.posterior_kind, self, kind)
 
-    def posterior(self, rows: Rows) -> Any:
+    def posterior(self, rows: RowBatch) -> Any:
         """``q(z|x)`` of every row."""
         return self.encode(rows.x, rows.given)
 
@@ -76,19 +76,19 @@ class DeepLatent(eqx.Module):
         outputs = _over(self.decoder, flat, given)
         return outputs.reshape(*latent.shape[:-1], *outputs.shape[1:])
 
-    def log_likelihood(self, rows: Rows, latent: Float[Array, "*draws rows dims"]) -> Float[Array, "*draws rows"]:
+    def log_likelihood(self, rows: RowBatch, latent: Float[Array, "*draws rows dims"]) -> Float[Array, "*draws rows"]:
         """``log p(x|z)`` of the observed entries."""
         return self.likelihood.log_prob(self.decode(latent, rows.given), rows.x)
 
-    def log_prior(self, rows: Rows, latent: Float[Array, "*draws rows dims"]) -> Float[Array, "*draws rows"]:
+    def log_prior(self, rows: RowBatch, latent: Float[Array, "*draws rows dims"]) -> Float[Array, "*draws rows"]:
         """``log p(z)``."""
         return self.prior.log_prob(latent, self)
 
-    def kl(self, rows: Rows, posterior: Distribution) -> Float[Array, "rows dims"] | None:
+    def kl(self, rows: RowBatch, posterior: Reparameterised) -> Float[Array, "rows dims"] | None:
         """``KL(q(z|x) ‖ p(z))`` of each dimension, where it is closed."""
         return self.prior.kl(posterior)
 
-    def prior_sample(self, rows: Rows | None, key: PRNGKeyArray, number: int) -> Float[Array, "draws dims"]:
+    def prior_sample(self, rows: RowBatch | None, key: PRNGKeyArray, number: int) -> Float[Array, "draws dims"]:
         """Draws of z from the prior."""
         return self.prior.sample(key, number, self)
 
@@ -103,14 +103,14 @@ def _over(network: Callable, x: Array, given: Array | None) -> Array:
 
 
 @compiled
-def encode(model: DeepLatent, rows: Rows) -> tuple[Float[Array, "rows dims"], Float[Array, "rows dims"]]:
+def encode(model: DeepLatent, rows: RowBatch) -> tuple[Float[Array, "rows dims"], Float[Array, "rows dims"]]:
     """Means and standard deviations of q(z|x)."""
     density = model.posterior(rows)
     return density.mean, density.scale
 
 
 @compiled
-def reconstruct(model: DeepLatent, rows: Rows) -> Float[Array, "rows ..."]:
+def reconstruct(model: DeepLatent, rows: RowBatch) -> Float[Array, "rows ..."]:
     """``E[x|z]`` at the mean of q(z|x)."""
     return model.likelihood.mean(model.decode(model.posterior(rows).mean, rows.given))
 
@@ -142,7 +142,7 @@ def prior_draws(model: DeepLatent, key: UInt32[Array, "2"], number: int) -> Floa
 
 @compiled
 def importance_log_prob(
-    model: DeepLatent, rows: Rows, key: UInt32[Array, "2"], samples: int, chunk: int
+    model: DeepLatent, rows: RowBatch, key: UInt32[Array, "2"], samples: int, chunk: int
 ) -> Float[Array, " rows"]:
     """``log (1/K) Σ_k p(x, z_k)/q(z_k|x)`` of every row (Burda et al. 2016), ``chunk`` draws at a time.
 
@@ -167,7 +167,7 @@ def importance_log_prob(
 
 @compiled
 def imputed(
-    model: DeepLatent, rows: Rows, key: UInt32[Array, "2"], samples: int, draws: int, chunk: int
+    model: DeepLatent, rows: RowBatch, key: UInt32[Array, "2"], samples: int, draws: int, chunk: int
 ) -> tuple[Float[Array, "rows ..."], Float[Array, "draws rows ..."]]:
     """The missing entries given the observed ones: their means, and draws, by importance resampling.
 
@@ -208,7 +208,7 @@ def imputed(
 
 @compiled
 def latent_shares(
-    model: DeepLatent, rows: Rows, key: UInt32[Array, "2"]
+    model: DeepLatent, rows: RowBatch, key: UInt32[Array, "2"]
 ) -> tuple[Float[Array, "rows dims"], Float[Array, " rows"], Float[Array, " rows"]]:
     """The KL of each latent dimension, and at a draw of z for each row ``log q(z|x)`` and ``log 1/N Σ_m q(z|x_m)``.
 

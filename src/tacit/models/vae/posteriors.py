@@ -11,12 +11,12 @@ from jaxtyping import Float, PRNGKeyArray
 from tacit.arrays import static
 from tacit.compute import Array
 from tacit.families.bijections import DiagonalAffine, TriangularAffine
-from tacit.families.transformed import Distribution, Gaussian, Transformed
+from tacit.families.transformed import Gaussian, Reparameterised, Transformed
 from tacit.families.triangular import AutoregressiveFlow
 from tacit.models.vae.networks import bounded
 
 
-class PointMass(Distribution):
+class PointMass(Reparameterised):
     """All mass at one point: the plain auto-encoder, which has no density of z and no bound on log p(x).
 
     The infinite constant of ``log q`` is left out, and nothing is paid for codes.
@@ -47,7 +47,7 @@ class PointMass(Distribution):
         return jnp.zeros_like(self.at)
 
 
-class Posterior(eqx.Module):
+class EncoderPosterior(eqx.Module):
     """How many outputs an encoder has, and how they are read.
 
     ``latent`` is what the user counts: dimensions of z, or the discrete variables that z is made of.
@@ -63,7 +63,7 @@ class Posterior(eqx.Module):
         """The length of the encoder's output."""
 
     @abc.abstractmethod
-    def read(self, outputs: Float[Array, "rows outputs"]) -> Distribution:
+    def read(self, outputs: Float[Array, "rows outputs"]) -> Reparameterised:
         """The densities of a batch of rows."""
 
     def width(self, latent: int) -> int:
@@ -74,12 +74,12 @@ class Posterior(eqx.Module):
         """How many of them, from the first, the decoder sees."""
         return self.width(latent)
 
-    def begun(self, outputs: Float[Array, "rows outputs"]) -> "Posterior":
+    def begun(self, outputs: Float[Array, "rows outputs"]) -> "EncoderPosterior":
         """The same, settled by what the fresh encoder says of some rows."""
         return self
 
 
-class Diagonal(Posterior):
+class Diagonal(EncoderPosterior):
     """Independent dimensions: means, then log-scales."""
 
     def outputs(self, latent: int) -> int:
@@ -90,7 +90,7 @@ class Diagonal(Posterior):
         return Gaussian(DiagonalAffine(mean, bounded(log_scale)))
 
 
-class Full(Posterior):
+class Full(EncoderPosterior):
     """A full covariance: means, log-diagonal of the Cholesky factor, then what lies below it."""
 
     def outputs(self, latent: int) -> int:
@@ -107,7 +107,7 @@ class Full(Posterior):
         return Gaussian(TriangularAffine(mean, log_scale, square))
 
 
-class Point(Posterior):
+class Point(EncoderPosterior):
     """A point."""
 
     likelihood: ClassVar[bool] = False
@@ -119,7 +119,7 @@ class Point(Posterior):
         return PointMass(outputs)
 
 
-class InverseAutoregressive(Posterior):
+class InverseAutoregressive(EncoderPosterior):
     """A diagonal Gaussian, then steps of inverse autoregressive flow that see a context (Kingma et al. 2016)."""
 
     flow: AutoregressiveFlow

@@ -12,17 +12,17 @@ from jaxtyping import Float, PRNGKeyArray
 
 from tacit.compute import Array
 from tacit.families.bijections import DiagonalAffine, Inverse
-from tacit.families.transformed import Distribution, Gaussian, Transformed, WhiteNoise
+from tacit.families.transformed import Gaussian, Reparameterised, Transformed, WhiteNoise
 from tacit.families.triangular import AutoregressiveFlow
 from tacit.models.vae.networks import bounded
 
 
-class Whole(Protocol):
+class WholeModel(Protocol):
     """The model that a prior belongs to: some priors are made of its other parts."""
 
     posterior_kind: Any
 
-    def encode(self, x: Float[Array, "rows ..."]) -> Distribution:
+    def encode(self, x: Float[Array, "rows ..."]) -> Reparameterised:
         """``q(z|x)`` of rows."""
 
 
@@ -30,14 +30,14 @@ class Prior(eqx.Module):
     """A density of z. The whole model is given because some priors are made of its other parts."""
 
     @abc.abstractmethod
-    def log_prob(self, z: Float[Array, "... dims"], model: Whole) -> Float[Array, "..."]:
+    def log_prob(self, z: Float[Array, "... dims"], model: WholeModel) -> Float[Array, "..."]:
         """``log p(z)``."""
 
     @abc.abstractmethod
-    def sample(self, key: PRNGKeyArray, number: int, model: Whole) -> Float[Array, "draws dims"]:
+    def sample(self, key: PRNGKeyArray, number: int, model: WholeModel) -> Float[Array, "draws dims"]:
         """Draws of z."""
 
-    def kl(self, posterior: Distribution) -> Float[Array, "rows dims"] | None:
+    def kl(self, posterior: Reparameterised) -> Float[Array, "rows dims"] | None:
         """``KL(q ‖ p)`` of each dimension, where it has a closed form."""
         return None
 
@@ -61,13 +61,13 @@ class StandardNormal(Prior):
     def _density(self) -> Gaussian:
         return Gaussian(DiagonalAffine(jnp.zeros(self.dims), jnp.broadcast_to(self._log_scale, self.dims)))
 
-    def log_prob(self, z: Float[Array, "... dims"], model: Whole) -> Float[Array, "..."]:
+    def log_prob(self, z: Float[Array, "... dims"], model: WholeModel) -> Float[Array, "..."]:
         return self._density.log_prob(z)
 
-    def sample(self, key: PRNGKeyArray, number: int, model: Whole) -> Float[Array, "draws dims"]:
+    def sample(self, key: PRNGKeyArray, number: int, model: WholeModel) -> Float[Array, "draws dims"]:
         return self._density.sample(key, number)
 
-    def kl(self, posterior: Distribution) -> Float[Array, "rows dims"] | None:
+    def kl(self, posterior: Reparameterised) -> Float[Array, "rows dims"] | None:
         return posterior.kl_standard(self._log_scale)
 
 
@@ -83,11 +83,11 @@ class MixtureOfGaussians(Prior):
         self.means = jax.random.normal(key, (components, dims))
         self.log_scales = jnp.zeros((components, dims)) - 0.5
 
-    def log_prob(self, z: Float[Array, "... dims"], model: Whole) -> Float[Array, "..."]:
+    def log_prob(self, z: Float[Array, "... dims"], model: WholeModel) -> Float[Array, "..."]:
         parts = Gaussian(DiagonalAffine(self.means, bounded(self.log_scales))).log_prob(z[..., None, :])
         return jax.nn.logsumexp(parts + jax.nn.log_softmax(self.logits), axis=-1)
 
-    def sample(self, key: PRNGKeyArray, number: int, model: Whole) -> Float[Array, "draws dims"]:
+    def sample(self, key: PRNGKeyArray, number: int, model: WholeModel) -> Float[Array, "draws dims"]:
         which, noise = jax.random.split(key)
         chosen = jax.random.categorical(which, self.logits, shape=(number,))
         white = jax.random.normal(noise, (number, self.means.shape[1]))
@@ -99,11 +99,11 @@ class VampPrior(Prior):
 
     rows: Float[Array, "components ..."]
 
-    def log_prob(self, z: Float[Array, "... dims"], model: Whole) -> Float[Array, "..."]:
+    def log_prob(self, z: Float[Array, "... dims"], model: WholeModel) -> Float[Array, "..."]:
         parts = model.encode(self.rows).log_prob(z[..., None, :])
         return jax.nn.logsumexp(parts, axis=-1) - math.log(self.rows.shape[0])
 
-    def sample(self, key: PRNGKeyArray, number: int, model: Whole) -> Float[Array, "draws dims"]:
+    def sample(self, key: PRNGKeyArray, number: int, model: WholeModel) -> Float[Array, "draws dims"]:
         which, noise = jax.random.split(key)
         chosen = jax.random.randint(which, (number,), 0, self.rows.shape[0])
         return model.encode(self.rows[chosen]).sample(noise, 1)[0]
@@ -126,8 +126,8 @@ class FlowPrior(Prior):
     def _density(self) -> Transformed:
         return Transformed(WhiteNoise(self.dims), Inverse(self.flow))
 
-    def log_prob(self, z: Float[Array, "... dims"], model: Whole) -> Float[Array, "..."]:
+    def log_prob(self, z: Float[Array, "... dims"], model: WholeModel) -> Float[Array, "..."]:
         return self._density.log_prob(z)
 
-    def sample(self, key: PRNGKeyArray, number: int, model: Whole) -> Float[Array, "draws dims"]:
+    def sample(self, key: PRNGKeyArray, number: int, model: WholeModel) -> Float[Array, "draws dims"]:
         return self._density.sample(key, number)

@@ -10,8 +10,8 @@ from jaxtyping import Float, PRNGKeyArray, UInt32
 
 from tacit.compute import Array, as_key, compiled
 from tacit.families.bijections import DiagonalAffine
-from tacit.families.transformed import Distribution, Gaussian
-from tacit.models.vae.model import DeepLatent, Rows
+from tacit.families.transformed import Gaussian, Reparameterised
+from tacit.models.vae.model import DeepLatent, RowBatch
 
 STEPS = 500
 DRAWS = 8
@@ -32,7 +32,7 @@ class Refined(NamedTuple):
     """``log (1/K) Σ p(x, z_k)/q(z_k)`` with that Gaussian."""
 
 
-def refined_gaussian(model: DeepLatent, rows: Rows, key: PRNGKeyArray) -> Gaussian:
+def refined_gaussian(model: DeepLatent, rows: RowBatch, key: PRNGKeyArray) -> Gaussian:
     """The diagonal Gaussian of the largest ELBO of every row, by Adam from the encoder's mean and scale.
 
     The gradient is the pathwise one, without the score of q, so that it has no variance where q is exact (Roeder, Wu &
@@ -64,18 +64,18 @@ def refined_gaussian(model: DeepLatent, rows: Rows, key: PRNGKeyArray) -> Gaussi
 
 
 def log_ratios(
-    model: DeepLatent, rows: Rows, latent: Float[Array, "draws rows dims"], density: Distribution
+    model: DeepLatent, rows: RowBatch, latent: Float[Array, "draws rows dims"], density: Reparameterised
 ) -> Float[Array, "draws rows"]:
     """``log p(x, z) − log q(z)``."""
     return model.log_likelihood(rows, latent) + model.log_prior(rows, latent) - density.log_prob(latent)
 
 
 @compiled
-def refined(model: DeepLatent, rows: Rows, keys: UInt32[Array, "rows 2"], draws: int, chunk: int) -> Refined:
+def refined(model: DeepLatent, rows: RowBatch, keys: UInt32[Array, "rows 2"], draws: int, chunk: int) -> Refined:
     """The bounds of every row with the encoder's q and with its own, from ``draws`` of z, ``chunk`` at a time."""
 
     def one(x: Array, given: Array | None, key: Array) -> Refined:
-        row = Rows(x[None], None if given is None else given[None])
+        row = RowBatch(x[None], None if given is None else given[None])
         climb, encoder, own = jax.random.split(as_key(key), 3)
         best = refined_gaussian(model, row, climb)
         elbo, _ = _bounds(model, row, model.posterior(row), encoder, draws, chunk)
@@ -85,7 +85,7 @@ def refined(model: DeepLatent, rows: Rows, keys: UInt32[Array, "rows 2"], draws:
 
 
 def _bounds(
-    model: DeepLatent, row: Rows, density: Distribution, key: PRNGKeyArray, draws: int, chunk: int
+    model: DeepLatent, row: RowBatch, density: Reparameterised, key: PRNGKeyArray, draws: int, chunk: int
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """The mean of the log ratios of draws of q, and the logarithm of the mean ratio."""
     blocks = -(-draws // chunk)

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float, Int, PRNGKeyArray, UInt32
 
 from tacit.compute import Array, as_key, compiled
 from tacit.models.vae.likelihoods import Likelihood
-from tacit.models.vae.model import DeepLatent, Rows
+from tacit.models.vae.model import DeepLatent, RowBatch
 from tacit.models.vae.networks import MLP
 
 GAIN = 10.0
@@ -46,10 +46,10 @@ class Counted(eqx.Module):
 
     vocabulary: int = eqx.field(static=True)
 
-    def __call__(self, rows: Documents, key: PRNGKeyArray | None = None) -> Rows:
+    def __call__(self, rows: Documents, key: PRNGKeyArray | None = None) -> RowBatch:
         lines = jnp.arange(rows.words.shape[0])[:, None]
         empty = jnp.zeros((rows.words.shape[0], self.vocabulary), jnp.float32)
-        return Rows(empty.at[lines, rows.words].add(rows.counts))
+        return RowBatch(empty.at[lines, rows.words].add(rows.counts))
 
 
 class WordsLikelihood(Likelihood):
@@ -128,6 +128,6 @@ def word_shares(
     return total / draws
 
 
-def _counted(model: DeepLatent, documents: Documents) -> Rows:
+def _counted(model: DeepLatent, documents: Documents) -> RowBatch:
     decoder: Any = model.decoder
     return Counted(decoder.background.shape[0])(documents)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tacit.plots.style import alike, short_number
-from tacit.report.words import Sentence, counted, percent, readable
+from tacit.report.sentences import Sentence, counted, percent, readable
 
 MOST_LOG_ODDS = math.log(1000.0)
 """A sentence speaks of a smaller step of a column where odds would change by more."""

@@ -1,20 +1,21 @@
-"""The most and the least likely rows."""
+"""The most and the least likely rows, and why a row is an anomaly: where it lies far from its own group."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Integer
 
 from tacit import plots
 from tacit.compute import Array
-from tacit.plots.style import alike, thin
+from tacit.data.levels import show_level
+from tacit.data.schema import Column
+from tacit.plots.style import alike, short_number, thin
 from tacit.report.groups import Groups
 from tacit.report.html import Child, Html, table, tag
-from tacit.report.oddity import oddities
 from tacit.report.parts import Section, badge, cells, framed, picture, row_name, section
-from tacit.report.table import Table
-from tacit.report.words import percent
+from tacit.report.sentences import percent, readable
+from tacit.report.table import FittedTable
 
 _ODD = 10
 _ROWS = 50_000
@@ -22,8 +23,8 @@ _TYPICAL = 5
 _COLUMNS = 8
 
 
-def row_section(
-    rows: Table,
+def anomaly_section(
+    rows: FittedTable,
     log_density: Float[Array, " rows"],
     groups: Groups | None = None,
     reasons: Mapping[int, str] = MappingProxyType({}),
@@ -74,7 +75,7 @@ def _typical(rising: np.ndarray, values: np.ndarray) -> np.ndarray:
 def _table(
     caption: str,
     some: np.ndarray,
-    rows: Table,
+    rows: FittedTable,
     groups: Groups | None,
     density: np.ndarray,
     reasons: Mapping[int, str] | None,
@@ -84,7 +85,7 @@ def _table(
     share = None if groups is None else np.asarray(groups.responsibilities)
     several = share is not None and share.shape[1] > 1
     sample = thin(len(density), _ROWS) if len(density) > _ROWS else None
-    why = [] if reasons is None else oddities(values, columns, share, some, sample=sample)
+    why = [] if reasons is None else anomaly_reasons(values, columns, share, some, sample=sample)
     shown = list(range(len(columns)))[:_COLUMNS]
     written = [cells(values[some, j].tolist(), columns[j]) for j in shown]
     likely = alike(density[some].tolist())
@@ -108,3 +109,71 @@ def _table(
     more = len(columns) - len(shown)
     text = f"{caption}." + (f" The first {_COLUMNS} of {len(columns)} columns are shown." if more > 0 else "")
     return table(text, [*head, *(columns[j].name for j in shown)], body, numbers=tuple(right))
+
+
+_NOTICED = 2.0
+"""The least surprise worth a word, in nats: a number 2 standard deviations off, a level of 13 %."""
+
+
+def anomaly_reasons(
+    values: Float[np.ndarray, "rows columns"],
+    columns: Sequence[Column],
+    responsibilities: Float[Array, "rows components"] | None,
+    rows: Integer[Array, " some"],
+    *,
+    sample: Integer[Array, " kept"] | None = None,
+    at_most: int = 2,
+) -> list[str]:
+    """For some rows, the columns that are most surprising given each row's most probable group.
+
+    A number's surprise is ``½ z²`` with the mean and standard deviation of its group (of logarithms for a
+    positive column), a level's is ``−log p``.
+
+    Args:
+        values: The table, NaN where missing, codes of levels.
+        columns: What the columns are.
+        responsibilities: Probability of each group for each row; without them all rows are one group.
+        rows: The rows to be explained.
+        sample: The rows that means and spreads are taken from, all by default.
+        at_most: Greatest number of columns named.
+    """
+    share = np.ones((len(values), 1)) if responsibilities is None else np.asarray(responsibilities)
+    group = np.nan_to_num(share[rows]).argmax(1)
+    share = np.nan_to_num(share if sample is None else share[sample])
+    names = "this table" if responsibilities is None else "its group"
+    found: list[list[tuple[float, str]]] = [[] for _ in rows]
+    for j, column in enumerate(columns):
+        x = values[:, j] if sample is None else values[sample, j]
+        seen = np.isfinite(x)
+        for i, row in enumerate(rows):
+            if np.isfinite(values[row, j]):
+                weight = np.where(seen, share[:, group[i]], 0.0)
+                found[i].append(_surprise(float(values[row, j]), x, weight, column, names))
+    said = []
+    for each in found:
+        telling = sorted((pair for pair in each if pair[0] >= _NOTICED), key=lambda pair: -pair[0])
+        said.append("; ".join(text for _, text in telling[:at_most]) or "unusual only as a combination")
+    return said
+
+
+def _surprise(
+    value: float, x: Float[np.ndarray, " rows"], weight: Float[np.ndarray, " rows"], column: Column, names: str
+) -> tuple[float, str]:
+    """How surprising a value is in nats, among the values ``x`` of its group, and the words for it."""
+    name, unit = readable(column.name)
+    total = max(float(weight.sum()), 1e-300)
+    if column.levels is not None:
+        p = float(weight[x == value].sum()) / total
+        level = show_level(column.levels[int(value)])
+        return -float(np.log(max(p, 1e-300))), f"{name} {level}, rare in {names} ({percent(p)})"
+    scale = np.log if column.kind == "positive" and value > 0 else np.asarray
+    inside = (weight > 0) & (x > 0) if column.kind == "positive" else weight > 0
+    y, w = scale(np.where(inside, x, 1.0)), weight / total
+    mean = float(w @ y)
+    spread = float(np.sqrt(w @ (y - mean) ** 2))
+    if spread <= 1e-12 * abs(mean) or not np.isfinite(spread):
+        return 0.0, ""
+    z = (float(scale(value)) - mean) / spread
+    side = "above" if z > 0 else "below"
+    amount = f"{name} {short_number(value, 4)}{f' {unit}' if unit else ''}"
+    return 0.5 * z * z, f"{amount}, {short_number(abs(z), 2)} sd {side} {names}"

@@ -9,8 +9,8 @@ from tacit.estimators.stopping import in_plain_words, stop_reason
 from tacit.inference.closed_form import STOPPED
 from tacit.plots.style import short_number
 from tacit.report.deep import Code, Images
-from tacit.report.fit import HeldOut, Trace
-from tacit.report.words import Sentence, counted, told_apart
+from tacit.report.fit import BoundCurve, HeldOutFact
+from tacit.report.sentences import Sentence, counted, told_apart
 
 _FAR = 1.5
 """How much further out than the prior's codes may lie before it is told."""
@@ -104,7 +104,7 @@ def _nats(value: float) -> str:
     return f"{short_number(value, 2)} nats"
 
 
-def ends(code: Code, trace: Trace | None, what: str) -> Sentence:
+def ends(code: Code, trace: BoundCurve | None, what: str) -> Sentence:
     """How the bound rose to that of the model that was kept, what its two terms are there, and how the fit ended."""
     history = {name: np.asarray(column, np.float64) for name, column in code.history.items()}
     held = history.get("held_out")
@@ -132,7 +132,7 @@ def ends(code: Code, trace: Trace | None, what: str) -> Sentence:
     return f"{text}{_stopped(trace, held is not None)}"
 
 
-def _stopped(trace: Trace | None, held_out: bool) -> Sentence:
+def _stopped(trace: BoundCurve | None, held_out: bool) -> Sentence:
     """Why the fit ended, and how long it took."""
     if trace is None:
         return ""
@@ -154,7 +154,7 @@ def bound_note(what: str) -> Sentence:
     )
 
 
-def bits(held: HeldOut, images: Images) -> Sentence:
+def bits(held: HeldOutFact, images: Images) -> Sentence:
     """What an image costs to be written down."""
     if held.bits is None:
         return ""

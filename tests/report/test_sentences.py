@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from tacit.data.schema import Column
-from tacit.report import words
+from tacit.report import sentences
+from tacit.report.anomaly_section import anomaly_reasons
 from tacit.report.effects import Effect
-from tacit.report.oddity import oddities
 
 FLIPPER = Column("flipper_length_mm", "continuous")
 MASS = Column("body_mass_g", "continuous")
@@ -26,7 +26,7 @@ SPECIES = Column("species", "categorical", ("Adelie", "Gentoo", "Chinstrap"))
     ],
 )
 def test_names_of_columns_as_words(name, expected):
-    assert words.readable(name) == expected
+    assert sentences.readable(name) == expected
 
 
 @pytest.mark.parametrize(
@@ -41,16 +41,16 @@ def test_names_of_columns_as_words(name, expected):
     ],
 )
 def test_percent(share, text):
-    assert words.percent(share) == text
+    assert sentences.percent(share) == text
 
 
 def test_lists_and_counts():
-    assert words.listed([]) == ""
-    assert words.listed(["a"]) == "a"
-    assert words.listed(["a", "b", "c"]) == "a, b and c"
-    assert words.counted(1, "row") == "1 row"
-    assert words.counted(1234, "row") == "1\u202f234 rows"
-    assert words.counted(2, "entry", "entries") == "2 entries"
+    assert sentences.listed([]) == ""
+    assert sentences.listed(["a"]) == "a"
+    assert sentences.listed(["a", "b", "c"]) == "a, b and c"
+    assert sentences.counted(1, "row") == "1 row"
+    assert sentences.counted(1234, "row") == "1\u202f234 rows"
+    assert sentences.counted(2, "entry", "entries") == "2 entries"
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_lists_and_counts():
     ],
 )
 def test_two_numbers_are_told_apart(pair, texts):
-    assert words.told_apart(*pair) == texts
+    assert sentences.told_apart(*pair) == texts
 
 
 def test_a_group_by_its_amounts():
@@ -74,7 +74,7 @@ def test_a_group_by_its_amounts():
         Effect(1, 1.9, 0.6, 5076.0, 3711.0),
         Effect(2, -0.4, 0.2, 1.5, 2.25),
     ]
-    assert words.describe_group(1, 0.31, found, [FLIPPER, MASS, VISITS]) == (
+    assert sentences.describe_group(1, 0.31, found, [FLIPPER, MASS, VISITS]) == (
         "Group 2 (31 % of rows) has longer flipper length (217 mm on average, against 192 mm in the rest), "
         "larger body mass (5\u202f076 g against 3\u202f711 g) and lower visits (1.50 against 2.25)."
     )
@@ -82,14 +82,14 @@ def test_a_group_by_its_amounts():
 
 def test_a_group_by_its_levels():
     found = [Effect(0, 0.95, 0.95, 0.97, 0.02, 1)]
-    assert words.describe_group(0, 0.5, found, [SPECIES]) == (
+    assert sentences.describe_group(0, 0.5, found, [SPECIES]) == (
         "Group 1 (50 % of rows): species is nearly always Gentoo (97 %, elsewhere 2 %)."
     )
 
 
 def test_a_group_by_both():
     found = [Effect(1, 0.5, 0.5, 0.6, 0.1, 0), Effect(0, -1.0, 0.4, 190.0, 210.0)]
-    assert words.describe_group(2, 0.004, found, [FLIPPER, SPECIES]) == (
+    assert sentences.describe_group(2, 0.004, found, [FLIPPER, SPECIES]) == (
         "Group 3 (under 1 % of rows) has shorter flipper length (190 mm on average, against 210 mm in the rest); "
         "species is mostly Adelie (60 %, elsewhere 10 %)."
     )
@@ -97,16 +97,18 @@ def test_a_group_by_both():
 
 def test_a_group_that_nothing_sets_apart():
     weak = [Effect(0, 0.1, 0.04, 1.0, 1.1)]
-    assert words.describe_group(0, 0.5, weak, [FLIPPER, MASS]) == (
+    assert sentences.describe_group(0, 0.5, weak, [FLIPPER, MASS]) == (
         "Group 1 (50 % of rows) is not clearly apart from the rest in any column by itself; it differs in how "
         "the columns go together."
     )
-    assert words.describe_group(0, 0.5, [], [FLIPPER]) == ("Group 1 (50 % of rows) is not clearly apart from the rest.")
+    assert sentences.describe_group(0, 0.5, [], [FLIPPER]) == (
+        "Group 1 (50 % of rows) is not clearly apart from the rest."
+    )
 
 
 def test_at_most_four_columns_are_named():
     columns = [Column(f"c{j}", "continuous") for j in range(9)]
-    text = words.describe_group(0, 0.5, [Effect(j, 1.0, 0.5, 2.0, 1.0) for j in range(9)], columns)
+    text = sentences.describe_group(0, 0.5, [Effect(j, 1.0, 0.5, 2.0, 1.0) for j in range(9)], columns)
     assert text.count("higher") == 4
     assert "c4" not in text
 
@@ -123,7 +125,7 @@ def test_at_most_four_columns_are_named():
 )
 def test_how_often_a_level_occurs(inside, outside, how):
     effect = Effect(0, inside - outside, 0.5, inside, outside, 2)
-    assert f"species {how} Chinstrap" in words.describe_group(0, 0.5, [effect], [SPECIES])
+    assert f"species {how} Chinstrap" in sentences.describe_group(0, 0.5, [effect], [SPECIES])
 
 
 @pytest.mark.parametrize(
@@ -136,7 +138,7 @@ def test_how_often_a_level_occurs(inside, outside, how):
     ],
 )
 def test_comparatives_suit_the_column(name, pair):
-    assert (words.direction(name, True), words.direction(name, False)) == pair
+    assert (sentences.direction(name, True), sentences.direction(name, False)) == pair
 
 
 @pytest.mark.parametrize(
@@ -149,7 +151,7 @@ def test_comparatives_suit_the_column(name, pair):
 )
 def test_certainty(best, text):
     share = np.array(best)[:, None] * [1.0, 0.0] + (1 - np.array(best))[:, None] * [0.0, 1.0]
-    assert words.certainty(share).startswith(text)
+    assert sentences.certainty(share).startswith(text)
 
 
 @pytest.mark.parametrize(
@@ -161,15 +163,15 @@ def test_certainty(best, text):
     ],
 )
 def test_lead(arguments, text):
-    assert words.lead(*arguments) == text
+    assert sentences.lead(*arguments) == text
 
 
 def test_rise():
-    assert words.rise(-26069.0, -2248.0, 40, True, "converged") == (
+    assert sentences.rise(-26069.0, -2248.0, 40, True, "converged") == (
         "In 40 steps the bound rose from −26\u202f069 to −2\u202f248 nats and then changed no more: the fit has "
         "converged."
     )
-    assert words.rise(-2.0, -1.0, 1, False, "max_iter reached") == (
+    assert sentences.rise(-2.0, -1.0, 1, False, "max_iter reached") == (
         "In 1 step the bound rose from −2 to −1 nats. The fit had not settled when it ended (the greatest number "
         "of steps was reached): allow more steps before relying on it."
     )
@@ -185,16 +187,16 @@ def test_rise():
     ],
 )
 def test_choice_is_graded(gap, text):
-    said = words.choice(-100.0, -100.0 - gap, "3 groups", "4 groups", "BIC", 9)
+    said = sentences.choice(-100.0, -100.0 - gap, "3 groups", "4 groups", "BIC", 9)
     assert said == f"Of 9 candidates, the one with 3 groups has the highest BIC (−100), {text}"
 
 
 def test_choice_tells_of_spurious_candidates_and_of_other_criteria():
-    said = words.choice(-100.0, None, "3 groups", "", "BIC", 9, 2)
+    said = sentences.choice(-100.0, None, "3 groups", "", "BIC", 9, 2)
     assert "among those not resting on their floor (2 spurious ones would score higher)" in said
-    said = words.choice(-9.5, -9.6, "3 groups", "4 groups", "Held-out score", 5)
+    said = sentences.choice(-9.5, -9.6, "3 groups", "4 groups", "Held-out score", 5)
     assert said.endswith("; next comes the one with 4 groups (−9.6).")
-    assert words.choice(-9.5, None, "3 groups", "", "BIC", 1) == "There was one candidate: 3 groups, BIC −9.5."
+    assert sentences.choice(-9.5, None, "3 groups", "", "BIC", 1) == "There was one candidate: 3 groups, BIC −9.5."
 
 
 @pytest.mark.parametrize(
@@ -211,34 +213,34 @@ def test_choice_tells_of_spurious_candidates_and_of_other_criteria():
     ],
 )
 def test_structures_in_words(name, text):
-    assert words.structure(name) == text
+    assert sentences.structure(name) == text
 
 
 def test_all_fourteen_structures_have_words():
     turned = [size + shape + way for way in "IEV" for size in "EV" for shape in "EV"]
     names = ["EII", "VII", *turned]
-    assert len({words.structure(name) for name in names} - {""}) == 14
+    assert len({sentences.structure(name) for name in names} - {""}) == 14
 
 
 def test_held_out():
-    text = words.held_out(-9.123, 0.2, 30, ("One group", -10.5))
+    text = sentences.held_out(-9.123, 0.2, 30, ("One group", -10.5))
     assert text == (
         "On 30 rows kept aside, the model gives −9.123 ± 0.2 nats per row (mean and standard error; higher is "
         "better). One group gives −10.5: the model is better by 1.38."
     )
-    assert words.held_out(-9.1, 0.2, 30, ("One group", -9.0)).endswith("−9: no clear difference.")
-    assert words.held_out(-9.1, 0.2, 30, None).endswith("higher is better).")
+    assert sentences.held_out(-9.1, 0.2, 30, ("One group", -9.0)).endswith("−9: no clear difference.")
+    assert sentences.held_out(-9.1, 0.2, 30, None).endswith("higher is better).")
 
 
 def test_cautions():
-    said = words.cautions(np.array([0.9, 0.06, 0.04]), 60, 4, False, True)
+    said = sentences.cautions(np.array([0.9, 0.06, 0.04]), 60, 4, False, True)
     assert len(said) == 3
     assert said[0].startswith("The fit had not settled")
     assert "spike" in said[1]
     assert said[2] == "Group 2 and Group 3 are made of very few rows; read their description with care."
-    assert words.cautions(np.array([0.5, 0.5]), 1000, 4, True, False) == ()
-    assert words.cautions(None, 10, 5, None, False) == ("There are only 10 rows for 5 columns.",)
-    assert "9 of the 10 groups are" in words.cautions(np.array([0.91] + [0.01] * 9), 100, 2, True, False)[0]
+    assert sentences.cautions(np.array([0.5, 0.5]), 1000, 4, True, False) == ()
+    assert sentences.cautions(None, 10, 5, None, False) == ("There are only 10 rows for 5 columns.",)
+    assert "9 of the 10 groups are" in sentences.cautions(np.array([0.91] + [0.01] * 9), 100, 2, True, False)[0]
 
 
 def test_a_row_is_odd_by_its_own_group():
@@ -250,7 +252,7 @@ def test_a_row_is_odd_by_its_own_group():
     levels[60] = 1.0
     share = np.eye(2)[group]
     columns = [Column("bill_length_mm", "continuous"), Column("region", "categorical", ("north", "south"))]
-    said = oddities(np.column_stack([x, levels]), columns, share, np.array([3, 60, 70]))
+    said = anomaly_reasons(np.column_stack([x, levels]), columns, share, np.array([3, 60, 70]))
     z = (x[3] - x[:50].mean()) / x[:50].std()
     assert said[0] == f"bill length 9 mm, {z:.2g} sd above its group"
     assert said[1] == "region south, rare in its group (2 %)"
@@ -259,10 +261,10 @@ def test_a_row_is_odd_by_its_own_group():
 
 def test_a_row_is_odd_by_logarithms_where_the_column_is_skewed():
     x = np.exp(np.r_[np.linspace(-1, 1, 50), 9.0])
-    said = oddities(x[:, None], [Column("income", "positive")], None, np.array([50]))
+    said = anomaly_reasons(x[:, None], [Column("income", "positive")], None, np.array([50]))
     z = (9.0 - np.log(x).mean()) / np.log(x).std()
     assert said == [f"income 8\u202f103, {z:.2g} sd above this table"]
 
 
 def test_a_constant_column_makes_no_row_odd():
-    assert oddities(np.full((5, 1), 7.0), [VISITS], None, np.array([0])) == ["unusual only as a combination"]
+    assert anomaly_reasons(np.full((5, 1), 7.0), [VISITS], None, np.array([0])) == ["unusual only as a combination"]

@@ -1,0 +1,119 @@
+"""Whatever has a number of groups or dimensions, fitted with several of them, for `select`.
+
+Mixtures have criteria of their own. Of another model that gives rows a density the held-out score decides, and of one
+that only assigns rows to centres how far each row is from the second nearest.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, clone
+
+from tacit.estimators.base import Seed, check_choice, seed_of
+from tacit.estimators.capabilities import Assigns, EmptiesItself, MatrixLike, Predicts, Scores, Sweeps, Transforms, can
+from tacit.estimators.stopping import stop_reason
+from tacit.evaluation.rows import number_of_rows, picked, weights_of
+from tacit.inference.status import INTERRUPTED, STOPPED
+
+LIKELIHOODS = ("bic", "icl", "aic", "held-out")
+"""What can choose among mixtures whose parameters are estimates."""
+BOUNDS = ("bound", "held-out")
+"""Among mixtures with a posterior over their parameters."""
+HOLDOUT = 0.1
+"""The share of the rows that are kept aside for a held-out score."""
+
+
+def criteria_of(estimator: BaseEstimator) -> tuple[str, ...]:
+    """What can choose a number of components, the usual one first; none where a model has no such number.
+
+    Args:
+        estimator: any but a topic model, which `tacit.select_topics` is for.
+    """
+    if not can(estimator, Sweeps) or can(estimator, Predicts):
+        return ()
+    if can(estimator, EmptiesItself):
+        return BOUNDS
+    if can(estimator, Scores):
+        return LIKELIHOODS if can(estimator, Assigns) else ("held-out",)
+    return ("silhouette",) if can(estimator, Assigns) and can(estimator, Transforms) else ()
+
+
+def one_of(known: tuple[str, ...], criterion: str | None) -> str:
+    """The criterion asked for, or the usual one."""
+    chosen = known[0] if criterion is None else criterion
+    check_choice("criterion", chosen, known)
+    return chosen
+
+
+def sweep(
+    X: MatrixLike,
+    numbers: Sequence[int],
+    criterion: str | None,
+    estimator: BaseEstimator,
+    sample_weight: ArrayLike | None,
+    random_state: Seed,
+) -> tuple[BaseEstimator, list[dict[str, Any]], str]:
+    """The best fit to all rows, a line of `Selection.table` for every number, and what was maximised."""
+    known = criteria_of(estimator)
+    if not known:
+        raise ValueError(f"{type(estimator).__name__} has no number of components that rows could choose")
+    chosen = one_of(known, criterion)
+    weights, random = weights_of(X, sample_weight), seed_of(random_state)
+    seed = int(random.integers(2**31))
+    learn = held = np.arange(number_of_rows(X))
+    if chosen == "held-out":
+        if learn.size < 2:
+            raise ValueError("a held-out score needs two rows at least")
+        order = random.permutation(learn.size)
+        kept = min(max(1, round(HOLDOUT * order.size)), order.size - 1)
+        learn, held = np.sort(order[kept:]), np.sort(order[:kept])
+    lines: list[dict[str, Any]] = []
+    for number in numbers:
+        fit = _made(estimator, number, seed).fit(picked(X, learn), sample_weight=weights[learn])
+        rows = picked(X, held)
+        if chosen == "held-out":
+            value = float(np.average(fit.score_samples(rows), weights=weights[held]))
+        else:
+            value = silhouette(fit.transform(rows), weights)
+        lines.append(_line(fit, chosen, value))
+        if fit.stop_reason_ == stop_reason(INTERRUPTED):
+            break
+    values = [line[chosen.replace("-", "_")] for line in lines]
+    best = _made(estimator, numbers[int(np.argmax(np.nan_to_num(values, nan=-np.inf)))], seed)
+    return best.fit(X, sample_weight=weights), lines, chosen
+
+
+def silhouette(distances: np.ndarray, weights: np.ndarray) -> float:
+    """The simplified silhouette, −1 to 1, higher is better: the mean of ``(b − a)/b``.
+
+    a is a row's distance to its own centre, and b to the second nearest (Hruschka, de Castro & Campello 2004); of one
+    centre it is 0, as of a row that lies on both.
+
+    Args:
+        distances: to every centre, ``(n, K)``.
+        weights: of the rows.
+    """
+    if distances.shape[1] < 2:
+        return 0.0
+    near, next_to = np.partition(distances, 1, axis=1)[:, :2].T
+    each = np.where(next_to > 0, 1.0 - near / np.where(next_to > 0, next_to, 1.0), 0.0)
+    return float(np.average(each, weights=weights))
+
+
+def _made(estimator: BaseEstimator, number: int, seed: int) -> BaseEstimator:
+    return clone(estimator).set_params(**{estimator.swept: number, "random_state": seed})
+
+
+def _line(fit: BaseEstimator, criterion: str, value: float) -> dict[str, Any]:
+    settled = fit.converged_ or (fit.history_ is not None and fit.stop_reason_ == stop_reason(STOPPED))
+    return {
+        "n_components": fit.number,
+        "covariance": "",
+        "log_likelihood": None,
+        "n_parameters": fit.n_parameters_ or None,
+        criterion.replace("-", "_"): value,
+        "converged": bool(settled),  # the rate of a fit by gradients has fallen to 0 at its last step
+        "at_floor": False,
+    }
