@@ -2,7 +2,7 @@
 
 import bisect
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +18,11 @@ from tacit.data.errors import DataError, listed
 from tacit.data.kinds import infer
 from tacit.data.read import check_heading, locate, readable
 from tacit.data.schema import Schema
+
+BATCH_ROWS = 65_536
+"""Rows of a column that are decoded together."""
+BUFFER_BYTES = 1 << 20
+"""Of a column that are read from a file together."""
 
 
 class Group(NamedTuple):
@@ -76,7 +81,7 @@ class ParquetColumns:
         return pa.concat_tables(parts, promote_options="permissive").column(name)
 
     def encoded(self, schema: Schema, unseen: Unseen = "error") -> Float[np.ndarray, "rows columns"]:
-        """What `encode` gives; beside it no more is held than a column of a row group."""
+        """What `encode` gives; beside it no more is held than some rows of a column."""
         check_present(self, schema)
         values = np.empty((self.num_rows, len(schema)))
         for place in range(len(self.groups)):
@@ -90,20 +95,27 @@ class ParquetColumns:
 
     def fill(self, values: np.ndarray, place: int, schema: Schema, unseen: Unseen = "error") -> None:
         """Encode a row group, by its place among all, into ``values[rows, columns]``."""
-        group = self.groups[place]
         for index, column in enumerate(schema.columns):
-            with readable(self._labels[group.file], "parquet"):
-                part = self._files[group.file].read_row_group(group.number, columns=[column.name]).column(column.name)
-            try:
-                values[:, index] = encode_column(cells_of(column.name, part), column, unseen)
-            except DataError:
-                encode(self, Schema((column,)), unseen=unseen)  # which names the row among all
-                raise
+            first = 0
+            for part in self._batches(self.groups[place], column.name):
+                try:
+                    found = encode_column(cells_of(column.name, part), column, unseen)
+                except DataError:
+                    encode(self, Schema((column,)), unseen=unseen)  # which names the row among all
+                    raise
+                values[first : first + len(part), index] = found
+                first += len(part)
+
+    def _batches(self, group: Group, name: str) -> Iterator[pa.ChunkedArray]:
+        """One column of a row group, some rows at a time."""
+        with readable(self._labels[group.file], "parquet"):
+            for batch in self._files[group.file].iter_batches(BATCH_ROWS, [group.number], [name]):
+                yield pa.chunked_array([batch.column(name)])
 
 
 def _opened(label: str) -> pq.ParquetFile:
     with readable(label, "parquet"):
-        return pq.ParquetFile(label, pre_buffer=False)
+        return pq.ParquetFile(label, buffer_size=BUFFER_BYTES, pre_buffer=False)
 
 
 class ParquetRows(Dataset):
