@@ -49,7 +49,7 @@ class CoefficientTable:
         """Whether the interval leaves 0 out."""
         return (self.lower > 0.0) | (self.upper < 0.0)
 
-    def to_arrow(self) -> pa.RegressionTable:
+    def to_arrow(self) -> pa.Table:
         """The same as an Arrow table."""
         columns = {"class": self.classes} if self.classes else {}
         return pa.table(
