@@ -216,7 +216,7 @@ def accept(state: State, models: PyTree, sums: Sums, limits: Limits) -> State:
         select_starts(taken, sums.statistics, state.statistics),
         xp.where(taken, bound, state.bound),
         iteration,
-        xp.where(running, status, state.status),
+        xp.where(running, status, state.status).astype(state.status.dtype),
         state.key,
         xp.zeros_like(state.given),
     )
