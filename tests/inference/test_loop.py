@@ -9,6 +9,7 @@ from sklearn.datasets import load_iris
 
 from tacit import GaussianMixture
 from tacit.inference.watch import Progress, watch
+from tacit.models.mixture import rows as answers
 from tacit.storage import Checkpoint, fingerprint
 
 pytestmark = [
@@ -82,3 +83,25 @@ def test_iterations_mean_the_same_where_they_are_accelerated(max_iter: int) -> N
     assert np.all(np.diff(model.trace_.iteration) > 0)
     assert model.trace_.bound.size <= 2 + model.n_iter_ / 2
     assert model.trace_.bound[-1] / len(ROWS) == pytest.approx(model.lower_bound_, rel=1e-12)
+
+
+@pytest.mark.parametrize("work", [None, 0])
+def test_a_start_that_was_repaired_is_taken_up_in_its_own_form(
+    work: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if work is not None:  # compiled, too
+        monkeypatch.setattr(answers, "SMALL_WORK", work)
+    random = np.random.default_rng(0)
+    narrow = np.concatenate([random.normal(at, 1e-5, (40, 2)) for at in (0.0, 1.0, 1.00003)])
+
+    def model() -> GaussianMixture:
+        return GaussianMixture(3, random_state=0, tol=0.0, max_iter=12, reg_covar=0.0)
+
+    whole, mark = model().fit(narrow), fingerprint(model(), narrow)
+    assert not np.all([group.product_form for group in whole.model_.groups])
+    with watch(Checkpoint(tmp_path, mark, every=0.0), Looker(4)):
+        model().fit(narrow)
+    with watch(Checkpoint(tmp_path, mark, every=0.0)):
+        again = model().fit(narrow)
+    np.testing.assert_array_equal(again.trace_.bound, whole.trace_.bound)
+    np.testing.assert_array_equal(again.means_, whole.means_)

@@ -189,7 +189,7 @@ class _Eager(_ClosedForm):
         return cf.begin(models, statistics, key, given=True)
 
     def advance(self, state: cf.State, number: int, loop: Loop) -> tuple[cf.State, list[Line]]:
-        rows: list[np.ndarray] = []
+        state, rows = on_host(state), list[np.ndarray]()
         with loop.computing(), eagerly():
             while len(rows) < number and (not rows or self.running(state, loop)):
                 left = np.flatnonzero(state.status == cf.RUNNING)

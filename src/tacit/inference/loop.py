@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import PyTree
 
 from tacit.inference.series import interrupt
-from tacit.inference.watch import Progress, Snapshot, watchers
+from tacit.inference.watch import OtherForm, Progress, Snapshot, watchers
 from tacit.waiting import computing
 
 ADVANCE_SECONDS = 0.5
@@ -75,6 +75,7 @@ class Loop:
         interrupted: whether Ctrl-C ended it.
         whole: whether its state is one to go on from.
         begun: lines of the trace from before the fit was taken up again.
+        repaired: whether a repair gave the start another form.
     """
 
     def __init__(self, fitting: Fitting, repair: "Callable[[PyTree, Loop], PyTree] | None" = None) -> None:
@@ -86,7 +87,7 @@ class Loop:
         """
         self.trace: list[tuple[int, float, np.ndarray]] = []
         self.snapshots: dict[int, PyTree] = {}
-        self.interrupted, self.whole, self.begun = False, True, 0
+        self.interrupted, self.whole, self.begun, self.repaired = False, True, 0, False
         self._fitting, self._repair, self._watchers = fitting, repair, watchers()
         self._began = time.monotonic()
 
@@ -115,7 +116,7 @@ class Loop:
 
     def progress(self, state: PyTree) -> Progress:
         """Where the fit stands, with all that it needs to go on."""
-        snapshot = Snapshot(state, self.trace, self.snapshots) if self.whole else None
+        snapshot = Snapshot(state, self.trace, self.snapshots, self.repaired) if self.whole else None
         return self._fitting.progress(state, self)._replace(snapshot=snapshot)
 
     def break_off(self) -> None:
@@ -138,12 +139,23 @@ class Loop:
 
     def _resumed(self, state: PyTree) -> PyTree:
         for watcher in self._watchers:
-            kept = watcher.resume(self._fitting.label, state)
+            try:
+                kept = watcher.resume(self._fitting.label, state)
+            except OtherForm as found:
+                kept = found.read(self._in_other_form(state))
             if kept is not None:
-                state, self.trace, self.snapshots = kept
+                state, self.trace, self.snapshots, self.repaired = kept
                 self._began -= self.trace[-1][1] if self.trace else 0.0
                 self.begun = len(self.trace)
         return state
+
+    def _in_other_form(self, state: PyTree) -> PyTree:
+        """A fresh start as it is repaired after its first look."""
+        if self._repair is None:
+            return state
+        first, _ = self._fitting.advance(state, 1, self)
+        repaired = self._repair(first, self)
+        return state if repaired is None else repaired
 
     def _iterate(self, state: PyTree) -> None:
         steps = 1
@@ -154,7 +166,7 @@ class Loop:
             state, lines = self._fitting.advance(state, steps, self)
             repaired = None if self._repair is None else self._repair(state, self)
             if repaired is not None and not self.trace:
-                state = repaired  # the start itself is another one
+                state, self.repaired = repaired, True  # the start itself is another one
                 continue
             self._record(state, lines)
             state = state if repaired is None else repaired

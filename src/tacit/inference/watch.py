@@ -7,7 +7,7 @@ import contextlib
 import contextvars
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
@@ -23,6 +23,16 @@ class Snapshot(NamedTuple):
     """One entry an iteration or round: its number, seconds since the start, the bound of every start or its figures."""
     snapshots: dict[int, Any]
     """Models of all starts after some iterations."""
+    repaired: bool = False
+    """Whether the fit goes on from its start in the form that a repair gave it."""
+
+
+class OtherForm(Exception):
+    """What is kept goes on from a repaired start: ``read`` puts it into that one."""
+
+    def __init__(self, read: Callable[[Any], Snapshot]) -> None:
+        super().__init__("the start of what is kept was repaired")
+        self.read = read
 
 
 class Progress(NamedTuple):
@@ -54,7 +64,11 @@ class Watcher(Protocol):
     def done(self, progress: Progress) -> None: ...
 
     def resume(self, label: str, state: object) -> Snapshot | None:
-        """What to go on from, if this watcher keeps it of the fit called ``label``; ``state`` is a fresh start."""
+        """What to go on from, if this watcher keeps it of the fit called ``label``; ``state`` is a fresh start.
+
+        Raises:
+            OtherForm: what it keeps is of a start that was repaired.
+        """
 
 
 _watchers: contextvars.ContextVar[tuple[Watcher, ...]] = contextvars.ContextVar("tacit_watchers", default=())

@@ -25,7 +25,7 @@ from sklearn.base import BaseEstimator, clone
 from tacit.compute import cores
 from tacit.data.dataset import Dataset
 from tacit.files import remove_leftovers
-from tacit.inference.watch import Progress, Snapshot
+from tacit.inference.watch import OtherForm, Progress, Snapshot
 from tacit.storage import container
 from tacit.storage.encode import Node, encode
 from tacit.storage.errors import ModelFileError
@@ -126,6 +126,7 @@ class Checkpoint:
             "fingerprint": self.fingerprint,
             "machine": _machine(),
             "snapshots": sorted(kept.snapshots),
+            "repaired": kept.repaired,
         }
         path = self._paths[progress.label]
         try:
@@ -147,16 +148,21 @@ class Checkpoint:
                 f"it, or delete {str(self.folder)!r} to start anew."
             )
         _compare_machines(path, body.get("machine"))
-        try:
-            state = jax.tree.map(_device, _filled(fresh, arrays, "state"))
-            snapshots = {
-                int(cycle): _filled(fresh.model, arrays, f"snapshots.{int(cycle)}") for cycle in body["snapshots"]
-            }
-            trace = _trace(arrays, fresh.bound.shape)
-        except (KeyError, ValueError, TypeError) as error:
-            reason = error.args[0] if error.args else error
-            raise container.damaged(path, f"it does not fit this model ({reason})", "checkpoint") from None
-        return Snapshot(state, trace, snapshots)
+        if body.get("repaired"):
+            raise OtherForm(lambda other: _snapshot(path, body, arrays, other))
+        return _snapshot(path, body, arrays, fresh)
+
+
+def _snapshot(path: Path, body: dict[str, Any], arrays: dict[str, np.ndarray], fresh: PyTree) -> Snapshot:
+    """The file's arrays in a fresh state of the same form."""
+    try:
+        state = jax.tree.map(_device, _filled(fresh, arrays, "state"))
+        snapshots = {int(cycle): _filled(fresh.model, arrays, f"snapshots.{int(cycle)}") for cycle in body["snapshots"]}
+        trace = _trace(arrays, fresh.bound.shape)
+    except (KeyError, ValueError, TypeError) as error:
+        reason = error.args[0] if error.args else error
+        raise container.damaged(path, f"it does not fit this model ({reason})", "checkpoint") from None
+    return Snapshot(state, trace, snapshots, bool(body.get("repaired")))
 
 
 def fingerprint(estimator: BaseEstimator, *data: Any) -> str:
