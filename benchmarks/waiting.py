@@ -25,6 +25,7 @@ import joblib
 import numpy as np
 
 import tacit
+from tacit.models.mixture import rows
 
 ROOT = Path(__file__).resolve().parent.parent
 COLUMNS = (2, 9, 13, 21, 60)
@@ -42,10 +43,10 @@ def on_two_processors() -> None:
 def rows_of(columns: int, gaps: float = 0.0) -> np.ndarray:
     """129 rows in three groups, as many as the table on which this was first met has."""
     random = np.random.default_rng(0)
-    rows = random.normal(size=(129, columns)) @ random.normal(size=(columns, columns)) / np.sqrt(columns)
-    rows += 3.0 * random.integers(3, size=(129, 1))
-    rows[random.random(rows.shape) < gaps] = np.nan
-    return rows
+    table = random.normal(size=(129, columns)) @ random.normal(size=(columns, columns)) / np.sqrt(columns)
+    table += 3.0 * random.integers(3, size=(129, 1))
+    table[random.random(table.shape) < gaps] = np.nan
+    return table
 
 
 def _solver(columns: int) -> tuple[Callable[..., Any], list[Any]]:
@@ -111,10 +112,10 @@ def deep(columns: int) -> None:
 
 def regressions(columns: int) -> None:
     """Bayesian regressions, and a full-rank guide."""
-    rows = rows_of(columns)
-    target = rows[:, 0] + np.random.default_rng(1).normal(size=len(rows))
-    tacit.BayesianLinearRegression().fit(rows[:, 1:], target)
-    tacit.BayesianLogisticRegression(max_iter=5).fit(rows[:, 1:], target > np.median(target))
+    table = rows_of(columns)
+    target = table[:, 0] + np.random.default_rng(1).normal(size=len(table))
+    tacit.BayesianLinearRegression().fit(table[:, 1:], target)
+    tacit.BayesianLogisticRegression(max_iter=5).fit(table[:, 1:], target > np.median(target))
 
 
 def fits_together(columns: int, threads: int = 2) -> None:
@@ -172,6 +173,7 @@ CASES: dict[str, Callable[[int], None]] = {
 def run(name: str, columns: int) -> None:
     """One case in this process, with the warnings of fits that are broken off early left out."""
     on_two_processors()
+    rows.SMALL_WORK = 0  # else NumPy would compute what is to be compiled here
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         CASES[name](columns)

@@ -4,6 +4,7 @@ Nothing here runs at import: no device is touched and no JAX setting is changed.
 """
 
 import contextlib
+import contextvars
 import functools
 import math
 import os
@@ -11,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import equinox as eqx
 import jax
@@ -20,7 +21,10 @@ from jaxtyping import PRNGKeyArray
 
 from tacit.waiting import leave_running
 
-Array = jax.Array | np.ndarray
+if TYPE_CHECKING:
+    Array = jax.Array | np.ndarray
+else:  # what NumPy adds up is a number, which has a shape too
+    Array = jax.Array | np.ndarray | np.generic
 """What our functions take and give: JAX arrays inside compiled code, NumPy arrays outside."""
 
 LOG_2PI = math.log(2.0 * math.pi)
@@ -62,8 +66,30 @@ def single_precision(function: Callable[_P, _R]) -> Callable[_P, _R]:
     return scoped
 
 
+_EAGER = contextvars.ContextVar("_EAGER", default=False)
+
+
+@contextlib.contextmanager
+def eagerly(wanted: bool = True) -> Iterator[None]:
+    """A scope in which nothing is compiled: what `compiled` makes runs as it is written, on NumPy arrays.
+
+    It is for functions over `tacit.arrays`, where the problem is so small that compiling takes longer than computing.
+    """
+    token = _EAGER.set(wanted)
+    try:
+        with np.errstate(all="ignore") if wanted else contextlib.nullcontext():
+            yield
+    finally:
+        _EAGER.reset(token)
+
+
+def is_eager() -> bool:
+    """Whether the scope of `eagerly` is open."""
+    return _EAGER.get()
+
+
 def compiled(function: Callable[_P, _R], options: dict[str, Any] | None = None) -> Callable[_P, _R]:
-    """``function`` as a compiled program (`equinox.filter_jit`), for which the caller waits.
+    """``function`` as a compiled program (`equinox.filter_jit`), for which the caller waits; as it is in `eagerly`.
 
     Ctrl-C is heard while it runs, but no program can be ended: what is left of it is known to `tacit.waiting`.
     ``options`` are the compiler's, of programs that no other one calls.
@@ -73,6 +99,8 @@ def compiled(function: Callable[_P, _R], options: dict[str, Any] | None = None) 
 
     @functools.wraps(function)
     def waited_for(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        if _EAGER.get():
+            return function(*args, **kwargs)
         try:
             return program(*args, **kwargs)
         except KeyboardInterrupt:

@@ -31,15 +31,25 @@ def computing(label: str, size: tuple[int, int], *, keeps: bool) -> Iterator[Non
         keeps: whether the loop has something to keep if the work is interrupted.
     """
     ended = threading.Event()
+    keeps = keeps or breakable()
     speaker = threading.Thread(target=_speak, args=(label, size, keeps, ended), name="tacit-patience", daemon=True)
-    before = _breakable.get()
     try:
         speaker.start()
-        _breakable.set(keeps)
+        with keeping(keeps):
+            yield
+    finally:
+        ended.set()
+
+
+@contextlib.contextmanager
+def keeping(keeps: bool = True) -> Iterator[None]:
+    """Around work that may be broken off without loss, if ``keeps``: whoever called it keeps what there is."""
+    before = _breakable.get()
+    try:
+        _breakable.set(keeps or before)
         yield
     finally:
         _breakable.set(before)
-        ended.set()
 
 
 def breakable() -> bool:

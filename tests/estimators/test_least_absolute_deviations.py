@@ -9,8 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import QuantileRegressor
 
 from tacit import LeastAbsoluteDeviations
-from tacit.models.lifting.spread import sandwich
-from tacit.models.lifting.vertex import duality_gap, finish
+from tacit.models.lifting.vertex import duality_gap, finish, sandwich
 
 
 def loss(residuals: np.ndarray, quantile: float, weights: np.ndarray | None = None) -> float:

@@ -107,7 +107,7 @@ def test_columns_with_names_and_counts_in_parts(counts: sp.csr_array) -> None:
         found = ProdLDA(2, hidden=(4,), max_epochs=1, random_state=0).fit(few)
         found.completion(few)
     parts = sp.csr_array((np.array([1.0, 1.0, 0.0]), np.array([0, 0, 3]), np.array([0, 3])), shape=(1, WORDS))
-    clean = ProdLDA()._read(parts, reset=True)
+    clean = ProdLDA()._counts(parts, "fit", reset=True)
     assert (clean.nnz, clean[0, 0], parts.nnz) == (1, 2.0, 3)
 
 

@@ -7,7 +7,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression
 
 from tacit import StudentTRegression
-from tacit.models.lifting.information import information
+from tacit.models.lifting.student import information
 
 ROWS, COLUMNS = 200, 3
 

@@ -9,6 +9,7 @@ FLOORS = {
     "waiting": -1,
     "compute": 0,
     "files": 0,
+    "arrays": 1,
     "plots": 1,
     "families": 2,
     "data": 2,

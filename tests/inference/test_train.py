@@ -114,6 +114,28 @@ def test_a_fit_that_is_broken_off_goes_on_to_the_same_end(rows: np.ndarray, roun
         assert same(fitted(rows, SHORT, held=64), whole)
 
 
+class AtOnce(Stop):
+    """Ctrl-C in the middle of the first round."""
+
+    def look(self, progress: Any) -> None:
+        assert progress.iteration < 20
+        raise KeyboardInterrupt
+
+
+def test_a_first_round_that_is_broken_off_keeps_what_it_learned_and_is_not_gone_on_from(
+    rows: np.ndarray, tmp_path: Path
+) -> None:
+    with watch(Checkpoint(tmp_path, "x", every=0.0), AtOnce(0)):
+        broken = fitted(rows, SHORT, held=64)
+    assert (broken.status, broken.steps, broken.trace["epoch"].tolist()) == (INTERRUPTED, 64, [9])
+    assert np.isfinite(broken.trace["held_out"]).all()
+    assert not np.array_equal(broken.model.likelihood.log_scale, linear().likelihood.log_scale)
+    assert not list(tmp_path.glob("*.safetensors"))
+    whole = fitted(rows, SHORT, held=64)
+    with watch(Checkpoint(tmp_path, "x", every=0.0)):
+        assert same(fitted(rows, SHORT, held=64), whole)
+
+
 def test_patience_ends_a_fit_with_its_best_parameters(rows: np.ndarray) -> None:
     config = TrainConfig(Elbo(), Plain(), max_epochs=3000, batch_size=64, learning_rate=3e-2, cosine=False, patience=3)
     found = fitted(rows[:80], config, held=40)
@@ -121,6 +143,43 @@ def test_patience_ends_a_fit_with_its_best_parameters(rows: np.ndarray) -> None:
     assert found.steps > found.best_step
     held = found.trace["held_out"]
     assert held[found.trace["step"] == found.best_step][0] == held.max()
+
+
+class Seen(Stop):
+    """All looks."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+        self.looks: list[Any] = []
+
+    def look(self, progress: Any) -> None:
+        self.looks.append(progress)
+
+    def done(self, progress: Any) -> None:
+        self.look(progress)
+
+
+def test_a_look_in_the_middle_of_the_first_round_knows_what_was_measured_and_no_more(
+    rows: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tacit.inference.rounds.LOOK_SECONDS", 0.0)
+    seen = Seen()
+    with watch(seen):
+        found = fitted(rows, SHORT._replace(max_epochs=20), held=64)
+    first, last = seen.looks[0].figures, seen.looks[-1].figures
+    assert seen.looks[0].snapshot is None
+    assert first["step"] == 64
+    assert np.isnan(first["held_out"])
+    assert np.isfinite([first["elbo"], first["reconstruction"], first["kl"]]).all()
+    assert last["held_out"] == found.trace["held_out"][-1]
+
+
+def test_a_fit_that_learned_nothing_says_so(rows: np.ndarray) -> None:
+    seen = Seen()
+    with watch(seen), pytest.warns(UserWarning, match="no number"):
+        fitted(1e18 * rows, TrainConfig(Elbo(), Plain(), max_epochs=40, batch_size=64, learning_rate=1e3))
+    assert np.isnan(seen.looks[-1].bound_per_weight)
+    assert seen.looks[-1].words == ""
 
 
 class Bomb(eqx.Module):

@@ -7,7 +7,6 @@ import pytest
 import scipy.stats as st
 from jax import lax
 
-from tacit.models.vae.bounded import bounded
 from tacit.models.vae.likelihoods import (
     BernoulliLikelihood,
     CategoricalLikelihood,
@@ -20,7 +19,7 @@ from tacit.models.vae.likelihoods import (
     PerEntryNormalLikelihood,
     PoissonLikelihood,
 )
-from tacit.models.vae.networks import ConvDecoder, ConvEncoder, Convolution
+from tacit.models.vae.networks import ConvDecoder, ConvEncoder, Convolution, bounded
 from tacit.models.vae.posteriors import Diagonal, Full, Point
 from tacit.models.vae.priors import MixtureOfGaussians, StandardNormal, VampPrior
 

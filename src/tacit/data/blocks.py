@@ -63,6 +63,15 @@ def laid(rows: np.ndarray, weights: np.ndarray, chunks: int, size: int, first: i
     return Block(padded(rows, chunks * size).reshape(chunks, size, -1), mass, number)
 
 
+def trimmed(block: Block, tile: int = 1) -> Block:
+    """A block without the padding at its end, where it is one chunk; tiles stay whole."""
+    if block.number.size > 1:
+        return block
+    used = np.flatnonzero(block.weights[0])
+    most = -(-(int(used[-1]) + 1) // tile) * tile if used.size else tile
+    return Block(block.rows[:, :most], block.weights[:, :most], block.number)
+
+
 def block_shape(count: int, size: int = CHUNK_ROWS, parts: int = 1) -> tuple[int, int]:
     """Chunks, and rows of a chunk, of one block of all rows: ``64·4^k`` rows; beyond 16 384, whole chunks only.
 

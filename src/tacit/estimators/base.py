@@ -2,17 +2,20 @@
 
 import numbers
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import _check_sample_weight, _num_samples, validate_data
 
 from tacit.compute import double_precision
 from tacit.data.dataset import Dataset, dataset_of
+from tacit.estimators.capabilities import MatrixLike
 
 __all__ = [
+    "Seed",
     "check_choice",
     "check_level",
     "check_whole",
@@ -27,7 +30,7 @@ __all__ = [
 ]
 
 
-def unmasked(X: Any, name: str = "X", *, gaps: bool = False) -> Any:
+def unmasked(X: MatrixLike, name: str = "X", *, gaps: bool = False) -> Any:
     """The entries of a masked array; masked ones are gaps (NaN) where the model takes them.
 
     Raises:
@@ -53,7 +56,7 @@ def unmasked_objects(values: np.ma.MaskedArray) -> np.ndarray:
     return filled
 
 
-def read_rows(estimator: Any, X: Any, *, reset: bool, minimum: int = 1, sparse: bool = False) -> Any:
+def read_rows(estimator: BaseEstimator, X: MatrixLike, *, reset: bool, minimum: int = 1, sparse: bool = False) -> Any:
     """Rows as a float array (float32 stays), NaN where missing or masked; feature names are kept or checked.
 
     Raises:
@@ -70,7 +73,9 @@ def read_rows(estimator: Any, X: Any, *, reset: bool, minimum: int = 1, sparse: 
     )
 
 
-def read_data(estimator: BaseEstimator, X: Any, *, reset: bool, minimum: int = 1, sparse: bool = False) -> Dataset:
+def read_data(
+    estimator: BaseEstimator, X: MatrixLike | Dataset, *, reset: bool, minimum: int = 1, sparse: bool = False
+) -> Dataset:
     """The same as a data set; one that is a data set already stays where it is.
 
     Raises:
@@ -87,12 +92,12 @@ def read_data(estimator: BaseEstimator, X: Any, *, reset: bool, minimum: int = 1
     return X
 
 
-def weighted(data: Dataset, sample_weight: Any) -> Dataset:
+def weighted(data: Dataset, sample_weight: ArrayLike | None) -> Dataset:
     """Rows with these weights; where none are given, with those that they have."""
     return data if sample_weight is None else data.weighted(read_weights(data, sample_weight))
 
 
-def read_weights(X: Any, sample_weight: Any) -> np.ndarray:
+def read_weights(X: MatrixLike | Dataset, sample_weight: ArrayLike | None) -> np.ndarray:
     """Weights of the rows: finite, not negative, not all zero. Where none are given, ones that take no memory."""
     if sample_weight is None:
         return np.broadcast_to(1.0, (_num_samples(X),))
@@ -108,7 +113,11 @@ def read_weights(X: Any, sample_weight: Any) -> np.ndarray:
     return weights
 
 
-def seed_of(random_state: Any) -> np.random.Generator:
+Seed: TypeAlias = int | np.integer | np.random.Generator | np.random.RandomState | None
+"""What everything random depends on, as scikit-learn takes it; None is new every time."""
+
+
+def seed_of(random_state: Seed) -> np.random.Generator:
     """A NumPy generator from scikit-learn's ``random_state`` (a RandomState is advanced by one draw)."""
     if random_state is None:
         return np.random.default_rng()
@@ -119,19 +128,19 @@ def seed_of(random_state: Any) -> np.random.Generator:
     return np.random.default_rng(int(random_state))
 
 
-def check_whole(name: str, value: Any, least: int) -> None:
+def check_whole(name: str, value: object, least: int) -> None:
     """Refuse what is not a whole number of at least ``least``."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or int(value) < least:
         raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
 
 
-def check_level(level: Any) -> None:
+def check_level(level: object) -> None:
     """Refuse what is no probability of an interval."""
     if isinstance(level, bool) or not isinstance(level, numbers.Real) or not 0.0 < float(level) < 1.0:
         raise ValueError(f"level must lie between 0 and 1, got {level!r}")
 
 
-def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
+def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
     """Refuse what is not one of the choices."""
     if value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}; got {value!r}")

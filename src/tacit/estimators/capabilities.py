@@ -6,14 +6,19 @@ a plain auto-encoder has no density of rows. Evaluation, report and command line
 
 import abc
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
+from scipy import sparse
 
 from tacit.data.dataset import Dataset
 
 Reads = Literal["table", "counts", "images", "documents", "sequences"]
 """What rows may be: columns of a table, counts, images, documents as counts of words, or sequences."""
+
+MatrixLike: TypeAlias = ArrayLike | sparse.sparray | sparse.spmatrix | Mapping[str, Any]
+"""Rows as scikit-learn takes them: an array, a list of lists, a data frame, or a sparse matrix; columns by name."""
 
 
 class Capability(abc.ABC):  # noqa: B024 - those of it have abstract methods

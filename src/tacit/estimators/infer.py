@@ -16,13 +16,14 @@ from tacit.estimators.verdict import Verdict, judged
 from tacit.families.transformed import Distribution
 from tacit.inference.begin import Expansion, Whitening, begin_at, expanded, log_joints
 from tacit.inference.black_box import ESTIMATORS, BlackBox, Estimator, Guided
-from tacit.inference.closed_form import CONVERGED, INTERRUPTED, STOPPED
+from tacit.inference.closed_form import CONVERGED, STOPPED
 from tacit.inference.guides import GUIDES, GuideName, guide_around
 from tacit.inference.importance import pareto_smooth
 from tacit.inference.posterior import Posterior
 from tacit.inference.problem import Problem, problem_of
+from tacit.inference.series import Series
 from tacit.inference.settling import Settle
-from tacit.inference.stochastic import Batches
+from tacit.inference.stochastic import Batches, as_stored
 from tacit.inference.train import TrainConfig, Trained, train
 
 BATCH_ROWS = 1024
@@ -210,7 +211,7 @@ def _course(objective: BlackBox, rows: int, batch: int, learning_rate: float, ma
     epochs = -(-max_steps // -(-rows // batch))
     return TrainConfig(
         objective,
-        _as_they_are,
+        as_stored,
         max_epochs=epochs,
         batch_size=batch,
         learning_rate=learning_rate,
@@ -218,18 +219,14 @@ def _course(objective: BlackBox, rows: int, batch: int, learning_rate: float, ma
     )
 
 
-def _as_they_are(rows: PyTree, key: Any) -> PyTree:
-    return rows
-
-
 def _runs(problem: Problem, name: GuideName, config: TrainConfig, number: int, seed: int, restarts: int) -> list[_Run]:
     """Independent fits, the best first; after Ctrl-C no other is begun."""
-    runs: list[_Run] = []
-    for restart in range(restarts):
+
+    def run(restart: int) -> _Run:
         label = f"infer, start {restart + 1} of {restarts}"
-        runs.append(_one(problem, name, config._replace(label=label), number, seed, restart))
-        if runs[-1].trained.status == INTERRUPTED:
-            break
+        return _one(problem, name, config._replace(label=label), number, seed, restart)
+
+    runs = Series().each(run, range(restarts))
     return sorted(runs, key=lambda run: -run.elbo if np.isfinite(run.elbo) else np.inf)
 
 

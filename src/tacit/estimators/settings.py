@@ -118,10 +118,16 @@ FROM_0 = Number("a number from 0 to below inf", below=math.inf)
 
 @dataclass_transform(eq_default=False, field_specifiers=(field,))
 def settings(cls: type[T]) -> type[T]:
-    """Make the fields of a class its settings: the constructor, and their texts in its docstring."""
-    made = dataclass(eq=False, repr=False)(cls)
-    made.__doc__ = WithSettings(made.__doc__ or "")  # type: ignore[assignment]
-    constructor: Any = made.__init__
+    """Make the fields of a class its settings: the constructor, and their texts in its docstring.
+
+    The class's own come before those that it inherits.
+    """
+    own = inspect.get_annotations(cls)
+    made: Any = dataclass(eq=False, repr=False)(cls)
+    order = sorted(made.__dataclass_fields__.values(), key=lambda each: (each.kw_only is True, each.name not in own))
+    made.__dataclass_fields__ = {each.name: each for each in order}
+    made.__doc__ = WithSettings(made.__doc__ or "")
+    constructor = made.__init__
     constructor.__annotations__ = {name: _kind(hint) for name, hint in constructor.__annotations__.items()}
     return made
 

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from tacit.estimators.capabilities import HasTopics, can
 from tacit.estimators.topics.latent_dirichlet_allocation import LatentDirichletAllocation
 from tacit.evaluation.coherence import topic_coherence
 from tacit.evaluation.topics import TOP, topic_diversity, topic_exclusivity, topic_stability
+from tacit.inference.series import Series, kept
 
 TOPIC_CRITERIA: Mapping[str, str] = {
     "completion": "nats a word of the other half of held-out documents, higher is better",
@@ -73,7 +74,8 @@ def select_topics(
     """Fit every number of topics from several seeds, judge each, and fit the best to all documents.
 
     A share of the documents is held out: half of each is predicted from its other half (Wallach et al. 2009, document
-    completion). Stability compares the fits of different seeds to the same documents, by `topic_stability`.
+    completion). Stability compares the fits of different seeds to the same documents, by `topic_stability`. Ctrl-C ends
+    it with the numbers that were tried by then, and the best as it was fitted to the documents not held out.
 
     Args:
         X: counts ``[documents, words]``, or a `Corpus`.
@@ -92,9 +94,7 @@ def select_topics(
     """
     check_choice("criterion", criterion, tuple(TOPIC_CRITERIA))
     check_whole("seeds", seeds, 2 if criterion == "stability" else 1)
-    numbers = sorted({int(number) for number in topics})
-    if not numbers or numbers[0] < 1:
-        raise ValueError(f"topics must be whole numbers of at least 1, got {numbers}")
+    numbers = _numbers(topics)
     estimator = LatentDirichletAllocation() if estimator is None else estimator
     if not can(estimator, HasTopics):
         raise ValueError(f"{type(estimator).__name__} does not predict the words of a document: take a topic model")
@@ -103,20 +103,48 @@ def select_topics(
     counts = sp.csr_array(whole)
     learn, held = _split(counts.shape[0], holdout, seed_of(random_state))
     first = int(seed_of(random_state).integers(2**31 - seeds))
-    rows = []
-    for number in numbers:
+    series, reference = Series(), counts[learn] if reference is None else reference
+
+    def fits_of(number: int) -> list[Any]:
+        made = clone([estimator] * seeds)
+        for place, each in enumerate(made):
+            each.set_params(n_components=number, random_state=first + place)
+        return series.each(lambda each: each.fit(counts[learn], vocabulary=vocabulary), made)
+
+    tried = _tried(numbers, fits_of, lambda fits: _judged(fits, counts[held], reference, n_words), series)
+    values = [-math.inf if row[criterion] is None else row[criterion] for row, _ in tried]
+    row, begun = tried[int(np.argmax(values))]
+    chosen = clone(estimator).set_params(n_components=row["n_components"], random_state=first)
+    best = series.then(lambda: chosen.fit(whole, vocabulary=vocabulary), kept(begun))
+    return TopicSelection(best, pa.Table.from_pylist([row for row, _ in tried]), criterion)
+
+
+def _numbers(topics: Iterable[int]) -> list[int]:
+    numbers = sorted({int(number) for number in topics})
+    if not numbers or numbers[0] < 1:
+        raise ValueError(f"topics must be whole numbers of at least 1, got {numbers}")
+    return numbers
+
+
+def _tried(
+    numbers: list[int],
+    fits_of: Callable[[int], list[Any]],
+    judge: Callable[[list[Any]], dict[str, Any]],
+    series: Series,
+) -> list[tuple[dict[str, Any], Any]]:
+    """A row of the table for every number of topics, and its first fit; Ctrl-C ends it with those that were judged."""
+    tried: list[tuple[dict[str, Any], Any]] = []
+
+    def one(number: int) -> None:
         began = time.monotonic()
-        fits = [
-            made.set_params(n_components=number, random_state=first + place).fit(counts[learn], vocabulary=vocabulary)
-            for place, made in enumerate(clone([estimator] * seeds))
-        ]
-        seconds = (time.monotonic() - began) / seeds
-        judged = _judged(fits, counts[held], counts[learn] if reference is None else reference, n_words)
-        rows.append({"n_components": number} | judged | {"seconds": seconds})
-    table = pa.Table.from_pylist(rows)
-    values = [-math.inf if row[criterion] is None else row[criterion] for row in rows]
-    chosen = clone(estimator).set_params(n_components=numbers[int(np.argmax(values))], random_state=first)
-    return TopicSelection(chosen.fit(whole, vocabulary=vocabulary), table, criterion)
+        fits = fits_of(number)
+        if series.interrupted and tried:
+            raise KeyboardInterrupt  # a part of a number is no result
+        seconds = (time.monotonic() - began) / len(fits)
+        tried.append(({"n_components": number} | judge(fits) | {"seconds": seconds}, fits[0]))
+
+    series.each(one, numbers)
+    return tried
 
 
 def _words_of(X: Any) -> list[str] | None:

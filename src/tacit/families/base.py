@@ -13,6 +13,7 @@ import jax
 import numpy as np
 from jaxtyping import Bool, Float, PRNGKeyArray
 
+from tacit.arrays import Pytree
 from tacit.compute import Array
 from tacit.families.numeric import unit_columns
 
@@ -32,7 +33,7 @@ class Parameter(NamedTuple):
     """At this value another, simpler family is reached: there is no standard error."""
 
 
-class Distribution(eqx.Module):
+class Distribution(Pytree):
     """A batch of densities or masses, and all that is known of their kind.
 
     Methods broadcast the batch of the parameters against the batch of ``x``, as NumPy does:

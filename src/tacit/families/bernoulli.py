@@ -5,9 +5,9 @@ from typing import ClassVar, Self
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import xlog1py, xlogy
 from jaxtyping import Bool, Float, PRNGKeyArray
 
+from tacit.arrays import special, xp
 from tacit.compute import Array
 from tacit.families.base import ExponentialFamily, Parameter, in_base
 from tacit.families.numeric import deviance, log_floored, on_support, ratio
@@ -29,60 +29,62 @@ class Bernoulli(ExponentialFamily):
     @classmethod
     def template(cls, shape: tuple[int, ...]) -> Self:
         """Fair coins."""
-        return cls(jnp.full(shape, 0.5))
+        return cls(xp.full(shape, 0.5))
 
     def log_prob(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
         ok = self.supports(x)
-        bit = jnp.where(ok, x, 0.0)
-        return on_support(ok, x, xlogy(bit, self.probabilities) + xlog1py(1.0 - bit, -self.probabilities))
+        bit = xp.where(ok, x, 0.0)
+        return on_support(
+            ok, x, special.xlogy(bit, self.probabilities) + special.xlog1py(1.0 - bit, -self.probabilities)
+        )
 
     def supports(self, x: Float[Array, "..."]) -> Bool[Array, "..."]:
         return (x == 0) | (x == 1)
 
     def sufficient_statistics(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
-        return jnp.where(self.supports(x), x, 0.0)[..., None]
+        return xp.where(self.supports(x), x, 0.0)[..., None]
 
     def log_base(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
-        return jnp.zeros_like(x)
+        return xp.zeros_like(x)
 
     @property
     def natural(self) -> Float[Array, "... F"]:
-        p = jnp.asarray(self.probabilities)
+        p = xp.asarray(self.probabilities)
         return (log_floored(p) - log_floored(1.0 - p))[..., None]
 
     @property
     def log_normalizer(self) -> Float[Array, "..."]:
-        return -log_floored(1.0 - jnp.asarray(self.probabilities))
+        return -log_floored(1.0 - xp.asarray(self.probabilities))
 
     @property
     def mean_parameters(self) -> Float[Array, "... F"]:
         return self.probabilities[..., None]
 
     def from_natural(self, natural: Float[Array, "... F"]) -> Self:
-        return type(self)(jax.nn.sigmoid(natural[..., 0]))
+        return type(self)(special.expit(natural[..., 0]))
 
     def from_mean_parameters(self, mean_parameters: Float[Array, "... F"]) -> Self:
-        return type(self)(jnp.clip(mean_parameters[..., 0], 0.0, 1.0))
+        return type(self)(xp.clip(mean_parameters[..., 0], 0.0, 1.0))
 
     def maximise(self, statistics: Float[Array, "..."], weight: Float[Array, "..."]) -> Self:
-        new = jnp.clip(ratio(statistics[..., 0], weight), 0.0, 1.0)
-        return type(self)(jnp.where(weight > 0, new, self.probabilities))
+        new = xp.clip(ratio(statistics[..., 0], weight), 0.0, 1.0)
+        return type(self)(xp.where(weight > 0, new, self.probabilities))
 
     def mean(self) -> Float[Array, "..."]:
-        return jnp.asarray(self.probabilities)
+        return xp.asarray(self.probabilities)
 
     def variance(self) -> Float[Array, "..."]:
-        return self.probabilities * (1.0 - jnp.asarray(self.probabilities))
+        return self.probabilities * (1.0 - xp.asarray(self.probabilities))
 
     def expected_log_base(self) -> Float[Array, "..."]:
-        return jnp.zeros_like(self.probabilities)
+        return xp.zeros_like(self.probabilities)
 
     def cross_entropy(self, other: Self, base: float | None = None) -> Float[Array, "..."]:
         p, q = self.probabilities, other.probabilities
-        return in_base(-xlogy(p, q) - xlog1py(1.0 - p, -q), base)
+        return in_base(-special.xlogy(p, q) - special.xlog1py(1.0 - p, -q), base)
 
     def kl_divergence(self, other: Self, base: float | None = None) -> Float[Array, "..."]:
-        p, q = jnp.asarray(self.probabilities), jnp.asarray(other.probabilities)
+        p, q = xp.asarray(self.probabilities), xp.asarray(other.probabilities)
         return in_base(deviance(p, q) + deviance(1.0 - p, 1.0 - q), base)
 
     def sample(self, *, key: PRNGKeyArray, shape: tuple[int, ...] = ()) -> Float[Array, "..."]:

@@ -6,9 +6,9 @@ from typing import ClassVar, Self
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import xlogy
 from jaxtyping import Bool, Float, PRNGKeyArray
 
+from tacit.arrays import softmax, special, xp
 from tacit.compute import Array
 from tacit.families.base import ExponentialFamily, Parameter, in_base
 from tacit.families.numeric import choose, deviance, log_floored, on_support, ratio
@@ -34,7 +34,7 @@ class Categorical(ExponentialFamily):
         """Equal probabilities; ``levels`` is one number or one per last axis of ``shape`` (padded with 0)."""
         counts = np.broadcast_to(np.asarray(levels), shape)
         possible = np.arange(np.max(levels)) < counts[..., None]
-        return cls(jnp.asarray(possible / counts[..., None], jnp.result_type(float)))
+        return cls(xp.asarray(possible / counts[..., None], xp.result_type(float)))
 
     @property
     def levels(self) -> int:
@@ -43,22 +43,22 @@ class Categorical(ExponentialFamily):
 
     def log_prob(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
         ok = self.supports(x)
-        logs = jnp.log(self.probabilities)
-        batch = jnp.broadcast_shapes(x.shape, logs.shape[:-1])
-        code = jnp.where(ok, x, 0.0).astype(int)
-        table = jnp.broadcast_to(logs, (*batch, self.levels))
-        index = jnp.broadcast_to(code, batch)[..., None]
-        return on_support(ok, x, jnp.take_along_axis(table, index, axis=-1)[..., 0])
+        logs = xp.log(self.probabilities)
+        batch = xp.broadcast_shapes(x.shape, logs.shape[:-1])
+        code = xp.where(ok, x, 0.0).astype(int)
+        table = xp.broadcast_to(logs, (*batch, self.levels))
+        index = xp.broadcast_to(code, batch)[..., None]
+        return on_support(ok, x, xp.take_along_axis(table, index, axis=-1)[..., 0])
 
     def supports(self, x: Float[Array, "..."]) -> Bool[Array, "..."]:
-        return (x >= 0) & (x < self.levels) & (x == jnp.floor(x))
+        return (x >= 0) & (x < self.levels) & (x == xp.floor(x))
 
     def sufficient_statistics(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
-        codes = jnp.arange(self.levels, dtype=jnp.result_type(x))
+        codes = xp.arange(self.levels, dtype=xp.result_type(x))
         return (x[..., None] == codes).astype(codes.dtype)
 
     def log_base(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
-        return jnp.zeros_like(x)
+        return xp.zeros_like(x)
 
     @property
     def natural(self) -> Float[Array, "... F"]:
@@ -66,14 +66,14 @@ class Categorical(ExponentialFamily):
 
     @property
     def log_normalizer(self) -> Float[Array, "..."]:
-        return jnp.zeros(self.probabilities.shape[:-1], self.probabilities.dtype)
+        return xp.zeros(self.probabilities.shape[:-1], self.probabilities.dtype)
 
     @property
     def mean_parameters(self) -> Float[Array, "... F"]:
-        return jnp.asarray(self.probabilities)
+        return xp.asarray(self.probabilities)
 
     def from_natural(self, natural: Float[Array, "... F"]) -> Self:
-        return type(self)(jax.nn.softmax(natural, axis=-1))
+        return type(self)(softmax(natural))
 
     def from_mean_parameters(self, mean_parameters: Float[Array, "... F"]) -> Self:
         return type(self)(mean_parameters)
@@ -83,21 +83,21 @@ class Categorical(ExponentialFamily):
 
     def mean(self) -> Float[Array, "..."]:
         """The mean code (of use where the levels are ordered)."""
-        return (self.probabilities * jnp.arange(self.levels)).sum(-1)
+        return (self.probabilities * xp.arange(self.levels)).sum(-1)
 
     def variance(self) -> Float[Array, "..."]:
-        distance = jnp.arange(self.levels) - self.mean()[..., None]
+        distance = xp.arange(self.levels) - self.mean()[..., None]
         return (self.probabilities * distance**2).sum(-1)
 
     def expected_log_base(self) -> Float[Array, "..."]:
         return self.log_normalizer
 
     def cross_entropy(self, other: Self, base: float | None = None) -> Float[Array, "..."]:
-        return in_base(-xlogy(self.probabilities, other.probabilities).sum(-1), base)
+        return in_base(-special.xlogy(self.probabilities, other.probabilities).sum(-1), base)
 
     def kl_divergence(self, other: Self, base: float | None = None) -> Float[Array, "..."]:
         # Σ p log(p/q), every term p log(p/q) − p + q ≥ 0
-        p, q = jnp.asarray(self.probabilities), jnp.asarray(other.probabilities)
+        p, q = xp.asarray(self.probabilities), xp.asarray(other.probabilities)
         return in_base(deviance(p, q).sum(-1), base)
 
     def sample(self, *, key: PRNGKeyArray, shape: tuple[int, ...] = ()) -> Float[Array, "..."]:
@@ -132,4 +132,4 @@ def shares(
     total = counts.sum(-1)
     seen = (weight > 0) & (total > 0)
     # by their own sum rather than the weight, so that rounding leaves probabilities that sum to 1
-    return jnp.where(seen[..., None], ratio(counts, total[..., None]), otherwise)
+    return xp.where(seen[..., None], ratio(counts, total[..., None]), otherwise)

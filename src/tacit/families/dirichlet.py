@@ -3,18 +3,17 @@
 import math
 from typing import Self
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jax.scipy.special import digamma, xlogy
 from jaxtyping import Float, PRNGKeyArray
 
+from tacit.arrays import Pytree, softmax, special, xp
 from tacit.compute import Array
 from tacit.families.base import in_base
 from tacit.families.numeric import log_beta, ratio, tiny
 
 
-class Dirichlet(eqx.Module):
+class Dirichlet(Pytree):
     """``p(π) = Γ(Σα)/∏Γ(α_l) · ∏ π_l^{α_l − 1}``, a density on the simplex (with respect to π_1 … π_{L−1}).
 
     The last axis holds the levels. α_l = 0 says that level l is impossible (padding): its probability is 0,
@@ -24,16 +23,16 @@ class Dirichlet(eqx.Module):
     concentrations: Float[Array, "... levels"]
 
     def _possible(self, values: Float[Array, "... levels"], otherwise: float = 0.0) -> Float[Array, "... levels"]:
-        return jnp.where(self.concentrations > 0, values, otherwise)
+        return xp.where(self.concentrations > 0, values, otherwise)
 
     def _safe(self) -> Float[Array, "... levels"]:
         """The concentrations, with 1 in place of 0 so that nothing unused is infinite."""
-        return self._possible(jnp.asarray(self.concentrations), 1.0)
+        return self._possible(xp.asarray(self.concentrations), 1.0)
 
     @property
     def total(self) -> Float[Array, "..."]:
         """Σα."""
-        return jnp.asarray(self.concentrations).sum(-1)
+        return xp.asarray(self.concentrations).sum(-1)
 
     @property
     def log_normalizer(self) -> Float[Array, "..."]:
@@ -43,7 +42,7 @@ class Dirichlet(eqx.Module):
     def log_prob(self, probabilities: Float[Array, "... levels"]) -> Float[Array, "..."]:
         """Log-density at π on the simplex, in nats."""
         exponent = self._possible(self._safe() - 1.0)
-        return xlogy(exponent, probabilities).sum(-1) - self.log_normalizer
+        return special.xlogy(exponent, probabilities).sum(-1) - self.log_normalizer
 
     def posterior(self, counts: Float[Array, "... levels"]) -> Self:
         """After (expected) counts of the levels; impossible levels stay impossible."""
@@ -62,13 +61,13 @@ class Dirichlet(eqx.Module):
 
         Where no α_l exceeds 1 the density has no single peak inside, and the mean is returned.
         """
-        above = jnp.maximum(self.concentrations - 1.0, 0.0)
+        above = xp.maximum(self.concentrations - 1.0, 0.0)
         total = above.sum(-1, keepdims=True)
-        return jnp.where(total > 0, ratio(above, total), self.mean())
+        return xp.where(total > 0, ratio(above, total), self.mean())
 
     def expected_log(self) -> Float[Array, "... levels"]:
         """``E log π_l = ψ(α_l) − ψ(Σα)``; the log of the smallest number where the level is impossible."""
-        values = digamma(self._safe()) - digamma(self.total)[..., None]
+        values = special.digamma(self._safe()) - special.digamma(self.total)[..., None]
         return self._possible(values, math.log(tiny(values)))
 
     def entropy(self, base: float | None = None) -> Float[Array, "..."]:
@@ -85,4 +84,4 @@ class Dirichlet(eqx.Module):
         """Draws of π, of shape ``shape + batch + (levels,)``."""
         a = self._safe()
         logs = self._possible(jax.random.loggamma(key, a, shape + a.shape, a.dtype), -jnp.inf)
-        return jax.nn.softmax(logs, axis=-1)
+        return softmax(logs)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, PRNGKeyArray
 
+from tacit.arrays import xp
 from tacit.compute import Array
 from tacit.families.base import ExponentialFamily, Parameter, in_base
 from tacit.families.numeric import deviance, on_support, ratio, tiny
@@ -29,20 +30,20 @@ class Exponential(ExponentialFamily):
     @classmethod
     def template(cls, shape: tuple[int, ...]) -> Self:
         """Rates of 1."""
-        return cls(jnp.ones(shape))
+        return cls(xp.ones(shape))
 
     def log_prob(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
         ok = self.supports(x)
-        return on_support(ok, x, jnp.log(self.rates) - self.rates * jnp.where(ok, x, 0.0))
+        return on_support(ok, x, xp.log(self.rates) - self.rates * xp.where(ok, x, 0.0))
 
     def supports(self, x: Float[Array, "..."]) -> Bool[Array, "..."]:
-        return jnp.isfinite(x) & (x >= 0)
+        return xp.isfinite(x) & (x >= 0)
 
     def sufficient_statistics(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
-        return jnp.where(self.supports(x), x, 0.0)[..., None]
+        return xp.where(self.supports(x), x, 0.0)[..., None]
 
     def log_base(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
-        return jnp.zeros_like(x)
+        return xp.zeros_like(x)
 
     @property
     def natural(self) -> Float[Array, "... F"]:
@@ -50,7 +51,7 @@ class Exponential(ExponentialFamily):
 
     @property
     def log_normalizer(self) -> Float[Array, "..."]:
-        return -jnp.log(self.rates)
+        return -xp.log(self.rates)
 
     @property
     def mean_parameters(self) -> Float[Array, "... F"]:
@@ -61,24 +62,24 @@ class Exponential(ExponentialFamily):
 
     def from_mean_parameters(self, mean_parameters: Float[Array, "... F"]) -> Self:
         mean = mean_parameters[..., 0]
-        return type(self)(1.0 / jnp.maximum(mean, tiny(mean)))
+        return type(self)(1.0 / xp.maximum(mean, tiny(mean)))
 
     def maximise(self, statistics: Float[Array, "..."], weight: Float[Array, "..."]) -> Self:
         new = self.from_mean_parameters(ratio(statistics, weight[..., None]))
-        return type(self)(jnp.where(weight > 0, new.rates, self.rates))
+        return type(self)(xp.where(weight > 0, new.rates, self.rates))
 
     def mean(self) -> Float[Array, "..."]:
-        return 1.0 / jnp.asarray(self.rates)
+        return 1.0 / xp.asarray(self.rates)
 
     def variance(self) -> Float[Array, "..."]:
-        return 1.0 / jnp.asarray(self.rates) ** 2
+        return 1.0 / xp.asarray(self.rates) ** 2
 
     def expected_log_base(self) -> Float[Array, "..."]:
-        return jnp.zeros_like(self.rates)
+        return xp.zeros_like(self.rates)
 
     def kl_divergence(self, other: Self, base: float | None = None) -> Float[Array, "..."]:
         # log(θ/θ') + θ'/θ − 1
-        p, q = jnp.asarray(self.rates), jnp.asarray(other.rates)
+        p, q = xp.asarray(self.rates), xp.asarray(other.rates)
         return in_base(deviance(p, q) / p, base)
 
     def sample(self, *, key: PRNGKeyArray, shape: tuple[int, ...] = ()) -> Float[Array, "..."]:

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, PRNGKeyArray
 
+from tacit.arrays import xp
 from tacit.compute import Array
 from tacit.families.base import ExponentialFamily, Parameter, in_base
 from tacit.families.normal import Normal
@@ -35,22 +36,22 @@ class LogNormal(ExponentialFamily):
     def _log(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
         """log x; NaN outside the support, which the Normal reads as missing."""
         ok = self.supports(x)
-        return jnp.where(ok, jnp.log(jnp.where(ok, x, 1.0)), jnp.nan)
+        return xp.where(ok, xp.log(xp.where(ok, x, 1.0)), xp.nan)
 
     def log_prob(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
         ok = self.supports(x)
-        y = jnp.log(jnp.where(ok, x, 1.0))
+        y = xp.log(xp.where(ok, x, 1.0))
         return on_support(ok, x, self.logarithm.log_prob(y) - y)
 
     def supports(self, x: Float[Array, "..."]) -> Bool[Array, "..."]:
-        return jnp.isfinite(x) & (x > 0)
+        return xp.isfinite(x) & (x > 0)
 
     def sufficient_statistics(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
         return self.logarithm.sufficient_statistics(self._log(x))
 
     def log_base(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
         y = self._log(x)
-        return self.logarithm.log_base(y) - jnp.where(jnp.isnan(y), 0.0, y)
+        return self.logarithm.log_base(y) - xp.where(xp.isnan(y), 0.0, y)
 
     @property
     def natural(self) -> Float[Array, "... F"]:
@@ -74,10 +75,10 @@ class LogNormal(ExponentialFamily):
         return type(self)(self.logarithm.maximise(statistics, weight))
 
     def mean(self) -> Float[Array, "..."]:
-        return jnp.exp(self.logarithm.means + 0.5 * self.logarithm.variances)
+        return xp.exp(self.logarithm.means + 0.5 * self.logarithm.variances)
 
     def variance(self) -> Float[Array, "..."]:
-        return jnp.expm1(self.logarithm.variances) * self.mean() ** 2
+        return xp.expm1(self.logarithm.variances) * self.mean() ** 2
 
     def expected_log_base(self) -> Float[Array, "..."]:
         return self.logarithm.expected_log_base() - self.logarithm.means
@@ -94,7 +95,7 @@ class LogNormal(ExponentialFamily):
 
     def scaled(self, scale: Float[Array, "..."]) -> Self:
         """The distribution of ``scale · x``, scale > 0."""
-        return type(self)(self.logarithm.affine(jnp.ones_like(scale), jnp.log(scale)))
+        return type(self)(self.logarithm.affine(xp.ones_like(scale), xp.log(scale)))
 
     def draw(self, random: np.random.Generator, total: np.ndarray | None = None) -> np.ndarray:
         return np.exp(self.logarithm.draw(random))

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple, Self
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Bool, Float, PRNGKeyArray
 
+from tacit.arrays import static
 from tacit.compute import LOG_2PI, Array
 from tacit.families.base import Family, in_base
 from tacit.families.multivariate_normal import MultivariateNormal, checked_columns, outer_statistics, square
@@ -35,7 +35,7 @@ class LowRankNormal(Family):
     loadings: Float[Array, "*batch dims factors"]
     noise: Float[Array, "*batch dims"]
     """ψ, variances."""
-    iterations: int = eqx.field(static=True, default=50)
+    iterations: int = static(default=50)
     """Limit of the inner iterations of ``maximise``."""
 
     @property

@@ -5,9 +5,9 @@ from typing import ClassVar, Self
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import gammaln, xlogy
 from jaxtyping import Bool, Float, PRNGKeyArray
 
+from tacit.arrays import softmax, special, xp
 from tacit.compute import Array
 from tacit.families.base import ExponentialFamily, Parameter, in_base
 from tacit.families.categorical import shares
@@ -46,12 +46,12 @@ class Multinomial(ExponentialFamily):
     @classmethod
     def template(cls, shape: tuple[int, ...], categories: int) -> Self:
         """Equal probabilities of the categories."""
-        return cls(jnp.full((*shape, categories), 1.0 / categories))
+        return cls(xp.full((*shape, categories), 1.0 / categories))
 
     def _row(self, x: Float[Array, "... categories"]) -> tuple[Bool[Array, "..."], Float[Array, "..."]]:
         """Whether the whole row is supported, and the row (zeros where it is not)."""
-        ok = jnp.all(self.supports(x), axis=-1)
-        return ok, jnp.where(ok[..., None], x, 0.0)
+        ok = xp.all(self.supports(x), axis=-1)
+        return ok, xp.where(ok[..., None], x, 0.0)
 
     def log_prob(self, x: Float[Array, "... categories"]) -> Float[Array, "..."]:
         ok, counts = self._row(x)
@@ -62,14 +62,14 @@ class Multinomial(ExponentialFamily):
         return on_support(ok, x.sum(-1), value)
 
     def supports(self, x: Float[Array, "... categories"]) -> Bool[Array, "... categories"]:
-        return jnp.isfinite(x) & (x >= 0) & (x == jnp.floor(x))
+        return xp.isfinite(x) & (x >= 0) & (x == xp.floor(x))
 
     def sufficient_statistics(self, x: Float[Array, "... categories"]) -> Float[Array, "... categories"]:
         return self._row(x)[1]
 
     def log_base(self, x: Float[Array, "... categories"]) -> Float[Array, "..."]:
         _, counts = self._row(x)
-        return gammaln(counts.sum(-1) + 1.0) - gammaln(counts + 1.0).sum(-1)
+        return special.gammaln(counts.sum(-1) + 1.0) - special.gammaln(counts + 1.0).sum(-1)
 
     @property
     def natural(self) -> Float[Array, "... F"]:
@@ -77,14 +77,14 @@ class Multinomial(ExponentialFamily):
 
     @property
     def log_normalizer(self) -> Float[Array, "..."]:
-        return jnp.zeros(self.probabilities.shape[:-1], self.probabilities.dtype)
+        return xp.zeros(self.probabilities.shape[:-1], self.probabilities.dtype)
 
     @property
     def mean_parameters(self) -> Float[Array, "... F"]:
-        return jnp.asarray(self.probabilities)
+        return xp.asarray(self.probabilities)
 
     def from_natural(self, natural: Float[Array, "... F"]) -> Self:
-        return type(self)(jax.nn.softmax(natural, axis=-1))
+        return type(self)(softmax(natural))
 
     def from_mean_parameters(self, mean_parameters: Float[Array, "... F"]) -> Self:
         return type(self)(mean_parameters)
@@ -94,26 +94,26 @@ class Multinomial(ExponentialFamily):
         return type(self)(shares(statistics, self.probabilities, weight))
 
     def mean(self, total: Float[Array, "..."] | float = 1.0) -> Float[Array, "... categories"]:
-        return jnp.asarray(total)[..., None] * self.probabilities
+        return xp.asarray(total)[..., None] * self.probabilities
 
     def variance(self, total: Float[Array, "..."] | float = 1.0) -> Float[Array, "... categories"]:
         return self.mean(total) * (1.0 - self.probabilities)
 
     def expected_log_base(self, total: Float[Array, "..."] | float = 1.0) -> Float[Array, "..."]:
         """``log n! − Σ_v E log x_v!``, with x_v binomial."""
-        p = jnp.asarray(self.probabilities)
-        n = jnp.asarray(total, p.dtype)[..., None] * jnp.ones_like(p)
+        p = xp.asarray(self.probabilities)
+        n = xp.asarray(total, p.dtype)[..., None] * xp.ones_like(p)
 
         def excess(u: Float[Array, " nodes"]) -> Float[Array, "..."]:
             pu = u.reshape((-1,) + (1,) * n.ndim) * p
-            return generating_excess(n * pu, n * jnp.log1p(-pu), -n * log1p_gap(-pu))
+            return generating_excess(n * pu, n * xp.log1p(-pu), -n * log1p_gap(-pu))
 
-        return gammaln(n[..., 0] + 1.0) - expected_log_rising(excess, jnp.ones_like(n)).sum(-1)
+        return special.gammaln(n[..., 0] + 1.0) - expected_log_rising(excess, xp.ones_like(n)).sum(-1)
 
     def cross_entropy(
         self, other: Self, base: float | None = None, total: Float[Array, "..."] | float = 1.0
     ) -> Float[Array, "..."]:
-        per_item = -xlogy(self.probabilities, other.probabilities).sum(-1)
+        per_item = -special.xlogy(self.probabilities, other.probabilities).sum(-1)
         return in_base(total * per_item - self.expected_log_base(total), base)
 
     def entropy(self, base: float | None = None, total: Float[Array, "..."] | float = 1.0) -> Float[Array, "..."]:
@@ -122,7 +122,7 @@ class Multinomial(ExponentialFamily):
     def kl_divergence(
         self, other: Self, base: float | None = None, total: Float[Array, "..."] | float = 1.0
     ) -> Float[Array, "..."]:
-        p, q = jnp.asarray(self.probabilities), jnp.asarray(other.probabilities)
+        p, q = xp.asarray(self.probabilities), xp.asarray(other.probabilities)
         return in_base(total * deviance(p, q).sum(-1), base)
 
     def sample(

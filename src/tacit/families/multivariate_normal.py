@@ -8,10 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, PRNGKeyArray
 
+from tacit.arrays import cholesky_factor, inverse_triangle, xp
 from tacit.compute import LOG_2PI, Array
 from tacit.families.base import ExponentialFamily, in_base
 from tacit.families.numeric import ratio
-from tacit.families.whitening import inverse_triangle, retriangle, whiten
+from tacit.families.whitening import retriangle, whiten
 
 
 class MultivariateNormal(ExponentialFamily):
@@ -34,25 +35,25 @@ class MultivariateNormal(ExponentialFamily):
     @classmethod
     def template(cls, shape: tuple[int, ...], dims: int) -> Self:
         """Standard Normals."""
-        return cls(jnp.zeros((*shape, dims)), jnp.broadcast_to(jnp.eye(dims), (*shape, dims, dims)))
+        return cls(xp.zeros((*shape, dims)), xp.broadcast_to(xp.eye(dims), (*shape, dims, dims)))
 
     @classmethod
     def from_covariance(
         cls, means: Float[Array, "*batch dims"], covariances: Float[Array, "*factors dims dims"]
     ) -> Self:
         """From covariance matrices; one ``[D, D]`` for all means is a tied covariance, one each a full one."""
-        return cls(means, jnp.linalg.cholesky(covariances))
+        return cls(means, cholesky_factor(covariances))
 
     @classmethod
     def diagonal(cls, means: Float[Array, "*batch dims"], variances: Float[Array, "*factors dims"]) -> Self:
         """Independent columns with variances σ_j²."""
-        scales = jnp.sqrt(variances)
-        return cls(means, scales[..., None] * jnp.eye(scales.shape[-1], dtype=scales.dtype))
+        scales = xp.sqrt(variances)
+        return cls(means, scales[..., None] * xp.eye(scales.shape[-1], dtype=scales.dtype))
 
     @classmethod
     def spherical(cls, means: Float[Array, "*batch dims"], variances: Float[Array, "*factors"]) -> Self:
         """Independent columns with one variance σ² for all of them."""
-        return cls.diagonal(means, jnp.broadcast_to(variances[..., None], (*variances.shape, means.shape[-1])))
+        return cls.diagonal(means, xp.broadcast_to(variances[..., None], (*variances.shape, means.shape[-1])))
 
     @property
     def dims(self) -> int:
@@ -62,60 +63,60 @@ class MultivariateNormal(ExponentialFamily):
     @property
     def batch(self) -> tuple[int, ...]:
         """The batch shape that mean and factor broadcast to."""
-        return jnp.broadcast_shapes(self.means.shape[:-1], self.cholesky.shape[:-2])
+        return xp.broadcast_shapes(self.means.shape[:-1], self.cholesky.shape[:-2])
 
     @property
     def covariances(self) -> Float[Array, "*factors dims dims"]:
         """``Σ = L Lᵀ``."""
-        return self.cholesky @ jnp.swapaxes(self.cholesky, -1, -2)
+        return self.cholesky @ xp.swapaxes(self.cholesky, -1, -2)
 
     @property
     def _log_scale(self) -> Float[Array, "*factors"]:
         """``½ log |Σ|``."""
-        return jnp.log(jnp.diagonal(self.cholesky, axis1=-2, axis2=-1)).sum(-1)
+        return xp.log(xp.diagonal(self.cholesky, axis1=-2, axis2=-1)).sum(-1)
 
     def log_prob(self, x: Float[Array, "*rows dims"]) -> Float[Array, "..."]:
         """Log-density of the observed entries, in nats (0 where all are missing, −inf at an infinite value)."""
-        infinite = jnp.isinf(x)
-        parts = whiten(jnp.where(infinite, 0.0, x), self.means, self.cholesky)
+        infinite = xp.isinf(x)
+        parts = whiten(xp.where(infinite, 0.0, x), self.means, self.cholesky)
         value = -0.5 * (parts.distance + parts.log_det + LOG_2PI * parts.observed)
-        return jnp.where(infinite.any(-1), -jnp.inf, value)
+        return xp.where(infinite.any(-1), -xp.inf, value)
 
     def supports(self, x: Float[Array, "*rows dims"]) -> Bool[Array, "*rows dims"]:
-        return jnp.isfinite(x)
+        return xp.isfinite(x)
 
     def sufficient_statistics(self, x: Float[Array, "*rows dims"]) -> Float[Array, "*rows F"]:
-        return outer_statistics(jnp.where(self.supports(x).all(-1, keepdims=True), x, 0.0))
+        return outer_statistics(xp.where(self.supports(x).all(-1, keepdims=True), x, 0.0))
 
     def log_base(self, x: Float[Array, "*rows dims"]) -> Float[Array, "*rows"]:
-        return jnp.where(self.supports(x).all(-1), -0.5 * self.dims * LOG_2PI, 0.0)
+        return xp.where(self.supports(x).all(-1), -0.5 * self.dims * LOG_2PI, 0.0)
 
     @property
     def natural(self) -> Float[Array, "*batch F"]:
         half = inverse_triangle(self.cholesky)
-        whitened = jnp.einsum("...ij,...j->...i", half, self.means)
-        precision = jnp.swapaxes(half, -1, -2) @ half
-        first = jnp.einsum("...ij,...i->...j", half, whitened)
-        second = jnp.broadcast_to(-0.5 * flat(precision), (*self.batch, self.dims**2))
-        return jnp.concatenate([first, second], axis=-1)
+        whitened = xp.einsum("...ij,...j->...i", half, self.means)
+        precision = xp.swapaxes(half, -1, -2) @ half
+        first = xp.einsum("...ij,...i->...j", half, whitened)
+        second = xp.broadcast_to(-0.5 * flat(precision), (*self.batch, self.dims**2))
+        return xp.concatenate([first, second], axis=-1)
 
     @property
     def log_normalizer(self) -> Float[Array, "*batch"]:
-        whitened = jnp.einsum("...ij,...j->...i", inverse_triangle(self.cholesky), self.means)
+        whitened = xp.einsum("...ij,...j->...i", inverse_triangle(self.cholesky), self.means)
         return 0.5 * (whitened**2).sum(-1) + self._log_scale
 
     @property
     def mean_parameters(self) -> Float[Array, "*batch F"]:
         second = self.covariances + self.means[..., :, None] * self.means[..., None, :]
-        return jnp.concatenate([jnp.broadcast_to(self.means, (*self.batch, self.dims)), flat(second)], axis=-1)
+        return xp.concatenate([xp.broadcast_to(self.means, (*self.batch, self.dims)), flat(second)], axis=-1)
 
     def from_natural(self, natural: Float[Array, "*batch F"]) -> Self:
         # Σ⁻¹ = U Uᵀ with U upper triangular (the Cholesky factor of the reversed matrix, reversed): L = U⁻ᵀ
         precision = -2.0 * square(natural[..., self.dims :], self.dims)
-        upper = jnp.linalg.cholesky(precision[..., ::-1, ::-1])[..., ::-1, ::-1]
-        factor = inverse_triangle(jnp.swapaxes(upper, -1, -2))
-        half = jnp.einsum("...ij,...j->...i", factor.mT, natural[..., : self.dims])
-        return type(self)(jnp.einsum("...ij,...j->...i", factor, half), factor)
+        upper = cholesky_factor(precision[..., ::-1, ::-1])[..., ::-1, ::-1]
+        factor = inverse_triangle(xp.swapaxes(upper, -1, -2))
+        half = xp.einsum("...ij,...j->...i", factor.mT, natural[..., : self.dims])
+        return type(self)(xp.einsum("...ij,...j->...i", factor, half), factor)
 
     def from_mean_parameters(self, mean_parameters: Float[Array, "*batch F"]) -> Self:
         """The member with these means and second moments; NaN where the covariance is not positive definite."""
@@ -125,34 +126,34 @@ class MultivariateNormal(ExponentialFamily):
 
     def maximise(self, statistics: Float[Array, "*batch F"], weight: Float[Array, "*batch"]) -> Self:
         seen = weight > 0
-        stood_in = jnp.where(seen[..., None], ratio(statistics, weight[..., None]), self.mean_parameters)
+        stood_in = xp.where(seen[..., None], ratio(statistics, weight[..., None]), self.mean_parameters)
         new = self.from_mean_parameters(stood_in)
         return type(self)(
-            jnp.where(seen[..., None], new.means, self.means),
-            jnp.where(seen[..., None, None], new.cholesky, self.cholesky),
+            xp.where(seen[..., None], new.means, self.means),
+            xp.where(seen[..., None, None], new.cholesky, self.cholesky),
         )
 
     def mean(self) -> Float[Array, "*batch dims"]:
-        return jnp.broadcast_to(self.means, (*self.batch, self.dims))
+        return xp.broadcast_to(self.means, (*self.batch, self.dims))
 
     def variance(self) -> Float[Array, "*batch dims"]:
-        return jnp.broadcast_to((self.cholesky**2).sum(-1), (*self.batch, self.dims))
+        return xp.broadcast_to((self.cholesky**2).sum(-1), (*self.batch, self.dims))
 
     def expected_log_base(self) -> Float[Array, "*batch"]:
-        return jnp.full(self.batch, -0.5 * self.dims * LOG_2PI, self.means.dtype)
+        return xp.full(self.batch, -0.5 * self.dims * LOG_2PI, self.means.dtype)
 
     def entropy(self, base: float | None = None) -> Float[Array, "*batch"]:
         value = 0.5 * self.dims * (1.0 + LOG_2PI) + self._log_scale
-        return in_base(jnp.broadcast_to(value, self.batch), base)
+        return in_base(xp.broadcast_to(value, self.batch), base)
 
     def kl_divergence(self, other: Self, base: float | None = None) -> Float[Array, "..."]:
         """``½ [‖M‖² − D − 2 log|M| + ‖L'⁻¹(μ − μ')‖²]`` with ``M = L'⁻¹ L``."""
         half = inverse_triangle(other.cholesky)
-        spread = jnp.einsum("...ij,...jk->...ik", half, self.cholesky)
-        shift = jnp.einsum("...ij,...j->...i", half, self.means - other.means)
-        diagonal = jnp.diagonal(spread, axis1=-2, axis2=-1)
+        spread = xp.einsum("...ij,...jk->...ik", half, self.cholesky)
+        shift = xp.einsum("...ij,...j->...i", half, self.means - other.means)
+        diagonal = xp.diagonal(spread, axis1=-2, axis2=-1)
         below = (spread**2).sum((-2, -1)) - (diagonal**2).sum(-1)
-        along = (diagonal**2 - 1.0 - 2.0 * jnp.log(diagonal)).sum(-1)
+        along = (diagonal**2 - 1.0 - 2.0 * xp.log(diagonal)).sum(-1)
         return in_base(0.5 * (along + below + (shift**2).sum(-1)), base)
 
     def cross_entropy(self, other: Self, base: float | None = None) -> Float[Array, "..."]:
@@ -169,7 +170,7 @@ class MultivariateNormal(ExponentialFamily):
                 f"a map from {matrix.shape[-1]} to {matrix.shape[-2]} columns has a singular covariance; "
                 "give it no more rows than columns"
             )
-        means = jnp.einsum("...ij,...j->...i", matrix, self.means) + shift
+        means = xp.einsum("...ij,...j->...i", matrix, self.means) + shift
         return type(self)(means, retriangle(matrix @ self.cholesky))
 
     def marginal(self, columns: Sequence[int]) -> Self:
@@ -190,16 +191,16 @@ class MultivariateNormal(ExponentialFamily):
             raise ValueError(f"{given} columns are given, but each row has {values.shape[-1]} values")
         factor = retriangle(self.cholesky[..., np.concatenate([chosen, rest]), :])
         # [x_c; x_r] = μ + [[L_cc, 0], [L_rc, L_rr]] z: the values fix the first z, the others stay standard
-        whitened = jnp.einsum(
+        whitened = xp.einsum(
             "...ij,...j->...i", inverse_triangle(factor[..., :given, :given]), values - self.means[..., chosen]
         )
-        shift = jnp.einsum("...ij,...j->...i", factor[..., given:, :given], whitened)
+        shift = xp.einsum("...ij,...j->...i", factor[..., given:, :given], whitened)
         return type(self)(self.means[..., rest] + shift, factor[..., given:, given:])
 
 
 def outer_statistics(x: Float[Array, "*rows dims"]) -> Float[Array, "*rows F"]:
     """``(x, vec x xᵀ)`` along one last axis of D + D² numbers."""
-    return jnp.concatenate([x, flat(x[..., :, None] * x[..., None, :])], axis=-1)
+    return xp.concatenate([x, flat(x[..., :, None] * x[..., None, :])], axis=-1)
 
 
 def flat(matrices: Float[Array, "*batch dims dims"]) -> Float[Array, "*batch squared"]:
@@ -210,7 +211,7 @@ def flat(matrices: Float[Array, "*batch dims dims"]) -> Float[Array, "*batch squ
 def square(vectors: Float[Array, "*batch squared"], dims: int) -> Float[Array, "*batch dims dims"]:
     """The symmetric matrix with this vec (its symmetric part, where rounding has spoilt it)."""
     matrices = vectors.reshape(*vectors.shape[:-1], dims, dims)
-    return 0.5 * (matrices + jnp.swapaxes(matrices, -1, -2))
+    return 0.5 * (matrices + xp.swapaxes(matrices, -1, -2))
 
 
 def checked_columns(columns: Sequence[int], dims: int) -> np.ndarray:

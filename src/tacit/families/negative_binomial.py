@@ -6,10 +6,10 @@ from typing import ClassVar, Self
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import xlogy
+import scipy.special
 from jaxtyping import Bool, Float, PRNGKeyArray
-from scipy import special
 
+from tacit.arrays import repeat, special, xp
 from tacit.compute import Array
 from tacit.families.base import Family, Parameter, in_base
 from tacit.families.numeric import (
@@ -53,12 +53,12 @@ class NegativeBinomial(Family):
     @classmethod
     def template(cls, shape: tuple[int, ...]) -> Self:
         """Means and dispersions of 1."""
-        return cls(jnp.ones(shape), jnp.ones(shape))
+        return cls(xp.ones(shape), xp.ones(shape))
 
     def log_prob(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
         ok = self.supports(x)
-        count = jnp.where(ok, x, 0.0)
-        r, trials = jnp.asarray(self.dispersions), count + self.dispersions
+        count = xp.where(ok, x, 0.0)
+        r, trials = xp.asarray(self.dispersions), count + self.dispersions
         share = r / (r + self.means)
         # log Γ(x+r) − log Γ(r) − log x! = log(r/(x+r)) + log(x+r)! − log r! − log x!, the bulk cancelled
         # against the powers (Loader 2000)
@@ -66,20 +66,20 @@ class NegativeBinomial(Family):
             stirling_excess(trials)
             - stirling_excess(r)
             - stirling_excess(count)
-            - jnp.log1p(count / r)
+            - xp.log1p(count / r)
             - deviance(count, trials / r * share * self.means)
             - deviance(r, trials * share)
         )
         return on_support(ok, x, value)
 
     def supports(self, x: Float[Array, "..."]) -> Bool[Array, "..."]:
-        return jnp.isfinite(x) & (x >= 0) & (x == jnp.floor(x))
+        return xp.isfinite(x) & (x >= 0) & (x == xp.floor(x))
 
     def expected_statistics(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
         """``(x, E[x − L | x], Var[L | x])``, the last two at the dispersion of ``self``."""
-        count = jnp.where(self.supports(x), x, 0.0)
-        shared, variance = shared_tables(count, jnp.asarray(self.dispersions))
-        return jnp.stack(jnp.broadcast_arrays(count, shared, variance), axis=-1)
+        count = xp.where(self.supports(x), x, 0.0)
+        shared, variance = shared_tables(count, xp.asarray(self.dispersions))
+        return xp.stack(xp.broadcast_arrays(count, shared, variance), axis=-1)
 
     def maximise(self, statistics: Float[Array, "..."], weight: Float[Array, "..."]) -> Self:
         """The joint maximum over (μ, r) of a lower bound of the log-likelihood that is tight at ``self``.
@@ -92,17 +92,17 @@ class NegativeBinomial(Family):
         bound has the likelihood's own curvature at r₀: it never falls either, and converges as Newton's method.
         """
         mean = ratio(statistics[..., 0], weight)
-        dispersion = _best_dispersion(jnp.asarray(self.dispersions), statistics, weight, mean)
+        dispersion = _best_dispersion(xp.asarray(self.dispersions), statistics, weight, mean)
         return type(self)(
-            jnp.where(weight > 0, mean, self.means),
-            jnp.where((weight > 0) & (mean > 0), dispersion, self.dispersions),
+            xp.where(weight > 0, mean, self.means),
+            xp.where((weight > 0) & (mean > 0), dispersion, self.dispersions),
         )
 
     def mean(self) -> Float[Array, "..."]:
-        return jnp.broadcast_arrays(self.means, self.dispersions)[0]
+        return xp.broadcast_arrays(self.means, self.dispersions)[0]
 
     def variance(self) -> Float[Array, "..."]:
-        return self.means + jnp.asarray(self.means) ** 2 / self.dispersions
+        return self.means + xp.asarray(self.means) ** 2 / self.dispersions
 
     def _rising(self, order: Float[Array, "..."]) -> Float[Array, "..."]:
         """``E[log Γ(x+s) − log Γ(s) − x log s]`` at s = order."""
@@ -111,25 +111,25 @@ class NegativeBinomial(Family):
         def excess(u: Float[Array, " nodes"]) -> Float[Array, "..."]:
             nodes = u.reshape((-1,) + (1,) * odds.ndim)
             r, w = self.dispersions, odds * nodes
-            return generating_excess(r * w, -r * jnp.log1p(w), r * log1p_gap(w))
+            return generating_excess(r * w, -r * xp.log1p(w), r * log1p_gap(w))
 
-        return expected_log_rising(excess, jnp.broadcast_to(order, odds.shape))
+        return expected_log_rising(excess, xp.broadcast_to(order, odds.shape))
 
     def entropy(self, base: float | None = None) -> Float[Array, "..."]:
         return self.cross_entropy(self, base)
 
     def cross_entropy(self, other: Self, base: float | None = None) -> Float[Array, "..."]:
         """``−E_p log q``, by quadrature, to about 1e-15 of the mean."""
-        log_factorial = self._rising(jnp.ones_like(self.mean()))
+        log_factorial = self._rising(xp.ones_like(self.mean()))
         return in_base(log_factorial + self._against(other), base)
 
     def kl_divergence(self, other: Self, base: float | None = None) -> Float[Array, "..."]:
-        return in_base(jnp.maximum(self._against(other) - self._against(self), 0.0), base)
+        return in_base(xp.maximum(self._against(other) - self._against(self), 0.0), base)
 
     def _against(self, other: Self) -> Float[Array, "..."]:
         """``−E_p[log q(x) + log x!]``."""
-        m, s = jnp.asarray(other.means), jnp.asarray(other.dispersions)
-        powers = (s + self.means) * jnp.log1p(m / s) - xlogy(self.means, m)
+        m, s = xp.asarray(other.means), xp.asarray(other.dispersions)
+        powers = (s + self.means) * xp.log1p(m / s) - special.xlogy(self.means, m)
         return powers - self._rising(s)
 
     def sample(self, *, key: PRNGKeyArray, shape: tuple[int, ...] = ()) -> Float[Array, "..."]:
@@ -147,7 +147,7 @@ class NegativeBinomial(Family):
         count = np.floor(x)
         size = np.asarray(self.dispersions)
         share = size / (size + self.means)
-        return np.where(count >= 0, special.betainc(size, np.maximum(count, 0.0) + 1.0, share), 0.0)
+        return np.where(count >= 0, scipy.special.betainc(size, np.maximum(count, 0.0) + 1.0, share), 0.0)
 
 
 def _best_dispersion(
@@ -164,23 +164,23 @@ def _best_dispersion(
     """
     count, shared, variance = statistics[..., 0], statistics[..., 1], statistics[..., 2]
     squares = shared - variance  # Σ(1−w)²
-    spread = jnp.maximum(count * squares - shared**2, 0.0)
-    opened = jnp.maximum(count - shared - variance, 0.0)  # Σw²
+    spread = xp.maximum(count * squares - shared**2, 0.0)
+    opened = xp.maximum(count - shared - variance, 0.0)  # Σw²
 
     def slope(r: Float[Array, "..."]) -> Float[Array, "..."]:
         z = r / start
         right = ratio(z * spread + count * variance, z * opened + variance)
         left = ratio(shared**2, shared + (z - 1.0) * variance)
-        return weight * r * log1p_gap(mean / r) - jnp.where(z > 1.0, right, left)
+        return weight * r * log1p_gap(mean / r) - xp.where(z > 1.0, right, left)
 
-    low, high = (jnp.full(start.shape, math.log(bound), start.dtype) for bound in _DISPERSION_BOUNDS)
+    low, high = (np.full(start.shape, math.log(bound), start.dtype) for bound in _DISPERSION_BOUNDS)
     rising = slope(start) > 0
-    bracket = jnp.where(rising, jnp.log(start), low), jnp.where(rising, high, jnp.log(start))
+    bracket: tuple[Array, Array] = xp.where(rising, xp.log(start), low), xp.where(rising, high, xp.log(start))
 
-    def halve(_: Array | int, ends: tuple[Array, Array]) -> tuple[Array, Array]:
+    def halve(ends: tuple[Array, Array]) -> tuple[Array, Array]:
         middle = 0.5 * (ends[0] + ends[1])
-        up = slope(jnp.exp(middle)) > 0
-        return jnp.where(up, middle, ends[0]), jnp.where(up, ends[1], middle)
+        up = slope(xp.exp(middle)) > 0
+        return xp.where(up, middle, ends[0]), xp.where(up, ends[1], middle)
 
-    lower, upper = jax.lax.fori_loop(0, 56, halve, bracket)
-    return jnp.exp(0.5 * (lower + upper))
+    lower, upper = repeat(56, halve, bracket)
+    return xp.exp(0.5 * (lower + upper))

@@ -5,9 +5,10 @@ from typing import ClassVar, Self
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy.special
 from jaxtyping import Bool, Float, PRNGKeyArray
-from scipy import special
 
+from tacit.arrays import xp
 from tacit.compute import LOG_2PI, Array
 from tacit.families.base import ExponentialFamily, Parameter, in_base
 from tacit.families.numeric import deviance, on_support, ratio, tiny
@@ -31,41 +32,41 @@ class Normal(ExponentialFamily):
     @classmethod
     def template(cls, shape: tuple[int, ...]) -> Self:
         """Standard Normals."""
-        return cls(jnp.zeros(shape), jnp.ones(shape))
+        return cls(xp.zeros(shape), xp.ones(shape))
 
     def _spread(self) -> Float[Array, "..."]:
         """The variance, kept so far from zero that ``1/v`` and ``μ²/v`` are finite."""
-        return jnp.maximum(self.variances, tiny(self.variances) * (1.0 + self.means**2))
+        return xp.maximum(self.variances, tiny(self.variances) * (1.0 + self.means**2))
 
     def log_prob(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
         ok, v = self.supports(x), self._spread()
-        square = (jnp.where(ok, x, 0.0) - self.means) ** 2 / v
-        return on_support(ok, x, -0.5 * (square + jnp.log(v) + LOG_2PI))
+        square = (xp.where(ok, x, 0.0) - self.means) ** 2 / v
+        return on_support(ok, x, -0.5 * (square + xp.log(v) + LOG_2PI))
 
     def supports(self, x: Float[Array, "..."]) -> Bool[Array, "..."]:
-        return jnp.isfinite(x)
+        return xp.isfinite(x)
 
     def sufficient_statistics(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
-        safe = jnp.where(self.supports(x), x, 0.0)
-        return jnp.stack([safe, safe * safe], axis=-1)
+        safe = xp.where(self.supports(x), x, 0.0)
+        return xp.stack([safe, safe * safe], axis=-1)
 
     def log_base(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
-        return jnp.where(self.supports(x), -0.5 * LOG_2PI, 0.0)
+        return xp.where(self.supports(x), -0.5 * LOG_2PI, 0.0)
 
     @property
     def natural(self) -> Float[Array, "... F"]:
         v = self._spread()
-        return jnp.stack(jnp.broadcast_arrays(self.means / v, -0.5 / v), axis=-1)
+        return xp.stack(xp.broadcast_arrays(self.means / v, -0.5 / v), axis=-1)
 
     @property
     def log_normalizer(self) -> Float[Array, "..."]:
         v = self._spread()
-        return 0.5 * (self.means**2 / v + jnp.log(v))
+        return 0.5 * (self.means**2 / v + xp.log(v))
 
     @property
     def mean_parameters(self) -> Float[Array, "... F"]:
         square = self.means**2 + self.variances
-        return jnp.stack(jnp.broadcast_arrays(self.means, square), axis=-1)
+        return xp.stack(xp.broadcast_arrays(self.means, square), axis=-1)
 
     def from_natural(self, natural: Float[Array, "... F"]) -> Self:
         v = -0.5 / natural[..., 1]
@@ -75,27 +76,27 @@ class Normal(ExponentialFamily):
         mean, square = mean_parameters[..., 0], mean_parameters[..., 1]
         # E[x²] − E[x]² is not known below the rounding error of E[x²]; a floor there is an exact maximiser
         # too
-        resolution = jnp.finfo(square.dtype).eps * square
-        return type(self)(mean, jnp.maximum(square - mean**2, resolution))
+        resolution = xp.finfo(square.dtype).eps * square
+        return type(self)(mean, xp.maximum(square - mean**2, resolution))
 
     def maximise(self, statistics: Float[Array, "..."], weight: Float[Array, "..."]) -> Self:
         new = self.from_mean_parameters(ratio(statistics, weight[..., None]))
         seen = weight > 0
-        return type(self)(jnp.where(seen, new.means, self.means), jnp.where(seen, new.variances, self.variances))
+        return type(self)(xp.where(seen, new.means, self.means), xp.where(seen, new.variances, self.variances))
 
     def mean(self) -> Float[Array, "..."]:
-        return jnp.broadcast_arrays(self.means, self.variances)[0]
+        return xp.broadcast_arrays(self.means, self.variances)[0]
 
     def variance(self) -> Float[Array, "..."]:
-        return jnp.broadcast_arrays(self.variances, self.means)[0]
+        return xp.broadcast_arrays(self.variances, self.means)[0]
 
     def expected_log_base(self) -> Float[Array, "..."]:
-        return jnp.full(jnp.shape(self.variance()), -0.5 * LOG_2PI)
+        return xp.full(xp.shape(self.variance()), -0.5 * LOG_2PI)
 
     def cross_entropy(self, other: Self, base: float | None = None) -> Float[Array, "..."]:
         v = other._spread()
         square = (self.variances + (self.means - other.means) ** 2) / v
-        return in_base(0.5 * (square + jnp.log(v) + LOG_2PI), base)
+        return in_base(0.5 * (square + xp.log(v) + LOG_2PI), base)
 
     def kl_divergence(self, other: Self, base: float | None = None) -> Float[Array, "..."]:
         # ½ [v/v' − 1 − log(v/v')] + ½ (μ − μ')²/v'
@@ -115,7 +116,7 @@ class Normal(ExponentialFamily):
         return random.normal(self.means, np.sqrt(self.variances))
 
     def cdf(self, x: np.ndarray) -> np.ndarray:
-        return special.ndtr((x - self.means) / np.sqrt(self.variances))
+        return scipy.special.ndtr((x - self.means) / np.sqrt(self.variances))
 
     def in_units(self, scale: Float[Array, "..."], shift: Float[Array, "..."]) -> Self:
         return self.affine(scale, shift)

@@ -6,13 +6,13 @@ of *their* size. Sources: Loader (2000), "Fast and accurate computation of binom
 and Stirling's remainder); Abramowitz & Stegun (1964) 6.1.41, 6.3.18 (the asymptotic series).
 """
 
+import math
 from collections.abc import Callable
 
-import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import digamma, gammaln, xlogy
 from jaxtyping import Bool, Float
 
+from tacit.arrays import special, xp
 from tacit.compute import LOG_2PI, Array
 
 _SERIES_FROM = 16.0
@@ -39,30 +39,30 @@ def choose(weights: Float[np.ndarray, "rows codes"], random: np.random.Generator
 
 def tiny(x: Array) -> float:
     """The smallest normal number of the array's dtype: what a probability of zero is read as."""
-    return float(jnp.finfo(jnp.result_type(x)).tiny)
+    return float(xp.finfo(xp.result_type(x)).tiny)
 
 
 def log_floored(x: Float[Array, "..."]) -> Float[Array, "..."]:
     """``log max(x, tiny)``: finite for every x ≥ 0."""
-    return jnp.log(jnp.maximum(x, tiny(x)))
+    return xp.log(xp.maximum(x, tiny(x)))
 
 
 def on_support(
     supported: Bool[Array, "..."], x: Float[Array, "..."], log_density: Float[Array, "..."]
 ) -> Float[Array, "..."]:
     """The log-density where x is supported, −inf where it is not, NaN where x is missing."""
-    return jnp.where(supported, log_density, jnp.where(jnp.isnan(x), jnp.nan, -jnp.inf))
+    return xp.where(supported, log_density, xp.where(xp.isnan(x), xp.nan, -xp.inf))
 
 
 def ratio(total: Float[Array, "..."], weight: Float[Array, "..."]) -> Float[Array, "..."]:
     """``total / weight``, and 0 where the weight is 0."""
-    return jnp.where(weight > 0, total, 0.0) / jnp.where(weight > 0, weight, 1.0)
+    return xp.where(weight > 0, total, 0.0) / xp.where(weight > 0, weight, 1.0)
 
 
 def _atanh_tail(v: Float[Array, "..."]) -> Float[Array, "..."]:
     """``atanh(v) − v`` by its series ``Σ_{j≥1} v^{2j+1}/(2j+1)``, for |v| ≤ 0.1."""
     square = v * v
-    total: Array = jnp.zeros_like(v)
+    total: Array = xp.zeros_like(v)
     for j in range(9, 0, -1):
         total = square * (total + 1.0 / (2 * j + 1))
     return v * total
@@ -75,59 +75,59 @@ def deviance(x: Float[Array, "..."], m: Float[Array, "..."]) -> Float[Array, "..
     others.
     """
     both = (x > 0) & (m > 0)
-    u, v = jnp.where(both, x, 1.0), jnp.where(both, m, 1.0)
+    u, v = xp.where(both, x, 1.0), xp.where(both, m, 1.0)
     relative = (u - v) / (u + v)
-    near = jnp.abs(relative) < 0.1
-    z = jnp.where(near, relative, 0.0)
+    near = xp.abs(relative) < 0.1
+    z = xp.where(near, relative, 0.0)
     series = (u - v) * z + 2.0 * u * _atanh_tail(z)
-    direct = u * jnp.log(jnp.clip(u / v, tiny(u), 1.0 / tiny(u))) + v - u
-    return jnp.where(both, jnp.where(near, series, direct), jnp.where(x > 0, jnp.inf, m))
+    direct = u * xp.log(xp.clip(u / v, tiny(u), 1.0 / tiny(u))) + v - u
+    return xp.where(both, xp.where(near, series, direct), xp.where(x > 0, xp.inf, m))
 
 
 def log1p_gap(w: Float[Array, "..."]) -> Float[Array, "..."]:
     """``w − log(1 + w)`` for w > −1: about w²/2 near zero."""
     relative = w / (2.0 + w)
-    near = jnp.abs(relative) < 0.1
-    z = jnp.where(near, relative, 0.0)
-    return jnp.where(near, w * z - 2.0 * _atanh_tail(z), w - jnp.log1p(jnp.where(near, 1.0, w)))
+    near = xp.abs(relative) < 0.1
+    z = xp.where(near, relative, 0.0)
+    return xp.where(near, w * z - 2.0 * _atanh_tail(z), w - xp.log1p(xp.where(near, 1.0, w)))
 
 
 def expm1_gap(v: Float[Array, "..."]) -> Float[Array, "..."]:
     """``v − (1 − e^{−v})`` for v ≥ 0: about v²/2 near zero."""
     near = v < 0.5
-    z = jnp.where(near, v, 0.0)
-    total = jnp.zeros_like(z)
+    z = xp.where(near, v, 0.0)
+    total = xp.zeros_like(z)
     for j in range(16, 1, -1):  # v²/2 − v³/6 + … = (v²/2)(1 − (v/3)(1 − (v/4)(…)))
         total = z / j * (1.0 - total)
-    return jnp.where(near, z * total, v + jnp.expm1(-jnp.where(near, 1.0, v)))
+    return xp.where(near, z * total, v + xp.expm1(-xp.where(near, 1.0, v)))
 
 
 def stirling_excess(x: Float[Array, "..."]) -> Float[Array, "..."]:
     """``log Γ(x+1) − (x log x − x)`` for x ≥ 0: 0 at x = 0, about ``½ log 2πx`` for large x."""
     large = x >= _SERIES_FROM
-    big, small = jnp.where(large, x, _SERIES_FROM), jnp.where(large, 1.0, x)
+    big, small = xp.where(large, x, _SERIES_FROM), xp.where(large, 1.0, x)
     inverse = 1.0 / big
     square = inverse * inverse
-    remainder = jnp.zeros_like(inverse)
+    remainder = xp.zeros_like(inverse)
     for coefficient in (-691 / 360360, 1 / 1188, -1 / 1680, 1 / 1260, -1 / 360, 1 / 12):
         remainder = coefficient + square * remainder
-    series = 0.5 * (LOG_2PI + jnp.log(big)) + inverse * remainder
-    return jnp.where(large, series, gammaln(small + 1.0) - xlogy(small, small) + small)
+    series = 0.5 * (LOG_2PI + xp.log(big)) + inverse * remainder
+    return xp.where(large, series, special.gammaln(small + 1.0) - special.xlogy(small, small) + small)
 
 
 def log_beta(concentrations: Float[Array, "... levels"]) -> Float[Array, "..."]:
     """``Σ log Γ(α_l) − log Γ(Σα)`` over the last axis, to rounding of its own size; an α of 0 does not count."""
-    a = jnp.asarray(concentrations)
+    a = xp.asarray(concentrations)
     total = a.sum(-1)
     excess = stirling_excess(a).sum(-1) - stirling_excess(total)
-    logs = jnp.log(jnp.where(a > 0, a, 1.0)).sum(-1) - jnp.log(total)
-    return excess - logs + xlogy(a, a / total[..., None]).sum(-1)
+    logs = xp.log(xp.where(a > 0, a, 1.0)).sum(-1) - xp.log(total)
+    return excess - logs + special.xlogy(a, a / total[..., None]).sum(-1)
 
 
 def _digamma_series(x: Float[Array, "..."]) -> Float[Array, "..."]:
     """``log x − ψ(x) − 1/(2x)`` for x ≥ 16."""
     square = 1.0 / (x * x)
-    total: Array = jnp.zeros_like(square)
+    total: Array = xp.zeros_like(square)
     for coefficient in (1 / 12, -691 / 32760, 1 / 132, -1 / 240, 1 / 252, -1 / 120, 1 / 12):
         total = square * (coefficient + total)
     return total
@@ -136,17 +136,23 @@ def _digamma_series(x: Float[Array, "..."]) -> Float[Array, "..."]:
 def digamma_gap(x: Float[Array, "..."]) -> Float[Array, "..."]:
     """``log x − ψ(x)`` for x > 0: decreasing from ∞ to 0, about 1/(2x) for large x."""
     large = x >= _SERIES_FROM
-    big, small = jnp.where(large, x, _SERIES_FROM), jnp.where(large, 1.0, x)
-    return jnp.where(large, 0.5 / big + _digamma_series(big), jnp.log(small) - digamma(small))
+    big, small = xp.where(large, x, _SERIES_FROM), xp.where(large, 1.0, x)
+    return xp.where(large, 0.5 / big + _digamma_series(big), xp.log(small) - special.digamma(small))
 
 
 def _trigamma_series(x: Float[Array, "..."]) -> Float[Array, "..."]:
     """``ψ'(x) − 1/x − 1/(2x²)`` for x ≥ 8."""
     square = 1.0 / (x * x)
-    total: Array = jnp.zeros_like(square)
+    total: Array = xp.zeros_like(square)
     for coefficient in (7 / 6, -691 / 2730, 5 / 66, -1 / 30, 1 / 42, -1 / 30, 1 / 6):
         total = coefficient + square * total
     return total * square / x
+
+
+def log_multigamma(a: Float[Array, "..."], dims: int) -> Float[Array, "..."]:
+    """``log Γ_d(a) = ¼ d (d − 1) log π + Σ_j log Γ(a − j/2)``, the normaliser of a Wishart, for a > (d − 1)/2."""
+    halves = 0.5 * np.arange(dims)
+    return 0.25 * dims * (dims - 1) * math.log(math.pi) + special.gammaln(a[..., None] - halves).sum(-1)
 
 
 def trigamma(x: Float[Array, "..."]) -> Float[Array, "..."]:
@@ -164,16 +170,16 @@ def shared_tables(x: Float[Array, "..."], r: Float[Array, "..."]) -> tuple[Float
     ``Σ_{i<x} r i/(r+i)²``; exact also where r is so large that the differences of ψ and ψ' cancel.
     """
     large = r >= _SERIES_FROM
-    big, small = jnp.where(large, r, _SERIES_FROM), jnp.where(large, 1.0, r)
+    big, small = xp.where(large, r, _SERIES_FROM), xp.where(large, 1.0, r)
     both = x + big
     mean_series = big * log1p_gap(x / big) - 0.5 * x / both + big * (_digamma_series(both) - _digamma_series(big))
-    mean = jnp.where(large, mean_series, x - small * (digamma(x + small) - digamma(small)))
-    mean = jnp.where(x > 1, jnp.maximum(mean, 0.0), 0.0)
+    mean = xp.where(large, mean_series, x - small * (special.digamma(x + small) - special.digamma(small)))
+    mean = xp.where(x > 1, xp.maximum(mean, 0.0), 0.0)
     # Σ i r/(r+i)² = Σ r/(r+i) − r² (ψ'(r) − ψ'(x+r))
     bulk = x * (x / both) - 0.5 * (x / both) * (1.0 + big / both)
     variance_series = bulk - mean - big**2 * (_trigamma_series(big) - _trigamma_series(both))
     direct = x - mean - small**2 * (trigamma(small) - trigamma(x + small))
-    return mean, jnp.clip(jnp.where(large, variance_series, direct), 0.0, mean)
+    return mean, xp.clip(xp.where(large, variance_series, direct), 0.0, mean)
 
 
 _LOG_NODES = np.arange(-80.0, 30.0, 0.25)
@@ -197,12 +203,12 @@ def expected_log_rising(
             broadcast against the batch from the left: B returns ``[nodes, *batch]``.
         order: r, broadcastable to the batch.
     """
-    order = jnp.asarray(order)
-    t = jnp.exp(jnp.asarray(_LOG_NODES, order.dtype))
-    u = -jnp.expm1(-t)
+    order = xp.asarray(order)
+    t = xp.exp(xp.asarray(_LOG_NODES, order.dtype))
+    u = -xp.expm1(-t)
     values = excess(u)
     shape = (-1,) + (1,) * (values.ndim - 1)
-    weighted = jnp.exp(-order * t.reshape(shape)) * values / u.reshape(shape)
+    weighted = xp.exp(-order * t.reshape(shape)) * values / u.reshape(shape)
     return 0.25 * weighted.sum(0)
 
 
@@ -211,4 +217,4 @@ def generating_excess(
 ) -> Float[Array, "..."]:
     """``m u − (1 − G)`` from m u, log G and the small difference ``gap = m u + log G``, each accurate."""
     near = log_generating > -0.5
-    return jnp.where(near, gap + expm1_gap(-log_generating), mean_u + jnp.expm1(log_generating))
+    return xp.where(near, gap + expm1_gap(-log_generating), mean_u + xp.expm1(log_generating))

@@ -5,10 +5,10 @@ from typing import ClassVar, Self
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import gammaln, xlogy
+import scipy.special
 from jaxtyping import Bool, Float, PRNGKeyArray
-from scipy import special
 
+from tacit.arrays import special, xp
 from tacit.compute import LOG_2PI, Array
 from tacit.families.base import ExponentialFamily, Parameter, in_base
 from tacit.families.numeric import (
@@ -40,22 +40,22 @@ class Poisson(ExponentialFamily):
     @classmethod
     def template(cls, shape: tuple[int, ...]) -> Self:
         """Rates of 1."""
-        return cls(jnp.ones(shape))
+        return cls(xp.ones(shape))
 
     def log_prob(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
         ok = self.supports(x)
-        count = jnp.where(ok, x, 0.0)
+        count = xp.where(ok, x, 0.0)
         # x log λ − λ − log x!, with the bulk of the three cancelled (Loader 2000)
         return on_support(ok, x, -stirling_excess(count) - deviance(count, self.rates))
 
     def supports(self, x: Float[Array, "..."]) -> Bool[Array, "..."]:
-        return jnp.isfinite(x) & (x >= 0) & (x == jnp.floor(x))
+        return xp.isfinite(x) & (x >= 0) & (x == xp.floor(x))
 
     def sufficient_statistics(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
-        return jnp.where(self.supports(x), x, 0.0)[..., None]
+        return xp.where(self.supports(x), x, 0.0)[..., None]
 
     def log_base(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
-        return -gammaln(jnp.where(self.supports(x), x, 0.0) + 1.0)
+        return -special.gammaln(xp.where(self.supports(x), x, 0.0) + 1.0)
 
     @property
     def natural(self) -> Float[Array, "... F"]:
@@ -63,30 +63,30 @@ class Poisson(ExponentialFamily):
 
     @property
     def log_normalizer(self) -> Float[Array, "..."]:
-        return jnp.asarray(self.rates)
+        return xp.asarray(self.rates)
 
     @property
     def mean_parameters(self) -> Float[Array, "... F"]:
         return self.rates[..., None]
 
     def from_natural(self, natural: Float[Array, "... F"]) -> Self:
-        return type(self)(jnp.exp(natural[..., 0]))
+        return type(self)(xp.exp(natural[..., 0]))
 
     def from_mean_parameters(self, mean_parameters: Float[Array, "... F"]) -> Self:
         return type(self)(mean_parameters[..., 0])
 
     def maximise(self, statistics: Float[Array, "..."], weight: Float[Array, "..."]) -> Self:
-        return type(self)(jnp.where(weight > 0, ratio(statistics[..., 0], weight), self.rates))
+        return type(self)(xp.where(weight > 0, ratio(statistics[..., 0], weight), self.rates))
 
     def mean(self) -> Float[Array, "..."]:
-        return jnp.asarray(self.rates)
+        return xp.asarray(self.rates)
 
     def variance(self) -> Float[Array, "..."]:
-        return jnp.asarray(self.rates)
+        return xp.asarray(self.rates)
 
     def expected_log_base(self) -> Float[Array, "..."]:
         # −E log x! = λ − λ log λ − H
-        return self.rates - xlogy(self.rates, self.rates) - self.entropy()
+        return self.rates - special.xlogy(self.rates, self.rates) - self.entropy()
 
     def entropy(self, base: float | None = None) -> Float[Array, "..."]:
         """``H = λ − λ log λ + E log x!``, by quadrature; beyond λ = 10³ by its asymptotic series.
@@ -94,19 +94,19 @@ class Poisson(ExponentialFamily):
         The series is that of Evans & Boersma (1988), "The entropy of a Poisson distribution", SIAM Review 30.
         """
         large = self.rates > _ASYMPTOTIC_FROM
-        rate = jnp.where(large, 1.0, self.rates)
-        log_factorial = expected_log_rising(lambda u: expm1_gap(_outer(u, rate)), jnp.ones_like(rate))
-        summed = rate - xlogy(rate, rate) + log_factorial
-        big = jnp.where(large, self.rates, _ASYMPTOTIC_FROM)
+        rate = xp.where(large, 1.0, self.rates)
+        log_factorial = expected_log_rising(lambda u: expm1_gap(_outer(u, rate)), xp.ones_like(rate))
+        summed = rate - special.xlogy(rate, rate) + log_factorial
+        big = xp.where(large, self.rates, _ASYMPTOTIC_FROM)
         inverse = 1.0 / big
-        series = 0.5 * (1.0 + LOG_2PI + jnp.log(big)) - inverse * (1 / 12 + inverse * (1 / 24 + inverse * 19 / 360))
-        return in_base(jnp.where(large, series, summed), base)
+        series = 0.5 * (1.0 + LOG_2PI + xp.log(big)) - inverse * (1 / 12 + inverse * (1 / 24 + inverse * 19 / 360))
+        return in_base(xp.where(large, series, summed), base)
 
     def cross_entropy(self, other: Self, base: float | None = None) -> Float[Array, "..."]:
         return self.entropy(base) + self.kl_divergence(other, base)
 
     def kl_divergence(self, other: Self, base: float | None = None) -> Float[Array, "..."]:
-        return in_base(deviance(jnp.asarray(self.rates), jnp.asarray(other.rates)), base)
+        return in_base(deviance(xp.asarray(self.rates), xp.asarray(other.rates)), base)
 
     def sample(self, *, key: PRNGKeyArray, shape: tuple[int, ...] = ()) -> Float[Array, "..."]:
         rates = jnp.asarray(self.rates)
@@ -117,7 +117,7 @@ class Poisson(ExponentialFamily):
 
     def cdf(self, x: np.ndarray) -> np.ndarray:
         count = np.floor(x)
-        return np.where(count >= 0, special.pdtr(np.maximum(count, 0.0), self.rates), 0.0)
+        return np.where(count >= 0, scipy.special.pdtr(np.maximum(count, 0.0), self.rates), 0.0)
 
 
 def _outer(u: Float[Array, " nodes"], x: Float[Array, "..."]) -> Float[Array, "nodes ..."]:

@@ -7,11 +7,10 @@ probabilities leave their means, a Gaussian Student's t; the others stand here (
 
 from typing import ClassVar
 
-import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import gammaln
 from jaxtyping import Bool, Float
 
+from tacit.arrays import special, xp
 from tacit.compute import Array
 from tacit.families.base import Distribution
 from tacit.families.multinomial import draw_counts, share_roots
@@ -30,21 +29,21 @@ class Lomax(Distribution):
 
     def log_prob(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
         ok = self.supports(x)
-        safe = jnp.where(ok, x, 0.0)
-        value = jnp.log(self.shapes / self.scales) - (self.shapes + 1.0) * jnp.log1p(safe / self.scales)
+        safe = xp.where(ok, x, 0.0)
+        value = xp.log(self.shapes / self.scales) - (self.shapes + 1.0) * xp.log1p(safe / self.scales)
         return on_support(ok, x, value)
 
     def supports(self, x: Float[Array, "..."]) -> Bool[Array, "..."]:
-        return jnp.isfinite(x) & (x >= 0)
+        return xp.isfinite(x) & (x >= 0)
 
     def mean(self) -> Float[Array, "..."]:
-        a = jnp.asarray(self.shapes)
-        return jnp.where(a > 1.0, self.scales / jnp.where(a > 1.0, a - 1.0, 1.0), jnp.inf)
+        a = xp.asarray(self.shapes)
+        return xp.where(a > 1.0, self.scales / xp.where(a > 1.0, a - 1.0, 1.0), xp.inf)
 
     def variance(self) -> Float[Array, "..."]:
-        a = jnp.asarray(self.shapes)
-        above = jnp.where(a > 2.0, a, 3.0)
-        return jnp.where(a > 2.0, jnp.asarray(self.scales) ** 2 * above / ((above - 1.0) ** 2 * (above - 2.0)), jnp.inf)
+        a = xp.asarray(self.shapes)
+        above = xp.where(a > 2.0, a, 3.0)
+        return xp.where(a > 2.0, xp.asarray(self.scales) ** 2 * above / ((above - 1.0) ** 2 * (above - 2.0)), xp.inf)
 
     def draw(self, random: np.random.Generator, total: np.ndarray | None = None) -> np.ndarray:
         return np.asarray(self.scales) * random.pareto(self.shapes)
@@ -64,14 +63,14 @@ class LogStudentT(Distribution):
 
     def log_prob(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
         ok = self.supports(x)
-        y = jnp.log(jnp.where(ok, x, 1.0))
+        y = xp.log(xp.where(ok, x, 1.0))
         return on_support(ok, x, self.logarithm.log_prob(y) - y)
 
     def supports(self, x: Float[Array, "..."]) -> Bool[Array, "..."]:
-        return jnp.isfinite(x) & (x > 0)
+        return xp.isfinite(x) & (x > 0)
 
     def mean(self) -> Float[Array, "..."]:
-        return jnp.full_like(jnp.asarray(self.logarithm.locations), jnp.inf)
+        return xp.full_like(xp.asarray(self.logarithm.locations), xp.inf)
 
     variance = mean
 
@@ -106,19 +105,21 @@ class DirichletMultinomial(Distribution):
     concentrations: Float[Array, "... levels"]
 
     def log_prob(self, x: Float[Array, "... levels"]) -> Float[Array, "..."]:
-        ok = jnp.asarray(self.supports(x)).all(-1)
-        safe = jnp.where(ok[..., None], x, 0.0)
-        total, alpha = safe.sum(-1), jnp.asarray(self.concentrations)
+        ok = xp.asarray(self.supports(x)).all(-1)
+        safe = xp.where(ok[..., None], x, 0.0)
+        total, alpha = safe.sum(-1), xp.asarray(self.concentrations)
         strength = alpha.sum(-1)
-        each = gammaln(safe + alpha) - gammaln(alpha) - gammaln(safe + 1.0)
-        value = each.sum(-1) + gammaln(total + 1.0) + gammaln(strength) - gammaln(total + strength)
-        return jnp.where(ok, value, jnp.where(jnp.isnan(x).any(-1), jnp.nan, -jnp.inf))
+        each = special.gammaln(safe + alpha) - special.gammaln(alpha) - special.gammaln(safe + 1.0)
+        value = (
+            each.sum(-1) + special.gammaln(total + 1.0) + special.gammaln(strength) - special.gammaln(total + strength)
+        )
+        return xp.where(ok, value, xp.where(xp.isnan(x).any(-1), xp.nan, -xp.inf))
 
     def supports(self, x: Float[Array, "..."]) -> Bool[Array, "..."]:
-        return jnp.isfinite(x) & (x >= 0) & (x == jnp.floor(x))
+        return xp.isfinite(x) & (x >= 0) & (x == xp.floor(x))
 
     def mean(self) -> Float[Array, "... levels"]:
-        alpha = jnp.asarray(self.concentrations)
+        alpha = xp.asarray(self.concentrations)
         return alpha / alpha.sum(-1, keepdims=True)
 
     def variance(self) -> Float[Array, "... levels"]:

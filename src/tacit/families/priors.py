@@ -13,12 +13,10 @@ import abc
 import math
 from typing import Self, TypeVar
 
-import equinox as eqx
-import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import digamma
 from jaxtyping import Float
 
+from tacit.arrays import Pytree, special, xp
 from tacit.compute import LOG_2PI, Array
 from tacit.families.base import Distribution, ExponentialFamily, in_base
 from tacit.families.bernoulli import Bernoulli
@@ -38,7 +36,7 @@ from tacit.families.student_t import StudentT
 F = TypeVar("F", bound=ExponentialFamily)
 
 
-class ConjugatePrior(eqx.Module):
+class ConjugatePrior(Pytree):
     """A batch of densities over the natural parameters of one exponential family."""
 
     @property
@@ -126,13 +124,13 @@ class GammaPoisson(ConjugatePrior):
         return type(self)(self.shapes + statistics[..., 0], self.rates + weight)
 
     def expected_natural(self) -> Float[Array, "... F"]:
-        return (digamma(self.shapes) - jnp.log(self.rates))[..., None]
+        return (special.digamma(self.shapes) - xp.log(self.rates))[..., None]
 
     def expected_log_normalizer(self) -> Float[Array, "..."]:
         return self.shapes / self.rates
 
     def predictive(self, like: ExponentialFamily) -> Distribution:
-        return NegativeBinomial(self.shapes / self.rates, jnp.asarray(self.shapes))
+        return NegativeBinomial(self.shapes / self.rates, xp.asarray(self.shapes))
 
     def expected(self, like: ExponentialFamily) -> Distribution:
         return Poisson(self.shapes / self.rates)
@@ -173,7 +171,7 @@ class GammaExponential(ConjugatePrior):
         return -(self.shapes / self.rates)[..., None]
 
     def expected_log_normalizer(self) -> Float[Array, "..."]:
-        return jnp.log(self.rates) - digamma(self.shapes)
+        return xp.log(self.rates) - special.digamma(self.shapes)
 
     def predictive(self, like: ExponentialFamily) -> Distribution:
         return Lomax(self.shapes, self.rates)
@@ -205,16 +203,16 @@ class BetaBernoulli(ConjugatePrior):
 
     @property
     def log_normalizer(self) -> Float[Array, "..."]:
-        return log_beta(jnp.stack([self.ones, self.zeros], axis=-1))
+        return log_beta(xp.stack([self.ones, self.zeros], axis=-1))
 
     def posterior(self, statistics: Float[Array, "... F"], weight: Float[Array, "..."]) -> Self:
         return type(self)(self.ones + statistics[..., 0], self.zeros + weight - statistics[..., 0])
 
     def expected_natural(self) -> Float[Array, "... F"]:
-        return (digamma(self.ones) - digamma(self.zeros))[..., None]
+        return (special.digamma(self.ones) - special.digamma(self.zeros))[..., None]
 
     def expected_log_normalizer(self) -> Float[Array, "..."]:
-        return digamma(self.weight) - digamma(self.zeros)
+        return special.digamma(self.weight) - special.digamma(self.zeros)
 
     def predictive(self, like: ExponentialFamily) -> Distribution:
         return Bernoulli(self.ones / self.weight)
@@ -241,7 +239,7 @@ class DirichletCategorical(ConjugatePrior):
 
     @property
     def statistics(self) -> Float[Array, "... F"]:
-        return jnp.asarray(self.distribution.concentrations)
+        return xp.asarray(self.distribution.concentrations)
 
     @property
     def weight(self) -> Float[Array, "..."]:
@@ -258,7 +256,7 @@ class DirichletCategorical(ConjugatePrior):
         return self.distribution.expected_log()
 
     def expected_log_normalizer(self) -> Float[Array, "..."]:
-        return jnp.zeros_like(self.distribution.total)
+        return xp.zeros_like(self.distribution.total)
 
     def predictive(self, like: ExponentialFamily) -> Distribution:
         if like.event_dims:
@@ -304,7 +302,7 @@ class NormalGamma(ConjugatePrior):
     @property
     def statistics(self) -> Float[Array, "... F"]:
         first = self.counts * self.means
-        return jnp.stack([first, first * self.means + 2.0 * self.rates], axis=-1)
+        return xp.stack([first, first * self.means + 2.0 * self.rates], axis=-1)
 
     @property
     def weight(self) -> Float[Array, "..."]:
@@ -319,16 +317,16 @@ class NormalGamma(ConjugatePrior):
     def log_normalizer(self) -> Float[Array, "..."]:
         # of (μ, τ): Γ(a) b^{−a} √(2π/κ); the Jacobian of η is τ/2
         gamma = Gamma(self.shapes, self.rates)
-        return gamma.log_normalizer + 0.5 * (LOG_2PI - jnp.log(self.counts)) - math.log(2.0)
+        return gamma.log_normalizer + 0.5 * (LOG_2PI - xp.log(self.counts)) - math.log(2.0)
 
     def log_prob(self, family: ExponentialFamily) -> Float[Array, "..."]:
-        log_precision = jnp.log(-2.0 * family.natural[..., 1])
+        log_precision = xp.log(-2.0 * family.natural[..., 1])
         return super().log_prob(family) + 0.5 * self._extra * log_precision
 
     def posterior(self, statistics: Float[Array, "... F"], weight: Float[Array, "..."]) -> Self:
         count = self.counts + weight
         seen = ratio(statistics[..., 0], weight)
-        within = jnp.maximum(statistics[..., 1] - weight * seen**2, 0.0)
+        within = xp.maximum(statistics[..., 1] - weight * seen**2, 0.0)
         between = self.counts * weight / count * (seen - self.means) ** 2
         return type(self)(
             (self.counts * self.means + statistics[..., 0]) / count,
@@ -342,12 +340,12 @@ class NormalGamma(ConjugatePrior):
         # the variance's own divisor is weight + 2a − 3; η is inversely proportional to the variance
         count = weight + self.counts
         own = count + self._extra
-        factor = jnp.where(own > 0, own / count, 1.0)
+        factor = xp.where(own > 0, own / count, 1.0)
         return joint.from_natural(joint.natural * factor[..., None])
 
     def expected_natural(self) -> Float[Array, "... F"]:
         precision = self.shapes / self.rates
-        return jnp.stack([self.means * precision, -0.5 * precision], axis=-1)
+        return xp.stack([self.means * precision, -0.5 * precision], axis=-1)
 
     def expected_log_normalizer(self) -> Float[Array, "..."]:
         # ½ E[μ²τ − log τ]
@@ -355,14 +353,14 @@ class NormalGamma(ConjugatePrior):
         return 0.5 * (square - self._expected_log_precision())
 
     def _expected_log_precision(self) -> Float[Array, "..."]:
-        return digamma(self.shapes) - jnp.log(self.rates)
+        return special.digamma(self.shapes) - xp.log(self.rates)
 
     def kl_divergence(self, other: Self, base: float | None = None) -> Float[Array, "..."]:
         extra = 0.5 * (self._extra - other._extra) * self._expected_log_precision()
         return super().kl_divergence(other, base) + in_base(extra, base)
 
     def predictive(self, like: ExponentialFamily) -> Distribution:
-        scales = jnp.sqrt(self.rates * (1.0 + 1.0 / self.counts) / self.shapes)
+        scales = xp.sqrt(self.rates * (1.0 + 1.0 / self.counts) / self.shapes)
         student = StudentT(self.means, scales, 2.0 * self.shapes)
         return LogStudentT(student) if isinstance(like, LogNormal) else student
 

@@ -6,10 +6,10 @@ from typing import ClassVar, Self
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, PRNGKeyArray
 
+from tacit.arrays import static, xp
 from tacit.compute import Array
 from tacit.families.base import Family
 
@@ -28,10 +28,10 @@ class Product(Family):
     event_dims: ClassVar[int] = 1
     exponential: ClassVar[bool] = False
 
-    columns: tuple[tuple[int, ...], ...] = eqx.field(static=True)
+    columns: tuple[tuple[int, ...], ...] = static()
     families: tuple[Family, ...]
 
-    def __check_init__(self) -> None:
+    def __post_init__(self) -> None:
         flat = sorted(itertools.chain.from_iterable(self.columns))
         if flat != list(range(len(flat))):
             raise ValueError(f"columns must name each of 0 … D−1 once; found {self.columns}")
@@ -47,23 +47,23 @@ class Product(Family):
         """Each family with its columns of x and what is observed: by column, or ``[..., 1]``."""
         for group, family in zip(self.columns, self.families, strict=True):
             part = x[..., np.asarray(group)]
-            missing = jnp.isnan(part)
+            missing = xp.isnan(part)
             if family.event_dims:
                 missing = missing.all(-1, keepdims=True)
-            yield family, jnp.where(missing, 0.0, part) if family.event_dims else part, ~missing
+            yield family, xp.where(missing, 0.0, part) if family.event_dims else part, ~missing
 
     def _in_order(self, parts: list[Array]) -> Array:
         """Concatenate the parts' columns and put them where they belong in the row."""
         order = np.argsort(np.concatenate([np.asarray(group) for group in self.columns]))
-        return jnp.concatenate(parts, axis=-1)[..., order]
+        return xp.concatenate(parts, axis=-1)[..., order]
 
     def log_prob(self, x: Float[Array, "... dims"]) -> Float[Array, "..."]:
-        total = jnp.zeros(())
+        total = xp.zeros(())
         for family, part, observed in self._parts(x):
             value = family.log_prob(part)
             if family.event_dims:
                 value = value[..., None]
-            total = total + jnp.where(observed, value, 0.0).sum(-1)
+            total = total + xp.where(observed, value, 0.0).sum(-1)
         return total
 
     def supports(self, x: Float[Array, "... dims"]) -> Bool[Array, "... dims"]:
@@ -81,12 +81,12 @@ class Product(Family):
             values = family.expected_statistics(part)
             if family.event_dims:
                 values = values[..., None, :]
-            values = jnp.where(observed[..., None], values, 0.0)
-            seen = jnp.broadcast_to(observed[..., None], (*values.shape[:-1], 1))
-            both = jnp.concatenate([values, seen], axis=-1)
+            values = xp.where(observed[..., None], values, 0.0)
+            seen = xp.broadcast_to(observed[..., None], (*values.shape[:-1], 1))
+            both = xp.concatenate([values, seen], axis=-1)
             pieces.append(both.reshape(*both.shape[:-2], -1))
-        lead = jnp.broadcast_shapes(*(piece.shape[:-1] for piece in pieces))
-        return jnp.concatenate([jnp.broadcast_to(p, (*lead, p.shape[-1])) for p in pieces], axis=-1)
+        lead = xp.broadcast_shapes(*(piece.shape[:-1] for piece in pieces))
+        return xp.concatenate([xp.broadcast_to(p, (*lead, p.shape[-1])) for p in pieces], axis=-1)
 
     def maximise(self, statistics: Float[Array, "..."], weight: Float[Array, "..."]) -> Self:
         """The parts' own maximisers; each column's weight is in the statistics, times ``weight > 0``."""
@@ -96,7 +96,7 @@ class Product(Family):
             features = self._features(family, len(group))
             stop = start + cells * (features + 1)
             block = statistics[..., start:stop].reshape(*statistics.shape[:-1], cells, features + 1)
-            seen = jnp.where(weight[..., None] > 0, block[..., -1], 0.0)
+            seen = xp.where(weight[..., None] > 0, block[..., -1], 0.0)
             if family.event_dims:
                 parts.append(family.maximise(block[..., 0, :-1], seen[..., 0]))
             else:
@@ -107,11 +107,11 @@ class Product(Family):
     @staticmethod
     def _features(family: Family, columns: int) -> int:
         """F, the number of statistics of one event of this family."""
-        x = jax.ShapeDtypeStruct((columns,), jnp.result_type(float))
+        x = jax.ShapeDtypeStruct((columns,), xp.result_type(float))
         return int(jax.eval_shape(family.expected_statistics, x).shape[-1])
 
     def _add(self, values: list[Float[Array, "..."]]) -> Float[Array, "..."]:
-        total = jnp.zeros(())
+        total = xp.zeros(())
         for family, value in zip(self.families, values, strict=True):
             total = total + (value if family.event_dims else value.sum(-1))
         return total

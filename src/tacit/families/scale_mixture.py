@@ -1,9 +1,9 @@
 """An expectation under Student's t that has no closed form: E log(1 + δ/ν) of another t's squared distance δ."""
 
 import jax
-import jax.numpy as jnp
 from jaxtyping import Float
 
+from tacit.arrays import xp
 from tacit.compute import Array
 
 _INNER, _OUTER = 384, 192
@@ -31,45 +31,45 @@ def expected_log_excess(
         lengths: λ_j > 0.
         shifts: m_j.
     """
-    batch = jnp.broadcast_shapes(dof.shape, other_dof.shape, lengths.shape[:-1], shifts.shape[:-1])
+    batch = xp.broadcast_shapes(dof.shape, other_dof.shape, lengths.shape[:-1], shifts.shape[:-1])
     dims = lengths.shape[-1]
-    scalars = [jnp.broadcast_to(part, batch).reshape(-1) for part in (dof, other_dof)]
-    vectors = [jnp.broadcast_to(part, (*batch, dims)).reshape(-1, dims) for part in (lengths, shifts)]
+    scalars = [xp.broadcast_to(part, batch).reshape(-1) for part in (dof, other_dof)]
+    vectors = [xp.broadcast_to(part, (*batch, dims)).reshape(-1, dims) for part in (lengths, shifts)]
     return jax.lax.map(lambda one: _integral(*one), (*scalars, *vectors)).reshape(batch)
 
 
 def _integral(
-    dof: Float[jax.Array, ""],
-    other_dof: Float[jax.Array, ""],
-    lengths: Float[jax.Array, " dims"],
-    shifts: Float[jax.Array, " dims"],
-) -> Float[jax.Array, ""]:
+    dof: Float[Array, ""],
+    other_dof: Float[Array, ""],
+    lengths: Float[Array, " dims"],
+    shifts: Float[Array, " dims"],
+) -> Float[Array, ""]:
     log_u, share = _precision_nodes(dof)
     # the inner integrand falls to the right as e^{−s}, and to the left as s^min(1, ν/2) from where s δ/ν' is about 1:
     # log s = τ − e^{−(τ + size)} takes even steps between the two and growing ones down the tail
-    size = jnp.log1p((lengths.sum() + (shifts**2).sum()) / other_dof)
-    low = -size - jnp.log1p(_TAIL / jnp.minimum(1.0, 0.5 * dof))
-    tau = jnp.linspace(low, jnp.log(_TAIL + 2.0), _INNER)
-    stretch = jnp.exp(-(tau + size))
-    s = jnp.exp(tau - stretch)
-    damped = jnp.exp(-s) * (1.0 + stretch) * (tau[1] - tau[0])
+    size = xp.log1p((lengths.sum() + (shifts**2).sum()) / other_dof)
+    low = -size - xp.log1p(_TAIL / xp.minimum(1.0, 0.5 * dof))
+    tau = xp.linspace(low, xp.log(_TAIL + 2.0), _INNER)
+    stretch = xp.exp(-(tau + size))
+    s = xp.exp(tau - stretch)
+    damped = xp.exp(-s) * (1.0 + stretch) * (tau[1] - tau[0])
     t = s[:, None] / other_dof
 
     def inner(log_u):
-        widened = 2.0 * t * lengths * jnp.exp(-log_u)
-        log_mean = -(0.5 * jnp.log1p(widened) + t * shifts**2 / (1.0 + widened)).sum(-1)
-        return (damped * -jnp.expm1(log_mean)).sum()
+        widened = 2.0 * t * lengths * xp.exp(-log_u)
+        log_mean = -(0.5 * xp.log1p(widened) + t * shifts**2 / (1.0 + widened)).sum(-1)
+        return (damped * -xp.expm1(log_mean)).sum()
 
     return (share * jax.vmap(inner)(log_u)).sum()
 
 
-def _precision_nodes(dof: Float[jax.Array, ""]) -> tuple[Float[jax.Array, " nodes"], Float[jax.Array, " nodes"]]:
+def _precision_nodes(dof: Float[Array, ""]) -> tuple[Float[Array, " nodes"], Float[Array, " nodes"]]:
     """Nodes in log u and their weights under u ~ Gamma(ν/2, rate ν/2): density ∝ exp(½ν (log u − u)) in log u."""
     half = 0.5 * dof
     x = _TAIL / half
     # where u − 1 − log u exceeds x on either side of its zero at log u = 0
-    low, high = jnp.sqrt(2.0 * x) + x, jnp.minimum(jnp.sqrt(2.0 * x), jnp.log(2.0 + 2.0 * x) + 1.0)
-    tau = jnp.linspace(-jnp.arcsinh(0.5 * low), jnp.arcsinh(0.5 * high), _OUTER)
-    log_u = 2.0 * jnp.sinh(tau)
-    density = jnp.exp(-half * (jnp.expm1(log_u) - log_u)) * jnp.cosh(tau)
+    low, high = xp.sqrt(2.0 * x) + x, xp.minimum(xp.sqrt(2.0 * x), xp.log(2.0 + 2.0 * x) + 1.0)
+    tau = xp.linspace(-xp.arcsinh(0.5 * low), xp.arcsinh(0.5 * high), _OUTER)
+    log_u = 2.0 * xp.sinh(tau)
+    density = xp.exp(-half * (xp.expm1(log_u) - log_u)) * xp.cosh(tau)
     return log_u, density / density.sum()

@@ -11,16 +11,17 @@ from typing import ClassVar, Self
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy.special
 from jaxtyping import Bool, Float, PRNGKeyArray
-from scipy import special
 
+from tacit.arrays import cholesky_factor, inverse_triangle, xp
 from tacit.compute import LOG_2PI, Array
 from tacit.families.base import Family, Parameter, in_base
 from tacit.families.gamma import shape_from_gap
 from tacit.families.multivariate_normal import checked_columns, outer_statistics, square
 from tacit.families.numeric import digamma_gap, on_support, stirling_excess, tiny
 from tacit.families.scale_mixture import expected_log_excess
-from tacit.families.whitening import inverse_triangle, retriangle, whiten
+from tacit.families.whitening import retriangle, whiten
 
 DOF_RANGE = (0.1, 1e6)
 """Where the M-step looks for ν: below, hardly a density; above, a Normal to six digits."""
@@ -49,7 +50,7 @@ class StudentT(Family):
     @classmethod
     def template(cls, shape: tuple[int, ...]) -> Self:
         """Location 0, scale 1, 4 degrees of freedom."""
-        return cls(jnp.zeros(shape), jnp.ones(shape), jnp.full(shape, 4.0))
+        return cls(xp.zeros(shape), xp.ones(shape), xp.full(shape, 4.0))
 
     def log_prob(self, x: Float[Array, "..."], blur: Float[Array, "..."] | float = 0.0) -> Float[Array, "..."]:
         """Log-density in nats; with ``blur`` ε its bound for a value blurred by noise of that variance.
@@ -57,63 +58,63 @@ class StudentT(Family):
         Under q(u), one for all the noise, the bound is the log-density with ``(x − μ)² + ε`` for the square.
         """
         ok = self.supports(x)
-        square = ((jnp.where(ok, x, 0.0) - self.locations) ** 2 + blur) / self.scales**2
-        value = log_density(square, 2.0 * jnp.log(self.scales), jnp.ones(()), self.dofs)
+        square = ((xp.where(ok, x, 0.0) - self.locations) ** 2 + blur) / self.scales**2
+        value = log_density(square, 2.0 * xp.log(self.scales), xp.ones(()), self.dofs)
         return on_support(ok, x, value)
 
     def supports(self, x: Float[Array, "..."]) -> Bool[Array, "..."]:
-        return jnp.isfinite(x)
+        return xp.isfinite(x)
 
     def expected_statistics(
         self, x: Float[Array, "..."], blur: Float[Array, "..."] | float = 0.0
     ) -> Float[Array, "..."]:
         ok = self.supports(x)
-        safe = jnp.where(ok, x, 0.0)
+        safe = xp.where(ok, x, 0.0)
         weight, log_weight = _local(((safe - self.locations) ** 2 + blur) / self.scales**2, 1, self.dofs)
-        parts = jnp.broadcast_arrays(weight, weight * safe, weight * (safe**2 + blur), log_weight)
-        return jnp.where(ok[..., None], jnp.stack(parts, axis=-1), 0.0)
+        parts = xp.broadcast_arrays(weight, weight * safe, weight * (safe**2 + blur), log_weight)
+        return xp.where(ok[..., None], xp.stack(parts, axis=-1), 0.0)
 
     def maximise(self, statistics: Float[Array, "..."], weight: Float[Array, "..."]) -> Self:
         """The M-step over μ, σ and ν, exact for the statistics given: see ``_best_dof``. It never falls."""
         seen = weight > 0
-        total = jnp.where(seen, statistics[..., 0], 1.0)
+        total = xp.where(seen, statistics[..., 0], 1.0)
         location = statistics[..., 1] / total
         square = statistics[..., 2] / total - location**2
         # the mean of squares less the square of the mean is not known below the rounding of its terms
-        resolution = jnp.finfo(square.dtype).eps * statistics[..., 2] / total + tiny(square)
+        resolution = xp.finfo(square.dtype).eps * statistics[..., 2] / total + tiny(square)
         dof = _best_dof(statistics[..., 0], statistics[..., 3], weight)
         return type(self)(
-            jnp.where(seen, location, self.locations),
-            jnp.where(seen, jnp.sqrt(jnp.maximum(square, resolution)), self.scales),
-            jnp.where(seen, dof, self.dofs),
+            xp.where(seen, location, self.locations),
+            xp.where(seen, xp.sqrt(xp.maximum(square, resolution)), self.scales),
+            xp.where(seen, dof, self.dofs),
         )
 
     @property
     def spread(self) -> Float[Array, "..."]:
         """σ², which shrinks to the blur when a component collapses on few values."""
-        return jnp.asarray(self.scales) ** 2
+        return xp.asarray(self.scales) ** 2
 
     def mean(self) -> Float[Array, "..."]:
         """μ, NaN where ν ≤ 1."""
-        return jnp.where(jnp.asarray(self.dofs) > 1.0, self.locations, jnp.nan) + 0.0 * self.scales
+        return xp.where(xp.asarray(self.dofs) > 1.0, self.locations, xp.nan) + 0.0 * self.scales
 
     def variance(self) -> Float[Array, "..."]:
         """``σ² ν / (ν − 2)``, infinite where ν ≤ 2 and NaN where ν ≤ 1."""
-        return _inflation(self.dofs) * jnp.asarray(self.scales) ** 2 + 0.0 * self.locations
+        return _inflation(self.dofs) * xp.asarray(self.scales) ** 2 + 0.0 * self.locations
 
     def entropy(self, base: float | None = None) -> Float[Array, "..."]:
-        return in_base(jnp.log(self.scales) + _standard_entropy(1, self.dofs) + 0.0 * self.locations, base)
+        return in_base(xp.log(self.scales) + _standard_entropy(1, self.dofs) + 0.0 * self.locations, base)
 
     def cross_entropy(self, other: Self, base: float | None = None) -> Float[Array, "..."]:
         """``−E_p log q``, by quadrature."""
         relative = (self.scales / other.scales) ** 2
         shift = (self.locations - other.locations) / other.scales
         excess = expected_log_excess(self.dofs, other.dofs, relative[..., None], shift[..., None])
-        peak = log_density(jnp.zeros(()), 2.0 * jnp.log(other.scales), jnp.ones(()), other.dofs)
+        peak = log_density(xp.zeros(()), 2.0 * xp.log(other.scales), xp.ones(()), other.dofs)
         return in_base(0.5 * (other.dofs + 1.0) * excess - peak, base)
 
     def kl_divergence(self, other: Self, base: float | None = None) -> Float[Array, "..."]:
-        return jnp.maximum(self.cross_entropy(other, base) - self.entropy(base), 0.0)
+        return xp.maximum(self.cross_entropy(other, base) - self.entropy(base), 0.0)
 
     def sample(self, *, key: PRNGKeyArray, shape: tuple[int, ...] = ()) -> Float[Array, "..."]:
         batch = jnp.broadcast_shapes(self.locations.shape, self.scales.shape, self.dofs.shape)
@@ -122,13 +123,13 @@ class StudentT(Family):
 
     def affine(self, scale: Float[Array, "..."], shift: Float[Array, "..."]) -> Self:
         """The distribution of ``scale · x + shift``."""
-        return type(self)(scale * self.locations + shift, jnp.abs(scale) * self.scales, self.dofs)
+        return type(self)(scale * self.locations + shift, xp.abs(scale) * self.scales, self.dofs)
 
     def draw(self, random: np.random.Generator, total: np.ndarray | None = None) -> np.ndarray:
         return np.asarray(self.locations) + np.asarray(self.scales) * random.standard_t(self.dofs)
 
     def cdf(self, x: np.ndarray) -> np.ndarray:
-        return special.stdtr(self.dofs, (x - self.locations) / self.scales)
+        return scipy.special.stdtr(self.dofs, (x - self.locations) / self.scales)
 
     def in_units(self, scale: Float[Array, "..."], shift: Float[Array, "..."]) -> Self:
         return self.affine(scale, shift)
@@ -138,7 +139,7 @@ class StudentT(Family):
 
     def moments(self) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
         # a member so wide that it has no mean must not take that of all others away
-        return self.locations, jnp.where(self.dofs > 2.0, self.variance(), jnp.inf)
+        return self.locations, xp.where(self.dofs > 2.0, self.variance(), xp.inf)
 
 
 class MultivariateStudentT(Family):
@@ -159,8 +160,8 @@ class MultivariateStudentT(Family):
     @classmethod
     def template(cls, shape: tuple[int, ...], dims: int) -> Self:
         """Location 0, the identity as scale matrix, 4 degrees of freedom."""
-        eye = jnp.broadcast_to(jnp.eye(dims), (*shape, dims, dims))
-        return cls(jnp.zeros((*shape, dims)), eye, jnp.full(shape, 4.0))
+        eye = xp.broadcast_to(xp.eye(dims), (*shape, dims, dims))
+        return cls(xp.zeros((*shape, dims)), eye, xp.full(shape, 4.0))
 
     @property
     def dims(self) -> int:
@@ -169,26 +170,26 @@ class MultivariateStudentT(Family):
 
     @property
     def _log_scale(self) -> Float[Array, "*batch"]:
-        return jnp.log(jnp.diagonal(self.cholesky, axis1=-2, axis2=-1)).sum(-1)
+        return xp.log(xp.diagonal(self.cholesky, axis1=-2, axis2=-1)).sum(-1)
 
     def log_prob(self, x: Float[Array, "*rows dims"]) -> Float[Array, "..."]:
         """Log-density of the observed entries, in nats (0 where all are missing, −inf at an infinite value)."""
-        infinite = jnp.isinf(x)
-        parts = whiten(jnp.where(infinite, 0.0, x), self.locations, self.cholesky)
+        infinite = xp.isinf(x)
+        parts = whiten(xp.where(infinite, 0.0, x), self.locations, self.cholesky)
         value = log_density(parts.distance, parts.log_det, parts.observed, self.dofs)
-        return jnp.where(infinite.any(-1), -jnp.inf, value)
+        return xp.where(infinite.any(-1), -xp.inf, value)
 
     def supports(self, x: Float[Array, "*rows dims"]) -> Bool[Array, "*rows dims"]:
-        return jnp.isfinite(x)
+        return xp.isfinite(x)
 
     def expected_statistics(self, x: Float[Array, "*rows dims"]) -> Float[Array, "..."]:
-        ok = jnp.asarray(self.supports(x)).all(-1)
-        safe = jnp.where(ok[..., None], x, 0.0)
+        ok = xp.asarray(self.supports(x)).all(-1)
+        safe = xp.where(ok[..., None], x, 0.0)
         distance = whiten(safe, self.locations, self.cholesky).distance
         weight, log_weight = _local(distance, self.dims, self.dofs)
-        ones = jnp.ones_like(safe[..., :1])
-        products = weight[..., None] * jnp.concatenate([ones, outer_statistics(safe)], axis=-1)
-        return jnp.where(ok[..., None], jnp.concatenate([products, log_weight[..., None]], axis=-1), 0.0)
+        ones = xp.ones_like(safe[..., :1])
+        products = weight[..., None] * xp.concatenate([ones, outer_statistics(safe)], axis=-1)
+        return xp.where(ok[..., None], xp.concatenate([products, log_weight[..., None]], axis=-1), 0.0)
 
     def maximise(self, statistics: Float[Array, "*batch F"], weight: Float[Array, "*batch"]) -> Self:
         """The M-step over μ, Σ and ν, exact for the statistics given: see ``_best_dof``. It never falls.
@@ -196,22 +197,22 @@ class MultivariateStudentT(Family):
         NaN where the scale matrix is not positive definite.
         """
         seen, dims = weight > 0, self.dims
-        total = jnp.where(seen, statistics[..., 0], 1.0)
+        total = xp.where(seen, statistics[..., 0], 1.0)
         location = statistics[..., 1 : dims + 1] / total[..., None]
         second = square(statistics[..., dims + 1 : -1], dims) / total[..., None, None]
         matrix = second - location[..., :, None] * location[..., None, :]
-        eye = jnp.eye(dims, dtype=matrix.dtype)
-        cholesky = jnp.linalg.cholesky(jnp.where(seen[..., None, None], matrix, eye))
+        eye = xp.eye(dims, dtype=matrix.dtype)
+        factor = cholesky_factor(xp.where(seen[..., None, None], matrix, eye))
         dof = _best_dof(statistics[..., 0], statistics[..., -1], weight)
         return type(self)(
-            jnp.where(seen[..., None], location, self.locations),
-            jnp.where(seen[..., None, None], cholesky, self.cholesky),
-            jnp.where(seen, dof, self.dofs),
+            xp.where(seen[..., None], location, self.locations),
+            xp.where(seen[..., None, None], factor, self.cholesky),
+            xp.where(seen, dof, self.dofs),
         )
 
     def mean(self) -> Float[Array, "*batch dims"]:
         """μ, NaN where ν ≤ 1."""
-        return jnp.where(jnp.asarray(self.dofs)[..., None] > 1.0, self.locations, jnp.nan)
+        return xp.where(xp.asarray(self.dofs)[..., None] > 1.0, self.locations, xp.nan)
 
     def variance(self) -> Float[Array, "*batch dims"]:
         """``Σ_jj ν / (ν − 2)``, infinite where ν ≤ 2 and NaN where ν ≤ 1."""
@@ -224,16 +225,16 @@ class MultivariateStudentT(Family):
         """``−E_p log q``, by quadrature in two dimensions whatever D is."""
         half = inverse_triangle(other.cholesky)
         # the axes in which the squared distance of q, seen from p, is a sum of independent squares
-        axes, lengths, _ = jnp.linalg.svd(jnp.einsum("...ij,...jk->...ik", half, self.cholesky))
-        shift = jnp.einsum("...ij,...j->...i", half, self.locations - other.locations)
-        along = jnp.einsum("...ij,...i->...j", axes, shift)
+        axes, lengths, _ = xp.linalg.svd(xp.einsum("...ij,...jk->...ik", half, self.cholesky))
+        shift = xp.einsum("...ij,...j->...i", half, self.locations - other.locations)
+        along = xp.einsum("...ij,...i->...j", axes, shift)
         excess = expected_log_excess(self.dofs, other.dofs, lengths**2, along)
-        dims = jnp.asarray(self.dims, excess.dtype)
-        peak = log_density(jnp.zeros(()), 2.0 * other._log_scale, dims, other.dofs)
+        dims = xp.asarray(self.dims, excess.dtype)
+        peak = log_density(xp.zeros(()), 2.0 * other._log_scale, dims, other.dofs)
         return in_base(0.5 * (other.dofs + self.dims) * excess - peak, base)
 
     def kl_divergence(self, other: Self, base: float | None = None) -> Float[Array, "..."]:
-        return jnp.maximum(self.cross_entropy(other, base) - self.entropy(base), 0.0)
+        return xp.maximum(self.cross_entropy(other, base) - self.entropy(base), 0.0)
 
     def sample(self, *, key: PRNGKeyArray, shape: tuple[int, ...] = ()) -> Float[Array, "..."]:
         noise, stretch = _draw(key, (*shape, *self.dofs.shape), self.dofs, self.dims)
@@ -247,7 +248,7 @@ class MultivariateStudentT(Family):
                 f"a map from {matrix.shape[1]} to {matrix.shape[0]} columns has a singular scale matrix; "
                 "give it no more rows than columns"
             )
-        locations = jnp.einsum("ij,...j->...i", matrix, self.locations) + shift
+        locations = xp.einsum("ij,...j->...i", matrix, self.locations) + shift
         return type(self)(locations, retriangle(matrix @ self.cholesky), self.dofs)
 
     def marginal(self, columns: Sequence[int]) -> Self:
@@ -261,7 +262,7 @@ def _local(
 ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
     """``E[u | x] = (ν + D)/(ν + δ)`` and ``E[log u | x] = ψ((ν + D)/2) − log((ν + δ)/2)``."""
     weight = (dof + dims) / (dof + distance)
-    return weight, jnp.log(weight) - digamma_gap(0.5 * (dof + dims))
+    return weight, xp.log(weight) - digamma_gap(0.5 * (dof + dims))
 
 
 def _best_dof(
@@ -273,39 +274,39 @@ def _best_dof(
     precision (so Σ is the scatter over Σ E u and not over W), and ν the solution of
     ``log(ν/2) − ψ(ν/2) = log(Σ E u / W) − Σ E log u / W``: faster than EM in μ and Σ, and like it never falling.
     """
-    heavy = jnp.where(weight > 0, weight, 1.0)
-    mean = jnp.where(weight > 0, total, 1.0) / heavy
-    gap = jnp.log(mean) - log_total / heavy
-    return jnp.clip(2.0 * shape_from_gap(gap), *DOF_RANGE)
+    heavy = xp.where(weight > 0, weight, 1.0)
+    mean = xp.where(weight > 0, total, 1.0) / heavy
+    gap = xp.log(mean) - log_total / heavy
+    return xp.clip(2.0 * shape_from_gap(gap), *DOF_RANGE)
 
 
 def log_density(
     distance: Float[Array, "..."], log_det: Float[Array, "..."], dims: Float[Array, "..."], dof: Float[Array, "..."]
 ) -> Float[Array, "..."]:
     """log p from δ, log|Σ|, the number of observed entries and ν."""
-    tail = 0.5 * (dof + dims) * jnp.log1p(distance / dof)
+    tail = 0.5 * (dof + dims) * xp.log1p(distance / dof)
     return _log_gamma_step(0.5 * dof, 0.5 * dims) - 0.5 * (dims * LOG_2PI + log_det) - tail
 
 
 def _log_gamma_step(a: Float[Array, "..."], h: Float[Array, "..."]) -> Float[Array, "..."]:
     """``log Γ(a + h) − log Γ(a) − h log a``: small where a is large, and computed so."""
     # log Γ(z) = excess(z) + z log z − z − log z
-    grown = (a + h) * jnp.log1p(h / a) - h
-    return stirling_excess(a + h) - stirling_excess(a) - jnp.log1p(h / a) + grown
+    grown = (a + h) * xp.log1p(h / a) - h
+    return stirling_excess(a + h) - stirling_excess(a) - xp.log1p(h / a) + grown
 
 
 def _standard_entropy(dims: int, dof: Float[Array, "..."]) -> Float[Array, "..."]:
     """``−log p(μ) + ½ (ν + D) [ψ((ν + D)/2) − ψ(ν/2)]`` with the identity as scale matrix."""
     a, h = 0.5 * dof, 0.5 * dims
-    peak = log_density(jnp.zeros(()), jnp.zeros(()), jnp.asarray(float(dims), a.dtype), dof)
-    return (a + h) * (jnp.log1p(h / a) - digamma_gap(a + h) + digamma_gap(a)) - peak
+    peak = log_density(xp.zeros(()), xp.zeros(()), xp.asarray(float(dims), a.dtype), dof)
+    return (a + h) * (xp.log1p(h / a) - digamma_gap(a + h) + digamma_gap(a)) - peak
 
 
 def _inflation(dof: Float[Array, "..."]) -> Float[Array, "..."]:
     """Variance over squared scale: ν/(ν − 2), infinite where ν ≤ 2, NaN where ν ≤ 1."""
-    dof = jnp.asarray(dof)
-    finite = dof / jnp.where(dof > 2.0, dof - 2.0, 1.0)
-    return jnp.where(dof > 2.0, finite, jnp.where(dof > 1.0, jnp.inf, jnp.nan))
+    dof = xp.asarray(dof)
+    finite = dof / xp.where(dof > 2.0, dof - 2.0, 1.0)
+    return xp.where(dof > 2.0, finite, xp.where(dof > 1.0, xp.inf, xp.nan))
 
 
 def _draw(

@@ -5,10 +5,10 @@ from typing import ClassVar, Self
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import i0e, i1e
 from jaxtyping import Bool, Float, PRNGKeyArray
-from scipy import special, stats
+from scipy import stats
 
+from tacit.arrays import special, xp
 from tacit.compute import LOG_2PI, Array
 from tacit.families.base import ExponentialFamily, Parameter
 from tacit.families.numeric import on_support, ratio
@@ -42,62 +42,62 @@ class VonMises(ExponentialFamily):
     @classmethod
     def template(cls, shape: tuple[int, ...]) -> Self:
         """Direction 0, concentration 1."""
-        return cls(jnp.zeros(shape), jnp.ones(shape))
+        return cls(xp.zeros(shape), xp.ones(shape))
 
     def log_prob(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
-        ok, k = self.supports(x), jnp.asarray(self.concentrations)
-        half = jnp.sin(0.5 * (jnp.where(ok, x, 0.0) - self.directions))
-        return on_support(ok, x, -2.0 * k * half**2 - LOG_2PI - jnp.log(i0e(k)))
+        ok, k = self.supports(x), xp.asarray(self.concentrations)
+        half = xp.sin(0.5 * (xp.where(ok, x, 0.0) - self.directions))
+        return on_support(ok, x, -2.0 * k * half**2 - LOG_2PI - xp.log(special.i0e(k)))
 
     def supports(self, x: Float[Array, "..."]) -> Bool[Array, "..."]:
-        return jnp.isfinite(x)
+        return xp.isfinite(x)
 
     def sufficient_statistics(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
         ok = self.supports(x)
-        safe = jnp.where(ok, x, 0.0)
-        return jnp.where(ok[..., None], jnp.stack([jnp.cos(safe), jnp.sin(safe)], axis=-1), 0.0)
+        safe = xp.where(ok, x, 0.0)
+        return xp.where(ok[..., None], xp.stack([xp.cos(safe), xp.sin(safe)], axis=-1), 0.0)
 
     def log_base(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
-        return jnp.zeros_like(x)
+        return xp.zeros_like(x)
 
     def _along(self, length: Float[Array, "..."]) -> Float[Array, "... F"]:
         """Vectors of these lengths in the mean directions."""
-        return jnp.stack([length * jnp.cos(self.directions), length * jnp.sin(self.directions)], axis=-1)
+        return xp.stack([length * xp.cos(self.directions), length * xp.sin(self.directions)], axis=-1)
 
     @property
     def natural(self) -> Float[Array, "... F"]:
-        return self._along(jnp.asarray(self.concentrations))
+        return self._along(xp.asarray(self.concentrations))
 
     @property
     def log_normalizer(self) -> Float[Array, "..."]:
-        k = jnp.asarray(self.concentrations)
-        return LOG_2PI + jnp.log(i0e(k)) + k
+        k = xp.asarray(self.concentrations)
+        return LOG_2PI + xp.log(special.i0e(k)) + k
 
     @property
     def mean_parameters(self) -> Float[Array, "... F"]:
-        return self._along(resultant(jnp.asarray(self.concentrations)))
+        return self._along(resultant(xp.asarray(self.concentrations)))
 
     def from_natural(self, natural: Float[Array, "... F"]) -> Self:
-        return type(self)(jnp.arctan2(natural[..., 1], natural[..., 0]), jnp.hypot(natural[..., 0], natural[..., 1]))
+        return type(self)(xp.arctan2(natural[..., 1], natural[..., 0]), xp.hypot(natural[..., 0], natural[..., 1]))
 
     def from_mean_parameters(self, mean_parameters: Float[Array, "... F"]) -> Self:
         cosine, sine = mean_parameters[..., 0], mean_parameters[..., 1]
-        return type(self)(jnp.arctan2(sine, cosine), _concentration(jnp.hypot(cosine, sine)))
+        return type(self)(xp.arctan2(sine, cosine), _concentration(xp.hypot(cosine, sine)))
 
     def maximise(self, statistics: Float[Array, "..."], weight: Float[Array, "..."]) -> Self:
         new, seen = self.from_mean_parameters(ratio(statistics, weight[..., None])), weight > 0
         return type(self)(
-            jnp.where(seen, new.directions, self.directions), jnp.where(seen, new.concentrations, self.concentrations)
+            xp.where(seen, new.directions, self.directions), xp.where(seen, new.concentrations, self.concentrations)
         )
 
     def mean(self) -> Float[Array, "..."]:
-        return jnp.broadcast_arrays(self.directions, self.concentrations)[0]
+        return xp.broadcast_arrays(self.directions, self.concentrations)[0]
 
     def variance(self) -> Float[Array, "..."]:
-        return -2.0 * jnp.log(resultant(jnp.asarray(self.concentrations))) + 0.0 * self.directions
+        return -2.0 * xp.log(resultant(xp.asarray(self.concentrations))) + 0.0 * self.directions
 
     def expected_log_base(self) -> Float[Array, "..."]:
-        return jnp.zeros_like(self.concentrations)
+        return xp.zeros_like(self.concentrations)
 
     def sample(self, *, key: PRNGKeyArray, shape: tuple[int, ...] = ()) -> Float[Array, "..."]:
         """By rejection from a wrapped Cauchy (Best & Fisher 1979)."""
@@ -110,14 +110,14 @@ class VonMises(ExponentialFamily):
         def once(state: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array, jax.Array]:
             number, found, done = state
             u, v, sign = jax.random.uniform(jax.random.fold_in(key, number), (3, *k.shape), k.dtype)
-            z = jnp.cos(jnp.pi * u)
+            z = xp.cos(xp.pi * u)
             f = (1.0 + s * z) / (s + z)
             c = k * (s - f)
-            accepted = (c * (2.0 - c) > v) | (jnp.log(c / jnp.maximum(v, jnp.finfo(k.dtype).tiny)) + 1.0 >= c)
-            angle = jnp.where(sign < 0.5, -1.0, 1.0) * jnp.arccos(jnp.clip(f, -1.0, 1.0))
-            return number + 1, jnp.where(accepted & ~done, angle, found), done | accepted
+            accepted = (c * (2.0 - c) > v) | (xp.log(c / xp.maximum(v, xp.finfo(k.dtype).tiny)) + 1.0 >= c)
+            angle = xp.where(sign < 0.5, -1.0, 1.0) * xp.arccos(xp.clip(f, -1.0, 1.0))
+            return number + 1, xp.where(accepted & ~done, angle, found), done | accepted
 
-        start = (jnp.zeros((), jnp.int32), jnp.zeros_like(k), jnp.zeros(k.shape, bool))
+        start = (xp.zeros((), xp.int32), xp.zeros_like(k), xp.zeros(k.shape, bool))
         angle = jax.lax.while_loop(lambda state: ~state[2].all(), once, start)[1]
         return _wrapped(angle + self.directions)
 
@@ -144,23 +144,23 @@ class VonMises(ExponentialFamily):
 
 def resultant(concentration: Float[Array, "..."]) -> Float[Array, "..."]:
     """``A(κ) = I₁(κ)/I₀(κ)``, the length of the mean of the unit vectors."""
-    return i1e(concentration) / i0e(concentration)
+    return special.i1e(concentration) / special.i0e(concentration)
 
 
 def _concentration(length: Float[Array, "..."]) -> Float[Array, "..."]:
     """κ with ``A(κ) = R``, by Newton's method from Banerjee et al.'s (2005) approximation; at most ``_LARGEST``."""
-    most = resultant(jnp.asarray(_LARGEST, length.dtype))
-    r = jnp.clip(length, 0.0, most)
+    most = resultant(xp.asarray(_LARGEST, length.dtype))
+    r = xp.clip(length, 0.0, most)
     k = r * (2.0 - r**2) / (1.0 - r**2)
     for _ in range(_NEWTON_STEPS):
         a = resultant(k)
-        slope = 1.0 - a**2 - jnp.where(k > 1e-8, a / jnp.where(k > 1e-8, k, 1.0), 0.5)
-        k = jnp.clip(k - (a - r) / jnp.maximum(slope, 1e-14), 0.0, _LARGEST)
+        slope = 1.0 - a**2 - xp.where(k > 1e-8, a / xp.where(k > 1e-8, k, 1.0), 0.5)
+        k = xp.clip(k - (a - r) / xp.maximum(slope, 1e-14), 0.0, _LARGEST)
     return k
 
 
 def _wrapped(angle: Float[Array, "..."]) -> Float[Array, "..."]:
-    return jnp.arctan2(jnp.sin(angle), jnp.cos(angle))
+    return xp.arctan2(xp.sin(angle), xp.cos(angle))
 
 
 def _cumulated(angle: np.ndarray, k: np.ndarray) -> np.ndarray:

@@ -3,9 +3,9 @@
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 from jaxtyping import Float
 
+from tacit.arrays import cholesky_factor, inverse_triangle, solve_triangle, traced, xp
 from tacit.compute import Array
 
 
@@ -29,41 +29,35 @@ def whiten(
     of row and component factorises its own Σ_oo, in which the missing rows and columns are the identity's.
     """
     residual = x - means
-    batch = jnp.broadcast_shapes(residual.shape[:-1], cholesky.shape[:-2])
-    seen = ~jnp.isnan(residual)
-    filled = jnp.where(seen, residual, 0.0)
+    batch = xp.broadcast_shapes(residual.shape[:-1], cholesky.shape[:-2])
+    seen = ~xp.isnan(residual)
+    filled = xp.where(seen, residual, 0.0)
 
     def complete():
-        whitened = jnp.einsum("...ij,...j->...i", inverse_triangle(cholesky), filled)
-        log_det = 2.0 * jnp.log(jnp.diagonal(cholesky, axis1=-2, axis2=-1)).sum(-1)
-        return _spread(batch, (whitened**2).sum(-1), log_det, jnp.asarray(x.shape[-1], residual.dtype))
+        whitened = xp.einsum("...ij,...j->...i", inverse_triangle(cholesky), filled)
+        log_det = 2.0 * xp.log(xp.diagonal(cholesky, axis1=-2, axis2=-1)).sum(-1)
+        return _spread(batch, (whitened**2).sum(-1), log_det, xp.asarray(x.shape[-1], residual.dtype))
 
     def partial():
-        covariance = cholesky @ jnp.swapaxes(cholesky, -1, -2)
+        covariance = cholesky @ xp.swapaxes(cholesky, -1, -2)
         both = seen[..., :, None] & seen[..., None, :]
-        factor = jnp.linalg.cholesky(jnp.where(both, covariance, jnp.eye(x.shape[-1], dtype=residual.dtype)))
-        right = jnp.broadcast_to(filled, (*batch, x.shape[-1]))[..., None]
-        factor = jnp.broadcast_to(factor, (*batch, *factor.shape[-2:]))
-        whitened = jax.lax.linalg.triangular_solve(factor, right, left_side=True, lower=True)[..., 0]
-        log_det = 2.0 * jnp.log(jnp.diagonal(factor, axis1=-2, axis2=-1)).sum(-1)
+        factor = cholesky_factor(xp.where(both, covariance, xp.eye(x.shape[-1], dtype=residual.dtype)))
+        right = xp.broadcast_to(filled, (*batch, x.shape[-1]))[..., None]
+        whitened = solve_triangle(factor, right)[..., 0]
+        log_det = 2.0 * xp.log(xp.diagonal(factor, axis1=-2, axis2=-1)).sum(-1)
         return _spread(batch, (whitened**2).sum(-1), log_det, seen.sum(-1).astype(residual.dtype))
 
+    if not traced(seen):
+        return complete() if seen.all() else partial()
     return jax.lax.cond(seen.all(), complete, partial)
 
 
-def inverse_triangle(cholesky: Float[Array, "*batch dims dims"]) -> Float[jax.Array, "*batch dims dims"]:
-    """L⁻¹."""
-    factor = jnp.asarray(cholesky)
-    identity = jnp.broadcast_to(jnp.eye(factor.shape[-1], dtype=factor.dtype), factor.shape)
-    return jax.lax.linalg.triangular_solve(factor, identity, left_side=True, lower=True)
-
-
-def retriangle(rows: Float[Array, "*batch rows dims"]) -> Float[jax.Array, "*batch rows rows"]:
+def retriangle(rows: Float[Array, "*batch rows dims"]) -> Float[Array, "*batch rows rows"]:
     """The lower Cholesky factor of A Aᵀ for rows A (no more of them than columns), by QR: A Aᵀ is not formed."""
-    triangle = jnp.swapaxes(jnp.linalg.qr(jnp.swapaxes(rows, -1, -2), mode="r"), -1, -2)
-    diagonal = jnp.diagonal(triangle, axis1=-2, axis2=-1)
-    return triangle * jnp.where(diagonal < 0, -1.0, 1.0)[..., None, :]
+    triangle = xp.swapaxes(xp.linalg.qr(xp.swapaxes(rows, -1, -2), mode="r"), -1, -2)
+    diagonal = xp.diagonal(triangle, axis1=-2, axis2=-1)
+    return triangle * xp.where(diagonal < 0, -1.0, 1.0)[..., None, :]
 
 
-def _spread(batch: tuple[int, ...], *parts: jax.Array) -> Whitened:
-    return Whitened(*(jnp.broadcast_to(part, batch) for part in parts))
+def _spread(batch: tuple[int, ...], *parts: Array) -> Whitened:
+    return Whitened(*(xp.broadcast_to(part, batch) for part in parts))

@@ -18,7 +18,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int, PRNGKeyArray, PyTree, UInt32
 
-from tacit.compute import Array, compiled
+from tacit.arrays import Pytree, xp
+from tacit.compute import Array, compiled, is_eager
 from tacit.data.blocks import Block, View
 from tacit.inference.status import CONVERGED as CONVERGED
 from tacit.inference.status import FELL as FELL
@@ -73,7 +74,7 @@ class ClosedForm(Protocol):
         """Whether extrapolated statistics may still be those of some rows: no count below 0."""
 
 
-class State(eqx.Module):
+class State(Pytree):
     """Where each start stands; every array leads with ``[starts]``."""
 
     model: Any
@@ -103,8 +104,11 @@ class Limits(NamedTuple):
 def over_starts(function: Callable, starts: int, *arguments: PyTree, shared: tuple = ()) -> PyTree:
     """``vmap`` over the starts of ``arguments``, with ``shared`` ones passed as they are.
 
-    One start is run without ``vmap``, because that compiles to plainer code.
+    One start is run without ``vmap``, because that compiles to plainer code. Where nothing is compiled the function
+    itself takes arrays that lead with the starts.
     """
+    if is_eager():
+        return function(*arguments, *shared)
     if starts == 1:
         single = (jax.tree.map(lambda leaf: leaf[0] if eqx.is_array(leaf) else leaf, a) for a in arguments)
         result = function(*single, *shared)
@@ -128,6 +132,8 @@ def accumulate(
     starts = key.shape[0]
 
     def local(step, raw, number, index, rows, weights):
+        if is_eager():
+            return step(rows, weights, None)
         chunk_key = jax.random.fold_in(jax.random.fold_in(jax.random.wrap_key_data(raw), number), index)
         return step(rows, weights, chunk_key)
 
@@ -139,6 +145,8 @@ def accumulate(
 
 def sum_over_chunks(function: Callable[..., PyTree], chunks: tuple) -> PyTree:
     """``Σ function(*chunk)`` over the leading axis, one chunk at a time."""
+    if is_eager():
+        return total_sums(function(*chunk) for chunk in zip(*chunks, strict=True))
     shapes = jax.eval_shape(function, *jax.tree.map(lambda leaf: leaf[0], chunks))
     zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
 
@@ -148,7 +156,7 @@ def sum_over_chunks(function: Callable[..., PyTree], chunks: tuple) -> PyTree:
     return jax.lax.scan(add, zeros, chunks)[0]
 
 
-def total_sums(parts: Iterable[Sums]) -> Sums:
+def total_sums(parts: Iterable[PyTree]) -> PyTree:
     """The sum of the sums of several blocks."""
     return functools.reduce(lambda total, part: jax.tree.map(operator.add, total, part), parts)
 
@@ -194,23 +202,23 @@ def accept(state: State, models: PyTree, sums: Sums, limits: Limits) -> State:
     """
     bound = sums.bound + over_starts(lambda model: model.global_bound(), state.key.shape[0], models)
     running = state.status == RUNNING
-    size = jnp.where(jnp.isinf(state.bound), 0.0, jnp.abs(state.bound)) + limits.weight
+    size = xp.where(xp.isinf(state.bound), 0.0, xp.abs(state.bound)) + limits.weight
     rose = bound >= state.bound - limits.slack * size
     first = state.iteration < 0
-    taken = running & (first | (rose if models.monotone else ~jnp.isnan(bound)))
+    taken = running & (first | (rose if models.monotone else ~xp.isnan(bound)))
     iteration = state.iteration + taken
-    quiet = jnp.abs(bound - state.bound) < limits.tol * limits.weight
-    status = jnp.where(iteration >= limits.max_iter, STOPPED, RUNNING)
-    status = jnp.where(quiet, CONVERGED, status)
-    status = jnp.where(jnp.isnan(bound), NAN, jnp.where(taken, status, FELL))
+    quiet = xp.abs(bound - state.bound) < limits.tol * limits.weight
+    status = xp.where(iteration >= limits.max_iter, STOPPED, RUNNING)
+    status = xp.where(quiet, CONVERGED, status)
+    status = xp.where(xp.isnan(bound), NAN, xp.where(taken, status, FELL))
     return State(
         select_starts(taken, models, state.model),
         select_starts(taken, sums.statistics, state.statistics),
-        jnp.where(taken, bound, state.bound),
+        xp.where(taken, bound, state.bound),
         iteration,
-        jnp.where(running, status, state.status),
+        xp.where(running, status, state.status),
         state.key,
-        jnp.zeros_like(state.given),
+        xp.zeros_like(state.given),
     )
 
 
@@ -223,13 +231,18 @@ def extrapolate(before: State, middle: State, now: State) -> tuple[PyTree, PyTre
 
     def proposal(first, s0, second, s1, third, s2):
         s0, s1, s2 = first.absolute(s0), second.absolute(s1), third.absolute(s2)
-        change = jax.tree.map(jnp.subtract, s1, s0)
+        change = jax.tree.map(operator.sub, s1, s0)
         bend = jax.tree.map(lambda a, b, c: (c - b) - (b - a), s0, s1, s2)
-        ratio = jnp.sqrt(_squared_norm(change, s2) / jnp.maximum(_squared_norm(bend, s2), 1e-300))
-        step = jnp.maximum(ratio, 1.0)
-        ahead = jax.tree.map(lambda s, r, v: s + 2 * step * r + step**2 * v, s0, change, bend)
-        sound = third.feasible(ahead)
-        ahead = jax.tree.map(lambda far, near: jnp.where(sound, far, near), ahead, s2)
+        lead = 1 if is_eager() else 0
+        ratio = xp.sqrt(_squared_norm(change, s2, lead) / xp.maximum(_squared_norm(bend, s2, lead), 1e-300))
+        step = xp.maximum(ratio, 1.0)
+
+        def far(s: Array, r: Array, v: Array) -> Array:
+            own = step.reshape(step.shape + (1,) * (s.ndim - lead))
+            return s + 2 * own * r + own**2 * v
+
+        ahead = jax.tree.map(far, s0, change, bend)
+        ahead = select_starts(third.feasible(ahead), ahead, s2)
         return third.m_step(third.relative(ahead))
 
     states = (before, middle, now)
@@ -238,10 +251,15 @@ def extrapolate(before: State, middle: State, now: State) -> tuple[PyTree, PyTre
     return models, prepared(models, now.key.shape[0])
 
 
-def _squared_norm(difference: PyTree, size: PyTree) -> Float[Array, ""]:
+def _squared_norm(difference: PyTree, size: PyTree, lead: int) -> Float[Array, "*starts"]:
     """Each leaf in units of its own size, so that counts and second moments weigh alike."""
-    parts = jax.tree.map(lambda d, s: jnp.sum(d**2) / jnp.maximum(jnp.sum(s**2), 1e-300), difference, size)
-    return sum(jax.tree.leaves(parts), jnp.zeros(()))
+
+    def relative(d: Array, s: Array) -> Array:
+        inner = tuple(range(lead, d.ndim))
+        return (d**2).sum(inner) / xp.maximum((s**2).sum(inner), 1e-300)
+
+    parts: list[Array] = jax.tree.leaves(jax.tree.map(relative, difference, size))
+    return functools.reduce(operator.add, parts)
 
 
 @compiled
@@ -252,7 +270,7 @@ def improve(state: State, models: PyTree, sums: Sums) -> State:
     return State(
         select_starts(better, models, state.model),
         select_starts(better, sums.statistics, state.statistics),
-        jnp.where(better, bound, state.bound),
+        xp.where(better, bound, state.bound),
         state.iteration,
         state.status,
         state.key,
@@ -260,11 +278,11 @@ def improve(state: State, models: PyTree, sums: Sums) -> State:
     )
 
 
-def select_starts(chosen: Bool[Array, " starts"], new: PyTree, old: PyTree) -> PyTree:
+def select_starts(chosen: Bool[Array, "*starts"], new: PyTree, old: PyTree) -> PyTree:
     """``new`` where chosen, else ``old``, start by start."""
 
     def pick(a, b):
-        return jnp.where(chosen.reshape(chosen.shape + (1,) * (a.ndim - 1)), a, b) if eqx.is_array(a) else a
+        return xp.where(chosen.reshape(chosen.shape + (1,) * (a.ndim - chosen.ndim)), a, b) if eqx.is_array(a) else a
 
     return jax.tree.map(pick, new, old)
 

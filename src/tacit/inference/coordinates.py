@@ -195,8 +195,19 @@ class Coordinates:
 
 
 def _name(path: tuple[Any, ...]) -> str:
-    parts = [str(getattr(step, "key", getattr(step, "name", getattr(step, "idx", step)))) for step in path]
-    return ".".join(parts) or "theta"
+    return ".".join(str(_key(step)) for step in path) or "theta"
+
+
+def _key(step: object) -> Any:
+    """What a step into a pytree is called: a key, the name of a field, or a place."""
+    match step:
+        case jax.tree_util.DictKey() | jax.tree_util.FlattenedIndexKey():
+            return step.key
+        case jax.tree_util.GetAttrKey():
+            return step.name
+        case jax.tree_util.SequenceKey():
+            return step.idx
+    return step
 
 
 def _follow(supports: PyTree, path: tuple[Any, ...], used: set[str]) -> Any:
@@ -204,14 +215,13 @@ def _follow(supports: PyTree, path: tuple[Any, ...], used: set[str]) -> Any:
     said = supports
     for number, step in enumerate(path):
         if isinstance(said, Mapping):
-            key = getattr(step, "key", getattr(step, "name", None))
             if number == 0:
-                used.add(str(key))
-            said = said.get(key)
-        elif hasattr(said, getattr(step, "name", "")):
+                used.add(str(_key(step)))
+            said = said.get(_key(step))
+        elif isinstance(step, jax.tree_util.GetAttrKey) and hasattr(said, step.name):  # a field of the user's own class
             said = getattr(said, step.name)
         elif isinstance(said, list | tuple) and not (isinstance(said, tuple) and _is_pair(said)):
-            said = said[step.idx]
+            said = said[_key(step)]
     return said
 
 
@@ -219,7 +229,7 @@ def _is_pair(said: tuple) -> bool:
     return len(said) == 2 and all(isinstance(end, int | float) for end in said)
 
 
-def _support(name: str, said: Any) -> Support:
+def _support(name: str, said: object) -> Support:
     if said is None:
         return SUPPORTS["real"]
     if isinstance(said, Support):

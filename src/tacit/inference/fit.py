@@ -5,15 +5,14 @@ from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree, UInt32
 
-from tacit.compute import Array, side_by_side
-from tacit.data.blocks import Block, View
+from tacit.compute import Array, eagerly, side_by_side
+from tacit.data.blocks import Block, View, trimmed
 from tacit.data.sources import BlockSource
 from tacit.inference import closed_form as cf
-from tacit.inference.loop import Line, Loop, Trace
+from tacit.inference.loop import Fitting, Line, Loop, Trace, on_host
 from tacit.inference.watch import Progress
 
 SLACK = 1e-10
@@ -22,7 +21,7 @@ SLACK = 1e-10
 class Fit(NamedTuple):
     """The best start and how it came about; all leaves are NumPy arrays."""
 
-    model: Any
+    model: PyTree
     statistics: PyTree
     bound: float
     iteration: int
@@ -47,6 +46,7 @@ def fit(
     repair: Callable[[PyTree], PyTree | None] | None = None,
     groups: np.ndarray | None = None,
     sound: Callable[[PyTree], np.ndarray] | None = None,
+    eager: bool = False,
 ) -> list[Fit]:
     """Raise the bound from every start until it stands still, and keep the best of every group of starts.
 
@@ -63,11 +63,14 @@ def fit(
         repair: sees the stacked starts; may return them in a safer form, to begin with these instead.
         groups: which starts compete with one another, ``[starts]`` numbers from 0 (all of them if None).
         sound: tells of stacked models which are sound, ``[starts]``; these win over the others, whatever their bounds.
+        eager: compute with NumPy and compile nothing; the rows are held in memory, and the models' methods take arrays
+            that lead with the starts.
 
     Returns:
         the best start of every group.
     """
-    fitting = _ClosedForm(source, view, limits(source, max_iter, tol), accelerate, label)
+    kind = _Eager if eager else _ClosedForm
+    fitting = kind(source, view, limits(source, max_iter, tol), accelerate, label)
 
     def repaired(state: cf.State, loop: Loop) -> cf.State | None:
         safer = repair(state.model) if repair is not None and not loop.trace else None
@@ -98,10 +101,14 @@ class _ClosedForm:
     def __init__(self, source: BlockSource, view: View, limits: cf.Limits, accelerate: bool, label: str) -> None:
         self.source, self.limits, self.label = source, limits, label
         self.size, self.accelerate = source.size, accelerate
-        self.view = jax.device_put(view)
-        self.blocks = tuple(jax.device_put(b) for b in source.blocks()) if source.resident else ()
+        self.view, self.blocks = self._placed(view, source)
         self.fused = len(self.blocks) == 1  # several blocks are worked on side by side
         self._compiled = False
+
+    def _placed(self, view: View, source: BlockSource) -> tuple[View, tuple[Block, ...]]:
+        """View and rows where they are computed with; no blocks of a source that is streamed."""
+        blocks = tuple(jax.device_put(block) for block in source.blocks()) if source.resident else ()
+        return jax.device_put(view), blocks
 
     def begin(self, models: PyTree, statistics: PyTree, key: UInt32[Array, "starts 2"]) -> cf.State:
         """The state before the first iteration."""
@@ -151,7 +158,7 @@ class _ClosedForm:
 
     def _shapes(self, models, block, key):
         steps = cf.prepared(models, key.shape[0])
-        return cf.accumulate(steps, block, self.view, key, jnp.zeros(key.shape[0], jnp.int32))
+        return cf.accumulate(steps, block, self.view, key, np.zeros(key.shape[0], np.int32))
 
     def _evaluate(self, steps: PyTree, state: cf.State) -> cf.Sums:
         """The sums of local steps over the whole source, streamed or resident, block by block."""
@@ -165,6 +172,57 @@ class _ClosedForm:
         parts = side_by_side(work, blocks) if self._compiled else [work(block) for block in blocks]
         self._compiled = True
         return cf.total_sums(parts)
+
+
+class _Eager(_ClosedForm):
+    """The same with NumPy: starts that have stopped are left out, and rows of weight 0 too."""
+
+    def _placed(self, view: View, source: BlockSource) -> tuple[View, tuple[Block, ...]]:
+        return view, tuple(trimmed(block, source.tile) for block in source.blocks())
+
+    def begin(self, models: PyTree, statistics: PyTree, key: UInt32[Array, "starts 2"]) -> cf.State:
+        models, statistics, key = on_host((models, statistics, key))
+        if statistics is not None:
+            return cf.begin(models, statistics, key, given=False)
+        with eagerly():
+            statistics = self._shapes(models, self.blocks[0], key).statistics
+        return cf.begin(models, statistics, key, given=True)
+
+    def advance(self, state: cf.State, number: int, loop: Loop) -> tuple[cf.State, list[Line]]:
+        rows: list[np.ndarray] = []
+        with loop.computing(), eagerly():
+            while len(rows) < number and (not rows or self.running(state, loop)):
+                left = np.flatnonzero(state.status == cf.RUNNING)
+                most = self.limits.max_iter
+                limits = self.limits._replace(max_iter=most[left] if most.ndim else most)
+                moved = cf.cycle(_rows_of(state, left), self._evaluate, limits, self.accelerate)
+                state = _put_back(state, moved, left)
+                rows.append(np.array(state.bound))
+        first = len(loop.trace)
+        return state, [Line(self._iteration(first + place), row) for place, row in enumerate(rows)]
+
+    def _evaluate(self, steps: PyTree, state: cf.State) -> cf.Sums:
+        parts = (cf.accumulate(steps, block, self.view, state.key, state.iteration) for block in self.blocks)
+        return cf.total_sums(parts)
+
+
+def _rows_of(tree: PyTree, chosen: np.ndarray) -> PyTree:
+    return jax.tree.map(lambda leaf: leaf[chosen] if eqx.is_array(leaf) else leaf, tree)
+
+
+def _put_back(whole: PyTree, part: PyTree, places: np.ndarray) -> PyTree:
+    """The whole with some of its starts replaced."""
+    if places.size == whole.status.size:
+        return part
+
+    def put(old: np.ndarray, new: np.ndarray) -> np.ndarray:
+        if not eqx.is_array(old):
+            return new
+        old = old.copy()
+        old[places] = new
+        return old
+
+    return jax.tree.map(put, whole, part)
 
 
 def _best(state: cf.State, loop: Loop, among: np.ndarray, sound: np.ndarray) -> Fit:
@@ -197,9 +255,16 @@ def _best(state: cf.State, loop: Loop, among: np.ndarray, sound: np.ndarray) -> 
     )
 
 
-def fit_of_one(model: Any, bound: float, status: int, loop: Loop) -> Fit:
+def progress_of_one(fitting: Fitting, state: PyTree, loop: Loop, max_iter: int, weight: float) -> Progress:
+    """Where a loop with one start stands; ``weight`` is that of all rows."""
+    iteration = int(loop.trace[-1][0]) if loop.trace else 0
+    bound, running = float(state.bound) / weight, int(fitting.running(state, loop))
+    return Progress(fitting.label, iteration, max_iter, bound, running, 1, loop.seconds, None, begun=loop.begun)
+
+
+def fit_of_one(model: PyTree, bound: float, status: int, loop: Loop) -> Fit:
     """What a loop with one start found; ``status`` says whether and why it ended by itself."""
-    iteration = len(loop.trace) - 1
+    iteration = int(loop.trace[-1][0])
     if status == cf.RUNNING:
         status = cf.INTERRUPTED if loop.interrupted else cf.STOPPED
     trace = Trace(

@@ -17,7 +17,7 @@ from tacit.compute import Array, compiled
 from tacit.data.blocks import Block, View
 from tacit.data.sources import BlockSource
 from tacit.inference import closed_form as cf
-from tacit.inference.fit import Fit, fit_of_one
+from tacit.inference.fit import Fit, fit_of_one, progress_of_one
 from tacit.inference.loop import Line, Loop
 from tacit.inference.watch import Progress
 
@@ -78,11 +78,7 @@ class _Ascent:
         return state, [Line(len(loop.trace), np.asarray(state.bound))]
 
     def progress(self, state: Climb, loop: Loop) -> Progress:
-        bound = float(state.bound) / float(self.weight)
-        running = int(self.running(state, loop))
-        return Progress(
-            self.label, len(loop.trace) - 1, self.max_iter, bound, running, 1, loop.seconds, None, begun=loop.begun
-        )
+        return progress_of_one(self, state, loop, self.max_iter, float(self.weight))
 
 
 def ascend(around: Around, source: BlockSource, view: View, *, max_iter: int, tol: float, label: str = "fit") -> Fit:
@@ -104,13 +100,13 @@ def _loss(step: Array, around: Around, blocks: tuple[Block, ...], view: View, we
 
 
 @compiled
-def _begin(around: Any, blocks: tuple[Block, ...], view: View, weight: Array, step: Array) -> Climb:
+def _begin(around: Around, blocks: tuple[Block, ...], view: View, weight: Array, step: Array) -> Climb:
     bound = -_loss(step, around, blocks, view, weight) * weight
     return Climb(around.mixture(step), step, optax.lbfgs().init(step), bound, jnp.asarray(jnp.inf))
 
 
 @compiled
-def _move(around: Any, climb: Climb, blocks: tuple[Block, ...], view: View, weight: Array) -> Climb:
+def _move(around: Around, climb: Climb, blocks: tuple[Block, ...], view: View, weight: Array) -> Climb:
     optimiser = optax.lbfgs()
 
     def loss(step):

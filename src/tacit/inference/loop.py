@@ -6,13 +6,15 @@ watchers and listens for Ctrl-C; a checkpoint is one of the watchers. None of th
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol
+from contextlib import AbstractContextManager
+from typing import NamedTuple, Protocol
 
 import equinox as eqx
 import jax
 import numpy as np
 from jaxtyping import PyTree
 
+from tacit.inference.series import interrupt
 from tacit.inference.watch import Progress, Snapshot, watchers
 from tacit.waiting import computing
 
@@ -51,16 +53,16 @@ class Fitting(Protocol):
     snapshots: tuple[int, ...]
     """Lines of the trace whose models are kept."""
 
-    def running(self, state: Any, loop: "Loop") -> bool:
+    def running(self, state: PyTree, loop: "Loop") -> bool:
         """Whether an iteration is to follow."""
 
-    def advance(self, state: Any, number: int, loop: "Loop") -> tuple[Any, Sequence[Line]]:
+    def advance(self, state: PyTree, number: int, loop: "Loop") -> tuple[PyTree, Sequence[Line]]:
         """At most ``number`` iterations from a state: the state after them, and a line for each that counts."""
 
     def left(self, loop: "Loop") -> int:
         """The most iterations that may follow."""
 
-    def progress(self, state: Any, loop: "Loop") -> Progress:
+    def progress(self, state: PyTree, loop: "Loop") -> Progress:
         """Where the fit stands."""
 
 
@@ -71,19 +73,20 @@ class Loop:
         trace: a line an iteration: its number, seconds since the start, bounds.
         snapshots: models after some iterations, by their line.
         interrupted: whether Ctrl-C ended it.
+        whole: whether its state is one to go on from.
         begun: lines of the trace from before the fit was taken up again.
     """
 
-    def __init__(self, fitting: Fitting, repair: "Callable[[Any, Loop], Any] | None" = None) -> None:
+    def __init__(self, fitting: Fitting, repair: "Callable[[PyTree, Loop], PyTree] | None" = None) -> None:
         """Drive a fitting.
 
         Args:
             fitting: how to step.
             repair: sees the state and this loop after every advance; a state that it returns takes that one's place.
         """
-        self.trace: list[tuple[Any, float, np.ndarray]] = []
+        self.trace: list[tuple[int, float, np.ndarray]] = []
         self.snapshots: dict[int, PyTree] = {}
-        self.interrupted, self.begun = False, 0
+        self.interrupted, self.whole, self.begun = False, True, 0
         self._fitting, self._repair, self._watchers = fitting, repair, watchers()
         self._began = time.monotonic()
 
@@ -92,7 +95,7 @@ class Loop:
         """Since the fit began, with those of before it was taken up again."""
         return time.monotonic() - self._began
 
-    def run(self, state: Any) -> Any:
+    def run(self, state: PyTree) -> PyTree:
         """From a fresh state to the last one, with NumPy leaves."""
         state = self._resumed(state)
         self._last = (state, len(self.trace))
@@ -101,7 +104,7 @@ class Loop:
         except KeyboardInterrupt:
             if not self.trace:
                 raise  # nothing is known of the start yet
-            self.interrupted = True
+            self._interrupt()
         state, lines = self._last
         del self.trace[lines:]
         self.snapshots = {line: model for line, model in self.snapshots.items() if line < lines}
@@ -110,20 +113,30 @@ class Loop:
             watcher.done(progress)
         return on_host(state)
 
-    def progress(self, state: Any) -> Progress:
+    def progress(self, state: PyTree) -> Progress:
         """Where the fit stands, with all that it needs to go on."""
-        return self._fitting.progress(state, self)._replace(snapshot=Snapshot(state, self.trace, self.snapshots))
+        snapshot = Snapshot(state, self.trace, self.snapshots) if self.whole else None
+        return self._fitting.progress(state, self)._replace(snapshot=snapshot)
+
+    def break_off(self) -> None:
+        """Ctrl-C came in the middle of an advance, whose fitting ends it with what it has."""
+        self.whole = False
+        self._interrupt()
+
+    def _interrupt(self) -> None:
+        self.interrupted = True
+        interrupt()
 
     def tell(self, progress: Progress) -> None:
         """Let the watchers look; one of them may break the fit off."""
         for watcher in self._watchers:
             watcher.look(progress)
 
-    def computing(self) -> Any:
+    def computing(self) -> AbstractContextManager[None]:
         """The scope of a program that may take long."""
         return computing(self._fitting.label, self._fitting.size, keeps=bool(self.trace))
 
-    def _resumed(self, state: Any) -> Any:
+    def _resumed(self, state: PyTree) -> PyTree:
         for watcher in self._watchers:
             kept = watcher.resume(self._fitting.label, state)
             if kept is not None:
@@ -132,7 +145,7 @@ class Loop:
                 self.begun = len(self.trace)
         return state
 
-    def _iterate(self, state: Any) -> None:
+    def _iterate(self, state: PyTree) -> None:
         steps = 1
         while self._fitting.running(state, self):
             landing = [line + 1 - len(self.trace) for line in self._fitting.snapshots if line >= len(self.trace)]
@@ -151,7 +164,7 @@ class Loop:
             if lines:
                 self.tell(self.progress(state))
 
-    def _record(self, state: Any, lines: Sequence[Line]) -> None:
+    def _record(self, state: PyTree, lines: Sequence[Line]) -> None:
         seconds = self.seconds
         self.trace += [(line.iteration, seconds, line.bound) for line in lines]
         last = len(self.trace) - 1

@@ -7,7 +7,7 @@ different objectives can be compared (``elbo = reconstruction − kl``, in nats 
 
 import abc
 import math
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import equinox as eqx
 import jax
@@ -56,7 +56,7 @@ class Objective(eqx.Module):
     """What is raised."""
 
     @abc.abstractmethod
-    def __call__(self, model: Any, batch: Batch) -> tuple[Float[Array, " rows"], Terms]:
+    def __call__(self, model: PyTree, batch: Batch) -> tuple[Float[Array, " rows"], Terms]:
         """What is to be raised by a model at its current parameters, a number a row, and the terms."""
 
     def bound(self) -> "Objective":

@@ -1,16 +1,20 @@
 """What `infer` is given, a log-joint or a NumPyro model with its data, as a log-joint on ℝᵈ with rows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
+import lazy_loader as lazy
 import numpy as np
 from jaxtyping import PyTree
 
 from tacit.compute import Array, double_precision, single_precision
 from tacit.inference.coordinates import Coordinates
-from tacit.inference.numpyro_models import translated
+
+numpyro = lazy.load("numpyro", error_on_import=False)
+"""An extra, imported when a model of its kind is given."""
 
 
 class Problem(NamedTuple):
@@ -24,7 +28,7 @@ class Problem(NamedTuple):
     """The model's own parameters by name, of one point."""
 
 
-def problem_of(log_joint: Any, data: PyTree, parameters: PyTree, supports: PyTree, seed: int) -> Problem:
+def problem_of(log_joint: Callable[..., Any], data: PyTree, parameters: PyTree, supports: PyTree, seed: int) -> Problem:
     """The problem that `infer` was given.
 
     Raises:
@@ -49,7 +53,7 @@ def problem_of(log_joint: Any, data: PyTree, parameters: PyTree, supports: PyTre
 
 
 @single_precision  # NumPyro looks for a start outside of compiled code, where the two precisions must not meet
-def _numpyro_problem(model: Any, data: PyTree, seed: int) -> Problem:
+def _numpyro_problem(model: Callable[..., Any], data: PyTree, seed: int) -> Problem:
     found = translated(model, data, seed)
     free = Coordinates(found.start)
 
@@ -67,7 +71,7 @@ def _as_one(data: PyTree) -> PyTree:
 
 
 @double_precision
-def _shape_of(log_joint: Any, data: PyTree, parameters: PyTree) -> tuple[PyTree, int, bool]:
+def _shape_of(log_joint: Callable[..., Any], data: PyTree, parameters: PyTree) -> tuple[PyTree, int, bool]:
     """The rows that batches are taken of, their number, and whether the log-joint gives a number a row."""
     data = jax.tree.map(np.asarray, data)
     for leaf in jax.tree.leaves(data):
@@ -88,6 +92,72 @@ def _shape_of(log_joint: Any, data: PyTree, parameters: PyTree) -> tuple[PyTree,
     return _as_one(data), 1, False
 
 
-def _said(part: Any) -> Any:
+def _said(part: object) -> object:
     """The shape of an array, the name of the type of what is none."""
-    return getattr(part, "shape", type(part).__name__)
+    return part.shape if isinstance(part, jax.ShapeDtypeStruct) else type(part).__name__
+
+
+class Translated(NamedTuple):
+    """A NumPyro model with the names and constants of its data bound to it."""
+
+    log_joint: Callable[[PyTree, PyTree], Any]
+    """Of the unconstrained parameters by site, and the arrays among the data, in nats."""
+    arrays: PyTree
+    start: dict[str, Any]
+    """Unconstrained parameters to begin from."""
+    constrain: Callable[[PyTree], dict[str, Any]]
+    """The model's own parameters, deterministic sites included."""
+
+
+def translated(model: Callable[..., Any], data: PyTree, seed: int) -> Translated:
+    """A NumPyro model as a log-joint.
+
+    Args:
+        model: a function with NumPyro's primitives.
+        data: a mapping of its keyword arguments, a tuple of its arguments, or its one argument; None: no argument.
+        seed: where the search begins depends on it.
+
+    Raises:
+        ImportError: NumPyro is not there.
+        ValueError: latent variables that are discrete, a plate that takes a part of the data, or no latent variable.
+    """
+    if isinstance(numpyro, lazy.DelayedImportErrorModule):
+        raise ImportError(
+            "infer takes a function without parameters= for a NumPyro model, which needs NumPyro: "
+            "pip install 'tacit[numpyro]'. Of a log-joint of your own give parameters="
+        )
+    handlers, util = numpyro.handlers, numpyro.infer.util
+    args, kwargs = _arguments(data)
+    key = jax.random.key(seed)
+    trace = handlers.trace(handlers.seed(model, key)).get_trace(*args, **kwargs)
+    latent = [s for s in trace.values() if s["type"] == "sample" and not s["is_observed"]]
+    for site in trace.values():
+        if site["type"] == "plate" and site["args"][1] is not None and site["args"][1] < site["args"][0]:
+            raise ValueError(f"plate {site['name']!r} takes a part of the data; leave subsample_size out")
+    for site in latent:
+        if site["fn"].support.is_discrete:
+            raise ValueError(
+                f"site {site['name']!r} is discrete: a guide moves continuous parameters; sum it out of the model "
+                "(numpyro.distributions.MixtureSameFamily)"
+            )
+    if not latent:
+        raise ValueError("the NumPyro model has no latent variable: every sample site is observed")
+    found = util.initialize_model(jax.random.key_data(key), model, model_args=args, model_kwargs=kwargs)
+    arrays, constants = eqx.partition((args, kwargs), eqx.is_array)
+
+    def log_joint(free: PyTree, arrays: PyTree) -> Any:
+        args, kwargs = eqx.combine(arrays, constants)
+        return -util.potential_energy(model, args, kwargs, free)
+
+    def constrain(free: PyTree) -> dict[str, Any]:
+        return util.constrain_fn(model, args, kwargs, free, return_deterministic=True)
+
+    return Translated(log_joint, jax.tree.map(np.asarray, arrays), dict(found.param_info.z), constrain)
+
+
+def _arguments(data: PyTree) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    if data is None:
+        return (), {}
+    if isinstance(data, Mapping):
+        return (), dict(data)
+    return (tuple(data), {}) if isinstance(data, tuple) else ((data,), {})

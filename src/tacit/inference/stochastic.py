@@ -30,6 +30,11 @@ class Reader(Protocol):
     def __call__(self, rows: PyTree, key: PRNGKeyArray) -> PyTree: ...
 
 
+def as_stored(rows: PyTree, key: PRNGKeyArray) -> PyTree:
+    """The reader of rows that are taken as they are."""
+    return rows
+
+
 class Batches(NamedTuple):
     """Rows on the device; every leaf leads with ``[rows]``."""
 
@@ -61,7 +66,7 @@ class TrainSchedule(NamedTuple):
 class TrainState(eqx.Module):
     """Where a stochastic fit stands after a round; all that it needs to go on."""
 
-    model: Any
+    model: PyTree
     """The parameters: arrays that gradients move; None elsewhere."""
     optimiser: PyTree
     best: Any
@@ -98,7 +103,7 @@ def _means(values: Terms, weights: Float[Array, " rows"]) -> dict[str, Float[Arr
 @compiled
 def run_steps(
     state: TrainState,
-    static: Any,
+    static: PyTree,
     batches: Batches,
     order: Int[Array, "steps batch"],
     first: Int[Array, ""],
@@ -145,7 +150,7 @@ def run_steps(
 
 
 def blank_totals(
-    model: Any, static: Any, batches: Batches, objective: Objective, read: Reader
+    model: PyTree, static: PyTree, batches: Batches, objective: Objective, read: Reader
 ) -> dict[str, Float[Array, ""]]:
     """Zeros for every term that the objective names."""
 

@@ -29,6 +29,7 @@ from tacit.inference.stochastic import (
     run_steps,
 )
 from tacit.inference.watch import Progress
+from tacit.waiting import keeping
 
 
 class TrainConfig(NamedTuple):
@@ -55,7 +56,7 @@ class TrainConfig(NamedTuple):
 class Trained(NamedTuple):
     """What a stochastic fit gave; all leaves are NumPy arrays."""
 
-    model: Any
+    model: PyTree
     trace: dict[str, np.ndarray]
     """A column a figure: epoch, step, seconds, the terms a row over the round, held_out."""
     status: int
@@ -68,7 +69,7 @@ class Trained(NamedTuple):
 
 
 def train(
-    model: Any,
+    model: PyTree,
     batches: Batches,
     held_out: Batches | None,
     config: TrainConfig,
@@ -108,7 +109,7 @@ class _Epochs:
             np.asarray(config.warm_epochs * rounds.steps_an_epoch, np.float32),
         )
 
-    def begin(self, model: Any, batches: Batches, seed: int, begun: list[np.ndarray] | None) -> TrainState:
+    def begin(self, model: PyTree, batches: Batches, seed: int, begun: list[np.ndarray] | None) -> TrainState:
         """The state before the first step."""
         parameters, self.static = eqx.partition(model, eqx.is_inexact_array)
         self.blank = blank_totals(parameters, self.static, batches, self.config.objective, self.config.read)
@@ -124,7 +125,7 @@ class _Epochs:
             np.asarray(1.0, np.float32),
             np.asarray(RUNNING, np.int32),
             key,
-            np.zeros(len(self.names) + 2),
+            np.full(len(self.names) + 2, np.nan),
         )
 
     def _optimiser_state(self, parameters: PyTree, begun: list[np.ndarray] | None) -> PyTree:
@@ -142,21 +143,20 @@ class _Epochs:
         self.undone = self.undone or (self.config.settle is None and float(state.rate) < 1.0)
         after, totals, bad = self._steps(state, loop)
         if bad >= 0:
-            return self._undo(state, bad), []
+            return self._undo(state, bad, loop), []
         figures = {name: float(totals[name]) / float(totals["steps"]) for name in self.names}
         bound, chosen_by = self._measure(after, figures, loop)
         if not (np.isfinite(bound) and np.isfinite(chosen_by) and _finite(after.model)):
-            return self._undo(state, int(after.step)), []
+            return self._undo(state, int(after.step), loop), []
         line = np.array([float(after.step), *(figures[name] for name in self.names), bound])
         lines = [*(each[2] for each in loop.trace), line]
         if self.config.settle is not None:
             after = self._staged(eqx.tree_at(lambda s: s.bound, after, line), self.config.settle, lines)
         else:
             after = self._chosen(after, line, chosen_by, len(lines))
+        if not loop.whole:
+            after = eqx.tree_at(lambda s: s.status, after, np.asarray(INTERRUPTED, np.int32))
         return after, [Line(len(loop.trace), line)]
-
-    def progress(self, state: TrainState, loop: Loop) -> Progress:
-        return self._moment(state, 1.0, loop)
 
     def _chosen(self, state: TrainState, line: np.ndarray, chosen_by: float, rounds: int) -> TrainState:
         """The parameters kept if they are the best so far, and whether the fit goes on."""
@@ -189,30 +189,39 @@ class _Epochs:
         return eqx.tree_at(lambda s: s.status, state, np.asarray(status, np.int32))
 
     def _steps(self, state: TrainState, loop: Loop) -> tuple[TrainState, dict[str, Any], int]:
-        """All steps of a round."""
+        """All steps of a round; after Ctrl-C in the very first one those done by then."""
         totals, config = self.blank, self.config
         for piece in self.rounds.pieces(len(loop.trace)):
-            with loop.computing():
-                state, totals, bad = run_steps(
-                    state,
-                    self.static,
-                    piece.batches,
-                    piece.order,
-                    np.asarray(piece.first, np.int32),
-                    np.asarray(piece.last, np.int32),
-                    totals,
-                    self.pace,
-                    config.objective,
-                    self.optimiser,
-                    config.read,
-                )
-            if int(bad) >= 0:
-                return state, totals, int(bad)
-            loop.tell(self._moment(state, float(totals["steps"]) / self.rounds.steps, loop, totals))
+            learned = not loop.trace and float(totals["steps"]) > 0
+            try:
+                with keeping(learned), loop.computing():
+                    state, totals, bad = run_steps(
+                        state,
+                        self.static,
+                        piece.batches,
+                        piece.order,
+                        np.asarray(piece.first, np.int32),
+                        np.asarray(piece.last, np.int32),
+                        totals,
+                        self.pace,
+                        config.objective,
+                        self.optimiser,
+                        config.read,
+                    )
+                if int(bad) >= 0:
+                    return state, totals, int(bad)
+                loop.tell(self.progress(state, loop, float(totals["steps"]) / self.rounds.steps, totals))
+            except KeyboardInterrupt:
+                if loop.trace or not float(totals["steps"]):
+                    raise  # the last round is kept, or there is nothing yet
+                loop.break_off()
+                break
         return state, totals, -1
 
-    def _undo(self, before: TrainState, bad: int) -> TrainState:
+    def _undo(self, before: TrainState, bad: int, loop: Loop) -> TrainState:
         """Back to the start of the round at half the rate, once; then the fit ends with its best."""
+        if not loop.whole:
+            raise KeyboardInterrupt  # and nothing was learned
         if self.undone:
             return eqx.tree_at(lambda s: s.status, before, np.asarray(NAN, np.int32))
         warnings.warn(
@@ -245,19 +254,28 @@ class _Epochs:
             return CONVERGED
         return STOPPED if done >= self.rounds.number else RUNNING
 
-    def _moment(self, state: TrainState, share: float, loop: Loop, totals: dict[str, Any] | None = None) -> Progress:
-        """Where the fit stands; ``share`` of the round at hand is done."""
-        seconds = loop.seconds
-        figures = dict(zip(["step", *self.names, "held_out"], np.asarray(state.bound), strict=True))
+    def progress(
+        self, state: TrainState, loop: Loop, share: float = 0.0, totals: dict[str, Any] | None = None
+    ) -> Progress:
+        """Where the fit stands, perhaps with ``share`` of the next round done, whose terms so far are in ``totals``.
+
+        What was not measured yet is NaN.
+        """
+        seconds, every = loop.seconds, self.rounds
+        done = len(loop.trace) + share if loop.whole else int(state.step) / every.steps
+        names = ["step", *self.names, "held_out"]
+        figures = dict(zip(names, np.asarray(state.bound, np.float64).tolist(), strict=True))
         if totals is not None:
+            figures["step"] = float(state.step)
             figures |= {name: float(totals[name]) / max(float(totals["steps"]), 1.0) for name in self.names}
-        done, every = len(loop.trace) - (totals is None) + share, self.rounds
-        rows = done * every.epochs * every.places.size
-        left = seconds * (every.number - done) / max(done, 1e-9)
-        words = (
-            f"reconstruction {figures['reconstruction']:.3f}, KL {figures['kl']:.3f}, {rows / max(seconds, 1e-9):,.0f} "
-            f"rows/s, at most {left:.0f} s left"
-        )
+        words = ""
+        if done:
+            rows = done * every.epochs * every.places.size
+            left = seconds * (every.number - done) / done
+            words = (
+                f"reconstruction {figures['reconstruction']:.3f}, KL {figures['kl']:.3f}, "
+                f"{rows / max(seconds, 1e-9):,.0f} rows/s, at most {left:.0f} s left"
+            )
         return Progress(
             self.config.label,
             min(int(done * every.epochs), every.max_epochs),
@@ -268,7 +286,7 @@ class _Epochs:
             seconds,
             None,
             words,
-            {name: float(value) for name, value in figures.items()},
+            figures,
             loop.begun,
         )
 
@@ -278,6 +296,8 @@ class _Epochs:
         numbers = np.arange(1, len(loop.trace) + 1)
         columns: dict[str, np.ndarray] = {"epoch": np.minimum(numbers * self.rounds.epochs, self.rounds.max_epochs)}
         columns["step"] = lines[:, 0].astype(np.int64)
+        if not loop.whole:
+            columns["epoch"] = columns["step"] // self.rounds.steps_an_epoch
         for place, name in enumerate([*self.names, "held_out"], 1):
             columns[name] = lines[:, place]
         if self.held_out is None:

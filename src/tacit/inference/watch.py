@@ -53,7 +53,7 @@ class Watcher(Protocol):
 
     def done(self, progress: Progress) -> None: ...
 
-    def resume(self, label: str, state: Any) -> Snapshot | None:
+    def resume(self, label: str, state: object) -> Snapshot | None:
         """What to go on from, if this watcher keeps it of the fit called ``label``; ``state`` is a fresh start."""
 
 
@@ -68,6 +68,11 @@ def watch(*watchers: Watcher) -> Iterator[None]:
         yield
     finally:
         _watchers.reset(token)
+
+
+def printing(every: int) -> contextlib.AbstractContextManager[None]:
+    """Lines of plain text every so many iterations of the fits inside the ``with`` block; none if 0."""
+    return watch(Printer(every)) if every else contextlib.nullcontext()
 
 
 def watchers() -> tuple[Watcher, ...]:
@@ -101,7 +106,7 @@ class ProgressLine:
             sys.stderr.flush()
             self._shown = False
 
-    def resume(self, label: str, state: Any) -> Snapshot | None:
+    def resume(self, label: str, state: object) -> Snapshot | None:
         return None
 
 
@@ -123,5 +128,5 @@ class Printer:
     def _say(self, progress: Progress) -> None:
         print(f"{progress.label}: iteration {progress.iteration}, {progress.bound_per_weight:.6f} nats a row")
 
-    def resume(self, label: str, state: Any) -> Snapshot | None:
+    def resume(self, label: str, state: object) -> Snapshot | None:
         return None

@@ -14,6 +14,7 @@ import equinox as eqx
 from sklearn.base import BaseEstimator
 
 from tacit import registry
+from tacit.arrays import Pytree
 
 PACKAGES = ("data", "families", "inference", "models", "estimators")
 """The packages whose values a fitted estimator may hold."""
@@ -112,7 +113,7 @@ def build(cls: type, values: dict[str, Any]) -> Any:
     made: Any = object.__new__(cls)
     for name, value in values.items():
         object.__setattr__(made, name, value)
-    if not isinstance(made, eqx.Module):
+    if not isinstance(made, eqx.Module | Pytree):
         getattr(made, "__post_init__", lambda: None)()
     for base in cls.__mro__:
         check = vars(base).get("__check_init__")
@@ -145,4 +146,4 @@ def _classes_in(modules: tuple[str, ...]) -> dict[str, type]:
 def _storable(cls: type) -> bool:
     if cls.__qualname__.startswith("_") or inspect.isabstract(cls) or issubclass(cls, BaseEstimator):
         return False  # an estimator goes by its name in the registry
-    return issubclass(cls, eqx.Module) or is_named_tuple(cls) or dataclasses.is_dataclass(cls)
+    return issubclass(cls, eqx.Module | Pytree) or is_named_tuple(cls) or dataclasses.is_dataclass(cls)

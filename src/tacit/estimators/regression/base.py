@@ -1,25 +1,37 @@
-"""What Bayesian regressions share on the way in: reading rows, standardising, coefficients in the user's units."""
+"""What regressions share: settings, reading rows and targets, standardising, coefficients in the user's units."""
 
+import abc
+import math
 import warnings
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from dataclasses import KW_ONLY
+from typing import Annotated, Any, Self
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
+from numpy.typing import ArrayLike
+from scipy.special import ndtri
+from sklearn.base import RegressorMixin
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
 
 from tacit.compute import row_bucket
-from tacit.data.blocks import Standardise, padded
-from tacit.data.dataset import Dataset
-from tacit.estimators.base import read_data, unmasked
-from tacit.estimators.capabilities import TakesDatasets
+from tacit.data.blocks import AsTheyAre, Standardise, padded
+from tacit.data.dataset import Dataset, DenseRows
+from tacit.data.sources import source
+from tacit.estimators.base import check_level, double_precision, read_data, read_weights, unmasked
+from tacit.estimators.capabilities import MatrixLike, PredictsIntervals, PredictsNumbers, TakesDatasets
 from tacit.estimators.regression.coefficients import CoefficientTable
-from tacit.estimators.settings import Estimator
-from tacit.inference.watch import Printer, watch
+from tacit.estimators.settings import Choice, Estimator, Flag, Number, Whole, settings
+from tacit.inference.fit import Fit, fit
+from tacit.inference.posterior import Posterior
 from tacit.models.graph import Edge, Graph, Node, Plate
+from tacit.models.lifting.absolute import AbsoluteRegression
+from tacit.models.lifting.design import Design
+from tacit.models.lifting.student import StudentRegression
 from tacit.models.regression.coefficients import Coefficients, Prior, moved
 from tacit.models.regression.fitting import moments_of
 
+POSTERIORS = ("full", "mean-field")
+POSTERIOR_DRAWS = 4000
 ANSWER_ROWS = 4096
 """Rows that are answered for at a time."""
 COLLINEAR_ROWS = 4096
@@ -30,18 +42,49 @@ LARGEST = 6000
 """Coefficients of a posterior with all covariances at most: their matrix then has 288 MB."""
 
 
-class Regression(TakesDatasets, Estimator):
-    """Reading, scaling and reporting; a subclass fits ``_coefficients`` in the coordinates of ``_view``."""
+@settings
+class LinearModel(Estimator):
+    """A coefficient a column, and an intercept."""
 
-    fit_intercept: bool
-    standardize: bool
-    prior_scale: Any
-    intercept_scale: float
-    verbose: int
+    _: KW_ONLY
+    fit_intercept: Annotated[bool, Flag()] = True
+    """whether there is an intercept."""
+
+    def _columns(self) -> list[str]:
+        """What the coefficients belong to, the intercept last."""
+        return self._column_names() + (["intercept"] if self.fit_intercept else [])
+
+
+@settings
+class BayesianSettings(LinearModel):
+    """What regressions with a posterior over the coefficients may be asked."""
+
+    _: KW_ONLY
+    posterior: Annotated[str, Choice(POSTERIORS)] = "full"
+    """"full" (all covariances) or "mean-field" (independent coefficients, whose spread is understated where columns are
+    correlated)."""
+    prior_scale: Annotated[
+        float | str, Number("a positive number or 'learned'", least_too=False, below=math.inf, names=("learned",))
+    ] = "learned"
+    """standard deviation of the coefficients' normal prior, or "learned"."""
+    intercept_scale: Annotated[float, Number("a positive number", least_too=False, below=math.inf)] = 10.0
+    """that of the intercept, at the mean of the rows and targets."""
+    standardize: Annotated[bool, Flag()] = True
+    """whether the priors are those of centred and scaled columns (and targets, where they are numbers); else of these
+    as they are. Coefficients are in the user's units either way."""
+    n_draws: Annotated[int, Whole(0)] = 1000
+    """draws by which the verdict judges a posterior that is not exact; 0 leaves its k̂ out."""
+    verbose: int = 0
+    """print a line every so many iterations; a fit that takes one pass has none."""
+
+
+class BayesianRegression(TakesDatasets, BayesianSettings):
+    """A posterior over the coefficients; a subclass finds it in the coordinates of ``_view``."""
+
     _view: Standardise
     """Of the columns and, last, of the target."""
 
-    def _read(self, X: Any, *, reset: bool) -> Dataset:
+    def _read(self, X: MatrixLike | Dataset, *, reset: bool) -> Dataset:
         """Complete rows of floats.
 
         Raises:
@@ -101,27 +144,32 @@ class Regression(TakesDatasets, Estimator):
                 stacklevel=5,
             )
 
-    def _prior(self, *, learn: bool) -> Prior:
-        scale = 1.0 if learn else float(self.prior_scale)
+    def _target(self, y: ArrayLike | None, rows: Dataset) -> np.ndarray:
+        """A target a row, as it is given.
+
+        Raises:
+            ValueError: there are none, or not one a row.
+        """
+        if y is None:
+            raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None")
+        target = column_or_1d(unmasked(y, "y"), warn=True)
+        check_consistent_length(rows, target)
+        return target
+
+    def _prior(self) -> Prior:
+        scale = 1.0 if self._learns_prior() else float(self.prior_scale)
         return Prior(np.asarray(scale), np.asarray(float(self.intercept_scale)), bool(self.fit_intercept))
 
     def _learns_prior(self) -> bool:
         """Whether the prior's scale is to be learned."""
         return isinstance(self.prior_scale, str)
 
-    def _check_size(self, coefficients: int, *, full: bool) -> None:
-        if full and coefficients > LARGEST:
+    def _check_size(self, coefficients: int) -> None:
+        if self.posterior == "full" and coefficients > LARGEST:
             raise ValueError(
                 f"a posterior with all covariances of {coefficients:,} coefficients takes a matrix of that size, and "
                 f"{LARGEST:,} are the most: leave columns out, or bring them down to fewer first (TruncatedSVD)"
             )
-
-    def _talking(self) -> AbstractContextManager:
-        return watch(Printer(self.verbose)) if self.verbose else nullcontext()
-
-    def _columns(self) -> list[str]:
-        """What the coefficients belong to, the intercept last."""
-        return self._column_names() + (["intercept"] if self.fit_intercept else [])
 
     def _to_units(self) -> np.ndarray:
         """From coefficients of the view to those of the user's columns."""
@@ -143,9 +191,18 @@ class Regression(TakesDatasets, Estimator):
         self.intercept_ = mean[:, many] + float(self._view.shift[-1]) if self.fit_intercept else np.zeros(shape)
         self.intercept_sd_ = sd[:, many] if self.fit_intercept else np.zeros(shape)
 
+    @property
+    def posterior_(self) -> Posterior:
+        """Draws of ``coef`` and ``intercept`` (and of a number's ``sigma``) from the posterior, in the user's units."""
+        check_is_fitted(self)
+        return self._drawn()
+
+    @abc.abstractmethod
+    def _drawn(self) -> Posterior:
+        """The draws."""
+
     def _table(self, classes: list[str], reach: float, level: float) -> CoefficientTable:
         """``reach``: half the interval in standard deviations."""
-        check_is_fitted(self)
         mean, sd = np.atleast_2d(self.coef_), np.atleast_2d(self.coef_sd_)
         if self.fit_intercept:
             mean = np.column_stack([mean, np.atleast_1d(self.intercept_)])
@@ -167,9 +224,8 @@ class Regression(TakesDatasets, Estimator):
         return np.concatenate(parts)
 
     def _graph(self, family: str, *, noise: bool) -> Graph:
-        learned = isinstance(self.prior_scale, str)
         nodes = [
-            Node("s", "s", "parameter" if learned else "hyperparameter"),
+            Node("s", "s", "parameter" if self._learns_prior() else "hyperparameter"),
             Node("w", "w", "parameter", (), "normal"),
             Node("x", "x", "hyperparameter", ("n",)),
             Node("y", "y", "observed", ("n",), family),
@@ -179,6 +235,91 @@ class Regression(TakesDatasets, Estimator):
             nodes.append(Node("sigma", "σ", "parameter"))
             edges.append(Edge("sigma", "y"))
         return Graph(tuple(nodes), tuple(edges), (Plate("n", "n = 1…N"),))
+
+
+class RobustRegression(PredictsIntervals, PredictsNumbers, RegressorMixin, LinearModel):
+    """``y = X coef_ + intercept_ + noise``; what kind of noise is the subclass's."""
+
+    coef_: np.ndarray
+    intercept_: float
+    covariance_: np.ndarray
+
+    @double_precision
+    def fit(self, X: MatrixLike, y: ArrayLike | None, sample_weight: ArrayLike | None = None) -> Self:
+        """Fit to rows and their targets.
+
+        Args:
+            X: rows ``(n, d)``, without gaps.
+            y: targets ``(n,)``.
+            sample_weight: a weight a row; 2 is the same as two copies, and 0 as no row.
+
+        Raises:
+            ValueError: what is wrong with rows, targets, weights or a parameter.
+        """
+        self.check_settings()
+        rows, values = validate_data(self, unmasked(X), unmasked(y, "y"), dtype=np.float64, y_numeric=True)
+        if values.dtype.kind not in "fiub":
+            raise ValueError(f"y must be numbers, and has {str(values[0])!r}; of classes, take a classifier")
+        values, weights = np.asarray(values, np.float64), np.asarray(read_weights(rows, sample_weight))
+        used = weights > 0
+        self._solve(Design.of(rows[used], values[used], weights[used], intercept=self.fit_intercept), weights[used])
+        self._rested(values - (rows @ self.coef_ + self.intercept_))
+        return self
+
+    @abc.abstractmethod
+    def _solve(self, design: Design, weights: np.ndarray) -> None:
+        """Fit to the rows of positive weight."""
+
+    def _rested(self, residuals: np.ndarray) -> None:
+        """The fit is done; the residuals are those of all rows."""
+
+    def _alternate(
+        self, starts: AbsoluteRegression | StudentRegression, design: Design, weights: np.ndarray, **settings: Any
+    ) -> Fit:
+        """The best of some starts, by the closed-form driver; the settings are those of `fit`."""
+        held = source(DenseRows(design.rows, weights))
+        keys = np.zeros((len(starts.coefficients), 2), np.uint32)  # nothing here is random
+        settings = {"label": type(self).__name__} | settings
+        return fit(starts, held, AsTheyAre(), key=keys, **settings)[0]
+
+    def _rows(self, X: MatrixLike) -> np.ndarray:
+        """New rows, checked against the columns at fit."""
+        check_is_fitted(self)
+        return np.asarray(validate_data(self, unmasked(X), dtype=np.float64, reset=False))
+
+    def _residuals(self, X: MatrixLike, y: ArrayLike | None) -> np.ndarray:
+        """``y − X coef_ − intercept_`` of new rows with their targets."""
+        check_is_fitted(self)
+        rows, values = validate_data(self, unmasked(X), unmasked(y, "y"), dtype=np.float64, reset=False, y_numeric=True)
+        return np.asarray(values, np.float64) - (rows @ self.coef_ + self.intercept_)
+
+    @double_precision
+    def predict(self, X: MatrixLike) -> np.ndarray:
+        """The expected middle of y for every row, ``(n,)``."""
+        return np.asarray(self._rows(X) @ self.coef_ + self.intercept_)
+
+    def summary(self, level: float = 0.95) -> CoefficientTable:
+        """Every coefficient with its standard error and normal interval, in the user's units; the intercept last."""
+        check_level(level)
+        check_is_fitted(self)
+        names = self._columns()
+        mean, sd = np.append(self.coef_, self.intercept_), np.sqrt(np.maximum(np.diagonal(self.covariance_), 0.0))
+        reach = float(ndtri(0.5 + 0.5 * level))
+        return CoefficientTable.of([], names, mean[None, : len(names)], sd[None, : len(names)], reach, level)
+
+    def _graph(self, mixing: Node, *edges: Edge, more: tuple[Node, ...] = ()) -> Graph:
+        """The graph where the noise of a row is normal given what ``mixing`` is there."""
+        check_is_fitted(self)
+        nodes = (
+            Node("x", "x", "hyperparameter", ("n",)),
+            Node("w", "w", "parameter"),
+            Node("sigma", "σ", "parameter"),
+            *more,
+            mixing,
+            Node("y", "y", "observed", ("n",), "normal"),
+        )
+        common = (Edge("x", "y"), Edge("w", "y"), Edge("sigma", "y"), Edge(mixing.name, "y"))
+        return Graph(nodes, (*common, *edges), (Plate("n", "n = 1…N"),))
 
 
 def _lengths(columns: np.ndarray) -> np.ndarray:

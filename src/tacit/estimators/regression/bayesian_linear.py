@@ -6,19 +6,20 @@ from dataclasses import KW_ONLY
 from typing import Annotated, Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import stats
 from sklearn.base import RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted
 
 from tacit.compute import LOG_2PI
 from tacit.data.blocks import Standardise
 from tacit.data.dataset import Dataset, DenseRows
-from tacit.estimators.base import check_level, double_precision, read_weights, unmasked, weighted
-from tacit.estimators.capabilities import PredictsIntervals, PredictsNumbers
-from tacit.estimators.regression.base import Regression
+from tacit.estimators.base import check_level, double_precision, read_weights, weighted
+from tacit.estimators.capabilities import MatrixLike, PredictsIntervals, PredictsNumbers
+from tacit.estimators.regression.base import POSTERIOR_DRAWS, POSTERIORS, BayesianRegression
 from tacit.estimators.regression.coefficients import CoefficientTable
-from tacit.estimators.settings import TOLERANCE, Choice, Estimator, Number, Whole, settings
+from tacit.estimators.settings import TOLERANCE, Choice, Number, Whole, settings
 from tacit.estimators.stopping import because
 from tacit.estimators.verdict import Verdict, judged
 from tacit.inference.closed_form import CONVERGED, STOPPED
@@ -30,12 +31,10 @@ from tacit.models.regression.judging import draws_of
 from tacit.models.regression.linear import Gram, GramStep, NoisePrior, Solved, alternate, log_joint, solve
 
 METHODS = ("exact", "evidence", "variational")
-POSTERIORS = ("full", "mean-field")
-POSTERIOR_DRAWS = 4000
 
 
 @settings
-class BayesianLinearRegression(Regression, PredictsIntervals, PredictsNumbers, RegressorMixin, Estimator):
+class BayesianLinearRegression(PredictsIntervals, PredictsNumbers, RegressorMixin, BayesianRegression):
     """A number given rows, ``y = w₀ + wᵀx + ε`` with ``ε ~ N(0, σ²)``, and a posterior over w and σ.
 
     One pass over the rows is all that any method takes; rows larger than memory are streamed.
@@ -71,23 +70,13 @@ class BayesianLinearRegression(Regression, PredictsIntervals, PredictsNumbers, R
     noise_prior: tuple[float, float] = (1e-6, 1e-6)
     """shape and rate of the Gamma prior of σ⁻², σ in units of the targets' standard deviation; by default it says next
     to nothing, however precise the targets are."""
-    intercept_scale: Annotated[float, Number("a positive number", least_too=False, below=math.inf)] = 10.0
-    """prior scale of the intercept, at the mean of the rows and targets."""
-    fit_intercept: bool = True
-    """whether there is one."""
-    standardize: bool = True
-    """whether the priors are those of centred and scaled columns and targets; else of these as they are."""
     max_iter: Annotated[int, Whole(1)] = 1000
     """of "variational": most iterations."""
     tol: Annotated[float, TOLERANCE] = 1e-8
     """of "variational": the change of the bound in nats a row that ends them."""
-    n_draws: Annotated[int, Whole(0)] = 1000
-    """draws by which the verdict judges "variational" and mean-field posteriors; 0 leaves its k̂ out."""
-    verbose: int = 0
-    """unused but by scikit-learn's manners: a fit takes one pass."""
 
     @double_precision
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: MatrixLike, y: ArrayLike | None, sample_weight: ArrayLike | None = None) -> Self:
         """Find the posterior of coefficients and noise.
 
         Args:
@@ -101,8 +90,7 @@ class BayesianLinearRegression(Regression, PredictsIntervals, PredictsNumbers, R
         rows = weighted(self._read(X, reset=True), sample_weight)
         target, weights = self._target(y, rows), rows.weights
         self.check_settings()
-        learn = self._learns_prior()
-        self._check_size(len(self._columns()), full=self.posterior == "full")
+        self._check_size(len(self._columns()))
         shift, scale = self._viewed(rows)
         at, width = (moments[0] for moments in moments_of(DenseRows(target[:, None], weights)))
         at, width = (at if self.fit_intercept else 0.0, width) if self.standardize else (0.0, 1.0)
@@ -113,19 +101,16 @@ class BayesianLinearRegression(Regression, PredictsIntervals, PredictsNumbers, R
         self._view = Standardise(np.append(shift, at), np.append(scale, width))
         table = Table(rows, target, self._view)
         sums = Gram(*total(GramStep(bool(self.fit_intercept)), table.source(), self._view).statistics)
-        self._finish(self._solved(sums, learn), sums)
+        self._finish(self._solved(sums), sums)
         return self
 
-    def _target(self, y: Any, rows: Dataset) -> np.ndarray:
-        if y is None:
-            raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None")
+    def _target(self, y: ArrayLike | None, rows: Dataset) -> np.ndarray:
         try:
-            target = np.asarray(column_or_1d(unmasked(y, "y"), warn=True), np.float64)
+            target = np.asarray(super()._target(y, rows), np.float64)
         except (TypeError, ValueError) as error:
             if "could not convert" not in str(error):
                 raise
             raise ValueError(f"y must be numbers: {error}. For classes take BayesianLogisticRegression.") from None
-        check_consistent_length(rows, target)
         bad = np.flatnonzero(~np.isfinite(target))
         if bad.size:
             raise ValueError(f"Input y contains NaN or infinity, first in row {bad[0]}: leave such rows out")
@@ -141,8 +126,8 @@ class BayesianLinearRegression(Regression, PredictsIntervals, PredictsNumbers, R
                 "method='exact' has all covariances: take posterior='full', or method='evidence' or 'variational'"
             )
 
-    def _solved(self, sums: Gram, learn: bool) -> Solved:
-        prior, mean_field = self._prior(learn=learn), self.posterior == "mean-field"
+    def _solved(self, sums: Gram) -> Solved:
+        prior, learn, mean_field = self._prior(), self._learns_prior(), self.posterior == "mean-field"
         gamma = NoisePrior(*map(float, self.noise_prior))
         if self.method == "variational":
             return alternate(
@@ -170,8 +155,8 @@ class BayesianLinearRegression(Regression, PredictsIntervals, PredictsNumbers, R
         self.noise_scale_ = width * math.sqrt(model.noise * heavy)
         widening = math.sqrt(model.dof / (model.dof - 2.0)) if 2.0 < model.dof < math.inf else 1.0
         self._publish(model.coefficients, np.ones((1, 1)), widening)
-        for name in ("coef_", "coef_sd_", "intercept_", "intercept_sd_"):
-            setattr(self, name, getattr(self, name)[0])
+        self.coef_, self.coef_sd_ = self.coef_[0], self.coef_sd_[0]
+        self.intercept_, self.intercept_sd_ = self.intercept_[0], self.intercept_sd_[0]
         self.n_parameters_ = np.asarray(model.coefficients.mean).size + (self.noise_scale is None)
         self.verdict_ = self._verdict(solved, sums, exact)
         if not self.converged_:
@@ -208,12 +193,6 @@ class BayesianLinearRegression(Regression, PredictsIntervals, PredictsNumbers, R
         precision = np.random.default_rng(1).gamma(shape, 1.0 / rate, number)
         return draws[:, 0], log_q + stats.gamma.logpdf(precision, shape, scale=1.0 / rate), precision**-0.5
 
-    @property
-    def posterior_(self) -> Posterior:
-        """Draws of ``coef``, ``intercept`` and ``sigma`` from the posterior, in the user's units."""
-        check_is_fitted(self)
-        return self._drawn()
-
     @double_precision
     def _drawn(self) -> Posterior:
         model = self.model_
@@ -235,7 +214,7 @@ class BayesianLinearRegression(Regression, PredictsIntervals, PredictsNumbers, R
         return Posterior(draws, dims={"coef": ["column"]}, coords={"column": self._column_names()})
 
     @double_precision
-    def predict(self, X: Any, return_std: bool = False) -> Any:
+    def predict(self, X: MatrixLike, return_std: bool = False) -> Any:
         """The posterior predictive mean of every row, ``(n,)``; with ``return_std`` also its standard deviation."""
         check_is_fitted(self)
         rows = self._read(X, reset=False)
@@ -258,7 +237,7 @@ class BayesianLinearRegression(Regression, PredictsIntervals, PredictsNumbers, R
         return float(self._view.shift[-1]) + width * mean, width * np.sqrt(model.noise + np.maximum(spread, 0.0))
 
     @double_precision
-    def predict_interval(self, X: Any, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
+    def predict_interval(self, X: MatrixLike, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
         """Where y lies with this probability under the predictive distribution: lower and upper ends, ``(n,)``."""
         check_level(level)
         check_is_fitted(self)
@@ -268,7 +247,7 @@ class BayesianLinearRegression(Regression, PredictsIntervals, PredictsNumbers, R
         return mean - reach, mean + reach
 
     @double_precision
-    def log_predictive(self, X: Any, y: Any) -> np.ndarray:
+    def log_predictive(self, X: MatrixLike, y: ArrayLike | None) -> np.ndarray:
         """The log predictive density ``log p(y|x)`` of every row's target, ``(n,)``, in nats."""
         check_is_fitted(self)
         rows = self._read(X, reset=False)
@@ -277,7 +256,7 @@ class BayesianLinearRegression(Regression, PredictsIntervals, PredictsNumbers, R
         each = stats.t.logpdf(away, dof) if math.isfinite(dof) else -0.5 * (away**2 + LOG_2PI)
         return np.asarray(each - np.log(scale))
 
-    def log_score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def log_score(self, X: MatrixLike, y: ArrayLike | None, sample_weight: ArrayLike | None = None) -> float:
         """The mean log predictive density of rows' targets, in nats."""
         each = self.log_predictive(X, y)
         return float(np.average(each, weights=read_weights(each, sample_weight)))

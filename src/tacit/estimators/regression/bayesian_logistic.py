@@ -7,36 +7,36 @@ from typing import Annotated, Any, Self
 
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import ndtri
 from sklearn.base import ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted
 
 from tacit.data.blocks import Standardise
 from tacit.data.dataset import Dataset
-from tacit.estimators.base import check_level, double_precision, seed_of, unmasked, weighted
-from tacit.estimators.capabilities import PredictsClasses
-from tacit.estimators.regression.base import Regression
+from tacit.estimators.base import Seed, check_level, double_precision, seed_of, weighted
+from tacit.estimators.capabilities import MatrixLike, PredictsClasses
+from tacit.estimators.regression.base import POSTERIOR_DRAWS, BayesianRegression
 from tacit.estimators.regression.coefficients import CoefficientTable
 from tacit.estimators.regression.logistic_fit import METHODS, LogisticFound, LogisticPlan, fitted
-from tacit.estimators.settings import POSITIVE, TOLERANCE, Choice, Estimator, Number, Whole, settings
+from tacit.estimators.settings import POSITIVE, TOLERANCE, Choice, Number, Whole, settings
 from tacit.estimators.verdict import Verdict, judged
 from tacit.inference.posterior import Posterior
+from tacit.inference.watch import printing
 from tacit.models.graph import Graph
 from tacit.models.regression.expected import nodes, predictive
 from tacit.models.regression.fitting import Table
 from tacit.models.regression.judging import drawn, draws_of, expected_log_likelihood
 from tacit.models.regression.surrogates import contrasts
 
-POSTERIORS = ("full", "mean-field")
-POSTERIOR_DRAWS = 4000
 MOST_JUDGED = 200
 """Beyond so many coefficients k̂ says nothing."""
 
 
 @settings
-class BayesianLogisticRegression(Regression, PredictsClasses, ClassifierMixin, Estimator):
+class BayesianLogisticRegression(PredictsClasses, ClassifierMixin, BayesianRegression):
     """Classes given rows, ``p(y|x, w) = softmax(w₀ + Wx)_y``, with a Gaussian posterior over the coefficients.
 
     Two classes have one line of coefficients, the log-odds of the second; K classes have a line each, which sum to
@@ -61,21 +61,12 @@ class BayesianLogisticRegression(Regression, PredictsClasses, ClassifierMixin, E
     understate the spread. "reparameterised", "score-function", "score-function-control-variate" and
     "score-function-leave-one-out" follow a stochastic gradient of the evidence lower bound itself."""
     _: KW_ONLY
-    posterior: Annotated[str, Choice(POSTERIORS)] = "full"
-    """"full" (all covariances) or "mean-field" (independent coefficients, whose spread is understated where columns are
-    correlated)."""
     prior_scale: Annotated[
         float | str, Number("a positive number or 'learned'", least_too=False, below=math.inf, names=("learned",))
     ] = 2.5
     """standard deviation of the coefficients' normal prior, for columns of unit standard deviation where
     ``standardize``; "learned" takes the one of the largest bound (empirical Bayes; the gradient methods take
     Laplace's). With K > 2 classes it is that of K − 1 orthonormal contrasts of the classes' scores."""
-    intercept_scale: Annotated[float, Number("a positive number", least_too=False, below=math.inf)] = 10.0
-    """that of the intercept, at the mean of the rows."""
-    fit_intercept: bool = True
-    """whether there is one."""
-    standardize: bool = True
-    """whether the prior is that of centred and scaled columns. Coefficients are in the user's units either way."""
     max_iter: Annotated[int, Whole(1)] = 1000
     """iterations of the closed form, or Newton's."""
     tol: Annotated[float, TOLERANCE] = 1e-7
@@ -91,15 +82,11 @@ class BayesianLogisticRegression(Regression, PredictsClasses, ClassifierMixin, E
     """their draws a step; None: 8, and 64 for the score function."""
     max_steps: Annotated[int, Whole(1)] = 20_000
     """an end for gradient fits that do not settle."""
-    n_draws: Annotated[int, Whole(0)] = 1000
-    """draws by which the verdict judges the posterior; 0 leaves its k̂ out."""
-    random_state: Any = None
+    random_state: Seed = None
     """seed."""
-    verbose: int = 0
-    """print a line every so many iterations."""
 
     @double_precision
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: MatrixLike, y: ArrayLike | None, sample_weight: ArrayLike | None = None) -> Self:
         """Find the posterior of the coefficients.
 
         Args:
@@ -113,7 +100,6 @@ class BayesianLogisticRegression(Regression, PredictsClasses, ClassifierMixin, E
         rows = weighted(self._read(X, reset=True), sample_weight)
         labels, weights = self._labels(y, rows), rows.weights
         self.check_settings()
-        learn = self._learns_prior()
         self.classes_ = np.unique(labels[weights > 0])
         if self.classes_.size < 2:
             raise ValueError(
@@ -121,24 +107,21 @@ class BayesianLogisticRegression(Regression, PredictsClasses, ClassifierMixin, E
             )
         place = np.clip(np.searchsorted(self.classes_, labels), 0, self.classes_.size - 1)
         contrast = contrasts(self.classes_.size)
-        self._check_size(contrast.shape[1] * len(self._columns()), full=self.posterior == "full")
+        self._check_size(contrast.shape[1] * len(self._columns()))
         shift, scale = self._viewed(rows)
         self._view = Standardise(np.append(shift, 0.0), np.append(scale, 1.0))
         table = Table(rows, place.astype(np.float64), self._view)
-        with self._talking():
-            found = fitted(self._plan(learn, contrast), table, seed_of(self.random_state))
+        with printing(self.verbose):
+            found = fitted(self._plan(contrast), table, seed_of(self.random_state))
         self._finish(found, table)
         return self
 
-    def _labels(self, y: Any, rows: Dataset) -> np.ndarray:
-        if y is None:
-            raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None")
-        labels = column_or_1d(unmasked(y, "y"), warn=True)
-        check_consistent_length(rows, labels)
+    def _labels(self, y: ArrayLike | None, rows: Dataset) -> np.ndarray:
+        labels = self._target(y, rows)
         check_classification_targets(labels)
         return labels
 
-    def _plan(self, learn: bool, contrast: np.ndarray) -> LogisticPlan:
+    def _plan(self, contrast: np.ndarray) -> LogisticPlan:
         method = "laplace" if self.method == "auto" else self.method
         if method == "jaakkola-jordan" and self.classes_.size > 2:
             raise ValueError(
@@ -148,8 +131,8 @@ class BayesianLogisticRegression(Regression, PredictsClasses, ClassifierMixin, E
         return LogisticPlan(
             method,
             self.posterior == "mean-field",
-            self._prior(learn=learn),
-            learn,
+            self._prior(),
+            self._learns_prior(),
             contrast,
             len(self._columns()),
             self.max_iter,
@@ -217,12 +200,6 @@ class BayesianLogisticRegression(Regression, PredictsClasses, ClassifierMixin, E
         names = [f"{line}: {name}" for line in self._lines() for name in columns] or columns
         return names, own.reshape(len(own), -1)
 
-    @property
-    def posterior_(self) -> Posterior:
-        """Draws of ``coef`` and ``intercept`` from the posterior, in the user's units."""
-        check_is_fitted(self)
-        return self._drawn()
-
     @double_precision
     def _drawn(self) -> Posterior:
         own = self._own(draws_of(self.model_.coefficients, POSTERIOR_DRAWS, 1)[0])
@@ -234,7 +211,7 @@ class BayesianLogisticRegression(Regression, PredictsClasses, ClassifierMixin, E
         return Posterior(draws, dims={"coef": [*axes, "column"], "intercept": axes}, coords=coords)
 
     @double_precision
-    def predict_proba(self, X: Any) -> np.ndarray:
+    def predict_proba(self, X: MatrixLike) -> np.ndarray:
         """``E_q p(y|x, w)`` of every row and class, ``(n, K)``: probabilities averaged over the posterior."""
         check_is_fitted(self)
         rows = self._read(X, reset=False)
@@ -245,21 +222,21 @@ class BayesianLogisticRegression(Regression, PredictsClasses, ClassifierMixin, E
         )
         return chances / chances.sum(1, keepdims=True)
 
-    def predict_log_proba(self, X: Any) -> np.ndarray:
+    def predict_log_proba(self, X: MatrixLike) -> np.ndarray:
         """The logarithms of ``predict_proba``."""
         return np.log(np.maximum(self.predict_proba(X), np.finfo(float).tiny))
 
-    def decision_function(self, X: Any) -> np.ndarray:
+    def decision_function(self, X: MatrixLike) -> np.ndarray:
         """Two classes: the log-odds of ``predict_proba``, ``(n,)``; more: its logarithms, ``(n, K)``."""
         found = self.predict_log_proba(X)
         return found[:, 1] - found[:, 0] if self.classes_.size == 2 else found
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: MatrixLike) -> np.ndarray:
         """The likeliest class of every row."""
         scores = self.decision_function(X)
         return self.classes_[(scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)]
 
-    def log_score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def log_score(self, X: MatrixLike, y: ArrayLike | None, sample_weight: ArrayLike | None = None) -> float:
         """The mean log predictive probability of rows' classes, ``log E_q p(y|x, w)``, in nats."""
         rows = weighted(self._read(X, reset=False), sample_weight)
         place = self._places(self._labels(y, rows))
@@ -267,7 +244,7 @@ class BayesianLogisticRegression(Regression, PredictsClasses, ClassifierMixin, E
         return float(np.average(found[np.arange(place.size), place], weights=rows.weights))
 
     @double_precision
-    def elbo(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def elbo(self, X: MatrixLike, y: ArrayLike | None, sample_weight: ArrayLike | None = None) -> float:
         """``Σ w E_q log p(y|x, w) − KL(q ‖ prior)`` in nats of these rows, by quadrature, whatever the method was."""
         check_is_fitted(self)
         rows = weighted(self._read(X, reset=False), sample_weight)

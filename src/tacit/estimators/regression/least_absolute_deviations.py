@@ -2,28 +2,24 @@
 
 import warnings
 from dataclasses import KW_ONLY
-from typing import Annotated, Any, Self
+from typing import Annotated
 
-import jax
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_is_fitted
 
-from tacit.data.blocks import AsTheyAre
-from tacit.data.dataset import DenseRows
-from tacit.data.sources import source
-from tacit.estimators.base import check_level, double_precision
-from tacit.estimators.regression.robust import RobustRegression
-from tacit.estimators.settings import NOT_NEGATIVE, Flag, Number, Whole, settings
+from tacit.estimators.base import check_level
+from tacit.estimators.capabilities import MatrixLike
+from tacit.estimators.regression.base import RobustRegression
+from tacit.estimators.settings import NOT_NEGATIVE, Number, Whole, settings
 from tacit.estimators.stopping import stop_reason
 from tacit.inference.closed_form import CONVERGED
-from tacit.inference.fit import Fit, fit
+from tacit.inference.fit import Fit
 from tacit.inference.loop import Trace
-from tacit.models.graph import Edge, Graph, Node, Plate
+from tacit.models.graph import Edge, Graph, Node
 from tacit.models.lifting.absolute import AbsoluteRegression
 from tacit.models.lifting.design import Design
-from tacit.models.lifting.spread import sandwich
-from tacit.models.lifting.vertex import Vertex, finish, pinball
+from tacit.models.lifting.vertex import Vertex, finish, pinball, sandwich
 
 QUIET = 1e-6
 """Reweighting ends where the smoothed objective falls by less than this share of its size."""
@@ -62,45 +58,21 @@ class LeastAbsoluteDeviations(RobustRegression):
     quantile: Annotated[float, Number("between 0 and 1", below=1.0, least_too=False)] = 0.5
     """which quantile of y given x is followed, between 0 and 1; ½ is the median."""
     _: KW_ONLY
-    fit_intercept: Annotated[bool, Flag()] = True
-    """whether there is a constant."""
     tol: Annotated[float, NOT_NEGATIVE] = 1e-9
     """the duality gap, as a share of the objective, up to which a fit has converged."""
     max_iter: Annotated[int, Whole(1)] = 100
     """most iterations of reweighting; the exact end comes after them in any case."""
 
-    @double_precision
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Fit to rows and their targets.
-
-        Args:
-            X: rows ``(n, d)``, without gaps.
-            y: targets ``(n,)``.
-            sample_weight: a weight a row; 2 is the same as two copies, and 0 as no row.
-
-        Raises:
-            ValueError: what is wrong with rows, targets, weights or a parameter.
-        """
-        self.check_settings()
-        rows, values, weights = self._read(X, y, sample_weight)
-        used = weights > 0
-        rows, values, weights = rows[used], values[used], weights[used]
-        design = self._design(rows, values, weights)
+    def _solve(self, design: Design, weights: np.ndarray) -> None:
         lifted = self._reweighted(design, weights)
-        vertex = self._vertex(design, weights, lifted)
-        self._finish(design, weights, lifted, vertex)
-        return self
+        self._finish(design, weights, lifted, self._vertex(design, weights, lifted))
 
     def _reweighted(self, design: Design, weights: np.ndarray) -> Fit | None:
         """The lifted fit, or None where least squares leaves nothing or there is nothing to fit."""
-        rank = design.columns.shape[1]
-        if rank == 0 or not design.left.any():
+        if design.columns.shape[1] == 0 or not design.left.any():
             return None
         start = AbsoluteRegression(np.zeros((1, design.width)), np.ones(1), np.full(1, float(self.quantile)))
-        key = np.asarray(jax.random.key_data(jax.random.key(0)))[None]
-        label = type(self).__name__
-        held = source(DenseRows(design.rows, weights))
-        return fit(start, held, AsTheyAre(), key=key, max_iter=int(self.max_iter), tol=QUIET, label=label)[0]
+        return self._alternate(start, design, weights, max_iter=int(self.max_iter), tol=QUIET)
 
     def _vertex(self, design: Design, weights: np.ndarray, lifted: Fit | None) -> Vertex:
         rank = design.columns.shape[1]
@@ -132,10 +104,10 @@ class LeastAbsoluteDeviations(RobustRegression):
                 f"LeastAbsoluteDeviations did not converge: the mean loss {self.objective_:.6g} is proved to within "
                 f"{self.duality_gap_:.2g} only. Raise tol, or look for columns that almost depend on one another.",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=5,
             )
 
-    def log_predictive(self, X: Any, y: Any) -> np.ndarray:
+    def log_predictive(self, X: MatrixLike, y: ArrayLike | None) -> np.ndarray:
         """``log p(y|x)`` of every row in nats, ``(n,)``: ``log[q(1 − q)/σ] − ρ(r)/σ``, Laplace's at the median."""
         residuals = self._residuals(X, y)
         if self.scale_ == 0.0:
@@ -143,7 +115,7 @@ class LeastAbsoluteDeviations(RobustRegression):
         peak = np.log(self.quantile * (1.0 - self.quantile) / self.scale_)
         return np.asarray(peak - pinball(residuals, self.quantile) / self.scale_)
 
-    def predict_interval(self, X: Any, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
+    def predict_interval(self, X: MatrixLike, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
         """Where y lies with this probability if noise is as fitted, equal tails: lower and upper ends, ``(n,)``."""
         check_level(level)
         middle = self.predict(X)
@@ -152,16 +124,7 @@ class LeastAbsoluteDeviations(RobustRegression):
 
     def graph(self) -> Graph:
         """The directed graph of the model, as data."""
-        check_is_fitted(self)
-        nodes = (
-            Node("x", "x", "hyperparameter", ("n",)),
-            Node("w", "w", "parameter"),
-            Node("sigma", "σ", "parameter"),
-            Node("s", "s", "latent", ("n",), "exponential"),
-            Node("y", "y", "observed", ("n",), "normal"),
-        )
-        edges = (Edge("x", "y"), Edge("w", "y"), Edge("sigma", "s"), Edge("sigma", "y"), Edge("s", "y"))
-        return Graph(nodes, edges, (Plate("n", "n = 1…N"),))
+        return self._graph(Node("s", "s", "latent", ("n",), "exponential"), Edge("sigma", "s"))
 
 
 def _quantile(probability: float, quantile: float) -> float:

@@ -11,6 +11,7 @@ from tacit.estimators.stopping import because
 from tacit.inference.black_box import Estimator
 from tacit.inference.closed_form import CONVERGED, INTERRUPTED
 from tacit.inference.loop import Trace, on_host
+from tacit.inference.series import Series, kept
 from tacit.models.regression.by_gradient import Ascent, Risen, rise
 from tacit.models.regression.coefficients import Coefficients, Prior
 from tacit.models.regression.fitting import FEW_ROWS, Closed, Schedule, Table, fit_bound, fit_laplace
@@ -75,18 +76,25 @@ class LogisticFound(NamedTuple):
     agreement: float | None
 
 
+Run = tuple[float, LogisticRegression, Risen]
+"""The bound of a restart, its model and the course of its fit."""
+
+
 def fitted(plan: LogisticPlan, table: Table, random: np.random.Generator) -> LogisticFound:
     """Fit by the plan's method."""
     if plan.method in GRADIENTS:
         return _by_gradient(plan, table, random)
     if plan.method == "laplace":
-        closed = fit_laplace(plan.model(), table, plan.schedule(), random)
-        found = closed.fit.model.coefficients
-        # log p(y, v̂) + ½ log|2πΣ|
-        spare = 0.5 * (float(found.log_det()) + np.asarray(found.mean).size * LOG_2PI)
-        return _closed(closed, closed.fit.bound + spare)
+        return _laplace(fit_laplace(plan.model(), table, plan.schedule(), random))
     closed = fit_bound(plan.model(), table, plan.schedule(), random)
     return _closed(closed, closed.fit.bound)
+
+
+def _laplace(closed: Closed) -> LogisticFound:
+    found = closed.fit.model.coefficients
+    # log p(y, v̂) + ½ log|2πΣ|
+    spare = 0.5 * (float(found.log_det()) + np.asarray(found.mean).size * LOG_2PI)
+    return _closed(closed, closed.fit.bound + spare)
 
 
 def _closed(closed: Closed, bound: float) -> LogisticFound:
@@ -108,19 +116,25 @@ def _by_gradient(plan: LogisticPlan, table: Table, random: np.random.Generator) 
     """From Laplace's posterior of some rows; a learned scale of the prior is the one found there."""
     few = table.some(FEW_ROWS, random)
     begin = plan.schedule()._replace(starts=1, label=f"{plan.label}, begin")
-    begun = fit_laplace(plan.model(), few, begin, random).fit.model
+    series = Series()
+    closed = series.then(lambda: fit_laplace(plan.model(), few, begin, random))
+    begun = closed.fit.model
     draws, rate = (SCORE_DRAWS, SCORE_RATE) if plan.method.startswith("score") else (DRAWS, RATE)
     samples, rate = plan.samples or draws, plan.learning_rate or rate
     ascent = Ascent(plan.method, samples, plan.batch_size, rate, plan.max_steps, plan.label)
-    seed, runs = int(random.integers(2**31)), []
-    for restart in range(plan.starts):
+    seed = int(random.integers(2**31))
+
+    def run(restart: int) -> Run:
         named = ascent._replace(label=f"{plan.label}, start {restart + 1}")
         risen = rise(begun, table, named, restart=restart, seed=seed)
+        series.interrupted |= risen.trained.status == INTERRUPTED
         model = eqx.tree_at(lambda m: m.coefficients, begun, risen.coefficients, is_leaf=lambda x: x is None)
         bound = expected_log_likelihood(model, table) - float(model.coefficients.kl(model.prior))
-        runs.append((bound, on_host(model), risen))
-        if risen.trained.status == INTERRUPTED:
-            break
+        return bound, on_host(model), risen
+
+    runs = series.then(lambda: series.each(run, range(plan.starts)), kept(list[Run]()))
+    if not runs:
+        return _laplace(closed)
     runs.sort(key=lambda run: -np.nan_to_num(run[0], nan=-np.inf))
     _, model, risen = runs[0]
     agreement = None

@@ -2,31 +2,27 @@
 
 import warnings
 from dataclasses import KW_ONLY
-from typing import Annotated, Any, Self
+from typing import Annotated
 
-import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.stats import t as student
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_is_fitted
 
-from tacit.data.blocks import AsTheyAre
-from tacit.data.dataset import DenseRows
-from tacit.data.sources import BlockSource, source
 from tacit.estimators.base import check_level, double_precision
-from tacit.estimators.regression.robust import RobustRegression
-from tacit.estimators.settings import NOT_NEGATIVE, POSITIVE, Flag, Whole, settings
+from tacit.estimators.capabilities import MatrixLike
+from tacit.estimators.regression.base import RobustRegression
+from tacit.estimators.settings import NOT_NEGATIVE, POSITIVE, Whole, settings
 from tacit.estimators.stopping import stop_reason
 from tacit.families.student_t import DOF_RANGE, StudentT
 from tacit.inference.closed_form import CONVERGED
-from tacit.inference.fit import Fit, fit
+from tacit.inference.fit import Fit
 from tacit.inference.loop import Trace
-from tacit.models.graph import Edge, Graph, Node, Plate
+from tacit.models.graph import Edge, Graph, Node
 from tacit.models.lifting.absolute import AbsoluteRegression
 from tacit.models.lifting.design import Design
-from tacit.models.lifting.information import covariance, information
-from tacit.models.lifting.student import StudentRegression
+from tacit.models.lifting.student import StudentRegression, covariance, information
 
 LEAST_SCALE = 1e-8
 """Of σ, in mean absolute residuals of least squares."""
@@ -64,47 +60,27 @@ class StudentTRegression(RobustRegression):
     dof: Annotated[float | None, POSITIVE] = None
     """ν, degrees of freedom; learned if None. 1 is Cauchy's distribution, a large number the normal."""
     _: KW_ONLY
-    fit_intercept: Annotated[bool, Flag()] = True
-    """whether there is a constant."""
     tol: Annotated[float, NOT_NEGATIVE] = 1e-10
     """change of the log-likelihood a row, in nats, below which a start has converged."""
     max_iter: Annotated[int, Whole(1)] = 1000
     """most iterations of a start."""
 
-    @double_precision
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Fit to rows and their targets.
+    def _solve(self, design: Design, weights: np.ndarray) -> None:
+        best = self._best(design, weights)
+        self._finish(design, weights, best)
+        self._errors(design, weights, best)
 
-        Args:
-            X: rows ``(n, d)``, without gaps.
-            y: targets ``(n,)``.
-            sample_weight: a weight a row; 2 is the same as two copies, and 0 as no row.
-
-        Raises:
-            ValueError: what is wrong with rows, targets, weights or a parameter.
-        """
-        self.check_settings()
-        rows, values, weights = self._read(X, y, sample_weight)
-        used = weights > 0
-        design = self._design(rows[used], values[used], weights[used])
-        held = source(DenseRows(design.rows, weights[used]))
-        best = self._best(design, weights[used], held)
-        self._finish(design, weights[used], best)
-        residuals = values - (rows @ self.coef_ + self.intercept_)
+    def _rested(self, residuals: np.ndarray) -> None:
         self.row_weights_ = (self.dof_ + 1.0) / (self.dof_ + (residuals / self.scale_) ** 2)
-        self._errors(design, weights[used], best)
         self._warn()
-        return self
 
-    def _best(self, design: Design, weights: np.ndarray, held: BlockSource) -> Fit:
+    def _best(self, design: Design, weights: np.ndarray) -> Fit:
         """The better of two starts."""
         learn = self.dof is None
         width = design.width
-        view = AsTheyAre()
-        keys = jax.random.key_data(jax.random.split(jax.random.key(0)))
-        label = type(self).__name__
         middle = AbsoluteRegression(np.zeros((1, width)), np.ones(1), np.full(1, 0.5))
-        robust = fit(middle, held, view, key=keys[:1], max_iter=50, tol=1e-4, label=f"{label}: a start")[0].model
+        label = f"{type(self).__name__}: a start"
+        robust = self._alternate(middle, design, weights, max_iter=50, tol=1e-4, label=label).model
         starts = np.stack([np.zeros(width), np.asarray(robust.coefficients)])
         apart = np.abs(design.left[:, None] - design.columns @ starts.T[: design.columns.shape[1]])
         order = np.argsort(apart[:, 1])
@@ -121,7 +97,7 @@ class StudentTRegression(RobustRegression):
         )
         # where least squares leaves nothing, there is nothing to iterate for
         most = int(self.max_iter) if design.left.any() else 1
-        return fit(models, held, view, key=keys, max_iter=most, tol=float(self.tol), accelerate=True, label=label)[0]
+        return self._alternate(models, design, weights, max_iter=most, tol=float(self.tol), accelerate=True)
 
     def _finish(self, design: Design, weights: np.ndarray, best: Fit) -> None:
         model, total = best.model, float(weights.sum())
@@ -157,23 +133,23 @@ class StudentTRegression(RobustRegression):
                 "StudentTRegression: the line runs through so many rows that σ fell to its floor. The fit says little "
                 "beyond that; give dof=, or look for copies of rows and columns that determine the target.",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=5,
             )
         elif not self.converged_:
             warnings.warn(
                 f"StudentTRegression did not converge in {self.n_iter_} iterations ({self.stop_reason_}): raise "
                 "max_iter or tol.",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=5,
             )
 
     @double_precision
-    def log_predictive(self, X: Any, y: Any) -> np.ndarray:
+    def log_predictive(self, X: MatrixLike, y: ArrayLike | None) -> np.ndarray:
         """``log p(y|x)`` of every row in nats at the fitted parameters, ``(n,)``."""
         noise = StudentT(jnp.zeros(()), jnp.asarray(self.scale_), jnp.asarray(self.dof_))
         return np.asarray(noise.log_prob(jnp.asarray(self._residuals(X, y))))
 
-    def predict_interval(self, X: Any, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
+    def predict_interval(self, X: MatrixLike, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
         """Where y lies with this probability at the fitted parameters: lower and upper ends, ``(n,)``."""
         check_level(level)
         middle, reach = self.predict(X), self.scale_ * float(student.ppf(0.5 + 0.5 * level, self.dof_))
@@ -181,17 +157,8 @@ class StudentTRegression(RobustRegression):
 
     def graph(self) -> Graph:
         """The directed graph of the model, as data."""
-        check_is_fitted(self)
-        nodes = (
-            Node("x", "x", "hyperparameter", ("n",)),
-            Node("w", "w", "parameter"),
-            Node("sigma", "σ", "parameter"),
-            Node("nu", "ν", "parameter" if self.dof is None else "hyperparameter"),
-            Node("u", "u", "latent", ("n",), "gamma"),
-            Node("y", "y", "observed", ("n",), "normal"),
-        )
-        edges = (Edge("x", "y"), Edge("w", "y"), Edge("sigma", "y"), Edge("nu", "u"), Edge("u", "y"))
-        return Graph(nodes, edges, (Plate("n", "n = 1…N"),))
+        nu = Node("nu", "ν", "parameter" if self.dof is None else "hyperparameter")
+        return self._graph(Node("u", "u", "latent", ("n",), "gamma"), Edge("nu", "u"), more=(nu,))
 
 
 def _least_dof(rows: int, rank: int) -> float:

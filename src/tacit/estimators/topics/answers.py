@@ -1,16 +1,18 @@
 """What a fitted topic model answers: topics of documents, scores with their units, new documents."""
 
+import abc
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, check_non_negative, validate_data
 
 from tacit.data.errors import listed
 from tacit.estimators.base import check_whole, double_precision, seed_of, unmasked
-from tacit.estimators.capabilities import HasTopics, Samples, Scores
+from tacit.estimators.capabilities import HasTopics, MatrixLike, Samples, Scores
 from tacit.estimators.settings import Estimator
 from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.models.topics.completion import Completion, document_completion, document_halves
@@ -19,20 +21,17 @@ from tacit.models.topics.model import Topics
 from tacit.models.topics.summary import summary
 
 
-class TopicAnswers(HasTopics, Scores, Samples, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
-    """The answers; a subclass fits ``model_``."""
+class TopicModel(HasTopics, Scores, TransformerMixin, Estimator):
+    """What topic models share: counts on their way in, and one half of a document predicted from the other."""
 
     reads = ("documents",)
 
-    model_: Topics
-    components_: np.ndarray
-
     @property
     def scores_are_bounds(self) -> bool:
-        """They are."""
+        """They are bounds, or estimates from below."""
         return True
 
-    def _counts(self, X: Any, method: str, *, reset: bool = False) -> sparse.csr_array:
+    def _counts(self, X: MatrixLike, method: str, *, reset: bool = False) -> sparse.csr_array:
         """Counts of words, checked, in double precision."""
         rows = validate_data(self, unmasked(X), reset=reset, accept_sparse="csr", dtype=[np.float64, np.float32])
         check_non_negative(rows, f"{type(self).__name__}.{method}")
@@ -43,16 +42,64 @@ class TopicAnswers(HasTopics, Scores, Samples, ClassNamePrefixFeaturesOutMixin, 
         counts.eliminate_zeros()
         return counts
 
-    def _asked(self, X: Any, method: str) -> sparse.csr_array:
+    def _asked(self, X: MatrixLike, method: str) -> sparse.csr_array:
         check_is_fitted(self)
         return self._counts(X, method)
+
+    @abc.abstractmethod
+    def _completed(self, given: sparse.csr_array, asked: sparse.csr_array) -> Completion:
+        """The words asked for, predicted from the words given, document by document."""
+
+    def completion(self, X: MatrixLike, *, seed: int = 0) -> Completion:
+        """Half of the words of every document predicted from the other half, document by document, in nats.
+
+        `tacit.LatentDirichletAllocation` scores under ``E β`` by the same routine as `tacit.document_completion`; the
+        encoder of `tacit.ProdLDA` reads the one half, and the other is scored by ``E_q p(w|θ)``. Documents should be
+        unseen.
+
+        Args:
+            X: whole counts ``(n, words)``.
+            seed: which words are in which half, the same for all models.
+        """
+        check_whole("seed", seed, 0)
+        given, asked = document_halves(self._asked(X, "completion"), seed)
+        if not asked.nnz:
+            raise ValueError("X holds no words to predict")
+        return self._completed(given, asked)
+
+    def completion_score(self, X: MatrixLike, *, seed: int = 0) -> float:
+        """``log p(half of a document | the other half)`` in nats a word (a token), over all documents.
+
+        Higher is better.
+        """
+        return self.completion(X, seed=seed).score
+
+    def completion_perplexity(self, X: MatrixLike, *, seed: int = 0) -> float:
+        """``exp(−completion_score)``: among how many equally likely words the next one seems to be drawn.
+
+        Lower is better.
+        """
+        return self.completion(X, seed=seed).perplexity
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.positive_only = True
+        tags.input_tags.sparse = True
+        return tags
+
+
+class TopicAnswers(Samples, ClassNamePrefixFeaturesOutMixin, TopicModel):
+    """The answers; a subclass fits ``model_``."""
+
+    model_: Topics
+    components_: np.ndarray
 
     def _posterior(self, counts: sparse.csr_array) -> tuple[np.ndarray, np.ndarray]:
         model = bayesian(self.model_, int(self.max_doc_update_iter), float(self.mean_change_tol))
         return posterior(model, counts)
 
     @double_precision
-    def transform(self, X: Any, *, normalize: bool = True) -> np.ndarray:
+    def transform(self, X: MatrixLike, *, normalize: bool = True) -> np.ndarray:
         """The topics of documents, ``(n, K)``: ``E θ``, rows that sum to one.
 
         A document without words gets the mean of the prior.
@@ -65,12 +112,12 @@ class TopicAnswers(HasTopics, Scores, Samples, ClassNamePrefixFeaturesOutMixin, 
         gamma = gamma / gamma.sum(axis=1, keepdims=True) if normalize else gamma
         return gamma.astype(self.components_.dtype)
 
-    def fit_transform(self, X: Any, y: Any = None, *, normalize: bool = True) -> np.ndarray:
+    def fit_transform(self, X: MatrixLike, y: ArrayLike | None = None, *, normalize: bool = True) -> np.ndarray:
         """Fit to documents; their topics ``(n, K)``."""
         return self.fit(X, y).transform(X, normalize=normalize)
 
     @double_precision
-    def score_samples(self, X: Any) -> np.ndarray:
+    def score_samples(self, X: MatrixLike) -> np.ndarray:
         """The bound of each document given what is known of the topics, in nats, ``(n,)``.
 
         ``E_q[log p(w, z, θ | β) − log q(z, θ)]``, of the sequence of a document's words: no multinomial coefficient.
@@ -78,7 +125,7 @@ class TopicAnswers(HasTopics, Scores, Samples, ClassNamePrefixFeaturesOutMixin, 
         return self._posterior(self._asked(X, "score_samples"))[1]
 
     @double_precision
-    def score(self, X: Any, y: Any = None) -> float:
+    def score(self, X: MatrixLike, y: ArrayLike | None = None) -> float:
         """scikit-learn's score: the bounds of all documents minus the divergence of the topics, in nats."""
         return float(self._posterior(self._asked(X, "score"))[1].sum()) - self._divergence()
 
@@ -86,7 +133,7 @@ class TopicAnswers(HasTopics, Scores, Samples, ClassNamePrefixFeaturesOutMixin, 
         return summary(self.model_).divergence
 
     @double_precision
-    def perplexity(self, X: Any, sub_sampling: bool = False) -> float:
+    def perplexity(self, X: MatrixLike, sub_sampling: bool = False) -> float:
         """``exp(−bound a word)``, scikit-learn's; the bound holds all of the topics' divergence.
 
         Held-out documents are few beside those of the fit, so that this divergence weighs too much on them. For them
@@ -105,31 +152,8 @@ class TopicAnswers(HasTopics, Scores, Samples, ClassNamePrefixFeaturesOutMixin, 
         mass = float((self.model_.concentrations - self.model_.prior).sum()) if sub_sampling else words
         return float(np.exp(-(local / words - self._divergence() / max(mass, np.finfo(float).tiny))))
 
-    def _completed(self, X: Any, method: str, seed: int) -> Completion:
-        check_whole("seed", seed, 0)
-        given, asked = document_halves(self._asked(X, method), seed)
-        if not asked.nnz:
-            raise ValueError("X holds no words to predict")
+    def _completed(self, given: sparse.csr_array, asked: sparse.csr_array) -> Completion:
         return document_completion(self.topic_word_, np.asarray(self.model_.document_prior), given, asked)
-
-    def completion(self, X: Any, *, seed: int = 0) -> Completion:
-        """Half of the words of every document predicted from the other half, document by document, in nats."""
-        return self._completed(X, "completion", seed)
-
-    def completion_perplexity(self, X: Any, *, seed: int = 0) -> float:
-        """How well one half of every document predicts the other: perplexity, lower is better.
-
-        The same routine as `tacit.document_completion` under ``E β``. Documents should be unseen.
-
-        Args:
-            X: whole counts ``(n, words)``.
-            seed: which words are in which half.
-        """
-        return self._completed(X, "completion_perplexity", seed).perplexity
-
-    def completion_score(self, X: Any, *, seed: int = 0) -> float:
-        """The same in nats a word, higher is better: minus the log of the perplexity."""
-        return self._completed(X, "completion_score", seed).score
 
     def sample(
         self, n_samples: int = 1, *, lengths: int | Sequence[int] | None = None
@@ -151,7 +175,7 @@ class TopicAnswers(HasTopics, Scores, Samples, ClassNamePrefixFeaturesOutMixin, 
         draws = [random.multinomial(int(size), share @ means) for size, share in zip(sizes, theta, strict=True)]
         return sparse.csr_array(np.stack(draws).astype(np.float64)), theta
 
-    def align(self, X: Any, vocabulary: Sequence[str]) -> sparse.csr_array:
+    def align(self, X: MatrixLike, vocabulary: Sequence[str]) -> sparse.csr_array:
         """Counts under other words, laid under the words of this model; words that it does not know are left out.
 
         Args:
@@ -191,8 +215,6 @@ class TopicAnswers(HasTopics, Scores, Samples, ClassNamePrefixFeaturesOutMixin, 
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.positive_only = True
-        tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float32", "float64"]
         return tags
 

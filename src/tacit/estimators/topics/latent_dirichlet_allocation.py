@@ -7,14 +7,16 @@ from typing import Annotated, Any, Self
 
 import equinox as eqx
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.utils.validation import check_array, check_non_negative
 
+from tacit.compute import Array
 from tacit.data.documents import BatchSource
 from tacit.data.errors import nearest
 from tacit.data.frames import feature_names
-from tacit.estimators.base import double_precision, seed_of
-from tacit.estimators.capabilities import Sweeps
+from tacit.estimators.base import Seed, double_precision, seed_of
+from tacit.estimators.capabilities import MatrixLike, Sweeps
 from tacit.estimators.settings import NOT_NEGATIVE, POSITIVE, Choice, Number, Whole, settings
 from tacit.estimators.stopping import because
 from tacit.estimators.topics.answers import TopicAnswers, checked_words, words_known
@@ -22,6 +24,7 @@ from tacit.estimators.verdict import judged
 from tacit.inference.closed_form import CONVERGED
 from tacit.inference.fit import Fit
 from tacit.inference.loop import on_host
+from tacit.inference.series import Series
 from tacit.models.topics.fitting import (
     Found,
     Plan,
@@ -57,8 +60,9 @@ class LatentDirichletAllocation(TopicAnswers, Sweeps):
         bound_: the perplexity of the documents of the fit.
         lower_bound_: the bound on their log evidence, in nats, with every constant.
         n_iter_, n_batch_iter_: iterations; mini-batches taken in, plus one.
-        converged_, trace_, verdict_: whether and how the bound came to rest ("batch" alone), and what to trust. On
-            large corpora the trace is of bounds with few steps a document, which are a little lower.
+        converged_, trace_, verdict_: whether and how the bound came to rest, and what to trust. On large corpora the
+            trace is of bounds with few steps a document, which are a little lower; "online" never comes to rest, and
+            its trace is of the bounds of a pass's mini-batches, each at the topics that saw it.
         topics_restarted_: dead and duplicate topics that were begun anew.
         seed_effect_: per seeded topic: share of its words that are seeds, the most that another topic has, and how
             much of that share is the prior's doing.
@@ -99,8 +103,8 @@ class LatentDirichletAllocation(TopicAnswers, Sweeps):
     n_jobs: int | None = None
     """accepted; all cores are used, and their number changes no bit."""
     verbose: int = 0
-    """print iterations ("batch" alone)."""
-    random_state: Any = None
+    """print iterations."""
+    random_state: Seed = None
     """seed, RandomState or Generator."""
     start_iter: Annotated[int, Whole(0)] = 50
     """iterations at a point before those of variational Bayes."""
@@ -114,7 +118,7 @@ class LatentDirichletAllocation(TopicAnswers, Sweeps):
     """what is added to η of a seed word: about as many occurrences seen beforehand."""
 
     @double_precision
-    def fit(self, X: Any, y: Any = None, *, vocabulary: Sequence[str] | None = None) -> Self:
+    def fit(self, X: MatrixLike, y: ArrayLike | None = None, *, vocabulary: Sequence[str] | None = None) -> Self:
         """Find the topics of documents.
 
         Args:
@@ -131,7 +135,7 @@ class LatentDirichletAllocation(TopicAnswers, Sweeps):
         model, random = self._template(counts.shape[1]), seed_of(self.random_state)
         plan = self._plan(counts)
         online = self.learning_method == "online"
-        found = [learn(model, counts, plan, random, online=online) for _ in range(int(self.n_init))]
+        found = Series().each(lambda _: learn(model, counts, plan, random, online=online), range(int(self.n_init)))
         found.sort(key=lambda each: -each.bound)
         self._finish(found, counts)
         return self
@@ -205,7 +209,7 @@ class LatentDirichletAllocation(TopicAnswers, Sweeps):
             columns[int(topic)] = [self._column(word, words) for word in chosen]
         return seeds_of(columns, float(self.seed_strength), words, int(self.n_components))
 
-    def _column(self, word: Any, words: int) -> int:
+    def _column(self, word: str | int, words: int) -> int:
         if isinstance(word, Integral) and not isinstance(word, bool):
             if int(word) not in range(words):
                 raise ValueError(f"seed_words has the column {word}; there are 0 to {words - 1}")
@@ -225,7 +229,7 @@ class LatentDirichletAllocation(TopicAnswers, Sweeps):
         self.mean_length_ = float(counts.sum()) / counts.shape[0]
         online = self.learning_method == "online"
         batches = -(-counts.shape[0] // int(self.batch_size)) if online else 1
-        self.n_iter_ = int(self.max_iter) if online else best.fit.iteration
+        self.n_iter_ = best.fit.iteration
         self.n_batch_iter_ = 1 + batches * self.n_iter_
         self.trace_, self.converged_ = best.fit.trace, best.fit.status == CONVERGED
         self.topics_restarted_ = best.restarted
@@ -239,11 +243,12 @@ class LatentDirichletAllocation(TopicAnswers, Sweeps):
     def _say(self, fit: Fit, words: float) -> None:
         if not self.verbose:
             return
-        for iteration in range(1, len(fit.trace.bound)):
+        for iteration, bound in zip(fit.trace.iteration, fit.trace.bound, strict=True):
             text = f"iteration: {iteration} of max_iter: {self.max_iter}"
             if self.evaluate_every > 0 and iteration % self.evaluate_every == 0:
-                text += f", perplexity: {np.exp(-fit.trace.bound[iteration] / words):.4f}"
-            print(text)
+                text += f", perplexity: {np.exp(-bound / words):.4f}"
+            if iteration:
+                print(text)
 
     def _publish(self, model: Topics) -> None:
         """Set what is known of the topics as attributes."""
@@ -278,7 +283,9 @@ class LatentDirichletAllocation(TopicAnswers, Sweeps):
         return effect
 
     @double_precision
-    def partial_fit(self, X: Any, y: Any = None, *, vocabulary: Sequence[str] | None = None) -> Self:
+    def partial_fit(
+        self, X: MatrixLike, y: ArrayLike | None = None, *, vocabulary: Sequence[str] | None = None
+    ) -> Self:
         """Take in documents by mini-batches of ``batch_size``; the first call begins topics from its documents.
 
         Args:
@@ -297,7 +304,7 @@ class LatentDirichletAllocation(TopicAnswers, Sweeps):
         self._taken(self.model_, counts)
         return self
 
-    def _first(self, X: Any, vocabulary: Sequence[str] | None) -> None:
+    def _first(self, X: MatrixLike, vocabulary: Sequence[str] | None) -> None:
         counts = self._counts(X, "partial_fit", reset=True)
         self._name(vocabulary, counts.shape[1])
         model, random = self._template(counts.shape[1]), seed_of(self.random_state)
@@ -317,7 +324,7 @@ class LatentDirichletAllocation(TopicAnswers, Sweeps):
         self.mean_length_ = float(counts.sum()) / counts.shape[0]
         self._publish(average.model)
 
-    def _grown(self, X: Any, vocabulary: Sequence[str] | None) -> sparse.csr_array:
+    def _grown(self, X: MatrixLike, vocabulary: Sequence[str] | None) -> sparse.csr_array:
         """Counts under the words of the model, which new words have joined."""
         rows = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32], estimator=self)
         check_non_negative(rows, f"{type(self).__name__}.partial_fit")
@@ -354,7 +361,13 @@ def _ordered(model: Topics, order: np.ndarray) -> Topics:
     return _with(model, model.concentrations[:, order], model.document_prior[order], model.word_prior, seeds)
 
 
-def _with(model: Topics, concentrations: Any, documents: Any, words: Any, seeds: Any) -> Topics:
+def _with(
+    model: Topics,
+    concentrations: Array | np.ndarray,
+    documents: Array | np.ndarray,
+    words: Array | np.ndarray,
+    seeds: Array | np.ndarray | None,
+) -> Topics:
     """The model with other parameters."""
     return eqx.tree_at(
         lambda m: (m.concentrations, m.document_prior, m.word_prior, m.seeds),

@@ -1,7 +1,6 @@
 """``ProdLDA``: a topic model fitted as a variational auto-encoder."""
 
 import math
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY
 from typing import Annotated, Any, Self
@@ -11,26 +10,23 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import scipy.sparse as sp
-from sklearn.base import TransformerMixin
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_is_fitted, validate_data
+from jaxtyping import PRNGKeyArray
+from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_is_fitted
 
 from tacit.compute import single_precision
-from tacit.estimators.base import read_weights, seed_of, unmasked
-from tacit.estimators.capabilities import HasTopics, Scores, Sweeps
-from tacit.estimators.settings import POSITIVE, SHARE, Choice, Estimator, Whole, Widths, settings
-from tacit.estimators.stopping import because, stop_reason
-from tacit.estimators.topics.answers import checked_words
-from tacit.estimators.vae.fit import held_out_rows
+from tacit.estimators.base import read_weights, seed_of
+from tacit.estimators.capabilities import MatrixLike, Sweeps
+from tacit.estimators.gradient_fit import GradientFit, Split
+from tacit.estimators.settings import POSITIVE, SHARE, Choice, Number, Whole, Widths, settings
+from tacit.estimators.stopping import because
+from tacit.estimators.topics.answers import TopicModel, checked_words
 from tacit.estimators.verdict import judged
-from tacit.inference.closed_form import CONVERGED, NAN
-from tacit.inference.loop import Trace
 from tacit.inference.objectives import Elbo
-from tacit.inference.stochastic import padded, room
-from tacit.inference.train import TrainConfig, Trained, train
-from tacit.inference.watch import Printer, watch
+from tacit.inference.stochastic import padded
+from tacit.inference.train import Trained
 from tacit.models.graph import Edge, Graph, Node, Plate
-from tacit.models.topics.completion import Completion, document_halves
+from tacit.models.topics.completion import Completion
 from tacit.models.vae.model import DeepLatent, importance_log_prob
 from tacit.models.vae.networks import ACTIVATIONS, MLP
 from tacit.models.vae.posteriors import Diagonal
@@ -55,7 +51,7 @@ _KEY = np.zeros(2, np.uint32)
 
 
 @settings
-class ProdLDA(HasTopics, Scores, Sweeps, TransformerMixin, Estimator):
+class ProdLDA(Sweeps, TopicModel, GradientFit):
     """A neural topic model: ``θ = softmax(z)``, ``z ~ N(0, σ² I)``, every word from ``softmax(m + Wᵀ θ)``.
 
     Topics multiply (a product of experts) where those of latent Dirichlet allocation are averaged. An encoder says
@@ -76,7 +72,6 @@ class ProdLDA(HasTopics, Scores, Sweeps, TransformerMixin, Estimator):
         verdict_: the same in words; there is no k̂ of topics that are a point.
     """
 
-    reads = ("documents",)
     n_components: Annotated[int, Whole(1)] = 10
     """the number of topics K."""
     _: KW_ONLY
@@ -88,25 +83,22 @@ class ProdLDA(HasTopics, Scores, Sweeps, TransformerMixin, Estimator):
     """"relu", "tanh", "gelu", "silu", "softplus"."""
     max_epochs: Annotated[int | None, Whole(1)] = None
     """passes over the documents; None makes about 2 000 steps, and 30 passes at least."""
-    batch_size: Annotated[int, Whole(1)] = 128
-    """documents of a step."""
-    learning_rate: Annotated[float, POSITIVE] = 5e-3
+    learning_rate: Annotated[float, Number("a positive number", least_too=False, below=math.inf)] = 5e-3
     """of Adam; it falls to 0 along a half cosine."""
     warm_up: Annotated[float, SHARE] = 0.1
     """share of the fit over which the weight of the KL rises from 0 to 1."""
-    validation_fraction: Annotated[float, SHARE] = 0.1
-    """of the documents, held out to stop the fit and to choose its best parameters."""
-    patience: Annotated[int | None, Whole(1)] = 20
-    """measurements of the held-out bound without a better one after which the fit ends."""
     n_samples: Annotated[int, Whole(1)] = 100
     """draws of z for mixtures and scores."""
-    random_state: Any = None
-    """seed."""
-    verbose: int = 0
-    """print a line every so many epochs."""
 
     @single_precision
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, *, vocabulary: Sequence[str] | None = None) -> Self:
+    def fit(
+        self,
+        X: MatrixLike,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        vocabulary: Sequence[str] | None = None,
+    ) -> Self:
         """Learn topics.
 
         Args:
@@ -118,7 +110,7 @@ class ProdLDA(HasTopics, Scores, Sweeps, TransformerMixin, Estimator):
         Raises:
             ValueError: negative counts, no word at all, or a wrong parameter: what, and what to do.
         """
-        counts = self._read(X, reset=True)
+        counts = self._counts(X, "fit", reset=True)
         self.check_settings()
         weights = read_weights(counts, sample_weight)
         if not counts.nnz:
@@ -126,20 +118,16 @@ class ProdLDA(HasTopics, Scores, Sweeps, TransformerMixin, Estimator):
         names = self._names() if vocabulary is None else vocabulary
         self.vocabulary_ = None if names is None else checked_words(names, counts.shape[1])
         random = seed_of(self.random_state)
-        longest = int(np.diff(counts.indptr).max())
-        held, learn = held_out_rows(random.permutation(counts.shape[0]), self.validation_fraction, weights)
-        batches = padded(Documents.of(counts[learn], longest), weights[learn], room(learn.size))
-        held_out = None
-        if held.size and weights[held].any():
-            held_out = padded(Documents.of(counts[held], longest), weights[held], room(held.size))
+        split = Split.of(random.permutation(counts.shape[0]), self.validation_fraction, weights)
         begun = self._begun(counts.T @ weights, jax.random.key(int(random.integers(2**31))))
-        config, seed = self._course(counts.shape[1], learn.size), int(random.integers(2**31))
-        with watch(*([Printer(self.verbose)] if self.verbose else [])):
-            trained = train(begun, batches, held_out, config, seed=seed)
+        documents = Documents.of(counts, int(np.diff(counts.indptr).max()))
+        epochs = self.max_epochs or max(LEAST_EPOCHS, -(-STEPS * self.batch_size // split.learned.size))
+        config = self._train_config(Elbo(), Counted(counts.shape[1]), epochs)
+        trained = self._learn(begun, documents, weights, split, config, int(random.integers(2**31)))
         self._finish(trained, counts, float(weights.sum()))
         return self
 
-    def _begun(self, totals: np.ndarray, key: Any) -> DeepLatent:
+    def _begun(self, totals: np.ndarray, key: PRNGKeyArray) -> DeepLatent:
         """The model before the first step; the background is the corpus's own shares of words, of their ``totals``."""
         one, two = jax.random.split(key)
         totals = totals + 0.5  # a word of documents that do not count is rare, and not impossible
@@ -156,59 +144,18 @@ class ProdLDA(HasTopics, Scores, Sweeps, TransformerMixin, Estimator):
             None,
         )
 
-    def _course(self, words: int, documents: int) -> TrainConfig:
-        epochs = self.max_epochs or max(LEAST_EPOCHS, -(-STEPS * self.batch_size // documents))
-        return TrainConfig(
-            Elbo(),
-            Counted(words),
-            epochs,
-            self.batch_size,
-            float(self.learning_rate),
-            True,
-            self.warm_up * epochs,
-            self.patience,
-            label=type(self).__name__,
-        )
-
     def _finish(self, trained: Trained, counts: sp.csr_array, weight: float) -> None:
-        self.model_, self.history_ = trained.model, trained.trace
+        self.model_ = trained.model
         sizes = self._shares(counts).T @ np.asarray(counts.sum(axis=1)).ravel()
         self.model_ = _ordered(trained.model, np.argsort(-sizes, kind="stable"))
-        bounds = trained.trace.get("held_out", trained.trace["elbo"])
-        self.trace_ = Trace(trained.trace["epoch"], bounds * weight, trained.trace["seconds"])
-        at = np.flatnonzero(trained.trace["step"] == trained.best_step)
-        self.lower_bound_ = float(bounds[at[-1]] if at.size else np.nan)
         self.topic_word_ = np.asarray(self.model_.decoder.topics(), np.float64)
         self.topic_word_ /= self.topic_word_.sum(axis=1, keepdims=True)
-        self.n_iter_ = int(trained.trace["epoch"][-1]) if trained.trace["epoch"].size else 0
-        self.converged_ = trained.status == CONVERGED
-        self.stop_reason_ = stop_reason(trained.status)
+        self._keep(trained, weight)
         self.verdict_ = judged(
             why_not="topics are a point, and a network says the mixtures",
             bounds=[self.lower_bound_ * weight],
             stop=because(trained.status, converged="the held-out bound no longer rose", limit="max_epochs"),
         )
-        if trained.status == NAN:
-            warnings.warn(
-                "the bound was no number, and half the rate was no cure: the best parameters before that are kept. "
-                f"Lower learning_rate (it is {self.learning_rate}).",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
-
-    def _read(self, X: Any, *, reset: bool) -> sp.csr_array:
-        counts = validate_data(
-            self,
-            unmasked(X),
-            reset=reset,
-            dtype=np.float64,
-            accept_sparse="csr",
-            ensure_non_negative=True,
-        )
-        read = sp.csr_array(counts, copy=True)  # the caller's stays as it is
-        read.sum_duplicates()
-        read.eliminate_zeros()
-        return read
 
     def _parts(self, counts: sp.csr_array) -> Iterator[tuple[slice, Documents]]:
         """Documents a padded batch at a time, whatever their lengths."""
@@ -218,15 +165,9 @@ class ProdLDA(HasTopics, Scores, Sweeps, TransformerMixin, Estimator):
             batch = padded(Documents.of(counts[part], longest), np.ones(part.stop - start), ROWS)
             yield part, batch.rows
 
-    @property
-    def scores_are_bounds(self) -> bool:
-        """They are estimates from below."""
-        return True
-
-    def transform(self, X: Any) -> np.ndarray:
+    def transform(self, X: MatrixLike) -> np.ndarray:
         """``E[θ]`` under q of every document, ``[documents, topics]``: shares that sum to one."""
-        check_is_fitted(self)
-        return self._shares(self._read(X, reset=False))
+        return self._shares(self._asked(X, "transform"))
 
     @single_precision
     def _shares(self, counts: sp.csr_array) -> np.ndarray:
@@ -238,24 +179,22 @@ class ProdLDA(HasTopics, Scores, Sweeps, TransformerMixin, Estimator):
         return shares / shares.sum(axis=1, keepdims=True)
 
     @single_precision
-    def score_samples(self, X: Any) -> np.ndarray:
+    def score_samples(self, X: MatrixLike) -> np.ndarray:
         """An estimate of ``log p(words)`` of every document in nats, from below on average (Burda et al. 2016)."""
-        check_is_fitted(self)
-        counts = self._read(X, reset=False)
+        counts = self._asked(X, "score_samples")
         found, read = [], Counted(counts.shape[1])
         for part, documents in self._parts(counts):
             score = importance_log_prob(self.model_, read(documents), _KEY, self.n_samples, 1)
             found.append(np.asarray(score, np.float64)[: part.stop - part.start])
         return np.concatenate(found)
 
-    def score(self, X: Any, y: Any = None) -> float:
+    def score(self, X: MatrixLike, y: ArrayLike | None = None) -> float:
         """The mean of ``score_samples``, in nats a document."""
         return float(self.score_samples(X).mean())
 
-    def expected_words(self, X: Any) -> np.ndarray:
+    def expected_words(self, X: MatrixLike) -> np.ndarray:
         """``E_q p(w|θ)`` of every document, ``[documents, words]``: what its next word is expected to be."""
-        check_is_fitted(self)
-        return self._expected(self._read(X, reset=False))
+        return self._expected(self._asked(X, "expected_words"))
 
     @single_precision
     def _expected(self, counts: sp.csr_array) -> np.ndarray:
@@ -266,19 +205,7 @@ class ProdLDA(HasTopics, Scores, Sweeps, TransformerMixin, Estimator):
             ]
         )
 
-    def completion(self, X: Any, *, seed: int = 0) -> Completion:
-        """Half of the words of every document predicted from the other half, document by document, in nats.
-
-        The encoder reads the one half; the other is scored by ``E_q p(w|θ)``.
-
-        Args:
-            X: whole counts ``(n, words)``.
-            seed: which words are in which half, as in `LatentDirichletAllocation.completion`.
-        """
-        check_is_fitted(self)
-        given, asked = document_halves(self._read(X, reset=False), seed)
-        if not asked.nnz:
-            raise ValueError("X holds no words to predict")
+    def _completed(self, given: sp.csr_array, asked: sp.csr_array) -> Completion:
         nats = np.zeros(given.shape[0])
         for start in range(0, given.shape[0], ROWS):
             part = slice(start, start + ROWS)
@@ -286,14 +213,6 @@ class ProdLDA(HasTopics, Scores, Sweeps, TransformerMixin, Estimator):
             each = wanted.data * np.log(np.maximum(shares[wanted.row, wanted.col], np.finfo(np.float32).tiny))
             nats[part] = np.bincount(wanted.row, each, minlength=shares.shape[0])
         return Completion(nats, np.asarray(asked.sum(axis=1)).ravel())
-
-    def completion_score(self, X: Any, *, seed: int = 0) -> float:
-        """``log p(half of a document | the other half)`` in nats a word (a token), over all documents."""
-        return self.completion(X, seed=seed).score
-
-    def completion_perplexity(self, X: Any, *, seed: int = 0) -> float:
-        """``exp(−completion_score)``: among how many equally likely words the next one seems to be drawn."""
-        return self.completion(X, seed=seed).perplexity
 
     def graph(self) -> Graph:
         """The directed graph of the model, as data."""
@@ -306,12 +225,6 @@ class ProdLDA(HasTopics, Scores, Sweeps, TransformerMixin, Estimator):
         )
         edges = (Edge("z", "w"), Edge("W", "w"), Edge("m", "w"))
         return Graph(nodes, edges, (Plate("d", "d = 1…D"), Plate("n", "n = 1…N_d")))
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.input_tags.positive_only = True
-        return tags
 
 
 def _ordered(model: Any, order: np.ndarray) -> Any:

@@ -8,17 +8,19 @@ from typing import Any
 
 import jax
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from tacit.compute import row_bucket, single_precision
 from tacit.data.blocks import Standardise
-from tacit.estimators.base import check_whole, read_weights, seed_of, unmasked
+from tacit.estimators.base import Seed, check_whole, read_weights, seed_of, unmasked
 from tacit.estimators.capabilities import (
     Capability,
     Codes,
     GivesConditionals,
     Imputes,
+    MatrixLike,
     Measures,
     Samples,
     Scores,
@@ -33,8 +35,9 @@ from tacit.inference.objectives import Elbo, Objective
 from tacit.inference.stochastic import Batches, evaluate, padded
 from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.models.vae import model as deep
-from tacit.models.vae.likelihoods import Columns
+from tacit.models.vae.likelihoods import Columns, Likelihood
 from tacit.models.vae.model import DeepLatent, Rows
+from tacit.models.vae.networks import ConvDecoder
 from tacit.models.vae.posteriors import Posterior
 
 ROWS = 128
@@ -49,7 +52,7 @@ REPLICATES = 4
 """Of a score, for its standard error."""
 
 
-def _has_likelihood(estimator: Any) -> bool:
+def _has_likelihood(estimator: "DeepAnswers") -> bool:
     if Scores in estimator.lacks():
         raise AttributeError("a plain auto-encoder has no likelihood of rows: take posterior='diagonal'")
     return True
@@ -69,7 +72,7 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
     n_samples: int
     objective: Any
     binarize: str | None
-    random_state: Any
+    random_state: Seed
     _levels: bool
     _cut: bool
 
@@ -94,7 +97,7 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
         real = np.any(self.door_.scale != 1.0) or np.any(self.door_.shift != 0.0)
         return Reading(self.door_ if real else None, self._levels, binarize)
 
-    def _outward(self, x: Any) -> np.ndarray:
+    def _outward(self, x: ArrayLike) -> np.ndarray:
         """Rows in the user's units."""
         x = np.asarray(x) * self.door_.scale + self.door_.shift
         return x * 255.0 if self._levels and self.binarize is None else x
@@ -122,15 +125,15 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
         """Numbers of a code."""
         return self._model().posterior_kind.width(self.n_components)
 
-    def _batches(self, X: Any, given: Any) -> Iterator[tuple[slice, Rows]]:
+    def _batches(self, X: MatrixLike, given: ArrayLike | None) -> Iterator[tuple[slice, Rows]]:
         """Rows as the model takes them, a padded batch at a time; grey pixels are cut at ½ where they were drawn."""
         return self._batches_of(self._read(X), given)
 
-    def _read(self, X: Any) -> np.ndarray:
+    def _read(self, X: MatrixLike) -> np.ndarray:
         self._model()
         return read_deep_rows(self, X, reset=False)
 
-    def _check_part(self, likelihood: Any, stored: np.ndarray, first: int) -> None:
+    def _check_part(self, likelihood: Likelihood, stored: np.ndarray, first: int) -> None:
         """Refuse values that have no density, in some rows as they are stored."""
         x = (stored.astype(np.float32) - self.door_.shift) / self.door_.scale
         if self._levels:
@@ -140,11 +143,11 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
         check = check_shares if self.binarize is not None else functools.partial(check_support, likelihood)
         check(x, first)
 
-    def _conditions(self, stored: np.ndarray, given: Any) -> np.ndarray | None:
+    def _conditions(self, stored: np.ndarray, given: ArrayLike | None) -> np.ndarray | None:
         """What rows are given, as numbers."""
         return self.conditions_.encoded(given, stored.shape[0])
 
-    def _batches_of(self, stored: np.ndarray, given: Any) -> Iterator[tuple[slice, Rows]]:
+    def _batches_of(self, stored: np.ndarray, given: ArrayLike | None) -> Iterator[tuple[slice, Rows]]:
         """The same of rows that were read."""
         read = self._reading(None if self.binarize is None else "threshold")
         encoded = self._conditions(stored, given)
@@ -157,15 +160,16 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
             rows = read(batch.rows, jax.random.key(0))
             yield part, Rows(np.asarray(rows.x), rows.given)
 
-    def _few(self, X: Any, given: Any) -> tuple[np.ndarray, Any]:
+    def _few(self, X: MatrixLike, given: ArrayLike | None) -> tuple[np.ndarray, Any]:
         """At most 2 000 of the rows, as they are stored, and what those are given."""
         stored = self._read(X)
         if stored.shape[0] <= SEEN_TOGETHER:
             return stored, given
         chosen = np.random.default_rng(0).choice(stored.shape[0], SEEN_TOGETHER, replace=False)
-        return stored[chosen], given if np.ndim(given) == 0 else np.asarray(unmasked(given, "given"))[chosen]
+        single = given is None or np.ndim(given) == 0
+        return stored[chosen], given if single else np.asarray(unmasked(given, "given"))[chosen]
 
-    def _together(self, stored: np.ndarray, given: Any) -> Rows:
+    def _together(self, stored: np.ndarray, given: ArrayLike | None) -> Rows:
         """All rows that were read, as the model takes them."""
         parts = [(part.stop - part.start, rows) for part, rows in self._batches_of(stored, given)]
         conditions = [np.asarray(rows.given)[:size] for size, rows in parts if rows.given is not None]
@@ -178,7 +182,7 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
         return np.where(np.isnan(rows.x), 0.0, log_scale).sum(axis=tuple(range(1, rows.x.ndim)))
 
     @single_precision
-    def transform(self, X: Any, *, given: Any = None, return_std: bool = False) -> Any:
+    def transform(self, X: MatrixLike, *, given: ArrayLike | None = None, return_std: bool = False) -> Any:
         """The mean of q(z|x) of every row, ``(n, n_components)``; with ``return_std`` its standard deviations too."""
         found = [
             tuple(np.asarray(value)[: part.stop - part.start] for value in deep.encode(self._model(), rows))
@@ -188,7 +192,7 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
         return (means, scales) if return_std else means
 
     @single_precision
-    def inverse_transform(self, Z: Any, *, given: Any = None) -> np.ndarray:
+    def inverse_transform(self, Z: ArrayLike, *, given: ArrayLike | None = None) -> np.ndarray:
         """``E[x|z]`` of every z ``(n, n_components)``, in the user's units; of a category its likeliest level."""
         model = self._model()
         latent = np.asarray(Z, dtype=np.float32)
@@ -196,7 +200,9 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
             raise ValueError(f"Z must be (n, {self._width}), got {latent.shape}")
         return self._decoded(model, latent, self.conditions_.encoded(given, latent.shape[0]), None)
 
-    def _decoded(self, model: DeepLatent, latent: np.ndarray, given: Any, random: Any) -> np.ndarray:
+    def _decoded(
+        self, model: DeepLatent, latent: np.ndarray, given: np.ndarray | None, random: np.random.Generator | None
+    ) -> np.ndarray:
         """Means of rows given z, or draws where a source of randomness is given."""
         found = []
         for start in range(0, latent.shape[0], ROWS):
@@ -215,11 +221,11 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
         return np.rint(rows).astype(np.uint8) if levels else rows
 
     @single_precision
-    def reconstruct(self, X: Any, *, given: Any = None) -> np.ndarray:
+    def reconstruct(self, X: MatrixLike, *, given: ArrayLike | None = None) -> np.ndarray:
         """``E[x|z]`` at the mean of q(z|x), in the user's units; of a category its likeliest level."""
         return self._reconstructed(self._read(X), given)
 
-    def _reconstructed(self, stored: np.ndarray, given: Any) -> np.ndarray:
+    def _reconstructed(self, stored: np.ndarray, given: ArrayLike | None) -> np.ndarray:
         found = [
             np.asarray(deep.reconstruct(self._model(), rows))[: part.stop - part.start]
             for part, rows in self._batches_of(stored, given)
@@ -232,9 +238,9 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
         n_samples: int = 1,
         *,
         temperature: float = 1.0,
-        given: Any = None,
+        given: ArrayLike | None = None,
         mean: bool = False,
-        random_state: Any = None,
+        random_state: Seed = None,
     ) -> np.ndarray:
         """New rows: z from the prior (its distance from 0 times ``temperature``), then x from p(x|z), or its mean."""
         model = self._model()
@@ -249,7 +255,7 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
     @available_if(_has_likelihood)
     @single_precision
     def score_samples(
-        self, X: Any, *, given: Any = None, n_samples: int | None = None, return_error: bool = False
+        self, X: MatrixLike, *, given: ArrayLike | None = None, n_samples: int | None = None, return_error: bool = False
     ) -> Any:
         """An estimate of ``log p(x)`` of every row in nats, from below on average (Burda et al. 2016).
 
@@ -269,25 +275,33 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
         mean = values.mean(axis=0)
         return (mean, values.std(axis=0, ddof=1) / math.sqrt(REPLICATES)) if return_error else mean
 
-    def _log_prob(self, rows: Rows, key: np.ndarray, number: int, given: Any) -> np.ndarray:
+    def _log_prob(self, rows: Rows, key: np.ndarray, number: int, given: ArrayLike | None) -> np.ndarray:
         """``log p(x)`` of a batch, in the units of the model."""
         return np.asarray(deep.importance_log_prob(self._model(), rows, key, number, self._chunk(number)))
 
     def _chunk(self, number: int) -> int:
         """Of so many draws of z, how many are decoded together."""
         model = self._model()
-        held = max(math.prod(model.likelihood.shape(self.event_shape_)), getattr(model.decoder, "numbers", 0))
+        own = model.decoder.numbers if isinstance(model.decoder, ConvDecoder) else 0
+        held = max(math.prod(model.likelihood.shape(self.event_shape_)), own)
         return max(1, min(number, NUMBERS // (held * ROWS)))
 
     @available_if(_has_likelihood)
-    def score(self, X: Any, y: Any = None, sample_weight: Any = None, *, given: Any = None) -> float:
+    def score(
+        self,
+        X: MatrixLike,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        given: ArrayLike | None = None,
+    ) -> float:
         """The mean of ``score_samples``, in nats a row."""
         values = self.score_samples(X, given=given)
         return float(np.average(values, weights=None if sample_weight is None else read_weights(values, sample_weight)))
 
     @available_if(_has_likelihood)
     @single_precision
-    def elbo(self, X: Any, *, given: Any = None, n_samples: int = 16) -> dict[str, float]:
+    def elbo(self, X: MatrixLike, *, given: ArrayLike | None = None, n_samples: int = 16) -> dict[str, float]:
         """The ELBO and its two terms, in nats a row and the user's units, averaged over rows and draws."""
         check_whole("n_samples", n_samples, 1)
         (model, bound), count = self._bound(n_samples, given), 0
@@ -305,28 +319,19 @@ class DeepAnswers(Codes, Measures, Samples, Imputes, GivesConditionals, Estimato
             count += size
         return {name: total / count for name, total in totals.items() if name != "objective"}
 
-    def _bound(self, n_samples: int, given: Any) -> tuple[Any, Objective]:
+    def _bound(self, n_samples: int, given: ArrayLike | None) -> tuple[Any, Objective]:
         """The model whose bound is asked for, and the bound."""
         return self._model(), Elbo(n_samples)
 
     @single_precision
-    def latent_information(self, X: Any, *, given: Any = None) -> dict[str, np.ndarray]:
-        """What z is told of the rows, from at most 2 000 of them: arrays by name, all in nats but ``means``.
-
-        ``kl`` ``(n, dims)`` of each row and dimension (one dimension where the KL has no closed form),
-        ``log_posterior`` and ``log_aggregate`` ``(n,)``: log q(z|x) and log q(z) at a draw of z for each row, and
-        ``means`` ``(n, dims)``.
-        """
-        stored, given = self._few(X, given)
-        rows = self._together(stored, given)
-        kl, own, mixed = deep.latent_shares(self._model(), rows, np.zeros(2, np.uint32))
-        means, _ = deep.encode(self._model(), rows)
-        named = {"kl": kl, "log_posterior": own, "log_aggregate": mixed, "means": means}
-        return {name: np.asarray(value, np.float64) for name, value in named.items()}
-
-    @single_precision
     def impute(
-        self, X: Any, n_draws: int = 0, *, given: Any = None, n_samples: int = 100, random_state: Any = None
+        self,
+        X: MatrixLike,
+        n_draws: int = 0,
+        *,
+        given: ArrayLike | None = None,
+        n_samples: int = 100,
+        random_state: Seed = None,
     ) -> np.ndarray:
         """Rows with their gaps filled: by the conditional mean, or ``n_draws`` draws ``(n_draws, n, …)``.
 

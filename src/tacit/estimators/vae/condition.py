@@ -5,7 +5,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from tacit.estimators.base import unmasked
+from tacit.estimators.base import Seed, unmasked
+from tacit.estimators.capabilities import MatrixLike
 
 DRAWS = 2000
 """Of z, among which those of a sample are chosen."""
@@ -14,9 +15,9 @@ DRAWS = 2000
 class Answers(Protocol):
     """The estimator that is asked."""
 
-    def score_samples(self, X: Any) -> np.ndarray: ...
+    def score_samples(self, X: MatrixLike) -> np.ndarray: ...
 
-    def impute(self, X: Any, n_draws: int, *, n_samples: int, random_state: Any) -> np.ndarray: ...
+    def impute(self, X: MatrixLike, n_draws: int, *, n_samples: int, random_state: Seed) -> np.ndarray: ...
 
 
 class DeepConditional:
@@ -30,7 +31,7 @@ class DeepConditional:
         self._estimator, self._row = estimator, row
         self.columns = tuple(int(place) for place in np.flatnonzero(np.isnan(row)))
 
-    def sample(self, n_samples: int = 1, *, random_state: Any = None) -> np.ndarray:
+    def sample(self, n_samples: int = 1, *, random_state: Seed = None) -> np.ndarray:
         """Draws of the free columns, ``(n_samples, len(columns))``."""
         filled = self._estimator.impute(self._row[None], n_samples, n_samples=DRAWS, random_state=random_state)
         return filled[:, 0, list(self.columns)]
@@ -39,7 +40,7 @@ class DeepConditional:
         """``E[x_rest | x_given]``, ``(len(columns),)``."""
         return self._estimator.impute(self._row[None], 0, n_samples=DRAWS, random_state=0)[0, list(self.columns)]
 
-    def score_samples(self, X: Any) -> np.ndarray:
+    def score_samples(self, X: MatrixLike) -> np.ndarray:
         """``log p(x_rest | x_given)`` of rows of the free columns, in nats: the difference of two estimates."""
         rest = np.asarray(unmasked(X, gaps=True), dtype=np.float64)
         if rest.ndim != 2 or rest.shape[1] != len(self.columns):

@@ -1,10 +1,12 @@
 """A fitted deep model in words: its parts, the layers of its networks with their sizes, and how much was learned."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from types import FunctionType
 from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
+import numpy as np
 
 from tacit.inference.objectives import (
     Elbo,
@@ -31,7 +33,7 @@ from tacit.models.vae.likelihoods import (
     PoissonLikelihood,
 )
 from tacit.models.vae.model import DeepLatent
-from tacit.models.vae.networks import MLP, ConvDecoder, ConvEncoder
+from tacit.models.vae.networks import MLP, ConvDecoder, ConvEncoder, Convolution, Residual
 from tacit.models.vae.posteriors import Diagonal, Full, InverseAutoregressive, Point, Posterior
 from tacit.models.vae.priors import FlowPrior, MixtureOfGaussians, Prior, StandardNormal, VampPrior
 
@@ -74,7 +76,9 @@ _POSTERIORS: dict[type[Posterior], str] = {
 }
 
 
-def describe(model: DeepLatent, objective: Objective, latent: Any, event: tuple[int, ...]) -> Architecture:
+def describe(
+    model: DeepLatent, objective: Objective, latent: int | Sequence[int], event: tuple[int, ...]
+) -> Architecture:
     """The model in words.
 
     Args:
@@ -95,29 +99,31 @@ def describe(model: DeepLatent, objective: Objective, latent: Any, event: tuple[
     return Architecture(parts, found, learned)
 
 
-def _code(posterior: Posterior, latent: Any) -> str:
+def _code(posterior: Posterior, latent: int | Sequence[int]) -> str:
     if isinstance(latent, (tuple, list)):
         return f"{latent[0]} numbers a row, and {latent[1]} above them"
     if not posterior.continuous:
-        each = f"{getattr(posterior, 'levels', 'some')} levels" + (" each" if latent != 1 else "")
+        levels = posterior.levels if isinstance(posterior, (CategoricalCodes, QuantisedCodes)) else "some"
+        each = f"{levels} levels" + (" each" if latent != 1 else "")
         return f"{latent} variable{'s' if latent != 1 else ''} a row, of {each}"
     return f"{latent} number{'s' if latent != 1 else ''} a row"
 
 
-def _learned(part: Any) -> int:
+def _learned(part: object) -> int:
     """The real numbers of a part that the fit moves."""
     if isinstance(part, Columns):
         return sum(map(_learned, part.parts))
-    still = isinstance(part, PerEntryNormalLikelihood) or getattr(part, "fixed", False)  # its scales are the decoder's
-    return 0 if still else _count(part)
+    if isinstance(part, (StandardNormal, NormalLikelihood)) and part.fixed:
+        return 0
+    return 0 if isinstance(part, PerEntryNormalLikelihood) else _count(part)  # its scales are the decoder's
 
 
-def _count(part: Any) -> int:
+def _count(part: object) -> int:
     """The real numbers that a part holds."""
     return sum(int(leaf.size) for leaf in jax.tree.leaves(part) if eqx.is_inexact_array(leaf))
 
 
-def _of_type(words: dict[Any, str], part: Any) -> str:
+def _of_type(words: dict[Any, str], part: object) -> str:
     """A part by its own class; one that is not ours by its name."""
     return words.get(type(part), type(part).__name__)
 
@@ -201,15 +207,15 @@ def _connected(name: str, network: MLP, *, last: bool) -> Iterator[Layer]:
         yield Layer(name, what, f"{into} → {out}", _count(layer))
 
 
-def _block(name: str, size: str, block: Any) -> Layer:
+def _block(name: str, size: str, block: Residual) -> Layer:
     return Layer(name, f"residual block of two 3 × 3 convolutions, {block.activation}", size, _count(block))
 
 
-def _image(high: int, wide: int, convolution: Any) -> str:
+def _image(high: int, wide: int, convolution: Convolution) -> str:
     return f"{high} × {wide} × {convolution.bias.shape[0]}"
 
 
-def _any(name: str, network: Any) -> Iterator[Layer]:
+def _any(name: str, network: Callable) -> Iterator[Layer]:
     """A network of the user's own: every module in it that holds a ``weight``."""
     found = 0
     for part in jax.tree.leaves(network, is_leaf=_weighted):
@@ -218,9 +224,9 @@ def _any(name: str, network: Any) -> Iterator[Layer]:
             yield Layer(name, type(part).__name__, " × ".join(map(str, part.weight.shape)), _count(part))
     rest = _count(network) - found
     if rest or not found:
-        own = getattr(network, "__name__", type(network).__name__)
+        own = network.__name__ if isinstance(network, FunctionType) else type(network).__name__
         yield Layer(name, f"a network of your own, {own}" if not found else "other numbers", "", rest)
 
 
-def _weighted(part: Any) -> bool:
-    return isinstance(part, eqx.Module) and hasattr(getattr(part, "weight", None), "shape")
+def _weighted(part: object) -> bool:
+    return isinstance(part, eqx.Module) and isinstance(vars(part).get("weight"), jax.Array | np.ndarray)

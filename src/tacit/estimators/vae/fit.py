@@ -1,40 +1,35 @@
 """How a deep model is fitted: parts from parameters, rows to learn from and rows held out, and what is told after."""
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import jax
 import numpy as np
+from jaxtyping import PRNGKeyArray
+from numpy.typing import ArrayLike
 from sklearn.base import DensityMixin, TransformerMixin
-from sklearn.exceptions import ConvergenceWarning
 
 from tacit.data.blocks import Standardise
 from tacit.estimators.base import check_whole, read_weights, seed_of
-from tacit.estimators.capabilities import Sweeps
-from tacit.estimators.settings import Estimator
-from tacit.estimators.stopping import stop_reason
+from tacit.estimators.capabilities import MatrixLike, Sweeps
+from tacit.estimators.gradient_fit import GradientFit, Split
 from tacit.estimators.vae import parts
 from tacit.estimators.vae.answers import DeepAnswers
 from tacit.estimators.vae.networks import NetworkPlan, networks
 from tacit.estimators.vae.rows import CHECKED, Conditions, Facts, read_deep_rows
-from tacit.inference.closed_form import CONVERGED, NAN
-from tacit.inference.loop import Trace
 from tacit.inference.objectives import Objective
-from tacit.inference.rounds import RESIDENT_BYTES
 from tacit.inference.stochastic import padded, room
 from tacit.inference.train import TrainConfig, Trained, train
-from tacit.inference.watch import Printer, watch
+from tacit.models.vae.likelihoods import Likelihood
 from tacit.models.vae.model import DeepLatent, Rows
 from tacit.models.vae.priors import VampPrior
 
 STEPS = 10_000
 """Steps of a fit whose epochs are not set."""
 LEAST_EPOCHS = 20
-FEWEST_HELD_OUT, MOST_HELD_OUT = 5, 10_000
 
 
-class DeepFit(DeepAnswers, Sweeps, TransformerMixin, DensityMixin, Estimator):
+class DeepFit(DeepAnswers, Sweeps, TransformerMixin, DensityMixin, GradientFit):
     """Fits ``model_`` by the parameters of the estimator, which are annotated here."""
 
     likelihood: Any
@@ -47,46 +42,46 @@ class DeepFit(DeepAnswers, Sweeps, TransformerMixin, DensityMixin, Estimator):
     activation: str
     encoder: Any
     decoder: Any
-    max_epochs: int | None
-    batch_size: int
-    learning_rate: float
-    schedule: str
-    warm_up: float
-    validation_fraction: float
-    patience: int | None
     clip: float
+    schedule: str
     optimiser: Any
-    verbose: int
     _passes: int
     _optimiser: list[np.ndarray] | None
 
-    def _fit(self, X: Any, sample_weight: Any, given: Any, label: np.ndarray | None = None) -> None:
+    def _fit(
+        self, X: MatrixLike, sample_weight: ArrayLike | None, given: ArrayLike | None, label: np.ndarray | None = None
+    ) -> None:
         x = read_deep_rows(self, X, reset=True)
-        weights = np.array(read_weights(X, sample_weight))
+        weights = read_weights(X, sample_weight)
         self.check_settings()
         random = seed_of(self.random_state)
         self.conditions_ = Conditions.of(given, x.shape[0])
         self._begin(x, random)
         rows = Rows(x, self.conditions_.encoded(given, x.shape[0]), label)
-        self._finish(self._train(rows, weights, random), float(weights.sum()))
+        order = random.permutation(weights.size)
+        if label is not None:  # few rows have labels: others are held out as long as there are any
+            order = order[np.argsort(label[order] >= 0, kind="stable")]
+        split = Split.of(order, self.validation_fraction, weights)
+        config = self._course(-(-split.learned.size // self.batch_size))
+        trained = self._learn(self.model_, rows, weights, split, config, int(random.integers(2**31)))
+        self._finish(trained, x, weights, split.measured)
 
-    def _fit_more(self, X: Any, sample_weight: Any, given: Any) -> None:
+    def _fit_more(self, X: MatrixLike, sample_weight: ArrayLike | None, given: ArrayLike | None) -> None:
         fresh = "model_" not in vars(self)
         x = read_deep_rows(self, X, reset=fresh)
-        weights = np.array(read_weights(X, sample_weight))
+        weights = read_weights(X, sample_weight)
         random = seed_of(self.random_state)
         if fresh:
             self.check_settings()
             self.conditions_ = Conditions.of(given, x.shape[0])
             self._begin(x, random)
         self._check_values(self._deep_latent.likelihood, x)
-        self._seen(x, weights, np.arange(x.shape[0]))
         config = self._course(1)._replace(max_epochs=1, cosine=False, warm_epochs=0.0, patience=None)
         batches = padded(Rows(x, self.conditions_.encoded(given, x.shape[0])), weights, room(x.shape[0]))
         seed = int(random.integers(2**31)) + self._passes
         trained = train(self.model_, batches, None, config, seed=seed, begun=self._optimiser)
         self._optimiser, self._passes = trained.optimiser, self._passes + 1
-        self._finish(trained, float(weights.sum()))
+        self._finish(trained, x, weights, np.arange(x.shape[0]))
 
     def _check_together(self) -> None:
         two = self.n_components
@@ -123,11 +118,13 @@ class DeepFit(DeepAnswers, Sweeps, TransformerMixin, DensityMixin, Estimator):
         scale = np.where(real | small, 1.0, facts.scale)
         return Standardise(np.where(real, 0.0, facts.mean / unit).astype("f4"), scale.astype("f4"))
 
-    def _compose(self, likelihood: Any, view: Standardise | None, few: np.ndarray, key: Any) -> Any:
+    def _compose(self, likelihood: Likelihood, view: Standardise | None, few: np.ndarray, key: PRNGKeyArray) -> Any:
         """The model of these parts; ``few`` are rows as the likelihood takes them."""
         return self._latent(likelihood, view, few, key)
 
-    def _latent(self, likelihood: Any, view: Standardise | None, few: np.ndarray, key: Any) -> DeepLatent:
+    def _latent(
+        self, likelihood: Likelihood, view: Standardise | None, few: np.ndarray, key: PRNGKeyArray
+    ) -> DeepLatent:
         conditions = self.conditions_.width
         latent = tuple(self.n_components) if isinstance(self.n_components, list) else self.n_components
         key, prior_key, code_key = jax.random.split(key, 3)
@@ -144,12 +141,12 @@ class DeepFit(DeepAnswers, Sweeps, TransformerMixin, DensityMixin, Estimator):
         nothing = np.zeros((few.shape[0], conditions), np.float32) if conditions else None
         return model.settled(few, nothing)
 
-    def _plan(self, latent: Any, conditions: int, outputs: tuple[int, ...]) -> NetworkPlan:
+    def _plan(self, latent: int | tuple[int, int] | None, conditions: int, outputs: tuple[int, ...]) -> NetworkPlan:
         return NetworkPlan(
             self.event_shape_, latent, conditions, outputs, self.hidden, self.channels, self.activation, self.network
         )
 
-    def _check_values(self, likelihood: Any, x: np.ndarray) -> None:
+    def _check_values(self, likelihood: Likelihood, x: np.ndarray) -> None:
         for start in range(0, x.shape[0], CHECKED):
             self._check_part(likelihood, x[start : start + CHECKED], start)
 
@@ -162,73 +159,20 @@ class DeepFit(DeepAnswers, Sweeps, TransformerMixin, DensityMixin, Estimator):
 
     def _course(self, steps_an_epoch: int) -> TrainConfig:
         epochs = self.max_epochs or max(LEAST_EPOCHS, -(-STEPS // steps_an_epoch))
-        return TrainConfig(
-            self._objective(),
-            self._reading(self.binarize),
-            epochs,
-            self.batch_size,
-            float(self.learning_rate),
-            self.schedule == "cosine",
-            self.warm_up * epochs,
-            self.patience,
-            float(self.clip),
-            self.optimiser,
-            type(self).__name__,
-        )
+        config = self._train_config(self._objective(), self._reading(self.binarize), epochs)
+        return config._replace(cosine=self.schedule == "cosine", clip=float(self.clip), optimiser=self.optimiser)
 
-    def _train(self, rows: Rows, weights: np.ndarray, random: np.random.Generator) -> Trained:
-        count = rows.x.shape[0]
-        order = random.permutation(count)
-        if rows.label is not None:  # few rows have labels: others are held out as long as there are any
-            order = order[np.argsort(np.asarray(rows.label)[order] >= 0, kind="stable")]
-        held, learn = held_out_rows(order, self.validation_fraction, weights)
-        part = lambda index: jax.tree.map(lambda leaf: leaf[index], rows)  # noqa: E731
-        held_out = padded(part(held), weights[held], room(held.size)) if weights[held].any() else None
-        self._seen(np.asarray(rows.x), weights, learn if held_out is None else held)
-        if rows.x.nbytes > RESIDENT_BYTES:  # never copied: what is held out has no weight among the rest
-            weights[held] = 0.0
-            batches = padded(rows, weights, count)
-        else:
-            batches = padded(part(learn), weights[learn], room(learn.size))
-        config = self._course(-(-learn.size // self.batch_size))
-        with watch(*([Printer(self.verbose)] if self.verbose else [])):
-            return train(self.model_, batches, held_out, config, seed=int(random.integers(2**31)))
+    def _finish(self, trained: Trained, x: np.ndarray, weights: np.ndarray, measured: np.ndarray) -> None:
+        """What was learned from rows, of which some were measured by the bound of the trace."""
+        self.model_ = trained.model
+        self._keep(trained, float(weights.sum()), self._unit_change(x, weights, measured))
 
-    def _seen(self, x: np.ndarray, weights: np.ndarray, measured: np.ndarray) -> None:
+    def _unit_change(self, x: np.ndarray, weights: np.ndarray, measured: np.ndarray) -> float:
         """What the bound of some rows lacks to be that of the user's units: −log scale of every observed entry."""
-        log_scale, self._change = np.log(np.asarray(self.door_.scale, np.float64)).ravel(), 0.0
+        log_scale, change = np.log(np.asarray(self.door_.scale, np.float64)).ravel(), 0.0
         if not log_scale.any():
-            return
+            return 0.0
         for start in range(0, measured.size, CHECKED):
             few = measured[start : start + CHECKED]
-            self._change -= float(weights[few] @ (~np.isnan(x[few].reshape(few.size, -1)) @ log_scale))
-        self._change /= float(weights[measured].sum())
-
-    def _finish(self, trained: Trained, weight: float) -> None:
-        self.model_, change = trained.model, self._change
-        self.history_ = trained.trace
-        bounds = trained.trace.get("held_out", trained.trace["elbo"])
-        self.trace_ = Trace(trained.trace["epoch"], (bounds + change) * weight, trained.trace["seconds"])
-        at = np.flatnonzero(trained.trace["step"] == trained.best_step)
-        self.lower_bound_ = float(bounds[at[-1]] if at.size else np.nan) + change
-        self.n_iter_ = int(trained.trace["epoch"][-1]) if trained.trace["epoch"].size else 0
-        self.converged_ = trained.status == CONVERGED
-        self.stop_reason_ = stop_reason(trained.status)
-        if trained.status == NAN:
-            warnings.warn(
-                "the bound was no number, and half the rate was no cure: the best parameters before that are kept "
-                f"(step {trained.best_step}). Lower learning_rate (it is {self.learning_rate}), or set clip=1.",
-                ConvergenceWarning,
-                stacklevel=5,
-            )
-
-
-def held_out_rows(order: np.ndarray, share: float, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Which rows are held out, the first of a mixed order, and which are learned from, in the order they came in.
-
-    None is held out where there are too few, or where all that counts would be.
-    """
-    kept = min(round(share * order.size), MOST_HELD_OUT)
-    if kept < FEWEST_HELD_OUT or not weights[order[kept:]].any():
-        kept = 0
-    return order[:kept], np.sort(order[kept:])
+            change -= float(weights[few] @ (~np.isnan(x[few].reshape(few.size, -1)) @ log_scale))
+        return change / float(weights[measured].sum())

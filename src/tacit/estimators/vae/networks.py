@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jaxtyping import PRNGKeyArray
 
 from tacit.models.vae.levels import Leading
 from tacit.models.vae.networks import MLP, ConvDecoder, ConvEncoder
@@ -52,7 +53,7 @@ class NetworkPlan(NamedTuple):
         return (*self.event, 1) if len(self.event) == 2 else self.event
 
 
-def make_encoder(plan: NetworkPlan, outputs: int, key: Any) -> Callable:
+def make_encoder(plan: NetworkPlan, outputs: int, key: PRNGKeyArray) -> Callable:
     """A network from a row, and what it is given, to so many numbers."""
     kind = plan.kind()
     if kind == "mlp":
@@ -69,7 +70,7 @@ def make_encoder(plan: NetworkPlan, outputs: int, key: Any) -> Callable:
     )
 
 
-def make_decoder(plan: NetworkPlan, posterior: Posterior, key: Any) -> Callable:
+def make_decoder(plan: NetworkPlan, posterior: Posterior, key: PRNGKeyArray) -> Callable:
     """A network from z, and what the row is given, to the likelihood's outputs."""
     kind, back, width = plan.kind(), tuple(reversed(plan.hidden)), posterior.width(plan.latent)
     seen, shape = posterior.visible(plan.latent), plan.outputs
@@ -91,7 +92,9 @@ def make_decoder(plan: NetworkPlan, posterior: Posterior, key: Any) -> Callable:
     return network if seen == width else Leading(network, seen, width)
 
 
-def networks(plan: NetworkPlan, posterior: Posterior, encoder: Any, decoder: Any, key: Any) -> tuple[Any, Any]:
+def networks(
+    plan: NetworkPlan, posterior: Posterior, encoder: Callable | None, decoder: Callable | None, key: PRNGKeyArray
+) -> tuple[Any, Any]:
     """Encoder and decoder: the user's, or made.
 
     Raises:
@@ -108,13 +111,13 @@ def networks(plan: NetworkPlan, posterior: Posterior, encoder: Any, decoder: Any
     )
 
 
-def _check(name: str, network: Any, into: tuple[int, ...], out: tuple[int, ...]) -> None:
+def _check(name: str, network: Callable, into: tuple[int, ...], out: tuple[int, ...]) -> None:
     """Whether a network of the user's has the shapes that it needs; nothing is computed."""
     needed = f"{name} must make numbers of the shape {out} of one input of the shape {into}"
     try:
         said = eqx.filter_eval_shape(network, jax.ShapeDtypeStruct(into, jnp.float32))
     except Exception as error:
         raise ValueError(f"{needed}; it fails: {str(error).splitlines()[0]}") from error
-    found = getattr(said, "shape", type(said).__name__)
+    found = said.shape if isinstance(said, jax.ShapeDtypeStruct) else type(said).__name__
     if found != out:
         raise ValueError(f"{needed}; it gives {found}")

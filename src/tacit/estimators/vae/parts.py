@@ -7,6 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import PRNGKeyArray
 
 from tacit.data.blocks import Standardise
 from tacit.estimators.vae.rows import Facts
@@ -60,7 +61,7 @@ class Reading(eqx.Module):
     levels: bool = eqx.field(static=True)
     binarize: str | None = eqx.field(static=True)
 
-    def __call__(self, rows: Rows, key: Any) -> Rows:
+    def __call__(self, rows: Rows, key: PRNGKeyArray) -> Rows:
         x = rows.x.astype(jnp.float32)
         if self.door is not None:
             x = self.door(x)
@@ -74,7 +75,9 @@ class Reading(eqx.Module):
         return Rows(x, rows.given, rows.label)
 
 
-def choose_likelihood(asked: Any, x: np.ndarray, facts: Facts, binarize: str | None) -> Likelihood:
+def choose_likelihood(
+    asked: str | Likelihood | list[Any] | tuple[Any, ...], x: np.ndarray, facts: Facts, binarize: str | None
+) -> Likelihood:
     """The likelihood by name, as given, or by the values: 0/1, 8-bit levels, shares of 1, real numbers.
 
     Raises:
@@ -148,7 +151,7 @@ def real_columns(likelihood: Likelihood, event: tuple[int, ...]) -> np.ndarray:
     return np.full(event, isinstance(likelihood, NormalLikelihood))
 
 
-def choose_objective(asked: Any, posterior: Posterior) -> Objective:
+def choose_objective(asked: str | Objective, posterior: Posterior) -> Objective:
     """The objective by name, as given, or the one that suits the posterior."""
     quantised = isinstance(posterior, QuantisedCodes)
     if isinstance(asked, str) and asked == "auto":
@@ -164,7 +167,7 @@ def choose_objective(asked: Any, posterior: Posterior) -> Objective:
 
 
 def choose_posterior(
-    asked: Any, latent: int | tuple[int, int], hidden: Sequence[int], activation: str, key: Any
+    asked: str | Posterior, latent: int | tuple[int, int], hidden: Sequence[int], activation: str, key: PRNGKeyArray
 ) -> Any:
     """The posterior by name or as given; two levels of latent variables where there are two numbers of them."""
     if isinstance(asked, Posterior):
@@ -183,7 +186,9 @@ def choose_posterior(
     return simple.get(asked, Point)()
 
 
-def choose_prior(asked: Any, posterior: Posterior, latent: Any, rows: np.ndarray, shape: dict[str, Any]) -> Prior:
+def choose_prior(
+    asked: str | Prior, posterior: Posterior, latent: int | tuple[int, int], rows: np.ndarray, shape: dict[str, Any]
+) -> Prior:
     """The prior by name, as given, or the one that suits the posterior.
 
     Args:
@@ -200,6 +205,7 @@ def choose_prior(asked: Any, posterior: Posterior, latent: Any, rows: np.ndarray
     if isinstance(posterior, TwoLevels):
         own: Prior | None = TopDown(posterior.first, posterior.second, **shape)
     elif isinstance(posterior, (CategoricalCodes, QuantisedCodes)):
+        assert not isinstance(latent, tuple)
         own = CodeTable(latent, posterior.levels)
     else:
         own = None
@@ -207,6 +213,7 @@ def choose_prior(asked: Any, posterior: Posterior, latent: Any, rows: np.ndarray
         if asked != "auto":
             raise ValueError(f"{type(posterior).__name__} comes with a prior of its own: leave prior='auto'")
         return own
+    assert not isinstance(latent, tuple)  # two levels come with their own
     width = posterior.width(latent)
     if asked == "mixture":
         return MixtureOfGaussians(width, PRIOR_COMPONENTS, key=shape["key"])

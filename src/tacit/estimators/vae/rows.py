@@ -1,20 +1,23 @@
 """What a deep model takes: rows or images, and what they are conditional on."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import jax
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import validate_data
 
 from tacit.estimators.base import unmasked
+from tacit.estimators.capabilities import MatrixLike
+from tacit.estimators.settings import Estimator
 from tacit.models.vae.likelihoods import Likelihood
 
 CHECKED = 4096
 """Rows whose values are looked at together."""
 
 
-def read_deep_rows(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
+def read_deep_rows(estimator: Estimator, X: MatrixLike, *, reset: bool) -> np.ndarray:
     """Rows ``(n, d)`` or images ``(n, height, width[, channels])``: float32 with NaN for gaps, or uint8 as they are.
 
     Raises:
@@ -116,7 +119,7 @@ class Conditions(NamedTuple):
     scale: np.ndarray | None
 
     @classmethod
-    def of(cls, given: Any, rows: int) -> Self:
+    def of(cls, given: ArrayLike | None, rows: int) -> Self:
         """Learned from what is given at fit.
 
         Raises:
@@ -137,7 +140,7 @@ class Conditions(NamedTuple):
             return int(self.classes.size)
         return 0 if self.shift is None else int(self.shift.size)
 
-    def encoded(self, given: Any, rows: int) -> np.ndarray | None:
+    def encoded(self, given: ArrayLike | None, rows: int) -> np.ndarray | None:
         """The numbers of every row ``[rows, width]``, or None for a model that is given nothing.
 
         Raises:
@@ -161,7 +164,7 @@ class Conditions(NamedTuple):
         return ((numbers - self.shift) / self.scale).astype(np.float32)
 
 
-def _lines(given: Any, rows: int) -> np.ndarray:
+def _lines(given: ArrayLike | None, rows: int) -> np.ndarray:
     values = np.asarray(unmasked(given, "given"))
     if values.shape[0] != rows:
         raise ValueError(f"given has {values.shape[0]} lines for {rows} rows")

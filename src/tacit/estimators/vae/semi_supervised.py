@@ -5,12 +5,14 @@ from typing import Any, Self
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import PRNGKeyArray
+from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 
 from tacit.compute import single_precision
 from tacit.data.blocks import Standardise
-from tacit.estimators.base import check_whole, seed_of, unmasked_objects
-from tacit.estimators.capabilities import Capability, PredictsClasses, Refines
+from tacit.estimators.base import Seed, check_whole, seed_of, unmasked_objects
+from tacit.estimators.capabilities import Capability, MatrixLike, PredictsClasses, Refines
 from tacit.estimators.vae import parts
 from tacit.estimators.vae.describe import Architecture, layers
 from tacit.estimators.vae.networks import make_encoder
@@ -19,6 +21,7 @@ from tacit.estimators.vae.vae import VAE
 from tacit.inference.objectives import Elbo, Objective
 from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.models.vae.labelled import Labelled, LabelledLatent, class_log_probs
+from tacit.models.vae.likelihoods import Likelihood
 from tacit.models.vae.model import DeepLatent, Rows
 
 UNLABELLED = -1
@@ -39,7 +42,7 @@ class SemiSupervisedVAE(VAE, PredictsClasses):
     model_: Any
 
     @single_precision
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:  # type: ignore[override]
+    def fit(self, X: MatrixLike, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None) -> Self:  # type: ignore[override]
         """Learn from rows and the labels of some.
 
         Args:
@@ -79,7 +82,9 @@ class SemiSupervisedVAE(VAE, PredictsClasses):
         """Not for this model: which classes there are must be known at once."""
         raise AttributeError("SemiSupervisedVAE learns from all rows at once: call fit")
 
-    def _compose(self, likelihood: Any, view: Standardise | None, few: np.ndarray, key: Any) -> LabelledLatent:
+    def _compose(
+        self, likelihood: Likelihood, view: Standardise | None, few: np.ndarray, key: PRNGKeyArray
+    ) -> LabelledLatent:
         self.conditions_ = Conditions(self.classes_, None, None)
         one, two = jax.random.split(key)
         latent = self._latent(likelihood, view, few, one)
@@ -97,11 +102,11 @@ class SemiSupervisedVAE(VAE, PredictsClasses):
             parts.choose_objective(self._asked_objective(), self._deep_latent.posterior_kind), 1.0 / self._labelled
         )
 
-    def _bound(self, n_samples: int, given: Any) -> tuple[Any, Objective]:
+    def _bound(self, n_samples: int, given: ArrayLike | None) -> tuple[Any, Objective]:
         return super()._bound(n_samples, given) if given is not None else (self.model_, Labelled(Elbo(n_samples), 0.0))
 
     @single_precision
-    def predict_proba(self, X: Any) -> np.ndarray:
+    def predict_proba(self, X: MatrixLike) -> np.ndarray:
         """``q(y|x)``, ``(n, classes)``."""
         return self._class_shares(self._read(X))
 
@@ -113,17 +118,17 @@ class SemiSupervisedVAE(VAE, PredictsClasses):
         logs = np.concatenate(found).astype(np.float64)
         return np.exp(logs - logsumexp(logs, axis=1, keepdims=True))
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: MatrixLike) -> np.ndarray:
         """The likeliest class of every row."""
         return self._likeliest(self._read(X))
 
     def _likeliest(self, stored: np.ndarray) -> np.ndarray:
         return self.classes_[self._class_shares(stored).argmax(axis=1)]
 
-    def _conditions(self, stored: np.ndarray, given: Any) -> np.ndarray | None:
+    def _conditions(self, stored: np.ndarray, given: ArrayLike | None) -> np.ndarray | None:
         return super()._conditions(stored, self._likeliest(stored) if given is None else given)
 
-    def _log_prob(self, rows: Rows, key: np.ndarray, number: int, given: Any) -> np.ndarray:
+    def _log_prob(self, rows: Rows, key: np.ndarray, number: int, given: ArrayLike | None) -> np.ndarray:
         """``log p(x|y)`` of the classes given, or ``log Σ_y p(y) p(x|y)``."""
         score = super()._log_prob
         if given is not None:
@@ -133,7 +138,9 @@ class SemiSupervisedVAE(VAE, PredictsClasses):
         return logsumexp(np.stack(each) + prior[:, None], axis=0)
 
     @single_precision
-    def sample(self, n_samples: int = 1, *, given: Any = None, random_state: Any = None, **settings: Any) -> np.ndarray:
+    def sample(
+        self, n_samples: int = 1, *, given: ArrayLike | None = None, random_state: Seed = None, **settings: Any
+    ) -> np.ndarray:
         """New rows, of the classes given or drawn from p(y); settings as for `VAE.sample`."""
         self._model()
         check_whole("n_samples", n_samples, 1)
@@ -165,14 +172,14 @@ class SemiSupervisedVAE(VAE, PredictsClasses):
         return Graph(nodes, edges, (Plate("n", "n = 1…N"),))
 
 
-def _is_label(value: Any) -> bool:
+def _is_label(value: object) -> bool:
     try:
         return value is not None and bool(value == value) and bool(value != UNLABELLED)
     except TypeError:  # pandas' NA is neither equal nor unequal to anything
         return False
 
 
-def _labels(y: Any) -> tuple[np.ndarray, np.ndarray]:
+def _labels(y: ArrayLike | None) -> tuple[np.ndarray, np.ndarray]:
     """Which rows have a label, and the labels."""
     if y is None:
         raise ValueError("this model requires y to be passed, but the target y is None: a label a row, -1 for none")

@@ -1,17 +1,18 @@
 """``VAE``: a variational auto-encoder with scikit-learn's face; its variants are choices of parts."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, field
 from typing import Annotated, Any, Self
 
+from numpy.typing import ArrayLike
+
 from tacit.compute import single_precision
-from tacit.estimators.settings import FROM_0, Choice, Number, Whole, Widths, settings
-from tacit.estimators.vae.evaluation import DeepEvaluation
+from tacit.estimators.capabilities import MatrixLike
+from tacit.estimators.settings import FROM_0, Choice, Whole, Widths, settings
+from tacit.estimators.vae.evaluation import DeepEvaluation, DeepWalks
 from tacit.estimators.vae.fit import DeepFit
 from tacit.estimators.vae.networks import NETWORKS
 from tacit.estimators.vae.parts import BINARIZE
-from tacit.estimators.vae.walks import DeepWalks
 from tacit.inference.objectives import Elbo, ImportanceWeighted
 from tacit.models.vae.discrete import QuantisedCodes
 from tacit.models.vae.networks import ACTIVATIONS
@@ -71,33 +72,24 @@ class VAE(DeepFit, DeepWalks, DeepEvaluation):
     """"stochastic" draws every pixel anew with its grey level as probability, "threshold" cuts at ½."""
     max_epochs: Annotated[int | None, Whole(1)] = None
     """passes over the rows; None makes about 10 000 steps, and 20 passes at least."""
-    batch_size: Annotated[int, Whole(1)] = 128
-    """rows of a step."""
-    learning_rate: Annotated[float, Number("a positive number", least_too=False, below=math.inf)] = 1e-3
-    """of Adam."""
     schedule: Annotated[str, Choice(("cosine", "constant"))] = "cosine"
     """"cosine": the rate falls to 0 along a half cosine; "constant"."""
-    warm_up: Annotated[float, FROM_0] = 0.1
-    """share of the fit over which the weight of the KL rises from 0 to 1."""
-    validation_fraction: Annotated[float, Number("a number from 0 to below 1", below=1.0)] = 0.1
-    """of the rows, held out (10 000 at most) to stop the fit and to choose its best parameters once the KL has its full
-    weight; 0 holds out none."""
-    patience: Annotated[int | None, Whole(1)] = 20
-    """measurements of the held-out bound without a better one after which the fit ends; one is taken every epoch, or
-    every 200 steps where epochs are shorter."""
     clip: Annotated[float, FROM_0] = 0.0
     """the largest norm of a gradient; 0 does not clip."""
     optimiser: Any = None
     """an `optax.GradientTransformation` in Adam's place (its rate is multiplied by ``learning_rate``)."""
     n_samples: Annotated[int, Whole(1)] = 1000
     """draws of z in ``score_samples``."""
-    random_state: Any = None
-    """seed."""
-    verbose: int = 0
-    """print a line every so many epochs."""
 
     @single_precision
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, *, given: Any = None) -> Self:
+    def fit(
+        self,
+        X: MatrixLike,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        given: ArrayLike | None = None,
+    ) -> Self:
         """Learn from rows.
 
         Args:
@@ -114,7 +106,14 @@ class VAE(DeepFit, DeepWalks, DeepEvaluation):
         return self
 
     @single_precision
-    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None, *, given: Any = None) -> Self:
+    def partial_fit(
+        self,
+        X: MatrixLike,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        given: ArrayLike | None = None,
+    ) -> Self:
         """One pass over these rows at a constant rate; the first call settles the scale and the networks."""
         self._fit_more(X, sample_weight, given)
         return self

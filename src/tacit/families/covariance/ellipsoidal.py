@@ -4,10 +4,10 @@ The objective is −½ Σ_k [n_k log|Σ_k| + tr(Σ_k⁻¹ S_k)] (Celeux & Govaer
 McNicholas 2014).
 """
 
-import jax
-import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Float
 
+from tacit.arrays import cholesky_factor, eigh, inverse_triangle, spread, xp
 from tacit.compute import Array
 from tacit.families.covariance.diagonal import (
     INNER_ITERATIONS,
@@ -23,13 +23,13 @@ from tacit.families.covariance.structures import STRUCTURES, canonical_name
 
 def maximise_covariances(
     structure: str,
-    scatter: Float[Array, "components dims dims"],
-    counts: Float[Array, " components"],
-    previous: Float[Array, "components dims dims"],
+    scatter: Float[Array, "*starts components dims dims"],
+    counts: Float[Array, "*starts components"],
+    previous: Float[Array, "*starts components dims dims"],
     *,
     tolerance: float = INNER_TOLERANCE,
     iterations: int = INNER_ITERATIONS,
-) -> Float[Array, "components dims dims"]:
+) -> Float[Array, "*starts components dims dims"]:
     """The covariances that maximise −½ Σ_k [n_k log|Σ_k| + tr(Σ_k⁻¹ S_k)] under a structure.
 
     Closed for all but VEI, VEE, VEV, EVE and VVE; those iterate from ``previous``, and every move raises the
@@ -47,10 +47,10 @@ def maximise_covariances(
     """
     known = canonical_name(structure, scatter.shape[-1])
     active = present(counts)
-    cells = active[:, None, None]
-    eye = jnp.eye(scatter.shape[-1], dtype=scatter.dtype)
-    whole, before = jnp.where(cells, scatter, eye), jnp.where(cells, previous, eye)
-    counts = jnp.where(active, counts, 0.0)
+    cells = active[..., None, None]
+    eye = np.eye(scatter.shape[-1], dtype=scatter.dtype)
+    whole, before = xp.where(cells, scatter, eye), xp.where(cells, previous, eye)
+    counts = xp.where(active, counts, 0.0)
     end = finest(tolerance, scatter.dtype)
     if STRUCTURES[known].diagonal:
         fresh = _along_the_axes(known, whole, counts, before, tolerance, iterations)
@@ -58,95 +58,95 @@ def maximise_covariances(
         fresh = _own_orientation(known, whole, counts, before, tolerance, iterations)
     elif known in ("EVE", "VVE"):
         axes, variances = common_orientation(whole, counts, before, known == "EVE", end, iterations)
-        fresh = (axes * variances[:, None, :]) @ axes.T
+        fresh = (axes[..., None, :, :] * variances[..., None, :]) @ xp.swapaxes(axes, -1, -2)[..., None, :, :]
     elif known == "VEE":
         fresh = _own_volume(whole, counts, before, end, iterations)
     elif known == "EVV":
         fresh = _own_shape(whole, counts)
     elif known == "EEE":
-        fresh = jnp.broadcast_to(jnp.where(cells, scatter, 0.0).sum(0) / counts.sum(), scatter.shape)
+        pooled = xp.where(cells, scatter, 0.0).sum(-3, keepdims=True)
+        fresh = xp.broadcast_to(pooled / counts.sum(-1)[..., None, None, None], scatter.shape)
     else:
-        fresh = whole / jnp.where(active, counts, 1.0)[:, None, None]
-    return jnp.where(cells, 0.5 * (fresh + jnp.swapaxes(fresh, -1, -2)), previous)
+        fresh = whole / xp.where(active, counts, 1.0)[..., None, None]
+    return xp.where(cells, 0.5 * (fresh + xp.swapaxes(fresh, -1, -2)), previous)
 
 
 def _along_the_axes(
     structure: str,
-    scatter: Float[jax.Array, "components dims dims"],
-    counts: Float[jax.Array, " components"],
-    before: Float[jax.Array, "components dims dims"],
+    scatter: Float[Array, "*starts components dims dims"],
+    counts: Float[Array, "*starts components"],
+    before: Float[Array, "*starts components dims dims"],
     tolerance: float,
     iterations: int,
-) -> Float[Array, "components dims dims"]:
+) -> Float[Array, "*starts components dims dims"]:
     """EII, VII, EEI, VEI, EVI, VVI (E, V): only the diagonal of the scatter counts."""
-    squares = jnp.diagonal(scatter, axis1=1, axis2=2)
+    squares = xp.diagonal(scatter, axis1=-2, axis2=-1)
     variances = maximise_variances(
         structure,
         squares,
-        jnp.broadcast_to(counts[:, None], squares.shape),
-        jnp.diagonal(before, axis1=1, axis2=2),
+        xp.broadcast_to(counts[..., None], squares.shape),
+        xp.diagonal(before, axis1=-2, axis2=-1),
         tolerance=tolerance,
         iterations=iterations,
     )
-    return variances[:, :, None] * jnp.eye(scatter.shape[-1], dtype=scatter.dtype)
+    return spread(variances)
 
 
 def _own_orientation(
     structure: str,
-    scatter: Float[jax.Array, "components dims dims"],
-    counts: Float[jax.Array, " components"],
-    before: Float[jax.Array, "components dims dims"],
+    scatter: Float[Array, "*starts components dims dims"],
+    counts: Float[Array, "*starts components"],
+    before: Float[Array, "*starts components dims dims"],
     tolerance: float,
     iterations: int,
-) -> Float[jax.Array, "components dims dims"]:
+) -> Float[Array, "*starts components dims dims"]:
     """EEV and VEV: D_k holds the axes of S_k in the order of its eigenvalues; these follow EEI or VEI."""
-    squares, axes = jnp.linalg.eigh(scatter)
+    squares, axes = eigh(scatter)
     variances = maximise_variances(
         {"EEV": "EEI", "VEV": "VEI"}[structure],
         squares,
-        jnp.broadcast_to(counts[:, None], squares.shape),
-        jnp.linalg.eigvalsh(before) if structure == "VEV" else squares,
+        xp.broadcast_to(counts[..., None], squares.shape),
+        eigh(before)[0] if structure == "VEV" else squares,
         tolerance=tolerance,
         iterations=iterations,
     )
-    return (axes * variances[:, None, :]) @ jnp.swapaxes(axes, -1, -2)
+    return (axes * variances[..., None, :]) @ xp.swapaxes(axes, -1, -2)
 
 
 def _own_volume(
-    scatter: Float[jax.Array, "components dims dims"],
-    counts: Float[jax.Array, " components"],
-    before: Float[jax.Array, "components dims dims"],
-    end: Float[jax.Array, ""],
+    scatter: Float[Array, "*starts components dims dims"],
+    counts: Float[Array, "*starts components"],
+    before: Float[Array, "*starts components dims dims"],
+    end: float,
     iterations: int,
-) -> Float[jax.Array, "components dims dims"]:
+) -> Float[Array, "*starts components dims dims"]:
     """VEE, Σ_k = λ_k C with |C| = 1: λ_k = tr(C⁻¹ S_k) / (D n_k) and C ∝ Σ_k S_k / λ_k in turn."""
     active, dims = counts > 0, scatter.shape[-1]
-    eye = jnp.eye(dims, dtype=scatter.dtype)
 
     def form(log_volumes):
-        mixed = jnp.einsum("k,kij->ij", jnp.where(active, jnp.exp(-log_volumes), 0.0), scatter)
-        return mixed / jnp.exp(_log_volumes(mixed))
+        mixed = (xp.where(active, xp.exp(-log_volumes), 0.0)[..., None, None] * scatter).sum(-3)
+        return mixed / xp.exp(_log_volumes(mixed))[..., None, None]
 
     def improve(log_volumes):
-        factor = jax.lax.linalg.cholesky(form(log_volumes))
-        half = jax.lax.linalg.triangular_solve(factor, eye, left_side=True, lower=True)
-        traces = jnp.einsum("ai,kij,aj->k", half, scatter, half)
-        return jnp.where(active, jnp.log(traces / (dims * jnp.where(active, counts, 1.0))), 0.0)
+        half = inverse_triangle(cholesky_factor(form(log_volumes)))
+        half = half[..., None, :, :]
+        traces = ((half @ scatter) * half).sum((-2, -1))
+        return xp.where(active, xp.log(traces / (dims * xp.where(active, counts, 1.0))), 0.0)
 
     log_volumes = fixed_point(improve, _log_volumes(before), end, iterations)
-    return jnp.exp(log_volumes)[:, None, None] * form(log_volumes)
+    return xp.exp(log_volumes)[..., None, None] * form(log_volumes)[..., None, :, :]
 
 
 def _own_shape(
-    scatter: Float[jax.Array, "components dims dims"], counts: Float[jax.Array, " components"]
-) -> Float[jax.Array, "components dims dims"]:
+    scatter: Float[Array, "*starts components dims dims"], counts: Float[Array, "*starts components"]
+) -> Float[Array, "*starts components dims dims"]:
     """EVV, |Σ_k| = λ^D for every k: Σ_k = λ S_k / |S_k|^(1/D) with λ = Σ_k |S_k|^(1/D) / Σ_k n_k."""
-    volumes = jnp.exp(_log_volumes(scatter))
-    shared = jnp.where(counts > 0, volumes, 0.0).sum() / counts.sum()
-    return shared * scatter / volumes[:, None, None]
+    volumes = xp.exp(_log_volumes(scatter))
+    shared = xp.where(counts > 0, volumes, 0.0).sum(-1) / counts.sum(-1)
+    return shared[..., None, None, None] * scatter / volumes[..., None, None]
 
 
-def _log_volumes(matrices: Float[jax.Array, "*batch dims dims"]) -> Float[jax.Array, "*batch"]:
+def _log_volumes(matrices: Float[Array, "*batch dims dims"]) -> Float[Array, "*batch"]:
     """log |M|^(1/D) of positive definite matrices."""
-    factor = jax.lax.linalg.cholesky(matrices)
-    return 2.0 * jnp.log(jnp.diagonal(factor, axis1=-2, axis2=-1)).mean(-1)
+    factor = cholesky_factor(matrices)
+    return 2.0 * xp.log(xp.diagonal(factor, axis1=-2, axis2=-1)).mean(-1)

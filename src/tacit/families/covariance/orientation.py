@@ -9,32 +9,33 @@ move all of D at once under a bound. Both have the same fixed points.)
 
 from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
+
+from tacit.arrays import eigh, over_items, put, while_loop, xp
+from tacit.compute import Array
 
 
 class Turned(NamedTuple):
     """Scatter seen along the axes of a common orientation."""
 
-    orientation: Float[jax.Array, "dims dims"]
-    scatter: Float[jax.Array, "components dims dims"]
+    orientation: Float[Array, "*starts dims dims"]
+    scatter: Float[Array, "*starts components dims dims"]
     """Dᵀ S_k D."""
 
-    def along(self) -> Float[jax.Array, "components dims"]:
+    def along(self) -> Float[Array, "*starts components dims"]:
         """The sums of squares along the axes."""
-        return jnp.diagonal(self.scatter, axis1=1, axis2=2)
+        return xp.diagonal(self.scatter, axis1=-2, axis2=-1)
 
 
 def common_orientation(
-    scatter: Float[jax.Array, "components dims dims"],
-    counts: Float[jax.Array, " components"],
-    previous: Float[jax.Array, "components dims dims"],
+    scatter: Float[Array, "*starts components dims dims"],
+    counts: Float[Array, "*starts components"],
+    previous: Float[Array, "*starts components dims dims"],
     equal_volume: bool,
-    end: Float[jax.Array, ""],
+    end: float,
     iterations: int,
-) -> tuple[Float[jax.Array, "dims dims"], Float[jax.Array, "components dims"]]:
+) -> tuple[Float[Array, "*starts dims dims"], Float[Array, "*starts components dims"]]:
     """D and the variances along its columns that maximise the objective of EVE or VVE.
 
     The objective has several maxima in D. The better of two starts is taken: the orientation of ``previous``
@@ -48,25 +49,24 @@ def common_orientation(
         end: the slope in any one angle, relative to the weight, at which the sweeps end.
         iterations: limit of the sweeps.
     """
-    schedule = jnp.asarray(rounds_of_pairs(scatter.shape[-1]))
+    schedule = rounds_of_pairs(scatter.shape[-1])
 
     def one_round(carry, pairs):
         turned, steepest = carry
         inverse = 1.0 / shapes_along(turned.along(), counts, equal_volume)
-        turn, slope = _best_turn(turned, jnp.where(counts[:, None] > 0, inverse, 0.0), counts.sum(), pairs)
-        rotated = turn.T @ turned.scatter @ turn
-        return (Turned(turned.orientation @ turn, rotated), jnp.maximum(steepest, slope)), None
+        turn, slope = _best_turn(turned, xp.where(counts[..., None] > 0, inverse, 0.0), counts.sum(-1), pairs)
+        rotated = xp.swapaxes(turn, -1, -2)[..., None, :, :] @ turned.scatter @ turn[..., None, :, :]
+        return Turned(turned.orientation @ turn, rotated), xp.maximum(steepest, slope)
 
     def sweep(state):
-        (turned, steepest), _ = jax.lax.scan(one_round, (state[0], jnp.zeros_like(end)), schedule)
-        return turned, steepest, state[2] + 1
+        turned, steepest = over_items(one_round, (state[0], xp.zeros_like(counts[..., 0])), schedule)
+        return turned, (steepest > end).any(), state[2] + 1
 
     def unfinished(state):
-        return (state[1] > end) & (state[2] < iterations)
+        return state[1] & (state[2] < iterations)
 
     start = _better_start(scatter, counts, previous, equal_volume)
-    state = (start, jnp.full_like(end, jnp.inf), jnp.asarray(0))
-    axes = jax.lax.while_loop(unfinished, sweep, state)[0].orientation
+    axes = while_loop(unfinished, sweep, (start, np.asarray(True), np.asarray(0)))[0].orientation
     # the turned scatter is formed afresh, so that the rounding of many turns does not add up
     return axes, shapes_along(_seen_along(axes, scatter).along(), counts, equal_volume)
 
@@ -83,69 +83,73 @@ def rounds_of_pairs(dims: int) -> Int[np.ndarray, "rounds two pairs"]:
 
 
 def shapes_along(
-    squares: Float[jax.Array, "components dims"], counts: Float[jax.Array, " components"], equal_volume: bool
-) -> Float[jax.Array, "components dims"]:
+    squares: Float[Array, "*starts components dims"], counts: Float[Array, "*starts components"], equal_volume: bool
+) -> Float[Array, "*starts components dims"]:
     """The best variances along given axes: S/n, or for EVE the closed form with one volume for all."""
     active = counts > 0
     if not equal_volume:
-        return squares / jnp.where(active, counts, 1.0)[:, None]
-    logs = jnp.log(squares)
+        return squares / xp.where(active, counts, 1.0)[..., None]
+    logs = xp.log(squares)
     centre = logs.mean(-1, keepdims=True)
-    volume = jnp.where(active, jnp.exp(centre[:, 0]), 0.0).sum() / counts.sum()
-    return volume * jnp.exp(logs - centre)
+    volume = xp.where(active, xp.exp(centre[..., 0]), 0.0).sum(-1) / counts.sum(-1)
+    return volume[..., None, None] * xp.exp(logs - centre)
 
 
 def _best_turn(
     turned: Turned,
-    inverse: Float[jax.Array, "components dims"],
-    weight: Float[jax.Array, ""],
-    pairs: Int[jax.Array, "two pairs"],
-) -> tuple[Float[jax.Array, "dims dims"], Float[jax.Array, ""]]:
+    inverse: Float[Array, "*starts components dims"],
+    weight: Float[Array, "*starts"],
+    pairs: Int[Array, "two pairs"],
+) -> tuple[Float[Array, "*starts dims dims"], Float[Array, "*starts"]]:
     """The best angles of disjoint pairs, as one orthogonal matrix, and the steepest slope before the turn.
 
     With F = Dᵀ S D and w = 1/Λ, the part of Σ_k tr(Λ_k⁻¹ F_k) that depends on the angle θ of the pair (l, m)
     is ½(p cos 2θ + q sin 2θ), p = Σ_k (w_kl − w_km)(F_kll − F_kmm), q = 2 Σ_k (w_kl − w_km) F_klm.
     """
     l, m = pairs[0], pairs[1]
-    squares, difference = turned.along(), inverse[:, l] - inverse[:, m]
-    p = (difference * (squares[:, l] - squares[:, m])).sum(0)
-    q = 2.0 * (difference * turned.scatter[:, l, m]).sum(0)
+    squares, difference = turned.along(), inverse[..., l] - inverse[..., m]
+    p = (difference * (squares[..., l] - squares[..., m])).sum(-2)
+    q = 2.0 * (difference * turned.scatter[..., l, m]).sum(-2)
     # p and q are known up to the rounding of terms of this size: a slope far below it says nothing
-    size = (jnp.abs(difference) * jnp.sqrt(squares[:, l] * squares[:, m])).sum(0)
+    size = (xp.abs(difference) * xp.sqrt(squares[..., l] * squares[..., m])).sum(-2)
     flat = (p == 0.0) & (q == 0.0)
-    angle = jnp.where(flat, 0.0, 0.5 * jnp.arctan2(-q, jnp.where(flat, 1.0, -p)))
-    c, s = jnp.cos(angle), jnp.sin(angle)
-    turn = jnp.eye(squares.shape[-1], dtype=squares.dtype)
-    turn = turn.at[l, l].set(c).at[m, m].set(c).at[m, l].set(s).at[l, m].set(-s)
-    return turn, (jnp.abs(q) / (weight + size)).max()
+    angle = xp.where(flat, 0.0, 0.5 * xp.arctan2(-q, xp.where(flat, 1.0, -p)))
+    c, s = xp.cos(angle), xp.sin(angle)
+    turn: Array = np.broadcast_to(np.eye(squares.shape[-1], dtype=squares.dtype), turned.orientation.shape)
+    for place, value in (((..., l, l), c), ((..., m, m), c), ((..., m, l), s), ((..., l, m), -s)):
+        turn = put(turn, place, value)
+    return turn, (xp.abs(q) / (weight[..., None] + size)).max(-1)
 
 
 def _seen_along(
-    orientation: Float[jax.Array, "dims dims"], scatter: Float[jax.Array, "components dims dims"]
+    orientation: Float[Array, "*starts dims dims"], scatter: Float[Array, "*starts components dims dims"]
 ) -> Turned:
-    rotated = orientation.T @ scatter @ orientation
-    return Turned(orientation, 0.5 * (rotated + jnp.swapaxes(rotated, -1, -2)))
+    rotated = xp.swapaxes(orientation, -1, -2)[..., None, :, :] @ scatter @ orientation[..., None, :, :]
+    return Turned(orientation, 0.5 * (rotated + xp.swapaxes(rotated, -1, -2)))
 
 
 def _better_start(
-    scatter: Float[jax.Array, "components dims dims"],
-    counts: Float[jax.Array, " components"],
-    previous: Float[jax.Array, "components dims dims"],
+    scatter: Float[Array, "*starts components dims dims"],
+    counts: Float[Array, "*starts components"],
+    previous: Float[Array, "*starts components dims dims"],
     equal_volume: bool,
 ) -> Turned:
     """The better start: the common axes of ``previous``, or those of the pooled scatter."""
     active = counts > 0
     # eigenvectors common to all previous covariances, from a sum with unequal coefficients (the fractions of
     # the multiples of the golden ratio): a plain sum may be round where its terms are not
-    unequal = 0.5 + (0.6180339887498949 * jnp.arange(1, counts.shape[0] + 1, dtype=scatter.dtype)) % 1.0
-    blend = jnp.where(active, unequal / jnp.trace(previous, axis1=1, axis2=2), 0.0)
-    mixed = jnp.einsum("k,kij->ij", blend, previous)
-    pooled = jnp.einsum("k,kij->ij", active.astype(scatter.dtype), scatter)
-    axes = jnp.linalg.eigh(jnp.stack([mixed, pooled]))[1]
-    starts = jax.vmap(_seen_along, in_axes=(0, None))(axes, scatter)
+    unequal = 0.5 + (0.6180339887498949 * np.arange(1, counts.shape[-1] + 1, dtype=scatter.dtype)) % 1.0
+    blend = xp.where(active, unequal / xp.trace(previous, axis1=-2, axis2=-1), 0.0)
+    mixed = (blend[..., None, None] * previous).sum(-3)
+    pooled = (active[..., None, None] * scatter).sum(-3)
+    axes = eigh(xp.stack([mixed, pooled]))[1]
+    first, second = _seen_along(axes[0], scatter), _seen_along(axes[1], scatter)
 
     def cost(turned):
-        return (counts[:, None] * jnp.log(shapes_along(turned.along(), counts, equal_volume))).sum()
+        return (counts[..., None] * xp.log(shapes_along(turned.along(), counts, equal_volume))).sum((-2, -1))
 
-    better = jnp.argmin(jax.vmap(cost)(starts))
-    return jax.tree.map(lambda leaf: leaf[better], starts)
+    better = cost(first) <= cost(second)
+    return Turned(
+        xp.where(better[..., None, None], first.orientation, second.orientation),
+        xp.where(better[..., None, None, None], first.scatter, second.scatter),
+    )

@@ -13,29 +13,27 @@ posterior mode is found by the same M-steps as the maximum of the likelihood.
 import math
 from typing import NamedTuple, Self
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import gammaln, multigammaln
 from jaxtyping import Bool, Float
 
+from tacit.arrays import Pytree, cholesky_factor, solve_triangle, special, spread, xp
 from tacit.compute import LOG_2PI, Array
 from tacit.families.covariance.diagonal import present
 from tacit.families.covariance.structures import STRUCTURES, Structure, canonical_name
+from tacit.families.numeric import log_multigamma
 
 
 class PosteriorMode(NamedTuple):
     """What data and prior say together."""
 
-    means: Float[Array, "components dims"]
+    means: Float[Array, "*starts components dims"]
     """The modes of the means (the prior's mean where a component has no weight)."""
-    scatter: Float[Array, "components dims *square"]
-    counts: Float[Array, "components *columns"]
+    scatter: Float[Array, "..."]
+    counts: Float[Array, "..."]
     """With the scatter, what ``maximise_variances`` or ``maximise_covariances`` takes."""
 
 
-class GaussianPrior(eqx.Module):
+class GaussianPrior(Pytree):
     """A normal–inverse-gamma or normal–inverse-Wishart prior, according to the structure it is used with.
 
     For E, V, VII, VVI, EEE and VVV the mode is that of mclust. For EII and EEI it is what Fraley & Raftery
@@ -44,21 +42,21 @@ class GaussianPrior(eqx.Module):
     the structure; what mclust does for four of them (VEI, EVI, EEV, VEV) is the mode of no such density.
     """
 
-    mean: Float[Array, " dims"]
+    mean: Float[Array, "*starts dims"]
     """μ_P."""
-    shrinkage: Float[Array, ""]
+    shrinkage: Float[Array, "*starts"]
     """κ > 0: what the prior's mean weighs, in rows."""
-    scale: Float[Array, "dims dims"]
+    scale: Float[Array, "*starts dims dims"]
     """Λ, positive definite."""
-    dof: Float[Array, ""]
+    dof: Float[Array, "*starts"]
     """ν, above D − 1."""
 
     def posterior_mode(
         self,
         structure: str,
-        counts: Float[Array, "components *columns"],
-        means: Float[Array, "components dims"],
-        scatter: Float[Array, "components dims *square"],
+        counts: Float[Array, "..."],
+        means: Float[Array, "*starts components dims"],
+        scatter: Float[Array, "..."],
     ) -> PosteriorMode:
         """The MAP means, and the scatter and counts whose M-step gives the posterior mode of the covariances.
 
@@ -72,47 +70,50 @@ class GaussianPrior(eqx.Module):
             scatter: about those means: ``[K, D, D]``, or its diagonal ``[K, D]``. A component without weight
                 is given none by the prior either, so that the M-step leaves it alone.
         """
-        matrices = scatter.ndim == 3
-        columns = jnp.broadcast_to(counts[:, None], means.shape) if matrices else jnp.asarray(counts)
+        matrices = scatter.ndim > counts.ndim
+        columns = xp.broadcast_to(counts[..., None], means.shape) if matrices else xp.asarray(counts)
         seen = present(columns)
-        active = seen.any(-1)
-        offset = jnp.where(seen, means - self.mean, 0.0)
-        fresh = self.mean + columns / (columns + self.shrinkage) * offset
-        pull = jnp.sqrt(columns * self.shrinkage / (columns + self.shrinkage)) * offset
+        active = xp.any(seen, axis=-1)
+        mean, shrinkage = self.mean[..., None, :], self.shrinkage[..., None, None]
+        offset = xp.where(seen, means - mean, 0.0)
+        fresh = mean + columns / (columns + shrinkage) * offset
+        pull = xp.sqrt(columns * shrinkage / (columns + shrinkage)) * offset
         count, extra = self._pseudo(_parts(structure, means.shape[-1]), active)
         if matrices:
-            total = scatter + pull[:, :, None] * pull[:, None, :] + extra
-            counts = jnp.where(active, counts + 1.0 + count, 0.0)
-            return PosteriorMode(fresh, jnp.where(active[:, None, None], total, scatter), counts)
-        total = scatter + pull**2 + jnp.diagonal(extra)
-        counts = jnp.where(active[:, None], counts + 1.0 + count, 0.0)
-        return PosteriorMode(fresh, jnp.where(active[:, None], total, scatter), counts)
+            total = scatter + pull[..., :, None] * pull[..., None, :] + extra[..., None, :, :]
+            counts = xp.where(active, counts + 1.0 + count[..., None], 0.0)
+            return PosteriorMode(fresh, xp.where(active[..., None, None], total, scatter), counts)
+        total = scatter + pull**2 + xp.diagonal(extra, axis1=-2, axis2=-1)[..., None, :]
+        counts = xp.where(active[..., None], counts + 1.0 + count[..., None, None], 0.0)
+        return PosteriorMode(fresh, xp.where(active[..., None], total, scatter), counts)
 
     def _pseudo(
-        self, parts: Structure, active: Bool[Array, " components"]
-    ) -> tuple[Float[Array, ""], Float[Array, "dims dims"]]:
+        self, parts: Structure, active: Bool[Array, "*starts components"]
+    ) -> tuple[Float[Array, "*starts"], Float[Array, "*starts dims dims"]]:
         """The count per column and the scatter that the prior of the covariances adds to each component."""
         dims = self.mean.shape[-1]
         if not parts.diagonal:
             count, extra = self.dof + dims + 1.0, self.scale
         else:
             share = dims if parts.round else 1
-            count, extra = (self.dof + 2.0) / share, jnp.diag(self._variances(parts)) / share
-        copies = jnp.maximum(active.sum(), 1).astype(self.scale.dtype) if parts.tied else 1.0
-        return jnp.asarray(count / copies), jnp.asarray(extra / copies)
+            count, extra = (self.dof + 2.0) / share, spread(self._variances(parts)) / share
+        if not parts.tied:
+            return count, extra
+        copies = xp.maximum(active.sum(-1), 1).astype(self.scale.dtype)
+        return count / copies, extra / copies[..., None, None]
 
-    def _variances(self, parts: Structure) -> Float[Array, " dims"]:
+    def _variances(self, parts: Structure) -> Float[Array, "*starts dims"]:
         """ς²: the diagonal of Λ, or for round structures its mean in every place."""
-        diagonal = jnp.diagonal(self.scale)
-        return jnp.full_like(diagonal, diagonal.mean()) if parts.round else diagonal
+        diagonal = xp.diagonal(self.scale, axis1=-2, axis2=-1)
+        return xp.broadcast_to(diagonal.mean(-1, keepdims=True), diagonal.shape) if parts.round else diagonal
 
     def log_prob(
         self,
         structure: str,
-        means: Float[Array, "components dims"],
-        covariances: Float[Array, "components dims *square"],
-        active: Bool[Array, " components"] | None = None,
-    ) -> Float[Array, ""]:
+        means: Float[Array, "*starts components dims"],
+        covariances: Float[Array, "..."],
+        active: Bool[Array, "*starts components"] | None = None,
+    ) -> Float[Array, "*starts"]:
         """The log-density of all means and covariances, in nats.
 
         Complete with its constants for E, V, EII, VII, EEI, VVI, EEE and VVV, as a density of the means and
@@ -127,42 +128,43 @@ class GaussianPrior(eqx.Module):
         """
         dims = means.shape[-1]
         parts = _parts(structure, dims)
-        active = jnp.ones(means.shape[0], bool) if active is None else jnp.asarray(active)
-        eye = jnp.eye(dims, dtype=means.dtype)
-        matrices = covariances if covariances.ndim == 3 else covariances[:, :, None] * eye
-        matrices = jnp.where(active[:, None, None], matrices, eye)
-        factor = jax.lax.linalg.cholesky(matrices)
-        whitened = _solve(factor, jnp.asarray(means - self.mean)[:, :, None])[..., 0]
-        log_det = 2.0 * jnp.log(jnp.diagonal(factor, axis1=1, axis2=2)).sum(-1)
-        distance = self.shrinkage * (whitened**2).sum(-1)
-        normal = -0.5 * (dims * (LOG_2PI - jnp.log(self.shrinkage)) + log_det + distance)
+        active = np.ones(means.shape[:-1], bool) if active is None else active
+        matrices = covariances if covariances.ndim > means.ndim else spread(covariances)
+        matrices = xp.where(active[..., None, None], matrices, np.eye(dims, dtype=means.dtype))
+        factor = cholesky_factor(matrices)
+        whitened = solve_triangle(factor, (means - self.mean[..., None, :])[..., None])[..., 0]
+        log_det = 2.0 * xp.log(xp.diagonal(factor, axis1=-2, axis2=-1)).sum(-1)
+        shrinkage = self.shrinkage[..., None]
+        normal = -0.5 * (dims * (LOG_2PI - xp.log(shrinkage)) + log_det + shrinkage * (whitened**2).sum(-1))
         if parts.diagonal:
-            spread = self._inverse_gamma(parts, jnp.diagonal(matrices, axis1=1, axis2=2))
+            own = self._inverse_gamma(parts, xp.diagonal(matrices, axis1=-2, axis2=-1))
         else:
-            spread = self._inverse_wishart(factor, log_det)
-        spread = jnp.where(active, spread, 0.0)
-        once = spread[jnp.argmax(active)] if parts.tied else spread.sum()
-        return jnp.where(active, normal, 0.0).sum() + once
+            own = self._inverse_wishart(factor, log_det)
+        own = xp.where(active, own, 0.0)
+        # of tied covariances one counts: their mean, for they are all the same
+        once = own.sum(-1) / xp.maximum(active.sum(-1), 1) if parts.tied else own.sum(-1)
+        return xp.where(active, normal, 0.0).sum(-1) + once
 
     def _inverse_gamma(
-        self, parts: Structure, variances: Float[Array, "components dims"]
-    ) -> Float[Array, " components"]:
+        self, parts: Structure, variances: Float[Array, "*starts components dims"]
+    ) -> Float[Array, "*starts components"]:
         """Σ_j log IG(v_j; ν/2, ς_j²/2), or for round structures the one term of σ²."""
         shape, rate = 0.5 * self.dof, 0.5 * self._variances(parts)
-        constant = shape * jnp.log(rate) - gammaln(shape)
-        terms = constant - (shape + 1.0) * jnp.log(variances) - rate / variances
-        return terms[:, 0] if parts.round else terms.sum(-1)
+        shape, rate = shape[..., None, None], rate[..., None, :]
+        constant = shape * xp.log(rate) - special.gammaln(shape)
+        terms = constant - (shape + 1.0) * xp.log(variances) - rate / variances
+        return terms[..., 0] if parts.round else terms.sum(-1)
 
     def _inverse_wishart(
-        self, factor: Float[jax.Array, "components dims dims"], log_det: Float[jax.Array, " components"]
-    ) -> Float[Array, " components"]:
+        self, factor: Float[Array, "*starts components dims dims"], log_det: Float[Array, "*starts components"]
+    ) -> Float[Array, "*starts components"]:
         """log IW(Σ; ν, Λ), Σ given by its Cholesky factor."""
         dims = self.mean.shape[-1]
-        root = jax.lax.linalg.cholesky(jnp.asarray(self.scale))
-        trace = (_solve(factor, jnp.broadcast_to(root, factor.shape)) ** 2).sum((-2, -1))
-        log_scale = 2.0 * jnp.log(jnp.diagonal(root)).sum()
-        constant = 0.5 * self.dof * (log_scale - dims * math.log(2.0)) - multigammaln(0.5 * self.dof, dims)
-        return constant - 0.5 * ((self.dof + dims + 1.0) * log_det + trace)
+        root = cholesky_factor(self.scale)
+        trace = (solve_triangle(factor, root[..., None, :, :]) ** 2).sum((-2, -1))
+        log_scale = 2.0 * xp.log(xp.diagonal(root, axis1=-2, axis2=-1)).sum(-1)
+        constant = 0.5 * self.dof * (log_scale - dims * math.log(2.0)) - log_multigamma(0.5 * self.dof, dims)
+        return constant[..., None] - 0.5 * ((self.dof + dims + 1.0)[..., None] * log_det + trace)
 
     def in_units(self, shift: Float[Array, " dims"], scale: Float[Array, " dims"]) -> Self:
         """The same prior where rows x are measured as ``scale · x + shift``, column by column.
@@ -208,10 +210,3 @@ def default_prior(
 
 def _parts(structure: str, dims: int) -> Structure:
     return STRUCTURES[canonical_name(structure, dims)]
-
-
-def _solve(
-    factor: Float[jax.Array, "*batch dims dims"], right: Float[jax.Array, "*batch dims columns"]
-) -> Float[jax.Array, "*batch dims columns"]:
-    """L⁻¹ B."""
-    return jax.lax.linalg.triangular_solve(factor, right, left_side=True, lower=True)

@@ -13,12 +13,11 @@ import abc
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int, PyTree
 
+from tacit.arrays import Pytree, xp
 from tacit.compute import Array
 from tacit.data.blocks import Standardise
 from tacit.families.base import Distribution, Family
@@ -26,10 +25,10 @@ from tacit.models.components.coordinates import Chart
 from tacit.models.components.steps import Step
 
 
-class Stack(eqx.Module):
+class Stack(Pytree):
     """K things of one kind over some columns, fitted by the same E- and M-step."""
 
-    if TYPE_CHECKING:  # a type checker takes variables that are abstract for fields, and would put them first
+    if TYPE_CHECKING:  # fields of every stack, which come after those of its parameters
 
         @property
         def columns(self) -> tuple[int, ...]:
@@ -38,9 +37,6 @@ class Stack(eqx.Module):
         @property
         def complete(self) -> bool:
             """Whether no entry of the columns is missing."""
-    else:
-        columns: eqx.AbstractVar[tuple[int, ...]]
-        complete: eqx.AbstractVar[bool]
 
     @property
     @abc.abstractmethod
@@ -76,11 +72,11 @@ class Stack(eqx.Module):
         """The next stack, from statistics summed over rows."""
 
     @abc.abstractmethod
-    def global_bound(self, active: Bool[Array, " components"]) -> Float[Array, ""]:
+    def global_bound(self, active: Bool[Array, "*starts components"]) -> Float[Array, "*starts"]:
         """What the bound holds beside the rows' share: a log prior, or −KL, of the components that are active."""
 
     @abc.abstractmethod
-    def take(self, order: Int[Array, " chosen"]) -> Self:
+    def take(self, order: Int[Array, "*starts chosen"]) -> Self:
         """Components chosen and ordered by index."""
 
     @abc.abstractmethod
@@ -91,7 +87,9 @@ class Stack(eqx.Module):
     def n_parameters(self) -> int:
         """Free parameters of all components."""
 
-    def statistics(self, rows: Float[Array, "rows dims"], responsibilities: Float[Array, "rows components"]) -> PyTree:
+    def statistics(
+        self, rows: Float[Array, "rows dims"], responsibilities: Float[Array, "*starts rows components"]
+    ) -> PyTree:
         """Expected statistics of rows under (weighted) responsibilities."""
         step = self.prepare()
         return step.statistics(step.terms(rows)[1], responsibilities)
@@ -152,8 +150,8 @@ class ConditionedColumns(NamedTuple):
 
 def inflation(dofs: Float[Array, "..."]) -> Float[Array, "..."]:
     """Variance over squared scale of Student's t, infinite where ν ≤ 2."""
-    many = jnp.where(dofs > 2.0, dofs, 3.0)
-    return jnp.where(dofs > 2.0, many / (many - 2.0), jnp.inf)
+    many = xp.where(dofs > 2.0, dofs, 3.0)
+    return xp.where(dofs > 2.0, many / (many - 2.0), xp.inf)
 
 
 class Picture(NamedTuple):
@@ -240,8 +238,8 @@ class Component(Stack):
     def given(self, rows: Float[Array, "rows dims"]) -> ConditionedColumns:
         """The columns given the observed ones of the same rows; only asked of those that are ``joint``."""
         means, variances = self.moments()
-        x = rows[:, jnp.asarray(self.columns)][:, None]
-        return ConditionedColumns(jnp.where(jnp.isnan(x), means, x), jnp.where(jnp.isnan(x), variances, 0.0))
+        x = rows[:, xp.asarray(self.columns)][:, None]
+        return ConditionedColumns(xp.where(xp.isnan(x), means, x), xp.where(xp.isnan(x), variances, 0.0))
 
     def column_given(self, place: int, found: Sequence[ConditionedColumns]) -> Distribution:
         """One column given the observed ones, with batch ``[rows, K]``, from what ``given`` found in slices of rows.
@@ -257,7 +255,7 @@ class Component(Stack):
         labels: Int[Array, "rows draws"],
     ) -> Float[Array, "rows draws d"]:
         """What to add to draws from the component of each label, that they be draws given the observed columns."""
-        return jnp.zeros_like(fresh)
+        return xp.zeros_like(fresh)
 
     @property
     def hidden_variable(self) -> bool:

@@ -7,17 +7,16 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Self
 
-import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int, PyTree
 
+from tacit.arrays import chosen, static, xp
 from tacit.compute import Array
 from tacit.families.base import ExponentialFamily
 from tacit.families.priors import ConjugatePrior
 from tacit.models.components.base import Component, ComponentPosterior
-from tacit.models.components.product import FamilyComponent
+from tacit.models.components.product import FamilyComponent, by_event, over_components
 from tacit.models.components.steps import FamilyFeatures, LinearStep, Step
 
 
@@ -30,10 +29,10 @@ class ConjugateComponent(ComponentPosterior):
     """With batch ``[columns]``, or ``[1]``."""
     family: ExponentialFamily
     """Of which only T(x) and h(x) are used."""
-    columns: tuple[int, ...] = eqx.field(static=True)
-    free: int = eqx.field(static=True)
+    columns: tuple[int, ...] = static()
+    free: int = static()
     """Free parameters of one component."""
-    complete: bool = eqx.field(static=True, default=True)
+    complete: bool = static(default=True)
 
     @classmethod
     def template(
@@ -47,7 +46,7 @@ class ConjugateComponent(ComponentPosterior):
         complete: bool,
     ) -> Self:
         """Components of which nothing is known but the prior."""
-        posterior = jax.tree.map(lambda leaf: jnp.repeat(jnp.asarray(leaf)[None], width, axis=0), prior)
+        posterior = jax.tree.map(lambda leaf: np.repeat(np.asarray(leaf)[None], width, axis=0), prior)
         return cls(posterior, prior, family, columns, free, complete)
 
     @property
@@ -65,29 +64,24 @@ class ConjugateComponent(ComponentPosterior):
     def prepare(self) -> Step:
         natural = self.posterior.expected_natural()
         normalizer = self.posterior.expected_log_normalizer()
-        components = normalizer.shape[0]
-        flat = natural.reshape(components, -1)
+        flat = natural.reshape(*natural.shape[:-2], -1)
         features = FamilyFeatures(self.family, self.complete)
         if self.complete:
             return LinearStep(features, flat, -normalizer.sum(-1), self.columns)
-        natural = jnp.concatenate([flat, -normalizer], axis=1)
-        return LinearStep(features, natural, jnp.zeros(components, flat.dtype), self.columns)
+        natural = xp.concatenate([flat, -normalizer], axis=-1)
+        return LinearStep(features, natural, xp.zeros_like(flat[..., 0]), self.columns)
 
-    def m_step(self, statistics: tuple[Float[Array, " components"], Float[Array, "components f"]]) -> Self:
+    def m_step(self, statistics: tuple[Float[Array, "..."], Float[Array, "..."]]) -> Self:
         """The conjugate posterior under expected statistics."""
-        weight, expected = statistics
         shape = self.posterior.expected_natural().shape
-        events = shape[1]
-        if self.complete:
-            weight = jnp.broadcast_to(weight[:, None], (shape[0], events))
-        else:
-            weight, expected = expected[:, -events:], expected[:, :-events]
-        posterior = self.prior.posterior(expected.reshape(shape), weight)
-        return eqx.tree_at(lambda stack: stack.posterior, self, posterior)
+        weight, expected = by_event(*statistics, shape, complete=self.complete)
+        posterior = over_components(self.prior, weight.ndim - 2).posterior(expected, weight)
+        return dataclasses.replace(self, posterior=posterior)
 
-    def global_bound(self, active: Bool[Array, " components"]) -> Float[Array, ""]:
+    def global_bound(self, active: Bool[Array, "*starts components"]) -> Float[Array, "*starts"]:
         """``−KL(q(θ)‖p(θ))`` of all components."""
-        return -jnp.where(active[:, None], self.posterior.kl_divergence(self.prior), 0.0).sum()
+        prior = over_components(self.prior, active.ndim - 1)
+        return -xp.where(active[..., None], self.posterior.kl_divergence(prior), 0.0).sum((-2, -1))
 
     def predictive(self) -> Component:
         return FamilyComponent(self.posterior.predictive(self.family), None, None, self.columns, self.free)
@@ -98,8 +92,8 @@ class ConjugateComponent(ComponentPosterior):
     def with_rows(self, *, complete: bool, tile: int) -> Self:
         return dataclasses.replace(self, complete=complete)
 
-    def take(self, order: Int[Array, " chosen"]) -> Self:
-        return dataclasses.replace(self, posterior=jax.tree.map(lambda leaf: leaf[order], self.posterior))
+    def take(self, order: Int[Array, "*starts chosen"]) -> Self:
+        return dataclasses.replace(self, posterior=jax.tree.map(lambda leaf: chosen(leaf, order), self.posterior))
 
     def n_parameters(self) -> int:
         return self.free * int(jax.tree.leaves(self.posterior)[0].shape[0])

@@ -4,12 +4,10 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Literal, Self
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int, PyTree
 
+from tacit.arrays import cholesky_factor, chosen, inverse_triangle, spread, static, xp
 from tacit.compute import LOG_2PI, Array
 from tacit.data.blocks import Standardise
 from tacit.families.base import Distribution, Family
@@ -55,18 +53,18 @@ class GaussianComponent(Component):
     share ``½ tr(Σ_k⁻¹ diag ε)`` taken from the log-density the bound never falls.
     """
 
-    means: Float[Array, "components d"]
-    covariances: Float[Array, "components d ..."]
-    blur: Float[Array, " d"]
-    fixed_means: Bool[Array, " components"] | None
-    fixed_covariances: Bool[Array, " components"] | None
+    means: Float[Array, "*starts components d"]
+    covariances: Float[Array, "..."]
+    blur: Float[Array, "*starts d"]
+    fixed_means: Bool[Array, "*starts components"] | None
+    fixed_covariances: Bool[Array, "*starts components"] | None
     prior: GaussianPrior | None
-    columns: tuple[int, ...] = eqx.field(static=True)
-    structure: str = eqx.field(static=True)
-    form: Form = eqx.field(static=True, default="product")
-    complete: bool = eqx.field(static=True, default=True)
-    log: bool = eqx.field(static=True, default=False)
-    tile: int = eqx.field(static=True, default=1)
+    columns: tuple[int, ...] = static()
+    structure: str = static()
+    form: Form = static(default="product")
+    complete: bool = static(default=True)
+    log: bool = static(default=False)
+    tile: int = static(default=1)
 
     @property
     def name(self) -> str:
@@ -107,43 +105,42 @@ class GaussianComponent(Component):
         return self.form != "product"
 
     def prepare(self) -> Step:
-        return self.step(jnp.zeros_like(self.means if self.diagonal else self.means[:, 0]))
+        return self.step(xp.zeros_like(self.means if self.diagonal else self.means[..., 0]))
 
-    def step(self, excess: Float[Array, "components *columns"]) -> Step:
+    def step(self, excess: Float[Array, "..."]) -> Step:
         """The E-step with an excess taken from every log-density; of observed entries, if the structure is diagonal."""
         if self.diagonal:
             return self._diagonal_step(excess)
         if self.form == "tiles":
             return MissingStep(self.means, self.covariances, self.blur, excess, self.columns, self.tile)
-        factor = jnp.linalg.cholesky(self.covariances)
-        identity = jnp.broadcast_to(jnp.eye(factor.shape[-1], dtype=factor.dtype), factor.shape)
-        inverse = jax.scipy.linalg.solve_triangular(factor, identity, lower=True)
-        penalty = 0.5 * jnp.einsum("ked,d->k", inverse**2, self.blur) + excess
+        inverse = inverse_triangle(cholesky_factor(self.covariances))
+        penalty = 0.5 * (inverse**2 * self.blur[..., None, None, :]).sum((-2, -1)) + excess
         if self.form == "whitened":
             return WhitenedStep(self.means, inverse, penalty, self.columns)
-        precision = jnp.einsum("ked,kef->kdf", inverse, inverse)
-        linear = jnp.einsum("kde,ke->kd", precision, self.means)
-        i, j = jnp.triu_indices(factor.shape[-1])
-        pairs = jnp.where(i == j, -0.5, -1.0) * precision[:, i, j]
-        log_det = jnp.log(jnp.diagonal(inverse, axis1=-2, axis2=-1)).sum(-1)
-        constant = log_det - 0.5 * (jnp.sum(linear * self.means, -1) + LOG_2PI * factor.shape[-1]) - penalty
-        return LinearStep(Pairs(), jnp.concatenate([linear, pairs], axis=1), constant, self.columns)
+        precision = xp.swapaxes(inverse, -1, -2) @ inverse
+        linear = (precision @ self.means[..., None])[..., 0]
+        dims = inverse.shape[-1]
+        i, j = np.triu_indices(dims)
+        pairs = np.where(i == j, -0.5, -1.0) * precision[..., i, j]
+        log_det = xp.log(xp.diagonal(inverse, axis1=-2, axis2=-1)).sum(-1)
+        constant = log_det - 0.5 * (xp.sum(linear * self.means, -1) + LOG_2PI * dims) - penalty
+        return LinearStep(Pairs(), xp.concatenate([linear, pairs], axis=-1), constant, self.columns)
 
     def _diagonal_step(self, excess: Array) -> Step:
-        penalty = 0.5 * self.blur / self.covariances + excess
+        penalty = 0.5 * self.blur[..., None, :] / self.covariances + excess
         if self.centred:
-            scales = jnp.sqrt(self.covariances)
+            scales = xp.sqrt(self.covariances)
             return WhitenedDiagonalStep(self.means, scales, penalty, self.columns, self.complete, self.log)
         linear = self.means / self.covariances
-        each = -0.5 * (linear * self.means + jnp.log(self.covariances) + LOG_2PI) - penalty
+        each = -0.5 * (linear * self.means + xp.log(self.covariances) + LOG_2PI) - penalty
         natural = [linear, -0.5 / self.covariances]
-        constant = each.sum(-1) if self.complete else jnp.zeros(each.shape[0])
+        constant = each.sum(-1) if self.complete else xp.zeros_like(each[..., 0])
         if not self.complete:
             natural.append(each)
         features = Squares(self.complete)
-        return LinearStep(features, jnp.concatenate(natural, axis=1), constant, self.columns, self.log)
+        return LinearStep(features, xp.concatenate(natural, axis=-1), constant, self.columns, self.log)
 
-    def m_step(self, statistics: tuple[Float[Array, " components"], Float[Array, "components f"]]) -> Self:
+    def m_step(self, statistics: Statistics) -> Self:
         """Weighted maximum likelihood (or the posterior's mode) of all components under the structure."""
         counts = statistics[0]
         seen, origin, mean, scatter = self.sample_moments(statistics)
@@ -151,9 +148,9 @@ class GaussianComponent(Component):
         if self.prior is not None:
             mode = self.prior.posterior_mode(self.structure, seen if self.diagonal else counts, origin + mean, scatter)
             return self._with(mode.means, self._covariances(mode.scatter, mode.counts))
-        offset = jnp.where(present, mean, self.means - origin)
+        offset = xp.where(present, mean, self.means - origin)
         if self.fixed_means is not None:
-            offset = jnp.where(self.fixed_means[:, None], self.means - origin, offset)
+            offset = xp.where(self.fixed_means[..., None], self.means - origin, offset)
             # Σ r (x−m)(x−m)ᵀ = Σ r (x−x̄)(x−x̄)ᵀ + n (x̄−m)(x̄−m)ᵀ about a mean m that stays
             scatter = scatter + outer(seen, mean - offset, mean - offset, self.diagonal)
         return self._with(origin + offset, self._covariances(scatter, seen if self.diagonal else counts))
@@ -162,15 +159,15 @@ class GaussianComponent(Component):
         """What the statistics say of every component."""
         counts, packed = statistics
         dims = len(self.columns)
-        first = packed[:, :dims]
+        first = packed[..., :dims]
         if self.diagonal:
-            second = packed[:, dims : 2 * dims]
-            seen = jnp.broadcast_to(counts[:, None], first.shape) if self.complete else packed[:, 2 * dims :]
+            second = packed[..., dims : 2 * dims]
+            seen = xp.broadcast_to(counts[..., None], first.shape) if self.complete else packed[..., 2 * dims :]
         else:
-            second = unpack(packed[:, dims:], dims)
-            seen = jnp.broadcast_to(counts[:, None], first.shape)
-        origin = self.means if self.centred else jnp.zeros_like(self.means)
-        mean = first / jnp.where(seen > 0, seen, 1.0)
+            second = unpack(packed[..., dims:], dims)
+            seen = xp.broadcast_to(counts[..., None], first.shape)
+        origin = self.means if self.centred else xp.zeros_like(self.means)
+        mean = first / xp.where(seen > 0, seen, 1.0)
         scatter = self._blurred(seen, second - outer(seen, mean, mean, self.diagonal))
         return Moments(seen, origin, mean, scatter)
 
@@ -193,24 +190,24 @@ class GaussianComponent(Component):
     def _blurred(self, seen: Array, scatter: Array) -> Array:
         """The scatter of the blurred rows: ``+ n diag(ε)``; with tiles the statistics hold it already."""
         if self.diagonal:
-            return jnp.maximum(scatter, 0.0) + seen * self.blur
-        return scatter if self.form == "tiles" else scatter + seen[:, :1, None] * jnp.diag(self.blur)
+            return xp.maximum(scatter, 0.0) + seen * self.blur[..., None, :]
+        return scatter if self.form == "tiles" else scatter + seen[..., :1, None] * spread(self.blur)[..., None, :, :]
 
     def _covariances(self, scatter: Array, counts: Array) -> Array:
         step = maximise_variances if self.diagonal else maximise_covariances
         new = step(self.structure, scatter, counts, self.covariances, **(INNER if not self.diagonal else {}))
         if self.fixed_covariances is None:
             return new
-        kept = self.fixed_covariances.reshape(-1, *(1,) * (new.ndim - 1))
-        return jnp.where(kept, self.covariances, new)
+        kept = self.fixed_covariances[..., None]
+        return xp.where(kept if self.diagonal else kept[..., None], self.covariances, new)
 
     def _with(self, means: Array, covariances: Array) -> Self:
         return dataclasses.replace(self, means=means, covariances=covariances)
 
-    def global_bound(self, active: Bool[Array, " components"]) -> Float[Array, ""]:
+    def global_bound(self, active: Bool[Array, "*starts components"]) -> Float[Array, "*starts"]:
         """The log prior density of the parameters, 0 without a prior."""
         if self.prior is None:
-            return jnp.zeros(())
+            return xp.zeros_like(self.means[..., 0, 0])
         return self.prior.log_prob(self.structure, self.means, self.covariances, active)
 
     def change_of_prior(self, view: Standardise, components: int) -> float:
@@ -220,14 +217,14 @@ class GaussianComponent(Component):
         scale = np.asarray(view.scale)[list(self.columns)]
         return self.prior.change_of_units(self.structure, scale, components)
 
-    def full_covariances(self) -> Float[Array, "components d d"]:
+    def full_covariances(self) -> Float[Array, "*starts components d d"]:
         """``Σ_k`` as matrices, whatever the structure."""
-        return jax.vmap(jnp.diag)(self.covariances) if self.diagonal else self.covariances
+        return spread(self.covariances) if self.diagonal else self.covariances
 
-    def log_prob(self, rows: Float[Array, "rows dims"]) -> Float[Array, "rows components"]:
+    def log_prob(self, rows: Float[Array, "rows dims"]) -> Float[Array, "*starts rows components"]:
         """Log-density of the observed columns, whitened and without blur; rows in tiles if incomplete."""
         form: Form = "whitened" if self.complete or self.diagonal else "tiles"
-        public = dataclasses.replace(self, blur=jnp.zeros_like(self.blur), form=form)
+        public = dataclasses.replace(self, blur=xp.zeros_like(self.blur), form=form)
         return public.prepare().terms(rows)[0]
 
     def whitened(self) -> Self:
@@ -246,13 +243,13 @@ class GaussianComponent(Component):
             form = "whitened" if form == "tiles" and complete else form if complete else "tiles"
         return dataclasses.replace(self, form=form, complete=complete, tile=tile)
 
-    def take(self, order: Int[Array, " chosen"]) -> Self:
+    def take(self, order: Int[Array, "*starts chosen"]) -> Self:
         return dataclasses.replace(
             self,
-            means=self.means[order],
-            covariances=self.covariances[order],
-            fixed_means=None if self.fixed_means is None else self.fixed_means[order],
-            fixed_covariances=None if self.fixed_covariances is None else self.fixed_covariances[order],
+            means=chosen(self.means, order),
+            covariances=chosen(self.covariances, order),
+            fixed_means=None if self.fixed_means is None else chosen(self.fixed_means, order),
+            fixed_covariances=None if self.fixed_covariances is None else chosen(self.fixed_covariances, order),
         )
 
     def in_units(self, view: Standardise) -> Self:
@@ -291,7 +288,7 @@ class GaussianComponent(Component):
         return moving * dims + n_covariance_parameters(self.structure, varying, dims)
 
     def supports(self, x: Float[Array, "rows d"]) -> Bool[Array, "rows d"]:
-        return jnp.isfinite(x) & ((x > 0) | (not self.log))
+        return xp.isfinite(x) & ((x > 0) | (not self.log))
 
     def _family(self, means: Array, variances: Array) -> Normal | LogNormal:
         normal = Normal(means, variances)

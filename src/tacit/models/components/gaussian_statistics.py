@@ -2,49 +2,51 @@
 
 from typing import NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from tacit.arrays import xp
 from tacit.compute import Array
 from tacit.models.components.steps import pack
 
-Statistics = tuple[Float[Array, " components"], Float[Array, "components f"]]
+Statistics = tuple[Float[Array, "*starts components"], Float[Array, "*starts components f"]]
 """Counts, and the packed sums of x, of x xᵀ (or x²) and, with gaps in a diagonal structure, of what is seen."""
 
 
 class Moments(NamedTuple):
     """Weighted moments of the rows of every component."""
 
-    seen: Float[Array, "components d"]
+    seen: Float[Array, "*starts components d"]
     """Weight of the observed entries."""
-    origin: Float[Array, "components d"]
-    mean: Float[Array, "components d"]
+    origin: Float[Array, "*starts components d"]
+    mean: Float[Array, "*starts components d"]
     """About the origin; 0 where nothing is seen."""
-    scatter: Float[Array, "components d ..."]
+    scatter: Float[Array, "..."]
     """About the mean, with the blur."""
 
 
-def moved(statistics: Statistics, by: Float[Array, "components d"], *, diagonal: bool, complete: bool) -> Statistics:
+def moved(
+    statistics: Statistics, by: Float[Array, "*starts components d"], *, diagonal: bool, complete: bool
+) -> Statistics:
     """``Σ r (x+b) = Σ r x + n b`` and ``Σ r (x+b)(x+b)ᵀ = Σ r xxᵀ + s bᵀ + b sᵀ + n b bᵀ``."""
     counts, packed = statistics
     dims = by.shape[-1]
-    first, second = packed[:, :dims], packed[:, dims:]
+    first, second = packed[..., :dims], packed[..., dims:]
     if diagonal:
-        squares, seen = second[:, :dims], second[:, dims:]
-        mass = counts[:, None] if complete else seen
+        squares, seen = second[..., :dims], second[..., dims:]
+        mass = counts[..., None] if complete else seen
         parts = [first + mass * by, squares + 2.0 * first * by + mass * by**2, seen]
-        return counts, jnp.concatenate(parts, axis=1)
-    cross = first[:, :, None] * by[:, None]
-    square = cross + jnp.swapaxes(cross, 1, 2) + counts[:, None, None] * by[:, :, None] * by[:, None]
-    return counts, jnp.concatenate([first + counts[:, None] * by, second + pack(square)], axis=1)
+        return counts, xp.concatenate(parts, axis=-1)
+    cross = first[..., :, None] * by[..., None, :]
+    square = cross + xp.swapaxes(cross, -1, -2) + counts[..., None, None] * by[..., :, None] * by[..., None, :]
+    return counts, xp.concatenate([first + counts[..., None] * by, second + pack(square)], axis=-1)
 
 
 def outer(weight: Array, a: Array, b: Array, diagonal: bool) -> Array:
     """``w a bᵀ``, or its diagonal."""
     if diagonal:
         return weight * a * b
-    return weight[:, :1, None] * a[:, :, None] * b[:, None, :]
+    return weight[..., :1, None] * a[..., :, None] * b[..., None, :]
 
 
 def precision_diagonal(covariances: np.ndarray) -> np.ndarray:

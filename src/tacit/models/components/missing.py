@@ -6,11 +6,10 @@
 
 from typing import Any, NamedTuple
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Bool, Float
 
+from tacit.arrays import cholesky_factor, inverse_triangle, static, xp
 from tacit.compute import LOG_2PI, Array
 from tacit.models.components.steps import Step, pack, take
 
@@ -19,59 +18,61 @@ class Conditionals(NamedTuple):
     """For every tile and component, what the pattern of the tile implies."""
 
     seen: Bool[Array, "tiles d"]
-    precision: Float[Array, "tiles components d d"]
+    precision: Float[Array, "*starts tiles components d d"]
     """``Σ_oo⁻¹``, zero elsewhere."""
-    log_det: Float[Array, "tiles components"]
+    log_det: Float[Array, "*starts tiles components"]
     """``log det Σ_oo``."""
 
 
-def conditionals(covariances: Float[Array, "components d d"], seen: Bool[Array, "tiles d"]) -> Conditionals:
+def conditionals(covariances: Float[Array, "*starts components d d"], seen: Bool[Array, "tiles d"]) -> Conditionals:
     """Condition every component on every pattern; missing rows and columns are read as those of the identity."""
     both = (seen[:, :, None] & seen[:, None, :])[:, None]
-    identity = jnp.eye(covariances.shape[-1], dtype=covariances.dtype)
-    factor = jnp.linalg.cholesky(jnp.where(both, covariances, identity))
-    inverse = jax.scipy.linalg.solve_triangular(factor, jnp.broadcast_to(identity, factor.shape), lower=True)
-    precision = jnp.where(both, jnp.swapaxes(inverse, -1, -2) @ inverse, 0.0)
-    log_det = 2.0 * jnp.log(jnp.diagonal(factor, axis1=-2, axis2=-1)).sum(-1)
+    identity = np.eye(covariances.shape[-1], dtype=covariances.dtype)
+    factor = cholesky_factor(xp.where(both, covariances[..., None, :, :, :], identity))
+    inverse = inverse_triangle(factor)
+    precision = xp.where(both, xp.swapaxes(inverse, -1, -2) @ inverse, 0.0)
+    log_det = 2.0 * xp.log(xp.diagonal(factor, axis1=-2, axis2=-1)).sum(-1)
     return Conditionals(seen, precision, log_det)
 
 
 class MissingStep(Step):
     """A Gaussian vector whose rows come in tiles of one missing pattern; statistics are about the means."""
 
-    means: Float[Array, "components d"]
-    covariances: Float[Array, "components d d"]
-    blur: Float[Array, " d"]
+    means: Float[Array, "*starts components d"]
+    covariances: Float[Array, "*starts components d d"]
+    blur: Float[Array, "*starts d"]
     """Variance of the blur of every observed entry: it enters the bound and the statistics alike."""
-    excess: Float[Array, " components"]
+    excess: Float[Array, "*starts components"]
     """Taken from every log-density."""
-    columns: tuple[int, ...] = eqx.field(static=True)
-    tile: int = eqx.field(static=True)
+    columns: tuple[int, ...] = static()
+    tile: int = static()
 
-    def terms(self, rows: Float[Array, "rows dims"]) -> tuple[Float[Array, "rows components"], Any]:
+    def terms(self, rows: Float[Array, "rows dims"]) -> tuple[Float[Array, "*starts rows components"], Any]:
         x = take(rows, self.columns)
         x = x.reshape(-1, self.tile, x.shape[-1])
-        known = conditionals(self.covariances, ~jnp.isnan(x[:, 0]))
-        centred = jnp.where(known.seen[:, None, None], x[:, :, None] - self.means, 0.0)
-        weighted = jnp.einsum("gtkd,gkde->gtke", centred, known.precision)
-        distance = jnp.sum(weighted * centred, -1)
-        noise = jnp.einsum("gkdd,d->gk", known.precision, self.blur)
+        known = conditionals(self.covariances, ~xp.isnan(x[:, 0]))
+        centred = xp.where(known.seen[:, None, None], x[:, :, None] - self.means[..., None, None, :, :], 0.0)
+        weighted = xp.einsum("...gtkd,...gkde->...gtke", centred, known.precision)
+        distance = xp.sum(weighted * centred, -1)
+        own = xp.diagonal(known.precision, axis1=-2, axis2=-1)
+        noise = (own * self.blur[..., None, None, :]).sum(-1)
         constant = known.log_det + known.seen.sum(-1)[:, None] * LOG_2PI + noise
-        logits = -0.5 * (distance + constant[:, None]) - self.excess
-        return logits.reshape(-1, self.means.shape[0]), (weighted, known)
+        logits = -0.5 * (distance + constant[..., None, :]) - self.excess[..., None, None, :]
+        return logits.reshape(*self.means.shape[:-2], rows.shape[0], -1), (weighted, known)
 
-    def statistics(self, memo: Any, responsibilities: Float[Array, "rows components"]) -> Any:
+    def statistics(self, memo: Any, responsibilities: Float[Array, "*starts rows components"]) -> Any:
         weighted, known = memo
-        shares = responsibilities.reshape(*weighted.shape[:3])
-        mass = shares.sum(1)
-        counts = responsibilities.sum(0)
+        shares = responsibilities.reshape(weighted.shape[:-1])
+        mass = shares.sum(-2)
+        counts = responsibilities.sum(-2)
         # With P = Σ_oo⁻¹ and w = P (x − μ): E[x] − μ = Σ w, Cov[x|x_o] = Σ − Σ P Σ, and the blur of what is seen is
         # carried to Σ P E P Σ; so the sums over rows are of w, w wᵀ − P + P E P, and Σ goes around them once.
         shared = shares[..., None] * weighted
-        first = jnp.einsum("kd,kde->ke", shared.sum((0, 1)), self.covariances)
-        inner = jnp.einsum("gtkd,gtke->kde", shared, weighted)
+        first = (shared.sum((-4, -3))[..., None, :] @ self.covariances)[..., 0, :]
+        inner = xp.einsum("...gtkd,...gtke->...kde", shared, weighted)
         scaled = mass[..., None, None] * known.precision
-        blurred = jnp.einsum("gkde,gkef->kdf", scaled * self.blur, known.precision)
-        inner = inner - scaled.sum(0) + blurred
-        second = counts[:, None, None] * self.covariances + self.covariances @ inner @ self.covariances
-        return counts, jnp.concatenate([first, pack(second)], axis=1)
+        noisy = scaled * self.blur[..., None, None, None, :]
+        blurred = xp.einsum("...gkde,...gkef->...kdf", noisy, known.precision)
+        inner = inner - scaled.sum(-4) + blurred
+        second = counts[..., None, None] * self.covariances + self.covariances @ inner @ self.covariances
+        return counts, xp.concatenate([first, pack(second)], axis=-1)

@@ -15,20 +15,19 @@ import math
 from collections.abc import Sequence
 from typing import Self
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import digamma, gammaln, multigammaln
 from jaxtyping import Bool, Float, Int, PyTree
 
+from tacit.arrays import cholesky_factor, chosen, solve_triangle, special, static, xp
+from tacit.arrays import spread as diagonal_matrices
 from tacit.compute import Array
 from tacit.data.blocks import Standardise
+from tacit.families.numeric import log_multigamma
 from tacit.families.predictive import LogStudentT
 from tacit.families.student_t import StudentT
 from tacit.models.components.base import Component, ComponentPosterior
 from tacit.models.components.gaussian import Form, GaussianComponent
-from tacit.models.components.gaussian_statistics import Statistics
+from tacit.models.components.gaussian_statistics import Statistics, outer
 from tacit.models.components.product import FamilyComponent
 from tacit.models.components.steps import Step
 from tacit.models.components.student import StudentComponent
@@ -43,21 +42,21 @@ class NormalWishartComponent(ComponentPosterior):
     blur of a ``GaussianComponent``, but no floor: the prior holds every component.
     """
 
-    means: Float[Array, "components d"]
-    covariances: Float[Array, "components d ..."]
-    pulls: Float[Array, "components *d"]
+    means: Float[Array, "*starts components d"]
+    covariances: Float[Array, "..."]
+    pulls: Float[Array, "..."]
     """κ_k."""
-    dofs: Float[Array, "components *d"]
+    dofs: Float[Array, "..."]
     """ν_k; of "tied" the same for all."""
-    noise: Float[Array, " d"]
+    noise: Float[Array, "*starts d"]
     """ε, the variance of the blur of every observed entry."""
     prior: NormalWishartPrior
-    columns: tuple[int, ...] = eqx.field(static=True)
-    kind: Kind = eqx.field(static=True)
-    form: Form = eqx.field(static=True, default="product")
-    complete: bool = eqx.field(static=True, default=True)
-    log: bool = eqx.field(static=True, default=False)
-    tile: int = eqx.field(static=True, default=1)
+    columns: tuple[int, ...] = static()
+    kind: Kind = static()
+    form: Form = static(default="product")
+    complete: bool = static(default=True)
+    log: bool = static(default=False)
+    tile: int = static(default=1)
 
     @classmethod
     def template(
@@ -131,32 +130,43 @@ class NormalWishartComponent(ComponentPosterior):
     def prepare(self) -> Step:
         return self.point.step(self._excess())
 
-    def _excess(self) -> Float[Array, "components *columns"]:
+    def _excess(self) -> Float[Array, "..."]:
         """``½ (log det E[Λ] − E log det Λ + d/κ)``; column by column where the structure is along the axes."""
         dims = self.means.shape[-1]
         if not self.diagonal:
             return 0.5 * (self._gap() + dims / self.pulls)
         gap = self._gap()
-        return 0.5 * ((gap[:, None] if gap.ndim == 1 else gap) + 1.0 / self.pulls)
+        return 0.5 * ((gap if self.kind == "diag" else gap[..., None]) + 1.0 / self.pulls)
 
-    def _gap(self) -> Float[Array, "components *columns"]:
+    def _gap(self) -> Float[Array, "..."]:
         """``log det E[Λ] − E log det Λ`` ≥ 0: of a matrix, or of one precision."""
         dims = self.means.shape[-1]
         if not self.diagonal:
-            halves = 0.5 * (self.dofs[:, None] - jnp.arange(dims))
-            return jnp.sum(jnp.log(0.5 * self.dofs)[:, None] - digamma(halves), axis=1)
+            halves = 0.5 * (self.dofs[..., None] - np.arange(dims))
+            return (xp.log(0.5 * self.dofs)[..., None] - special.digamma(halves)).sum(-1)
         shape = self._shape(self.dofs)
-        return jnp.log(shape) - digamma(shape)
+        return xp.log(shape) - special.digamma(shape)
 
     def _shape(self, dof: Array) -> Array:
         """The shape of the gamma density of one precision; its rate is that times the expected variance."""
         return 0.5 * dof * (self.means.shape[-1] if self.kind == "spherical" else 1.0)
 
+    @property
+    def _shared(self) -> NormalWishartPrior:
+        """The prior, its arrays ready to meet those of the components: an axis of 1 stands for these."""
+        starts, prior = self.means.ndim - 2, self.prior
+
+        def by_column(values: Array) -> Array:
+            return values[..., None, :] if values.ndim > starts else values[..., None, None]
+
+        scale = xp.expand_dims(prior.scale, starts)
+        return NormalWishartPrior(prior.mean[..., None, :], by_column(prior.shrinkage), scale, by_column(prior.dof))
+
     def m_step(self, statistics: Statistics) -> Self:
         """The conjugate posterior of means and precisions under expected statistics."""
         seen, origin, mean, scatter = self.point.sample_moments(statistics)
-        prior, dims = self.prior, self.means.shape[-1]
-        offset = jnp.where(seen > 0, origin + mean - prior.mean, 0.0)
+        prior, dims = self._shared, self.means.shape[-1]
+        offset = xp.where(seen > 0, origin + mean - prior.mean, 0.0)
         pulls = prior.shrinkage + seen
         means = prior.mean + seen / pulls * offset
         weight = prior.shrinkage * seen / pulls
@@ -165,23 +175,23 @@ class NormalWishartComponent(ComponentPosterior):
         if self.diagonal:
             total = scatter + weight * offset**2
             if self.kind == "spherical":
-                dofs = prior.dof + seen.mean(-1)
-                spread = prior.scale.mean() + total.mean(-1)
-                covariances = jnp.repeat((spread / dofs)[:, None], dims, axis=1)
+                dofs = (prior.dof + seen.mean(-1, keepdims=True))[..., 0]
+                spread = prior.scale.mean(-1) + total.mean(-1)
+                covariances = xp.repeat((spread / dofs)[..., None], dims, axis=-1)
             else:
                 dofs = prior.dof + seen
                 covariances = (prior.scale + total) / dofs
             return self._with(means, covariances, pulls, dofs)
-        counts = seen[:, 0]
-        total = scatter + weight[:, :1, None] * offset[:, :, None] * offset[:, None, :]
+        counts = seen[..., 0]
+        total = scatter + outer(weight, offset, offset, diagonal=False)
         if self.kind == "tied":
-            dofs = jnp.full_like(counts, prior.dof + counts.sum())
-            shared = (prior.scale + total.sum(0)) / dofs[0]
-            covariances = jnp.broadcast_to(shared, total.shape)
+            dofs = prior.dof[..., 0] + xp.zeros_like(counts) + counts.sum(-1, keepdims=True)
+            shared = (prior.scale + total.sum(-3, keepdims=True)) / dofs[..., :1, None, None]
+            covariances = xp.broadcast_to(shared, total.shape)
         else:
-            dofs = prior.dof + counts
-            covariances = (prior.scale + total) / dofs[:, None, None]
-        return self._with(means, covariances, pulls[:, 0], dofs)
+            dofs = prior.dof[..., 0] + counts
+            covariances = (prior.scale + total) / dofs[..., None, None]
+        return self._with(means, covariances, pulls[..., 0], dofs)
 
     def _with(self, means: Array, covariances: Array, pulls: Array, dofs: Array) -> Self:
         return dataclasses.replace(self, means=means, covariances=covariances, pulls=pulls, dofs=dofs)
@@ -194,43 +204,49 @@ class NormalWishartComponent(ComponentPosterior):
         """Statistics about 0 as statistics about the means, for the centred forms."""
         return self.point.relative(statistics)
 
-    def global_bound(self, active: Bool[Array, " components"]) -> Float[Array, ""]:
+    def global_bound(self, active: Bool[Array, "*starts components"]) -> Float[Array, "*starts"]:
         """``−KL(q(μ,Λ)‖p(μ,Λ))`` of all components."""
-        means = jnp.where(active, self._divergence_of_means(), 0.0).sum()
+        means = xp.where(active, self._divergence_of_means(), 0.0).sum(-1)
         precisions = self._divergence_of_precisions()
         if self.kind == "tied":
-            return -means - precisions[0]
-        return -means - jnp.where(active, precisions, 0.0).sum()
+            return -means - precisions[..., 0]
+        return -means - xp.where(active, precisions, 0.0).sum(-1)
 
-    def _divergence_of_means(self) -> Float[Array, " components"]:
+    def _divergence_of_means(self) -> Float[Array, "*starts components"]:
         """``E KL(q(μ|Λ)‖p(μ|Λ)) = ½ Σ_j (ρ_j − 1 − log ρ_j) + ½ κ₀ (m−m₀)ᵀ E[Λ] (m−m₀)``, ``ρ = κ₀/κ``."""
-        prior, dims = self.prior, self.means.shape[-1]
-        offset = self.means - prior.mean
-        ratio = prior.shrinkage / self.pulls
-        apart = ratio - 1.0 - jnp.log(ratio)
+        prior, dims = self._shared, self.means.shape[-1]
+        offset, shrinkage = self.means - prior.mean, prior.shrinkage if self.diagonal else prior.shrinkage[..., 0]
+        ratio = shrinkage / self.pulls
+        apart = ratio - 1.0 - xp.log(ratio)
         if self.diagonal:
-            return 0.5 * (apart + prior.shrinkage * offset**2 / self.covariances).sum(-1)
-        factor = jnp.linalg.cholesky(self.covariances)
-        white = jax.scipy.linalg.solve_triangular(factor, offset[..., None], lower=True)[..., 0]
-        return 0.5 * (dims * apart + prior.shrinkage * (white**2).sum(-1))
+            return 0.5 * (apart + shrinkage * offset**2 / self.covariances).sum(-1)
+        white = solve_triangle(cholesky_factor(self.covariances), offset[..., None])[..., 0]
+        return 0.5 * (dims * apart + shrinkage * (white**2).sum(-1))
 
-    def _divergence_of_precisions(self) -> Float[Array, " components"]:
+    def _divergence_of_precisions(self) -> Float[Array, "*starts components"]:
         """``KL`` of the Wishart, or of the gamma densities, summed over columns."""
-        prior, dims = self.prior, self.means.shape[-1]
+        prior, dims = self._shared, self.means.shape[-1]
+        dof = prior.dof if self.kind == "diag" else prior.dof[..., 0]
         if self.diagonal:
-            scale = prior.scale if self.kind == "diag" else prior.scale.mean()
-            spread = self.covariances if self.kind == "diag" else self.covariances[:, 0]
+            scale = prior.scale if self.kind == "diag" else prior.scale.mean(-1)
+            spread = self.covariances if self.kind == "diag" else self.covariances[..., 0]
             a, b = self._shape(self.dofs), self._shape(self.dofs) * spread
-            a0, b0 = self._shape(prior.dof), self._shape(scale)
-            each = (a - a0) * digamma(a) - gammaln(a) + gammaln(a0) + a0 * jnp.log(b / b0) + a * (b0 / b - 1.0)
+            a0, b0 = self._shape(dof), self._shape(scale)
+            each = (
+                (a - a0) * special.digamma(a)
+                - special.gammaln(a)
+                + special.gammaln(a0)
+                + a0 * xp.log(b / b0)
+                + a * (b0 / b - 1.0)
+            )
             return each.sum(-1) if self.kind == "diag" else each
         log_det = -_log_det(self.covariances)  # of E[Λ]
         expected = log_det - self._gap()
-        share = jnp.linalg.solve(self.covariances, jnp.broadcast_to(prior.scale, self.covariances.shape))
-        trace = self.dofs * dims - jnp.trace(share, axis1=-2, axis2=-1)  # tr (V − V₀) E[Λ]
-        own = _log_wishart_norm(self.dofs, dims * jnp.log(self.dofs) - log_det, dims)
-        first = _log_wishart_norm(prior.dof, _log_det(prior.scale), dims)
-        return 0.5 * (self.dofs - prior.dof) * expected - 0.5 * trace - own + first
+        share = xp.linalg.solve(self.covariances, xp.broadcast_to(prior.scale, self.covariances.shape))
+        trace = self.dofs * dims - xp.trace(share, axis1=-2, axis2=-1)  # tr (V − V₀) E[Λ]
+        own = _log_wishart_norm(self.dofs, dims * xp.log(self.dofs) - log_det, dims)
+        first = _log_wishart_norm(dof, _log_det(prior.scale), dims)
+        return 0.5 * (self.dofs - dof) * expected - 0.5 * trace - own + first
 
     def predictive(self) -> Component:
         """The density of a new row given the component: Student's t, its parameters integrated out."""
@@ -238,11 +254,11 @@ class NormalWishartComponent(ComponentPosterior):
         dofs: Array
         scales: Array
         if self.kind == "diag":
-            student = StudentT(self.means, jnp.sqrt(spread * (1.0 + 1.0 / self.pulls)), self.dofs)
+            student = StudentT(self.means, xp.sqrt(spread * (1.0 + 1.0 / self.pulls)), self.dofs)
             return FamilyComponent(LogStudentT(student) if self.log else student, None, None, self.columns, 2 * dims)
         if self.kind == "spherical":
             dofs = dims * self.dofs
-            scales = jax.vmap(jnp.diag)(spread * (1.0 + 1.0 / self.pulls))
+            scales = diagonal_matrices(spread * (1.0 + 1.0 / self.pulls))
         else:
             dofs = self.dofs - dims + 1.0
             scales = spread * (self.dofs / dofs * (1.0 + 1.0 / self.pulls))[:, None, None]
@@ -250,7 +266,7 @@ class NormalWishartComponent(ComponentPosterior):
 
     def expected(self) -> Component:
         """The components at ``E[μ_k]`` and ``E[Λ_k]⁻¹``."""
-        return dataclasses.replace(self.point, blur=jnp.zeros_like(self.noise), form="whitened", complete=True)
+        return dataclasses.replace(self.point, blur=xp.zeros_like(self.noise), form="whitened", complete=True)
 
     def in_units(self, view: Standardise) -> Self:
         columns = np.asarray(self.columns)
@@ -274,8 +290,8 @@ class NormalWishartComponent(ComponentPosterior):
         form = self.point.with_rows(complete=complete, tile=tile).form
         return dataclasses.replace(self, form=form, complete=complete, tile=tile)
 
-    def take(self, order: Int[Array, " chosen"]) -> Self:
-        return self._with(self.means[order], self.covariances[order], self.pulls[order], self.dofs[order])
+    def take(self, order: Int[Array, "*starts chosen"]) -> Self:
+        return self._with(*(chosen(part, order) for part in (self.means, self.covariances, self.pulls, self.dofs)))
 
     def conditioning(self) -> Float[np.ndarray, "*starts"]:
         return self.point.conditioning()
@@ -313,10 +329,10 @@ class NormalWishartComponent(ComponentPosterior):
 
 
 def _log_det(matrices: Float[Array, "*batch d d"]) -> Float[Array, "*batch"]:
-    factor = jnp.linalg.cholesky(matrices)
-    return 2.0 * jnp.log(jnp.diagonal(factor, axis1=-2, axis2=-1)).sum(-1)
+    factor = cholesky_factor(matrices)
+    return 2.0 * xp.log(xp.diagonal(factor, axis1=-2, axis2=-1)).sum(-1)
 
 
 def _log_wishart_norm(dof: Array, log_det: Array, dims: int) -> Array:
     """``log ∫ |Λ|^{(ν−d−1)/2} exp(−½ tr VΛ) dΛ`` from ``log det V``."""
-    return 0.5 * dof * (dims * math.log(2.0) - log_det) + multigammaln(0.5 * jnp.asarray(dof), dims)
+    return 0.5 * dof * (dims * math.log(2.0) - log_det) + log_multigamma(0.5 * dof, dims)

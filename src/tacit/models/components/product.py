@@ -1,14 +1,13 @@
 """Components that are a family of ``families``: a product over their columns, or one vector of all of them."""
 
 import dataclasses
-from typing import Self
+from typing import Self, TypeVar
 
-import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int, PyTree
 
+from tacit.arrays import chosen, static, xp
 from tacit.compute import Array
 from tacit.data.blocks import Standardise
 from tacit.families.base import Distribution, ExponentialFamily, Family
@@ -22,7 +21,10 @@ from tacit.models.components.steps import (
     Step,
     observed_events,
     take,
+    under_all,
 )
+
+P = TypeVar("P", bound=ConjugatePrior)
 
 
 class FamilyComponent(Component):
@@ -34,10 +36,10 @@ class FamilyComponent(Component):
     family: Distribution
     fixed: Bool[Array, " components"] | None
     prior: ConjugatePrior | None
-    columns: tuple[int, ...] = eqx.field(static=True)
-    free: int = eqx.field(static=True)
+    columns: tuple[int, ...] = static()
+    free: int = static()
     """Free parameters of one component."""
-    complete: bool = eqx.field(static=True, default=True)
+    complete: bool = static(default=True)
     blur: Float[Array, " columns"] | None = None
     """ε, what every entry is blurred by where the likelihood of a component that collapses has no bound."""
 
@@ -71,56 +73,52 @@ class FamilyComponent(Component):
         natural = self.family.natural
         normalizer = self.family.log_normalizer
         if self.blur is not None:
-            normalizer = normalizer - self.blur * (natural @ jnp.asarray(self.family.blur))
-        components = natural.shape[0]
-        flat = natural.reshape(components, -1)
+            normalizer = normalizer - self.blur[..., None, :] * (natural @ np.asarray(self.family.blur))
+        flat = natural.reshape(*natural.shape[:-2], -1)
         features = FamilyFeatures(self.family, self.complete)
         if self.complete:
             return LinearStep(features, flat, -normalizer.sum(-1), self.columns)
-        natural = jnp.concatenate([flat, -normalizer], axis=1)
-        return LinearStep(features, natural, jnp.zeros(components, flat.dtype), self.columns)
+        natural = xp.concatenate([flat, -normalizer], axis=-1)
+        return LinearStep(features, natural, xp.zeros_like(flat[..., 0]), self.columns)
 
-    def m_step(self, statistics: tuple[Float[Array, "components ..."], Float[Array, "components ..."]]) -> Self:
+    def m_step(self, statistics: tuple[Float[Array, "..."], Float[Array, "..."]]) -> Self:
         """Maximum likelihood, or the mode of the posterior under a conjugate prior, of every component."""
         weight, expected = statistics
         assert isinstance(self.family, Family)  # predictive densities are never fitted
         if isinstance(self.family, ExponentialFamily):
             shape = self.family.natural.shape
-            events = shape[1]
-            if self.complete:
-                weight = jnp.broadcast_to(weight[:, None], (shape[0], events))
-            else:
-                weight, expected = expected[:, -events:], expected[:, :-events]
-            expected = expected.reshape(shape)
+            weight, expected = by_event(weight, expected, shape, complete=self.complete)
             if self.blur is not None:
-                expected = expected + (weight * self.blur)[..., None] * jnp.asarray(self.family.blur)
+                expected = expected + (weight * self.blur[..., None, :])[..., None] * np.asarray(self.family.blur)
         if self.prior is not None:
-            weight, expected = weight + self.prior.weight, expected + self.prior.statistics
+            prior = over_components(self.prior, weight.ndim - 2)
+            weight, expected = weight + prior.weight, expected + prior.statistics
         new = self.family.maximise(expected, weight)
         if self.fixed is not None:
             new = _keep(self.fixed, self.family, new)
-        return eqx.tree_at(lambda component: component.family, self, new)
+        return dataclasses.replace(self, family=new)
 
-    def global_bound(self, active: Bool[Array, " components"]) -> Float[Array, ""]:
+    def global_bound(self, active: Bool[Array, "*starts components"]) -> Float[Array, "*starts"]:
         """The log prior density of the natural parameters, 0 without a prior."""
         if self.prior is None:
-            return jnp.zeros(())
+            return xp.zeros_like(active[..., 0], dtype=float)
         assert isinstance(self.family, ExponentialFamily)  # only they have conjugate priors
-        return jnp.where(active[:, None], self.prior.log_prob(self.family), 0.0).sum()
+        prior = over_components(self.prior, active.ndim - 1)
+        return xp.where(active[..., None], prior.log_prob(self.family), 0.0).sum((-2, -1))
 
-    def log_prob(self, rows: Float[Array, "rows dims"]) -> Float[Array, "rows components"]:
+    def log_prob(self, rows: Float[Array, "rows dims"]) -> Float[Array, "*starts rows components"]:
         """Log-density of the observed columns under every component."""
         events, seen = observed_events(self.family, take(rows, self.columns))
-        return jnp.where(seen[:, None], self.family.log_prob(events[:, None]), 0.0).sum(-1)
+        return xp.where(seen[:, None], under_all(self.family).log_prob(events[:, None]), 0.0).sum(-1)
 
     def n_parameters(self) -> int:
         """Free parameters of all components (fixed ones do not count)."""
         components = jax.tree.leaves(self.family)[0].shape[0]
         return self.free * (components if self.fixed is None else int((~self.fixed).sum()))
 
-    def take(self, order: Int[Array, " chosen"]) -> Self:
-        family = jax.tree.map(lambda leaf: leaf[order], self.family)
-        return dataclasses.replace(self, family=family, fixed=None if self.fixed is None else self.fixed[order])
+    def take(self, order: Int[Array, "*starts chosen"]) -> Self:
+        family = jax.tree.map(lambda leaf: chosen(leaf, order), self.family)
+        return dataclasses.replace(self, family=family, fixed=None if self.fixed is None else chosen(self.fixed, order))
 
     def in_units(self, view: Standardise) -> Self:
         if not self.family.standardised:
@@ -147,7 +145,7 @@ class FamilyComponent(Component):
         return self.family.supports(x)
 
     def moments(self) -> tuple[Float[Array, "components d"], Float[Array, "components d"]]:
-        mean, variance = (jnp.asarray(moment) for moment in self.family.moments())
+        mean, variance = self.family.moments()
         return mean.reshape(mean.shape[0], -1), variance.reshape(variance.shape[0], -1)
 
     def draw(
@@ -196,15 +194,30 @@ class FamilyComponent(Component):
         return self.family.values()
 
     def with_values(self, values: dict[str, Float[Array, "..."]]) -> Self:
-        return eqx.tree_at(lambda component: component.family, self, self.family.with_values(values))
+        return dataclasses.replace(self, family=self.family.with_values(values))
 
     def charts(self) -> dict[str, Chart]:
         family = jax.tree.map(np.asarray, self.family)
         return family_charts(family, free_components(self.fixed, jax.tree.leaves(family)[0].shape[0]))
 
 
+def by_event(
+    counts: Float[Array, "*starts components"], expected: Float[Array, "..."], shape: tuple[int, ...], *, complete: bool
+) -> tuple[Float[Array, "*starts components events"], Float[Array, "..."]]:
+    """The weight that is seen of every event, and its statistics, from what a step with features of families sums."""
+    events = shape[-2]
+    if complete:
+        return xp.broadcast_to(counts[..., None], shape[:-1]), expected.reshape(shape)
+    return expected[..., -events:], expected[..., :-events].reshape(shape)
+
+
+def over_components(prior: P, starts: int) -> P:
+    """A prior with batch ``[*starts, columns]`` as ``[*starts, 1, columns]``."""
+    return jax.tree.map(lambda leaf: xp.expand_dims(leaf, starts), prior)
+
+
 def _keep(fixed, old, new):
     def pick(a, b):
-        return jnp.where(fixed.reshape(-1, *(1,) * (a.ndim - 1)), a, b)
+        return xp.where(fixed.reshape(*fixed.shape, *(1,) * (a.ndim - fixed.ndim)), a, b)
 
     return jax.tree.map(pick, old, new)

@@ -1,20 +1,21 @@
-"""The E-step's share of each group of columns: log-densities under all components, then weighted statistics.
+"""What a group of columns does in an E-step, and the features of rows that it is made of.
 
-Where ``log p_k(x) = ⟨η_k, T(x)⟩ + c_k + log h(x)``, the whole step is one matrix product ``η T(X)``, and the
-statistics are one more, ``T(X) R``. The features lie with the rows last: on a CPU the products, and the soft-max
-between them, then run along the long axis, in three quarters of the time.
+Where features of the rows are free of the parameters, log-densities and statistics are each one matrix product.
+Arrays of parameters lead with ``[K]``, or with ``[starts, K]`` where many fits go side by side.
 """
 
 import abc
-from typing import Any
+from typing import Any, TypeVar
 
-import equinox as eqx
 import jax
-import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Bool, Float
 
+from tacit.arrays import Pytree, product, static, traced, xp
 from tacit.compute import LOG_2PI, Array
 from tacit.families.base import Distribution, ExponentialFamily
+
+D = TypeVar("D", bound=Distribution)
 
 FILLER = 1.0
 """Stands in for a missing value; it lies in the support of every family."""
@@ -25,50 +26,50 @@ def take(rows: Float[Array, "rows dims"], columns: tuple[int, ...], log: bool = 
     if columns != tuple(range(rows.shape[-1])):
         first, last = columns[0], columns[-1] + 1
         contiguous = columns == tuple(range(first, last))
-        rows = rows[..., first:last] if contiguous else rows[..., jnp.asarray(columns)]
-    return jnp.log(rows) if log else rows
+        rows = rows[..., first:last] if contiguous else rows[..., np.asarray(columns)]
+    return xp.log(rows) if log else rows
 
 
-class Step(eqx.Module):
+class Step(Pytree):
     """One group's share of an E-step."""
 
     @abc.abstractmethod
-    def terms(self, rows: Float[Array, "rows dims"]) -> tuple[Float[Array, "rows components"], Any]:
+    def terms(self, rows: Float[Array, "rows dims"]) -> tuple[Float[Array, "*starts rows components"], Any]:
         """Log-densities of the rows under every component, and what ``statistics`` will want again."""
 
     @abc.abstractmethod
-    def statistics(self, memo: Any, responsibilities: Float[Array, "rows components"]) -> Any:
+    def statistics(self, memo: Any, responsibilities: Float[Array, "*starts rows components"]) -> Any:
         """Expected statistics, summed over rows with the (weighted) responsibilities."""
 
 
-class Pairs(eqx.Module):
+class Pairs(Pytree):
     """Features of a Gaussian vector: x, and x_i x_j for i ≤ j."""
 
     def __call__(self, x: Float[Array, "rows d"]) -> tuple[Float[Array, "f rows"], None]:
-        i, j = jnp.triu_indices(x.shape[1])
+        i, j = np.triu_indices(x.shape[1])
         across = x.T
-        return jnp.concatenate([across, across[i] * across[j]]), None
+        return xp.concatenate([across, across[i] * across[j]]), None
 
 
-class Squares(eqx.Module):
+class Squares(Pytree):
     """Features of independent Gaussian columns: x and x²; where entries may be missing, their mask too."""
 
-    complete: bool = eqx.field(static=True)
+    complete: bool = static()
 
     def __call__(self, x: Float[Array, "rows d"]) -> tuple[Float[Array, "f rows"], None]:
         across = x.T
         if self.complete:
-            return jnp.concatenate([across, across * across]), None
-        seen = ~jnp.isnan(across)
-        across = jnp.where(seen, across, 0.0)
-        return jnp.concatenate([across, across * across, seen.astype(x.dtype)]), None
+            return xp.concatenate([across, across * across]), None
+        seen = ~xp.isnan(across)
+        across = xp.where(seen, across, 0.0)
+        return xp.concatenate([across, across * across, seen.astype(x.dtype)]), None
 
 
-class FamilyFeatures(eqx.Module):
+class FamilyFeatures(Pytree):
     """T(x) of an exponential family over the columns of a group, flattened, then the mask of observed entries."""
 
     family: ExponentialFamily
-    complete: bool = eqx.field(static=True)
+    complete: bool = static()
 
     def __call__(self, x: Float[Array, "rows d"]) -> tuple[Float[Array, "f rows"], Float[Array, " rows"]]:
         events, seen = observed_events(self.family, x)
@@ -78,7 +79,7 @@ class FamilyFeatures(eqx.Module):
             return statistics.reshape(x.shape[0], -1).T, base.sum(-1)
         mask = seen.astype(x.dtype)
         masked = (statistics * mask[..., None]).reshape(x.shape[0], -1)
-        return jnp.concatenate([masked, mask], axis=1).T, jnp.where(seen, base, 0.0).sum(-1)
+        return xp.concatenate([masked, mask], axis=1).T, xp.where(seen, base, 0.0).sum(-1)
 
 
 def observed_events(
@@ -86,54 +87,63 @@ def observed_events(
 ) -> tuple[Float[Array, "rows events ..."], Bool[Array, "rows events"]]:
     """The events of a row and which of them are seen: each column is one, or the whole row is."""
     events = x[:, None, :] if family.event_dims else x
-    missing = jnp.isnan(events)
+    missing = xp.isnan(events)
     seen = ~(missing.any(-1) if family.event_dims else missing)
-    return jnp.where(missing, FILLER, events), seen
+    return xp.where(missing, FILLER, events), seen
+
+
+def under_all(family: D) -> D:
+    """A family with batch ``[*starts, K, events]`` as ``[*starts, 1, K, events]``, to meet rows."""
+    starts = np.ndim(family.mean()) - 2 - family.event_dims
+    return jax.tree.map(lambda leaf: xp.expand_dims(leaf, starts), family)
 
 
 class LinearStep(Step):
     """``logits = η T(X) + c + log h``; statistics ``T(X) R``."""
 
     features: Any
-    natural: Float[Array, "components f"]
-    constant: Float[Array, " components"]
-    columns: tuple[int, ...] = eqx.field(static=True)
-    log: bool = eqx.field(static=True, default=False)
+    natural: Float[Array, "*starts components f"]
+    constant: Float[Array, "*starts components"]
+    columns: tuple[int, ...] = static()
+    log: bool = static(default=False)
 
-    def terms(self, rows: Float[Array, "rows dims"]) -> tuple[Float[Array, "rows components"], Any]:
+    def terms(self, rows: Float[Array, "rows dims"]) -> tuple[Float[Array, "*starts rows components"], Any]:
         x = take(rows, self.columns, self.log)
         features, base = self.features(x)
-        logits = (self.natural @ features + self.constant[:, None]).T
+        logits = xp.swapaxes(product(self.natural, features) + self.constant[..., None], -1, -2)
         if self.log:
-            logits = logits - jnp.where(jnp.isnan(x), 0.0, x).sum(-1)[:, None]
+            logits = logits - xp.where(xp.isnan(x), 0.0, x).sum(-1)[:, None]
         return (logits if base is None else logits + base[:, None]), features
 
-    def statistics(self, memo: Any, responsibilities: Float[Array, "rows components"]) -> Any:
-        # the barrier keeps XLA from turning the product into RᵀTᵀ, which its CPU kernels do in half again the time
-        return responsibilities.sum(0), jax.lax.optimization_barrier(memo @ responsibilities).T
+    def statistics(self, memo: Any, responsibilities: Float[Array, "*starts rows components"]) -> Any:
+        counts = responsibilities.sum(-2)
+        if traced(responsibilities):
+            # the barrier keeps XLA from turning the product into RᵀTᵀ, which its CPU kernels do in half again the time
+            return counts, jax.lax.optimization_barrier(memo @ responsibilities).T
+        return counts, product(xp.swapaxes(responsibilities, -1, -2), memo.T)
 
 
 class LocalPosteriorStep(Step):
     """A family whose statistics come from a posterior over a local scale: every component sees its own T."""
 
     family: Any
-    columns: tuple[int, ...] = eqx.field(static=True)
-    blur: Float[Array, " columns"] | None = None
+    columns: tuple[int, ...] = static()
+    blur: Float[Array, "*starts columns"] | None = None
 
     @property
     def _noise(self) -> tuple:
-        return () if self.blur is None else (self.blur,)
+        return () if self.blur is None else (self.blur[..., None, None, :],)
 
-    def terms(self, rows: Float[Array, "rows dims"]) -> tuple[Float[Array, "rows components"], Any]:
+    def terms(self, rows: Float[Array, "rows dims"]) -> tuple[Float[Array, "*starts rows components"], Any]:
         events, seen = observed_events(self.family, take(rows, self.columns))
-        log_prob = jnp.where(seen[:, None], self.family.log_prob(events[:, None], *self._noise), 0.0)
-        return log_prob.sum(-1), (events, seen)
+        log_prob = under_all(self.family).log_prob(events[:, None], *self._noise)
+        return xp.where(seen[:, None], log_prob, 0.0).sum(-1), (events, seen)
 
-    def statistics(self, memo: Any, responsibilities: Float[Array, "rows components"]) -> Any:
+    def statistics(self, memo: Any, responsibilities: Float[Array, "*starts rows components"]) -> Any:
         events, seen = memo
-        mass = responsibilities[:, :, None] * seen[:, None]
-        expected = self.family.expected_statistics(events[:, None], *self._noise)
-        return mass.sum(0), (mass[..., None] * expected).sum(0)
+        mass = responsibilities[..., None] * seen[:, None]
+        expected = under_all(self.family).expected_statistics(events[:, None], *self._noise)
+        return mass.sum(-3), (mass[..., None] * expected).sum(-4)
 
 
 class WhitenedStep(Step):
@@ -142,62 +152,63 @@ class WhitenedStep(Step):
     ``penalty`` is the blur's share of the log-density (zero in a public density).
     """
 
-    means: Float[Array, "components d"]
-    factors: Float[Array, "components d d"]
+    means: Float[Array, "*starts components d"]
+    factors: Float[Array, "*starts components d d"]
     """``L_k⁻¹``."""
-    penalty: Float[Array, " components"]
-    columns: tuple[int, ...] = eqx.field(static=True)
+    penalty: Float[Array, "*starts components"]
+    columns: tuple[int, ...] = static()
 
-    def terms(self, rows: Float[Array, "rows dims"]) -> tuple[Float[Array, "rows components"], Any]:
-        centred = take(rows, self.columns)[:, None] - self.means
-        white = jnp.einsum("nkd,ked->nke", centred, self.factors)
-        diagonal = jnp.diagonal(self.factors, axis1=-2, axis2=-1)
-        log_det = jnp.log(diagonal).sum(-1)
+    def terms(self, rows: Float[Array, "rows dims"]) -> tuple[Float[Array, "*starts rows components"], Any]:
+        centred = take(rows, self.columns) - self.means[..., None, :]  # [*starts, K, rows, d]
+        white = centred @ xp.swapaxes(self.factors, -1, -2)
+        log_det = xp.log(xp.diagonal(self.factors, axis1=-2, axis2=-1)).sum(-1)
         constant = log_det - 0.5 * LOG_2PI * centred.shape[-1] - self.penalty
-        return constant - 0.5 * jnp.sum(white**2, -1), centred
+        return xp.swapaxes(constant[..., None] - 0.5 * (white**2).sum(-1), -1, -2), centred
 
-    def statistics(self, memo: Any, responsibilities: Float[Array, "rows components"]) -> Any:
-        weighted = responsibilities[..., None] * memo
-        square = jnp.einsum("nkd,nke->kde", weighted, memo)
-        return responsibilities.sum(0), jnp.concatenate([weighted.sum(0), pack(square)], axis=1)
+    def statistics(self, memo: Any, responsibilities: Float[Array, "*starts rows components"]) -> Any:
+        weighted = xp.swapaxes(responsibilities, -1, -2)[..., None] * memo
+        square = xp.swapaxes(weighted, -1, -2) @ memo
+        return responsibilities.sum(-2), xp.concatenate([weighted.sum(-2), pack(square)], axis=-1)
 
 
 class WhitenedDiagonalStep(Step):
     """The same for independent columns: ``Σ_j ((x_j − μ_kj)/σ_kj)²`` over the observed ones."""
 
-    means: Float[Array, "components d"]
-    scales: Float[Array, "components d"]
-    penalty: Float[Array, "components d"]
-    columns: tuple[int, ...] = eqx.field(static=True)
-    complete: bool = eqx.field(static=True)
-    log: bool = eqx.field(static=True, default=False)
+    means: Float[Array, "*starts components d"]
+    scales: Float[Array, "*starts components d"]
+    penalty: Float[Array, "*starts components d"]
+    columns: tuple[int, ...] = static()
+    complete: bool = static()
+    log: bool = static(default=False)
 
-    def terms(self, rows: Float[Array, "rows dims"]) -> tuple[Float[Array, "rows components"], Any]:
+    def terms(self, rows: Float[Array, "rows dims"]) -> tuple[Float[Array, "*starts rows components"], Any]:
         x = take(rows, self.columns, self.log)
-        seen = ~jnp.isnan(x)
-        centred = jnp.where(seen[:, None], x[:, None] - self.means, 0.0)
-        each = -0.5 * (LOG_2PI + (centred / self.scales) ** 2) - jnp.log(self.scales) - self.penalty
+        means, scales, penalty = (part[..., None, :, :] for part in (self.means, self.scales, self.penalty))
+        seen = ~xp.isnan(x)
+        centred = xp.where(seen[:, None], x[:, None] - means, 0.0)
+        each = -0.5 * (LOG_2PI + (centred / scales) ** 2) - xp.log(scales) - penalty
         if self.log:
-            each = each - jnp.where(seen, x, 0.0)[:, None]
-        return jnp.where(seen[:, None], each, 0.0).sum(-1), (centred, seen)
+            each = each - xp.where(seen, x, 0.0)[:, None]
+        return xp.where(seen[:, None], each, 0.0).sum(-1), (centred, seen)
 
-    def statistics(self, memo: Any, responsibilities: Float[Array, "rows components"]) -> Any:
+    def statistics(self, memo: Any, responsibilities: Float[Array, "*starts rows components"]) -> Any:
         centred, seen = memo
         weighted = responsibilities[..., None] * centred
-        parts = [weighted.sum(0), (weighted * centred).sum(0)]
+        parts = [weighted.sum(-3), (weighted * centred).sum(-3)]
         if not self.complete:
-            parts.append(responsibilities.T @ seen.astype(centred.dtype))
-        return responsibilities.sum(0), jnp.concatenate(parts, axis=1)
+            parts.append(xp.swapaxes(responsibilities, -1, -2) @ seen.astype(centred.dtype))
+        return responsibilities.sum(-2), xp.concatenate(parts, axis=-1)
 
 
-def pack(square: Float[Array, "components d d"]) -> Float[Array, "components f"]:
+def pack(square: Float[Array, "*batch d d"]) -> Float[Array, "*batch f"]:
     """The upper triangle of symmetric matrices, row by row."""
-    i, j = jnp.triu_indices(square.shape[-1])
+    i, j = np.triu_indices(square.shape[-1])
     return square[..., i, j]
 
 
-def unpack(packed: Float[Array, "components f"], dims: int) -> Float[Array, "components d d"]:
+def unpack(packed: Float[Array, "*batch f"], dims: int) -> Float[Array, "*batch d d"]:
     """Symmetric matrices from their upper triangles."""
-    i, j = jnp.triu_indices(dims)
-    square = jnp.zeros((*packed.shape[:-1], dims, dims), packed.dtype).at[..., i, j].set(packed)
-    return square.at[..., j, i].set(packed)
+    i, j = np.triu_indices(dims)
+    place = np.empty((dims, dims), int)
+    place[i, j] = place[j, i] = np.arange(i.size)
+    return packed[..., place]

@@ -10,12 +10,11 @@ import dataclasses
 from collections.abc import Sequence
 from typing import NamedTuple, Self
 
-import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int, PyTree
 
+from tacit.arrays import cholesky_factor, chosen, solve_triangle, static, xp
 from tacit.compute import Array
 from tacit.data.blocks import Standardise
 from tacit.families.base import Distribution, Family
@@ -45,17 +44,17 @@ def distances(
     """Of complete rows (tile None), or of rows in tiles that share one missing pattern."""
     if tile is not None:
         tiles = x.reshape(-1, tile, x.shape[-1])
-        known = conditionals(covariances, ~jnp.isnan(tiles[:, 0]))
-        centred = jnp.where(known.seen[:, None, None], tiles[:, :, None] - means, 0.0)
-        distance = jnp.einsum("gtkd,gkde,gtke->gtk", centred, known.precision, centred).reshape(x.shape[0], -1)
-        observed = jnp.repeat(known.seen.sum(-1), tile)[:, None].astype(x.dtype)
-        return Distances(distance, jnp.repeat(known.log_det, tile, axis=0), observed)
-    factor = jnp.linalg.cholesky(covariances)
-    centred = jnp.moveaxis(x[:, None] - means, 0, -1)
-    white = jax.scipy.linalg.solve_triangular(factor, centred, lower=True)
-    log_det = 2.0 * jnp.log(jnp.diagonal(factor, axis1=-2, axis2=-1)).sum(-1)
-    observed = jnp.full((x.shape[0], 1), float(x.shape[1]))
-    return Distances((white**2).sum(1).T, jnp.broadcast_to(log_det, (x.shape[0], means.shape[0])), observed)
+        known = conditionals(covariances, ~xp.isnan(tiles[:, 0]))
+        centred = xp.where(known.seen[:, None, None], tiles[:, :, None] - means, 0.0)
+        distance = xp.einsum("gtkd,gkde,gtke->gtk", centred, known.precision, centred).reshape(x.shape[0], -1)
+        observed = xp.repeat(known.seen.sum(-1), tile)[:, None].astype(x.dtype)
+        return Distances(distance, xp.repeat(known.log_det, tile, axis=0), observed)
+    factor = cholesky_factor(covariances)
+    centred = xp.moveaxis(x[:, None] - means, 0, -1)
+    white = solve_triangle(factor, centred)
+    log_det = 2.0 * xp.log(xp.diagonal(factor, axis1=-2, axis2=-1)).sum(-1)
+    observed = xp.full((x.shape[0], 1), float(x.shape[1]))
+    return Distances((white**2).sum(1).T, xp.broadcast_to(log_det, (x.shape[0], means.shape[0])), observed)
 
 
 class StudentComponent(Component):
@@ -65,9 +64,9 @@ class StudentComponent(Component):
     covariances: Float[Array, "components d d"]
     """Σ_k, the scale matrices."""
     dofs: Float[Array, " components"]
-    columns: tuple[int, ...] = eqx.field(static=True)
-    complete: bool = eqx.field(static=True, default=True)
-    tile: int = eqx.field(static=True, default=1)
+    columns: tuple[int, ...] = static()
+    complete: bool = static(default=True)
+    tile: int = static(default=1)
 
     @property
     def name(self) -> str:
@@ -90,28 +89,31 @@ class StudentComponent(Component):
         return True
 
     def _family(self) -> MultivariateStudentT:
-        factors = jnp.linalg.cholesky(jnp.asarray(self.covariances))
-        return MultivariateStudentT(self.means[:, None], factors[:, None], self.dofs[:, None])
+        factors = cholesky_factor(self.covariances)
+        return MultivariateStudentT(self.means[..., None, :], factors[..., None, :, :], self.dofs[..., None])
 
     def prepare(self) -> Step:
         if not self.complete:
             raise ValueError("Student's t vectors are fitted to complete rows only")
         return LocalPosteriorStep(self._family(), self.columns)
 
-    def m_step(self, statistics: tuple[Float[Array, "components ..."], Float[Array, "components ..."]]) -> Self:
+    def m_step(self, statistics: tuple[Float[Array, "..."], Float[Array, "..."]]) -> Self:
         """Expected statistics under the rows' hidden precisions; see ``MultivariateStudentT.maximise``."""
         weight, expected = statistics
         new = self._family().maximise(expected, weight)
-        factors = new.cholesky[:, 0]
-        matrices = factors @ jnp.swapaxes(factors, -1, -2)
-        return dataclasses.replace(self, means=new.locations[:, 0], covariances=matrices, dofs=new.dofs[:, 0])
+        factors = new.cholesky[..., 0, :, :]
+        matrices = factors @ xp.swapaxes(factors, -1, -2)
+        return dataclasses.replace(self, means=new.locations[..., 0, :], covariances=matrices, dofs=new.dofs[..., 0])
 
-    def global_bound(self, active: Bool[Array, " components"]) -> Float[Array, ""]:
-        return jnp.zeros(())
+    def global_bound(self, active: Bool[Array, "*starts components"]) -> Float[Array, "*starts"]:
+        return xp.zeros_like(self.dofs[..., 0])
 
-    def take(self, order: Int[Array, " chosen"]) -> Self:
+    def take(self, order: Int[Array, "*starts chosen"]) -> Self:
         return dataclasses.replace(
-            self, means=self.means[order], covariances=self.covariances[order], dofs=self.dofs[order]
+            self,
+            means=chosen(self.means, order),
+            covariances=chosen(self.covariances, order),
+            dofs=chosen(self.dofs, order),
         )
 
     def in_units(self, view: Standardise) -> Self:
@@ -137,11 +139,11 @@ class StudentComponent(Component):
         return log_density(found.distance, found.log_det, found.observed, self.dofs)
 
     def supports(self, x: Float[Array, "rows d"]) -> Bool[Array, "rows d"]:
-        return jnp.isfinite(x)
+        return xp.isfinite(x)
 
     def moments(self) -> tuple[Float[Array, "components d"], Float[Array, "components d"]]:
         scales = self.covariances.diagonal(axis1=-2, axis2=-1)
-        return jnp.asarray(self.means), scales * inflation(self.dofs)[:, None]
+        return self.means, scales * inflation(self.dofs)[:, None]
 
     def draw(
         self, labels: Int[np.ndarray, " rows"], random: np.random.Generator, total: np.ndarray | None = None
@@ -155,7 +157,7 @@ class StudentComponent(Component):
         return draw_vectors(means, covariances, labels, noise / np.sqrt(precision)[:, None])
 
     def column(self, place: int) -> Distribution:
-        return StudentT(self.means[:, place], jnp.sqrt(self.covariances[:, place, place]), self.dofs)
+        return StudentT(self.means[:, place], xp.sqrt(self.covariances[:, place, place]), self.dofs)
 
     def marginal(self, positions: np.ndarray, places: tuple[int, ...]) -> Component:
         covariances = self.covariances[:, positions][:, :, positions]

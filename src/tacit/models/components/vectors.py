@@ -6,11 +6,10 @@ A Gaussian vector is conditioned, ``E[x_m|x_o,k] = μ_m + Σ_mo Σ_oo⁻¹ (x_o 
 covariance.
 """
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
+from tacit.arrays import map_items, xp
 from tacit.compute import Array
 from tacit.models.components.missing import conditionals
 
@@ -20,8 +19,8 @@ def tile_gains(
 ) -> tuple[Float[Array, "tiles components d d"], Float[Array, "tiles tile d"]]:
     """``Σ_·o Σ_oo⁻¹`` for the pattern of every tile, and the rows cut into tiles."""
     x = x.reshape(-1, tile, x.shape[-1])
-    covariances = jnp.asarray(covariances)
-    return covariances @ conditionals(covariances, ~jnp.isnan(x[:, 0])).precision, x
+    covariances = xp.asarray(covariances)
+    return covariances @ conditionals(covariances, ~xp.isnan(x[:, 0])).precision, x
 
 
 def vector_given(
@@ -32,16 +31,16 @@ def vector_given(
 ) -> tuple[Float[Array, "rows components d"], Float[Array, "rows components d"]]:
     """Means and variances of each entry given the observed ones; rows in tiles. An observed one has variance 0."""
     gains, tiles = tile_gains(covariances, x, tile)
-    seen = ~jnp.isnan(tiles)[:, :, None]
-    centred = jnp.where(seen, tiles[:, :, None] - means, 0.0)
-    given = jnp.where(seen, tiles[:, :, None], means + jnp.einsum("gkde,gtke->gtkd", gains, centred))
-    variances = jnp.diagonal(jnp.asarray(covariances), axis1=-2, axis2=-1)
-    left = variances - jnp.einsum("gkde,ked->gkd", gains, covariances)
+    seen = ~xp.isnan(tiles)[:, :, None]
+    centred = xp.where(seen, tiles[:, :, None] - means, 0.0)
+    given = xp.where(seen, tiles[:, :, None], means + xp.einsum("gkde,gtke->gtkd", gains, centred))
+    variances = xp.diagonal(xp.asarray(covariances), axis1=-2, axis2=-1)
+    left = variances - xp.einsum("gkde,ked->gkd", gains, covariances)
     # what rounding leaves of a difference is never read as a negative variance
-    left = jnp.maximum(left, jnp.finfo(left.dtype).eps * variances)
-    left = jnp.where(seen[:, 0], 0.0, left)
+    left = xp.maximum(left, xp.finfo(left.dtype).eps * variances)
+    left = xp.where(seen[:, 0], 0.0, left)
     shape = (x.shape[0], *means.shape)
-    return given.reshape(shape), jnp.repeat(left, tile, axis=0).reshape(shape)
+    return given.reshape(shape), xp.repeat(left, tile, axis=0).reshape(shape)
 
 
 def vector_correction(
@@ -53,17 +52,17 @@ def vector_correction(
 ) -> Float[Array, "rows draws d"]:
     """``Σ_·o Σ_oo⁻¹ (x_o − x*_o)`` of draws x* from the component of each label."""
     gains, _ = tile_gains(covariances, x, tile)
-    tiles = jnp.arange(x.shape[0]) // tile
+    tiles = xp.arange(x.shape[0]) // tile
     residual = x[:, None] - fresh
-    residual = jnp.where(jnp.isnan(residual), 0.0, residual)
+    residual = xp.where(xp.isnan(residual), 0.0, residual)
 
     def correction(draws):
         label, left = draws
-        return jnp.einsum("nde,ne->nd", gains[tiles, label], left)
+        return xp.einsum("nde,ne->nd", gains[tiles, label], left)
 
     # one draw at a time, so that the gathered gains stay small
-    change = jax.lax.map(correction, (labels.T, jnp.moveaxis(residual, 1, 0)))
-    return jnp.moveaxis(change, 0, 1)
+    change = map_items(correction, (labels.T, xp.moveaxis(residual, 1, 0)), at_once=False)
+    return xp.moveaxis(change, 0, 1)
 
 
 def draw_vectors(

@@ -6,17 +6,18 @@ On the host, in NumPy: there are few parameters wherever such draws say anything
 from collections.abc import Sequence
 from typing import Literal
 
-import equinox as eqx
 import numpy as np
 from jaxtyping import Float
 from scipy.special import gammaln, xlogy
 
+from tacit.arrays import Pytree
 from tacit.compute import LOG_2PI, Array
+from tacit.families.numeric import log_multigamma
 
 Kind = Literal["full", "tied", "diag", "spherical"]
 
 
-class NormalWishartPrior(eqx.Module):
+class NormalWishartPrior(Pytree):
     """What is known of every component before the data."""
 
     mean: Float[Array, " d"]
@@ -93,13 +94,8 @@ def _tilted(means, covariances, pulls, dofs, prior, kind, number, random):
 def _log_wishart(precision, log_det, dof, scale):
     dims = precision.shape[-1]
     trace = np.einsum("...de,s...ed->s...", scale, precision)
-    norm = 0.5 * dof * (dims * np.log(2.0) - np.linalg.slogdet(scale)[1]) + _multigammaln(0.5 * dof, dims)
+    norm = 0.5 * dof * (dims * np.log(2.0) - np.linalg.slogdet(scale)[1]) + log_multigamma(0.5 * dof, dims)
     return 0.5 * (dof - dims - 1.0) * log_det - 0.5 * trace - norm
-
-
-def _multigammaln(a, dims):
-    steps = 0.5 * np.arange(dims)
-    return 0.25 * dims * (dims - 1) * np.log(np.pi) + gammaln(np.asarray(a)[..., None] - steps).sum(-1)
 
 
 def _log_normal(away, precision, pull):

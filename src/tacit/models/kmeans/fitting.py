@@ -13,6 +13,7 @@ from tacit.data.sources import STREAM_BYTES, BlockSource, StreamSource
 from tacit.inference import closed_form as cf
 from tacit.inference.fit import Fit, fit
 from tacit.inference.loop import Trace
+from tacit.inference.series import Series, kept
 from tacit.models.kmeans.lloyd import Lloyd, Totals
 from tacit.models.kmeans.model import KMeans, Rescale
 from tacit.models.kmeans.rows import nearest
@@ -66,12 +67,12 @@ def run(
     """
     source, inside = _laid(rows, view, centres.shape[1])
     together = rows.shape[0] <= TOGETHER_ROWS
-    found: list[tuple[Fit, _History]] = []
-    for batch in [centres] if together else centres[:, None]:
+
+    def fitted(batch: np.ndarray) -> list[tuple[Fit, _History]]:
         models = _begin(batch, rows, values, inside, schedule)
-        found += _iterated(models, source, inside, schedule, lambda fit: _refilled(fit, rows, view))
-        if found[-1][0].status == cf.INTERRUPTED:
-            break
+        return _iterated(models, source, inside, schedule, lambda fit: _refilled(fit, rows, view))
+
+    found = [each for batch in Series().each(fitted, [centres] if together else centres[:, None]) for each in batch]
     bounds = [fit.bound if np.isfinite(fit.bound) else -np.inf for fit, _ in found]
     return _found(*found[int(np.argmax(bounds))], centres.shape[1], view)
 
@@ -83,24 +84,23 @@ def _iterated(
     starts = models.centres.shape[0]
     key = np.zeros((starts, 2), np.uint32)  # nothing here is random
     history = [_History() for _ in range(starts)]
-    while True:
-        fits = fit(
-            models,
-            source,
-            view,
-            key=key,
-            max_iter=schedule.max_iter + 2,
-            tol=STILL,
-            label=schedule.label,
-            groups=np.arange(starts),
-        )
-        for past, found in zip(history, fits, strict=True):
-            past.add(found)
+    series, fits, stalled = Series(), list[Fit](), [True] * starts
+
+    def again() -> list[Fit]:
+        parts = [refilled(f) if empty else f.model for f, empty in zip(fits, stalled, strict=True)] if fits else []
+        begun = jax.tree.map(lambda *leaves: np.stack(leaves), *parts) if parts else models
+        label, most = schedule.label, schedule.max_iter + 2
+        found = fit(begun, source, view, key=key, max_iter=most, tol=STILL, label=label, groups=np.arange(starts))
+        for past, each in zip(history, found, strict=True):
+            past.add(each)
+        return found
+
+    while any(stalled) and not series.interrupted:
+        fits = series.then(again, kept(fits) if fits else None)
         stalled = [bool(f.model.stalled) and f.status == cf.CONVERGED for f in fits]
-        if not any(stalled) or any(f.status == cf.INTERRUPTED for f in fits):
-            return list(zip(fits, history, strict=True))
-        parts = [refilled(f) if empty else f.model for f, empty in zip(fits, stalled, strict=True)]
-        models = jax.tree.map(lambda *leaves: np.stack(leaves), *parts)
+    if series.interrupted:  # with a cluster that is still empty
+        fits = [f._replace(status=cf.INTERRUPTED) if empty else f for f, empty in zip(fits, stalled, strict=True)]
+    return list(zip(fits, history, strict=True))
 
 
 def _laid(rows: Dataset, view: Rescale, clusters: int) -> tuple[BlockSource, Rescale]:

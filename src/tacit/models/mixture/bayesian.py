@@ -9,13 +9,13 @@ and the M-step the conjugate posteriors of the expected statistics. The bound is
 over K, and is the log evidence where q is the posterior (K = 1).
 """
 
+import dataclasses
 from typing import Any
 
-import equinox as eqx
 import jax
-import jax.numpy as jnp
 from jaxtyping import Bool, Float, Int
 
+from tacit.arrays import Pytree, chosen, static, xp
 from tacit.compute import Array
 from tacit.data.blocks import Standardise
 from tacit.models.components.base import ComponentPosterior
@@ -24,7 +24,7 @@ from tacit.models.mixture.rules import Posterior, Rule
 from tacit.models.mixture.stick_breaking import WeightPosterior
 
 
-class BayesianMixture(eqx.Module):
+class BayesianMixture(Pytree):
     """The variational posterior of weights and groups; components that are not ``active`` are padding, at the end.
 
     Where the order of the components is part of the prior (a Dirichlet process), ``sorted`` lets the M-step put the
@@ -34,28 +34,28 @@ class BayesianMixture(eqx.Module):
 
     weights: WeightPosterior
     groups: tuple[ComponentPosterior, ...]
-    active: Bool[Array, " components"]
+    active: Bool[Array, "*starts components"]
     rule: Rule = Posterior()
-    sorted: bool = eqx.field(static=True, default=True)
+    sorted: bool = static(default=True)
 
     monotone = True
 
     def prepare(self) -> MixtureStep:
-        log_weights = jnp.where(self.active, self.weights.expected_log(), -jnp.inf)
+        log_weights = xp.where(self.active, self.weights.expected_log(), -xp.inf)
         return MixtureStep(log_weights, tuple(g.prepare() for g in self.groups), self.rule)
 
     def m_step(self, statistics: Any) -> "BayesianMixture":
         counts, parts = statistics
         groups = self.groups
         if self.sorted and self.weights.ordered:
-            order = jnp.argsort(-jnp.where(self.active, counts, -1.0), stable=True)
-            counts, parts = jax.tree.map(lambda leaf: leaf[order], (counts, parts))
+            order = xp.argsort(-xp.where(self.active, counts, -1.0), stable=True)
+            counts, parts = jax.tree.map(lambda leaf: chosen(leaf, order), (counts, parts))
             groups = tuple(g.take(order) for g in groups)
         weights = self.weights.updated(counts, self.active)
         groups = tuple(g.m_step(s) for g, s in zip(groups, parts, strict=True))
-        return eqx.tree_at(lambda m: (m.weights, m.groups), self, (weights, groups))
+        return dataclasses.replace(self, weights=weights, groups=groups)
 
-    def global_bound(self) -> Float[Array, ""]:
+    def global_bound(self) -> Float[Array, "*starts"]:
         """``−KL(q(π, θ)‖p(π, θ))``."""
         return sum((g.global_bound(self.active) for g in self.groups), -self.weights.kl_divergence())
 
@@ -69,33 +69,32 @@ class BayesianMixture(eqx.Module):
         counts, parts = statistics
         return counts, tuple(g.relative(s) for g, s in zip(self.groups, parts, strict=True))
 
-    def feasible(self, statistics: Any) -> Bool[Array, ""]:
+    def feasible(self, statistics: Any) -> Bool[Array, "*starts"]:
         """Whether no component has extrapolated rows below 0."""
-        return jnp.all(statistics[0] >= 0)
+        return (statistics[0] >= 0).all(-1)
 
     def predictive(self) -> Mixture:
         """``p(x | X) ≈ Σ_k E[π_k] ∫ p(x|θ) q(θ_k) dθ``: a mixture again, of active components only."""
         groups = tuple(g.predictive() for g in self.groups)
-        return Mixture(jnp.log(self.weights.mean()), groups, self.active)
+        return Mixture(xp.log(self.weights.mean()), groups, self.active)
 
     def expected(self) -> Mixture:
         """The mixture at the posterior means of its weights and parameters."""
         groups = tuple(g.expected() for g in self.groups)
-        return Mixture(jnp.log(self.weights.mean()), groups, self.active)
+        return Mixture(xp.log(self.weights.mean()), groups, self.active)
 
-    def take(self, order: Int[Array, " chosen"]) -> "BayesianMixture":
+    def take(self, order: Int[Array, "*starts chosen"]) -> "BayesianMixture":
         """The posterior with components chosen and ordered by index."""
         groups = tuple(g.take(order) for g in self.groups)
-        return BayesianMixture(self.weights.take(order), groups, self.active[order], self.rule, self.sorted)
+        return BayesianMixture(self.weights.take(order), groups, chosen(self.active, order), self.rule, self.sorted)
 
     def in_units(self, view: Standardise) -> "BayesianMixture":
         """The posterior of the parameters of the user's values."""
-        return eqx.tree_at(lambda m: m.groups, self, tuple(g.in_units(view) for g in self.groups))
+        return dataclasses.replace(self, groups=tuple(g.in_units(view) for g in self.groups))
 
     def with_rows(self, *, complete: bool, tile: int = 1) -> "BayesianMixture":
         """The same posterior for rows with or without gaps; those with gaps come in tiles of one pattern."""
-        groups = tuple(g.with_rows(complete=complete, tile=tile) for g in self.groups)
-        return eqx.tree_at(lambda m: m.groups, self, groups)
+        return dataclasses.replace(self, groups=tuple(g.with_rows(complete=complete, tile=tile) for g in self.groups))
 
     def n_parameters(self) -> int:
         """Free parameters of the mixture, whose posterior this is."""

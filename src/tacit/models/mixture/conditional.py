@@ -1,11 +1,7 @@
 """Parts of a mixture: fewer columns, one column, and the support of its columns."""
 
-import jax.numpy as jnp
 import numpy as np
 
-from tacit.compute import compiled, row_bucket
-from tacit.data.blocks import padded
-from tacit.data.sources import PIECE_ROWS
 from tacit.families.base import Distribution
 from tacit.models.components.base import Component
 from tacit.models.components.steps import take
@@ -46,18 +42,8 @@ def column_family(model: Mixture, column: int) -> Distribution:
 
 def supported(model: Mixture, rows: np.ndarray) -> np.ndarray:
     """Where an entry ``[rows, D]`` is missing or lies in the support of its column's family."""
-    parts = []
-    for start in range(0, rows.shape[0], PIECE_ROWS):
-        part = rows[start : start + PIECE_ROWS]
-        inside = _supported(model, padded(part, row_bucket(part.shape[0])))
-        parts.append(np.asarray(inside)[: part.shape[0]])
-    return np.concatenate(parts)
-
-
-@compiled
-def _supported(model, rows):
-    inside = jnp.ones(rows.shape, dtype=bool)
+    inside = np.ones(rows.shape, dtype=bool)
     for group in model.groups:
         x = take(rows, group.columns)
-        inside = inside.at[:, jnp.asarray(group.columns)].set(group.supports(x) | jnp.isnan(x))
+        inside[:, group.columns] = group.supports(x) | np.isnan(x)
     return inside

@@ -7,11 +7,10 @@ ones given the component, so theirs are the moments they always have.
 from collections.abc import Iterator
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from tacit.compute import Array, compiled
+from tacit.compute import Array, eagerly
 from tacit.data.sources import PIECE_ROWS
 from tacit.families.base import Distribution
 from tacit.models.components.base import Component, ConditionedColumns
@@ -37,18 +36,11 @@ def weigh(model: Mixture, rows: Any) -> tuple[np.ndarray, np.ndarray]:
 
 def marginal_moments(model: Mixture) -> tuple[np.ndarray, np.ndarray]:
     """``E[x_j|k]`` and ``Var[x_j|k]`` of every column, ``[K, D]``; multinomial columns are those of one item."""
-    means, variances = _marginal_moments(model)
-    return np.asarray(means), np.asarray(variances)
-
-
-@compiled
-def _marginal_moments(model):
     shape = (model.log_weights.shape[0], sum(len(group.columns) for group in model.groups))
-    means, variances = jnp.zeros(shape), jnp.zeros(shape)
-    for group in model.groups:
-        columns = jnp.asarray(group.columns)
-        mean, variance = group.moments()
-        means, variances = means.at[:, columns].set(mean), variances.at[:, columns].set(variance)
+    means, variances = np.zeros(shape), np.zeros(shape)
+    with eagerly():
+        for group in model.groups:
+            means[:, group.columns], variances[:, group.columns] = group.moments()
     return means, variances
 
 

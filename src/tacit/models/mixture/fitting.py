@@ -7,7 +7,8 @@ import equinox as eqx
 import jax
 import numpy as np
 
-from tacit.compute import QUICK_BUILD, Array, compiled
+from tacit.arrays import logsumexp, map_items
+from tacit.compute import QUICK_BUILD, Array, compiled, eagerly
 from tacit.data.blocks import Block, Standardise, View
 from tacit.data.sources import BlockSource, MemorySource
 from tacit.inference import closed_form as cf
@@ -18,6 +19,7 @@ from tacit.inference.online import online
 from tacit.models.mixture.bayesian import BayesianMixture
 from tacit.models.mixture.coordinates import coordinates
 from tacit.models.mixture.model import Mixture, MixtureStep
+from tacit.models.mixture.rows import small
 
 M = TypeVar("M", Mixture, BayesianMixture)
 Model = Mixture | BayesianMixture
@@ -63,25 +65,24 @@ def start(
     ``active`` ``[starts, K]`` marks the components that are no padding. A Gaussian group's template has mean 0
     and variance 1, the moments of all rows in the view.
     """
-    laid = np.stack([source.to_slots(r) for r in responsibilities])
-    statistics = _start_statistics(_plain(template), next(source.blocks()), view, laid)
     starts = active.shape[0]
     models = jax.tree.map(lambda leaf: np.stack([leaf] * starts) if eqx.is_array(leaf) else leaf, template)
-    return Start(eqx.tree_at(lambda m: m.active, models, active), statistics)
+    models = eqx.tree_at(lambda m: m.active, models, active)
+    laid = np.stack([source.to_slots(r) for r in responsibilities], axis=1)
+    with eagerly(small(models, source)):
+        return Start(models, _start_statistics(_plain(template), next(source.blocks()), view, laid))
 
 
 @partial(compiled, options=QUICK_BUILD)
 def _start_statistics(template: Mixture, block: Block, view: Standardise, responsibilities: Array) -> Any:
+    """Of responsibilities ``[chunks, starts, rows, K]``."""
     step = template.prepare()
 
-    def one(shares: Array) -> Any:
-        def chunk(rows: Array, weights: Array, share: Array) -> Any:
-            _, memos = step.terms(view(rows))
-            return step.statistics(memos, share * weights[:, None])
+    def chunk(rows: Array, weights: Array, shares: Array) -> Any:
+        _, memos = step.terms(view(rows))
+        return map_items(lambda share: step.statistics(memos, share), shares * weights[:, None])
 
-        return cf.sum_over_chunks(chunk, (block.rows, block.weights, shares))
-
-    return jax.vmap(one)(responsibilities)
+    return cf.sum_over_chunks(chunk, (block.rows, block.weights, responsibilities))
 
 
 def _plain(models: Mixture) -> Mixture:
@@ -166,7 +167,8 @@ def log_likelihoods(models: Mixture, source: BlockSource, view: View) -> tuple[n
     Their difference is the uncertainty of the assignment that the integrated classification likelihood charges.
     """
     plain = _plain(_with_groups(models, tuple(g.without_floor() for g in models.groups)))
-    parts = [_log_likelihoods(plain, block, view) for block in source.blocks()]
+    with eagerly(small(models, source)):
+        parts = [_log_likelihoods(plain, block, view) for block in source.blocks()]
     totals, largest = (np.sum(part, axis=0) for part in zip(*parts, strict=True))
     return totals, largest
 
@@ -175,7 +177,7 @@ def log_likelihoods(models: Mixture, source: BlockSource, view: View) -> tuple[n
 def _log_likelihoods(models: Mixture, block: Block, view: View) -> tuple[Array, Array]:
     def one(step: MixtureStep, rows: Array, weights: Array) -> tuple[Array, Array]:
         logits, _ = step.terms(view(rows))
-        return weights @ jax.nn.logsumexp(logits, axis=-1), weights @ logits.max(-1)
+        return (weights * logsumexp(logits)).sum(-1), (weights * logits.max(-1)).sum(-1)
 
     starts = models.active.shape[0]
     steps = cf.prepared(models, starts)
@@ -227,6 +229,7 @@ def _fit(begun, source, view, schedule, keys, groups, most=None):
         repair=_safer,
         groups=groups,
         sound=sound,
+        eager=small(begun.models, source),
     )
 
 

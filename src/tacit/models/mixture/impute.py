@@ -2,11 +2,11 @@
 
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int, PyTree
 from scipy import sparse
 
+from tacit.arrays import put
 from tacit.compute import Array
 from tacit.families.numeric import choose
 from tacit.models.mixture.expectations import joint_groups, joint_part, mixed_moments, weigh
@@ -100,8 +100,7 @@ def _corrected(
     labels: Int[Array, "rows draws"],
 ) -> Float[Array, "rows draws dims"]:
     """Draws from the component of each label, corrected by what is seen."""
-    fresh = jnp.asarray(fresh)
     for group in model.groups:
-        columns = jnp.asarray(group.columns)
-        fresh = fresh.at[..., columns].add(group.correction(rows, fresh[..., columns], labels))
+        part = fresh[..., np.asarray(group.columns)]
+        fresh = put(fresh, (..., np.asarray(group.columns)), part + group.correction(rows, part, labels))
     return fresh

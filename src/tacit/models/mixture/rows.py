@@ -4,14 +4,19 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from tacit.compute import compiled
+from tacit.arrays import map_items
+from tacit.compute import compiled, eagerly
 from tacit.data.blocks import Block
 from tacit.data.dataset import Dataset, dataset_of
-from tacit.data.sources import pieces
+from tacit.data.sources import BlockSource, pieces
+from tacit.models.mixture.bayesian import BayesianMixture
 from tacit.models.mixture.model import Mixture
+from tacit.models.mixture.rules import Draws
+
+SMALL_WORK = 10_000_000
+"""Rows × starts × components × features up to which NumPy computes: some 20 ms an iteration."""
 
 
 def each_row(function: Callable, model: Mixture, rows: Dataset | np.ndarray, *extra: np.ndarray) -> Any:
@@ -21,16 +26,25 @@ def each_row(function: Callable, model: Mixture, rows: Dataset | np.ndarray, *ex
     """
     parts = []
     for part, source, complete in pieces(dataset_of(rows), tiles=True, dtype=np.float64):
-        laid = tuple(jnp.asarray(source.to_slots(e[part])) for e in extra)
+        laid = tuple(source.to_slots(e[part]) for e in extra)
         fitting = model.with_rows(complete=complete, tile=source.tile)
-        found = _over_chunks(function, fitting, jax.tree.map(jnp.asarray, next(source.blocks())), laid)
+        with eagerly(small(model, source)):
+            found = _over_chunks(function, fitting, next(source.blocks()), laid)
         parts.append(jax.tree.map(source.to_rows, found))
     return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
 
 
 @compiled
 def _over_chunks(function: Callable, model: Mixture, block: Block, extra: tuple) -> Any:
-    return jax.lax.map(lambda chunk: function(model, *chunk), (block.rows, *extra))
+    return map_items(lambda chunk: function(model, *chunk), (block.rows, *extra), at_once=False)
+
+
+def small(models: Mixture | BayesianMixture, source: BlockSource) -> bool:
+    """Whether rows, starts and components together are so little work that compiling would take longer."""
+    if not source.resident or isinstance(models.rule, Draws):
+        return False
+    features = sum(group.n_features for group in models.groups)
+    return source.size[0] * models.active.size * features <= SMALL_WORK
 
 
 def joint_log_prob(model: Mixture, rows: Dataset | np.ndarray) -> np.ndarray:

@@ -1,45 +1,45 @@
 """What q(z|x) may be in a mixture: the posterior (EM), its mode (hard EM), or draws from it (Monte Carlo EM)."""
 
-import equinox as eqx
 import jax
-import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
+from tacit.arrays import Pytree, xp
 from tacit.compute import Array
 
 GROWTH = 1.2
 MOST = 1e6
 
 
-class Posterior(eqx.Module):
+class Posterior(Pytree):
     """``r_nk = π_k p_k(x_n) / Σ_l π_l p_l(x_n)``; the bound is tight: ``log p(x_n)``."""
 
     monotone = True
 
     def __call__(
-        self, logits: Float[Array, "rows components"], key: PRNGKeyArray
-    ) -> tuple[Float[Array, "rows components"], Float[Array, " rows"]]:
+        self, logits: Float[Array, "*starts rows components"], key: PRNGKeyArray | None
+    ) -> tuple[Float[Array, "*starts rows components"], Float[Array, "*starts rows"]]:
         # one exponential serves both: exp(l − max), its sum, and their quotient; along the rows, as the logits are made
-        across = logits.T
-        top = jnp.max(across, axis=0)
-        lifted = jnp.exp(across - top)
-        mass = jnp.sum(lifted, axis=0)
-        return (lifted / mass).T, top + jnp.log(mass)
+        across = xp.swapaxes(logits, -1, -2)
+        top = across.max(-2)
+        lifted = xp.exp(across - top[..., None, :])
+        mass = lifted.sum(-2)
+        return xp.swapaxes(lifted / mass[..., None, :], -1, -2), top + xp.log(mass)
 
 
-class Mode(eqx.Module):
+class Mode(Pytree):
     """A point mass at the likeliest component; the bound is ``max_k log π_k p_k(x_n)`` (its entropy is 0)."""
 
     monotone = True
 
     def __call__(
-        self, logits: Float[Array, "rows components"], key: PRNGKeyArray
-    ) -> tuple[Float[Array, "rows components"], Float[Array, " rows"]]:
-        chosen = jax.nn.one_hot(jnp.argmax(logits, axis=-1), logits.shape[-1], dtype=logits.dtype)
-        return chosen, jnp.max(logits, axis=-1)
+        self, logits: Float[Array, "*starts rows components"], key: PRNGKeyArray | None
+    ) -> tuple[Float[Array, "*starts rows components"], Float[Array, "*starts rows"]]:
+        chosen = logits.argmax(-1)[..., None] == np.arange(logits.shape[-1])
+        return chosen.astype(logits.dtype), logits.max(-1)
 
 
-class Draws(eqx.Module):
+class Draws(Pytree):
     """The average of ``number`` draws of z from its posterior (Wei & Tanner 1990); a fall of the bound is noise.
 
     The number grows by ``GROWTH`` with every M-step, so that the noise dies out and the fit can converge.
@@ -49,15 +49,16 @@ class Draws(eqx.Module):
     monotone = False
 
     def __call__(
-        self, logits: Float[Array, "rows components"], key: PRNGKeyArray
-    ) -> tuple[Float[Array, "rows components"], Float[Array, " rows"]]:
+        self, logits: Float[Array, "*starts rows components"], key: PRNGKeyArray | None
+    ) -> tuple[Float[Array, "*starts rows components"], Float[Array, "*starts rows"]]:
+        assert key is not None  # drawn in compiled programs alone
         responsibilities, log_prob = Posterior()(logits, key)
         counts = jax.random.multinomial(key, self.number, responsibilities, dtype=logits.dtype)
         return counts / self.number, log_prob
 
     def grown(self) -> "Draws":
         """The rule of the next iteration."""
-        return Draws(jnp.minimum(jnp.ceil(self.number * GROWTH), MOST))
+        return Draws(xp.minimum(xp.ceil(self.number * GROWTH), MOST))
 
 
 Rule = Posterior | Mode | Draws

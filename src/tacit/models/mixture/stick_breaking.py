@@ -8,49 +8,51 @@ evidence of the process itself (Blei & Jordan 2006, with no stick fixed at 1).
 """
 
 import abc
-from typing import Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
-import equinox as eqx
-import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import betaln, digamma, xlog1py, xlogy
 from jaxtyping import Bool, Float, Int
 
+from tacit.arrays import Pytree, chosen, special, xp
 from tacit.compute import Array
 from tacit.families.dirichlet import Dirichlet
+from tacit.families.numeric import log_beta
 
 
-class WeightPosterior(eqx.Module):
+class WeightPosterior(Pytree):
     """``q(π)`` of K components; those that are not active are padding, and stand last."""
 
-    ordered: eqx.AbstractClassVar[bool]
+    ordered: ClassVar[bool]
     """Whether the order of the components is part of the model."""
-    prior: eqx.AbstractVar[Float[Array, ""]]
-    """α or γ."""
+    if TYPE_CHECKING:
+
+        @property
+        def prior(self) -> Float[Array, "*starts"]:
+            """α or γ."""
 
     @abc.abstractmethod
-    def updated(self, counts: Float[Array, " components"], active: Bool[Array, " components"]) -> Self:
+    def updated(self, counts: Float[Array, "*starts components"], active: Bool[Array, "*starts components"]) -> Self:
         """After rows with these expected counts."""
 
     @abc.abstractmethod
-    def expected_log(self) -> Float[Array, " components"]:
+    def expected_log(self) -> Float[Array, "*starts components"]:
         """``E log π_k``."""
 
     @property
     @abc.abstractmethod
-    def counts(self) -> Float[Array, " components"]:
+    def counts(self) -> Float[Array, "*starts components"]:
         """The expected rows of every component."""
 
     @abc.abstractmethod
-    def mean(self) -> Float[Array, " components"]:
+    def mean(self) -> Float[Array, "*starts components"]:
         """``E π_k``, shared out among the K components."""
 
     @abc.abstractmethod
-    def kl_divergence(self) -> Float[Array, ""]:
+    def kl_divergence(self) -> Float[Array, "*starts"]:
         """``KL(q(π)‖p(π))``."""
 
     @abc.abstractmethod
-    def take(self, order: Int[Array, " chosen"]) -> Self:
+    def take(self, order: Int[Array, "*starts chosen"]) -> Self:
         """Components chosen and ordered by index."""
 
     @abc.abstractmethod
@@ -63,16 +65,16 @@ class DirichletWeights(WeightPosterior):
 
     ordered = False
 
-    concentrations: Float[Array, " components"]
-    prior: Float[Array, ""]
+    concentrations: Float[Array, "*starts components"]
+    prior: Float[Array, "*starts"]
     """α."""
 
-    def updated(self, counts: Float[Array, " components"], active: Bool[Array, " components"]) -> Self:
-        return type(self)(jnp.where(active, self.prior + counts, 0.0), self.prior)
+    def updated(self, counts: Float[Array, "*starts components"], active: Bool[Array, "*starts components"]) -> Self:
+        return type(self)(xp.where(active, self.prior[..., None] + counts, 0.0), self.prior)
 
     @property
-    def counts(self) -> Float[Array, " components"]:
-        return jnp.maximum(jnp.asarray(self.concentrations) - self.prior, 0.0)
+    def counts(self) -> Float[Array, "*starts components"]:
+        return xp.maximum(self.concentrations - self.prior[..., None], 0.0)
 
     @property
     def _posterior(self) -> Dirichlet:
@@ -80,19 +82,19 @@ class DirichletWeights(WeightPosterior):
 
     @property
     def _prior(self) -> Dirichlet:
-        return Dirichlet(jnp.where(jnp.asarray(self.concentrations) > 0, self.prior, 0.0))
+        return Dirichlet(xp.where(self.concentrations > 0, self.prior[..., None], 0.0))
 
-    def expected_log(self) -> Float[Array, " components"]:
+    def expected_log(self) -> Float[Array, "*starts components"]:
         return self._posterior.expected_log()
 
-    def mean(self) -> Float[Array, " components"]:
+    def mean(self) -> Float[Array, "*starts components"]:
         return self._posterior.mean()
 
-    def kl_divergence(self) -> Float[Array, ""]:
+    def kl_divergence(self) -> Float[Array, "*starts"]:
         return self._posterior.kl_divergence(self._prior)
 
-    def take(self, order: Int[Array, " chosen"]) -> Self:
-        return type(self)(self.concentrations[order], self.prior)
+    def take(self, order: Int[Array, "*starts chosen"]) -> Self:
+        return type(self)(chosen(self.concentrations, order), self.prior)
 
     def draw(self, number: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         weights = random.dirichlet(np.asarray(self.concentrations), size=number)
@@ -105,43 +107,49 @@ class StickWeights(WeightPosterior):
 
     ordered = True
 
-    ones: Float[Array, " components"]
-    rest: Float[Array, " components"]
-    prior: Float[Array, ""]
+    ones: Float[Array, "*starts components"]
+    rest: Float[Array, "*starts components"]
+    prior: Float[Array, "*starts"]
     """γ."""
 
-    def updated(self, counts: Float[Array, " components"], active: Bool[Array, " components"]) -> Self:
-        counts = jnp.where(active, counts, 0.0)
-        after = jnp.cumsum(counts[::-1])[::-1] - counts
-        return type(self)(1.0 + counts, self.prior + jnp.maximum(after, 0.0), self.prior)
+    def updated(self, counts: Float[Array, "*starts components"], active: Bool[Array, "*starts components"]) -> Self:
+        counts = xp.where(active, counts, 0.0)
+        after = xp.cumsum(counts[..., ::-1], axis=-1)[..., ::-1] - counts
+        return type(self)(1.0 + counts, self.prior[..., None] + xp.maximum(after, 0.0), self.prior)
 
     @property
-    def counts(self) -> Float[Array, " components"]:
-        return jnp.asarray(self.ones) - 1.0
+    def counts(self) -> Float[Array, "*starts components"]:
+        return self.ones - 1.0
 
-    def expected_log(self) -> Float[Array, " components"]:
-        total = digamma(self.ones + self.rest)
-        left = jnp.cumsum(digamma(self.rest) - total)
-        return digamma(self.ones) - total + jnp.concatenate([jnp.zeros(1), left[:-1]])
+    def expected_log(self) -> Float[Array, "*starts components"]:
+        total = special.digamma(self.ones + self.rest)
+        left = xp.cumsum(special.digamma(self.rest) - total, axis=-1)
+        before = xp.concatenate([xp.zeros_like(left[..., :1]), left[..., :-1]], axis=-1)
+        return special.digamma(self.ones) - total + before
 
-    def mean(self) -> Float[Array, " components"]:
+    def mean(self) -> Float[Array, "*starts components"]:
         share = self.ones / (self.ones + self.rest)
-        shares = share * jnp.concatenate([jnp.ones(1), jnp.cumprod(1.0 - share)[:-1]])
-        return shares / shares.sum()
+        before = xp.concatenate([xp.ones_like(share[..., :1]), xp.cumprod(1.0 - share, axis=-1)[..., :-1]], axis=-1)
+        shares = share * before
+        return shares / shares.sum(-1, keepdims=True)
 
-    def kl_divergence(self) -> Float[Array, ""]:
-        total = digamma(self.ones + self.rest)
-        inner = (self.ones - 1.0) * (digamma(self.ones) - total)
-        inner = inner + (self.rest - self.prior) * (digamma(self.rest) - total)
-        return jnp.sum(inner - betaln(self.ones, self.rest) + betaln(1.0, self.prior))
+    def kl_divergence(self) -> Float[Array, "*starts"]:
+        total = special.digamma(self.ones + self.rest)
+        inner = (self.ones - 1.0) * (special.digamma(self.ones) - total)
+        prior = self.prior[..., None]
+        inner = inner + (self.rest - prior) * (special.digamma(self.rest) - total)
+        own, first = log_beta(xp.stack([self.ones, self.rest], axis=-1)), -xp.log(prior)  # B(1, γ) = 1/γ
+        return (inner - own + first).sum(-1)
 
-    def take(self, order: Int[Array, " chosen"]) -> Self:
+    def take(self, order: Int[Array, "*starts chosen"]) -> Self:
         # what stands after a component has changed, and with it the best q of its stick
-        return self.updated(self.ones[order] - 1.0, jnp.ones(np.size(order), bool))
+        return self.updated(chosen(self.ones, order) - 1.0, np.ones(order.shape, bool))
 
     def draw(self, number: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         a, b = np.asarray(self.ones), np.asarray(self.rest)
         v = np.clip(random.beta(a, b, size=(number, a.size)), np.finfo(float).tiny, 1.0 - np.finfo(float).epsneg)
-        ratio = xlogy(1.0 - a, v) + xlog1py(self.prior - b, -v) + betaln(a, b) - betaln(1.0, self.prior)
+        ratio = (
+            special.xlogy(1.0 - a, v) + special.xlog1py(self.prior - b, -v) + special.betaln(a, b) + np.log(self.prior)
+        )
         before = np.cumprod(np.concatenate([np.ones((number, 1)), 1.0 - v[:, :-1]], axis=1), axis=1)
         return v * before, np.asarray(ratio).sum(axis=1)

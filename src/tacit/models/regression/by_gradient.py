@@ -23,7 +23,7 @@ from tacit.inference.black_box import BlackBox, Estimator, Guided
 from tacit.inference.closed_form import Sums
 from tacit.inference.rounds import RESIDENT_BYTES
 from tacit.inference.settling import Settle
-from tacit.inference.stochastic import Batches
+from tacit.inference.stochastic import Batches, as_stored
 from tacit.inference.train import TrainConfig, Trained, train
 from tacit.models.regression.coefficients import Coefficients, Prior, design
 from tacit.models.regression.fitting import SLICE, Table, total
@@ -150,7 +150,7 @@ def _train(guide: Gaussian, joint: LogisticJoint, table: Table, ascent: Ascent, 
     steps = -(-int(np.count_nonzero(table.weights)) // batch)
     config = TrainConfig(
         BlackBox(ascent.samples, ascent.estimator),
-        _as_they_are,
+        as_stored,
         max_epochs=-(-ascent.max_steps // steps),
         batch_size=batch,
         learning_rate=ascent.learning_rate,
@@ -159,10 +159,6 @@ def _train(guide: Gaussian, joint: LogisticJoint, table: Table, ascent: Ascent, 
     )
     lowered = jax.tree.map(lambda leaf: np.asarray(leaf, np.float32) if eqx.is_array(leaf) else leaf, joint)
     return train(Guided(guide, lowered, float(table.weights.sum())), batches, None, config, seed=seed)
-
-
-def _as_they_are(rows: Any, key: Any) -> Any:
-    return rows
 
 
 def _unwhitened(guide: Gaussian, whitening: Whitening, begun: LogisticRegression) -> Coefficients:

@@ -15,6 +15,7 @@ from tacit.data.sources import BlockSource, source
 from tacit.inference import closed_form as cf
 from tacit.inference.fit import Fit, fit
 from tacit.inference.loop import on_host
+from tacit.inference.series import Series
 from tacit.models.regression.logistic import LogisticRegression, Quadratic, at_start, stacked
 from tacit.models.regression.surrogates import Bohning, Newton
 
@@ -76,11 +77,11 @@ class Closed(NamedTuple):
 
 def fit_bound(model: LogisticRegression, table: Table, schedule: Schedule, random: np.random.Generator) -> Closed:
     """Raise a surrogate's bound from several starts on some rows, and from the best of them on all rows."""
-    few = table.some(FEW_ROWS, random)
+    few, series = table.some(FEW_ROWS, random), Series()
     first = _for_some(schedule, few, table)
-    found = _ranked(_fit(_starts(model, schedule.starts, random), few, first, random))
-    best = found[0] if few is table else _fit([found[0].model], table, schedule, random)[0]
-    return _compared(best, found)
+    found = series.then(lambda: _ranked(_fit(_starts(model, schedule.starts, random), few, first, random)))
+    best = lambda: _fit([found[0].model], table, schedule, random)[0]  # noqa: E731
+    return _compared(found[0] if few is table else series.then(best, lambda: _broken_off(found)[0]), found)
 
 
 def fit_laplace(model: LogisticRegression, table: Table, schedule: Schedule, random: np.random.Generator) -> Closed:
@@ -90,14 +91,20 @@ def fit_laplace(model: LogisticRegression, table: Table, schedule: Schedule, ran
     go on from there, and on all rows from the best start.
     """
     point = LogisticRegression(model.coefficients, model.prior, model.surrogate, model.mean_field, model.learn, True)
-    few = table.some(FEW_ROWS, random)
+    few, series = table.some(FEW_ROWS, random), Series()
     first = _for_some(schedule, few, table)
     # every fit has a name of its own, by which a checkpoint knows it
     begin = first._replace(tol=BEGIN_TOL, label=f"{first.label}, near the mode")
-    near = _fit(_starts(point, schedule.starts, random), few, begin, random)
-    found = _ranked(_touching([fit.model for fit in near], few, first, random))
-    best = found[0] if few is table else _touching([found[0].model], table, schedule, random)[0]
-    return _compared(best, found)
+    near = series.then(lambda: _fit(_starts(point, schedule.starts, random), few, begin, random))
+    touched = lambda: _ranked(_touching([fit.model for fit in near], few, first, random))  # noqa: E731
+    found = series.then(touched, lambda: _broken_off(_ranked(near)))
+    best = lambda: _touching([found[0].model], table, schedule, random)[0]  # noqa: E731
+    return _compared(found[0] if few is table else series.then(best, lambda: _broken_off(found)[0]), found)
+
+
+def _broken_off(found: list[Fit]) -> list[Fit]:
+    """Fits that others were to follow."""
+    return [fit._replace(status=cf.INTERRUPTED) for fit in found]
 
 
 def _for_some(schedule: Schedule, few: Table, table: Table) -> Schedule:

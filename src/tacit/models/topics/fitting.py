@@ -6,6 +6,8 @@ that regularises, and what it finds variational Bayes only has to finish.
 """
 
 import dataclasses
+import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -17,14 +19,18 @@ from scipy import sparse
 from tacit.compute import Array, compiled, side_by_side
 from tacit.data.blocks import AsTheyAre, Block
 from tacit.data.documents import BatchSource, DocumentSource
+from tacit.inference import closed_form as cf
+from tacit.inference.closed_form import INTERRUPTED, STOPPED
 from tacit.inference.fit import Fit, fit
-from tacit.inference.loop import on_host
-from tacit.inference.online import Average, StepSize, see
+from tacit.inference.loop import Trace, on_host
+from tacit.inference.online import Average, StepSize, Ways, passes, see
+from tacit.inference.series import Series, kept
 from tacit.models.topics.gammas import digamma
 from tacit.models.topics.local import LocalStep, Schedule, Statistics
 from tacit.models.topics.model import Topics
 from tacit.models.topics.starting import begin, far_documents, faulty
 from tacit.models.topics.summary import local_step, summary
+from tacit.waiting import computing
 
 POINT_STEPS = 3
 """Steps in a document while topics are moved at a point: more of them lock in what is found first."""
@@ -104,21 +110,26 @@ def learn(model: Topics, counts: sparse.csr_array, plan: Plan, random: np.random
     model = eqx.tree_at(lambda m: m.concentrations, model, begin(counts, picked, prior, random))
     large = counts.nnz * topics > LARGE
     model = dataclasses.replace(model, single=large)
-    restarted = 0
-    if plan.start_iter and picked.size:
+    series, restarted = Series(), 0
+    known = bool(plan.start_iter and picked.size)
+    if known:
         move = _in_batches(counts, plan, random) if online else _in_full(source, plan)
-        model = move(model)
+        model = series.then(lambda: move(model))
         for _ in range(ROUNDS):
-            again = _restarted(model, counts, plan, random)
+            again = None if series.interrupted else _restarted(model, counts, plan, random)
             if again is None:
                 break
-            restarted += again[1]
-            model = move(again[0])
+            fresh, number = again
+            model, before = series.then(functools.partial(move, fresh), kept(model)), model
+            restarted += number if model is not before else 0
     rough = bayesian(model, min(plan.steps, ROUGH_STEPS) if large else plan.steps, plan.steps_tol)
-    iterations = plan.max_iter
     if online and picked.size:
-        rough, iterations = _passes(rough, counts, plan, plan.max_iter, random), 0
-    found = _run(rough, source, plan, iterations, plan.label)
+        swept = lambda: _passes(rough, counts, plan, plan.max_iter, random, plan.label)  # noqa: E731
+        passed, course = series.then(swept, kept((rough, None)) if known else None)
+        found = _looked_at(passed, source, plan, INTERRUPTED if series.interrupted else STOPPED, course)
+    else:
+        run = lambda: _run(rough, source, plan, plan.max_iter, plan.label)  # noqa: E731
+        found = series.then(run, (lambda: _looked_at(rough, source, plan, INTERRUPTED)) if known else None)
     final = dataclasses.replace(bayesian(found.model, plan.steps, plan.steps_tol), single=False)
     bound = found.bound
     if large:
@@ -131,26 +142,61 @@ def _run(model: Topics, source: DocumentSource, plan: Plan, iterations: int, lab
     return fit(stacked, source, AsTheyAre(), key=KEY, max_iter=iterations, tol=plan.tol, label=label)[0]
 
 
-def _in_full(source: DocumentSource, plan: Plan) -> Any:
-    label = f"{plan.label}: start"
-    return lambda model: _run(at_a_point(model), source, plan, plan.start_iter, label).model
+def _looked_at(model: Topics, source: DocumentSource, plan: Plan, status: int, course: Trace | None = None) -> Fit:
+    """Topics as they are, by one look at all documents; ``course`` says how they came about."""
+    steps = cf.prepared(jax.tree.map(lambda leaf: np.asarray(leaf)[None], model), 1)
+
+    def work(block: Block) -> cf.Sums:
+        sums = cf.accumulate(steps, block, AsTheyAre(), KEY, np.zeros(1, np.int32))
+        return jax.tree.map(lambda leaf: np.asarray(leaf)[0], sums)
+
+    with computing(plan.label, source.size, keeps=False):
+        sums = cf.total_sums(side_by_side(work, source.blocks()))
+    bound = float(sums.bound) - summary(model).divergence
+    if course is None:
+        course = Trace(np.zeros(1, int), np.array([bound]), np.zeros(1))
+    return Fit(on_host(model), sums.statistics, bound, int(course.iteration[-1]), status, course, {}, np.array([bound]))
 
 
-def _in_batches(counts: sparse.csr_array, plan: Plan, random: np.random.Generator) -> Any:
-    passes = -(-plan.start_iter // 4)
-    return lambda model: _passes(at_a_point(model), counts, plan, passes, random)
+def _in_full(source: DocumentSource, plan: Plan) -> Callable[[Topics], Topics]:
+    return lambda model: _run(at_a_point(model), source, plan, plan.start_iter, f"{plan.label}: start").model
 
 
-def _passes(model: Topics, counts: sparse.csr_array, plan: Plan, passes: int, random: np.random.Generator) -> Topics:
-    """Passes over all documents in mini-batches, every time in a new order."""
-    total = counts.shape[0]
-    source: BatchSource | None = None
-    average: Average | None = None
-    for _ in range(passes):
-        source = BatchSource(counts, model.concentrations.shape[1], plan.batch_size, random.permutation(total))
-        average = average or begun(model, total)
-        average = advanced(average, source, plan, total)
-    return model if average is None else on_host(average.model)
+def _in_batches(counts: sparse.csr_array, plan: Plan, random: np.random.Generator) -> Callable[[Topics], Topics]:
+    number = -(-plan.start_iter // 4)
+    return lambda model: _passes(at_a_point(model), counts, plan, number, random, f"{plan.label}: start")[0]
+
+
+def _passes(
+    model: Topics, counts: sparse.csr_array, plan: Plan, number: int, random: np.random.Generator, label: str
+) -> tuple[Topics, Trace | None]:
+    """Passes over all documents in mini-batches, every time in a new order; the model after them, and their course."""
+    total, topics, orders = counts.shape[0], model.concentrations.shape[1], _Orders(random, counts.shape[0])
+
+    @functools.lru_cache(maxsize=1)
+    def batches(place: int) -> BatchSource:
+        return BatchSource(counts, topics, plan.batch_size, orders.take(place))
+
+    if not number:
+        return model, None
+    ways = Ways(StepSize(np.asarray(plan.decay), np.asarray(plan.offset)), exact=False)
+    found = passes(begun(model, total), batches, AsTheyAre(), max_iter=number, label=label, ways=ways)
+    orders.take(number)
+    return found.model, found.trace
+
+
+class _Orders:
+    """A new order of documents for every pass; those of passes that were made before are drawn too, and dropped."""
+
+    def __init__(self, random: np.random.Generator, size: int) -> None:
+        self._random, self._size, self._taken = random, size, 0
+        self._order = np.zeros(0, int)
+
+    def take(self, number: int) -> np.ndarray:
+        """The order of a pass, by its number from 1; none before the last one that was taken."""
+        while self._taken < number:
+            self._order, self._taken = self._random.permutation(self._size), self._taken + 1
+        return self._order
 
 
 def begun(model: Topics, total: float) -> Average:

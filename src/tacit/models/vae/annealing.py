@@ -78,7 +78,7 @@ class _Chains(NamedTuple):
 
 
 def _moved(
-    bridge: _Bridge, beta: Any, z: Array, gap: Array, size: Any, key: PRNGKeyArray, leaps: int
+    bridge: _Bridge, beta: Array | float, z: Array, gap: Array, size: Array | float, key: PRNGKeyArray, leaps: int
 ) -> tuple[Float[Array, "chains dims"], Float[Array, " chains"], Float[Array, " chains"]]:
     """One Hamiltonian move at β: the new z and gap, and the probability with which each was accepted."""
     momentum_key, choice, jitter = jax.random.split(key, 3)

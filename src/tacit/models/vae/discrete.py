@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float, Int, PRNGKeyArray
 
+from tacit.arrays import static
 from tacit.compute import Array
 from tacit.families.transformed import Distribution
 from tacit.inference.objectives import Batch, Elbo, LatentVariable, Objective, Terms
@@ -28,7 +29,7 @@ class OneHots(Distribution):
 
     logs: Float[Array, "rows latent levels"]
     """``log q(z_j = k|x)``."""
-    temperature: float = eqx.field(static=True)
+    temperature: float = static()
 
     def noise(self, key: PRNGKeyArray, number: int, *, shared: bool = False) -> Array:
         rows, *event = self.logs.shape
@@ -63,8 +64,8 @@ class CategoricalCodes(Posterior):
     """``latent`` independent variables with as many levels each."""
 
     continuous: ClassVar[bool] = False
-    levels: int = eqx.field(static=True, default=10)
-    temperature: float = eqx.field(static=True, default=2.0 / 3.0)
+    levels: int = static(default=10)
+    temperature: float = static(default=2.0 / 3.0)
 
     def outputs(self, latent: int) -> int:
         return latent * self.levels
@@ -204,12 +205,12 @@ class QuantisedCodes(Posterior):
 class VectorQuantised(Objective):
     """``log p(x|z) + log p(z) − ‖sg(e) − c‖² − β‖e − sg(c)‖²`` (van den Oord et al. 2017, equation 3)."""
 
-    commitment: float = eqx.field(static=True, default=0.25)
+    commitment: float = static(default=0.25)
 
     def __call__(self, model: LatentVariable, batch: Batch) -> tuple[Float[Array, " rows"], Terms]:
         raised, terms = Elbo()(model, batch)
         posterior = model.posterior(batch.rows)
-        if not hasattr(posterior, "distance"):
+        if not isinstance(posterior, Quantised):
             raise ValueError("vector quantisation needs posterior='quantised'")
         distance = posterior.distance(self.commitment)
         return raised - distance, terms | {"quantisation": distance}

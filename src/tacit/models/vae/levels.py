@@ -1,13 +1,13 @@
 """Two levels of latent variables: ``p(z₂) p(z₁|z₂) p(x|z₁)``, with ``q(z₁|x) q(z₂|z₁)``; z holds z₁, then z₂."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Float, PRNGKeyArray
 
+from tacit.arrays import static
 from tacit.compute import Array
 from tacit.families.transformed import Distribution, Gaussian, white_log_prob
 from tacit.models.vae.networks import MLP
@@ -58,8 +58,8 @@ class TwoLevels(Posterior):
     """``first`` dimensions read from the encoder, ``second`` more from a network of those."""
 
     network: MLP
-    first: int = eqx.field(static=True)
-    second: int = eqx.field(static=True)
+    first: int = static()
+    second: int = static()
 
     def __init__(
         self, first: int, second: int, hidden: Sequence[int], *, key: PRNGKeyArray, activation: str = "silu"
@@ -67,13 +67,13 @@ class TwoLevels(Posterior):
         self.network = MLP(first, hidden, 2 * second, key=key, activation=activation)
         self.first, self.second = first, second
 
-    def outputs(self, latent: Any) -> int:
+    def outputs(self, latent: object) -> int:
         return 2 * self.first
 
-    def width(self, latent: Any) -> int:
+    def width(self, latent: object) -> int:
         return self.first + self.second
 
-    def visible(self, latent: Any) -> int:
+    def visible(self, latent: object) -> int:
         return self.first
 
     def read(self, outputs: Float[Array, "rows outputs"]) -> TwoGaussians:
@@ -84,8 +84,8 @@ class TopDown(Prior):
     """``p(z₂) p(z₁|z₂)``: z₂ ~ N(0, I), and z₁ Gaussian around what a network makes of it."""
 
     network: MLP
-    first: int = eqx.field(static=True)
-    second: int = eqx.field(static=True)
+    first: int = static()
+    second: int = static()
 
     def __init__(
         self, first: int, second: int, hidden: Sequence[int], *, key: PRNGKeyArray, activation: str = "silu"
@@ -108,8 +108,8 @@ class Leading(eqx.Module):
     """A decoder that sees the first level alone: the leading numbers of z, and what follows both levels."""
 
     network: Callable
-    first: int = eqx.field(static=True)
-    dims: int = eqx.field(static=True)
+    first: int = static()
+    dims: int = static()
 
     def __call__(self, z: Float[Array, " dims"]) -> Float[Array, "..."]:
         return self.network(jnp.concatenate([z[: self.first], z[self.dims :]]))

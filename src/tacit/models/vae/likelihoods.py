@@ -13,7 +13,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax.scipy.special import gammaln
-from jaxtyping import Bool, Float, PRNGKeyArray
+from jaxtyping import Bool, Float, PRNGKeyArray, PyTree
 
 from tacit.compute import LOG_2PI, Array
 from tacit.families.bernoulli import Bernoulli
@@ -22,7 +22,7 @@ from tacit.families.low_rank import LowRankNormal
 from tacit.families.negative_binomial import NegativeBinomial
 from tacit.families.normal import Normal
 from tacit.families.poisson import Poisson
-from tacit.models.vae.bounded import bounded
+from tacit.models.vae.networks import bounded
 
 LEVELS = 256
 """Grey levels of an 8-bit image."""
@@ -83,7 +83,7 @@ class Likelihood(eqx.Module):
         """What is averaged over draws of z for the best guess of every entry: its mean; or a pytree of such."""
         return self.mean_given(outputs, x)
 
-    def settled(self, average: Any) -> Float[Array, "..."]:
+    def settled(self, average: PyTree) -> Float[Array, "..."]:
         """The best guess from averaged moments."""
         return average
 
@@ -323,7 +323,7 @@ class CategoricalLikelihood(Likelihood):
         """The probabilities of the levels, for codes have no average."""
         return jax.nn.softmax(outputs, axis=-1)
 
-    def settled(self, average: Any) -> Float[Array, "..."]:
+    def settled(self, average: PyTree) -> Float[Array, "..."]:
         return self.mean(average)
 
     def sample(self, key: PRNGKeyArray, outputs: Float[Array, "... outs"]) -> Float[Array, "..."]:
@@ -371,7 +371,7 @@ class Columns(Likelihood):
         pieces = zip(self.parts, self._each(outputs), self._of(x), strict=True)
         return [part.moments(piece, mine) for part, piece, mine in pieces]
 
-    def settled(self, average: Any) -> Float[Array, "..."]:
+    def settled(self, average: PyTree) -> Float[Array, "..."]:
         return self._joined([part.settled(mine) for part, mine in zip(self.parts, average, strict=True)])
 
     def sample(self, key: PRNGKeyArray, outputs: Float[Array, "... outs"]) -> Float[Array, "..."]:

@@ -11,8 +11,10 @@ from jaxtyping import Float, Int, PRNGKeyArray, UInt32
 
 from tacit.compute import Array, as_key, compiled
 from tacit.data.blocks import Standardise
+from tacit.families.transformed import Distribution
 from tacit.inference.objectives import frozen
 from tacit.models.vae.likelihoods import Likelihood
+from tacit.models.vae.networks import ConvEncoder
 from tacit.models.vae.posteriors import Posterior
 from tacit.models.vae.priors import Prior
 
@@ -82,7 +84,7 @@ class DeepLatent(eqx.Module):
         """``log p(z)``."""
         return self.prior.log_prob(latent, self)
 
-    def kl(self, rows: Rows, posterior: Any) -> Float[Array, "rows dims"] | None:
+    def kl(self, rows: Rows, posterior: Distribution) -> Float[Array, "rows dims"] | None:
         """``KL(q(z|x) ‖ p(z))`` of each dimension, where it is closed."""
         return self.prior.kl(posterior)
 
@@ -95,7 +97,7 @@ def _over(network: Callable, x: Array, given: Array | None) -> Array:
     """A network of one row over a batch; conditions are joined to the row, flattened, unless it takes them apart."""
     if given is None:
         return jax.vmap(network)(x)
-    if getattr(network, "conditional", False):
+    if isinstance(network, ConvEncoder) and network.conditional:
         return jax.vmap(network)(x, given)
     return jax.vmap(lambda row, condition: network(jnp.concatenate([row.reshape(-1), condition])))(x, given)
 

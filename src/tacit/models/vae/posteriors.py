@@ -8,11 +8,12 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Float, PRNGKeyArray
 
+from tacit.arrays import static
 from tacit.compute import Array
 from tacit.families.bijections import DiagonalAffine, TriangularAffine
 from tacit.families.transformed import Distribution, Gaussian, Transformed
 from tacit.families.triangular import AutoregressiveFlow
-from tacit.models.vae.bounded import bounded
+from tacit.models.vae.networks import bounded
 
 
 class PointMass(Distribution):
@@ -122,7 +123,7 @@ class InverseAutoregressive(Posterior):
     """A diagonal Gaussian, then steps of inverse autoregressive flow that see a context (Kingma et al. 2016)."""
 
     flow: AutoregressiveFlow
-    context: int = eqx.field(static=True)
+    context: int = static()
 
     def __init__(
         self, dims: int, *, key: PRNGKeyArray, hidden: Sequence[int] = (64,), number: int = 2, context: int = 32

@@ -14,7 +14,7 @@ from tacit.compute import Array
 from tacit.families.bijections import DiagonalAffine, Inverse
 from tacit.families.transformed import Distribution, Gaussian, Transformed, WhiteNoise
 from tacit.families.triangular import AutoregressiveFlow
-from tacit.models.vae.bounded import bounded
+from tacit.models.vae.networks import bounded
 
 
 class Whole(Protocol):

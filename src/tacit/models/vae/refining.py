@@ -10,7 +10,7 @@ from jaxtyping import Float, PRNGKeyArray, UInt32
 
 from tacit.compute import Array, as_key, compiled
 from tacit.families.bijections import DiagonalAffine
-from tacit.families.transformed import Gaussian
+from tacit.families.transformed import Distribution, Gaussian
 from tacit.models.vae.model import DeepLatent, Rows
 
 STEPS = 500
@@ -64,7 +64,7 @@ def refined_gaussian(model: DeepLatent, rows: Rows, key: PRNGKeyArray) -> Gaussi
 
 
 def log_ratios(
-    model: DeepLatent, rows: Rows, latent: Float[Array, "draws rows dims"], density: Any
+    model: DeepLatent, rows: Rows, latent: Float[Array, "draws rows dims"], density: Distribution
 ) -> Float[Array, "draws rows"]:
     """``log p(x, z) − log q(z)``."""
     return model.log_likelihood(rows, latent) + model.log_prior(rows, latent) - density.log_prob(latent)
@@ -85,7 +85,7 @@ def refined(model: DeepLatent, rows: Rows, keys: UInt32[Array, "rows 2"], draws:
 
 
 def _bounds(
-    model: DeepLatent, row: Rows, density: Any, key: PRNGKeyArray, draws: int, chunk: int
+    model: DeepLatent, row: Rows, density: Distribution, key: PRNGKeyArray, draws: int, chunk: int
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """The mean of the log ratios of draws of q, and the logarithm of the mean ratio."""
     blocks = -(-draws // chunk)

@@ -1,0 +1,236 @@
+"""Floor 1: one mathematics for NumPy and JAX.
+
+``xp`` is the array namespace of its arguments: `jax.numpy` where one of them is a JAX array (inside a compiled program
+all are), else NumPy. So a function is written once; compiled it serves large data, and called as it is small ones, for
+which compiling would take longer than computing. Beside it stand what the two do not have under one name: special
+functions, triangular systems, loops.
+"""
+
+import abc
+import dataclasses
+import functools
+import types
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform
+
+import jax
+import jax.numpy as jnp
+import jax.scipy.special as jax_special
+import numpy as np
+import scipy.linalg.lapack
+import scipy.special
+from jaxtyping import Float, Int
+
+from tacit.compute import Array
+
+_State = TypeVar("_State")
+
+
+def traced(*values: Any) -> bool:
+    """Whether one of some values, or of the entries of sequences among them, is a JAX array."""
+    for value in values:
+        if isinstance(value, jax.Array):
+            return True
+        if isinstance(value, list | tuple) and traced(*value):
+            return True
+    return False
+
+
+def either(plain: Callable[..., Any], compiled: Callable[..., Any]) -> Callable[..., Any]:
+    """The function of NumPy arrays and the one of JAX arrays, as one that looks at its arguments."""
+
+    @functools.wraps(plain)
+    def chosen(*args: Any, **kwargs: Any) -> Any:
+        return (compiled if traced(*args) else plain)(*args, **kwargs)
+
+    return chosen
+
+
+class _Namespace:
+    """The functions that NumPy and `jax.numpy` have under one name."""
+
+    def __init__(self, plain: Any, compiled: Any) -> None:
+        self._plain, self._compiled = plain, compiled
+
+    def __getattr__(self, name: str) -> Any:
+        plain = getattr(self._plain, name)
+        compiled = getattr(self._compiled, name, plain)  # what only one of them has answers on the host
+        found = plain
+        if isinstance(plain, types.ModuleType):
+            found = _Namespace(plain, compiled)
+        elif callable(plain) and not isinstance(plain, type):
+            found = either(plain, compiled)
+        setattr(self, name, found)
+        return found
+
+
+if TYPE_CHECKING:
+    xp = jnp
+    special = jax_special
+else:
+    xp = _Namespace(np, jnp)
+    special = _Namespace(scipy.special, jax_special)
+
+
+def static(**options: Any) -> Any:
+    """A field of a `Pytree` that is no array: JAX compiles anew where it is another."""
+    return dataclasses.field(metadata={"static": True}, **options)
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field, static))
+class Pytree(abc.ABC):  # noqa: B024 - those of it have abstract methods
+    """An immutable record of arrays and of what is `static`, which JAX takes apart and puts together.
+
+    It is what a module of Equinox is, without the modules that those make of their methods at every access: on a small
+    table that takes longer than what the methods do.
+    """
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        jax.tree_util.register_dataclass(dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls))
+
+
+def cholesky_factor(matrices: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]:
+    """Lower Cholesky factors; NaN of a matrix that is not positive definite."""
+    if traced(matrices):
+        return jnp.linalg.cholesky(matrices)
+    try:
+        return np.linalg.cholesky(matrices)
+    except np.linalg.LinAlgError:
+        flat = matrices.reshape(-1, *matrices.shape[-2:])
+        return np.stack([_one_cholesky(one) for one in flat]).reshape(matrices.shape)
+
+
+def _one_cholesky(matrix: np.ndarray) -> np.ndarray:
+    try:
+        return np.linalg.cholesky(matrix)
+    except np.linalg.LinAlgError:
+        return np.full_like(matrix, np.nan)
+
+
+def eigh(matrices: Float[Array, "*batch d d"]) -> tuple[Float[Array, "*batch d"], Float[Array, "*batch d d"]]:
+    """Eigenvalues, ascending, and eigenvectors of symmetric matrices; NaN of one that is not finite."""
+    if traced(matrices):
+        found = jnp.linalg.eigh(matrices)
+        return found.eigenvalues, found.eigenvectors
+    sound = np.asarray(np.isfinite(matrices).all((-1, -2)))
+    values, vectors = np.linalg.eigh(np.where(sound[..., None, None], matrices, np.eye(matrices.shape[-1])))
+    return np.where(sound[..., None], values, np.nan), np.where(sound[..., None, None], vectors, np.nan)
+
+
+def inverse_triangle(factor: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]:
+    """``L⁻¹`` of lower triangles."""
+    identity = np.broadcast_to(np.eye(factor.shape[-1], dtype=factor.dtype), factor.shape)
+    if traced(factor):
+        return jax.lax.linalg.triangular_solve(factor, jnp.asarray(identity), left_side=True, lower=True)
+    flat = factor.reshape(-1, *factor.shape[-2:])
+    if flat.shape[0] > 8:  # row by row for all of them: d steps instead of a call a matrix
+        return _forward(factor, identity)
+    solved = [scipy.linalg.lapack.dtrtri(one, lower=1)[0] for one in flat]
+    return np.stack(solved).reshape(factor.shape) if solved else factor
+
+
+def solve_triangle(
+    factor: Float[Array, "*batch d d"], right: Float[Array, "*more d columns"]
+) -> Float[Array, "*most d columns"]:
+    """``L⁻¹ B`` of lower triangles; the batches broadcast."""
+    batch = np.broadcast_shapes(factor.shape[:-2], right.shape[:-2])
+    factor = xp.broadcast_to(factor, (*batch, *factor.shape[-2:]))
+    right = xp.broadcast_to(right, (*batch, *right.shape[-2:]))
+    if traced(factor, right):
+        return jax.lax.linalg.triangular_solve(jnp.asarray(factor), jnp.asarray(right), left_side=True, lower=True)
+    return _forward(factor, right)
+
+
+def _forward(factor: Array, right: Array) -> np.ndarray:
+    """Forward substitution, one row at a time for all matrices of the batch."""
+    solved = np.empty(right.shape, np.result_type(factor, right))
+    for i in range(factor.shape[-1]):
+        known = factor[..., i, None, :i] @ solved[..., :i, :]
+        solved[..., i, :] = (right[..., i, :] - known[..., 0, :]) / factor[..., i, i, None]
+    return solved
+
+
+def while_loop(unfinished: Callable[[_State], Any], step: Callable[[_State], _State], state: _State) -> _State:
+    """``while unfinished(state): state = step(state)``; a compiled loop of JAX arrays."""
+    if any(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(state)):
+        found: _State = jax.lax.while_loop(unfinished, step, state)
+        return found
+    while unfinished(state):
+        state = step(state)
+    return state
+
+
+def over_items(step: Callable[[_State, Any], _State], state: _State, items: np.ndarray) -> _State:
+    """``for item in items: state = step(state, item)``; a compiled loop of JAX arrays."""
+    if any(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(state)):
+        found: _State = jax.lax.scan(lambda now, item: (step(now, item), None), state, items)[0]
+        return found
+    for item in items:
+        state = step(state, item)
+    return state
+
+
+def map_items(function: Callable[[Any], Any], items: Any, *, at_once: bool = True) -> Any:
+    """``function`` of every entry of trees of arrays; of JAX arrays all ``at_once`` (`jax.vmap`), or one by one."""
+    leaves = jax.tree.leaves(items)
+    if traced(*leaves):
+        return jax.vmap(function)(items) if at_once else jax.lax.map(function, items)
+    found = [function(jax.tree.map(lambda leaf, at=at: leaf[at], items)) for at in range(len(leaves[0]))]
+    return jax.tree.map(lambda *parts: np.stack(parts), *found)
+
+
+def repeat(times: int, step: Callable[[_State], _State], state: _State) -> _State:
+    """``step`` so many times; a compiled loop of JAX arrays."""
+    if any(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(state)):
+        found: _State = jax.lax.fori_loop(0, times, lambda _, now: step(now), state)
+        return found
+    for _ in range(times):
+        state = step(state)
+    return state
+
+
+def put(array: Array, index: tuple[Any, ...], values: Array | float) -> Array:
+    """A copy of the array with ``array[index] = values``."""
+    if traced(array, values):
+        return jnp.asarray(array).at[index].set(values)
+    changed = array.copy()
+    changed[index] = values
+    return changed
+
+
+def spread(values: Float[Array, "*batch d"]) -> Float[Array, "*batch d d"]:
+    """Diagonal matrices."""
+    return values[..., None] * np.eye(values.shape[-1], dtype=values.dtype)
+
+
+def logsumexp(logits: Float[Array, "... n"]) -> Float[Array, "..."]:
+    """``log Σ exp`` over the last axis; −∞ where all are."""
+    if traced(logits):
+        return jax.nn.logsumexp(logits, axis=-1)
+    top = logits.max(-1)
+    safe = np.where(np.isfinite(top), top, 0.0)
+    return safe + np.log(np.exp(logits - safe[..., None]).sum(-1))
+
+
+def softmax(logits: Float[Array, "... n"]) -> Float[Array, "... n"]:
+    """``exp(l) / Σ exp(l)`` over the last axis."""
+    if traced(logits):
+        return jax.nn.softmax(logits, axis=-1)
+    lifted = np.exp(logits - logits.max(-1, keepdims=True))
+    return lifted / lifted.sum(-1, keepdims=True)
+
+
+def product(matrices: Float[Array, "*batch k f"], shared: Float[Array, "f n"]) -> Float[Array, "*batch k n"]:
+    """``A B`` of many A and one B, as a single product."""
+    if traced(matrices, shared):
+        return matrices @ shared
+    flat = matrices.reshape(-1, matrices.shape[-1]) @ shared
+    return flat.reshape(*matrices.shape[:-1], shared.shape[-1])
+
+
+def chosen(leaf: Array, order: Int[Array, "*starts chosen"]) -> Array:
+    """Components by index, ``[K, ...]``, or of every start by its own, ``[starts, K, ...]``."""
+    if order.ndim == 1:
+        return leaf[order]
+    return xp.take_along_axis(leaf, order.reshape(*order.shape, *(1,) * (leaf.ndim - order.ndim)), axis=1)
