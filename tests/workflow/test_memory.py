@@ -17,7 +17,7 @@ from pathlib import Path
 from tacit.workflow.events import Observer, StageStarted
 from tacit.workflow.fitting import fit
 from tacit.workflow.requests import FitRequest
-from tacit.workflow.sources import Source
+from tacit.workflow.sources import DataSource
 
 
 class Reached(BaseException):
@@ -37,7 +37,7 @@ def resident(what):
 def read(table):
     try:
         out = Path(table + ".run")
-        fit(FitRequest(Source(table), settings=("components=2",), out=out, overwrite=True), Observer(told))
+        fit(FitRequest(DataSource(table), settings=("components=2",), out=out, overwrite=True), Observer(told))
     except Reached:
         pass
 

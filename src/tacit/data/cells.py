@@ -17,7 +17,7 @@ _DRESSED = r"^([-+]?[$€£¥]?|[$€£¥]\s?[-+])\s?(\d{1,3}(,\d{3})+|\d+)(\.\d
 _LEADING_ZERO = r"^0\d+$"
 
 
-class Columns(Protocol):
+class ColumnsOneByOne(Protocol):
     """A table that gives its columns one at a time, as an Arrow table does."""
 
     @property

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Bool, Float
 
-from tacit.data.cells import Cells, Columns, cells_of
+from tacit.data.cells import Cells, ColumnsOneByOne, cells_of
 from tacit.data.errors import DataError, counted, in_all, listed, nearest, place, quoted, shown
 from tacit.data.levels import codes_for, levels_to_arrow, show_level
 from tacit.data.schema import Column, Level, Schema
@@ -15,7 +15,7 @@ from tacit.data.schema import Column, Level, Schema
 Unseen = Literal["error", "missing"]
 
 
-def encode(table: Columns, schema: Schema, *, unseen: Unseen = "error") -> Float[np.ndarray, "rows columns"]:
+def encode(table: ColumnsOneByOne, schema: Schema, *, unseen: Unseen = "error") -> Float[np.ndarray, "rows columns"]:
     """The values of a table as the model wants them.
 
     Columns are found by name, in any order; those the schema does not know are not looked at (`ignored` names
@@ -43,7 +43,7 @@ def encode(table: Columns, schema: Schema, *, unseen: Unseen = "error") -> Float
     return values
 
 
-def check_present(table: Columns, schema: Schema) -> None:
+def check_present(table: ColumnsOneByOne, schema: Schema) -> None:
     """Refuse a table that lacks a column."""
     absent = [name for name in schema.names if name not in table.column_names]
     if absent:
@@ -54,12 +54,12 @@ def check_present(table: Columns, schema: Schema) -> None:
         )
 
 
-def ignored(table: Columns, schema: Schema) -> tuple[str, ...]:
+def ignored(table: ColumnsOneByOne, schema: Schema) -> tuple[str, ...]:
     """The columns of a table that the schema does not know and `encode` does not look at."""
     return tuple(name for name in table.column_names if name not in schema.names)
 
 
-def only(table: Columns, name: str) -> pa.ChunkedArray:
+def only(table: ColumnsOneByOne, name: str) -> pa.ChunkedArray:
     """A column by name; raises `DataError` when the heading has it twice."""
     if table.column_names.count(name) > 1:
         raise DataError(f"{quoted(name)} occurs twice in the heading; rename or remove one.")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tacit.data.cells import Cells, Columns, cells_of
+from tacit.data.cells import Cells, ColumnsOneByOne, cells_of
 from tacit.data.encode import check_single_values, encode_column, only
 from tacit.data.errors import DataError, counted, listed, nearest, quoted, shown
 from tacit.data.levels import levels_of
@@ -27,7 +27,7 @@ class LeftOut:
     role: Role
 
 
-def infer(table: Columns, overrides: Mapping[str, str] | None = None) -> tuple[Schema, tuple[LeftOut, ...]]:
+def infer(table: ColumnsOneByOne, overrides: Mapping[str, str] | None = None) -> tuple[Schema, tuple[LeftOut, ...]]:
     """The schema of a table: a kind for every column worth modelling, each with its reason.
 
     The rules, in the order they are asked:
@@ -74,7 +74,7 @@ def infer(table: Columns, overrides: Mapping[str, str] | None = None) -> tuple[S
     return Schema(tuple(columns)), tuple(left)
 
 
-def _check_overrides(table: Columns, overrides: Mapping[str, str]) -> None:
+def _check_overrides(table: ColumnsOneByOne, overrides: Mapping[str, str]) -> None:
     for name, kind in overrides.items():
         if name not in table.column_names:
             close = nearest(name, table.column_names)

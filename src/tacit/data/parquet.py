@@ -34,7 +34,7 @@ class Group(NamedTuple):
 
 
 class ParquetColumns:
-    """The columns of Parquet files whose rows follow one another; each is read when it is asked for (`Columns`).
+    """The columns of Parquet files whose rows follow one another, read as they are asked for (`ColumnsOneByOne`).
 
     Args:
         paths: files with the same columns.

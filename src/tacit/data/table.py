@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Float
 
-from tacit.data.cells import Columns, cells_of
+from tacit.data.cells import ColumnsOneByOne, cells_of
 from tacit.data.encode import Unseen, encode, ignored, only
 from tacit.data.errors import DataError, counted, listed, nearest, quoted
 from tacit.data.frames import from_frame
@@ -114,7 +114,7 @@ def load(
     return Table(values, found, left_out, label, row_ids(table, id_column, candidates), notes)
 
 
-def _columns(source: Any, options: Mapping[str, Any]) -> tuple[Columns, str, tuple[str, ...]]:
+def _columns(source: Any, options: Mapping[str, Any]) -> tuple[ColumnsOneByOne, str, tuple[str, ...]]:
     """The columns of a source, its name, and what was guessed; those of a Parquet file are read one at a time."""
     path = locate(source)[0] if isinstance(source, str | Path) else None
     if path is not None and path.is_file() and form_of(path) == "parquet":
@@ -131,7 +131,7 @@ def _opened(source: Any, options: Mapping[str, Any]) -> TableReading:
     return TableReading(from_frame(source), "the data in memory")
 
 
-def _encoded(table: Columns, schema: Schema, unseen: Unseen = "error") -> np.ndarray:
+def _encoded(table: ColumnsOneByOne, schema: Schema, unseen: Unseen = "error") -> np.ndarray:
     return table.encoded(schema, unseen) if isinstance(table, ParquetColumns) else encode(table, schema, unseen=unseen)
 
 
@@ -151,7 +151,7 @@ def _load_log(
 
 
 def _load_new(
-    table: Columns,
+    table: ColumnsOneByOne,
     label: str,
     notes: tuple[str, ...],
     kinds: Mapping[str, str] | None,
@@ -169,13 +169,13 @@ def _load_new(
     return Table(values, schema, (), label, row_ids(table, id_column, named), notes)
 
 
-def _check_known(name: str, table: Columns) -> None:
+def _check_known(name: str, table: ColumnsOneByOne) -> None:
     if name not in table.column_names:
         close = nearest(name, table.column_names)
         raise DataError(f"no column {name!r} to name the rows by; there are {listed(table.column_names, 20)}.{close}")
 
 
-def row_ids(table: Columns, id_column: str | None, candidates: Any) -> np.ndarray | None:
+def row_ids(table: ColumnsOneByOne, id_column: str | None, candidates: Any) -> np.ndarray | None:
     """What names the rows: the column asked for, else the first candidate that never repeats."""
     if id_column is not None:
         return _plain_values(table, id_column)
@@ -186,7 +186,7 @@ def row_ids(table: Columns, id_column: str | None, candidates: Any) -> np.ndarra
     return None
 
 
-def _plain_values(table: Columns, name: str) -> np.ndarray:
+def _plain_values(table: ColumnsOneByOne, name: str) -> np.ndarray:
     column = only(table, name)
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)

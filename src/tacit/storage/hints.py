@@ -38,8 +38,9 @@ def components(cls: type, values: dict[str, Any]) -> int | None:
     for name, hint in _hints(cls).items():
         value = values.get(name)
         for part in (hint, *get_args(hint)):
-            sized = isinstance(part, type) and issubclass(part, AbstractArray) and part.dim_str.split()[:1]
-            if sized == ["components"] and isinstance(value, np.ndarray) and value.ndim:
+            shaped = isinstance(part, type) and issubclass(part, AbstractArray)
+            words = [word for word in part.dim_str.split() if word != "*starts"] if shaped else []  # none in a file
+            if words[:1] == ["components"] and isinstance(value, np.ndarray) and value.ndim:
                 return int(value.shape[0])
     return None
 

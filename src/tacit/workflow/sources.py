@@ -94,7 +94,7 @@ class DataSource:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Whole:
+class WholeSource:
     """All rows of a source, whatever stands beside each.
 
     Attributes:
@@ -128,7 +128,7 @@ class Rows:
         places: ``[rows]``, which rows of the whole these are; None for all.
     """
 
-    whole: Whole
+    whole: WholeSource
     schema: Schema | None
     table: Table | CountTable | ImageSet | Corpus
     vocabulary: Vocabulary | None = None
@@ -139,11 +139,13 @@ class Rows:
     def of(cls, table: Table | CountTable | ImageSet | Corpus, vocabulary: Vocabulary | None = None) -> Self:
         """All rows of a table, all images, or all documents with their vocabulary."""
         if isinstance(table, Corpus):
-            return cls(Whole(table.counts, table.places, table.ids), None, table, vocabulary)
+            return cls(WholeSource(table.counts, table.places, table.ids), None, table, vocabulary)
         if isinstance(table, ImageSet):
-            return cls(Whole(table.images, None, table.names, table.labels), None, table)
+            return cls(WholeSource(table.images, None, table.names, table.labels), None, table)
         return cls(
-            Whole(table.values if isinstance(table, Table) else table.counts, None, table.row_ids), table.schema, table
+            WholeSource(table.values if isinstance(table, Table) else table.counts, None, table.row_ids),
+            table.schema,
+            table,
         )
 
     def __len__(self) -> int:

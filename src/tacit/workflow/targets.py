@@ -9,7 +9,7 @@ from tacit.data.features import Target
 from tacit.data.schema import Schema
 from tacit.data.table import Table
 from tacit.workflow.errors import RequestError
-from tacit.workflow.sources import Rows, Whole
+from tacit.workflow.sources import Rows, WholeSource
 
 GAPS_NAMED = 6
 """Columns with gaps that are named at most."""
@@ -42,7 +42,7 @@ def select_target(rows: Rows, name: str) -> Rows:
     reduced = Table(values, columns, table.left_out, table.source, lines.ids, (*table.notes, *notes))
     return dataclasses.replace(
         rows,
-        whole=Whole(values, lines.numbers, lines.ids, target=values_of_target),
+        whole=WholeSource(values, lines.numbers, lines.ids, target=values_of_target),
         schema=columns,
         table=reduced,
         target=Target(schema.columns[place]),
