@@ -42,13 +42,13 @@ class GaussianPrior(Pytree):
     the structure; what mclust does for four of them (VEI, EVI, EEV, VEV) is the mode of no such density.
     """
 
-    mean: Float[Array, "*starts dims"]
+    mean: Float[Array, " dims"]
     """μ_P."""
-    shrinkage: Float[Array, "*starts"]
+    shrinkage: Float[Array, ""]
     """κ > 0: what the prior's mean weighs, in rows."""
-    scale: Float[Array, "*starts dims dims"]
+    scale: Float[Array, "dims dims"]
     """Λ, positive definite."""
-    dof: Float[Array, "*starts"]
+    dof: Float[Array, ""]
     """ν, above D − 1."""
 
     def posterior_mode(

@@ -53,11 +53,11 @@ class GaussianComponent(Component):
     share ``½ tr(Σ_k⁻¹ diag ε)`` taken from the log-density the bound never falls.
     """
 
-    means: Float[Array, "*starts components d"]
-    covariances: Float[Array, "..."]
-    noise_floor: Float[Array, "*starts d"]
-    fixed_means: Bool[Array, "*starts components"] | None
-    fixed_covariances: Bool[Array, "*starts components"] | None
+    means: Float[Array, "components d"]
+    covariances: Float[Array, "components d ..."]
+    noise_floor: Float[Array, " d"]
+    fixed_means: Bool[Array, " components"] | None
+    fixed_covariances: Bool[Array, " components"] | None
     prior: GaussianPrior | None
     columns: tuple[int, ...] = static()
     structure: str = static()

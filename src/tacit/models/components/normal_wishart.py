@@ -42,13 +42,13 @@ class NormalWishartComponent(ComponentPosterior):
     noise floor of a ``GaussianComponent``, but no floor: the prior holds every component.
     """
 
-    means: Float[Array, "*starts components d"]
-    covariances: Float[Array, "..."]
-    pulls: Float[Array, "..."]
+    means: Float[Array, "components d"]
+    covariances: Float[Array, "components d ..."]
+    pulls: Float[Array, "components *d"]
     """κ_k."""
-    dofs: Float[Array, "..."]
+    dofs: Float[Array, "components *d"]
     """ν_k; of "tied" the same for all."""
-    noise: Float[Array, "*starts d"]
+    noise: Float[Array, " d"]
     """ε, the variance of the noise floor of every observed entry."""
     prior: NormalWishartPrior
     columns: tuple[int, ...] = static()

@@ -34,7 +34,7 @@ class MixturePosterior(Pytree):
 
     weights: WeightPosterior
     groups: tuple[ComponentPosterior, ...]
-    active: Bool[Array, "*starts components"]
+    active: Bool[Array, " components"]
     rule: Rule = PosteriorRule()
     sorted: bool = static(default=True)
 

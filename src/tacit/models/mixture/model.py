@@ -51,12 +51,12 @@ class MixtureModel(Pytree):
     ``concentration`` is the parameter α of a Dirichlet prior on the weights, whose mode uses α − 1 (1: none).
     """
 
-    log_weights: Float[Array, "*starts components"]
+    log_weights: Float[Array, " components"]
     groups: tuple[Component, ...]
     """Stacks over groups of columns, which are independent given the component."""
-    active: Bool[Array, "*starts components"]
-    fixed_weights: Bool[Array, "*starts components"] | None = None
-    concentration: Float[Array, "*starts"] | None = None
+    active: Bool[Array, " components"]
+    fixed_weights: Bool[Array, " components"] | None = None
+    concentration: Float[Array, ""] | None = None
     rule: Rule = PosteriorRule()
 
     @property

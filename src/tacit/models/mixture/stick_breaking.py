@@ -65,8 +65,8 @@ class DirichletWeights(WeightPosterior):
 
     ordered = False
 
-    concentrations: Float[Array, "*starts components"]
-    prior: Float[Array, "*starts"]
+    concentrations: Float[Array, " components"]
+    prior: Float[Array, ""]
     """α."""
 
     def updated(self, counts: Float[Array, "*starts components"], active: Bool[Array, "*starts components"]) -> Self:
@@ -107,9 +107,9 @@ class StickWeights(WeightPosterior):
 
     ordered = True
 
-    ones: Float[Array, "*starts components"]
-    rest: Float[Array, "*starts components"]
-    prior: Float[Array, "*starts"]
+    ones: Float[Array, " components"]
+    rest: Float[Array, " components"]
+    prior: Float[Array, ""]
     """γ."""
 
     def updated(self, counts: Float[Array, "*starts components"], active: Bool[Array, "*starts components"]) -> Self:
