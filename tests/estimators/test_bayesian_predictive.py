@@ -276,7 +276,7 @@ def test_the_number_of_components_is_chosen_by_the_bound() -> None:
     bounds = found.table.column("bound").to_pylist()
     assert bounds[1] == max(bounds) == found.best.lower_bound_
     with pytest.raises(ValueError, match="criterion must be one of 'bound', 'held-out'"):
-        tacit.select(rows, [1, 2], None, estimator=unfitted)
+        tacit.select(rows, [1, 2], None, "bic", estimator=unfitted)
 
 
 def test_coverage_counts_what_intervals_hold() -> None:
@@ -298,7 +298,11 @@ def test_coverage_counts_what_intervals_hold() -> None:
     np.testing.assert_allclose(held.observed, inside.mean(axis=(0, 1)))
     np.testing.assert_allclose(held.errors, inside.mean(axis=1).std(axis=0, ddof=1) / np.sqrt(60))
     assert held.plot() is not None
-    with pytest.raises(ValueError, match="no conditional densities"):
-        tacit.coverage(object(), rows)
     with pytest.raises(ValueError, match="levels must lie"):
         tacit.coverage(model, rows, levels=[1.5])
+
+
+@pytest.mark.wrong_types
+def test_coverage_needs_conditional_densities() -> None:
+    with pytest.raises(ValueError, match="no conditional densities"):
+        tacit.coverage(object(), np.zeros((3, 2)))

@@ -88,7 +88,7 @@ def test_units_of_a_bound_of_many_rows_with_gaps_at_their_end(monkeypatch: pytes
     rows[120:, 1] = np.nan
     weights = np.r_[np.zeros(60), np.ones(140)]
     model = VAE(1, max_epochs=2, validation_fraction=0.0, **TINY).fit(rows, sample_weight=weights)
-    scale = np.log(model.door_.scale.astype(float))
+    scale = np.log(model.view_.scale.astype(float))
     change = model.trace_.bound / 140 - model.history_["elbo"]
     assert change == pytest.approx(-(scale[0] + scale[1] * 60 / 140), rel=1e-6)
 

@@ -90,7 +90,7 @@ def test_the_error_is_that_of_a_ratio() -> None:
         def completion(self, X: object) -> Completion:
             return Completion(np.array([-2.0, -9.0, 0.0]), np.array([1.0, 3.0, 0.0]))
 
-    score, error = completed(Fixed(), None)
+    score, error = completed(Fixed(), np.zeros((3, 1)))
     assert score == -11 / 4
     # deviations −2 + 11/4 and −9 + 33/4, two documents that have words, four words
     assert error == pytest.approx(np.sqrt((0.75**2 + 0.75**2) * 2) / 4)

@@ -21,9 +21,9 @@ from tacit.models.components.conjugate import ConjugateComponent
 from tacit.models.components.normal_wishart import NormalWishartComponent
 from tacit.models.components.student import StudentComponent
 from tacit.models.components.wishart import NormalWishartPrior
-from tacit.models.mixture.bayesian import BayesianMixture
-from tacit.models.mixture.model import Mixture
-from tacit.models.mixture.rules import Mode, Posterior
+from tacit.models.mixture.bayesian import MixturePosterior
+from tacit.models.mixture.model import MixtureModel
+from tacit.models.mixture.rules import Mode, PosteriorRule
 from tacit.models.mixture.stick_breaking import DirichletWeights, StickWeights
 
 K, DIMS, ROWS = 3, 3, 60
@@ -36,7 +36,7 @@ def gaussian(structure: str, form: str = "product", **fields: Any) -> Make:
         diagonal = STRUCTURES[structure].diagonal
         spread = random.gamma(3.0, 0.3, (K, DIMS)) if diagonal else small.random_covariances(random, K, DIMS)
         stack = small.gaussian(random.normal(size=(K, DIMS)), spread, structure=structure, form=form, **fields)
-        return dataclasses.replace(stack, blur=np.full(DIMS, 1e-6))
+        return dataclasses.replace(stack, noise_floor=np.full(DIMS, 1e-6))
 
     return make
 
@@ -111,11 +111,11 @@ LIKELIHOODS: dict[str, Make] = (
         "categorical": family(codes, (6,)),
         "categorical-gaps": family(codes, (6,), complete=False),
         "negative-binomial": family(lambda r: families.NegativeBinomial(gamma(r, K, 2), gamma(r, K, 2)), (3, 4)),
-        "gamma": family(lambda r: families.Gamma(gamma(r, K, 1), gamma(r, K, 1)), (7,), blur=np.full(1, 1e-4)),
+        "gamma": family(lambda r: families.Gamma(gamma(r, K, 1), gamma(r, K, 1)), (7,), noise_floor=np.full(1, 1e-4)),
         "exponential": family(lambda r: families.Exponential(gamma(r, K, 1)), (7,)),
         "log-normal": family(lambda r: families.LogNormal(normal(r, 1)), (7,)),
         "normal": family(lambda r: normal(r, 2), (0, 1)),
-        "student-t": family(student_t, (0, 1), blur=np.full(2, 1e-4)),
+        "student-t": family(student_t, (0, 1), noise_floor=np.full(2, 1e-4)),
         "von-mises": family(lambda r: families.VonMises(r.uniform(-3, 3, (K, 2)), gamma(r, K, 2)), (0, 1)),
     }
 )  # fmt: skip
@@ -190,14 +190,14 @@ def test_a_bayesian_mixture_is_the_same_by_both(name: str) -> None:
         counts = random.gamma(4.0, 2.0, K)
         sticks = StickWeights(1.0 + counts, 2.0 + counts[::-1], np.asarray(1.0))
         weights = sticks if "gamma" in name else DirichletWeights(counts, np.asarray(0.5))
-        models.append(BayesianMixture(weights, (POSTERIORS[name](random),), np.ones(K, bool)))
+        models.append(MixturePosterior(weights, (POSTERIORS[name](random),), np.ones(K, bool)))
     both(models, rows, np.ones(ROWS))
 
 
 def test_groups_rules_and_padding_are_the_same_by_both() -> None:
     random = np.random.default_rng(7)
     rows = rows_of(random, gaps=False)
-    for rule in (Posterior(), Mode()):
+    for rule in (PosteriorRule(), Mode()):
         models = []
         for active in ([True, True, True], [True, True, False]):
             parts = tuple(LIKELIHOODS[name](random) for name in ("gaussian-VVV", "poisson", "categorical"))
@@ -206,4 +206,4 @@ def test_groups_rules_and_padding_are_the_same_by_both() -> None:
                 weights = np.log(np.where(active, mixture.weights, 0.0) / mixture.weights[active].sum())
             models.append(dataclasses.replace(mixture, active=np.array(active), log_weights=weights))
         both(models, rows, np.ones(ROWS))
-        assert isinstance(models[0], Mixture)
+        assert isinstance(models[0], MixtureModel)
