@@ -14,7 +14,6 @@ FAULTS = [
     (("fit", "{}/two.npz"), 3, "several arrays of images: x_train [40, 8, 8] and x_test [5, 8, 8]"),
     (("fit", "{}/levels.npz", "--model", "mixture"), 2, "mixture takes tables, and this is a stack of images"),
     (("fit", "{}/levels.npz", "--kind", "a=drop"), 2, "images, which have no columns"),
-    (("fit", "{}/levels.npz", "--set", "latent=2-4"), 2, "one number of dimensions; give --set latent=2"),
     (("fit", "{}/levels.npz", "--set", "encoder=mine"), 2, "takes an object of Python"),
     (("fit", "{}"), 3, "images must be of one size"),
     (("compare", "{}/levels.npz", "--models", "k-means"), 2, "no density"),
