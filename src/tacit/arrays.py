@@ -17,7 +17,6 @@ import jax
 import jax.numpy as jnp
 import jax.scipy.special as jax_special
 import numpy as np
-import scipy.linalg.lapack
 import scipy.special
 from jaxtyping import Float, Int
 
@@ -120,14 +119,7 @@ def eigh(matrices: Float[Array, "*batch d d"]) -> tuple[Float[Array, "*batch d"]
 
 def inverse_triangle(factor: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]:
     """``L⁻¹`` of lower triangles."""
-    identity = np.broadcast_to(np.eye(factor.shape[-1], dtype=factor.dtype), factor.shape)
-    if traced(factor):
-        return jax.lax.linalg.triangular_solve(factor, jnp.asarray(identity), left_side=True, lower=True)
-    flat = factor.reshape(-1, *factor.shape[-2:])
-    if flat.shape[0] > 8:  # row by row for all of them: d steps instead of a call a matrix
-        return _forward(factor, identity)
-    solved = [scipy.linalg.lapack.dtrtri(one, lower=1)[0] for one in flat]
-    return np.stack(solved).reshape(factor.shape) if solved else factor
+    return solve_triangle(factor, np.eye(factor.shape[-1], dtype=factor.dtype))
 
 
 def solve_triangle(

@@ -16,7 +16,7 @@ from tacit.models.mixture.model import MixtureModel
 from tacit.models.mixture.rules import Draws
 
 SMALL_WORK = 10_000_000
-"""Rows × starts × components × features up to which NumPy computes: some 20 ms an iteration."""
+"""Rows × starts × components × features up to which NumPy computes."""
 
 
 def each_row(function: Callable, model: MixtureModel, rows: Dataset | np.ndarray, *extra: np.ndarray) -> Any:
