@@ -25,14 +25,28 @@ from tacit.compute import Array
 _State = TypeVar("_State")
 
 
+_PLAIN = frozenset({np.ndarray, np.float64, np.bool_, np.int64, int, float, bool, type(None)})
+"""Types that are known to be no JAX arrays, as nearly all arguments are where nothing is compiled."""
+
+
 def traced(*values: Any) -> bool:
     """Whether one of some values, or of the entries of sequences among them, is a JAX array."""
     for value in values:
-        if isinstance(value, jax.Array):
-            return True
-        if isinstance(value, list | tuple) and traced(*value):
+        kind = type(value)
+        if kind in _PLAIN:
+            continue
+        if isinstance(value, tuple | list):
+            if traced(*value):
+                return True
+        elif isinstance(value, jax.Array):
             return True
     return False
+
+
+@functools.cache
+def upper_triangle(dims: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of the entries on and above the diagonal (`numpy.triu_indices`)."""
+    return np.triu_indices(dims)
 
 
 def either(plain: Callable[..., Any], compiled: Callable[..., Any]) -> Callable[..., Any]:

@@ -47,7 +47,7 @@ def test_old_faithful_as_mclust_or_better(faithful: np.ndarray) -> None:
     judge = mclust("faithful")
     assert max(judge, key=lambda cell: judge[cell]["bic"]) == ("EEE", 3)
     structures = ["EII", "EEE", "VVI", "VEE", "VEV", "VVV"]
-    found = select(faithful, range(1, 4), structures, random_state=0)
+    found = select(faithful, range(1, 4), structures, effort="thorough", random_state=0)
     lines = found.table.to_pylist()
     assert len(lines) == len(structures) * 3
     for line in lines:
@@ -75,8 +75,8 @@ def test_old_faithful_as_mclust_or_better(faithful: np.ndarray) -> None:
 def test_a_structure_is_begun_again_from_what_another_found(faithful: np.ndarray) -> None:
     """Alone, six components of VVV end in a poorer maximum than mclust's, whatever the k-means starts."""
     theirs = mclust("faithful")["VVV", 6]["log_likelihood"]
-    alone = select(faithful, [6], "VVV", random_state=0).table.column("log_likelihood")[0].as_py()
-    lines = select(faithful, [6], ["VVE", "VVV"], random_state=0).table.to_pylist()
+    alone = select(faithful, [6], "VVV", effort="thorough", random_state=0).table.column("log_likelihood")[0].as_py()
+    lines = select(faithful, [6], ["VVE", "VVV"], effort="thorough", random_state=0).table.to_pylist()
     crossed = next(line["log_likelihood"] for line in lines if line["covariance"] == "VVV")
     assert alone < theirs - 0.5
     assert crossed > theirs - AGREE

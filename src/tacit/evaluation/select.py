@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,21 +12,17 @@ from sklearn.base import BaseEstimator, clone
 from tacit import plots
 from tacit.compute import double_precision
 from tacit.data.dataset import Dataset
-from tacit.estimators.base import Seed, seed_of, weighted
+from tacit.estimators.base import Seed, check_choice, seed_of, weighted
 from tacit.estimators.capabilities import EmptiesItself, HasTopics, MatrixLike, can
-from tacit.estimators.mixture.base import Search
 from tacit.estimators.mixture.em import LikelihoodMixture
 from tacit.estimators.mixture.gaussian import GaussianMixture
-from tacit.estimators.mixture.starts import HIERARCHIES, Begin
 from tacit.estimators.mixture.variational import VariationalMixture
-from tacit.evaluation import _bounds
+from tacit.evaluation import _bounds, race
+from tacit.evaluation.race import EFFORTS
 from tacit.evaluation.rows import fit_rows, fresh, score_rows
 from tacit.evaluation.sweeping import BOUNDS, LIKELIHOODS, one_of, sweep
 from tacit.evaluation.topic_selection import TopicSelection, select_topics
 from tacit.families.covariance import STRUCTURES, canonical_name
-from tacit.inference.closed_form import CONVERGED, INTERRUPTED
-from tacit.inference.fit import Fit
-from tacit.models.mixture.fitting import finished, floored, log_likelihoods, stacked
 
 FOLDS = 5
 FLOOR = 1e-8
@@ -40,10 +36,11 @@ class Selection:
     Attributes:
         best: the fitted estimator with the largest criterion of those that do not rest on their floor.
         table: a data frame, a row per candidate (of Bayesian mixtures n_components_used and bound stand in place of
-            likelihood and criteria): n_components, covariance, log_likelihood, n_parameters, bic, icl,
-            aic, held_out (nats a row; null unless asked for), converged, at_floor. Here ``bic = 2 log L − ν log N``,
-            ``icl`` and ``aic = 2 log L − 2 ν`` are of the sign where larger is better; the estimators' own
-            ``bic()`` and ``aic()`` have scikit-learn's, the opposite one. N is the sum of the weights.
+            likelihood and criteria): n_components, covariance, log_likelihood, n_parameters, bic, icl, aic, held_out
+            (nats a row; null unless asked for), converged, at_floor, outpaced (left on the way, because it could no
+            longer win: it has no criteria, but in log_likelihood_so_far what it had come to). Here
+            ``bic = 2 log L − ν log N``, ``icl`` and ``aic = 2 log L − 2 ν`` are of the sign where larger is better; the
+            estimators' own ``bic()`` and ``aic()`` have scikit-learn's, the opposite one. N is the sum of the weights.
         criterion: what was maximised.
     """
 
@@ -75,6 +72,7 @@ def select(
     *,
     estimator: BaseEstimator | None = None,
     n_init: int = 10,
+    effort: str = "usual",
     sample_weight: ArrayLike | None = None,
     random_state: Seed = None,
 ) -> Selection | TopicSelection:
@@ -100,6 +98,11 @@ def select(
         estimator: any mixture, or another model that has a number of components; its other settings stay. A
             ``GaussianMixture`` with a floor relative to the data if None.
         n_init: starts of every candidate of a mixture, of both halves together.
+        effort: how hard to look among mixtures. "usual": every candidate is fitted some iterations, and only those that
+            can still win go on to their end, with all of the structure that wins; the others are marked as
+            ``outpaced``. "quick": fewer iterations, and no starts from what other structures found; the best maximum
+            of the likelihood is missed more often. "thorough": every start of every candidate goes to its end, as it
+            always does where held-out rows decide.
         sample_weight: a weight a row.
         random_state: seed.
 
@@ -109,6 +112,7 @@ def select(
     numbers = _numbers(components)
     if estimator is not None and not isinstance(estimator, LikelihoodMixture | VariationalMixture):
         return _of_others(X, numbers.tolist(), criterion, estimator, sample_weight, random_state)
+    check_choice("effort", effort, tuple(EFFORTS))
     criterion = one_of(BOUNDS if isinstance(estimator, EmptiesItself) else LIKELIHOODS, criterion)
     base = clone(estimator) if estimator is not None else GaussianMixture(tol=1e-5, max_iter=500)
     base.set_params(random_state=random_state, n_components=int(numbers[0]))
@@ -121,7 +125,11 @@ def select(
     base.check_settings()
     if isinstance(base, VariationalMixture):
         return _by_bound(base, covariance, rows, numbers, n_init, criterion)
-    candidates = _searched(base, _structures(base, covariance, rows.shape[1]), rows, numbers, n_init)
+    whole = criterion == "held-out" or base.inference not in ("em", "hard-em")
+    hard = EFFORTS["thorough" if whole else effort]
+    column = "bic" if criterion == "held-out" else criterion
+    structures = _structures(base, covariance, rows.shape[1])
+    candidates = race.candidates(base, structures, rows, numbers, n_init, hard, column)
     if criterion == "held-out":
         for candidate in candidates:
             candidate.row["held_out"] = _held_out(candidate.unfitted(), rows)
@@ -174,24 +182,10 @@ def _by_bound(
     )
 
 
-class FittedCandidate(NamedTuple):
-    """A row of the table and what its estimator is made from, if it is chosen."""
-
-    row: dict[str, Any]
-    searcher: LikelihoodMixture
-    """The estimator that searched: this structure, the most components."""
-    search: Search
-    fit: Fit
-
-    def unfitted(self) -> LikelihoodMixture:
-        """The estimator of this candidate, which has seen the rows' names and kinds."""
-        return fresh(self.searcher).set_params(n_components=self.row["n_components"])
-
-
-def _choose(candidates: list[FittedCandidate], criterion: str) -> Selection:
+def _choose(candidates: list[race.FittedCandidate], criterion: str) -> Selection:
     """The candidate of the largest criterion that does not rest on its floor, fitted, beside the table of all."""
     column = criterion.replace("-", "_")
-    values = [c.row[column] if not c.row["at_floor"] else np.nan for c in candidates]
+    values = [np.nan if c.row["at_floor"] or c.row[column] is None else c.row[column] for c in candidates]
     if np.isnan(values).all():
         raise ValueError(
             "no candidate is sound: all rest on the floor of their variances or failed; try fewer components"
@@ -209,102 +203,6 @@ def _structures(base: LikelihoodMixture, covariance: str | Sequence[str] | None,
     wanted = [wanted] if isinstance(wanted, str) else wanted
     distinct = dict.fromkeys(canonical_name(name, dims) for name in wanted)
     return list(distinct)
-
-
-def _searched(
-    base: LikelihoodMixture,
-    structures: list[str | None],
-    rows: Dataset,
-    numbers: np.ndarray,
-    n_init: int,
-) -> list[FittedCandidate]:
-    """Every candidate, from starts of its own and then from what the others found."""
-    first = n_init if len(structures) == 1 else -(-n_init // 2)
-    methods: list[Begin] = [*HIERARCHIES, *["kmeans"] * n_init]
-    candidates: list[FittedCandidate] = []
-    for structure in structures:
-        candidates += _candidates(base, structure, rows, numbers, [methods[:first]] * numbers.size)
-        if _interrupted(candidates):
-            return candidates
-    return candidates if n_init == first else _crossed(base, candidates, rows, numbers, n_init - first)
-
-
-def _interrupted(candidates: list[FittedCandidate]) -> bool:
-    return any(candidate.fit.status == INTERRUPTED for candidate in candidates)
-
-
-def _crossed(
-    base: LikelihoodMixture,
-    candidates: list[FittedCandidate],
-    rows: Dataset,
-    numbers: np.ndarray,
-    n_init: int,
-) -> list[FittedCandidate]:
-    """Every structure begun again from what the best others of as many components say of the rows.
-
-    A structure's own starts may all end in a poor maximum; that of another is seldom poor in the same way.
-    """
-    ranked = sorted(candidates, key=_worth, reverse=True)
-    best = {(c.row["covariance"], c.row["n_components"]): c for c in candidates}
-    for structure in dict.fromkeys(c.row["covariance"] for c in candidates):
-        methods: list[Sequence[Begin]] = []
-        for number in numbers:
-            others = [c for c in ranked if c.row["n_components"] == number and c.row["covariance"] != structure]
-            models = [finished(c.fit.model, c.search.view) for c in others[:n_init]]
-            methods.append([*models, *["kmeans"] * (n_init - len(models))])
-        again = _candidates(base, structure, rows, numbers, methods)
-        for candidate in again:
-            key = structure, candidate.row["n_components"]
-            best[key] = max(best[key], candidate, key=_worth)
-        if _interrupted(again):
-            break
-    return list(best.values())
-
-
-def _worth(candidate: FittedCandidate) -> tuple[bool, float]:
-    """A sound fit is worth more than one on its floor; then the likelihood counts."""
-    value = candidate.row["log_likelihood"]
-    return not candidate.row["at_floor"], -np.inf if np.isnan(value) else value
-
-
-def _candidates(
-    base: LikelihoodMixture,
-    structure: str | None,
-    rows: Dataset,
-    numbers: np.ndarray,
-    methods: Sequence[Sequence[Begin]],
-) -> list[FittedCandidate]:
-    """The candidates of one structure, one for every number of components, each with its own starts."""
-    widest = fresh(base).set_params(n_components=int(numbers[-1]))
-    if structure is not None:
-        widest.set_params(covariance_type=structure)
-    starts = np.repeat(numbers, [len(each) for each in methods])
-    search = widest.search(rows, int(numbers[-1]), starts, [one for each in methods for one in each])
-    totals, assigned = log_likelihoods(stacked([f.model for f in search.fits]), search.data, search.view)
-    name = widest.get_params(deep=False).get("covariance_type", "")
-    return [
-        FittedCandidate(_row(search, fit, int(number), name, float(total), float(hard - total)), widest, search, fit)
-        for number, fit, total, hard in zip(numbers, search.fits, totals, assigned, strict=True)
-    ]
-
-
-def _row(search: Search, fit: Fit, number: int, structure: str, total: float, assigned: float) -> dict[str, Any]:
-    """A line of the table; ``total`` is Σ log p in the view, ``assigned`` is Σ log max_k r."""
-    model = finished(fit.model, search.view)
-    log_likelihood, parameters = total + search.jacobian(), model.n_parameters()
-    bic = 2.0 * log_likelihood - parameters * float(np.log(search.data.total_weight))
-    return {
-        "n_components": number,
-        "covariance": structure,
-        "log_likelihood": log_likelihood,
-        "n_parameters": parameters,
-        "bic": bic,
-        "icl": bic + 2.0 * assigned,
-        "aic": 2.0 * log_likelihood - 2.0 * parameters,
-        "held_out": None,
-        "converged": fit.status == CONVERGED,
-        "at_floor": bool(floored(model)),
-    }
 
 
 def _held_out(candidate: LikelihoodMixture | VariationalMixture, rows: Dataset) -> float:

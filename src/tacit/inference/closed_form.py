@@ -280,6 +280,8 @@ def improve(state: State, models: PyTree, sums: Sums) -> State:
 
 def select_starts(chosen: Bool[Array, "*starts"], new: PyTree, old: PyTree) -> PyTree:
     """``new`` where chosen, else ``old``, start by start."""
+    if is_eager() and (chosen.all() or not chosen.any()):
+        return new if chosen.all() else old
 
     def pick(a, b):
         return xp.where(chosen.reshape(chosen.shape + (1,) * (a.ndim - chosen.ndim)), a, b) if eqx.is_array(a) else a

@@ -1,6 +1,7 @@
 """The closed-form driver in the host's loop: many starts at once, and the best of them."""
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -14,6 +15,7 @@ from tacit.data.sources import BlockSource
 from tacit.inference import closed_form as cf
 from tacit.inference.loop import Fitting, Line, Loop, Trace, on_host
 from tacit.inference.watch import Progress
+from tacit.waiting import keeping
 
 SLACK = 1e-10
 
@@ -46,6 +48,7 @@ def fit(
     repair: Callable[[PyTree], PyTree | None] | None = None,
     groups: np.ndarray | None = None,
     sound: Callable[[PyTree], np.ndarray] | None = None,
+    halving: Sequence[int] = (),
     eager: bool = False,
 ) -> list[Fit]:
     """Raise the bound from every start until it stands still, and keep the best of every group of starts.
@@ -63,6 +66,8 @@ def fit(
         repair: sees the stacked starts; may return them in a safer form, to begin with these instead.
         groups: which starts compete with one another, ``[starts]`` numbers from 0 (all of them if None).
         sound: tells of stacked models which are sound, ``[starts]``; these win over the others, whatever their bounds.
+        halving: after so many iterations the worse half of every group of starts is left, so often that one start of
+            a group goes on after the last of them (successive halving; Jamieson & Talwalkar 2016).
         eager: compute with NumPy and compile nothing; the rows are held in memory, and the models' methods take arrays
             that lead with the starts.
 
@@ -72,15 +77,42 @@ def fit(
     kind = _Eager if eager else _ClosedForm
     fitting = kind(source, view, limits(source, max_iter, tol), accelerate, label)
 
+    groups = np.zeros(key.shape[0], int) if groups is None else groups
+    judge = sound or _all_sound
+
     def repaired(state: cf.State, loop: Loop) -> cf.State | None:
-        safer = repair(state.model) if repair is not None and not loop.trace else None
+        cycles = fitting.cycles(state)
+        if cycles in halving:
+            return _halved(state, halving.index(cycles) + 1, len(halving), groups, judge)
+        if loop.trace:
+            return None
+        safer = None if repair is None else repair(state.model)
         return None if safer is None else cf.begin(safer, state.statistics, state.key, given=True)
 
-    loop = Loop(fitting, repaired)
+    loop = Loop(fitting, repaired, halving)
     state = loop.run(fitting.begin(models, statistics, key))
-    groups = np.zeros(key.shape[0], int) if groups is None else groups
-    clean = np.ones(key.shape[0], bool) if sound is None else sound(state.model)
+    clean = judge(state.model)
     return [_best(state, loop, groups == number, clean) for number in range(groups.max() + 1)]
+
+
+def _all_sound(models: PyTree) -> np.ndarray:
+    return np.ones(jax.tree.leaves(models)[0].shape[0], bool)
+
+
+def _halved(
+    state: cf.State, done: int, times: int, groups: np.ndarray, sound: Callable[[PyTree], np.ndarray]
+) -> cf.State:
+    """The state with the worse starts of every group stopped; sound ones are better than all others."""
+    state = on_host(state)
+    bounds = np.where(np.isnan(state.bound), -np.inf, state.bound)
+    order = np.lexsort((-bounds, ~sound(state.model)))
+    status = state.status.copy()
+    for group in range(groups.max() + 1):
+        ranked = order[groups[order] == group]
+        kept = 1 if done == times else -(-ranked.size // 2**done)
+        left = ranked[kept:]
+        status[left] = np.where(status[left] == cf.RUNNING, cf.STOPPED, status[left])
+    return dataclasses.replace(state, status=status)
 
 
 def limits(source: BlockSource, max_iter: int | np.ndarray, tol: float) -> cf.Limits:
@@ -117,6 +149,11 @@ class _ClosedForm:
             block = next(iter(self.blocks or self.source.blocks()))
             statistics = eqx.filter_eval_shape(self._shapes, models, block, key).statistics
         return cf.begin(models, statistics, key, given=given)
+
+    def cycles(self, state: cf.State) -> int:
+        """How many cycles the starts have gone."""
+        reached = int(np.asarray(state.iteration).max())
+        return (reached - 1) // 2 if self.accelerate else reached
 
     def running(self, state: cf.State, loop: Loop) -> bool:
         return bool(np.any(np.asarray(state.status) == cf.RUNNING))
@@ -190,20 +227,34 @@ class _Eager(_ClosedForm):
 
     def advance(self, state: cf.State, number: int, loop: Loop) -> tuple[cf.State, list[Line]]:
         state, rows = on_host(state), list[np.ndarray]()
-        with loop.computing(), eagerly():
-            while len(rows) < number and (not rows or self.running(state, loop)):
-                left = np.flatnonzero(state.status == cf.RUNNING)
-                most = self.limits.max_iter
-                limits = self.limits._replace(max_iter=most[left] if most.ndim else most)
-                moved = cf.cycle(_rows_of(state, left), self._evaluate, limits, self.accelerate)
-                state = _put_back(state, moved, left)
-                rows.append(np.array(state.bound))
+        places = np.flatnonzero(state.status == cf.RUNNING)
+        with keeping(bool(loop.trace)), eagerly():  # no block of it takes long
+            part, limits = self._part(state, places)
+            while len(rows) < number and places.size:
+                part = cf.cycle(part, self._evaluate, limits, self.accelerate)
+                rows.append(_with_rows(rows[-1] if rows else state.bound, part.bound, places))
+                if np.any(part.status != cf.RUNNING):
+                    state = _put_back(state, part, places)
+                    places = np.flatnonzero(state.status == cf.RUNNING)
+                    part, limits = self._part(state, places)
+        state = _put_back(state, part, places)
         first = len(loop.trace)
         return state, [Line(self._iteration(first + place), row) for place, row in enumerate(rows)]
+
+    def _part(self, state: cf.State, places: np.ndarray) -> tuple[cf.State, cf.Limits]:
+        """Some of the starts, and their limits."""
+        most = self.limits.max_iter
+        return _rows_of(state, places), self.limits._replace(max_iter=most[places] if most.ndim else most)
 
     def _evaluate(self, steps: PyTree, state: cf.State) -> cf.Sums:
         parts = (cf.accumulate(steps, block, self.view, state.key, state.iteration) for block in self.blocks)
         return cf.total_sums(parts)
+
+
+def _with_rows(whole: np.ndarray, part: np.ndarray, places: np.ndarray) -> np.ndarray:
+    changed = np.array(whole)
+    changed[places] = part
+    return changed
 
 
 def _rows_of(tree: PyTree, chosen: np.ndarray) -> PyTree:
@@ -216,11 +267,7 @@ def _put_back(whole: PyTree, part: PyTree, places: np.ndarray) -> PyTree:
         return part
 
     def put(old: np.ndarray, new: np.ndarray) -> np.ndarray:
-        if not eqx.is_array(old):
-            return new
-        old = old.copy()
-        old[places] = new
-        return old
+        return _with_rows(old, new, places) if eqx.is_array(old) else new
 
     return jax.tree.map(put, whole, part)
 

@@ -78,17 +78,24 @@ class Loop:
         repaired: whether a repair gave the start another form.
     """
 
-    def __init__(self, fitting: Fitting, repair: "Callable[[PyTree, Loop], PyTree] | None" = None) -> None:
+    def __init__(
+        self,
+        fitting: Fitting,
+        repair: "Callable[[PyTree, Loop], PyTree] | None" = None,
+        looks: Sequence[int] = (),
+    ) -> None:
         """Drive a fitting.
 
         Args:
             fitting: how to step.
             repair: sees the state and this loop after every advance; a state that it returns takes that one's place.
+            looks: lines of the trace after which it sees the state, whatever the time between two looks.
         """
         self.trace: list[tuple[int, float, np.ndarray]] = []
         self.snapshots: dict[int, PyTree] = {}
         self.interrupted, self.whole, self.begun, self.repaired = False, True, 0, False
         self._fitting, self._repair, self._watchers = fitting, repair, watchers()
+        self._looks = (*fitting.snapshots, *looks)
         self._began = time.monotonic()
 
     @property
@@ -160,7 +167,7 @@ class Loop:
     def _iterate(self, state: PyTree) -> None:
         steps = 1
         while self._fitting.running(state, self):
-            landing = [line + 1 - len(self.trace) for line in self._fitting.snapshots if line >= len(self.trace)]
+            landing = [line + 1 - len(self.trace) for line in self._looks if line >= len(self.trace)]
             steps = min([steps, *landing, max(1, self._fitting.left(self))])
             before = time.monotonic()
             state, lines = self._fitting.advance(state, steps, self)

@@ -22,7 +22,7 @@ from tacit.data.sources import BlockSource, MemorySource, shuffled, source
 from tacit.estimators.base import double_precision, read_data, seed_of, weighted
 from tacit.estimators.capabilities import Mixes, ReadsOnce, Scores, Sweeps
 from tacit.estimators.mixture.answers import MixtureAnswers
-from tacit.estimators.mixture.starts import STARTS, Begin, needs_tiles
+from tacit.estimators.mixture.starts import STARTS, needs_tiles
 from tacit.estimators.settings import TOLERANCE, Choice, Estimator, Whole, settings
 from tacit.estimators.stopping import stop_reason
 from tacit.inference.closed_form import CONVERGED
@@ -108,7 +108,7 @@ class MixtureBase(MixtureAnswers, Scores, Mixes, Sweeps, ReadsOnce, DensityMixin
         self,
         layout: Layout,
         rows: Dataset,
-        methods: Sequence[Begin],
+        methods: Sequence[str],
         numbers: np.ndarray,
         random: np.random.Generator,
     ) -> tuple[Start, bool]:
@@ -187,32 +187,49 @@ class MixtureBase(MixtureAnswers, Scores, Mixes, Sweeps, ReadsOnce, DensityMixin
         rows: Dataset,
         width: int,
         numbers: np.ndarray,
-        methods: Sequence[Begin],
+        methods: Sequence[str],
         *,
         again: bool = False,
     ) -> Search:
         """Fit starts with these numbers of components, begun by these methods."""
-        values, random = rows.moments(), seed_of(self.random_state)
-        batches = self.inference.startswith("online")
-        layout = self._layout(rows, values, width, batches=batches)
-        tiles = needs_tiles(layout.plain, values.complete)
+        search = self._laid(rows, width)
         if again:
-            begun, given = Start(self._continued(layout), None), False
+            begun, given = Start(self._continued(search.layout), None), False
         else:
-            begun, given = self._begun(layout, rows, methods, numbers, random)
-        if batches:
-            data: BlockSource = shuffled(rows, random, chunk=BATCH_ROWS, tiles=tiles)
-        else:
-            data = source(rows, tiles=tiles)
-        search = Search(layout, rows, values, data, [], given, random)
+            begun, given = self._begun(search.layout, rows, methods, numbers, search.random)
+        search = self._with_data(search)._replace(given=given)
         return search._replace(fits=self._run(search, begun, self._apart(numbers)))
 
-    def _run(self, search: Search, begun: Start, apart: np.ndarray, label: str = "") -> list[Fit]:
+    def begin_search(self, rows: Dataset, width: int) -> Search:
+        """A search of which nothing has been fitted yet; ``width`` is K with padding."""
+        return self._with_data(self._laid(rows, width))
+
+    def _laid(self, rows: Dataset, width: int) -> Search:
+        values, random = rows.moments(), seed_of(self.random_state)
+        layout = self._layout(rows, values, width, batches=self.inference.startswith("online"))
+        return Search(layout, rows, values, None, [], False, random)
+
+    def _with_data(self, search: Search) -> Search:
+        """The search with its rows where they are fitted, in a random order if they are averaged over mini-batches."""
+        tiles = needs_tiles(search.layout.plain, search.values.complete)
+        if self.inference.startswith("online"):
+            data: BlockSource = shuffled(search.rows, search.random, chunk=BATCH_ROWS, tiles=tiles)
+        else:
+            data = source(search.rows, tiles=tiles)
+        return search._replace(data=data)
+
+    def schedule(self, search: Search) -> MixtureSchedule:
+        """How long and how the fits of a search iterate."""
+        return self._schedule(search.data.total_weight)._replace(label=type(self).__name__)
+
+    def _run(
+        self, search: Search, begun: Start, apart: np.ndarray, schedule: MixtureSchedule | None = None
+    ) -> list[Fit]:
         """The best start of every group of them."""
         data = search.data
         models = begun.models.with_rows(complete=search.values.complete, tile=data.tile)
-        schedule = self._schedule(data.total_weight)._replace(label=type(self).__name__ + label)
         how = {"vb": "em", "online-vb": "online-em"}.get(self.inference, self.inference)
+        schedule = schedule or self.schedule(search)
         return run(begun._replace(models=models), data, search.view, schedule, search.random, apart, how)
 
     def _continued(self, layout: Layout) -> MixtureModel | MixturePosterior:

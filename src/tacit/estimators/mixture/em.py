@@ -17,11 +17,11 @@ from tacit.estimators.base import weighted
 from tacit.estimators.capabilities import Restarts
 from tacit.estimators.mixture.answers import LikelihoodAnswers
 from tacit.estimators.mixture.base import Layout, MixtureBase, Search
-from tacit.estimators.mixture.starts import Begin, draw_starts
+from tacit.estimators.mixture.starts import Drawn, draw
 from tacit.estimators.settings import Choice, settings
 from tacit.inference.fit import Fit
 from tacit.models.mixture.bayesian import MixturePosterior
-from tacit.models.mixture.fitting import MixtureSchedule, Start, canonical_order, finished, floored
+from tacit.models.mixture.fitting import MixtureSchedule, Start, canonical_order, finished, floored, joined, stacked
 from tacit.models.mixture.model import MixtureModel
 from tacit.models.mixture.rules import Draws, Mode, PosteriorRule, Rule
 
@@ -67,13 +67,27 @@ class LikelihoodMixture(LikelihoodAnswers, Restarts, MixtureBase):
         self,
         layout: Layout,
         rows: Dataset,
-        methods: Sequence[Begin],
+        methods: Sequence[str],
         numbers: np.ndarray,
         random: np.random.Generator,
     ) -> tuple[Start, bool]:
+        return self._from_drawn(layout, draw(layout.plain, rows, layout.view, methods, numbers, random))
+
+    def _from_drawn(self, layout: Layout, drawn: Drawn) -> tuple[Start, bool]:
         assert isinstance(layout.template, MixtureModel)
-        begun = draw_starts(layout.template, rows, layout.view, methods, numbers, random)
-        return self._started(begun, layout.view)
+        return self._started(drawn.begun(layout.template, layout.view), layout.view)
+
+    def explore(self, search: Search, drawn: Drawn, schedule: MixtureSchedule) -> Search:
+        """Some iterations from starts that were drawn: the best fit of every number of components among them."""
+        begun, given = self._from_drawn(search.layout, drawn)
+        fits = self._run(search, begun, self._apart(drawn.components), schedule)
+        return search._replace(fits=fits, given=given)
+
+    def go_on(self, search: Search, fits: Sequence[Fit], schedule: MixtureSchedule) -> list[Fit]:
+        """Fits of a search some iterations further."""
+        begun = Start(stacked([found.model for found in fits]), None)
+        further = self._run(search, begun, np.arange(len(fits)), schedule)
+        return [joined(first, second) for first, second in zip(fits, further, strict=True)]
 
     def _schedule(self, weight: float) -> MixtureSchedule:
         return MixtureSchedule(self.max_iter, self.tol, self.accelerate)

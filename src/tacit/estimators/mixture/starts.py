@@ -1,6 +1,7 @@
 """The starts of a mixture's fit: labels or responsibilities of a sample of rows, turned into models."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -8,7 +9,6 @@ from tacit.data.blocks import Standardise
 from tacit.data.dataset import ColumnMoments, Dataset, DenseRows, sampled_places
 from tacit.data.sources import MemorySource
 from tacit.models import hierarchy
-from tacit.models.mixture import rows as answers
 from tacit.models.mixture.fitting import Start, start
 from tacit.models.mixture.model import MixtureModel
 from tacit.models.seeding import SAMPLE_ROWS, seeded_labels
@@ -41,13 +41,8 @@ def standardiser(values: ColumnMoments, scaled: np.ndarray, structure: str = "VV
     )
 
 
-Begin = str | MixtureModel
-"""How a start is made: by the name of a method, or by what a mixture that was found says of the rows."""
-
-
 def responsibilities(
-    methods: Sequence[Begin],
-    rows: np.ndarray,
+    methods: Sequence[str],
     features: np.ndarray,
     weights: np.ndarray,
     components: np.ndarray,
@@ -58,8 +53,7 @@ def responsibilities(
 
     Args:
         methods: how the rows of every start are grouped at first.
-        rows: in the user's units.
-        features: rows in the space of seeding, without gaps.
+        features: a sample of the rows in the space of seeding, without gaps.
         weights: their weights.
         components: the number of components of every start.
         width: K with padding.
@@ -67,15 +61,12 @@ def responsibilities(
     """
     grown = {}
     for name in HIERARCHIES:
-        numbers = {int(k) for m, k in zip(methods, components, strict=True) if isinstance(m, str) and m == name}
+        numbers = {int(k) for m, k in zip(methods, components, strict=True) if m == name}
         if numbers:
             grown[name] = _hierarchy(name, features, sorted(numbers), width, random)
     starts = []
     for method, number in zip(methods, components, strict=True):
-        if isinstance(method, MixtureModel):
-            found = answers.responsibilities(method, rows)
-            starts.append(np.pad(found, ((0, 0), (0, width - found.shape[1]))))
-        elif method == "random":
+        if method == "random":
             share = random.uniform(size=(features.shape[0], width)) * (np.arange(width) < number)
             starts.append(share / share.sum(-1, keepdims=True))
         elif method in HIERARCHIES:
@@ -109,22 +100,39 @@ def seeding_features(template: MixtureModel, rows: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(features), 0.0, features)
 
 
-def draw_starts(
+class Drawn(NamedTuple):
+    """Starts that were drawn: the rows that were looked at, and what is said of each of them."""
+
+    rows: np.ndarray
+    """In the user's units."""
+    weights: np.ndarray
+    shares: np.ndarray
+    """``[starts, rows, K]``, with padding."""
+    components: np.ndarray
+    """The number of components of every start."""
+
+    def begun(self, template: MixtureModel, view: Standardise) -> Start:
+        """The starts of a model, stacked."""
+        complete = all(group.complete for group in template.groups)
+        held = MemorySource(DenseRows(self.rows, self.weights), tiles=needs_tiles(template, complete))
+        fitting = template.with_rows(complete=complete, tile=held.tile)
+        active = np.arange(self.shares.shape[-1]) < self.components[:, None]
+        return start(fitting, held, view, self.shares, active)
+
+
+def draw(
     template: MixtureModel,
     rows: Dataset,
     view: Standardise,
-    methods: Sequence[Begin],
+    methods: Sequence[str],
     components: np.ndarray,
     random: np.random.Generator,
-) -> Start:
-    """All starts, stacked, from a sample of at most 16 384 rows."""
+) -> Drawn:
+    """All starts, from a sample of at most 16 384 rows."""
     sample = rows.sample(SAMPLE_ROWS, random)
     part, weights = sample.rows().astype(np.float64), sample.weights
     features = seeding_features(template, (part - np.asarray(view.shift)) / np.asarray(view.scale))
     width = template.log_weights.shape[0]
     with computing("drawing starts", rows.shape, keeps=False):
-        share = responsibilities(methods, part, features, weights, components, width, random)
-    complete = all(group.complete for group in template.groups)
-    source = MemorySource(DenseRows(part, weights), tiles=needs_tiles(template, complete))
-    fitting = template.with_rows(complete=complete, tile=source.tile)
-    return start(fitting, source, view, share, np.arange(width) < components[:, None])
+        shares = responsibilities(methods, features, weights, components, width, random)
+    return Drawn(part, weights, shares, components)

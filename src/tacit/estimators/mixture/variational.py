@@ -17,7 +17,7 @@ from tacit.estimators.base import double_precision
 from tacit.estimators.capabilities import EmptiesItself
 from tacit.estimators.mixture.base import Layout, MixtureBase, Search
 from tacit.estimators.mixture.parameters import NATIVE
-from tacit.estimators.mixture.starts import Begin, draw_starts
+from tacit.estimators.mixture.starts import draw
 from tacit.estimators.mixture.verdict import verdict
 from tacit.estimators.settings import Choice, Estimator, Number, settings
 from tacit.estimators.stopping import because
@@ -122,12 +122,12 @@ class VariationalMixture(Posteriors, EmptiesItself, MixtureBase):
         self,
         layout: Layout,
         rows: Dataset,
-        methods: Sequence[Begin],
+        methods: Sequence[str],
         numbers: np.ndarray,
         random: np.random.Generator,
     ) -> tuple[Start, bool]:
         """Starts from groups of a sample of the rows, which stand for all of them."""
-        begun = draw_starts(layout.plain, rows, layout.view, methods, numbers, random)
+        begun = draw(layout.plain, rows, layout.view, methods, numbers, random).begun(layout.plain, layout.view)
         share = rows.total_weight / np.asarray(begun.statistics[0]).sum(axis=1)
         statistics = jax.tree.map(
             lambda leaf: np.asarray(leaf) * share.reshape(-1, *(1,) * (leaf.ndim - 1)), begun.statistics
@@ -159,7 +159,9 @@ class VariationalMixture(Posteriors, EmptiesItself, MixtureBase):
         numbers = np.array([self.n_components])
         other, _ = self._begun(search.layout, search.rows, [self.init_params], numbers, search.random)
         try:
-            return search._replace(fits=search.fits + self._run(search, other, np.zeros(1, int), " again"))
+            schedule = self.schedule(search)
+            schedule = schedule._replace(label=f"{schedule.label} again")
+            return search._replace(fits=search.fits + self._run(search, other, np.zeros(1, int), schedule))
         except KeyboardInterrupt:
             return search  # which has what was asked for
 

@@ -7,7 +7,7 @@ from typing import Literal, Self
 import numpy as np
 from jaxtyping import Bool, Float, Int, PyTree
 
-from tacit.arrays import cholesky_factor, chosen, inverse_triangle, spread, static, xp
+from tacit.arrays import cholesky_factor, chosen, inverse_triangle, spread, static, upper_triangle, xp
 from tacit.compute import LOG_2PI, Array
 from tacit.data.blocks import Standardise
 from tacit.families.base import Distribution, Family
@@ -120,7 +120,7 @@ class GaussianComponent(Component):
         precision = xp.swapaxes(inverse, -1, -2) @ inverse
         linear = (precision @ self.means[..., None])[..., 0]
         dims = inverse.shape[-1]
-        i, j = np.triu_indices(dims)
+        i, j = upper_triangle(dims)
         pairs = np.where(i == j, -0.5, -1.0) * precision[..., i, j]
         log_det = xp.log(xp.diagonal(inverse, axis1=-2, axis2=-1)).sum(-1)
         constant = log_det - 0.5 * (xp.sum(linear * self.means, -1) + LOG_2PI * dims) - penalty

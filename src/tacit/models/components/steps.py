@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from jaxtyping import Bool, Float
 
-from tacit.arrays import Pytree, product, static, traced, xp
+from tacit.arrays import Pytree, product, static, traced, upper_triangle, xp
 from tacit.compute import LOG_2PI, Array
 from tacit.families.base import Distribution, ExponentialFamily
 
@@ -46,7 +46,7 @@ class Pairs(Pytree):
     """Features of a Gaussian vector: x, and x_i x_j for i ≤ j."""
 
     def __call__(self, x: Float[Array, "rows d"]) -> tuple[Float[Array, "f rows"], None]:
-        i, j = np.triu_indices(x.shape[1])
+        i, j = upper_triangle(x.shape[1])
         across = x.T
         return xp.concatenate([across, across[i] * across[j]]), None
 
@@ -202,13 +202,13 @@ class WhitenedDiagonalStep(Step):
 
 def pack(square: Float[Array, "*batch d d"]) -> Float[Array, "*batch f"]:
     """The upper triangle of symmetric matrices, row by row."""
-    i, j = np.triu_indices(square.shape[-1])
+    i, j = upper_triangle(square.shape[-1])
     return square[..., i, j]
 
 
 def unpack(packed: Float[Array, "*batch f"], dims: int) -> Float[Array, "*batch d d"]:
     """Symmetric matrices from their upper triangles."""
-    i, j = np.triu_indices(dims)
+    i, j = upper_triangle(dims)
     place = np.empty((dims, dims), int)
     place[i, j] = place[j, i] = np.arange(i.size)
     return packed[..., place]

@@ -32,10 +32,13 @@ GUARD = 1e-9 / np.finfo(np.float64).eps
 class MixtureSchedule(NamedTuple):
     """How long and how to iterate."""
 
-    max_iter: int = 100
+    max_iter: int | np.ndarray = 100
+    """``[fits]`` where they differ."""
     tol: float = 1e-3
     accelerate: bool = False
     label: str = "fit"
+    halving: tuple[int, ...] = ()
+    """After how many iterations the worse half of the starts that compete is left."""
 
 
 class Start(NamedTuple):
@@ -121,7 +124,7 @@ def _one_by_one(
 ) -> list[Fit]:
     """Starts that cannot share a program: mini-batches of rows, or an optimiser's path."""
     found: list[tuple[int, Fit]] = []
-    limits: dict[str, Any] = {"max_iter": schedule.max_iter, "tol": schedule.tol, "label": schedule.label}
+    limits: dict[str, Any] = {"max_iter": int(np.max(schedule.max_iter)), "tol": schedule.tol, "label": schedule.label}
     groups = np.zeros(models.active.shape[0], int) if groups is None else groups
     for start, group in enumerate(groups.tolist()):
         if found and found[-1][1].status == cf.INTERRUPTED and any(group == other for other, _ in found):
@@ -148,10 +151,19 @@ def _repaired(
     lost = np.array([_lost_digits(found) for found in fits])
     if not lost.any():
         return fits
-    left = [max(1, schedule.max_iter - found.iteration) for found in fits]
+    most = np.broadcast_to(schedule.max_iter, len(fits))
+    left = np.maximum(1, most - [found.iteration for found in fits])
     models = Start(_whitened(stacked([found.model for found in fits])), None)
-    again = _fit(models, source, view, schedule, keys[: len(fits)], np.arange(len(fits)), np.where(lost, left, 0))
-    return [_joined(f, a) if broken else f for f, a, broken in zip(fits, again, lost, strict=True)]
+    again = _fit(
+        models,
+        source,
+        view,
+        schedule._replace(halving=()),
+        keys[: len(fits)],
+        np.arange(len(fits)),
+        np.where(lost, left, 0),
+    )
+    return [joined(f, a) if broken else f for f, a, broken in zip(fits, again, lost, strict=True)]
 
 
 def _lost_digits(found: Fit) -> bool:
@@ -229,11 +241,12 @@ def _fit(begun, source, view, schedule, keys, groups, most=None):
         repair=_safer,
         groups=groups,
         sound=sound,
+        halving=schedule.halving,
         eager=small(begun.models, source),
     )
 
 
-def _joined(first: Fit, second: Fit) -> Fit:
+def joined(first: Fit, second: Fit) -> Fit:
     """Two fits, the second going on where the first ended."""
     trace = Trace(
         np.concatenate([first.trace.iteration, second.trace.iteration[1:] + first.iteration]),

@@ -1,0 +1,104 @@
+"""The race of `select`: what it leaves on the way, and that it finds what the full search finds."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_iris
+
+from tacit.estimators.mixture.gaussian import GaussianMixture
+from tacit.evaluation import race
+from tacit.evaluation.select import select
+from tacit.models.mixture import fitting
+
+STRUCTURES = ["EII", "VVI", "EEE", "VEV", "VVV"]
+SAME = 0.1
+"""Of the criterion: fits stop where a row gains less than 1e-5 nats, and another path stops elsewhere."""
+
+
+@pytest.fixture(scope="module")
+def three() -> np.ndarray:
+    """Three groups that no structure mistakes."""
+    random = np.random.default_rng(0)
+    centres = np.repeat([[0.0, 0.0], [6.0, 1.0], [2.0, 7.0]], 50, axis=0)
+    return centres + random.normal(size=(150, 2)) * np.repeat([[1.0, 0.3], [0.5, 0.5], [0.3, 1.0]], 50, axis=0)
+
+
+def test_the_race_finds_what_the_full_search_finds(shared_data: Path) -> None:
+    tables = {
+        "iris": load_iris().data,
+        "faithful": np.loadtxt(shared_data / "tables" / "faithful.csv", delimiter=",", skiprows=1),
+    }
+    for name, rows in tables.items():
+        raced, full = (
+            select(rows, range(1, 6), STRUCTURES, n_init=6, random_state=0, effort=effort)
+            for effort in ("usual", "thorough")
+        )
+        assert max(full.table.column("bic").to_pylist()) - raced.best.bic(rows) * -1 < SAME, name
+        assert raced.best.covariance_type == full.best.covariance_type
+        assert raced.best.n_components == full.best.n_components
+
+
+def test_who_is_left_on_the_way_has_no_criterion(three: np.ndarray) -> None:
+    found = select(three, range(1, 7), STRUCTURES, n_init=4, random_state=0)
+    lines = found.table.to_pylist()
+    left = [line for line in lines if line["outpaced"]]
+    assert left, "nobody was left"
+    for line in left:
+        assert all(line[name] is None for name in race.COLUMNS)
+        assert np.isfinite(line["log_likelihood_so_far"])
+        assert not line["converged"]
+    whole = [line for line in lines if line["covariance"] == found.best.covariance_type]
+    assert not any(line["outpaced"] for line in whole)
+    assert all(line["log_likelihood_so_far"] is None for line in lines if not line["outpaced"])
+    thorough = select(three, range(1, 7), STRUCTURES, n_init=4, random_state=0, effort="thorough").table.to_pylist()
+    assert not any(line["outpaced"] for line in thorough)
+    best = max(line["bic"] for line in thorough)
+    for line, full in zip(lines, thorough, strict=True):
+        if line["outpaced"]:  # rightly: it could not have won
+            assert full["bic"] < best
+
+
+def test_quick_looks_at_less(three: np.ndarray) -> None:
+    quick = select(three, range(1, 4), STRUCTURES, n_init=4, random_state=0, effort="quick")
+    assert quick.best.n_components == 3
+    with pytest.raises(ValueError, match="effort must be one of"):
+        select(three, range(1, 4), effort="hard")
+
+
+def test_starts_are_drawn_once_for_all_structures(three: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    own = race.draw
+    monkeypatch.setattr(race, "draw", lambda *args: calls.append(1) or own(*args))
+    select(three, range(1, 4), STRUCTURES, n_init=4, random_state=0)
+    assert len(calls) == 1
+
+
+def test_ctrl_c_keeps_what_there_is(three: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes while the second structure is looked at: the first has a fit, with its criterion."""
+    own, calls = fitting.fit, []
+
+    def broken(*args: object, **kwargs: object) -> object:
+        calls.append(1)
+        found = own(*args, **kwargs)
+        return [fit._replace(status=race.INTERRUPTED) for fit in found] if len(calls) == 2 else found
+
+    monkeypatch.setattr(fitting, "fit", broken)
+    found = select(three, range(1, 4), STRUCTURES, n_init=4, random_state=0)
+    lines = found.table.to_pylist()
+    assert {line["covariance"] for line in lines} == set(STRUCTURES[:2])
+    assert not any(line["outpaced"] for line in lines)
+    assert isinstance(found.best, GaussianMixture)
+
+
+def test_what_may_yet_be_hoped_for() -> None:
+    """Of a geometric series the rest is known: last · c/(1 − c)."""
+    rises = 10.0 * 0.5 ** np.arange(12)
+    bounds = np.concatenate([[0.0], np.cumsum(rises)])
+    trace = fitting.Trace(np.arange(13), bounds, np.zeros(13))
+    fit = race.Fit(None, None, bounds[-1], 12, race.STOPPED, trace, {}, bounds[-1:])
+    assert race._hope(fit) == pytest.approx(race.LEAST_HOPE + race.HOPE * rises[-1])
+    still = fit._replace(trace=trace._replace(bound=np.full(13, 3.0)))
+    assert race._hope(still) == race.LEAST_HOPE
+    growing = fit._replace(trace=trace._replace(bound=np.exp(np.arange(13.0))))
+    assert race._hope(growing) == np.inf
