@@ -8,7 +8,8 @@ structure are all fitted to their end, so that its line is whole.
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,9 +22,9 @@ from tacit.evaluation.rows import fresh
 from tacit.inference.closed_form import CONVERGED, INTERRUPTED, STOPPED
 from tacit.inference.fit import Fit
 from tacit.models.mixture import rows as answers
-from tacit.models.mixture.fitting import finished, floored, log_likelihoods, stacked
+from tacit.models.mixture.fitting import MixtureSchedule, finished, floored, log_likelihoods, stacked
 
-HOPE = 5.0
+HOPE = 3.0
 """How many times as far as is expected a bound may rise before a candidate that was left would have won."""
 LEAST_HOPE = 2.0
 """Nats that every bound may rise, however still it stands."""
@@ -31,77 +32,123 @@ LEADERS = 5
 """Candidates that are never left before they have been fitted to their end."""
 ROUNDS = (60, 150, 400)
 """Iterations between two looks at who can still win."""
+CROSSED = 12
+"""Leading candidates that are begun once more, from what the best others say when they have come to their end."""
+OTHERS = 4
+"""How many others each of these is begun from."""
+TRACKS = 2
+"""Starts of a candidate that are left to go on when the others have been dropped."""
 
 
 class Effort(NamedTuple):
     """How hard `select` looks."""
 
     explored: int | None
-    """Iterations of every candidate; None: all go to their end."""
+    """Iterations of every start that is not dropped; None: all go to their end."""
     halving: tuple[int, ...]
+    """After how many of them the worse half is dropped."""
     crossed: bool
     """Whether every structure is begun again from what the best others say of the rows."""
+    again: int
+    """How many times the leading candidates are."""
 
 
 EFFORTS = {
-    "quick": Effort(12, (4, 8), False),
-    "usual": Effort(24, (6, 12), True),
-    "thorough": Effort(None, (), True),
+    "quick": Effort(12, (4, 8), False, 0),
+    "usual": Effort(20, (5, 10), True, 1),
+    "thorough": Effort(None, (), True, 0),
 }
 COLUMNS = ("log_likelihood", "bic", "icl", "aic")
 
 
+class Runner(NamedTuple):
+    """A fit on its way, with its line of the table as it would be now."""
+
+    fit: Fit
+    row: dict[str, Any]
+
+    @property
+    def worth(self) -> tuple[bool, float]:
+        """A sound fit is worth more than one on its floor; then the likelihood counts."""
+        value = self.row["log_likelihood"]
+        return not self.row["at_floor"], -np.inf if np.isnan(value) else value
+
+    def value(self, column: str) -> float:
+        """The criterion so far; one on its floor has none."""
+        value = float(self.row[column])
+        return -np.inf if self.row["at_floor"] or np.isnan(value) else value
+
+    def hope(self) -> float:
+        """Nats by which the bound may yet rise: a geometric series of its last rises, several times over.
+
+        The rises of EM come to shrink by one factor (Dempster, Laird & Rubin 1977); before that they may grow.
+        """
+        bounds = self.fit.trace.bound
+        if bounds.size < 9:
+            return np.inf
+        before, last = bounds[-5] - bounds[-9], bounds[-1] - bounds[-5]
+        if not last > 0:
+            return LEAST_HOPE
+        factor = last / before if before > 0 else 1.0
+        return LEAST_HOPE + HOPE * last * (factor / (1.0 - factor) if factor < 1.0 else np.inf)
+
+
 @dataclasses.dataclass
 class Lane:
-    """The candidates of one structure: one fit for every number of components."""
+    """The candidates of one structure, with some fits of every number of components."""
 
     searcher: LikelihoodMixture
     """The estimator that searches: this structure, the most components."""
     search: Search
-    numbers: np.ndarray
-    rows: list[dict[str, Any]] = dataclasses.field(default_factory=list)
-    """Lines of the table, of ``search.fits``."""
+    schedule: MixtureSchedule
+    runners: list[Runner] = dataclasses.field(default_factory=list)
 
     @property
     def structure(self) -> str:
         """The name of the structure; "" of a model without any."""
         return str(self.searcher.get_params(deep=False).get("covariance_type", ""))
 
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C ended a fit of it."""
+        return any(runner.fit.status == INTERRUPTED for runner in self.runners)
+
     def look(self, drawn: Drawn, effort: Effort) -> None:
-        """Fit starts that were drawn, and keep of every candidate the better of these and what it had."""
-        schedule = self.searcher.schedule(self.search)
+        """Fit starts that were drawn."""
+        schedule, tracks = self.schedule, 1
         if effort.explored is not None:
             most = min(effort.explored, schedule.max_iter)
             schedule = schedule._replace(max_iter=most, halving=tuple(h for h in effort.halving if h < most))
-        found = self.searcher.explore(self.search, drawn, schedule)
-        rows = self._lines(found, found.fits, self.numbers)
-        if not self.rows:
-            self.search, self.rows = found, rows
-            return
-        for place, (row, fit) in enumerate(zip(rows, found.fits, strict=True)):
-            if _worth(row) > _worth(self.rows[place]):
-                self.rows[place], self.search.fits[place] = row, fit
+            tracks = TRACKS
+        numbers = drawn.components
+        order = np.concatenate([np.arange((numbers == number).sum()) % tracks for number in np.unique(numbers)])
+        pairs, apart = np.unique(np.stack([numbers, order]), axis=1, return_inverse=True)
+        found = self.searcher.explore(self.search, drawn, schedule, apart.ravel())
+        self.search = found._replace(fits=[])
+        self.runners += self._lines(found.fits, pairs[0])
 
-    def open(self) -> list[int]:
-        """The candidates that have not come to their end."""
-        most = self.searcher.schedule(self.search).max_iter
-        return [p for p, fit in enumerate(self.search.fits) if fit.status == STOPPED and fit.iteration < most]
+    def best(self, number: int) -> Runner:
+        """The best fit of a candidate so far."""
+        return max((r for r in self.runners if r.row["n_components"] == number), key=lambda r: r.worth)
+
+    def open(self, runner: Runner) -> bool:
+        """Whether a fit has not come to its end."""
+        return runner.fit.status == STOPPED and runner.fit.iteration < self.schedule.max_iter
 
     def go_on(self, places: Sequence[int], iterations: int) -> None:
-        """Some candidates that many iterations further at most."""
-        schedule = self.searcher.schedule(self.search)
-        fits = [self.search.fits[place] for place in places]
-        left = np.array([min(iterations, schedule.max_iter - fit.iteration) for fit in fits])
-        further = self.searcher.go_on(self.search, fits, schedule._replace(max_iter=left))
-        for place, fit in zip(places, further, strict=True):
-            self.search.fits[place] = fit
-        for place, row in zip(places, self._lines(self.search, further, self.numbers[list(places)]), strict=True):
-            self.rows[place] = row
+        """Some fits that many iterations further at most."""
+        fits = [self.runners[place].fit for place in places]
+        left = np.array([min(iterations, self.schedule.max_iter - fit.iteration) for fit in fits])
+        further = self.searcher.go_on(self.search, fits, self.schedule._replace(max_iter=left))
+        numbers = np.array([self.runners[place].row["n_components"] for place in places])
+        for place, runner in zip(places, self._lines(further, numbers), strict=True):
+            self.runners[place] = runner
 
-    def _lines(self, search: Search, fits: Sequence[Fit], numbers: np.ndarray) -> list[dict[str, Any]]:
+    def _lines(self, fits: Sequence[Fit], numbers: np.ndarray) -> list[Runner]:
+        search = self.search
         totals, assigned = log_likelihoods(stacked([fit.model for fit in fits]), search.data, search.view)
         return [
-            _row(search, fit, int(number), self.structure, float(total), float(hard - total))
+            Runner(fit, _row(search, fit, int(number), self.structure, float(total), float(hard - total)))
             for fit, number, total, hard in zip(fits, numbers, totals, assigned, strict=True)
         ]
 
@@ -123,7 +170,7 @@ def candidates(
     base: LikelihoodMixture,
     structures: Sequence[str | None],
     rows: Dataset,
-    numbers: np.ndarray,
+    numbers: Sequence[int],
     n_init: int,
     effort: Effort,
     column: str,
@@ -139,140 +186,124 @@ def candidates(
         effort: how hard to look.
         column: the criterion by which they race.
     """
-    lanes = [_lane(base, structure, rows, numbers) for structure in structures]
+    lanes = [_lane(base, structure, rows, numbers[-1]) for structure in structures]
     crossed = effort.crossed and len(lanes) > 1
-    first = -(-n_init // 2) if crossed else n_init
-    methods: list[str] = [*HIERARCHIES, *["kmeans"] * n_init]
-    drawn = _drawn(lanes[0], rows, [methods[:first]] * numbers.size)
-    seen = []
-    for lane in lanes:
+    first = -(-n_init // 2) if crossed and effort.explored is None else n_init
+    methods = [*HIERARCHIES, *["kmeans"] * n_init][:first]
+    drawn = _drawn(lanes[0], rows, methods, numbers)
+    for place, lane in enumerate(lanes, 1):
         lane.look(drawn, effort)
-        seen.append(lane)
-        if _interrupted(lane):
-            return _listed(seen, numbers)
-    if crossed and n_init > first:
-        _cross(lanes, drawn, n_init - first, effort)
-    if effort.explored is not None and not any(_interrupted(lane) for lane in lanes):
-        _race(lanes, column)
+        if lane.interrupted:
+            return _listed(lanes[:place], numbers)
+    every = [[*numbers]] * len(lanes)
+    steps: list[Callable[[], None]] = [partial(_cross, lanes, drawn, effort, -(-n_init // 2), every)] if crossed else []
+    if effort.explored is not None:
+        steps.append(partial(_race, lanes, column, numbers))
+    for _ in range(effort.again if crossed else 0):
+        steps.append(lambda: _cross(lanes, drawn, effort, OTHERS, _leading(lanes, column, numbers)))
+        steps.append(partial(_race, lanes, column, numbers))
+    for step in steps:
+        step()
+        if any(lane.interrupted for lane in lanes):
+            break
     return _listed(lanes, numbers)
 
 
-def _lane(base: LikelihoodMixture, structure: str | None, rows: Dataset, numbers: np.ndarray) -> Lane:
-    searcher = fresh(base).set_params(n_components=int(numbers[-1]))
+def _lane(base: LikelihoodMixture, structure: str | None, rows: Dataset, most: int) -> Lane:
+    searcher = fresh(base).set_params(n_components=most)
     if structure is not None:
         searcher.set_params(covariance_type=structure)
-    return Lane(searcher, searcher.begin_search(rows, int(numbers[-1])), numbers)
+    search = searcher.begin_search(rows, most)
+    return Lane(searcher, search, searcher.schedule(search))
 
 
-def _drawn(lane: Lane, rows: Dataset, methods: Sequence[Sequence[str]]) -> Drawn:
-    """Starts of every number of components by its own methods."""
-    numbers = np.repeat(lane.numbers, [len(each) for each in methods])
-    flat = [one for each in methods for one in each]
-    layout = lane.search.layout
-    return draw(layout.plain, rows, layout.view, flat, numbers, lane.search.random)
+def _drawn(lane: Lane, rows: Dataset, methods: list[str], numbers: Sequence[int]) -> Drawn:
+    """Starts of every number of components by each of some methods."""
+    layout, every = lane.search.layout, np.repeat(np.asarray(numbers), len(methods))
+    return draw(layout.plain, rows, layout.view, methods * len(numbers), every, lane.search.random)
 
 
-def _interrupted(lane: Lane) -> bool:
-    return any(fit.status == INTERRUPTED for fit in lane.search.fits)
-
-
-def _cross(lanes: Sequence[Lane], drawn: Drawn, number: int, effort: Effort) -> None:
-    """Every structure begun again from what the best others of as many components say of the rows.
+def _cross(lanes: Sequence[Lane], drawn: Drawn, effort: Effort, most: int, chosen: Sequence[Sequence[int]]) -> None:
+    """Chosen candidates of every structure begun again from what the best others of as many components say of the rows.
 
     A structure's own starts may all end in a poor maximum; that of another is seldom poor in the same way.
     """
-    numbers, width = lanes[0].numbers, drawn.shares.shape[-1]
-    ranked = [
-        sorted(range(len(lanes)), key=lambda at, place=place: _worth(lanes[at].rows[place]), reverse=True)
-        for place in range(numbers.size)
-    ]
-    found = [[finished(fit.model, lane.search.view) for fit in lane.search.fits] for lane in lanes]
+    numbers = sorted({number for each in chosen for number in each})
+    best = {(at, number): lane.best(number) for at, lane in enumerate(lanes) for number in numbers}
+    width = drawn.shares.shape[-1]
 
     @functools.cache
-    def said(at: int, place: int) -> np.ndarray:
-        shares = answers.responsibilities(found[at][place], drawn.rows)
+    def said(at: int, number: int) -> np.ndarray:
+        model = finished(best[at, number].fit.model, lanes[at].search.view)
+        shares = answers.responsibilities(model, drawn.rows)
         return np.pad(shares, ((0, 0), (0, width - shares.shape[1])))
 
+    def others(at: int, number: int) -> list[int]:
+        left = [other for other in range(len(lanes)) if other != at]
+        return sorted(left, key=lambda other: best[other, number].worth, reverse=True)[:most]
+
     for at, lane in enumerate(lanes):
-        pairs = [
-            (other, place) for place, order in enumerate(ranked) for other in [o for o in order if o != at][:number]
-        ]
-        shares = np.stack([said(*pair) for pair in pairs])
-        lane.look(drawn._replace(shares=shares, components=numbers[[place for _, place in pairs]]), effort)
-        if _interrupted(lane):
+        pairs = [(other, number) for number in chosen[at] for other in others(at, number)]
+        if pairs:
+            shares = np.stack([said(*pair) for pair in pairs])
+            lane.look(drawn._replace(shares=shares, components=np.array([number for _, number in pairs])), effort)
+        if lane.interrupted:
             return
 
 
-def _race(lanes: Sequence[Lane], column: str) -> None:
+def _leading(lanes: Sequence[Lane], column: str, numbers: Sequence[int]) -> list[list[int]]:
+    """Of every structure, the numbers of components of the leading candidates."""
+    values = [[lane.best(number).value(column) for number in numbers] for lane in lanes]
+    least = sorted((value for each in values for value in each), reverse=True)[:CROSSED][-1]
+    return [[n for n, value in zip(numbers, each, strict=True) if value >= least] for each in values]
+
+
+def _race(lanes: Sequence[Lane], column: str, numbers: Sequence[int]) -> None:
     """Fit those that can still win to their end, and of the winner's structure all."""
     for iterations in ROUNDS:
-        best = max(_value(row, column) for lane in lanes for row in lane.rows)
-        for lane, places in zip(lanes, _contenders(lanes, column, best), strict=True):
+        for lane, places in zip(lanes, _contenders(lanes, column), strict=True):
             if places:
                 lane.go_on(places, iterations)
-                if _interrupted(lane):
+                if lane.interrupted:
                     return
     while True:
-        winner = max(lanes, key=lambda lane: max(_value(row, column) for row in lane.rows))
-        places = winner.open()
-        if not places:
+        winner = max(lanes, key=lambda lane: max(runner.value(column) for runner in lane.runners))
+        best = [winner.best(number) for number in numbers]
+        places = [p for p, r in enumerate(winner.runners) if winner.open(r) and any(r is one for one in best)]
+        if not places or winner.interrupted:
             return
-        winner.go_on(places, winner.searcher.schedule(winner.search).max_iter)
-        if _interrupted(winner):
-            return
+        winner.go_on(places, int(winner.schedule.max_iter))
 
 
-def _contenders(lanes: Sequence[Lane], column: str, best: float) -> list[list[int]]:
-    """The open candidates of every lane that can still win."""
-    ranked = sorted((_value(row, column) for lane in lanes for row in lane.rows), reverse=True)
-    leader = ranked[min(LEADERS, len(ranked)) - 1]
+def _contenders(lanes: Sequence[Lane], column: str) -> list[list[int]]:
+    """The open fits of every lane that can still win, and can still be the best of their candidate."""
+    ranked = sorted((runner.value(column) for lane in lanes for runner in lane.runners), reverse=True)
+    best, leader = ranked[0], ranked[:LEADERS][-1]
     found = []
     for lane in lanes:
-        values = [_value(row, column) for row in lane.rows]
-        hopes = [_hope(fit) for fit in lane.search.fits]
-        found.append([p for p in lane.open() if values[p] >= leader or values[p] + 2.0 * hopes[p] >= best])
+        places = []
+        for place, runner in enumerate(lane.runners):
+            value, hope = runner.value(column), runner.hope()
+            rival = lane.best(runner.row["n_components"]).value(column)
+            wins = value >= leader or value + 2.0 * hope >= best
+            if lane.open(runner) and wins and value + 2.0 * hope >= rival:
+                places.append(place)
+        found.append(places)
     return found
 
 
-def _hope(fit: Fit) -> float:
-    """Nats by which a bound may yet rise: a geometric series of its last rises, several times over.
-
-    The rises of EM come to shrink by one factor (Dempster, Laird & Rubin 1977); before that they may grow.
-    """
-    bounds = fit.trace.bound
-    if bounds.size < 9:
-        return np.inf
-    before, last = bounds[-5] - bounds[-9], bounds[-1] - bounds[-5]
-    if not last > 0:
-        return LEAST_HOPE
-    factor = last / before if before > 0 else 1.0
-    return LEAST_HOPE + HOPE * last * (factor / (1.0 - factor) if factor < 1.0 else np.inf)
-
-
-def _value(row: dict[str, Any], column: str) -> float:
-    """The criterion of a candidate so far; one on its floor has none."""
-    value = row[column]
-    return -np.inf if row["at_floor"] or value is None or np.isnan(value) else float(value)
-
-
-def _worth(row: dict[str, Any]) -> tuple[bool, float]:
-    """A sound fit is worth more than one on its floor; then the likelihood counts."""
-    value = row["log_likelihood"]
-    return not row["at_floor"], -np.inf if np.isnan(value) else value
-
-
-def _listed(lanes: Sequence[Lane], numbers: np.ndarray) -> list[FittedCandidate]:
+def _listed(lanes: Sequence[Lane], numbers: Sequence[int]) -> list[FittedCandidate]:
     """All candidates; what was left on the way has no criterion, unless Ctrl-C left all."""
-    broken = any(_interrupted(lane) for lane in lanes)
+    broken = any(lane.interrupted for lane in lanes)
     found = []
     for lane in lanes:
-        left = () if broken else lane.open()
-        for place, (row, fit) in enumerate(zip(lane.rows, lane.search.fits, strict=True)):
-            so_far = row["log_likelihood"] if place in left else None
-            row |= {"outpaced": place in left, "log_likelihood_so_far": so_far}
-            if place in left:
-                row |= dict.fromkeys(COLUMNS)
-            found.append(FittedCandidate(row, lane.searcher, lane.search, fit))
+        for number in numbers:
+            runner = lane.best(number)
+            left = lane.open(runner) and not broken
+            so_far = runner.row["log_likelihood"] if left else None
+            row = runner.row | {"outpaced": left, "log_likelihood_so_far": so_far}
+            row |= dict.fromkeys(COLUMNS) if left else {}
+            found.append(FittedCandidate(row, lane.searcher, lane.search, runner.fit))
     return found
 
 

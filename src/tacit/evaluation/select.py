@@ -129,7 +129,7 @@ def select(
     hard = EFFORTS["thorough" if whole else effort]
     column = "bic" if criterion == "held-out" else criterion
     structures = _structures(base, covariance, rows.shape[1])
-    candidates = race.candidates(base, structures, rows, numbers, n_init, hard, column)
+    candidates = race.candidates(base, structures, rows, numbers.tolist(), n_init, hard, column)
     if criterion == "held-out":
         for candidate in candidates:
             candidate.row["held_out"] = _held_out(candidate.unfitted(), rows)

@@ -77,11 +77,10 @@ class LikelihoodMixture(LikelihoodAnswers, Restarts, MixtureBase):
         assert isinstance(layout.template, MixtureModel)
         return self._started(drawn.begun(layout.template, layout.view), layout.view)
 
-    def explore(self, search: Search, drawn: Drawn, schedule: MixtureSchedule) -> Search:
-        """Some iterations from starts that were drawn: the best fit of every number of components among them."""
+    def explore(self, search: Search, drawn: Drawn, schedule: MixtureSchedule, apart: np.ndarray) -> Search:
+        """Fits from starts that were drawn: the best of those that are not ``apart`` (numbers from 0, ``[starts]``)."""
         begun, given = self._from_drawn(search.layout, drawn)
-        fits = self._run(search, begun, self._apart(drawn.components), schedule)
-        return search._replace(fits=fits, given=given)
+        return search._replace(fits=self._run(search, begun, apart, schedule), given=given)
 
     def go_on(self, search: Search, fits: Sequence[Fit], schedule: MixtureSchedule) -> list[Fit]:
         """Fits of a search some iterations further."""
