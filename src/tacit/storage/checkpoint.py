@@ -33,6 +33,8 @@ from tacit.storage.lock import FolderLock
 from tacit.storage.model_file import versions
 
 _ENDING = ".checkpoint.safetensors"
+WORTH_SECONDS = 0.5
+"""A fit that ended sooner is sooner fitted again, to the same bits, than read."""
 _SLICE = 16_000_000
 """Bytes of an array that are copied at a time to be hashed."""
 
@@ -97,8 +99,9 @@ class Checkpoint:
             self._write(progress)
 
     def done(self, progress: Progress) -> None:
-        """Write the last state: of a fit that ended, or that Ctrl-C broke off."""
-        self._write(progress)
+        """Write the last state: of a fit that Ctrl-C broke off, or that ended and would take long to do again."""
+        if progress.running or progress.seconds >= WORTH_SECONDS:
+            self._write(progress)
 
     def clear(self) -> None:
         """Remove the checkpoints, and the folder if nothing else is in it."""

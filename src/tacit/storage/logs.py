@@ -62,7 +62,10 @@ class CsvLog:
         writer = csv.DictWriter(text, line)
         writer.writeheader()
         writer.writerows(kept)
-        write_atomically(self.path, text.getvalue())
+        if kept:
+            write_atomically(self.path, text.getvalue())
+        else:
+            self.path.write_text(text.getvalue(), encoding="utf-8", newline="")
 
     def done(self, progress: Progress) -> None:
         """The last line, where it is not there yet."""
