@@ -28,7 +28,7 @@ def fresh(name: str, *arguments: object, cache: str | None = None, seconds: floa
     command = [sys.executable, "-m", "benchmarks.fresh", name, *map(str, arguments)]
     began = time.perf_counter()
     done = subprocess.run(
-        command, cwd=ROOT, env=_environment(cache), timeout=seconds, check=False, capture_output=True, text=True
+        command, cwd=ROOT, env=environment(cache), timeout=seconds, check=False, capture_output=True, text=True
     )
     wall = time.perf_counter() - began
     if done.returncode:
@@ -49,10 +49,12 @@ def empty_cache() -> Iterator[str]:
         yield folder
 
 
-def _environment(cache: str | None) -> Mapping[str, str]:
+def environment(cache: str | None) -> Mapping[str, str]:
+    """What a new process finds in its environment: this folder of compiled programs, or none."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("JAX_COMPILATION", "JAX_PERSISTENT", "TACIT_"))}
     if cache is not None:
         kept["JAX_COMPILATION_CACHE_DIR"] = cache
+        kept["TACIT_CACHE_DIR"] = cache  # of the command line
         kept["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
     return kept
 

@@ -285,8 +285,8 @@ def _contenders(lanes: Sequence[Lane], column: str) -> list[list[int]]:
         for place, runner in enumerate(lane.runners):
             value, hope = runner.value(column), runner.hope()
             rival = lane.best(runner.row["n_components"]).value(column)
-            wins = value >= leader or value + 2.0 * hope >= best
-            if lane.open(runner) and wins and value + 2.0 * hope >= rival:
+            most = value + 2.0 * hope if np.isfinite(value) else -np.inf
+            if lane.open(runner) and (value >= leader or most >= best) and most >= rival:
                 places.append(place)
         found.append(places)
     return found

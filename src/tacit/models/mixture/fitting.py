@@ -7,13 +7,13 @@ import equinox as eqx
 import jax
 import numpy as np
 
+from tacit import inference as drivers
 from tacit.arrays import logsumexp, map_items
 from tacit.compute import QUICK_BUILD, Array, compiled, eagerly
 from tacit.data.blocks import Block, Standardise, View
 from tacit.data.sources import BlockSource, MemorySource
 from tacit.inference import closed_form as cf
 from tacit.inference.fit import Fit, fit
-from tacit.inference.gradient import ascend
 from tacit.inference.loop import Trace, on_host
 from tacit.inference.online import online
 from tacit.models.mixture.bayesian import MixturePosterior
@@ -133,7 +133,7 @@ def _one_by_one(
         if inference == "online-em":
             found.append((group, online(model, source, view, **limits)))
         else:
-            found.append((group, ascend(coordinates(model), source, view, **limits)))
+            found.append((group, drivers.gradient.ascend(coordinates(model), source, view, **limits)))
     return [max((f for g, f in found if g == number), key=_bound) for number in range(groups.max() + 1)]
 
 

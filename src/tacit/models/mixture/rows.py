@@ -15,8 +15,10 @@ from tacit.models.mixture.bayesian import MixturePosterior
 from tacit.models.mixture.model import MixtureModel
 from tacit.models.mixture.rules import Draws
 
-SMALL_WORK = 10_000_000
-"""Rows × starts × components × features up to which NumPy computes."""
+SMALL_WORK = 100_000_000
+"""Rows × starts × components × (features + `EXPONENTIAL`) up to which NumPy computes."""
+EXPONENTIAL = 20
+"""How many features of a row cost as much as its exponential under a component."""
 
 
 def each_row(function: Callable, model: MixtureModel, rows: Dataset | np.ndarray, *extra: np.ndarray) -> Any:
@@ -44,7 +46,7 @@ def small(models: MixtureModel | MixturePosterior, source: BlockSource) -> bool:
     if not source.resident or isinstance(models.rule, Draws):
         return False
     features = sum(group.n_features for group in models.groups)
-    return source.size[0] * models.active.size * features <= SMALL_WORK
+    return source.size[0] * models.active.size * (features + EXPONENTIAL) <= SMALL_WORK
 
 
 def joint_log_prob(model: MixtureModel, rows: Dataset | np.ndarray) -> np.ndarray:

@@ -1,0 +1,3 @@
+from . import gradient
+
+__all__ = ["gradient"]
