@@ -196,6 +196,8 @@ def test_choice_tells_of_spurious_candidates_and_of_other_criteria():
     assert "among those not resting on their floor (2 spurious ones would score higher)" in said
     said = sentences.choice(-9.5, -9.6, "3 groups", "4 groups", "Held-out score", 5)
     assert said.endswith("; next comes the one with 4 groups (−9.6).")
+    said = sentences.choice(-100.0, -150.0, "3 groups", "4 groups", "BIC", 9, 0, 4)
+    assert "4 candidates were left on the way" in said
     assert sentences.choice(-9.5, None, "3 groups", "", "BIC", 1) == "There was one candidate: 3 groups, BIC −9.5."
 
 

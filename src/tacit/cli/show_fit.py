@@ -48,6 +48,7 @@ def show_choice(told: Mapping[str, Any]) -> None:
             name,
             len(candidates),
             len(floored),
+            sum(bool(candidate.get("outpaced")) for candidate in candidates),
         ),
         indent=1,
     )
@@ -77,6 +78,8 @@ def _candidates(
 
 
 def _remark(row: Mapping[str, Any]) -> str:
+    if row.get("outpaced"):
+        return "left on the way"
     if row["at_floor"]:
         return "rests on its floor"
     return "" if row["converged"] else "did not settle"

@@ -24,6 +24,8 @@ class Candidate:
     parameters: int | None = None
     converged: bool = True
     at_floor: bool = False
+    outpaced: bool = False
+    """Whether it was left on the way, and has no criterion."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,7 @@ def _verdict(candidates: Candidates, order: list[int]) -> str:
         candidates.criterion,
         len(order),
         sum(candidates.rows[i].criterion > best.criterion for i in order if candidates.rows[i].at_floor),
+        sum(row.outpaced for row in candidates.rows),
     )
 
 
@@ -106,7 +109,7 @@ def _table(candidates: Candidates, indices: list[int], caption: str) -> Html:
     for i in indices:
         row = candidates.rows[i]
         notes = ["rests on its floor"] if row.at_floor else []
-        notes += ["did not settle"] if not row.converged else []
+        notes += ["left on the way"] if row.outpaced else ["did not settle"] if not row.converged else []
         parameters = "–" if row.parameters is None else short_number(row.parameters, 15)
         body.append([str(row.components), row.structure or "–", next(values), next(fits), parameters])
         body[-1] += [", ".join(notes)] if remarks else []

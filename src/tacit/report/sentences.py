@@ -173,11 +173,19 @@ def rise(first: float, last: float, steps: int, converged: bool | None, reason: 
 
 
 def choice(
-    best: float, second: float | None, label: str, rival: str, criterion: str, tried: int, floored: int = 0
+    best: float,
+    second: float | None,
+    label: str,
+    rival: str,
+    criterion: str,
+    tried: int,
+    floored: int = 0,
+    outpaced: int = 0,
 ) -> Sentence:
     """Which candidate was chosen and how clear the choice is.
 
-    ``floored`` counts candidates that score higher but rest on their floor. Differences of BIC are graded as by
+    ``floored`` counts candidates that score higher but rest on their floor, and ``outpaced`` those that were left on the
+    way because they could no longer come out highest. Differences of BIC are graded as by
     Kass & Raftery (1995): up to 2 hardly worth a mention, to 6 positive, to 10 strong, beyond very strong.
     """
     if tried == 1:
@@ -187,15 +195,21 @@ def choice(
     )
     if floored:
         text += f" among those not resting on their floor ({counted(floored, 'spurious one')} would score higher)"
+    left = "was" if outpaced == 1 else "were"
+    rest = (
+        f" {counted(outpaced, 'candidate').capitalize()} {left} left on the way, when they could no longer overtake it."
+        if outpaced
+        else ""
+    )
     if second is None or not np.isfinite(second):
-        return f"{text}."
+        return f"{text}.{rest}"
     gap = best - second
     if criterion.upper() not in ("BIC", "ICL"):
-        return f"{text}; next comes the one with {rival} ({short_number(second, 5)})."
+        return f"{text}; next comes the one with {rival} ({short_number(second, 5)}).{rest}"
     grades = ((2, "hardly ahead of"), (6, "somewhat ahead of"), (10, "clearly ahead of"))
     grade = next((words for limit, words in grades if gap <= limit), "far ahead of")
     text = f"{text}, {grade} the next, with {rival}, by {short_number(gap, 2)}"
-    return f"{text}; either would do." if gap <= 2 else f"{text}."
+    return (f"{text}; either would do." if gap <= 2 else f"{text}.") + rest
 
 
 _MCLUST = {"E": "the same", "V": "its own", "I": "none"}

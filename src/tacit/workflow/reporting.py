@@ -253,6 +253,7 @@ def _candidates(choice: Mapping[str, Any]) -> Candidates | None:
             row["n_parameters"],
             bool(row["converged"]),
             bool(row["at_floor"]),
+            bool(row.get("outpaced")),
         )
         for row in rows
     )
