@@ -184,7 +184,7 @@ def choice(
 ) -> Sentence:
     """Which candidate was chosen and how clear the choice is.
 
-    ``floored`` counts candidates that score higher but rest on their floor, and ``outpaced`` those that were left on the
+    ``floored`` counts candidates that score higher but rest on their floor, ``outpaced`` those that were left on the
     way because they could no longer come out highest. Differences of BIC are graded as by
     Kass & Raftery (1995): up to 2 hardly worth a mention, to 6 positive, to 10 strong, beyond very strong.
     """
