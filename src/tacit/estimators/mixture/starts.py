@@ -7,6 +7,7 @@ import numpy as np
 from tacit.data.blocks import Standardise
 from tacit.data.dataset import ColumnMoments, Dataset, DenseRows, sampled_places
 from tacit.data.sources import MemorySource
+from tacit.estimators.mixture.noise import with_noise
 from tacit.models import hierarchy
 from tacit.models.mixture import rows as answers
 from tacit.models.mixture.fitting import Start, start
@@ -121,10 +122,15 @@ def draw_starts(
     sample = rows.sample(SAMPLE_ROWS, random)
     part, weights = sample.rows().astype(np.float64), sample.weights
     features = seeding_features(template, (part - np.asarray(view.shift)) / np.asarray(view.scale))
-    width = template.log_weights.shape[0]
+    width = template.log_weights.shape[0] - template.noise
+    active = np.arange(width) < components[:, None]
     with computing("drawing starts", rows.shape, keeps=False):
-        share = responsibilities(methods, part, features, weights, components, width, random)
+        if template.noise:
+            share = with_noise(responsibilities, methods, part, features, weights, components, width, random)
+            active = np.pad(active, ((0, 0), (0, template.noise)), constant_values=True)
+        else:
+            share = responsibilities(methods, part, features, weights, components, width, random)
     complete = all(group.complete for group in template.groups)
     source = MemorySource(DenseRows(part, weights), tiles=needs_tiles(template, complete))
     fitting = template.with_rows(complete=complete, tile=source.tile)
-    return start(fitting, source, view, share, np.arange(width) < components[:, None])
+    return start(fitting, source, view, share, active)
