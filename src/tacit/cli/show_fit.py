@@ -97,9 +97,10 @@ def show_groups(told: Mapping[str, Any]) -> None:
         else:
             for group in groups:
                 console.bullet(group["words"])
-            console.say(told["certainty"], indent=1)
         if noise is not None:
             console.bullet(sentences.noise(noise))
+        if len(groups) > 1:
+            console.say(told["certainty"], indent=1)
         if told.get("emptied"):
             console.say(sentences.emptied(len(groups), told["emptied"]), indent=1)
     structure = sentences.structure(told["structure"])
