@@ -34,7 +34,7 @@ def test_noise_is_fitted_told_and_asked_for(
     told = RunFolder(run).metrics()
     assert told["noise"] == pytest.approx(0.2, abs=0.04)
     assert [group["share"] for group in told["groups"]] == pytest.approx([0.5, 0.3], abs=0.04)
-    assert told["fit"]["parameters"] == 2 * 3 + 2 + 2
+    assert told["fit"]["parameters"] == 2 * 3 + 1 + 2  # weight and volume of noise beside those of a mixture
     said = " ".join(done.output.split())
     assert f"Noise: {100 * told['noise']:.0f} % of rows are in no group, and spread evenly over the box" in said
     assert "belong to one group or to noise" in said

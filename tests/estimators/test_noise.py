@@ -190,6 +190,9 @@ def test_a_fit_goes_on_from_itself_and_knows_its_attributes() -> None:
     fit.fit(ROWS)
     assert fit.n_iter_ <= 2
     np.testing.assert_allclose(fit.means_, before, atol=1e-3)
+    with pytest.raises(ValueError, match="noise as it was"):
+        fit.set_params(noise=False).fit(ROWS)
+    fit.set_params(noise=True)
     fit.means_ = fit.means_ + 1.0  # as scikit-learn's users do
     np.testing.assert_allclose(fit.score_samples(ROWS), np.log(joint(fit, ROWS).sum(axis=1)), rtol=1e-9)
     made = tacit.GaussianMixture(3, noise=True)

@@ -11,7 +11,7 @@ from scipy.spatial import KDTree
 from scipy.special import gammaincinv, gammaln
 
 NEIGHBOURS = 12
-SAMPLE_ROWS = 4096
+SAMPLE_ROWS = 2048
 """Rows among which neighbours are sought."""
 MISSED = 1e-4
 """The share of noise that is taken for gathered."""

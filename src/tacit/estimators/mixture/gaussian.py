@@ -12,6 +12,7 @@ from sklearn.exceptions import NotFittedError
 from tacit.data.blocks import Standardise
 from tacit.data.dataset import ColumnMoments, Dataset
 from tacit.estimators.mixture import parameters as shapes
+from tacit.estimators.mixture.base import Layout
 from tacit.estimators.mixture.em import LikelihoodMixture
 from tacit.estimators.mixture.noise import FIRST_SHARE, beside_noise
 from tacit.estimators.mixture.starts import standardiser
@@ -156,6 +157,14 @@ class GaussianMixture(LikelihoodMixture):
             raise ValueError(f"fixed has {sorted(unknown)}; it may have 'weights', 'means' and 'covariances'")
         if self.noise and self._mask("weights", self.n_components) is not None:
             raise ValueError("weights that stay as they are leave nothing for noise=True: fix means and covariances")
+
+    def _resumed(self, layout: Layout, inverse: Standardise) -> MixtureModel:
+        if bool(self.fitted_model().noise) != bool(self.noise):
+            raise ValueError(
+                f"noise={self.noise!r} is not what the last fit had, and warm_start=True goes on from it: set "
+                "warm_start=False, or noise as it was"
+            )
+        return super()._resumed(layout, inverse)
 
     def _first_batch(self, rows: Dataset) -> tuple[Standardise, Average, float]:
         if self.noise:
