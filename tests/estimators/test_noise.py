@@ -274,7 +274,7 @@ def test_errors_matching_and_replicates() -> None:
     assert matched.order[-1] == 3
     assert matched.ambiguous == ()
     np.testing.assert_allclose(other.means_[matched.order[:3]], FIT.means_, atol=0.4)
-    found = tacit.bootstrap(FIT, ROWS, n_boot=15, random_state=0)
+    found = tacit.bootstrap(FIT, ROWS, n_boot=10, random_state=0)
     assert found.estimates["weights"].shape == (4,)
     np.testing.assert_allclose(found.standard_errors["means"], errors["means"], rtol=0.8)
     with pytest.raises(ValueError, match="different kinds"):
@@ -289,14 +289,15 @@ def test_a_fit_is_saved_and_loaded(tmp_path: Path) -> None:
 
 
 def test_a_number_and_a_structure_are_chosen() -> None:
+    rows, _ = scattered(0.2, number=300, seed=2)
     base = tacit.GaussianMixture(**SETTINGS)
-    found = tacit.select(ROWS, range(1, 5), ["EII", "VII", "VVV"], estimator=base, n_init=4, random_state=0)
+    found = tacit.select(rows, range(2, 5), ["EII", "VII"], estimator=base, n_init=2, random_state=0)
     assert (found.best.n_components, found.best.covariance_type) == (3, "VII")
-    assert found.best.noise_weight_ == pytest.approx(0.2, abs=0.03)
+    assert found.best.noise_weight_ == pytest.approx(0.2, abs=0.05)
     row = max(found.table.to_pylist(), key=lambda each: each["bic"])
     assert row["n_parameters"] == 3 * 3 + 2 + 2
-    assert row["bic"] == pytest.approx(-found.best.bic(ROWS), rel=1e-10)
-    assert row["icl"] == pytest.approx(-found.best.icl(ROWS), rel=1e-10)
+    assert row["bic"] == pytest.approx(-found.best.bic(rows), rel=1e-10)
+    assert row["icl"] == pytest.approx(-found.best.icl(rows), rel=1e-10)
 
 
 @pytest.mark.parametrize(

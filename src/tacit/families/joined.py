@@ -46,14 +46,14 @@ class Joined(Distribution):
         return concatenated([part.variance() for part in self.parts])
 
     def draw(self, random: np.random.Generator, total: np.ndarray | None = None) -> np.ndarray:
-        return concatenated([part.draw(random, total) for part in self.parts])
+        return np.asarray(concatenated([part.draw(random, total) for part in self.parts]))
 
     def cdf(self, x: np.ndarray) -> np.ndarray:
-        return self._each(x, lambda part, own: part.cdf(own))
+        return np.asarray(self._each(x, lambda part, own: part.cdf(np.asarray(own))))
 
     def location_scale(self) -> tuple[np.ndarray, np.ndarray]:
         centres, scales = zip(*(part.location_scale() for part in self.parts), strict=True)
-        return concatenated(centres), concatenated(scales)
+        return np.asarray(concatenated(centres)), np.asarray(concatenated(scales))
 
 
 def concatenated(arrays: list[Array] | tuple[Array, ...]) -> Array:

@@ -265,15 +265,14 @@ class GaussianMixture(LikelihoodMixture):
             tuple(range(dims)),
             structure,
         )
-        weights, stack = np.asarray(self.weights_, float), (group,)
-        if self.noise:
-            if "model_" not in vars(self):
-                raise ValueError(
-                    "noise=True: parameters set by hand say nothing of the box of the noise; call fit first"
-                )
+        weights, stack = np.asarray(self.weights_, float), None
+        before = self.model_.groups[0] if "model_" in vars(self) else None
+        if isinstance(before, ConcatenatedComponent):  # whose noise stays
             weights = np.append(weights, self.noise_weight_)
-            stack = (dataclasses.replace(self.model_.groups[0], parts=(group, self.model_.groups[0].parts[1])),)
-        return MixtureModel(np.log(weights), stack, np.ones(weights.size, bool))
+            stack = dataclasses.replace(before, parts=(group, *before.parts[1:]))
+        elif self.noise:
+            raise ValueError("noise=True: parameters set by hand say nothing of the box of the noise; call fit first")
+        return MixtureModel(np.log(weights), (stack or group,), np.ones(weights.size, bool))
 
 
 def _put(stacked: Any, values: np.ndarray) -> np.ndarray:

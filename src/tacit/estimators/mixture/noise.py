@@ -34,7 +34,7 @@ def beside_noise(
     low, high = rows.ends()
     flat = np.flatnonzero(values.flat | ~(high > low))
     if flat.size:
-        listed = ", ".join(repr(names[place]) for place in flat)
+        listed = ", ".join(repr(names[place]) for place in flat.tolist())
         raise ValueError(
             f"noise=True spreads rows over the box of all columns, and column {listed} does not vary: leave it out, "
             "or fit without noise"
@@ -77,10 +77,9 @@ def with_noise(
     for chosen, kept in zip(ways, (gathered, everyone), strict=True):
         if chosen:
             some = [methods[start] for start in chosen]
-            share = draw(some, rows[kept], features[kept], weights[kept], components[chosen], width, random)
-            whole = share.sum(-1)  # 0 of rows that a method leaves out
-            noise = np.empty((len(chosen), rows.shape[0]))
-            noise[:, kept], noise[:, ~kept] = FIRST_SHARE * whole, whole.mean(-1, keepdims=True)
-            found[np.ix_(chosen, np.flatnonzero(kept), np.arange(width))] = (1.0 - FIRST_SHARE) * share
-            found[chosen, :, -1] = noise
+            shares = draw(some, rows[kept], features[kept], weights[kept], components[chosen], width, random)
+            for start, share in zip(chosen, shares, strict=True):
+                whole = share.sum(-1, keepdims=True)  # 0 of rows that a method leaves out
+                found[start, kept] = np.hstack([(1.0 - FIRST_SHARE) * share, FIRST_SHARE * whole])
+                found[start, ~kept, -1] = whole.mean()
     return found

@@ -224,8 +224,8 @@ class ConcatenatedComponent(Component):
         if any(each.dofs is not None for each in found):
             lacking = [xp.full_like(each.means[..., 0], GAUSSIAN_DOFS) for each in found]
             dofs = xp.concatenate([f if e.dofs is None else e.dofs for e, f in zip(found, lacking, strict=True)], -1)
-        means, scales = ([each[field] for each in found] for field in (0, 1))
-        return ConditionedColumns(xp.concatenate(means, axis=-2), xp.concatenate(scales, axis=-2), dofs)
+        means = xp.concatenate([each.means for each in found], axis=-2)
+        return ConditionedColumns(means, xp.concatenate([each.scales for each in found], axis=-2), dofs)
 
     def column_given(self, place: int, found: Sequence[ConditionedColumns]) -> Distribution:
         given = []
