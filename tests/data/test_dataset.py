@@ -102,6 +102,14 @@ def test_moments_and_covariance(found: Dataset, monkeypatch: pytest.MonkeyPatch)
     assert found.total_weight == 1000.0
 
 
+def test_the_ends_of_columns(found: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Dataset.slices, "__defaults__", (128,))
+    counted = np.arange(1000) % 7 > 2
+    low, high = found.weighted(counted.astype(float)).ends()
+    np.testing.assert_array_equal(low, np.nanmin(ROWS[counted], axis=0))
+    np.testing.assert_array_equal(high, np.nanmax(ROWS[counted], axis=0))
+
+
 def test_a_sample_is_by_number_and_keeps_weights(found: Dataset) -> None:
     weighted = found.weighted(np.arange(1000.0))
     sample = weighted.sample(40, np.random.default_rng(3))

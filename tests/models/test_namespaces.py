@@ -17,6 +17,7 @@ from tacit.families import BetaBernoulli, Dirichlet, DirichletCategorical, Gamma
 from tacit.families.covariance import STRUCTURES, default_prior
 from tacit.families.priors import NormalGamma
 from tacit.models.components.base import Stack
+from tacit.models.components.concatenated import ConcatenatedComponent
 from tacit.models.components.conjugate import ConjugateComponent
 from tacit.models.components.normal_wishart import NormalWishartComponent
 from tacit.models.components.student import StudentComponent
@@ -72,6 +73,19 @@ def conjugate(prior: Any, like: Any, columns: tuple[int, ...], complete: bool = 
     return make
 
 
+def noisy(structure: str, form: str = "product", **fields: Any) -> Make:
+    """Two Gaussians, and noise over a box from which some rows stick out."""
+
+    def make(random: np.random.Generator) -> Stack:
+        group = gaussian(structure, form, **fields)(random).take(np.arange(2))
+        low = -random.uniform(1.0, 4.0, (1, DIMS))
+        box = small.family(families.Uniform(low, low + 5.0), tuple(range(DIMS)))
+        parts = group, dataclasses.replace(box, complete=group.complete)
+        return ConcatenatedComponent(parts, (2, 1))
+
+    return make
+
+
 def student(random: np.random.Generator) -> Stack:
     covariances = small.random_covariances(random, K, DIMS)
     return StudentComponent(random.normal(size=(K, DIMS)), covariances, random.gamma(4.0, 2.0, K), (0, 1, 2))
@@ -102,6 +116,11 @@ LIKELIHOODS: dict[str, Make] = (
         "gaps-tiles": gaussian("VVV", "tiles", complete=False, tile=4),
         "gaps-diagonal": gaussian("VVI", complete=False),
         "gaps-diagonal-whitened": gaussian("VEI", "whitened", complete=False),
+        "noise": noisy("VVV"),
+        "noise-shared": noisy("EEE", "whitened"),
+        "noise-diagonal": noisy("VEI"),
+        "noise-gaps-tiles": noisy("VVV", "tiles", complete=False, tile=4),
+        "noise-gaps-diagonal": noisy("VVI", complete=False),
         "student-vectors": student,
         "poisson": family(lambda r: families.Poisson(gamma(r, K, 2)), (3, 4)),
         "poisson-prior": family(lambda r: families.Poisson(gamma(r, K, 2)), (3, 4), prior=GammaPoisson(ONES, ONES)),

@@ -94,6 +94,8 @@ def test_labels_are_the_most_probable_groups():
     share = np.array([[0.2, 0.8], [0.9, 0.1], [np.nan, np.nan], [0.0, 0.0]])
     np.testing.assert_array_equal(scatter.hard_labels(4, share, None), [1, 0, -1, -1])
     np.testing.assert_array_equal(scatter.hard_labels(2, None, None), [-1, -1])
+    lacking = np.array([[0.1, 0.2], [0.3, 0.6], [0.0, 1e-9]])  # what is lacking to 1 is noise
+    np.testing.assert_array_equal(scatter.hard_labels(3, lacking, None), [-1, 1, -1])
 
 
 def test_the_frame_shows_all_rows_unless_a_few_are_far_off():

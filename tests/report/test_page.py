@@ -42,6 +42,22 @@ def page(text):
     return Page(text)
 
 
+def test_noise_is_told(content):
+    groups = content["groups"]
+    share = groups.responsibilities.copy()
+    share[np.argsort(content["log_density"])[:30]] *= 0.1  # the least likely rows are noise
+    noisy = dataclasses.replace(groups, weights=0.7 * groups.weights, responsibilities=share, noise=0.3)
+    found = build(report_of("Three groups", **content | {"groups": noisy}))
+    for words in (
+        "fall into 3 groups and noise (30 % of rows)",
+        "Noise: 30 % of rows are in no group",
+        "Grey ones are noise.",
+        "noise 90 %",
+    ):
+        assert words in found
+    assert "noise" not in build(report_of("Three groups", **content))
+
+
 def test_everything_is_told(page):
     titles = [a["aria-label"] for a in page.all("section")]
     assert titles == [

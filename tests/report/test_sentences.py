@@ -154,12 +154,23 @@ def test_certainty(best, text):
     assert sentences.certainty(share).startswith(text)
 
 
+def test_rows_of_noise_are_clearly_so():
+    share = np.array([[0.95, 0.01], [0.0, 0.02], [0.0, 0.97], [0.4, 0.2]])  # the second is noise, the last unclear
+    assert "75 % of the rows belong to one group or to noise with" in sentences.certainty(share, 0.3)
+    assert sentences.noise(0.12).startswith("Noise: 12 % of rows")
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
         (("a.csv", 344, 7, 3, 0.0), "344 rows and 7 columns of a.csv, with no value missing, fall into 3 groups."),
         (("", 1, 1, 1, 0.5), "1 row and 1 column, with 50 % of the values missing: one group describes them all."),
         (("", 10, 2, 0, 0.0), "10 rows and 2 columns, with no value missing."),
+        (
+            ("", 9, 2, 2, 0.0, 0.12),
+            "9 rows and 2 columns, with no value missing, fall into 2 groups and noise (12 % of rows).",
+        ),
+        (("", 9, 2, 1, 0.0, 0.2), "9 rows and 2 columns, with no value missing: one group and noise (20 % of rows)."),
     ],
 )
 def test_lead(arguments, text):

@@ -94,11 +94,15 @@ def show_groups(told: Mapping[str, Any]) -> None:
     groups = told["groups"]
     if groups:
         console.heading("The groups" if len(groups) > 1 else "The rows")
+        noise = told.get("noise")
         if len(groups) == 1:
-            console.bullet("One group describes all rows.")
+            console.bullet("One group describes all rows." if noise is None else "One group describes the other rows.")
         else:
             for group in groups:
                 console.bullet(group["words"])
+        if noise is not None:
+            console.bullet(sentences.noise(noise))
+        if len(groups) > 1:
             console.say(told["certainty"], indent=1)
         if told.get("emptied"):
             console.say(sentences.emptied(len(groups), told["emptied"]), indent=1)

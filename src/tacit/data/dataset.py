@@ -153,6 +153,15 @@ class Dataset(abc.ABC):
 
         return ColumnMoments(mean, self.total(second) / np.where(seen > 0, seen, 1.0), seen, not gaps.any())
 
+    def ends(self) -> tuple[Float[np.ndarray, " columns"], Float[np.ndarray, " columns"]]:
+        """The least and the largest entry of every column, in one pass; missing entries and weight 0 do not count."""
+        low, high = np.full(self.shape[1], np.inf), np.full(self.shape[1], -np.inf)
+        for part, rows in self.slices():
+            counted = rows[self.weights[part] > 0].astype(np.float64, copy=False)
+            low = np.fmin(low, np.fmin.reduce(counted, initial=np.inf))
+            high = np.fmax(high, np.fmax.reduce(counted, initial=-np.inf))
+        return low, high
+
     def covariance(self, columns: Int[np.ndarray, " chosen"] | None = None) -> Float[np.ndarray, "chosen chosen"]:
         """``Σ w (x − m)(x − m)ᵀ / (Σ w − 1)`` of some columns, a gap read as the mean: weight 2 is two copies."""
         index = np.arange(self.shape[1]) if columns is None else columns

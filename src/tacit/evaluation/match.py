@@ -14,6 +14,8 @@ from sklearn.utils.validation import check_is_fitted
 from tacit.compute import Array, compiled, double_precision
 from tacit.estimators.capabilities import Assigns, AssignsSoftly, MatrixLike, can
 from tacit.families.base import Family
+from tacit.models.components.base import Component
+from tacit.models.components.concatenated import places
 from tacit.models.kmeans.model import KMeansModel as Centres
 from tacit.models.mixture.model import MixtureModel
 
@@ -98,24 +100,41 @@ def assign(cost: Float[np.ndarray, "components components"]) -> Match:
 def divergences(a: MixtureModel, b: MixtureModel) -> Float[np.ndarray, "components components"]:
     """``KL(p_k‖q_l) + KL(q_l‖p_k)`` of all components of two mixtures; columns of different groups add.
 
+    Noise is matched with noise alone, and at no cost.
+
     Raises:
         ValueError: the groups are of different families or columns.
     """
     _check_numbers(np.size(a.log_weights), np.size(b.log_weights))
-    kinds = [[(group.name, type(group), group.columns) for group in model.groups] for model in (a, b)]
+    kinds = [[[(k.name, type(k), k.columns) for k in group.kinds] for group in model.groups] for model in (a, b)]
     if kinds[0] != kinds[1]:
         words = [", ".join(f"{g.name} ({', '.join(g.symbols)}) {list(g.columns)}" for g in m.groups) for m in (a, b)]
         raise ValueError(
             f"the components are of different kinds ({words[0]} | {words[1]}); give X, rows to match them by"
         )
-    total = np.zeros((np.size(a.log_weights),) * 2)
-    for one, other in zip(a.groups, b.groups, strict=True):
-        dense = one.joint or other.joint
-        first, second = one.distributions(dense=dense), other.distributions(dense=dense)
-        if first is None or second is None or type(first) is not type(second):
-            raise ValueError("the divergence of these components has no closed form; give X, rows to match them by")
-        total += np.asarray(_symmetric(*_softened(first, second)))
-    return np.where(np.isnan(total), np.inf, total)
+    found = [_between(one, other) for one, other in zip(a.groups, b.groups, strict=True)]
+    return np.sum(found, axis=0)
+
+
+def _between(a: Component, b: Component) -> Float[np.ndarray, "components components"]:
+    """The divergences of two stacks over the same columns; infinite between components of different kinds."""
+    blocks = [_of_one_kind(one, other) for one, other in zip(a.kinds, b.kinds, strict=True)]
+    sizes = [len(block) for block in blocks]
+    total = np.full((sum(sizes),) * 2, np.inf)
+    for block, here in zip(blocks, places(sizes), strict=True):
+        total[here, here] = block
+    return total
+
+
+def _of_one_kind(one: Component, other: Component) -> Float[np.ndarray, "components components"]:
+    if one.background:
+        return np.zeros((len(one.moments()[0]), len(other.moments()[0])))
+    dense = one.joint or other.joint
+    first, second = one.distributions(dense=dense), other.distributions(dense=dense)
+    if first is None or second is None or type(first) is not type(second):
+        raise ValueError("the divergence of these components has no closed form; give X, rows to match them by")
+    found = np.asarray(_symmetric(*_softened(first, second)))
+    return np.where(np.isnan(found), np.inf, found)
 
 
 def _softened(a: Family, b: Family) -> tuple[Family, Family]:

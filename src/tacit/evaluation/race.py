@@ -17,7 +17,7 @@ import numpy as np
 from tacit.data.dataset import Dataset
 from tacit.estimators.mixture.base import Search
 from tacit.estimators.mixture.em import LikelihoodMixture
-from tacit.estimators.mixture.starts import HIERARCHIES, Drawn, draw
+from tacit.estimators.mixture.starts import HIERARCHIES, Drawn, draw, laid
 from tacit.evaluation.rows import fresh
 from tacit.inference.closed_form import CONVERGED, INTERRUPTED, STOPPED
 from tacit.inference.fit import Fit
@@ -235,8 +235,7 @@ def _cross(lanes: Sequence[Lane], drawn: Drawn, effort: Effort, most: int, chose
     @functools.cache
     def said(at: int, number: int) -> np.ndarray:
         model = finished(best[at, number].fit.model, lanes[at].search.view)
-        shares = answers.responsibilities(model, drawn.rows)
-        return np.pad(shares, ((0, 0), (0, width - shares.shape[1])))
+        return laid(model, answers.responsibilities(model, drawn.rows), width)
 
     def others(at: int, number: int) -> list[int]:
         left = [other for other in range(len(lanes)) if other != at]

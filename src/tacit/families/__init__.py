@@ -26,6 +26,7 @@ from tacit.families.priors import (
 )
 from tacit.families.product import Product
 from tacit.families.student_t import MultivariateStudentT, StudentT
+from tacit.families.uniform import Uniform
 from tacit.families.von_mises import VonMises
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "Poisson",
     "Product",
     "StudentT",
+    "Uniform",
     "VonMises",
 ]
 

@@ -56,6 +56,8 @@ class Distribution(Pytree):
     """Whether columns are centred and scaled before a fit: those of a family of location and scale."""
     given_total: ClassVar[bool] = False
     """Whether the density is of a row of counts given its sum."""
+    background: ClassVar[bool] = False
+    """Whether it is noise: spread over all rows alike, with nothing in it to be estimated."""
 
     @abc.abstractmethod
     def log_prob(self, x: Float[Array, "..."]) -> Float[Array, "..."]:

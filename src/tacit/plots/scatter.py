@@ -83,13 +83,14 @@ def hard_labels(
     responsibilities: Num[Array, "rows components"] | None,
     labels: Integer[Array, "rows"] | None,
 ) -> Integer[np.ndarray, "rows"]:
-    """The most probable group of each row, −1 where there is none."""
+    """The most probable group of each row, −1 where there is none, or where what is lacking to 1 is more probable."""
     if labels is not None:
         return np.asarray(labels, dtype=np.int64)
     if responsibilities is None or np.shape(responsibilities)[1] == 0:
         return np.full(rows, -1)
     share = np.nan_to_num(np.asarray(responsibilities, dtype=np.float64), nan=-1.0)
-    return np.where(share.max(1) > 0, share.argmax(1), -1)
+    none = np.maximum(1.0 - np.maximum(share, 0.0).sum(1), 0.0)
+    return np.where(share.max(1) > none, share.argmax(1), -1)
 
 
 def frame(values: Num[Array, "rows"]) -> tuple[tuple[float, float], int]:

@@ -101,8 +101,10 @@ def _table(
         if reasons is not None:
             line.append(tag("td", reasons.get(int(row), why[i]), class_="why"))
         if several and share is not None:
-            best = int(np.nan_to_num(share[row]).argmax())
-            line.append(tag("td", badge(best), f" {percent(float(share[row, best]))}", class_="tight"))
+            best, none = int(np.nan_to_num(share[row]).argmax()), 1.0 - float(share[row].sum())
+            noise = groups is not None and groups.noise is not None and none > share[row, best]
+            label: list[Child] = ["noise"] if noise else [badge(best)]
+            line.append(tag("td", *label, f" {percent(none if noise else float(share[row, best]))}", class_="tight"))
         body.append([*line, likely[i], *(texts[i] for texts in written)])
     first = len(head)
     right = [first - 1, *(first + i for i, j in enumerate(shown) if columns[j].levels is None)]

@@ -42,6 +42,7 @@ def group_section(rows: FittedTable, groups: Groups) -> Section | None:
         "Groups",
         "The groups" if several else "The rows",
         _in_words(groups, found, columns) if several else None,
+        tag("p", sentences.noise(groups.noise)) if groups.noise is not None else None,
         tag("p", f"For speed, this section looks at {short_number(_ROWS, 15)} rows drawn at random.", class_="note")
         if number > _ROWS
         else None,
@@ -107,6 +108,8 @@ def _pairs(rows: FittedTable, groups: Groups) -> Html | None:
     drawn = {} if gaussians is None else {"means": gaussians.means, "covariances": gaussians.covariances}
     several = len(groups.weights) > 1
     how = "Each dot is a row, in the colour of its most probable group. " if several else "Each dot is a row. "
+    if groups.noise is not None:
+        how += "Grey ones are noise. "
     if gaussians is not None:
         how += "The inner ellipse of a group holds about half of its rows, the outer one nine tenths. "
     if len(chosen) == 2:

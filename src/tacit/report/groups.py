@@ -39,12 +39,13 @@ class Groups:
     """The hidden groups, in the order of the components.
 
     Attributes:
-        weights: Share of each group, summing to one.
-        responsibilities: Probability of each group for each row.
+        weights: Share of each group, summing to one with the noise.
+        responsibilities: Probability of each group for each row; what a row lacks to one is that of being noise.
         gaussians: Where some columns are jointly Gaussian within each group; draws the ellipses.
         curves: By column, a grid in increasing order and the weighted densities ``π_k p_k(x)`` on it, in the
             user's units; columns in ``gaussians`` need none.
         emptied: Groups that the model was allowed and does not use; they are not among the others.
+        noise: Share of the rows that are in no group, of a model with noise.
     """
 
     weights: Float[Array, " components"]
@@ -52,6 +53,7 @@ class Groups:
     gaussians: Gaussians | None = None
     curves: Mapping[int, tuple[Array, Array]] = field(default_factory=dict)
     emptied: int = 0
+    noise: float | None = None
 
 
 def gaussians(model: MixtureModel | None, components: int) -> Gaussians | None:
@@ -79,7 +81,7 @@ def snapshots(estimator: Estimator) -> Snapshots | None:
         then = _widest(model)
         if then is not None:
             matrices = then[1].matrices[:, chosen][:, :, chosen]
-            weights = np.exp(np.asarray(model.log_weights))
+            weights = np.exp(np.asarray(model.log_weights))[: len(matrices)]
             full = weights >= least
             at[iteration] = (weights[full], then[1].centres[full][:, chosen], matrices[full])
     return Snapshots((columns[chosen[0]], columns[chosen[1]]), at)

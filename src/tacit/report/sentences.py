@@ -137,11 +137,19 @@ def _level(effect: Effect, column: Column) -> str:
     return f"{name} {how} {level} {shares}"
 
 
-def certainty(responsibilities: np.ndarray) -> Sentence:
-    """How clearly rows belong to one group."""
+def noise(share: float) -> Sentence:
+    """How many rows are noise, and what that means."""
+    return f"Noise: {percent(share)} of rows are in no group, and spread evenly over the box of all rows."
+
+
+def certainty(responsibilities: np.ndarray, noise: float | None = None) -> Sentence:
+    """How clearly rows belong to one group; where there is noise, that has what their probabilities lack to one."""
     best = np.nanmax(np.where(np.isfinite(responsibilities), responsibilities, 0.0), axis=1)
+    if noise is not None:
+        best = np.fmax(best, 1.0 - responsibilities.sum(axis=1))
     clear = float((best >= 0.9).mean()) if len(best) else 1.0
-    text = f"{percent(clear)} of the rows belong to one group with a probability of at least 90 %"
+    beside = "" if noise is None else " or to noise"
+    text = f"{percent(clear)} of the rows belong to one group{beside} with a probability of at least 90 %"
     if clear >= 0.9:
         return f"The groups are clearly apart: {text}."
     if clear >= 0.6:
@@ -149,16 +157,17 @@ def certainty(responsibilities: np.ndarray) -> Sentence:
     return f"The groups overlap strongly: {text}. Read the probabilities rather than the labels."
 
 
-def lead(source: str, rows: int, columns: int, groups: int, missing: float) -> Sentence:
+def lead(source: str, rows: int, columns: int, groups: int, missing: float, noise: float | None = None) -> Sentence:
     """What was looked at and what came out, in one or two sentences."""
     of = f" of {source}" if source else ""
     gaps = "with no value missing" if missing == 0 else f"with {percent(missing)} of the values missing"
     table = f"{counted(rows, 'row')} and {counted(columns, 'column')}{of}, {gaps}"
     if groups == 0:
         return f"{table}."
+    beside = "" if noise is None else f" and noise ({percent(noise)} of rows)"
     if groups == 1:
-        return f"{table}: one group describes them all."
-    return f"{table}, fall into {groups} groups."
+        return f"{table}: one group{beside or ' describes them all'}."
+    return f"{table}, fall into {groups} groups{beside}."
 
 
 def rise(first: float, last: float, steps: int, converged: bool | None, reason: str) -> Sentence:

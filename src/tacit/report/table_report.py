@@ -109,9 +109,10 @@ def _lead(source: str, rows: FittedTable | None, groups: Groups | None) -> str:
         return ""
     number, columns = rows.values.shape
     several = 0 if groups is None else len(groups.weights)
-    said = sentences.lead(source, number, columns, several, rows.gaps)
+    noise = None if groups is None else groups.noise
+    said = sentences.lead(source, number, columns, several, rows.gaps, noise)
     if groups is not None and several > 1 and number:
-        said += f" {sentences.certainty(np.asarray(groups.responsibilities))}"
+        said += f" {sentences.certainty(np.asarray(groups.responsibilities), noise)}"
     return said
 
 

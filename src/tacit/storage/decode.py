@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from tacit import registry
+from tacit.models.components.concatenated import ConcatenatedComponent
 from tacit.storage import hints, known
 from tacit.storage.container import DTYPES
 from tacit.storage.encode import DEPTH, Node
@@ -230,7 +231,8 @@ def _uneven(cls: type, values: dict[str, Any]) -> str | None:
         for part in value if isinstance(value, tuple | list) else (value,):
             if known.name_of(type(part)) is None:
                 continue
-            own = hints.components(type(part), known.values_of(part))
+            own = sum(part.sizes) if isinstance(part, ConcatenatedComponent) else None
+            own = hints.components(type(part), known.values_of(part)) if own is None else own
             if own not in (None, whole):
                 return f"{cls.__name__} has {whole} components, and its {name} {own}"
     return None

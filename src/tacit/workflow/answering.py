@@ -24,7 +24,7 @@ from tacit.workflow.documents import sample_documents
 from tacit.workflow.errors import RequestError
 from tacit.workflow.events import SILENT, Observer
 from tacit.workflow.feeding import feed, in_order
-from tacit.workflow.judging import responsibilities
+from tacit.workflow.judging import noise_share, responsibilities
 from tacit.workflow.opened import Opened, labels
 from tacit.workflow.sources import Rows
 
@@ -52,20 +52,25 @@ class SampleRequest:
 
 @compilation_cache()
 def assign(opened: Opened, rows: Rows) -> TableAnswer:
-    """The group of every row, numbered from 1, and the probability of every group."""
+    """The group of every row, numbered from 1 and −1 for noise, and the probability of every group."""
     run = str(opened.run.path)
     if opened.target is not None:
         raise ModelFileError(f"the model of {run!r} predicts {opened.target.column.name!r}: use `tacit predict`.")
     share = responsibilities(opened.estimator, opened.feed(rows))
     if share is None:
         raise ModelFileError(f"the model of {run!r} has no groups.")
-    best = share.argmax(axis=1)
+    best, noise = share.argmax(axis=1), np.zeros(len(share))
+    if noise_share(opened.estimator) is not None:
+        noise = np.maximum(1.0 - share.sum(axis=1), 0.0)
+    sure = share[np.arange(len(best)), best]
     columns = labels(rows) | {
-        "group": pa.array(best + 1),
-        "probability": pa.array(share[np.arange(len(best)), best]),
+        "group": pa.array(np.where(noise > sure, -1, best + 1)),
+        "probability": pa.array(np.maximum(noise, sure)),
     }
     if can(opened.estimator, AssignsSoftly):
         columns |= {f"group_{k + 1}": pa.array(share[:, k]) for k in range(share.shape[1])}
+    if noise_share(opened.estimator) is not None:
+        columns["noise"] = pa.array(noise)
     table = pa.table(columns)
     return TableAnswer(table, shown=_rounded(table))
 

@@ -49,6 +49,7 @@ class Judgement:
     Attributes:
         responsibilities: ``[rows, K]`` of the fitted rows, or None for a model without groups.
         shares: ``[K]``, or None.
+        noise: the share of rows that are in no group, of a model with noise; else None.
         groups: a sentence a group.
         certainty: how clearly the rows belong to one group.
         log_likelihood: of the fitted rows, in nats, or None for a model without densities or with drawn ones.
@@ -69,6 +70,7 @@ class Judgement:
     warnings: tuple[str, ...]
     topics: Mapping[str, Any] | None = None
     target: Mapping[str, Any] | None = None
+    noise: float | None = None
 
 
 def judge(chosen: Chosen, fitted: Rows, kept: Rows, said: Iterable[str], trace: TopicTrace | None = None) -> Judgement:
@@ -107,11 +109,12 @@ def judge(chosen: Chosen, fitted: Rows, kept: Rows, said: Iterable[str], trace: 
         share,
         shares,
         () if share is None or shares is None else _sentences(fitted, share, shares),
-        "" if share is None or share.shape[1] < 2 else sentences.certainty(share),
+        "" if share is None or share.shape[1] < 2 else sentences.certainty(share, noise_share(estimator)),
         total,
         score,
         calibration,
         _warnings(estimator, shares, fitted, said),
+        noise=noise_share(estimator),
     )
 
 
@@ -134,10 +137,13 @@ def _of_documents(
 def responsibilities(estimator: Estimator, X: MatrixLike) -> np.ndarray | None:
     """``[rows, K]``, the probability of each group; of a model that only assigns, ones and zeros; else None.
 
-    Groups that have emptied themselves are left out; they are the last.
+    Groups that have emptied themselves are left out; they are the last. So is noise: a row's probabilities sum to less
+    than 1 by that of being noise.
     """
     if can(estimator, AssignsSoftly):
         share, empty = np.asarray(estimator.predict_proba(X), np.float64), empty_groups(estimator)
+        if can(estimator, Mixes):
+            share = share[:, : share.shape[1] - estimator.fitted_model().noise]
         if not empty:
             return share
         share = share[:, : share.shape[1] - empty]
@@ -151,6 +157,12 @@ def responsibilities(estimator: Estimator, X: MatrixLike) -> np.ndarray | None:
 def empty_groups(estimator: Estimator) -> int:
     """How many groups a model was allowed and does not use."""
     return estimator.number - estimator.n_components_used_ if can(estimator, EmptiesItself) else 0
+
+
+def noise_share(estimator: Estimator) -> float | None:
+    """The share of noise in a mixture that has such a component; else None."""
+    model = estimator.fitted_model() if can(estimator, Mixes) else None
+    return float(model.weights[-model.noise :].sum()) if model is not None and model.noise else None
 
 
 def _shares(estimator: Estimator, share: np.ndarray) -> np.ndarray:

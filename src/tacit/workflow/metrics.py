@@ -50,6 +50,7 @@ def metrics(
             {"share": float(share), "words": text}
             for share, text in zip(() if found.shares is None else found.shares, found.groups, strict=True)
         ],
+        "noise": found.noise,
         "certainty": found.certainty,
         "emptied": empty_groups(estimator),
         "verdict": _verdict(estimator, fitted),

@@ -125,6 +125,7 @@ def _groups(
         groups.gaussians(model, number),
         groups.curves(model, rows.schema, rows.values, number) if whole else {},
         empty_groups(estimator),
+        told.get("noise"),
     )
 
 

@@ -34,7 +34,7 @@ class MixtureAnswers(GivesConditionalsExactly, Samples, Imputes, Estimator):
 
     @double_precision
     def sample(self, n_samples: int = 1, totals: Any = None) -> tuple[np.ndarray, np.ndarray]:
-        """New rows ``(n, d)`` and the components ``(n,)`` they come from, in the order of the components.
+        """New rows ``(n, d)`` and the components ``(n,)`` they come from, in their order; −1 is noise, and last.
 
         Args:
             n_samples: how many rows, at least 1.
@@ -48,7 +48,8 @@ class MixtureAnswers(GivesConditionalsExactly, Samples, Imputes, Estimator):
         if n_samples < 1:
             raise ValueError(f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one sample.")
         laid = _totals(totals, n_samples, sampling.multinomial_groups(model))
-        return sampling.sample(model, int(n_samples), random=seed_of(self.random_state), totals=laid)
+        rows, labels = sampling.sample(model, int(n_samples), random=seed_of(self.random_state), totals=laid)
+        return rows, labelled(model, labels)
 
     @double_precision
     def impute(self, X: Any, n_draws: int | None = None, random_state: Any = None) -> np.ndarray:
@@ -112,7 +113,7 @@ class MixtureAnswers(GivesConditionalsExactly, Samples, Imputes, Estimator):
             graph_groups(model),
             priors=has_priors(model),
             weights_prior=model.concentration is not None,
-            components=int(np.size(model.log_weights)),
+            components=int(np.size(model.log_weights)) - model.noise,
         )
 
     @double_precision
@@ -140,6 +141,13 @@ class LikelihoodAnswers(MixtureAnswers):
         """
         model = self.fitted_model()
         return standard_errors(model, weighted(self.read(X, reset=False), sample_weight))
+
+
+def labelled(model: MixtureModel, components: np.ndarray) -> np.ndarray:
+    """The components by which rows are labelled: −1 where they are noise."""
+    return (
+        np.where(components < np.size(model.log_weights) - model.noise, components, -1) if model.noise else components
+    )
 
 
 def _totals(totals: Any, number: int, groups: int) -> np.ndarray | None:

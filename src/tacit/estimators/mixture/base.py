@@ -21,7 +21,7 @@ from tacit.data.dataset import ColumnMoments, Dataset
 from tacit.data.sources import BlockSource, MemorySource, shuffled, source
 from tacit.estimators.base import double_precision, read_data, seed_of, weighted
 from tacit.estimators.capabilities import Mixes, ReadsOnce, Scores, Sweeps
-from tacit.estimators.mixture.answers import MixtureAnswers
+from tacit.estimators.mixture.answers import MixtureAnswers, labelled
 from tacit.estimators.mixture.starts import STARTS, needs_tiles
 from tacit.estimators.settings import TOLERANCE, Choice, Estimator, Whole, settings
 from tacit.estimators.stopping import stop_reason
@@ -333,8 +333,8 @@ class MixtureBase(MixtureAnswers, Scores, Mixes, Sweeps, ReadsOnce, DensityMixin
         return answers.responsibilities(model, rows).astype(rows.dtype, copy=False)
 
     def predict(self, X: Any) -> np.ndarray:
-        """The likeliest component of every row, ``(n,)``."""
-        return self.predict_proba(X).argmax(axis=1)
+        """The likeliest component of every row, ``(n,)``; −1 where that is noise."""
+        return labelled(self.fitted_model(), self.predict_proba(X).argmax(axis=1))
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> np.ndarray:
         """Fit, then the likeliest component of every row."""

@@ -1,5 +1,6 @@
 """``GaussianMixture``: scikit-learn's face, fourteen covariance structures, gaps and weights."""
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import KW_ONLY
 from typing import Annotated, Any, NamedTuple
@@ -11,11 +12,16 @@ from sklearn.exceptions import NotFittedError
 from tacit.data.blocks import Standardise
 from tacit.data.dataset import ColumnMoments, Dataset
 from tacit.estimators.mixture import parameters as shapes
+from tacit.estimators.mixture.base import Layout
 from tacit.estimators.mixture.em import LikelihoodMixture
+from tacit.estimators.mixture.noise import FIRST_SHARE, beside_noise
 from tacit.estimators.mixture.starts import standardiser
-from tacit.estimators.settings import NOT_NEGATIVE, settings
+from tacit.estimators.settings import NOT_NEGATIVE, Flag, settings
 from tacit.families.covariance import STRUCTURES, canonical_name
 from tacit.families.covariance.prior import GaussianPrior, default_prior
+from tacit.inference.online import Average
+from tacit.models.components.base import Component
+from tacit.models.components.concatenated import ConcatenatedComponent
 from tacit.models.components.gaussian import GaussianComponent
 from tacit.models.mixture.fitting import Start
 from tacit.models.mixture.model import MixtureModel
@@ -39,6 +45,7 @@ class GaussianMixture(LikelihoodMixture):
     Attributes:
         weights_, means_, covariances_, precisions_, precisions_cholesky_: in scikit-learn's shapes; those of
             other structures are ``(K, D, D)``.
+        noise_weight_: the share of noise, 0 without; it and ``weights_`` sum to 1.
         model_: the fitted pytree, in the user's units.
         lower_bound_, lower_bounds_: the bound a row in nats, at the end and after every iteration.
         trace_: iteration, bound (summed over rows) and seconds.
@@ -66,6 +73,11 @@ class GaussianMixture(LikelihoodMixture):
     fixed: Mapping[str, Any] | None = None
     """which given parameters stay as they are: a mapping of "weights", "means" and "covariances" to True or a mask
     ``(K,)``; their values are those of the start."""
+    noise: Annotated[bool, Flag()] = False
+    """whether one more component is noise, uniform over the box of the rows of the fit (Banfield & Raftery 1993). Rows
+    of it are labelled −1, and their probability is the last column of ``predict_proba``."""
+
+    noise_weight_ = 0.0
 
     def _structure(self, dims: int) -> str:
         return canonical_name(self.covariance_type, dims)
@@ -88,10 +100,15 @@ class GaussianMixture(LikelihoodMixture):
         )
         active = np.arange(width) < self.n_components
         log_weights = np.where(active, -np.log(self.n_components), -np.inf)
+        stack: Component = group
+        if self.noise:
+            stack = beside_noise(group, width, rows, values, view, self._column_names())
+            active = np.append(active, True)
+            log_weights = np.append(log_weights + np.log1p(-FIRST_SHARE), np.log(FIRST_SHARE))
         return (
             MixtureModel(
                 log_weights,
-                (group,),
+                (stack,),
                 active,
                 self._mask("weights", width),
                 self._concentration(),
@@ -138,6 +155,21 @@ class GaussianMixture(LikelihoodMixture):
         unknown = set(self.fixed or {}) - {"weights", "means", "covariances"}
         if unknown:
             raise ValueError(f"fixed has {sorted(unknown)}; it may have 'weights', 'means' and 'covariances'")
+        if self.noise and self._mask("weights", self.n_components) is not None:
+            raise ValueError("weights that stay as they are leave nothing for noise=True: fix means and covariances")
+
+    def _resumed(self, layout: Layout, inverse: Standardise) -> MixtureModel:
+        if bool(self.fitted_model().noise) != bool(self.noise):
+            raise ValueError(
+                f"noise={self.noise!r} is not what the last fit had, and warm_start=True goes on from it: set "
+                "warm_start=False, or noise as it was"
+            )
+        return super()._resumed(layout, inverse)
+
+    def _first_batch(self, rows: Dataset) -> tuple[Standardise, Average, float]:
+        if self.noise:
+            raise ValueError("noise=True needs the box of all rows, and partial_fit sees them batch by batch: use fit")
+        return super()._first_batch(rows)
 
     def _given(self, dims: int) -> Given:
         number, kind = self.n_components, self.covariance_type
@@ -165,7 +197,11 @@ class GaussianMixture(LikelihoodMixture):
         if given.weights is not None:
             with np.errstate(divide="ignore"):
                 log_weights = np.log(np.asarray(given.weights, float))
-            models = eqx.tree_at(lambda m: m.log_weights, models, _put(models.log_weights, log_weights))
+            log_weights = _put(models.log_weights, log_weights)
+            if self.noise:
+                log_weights += np.log1p(-FIRST_SHARE)
+                log_weights[:, -1] = np.log(FIRST_SHARE)
+            models = eqx.tree_at(lambda m: m.log_weights, models, log_weights)
         if given.means is not None:
             means = (np.asarray(given.means, float) - np.asarray(view.shift)) / scale
             group = eqx.tree_at(lambda g: g.means, group, _put(group.means, means))
@@ -173,7 +209,7 @@ class GaussianMixture(LikelihoodMixture):
             across = scale**2 if group.diagonal else scale[:, None] * scale
             spread = np.asarray(given.covariances, float) / across
             group = eqx.tree_at(lambda g: g.covariances, group, _put(group.covariances, spread))
-        return Start(eqx.tree_at(lambda m: m.groups[0], models, group), None), True
+        return Start(eqx.tree_at(_only, models, group), None), True
 
     def _publish(self, model: MixtureModel) -> None:
         if not np.isfinite(_only(model).conditioning()):
@@ -183,6 +219,7 @@ class GaussianMixture(LikelihoodMixture):
                 "components, increase reg_covar, or scale the input data."
             )
         self.weights_, self.means_, self.covariances_ = self._published(model)
+        self.noise_weight_ = float(np.exp(np.asarray(model.log_weights))[self.weights_.size :].sum())
         kind, dtype = self.covariance_type, self.means_.dtype
         factors = shapes.precisions_cholesky(shapes.from_group(np.asarray(_only(model).covariances), kind), kind)
         self.precisions_cholesky_ = factors.astype(dtype)
@@ -191,7 +228,8 @@ class GaussianMixture(LikelihoodMixture):
     def _published(self, model: MixtureModel) -> tuple[np.ndarray, ...]:
         group = _only(model)
         covariances = shapes.from_group(np.asarray(group.covariances), self.covariance_type)
-        arrays = np.exp(np.asarray(model.log_weights)), np.asarray(group.means), covariances
+        weights = np.exp(np.asarray(model.log_weights))
+        arrays = weights[: weights.size - model.noise], np.asarray(group.means), covariances
         return tuple(a.astype(vars(self).get("_dtype", np.float64)) for a in arrays)
 
     def fitted_model(self) -> MixtureModel:
@@ -199,7 +237,8 @@ class GaussianMixture(LikelihoodMixture):
         own = vars(self)
         if "model_" in own:
             known = zip(self._published(own["model_"]), (self.weights_, self.means_, self.covariances_), strict=True)
-            if all(np.array_equal(a, b) for a, b in known):
+            share = np.exp(np.asarray(own["model_"].log_weights))[np.size(self.weights_) :].sum()
+            if share == self.noise_weight_ and all(np.array_equal(a, b) for a, b in known):
                 return own["model_"]
         if "means_" not in own or not ({"covariances_", "precisions_cholesky_"} & own.keys()):
             raise NotFittedError(
@@ -226,7 +265,14 @@ class GaussianMixture(LikelihoodMixture):
             tuple(range(dims)),
             structure,
         )
-        return MixtureModel(np.log(np.asarray(self.weights_, float)), (group,), np.ones(number, bool))
+        weights, stack = np.asarray(self.weights_, float), None
+        before = self.model_.groups[0] if "model_" in vars(self) else None
+        if isinstance(before, ConcatenatedComponent):  # whose noise stays
+            weights = np.append(weights, self.noise_weight_)
+            stack = dataclasses.replace(before, parts=(group, *before.parts[1:]))
+        elif self.noise:
+            raise ValueError("noise=True: parameters set by hand say nothing of the box of the noise; call fit first")
+        return MixtureModel(np.log(weights), (stack or group,), np.ones(weights.size, bool))
 
 
 def _put(stacked: Any, values: np.ndarray) -> np.ndarray:
@@ -237,7 +283,8 @@ def _put(stacked: Any, values: np.ndarray) -> np.ndarray:
 
 
 def _only(model: MixtureModel) -> GaussianComponent:
-    """The one group of columns."""
+    """The Gaussians, of one group of columns."""
     group = model.groups[0]
+    group = group.parts[0] if isinstance(group, ConcatenatedComponent) else group
     assert isinstance(group, GaussianComponent)
     return group

@@ -1,6 +1,7 @@
 """The starts of a mixture's fit: labels or responsibilities of a sample of rows, turned into models."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from tacit.data.blocks import Standardise
 from tacit.data.dataset import ColumnMoments, Dataset, DenseRows, sampled_places
 from tacit.data.sources import MemorySource
+from tacit.estimators.mixture.noise import with_noise
 from tacit.models import hierarchy
 from tacit.models.mixture.fitting import Start, start
 from tacit.models.mixture.model import MixtureModel
@@ -116,7 +118,9 @@ class Drawn(NamedTuple):
         complete = all(group.complete for group in template.groups)
         held = MemorySource(DenseRows(self.rows, self.weights), tiles=needs_tiles(template, complete))
         fitting = template.with_rows(complete=complete, tile=held.tile)
-        active = np.arange(self.shares.shape[-1]) < self.components[:, None]
+        width = self.shares.shape[-1] - template.noise
+        active = np.arange(width) < self.components[:, None]
+        active = np.pad(active, ((0, 0), (0, template.noise)), constant_values=True)
         return start(fitting, held, view, self.shares, active)
 
 
@@ -132,7 +136,15 @@ def draw(
     sample = rows.sample(SAMPLE_ROWS, random)
     part, weights = sample.rows().astype(np.float64), sample.weights
     features = seeding_features(template, (part - np.asarray(view.shift)) / np.asarray(view.scale))
-    width = template.log_weights.shape[0]
+    width = template.log_weights.shape[0] - template.noise
     with computing("drawing starts", rows.shape, keeps=False):
-        shares = responsibilities(methods, features, weights, components, width, random)
+        drawing = partial(with_noise, responsibilities) if template.noise else responsibilities
+        shares = drawing(methods, features, weights, components, width, random)
     return Drawn(part, weights, shares, components)
+
+
+def laid(model: MixtureModel, shares: np.ndarray, width: int) -> np.ndarray:
+    """Responsibilities under a model ``[rows, K]`` with padding ``[rows, width]``, which stands before noise."""
+    groups = shares.shape[1] - model.noise
+    padding = np.zeros((len(shares), width - shares.shape[1]))
+    return np.hstack([shares[:, :groups], padding, shares[:, groups:]])

@@ -181,6 +181,21 @@ class Component(Stack):
         """Whether the parameters have a prior."""
         return False
 
+    @property
+    def background(self) -> bool:
+        """Whether all components are noise: no groups of rows, and with nothing in them to be estimated."""
+        return False
+
+    @property
+    def noise(self) -> int:
+        """How many components, the last ones, are noise beside groups of rows."""
+        return 0
+
+    @property
+    def kinds(self) -> "tuple[Component, ...]":
+        """The stacks of one kind each that it is made of, in the order of their components."""
+        return (self,)
+
     @abc.abstractmethod
     def log_prob(self, rows: Float[Array, "rows dims"]) -> Float[Array, "rows components"]:
         """Log-density of the observed columns in nats, in the numerically safest form; rows in tiles if incomplete."""

@@ -56,6 +56,10 @@ class FamilyComponent(Component):
         return self.family
 
     @property
+    def background(self) -> bool:
+        return self.family.background
+
+    @property
     def column_kind(self) -> str:
         return self.family.column_kind
 

@@ -285,7 +285,9 @@ def finished(model: M, view: Standardise, order: np.ndarray | None = None) -> M:
 
 
 def canonical_order(model: MixtureModel) -> np.ndarray:
-    """Heaviest first; equal weights by the first parameter of the first group."""
+    """Heaviest first; equal weights by the first parameter of the first group; noise last."""
     weights = np.round(np.exp(np.asarray(model.log_weights)), 10)
+    number = weights.size - model.noise
     first = np.asarray(jax.tree.leaves(model.groups[0].parameters)[0])
-    return np.lexsort((first.reshape(first.shape[0], -1)[:, 0], -weights))
+    order = np.lexsort((first.reshape(first.shape[0], -1)[:, 0], -weights[:number]))
+    return np.concatenate([order, np.arange(number, weights.size)])

@@ -69,6 +69,11 @@ class MixtureModel(Pytree):
         """``π_k``."""
         return xp.exp(self.log_weights)
 
+    @property
+    def noise(self) -> int:
+        """How many components, the last ones, are noise and no groups of rows."""
+        return self.groups[0].noise
+
     def prepare(self) -> MixtureStep:
         return MixtureStep(self.log_weights, tuple(g.prepare() for g in self.groups), self.rule)
 
