@@ -133,7 +133,7 @@ class Lane:
 
     def open(self, runner: Runner) -> bool:
         """Whether a fit has not come to its end."""
-        return runner.fit.status == STOPPED and runner.fit.iteration < self.schedule.max_iter
+        return runner.fit.status == STOPPED and runner.fit.iteration < int(self.schedule.max_iter)
 
     def go_on(self, places: Sequence[int], iterations: int) -> None:
         """Some fits that many iterations further at most."""

@@ -251,7 +251,7 @@ class _Eager(_ClosedForm):
         return cf.total_sums(parts)
 
 
-def _with_rows(whole: np.ndarray, part: np.ndarray, places: np.ndarray) -> np.ndarray:
+def _with_rows(whole: Array, part: Array, places: np.ndarray) -> np.ndarray:
     changed = np.array(whole)
     changed[places] = part
     return changed

@@ -192,31 +192,33 @@ class MixtureBase(MixtureAnswers, Scores, Mixes, Sweeps, ReadsOnce, DensityMixin
         again: bool = False,
     ) -> Search:
         """Fit starts with these numbers of components, begun by these methods."""
-        search = self._laid(rows, width)
+        layout, values, random = self._laid(rows, width)
         if again:
-            begun, given = Start(self._continued(search.layout), None), False
+            begun, given = Start(self._continued(layout), None), False
         else:
-            begun, given = self._begun(search.layout, rows, methods, numbers, search.random)
-        search = self._with_data(search)._replace(given=given)
+            begun, given = self._begun(layout, rows, methods, numbers, random)
+        search = self._unfitted_search(layout, rows, values, random)._replace(given=given)
         return search._replace(fits=self._run(search, begun, self._apart(numbers)))
 
     def begin_search(self, rows: Dataset, width: int) -> Search:
         """A search of which nothing has been fitted yet; ``width`` is K with padding."""
-        return self._with_data(self._laid(rows, width))
+        layout, values, random = self._laid(rows, width)
+        return self._unfitted_search(layout, rows, values, random)
 
-    def _laid(self, rows: Dataset, width: int) -> Search:
+    def _laid(self, rows: Dataset, width: int) -> tuple[Layout, ColumnMoments, np.random.Generator]:
         values, random = rows.moments(), seed_of(self.random_state)
-        layout = self._layout(rows, values, width, batches=self.inference.startswith("online"))
-        return Search(layout, rows, values, None, [], False, random)
+        return self._layout(rows, values, width, batches=self.inference.startswith("online")), values, random
 
-    def _with_data(self, search: Search) -> Search:
-        """The search with its rows where they are fitted, in a random order if they are averaged over mini-batches."""
-        tiles = needs_tiles(search.layout.plain, search.values.complete)
+    def _unfitted_search(
+        self, layout: Layout, rows: Dataset, values: ColumnMoments, random: np.random.Generator
+    ) -> Search:
+        """The rows where they are fitted, in a random order if statistics are averaged over mini-batches."""
+        tiles = needs_tiles(layout.plain, values.complete)
         if self.inference.startswith("online"):
-            data: BlockSource = shuffled(search.rows, search.random, chunk=BATCH_ROWS, tiles=tiles)
+            data: BlockSource = shuffled(rows, random, chunk=BATCH_ROWS, tiles=tiles)
         else:
-            data = source(search.rows, tiles=tiles)
-        return search._replace(data=data)
+            data = source(rows, tiles=tiles)
+        return Search(layout, rows, values, data, [], False, random)
 
     def schedule(self, search: Search) -> MixtureSchedule:
         """How long and how the fits of a search iterate."""
