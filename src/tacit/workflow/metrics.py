@@ -3,7 +3,6 @@
 from typing import Any
 
 from tacit.data.images import ImageSet
-from tacit.data.long import CountTable
 from tacit.data.table import Table
 from tacit.estimators.capabilities import Scores, can
 from tacit.estimators.settings import Estimator
@@ -23,7 +22,7 @@ def metrics(
         "model": plan.model,
         "why": plan.why,
         "structure": str(estimator.get_params(deep=False).get("covariance_type", "")),
-        "rows": len(fitted.table.row_ids) if isinstance(fitted.table, CountTable) else len(fitted.table),
+        "rows": fitted.whole.values.shape[0],
         "fitted_rows": len(fitted),
         "columns": fitted.columns,
         "topics": None if found.topics is None else dict(found.topics),
