@@ -9,8 +9,7 @@ import pytest
 from scipy import stats
 
 from tacit.data import DataError, LeftOut, Schema, infer
-from tacit.data.number_kinds import NumberFacts, _log_normal_gain
-from tacit.data.verdicts import sounds_like_identifier
+from tacit.data.number_kinds import NumberFacts, _log_normal_gain, sounds_like_identifier
 
 RNG = np.random.default_rng(7)
 N = 200

@@ -15,13 +15,11 @@ from tacit.data.blocks import AsTheyAre
 from tacit.data.documents import BatchSource, Documents, DocumentSource, lay, layout
 from tacit.inference.closed_form import accumulate
 from tacit.models.topics.completion import document_completion, document_halves
-from tacit.models.topics.concentrations import newton
 from tacit.models.topics.fitting import bayesian, documents_of, posterior, schedule
 from tacit.models.topics.gammas import digamma, exp_digamma, log_gamma, ordered_sum
 from tacit.models.topics.local import DocumentStep
-from tacit.models.topics.model import TopicModel
+from tacit.models.topics.model import TopicModel, local_step, newton, summary
 from tacit.models.topics.starting import faulty
-from tacit.models.topics.summary import local_step, summary
 
 DOCUMENTS = ((0, 0, 2), (1, 2), ())
 """Three tiny documents of three words: eleven factors with the topics' own, and 32 assignments of two topics."""

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float
 
 from tacit.data.cells import Cells, ColumnsOneByOne, cells_of
 from tacit.data.errors import DataError, counted, in_all, listed, nearest, place, quoted, shown
-from tacit.data.levels import codes_for, levels_to_arrow, show_level
+from tacit.data.levels import codes_for, show_level
 from tacit.data.schema import Column, Level, Schema
 
 Unseen = Literal["error", "missing"]
@@ -195,7 +195,7 @@ def _decode_column(values: Float[np.ndarray, " rows"], column: Column) -> pa.Arr
                 f"{len(column.levels)} levels have the codes 0 to {len(column.levels) - 1}."
             )
         codes = pa.array(np.where(missing, 0, values).astype(np.int64), mask=missing)
-        return pc.take(levels_to_arrow(column.levels), codes)
+        return pc.take(pa.array(column.levels), codes)
     if column.kind == "count":
         return pa.array(np.where(missing, 0, np.round(values)).astype(np.int64), mask=missing)
     return pa.array(np.ascontiguousarray(values), mask=missing)

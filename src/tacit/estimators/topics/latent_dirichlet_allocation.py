@@ -35,9 +35,8 @@ from tacit.models.topics.fitting import (
     learn,
     schedule,
 )
-from tacit.models.topics.model import TopicModel
+from tacit.models.topics.model import TopicModel, summary
 from tacit.models.topics.starting import begin, far_documents, seeds_of
-from tacit.models.topics.summary import summary
 
 LEARNED = {"auto": "each", "auto-symmetric": "tied"}
 FIRST_PRIOR = {"doc_topic_prior": 0.1, "topic_word_prior": 0.05}

@@ -27,9 +27,8 @@ from tacit.inference.online import Average, StepSize, Ways, passes, see
 from tacit.inference.series import Series, kept
 from tacit.models.topics.gammas import digamma
 from tacit.models.topics.local import DocumentSchedule, DocumentStep, Statistics
-from tacit.models.topics.model import TopicModel
+from tacit.models.topics.model import TopicModel, local_step, summary
 from tacit.models.topics.starting import begin, far_documents, faulty
-from tacit.models.topics.summary import local_step, summary
 from tacit.waiting import computing
 
 POINT_STEPS = 3
