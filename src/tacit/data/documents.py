@@ -36,7 +36,7 @@ class Pages(NamedTuple):
     """Which document of the page a tile belongs to."""
 
 
-class Documents(RowSet):
+class DocumentRows(RowSet):
     """Documents as sparse counts of words ``[documents, words]``, with a weight each."""
 
     def __init__(self, counts: sparse.csr_array, weights: Float[np.ndarray, " documents"] | None = None) -> None:
@@ -58,8 +58,8 @@ class Documents(RowSet):
     def rows(self, places: Places = slice(None)) -> sparse.csr_array:
         return self.counts[places]
 
-    def take(self, places: Places) -> "Documents":
-        return Documents(self.rows(places), None if self._weights is None else self._weights[places])
+    def take(self, places: Places) -> "DocumentRows":
+        return DocumentRows(self.rows(places), None if self._weights is None else self._weights[places])
 
 
 class PageLayout(NamedTuple):
@@ -71,7 +71,7 @@ class PageLayout(NamedTuple):
     """Slots of a page."""
 
 
-def layout(documents: Documents, topics: int) -> PageLayout:
+def layout(documents: DocumentRows, topics: int) -> PageLayout:
     """Tiles about half as long as a document, and as many of them as fill a page or as the longest document needs."""
     different = documents.different
     usual = max(1.0, float(np.mean(different))) if different.size else 1.0
@@ -99,7 +99,7 @@ class DocumentBatch(NamedTuple):
     """Where each document lies among ``pages · documents`` slots."""
 
 
-def lay(documents: Documents, shape: PageLayout, pages: int | None = None) -> DocumentBatch:
+def lay(documents: DocumentRows, shape: PageLayout, pages: int | None = None) -> DocumentBatch:
     """Lay documents on pages, one after the other; ``pages`` asks for more of them, which stay empty."""
     counts, different = documents.counts, documents.different
     needed = np.maximum(-(-different // shape.length), 1)
@@ -146,7 +146,7 @@ class DocumentSource:
     resident = True
     tile = 1
 
-    def __init__(self, documents: Documents, topics: int) -> None:
+    def __init__(self, documents: DocumentRows, topics: int) -> None:
         self.total_weight, self.size = documents.total_weight, documents.shape
         self.shape, counts = layout(documents, topics), documents.counts
         parts = PARTS if counts.nnz * topics > PART_NUMBERS else 1
@@ -185,7 +185,7 @@ class BatchSource:
     resident = True
     tile = 1
 
-    def __init__(self, documents: Documents, topics: int, size: int, order: np.ndarray | None = None) -> None:
+    def __init__(self, documents: DocumentRows, topics: int, size: int, order: np.ndarray | None = None) -> None:
         self.total_weight, self.size = documents.total_weight, documents.shape
         shape = layout(documents, topics)
         order = np.arange(len(documents)) if order is None else order

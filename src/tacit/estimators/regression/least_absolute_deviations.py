@@ -65,8 +65,7 @@ class LeastAbsoluteDeviations(RobustRegression):
 
     def _solve(self, design: Design) -> None:
         lifted = self._reweighted(design)
-        columns = design.columns.rows()  # the walk goes from row to row
-        self._finish(design, columns, lifted, self._vertex(design, columns, lifted))
+        self._finish(design, lifted, self._vertex(design, lifted))
 
     def _reweighted(self, design: Design) -> Fit | None:
         """The lifted fit, or None where least squares leaves nothing or there is nothing to fit."""
@@ -75,16 +74,16 @@ class LeastAbsoluteDeviations(RobustRegression):
         start = AbsoluteRegression(np.zeros((1, design.width)), np.ones(1), np.full(1, float(self.quantile)))
         return self._alternate(start, design, max_iter=int(self.max_iter), tol=QUIET)
 
-    def _vertex(self, design: Design, columns: np.ndarray, lifted: Fit | None) -> Vertex:
+    def _vertex(self, design: Design, lifted: Fit | None) -> Vertex:
         rank, weights = design.rank, design.weights
         if lifted is None:
             loss = float(weights @ pinball(design.left, self.quantile))
             return Vertex(np.zeros(rank), loss, 0.0, True, 0)
         start = np.asarray(lifted.model.coefficients)[:rank]
         most = WALK * (rank + 10)
-        return finish(columns, design.left, weights, float(self.quantile), start, max_steps=most)
+        return finish(design.columns, design.left, weights, float(self.quantile), start, max_steps=most)
 
-    def _finish(self, design: Design, columns: np.ndarray, lifted: Fit | None, vertex: Vertex) -> None:
+    def _finish(self, design: Design, lifted: Fit | None, vertex: Vertex) -> None:
         weights, total = design.weights, float(design.weights.sum())
         self.coef_, self.intercept_ = design.parameters(vertex.coefficients)
         self.objective_ = design.size * vertex.objective / total if design.left.any() else 0.0
@@ -92,7 +91,7 @@ class LeastAbsoluteDeviations(RobustRegression):
         self.unique_ = vertex.unique and design.units.shape[0] - (not design.intercept) == design.units.shape[1]
         self.scale_ = self.objective_
         residuals = design.residuals(vertex.coefficients)
-        working = sandwich(columns, residuals, weights, float(self.quantile))
+        working = sandwich(design.columns, residuals, weights, float(self.quantile))
         self.covariance_ = design.covariance(working)
         self.n_iter_ = 1 if lifted is None else max(1, lifted.iteration)
         self.n_steps_ = vertex.steps

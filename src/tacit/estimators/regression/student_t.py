@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import t as student
 from sklearn.exceptions import ConvergenceWarning
 
+from tacit.data.dataset import DenseRows
 from tacit.estimators.base import check_level, double_precision
 from tacit.estimators.capabilities import MatrixLike
 from tacit.estimators.regression.base import RobustRegression
@@ -121,7 +122,7 @@ class StudentTRegression(RobustRegression):
         residuals = design.residuals(model.coefficients[:rank]) / scale
         found = sum(
             information(rows / scale, residuals[part], design.weights[part], self.dof_)
-            for part, rows in design.columns.slices()
+            for part, rows in DenseRows(design.columns).slices()
         )
         working = covariance(np.asarray(found), rank + 1 + free)
         if self.at_floor_:

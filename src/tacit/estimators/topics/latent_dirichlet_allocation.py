@@ -12,7 +12,7 @@ from scipy import sparse
 from sklearn.utils.validation import check_array, check_non_negative
 
 from tacit.compute import Array
-from tacit.data.documents import BatchSource, Documents
+from tacit.data.documents import BatchSource, DocumentRows
 from tacit.data.errors import nearest
 from tacit.data.frames import feature_names
 from tacit.estimators.base import Seed, double_precision, seed_of
@@ -317,7 +317,7 @@ class LatentDirichletAllocation(TopicAnswers, Sweeps):
         plan = self._plan(counts)
         average = begun(bayesian(model, plan.steps, plan.steps_tol), total)
         average = average._replace(time=np.asarray(float(self.n_batch_iter_)))
-        source = BatchSource(Documents(counts), int(self.n_components), plan.batch_size)
+        source = BatchSource(DocumentRows(counts), int(self.n_components), plan.batch_size)
         average = advanced(average, source, plan, total)
         self.n_batch_iter_ += -(-counts.shape[0] // plan.batch_size)
         self.mean_length_ = float(counts.sum()) / counts.shape[0]

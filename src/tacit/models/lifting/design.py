@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from tacit.compute import Array, component_bucket
-from tacit.data.dataset import Dataset, JoinedRows, MadeRows
+from tacit.data.dataset import Dataset, DenseRows, JoinedRows, MadeRows
 
 RANK_DIGITS = 1e-10
 """A direction of the scaled columns shorter than this share of the longest is none."""
@@ -21,14 +21,16 @@ class Design(NamedTuple):
     """Working columns ``A``, of full rank, and working values ``e``; ``y ≈ A (b₀ + size · b)``.
 
     Directions in which the columns do not vary are left out of A: what the model says of y is the same, and of the
-    coefficients that say it these are the shortest, in standard deviations of their columns. A is worked out from the
-    rows where it is needed, a slice at a time.
+    coefficients that say it these are the shortest, in standard deviations of their columns. A and e are all that is
+    held of the rows.
     """
 
-    columns: MadeRows
-    """``A [rows, rank]``."""
-    left: Float[np.ndarray, " rows"]
-    """``(y − A b₀) / size``, of mean absolute value 1 (or all 0)."""
+    held: Float[np.ndarray, "rows wide"]
+    """``[A | 0 | e]``, with ``e = (y − A b₀) / size`` of mean absolute value 1 (or all 0)."""
+    rank: int
+    """Columns of A."""
+    weights: Float[np.ndarray, " rows"]
+    """Of the rows, all positive."""
     size: float
     least_squares: Float[np.ndarray, " rank"]
     """``b₀``."""
@@ -37,30 +39,28 @@ class Design(NamedTuple):
     intercept: bool
 
     @property
-    def rank(self) -> int:
-        """How many working columns there are."""
-        return self.columns.shape[1]
+    def columns(self) -> Float[np.ndarray, "rows rank"]:
+        """A."""
+        return self.held[:, : self.rank]
 
     @property
-    def weights(self) -> Float[np.ndarray, " rows"]:
-        """Of the rows, all positive."""
-        return self.columns.weights
+    def left(self) -> Float[np.ndarray, " rows"]:
+        """e."""
+        return self.held[:, -1]
 
     @property
     def width(self) -> int:
         """How many columns the driver sees: few numbers, so that few programs are compiled."""
-        return component_bucket(self.rank)
+        return self.held.shape[1] - 1
 
     @property
     def rows(self) -> Dataset:
         """``[A | 0 | e]``, as the driver takes it."""
-        lack = self.width - self.rank
-        wide = MadeRows(self.columns, lambda part: np.pad(part, ((0, 0), (0, lack))), self.width)
-        return JoinedRows(wide, self.left)
+        return DenseRows(self.held, self.weights)
 
     def residuals(self, working: Float[Array, " rank"]) -> Float[np.ndarray, " rows"]:
         """``e − A b`` for A's coefficients."""
-        return self.left - applied(self.columns, np.asarray(working))
+        return self.left - self.columns @ np.asarray(working)
 
     def parameters(self, working: Float[Array, " rank"]) -> tuple[Float[np.ndarray, " columns"], float]:
         """Coefficients and intercept in the user's units."""
@@ -81,17 +81,20 @@ class Design(NamedTuple):
         whole = bool(kept.all()) and kept.size == len(shift)
         back = np.eye(len(shift)) if whole else turn[kept].T
 
-        def working(part: np.ndarray) -> np.ndarray:
-            turned = part if whole else part @ back
-            return np.column_stack([np.ones(len(part)), turned]) if intercept else turned
-
-        columns = MadeRows(scaled, working, back.shape[1] + intercept)
-        first = _least_squares(columns, y)
-        left = y - applied(columns, first)
-        if len(y) <= columns.shape[1] or np.abs(left).max(initial=0.0) <= EXACT * np.abs(y).max(initial=0.0):
+        rank = back.shape[1] + intercept
+        held = np.zeros((len(y), component_bucket(rank) + 1))
+        for part, rows in scaled.slices():
+            held[part, intercept:rank] = rows if whole else rows @ back
+        held[:, :intercept] = 1.0
+        columns = held[:, :rank]
+        first = _least_squares(columns, y, X.weights)
+        left = y - columns @ first
+        if len(y) <= rank or np.abs(left).max(initial=0.0) <= EXACT * np.abs(y).max(initial=0.0):
             left = np.zeros(len(y))
         size = float(X.weights @ np.abs(left) / X.weights.sum()) or 1.0
-        return cls(columns, left / size, size, first, _units(back, shift, scale, intercept=intercept), intercept)
+        held[:, -1] = left / size
+        units = _units(back, shift, scale, intercept=intercept)
+        return cls(held, rank, X.weights, size, first, units, intercept)
 
 
 def applied(
@@ -131,11 +134,12 @@ def _triangle(columns: Dataset) -> Float[np.ndarray, "rank columns"]:
     return found
 
 
-def _least_squares(columns: MadeRows, y: np.ndarray) -> np.ndarray:
+def _least_squares(columns: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """``arg min Σ w (y − A b)²``, refined once: the columns are independent."""
     rank = columns.shape[1]
     found = np.zeros(rank)
     for _ in range(2):
-        triangle = _triangle(JoinedRows(columns, y - applied(columns, found)))  # its last column is Qᵀ of what is left
+        rest = JoinedRows(DenseRows(columns, weights), y - columns @ found)
+        triangle = _triangle(rest)  # its last column is Qᵀ of the rest
         found = found + np.linalg.solve(triangle[:rank, :rank], triangle[:rank, rank])
     return found
