@@ -57,7 +57,8 @@ class DeepFit(DeepAnswers, Sweeps, TransformerMixin, DensityMixin, GradientFit):
         random = seed_of(self.random_state)
         self.conditions_ = Conditions.of(given, x.shape[0])
         self._begin(x, random)
-        rows = RowBatch(x, self.conditions_.encoded(given, x.shape[0]), label)
+        stored: Any = x  # which is no array where the rows are many
+        rows = RowBatch(stored, self.conditions_.encoded(given, x.shape[0]), label)
         order = random.permutation(weights.size)
         if label is not None:  # few rows have labels: others are held out as long as there are any
             order = order[np.argsort(label[order] >= 0, kind="stable")]
@@ -77,7 +78,7 @@ class DeepFit(DeepAnswers, Sweeps, TransformerMixin, DensityMixin, GradientFit):
             self._begin(x, random)
         self._check_values(self._deep_latent.likelihood, x)
         config = self._course(1)._replace(max_epochs=1, cosine=False, warm_epochs=0.0, patience=None)
-        batches = padded(RowBatch(x, self.conditions_.encoded(given, x.shape[0])), weights, room(x.shape[0]))
+        batches = padded(RowBatch(x[:], self.conditions_.encoded(given, x.shape[0])), weights, room(x.shape[0]))
         seed = int(random.integers(2**31)) + self._passes
         trained = train(self.model_, batches, None, config, seed=seed, begun=self._optimiser)
         self._optimiser, self._passes = trained.optimiser, self._passes + 1

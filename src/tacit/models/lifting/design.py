@@ -130,7 +130,7 @@ def _triangle(columns: Dataset) -> Float[np.ndarray, "rank columns"]:
     found = np.zeros((0, columns.shape[1]))
     for part, rows in columns.slices():
         heavy = np.sqrt(columns.weights[part])[:, None] * rows
-        found = np.linalg.qr(np.vstack([found, heavy]), mode="r")
+        found = np.asarray(np.linalg.qr(np.vstack([found, heavy]), mode="r"))
     return found
 
 
