@@ -254,6 +254,7 @@ def test_after_an_interruption_no_other_start_is_begun(monkeypatch: pytest.Monke
     assert model.stop_reason_ == "it was interrupted"
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_a_large_table_is_scaled_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     X, y = two(40)
     settings = {"n_init": 1, "n_draws": 0, "max_steps": 20, "batch_size": 16, "random_state": 0}
