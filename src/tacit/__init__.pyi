@@ -21,7 +21,6 @@ from .estimators.topics.vectorise import read_corpus
 from .estimators.vae.semi_supervised import SemiSupervisedVAE
 from .estimators.vae.vae import IWAE, VAE, VQVAE, AutoEncoder, BetaVAE
 from .estimators.verdict import Verdict
-from .evaluation.annealed import AnnealedLogProb, annealed_log_prob
 from .evaluation.anomalies import odd_columns
 from .evaluation.bootstrap import bootstrap
 from .evaluation.coherence import Coherence, topic_coherence
@@ -29,7 +28,7 @@ from .evaluation.compare import compare
 from .evaluation.conformal import Calibration
 from .evaluation.coverage import Coverage, coverage
 from .evaluation.disentangle import mutual_information_gap, separated_attribute_predictability
-from .evaluation.gap import InferenceGap, inference_gap
+from .evaluation.gap import AnnealedLogProb, InferenceGap, annealed_log_prob, inference_gap
 from .evaluation.health import LatentHealth, latent_health
 from .evaluation.held_out import held_out
 from .evaluation.likelihood_ratio import likelihood_ratio_test

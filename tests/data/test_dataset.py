@@ -9,8 +9,8 @@ import pyarrow.parquet as parquet
 import pytest
 from scipy import sparse
 
-from tacit.data import Column, DataError, Dataset, DenseRows, JoinedRows, ParquetRows, Schema, SparseRows
-from tacit.data.dataset import dataset_of, numbered, some
+from tacit.data import Column, DataError, Dataset, DenseRows, JoinedRows, MadeRows, ParquetRows, Schema, SparseRows
+from tacit.data.dataset import SingleRows, dataset_of, numbered, some
 
 RANDOM = np.random.default_rng(0)
 ROWS = np.where(RANDOM.random((1000, 3)) < 0.1, np.nan, RANDOM.normal([5.0, -2.0, 1e3], [1.0, 0.1, 50.0], (1000, 3)))
@@ -48,6 +48,7 @@ KINDS: dict[str, Callable[[Path], Dataset]] = {
     "map": mapped,
     "sparse": lambda folder: SparseRows(sparse.csr_array(ROWS)),
     "joined": lambda folder: JoinedRows(DenseRows(ROWS[:, :2]), ROWS[:, 2]),
+    "made": lambda folder: MadeRows(DenseRows(-ROWS[:, ::-1]), lambda rows: -rows[:, ::-1], 3),
     "taken": shuffled,
     "taken twice": lambda folder: shuffled(folder).take(numbered(1000)),
     "file": lambda folder: ParquetRows(written(folder / "a.parquet", ROWS), SCHEMA),
@@ -79,6 +80,16 @@ def test_rows_are_those_of_the_array(found: Dataset) -> None:
     np.testing.assert_array_equal(np.concatenate([rows for _, rows in parts]), ROWS)
     assert [part.start for part, _ in parts] == list(range(0, 1000, 128))
     assert parts[-1][0].stop == 1000
+
+
+def test_a_column_and_single_precision(found: Dataset) -> None:
+    for place in range(3):
+        np.testing.assert_array_equal(found.column(place), ROWS[:, place])
+    single = SingleRows(found)
+    assert (single.shape, single.nbytes, single.dtype) == (ROWS.shape, 4 * ROWS.size, np.float32)
+    np.testing.assert_array_equal(single[5:9], ROWS[5:9].astype(np.float32))
+    np.testing.assert_array_equal(single.held(4 * ROWS.size), ROWS.astype(np.float32))
+    assert single.held(4 * ROWS.size - 1) is single
 
 
 def test_moments_and_covariance(found: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,6 +136,7 @@ def test_columns_keep_their_names(tmp_path: Path) -> None:
     assert files.names == files.take(slice(3, 9)).names == files.weighted(None).names == NAMES
     assert DenseRows(ROWS).names is None
     assert DenseRows(ROWS).described(SCHEMA).names == NAMES
+    assert MadeRows(DenseRows(ROWS), np.negative, 3, NAMES).take(slice(3, 9)).names == NAMES
 
 
 def test_whatever_holds_rows(tmp_path: Path) -> None:

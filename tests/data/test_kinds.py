@@ -9,8 +9,7 @@ import pytest
 from scipy import stats
 
 from tacit.data import DataError, LeftOut, Schema, infer
-from tacit.data.number_kinds import NumberFacts, _log_normal_gain
-from tacit.data.verdicts import sounds_like_identifier
+from tacit.data.number_kinds import NumberFacts, _log_normal_gain, sounds_like_identifier
 
 RNG = np.random.default_rng(7)
 N = 200
@@ -227,7 +226,7 @@ def test_the_gain_of_the_log_normal_is_that_of_scipy() -> None:
     logs = np.log(values)
     log_normal = stats.lognorm(logs.std(), scale=math.exp(logs.mean())).logpdf(values).mean()
     facts = NumberFacts("x", values, distinct, counts)
-    assert _log_normal_gain(facts, np.log(facts.unit)) == pytest.approx(log_normal - normal, abs=1e-12)
+    assert _log_normal_gain(facts) == pytest.approx(log_normal - normal, abs=1e-12)
     assert facts.skewness(distinct) == pytest.approx(stats.skew(values), abs=1e-12)
 
 

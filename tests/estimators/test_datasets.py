@@ -9,13 +9,16 @@ import pyarrow.parquet as parquet
 import pytest
 
 from tacit import (
+    VAE,
     BayesianGaussianMixture,
     BayesianLinearRegression,
     BayesianLogisticRegression,
     GaussianMixture,
     KMeans,
+    LeastAbsoluteDeviations,
     Mixture,
     PoissonMixture,
+    StudentTRegression,
     bootstrap,
     compare,
     select,
@@ -110,6 +113,49 @@ def test_regressions_of_files(tmp_path: Path) -> None:
         np.testing.assert_array_equal(curved.fit(data, target > 1.0).coef_, whole[1])
         np.testing.assert_array_equal(straight.predict(data), expected[0])
         np.testing.assert_array_equal(curved.predict_proba(data), expected[1])
+
+
+@pytest.mark.parametrize("model", [StudentTRegression(), LeastAbsoluteDeviations()], ids=str)
+def test_robust_regressions_of_files(model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = np.arange(700) % 3.0
+    target = ROWS @ [1.0, -0.5] + RANDOM.standard_t(2.0, size=700)
+    coefficients, covariance = model.fit(ROWS, target, weights).coef_, model.covariance_
+    told, likely = model.predict(ROWS), model.log_predictive(ROWS, target)
+    kinds = kinds_of(tmp_path, ROWS)
+    for data in kinds.values():
+        np.testing.assert_array_equal(model.fit(data, target, weights).coef_, coefficients)
+        np.testing.assert_array_equal(model.predict(data), told)
+        np.testing.assert_array_equal(model.log_predictive(data, target), likely)
+    assert list(model.fit(kinds["files"].weighted(weights), target).feature_names_in_) == list(NAMES)
+    np.testing.assert_array_equal(model.coef_, coefficients)
+    monkeypatch.setattr(Dataset.slices, "__defaults__", (128,))  # sums go from slice to slice
+    np.testing.assert_allclose(model.fit(kinds["file"], target, weights).coef_, coefficients, rtol=1e-7)
+    np.testing.assert_allclose(model.covariance_, covariance, rtol=1e-6)
+    with pytest.raises(ValueError, match=r"Input X contains NaN, in column 'x1': .* needs complete rows"):
+        model.fit(DenseRows(np.where(numbered(1400).reshape(700, 2) == 3, np.nan, ROWS)), target)
+    with pytest.raises(ValueError, match="Input y contains NaN"):
+        model.fit(DenseRows(ROWS), np.where(numbered(700) == 3, np.nan, target))
+    with pytest.raises(ValueError, match="y must be numbers, and has 'a'"):
+        model.fit(DenseRows(ROWS), np.full(700, "a"))
+    with pytest.raises(ValueError, match="requires y to be passed"):
+        model.fit(DenseRows(ROWS), None)
+
+
+def test_deep_models_of_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = VAE(1, hidden=(4,), max_epochs=2, random_state=0, n_samples=5)
+    codes, scores = model.fit(ROWS).transform(ROWS), model.score_samples(ROWS)
+    kinds = kinds_of(tmp_path, ROWS)
+    for data in kinds.values():
+        np.testing.assert_array_equal(model.fit(data).transform(data), codes)
+        np.testing.assert_array_equal(model.score_samples(data), scores)
+    assert list(model.fit(kinds["files"]).feature_names_in_) == list(NAMES)
+    expected = model.fit(ROWS, sample_weight=np.arange(700) % 3.0).transform(ROWS)
+    np.testing.assert_array_equal(model.fit(DenseRows(ROWS, np.arange(700) % 3.0)).transform(ROWS), expected)
+    for module in ("tacit.estimators.vae.rows", "tacit.estimators.gradient_fit", "tacit.inference.rounds"):
+        monkeypatch.setattr(f"{module}.RESIDENT_BYTES", 0)
+    np.testing.assert_allclose(model.fit(kinds["files"]).transform(kinds["files"]), codes, rtol=0.2, atol=0.2)
+    with pytest.raises(ValueError, match="contains infinity"):
+        model.fit(DenseRows(np.where(numbered(700)[:, None] == 3, np.inf, ROWS)))
 
 
 def test_streamed_files_are_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import pytest
 from linear_vae import LinearCase, linear_case
 from tacit import VAE, GaussianMixture, annealed_log_prob
 from tacit.estimators.vae.vae import AutoEncoder
-from tacit.evaluation.annealed import summed
+from tacit.evaluation.gap import summed
 
 CHEAP = {"chains": 8, "steps": 40}
 

@@ -14,11 +14,8 @@ from tacit.compute import double_precision
 from tacit.data.dataset import DenseRows
 from tacit.inference.closed_form import CONVERGED, STOPPED
 from tacit.models.kmeans import fitting
-from tacit.models.kmeans.fitting import KMeansFit, KMeansSchedule, run, standardiser
-from tacit.models.kmeans.lloyd import Lloyd, LloydStep
-from tacit.models.kmeans.model import KMeansModel
-from tacit.models.kmeans.rows import nearest, squared_distances
-from tacit.models.kmeans.wide import scaled
+from tacit.models.kmeans.fitting import KMeansFit, KMeansSchedule, Lloyd, LloydStep, run, standardiser
+from tacit.models.kmeans.model import KMeansModel, nearest, scaled, squared_distances
 
 
 def brute_force(rows: np.ndarray, centres: np.ndarray) -> np.ndarray:

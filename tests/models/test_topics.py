@@ -12,16 +12,14 @@ from scipy import optimize, sparse, special
 
 from tacit.compute import double_precision
 from tacit.data.blocks import AsTheyAre
-from tacit.data.documents import BatchSource, DocumentSource, lay, layout
+from tacit.data.documents import BatchSource, DocumentRows, DocumentSource, lay, layout
 from tacit.inference.closed_form import accumulate
 from tacit.models.topics.completion import document_completion, document_halves
-from tacit.models.topics.concentrations import newton
 from tacit.models.topics.fitting import bayesian, documents_of, posterior, schedule
 from tacit.models.topics.gammas import digamma, exp_digamma, log_gamma, ordered_sum
 from tacit.models.topics.local import DocumentStep
-from tacit.models.topics.model import TopicModel
+from tacit.models.topics.model import TopicModel, local_step, newton, summary
 from tacit.models.topics.starting import faulty
-from tacit.models.topics.summary import local_step, summary
 
 DOCUMENTS = ((0, 0, 2), (1, 2), ())
 """Three tiny documents of three words: eleven factors with the topics' own, and 32 assignments of two topics."""
@@ -108,7 +106,7 @@ def test_steps_in_the_engine_and_on_the_host_agree_and_iterations_raise_the_boun
     draw = np.random.default_rng(0)
     data = sparse.csr_array(draw.poisson(draw.choice([0.1, 2.0], (30, 12))).astype(float))
     model = topics(draw.gamma(1.0, 1.0, (12, 3)) + 0.3, np.full(3, 0.4), np.full((12, 3), 0.3))
-    source = DocumentSource(data, 3)
+    source = DocumentSource(DocumentRows(data), 3)
     last = -np.inf
     for _ in range(4):
         step = model.prepare()
@@ -176,7 +174,7 @@ def test_learned_priors_are_where_the_bound_is_flat() -> None:
     model = topics(5 * beta.T + 0.5, np.full(2, 0.4), np.full((8, 2), 0.3))
     learned = {"learn_documents": "each", "learn_words": "each", "learning": np.asarray(True), "seeds": None}
     model = dataclasses.replace(model, word_prior=np.full(8, 0.3), **learned)
-    (block,) = DocumentSource(data, 2).blocks()
+    (block,) = DocumentSource(DocumentRows(data), 2).blocks()
     rows, weights = jax.tree.map(lambda leaf: jnp.asarray(leaf[0]), (block.rows, block.weights))
     iterate = jax.jit(lambda model: model.m_step(model.prepare()(rows, weights, keys.key(0)).statistics))
     for _ in range(300):
@@ -212,8 +210,8 @@ def test_pages_hold_every_word_once(longest: int) -> None:
     sizes = draw.integers(0, longest + 1, 60)
     rows = [np.bincount(draw.choice(800, size, replace=False), minlength=800) for size in sizes]
     data = sparse.csr_array(np.array(rows, float) * draw.integers(1, 4, (60, 800)))
-    shape = layout(data, 5)
-    batch = lay(data, shape)
+    shape = layout(DocumentRows(data), 5)
+    batch = lay(DocumentRows(data), shape)
     pages, tiles, _ = batch.pages.words.shape
     found = np.zeros((pages * shape.documents, 800))
     slots = np.arange(pages)[:, None] * shape.documents + batch.pages.slots
@@ -222,7 +220,7 @@ def test_pages_hold_every_word_once(longest: int) -> None:
     assert found.sum() == data.sum() == batch.pages.counts.sum()
     assert np.array_equal(np.flatnonzero(batch.weights.ravel()), np.sort(batch.places))
     assert tiles == shape.tiles
-    (block,) = BatchSource(data, 5, 16, draw.permutation(60)).blocks()
+    (block,) = BatchSource(DocumentRows(data), 5, 16, draw.permutation(60)).blocks()
     assert block.weights.sum(axis=(1, 2)).tolist() == [16, 16, 16, 12]
 
 

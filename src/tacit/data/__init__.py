@@ -5,7 +5,7 @@ import lazy_loader as _lazy
 __getattr__, __dir__, __all__ = _lazy.attach(
     __name__,
     submod_attrs={
-        "dataset": ["Dataset", "DenseRows", "JoinedRows", "SparseRows", "TakenRows"],
+        "dataset": ["Dataset", "DenseRows", "JoinedRows", "MadeRows", "RowSet", "SparseRows", "TakenRows"],
         "encode": ["decode", "encode", "ignored"],
         "errors": ["DataError"],
         "frames": ["feature_names", "from_frame"],

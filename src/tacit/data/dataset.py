@@ -5,7 +5,7 @@ import copy
 import functools
 import operator
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, Self, TypeAlias
+from typing import Any, NamedTuple, Self, TypeAlias
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -42,7 +42,54 @@ class ColumnMoments(NamedTuple):
         return float(self.variance[~self.flat].min(initial=np.inf)) if not self.flat.all() else 1.0
 
 
-class Dataset(abc.ABC):
+class RowSet(abc.ABC):
+    """Rows of any kind with a weight each, such as those of a table, documents or sequences.
+
+    Rows are asked for by their numbers from 0, some at a time, so a set is the same however it is stored.
+    """
+
+    _weights: np.ndarray | None = None
+
+    @abc.abstractmethod
+    def __len__(self) -> int:
+        """How many."""
+
+    @abc.abstractmethod
+    def rows(self, places: Places = slice(None)) -> Any:
+        """Some rows (all, where none are named), which are not to be changed."""
+
+    @abc.abstractmethod
+    def take(self, places: Places) -> "RowSet":
+        """Some of the rows with their weights.
+
+        Args:
+            places: a slice, their numbers in the order wanted, or True for each that is wanted.
+        """
+
+    @property
+    def weights(self) -> Float[np.ndarray, " rows"]:
+        """One a row; where none were given, ones that take no memory."""
+        return np.broadcast_to(1.0, (len(self),)) if self._weights is None else self._weights
+
+    @property
+    def total_weight(self) -> float:
+        """Their sum."""
+        return float(self.weights.sum())
+
+    def weighted(self, weights: Float[np.ndarray, " rows"] | None) -> Self:
+        """The same rows with other weights; None for ones."""
+        other = copy.copy(self)
+        other._weights = None if weights is None else np.asarray(weights, np.float64)
+        return other
+
+    def slices(self, size: int = SLICE_ROWS) -> Iterator[tuple[slice, Any]]:
+        """All rows, some neighbours at a time, and where they stand."""
+        for start in range(0, len(self), size):
+            part = slice(start, min(start + size, len(self)))
+            yield part, self.rows(part)
+
+
+class Dataset(RowSet):
     """N rows of D numbers with a weight each; NaN where an entry is missing.
 
     A kind of data set says its shape and type and gives some rows as an array; all else follows. Rows are asked for a
@@ -51,7 +98,7 @@ class Dataset(abc.ABC):
 
     schema: Schema | None = None
     """What the columns are and what their codes mean, where that is known."""
-    _weights: np.ndarray | None = None
+    _names: tuple[str, ...] | None = None
     _moments: ColumnMoments | None = None
 
     @property
@@ -71,32 +118,29 @@ class Dataset(abc.ABC):
     def __len__(self) -> int:
         return self.shape[0]
 
-    @property
-    def weights(self) -> Float[np.ndarray, " rows"]:
-        """One a row; where none were given, ones that take no memory."""
-        return np.broadcast_to(1.0, (len(self),)) if self._weights is None else self._weights
-
-    @property
-    def total_weight(self) -> float:
-        """Their sum."""
-        return float(self.weights.sum())
-
     def weighted(self, weights: Float[np.ndarray, " rows"] | None) -> Self:
         """The same rows with other weights; None for ones."""
-        other = copy.copy(self)
-        other._weights, other._moments = None if weights is None else np.asarray(weights, np.float64), None
+        other = super().weighted(weights)
+        other._moments = None
         return other
 
     @property
     def names(self) -> tuple[str, ...] | None:
         """Of the columns, where they have some."""
-        return None if self.schema is None else self.schema.names
+        return self._names if self.schema is None else self.schema.names
 
     def described(self, schema: Schema | None) -> Self:
         """The same rows, of columns that are known."""
         other = copy.copy(self)
         other.schema = schema
         return other
+
+    def column(self, place: int) -> Float[np.ndarray, " rows"]:
+        """One column of all rows."""
+        found = np.empty(len(self), self.dtype)
+        for part, rows in self.slices():
+            found[part] = rows[:, place]
+        return found
 
     def take(self, places: Places) -> "Dataset":
         """Some of the rows with their weights: a view, for which no row is copied.
@@ -111,12 +155,6 @@ class Dataset(abc.ABC):
     def sample(self, size: int, random: np.random.Generator) -> "Dataset":
         """Rows drawn without replacement, in order; all of them where there are no more."""
         return self if len(self) <= size else self.take(sampled_places(len(self), size, random))
-
-    def slices(self, size: int = SLICE_ROWS) -> Iterator[tuple[slice, Float[np.ndarray, "rows columns"]]]:
-        """All rows, some neighbours at a time, and where they stand."""
-        for start in range(0, len(self), size):
-            part = slice(start, min(start + size, len(self)))
-            yield part, self.rows(part)
 
     def total(self, function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
         """The sum over slices of a function of rows ``[rows, columns]`` in float64 and their weights ``[rows]``."""
@@ -236,11 +274,44 @@ class JoinedRows(Dataset):
         return np.column_stack([self._features.rows(places), self._target[places]])
 
 
+class MadeRows(Dataset):
+    """What a function makes of the rows of another data set, some at a time as they are asked for.
+
+    Args:
+        whole: the other data set, whose weights these rows have.
+        function: from ``[rows, columns]`` in float64 to ``[rows, width]``.
+        width: the columns that it gives.
+        names: theirs, or None.
+    """
+
+    def __init__(
+        self,
+        whole: Dataset,
+        function: Callable[[np.ndarray], np.ndarray],
+        width: int,
+        names: tuple[str, ...] | None = None,
+    ) -> None:
+        self._whole, self._function, self._width = whole, function, width
+        self._names, self._weights = names, whole._weights
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self._whole), self._width
+
+    @property
+    def dtype(self) -> np.dtype:
+        return np.dtype(np.float64)
+
+    def rows(self, places: Places = slice(None)) -> np.ndarray:
+        return self._function(self._whole.rows(places).astype(np.float64, copy=False))
+
+
 class TakenRows(Dataset):
     """Some rows of another data set, in any order, read where they lie."""
 
     def __init__(self, whole: Dataset, places: Int[np.ndarray, " rows"]) -> None:
-        self.schema, self._weights = whole.schema, None if whole._weights is None else whole._weights[places]
+        self.schema, self._names = whole.schema, whole._names
+        self._weights = None if whole._weights is None else whole._weights[places]
         self._whole: Dataset = whole
         self._places = places
         if isinstance(whole, TakenRows):
@@ -256,6 +327,29 @@ class TakenRows(Dataset):
 
     def rows(self, places: Places = slice(None)) -> np.ndarray:
         return self._whole.rows(self._places[places])
+
+
+class SingleRows:
+    """The rows of a data set as an array in single precision, of which only what is asked for is made."""
+
+    dtype = np.dtype(np.float32)
+    ndim = 2
+
+    def __init__(self, rows: Dataset) -> None:
+        self._rows = rows
+        self.shape, self.nbytes = rows.shape, 4 * rows.shape[0] * rows.shape[1]
+
+    def __getitem__(self, places: Places) -> Float[np.ndarray, "rows columns"]:
+        return self._rows.rows(places).astype(np.float32)
+
+    def held(self, most: int) -> "np.ndarray | SingleRows":
+        """An array where it has so many bytes at most."""
+        if self.nbytes > most:
+            return self
+        found = np.empty(self.shape, np.float32)
+        for part, rows in self._rows.slices():
+            found[part] = rows
+        return found
 
 
 Values: TypeAlias = Dataset | sparse.csr_array | np.ndarray

@@ -1,7 +1,8 @@
 """CSV and its cousins, read with Arrow: what is wrong is said with its place."""
 
 import codecs
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,6 +12,11 @@ from tacit.data.dialect import SPELLED, Dialect, Options, find_dialect
 from tacit.data.errors import DataError, counted, place, shown
 
 _SAMPLE = 1 << 18
+BLOCK, WIDE_BLOCK = 1 << 20, 1 << 24
+"""Bytes of text that are parsed together; the larger where a row is longer, or a column turns out to be another kind
+of thing after so many."""
+JOINED_BLOCKS = 8
+"""Blocks whose cells are laid together, so that the memory of a column is its own."""
 _WITH_COMMA = r"^[€$£¥]?\s?[-+]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?\s?[%€$£¥]?$"
 """A number as it is written with decimal commas: ``1.234,50 €``."""
 
@@ -57,8 +63,7 @@ def _read_as(
 ) -> tuple[pa.Table, tuple[str, ...]]:
     dialect = find_dialect(sample, len(sample) == _SAMPLE, label, options, tab, encoding)
     try:
-        with opener() as stream:
-            table = _arrow(stream, dialect, options)
+        table = _parsed(opener, dialect, options)
     except pa.ArrowInvalid as error:
         raise DataError(_explain(opener, label, dialect, options, str(error))) from None
     if any(pa.types.is_binary(kind) for kind in table.schema.types):
@@ -69,18 +74,43 @@ def _read_as(
     return _tidy(table, dialect, tuple(options.missing)), dialect.notes
 
 
-def _arrow(
-    stream: pa.NativeFile,
-    dialect: Dialect,
-    options: Options,
-    handler: Callable[[pacsv.InvalidRow], str] | None = None,
-) -> pa.Table:
+def _parsed(opener: Opener, dialect: Dialect, options: Options) -> pa.Table:
+    """The cells as Arrow infers them; beside them no more is held than some blocks of text.
+
+    The type of a column is that of its first block if all others can be read so, and this is what comes of reading
+    the whole. Where they cannot, it is read whole: Arrow then keeps all text until the last cell is known.
+    """
+    try:
+        with opener() as stream:
+            reader = pacsv.open_csv(stream, *_said_to_arrow(dialect, options, BLOCK))
+            table = pa.concat_tables(_joined(reader))
+    except pa.ArrowInvalid:
+        with opener() as stream:
+            table = pacsv.read_csv(stream, *_said_to_arrow(dialect, options, WIDE_BLOCK))
+    for index, name in enumerate(table.column_names):
+        column = table.column(name).combine_chunks()
+        table = table.set_column(index, name, column)
+        pa.default_memory_pool().release_unused()
+    return table
+
+
+def _joined(reader: pacsv.CSVStreamingReader) -> Iterator[pa.Table]:
+    """The batches of a reader, some of them laid together; what was freed goes back to the system."""
+    while batches := list(itertools.islice(reader, JOINED_BLOCKS)):
+        yield pa.Table.from_batches(batches, reader.schema).combine_chunks()
+        batches.clear()
+        pa.default_memory_pool().release_unused()
+
+
+def _said_to_arrow(
+    dialect: Dialect, options: Options, block: int, handler: Callable[[pacsv.InvalidRow], str] | None = None
+) -> tuple[pacsv.ReadOptions, pacsv.ParseOptions, pacsv.ConvertOptions]:
     read = pacsv.ReadOptions(
         column_names=list(dialect.names),
         skip_rows=dialect.skip,
         skip_rows_after_names=int(dialect.header),
         encoding=dialect.encoding,
-        block_size=1 << 24,
+        block_size=block,
         use_threads=handler is None,
     )
     parse = pacsv.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=True, invalid_row_handler=handler)
@@ -90,7 +120,7 @@ def _arrow(
         decimal_point=dialect.decimal,
         column_types={name: pa.string() for name in dialect.as_text},
     )
-    return pacsv.read_csv(stream, read_options=read, parse_options=parse, convert_options=convert)
+    return read, parse, convert
 
 
 def _explain(opener: Opener, label: str, dialect: Dialect, options: Options, error: str) -> str:
@@ -104,7 +134,7 @@ def _explain(opener: Opener, label: str, dialect: Dialect, options: Options, err
 
     try:
         with opener() as stream:
-            _arrow(stream, dialect, options, note)
+            pacsv.read_csv(stream, *_said_to_arrow(dialect, options, WIDE_BLOCK, note))
     except pa.ArrowInvalid:
         bad.clear()
     if not bad:

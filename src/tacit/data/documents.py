@@ -14,6 +14,7 @@ from scipy import sparse
 
 from tacit.compute import Array
 from tacit.data.blocks import Block
+from tacit.data.dataset import Places, RowSet
 
 LONGEST_TILE, SHORTEST_TILE = 64, 8
 PAGE_BYTES = 400_000
@@ -35,6 +36,32 @@ class Pages(NamedTuple):
     """Which document of the page a tile belongs to."""
 
 
+class DocumentRows(RowSet):
+    """Documents as sparse counts of words ``[documents, words]``, with a weight each."""
+
+    def __init__(self, counts: sparse.csr_array, weights: Float[np.ndarray, " documents"] | None = None) -> None:
+        self.counts, self._weights = counts, weights
+
+    def __len__(self) -> int:
+        return self.counts.shape[0]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Documents and words."""
+        return self.counts.shape
+
+    @property
+    def different(self) -> Int[np.ndarray, " documents"]:
+        """How many different words each has."""
+        return np.diff(self.counts.indptr)
+
+    def rows(self, places: Places = slice(None)) -> sparse.csr_array:
+        return self.counts[places]
+
+    def take(self, places: Places) -> "DocumentRows":
+        return DocumentRows(self.rows(places), None if self._weights is None else self._weights[places])
+
+
 class PageLayout(NamedTuple):
     """The shapes of pages."""
 
@@ -44,16 +71,16 @@ class PageLayout(NamedTuple):
     """Slots of a page."""
 
 
-def layout(counts: sparse.csr_array, topics: int) -> PageLayout:
+def layout(documents: DocumentRows, topics: int) -> PageLayout:
     """Tiles about half as long as a document, and as many of them as fill a page or as the longest document needs."""
-    different = np.diff(counts.indptr)
+    different = documents.different
     usual = max(1.0, float(np.mean(different))) if different.size else 1.0
     length = int(np.clip(2 ** int(np.log2(usual) - 0.5), SHORTEST_TILE, LONGEST_TILE)) if usual > 1 else SHORTEST_TILE
     needed = np.maximum(-(-np.sort(different) // length), 1)
     fitting = PAGE_BYTES // (8 * length * topics)
     tiles = max(min(fitting, _rounded(int(needed.sum()))), _rounded(int(needed.max(initial=1))))
-    documents = int(np.searchsorted(np.cumsum(needed), tiles, side="right"))
-    return PageLayout(length, tiles, _rounded(max(1, documents)))
+    slots = int(np.searchsorted(np.cumsum(needed), tiles, side="right"))
+    return PageLayout(length, tiles, _rounded(max(1, slots)))
 
 
 def _rounded(number: int) -> int:
@@ -67,14 +94,14 @@ class DocumentBatch(NamedTuple):
 
     pages: Pages
     weights: np.ndarray
-    """``[pages, documents]``: 1 where there is a document."""
+    """``[pages, documents]``: 0 where there is no document."""
     places: np.ndarray
     """Where each document lies among ``pages · documents`` slots."""
 
 
-def lay(counts: sparse.csr_array, shape: PageLayout, pages: int | None = None) -> DocumentBatch:
+def lay(documents: DocumentRows, shape: PageLayout, pages: int | None = None) -> DocumentBatch:
     """Lay documents on pages, one after the other; ``pages`` asks for more of them, which stay empty."""
-    different = np.diff(counts.indptr)
+    counts, different = documents.counts, documents.different
     needed = np.maximum(-(-different // shape.length), 1)
     page, first, slot = _places(needed, shape)
     number = max(int(page[-1]) + 1 if page.size else 1, pages or 1)
@@ -88,7 +115,7 @@ def lay(counts: sparse.csr_array, shape: PageLayout, pages: int | None = None) -
     slots[tiles] = np.repeat(slot, needed)
     weights = np.zeros(number * shape.documents)
     places = page * shape.documents + slot
-    weights[places] = 1.0
+    weights[places] = documents.weights
     full = (number, shape.tiles, shape.length)
     laid = Pages(words.reshape(full), amounts.reshape(full), slots.reshape(full[:2]))
     return DocumentBatch(laid, weights.reshape(number, shape.documents), places)
@@ -112,20 +139,20 @@ class DocumentSource:
     """All documents, held by the engine in one block or in a few that are worked on side by side.
 
     Args:
-        counts: documents by words.
+        documents: all of them.
         topics: K, which decides how much fits on a page.
     """
 
     resident = True
     tile = 1
 
-    def __init__(self, counts: sparse.csr_array, topics: int) -> None:
-        self.total_weight, self.size = float(counts.shape[0]), counts.shape
-        self.shape = layout(counts, topics)
+    def __init__(self, documents: DocumentRows, topics: int) -> None:
+        self.total_weight, self.size = documents.total_weight, documents.shape
+        self.shape, counts = layout(documents, topics), documents.counts
         parts = PARTS if counts.nnz * topics > PART_NUMBERS else 1
         edges = np.searchsorted(counts.indptr, np.linspace(0, counts.nnz, parts + 1)[1:-1])
-        edges = np.unique([0, *edges.tolist(), counts.shape[0]])
-        shares = [counts[begin:end] for begin, end in itertools.pairwise(edges)]
+        edges = np.unique([0, *edges.tolist(), len(documents)])
+        shares = [documents.take(slice(begin, end)) for begin, end in itertools.pairwise(edges)]
         number = _rounded(max(lay(share, self.shape).weights.shape[0] for share in shares))
         self._batches = [lay(share, self.shape, number) for share in shares]
 
@@ -149,7 +176,7 @@ class BatchSource:
     """Documents in mini-batches: every chunk of the one block is a batch, and all batches have as many pages.
 
     Args:
-        counts: documents by words.
+        documents: all of them.
         topics: K.
         size: documents of a batch.
         order: the documents in the order in which they are seen; None for that of the rows.
@@ -158,11 +185,11 @@ class BatchSource:
     resident = True
     tile = 1
 
-    def __init__(self, counts: sparse.csr_array, topics: int, size: int, order: np.ndarray | None = None) -> None:
-        self.total_weight, self.size = float(counts.shape[0]), counts.shape
-        shape = layout(counts, topics)
-        order = np.arange(counts.shape[0]) if order is None else order
-        parts = [counts[order[begin : begin + size]] for begin in range(0, order.size, size)]
+    def __init__(self, documents: DocumentRows, topics: int, size: int, order: np.ndarray | None = None) -> None:
+        self.total_weight, self.size = documents.total_weight, documents.shape
+        shape = layout(documents, topics)
+        order = np.arange(len(documents)) if order is None else order
+        parts = [documents.take(order[begin : begin + size]) for begin in range(0, order.size, size)]
         number = _rounded(max(lay(part, shape).weights.shape[0] for part in parts))
         batches = [lay(part, shape, number) for part in parts]
         rows = Pages(*(np.stack(leaves) for leaves in zip(*(batch.pages for batch in batches), strict=True)))

@@ -1,5 +1,7 @@
 """From a table to one float64 matrix and back: NaN for missing, codes for levels."""
 
+import itertools
+import mmap
 from typing import Literal
 
 import numpy as np
@@ -9,10 +11,50 @@ from jaxtyping import Bool, Float
 
 from tacit.data.cells import Cells, ColumnsOneByOne, cells_of
 from tacit.data.errors import DataError, counted, in_all, listed, nearest, place, quoted, shown
-from tacit.data.levels import codes_for, levels_to_arrow, show_level
+from tacit.data.levels import codes_for, show_level
 from tacit.data.schema import Column, Level, Schema
 
 Unseen = Literal["error", "missing"]
+
+HELD_ROWS = 65_536
+"""Rows whose numbers lie together while the columns of a table are let go of."""
+
+
+class HeldColumns:
+    """The columns of a table in memory, of which `encoded` lets go one at a time (`ColumnsOneByOne`).
+
+    Args:
+        table: that nobody else holds, if memory is to be freed.
+    """
+
+    def __init__(self, table: pa.Table) -> None:
+        self.column_names: list[str] = list(table.column_names)
+        self.num_rows: int = table.num_rows
+        self._columns = dict(zip(table.column_names, table.columns, strict=True))
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """One that was not let go of."""
+        return self._columns[name]
+
+    def encoded(self, schema: Schema, unseen: Unseen = "error") -> Float[np.ndarray, "rows columns"]:
+        """What `encode` gives; the columns of the schema are gone then, and together with them it never takes two."""
+        check_present(self, schema)
+        edges = [*range(0, self.num_rows, HELD_ROWS), self.num_rows]
+        parts = [_mapped(len(schema), end - start) for start, end in itertools.pairwise(edges)]
+        for index, column in enumerate(schema.columns):
+            numbers = encode_column(cells_of(column.name, self._columns.pop(column.name)), column, unseen)
+            for start, part in zip(edges, parts, strict=False):
+                part[index] = numbers[start : start + HELD_ROWS]
+            pa.default_memory_pool().release_unused()
+        values = np.empty((self.num_rows, len(schema)))
+        for start in edges[-2::-1]:
+            values[start : start + HELD_ROWS] = parts.pop().T
+        return values
+
+
+def _mapped(columns: int, rows: int) -> Float[np.ndarray, "columns rows"]:
+    """Numbers to be written that go back to the system as soon as nobody holds them."""
+    return np.frombuffer(mmap.mmap(-1, 8 * columns * rows)).reshape(columns, rows)
 
 
 def encode(table: ColumnsOneByOne, schema: Schema, *, unseen: Unseen = "error") -> Float[np.ndarray, "rows columns"]:
@@ -153,7 +195,7 @@ def _decode_column(values: Float[np.ndarray, " rows"], column: Column) -> pa.Arr
                 f"{len(column.levels)} levels have the codes 0 to {len(column.levels) - 1}."
             )
         codes = pa.array(np.where(missing, 0, values).astype(np.int64), mask=missing)
-        return pc.take(levels_to_arrow(column.levels), codes)
+        return pc.take(pa.array(column.levels), codes)
     if column.kind == "count":
         return pa.array(np.where(missing, 0, np.round(values)).astype(np.int64), mask=missing)
     return pa.array(np.ascontiguousarray(values), mask=missing)

@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 from jaxtyping import Float
 
+from tacit.data.dataset import Dataset, MadeRows
 from tacit.data.errors import DataError
 from tacit.data.levels import show_level
 from tacit.data.schema import Column, Schema
@@ -80,6 +81,10 @@ class Target:
         terms = tuple(Term(**each) for each in document["terms"])
         return cls(columns[0], None if fills is None else tuple(float(value) for value in fills), terms)
 
+    def designed(self, rows: Dataset) -> MadeRows:
+        """The terms of every row of a data set, worked out as they are asked for."""
+        return MadeRows(rows, self.design, len(self.terms), tuple(term.name for term in self.terms))
+
     def design(self, values: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "rows terms"]:
         """The terms of every row, gaps filled."""
         whole = values if self.fills is None else np.where(np.isnan(values), np.asarray(self.fills), values)
@@ -97,7 +102,7 @@ def class_names(column: Column) -> np.ndarray:
     return np.array([show_level(level) for level in column.levels or ()], dtype=str)
 
 
-def learned(column: Column, values: Float[np.ndarray, "rows columns"], schema: Schema, *, scaled: bool) -> Target:
+def learned(column: Column, rows: Dataset, schema: Schema, *, scaled: bool) -> Target:
     """What a model sees of some columns, and what stands for their gaps, as the fitted rows have it.
 
     A column of two levels is a one for the second; one of more levels a one for each that is not the commonest, which
@@ -105,13 +110,14 @@ def learned(column: Column, values: Float[np.ndarray, "rows columns"], schema: S
 
     Args:
         column: to be predicted.
-        values: of the other columns.
+        rows: of the other columns.
         schema: of them.
         scaled: whether numbers are centred and put into standard deviations.
     """
     fills, terms = [], []
     for place, each in enumerate(schema.columns):
-        seen = values[~np.isnan(values[:, place]), place]
+        values = rows.column(place)
+        seen = values[~np.isnan(values)]
         if each.levels is None:
             mean, spread = (float(seen.mean()), float(seen.std())) if seen.size else (0.0, 0.0)
             spread = spread if spread > FLAT * abs(mean) else 0.0

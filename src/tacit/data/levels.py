@@ -3,7 +3,6 @@
 import re
 
 import numpy as np
-import pyarrow as pa
 from jaxtyping import Bool, Float
 
 from tacit.data.cells import Cells
@@ -50,11 +49,6 @@ def show_level(level: Level) -> str:
     if isinstance(level, bool):
         return str(level).lower()
     return str(int(level)) if isinstance(level, float) and level.is_integer() else str(level)
-
-
-def levels_to_arrow(levels: tuple[Level, ...]) -> pa.Array:
-    """The levels as an Arrow array of their own type, to be taken by code."""
-    return pa.array(levels)
 
 
 def _natural(text: str) -> list[tuple[int, float, str]]:

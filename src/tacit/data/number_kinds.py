@@ -1,15 +1,57 @@
-"""The rules for columns of numbers: two values, codes, counts, amounts, identifiers, measurements."""
+"""The rules for columns of numbers: two values, codes, counts, amounts, identifiers, measurements.
+
+What a rule says about a column: a kind to model it with, or a reason to leave it out.
+"""
 
 import dataclasses
-import functools
 import math
-from typing import Self
+import re
+from typing import Literal, Self
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from tacit.data.errors import DataError, counted, place, shown
-from tacit.data.verdicts import KindVerdict, constant, out, sounds_like_identifier
+from tacit.data.schema import Kind
+
+Role = Literal["identifier", "date", "constant", "empty", "text", "nested", "asked"]
+"""Why a column is left out; "asked" means that the user said so."""
+
+MOST_LEVELS = 100
+"""More levels than this are not made into a categorical column unless the user says so."""
+
+_SURE = {"id", "ids", "uuid", "guid", "identifier", "pk", "rowid", "rownames", "ssn", "isbn"}
+_LIKELY = {"index", "idx", "no", "nr", "num", "number", "key", "code", "row", "account", "ticket", "invoice"}
+
+
+@dataclasses.dataclass(frozen=True)
+class KindVerdict:
+    """The kind of a column, or the role that keeps it out, and the reason in plain words."""
+
+    kind: Kind | None
+    reason: str
+    role: Role | None = None
+
+
+def out(role: Role, reason: str) -> KindVerdict:
+    """A verdict that leaves a column out."""
+    return KindVerdict(None, reason, role)
+
+
+def constant(value: str, rows: int, present: int) -> KindVerdict:
+    """The verdict on a column that always says the same."""
+    rest = "" if present == rows else f" where it is not missing ({rows - present} of {rows} rows are)"
+    return out("constant", f"always {value}{rest}")
+
+
+def sounds_like_identifier(name: str) -> Literal["sure", "likely", "no"]:
+    """How much a heading sounds like an identifier: ``CustomerID`` surely, ``hospital_number`` likely."""
+    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", name)
+    found = {word.casefold() for word in words}
+    if found & _SURE or name.casefold() in ("unnamed: 0", "__index_level_0__"):
+        return "sure"
+    return "likely" if found & _LIKELY else "no"
+
 
 _FEW = 10
 _RARE = 30
@@ -18,6 +60,8 @@ _SKEWED, _GAIN, _ENOUGH = 1.0, 0.2, 20
 """A log-normal is preferred from this skewness, this gain in nats a row and this many rows."""
 _LARGEST_MEAN_COUNT = 50.0
 _WHOLE = 2.0**64
+_TOGETHER = 65_536
+"""Values that are looked at together."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -43,19 +87,23 @@ class NumberFacts:
     @property
     def whole(self) -> bool:
         """Whether every value is a whole number that a computer would store as one."""
-        small = np.abs(self.distinct) < _WHOLE
-        return bool(np.all(small & (self.distinct == np.round(self.distinct))))
+        parts = (self.distinct[start : start + _TOGETHER] for start in range(0, len(self.distinct), _TOGETHER))
+        return all(bool(np.all((np.abs(part) < _WHOLE) & (part == np.round(part)))) for part in parts)
 
-    @functools.cached_property
+    @property
+    def largest(self) -> float:
+        """Of the sizes of the values; 1 where all are 0."""
+        return max(abs(float(self.distinct[0])), abs(float(self.distinct[-1]))) or 1.0
+
+    @property
     def unit(self) -> Float[np.ndarray, " values"]:
         """The distinct values over the largest of them: their shape, safe to square at any scale."""
-        largest = float(np.max(np.abs(self.distinct)))
-        return self.distinct / largest if largest > 0 else self.distinct
+        return self.distinct / self.largest
 
     @property
     def mean(self) -> float:
         """The mean of the rows present."""
-        return self.average(self.unit) * float(np.max(np.abs(self.distinct)))
+        return self.average(self.unit) * self.largest
 
     def average(self, values: Float[np.ndarray, " values"]) -> float:
         """The mean over the rows present of a function of the distinct values."""
@@ -63,21 +111,42 @@ class NumberFacts:
 
     def spread(self, values: Float[np.ndarray, " values"]) -> float:
         """The standard deviation of a function of the distinct values."""
-        return math.sqrt(self.average((values - self.average(values)) ** 2))
+        away = values - self.average(values)
+        away *= away
+        away *= self.counts
+        return math.sqrt(float(away.sum()) / self.present)
 
     def middle(self) -> Self:
         """The facts about the middle 99 % of the rows, at least one less at each end: safe from a stray value."""
         dropped = max(1, self.present // 200) if self.present >= _ENOUGH else 0
         upto = np.cumsum(self.counts)
-        within = (dropped, self.present - dropped)
-        counts = np.clip(upto, *within) - np.clip(upto - self.counts, *within)
-        kept = counts > 0
-        return dataclasses.replace(self, distinct=self.distinct[kept], counts=counts[kept])
+        first, last = np.searchsorted(upto, [dropped, self.present - dropped - 1], side="right")
+        counts = self.counts[first : last + 1].copy()
+        counts[0] -= dropped - (upto[first] - self.counts[first])
+        counts[-1] -= upto[last] - (self.present - dropped)
+        return dataclasses.replace(self, distinct=self.distinct[first : last + 1], counts=counts)
 
     def skewness(self, values: Float[np.ndarray, " values"]) -> float:
         """The third standardised moment of a function of the distinct values, 0 where they are all alike."""
         scale = self.spread(values)
-        return self.average(((values - self.average(values)) / scale) ** 3) if scale > 0 else 0.0
+        if not scale > 0:
+            return 0.0
+        away = values - self.average(values)
+        away /= scale
+        away **= 3
+        away *= self.counts
+        return float(away.sum()) / self.present
+
+
+def _counted(values: Float[np.ndarray, " rows"]) -> tuple[Float[np.ndarray, " values"], Int[np.ndarray, " values"]]:
+    """The different values but NaN, increasing, and how often each occurs: `numpy.unique` in less memory."""
+    ordered = np.sort(values)
+    ordered = ordered[: np.searchsorted(ordered, np.nan)]
+    new = np.append(True, ordered[1:] != ordered[:-1])
+    distinct = ordered[new]
+    del ordered
+    starts = np.flatnonzero(new)
+    return distinct, np.diff(starts, append=len(new)).astype(np.int32 if len(new) < 2**31 else np.int64)
 
 
 def judge_numbers(name: str, values: Float[np.ndarray, " rows"], truth: bool = False) -> KindVerdict:
@@ -89,10 +158,9 @@ def judge_numbers(name: str, values: Float[np.ndarray, " rows"], truth: bool = F
     if np.isinf(values).any():
         row = int(np.argmax(np.isinf(values)))
         raise DataError(f"{place(name, row)}: {values[row]} is infinite. Correct it or leave the cell empty.")
-    distinct, counts = np.unique(values[~np.isnan(values)], return_counts=True)
-    facts = NumberFacts(name, values, distinct, counts)
-    if len(distinct) == 1:
-        return constant(shown(float(distinct[0])), len(values), facts.present)
+    facts = NumberFacts(name, values, *_counted(values))
+    if len(facts.distinct) == 1:
+        return constant(shown(float(facts.distinct[0])), len(values), facts.present)
     if truth:
         return KindVerdict("binary", "true or false")
     verdict = _judge_whole(facts) if facts.whole else None
@@ -171,8 +239,7 @@ def _judge_measurement(facts: NumberFacts) -> KindVerdict:
     rest = rest.middle()
     skewed = rest.skewness(rest.unit)
     if facts.distinct[0] > 0 and facts.present >= _ENOUGH:
-        logs = np.log(rest.unit)
-        gain = _log_normal_gain(rest, logs)
+        gain = _log_normal_gain(rest)
         if skewed >= _SKEWED and gain >= _GAIN:
             return KindVerdict(
                 "positive",
@@ -184,13 +251,14 @@ def _judge_measurement(facts: NumberFacts) -> KindVerdict:
     return KindVerdict("continuous", word + oddity)
 
 
-def _log_normal_gain(facts: NumberFacts, logs: Float[np.ndarray, " values"]) -> float:
+def _log_normal_gain(facts: NumberFacts) -> float:
     """Mean log-likelihood of a fitted log-normal less that of a fitted normal, in nats a row.
 
     Both at their maximum: −½ log(2πe s²), with s the spread of x or of log x, and −mean(log x) for the change
     of variable; the constants cancel. A change of the unit of x changes nothing.
     """
-    spread, log_spread = facts.spread(facts.unit), facts.spread(logs)
+    spread, logs = facts.spread(facts.unit), np.log(facts.unit)
+    log_spread = facts.spread(logs)
     if spread <= 0 or log_spread <= 0:
         return 0.0
     return math.log(spread) - math.log(log_spread) - facts.average(logs)
@@ -209,11 +277,13 @@ def _oddity(facts: NumberFacts) -> tuple[NumberFacts, str]:
     if len(facts.distinct) < 10:
         return facts, ""
     for end, inner, zero in ((0, slice(1, None), facts.distinct[0] == 0), (-1, slice(None, -1), False)):
+        if facts.counts[end] < 3:
+            continue
         rest = dataclasses.replace(facts, distinct=facts.distinct[inner], counts=facts.counts[inner])
-        unit = facts.unit[inner]
-        gap = float(np.min(np.abs(unit[[0, -1]] - facts.unit[end])))
-        wide = rest.spread(unit) if zero else unit[-1] - unit[0]
-        if facts.counts[end] >= 3 and gap > wide:
+        unit = facts.unit
+        gap = float(np.min(np.abs(unit[inner][[0, -1]] - unit[end])))
+        wide = rest.spread(unit[inner]) if zero else unit[inner][-1] - unit[inner][0]
+        if gap > wide:
             stray = f"{shown(float(facts.distinct[end]))} occurs {facts.counts[end]:,} times"
             return rest, f"; {stray}, far from all else: a sign for missing?"
     return facts, ""

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from jaxtyping import Float
 
 from tacit.data.cells import ColumnsOneByOne, cells_of
-from tacit.data.encode import Unseen, encode, ignored, only
+from tacit.data.encode import HeldColumns, Unseen, ignored, only
 from tacit.data.errors import DataError, counted, listed, nearest, quoted
 from tacit.data.frames import from_frame
 from tacit.data.kinds import LeftOut, infer, judge
@@ -109,18 +109,17 @@ def load(
     if id_column is not None:
         chosen.setdefault(id_column, "identifier")
     found, left_out = infer(table, chosen)
-    values = _encoded(table, found)
-    candidates = (entry.name for entry in left_out if entry.role == "identifier")
-    return Table(values, found, left_out, label, row_ids(table, id_column, candidates), notes)
+    ids = row_ids(table, id_column, (entry.name for entry in left_out if entry.role == "identifier"))
+    return Table(table.encoded(found), found, left_out, label, ids, notes)
 
 
-def _columns(source: Any, options: Mapping[str, Any]) -> tuple[ColumnsOneByOne, str, tuple[str, ...]]:
+def _columns(source: Any, options: Mapping[str, Any]) -> tuple[HeldColumns | ParquetColumns, str, tuple[str, ...]]:
     """The columns of a source, its name, and what was guessed; those of a Parquet file are read one at a time."""
     path = locate(source)[0] if isinstance(source, str | Path) else None
     if path is not None and path.is_file() and form_of(path) == "parquet":
         return ParquetColumns([path]), str(path), ()
     reading = _opened(source, options)
-    return reading.table, reading.source, reading.notes
+    return HeldColumns(reading.table), reading.source, reading.notes
 
 
 def _opened(source: Any, options: Mapping[str, Any]) -> TableReading:
@@ -129,10 +128,6 @@ def _opened(source: Any, options: Mapping[str, Any]) -> TableReading:
     if isinstance(source, TableReading):
         return source
     return TableReading(from_frame(source), "the data in memory")
-
-
-def _encoded(table: ColumnsOneByOne, schema: Schema, unseen: Unseen = "error") -> np.ndarray:
-    return table.encoded(schema, unseen) if isinstance(table, ParquetColumns) else encode(table, schema, unseen=unseen)
 
 
 def _load_log(
@@ -151,7 +146,7 @@ def _load_log(
 
 
 def _load_new(
-    table: ColumnsOneByOne,
+    table: HeldColumns | ParquetColumns,
     label: str,
     notes: tuple[str, ...],
     kinds: Mapping[str, str] | None,
@@ -161,12 +156,12 @@ def _load_new(
 ) -> Table:
     if kinds:
         raise DataError("the kinds were settled when the model was fitted; leave them out when reading new data.")
-    values = _encoded(table, schema, unseen)
     extra = ignored(table, schema)
     if extra:
         notes = (*notes, f"{counted(len(extra), 'column')} the model does not know ignored: {listed(extra)}")
     named = (name for name in extra if judge(cells_of(name, only(table, name))).role == "identifier")
-    return Table(values, schema, (), label, row_ids(table, id_column, named), notes)
+    ids = row_ids(table, id_column, named)
+    return Table(table.encoded(schema, unseen), schema, (), label, ids, notes)
 
 
 def _check_known(name: str, table: ColumnsOneByOne) -> None:
@@ -175,13 +170,12 @@ def _check_known(name: str, table: ColumnsOneByOne) -> None:
         raise DataError(f"no column {name!r} to name the rows by; there are {listed(table.column_names, 20)}.{close}")
 
 
-def row_ids(table: ColumnsOneByOne, id_column: str | None, candidates: Any) -> np.ndarray | None:
+def row_ids(table: ColumnsOneByOne, id_column: str | None, candidates: Iterable[str]) -> np.ndarray | None:
     """What names the rows: the column asked for, else the first candidate that never repeats."""
     if id_column is not None:
         return _plain_values(table, id_column)
     for name in candidates:
-        column = only(table, name)
-        if pc.count_distinct(column, mode="all").as_py() == table.num_rows:
+        if pc.count_distinct(only(table, name), mode="all").as_py() == table.num_rows:
             return _plain_values(table, name)
     return None
 

@@ -97,6 +97,11 @@ def weighted(data: Dataset, sample_weight: ArrayLike | None) -> Dataset:
     return data if sample_weight is None else data.weighted(read_weights(data, sample_weight))
 
 
+def weights_of(X: MatrixLike | Dataset, sample_weight: ArrayLike | None) -> np.ndarray:
+    """Those given for the rows, else those that a data set has, else ones."""
+    return weighted(X, sample_weight).weights if isinstance(X, Dataset) else read_weights(X, sample_weight)
+
+
 def read_weights(X: MatrixLike | Dataset, sample_weight: ArrayLike | None) -> np.ndarray:
     """Weights of the rows: finite, not negative, not all zero. Where none are given, ones that take no memory."""
     if sample_weight is None:

@@ -20,7 +20,7 @@ from tacit.inference.closed_form import CONVERGED, NAN
 from tacit.inference.loop import Trace
 from tacit.inference.objectives import Objective
 from tacit.inference.rounds import RESIDENT_BYTES
-from tacit.inference.stochastic import Reader, padded, room
+from tacit.inference.stochastic import Batches, Reader, padded, room
 from tacit.inference.train import TrainConfig, Trained, train
 from tacit.inference.watch import printing
 
@@ -98,7 +98,7 @@ class GradientFit(Estimator):
         if sum(leaf.nbytes for leaf in jax.tree.leaves(rows)) > RESIDENT_BYTES:
             counted = np.array(weights)  # rows are never copied: those held out have no weight among the rest
             counted[held] = 0.0
-            batches = padded(rows, counted, weights.size)
+            batches = Batches(rows, counted.astype(np.float32))
         else:
             batches = padded(part(learned), weights[learned], room(learned.size))
         with printing(self.verbose):

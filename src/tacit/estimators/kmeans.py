@@ -20,9 +20,7 @@ from tacit.inference.loop import Trace
 from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.models.kmeans.fitting import KMeansFit, KMeansSchedule, run, standardiser
 from tacit.models.kmeans.model import KMeansModel as Centres
-from tacit.models.kmeans.model import Rescale
-from tacit.models.kmeans.rows import nearest, squared_distances
-from tacit.models.kmeans.wide import scaled
+from tacit.models.kmeans.model import Rescale, nearest, scaled, squared_distances
 from tacit.models.seeding import SAMPLE_ROWS, at_random, distinct, plus_plus, weighted_sample
 
 SEEDS = ("k-means++", "random")

@@ -18,7 +18,7 @@ from sklearn.utils import _safe_indexing, get_tags
 from tacit.data.dataset import Dataset, SparseRows, Values, dataset_of
 from tacit.data.frames import feature_names, from_frame
 from tacit.estimators.base import read_data, read_weights
-from tacit.estimators.capabilities import MatrixLike, ReadsOnce
+from tacit.estimators.capabilities import MatrixLike, ReadsOnce, TakesDatasets
 from tacit.estimators.stopping import stop_reason
 from tacit.inference.closed_form import INTERRUPTED
 
@@ -61,9 +61,9 @@ def fit_rows(estimator: BaseEstimator, rows: Values, weights: np.ndarray) -> Non
         if isinstance(estimator, ReadsOnce):
             estimator.fit_read(dataset_of(rows).weighted(weights))
         elif (weights == 1.0).all():
-            estimator.fit(_plain(rows))
+            estimator.fit(_as_taken(estimator, rows))
         else:
-            estimator.fit(_plain(rows), sample_weight=weights)
+            estimator.fit(_as_taken(estimator, rows), sample_weight=weights)
     if vars(estimator).get("stop_reason_") == stop_reason(INTERRUPTED):
         raise KeyboardInterrupt  # the fit itself ends with what it has; here more fits would follow
 
@@ -72,13 +72,15 @@ def score_rows(estimator: BaseEstimator, rows: Values) -> np.ndarray:
     """``log p(x)`` of rows that were read, in nats, ``(n,)``."""
     if isinstance(estimator, ReadsOnce):
         return np.asarray(estimator.score_read(dataset_of(rows)), dtype=np.float64)
-    return np.asarray(estimator.score_samples(_plain(rows)), dtype=np.float64)
+    return np.asarray(estimator.score_samples(_as_taken(estimator, rows)), dtype=np.float64)
 
 
-def _plain(rows: Values) -> np.ndarray | sparse.csr_array:
+def _as_taken(estimator: BaseEstimator, rows: Values) -> Values:
     """An array, for estimators that know no data sets."""
     if isinstance(rows, SparseRows):
         return rows.matrix
+    if isinstance(estimator, TakesDatasets):
+        return rows
     return rows.rows() if isinstance(rows, Dataset) else rows
 
 

@@ -12,7 +12,7 @@ from tacit import registry
 from tacit.compute import compilation_cache
 from tacit.data.dataset import Values
 from tacit.data.schema import Schema
-from tacit.estimators.capabilities import MatrixLike, Measures, ReadsKinds, Scores, can
+from tacit.estimators.capabilities import MatrixLike, Measures, ReadsKinds, Scores, TakesDatasets, can
 from tacit.estimators.settings import Estimator
 from tacit.evaluation.baseline import INDEPENDENT
 from tacit.evaluation.compare import Comparison
@@ -31,7 +31,7 @@ ONE_GROUP = ("mixture", ["components=1"])
 """Every column by itself: what "independent" means of a table with columns of many kinds."""
 
 
-class PlannedEstimator(Measures, DensityMixin, BaseEstimator):
+class PlannedEstimator(Measures, TakesDatasets, DensityMixin, BaseEstimator):
     """A plan as an estimator: what it leaves open is chosen at every fit, from the rows of that fit alone.
 
     Args:
@@ -131,9 +131,7 @@ def run(contest: Contest, observer: Observer) -> Comparison:
         candidates = {
             label: PlannedEstimator(each, contest.rows.schema, observer) for label, each in contest.plans.items()
         }
-        return cross_validated(
-            contest.rows.values, candidates, contest.request.folds, random_state=contest.request.seed
-        )
+        return cross_validated(contest.rows.data, candidates, contest.request.folds, random_state=contest.request.seed)
 
 
 def compare(request: CompareRequest, observer: Observer = SILENT) -> Comparison:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import is_classifier
 
+from tacit.data.dataset import dataset_of
 from tacit.data.features import Target, Term, class_names
 from tacit.data.levels import show_level
 from tacit.data.schema import Schema
@@ -75,7 +76,7 @@ def _coefficients(
     if not can(estimator, HasCoefficients) or target.fills is None:
         return None
     found = estimator.summary()
-    spread = target.design(fitted.values).std(axis=0)
+    spread = np.sqrt(target.designed(dataset_of(fitted.data)).moments().variance)
     scale = 1.0 if is_classifier(estimator) else float(np.std(known)) or 1.0
     each = {term.name: (term, float(sd)) for term, sd in zip(target.terms, spread, strict=True)}
     owners = found.classes or (None,) * len(found.names)

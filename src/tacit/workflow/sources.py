@@ -12,7 +12,7 @@ from scipy import sparse
 
 from tacit import workflow
 from tacit.data.corpus import Corpus
-from tacit.data.dataset import DenseRows, Values
+from tacit.data.dataset import Dataset, DenseRows, Values, some
 from tacit.data.features import Target
 from tacit.data.images import ImageSet, holds_images, read_images
 from tacit.data.long import CountTable
@@ -98,15 +98,15 @@ class WholeSource:
     """All rows of a source, whatever stands beside each.
 
     Attributes:
-        values: ``[rows, columns]`` in float64, NaN where missing, codes of levels; sparse for counts; of images the
-            array as it was read.
+        values: of a table a data set, NaN where missing, codes of levels; sparse for counts; of images the array as it
+            was read.
         numbers: ``[rows]``, the number of each row in the source; None where they are 1, 2, 3, …
         ids: ``[rows]``, what a person calls each row, or None.
         labels: ``[rows]``, what each image shows, or None.
         target: ``[rows]``, values or codes of the column to be predicted, or None.
     """
 
-    values: np.ndarray | sparse.csr_array
+    values: Values
     numbers: np.ndarray | None = None
     ids: np.ndarray | None = None
     labels: np.ndarray | None = None
@@ -142,14 +142,11 @@ class Rows:
             return cls(WholeSource(table.counts, table.places, table.ids), None, table, vocabulary)
         if isinstance(table, ImageSet):
             return cls(WholeSource(table.images, None, table.names, table.labels), None, table)
-        return cls(
-            WholeSource(table.values if isinstance(table, Table) else table.counts, None, table.row_ids),
-            table.schema,
-            table,
-        )
+        values = DenseRows(table.values) if isinstance(table, Table) else table.counts
+        return cls(WholeSource(values, None, table.row_ids), table.schema, table)
 
     def __len__(self) -> int:
-        return int(self.whole.values.shape[0]) if self.places is None else int(self.places.size)
+        return self.whole.values.shape[0] if self.places is None else int(self.places.size)
 
     def pick(self, places: np.ndarray) -> "Rows":
         """Some of the rows, in the order given."""
@@ -157,16 +154,13 @@ class Rows:
 
     @functools.cached_property
     def values(self) -> np.ndarray | sparse.csr_array:
-        """Of these rows; a copy where they were picked."""
-        return self.whole.values if self.places is None else self.whole.values[self.places]
+        """Of these rows, all of them in an array; a copy where they were picked."""
+        return self.data.rows() if isinstance(self.data, Dataset) else self.data
 
     @functools.cached_property
     def data(self) -> Values:
         """The rows for a model: those of a table where they lie, sparse counts and images as they are."""
-        if self.schema is None or sparse.issparse(self.whole.values):
-            return self.values
-        found = DenseRows(self.whole.values)
-        return found if self.places is None else found.take(self.places)
+        return self.whole.values if self.places is None else some(self.whole.values, self.places)
 
     @property
     def numbers(self) -> np.ndarray:

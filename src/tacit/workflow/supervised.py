@@ -8,11 +8,11 @@ from sklearn.base import is_classifier
 from sklearn.utils import get_tags
 
 from tacit import registry
-from tacit.data.dataset import Values
+from tacit.data.dataset import Values, dataset_of
 from tacit.data.errors import DataError, listed
 from tacit.data.features import learned
 from tacit.data.schema import Column, Schema
-from tacit.estimators.capabilities import PredictsNumbers, can
+from tacit.estimators.capabilities import PredictsNumbers, TakesDatasets, can
 from tacit.estimators.settings import Estimator
 from tacit.workflow.errors import RequestError
 from tacit.workflow.feeding import feed
@@ -80,7 +80,7 @@ def settled(fitted: Rows, kept: Rows, estimator: Estimator) -> tuple[Rows, Rows]
     if fitted.target is None or takes_gaps(estimator) or fitted.schema is None:
         return fitted, kept
     own_scale = "standardize" in estimator.get_params(deep=False)
-    target = learned(fitted.target.column, fitted.values, fitted.schema, scaled=own_scale)
+    target = learned(fitted.target.column, dataset_of(fitted.data), fitted.schema, scaled=own_scale)
     if not target.terms:
         raise DataError("no other column varies in the rows that are fitted: there is nothing to predict it from.")
     return dataclasses.replace(fitted, target=target), dataclasses.replace(kept, target=target)
@@ -92,8 +92,10 @@ def features(estimator: Estimator, rows: Rows) -> Values | pa.Table:
         raise TypeError("these rows have no target")
     if rows.target.fills is None:
         return feed(estimator, rows.data, rows.schema)
-    found = rows.target.design(rows.values)
-    return pa.table({term.name: found[:, place] for place, term in enumerate(rows.target.terms)})
+    found = rows.target.designed(dataset_of(rows.data))
+    if can(estimator, TakesDatasets):
+        return found
+    return pa.table({term.name: found.column(place) for place, term in enumerate(rows.target.terms)})
 
 
 def targets(estimator: Estimator, rows: Rows) -> np.ndarray:

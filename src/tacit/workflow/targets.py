@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from tacit.data.dataset import MadeRows, dataset_of
 from tacit.data.errors import DataError, counted, listed, nearest
 from tacit.data.features import Target
 from tacit.data.schema import Schema
@@ -30,22 +31,23 @@ def select_target(rows: Rows, name: str) -> Rows:
     if len(schema) == 1:
         raise DataError(f"{name!r} is the only column: there is nothing to predict it from.")
     place = schema.index(name)
-    seen = np.flatnonzero(~np.isnan(table.values[:, place]))
+    goals = dataset_of(rows.data).column(place)
+    seen = np.flatnonzero(~np.isnan(goals))
     if len(seen) < 2:
         raise DataError(f"the target {name!r} is known in {counted(len(seen), 'row')}: there is nothing to learn from.")
-    values_of_target = table.values[seen, place]
-    values = table.values[np.ix_(seen, np.delete(np.arange(len(schema)), place))]
-    columns = Schema(tuple(column for column in schema.columns if column.name != name))
-    lost = len(table) - len(seen)
-    notes = (f"{counted(lost, 'row')} without {name} left out: there is nothing to learn from them",) if lost else ()
-    lines = rows.pick(seen)
-    reduced = Table(values, columns, table.left_out, table.source, lines.ids, (*table.notes, *notes))
-    return dataclasses.replace(
-        rows,
-        whole=WholeSource(values, lines.numbers, lines.ids, target=values_of_target),
-        schema=columns,
-        table=reduced,
-        target=Target(schema.columns[place]),
+    lost, goal = len(rows) - len(seen), schema.columns[place]
+    if lost:
+        rows, goals = rows.pick(seen), goals[seen]
+        note = f"{counted(lost, 'row')} without {name} left out: there is nothing to learn from them"
+        table = dataclasses.replace(table, notes=(*table.notes, note))
+    others = np.delete(np.arange(len(schema)), place)
+    columns = Schema(tuple(schema.columns[other] for other in others))
+    values = MadeRows(dataset_of(rows.data), lambda part: part[:, others], len(others), columns.names)
+    return Rows(
+        WholeSource(values, rows.numbers if lost else None, rows.ids, target=goals),
+        columns,
+        table,
+        target=Target(goal),
     )
 
 
@@ -58,11 +60,11 @@ def gaps_said(rows: Rows) -> str | None:
     """What is done with the gaps of the rows, in a sentence; None where there are none, or they are left alone."""
     if rows.target is None or rows.target.fills is None or rows.schema is None:
         return None
-    missing = np.isnan(rows.values)
-    where = np.flatnonzero(missing.any(axis=0))
+    missing = dataset_of(rows.data).total(lambda part, _: np.isnan(part).sum(axis=0))
+    where = np.flatnonzero(missing)
     if not where.size:
         return None
-    named = [f"{rows.schema.names[place]} ({int(missing[:, place].sum()):,})" for place in where[:GAPS_NAMED]]
+    named = [f"{rows.schema.names[place]} ({int(missing[place]):,})" for place in where[:GAPS_NAMED]]
     more = f" and {len(where) - GAPS_NAMED} more columns" if len(where) > GAPS_NAMED else ""
     return (
         f"Gaps were filled with the column's mean, or its commonest level: {', '.join(named)}{more}. So the intervals "

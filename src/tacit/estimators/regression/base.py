@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtri
 from sklearn.base import RegressorMixin
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted, column_or_1d, validate_data
 
 from tacit.compute import row_bucket
 from tacit.data.blocks import AsTheyAre, Standardise, padded
-from tacit.data.dataset import Dataset, DenseRows
+from tacit.data.dataset import Dataset, dataset_of
 from tacit.data.sources import source
-from tacit.estimators.base import check_level, double_precision, read_data, read_weights, unmasked
+from tacit.estimators.base import check_level, double_precision, read_data, unmasked, weighted
 from tacit.estimators.capabilities import HasCoefficients, MatrixLike, PredictsIntervals, PredictsNumbers, TakesDatasets
 from tacit.estimators.regression.coefficients import CoefficientTable
 from tacit.estimators.settings import Choice, Estimator, Flag, Number, Whole, settings
@@ -25,7 +25,7 @@ from tacit.inference.fit import Fit, fit
 from tacit.inference.posterior import Posterior
 from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.models.lifting.absolute import AbsoluteRegression
-from tacit.models.lifting.design import Design
+from tacit.models.lifting.design import Design, applied
 from tacit.models.lifting.student import StudentRegression
 from tacit.models.regression.coefficients import CoefficientPrior, Coefficients, moved
 from tacit.models.regression.fitting import moments_of
@@ -53,6 +53,21 @@ class LinearModel(Estimator):
     def _columns(self) -> list[str]:
         """What the coefficients belong to, the intercept last."""
         return self._column_names() + (["intercept"] if self.fit_intercept else [])
+
+    def _complete(self, rows: Dataset) -> Dataset:
+        """The rows; raises `ValueError` where an entry is missing."""
+        if any(np.isnan(np.sum(part)) for _, part in rows.slices()):
+            gaps = np.flatnonzero(rows.total(lambda part, _: np.isnan(part).sum(axis=0)))
+            raise ValueError(
+                f"Input X contains NaN, in column {self._listed(gaps)}: {type(self).__name__} needs complete rows. "
+                "Fill them (GaussianMixture().fit(X).impute(X)), leave them out, or take GenerativeClassifier, which "
+                "sums missing entries out."
+            )
+        return rows
+
+    def _listed(self, columns: np.ndarray) -> str:
+        names = self._column_names()
+        return ", ".join(repr(names[place]) for place in columns[:10]) + (", …" if columns.size > 10 else "")
 
 
 @settings
@@ -90,19 +105,7 @@ class BayesianRegression(HasCoefficients, TakesDatasets, BayesianSettings):
         Raises:
             ValueError: infinite or missing values, text, or other columns than at fit.
         """
-        rows = read_data(self, unmasked(X), reset=reset)
-        if any(np.isnan(np.sum(part)) for _, part in rows.slices()):
-            gaps = np.flatnonzero(rows.total(lambda part, _: np.isnan(part).sum(axis=0)))
-            raise ValueError(
-                f"Input X contains NaN, in column {self._listed(gaps)}: {type(self).__name__} needs complete rows. "
-                "Fill them (GaussianMixture().fit(X).impute(X)), leave them out, or take GenerativeClassifier, which "
-                "sums missing entries out."
-            )
-        return rows
-
-    def _listed(self, columns: np.ndarray) -> str:
-        names = self._column_names()
-        return ", ".join(repr(names[place]) for place in columns[:10]) + (", …" if columns.size > 10 else "")
+        return self._complete(read_data(self, unmasked(X), reset=reset))
 
     def _viewed(self, rows: Dataset) -> tuple[np.ndarray, np.ndarray]:
         """Shift and scale of the columns; warns of columns about which the rows say nothing of their own."""
@@ -237,7 +240,7 @@ class BayesianRegression(HasCoefficients, TakesDatasets, BayesianSettings):
         return Graph(tuple(nodes), tuple(edges), (Plate("n", "n = 1…N"),))
 
 
-class RobustRegression(HasCoefficients, PredictsIntervals, PredictsNumbers, RegressorMixin, LinearModel):
+class RobustRegression(HasCoefficients, PredictsIntervals, PredictsNumbers, TakesDatasets, RegressorMixin, LinearModel):
     """``y = X coef_ + intercept_ + noise``; what kind of noise is the subclass's."""
 
     coef_: np.ndarray
@@ -257,46 +260,63 @@ class RobustRegression(HasCoefficients, PredictsIntervals, PredictsNumbers, Regr
             ValueError: what is wrong with rows, targets, weights or a parameter.
         """
         self.check_settings()
-        rows, values = validate_data(self, unmasked(X), unmasked(y, "y"), dtype=np.float64, y_numeric=True)
-        if values.dtype.kind not in "fiub":
-            raise ValueError(f"y must be numbers, and has {str(values[0])!r}; of classes, take a classifier")
-        values, weights = np.asarray(values, np.float64), np.asarray(read_weights(rows, sample_weight))
-        used = weights > 0
-        self._solve(Design.of(rows[used], values[used], weights[used], intercept=self.fit_intercept), weights[used])
-        self._rested(values - (rows @ self.coef_ + self.intercept_))
+        rows, values = self._read(X, y, reset=True)
+        rows = weighted(rows, sample_weight)
+        used = rows.weights > 0
+        some, goals = (rows, values) if used.all() else (rows.take(used), values[used])
+        self._solve(Design.of(some, goals, intercept=self.fit_intercept))
+        self._rested(values - applied(rows, self.coef_, self.intercept_))
         return self
 
+    def _read(self, X: MatrixLike, y: ArrayLike | None, *, reset: bool) -> tuple[Dataset, np.ndarray]:
+        """Complete rows and their targets.
+
+        Raises:
+            ValueError: what is wrong with them.
+        """
+        if isinstance(X, Dataset):
+            if y is None:
+                raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None")
+            rows = self._complete(read_data(self, X, reset=reset))
+            values = check_array(unmasked(y, "y"), ensure_2d=False, dtype=None, input_name="y", estimator=self)
+            values = column_or_1d(values, warn=True)
+            check_consistent_length(rows, values)
+        else:
+            checks = {"dtype": np.float64, "y_numeric": True, "reset": reset}
+            found, values = validate_data(self, unmasked(X), unmasked(y, "y"), **checks)
+            rows = dataset_of(found)
+        if values.dtype.kind not in "fiub":
+            raise ValueError(f"y must be numbers, and has {str(values[0])!r}; of classes, take a classifier")
+        return rows, np.asarray(values, np.float64)
+
     @abc.abstractmethod
-    def _solve(self, design: Design, weights: np.ndarray) -> None:
+    def _solve(self, design: Design) -> None:
         """Fit to the rows of positive weight."""
 
     def _rested(self, residuals: np.ndarray) -> None:
         """The fit is done; the residuals are those of all rows."""
 
-    def _alternate(
-        self, starts: AbsoluteRegression | StudentRegression, design: Design, weights: np.ndarray, **settings: Any
-    ) -> Fit:
+    def _alternate(self, starts: AbsoluteRegression | StudentRegression, design: Design, **settings: Any) -> Fit:
         """The best of some starts, by the closed-form driver; the settings are those of `fit`."""
-        held = source(DenseRows(design.rows, weights))
         keys = np.zeros((len(starts.coefficients), 2), np.uint32)  # nothing here is random
         settings = {"label": type(self).__name__} | settings
-        return fit(starts, held, AsTheyAre(), key=keys, **settings)[0]
-
-    def _rows(self, X: MatrixLike) -> np.ndarray:
-        """New rows, checked against the columns at fit."""
-        check_is_fitted(self)
-        return np.asarray(validate_data(self, unmasked(X), dtype=np.float64, reset=False))
+        return fit(starts, source(design.rows), AsTheyAre(), key=keys, **settings)[0]
 
     def _residuals(self, X: MatrixLike, y: ArrayLike | None) -> np.ndarray:
         """``y − X coef_ − intercept_`` of new rows with their targets."""
         check_is_fitted(self)
-        rows, values = validate_data(self, unmasked(X), unmasked(y, "y"), dtype=np.float64, reset=False, y_numeric=True)
-        return np.asarray(values, np.float64) - (rows @ self.coef_ + self.intercept_)
+        rows, values = self._read(X, y, reset=False)
+        return values - applied(rows, self.coef_, self.intercept_)
 
     @double_precision
     def predict(self, X: MatrixLike) -> np.ndarray:
         """The expected middle of y for every row, ``(n,)``."""
-        return np.asarray(self._rows(X) @ self.coef_ + self.intercept_)
+        check_is_fitted(self)
+        if isinstance(X, Dataset):
+            rows = self._complete(read_data(self, X, reset=False))
+        else:
+            rows = dataset_of(validate_data(self, unmasked(X), dtype=np.float64, reset=False))
+        return applied(rows, self.coef_, self.intercept_)
 
     def summary(self, level: float = 0.95) -> CoefficientTable:
         """Every coefficient with its standard error and normal interval, in the user's units; the intercept last."""

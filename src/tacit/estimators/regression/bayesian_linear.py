@@ -26,8 +26,8 @@ from tacit.inference.closed_form import CONVERGED, STOPPED
 from tacit.inference.loop import Trace
 from tacit.inference.posterior import Posterior
 from tacit.models.graph import Graph
+from tacit.models.regression.expected import draws_of
 from tacit.models.regression.fitting import RegressionTable, moments_of, total
-from tacit.models.regression.judging import draws_of
 from tacit.models.regression.linear import Gram, GramStep, NoisePrior, Solved, alternate, log_joint, solve
 
 METHODS = ("exact", "evidence", "variational")

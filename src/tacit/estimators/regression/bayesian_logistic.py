@@ -26,9 +26,8 @@ from tacit.estimators.verdict import Verdict, judged
 from tacit.inference.posterior import Posterior
 from tacit.inference.watch import printing
 from tacit.models.graph import Graph
-from tacit.models.regression.expected import nodes, predictive
+from tacit.models.regression.expected import drawn, draws_of, expected_log_likelihood, nodes, predictive
 from tacit.models.regression.fitting import RegressionTable
-from tacit.models.regression.judging import drawn, draws_of, expected_log_likelihood
 from tacit.models.regression.surrogates import contrasts
 
 MOST_JUDGED = 200

@@ -63,19 +63,19 @@ class LeastAbsoluteDeviations(RobustRegression):
     max_iter: Annotated[int, Whole(1)] = 100
     """most iterations of reweighting; the exact end comes after them in any case."""
 
-    def _solve(self, design: Design, weights: np.ndarray) -> None:
-        lifted = self._reweighted(design, weights)
-        self._finish(design, weights, lifted, self._vertex(design, weights, lifted))
+    def _solve(self, design: Design) -> None:
+        lifted = self._reweighted(design)
+        self._finish(design, lifted, self._vertex(design, lifted))
 
-    def _reweighted(self, design: Design, weights: np.ndarray) -> Fit | None:
+    def _reweighted(self, design: Design) -> Fit | None:
         """The lifted fit, or None where least squares leaves nothing or there is nothing to fit."""
-        if design.columns.shape[1] == 0 or not design.left.any():
+        if design.rank == 0 or not design.left.any():
             return None
         start = AbsoluteRegression(np.zeros((1, design.width)), np.ones(1), np.full(1, float(self.quantile)))
-        return self._alternate(start, design, weights, max_iter=int(self.max_iter), tol=QUIET)
+        return self._alternate(start, design, max_iter=int(self.max_iter), tol=QUIET)
 
-    def _vertex(self, design: Design, weights: np.ndarray, lifted: Fit | None) -> Vertex:
-        rank = design.columns.shape[1]
+    def _vertex(self, design: Design, lifted: Fit | None) -> Vertex:
+        rank, weights = design.rank, design.weights
         if lifted is None:
             loss = float(weights @ pinball(design.left, self.quantile))
             return Vertex(np.zeros(rank), loss, 0.0, True, 0)
@@ -83,14 +83,14 @@ class LeastAbsoluteDeviations(RobustRegression):
         most = WALK * (rank + 10)
         return finish(design.columns, design.left, weights, float(self.quantile), start, max_steps=most)
 
-    def _finish(self, design: Design, weights: np.ndarray, lifted: Fit | None, vertex: Vertex) -> None:
-        total = float(weights.sum())
+    def _finish(self, design: Design, lifted: Fit | None, vertex: Vertex) -> None:
+        weights, total = design.weights, float(design.weights.sum())
         self.coef_, self.intercept_ = design.parameters(vertex.coefficients)
         self.objective_ = design.size * vertex.objective / total if design.left.any() else 0.0
         self.duality_gap_ = design.size * vertex.gap / total
         self.unique_ = vertex.unique and design.units.shape[0] - (not design.intercept) == design.units.shape[1]
         self.scale_ = self.objective_
-        residuals = design.left - design.columns @ vertex.coefficients
+        residuals = design.residuals(vertex.coefficients)
         working = sandwich(design.columns, residuals, weights, float(self.quantile))
         self.covariance_ = design.covariance(working)
         self.n_iter_ = 1 if lifted is None else max(1, lifted.iteration)

@@ -14,6 +14,7 @@ from tacit.inference.loop import Trace, on_host
 from tacit.inference.series import Series, kept
 from tacit.models.regression.by_gradient import Ascent, Risen, rise
 from tacit.models.regression.coefficients import CoefficientPrior, Coefficients
+from tacit.models.regression.expected import expected_log_likelihood
 from tacit.models.regression.fitting import (
     FEW_ROWS,
     Closed,
@@ -22,7 +23,6 @@ from tacit.models.regression.fitting import (
     fit_bound,
     fit_laplace,
 )
-from tacit.models.regression.judging import expected_log_likelihood
 from tacit.models.regression.logistic import LogisticRegression
 from tacit.models.regression.surrogates import SURROGATES
 

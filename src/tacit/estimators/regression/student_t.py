@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import t as student
 from sklearn.exceptions import ConvergenceWarning
 
+from tacit.data.dataset import DenseRows
 from tacit.estimators.base import check_level, double_precision
 from tacit.estimators.capabilities import MatrixLike
 from tacit.estimators.regression.base import RobustRegression
@@ -65,27 +66,27 @@ class StudentTRegression(RobustRegression):
     max_iter: Annotated[int, Whole(1)] = 1000
     """most iterations of a start."""
 
-    def _solve(self, design: Design, weights: np.ndarray) -> None:
-        best = self._best(design, weights)
-        self._finish(design, weights, best)
-        self._errors(design, weights, best)
+    def _solve(self, design: Design) -> None:
+        best = self._best(design)
+        self._finish(design, best)
+        self._errors(design, best)
 
     def _rested(self, residuals: np.ndarray) -> None:
         self.row_weights_ = (self.dof_ + 1.0) / (self.dof_ + (residuals / self.scale_) ** 2)
         self._warn()
 
-    def _best(self, design: Design, weights: np.ndarray) -> Fit:
+    def _best(self, design: Design) -> Fit:
         """The better of two starts."""
-        learn = self.dof is None
+        learn, weights = self.dof is None, design.weights
         width = design.width
         middle = AbsoluteRegression(np.zeros((1, width)), np.ones(1), np.full(1, 0.5))
         label = f"{type(self).__name__}: a start"
-        robust = self._alternate(middle, design, weights, max_iter=50, tol=1e-4, label=label).model
+        robust = self._alternate(middle, design, max_iter=50, tol=1e-4, label=label).model
         starts = np.stack([np.zeros(width), np.asarray(robust.coefficients)])
-        apart = np.abs(design.left[:, None] - design.columns @ starts.T[: design.columns.shape[1]])
-        order = np.argsort(apart[:, 1])
+        apart = np.abs(design.residuals(starts[1, : design.rank]))
+        order = np.argsort(apart)
         half = order[np.searchsorted(np.cumsum(weights[order]), 0.5 * weights.sum())]
-        scales = np.array([np.sqrt(weights @ apart[:, 0] ** 2 / weights.sum()), 1.5 * apart[half, 1]])
+        scales = np.array([np.sqrt(weights @ design.left**2 / weights.sum()), 1.5 * apart[half]])
         least = _least_dof(*design.columns.shape)
         models = StudentRegression(
             starts,
@@ -97,11 +98,11 @@ class StudentTRegression(RobustRegression):
         )
         # where least squares leaves nothing, there is nothing to iterate for
         most = int(self.max_iter) if design.left.any() else 1
-        return self._alternate(models, design, weights, max_iter=most, tol=float(self.tol), accelerate=True)
+        return self._alternate(models, design, max_iter=most, tol=float(self.tol), accelerate=True)
 
-    def _finish(self, design: Design, weights: np.ndarray, best: Fit) -> None:
-        model, total = best.model, float(weights.sum())
-        self.coef_, self.intercept_ = design.parameters(model.coefficients[: design.columns.shape[1]])
+    def _finish(self, design: Design, best: Fit) -> None:
+        model, total = best.model, float(design.weights.sum())
+        self.coef_, self.intercept_ = design.parameters(model.coefficients[: design.rank])
         self.scale_, self.dof_ = design.size * float(model.scale), float(model.dof)
         self.at_floor_ = bool(model.scale <= LEAST_SCALE * (1.0 + 1e-6))
         # working values are y over its size: p(y) = p(e) / size
@@ -112,14 +113,18 @@ class StudentTRegression(RobustRegression):
         self.converged_ = best.status == CONVERGED and not self.at_floor_
         self.stop_reason_ = stop_reason(best.status)
 
-    def _errors(self, design: Design, weights: np.ndarray, best: Fit) -> None:
+    def _errors(self, design: Design, best: Fit) -> None:
         """Standard errors from the observed information."""
-        rank, model = design.columns.shape[1], best.model
+        rank, model = design.rank, best.model
         inside = _least_dof(*design.columns.shape) * (1.0 + 1e-9) < model.dof < NORMAL_DOF
         free = self.dof is None and bool(inside)
         scale = float(model.scale)
-        residuals = (design.left - design.columns @ model.coefficients[:rank]) / scale
-        working = covariance(information(design.columns / scale, residuals, weights, self.dof_), rank + 1 + free)
+        residuals = design.residuals(model.coefficients[:rank]) / scale
+        found = sum(
+            information(rows / scale, residuals[part], design.weights[part], self.dof_)
+            for part, rows in DenseRows(design.columns).slices()
+        )
+        working = covariance(np.asarray(found), rank + 1 + free)
         if self.at_floor_:
             working = np.full_like(working, np.nan)
         self.covariance_ = design.covariance(working[:rank, :rank])

@@ -17,8 +17,7 @@ from tacit.estimators.settings import Estimator
 from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.models.topics.completion import Completion, document_completion, document_halves
 from tacit.models.topics.fitting import bayesian, posterior
-from tacit.models.topics.model import TopicModel
-from tacit.models.topics.summary import summary
+from tacit.models.topics.model import TopicModel, summary
 
 
 class TopicEstimator(HasTopics, Scores, TransformerMixin, Estimator):

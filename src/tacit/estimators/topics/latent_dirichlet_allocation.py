@@ -12,7 +12,7 @@ from scipy import sparse
 from sklearn.utils.validation import check_array, check_non_negative
 
 from tacit.compute import Array
-from tacit.data.documents import BatchSource
+from tacit.data.documents import BatchSource, DocumentRows
 from tacit.data.errors import nearest
 from tacit.data.frames import feature_names
 from tacit.estimators.base import Seed, double_precision, seed_of
@@ -35,9 +35,8 @@ from tacit.models.topics.fitting import (
     learn,
     schedule,
 )
-from tacit.models.topics.model import TopicModel
+from tacit.models.topics.model import TopicModel, summary
 from tacit.models.topics.starting import begin, far_documents, seeds_of
-from tacit.models.topics.summary import summary
 
 LEARNED = {"auto": "each", "auto-symmetric": "tied"}
 FIRST_PRIOR = {"doc_topic_prior": 0.1, "topic_word_prior": 0.05}
@@ -318,7 +317,7 @@ class LatentDirichletAllocation(TopicAnswers, Sweeps):
         plan = self._plan(counts)
         average = begun(bayesian(model, plan.steps, plan.steps_tol), total)
         average = average._replace(time=np.asarray(float(self.n_batch_iter_)))
-        source = BatchSource(counts, int(self.n_components), plan.batch_size)
+        source = BatchSource(DocumentRows(counts), int(self.n_components), plan.batch_size)
         average = advanced(average, source, plan, total)
         self.n_batch_iter_ += -(-counts.shape[0] // plan.batch_size)
         self.mean_length_ = float(counts.sum()) / counts.shape[0]

@@ -23,13 +23,14 @@ from tacit.estimators.capabilities import (
     MatrixLike,
     Scores,
     ScoresByDraws,
+    TakesDatasets,
     Walks,
 )
 from tacit.estimators.settings import Estimator
 from tacit.estimators.vae.condition import DeepConditional, given_row
 from tacit.estimators.vae.describe import Architecture, describe
 from tacit.estimators.vae.parts import DISCRETE, Reading, choose_objective
-from tacit.estimators.vae.rows import Conditions, check_shares, check_support, read_deep_rows
+from tacit.estimators.vae.rows import Conditions, DeepRows, check_shares, check_support, read_deep_rows
 from tacit.inference.objectives import Elbo, Objective
 from tacit.inference.stochastic import Batches, evaluate, padded
 from tacit.models.graph import Edge, Graph, Node, Plate
@@ -57,7 +58,7 @@ def _has_likelihood(estimator: "DeepAnswers") -> bool:
     return True
 
 
-class DeepAnswers(Codes, ScoresByDraws, Imputes, GivesConditionals, Estimator):
+class DeepAnswers(Codes, ScoresByDraws, Imputes, GivesConditionals, TakesDatasets, Estimator):
     """The answers; a subclass fits ``model_`` and sets what is annotated here."""
 
     reads = ("table", "images")
@@ -126,7 +127,7 @@ class DeepAnswers(Codes, ScoresByDraws, Imputes, GivesConditionals, Estimator):
         """Rows as the model takes them, a padded batch at a time; grey pixels are cut at ½ where they were drawn."""
         return self._batches_of(self._read(X), given)
 
-    def _read(self, X: MatrixLike) -> np.ndarray:
+    def _read(self, X: MatrixLike) -> DeepRows:
         self._model()
         return read_deep_rows(self, X, reset=False)
 
@@ -140,11 +141,11 @@ class DeepAnswers(Codes, ScoresByDraws, Imputes, GivesConditionals, Estimator):
         check = check_shares if self.binarize is not None else functools.partial(check_support, likelihood)
         check(x, first)
 
-    def _conditions(self, stored: np.ndarray, given: ArrayLike | None) -> np.ndarray | None:
+    def _conditions(self, stored: DeepRows, given: ArrayLike | None) -> np.ndarray | None:
         """What rows are given, as numbers."""
         return self.conditions_.encoded(given, stored.shape[0])
 
-    def _batches_of(self, stored: np.ndarray, given: ArrayLike | None) -> Iterator[tuple[slice, RowBatch]]:
+    def _batches_of(self, stored: DeepRows, given: ArrayLike | None) -> Iterator[tuple[slice, RowBatch]]:
         """The same of rows that were read."""
         read = self._reading(None if self.binarize is None else "threshold")
         encoded = self._conditions(stored, given)
@@ -157,7 +158,7 @@ class DeepAnswers(Codes, ScoresByDraws, Imputes, GivesConditionals, Estimator):
             rows = read(batch.rows, jax.random.key(0))
             yield part, RowBatch(np.asarray(rows.x), rows.given)
 
-    def _few(self, X: MatrixLike, given: ArrayLike | None) -> tuple[np.ndarray, Any]:
+    def _few(self, X: MatrixLike, given: ArrayLike | None) -> tuple[DeepRows, Any]:
         """At most 2 000 of the rows, as they are stored, and what those are given."""
         stored = self._read(X)
         if stored.shape[0] <= SEEN_TOGETHER:
@@ -166,7 +167,7 @@ class DeepAnswers(Codes, ScoresByDraws, Imputes, GivesConditionals, Estimator):
         single = given is None or np.ndim(given) == 0
         return stored[chosen], given if single else np.asarray(unmasked(given, "given"))[chosen]
 
-    def _together(self, stored: np.ndarray, given: ArrayLike | None) -> RowBatch:
+    def _together(self, stored: DeepRows, given: ArrayLike | None) -> RowBatch:
         """All rows that were read, as the model takes them."""
         parts = [(part.stop - part.start, rows) for part, rows in self._batches_of(stored, given)]
         conditions = [np.asarray(rows.given)[:size] for size, rows in parts if rows.given is not None]
@@ -222,7 +223,7 @@ class DeepAnswers(Codes, ScoresByDraws, Imputes, GivesConditionals, Estimator):
         """``E[x|z]`` at the mean of q(z|x), in the user's units; of a category its likeliest level."""
         return self._reconstructed(self._read(X), given)
 
-    def _reconstructed(self, stored: np.ndarray, given: ArrayLike | None) -> np.ndarray:
+    def _reconstructed(self, stored: DeepRows, given: ArrayLike | None) -> np.ndarray:
         found = [
             np.asarray(deep.reconstruct(self._model(), rows))[: part.stop - part.start]
             for part, rows in self._batches_of(stored, given)

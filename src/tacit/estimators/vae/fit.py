@@ -10,13 +10,13 @@ from numpy.typing import ArrayLike
 from sklearn.base import DensityMixin, TransformerMixin
 
 from tacit.data.blocks import Standardise
-from tacit.estimators.base import check_whole, read_weights, seed_of
+from tacit.estimators.base import check_whole, seed_of, weights_of
 from tacit.estimators.capabilities import MatrixLike, Sweeps
 from tacit.estimators.gradient_fit import GradientFit, Split
 from tacit.estimators.vae import parts
 from tacit.estimators.vae.answers import DeepAnswers
 from tacit.estimators.vae.networks import NetworkPlan, networks
-from tacit.estimators.vae.rows import CHECKED, Conditions, Facts, read_deep_rows
+from tacit.estimators.vae.rows import CHECKED, Conditions, DeepRows, Facts, read_deep_rows
 from tacit.inference.objectives import Objective
 from tacit.inference.stochastic import padded, room
 from tacit.inference.train import TrainConfig, Trained, train
@@ -52,12 +52,13 @@ class DeepFit(DeepAnswers, Sweeps, TransformerMixin, DensityMixin, GradientFit):
         self, X: MatrixLike, sample_weight: ArrayLike | None, given: ArrayLike | None, label: np.ndarray | None = None
     ) -> None:
         x = read_deep_rows(self, X, reset=True)
-        weights = read_weights(X, sample_weight)
+        weights = weights_of(X, sample_weight)
         self.check_settings()
         random = seed_of(self.random_state)
         self.conditions_ = Conditions.of(given, x.shape[0])
         self._begin(x, random)
-        rows = RowBatch(x, self.conditions_.encoded(given, x.shape[0]), label)
+        stored: Any = x  # which is no array where the rows are many
+        rows = RowBatch(stored, self.conditions_.encoded(given, x.shape[0]), label)
         order = random.permutation(weights.size)
         if label is not None:  # few rows have labels: others are held out as long as there are any
             order = order[np.argsort(label[order] >= 0, kind="stable")]
@@ -69,7 +70,7 @@ class DeepFit(DeepAnswers, Sweeps, TransformerMixin, DensityMixin, GradientFit):
     def _fit_more(self, X: MatrixLike, sample_weight: ArrayLike | None, given: ArrayLike | None) -> None:
         fresh = "model_" not in vars(self)
         x = read_deep_rows(self, X, reset=fresh)
-        weights = read_weights(X, sample_weight)
+        weights = weights_of(X, sample_weight)
         random = seed_of(self.random_state)
         if fresh:
             self.check_settings()
@@ -77,7 +78,7 @@ class DeepFit(DeepAnswers, Sweeps, TransformerMixin, DensityMixin, GradientFit):
             self._begin(x, random)
         self._check_values(self._deep_latent.likelihood, x)
         config = self._course(1)._replace(max_epochs=1, cosine=False, warm_epochs=0.0, patience=None)
-        batches = padded(RowBatch(x, self.conditions_.encoded(given, x.shape[0])), weights, room(x.shape[0]))
+        batches = padded(RowBatch(x[:], self.conditions_.encoded(given, x.shape[0])), weights, room(x.shape[0]))
         seed = int(random.integers(2**31)) + self._passes
         trained = train(self.model_, batches, None, config, seed=seed, begun=self._optimiser)
         self._optimiser, self._passes = trained.optimiser, self._passes + 1
@@ -93,7 +94,7 @@ class DeepFit(DeepAnswers, Sweeps, TransformerMixin, DensityMixin, GradientFit):
             check_whole("each of n_components", number, 1)
         return None
 
-    def _begin(self, x: np.ndarray, random: np.random.Generator) -> None:
+    def _begin(self, x: DeepRows, random: np.random.Generator) -> None:
         """The model before the first step, and the units it works in."""
         self._passes, self._optimiser = 0, None  # what only partial_fit keeps
         facts = Facts.of(x)
@@ -146,7 +147,7 @@ class DeepFit(DeepAnswers, Sweeps, TransformerMixin, DensityMixin, GradientFit):
             self.event_shape_, latent, conditions, outputs, self.hidden, self.channels, self.activation, self.network
         )
 
-    def _check_values(self, likelihood: Likelihood, x: np.ndarray) -> None:
+    def _check_values(self, likelihood: Likelihood, x: DeepRows) -> None:
         for start in range(0, x.shape[0], CHECKED):
             self._check_part(likelihood, x[start : start + CHECKED], start)
 
@@ -162,12 +163,12 @@ class DeepFit(DeepAnswers, Sweeps, TransformerMixin, DensityMixin, GradientFit):
         config = self._train_config(self._objective(), self._reading(self.binarize), epochs)
         return config._replace(cosine=self.schedule == "cosine", clip=float(self.clip), optimiser=self.optimiser)
 
-    def _finish(self, trained: Trained, x: np.ndarray, weights: np.ndarray, measured: np.ndarray) -> None:
+    def _finish(self, trained: Trained, x: DeepRows, weights: np.ndarray, measured: np.ndarray) -> None:
         """What was learned from rows, of which some were measured by the bound of the trace."""
         self.model_ = trained.model
         self._keep(trained, float(weights.sum()), self._unit_change(x, weights, measured))
 
-    def _unit_change(self, x: np.ndarray, weights: np.ndarray, measured: np.ndarray) -> float:
+    def _unit_change(self, x: DeepRows, weights: np.ndarray, measured: np.ndarray) -> float:
         """What the bound of some rows lacks to be that of the user's units: −log scale of every observed entry."""
         log_scale, change = np.log(np.asarray(self.view_.scale, np.float64)).ravel(), 0.0
         if not log_scale.any():

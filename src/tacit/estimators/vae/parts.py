@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from tacit.data.blocks import Standardise
-from tacit.estimators.vae.rows import Facts
+from tacit.estimators.vae.rows import DeepRows, Facts
 from tacit.inference.objectives import (
     Elbo,
     ImportanceWeighted,
@@ -76,7 +76,7 @@ class Reading(eqx.Module):
 
 
 def choose_likelihood(
-    asked: str | Likelihood | list[Any] | tuple[Any, ...], x: np.ndarray, facts: Facts, binarize: str | None
+    asked: str | Likelihood | list[Any] | tuple[Any, ...], x: DeepRows, facts: Facts, binarize: str | None
 ) -> Likelihood:
     """The likelihood by name, as given, or by the values: 0/1, 8-bit levels, shares of 1, real numbers.
 
@@ -235,7 +235,7 @@ def choose_prior(
     return StandardNormal(width)
 
 
-def is_levels(x: np.ndarray, facts: Facts, likelihood: Likelihood, binarize: str | None) -> bool:
+def is_levels(x: DeepRows, facts: Facts, likelihood: Likelihood, binarize: str | None) -> bool:
     """Whether stored values are 8-bit levels that stand for shares of 255; what is 0 or 1 already is not."""
     if binarize is not None and facts.binary:
         return False

@@ -1,39 +1,48 @@
 """What a deep model takes: rows or images, and what they are conditional on."""
 
 from collections.abc import Iterator
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, TypeAlias
 
 import jax
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import validate_data
 
-from tacit.estimators.base import unmasked
+from tacit.data.dataset import Dataset, SingleRows
+from tacit.estimators.base import read_data, unmasked
 from tacit.estimators.capabilities import MatrixLike
 from tacit.estimators.settings import Estimator
+from tacit.inference.rounds import RESIDENT_BYTES
 from tacit.models.vae.likelihoods import Likelihood
 
 CHECKED = 4096
 """Rows whose values are looked at together."""
 
 
-def read_deep_rows(estimator: Estimator, X: MatrixLike, *, reset: bool) -> np.ndarray:
+DeepRows: TypeAlias = np.ndarray | SingleRows
+"""Rows or images as a deep model takes them; of a large data set they are made as they are asked for."""
+
+
+def read_deep_rows(estimator: Estimator, X: MatrixLike, *, reset: bool) -> DeepRows:
     """Rows ``(n, d)`` or images ``(n, height, width[, channels])``: float32 with NaN for gaps, or uint8 as they are.
 
     Raises:
         ValueError: infinite values, text, no rows, or another shape than at fit.
     """
-    X = unmasked(X, gaps=True)
-    levels = isinstance(X, np.ndarray | jax.Array) and X.dtype == np.uint8
-    x = validate_data(
-        estimator,
-        X,
-        reset=reset,
-        dtype=np.uint8 if levels else np.float32,
-        ensure_all_finite="allow-nan",
-        allow_nd=True,
-        ensure_min_samples=1,
-    )
+    if isinstance(X, Dataset):
+        x: DeepRows = SingleRows(read_data(estimator, X, reset=reset)).held(RESIDENT_BYTES)
+    else:
+        X = unmasked(X, gaps=True)
+        levels = isinstance(X, np.ndarray | jax.Array) and X.dtype == np.uint8
+        x = validate_data(
+            estimator,
+            X,
+            reset=reset,
+            dtype=np.uint8 if levels else np.float32,
+            ensure_all_finite="allow-nan",
+            allow_nd=True,
+            ensure_min_samples=1,
+        )
     if x.ndim > 4:
         raise ValueError(f"X must be rows (n, d) or images (n, height, width[, channels]), got the shape {x.shape}")
     known = vars(estimator).get("event_shape_")
@@ -54,7 +63,7 @@ class Facts(NamedTuple):
     """Whether there is nothing but 0 and 1."""
 
     @classmethod
-    def of(cls, x: np.ndarray) -> Self:
+    def of(cls, x: DeepRows) -> Self:
         """Looked up a part of the rows at a time; missing entries count nothing."""
         shape = x.shape[1:]
         total, count, square = np.zeros(shape), np.zeros(shape), np.zeros(shape)
@@ -74,7 +83,7 @@ class Facts(NamedTuple):
         return cls(mean, np.where(flat, np.maximum(np.abs(mean), 1.0), deviation), low, high, binary)
 
 
-def _parts(x: np.ndarray) -> Iterator[np.ndarray]:
+def _parts(x: DeepRows) -> Iterator[np.ndarray]:
     for start in range(0, x.shape[0], CHECKED):
         yield x[start : start + CHECKED].astype(np.float64)
 

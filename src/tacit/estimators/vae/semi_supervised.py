@@ -16,7 +16,7 @@ from tacit.estimators.capabilities import Capability, MatrixLike, PredictsClasse
 from tacit.estimators.vae import parts
 from tacit.estimators.vae.describe import Architecture, layers
 from tacit.estimators.vae.networks import make_encoder
-from tacit.estimators.vae.rows import Conditions
+from tacit.estimators.vae.rows import Conditions, DeepRows
 from tacit.estimators.vae.vae import VAE
 from tacit.inference.objectives import Elbo, Objective
 from tacit.models.graph import Edge, Graph, Node, Plate
@@ -110,7 +110,7 @@ class SemiSupervisedVAE(VAE, PredictsClasses):
         """``q(y|x)``, ``(n, classes)``."""
         return self._class_shares(self._read(X))
 
-    def _class_shares(self, stored: np.ndarray) -> np.ndarray:
+    def _class_shares(self, stored: DeepRows) -> np.ndarray:
         found = [
             np.asarray(class_log_probs(self.model_, rows))[: part.stop - part.start]
             for part, rows in self._batches_of(stored, self.classes_[0])
@@ -122,10 +122,10 @@ class SemiSupervisedVAE(VAE, PredictsClasses):
         """The likeliest class of every row."""
         return self._likeliest(self._read(X))
 
-    def _likeliest(self, stored: np.ndarray) -> np.ndarray:
+    def _likeliest(self, stored: DeepRows) -> np.ndarray:
         return self.classes_[self._class_shares(stored).argmax(axis=1)]
 
-    def _conditions(self, stored: np.ndarray, given: ArrayLike | None) -> np.ndarray | None:
+    def _conditions(self, stored: DeepRows, given: ArrayLike | None) -> np.ndarray | None:
         return super()._conditions(stored, self._likeliest(stored) if given is None else given)
 
     def _log_prob(self, rows: RowBatch, key: np.ndarray, number: int, given: ArrayLike | None) -> np.ndarray:

@@ -1,12 +1,36 @@
-"""The fitted k-means: centres, and whose each row is."""
+"""The fitted k-means: centres, and whose each row is.
 
-from typing import Self
+Rows in wide chunks: a row costs k-means so little that small chunks would spend their time in between.
+
+On two cores, with 200 000 × 16 in 16 clusters, an iteration takes 6 to 8 ms in chunks of 2048 rows and 5 ms in chunks
+of 8000 to 16 000, where the cores share every matrix product; wider ones leave the cache.
+
+Answers a row: fitted centres applied to any number of rows, dense or sparse, in bounded memory.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Self
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Float, Int
 
-from tacit.compute import Array
+from tacit.compute import Array, compiled, row_bucket
+from tacit.data.blocks import Block, laid
+from tacit.data.dataset import Dataset, dataset_of
+from tacit.data.sources import pieces
+
+CHUNK_ROWS = 16_384
+GRAIN = 1024
+CELLS = 4_000_000
+"""Most cells of the table of rows and clusters that a chunk makes (32 MB in double precision)."""
+
+
+def widest(clusters: int) -> int:
+    """Most rows of a chunk."""
+    return int(np.clip(CELLS // clusters // GRAIN * GRAIN, GRAIN, CHUNK_ROWS))
 
 
 class Rescale(eqx.Module):
@@ -23,6 +47,32 @@ class Rescale(eqx.Module):
         if self.done:
             return rows
         return ((rows.astype(self.shift.dtype) - self.shift) / self.scale).astype(rows.dtype)
+
+
+class WideMemory:
+    """Rows centred and scaled once and held by the engine as one block; padding is rows of zeros."""
+
+    resident = True
+    tile = 1
+
+    def __init__(self, data: Dataset, view: Rescale, clusters: int) -> None:
+        self.total_weight, self.size = data.total_weight, data.shape
+        count, most = len(data), widest(clusters)
+        chunks = -(-count // most)
+        size = row_bucket(count) if count <= most else -(-count // chunks // GRAIN) * GRAIN
+        rows, mass = np.zeros((chunks * size, data.shape[1]), data.dtype), np.zeros(chunks * size)
+        for part, values in data.slices():
+            rows[part] = scaled(values, view)
+        mass[:count] = data.weights
+        self._block = laid(rows, mass, chunks, size)
+
+    def blocks(self) -> Iterator[Block]:
+        return iter((self._block,))
+
+
+def scaled(rows: np.ndarray, view: Rescale) -> np.ndarray:
+    """Rows centred and scaled on the host, in their own precision."""
+    return ((rows - np.asarray(view.shift)) / np.asarray(view.scale)).astype(rows.dtype, copy=False)
 
 
 class KMeansModel(eqx.Module):
@@ -80,3 +130,26 @@ def affinity(
     if seen is None:
         return cross - half.sum(axis=1)
     return cross - jnp.matmul(seen, half.T, precision="highest")
+
+
+def nearest(model: KMeansModel, rows: Dataset | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The nearest centre of every row, and the squared distance to it."""
+    return _each_row(KMeansModel.nearest, model, dataset_of(rows))
+
+
+def squared_distances(model: KMeansModel, rows: Dataset | np.ndarray) -> np.ndarray:
+    """Squared distances ``[rows, clusters]`` over the observed entries."""
+    return _each_row(KMeansModel.squared_distances, model, dataset_of(rows))
+
+
+def _each_row(function: Callable, model: KMeansModel, rows: Dataset) -> Any:
+    parts = []
+    for _, source, _ in pieces(rows):
+        found = _over_chunks(function, model, next(source.blocks()))
+        parts.append(jax.tree.map(source.to_rows, found))
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
+
+
+@compiled
+def _over_chunks(function: Callable, model: KMeansModel, block: Block) -> Any:
+    return jax.lax.map(lambda rows: function(model, rows), block.rows)

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from tacit.compute import Array, component_bucket
-from tacit.data.dataset import DenseRows
+from tacit.data.dataset import Dataset, DenseRows, JoinedRows, MadeRows
 
 RANK_DIGITS = 1e-10
 """A direction of the scaled columns shorter than this share of the longest is none."""
@@ -21,12 +21,16 @@ class Design(NamedTuple):
     """Working columns ``A``, of full rank, and working values ``e``; ``y ≈ A (b₀ + size · b)``.
 
     Directions in which the columns do not vary are left out of A: what the model says of y is the same, and of the
-    coefficients that say it these are the shortest, in standard deviations of their columns.
+    coefficients that say it these are the shortest, in standard deviations of their columns. A and e are all that is
+    held of the rows.
     """
 
-    columns: Float[np.ndarray, "rows rank"]
-    left: Float[np.ndarray, " rows"]
-    """``(y − A b₀) / size``, of mean absolute value 1 (or all 0)."""
+    held: Float[np.ndarray, "rows wide"]
+    """``[A | 0 | e]``, with ``e = (y − A b₀) / size`` of mean absolute value 1 (or all 0)."""
+    rank: int
+    """Columns of A."""
+    weights: Float[np.ndarray, " rows"]
+    """Of the rows, all positive."""
     size: float
     least_squares: Float[np.ndarray, " rank"]
     """``b₀``."""
@@ -35,15 +39,28 @@ class Design(NamedTuple):
     intercept: bool
 
     @property
-    def width(self) -> int:
-        """How many columns the driver sees: few numbers, so that few programs are compiled."""
-        return component_bucket(self.columns.shape[1])
+    def columns(self) -> Float[np.ndarray, "rows rank"]:
+        """A."""
+        return self.held[:, : self.rank]
 
     @property
-    def rows(self) -> Float[np.ndarray, "rows wide"]:
+    def left(self) -> Float[np.ndarray, " rows"]:
+        """e."""
+        return self.held[:, -1]
+
+    @property
+    def width(self) -> int:
+        """How many columns the driver sees: few numbers, so that few programs are compiled."""
+        return self.held.shape[1] - 1
+
+    @property
+    def rows(self) -> Dataset:
         """``[A | 0 | e]``, as the driver takes it."""
-        nothing = np.zeros((len(self.left), self.width - self.columns.shape[1]))
-        return np.column_stack([self.columns, nothing, self.left])
+        return DenseRows(self.held, self.weights)
+
+    def residuals(self, working: Float[Array, " rank"]) -> Float[np.ndarray, " rows"]:
+        """``e − A b`` for A's coefficients."""
+        return self.left - self.columns @ np.asarray(working)
 
     def parameters(self, working: Float[Array, " rank"]) -> tuple[Float[np.ndarray, " columns"], float]:
         """Coefficients and intercept in the user's units."""
@@ -55,40 +72,44 @@ class Design(NamedTuple):
         return self.size**2 * self.units @ np.asarray(working) @ self.units.T
 
     @classmethod
-    def of(
-        cls,
-        X: Float[np.ndarray, "rows columns"],
-        y: Float[np.ndarray, " rows"],
-        weights: Float[np.ndarray, " rows"],
-        *,
-        intercept: bool,
-    ) -> Self:
+    def of(cls, X: Dataset, y: Float[np.ndarray, " rows"], *, intercept: bool) -> Self:
         """Prepare rows of positive weight."""
-        shift, scale, flat = _scales(X, weights, intercept=intercept)
-        scaled = np.where(flat, 0.0, (X - shift) / scale)
-        root = np.sqrt(weights)[:, None]
-        _, lengths, turn = np.linalg.svd(np.linalg.qr(root * scaled, mode="r"), full_matrices=False)
+        shift, scale, flat = _scales(X, intercept=intercept)
+        scaled = MadeRows(X, lambda part: np.where(flat, 0.0, (part - shift) / scale), len(shift))
+        _, lengths, turn = np.linalg.svd(_triangle(scaled), full_matrices=False)
         kept = lengths > RANK_DIGITS * max(lengths.max(initial=0.0), 1e-300)
-        if kept.all() and kept.size == X.shape[1]:
-            back = np.eye(X.shape[1])
-        else:
-            back = turn[kept].T
-            scaled = scaled @ back
-        columns = np.column_stack([np.ones(len(y)), scaled]) if intercept else scaled
-        units = _units(back, shift, scale, intercept=intercept)
-        first = _least_squares(columns, y, weights)
+        whole = bool(kept.all()) and kept.size == len(shift)
+        back = np.eye(len(shift)) if whole else turn[kept].T
+
+        rank = back.shape[1] + intercept
+        held = np.zeros((len(y), component_bucket(rank) + 1))
+        for part, rows in scaled.slices():
+            held[part, intercept:rank] = rows if whole else rows @ back
+        held[:, :intercept] = 1.0
+        columns = held[:, :rank]
+        first = _least_squares(columns, y, X.weights)
         left = y - columns @ first
-        if len(y) <= columns.shape[1] or np.abs(left).max(initial=0.0) <= EXACT * np.abs(y).max(initial=0.0):
+        if len(y) <= rank or np.abs(left).max(initial=0.0) <= EXACT * np.abs(y).max(initial=0.0):
             left = np.zeros(len(y))
-        size = float(weights @ np.abs(left) / weights.sum()) or 1.0
-        return cls(columns, left / size, size, first, units, intercept)
+        size = float(X.weights @ np.abs(left) / X.weights.sum()) or 1.0
+        held[:, -1] = left / size
+        units = _units(back, shift, scale, intercept=intercept)
+        return cls(held, rank, X.weights, size, first, units, intercept)
 
 
-def _scales(
-    X: Float[np.ndarray, "rows columns"], weights: Float[np.ndarray, " rows"], *, intercept: bool
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def applied(
+    columns: Dataset, coefficients: Float[np.ndarray, " columns"], constant: float = 0.0
+) -> Float[np.ndarray, " rows"]:
+    """``A b + c``."""
+    found = np.empty(len(columns))
+    for part, rows in columns.slices():
+        found[part] = rows @ coefficients + constant
+    return found
+
+
+def _scales(X: Dataset, *, intercept: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What is taken from each column, what it is divided by, and which columns say nothing."""
-    seen = DenseRows(X, weights).moments()
+    seen = X.moments()
     if intercept:
         return seen.mean, np.where(seen.flat, 1.0, np.sqrt(seen.variance)), seen.flat
     root = np.sqrt(seen.variance + seen.mean**2)
@@ -104,12 +125,21 @@ def _units(back: np.ndarray, shift: np.ndarray, scale: np.ndarray, *, intercept:
     return np.vstack([np.column_stack([np.zeros(len(slopes)), slopes]), last])
 
 
+def _triangle(columns: Dataset) -> Float[np.ndarray, "rank columns"]:
+    """R of the QR decomposition of ``√w A``, from slice to slice."""
+    found = np.zeros((0, columns.shape[1]))
+    for part, rows in columns.slices():
+        heavy = np.sqrt(columns.weights[part])[:, None] * rows
+        found = np.asarray(np.linalg.qr(np.vstack([found, heavy]), mode="r"))
+    return found
+
+
 def _least_squares(columns: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """``arg min Σ w (y − A b)²``, refined once: the columns are independent."""
-    root = np.sqrt(weights)
-    orthogonal, triangle = np.linalg.qr(root[:, None] * columns)
-    found = np.zeros(columns.shape[1])
+    rank = columns.shape[1]
+    found = np.zeros(rank)
     for _ in range(2):
-        rest = root * (y - columns @ found)
-        found = found + np.linalg.solve(triangle, orthogonal.T @ rest)
+        rest = JoinedRows(DenseRows(columns, weights), y - columns @ found)
+        triangle = _triangle(rest)  # its last column is Qᵀ of the rest
+        found = found + np.linalg.solve(triangle[:rank, :rank], triangle[:rank, rank])
     return found

@@ -17,6 +17,8 @@ from jaxtyping import Bool, Float, Int
 from scipy.linalg import qr
 from scipy.special import ndtri
 
+from tacit.data.dataset import DenseRows
+
 TIE = 1e-9
 """Values of y are moved by so much, in mean absolute residuals, so that no two edges are equally good."""
 GOLDEN = 0.6180339887498949
@@ -193,9 +195,12 @@ def sandwich(
     share = hall_sheather(total, quantile)
     width = spread * float(ndtri(min(quantile + share, 0.999)) - ndtri(max(quantile - share, 0.001)))
     kernel = weights * np.exp(-0.5 * (residuals / width) ** 2) / (width * ROOT_2PI)
-    bread = columns.T @ (kernel[:, None] * columns)
+    rows = DenseRows(columns)
+    bread, middle = (
+        sum(part.T @ (heavy[place, None] * part) for place, part in rows.slices()) for heavy in (kernel, weights)
+    )
     half = np.linalg.pinv(bread, hermitian=True)
-    return quantile * (1.0 - quantile) * half @ (columns.T @ (weights[:, None] * columns)) @ half
+    return quantile * (1.0 - quantile) * half @ middle @ half
 
 
 def hall_sheather(total: float, quantile: float) -> float:

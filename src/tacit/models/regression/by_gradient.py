@@ -4,7 +4,6 @@ The guide moves coordinates in which the posterior of some rows (Laplace's) is a
 suits every table; what a mini-batch says is taken relative to its own Taylor terms at that posterior's mode.
 """
 
-import math
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -14,8 +13,7 @@ import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
 from tacit.compute import Array, single_precision
-from tacit.data.blocks import Standardise
-from tacit.data.dataset import Dataset, Places
+from tacit.data.dataset import MadeRows, SingleRows
 from tacit.families.bijections import DiagonalAffine, TriangularAffine
 from tacit.families.transformed import Gaussian
 from tacit.inference.begin import Expansion, Whitening
@@ -26,7 +24,7 @@ from tacit.inference.settling import Settle
 from tacit.inference.stochastic import Batches, as_stored
 from tacit.inference.train import TrainConfig, Trained, train
 from tacit.models.regression.coefficients import CoefficientPrior, Coefficients, design
-from tacit.models.regression.fitting import SLICE, RegressionTable, total
+from tacit.models.regression.fitting import RegressionTable, total
 from tacit.models.regression.logistic import LogisticRegression
 from tacit.models.regression.surrogates import log_prob
 
@@ -35,25 +33,6 @@ WHOLE_ROWS = 4096
 BATCH_ROWS = 1024
 APART = 1.0
 """How far from the first restart's begin the others', in posterior standard deviations."""
-
-
-class Scaled:
-    """Rows in the coordinates of a view, worked out where they are asked for."""
-
-    def __init__(self, rows: Dataset, view: Standardise) -> None:
-        self._rows = rows
-        self._shift, self._scale = np.asarray(view.shift)[:-1], np.asarray(view.scale)[:-1]
-        self.shape, self.nbytes = rows.shape, 4 * math.prod(rows.shape)
-
-    def __getitem__(self, places: Places) -> np.ndarray:
-        return ((self._rows.rows(places) - self._shift) / self._scale).astype(np.float32)
-
-    def whole(self) -> np.ndarray:
-        """All rows, worked out a slice at a time."""
-        found = np.empty(self.shape, np.float32)
-        for start in range(0, self.shape[0], SLICE):
-            found[start : start + SLICE] = self[start : start + SLICE]
-        return found
 
 
 class LogisticJoint(eqx.Module):
@@ -146,8 +125,9 @@ def rise(begun: LogisticRegression, table: RegressionTable, ascent: Ascent, *, r
 def _train(
     guide: Gaussian, joint: LogisticJoint, table: RegressionTable, ascent: Ascent, batch: int, seed: int
 ) -> Trained:
-    scaled: Any = Scaled(table.rows, table.view)
-    rows = scaled if scaled.nbytes > RESIDENT_BYTES else scaled.whole()
+    shift, scale = np.asarray(table.view.shift)[:-1], np.asarray(table.view.scale)[:-1]
+    scaled = MadeRows(table.rows, lambda part: (part - shift) / scale, scale.size)
+    rows: Any = SingleRows(scaled).held(RESIDENT_BYTES)
     batches = Batches((rows, table.target.astype(np.float32)), np.asarray(table.weights, np.float32))
     steps = -(-int(np.count_nonzero(table.weights)) // batch)
     config = TrainConfig(

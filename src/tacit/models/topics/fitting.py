@@ -18,7 +18,7 @@ from scipy import sparse
 
 from tacit.compute import Array, compiled, side_by_side
 from tacit.data.blocks import AsTheyAre, Block
-from tacit.data.documents import BatchSource, DocumentSource
+from tacit.data.documents import BatchSource, DocumentRows, DocumentSource
 from tacit.inference import closed_form as cf
 from tacit.inference.closed_form import INTERRUPTED, STOPPED
 from tacit.inference.fit import Fit, fit
@@ -27,9 +27,8 @@ from tacit.inference.online import Average, StepSize, Ways, passes, see
 from tacit.inference.series import Series, kept
 from tacit.models.topics.gammas import digamma
 from tacit.models.topics.local import DocumentSchedule, DocumentStep, Statistics
-from tacit.models.topics.model import TopicModel
+from tacit.models.topics.model import TopicModel, local_step, summary
 from tacit.models.topics.starting import begin, far_documents, faulty
-from tacit.models.topics.summary import local_step, summary
 from tacit.waiting import computing
 
 POINT_STEPS = 3
@@ -106,7 +105,7 @@ def learn(
         online: by mini-batches; else from all documents every time.
     """
     topics = model.concentrations.shape[1]
-    source = DocumentSource(counts, topics)
+    source = DocumentSource(DocumentRows(counts), topics)
     picked = far_documents(counts, topics, random)
     prior = np.broadcast_to(np.asarray(model.prior), model.concentrations.shape)
     model = eqx.tree_at(lambda m: m.concentrations, model, begin(counts, picked, prior, random))
@@ -181,7 +180,7 @@ def _passes(
 
     @functools.lru_cache(maxsize=1)
     def batches(place: int) -> BatchSource:
-        return BatchSource(counts, topics, plan.batch_size, orders.take(place))
+        return BatchSource(DocumentRows(counts), topics, plan.batch_size, orders.take(place))
 
     if not number:
         return model, None
@@ -264,7 +263,7 @@ def documents_of(
     step: DocumentStep, counts: sparse.csr_array
 ) -> tuple[Float[np.ndarray, "documents topics"], Float[np.ndarray, " documents"]]:
     """The same, given the local step itself."""
-    source = DocumentSource(counts, step.prior.shape[0])
+    source = DocumentSource(DocumentRows(counts), step.prior.shape[0])
     parts = side_by_side(lambda block: jax.tree.map(np.asarray, _documents(step, block)), source.blocks())
     gamma, bounds = zip(*parts, strict=True)
     return source.to_rows(gamma), source.to_rows(bounds)
