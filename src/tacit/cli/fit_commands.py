@@ -47,6 +47,12 @@ def fit(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a fit that was broken off.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that is in the folder.")] = False,
     criterion: Criterion = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Look at candidates shortly: the best one is missed more often.")
+    ] = False,
+    thorough: Annotated[
+        bool, typer.Option("--thorough", help="Fit every candidate to its end, also those that cannot win.")
+    ] = False,
     long: options.Long = None,
     kind: options.Kinds = None,
     id_column: options.IdColumn = None,
@@ -73,6 +79,7 @@ def fit(
             model=model,
             settings=tuple(setting or ()),
             criterion=criterion,
+            effort=_effort(quick=quick, thorough=thorough),
             holdout=holdout,
             seed=seed,
             out=out,
@@ -81,6 +88,13 @@ def fit(
             command=_command(),
         )
     )
+
+
+def _effort(*, quick: bool, thorough: bool) -> str:
+    """How hard to look for the best candidate."""
+    if quick and thorough:
+        raise typer.BadParameter("--quick looks shortly and --thorough long; say one of them.")
+    return "quick" if quick else "thorough" if thorough else "usual"
 
 
 @guarded

@@ -54,6 +54,7 @@ class Plan:
         structures: the covariance structures to try; None keeps the estimator's.
         given: what the user set, under the model's names.
         criterion: what chooses.
+        effort: how hard to look for the best.
         starts: of every candidate.
         seed: what everything random depends on.
     """
@@ -65,6 +66,7 @@ class Plan:
     structures: tuple[str | None, ...]
     given: Mapping[str, Any]
     criterion: str
+    effort: str
     starts: int
     seed: int
 
@@ -102,6 +104,7 @@ def plan(
     *,
     criterion: str | None,
     seed: int,
+    effort: str = "usual",
     structures: bool = True,
     target: Column | None = None,
 ) -> Plan:
@@ -114,6 +117,7 @@ def plan(
         given: settings by plain or own names, from `tacit.workflow.settings.parse`.
         criterion: what chooses among candidates; None takes BIC, or of topics the completion of documents.
         seed: what everything random depends on.
+        effort: how hard to look for the best candidate, as `tacit.select` takes it.
         structures: whether structures that are not set are tried too.
         target: the column to be predicted, or None.
 
@@ -149,7 +153,8 @@ def plan(
         tried = _structures(name, estimator, covariance, schema, all_of_them=structures)
     _check_values(estimator)
     settle_families(estimator, values, schema)
-    return Plan(name, why, estimator, groups, tried, own_names, criterion, int(chosen.get("n_init", STARTS)), seed)
+    starts = int(chosen.get("n_init", STARTS))
+    return Plan(name, why, estimator, groups, tried, own_names, criterion, effort, starts, seed)
 
 
 def _check_rows(name: str, bare: Estimator, values: Values, schema: Schema | None, target: Column | None) -> None:
@@ -207,6 +212,7 @@ def _sweep(plan: Plan, values: Values, schema: Schema | None, observer: Observer
         plan.criterion,
         estimator=plan.estimator,
         n_init=plan.starts,
+        effort=plan.effort,
         sample_weight=weights,
         random_state=plan.seed,
     )

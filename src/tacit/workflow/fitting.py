@@ -188,6 +188,7 @@ def prepare(asked: Asked, observer: Observer, began: float) -> Prepared:
         asked.model,
         asked.settings,
         criterion=request.criterion,
+        effort=request.effort,
         seed=request.seed,
         target=None if rows.target is None else rows.target.column,
     )

@@ -23,6 +23,7 @@ class FitRequest:
         model: a name of the registry, or a plain one; None to choose by what the rows are.
         settings: texts such as ``components=3``.
         criterion: what chooses among candidates; None for the usual one.
+        effort: how hard to look for the best of them: "quick", "usual" or "thorough".
         holdout: the share of the rows kept aside.
         seed: what everything random depends on.
         out: the run folder; None for one named after the data.
@@ -35,6 +36,7 @@ class FitRequest:
     model: str | None = None
     settings: tuple[str, ...] = ()
     criterion: str | None = None
+    effort: str = "usual"
     holdout: float = 0.1
     seed: int = 0
     out: Path | None = None
