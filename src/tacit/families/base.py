@@ -56,6 +56,9 @@ class Distribution(Pytree):
     """Whether columns are centred and scaled before a fit: those of a family of location and scale."""
     given_total: ClassVar[bool] = False
     """Whether the density is of a row of counts given its sum."""
+    least_spread: ClassVar[float | None] = None
+    """The least `spread` that the M-step gives, of a family whose scale is its own and whose likelihood would have no
+    bound without."""
 
     @abc.abstractmethod
     def log_prob(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
