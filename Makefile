@@ -29,7 +29,7 @@ demo: $(BASE)
 	@$(VENV)/bin/tacit demo
 
 test: $(TEST)
-	@$(RUN) -m pytest -n $(WORKERS) $(ARGS)
+	@$(RUN) -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 lint: $(LINT)
 	@failed=0; \
