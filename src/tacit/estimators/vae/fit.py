@@ -55,8 +55,8 @@ class DeepFit(DeepAnswers, Sweeps, TransformerMixin, DensityMixin, GradientFit):
         weights = read_weights(X, sample_weight)
         self.check_settings()
         random = seed_of(self.random_state)
-        self.conditions_ = Conditions.of(given, x.shape[0])
-        self._begin(x, random)
+        self.conditions_ = Conditions.of(given, weights)
+        self._begin(x, weights, random)
         rows = RowBatch(x, self.conditions_.encoded(given, x.shape[0]), label)
         order = random.permutation(weights.size)
         if label is not None:  # few rows have labels: others are held out as long as there are any
@@ -73,8 +73,8 @@ class DeepFit(DeepAnswers, Sweeps, TransformerMixin, DensityMixin, GradientFit):
         random = seed_of(self.random_state)
         if fresh:
             self.check_settings()
-            self.conditions_ = Conditions.of(given, x.shape[0])
-            self._begin(x, random)
+            self.conditions_ = Conditions.of(given, weights)
+            self._begin(x, weights, random)
         self._check_values(self._deep_latent.likelihood, x)
         config = self._course(1)._replace(max_epochs=1, cosine=False, warm_epochs=0.0, patience=None)
         batches = padded(RowBatch(x, self.conditions_.encoded(given, x.shape[0])), weights, room(x.shape[0]))
@@ -93,10 +93,10 @@ class DeepFit(DeepAnswers, Sweeps, TransformerMixin, DensityMixin, GradientFit):
             check_whole("each of n_components", number, 1)
         return None
 
-    def _begin(self, x: np.ndarray, random: np.random.Generator) -> None:
+    def _begin(self, x: np.ndarray, weights: np.ndarray, random: np.random.Generator) -> None:
         """The model before the first step, and the units it works in."""
         self._passes, self._optimiser = 0, None  # what only partial_fit keeps
-        facts = Facts.of(x)
+        facts = Facts.of(x, weights)
         likelihood = parts.choose_likelihood(self.likelihood, x, facts, self.binarize)
         self._cut = self.binarize is not None and not facts.binary
         self._levels = parts.is_levels(x, facts, likelihood, self.binarize)
