@@ -14,6 +14,8 @@ from tacit.estimators.mixture.mixed import Mixture
 from tacit.families.von_mises import VonMises
 from tacit.storage import load, save
 
+pytestmark = pytest.mark.strict_ranks
+
 DIRECTIONS = np.array([0.0, 2.5, -1.0, 3.1])
 CONCENTRATIONS = np.array([0.3, 4.0, 60.0, 2e4])
 FAMILY = VonMises(DIRECTIONS, CONCENTRATIONS)

@@ -92,15 +92,18 @@ def _wrapped(fn: Callable, typechecker: Any) -> Callable:
     returns = "return" in fn.__annotations__
 
     def once(*args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
         return vars(result).pop("given") if "given" in vars(result) else fn(*args, **kwargs)
 
     def checked_call(args: tuple, kwargs: dict) -> Any:
+        __tracebackhide__ = True
         if not full:
             full.append(_full(functools.wraps(fn)(once), typechecker=typechecker))
         return full[0](*args, **kwargs)
 
     @functools.wraps(fn)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
         if jaxtyping_config.jaxtyping_disable:
             return fn(*args, **kwargs)
         try:

@@ -125,7 +125,7 @@ class VonMises(ExponentialFamily):
 
         start = (xp.zeros((), xp.int32), xp.zeros_like(k), xp.zeros(k.shape, bool))
         angle = jax.lax.while_loop(lambda state: ~state[2].all(), once, start)[1]
-        return _wrapped(angle + self.directions)
+        return _wrapped(angle + jnp.broadcast_to(self.directions, angle.shape))
 
     def draw(self, random: np.random.Generator, total: np.ndarray | None = None) -> np.ndarray:
         return random.vonmises(self.directions, self.concentrations)
