@@ -50,6 +50,8 @@ MOST_SEEN = 2000
 """Kinds of calls that are remembered of a function."""
 MOST_PARTS = 12
 """Values in a container that are looked at for what they are; larger ones are checked every time."""
+DEEPEST = 5
+"""How deep containers are looked into; a list may hold itself."""
 _PLAIN = (
     bool,
     int,
@@ -106,16 +108,13 @@ def _wrapped(fn: Callable, typechecker: Any) -> Callable:
         __tracebackhide__ = True
         if jaxtyping_config.jaxtyping_disable:
             return fn(*args, **kwargs)
-        try:
-            given = (*map(kind, args), *((name, kind(kwargs[name])) for name in kwargs))
-        except Unknown:
+        given = asked(args, kwargs)
+        if given is None:
             return checked_call(args, kwargs)
         known = given in seen
         out = fn(*args, **kwargs) if known else checked_call(args, kwargs)
-        try:
-            both = (given, kind(out) if returns else None)
-        except Unknown:
-            both = None
+        told = asked((out,), {}) if returns else ()
+        both = None if told is None else (given, told)
         if known and (both is None or both not in seen):
             result.given = out
             try:
@@ -129,7 +128,15 @@ def _wrapped(fn: Callable, typechecker: Any) -> Callable:
     return wrapper
 
 
-def kind(value: Any) -> Any:
+def asked(args: tuple, kwargs: dict) -> tuple | None:
+    """What arguments are, or None where that is not known to be all that matters."""
+    try:
+        return (*map(kind, args), *((name, kind(kwargs[name])) for name in kwargs))
+    except Unknown:
+        return None
+
+
+def kind(value: Any, depth: int = 0) -> Any:
     """All of a value that a type or a shape can be asked of; raises `Unknown` where that is not known to be all."""
     cls = type(value)
     how = _how.get(cls) or _look(cls)
@@ -139,8 +146,8 @@ def kind(value: Any) -> Any:
         return cls, value.dtype, value.shape
     if how == "value":
         return value
-    if how == "parts" and len(value) <= MOST_PARTS:
-        return (cls, *map(kind, value.items() if cls is dict else value))
+    if how == "parts" and len(value) <= MOST_PARTS and depth < DEEPEST:
+        return (cls, *(kind(part, depth + 1) for part in (value.items() if cls is dict else value)))
     raise Unknown
 
 

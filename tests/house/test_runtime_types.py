@@ -118,6 +118,10 @@ def test_what_may_matter_beyond_its_type_is_asked_every_time() -> None:
         total(MappingProxyType({1: 1}), many)
     with pytest.raises(TypeCheckError):
         total(MappingProxyType({"a": 1}), ["a"] * 40)
+    loop: list = []
+    loop.append(loop)
+    with pytest.raises(TypeCheckError):
+        total({}, loop)
 
 
 def test_tacit_is_checked() -> None:
