@@ -9,8 +9,7 @@ PYTHON  ?= python3
 WORKERS ?= 2
 ARGS    ?=
 
-SAMPLE := tests/families/test_scipy.py tests/models/test_namespaces.py tests/inference/test_driver.py \
-	tests/estimators/test_every_model_laws.py
+SAMPLE := tests/models/test_namespaces.py tests/inference/test_driver.py tests/estimators/test_every_model_laws.py
 
 VENV := .venv
 RUN  := $(VENV)/bin/python
