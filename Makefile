@@ -1,5 +1,6 @@
 # make demo    install tacit into .venv and fit a real data set from end to end
 # make test    the same environment with the test tools; runs all tests
+# make sample  a minute of the tests with the compiler options that users have; the others are compiled in a hurry
 # make lint    formatting, lint and types; make format mends what can be mended
 # make bench   speed, memory and quality beside other packages, some half an hour, into benchmarks/RESULTS.md
 # PYTHON names the interpreter to build from: make demo PYTHON=python3.12
@@ -7,6 +8,8 @@
 PYTHON  ?= python3
 WORKERS ?= 2
 ARGS    ?=
+
+SAMPLE := tests/models/test_namespaces.py tests/inference/test_driver.py tests/estimators/test_every_model_laws.py
 
 VENV := .venv
 RUN  := $(VENV)/bin/python
@@ -20,16 +23,19 @@ LINT := $(VENV)/lint-$(KEY).stamp
 PEERS := $(VENV)/bench
 BENCH := $(PEERS)/bench-$(KEY).stamp
 
-.PHONY: help demo test lint format bench clean
+.PHONY: help demo test sample lint format bench clean
 
 help:
-	@sed -n '1,5s/^# //p' Makefile
+	@sed -n '1,6s/^# //p' Makefile
 
 demo: $(BASE)
 	@$(VENV)/bin/tacit demo
 
 test: $(TEST)
-	@$(RUN) -m pytest -n $(WORKERS) $(ARGS)
+	@$(RUN) -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+sample: $(TEST)
+	@XLA_FLAGS= $(RUN) -m pytest -n $(WORKERS) --dist worksteal $(SAMPLE)
 
 lint: $(LINT)
 	@failed=0; \

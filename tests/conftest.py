@@ -9,10 +9,12 @@ from pathlib import Path
 
 import hypothesis
 import jax
+import jaxtyping
 import pytest
 from jaxtyping import config as jaxtyping_config
 from jaxtyping import install_import_hook
 
+import runtime_types
 from import_graph import FLOORS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,6 +34,7 @@ DOORS = ("cli", "estimators", "studio")
 # Where keys are made, split and spent; the tests above these floors go through the same code, and checking costs a
 # sixth of their time.
 SPENDERS = tuple(ROOT / "tests" / name for name in ("families", "inference", "models", "estimators"))
+jaxtyping.jaxtyped = runtime_types.remembering
 install_import_hook([f"tacit.{name}" for name in FLOORS if name not in DOORS], "runtime_types.checked")
 
 hypothesis.settings.register_profile(

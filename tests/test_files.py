@@ -3,6 +3,8 @@
 import errno
 import os
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -69,6 +71,60 @@ def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path: Path) ->
     files.remove_leftovers(tmp_path)
     files.remove_leftovers(tmp_path / "absent")
     assert os.listdir(tmp_path) == ["b.part"]
+
+
+OWNED = """
+import sys
+sys.path.insert(0, {source!r})
+from pathlib import Path
+from tacit import files
+with files.replacing(Path({path!r})) as file:
+    file.write(b"half")
+    file.flush()
+    print("writing", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_what_the_living_write_is_left_and_what_the_dead_left_is_removed(tmp_path: Path) -> None:
+    script = OWNED.format(source=str(Path(files.__file__).parents[1]), path=str(tmp_path / "a.txt"))
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", script], **pipes) as writer:
+        assert writer.stdout.readline() == b"writing\n"
+        (beside,) = tmp_path.glob(".a.txt.*.part")
+        assert f".{writer.pid}@" in beside.name
+        elsewhere = beside.with_name(beside.name.replace("@", "@f" if "@f" not in beside.name else "@0", 1))
+        elsewhere = elsewhere.with_name(elsewhere.name[: elsewhere.name.index("@") + 9] + "." + "0" * 16 + ".part")
+        elsewhere.write_bytes(b"another machine's")
+        (tmp_path / ".a.txt.0123.part").write_bytes(b"nobody knows whose")
+        (tmp_path / ".run.0123.part").mkdir()
+        before = sorted(os.listdir(tmp_path))
+        files.remove_leftovers(tmp_path, of_the_dead=True)
+        with files.replacing(tmp_path / "b.txt"):
+            files.remove_leftovers(tmp_path, of_the_dead=True)  # our own is not in the way of ourselves
+        (tmp_path / "b.txt").unlink()
+        assert sorted(os.listdir(tmp_path)) == before
+        writer.kill()
+        writer.wait()
+        files.remove_leftovers(tmp_path, of_the_dead=True)
+        assert set(before) - set(os.listdir(tmp_path)) == {beside.name}
+
+
+def test_another_users_process_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(process: int, number: int) -> None:
+        assert number == 0
+        raise PermissionError
+
+    with files.replacing(tmp_path / "a.txt"):
+        (beside,) = tmp_path.glob(".*.part")
+        monkeypatch.setattr(files.os, "kill", refused)
+        files.remove_leftovers(tmp_path, of_the_dead=True)
+        assert beside.exists()
+        monkeypatch.setattr(files.os, "name", "nt")  # there, to ask would be to stop
+        monkeypatch.setattr(files.os, "kill", None)
+        files.remove_leftovers(tmp_path, of_the_dead=True)
+        assert beside.exists()
+        monkeypatch.undo()
 
 
 WRITERS = {

@@ -1,10 +1,14 @@
 """Files that appear under their name whole or not at all, even when the machine stops in the middle."""
 
 import contextlib
+import functools
 import io
 import os
+import platform
+import re
 import secrets
 import stat
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -12,6 +16,8 @@ from typing import BinaryIO
 _PART = ".part"
 _NAMED = 40
 """Letters of a file's name that its unfinished copy keeps: names of files have a longest length."""
+_OWNER = re.compile(r"\.(\d+)@([0-9a-f]{8})\.[0-9a-f]{16}" + re.escape(_PART) + "$")
+"""How the name of an unfinished copy ends: the process that writes it, where that runs, and what tells copies apart."""
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
@@ -37,7 +43,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             yield file
         return
     place = Path(os.path.realpath(path))
-    beside = place.with_name(f".{place.name[:_NAMED]}.{secrets.token_hex(8)}{_PART}")
+    beside = place.with_name(f".{place.name[:_NAMED]}.{os.getpid()}@{_where()}.{secrets.token_hex(8)}{_PART}")
     try:
         with beside.open("xb") as file:
             if before is not None:
@@ -98,7 +104,37 @@ def sync_folder(folder: Path) -> None:
             os.close(number)
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Remove what writers that were killed half-way left in a folder; nobody may be writing there."""
+def remove_leftovers(folder: Path, *, of_the_dead: bool = False) -> None:
+    """Remove what writers that were killed half-way left in a folder.
+
+    Args:
+        folder: nobody may be writing there, unless ``of_the_dead``.
+        of_the_dead: leave what may belong to a process that lives: the file's name says which one wrote it, and one
+            that another machine may have written stays.
+    """
     for path in folder.glob(f".*{_PART}"):
-        path.unlink(missing_ok=True)
+        if path.is_file() and (not of_the_dead or _abandoned(path.name)):
+            path.unlink(missing_ok=True)
+
+
+def _abandoned(name: str) -> bool:
+    """Whether the process that wrote an unfinished copy ran here and is no more."""
+    owner = _OWNER.search(name)
+    if owner is None or owner[2] != _where() or os.name != "posix":
+        return False
+    try:
+        os.kill(int(owner[1]), 0)  # asks, and sends nothing
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):  # it lives, and is another user's; or it is no number of a process
+        return False
+    return False
+
+
+@functools.cache
+def _where() -> str:
+    """What tells machines, and containers on one machine, apart: a process has its number inside one only."""
+    inside = ""
+    with contextlib.suppress(OSError):
+        inside = os.readlink("/proc/self/ns/pid")
+    return f"{zlib.crc32(f'{platform.node()} {inside}'.encode()):08x}"

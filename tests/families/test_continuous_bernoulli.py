@@ -10,7 +10,7 @@ from scipy.integrate import quad
 from tacit.families import ContinuousBernoulli
 from tacit.families.continuous_bernoulli import log_normalizer
 
-pytestmark = pytest.mark.usefixtures("double")
+pytestmark = [pytest.mark.usefixtures("double"), pytest.mark.strict_ranks]
 
 NATURAL = np.array([-700.0, -30.0, -2.0, -0.4, -0.1, -1e-3, -1e-9])
 """Below 0 it is scipy's truncated exponential; above it is the mirror image."""

@@ -9,7 +9,7 @@ import scipy.stats as st
 
 from tacit.families import NegativeBinomial, Poisson
 
-pytestmark = pytest.mark.usefixtures("double")
+pytestmark = [pytest.mark.usefixtures("double"), pytest.mark.strict_ranks]
 
 statistics = jax.jit(lambda family, x: family.expected_statistics(x))
 total_log_prob = jax.jit(lambda family, x, weight: (weight * family.log_prob(x)).sum())
@@ -38,7 +38,7 @@ def test_the_number_of_clusters_by_enumeration():
     for n in range(12):
         for m in range(13):
             stirling[n + 1, m] = n * stirling[n, m] + (stirling[n, m - 1] if m else 0.0)
-    found = statistics(NegativeBinomial(np.ones(8), SIZES), np.arange(13.0)[:, None])
+    found = statistics(NegativeBinomial(np.ones((1, 8)), SIZES[None]), np.arange(13.0)[:, None])
     clusters = np.arange(13.0)
     for k, r in enumerate(SIZES[:6]):
         for x in range(13):
@@ -52,7 +52,7 @@ def test_the_number_of_clusters_by_enumeration():
 def test_the_statistics_keep_their_digits_where_r_is_large():
     # customer i opens a table with probability r/(r+i)
     counts = np.array([2.0, 20.0, 700.0])
-    found = statistics(NegativeBinomial(np.ones(8), SIZES), counts[:, None])
+    found = statistics(NegativeBinomial(np.ones((1, 8)), SIZES[None]), counts[:, None])
     for k, r in enumerate(SIZES):
         for row, count in enumerate(counts):
             shared = np.arange(count) / (r + np.arange(count))

@@ -12,7 +12,7 @@ import scipy.stats as st
 
 from tacit.families import numeric
 
-pytestmark = pytest.mark.usefixtures("double")
+pytestmark = [pytest.mark.usefixtures("double"), pytest.mark.strict_ranks]
 
 
 @pytest.fixture(autouse=True)
@@ -79,7 +79,7 @@ def test_the_integral_of_log_gamma():
     def expected(mean_u, log_generating, gap):
         def excess(u):
             u = u[:, None]
-            return numeric.generating_excess(mean_u(u), log_generating(u), gap(u)) * jnp.ones(4)
+            return numeric.generating_excess(mean_u(u), log_generating(u), gap(u)) * jnp.ones((1, 4))
 
         return jax.jit(lambda: numeric.expected_log_rising(excess, orders))()
 

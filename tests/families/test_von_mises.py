@@ -6,12 +6,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy import integrate, stats
+from scipy import integrate, special, stats
+from sklearn.exceptions import ConvergenceWarning
 
 from tacit.compute import double_precision
 from tacit.estimators.mixture.mixed import Mixture
 from tacit.families.von_mises import VonMises
 from tacit.storage import load, save
+
+pytestmark = pytest.mark.strict_ranks
 
 DIRECTIONS = np.array([0.0, 2.5, -1.0, 3.1])
 CONCENTRATIONS = np.array([0.3, 4.0, 60.0, 2e4])
@@ -49,6 +52,39 @@ def test_maximum_likelihood_is_undone_by_the_mean() -> None:
     np.testing.assert_allclose(found.concentrations, CONCENTRATIONS, rtol=1e-7)
     still = FAMILY.maximise(jnp.zeros((4, 2)), jnp.zeros(4))
     np.testing.assert_array_equal(still.concentrations, CONCENTRATIONS)
+
+
+@double_precision
+def test_maximum_likelihood_ends_at_the_largest_concentration() -> None:
+    """Within the ball |η| ≤ 10⁶ no direction and no κ is better, wherever the statistics lie."""
+    coinciding = np.array([1.0, 1.0 - 1e-13, 1.0 - 2e-7, 1.0 - 8e-7])
+    statistics = coinciding[:, None] * np.stack([np.cos(DIRECTIONS), np.sin(DIRECTIONS)], axis=-1)
+    found = VonMises.template((4,)).maximise(jnp.asarray(statistics), jnp.ones(4))
+    np.testing.assert_allclose(found.directions, DIRECTIONS, atol=1e-12)
+    np.testing.assert_allclose(found.concentrations, [1e6, 1e6, 1e6, 1.0 / (2 * 8e-7)], rtol=1e-5)
+
+    def likelihood(member: VonMises) -> np.ndarray:
+        # about its own direction, where the digits are: ⟨η, T⟩ − A = −κ (1 − R cos Δ) − log 2π I₀(κ) e^−κ
+        turned = coinciding * np.cos(member.directions - DIRECTIONS)
+        return -member.concentrations * (1.0 - turned) - np.log(2 * np.pi * special.i0e(member.concentrations))
+
+    best = likelihood(found)
+    for turn in (-1e-4, 0.0, 1e-4):
+        for share in (0.9, 0.99, 1.0, 1.01):
+            other = VonMises(DIRECTIONS + turn, np.minimum(share * np.asarray(found.concentrations), 1e6))
+            assert (likelihood(other) <= best + 1e-9).all()
+
+
+def test_a_component_that_collapses_onto_one_angle_is_named() -> None:
+    rows = np.concatenate([np.random.default_rng(0).vonmises(2.0, 2.0, 60), np.full(30, 0.7)])[:, None]
+    with pytest.warns(ConvergenceWarning, match="component 1 rests on the floor of the variance along column 0"):
+        model = Mixture(2, families="von-mises", objective="mle", n_init=2, random_state=0).fit(rows)
+    assert model.at_floor_
+    assert np.diff(model.trace_.bound).min() > -1e-8
+    largest = np.asarray(model.model_.groups[0].family.concentrations).max()
+    assert largest == pytest.approx(1e6, rel=1e-6)
+    assert np.isfinite(model.score_samples(rows)).all()
+    assert not Mixture(1, families="von-mises", random_state=0).fit(rows[:60]).at_floor_
 
 
 def test_the_distribution_function_and_draws() -> None:

@@ -1,9 +1,23 @@
-"""The run-time type checker that the tests put on every function of tacit."""
+"""The run-time type checker that the tests put on every function of tacit.
 
+What a check says depends on the types of the arguments, on the dtypes and shapes of arrays among them, and on texts
+(which may be literals). `remembering` asks once for each of these, and again as soon as one is another: every call is
+checked, in a tenth of the time where small arrays go through the same functions a thousand times.
+"""
+
+import functools
+import inspect
+import threading
+import types
 from collections.abc import Callable
+from pathlib import Path
 from typing import IO, Any, BinaryIO, Self, TextIO, get_args, get_origin
 
+import jax
+import jaxtyping
+import numpy as np
 from beartype import BeartypeConf, FrozenDict, beartype
+from jaxtyping import config as jaxtyping_config
 
 # An int will do for a float, as in static typing. jaxtyping's import hook decorates methods one by one, where
 # beartype cannot know what Self is.
@@ -27,3 +41,129 @@ def _is_static(hint: object) -> bool:
     if getattr(hint, "_is_protocol", False) and not getattr(hint, "_is_runtime_protocol", False):
         return True
     return any(_is_static(part) for part in get_args(hint))
+
+
+_full = jaxtyping.jaxtyped
+_seen: dict[types.CodeType, set] = {}
+"""By function, what it was given and gave that was right."""
+MOST_SEEN = 2000
+"""Kinds of calls that are remembered of a function."""
+MOST_PARTS = 12
+"""Values in a container that are looked at for what they are; larger ones are checked every time."""
+DEEPEST = 5
+"""How deep containers are looked into; a list may hold itself."""
+_PLAIN = (
+    bool,
+    int,
+    float,
+    complex,
+    bytes,
+    types.NoneType,
+    types.FunctionType,
+    types.MethodType,
+    types.BuiltinFunctionType,
+    functools.partial,
+    np.random.Generator,
+    np.dtype,
+    Path,
+)
+
+
+class Unknown(Exception):
+    """A value of which more than its type may matter."""
+
+
+def remembering(fn: Any = None, *, typechecker: Any) -> Any:
+    """In place of `jaxtyping.jaxtyped`: the same check, made once for every kind of call."""
+    if fn is None:
+        return functools.partial(remembering, typechecker=typechecker)
+    if isinstance(fn, classmethod | staticmethod):
+        return type(fn)(remembering(fn.__func__, typechecker=typechecker))
+    if isinstance(fn, property):
+        parts = (each and remembering(each, typechecker=typechecker) for each in (fn.fget, fn.fset, fn.fdel))
+        return property(*parts)
+    if inspect.isclass(fn) or fn.__name__ == "__init__" or not fn.__annotations__:
+        return fn  # as `checked` has it: nothing is asked of them
+    return _wrapped(fn, typechecker)
+
+
+def _wrapped(fn: Callable, typechecker: Any) -> Callable:
+    seen = _seen.setdefault(fn.__code__, set())
+    full: list[Callable] = []  # made when it is first needed: most functions are not called by most tests
+    result = threading.local()  # what the function has given, where only that is still to be checked
+    returns = "return" in fn.__annotations__
+
+    def once(*args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        return vars(result).pop("given") if "given" in vars(result) else fn(*args, **kwargs)
+
+    def checked_call(args: tuple, kwargs: dict) -> Any:
+        __tracebackhide__ = True
+        if not full:
+            full.append(_full(functools.wraps(fn)(once), typechecker=typechecker))
+        return full[0](*args, **kwargs)
+
+    @functools.wraps(fn)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        if jaxtyping_config.jaxtyping_disable:
+            return fn(*args, **kwargs)
+        given = asked(args, kwargs)
+        if given is None:
+            return checked_call(args, kwargs)
+        known = given in seen
+        out = fn(*args, **kwargs) if known else checked_call(args, kwargs)
+        told = asked((out,), {}) if returns else ()
+        both = None if told is None else (given, told)
+        if known and (both is None or both not in seen):
+            result.given = out
+            try:
+                checked_call(args, kwargs)
+            finally:
+                vars(result).pop("given", None)
+        if both is not None and len(seen) < MOST_SEEN:
+            seen.update((given, both))
+        return out
+
+    return wrapper
+
+
+def asked(args: tuple, kwargs: dict) -> tuple | None:
+    """What arguments are, or None where that is not known to be all that matters."""
+    try:
+        return (*map(kind, args), *((name, kind(kwargs[name])) for name in kwargs))
+    except Unknown:
+        return None
+
+
+def kind(value: Any, depth: int = 0) -> Any:
+    """All of a value that a type or a shape can be asked of; raises `Unknown` where that is not known to be all."""
+    cls = type(value)
+    how = _how.get(cls) or _look(cls)
+    if how == "type":
+        return cls
+    if how == "array":
+        return cls, value.dtype, value.shape
+    if how == "value":
+        return value
+    if how == "parts" and len(value) <= MOST_PARTS and depth < DEEPEST:
+        return (cls, *(kind(part, depth + 1) for part in (value.items() if cls is dict else value)))
+    raise Unknown
+
+
+_how: dict[type, str] = {}
+
+
+def _look(cls: type) -> str:
+    """What is to be asked of the values of a class."""
+    how = "unknown"
+    if issubclass(cls, np.ndarray | np.generic | jax.Array | jax.core.Tracer):
+        how = "array"
+    elif issubclass(cls, str | type):
+        how = "value"
+    elif issubclass(cls, tuple) or cls in (list, dict):
+        how = "parts"
+    elif issubclass(cls, _PLAIN) or cls.__module__.startswith("tacit."):
+        how = "type"
+    _how[cls] = how
+    return how

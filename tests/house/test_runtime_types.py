@@ -1,13 +1,18 @@
 """The harness itself: what it checks at every call, and the one thing it lets pass."""
 
 import io
-from typing import IO, BinaryIO, Protocol, Self, runtime_checkable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import IO, BinaryIO, Literal, Protocol, Self, runtime_checkable
 
 import beartype.roar
+import numpy as np
 import pytest
+from jaxtyping import Float, TypeCheckError
 
 import runtime_types
 from tacit import datasets
+from tacit.compute import Array
 
 
 class Static(Protocol):
@@ -45,6 +50,78 @@ def test_self_and_static_protocols_pass() -> None:
     assert read(io.BytesIO(b"a"), io.BytesIO()) == b"a"
     chain = Chain()
     assert chain.take("anything", ["at all"]) is chain
+
+
+def remembered(target: Callable) -> Callable:
+    return runtime_types.remembering(target, typechecker=runtime_types.checked)
+
+
+def test_what_was_right_once_is_not_taken_for_right_again() -> None:
+    calls, gives = [], [np.zeros(2)]
+
+    @remembered
+    def first(x: Float[Array, "rows dims"], y: Float[Array, " rows"], how: Literal["a", "b"] = "a") -> Float[Array, ""]:
+        calls.append(how)
+        return x[0, 0] + y[0]
+
+    @remembered
+    def given(number: int, parts: tuple[int, str] = (1, "")) -> Float[Array, "2"]:
+        return gives[0]
+
+    for _ in range(3):
+        assert first(np.zeros((2, 3)), np.zeros(2)) == 0.0
+        assert given(1) is gives[0]
+    assert len(calls) == 3  # it is called once a call
+    wrong = [
+        lambda: first(np.zeros((2, 3)), np.zeros(3)),  # rows differ
+        lambda: first(np.zeros((2, 3), int), np.zeros(2)),
+        lambda: first(np.zeros(2), np.zeros(2)),
+        lambda: first(np.zeros((2, 3)), np.zeros(2), "c"),
+        lambda: first(np.zeros((2, 3)), np.zeros(2), how="c"),
+        lambda: given("a"),
+        lambda: given(1, (1, 2)),
+        lambda: given(1, parts=(1, "", 2)),
+    ]
+    for each in wrong:
+        for _ in range(2):
+            with pytest.raises(TypeCheckError):
+                each()
+    for other in (np.zeros(3), np.zeros(2, int), "no array"):
+        gives[0] = other
+        for _ in range(2):
+            with pytest.raises(TypeCheckError, match="return value"):
+                given(1)
+    gives[0] = np.ones(2)
+    assert given(1) is gives[0]
+    assert len(calls) == 3  # wrong arguments are refused before the function is run
+
+
+def test_errors_of_the_function_itself_are_its_own() -> None:
+    @remembered
+    def divided(x: float) -> float:
+        return 1.0 / x
+
+    assert divided(2.0) == 0.5
+    with pytest.raises(ZeroDivisionError):
+        divided(0.0)
+    assert divided(2.0) == 0.5
+
+
+def test_what_may_matter_beyond_its_type_is_asked_every_time() -> None:
+    @remembered
+    def total(x: Mapping[str, int], many: list[int]) -> int:
+        return sum(x.values()) + sum(many)
+
+    many = [1] * 40
+    assert total(MappingProxyType({"a": 1}), many) == 41
+    with pytest.raises(TypeCheckError):
+        total(MappingProxyType({1: 1}), many)
+    with pytest.raises(TypeCheckError):
+        total(MappingProxyType({"a": 1}), ["a"] * 40)
+    loop: list = []
+    loop.append(loop)
+    with pytest.raises(TypeCheckError):
+        total({}, loop)
 
 
 def test_tacit_is_checked() -> None:

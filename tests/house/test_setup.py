@@ -4,6 +4,7 @@ import fnmatch
 import os
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -91,3 +92,21 @@ def test_make_says_what_is_wrong_with_a_python(tmp_path: Path, script: str | Non
         python.write_text(f"#!/bin/sh\n{script}\n")
         python.chmod(0o755)
     assert words in words_of_make(tmp_path, str(python))
+
+
+def test_a_sample_of_the_tests_is_compiled_as_users_have_it() -> None:
+    """The harness asks the compiler for less polish, unless the environment says what to ask for."""
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    files = makefile.split("SAMPLE :=")[1].split("\n\n")[0].replace("\\", " ").split()
+    assert files
+    assert all((ROOT / name).is_file() for name in files)
+    assert "XLA_FLAGS= $(RUN) -m pytest" in makefile
+    assert "make sample" in (ROOT / ".ci" / "run").read_text("utf-8")
+    code = "import os, runpy; runpy.run_path('tests/conftest.py'); print(repr(os.environ['XLA_FLAGS']))"
+    bare = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
+    bare["PYTHONPATH"] = os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests" / "harness")])
+    for given, wanted in (({}, "optimization_level=0"), ({"XLA_FLAGS": ""}, "''")):
+        found = subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, env=bare | given, capture_output=True, text=True, check=True
+        )
+        assert wanted in found.stdout

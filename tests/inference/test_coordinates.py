@@ -10,6 +10,8 @@ import pytest
 from tacit.compute import double_precision
 from tacit.inference.coordinates import SUPPORTS, Coordinates, Interval
 
+pytestmark = pytest.mark.strict_ranks
+
 VALUES = {
     "real": np.array([-1.3, 0.2, 5.0]),
     "positive": np.array([0.1, 2.0, 7.0]),

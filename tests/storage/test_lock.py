@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tacit.files import replacing
 from tacit.storage import Checkpoint, ModelFileError, lock
 from tacit.storage.lock import LOCK, FolderLock
 
@@ -104,6 +105,32 @@ def test_a_checkpoint_leaves_the_files_of_another_thread_alone(tmp_path: Path) -
     del first, second
     Checkpoint(tmp_path, "x")
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("how", ["no locks in the file system", "another object has it"])
+def test_where_the_folder_is_not_ours_alone_only_the_dead_are_cleaned_up_after(
+    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unsupported(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    first = Checkpoint(tmp_path, "x") if how == "another object has it" else None
+    if first is None:
+        monkeypatch.setattr(lock.fcntl, "lockf", unsupported)
+    with subprocess.Popen([sys.executable, "-c", ""]) as dead:
+        dead.wait()
+    with replacing(tmp_path / "a.checkpoint.safetensors") as file:
+        (living,) = tmp_path.glob(".a.*.part")
+        left = living.with_name(living.name.replace(f".{os.getpid()}@", f".{dead.pid}@").replace(".a.", ".b."))
+        left.write_bytes(b"half")
+        second = Checkpoint(tmp_path, "x")
+        assert living.exists()
+        assert not left.exists()
+        left.write_bytes(b"half")
+        second.clear()
+        assert not left.exists()
+        file.write(b"whole")
+    assert [name for name in os.listdir(tmp_path) if name != LOCK] == ["a.checkpoint.safetensors"]
 
 
 def test_a_folder_that_came_later_is_held_from_the_first_fit_on(holder: Holder, tmp_path: Path) -> None:

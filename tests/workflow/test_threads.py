@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from tacit.cli import app  # noqa: F401 - a server may have it loaded: it must not matter
+from tacit.storage import ModelFileError
+from tacit.storage.lock import FolderLock
 from tacit.workflow import fitting, scoring
 from tacit.workflow.events import DataRead, Event, FitEnded, FitProgress, Observer, RowsSplit, StageStarted
 from tacit.workflow.opened import NewRows, Opened
@@ -126,3 +128,22 @@ def test_each_thread_collects_its_own_warnings_and_the_setting_comes_back() -> N
     assert found == {"first": ["of the first"], "second": ["of the second"] * 2}
     assert warnings.showwarning is shown
     assert list(warnings.filters) == filters
+
+
+def test_a_request_that_fails_lets_go_of_its_folder_at_once(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while its error is still looked at, which keeps what it passed through."""
+
+    def fails(*_: object) -> None:
+        raise ValueError("no")
+
+    monkeypatch.setattr(fitting, "run", fails)
+    errors = []
+    for kind, words in ((ValueError, "^no$"), (ModelFileError, "holds a run already")):
+        with pytest.raises(kind, match=words) as failed:
+            fitting.fit(asked(table, tmp_path / "run", 0))
+        errors.append(failed)
+        with FolderLock(tmp_path / "run") as lock:
+            assert lock.acquire()
+    assert len(errors) == 2

@@ -58,6 +58,9 @@ class Distribution(Pytree):
     """Whether the density is of a row of counts given its sum."""
     background: ClassVar[bool] = False
     """Whether it is noise: spread over all rows alike, with nothing in it to be estimated."""
+    least_spread: ClassVar[float | None] = None
+    """The least `spread` that the M-step gives, of a family whose scale is its own and whose likelihood would have no
+    bound without."""
 
     @abc.abstractmethod
     def log_prob(self, x: Float[Array, "..."]) -> Float[Array, "..."]:

@@ -93,7 +93,8 @@ class Simplex(Support):
 
     def constrain(self, free: Float[Array, " free"], shape: tuple[int, ...]) -> tuple[Array, Float[Array, ""]]:
         pieces = shape[-1] - 1
-        sticks = free.reshape(*shape[:-1], pieces) - jnp.log(jnp.arange(pieces, 0, -1, dtype=free.dtype))
+        even = jnp.log(jnp.arange(pieces, 0, -1, dtype=free.dtype)).reshape(*(1,) * (len(shape) - 1), pieces)
+        sticks = free.reshape(*shape[:-1], pieces) - even
         taken, spared = jax.nn.log_sigmoid(sticks), jax.nn.log_sigmoid(-sticks)
         left = jnp.cumsum(spared, -1)
         before = jnp.concatenate([jnp.zeros_like(left[..., :1]), left[..., :-1]], -1)

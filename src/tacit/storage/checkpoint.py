@@ -84,13 +84,17 @@ class Checkpoint:
         return self._read(path, state) if path.exists() else None
 
     def _hold(self) -> None:
-        """Lock the folder, once, and remove what was left in it by writers that are no more."""
+        """Lock the folder, once, and remove what was left in it by writers that are no more.
+
+        With the lock nobody else writes there. Without (another object of this process had it, or the file system has
+        no locks), what the living write stays.
+        """
         if self._ready:
             return
         with contextlib.suppress(OSError):  # where no folder can be made, the first writing will say so
             self.folder.mkdir(parents=True, exist_ok=True)
-        if self._lock.acquire(take_over=True):
-            remove_leftovers(self.folder)
+        alone = self._lock.acquire(take_over=True)
+        remove_leftovers(self.folder, of_the_dead=not alone)
         self._ready = True
 
     def look(self, progress: Progress) -> None:
@@ -107,6 +111,7 @@ class Checkpoint:
         """Remove the checkpoints, and the folder if nothing else is in it."""
         for path in self.folder.glob(f"*{_ENDING}"):
             path.unlink()
+        remove_leftovers(self.folder, of_the_dead=True)
         self._lock.release()
         with contextlib.suppress(OSError):  # something else is in it, or another fit has just begun there
             self.folder.rmdir()

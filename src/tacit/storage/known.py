@@ -5,7 +5,6 @@ up here and nowhere else: nothing is imported or called because a file says so.
 """
 
 import dataclasses
-import functools
 import inspect
 import sys
 from typing import Any
@@ -51,6 +50,9 @@ MOVED: dict[str, str] = (
 )
 """Names in older files that now stand elsewhere: old name → new name."""
 
+_FOUND: dict[str, type] = {}
+"""The classes that were found so far, by their names in a file."""
+
 RENAMED = {"blur": "noise_floor", "door": "view", "door_": "view_"}
 """Fields and fitted attributes in older files: old name → new name."""
 
@@ -68,15 +70,17 @@ def class_of(name: str) -> type | None:
     """The class behind a name in a file; None where there is none.
 
     It is sought among the modules that are loaded, as those are that the model's own estimator needs; then among all
-    that any listed estimator needs.
+    that any listed estimator needs. What another thread is importing at that moment is waited for there, and only what
+    was found is remembered: that a module half-way through its import lacks a class says nothing.
     """
     wanted = MOVED.get(name, name)
-    found = _loaded().get(wanted)
-    if found is None:
+    if wanted not in _FOUND:
+        _FOUND.update(_loaded())
+    if wanted not in _FOUND:
         for each in registry.names():
             registry.get(each)
-        found = _loaded().get(wanted)
-    return found
+        _FOUND.update(_loaded())
+    return _FOUND.get(wanted)
 
 
 def renewed(name: str, values: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -141,14 +145,11 @@ def build(cls: type, values: dict[str, Any]) -> Any:
 
 def _loaded() -> dict[str, type]:
     """The classes of ours that a file may hold, of all modules that are loaded, by their names in a file."""
-    return _classes_in(tuple(name for name in list(sys.modules) if name.startswith(_PREFIXES)))
-
-
-@functools.lru_cache(maxsize=1)
-def _classes_in(modules: tuple[str, ...]) -> dict[str, type]:
     found: dict[str, type] = {}
-    for module in sorted(modules):
-        for cls in list(vars(sys.modules[module]).values()):
+    for module, content in sorted(list(sys.modules.items())):  # a list at once: other threads may be importing
+        if not module.startswith(_PREFIXES):
+            continue
+        for cls in list(vars(content).values()):
             # of a module that is loaded at its first use, isinstance would be that
             if issubclass(type(cls), type) and cls.__module__ == module:
                 name = name_of(cls)

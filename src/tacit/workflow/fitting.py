@@ -172,8 +172,12 @@ def fit(request: FitRequest, observer: Observer = SILENT) -> Outcome:
         ValueError: what is wrong with the rows or a setting; and whatever `tacit.workflow.requests.read` raises.
     """
     began = time.monotonic()
-    prepared = prepare(read(request, observer), observer, began)
-    return finish(prepared, run(prepared, observer))
+    asked = read(request, observer)
+    try:
+        prepared = prepare(asked, observer, began)
+        return finish(prepared, run(prepared, observer))
+    finally:
+        asked.lock.release()  # at once, for an error that is looked at keeps what it passed through
 
 
 @compilation_cache()

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from tacit.data.errors import listed
-from tacit.files import write_atomically
+from tacit.files import remove_leftovers, write_atomically
 from tacit.storage.config import RunConfig
 from tacit.storage.errors import ModelFileError
 from tacit.storage.run import CONFIG, RunFolder, runs
@@ -53,6 +53,8 @@ def choose_folder(out: Path | None, data: str, *, resume: bool, overwrite: bool)
 
 def begin(folder: Path, config: RunConfig, *, resume: bool, overwrite: bool) -> RunFolder:
     """A run folder to fit into: a new one, or with ``resume`` the one that is there."""
+    if is_run(folder):
+        remove_leftovers(folder, of_the_dead=True)
     if resume and is_run(folder):
         run = RunFolder(folder)
         rewrite(run, config)

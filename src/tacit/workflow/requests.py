@@ -77,7 +77,19 @@ def read(request: FitRequest, observer: Observer) -> Asked:
     model = None if request.model is None else model_name(request.model)
     if model is not None:
         check_model(model)
-    lock = _folder(request)
+    if request.resume and request.overwrite:
+        raise RequestError("--resume goes on with a run and --overwrite throws it away; say one of them.")
+    folder = folders.choose_folder(request.out, request.source.path, resume=request.resume, overwrite=request.overwrite)
+    lock = FolderLock(folder)
+    try:
+        _hold(lock, request)
+        return Asked(request, model, settings, lock, _rows(request, model, settings, observer))
+    except BaseException:
+        lock.release()  # at once: the error may keep this frame, and with it the lock, for as long as it is looked at
+        raise
+
+
+def _rows(request: FitRequest, model: str | None, settings: Mapping[str, Any], observer: Observer) -> Rows:
     source = request.source
     if model is not None and settings:
         source.check_place()  # at once, for what follows loads the model
@@ -87,15 +99,12 @@ def read(request: FitRequest, observer: Observer) -> Asked:
     if source.target is not None:
         rows = select_target(rows, source.target)
         observer.tell(TargetSelected(rows))
-    return Asked(request, model, settings, lock, rows)
+    return rows
 
 
-def _folder(request: FitRequest) -> FolderLock:
-    """The folder of the run, held if there is one; refuses where nothing is left to do, before anything is read."""
-    if request.resume and request.overwrite:
-        raise RequestError("--resume goes on with a run and --overwrite throws it away; say one of them.")
-    folder = folders.choose_folder(request.out, request.source.path, resume=request.resume, overwrite=request.overwrite)
-    lock = FolderLock(folder)
+def _hold(lock: FolderLock, request: FitRequest) -> None:
+    """Hold the folder of the run, if there is one; refuses where nothing is left to do, before anything is read."""
+    folder = lock.folder
     if folders.is_run(folder):
         lock.acquire()
     if folders.is_run(folder) and not request.overwrite:
@@ -105,4 +114,3 @@ def _folder(request: FitRequest) -> FolderLock:
             raise AlreadyFinished(
                 f"The fit in {folder} is finished: there is nothing to go on with. `tacit show {folder}` tells."
             )
-    return lock

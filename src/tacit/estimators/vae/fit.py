@@ -55,8 +55,8 @@ class DeepFit(DeepAnswers, Sweeps, TransformerMixin, DensityMixin, GradientFit):
         weights = weights_of(X, sample_weight)
         self.check_settings()
         random = seed_of(self.random_state)
-        self.conditions_ = Conditions.of(given, x.shape[0])
-        self._begin(x, random)
+        self.conditions_ = Conditions.of(given, weights)
+        self._begin(x, weights, random)
         stored: Any = x  # which is no array where the rows are many
         rows = RowBatch(stored, self.conditions_.encoded(given, x.shape[0]), label)
         order = random.permutation(weights.size)
@@ -74,8 +74,8 @@ class DeepFit(DeepAnswers, Sweeps, TransformerMixin, DensityMixin, GradientFit):
         random = seed_of(self.random_state)
         if fresh:
             self.check_settings()
-            self.conditions_ = Conditions.of(given, x.shape[0])
-            self._begin(x, random)
+            self.conditions_ = Conditions.of(given, weights)
+            self._begin(x, weights, random)
         self._check_values(self._deep_latent.likelihood, x)
         config = self._course(1)._replace(max_epochs=1, cosine=False, warm_epochs=0.0, patience=None)
         batches = padded(RowBatch(x[:], self.conditions_.encoded(given, x.shape[0])), weights, room(x.shape[0]))
@@ -94,10 +94,10 @@ class DeepFit(DeepAnswers, Sweeps, TransformerMixin, DensityMixin, GradientFit):
             check_whole("each of n_components", number, 1)
         return None
 
-    def _begin(self, x: DeepRows, random: np.random.Generator) -> None:
+    def _begin(self, x: DeepRows, weights: np.ndarray, random: np.random.Generator) -> None:
         """The model before the first step, and the units it works in."""
         self._passes, self._optimiser = 0, None  # what only partial_fit keeps
-        facts = Facts.of(x)
+        facts = Facts.of(x, weights)
         likelihood = parts.choose_likelihood(self.likelihood, x, facts, self.binarize)
         self._cut = self.binarize is not None and not facts.binary
         self._levels = parts.is_levels(x, facts, likelihood, self.binarize)

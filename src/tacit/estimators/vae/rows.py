@@ -63,29 +63,30 @@ class Facts(NamedTuple):
     """Whether there is nothing but 0 and 1."""
 
     @classmethod
-    def of(cls, x: DeepRows) -> Self:
-        """Looked up a part of the rows at a time; missing entries count nothing."""
+    def of(cls, x: DeepRows, weights: np.ndarray) -> Self:
+        """Looked up a part of the rows at a time; missing entries count nothing, and a row as often as it weighs."""
         shape = x.shape[1:]
         total, count, square = np.zeros(shape), np.zeros(shape), np.zeros(shape)
         low, high, binary = np.full(shape, np.inf), np.full(shape, -np.inf), True
-        for part in _parts(x):
+        for part, mass in _parts(x, weights):
             there = ~np.isnan(part)
-            total += np.where(there, part, 0.0).sum(axis=0)
-            count += there.sum(axis=0)
+            total += np.tensordot(mass, np.where(there, part, 0.0), 1)
+            count += np.tensordot(mass, there, 1)
             low = np.minimum(low, np.where(there, part, np.inf).min(axis=0))
             high = np.maximum(high, np.where(there, part, -np.inf).max(axis=0))
             binary = binary and bool((~there | (part == 0) | (part == 1)).all())
-        mean = total / np.maximum(count, 1.0)
-        for part in _parts(x):
-            square += np.where(np.isnan(part), 0.0, (part - mean) ** 2).sum(axis=0)
-        deviation = np.sqrt(square / np.maximum(count, 1.0))
+        count = np.where(count > 0, count, 1.0)
+        mean = total / count
+        for part, mass in _parts(x, weights):
+            square += np.tensordot(mass, np.where(np.isnan(part), 0.0, (part - mean) ** 2), 1)
+        deviation = np.sqrt(square / count)
         flat = ~(deviation > 1e-6 * np.maximum(np.abs(mean), 1e-30))
         return cls(mean, np.where(flat, np.maximum(np.abs(mean), 1.0), deviation), low, high, binary)
 
 
-def _parts(x: DeepRows) -> Iterator[np.ndarray]:
+def _parts(x: DeepRows, weights: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     for start in range(0, x.shape[0], CHECKED):
-        yield x[start : start + CHECKED].astype(np.float64)
+        yield x[start : start + CHECKED].astype(np.float64), weights[start : start + CHECKED]
 
 
 def check_support(likelihood: Likelihood, x: np.ndarray, first: int = 0) -> None:
@@ -128,18 +129,18 @@ class Conditions(NamedTuple):
     scale: np.ndarray | None
 
     @classmethod
-    def of(cls, given: ArrayLike | None, rows: int) -> Self:
-        """Learned from what is given at fit.
+    def of(cls, given: ArrayLike | None, weights: np.ndarray) -> Self:
+        """Learned from what is given at fit to rows of these weights.
 
         Raises:
             ValueError: it has not one line a row.
         """
         if given is None:
             return cls(None, None, None)
-        values = _lines(given, rows)
+        values = _lines(given, weights.size)
         if values.ndim == 1 and not (values.dtype.kind == "f" and (values != np.floor(values)).any()):
             return cls(np.unique(values), None, None)
-        facts = Facts.of(_numbers(values))
+        facts = Facts.of(_numbers(values), weights)
         return cls(None, facts.mean, facts.scale)
 
     @property

@@ -146,12 +146,9 @@ class FamilyComponent(Component):
         )
 
     def floored(self) -> Bool[np.ndarray, "*starts components columns"] | None:
-        """Where a component has little more width than the noise floor (on the host)."""
-        return (
-            None
-            if self.noise_floor is None
-            else np.asarray(self.family.spread) < 2.0 * np.asarray(self.noise_floor)[..., None, :]
-        )
+        """Where a component has little more width than the noise floor, or than its family allows (on the host)."""
+        least = self.family.least_spread if self.noise_floor is None else np.asarray(self.noise_floor)[..., None, :]
+        return None if least is None else np.asarray(self.family.spread) < 2.0 * least
 
     def supports(self, x: Float[Array, "rows d"]) -> Bool[Array, "rows d"]:
         return self.family.supports(x)

@@ -84,7 +84,9 @@ def _solve(sums: Gram, precisions: Float[Array, " columns"]) -> tuple[Array, Arr
     return mean, inverse, jnp.maximum(left, 0.0), logs
 
 
-def log_evidence(sums: Gram, prior: CoefficientPrior, noise: NoisePrior | float | None) -> Float[Array, ""]:
+def log_evidence(
+    sums: Gram, prior: CoefficientPrior, noise: NoisePrior | Float[Array, ""] | float | None
+) -> Float[Array, ""]:
     """``log p(y)`` in nats: σ integrated out under its prior, or known, or (None) where it is most likely."""
     _, _, left, logs = _solve(sums, prior.precisions(sums.cross.shape[0]))
     weight = sums.weight
@@ -103,8 +105,8 @@ def solve(
 
     Mean field is the independent Gaussian nearest to the exact one, in ``KL(q‖p)``: it is for a fixed σ only.
     """
-    if learn:
-        prior = _learned(sums, prior, noise)
+    if learn:  # σ, where it is known, is in units of the target: traced, so that another target compiles nothing
+        prior = _learned(sums, prior, np.asarray(noise) if isinstance(noise, float) else noise)
     mean, inverse, left, _ = _solve(sums, prior.precisions(sums.cross.shape[0]))
     evidence = float(log_evidence(sums, prior, noise))
     if isinstance(noise, NoisePrior):
@@ -121,7 +123,8 @@ def solve(
     return Solved(on_host(LinearRegression(found, dof, variance, dof, prior)), evidence, np.array([evidence]), True)
 
 
-def _learned(sums: Gram, prior: CoefficientPrior, noise: NoisePrior | float | None) -> CoefficientPrior:
+@compiled
+def _learned(sums: Gram, prior: CoefficientPrior, noise: NoisePrior | Float[Array, ""] | None) -> CoefficientPrior:
     def gain(log_scale):
         return log_evidence(sums, eqx.tree_at(lambda p: p.scale, prior, jnp.exp(log_scale)), noise)
 
