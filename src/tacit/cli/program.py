@@ -1,6 +1,7 @@
 """The program ``tacit``: its commands in order, and what stands above and below them in the help."""
 
 import contextlib
+import gc
 import os
 import sys
 from typing import Annotated
@@ -77,6 +78,7 @@ def main() -> None:
     """Run the program with the arguments of the command line."""
     # jaxlib 0.9 logs a line for every program that it finds on disk, which says nothing to anybody
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    gc.set_threshold(50_000, 20, 20)  # looking for cycles would take a tenth of the time of loading the engine
     try:
         app()
     except SystemExit as ended:

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
-import scipy.io
+import scipy  # whose `io` is loaded when it is asked for
 import scipy.sparse as sp
 
 from tacit.data.arrays import UNREADABLE, headers, refusal

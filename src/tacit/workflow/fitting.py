@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
+from tacit import workflow
 from tacit.compute import compilation_cache
 from tacit.data.dataset import numbered
 from tacit.data.images import ImageSet
@@ -18,7 +19,6 @@ from tacit.data.schema import Schema
 from tacit.data.table import Table
 from tacit.estimators.capabilities import ReadsKinds, Scores, can
 from tacit.estimators.settings import Estimator
-from tacit.evaluation.topic_trace import TopicTrace
 from tacit.inference.watch import watch
 from tacit.storage.checkpoint import Checkpoint, fingerprint
 from tacit.storage.config import RunConfig
@@ -27,7 +27,7 @@ from tacit.storage.run import REPORT, TRACE, RunFolder
 from tacit.workflow import folders
 from tacit.workflow.choosing import Chosen, Plan, choose, plan
 from tacit.workflow.events import SILENT, Observer, RowsSplit
-from tacit.workflow.judging import Judgement, empty_groups, judge
+from tacit.workflow.judging import Judgement, TopicCurves, empty_groups, judge
 from tacit.workflow.reporting import write_report
 from tacit.workflow.requests import Asked, FitRequest, read
 from tacit.workflow.sources import Rows
@@ -142,7 +142,7 @@ class Fitted:
     stopped: bool
     warnings: tuple[str, ...]
     checkpoint: Checkpoint
-    topics: TopicTrace | None
+    topics: TopicCurves | None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -212,7 +212,7 @@ def run(prepared: Prepared, observer: Observer) -> Fitted:
     fitted, folder = prepared.fitted, prepared.run
     checkpoint = Checkpoint(folder.checkpoint_folder, _fingerprint(prepared.plan, fitted), EVERY)
     log = CsvLog(folder.path / TRACE)  # of a fit that runs; what the fit itself keeps replaces it
-    topics = [] if fitted.vocabulary is None else [TopicTrace(fitted.values)]
+    topics = [] if fitted.vocabulary is None else [workflow.judging_topics.TopicTrace(fitted.values)]
     with collected() as said, watch(observer, checkpoint, log, *topics):
         chosen = _chosen(prepared.plan, fitted, observer)
     return Fitted(chosen, observer.stopped(), tuple(said), checkpoint, topics[0] if topics else None)

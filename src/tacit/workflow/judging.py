@@ -3,10 +3,11 @@
 import dataclasses
 import warnings
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from scipy import sparse
+from sklearn.base import BaseEstimator
 
 from tacit import workflow
 from tacit.estimators.capabilities import (
@@ -25,7 +26,6 @@ from tacit.estimators.stopping import stop_reason
 from tacit.evaluation.anomalies import odd_columns
 from tacit.evaluation.held_out import HeldOut, of_scores
 from tacit.evaluation.measure import measure
-from tacit.evaluation.topic_trace import TopicTrace
 from tacit.inference.closed_form import STOPPED
 from tacit.report import sentences
 from tacit.report.effects import effects
@@ -73,7 +73,14 @@ class Judgement:
     noise: float | None = None
 
 
-def judge(chosen: Chosen, fitted: Rows, kept: Rows, said: Iterable[str], trace: TopicTrace | None = None) -> Judgement:
+class TopicCurves(Protocol):
+    """What watched the topics of a fit (`tacit.evaluation.topic_trace.TopicTrace`)."""
+
+    def curves(self, estimator: BaseEstimator, tokens: float) -> dict[str, np.ndarray]:
+        """Columns over the looks of the fit."""
+
+
+def judge(chosen: Chosen, fitted: Rows, kept: Rows, said: Iterable[str], trace: TopicCurves | None = None) -> Judgement:
     """Look at a fitted model.
 
     Args:
@@ -119,7 +126,7 @@ def judge(chosen: Chosen, fitted: Rows, kept: Rows, said: Iterable[str], trace: 
 
 
 def _of_documents(
-    estimator: Estimator, fitted: Rows, kept: Rows, said: Iterable[str], trace: TopicTrace | None
+    estimator: Estimator, fitted: Rows, kept: Rows, said: Iterable[str], trace: TopicCurves | None
 ) -> Judgement:
     """Topics instead of groups, and how well the other half of a document is predicted instead of its density."""
     told = workflow.judging_topics.judge_topics(estimator, fitted, kept)

@@ -10,6 +10,7 @@ from scipy import sparse
 from tacit.estimators.capabilities import HasTopics, Scores
 from tacit.evaluation.coherence import topic_coherence
 from tacit.evaluation.topic_selection import completed
+from tacit.evaluation.topic_trace import TopicTrace as TopicTrace
 from tacit.evaluation.topics import (
     RELEVANCE,
     top_words,
