@@ -78,10 +78,11 @@ def select(
 ) -> Selection | TopicSelection:
     """Fit every number of components with every covariance structure, and choose.
 
-    Half of a candidate's starts are made from the rows: three are hierarchical (Ward's on scaled principal components
-    and on scaled columns, and one by the likelihood of Gaussians, as mclust's), the others k-means'. Half are what the
-    best candidates of other structures and as many components say of the rows; with one structure there is no such
-    half. Fits that rest on their floor are listed and never chosen. Ctrl-C ends the search with what has been fitted
+    A candidate's starts are made from the rows: three are hierarchical (Ward's on scaled principal components and on
+    scaled columns, and one by the likelihood of Gaussians, as mclust's), the others k-means'. Half as many are what the
+    best candidates of other structures and as many components say of the rows. (With ``effort="thorough"`` both halves
+    together are ``n_init``; with one structure there are none of others.) Candidates race: see ``effort``. Fits that
+    rest on their floor are listed and never chosen. Ctrl-C ends the search with what has been fitted
     so far.
 
     Other models that have a number of components (clusters, dimensions of a code, topics) are fitted with each of them
@@ -97,7 +98,7 @@ def select(
             of these if None.
         estimator: any mixture, or another model that has a number of components; its other settings stay. A
             ``GaussianMixture`` with a floor relative to the data if None.
-        n_init: starts of every candidate of a mixture, of both halves together.
+        n_init: starts of every candidate of a mixture.
         effort: how hard to look among mixtures. "usual": every candidate is fitted some iterations, and only those that
             can still win go on to their end, with all of the structure that wins; the others are marked as
             ``outpaced``. "quick": fewer iterations, and no starts from what other structures found; the best maximum
