@@ -24,6 +24,11 @@ Criterion = Annotated[
     ),
 ]
 
+Quick = Annotated[bool, typer.Option("--quick", help="Look at candidates shortly: the best one is missed more often.")]
+Thorough = Annotated[
+    bool, typer.Option("--thorough", help="Fit every candidate to its end, also those that cannot win.")
+]
+
 
 @guarded
 def fit(
@@ -47,12 +52,8 @@ def fit(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a fit that was broken off.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that is in the folder.")] = False,
     criterion: Criterion = None,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Look at candidates shortly: the best one is missed more often.")
-    ] = False,
-    thorough: Annotated[
-        bool, typer.Option("--thorough", help="Fit every candidate to its end, also those that cannot win.")
-    ] = False,
+    quick: Quick = False,
+    thorough: Thorough = False,
     long: options.Long = None,
     kind: options.Kinds = None,
     id_column: options.IdColumn = None,

@@ -17,7 +17,7 @@ import numpy as np
 from tacit.data.dataset import Dataset
 from tacit.estimators.mixture.base import Search
 from tacit.estimators.mixture.em import LikelihoodMixture
-from tacit.estimators.mixture.starts import HIERARCHIES, Drawn, draw, laid
+from tacit.estimators.mixture.starts import HIERARCHIES, DrawnStarts, draw, laid
 from tacit.evaluation.rows import fresh
 from tacit.inference.closed_form import CONVERGED, INTERRUPTED, STOPPED
 from tacit.inference.fit import Fit
@@ -113,7 +113,7 @@ class Lane:
         """Whether Ctrl-C ended a fit of it."""
         return any(runner.fit.status == INTERRUPTED for runner in self.runners)
 
-    def look(self, drawn: Drawn, effort: Effort) -> None:
+    def look(self, drawn: DrawnStarts, effort: Effort) -> None:
         """Fit starts that were drawn."""
         schedule, tracks = self.schedule, 1
         if effort.explored is not None:
@@ -217,13 +217,15 @@ def _lane(base: LikelihoodMixture, structure: str | None, rows: Dataset, most: i
     return Lane(searcher, search, searcher.schedule(search))
 
 
-def _drawn(lane: Lane, rows: Dataset, methods: list[str], numbers: Sequence[int]) -> Drawn:
+def _drawn(lane: Lane, rows: Dataset, methods: list[str], numbers: Sequence[int]) -> DrawnStarts:
     """Starts of every number of components by each of some methods."""
     layout, every = lane.search.layout, np.repeat(np.asarray(numbers), len(methods))
     return draw(layout.plain, rows, layout.view, methods * len(numbers), every, lane.search.random)
 
 
-def _cross(lanes: Sequence[Lane], drawn: Drawn, effort: Effort, most: int, chosen: Sequence[Sequence[int]]) -> None:
+def _cross(
+    lanes: Sequence[Lane], drawn: DrawnStarts, effort: Effort, most: int, chosen: Sequence[Sequence[int]]
+) -> None:
     """Chosen candidates of every structure begun again from what the best others of as many components say of the rows.
 
     A structure's own starts may all end in a poor maximum; that of another is seldom poor in the same way.

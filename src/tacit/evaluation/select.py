@@ -126,15 +126,8 @@ def select(
     base.check_settings()
     if isinstance(base, VariationalMixture):
         return _by_bound(base, covariance, rows, numbers, n_init, criterion)
-    whole = criterion == "held-out" or base.inference not in ("em", "hard-em")
-    hard = EFFORTS["thorough" if whole else effort]
-    column = "bic" if criterion == "held-out" else criterion
     structures = _structures(base, covariance, rows.shape[1])
-    candidates = race.candidates(base, structures, rows, numbers.tolist(), n_init, hard, column)
-    if criterion == "held-out":
-        for candidate in candidates:
-            candidate.row["held_out"] = _held_out(candidate.unfitted(), rows)
-    return _choose(candidates, criterion)
+    return _by_likelihood(base, structures, rows, numbers.tolist(), n_init, criterion, effort)
 
 
 def _numbers(components: Iterable[int]) -> np.ndarray:
@@ -160,6 +153,25 @@ def _of_others(
     if sample_weight is not None:
         raise ValueError("documents of a topic model have no weights")
     return select_topics(X, numbers, criterion or "completion", estimator=estimator, random_state=random_state)
+
+
+def _by_likelihood(
+    base: LikelihoodMixture,
+    structures: Sequence[str | None],
+    rows: Dataset,
+    numbers: Sequence[int],
+    n_init: int,
+    criterion: str,
+    effort: str,
+) -> Selection:
+    """The fit of the largest criterion; they race where exact steps are taken, and unseen rows do not decide."""
+    held_out = criterion == "held-out"
+    whole = held_out or base.inference not in ("em", "hard-em")
+    hard = EFFORTS["thorough" if whole else effort]
+    candidates = race.candidates(base, structures, rows, numbers, n_init, hard, "bic" if held_out else criterion)
+    for candidate in candidates if held_out else ():
+        candidate.row["held_out"] = _held_out(candidate.unfitted(), rows)
+    return _choose(candidates, criterion)
 
 
 def _by_bound(

@@ -1,7 +1,7 @@
 """The closed-form driver in the host's loop: many starts at once, and the best of them."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -18,6 +18,10 @@ from tacit.inference.watch import Progress
 from tacit.waiting import keeping
 
 SLACK = 1e-10
+
+
+Reduce = Callable[[Iterable[cf.Sums]], cf.Sums]
+"""How the sums of parts of the rows come together."""
 
 
 class Fit(NamedTuple):
@@ -49,6 +53,8 @@ def fit(
     groups: np.ndarray | None = None,
     sound: Callable[[PyTree], np.ndarray] | None = None,
     halving: Sequence[int] = (),
+    reduce: Reduce = cf.total_sums,
+    weight: float | None = None,
     eager: bool = False,
 ) -> list[Fit]:
     """Raise the bound from every start until it stands still, and keep the best of every group of starts.
@@ -68,6 +74,9 @@ def fit(
         sound: tells of stacked models which are sound, ``[starts]``; these win over the others, whatever their bounds.
         halving: after so many iterations the worse half of every group of starts is left, so often that one start of
             a group goes on after the last of them (successive halving; Jamieson & Talwalkar 2016).
+        reduce: how the sums of the source's blocks come together. Where the source holds a part of the rows, it adds
+            the sums of the other parts too: then every process goes through the same models.
+        weight: of all rows, where the source holds a part of them.
         eager: compute with NumPy and compile nothing; the rows are held in memory, and the models' methods take arrays
             that lead with the starts.
 
@@ -75,8 +84,8 @@ def fit(
         the best start of every group.
     """
     kind = _Eager if eager else _ClosedForm
-    fitting = kind(source, view, limits(source, max_iter, tol), accelerate, label)
-
+    knobs = limits(source.total_weight if weight is None else weight, max_iter, tol)
+    fitting = kind(source, view, knobs, accelerate, label, reduce)
     groups = np.zeros(key.shape[0], int) if groups is None else groups
     judge = sound or _all_sound
 
@@ -115,13 +124,13 @@ def _halved(
     return dataclasses.replace(state, status=status)
 
 
-def limits(source: BlockSource, max_iter: int | np.ndarray, tol: float) -> cf.Limits:
-    """The traced knobs of a fit."""
+def limits(weight: float, max_iter: int | np.ndarray, tol: float) -> cf.Limits:
+    """The traced knobs of a fit to rows of so much weight."""
     return cf.Limits(
         np.asarray(max_iter),
         np.asarray(float(tol)),
         np.asarray(SLACK),
-        np.asarray(float(source.total_weight)),
+        np.asarray(float(weight)),
     )
 
 
@@ -130,11 +139,14 @@ class _ClosedForm:
 
     snapshots: tuple[int, ...] = (0, 3, 5, 16)
 
-    def __init__(self, source: BlockSource, view: View, limits: cf.Limits, accelerate: bool, label: str) -> None:
-        self.source, self.limits, self.label = source, limits, label
+    def __init__(
+        self, source: BlockSource, view: View, limits: cf.Limits, accelerate: bool, label: str, reduce: Reduce
+    ) -> None:
+        self.source, self.limits, self.label, self.reduce = source, limits, label, reduce
         self.size, self.accelerate = source.size, accelerate
         self.view, self.blocks = self._placed(view, source)
-        self.fused = len(self.blocks) == 1  # several blocks are worked on side by side
+        # several blocks are worked on side by side, and other parts of the rows are waited for outside of a program
+        self.fused = len(self.blocks) == 1 and reduce is cf.total_sums
         self._compiled = False
 
     def _placed(self, view: View, source: BlockSource) -> tuple[View, tuple[Block, ...]]:
@@ -208,7 +220,7 @@ class _ClosedForm:
         # the first time compiles, which threads would each do for themselves
         parts = side_by_side(work, blocks) if self._compiled else [work(block) for block in blocks]
         self._compiled = True
-        return cf.total_sums(parts)
+        return self.reduce(parts)
 
 
 class _Eager(_ClosedForm):
@@ -248,7 +260,7 @@ class _Eager(_ClosedForm):
 
     def _evaluate(self, steps: PyTree, state: cf.State) -> cf.Sums:
         parts = (cf.accumulate(steps, block, self.view, state.key, state.iteration) for block in self.blocks)
-        return cf.total_sums(parts)
+        return self.reduce(parts)
 
 
 def _with_rows(whole: Array, part: Array, places: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ from tacit.estimators.base import weighted
 from tacit.estimators.capabilities import Restarts
 from tacit.estimators.mixture.answers import LikelihoodAnswers
 from tacit.estimators.mixture.base import Layout, MixtureBase, Search
-from tacit.estimators.mixture.starts import Drawn, draw
+from tacit.estimators.mixture.starts import DrawnStarts, draw
 from tacit.estimators.settings import Choice, settings
 from tacit.inference.fit import Fit
 from tacit.models.mixture.bayesian import MixturePosterior
@@ -73,11 +73,11 @@ class LikelihoodMixture(LikelihoodAnswers, Restarts, MixtureBase):
     ) -> tuple[Start, bool]:
         return self._from_drawn(layout, draw(layout.plain, rows, layout.view, methods, numbers, random))
 
-    def _from_drawn(self, layout: Layout, drawn: Drawn) -> tuple[Start, bool]:
+    def _from_drawn(self, layout: Layout, drawn: DrawnStarts) -> tuple[Start, bool]:
         assert isinstance(layout.template, MixtureModel)
         return self._started(drawn.begun(layout.template, layout.view), layout.view)
 
-    def explore(self, search: Search, drawn: Drawn, schedule: MixtureSchedule, apart: np.ndarray) -> Search:
+    def explore(self, search: Search, drawn: DrawnStarts, schedule: MixtureSchedule, apart: np.ndarray) -> Search:
         """Fits from starts that were drawn: the best of those that are not ``apart`` (numbers from 0, ``[starts]``)."""
         begun, given = self._from_drawn(search.layout, drawn)
         return search._replace(fits=self._run(search, begun, apart, schedule), given=given)

@@ -102,7 +102,7 @@ def seeding_features(template: MixtureModel, rows: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(features), 0.0, features)
 
 
-class Drawn(NamedTuple):
+class DrawnStarts(NamedTuple):
     """Starts that were drawn: the rows that were looked at, and what is said of each of them."""
 
     rows: np.ndarray
@@ -131,7 +131,7 @@ def draw(
     methods: Sequence[str],
     components: np.ndarray,
     random: np.random.Generator,
-) -> Drawn:
+) -> DrawnStarts:
     """All starts, from a sample of at most 16 384 rows."""
     sample = rows.sample(SAMPLE_ROWS, random)
     part, weights = sample.rows().astype(np.float64), sample.weights
@@ -140,7 +140,7 @@ def draw(
     with computing("drawing starts", rows.shape, keeps=False):
         drawing = partial(with_noise, responsibilities) if template.noise else responsibilities
         shares = drawing(methods, features, weights, components, width, random)
-    return Drawn(part, weights, shares, components)
+    return DrawnStarts(part, weights, shares, components)
 
 
 def laid(model: MixtureModel, shares: np.ndarray, width: int) -> np.ndarray:
