@@ -69,8 +69,9 @@ def feed(estimator: Estimator, values: Values, schema: Schema | None) -> Values 
         A data set or a table with named columns; sparse counts and images as they are.
     """
     if schema is None or sparse.issparse(values):
-        apart = isinstance(values, Dataset) and not can(estimator, TakesDatasets)
-        return values.rows() if apart else values
+        if isinstance(values, Dataset) and not can(estimator, TakesDatasets):
+            return values.rows()
+        return values
     data = dataset_of(values)
     if can(estimator, TakesDatasets):
         return data.described(schema)
