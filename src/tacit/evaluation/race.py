@@ -113,19 +113,20 @@ class Lane:
         """Whether Ctrl-C ended a fit of it."""
         return any(runner.fit.status == INTERRUPTED for runner in self.runners)
 
-    def look(self, drawn: DrawnStarts, effort: Effort) -> None:
-        """Fit starts that were drawn."""
+    def look(self, drawn: DrawnStarts, effort: Effort, spare: int = 0) -> None:
+        """Fit starts that were drawn; the last ``spare`` only make up their number."""
         schedule, tracks = self.schedule, 1
         if effort.explored is not None:
             most = min(effort.explored, schedule.max_iter)
             schedule = schedule._replace(max_iter=most, halving=tuple(h for h in effort.halving if h < most))
             tracks = TRACKS
-        numbers = drawn.components
+        numbers = drawn.components[: len(drawn.components) - spare]
         order = np.concatenate([np.arange((numbers == number).sum()) % tracks for number in np.unique(numbers)])
         pairs, apart = np.unique(np.stack([numbers, order]), axis=1, return_inverse=True)
-        found = self.searcher.explore(self.search, drawn, schedule, apart.ravel())
+        groups = np.append(apart.ravel(), np.full(spare, pairs.shape[1]))
+        found = self.searcher.explore(self.search, drawn, schedule, groups)
         self.search = found._replace(fits=[])
-        self.runners += self._lines(found.fits, pairs[0])
+        self.runners += self._lines(found.fits[: pairs.shape[1]], pairs[0])
 
     def best(self, number: int) -> Runner:
         """The best fit of a candidate so far."""
@@ -138,8 +139,10 @@ class Lane:
     def go_on(self, places: Sequence[int], iterations: int) -> None:
         """Some fits that many iterations further at most."""
         fits = [self.runners[place].fit for place in places]
-        left = np.array([min(iterations, self.schedule.max_iter - fit.iteration) for fit in fits])
-        further = self.searcher.go_on(self.search, fits, self.schedule._replace(max_iter=left))
+        left = [min(iterations, int(self.schedule.max_iter) - fit.iteration) for fit in fits]
+        more = _bucket(len(fits)) - len(fits)  # fits that stop at once
+        schedule = self.schedule._replace(max_iter=np.array(left + [0] * more))
+        further = self.searcher.go_on(self.search, fits + fits[:1] * more, schedule)[: len(fits)]
         numbers = np.array([self.runners[place].row["n_components"] for place in places])
         for place, runner in zip(places, self._lines(further, numbers), strict=True):
             self.runners[place] = runner
@@ -232,7 +235,7 @@ def _cross(
     """
     numbers = sorted({number for each in chosen for number in each})
     best = {(at, number): lane.best(number) for at, lane in enumerate(lanes) for number in numbers}
-    width = drawn.shares.shape[-1]
+    width, drawn_numbers = drawn.shares.shape[-1], len(np.unique(drawn.components))
 
     @functools.cache
     def said(at: int, number: int) -> np.ndarray:
@@ -246,10 +249,18 @@ def _cross(
     for at, lane in enumerate(lanes):
         pairs = [(other, number) for number in chosen[at] for other in others(at, number)]
         if pairs:
+            spare = 0 if len(chosen[at]) == drawn_numbers else _bucket(len(pairs)) - len(pairs)
+            pairs += pairs[-1:] * spare
             shares = np.stack([said(*pair) for pair in pairs])
-            lane.look(drawn._replace(shares=shares, components=np.array([number for _, number in pairs])), effort)
+            components = np.array([number for _, number in pairs])
+            lane.look(drawn._replace(shares=shares, components=components), effort, spare)
         if lane.interrupted:
             return
+
+
+def _bucket(number: int) -> int:
+    """So many fits that few numbers of them are ever compiled: 4, or a multiple of 16."""
+    return 4 if number <= 4 else -(-number // 16) * 16
 
 
 def _leading(lanes: Sequence[Lane], column: str, numbers: Sequence[int]) -> list[list[int]]:
