@@ -56,10 +56,10 @@ def candidates(
     for kind in kinds:
         mine = np.flatnonzero([s == kind for s in structures])
         mine = mine[np.argsort(k[mine], kind="stable")]
-        mine = mine[np.isfinite(value[mine])]
         colour = style.ACCENT if kind == own else "#9AA5AE" if len(kinds) <= 5 else "#B9C1C8"
         weight = 1.0 if kind == own or len(kinds) <= 5 else 0.6
         _line(ax, k[mine], value[mine], hollow[mine], colour, weight, 4 if kind == own else 3)
+        mine = mine[np.isfinite(value[mine])]
         if len(mine):
             ends.append((float(k[mine[-1]]), float(value[mine[-1]]), kind, colour))
     if chosen is not None and np.isfinite(value[chosen]):
@@ -84,6 +84,7 @@ def _line(
     height: int,
 ) -> None:
     line = weight * (style.LINE if height > 3 else 1.0)
+    value = np.where(np.isfinite(value), value, np.nan)  # the line has a gap where a candidate has no criterion
     ax.plot(k, value, color=colour, linewidth=line, zorder=height)
     dot: dict[str, Any] = {"color": colour, "zorder": height}
     ax.plot(k[~hollow], value[~hollow], "o", markersize=3.5 * weight, **dot)

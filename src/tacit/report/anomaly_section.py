@@ -140,9 +140,10 @@ def anomaly_reasons(
         at_most: Greatest number of columns named.
     """
     share = np.ones((len(values), 1)) if responsibilities is None else np.asarray(responsibilities)
-    group = np.nan_to_num(share[rows]).argmax(1)
+    own = np.nan_to_num(share[rows])
+    group, noise = own.argmax(1), 1.0 - own.sum(1) > own.max(1)
     share = np.nan_to_num(share if sample is None else share[sample])
-    names = "this table" if responsibilities is None else "its group"
+    of = "this table" if responsibilities is None else "its group"
     found: list[list[tuple[float, str]]] = [[] for _ in rows]
     for j, column in enumerate(columns):
         x = values[:, j] if sample is None else values[sample, j]
@@ -150,6 +151,7 @@ def anomaly_reasons(
         for i, row in enumerate(rows):
             if np.isfinite(values[row, j]):
                 weight = np.where(seen, share[:, group[i]], 0.0)
+                names = "the nearest group" if noise[i] else of
                 found[i].append(_surprise(float(values[row, j]), x, weight, column, names))
     said = []
     for each in found:
