@@ -68,3 +68,8 @@ def test_a_subclass_or_a_stranger_has_no_name() -> None:
 
     with pytest.raises(ValueError, match="Mine is not a listed model"):
         registry.name_of(Mine())
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_settings_are_known_without_importing_the_model(name: str) -> None:
+    assert registry.settings(name) == tuple(registry.get(name)._get_param_names())

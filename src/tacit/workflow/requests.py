@@ -9,7 +9,7 @@ from tacit.storage.lock import FolderLock
 from tacit.workflow import folders, texts
 from tacit.workflow.errors import AlreadyFinished, RequestError
 from tacit.workflow.events import DataRead, Observer, TargetSelected
-from tacit.workflow.settings import check_model, model_name, named, parse
+from tacit.workflow.settings import check_model, check_names, model_name, named, parse
 from tacit.workflow.sources import DataSource, Rows
 from tacit.workflow.targets import select_target
 
@@ -91,9 +91,12 @@ def read(request: FitRequest, observer: Observer) -> Asked:
 
 def _rows(request: FitRequest, model: str | None, settings: Mapping[str, Any], observer: Observer) -> Rows:
     source = request.source
-    if model is not None and settings:
-        source.check_place()  # at once, for what follows loads the model
-        named(model, settings)
+    if settings:
+        source.check_place()  # at once, for what follows may load the model
+        if model is None:
+            check_names(settings)
+        else:
+            named(model, settings)
     rows = source.load(corpus=texts.wanted(source.path, source.text_options, model))
     observer.tell(DataRead(rows))
     if source.target is not None:

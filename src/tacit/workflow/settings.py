@@ -90,6 +90,17 @@ def named(model: str, given: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def check_names(given: Mapping[str, Any]) -> None:
+    """Raise `RequestError` for a setting that no model has."""
+    known = {name for model in registry.names() for name in known_settings(model)}
+    for key in given:
+        if key in OWN_OPTIONS:
+            raise RequestError(f"--set {key} has an option of its own: {OWN_OPTIONS[key]}.")
+        if not known & set(PLAIN.get(key, (key,))):
+            near = nearest(key, [*PLAIN, *sorted(known)])
+            raise RequestError(f"no model has a setting {key!r}.{near} With --model NAME those of one are listed.")
+
+
 def model_name(asked: str) -> str:
     """A model under its own name."""
     return MODELS.get(asked, asked) if MODELS.get(asked, asked) in registry.names() else asked
