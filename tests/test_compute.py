@@ -6,8 +6,9 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import pytest
+import threadpoolctl
 
-from tacit.compute import compilation_cache, double_precision, side_by_side, single_precision
+from tacit.compute import compilation_cache, double_precision, eagerly, side_by_side, single_precision
 
 
 def test_results_come_in_the_order_of_the_items() -> None:
@@ -65,3 +66,34 @@ def test_scopes_of_the_cache_that_overlap_in_threads_leave_the_setting_as_it_was
     thread.join()
     assert seen == {"both": str(tmp_path / "first"), "alone": str(tmp_path / "first")}
     assert jax.config.jax_compilation_cache_dir == before
+
+
+def _blas_threads() -> set[int]:
+    return {each["num_threads"] for each in threadpoolctl.threadpool_info() if each["user_api"] == "blas"}
+
+
+def test_small_products_have_one_thread_and_the_others_what_they_had() -> None:
+    before, opened, ending = _blas_threads(), threading.Event(), threading.Event()
+    seen = []
+
+    def other() -> None:
+        with eagerly():
+            seen.append(_blas_threads())
+            opened.set()
+            ending.wait(10.0)
+        seen.append(_blas_threads())
+
+    thread = threading.Thread(target=other)
+    with eagerly():
+        with eagerly():
+            assert _blas_threads() == {1}
+        assert _blas_threads() == {1}
+        thread.start()
+        opened.wait(10.0)
+    assert _blas_threads() == before  # though the other thread's scope is open
+    ending.set()
+    thread.join()
+    assert seen == [{1}, before]
+    assert _blas_threads() == before
+    with eagerly(False):
+        assert _blas_threads() == before

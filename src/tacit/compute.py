@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 import equinox as eqx
 import jax
 import numpy as np
+import threadpoolctl
 from jaxtyping import PRNGKeyArray
 
 from tacit.waiting import leave_running
@@ -67,6 +68,32 @@ def single_precision(function: Callable[_P, _R]) -> Callable[_P, _R]:
     return scoped
 
 
+@functools.cache
+def _blas() -> threadpoolctl.ThreadpoolController:
+    """What sets the number of BLAS's threads; to look for the libraries takes some milliseconds."""
+    return threadpoolctl.ThreadpoolController().select(user_api="blas")
+
+
+_SETTING = threading.Lock()
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """One thread of BLAS: small products are done before a second one has begun.
+
+    The number belongs to the thread or to the process, as the library has it. What is 1 already is left alone, so of
+    scopes that overlap in several threads only one puts back what was before.
+    """
+    with _SETTING:
+        several = any(library.num_threads > 1 for library in _blas().lib_controllers)
+        limiter = _blas().limit(limits=1) if several else None
+    try:
+        yield
+    finally:
+        if limiter is not None:
+            limiter.restore_original_limits()
+
+
 _EAGER = contextvars.ContextVar("_EAGER", default=False)
 
 
@@ -76,9 +103,10 @@ def eagerly(wanted: bool = True) -> Iterator[None]:
 
     It is for functions over `tacit.arrays`, where the problem is so small that compiling takes longer than computing.
     """
+    single = _one_thread() if wanted and not _EAGER.get() else contextlib.nullcontext()
     token = _EAGER.set(wanted)
     try:
-        with np.errstate(all="ignore") if wanted else contextlib.nullcontext():
+        with single, np.errstate(all="ignore") if wanted else contextlib.nullcontext():
             yield
     finally:
         _EAGER.reset(token)

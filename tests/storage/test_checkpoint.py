@@ -121,7 +121,10 @@ def test_an_interrupt_at_any_instant_leaves_a_whole_checkpoint(
     assert same(fitted(rows), fitted(rows, Checkpoint(tmp_path / "c", "x")), tmp_path)
 
 
-def test_a_fit_that_had_ended_is_not_repeated(rows: np.ndarray, tmp_path: Path) -> None:
+def test_a_fit_that_had_ended_is_not_repeated(
+    rows: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint, "WORTH_SECONDS", 0.0)  # however short it was
     whole = fitted(rows, Checkpoint(tmp_path / "c", "x"))
     log = Log()
     again = fitted(rows, Checkpoint(tmp_path / "c", "x"), log)
@@ -129,7 +132,20 @@ def test_a_fit_that_had_ended_is_not_repeated(rows: np.ndarray, tmp_path: Path) 
     assert same(whole, again, tmp_path)
 
 
-def test_fits_of_one_run_are_told_apart(rows: np.ndarray, tmp_path: Path) -> None:
+def test_a_short_fit_is_fitted_again_rather_than_kept(
+    rows: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint, "WORTH_SECONDS", 1e9)
+    whole = fitted(rows, Checkpoint(tmp_path / "c", "x"))
+    log = Log()
+    again = fitted(rows, Checkpoint(tmp_path / "c", "x"), log)
+    assert log.lengths
+    assert same(whole, again, tmp_path)
+
+
+def test_fits_of_one_run_are_told_apart(rows: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoint, "WORTH_SECONDS", 0.0)
+
     def all_fits(*more: object) -> list[GaussianMixture]:
         watcher = Checkpoint(tmp_path / "c", "x")
         return [fitted(rows[start:], watcher, *more) for start in (0, 10, 20)]
@@ -317,6 +333,7 @@ def test_a_full_disk_does_not_end_the_fit(rows: np.ndarray, tmp_path: Path, monk
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("tacit.files.os.replace", fails)
+    monkeypatch.setattr(checkpoint, "WORTH_SECONDS", 0.0)
     with pytest.warns(UserWarning, match="No space left on device. The fit goes on"):
         found = fitted(rows, Checkpoint(tmp_path / "c", "x"))
     monkeypatch.undo()

@@ -99,11 +99,10 @@ def select(
         estimator: any mixture, or another model that has a number of components; its other settings stay. A
             ``GaussianMixture`` with a floor relative to the data if None.
         n_init: starts of every candidate of a mixture.
-        effort: how hard to look among mixtures. "usual": every candidate is fitted some iterations, and only those that
-            can still win go on to their end, with all of the structure that wins; the others are marked as
-            ``outpaced``. "quick": fewer iterations, and no starts from what other structures found; the best maximum
-            of the likelihood is missed more often. "thorough": every start of every candidate goes to its end, as it
-            always does where held-out rows decide.
+        effort: how hard to look among mixtures. "usual": all candidates are fitted some iterations, and only those that
+            can still win go on, with all of the structure that wins; the others are marked as ``outpaced``. "quick":
+            fewer iterations, and no starts from what other structures found; the best maximum is missed more often.
+            "thorough": every start goes to its end, as it always does where held-out rows decide.
         sample_weight: a weight a row.
         random_state: seed.
 
@@ -118,16 +117,13 @@ def select(
     base = clone(estimator) if estimator is not None else GaussianMixture(tol=1e-5, max_iter=500)
     base.set_params(random_state=random_state, n_components=int(numbers[0]))
     rows = weighted(base.read(X, reset=True, minimum=2), sample_weight)
-    if numbers[0] > len(rows):
-        raise ValueError(f"components begins at {numbers[0]}, and there are only {len(rows)} rows")
-    numbers = numbers[numbers <= len(rows)]
+    numbers = _at_most(numbers, len(rows))
     if estimator is None:
         base.set_params(reg_covar=FLOOR * rows.moments().least_variance)
     base.check_settings()
     if isinstance(base, VariationalMixture):
         return _by_bound(base, covariance, rows, numbers, n_init, criterion)
-    structures = _structures(base, covariance, rows.shape[1])
-    return _by_likelihood(base, structures, rows, numbers.tolist(), n_init, criterion, effort)
+    return _by_likelihood(base, covariance, rows, numbers.tolist(), n_init, criterion, effort)
 
 
 def _numbers(components: Iterable[int]) -> np.ndarray:
@@ -136,6 +132,13 @@ def _numbers(components: Iterable[int]) -> np.ndarray:
     if numbers.size == 0 or numbers[0] < 1:
         raise ValueError(f"components must be whole numbers of at least 1, got {list(numbers)}")
     return numbers
+
+
+def _at_most(numbers: np.ndarray, rows: int) -> np.ndarray:
+    """Those that so many rows can have."""
+    if numbers[0] > rows:
+        raise ValueError(f"components begins at {numbers[0]}, and there are only {rows} rows")
+    return numbers[numbers <= rows]
 
 
 def _of_others(
@@ -157,7 +160,7 @@ def _of_others(
 
 def _by_likelihood(
     base: LikelihoodMixture,
-    structures: Sequence[str | None],
+    covariance: str | Sequence[str] | None,
     rows: Dataset,
     numbers: Sequence[int],
     n_init: int,
@@ -168,6 +171,7 @@ def _by_likelihood(
     held_out = criterion == "held-out"
     whole = held_out or base.inference not in ("em", "hard-em")
     hard = EFFORTS["thorough" if whole else effort]
+    structures = _structures(base, covariance, rows.shape[1])
     candidates = race.candidates(base, structures, rows, numbers, n_init, hard, "bic" if held_out else criterion)
     for candidate in candidates if held_out else ():
         candidate.row["held_out"] = _held_out(candidate.unfitted(), rows)

@@ -72,20 +72,16 @@ def fit(
         repair: sees the stacked starts; may return them in a safer form, to begin with these instead.
         groups: which starts compete with one another, ``[starts]`` numbers from 0 (all of them if None).
         sound: tells of stacked models which are sound, ``[starts]``; these win over the others, whatever their bounds.
-        halving: after so many iterations the worse half of every group of starts is left, so often that one start of
-            a group goes on after the last of them (successive halving; Jamieson & Talwalkar 2016).
-        reduce: how the sums of the source's blocks come together. Where the source holds a part of the rows, it adds
-            the sums of the other parts too: then every process goes through the same models.
+        halving: after so many iterations the worse half of every group is left, after the last of them all but one start
+            (successive halving; Jamieson & Talwalkar 2016).
+        reduce: how the sums of the source's blocks come together; where it holds a part of the rows, with those of others.
         weight: of all rows, where the source holds a part of them.
-        eager: compute with NumPy and compile nothing; the rows are held in memory, and the models' methods take arrays
-            that lead with the starts.
+        eager: compile nothing; the rows are in memory, and the models' methods take NumPy arrays that lead with starts.
 
-    Returns:
-        the best start of every group.
+    Returns: the best start of every group.
     """
-    kind = _Eager if eager else _ClosedForm
-    knobs = limits(source.total_weight if weight is None else weight, max_iter, tol)
-    fitting = kind(source, view, knobs, accelerate, label, reduce)
+    knobs = limits(weight or source.total_weight, max_iter, tol)
+    fitting = (_Eager if eager else _ClosedForm)(source, view, knobs, accelerate, label, reduce)
     groups = np.zeros(key.shape[0], int) if groups is None else groups
     judge = sound or _all_sound
 
