@@ -176,22 +176,22 @@ def test_a_column_of_a_concatenated_stack_has_a_density_and_a_conditional_one() 
 def test_draws_of_a_concatenated_stack_follow_its_components() -> None:
     stack = concatenated()
     random = np.random.default_rng(8)
-    labels = np.repeat(np.arange(6), 3000)
+    labels = np.repeat(np.arange(6), 600)
     drawn = stack.draw(labels, random)
     for k in range(6):
         column = jax.tree.map(lambda leaf, k=k: leaf, stack.column(0))
         points = np.sort(drawn[labels == k, 0])
         theory = column.cdf(points[:, None])[:, k]
-        assert np.abs(theory - (np.arange(3000) + 0.5) / 3000).max() * np.sqrt(3000) < 2.2
-    rows = np.tile([[1.0, np.nan]], (6000, 1))
-    holed, some = stack.with_rows(complete=False, tile=6000), np.tile([[1, 3, 5]], (6000, 1))
+        assert np.abs(theory - (np.arange(600) + 0.5) / 600).max() * np.sqrt(600) < 2.2
+    rows = np.tile([[1.0, np.nan]], (600, 1))
+    holed, some = stack.with_rows(complete=False, tile=600), np.tile([[1, 3, 5]], (600, 1))
     fresh = holed.redraw(holed.hidden(rows), some, random)
     exact = fresh + holed.correction(rows, fresh, some)
     given = stack.column_given(1, [holed.given(rows)])
     for draw, k in enumerate(some[0]):
         points = np.sort(exact[:, draw, 1])
         theory = given.cdf(points[:, None, None])[:, 0, k]
-        assert np.abs(theory - (np.arange(6000) + 0.5) / 6000).max() * np.sqrt(6000) < 2.2
+        assert np.abs(theory - (np.arange(600) + 0.5) / 600).max() * np.sqrt(600) < 2.2
 
 
 def test_the_two_kinds_of_stacks_are_what_mixtures_hold() -> None:
