@@ -39,7 +39,6 @@ COMMANDS: dict[str, tuple[list[str], float, float]] = {
 }
 """What is typed, and the seconds asked for, cold and kept."""
 
-TEXTS = "[' '.join(r.choice(list('abcdefghijklmnopqrstuvwxyz'), 40)) for _ in range(200)]"
 HEAD = "import numpy as np, tacit; r = np.random.default_rng(0); "
 FITS: dict[str, tuple[str, str, float, float]] = {
     "GaussianMixture(3), iris": (
@@ -70,7 +69,7 @@ FITS: dict[str, tuple[str, str, float, float]] = {
         3.5,
     ),
     "LatentDirichletAllocation(10), 200 texts": (
-        HEAD + f"tacit.LatentDirichletAllocation(10).fit({TEXTS})",
+        HEAD + "tacit.LatentDirichletAllocation(10).fit(r.poisson(0.3, (200, 300)))",
         "",
         4.8,
         3.5,
@@ -97,7 +96,7 @@ FITS: dict[str, tuple[str, str, float, float]] = {
     ),
     "infer, one parameter": (
         HEAD + "import jax.numpy as jnp; y = r.normal(1.0, 1.0, 50); "
-        "tacit.infer(lambda p: -0.5 * jnp.sum((y - p['m']) ** 2) - 0.5 * p['m'] ** 2, {'m': 0.0})",
+        "tacit.infer(lambda p: -0.5 * jnp.sum((y - p['m']) ** 2) - 0.5 * p['m'] ** 2, parameters={'m': 0.0})",
         "",
         5.1,
         3.5,
