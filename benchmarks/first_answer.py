@@ -96,7 +96,7 @@ FITS: dict[str, tuple[str, str, float, float]] = {
     ),
     "infer, one parameter": (
         HEAD + "import jax.numpy as jnp; y = r.normal(1.0, 1.0, 50); "
-        "tacit.infer(lambda p: -0.5 * jnp.sum((y - p['m']) ** 2) - 0.5 * p['m'] ** 2, parameters={'m': 0.0})",
+        "tacit.infer(lambda p, y: -0.5 * jnp.sum((y - p['m']) ** 2) - 0.5 * p['m'] ** 2, y, {'m': 0.0})",
         "",
         5.1,
         3.5,
