@@ -91,7 +91,8 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         if limiter is not None:
-            limiter.restore_original_limits()
+            with _SETTING:
+                limiter.restore_original_limits()
 
 
 _EAGER = contextvars.ContextVar("_EAGER", default=False)

@@ -183,6 +183,10 @@ def test_faults_are_those_of_an_array(tmp_path: Path) -> None:
         fit.score_samples(DenseRows(ROWS).described(Schema(schema_of("continuous").columns[::-1])))
     with pytest.raises(ValueError, match="contains infinity"):
         GaussianMixture(1).fit(DenseRows(np.where(numbered(700)[:, None] == 3, np.inf, ROWS)))
+    with pytest.raises(ValueError, match="contains infinity"):
+        GaussianMixture(1).fit(ROWS).predict(DenseRows(np.where(numbered(700)[:, None] == 3, -np.inf, ROWS)))
+    with pytest.raises(ValueError, match="too large for dtype"):
+        VAE(1, max_epochs=1).fit(DenseRows(np.where(numbered(700)[:, None] == 3, 1e39, ROWS)))
     with pytest.raises(ValueError, match=r"1 row\(s\) while a minimum of 2"):
         GaussianMixture(1).fit(DenseRows(ROWS[:1]))
 

@@ -34,7 +34,7 @@ def table(kind: str, rows: int, columns: int, seed: int = 0) -> tuple[np.ndarray
 
 
 @pytest.mark.parametrize("quantile", [0.5, 0.85])
-@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("intercept", [True, np.False_])
 @pytest.mark.parametrize(
     ("kind", "rows", "columns"),
     [("plain", 400, 6), ("whole numbers", 400, 6), ("ties", 250, 6), ("dependent", 250, 6), ("scales", 250, 6)],

@@ -316,3 +316,13 @@ def test_what_makes_no_sense_is_refused(change: dict[str, Any], rows: np.ndarray
 def test_batches_are_refused() -> None:
     with pytest.raises(ValueError, match="box of all rows"):
         tacit.GaussianMixture(3, noise=True).partial_fit(ROWS)
+
+
+def test_a_row_at_an_end_that_is_zero_lies_in_the_box() -> None:
+    """Ends move with the view and back: one that is 0 comes back as some rounding of the other."""
+    for seed in range(30):
+        random = np.random.default_rng(seed)
+        column = np.concatenate([random.normal(50, 1, 60), random.uniform(0, 100, 6), [0.0, 100.0]])
+        rows = np.column_stack([column, random.permutation(column)])
+        model = tacit.GaussianMixture(1, noise=True, random_state=0, max_iter=20, tol=1e-3).fit(rows)
+        assert model.score(rows) == pytest.approx(model.lower_bound_, abs=0.01), seed

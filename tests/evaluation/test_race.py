@@ -64,6 +64,8 @@ def test_quick_looks_at_less(three: np.ndarray) -> None:
     assert quick.best.n_components == 3
     with pytest.raises(ValueError, match="effort must be one of"):
         select(three, range(1, 4), effort="hard")
+    with pytest.raises(ValueError, match="n_init must be a whole number of at least 1"):
+        select(three, range(1, 4), n_init=0)
 
 
 def test_starts_are_drawn_once_for_all_structures(three: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,6 +91,37 @@ def test_ctrl_c_keeps_what_there_is(three: np.ndarray, monkeypatch: pytest.Monke
     assert {line["covariance"] for line in lines} == set(STRUCTURES[:2])
     assert not any(line["outpaced"] for line in lines)
     assert isinstance(found.best, GaussianMixture)
+
+
+def test_ctrl_c_before_a_fit_has_anything_keeps_the_ones_before(
+    three: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, calls = fitting.fit, []
+
+    def broken(*args: object, **kwargs: object) -> object:
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return own(*args, **kwargs)
+
+    monkeypatch.setattr(fitting, "fit", broken)
+    lines = select(three, range(1, 4), STRUCTURES, n_init=4, random_state=0).table.to_pylist()
+    assert {line["covariance"] for line in lines} == {STRUCTURES[0]}
+    assert all(np.isfinite(line["bic"]) for line in lines)
+
+    def at_once(*_: object, **__: object) -> object:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fitting, "fit", at_once)
+    with pytest.raises(KeyboardInterrupt):  # nothing is there yet
+        select(three, range(1, 4), STRUCTURES, n_init=4, random_state=0)
+
+
+def test_leaders_come_to_their_end_however_far_it_is(three: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(race, "ROUNDS", (2,))
+    few = GaussianMixture(tol=1e-9, max_iter=300)
+    lines = select(three, [2, 3], ["EEE", "VVV"], estimator=few, n_init=2, random_state=0).table.to_pylist()
+    assert not any(line["outpaced"] for line in lines)  # four, fewer than are never left
 
 
 def test_what_may_yet_be_hoped_for() -> None:

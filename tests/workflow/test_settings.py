@@ -92,3 +92,9 @@ def test_widths_may_be_written_in_many_ways(text: str, found: list[int]) -> None
 def test_widths_and_numbers_that_are_none_are_refused(text: str) -> None:
     with pytest.raises(RequestError, match=r"say (whole numbers|one number)"):
         named("vae", parse([text]))
+
+
+def test_words_are_taken_where_a_number_may_be_one() -> None:
+    assert named("bayesian-logistic-regression", parse(["prior_scale=learned"])) == {"prior_scale": "learned"}
+    with pytest.raises(RequestError, match="say one number"):
+        named("bayesian-logistic-regression", parse(["prior_scale=wide"]))

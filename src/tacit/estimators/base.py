@@ -7,12 +7,13 @@ from typing import Any, TypeAlias
 import numpy as np
 import pyarrow as pa
 from numpy.typing import ArrayLike
+from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import _check_sample_weight, _num_samples, validate_data
 
 from tacit.compute import double_precision
 from tacit.data.dataset import Dataset, dataset_of
-from tacit.estimators.capabilities import MatrixLike
+from tacit.estimators.capabilities import Matrix, MatrixLike
 
 __all__ = [
     "Seed",
@@ -87,9 +88,13 @@ def read_data(
     validate_data(estimator, heading, reset=reset, skip_check_array=True)
     if len(X) < minimum:
         raise ValueError(f"Found a data set with {len(X)} row(s) while a minimum of {minimum} is required.")
-    if reset and not np.isfinite(X.moments().mean).all():
+    if not np.isfinite(X.moments().mean).all() if reset else any(_infinite(part) for _, part in X.slices()):
         raise ValueError("Input X contains infinity: a missing entry is NaN")
     return X
+
+
+def _infinite(rows: Matrix) -> bool:
+    return bool(np.isinf(rows.data if sparse.issparse(rows) else rows).any())
 
 
 def weighted(data: Dataset, sample_weight: ArrayLike | None) -> Dataset:

@@ -36,6 +36,9 @@ T = TypeVar("T")
 class Constraint(abc.ABC):
     """What the value of a setting may be."""
 
+    names: tuple[str, ...] = ()
+    """The words among it."""
+
     @abc.abstractmethod
     def fault(self, name: str, value: object) -> str | None:
         """What is wrong with the value, and what it may be; None if nothing is."""

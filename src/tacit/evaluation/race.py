@@ -8,6 +8,7 @@ structure are all fitted to their end, so that its line is whole.
 
 import dataclasses
 import functools
+import itertools
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -31,7 +32,7 @@ LEAST_HOPE = 2.0
 LEADERS = 5
 """Candidates that are never left before they have been fitted to their end."""
 ROUNDS = (60, 150, 400)
-"""Iterations between two looks at who can still win."""
+"""Iterations between two looks at who can still win; the last again and again."""
 CROSSED = 12
 """Leading candidates that are begun once more, from what the best others say when they have come to their end."""
 OTHERS = 4
@@ -194,22 +195,27 @@ def candidates(
     first = -(-n_init // 2) if crossed and effort.explored is None else n_init
     methods = [*HIERARCHIES, *["kmeans"] * n_init][:first]
     drawn = _drawn(lanes[0], rows, methods, numbers)
-    for place, lane in enumerate(lanes, 1):
-        lane.look(drawn, effort)
-        if lane.interrupted:
-            return _listed(lanes[:place], numbers)
     every = [[*numbers]] * len(lanes)
-    steps: list[Callable[[], None]] = [partial(_cross, lanes, drawn, effort, -(-n_init // 2), every)] if crossed else []
+    steps: list[Callable[[], None]] = [partial(lane.look, drawn, effort) for lane in lanes]
+    if crossed:
+        steps.append(partial(_cross, lanes, drawn, effort, -(-n_init // 2), every))
     if effort.explored is not None:
         steps.append(partial(_race, lanes, column, numbers))
     for _ in range(effort.again if crossed else 0):
         steps.append(lambda: _cross(lanes, drawn, effort, OTHERS, _leading(lanes, column, numbers)))
         steps.append(partial(_race, lanes, column, numbers))
-    for step in steps:
-        step()
-        if any(lane.interrupted for lane in lanes):
-            break
-    return _listed(lanes, numbers)
+    broken = False
+    try:
+        for step in steps:
+            step()
+            broken = any(lane.interrupted for lane in lanes)
+            if broken:
+                break
+    except KeyboardInterrupt:  # before a fit had anything to keep
+        broken = True
+        if not any(lane.runners for lane in lanes):
+            raise
+    return _listed([lane for lane in lanes if lane.runners], numbers, broken=broken)
 
 
 def _lane(base: LikelihoodMixture, structure: str | None, rows: Dataset, most: int) -> Lane:
@@ -272,8 +278,11 @@ def _leading(lanes: Sequence[Lane], column: str, numbers: Sequence[int]) -> list
 
 def _race(lanes: Sequence[Lane], column: str, numbers: Sequence[int]) -> None:
     """Fit those that can still win to their end, and of the winner's structure all."""
-    for iterations in ROUNDS:
-        for lane, places in zip(lanes, _contenders(lanes, column), strict=True):
+    for iterations in itertools.chain(ROUNDS, itertools.repeat(ROUNDS[-1])):
+        contenders = _contenders(lanes, column)
+        if not any(contenders):
+            break
+        for lane, places in zip(lanes, contenders, strict=True):
             if places:
                 lane.go_on(places, iterations)
                 if lane.interrupted:
@@ -304,9 +313,8 @@ def _contenders(lanes: Sequence[Lane], column: str) -> list[list[int]]:
     return found
 
 
-def _listed(lanes: Sequence[Lane], numbers: Sequence[int]) -> list[FittedCandidate]:
-    """All candidates; what was left on the way has no criterion, unless Ctrl-C left all."""
-    broken = any(lane.interrupted for lane in lanes)
+def _listed(lanes: Sequence[Lane], numbers: Sequence[int], *, broken: bool) -> list[FittedCandidate]:
+    """All candidates; what was left on the way has no criterion, unless Ctrl-C (``broken``) left all."""
     found = []
     for lane in lanes:
         for number in numbers:

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, clone
 from tacit import plots
 from tacit.compute import double_precision
 from tacit.data.dataset import Dataset
-from tacit.estimators.base import Seed, check_choice, seed_of, weighted
+from tacit.estimators.base import Seed, check_choice, check_whole, seed_of, weighted
 from tacit.estimators.capabilities import EmptiesItself, HasTopics, MatrixLike, can
 from tacit.estimators.mixture.em import LikelihoodMixture
 from tacit.estimators.mixture.gaussian import GaussianMixture
@@ -113,6 +113,7 @@ def select(
     if estimator is not None and not isinstance(estimator, LikelihoodMixture | VariationalMixture):
         return _of_others(X, numbers.tolist(), criterion, estimator, sample_weight, random_state)
     check_choice("effort", effort, tuple(EFFORTS))
+    check_whole("n_init", n_init, 1)
     criterion = one_of(BOUNDS if isinstance(estimator, EmptiesItself) else LIKELIHOODS, criterion)
     base = clone(estimator) if estimator is not None else GaussianMixture(tol=1e-5, max_iter=500)
     base.set_params(random_state=random_state, n_components=int(numbers[0]))

@@ -34,10 +34,9 @@ class Uniform(Family):
         return on_support(self.supports(x), x, -xp.log(self.high - self.low))
 
     def supports(self, x: Float[Array, "..."]) -> Bool[Array, "..."]:
-        resolution = _SLACK * np.finfo(np.float64).eps
-        low = self.low - resolution * xp.abs(self.low)
-        high = self.high + resolution * xp.abs(self.high)
-        return (x >= low) & (x <= high)
+        # an end may be 0 and was moved all the same: it is as coarse as the larger of the two
+        coarse = _SLACK * np.finfo(np.float64).eps * xp.maximum(xp.abs(self.low), xp.abs(self.high))
+        return (x >= self.low - coarse) & (x <= self.high + coarse)
 
     def expected_statistics(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
         """None."""

@@ -190,6 +190,8 @@ def fingerprint(estimator: BaseEstimator, *data: Any) -> str:
             found.update(f"\n1\n{array.dtype.str} {array.shape}\n".encode("ascii"))
             for _, part in array.slices():
                 found.update(np.ascontiguousarray(part).tobytes())
+            if (array.weights != 1.0).any():
+                _update(found, array.weights)
             continue
         if sparse.issparse(array):
             rows = array.tocsr()

@@ -300,7 +300,7 @@ def _config(request: FitRequest, todo: Plan, estimator: Estimator, rows: Rows) -
 def _fingerprint(todo: Plan, fitted: Rows) -> str:
     """What tells this fit from another: settings, what is tried, and the rows."""
     columns = None if fitted.schema is None else fitted.schema.to_json()
-    tried = json.dumps([todo.groups, todo.structures, todo.criterion, todo.starts, columns])
+    tried = json.dumps([todo.groups, todo.structures, todo.criterion, todo.effort, todo.starts, columns])
     return fingerprint(todo.estimator, fitted.data, np.frombuffer(tried.encode("utf-8"), np.uint8))
 
 

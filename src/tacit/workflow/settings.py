@@ -1,10 +1,11 @@
 """``--set key=value``: from texts to the settings of an estimator."""
 
+import dataclasses
 import inspect
 import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Annotated, Any, get_args, get_origin
 
 from tacit import registry
 from tacit.data.errors import listed, nearest
@@ -84,7 +85,7 @@ def named(model: str, given: Mapping[str, Any]) -> dict[str, Any]:
         if name in OBJECTS and value is not None:
             raise RequestError(f"--set {key} takes an object of Python, not a text; use tacit in Python for it.")
         usual = _default(model, name)
-        if isinstance(usual, float) and isinstance(value, str | list):
+        if isinstance(usual, float) and isinstance(value, str | list) and value not in _words(model, name):
             raise RequestError(f"--set {key}={value}: say one number, such as {key}={usual}.")
         found[name] = _widths(key, value) if isinstance(usual, tuple) else value
     return found
@@ -108,6 +109,13 @@ def model_name(asked: str) -> str:
 
 def _default(model: str, name: str) -> Any:
     return inspect.signature(registry.get(model)).parameters[name].default
+
+
+def _words(model: str, name: str) -> tuple[str, ...]:
+    """The words that a setting may be."""
+    hint = next(field.type for field in dataclasses.fields(registry.get(model)) if field.name == name)
+    constraints = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
+    return tuple(word for each in constraints for word in each.names)
 
 
 def _widths(key: str, value: object) -> list[int]:

@@ -30,7 +30,10 @@ def read_deep_rows(estimator: Estimator, X: MatrixLike, *, reset: bool) -> DeepR
         ValueError: infinite values, text, no rows, or another shape than at fit.
     """
     if isinstance(X, Dataset):
-        x: DeepRows = SingleRows(read_data(estimator, X, reset=reset)).held(RESIDENT_BYTES)
+        rows = read_data(estimator, X, reset=reset)
+        if any((np.abs(part) > np.finfo(np.float32).max).any() for _, part in rows.slices()):
+            raise ValueError("Input X contains a value too large for dtype('float32'): scale the columns")
+        x: DeepRows = SingleRows(rows).held(RESIDENT_BYTES)
     else:
         X = unmasked(X, gaps=True)
         levels = isinstance(X, np.ndarray | jax.Array) and X.dtype == np.uint8
