@@ -98,11 +98,11 @@ def select(
             of these if None.
         estimator: any mixture, or another model that has a number of components; its other settings stay. A
             ``GaussianMixture`` with a floor relative to the data if None.
-        n_init: starts of every candidate of a mixture.
+        n_init: starts of every candidate of a mixture, 1 or more.
         effort: how hard to look among mixtures. "usual": all candidates are fitted some iterations, and only those that
             can still win go on, with all of the structure that wins; the others are marked as ``outpaced``. "quick":
-            fewer iterations, and no starts from what other structures found; the best maximum is missed more often.
-            "thorough": every start goes to its end, as it always does where held-out rows decide.
+            fewer iterations, no starts from what others found; the best maximum is missed more often. "thorough": every
+            start goes to its end, as it always does where held-out rows decide.
         sample_weight: a weight a row.
         random_state: seed.
 
@@ -113,7 +113,6 @@ def select(
     if estimator is not None and not isinstance(estimator, LikelihoodMixture | VariationalMixture):
         return _of_others(X, numbers.tolist(), criterion, estimator, sample_weight, random_state)
     check_choice("effort", effort, tuple(EFFORTS))
-    check_whole("n_init", n_init, 1)
     criterion = one_of(BOUNDS if isinstance(estimator, EmptiesItself) else LIKELIHOODS, criterion)
     base = clone(estimator) if estimator is not None else GaussianMixture(tol=1e-5, max_iter=500)
     base.set_params(random_state=random_state, n_components=int(numbers[0]))
@@ -169,6 +168,7 @@ def _by_likelihood(
     effort: str,
 ) -> Selection:
     """The fit of the largest criterion; they race where exact steps are taken, and unseen rows do not decide."""
+    check_whole("n_init", n_init, 1)
     held_out = criterion == "held-out"
     whole = held_out or base.inference not in ("em", "hard-em")
     hard = EFFORTS["thorough" if whole else effort]

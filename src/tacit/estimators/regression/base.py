@@ -264,7 +264,7 @@ class RobustRegression(HasCoefficients, PredictsIntervals, PredictsNumbers, Take
         rows = weighted(rows, sample_weight)
         used = rows.weights > 0
         some, goals = (rows, values) if used.all() else (rows.take(used), values[used])
-        self._solve(Design.of(some, goals, intercept=self.fit_intercept))
+        self._solve(Design.of(some, goals, intercept=bool(self.fit_intercept)))
         self._rested(values - applied(rows, self.coef_, self.intercept_))
         return self
 

@@ -74,7 +74,6 @@ class Design(NamedTuple):
     @classmethod
     def of(cls, X: Dataset, y: Float[np.ndarray, " rows"], *, intercept: bool) -> Self:
         """Prepare rows of positive weight."""
-        intercept = bool(intercept)  # NumPy's are no numbers of columns
         shift, scale, flat = _scales(X, intercept=intercept)
         scaled = MadeRows(X, lambda part: np.where(flat, 0.0, (part - shift) / scale), len(shift))
         _, lengths, turn = np.linalg.svd(_triangle(scaled), full_matrices=False)
