@@ -9,7 +9,8 @@ HEAD = """# Benchmarks: the figures of the last run
 Written by `make bench` (`python -m benchmarks --write`); do not edit. Ours and the peer's figures of a row come from
 the same run, in turns (ours, peer, ours, peer …): median (smallest–largest). The ratio is the median of the rounds'
 ratios, peer ÷ ours, cut and not rounded, so above 1 ours is faster or smaller. The load is that of the last minute
-before a part began: on a machine that does nothing else it is near 0, or near 1 or 2 from the part before it.
+before a part began: on a machine that does nothing else it is near 0, or near 1 or 2 from the part before it. A part
+that was not run again keeps its figures and its date; the versions stand above it, and tacit may have changed since.
 """
 
 
