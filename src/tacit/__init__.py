@@ -5,6 +5,9 @@ The public names stand in ``__init__.pyi``; each is imported at its first use, s
 
 import lazy_loader
 
+from tacit import late
+
 __version__ = "0.1.0"
+late.install()
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

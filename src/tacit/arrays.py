@@ -20,7 +20,7 @@ import numpy as np
 import scipy.special
 from jaxtyping import Float, Int
 
-from tacit.compute import Array
+from tacit.compute import Array, is_eager
 
 _State = TypeVar("_State")
 
@@ -30,7 +30,9 @@ _PLAIN = frozenset({np.ndarray, np.float64, np.bool_, np.int64, int, float, bool
 
 
 def traced(*values: Any) -> bool:
-    """Whether one of some values, or of the entries of sequences among them, is a JAX array."""
+    """Whether one of some values, or of the entries of sequences among them, is a JAX array; not where all is eager."""
+    if is_eager():
+        return False
     for value in values:
         kind = type(value)
         if kind in _PLAIN:
@@ -159,7 +161,7 @@ def _forward(factor: Array, right: Array) -> np.ndarray:
 
 def while_loop(unfinished: Callable[[_State], Any], step: Callable[[_State], _State], state: _State) -> _State:
     """``while unfinished(state): state = step(state)``; a compiled loop of JAX arrays."""
-    if any(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(state)):
+    if not is_eager() and any(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(state)):
         found: _State = jax.lax.while_loop(unfinished, step, state)
         return found
     while unfinished(state):
@@ -169,7 +171,7 @@ def while_loop(unfinished: Callable[[_State], Any], step: Callable[[_State], _St
 
 def over_items(step: Callable[[_State, Any], _State], state: _State, items: np.ndarray) -> _State:
     """``for item in items: state = step(state, item)``; a compiled loop of JAX arrays."""
-    if any(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(state)):
+    if not is_eager() and any(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(state)):
         found: _State = jax.lax.scan(lambda now, item: (step(now, item), None), state, items)[0]
         return found
     for item in items:
@@ -188,7 +190,7 @@ def map_items(function: Callable[[Any], Any], items: Any, *, at_once: bool = Tru
 
 def repeat(times: int, step: Callable[[_State], _State], state: _State) -> _State:
     """``step`` so many times; a compiled loop of JAX arrays."""
-    if any(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(state)):
+    if not is_eager() and any(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(state)):
         found: _State = jax.lax.fori_loop(0, times, lambda _, now: step(now), state)
         return found
     for _ in range(times):

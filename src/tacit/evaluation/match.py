@@ -6,8 +6,8 @@ from typing import Any, TypeAlias
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy.optimize
 from jaxtyping import Float, Int
-from scipy.optimize import linear_sum_assignment
 from sklearn.base import BaseEstimator, is_clusterer
 from sklearn.utils.validation import check_is_fitted
 
@@ -80,13 +80,13 @@ def assign(cost: Float[np.ndarray, "components components"]) -> Match:
     """The cheapest pairs of a table of costs, and how sure each is."""
     number = cost.shape[0]
     cost = np.minimum(cost, MOST)
-    order = linear_sum_assignment(cost)[1]
+    order = scipy.optimize.linear_sum_assignment(cost)[1]
     paired = cost[np.arange(number), order]
     margin, doubtful = np.full(number, np.inf), []
     for k in range(number if number > 1 else 0):
         barred = cost.copy()
         barred[k, order[k]] = np.inf
-        other = linear_sum_assignment(barred)[1]
+        other = scipy.optimize.linear_sum_assignment(barred)[1]
         changed = other != order
         now, then = paired[changed].sum(), cost[changed, other[changed]].sum()
         margin[k] = max(then - now, 0.0)

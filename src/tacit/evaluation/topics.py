@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
+import scipy.optimize
 import scipy.sparse as sp
 from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
-from scipy.optimize import linear_sum_assignment
 from scipy.special import rel_entr
 from sklearn.base import BaseEstimator
 
@@ -211,7 +211,7 @@ def topic_stability(fits: Sequence[TopicsLike], n_words: int = TOP) -> Stability
     for a in range(len(tops)):
         for b in range(a + 1, len(tops)):
             common = _common(tops[a], tops[b], shares[0].shape[1])
-            rows, columns = linear_sum_assignment(-common)
+            rows, columns = scipy.optimize.linear_sum_assignment(-common)
             pairs.append(float(common[rows, columns].mean()))
             if a == 0:
                 first.append(common[rows, columns])

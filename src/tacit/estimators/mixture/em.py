@@ -7,6 +7,7 @@ from dataclasses import KW_ONLY
 from typing import Annotated, Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -24,6 +25,8 @@ from tacit.models.mixture.bayesian import MixturePosterior
 from tacit.models.mixture.fitting import MixtureSchedule, Start, canonical_order, finished, floored, joined, stacked
 from tacit.models.mixture.model import MixtureModel
 from tacit.models.mixture.rules import Draws, Mode, PosteriorRule, Rule
+from tacit.models.mixture.structures import apart as single
+from tacit.models.mixture.structures import side_by_side
 
 INFERENCE = ("em", "hard-em", "monte-carlo-em", "online-em", "gradient")
 FIRST_DRAWS = 10.0
@@ -53,6 +56,11 @@ class LikelihoodMixture(LikelihoodAnswers, Restarts, MixtureBase):
         """The starts with what the user gave in place of it, and whether the user gave anything."""
         return begun, False
 
+    @property
+    def starts_are_drawn(self) -> bool:
+        """Whether the user gave no parameters of the start."""
+        return True
+
     def _layout(self, rows: Dataset, values: ColumnMoments, width: int, *, batches: bool) -> Layout:
         plain, view = self._plan(rows, values, width)
         template = plain if batches else eqx.tree_at(lambda m: m.rule, plain, self._rule())
@@ -77,15 +85,39 @@ class LikelihoodMixture(LikelihoodAnswers, Restarts, MixtureBase):
         assert isinstance(layout.template, MixtureModel)
         return self._started(drawn.begun(layout.template, layout.view), layout.view)
 
-    def explore(self, search: Search, drawn: DrawnStarts, schedule: MixtureSchedule, apart: np.ndarray) -> Search:
-        """Fits from starts that were drawn: the best of those that are not ``apart`` (numbers from 0, ``[starts]``)."""
-        begun, given = self._from_drawn(search.layout, drawn)
-        return search._replace(fits=self._run(search, begun, apart, schedule), given=given)
+    def explore(
+        self,
+        search: Search,
+        drawn: DrawnStarts,
+        schedule: MixtureSchedule,
+        apart: np.ndarray,
+        structures: np.ndarray | None = None,
+    ) -> Search:
+        """Fits from starts that were drawn: the best of those that are not ``apart`` (numbers from 0, ``[starts]``).
 
-    def go_on(self, search: Search, fits: Sequence[Fit], schedule: MixtureSchedule) -> list[Fit]:
-        """Fits of a search some iterations further."""
-        begun = Start(stacked([found.model for found in fits]), None)
-        further = self._run(search, begun, np.arange(len(fits)), schedule)
+        ``structures`` are those of all starts where several go side by side, as places in ``STRUCTURES``; where they
+        are more than were drawn, those that were drawn begin one structure after another.
+        """
+        begun, given = self._from_drawn(search.layout, drawn)
+        if structures is not None:
+            times = structures.size // drawn.components.size
+            models, statistics = jax.tree.map(
+                lambda leaf: np.concatenate([leaf] * times), (begun.models, begun.statistics)
+            )
+            begun = Start(side_by_side(models, structures), statistics)
+        fits = self._run(search, begun, apart, schedule)
+        return search._replace(fits=fits if structures is None else [single(found) for found in fits], given=given)
+
+    def go_on(
+        self, search: Search, fits: Sequence[Fit], schedule: MixtureSchedule, structures: np.ndarray | None = None
+    ) -> list[Fit]:
+        """Fits of a search some iterations further; ``structures`` as in `explore`."""
+        models = [found.model for found in fits]
+        if structures is not None:
+            models = [side_by_side(model, own) for model, own in zip(models, structures, strict=True)]
+        further = self._run(search, Start(stacked(models), None), np.arange(len(fits)), schedule)
+        if structures is not None:
+            further = [single(found) for found in further]
         return [joined(first, second) for first, second in zip(fits, further, strict=True)]
 
     def _schedule(self, weight: float) -> MixtureSchedule:

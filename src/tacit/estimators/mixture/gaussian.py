@@ -187,6 +187,10 @@ class GaussianMixture(LikelihoodMixture):
                 covariances = shapes.within(structure, covariances, weights)
         return Given(weights, means, covariances)
 
+    @property
+    def starts_are_drawn(self) -> bool:
+        return self.weights_init is None and self.means_init is None and self.precisions_init is None
+
     def _started(self, begun: Start, view: Standardise) -> tuple[Start, bool]:
         given = self._given(_only(begun.models).means.shape[-1])
         if all(values is None for values in given):

@@ -7,7 +7,7 @@ from typing import Annotated
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import t as student
+from scipy.special import stdtrit
 from sklearn.exceptions import ConvergenceWarning
 
 from tacit.data.dataset import DenseRows
@@ -157,7 +157,7 @@ class StudentTRegression(RobustRegression):
     def predict_interval(self, X: MatrixLike, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
         """Where y lies with this probability at the fitted parameters: lower and upper ends, ``(n,)``."""
         check_level(level)
-        middle, reach = self.predict(X), self.scale_ * float(student.ppf(0.5 + 0.5 * level, self.dof_))
+        middle, reach = self.predict(X), self.scale_ * float(stdtrit(self.dof_, 0.5 + 0.5 * level))
         return middle - reach, middle + reach
 
     def graph(self) -> Graph:

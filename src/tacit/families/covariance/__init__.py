@@ -1,7 +1,7 @@
 """The fourteen covariance structures of a Gaussian mixture: table, exact M-steps and conjugate prior."""
 
 from tacit.families.covariance.diagonal import INNER_ITERATIONS, INNER_TOLERANCE, maximise_variances
-from tacit.families.covariance.ellipsoidal import maximise_covariances
+from tacit.families.covariance.ellipsoidal import maximise_covariances, maximise_each
 from tacit.families.covariance.prior import GaussianPrior, PosteriorMode, default_prior
 from tacit.families.covariance.structures import (
     SCIKIT_LEARN_NAMES,
@@ -22,6 +22,7 @@ __all__ = [
     "canonical_name",
     "default_prior",
     "maximise_covariances",
+    "maximise_each",
     "maximise_variances",
     "n_covariance_parameters",
 ]

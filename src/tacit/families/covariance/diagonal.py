@@ -9,8 +9,9 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Bool, Float
 
-from tacit.arrays import while_loop, xp
+from tacit.arrays import traced, while_loop, xp
 from tacit.compute import Array
+from tacit.families.covariance.orientation import shapes_along
 from tacit.families.covariance.structures import STRUCTURES, canonical_name
 from tacit.families.numeric import tiny
 
@@ -62,6 +63,8 @@ def maximise_variances(
         axes = _POOLED_AXES[name]
         total, weight = scatter.sum(axes, keepdims=True), counts.sum(axes, keepdims=True)
         variances = xp.where(weight > 0, total / xp.where(weight > 0, weight, 1.0), previous)
+    elif name == "EVI" and not traced(counts) and (counts == counts[..., :1]).all():
+        variances = shapes_along(xp.where(seen, scatter, 1.0), counts[..., 0], equal_volume=True)
     else:
         solve = _equal_shape if name == "VEI" else _equal_volume
         variances = solve(scatter, counts, xp.asarray(previous), finest(tolerance, scatter.dtype), iterations)
@@ -81,15 +84,15 @@ def finest(tolerance: float, dtype: np.dtype) -> float:
 def fixed_point(improve: Callable[[Array], Array], start: Array, end: float, iterations: int) -> Array:
     """Repeat ``improve`` until no entry changes by more than ``end``, or the limit is met."""
 
-    def unfinished(state: tuple[Array, Array, Array]) -> Bool[Array, ""]:
+    def unfinished(state):
         return state[1] & (state[2] < iterations)
 
-    def step(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+    def step(state):
         fresh = improve(state[0])
         return fresh, (xp.abs(fresh - state[0]) > end).any(), state[2] + 1
 
-    begun: tuple[Array, Array, Array] = (start, np.asarray(True), np.asarray(0))
-    return while_loop(unfinished, step, begun)[0]
+    found: Array = while_loop(unfinished, step, (start, np.asarray(True), np.asarray(0)))[0]
+    return found
 
 
 def _equal_shape(

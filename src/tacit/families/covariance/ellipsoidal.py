@@ -5,7 +5,7 @@ McNicholas 2014).
 """
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from tacit.arrays import cholesky_factor, eigh, inverse_triangle, spread, xp
 from tacit.compute import Array
@@ -69,6 +69,25 @@ def maximise_covariances(
     else:
         fresh = whole / xp.where(active, counts, 1.0)[..., None, None]
     return xp.where(cells, 0.5 * (fresh + xp.swapaxes(fresh, -1, -2)), previous)
+
+
+def maximise_each(
+    structures: Int[np.ndarray, " starts"],
+    scatter: Float[Array, "starts components dims dims"],
+    counts: Float[Array, "starts components"],
+    previous: Float[Array, "starts components dims dims"],
+    *,
+    tolerance: float = INNER_TOLERANCE,
+    iterations: int = INNER_ITERATIONS,
+) -> Float[Array, "starts components dims dims"]:
+    """`maximise_covariances` where every start has a structure of its own, by its place in ``STRUCTURES``."""
+    found, names = np.empty(scatter.shape), list(STRUCTURES)
+    for number in np.unique(structures).tolist():
+        its = np.flatnonzero(structures == number)
+        found[its] = maximise_covariances(
+            names[number], scatter[its], counts[its], previous[its], tolerance=tolerance, iterations=iterations
+        )
+    return found
 
 
 def _along_the_axes(

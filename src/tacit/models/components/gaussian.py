@@ -14,6 +14,7 @@ from tacit.families.base import Distribution, Family
 from tacit.families.covariance import (
     STRUCTURES,
     maximise_covariances,
+    maximise_each,
     maximise_variances,
     n_covariance_parameters,
 )
@@ -65,6 +66,8 @@ class GaussianComponent(Component):
     complete: bool = static(default=True)
     log: bool = static(default=False)
     tile: int = static(default=1)
+    structures: Int[Array, "*starts"] | None = None
+    """Of fits of several structures side by side: that of every start, its place in ``STRUCTURES``."""
 
     @property
     def name(self) -> str:
@@ -198,8 +201,12 @@ class GaussianComponent(Component):
         )
 
     def _covariances(self, scatter: Array, counts: Array) -> Array:
-        step = maximise_variances if self.diagonal else maximise_covariances
-        new = step(self.structure, scatter, counts, self.covariances, **(INNER if not self.diagonal else {}))
+        new: Array
+        if self.structures is not None:
+            new = maximise_each(np.asarray(self.structures), scatter, counts, self.covariances, **INNER)
+        else:
+            step = maximise_variances if self.diagonal else maximise_covariances
+            new = step(self.structure, scatter, counts, self.covariances, **(INNER if not self.diagonal else {}))
         if self.fixed_covariances is None:
             return new
         kept = self.fixed_covariances[..., None]
@@ -239,7 +246,30 @@ class GaussianComponent(Component):
 
     def plain(self) -> Component:
         structure = "VVI" if self.diagonal else "VVV"
-        return dataclasses.replace(self, structure=structure, prior=None, fixed_means=None, fixed_covariances=None)
+        return dataclasses.replace(
+            self, structure=structure, prior=None, fixed_means=None, fixed_covariances=None, structures=None
+        )
+
+    def of_structures(self, structures: Int[np.ndarray, "*starts"]) -> Self:
+        """Every start of a structure of its own, all with whole matrices; they are fitted where nothing is compiled."""
+        whole = self.full_covariances()
+        return dataclasses.replace(self, covariances=whole, structure="VVV", structures=structures)
+
+    @property
+    def several_fit(self) -> bool:
+        """Whether fits of several structures may go side by side: their M-steps differ in the covariances alone."""
+        free = self.prior is None and self.fixed_means is None and self.fixed_covariances is None
+        return free and self.complete and not self.log and len(self.columns) > 1
+
+    def of_its_structure(self) -> Self:
+        """One fit of several side by side, as it is by itself."""
+        if self.structures is None:
+            return self
+        structure = list(STRUCTURES.values())[int(self.structures)]
+        covariances = self.covariances
+        if structure.diagonal:
+            covariances = covariances.diagonal(axis1=-2, axis2=-1)
+        return dataclasses.replace(self, covariances=covariances, structure=structure.name, structures=None)
 
     def with_rows(self, *, complete: bool, tile: int) -> Self:
         form = self.form

@@ -5,11 +5,12 @@ Arrays of parameters lead with ``[K]``, or with ``[starts, K]`` where many fits 
 """
 
 import abc
+import dataclasses
 from typing import Any, TypeVar
 
 import jax
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from tacit.arrays import Pytree, product, static, traced, upper_triangle, xp
 from tacit.compute import LOG_2PI, Array
@@ -40,6 +41,10 @@ class Step(Pytree):
     @abc.abstractmethod
     def statistics(self, memo: Any, responsibilities: Float[Array, "*starts rows components"]) -> Any:
         """Expected statistics, summed over rows with the (weighted) responsibilities."""
+
+    def among(self, *there: Int[np.ndarray, " chosen"]) -> "Step | None":
+        """The step of components in one row, by start and number; None of one that cannot be taken apart like that."""
+        return None
 
 
 class Pairs(Pytree):
@@ -110,7 +115,9 @@ class LinearStep(Step):
     def terms(self, rows: Float[Array, "rows dims"]) -> tuple[Float[Array, "*starts rows components"], Any]:
         x = take(rows, self.columns, self.log)
         features, base = self.features(x)
-        logits = xp.swapaxes(product(self.natural, features) + self.constant[..., None], -1, -2)
+        across = product(self.natural, features)
+        across += self.constant[..., None]  # in place, where it is a NumPy array
+        logits = xp.swapaxes(across, -1, -2)
         if self.log:
             logits = logits - xp.where(xp.isnan(x), 0.0, x).sum(-1)[:, None]
         return (logits if base is None else logits + base[:, None]), features
@@ -121,6 +128,11 @@ class LinearStep(Step):
             # the barrier keeps XLA from turning the product into RᵀTᵀ, which its CPU kernels do in half again the time
             return counts, jax.lax.optimization_barrier(memo @ responsibilities).T
         return counts, product(xp.swapaxes(responsibilities, -1, -2), memo.T)
+
+    def among(self, *there: Int[np.ndarray, " chosen"]) -> "Step | None":
+        if jax.tree.leaves(self.features):
+            return None  # which have parameters of their own
+        return dataclasses.replace(self, natural=self.natural[there], constant=self.constant[there])
 
 
 class LocalPosteriorStep(Step):
@@ -169,6 +181,9 @@ class WhitenedStep(Step):
         weighted = xp.swapaxes(responsibilities, -1, -2)[..., None] * memo
         square = xp.swapaxes(weighted, -1, -2) @ memo
         return responsibilities.sum(-2), xp.concatenate([weighted.sum(-2), pack(square)], axis=-1)
+
+    def among(self, *there: Int[np.ndarray, " chosen"]) -> "Step | None":
+        return jax.tree.map(lambda leaf: leaf[there], self)
 
 
 class WhitenedDiagonalStep(Step):

@@ -9,7 +9,7 @@ import numpy as np
 
 from tacit import inference as drivers
 from tacit.arrays import logsumexp, map_items
-from tacit.compute import QUICK_BUILD, Array, compiled, eagerly
+from tacit.compute import QUICK_BUILD, Array, compiled, eagerly, is_eager
 from tacit.data.blocks import Block, Standardise, View
 from tacit.data.sources import BlockSource, MemorySource
 from tacit.inference import closed_form as cf
@@ -83,7 +83,10 @@ def _start_statistics(template: MixtureModel, block: Block, view: Standardise, r
 
     def chunk(rows: Array, weights: Array, shares: Array) -> Any:
         _, memos = step.terms(view(rows))
-        return map_items(lambda share: step.statistics(memos, share), shares * weights[:, None])
+        shares = shares * weights[:, None]
+        if is_eager():
+            return step.statistics(memos, shares)
+        return map_items(lambda share: step.statistics(memos, share), shares)
 
     return cf.sum_over_chunks(chunk, (block.rows, block.weights, responsibilities))
 

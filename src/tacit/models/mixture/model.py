@@ -6,11 +6,12 @@ from typing import Any
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
 from tacit.arrays import Pytree, chosen, logsumexp, softmax, special, xp
-from tacit.compute import Array
+from tacit.compute import Array, is_eager
 from tacit.data.blocks import Standardise
 from tacit.inference.closed_form import Sums
 from tacit.models.components.base import Component
 from tacit.models.components.steps import Step
+from tacit.models.mixture.ragged import present, sums_of_present
 from tacit.models.mixture.rules import Draws, PosteriorRule, Rule
 
 
@@ -39,6 +40,11 @@ class MixtureStep(Pytree):
     def __call__(
         self, rows: Float[Array, "rows dims"], weights: Float[Array, " rows"], key: PRNGKeyArray | None
     ) -> Sums:
+        there = present(self.log_weights) if isinstance(self.rule, PosteriorRule) and is_eager() else None
+        if there is not None:
+            parts = [p for part in self.parts if (p := part.among(there.starts, there.components)) is not None]
+            if len(parts) == len(self.parts):
+                return sums_of_present(self.log_weights, parts, there, rows, weights)
         logits, memos = self.terms(rows)
         responsibilities, bound = self.rule(logits, key)
         statistics = self.statistics(memos, responsibilities * weights[:, None])

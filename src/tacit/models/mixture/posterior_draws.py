@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
+import scipy.optimize
 
 from tacit.models.components.base import Component
 from tacit.models.mixture.bayesian import MixturePosterior
@@ -58,5 +58,5 @@ def agreement(one: MixturePosterior, other: MixturePosterior) -> float:
     there = np.concatenate([second[0] for _, second in pairs], axis=1)
     apart = np.abs(mean[:, None] - there) / sd[:, None]
     apart = np.nan_to_num(apart, nan=1e6, posinf=1e6).max(-1)[used]
-    rows, columns = linear_sum_assignment(np.minimum(apart, 1e6))
+    rows, columns = scipy.optimize.linear_sum_assignment(np.minimum(apart, 1e6))
     return float(apart[rows, columns].max(initial=0.0))

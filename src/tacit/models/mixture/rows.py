@@ -16,7 +16,7 @@ from tacit.models.mixture.model import MixtureModel
 from tacit.models.mixture.rules import Draws
 
 SMALL_WORK = 100_000_000
-"""Rows × starts × components × (features + `EXPONENTIAL`) up to which NumPy computes."""
+"""The `work` up to which NumPy computes."""
 EXPONENTIAL = 20
 """How many features of a row cost as much as its exponential under a component."""
 
@@ -43,10 +43,13 @@ def _over_chunks(function: Callable, model: MixtureModel, block: Block, extra: t
 
 def small(models: MixtureModel | MixturePosterior, source: BlockSource) -> bool:
     """Whether rows, starts and components together are so little work that compiling would take longer."""
-    if not source.resident or isinstance(models.rule, Draws):
-        return False
+    return source.resident and not isinstance(models.rule, Draws) and work(models, source) <= SMALL_WORK
+
+
+def work(models: MixtureModel | MixturePosterior, source: BlockSource) -> int:
+    """Rows × starts × components × (features + `EXPONENTIAL`)."""
     features = sum(group.n_features for group in models.groups)
-    return source.size[0] * models.active.size * (features + EXPONENTIAL) <= SMALL_WORK
+    return int(source.size[0] * models.active.size * (features + EXPONENTIAL))
 
 
 def joint_log_prob(model: MixtureModel, rows: Dataset | np.ndarray) -> np.ndarray:

@@ -15,9 +15,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy.stats
 from jaxtyping import Float, PRNGKeyArray
 from scipy.special import ndtri
-from scipy.stats import qmc
 
 from tacit.compute import Array, compiled
 from tacit.inference.closed_form import Sums
@@ -41,7 +41,7 @@ def nodes(units: int) -> tuple[np.ndarray, np.ndarray]:
         grid = np.array(list(itertools.product(place, repeat=units)))
         shares = np.array([np.prod(pair) for pair in itertools.product(weight, repeat=units)])
         return grid, shares / shares.sum()
-    points = ndtri(qmc.Sobol(units, scramble=True, rng=np.random.default_rng(0)).random(POINTS))
+    points = ndtri(scipy.stats.qmc.Sobol(units, scramble=True, rng=np.random.default_rng(0)).random(POINTS))
     return np.concatenate([points, -points]), np.full(2 * POINTS, 0.5 / POINTS)
 
 
