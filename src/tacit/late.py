@@ -7,7 +7,7 @@ asked for (a module's ``__getattr__``, PEP 562): write ``import scipy.optimize``
 
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
@@ -79,14 +79,14 @@ class _LateFinder:
         self._loaders: dict[str, _LateLoader] = {}
 
     def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+        self, fullname: str, path: Iterable[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         whole = self._loaders.get(fullname.rpartition(".")[0])
         if whole is not None:
             whole.load()
             part = sys.modules.get(fullname)
-            return None if part is None else ModuleSpec(fullname, _Loaded(part))
-        spec = PathFinder.find_spec(fullname, path, target) if fullname in LATE else None
+            return None if part is None else ModuleSpec(fullname, cast("Loader", _Loaded(part)))
+        spec = PathFinder.find_spec(fullname, None if path is None else [*path], target) if fullname in LATE else None
         if spec is not None and spec.loader is not None:
             late = self._loaders[fullname] = _LateLoader(spec, spec.loader)
             spec.loader = cast("Loader", late)

@@ -7,7 +7,7 @@ import pytest
 from sklearn.datasets import load_iris
 
 from tacit.estimators.mixture.gaussian import GaussianMixture
-from tacit.evaluation import race
+from tacit.evaluation import lanes, race
 from tacit.evaluation.select import select
 from tacit.models.mixture import fitting
 
@@ -76,6 +76,40 @@ def test_starts_are_drawn_once_for_all_structures(three: np.ndarray, monkeypatch
     assert len(calls) == 1
 
 
+@pytest.mark.parametrize("noise", [False, True])
+def test_structures_side_by_side_are_those_one_by_one(
+    three: np.ndarray, noise: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One E-step serves all of them; what a line says does not depend on who was fitted beside it."""
+    fits, own = [], fitting.fit
+    monkeypatch.setattr(fitting, "fit", lambda *args, **kwargs: fits.append(1) or own(*args, **kwargs))
+    base = GaussianMixture(noise=noise, tol=1e-6)
+
+    def found() -> list[dict[str, object]]:
+        fits.clear()
+        return select(three, range(1, 4), estimator=base, n_init=3, random_state=0).table.to_pylist()
+
+    together, times = found(), len(fits)
+    monkeypatch.setattr(lanes, "TOGETHER", 0)
+    alone = found()
+    assert times < len(fits) / 3
+    for one, other in zip(together, alone, strict=True):
+        assert {k: v for k, v in one.items() if not isinstance(v, float)} == {
+            k: v for k, v in other.items() if not isinstance(v, float)
+        }
+        numbers = [[value for value in line.values() if isinstance(value, float)] for line in (one, other)]
+        assert numbers[0] == pytest.approx(numbers[1], rel=1e-6)
+
+
+def test_of_structures_side_by_side_the_chosen_one_is_as_if_alone(three: np.ndarray) -> None:
+    best = select(three, [3], ["EEI", "EVI", "VVI", "VVV"], n_init=3, random_state=0).best
+    assert best.covariance_type in ("EVI", "VVI", "VVV")
+    (group,) = best.model_.groups
+    assert group.structures is None
+    assert group.structure == best.covariance_type
+    assert {snapshot.groups[0].structure for snapshot in best.snapshots_.values()} == {best.covariance_type}
+
+
 def test_ctrl_c_keeps_what_there_is(three: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     """It comes while the second structure is looked at: the first has a fit, with its criterion."""
     own, calls = fitting.fit, []
@@ -83,8 +117,9 @@ def test_ctrl_c_keeps_what_there_is(three: np.ndarray, monkeypatch: pytest.Monke
     def broken(*args: object, **kwargs: object) -> object:
         calls.append(1)
         found = own(*args, **kwargs)
-        return [fit._replace(status=race.INTERRUPTED) for fit in found] if len(calls) == 2 else found
+        return [fit._replace(status=lanes.INTERRUPTED) for fit in found] if len(calls) == 2 else found
 
+    monkeypatch.setattr(lanes, "TOGETHER", 0)  # each structure by itself
     monkeypatch.setattr(fitting, "fit", broken)
     found = select(three, range(1, 4), STRUCTURES, n_init=4, random_state=0)
     lines = found.table.to_pylist()
@@ -104,6 +139,7 @@ def test_ctrl_c_before_a_fit_has_anything_keeps_the_ones_before(
             raise KeyboardInterrupt
         return own(*args, **kwargs)
 
+    monkeypatch.setattr(lanes, "TOGETHER", 0)  # each structure by itself
     monkeypatch.setattr(fitting, "fit", broken)
     lines = select(three, range(1, 4), STRUCTURES, n_init=4, random_state=0).table.to_pylist()
     assert {line["covariance"] for line in lines} == {STRUCTURES[0]}
@@ -131,8 +167,8 @@ def test_what_may_yet_be_hoped_for() -> None:
 
     def hope(bounds: np.ndarray) -> float:
         trace = fitting.Trace(np.arange(13), bounds, np.zeros(13))
-        return race.Runner(race.Fit(None, None, bounds[-1], 12, race.STOPPED, trace, {}, bounds[-1:]), {}).hope()
+        return lanes.Runner(lanes.Fit(None, None, bounds[-1], 12, lanes.STOPPED, trace, {}, bounds[-1:]), {}).hope()
 
-    assert hope(bounds) == pytest.approx(race.LEAST_HOPE + race.HOPE * rises[-4:].sum())
-    assert hope(np.full(13, 3.0)) == race.LEAST_HOPE
+    assert hope(bounds) == pytest.approx(lanes.LEAST_HOPE + lanes.HOPE * rises[-4:].sum())
+    assert hope(np.full(13, 3.0)) == lanes.LEAST_HOPE
     assert hope(np.exp(np.arange(13.0))) == np.inf

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 FLOORS = {
+    "late": -1,
     "waiting": -1,
     "compute": 0,
     "files": 0,

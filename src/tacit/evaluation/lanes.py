@@ -12,8 +12,9 @@ from tacit.estimators.mixture.starts import DrawnStarts
 from tacit.families.covariance import STRUCTURES
 from tacit.inference.closed_form import CONVERGED, INTERRUPTED, STOPPED
 from tacit.inference.fit import Fit
+from tacit.models.mixture import rows as answers
 from tacit.models.mixture.fitting import MixtureSchedule, finished, floored, log_likelihoods, stacked
-from tacit.models.mixture.rows import work
+from tacit.models.mixture.model import MixtureModel
 from tacit.models.mixture.structures import side_by_side, structure_of, whole
 
 HOPE = 3.0
@@ -22,7 +23,7 @@ LEAST_HOPE = 2.0
 """Nats that every bound may rise, however still it stands."""
 TRACKS = 2
 """Starts of a candidate that are left to go on when the others have been dropped."""
-TOGETHER = 30_000_000
+TOGETHER = 12_000_000
 """Work of the fits that go side by side, in units of `tacit.models.mixture.rows.work`: more fills the caches."""
 
 
@@ -140,16 +141,15 @@ class Lanes:
     def _kind(self, lane: Lane) -> int | None:
         """Which of the searches for several structures is for the lane; None if it goes alone."""
         search, exact = lane.search, lane.searcher.inference in ("em", "hard-em")
-        if not (
-            exact and lane.searcher.starts_are_drawn and search.data.resident and structure_of(search.layout.plain)
-        ):
+        drawn = lane.searcher.starts_are_drawn and search.data.resident
+        template, plain = search.layout.template, search.layout.plain
+        if not (exact and drawn and isinstance(template, MixtureModel) and structure_of(plain)):
             return None
+        view = np.asarray([search.view.shift, search.view.scale])
         for number, known in enumerate(self._kinds):
-            if np.array_equal(known.view.shift, search.view.shift) and np.array_equal(
-                known.view.scale, search.view.scale
-            ):
+            if np.array_equal([known.view.shift, known.view.scale], view):
                 return number
-        layout = search.layout._replace(template=whole(search.layout.template), plain=whole(search.layout.plain))
+        layout = search.layout._replace(template=whole(template), plain=whole(plain))
         self._kinds.append(search._replace(layout=layout))
         return len(self._kinds) - 1
 
@@ -181,9 +181,9 @@ class Lanes:
             lot, spent, cost = list[int](), 0.0, 0.0
             if lane.kind is not None:
                 search = self._kinds[lane.kind]
-                cost = float(work(search.layout.plain, search.data)) * starts
+                cost = float(answers.work(search.layout.plain, search.data)) * starts
                 lot, spent = open_lots.get(lane.kind, (lot, 0.0))
-            if not lot or spent + cost > TOGETHER:
+            if not lot or spent + cost > min(TOGETHER, answers.SMALL_WORK):
                 lot, spent = [], 0.0
                 lots.append(lot)
             lot.append(place)

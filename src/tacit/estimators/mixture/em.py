@@ -114,7 +114,7 @@ class LikelihoodMixture(LikelihoodAnswers, Restarts, MixtureBase):
         """Fits of a search some iterations further; ``structures`` as in `explore`."""
         models = [found.model for found in fits]
         if structures is not None:
-            models = [side_by_side(model, own) for model, own in zip(models, structures, strict=True)]
+            models = [side_by_side(model, np.asarray(own)) for model, own in zip(models, structures, strict=True)]
         further = self._run(search, Start(stacked(models), None), np.arange(len(fits)), schedule)
         if structures is not None:
             further = [single(found) for found in further]

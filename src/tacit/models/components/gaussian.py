@@ -250,27 +250,6 @@ class GaussianComponent(Component):
             self, structure=structure, prior=None, fixed_means=None, fixed_covariances=None, structures=None
         )
 
-    def of_structures(self, structures: Int[np.ndarray, "*starts"]) -> Self:
-        """Every start of a structure of its own, all with whole matrices; they are fitted where nothing is compiled."""
-        whole = self.full_covariances()
-        return dataclasses.replace(self, covariances=whole, structure="VVV", structures=structures)
-
-    @property
-    def several_fit(self) -> bool:
-        """Whether fits of several structures may go side by side: their M-steps differ in the covariances alone."""
-        free = self.prior is None and self.fixed_means is None and self.fixed_covariances is None
-        return free and self.complete and not self.log and len(self.columns) > 1
-
-    def of_its_structure(self) -> Self:
-        """One fit of several side by side, as it is by itself."""
-        if self.structures is None:
-            return self
-        structure = list(STRUCTURES.values())[int(self.structures)]
-        covariances = self.covariances
-        if structure.diagonal:
-            covariances = covariances.diagonal(axis1=-2, axis2=-1)
-        return dataclasses.replace(self, covariances=covariances, structure=structure.name, structures=None)
-
     def with_rows(self, *, complete: bool, tile: int) -> Self:
         form = self.form
         if not self.diagonal:

@@ -16,6 +16,7 @@ from tacit.inference import closed_form as cf
 from tacit.inference.fit import Fit, fit
 from tacit.inference.loop import Trace, on_host
 from tacit.inference.online import online
+from tacit.models.components.steps import LinearStep
 from tacit.models.mixture.bayesian import MixturePosterior
 from tacit.models.mixture.coordinates import coordinates
 from tacit.models.mixture.model import MixtureModel, MixtureStep
@@ -84,7 +85,7 @@ def _start_statistics(template: MixtureModel, block: Block, view: Standardise, r
     def chunk(rows: Array, weights: Array, shares: Array) -> Any:
         _, memos = step.terms(view(rows))
         shares = shares * weights[:, None]
-        if is_eager():
+        if is_eager() and all(isinstance(part, LinearStep) for part in step.parts):
             return step.statistics(memos, shares)
         return map_items(lambda share: step.statistics(memos, share), shares)
 

@@ -12,6 +12,7 @@ import jax
 import numpy as np
 from jaxtyping import Int
 
+from tacit.families.covariance import STRUCTURES
 from tacit.inference.fit import Fit
 from tacit.models.components.gaussian import GaussianComponent
 from tacit.models.mixture.model import MixtureModel
@@ -28,27 +29,45 @@ def _changed(model: MixtureModel, change: Callable[[GaussianComponent], Gaussian
 
 
 def structure_of(model: MixtureModel) -> str | None:
-    """The structure of the Gaussian part, if the model has one, and one that may go beside others."""
+    """The structure of the Gaussian part, if the model has one that may be fitted beside those of other structures.
+
+    Their M-steps then differ in the covariances alone: nothing is fixed, without prior, missing or on the log scale.
+    """
     parts = [part for part in jax.tree.leaves(model.groups, is_leaf=_gaussian) if _gaussian(part)]
-    return parts[0].structure if len(parts) == 1 and parts[0].several_fit else None
+    if len(parts) != 1:
+        return None
+    (part,) = parts
+    free = part.prior is None and part.fixed_means is None and part.fixed_covariances is None
+    return str(part.structure) if free and part.complete and not part.log and len(part.columns) > 1 else None
 
 
 def side_by_side(models: MixtureModel, structures: Int[np.ndarray, "*starts"]) -> MixtureModel:
-    """Stacked models, each of the structure with this place in ``STRUCTURES``; or one model."""
-    return _changed(models, lambda part: part.of_structures(np.asarray(structures)))
+    """Stacked models, or one, each of the structure with this place in ``STRUCTURES``, with whole matrices."""
+
+    def several(part: GaussianComponent) -> GaussianComponent:
+        whole = part.full_covariances()
+        return dataclasses.replace(part, covariances=whole, structure="VVV", structures=structures)
+
+    return _changed(models, several)
 
 
 def whole(model: MixtureModel) -> MixtureModel:
     """The model with whole matrices, whatever its structure: what several structures begin with."""
-    return _changed(model, lambda part: part.of_structures(np.asarray(0)).plain())
+    return _changed(
+        model,
+        lambda part: dataclasses.replace(part, covariances=part.full_covariances(), structure="VVV"),
+    )
 
 
 def apart(found: Fit) -> Fit:
     """One of several fits that went side by side, as it is by itself."""
 
-    def single(model: MixtureModel) -> MixtureModel:
-        return _changed(model, GaussianComponent.of_its_structure)
+    def single(part: GaussianComponent) -> GaussianComponent:
+        structure = list(STRUCTURES.values())[int(np.asarray(part.structures))]
+        covariances = part.covariances
+        if structure.diagonal:
+            covariances = covariances.diagonal(axis1=-2, axis2=-1)
+        return dataclasses.replace(part, covariances=covariances, structure=structure.name, structures=None)
 
-    return found._replace(
-        model=single(found.model), snapshots={line: single(model) for line, model in found.snapshots.items()}
-    )
+    snapshots = {line: _changed(model, single) for line, model in found.snapshots.items()}
+    return found._replace(model=_changed(found.model, single), snapshots=snapshots)

@@ -1,0 +1,59 @@
+"""Modules of other packages that are loaded late are as ever for whoever uses them."""
+
+import subprocess
+import sys
+
+import pytest
+
+CODE = """
+import importlib, sys, threading
+import tacit
+{imports}
+import scipy.stats, scipy.optimize
+{check}
+"""
+WHOLE = "assert scipy.stats.norm.cdf(0.0) == 0.5 and 'norm' in dir(scipy.stats) and hasattr(scipy.optimize, 'minimize')"
+
+
+def run(imports: str, check: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", CODE.format(imports=imports, check=check)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_it_is_not_loaded_for_scikit_learns_sake() -> None:
+    loaded = "[name for name in sys.modules if name.startswith(('scipy.stats.', 'scipy.optimize.'))]"
+    run("import tacit.estimators.mixture.gaussian", f"assert {loaded} == [], {loaded}")
+
+
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "",
+        "from scipy.stats import rankdata",
+        "from scipy.stats import *",
+        "import scipy.stats.qmc",
+        "from scipy.stats._stats_py import rankdata",
+        "import scipy.optimize._linesearch",
+        "import scipy.stats; importlib.reload(scipy.stats)",
+    ],
+)
+def test_whoever_imports_it_finds_all_of_it(imports: str) -> None:
+    one = "import scipy.stats._stats_py as part; assert part is scipy.stats._stats_py is sys.modules[part.__name__]"
+    run(imports, f"{WHOLE}\n{one}")
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    run("", "try:\n    scipy.stats.nonsense\nexcept AttributeError as error:\n    assert 'nonsense' in str(error)")
+
+
+def test_threads_wait_for_one_another() -> None:
+    check = """
+found = []
+threads = [threading.Thread(target=lambda: found.append(scipy.stats.t(3).cdf(0.0))) for _ in range(16)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+assert found == [0.5] * 16, found
+"""
+    run("", check)
