@@ -63,6 +63,7 @@ $(BASE): pyproject.toml constraints.txt
 	@echo "Installing tacit into $(VENV) (once, about a minute) ..."
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(PIP) --editable .
+	@$(RUN) -m compileall -q src
 	@touch $@
 
 $(TEST): $(BASE)

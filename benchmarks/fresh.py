@@ -49,9 +49,13 @@ def empty_cache() -> Iterator[str]:
         yield folder
 
 
+DROPPED = ("JAX_COMPILATION", "JAX_PERSISTENT", "TACIT_", "PYTHONDONTWRITEBYTECODE")
+"""What no user's environment holds: without Python's own cache of what it has read, each process reads all anew."""
+
+
 def environment(cache: str | None) -> Mapping[str, str]:
     """What a new process finds in its environment: this folder of compiled programs, or none."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("JAX_COMPILATION", "JAX_PERSISTENT", "TACIT_"))}
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(DROPPED)}
     if cache is not None:
         kept["JAX_COMPILATION_CACHE_DIR"] = cache
         kept["TACIT_CACHE_DIR"] = cache  # of the command line
