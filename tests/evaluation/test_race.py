@@ -9,6 +9,7 @@ from sklearn.datasets import load_iris
 from tacit.estimators.mixture.gaussian import GaussianMixture
 from tacit.evaluation import lanes, race
 from tacit.evaluation.select import select
+from tacit.inference.watch import Progress, watch
 from tacit.models.mixture import fitting
 
 STRUCTURES = ["EII", "VVI", "EEE", "VEV", "VVV"]
@@ -108,6 +109,26 @@ def test_of_structures_side_by_side_the_chosen_one_is_as_if_alone(three: np.ndar
     assert group.structures is None
     assert group.structure == best.covariance_type
     assert {snapshot.groups[0].structure for snapshot in best.snapshots_.values()} == {best.covariance_type}
+
+
+def test_watchers_hear_who_is_still_in_the_race(three: np.ndarray) -> None:
+    heard: list[str] = []
+
+    class Ear:
+        def look(self, progress: Progress) -> None:
+            heard.append(progress.words)
+
+        def done(self, progress: Progress) -> None:
+            heard.append(progress.words)
+
+        def resume(self, label: str, state: object) -> None:
+            return None
+
+    with watch(Ear()):
+        select(three, range(1, 7), STRUCTURES, n_init=4, random_state=0)
+    assert heard[0] == f"0 of {len(STRUCTURES)} structures looked at"
+    left = [int(words.split()[0]) for words in heard if f" of {6 * len(STRUCTURES)} candidates still run" in words]
+    assert 0 < min(left) < 6 * len(STRUCTURES)
 
 
 def test_ctrl_c_keeps_what_there_is(three: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:

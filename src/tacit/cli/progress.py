@@ -76,7 +76,7 @@ class Watch(logging.Handler):
     def look(self, progress: Progress) -> None:
         """A fit is running."""
         done = f"{self._fits} done, " if self._fits else ""
-        detail = f"{done}{progress.bound_per_weight:.4g} nats a row"
+        detail = f"{done}{progress.bound_per_weight:.4g} nats a row" + (f", {progress.words}" if progress.words else "")
         self._progress.update(self._task, detail=detail)
         now = time.monotonic()
         if now - self._told > LINE_SECONDS:

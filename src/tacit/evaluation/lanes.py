@@ -1,6 +1,7 @@
 """The candidates of `select`, structure by structure, and their fits: side by side, where nothing is compiled."""
 
 import dataclasses
+import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -160,16 +161,24 @@ class Lanes:
 
     def look(self, looks: Sequence[Look], effort: Effort) -> None:
         """Fit starts that were drawn."""
+        began, done = time.monotonic(), 0
         for lot in self._lots([(look.lane, len(look.drawn.components)) for look in looks]):
-            self._look([looks[place] for place in lot], effort)
+            words = f"{done} of {len(looks)} structures looked at"
+            if done:
+                words += f", {(time.monotonic() - began) * (len(looks) - done) / done:.0f} s to go for the others"
+            self._look([looks[place] for place in lot], effort, words)
+            done += len(lot)
             if self.interrupted:
                 return
 
     def go_on(self, chosen: Sequence[Sequence[int]], iterations: int) -> None:
         """Fits of every lane, by their place in it, that many iterations further at most."""
+        every = sum(len({runner.row["n_components"] for runner in lane.runners}) for lane in self.each)
         some = [(lane, places) for lane, places in zip(self.each, chosen, strict=True) if places]
+        left = sum(len({lane.runners[place].row["n_components"] for place in places}) for lane, places in some)
+        words = f"{left} of {every} candidates still run, the others are at their end or out"
         for lot in self._lots([(lane, len(places)) for lane, places in some]):
-            self._go_on([(some[at][0], place) for at in lot for place in some[at][1]], iterations)
+            self._go_on([(some[at][0], place) for at in lot for place in some[at][1]], iterations, words)
             if self.interrupted:
                 return
 
@@ -200,9 +209,9 @@ class Lanes:
         places = [list(STRUCTURES).index(name) for name in names if name]
         return self._kinds[first.kind], np.repeat(places, sizes)
 
-    def _look(self, looks: Sequence[Look], effort: Effort) -> None:
+    def _look(self, looks: Sequence[Look], effort: Effort, words: str) -> None:
         lanes, first = [look.lane for look in looks], looks[0].drawn
-        schedule, tracks = lanes[0].schedule, 1
+        schedule, tracks = lanes[0].schedule._replace(words=words), 1
         if effort.explored is not None:
             most = min(effort.explored, schedule.max_iter)
             schedule = schedule._replace(max_iter=most, halving=tuple(h for h in effort.halving if h < most))
@@ -228,14 +237,14 @@ class Lanes:
         for lane, runner in zip(owners, self._runners(owners, fits, numbers), strict=True):
             lane.runners.append(runner)
 
-    def _go_on(self, chosen: Sequence[tuple[Lane, int]], iterations: int) -> None:
+    def _go_on(self, chosen: Sequence[tuple[Lane, int]], iterations: int, words: str) -> None:
         lanes = [lane for lane, _ in chosen]
         fits = [lane.runners[place].fit for lane, place in chosen]
         numbers = np.array([lane.runners[place].row["n_components"] for lane, place in chosen])
         search, structures = self._guide(lanes, [1] * len(lanes))
         left = [min(iterations, int(lanes[0].schedule.max_iter) - fit.iteration) for fit in fits]
         more = bucket(len(fits)) - len(fits) if structures is None else 0  # fits that stop at once
-        schedule = lanes[0].schedule._replace(max_iter=np.array(left + [0] * more))
+        schedule = lanes[0].schedule._replace(max_iter=np.array(left + [0] * more), words=words)
         further = lanes[0].searcher.go_on(search, fits + fits[:1] * more, schedule, structures)[: len(fits)]
         for (lane, place), runner in zip(chosen, self._runners(lanes, further, numbers), strict=True):
             lane.runners[place] = runner

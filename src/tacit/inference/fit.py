@@ -48,6 +48,7 @@ def fit(
     tol: float,
     accelerate: bool = False,
     label: str = "fit",
+    words: str = "",
     statistics: PyTree | None = None,
     repair: Callable[[PyTree], PyTree | None] | None = None,
     groups: np.ndarray | None = None,
@@ -68,6 +69,7 @@ def fit(
         tol: change of the bound a row, in nats, below which a start has converged.
         accelerate: squared extrapolation (SQUAREM), which never lowers the bound.
         label: what the watchers call this fit.
+        words: what else they are told.
         statistics: what makes the starts by an M-step, stacked; None where ``models`` are the starts themselves.
         repair: sees the stacked starts; may return them in a safer form, to begin with these instead.
         groups: which starts compete with one another, ``[starts]`` numbers from 0 (all of them if None).
@@ -82,6 +84,7 @@ def fit(
     """
     knobs = limits(weight or source.total_weight, max_iter, tol)
     fitting = (_Eager if eager else _ClosedForm)(source, view, knobs, accelerate, label, reduce)
+    fitting.words = words
     groups = np.zeros(key.shape[0], int) if groups is None else groups
     judge = sound or _all_sound
 
@@ -134,6 +137,7 @@ class _ClosedForm:
     """Iterations of the closed-form driver on stacked starts (`Fitting`)."""
 
     snapshots: tuple[int, ...] = (0, 3, 5, 16)
+    words = ""
 
     def __init__(
         self, source: BlockSource, view: View, limits: cf.Limits, accelerate: bool, label: str, reduce: Reduce
@@ -198,6 +202,7 @@ class _ClosedForm:
             bounds.size,
             loop.seconds,
             None,
+            self.words,
             begun=loop.begun,
         )
 

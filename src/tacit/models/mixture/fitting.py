@@ -40,6 +40,8 @@ class MixtureSchedule(NamedTuple):
     label: str = "fit"
     halving: tuple[int, ...] = ()
     """After how many iterations the worse half of the starts that compete is left."""
+    words: str = ""
+    """What else the watchers are told."""
 
 
 class Start(NamedTuple):
@@ -241,6 +243,7 @@ def _fit(begun, source, view, schedule, keys, groups, most=None):
         tol=schedule.tol,
         accelerate=schedule.accelerate,
         label=schedule.label,
+        words=schedule.words,
         statistics=begun.statistics,
         repair=_safer,
         groups=groups,
