@@ -12,7 +12,8 @@ ARGS    ?=
 SAMPLE := tests/models/test_namespaces.py tests/inference/test_driver.py tests/estimators/test_every_model_laws.py
 
 VENV := .venv
-RUN  := $(VENV)/bin/python
+# Where the environment forbids bytecode (container images do), every process would compile the whole package again.
+RUN  := PYTHONDONTWRITEBYTECODE= $(VENV)/bin/python
 PIP  := $(RUN) -m pip install -qq --disable-pip-version-check --constraint constraints.txt
 
 # The stamps carry the version of Python and the place of this folder: change either, and they are out of date.
