@@ -24,13 +24,16 @@ LINT := $(VENV)/lint-$(KEY).stamp
 PEERS := $(VENV)/bench
 BENCH := $(PEERS)/bench-$(KEY).stamp
 
-.PHONY: help demo test sample lint format bench clean
+.PHONY: help demo tools test sample lint format bench clean
 
 help:
 	@sed -n '1,6s/^# //p' Makefile
 
 demo: $(BASE)
 	@$(VENV)/bin/tacit demo
+
+# What tests and lint need, before they run side by side.
+tools: $(TEST) $(LINT)
 
 test: $(TEST)
 	@$(RUN) -m pytest -n $(WORKERS) --dist worksteal $(ARGS)

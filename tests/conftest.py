@@ -54,7 +54,7 @@ def pytest_configure() -> None:
     folder = Path(os.environ["TACIT_CACHE_DIR"])
     folder.mkdir(parents=True, exist_ok=True)
     jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.02)
 
 
 def pytest_collection_finish() -> None:
