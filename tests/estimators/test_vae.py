@@ -252,7 +252,10 @@ def test_rows_of_weight_0_are_never_looked_at(digits: np.ndarray) -> None:
 
 
 def test_a_weight_of_two_is_two_copies_in_the_trace_too(digits: np.ndarray) -> None:
-    once, twice = (VAE(2, **(QUICK | {"network": "mlp"})).fit(digits[:80], sample_weight=np.full(80, weight)) for weight in (1.0, 2.0))
+    once, twice = (
+        VAE(2, **(QUICK | {"network": "mlp"})).fit(digits[:80], sample_weight=np.full(80, weight))
+        for weight in (1.0, 2.0)
+    )
     np.testing.assert_allclose(twice.trace_.bound, 2.0 * once.trace_.bound, rtol=1e-5)
     assert twice.lower_bound_ == pytest.approx(once.lower_bound_, rel=1e-5)
 
