@@ -12,7 +12,8 @@ ARGS    ?=
 SAMPLE := tests/models/test_namespaces.py tests/inference/test_driver.py tests/estimators/test_every_model_laws.py
 
 VENV := .venv
-RUN  := $(VENV)/bin/python
+# Where the environment forbids bytecode (container images do), every process would compile the whole package again.
+RUN  := PYTHONDONTWRITEBYTECODE= $(VENV)/bin/python
 PIP  := $(RUN) -m pip install -qq --disable-pip-version-check --constraint constraints.txt
 
 # The stamps carry the version of Python and the place of this folder: change either, and they are out of date.
@@ -23,13 +24,16 @@ LINT := $(VENV)/lint-$(KEY).stamp
 PEERS := $(VENV)/bench
 BENCH := $(PEERS)/bench-$(KEY).stamp
 
-.PHONY: help demo test sample lint format bench clean
+.PHONY: help demo tools test sample lint format bench clean
 
 help:
 	@sed -n '1,6s/^# //p' Makefile
 
 demo: $(BASE)
 	@$(VENV)/bin/tacit demo
+
+# What tests and lint need, before they run side by side.
+tools: $(TEST) $(LINT)
 
 test: $(TEST)
 	@$(RUN) -m pytest -n $(WORKERS) --dist worksteal $(ARGS)

@@ -22,9 +22,11 @@ MOST_BYTES = 2_500_000_000
 """What one test process may hold before it lets its compiled programs go."""
 SHARED_DATA = ROOT.parent / "shared" / "data"
 os.environ.setdefault("TACIT_CACHE_DIR", str(ROOT / ".pytest_cache" / "compiled"))
-# Most of the time of a test is compiling: the programs are the same, less polished. The last flag is gone in newer
-# versions, which end the process where they meet a flag that they do not know.
+# Most of the time of a test is compiling: the programs are the same, less polished.
 FLAGS = ["--xla_backend_optimization_level=0", "--xla_llvm_disable_expensive_passes=true"]
+# One piece: a program cut in pieces for several threads costs a third more, and there is a test process to a core.
+FLAGS += ["--xla_cpu_parallel_codegen_split_count=1"]
+# This flag is gone in newer versions, which end the process where they meet a flag that they do not know.
 FLAGS += ["--xla_cpu_use_fusion_emitters=false"] if jax.__version_info__ < (0, 11) else []
 os.environ.setdefault("XLA_FLAGS", " ".join(FLAGS))
 
@@ -52,7 +54,14 @@ def pytest_configure() -> None:
     folder = Path(os.environ["TACIT_CACHE_DIR"])
     folder.mkdir(parents=True, exist_ok=True)
     jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.02)
+
+
+def pytest_collection_finish() -> None:
+    """What has been imported stays: it is not looked through for garbage again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
 
 
 @pytest.fixture(autouse=True, scope="module")

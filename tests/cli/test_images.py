@@ -281,6 +281,7 @@ class TestTables:
 class TestCompare:
     def test_deep_models_of_images(self, tacit: Command, rows_of: Callable, image_files: Path) -> None:
         few = ("--set", "hidden=8", "--set", "network=mlp", "--set", "n_samples=5", "--set", "max_epochs=2")
+        few += ("--set", "validation_fraction=0")
         done = tacit(
             "compare", image_files / "levels.npz", *few, "--folds", 2, "--models", "vae:latent=1,vae:likelihood=poisson"
         )
@@ -302,6 +303,7 @@ class TestCompare:
 
 def test_a_code_of_one_dimension_has_no_manifold(tacit: Command, image_files: Path, tmp_path: Path) -> None:
     few = ("--set", "latent=1", "--set", "hidden=4", "--set", "network=mlp", "--set", "max_epochs=1")
+    few += ("--set", "validation_fraction=0")
     done = tacit("fit", image_files / "shares.npy", *few, "--holdout", 0, "--out", tmp_path / "run")
     assert done.exit_code == 0, done.output
     refused = tacit("manifold", tmp_path / "run", "--out", tmp_path / "a.png")

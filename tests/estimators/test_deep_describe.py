@@ -21,7 +21,7 @@ def built(event: tuple[int, ...], latent: int, **settings: Any) -> tuple[Archite
     if isinstance(settings.get("likelihood"), list):
         rows[..., -1] = np.arange(9) % 3  # levels of the last column
     asked: dict[str, Any] = {"hidden": (3,), "channels": (2, 3), "activation": "relu", "max_epochs": 1} | settings
-    model = tacit.VAE(latent, random_state=0, **asked).fit(rows)
+    model = tacit.VAE(latent, validation_fraction=0.0, random_state=0, **asked).fit(rows)
     return model.architecture(), model.model_
 
 

@@ -14,6 +14,8 @@ from tacit import VAE, BetaVAE, SemiSupervisedVAE
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.reuses_keys]
 TINY: dict[str, Any] = {"hidden": (8,), "network": "mlp", "batch_size": 64, "n_samples": 10, "random_state": 0}
+ONCE: dict[str, Any] = TINY | {"max_epochs": 1, "validation_fraction": 0.0}
+"""A model that was hardly fitted."""
 
 
 @pytest.fixture(scope="module")
@@ -22,13 +24,13 @@ def levels() -> np.ndarray:
 
 
 def test_values_without_a_density_have_no_score(levels: np.ndarray) -> None:
-    black = VAE(1, max_epochs=1, **TINY).fit((levels > 127).astype(float))
+    black = VAE(1, **ONCE).fit((levels > 127).astype(float))
     for wrong, words in [(levels, "is 79, which the likelihood Bernoulli"), (levels / 255, "is 0.309804")]:
         with pytest.raises(ValueError, match=words):
             black.score_samples(wrong)
     with pytest.raises(ValueError, match="binarize takes shares from 0 to 1, or 8-bit"):
         VAE(1, binarize="stochastic", max_epochs=1, **TINY).fit(levels.astype(float))
-    grey = VAE(1, max_epochs=1, **TINY).fit(levels)
+    grey = VAE(1, **ONCE).fit(levels)
     with pytest.raises(ValueError, match="fitted to 8-bit levels: multiply by 255"):
         grey.transform(levels / 255)
     drawn = grey.sample(3)
@@ -37,7 +39,7 @@ def test_values_without_a_density_have_no_score(levels: np.ndarray) -> None:
 
 
 def test_cut_pixels_are_compared_with_cut_pixels_alone(levels: np.ndarray) -> None:
-    few = {"max_epochs": 1, **TINY}
+    few = ONCE
     cut = VAE(1, binarize="threshold", **few)
     with pytest.raises(ValueError, match="easier than to say how grey"):
         tacit.compare(levels, {"cut": cut, "grey": VAE(1, **few)}, folds=2)
@@ -106,7 +108,7 @@ def test_parameters_that_are_no_numbers_are_never_kept() -> None:
 
 
 def test_small_slips_are_told(levels: np.ndarray) -> None:
-    model = VAE(1, max_epochs=1, **TINY).fit(levels)
+    model = VAE(1, **ONCE).fit(levels)
     for call in (
         lambda: model.score_samples(levels, n_samples=0),
         lambda: model.impute(levels, n_samples=0),
@@ -115,10 +117,10 @@ def test_small_slips_are_told(levels: np.ndarray) -> None:
     ):
         with pytest.raises(ValueError, match="must be a whole number of at least 1"):
             call()
-    two = VAE((2, 1), max_epochs=1, **TINY).fit(levels)
+    two = VAE((2, 1), **ONCE).fit(levels)
     with pytest.raises(ValueError, match="from 0 to 1, got 2"):
         two.traverse(levels[0], 2)
-    given = VAE(1, max_epochs=1, **TINY).fit(levels, given=np.arange(120) % 2)
+    given = VAE(1, **ONCE).fit(levels, given=np.arange(120) % 2)
     with pytest.raises(ValueError, match="holds 'c', which was not among the labels"):
         given.transform(levels[:1], given=np.array(["c"], object))
     assert tacit.held_out(given, levels, given=np.arange(120) % 2).rows == 120

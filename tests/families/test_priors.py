@@ -241,7 +241,8 @@ def test_the_map_step_is_the_maximum_of_likelihood_and_prior(name):
 
 
 def test_a_normal_prior_of_rows_is_rows():
-    prior = NormalGamma.pseudo_observations(np.array([1.5]), np.array([0.4]), np.array([3.0]))
+    mean, variance, count = np.array([1.5]), np.array([0.4]), np.array([3.0])
+    prior = NormalGamma(mean, count, 0.5 * (count + 3.0), 0.5 * count * variance)
     start = Normal(np.zeros(1), np.ones(1))
     alone = prior.maximise(start, np.zeros((1, 2)), np.zeros(1))
     np.testing.assert_allclose([alone.means[0], alone.variances[0]], [1.5, 0.4], rtol=1e-12)

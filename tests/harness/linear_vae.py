@@ -66,7 +66,9 @@ def linear_case(dims: int = 6, latent: int = 2, noise: float = 0.3) -> LinearCas
     rows = white * np.geomspace(0.1, 100.0, dims) + 3.0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model = VAE(latent, likelihood="normal", hidden=(), max_epochs=1, random_state=0).fit(rows)
+        model = VAE(latent, likelihood="normal", hidden=(), max_epochs=1, validation_fraction=0.0, random_state=0).fit(
+            rows
+        )
     scales = (1.0 + (loading**2).sum(axis=0) / noise**2) ** -0.5
     back = scales[:, None] ** 2 * loading.T / noise**2
     told = np.concatenate([np.zeros(latent), outputs_of(scales)])

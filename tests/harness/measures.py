@@ -4,6 +4,7 @@ Two folders, such as those of two checkouts, stand side by side.
 """
 
 import ast
+import functools
 import io
 import sys
 import tokenize
@@ -16,26 +17,35 @@ WINDOW = 8
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@functools.cache
+def _parsed(text: str) -> ast.Module:
+    return ast.parse(text)
+
+
 def code_lines(path: Path) -> list[str]:
     """The lines of a file without blank ones, comments and docstrings."""
-    text = path.read_text(encoding="utf-8")
+    return list(_code_lines(path.read_text(encoding="utf-8")))
+
+
+@functools.cache
+def _code_lines(text: str) -> tuple[str, ...]:
     kept: set[int] = set()
     skipped = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type not in skipped:
             kept |= set(range(token.start[0], token.end[0] + 1))
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(_parsed(text)):
         # a bare string is a docstring, of a field or of what it stands in
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
             kept -= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
     lines = text.splitlines()
-    return [lines[number - 1].strip() for number in sorted(kept)]
+    return tuple(lines[number - 1].strip() for number in sorted(kept))
 
 
 def trees(folder: Path) -> Iterator[tuple[Path, ast.Module]]:
     """Every file below a folder, parsed."""
     for path in sorted(folder.rglob("*.py")):
-        yield path, ast.parse(path.read_text(encoding="utf-8"))
+        yield path, _parsed(path.read_text(encoding="utf-8"))
 
 
 def guesses(folder: Path) -> int:

@@ -44,8 +44,8 @@ def _is_static(hint: object) -> bool:
 
 
 _full = jaxtyping.jaxtyped
-_seen: dict[types.CodeType, set] = {}
-"""By function, what it was given and gave that was right."""
+_seen: dict[types.CodeType, dict[tuple, set]] = {}
+"""By function and what it was given that was right, what it then gave that was."""
 MOST_SEEN = 2000
 """Kinds of calls that are remembered of a function."""
 MOST_PARTS = 12
@@ -88,7 +88,7 @@ def remembering(fn: Any = None, *, typechecker: Any) -> Any:
 
 
 def _wrapped(fn: Callable, typechecker: Any) -> Callable:
-    seen = _seen.setdefault(fn.__code__, set())
+    seen = _seen.setdefault(fn.__code__, {})
     full: list[Callable] = []  # made when it is first needed: most functions are not called by most tests
     result = threading.local()  # what the function has given, where only that is still to be checked
     returns = "return" in fn.__annotations__
@@ -103,35 +103,51 @@ def _wrapped(fn: Callable, typechecker: Any) -> Callable:
             full.append(_full(functools.wraps(fn)(once), typechecker=typechecker))
         return full[0](*args, **kwargs)
 
+    def first_call(given: tuple, args: tuple, kwargs: dict) -> Any:
+        __tracebackhide__ = True
+        out = checked_call(args, kwargs)
+        if len(seen) < MOST_SEEN:
+            seen.setdefault(given, set()).add(_kind_or_none(out) if returns else None)
+        return out
+
+    def new_result(known: set, told: Any, out: Any, args: tuple, kwargs: dict) -> None:
+        __tracebackhide__ = True
+        result.given = out
+        try:
+            checked_call(args, kwargs)
+        finally:
+            vars(result).pop("given", None)
+        if told is not None and len(known) < MOST_SEEN:
+            known.add(told)
+
     @functools.wraps(fn)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
         if jaxtyping_config.jaxtyping_disable:
             return fn(*args, **kwargs)
-        given = asked(args, kwargs)
-        if given is None:
+        try:
+            given = tuple([kind(value) for value in args])
+            if kwargs:
+                given = (*given, *[(name, kind(value)) for name, value in kwargs.items()])
+        except Unknown:
             return checked_call(args, kwargs)
-        known = given in seen
-        out = fn(*args, **kwargs) if known else checked_call(args, kwargs)
-        told = asked((out,), {}) if returns else ()
-        both = None if told is None else (given, told)
-        if known and (both is None or both not in seen):
-            result.given = out
-            try:
-                checked_call(args, kwargs)
-            finally:
-                vars(result).pop("given", None)
-        if both is not None and len(seen) < MOST_SEEN:
-            seen.update((given, both))
+        known = seen.get(given)
+        if known is None:
+            return first_call(given, args, kwargs)
+        out = fn(*args, **kwargs)
+        if returns:
+            told = _kind_or_none(out)
+            if told is None or told not in known:
+                new_result(known, told, out, args, kwargs)
         return out
 
     return wrapper
 
 
-def asked(args: tuple, kwargs: dict) -> tuple | None:
-    """What arguments are, or None where that is not known to be all that matters."""
+def _kind_or_none(value: Any) -> Any:
+    """What a value is, or None where that is not known to be all that matters."""
     try:
-        return (*map(kind, args), *((name, kind(kwargs[name])) for name in kwargs))
+        return kind(value)
     except Unknown:
         return None
 

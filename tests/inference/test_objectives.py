@@ -59,6 +59,7 @@ def exact(w: float = 1.3) -> np.ndarray:
     return st.norm(0, math.sqrt(w**2 + SIGMA**2)).logpdf(X[:, 0])
 
 
+@jax.jit
 def closed(parameters: tuple[Any, Any, Any]) -> Any:
     """The mean ELBO by hand: E(x − wz)² = (x − w a x)² + w² s²."""
     w, a, b = parameters
@@ -98,7 +99,7 @@ def agree(draws: np.ndarray, wanted: Any) -> None:
 def test_estimates_of_the_bound_and_its_gradient_are_those_by_hand(objective: Objective) -> None:
     at = model()
     values, slopes = estimate(objective, at, 20_000)
-    bound, gradient = jax.value_and_grad(closed)((at.w, at.a, at.b))
+    bound, gradient = jax.jit(jax.value_and_grad(closed))((at.w, at.a, at.b))
     agree(values, bound)
     agree(slopes, np.asarray(gradient))
     step = 1e-5
@@ -115,7 +116,7 @@ def test_without_reparameterisation_the_encoders_gradient_is_wrong() -> None:
             return super().log_likelihood(rows, jax.lax.stop_gradient(latent))
 
     _, slopes = estimate(Elbo(), Still(*jax.tree.leaves(model())), 4000)
-    right = np.asarray(jax.grad(closed)(tuple(jax.tree.leaves(model()))))
+    right = np.asarray(jax.jit(jax.grad(closed))(tuple(jax.tree.leaves(model()))))
     assert abs(slopes[1].mean() - right[1]) > 0.1
     agree(slopes[:1], right[:1])  # the decoder's is right
 
@@ -176,8 +177,8 @@ def test_what_is_charged_for_the_code() -> None:
         raised, again = objective(at, batch._replace(warmth=jnp.asarray(warmth)))
         np.testing.assert_allclose(raised, terms["reconstruction"] - charged, rtol=1e-12)
         np.testing.assert_allclose(again["elbo"], terms["elbo"], rtol=1e-12)
-    free = jax.grad(lambda m: Elbo(free_bits=10.0)(m, batch)[0].sum())(at)
-    paid = jax.grad(lambda m: Elbo(beta=0.0)(m, batch)[0].sum())(at)
+    free = jax.jit(jax.grad(lambda m: Elbo(free_bits=10.0)(m, batch)[0].sum()))(at)
+    paid = jax.jit(jax.grad(lambda m: Elbo(beta=0.0)(m, batch)[0].sum()))(at)
     np.testing.assert_allclose(jax.tree.leaves(free), jax.tree.leaves(paid), rtol=1e-12)
 
 
@@ -185,7 +186,7 @@ def test_batch_penalties_vanish_where_they_should() -> None:
     rows = jnp.asarray(np.random.default_rng(0).normal(size=(400, 1)))
     batch = Batch(rows, jnp.ones(400), jax.random.key(0), jnp.ones(()))
     # one latent dimension has no total correlation
-    _, terms = TotalCorrelation(beta=6.0)(model(), batch)
+    _, terms = jax.jit(TotalCorrelation(beta=6.0))(model(), batch)
     np.testing.assert_allclose(terms["total_correlation"], 0.0, atol=1e-9)
     # an encoder that gives the prior back has nothing to be told from it; one that squeezes has
     ideal = MaximumMeanDiscrepancy()(model(1.0, 0.0, 0.0), batch)[1]["mmd"][0]

@@ -80,7 +80,7 @@ def test_student_vectors_are_fitted_and_the_likelihood_never_falls() -> None:
     assert 3.0 < float(stack.dofs[0]) < 9.0
     # at a maximum the derivatives by every parameter vanish
     slope = jax.grad(lambda m, d: StudentComponent(m, stack.covariances, d, (0, 1)).log_prob(rows).mean(), (0, 1))
-    for part in slope(stack.means, stack.dofs):
+    for part in jax.jit(slope)(stack.means, stack.dofs):
         np.testing.assert_allclose(part, 0.0, atol=1e-5)
     with pytest.raises(ValueError, match="complete rows"):
         stack.with_rows(complete=False, tile=1).prepare()

@@ -32,14 +32,6 @@ def test_columns_against_scipy() -> None:
             assert column.probabilities is None
 
 
-@double_precision
-def test_overall_moments_are_those_of_the_summary() -> None:
-    mean, variance = summary.overall_moments(MODEL)
-    columns = small.Fitted(MODEL).summary().columns
-    np.testing.assert_array_equal(mean, [c.mean for c in columns])
-    np.testing.assert_allclose(np.sqrt(variance), [c.sd for c in columns], rtol=1e-15)
-
-
 @pytest.mark.parametrize("column", range(13))
 @double_precision
 def test_densities_on_a_grid_against_scipy(column: int) -> None:

@@ -3,6 +3,7 @@
 import itertools
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -27,25 +28,26 @@ KEY = jax.random.key(0)
 def test_a_flow_is_triangular_and_its_log_determinant_that_of_its_jacobian(dims: int) -> None:
     flow = AutoregressiveFlow(dims, (8,), 2, key=KEY, context=2)
     z, context = jax.random.normal(jax.random.key(1), (dims,)), jnp.asarray([0.4, -1.0])
-    y, log_det = flow.forward(z, context)
-    jacobian = jax.jacobian(lambda v: flow.forward(v, context)[0])(z)
+    y, log_det = eqx.filter_jit(flow.forward)(z, context)
+    jacobian = jax.jit(jax.jacobian(lambda v: flow.forward(v, context)[0]))(z)
     assert float(log_det) == pytest.approx(np.linalg.slogdet(jacobian)[1], abs=1e-5)
-    back, again = flow.inverse(y, context)
+    back, again = eqx.filter_jit(flow.inverse)(y, context)
     np.testing.assert_allclose(back, z, atol=1e-5)
     assert float(again) == pytest.approx(-float(log_det), abs=1e-5)
     one = AutoregressiveFlow(dims, (8,), 1, key=KEY, context=2)
-    step = np.asarray(jax.jacobian(lambda v: one.forward(v, context)[0])(z))[::-1]
+    step = np.asarray(jax.jit(jax.jacobian(lambda v: one.forward(v, context)[0]))(z))[::-1]
     np.testing.assert_array_equal(np.triu(step, 1), 0.0)
-    assert np.abs(jax.jacobian(lambda c: one.forward(z, c)[0])(context)).max(axis=1).min() > 0
+    by_context = jax.jit(jax.jacobian(lambda c: one.forward(z, c)[0]))(context)
+    assert np.abs(by_context).max(axis=1).min() > 0
 
 
 @pytest.mark.parametrize("kind", [InverseAutoregressive(2, key=KEY, context=3), TwoLevels(2, 1, (4,), key=KEY)])
 def test_draws_know_their_own_density(kind: Any) -> None:
     outputs = np.random.default_rng(0).normal(size=(3, kind.outputs(2))).astype("f4")
     density = kind.read(jnp.asarray(outputs))
-    z, log_q = density.draw(KEY, 200)
+    z, log_q = jax.jit(lambda: density.draw(KEY, 200))()
     assert z.shape == (200, 3, kind.width(2))
-    np.testing.assert_allclose(density.log_prob(z), log_q, atol=5e-3)  # float32, at scales near 0
+    np.testing.assert_allclose(eqx.filter_jit(density.log_prob)(z), log_q, atol=5e-3)  # float32, at scales near 0
     same, _ = density.moved(density.noise(KEY, 5, shared=True))
     assert same.shape == (5, 3, kind.width(2))
     assert density.mean.shape == density.scale.shape == (3, kind.width(2))
@@ -55,11 +57,12 @@ def test_a_flows_posterior_and_prior_integrate_to_one() -> None:
     grid = np.linspace(-9, 9, 241)
     points = jnp.asarray(np.array(list(itertools.product(grid, grid))), jnp.float32)
     density = InverseAutoregressive(2, key=KEY, context=1).read(jnp.asarray([[0.5, -1.0, 0.1, -0.4, 2.0]]))
-    for log_prob in (density.log_prob(points[:, None])[:, 0], FlowPrior(2, key=KEY).log_prob(points, None)):
-        assert np.exp(np.asarray(log_prob, np.float64)).sum() * (grid[1] - grid[0]) ** 2 == pytest.approx(1, abs=1e-3)
     prior = FlowPrior(2, key=KEY)
+    of_prior = jax.jit(lambda z: prior.log_prob(z, None))(points)
+    for log_prob in (eqx.filter_jit(density.log_prob)(points[:, None])[:, 0], of_prior):
+        assert np.exp(np.asarray(log_prob, np.float64)).sum() * (grid[1] - grid[0]) ** 2 == pytest.approx(1, abs=1e-3)
     draws = np.asarray(prior.sample(KEY, 4000, None))
-    weights = np.exp(np.asarray(prior.log_prob(points, None), np.float64)) * (grid[1] - grid[0]) ** 2
+    weights = np.exp(np.asarray(of_prior, np.float64)) * (grid[1] - grid[0]) ** 2
     assert np.all(np.abs(draws.mean(0) - weights @ np.asarray(points)) < 5 * draws.std(0) / np.sqrt(4000) + 1e-3)
 
 
@@ -90,7 +93,7 @@ def enumerated(model: DeepLatent, latent: int, levels: int) -> tuple[Any, Any]:
 
 def test_categorical_codes_give_the_bound_and_its_gradient_by_enumeration() -> None:
     model = discrete(CategoricalCodes(levels=3), CodeTable(2, 3), 2)
-    evidence, bound = enumerated(model, 2, 3)
+    evidence, bound = jax.jit(lambda m: enumerated(m, 2, 3))(model)
     with_table = CodeTable(2, 3).log_prob(model.posterior_kind.of_levels(jnp.asarray([[0, 2]])), model)
     np.testing.assert_allclose(with_table, -2 * np.log(3), rtol=1e-6)
 
@@ -98,7 +101,7 @@ def test_categorical_codes_give_the_bound_and_its_gradient_by_enumeration() -> N
         return objective(m, Batch(ROWS, jnp.ones(2), key, jnp.ones(())))[0].mean()
 
     keys = jax.random.split(KEY, 400)
-    exact = jax.grad(lambda m: enumerated(m, 2, 3)[1].mean())(model)
+    exact = jax.jit(jax.grad(lambda m: enumerated(m, 2, 3)[1].mean()))(model)
     found = jax.jit(jax.vmap(lambda key: jax.value_and_grad(lambda m: estimated(ScoreFunction(4), m, key))(model)))(
         keys
     )
@@ -115,8 +118,8 @@ def test_categorical_codes_give_the_bound_and_its_gradient_by_enumeration() -> N
 def test_the_straight_through_gradient_reaches_the_encoder() -> None:
     model = discrete(CategoricalCodes(levels=3), CodeTable(2, 3), 2)
     batch = Batch(ROWS, jnp.ones(2), KEY, jnp.ones(()))
-    slope = jax.grad(lambda m: Elbo(64)(m, batch)[0].mean())(model)
-    exact = jax.grad(lambda m: enumerated(m, 2, 3)[1].mean())(model)
+    slope = jax.jit(jax.grad(lambda m: Elbo(64)(m, batch)[0].mean()))(model)
+    exact = jax.jit(jax.grad(lambda m: enumerated(m, 2, 3)[1].mean()))(model)
     mine, theirs = (np.ravel(each.encoder.layers[0].weight) for each in (slope, exact))
     assert np.corrcoef(mine, theirs)[0, 1] > 0.8
 
@@ -132,8 +135,8 @@ def test_quantised_codes_are_the_nearest_and_give_a_bound() -> None:
     np.testing.assert_array_equal(density.levels, wanted)
     np.testing.assert_array_equal(nearest(jnp.asarray(book), kind.codebook), np.arange(5))
     np.testing.assert_allclose(density.mean, book[wanted].reshape(2, -1), rtol=1e-6)
-    evidence, _ = enumerated(model, 3, 5)
-    raised, terms = VectorQuantised(0.25)(model, Batch(ROWS, jnp.ones(2), KEY, jnp.ones(())))
+    evidence, _ = jax.jit(lambda m: enumerated(m, 3, 5))(model)
+    raised, terms = jax.jit(VectorQuantised(0.25))(model, Batch(ROWS, jnp.ones(2), KEY, jnp.ones(())))
     np.testing.assert_allclose(terms["kl"], 3 * np.log(5), rtol=1e-6)
     z = jnp.asarray(book[wanted].reshape(1, 2, -1))
     np.testing.assert_allclose(terms["elbo"], (model.log_likelihood(ROWS, z) - 3 * np.log(5))[0], rtol=1e-5)

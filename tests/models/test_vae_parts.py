@@ -1,5 +1,6 @@
 """Posteriors, priors, likelihoods and networks of deep models: against quadrature, scipy and XLA's convolutions."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -179,5 +180,5 @@ def test_images_of_any_size_come_back_in_their_size(shape: tuple[int, int, int])
     one, two = jax.random.split(jax.random.key(0))
     encoder = ConvEncoder(shape, (4, 6), (16,), 10, key=one, blocks=1)
     decoder = ConvDecoder(5, shape, (4, 6), (16,), 2, key=two, blocks=1)
-    assert encoder(jnp.zeros(shape)).shape == (10,)
-    assert decoder(jnp.zeros(5)).shape == (*shape, 2)
+    assert eqx.filter_jit(encoder)(jnp.zeros(shape)).shape == (10,)
+    assert eqx.filter_jit(decoder)(jnp.zeros(5)).shape == (*shape, 2)

@@ -108,10 +108,6 @@ PICTURES = {
         at_floor=np.arange(42) % 5 == 0,
         chosen=3,
     ),
-    "sizes": lambda: plots.group_sizes(np.array([0.7, 0.299, 0.001]), rows=1000),
-    "sizes, empty group": lambda: plots.group_sizes(np.array([1.0, 0.0, NAN]), [HOSTILE, LONG, ""]),
-    "no groups": lambda: plots.group_sizes(np.zeros(0)),
-    "thirty groups": lambda: plots.group_sizes(np.ones(30)),
     "samples": lambda: plots.samples_beside_data(rows(50, 2), rows(50, 2, 1), ["a", HOSTILE]),
     "samples, no complete row": lambda: plots.samples_beside_data(np.full((5, 2), NAN), rows(5, 2), ["a", "b"]),
     "samples by column": lambda: plots.samples_by_column(
@@ -177,10 +173,10 @@ def test_a_picture_for_a_screen_reader():
 
 
 def test_png_is_sharp():
-    png = plots.to_png(PICTURES["sizes"](), scale=2.0)
+    png = plots.to_png(PICTURES["trace"](), scale=2.0)
     assert png[:8] == b"\x89PNG\r\n\x1a\n"
     width = int.from_bytes(png[16:20], "big")
-    assert width == pytest.approx(2 * 96 * PICTURES["sizes"]().get_size_inches()[0], abs=1)
+    assert width == pytest.approx(2 * 96 * PICTURES["trace"]().get_size_inches()[0], abs=1)
 
 
 def test_points_are_thinned_and_pictures_stay_small():
@@ -215,13 +211,6 @@ def test_the_chosen_candidate_and_what_is_left_out_are_told():
     hollow = [line for line in ax.lines if line.get_markersize() == 4.5 and len(line.get_xdata())]
     assert [(line.get_xdata()[0], line.get_ydata()[0]) for line in hollow] == [(6, -99.0)]
     assert {"EEE", "VVV"} <= set(texts(figure))
-
-
-def test_shares_of_groups_are_written_out():
-    shown = texts(plots.group_sizes(np.array([6.0, 3.98, 0.02]), rows=200))
-    assert [t for t in shown if "%" in t] == ["60 %  (120)", "40 %  (80)", "under 1 %  (0)"]
-    figure = plots.group_sizes(np.array([6.0, 3.0, 1.0]))
-    assert [bar.get_width() for bar in figure.axes[0].patches] == pytest.approx([0.6, 0.3, 0.1])
 
 
 def test_missing_shares_are_those_of_the_mask():

@@ -16,8 +16,9 @@ from tacit.estimators.base import Seed, check_choice, check_whole, seed_of, weig
 from tacit.estimators.capabilities import EmptiesItself, HasTopics, MatrixLike, can
 from tacit.estimators.mixture.em import LikelihoodMixture
 from tacit.estimators.mixture.gaussian import GaussianMixture
+from tacit.estimators.mixture.parameters import NATIVE
 from tacit.estimators.mixture.variational import VariationalMixture
-from tacit.evaluation import _bounds, race
+from tacit.evaluation import race
 from tacit.evaluation.race import EFFORTS
 from tacit.evaluation.rows import fit_rows, fresh, score_rows
 from tacit.evaluation.sweeping import BOUNDS, LIKELIHOODS, one_of, sweep
@@ -188,7 +189,7 @@ def _by_bound(
     criterion: str,
 ) -> Selection:
     """The fit whose bound on the log evidence, or held-out score, is the largest."""
-    found = _bounds.candidates(base, covariance, rows, numbers, n_init)
+    found = _by_bounds(base, covariance, rows, numbers, n_init)
     if criterion == "held-out":
         for row, model in found:
             row["held_out"] = _held_out(model, rows)
@@ -232,3 +233,44 @@ def _held_out(candidate: LikelihoodMixture | VariationalMixture, rows: Dataset) 
         fit_rows(model, rows.take(fold != number), weights[fold != number])
         total += float(weights[fold == number] @ score_rows(model, rows.take(fold == number)))
     return total / float(weights.sum())
+
+
+def _by_bounds(
+    base: VariationalMixture,
+    covariance: str | Sequence[str] | None,
+    rows: Dataset,
+    numbers: np.ndarray,
+    n_init: int,
+) -> list[tuple[dict[str, Any], VariationalMixture]]:
+    """A line of the table and the fit of every structure with every number of components."""
+    structures: list[str | None] = [None]
+    if covariance is not None:
+        named = [covariance] if isinstance(covariance, str) else covariance
+        structures = [*NATIVE] if covariance == "all" else [*named]
+    found: list[tuple[dict[str, Any], VariationalMixture]] = []
+    for structure in structures:
+        for number in numbers:
+            model = fresh(base).set_params(n_components=int(number), n_init=n_init)
+            if structure is not None:
+                model.set_params(covariance_type=structure)
+            try:
+                fit_rows(model, rows, rows.weights)
+            except KeyboardInterrupt:
+                if not found:
+                    raise
+                return found
+            found.append((_bound_row(model), model))
+    return found
+
+
+def _bound_row(model: VariationalMixture) -> dict[str, Any]:
+    return {
+        "n_components": int(model.n_components),
+        "covariance": str(model.covariance_type),
+        "bound": model.lower_bound_,
+        "n_components_used": model.n_components_used_,
+        "n_parameters": model.n_parameters_,
+        "held_out": None,
+        "converged": model.converged_,
+        "at_floor": False,
+    }

@@ -14,7 +14,39 @@ from tacit.families.base import ExponentialFamily, Parameter, in_base
 from tacit.families.numeric import choose, deviance, log_floored, on_support, ratio
 
 
-class Categorical(ExponentialFamily):
+class ShareFamily(ExponentialFamily):
+    """What a family of one item of L kinds and one of n such items share: ``η_l = log p_l``, and ``A(η) = 0``."""
+
+    probabilities: Float[Array, "... levels"]
+
+    @property
+    def natural(self) -> Float[Array, "... F"]:
+        return log_floored(self.probabilities)
+
+    @property
+    def log_normalizer(self) -> Float[Array, "..."]:
+        return xp.zeros(self.probabilities.shape[:-1], self.probabilities.dtype)
+
+    @property
+    def mean_parameters(self) -> Float[Array, "... F"]:
+        return xp.asarray(self.probabilities)
+
+    def from_natural(self, natural: Float[Array, "... F"]) -> Self:
+        return type(self)(softmax(natural))
+
+    def from_mean_parameters(self, mean_parameters: Float[Array, "... F"]) -> Self:
+        return type(self)(mean_parameters)
+
+    def maximise(self, statistics: Float[Array, "..."], weight: Float[Array, "..."]) -> Self:
+        """Shares of the summed counts; rows that are all zeros say nothing."""
+        return type(self)(shares(statistics, self.probabilities, weight))
+
+    @property
+    def n_free(self) -> int:
+        return self.probabilities.shape[-1] - 1
+
+
+class Categorical(ShareFamily):
     """``p(x) = p_x`` for codes x = 0, …, L−1; the last axis of the parameter is the L levels, not batch.
 
     ``T`` = one-hot, ``η_l = log p_l``, ``h = 1``. These coordinates are over-complete: ``A(η) = log Σ
@@ -26,8 +58,6 @@ class Categorical(ExponentialFamily):
     column_kind: ClassVar[str] = "categorical"
     symbols: ClassVar[tuple[str, ...]] = ("p",)
     parameters: ClassVar[tuple[Parameter, ...]] = (Parameter("probabilities", "shares"),)
-
-    probabilities: Float[Array, "... levels"]
 
     @classmethod
     def template(cls, shape: tuple[int, ...], levels: int | Sequence[int]) -> Self:
@@ -60,27 +90,6 @@ class Categorical(ExponentialFamily):
     def log_base(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
         return xp.zeros_like(x)
 
-    @property
-    def natural(self) -> Float[Array, "... F"]:
-        return log_floored(self.probabilities)
-
-    @property
-    def log_normalizer(self) -> Float[Array, "..."]:
-        return xp.zeros(self.probabilities.shape[:-1], self.probabilities.dtype)
-
-    @property
-    def mean_parameters(self) -> Float[Array, "... F"]:
-        return xp.asarray(self.probabilities)
-
-    def from_natural(self, natural: Float[Array, "... F"]) -> Self:
-        return type(self)(softmax(natural))
-
-    def from_mean_parameters(self, mean_parameters: Float[Array, "... F"]) -> Self:
-        return type(self)(mean_parameters)
-
-    def maximise(self, statistics: Float[Array, "..."], weight: Float[Array, "..."]) -> Self:
-        return type(self)(shares(statistics, self.probabilities, weight))
-
     def mean(self) -> Float[Array, "..."]:
         """The mean code (of use where the levels are ordered)."""
         return (self.probabilities * xp.arange(self.levels)).sum(-1)
@@ -103,10 +112,6 @@ class Categorical(ExponentialFamily):
     def sample(self, *, key: PRNGKeyArray, shape: tuple[int, ...] = ()) -> Float[Array, "..."]:
         logs = jnp.log(self.probabilities)
         return jax.random.categorical(key, logs, axis=-1, shape=shape + logs.shape[:-1]).astype(logs.dtype)
-
-    @property
-    def n_free(self) -> int:
-        return self.levels - 1
 
     def draw(self, random: np.random.Generator, total: np.ndarray | None = None) -> np.ndarray:
         probabilities = np.asarray(self.probabilities)

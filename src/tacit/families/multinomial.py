@@ -7,22 +7,21 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, PRNGKeyArray
 
-from tacit.arrays import softmax, special, xp
+from tacit.arrays import special, xp
 from tacit.compute import Array
-from tacit.families.base import ExponentialFamily, Parameter, in_base
-from tacit.families.categorical import shares
+from tacit.families.base import Parameter, in_base
+from tacit.families.categorical import ShareFamily
 from tacit.families.numeric import (
     deviance,
     expected_log_rising,
     generating_excess,
     log1p_gap,
-    log_floored,
     on_support,
     stirling_excess,
 )
 
 
-class Multinomial(ExponentialFamily):
+class Multinomial(ShareFamily):
     """``p(x) = n! / ∏ x_v! · ∏ p_v^{x_v}``, conditional on the row's total n = Σ x_v.
 
     The last axis of x and of the parameter is the event: the V categories. ``T = x``, ``η_v = log p_v``,
@@ -40,8 +39,6 @@ class Multinomial(ExponentialFamily):
     parameters: ClassVar[tuple[Parameter, ...]] = (Parameter("probabilities", "shares"),)
     given_total: ClassVar[bool] = True
     event_dims: ClassVar[int] = 1
-
-    probabilities: Float[Array, "... categories"]
 
     @classmethod
     def template(cls, shape: tuple[int, ...], categories: int) -> Self:
@@ -70,28 +67,6 @@ class Multinomial(ExponentialFamily):
     def log_base(self, x: Float[Array, "... categories"]) -> Float[Array, "..."]:
         _, counts = self._row(x)
         return special.gammaln(counts.sum(-1) + 1.0) - special.gammaln(counts + 1.0).sum(-1)
-
-    @property
-    def natural(self) -> Float[Array, "... F"]:
-        return log_floored(self.probabilities)
-
-    @property
-    def log_normalizer(self) -> Float[Array, "..."]:
-        return xp.zeros(self.probabilities.shape[:-1], self.probabilities.dtype)
-
-    @property
-    def mean_parameters(self) -> Float[Array, "... F"]:
-        return xp.asarray(self.probabilities)
-
-    def from_natural(self, natural: Float[Array, "... F"]) -> Self:
-        return type(self)(softmax(natural))
-
-    def from_mean_parameters(self, mean_parameters: Float[Array, "... F"]) -> Self:
-        return type(self)(mean_parameters)
-
-    def maximise(self, statistics: Float[Array, "..."], weight: Float[Array, "..."]) -> Self:
-        """Shares of the summed counts; rows that are all zeros say nothing."""
-        return type(self)(shares(statistics, self.probabilities, weight))
 
     def mean(self, total: Float[Array, "..."] | float = 1.0) -> Float[Array, "... categories"]:
         return xp.asarray(total)[..., None] * self.probabilities
@@ -136,10 +111,6 @@ class Multinomial(ExponentialFamily):
         p = jnp.broadcast_to(self.probabilities, shape + self.probabilities.shape)
         n = jnp.broadcast_to(jnp.asarray(total, p.dtype), p.shape[:-1])
         return jax.random.multinomial(key, n, p, dtype=p.dtype)
-
-    @property
-    def n_free(self) -> int:
-        return self.probabilities.shape[-1] - 1
 
     def draw(self, random: np.random.Generator, total: np.ndarray | None = None) -> np.ndarray:
         shares = np.asarray(self.probabilities)

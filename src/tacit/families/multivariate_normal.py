@@ -50,11 +50,6 @@ class MultivariateNormal(ExponentialFamily):
         scales = xp.sqrt(variances)
         return cls(means, scales[..., None] * xp.eye(scales.shape[-1], dtype=scales.dtype))
 
-    @classmethod
-    def spherical(cls, means: Float[Array, "*batch dims"], variances: Float[Array, "*factors"]) -> Self:
-        """Independent columns with one variance σ² for all of them."""
-        return cls.diagonal(means, xp.broadcast_to(variances[..., None], (*variances.shape, means.shape[-1])))
-
     @property
     def dims(self) -> int:
         """D, the number of columns."""

@@ -283,7 +283,7 @@ class NormalGamma(ConjugatePrior):
     """``τ ~ Gamma(shape a, rate b)``, ``μ | τ ~ N(m, 1/(κτ))`` of the mean and precision of x, or of log x.
 
     The density is that of ``η = (μτ, −τ/2)``. Its pseudo-counts are two: κ rows for the mean and 2a − 3 for
-    the precision; where they are one (``pseudo_observations``) the prior is ν rows in the plain sense. A
+    the precision; where they are one, ν, the prior is ν rows in the plain sense, of mean m and variance 2b/ν. A
     mode needs ``weight + 2a > 3``.
     """
 
@@ -291,13 +291,6 @@ class NormalGamma(ConjugatePrior):
     counts: Float[Array, "..."]
     shapes: Float[Array, "..."]
     rates: Float[Array, "..."]
-
-    @classmethod
-    def pseudo_observations(
-        cls, mean: Float[Array, "..."], variance: Float[Array, "..."], count: Float[Array, "..."]
-    ) -> Self:
-        """The prior of ``count`` rows with this mean and variance, which is also its mode."""
-        return cls(mean, count, 0.5 * (count + 3.0), 0.5 * count * variance)
 
     @property
     def statistics(self) -> Float[Array, "... F"]:

@@ -16,7 +16,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "diagram": ["plate_diagram"],
         "dot": ["to_dot"],
         "export": ["to_png", "to_svg"],
-        "groups": ["group_sizes"],
         "images": ["tile", "write_png"],
         "layout": ["layers", "place"],
         "coefficients": ["coefficient_plot", "predicted_plot", "reliability_plot"],

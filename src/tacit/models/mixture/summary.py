@@ -58,17 +58,11 @@ def summarise(model: MixtureModel) -> MixtureSummary:
 
 
 def _moments(model: MixtureModel) -> tuple[np.ndarray, ...]:
-    """Means and variances by component ``[K, D]``, and of the whole mixture ``[D]``."""
+    """Means and variances by component ``[K, D]``, and of the whole mixture ``[D]`` by the law of total variance."""
     weights = np.exp(np.asarray(model.log_weights))
     means, variances = marginal_moments(model)
     mean = weights @ means
     return means, variances, mean, weights @ (variances + (means - mean) ** 2)
-
-
-def overall_moments(model: MixtureModel) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and variance ``[D]`` of every column of the whole mixture, by the law of total variance."""
-    _, _, mean, variance = _moments(model)
-    return mean, variance
 
 
 def column_densities(
