@@ -73,7 +73,7 @@ def candidates(
         effort: how hard to look.
         column: the criterion by which they race.
     """
-    lanes = Lanes([_lane(base, structure, rows, numbers[-1]) for structure in structures])
+    lanes = Lanes([_lane(base, structure, rows, numbers[-1], len(structures)) for structure in structures])
     several = effort.crossed and len(lanes.each) > 1
     first = -(-n_init // 2) if several and effort.explored is None else n_init
     methods = [*HIERARCHIES, *["kmeans"] * n_init][:first]
@@ -101,12 +101,12 @@ def candidates(
     return _listed([lane for lane in lanes.each if lane.runners], numbers, broken=broken)
 
 
-def _lane(base: LikelihoodMixture, structure: str | None, rows: Dataset, most: int) -> Lane:
+def _lane(base: LikelihoodMixture, structure: str | None, rows: Dataset, most: int, programs: int) -> Lane:
     searcher = fresh(base).set_params(n_components=most)
     if structure is not None:
         searcher.set_params(covariance_type=structure)
     search = searcher.begin_search(rows, most)
-    return Lane(searcher, search, searcher.schedule(search))
+    return Lane(searcher, search, searcher.schedule(search)._replace(programs=programs))
 
 
 def _drawn(lane: Lane, rows: Dataset, methods: list[str], numbers: Sequence[int]) -> DrawnStarts:

@@ -42,6 +42,8 @@ class MixtureSchedule(NamedTuple):
     """After how many iterations the worse half of the starts that compete is left."""
     words: str = ""
     """What else the watchers are told."""
+    programs: int = 1
+    """Of how many structures fits are wanted; each takes a program of its own, where they are compiled."""
 
 
 class Start(NamedTuple):
@@ -249,7 +251,7 @@ def _fit(begun, source, view, schedule, keys, groups, most=None):
         groups=groups,
         sound=sound,
         halving=schedule.halving,
-        eager=small(begun.models, source),
+        eager=small(begun.models, source, schedule.programs),
     )
 
 

@@ -17,6 +17,8 @@ from tacit.models.mixture.rules import Draws
 
 SMALL_WORK = 100_000_000
 """The `work` up to which NumPy computes."""
+MOST_PROGRAMS = 5
+"""How many times as much work NumPy takes over in a search, however many programs it would need."""
 EXPONENTIAL = 20
 """How many features of a row cost as much as its exponential under a component."""
 
@@ -41,9 +43,13 @@ def _over_chunks(function: Callable, model: MixtureModel, block: Block, extra: t
     return map_items(lambda chunk: function(model, *chunk), (block.rows, *extra), at_once=False)
 
 
-def small(models: MixtureModel | MixturePosterior, source: BlockSource) -> bool:
-    """Whether rows, starts and components together are so little work that compiling would take longer."""
-    return source.resident and not isinstance(models.rule, Draws) and work(models, source) <= SMALL_WORK
+def small(models: MixtureModel | MixturePosterior, source: BlockSource, programs: int = 1) -> bool:
+    """Whether rows, starts and components together are so little work that compiling would take longer.
+
+    ``programs`` says for how many such problems, a structure each, one would have to be compiled.
+    """
+    most = SMALL_WORK * min(programs, MOST_PROGRAMS)
+    return source.resident and not isinstance(models.rule, Draws) and work(models, source) <= most
 
 
 def work(models: MixtureModel | MixturePosterior, source: BlockSource) -> int:
