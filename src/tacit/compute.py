@@ -37,6 +37,9 @@ LEAVE_SECONDS = 1.0
 QUICK_BUILD = {"xla_backend_optimization_level": 0}
 """Compiler options of programs that are run once a search: less polish, and two thirds of the time to compile."""
 
+FEW_NUMBERS = 50_000
+"""Numbers in the arguments of a program up to which its compiler hurries."""
+
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 _T = TypeVar("_T")
@@ -118,21 +121,33 @@ def is_eager() -> bool:
     return _EAGER.get()
 
 
-def compiled(function: Callable[_P, _R], options: dict[str, Any] | None = None) -> Callable[_P, _R]:
+def _few_numbers(arguments: Any) -> bool:
+    """Whether a program would be run on few numbers, and by itself: inside another one it is a part of that."""
+    leaves = [leaf for leaf in jax.tree.leaves(arguments) if eqx.is_array(leaf)]
+    return sum(leaf.size for leaf in leaves) <= FEW_NUMBERS and not any(
+        isinstance(leaf, jax.core.Tracer) for leaf in leaves
+    )
+
+
+def compiled(
+    function: Callable[_P, _R], options: dict[str, Any] | None = None, *, hurry: bool = False
+) -> Callable[_P, _R]:
     """``function`` as a compiled program (`equinox.filter_jit`), for which the caller waits; as it is in `eagerly`.
 
     Ctrl-C is heard while it runs, but no program can be ended: what is left of it is known to `tacit.waiting`.
-    ``options`` are the compiler's, of programs that no other one calls.
+    ``options`` are the compiler's, of programs that no other one calls. With ``hurry`` the program for few numbers
+    (`FEW_NUMBERS`) is one of less polish: it is run for less time than the polish would take.
     """
     build: Any = eqx.filter_jit
     program = build(function) if options is None else build(function, compiler_options=options)
+    quick = build(function, compiler_options=QUICK_BUILD) if hurry else program
 
     @functools.wraps(function)
     def waited_for(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         if _EAGER.get():
             return function(*args, **kwargs)
         try:
-            return program(*args, **kwargs)
+            return (quick if hurry and _few_numbers((args, kwargs)) else program)(*args, **kwargs)
         except KeyboardInterrupt:
             leave_running()
             raise

@@ -3,6 +3,7 @@
 import dataclasses
 import numbers
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -283,12 +284,12 @@ def _fit(
     return trained, jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), trained.model.guide)
 
 
-@compiled
+@partial(compiled, hurry=True)
 def _draw(guide: Reparameterised, key: PRNGKeyArray, number: int) -> tuple[Array, Array]:
     return guide.draw(key, number)
 
 
-@compiled
+@partial(compiled, hurry=True)
 def _mapped(outputs: Callable[[Array], dict[str, Any]], coordinates: Array) -> dict[str, Array]:
     return jax.lax.map(outputs, coordinates)
 

@@ -6,6 +6,7 @@ between it and the start that the user gave.
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -126,19 +127,19 @@ def _total(joint: Joint, u: Array, rows: PyTree, weights: Array) -> Array:
 
 
 # compiled once for a model, whatever the number of restarts
-@compiled
+@partial(compiled, hurry=True)
 def _value_and_slope(joint: Joint, u: Array, rows: PyTree, weights: Array) -> tuple[Array, Array]:
     return jax.value_and_grad(lambda v: _total(joint, v, rows, weights))(u)
 
 
-@compiled
+@partial(compiled, hurry=True)
 def _products(joint: Joint, u: Array, many: Array, rows: PyTree, weights: Array) -> Array:
     """The Hessian at u times many vectors, one after another."""
     slope = jax.grad(lambda v: _total(joint, v, rows, weights))
     return jax.lax.map(lambda one: jax.jvp(slope, (u,), (one,))[1], many)
 
 
-@compiled
+@partial(compiled, hurry=True)
 def _sums(joint: Joint, many: Array, rows: PyTree, weights: Array) -> tuple[Array, Array]:
     """``log p(θ)`` and the weighted log-likelihood of some rows at many points, one after another."""
 
@@ -149,7 +150,7 @@ def _sums(joint: Joint, many: Array, rows: PyTree, weights: Array) -> tuple[Arra
     return jax.lax.map(one, many)
 
 
-@compiled
+@partial(compiled, hurry=True)
 def _expansion(joint: Joint, whitening: Whitening, rows: PyTree, weights: Array) -> tuple[Array, Array]:
     return jax.value_and_grad(lambda theta: joint(whitening(theta), rows)[1] @ weights)(
         jnp.zeros_like(whitening.centre)

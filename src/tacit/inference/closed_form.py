@@ -10,6 +10,7 @@ Everything here is pure and leads with an axis of starts; the host's loop is in 
 import functools
 import operator
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, NamedTuple, Protocol, Self
 
 import equinox as eqx
@@ -117,7 +118,7 @@ def over_starts(function: Callable, starts: int, *arguments: PyTree, shared: tup
     return eqx.filter_vmap(function, in_axes=axes)(*arguments, *shared)
 
 
-@compiled
+@partial(compiled, hurry=True)
 def accumulate(
     steps: PyTree,
     block: Block,
@@ -179,13 +180,13 @@ def begin(models: PyTree, statistics: PyTree, key: UInt32[Array, "starts 2"], *,
     )
 
 
-@compiled
+@partial(compiled, hurry=True)
 def prepared(models: PyTree, starts: int) -> PyTree:
     """The local steps of all starts."""
     return over_starts(lambda model: model.prepare(), starts, models)
 
 
-@compiled
+@partial(compiled, hurry=True)
 def propose(state: State) -> tuple[PyTree, PyTree]:
     """The global step of every start: the next models from the summed statistics, or the given ones; their steps."""
     starts = state.key.shape[0]
@@ -194,7 +195,7 @@ def propose(state: State) -> tuple[PyTree, PyTree]:
     return models, prepared(models, starts)
 
 
-@compiled
+@partial(compiled, hurry=True)
 def accept(state: State, models: PyTree, sums: Sums, limits: Limits) -> State:
     """Move running starts whose bound rose to the proposed models; stop the others and say why.
 
@@ -222,7 +223,7 @@ def accept(state: State, models: PyTree, sums: Sums, limits: Limits) -> State:
     )
 
 
-@compiled
+@partial(compiled, hurry=True)
 def extrapolate(before: State, middle: State, now: State) -> tuple[PyTree, PyTree]:
     """The models and steps of a squared extrapolation of the statistics (SQUAREM; Varadhan & Roland 2008, scheme S3).
 
@@ -262,7 +263,7 @@ def _squared_norm(difference: PyTree, size: PyTree, lead: int) -> Float[Array, "
     return functools.reduce(operator.add, parts)
 
 
-@compiled
+@partial(compiled, hurry=True)
 def improve(state: State, models: PyTree, sums: Sums) -> State:
     """Take proposed models only where they raise the bound; nothing else about the state changes."""
     bound = sums.bound + over_starts(lambda model: model.global_bound(), state.key.shape[0], models)
@@ -308,7 +309,7 @@ def cycle(state: State, evaluate: Callable[[PyTree, State], Sums], limits: Limit
     return improve(second, ahead, evaluate(steps, second))
 
 
-@compiled
+@partial(compiled, hurry=True)
 def run_block(
     state: State,
     blocks: tuple[Block, ...],

@@ -1,6 +1,7 @@
 """Answers a row: the fitted mixture applied to any number of rows, with or without gaps, in bounded memory."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -38,7 +39,7 @@ def each_row(function: Callable, model: MixtureModel, rows: Dataset | np.ndarray
     return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
 
 
-@compiled
+@partial(compiled, hurry=True)
 def _over_chunks(function: Callable, model: MixtureModel, block: Block, extra: tuple) -> Any:
     return map_items(lambda chunk: function(model, *chunk), (block.rows, *extra), at_once=False)
 

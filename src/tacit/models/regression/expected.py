@@ -9,6 +9,7 @@ Draws of a fitted posterior, and how much likelier the model finds them than q d
 
 import functools
 import itertools
+from functools import partial
 from typing import NamedTuple
 
 import equinox as eqx
@@ -88,7 +89,7 @@ class LikelihoodStep(eqx.Module):
         return Sums(log_prob(self.contrast, scores, labels) @ weights, jnp.zeros(()))
 
 
-@compiled
+@partial(compiled, hurry=True)
 def predictive(
     coefficients: Coefficients,
     contrast: Float[Array, "classes units"],

@@ -1,5 +1,6 @@
 """How a Bayesian logistic regression is fitted by the closed-form driver: starts on some rows, then all rows."""
 
+from functools import partial
 from typing import NamedTuple, Self
 
 import equinox as eqx
@@ -150,7 +151,7 @@ def _newton(model: LogisticRegression) -> LogisticRegression:
     return eqx.tree_at(lambda m: m.surrogate, model, Newton(model.surrogate.contrast))
 
 
-@compiled
+@partial(compiled, hurry=True)
 def _finished(model: LogisticRegression, statistics: Quadratic) -> LogisticRegression:
     """With the covariance of the curvature at the mode."""
     after = model.m_step(statistics)

@@ -6,6 +6,7 @@
 """
 
 import math
+from functools import partial
 from typing import NamedTuple
 
 import equinox as eqx
@@ -72,7 +73,7 @@ class Solved(NamedTuple):
     converged: bool
 
 
-@compiled
+@partial(compiled, hurry=True)
 def _solve(sums: Gram, precisions: Float[Array, " columns"]) -> tuple[Array, Array, Array, Array]:
     """``(G + T)⁻¹b``, its matrix, what is left of yᵀy, and ``½ log|T| − ½ log|G + T|``."""
     factor = jax.scipy.linalg.cho_factor(sums.gram + jnp.diag(precisions), lower=True)
@@ -123,7 +124,7 @@ def solve(
     return Solved(on_host(LinearRegression(found, dof, variance, dof, prior)), evidence, np.array([evidence]), True)
 
 
-@compiled
+@partial(compiled, hurry=True)
 def _learned(sums: Gram, prior: CoefficientPrior, noise: NoisePrior | Float[Array, ""] | None) -> CoefficientPrior:
     def gain(log_scale):
         return log_evidence(sums, eqx.tree_at(lambda p: p.scale, prior, jnp.exp(log_scale)), noise)

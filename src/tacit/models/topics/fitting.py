@@ -8,6 +8,7 @@ that regularises, and what it finds variational Bayes only has to finish.
 import dataclasses
 import functools
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -240,7 +241,7 @@ def _restarted(
     return eqx.tree_at(lambda m: m.concentrations, model, fresh), int(places.size)
 
 
-@compiled
+@partial(compiled, hurry=True)
 def _documents(step: DocumentStep, block: Block) -> tuple[Array, Array]:
     def page(_: None, part: Any) -> Any:
         pages, weights = part
