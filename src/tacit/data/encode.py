@@ -118,7 +118,8 @@ def encode_column(cells: Cells, column: Column, unseen: Unseen = "error") -> Flo
         row, rest = int(np.argmax(text)), in_all(int(text.sum()), "cell")
         raise DataError(
             f"{place(cells.name, row)}: {shown(cells.at(row))} is not a number{rest}, and the column is "
-            f"{column.kind}. Correct it, leave the cell empty, or name it as a sign for missing."
+            f"{column.kind}. Correct it, leave the cell empty, or name it as a sign for missing "
+            f"(--missing)."
         )
     check_numbers(numbers, column)
     return numbers
