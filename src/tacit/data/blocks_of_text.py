@@ -15,7 +15,7 @@ from tacit.data.dialect import SPELLED, Dialect
 from tacit.data.errors import DataError, counted, shown
 from tacit.data.finished_columns import Unfinished
 from tacit.data.reading import ReadingOptions
-from tacit.data.text_columns import TextColumn
+from tacit.data.text_columns import MissingSigns, TextColumn
 
 SAMPLE, _MOST_SAMPLE, _SAMPLE_LINES = 1 << 18, 1 << 26, 20
 BLOCK, WIDE_BLOCK, BLOCK_OF_A_COLUMN = 1 << 20, 1 << 26, 1 << 13
@@ -89,7 +89,8 @@ class TextBlocks:
                 continue
 
     def _read(self, below: Below | None) -> Gathered:
-        columns = [TextColumn(name, self._options.missing, self._options.usual_missing) for name in self._dialect.names]
+        missing = MissingSigns.of(self._options.missing, usual=self._options.usual_missing)
+        columns = [TextColumn(name, missing) for name in self._dialect.names]
         rows, headings = 0, 0
         left: list[list[str]] = []
         for whole, last in _marked(self._batches(None)):
@@ -110,8 +111,7 @@ class TextBlocks:
             pa.default_memory_pool().release_unused()
         self._rows = rows
         found = {}
-        while columns:
-            column = columns.pop(0)
+        for column in columns:
             found[column.name] = Unfinished.of(column)
             pa.default_memory_pool().release_unused()
         again_texts = [name for name, each in found.items() if each.kind == "again"]

@@ -1,5 +1,6 @@
 """Reading a table from a file, from standard input or from bytes, whatever format it is in."""
 
+import collections
 import contextlib
 import dataclasses
 import difflib
@@ -241,7 +242,7 @@ def _finished(table: pa.Table, label: str, notes: tuple[str, ...]) -> TableReadi
 
 def check_heading(names: Sequence[str], rows: int, label: str) -> None:
     """Refuse a table without columns or rows, or with a name twice."""
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, many in collections.Counter(names).items() if many > 1)
     if twice:
         raise DataError(f"{label}: the heading has {listed(twice)} more than once. Rename or remove the others.")
     if not names:

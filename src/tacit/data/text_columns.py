@@ -4,7 +4,9 @@ A column is held as numbers as long as every cell is one that a computer would w
 column of texts, which are read again from the beginning and looked at together (`number_forms`).
 """
 
+import dataclasses
 from collections.abc import Sequence
+from typing import Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,7 +17,21 @@ _OPEN = r"^[-+]?[1-9]\d{0,2}\.\d{3}$"
 """A number with a point that could stand between thousands."""
 _DOUBTFUL = r"^[-+]?(?:0\d|\d{19,}$)|[xX]"
 """Zeros in front; whole numbers beyond 64 bits; other bases."""
-_HEAD = 64
+_HEAD, _FIRST = 64, 3
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class MissingSigns:
+    """Cells that mean missing: everywhere, and, in small letters, in columns of numbers."""
+
+    everywhere: frozenset[str]
+    low: pa.Array
+
+    @classmethod
+    def of(cls, missing: Sequence[str], *, usual: bool) -> Self:
+        """Those that are given, and with ``usual`` those of columns of numbers."""
+        low = [sign.lower() for sign in missing] + list(NUMERIC_MISSING if usual else ())
+        return cls(frozenset({*missing, ""}), pa.array(low, pa.string()))
 
 
 class TextColumn:
@@ -29,21 +45,14 @@ class TextColumn:
         signs: texts that were taken to mean missing, because all else were numbers.
     """
 
-    __slots__ = ("_missing", "_parts", "_usual", "kind", "name", "open", "pointed", "signs")
+    __slots__ = ("_missing", "_parts", "kind", "name", "open", "pointed", "signs")
 
-    def __init__(self, name: str, missing: Sequence[str], usual: bool) -> None:
-        """A column without cells.
-
-        Args:
-            name: the heading.
-            missing: the cells that count as missing.
-            usual: whether the usual signs of columns of numbers count too.
-        """
+    def __init__(self, name: str, missing: "MissingSigns") -> None:
+        """A column without cells, in which these signs mean missing."""
         self.name, self.kind = name, "empty"
         self.pointed = self.open = False
         self.signs: set[str] = set()
-        self._missing = tuple(sign.lower() for sign in missing) + (NUMERIC_MISSING if usual else ())
-        self._usual = {*missing, ""}
+        self._missing = missing
         self._parts: list[pa.Array] = []
 
     def add(self, cells: pa.Array) -> None:
@@ -76,17 +85,20 @@ class TextColumn:
             return None
         bare = pc.utf8_trim_whitespace(cells)
         low = pc.utf8_lower(bare)
-        gone = pc.is_in(low, value_set=pa.array(self._missing, low.type))
+        gone = pc.is_in(low, value_set=self._missing.low)
         signs = set(pc.unique(bare.filter(gone)).to_pylist())
         if signs or not bare.equals(cells):
             bare = pc.if_else(gone, pa.scalar(None, bare.type), bare)
             found = None if bare.null_count == len(bare) else self._cast(bare)
-            self.signs |= signs - self._usual if found is not None else set()
+            self.signs |= signs - self._missing.everywhere if found is not None else set()
         return found
 
     def _cast(self, cells: pa.Array) -> pa.Array | None:
         """Texts as whole numbers, else as numbers, if that loses nothing of how they are written."""
+        broken = self.kind == "float" or any("." in cell for cell in cells[:_FIRST].to_pylist() if cell)
         try:
+            if broken:
+                return self._cast_float(cells)
             whole = cells.cast(pa.int64())
         except pa.ArrowInvalid:
             return self._cast_float(cells)
