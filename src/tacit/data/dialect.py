@@ -139,10 +139,11 @@ def _even(rows: Sequence[_Row]) -> int:
 
 def _below_titles(rows: Sequence[_Row]) -> int:
     """How many rows of fewer cells stand above an even table with a heading in words; 0 where there is none."""
-    for start in range(1, min(_PREAMBLE, len(rows) - 2) + 1):
+    last = min(_PREAMBLE, len(rows) - 2)
+    for start, narrow in [(start, narrow) for narrow in (False, True) for start in range(1, last + 1)]:
         rest = rows[start:]
         width = _even(rest)
-        if width > 1 and len(rest) > 2:
+        if width > 1 and len(rest) > 2 and (narrow or len(rest[1].cells) == width):
             start += _titles(rest)
             if all(len(row.cells) < width for row in rows[:start]) and _in_words(rows[start]):
                 return start
