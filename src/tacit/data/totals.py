@@ -1,6 +1,7 @@
 """Rows of totals below a table: found by what they are called and by what they hold, and left out."""
 
 import dataclasses
+import functools
 import re
 from collections.abc import Sequence
 
@@ -20,6 +21,10 @@ _LABEL = re.compile(
     r"median|std|stdev|min|max|minimum|maximum|count)|(total|sum|gesamt|average|mean)\s+\w.{0,20})\W*$",
     re.IGNORECASE,
 )
+_TOTAL = re.compile(
+    r"^\W*(\w+[\s-])?(sub)?(total|sum|gesamt|insgesamt|zwischen|somme|suma|soma|itogo|итого|всего|合|总|計)", re.I
+)
+"""What sums are called, beside means and other summaries."""
 _CLOSE, _SURE = 1e-3, 1e-6
 """Relative differences: for a row with a label, and for one without."""
 
@@ -73,14 +78,14 @@ def sums_up(
     """
     named = [row for row in rows if any(cell.strip() for cell in row)]
     labels = [_label(row) for row in named]
-    found = [_alike(row, columns, forms, _CLOSE if label else _SURE) for row, label in zip(named, labels, strict=True)]
-    for row, label, (same, cells) in zip(named, labels, found, strict=True):
-        enough = 2 * same >= cells > 0 if label else same == cells and cells >= 2
+    for row, label in zip(named, labels, strict=True):
+        sums, others, cells = _alike(row, columns, forms, _CLOSE if label else _SURE)
+        total = not label or _TOTAL.match(label)
+        same = (sums + others if sums else 0) if total else sums + others
+        enough = 2 * same >= cells > 0 if label else sums == cells and cells >= 2
         if not enough:
-            called = f"is called {label!r} but is no sum of the others" if label else ""
-            return Verdict(
-                False, f"the row {shown(', '.join(filter(None, row)))} at the end {called}: kept" if label else ""
-            )
+            said = f"the row {shown(', '.join(filter(None, row)))} at the end is called {label!r} but is no sum of the"
+            return Verdict(False, f"{said} others: kept" if label else "")
     what = f"{labels[0]!r}" if labels[0] else shown(", ".join(filter(None, named[0])))
     rest = f" and {len(named) - 1} more" if len(named) > 1 else ""
     return Verdict(True, f"the row of totals below the table ({what}{rest}) left out; --keep-totals keeps it")
@@ -88,27 +93,35 @@ def sums_up(
 
 def _alike(
     row: Sequence[str], columns: Sequence[pa.Array | pa.ChunkedArray], forms: Sequence[NumberForm], close: float
-) -> tuple[int, int]:
-    """How many numbers of a row are the sum or another summary of their column, and how many there are."""
-    same = cells = 0
+) -> tuple[int, int, int]:
+    """How many numbers of a row are the sum of their column, how many another summary, and how many there are."""
+    sums = others = cells = 0
     for text, column, form in zip(row, columns, forms, strict=True):
         if not text.strip() or not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
             continue
-        value = numbers_of(take_apart(pa.array([text], pa.large_string())), Settled(form)).to_pylist()[0]
-        if value is None:
+        written = take_apart(pa.array([text], pa.large_string()))
+        ways = [form] if form.decimal else [dataclasses.replace(form, decimal=sign) for sign in ".,"]
+        found = [numbers_of(written, Settled(each)).to_pylist()[0] for each in ways]
+        values = [float(value) for value in found if value is not None]
+        if not values:
             continue
         cells += 1
+        numbers = pc.drop_null(column).cast(pa.float64())
         numbers = np.asarray(
-            pc.drop_null(column).cast(pa.float64()).to_numpy(zero_copy_only=False)
-            if isinstance(column, pa.Array)
-            else pc.drop_null(column).cast(pa.float64()).to_numpy()
+            numbers.to_numpy(zero_copy_only=False) if isinstance(numbers, pa.Array) else numbers.to_numpy()
         )
-        if numbers.size >= 2:
-            digits = len(text.strip().rpartition("." if "." in text else ",")[2]) if re.search("[.,]", text) else 0
-            slack = 0.5000001 * 10.0 ** -min(digits, 12)
-            known = [numbers.sum(), numbers.mean(), np.median(numbers), numbers.std(), numbers.std(ddof=1)]
-            known += [numbers.min(), numbers.max(), float(numbers.size)]
-            same += any(
-                abs(float(value) - each) <= max(close * abs(each), slack if close == _CLOSE else 0) for each in known
-            )
-    return same, cells
+        if numbers.size < 2:
+            continue
+        digits = len(text.strip().rpartition("." if "." in text else ",")[2]) if re.search("[.,]", text) else 0
+        slack = 0.5000001 * 10.0 ** -min(digits, 12) if close == _CLOSE else 0.0
+        near = [functools.partial(_near, value, close, slack) for value in values]
+        if any(each(numbers.sum()) for each in near):
+            sums += 1
+            continue
+        known = (numbers.mean(), np.median(numbers), numbers.std(), numbers.std(ddof=1), numbers.min(), numbers.max())
+        others += any(each(float(summary)) for each in near for summary in (*known, numbers.size))
+    return sums, others, cells
+
+
+def _near(value: float, close: float, slack: float, other: float) -> bool:
+    return abs(value - other) <= max(close * abs(other), slack)
