@@ -181,9 +181,16 @@ def test_levels_that_people_write_in_many_ways_are_one() -> None:
     found = load(text.encode(), kinds={"b": "drop"})
     assert found.schema["a"].levels == ("No", "Yes") or found.schema["a"].levels == ("no", "Yes")
     assert "taken as one: " in found.schema["a"].note
+    assert found.notes[-1].startswith("levels of column 'a' taken as one: 'yes' for 'Yes'")
     again = load(b"a,c\nyEs,1.5\nNO,0.5\n", schema=found.schema)
     assert again.values[:, 0].tolist() == [1, 0]
     assert load(text.encode()).left_out[0].reason.startswith("always 'caf")
+    with_tea = load(text.replace("\nNo,", "\nNo,tea").encode())
+    assert with_tea.notes[-1].endswith("with composed and decomposed accents")
+
+
+def test_headings_are_composed() -> None:
+    assert read("Gro\u0308\u00dfe,b\n1.5,2\n".encode()).table.column_names == ["Gr\u00f6\u00dfe", "b"]
 
 
 def test_single_letters_keep_their_case() -> None:

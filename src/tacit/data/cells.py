@@ -234,8 +234,6 @@ def _to_words(column: pa.ChunkedArray) -> Words:
     """Codes of the distinct trimmed texts; only the distinct ones are ever touched one by one."""
     encoded = column.cast(pa.large_string()).combine_chunks().dictionary_encode()
     trimmed = pc.utf8_trim_whitespace(encoded.dictionary)
-    if not pc.all(pc.string_is_ascii(trimmed), min_count=0).as_py():
-        trimmed = pc.utf8_normalize(trimmed, "NFC")
     trimmed = pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, trimmed.type), trimmed)
     merged = trimmed.dictionary_encode()
     places = merged.indices.fill_null(-1).to_numpy(zero_copy_only=False)

@@ -119,6 +119,8 @@ def encode_column(cells: Cells, column: Column, unseen: Unseen = "error") -> Flo
     numbers, text = cells.as_numbers()
     if text.any():
         row, rest = int(np.argmax(text)), in_all(int(text.sum()), "cell")
+        if cells.words is not None and cells.words.trouble:
+            raise DataError(f"{quoted(cells.name)} cannot be {column.kind}: {cells.words.trouble}.")
         raise DataError(
             f"{place(cells.name, row)}: {shown(cells.at(row))} is not a number{rest}, and the column is "
             f"{column.kind}. Correct it, leave the cell empty, or name it as a sign for missing "

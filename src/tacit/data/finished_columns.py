@@ -16,7 +16,7 @@ from tacit.data.written import means_missing, take_apart
 _TRUTH = ("true", "false")
 _ISO = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$"
 _TIME = r"^\d{2}:\d{2}(:\d{2})?$"
-_ROWS_SWALLOWED = 3
+_ROWS_SWALLOWED = 2
 _LOOKED_AT = 50
 
 

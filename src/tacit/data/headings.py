@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import unicodedata
 from collections.abc import Sequence
 
 from tacit.data.errors import listed
@@ -74,7 +75,8 @@ def named(first: Sequence[str], header: bool) -> tuple[tuple[str, ...], frozense
     if not header:
         names = tuple(f"column_{index + 1}" for index in range(len(first)))
         return names, frozenset(names), []
-    cells = [" ".join(cell.split()) if "\n" not in cell else cell.strip() for cell in first]
+    composed = [unicodedata.normalize("NFC", cell) for cell in first]
+    cells = [" ".join(cell.split()) if "\n" not in cell else cell.strip() for cell in composed]
     known = {cell for cell in cells if cell}
     used: set[str] = set()
     again: dict[str, list[str]] = {}

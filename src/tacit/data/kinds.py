@@ -5,6 +5,7 @@ The rules for columns of text: categories, two values, identifiers, dates, numbe
 
 import dataclasses
 import re
+import unicodedata
 from collections.abc import Mapping
 
 import numpy as np
@@ -185,9 +186,19 @@ def _judged(cells: Cells) -> Column | LeftOut:
     levels = levels_of(_numbers_in_disguise(cells)) if verdict.kind in LEVELLED else None
     merged = () if cells.words is None or levels is None else cells.words.merged
     if merged:
-        said = ", ".join(f"{shown(one)} for {shown(other)}" for one, other in merged[:4])
-        verdict = dataclasses.replace(verdict, reason=f"{verdict.reason}; taken as one: {said}")
+        said = ", ".join(dict.fromkeys(_as_one(one, other) for one, other in merged[:6]))
+        verdict = dataclasses.replace(verdict, reason=f"{verdict.reason}{AS_ONE}{said}")
     return Column(cells.name, verdict.kind, levels, verdict.reason)
+
+
+AS_ONE = "; taken as one: "
+"""What stands before the spellings of a level in the reason of a column."""
+
+
+def _as_one(one: str, other: str) -> str:
+    if unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other):
+        return f"{shown(other)} with composed and decomposed accents"
+    return f"{shown(one)} for {shown(other)}"
 
 
 def judge(cells: Cells) -> KindVerdict:

@@ -211,7 +211,7 @@ def _unit(
     found = {_key(unit): unit for unit in reversed(units.tolist())}
     if len(counts) > 1:
         once = sum(counts.values()) == len(counts)  # "1 very well", "2 quite well": names
-        return None, (), "" if once else _several(counts, found)
+        return None, (), _several(counts, found, once=once)
     fit = known.of_fit(name)
     key = next(iter(counts), "")
     unit = found[key]
@@ -247,12 +247,12 @@ def _are_shares(written: Written, number: Bool[np.ndarray, " texts"]) -> bool:
     return broken and bool(np.nanmax(rest, initial=0) <= 1 < np.nanmax(numbers[with_sign], initial=0))
 
 
-def _several(counts: dict[str, int], found: dict[str, str]) -> str:
-    """Several units in words; "" where they are so many that they are none."""
-    if len(counts) > _MOST_UNITS:
-        return ""
+def _several(counts: dict[str, int], found: dict[str, str], *, once: bool) -> str:
+    """Several units in words; "" where they are so many that they are none, or each stands with one number only."""
     listed = ", ".join(found[key] for key in sorted(counts, key=lambda key: -counts[key]))
     money = all(key[0] in SYMBOLS or key.upper() in CURRENCIES for key in counts)
+    if len(counts) > _MOST_UNITS or (once and not money):
+        return ""
     return f"numbers in several {'currencies' if money else 'units'} ({listed}): bring them to one"
 
 

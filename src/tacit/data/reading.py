@@ -67,6 +67,7 @@ class ReadAs:
         columns = {
             str(name): NumberForm(**{key: value for key, value in form.items() if key in known})
             for name, form in (data.get("columns") or {}).items()
+            if isinstance(form, Mapping)
         }
         return cls(**found, columns=columns)
 

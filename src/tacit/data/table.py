@@ -15,7 +15,7 @@ from tacit.data.cells import ColumnsOneByOne, cells_of
 from tacit.data.encode import HeldColumns, Unseen, ignored, only
 from tacit.data.errors import DataError, counted, listed, nearest, quoted
 from tacit.data.frames import from_frame
-from tacit.data.kinds import LeftOut, infer, judge
+from tacit.data.kinds import AS_ONE, LeftOut, infer, judge
 from tacit.data.levels import show_level
 from tacit.data.long import CountTable, count_table, parse_long
 from tacit.data.parquet import ParquetColumns
@@ -117,6 +117,8 @@ def load(
         chosen.setdefault(id_column, "identifier")
     found, left_out = infer(table, chosen)
     ids = row_ids(table, id_column, (entry.name for entry in left_out if entry.role == "identifier"))
+    one = [(each.name, each.note.partition(AS_ONE)[2]) for each in found.columns if AS_ONE in each.note]
+    notes = (*notes, *(f"levels of {quoted(name)} taken as one: {said}" for name, said in one))
     return Table(table.encoded(found), found, left_out, label, ids, notes, about.read_as)
 
 

@@ -132,7 +132,9 @@ class Opened:
         """The documents that were fitted, in the words of the model, without those that hold none of them."""
         if self.vocabulary is None:
             raise TypeError("the run is of no documents")
-        asked = NewRows(source.path, source.long, source.id_column, text_options=source.text_options)
+        asked = NewRows(
+            source.path, source.long, source.id_column, text_options=source.text_options, reading=source.reading
+        )
         again = self._read_documents(asked, self.vocabulary)
         if not isinstance(again.table, Corpus):
             raise TypeError("documents are read as a corpus")
@@ -144,7 +146,10 @@ class Opened:
         long = new.long or self.long
         if long is None:
             return Rows.of(
-                workflow.corpora.reread_corpus(new.path, vocabulary, new.text_options, new.id_column), vocabulary
+                workflow.corpora.reread_corpus(
+                    new.path, vocabulary, new.text_options, new.id_column, self.reading(new.reading)
+                ),
+                vocabulary,
             )
         found = load(new.path, long=long, id_column=new.id_column, reading=self.reading(new.reading))
         if not isinstance(found, CountTable):

@@ -73,7 +73,7 @@ class DataSource:
         if self.kinds:
             raise RequestError("documents have no kinds of columns: leave out --kind.")
         if self.long is None:
-            return Rows.of(*workflow.corpora.read_corpus(self.path, self.text_options, self.id_column))
+            return Rows.of(*workflow.corpora.read_corpus(self.path, self.text_options, self.id_column, self.reading))
         if self.text_options.given:
             raise RequestError("a purchase log has items for words: leave out the options about texts.")
         found = load(self.path, long=self.long, id_column=self.id_column, reading=self.reading)
