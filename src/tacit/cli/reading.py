@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from tacit.data.reading import ReadingOptions
+from tacit.workflow.errors import RequestError
 
 PANEL = "How the table is written (else found out, or as at the fit)"
 
@@ -96,7 +97,7 @@ def _options(
 ) -> ReadingOptions:
     """What the options say; raises `DataError` for what cannot be meant."""
     if no_header and header is not None:
-        raise typer.BadParameter("--header names a line and --no-header says that there is none; say one of them.")
+        raise RequestError("--header names a line and --no-header says that there is none; say one of them.")
     return ReadingOptions.of(
         missing,
         delimiter=delimiter,

@@ -124,4 +124,4 @@ def _alike(
 
 
 def _near(value: float, close: float, slack: float, other: float) -> bool:
-    return abs(value - other) <= max(close * abs(other), slack)
+    return bool(abs(value - other) <= max(close * abs(other), slack))
