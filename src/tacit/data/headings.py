@@ -55,8 +55,7 @@ def _enumerates(cells: Sequence[str], alone: bool) -> bool:
     """Whether numbers are names: 0, 1, 2, …, or 1, 2, 3, …, or years that follow one another."""
     if len(cells) < 2:
         return False
-    runs = ([str(index + start) for index in range(len(cells))] for start in (0, 1))
-    if cells in runs:
+    if any(list(cells) == [str(index + start) for index in range(len(cells))] for start in (0, 1)):
         return True
     if not all(_YEAR.match(cell) for cell in cells):
         return False

@@ -185,10 +185,11 @@ def _judged(cells: Cells) -> Column | LeftOut:
         return LeftOut(cells.name, verdict.reason, verdict.role or "asked")
     levels = levels_of(_numbers_in_disguise(cells)) if verdict.kind in LEVELLED else None
     merged = () if cells.words is None or levels is None else cells.words.merged
+    reason = verdict.reason
     if merged:
         said = ", ".join(dict.fromkeys(_as_one(one, other) for one, other in merged[:6]))
-        verdict = dataclasses.replace(verdict, reason=f"{verdict.reason}{AS_ONE}{said}")
-    return Column(cells.name, verdict.kind, levels, verdict.reason)
+        reason = f"{reason}{AS_ONE}{said}"
+    return Column(cells.name, verdict.kind, levels, reason)
 
 
 AS_ONE = "; taken as one: "

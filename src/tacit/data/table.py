@@ -110,8 +110,8 @@ def load(
     if id_column is not None:
         _check_known(id_column, table)
     if schema is not None:
-        found = _load_new(table, label, notes, kinds, schema, id_column, unseen)
-        return dataclasses.replace(found, read_as=about.read_as)
+        new = _load_new(table, label, notes, kinds, schema, id_column, unseen)
+        return dataclasses.replace(new, read_as=about.read_as)
     chosen = dict(kinds or {})
     if id_column is not None:
         chosen.setdefault(id_column, "identifier")
