@@ -133,14 +133,14 @@ def _table() -> dict[int, str]:
 
 
 def plain_signs(texts: pa.Array) -> pa.Array:
-    """Texts with the usual minus sign, blank and digits, trimmed; ``="00123"`` of a spreadsheet as what it shows."""
+    """Texts with the usual minus sign, blank and digits, trimmed; what a spreadsheet calls text as what it shows."""
     ascii_only = pc.all(pc.string_is_ascii(texts), min_count=0).as_py()
     if not ascii_only:
         table = _table()
         changed = [None if text is None else _unraised(text.translate(table)) for text in texts.to_pylist()]
         texts = pa.array(changed, texts.type)
     texts = pc.utf8_trim_whitespace(texts)
-    return pc.replace_substring_regex(texts, r'^="([^"]*)"$', r"\1")
+    return pc.replace_substring_regex(texts, r"""^(?:="([^"]*)"|'([-+]?\d[\d.,]*))$""", r"\1\2")
 
 
 def _unraised(text: str) -> str:
