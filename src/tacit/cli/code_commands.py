@@ -16,12 +16,12 @@ from tacit.data.reading import FOUND_OUT, ReadingOptions
 def encode(
     run: options.Run,
     data: options.Data,
+    reading: ReadingOptions = FOUND_OUT,
     long: options.Long = None,
     id_column: options.IdColumn = None,
     unseen: options.Unseen = False,
     out: options.Out = None,
     form: options.Format = None,
-    reading: ReadingOptions = FOUND_OUT,
 ) -> None:
     """Give each row its code: the few numbers z that stand for it.
 
