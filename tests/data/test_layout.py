@@ -201,8 +201,8 @@ def test_single_letters_keep_their_case() -> None:
 
 
 def test_reading_takes_a_time_that_grows_with_the_columns_and_no_faster() -> None:
-    names = [f"c{n}" for n in range(6000)]
-    text = (",".join(names) + "\n" + (",".join(["1.25"] * 6000) + "\n") * 3).encode()
+    names = [f"c{n}" for n in range(1500)]
+    text = (",".join(names) + "\n" + (",".join(["1.25"] * 1500) + "\n") * 3).encode()
     table = read(text).table
-    assert table.num_columns == 6000
-    assert load(text + (",".join(["2.5"] * 6000) + "\n").encode() * 2).values.shape == (5, 6000)
+    assert table.num_columns == 1500
+    assert load(text + (",".join(["2.5"] * 1500) + "\n").encode() * 2).values.shape == (5, 1500)

@@ -84,7 +84,7 @@ class DataSource:
     def to_config(self) -> dict[str, Any]:
         """What a run keeps of it, so that the table can be read the same way again."""
         place = self.path if self.path == "-" else str(Path(self.path).expanduser().absolute())
-        found = {"source": place, "kinds": list(self.kinds), "long": self.long, "id": self.id_column}
+        found: dict[str, Any] = {"source": place, "kinds": list(self.kinds), "long": self.long, "id": self.id_column}
         found |= {} if self.target is None else {"target": self.target}
         found |= {"words": self.text_options.to_config()} if self.text_options.given else {}
         said = self.reading.to_config()
