@@ -85,12 +85,14 @@ def test_signs_for_missing_can_be_named() -> None:
 
 
 def test_commas_between_thousands_are_no_decimal_commas() -> None:
-    assert cells("a;b\n1,234;x\n12,345;y\n") == {"a": ["1,234", "12,345"], "b": ["x", "y"]}
+    assert cells("a;b\n1,234;x\n12,345;y\n") == {"a": [1234, 12345], "b": ["x", "y"]}
     assert cells("a;b\n1,234;x\n12,345;y\n", decimal=",") == {"a": [1.234, 12.345], "b": ["x", "y"]}
 
 
-def test_a_point_somewhere_speaks_against_decimal_commas() -> None:
-    assert cells("a;b\n1,5;2.5\n2,5;3.5\n") == {"a": ["1,5", "2,5"], "b": [2.5, 3.5]}
+def test_a_point_in_another_column_says_nothing_about_decimal_commas() -> None:
+    reading = read(b"a;b\n1,5;2.5\n2,5;3.5\n")
+    assert reading.table.to_pydict() == {"a": [1.5, 2.5], "b": [2.5, 3.5]}
+    assert reading.notes[-1] == "decimal commas in 'a', points in others"
 
 
 def test_points_between_thousands_and_decimal_commas() -> None:
@@ -110,8 +112,7 @@ def test_lines_above_the_heading(above: str, note: str) -> None:
     reading = read(f"{above}name,age\nx,3\ny,4\n".encode())
     assert reading.table.to_pydict() == {"name": ["x", "y"], "age": [3, 4]}
     assert reading.notes == (note,)
-    with pytest.raises(DataError, match="row 1: 2 cells where the heading has 1"):
-        read(f"{above}name,age\nx,3\ny,4\n".encode(), delimiter=",")
+    assert read(f"{above}name,age\nx,3\ny,4\n".encode(), delimiter=",").table.equals(reading.table)
     with pytest.raises(DataError, match="row 401: 1 cell where the heading has 2"):
         read((f"{above}name,age\n" + "x,3\n" * 400 + "y\n").encode())
 
@@ -182,7 +183,6 @@ def test_one_column() -> None:
         (" \n\n", "the data is empty: expected a heading and rows"),
         ("\ufeff", "the data is empty"),
         ("a,b\n", r"has a heading \(2 columns\) but no rows"),
-        ("a,b,a\n1,2,3\n", r"the heading has 'a' more than once \(column 'a' at places 1, 3\)"),
         ("a,b\n1,2\n3\n", r"the data, row 2: 1 cell where the heading has 2 \('3'\)"),
         ("a,b\n1,2\n\n3,4,5\n6\n", r"row 2: 3 cells where the heading has 2 \('3,4,5'\). 2 rows like it"),
         ("a,b\n1,2\n3,4,5\n", "a cell with a comma inside needs quotes around it"),

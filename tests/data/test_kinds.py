@@ -96,7 +96,12 @@ CASES = {
     "a score with a tail": (RNG.negative_binomial(3, 3 / 23, 3000), "continuous", "taken as", None),
     "months": (spread(list(range(12))), "continuous", "taken as measurements", None),
     "fives": (5 * RNG.negative_binomial(1, 0.2, N), "continuous", "taken as measurements", None),
-    "keys of many digits": (10**17 + RNG.permutation(N), "continuous", "whole numbers", None),
+    "keys of many digits": (
+        10**17 + RNG.permutation(N),
+        "identifier",
+        "200 different whole numbers of 18 digits",
+        None,
+    ),
     "at the end of the scale": (1e308 * RNG.uniform(-1, 1, N), "continuous", "numbers with decimals", None),
     "classes from zero": (spread([0, 1, 2]), "categorical", "only 3 different", (0, 1, 2)),
     "names": ([f"name {n}" for n in range(N)], "identifier", "200 different texts in 200 rows", None),
@@ -313,8 +318,8 @@ def test_what_cannot_be_is_refused(cells: object, kind: str, message: str) -> No
             r"row 201: '12O' is not a number, and 99.5% of the column is numbers \(1 cell of",
         ),
         (
-            [*map(str, NORMAL), *["unknown"] * 99],
-            r"'unknown' is not a number, and 66.9% .* \(99 cells of text .*'unknown'",
+            [*map(str, NORMAL), *["plenty"] * 99],
+            r"'plenty' is not a number, and 66.9% .* \(99 cells of text .*'plenty'.*--missing plenty",
         ),
     ],
 )

@@ -1,5 +1,6 @@
 """The commands that look around: ``show``, ``report`` and ``models``."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -7,12 +8,25 @@ import typer
 from tacit import cli
 from tacit.cli import options
 from tacit.cli.failures import guarded
+from tacit.cli.reading import reads_a_table
+from tacit.data.reading import FOUND_OUT, ReadingOptions
 
 
 @guarded
-def show(run: options.Run) -> None:
-    """Show what a run found: model, groups, held-out score, warnings, files."""
-    cli.runs.show(run)
+@reads_a_table
+def show(
+    what: Annotated[
+        str, typer.Argument(metavar="RUN|DATA", help="A folder that `tacit fit` made, or a table.", show_default=False)
+    ],
+    kind: options.Kinds = None,
+    id_column: options.IdColumn = None,
+    reading: ReadingOptions = FOUND_OUT,
+) -> None:
+    """Show what a run found: model, groups, held-out score, warnings, files; or how a table is read, before any fit."""
+    if cli.runs.is_table(what):
+        cli.runs.show_table(what, tuple(kind or ()), id_column, reading)
+    else:
+        cli.runs.show(Path(what))
 
 
 @guarded

@@ -4,13 +4,32 @@ from pathlib import Path
 
 from tacit import workflow
 from tacit.cli import console
-from tacit.cli.show_data import LINES
+from tacit.cli.show_data import LINES, in_words, show_rows
 from tacit.cli.show_fit import show_choice, show_groups
 from tacit.data.errors import counted
 from tacit.data.images import sized
 from tacit.data.levels import show_level
+from tacit.data.reading import ReadingOptions
 from tacit.data.schema import Schema
+from tacit.data.table import Table
 from tacit.storage.description import MODEL, describe
+
+
+def is_table(what: str) -> bool:
+    """Whether something to be shown is a table (or images) and no run."""
+    place = Path(what).expanduser()
+    return what == "-" or ".npz:" in what or place.is_file()
+
+
+def show_table(path: str, kinds: tuple[str, ...], id_column: str | None, reading: ReadingOptions) -> None:
+    """Print how a table is read: columns and their kinds, what is left out, what was found out."""
+    source = workflow.sources.DataSource(path, kinds, None, id_column, reading=reading)
+    rows = source.load()
+    show_rows(rows)
+    read_as = rows.table.read_as if isinstance(rows.table, Table) else None
+    if read_as is not None:
+        console.say("")
+        console.say(f"Read as {in_words(read_as)}.", indent=1)
 
 
 def show(path: Path) -> None:

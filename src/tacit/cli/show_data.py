@@ -4,9 +4,12 @@ import numpy as np
 
 from tacit.cli import console
 from tacit.data.corpus import Corpus
+from tacit.data.dialect import SPELLED
 from tacit.data.errors import counted, listed
 from tacit.data.images import ImageSet, sized
 from tacit.data.long import CountTable
+from tacit.data.number_forms import NAMES
+from tacit.data.reading import ReadAs
 from tacit.data.schema import Schema
 from tacit.data.table import Table, describe
 from tacit.report.sentences import percent
@@ -64,6 +67,14 @@ def _show_columns(table: Table) -> None:
             console.bullet(f"{entry.name}: {entry.reason}")
         if len(table.left_out) > LINES:
             console.say(f"and {listed([e.name for e in table.left_out[LINES:]], 5)}", "dim", indent=1)
+
+
+def in_words(read_as: ReadAs) -> str:
+    """How a table of text is written."""
+    sign = SPELLED.get(read_as.delimiter, repr(read_as.delimiter))
+    decimal = {".": ", decimal points", ",": ", decimal commas"}.get(read_as.decimal, "")
+    between = f", {NAMES[read_as.thousands]} between thousands" if read_as.thousands in NAMES else ""
+    return f"text in {read_as.encoding}, cells apart by a {sign}{decimal}{between}"
 
 
 def _gaps(share: float) -> str:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import unicodedata
 from typing import Literal, Protocol
 
 import numpy as np
@@ -9,12 +10,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Bool, Float, Int
 
+from tacit.data.number_forms import Known, Settled, numbers_of, settle
+from tacit.data.written import Written, means_missing, take_apart
+
 Origin = Literal["number", "truth", "text", "time", "empty", "other"]
 
-_NUMBER = r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$"
 _SPECIAL = r"^[-+]?(?i:inf|infinity)$"
-_DRESSED = r"^([-+]?[$€£¥]?|[$€£¥]\s?[-+])\s?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?\s?[%$€£¥]?$"
-_LEADING_ZERO = r"^0\d+$"
+EXACT = 2**53
+"""Whole numbers up to here are told apart in 64 bits."""
+MOST_MERGED = 100
+"""More levels than this are not compared by what people vary in writing them."""
 
 
 class ColumnsOneByOne(Protocol):
@@ -36,10 +41,12 @@ class Words:
     Attributes:
         codes: ``[rows]``, the place of each row's text in `texts`, −1 where missing.
         texts: ``[texts]``, the distinct ones without surrounding blanks, in order of first appearance.
+        merged: spellings that were taken for another, and that one.
     """
 
     codes: Int[np.ndarray, " rows"]
     texts: pa.Array
+    merged: tuple[tuple[str, str], ...] = ()
 
     @functools.cached_property
     def counts(self) -> Int[np.ndarray, " texts"]:
@@ -47,18 +54,95 @@ class Words:
         return np.bincount(self.codes[self.codes >= 0], minlength=len(self.texts))
 
     @functools.cached_property
+    def _written(self) -> Written:
+        return take_apart(self.texts)
+
+    @functools.cached_property
+    def _settled(self) -> Settled:
+        return settle("", self._written, self._written.number, Known())
+
+    @functools.cached_property
     def parsed(self) -> Float[np.ndarray, " texts"]:
-        """Every distinct text as a number (``1,234``, ``$5`` and ``45%`` too), NaN where it is none."""
-        return parse_numbers(self.texts)
+        """Every distinct text as a number (``1,234``, ``$5`` and ``45%`` too), NaN where it is none.
+
+        ``inf`` is a number here, so that whoever uses it can refuse it by name.
+        """
+        if self._settled.trouble:
+            return np.full(len(self.texts), np.nan)
+        numbers = _to_float(numbers_of(self._written, self._settled))
+        special = pc.match_substring_regex(self.texts, _SPECIAL)
+        if pc.any(special).as_py():
+            known = pc.replace_substring_regex(self.texts, r"^\+", "")
+            known = pc.if_else(special, known, pa.scalar(None, known.type)).cast(pa.float64())
+            numbers = np.where(np.isnan(numbers), _to_float(known), numbers)
+        return numbers
+
+    @property
+    def trouble(self) -> str:
+        """Why numbers are no numbers of one kind; "" where nothing is to be said."""
+        return self._settled.trouble
 
     @functools.cached_property
     def has_leading_zeros(self) -> bool:
-        """Whether texts such as ``007`` occur: codes, whatever the others look like."""
-        return bool(pc.any(pc.match_substring_regex(self.texts, _LEADING_ZERO)).as_py())
+        """Whether texts such as ``007`` occur among whole numbers: codes, whatever the others look like."""
+        written = self._written
+        return bool(written.coded.any() and written.digits_only[written.number].all())
+
+    @functools.cached_property
+    def beyond(self) -> bool:
+        """Whether all texts are whole numbers, and at least half of the cells are too large to be exact in 64 bits."""
+        written = self._written
+        if not len(self.texts) or not written.digits_only.all():
+            return False
+        return self.share(np.abs(self.parsed) > EXACT) >= 0.5
+
+    @functools.cached_property
+    def signs(self) -> Bool[np.ndarray, " texts"]:
+        """Which texts mean missing, as nothing else stands in the column but numbers."""
+        number = ~np.isnan(self.parsed)
+        signs = means_missing(self.texts) & ~number
+        all_else = bool(number.any()) and bool((number | signs).all()) and not self.has_leading_zeros
+        return signs if all_else else np.zeros(len(signs), bool)
 
     def share(self, chosen: Bool[np.ndarray, " texts"]) -> float:
         """The share of the rows present that hold one of the chosen texts."""
         return float(self.counts[chosen].sum() / self.counts.sum())
+
+    def without(self, gone: Bool[np.ndarray, " texts"]) -> "Words":
+        """Some texts taken for missing."""
+        if not gone.any():
+            return self
+        places = np.append(np.where(gone, -1, np.cumsum(~gone) - 1), -1)
+        return Words(places[self.codes], self.texts.filter(pa.array(~gone)), self.merged)
+
+    def as_one(self) -> "Words":
+        """Texts that differ as people vary them (``Yes``, ``yes``), as the commonest of each; of few levels only."""
+        if not 1 < len(self.texts) <= 10 * MOST_MERGED:
+            return self
+        texts = [str(text) for text in self.texts.to_pylist()]
+        keys = [loosely(text) for text in texts]
+        if len(set(keys)) == len(keys) or len(set(keys)) > MOST_MERGED:
+            return self
+        best: dict[str, int] = {}
+        for place in np.argsort(-self.counts, kind="stable").tolist():
+            best.setdefault(keys[place], place)
+        kept = sorted(best.values())
+        new = {place: code for code, place in enumerate(kept)}
+        places = np.array([new[best[key]] for key in keys] + [-1])
+        merged = [(texts[place], texts[best[key]]) for place, key in enumerate(keys) if best[key] != place]
+        return Words(places[self.codes], self.texts.take(pa.array(kept)), tuple(merged))
+
+
+_FOLDED_ALONE = "ynmfwtj"
+
+
+def loosely(text: str) -> str:
+    """A text without what people vary in writing it: capitals, blanks, composed and decomposed accents.
+
+    Single letters keep their case, for ``a`` and ``A`` may be two things, but for those of yes and no or of the sexes.
+    """
+    plain = " ".join(unicodedata.normalize("NFC", text).split())
+    return plain.casefold() if len(plain) > 1 or plain.casefold() in _FOLDED_ALONE else plain
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -81,6 +165,10 @@ class Cells:
     category: bool = False
     numbers: Float[np.ndarray, " rows"] | None = None
     words: Words | None = None
+
+    def as_one(self) -> "Cells":
+        """The same with spellings of one level as one (`Words.as_one`)."""
+        return self if self.words is None or self.category else dataclasses.replace(self, words=self.words.as_one())
 
     def as_numbers(self) -> tuple[Float[np.ndarray, " rows"], Bool[np.ndarray, " rows"]]:
         """Numbers with NaN for missing, and where a text stood that is no number."""
@@ -112,28 +200,24 @@ def cells_of(name: str, column: pa.ChunkedArray) -> Cells:
         return Cells(name, rows, "empty", category)
     if pa.types.is_boolean(kind):
         return Cells(name, rows, "truth", category, numbers=_to_float(column.cast(pa.uint8())))
+    if _is_too_large(column, kind):
+        return Cells(name, rows, "number", category, words=_to_words(column.cast(pa.string())))
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         numbers = _to_float(column)
         return Cells(name, rows, "empty" if np.isnan(numbers).all() else "number", category, numbers)
     if _is_text(kind):
         words = _to_words(column)
+        words = words if category else words.without(words.signs)
         return Cells(name, rows, "text" if len(words.texts) else "empty", category, words=words)
     return Cells(name, rows, "time" if pa.types.is_temporal(kind) else "other", category)
 
 
-def parse_numbers(texts: pa.Array) -> Float[np.ndarray, " texts"]:
-    """Texts as numbers in float64, NaN where a text is none.
-
-    Signs for money or per cent and commas between thousands are taken off: ``$1,234`` is 1234, ``45%`` is 45.
-    ``inf`` is a number here, so that whoever uses it can refuse it by name.
-    """
-    bare = pc.match_substring_regex(texts, f"({_NUMBER})|({_SPECIAL})")
-    dressed = pc.and_(pc.invert(bare), pc.match_substring_regex(texts, _DRESSED))
-    if pc.any(dressed).as_py():
-        stripped = pc.replace_substring_regex(texts, r"[\s,%$€£¥]", "")
-        texts = pc.if_else(dressed, stripped, texts)
-    known = pc.if_else(pc.or_(bare, dressed), texts, pa.scalar(None, texts.type))
-    return _to_float(pc.cast(pc.replace_substring_regex(known, r"^\+", ""), pa.float64()))
+def _is_too_large(column: pa.ChunkedArray, kind: pa.DataType) -> bool:
+    """Whether whole numbers are beyond what 64 bits with a point tell apart."""
+    if not (pa.types.is_integer(kind) or (pa.types.is_decimal(kind) and kind.scale == 0)):
+        return False
+    ends = pc.min_max(column).as_py()
+    return max(abs(int(ends["min"])), abs(int(ends["max"]))) > EXACT
 
 
 def _to_float(column: pa.Array | pa.ChunkedArray) -> Float[np.ndarray, " rows"]:

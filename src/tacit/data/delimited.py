@@ -1,30 +1,25 @@
 """CSV and its cousins, read with Arrow: what is wrong is said with its place."""
 
 import codecs
-import itertools
-from collections.abc import Callable, Iterator
+import dataclasses
+from collections.abc import Mapping
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv as pacsv
 
-from tacit.data.dialect import SPELLED, Dialect, Options, find_dialect
-from tacit.data.errors import DataError, counted, place, shown
+from tacit.data.blocks_of_text import SAMPLE, Opener, TextBlocks, WrongText, first_bytes, line_of
+from tacit.data.dialect import Dialect, find_dialect
+from tacit.data.errors import DataError, counted, listed, place, shown
+from tacit.data.finished_columns import Finished, Unfinished, finish_numbers, finish_texts, is_swallowed
+from tacit.data.number_forms import NAMES, Contradiction, Known
+from tacit.data.reading import NumberForm, ReadAs, ReadingOptions
+from tacit.data.totals import below, sums_up
 
-_SAMPLE = 1 << 18
-BLOCK, WIDE_BLOCK = 1 << 20, 1 << 24
-"""Bytes of text that are parsed together; the larger where a row is longer, or a column turns out to be another kind
-of thing after so many."""
-JOINED_BLOCKS = 8
-"""Blocks whose cells are laid together, so that the memory of a column is its own."""
-_WITH_COMMA = r"^[€$£¥]?\s?[-+]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?\s?[%€$£¥]?$"
-"""A number as it is written with decimal commas: ``1.234,50 €``."""
-
-Opener = Callable[[], pa.NativeFile]
-"""Opens the (decompressed) bytes of the source from their beginning; may be called more than once."""
+__all__ = ["Opener", "read_delimited"]
 
 
-def read_delimited(opener: Opener, label: str, options: Options, tab: bool = False) -> tuple[pa.Table, tuple[str, ...]]:
+def read_delimited(
+    opener: Opener, label: str, options: ReadingOptions, tab: bool = False
+) -> tuple[pa.Table, tuple[str, ...], ReadAs]:
     """Read comma-, semicolon-, tab- or bar-separated text.
 
     Args:
@@ -34,168 +29,216 @@ def read_delimited(opener: Opener, label: str, options: Options, tab: bool = Fal
         tab: prefer tabs when in doubt (.tsv).
 
     Returns:
-        The table, and a note for everything that was guessed and is not plain CSV in UTF-8.
+        The table, a note for everything that was guessed and is not plain CSV in UTF-8, and how it is written.
 
     Raises:
-        DataError: nothing in it, not text, a heading without rows, a name twice, a row of another length.
+        DataError: nothing in it, not text, a heading without rows, a row of another length, a cell that contradicts
+            how the table of the fit was read.
     """
     with opener() as stream:
-        sample = stream.read(_SAMPLE)
+        sample = first_bytes(stream)
     if not sample.strip(b"\xef\xbb\xbf \t\r\n"):
         raise DataError(f"{label} is empty: expected a heading and rows.")
-    encodings = (options.encoding,) if options.encoding else _encodings(sample)
-    if encodings[0] != "utf-16" and b"\x00" in sample:
+    encodings = _encodings(sample, options)
+    if not encodings[0].startswith("utf-16") and not options.encoding and b"\x00" in sample:
         raise DataError(f"{label} is not a text table (it has zero bytes). Save it as CSV in UTF-8.")
     for encoding in encodings:
         try:
-            table, notes = _read_as(opener, label, options, tab, sample, encoding)
-        except UnicodeDecodeError:
+            dialect = find_dialect(sample, len(sample) >= SAMPLE, label, options, tab, encoding)
+            found = _Reading(opener, label, options, dialect).read()
+        except (UnicodeDecodeError, WrongText):
             continue
         except LookupError:
             raise DataError(f"unknown encoding {encoding!r}; say utf-8, latin-1 or another Python codec.") from None
-        told = () if encoding in ("utf-8", options.encoding) else (f"not UTF-8: read as {encoding}",)
-        return table, (*told, *notes)
+        plain = ("utf-8", options.encoding, options.fitted and options.fitted.encoding)
+        told = () if encoding in plain else (f"not UTF-8: read as {encoding}",)
+        return found.table, (*told, *found.notes), found.read_as
     raise DataError(f"{label} cannot be read as {encodings[0]}; name its encoding, or save it as UTF-8.")
 
 
-def _read_as(
-    opener: Opener, label: str, options: Options, tab: bool, sample: bytes, encoding: str
-) -> tuple[pa.Table, tuple[str, ...]]:
-    dialect = find_dialect(sample, len(sample) == _SAMPLE, label, options, tab, encoding)
-    try:
-        table = _parsed(opener, dialect, options)
-    except pa.ArrowInvalid as error:
-        raise DataError(_explain(opener, label, dialect, options, str(error))) from None
-    if any(pa.types.is_binary(kind) for kind in table.schema.types):
-        raise UnicodeDecodeError(encoding, b"", 0, 1, "text that is not in this encoding")
-    if table.num_rows == 0:
-        raise DataError(f"{label} has a heading ({counted(len(dialect.names), 'column')}) but no rows.")
-    _check_last_quote(opener, table, label)
-    return _tidy(table, dialect, tuple(options.missing)), dialect.notes
-
-
-def _parsed(opener: Opener, dialect: Dialect, options: Options) -> pa.Table:
-    """The cells as Arrow infers them; beside them no more is held than some blocks of text.
-
-    The type of a column is that of its first block if all others can be read so, and this is what comes of reading
-    the whole. Where they cannot, it is read whole: Arrow then keeps all text until the last cell is known.
-    """
-    try:
-        with opener() as stream:
-            reader = pacsv.open_csv(stream, *_said_to_arrow(dialect, options, BLOCK))
-            table = pa.concat_tables(_joined(reader))
-    except pa.ArrowInvalid:
-        with opener() as stream:
-            table = pacsv.read_csv(stream, *_said_to_arrow(dialect, options, WIDE_BLOCK))
-    for index, name in enumerate(table.column_names):
-        column = table.column(name).combine_chunks()
-        table = table.set_column(index, name, column)
-        pa.default_memory_pool().release_unused()
-    return table
-
-
-def _joined(reader: pacsv.CSVStreamingReader) -> Iterator[pa.Table]:
-    """The batches of a reader, some of them laid together; what was freed goes back to the system."""
-    while batches := list(itertools.islice(reader, JOINED_BLOCKS)):
-        yield pa.Table.from_batches(batches, reader.schema).combine_chunks()
-        batches.clear()
-        pa.default_memory_pool().release_unused()
-
-
-def _said_to_arrow(
-    dialect: Dialect, options: Options, block: int, handler: Callable[[pacsv.InvalidRow], str] | None = None
-) -> tuple[pacsv.ReadOptions, pacsv.ParseOptions, pacsv.ConvertOptions]:
-    read = pacsv.ReadOptions(
-        column_names=list(dialect.names),
-        skip_rows=dialect.skip,
-        skip_rows_after_names=int(dialect.header),
-        encoding=dialect.encoding,
-        block_size=block,
-        use_threads=handler is None,
-    )
-    parse = pacsv.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=True, invalid_row_handler=handler)
-    convert = pacsv.ConvertOptions(
-        null_values=["", *options.missing],
-        strings_can_be_null=True,
-        decimal_point=dialect.decimal,
-        column_types={name: pa.string() for name in dialect.as_text},
-    )
-    return read, parse, convert
-
-
-def _explain(opener: Opener, label: str, dialect: Dialect, options: Options, error: str) -> str:
-    """Read once more, row by row, to say which row is of another length."""
-    bad: list[pacsv.InvalidRow] = []
-
-    def note(row: pacsv.InvalidRow) -> str:
-        if len(bad) < 1000:
-            bad.append(row)
-        return "skip"
-
-    try:
-        with opener() as stream:
-            pacsv.read_csv(stream, *_said_to_arrow(dialect, options, WIDE_BLOCK, note))
-    except pa.ArrowInvalid:
-        bad.clear()
-    if not bad:
-        return f"{label} cannot be read as a table: {error}"
-    first = bad[0]
-    where = f"row {first.number - int(dialect.header) - dialect.skip}" if first.number is not None else "a row"
-    more = " or more" if len(bad) == 1000 else ""
-    rest = f" {counted(len(bad), 'row')}{more} like it." if len(bad) > 1 else ""
-    other = "the heading has" if dialect.header else "the others have"
-    return (
-        f"{label}, {where}: {counted(first.actual_columns, 'cell')} where {other} "
-        f"{first.expected_columns} ({shown(first.text, 60)}).{rest} Correct the row; a cell with a "
-        f"{SPELLED.get(dialect.delimiter, repr(dialect.delimiter))} inside needs quotes around it."
-    )
-
-
-def _encodings(sample: bytes) -> tuple[str, ...]:
+def _encodings(sample: bytes, options: ReadingOptions) -> tuple[str, ...]:
     """What to try in turn: anything can be read as latin-1, so it comes last."""
+    if options.encoding:
+        return (options.encoding,)
     if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return ("utf-16",)
-    return ("utf-8", "cp1252", "latin-1")
+    even, odd = sample[0:2000:2].count(0), sample[1:2000:2].count(0)
+    if max(even, odd) > 0.3 * min(len(sample) / 2, 1000) and min(even, odd) == 0:
+        return ("utf-16-le" if odd else "utf-16-be",)
+    fitted = () if options.fitted is None else (options.fitted.encoding,)
+    return tuple(dict.fromkeys(("utf-8", *fitted, "cp1252", "latin-1")))
 
 
-def _tidy(table: pa.Table, dialect: Dialect, missing: tuple[str, ...]) -> pa.Table:
-    """Take blanks off texts; a sign for missing is then missing, and what are then numbers are numbers."""
-    for index, field in enumerate(table.schema):
-        if not pa.types.is_string(field.type):
-            continue
-        encoded = table.column(index).cast(pa.large_string()).combine_chunks().dictionary_encode()
-        trimmed = pc.utf8_trim_whitespace(encoded.dictionary)
-        if trimmed.equals(encoded.dictionary) and dialect.decimal == ".":
-            continue
-        gone = pc.is_in(trimmed, value_set=pa.array(["", *missing], trimmed.type))
-        cleaned = pc.if_else(gone, pa.scalar(None, trimmed.type), trimmed)
-        if field.name not in dialect.as_text:
-            cleaned = _as_numbers(cleaned, dialect.decimal)
-        table = table.set_column(index, field.name, pc.take(cleaned, encoded.indices))
-    return table
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Found:
+    table: pa.Table
+    notes: tuple[str, ...]
+    read_as: ReadAs
 
 
-def _as_numbers(texts: pa.Array, decimal: str) -> pa.Array:
-    """Texts as whole or broken numbers if all of them are, else as they are."""
-    plain = texts
-    if decimal == "," and pc.all(pc.match_substring_regex(texts, _WITH_COMMA)).as_py():
-        plain = pc.replace_substring(pc.replace_substring_regex(texts, r"[\s.%€$£¥]", ""), ",", ".")
-    for kind in (pa.int64(), pa.float64()):
-        try:
-            return plain.cast(kind)
-        except pa.ArrowInvalid:
-            continue
-    return texts
+class _Reading:
+    """One file, read in one encoding."""
+
+    def __init__(self, opener: Opener, label: str, options: ReadingOptions, dialect: Dialect) -> None:
+        self.label, self.options, self.dialect = label, options, dialect
+        self.blocks = TextBlocks(opener, label, dialect, options)
+        self.known = Known(options, dialect.delimiter if len(dialect.names) > 1 else "")
+
+    def read(self) -> _Found:
+        """The whole table."""
+        below_it = None if self.options.keep_totals else below
+        found = self.blocks.read(below_it)
+        if not found.rows:
+            many = counted(len(self.dialect.names), "column")
+            raise DataError(f"{self.label} has a heading ({many}) but no rows.")
+        columns = self._columns(found.columns)
+        notes = [*self.dialect.notes, *found.notes]
+        if found.below:
+            verdict = sums_up(found.below, [each.cells for each in columns], [each.form for each in columns])
+            if not verdict.left_out:  # a row like the others after all
+                found = self.blocks.read(None)
+                columns = self._columns(found.columns)
+                notes = [*self.dialect.notes, *found.notes]
+            notes += [verdict.note] if verdict.note else []
+        columns, dropped = self._without_surplus(columns)
+        notes += dropped
+        notes += [*self._number_notes(columns), *self._swallowed(columns)]
+        self._check_last_quote(columns[-1])
+        table = pa.table([each.cells for each in columns], names=[each.name for each in columns])
+        return _Found(table, tuple(notes), self._read_as(columns))
+
+    def _columns(self, raw: Mapping[str, Unfinished]) -> list[Finished]:
+        """Numbers and texts for every column; those that other columns explain are read again as texts."""
+        own = {sign for each in raw.values() for sign in each.decimal_signs()}
+        sign = next(iter(own)) if len(own) == 1 else ""
+        known = dataclasses.replace(self.known, sign=sign)
+        again = [name for name, each in raw.items() if each.kind == "float" and self._other_way(each, known)]
+        raw = dict(raw) | (self.blocks.texts(again) if again else {})
+        found = []
+        for name, each in raw.items():
+            try:
+                found.append(finish_texts(each, known) if each.texts else finish_numbers(each, known))
+            except Contradiction as error:
+                raise self._contradicted(name, each, error) from None
+        return self._with_percent(found)
+
+    def _other_way(self, column: Unfinished, known: Known) -> bool:
+        """Whether plain numbers with points are to be looked at as texts, for a decimal comma is known."""
+        if not column.pointed and not column.open:
+            return False
+        fit = known.of_fit(column.name).decimal if known.same else ""
+        wanted = known.said or fit or ("" if column.pointed else known.sign)
+        return wanted == "," or (known.options.thousands is not None and column.open)
+
+    def _contradicted(self, name: str, column: Unfinished, error: Contradiction) -> DataError:
+        row = column.row_of(error.text)
+        line = line_of(self.blocks.opener, self.dialect, row)
+        said = self.options.decimal or self.options.thousands
+        cure = (
+            "Leave the option out: every column is looked at by itself. Or correct the cell."
+            if said and self.options.fitted is None
+            else "Say how this table is written: --decimal . or --decimal , (and --thousands), or correct the cell."
+        )
+        return DataError(f"{self.label}, {place(name, row)} (line {line}): {error.what}. {cure}")
+
+    def _with_percent(self, columns: list[Finished]) -> list[Finished]:
+        """Refuse shares where the fit's column was in per cents."""
+        for each in columns if self.options.fitted is not None else ():
+            form = self.known.of_fit(each.name)
+            if form.unit == "%" and not form.shares and each.numeric and not each.form.unit and each.largest() <= 1:
+                raise DataError(
+                    f"{self.label}, column {each.name!r}: no number is above 1 and none has a sign for per cent, and "
+                    "the column of the fit was in per cents (45 for 45%). Write them so."
+                )
+        return columns
+
+    def _without_surplus(self, columns: list[Finished]) -> tuple[list[Finished], list[str]]:
+        """Leave out columns without a name and without a value."""
+        surplus = self.dialect.names[-1] if self.dialect.surplus else ""
+        gone = [each for each in columns if each.name in self.dialect.made_up and each.empty and self.dialect.header]
+        notes = []
+        if surplus:
+            last = columns[-1]
+            if not last.empty:
+                row = next(row for row, cell in enumerate(last.cells.to_pylist()) if cell is not None)
+                line = line_of(self.blocks.opener, self.dialect, row)
+                raise DataError(
+                    f"{self.label}, row {row + 1} (line {line}): {shown(last.cells[row].as_py())} stands behind the "
+                    f"last column of the heading, {self.dialect.names[-2]!r}. Give it a name, or remove it."
+                )
+            notes.append("every row ends in a separator and the heading does not: nothing stands behind it")
+        names = [each.name for each in gone if each.name != surplus]
+        if names and len(names) < len(columns):
+            notes.append(f"{counted(len(names), 'column')} without a name and without a value left out")
+        kept = [each for each in columns if each not in gone]
+        return (kept or columns), notes
+
+    def _number_notes(self, columns: list[Finished]) -> list[str]:
+        """What was settled about numbers, alike columns in one sentence."""
+        signs = {each.form.decimal for each in columns if each.form.decimal and each.numeric}
+        notes: list[str] = []
+        commas = [each.name for each in columns if each.form.decimal == "," and each.numeric and not each.mixed]
+        if commas and self.options.decimal != ",":
+            notes.append(
+                "decimal commas" if signs == {","} else f"decimal commas in {_names(commas)}, points in others"
+            )
+        for sign in NAMES:
+            names = [each.name for each in columns if each.form.thousands == sign and each.numeric and not each.open]
+            if names:
+                notes.append(f"{NAMES[sign]} between thousands in {_names(names)}")
+        grouped: dict[str, list[str]] = {}
+        for each in columns:
+            for note in each.notes:
+                grouped.setdefault(note, []).append(each.name)
+        notes += [f"{_names(names)} {note}" for note, names in grouped.items()]
+        for each in [each for each in columns if each.open][:6]:
+            notes.append(_open_note(each))
+        return notes
+
+    def _check_last_quote(self, column: Finished) -> None:
+        """A quote that is never closed swallows the rest of the file into the last cell."""
+        last = column.cells[-1].as_py() if pa.types.is_string(column.cells.type) else None
+        if not last or "\n" not in last:
+            return
+        with self.blocks.opener() as stream:
+            closed = stream.read().rstrip(b"\r\n\0 ").endswith(b'"')
+        if not closed:
+            where = place(column.name, len(column.cells) - 1)
+            raise DataError(f"{self.label}, {where}: a quote is opened and never closed ({shown(last)}). Close it.")
+
+    def _swallowed(self, columns: list[Finished]) -> list[str]:
+        """A cell in quotes that holds whole rows: a quote was opened by mistake."""
+        for each in columns:
+            found = is_swallowed(each.cells, self.dialect.delimiter, len(columns))
+            if found is not None:
+                row, lines = found
+                return [
+                    f"{place(each.name, row)}: one cell in quotes holds {lines} lines that look like rows; is a quote "
+                    "mark opened by mistake?"
+                ]
+        return []
+
+    def _read_as(self, columns: list[Finished]) -> ReadAs:
+        """What a run keeps."""
+        decimals = {each.form.decimal for each in columns if each.numeric and each.form.decimal}
+        thousands = {each.form.thousands for each in columns if each.numeric and each.form.thousands}
+        decimal = next(iter(decimals)) if len(decimals) == 1 else ""
+        between = next(iter(thousands)) if len(thousands) == 1 else ""
+        plain = (NumberForm(), NumberForm(decimal=decimal), NumberForm(decimal=decimal, thousands=between))
+        forms = {each.name: each.form for each in columns if each.numeric and each.form not in plain}
+        return ReadAs(self.dialect.encoding, self.dialect.delimiter, decimal, between, forms)
 
 
-def _check_last_quote(opener: Opener, table: pa.Table, label: str) -> None:
-    """A quote that is never closed swallows the rest of the file into the last cell."""
-    column = table.column(table.num_columns - 1)
-    last = column[-1].as_py() if pa.types.is_string(column.type) else None
-    if not last or "\n" not in last:
-        return
-    with opener() as stream:
-        closed = stream.read().rstrip(b"\r\n\0 ").endswith(b'"')
-    if not closed:
-        where = place(table.column_names[-1], table.num_rows - 1)
-        raise DataError(f"{label}, {where}: a quote is opened and never closed ({shown(last)}). Close it.")
+def _names(names: list[str]) -> str:
+    return listed(names, 4)
+
+
+def _open_note(column: Finished) -> str:
+    """What is said of a column whose numbers could be others."""
+    sign = "," if "," in column.open else "."
+    as_read, other = ("thousands", "decimal") if sign == "," else ("decimal", "thousands")
+    what = {"thousands": "between thousands", "decimal": "before decimals"}
+    return (
+        f"column {column.name!r}: the {NAMES[sign][:-1]} in {column.open} was taken to stand {what[as_read]}; if it "
+        f"stands {what[other]}, say --{other} {sign}"
+    )

@@ -87,7 +87,8 @@ def encode(table: ColumnsOneByOne, schema: Schema, *, unseen: Unseen = "error") 
 
 def check_present(table: ColumnsOneByOne, schema: Schema) -> None:
     """Refuse a table that lacks a column."""
-    absent = [name for name in schema.names if name not in table.column_names]
+    there = set(table.column_names)
+    absent = [name for name in schema.names if name not in there]
     if absent:
         close = nearest(absent[0], table.column_names)
         raise DataError(
@@ -98,14 +99,16 @@ def check_present(table: ColumnsOneByOne, schema: Schema) -> None:
 
 def ignored(table: ColumnsOneByOne, schema: Schema) -> tuple[str, ...]:
     """The columns of a table that the schema does not know and `encode` does not look at."""
-    return tuple(name for name in table.column_names if name not in schema.names)
+    known = set(schema.names)
+    return tuple(name for name in table.column_names if name not in known)
 
 
 def only(table: ColumnsOneByOne, name: str) -> pa.ChunkedArray:
     """A column by name; raises `DataError` when the heading has it twice."""
-    if table.column_names.count(name) > 1:
-        raise DataError(f"{quoted(name)} occurs twice in the heading; rename or remove one.")
-    return table.column(name)
+    try:
+        return table.column(name)
+    except KeyError:  # of Arrow, for a name that is there more than once
+        raise DataError(f"{quoted(name)} occurs twice in the heading; rename or remove one.") from None
 
 
 def encode_column(cells: Cells, column: Column, unseen: Unseen = "error") -> Float[np.ndarray, " rows"]:
@@ -116,9 +119,12 @@ def encode_column(cells: Cells, column: Column, unseen: Unseen = "error") -> Flo
     numbers, text = cells.as_numbers()
     if text.any():
         row, rest = int(np.argmax(text)), in_all(int(text.sum()), "cell")
+        if cells.words is not None and cells.words.trouble:
+            raise DataError(f"{quoted(cells.name)} cannot be {column.kind}: {cells.words.trouble}.")
         raise DataError(
             f"{place(cells.name, row)}: {shown(cells.at(row))} is not a number{rest}, and the column is "
-            f"{column.kind}. Correct it, leave the cell empty, or name it as a sign for missing."
+            f"{column.kind}. Correct it, leave the cell empty, or name it as a sign for missing "
+            f"(--missing)."
         )
     check_numbers(numbers, column)
     return numbers

@@ -4,6 +4,7 @@ pandas and polars are never imported: their frames hand themselves over through 
 (``__arrow_c_stream__``).
 """
 
+import collections
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -165,7 +166,7 @@ def _checked(table: pa.Table) -> pa.Table:
     names = table.column_names
     if not names:
         raise DataError("the table has no columns.")
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, many in collections.Counter(names).items() if many > 1)
     if twice:
         raise DataError(f"the table has {listed(twice)} more than once. Rename or remove the others.")
     return table

@@ -4,6 +4,8 @@ The rules for columns of text: categories, two values, identifiers, dates, numbe
 """
 
 import dataclasses
+import re
+import unicodedata
 from collections.abc import Mapping
 
 import numpy as np
@@ -42,6 +44,8 @@ def judge_text(name: str, rows: int, words: Words, category: bool = False) -> Ki
     Raises:
         DataError: nearly all cells are numbers and a few are not: the first is named.
     """
+    if words.trouble and not category and len(words.texts) > 2:
+        return out("text", words.trouble)
     if not category and not words.has_leading_zeros:
         numeric = ~np.isnan(words.parsed)
         if numeric.all():
@@ -86,8 +90,15 @@ def _refuse_stray_text(name: str, words: Words, numeric: Bool[np.ndarray, " text
     raise DataError(
         f"{place(name, row)}: {found} is not a number, and {share:.1%} of the column is numbers "
         f"({counted(int(words.counts[~numeric].sum()), 'cell')} of text in all: {some}). Correct them, name "
-        "the text as a sign for missing, or say what the column is: categorical or drop."
+        f"the text as a sign for missing (--missing {_as_option(words, row)}), or say what the column is "
+        f"(--kind {name}=categorical, or drop)."
     )
+
+
+def _as_option(words: Words, row: int) -> str:
+    """A text as it is typed on a command line."""
+    text = str(words.texts[int(words.codes[row])].as_py())
+    return text if re.fullmatch(r"[\w.,:/-]+", text) else shown(text)
 
 
 def _is_date(texts: pa.Array) -> Bool[np.ndarray, " texts"]:
@@ -169,10 +180,26 @@ def _check_overrides(table: ColumnsOneByOne, overrides: Mapping[str, str]) -> No
 
 def _judged(cells: Cells) -> Column | LeftOut:
     verdict = judge(cells)
+    cells = cells.as_one()
     if verdict.kind is None:
         return LeftOut(cells.name, verdict.reason, verdict.role or "asked")
     levels = levels_of(_numbers_in_disguise(cells)) if verdict.kind in LEVELLED else None
-    return Column(cells.name, verdict.kind, levels, verdict.reason)
+    merged = () if cells.words is None or levels is None else cells.words.merged
+    reason = verdict.reason
+    if merged:
+        said = ", ".join(dict.fromkeys(_as_one(one, other) for one, other in merged[:6]))
+        reason = f"{reason}{AS_ONE}{said}"
+    return Column(cells.name, verdict.kind, levels, reason)
+
+
+AS_ONE = "; taken as one: "
+"""What stands before the spellings of a level in the reason of a column."""
+
+
+def _as_one(one: str, other: str) -> str:
+    if unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other):
+        return f"{shown(other)} with composed and decomposed accents"
+    return f"{shown(one)} for {shown(other)}"
 
 
 def judge(cells: Cells) -> KindVerdict:
@@ -183,13 +210,16 @@ def judge(cells: Cells) -> KindVerdict:
         return out("date", "dates or times")
     if cells.origin == "other":
         return out("nested", "lists, records or raw bytes, not single values")
+    if cells.words is not None and cells.words.beyond and not cells.category:
+        return _judge_long_numbers(cells.name, cells.rows, cells.words)
     if cells.words is not None:
-        verdict = judge_text(cells.name, cells.rows, cells.words, cells.category)
+        words = cells.words if cells.category else cells.words.as_one()
+        verdict = judge_text(cells.name, cells.rows, words, cells.category)
         if verdict is not None:
             return verdict
     numbers, _ = cells.as_numbers()
     verdict = judge_numbers(cells.name, numbers, cells.origin == "truth")
-    if cells.words is not None:
+    if cells.words is not None and cells.origin == "text":
         return dataclasses.replace(verdict, reason=verdict.reason + ", stored as text")
     if cells.category and verdict.role is None and verdict.kind != "binary":
         levels = len(np.unique(numbers[~np.isnan(numbers)]))
@@ -197,10 +227,24 @@ def judge(cells: Cells) -> KindVerdict:
     return verdict
 
 
+def _judge_long_numbers(name: str, rows: int, words: Words) -> KindVerdict:
+    """The verdict on whole numbers of so many digits that they name something, and measure nothing."""
+    levels, present = len(words.texts), int(words.counts.sum())
+    if levels == 1:
+        return constant(str(words.texts[0].as_py()), rows, present)
+    digits = pc.max(pc.utf8_length(words.texts)).as_py()
+    if levels == 2 and present > 2:
+        return KindVerdict("binary", f"two different numbers of {digits} digits")
+    different = f"{counted(levels, 'different whole number')} of {digits} digits in {counted(present, 'row')}"
+    if levels > MOST_LEVELS or present < 2.5 * levels or (sounds_like_identifier(name) == "sure" and levels > 20):
+        return out("identifier", f"an identifier: {different}")
+    return KindVerdict("categorical", f"{levels} codes of {digits} digits")
+
+
 def _numbers_in_disguise(cells: Cells) -> Cells:
     """Text that is all numbers, as numbers; everything else as it is."""
     words = cells.words
-    if words is None or cells.category or words.has_leading_zeros or np.isnan(words.parsed).any():
+    if words is None or cells.category or words.has_leading_zeros or words.beyond or np.isnan(words.parsed).any():
         return cells
     return dataclasses.replace(cells, origin="number", numbers=cells.as_numbers()[0], words=None)
 
@@ -218,6 +262,7 @@ def forced(cells: Cells, kind: str) -> Column | LeftOut:
     check_single_values(cells, kind)
     levels = None
     if wanted in LEVELLED:
+        cells = cells.as_one()
         cells = _numbers_in_disguise(cells)
         levels = levels_of(cells)
         if wanted == "binary" and levels in ((0,), (1,)):

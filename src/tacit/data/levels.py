@@ -5,7 +5,7 @@ import re
 import numpy as np
 from jaxtyping import Bool, Float
 
-from tacit.data.cells import Cells
+from tacit.data.cells import Cells, loosely
 from tacit.data.schema import Level
 
 _TRUE, _FALSE = ("true", "t", "1"), ("false", "f", "0")
@@ -77,7 +77,11 @@ def _match_texts(cells: Cells, codes: dict[str, int]) -> tuple[Float[np.ndarray,
             codes = {text.casefold(): code for text, code in codes.items()}
         distinct, inverse = np.unique(cells.as_numbers()[0], return_inverse=True)
         written = [_written(float(value), truth) for value in distinct]
-    lookup = np.asarray([codes.get(text, np.nan) for text in written], np.float64)
+    loose: dict[str, int | None] = {}
+    for text, code in codes.items():
+        loose[loosely(text)] = None if loosely(text) in loose else code  # None where two levels differ in nothing else
+    found = [codes.get(text, loose.get(loosely(text))) for text in written]
+    lookup = np.asarray([np.nan if code is None else code for code in found], np.float64)
     values = np.where(missing, np.nan, lookup[inverse])
     return values, np.isnan(values) & ~missing
 

@@ -285,5 +285,8 @@ def _oddity(facts: NumberFacts) -> tuple[NumberFacts, str]:
         wide = rest.spread(unit[inner]) if zero else unit[inner][-1] - unit[inner][0]
         if gap > wide:
             stray = f"{shown(float(facts.distinct[end]))} occurs {facts.counts[end]:,} times"
-            return rest, f"; {stray}, far from all else: a sign for missing?"
+            return (
+                rest,
+                f"; {stray}, far from all else: a sign for missing? (--missing {shown(float(facts.distinct[end]))})",
+            )
     return facts, ""

@@ -16,6 +16,7 @@ from tacit.data.errors import DataError, counted, listed, nearest, quoted
 from tacit.data.kinds import judge
 from tacit.data.picture_files import is_picture
 from tacit.data.read import locate, read
+from tacit.data.reading import FOUND_OUT, ReadingOptions
 from tacit.data.table import row_ids
 
 WORDS_OF_TEXT = 4.0
@@ -156,7 +157,9 @@ def read_stop_words(name: str | None) -> str | tuple[str, ...] | None:
     return tuple(dict.fromkeys(text.split()))
 
 
-def read_texts(source: str, column: str | None = None, id_column: str | None = None) -> Texts:
+def read_texts(
+    source: str, column: str | None = None, id_column: str | None = None, reading: ReadingOptions = FOUND_OUT
+) -> Texts:
     """Read documents.
 
     Args:
@@ -164,6 +167,7 @@ def read_texts(source: str, column: str | None = None, id_column: str | None = N
             of `read` with a column of texts.
         column: the column of texts; else the one that holds sentences.
         id_column: the column that names the documents; else one whose values never repeat.
+        reading: how a table is written.
 
     Raises:
         DataError: there are no texts, or it is not clear which column is meant; names those that there are.
@@ -175,7 +179,7 @@ def read_texts(source: str, column: str | None = None, id_column: str | None = N
         return _from_folder(path)
     if path is not None and path.suffix.lower() == ".txt" and column is None:
         return _from_lines(path)
-    return _from_table(source, column, id_column)
+    return _from_table(source, column, id_column, reading)
 
 
 def _files(folder: Path) -> list[Path]:
@@ -220,8 +224,8 @@ def _from_lines(path: Path) -> Texts:
     return Texts(tuple(lines), None, str(path), tuple(notes))
 
 
-def _from_table(source: str, column: str | None, id_column: str | None) -> Texts:
-    reading = read(source)
+def _from_table(source: str, column: str | None, id_column: str | None, options: ReadingOptions) -> Texts:
+    reading = read(source, options)
     table, notes = reading.table, list(reading.notes)
     if column is None:
         column = _found(table, reading.source, notes)

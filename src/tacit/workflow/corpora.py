@@ -9,13 +9,16 @@ from tacit.data.corpus import Corpus
 from tacit.data.errors import DataError
 from tacit.data.long import CountTable
 from tacit.data.read import locate
+from tacit.data.reading import FOUND_OUT, ReadingOptions
 from tacit.data.texts import Texts, Vocabulary, Wording, read_texts
 from tacit.estimators.topics.vectorise import learned, recounted
 from tacit.workflow.errors import RequestError
 from tacit.workflow.texts import TextOptions
 
 
-def read_corpus(path: str, options: TextOptions, id_column: str | None) -> tuple[Corpus, Vocabulary]:
+def read_corpus(
+    path: str, options: TextOptions, id_column: str | None, reading: ReadingOptions = FOUND_OUT
+) -> tuple[Corpus, Vocabulary]:
     """Documents to fit: a bag of words, or texts counted in the words that they hold; empty ones are left out."""
     if _is_bag(path):
         if options.text is not None or id_column is not None:
@@ -24,29 +27,37 @@ def read_corpus(path: str, options: TextOptions, id_column: str | None) -> tuple
         return found.filled(), Vocabulary(tuple(found.vocabulary), found.named)
     if options.vocabulary is not None:
         raise RequestError("--vocabulary goes with a bag of words; the words of texts are found out.")
-    texts, wording = read_texts(path, options.text, id_column), options.wording()
+    texts, wording = read_texts(path, options.text, id_column, reading), options.wording()
     found = learned(texts, wording)
     return found.filled(), Vocabulary(tuple(found.vocabulary), True, wording, texts.column)
 
 
-def reread_corpus(path: str, known: Vocabulary, options: TextOptions, id_column: str | None) -> Corpus:
+def reread_corpus(
+    path: str,
+    known: Vocabulary,
+    options: TextOptions,
+    id_column: str | None,
+    reading: ReadingOptions = FOUND_OUT,
+) -> Corpus:
     """Documents counted in the words of a fitted model, every one of them, also those without any."""
     if _is_bag(path):
         return read_bag(locate(path)[0] or Path(path), options.vocabulary).under(known.words, named=known.named)
     if not known.named:
         raise DataError(f"the run was fitted to words without names, and {path} holds texts: give a bag of words.")
-    texts = _texts_again(path, options.text, known.column, id_column)
+    texts = _texts_again(path, options.text, known.column, id_column, reading)
     return recounted(texts, known.wording or Wording(), known.words)
 
 
-def _texts_again(path: str, said: str | None, column: str | None, id_column: str | None) -> Texts:
+def _texts_again(
+    path: str, said: str | None, column: str | None, id_column: str | None, reading: ReadingOptions
+) -> Texts:
     """Texts of the column that is said, or that of the fit, or the one that holds sentences."""
     if said is not None or column is None:
-        return read_texts(path, said, id_column)
+        return read_texts(path, said, id_column, reading)
     try:
-        return read_texts(path, column, id_column)
+        return read_texts(path, column, id_column, reading)
     except DataError:
-        return read_texts(path, None, id_column)
+        return read_texts(path, None, id_column, reading)
 
 
 def _is_bag(path: str) -> bool:
