@@ -30,7 +30,7 @@ _CLOSE, _SURE = 1e-3, 1e-6
 
 
 @dataclasses.dataclass(frozen=True)
-class Totals:
+class FoundTotals:
     """Whether rows at the end are left out, and what is said of it."""
 
     left_out: bool
@@ -68,7 +68,7 @@ def _without_words(row: Sequence[str], above: Sequence[Sequence[str]]) -> bool:
 
 def sums_up(
     rows: Sequence[Sequence[str]], columns: Sequence[pa.Array | pa.ChunkedArray], forms: Sequence[NumberForm]
-) -> Totals:
+) -> FoundTotals:
     """Whether the rows that may be totals are: their numbers are sums, means or the like of the rows above.
 
     Args:
@@ -85,10 +85,10 @@ def sums_up(
         enough = 2 * same >= cells > 0 if label else sums == cells and cells >= 2
         if not enough:
             said = f"the row {shown(', '.join(filter(None, row)))} at the end is called {label!r} but is no sum of the"
-            return Totals(False, f"{said} others: kept" if label else "")
+            return FoundTotals(False, f"{said} others: kept" if label else "")
     what = f"{labels[0]!r}" if labels[0] else shown(", ".join(filter(None, named[0])))
     rest = f" and {len(named) - 1} more" if len(named) > 1 else ""
-    return Totals(True, f"the row of totals below the table ({what}{rest}) left out; --keep-totals keeps it")
+    return FoundTotals(True, f"the row of totals below the table ({what}{rest}) left out; --keep-totals keeps it")
 
 
 def _alike(

@@ -68,14 +68,12 @@ def fit(
         max_iter: most iterations of a start, ``[starts]`` if they differ.
         tol: change of the bound a row, in nats, below which a start has converged.
         accelerate: squared extrapolation (SQUAREM), which never lowers the bound.
-        label: what the watchers call this fit.
-        words: what else they are told.
+        label, words: what the watchers call this fit, and what else they are told.
         statistics: what makes the starts by an M-step, stacked; None where ``models`` are the starts themselves.
         repair: sees the stacked starts; may return them in a safer form, to begin with these instead.
         groups: which starts compete with one another, ``[starts]`` numbers from 0 (all of them if None).
         sound: tells of stacked models which are sound, ``[starts]``; these win over the others, whatever their bounds.
-        halving: after so many iterations the worse half of every group is left, after the last of them all but one
-            (successive halving; Jamieson & Talwalkar 2016).
+        halving: after so many iterations the worse half of every group is left, and lastly all but one (successive halving).
         reduce: how the sums of the source's blocks come together; where it holds a part of the rows, with the others'.
         weight: of all rows, where the source holds a part of them.
         eager: compile nothing; the rows are in memory, and the models' methods take NumPy arrays that lead with starts.
@@ -83,8 +81,7 @@ def fit(
     Returns: the best start of every group.
     """
     knobs = limits(weight or source.total_weight, max_iter, tol)
-    fitting = (_Eager if eager else _ClosedForm)(source, view, knobs, accelerate, label, reduce)
-    fitting.words = words
+    fitting = (_Eager if eager else _ClosedForm)(source, view, knobs, accelerate, (label, words), reduce)
     groups = np.zeros(key.shape[0], int) if groups is None else groups
     judge = sound or _all_sound
 
@@ -137,12 +134,18 @@ class _ClosedForm:
     """Iterations of the closed-form driver on stacked starts (`Fitting`)."""
 
     snapshots: tuple[int, ...] = (0, 3, 5, 16)
-    words = ""
 
     def __init__(
-        self, source: BlockSource, view: View, limits: cf.Limits, accelerate: bool, label: str, reduce: Reduce
+        self,
+        source: BlockSource,
+        view: View,
+        limits: cf.Limits,
+        accelerate: bool,
+        label: tuple[str, str],
+        reduce: Reduce,
     ) -> None:
-        self.source, self.limits, self.label, self.reduce = source, limits, label, reduce
+        self.source, self.limits, self.reduce = source, limits, reduce
+        self.label, self.words = label
         self.size, self.accelerate = source.size, accelerate
         self.view, self.blocks = self._placed(view, source)
         # several blocks are worked on side by side, and other parts of the rows are waited for outside of a program
