@@ -5,7 +5,6 @@ import dataclasses
 import difflib
 import io
 import sys
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,11 @@ import pyarrow.json as pajson
 import pyarrow.parquet as parquet
 
 from tacit.data.arrays import read_npy, read_npz
+from tacit.data.compressed import decompressed, inflated, packing
 from tacit.data.delimited import Opener, read_delimited
 from tacit.data.dialect import MISSING, Options
 from tacit.data.errors import DataError, listed
+from tacit.data.nesting import check_nesting
 
 Source = str | Path | bytes | Any
 """A path (``data.npz:key`` names an array inside), ``-`` for standard input, bytes, or an open file."""
@@ -44,6 +45,8 @@ _MAGIC = (
     (b"<?xml", "page"),
     (b"[{", "list"),
 )
+_LINES_BLOCK = 1 << 24
+"""Bytes of JSON lines that are parsed together: the longest line."""
 _FOREIGN = {
     "excel": "an Excel workbook. Save the sheet as CSV",
     "pickle": "a Python pickle, which may run code when opened. Save the table as CSV or Parquet",
@@ -96,8 +99,7 @@ def read(
     if path is not None:
         return _read_path(path, key, form_of(path), options)
     data, label = _slurp(source)
-    if data[:2] == b"\x1f\x8b":
-        data = _unzipped(data, label)
+    data = inflated(data, label)
     return _read_bytes(data, label, _format(data[:8], ""), options)
 
 
@@ -138,17 +140,22 @@ def _slurp(source: Source) -> tuple[bytes, str]:
     return data, str(getattr(source, "name", "the data"))
 
 
-def _unzipped(data: bytes, label: str) -> bytes:
-    try:
-        return zlib.decompress(data, wbits=31)
-    except zlib.error as error:
-        raise DataError(f"{label} is not a whole gzip file ({error}).") from None
-
-
 def form_of(path: Path) -> str:
     """What a file is, such as "parquet" or "text"."""
     with path.open("rb") as file:
-        return _format(file.read(8), path.name.lower())
+        head = file.read(8)
+    if packing(head):
+        head = _unpacked_head(path)
+    return _format(head, path.name.lower())
+
+
+def _unpacked_head(path: Path) -> bytes:
+    """The first bytes of what is packed in a file; none where it is damaged, which whoever reads it says."""
+    try:
+        with decompressed(path) as stream:
+            return bytes(stream.read(8))
+    except (OSError, EOFError, DataError):
+        return b""
 
 
 def _format(head: bytes, name: str) -> str:
@@ -158,7 +165,7 @@ def _format(head: bytes, name: str) -> str:
             if form != "zip":
                 return form
             return "excel" if name.endswith((".xlsx", ".xlsm", ".ods")) else "npz"
-    bare = name.removesuffix(".gz")
+    bare = next((name.removesuffix(end) for end in (".gz", ".bz2", ".xz", ".zst") if name.endswith(end)), name)
     endings = {".jsonl": "lines", ".ndjson": "lines", ".tsv": "tab", ".tab": "tab"}
     strict = {".parquet": "parquet", ".arrow": "arrow", ".feather": "feather", ".npy": "npy", ".npz": "npz"}
     for ending, form in (endings | strict).items():
@@ -170,17 +177,15 @@ def _format(head: bytes, name: str) -> str:
 
 def _read_path(path: Path, key: str | None, form: str, options: Options) -> TableReading:
     label = str(path)
+    with path.open("rb") as file:
+        packed = packing(file.read(8))
+    if form in ("text", "tab", "lines"):
+        return _read_text(lambda: decompressed(path), label, form, options)
+    if packed:
+        return _read_bytes(inflated(path.read_bytes(), label), label, form, options)
     if form in ("npy", "npz"):
         table = read_npy(path, label) if form == "npy" else read_npz(path, label, key)
         return _finished(table, f"{label}:{key}" if key else label, ())
-    if form in ("text", "tab", "lines"):
-
-        def opener() -> pa.NativeFile:
-            return pa.input_stream(label, compression="gzip" if zipped else None)
-
-        with path.open("rb") as file:
-            zipped = file.read(2) == b"\x1f\x8b"
-        return _read_text(opener, label, form, options)
     with readable(label, form), pa.memory_map(label) as file:
         return _finished(_read_binary(file, form), label, ())
 
@@ -199,7 +204,9 @@ def _read_text(opener: Opener, label: str, form: str, options: Options) -> Table
     try:
         if form == "lines":
             with opener() as stream:
-                return _finished(pajson.read_json(stream), label, ())
+                check_nesting(stream, label)
+            with opener() as stream:
+                return _finished(pajson.read_json(stream, pajson.ReadOptions(block_size=_LINES_BLOCK)), label, ())
         table, notes = read_delimited(opener, label, options, tab=form == "tab")
     except DataError:
         raise
@@ -212,9 +219,13 @@ def _read_binary(file: pa.NativeFile, form: str) -> pa.Table:
     if form == "parquet":
         return parquet.read_table(file)
     if form == "feather":
-        return feather.read_table(file)
+        table = feather.read_table(file)
+        table.validate(full=True)
+        return table
     opened = ipc.open_stream(file) if form == "stream" else ipc.open_file(file)
-    return opened.read_all()
+    table = opened.read_all()
+    table.validate(full=True)  # places inside the buffers are taken on trust until they are looked at
+    return table
 
 
 @contextlib.contextmanager
