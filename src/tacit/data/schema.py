@@ -113,7 +113,7 @@ class Schema:
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
         """Read what `to_json` gave; anything else raises `DataError` and says what is wrong."""
-        if not isinstance(document.get("columns"), list):
+        if not isinstance(document, Mapping) or not isinstance(document.get("columns"), list):
             raise DataError("not a schema: expected an object with a list 'columns'.")
         version = document.get("version", _VERSION)
         if not isinstance(version, int) or version > _VERSION:

@@ -1,8 +1,8 @@
 """What a fitted topic model answers: topics of documents, scores with their units, new documents."""
 
 import abc
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,10 +18,15 @@ from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.models.topics.completion import Completion, document_completion, document_halves
 from tacit.models.topics.fitting import bayesian, posterior
 from tacit.models.topics.model import TopicModel, summary
+from tacit.spaces import Held
 
 
 class TopicEstimator(HasTopics, Scores, TransformerMixin, Estimator):
     """What topic models share: counts on their way in, and one half of a document predicted from the other."""
+
+    held: ClassVar[Mapping[str, Held]] = {
+        "topic_word_": Held("topics features", "shares"),
+    }
 
     reads = ("documents",)
 
