@@ -9,6 +9,7 @@ from tacit.cli import results
 from tacit.cli.observing import TOLD
 from tacit.data.errors import counted
 from tacit.data.read import read
+from tacit.data.reading import FOUND_OUT, ReadingOptions
 from tacit.workflow.errors import RequestError
 from tacit.workflow.opened import NewRows, Opened
 from tacit.workflow.sources import Rows
@@ -29,19 +30,31 @@ def rows(
     unseen: bool = False,
     texts: TextOptions = NO_TEXT_OPTIONS,
     *,
+    reading: ReadingOptions = FOUND_OUT,
     with_target: bool = False,
 ) -> Rows:
     """New rows for it; what is noted on the way is told."""
-    return run.read(NewRows(data, long, id_column, unseen, texts), TOLD, with_target=with_target)
+    return run.read(NewRows(data, long, id_column, unseen, texts, reading), TOLD, with_target=with_target)
 
 
-def impute(run: Path, data: str, draws: int | None, seed: int, unseen: bool, out: str | None, form: str | None) -> None:
+def impute(
+    run: Path,
+    data: str,
+    draws: int | None,
+    seed: int,
+    unseen: bool,
+    out: str | None,
+    form: str | None,
+    reading: ReadingOptions = FOUND_OUT,
+) -> None:
     """Fill gaps of a table, or of images."""
     asked = Opened.at(run)
     if asked.schema is not None:
         results.check(out, form)
-        reading = read(data)
-        found = workflow.answering.impute(asked, reading, draws, seed, unseen=unseen, observer=TOLD)
+        table = read(data, asked.reading(reading))
+        for note in table.notes:
+            TOLD.note(f"Note: {note}.")
+        found = workflow.answering.impute(asked, table, draws, seed, unseen=unseen, observer=TOLD)
         results.give(found, out, form)
         return
     workflow.answering.check_imputes(asked)
@@ -74,12 +87,20 @@ def sample(
     results.give(workflow.answering.sample(asked, wanted), out, form)
 
 
-def reconstruct(run: Path, data: str, number: int | None, unseen: bool, out: str | None, form: str | None) -> None:
+def reconstruct(
+    run: Path,
+    data: str,
+    number: int | None,
+    unseen: bool,
+    out: str | None,
+    form: str | None,
+    reading: ReadingOptions = FOUND_OUT,
+) -> None:
     """Give rows back from their codes: the first of them, or of images as many as a picture shows."""
     asked = Opened.at(run)
     workflow.codes.check_able(asked, "reconstruct")
     results.check_either(asked, out, form, "again")
-    found = rows(asked, data, unseen=unseen)
+    found = rows(asked, data, unseen=unseen, reading=reading)
     if number is not None:
         found = found.pick(np.arange(min(number, len(found))))
     elif results.is_picture(out):
@@ -88,14 +109,21 @@ def reconstruct(run: Path, data: str, number: int | None, unseen: bool, out: str
 
 
 def interpolate(
-    run: Path, data: str, ends: tuple[int, int], steps: int, unseen: bool, out: str | None, form: str | None
+    run: Path,
+    data: str,
+    ends: tuple[int, int],
+    steps: int,
+    unseen: bool,
+    out: str | None,
+    form: str | None,
+    reading: ReadingOptions = FOUND_OUT,
 ) -> None:
     """Go from one row to another."""
     workflow.codes.check_steps(steps)
     asked = Opened.at(run)
     workflow.codes.check_able(asked, "interpolate")
     results.check_either(asked, out, form, "way")
-    found = rows(asked, data, unseen=unseen)
+    found = rows(asked, data, unseen=unseen, reading=reading)
     for end in ends:
         if not 1 <= end <= len(found):
             raise RequestError(

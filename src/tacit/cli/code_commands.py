@@ -7,9 +7,12 @@ import typer
 from tacit import cli, workflow
 from tacit.cli import options
 from tacit.cli.failures import guarded
+from tacit.cli.reading import reads_a_table
+from tacit.data.reading import FOUND_OUT, ReadingOptions
 
 
 @guarded
+@reads_a_table
 def encode(
     run: options.Run,
     data: options.Data,
@@ -18,6 +21,7 @@ def encode(
     unseen: options.Unseen = False,
     out: options.Out = None,
     form: options.Format = None,
+    reading: ReadingOptions = FOUND_OUT,
 ) -> None:
     """Give each row its code: the few numbers z that stand for it.
 
@@ -27,11 +31,12 @@ def encode(
     For example: tacit encode RUN images.npz --out codes.csv
     """
     opened = cli.asking.opened(run, out, form)
-    rows = cli.asking.rows(opened, data, long, id_column, unseen)
+    rows = cli.asking.rows(opened, data, long, id_column, unseen, reading=reading)
     cli.results.give(workflow.codes.encode(opened, rows), out, form)
 
 
 @guarded
+@reads_a_table
 def reconstruct(
     run: options.Run,
     data: options.Data,
@@ -49,6 +54,7 @@ def reconstruct(
     unseen: options.Unseen = False,
     out: options.OutOrImages = None,
     form: options.Format = None,
+    reading: ReadingOptions = FOUND_OUT,
 ) -> None:
     """Give each row back from its code, which shows what the code keeps and what it loses.
 
@@ -56,10 +62,11 @@ def reconstruct(
 
     For example: tacit reconstruct RUN images.npz --out again.png
     """
-    cli.asking.reconstruct(run, data, number, unseen, out, form)
+    cli.asking.reconstruct(run, data, number, unseen, out, form, reading)
 
 
 @guarded
+@reads_a_table
 def interpolate(
     run: options.Run,
     data: options.Data,
@@ -69,12 +76,13 @@ def interpolate(
     unseen: options.Unseen = False,
     out: options.OutOrImages = None,
     form: options.Format = None,
+    reading: ReadingOptions = FOUND_OUT,
 ) -> None:
     """Go from row A to row B of DATA on the straight way between their codes.
 
     For example: tacit interpolate RUN images.npz 1 7 --out way.png
     """
-    cli.asking.interpolate(run, data, (first, last), steps, unseen, out, form)
+    cli.asking.interpolate(run, data, (first, last), steps, unseen, out, form, reading)
 
 
 @guarded

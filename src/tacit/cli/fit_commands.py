@@ -9,6 +9,8 @@ import typer
 from tacit import cli, workflow
 from tacit.cli import options
 from tacit.cli.failures import guarded
+from tacit.cli.reading import reads_a_table
+from tacit.data.reading import FOUND_OUT, ReadingOptions
 
 Holdout = Annotated[
     float,
@@ -31,6 +33,7 @@ Thorough = Annotated[
 
 
 @guarded
+@reads_a_table
 def fit(
     data: options.Data,
     model: Annotated[
@@ -62,6 +65,7 @@ def fit(
     stop_words: options.StopWords = None,
     min_documents: options.MinDocuments = None,
     max_share: options.MaxShare = None,
+    reading: ReadingOptions = FOUND_OUT,
 ) -> None:
     """Find the groups in a table, topics in texts or codes for images; write a run folder with the model and a report.
 
@@ -76,7 +80,7 @@ def fit(
     texts = workflow.texts.TextOptions(text, vocabulary, stop_words, min_documents, max_share)
     cli.fitting.fit(
         workflow.requests.FitRequest(
-            source=workflow.sources.DataSource(data, tuple(kind or ()), long, id_column, texts, target),
+            source=workflow.sources.DataSource(data, tuple(kind or ()), long, id_column, texts, target, reading),
             model=model,
             settings=tuple(setting or ()),
             criterion=criterion,
@@ -99,6 +103,7 @@ def _effort(*, quick: bool, thorough: bool) -> str:
 
 
 @guarded
+@reads_a_table
 def compare(
     data: options.Data,
     models: Annotated[
@@ -123,6 +128,7 @@ def compare(
     max_share: options.MaxShare = None,
     out: options.Out = None,
     form: options.Format = None,
+    reading: ReadingOptions = FOUND_OUT,
 ) -> None:
     """Compare models on rows, images or documents they have not seen: nats per row, best first, paired differences.
 
@@ -130,7 +136,7 @@ def compare(
     each fold.
     """
     texts = workflow.texts.TextOptions(text, vocabulary, stop_words, min_documents, max_share)
-    source = workflow.sources.DataSource(data, tuple(kind or ()), long, id_column, texts)
+    source = workflow.sources.DataSource(data, tuple(kind or ()), long, id_column, texts, reading=reading)
     request = workflow.comparing.CompareRequest(source, models, tuple(setting or ()), folds, seed)
     cli.comparing.compare(request, out, form)
 

@@ -7,9 +7,12 @@ import typer
 from tacit import cli, workflow
 from tacit.cli import options
 from tacit.cli.failures import guarded
+from tacit.cli.reading import reads_a_table
+from tacit.data.reading import FOUND_OUT, ReadingOptions
 
 
 @guarded
+@reads_a_table
 def score(
     run: options.Run,
     data: options.Data,
@@ -31,6 +34,7 @@ def score(
     vocabulary: options.VocabularyFile = None,
     out: options.Out = None,
     form: options.Format = None,
+    reading: ReadingOptions = FOUND_OUT,
 ) -> None:
     """Say how likely each row is, which rows are odd, and in which columns.
 
@@ -40,11 +44,12 @@ def score(
     """
     texts = workflow.texts.TextOptions(text, vocabulary)
     opened = cli.asking.opened(run, out, form)
-    rows = cli.asking.rows(opened, data, long, id_column, unseen, texts, with_target=True)
+    rows = cli.asking.rows(opened, data, long, id_column, unseen, texts, reading=reading, with_target=True)
     cli.results.give(workflow.scoring.score(opened, rows, alarm, explain), out, form)
 
 
 @guarded
+@reads_a_table
 def transform(
     run: options.Run,
     data: options.Data,
@@ -55,6 +60,7 @@ def transform(
     vocabulary: options.VocabularyFile = None,
     out: options.Out = None,
     form: options.Format = None,
+    reading: ReadingOptions = FOUND_OUT,
 ) -> None:
     """Give the topics of each document, as shares; of other models, the numbers that they turn a row into.
 
@@ -64,11 +70,12 @@ def transform(
     """
     texts = workflow.texts.TextOptions(text, vocabulary)
     opened = cli.asking.opened(run, out, form)
-    rows = cli.asking.rows(opened, data, long, id_column, unseen, texts)
+    rows = cli.asking.rows(opened, data, long, id_column, unseen, texts, reading=reading)
     cli.results.give(workflow.documents.transform(opened, rows), out, form)
 
 
 @guarded
+@reads_a_table
 def predict(
     run: options.Run,
     data: options.Data,
@@ -79,6 +86,7 @@ def predict(
     unseen: options.Unseen = False,
     out: options.Out = None,
     form: options.Format = None,
+    reading: ReadingOptions = FOUND_OUT,
 ) -> None:
     """Predict the target of a run (fit --target) for new rows.
 
@@ -86,11 +94,12 @@ def predict(
     --level if the model is right. Gaps in the columns are filled as they were at the fit.
     """
     opened = cli.asking.opened(run, out, form)
-    rows = cli.asking.rows(opened, data, None, id_column, unseen)
+    rows = cli.asking.rows(opened, data, None, id_column, unseen, reading=reading)
     cli.results.give(workflow.predicting.predict(opened, rows, level, cli.observing.TOLD), out, form)
 
 
 @guarded
+@reads_a_table
 def assign(
     run: options.Run,
     data: options.Data,
@@ -99,14 +108,16 @@ def assign(
     unseen: options.Unseen = False,
     out: options.Out = None,
     form: options.Format = None,
+    reading: ReadingOptions = FOUND_OUT,
 ) -> None:
     """Put each row into its most probable group, with the probability of every group."""
     opened = cli.asking.opened(run, out, form)
-    rows = cli.asking.rows(opened, data, long, id_column, unseen)
+    rows = cli.asking.rows(opened, data, long, id_column, unseen, reading=reading)
     cli.results.give(workflow.answering.assign(opened, rows), out, form)
 
 
 @guarded
+@reads_a_table
 def impute(
     run: options.Run,
     data: options.Data,
@@ -123,13 +134,14 @@ def impute(
     unseen: options.Unseen = False,
     out: options.OutOrImages = None,
     form: options.Format = None,
+    reading: ReadingOptions = FOUND_OUT,
 ) -> None:
     """Fill the gaps of a table (or of images), each from what the rest of its row says.
 
     Numbers get their expected value, levels the most probable one. For further analysis take several draws
     (--draws 20), analyse each and pool the results: filled-in means look more certain than they are.
     """
-    cli.asking.impute(run, data, draws, seed, unseen, out, form)
+    cli.asking.impute(run, data, draws, seed, unseen, out, form, reading)
 
 
 @guarded

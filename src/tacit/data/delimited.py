@@ -8,8 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from tacit.data.dialect import SPELLED, Dialect, Options, find_dialect
+from tacit.data.dialect import SPELLED, Dialect, find_dialect
 from tacit.data.errors import DataError, counted, place, shown
+from tacit.data.reading import ReadAs, ReadingOptions
 
 _SAMPLE = 1 << 18
 BLOCK, WIDE_BLOCK = 1 << 20, 1 << 24
@@ -24,7 +25,9 @@ Opener = Callable[[], pa.NativeFile]
 """Opens the (decompressed) bytes of the source from their beginning; may be called more than once."""
 
 
-def read_delimited(opener: Opener, label: str, options: Options, tab: bool = False) -> tuple[pa.Table, tuple[str, ...]]:
+def read_delimited(
+    opener: Opener, label: str, options: ReadingOptions, tab: bool = False
+) -> tuple[pa.Table, tuple[str, ...], ReadAs]:
     """Read comma-, semicolon-, tab- or bar-separated text.
 
     Args:
@@ -48,19 +51,19 @@ def read_delimited(opener: Opener, label: str, options: Options, tab: bool = Fal
         raise DataError(f"{label} is not a text table (it has zero bytes). Save it as CSV in UTF-8.")
     for encoding in encodings:
         try:
-            table, notes = _read_as(opener, label, options, tab, sample, encoding)
+            table, notes, read_as = _read_as(opener, label, options, tab, sample, encoding)
         except UnicodeDecodeError:
             continue
         except LookupError:
             raise DataError(f"unknown encoding {encoding!r}; say utf-8, latin-1 or another Python codec.") from None
         told = () if encoding in ("utf-8", options.encoding) else (f"not UTF-8: read as {encoding}",)
-        return table, (*told, *notes)
+        return table, (*told, *notes), ReadAs(encoding, read_as.delimiter, read_as.decimal)
     raise DataError(f"{label} cannot be read as {encodings[0]}; name its encoding, or save it as UTF-8.")
 
 
 def _read_as(
-    opener: Opener, label: str, options: Options, tab: bool, sample: bytes, encoding: str
-) -> tuple[pa.Table, tuple[str, ...]]:
+    opener: Opener, label: str, options: ReadingOptions, tab: bool, sample: bytes, encoding: str
+) -> tuple[pa.Table, tuple[str, ...], ReadAs]:
     dialect = find_dialect(sample, len(sample) == _SAMPLE, label, options, tab, encoding)
     try:
         table = _parsed(opener, dialect, options)
@@ -71,10 +74,14 @@ def _read_as(
     if table.num_rows == 0:
         raise DataError(f"{label} has a heading ({counted(len(dialect.names), 'column')}) but no rows.")
     _check_last_quote(opener, table, label)
-    return _tidy(table, dialect, tuple(options.missing)), dialect.notes
+    return (
+        _tidy(table, dialect, tuple(options.missing)),
+        dialect.notes,
+        ReadAs(encoding, dialect.delimiter, dialect.decimal),
+    )
 
 
-def _parsed(opener: Opener, dialect: Dialect, options: Options) -> pa.Table:
+def _parsed(opener: Opener, dialect: Dialect, options: ReadingOptions) -> pa.Table:
     """The cells as Arrow infers them; beside them no more is held than some blocks of text.
 
     The type of a column is that of its first block if all others can be read so, and this is what comes of reading
@@ -103,7 +110,7 @@ def _joined(reader: pacsv.CSVStreamingReader) -> Iterator[pa.Table]:
 
 
 def _said_to_arrow(
-    dialect: Dialect, options: Options, block: int, handler: Callable[[pacsv.InvalidRow], str] | None = None
+    dialect: Dialect, options: ReadingOptions, block: int, handler: Callable[[pacsv.InvalidRow], str] | None = None
 ) -> tuple[pacsv.ReadOptions, pacsv.ParseOptions, pacsv.ConvertOptions]:
     read = pacsv.ReadOptions(
         column_names=list(dialect.names),
@@ -123,7 +130,7 @@ def _said_to_arrow(
     return read, parse, convert
 
 
-def _explain(opener: Opener, label: str, dialect: Dialect, options: Options, error: str) -> str:
+def _explain(opener: Opener, label: str, dialect: Dialect, options: ReadingOptions, error: str) -> str:
     """Read once more, row by row, to say which row is of another length."""
     bad: list[pacsv.InvalidRow] = []
 

@@ -7,9 +7,7 @@ import re
 from collections.abc import Sequence
 
 from tacit.data.errors import DataError, listed, quoted, shown
-
-MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "?", "null", "NULL", "None", "<NA>", "#N/A")
-"""Cells that count as missing unless the user names others."""
+from tacit.data.reading import MISSING, ReadingOptions
 
 SPELLED = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar", " ": "blank"}
 _DELIMITERS = (",", ";", "\t", "|")
@@ -20,25 +18,6 @@ _COMMA_NUMBER = re.compile(r"^\s*[-+]?\d+,\d+\s*$")
 _POINTS_AND_COMMA = re.compile(r"^[^\d]{0,3}\d{1,3}(\.\d{3})+,\d+[^\d]{0,3}$")
 _THOUSANDS = re.compile(r"^\s*[-+]?[1-9]\d{0,2},\d{3}\s*$")
 _LEADING_ZERO = re.compile(r"^\s*0\d+\s*$")
-
-
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """What the user knows about a delimited file; None is found out.
-
-    Attributes:
-        delimiter: one character.
-        decimal: "." or ",".
-        header: whether the first line names the columns.
-        encoding: a Python codec name.
-        missing: the cells that count as missing, besides empty ones.
-    """
-
-    delimiter: str | None = None
-    decimal: str | None = None
-    header: bool | None = None
-    encoding: str | None = None
-    missing: Sequence[str] = MISSING
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +43,7 @@ class Dialect:
     notes: tuple[str, ...]
 
 
-def find_dialect(sample: bytes, cut: bool, label: str, options: Options, tab: bool, encoding: str) -> Dialect:
+def find_dialect(sample: bytes, cut: bool, label: str, options: ReadingOptions, tab: bool, encoding: str) -> Dialect:
     """The dialect of a file from its first bytes (`cut` says that there are more).
 
     Raises:
@@ -81,7 +60,7 @@ def find_dialect(sample: bytes, cut: bool, label: str, options: Options, tab: bo
     if delimiter not in (",", "\t") and not options.delimiter:
         notes.append(f"cells are separated by a {SPELLED.get(delimiter, repr(delimiter))}")
     rows = _split(lines[preamble:], delimiter)
-    header = _has_header(rows) if options.header is None else options.header
+    header = _has_header(rows) if options.header is None else bool(options.header)
     if not header and options.header is None:
         notes.append("no heading: the first line is all numbers; columns are called column_1, column_2, …")
     body = rows[1:] if header else rows

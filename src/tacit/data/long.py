@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from tacit.data.cells import Cells, cells_of
 from tacit.data.encode import only
 from tacit.data.errors import DataError, counted, in_all, listed, nearest, place, quoted, shown
+from tacit.data.reading import ReadAs
 from tacit.data.schema import Column, Schema
 
 
@@ -25,6 +26,7 @@ class CountTable:
         names: ``[items]``, what each column counts, sorted (or as given, when scoring).
         source: where it was read.
         notes: what was left out, in plain words.
+        read_as: how a log of text is written, or None.
     """
 
     counts: sp.csr_array
@@ -32,6 +34,7 @@ class CountTable:
     names: tuple[str, ...]
     source: str = ""
     notes: tuple[str, ...] = ()
+    read_as: ReadAs | None = None
 
     @property
     def schema(self) -> Schema:

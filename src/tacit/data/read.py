@@ -18,9 +18,9 @@ import pyarrow.parquet as parquet
 from tacit.data.arrays import read_npy, read_npz
 from tacit.data.compressed import decompressed, inflated, packing
 from tacit.data.delimited import Opener, read_delimited
-from tacit.data.dialect import MISSING, Options
-from tacit.data.errors import DataError, listed
+from tacit.data.errors import DataError, listed, nearest
 from tacit.data.nesting import check_nesting
+from tacit.data.reading import ReadAs, ReadingOptions
 
 Source = str | Path | bytes | Any
 """A path (``data.npz:key`` names an array inside), ``-`` for standard input, bytes, or an open file."""
@@ -59,22 +59,20 @@ _FOREIGN = {
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TableReading:
-    """A table as it was read: the cells, what the source is called, and what was guessed on the way."""
+    """A table as it was read: the cells, what the source is called, and what was guessed on the way.
+
+    Attributes:
+        table, source, notes: these.
+        read_as: how a table of text is written; None for other formats.
+    """
 
     table: pa.Table
     source: str
     notes: tuple[str, ...] = ()
+    read_as: ReadAs | None = None
 
 
-def read(
-    source: Source,
-    *,
-    delimiter: str | None = None,
-    decimal: str | None = None,
-    header: bool | None = None,
-    encoding: str | None = None,
-    missing: Sequence[str] = MISSING,
-) -> TableReading:
+def read(source: Source, options: ReadingOptions | None = None, **said: Any) -> TableReading:
     """Read CSV (comma, semicolon, tab or bar; gzip too), Parquet, Arrow, Feather, JSON lines, .npy or .npz.
 
     The format is told by the first bytes, and by the ending where those do not say. What the user does not
@@ -82,16 +80,14 @@ def read(
 
     Args:
         source: a path, ``-`` for standard input, bytes or an open binary file.
-        delimiter: one character between cells.
-        decimal: "." or ",".
-        header: whether the first line names the columns.
-        encoding: of the text, a Python codec name.
-        missing: the cells that count as missing, besides empty ones.
+        options: what the user knows about it.
+        said: the same one by one, over ``options``: delimiter, decimal, thousands, encoding, header, skip_rows,
+            missing, sheet and keep_totals, as `ReadingOptions` has them.
 
     Raises:
         DataError: nothing there, nothing in it, not a table; the message says where and what to do.
     """
-    options = Options(delimiter, decimal, header, encoding, missing)
+    options = _with(options or ReadingOptions(), said)
     path, key = locate(source)
     if path is not None and path.is_dir():
         inside = sorted(child.name for child in path.iterdir() if child.is_file())
@@ -101,6 +97,15 @@ def read(
     data, label = _slurp(source)
     data = inflated(data, label)
     return _read_bytes(data, label, _format(data[:8], ""), options)
+
+
+def _with(options: ReadingOptions, said: dict[str, Any]) -> ReadingOptions:
+    known = [field.name for field in dataclasses.fields(ReadingOptions)]
+    for name in said:
+        if name not in known:
+            near = nearest(name, known)
+            raise DataError(f"there is no option {name!r} of reading; there are {listed(known, 20)}.{near}")
+    return dataclasses.replace(options, **said)
 
 
 def locate(source: Source) -> tuple[Path | None, str | None]:
@@ -175,7 +180,7 @@ def _format(head: bytes, name: str) -> str:
     return "lines" if head.startswith(b"{") and not plain else "text"
 
 
-def _read_path(path: Path, key: str | None, form: str, options: Options) -> TableReading:
+def _read_path(path: Path, key: str | None, form: str, options: ReadingOptions) -> TableReading:
     label = str(path)
     with path.open("rb") as file:
         packed = packing(file.read(8))
@@ -190,7 +195,7 @@ def _read_path(path: Path, key: str | None, form: str, options: Options) -> Tabl
         return _finished(_read_binary(file, form), label, ())
 
 
-def _read_bytes(data: bytes, label: str, form: str, options: Options) -> TableReading:
+def _read_bytes(data: bytes, label: str, form: str, options: ReadingOptions) -> TableReading:
     if form in ("npy", "npz"):
         stream = io.BytesIO(data)
         return _finished(read_npy(stream, label) if form == "npy" else read_npz(stream, label, None), label, ())
@@ -200,19 +205,19 @@ def _read_bytes(data: bytes, label: str, form: str, options: Options) -> TableRe
         return _finished(_read_binary(pa.BufferReader(data), form), label, ())
 
 
-def _read_text(opener: Opener, label: str, form: str, options: Options) -> TableReading:
+def _read_text(opener: Opener, label: str, form: str, options: ReadingOptions) -> TableReading:
     try:
         if form == "lines":
             with opener() as stream:
                 check_nesting(stream, label)
             with opener() as stream:
                 return _finished(pajson.read_json(stream, pajson.ReadOptions(block_size=_LINES_BLOCK)), label, ())
-        table, notes = read_delimited(opener, label, options, tab=form == "tab")
+        table, notes, read_as = read_delimited(opener, label, options, tab=form == "tab")
     except DataError:
         raise
     except (OSError, EOFError, pa.ArrowInvalid) as error:
         raise DataError(f"{label} cannot be read ({error}).") from None
-    return _finished(table, label, notes)
+    return dataclasses.replace(_finished(table, label, notes), read_as=read_as)
 
 
 def _read_binary(file: pa.NativeFile, form: str) -> pa.Table:

@@ -20,6 +20,7 @@ from tacit.data.levels import show_level
 from tacit.data.long import CountTable, count_table, parse_long
 from tacit.data.parquet import ParquetColumns
 from tacit.data.read import TableReading, form_of, locate, read
+from tacit.data.reading import ReadAs, ReadingOptions
 from tacit.data.schema import Schema
 
 
@@ -34,6 +35,7 @@ class Table:
         source: where it was read.
         row_ids: ``[rows]``, what a person calls each row (an identifier column), or None.
         notes: what was guessed or ignored on the way, in plain words.
+        read_as: how a table of text is written, or None.
     """
 
     values: Float[np.ndarray, "rows columns"]
@@ -42,6 +44,7 @@ class Table:
     source: str = ""
     row_ids: np.ndarray | None = None
     notes: tuple[str, ...] = ()
+    read_as: ReadAs | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -79,6 +82,7 @@ def load(
     id_column: str | None = None,
     *,
     unseen: Unseen = "error",
+    reading: ReadingOptions | None = None,
     **options: Any,
 ) -> Table | CountTable:
     """Read a table and make it ready for a model.
@@ -90,7 +94,8 @@ def load(
         long: ``customer,item,quantity``: the table is a log, to be added up into counts.
         id_column: the column that names the rows; otherwise the first identifier that differs in every row.
         unseen: with `schema`, what a level it does not know becomes: "error" or "missing".
-        options: of `read`: delimiter, decimal, header, encoding, missing.
+        reading: how the table is written, as far as it is known.
+        options: the same one by one, as `read` takes them.
 
     Returns:
         A `Table`, or a `CountTable` for a log.
@@ -99,32 +104,45 @@ def load(
         DataError: whatever is wrong with the table; row and column are named.
     """
     if long is not None:
-        return _load_log(_opened(source, options), long, kinds, schema, id_column)
-    table, label, notes = _columns(source, options)
+        return _load_log(_opened(source, reading, options), long, kinds, schema, id_column)
+    table, about = _columns(source, reading, options)
+    label, notes = about.source, about.notes
     if id_column is not None:
         _check_known(id_column, table)
     if schema is not None:
-        return _load_new(table, label, notes, kinds, schema, id_column, unseen)
+        found = _load_new(table, label, notes, kinds, schema, id_column, unseen)
+        return dataclasses.replace(found, read_as=about.read_as)
     chosen = dict(kinds or {})
     if id_column is not None:
         chosen.setdefault(id_column, "identifier")
     found, left_out = infer(table, chosen)
     ids = row_ids(table, id_column, (entry.name for entry in left_out if entry.role == "identifier"))
-    return Table(table.encoded(found), found, left_out, label, ids, notes)
+    return Table(table.encoded(found), found, left_out, label, ids, notes, about.read_as)
 
 
-def _columns(source: Any, options: Mapping[str, Any]) -> tuple[HeldColumns | ParquetColumns, str, tuple[str, ...]]:
-    """The columns of a source, its name, and what was guessed; those of a Parquet file are read one at a time."""
+@dataclasses.dataclass(frozen=True)
+class _About:
+    """What is known of a source beside its columns."""
+
+    source: str
+    notes: tuple[str, ...] = ()
+    read_as: ReadAs | None = None
+
+
+def _columns(
+    source: Any, reading: ReadingOptions | None, options: Mapping[str, Any]
+) -> tuple[HeldColumns | ParquetColumns, _About]:
+    """The columns of a source, and what was guessed; those of a Parquet file are read one at a time."""
     path = locate(source)[0] if isinstance(source, str | Path) else None
     if path is not None and path.is_file() and form_of(path) == "parquet":
-        return ParquetColumns([path]), str(path), ()
-    reading = _opened(source, options)
-    return HeldColumns(reading.table), reading.source, reading.notes
+        return ParquetColumns([path]), _About(str(path))
+    found = _opened(source, reading, options)
+    return HeldColumns(found.table), _About(found.source, found.notes, found.read_as)
 
 
-def _opened(source: Any, options: Mapping[str, Any]) -> TableReading:
+def _opened(source: Any, reading: ReadingOptions | None, options: Mapping[str, Any]) -> TableReading:
     if isinstance(source, str | bytes) or hasattr(source, "__fspath__") or hasattr(source, "read"):
-        return read(source, **options)
+        return read(source, reading, **options)
     if isinstance(source, TableReading):
         return source
     return TableReading(from_frame(source), "the data in memory")
@@ -142,7 +160,7 @@ def _load_log(
         raise DataError("a log becomes counts: it takes no kinds, and its rows are named by its first column.")
     items = None if schema is None else schema.names
     counts = count_table(reading.table, customer, item, quantity, items=items, source=reading.source)
-    return dataclasses.replace(counts, notes=(*reading.notes, *counts.notes))
+    return dataclasses.replace(counts, notes=(*reading.notes, *counts.notes), read_as=reading.read_as)
 
 
 def _load_new(

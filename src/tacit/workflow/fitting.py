@@ -15,6 +15,7 @@ from tacit import workflow
 from tacit.compute import compilation_cache
 from tacit.data.dataset import numbered
 from tacit.data.images import ImageSet
+from tacit.data.long import CountTable
 from tacit.data.schema import Schema
 from tacit.data.table import Table
 from tacit.estimators.capabilities import ReadsKinds, Scores, can
@@ -294,6 +295,8 @@ def _config(request: FitRequest, todo: Plan, estimator: Estimator, rows: Rows) -
         "structures_tried": [each for each in todo.structures if each is not None],
         "pixels": rows.table.pixels if isinstance(rows.table, ImageSet) else None,
     }
+    if isinstance(rows.table, Table | CountTable) and rows.table.read_as is not None:
+        data["read_as"] = rows.table.read_as.to_config()
     return RunConfig.of(estimator, data=data, seed=request.seed, command=request.command)
 
 

@@ -17,6 +17,7 @@ from tacit.data.features import Target
 from tacit.data.images import holds_images, in_pixels, read_images, sized
 from tacit.data.long import CountTable
 from tacit.data.read import TableReading, read
+from tacit.data.reading import FOUND_OUT, ReadAs, ReadingOptions
 from tacit.data.schema import Schema
 from tacit.data.table import load
 from tacit.data.texts import Vocabulary
@@ -39,6 +40,7 @@ class NewRows:
         id_column: the column that names the rows.
         unseen: whether levels that the model has never met count as missing.
         text_options: what is said of texts.
+        reading: what is said of how the table is written.
     """
 
     path: str
@@ -46,6 +48,7 @@ class NewRows:
     id_column: str | None = None
     unseen: bool = False
     text_options: TextOptions = NO_TEXT_OPTIONS
+    reading: ReadingOptions = FOUND_OUT
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -100,6 +103,13 @@ class Opened:
         """The columns of the purchase log that was fitted, or None for a table."""
         return folders.data_config(self.run).get("long")
 
+    def reading(self, asked: ReadingOptions) -> ReadingOptions:
+        """How new data are read: as the user says, else as the table of the fit was."""
+        data = folders.data_config(self.run)
+        found = data.get("read_as")
+        first = ReadingOptions.from_config(data.get("reading") or {})
+        return first.for_new_data(asked, None if found is None else ReadAs.from_config(found))
+
     def read(self, new: NewRows, observer: Observer = SILENT, *, with_target: bool = False) -> Rows:
         """Read new rows as those of the fit were; what is noted on the way is told.
 
@@ -136,7 +146,7 @@ class Opened:
             return Rows.of(
                 workflow.corpora.reread_corpus(new.path, vocabulary, new.text_options, new.id_column), vocabulary
             )
-        found = load(new.path, long=long, id_column=new.id_column)
+        found = load(new.path, long=long, id_column=new.id_column, reading=self.reading(new.reading))
         if not isinstance(found, CountTable):
             raise TypeError("a log is read as counts")
         items = np.array(found.names, object)
@@ -170,12 +180,13 @@ class Opened:
                 long=long,
                 id_column=new.id_column,
                 unseen="missing" if new.unseen else "error",
+                reading=self.reading(new.reading),
             )
         )
 
     def _read_supervised(self, new: NewRows, target: Target, *, with_target: bool) -> Rows:
         """The columns that the model sees; the target, where it is there, is none of them."""
-        reading, name = read(new.path), target.column.name
+        reading, name = read(new.path, self.reading(new.reading)), target.column.name
         unseen: Unseen = "missing" if new.unseen else "error"
         there = name in reading.table.column_names
         if with_target and not there:

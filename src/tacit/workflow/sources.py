@@ -17,6 +17,7 @@ from tacit.data.features import Target
 from tacit.data.images import ImageSet, holds_images, read_images
 from tacit.data.long import CountTable
 from tacit.data.read import locate
+from tacit.data.reading import FOUND_OUT, ReadingOptions
 from tacit.data.schema import Schema
 from tacit.data.table import Table, load
 from tacit.data.texts import Vocabulary
@@ -35,6 +36,7 @@ class DataSource:
         id_column: the column that names the rows, or None.
         text_options: what the user says of texts.
         target: the column to be predicted, or None.
+        reading: what the user says of how the table is written.
     """
 
     path: str
@@ -43,6 +45,7 @@ class DataSource:
     id_column: str | None = None
     text_options: TextOptions = NO_TEXT_OPTIONS
     target: str | None = None
+    reading: ReadingOptions = FOUND_OUT
 
     def check_place(self) -> None:
         """Raise `DataError` where there is nothing at all."""
@@ -63,8 +66,8 @@ class DataSource:
                     f"{self.path} holds images, which have no columns: leave out --kind, --long and --id."
                 )
             return Rows.of(read_images(self.path))
-        found = load(self.path, kinds=_kinds(self.kinds), long=self.long, id_column=self.id_column)
-        return Rows.of(found)
+        kinds = _kinds(self.kinds)
+        return Rows.of(load(self.path, kinds, long=self.long, id_column=self.id_column, reading=self.reading))
 
     def _documents(self) -> "Rows":
         if self.kinds:
@@ -73,7 +76,7 @@ class DataSource:
             return Rows.of(*workflow.corpora.read_corpus(self.path, self.text_options, self.id_column))
         if self.text_options.given:
             raise RequestError("a purchase log has items for words: leave out the options about texts.")
-        found = load(self.path, long=self.long, id_column=self.id_column)
+        found = load(self.path, long=self.long, id_column=self.id_column, reading=self.reading)
         if not isinstance(found, CountTable):
             raise TypeError("a log is read as counts")
         return Rows.of(*workflow.corpora.of_log(found))
@@ -83,14 +86,17 @@ class DataSource:
         place = self.path if self.path == "-" else str(Path(self.path).expanduser().absolute())
         found = {"source": place, "kinds": list(self.kinds), "long": self.long, "id": self.id_column}
         found |= {} if self.target is None else {"target": self.target}
-        return found | ({"words": self.text_options.to_config()} if self.text_options.given else {})
+        found |= {"words": self.text_options.to_config()} if self.text_options.given else {}
+        said = self.reading.to_config()
+        return found | ({"reading": said} if said else {})
 
     @classmethod
     def from_config(cls, data: Mapping[str, Any]) -> Self:
         """The same again from a run's config."""
         place, kinds = str(data.get("source", "-")), tuple(data.get("kinds") or ())
         options = TextOptions.from_config(data.get("words") or {})
-        return cls(place, kinds, data.get("long"), data.get("id"), options, data.get("target"))
+        reading = ReadingOptions.from_config(data.get("reading") or {})
+        return cls(place, kinds, data.get("long"), data.get("id"), options, data.get("target"), reading)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
