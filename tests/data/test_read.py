@@ -151,8 +151,8 @@ def test_a_file_cut_short(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "data", "message"),
     [
-        ("t.xlsx", b"PK\x03\x04....", "is an Excel workbook. Save the sheet as CSV"),
-        ("t.xls", b"\xd0\xcf\x11\xe0....", "is an Excel workbook"),
+        ("t.xlsx", b"PK\x03\x04....", "is not a readable workbook: it is damaged"),
+        ("t.xls", b"\xd0\xcf\x11\xe0....", "is not a readable workbook: it is damaged"),
         ("t.pkl", pickle.dumps([1, 2]), "is a Python pickle, which may run code when opened"),
         ("t.db", b"SQLite format 3\x00", "is an SQLite database"),
         ("t.pdf", b"%PDF-1.7", "is a PDF"),

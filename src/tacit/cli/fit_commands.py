@@ -35,7 +35,7 @@ Thorough = Annotated[
 @guarded
 @reads_a_table
 def fit(
-    data: options.Data,
+    data: options.ManyData,
     model: Annotated[
         str | None,
         typer.Option(
@@ -80,7 +80,9 @@ def fit(
     texts = workflow.texts.TextOptions(text, vocabulary, stop_words, min_documents, max_share)
     cli.fitting.fit(
         workflow.requests.FitRequest(
-            source=workflow.sources.DataSource(data, tuple(kind or ()), long, id_column, texts, target, reading),
+            source=workflow.sources.DataSource(
+                options.places(data), tuple(kind or ()), long, id_column, texts, target, reading
+            ),
             model=model,
             settings=tuple(setting or ()),
             criterion=criterion,
@@ -105,7 +107,7 @@ def _effort(*, quick: bool, thorough: bool) -> str:
 @guarded
 @reads_a_table
 def compare(
-    data: options.Data,
+    data: options.ManyData,
     models: Annotated[
         str | None,
         typer.Option(
@@ -136,7 +138,9 @@ def compare(
     each fold.
     """
     texts = workflow.texts.TextOptions(text, vocabulary, stop_words, min_documents, max_share)
-    source = workflow.sources.DataSource(data, tuple(kind or ()), long, id_column, texts, reading=reading)
+    source = workflow.sources.DataSource(
+        options.places(data), tuple(kind or ()), long, id_column, texts, reading=reading
+    )
     request = workflow.comparing.CompareRequest(source, models, tuple(setting or ()), folds, seed)
     cli.comparing.compare(request, out, form)
 

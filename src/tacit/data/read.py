@@ -4,7 +4,9 @@ import contextlib
 import dataclasses
 import difflib
 import io
+import stat
 import sys
+import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,12 +17,14 @@ import pyarrow.ipc as ipc
 import pyarrow.json as pajson
 import pyarrow.parquet as parquet
 
+from tacit import data
 from tacit.data.arrays import read_npy, read_npz
 from tacit.data.compressed import decompressed, inflated, packing
 from tacit.data.delimited import Opener, read_delimited
 from tacit.data.errors import DataError, listed, nearest
 from tacit.data.nesting import check_nesting
 from tacit.data.reading import ReadAs, ReadingOptions
+from tacit.data.several import files_of, together
 
 Source = str | Path | bytes | Any
 """A path (``data.npz:key`` names an array inside), ``-`` for standard input, bytes, or an open file."""
@@ -32,7 +36,7 @@ _MAGIC = (
     (b"\xff\xff\xff\xff", "stream"),
     (b"\x93NUMPY", "npy"),
     (b"PK\x03\x04", "zip"),
-    (b"\xd0\xcf\x11\xe0", "excel"),
+    (b"\xd0\xcf\x11\xe0", "workbook"),
     (b"\x80\x02", "pickle"),
     (b"\x80\x03", "pickle"),
     (b"\x80\x04", "pickle"),
@@ -48,7 +52,6 @@ _MAGIC = (
 _LINES_BLOCK = 1 << 24
 """Bytes of JSON lines that are parsed together: the longest line."""
 _FOREIGN = {
-    "excel": "an Excel workbook. Save the sheet as CSV",
     "pickle": "a Python pickle, which may run code when opened. Save the table as CSV or Parquet",
     "sqlite": "an SQLite database. Export the table as CSV",
     "pdf": "a PDF. Save the table as CSV",
@@ -88,15 +91,46 @@ def read(source: Source, options: ReadingOptions | None = None, **said: Any) -> 
         DataError: nothing there, nothing in it, not a table; the message says where and what to do.
     """
     options = _with(options or ReadingOptions(), said)
+    several = files_of(source)
+    if several is not None:
+        return _read_several(several, options)
     path, key = locate(source)
     if path is not None and path.is_dir():
         inside = sorted(child.name for child in path.iterdir() if child.is_file())
         raise DataError(f"{path} is a folder ({listed(inside, 5) or 'empty'}); give one file in it.")
     if path is not None:
         return _read_path(path, key, form_of(path), options)
-    data, label = _slurp(source)
-    data = inflated(data, label)
-    return _read_bytes(data, label, _format(data[:8], ""), options)
+    content, label = _slurp(source)
+    content = inflated(content, label)
+    return _read_bytes(
+        content, label, _format(content[:8], str(source) if isinstance(source, str | Path) else ""), options
+    )
+
+
+def _read_several(paths: Sequence[Path], options: ReadingOptions) -> TableReading:
+    """Files as one table: every one is read as the first was, where that says how numbers are written."""
+    found: list[TableReading] = []
+    for path in paths:
+        said = found[0].read_as if found else None
+        known = dataclasses.replace(options, fitted=said) if said is not None and said.decimal else options
+        found.append(read(path, known))
+    labels = [str(path) for path in paths]
+    table = together([each.table for each in found], labels)
+    notes = [f"{len(paths)} files are one table, from {labels[0]} to {labels[-1]}"] if len(paths) > 1 else []
+    for note in dict.fromkeys(note for each in found for note in each.notes):
+        where = [label for label, each in zip(labels, found, strict=True) if note in each.notes]
+        notes.append(note if len(where) == len(paths) else f"{listed(where, 3)}: {note}")
+    source = labels[0] if len(paths) == 1 else f"{labels[0]} and {len(paths) - 1} more"
+    return TableReading(table, source, tuple(notes), found[0].read_as)
+
+
+def is_pipe(path: Path) -> bool:
+    """Whether a path is a pipe, such as ``/dev/fd/63``: it can be read once."""
+    try:
+        kind = path.stat().st_mode
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISFIFO(kind) or stat.S_ISCHR(kind) or stat.S_ISSOCK(kind)
 
 
 def _with(options: ReadingOptions, said: dict[str, Any]) -> ReadingOptions:
@@ -113,6 +147,13 @@ def locate(source: Source) -> tuple[Path | None, str | None]:
     if not isinstance(source, str | Path) or str(source) == "-":
         return None, None
     path, key = Path(source).expanduser(), None
+    if is_pipe(path):
+        return None, None
+    several = None if path.is_dir() else files_of(source)
+    if several is not None:
+        for each in several:
+            locate(each)
+        return None, None
     if not path.exists() and ".npz:" in path.name:
         name, _, key = path.name.rpartition(":")
         path = path.with_name(name)
@@ -136,13 +177,15 @@ def _slurp(source: Source) -> tuple[bytes, str]:
     if isinstance(source, bytes):
         return source, "the data"
     if isinstance(source, str | Path):
-        return sys.stdin.buffer.read(), "standard input"
+        if str(source) == "-":
+            return sys.stdin.buffer.read(), "standard input"
+        return Path(source).expanduser().read_bytes(), str(source)
     if not hasattr(source, "read"):
         raise DataError(f"cannot read a {type(source).__name__}; give a path, '-', bytes or an open binary file.")
-    data = source.read()
-    if isinstance(data, str):
-        data = data.encode("utf-8")
-    return data, str(getattr(source, "name", "the data"))
+    content = source.read()
+    if isinstance(content, str):
+        content = content.encode("utf-8")
+    return content, str(getattr(source, "name", "the data"))
 
 
 def form_of(path: Path) -> str:
@@ -167,9 +210,7 @@ def _format(head: bytes, name: str) -> str:
     """What a file is: by its first bytes, else by its ending, else delimited text."""
     for magic, form in _MAGIC:
         if head.startswith(magic):
-            if form != "zip":
-                return form
-            return "excel" if name.endswith((".xlsx", ".xlsm", ".ods")) else "npz"
+            return form
     bare = next((name.removesuffix(end) for end in (".gz", ".bz2", ".xz", ".zst") if name.endswith(end)), name)
     endings = {".jsonl": "lines", ".ndjson": "lines", ".tsv": "tab", ".tab": "tab"}
     strict = {".parquet": "parquet", ".arrow": "arrow", ".feather": "feather", ".npy": "npy", ".npz": "npz"}
@@ -186,6 +227,10 @@ def _read_path(path: Path, key: str | None, form: str, options: ReadingOptions) 
         packed = packing(file.read(8))
     if form in ("text", "tab", "lines"):
         return _read_text(lambda: decompressed(path), label, form, options)
+    if form == "zip":
+        form = _zip_form(path)
+    if form == "workbook" and not packed:
+        return _read_book(path, label, options)
     if packed:
         return _read_bytes(inflated(path.read_bytes(), label), label, form, options)
     if form in ("npy", "npz"):
@@ -195,14 +240,35 @@ def _read_path(path: Path, key: str | None, form: str, options: ReadingOptions) 
         return _finished(_read_binary(file, form), label, ())
 
 
-def _read_bytes(data: bytes, label: str, form: str, options: ReadingOptions) -> TableReading:
+def _zip_form(source: Path | io.BytesIO) -> str:
+    """Whether a zip archive is a workbook or an .npz, by what it holds; else as damaged ones are refused."""
+    try:
+        with zipfile.ZipFile(source) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, OverflowError):
+        names = []
+    books = any(name.startswith("xl/") or name in ("content.xml", "[Content_Types].xml") for name in names)
+    named = isinstance(source, Path) and source.suffix.lower() in (".xlsx", ".xlsm", ".xlsb", ".ods")
+    return "workbook" if books or (named and not names) else "npz"
+
+
+def _read_book(source: Path | bytes, label: str, options: ReadingOptions) -> TableReading:
+    table, notes, read_as, sheet = data.read_workbook(source, label, options)
+    return dataclasses.replace(_finished(table, f"{label}, sheet {sheet!r}", notes), read_as=read_as)
+
+
+def _read_bytes(content: bytes, label: str, form: str, options: ReadingOptions) -> TableReading:
+    if form == "zip":
+        form = _zip_form(io.BytesIO(content))
+    if form == "workbook":
+        return _read_book(content, label, options)
     if form in ("npy", "npz"):
-        stream = io.BytesIO(data)
+        stream = io.BytesIO(content)
         return _finished(read_npy(stream, label) if form == "npy" else read_npz(stream, label, None), label, ())
     if form in ("text", "tab", "lines"):
-        return _read_text(lambda: pa.BufferReader(data), label, form, options)
+        return _read_text(lambda: pa.BufferReader(content), label, form, options)
     with readable(label, form):
-        return _finished(_read_binary(pa.BufferReader(data), form), label, ())
+        return _finished(_read_binary(pa.BufferReader(content), form), label, ())
 
 
 def _read_text(opener: Opener, label: str, form: str, options: ReadingOptions) -> TableReading:

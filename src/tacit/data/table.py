@@ -22,6 +22,7 @@ from tacit.data.parquet import ParquetColumns
 from tacit.data.read import TableReading, form_of, locate, read
 from tacit.data.reading import ReadAs, ReadingOptions
 from tacit.data.schema import Schema
+from tacit.data.several import files_of
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -133,15 +134,33 @@ def _columns(
     source: Any, reading: ReadingOptions | None, options: Mapping[str, Any]
 ) -> tuple[HeldColumns | ParquetColumns, _About]:
     """The columns of a source, and what was guessed; those of a Parquet file are read one at a time."""
-    path = locate(source)[0] if isinstance(source, str | Path) else None
-    if path is not None and path.is_file() and form_of(path) == "parquet":
-        return ParquetColumns([path]), _About(str(path))
+    paths = _parquet_files(source)
+    if paths:
+        columns = ParquetColumns(paths)
+        told = (f"{len(paths)} files are one table, from {paths[0]} to {paths[-1]}",) if len(paths) > 1 else ()
+        return columns, _About(columns.source, told)
     found = _opened(source, reading, options)
     return HeldColumns(found.table), _About(found.source, found.notes, found.read_as)
 
 
+def _parquet_files(source: Any) -> list[Path]:
+    """The files of a source, if all are Parquet; else none."""
+    several = files_of(source)
+    if several is None:
+        path = locate(source)[0] if isinstance(source, str | Path) else None
+        several = (path,) if path is not None and path.is_file() else ()
+    for each in several:
+        locate(each)
+    return list(several) if several and all(form_of(path) == "parquet" for path in several) else []
+
+
 def _opened(source: Any, reading: ReadingOptions | None, options: Mapping[str, Any]) -> TableReading:
-    if isinstance(source, str | bytes) or hasattr(source, "__fspath__") or hasattr(source, "read"):
+    if (
+        files_of(source) is not None
+        or isinstance(source, str | bytes)
+        or hasattr(source, "__fspath__")
+        or hasattr(source, "read")
+    ):
         return read(source, reading, **options)
     if isinstance(source, TableReading):
         return source
