@@ -20,10 +20,8 @@ import time
 import traceback
 from pathlib import Path
 
-BATCH = 250
+BATCH = {"tables": 250, "models": 1000}
 """Cases that a child tries before another begins."""
-SECONDS = 30
-"""That a case may take; ten times as many the first of a child, which compiles."""
 MEMORY = {"tables": 6 * 2**30, "models": 40 * 2**30}
 """Bytes of addresses that a child may have; JAX reserves many that it never uses."""
 SOUND = ("read", "refused")
@@ -66,7 +64,7 @@ def _arguments() -> argparse.Namespace:
 def _all(part: str, seed: int, start: int, cases: int, folder: Path, jobs: int) -> dict[int, tuple[str, str]]:
     """What came of every case."""
     found: dict[int, tuple[str, str]] = {}
-    todo = [(first, min(first + BATCH, start + cases)) for first in range(start, start + cases, BATCH)]
+    todo = [(a, min(a + BATCH[part], start + cases)) for a in range(start, start + cases, BATCH[part])]
     running: list[tuple[subprocess.Popen[bytes], int, int, Path]] = []
     while todo or running:
         while todo and len(running) < jobs:
@@ -120,7 +118,7 @@ def _child(part: str, seed: int, first: int, last: int, folder: Path) -> None:
         for case in range(first, last):
             journal.write(json.dumps([case, None, ""]) + "\n")
             journal.flush()
-            signal.alarm(SECONDS * (10 if case == first else 1))
+            signal.alarm(tried.seconds(case) if case > first else 300)  # the first of a child may compile
             try:
                 outcome, said = tried.tried(case, seed, folder)
             except MemoryError:

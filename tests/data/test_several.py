@@ -200,16 +200,15 @@ def test_sheets_are_listed_and_chosen() -> None:
 
 
 def test_a_spreadsheet_of_the_open_format() -> None:
-    office, table = (
-        "urn:oasis:names:tc:opendocument:xmlns:office:1.0",
-        "urn:oasis:names:tc:opendocument:xmlns:table:1.0",
+    spaces = " ".join(
+        f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in ("office", "table", "text")
     )
-    text = "urn:oasis:names:tc:opendocument:xmlns:text:1.0"
 
     def written(value: object) -> str:
         if isinstance(value, str):
             return f'<table:table-cell office:value-type="string"><text:p>{value}</text:p></table:table-cell>'
-        return f'<table:table-cell office:value-type="float" office:value="{value}"><text:p>{value}</text:p></table:table-cell>'
+        told = f'office:value-type="float" office:value="{value}"'
+        return f"<table:table-cell {told}><text:p>{value}</text:p></table:table-cell>"
 
     rows = [["a", "b"], ["x", 1.5], ["y", 2.5], ["x", 3]]
     lines = "".join(f"<table:table-row>{''.join(map(written, row))}</table:table-row>" for row in rows)

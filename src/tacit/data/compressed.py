@@ -10,7 +10,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-from tacit.data.errors import DataError
+from tacit.data.errors import DataError, brief
 
 Packing = Literal["gzip", "bz2", "xz", "zstd"]
 
@@ -20,7 +20,17 @@ _MAGIC: tuple[tuple[bytes, Packing], ...] = (
     (b"\xfd7zXZ\x00", "xz"),
     (b"\x28\xb5\x2f\xfd", "zstd"),
 )
-_FAULTS = (OSError, EOFError, zlib.error, lzma.LZMAError, pa.ArrowException)
+FAULTS = (
+    OSError,
+    EOFError,
+    ValueError,
+    OverflowError,
+    NotImplementedError,
+    zlib.error,
+    lzma.LZMAError,
+    pa.ArrowException,
+)
+"""What a stream or a file that is damaged makes the libraries raise, beside what says that memory ran out."""
 
 
 def packing(head: bytes) -> Packing | None:
@@ -48,9 +58,10 @@ def inflated(data: bytes, label: str) -> bytes:
         return data
     try:
         return _unpacked(data, packed)
-    except _FAULTS as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise DataError(f"{label} is not a whole {packed} file ({reason}). Copy it again from its source.") from None
+    except FAULTS as error:
+        raise DataError(
+            f"{label} is not a whole {packed} file ({brief(error)}). Copy it again from its source."
+        ) from None
     except MemoryError:
         raise DataError(f"{label} is too large for the memory of this machine once it is unpacked.") from None
 

@@ -126,7 +126,7 @@ def _to_arrow(name: str, column: Any) -> pa.Array:
     if isinstance(column, np.ndarray) and column.dtype.kind in "cV":
         raise DataError(f"{quoted(name)} holds {column.dtype} values; give numbers or text.")
     if isinstance(column, np.ndarray) and column.dtype.kind not in "OSM":
-        return pa.array(np.ascontiguousarray(column))
+        return pa.array(np.ascontiguousarray(column, column.dtype.newbyteorder("=")))
     try:
         return pa.array(column, from_pandas=True)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):

@@ -19,9 +19,9 @@ import pyarrow.parquet as parquet
 
 from tacit import data
 from tacit.data.arrays import read_npy, read_npz
-from tacit.data.compressed import decompressed, inflated, packing
+from tacit.data.compressed import FAULTS, decompressed, inflated, packing
 from tacit.data.delimited import Opener, read_delimited
-from tacit.data.errors import DataError, listed, nearest
+from tacit.data.errors import DataError, brief, listed, nearest
 from tacit.data.nesting import check_nesting
 from tacit.data.reading import ReadAs, ReadingOptions
 from tacit.data.several import files_of, together
@@ -202,7 +202,7 @@ def _unpacked_head(path: Path) -> bytes:
     try:
         with decompressed(path) as stream:
             return bytes(stream.read(8))
-    except (OSError, EOFError, DataError):
+    except (*FAULTS, DataError):
         return b""
 
 
@@ -277,24 +277,24 @@ def _read_text(opener: Opener, label: str, form: str, options: ReadingOptions) -
             with opener() as stream:
                 check_nesting(stream, label)
             with opener() as stream:
-                return _finished(pajson.read_json(stream, pajson.ReadOptions(block_size=_LINES_BLOCK)), label, ())
+                table = pajson.read_json(stream, pajson.ReadOptions(block_size=_LINES_BLOCK))
+            table.validate(full=True)
+            return _finished(table, label, ())
         table, notes, read_as = read_delimited(opener, label, options, tab=form == "tab")
     except DataError:
         raise
-    except (OSError, EOFError, pa.ArrowInvalid) as error:
-        raise DataError(f"{label} cannot be read ({error}).") from None
+    except FAULTS as error:
+        raise DataError(f"{label} cannot be read ({brief(error)}).") from None
     return dataclasses.replace(_finished(table, label, notes), read_as=read_as)
 
 
 def _read_binary(file: pa.NativeFile, form: str) -> pa.Table:
     if form == "parquet":
-        return parquet.read_table(file)
-    if form == "feather":
+        table = parquet.read_table(file)
+    elif form == "feather":
         table = feather.read_table(file)
-        table.validate(full=True)
-        return table
-    opened = ipc.open_stream(file) if form == "stream" else ipc.open_file(file)
-    table = opened.read_all()
+    else:
+        table = (ipc.open_stream(file) if form == "stream" else ipc.open_file(file)).read_all()
     table.validate(full=True)  # places inside the buffers are taken on trust until they are looked at
     return table
 
@@ -306,8 +306,10 @@ def readable(label: str, form: str) -> Iterator[None]:
         raise DataError(f"{label} is {_FOREIGN[form]}.")
     try:
         yield
-    except (pa.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0][:160]
+    except DataError:
+        raise
+    except FAULTS as error:
+        reason = brief(error)
         raise DataError(f"{label} is not a readable {form} file: it is damaged or cut short ({reason}).") from None
 
 

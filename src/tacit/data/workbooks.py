@@ -12,7 +12,7 @@ import pyarrow as pa
 import python_calamine
 
 from tacit.data.delimited import read_delimited
-from tacit.data.errors import DataError, listed, nearest
+from tacit.data.errors import DataError, brief, listed, nearest
 from tacit.data.reading import ReadAs, ReadingOptions
 
 _LARGEST = 4 * 2**30
@@ -48,11 +48,11 @@ def read_workbook(
     except python_calamine.PasswordError:
         raise DataError(f"{label} is locked with a password. Save it without one.") from None
     except (python_calamine.CalamineError, OSError, ValueError, OverflowError, IndexError, TypeError) as error:
-        raise DataError(f"{label} is not a readable workbook: it is damaged or cut short ({_brief(error)}).") from None
+        raise DataError(f"{label} is not a readable workbook: it is damaged or cut short ({brief(error)}).") from None
     except BaseException as error:
         if type(error).__name__ != "PanicException":  # how a fault in the library's own language comes here
             raise
-        raise DataError(f"{label} is not a readable workbook: it is damaged ({_brief(error)}).") from None
+        raise DataError(f"{label} is not a readable workbook: it is damaged ({brief(error)}).") from None
     if not rows:
         raise DataError(f"{label}: the sheet {name!r} is empty: expected a heading and rows.")
     text = _as_text(rows, "," if options.decimal == "," else ".")
@@ -77,7 +77,7 @@ def _check_size(data: Path | bytes, label: str) -> None:
         with zipfile.ZipFile(source) as archive:
             size = sum(entry.file_size for entry in archive.infolist())
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, OverflowError) as error:
-        raise DataError(f"{label} is not a readable workbook: it is damaged ({_brief(error)}).") from None
+        raise DataError(f"{label} is not a readable workbook: it is damaged ({brief(error)}).") from None
     if size > _LARGEST:
         raise DataError(f"{label} unpacks to {size:,} bytes, and workbooks of {_LARGEST:,} at most are read.")
 
@@ -143,7 +143,3 @@ def _written(cell: Cell, decimal: str) -> str:
         hours, rest = divmod(int(cell.total_seconds()), 3600)
         return f"{hours}:{rest // 60:02}:{rest % 60:02}"
     return "" if cell is None else str(cell)
-
-
-def _brief(error: BaseException) -> str:
-    return " ".join(str(error).split())[:160] or type(error).__name__
