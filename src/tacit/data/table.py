@@ -212,7 +212,10 @@ def row_ids(table: ColumnsOneByOne, id_column: str | None, candidates: Iterable[
     if id_column is not None:
         return _plain_values(table, id_column)
     for name in candidates:
-        if pc.count_distinct(only(table, name), mode="all").as_py() == table.num_rows:
+        column = only(table, name)
+        if pa.types.is_dictionary(column.type):
+            column = column.cast(column.type.value_type)
+        if pc.count_distinct(column, mode="all").as_py() == table.num_rows:
             return _plain_values(table, name)
     return None
 

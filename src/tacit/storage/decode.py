@@ -155,7 +155,7 @@ class _Decoder:
             what = f"has no field {min(strange)!r:.40}" if strange else f"needs the field {missing[0]!r}"
             raise Unknown(f"{_at(place)}: {name} {what}")
         values = known.defaults_of(cls) | found
-        fault = hints.misfit(cls, values) or declared.stray(cls, values) or _uneven(cls, values)
+        fault = hints.misfit(cls, values) or _uneven(cls, values) or declared.stray(cls, values)
         if fault:
             raise Wrong(f"{_at(place)}: {fault}")
         try:

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtri
 from sklearn.base import RegressorMixin
-from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted, column_or_1d
 
 from tacit.compute import row_bucket
 from tacit.data.blocks import AsTheyAre, Standardise, padded
 from tacit.data.dataset import Dataset, dataset_of
 from tacit.data.sources import source
-from tacit.estimators.base import check_level, double_precision, read_data, unmasked, weighted
+from tacit.estimators.base import check_level, double_precision, numeric_data, read_data, unmasked, weighted
 from tacit.estimators.capabilities import HasCoefficients, MatrixLike, PredictsIntervals, PredictsNumbers, TakesDatasets
 from tacit.estimators.regression.coefficients import CoefficientTable
 from tacit.estimators.settings import Choice, Estimator, Flag, Number, Whole, settings
@@ -311,7 +311,7 @@ class RobustRegression(HasCoefficients, PredictsIntervals, PredictsNumbers, Take
             check_consistent_length(rows, values)
         else:
             checks = {"dtype": np.float64, "y_numeric": True, "reset": reset}
-            found, values = validate_data(self, unmasked(X), unmasked(y, "y"), **checks)
+            found, values = numeric_data(self, unmasked(X), unmasked(y, "y"), **checks)
             rows = dataset_of(found)
         if values.dtype.kind not in "fiub":
             raise ValueError(f"y must be numbers, and has {str(values[0])!r}; of classes, take a classifier")
@@ -343,7 +343,7 @@ class RobustRegression(HasCoefficients, PredictsIntervals, PredictsNumbers, Take
         if isinstance(X, Dataset):
             rows = self._complete(read_data(self, X, reset=False))
         else:
-            rows = dataset_of(validate_data(self, unmasked(X), dtype=np.float64, reset=False))
+            rows = dataset_of(numeric_data(self, unmasked(X), dtype=np.float64, reset=False))
         return applied(rows, self.coef_, self.intercept_)
 
     def summary(self, level: float = 0.95) -> CoefficientTable:
