@@ -82,6 +82,16 @@ KeepTotals = Annotated[
 ]
 
 
+Dates = Annotated[
+    str,
+    typer.Option(
+        metavar="WHAT",
+        help="What dates become: parts (days gone by, month, weekday, part of the day), days, or drop.",
+        rich_help_panel=PANEL,
+    ),
+]
+
+
 def _options(
     delimiter: Delimiter = None,
     decimal: Decimal = None,
@@ -93,6 +103,7 @@ def _options(
     missing: Missing = None,
     sheet: Sheet = None,
     keep_totals: KeepTotals = False,
+    dates: Dates = "parts",
 ) -> ReadingOptions:
     """What the options say; raises `DataError` for what cannot be meant."""
     if no_header and header is not None:
@@ -107,6 +118,7 @@ def _options(
         skip_rows=skip_rows,
         sheet=sheet,
         keep_totals=keep_totals,
+        dates=dates,
     )
 
 

@@ -7,7 +7,7 @@ import io
 import stat
 import sys
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +90,7 @@ def read(source: Source, options: ReadingOptions | None = None, **said: Any) -> 
     Raises:
         DataError: nothing there, nothing in it, not a table; the message says where and what to do.
     """
-    options = _with(options or ReadingOptions(), said)
+    options = with_options(options or ReadingOptions(), said)
     several = files_of(source)
     if several is not None:
         return _read_several(several, options)
@@ -133,7 +133,8 @@ def is_pipe(path: Path) -> bool:
     return stat.S_ISFIFO(kind) or stat.S_ISCHR(kind) or stat.S_ISSOCK(kind)
 
 
-def _with(options: ReadingOptions, said: dict[str, Any]) -> ReadingOptions:
+def with_options(options: ReadingOptions, said: Mapping[str, Any]) -> ReadingOptions:
+    """What is said one by one, over what is said together; raises `DataError` for an option that there is none of."""
     known = [field.name for field in dataclasses.fields(ReadingOptions)]
     for name in said:
         if name not in known:

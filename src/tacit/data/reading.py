@@ -14,6 +14,7 @@ MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "?", "null", "NULL", "None", "<
 DELIMITERS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "pipe": "|", "blank": " "}
 """Names for characters that are hard to type."""
 SIGNS = {"point": ".", "dot": ".", "comma": ",", "blank": " ", "space": " ", "apostrophe": "'", "none": ""}
+DATES = ("parts", "days", "drop")
 _THOUSANDS = (",", ".", " ", "'", "_", "")
 
 
@@ -85,6 +86,8 @@ class ReadingOptions:
         missing: the cells that count as missing, besides empty ones.
         sheet: of a workbook, by its name or its number from 1.
         keep_totals: whether a row of totals below the table is a row like the others.
+        dates: what becomes of columns of dates: "parts" (days gone by, month, weekday, part of the day), "days" or
+            "drop".
         fitted: how the table of a fit was read, where these are new data for it.
     """
 
@@ -97,6 +100,7 @@ class ReadingOptions:
     missing: Sequence[str] = MISSING
     sheet: str | None = None
     keep_totals: bool = False
+    dates: str = "parts"
     fitted: ReadAs | None = None
 
     def __post_init__(self) -> None:
@@ -186,6 +190,8 @@ def _check(options: ReadingOptions) -> None:
             f"the heading cannot be line {options.header:d}: the first {options.skip_rows} are passed over. Lines are "
             "counted from the top of the file."
         )
+    if options.dates not in DATES:
+        raise DataError(f"dates {options.dates!r}: say parts, days or drop.")
     if isinstance(options.missing, str) or not all(isinstance(sign, str) for sign in options.missing):
         raise DataError("missing: give a list of texts, such as ['-', '999'].")
 

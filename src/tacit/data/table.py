@@ -12,16 +12,17 @@ import pyarrow.compute as pc
 from jaxtyping import Float
 
 from tacit.data.cells import ColumnsOneByOne, cells_of
-from tacit.data.encode import HeldColumns, Unseen, ignored, only
+from tacit.data.dates import Dated, base_of, dated, fill, made_from_dates
+from tacit.data.encode import HeldColumns, Unseen, check_present, ignored, only
 from tacit.data.errors import DataError, counted, listed, nearest, quoted
 from tacit.data.frames import from_frame
 from tacit.data.kinds import LeftOut, infer, judge
 from tacit.data.levels import show_level
 from tacit.data.long import CountTable, count_table, parse_long
 from tacit.data.parquet import ParquetColumns
-from tacit.data.read import TableReading, form_of, locate, read
+from tacit.data.read import TableReading, form_of, locate, read, with_options
 from tacit.data.reading import ReadAs, ReadingOptions
-from tacit.data.schema import Schema
+from tacit.data.schema import Column, Schema
 from tacit.data.several import files_of
 
 
@@ -118,7 +119,55 @@ def load(
         chosen.setdefault(id_column, "identifier")
     found, left_out = infer(table, chosen)
     ids = row_ids(table, id_column, (entry.name for entry in left_out if entry.role == "identifier"))
-    return Table(table.encoded(found), found, left_out, label, ids, notes, about.read_as)
+    way = with_options(reading or ReadingOptions(), options).dates
+    from_dates = [] if way == "drop" else _from_dates(table, left_out, chosen, cycles=way == "parts")
+    values = table.encoded(found)
+    whole = Table(values, found, left_out, label, ids, (*notes, *_empty(values, found)), about.read_as)
+    return _joined(whole, from_dates)
+
+
+def _from_dates(
+    table: ColumnsOneByOne, left_out: Sequence[LeftOut], chosen: Mapping[str, str], *, cycles: bool
+) -> list[tuple[str, Dated]]:
+    """What the columns of dates become that nobody left out."""
+    found = []
+    for entry in left_out:
+        made = None
+        if entry.role == "date" and entry.name not in chosen:
+            made = dated(entry.name, only(table, entry.name), cycles=cycles)
+        if made is not None and not {column.name for column in made.columns} & set(table.column_names):
+            found.append((entry.name, made))
+    return found
+
+
+def _joined(table: Table, from_dates: Sequence[tuple[str, Dated]]) -> Table:
+    """A table with the columns that were made from dates as its last."""
+    if not from_dates:
+        return table
+    names = {name for name, _ in from_dates}
+    return dataclasses.replace(
+        table,
+        values=np.column_stack([table.values, *(made.values for _, made in from_dates)]),
+        schema=Schema((*table.schema.columns, *(column for _, made in from_dates for column in made.columns))),
+        left_out=tuple(entry for entry in table.left_out if entry.name not in names),
+        notes=(*table.notes, *(made.note for _, made in from_dates)),
+    )
+
+
+_MOSTLY_EMPTY = 0.8
+"""A column with a larger share of empty cells is told of."""
+
+
+def _empty(values: Float[np.ndarray, "rows columns"], schema: Schema) -> tuple[str, ...]:
+    """A note about the columns that are mostly empty."""
+    shares = [float(np.isnan(values[:, place]).mean()) for place in range(len(schema))]
+    told = [
+        f"{name!r} ({share:.0%})" for name, share in zip(schema.names, shares, strict=True) if share > _MOSTLY_EMPTY
+    ]
+    if not told:
+        return ()
+    more = f" and {len(told) - 8} more" if len(told) > 8 else ""
+    return (f"mostly empty: {', '.join(told[:8])}{more}; --kind COLUMN=drop leaves one out",)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -193,12 +242,21 @@ def _load_new(
 ) -> Table:
     if kinds:
         raise DataError("the kinds were settled when the model was fitted; leave them out when reading new data.")
-    extra = ignored(table, schema)
+    made = made_from_dates(table, schema)
+    known = {name: name if name in table.column_names else base_of(name) or name for name in schema.names}
+    check_present(table, Schema(tuple(Column(name, "continuous") for name in dict.fromkeys(known.values()))))
+    extra = [name for name in ignored(table, schema) if name not in made.values()]
     if extra:
         notes = (*notes, f"{counted(len(extra), 'column')} the model does not know ignored: {listed(extra)}")
     named = (name for name in extra if judge(cells_of(name, only(table, name))).role == "identifier")
     ids = row_ids(table, id_column, named)
-    return Table(table.encoded(schema, unseen), schema, (), label, ids, notes)
+    if not made:
+        return Table(table.encoded(schema, unseen), schema, (), label, ids, notes)
+    rest = Schema(tuple(column for column in schema.columns if column.name not in made))
+    values = np.empty((table.num_rows, len(schema)))
+    fill(values, table, schema, made)
+    values[:, [schema.names.index(name) for name in rest.names]] = table.encoded(rest, unseen)
+    return Table(values, schema, (), label, ids, notes)
 
 
 def _check_known(name: str, table: ColumnsOneByOne) -> None:
