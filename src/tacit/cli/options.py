@@ -32,7 +32,8 @@ Long = Annotated[
     str | None,
     typer.Option(
         metavar="COLS",
-        help="DATA is a purchase log, to be added up into counts; name its columns: customer,item,quantity.",
+        help="DATA is a purchase log, to be added up into counts; name its columns: customer,item,quantity. With "
+        "customer,item,quantity,date,price: how lately, how often and for how much each customer bought.",
         show_default=False,
     ),
 ]

@@ -92,6 +92,16 @@ Dates = Annotated[
 ]
 
 
+Returns = Annotated[
+    str,
+    typer.Option(
+        metavar="WHAT",
+        help="Of a purchase log, quantities below 0: drop the lines, or net (take them off what was bought).",
+        rich_help_panel=PANEL,
+    ),
+]
+
+
 def _options(
     delimiter: Delimiter = None,
     decimal: Decimal = None,
@@ -104,6 +114,7 @@ def _options(
     sheet: Sheet = None,
     keep_totals: KeepTotals = False,
     dates: Dates = "parts",
+    returns: Returns = "drop",
 ) -> ReadingOptions:
     """What the options say; raises `DataError` for what cannot be meant."""
     if no_header and header is not None:
@@ -119,6 +130,7 @@ def _options(
         sheet=sheet,
         keep_totals=keep_totals,
         dates=dates,
+        returns=returns,
     )
 
 

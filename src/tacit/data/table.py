@@ -18,8 +18,9 @@ from tacit.data.errors import DataError, counted, listed, nearest, quoted
 from tacit.data.frames import from_frame
 from tacit.data.kinds import LeftOut, infer, judge
 from tacit.data.levels import show_level
-from tacit.data.long import CountTable, count_table, parse_long
+from tacit.data.long import CountTable, LogColumns, count_table, parse_long
 from tacit.data.parquet import ParquetColumns
+from tacit.data.purchases import KINDS_OF_CUSTOMERS, customers
 from tacit.data.read import TableReading, form_of, locate, read, with_options
 from tacit.data.reading import ReadAs, ReadingOptions
 from tacit.data.schema import Column, Schema
@@ -93,7 +94,8 @@ def load(
         source: a path, ``-``, bytes, an open file (see `read`), or a table in memory (see `from_frame`).
         kinds: kinds of some columns by name, over what is inferred.
         schema: the columns of a fitted model; new data is read as they say, nothing is inferred.
-        long: ``customer,item,quantity``: the table is a log, to be added up into counts.
+        long: ``customer,item,quantity``: the table is a log, to be added up into counts; with date or price behind,
+            ``customer,item,quantity,date,price``, it becomes recency, frequency and monetary value of every customer.
         id_column: the column that names the rows; otherwise the first identifier that differs in every row.
         unseen: with `schema`, what a level it does not know becomes: "error" or "missing".
         reading: how the table is written, as far as it is known.
@@ -105,8 +107,22 @@ def load(
     Raises:
         DataError: whatever is wrong with the table; row and column are named.
     """
-    if long is not None:
-        return _load_log(_opened(source, reading, options), long, kinds, schema, id_column)
+    said = with_options(reading or ReadingOptions(), options)
+    log = None if long is None else parse_long(long)
+    if log is not None and log.counted:
+        return _load_log(_opened(source, reading, options), log, kinds, schema, id_column, net=said.returns == "net")
+    if log is not None:
+        opened = _opened(source, reading, options)
+        found = customers(opened.table, log, net=said.returns == "net")
+        source = dataclasses.replace(opened, table=found.table, notes=(*opened.notes, *found.notes))
+        id_column, kinds = (
+            id_column or log.customer,
+            kinds if schema is not None else KINDS_OF_CUSTOMERS | dict(kinds or {}),
+        )
+        kinds = (
+            kinds if kinds is None else {name: kind for name, kind in kinds.items() if name in found.table.column_names}
+        )
+        reading, options = None, {}
     table, about = _columns(source, reading, options)
     label, notes = about.source, about.notes
     if id_column is not None:
@@ -119,7 +135,7 @@ def load(
         chosen.setdefault(id_column, "identifier")
     found, left_out = infer(table, chosen)
     ids = row_ids(table, id_column, (entry.name for entry in left_out if entry.role == "identifier"))
-    way = with_options(reading or ReadingOptions(), options).dates
+    way = said.dates
     from_dates = [] if way == "drop" else _from_dates(table, left_out, chosen, cycles=way == "parts")
     values = table.encoded(found)
     whole = Table(values, found, left_out, label, ids, (*notes, *_empty(values, found)), about.read_as)
@@ -218,16 +234,19 @@ def _opened(source: Any, reading: ReadingOptions | None, options: Mapping[str, A
 
 def _load_log(
     reading: TableReading,
-    long: str | Sequence[str],
+    log: LogColumns,
     kinds: Mapping[str, str] | None,
     schema: Schema | None,
     id_column: str | None,
+    *,
+    net: bool,
 ) -> CountTable:
-    customer, item, quantity = parse_long(long)
-    if kinds or (id_column is not None and id_column != customer):
+    if kinds or (id_column is not None and id_column != log.customer):
         raise DataError("a log becomes counts: it takes no kinds, and its rows are named by its first column.")
     items = None if schema is None else schema.names
-    counts = count_table(reading.table, customer, item, quantity, items=items, source=reading.source)
+    counts = count_table(
+        reading.table, log.customer, log.item, log.quantity, items=items, source=reading.source, net=net
+    )
     return dataclasses.replace(counts, notes=(*reading.notes, *counts.notes), read_as=reading.read_as)
 
 
