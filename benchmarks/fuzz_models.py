@@ -75,8 +75,8 @@ def fitted(name: str, folder: Path) -> tuple[dict[str, Any], dict[str, np.ndarra
 
 
 def seconds(case: int) -> int:
-    """That a case may take; a forged model may have to be compiled anew."""
-    return 120
+    """That a case may take; the first of every model is fitted, and a forged one may have to be compiled anew."""
+    return 300
 
 
 def tried(case: int, seed: int, folder: Path) -> tuple[str, str]:

@@ -78,11 +78,10 @@ def fit(
     For example: tacit fit customers.csv --kind zip=categorical; tacit fit digits.npz:x_train --set latent=2
     """
     texts = workflow.texts.TextOptions(text, vocabulary, stop_words, min_documents, max_share)
+    place, kinds = options.places(data), tuple(kind or ())
     cli.fitting.fit(
         workflow.requests.FitRequest(
-            source=workflow.sources.DataSource(
-                options.places(data), tuple(kind or ()), long, id_column, texts, target, reading
-            ),
+            source=workflow.sources.DataSource(place, kinds, long, id_column, texts, target, reading),
             model=model,
             settings=tuple(setting or ()),
             criterion=criterion,

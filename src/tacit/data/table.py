@@ -112,17 +112,9 @@ def load(
     if log is not None and log.counted:
         return _load_log(_opened(source, reading, options), log, kinds, schema, id_column, net=said.returns == "net")
     if log is not None:
-        opened = _opened(source, reading, options)
-        found = customers(opened.table, log, net=said.returns == "net")
-        source = dataclasses.replace(opened, table=found.table, notes=(*opened.notes, *found.notes))
-        id_column, kinds = (
-            id_column or log.customer,
-            kinds if schema is not None else KINDS_OF_CUSTOMERS | dict(kinds or {}),
-        )
-        kinds = (
-            kinds if kinds is None else {name: kind for name, kind in kinds.items() if name in found.table.column_names}
-        )
-        reading, options = None, {}
+        source = _customers_of(_opened(source, reading, options), log, net=said.returns == "net")
+        id_column, reading, options = id_column or log.customer, None, {}
+        kinds = kinds if schema is not None else _kinds_of_customers(source, kinds)
     table, about = _columns(source, reading, options)
     label, notes = about.source, about.notes
     if id_column is not None:
@@ -230,6 +222,17 @@ def _opened(source: Any, reading: ReadingOptions | None, options: Mapping[str, A
     if isinstance(source, TableReading):
         return source
     return TableReading(from_frame(source), "the data in memory")
+
+
+def _customers_of(reading: TableReading, log: LogColumns, *, net: bool) -> TableReading:
+    """A row a customer of a log with dates or prices."""
+    found = customers(reading.table, log, net=net)
+    return dataclasses.replace(reading, table=found.table, notes=(*reading.notes, *found.notes))
+
+
+def _kinds_of_customers(reading: TableReading, asked: Mapping[str, str] | None) -> dict[str, str]:
+    names = reading.table.column_names
+    return {name: kind for name, kind in KINDS_OF_CUSTOMERS.items() if name in names} | dict(asked or {})
 
 
 def _load_log(

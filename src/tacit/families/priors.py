@@ -107,7 +107,6 @@ class GammaPoisson(ConjugatePrior):
     """``λ ~ Gamma(shape a, rate b)`` of a Poisson's rate: a events in b rows; the density of ``log λ``."""
 
     spaces: ClassVar[Spaces] = {"shapes": "positive", "rates": "positive"}
-
     shapes: Float[Array, "..."]
     rates: Float[Array, "..."]
 
@@ -153,7 +152,6 @@ class GammaExponential(ConjugatePrior):
     """
 
     spaces: ClassVar[Spaces] = {"shapes": "positive", "rates": "positive"}
-
     shapes: Float[Array, "..."]
     rates: Float[Array, "..."]
 

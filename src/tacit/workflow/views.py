@@ -27,7 +27,7 @@ _LEAST = 10
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class View:
+class LogView:
     """A fit under one view.
 
     Attributes:
@@ -51,8 +51,8 @@ class Views:
         rows: kept aside, which chose.
     """
 
-    best: View
-    other: View
+    best: LogView
+    other: LogView
     agreement: float
     rows: int
 
@@ -91,8 +91,8 @@ def both(todo: Plan, much: Chosen, fitted: Rows, kept: Rows, observer: Observer)
     seen, aside = fitted.data, kept.data
     totals = Mixture(1, families="negative-binomial", random_state=todo.seed).fit(_totals(seen))
     found = [
-        View(todo, much, float(np.mean(much.estimator.score_samples(aside)))),
-        View(
+        LogView(todo, much, float(np.mean(much.estimator.score_samples(aside)))),
+        LogView(
             what,
             shares,
             float(np.mean(shares.estimator.score_samples(aside) + totals.score_samples(_totals(aside)))),
