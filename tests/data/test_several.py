@@ -92,6 +92,13 @@ def test_tables_of_several_kinds_in_a_folder_are_refused(folder: Path) -> None:
         load(folder)
 
 
+@pytest.mark.parametrize("place", ["a.png", "cats/a.JPG"])
+def test_a_table_beside_pictures_is_no_table(place: str, folder: Path) -> None:
+    (folder / place).parent.mkdir(exist_ok=True)
+    (folder / place).write_bytes(b"\x89PNG")
+    assert holds_images(str(folder))
+
+
 def test_a_run_remembers_all_places(folder: Path) -> None:
     source = DataSource(str(folder / "sales-0.csv") + "\n" + str(folder / "sales-2.csv"))
     again = DataSource.from_config(source.to_config())

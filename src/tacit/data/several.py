@@ -18,6 +18,7 @@ ENDINGS: dict[str, str] = (
     | dict.fromkeys((".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"), "workbooks")
 )
 """How files of tables end, and what they are."""
+PICTURES = (".png", ".jpg", ".jpeg")
 PACKED = (".gz", ".bz2", ".xz", ".zst")
 
 
@@ -46,8 +47,10 @@ def files_of(source: Any) -> tuple[Path, ...] | None:
 
 
 def _inside(folder: Path) -> tuple[Path, ...] | None:
-    """The tables in a folder, and in no folder below; None where there is none."""
+    """The tables in a folder, and in no folder below; None where there is none, or where there are pictures."""
     found: dict[str, list[Path]] = {}
+    if any(path.suffix.lower() in PICTURES for path in folder.rglob("*")):
+        return None  # images, beside which a table of labels may lie
     for path in sorted(folder.iterdir()):
         kind = kind_of(path)
         if kind is not None and path.is_file() and not path.name.startswith((".", "_")):
