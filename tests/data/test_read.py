@@ -175,8 +175,11 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
         read(tmp_path / "custmers.csv")
     with pytest.raises(DataError, match=r"There is no folder .*nowhere' either"):
         read(tmp_path / "nowhere" / "customers.csv")
-    with pytest.raises(DataError, match=r"is a folder \('customers.csv'\); give one file in it"):
-        read(tmp_path)
+    assert read(tmp_path).table.num_rows == read(tmp_path / "customers.csv").table.num_rows
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "notes.md").write_bytes(TEXT)
+    with pytest.raises(DataError, match=r"is a folder \('notes.md'\); give one file in it"):
+        read(tmp_path / "notes")
     with pytest.raises(DataError, match="cannot read a int; give a path"):
         read(3)
 

@@ -129,7 +129,9 @@ def _to_arrow(name: str, column: Any) -> pa.Array:
     if isinstance(column, np.ma.MaskedArray):
         bare = np.ma.getdata(column)
         if bare.dtype.kind in "OSUM":
-            return _to_arrow(name, np.where(np.ma.getmaskarray(column), None, bare.astype(object)))
+            held = bare.astype(object)
+            held[np.ma.getmaskarray(column)] = None
+            return _to_arrow(name, held)
         return pa.array(native(bare), mask=np.ma.getmaskarray(column))
     if isinstance(column, np.ndarray) and column.dtype.kind in "cV":
         raise DataError(f"{quoted(name)} holds {column.dtype} values; give numbers or text.")

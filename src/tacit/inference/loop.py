@@ -5,7 +5,6 @@ watchers and listens for Ctrl-C; a checkpoint is one of the watchers. None of th
 """
 
 import time
-import types
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
@@ -28,8 +27,6 @@ class Trace(NamedTuple):
 
     That is every iteration, or every second one where EM is accelerated.
     """
-
-    spaces = types.MappingProxyType({"bound": "any", "seconds": "any"})
 
     iteration: np.ndarray
     bound: np.ndarray

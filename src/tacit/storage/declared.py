@@ -20,6 +20,8 @@ from tacit.storage import known
 
 def stray(cls: type, values: Mapping[str, Any]) -> str | None:
     """Which array of a value lies where its class says that it cannot, in words; None where all is well."""
+    if known.is_named_tuple(cls):  # traces and the like, which may hold anything
+        return None
     spaces = _spaces(cls)
     for name, value in values.items():
         space: Space = spaces.get(name, "real")
@@ -35,7 +37,7 @@ def stray(cls: type, values: Mapping[str, Any]) -> str | None:
 
 @functools.cache
 def _spaces(cls: type) -> Spaces:
-    if not issubclass(cls, eqx.Module | Pytree) and not known.is_named_tuple(cls):
+    if not issubclass(cls, eqx.Module | Pytree):
         return {}
     found: dict[str, Space] = {}
     if issubclass(cls, Distribution):

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from tacit.compute import compilation_cache
 from tacit.data import dates
-from tacit.data.encode import decode
+from tacit.data.encode import decode, encode
 from tacit.data.errors import counted, nearest
 from tacit.data.read import TableReading
 from tacit.data.schema import Schema
