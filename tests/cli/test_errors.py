@@ -39,7 +39,7 @@ BAD_FITS = [
     (("empty.csv",), 3, "empty.csv"),
     (("cut.csv.gz",), 3, "cut.csv.gz"),
     (("ids.csv",), 3, "no column is left to model"),
-    ((".",), 3, "is a folder"),
+    ((".",), 3, "cut.csv.gz cannot be read"),
 ]
 
 

@@ -151,8 +151,8 @@ def test_a_file_cut_short(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "data", "message"),
     [
-        ("t.xlsx", b"PK\x03\x04....", "is an Excel workbook. Save the sheet as CSV"),
-        ("t.xls", b"\xd0\xcf\x11\xe0....", "is an Excel workbook"),
+        ("t.xlsx", b"PK\x03\x04....", "is not a readable workbook: it is damaged"),
+        ("t.xls", b"\xd0\xcf\x11\xe0....", "is not a readable workbook: it is damaged"),
         ("t.pkl", pickle.dumps([1, 2]), "is a Python pickle, which may run code when opened"),
         ("t.db", b"SQLite format 3\x00", "is an SQLite database"),
         ("t.pdf", b"%PDF-1.7", "is a PDF"),
@@ -175,8 +175,11 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
         read(tmp_path / "custmers.csv")
     with pytest.raises(DataError, match=r"There is no folder .*nowhere' either"):
         read(tmp_path / "nowhere" / "customers.csv")
-    with pytest.raises(DataError, match=r"is a folder \('customers.csv'\); give one file in it"):
-        read(tmp_path)
+    assert read(tmp_path).table.num_rows == read(tmp_path / "customers.csv").table.num_rows
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "notes.md").write_bytes(TEXT)
+    with pytest.raises(DataError, match=r"is a folder \('notes.md'\); give one file in it"):
+        read(tmp_path / "notes")
     with pytest.raises(DataError, match="cannot read a int; give a path"):
         read(3)
 

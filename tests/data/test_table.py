@@ -21,7 +21,7 @@ C6,f,39,1100.5,3,2023-09-10
 
 
 def table(**options: object) -> Table:
-    found = load(TEXT, **options)
+    found = load(TEXT, **({"dates": "drop"} | options))
     assert isinstance(found, Table)
     return found
 
@@ -40,6 +40,7 @@ def test_a_first_table() -> None:
     np.testing.assert_array_equal(found.values[:, 2], [1200.5, np.nan, 900.25, 3000.75, 1500.5, 1100.5])
     assert found.source == "the data"
     assert found.notes == ()
+    assert table(dates="days").names == ("sex", "age", "income", "visits", "since: days since 2020-01-01")
 
 
 def test_kinds_and_ids_as_asked() -> None:
@@ -97,7 +98,7 @@ def test_whatever_holds_a_table(tmp_path: Path) -> None:
     path.write_bytes(TEXT)
     frame = pd.read_csv(path, na_values="?")
     for source in (path, str(path), path.open("rb"), read(path), frame, pa.Table.from_pandas(frame)):
-        found = load(source)
+        found = load(source, dates="drop")
         np.testing.assert_array_equal(found.values, table().values)
         assert found.schema == table().schema
         if not isinstance(source, pd.DataFrame | pa.Table | TableReading | str | Path):

@@ -11,6 +11,7 @@ FLOORS = {
     "compute": 0,
     "files": 0,
     "arrays": 1,
+    "spaces": 1,
     "plots": 1,
     "families": 2,
     "data": 2,

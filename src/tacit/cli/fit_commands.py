@@ -35,7 +35,7 @@ Thorough = Annotated[
 @guarded
 @reads_a_table
 def fit(
-    data: options.Data,
+    data: options.ManyData,
     model: Annotated[
         str | None,
         typer.Option(
@@ -78,9 +78,10 @@ def fit(
     For example: tacit fit customers.csv --kind zip=categorical; tacit fit digits.npz:x_train --set latent=2
     """
     texts = workflow.texts.TextOptions(text, vocabulary, stop_words, min_documents, max_share)
+    place, kinds = options.places(data), tuple(kind or ())
     cli.fitting.fit(
         workflow.requests.FitRequest(
-            source=workflow.sources.DataSource(data, tuple(kind or ()), long, id_column, texts, target, reading),
+            source=workflow.sources.DataSource(place, kinds, long, id_column, texts, target, reading),
             model=model,
             settings=tuple(setting or ()),
             criterion=criterion,
@@ -105,7 +106,7 @@ def _effort(*, quick: bool, thorough: bool) -> str:
 @guarded
 @reads_a_table
 def compare(
-    data: options.Data,
+    data: options.ManyData,
     models: Annotated[
         str | None,
         typer.Option(
@@ -136,7 +137,9 @@ def compare(
     each fold.
     """
     texts = workflow.texts.TextOptions(text, vocabulary, stop_words, min_documents, max_share)
-    source = workflow.sources.DataSource(data, tuple(kind or ()), long, id_column, texts, reading=reading)
+    source = workflow.sources.DataSource(
+        options.places(data), tuple(kind or ()), long, id_column, texts, reading=reading
+    )
     request = workflow.comparing.CompareRequest(source, models, tuple(setting or ()), folds, seed)
     cli.comparing.compare(request, out, form)
 

@@ -6,12 +6,14 @@ from typing import Annotated
 import typer
 
 DATA_HELP = (
-    "CSV (.gz too), Parquet, Arrow, .npy, .npz (file.npz:name for one array), or - for standard input; images: an .npz "
-    "or .npy of them, or a folder of PNG or JPEG files; documents: a column of texts, a folder of .txt files, or a "
-    "bag of words (LDA-C, UCI, MatrixMarket, sparse .npz)."
+    "CSV (.gz too), Parquet, Arrow, JSON lines, .xlsx, .xls, .ods, .npy, .npz (file.npz:name for one array), or - for "
+    "standard input; several files, a folder or a pattern ('sales-*.csv') are one table; images: an .npz or .npy of "
+    "them, or a folder of PNG or JPEG files; documents: a column of texts, a folder of .txt files, or a bag of words "
+    "(LDA-C, UCI, MatrixMarket, sparse .npz)."
 )
 
 Data = Annotated[str, typer.Argument(metavar="DATA", help=DATA_HELP, show_default=False)]
+ManyData = Annotated[list[str], typer.Argument(metavar="DATA…", help=DATA_HELP, show_default=False)]
 MaybeData = Annotated[
     str | None, typer.Argument(metavar="[DATA]", help=f"The table again, if it moved: {DATA_HELP}", show_default=False)
 ]
@@ -30,7 +32,8 @@ Long = Annotated[
     str | None,
     typer.Option(
         metavar="COLS",
-        help="DATA is a purchase log, to be added up into counts; name its columns: customer,item,quantity.",
+        help="DATA is a purchase log, to be added up into counts; name its columns: customer,item,quantity. With "
+        "customer,item,quantity,date,price: how lately, how often and for how much each customer bought.",
         show_default=False,
     ),
 ]
@@ -137,3 +140,8 @@ Format = Annotated[
         show_default=False,
     ),
 ]
+
+
+def places(data: list[str]) -> str:
+    """What is typed for DATA as one source: several places stand one a line."""
+    return "\n".join(data)

@@ -83,6 +83,26 @@ KeepTotals = Annotated[
 ]
 
 
+Dates = Annotated[
+    str,
+    typer.Option(
+        metavar="WHAT",
+        help="What dates become: parts (days gone by, month, weekday, part of the day), days, or drop.",
+        rich_help_panel=PANEL,
+    ),
+]
+
+
+Returns = Annotated[
+    str,
+    typer.Option(
+        metavar="WHAT",
+        help="Of a purchase log, quantities below 0: drop the lines, or net (take them off what was bought).",
+        rich_help_panel=PANEL,
+    ),
+]
+
+
 def _options(
     delimiter: Delimiter = None,
     decimal: Decimal = None,
@@ -94,6 +114,8 @@ def _options(
     missing: Missing = None,
     sheet: Sheet = None,
     keep_totals: KeepTotals = False,
+    dates: Dates = "parts",
+    returns: Returns = "drop",
 ) -> ReadingOptions:
     """What the options say; raises `DataError` for what cannot be meant."""
     if no_header and header is not None:
@@ -108,6 +130,8 @@ def _options(
         skip_rows=skip_rows,
         sheet=sheet,
         keep_totals=keep_totals,
+        dates=dates,
+        returns=returns,
     )
 
 

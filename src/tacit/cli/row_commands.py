@@ -15,7 +15,7 @@ from tacit.data.reading import FOUND_OUT, ReadingOptions
 @reads_a_table
 def score(
     run: options.Run,
-    data: options.Data,
+    data: options.ManyData,
     alarm: Annotated[
         float | None,
         typer.Option(
@@ -44,7 +44,9 @@ def score(
     """
     texts = workflow.texts.TextOptions(text, vocabulary)
     opened = cli.asking.opened(run, out, form)
-    rows = cli.asking.rows(opened, data, long, id_column, unseen, texts, reading=reading, with_target=True)
+    rows = cli.asking.rows(
+        opened, options.places(data), long, id_column, unseen, texts, reading=reading, with_target=True
+    )
     cli.results.give(workflow.scoring.score(opened, rows, alarm, explain), out, form)
 
 
@@ -52,7 +54,7 @@ def score(
 @reads_a_table
 def transform(
     run: options.Run,
-    data: options.Data,
+    data: options.ManyData,
     long: options.Long = None,
     id_column: options.IdColumn = None,
     unseen: options.Unseen = False,
@@ -70,7 +72,7 @@ def transform(
     """
     texts = workflow.texts.TextOptions(text, vocabulary)
     opened = cli.asking.opened(run, out, form)
-    rows = cli.asking.rows(opened, data, long, id_column, unseen, texts, reading=reading)
+    rows = cli.asking.rows(opened, options.places(data), long, id_column, unseen, texts, reading=reading)
     cli.results.give(workflow.documents.transform(opened, rows), out, form)
 
 
@@ -78,7 +80,7 @@ def transform(
 @reads_a_table
 def predict(
     run: options.Run,
-    data: options.Data,
+    data: options.ManyData,
     level: Annotated[
         float, typer.Option(min=0.01, max=0.999, metavar="SHARE", help="Of the intervals around predicted numbers.")
     ] = 0.9,
@@ -94,7 +96,7 @@ def predict(
     --level if the model is right. Gaps in the columns are filled as they were at the fit.
     """
     opened = cli.asking.opened(run, out, form)
-    rows = cli.asking.rows(opened, data, None, id_column, unseen, reading=reading)
+    rows = cli.asking.rows(opened, options.places(data), None, id_column, unseen, reading=reading)
     cli.results.give(workflow.predicting.predict(opened, rows, level, cli.observing.TOLD), out, form)
 
 
@@ -102,7 +104,7 @@ def predict(
 @reads_a_table
 def assign(
     run: options.Run,
-    data: options.Data,
+    data: options.ManyData,
     long: options.Long = None,
     id_column: options.IdColumn = None,
     unseen: options.Unseen = False,
@@ -112,7 +114,7 @@ def assign(
 ) -> None:
     """Put each row into its most probable group, with the probability of every group."""
     opened = cli.asking.opened(run, out, form)
-    rows = cli.asking.rows(opened, data, long, id_column, unseen, reading=reading)
+    rows = cli.asking.rows(opened, options.places(data), long, id_column, unseen, reading=reading)
     cli.results.give(workflow.answering.assign(opened, rows), out, form)
 
 
@@ -120,7 +122,7 @@ def assign(
 @reads_a_table
 def impute(
     run: options.Run,
-    data: options.Data,
+    data: options.ManyData,
     draws: Annotated[
         int | None,
         typer.Option(
@@ -141,7 +143,7 @@ def impute(
     Numbers get their expected value, levels the most probable one. For further analysis take several draws
     (--draws 20), analyse each and pool the results: filled-in means look more certain than they are.
     """
-    cli.asking.impute(run, data, draws, seed, unseen, out, form, reading)
+    cli.asking.impute(run, options.places(data), draws, seed, unseen, out, form, reading)
 
 
 @guarded

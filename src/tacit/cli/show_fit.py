@@ -20,6 +20,7 @@ def show_choice(told: Mapping[str, Any]) -> None:
     """What was tried, what was chosen, and why."""
     console.heading("The model")
     console.say(f"{name_of(told)}. {reason(told)}.", indent=1)
+    _show_views(told.get("views"))
     choice = told["choice"]
     candidates = choice["candidates"]
     if len(candidates) < 2:
@@ -56,6 +57,23 @@ def show_choice(told: Mapping[str, Any]) -> None:
         console.say(f"The choice was made on {sentences.counted(choice['sampled'], 'row')} drawn at random.", indent=1)
     console.say("")
     _candidates(candidates, order[:SHOWN], best, column, name, what)
+
+
+def _show_views(told: Mapping[str, Any] | None) -> None:
+    """Of a purchase log: both views, which question each answers, and what rows kept aside say of them."""
+    if told is None:
+        return
+    best, other = told["views"]
+    judges = sentences.counted(told["rows"], "row")
+    console.say(f"A log can be seen in two ways. On {judges} kept aside, in nats a row of counts:", indent=1)
+    rows = [[view["question"], view["model"], view["groups"], f"{view['nats']:.2f}"] for view in (best, other)]
+    console.table(["question", "model", "groups", "nats"], rows, right=[2, 3], strong=0)
+    alike = "much the same groups" if told["agreement"] > 0.8 else "other groups"
+    console.say(
+        f"The first is kept. The second finds {alike} (adjusted Rand index {told['agreement']:.2f}): "
+        f"--model {other['model']} fits it.",
+        indent=1,
+    )
 
 
 def _candidates(

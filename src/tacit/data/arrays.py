@@ -21,6 +21,8 @@ UNREADABLE = (
     EOFError,
     OSError,
     ValueError,
+    TypeError,
+    OverflowError,
     zlib.error,
     RuntimeError,
     NotImplementedError,
@@ -85,6 +87,8 @@ def headers(source: Path | BytesIO) -> dict[str, Header]:
                 version = np.lib.format.read_magic(member)
                 read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
                 shape, _, dtype = read(member)
+            if not all(type(length) is int and length >= 0 for length in shape):
+                raise ValueError(f"{entry.filename} has the shape {shape}")
             if dtype.kind != "O" and math.prod(shape) * dtype.itemsize > entry.file_size:
                 raise ValueError(f"{entry.filename} is cut short")  # before memory is taken for what is not there
             found[entry.filename.removesuffix(".npy")] = Header(shape, dtype)

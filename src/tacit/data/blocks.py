@@ -4,13 +4,14 @@ A block is what the closed-form driver scans: chunks of equally many rows, padde
 missing entries may be sorted by their pattern and cut into tiles, so that every chunk has one pattern.
 """
 
-from typing import NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 import equinox as eqx
 import numpy as np
 from jaxtyping import Float, Int, PyTree
 
 from tacit.compute import Array, row_bucket
+from tacit.spaces import Spaces
 
 CHUNK_ROWS = 2048
 TILE_CHUNK_ROWS = 256
@@ -35,6 +36,8 @@ class View(Protocol):
 
 class Standardise(eqx.Module):
     """The view of rows of numbers inside the engine: ``(x − shift) / scale``."""
+
+    spaces: ClassVar[Spaces] = {"scale": "positive"}
 
     shift: Float[Array, "*event"]
     scale: Float[Array, "*event"]

@@ -22,6 +22,10 @@ MOST_MERGED = 100
 """More levels than this are not compared by what people vary in writing them."""
 
 
+_TICKS_OF_HOUR = {"s": 3600.0, "ms": 3600e3, "us": 3600e6, "ns": 3600e9}
+"""Durations are measurements, in hours."""
+
+
 class ColumnsOneByOne(Protocol):
     """A table that gives its columns one at a time, as an Arrow table does."""
 
@@ -205,6 +209,9 @@ def cells_of(name: str, column: pa.ChunkedArray) -> Cells:
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         numbers = _to_float(column)
         return Cells(name, rows, "empty" if np.isnan(numbers).all() else "number", category, numbers)
+    if pa.types.is_duration(kind):
+        ticks = _to_float(column.cast(pa.int64()))
+        return Cells(name, rows, "number", category, ticks / _TICKS_OF_HOUR[kind.unit])
     if _is_text(kind):
         words = _to_words(column)
         words = words if category else words.without(words.signs)

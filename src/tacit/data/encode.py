@@ -115,7 +115,7 @@ def encode_column(cells: Cells, column: Column, unseen: Unseen = "error") -> Flo
     """One column of `encode`: ``[rows]`` in float64."""
     check_single_values(cells, column.kind)
     if column.levels is not None:
-        return _encode_levels(cells, column.levels, unseen)
+        return _encode_levels(cells, column, unseen)
     numbers, text = cells.as_numbers()
     if text.any():
         row, rest = int(np.argmax(text)), in_all(int(text.sum()), "cell")
@@ -161,8 +161,11 @@ def _refuse(
         raise DataError(f"{place(column.name, row)}: {shown(float(numbers[row]))} {what}{rest}. {cure}")
 
 
-def _encode_levels(cells: Cells, levels: tuple[Level, ...], unseen: Unseen) -> Float[np.ndarray, " rows"]:
+def _encode_levels(cells: Cells, column: Column, unseen: Unseen) -> Float[np.ndarray, " rows"]:
+    levels: tuple[Level, ...] = column.levels or ()
     codes, unknown = codes_for(cells, levels)
+    if column.rest is not None:
+        return np.where(unknown, float(levels.index(column.rest)), codes)
     if unseen == "error" and unknown.any():
         row, rest = int(np.argmax(unknown)), in_all(int(unknown.sum()), "row")
         raise DataError(

@@ -53,3 +53,8 @@ def counted(number: int, thing: str) -> str:
     """``1 row``, ``3 rows``, with thousands set apart."""
     plural = thing[:-1] + "ies" if thing.endswith("y") else thing + "s"
     return f"{number:,} {thing if number == 1 else plural}"
+
+
+def brief(error: BaseException) -> str:
+    """What a library says, in one short line."""
+    return " ".join(str(error).split())[:160] or type(error).__name__

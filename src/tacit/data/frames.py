@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from tacit.data.errors import DataError, listed, quoted
+from tacit.data.foreign import FAULTS, column_of, native, plain
 
 
 def from_frame(X: Any) -> pa.Table:
@@ -28,7 +29,7 @@ def from_frame(X: Any) -> pa.Table:
     if isinstance(X, pa.RecordBatch):
         X = pa.Table.from_batches([X])
     if isinstance(X, pa.Table):
-        return _checked(X)
+        return plain(_checked(X))
     if hasattr(X, "__arrow_c_stream__"):
         return _checked(_from_stream(X))
     if isinstance(X, Mapping):
@@ -79,7 +80,7 @@ def from_array(array: np.ndarray, label: str = "the array", names: Sequence[str]
 
 
 def _as_array(X: Any) -> np.ndarray:
-    if isinstance(X, np.ma.MaskedArray):
+    if isinstance(X, np.ma.MaskedArray) and X.dtype.names is None:
         return _unmasked(X)
     if isinstance(X, np.ndarray):
         return X
@@ -124,13 +125,22 @@ def _from_columns(columns: Mapping[str, Any]) -> pa.Table:
 
 
 def _to_arrow(name: str, column: Any) -> pa.Array:
+    if isinstance(column, pa.ChunkedArray):
+        return column.combine_chunks()
+    if isinstance(column, np.ma.MaskedArray):
+        bare = np.ma.getdata(column)
+        if bare.dtype.kind in "OSUM":
+            held = bare.astype(object)
+            held[np.ma.getmaskarray(column)] = None
+            return _to_arrow(name, held)
+        return pa.array(native(bare), mask=np.ma.getmaskarray(column))
     if isinstance(column, np.ndarray) and column.dtype.kind in "cV":
         raise DataError(f"{quoted(name)} holds {column.dtype} values; give numbers or text.")
     if isinstance(column, np.ndarray) and column.dtype.kind not in "OSM":
-        return pa.array(np.ascontiguousarray(column))
+        return pa.array(native(column))
     try:
         return pa.array(column, from_pandas=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
+    except FAULTS:
         return _mixed(name, column)
 
 
@@ -140,7 +150,10 @@ def _mixed(name: str, column: Any) -> pa.Array:
     strange = next((n for n, c in enumerate(cells) if not isinstance(c, str | int | float | np.generic | None)), None)
     if strange is not None:
         found = type(cells[strange]).__name__
-        raise DataError(f"{quoted(name)}, row {strange + 1}: a {found} where a number or a text is expected.")
+        raise DataError(
+            f"{quoted(name)}, row {strange + 1}: {'an' if found[0] in 'aeiouAEIOU' else 'a'} {found} where a number or "
+            "a text is expected. Turn the column into numbers or texts, or leave it out."
+        )
     return pa.array([None if c is None or c != c else _plain(c) for c in cells], pa.string())
 
 
@@ -151,15 +164,22 @@ def _plain(cell: Any) -> str:
 def _from_stream(X: Any) -> pa.Table:
     if not hasattr(X, "columns"):
         return pa.table({str(getattr(X, "name", None) or "column_1"): pa.chunked_array(X)})
+    check_names(X)
     try:
         table = pa.table(X)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
-        return _from_columns({str(name): X[name].to_numpy() for name in X.columns})
-    except ValueError as error:
-        raise DataError(f"the frame cannot be read ({error}); give every column its own name.") from None
+    except FAULTS:
+        return plain(_from_columns({str(name): column_of(X, name) for name in X.columns}))
     about = json.loads((table.schema.metadata or {}).get(b"pandas", b"{}"))
     index = [name for name in about.get("index_columns", []) if isinstance(name, str)]
-    return table.drop_columns([name for name in index if name in table.column_names])
+    return plain(table.drop_columns([name for name in index if name in table.column_names]))
+
+
+def check_names(X: Any) -> None:
+    """Refuse a frame with two columns of one name."""
+    names = [str(name) for name in X.columns]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(f"the frame has {listed(twice)} more than once; give every column its own name.")
 
 
 def _checked(table: pa.Table) -> pa.Table:

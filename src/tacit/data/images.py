@@ -14,6 +14,7 @@ from tacit.data.arrays import UNREADABLE, Header, headers, refusal
 from tacit.data.errors import DataError, nearest
 from tacit.data.picture_files import is_picture, pictures_in, read_pictures
 from tacit.data.read import locate
+from tacit.data.several import files_of
 
 Pixels = Literal["levels", "shares", "numbers"]
 """What the values of images are: 8-bit grey levels, numbers from 0 to 1, or any others."""
@@ -74,7 +75,7 @@ def holds_images(source: str) -> bool:
     if path is None:
         return False
     if path.is_dir():
-        return True
+        return files_of(source) is None
     with path.open("rb") as file:
         head = file.read(8)
     if is_picture(path, head):
@@ -82,7 +83,7 @@ def holds_images(source: str) -> bool:
     try:
         if head.startswith(b"\x93NUMPY"):
             return np.load(path, mmap_mode="r", allow_pickle=False).ndim > 2
-        if not head.startswith(b"PK\x03\x04") or path.suffix.lower() in (".xlsx", ".xlsm", ".ods"):
+        if not head.startswith(b"PK\x03\x04") or path.suffix.lower() in (".xlsx", ".xlsm", ".xlsb", ".ods"):
             return False
         found = headers(path)
     except UNREADABLE:

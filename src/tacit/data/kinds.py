@@ -30,6 +30,9 @@ _DATES = (
 )
 _MOSTLY = 0.9
 _LONG = 60
+_OFTEN, _MOST_KEPT, _KEPT = 10, 30, 0.5
+"""Of too many levels those are kept that have 10 rows and 1 % of them, the 30 commonest at most, if they are together
+half of the column; the others are one level."""
 
 
 def judge_text(name: str, rows: int, words: Words, category: bool = False) -> KindVerdict | None:
@@ -74,9 +77,34 @@ def _judge_levels(name: str, words: Words, category: bool) -> KindVerdict:
     if long:
         return out("text", f"free text, such as {shown(words.texts[0].as_py())}")
     if levels > MOST_LEVELS or present < 2.5 * levels:
-        cure = "group the rare ones, or make it categorical all the same"
+        often = _frequent(words)
+        if often.any() and words.share(often) >= _KEPT:
+            return KindVerdict("categorical", different, rest=True)
+        cure = "the rare ones together are most of it; make it categorical all the same, or leave it out"
         return out("text", f"too many levels ({different}); {cure}")
     return KindVerdict("categorical", f"{levels} {'codes' if words.has_leading_zeros else 'different texts'}")
+
+
+def _frequent(words: Words) -> Bool[np.ndarray, " texts"]:
+    """Which texts are levels of their own where there are too many: the commonest that have enough rows."""
+    least = max(_OFTEN, round(0.01 * int(words.counts.sum())))
+    often = words.counts >= least
+    if often.sum() > _MOST_KEPT:
+        often &= words.counts > np.sort(words.counts)[-_MOST_KEPT - 1]
+    return np.asarray(often)
+
+
+def _grouped(name: str, words: Words, verdict: KindVerdict) -> Column:
+    """A column of texts whose rare levels are one."""
+    often = _frequent(words)
+    texts = words.texts.take(pa.array(np.flatnonzero(often))).to_pylist()
+    rest = "other" if "other" not in texts else "other (rare)"
+    levels = (*levels_of(Cells(name, len(texts), "text", words=Words(np.arange(len(texts)), pa.array(texts)))), rest)
+    said = (
+        f"{verdict.reason}: the {len(texts)} with {int(words.counts[often].min())} rows or more, and "
+        f"{counted(int((~often).sum()), 'rare one')} as {rest!r}"
+    )
+    return Column(name, "categorical" if len(levels) > 2 else "binary", levels, said, rest)
 
 
 def _refuse_stray_text(name: str, words: Words, numeric: Bool[np.ndarray, " texts"]) -> None:
@@ -183,6 +211,8 @@ def _judged(cells: Cells) -> Column | LeftOut:
     cells = cells.as_one()
     if verdict.kind is None:
         return LeftOut(cells.name, verdict.reason, verdict.role or "asked")
+    if verdict.rest and cells.words is not None:
+        return _grouped(cells.name, cells.words, verdict)
     levels = levels_of(_numbers_in_disguise(cells)) if verdict.kind in LEVELLED else None
     merged = () if cells.words is None or levels is None else cells.words.merged
     reason = verdict.reason

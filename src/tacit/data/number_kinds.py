@@ -31,6 +31,8 @@ class KindVerdict:
     kind: Kind | None
     reason: str
     role: Role | None = None
+    rest: bool = False
+    """Whether rare levels are to be one."""
 
 
 def out(role: Role, reason: str) -> KindVerdict:

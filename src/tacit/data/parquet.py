@@ -78,6 +78,7 @@ class ParquetColumns:
             numbers = [group.number for group in self.groups if group.file == place]
             with readable(self._labels[place], "parquet"):
                 parts.append(file.read_row_groups(numbers, columns=[name]).select([name]))
+                parts[-1].validate(full=True)
         return pa.concat_tables(parts, promote_options="permissive").column(name)
 
     def encoded(self, schema: Schema, unseen: Unseen = "error") -> Float[np.ndarray, "rows columns"]:
@@ -110,6 +111,7 @@ class ParquetColumns:
         """One column of a row group, some rows at a time."""
         with readable(self._labels[group.file], "parquet"):
             for batch in self._files[group.file].iter_batches(BATCH_ROWS, [group.number], [name]):
+                batch.validate(full=True)
                 yield pa.chunked_array([batch.column(name)])
 
 

@@ -5,9 +5,10 @@ import contextlib
 import dataclasses
 import difflib
 import io
+import stat
 import sys
-import zlib
-from collections.abc import Iterator, Sequence
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,14 @@ import pyarrow.ipc as ipc
 import pyarrow.json as pajson
 import pyarrow.parquet as parquet
 
+from tacit import data
 from tacit.data.arrays import read_npy, read_npz
+from tacit.data.compressed import FAULTS, decompressed, inflated, packing
 from tacit.data.delimited import Opener, read_delimited
-from tacit.data.errors import DataError, listed, nearest
+from tacit.data.errors import DataError, brief, listed, nearest
+from tacit.data.nesting import check_nesting
 from tacit.data.reading import ReadAs, ReadingOptions
+from tacit.data.several import files_of, together
 
 Source = str | Path | bytes | Any
 """A path (``data.npz:key`` names an array inside), ``-`` for standard input, bytes, or an open file."""
@@ -32,7 +37,7 @@ _MAGIC = (
     (b"\xff\xff\xff\xff", "stream"),
     (b"\x93NUMPY", "npy"),
     (b"PK\x03\x04", "zip"),
-    (b"\xd0\xcf\x11\xe0", "excel"),
+    (b"\xd0\xcf\x11\xe0", "workbook"),
     (b"\x80\x02", "pickle"),
     (b"\x80\x03", "pickle"),
     (b"\x80\x04", "pickle"),
@@ -45,8 +50,9 @@ _MAGIC = (
     (b"<?xml", "page"),
     (b"[{", "list"),
 )
+_LINES_BLOCK = 1 << 24
+"""Bytes of JSON lines that are parsed together: the longest line."""
 _FOREIGN = {
-    "excel": "an Excel workbook. Save the sheet as CSV",
     "pickle": "a Python pickle, which may run code when opened. Save the table as CSV or Parquet",
     "sqlite": "an SQLite database. Export the table as CSV",
     "pdf": "a PDF. Save the table as CSV",
@@ -85,20 +91,51 @@ def read(source: Source, options: ReadingOptions | None = None, **said: Any) -> 
     Raises:
         DataError: nothing there, nothing in it, not a table; the message says where and what to do.
     """
-    options = _with(options or ReadingOptions(), said)
+    options = with_options(options or ReadingOptions(), said)
+    several = files_of(source)
+    if several is not None:
+        return _read_several(several, options)
     path, key = locate(source)
     if path is not None and path.is_dir():
         inside = sorted(child.name for child in path.iterdir() if child.is_file())
         raise DataError(f"{path} is a folder ({listed(inside, 5) or 'empty'}); give one file in it.")
     if path is not None:
         return _read_path(path, key, form_of(path), options)
-    data, label = _slurp(source)
-    if data[:2] == b"\x1f\x8b":
-        data = _unzipped(data, label)
-    return _read_bytes(data, label, _format(data[:8], ""), options)
+    content, label = _slurp(source)
+    content = inflated(content, label)
+    return _read_bytes(
+        content, label, _format(content[:8], str(source) if isinstance(source, str | Path) else ""), options
+    )
 
 
-def _with(options: ReadingOptions, said: dict[str, Any]) -> ReadingOptions:
+def _read_several(paths: Sequence[Path], options: ReadingOptions) -> TableReading:
+    """Files as one table: every one is read as the first was, where that says how numbers are written."""
+    found: list[TableReading] = []
+    for path in paths:
+        said = found[0].read_as if found else None
+        known = dataclasses.replace(options, fitted=said) if said is not None and said.decimal else options
+        found.append(read(path, known))
+    labels = [str(path) for path in paths]
+    table = together([each.table for each in found], labels)
+    notes = [f"{len(paths)} files are one table, from {labels[0]} to {labels[-1]}"] if len(paths) > 1 else []
+    for note in dict.fromkeys(note for each in found for note in each.notes):
+        where = [label for label, each in zip(labels, found, strict=True) if note in each.notes]
+        notes.append(note if len(where) == len(paths) else f"{listed(where, 3)}: {note}")
+    source = labels[0] if len(paths) == 1 else f"{labels[0]} and {len(paths) - 1} more"
+    return TableReading(table, source, tuple(notes), found[0].read_as)
+
+
+def is_pipe(path: Path) -> bool:
+    """Whether a path is a pipe, such as ``/dev/fd/63``: it can be read once."""
+    try:
+        kind = path.stat().st_mode
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISFIFO(kind) or stat.S_ISCHR(kind) or stat.S_ISSOCK(kind)
+
+
+def with_options(options: ReadingOptions, said: Mapping[str, Any]) -> ReadingOptions:
+    """What is said one by one, over what is said together; raises `DataError` for an option that there is none of."""
     known = [field.name for field in dataclasses.fields(ReadingOptions)]
     for name in said:
         if name not in known:
@@ -112,6 +149,13 @@ def locate(source: Source) -> tuple[Path | None, str | None]:
     if not isinstance(source, str | Path) or str(source) == "-":
         return None, None
     path, key = Path(source).expanduser(), None
+    if is_pipe(path):
+        return None, None
+    several = None if path.is_dir() else files_of(source)
+    if several is not None:
+        for each in several:
+            locate(each)
+        return None, None
     if not path.exists() and ".npz:" in path.name:
         name, _, key = path.name.rpartition(":")
         path = path.with_name(name)
@@ -135,36 +179,41 @@ def _slurp(source: Source) -> tuple[bytes, str]:
     if isinstance(source, bytes):
         return source, "the data"
     if isinstance(source, str | Path):
-        return sys.stdin.buffer.read(), "standard input"
+        if str(source) == "-":
+            return sys.stdin.buffer.read(), "standard input"
+        return Path(source).expanduser().read_bytes(), str(source)
     if not hasattr(source, "read"):
         raise DataError(f"cannot read a {type(source).__name__}; give a path, '-', bytes or an open binary file.")
-    data = source.read()
-    if isinstance(data, str):
-        data = data.encode("utf-8")
-    return data, str(getattr(source, "name", "the data"))
-
-
-def _unzipped(data: bytes, label: str) -> bytes:
-    try:
-        return zlib.decompress(data, wbits=31)
-    except zlib.error as error:
-        raise DataError(f"{label} is not a whole gzip file ({error}).") from None
+    content = source.read()
+    if isinstance(content, str):
+        content = content.encode("utf-8")
+    return content, str(getattr(source, "name", "the data"))
 
 
 def form_of(path: Path) -> str:
     """What a file is, such as "parquet" or "text"."""
     with path.open("rb") as file:
-        return _format(file.read(8), path.name.lower())
+        head = file.read(8)
+    if packing(head):
+        head = _unpacked_head(path)
+    return _format(head, path.name.lower())
+
+
+def _unpacked_head(path: Path) -> bytes:
+    """The first bytes of what is packed in a file; none where it is damaged, which whoever reads it says."""
+    try:
+        with decompressed(path) as stream:
+            return bytes(stream.read(8))
+    except (*FAULTS, DataError):
+        return b""
 
 
 def _format(head: bytes, name: str) -> str:
     """What a file is: by its first bytes, else by its ending, else delimited text."""
     for magic, form in _MAGIC:
         if head.startswith(magic):
-            if form != "zip":
-                return form
-            return "excel" if name.endswith((".xlsx", ".xlsm", ".ods")) else "npz"
-    bare = name.removesuffix(".gz")
+            return form
+    bare = next((name.removesuffix(end) for end in (".gz", ".bz2", ".xz", ".zst") if name.endswith(end)), name)
     endings = {".jsonl": "lines", ".ndjson": "lines", ".tsv": "tab", ".tab": "tab"}
     strict = {".parquet": "parquet", ".arrow": "arrow", ".feather": "feather", ".npy": "npy", ".npz": "npz"}
     for ending, form in (endings | strict).items():
@@ -176,51 +225,80 @@ def _format(head: bytes, name: str) -> str:
 
 def _read_path(path: Path, key: str | None, form: str, options: ReadingOptions) -> TableReading:
     label = str(path)
+    with path.open("rb") as file:
+        packed = packing(file.read(8))
+    if form in ("text", "tab", "lines"):
+        return _read_text(lambda: decompressed(path), label, form, options)
+    if form == "zip":
+        form = _zip_form(path)
+    if form == "workbook" and not packed:
+        return _read_book(path, label, options)
+    if packed:
+        return _read_bytes(inflated(path.read_bytes(), label), label, form, options)
     if form in ("npy", "npz"):
         table = read_npy(path, label) if form == "npy" else read_npz(path, label, key)
         return _finished(table, f"{label}:{key}" if key else label, ())
-    if form in ("text", "tab", "lines"):
-
-        def opener() -> pa.NativeFile:
-            return pa.input_stream(label, compression="gzip" if zipped else None)
-
-        with path.open("rb") as file:
-            zipped = file.read(2) == b"\x1f\x8b"
-        return _read_text(opener, label, form, options)
     with readable(label, form), pa.memory_map(label) as file:
         return _finished(_read_binary(file, form), label, ())
 
 
-def _read_bytes(data: bytes, label: str, form: str, options: ReadingOptions) -> TableReading:
+def _zip_form(source: Path | io.BytesIO) -> str:
+    """Whether a zip archive is a workbook or an .npz, by what it holds; else as damaged ones are refused."""
+    try:
+        with zipfile.ZipFile(source) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, OverflowError):
+        names = []
+    books = any(name.startswith("xl/") or name in ("content.xml", "[Content_Types].xml") for name in names)
+    named = isinstance(source, Path) and source.suffix.lower() in (".xlsx", ".xlsm", ".xlsb", ".ods")
+    return "workbook" if books or (named and not names) else "npz"
+
+
+def _read_book(source: Path | bytes, label: str, options: ReadingOptions) -> TableReading:
+    table, notes, read_as, sheet = data.read_workbook(source, label, options)
+    return dataclasses.replace(_finished(table, f"{label}, sheet {sheet!r}", notes), read_as=read_as)
+
+
+def _read_bytes(content: bytes, label: str, form: str, options: ReadingOptions) -> TableReading:
+    if form == "zip":
+        form = _zip_form(io.BytesIO(content))
+    if form == "workbook":
+        return _read_book(content, label, options)
     if form in ("npy", "npz"):
-        stream = io.BytesIO(data)
+        stream = io.BytesIO(content)
         return _finished(read_npy(stream, label) if form == "npy" else read_npz(stream, label, None), label, ())
     if form in ("text", "tab", "lines"):
-        return _read_text(lambda: pa.BufferReader(data), label, form, options)
+        return _read_text(lambda: pa.BufferReader(content), label, form, options)
     with readable(label, form):
-        return _finished(_read_binary(pa.BufferReader(data), form), label, ())
+        return _finished(_read_binary(pa.BufferReader(content), form), label, ())
 
 
 def _read_text(opener: Opener, label: str, form: str, options: ReadingOptions) -> TableReading:
     try:
         if form == "lines":
             with opener() as stream:
-                return _finished(pajson.read_json(stream), label, ())
+                check_nesting(stream, label)
+            with opener() as stream:
+                table = pajson.read_json(stream, pajson.ReadOptions(block_size=_LINES_BLOCK))
+            table.validate(full=True)
+            return _finished(table, label, ())
         table, notes, read_as = read_delimited(opener, label, options, tab=form == "tab")
     except DataError:
         raise
-    except (OSError, EOFError, pa.ArrowInvalid) as error:
-        raise DataError(f"{label} cannot be read ({error}).") from None
+    except FAULTS as error:
+        raise DataError(f"{label} cannot be read ({brief(error)}).") from None
     return dataclasses.replace(_finished(table, label, notes), read_as=read_as)
 
 
 def _read_binary(file: pa.NativeFile, form: str) -> pa.Table:
     if form == "parquet":
-        return parquet.read_table(file)
-    if form == "feather":
-        return feather.read_table(file)
-    opened = ipc.open_stream(file) if form == "stream" else ipc.open_file(file)
-    return opened.read_all()
+        table = parquet.read_table(file)
+    elif form == "feather":
+        table = feather.read_table(file)
+    else:
+        table = (ipc.open_stream(file) if form == "stream" else ipc.open_file(file)).read_all()
+    table.validate(full=True)  # places inside the buffers are taken on trust until they are looked at
+    return table
 
 
 @contextlib.contextmanager
@@ -230,8 +308,10 @@ def readable(label: str, form: str) -> Iterator[None]:
         raise DataError(f"{label} is {_FOREIGN[form]}.")
     try:
         yield
-    except (pa.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0][:160]
+    except DataError:
+        raise
+    except FAULTS as error:
+        reason = brief(error)
         raise DataError(f"{label} is not a readable {form} file: it is damaged or cut short ({reason}).") from None
 
 

@@ -14,6 +14,8 @@ MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "?", "null", "NULL", "None", "<
 DELIMITERS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "pipe": "|", "blank": " "}
 """Names for characters that are hard to type."""
 SIGNS = {"point": ".", "dot": ".", "comma": ",", "blank": " ", "space": " ", "apostrophe": "'", "none": ""}
+RETURNS = ("drop", "net")
+DATES = ("parts", "days", "drop")
 _THOUSANDS = (",", ".", " ", "'", "_", "")
 
 
@@ -86,6 +88,9 @@ class ReadingOptions:
         missing: the cells that count as missing, besides empty ones.
         sheet: of a workbook, by its name or its number from 1.
         keep_totals: whether a row of totals below the table is a row like the others.
+        dates: what becomes of columns of dates: "parts" (days gone by, month, weekday, part of the day), "days" or
+            "drop".
+        returns: of a purchase log, what becomes of quantities below 0: "drop" or "net" (taken off what was bought).
         fitted: how the table of a fit was read, where these are new data for it.
     """
 
@@ -98,6 +103,8 @@ class ReadingOptions:
     missing: Sequence[str] = MISSING
     sheet: str | None = None
     keep_totals: bool = False
+    dates: str = "parts"
+    returns: str = "drop"
     fitted: ReadAs | None = None
 
     def __post_init__(self) -> None:
@@ -147,7 +154,9 @@ class ReadingOptions:
             found: how the table of the fit was read.
         """
         said = _given(asked, ReadingOptions())
-        kept = {key: getattr(self, key) for key in ("decimal", "thousands", "missing", "sheet", "keep_totals")}
+        kept = {
+            key: getattr(self, key) for key in ("decimal", "thousands", "missing", "sheet", "keep_totals", "returns")
+        }
         if "missing" in said and asked.usual_missing:
             said["missing"] = (*self.missing, *(sign for sign in asked.missing if sign not in self.missing))
         if "decimal" in said or "thousands" in said:  # what was said then may not go with it
@@ -187,6 +196,10 @@ def _check(options: ReadingOptions) -> None:
             f"the heading cannot be line {options.header:d}: the first {options.skip_rows} are passed over. Lines are "
             "counted from the top of the file."
         )
+    if options.returns not in RETURNS:
+        raise DataError(f"returns {options.returns!r}: say drop or net.")
+    if options.dates not in DATES:
+        raise DataError(f"dates {options.dates!r}: say parts, days or drop.")
     if isinstance(options.missing, str) or not all(isinstance(sign, str) for sign in options.missing):
         raise DataError("missing: give a list of texts, such as ['-', '999'].")
 

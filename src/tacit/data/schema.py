@@ -33,6 +33,8 @@ class Column:
     kind: Kind
     levels: tuple[Level, ...] | None = None
     note: str = ""
+    rest: str | None = None
+    """Of a column of texts: the level that stands for every text that is none of the others."""
 
     def __post_init__(self) -> None:
         if (self.kind in LEVELLED) != (self.levels is not None):
@@ -40,6 +42,8 @@ class Column:
             raise DataError(f"{self.name!r}: a {self.kind} column {need}.")
         if self.levels is not None:
             _check_levels(self.name, self.kind, self.levels)
+        if self.rest is not None and self.rest not in (self.levels or ()):
+            raise DataError(f"{self.name!r}: {self.rest!r} should stand for rare levels, and is none of its levels.")
 
     @property
     def levelled(self) -> bool:
@@ -106,6 +110,7 @@ class Schema:
                 "levels": None if column.levels is None else list(column.levels),
                 "note": column.note,
             }
+            | ({} if column.rest is None else {"rest": column.rest})
             for column in self.columns
         ]
         return {"version": _VERSION, "columns": columns}
@@ -113,7 +118,7 @@ class Schema:
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
         """Read what `to_json` gave; anything else raises `DataError` and says what is wrong."""
-        if not isinstance(document.get("columns"), list):
+        if not isinstance(document, Mapping) or not isinstance(document.get("columns"), list):
             raise DataError("not a schema: expected an object with a list 'columns'.")
         version = document.get("version", _VERSION)
         if not isinstance(version, int) or version > _VERSION:
@@ -133,4 +138,7 @@ def _column(entry: object) -> Column:
         raise DataError(f"{name!r}: unknown kind {kind!r}; a column is one of {listed(KINDS)}.")
     if levels is not None:
         _check_levels(name, known, tuple(levels))
-    return Column(name, known, None if levels is None else tuple(levels), note or "")
+    rest = entry.get("rest")
+    if not isinstance(rest, str | None):
+        raise DataError(f"not a schema: column {name!r} has {rest!r:.40} for its rare levels, which is no text.")
+    return Column(name, known, None if levels is None else tuple(levels), note or "", rest)

@@ -12,16 +12,19 @@ import pyarrow.compute as pc
 from jaxtyping import Float
 
 from tacit.data.cells import ColumnsOneByOne, cells_of
-from tacit.data.encode import HeldColumns, Unseen, ignored, only
+from tacit.data.dates import Dated, base_of, dated, fill, made_from_dates
+from tacit.data.encode import HeldColumns, Unseen, check_present, ignored, only
 from tacit.data.errors import DataError, counted, listed, nearest, quoted
 from tacit.data.frames import from_frame
 from tacit.data.kinds import AS_ONE, LeftOut, infer, judge
 from tacit.data.levels import show_level
-from tacit.data.long import CountTable, count_table, parse_long
+from tacit.data.long import CountTable, LogColumns, count_table, parse_long
 from tacit.data.parquet import ParquetColumns
-from tacit.data.read import TableReading, form_of, locate, read
+from tacit.data.purchases import KINDS_OF_CUSTOMERS, customers
+from tacit.data.read import TableReading, form_of, locate, read, with_options
 from tacit.data.reading import ReadAs, ReadingOptions
-from tacit.data.schema import Schema
+from tacit.data.schema import Column, Schema
+from tacit.data.several import files_of
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -91,7 +94,8 @@ def load(
         source: a path, ``-``, bytes, an open file (see `read`), or a table in memory (see `from_frame`).
         kinds: kinds of some columns by name, over what is inferred.
         schema: the columns of a fitted model; new data is read as they say, nothing is inferred.
-        long: ``customer,item,quantity``: the table is a log, to be added up into counts.
+        long: ``customer,item,quantity``: the table is a log, to be added up into counts; with date or price behind,
+            ``customer,item,quantity,date,price``, it becomes recency, frequency and monetary value of every customer.
         id_column: the column that names the rows; otherwise the first identifier that differs in every row.
         unseen: with `schema`, what a level it does not know becomes: "error" or "missing".
         reading: how the table is written, as far as it is known.
@@ -103,8 +107,14 @@ def load(
     Raises:
         DataError: whatever is wrong with the table; row and column are named.
     """
-    if long is not None:
-        return _load_log(_opened(source, reading, options), long, kinds, schema, id_column)
+    said = with_options(reading or ReadingOptions(), options)
+    log = None if long is None else parse_long(long)
+    if log is not None and log.counted:
+        return _load_log(_opened(source, reading, options), log, kinds, schema, id_column, net=said.returns == "net")
+    if log is not None:
+        source = _customers_of(_opened(source, reading, options), log, net=said.returns == "net")
+        id_column, reading, options = id_column or log.customer, None, {}
+        kinds = kinds if schema is not None else _kinds_of_customers(source, kinds)
     table, about = _columns(source, reading, options)
     label, notes = about.source, about.notes
     if id_column is not None:
@@ -118,8 +128,56 @@ def load(
     found, left_out = infer(table, chosen)
     ids = row_ids(table, id_column, (entry.name for entry in left_out if entry.role == "identifier"))
     one = [(each.name, each.note.partition(AS_ONE)[2]) for each in found.columns if AS_ONE in each.note]
-    notes = (*notes, *(f"levels of {quoted(name)} taken as one: {said}" for name, said in one))
-    return Table(table.encoded(found), found, left_out, label, ids, notes, about.read_as)
+    notes = (*notes, *(f"levels of {quoted(name)} taken as one: {spelled}" for name, spelled in one))
+    way = said.dates
+    from_dates = [] if way == "drop" else _from_dates(table, left_out, chosen, cycles=way == "parts")
+    values = table.encoded(found)
+    whole = Table(values, found, left_out, label, ids, (*notes, *_empty(values, found)), about.read_as)
+    return _joined(whole, from_dates)
+
+
+def _from_dates(
+    table: ColumnsOneByOne, left_out: Sequence[LeftOut], chosen: Mapping[str, str], *, cycles: bool
+) -> list[tuple[str, Dated]]:
+    """What the columns of dates become that nobody left out."""
+    found = []
+    for entry in left_out:
+        made = None
+        if entry.role == "date" and entry.name not in chosen:
+            made = dated(entry.name, only(table, entry.name), cycles=cycles)
+        if made is not None and not {column.name for column in made.columns} & set(table.column_names):
+            found.append((entry.name, made))
+    return found
+
+
+def _joined(table: Table, from_dates: Sequence[tuple[str, Dated]]) -> Table:
+    """A table with the columns that were made from dates as its last."""
+    if not from_dates:
+        return table
+    names = {name for name, _ in from_dates}
+    return dataclasses.replace(
+        table,
+        values=np.column_stack([table.values, *(made.values for _, made in from_dates)]),
+        schema=Schema((*table.schema.columns, *(column for _, made in from_dates for column in made.columns))),
+        left_out=tuple(entry for entry in table.left_out if entry.name not in names),
+        notes=(*table.notes, *(made.note for _, made in from_dates)),
+    )
+
+
+_MOSTLY_EMPTY = 0.8
+"""A column with a larger share of empty cells is told of."""
+
+
+def _empty(values: Float[np.ndarray, "rows columns"], schema: Schema) -> tuple[str, ...]:
+    """A note about the columns that are mostly empty."""
+    shares = [float(np.isnan(values[:, place]).mean()) for place in range(len(schema))]
+    told = [
+        f"{name!r} ({share:.0%})" for name, share in zip(schema.names, shares, strict=True) if share > _MOSTLY_EMPTY
+    ]
+    if not told:
+        return ()
+    more = f" and {len(told) - 8} more" if len(told) > 8 else ""
+    return (f"mostly empty: {', '.join(told[:8])}{more}; --kind COLUMN=drop leaves one out",)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,33 +193,65 @@ def _columns(
     source: Any, reading: ReadingOptions | None, options: Mapping[str, Any]
 ) -> tuple[HeldColumns | ParquetColumns, _About]:
     """The columns of a source, and what was guessed; those of a Parquet file are read one at a time."""
-    path = locate(source)[0] if isinstance(source, str | Path) else None
-    if path is not None and path.is_file() and form_of(path) == "parquet":
-        return ParquetColumns([path]), _About(str(path))
+    paths = _parquet_files(source)
+    if paths:
+        columns = ParquetColumns(paths)
+        told = (f"{len(paths)} files are one table, from {paths[0]} to {paths[-1]}",) if len(paths) > 1 else ()
+        return columns, _About(columns.source, told)
     found = _opened(source, reading, options)
     return HeldColumns(found.table), _About(found.source, found.notes, found.read_as)
 
 
+def _parquet_files(source: Any) -> list[Path]:
+    """The files of a source, if all are Parquet; else none."""
+    several = files_of(source)
+    if several is None:
+        path = locate(source)[0] if isinstance(source, str | Path) else None
+        several = (path,) if path is not None and path.is_file() else ()
+    for each in several:
+        locate(each)
+    return list(several) if several and all(form_of(path) == "parquet" for path in several) else []
+
+
 def _opened(source: Any, reading: ReadingOptions | None, options: Mapping[str, Any]) -> TableReading:
-    if isinstance(source, str | bytes) or hasattr(source, "__fspath__") or hasattr(source, "read"):
+    if (
+        files_of(source) is not None
+        or isinstance(source, str | bytes)
+        or hasattr(source, "__fspath__")
+        or hasattr(source, "read")
+    ):
         return read(source, reading, **options)
     if isinstance(source, TableReading):
         return source
     return TableReading(from_frame(source), "the data in memory")
 
 
+def _customers_of(reading: TableReading, log: LogColumns, *, net: bool) -> TableReading:
+    """A row a customer of a log with dates or prices."""
+    found = customers(reading.table, log, net=net)
+    return dataclasses.replace(reading, table=found.table, notes=(*reading.notes, *found.notes))
+
+
+def _kinds_of_customers(reading: TableReading, asked: Mapping[str, str] | None) -> dict[str, str]:
+    names = reading.table.column_names
+    return {name: kind for name, kind in KINDS_OF_CUSTOMERS.items() if name in names} | dict(asked or {})
+
+
 def _load_log(
     reading: TableReading,
-    long: str | Sequence[str],
+    log: LogColumns,
     kinds: Mapping[str, str] | None,
     schema: Schema | None,
     id_column: str | None,
+    *,
+    net: bool,
 ) -> CountTable:
-    customer, item, quantity = parse_long(long)
-    if kinds or (id_column is not None and id_column != customer):
+    if kinds or (id_column is not None and id_column != log.customer):
         raise DataError("a log becomes counts: it takes no kinds, and its rows are named by its first column.")
     items = None if schema is None else schema.names
-    counts = count_table(reading.table, customer, item, quantity, items=items, source=reading.source)
+    counts = count_table(
+        reading.table, log.customer, log.item, log.quantity, items=items, source=reading.source, net=net
+    )
     return dataclasses.replace(counts, notes=(*reading.notes, *counts.notes), read_as=reading.read_as)
 
 
@@ -176,12 +266,21 @@ def _load_new(
 ) -> Table:
     if kinds:
         raise DataError("the kinds were settled when the model was fitted; leave them out when reading new data.")
-    extra = ignored(table, schema)
+    made = made_from_dates(table, schema)
+    known = {name: name if name in table.column_names else base_of(name) or name for name in schema.names}
+    check_present(table, Schema(tuple(Column(name, "continuous") for name in dict.fromkeys(known.values()))))
+    extra = [name for name in ignored(table, schema) if name not in made.values()]
     if extra:
         notes = (*notes, f"{counted(len(extra), 'column')} the model does not know ignored: {listed(extra)}")
     named = (name for name in extra if judge(cells_of(name, only(table, name))).role == "identifier")
     ids = row_ids(table, id_column, named)
-    return Table(table.encoded(schema, unseen), schema, (), label, ids, notes)
+    if not made:
+        return Table(table.encoded(schema, unseen), schema, (), label, ids, notes)
+    rest = Schema(tuple(column for column in schema.columns if column.name not in made))
+    values = np.empty((table.num_rows, len(schema)))
+    fill(values, table, schema, made)
+    values[:, [schema.names.index(name) for name in rest.names]] = table.encoded(rest, unseen)
+    return Table(values, schema, (), label, ids, notes)
 
 
 def _check_known(name: str, table: ColumnsOneByOne) -> None:
@@ -195,7 +294,10 @@ def row_ids(table: ColumnsOneByOne, id_column: str | None, candidates: Iterable[
     if id_column is not None:
         return _plain_values(table, id_column)
     for name in candidates:
-        if pc.count_distinct(only(table, name), mode="all").as_py() == table.num_rows:
+        column = only(table, name)
+        if pa.types.is_dictionary(column.type):
+            column = column.cast(column.type.value_type)
+        if pc.count_distinct(column, mode="all").as_py() == table.num_rows:
             return _plain_values(table, name)
     return None
 

@@ -17,6 +17,7 @@ from tacit.data.kinds import judge
 from tacit.data.picture_files import is_picture
 from tacit.data.read import locate, read
 from tacit.data.reading import FOUND_OUT, ReadingOptions
+from tacit.data.several import files_of
 from tacit.data.table import row_ids
 
 WORDS_OF_TEXT = 4.0
@@ -173,7 +174,7 @@ def read_texts(
         DataError: there are no texts, or it is not clear which column is meant; names those that there are.
     """
     path, _ = locate(source)
-    if path is not None and path.is_dir():
+    if path is not None and path.is_dir() and (_text_files(path) or files_of(source) is None):
         if column is not None or id_column is not None:
             raise DataError(f"{path} is a folder of texts, which has no columns.")
         return _from_folder(path)

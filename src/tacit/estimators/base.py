@@ -1,7 +1,7 @@
 """What all density estimators share on the way in: reading rows and weights, and the scope of precision."""
 
 import numbers
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -13,6 +13,7 @@ from sklearn.utils.validation import _check_sample_weight, _num_samples, validat
 
 from tacit.compute import double_precision
 from tacit.data.dataset import Dataset, dataset_of
+from tacit.data.frames import check_names
 from tacit.estimators.capabilities import Matrix, MatrixLike
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "check_level",
     "check_whole",
     "double_precision",
+    "numeric_data",
     "read_data",
     "read_rows",
     "read_weights",
@@ -37,6 +39,8 @@ def unmasked(X: MatrixLike, name: str = "X", *, gaps: bool = False) -> Any:
     Raises:
         ValueError: some are masked, and the model takes no gaps.
     """
+    if isinstance(X, np.ndarray) and X.dtype.names is not None:
+        raise ValueError(f"{name} is an array of records, and this model takes rows of numbers: give a data frame")
     if not isinstance(X, np.ma.MaskedArray):
         return X
     if not np.ma.is_masked(X):
@@ -63,7 +67,7 @@ def read_rows(estimator: BaseEstimator, X: MatrixLike, *, reset: bool, minimum: 
     Raises:
         ValueError: infinite values, text, too few rows, or other columns than at fit.
     """
-    return validate_data(
+    return numeric_data(
         estimator,
         unmasked(X, gaps=True),
         reset=reset,
@@ -72,6 +76,88 @@ def read_rows(estimator: BaseEstimator, X: MatrixLike, *, reset: bool, minimum: 
         ensure_min_samples=minimum,
         accept_sparse="csr" if sparse else False,
     )
+
+
+_NOT_NUMBERS = {
+    "datetime": "dates or times",
+    "date": "dates or times",
+    "time": "dates, times or durations",
+    "duration": "durations",
+    "period": "periods",
+    "interval": "intervals",
+}
+_CURES = {
+    "dates or times": "give the days gone by, (X[c] - X[c].min()).dt.days, or leave it out",
+    "durations": "give hours, X[c].dt.total_seconds() / 3600",
+    "texts or categories": "take tacit.Mixture, which reads columns of any kind, or leave it out",
+}
+
+
+def numeric_data(estimator: BaseEstimator, X: Any, y: Any = "no_validation", **checks: Any) -> Any:
+    """What scikit-learn's `validate_data` gives; of a frame that cannot be numbers the column and a remedy are told.
+
+    Raises:
+        ValueError: what is wrong with the rows.
+    """
+    if isinstance(X, Mapping):
+        raise ValueError(f"X is a {type(X).__name__}, and {type(estimator).__name__} takes rows: pandas.DataFrame(X)")
+    kinds = getattr(X, "dtypes", None)
+    if getattr(X, "columns", None) is None or kinds is None:
+        kind = getattr(getattr(X, "dtype", None), "kind", None)
+        if kind in ("m", "M", "S"):
+            what = "raw bytes" if kind == "S" else "dates or durations"
+            raise ValueError(f"X holds {what}, and {type(estimator).__name__} takes numbers: {_cure('')}")
+        return validate_data(estimator, X, y, **checks)
+    check_names(X)
+    for name, kind in zip(X.columns, list(kinds), strict=True):
+        text = str(kind).lower().removeprefix("<m8").strip()
+        known = next((what for start, what in _NOT_NUMBERS.items() if text.startswith(start)), None)
+        if known is not None:
+            _refuse(estimator, name, known)
+    thin = {name: kind.subtype for name, kind in zip(X.columns, list(kinds), strict=True) if _is_sparse(kind)}
+    if thin and not checks.get("accept_sparse"):
+        X = X.astype(thin)
+    try:
+        return validate_data(estimator, X, y, **checks)
+    except (TypeError, ValueError):
+        for name in X.columns:
+            strange = _strange(X[name])
+            if strange is not None:
+                _refuse(estimator, name, strange)
+        raise
+
+
+def _is_sparse(kind: Any) -> bool:
+    return str(kind).startswith("Sparse[")
+
+
+def _refuse(estimator: BaseEstimator, name: Any, what: str) -> None:
+    cure = _cure(what).replace("X[c]", f"X[{name!r}]")
+    if what == "infinity":
+        raise ValueError(f"Input X contains infinity, in column {name!r}: a missing entry is NaN") from None
+    raise ValueError(f"column {name!r} holds {what}, and {type(estimator).__name__} takes numbers: {cure}.") from None
+
+
+def _cure(what: str) -> str:
+    return _CURES.get(what, "turn it into numbers, or leave it out")
+
+
+def _strange(column: Any) -> str | None:
+    """What a column holds that cannot be numbers; None for numbers."""
+    try:
+        numbers = np.asarray(column)
+        if numbers.dtype.kind == "c":
+            return "complex numbers"
+        return "infinity" if np.isinf(numbers.astype(np.float64)).any() else None
+    except (TypeError, ValueError, OverflowError):
+        known = (int, float, np.number, type(None))
+        kinds = sorted({type(cell).__name__ for cell in list(column)[:10_000] if not isinstance(cell, known)})
+    kinds = [kind for kind in kinds if kind not in ("NAType", "NaTType")]
+    if kinds == ["str"]:
+        return "texts or categories"
+    if set(kinds) <= {"date", "datetime", "Timestamp", "time"}:
+        return "dates or times"
+    return f"values of the type {', '.join(kinds)}"
 
 
 def read_data(

@@ -4,7 +4,7 @@ import math
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 from scipy import sparse
@@ -20,6 +20,7 @@ from tacit.estimators.capabilities import Capability, Imputes, PredictsClasses, 
 from tacit.estimators.mixture.gaussian import GaussianMixture
 from tacit.estimators.settings import Estimator, Number, settings
 from tacit.models.graph import Edge, Graph, Node, Plate
+from tacit.spaces import Held
 
 LEAST_TO_FIT = 2
 """Rows of a class that are not held back for calibration."""
@@ -56,6 +57,12 @@ class GenerativeClassifier(PredictsClasses, Scores, Samples, Imputes, Classifier
         estimators_: the fitted density of every class.
         refused_label_: what a refused row is called.
     """
+
+    held: ClassVar[Mapping[str, Held]] = {
+        "classes_": Held("classes", "any"),
+        "class_count_": Held("classes", "not negative"),
+        "class_prior_": Held("classes", "shares"),
+    }
 
     estimator: Any = None
     """any density estimator with ``fit`` and ``score_samples``, cloned for every class; ``GaussianMixture()`` if

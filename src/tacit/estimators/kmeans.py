@@ -1,8 +1,9 @@
 """``KMeans``: scikit-learn's face on the hard-EM limit of the engine, with gaps in the rows."""
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import KW_ONLY
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
@@ -22,6 +23,7 @@ from tacit.models.kmeans.fitting import KMeansFit, KMeansSchedule, run, standard
 from tacit.models.kmeans.model import KMeansModel as Centres
 from tacit.models.kmeans.model import Rescale, nearest, scaled, squared_distances
 from tacit.models.seeding import SAMPLE_ROWS, at_random, distinct, plus_plus, weighted_sample
+from tacit.spaces import Held
 
 SEEDS = ("k-means++", "random")
 STARTS_WITHOUT_CARE = 10
@@ -60,6 +62,13 @@ class KMeans(
         snapshots_: the centres after 0, 3, 5, 16 iterations and at the end.
         model_: the centres as a model.
     """
+
+    held: ClassVar[Mapping[str, Held]] = {
+        "model_.centres": Held("clusters features"),
+        "cluster_centers_": Held("clusters features"),
+        "labels_": Held("rows"),
+        "inertia_": Held("", "not negative"),
+    }
 
     swept = "n_clusters"
     n_clusters: Annotated[int, Whole(1)] = 8

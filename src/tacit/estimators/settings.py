@@ -21,7 +21,7 @@ import numbers
 import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Annotated, Any, TypeVar, dataclass_transform, get_args, get_origin
+from typing import Annotated, Any, ClassVar, TypeVar, dataclass_transform, get_args, get_origin
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -29,6 +29,7 @@ from sklearn.base import BaseEstimator
 from tacit.estimators.verdict import Verdict
 from tacit.inference.loop import Trace
 from tacit.models.graph import Graph
+from tacit.spaces import Held
 
 T = TypeVar("T")
 
@@ -142,6 +143,10 @@ def settings(cls: type[T]) -> type[T]:
 class Estimator(BaseEstimator):
     """A scikit-learn estimator whose settings are checked by the table they stand in, and what every fit may leave."""
 
+    held: ClassVar[Mapping[str, Held]] = {"feature_names_in_": Held("features", "any")}
+    """The fitted arrays and numbers of a class and, by their places after dots, those of its parts: their shapes in
+    words, and where they lie. Those of a base class count too."""
+
     n_features_in_: int
     n_iter_: int | None = None
     """Iterations, or epochs."""
@@ -179,6 +184,14 @@ class Estimator(BaseEstimator):
                 if said is not None:
                     raise ValueError(said)
         self._check_together()
+
+    def sizes(self) -> dict[str, int]:
+        """What words for sizes stand for in `held`, beside those that the arrays themselves settle."""
+        return {"features": self.n_features_in_}
+
+    def rehearsal(self) -> str | None:
+        """What would fail if rows were given to what a file held, in words; None if nothing would."""
+        return None
 
     def _names(self) -> tuple[str, ...] | None:
         """Names of the columns at fit, where they had some."""

@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float, PRNGKeyArray
 from tacit.arrays import Pytree
 from tacit.compute import Array
 from tacit.families.numeric import unit_columns
+from tacit.spaces import Spaces
 
 
 def in_base(nats: Array, base: float | None) -> Array:
@@ -58,6 +59,8 @@ class Distribution(Pytree):
     """Whether the density is of a row of counts given its sum."""
     background: ClassVar[bool] = False
     """Whether it is noise: spread over all rows alike, with nothing in it to be estimated."""
+    spaces: ClassVar[Spaces] = {}
+    """Where arrays lie that are not said by ``parameters``, or that may also lie at the edge of what is said there."""
     least_spread: ClassVar[float | None] = None
     """The least `spread` that the M-step gives, of a family whose scale is its own and whose likelihood would have no
     bound without."""

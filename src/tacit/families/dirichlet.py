@@ -1,7 +1,7 @@
 """The Dirichlet distribution of a vector of probabilities (the weights of a mixture, a table's rows)."""
 
 import math
-from typing import Self
+from typing import ClassVar, Self
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +11,7 @@ from tacit.arrays import Pytree, softmax, special, xp
 from tacit.compute import Array
 from tacit.families.base import in_base
 from tacit.families.numeric import log_beta, ratio, tiny
+from tacit.spaces import Spaces
 
 
 class Dirichlet(Pytree):
@@ -19,6 +20,8 @@ class Dirichlet(Pytree):
     The last axis holds the levels. α_l = 0 says that level l is impossible (padding): its probability is 0,
     and the rest is the Dirichlet of the other levels. At least one α_l is positive.
     """
+
+    spaces: ClassVar[Spaces] = {"concentrations": "not negative"}
 
     concentrations: Float[Array, "... levels"]
 

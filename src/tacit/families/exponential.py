@@ -11,6 +11,7 @@ from tacit.arrays import xp
 from tacit.compute import Array
 from tacit.families.base import ExponentialFamily, Parameter, in_base
 from tacit.families.numeric import deviance, on_support, ratio, tiny
+from tacit.spaces import Spaces
 
 
 class Exponential(ExponentialFamily):
@@ -18,6 +19,8 @@ class Exponential(ExponentialFamily):
 
     ``T = x``, ``η = −θ``, ``A = −log θ``, ``h = 1``.
     """
+
+    spaces: ClassVar[Spaces] = {"rates": "positive"}
 
     name: ClassVar[str] = "exponential"
     column_kind: ClassVar[str] = "positive"

@@ -12,6 +12,7 @@ from tacit.compute import LOG_2PI, Array
 from tacit.families.base import Family, in_base
 from tacit.families.multivariate_normal import MultivariateNormal, checked_columns, outer_statistics, square
 from tacit.families.numeric import ratio
+from tacit.spaces import Spaces
 
 SMALLEST_NOISE = 1e-6
 """The least share of a column's variance that is its own noise. Without a bound the likelihood of a factor model
@@ -26,6 +27,8 @@ class LowRankNormal(Family):
     ``‖(x − μ − W ẑ)/√ψ‖² + ‖ẑ‖²``, a sum without cancellation. A missing entry (NaN) is summed out.
     W is known up to a rotation of the factors; ``maximise`` gives the one with Wᵀ diag(1/ψ) W diagonal.
     """
+
+    spaces: ClassVar[Spaces] = {"noise": "positive"}
 
     name: ClassVar[str] = "low-rank-normal"
     event_dims: ClassVar[int] = 1

@@ -13,6 +13,7 @@ from tacit.compute import LOG_2PI, Array
 from tacit.families.base import ExponentialFamily, in_base
 from tacit.families.numeric import ratio
 from tacit.families.whitening import retriangle, whiten
+from tacit.spaces import Spaces
 
 
 class MultivariateNormal(ExponentialFamily):
@@ -25,6 +26,8 @@ class MultivariateNormal(ExponentialFamily):
     exact density of the others. A row with a missing entry gives no statistics. Marginals, conditionals and affine
     maps re-triangulate rows of L by QR, so that no covariance is formed and factorised anew.
     """
+
+    spaces: ClassVar[Spaces] = {"cholesky": "triangular"}
 
     name: ClassVar[str] = "multivariate-normal"
     event_dims: ClassVar[int] = 1

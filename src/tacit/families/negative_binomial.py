@@ -22,6 +22,7 @@ from tacit.families.numeric import (
     shared_tables,
     stirling_excess,
 )
+from tacit.spaces import Spaces
 
 _DISPERSION_BOUNDS = (1e-8, 1e10)
 """Where the maximiser looks for r: at the upper end the distribution is a Poisson to ten digits."""
@@ -37,6 +38,8 @@ class NegativeBinomial(Family):
     (x, E[L | x]). EM on those never falls but crawls where the data say little about r, so that the M-step here
     uses ``Var[L | x]`` too, for a bound that is tighter everywhere; see ``maximise``.
     """
+
+    spaces: ClassVar[Spaces] = {"means": "not negative", "dispersions": "positive"}
 
     name: ClassVar[str] = "negative-binomial"
     column_kind: ClassVar[str] = "count"

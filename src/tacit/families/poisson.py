@@ -20,6 +20,7 @@ from tacit.families.numeric import (
     ratio,
     stirling_excess,
 )
+from tacit.spaces import Spaces
 
 _ASYMPTOTIC_FROM = 1e3
 
@@ -29,6 +30,8 @@ class Poisson(ExponentialFamily):
 
     ``T = x``, ``η = log λ``, ``A = λ``, ``log h = −log x!``. A rate of 0 is allowed: all mass at 0.
     """
+
+    spaces: ClassVar[Spaces] = {"rates": "not negative"}
 
     name: ClassVar[str] = "poisson"
     column_kind: ClassVar[str] = "count"

@@ -16,10 +16,13 @@ from tacit.families.base import Distribution
 from tacit.families.multinomial import draw_counts, share_roots
 from tacit.families.numeric import on_support
 from tacit.families.student_t import StudentT
+from tacit.spaces import Spaces
 
 
 class Lomax(Distribution):
     """``p(x) = (a/b) (1 + x/b)^{−(a+1)}``, x ≥ 0: an exponential whose rate is Gamma(a, b)."""
+
+    spaces: ClassVar[Spaces] = {"shapes": "positive", "scales": "positive"}
 
     name: ClassVar[str] = "exponential"
     column_kind: ClassVar[str] = "positive"
@@ -95,6 +98,8 @@ class DirichletMultinomial(Distribution):
 
     ``p(x) = n! Γ(Σα)/Γ(n + Σα) ∏_l Γ(x_l + α_l)/(Γ(α_l) x_l!)``.
     """
+
+    spaces: ClassVar[Spaces] = {"concentrations": "positive"}
 
     name: ClassVar[str] = "multinomial"
     event_dims: ClassVar[int] = 1

@@ -11,7 +11,7 @@ on the simplex uses α − 1. All constants are kept, so that evidences and dive
 
 import abc
 import math
-from typing import Self, TypeVar
+from typing import ClassVar, Self, TypeVar
 
 import numpy as np
 from jaxtyping import Float
@@ -32,6 +32,7 @@ from tacit.families.numeric import log_beta, ratio
 from tacit.families.poisson import Poisson
 from tacit.families.predictive import DirichletMultinomial, LogStudentT, Lomax
 from tacit.families.student_t import StudentT
+from tacit.spaces import Spaces
 
 F = TypeVar("F", bound=ExponentialFamily)
 
@@ -105,6 +106,7 @@ class ConjugatePrior(Pytree):
 class GammaPoisson(ConjugatePrior):
     """``λ ~ Gamma(shape a, rate b)`` of a Poisson's rate: a events in b rows; the density of ``log λ``."""
 
+    spaces: ClassVar[Spaces] = {"shapes": "positive", "rates": "positive"}
     shapes: Float[Array, "..."]
     rates: Float[Array, "..."]
 
@@ -149,6 +151,7 @@ class GammaExponential(ConjugatePrior):
     It is also the density of θ itself, and its mode is ``(a − 1)/b`` (a > 1 for it to lie inside).
     """
 
+    spaces: ClassVar[Spaces] = {"shapes": "positive", "rates": "positive"}
     shapes: Float[Array, "..."]
     rates: Float[Array, "..."]
 
@@ -189,6 +192,8 @@ class GammaExponential(ConjugatePrior):
 
 class BetaBernoulli(ConjugatePrior):
     """``p ~ Beta(a, b)`` of a Bernoulli's probability: a ones, b zeros; the density of ``logit p``."""
+
+    spaces: ClassVar[Spaces] = {"ones": "positive", "zeros": "positive"}
 
     ones: Float[Array, "..."]
     zeros: Float[Array, "..."]
@@ -286,6 +291,8 @@ class NormalGamma(ConjugatePrior):
     the precision; where they are one, ν, the prior is ν rows in the plain sense, of mean m and variance 2b/ν. A
     mode needs ``weight + 2a > 3``.
     """
+
+    spaces: ClassVar[Spaces] = {"counts": "positive", "shapes": "positive", "rates": "positive"}
 
     means: Float[Array, "..."]
     counts: Float[Array, "..."]

@@ -22,6 +22,7 @@ from tacit.families.multivariate_normal import checked_columns, outer_statistics
 from tacit.families.numeric import digamma_gap, on_support, stirling_excess, tiny
 from tacit.families.scale_mixture import expected_log_excess
 from tacit.families.whitening import retriangle, whiten
+from tacit.spaces import Spaces
 
 DOF_RANGE = (0.1, 1e6)
 """Where the M-step looks for ν: below, hardly a density; above, a Normal to six digits."""
@@ -148,6 +149,8 @@ class MultivariateStudentT(Family):
     The statistics are expectations under ``u | x`` at ``self``: ``(E u, x E u, vec x xᵀ E u, E log u)``. A missing
     entry (NaN) is summed out of ``log_prob``; a row with one gives no statistics.
     """
+
+    spaces: ClassVar[Spaces] = {"cholesky": "triangular", "dofs": "positive"}
 
     name: ClassVar[str] = "multivariate-student-t"
     event_dims: ClassVar[int] = 1

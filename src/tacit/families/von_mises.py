@@ -12,6 +12,7 @@ from tacit.arrays import special, xp
 from tacit.compute import LOG_2PI, Array
 from tacit.families.base import ExponentialFamily, Parameter
 from tacit.families.numeric import on_support, ratio
+from tacit.spaces import Spaces
 
 _LARGEST = 1e6
 """The largest κ of a fit: angles within a thousandth of a radian of one another."""
@@ -32,6 +33,8 @@ class VonMises(ExponentialFamily):
     that other families take from the data is a number here: maximum likelihood is over κ ≤ 10⁶, whose circular
     standard deviation is a thousandth of a radian, and what comes to rest there is said to rest on its floor.
     """
+
+    spaces: ClassVar[Spaces] = {"concentrations": "not negative"}
 
     name: ClassVar[str] = "von-mises"
     symbols: ClassVar[tuple[str, ...]] = ("μ", "κ")

@@ -73,7 +73,7 @@ def fit(
         repair: sees the stacked starts; may return them in a safer form, to begin with these instead.
         groups: which starts compete with one another, ``[starts]`` numbers from 0 (all of them if None).
         sound: tells of stacked models which are sound, ``[starts]``; these win over the others, whatever their bounds.
-        halving: after so many iterations the worse half of every group is left, and lastly all but one (successive halving).
+        halving: after so many iterations the worse half of every group is left, and all but one at last.
         reduce: how the sums of the source's blocks come together; where it holds a part of the rows, with the others'.
         weight: of all rows, where the source holds a part of them.
         eager: compile nothing; the rows are in memory, and the models' methods take NumPy arrays that lead with starts.

@@ -174,8 +174,11 @@ def _array(path: Path, file: Any, name: str, kind: str) -> np.ndarray:
     dtype = file.get_slice(name).get_dtype()
     if dtype not in DTYPES:
         raise damaged(path, f"array {name!r:.80} has the type {dtype}, which tacit does not store", kind)
-    # an own copy: aligned, writable, and independent of the file
-    return np.array(file.get_tensor(name), order="C")
+    try:
+        # an own copy: aligned, writable, and independent of the file
+        return np.array(file.get_tensor(name), order="C")
+    except (ValueError, OverflowError) as error:  # such as more axes than an array can have
+        raise damaged(path, f"array {name!r:.80} cannot be made ({error})", kind) from None
 
 
 def _checksum(body: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:

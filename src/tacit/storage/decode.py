@@ -10,8 +10,9 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from tacit import registry
+from tacit.estimators.settings import Estimator
 from tacit.models.components.concatenated import ConcatenatedComponent
-from tacit.storage import hints, known
+from tacit.storage import declared, hints, known
 from tacit.storage.container import DTYPES
 from tacit.storage.encode import DEPTH, Node
 
@@ -154,7 +155,7 @@ class _Decoder:
             what = f"has no field {min(strange)!r:.40}" if strange else f"needs the field {missing[0]!r}"
             raise Unknown(f"{_at(place)}: {name} {what}")
         values = known.defaults_of(cls) | found
-        fault = hints.misfit(cls, values) or _uneven(cls, values)
+        fault = hints.misfit(cls, values) or _uneven(cls, values) or declared.stray(cls, values)
         if fault:
             raise Wrong(f"{_at(place)}: {fault}")
         try:
@@ -206,6 +207,9 @@ class _Decoder:
         if fault:
             raise Wrong(f"{_at(place)}: {fault}")
         vars(made).update(state)
+        fault = declared.fault(made) if isinstance(made, Estimator) else None
+        if fault:
+            raise Wrong(f"{_at(place)}: {name}: {fault}")
         return made
 
     def _random(self, node: dict[str, Any], place: tuple[str, ...]) -> None:
@@ -235,6 +239,9 @@ def _uneven(cls: type, values: dict[str, Any]) -> str | None:
             own = hints.components(type(part), known.values_of(part)) if own is None else own
             if own not in (None, whole):
                 return f"{cls.__name__} has {whole} components, and its {name} {own}"
+            said = declared.uneven(part, whole)
+            if said is not None:
+                return f"{cls.__name__}: {said}"
     return None
 
 

@@ -29,6 +29,7 @@ from . import (
     supervised,
     targets,
     texts,
+    views,
     warned,
 )
 
@@ -63,5 +64,6 @@ __all__ = [
     "supervised",
     "targets",
     "texts",
+    "views",
     "warned",
 ]

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tacit.compute import compilation_cache
+from tacit.data import dates
 from tacit.data.encode import decode, encode
 from tacit.data.errors import counted, nearest
 from tacit.data.read import TableReading
@@ -115,7 +116,7 @@ def impute(
         raise TypeError("the run is of no table")
     if opened.long:
         raise RequestError("a purchase log has no gaps: what is not in it was not bought.")
-    values = encode(reading.table, schema, unseen="missing" if unseen else "error")
+    values = dates.encoded(reading.table, schema, "missing" if unseen else "error")
     missing = np.isnan(values)
     if not missing.any():
         observer.note("Nothing is missing in the columns that the model knows: the table is given as it is.")
@@ -151,7 +152,7 @@ def _filled(table: pa.Table, values: np.ndarray, missing: np.ndarray, schema: Sc
     """The table as it was read, with the columns that had gaps replaced by their filled selves."""
     whole = decode(values, schema)
     for place, name in enumerate(schema.names):
-        if missing[:, place].any():
+        if missing[:, place].any() and name in table.column_names:
             table = table.set_column(table.column_names.index(name), name, whole.column(place))
     return table
 

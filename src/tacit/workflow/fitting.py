@@ -133,17 +133,21 @@ class Fitted:
 
     Attributes:
         chosen: the estimator, and what it was chosen from.
+        plan: of the model that was chosen.
         stopped: whether it was stopped before its end.
         warnings: what it warned of.
         checkpoint: what it can go on from.
         topics: what watched its topics; None for models without any.
+        views: of a purchase log, both views and what they say of rows kept aside; else None.
     """
 
     chosen: Chosen
+    plan: Plan
     stopped: bool
     warnings: tuple[str, ...]
     checkpoint: Checkpoint
     topics: TopicCurves | None
+    views: dict[str, Any] | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -215,8 +219,12 @@ def run(prepared: Prepared, observer: Observer) -> Fitted:
     log = CsvLog(folder.path / TRACE)  # of a fit that runs; what the fit itself keeps replaces it
     topics = [] if fitted.vocabulary is None else [workflow.judging_topics.TopicTrace(fitted.values)]
     with collected() as said, watch(observer, checkpoint, log, *topics):
-        chosen = _chosen(prepared.plan, fitted, observer)
-    return Fitted(chosen, observer.stopped(), tuple(said), checkpoint, topics[0] if topics else None)
+        chosen, views = _chosen(prepared.plan, fitted, observer), None
+        if workflow.views.wanted(prepared.asked, prepared.plan, prepared.kept) and not observer.stopped():
+            views = workflow.views.both(prepared.plan, chosen, fitted, prepared.kept, observer)
+    best = (chosen, prepared.plan) if views is None else (views.best.chosen, views.best.plan)
+    told = None if views is None else views.told()
+    return Fitted(*best, observer.stopped(), tuple(said), checkpoint, topics[0] if topics else None, told)
 
 
 @compilation_cache()
@@ -227,8 +235,9 @@ def finish(prepared: Prepared, ended: Fitted) -> Outcome:
     said = ended.warnings if gaps is None else (gaps, *ended.warnings)
     with collected():  # what questions to a fitted model warn of says nothing about the fit
         found = judge(chosen, fitted, prepared.kept, said, ended.topics)
-    told = metrics(prepared.plan, chosen, found, fitted, time.monotonic() - prepared.began, ended.stopped)
-    config = _config(request, prepared.plan, chosen.estimator, rows)
+    told = metrics(ended.plan, chosen, found, fitted, time.monotonic() - prepared.began, ended.stopped)
+    told |= {} if ended.views is None else {"views": ended.views}
+    config = _config(request, ended.plan, chosen.estimator, rows)
     _write(prepared.run, config, chosen.estimator, found, told, fitted)
     if not ended.stopped:
         ended.checkpoint.clear()

@@ -1,5 +1,6 @@
 """Run folders: which one to make, which one to go on with, and opening one that is there."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,15 @@ from tacit.storage.run import CONFIG, RunFolder, runs
 
 _ENDINGS = (
     ".gz",
+    ".bz2",
+    ".xz",
+    ".zst",
+    ".xlsx",
+    ".xlsm",
+    ".xlsb",
+    ".xls",
+    ".ods",
+    ".pq",
     ".csv",
     ".tsv",
     ".txt",
@@ -30,11 +40,14 @@ _ENDINGS = (
 
 def default_name(data: str) -> str:
     """A run folder's name from that of the table: ``customers.csv.gz`` → ``customers-tacit``."""
+    data = data.partition("\n")[0]
     name = Path(data.rpartition(".npz:")[0] + ".npz" if ".npz:" in data else data).name
-    stem = "table" if data == "-" else name
+    stem = (
+        "table" if data == "-" or data.startswith("/dev/") else re.sub(r"[*?\[\]]+", "", name).strip("-_ .") or "table"
+    )
     while Path(stem).suffix.lower() in _ENDINGS:
         stem = Path(stem).stem
-    return f"{stem or 'table'}-tacit"
+    return f"{stem.strip('-_ ') or 'table'}-tacit"
 
 
 def choose_folder(out: Path | None, data: str, *, resume: bool, overwrite: bool) -> Path:

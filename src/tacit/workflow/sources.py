@@ -30,7 +30,7 @@ class DataSource:
     """A table, images or documents to fit: where they are and what the user says of the columns.
 
     Attributes:
-        path: a file or, for images and texts, a folder; or ``-``.
+        path: a file, a folder, a pattern such as ``sales-*.csv``, several of them one a line; or ``-``.
         kinds: texts such as ``zip=categorical``.
         long: the columns of a purchase log, or None.
         id_column: the column that names the rows, or None.
@@ -83,7 +83,8 @@ class DataSource:
 
     def to_config(self) -> dict[str, Any]:
         """What a run keeps of it, so that the table can be read the same way again."""
-        place = self.path if self.path == "-" else str(Path(self.path).expanduser().absolute())
+        places = [each if each == "-" else str(Path(each).expanduser().absolute()) for each in self.path.splitlines()]
+        place = "\n".join(places)
         found: dict[str, Any] = {"source": place, "kinds": list(self.kinds), "long": self.long, "id": self.id_column}
         found |= {} if self.target is None else {"target": self.target}
         found |= {"words": self.text_options.to_config()} if self.text_options.given else {}

@@ -2,10 +2,10 @@
 
 import abc
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import KW_ONLY
-from typing import Annotated, Any, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
 import equinox as eqx
 import jax
@@ -33,6 +33,7 @@ from tacit.models.mixture import rows as answers
 from tacit.models.mixture.bayesian import MixturePosterior
 from tacit.models.mixture.fitting import MixtureSchedule, Start, run
 from tacit.models.mixture.model import MixtureModel
+from tacit.spaces import Held
 
 BATCH_ROWS = 256
 """Rows of a mini-batch."""
@@ -75,6 +76,12 @@ class Search(NamedTuple):
 class MixtureBase(MixtureAnswers, Scores, Mixes, Sweeps, ReadsOnce, DensityMixin, Estimator):
     """A mixture; a subclass lays out groups of columns, and says what is fitted and how it is published."""
 
+    held: ClassVar[Mapping[str, Held]] = {
+        "weights_": Held("components", "probability"),
+        "noise_weight_": Held("", "probability"),
+        "lower_bound_": Held("", "any"),
+    }
+
     n_components: Annotated[int, Whole(1)] = 1
     """K."""
     _: KW_ONLY
@@ -98,6 +105,9 @@ class MixtureBase(MixtureAnswers, Scores, Mixes, Sweeps, ReadsOnce, DensityMixin
     """as in scikit-learn: iterations from one line to the next."""
     inference: str = "em"
     """how the model is fitted."""
+
+    def sizes(self) -> dict[str, int]:
+        return super().sizes() | {"components": self.model_.log_weights.size - self.model_.noise}
 
     @abc.abstractmethod
     def _layout(self, rows: Dataset, values: ColumnMoments, width: int, *, batches: bool) -> Layout:

@@ -1,8 +1,9 @@
 """``BayesianGaussianMixture``: scikit-learn's face, a complete bound, a predictive density, gaps and weights."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, field
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from tacit.estimators.settings import NOT_NEGATIVE, Number, Whole, settings
 from tacit.models.components.normal_wishart import NormalWishartComponent
 from tacit.models.components.wishart import Kind, NormalWishartPrior
 from tacit.models.mixture.model import MixtureModel
+from tacit.spaces import COVARIANCES, Held
 
 
 @settings
@@ -42,6 +44,19 @@ class BayesianGaussianMixture(VariationalMixture):
 
     Components are in canonical order, heaviest first.
     """
+
+    held: ClassVar[Mapping[str, Held]] = {
+        "means_": Held("components features"),
+        "covariances_": Held(COVARIANCES),
+        "precisions_": Held(COVARIANCES),
+        "precisions_cholesky_": Held(COVARIANCES),
+        "mean_prior_": Held("features"),
+        "covariance_prior_": Held("features features | features | "),
+        "mean_precision_prior_": Held("", "positive"),
+        "degrees_of_freedom_prior_": Held("", "positive"),
+        "mean_precision_": Held("components", "positive"),
+        "degrees_of_freedom_": Held("components", "positive"),
+    }
 
     n_components: Annotated[int, Whole(1)] = field(default=1, kw_only=True)
     """K, the most components."""

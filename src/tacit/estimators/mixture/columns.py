@@ -1,5 +1,6 @@
 """Tables whose columns are of different kinds, before a mixture: text and categories become codes."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY
 from typing import Any
@@ -41,6 +42,10 @@ class TableColumns(ReadsKinds, MixtureAnswers):
         X = X.rows() if isinstance(X, Dataset) else X
         if isinstance(X, np.ma.MaskedArray) and X.dtype == object:
             X = unmasked_objects(X)
+        if isinstance(X, np.ma.MaskedArray) and X.dtype.names is not None:
+            X = {name: X[name] for name in X.dtype.names}
+        if isinstance(X, np.ndarray) and X.dtype.kind in "mM":
+            raise ValueError("X holds dates or durations: give a frame with names for the columns, or numbers")
         frame = not isinstance(X, np.ndarray | list | tuple) or (
             np.asarray(X, dtype=object).dtype.kind == "O" and _text(X)
         )
@@ -84,9 +89,19 @@ class TableColumns(ReadsKinds, MixtureAnswers):
         wanted = {names[p]: FAMILIES[f].column_kind for p, f in self._named(names)[0].items()}
         for name in names:  # a column with one value or none is still a column of the table
             column = table.column(name)
-            if name not in wanted and (column.null_count == len(column) or len(column.unique()) < 3):
+            if name not in wanted and (column.null_count == len(column) or _few(column)):
                 wanted |= _as_it_is(name, column)
         schema, left = infer(table, wanted)
+        numbered = [entry for entry in left if entry.role == "identifier" and _numbers(table.column(entry.name))]
+        if numbered:
+            for entry in numbered:
+                warnings.warn(
+                    f"column {entry.name!r} {entry.reason.removeprefix('an identifier: ')}. It is taken as a "
+                    "measurement; leave it out if it says nothing of a row.",
+                    UserWarning,
+                    stacklevel=2,
+                )
+            schema, left = infer(table, wanted | {entry.name: "continuous" for entry in numbered})
         if left:
             said = "; ".join(f"{entry.name}: {entry.reason}" for entry in left)
             raise ValueError(f"drop these columns or name their families ({said})")
@@ -107,6 +122,15 @@ class TableColumns(ReadsKinds, MixtureAnswers):
             if len(places) > 1:
                 together.append(places)
         return chosen, together
+
+
+def _few(column: Any) -> bool:
+    """Whether a column of single values has fewer than three."""
+    return not pa.types.is_nested(column.type) and len(column.unique()) < 3
+
+
+def _numbers(column: Any) -> bool:
+    return pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
 
 
 def _text(X: Any) -> bool:

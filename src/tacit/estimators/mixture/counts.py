@@ -1,8 +1,9 @@
 """``PoissonMixture`` and ``MultinomialMixture``: groups of rows of counts, dense or sparse."""
 
 import abc
+from collections.abc import Mapping
 from dataclasses import KW_ONLY
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from tacit.estimators.settings import TOLERANCE, Choice, Whole, settings
 from tacit.families import Multinomial, Poisson
 from tacit.models.components.product import FamilyComponent
 from tacit.models.mixture.model import MixtureModel
+from tacit.spaces import Held
 
 
 @settings
@@ -81,6 +83,10 @@ class PoissonMixture(CountMixture):
             as in ``GaussianMixture``.
     """
 
+    held: ClassVar[Mapping[str, Held]] = {
+        "rates_": Held("components features", "not negative"),
+    }
+
     def _family(self, width: int, dims: int) -> Poisson:
         return Poisson.template((width, dims))
 
@@ -101,6 +107,10 @@ class MultinomialMixture(CountMixture):
         model_, weights_, trace_, lower_bound_, converged_, stop_reason_, n_iter_, n_parameters_:
             as in ``GaussianMixture``.
     """
+
+    held: ClassVar[Mapping[str, Held]] = {
+        "probabilities_": Held("components features", "shares"),
+    }
 
     def _family(self, width: int, dims: int) -> Multinomial:
         return Multinomial.template((width, 1), categories=dims)

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import KW_ONLY
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import equinox as eqx
 import numpy as np
@@ -25,6 +25,7 @@ from tacit.models.components.concatenated import ConcatenatedComponent
 from tacit.models.components.gaussian import GaussianComponent
 from tacit.models.mixture.fitting import Start
 from tacit.models.mixture.model import MixtureModel
+from tacit.spaces import COVARIANCES, Held
 
 
 class Given(NamedTuple):
@@ -53,6 +54,13 @@ class GaussianMixture(LikelihoodMixture):
 
     Components are in canonical order, heaviest first, unless a start is given.
     """
+
+    held: ClassVar[Mapping[str, Held]] = {
+        "means_": Held("components features"),
+        "covariances_": Held(COVARIANCES),
+        "precisions_": Held(COVARIANCES),
+        "precisions_cholesky_": Held(COVARIANCES),
+    }
 
     _: KW_ONLY
     covariance_type: str = "full"

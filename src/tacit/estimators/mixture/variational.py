@@ -2,9 +2,9 @@
 
 import abc
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
@@ -32,6 +32,7 @@ from tacit.models.mixture.fitting import MixtureSchedule, Start
 from tacit.models.mixture.model import MixtureModel
 from tacit.models.mixture.stick_breaking import DirichletWeights, StickWeights, WeightPosterior
 from tacit.models.mixture.summary import MixtureSummary, summarise
+from tacit.spaces import Held
 
 INFERENCE = ("vb", "online-vb")
 WEIGHTS = ("dirichlet_process", "dirichlet_distribution")
@@ -62,6 +63,12 @@ class Posteriors(Estimator):
 @settings
 class VariationalMixture(Posteriors, EmptiesItself, MixtureBase):
     """A mixture with a posterior over weights and parameters; a subclass lays out groups of columns and priors."""
+
+    held: ClassVar[Mapping[str, Held]] = {
+        "weight_concentration_": Held("components | 2 components", "positive"),
+        "weight_concentration_prior_": Held("", "positive"),
+        "expected_counts_": Held("components", "not negative"),
+    }
 
     _: KW_ONLY
     tol: Annotated[float, Number("at least 0 nats")] = 1e-3

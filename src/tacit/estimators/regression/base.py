@@ -3,21 +3,21 @@
 import abc
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtri
 from sklearn.base import RegressorMixin
-from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted, column_or_1d
 
 from tacit.compute import row_bucket
 from tacit.data.blocks import AsTheyAre, Standardise, padded
 from tacit.data.dataset import Dataset, dataset_of
 from tacit.data.sources import source
-from tacit.estimators.base import check_level, double_precision, read_data, unmasked, weighted
+from tacit.estimators.base import check_level, double_precision, numeric_data, read_data, unmasked, weighted
 from tacit.estimators.capabilities import HasCoefficients, MatrixLike, PredictsIntervals, PredictsNumbers, TakesDatasets
 from tacit.estimators.regression.coefficients import CoefficientTable
 from tacit.estimators.settings import Choice, Estimator, Flag, Number, Whole, settings
@@ -29,6 +29,7 @@ from tacit.models.lifting.design import Design, applied
 from tacit.models.lifting.student import StudentRegression
 from tacit.models.regression.coefficients import CoefficientPrior, Coefficients, moved
 from tacit.models.regression.fitting import moments_of
+from tacit.spaces import Held
 
 POSTERIORS = ("full", "mean-field")
 POSTERIOR_DRAWS = 4000
@@ -46,9 +47,36 @@ LARGEST = 6000
 class LinearModel(Estimator):
     """A coefficient a column, and an intercept."""
 
+    held: ClassVar[Mapping[str, Held]] = {
+        "prior_scale_": Held("", "positive"),
+        "noise_scale_": Held("", "positive"),
+        "coef_": Held("features | units features"),
+        "intercept_": Held(" | units"),
+        "coef_sd_": Held("features | units features", "not negative"),
+        "intercept_sd_": Held(" | units", "not negative"),
+        "classes_": Held("classes", "any"),
+        "model_.coefficients.mean": Held("units columns"),
+        "model_.surrogate.contrast": Held("classes units"),
+        "_view.shift": Held("viewed"),
+        "_view.scale": Held("viewed", "positive"),
+        "scale_": Held("", "not negative"),
+        "dof_": Held("", "positive"),
+        "covariance_": Held("columns columns", "any"),
+        "scale_sd_": Held("", "any"),
+        "dof_sd_": Held("", "any"),
+        "row_weights_": Held("rows", "not negative"),
+        "objective_": Held("", "not negative"),
+        "log_likelihood_": Held("", "any"),
+        "duality_gap_": Held("", "any"),
+    }
+
     _: KW_ONLY
     fit_intercept: Annotated[bool, Flag()] = True
     """whether there is an intercept."""
+
+    def sizes(self) -> dict[str, int]:
+        features = self.n_features_in_
+        return super().sizes() | {"columns": features + bool(self.fit_intercept), "viewed": features + 1}
 
     def _columns(self) -> list[str]:
         """What the coefficients belong to, the intercept last."""
@@ -283,7 +311,7 @@ class RobustRegression(HasCoefficients, PredictsIntervals, PredictsNumbers, Take
             check_consistent_length(rows, values)
         else:
             checks = {"dtype": np.float64, "y_numeric": True, "reset": reset}
-            found, values = validate_data(self, unmasked(X), unmasked(y, "y"), **checks)
+            found, values = numeric_data(self, unmasked(X), unmasked(y, "y"), **checks)
             rows = dataset_of(found)
         if values.dtype.kind not in "fiub":
             raise ValueError(f"y must be numbers, and has {str(values[0])!r}; of classes, take a classifier")
@@ -315,7 +343,7 @@ class RobustRegression(HasCoefficients, PredictsIntervals, PredictsNumbers, Take
         if isinstance(X, Dataset):
             rows = self._complete(read_data(self, X, reset=False))
         else:
-            rows = dataset_of(validate_data(self, unmasked(X), dtype=np.float64, reset=False))
+            rows = dataset_of(numeric_data(self, unmasked(X), dtype=np.float64, reset=False))
         return applied(rows, self.coef_, self.intercept_)
 
     def summary(self, level: float = 0.95) -> CoefficientTable:

@@ -1,27 +1,32 @@
 """What a fitted topic model answers: topics of documents, scores with their units, new documents."""
 
 import abc
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, check_non_negative, validate_data
+from sklearn.utils.validation import check_is_fitted, check_non_negative
 
 from tacit.data.errors import listed
-from tacit.estimators.base import check_whole, double_precision, seed_of, unmasked
+from tacit.estimators.base import check_whole, double_precision, numeric_data, seed_of, unmasked
 from tacit.estimators.capabilities import HasTopics, MatrixLike, Samples, Scores
 from tacit.estimators.settings import Estimator
 from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.models.topics.completion import Completion, document_completion, document_halves
 from tacit.models.topics.fitting import bayesian, posterior
 from tacit.models.topics.model import TopicModel, summary
+from tacit.spaces import Held
 
 
 class TopicEstimator(HasTopics, Scores, TransformerMixin, Estimator):
     """What topic models share: counts on their way in, and one half of a document predicted from the other."""
+
+    held: ClassVar[Mapping[str, Held]] = {
+        "topic_word_": Held("topics features", "shares"),
+    }
 
     reads = ("documents",)
 
@@ -32,7 +37,7 @@ class TopicEstimator(HasTopics, Scores, TransformerMixin, Estimator):
 
     def _counts(self, X: MatrixLike, method: str, *, reset: bool = False) -> sparse.csr_array:
         """Counts of words, checked, in double precision."""
-        rows = validate_data(self, unmasked(X), reset=reset, accept_sparse="csr", dtype=[np.float64, np.float32])
+        rows = numeric_data(self, unmasked(X), reset=reset, accept_sparse="csr", dtype=[np.float64, np.float32])
         check_non_negative(rows, f"{type(self).__name__}.{method}")
         if reset:
             self._dtype = rows.dtype

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY
 from numbers import Integral
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import equinox as eqx
 import numpy as np
@@ -37,6 +37,7 @@ from tacit.models.topics.fitting import (
 )
 from tacit.models.topics.model import TopicModel, summary
 from tacit.models.topics.starting import begin, far_documents, seeds_of
+from tacit.spaces import Held
 
 LEARNED = {"auto": "each", "auto-symmetric": "tied"}
 FIRST_PRIOR = {"doc_topic_prior": 0.1, "topic_word_prior": 0.05}
@@ -69,6 +70,13 @@ class LatentDirichletAllocation(TopicAnswers, Sweeps):
         mean_length_: words of a document of the fit.
         model_: the fitted model.
     """
+
+    held: ClassVar[Mapping[str, Held]] = {
+        "model_.concentrations": Held("features topics", "positive"),
+        "components_": Held("topics features", "positive"),
+        "exp_dirichlet_component_": Held("topics features", "not negative"),
+        "mean_length_": Held("", "positive"),
+    }
 
     n_components: Annotated[int, Whole(1)] = 10
     """K, the number of topics."""

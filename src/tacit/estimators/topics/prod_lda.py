@@ -27,7 +27,7 @@ from tacit.inference.stochastic import padded
 from tacit.inference.train import Trained
 from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.models.topics.completion import Completion
-from tacit.models.vae.model import DeepLatent, importance_log_prob
+from tacit.models.vae.model import DeepLatent, importance_log_prob, rehearsed
 from tacit.models.vae.networks import ACTIVATIONS, MLP
 from tacit.models.vae.posteriors import Diagonal
 from tacit.models.vae.priors import StandardNormal
@@ -89,6 +89,10 @@ class ProdLDA(Sweeps, TopicEstimator, GradientFit):
     """share of the fit over which the weight of the KL rises from 0 to 1."""
     n_samples: Annotated[int, Whole(1)] = 100
     """draws of z for mixtures and scores."""
+
+    @single_precision
+    def rehearsal(self) -> str | None:
+        return rehearsed(self.model_, (self.n_features_in_,), 0)
 
     @single_precision
     def fit(

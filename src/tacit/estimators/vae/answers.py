@@ -4,7 +4,7 @@ import functools
 import math
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import numpy as np
@@ -39,6 +39,7 @@ from tacit.models.vae.likelihoods import Columns, Likelihood
 from tacit.models.vae.model import DeepLatent, RowBatch
 from tacit.models.vae.networks import ConvDecoder
 from tacit.models.vae.posteriors import EncoderPosterior
+from tacit.spaces import Held
 
 ROWS = 128
 """Rows that are looked at together."""
@@ -60,6 +61,11 @@ def _has_likelihood(estimator: "DeepAnswers") -> bool:
 
 class DeepAnswers(Codes, ScoresByDraws, Imputes, GivesConditionals, TakesDatasets, Estimator):
     """The answers; a subclass fits ``model_`` and sets what is annotated here."""
+
+    held: ClassVar[Mapping[str, Held]] = {
+        "view_.scale": Held("...", "positive"),
+        "view_.shift": Held("..."),
+    }
 
     reads = ("table", "images")
 

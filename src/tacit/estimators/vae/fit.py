@@ -9,6 +9,7 @@ from jaxtyping import PRNGKeyArray
 from numpy.typing import ArrayLike
 from sklearn.base import DensityMixin, TransformerMixin
 
+from tacit.compute import single_precision
 from tacit.data.blocks import Standardise
 from tacit.estimators.base import check_whole, seed_of, weights_of
 from tacit.estimators.capabilities import MatrixLike, Sweeps
@@ -21,7 +22,7 @@ from tacit.inference.objectives import Objective
 from tacit.inference.stochastic import padded, room
 from tacit.inference.train import TrainConfig, Trained, train
 from tacit.models.vae.likelihoods import Likelihood
-from tacit.models.vae.model import DeepLatent, RowBatch
+from tacit.models.vae.model import DeepLatent, RowBatch, rehearsed
 from tacit.models.vae.priors import VampPrior
 
 STEPS = 10_000
@@ -47,6 +48,10 @@ class DeepFit(DeepAnswers, Sweeps, TransformerMixin, DensityMixin, GradientFit):
     optimiser: Any
     _passes: int
     _optimiser: list[np.ndarray] | None
+
+    @single_precision
+    def rehearsal(self) -> str | None:
+        return rehearsed(self._deep_latent, self.event_shape_, self.conditions_.width)
 
     def _fit(
         self, X: MatrixLike, sample_weight: ArrayLike | None, given: ArrayLike | None, label: np.ndarray | None = None

@@ -6,10 +6,9 @@ from typing import NamedTuple, Self, TypeAlias
 import jax
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import validate_data
 
 from tacit.data.dataset import Dataset, SingleRows
-from tacit.estimators.base import read_data, unmasked
+from tacit.estimators.base import numeric_data, read_data, unmasked
 from tacit.estimators.capabilities import MatrixLike
 from tacit.estimators.settings import Estimator
 from tacit.inference.rounds import RESIDENT_BYTES
@@ -37,7 +36,7 @@ def read_deep_rows(estimator: Estimator, X: MatrixLike, *, reset: bool) -> DeepR
     else:
         X = unmasked(X, gaps=True)
         levels = isinstance(X, np.ndarray | jax.Array) and X.dtype == np.uint8
-        x = validate_data(
+        x = numeric_data(
             estimator,
             X,
             reset=reset,

@@ -1,6 +1,7 @@
 """``SemiSupervisedVAE``: a VAE of rows of some classes, of which few are labelled."""
 
-from typing import Any, Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
 import jax
 import jax.numpy as jnp
@@ -20,9 +21,10 @@ from tacit.estimators.vae.rows import Conditions, DeepRows
 from tacit.estimators.vae.vae import VAE
 from tacit.inference.objectives import Elbo, Objective
 from tacit.models.graph import Edge, Graph, Node, Plate
-from tacit.models.vae.labelled import Labelled, LabelledLatent, class_log_probs
+from tacit.models.vae.labelled import Labelled, LabelledLatent, class_log_probs, classes_rehearsed
 from tacit.models.vae.likelihoods import Likelihood
 from tacit.models.vae.model import DeepLatent, RowBatch
+from tacit.spaces import Held
 
 UNLABELLED = -1
 
@@ -37,6 +39,11 @@ class SemiSupervisedVAE(VAE, PredictsClasses):
     Attributes:
         classes_: the labels, sorted.
     """
+
+    held: ClassVar[Mapping[str, Held]] = {
+        "classes_": Held("classes", "any"),
+        "model_.logits": Held("classes"),
+    }
 
     classes_: np.ndarray
     model_: Any
@@ -104,6 +111,10 @@ class SemiSupervisedVAE(VAE, PredictsClasses):
 
     def _bound(self, n_samples: int, given: ArrayLike | None) -> tuple[Any, Objective]:
         return super()._bound(n_samples, given) if given is not None else (self.model_, Labelled(Elbo(n_samples), 0.0))
+
+    @single_precision
+    def rehearsal(self) -> str | None:
+        return super().rehearsal() or classes_rehearsed(self.model_, self.event_shape_)
 
     @single_precision
     def predict_proba(self, X: MatrixLike) -> np.ndarray:

@@ -11,7 +11,7 @@ posterior mode is found by the same M-steps as the maximum of the likelihood.
 """
 
 import math
-from typing import NamedTuple, Self
+from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -21,6 +21,7 @@ from tacit.compute import LOG_2PI, Array
 from tacit.families.covariance.diagonal import present
 from tacit.families.covariance.structures import STRUCTURES, Structure, canonical_name
 from tacit.families.numeric import log_multigamma
+from tacit.spaces import Spaces
 
 
 class PosteriorMode(NamedTuple):
@@ -41,6 +42,8 @@ class GaussianPrior(Pytree):
     share some parts and not others every component has the factor of VVI or VVV, and the mode is taken within
     the structure; what mclust does for four of them (VEI, EVI, EEV, VEV) is the mode of no such density.
     """
+
+    spaces: ClassVar[Spaces] = {"shrinkage": "not negative", "scale": "covariance"}
 
     mean: Float[Array, " dims"]
     """μ_P."""

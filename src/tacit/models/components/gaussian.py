@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, PyTree
@@ -38,6 +38,7 @@ from tacit.models.components.steps import (
     unpack,
 )
 from tacit.models.components.vectors import draw_vectors, vector_correction, vector_given
+from tacit.spaces import Spaces
 
 INNER = {"iterations": 4}
 """Most moves of an M-step that has no closed form: it starts from the last one, and every move raises the bound."""
@@ -53,6 +54,8 @@ class GaussianComponent(Component):
     the variance ε of the noise by which every observed entry is blurred: it is the ridge of the M-step, and with its
     share ``½ tr(Σ_k⁻¹ diag ε)`` taken from the log-density the bound never falls.
     """
+
+    spaces: ClassVar[Spaces] = {"covariances": "spread", "noise_floor": "not negative"}
 
     means: Float[Array, "components d"]
     covariances: Float[Array, "components d ..."]

@@ -13,7 +13,7 @@ its row, whose best q given the component is Gaussian with just this mean and co
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, PyTree
@@ -32,6 +32,7 @@ from tacit.models.components.product import FamilyComponent
 from tacit.models.components.steps import Step
 from tacit.models.components.student import StudentComponent
 from tacit.models.components.wishart import Kind, NormalWishartPrior, gaussian_entries, precision_draws
+from tacit.spaces import Spaces
 
 
 class NormalWishartComponent(ComponentPosterior):
@@ -41,6 +42,13 @@ class NormalWishartComponent(ComponentPosterior):
     ``[K]`` or, where columns have gaps of their own, ``[K, d]``. ``noise`` is the
     noise floor of a ``GaussianComponent``, but no floor: the prior holds every component.
     """
+
+    spaces: ClassVar[Spaces] = {
+        "covariances": "spread",
+        "pulls": "positive",
+        "dofs": "positive",
+        "noise": "not negative",
+    }
 
     means: Float[Array, "components d"]
     covariances: Float[Array, "components d ..."]

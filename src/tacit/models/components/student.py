@@ -8,7 +8,7 @@ every observed entry and the factor ``(ν + δ_o)/(ν + |o|)`` on their scale (K
 
 import dataclasses
 from collections.abc import Sequence
-from typing import NamedTuple, Self
+from typing import ClassVar, NamedTuple, Self
 
 import jax
 import numpy as np
@@ -23,6 +23,7 @@ from tacit.models.components.base import Component, ConditionedColumns, Picture,
 from tacit.models.components.missing import conditionals
 from tacit.models.components.steps import LocalPosteriorStep, Step, take
 from tacit.models.components.vectors import draw_vectors, vector_correction, vector_given
+from tacit.spaces import Spaces
 
 
 class Distances(NamedTuple):
@@ -59,6 +60,8 @@ def distances(
 
 class StudentComponent(Component):
     """``p(x|k) = t(x; μ_k, Σ_k, ν_k)`` with scale matrices Σ_k; fitted to complete rows only."""
+
+    spaces: ClassVar[Spaces] = {"covariances": "covariance", "dofs": "positive"}
 
     means: Float[Array, "components d"]
     covariances: Float[Array, "components d d"]

@@ -4,7 +4,7 @@ On the host, in NumPy: there are few parameters wherever such draws say anything
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -13,12 +13,15 @@ from scipy.special import gammaln, xlogy
 from tacit.arrays import Pytree
 from tacit.compute import LOG_2PI, Array
 from tacit.families.numeric import log_multigamma
+from tacit.spaces import Spaces
 
 Kind = Literal["full", "tied", "diag", "spherical"]
 
 
 class NormalWishartPrior(Pytree):
     """What is known of every component before the data."""
+
+    spaces: ClassVar[Spaces] = {"shrinkage": "positive", "scale": "spread", "dof": "positive"}
 
     mean: Float[Array, " d"]
     """m."""

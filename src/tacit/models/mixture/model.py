@@ -1,7 +1,7 @@
 """``p(x) = Σ_k π_k ∏_g p_g(x_g|k)``: a mixture over groups of columns, as an immutable pytree."""
 
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
@@ -13,6 +13,7 @@ from tacit.models.components.base import Component
 from tacit.models.components.steps import Step
 from tacit.models.mixture.ragged import present, sums_of_present
 from tacit.models.mixture.rules import Draws, PosteriorRule, Rule
+from tacit.spaces import Spaces
 
 
 class MixtureStep(Pytree):
@@ -56,6 +57,8 @@ class MixtureModel(Pytree):
 
     ``concentration`` is the parameter α of a Dirichlet prior on the weights, whose mode uses α − 1 (1: none).
     """
+
+    spaces: ClassVar[Spaces] = {"log_weights": "log shares", "concentration": "positive"}
 
     log_weights: Float[Array, " components"]
     groups: tuple[Component, ...]

@@ -17,6 +17,7 @@ from tacit.arrays import Pytree, chosen, special, xp
 from tacit.compute import Array
 from tacit.families.dirichlet import Dirichlet
 from tacit.families.numeric import log_beta
+from tacit.spaces import Spaces
 
 
 class WeightPosterior(Pytree):
@@ -63,6 +64,8 @@ class WeightPosterior(Pytree):
 class DirichletWeights(WeightPosterior):
     """``q(π) = Dirichlet(α + n)``; a concentration of 0 marks padding."""
 
+    spaces: ClassVar[Spaces] = {"concentrations": "positive", "prior": "positive"}
+
     ordered = False
 
     concentrations: Float[Array, " components"]
@@ -104,6 +107,8 @@ class DirichletWeights(WeightPosterior):
 
 class StickWeights(WeightPosterior):
     """``q(v_k) = Beta(1 + n_k, γ + n_{k+1} + … + n_K)``; heavier components come first, which raises the bound."""
+
+    spaces: ClassVar[Spaces] = {"ones": "positive", "rest": "positive", "prior": "positive"}
 
     ordered = True
 

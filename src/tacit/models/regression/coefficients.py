@@ -1,6 +1,6 @@
 """The Gaussian posterior of regression coefficients, and its Gaussian prior."""
 
-from typing import Self
+from typing import ClassVar, Self
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from tacit.compute import LOG_2PI, Array
+from tacit.spaces import Spaces
 
 
 def design(rows: Float[Array, "rows dims"], intercept: bool) -> Float[Array, "rows columns"]:
@@ -17,6 +18,8 @@ def design(rows: Float[Array, "rows dims"], intercept: bool) -> Float[Array, "ro
 
 class CoefficientPrior(eqx.Module):
     """Independent ``N(0, scale²)`` for every coefficient of a column, ``N(0, intercept_scale²)`` for the intercept."""
+
+    spaces: ClassVar[Spaces] = {"scale": "positive", "intercept_scale": "positive"}
 
     scale: Float[Array, ""]
     intercept_scale: Float[Array, ""]
@@ -53,6 +56,8 @@ class Coefficients(eqx.Module):
     Logistic regression of two classes has one unit, the log-odds; that of K classes has K − 1. Mean field holds
     variances only.
     """
+
+    spaces: ClassVar[Spaces] = {"variance": "not negative", "covariance": "joint covariance"}
 
     mean: Float[Array, "units columns"]
     variance: Float[Array, "units columns"]

@@ -7,7 +7,7 @@
 
 import math
 from functools import partial
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
@@ -21,6 +21,7 @@ from tacit.inference.closed_form import Sums
 from tacit.inference.loop import on_host
 from tacit.models.regression.coefficients import CoefficientPrior, Coefficients, design
 from tacit.models.regression.logistic import SCALES, highest
+from tacit.spaces import Spaces
 
 
 class Gram(NamedTuple):
@@ -53,6 +54,8 @@ class NoisePrior(NamedTuple):
 
 class LinearRegression(eqx.Module):
     """The posterior: ``v ~ t(mean, covariance; dof)`` and ``y|x ~ t(φᵀ mean, noise + φᵀ covariance φ; noise_dof)``."""
+
+    spaces: ClassVar[Spaces] = {"dof": "any", "noise": "positive", "noise_dof": "any"}
 
     coefficients: Coefficients
     """Location and the square of the scale: the covariance itself where ``dof`` is infinite."""

@@ -14,7 +14,7 @@ the likelihood rises: it never falls.
 What is told of fitted topics, and the local step for new documents, on the host: nothing has to be compiled.
 """
 
-from typing import NamedTuple, Self
+from typing import ClassVar, NamedTuple, Self
 
 import equinox as eqx
 import jax
@@ -27,6 +27,7 @@ from scipy.special import gammaln, psi
 from tacit.compute import Array
 from tacit.models.topics.gammas import digamma, log_gamma, ordered_sum
 from tacit.models.topics.local import DocumentSchedule, DocumentStep, Statistics
+from tacit.spaces import Spaces
 
 STEPS = 30
 HALVINGS = 12
@@ -101,6 +102,13 @@ def newton(
 
 class TopicModel(eqx.Module):
     """What is known of K topics: ``q(β_k) = Dir(λ_k)``, and the priors."""
+
+    spaces: ClassVar[Spaces] = {
+        "concentrations": "positive",
+        "document_prior": "positive",
+        "word_prior": "positive",
+        "seeds": "any",
+    }
 
     concentrations: Float[Array, "words topics"]
     """λ, a column a topic."""

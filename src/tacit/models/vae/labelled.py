@@ -72,6 +72,18 @@ class Labelled(Objective):
         return Labelled(self.inner.bound(), 0.0)
 
 
+def classes_rehearsed(model: LabelledLatent, event: tuple[int, ...]) -> str | None:
+    """What fails on the way of rows through the classifier; None if nothing does. Nothing is computed."""
+    try:
+        found = eqx.filter_eval_shape(
+            lambda x: model.log_posterior(RowBatch(x)), jax.ShapeDtypeStruct((2, *event), jnp.float32)
+        )
+    except (ValueError, TypeError, IndexError) as error:
+        return f"its classifier does not fit the rows ({' '.join(str(error).split())[:160]})"
+    wanted = (2, model.logits.shape[0])
+    return None if found.shape == wanted else f"its classifier tells {found.shape[1:]} of {wanted[1]} classes"
+
+
 @compiled
 def class_log_probs(model: LabelledLatent, rows: RowBatch) -> Float[Array, "rows classes"]:
     """``log q(y|x)``."""

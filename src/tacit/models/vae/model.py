@@ -7,6 +7,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Float, Int, PRNGKeyArray, UInt32
 
 from tacit.compute import Array, as_key, compiled
@@ -100,6 +101,32 @@ def _over(network: Callable, x: Array, given: Array | None) -> Array:
     if isinstance(network, ConvEncoder) and network.conditional:
         return jax.vmap(network)(x, given)
     return jax.vmap(lambda row, condition: network(jnp.concatenate([row.reshape(-1), condition])))(x, given)
+
+
+def rehearsed(model: DeepLatent, event: tuple[int, ...], conditions: int) -> str | None:
+    """What fails on the way of rows through encoder, posterior, decoder, likelihood and prior; None if nothing does.
+
+    Only shapes go that way: nothing is computed or compiled.
+
+    Args:
+        model: whose arrays may have any shapes.
+        event: the shape of a row.
+        conditions: numbers that a row is given.
+    """
+
+    def way(x: Array, given: Array | None, key: Array) -> Array:
+        rows = RowBatch(x, given)
+        density = model.posterior(rows)
+        latent, _ = density.moved(density.noise(key, 1, shared=True))
+        return model.log_likelihood(rows, latent) + model.log_prior(rows, latent)
+
+    x = jax.ShapeDtypeStruct((2, *event), np.float32)
+    given = jax.ShapeDtypeStruct((2, conditions), np.float32) if conditions else None
+    try:
+        found = eqx.filter_eval_shape(way, x, given, jax.random.key(0))
+    except (ValueError, TypeError, IndexError, AttributeError, ZeroDivisionError, OverflowError) as error:
+        return f"its networks do not fit together ({' '.join(str(error).split())[:160]})"
+    return None if found.shape == (1, 2) else f"its densities have the shape {found.shape[1:]} for 2 rows"
 
 
 @compiled
