@@ -114,7 +114,7 @@ def rehearsed(model: DeepLatent, event: tuple[int, ...], conditions: int) -> str
         conditions: numbers that a row is given.
     """
 
-    def way(x: Array, given: Array | None, key: Array) -> Array:
+    def way(model: DeepLatent, x: Array, given: Array | None, key: Array) -> Array:
         rows = RowBatch(x, given)
         density = model.posterior(rows)
         latent, _ = density.moved(density.noise(key, 1, shared=True))
@@ -123,7 +123,7 @@ def rehearsed(model: DeepLatent, event: tuple[int, ...], conditions: int) -> str
     x = jax.ShapeDtypeStruct((2, *event), np.float32)
     given = jax.ShapeDtypeStruct((2, conditions), np.float32) if conditions else None
     try:
-        found = eqx.filter_eval_shape(way, x, given, jax.random.key(0))
+        found = eqx.filter_eval_shape(way, model, x, given, jax.random.key(0))
     except (ValueError, TypeError, IndexError, AttributeError, ZeroDivisionError, OverflowError) as error:
         return f"its networks do not fit together ({' '.join(str(error).split())[:160]})"
     return None if found.shape == (1, 2) else f"its densities have the shape {found.shape[1:]} for 2 rows"
