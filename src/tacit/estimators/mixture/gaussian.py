@@ -27,6 +27,10 @@ from tacit.models.mixture.fitting import Start
 from tacit.models.mixture.model import MixtureModel
 
 
+ROUNDING = float(np.finfo(np.float64).eps) ** 2
+"""The variance of the rounding of a value of size 1."""
+
+
 class Given(NamedTuple):
     """Parameters the user gave for the start, in the user's units (None: not given)."""
 
@@ -90,7 +94,7 @@ class GaussianMixture(LikelihoodMixture):
         group = GaussianComponent(
             means=np.zeros((width, dims)),
             covariances=unit,
-            noise_floor=np.asarray(self.reg_covar / np.asarray(view.scale) ** 2),
+            noise_floor=self._floor(np.asarray(view.scale)),
             fixed_means=self._mask("means", width),
             fixed_covariances=self._mask("covariances", width),
             prior=self._prior(rows, values, view) if self.objective == "map" else None,
@@ -115,6 +119,11 @@ class GaussianMixture(LikelihoodMixture):
             ),
             view,
         )
+
+    def _floor(self, scale: np.ndarray) -> np.ndarray:
+        """``reg_covar`` in the coordinates of the view; not less than the rounding of rows there, unless it is 0."""
+        floor = self.reg_covar / scale**2
+        return np.maximum(floor, ROUNDING) if self.reg_covar > 0 else floor
 
     def _mask(self, name: str, width: int) -> Any:
         """Which components' parameters stay; None where all move."""

@@ -17,6 +17,7 @@ from tacit.families.covariance import (
     maximise_variances,
     n_covariance_parameters,
 )
+from tacit.families.covariance.definite import NARROWEST
 from tacit.families.covariance.prior import GaussianPrior
 from tacit.families.log_normal import LogNormal
 from tacit.families.multivariate_normal import MultivariateNormal
@@ -189,13 +190,13 @@ class GaussianComponent(Component):
 
     def _blurred(self, seen: Array, scatter: Array) -> Array:
         """The scatter of the blurred rows: ``+ n diag(ε)``; with tiles the statistics hold it already."""
+        floor = seen * self.noise_floor[..., None, :]
         if self.diagonal:
-            return xp.maximum(scatter, 0.0) + seen * self.noise_floor[..., None, :]
-        return (
-            scatter
-            if self.form == "tiles"
-            else scatter + seen[..., :1, None] * spread(self.noise_floor)[..., None, :, :]
-        )
+            return xp.maximum(scatter, 0.0) + floor
+        if self.form != "tiles":
+            scatter = scatter + spread(floor)
+        # rounding may have taken what a component without width has
+        return scatter + spread(xp.maximum(floor - xp.diagonal(scatter, axis1=-2, axis2=-1), 0.0))
 
     def _covariances(self, scatter: Array, counts: Array) -> Array:
         step = maximise_variances if self.diagonal else maximise_covariances
@@ -278,11 +279,15 @@ class GaussianComponent(Component):
         return np.asarray(np.max((means**2 + variance) * precision_diagonal(covariances), axis=(-1, -2)))
 
     def floored(self) -> Bool[np.ndarray, "*starts components columns"] | None:
-        """Where the variance along a column, given the others, is little more than the noise floor (on the host)."""
+        """Where the variance along a column, given the others, is little more than the noise floor (on the host).
+
+        Little more than the least that `definite` leaves is no more either.
+        """
         covariances, noise_floor = np.asarray(self.covariances), np.asarray(self.noise_floor)[..., None, :]
         if self.diagonal:
             return covariances < 2.0 * noise_floor
-        return precision_diagonal(covariances) * noise_floor > 0.5
+        least = np.maximum(noise_floor, 4.0 * NARROWEST * np.diagonal(covariances, axis1=-2, axis2=-1))
+        return precision_diagonal(covariances) * least > 0.5
 
     def n_parameters(self) -> int:
         """Free parameters of means and covariances (fixed ones do not count)."""
