@@ -36,6 +36,7 @@ from .evaluation.match import match
 from .evaluation.select import Selection, select
 from .evaluation.topic_selection import TopicSelection, select_topics
 from .evaluation.topic_trace import TopicTrace
+from .evaluation.typicality import typicality
 from .evaluation.topics import (
     Representatives,
     Stability,
@@ -129,6 +130,7 @@ __all__ = [
     "topic_map",
     "topic_sizes",
     "topic_stability",
+    "typicality",
     "watch",
 ]
 
