@@ -10,6 +10,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 
 from tacit import workflow
+from tacit.data.schema import Schema
 from tacit.estimators.capabilities import (
     Assigns,
     AssignsSoftly,

@@ -14,7 +14,7 @@ from tacit.data.blocks import Standardise
 from tacit.data.dataset import ColumnMoments, Dataset
 from tacit.estimators.mixture import parameters as shapes
 from tacit.estimators.mixture.base import Layout
-from tacit.estimators.mixture.em import LikelihoodMixture
+from tacit.estimators.mixture.errors import SeesErrors
 from tacit.estimators.mixture.noise import FIRST_SHARE, beside_noise
 from tacit.estimators.mixture.starts import standardiser
 from tacit.estimators.settings import NOT_NEGATIVE, Flag, settings
@@ -41,7 +41,7 @@ class Given(NamedTuple):
 
 
 @settings
-class GaussianMixture(LikelihoodMixture):
+class GaussianMixture(SeesErrors):
     """A mixture of Gaussians, ``p(x) = Σ_k π_k N(x; μ_k, Σ_k)``, with scikit-learn's arguments and more.
 
     Rows may have missing entries (NaN): their marginal likelihood is maximised exactly, with the conditional

@@ -25,6 +25,7 @@ from tacit.families.normal import Normal
 from tacit.families.numeric import unit_columns
 from tacit.models.components.base import Component, ConditionedColumns, Picture
 from tacit.models.components.coordinates import Chart, covariance_chart, free_components, real_chart
+from tacit.models.components.errors import ErrorStep
 from tacit.models.components.gaussian_statistics import ComponentMoments, Statistics, moved, outer, precision_diagonal
 from tacit.models.components.missing import MissingStep
 from tacit.models.components.steps import (
@@ -42,8 +43,9 @@ from tacit.models.components.vectors import draw_vectors, vector_correction, vec
 INNER = {"iterations": 4}
 """Most moves of an M-step that has no closed form: it starts from the last one, and every move raises the bound."""
 
-Form = Literal["product", "whitened", "tiles"]
-"""How the E-step is computed: as matrix products, whitened (no cancellation), or tile by missing pattern."""
+Form = Literal["product", "whitened", "tiles", "errors"]
+"""How the E-step is computed: as matrix products, whitened (no cancellation), tile by missing pattern, or row by row
+where rows carry their own measurement errors (see `tacit.models.components.errors`)."""
 
 
 class GaussianComponent(Component):
@@ -110,6 +112,8 @@ class GaussianComponent(Component):
 
     def step(self, excess: Float[Array, "..."]) -> Step:
         """The E-step with an excess taken from every log-density; of observed entries, if the structure is diagonal."""
+        if self.form == "errors":
+            return ErrorStep(self.means, self.covariances, self.noise_floor, self.columns, self.diagonal)
         if self.diagonal:
             return self._diagonal_step(excess)
         if self.form == "tiles":
@@ -192,8 +196,8 @@ class GaussianComponent(Component):
         """The scatter of the blurred rows: ``+ n diag(ε)``; with tiles the statistics hold it already."""
         floor = seen * self.noise_floor[..., None, :]
         if self.diagonal:
-            return xp.maximum(scatter, 0.0) + floor
-        if self.form != "tiles":
+            return xp.maximum(scatter, floor) if self.form == "errors" else xp.maximum(scatter, 0.0) + floor
+        if self.form not in ("tiles", "errors"):
             scatter = scatter + spread(floor)
         # rounding may have taken what a component without width has
         return scatter + spread(xp.maximum(floor - xp.diagonal(scatter, axis1=-2, axis2=-1), 0.0))
@@ -229,6 +233,7 @@ class GaussianComponent(Component):
     def log_prob(self, rows: Float[Array, "rows dims"]) -> Float[Array, "*starts rows components"]:
         """Log-density of the observed columns, whitened and without noise floor; rows in tiles if incomplete."""
         form: Form = "whitened" if self.complete or self.diagonal else "tiles"
+        form = "errors" if self.form == "errors" else form
         public = dataclasses.replace(self, noise_floor=xp.zeros_like(self.noise_floor), form=form)
         return public.prepare().terms(rows)[0]
 
@@ -243,6 +248,8 @@ class GaussianComponent(Component):
         return dataclasses.replace(self, structure=structure, prior=None, fixed_means=None, fixed_covariances=None)
 
     def with_rows(self, *, complete: bool, tile: int) -> Self:
+        if self.form == "errors":
+            return self
         form = self.form
         if not self.diagonal:
             form = "whitened" if form == "tiles" and complete else form if complete else "tiles"
