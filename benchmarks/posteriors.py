@@ -38,7 +38,9 @@ def _two_modes(distance: float, weight: float = 0.5, dims: int = 1) -> Case:
     mean = distance * (2.0 * weight - 1.0)
     share = "" if weight == 0.5 else f", {weight:.0%} in one"
     of = "" if dims == 1 else f" in {dims} dimensions"
-    return Case(f"two modes at ±{distance:g}{share}{of}", log_density, dims, mean, math.sqrt(1.0 + distance**2 - mean**2))
+    return Case(
+        f"two modes at ±{distance:g}{share}{of}", log_density, dims, mean, math.sqrt(1.0 + distance**2 - mean**2)
+    )
 
 
 def _cases() -> list[Case]:

@@ -36,7 +36,6 @@ from .evaluation.match import match
 from .evaluation.select import Selection, select
 from .evaluation.topic_selection import TopicSelection, select_topics
 from .evaluation.topic_trace import TopicTrace
-from .evaluation.typicality import typicality
 from .evaluation.topics import (
     Representatives,
     Stability,
@@ -49,6 +48,7 @@ from .evaluation.topics import (
     topic_sizes,
     topic_stability,
 )
+from .evaluation.typicality import typicality
 from .inference.posterior import Posterior
 from .inference.watch import watch
 from .models.topics.completion import Completion, document_completion, document_halves

@@ -57,9 +57,9 @@ def _published(rows: np.ndarray, errors: np.ndarray, start: tuple[Any, ...], ste
         mass = q.sum(axis=0)
         weights, means = mass / len(rows), np.einsum("nk,nki->ki", q, b) / mass[:, None]
         off = b - means
-        covariances = (
-            np.einsum("nk,nki,nkj->kij", q, off, off) + np.einsum("nk,nkij->kij", q, spread)
-        ) / mass[:, None, None]
+        covariances = (np.einsum("nk,nki,nkj->kij", q, off, off) + np.einsum("nk,nkij->kij", q, spread)) / mass[
+            :, None, None
+        ]
     return weights, means, covariances
 
 

@@ -57,7 +57,7 @@ def test_gaps_have_no_share() -> None:
     model = _fitted(ROWS)
     holed = np.array([[np.nan, 170.0], [20.0, np.nan]])
     whole = model.score_samples(holed)
-    np.testing.assert_allclose(typicality(model, holed), whole + [0.0, np.log(20.0)], rtol=1e-12)
+    np.testing.assert_allclose(typicality(model, holed), whole + np.array([0.0, np.log(20.0)]), rtol=1e-12)
 
 
 def test_models_without_such_columns_are_as_they_were() -> None:

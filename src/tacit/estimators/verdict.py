@@ -191,9 +191,7 @@ def judged(
         beyond, searches = outside(evidence)
         missed = float(np.exp(beyond - np.logaddexp(beyond, evidence)))
     moments = _moments(names, draws, weights)
-    return Verdict(
-        smoothed.khat, "", raw, moments, evidence, error, ordered, agreement, stop, missed, searches, notes
-    )
+    return Verdict(smoothed.khat, "", raw, moments, evidence, error, ordered, agreement, stop, missed, searches, notes)
 
 
 def _moments(names: Sequence[str], draws: np.ndarray, weights: np.ndarray) -> Moments:

@@ -193,7 +193,9 @@ def prepare(asked: Asked, observer: Observer, began: float) -> Prepared:
     if request.resume and folders.lacks_report(asked.lock.folder):
         report = workflow.runs.write_missing(asked.lock.folder, rows)
         asked.lock.release()
-        raise AlreadyFinished(f"The fit in {asked.lock.folder} is finished. Its report was missing, and is there now: {report}")
+        raise AlreadyFinished(
+            f"The fit in {asked.lock.folder} is finished. Its report was missing, and is there now: {report}"
+        )
     seen, unseen = split(len(rows), request.holdout, request.seed, classes_of(rows))
     fitted, kept = rows.pick(seen), rows.pick(unseen)
     todo = plan(

@@ -25,9 +25,9 @@ from tacit.estimators.capabilities import (
 from tacit.estimators.settings import Estimator
 from tacit.estimators.stopping import stop_reason
 from tacit.evaluation.anomalies import odd_columns
-from tacit.evaluation.typicality import positive_columns, ratios
 from tacit.evaluation.held_out import HeldOut, of_scores
 from tacit.evaluation.measure import measure
+from tacit.evaluation.typicality import positive_columns, ratios
 from tacit.inference.closed_form import STOPPED
 from tacit.report import sentences
 from tacit.report.effects import effects

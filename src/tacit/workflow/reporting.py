@@ -200,9 +200,7 @@ def _log_density(estimator: Estimator, X: Values | pa.Table, code: Code | None) 
     return np.asarray(estimator.score_samples(X)) if can(estimator, Scores) else None
 
 
-def _typicality(
-    estimator: Estimator, X: Values | pa.Table, code: Code | None, fitted: Rows
-) -> np.ndarray | None:
+def _typicality(estimator: Estimator, X: Values | pa.Table, code: Code | None, fitted: Rows) -> np.ndarray | None:
     """What rows are ordered by: the log density, of columns that count by ratios with respect to dx/x."""
     found, chosen = _log_density(estimator, X, code), by_ratio(estimator, fitted.schema)
     return found if found is None or not chosen.any() else found + ratios(np.asarray(fitted.values), chosen).sum(axis=1)

@@ -1,4 +1,4 @@
-"""Numbers that look like a sign for "missing" (999999), or a slip: they stand far outside all others of their column."""
+"""Numbers that look like a sign for "missing" (999999), or a slip: they stand far outside all others of a column."""
 
 import re
 from collections.abc import Iterator

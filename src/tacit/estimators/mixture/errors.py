@@ -94,9 +94,7 @@ class SeesErrors(LikelihoodMixture):
         return answers.log_prob(model, _joined(rows, X_cov)).astype(rows.dtype, copy=False)
 
     @double_precision
-    def weighed_scores(
-        self, X: Any, sample_weight: Any = None, X_cov: Any = None
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def weighed_scores(self, X: Any, sample_weight: Any = None, X_cov: Any = None) -> tuple[np.ndarray, np.ndarray]:
         """``log p(x)`` of every row in nats, ``(n,)``, and the weights of the rows, ``(n,)``."""
         if X_cov is None:
             return super().weighed_scores(X, sample_weight)
@@ -159,7 +157,9 @@ def with_errors(rows: Dataset, X_cov: Any) -> tuple[Float[np.ndarray, "rows d"],
             f"X_cov must be variances of the errors, {(number, dims)}, or their matrices, {(number, dims, dims)}; "
             f"got shape {given.shape}"
         )
-    full = given if given.ndim == 3 else given[:, :, None] * np.eye(dims) if np.isfinite(given).all() else _spread(given)
+    full = (
+        given if given.ndim == 3 else given[:, :, None] * np.eye(dims) if np.isfinite(given).all() else _spread(given)
+    )
     variances = np.diagonal(full, axis1=1, axis2=2)
     values[np.isposinf(variances)] = np.nan
     seen = ~np.isnan(values)

@@ -27,7 +27,6 @@ from tacit.models.components.gaussian import GaussianComponent
 from tacit.models.mixture.fitting import Start
 from tacit.models.mixture.model import MixtureModel
 
-
 ROUNDING = float(np.finfo(np.float64).eps) ** 2
 """The variance of the rounding of a value of size 1."""
 
@@ -170,7 +169,9 @@ class GaussianMixture(SeesErrors):
         known = ("shrinkage", "mean", "scale", "dof", "concentration")
         named = dict(self.priors) if isinstance(self.priors, Mapping) else {}
         if not isinstance(self.priors, Mapping) and self.priors not in (None, "default"):
-            raise ValueError(f"priors={self.priors!r} does not exist; it may be 'default' or a mapping of some of {known}")
+            raise ValueError(
+                f"priors={self.priors!r} does not exist; it may be 'default' or a mapping of some of {known}"
+            )
         if set(named) - set(known):
             raise ValueError(f"priors has {sorted(set(named) - set(known))}; it may have {', '.join(known)}")
         if not 0.0 <= float(named.get("shrinkage", 0.0)) < np.inf:

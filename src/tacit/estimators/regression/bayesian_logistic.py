@@ -190,7 +190,9 @@ class BayesianLogisticRegression(PredictsClasses, ClassifierMixin, BayesianRegre
         """A sentence where a class is told from the others without a mistake; of the rows of a sample, if many."""
         some = table.some(SEPARATION_ROWS, np.random.default_rng(0))
         seen = some.weights > 0
-        found = separating(np.asarray(some.rows.rows(), np.float64)[seen], some.target[seen].astype(int), self.classes_.size)
+        found = separating(
+            np.asarray(some.rows.rows(), np.float64)[seen], some.target[seen].astype(int), self.classes_.size
+        )
         if found is None:
             return ()
         which, columns = found
