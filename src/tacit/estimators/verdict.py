@@ -103,8 +103,8 @@ class Verdict:
             return f"k̂ = {self.khat:.2f}: where it has draws, the approximation is close to the posterior."
         if self.khat < RELIABLE:
             return (
-                f"k̂ = {self.khat:.2f}: where it has draws, the approximation can be mended; take the corrected means and "
-                "standard deviations."
+                f"k̂ = {self.khat:.2f}: where it has draws, the approximation can be mended; take the corrected means "
+                "and standard deviations."
             )
         return (
             f"k̂ = {self.khat:.2f}, above {RELIABLE}: the approximation misses part of the posterior, and its intervals "

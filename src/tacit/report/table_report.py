@@ -98,8 +98,8 @@ def _rows(
     if by_ratio:
         names = ", ".join(by_ratio[:5]) + (f" and {len(by_ratio) - 5} more" if len(by_ratio) > 5 else "")
         how += (
-            f" Of columns above 0 ({names}) ratios count, so that neither units nor values near 0 decide: their density "
-            "is one with respect to dx/x."
+            f" Of columns above 0 ({names}) ratios count, so that neither units nor values near 0 decide: their "
+            "density is one with respect to dx/x."
         )
     return anomaly_section(rows, log_density, groups, reasons, how)
 

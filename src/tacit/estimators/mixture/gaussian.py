@@ -176,7 +176,8 @@ class GaussianMixture(SeesErrors):
             raise ValueError(f"priors has {sorted(set(named) - set(known))}; it may have {', '.join(known)}")
         if not 0.0 <= float(named.get("shrinkage", 0.0)) < np.inf:
             raise ValueError(
-                f"priors['shrinkage']={named['shrinkage']!r} must be a number of rows: 0 (a flat prior of the means) or more"
+                f"priors['shrinkage']={named['shrinkage']!r} must be a number of rows: 0 (a flat prior of the "
+                "means) or more"
             )
         if not 0.0 < float(named.get("concentration", 1.0)) < np.inf:
             raise ValueError(f"priors['concentration']={named['concentration']!r} must be above 0")

@@ -25,7 +25,10 @@ def error_columns(dims: int) -> tuple[int, ...]:
 
 
 class ErrorStep(Step):
-    """A Gaussian vector seen with errors; rows hold x, then the upper triangle of S_n. Statistics are about the means."""
+    """A Gaussian vector seen with errors; rows hold x, then the upper triangle of S_n.
+
+    Statistics are about the means.
+    """
 
     means: Float[Array, "*starts components d"]
     covariances: Float[Array, "..."]
