@@ -142,8 +142,7 @@ def infer(
 ) -> Inferred:
     """The posterior of a model's parameters by black-box variational inference (Ranganath et al. 2014; ADVI, 2017).
 
-    Raises ``F(q) = E_q[log p(x, θ) − log q(θ)]`` over guides q in unconstrained coordinates, from modes of the
-    log-joint, until the bound no longer rises beyond its noise.
+    Raises ``F(q) = E_q[log p(x, θ) − log q(θ)]`` over guides q, from modes, until it rises no more beyond its noise.
 
     Args:
         log_joint: ``(parameters, data) → log p(x, θ)`` in nats, written in `jax.numpy`; or ``→ (log p(θ), log p(x_n|θ)
@@ -183,9 +182,8 @@ def infer(
     batch = batch_size or (problem.number if problem.number <= SMALL else BATCH_ROWS)
     config = _course(objective, problem.number, min(batch, problem.number), learning_rate, max_steps)
     number = min(n_draws, max(CELLS // problem.number, LEAST_DRAWS))
-    searched = not estimator.startswith("score-function")
-    runs = _runs(problem, guide, config, number, random_state, restarts)
-    return _told(problem, runs, random_state if searched else None)
+    seed = None if estimator.startswith("score-function") else random_state
+    return _told(problem, _runs(problem, guide, config, number, random_state, restarts), seed)
 
 
 def _check(guide: Any, estimator: Any, samples: int, restarts: int, n_draws: int, rate: float, steps: int) -> None:

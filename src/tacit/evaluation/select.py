@@ -83,8 +83,7 @@ def select(
     scaled columns, and one by the likelihood of Gaussians, as mclust's), the others k-means'. Half as many are what the
     best candidates of other structures and as many components say of the rows. (With ``effort="thorough"`` both halves
     together are ``n_init``; with one structure there are none of others.) Candidates race: see ``effort``. Fits that
-    rest on their floor are listed and not chosen, but that of one component where all do. Ctrl-C ends the search with
-    what has been fitted so far.
+    rest on their floor are listed and not chosen (but where all do). Ctrl-C ends the search with what there is by then.
 
     Other models that have a number of components (clusters, dimensions of a code, topics) are fitted with each of them
     from one seed, and the best once more to all rows. Rows to fit are taken as they are, and there are no structures.
