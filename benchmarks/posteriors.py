@@ -7,7 +7,7 @@ the verdict calls the approximation reliable. What counts is that no wrong answe
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -82,9 +82,8 @@ def _log_joint(case: Case) -> Callable[[Any, Any], Any]:
     return lambda parameters, _: case.log_density(parameters["x"])
 
 
-def measured(seeds: int = 2) -> list[dict[str, Any]]:
+def measured(seeds: int = 2) -> Iterator[dict[str, Any]]:
     """A line for every posterior and seed."""
-    lines = []
     for case in _cases():
         for seed in range(seeds):
             began = time.perf_counter()
@@ -95,7 +94,7 @@ def measured(seeds: int = 2) -> list[dict[str, Any]]:
             moments = verdict.corrected if verdict.reliable else verdict.raw
             mean, sd = moments["x[0]"]
             right = abs(mean - case.mean) < 0.2 * case.sd and abs(math.log(sd / case.sd)) < math.log(1.2)
-            lines.append(
+            yield (
                 {
                     "posterior": case.name,
                     "mean": mean,
@@ -109,18 +108,19 @@ def measured(seeds: int = 2) -> list[dict[str, Any]]:
                     "seconds": time.perf_counter() - began,
                 }
             )
-    return lines
 
 
 def main() -> None:
     """Print the table and the two shares."""
-    lines = measured()
+    lines = []
     print(f"{'posterior':44} {'mean':>7} {'sd':>7} {'true':>14} {'k̂':>6} {'missed':>7}  right flagged")
-    for line in lines:
+    for line in measured():
+        lines.append(line)
         true = f"{line['true_mean']:.2f} ± {line['true_sd']:.2f}"
         print(
             f"{line['posterior']:44} {line['mean']:7.2f} {line['sd']:7.2f} {true:>14} {line['khat']:6.2f} "
-            f"{line['missed']:7.1%}  {'yes' if line['right'] else 'no':5} {'yes' if line['flagged'] else 'no'}"
+            f"{line['missed']:7.1%}  {'yes' if line['right'] else 'no':5} {'yes' if line['flagged'] else 'no'}",
+            flush=True,
         )
     wrong = [line for line in lines if not line["right"]]
     right = [line for line in lines if line["right"]]
