@@ -18,7 +18,7 @@ FAMILIES = {0: "log-normal", 1: "normal"}
 
 
 def _fitted(rows: np.ndarray, families: Any = FAMILIES) -> Mixture:
-    return Mixture(1, families=families, random_state=0).fit(rows)
+    return Mixture(1, families=families, objective="mle", random_state=0).fit(rows)
 
 
 def test_it_is_the_density_of_the_logarithms() -> None:
@@ -50,7 +50,7 @@ def test_units_change_no_order_and_both_tails_are_odd(family: str) -> None:
     middle = np.exp(np.log(AMOUNT).mean())
     low, high, usual = typicality(model, np.array([[1e-6, 170.0], [1e6, 170.0], [middle, 170.0]]))
     assert max(low, high) < np.quantile(found, 0.01) < usual
-    assert usual > np.median(found)
+    assert usual - max(low, high) > 8.0
 
 
 def test_gaps_have_no_share() -> None:

@@ -66,12 +66,12 @@ def elsewhere(
     modes: list[Whitening] = []
     for place in places:
         found = _mode(joint, sample, place)
-        if found is None or not _outside(found.centre[None], centre, width)[0]:
+        if found is None or not _outside(np.asarray(found.centre)[None], centre, width)[0]:
             continue
         if all(np.abs((found.centre - other.centre) / _scales(other)).max() > 1.0 for other in modes):
             modes.append(found)
     masses = [_mass(joint, rows, number, mode, centre, width, random) for mode in modes]
-    best = modes[int(np.argmax(masses))].centre if masses and max(masses) > -np.inf else None
+    best = np.asarray(modes[int(np.argmax(masses))].centre) if masses and max(masses) > -np.inf else None
     found_there = float(logsumexp(masses)) if masses else -np.inf
     beyond = _beyond(joint, rows, number, draws, log_evidence, random)
     return Elsewhere(max(found_there, beyond), best if found_there >= beyond else None, len(places))
