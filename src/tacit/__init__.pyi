@@ -48,6 +48,7 @@ from .evaluation.topics import (
     topic_sizes,
     topic_stability,
 )
+from .evaluation.typicality import typicality
 from .inference.posterior import Posterior
 from .inference.watch import watch
 from .models.topics.completion import Completion, document_completion, document_halves
@@ -129,6 +130,7 @@ __all__ = [
     "topic_map",
     "topic_sizes",
     "topic_stability",
+    "typicality",
     "watch",
 ]
 

@@ -9,6 +9,7 @@ import functools
 import math
 import os
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -217,10 +218,21 @@ def component_bucket(components: int) -> int:
 
 
 def cache_directory() -> Path:
-    """The user's cache folder for compiled programs (``TACIT_CACHE_DIR`` or the XDG folder)."""
+    """The user's cache folder for compiled programs (``TACIT_CACHE_DIR`` or the XDG folder).
+
+    A user without a home (a number that no account has, as in a container) has one among the temporary files.
+    """
     own = os.environ.get("TACIT_CACHE_DIR")
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    base = os.environ.get("XDG_CACHE_HOME") or str(_home() / ".cache")
     return Path(own) if own else Path(base) / "tacit" / "compiled"
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:  # neither HOME nor an account says
+        number = f"-{os.getuid()}" if sys.platform != "win32" else ""
+        return Path(tempfile.gettempdir()) / f"tacit{number}"
 
 
 class _OpenScopes:

@@ -1,12 +1,14 @@
 """Files that appear under their name whole or not at all, even when the machine stops in the middle."""
 
 import contextlib
+import errno
 import functools
 import io
 import os
 import platform
 import re
 import secrets
+import shutil
 import stat
 import zlib
 from collections.abc import Iterator
@@ -37,6 +39,49 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     Raises:
         OSError: the folder is not there or cannot be written to, or the disk is full; the file is then as it was.
     """
+    with naming(path), _replacing(path) as file:
+        yield file
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let errors of the system while a file is written name it, and, where the disk is full, what is free there."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            if error.errno is not None and error.filename is None:
+                error.filename = str(path)
+            raise
+        free = _free(path)
+        left = "" if free is None else f": {_bytes(free)} free in {str(path.parent)!r}"
+        raise OSError(
+            f"{str(path)!r} could not be written, for its disk is full{left}. Make room, or write to another disk, "
+            "and try again; what was there before is as it was"
+        ) from error
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def _free(path: Path) -> int | None:
+    """What may still be written beside a file, in bytes; None where the system does not say."""
+    with contextlib.suppress(OSError):
+        return shutil.disk_usage(path.parent).free
+    return None
+
+
+def _bytes(number: float) -> str:
+    """``12 kB``."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if number < 1000 or unit == "GB":
+            break
+        number /= 1000
+    return f"{number:.3g} {unit}"
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
     before = _found(path)
     if before is not None and not _replaceable(path, before):
         with path.open("wb") as straight, _seekable(straight) as file:

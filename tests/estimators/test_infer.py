@@ -35,7 +35,8 @@ def test_a_normal_posterior_is_found_exactly_by_full_rank() -> None:
     np.testing.assert_allclose(found.posterior.mean["w"], MEAN, atol=4.0 * np.sqrt(COVARIANCE.max() / 1000))
     np.testing.assert_allclose(np.cov(found.posterior.draws["w"].T), COVARIANCE, atol=0.005)
     assert found.converged
-    assert "independent starts agree" in str(found)
+    assert "independent starts ended alike" in str(found)
+    assert "found no other mode that matters" in str(found)
     assert found.sample(7)["w"].shape == (7, 3)
     assert found.corrected().draws["w"].shape == (1000, 3)
 

@@ -22,13 +22,16 @@ def fit(request: FitRequest) -> "workflow.fitting.Outcome":
     began = time.monotonic()
     try:
         asked = read(request, TOLD)
+        prepared = workflow.fitting.prepare(asked, TOLD, began)
     except AlreadyFinished as finished:
         console.say(finished)
         raise typer.Exit(0) from None
-    prepared = workflow.fitting.prepare(asked, TOLD, began)
-    with cli.progress.watched("Fitting") as observer:
-        ended = workflow.fitting.run(prepared, observer)
-    outcome = workflow.fitting.finish(prepared, ended)
+    try:
+        with cli.progress.watched("Fitting") as observer:
+            ended = workflow.fitting.run(prepared, observer)
+        outcome = workflow.fitting.finish(prepared, ended)
+    finally:
+        asked.lock.release()
     cli.show_fit.show_choice(outcome.metrics)
     cli.show_fit.show_groups(outcome.metrics)
     _show_where(outcome)

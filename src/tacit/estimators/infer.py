@@ -18,6 +18,7 @@ from tacit.families.transformed import Reparameterised
 from tacit.inference.begin import Expansion, Whitening, begin_at, expanded, log_joints
 from tacit.inference.black_box import ESTIMATORS, BlackBox, Estimator, Guided
 from tacit.inference.closed_form import CONVERGED, STOPPED
+from tacit.inference.elsewhere import elsewhere
 from tacit.inference.guides import GUIDES, GuideName, guide_around
 from tacit.inference.importance import pareto_smooth
 from tacit.inference.posterior import Posterior
@@ -141,8 +142,7 @@ def infer(
 ) -> Inferred:
     """The posterior of a model's parameters by black-box variational inference (Ranganath et al. 2014; ADVI, 2017).
 
-    Raises ``F(q) = E_q[log p(x, θ) − log q(θ)]`` over guides q in unconstrained coordinates, from modes of the
-    log-joint, until the bound no longer rises beyond its noise.
+    Raises ``F(q) = E_q[log p(x, θ) − log q(θ)]`` over guides q, from modes, until it rises no more beyond its noise.
 
     Args:
         log_joint: ``(parameters, data) → log p(x, θ)`` in nats, written in `jax.numpy`; or ``→ (log p(θ), log p(x_n|θ)
@@ -182,7 +182,8 @@ def infer(
     batch = batch_size or (problem.number if problem.number <= SMALL else BATCH_ROWS)
     config = _course(objective, problem.number, min(batch, problem.number), learning_rate, max_steps)
     number = min(n_draws, max(CELLS // problem.number, LEAST_DRAWS))
-    return _told(problem, _runs(problem, guide, config, number, random_state, restarts))
+    seed = None if estimator.startswith("score-function") else random_state
+    return _told(problem, _runs(problem, guide, config, number, random_state, restarts), seed)
 
 
 def _check(guide: Any, estimator: Any, samples: int, restarts: int, n_draws: int, rate: float, steps: int) -> None:
@@ -251,8 +252,7 @@ def _begun(
     picked = np.arange(problem.number)
     if problem.number > SEARCH_ROWS:
         picked = np.sort(random.choice(problem.number, SEARCH_ROWS, replace=False))
-    rows = jax.tree.map(lambda leaf: leaf[picked], problem.rows)
-    weights = np.full(picked.size, problem.number / picked.size)
+    rows, weights = _some_rows(problem, picked)
     seed = int(random.integers(2**31))
     objective = config.objective
     gradient = not (isinstance(objective, BlackBox) and objective.estimator.startswith("score-function"))
@@ -269,6 +269,29 @@ def _begun(
     if config.batch_size >= problem.number or not found.mode:
         return found.whitening, None
     return found.whitening, expanded(problem.joint, found.whitening, problem.rows, problem.number)
+
+
+def _some_rows(problem: Problem, picked: np.ndarray) -> tuple[PyTree, np.ndarray]:
+    """Some rows, with weights that scale them up to all."""
+    rows = jax.tree.map(lambda leaf: leaf[picked], problem.rows)
+    return rows, np.full(picked.size, problem.number / picked.size)
+
+
+@double_precision
+def _outside(problem: Problem, best: _Run, seed: int, log_evidence: float) -> tuple[float, int]:
+    """The log-evidence of what lies where a fit has no draws, and how many searches say so."""
+    picked = np.linspace(0, problem.number - 1, min(problem.number, SEARCH_ROWS)).astype(int)
+    found = elsewhere(
+        problem.joint,
+        problem.rows,
+        problem.number,
+        _some_rows(problem, picked),
+        best.draws,
+        problem.start,
+        log_evidence,
+        seed,
+    )
+    return found.log_evidence, found.searches
 
 
 @single_precision
@@ -312,7 +335,8 @@ def _own(problem: Problem, coordinates: np.ndarray) -> dict[str, np.ndarray]:
     return {name: np.asarray(value) for name, value in _mapped(problem.outputs, coordinates).items()}
 
 
-def _told(problem: Problem, runs: list[_Run]) -> Inferred:
+def _told(problem: Problem, runs: list[_Run], seed: int | None) -> Inferred:
+    """The result; with a ``seed`` mass that the best fit does not reach is sought."""
     best = runs[0]
     draws = _own(problem, best.draws)
     agreement = None
@@ -331,6 +355,7 @@ def _told(problem: Problem, runs: list[_Run]) -> Inferred:
         bounds=[run.elbo for run in runs],
         agreement=agreement,
         stop=because(ended, converged=SETTLED, limit="max_steps") + (UNSETTLED if ended == STOPPED else ""),
+        outside=None if seed is None else partial(_outside, problem, best, seed),
     )
 
     def sampler(number: int, seed: int) -> dict[str, np.ndarray]:

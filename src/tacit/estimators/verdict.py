@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float
@@ -14,6 +14,8 @@ MOST_PARAMETERS = 200
 GOOD = 0.5
 CLOSE = 0.2
 """Posterior standard deviations within which two restarts found the same."""
+MISSED = 0.02
+"""The share of the posterior outside an approximation that matters."""
 APART = 1.0
 """Nats between the bounds of two restarts that matter."""
 SHIFT = 0.2
@@ -38,6 +40,10 @@ class Verdict:
         agreement: the largest difference of posterior means between the two best restarts, in posterior
             standard deviations, or None.
         stop: why the fit ended, as what follows "because".
+        missed: the share of the posterior found where the approximation has no draws, by searches for other modes and
+            a wider proposal; None where nobody looked.
+        searches: how many places the searches began at.
+        notes: sentences about the data that matter for the posterior.
     """
 
     khat: float | None
@@ -49,26 +55,56 @@ class Verdict:
     bounds: tuple[float, ...]
     agreement: float | None
     stop: str
+    missed: float | None = None
+    searches: int = 0
+    notes: tuple[str, ...] = ()
 
     @property
     def reliable(self) -> bool | None:
-        """Whether k̂ is below 0.7; None where there is none."""
+        """Whether k̂ is below 0.7 and nothing that matters was found elsewhere; None where there is no k̂."""
+        if self.missed is not None and self.missed > MISSED:
+            return False
         return None if self.khat is None else self.khat < RELIABLE
 
     def words(self) -> tuple[str, ...]:
         """What it comes to, in plain sentences."""
         return tuple(
-            part for part in (self._about_q(), self._about_moments(), self._about_restarts(), self._end()) if part
+            part
+            for part in (
+                *self.notes,
+                self._about_elsewhere(),
+                self._about_q(),
+                self._about_moments(),
+                self._about_restarts(),
+                self._about_searches(),
+                self._end(),
+            )
+            if part
         )
+
+    def _about_elsewhere(self) -> str:
+        if self.missed is None or self.missed <= MISSED:
+            return ""
+        return (
+            f"Not usable as it is: about {self.missed:.0%} of the posterior was found where the approximation has no "
+            "draws, in another mode or a long tail. Means and standard deviations are those of the rest alone. Take a "
+            "sampler that reaches all of it, or write the model so that it has one mode."
+        )
+
+    def _about_searches(self) -> str:
+        if self.missed is None or self.missed > MISSED:
+            return ""
+        return f"Searches from {self.searches} places far from it found no other mode that matters; there may be one."
 
     def _about_q(self) -> str:
         if self.khat is None:
             return f"k̂: n/a ({self.why_not})." if self.why_not else ""
         if self.khat < GOOD:
-            return f"k̂ = {self.khat:.2f}: the approximation is close to the posterior."
+            return f"k̂ = {self.khat:.2f}: where it has draws, the approximation is close to the posterior."
         if self.khat < RELIABLE:
             return (
-                f"k̂ = {self.khat:.2f}: the approximation is usable; take the corrected means and standard deviations."
+                f"k̂ = {self.khat:.2f}: where it has draws, the approximation can be mended; take the corrected means "
+                "and standard deviations."
             )
         return (
             f"k̂ = {self.khat:.2f}, above {RELIABLE}: the approximation misses part of the posterior, and its intervals "
@@ -102,7 +138,8 @@ class Verdict:
         gap = self.bounds[0] - self.bounds[1]
         near = self.agreement is None or self.agreement < CLOSE
         if gap < APART and near:
-            return f"{len(self.bounds)} independent starts agree (bounds within {gap:.2g} nats)."
+            word = "agree" if self.missed is None else "ended alike"
+            return f"{len(self.bounds)} independent starts {word} (bounds within {gap:.2g} nats)."
         means = "" if self.agreement is None else f" and means {self.agreement:.2g} standard deviations apart"
         return (
             f"Independent starts ended {gap:.3g} nats apart{means}: the best is kept, and more may find a better one."
@@ -124,6 +161,8 @@ def judged(
     bounds: Sequence[float] = (),
     agreement: float | None = None,
     stop: str = "",
+    outside: Callable[[float], tuple[float, int]] | None = None,
+    notes: tuple[str, ...] = (),
 ) -> Verdict:
     """The verdict on a fit.
 
@@ -135,17 +174,24 @@ def judged(
         bounds: of independent restarts, in nats.
         agreement: the largest difference of posterior means of the two best restarts, in posterior standard deviations.
         stop: why the fit ended, as what follows "because".
+        outside: given the log-evidence, that of what lies outside the approximation, and how many searches say so.
+        notes: sentences about the data that matter for the posterior.
     """
     raw = {} if draws is None else _moments(names, draws, np.full(len(draws), 1.0 / len(draws)))
     ordered = tuple(float(bound) for bound in sorted(bounds, reverse=True))
     if log_ratios is not None and draws is not None and draws.shape[1] > MOST_PARAMETERS:
         log_ratios, why_not = None, f"{draws.shape[1]:,} parameters: it says nothing beyond about {MOST_PARAMETERS}"
     if log_ratios is None or draws is None:
-        return Verdict(None, why_not, raw, {}, None, None, ordered, agreement, stop)
+        return Verdict(None, why_not, raw, {}, None, None, ordered, agreement, stop, notes=notes)
     smoothed = pareto_smooth(log_ratios)
     weights = np.exp(smoothed.log_weights)
     evidence, error = _evidence(np.asarray(log_ratios, np.float64))
-    return Verdict(smoothed.khat, "", raw, _moments(names, draws, weights), evidence, error, ordered, agreement, stop)
+    missed, searches = None, 0
+    if outside is not None:
+        beyond, searches = outside(evidence)
+        missed = float(np.exp(beyond - np.logaddexp(beyond, evidence)))
+    moments = _moments(names, draws, weights)
+    return Verdict(smoothed.khat, "", raw, moments, evidence, error, ordered, agreement, stop, missed, searches, notes)
 
 
 def _moments(names: Sequence[str], draws: np.ndarray, weights: np.ndarray) -> Moments:

@@ -35,7 +35,8 @@ class Selection:
     """The chosen fit and all that it was chosen from.
 
     Attributes:
-        best: the fitted estimator with the largest criterion of those that do not rest on their floor.
+        best: the fitted estimator with the largest criterion of those that do not rest on their floor (where all do,
+            the likeliest of one component, which warns).
         table: a data frame, a row per candidate (of Bayesian mixtures n_components_used and bound stand in place of
             likelihood and criteria): n_components, covariance, log_likelihood, n_parameters, bic, icl, aic, held_out
             (nats a row; null unless asked for), converged, at_floor, outpaced (left on the way, because it could no
@@ -59,7 +60,7 @@ class Selection:
             self.table.column("covariance").to_pylist(),
             values,
             at_floor=floored,
-            chosen=int(np.nanargmax(np.where(floored, np.nan, values))),
+            chosen=None if np.isnan(sound := np.where(floored, np.nan, values)).all() else int(np.nanargmax(sound)),
             name=self.criterion.upper() if len(self.criterion) == 3 else self.criterion,
         )
 
@@ -83,8 +84,7 @@ def select(
     scaled columns, and one by the likelihood of Gaussians, as mclust's), the others k-means'. Half as many are what the
     best candidates of other structures and as many components say of the rows. (With ``effort="thorough"`` both halves
     together are ``n_init``; with one structure there are none of others.) Candidates race: see ``effort``. Fits that
-    rest on their floor are listed and never chosen. Ctrl-C ends the search with what has been fitted
-    so far.
+    rest on their floor are listed and not chosen (but where all do). Ctrl-C ends the search with what there is by then.
 
     Other models that have a number of components (clusters, dimensions of a code, topics) are fitted with each of them
     from one seed, and the best once more to all rows. Rows to fit are taken as they are, and there are no structures.
@@ -108,7 +108,8 @@ def select(
         random_state: seed.
 
     Raises:
-        ValueError: no candidate, or each rests on its floor or has failed; a model without a number of components.
+        ValueError: no candidate, or each rests on its floor (and none has one component) or has failed; a model without
+            a number of components.
     """
     numbers = _numbers(components)
     if estimator is not None and not isinstance(estimator, LikelihoodMixture | VariationalMixture):
@@ -202,17 +203,37 @@ def _by_bound(
 
 
 def _choose(candidates: list[race.FittedCandidate], criterion: str) -> Selection:
-    """The candidate of the largest criterion that does not rest on its floor, fitted, beside the table of all."""
+    """The candidate of the largest criterion that does not rest on its floor, fitted, beside the table of all.
+
+    Where all rest on it, one component among them, the rows lie in a plane: the floor is then what makes a density of
+    them. The likeliest fit of one component is taken, and warns.
+    """
     column = criterion.replace("-", "_")
+    table = pa.Table.from_pylist([c.row for c in candidates])
     values = [np.nan if c.row["at_floor"] or c.row[column] is None else c.row[column] for c in candidates]
     if np.isnan(values).all():
-        raise ValueError(
-            "no candidate is sound: all rest on the floor of their variances or failed; try fewer components"
-        )
+        best = _at_floor(candidates).unfitted()
+        best.fit_read(candidates[0].search.rows)
+        return Selection(best, table, criterion)
     chosen = candidates[int(np.nanargmax(values))]
     best = chosen.unfitted()
     best.keep(chosen.search, chosen.fit)
-    return Selection(best, pa.Table.from_pylist([c.row for c in candidates]), criterion)
+    return Selection(best, table, criterion)
+
+
+def _at_floor(candidates: list[race.FittedCandidate]) -> race.FittedCandidate:
+    """Of fits that all rest on their floor, the likeliest of one component."""
+    found = []
+    for candidate in candidates:
+        row = candidate.row
+        value = row["log_likelihood_so_far"] if row["log_likelihood"] is None else row["log_likelihood"]
+        if row["n_components"] == 1 and value is not None and np.isfinite(value):
+            found.append((value, candidate))
+    if not found:
+        raise ValueError(
+            "no candidate is sound: all rest on the floor of their variances or failed; try fewer components"
+        )
+    return max(found, key=lambda each: each[0])[1]
 
 
 def _structures(base: LikelihoodMixture, covariance: str | Sequence[str] | None, dims: int) -> list[str | None]:

@@ -199,7 +199,11 @@ class _Target:
     def loss(self, u: np.ndarray) -> tuple[float, np.ndarray]:
         value, slope = self.value_and_slope(u)
         # the line search steps back from where there is no value
-        return (-float(value), -slope) if np.isfinite(value) and np.isfinite(slope).all() else (1e300, 0.0 * slope)
+        return (
+            (-float(value), -slope)
+            if np.isfinite(value) and np.isfinite(slope).all()
+            else (1e300, np.zeros_like(slope))
+        )
 
     def curved(self, mode: np.ndarray, *, dense: bool) -> Whitening | None:
         """Whitening by the negative Hessian at a mode, where it is positive definite."""

@@ -34,6 +34,7 @@ def table_report(
     snapshots: Snapshots | None = None,
     candidates: Candidates | None = None,
     log_density: Float[Array, " rows"] | None = None,
+    by_ratio: Sequence[str] = (),
     reasons: Mapping[int, str] = MappingProxyType({}),
     samples: Float[np.ndarray, "draws columns"] | None = None,
     code: Code | None = None,
@@ -50,6 +51,7 @@ def table_report(
         snapshots: How they formed.
         candidates: What the model was chosen from.
         log_density: Log density of each row, in nats.
+        by_ratio: Columns above 0 in which that is a density of ratios, with respect to dx/x.
         reasons: By row, why it is odd; else worked out from its group's means and spreads.
         samples: Rows drawn from the model.
         code: What a deep model says of each row.
@@ -64,7 +66,7 @@ def table_report(
     sections = those_there(
         None if rows is None or groups is None else group_section(rows, groups),
         code_section(code, "row"),
-        None if rows is None or log_density is None else _rows(rows, log_density, groups, reasons, code),
+        None if rows is None or log_density is None else _rows(rows, log_density, groups, reasons, code, by_ratio),
         section("fit", "Fit", "How well it fits", *told),
         *closing(
             fit,
@@ -90,8 +92,15 @@ def _rows(
     groups: Groups | None,
     reasons: Mapping[int, str],
     code: Code | None,
+    by_ratio: Sequence[str],
 ) -> Section | None:
     how = "" if code is None else deep_sentences.scored(np.asarray(log_density))
+    if by_ratio:
+        names = ", ".join(by_ratio[:5]) + (f" and {len(by_ratio) - 5} more" if len(by_ratio) > 5 else "")
+        how += (
+            f" Of columns above 0 ({names}) ratios count, so that neither units nor values near 0 decide: their "
+            "density is one with respect to dx/x."
+        )
     return anomaly_section(rows, log_density, groups, reasons, how)
 
 

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tacit.files import write_atomically
+from tacit.files import naming, write_atomically
 from tacit.inference.watch import Progress
 
 try:
@@ -45,7 +45,7 @@ class CsvLog:
         if self._last is None or progress.iteration < self._last or list(line) != self._names:
             self._begin(line, progress)
         self._last = progress.iteration
-        with self.path.open("a", newline="", encoding="utf-8") as file:
+        with naming(self.path), self.path.open("a", newline="", encoding="utf-8") as file:
             csv.DictWriter(file, line).writerow(line)
 
     def _begin(self, line: dict[str, Any], progress: Progress) -> None:

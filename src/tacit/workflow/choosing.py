@@ -29,6 +29,9 @@ GROUPS = tuple(range(1, 10))
 """The numbers of groups that are tried where none is set."""
 CHOICE_ROWS = 20_000
 """More rows than this are not needed to choose: a sample decides, and the choice is fitted to all rows."""
+RELATED = ("VVI", "EEE")
+"""The structures that are tried of the continuous columns of a mixed table: unrelated within a group, or related alike
+in all groups; --set covariance=all tries the others too."""
 STARTS = 6
 DEFAULTS = {"tol": 1e-5, "max_iter": 500}
 """In place of scikit-learn's, which stop early."""
@@ -308,8 +311,11 @@ def _structures(
     """The structures to try: those given, or all fourteen for a model that has nothing but numbers."""
     if schema is None or "covariance_type" not in registry.settings(name):
         return (None,)
-    if given is None and (can(estimator, ReadsKinds) or not all_of_them):
+    if given is None and not all_of_them:
         return (None,)
+    if given is None and can(estimator, ReadsKinds):
+        related = sum(kind == "continuous" for kind in schema.kinds) > 1 and estimator.families == "auto"
+        return RELATED if related else (None,)
     wanted = [s for s in STRUCTURES if len(s) == 3] if given in (None, "all") else given
     wanted = wanted if isinstance(wanted, list) else [wanted]
     dims = sum(kind == "continuous" for kind in schema.kinds) if can(estimator, ReadsKinds) else len(schema)

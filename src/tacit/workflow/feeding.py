@@ -44,10 +44,23 @@ def check_kinds(name: str, estimator: Estimator, values: Values, schema: Schema 
     if levelled and not can(estimator, ReadsKinds):
         raise RequestError(
             f"{name} takes numbers only, and {listed(levelled)} {'has' if len(levelled) == 1 else 'have'} levels. "
-            f"Use --model mixture, or leave them out: --kind {levelled[0]}=drop."
+            f"{_as_numbers(schema, levelled)}Use --model mixture, or leave them out: --kind {levelled[0]}=drop."
         )
     if sparse.issparse(values) and not _takes_sparse(estimator):
         raise RequestError(f"{name} does not take the counts of a purchase log; use --model poisson-mixture.")
+
+
+def _as_numbers(schema: Schema, levelled: list[str]) -> str:
+    """What to say of columns whose levels are numbers."""
+    numeric = [
+        column.name
+        for column in schema.columns
+        if column.name in levelled and column.levels and not any(isinstance(level, str) for level in column.levels)
+    ]
+    if not numeric:
+        return ""
+    options = " ".join(f"--kind {name}=continuous" for name in numeric[:3]) + (" …" if len(numeric) > 3 else "")
+    return f"Few different numbers were read as levels; {options} reads them as numbers. "
 
 
 def settle_families(estimator: Estimator, values: Values, schema: Schema | None) -> None:

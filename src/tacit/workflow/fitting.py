@@ -27,6 +27,7 @@ from tacit.storage.logs import CsvLog
 from tacit.storage.run import REPORT, TRACE, RunFolder
 from tacit.workflow import folders
 from tacit.workflow.choosing import Chosen, Plan, choose, plan
+from tacit.workflow.errors import AlreadyFinished
 from tacit.workflow.events import SILENT, Observer, RowsSplit
 from tacit.workflow.judging import Judgement, TopicCurves, empty_groups, judge
 from tacit.workflow.reporting import write_report
@@ -173,7 +174,8 @@ def fit(request: FitRequest, observer: Observer = SILENT) -> Outcome:
     """Read, choose, fit, judge and write.
 
     Raises:
-        KeyboardInterrupt: it was stopped before there was anything to keep.
+        KeyboardInterrupt: it was stopped before there was anything to keep, or while it was judged and written.
+        AlreadyFinished: the run to go on with is finished.
         ValueError: what is wrong with the rows or a setting; and whatever `tacit.workflow.requests.read` raises.
     """
     began = time.monotonic()
@@ -187,8 +189,18 @@ def fit(request: FitRequest, observer: Observer = SILENT) -> Outcome:
 
 @compilation_cache()
 def prepare(asked: Asked, observer: Observer, began: float) -> Prepared:
-    """Decide what is to be fitted to which rows, and make the run folder."""
+    """Decide what is to be fitted to which rows, and make the run folder.
+
+    Raises:
+        AlreadyFinished: the run to go on with lacked nothing but its report, which it now has.
+    """
     request, rows = asked.request, asked.rows
+    if request.resume and folders.lacks_report(asked.lock.folder):
+        report = workflow.runs.write_missing(asked.lock.folder, rows)
+        asked.lock.release()
+        raise AlreadyFinished(
+            f"The fit in {asked.lock.folder} is finished. Its report was missing, and is there now: {report}"
+        )
     seen, unseen = split(len(rows), request.holdout, request.seed, classes_of(rows))
     fitted, kept = rows.pick(seen), rows.pick(unseen)
     todo = plan(
@@ -229,7 +241,22 @@ def run(prepared: Prepared, observer: Observer) -> Fitted:
 
 @compilation_cache()
 def finish(prepared: Prepared, ended: Fitted) -> Outcome:
-    """Judge a fit and write everything into its run folder."""
+    """Judge a fit and write everything into its run folder; the model is what makes it a finished run.
+
+    Raises:
+        KeyboardInterrupt: it was stopped before the model was written.
+    """
+    try:
+        return _finished(prepared, ended)
+    except KeyboardInterrupt:
+        if folders.finished(prepared.run.path):
+            raise
+        raise KeyboardInterrupt(
+            "stopped by Ctrl-C while the result was judged and written. The same command with --resume goes on."
+        ) from None
+
+
+def _finished(prepared: Prepared, ended: Fitted) -> Outcome:
     request, fitted, rows = prepared.asked.request, prepared.fitted, prepared.asked.rows
     chosen, gaps = ended.chosen, gaps_said(fitted)
     said = ended.warnings if gaps is None else (gaps, *ended.warnings)
@@ -319,7 +346,7 @@ def _fingerprint(todo: Plan, fitted: Rows) -> str:
 def _write(
     run: RunFolder, config: RunConfig, estimator: Estimator, found: Judgement, told: dict[str, Any], fitted: Rows
 ) -> None:
-    """Everything into the run folder; the model comes late, for a run that has one is finished."""
+    """Everything into the run folder; the model comes last, for a run that has one is finished."""
     folders.rewrite(run, config)
     run.write_metrics(told)
     if estimator.trace_ is not None:
@@ -330,8 +357,8 @@ def _write(
         run.write_vocabulary(fitted.vocabulary)
     if fitted.target is not None:
         run.write_target(fitted.target)
-    run.write_model(estimator, schema=fitted_schema(estimator, fitted.schema))
     write_report(run.path / REPORT, estimator, fitted, told, config, found.calibration)
+    run.write_model(estimator, schema=fitted_schema(estimator, fitted.schema))
 
 
 def fitted_schema(estimator: Estimator, schema: Schema | None) -> Schema | None:

@@ -8,7 +8,7 @@ from tacit.data.errors import listed
 from tacit.files import remove_leftovers, write_atomically
 from tacit.storage.config import RunConfig
 from tacit.storage.errors import ModelFileError
-from tacit.storage.run import CONFIG, RunFolder, runs
+from tacit.storage.run import CONFIG, METRICS, REPORT, RunFolder, runs
 
 _ENDINGS = (
     ".gz",
@@ -102,9 +102,17 @@ def interrupted(run: RunFolder) -> bool:
 
 
 def finished(folder: Path) -> bool:
-    """Whether the run in a folder came to its end, so that there is nothing to go on with."""
+    """Whether the run in a folder came to its end, with all its parts, so that there is nothing to go on with."""
     run = RunFolder(folder)
-    return run.finished and not interrupted(run)
+    return run.finished and not interrupted(run) and not {METRICS, REPORT} - set(run.files())
+
+
+def lacks_report(folder: Path) -> bool:
+    """Whether the run in a folder came to its end, and has all its parts but the report."""
+    if not is_run(folder):
+        return False
+    run = RunFolder(folder)
+    return run.finished and not interrupted(run) and METRICS in run.files() and REPORT not in run.files()
 
 
 def open_run(path: Path) -> RunFolder:

@@ -10,6 +10,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 
 from tacit import workflow
+from tacit.data.schema import Schema
 from tacit.estimators.capabilities import (
     Assigns,
     AssignsSoftly,
@@ -26,6 +27,7 @@ from tacit.estimators.stopping import stop_reason
 from tacit.evaluation.anomalies import odd_columns
 from tacit.evaluation.held_out import HeldOut, of_scores
 from tacit.evaluation.measure import measure
+from tacit.evaluation.typicality import positive_columns, ratios
 from tacit.inference.closed_form import STOPPED
 from tacit.report import sentences
 from tacit.report.effects import effects
@@ -109,6 +111,8 @@ def judge(chosen: Chosen, fitted: Rows, kept: Rows, said: Iterable[str], trace: 
         found = np.asarray(estimator.score_samples(feed(estimator, kept.data, schema)), np.float64)
         score = of_scores(found, np.ones(len(kept)), len(measure(estimator)))
         calibration = {"scores": found, "rows": np.asarray(kept.numbers, np.int64)}
+        if (chosen_columns := by_ratio(estimator, schema)).any():
+            calibration["typicality"] = found + ratios(np.asarray(kept.values, np.float64), chosen_columns).sum(axis=1)
         typical = _typical(estimator, kept)
         if typical is not None:
             calibration["typical"] = typical
@@ -199,14 +203,22 @@ def _typical(estimator: Estimator, kept: Rows) -> np.ndarray | None:
     if kept.schema is None or len(kept.schema) > WIDE or sparse.issparse(kept.whole.values):
         return None
     try:
-        found = odd_columns(
-            estimator, feed(estimator, kept.pick(np.arange(min(TYPICAL_ROWS, len(kept)))).data, kept.schema)
-        )
+        some = kept.pick(np.arange(min(TYPICAL_ROWS, len(kept))))
+        found = odd_columns(estimator, feed(estimator, some.data, kept.schema))
+        found = found + ratios(np.asarray(some.values, np.float64), by_ratio(estimator, kept.schema))
     except ValueError:
         return None  # a model whose columns have no density apart
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # a column without any value
         return np.nanmedian(found, axis=0)
+
+
+def by_ratio(estimator: Estimator, schema: Schema | None) -> np.ndarray:
+    """Which columns count by ratios where rows are judged: see `tacit.evaluation.typicality`."""
+    if schema is None:
+        return np.zeros(0, bool)
+    found = positive_columns(estimator)
+    return found if found.size == len(schema) else np.zeros(len(schema), bool)
 
 
 def _warnings(estimator: Estimator, shares: np.ndarray | None, fitted: Rows, said: Iterable[str]) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from tacit.data.texts import Vocabulary
 from tacit.estimators.capabilities import Codes, HasTopics, Mixes, Samples, Scores, ScoresByDraws, can
 from tacit.estimators.settings import Estimator
 from tacit.evaluation.rows import new_rows
+from tacit.evaluation.typicality import ratios
 from tacit.report import deep, groups, predictions, topics
 from tacit.report.choice import Candidate, Candidates
 from tacit.report.deep import Code
@@ -31,7 +32,7 @@ from tacit.storage.config import RunConfig
 from tacit.storage.model_file import versions
 from tacit.workflow import summary
 from tacit.workflow.feeding import feed
-from tacit.workflow.judging import empty_groups, responsibilities
+from tacit.workflow.judging import by_ratio, empty_groups, responsibilities
 from tacit.workflow.sources import Rows
 
 SAMPLES = 500
@@ -91,7 +92,8 @@ def made(
         groups=None if share is None else _groups(estimator, told, share, shown, whole=len(columns) == fitted.columns),
         snapshots=groups.snapshots(estimator),
         candidates=_candidates(told["choice"]),
-        log_density=_log_density(estimator, X, code),
+        log_density=_typicality(estimator, X, code, fitted),
+        by_ratio=tuple(np.array(fitted.schema.names)[by_ratio(estimator, fitted.schema)].tolist()),
         samples=None if code is not None and code.point else _samples(estimator, columns),
         code=code,
         left_out=table.left_out,
@@ -196,6 +198,12 @@ def _log_density(estimator: Estimator, X: Values | pa.Table, code: Code | None) 
     if code is not None:
         return deep.log_density(estimator, X) if can(estimator, ScoresByDraws) else None
     return np.asarray(estimator.score_samples(X)) if can(estimator, Scores) else None
+
+
+def _typicality(estimator: Estimator, X: Values | pa.Table, code: Code | None, fitted: Rows) -> np.ndarray | None:
+    """What rows are ordered by: the log density, of columns that count by ratios with respect to dx/x."""
+    found, chosen = _log_density(estimator, X, code), by_ratio(estimator, fitted.schema)
+    return found if found is None or not chosen.any() else found + ratios(np.asarray(fitted.values), chosen).sum(axis=1)
 
 
 def _held_out(

@@ -10,6 +10,7 @@ from tacit.workflow import folders, texts
 from tacit.workflow.errors import AlreadyFinished, RequestError
 from tacit.workflow.events import DataRead, Observer, TargetSelected
 from tacit.workflow.settings import check_model, check_names, model_name, named, parse
+from tacit.workflow.signs import signs
 from tacit.workflow.sources import DataSource, Rows
 from tacit.workflow.targets import select_target
 
@@ -98,6 +99,8 @@ def _rows(request: FitRequest, model: str | None, settings: Mapping[str, Any], o
         else:
             named(model, settings)
     rows = source.load(corpus=texts.wanted(source.path, source.text_options, model))
+    if found := signs(rows):
+        rows = dataclasses.replace(rows, table=dataclasses.replace(rows.table, notes=(*rows.table.notes, *found)))
     observer.tell(DataRead(rows))
     if source.target is not None:
         rows = select_target(rows, source.target)

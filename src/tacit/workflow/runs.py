@@ -21,17 +21,32 @@ from tacit.workflow.targets import select_target
 def rewrite_report(path: Path, data: str | None = None, out: str | None = None) -> Path:
     """Write the report of a run again; its table is read from where it was, or from where the user says."""
     opened = Opened.at(path)
-    run = opened.run
-    config, told = run.config(), run.metrics()
+    config = opened.run.config()
     source = DataSource.from_config(dict(config.data) | ({} if data is None else {"source": data}))
     if source.path == "-" and data is None:
         raise ModelFileError(
             f"{str(path)!r} was fitted to standard input, which is gone; give the table again: tacit report {path} DATA"
         )
-    rows = _read_again(source, opened)
+    return _written(opened, _read_again(source, opened), source.path, out)
+
+
+def write_missing(path: Path, rows: Rows) -> Path:
+    """Write the report that a run lacks, of rows that were read as its fit reads them."""
+    opened = Opened.at(path)
+    if opened.schema is not None and opened.vocabulary is None:
+        if rows.schema is None or not _alike(rows.schema, opened.schema):
+            raise _changed(rows.table.source)
+        rows = dataclasses.replace(rows, schema=opened.schema, target=opened.target)
+    return _written(opened, rows, rows.table.source, None)
+
+
+def _written(opened: Opened, rows: Rows, source: str, out: str | None) -> Path:
+    """The report of a run, of all its rows."""
+    run, told = opened.run, opened.run.metrics()
+    config = run.config()
     if len(rows) != told["rows"]:
         raise ModelFileError(
-            f"{source.path} has {counted(len(rows), 'row')}, and the run was fitted to {told['rows']}: it has changed, "
+            f"{source} has {counted(len(rows), 'row')}, and the run was fitted to {told['rows']}: it has changed, "
             "or is another one. Give the one that was fitted."
         )
     fitted = fitted_rows(rows, float(config.data.get("holdout", 0.0)), int(config.seed or 0))
@@ -56,11 +71,15 @@ def _read_again(source: DataSource, opened: Opened) -> Rows:
     )
     same = opened.images == rows.values.shape[1:] if rows.schema is None else _alike(rows.schema, opened.schema)
     if not same:
-        raise ModelFileError(
-            f"{source.path} is not what the run was fitted to: its columns, or the size of its images, are others. It "
-            "has changed, or is another one. Give the one that was fitted."
-        )
+        raise _changed(source.path)
     return dataclasses.replace(rows, schema=opened.schema)
+
+
+def _changed(source: str) -> ModelFileError:
+    return ModelFileError(
+        f"{source} is not what the run was fitted to: its columns, or the size of its images, are others. It has "
+        "changed, or is another one. Give the one that was fitted."
+    )
 
 
 def _alike(one: Schema, other: Schema | None) -> bool:

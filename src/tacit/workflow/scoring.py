@@ -14,13 +14,14 @@ from tacit.data.schema import Schema
 from tacit.estimators.capabilities import Matrix, Scores, can
 from tacit.evaluation.anomalies import odd_columns
 from tacit.evaluation.conformal import Calibration
+from tacit.evaluation.typicality import ratios
 from tacit.plots.style import short_number
 from tacit.storage.errors import ModelFileError
 from tacit.workflow.answers import FIRST_ROWS, TableAnswer
 from tacit.workflow.documents import score_documents
 from tacit.workflow.errors import RequestError
 from tacit.workflow.feeding import feed
-from tacit.workflow.judging import WIDE
+from tacit.workflow.judging import WIDE, by_ratio
 from tacit.workflow.listing import next_commands
 from tacit.workflow.opened import Opened, labels
 from tacit.workflow.predicting import score_targets
@@ -58,6 +59,10 @@ def score(opened: Opened, rows: Rows, alarm: float | None = None, explain: int =
         return score_documents(opened, rows, calibration, alarm)
     scores = np.asarray(opened.estimator.score_samples(opened.feed(rows)), np.float64)
     columns = labels(rows) | {"log_density": pa.array(scores)}
+    chosen = _by_ratio(opened)
+    if chosen is not None:  # the order of rows, and what is odd, must not hang on units
+        scores = scores + ratios(np.asarray(rows.values, np.float64), chosen).sum(axis=1)
+        columns["typicality"] = pa.array(scores)
     order = np.argsort(scores, kind="stable")
     told = order[: explain if opened.schema is not None else 0]
     if calibration is not None:
@@ -74,6 +79,16 @@ def score(opened: Opened, rows: Rows, alarm: float | None = None, explain: int =
     first = order[:FIRST_ROWS] if alarm is None else told
     remarks = _summary(rows, calibration, alarm, len(told))
     return TableAnswer(table, shown=table.take(pa.array(first)), wrap="why", remarks=remarks)
+
+
+def _by_ratio(opened: Opened) -> np.ndarray | None:
+    """The columns that count by ratios; None where none does, or the run kept log densities alone to judge by."""
+    chosen = by_ratio(opened.estimator, opened.schema)
+    try:
+        known = "typicality" in opened.run.calibration()
+    except FileNotFoundError:
+        known = True
+    return chosen if chosen.any() and known else None
 
 
 def _instead(opened: Opened) -> str:
@@ -93,7 +108,7 @@ def _calibration(opened: Opened) -> tuple[Calibration | None, np.ndarray | None]
     typical = kept.get("typical")
     if typical is not None and (opened.schema is None or typical.shape != (len(opened.schema),)):
         typical = None
-    return Calibration.from_scores(kept["scores"]), typical
+    return Calibration.from_scores(kept.get("typicality", kept["scores"])), typical
 
 
 def _check_alarm(opened: Opened, calibration: Calibration | None, alarm: float) -> None:
@@ -121,6 +136,9 @@ def reasons(opened: Opened, rows: Rows, schema: Schema, typical: np.ndarray | No
         if len(schema) > WIDE or sparse.issparse(rows.values):
             return [_wide(opened, schema, rows.values[place : place + 1]) for place in range(len(rows))]
         found = odd_columns(opened.estimator, opened.feed(rows))
+        chosen = _by_ratio(opened)
+        if chosen is not None:
+            found = found + ratios(np.asarray(rows.values, np.float64), chosen)
     except ValueError:  # a model whose columns have no density apart
         return [""] * len(rows)
     ordinary = np.zeros(len(schema)) if typical is None else np.nan_to_num(typical)

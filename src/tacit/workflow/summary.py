@@ -22,9 +22,19 @@ def criterion_of(row: Mapping[str, Any], column: str) -> float:
 
 
 def chosen_place(candidates: Sequence[Mapping[str, Any]], column: str) -> int:
-    """Which candidate was chosen: the largest criterion among those that do not rest on their floor."""
+    """Which candidate was chosen: the largest criterion among those that do not rest on their floor.
+
+    Where all do, it is the likeliest of one component.
+    """
     values = [-np.inf if row["at_floor"] else criterion_of(row, column) for row in candidates]
+    if np.isneginf(values).all():
+        values = [_likelihood_of_one(row) for row in candidates]
     return int(np.argmax(values))
+
+
+def _likelihood_of_one(row: Mapping[str, Any]) -> float:
+    value = row.get("log_likelihood") if row.get("log_likelihood") is not None else row.get("log_likelihood_so_far")
+    return -np.inf if value is None or row["n_components"] != 1 or np.isnan(value) else float(value)
 
 
 def label(row: Mapping[str, Any], what: str = "group") -> str:

@@ -164,9 +164,17 @@ class LikelihoodMixture(LikelihoodAnswers, Restarts, MixtureBase):
         names = self._names()
         for component, columns in floored(self.model_).items():
             listed = ", ".join(str(c) if names is None else repr(names[c]) for c in columns)
+            why = (
+                "it has collapsed on few distinct values there. Use fewer components, drop the column, or raise the "
+                "floor."
+            )
+            if self.n_components == 1:
+                why = (
+                    "there the rows hardly vary, or follow from the other columns, and the floor decides how wide "
+                    "the density is. Drop such a column, or choose the floor."
+                )
             warnings.warn(
-                f"component {component} rests on the floor of the variance along column {listed}: it has "
-                "collapsed on few distinct values there. Use fewer components, drop the column, or raise the floor.",
+                f"component {component} rests on the floor of the variance along column {listed}: {why}",
                 ConvergenceWarning,
                 stacklevel=5,
             )

@@ -9,11 +9,12 @@ import equinox as eqx
 import numpy as np
 from sklearn.exceptions import NotFittedError
 
+from tacit.arrays import cholesky_factor
 from tacit.data.blocks import Standardise
 from tacit.data.dataset import ColumnMoments, Dataset
 from tacit.estimators.mixture import parameters as shapes
 from tacit.estimators.mixture.base import Layout
-from tacit.estimators.mixture.em import LikelihoodMixture
+from tacit.estimators.mixture.errors import SeesErrors
 from tacit.estimators.mixture.noise import FIRST_SHARE, beside_noise
 from tacit.estimators.mixture.starts import standardiser
 from tacit.estimators.settings import NOT_NEGATIVE, Flag, settings
@@ -27,6 +28,9 @@ from tacit.models.mixture.fitting import Start
 from tacit.models.mixture.model import MixtureModel
 from tacit.spaces import COVARIANCES, Held
 
+ROUNDING = float(np.finfo(np.float64).eps) ** 2
+"""The variance of the rounding of a value of size 1."""
+
 
 class Given(NamedTuple):
     """Parameters the user gave for the start, in the user's units (None: not given)."""
@@ -37,7 +41,7 @@ class Given(NamedTuple):
 
 
 @settings
-class GaussianMixture(LikelihoodMixture):
+class GaussianMixture(SeesErrors):
     """A mixture of Gaussians, ``p(x) = Σ_k π_k N(x; μ_k, Σ_k)``, with scikit-learn's arguments and more.
 
     Rows may have missing entries (NaN): their marginal likelihood is maximised exactly, with the conditional
@@ -76,8 +80,8 @@ class GaussianMixture(LikelihoodMixture):
     precisions_init: Any = None
     """precisions of the start, in scikit-learn's shapes."""
     priors: str | Mapping[str, Any] | None = None
-    """with "map": "default" (Fraley & Raftery 2007) or a mapping of some of ``shrinkage``, ``mean``, ``scale``, ``dof``
-    and ``concentration`` (the weights' Dirichlet parameter)."""
+    """with "map": "default" (Fraley & Raftery 2007) or a mapping of some of ``shrinkage`` (0: a flat prior of the
+    means), ``mean``, ``scale``, ``dof`` and ``concentration`` (the weights' Dirichlet parameter)."""
     fixed: Mapping[str, Any] | None = None
     """which given parameters stay as they are: a mapping of "weights", "means" and "covariances" to True or a mask
     ``(K,)``; their values are those of the start."""
@@ -98,7 +102,7 @@ class GaussianMixture(LikelihoodMixture):
         group = GaussianComponent(
             means=np.zeros((width, dims)),
             covariances=unit,
-            noise_floor=np.asarray(self.reg_covar / np.asarray(view.scale) ** 2),
+            noise_floor=self._floor(np.asarray(view.scale)),
             fixed_means=self._mask("means", width),
             fixed_covariances=self._mask("covariances", width),
             prior=self._prior(rows, values, view) if self.objective == "map" else None,
@@ -124,6 +128,11 @@ class GaussianMixture(LikelihoodMixture):
             view,
         )
 
+    def _floor(self, scale: np.ndarray) -> np.ndarray:
+        """``reg_covar`` in the coordinates of the view; not less than the rounding of rows there, unless it is 0."""
+        floor = self.reg_covar / scale**2
+        return np.maximum(floor, ROUNDING) if self.reg_covar > 0 else floor
+
     def _mask(self, name: str, width: int) -> Any:
         """Which components' parameters stay; None where all move."""
         chosen = (self.fixed or {}).get(name)
@@ -148,16 +157,38 @@ class GaussianMixture(LikelihoodMixture):
         usual = default_prior(self._structure(dims), values.mean, spread, self.n_components)
         mean = np.asarray(given.get("mean", usual.mean), float)
         matrix = np.asarray(given.get("scale", usual.scale), float)
+        dof = float(given.get("dof", usual.dof))
+        if mean.shape != (dims,) or not np.isfinite(mean).all():
+            raise ValueError(f"priors['mean'] must be {dims} finite numbers, one a column; got {given['mean']!r}")
+        if matrix.shape != (dims, dims) or not np.isfinite(cholesky_factor(matrix)).all():
+            raise ValueError(f"priors['scale'] must be a symmetric positive definite matrix of {dims} columns")
+        if not dims - 1 < dof < np.inf:
+            raise ValueError(f"priors['dof'] must be above {dims - 1}, the number of columns less 1; got {dof:g}")
         return GaussianPrior(
             np.asarray((mean - np.asarray(view.shift)) / scale),
             np.asarray(float(given.get("shrinkage", usual.shrinkage))),
             np.asarray(matrix / scale[:, None] / scale),
-            np.asarray(float(given.get("dof", usual.dof))),
+            np.asarray(dof),
         )
 
     def _check_together(self) -> None:
         if self.priors is not None and self.objective == "mle":
             raise ValueError("priors are for objective='map'; with objective='mle' leave them out")
+        known = ("shrinkage", "mean", "scale", "dof", "concentration")
+        named = dict(self.priors) if isinstance(self.priors, Mapping) else {}
+        if not isinstance(self.priors, Mapping) and self.priors not in (None, "default"):
+            raise ValueError(
+                f"priors={self.priors!r} does not exist; it may be 'default' or a mapping of some of {known}"
+            )
+        if set(named) - set(known):
+            raise ValueError(f"priors has {sorted(set(named) - set(known))}; it may have {', '.join(known)}")
+        if not 0.0 <= float(named.get("shrinkage", 0.0)) < np.inf:
+            raise ValueError(
+                f"priors['shrinkage']={named['shrinkage']!r} must be a number of rows: 0 (a flat prior of the "
+                "means) or more"
+            )
+        if not 0.0 < float(named.get("concentration", 1.0)) < np.inf:
+            raise ValueError(f"priors['concentration']={named['concentration']!r} must be above 0")
         if self.objective == "map" and self.fixed:
             raise ValueError("fixed parameters go with objective='mle' only")
         unknown = set(self.fixed or {}) - {"weights", "means", "covariances"}

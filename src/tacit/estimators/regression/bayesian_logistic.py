@@ -28,8 +28,11 @@ from tacit.inference.watch import printing
 from tacit.models.graph import Graph
 from tacit.models.regression.expected import drawn, draws_of, expected_log_likelihood, nodes, predictive
 from tacit.models.regression.fitting import RegressionTable
+from tacit.models.regression.separation import separating
 from tacit.models.regression.surrogates import contrasts
 
+SEPARATION_ROWS = 5_000
+"""Rows that are looked at for whether the classes are separated."""
 MOST_JUDGED = 200
 """Beyond so many coefficients k̂ says nothing."""
 
@@ -180,6 +183,28 @@ class BayesianLogisticRegression(PredictsClasses, ClassifierMixin, BayesianRegre
             bounds=found.bounds,
             agreement=found.agreement,
             stop=found.stop,
+            notes=self._separation(table),
+        )
+
+    def _separation(self, table: RegressionTable) -> tuple[str, ...]:
+        """A sentence where a class is told from the others without a mistake; of the rows of a sample, if many."""
+        some = table.some(SEPARATION_ROWS, np.random.default_rng(0))
+        seen = some.weights > 0
+        found = separating(
+            np.asarray(some.rows.rows(), np.float64)[seen], some.target[seen].astype(int), self.classes_.size
+        )
+        if found is None:
+            return ()
+        which, columns = found
+        names = [repr(self._column_names()[place]) for place in columns]
+        tells = f"{names[0]} alone tells" if len(names) == 1 else f"a combination of {', '.join(names[:5])} tells"
+        tells = tells if len(names) <= 5 else f"a combination of {len(names)} columns tells"
+        others = "the other" if self.classes_.size == 2 else "the others"
+        among = "" if some.weights.size == table.weights.size else f" among {some.weights.size:,} rows looked at"
+        return (
+            f"The classes are separated{among}: {tells} class {str(self.classes_[which])!r} from {others} without a "
+            "mistake. The rows say that its coefficients are large, not how large: without the prior they would grow "
+            "without end, so their size is the prior's choice.",
         )
 
     def _outputs(self) -> np.ndarray:

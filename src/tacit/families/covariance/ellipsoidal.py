@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 
 from tacit.arrays import cholesky_factor, eigh, inverse_triangle, spread, xp
 from tacit.compute import Array
+from tacit.families.covariance.definite import definite
 from tacit.families.covariance.diagonal import (
     INNER_ITERATIONS,
     INNER_TOLERANCE,
@@ -33,11 +34,13 @@ def maximise_covariances(
     """The covariances that maximise −½ Σ_k [n_k log|Σ_k| + tr(Σ_k⁻¹ S_k)] under a structure.
 
     Closed for all but VEI, VEE, VEV, EVE and VVE; those iterate from ``previous``, and every move raises the
-    objective. VEI, VEE and VEV come to its one maximum; EVE and VVE may have several and come to one.
+    objective. VEI, VEE and VEV come to its one maximum; EVE and VVE may have several and come to one. What rounding
+    has left without a Cholesky factor is lifted by `definite`, so that every covariance has one.
 
     Args:
         structure: any name that ``canonical_name`` knows.
-        scatter: S_k, the weighted scatter about the component's mean; positive definite where ``counts`` > 0.
+        scatter: S_k, the weighted scatter about the component's mean; positive definite where ``counts`` > 0, but for
+            rounding.
         counts: n_k, the components' weights.
         previous: the covariances before the step. A component without any weight keeps them and has no part
             in what is shared.
@@ -51,6 +54,8 @@ def maximise_covariances(
     eye = np.eye(scatter.shape[-1], dtype=scatter.dtype)
     whole, before = xp.where(cells, scatter, eye), xp.where(cells, previous, eye)
     counts = xp.where(active, counts, 0.0)
+    if known not in ("EEE", "VVV"):  # the others take logarithms of it
+        whole = definite(whole)
     end = finest(tolerance, scatter.dtype)
     if STRUCTURES[known].diagonal:
         fresh = _along_the_axes(known, whole, counts, before, tolerance, iterations)
@@ -68,7 +73,7 @@ def maximise_covariances(
         fresh = xp.broadcast_to(pooled / counts.sum(-1)[..., None, None, None], scatter.shape)
     else:
         fresh = whole / xp.where(active, counts, 1.0)[..., None, None]
-    return xp.where(cells, 0.5 * (fresh + xp.swapaxes(fresh, -1, -2)), previous)
+    return definite(xp.where(cells, 0.5 * (fresh + xp.swapaxes(fresh, -1, -2)), previous))
 
 
 def maximise_each(
@@ -162,7 +167,7 @@ def _own_shape(
     """EVV, |Σ_k| = λ^D for every k: Σ_k = λ S_k / |S_k|^(1/D) with λ = Σ_k |S_k|^(1/D) / Σ_k n_k."""
     volumes = xp.exp(_log_volumes(scatter))
     shared = xp.where(counts > 0, volumes, 0.0).sum(-1) / counts.sum(-1)
-    return shared[..., None, None, None] * scatter / volumes[..., None, None]
+    return scatter * (shared[..., None] / volumes)[..., None, None]
 
 
 def _log_volumes(matrices: Float[Array, "*batch dims dims"]) -> Float[Array, "*batch"]:

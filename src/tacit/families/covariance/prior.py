@@ -48,7 +48,7 @@ class GaussianPrior(Pytree):
     mean: Float[Array, " dims"]
     """μ_P."""
     shrinkage: Float[Array, ""]
-    """κ > 0: what the prior's mean weighs, in rows."""
+    """κ ≥ 0: what the prior's mean weighs, in rows; 0 is a flat prior of the means, p(μ) ∝ 1, as in mclust."""
     scale: Float[Array, "dims dims"]
     """Λ, positive definite."""
     dof: Float[Array, ""]
@@ -64,7 +64,8 @@ class GaussianPrior(Pytree):
         """The MAP means, and the scatter and counts whose M-step gives the posterior mode of the covariances.
 
         μ_k = (n_k x̄_k + κ μ_P) / (n_k + κ); the scatter S_k + κ n_k / (n_k + κ) (x̄_k − μ_P)(x̄_k − μ_P)ᵀ + Λ
-        goes with the count n_k + 1 + ν + D + 1 (tilted) or n_k + 1 + ν + 2 (along the axes).
+        goes with the count n_k + 1 + ν + D + 1 (tilted) or n_k + 1 + ν + 2 (along the axes); the first 1, which is the
+        |Σ|^(−½) of the means' density, is not there where that is flat.
 
         Args:
             structure: any name that ``canonical_name`` knows.
@@ -79,15 +80,17 @@ class GaussianPrior(Pytree):
         active = xp.any(seen, axis=-1)
         mean, shrinkage = self.mean[..., None, :], self.shrinkage[..., None, None]
         offset = xp.where(seen, means - mean, 0.0)
-        fresh = mean + columns / (columns + shrinkage) * offset
-        pull = xp.sqrt(columns * shrinkage / (columns + shrinkage)) * offset
+        share = columns / xp.where(seen, columns + shrinkage, 1.0)
+        fresh = mean + share * offset
+        pull = xp.sqrt(share * shrinkage) * offset
         count, extra = self._pseudo(_parts(structure, means.shape[-1]), active)
+        own = xp.where(self.shrinkage > 0, 1.0, 0.0)[..., None]
         if matrices:
             total = scatter + pull[..., :, None] * pull[..., None, :] + extra[..., None, :, :]
-            counts = xp.where(active, counts + 1.0 + count[..., None], 0.0)
+            counts = xp.where(active, counts + own + count[..., None], 0.0)
             return PosteriorMode(fresh, xp.where(active[..., None, None], total, scatter), counts)
         total = scatter + pull**2 + xp.diagonal(extra, axis1=-2, axis2=-1)[..., None, :]
-        counts = xp.where(active[..., None], counts + 1.0 + count[..., None, None], 0.0)
+        counts = xp.where(active[..., None], counts + own[..., None] + count[..., None, None], 0.0)
         return PosteriorMode(fresh, xp.where(active[..., None], total, scatter), counts)
 
     def _pseudo(
@@ -138,7 +141,10 @@ class GaussianPrior(Pytree):
         whitened = solve_triangle(factor, (means - self.mean[..., None, :])[..., None])[..., 0]
         log_det = 2.0 * xp.log(xp.diagonal(factor, axis1=-2, axis2=-1)).sum(-1)
         shrinkage = self.shrinkage[..., None]
-        normal = -0.5 * (dims * (LOG_2PI - xp.log(shrinkage)) + log_det + shrinkage * (whitened**2).sum(-1))
+        proper = shrinkage > 0
+        log_shrinkage = xp.log(xp.where(proper, shrinkage, 1.0))
+        normal = -0.5 * (dims * (LOG_2PI - log_shrinkage) + log_det + shrinkage * (whitened**2).sum(-1))
+        normal = xp.where(proper, normal, 0.0)
         if parts.diagonal:
             own = self._inverse_gamma(parts, xp.diagonal(matrices, axis1=-2, axis2=-1))
         else:
@@ -184,7 +190,8 @@ class GaussianPrior(Pytree):
         logs, dims = float(np.log(scale).sum()), len(scale)
         parts = _parts(structure, dims)
         powers = 2.0 / dims if parts.round else 2.0 if parts.diagonal else dims + 1.0
-        return -logs * (components + (1 if parts.tied else components) * powers)
+        means = components if float(np.asarray(self.shrinkage).ravel()[0]) > 0 else 0
+        return -logs * (means + (1 if parts.tied else components) * powers)
 
 
 def default_prior(

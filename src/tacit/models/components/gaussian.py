@@ -18,6 +18,7 @@ from tacit.families.covariance import (
     maximise_variances,
     n_covariance_parameters,
 )
+from tacit.families.covariance.definite import NARROWEST
 from tacit.families.covariance.prior import GaussianPrior
 from tacit.families.log_normal import LogNormal
 from tacit.families.multivariate_normal import MultivariateNormal
@@ -25,6 +26,7 @@ from tacit.families.normal import Normal
 from tacit.families.numeric import unit_columns
 from tacit.models.components.base import Component, ConditionedColumns, Picture
 from tacit.models.components.coordinates import Chart, covariance_chart, free_components, real_chart
+from tacit.models.components.errors import ErrorStep
 from tacit.models.components.gaussian_statistics import ComponentMoments, Statistics, moved, outer, precision_diagonal
 from tacit.models.components.missing import MissingStep
 from tacit.models.components.steps import (
@@ -43,8 +45,9 @@ from tacit.spaces import Spaces
 INNER = {"iterations": 4}
 """Most moves of an M-step that has no closed form: it starts from the last one, and every move raises the bound."""
 
-Form = Literal["product", "whitened", "tiles"]
-"""How the E-step is computed: as matrix products, whitened (no cancellation), or tile by missing pattern."""
+Form = Literal["product", "whitened", "tiles", "errors"]
+"""How the E-step is computed: as matrix products, whitened (no cancellation), tile by missing pattern, or row by row
+where rows carry their own measurement errors (see `tacit.models.components.errors`)."""
 
 
 class GaussianComponent(Component):
@@ -115,6 +118,8 @@ class GaussianComponent(Component):
 
     def step(self, excess: Float[Array, "..."]) -> Step:
         """The E-step with an excess taken from every log-density; of observed entries, if the structure is diagonal."""
+        if self.form == "errors":
+            return ErrorStep(self.means, self.covariances, self.noise_floor, self.columns, self.diagonal)
         if self.diagonal:
             return self._diagonal_step(excess)
         if self.form == "tiles":
@@ -195,13 +200,13 @@ class GaussianComponent(Component):
 
     def _blurred(self, seen: Array, scatter: Array) -> Array:
         """The scatter of the blurred rows: ``+ n diag(ε)``; with tiles the statistics hold it already."""
+        floor = seen * self.noise_floor[..., None, :]
         if self.diagonal:
-            return xp.maximum(scatter, 0.0) + seen * self.noise_floor[..., None, :]
-        return (
-            scatter
-            if self.form == "tiles"
-            else scatter + seen[..., :1, None] * spread(self.noise_floor)[..., None, :, :]
-        )
+            return xp.maximum(scatter, floor) if self.form == "errors" else xp.maximum(scatter, 0.0) + floor
+        if self.form not in ("tiles", "errors"):
+            scatter = scatter + spread(floor)
+        # rounding may have taken what a component without width has
+        return scatter + spread(xp.maximum(floor - xp.diagonal(scatter, axis1=-2, axis2=-1), 0.0))
 
     def _covariances(self, scatter: Array, counts: Array) -> Array:
         new: Array
@@ -238,6 +243,7 @@ class GaussianComponent(Component):
     def log_prob(self, rows: Float[Array, "rows dims"]) -> Float[Array, "*starts rows components"]:
         """Log-density of the observed columns, whitened and without noise floor; rows in tiles if incomplete."""
         form: Form = "whitened" if self.complete or self.diagonal else "tiles"
+        form = "errors" if self.form == "errors" else form
         public = dataclasses.replace(self, noise_floor=xp.zeros_like(self.noise_floor), form=form)
         return public.prepare().terms(rows)[0]
 
@@ -254,6 +260,8 @@ class GaussianComponent(Component):
         )
 
     def with_rows(self, *, complete: bool, tile: int) -> Self:
+        if self.form == "errors":
+            return self
         form = self.form
         if not self.diagonal:
             form = "whitened" if form == "tiles" and complete else form if complete else "tiles"
@@ -290,11 +298,15 @@ class GaussianComponent(Component):
         return np.asarray(np.max((means**2 + variance) * precision_diagonal(covariances), axis=(-1, -2)))
 
     def floored(self) -> Bool[np.ndarray, "*starts components columns"] | None:
-        """Where the variance along a column, given the others, is little more than the noise floor (on the host)."""
+        """Where the variance along a column, given the others, is little more than the noise floor (on the host).
+
+        Little more than the least that `definite` leaves is no more either.
+        """
         covariances, noise_floor = np.asarray(self.covariances), np.asarray(self.noise_floor)[..., None, :]
         if self.diagonal:
             return covariances < 2.0 * noise_floor
-        return precision_diagonal(covariances) * noise_floor > 0.5
+        least = np.maximum(noise_floor, 4.0 * NARROWEST * np.diagonal(covariances, axis1=-2, axis2=-1))
+        return precision_diagonal(covariances) * least > 0.5
 
     def n_parameters(self) -> int:
         """Free parameters of means and covariances (fixed ones do not count)."""

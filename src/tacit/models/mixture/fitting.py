@@ -21,6 +21,7 @@ from tacit.models.mixture.bayesian import MixturePosterior
 from tacit.models.mixture.coordinates import coordinates
 from tacit.models.mixture.model import MixtureModel, MixtureStep
 from tacit.models.mixture.rows import small
+from tacit.models.mixture.saddle import moved_off
 
 M = TypeVar("M", MixtureModel, MixturePosterior)
 Model = MixtureModel | MixturePosterior
@@ -28,6 +29,10 @@ Model = MixtureModel | MixturePosterior
 
 GUARD = 1e-9 / np.finfo(np.float64).eps
 """The largest (μ² + σ²)/σ² for which the product form errs by less than 1e-9 nats."""
+
+
+BESIDE_SADDLE = 1e-7
+"""The largest tolerance of a fit that has left a saddle."""
 
 
 class MixtureSchedule(NamedTuple):
@@ -119,7 +124,26 @@ def run(
         return _one_by_one(begun.made(), source, view, schedule, inference, groups)
     keys = random.integers(2**32, size=(begun.models.active.shape[0], 2), dtype=np.uint32)
     fits = _fit(begun, source, view, schedule, keys, groups)
-    return _repaired(fits, source, view, schedule, keys)
+    fits = _repaired(fits, source, view, schedule, keys)
+    if all(group.complete for group in begun.models.groups):
+        return fits
+    return [_off_saddle(found, source, view, schedule, keys[:1]) for found in fits]
+
+
+def _off_saddle(found: Fit, source: BlockSource, view: View, schedule: MixtureSchedule, key: np.ndarray) -> Fit:
+    """The fit, or where it had stopped on a saddle what lies beyond: see `tacit.models.mixture.saddle`."""
+    if found.status != cf.CONVERGED or not isinstance(found.model, MixtureModel):
+        return found
+    tried = moved_off(found.model, np.random.default_rng(0))
+    if tried is None:
+        return found
+    # near a saddle the bound is so flat that the usual tolerance ends too soon
+    longer = schedule._replace(
+        halving=(), max_iter=int(np.max(schedule.max_iter)), tol=min(schedule.tol, BESIDE_SADDLE)
+    )
+    further = _fit(Start(stacked([tried]), None), source, view, longer, key, np.zeros(1, int))[0]
+    rise = schedule.tol * source.total_weight
+    return joined(found, further) if further.bound > found.bound + max(rise, 1e-9 * abs(found.bound)) else found
 
 
 def _one_by_one(

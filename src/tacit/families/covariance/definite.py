@@ -1,0 +1,41 @@
+"""Matrices that rounding has made singular, lifted until they have a Cholesky factor in any units."""
+
+import numpy as np
+from jaxtyping import Float
+
+from tacit.arrays import cholesky_factor, spread, xp
+from tacit.compute import Array
+
+NARROWEST = 1e-12
+"""The least share of a correlation matrix's variance that is kept in any direction, about."""
+LIFTS = (NARROWEST, 1e3 * NARROWEST)
+"""What is added to the variances of a matrix, in units of themselves, in the first and in the second attempt."""
+
+
+def definite(matrices: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]:
+    """Symmetric matrices, those that are singular up to rounding lifted: ``Σ + δ diag(Σ)``.
+
+    Double precision tells the directions of a correlation matrix apart to about 1e-16 of the largest one. Rows that lie
+    much further out than the others are wide (a 999999 that stands for "missing") need more than that, and what is
+    left of the narrow directions is rounding. The lift is in units of each variance, so that it means the same in all
+    units; sound matrices stay bit for bit, and so do those with a variance that is not positive. Where nothing is left
+    of the covariances but rounding, the variances alone are kept.
+    """
+    variances = spread(xp.diagonal(matrices, axis1=-2, axis2=-1))
+    lifted = matrices
+    for instead in (*(matrices + share * variances for share in LIFTS), variances):
+        lost = _lost(lifted)
+        if isinstance(lost, np.ndarray | np.generic) and not lost.any():
+            break
+        lifted = xp.where(lost[..., None, None], instead, lifted)
+    return lifted
+
+
+def _lost(matrices: Array) -> Array:
+    """Whether a matrix of positive variances has a direction that is narrower than it may be.
+
+    It has a margin: a matrix that has barely a Cholesky factor has none in other units.
+    """
+    variances = xp.diagonal(matrices, axis1=-2, axis2=-1)
+    factors = cholesky_factor(matrices - 0.5 * NARROWEST * spread(variances))
+    return (variances > 0).all(-1) & xp.isnan(factors).any((-1, -2))
