@@ -13,7 +13,7 @@ from tacit.data.levels import show_level
 from tacit.data.schema import Column
 from tacit.plots.export import to_svg
 from tacit.plots.images import write_png
-from tacit.plots.style import alike, group_colour, ink_on
+from tacit.plots.style import alike, as_written, group_colour, ink_on
 from tacit.report.html import Child, Html, tag
 
 
@@ -82,8 +82,10 @@ def folded(title: str, *children: Child) -> Html:
     return tag("details", tag("summary", title), children)
 
 
-def cells(values: Sequence[float], column: Column) -> list[str]:
-    """Values of one column as a person would write them: levels by name, numbers alike."""
+def cells(values: Sequence[float], column: Column, decimals: int | None = None) -> list[str]:
+    """Values of one column as a person would write them: levels by name, numbers with as many decimals as it has."""
+    if column.levels is None and decimals is not None:
+        return [as_written(float(value), decimals) for value in values]
     if column.levels is None:
         return alike([float(value) for value in values])
     names = [show_level(level) for level in column.levels]

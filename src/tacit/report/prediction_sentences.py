@@ -62,7 +62,7 @@ def _subject(entry: Mapping[str, Any], step: float) -> str:
 
 def _factor(value: float) -> str:
     if value > math.log(1e4):
-        return "over 10 000"
+        return "over 10,000"
     return short_number(math.exp(value), 3) if value > -math.log(1e4) else "under 0.0001"
 
 

@@ -35,6 +35,7 @@ def table_report(
     candidates: Candidates | None = None,
     log_density: Float[Array, " rows"] | None = None,
     reasons: Mapping[int, str] = MappingProxyType({}),
+    usual: Float[Array, " rows"] | None = None,
     samples: Float[np.ndarray, "draws columns"] | None = None,
     code: Code | None = None,
     left_out: Sequence[LeftOut] = (),
@@ -51,6 +52,7 @@ def table_report(
         candidates: What the model was chosen from.
         log_density: Log density of each row, in nats.
         reasons: By row, why it is odd; else worked out from its group's means and spreads.
+        usual: Log density that is usual for a row of which as much is seen as of each.
         samples: Rows drawn from the model.
         code: What a deep model says of each row.
         left_out: Columns that no model saw.
@@ -64,7 +66,7 @@ def table_report(
     sections = those_there(
         None if rows is None or groups is None else group_section(rows, groups),
         code_section(code, "row"),
-        None if rows is None or log_density is None else _rows(rows, log_density, groups, reasons, code),
+        None if rows is None or log_density is None else _rows(rows, log_density, groups, reasons, code, usual),
         section("fit", "Fit", "How well it fits", *told),
         *closing(
             fit,
@@ -90,9 +92,10 @@ def _rows(
     groups: Groups | None,
     reasons: Mapping[int, str],
     code: Code | None,
+    usual: Float[Array, " rows"] | None,
 ) -> Section | None:
     how = "" if code is None else deep_sentences.scored(np.asarray(log_density))
-    return anomaly_section(rows, log_density, groups, reasons, how)
+    return anomaly_section(rows, log_density, groups, reasons, how, usual)
 
 
 def _course(fit: FitFacts, rows: FittedTable | None, snapshots: Snapshots | None, code: Code | None) -> list[Child]:

@@ -29,6 +29,7 @@ from tacit.evaluation.measure import measure
 from tacit.inference.closed_form import STOPPED
 from tacit.report import sentences
 from tacit.report.effects import effects
+from tacit.report.groups import dependent
 from tacit.workflow.choosing import Chosen
 from tacit.workflow.feeding import feed
 from tacit.workflow.sources import Rows
@@ -115,7 +116,7 @@ def judge(chosen: Chosen, fitted: Rows, kept: Rows, said: Iterable[str], trace: 
     return Judgement(
         share,
         shares,
-        () if share is None or shares is None else _sentences(fitted, share, shares),
+        () if share is None or shares is None else _sentences(estimator, fitted, share, shares),
         "" if share is None or share.shape[1] < 2 else sentences.certainty(share, noise_share(estimator)),
         total,
         score,
@@ -177,7 +178,7 @@ def _shares(estimator: Estimator, share: np.ndarray) -> np.ndarray:
     return np.asarray(found, np.float64)
 
 
-def _sentences(fitted: Rows, share: np.ndarray, shares: np.ndarray) -> tuple[str, ...]:
+def _sentences(estimator: Estimator, fitted: Rows, share: np.ndarray, shares: np.ndarray) -> tuple[str, ...]:
     """What sets each group apart; of wide counts only the items bought most are looked at."""
     if fitted.schema is None:
         return ()
@@ -191,7 +192,11 @@ def _sentences(fitted: Rows, share: np.ndarray, shares: np.ndarray) -> tuple[str
     table = fitted.as_table(columns)
     known = table.schema.columns
     found = effects(table.values, table.schema.kinds, [len(column.levels or ()) for column in known], share)
-    return tuple(sentences.describe_group(k, float(weight), found[k], known) for k, weight in enumerate(shares))
+    together = bool(dependent(estimator.fitted_model() if can(estimator, Mixes) else None))
+    return tuple(
+        sentences.describe_group(k, float(weight), found[k], known, together=together)
+        for k, weight in enumerate(shares)
+    )
 
 
 def _typical(estimator: Estimator, kept: Rows) -> np.ndarray | None:

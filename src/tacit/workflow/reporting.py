@@ -12,9 +12,11 @@ from scipy import sparse
 
 from tacit.data.corpus import Corpus
 from tacit.data.dataset import Values
+from tacit.data.schema import Schema
 from tacit.data.texts import Vocabulary
 from tacit.estimators.capabilities import Codes, HasTopics, Mixes, Samples, Scores, ScoresByDraws, can
 from tacit.estimators.settings import Estimator
+from tacit.evaluation.gaps import usual_scores
 from tacit.evaluation.rows import new_rows
 from tacit.report import deep, groups, predictions, topics
 from tacit.report.choice import Candidate, Candidates
@@ -35,6 +37,8 @@ from tacit.workflow.judging import empty_groups, responsibilities
 from tacit.workflow.sources import Rows
 
 SAMPLES = 500
+USUAL_ROWS = 200
+"""Rows drawn to see what is usual where some columns are missing."""
 DENSE_ROWS = 200_000
 SPARSE_ROWS = 5_000
 ITEMS = 60
@@ -92,6 +96,7 @@ def made(
         snapshots=groups.snapshots(estimator),
         candidates=_candidates(told["choice"]),
         log_density=_log_density(estimator, X, code),
+        usual=_usual(estimator, fitted.schema, shown) if code is None and len(columns) == fitted.columns else None,
         samples=None if code is not None and code.point else _samples(estimator, columns),
         code=code,
         left_out=table.left_out,
@@ -126,6 +131,7 @@ def _groups(
         groups.curves(model, rows.schema, rows.values, number) if whole else {},
         empty_groups(estimator),
         told.get("noise"),
+        groups.dependent(model),
     )
 
 
@@ -196,6 +202,17 @@ def _log_density(estimator: Estimator, X: Values | pa.Table, code: Code | None) 
     if code is not None:
         return deep.log_density(estimator, X) if can(estimator, ScoresByDraws) else None
     return np.asarray(estimator.score_samples(X)) if can(estimator, Scores) else None
+
+
+def _usual(estimator: Estimator, schema: Schema, rows: FittedTable) -> np.ndarray | None:
+    """What the model expects of rows of which as much is seen, for a table with gaps."""
+    if not can(estimator, Scores) or not can(estimator, Samples) or not rows.missing.any():
+        return None
+    try:
+        drawn = np.asarray(new_rows(estimator, USUAL_ROWS), np.float64)
+        return usual_scores(lambda some: estimator.score_samples(feed(estimator, some, schema)), drawn, rows.missing)
+    except ValueError:  # rows that cannot be drawn without their total, or have no gaps
+        return None
 
 
 def _held_out(
