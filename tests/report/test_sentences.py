@@ -209,8 +209,7 @@ def test_lead(arguments, text):
 
 def test_rise():
     assert sentences.rise(-26069.0, -2248.0, 40, True, "converged") == (
-        "In 40 steps the bound rose from −26,069 to −2,248 nats and then changed no more: the fit has "
-        "converged."
+        "In 40 steps the bound rose from −26,069 to −2,248 nats and then changed no more: the fit has converged."
     )
     assert sentences.rise(-2.0, -1.0, 1, False, "max_iter reached") == (
         "In 1 step the bound rose from −2 to −1 nats. The fit had not settled when it ended (the greatest number "
@@ -347,7 +346,7 @@ def test_a_combination_is_told_where_the_model_knows_how_columns_go_together():
     slope, middle = np.polyfit(height, weight, 1)
     assert f"weight 60 where its other columns let expect {slope * 185.0 + middle:.4g} " in said
     (alone,) = anomaly_reasons(values, columns, None, np.array([7]))
-    assert alone.startswith("no column by itself stands out; farthest out: height 185, 1.4 sd above")
+    assert alone.startswith("no column by itself stands out; farthest out: height 185, 1.5 sd above")
 
 
 def test_a_row_between_two_groups_is_said_to_be_there():

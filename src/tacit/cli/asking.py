@@ -35,13 +35,23 @@ def rows(
     return run.read(NewRows(data, long, id_column, unseen, texts), TOLD, with_target=with_target)
 
 
-def impute(run: Path, data: str, draws: int | None, seed: int, unseen: bool, out: str | None, form: str | None) -> None:
+def impute(
+    run: Path,
+    data: str,
+    draws: int | None,
+    seed: int,
+    unseen: bool,
+    out: str | None,
+    form: str | None,
+    *,
+    exact: bool = False,
+) -> None:
     """Fill gaps of a table, or of images."""
     asked = Opened.at(run)
     if asked.schema is not None:
         results.check(out, form)
         reading = read(data)
-        found = workflow.answering.impute(asked, reading, draws, seed, unseen=unseen, observer=TOLD)
+        found = workflow.answering.impute(asked, reading, draws, seed, unseen=unseen, exact=exact, observer=TOLD)
         results.give(found, out, form)
         return
     workflow.answering.check_imputes(asked)
@@ -63,10 +73,12 @@ def sample(
     seed: int,
     out: str | None,
     form: str | None,
+    *,
+    exact: bool = False,
 ) -> None:
     """Draw new rows, documents or images."""
     asked = Opened.at(run)
-    wanted = workflow.answering.SampleRequest(number, given, total, mean, temperature, seed)
+    wanted = workflow.answering.SampleRequest(number, given, total, mean, temperature, seed, exact)
     workflow.answering.check_samples(asked)
     results.check_either(asked, out, form, "new")
     if asked.images and results.is_picture(out):

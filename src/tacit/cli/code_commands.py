@@ -18,6 +18,7 @@ def encode(
     unseen: options.Unseen = False,
     out: options.Out = None,
     form: options.Format = None,
+    guard: options.Guard = None,
 ) -> None:
     """Give each row its code: the few numbers z that stand for it.
 
@@ -49,6 +50,7 @@ def reconstruct(
     unseen: options.Unseen = False,
     out: options.OutOrImages = None,
     form: options.Format = None,
+    guard: options.Guard = None,
 ) -> None:
     """Give each row back from its code, which shows what the code keeps and what it loses.
 
@@ -69,6 +71,7 @@ def interpolate(
     unseen: options.Unseen = False,
     out: options.OutOrImages = None,
     form: options.Format = None,
+    guard: options.Guard = None,
 ) -> None:
     """Go from row A to row B of DATA on the straight way between their codes.
 

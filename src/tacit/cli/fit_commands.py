@@ -123,6 +123,7 @@ def compare(
     max_share: options.MaxShare = None,
     out: options.Out = None,
     form: options.Format = None,
+    guard: options.Guard = None,
 ) -> None:
     """Compare models on rows, images or documents they have not seen: nats per row, best first, paired differences.
 

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from tacit.cli.guarding import Guarding
+
 DATA_HELP = (
     "CSV (.gz too), Parquet, Arrow, .npy, .npz (file.npz:name for one array), or - for standard input; images: an .npz "
     "or .npy of them, or a folder of PNG or JPEG files; documents: a column of texts, a folder of .txt files, or a "
@@ -109,6 +111,23 @@ Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, metavar="N", help="What
 Unseen = Annotated[
     bool,
     typer.Option("--unseen-as-missing", help="Take levels that the model has never met for missing values."),
+]
+Guard = Annotated[
+    bool | None,
+    typer.Option(
+        "--guard/--no-guard",
+        callback=Guarding.choose,
+        help="In CSV, put ' before texts that a spreadsheet would run as formulas (=, +, -, @); on where a person sits "
+        "at a terminal, off in pipes and scripts.",
+        show_default=False,
+    ),
+]
+Exact = Annotated[
+    bool,
+    typer.Option(
+        "--exact",
+        help="Give numbers as the model has them, not with the decimals and within the range of the table.",
+    ),
 ]
 Out = Annotated[
     str | None,

@@ -58,6 +58,7 @@ for name, function, panel in (
     ("compare", fit_commands.compare, FIT),
     ("demo", fit_commands.demo, FIT),
     ("score", row_commands.score, ROWS),
+    ("explain", row_commands.explain, ROWS),
     ("predict", row_commands.predict, ROWS),
     ("assign", row_commands.assign, ROWS),
     ("transform", row_commands.transform, ROWS),

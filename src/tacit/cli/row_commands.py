@@ -31,6 +31,7 @@ def score(
     vocabulary: options.VocabularyFile = None,
     out: options.Out = None,
     form: options.Format = None,
+    guard: options.Guard = None,
 ) -> None:
     """Say how likely each row is, which rows are odd, and in which columns.
 
@@ -45,6 +46,33 @@ def score(
 
 
 @guarded
+def explain(
+    run: options.Run,
+    data: options.Data,
+    row: Annotated[
+        str, typer.Option(metavar="ROW", help="Which row: its number from 1, or its name.", show_default=False)
+    ],
+    long: options.Long = None,
+    id_column: options.IdColumn = None,
+    unseen: options.Unseen = False,
+    out: options.Out = None,
+    form: options.Format = None,
+    guard: options.Guard = None,
+) -> None:
+    """Say why one row is as likely as it is: column by column, each given those before it.
+
+    The log density of a row is the sum over its columns. Of each there is what would have been expected given those
+    before it, between which ends 90 % of it lie, and how often a value as far out comes. The first surprising column
+    and the nearest typical row of DATA are named.
+
+    For example: tacit explain RUN customers.csv --row 17
+    """
+    opened = cli.asking.opened(run, out, form)
+    rows = cli.asking.rows(opened, data, long, id_column, unseen)
+    cli.results.give(workflow.explaining.explain(opened, rows, row), out, form)
+
+
+@guarded
 def transform(
     run: options.Run,
     data: options.Data,
@@ -55,6 +83,7 @@ def transform(
     vocabulary: options.VocabularyFile = None,
     out: options.Out = None,
     form: options.Format = None,
+    guard: options.Guard = None,
 ) -> None:
     """Give the topics of each document, as shares; of other models, the numbers that they turn a row into.
 
@@ -79,6 +108,7 @@ def predict(
     unseen: options.Unseen = False,
     out: options.Out = None,
     form: options.Format = None,
+    guard: options.Guard = None,
 ) -> None:
     """Predict the target of a run (fit --target) for new rows.
 
@@ -99,6 +129,7 @@ def assign(
     unseen: options.Unseen = False,
     out: options.Out = None,
     form: options.Format = None,
+    guard: options.Guard = None,
 ) -> None:
     """Put each row into its most probable group, with the probability of every group."""
     opened = cli.asking.opened(run, out, form)
@@ -121,15 +152,18 @@ def impute(
     ] = None,
     seed: options.Seed = 0,
     unseen: options.Unseen = False,
+    exact: options.Exact = False,
     out: options.OutOrImages = None,
     form: options.Format = None,
+    guard: options.Guard = None,
 ) -> None:
     """Fill the gaps of a table (or of images), each from what the rest of its row says.
 
-    Numbers get their expected value, levels the most probable one. For further analysis take several draws
+    Numbers get their expected value, with as many decimals as their column has and within its range; levels the most
+    probable one. For further analysis take several draws
     (--draws 20), analyse each and pool the results: filled-in means look more certain than they are.
     """
-    cli.asking.impute(run, data, draws, seed, unseen, out, form)
+    cli.asking.impute(run, data, draws, seed, unseen, out, form, exact=exact)
 
 
 @guarded
@@ -162,14 +196,18 @@ def sample(
         ),
     ] = None,
     seed: options.Seed = 0,
+    exact: options.Exact = False,
     out: options.OutOrImages = None,
     form: options.Format = None,
+    guard: options.Guard = None,
 ) -> None:
     """Make new rows, or images, like those that were fitted.
+
+    Numbers have as many decimals as their column and lie within its range.
 
     For example: tacit sample RUN 1000 --given sex=female --out new.csv; or for images tacit sample RUN 16 --out new.png
     """
     if many is not None and number is not None and many != number:
         raise workflow.errors.RequestError(f"{many} rows and --number {number}: say one of them.")
     chosen = many or number or 10
-    cli.asking.sample(run, chosen, tuple(given or ()), total, mean, temperature, seed, out, form)
+    cli.asking.sample(run, chosen, tuple(given or ()), total, mean, temperature, seed, out, form, exact=exact)

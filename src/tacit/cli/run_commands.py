@@ -29,6 +29,6 @@ def report(
 
 
 @guarded
-def models(out: options.Out = None, form: options.Format = None) -> None:
+def models(out: options.Out = None, form: options.Format = None, guard: options.Guard = None) -> None:
     """List the models, what each is for and what it can do."""
     cli.listing.models(out, form)

@@ -147,7 +147,10 @@ def _table(
         nats = [likely[i]] if usual is None else [likely[i], usual[i]]
         body.append([*line, *nats, *(texts[i] for texts in written)])
     first = len(head)
-    right = [*range(first - (1 if usual is None else 2), first), *(first + i for i, j in enumerate(shown) if columns[j].levels is None)]
+    right = [
+        *range(first - (1 if usual is None else 2), first),
+        *(first + i for i, j in enumerate(shown) if columns[j].levels is None),
+    ]
     more = len(columns) - len(shown)
     text = f"{caption}." + (f" The first {_COLUMNS} of {len(columns)} columns are shown." if more > 0 else "")
     return table(text, [*head, *(columns[j].name for j in shown)], body, numbers=tuple(right))

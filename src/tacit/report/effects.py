@@ -92,7 +92,15 @@ def _of_levels(x: np.ndarray, count: int, inside: np.ndarray, mass: np.ndarray, 
     # of two levels that differ alike, the one that is commoner here is named
     telling = np.argmax(np.round(np.abs(p - q), 12) + 1e-9 * (p > q), axis=1)
     return [
-        (float(p[k, m] - q[k, m]), float(0.5 * np.abs(p[k] - q[k]).sum()), float(p[k, m]), float(q[k, m]), int(m), False, 0.0)
+        (
+            float(p[k, m] - q[k, m]),
+            float(0.5 * np.abs(p[k] - q[k]).sum()),
+            float(p[k, m]),
+            float(q[k, m]),
+            int(m),
+            False,
+            0.0,
+        )
         for k, m in enumerate(telling)
     ]
 

@@ -69,9 +69,7 @@ def gaussians(model: MixtureModel | None, components: int) -> Gaussians | None:
 
 def dependent(model: MixtureModel | None) -> frozenset[int]:
     """The columns that the model lets go together with others within a group; all others are independent there."""
-    joint = (
-        group.columns for group in (() if model is None else model.groups) if group.joint or group.given_total
-    )
+    joint = (group.columns for group in (() if model is None else model.groups) if group.joint or group.given_total)
     return frozenset(column for columns in joint if len(columns) > 1 for column in columns)
 
 

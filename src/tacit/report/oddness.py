@@ -113,9 +113,7 @@ class _Asked:
 
     def surprises(self, weights: Float[np.ndarray, " kept"], names: str) -> list[_Told]:
         """Its columns, the most surprising first, beside rows that weigh so much and are called so."""
-        found = [
-            self._surprise(j, weights, names) for j in range(len(self._columns)) if np.isfinite(self._row[j])
-        ]
+        found = [self._surprise(j, weights, names) for j in range(len(self._columns)) if np.isfinite(self._row[j])]
         return sorted((each for each in found if each.words), key=lambda each: -each.nats)
 
     def _surprise(self, j: int, weights: np.ndarray, names: str) -> _Told:

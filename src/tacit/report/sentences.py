@@ -127,7 +127,9 @@ def _otherwise(found: Sequence[Effect], columns: Sequence[Column], *, together: 
     widest = max((e for e in found if e.level is None), key=lambda e: abs(e.spread), default=None)
     if widest is not None and abs(widest.spread) >= _SPREAD:
         how = "more widely spread" if widest.spread > 0 else "closer together"
-        return f" by how high its values are; they lie {how} (most of all in {readable(columns[widest.column].name)[0]})"
+        return (
+            f" by how high its values are; they lie {how} (most of all in {readable(columns[widest.column].name)[0]})"
+        )
     if len(columns) == 1:
         return ""
     differs = "; it differs in how the columns go together" if together else ""

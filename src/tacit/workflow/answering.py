@@ -1,9 +1,10 @@
 """Groups, filled gaps and new rows: what a run says of rows beyond their density."""
 
 import dataclasses
+import functools
 import inspect
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from tacit.data.schema import Schema
 from tacit.estimators.capabilities import AssignsSoftly, GivesConditionals, Imputes, Samples, can
 from tacit.evaluation.rows import new_rows
 from tacit.storage.errors import ModelFileError
-from tacit.workflow import pictures
+from tacit.workflow import pictures, rounding
 from tacit.workflow.answers import Answer, ImageAnswer, TableAnswer
 from tacit.workflow.documents import sample_documents
 from tacit.workflow.errors import RequestError
@@ -40,6 +41,8 @@ class SampleRequest:
         mean: whether each is what its code stands for on average rather than a draw.
         temperature: what the distance of codes from 0 is multiplied by; None leaves it.
         seed: what the draws depend on.
+        exact: whether numbers stay as the model draws them, rather than with the decimals and between the ends of the
+            table.
     """
 
     number: int = 10
@@ -48,6 +51,7 @@ class SampleRequest:
     mean: bool = False
     temperature: float | None = None
     seed: int = 0
+    exact: bool = False
 
 
 @compilation_cache()
@@ -97,6 +101,7 @@ def impute(
     seed: int,
     *,
     unseen: bool = False,
+    exact: bool = False,
     observer: Observer = SILENT,
 ) -> TableAnswer:
     """A table with its gaps filled; columns that the model does not know stay as they are.
@@ -107,6 +112,8 @@ def impute(
         draws: how many times the gaps are drawn; None fills in what is expected.
         seed: what the draws depend on.
         unseen: whether levels that the model has never met count as missing.
+        exact: whether numbers stay as the model gives them, rather than with the decimals and between the ends of the
+            table.
         observer: is told where there are no gaps.
     """
     check_imputes(opened)
@@ -120,11 +127,12 @@ def impute(
     if not missing.any():
         observer.note("Nothing is missing in the columns that the model knows: the table is given as it is.")
     X = feed(opened.estimator, values, schema)
+    told = [] if exact else opened.written
     if draws is None:
-        table = _filled(reading.table, opened.estimator.impute(X), missing, schema)
+        table = _filled(reading.table, rounding.within(opened.estimator.impute(X), told), missing, schema, told)
     else:
-        filled = opened.estimator.impute(X, n_draws=draws, random_state=seed)
-        parts = [_filled(reading.table, each, missing, schema) for each in filled]
+        filled = _drawn_gaps(opened, X, missing, draws, seed, told)
+        parts = [_filled(reading.table, each, missing, schema, told) for each in filled]
         numbered = [
             part.add_column(_free(part), "draw", pa.array(np.full(part.num_rows, number + 1)))
             for number, part in enumerate(parts)
@@ -147,9 +155,26 @@ def impute_images(opened: Opened, rows: Rows, draws: int | None, seed: int, obse
     return ImageAnswer({"originals": rows.values} | shown, opened.pixels)
 
 
-def _filled(table: pa.Table, values: np.ndarray, missing: np.ndarray, schema: Schema) -> pa.Table:
+def _drawn_gaps(
+    opened: Opened, X: Any, missing: np.ndarray, draws: int, seed: int, told: Sequence[rounding.Written]
+) -> np.ndarray:
+    """The table with its gaps drawn, ``[draws, rows, columns]``; rows with a value outside are drawn again."""
+    found = np.asarray(opened.estimator.impute(X, n_draws=draws, random_state=seed), np.float64)
+    low, high = rounding.ends(told, missing.shape[1])
+    for again in range(1, rounding.TRIES if told else 1):
+        outside = (missing & ((found < low) | (found > high))).any(axis=2)
+        if not outside.any():
+            break
+        other = np.asarray(opened.estimator.impute(X, n_draws=draws, random_state=seed + 7919 * again), np.float64)
+        found = np.where(outside[..., None], other, found)
+    return np.where(missing, rounding.within(found, told), found)
+
+
+def _filled(
+    table: pa.Table, values: np.ndarray, missing: np.ndarray, schema: Schema, told: Sequence[rounding.Written]
+) -> pa.Table:
     """The table as it was read, with the columns that had gaps replaced by their filled selves."""
-    whole = decode(values, schema)
+    whole = rounding.like_source(decode(values, schema), table, schema, told)
     for place, name in enumerate(schema.names):
         if missing[:, place].any():
             table = table.set_column(table.column_names.index(name), name, whole.column(place))
@@ -188,11 +213,28 @@ def sample(opened: Opened, wanted: SampleRequest) -> Answer:
     known = _given(wanted.given, opened.schema)
     if known and more:
         raise RequestError("--given does not go together with --mean and --temperature.")
-    if known:
-        values = _drawn_given(opened, opened.schema, wanted.number, known, wanted.seed)
-    else:
-        values = _drawn(opened, wanted.number, wanted.total, more)
-    return TableAnswer(decode(values, opened.schema))
+    told = [] if wanted.exact else opened.written
+    values = rounding.drawn_within(
+        functools.partial(_some_rows, opened, wanted, known, more), wanted.number, told, _free_columns(opened, known)
+    )
+    return TableAnswer(rounding.like_source(decode(values, opened.schema), None, opened.schema, told))
+
+
+def _free_columns(opened: Opened, known: Mapping[str, float]) -> np.ndarray:
+    """Which columns are drawn rather than given."""
+    return np.array([name not in known for name in (() if opened.schema is None else opened.schema.names)], bool)
+
+
+def _some_rows(
+    opened: Opened, wanted: SampleRequest, known: dict[str, float], more: dict[str, Any], number: int, again: int
+) -> np.ndarray:
+    """So many rows, others with every try."""
+    seed = wanted.seed + 7919 * again
+    if known and opened.schema is not None:
+        return _drawn_given(opened, opened.schema, number, known, seed)
+    if again and "random_state" in opened.estimator.get_params(deep=False):
+        opened.estimator.set_params(random_state=seed)
+    return _drawn(opened, number, wanted.total, more)
 
 
 def _ways(opened: Opened, wanted: SampleRequest) -> dict[str, Any]:
