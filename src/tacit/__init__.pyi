@@ -13,6 +13,7 @@ from .estimators.mixture.gaussian import GaussianMixture
 from .estimators.mixture.mixed import Mixture
 from .estimators.regression.bayesian_linear import BayesianLinearRegression
 from .estimators.regression.bayesian_logistic import BayesianLogisticRegression
+from .estimators.regression.counts import NegativeBinomialRegression, PoissonRegression
 from .estimators.regression.least_absolute_deviations import LeastAbsoluteDeviations
 from .estimators.regression.student_t import StudentTRegression
 from .estimators.topics.latent_dirichlet_allocation import LatentDirichletAllocation
@@ -84,7 +85,9 @@ __all__ = [
     "LeastAbsoluteDeviations",
     "Mixture",
     "MultinomialMixture",
+    "NegativeBinomialRegression",
     "PoissonMixture",
+    "PoissonRegression",
     "Posterior",
     "ProdLDA",
     "Representatives",

@@ -176,6 +176,7 @@ def _show_coefficients(lines: Sequence[Mapping[str, Any]], told: Mapping[str, An
     classes = any(line["class"] for line in lines)
     odds = told["kind"] == "classes"
     of = f"the log odds of {told['name']} = {told['positive']}" if odds and not classes else told["name"]
+    of = f"the logarithm of the expected {told['name']}" if told.get("multiplies") else of
     console.heading(f"What goes with {of if not classes else 'each class'}")
     shown = lines[:SHOWN_COEFFICIENTS]
     cells = []

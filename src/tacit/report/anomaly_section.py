@@ -19,7 +19,7 @@ from tacit.report.table import FittedTable
 _ODD = 10
 _ROWS = 50_000
 _TYPICAL = 5
-_COLUMNS = 8
+_COLUMNS = 30
 
 
 def anomaly_section(
@@ -125,6 +125,7 @@ def _table(
     why = [] if reasons is None else anomaly_reasons(values, columns, share, some, sample=sample, dependent=joint)
     shown = list(range(len(columns)))[:_COLUMNS]
     written = [cells(values[some, j].tolist(), columns[j], rows.decimals(j)) for j in shown]
+    named = [columns[j].name for j in shown]
     likely = alike(density[some].tolist())
     usual = None if against is None else alike(against[some].tolist(), 3)
     head: list[Child] = [
@@ -145,12 +146,10 @@ def _table(
             label: list[Child] = ["noise"] if noise else [badge(best)]
             line.append(tag("td", *label, f" {percent(none if noise else float(share[row, best]))}", class_="tight"))
         nats = [likely[i]] if usual is None else [likely[i], usual[i]]
-        body.append([*line, *nats, *(texts[i] for texts in written)])
+        held = [tag("span", tag("i", name), " ", texts[i]) for name, texts in zip(named, written, strict=True)]
+        body.append([*line, *nats, tag("td", held, class_="values")])
     first = len(head)
-    right = [
-        *range(first - (1 if usual is None else 2), first),
-        *(first + i for i, j in enumerate(shown) if columns[j].levels is None),
-    ]
+    right = range(first - (1 if usual is None else 2), first)
     more = len(columns) - len(shown)
     text = f"{caption}." + (f" The first {_COLUMNS} of {len(columns)} columns are shown." if more > 0 else "")
-    return table(text, [*head, *(columns[j].name for j in shown)], body, numbers=tuple(right))
+    return table(text, [*head, "Values"], body, numbers=tuple(right))

@@ -120,8 +120,16 @@ def closing(
     trust = [tag("h3", "How far to trust it"), tag("ul", [tag("li", each) for each in fit.trust])] if fit.trust else []
     notes = [tag("h3", reading), tag("ul", [tag("li", note) for note in fit.notes])] if fit.notes else []
     return [
-        section("model", "Model", "What was fitted, and why", _summary(fit.model), _diagram(fit.graph), *model),
-        section("learning", "Learning", "How the fit went", *(course or rise(fit)), *trust),
+        section(
+            "model",
+            "Model",
+            "What was fitted, and why",
+            _summary(fit.model),
+            _diagram(fit.graph),
+            *model,
+            part="For statisticians",
+        ),
+        section("learning", "Learning", "How the fit went", *(course or rise(fit)), *trust, part="For statisticians"),
         section("data", "Data", "The data", *data, *notes),
         _repeat_section(fit.repeat),
     ]
@@ -147,7 +155,7 @@ def _diagram(graph: Graph | None) -> Html | None:
     if graph is None:
         return None
     formula = graph.factorisation()
-    lines = [tag("li", line) for line in graph.distributions()]
+    lines = [tag("li", line) for line in (*graph.distributions(), *graph.legend())]
     caption = (
         "The model as a diagram: an arrow means “depends on”, shaded is what was observed, open is hidden, "
         "dots are values that were estimated or set; a box repeats what it holds."
@@ -174,6 +182,8 @@ def rise(fit: FitFacts, marks: Sequence[int] = ()) -> list[Child]:
     )
     if trace.seconds is not None:
         said += f" It took {short_number(trace.seconds, 2)} seconds."
+    if len(bound) < 2 or np.ptp(bound) == 0:
+        return [tag("p", said)]  # there is no course to be drawn
     figure = plots.bound_trace(trace.iteration, trace.bound, marks=tuple(marks))
     what = "evidence" if fit.trust else "likelihood"
     why = f"The bound is the log-{what} that the fit is sure of. It can only rise; a fall would be a fault."

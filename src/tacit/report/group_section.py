@@ -20,6 +20,7 @@ from tacit.report.table import FittedTable
 _PAIRS = 5
 _PROFILE = 25
 _TILES = 9
+_DRAWN = 120
 _ROWS = 50_000
 _MOMENTS = 8
 _NUMBERS = ("continuous", "positive", "count")
@@ -129,7 +130,7 @@ def _pairs(rows: FittedTable, groups: Groups) -> Html | None:
 
 
 def _columns(rows: FittedTable, groups: Groups, found: list[list[Effect]]) -> list[Child]:
-    """The columns that no pair plot shows, those that differ most first: nine, and as many folded away."""
+    """The columns that no pair plot shows, those that differ most first: nine, and the others folded away."""
     values, schema = rows.values, rows.schema
     paired = set(groups.gaussians.columns) if groups.gaussians is not None else set()
     paired = paired if 2 <= len(paired) <= _PAIRS else set()
@@ -142,7 +143,7 @@ def _columns(rows: FittedTable, groups: Groups, found: list[list[Effect]]) -> li
     if len(schema) == 1:
         return [_lone(rows, groups)]
     tiles = []
-    for j in alone[: 2 * _TILES]:
+    for j in alone[:_DRAWN]:
         column, curves = schema.columns[j], {0: _curves(groups, j)} if _curves(groups, j) is not None else None
         levels = {0: [show_level(level) for level in column.levels or ()]}
         figure = plots.marginals(

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from tacit.data.schema import Column
 from tacit.plots.export import to_svg
 from tacit.plots.images import write_png
 from tacit.plots.style import alike, as_written, group_colour, ink_on
-from tacit.report.html import Child, Html, tag
+from tacit.report.html import Child, Html, escape, tag
 
 
 class Section(NamedTuple):
@@ -25,11 +26,42 @@ class Section(NamedTuple):
     body: Html
 
 
-def section(name: str, link: str, title: str, *children: Child) -> Section | None:
-    """A section with its heading; nothing where it has no content."""
+JARGON = {
+    "nats": "a nat is a unit of log-density: a row that is higher by 0.7 is twice as likely, by 2.3 ten times",
+    "BIC": "the Bayesian information criterion: how well the data are fitted, less a charge for every parameter",
+    "ICL": "the integrated completed likelihood: BIC, less a charge for groups that overlap",
+    "AIC": "Akaike's information criterion: how well the data are fitted, less a smaller charge for every parameter",
+    "k̂": "k-hat says how far an approximate posterior is from the exact one: below 0.5 close, above 0.7 not to be "
+    "relied on",
+    "ELBO": "the evidence lower bound: a log-likelihood that the fit is sure of",
+    "KL": "the Kullback–Leibler divergence: how far one distribution is from another, 0 where they are the same",
+    "NPMI": "normalised pointwise mutual information: how much more often words stand together than by chance",
+}
+"""Words of the trade, and what they mean."""
+_WORD = re.compile(r"(?<![\w-])(" + "|".join(JARGON) + r")(?![\w-])")
+_MARKUP = re.compile(r"<svg.*?</svg>|<pre.*?</pre>|<[^>]*>", re.DOTALL)
+
+
+def section(name: str, link: str, title: str, *children: Child, part: str = "") -> Section | None:
+    """A section with its heading; nothing where it has no content.
+
+    Words of the trade that occur in it are explained at its end.
+
+    Args:
+        name: Where links to it lead.
+        link: What they say.
+        title: The heading.
+        children: What stands in it.
+        part: The part of the page that it belongs to, if it is not for everybody.
+    """
     if not any(children):
         return None
-    return Section(name, link, tag("section", tag("h2", title), children, id=name, aria_label=title))
+    body = escape(children)
+    said = _MARKUP.sub(" ", body)
+    used = [word for word in dict.fromkeys(_WORD.findall(said)) if not re.search(rf"{word} \((the|natural)", said)]
+    about = tag("p", [[tag("b", word), f": {JARGON[word]}. "] for word in used], class_="note") if used else None
+    over = tag("p", part, class_="over-part") if part else None
+    return Section(name, link, tag("section", over, tag("h2", title), body, about, id=name, aria_label=title))
 
 
 def those_there(*sections: Section | None) -> tuple[Section, ...]:

@@ -72,12 +72,14 @@ def _effects(prediction: Prediction) -> Section | None:
         return None
     lines, name = prediction.coefficients, sentences.readable(prediction.name)[0]
     of = f"the log odds of {name} = {prediction.positive}" if prediction.classes else name
+    of = f"the logarithm of the expected {name}" if prediction.multiplies else of
     of = "the score of each class" if any(line.owner for line in lines) else of
     shown = lines[:DRAWN]
     figure = plots.coefficient_plot(
         [_label(line) for line in shown],
         *(np.array([line.standard[place] for line in shown]) for place in range(3)),
-        says="per standard deviation of the column" + ("" if prediction.classes else f", in those of {name}"),
+        says="per standard deviation of the column"
+        + ("" if prediction.classes or prediction.multiplies else f", in those of {name}"),
     )
     more = "" if len(lines) <= DRAWN else f" {len(lines) - DRAWN} weaker ones are not drawn."
     caption = (

@@ -120,6 +120,7 @@ def _lead(source: str, rows: FittedTable | None, groups: Groups | None) -> str:
 
 
 _TILES = 9
+_DRAWN = 60
 _ROWS = 50_000
 _NUMBERS = ("continuous", "positive", "count")
 
@@ -143,7 +144,7 @@ def beside(
         caption = "If the model fits, the two clouds look alike."
         shown.append(framed(caption, picture(figure, "beside", says)))
     tiles = []
-    for j, column in enumerate(schema.columns[: 2 * _TILES]):
+    for j, column in enumerate(schema.columns[:_DRAWN]):
         levels = {0: [show_level(level) for level in column.levels or ()]}
         height = 1.1 if column.levels is None else 0.28 * min(max(len(column.levels), 2), 6)
         figure = plots.samples_by_column(

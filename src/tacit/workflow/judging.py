@@ -30,6 +30,7 @@ from tacit.inference.closed_form import STOPPED
 from tacit.report import sentences
 from tacit.report.effects import effects
 from tacit.report.groups import dependent
+from tacit.report.prediction_sentences import cautions_of_predictions
 from tacit.workflow.choosing import Chosen
 from tacit.workflow.feeding import feed
 from tacit.workflow.sources import Rows
@@ -96,7 +97,8 @@ def judge(chosen: Chosen, fitted: Rows, kept: Rows, said: Iterable[str], trace: 
         return _of_documents(estimator, fitted, kept, said, trace)
     if fitted.target is not None:
         told, calibration = workflow.judging_predictions.judge_predictions(estimator, fitted, kept)
-        return Judgement(None, None, (), "", None, None, calibration, _said(said), target=told)
+        worth = (*cautions_of_predictions(told), *_said(said))
+        return Judgement(None, None, (), "", None, None, calibration, worth, target=told)
     X = feed(estimator, fitted.data, schema)
     share = responsibilities(estimator, X)
     shares = None if share is None else _shares(estimator, share)

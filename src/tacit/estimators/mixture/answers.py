@@ -122,9 +122,10 @@ class MixtureAnswers(Explains, GivesConditionalsExactly, Samples, Imputes, Estim
 
     def graph(self) -> Graph:
         """The directed graph of the model, as data."""
-        model = self.fitted_model()
+        model, names = self.fitted_model(), self._names()
         return mixture_graph(
             graph_groups(model),
+            columns=() if names is None else [[names[column] for column in group.columns] for group in model.groups],
             priors=has_priors(model),
             weights_prior=model.concentration is not None,
             components=int(np.size(model.log_weights)) - model.noise,
