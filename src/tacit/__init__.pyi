@@ -2,6 +2,7 @@
 # and give it a line in docs/api.md.
 from . import datasets, families
 from .data.corpus import Corpus
+from .estimators.explaining import Explanation
 from .estimators.generative_classifier import GenerativeClassifier
 from .estimators.infer import Inferred, infer
 from .estimators.kmeans import KMeans
@@ -25,7 +26,7 @@ from .estimators.verdict import Verdict
 from .evaluation.anomalies import odd_columns
 from .evaluation.bootstrap import bootstrap
 from .evaluation.coherence import Coherence, topic_coherence
-from .evaluation.compare import compare
+from .evaluation.compare import Comparison, compare
 from .evaluation.conformal import Calibration
 from .evaluation.coverage import Coverage, coverage
 from .evaluation.disentangle import mutual_information_gap, separated_attribute_predictability
@@ -70,11 +71,13 @@ __all__ = [
     "Calibration",
     "Checkpoint",
     "Coherence",
+    "Comparison",
     "Completion",
     "Corpus",
     "Coverage",
     "CsvLog",
     "Density",
+    "Explanation",
     "GaussianMixture",
     "GenerativeClassifier",
     "InferenceGap",

@@ -47,7 +47,7 @@ def run(tacit: Command, houses: Path, tmp_path_factory: pytest.TempPathFactory) 
     assert "87 rows to learn from, 10 kept aside" in said
     assert "With town Paris instead of" not in said  # it is the commonest
     assert "With town Rome instead of Paris, price is lower by" in said
-    assert "With size higher by 10 m, price is higher by" in said
+    assert "With size_m higher by 10 m, price is higher by" in said
     assert "Of 10 rows kept aside, price was predicted to within" in said
     assert "Gaps were filled with the column's mean, or its commonest level: size_m (2)" in said
     assert f"tacit predict {path} NEW.csv (also score)" in said

@@ -69,6 +69,7 @@ for name, function, panel in (
     ("interpolate", code_commands.interpolate, CODES_OF),
     ("manifold", code_commands.manifold, CODES_OF),
     ("show", run_commands.show, RUNS),
+    ("rename", run_commands.rename, RUNS),
     ("report", run_commands.report, RUNS),
     ("models", run_commands.models, RUNS),
 ):

@@ -124,6 +124,14 @@ def predict(
 def assign(
     run: options.Run,
     data: options.Data,
+    group: Annotated[
+        str | None,
+        typer.Option(
+            metavar="GROUP",
+            help="Only the members of this group, by its number or name (tacit rename), the surest first.",
+            show_default=False,
+        ),
+    ] = None,
     long: options.Long = None,
     id_column: options.IdColumn = None,
     unseen: options.Unseen = False,
@@ -131,10 +139,13 @@ def assign(
     form: options.Format = None,
     guard: options.Guard = None,
 ) -> None:
-    """Put each row into its most probable group, with the probability of every group."""
+    """Put each row into its most probable group, with the probability of every group.
+
+    For example: tacit assign RUN customers.csv --group 2 --out members.csv
+    """
     opened = cli.asking.opened(run, out, form)
     rows = cli.asking.rows(opened, data, long, id_column, unseen)
-    cli.results.give(workflow.answering.assign(opened, rows), out, form)
+    cli.results.give(workflow.answering.assign(opened, rows, group), out, form)
 
 
 @guarded

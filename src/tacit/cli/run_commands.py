@@ -16,6 +16,21 @@ def show(run: options.Run) -> None:
 
 
 @guarded
+def rename(
+    run: options.Run,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NUMBER=NAME]...", help="Which group is called what.", show_default=False),
+    ] = None,
+) -> None:
+    """Name the groups of a run; the names stand in `show`, `assign` and the report. Without names: list them.
+
+    For example: tacit rename RUN 1="Big spenders" 3=Quiet; and tacit rename RUN 3= takes a name away.
+    """
+    cli.runs.rename(run, names or [])
+
+
+@guarded
 def report(
     run: options.Run,
     data: options.MaybeData = None,

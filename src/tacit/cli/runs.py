@@ -4,12 +4,14 @@ from pathlib import Path
 
 from tacit import workflow
 from tacit.cli import console
+from tacit.cli.observing import TOLD
 from tacit.cli.show_data import LINES
 from tacit.cli.show_fit import show_choice, show_groups
 from tacit.data.errors import counted
 from tacit.data.images import sized
 from tacit.data.levels import show_level
 from tacit.data.schema import Schema
+from tacit.report.sentences import percent
 from tacit.storage.description import MODEL, describe
 
 
@@ -48,6 +50,14 @@ def _columns(schema: Schema) -> None:
     console.table(["column", "kind", "levels"], rows)
     if len(schema) > LINES:
         console.say(f"and {counted(len(schema) - LINES, 'column')} more", "dim", indent=1)
+
+
+def rename(path: Path, pairs: list[str]) -> None:
+    """Name groups, and list what they are called."""
+    names = workflow.naming.rename(path, pairs, TOLD)
+    told = workflow.folders.open_run(path).metrics()["groups"]
+    rows = [(place + 1, name or "–", percent(told[place]["share"])) for place, name in enumerate(names)]
+    console.table(["group", "name", "share"], rows, right=[0, 2])
 
 
 def report(path: Path, data: str | None, out: str | None) -> None:

@@ -98,8 +98,9 @@ def show_groups(told: Mapping[str, Any]) -> None:
         if len(groups) == 1:
             console.bullet("One group describes all rows." if noise is None else "One group describes the other rows.")
         else:
+            names = [group.get("name") for group in groups]
             for group in groups:
-                console.bullet(group["words"])
+                console.bullet(sentences.named(group["words"], names))
         if noise is not None:
             console.bullet(sentences.noise(noise))
         if len(groups) > 1:
@@ -170,6 +171,28 @@ def show_predictions(told: Mapping[str, Any]) -> None:
     console.heading("How good is it?")
     for sentence in quality_sentences(told):
         console.bullet(sentence)
+    each = told.get("by_class") or []
+    if each and len(each) <= SHOWN_COEFFICIENTS:
+        cells = [
+            (
+                shorten(name, 24),
+                line["rows"],
+                *(_share(line[key]) for key in ("recall", "precision")),
+                _auc(line["auc"]),
+            )
+            for name, line in zip(told["classes"], each, strict=True)
+        ]
+        console.say("")
+        console.table(["class", "rows", "found", "right", "AUC"], cells, right=[1, 2, 3, 4])
+        console.say("Found: of its rows (recall). Right: of those put into it (precision).", "dim", indent=1)
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else sentences.percent(value)
+
+
+def _auc(value: float | None) -> str:
+    return "–" if value is None else short_number(value, 3)
 
 
 def _show_coefficients(lines: Sequence[Mapping[str, Any]], told: Mapping[str, Any]) -> None:

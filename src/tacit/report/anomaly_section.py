@@ -139,7 +139,9 @@ def _table(
     for i, row in enumerate(some):
         line: list[Child] = [row_name(int(row), rows.row_names)]
         if reasons is not None:
-            line.append(tag("td", reasons.get(int(row), why[i]), class_="why"))
+            line.append(
+                tag("td", named(reasons.get(int(row), why[i]), () if groups is None else groups.names), class_="why")
+            )
         if several and share is not None:
             best, none = int(np.nan_to_num(share[row]).argmax()), 1.0 - float(share[row].sum())
             noise = groups is not None and groups.noise is not None and none > share[row, best]

@@ -15,6 +15,7 @@ from tacit.report.effects import Effect, effects
 from tacit.report.groups import Groups, Snapshots
 from tacit.report.html import Child, Html, table, tag
 from tacit.report.parts import Section, badge, folded, framed, picture, section
+from tacit.report.sureness_section import sureness
 from tacit.report.table import FittedTable
 
 _PAIRS = 5
@@ -50,6 +51,7 @@ def group_section(rows: FittedTable, groups: Groups) -> Section | None:
         _pairs(rows, groups),
         _columns(rows, groups, found),
         _profile(groups, found, columns) if several else None,
+        sureness(groups.responsibilities, rows.row_names) if several else None,
     )
 
 
@@ -84,7 +86,13 @@ def _in_words(groups: Groups, found: list[list[Effect]], columns: tuple[Column, 
                 badge(k),
                 tag(
                     "div",
-                    tag("p", sentences.describe_group(k, float(share), found[k], columns, together=together)),
+                    tag(
+                        "p",
+                        sentences.named(
+                            sentences.describe_group(k, float(share), found[k], columns, together=together),
+                            groups.names,
+                        ),
+                    ),
                     tag("div", tag("i", style=width), class_="bar", aria_hidden="true"),
                 ),
             )

@@ -47,6 +47,7 @@ class Groups:
         emptied: Groups that the model was allowed and does not use; they are not among the others.
         noise: Share of the rows that are in no group, of a model with noise.
         dependent: The columns that in the model go together with others within a group.
+        names: What a person calls the groups; None, or nothing at all, where they have no name.
     """
 
     weights: Float[Array, " components"]
@@ -56,6 +57,7 @@ class Groups:
     emptied: int = 0
     noise: float | None = None
     dependent: frozenset[int] = frozenset()
+    names: tuple[str | None, ...] = ()
 
 
 def gaussians(model: MixtureModel | None, components: int) -> Gaussians | None:

@@ -85,6 +85,19 @@ def group_name(group: int) -> str:
     return f"Group {group + 1}"
 
 
+def named(text: str, names: Sequence[str | None]) -> str:
+    """A text that calls groups by the names that a person gave them; those without one keep their number."""
+
+    def instead(found: re.Match[str]) -> str:
+        place = int(found[1]) - 1
+        name = names[place] if 0 <= place < len(names) else None
+        if not name:
+            return found[0]
+        return f"“{name}” (group {found[1]}, " if found[2] else f"“{name}”"
+
+    return re.sub(r"\bGroup (\d+)\b( \()?", instead, text) if any(names) else text
+
+
 def describe_group(
     group: int, share: float, found: Sequence[Effect], columns: Sequence[Column], *, together: bool = False
 ) -> Sentence:

@@ -1,5 +1,6 @@
 """The report of a model of a table: groups, odd rows, how well it fits."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
@@ -15,6 +16,7 @@ from tacit.report import deep_sentences, sentences
 from tacit.report.anomaly_section import anomaly_section
 from tacit.report.choice import Candidates, choice
 from tacit.report.code_section import architecture, code_facts, code_section, curves, score_notes
+from tacit.report.data_section import told_copies, told_correlations
 from tacit.report.deep import Code
 from tacit.report.fit import FitFacts, closing, held_out_fact, rise, told_held_out
 from tacit.report.group_section import formed, group_section
@@ -73,7 +75,7 @@ def table_report(
             "Reading the table",
             model=(architecture(code, "row"), choice(candidates)),
             course=_course(fit, rows, snapshots, code),
-            data=(*told_columns(rows), *told_left_out(left_out)),
+            data=(*told_columns(rows), *told_correlations(rows), *told_copies(rows), *told_left_out(left_out)),
         ),
     )
     facts = [Fact("Groups", str(len(groups.weights)))] if groups is not None else []
@@ -83,6 +85,9 @@ def table_report(
     number, columns = (0, 0) if rows is None else rows.values.shape
     settled = None if fit.trace is None or code is not None else fit.trace.converged  # a deep fit ends at a rate of 0
     own = sentences.cautions(weights, number, columns, settled, candidates is not None and candidates.at_floor)
+    if groups is not None:
+        own = tuple(sentences.named(each, groups.names) for each in own)
+        fit = dataclasses.replace(fit, warnings=tuple(sentences.named(each, groups.names) for each in fit.warnings))
     return Report(title, facts, sections, _lead(fit.source, rows, groups), (*fit.warnings, *own), made)
 
 

@@ -26,6 +26,7 @@ from tacit.workflow.errors import RequestError
 from tacit.workflow.events import SILENT, Observer
 from tacit.workflow.feeding import feed, in_order
 from tacit.workflow.judging import noise_share, responsibilities
+from tacit.workflow.naming import group_number
 from tacit.workflow.opened import Opened, labels
 from tacit.workflow.sources import Rows
 
@@ -55,8 +56,14 @@ class SampleRequest:
 
 
 @compilation_cache()
-def assign(opened: Opened, rows: Rows) -> TableAnswer:
-    """The group of every row, numbered from 1 and −1 for noise, and the probability of every group."""
+def assign(opened: Opened, rows: Rows, group: str | None = None) -> TableAnswer:
+    """The group of every row, numbered from 1 and −1 for noise, and the probability of every group.
+
+    Args:
+        opened: the run.
+        rows: the new rows.
+        group: only the members of this group, by its name or number, the surest first.
+    """
     run = str(opened.run.path)
     if opened.target is not None:
         raise ModelFileError(f"the model of {run!r} predicts {opened.target.column.name!r}: use `tacit predict`.")
@@ -71,11 +78,19 @@ def assign(opened: Opened, rows: Rows) -> TableAnswer:
         "group": pa.array(np.where(noise > sure, -1, best + 1)),
         "probability": pa.array(np.maximum(noise, sure)),
     }
+    names = [each.get("name") for each in opened.run.metrics().get("groups") or []]
+    if any(names):
+        called = [names[place] if noise[row] <= sure[row] else None for row, place in enumerate(best.tolist())]
+        columns["group_name"] = pa.array(called, pa.string())
     if can(opened.estimator, AssignsSoftly):
         columns |= {f"group_{k + 1}": pa.array(share[:, k]) for k in range(share.shape[1])}
     if noise_share(opened.estimator) is not None:
         columns["noise"] = pa.array(noise)
     table = pa.table(columns)
+    if group is not None:
+        wanted = group_number(names, group, share.shape[1])
+        members = np.flatnonzero((best == wanted) & (noise <= sure))
+        table = table.take(pa.array(members[np.argsort(-sure[members], kind="stable")]))
     return TableAnswer(table, shown=_rounded(table))
 
 

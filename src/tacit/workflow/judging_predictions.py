@@ -13,6 +13,7 @@ from tacit.data.levels import show_level
 from tacit.data.schema import Schema
 from tacit.estimators.capabilities import HasCoefficients, PredictsClasses, PredictsCounts, PredictsIntervals, can
 from tacit.estimators.settings import Estimator
+from tacit.evaluation.classes import class_scores
 from tacit.evaluation.predictive import log_predictive, predictive_score
 from tacit.report.prediction_sentences import step_of
 from tacit.workflow.sources import Rows
@@ -58,6 +59,8 @@ def judge_predictions(estimator: Estimator, fitted: Rows, kept: Rows) -> tuple[d
         arrays["observed"] = np.array(
             [_position(order, int(code)) for code in np.asarray(kept.target_values)], np.int64
         )
+        each = class_scores(arrays["probabilities"], arrays["observed"])
+        told["by_class"] = [dataclasses.asdict(one) for one in each]
     else:
         arrays |= {"predicted": np.asarray(estimator.predict(X), np.float64), "observed": np.asarray(y, np.float64)}
         if can(estimator, PredictsIntervals):

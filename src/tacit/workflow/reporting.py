@@ -132,6 +132,7 @@ def _groups(
         empty_groups(estimator),
         told.get("noise"),
         groups.dependent(model),
+        tuple(group.get("name") for group in told["groups"]),
     )
 
 
