@@ -1,7 +1,8 @@
 """What all density estimators share on the way in: reading rows and weights, and the scope of precision."""
 
+import datetime
 import numbers
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -13,12 +14,14 @@ from sklearn.utils.validation import _check_sample_weight, _num_samples, validat
 
 from tacit.compute import double_precision
 from tacit.data.dataset import Dataset, dataset_of
+from tacit.data.frames import feature_names
 from tacit.estimators.capabilities import Matrix, MatrixLike
 
 __all__ = [
     "Seed",
     "check_choice",
     "check_level",
+    "check_numbers",
     "check_whole",
     "double_precision",
     "read_data",
@@ -57,12 +60,64 @@ def unmasked_objects(values: np.ma.MaskedArray) -> np.ndarray:
     return filled
 
 
+def check_numbers(estimator: BaseEstimator, X: Any) -> None:
+    """Refuse columns of text or dates, with their names and what reads them.
+
+    Raises:
+        ValueError: which column, what stands in it and where, and what to do.
+    """
+    if isinstance(X, np.ndarray):
+        columns = X.T if X.dtype.kind in "OUSMm" and X.ndim == 2 else ()
+        named = [(place, f"column {place}", values) for place, values in enumerate(columns)]
+    elif feature_names(X) is not None:
+        named = [(name, f"column {name!r}", values) for name, values in _columns_of(X)]
+    else:
+        return
+    for _, words, values in named:
+        found = _stranger(values)
+        if found is None:
+            continue
+        row, value, what = found
+        raise ValueError(
+            f"{words} holds {what} ({value!r} in row {row}), and {type(estimator).__name__} takes numbers only: leave "
+            "it out, turn it into numbers, or take tacit.Mixture, which reads text and categories as they are"
+        )
+
+
+def _columns_of(X: Any) -> Iterator[tuple[str, np.ndarray]]:
+    """The columns of a frame that are no numbers, by name."""
+    for name in feature_names(X) or ():
+        values = np.asarray(X[name])
+        if values.ndim == 1 and values.dtype.kind in "OUSMm":
+            yield str(name), values
+
+
+LOOKED_AT = 10_000
+"""Cells of a column that are looked at for texts and dates."""
+
+
+def _stranger(values: np.ndarray) -> tuple[int, str, str] | None:
+    """The first text or date of a column, its row, and what it is; texts that are numbers are none."""
+    if values.dtype.kind in "Mm":
+        return 0, str(values[0]) if len(values) else "", "dates or times" if values.dtype.kind == "M" else "durations"
+    for row, value in enumerate(values[:LOOKED_AT].tolist()):
+        if isinstance(value, datetime.date | datetime.time):
+            return row, str(value), "dates or times"
+        if isinstance(value, str | bytes):
+            try:
+                float(value)
+            except ValueError:
+                return row, str(value)[:40], "text"
+    return None
+
+
 def read_rows(estimator: BaseEstimator, X: MatrixLike, *, reset: bool, minimum: int = 1, sparse: bool = False) -> Any:
     """Rows as a float array (float32 stays), NaN where missing or masked; feature names are kept or checked.
 
     Raises:
         ValueError: infinite values, text, too few rows, or other columns than at fit.
     """
+    check_numbers(estimator, X)
     return validate_data(
         estimator,
         unmasked(X, gaps=True),

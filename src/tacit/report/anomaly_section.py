@@ -125,7 +125,7 @@ def _table(
     why = [] if reasons is None else anomaly_reasons(values, columns, share, some, sample=sample, dependent=joint)
     shown = list(range(len(columns)))[:_COLUMNS]
     written = [cells(values[some, j].tolist(), columns[j], rows.decimals(j)) for j in shown]
-    named = [columns[j].name for j in shown]
+    titles = [columns[j].name for j in shown]
     likely = alike(density[some].tolist())
     usual = None if against is None else alike(against[some].tolist(), 3)
     head: list[Child] = [
@@ -148,7 +148,7 @@ def _table(
             label: list[Child] = ["noise"] if noise else [badge(best)]
             line.append(tag("td", *label, f" {percent(none if noise else float(share[row, best]))}", class_="tight"))
         nats = [likely[i]] if usual is None else [likely[i], usual[i]]
-        held = [tag("span", tag("i", name), " ", texts[i]) for name, texts in zip(named, written, strict=True)]
+        held = [tag("span", tag("i", name), " ", texts[i]) for name, texts in zip(titles, written, strict=True)]
         body.append([*line, *nats, tag("td", held, class_="values")])
     first = len(head)
     right = range(first - (1 if usual is None else 2), first)

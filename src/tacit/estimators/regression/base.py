@@ -17,12 +17,13 @@ from tacit.compute import row_bucket
 from tacit.data.blocks import AsTheyAre, Standardise, padded
 from tacit.data.dataset import Dataset, dataset_of
 from tacit.data.sources import source
-from tacit.estimators.base import check_level, double_precision, read_data, unmasked, weighted
+from tacit.estimators.base import check_level, check_numbers, double_precision, read_data, unmasked, weighted
 from tacit.estimators.capabilities import HasCoefficients, MatrixLike, PredictsIntervals, PredictsNumbers, TakesDatasets
 from tacit.estimators.regression.coefficients import CoefficientTable
 from tacit.estimators.settings import Choice, Estimator, Flag, Number, Whole, settings
 from tacit.inference.fit import Fit, fit
 from tacit.inference.posterior import Posterior
+from tacit.inference.watch import printing
 from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.models.lifting.absolute import AbsoluteRegression
 from tacit.models.lifting.design import Design, applied
@@ -246,6 +247,7 @@ class RobustRegression(HasCoefficients, PredictsIntervals, PredictsNumbers, Take
     coef_: np.ndarray
     intercept_: float
     covariance_: np.ndarray
+    verbose: int
 
     @double_precision
     def fit(self, X: MatrixLike, y: ArrayLike | None, sample_weight: ArrayLike | None = None) -> Self:
@@ -264,7 +266,8 @@ class RobustRegression(HasCoefficients, PredictsIntervals, PredictsNumbers, Take
         rows = weighted(rows, sample_weight)
         used = rows.weights > 0
         some, goals = (rows, values) if used.all() else (rows.take(used), values[used])
-        self._solve(Design.of(some, goals, intercept=bool(self.fit_intercept)))
+        with printing(self.verbose):
+            self._solve(Design.of(some, goals, intercept=bool(self.fit_intercept)))
         self._rested(values - applied(rows, self.coef_, self.intercept_))
         return self
 
@@ -282,6 +285,7 @@ class RobustRegression(HasCoefficients, PredictsIntervals, PredictsNumbers, Take
             values = column_or_1d(values, warn=True)
             check_consistent_length(rows, values)
         else:
+            check_numbers(self, X)
             checks = {"dtype": np.float64, "y_numeric": True, "reset": reset}
             found, values = validate_data(self, unmasked(X), unmasked(y, "y"), **checks)
             rows = dataset_of(found)

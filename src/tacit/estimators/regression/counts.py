@@ -13,7 +13,15 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted, column_or_1d, validate_data
 
 from tacit.data.dataset import Dataset, dataset_of
-from tacit.estimators.base import check_level, double_precision, read_data, read_weights, unmasked, weighted
+from tacit.estimators.base import (
+    check_level,
+    check_numbers,
+    double_precision,
+    read_data,
+    read_weights,
+    unmasked,
+    weighted,
+)
 from tacit.estimators.capabilities import (
     HasCoefficients,
     MatrixLike,
@@ -63,6 +71,8 @@ class CountRegression(CountFit):
     """change of the log-likelihood a row, in nats, below which the fit has converged."""
     max_iter: Annotated[int, Whole(1)] = 100
     """most Newton steps."""
+    verbose: int = 0
+    """print a line every so many steps."""
 
     @abc.abstractmethod
     def _raised(self, rows: CountRows, penalty: np.ndarray) -> Raised:
@@ -120,6 +130,7 @@ class CountRegression(CountFit):
             values = column_or_1d(values, warn=True)
             check_consistent_length(rows, values)
         else:
+            check_numbers(self, X)
             checks = {"dtype": np.float64, "y_numeric": True, "reset": reset}
             found, values = validate_data(self, unmasked(X), unmasked(y, "y"), **checks)
             rows = dataset_of(found)
@@ -185,6 +196,9 @@ class CountRegression(CountFit):
         self.pearson_ratio_ = float(seen.weights @ ((seen.counts - mu) ** 2 / np.maximum(variance, 1e-300))) / free
         steps = len(found.trace)
         self.trace_ = Trace(np.arange(steps), np.asarray(found.trace), np.zeros(steps))
+        if self.verbose:
+            for step in range(0, steps, max(1, int(self.verbose))):
+                print(f"{type(self).__name__}: step {step}, {found.trace[step] / seen.weights.sum():.6f} nats a row")
         self.n_iter_, self.converged_ = max(1, steps - 1), bool(found.converged)
         self.stop_reason_ = "converged" if found.converged else "max_iter reached"
         self.n_parameters_ = many + (len(spread) > many)

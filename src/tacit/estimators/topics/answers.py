@@ -11,7 +11,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, check_non_negative, validate_data
 
 from tacit.data.errors import listed
-from tacit.estimators.base import check_whole, double_precision, seed_of, unmasked
+from tacit.estimators.base import check_numbers, check_whole, double_precision, seed_of, unmasked
 from tacit.estimators.capabilities import HasTopics, MatrixLike, Samples, Scores
 from tacit.estimators.settings import Estimator
 from tacit.models.graph import Edge, Graph, Node, Plate
@@ -20,10 +20,14 @@ from tacit.models.topics.fitting import bayesian, posterior
 from tacit.models.topics.model import TopicModel, summary
 
 
-class TopicEstimator(HasTopics, Scores, TransformerMixin, Estimator):
+class TopicEstimator(HasTopics, Scores, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
     """What topic models share: counts on their way in, and one half of a document predicted from the other."""
 
     reads = ("documents",)
+
+    @property
+    def _n_features_out(self) -> int:
+        return int(self.topic_word_.shape[0])
 
     @property
     def scores_are_bounds(self) -> bool:
@@ -32,6 +36,7 @@ class TopicEstimator(HasTopics, Scores, TransformerMixin, Estimator):
 
     def _counts(self, X: MatrixLike, method: str, *, reset: bool = False) -> sparse.csr_array:
         """Counts of words, checked, in double precision."""
+        check_numbers(self, X)
         rows = validate_data(self, unmasked(X), reset=reset, accept_sparse="csr", dtype=[np.float64, np.float32])
         check_non_negative(rows, f"{type(self).__name__}.{method}")
         if reset:
@@ -87,7 +92,7 @@ class TopicEstimator(HasTopics, Scores, TransformerMixin, Estimator):
         return tags
 
 
-class TopicAnswers(Samples, ClassNamePrefixFeaturesOutMixin, TopicEstimator):
+class TopicAnswers(Samples, TopicEstimator):
     """The answers; a subclass fits ``model_``."""
 
     model_: TopicModel
@@ -207,10 +212,6 @@ class TopicAnswers(Samples, ClassNamePrefixFeaturesOutMixin, TopicEstimator):
         edges = (Edge("alpha", "theta"), Edge("eta", "beta"), Edge("theta", "z"), Edge("z", "w"), Edge("beta", "w"))
         plates = (Plate("n", "n = 1…N"), Plate("i", "i = 1…Lₙ"), Plate("k", f"k = 1…{self.n_components}"))
         return Graph(nodes, edges, plates)
-
-    @property
-    def _n_features_out(self) -> int:
-        return int(self.components_.shape[0])
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -59,7 +60,16 @@ def _has_likelihood(estimator: "DeepAnswers") -> bool:
     return True
 
 
-class DeepAnswers(DeepExplains, Codes, ScoresByDraws, Imputes, TakesDatasets, Estimator):
+class DeepAnswers(
+    DeepExplains,
+    Codes,
+    ScoresByDraws,
+    Imputes,
+    TakesDatasets,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    Estimator,
+):
     """The answers; a subclass fits ``model_`` and sets what is annotated here."""
 
     reads = ("table", "images")

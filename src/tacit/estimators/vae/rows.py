@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import validate_data
 
 from tacit.data.dataset import Dataset, SingleRows
-from tacit.estimators.base import read_data, unmasked
+from tacit.estimators.base import check_numbers, read_data, unmasked
 from tacit.estimators.capabilities import MatrixLike
 from tacit.estimators.settings import Estimator
 from tacit.inference.rounds import RESIDENT_BYTES
@@ -36,6 +36,7 @@ def read_deep_rows(estimator: Estimator, X: MatrixLike, *, reset: bool) -> DeepR
         x: DeepRows = SingleRows(rows).held(RESIDENT_BYTES)
     else:
         X = unmasked(X, gaps=True)
+        check_numbers(estimator, X)
         levels = isinstance(X, np.ndarray | jax.Array) and X.dtype == np.uint8
         x = validate_data(
             estimator,
