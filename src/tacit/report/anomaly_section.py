@@ -13,7 +13,7 @@ from tacit.report.groups import Groups
 from tacit.report.html import Child, Html, table, tag
 from tacit.report.oddness import anomaly_reasons
 from tacit.report.parts import Section, badge, cells, framed, picture, row_name, section
-from tacit.report.sentences import percent
+from tacit.report.sentences import named, percent
 from tacit.report.table import FittedTable
 
 _ODD = 10
