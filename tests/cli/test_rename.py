@@ -52,3 +52,14 @@ def test_wrong_names_are_refused(tacit: Command, run: Path, pair: str) -> None:
 def test_what_has_no_groups_has_no_names(tacit: Command, tables: Path, run: Path) -> None:
     assert tacit("assign", run, tables / "new.csv", "--group", "7").exit_code == 2
     assert named("Group 1 and Group 12 (3 % of rows)", ["A", None]) == "“A” and Group 12 (3 % of rows)"
+
+
+@pytest.mark.parametrize("form", ["svg", "png", "pdf"])
+def test_figures_are_files_of_their_own(tacit: Command, run: Path, tmp_path: Path, form: str) -> None:
+    done = tacit("report", run, "--figures", tmp_path / "figures", "--form", form)
+    assert done.exit_code == 0, done.output
+    names = {path.stem for path in (tmp_path / "figures").glob(f"*.{form}")}
+    assert {"pairs", "trace", "graph"} <= names
+    heads = {"svg": b"<?xml", "png": b"\x89PNG", "pdf": b"%PDF"}
+    assert (tmp_path / "figures" / f"pairs.{form}").read_bytes().startswith(heads[form])
+    assert tacit("report", run, "--figures", tmp_path / "f", "--form", "gif").exit_code == 2

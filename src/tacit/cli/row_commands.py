@@ -76,6 +76,15 @@ def explain(
 def transform(
     run: options.Run,
     data: options.Data,
+    topic: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Only the documents that are mostly of this topic, those with most of it first.",
+            show_default=False,
+        ),
+    ] = None,
     long: options.Long = None,
     id_column: options.IdColumn = None,
     unseen: options.Unseen = False,
@@ -94,7 +103,7 @@ def transform(
     texts = workflow.texts.TextOptions(text, vocabulary)
     opened = cli.asking.opened(run, out, form)
     rows = cli.asking.rows(opened, data, long, id_column, unseen, texts)
-    cli.results.give(workflow.documents.transform(opened, rows), out, form)
+    cli.results.give(workflow.documents.transform(opened, rows, topic), out, form)
 
 
 @guarded

@@ -1,5 +1,6 @@
 """The commands that look around: ``show``, ``report`` and ``models``."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -38,8 +39,19 @@ def report(
         str | None,
         typer.Option(metavar="FILE.html", help="Where to; else into the run.", show_default=False),
     ] = None,
+    figures: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write every figure as a file of its own, here.", show_default=False),
+    ] = None,
+    form: Annotated[str, typer.Option("--form", metavar="FORM", help="Of the figures: svg, png or pdf.")] = "svg",
 ) -> None:
-    """Write the report of a run again, from its model and its table."""
+    """Write the report of a run again, from its model and its table; or its figures, to be used elsewhere.
+
+    For example: tacit report RUN --figures figures --form png
+    """
+    if figures is not None:
+        cli.runs.figures(run, data, figures, form)
+        return
     cli.runs.report(run, data, out)
 
 

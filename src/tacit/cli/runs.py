@@ -63,3 +63,9 @@ def rename(path: Path, pairs: list[str]) -> None:
 def report(path: Path, data: str | None, out: str | None) -> None:
     """Write the report of a run again; its table is read from where it was, or from where the user says."""
     console.fact("Report", workflow.runs.rewrite_report(path, data, out))
+
+
+def figures(path: Path, data: str | None, folder: Path, form: str) -> None:
+    """Write the figures of a run's report, a file each."""
+    written = workflow.runs.write_figures(path, folder, form, data)
+    console.fact("Figures", f"{counted(len(written), 'figure')} in {folder}, and the report they are from")

@@ -7,7 +7,7 @@ import html
 import re
 import unicodedata
 
-_VOID = {"meta", "br", "hr", "link", "col", "img"}
+_VOID = {"meta", "br", "hr", "link", "col", "img", "input"}
 NAMED = ("Row", "Topic", "Document")
 """Headings that a line's own name needs where the page is narrow."""
 _TAGS = re.compile(r"<[^>]*>")

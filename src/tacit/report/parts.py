@@ -1,9 +1,11 @@
 """The pieces that every section is made of: sections, figures, badges, cell texts."""
 
 import base64
+import contextlib
+import contextvars
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -69,8 +71,25 @@ def those_there(*sections: Section | None) -> tuple[Section, ...]:
     return tuple(each for each in sections if each is not None)
 
 
+_KEPT: contextvars.ContextVar[dict[str, Figure] | None] = contextvars.ContextVar("tacit_figures", default=None)
+
+
+@contextlib.contextmanager
+def keeping_figures() -> Iterator[dict[str, Figure]]:
+    """The figures of the page that is made inside the ``with`` block, by their names."""
+    kept: dict[str, Figure] = {}
+    token = _KEPT.set(kept)
+    try:
+        yield kept
+    finally:
+        _KEPT.reset(token)
+
+
 def picture(figure: Figure, name: str, says: str) -> Html:
     """A figure as inline SVG; ``says`` is for those who cannot see it."""
+    kept = _KEPT.get()
+    if kept is not None:
+        kept[name] = figure
     return Html(to_svg(figure, title=says, prefix=name))
 
 
