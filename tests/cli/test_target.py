@@ -224,3 +224,20 @@ def test_commands_that_do_not_go_with_the_run_say_what_does(
         assert done.exit_code in (2, 4), done.output
         assert said in " ".join(done.output.split())
     assert "fit --target, predict, score" in " ".join(tacit("models", "--format", "table").output.split())
+
+
+def test_a_count_is_predicted_as_a_count(tacit: Command, rows_of: Callable, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    age, days = random.uniform(20, 70, 300), random.integers(30, 365, 300)
+    visits = random.poisson(np.exp(-4 + 0.03 * age) * days * random.gamma(2.0, 0.5, 300))
+    pd.DataFrame({"age": age, "days": days, "visits": visits}).to_csv(tmp_path / "v.csv", index=False)
+    done = tacit("fit", tmp_path / "v.csv", "--target", "visits", "--set", "exposure=days", "--out", tmp_path / "run")
+    assert done.exit_code == 0, done.output
+    said = " ".join(done.output.split())
+    assert "Negative binomial regression. It was taken because visits is a count" in said
+    assert "With age higher by 10, the expected visits is multiplied by 1.3" in said
+    rows = rows_of(tacit("predict", tmp_path / "run", tmp_path / "v.csv").stdout)
+    assert all(row["from"] == int(row["from"]) <= row["to"] for row in rows)
+    refused = tacit("fit", tmp_path / "v.csv", "--target", "age", "--model", "poisson-regression")
+    assert refused.exit_code == 2
+    assert "predicts counts" in refused.output

@@ -68,12 +68,12 @@ def check_numbers(estimator: BaseEstimator, X: Any) -> None:
     """
     if isinstance(X, np.ndarray):
         columns = X.T if X.dtype.kind in "OUSMm" and X.ndim == 2 else ()
-        named = [(place, f"column {place}", values) for place, values in enumerate(columns)]
+        named = [(f"column {place}", values) for place, values in enumerate(columns)]
     elif feature_names(X) is not None:
-        named = [(name, f"column {name!r}", values) for name, values in _columns_of(X)]
+        named = [(f"column {name!r}", values) for name, values in _columns_of(X)]
     else:
         return
-    for _, words, values in named:
+    for words, values in named:
         found = _stranger(values)
         if found is None:
             continue

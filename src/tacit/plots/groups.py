@@ -14,7 +14,7 @@ def word_bars(words: Sequence[str], counts: Num[Array, "words"]) -> Figure:
     """How often words stand, the first at the top."""
     figure, [[ax]] = axes.new_panels(1, 1, (3.2, max(0.22 * len(words), 0.4)), margin=(1.6, 0.2, 0.15, 0.45))
     place = np.arange(len(words))[::-1].astype(np.float64)
-    axes.boxes(ax, 0.0, place - 0.35, np.asarray(counts, np.float64), 0.7, [style.DATA])
+    axes.boxes(ax, np.zeros(len(words)), place - 0.35, np.asarray(counts, np.float64), 0.7, [style.DATA])
     for word, at in zip(words, place, strict=True):
         axes.line_name(ax, float(at), word, limit=22)
     ax.set_xlim(0, max(float(np.max(counts, initial=0.0)), 1.0))

@@ -177,13 +177,14 @@ def rise(fit: FitFacts, marks: Sequence[int] = ()) -> list[Child]:
     bound = bound[np.isfinite(bound)]
     if trace is None or not len(bound):
         return []
+    if len(bound) < 2 or np.ptp(bound) == 0:  # there is no course to be drawn
+        what = "log-evidence" if fit.trust else "log-likelihood"
+        return [tag("p", f"There was nothing to iterate: the {what} is {short_number(float(bound[-1]), 5)} nats.")]
     said = sentences.rise(
         float(bound[0]), float(bound[-1]), int(np.max(trace.iteration)), trace.converged, trace.stop_reason
     )
     if trace.seconds is not None:
         said += f" It took {short_number(trace.seconds, 2)} seconds."
-    if len(bound) < 2 or np.ptp(bound) == 0:
-        return [tag("p", said)]  # there is no course to be drawn
     figure = plots.bound_trace(trace.iteration, trace.bound, marks=tuple(marks))
     what = "evidence" if fit.trust else "likelihood"
     why = f"The bound is the log-{what} that the fit is sure of. It can only rise; a fall would be a fault."
