@@ -286,7 +286,7 @@ class Explains(GivesConditionals, Scores, Estimator):
         if can(self, GivesConditionalsExactly):
             every = self.marginal(list(range(len(self._column_names()))))
             return np.asarray(every.sample(DRAWS, random_state=0), np.float64)
-        return np.asarray(self.sample(DRAWS, random_state=0), np.float64)  # type: ignore[attr-defined]
+        return np.asarray(self.sample(DRAWS, random_state=0), np.float64)
 
     def _nearest(
         self, values: np.ndarray, others: np.ndarray | None, schema: Schema | None

@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tacit import plots
-from tacit.estimators.capabilities import Assigns, HasCoefficients, HasTopics, MatrixLike, Mixes, Samples, can
+from tacit.estimators.capabilities import (
+    Assigns,
+    HasCoefficients,
+    HasTopics,
+    MatrixLike,
+    Mixes,
+    ReadsOnce,
+    Samples,
+    can,
+)
 
 if TYPE_CHECKING:
     from tacit.estimators.settings import Estimator
@@ -56,7 +65,7 @@ def _groups(model: Any, X: MatrixLike | None) -> Any:
             raise ValueError(f"{type(model).__name__} draws no rows: give some, plot(X)")
         rows, labels = model.sample(DRAWN)
     else:
-        rows = model.read(X, reset=False).rows() if can(model, Mixes) else np.asarray(X, np.float64)
+        rows = model.read(X, reset=False).rows() if can(model, ReadsOnce) else np.asarray(X, np.float64)
         labels = np.asarray(model.predict(X))
     rows = np.asarray(rows, np.float64)
     if rows.shape[1] == 1:

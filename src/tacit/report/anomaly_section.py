@@ -48,7 +48,7 @@ def anomaly_section(
     order = order[np.isfinite(density[order]) | (density[order] == -np.inf)]
     if len(order) == 0:
         return None
-    gaps = rows.missing.any(axis=1)
+    gaps = np.asarray(rows.missing.any(axis=1))
     whole = order[~gaps[order]]
     apart = len(whole) >= _TYPICAL
     first = whole if apart else order

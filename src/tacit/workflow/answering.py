@@ -177,7 +177,7 @@ def _drawn_gaps(
     found = np.asarray(opened.estimator.impute(X, n_draws=draws, random_state=seed), np.float64)
     low, high = rounding.ends(told, missing.shape[1])
     for again in range(1, rounding.TRIES if told else 1):
-        outside = (missing & ((found < low) | (found > high))).any(axis=2)
+        outside = np.asarray((missing & ((found < low) | (found > high))).any(axis=2))
         if not outside.any():
             break
         other = np.asarray(opened.estimator.impute(X, n_draws=draws, random_state=seed + 7919 * again), np.float64)

@@ -1,7 +1,6 @@
 """Why a row is as likely as it is: its log-density as a chain of conditionals."""
 
 import numpy as np
-from scipy import sparse
 
 from tacit.compute import compilation_cache
 from tacit.data.errors import counted
@@ -74,4 +73,4 @@ def _place(rows: Rows, asked: str) -> int:
 
 def _dense(rows: Rows, places: np.ndarray) -> np.ndarray:
     values = rows.pick(places).values
-    return np.asarray(values.toarray() if sparse.issparse(values) else values, np.float64)
+    return np.asarray(values if isinstance(values, np.ndarray) else values.toarray(), np.float64)

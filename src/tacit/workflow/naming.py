@@ -48,13 +48,13 @@ def rename(path: Path, pairs: Sequence[str], observer: Observer = SILENT) -> tup
         if len(name) > LONGEST:
             raise RequestError(f"the name of group {int(number)} is longer than {LONGEST} letters.")
         names[place] = name or None
-    twice = [name for name in names if name is not None and names.count(name) > 1]
+    twice = [each for each in names if each is not None and names.count(each) > 1]
     if twice:
         raise RequestError(f"two groups cannot both be called {twice[0]!r}.")
     run = folders.open_run(path)
     told = run.metrics()
-    for group, name in zip(told["groups"], names, strict=True):
-        group["name"] = name
+    for group, called in zip(told["groups"], names, strict=True):
+        group["name"] = called
     run.write_metrics(told)
     if pairs:
         try:

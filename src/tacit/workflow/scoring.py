@@ -99,7 +99,7 @@ def _with_gaps(opened: Opened, rows: Rows, scores: np.ndarray) -> tuple[np.ndarr
     if opened.schema is None or sparse.issparse(rows.whole.values):
         return none, order
     missing = np.isnan(np.asarray(rows.values, np.float64))
-    gaps = missing.any(axis=1)
+    gaps = np.asarray(missing.any(axis=1))
     if not gaps.any() or gaps.all():
         return none, order
     usual = _usual(opened, opened.schema, missing[gaps])
