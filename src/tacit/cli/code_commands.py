@@ -13,12 +13,12 @@ from tacit.cli.failures import guarded
 def encode(
     run: options.Run,
     data: options.Data,
+    guard: options.Guard = None,
     long: options.Long = None,
     id_column: options.IdColumn = None,
     unseen: options.Unseen = False,
     out: options.Out = None,
     form: options.Format = None,
-    guard: options.Guard = None,
 ) -> None:
     """Give each row its code: the few numbers z that stand for it.
 

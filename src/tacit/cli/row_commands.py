@@ -88,11 +88,11 @@ def transform(
     long: options.Long = None,
     id_column: options.IdColumn = None,
     unseen: options.Unseen = False,
+    guard: options.Guard = None,
     text: options.Text = None,
     vocabulary: options.VocabularyFile = None,
     out: options.Out = None,
     form: options.Format = None,
-    guard: options.Guard = None,
 ) -> None:
     """Give the topics of each document, as shares; of other models, the numbers that they turn a row into.
 

@@ -1,6 +1,6 @@
 """``plot`` of an estimator: the picture that says most of what was fitted."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -15,16 +15,27 @@ from tacit.estimators.capabilities import (
     Samples,
     can,
 )
+from tacit.inference.loop import Trace
+from tacit.models.graph import Graph
 
-if TYPE_CHECKING:
-    from tacit.estimators.settings import Estimator
+
+class Fitted(Protocol):
+    """What is asked of every estimator."""
+
+    @property
+    def trace_(self) -> Trace | None:
+        """How the bound rose."""
+
+    def graph(self) -> Graph | None:
+        """Its directed graph."""
+
 
 DRAWN = 1000
 """Rows drawn from a model of which no rows are given."""
 COEFFICIENTS, WORDS = 40, 3
 
 
-def picture_of(model: "Estimator", X: MatrixLike | None) -> Any:
+def picture_of(model: Fitted, X: MatrixLike | None) -> Any:
     """A matplotlib ``Figure`` of a fitted model.
 
     Of regressions their coefficients; of topic models the topics by size; of mixtures and clusters the groups among

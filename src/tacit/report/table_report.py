@@ -1,6 +1,5 @@
 """The report of a model of a table: groups, odd rows, how well it fits."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
@@ -85,10 +84,9 @@ def table_report(
     number, columns = (0, 0) if rows is None else rows.values.shape
     settled = None if fit.trace is None or code is not None else fit.trace.converged  # a deep fit ends at a rate of 0
     own = sentences.cautions(weights, number, columns, settled, candidates is not None and candidates.at_floor)
-    if groups is not None:
-        own = tuple(sentences.named(each, groups.names) for each in own)
-        fit = dataclasses.replace(fit, warnings=tuple(sentences.named(each, groups.names) for each in fit.warnings))
-    return Report(title, facts, sections, _lead(fit.source, rows, groups), (*fit.warnings, *own), made)
+    names = () if groups is None else groups.names
+    notices = [sentences.named(each, names) for each in (*fit.warnings, *own)]
+    return Report(title, facts, sections, _lead(fit.source, rows, groups), notices, made)
 
 
 def _rows(

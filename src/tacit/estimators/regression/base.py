@@ -241,12 +241,57 @@ class BayesianRegression(HasCoefficients, TakesDatasets, BayesianSettings):
         return Graph(tuple(nodes), tuple(edges), (Plate("n", "n = 1…N"),))
 
 
-class RobustRegression(HasCoefficients, PredictsIntervals, PredictsNumbers, TakesDatasets, RegressorMixin, LinearModel):
-    """``y = X coef_ + intercept_ + noise``; what kind of noise is the subclass's."""
+class NumberRegression(HasCoefficients, PredictsIntervals, PredictsNumbers, TakesDatasets, RegressorMixin, LinearModel):
+    """A number from complete rows, with estimated coefficients and their covariance."""
 
     coef_: np.ndarray
     intercept_: float
     covariance_: np.ndarray
+
+    def _read(self, X: MatrixLike, y: ArrayLike | None, *, reset: bool) -> tuple[Dataset, np.ndarray]:
+        """Complete rows and their targets.
+
+        Raises:
+            ValueError: what is wrong with them.
+        """
+        if isinstance(X, Dataset):
+            if y is None:
+                raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None")
+            rows = self._complete(read_data(self, X, reset=reset))
+            values = check_array(unmasked(y, "y"), ensure_2d=False, dtype=None, input_name="y", estimator=self)
+            values = column_or_1d(values, warn=True)
+            check_consistent_length(rows, values)
+        else:
+            check_numbers(self, X)
+            checks = {"dtype": np.float64, "y_numeric": True, "reset": reset}
+            found, values = validate_data(self, unmasked(X), unmasked(y, "y"), **checks)
+            rows = dataset_of(found)
+        if values.dtype.kind not in "fiub":
+            raise ValueError(f"y must be numbers, and has {str(values[0])!r}; of classes, take a classifier")
+        return rows, np.asarray(values, np.float64)
+
+    def _rows(self, X: MatrixLike) -> Dataset:
+        """Complete rows for a fitted model."""
+        check_is_fitted(self)
+        if isinstance(X, Dataset):
+            rows = self._complete(read_data(self, X, reset=False))
+        else:
+            rows = dataset_of(validate_data(self, unmasked(X), dtype=np.float64, reset=False))
+        return rows
+
+    def summary(self, level: float = 0.95) -> CoefficientTable:
+        """Every coefficient with its standard error and normal interval, in the user's units; the intercept last."""
+        check_level(level)
+        check_is_fitted(self)
+        names = self._columns()
+        mean, sd = np.append(self.coef_, self.intercept_), np.sqrt(np.maximum(np.diagonal(self.covariance_), 0.0))
+        reach = float(ndtri(0.5 + 0.5 * level))
+        return CoefficientTable.of([], names, mean[None, : len(names)], sd[None, : len(names)], reach, level)
+
+
+class RobustRegression(NumberRegression):
+    """``y = X coef_ + intercept_ + noise``; what kind of noise is the subclass's."""
+
     verbose: int
 
     @double_precision
@@ -271,28 +316,6 @@ class RobustRegression(HasCoefficients, PredictsIntervals, PredictsNumbers, Take
         self._rested(values - applied(rows, self.coef_, self.intercept_))
         return self
 
-    def _read(self, X: MatrixLike, y: ArrayLike | None, *, reset: bool) -> tuple[Dataset, np.ndarray]:
-        """Complete rows and their targets.
-
-        Raises:
-            ValueError: what is wrong with them.
-        """
-        if isinstance(X, Dataset):
-            if y is None:
-                raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None")
-            rows = self._complete(read_data(self, X, reset=reset))
-            values = check_array(unmasked(y, "y"), ensure_2d=False, dtype=None, input_name="y", estimator=self)
-            values = column_or_1d(values, warn=True)
-            check_consistent_length(rows, values)
-        else:
-            check_numbers(self, X)
-            checks = {"dtype": np.float64, "y_numeric": True, "reset": reset}
-            found, values = validate_data(self, unmasked(X), unmasked(y, "y"), **checks)
-            rows = dataset_of(found)
-        if values.dtype.kind not in "fiub":
-            raise ValueError(f"y must be numbers, and has {str(values[0])!r}; of classes, take a classifier")
-        return rows, np.asarray(values, np.float64)
-
     @abc.abstractmethod
     def _solve(self, design: Design) -> None:
         """Fit to the rows of positive weight."""
@@ -315,21 +338,8 @@ class RobustRegression(HasCoefficients, PredictsIntervals, PredictsNumbers, Take
     @double_precision
     def predict(self, X: MatrixLike) -> np.ndarray:
         """The expected middle of y for every row, ``(n,)``."""
-        check_is_fitted(self)
-        if isinstance(X, Dataset):
-            rows = self._complete(read_data(self, X, reset=False))
-        else:
-            rows = dataset_of(validate_data(self, unmasked(X), dtype=np.float64, reset=False))
+        rows = self._rows(X)
         return applied(rows, self.coef_, self.intercept_)
-
-    def summary(self, level: float = 0.95) -> CoefficientTable:
-        """Every coefficient with its standard error and normal interval, in the user's units; the intercept last."""
-        check_level(level)
-        check_is_fitted(self)
-        names = self._columns()
-        mean, sd = np.append(self.coef_, self.intercept_), np.sqrt(np.maximum(np.diagonal(self.covariance_), 0.0))
-        reach = float(ndtri(0.5 + 0.5 * level))
-        return CoefficientTable.of([], names, mean[None, : len(names)], sd[None, : len(names)], reach, level)
 
     def _graph(self, mixing: Node, *edges: Edge, more: tuple[Node, ...] = ()) -> Graph:
         """The graph where the noise of a row is normal given what ``mixing`` is there."""

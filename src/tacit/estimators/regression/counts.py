@@ -7,31 +7,20 @@ from typing import Annotated, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import ndtri
-from sklearn.base import RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from tacit.data.dataset import Dataset, dataset_of
+from tacit.data.dataset import Dataset
 from tacit.estimators.base import (
     check_level,
-    check_numbers,
     double_precision,
-    read_data,
     read_weights,
-    unmasked,
     weighted,
 )
 from tacit.estimators.capabilities import (
-    HasCoefficients,
     MatrixLike,
     PredictsCounts,
-    PredictsIntervals,
-    PredictsNumbers,
-    TakesDatasets,
 )
-from tacit.estimators.regression.base import LinearModel
-from tacit.estimators.regression.coefficients import CoefficientTable
 from tacit.estimators.settings import NOT_NEGATIVE, POSITIVE, Whole, settings
 from tacit.inference.loop import Trace
 from tacit.models.graph import Edge, Graph, Node, Plate
@@ -42,14 +31,9 @@ GIVEN = 1e-8
 """Nats a row within which two likelihoods are the same."""
 
 
-class CountFit(
-    HasCoefficients, PredictsCounts, PredictsIntervals, PredictsNumbers, TakesDatasets, RegressorMixin, LinearModel
-):
+class CountFit(PredictsCounts, NumberRegression):
     """What a fit to counts leaves."""
 
-    coef_: np.ndarray
-    intercept_: float
-    covariance_: np.ndarray
     dispersion_: float
     model_: CountModel
     _place: int | None
@@ -99,7 +83,7 @@ class CountRegression(CountFit):
             ValueError: what is wrong with rows, counts, weights, exposures or a parameter.
         """
         self.check_settings()
-        rows, values = self._read(X, y, reset=True)
+        rows, values = self._counts(X, y, reset=True)
         rows = weighted(rows, sample_weight)
         self._place = self._exposure_place()
         design, offset = self._split(rows.rows(), exposure)
@@ -116,30 +100,13 @@ class CountRegression(CountFit):
         self._finish(seen, self._raised(seen, penalty), shift, scale)
         return self
 
-    def _read(self, X: MatrixLike, y: ArrayLike | None, *, reset: bool) -> tuple[Dataset, np.ndarray]:
-        """Complete rows and their counts.
-
-        Raises:
-            ValueError: what is wrong with them.
-        """
-        if isinstance(X, Dataset):
-            if y is None:
-                raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None")
-            rows = self._complete(read_data(self, X, reset=reset))
-            values = check_array(unmasked(y, "y"), ensure_2d=False, dtype=None, input_name="y", estimator=self)
-            values = column_or_1d(values, warn=True)
-            check_consistent_length(rows, values)
-        else:
-            check_numbers(self, X)
-            checks = {"dtype": np.float64, "y_numeric": True, "reset": reset}
-            found, values = validate_data(self, unmasked(X), unmasked(y, "y"), **checks)
-            rows = dataset_of(found)
-        if values.dtype.kind not in "fiub":
-            raise ValueError(f"y must be counts, and has {str(values[0])!r}; of classes, take a classifier")
+    def _counts(self, X: MatrixLike, y: ArrayLike | None, *, reset: bool) -> tuple[Dataset, np.ndarray]:
+        """Complete rows and their counts; raises `ValueError` where one is below 0."""
+        rows, values = self._read(X, y, reset=reset)
         low = np.flatnonzero(values < 0)
         if low.size:
             raise ValueError(f"y must be counts, 0 or more, and is {values[low[0]]:g} in row {low[0]}")
-        return rows, np.asarray(values, np.float64)
+        return rows, values
 
     def _exposure_place(self) -> int | None:
         if self.exposure is None:
@@ -214,11 +181,7 @@ class CountRegression(CountFit):
             )
 
     def _means(self, X: MatrixLike, exposure: ArrayLike | None) -> np.ndarray:
-        check_is_fitted(self)
-        if isinstance(X, Dataset):
-            rows = self._complete(read_data(self, X, reset=False))
-        else:
-            rows = dataset_of(validate_data(self, unmasked(X), dtype=np.float64, reset=False))
+        rows = self._rows(X)
         design, offset = self._split(rows.rows(), exposure)
         return CountModel(self.coef_, self.dispersion_).means(design, offset + self.intercept_)
 
@@ -244,7 +207,7 @@ class CountRegression(CountFit):
     def log_predictive(self, X: MatrixLike, y: ArrayLike | None, *, exposure: ArrayLike | None = None) -> np.ndarray:
         """``log p(y|x)`` of every row in nats at the fitted parameters, ``(n,)``."""
         check_is_fitted(self)
-        _, values = self._read(X, y, reset=False)
+        _, values = self._counts(X, y, reset=False)
         return self.model_.log_prob(values, self._means(X, exposure))
 
     def _columns(self) -> list[str]:
@@ -252,18 +215,6 @@ class CountRegression(CountFit):
         if self._place is not None:
             names = [name for place, name in enumerate(names) if place != self._place]
         return names + (["intercept"] if self.fit_intercept else [])
-
-    def summary(self, level: float = 0.95) -> CoefficientTable:
-        """Every coefficient with its standard error and normal interval; the intercept last.
-
-        ``exp`` of a coefficient is what the expected count is multiplied by where the column is higher by 1.
-        """
-        check_level(level)
-        check_is_fitted(self)
-        names = self._columns()
-        mean, sd = np.append(self.coef_, self.intercept_), np.sqrt(np.maximum(np.diagonal(self.covariance_), 0.0))
-        reach = float(ndtri(0.5 + 0.5 * level))
-        return CoefficientTable.of([], names, mean[None, : len(names)], sd[None, : len(names)], reach, level)
 
     def _drawn_graph(self, family: str, *, dispersed: bool) -> Graph:
         nodes = [
