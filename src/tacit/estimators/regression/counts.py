@@ -11,24 +11,14 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from tacit.data.dataset import Dataset
-from tacit.estimators.base import (
-    check_level,
-    double_precision,
-    read_weights,
-    weighted,
-)
-from tacit.estimators.capabilities import (
-    MatrixLike,
-    PredictsCounts,
-)
+from tacit.estimators.base import check_level, double_precision, read_weights, weighted
+from tacit.estimators.capabilities import MatrixLike, PredictsCounts
+from tacit.estimators.regression.base import NumberRegression
 from tacit.estimators.settings import NOT_NEGATIVE, POSITIVE, Whole, settings
 from tacit.inference.loop import Trace
 from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.models.regression import counts
 from tacit.models.regression.counts import CountModel, CountRows, Raised
-
-GIVEN = 1e-8
-"""Nats a row within which two likelihoods are the same."""
 
 
 class CountFit(PredictsCounts, NumberRegression):
