@@ -161,7 +161,11 @@ def test_columns_that_say_the_same_share_what_they_say(estimator):
 
 @pytest.mark.parametrize(
     ("y", "words"),
-    [(np.full(300, -1.0), "0 or more"), (np.zeros(300), "every y is 0"), (np.full(300, "a"), "counts|numeric|convert")],
+    [
+        (np.full(300, -1.0), "0 or more"),
+        (np.zeros(300), "every y is 0"),
+        (np.full(300, "a"), "must be numbers|numeric|convert"),
+    ],
 )
 def test_what_are_no_counts_is_refused(y, words):
     with pytest.raises(ValueError, match=words):

@@ -19,7 +19,7 @@ from tacit.inference.loop import Trace
 from tacit.models.graph import Graph
 
 
-class Fitted(Protocol):
+class Drawable(Protocol):
     """What is asked of every estimator."""
 
     @property
@@ -35,7 +35,7 @@ DRAWN = 1000
 COEFFICIENTS, WORDS = 40, 3
 
 
-def picture_of(model: Fitted, X: MatrixLike | None) -> Any:
+def picture_of(model: Drawable, X: MatrixLike | None) -> Any:
     """A matplotlib ``Figure`` of a fitted model.
 
     Of regressions their coefficients; of topic models the topics by size; of mixtures and clusters the groups among

@@ -84,8 +84,7 @@ def table_report(
     number, columns = (0, 0) if rows is None else rows.values.shape
     settled = None if fit.trace is None or code is not None else fit.trace.converged  # a deep fit ends at a rate of 0
     own = sentences.cautions(weights, number, columns, settled, candidates is not None and candidates.at_floor)
-    names = () if groups is None else groups.names
-    notices = [sentences.named(each, names) for each in (*fit.warnings, *own)]
+    notices = [sentences.named(each, groups.names if groups else ()) for each in (*fit.warnings, *own)]
     return Report(title, facts, sections, _lead(fit.source, rows, groups), notices, made)
 
 
