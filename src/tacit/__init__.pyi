@@ -2,6 +2,7 @@
 # and give it a line in docs/api.md.
 from . import datasets, families
 from .data.corpus import Corpus
+from .estimators.explaining import Explanation
 from .estimators.generative_classifier import GenerativeClassifier
 from .estimators.infer import Inferred, infer
 from .estimators.kmeans import KMeans
@@ -13,6 +14,7 @@ from .estimators.mixture.gaussian import GaussianMixture
 from .estimators.mixture.mixed import Mixture
 from .estimators.regression.bayesian_linear import BayesianLinearRegression
 from .estimators.regression.bayesian_logistic import BayesianLogisticRegression
+from .estimators.regression.counts import NegativeBinomialRegression, PoissonRegression
 from .estimators.regression.least_absolute_deviations import LeastAbsoluteDeviations
 from .estimators.regression.student_t import StudentTRegression
 from .estimators.topics.latent_dirichlet_allocation import LatentDirichletAllocation
@@ -24,7 +26,7 @@ from .estimators.verdict import Verdict
 from .evaluation.anomalies import odd_columns
 from .evaluation.bootstrap import bootstrap
 from .evaluation.coherence import Coherence, topic_coherence
-from .evaluation.compare import compare
+from .evaluation.compare import Comparison, compare
 from .evaluation.conformal import Calibration
 from .evaluation.coverage import Coverage, coverage
 from .evaluation.disentangle import mutual_information_gap, separated_attribute_predictability
@@ -70,11 +72,13 @@ __all__ = [
     "Calibration",
     "Checkpoint",
     "Coherence",
+    "Comparison",
     "Completion",
     "Corpus",
     "Coverage",
     "CsvLog",
     "Density",
+    "Explanation",
     "GaussianMixture",
     "GenerativeClassifier",
     "InferenceGap",
@@ -85,7 +89,9 @@ __all__ = [
     "LeastAbsoluteDeviations",
     "Mixture",
     "MultinomialMixture",
+    "NegativeBinomialRegression",
     "PoissonMixture",
+    "PoissonRegression",
     "Posterior",
     "ProdLDA",
     "Representatives",

@@ -47,6 +47,8 @@ ESTIMATORS: dict[str, Entry] = {
     "bayesian-linear-regression": Entry("regression.bayesian_linear:BayesianLinearRegression", supervised=True),
     "least-absolute-deviations": Entry("regression.least_absolute_deviations:LeastAbsoluteDeviations", supervised=True),
     "student-t-regression": Entry("regression.student_t:StudentTRegression", supervised=True),
+    "poisson-regression": Entry("regression.counts:PoissonRegression", supervised=True),
+    "negative-binomial-regression": Entry("regression.counts:NegativeBinomialRegression", supervised=True),
     "vae": Entry("vae.vae:VAE"),
     "semi-supervised-vae": Entry("vae.semi_supervised:SemiSupervisedVAE", supervised=True),
     "prod-lda": Entry("topics.prod_lda:ProdLDA", "documents"),

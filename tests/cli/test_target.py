@@ -47,7 +47,7 @@ def run(tacit: Command, houses: Path, tmp_path_factory: pytest.TempPathFactory) 
     assert "87 rows to learn from, 10 kept aside" in said
     assert "With town Paris instead of" not in said  # it is the commonest
     assert "With town Rome instead of Paris, price is lower by" in said
-    assert "With size higher by 10 m, price is higher by" in said
+    assert "With size_m higher by 10 m, price is higher by" in said
     assert "Of 10 rows kept aside, price was predicted to within" in said
     assert "Gaps were filled with the column's mean, or its commonest level: size_m (2)" in said
     assert f"tacit predict {path} NEW.csv (also score)" in said
@@ -224,3 +224,20 @@ def test_commands_that_do_not_go_with_the_run_say_what_does(
         assert done.exit_code in (2, 4), done.output
         assert said in " ".join(done.output.split())
     assert "fit --target, predict, score" in " ".join(tacit("models", "--format", "table").output.split())
+
+
+def test_a_count_is_predicted_as_a_count(tacit: Command, rows_of: Callable, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    age, days = random.uniform(20, 70, 300), random.integers(30, 365, 300)
+    visits = random.poisson(np.exp(-4 + 0.03 * age) * days * random.gamma(2.0, 0.5, 300))
+    pd.DataFrame({"age": age, "days": days, "visits": visits}).to_csv(tmp_path / "v.csv", index=False)
+    done = tacit("fit", tmp_path / "v.csv", "--target", "visits", "--set", "exposure=days", "--out", tmp_path / "run")
+    assert done.exit_code == 0, done.output
+    said = " ".join(done.output.split())
+    assert "Negative binomial regression. It was taken because visits is a count" in said
+    assert "With age higher by 10, the expected visits is multiplied by 1.3" in said
+    rows = rows_of(tacit("predict", tmp_path / "run", tmp_path / "v.csv").stdout)
+    assert all(row["from"] == int(row["from"]) <= row["to"] for row in rows)
+    refused = tacit("fit", tmp_path / "v.csv", "--target", "age", "--model", "poisson-regression")
+    assert refused.exit_code == 2
+    assert "predicts counts" in refused.output

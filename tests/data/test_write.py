@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv as pacsv
 import pytest
 
 from tacit.data import DataError, decode, encode, infer, read, write
@@ -71,3 +72,24 @@ def test_a_failure_leaves_the_old_file(tmp_path: Path) -> None:
 def test_what_cannot_be_written(name: str, form: str | None, message: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=message):
         write(TABLE, tmp_path / name, form)
+
+
+def test_texts_that_a_spreadsheet_would_run_are_guarded():
+    cells = ["=cmd|' /C calc'!A0", "+1+2", "-x", "@SUM(1)", "\t=1", "plain", "-1.5", "+3", "-2 %", "a=b", None, "＝1"]
+    table = pa.table({"=head": cells, "kind": pa.array(cells).dictionary_encode(), "number": np.arange(12) - 6.0})
+    out = io.BytesIO()
+    write(table, out, "csv", guard=True)
+    back = pacsv.read_csv(io.BytesIO(out.getvalue()), convert_options=pacsv.ConvertOptions(strings_can_be_null=True))
+    assert back.column_names == ["'=head", "kind", "number"]
+    kept = [c if c in ("plain", "-1.5", "+3", "-2 %", "a=b", None) else f"'{c}" for c in cells]
+    assert back.column("'=head").to_pylist() == back.column("kind").to_pylist() == kept
+    assert back.column("number").to_pylist() == table.column("number").to_pylist()
+
+
+@pytest.mark.parametrize("form", ["json", "parquet", "arrow"])
+def test_other_formats_run_nothing_and_are_left_alone(form):
+    table = pa.table({"a": ["=1"]})
+    one, other = io.BytesIO(), io.BytesIO()
+    write(table, one, form, guard=True)
+    write(table, other, form)
+    assert one.getvalue() == other.getvalue()

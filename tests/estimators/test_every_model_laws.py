@@ -155,6 +155,17 @@ def regression(name: str, draw: Draw) -> None:
     assert (low <= high).all()
 
 
+def count_regression(name: str, draw: Draw) -> None:
+    """Counted over c times as much, everything is the same but for the rate."""
+    model, rows, target = found(name)
+    much = draw(st.floats(0.1, 10.0))
+    other = clone(model).fit(rows, target, exposure=np.full(len(rows), much))
+    asked = draw(reals(3, 5.0))
+    np.testing.assert_allclose(other.predict(asked, exposure=much), model.predict(asked), rtol=1e-6)
+    low, high = model.predict_interval(asked, 0.5)
+    assert (low <= high).all()
+
+
 def deep(name: str, draw: Draw) -> None:
     """A row's code does not depend on its company."""
     model, _, _ = found(name)
@@ -179,6 +190,8 @@ LAWS: dict[str, Callable[[str, Draw], None]] = {
     "bayesian-linear-regression": regression,
     "least-absolute-deviations": regression,
     "student-t-regression": regression,
+    "poisson-regression": count_regression,
+    "negative-binomial-regression": count_regression,
     "vae": deep,
     "semi-supervised-vae": classes,
     "prod-lda": topics,

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, is_regressor
 
 from tacit import registry
-from tacit.estimators.capabilities import Mixes, PredictsClasses, PredictsNumbers, can
+from tacit.estimators.capabilities import Mixes, PredictsClasses, PredictsCounts, PredictsNumbers, can
 from tacit.estimators.generative_classifier import GenerativeClassifier
 from tacit.estimators.mixture.gaussian import GaussianMixture
 
@@ -31,6 +31,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "bayesian-linear-regression": {"tol": 1e-13},
     "least-absolute-deviations": {},
     "student-t-regression": {"tol": 1e-14, "dof": 4.0},
+    "poisson-regression": {},
+    "negative-binomial-regression": {},
     "vae": NETWORK | {"posterior": "point"},
     "semi-supervised-vae": NETWORK | {"posterior": "point"},
     "prod-lda": NETWORK,
@@ -62,6 +64,8 @@ def rows_of(kind: str) -> np.ndarray:
 
 def target_of(model: BaseEstimator, rows: np.ndarray) -> np.ndarray | None:
     """What a supervised model learns from such rows: a number, or a class with a few rows on the wrong side."""
+    if can(model, PredictsCounts):
+        return np.random.default_rng(1).poisson(np.exp(1.0 + 0.2 * rows[:, 0])).astype(float)
     if is_regressor(model):
         return rows @ [1.0, -0.5, 2.0] + np.random.default_rng(1).standard_t(3, len(rows))
     if not can(model, PredictsClasses):

@@ -82,8 +82,8 @@ def test_plain_keeps_both_ends_of_a_long_name():
         (0.0, "0"),
         (-0.0, "0"),
         (3.14159, "3.14"),
-        (-1126.3, "−1\u202f126"),
-        (1234567.0, "1\u202f234\u202f567"),
+        (-1126.3, "−1,126"),
+        (1234567.0, "1,234,567"),
         (0.00123, "0.00123"),
         (1e-7, "1e−7"),
         (2.5e12, "2.5e12"),
@@ -99,7 +99,7 @@ def test_numbers_for_reading(value, text):
 
 @given(st.floats(-1e12, 1e12, allow_nan=False))
 def test_short_number_is_within_half_a_unit_of_the_third_figure(value):
-    read = float(style.short_number(value).replace("\u202f", "").replace("−", "-"))
+    read = float(style.short_number(value).replace(",", "").replace("−", "-"))
     assert abs(read - value) <= 0.0051 * abs(value) + 1e-300
 
 

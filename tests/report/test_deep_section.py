@@ -187,10 +187,10 @@ def test_the_code_in_figures(model, digits, code, page):
 
 def test_the_architecture(page):
     assert "Encoder fully connected, silu 64 → 8 520" in page.text
-    assert "Decoder fully connected 8 → 128 1 152" in page.text
+    assert "Decoder fully connected 8 → 128 1,152" in page.text
     assert "discretised logistic" in page.text
     # encoder 520 + 36, decoder 24 + 1152
-    assert "Free parameters 1 732" in page.text
+    assert "Free parameters 1,732" in page.text
 
 
 def test_the_history_is_in_the_users_units():

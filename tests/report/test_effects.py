@@ -41,9 +41,27 @@ def test_positive_columns_by_their_logarithms():
     for a, b in zip(plain, logs, strict=True):
         assert b.size == pytest.approx(a.size, rel=1e-9)
         assert b.strength == pytest.approx(a.strength, rel=1e-9)
-        assert b.inside == pytest.approx(np.exp(a.inside), rel=1e-9)
-    gmean = stats.gmean(np.exp(X[GROUP == 1]))
-    assert logs[1].inside == pytest.approx(gmean, rel=1e-10)
+    for k, effect in enumerate(logs):
+        assert not effect.median
+        assert effect.inside == pytest.approx(np.exp(X)[k == GROUP].mean(), rel=1e-12)  # what people call the average
+        assert effect.outside == pytest.approx(np.exp(X)[k != GROUP].mean(), rel=1e-12)
+
+
+def test_medians_where_a_few_rows_make_the_means():
+    """A group of generally larger amounts, beside one that holds the few largest."""
+    amounts = np.concatenate([np.geomspace(20, 40, 99), np.geomspace(5, 10, 98), [1e5]])
+    group = np.repeat([0, 1], 99)
+    assert amounts[group == 0].mean() < amounts[group == 1].mean()
+    for k, effect in enumerate(only(amounts, "positive", share=np.eye(2)[group])):
+        assert effect.median
+        assert effect.inside == pytest.approx(np.median(amounts[group == k]), rel=1e-12)
+        assert effect.outside == pytest.approx(np.median(amounts[group != k]), rel=1e-12)
+        assert (effect.inside > effect.outside) == (effect.size > 0)
+
+
+def test_how_much_wider_a_group_is_than_the_rest():
+    for k, effect in enumerate(only(X, "continuous")):
+        assert effect.spread == pytest.approx(np.log(X[k == GROUP].std() / X[k != GROUP].std()), rel=1e-9)
 
 
 def test_counts_by_the_ratio_of_their_means():

@@ -75,5 +75,5 @@ def test_tables_have_captions_and_scopes():
     page = table("What it shows", ["a", "b"], [["x", 1], ["<i>", tag("td", "own")]], numbers=(1,), marked=1)
     assert "<caption><span>What it shows</span></caption>" in page
     assert '<th scope="col">a</th><th scope="col" class="number">b</th>' in page
-    assert '<tr><th scope="row">x</th><td class="number">1</td></tr>' in page
-    assert '<tr class="chosen"><th scope="row">&lt;i&gt;</th><td>own</td></tr>' in page
+    assert '<tr><th scope="row">x</th><td data-head="b" class="number">1</td></tr>' in page
+    assert '<tr class="chosen"><th scope="row">&lt;i&gt;</th><td data-head="b">own</td></tr>' in page

@@ -17,12 +17,14 @@ SPECIES = Column("species", "categorical", ("Adelie", "Gentoo", "Chinstrap"))
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("flipper_length_mm", ("flipper length", "mm")),
-        ("body.mass.g", ("body mass", "g")),
+        ("flipper_length_mm", ("flipper_length_mm", "mm")),
+        ("body.mass.g", ("body.mass.g", "g")),
         ("mm", ("mm", "")),
-        ("Annual Income (k$)", ("Annual Income (k$)", "")),
+        ("Annual Income (k$)", ("“Annual Income (k$)”", "")),
+        ("Dr. Smith", ("“Dr. Smith”", "")),
+        ("a, b", ("“a, b”", "")),
         ("  ", ("(no name)", "")),
-        ("x" * 100, ("x" * 40 + "…" + "x" * 19, "")),
+        ("x" * 100, ("“" + "x" * 40 + "…" + "x" * 19 + "”", "")),
     ],
 )
 def test_names_of_columns_as_words(name, expected):
@@ -49,7 +51,7 @@ def test_lists_and_counts():
     assert sentences.listed(["a"]) == "a"
     assert sentences.listed(["a", "b", "c"]) == "a, b and c"
     assert sentences.counted(1, "row") == "1 row"
-    assert sentences.counted(1234, "row") == "1\u202f234 rows"
+    assert sentences.counted(1234, "row") == "1,234 rows"
     assert sentences.counted(2, "entry", "entries") == "2 entries"
 
 
@@ -58,7 +60,7 @@ def test_lists_and_counts():
     [
         ((38.8, 48.0), ("38.8", "48.0")),
         ((217.2, 191.9), ("217", "192")),
-        ((5076.0, 3711.0), ("5\u202f076", "3\u202f711")),
+        ((5076.0, 3711.0), ("5,076", "3,711")),
         ((1.0004, 1.0001), ("1.0004", "1.0001")),
         ((0.002, 900.0), ("0.002", "900")),
         ((2.0, 2.0), ("2", "2")),
@@ -75,9 +77,34 @@ def test_a_group_by_its_amounts():
         Effect(2, -0.4, 0.2, 1.5, 2.25),
     ]
     assert sentences.describe_group(1, 0.31, found, [FLIPPER, MASS, VISITS]) == (
-        "Group 2 (31 % of rows) has longer flipper length (217 mm on average, against 192 mm in the rest), "
-        "larger body mass (5\u202f076 g against 3\u202f711 g) and lower visits (1.50 against 2.25)."
+        "Group 2 (31 % of rows) has longer flipper_length_mm (217 mm on average, against 192 mm in the rest), "
+        "larger body_mass_g (5,076 g against 3,711 g) and lower visits (1.50 against 2.25)."
     )
+
+
+@pytest.mark.parametrize("name", ["Spending Score (1-100)", "a) b (c", "x, y and z", "so: what; now", "Nr. of"])
+def test_names_with_signs_of_their_own_do_not_break_the_sentence(name):
+    found = [Effect(0, 1.0, 0.5, 19.4, 67.0), Effect(1, 0.9, 0.4, 2.0, 1.0)]
+    said = sentences.describe_group(0, 0.5, found, [Column(name, "continuous"), Column(name + " 2", "continuous")])
+    assert said == (
+        f"Group 1 (50 % of rows) has lower “{name}” (19.4 on average, against 67.0 in the rest) and higher "
+        f"“{name} 2” (2 against 1)."
+    )
+
+
+def test_no_average_is_told_as_nought_unless_it_is():
+    for inside, outside in ((0.0004, 0.2), (0.2, 0.00049), (1e-3, 0.9), (-0.0002, 0.1)):
+        said = sentences.describe_group(0, 0.5, [Effect(0, 1.0, 0.5, inside, outside)], [FLIPPER])
+        assert "0.000" not in said.replace("0.0004", "").replace("0.0002", "")
+    said = sentences.describe_group(0, 0.5, [Effect(0, -1.0, 0.5, 0.0, 0.2)], [FLIPPER])
+    assert "(0 mm on average, against 0.2" in said
+
+
+def test_medians_are_called_so():
+    found = [Effect(0, 1.0, 0.5, 40.0, 30.0, median=True), Effect(1, 0.9, 0.4, 2.0, 1.0)]
+    said = sentences.describe_group(0, 0.5, found, [FLIPPER, MASS])
+    assert "(median 40 mm, against 30 mm in the rest)" in said
+    assert "(2 g on average against 1 g)" in said
 
 
 def test_a_group_by_its_levels():
@@ -90,17 +117,20 @@ def test_a_group_by_its_levels():
 def test_a_group_by_both():
     found = [Effect(1, 0.5, 0.5, 0.6, 0.1, 0), Effect(0, -1.0, 0.4, 190.0, 210.0)]
     assert sentences.describe_group(2, 0.004, found, [FLIPPER, SPECIES]) == (
-        "Group 3 (under 1 % of rows) has shorter flipper length (190 mm on average, against 210 mm in the rest); "
+        "Group 3 (under 1 % of rows) has shorter flipper_length_mm (190 mm on average, against 210 mm in the rest); "
         "species is mostly Adelie (60 %, elsewhere 10 %)."
     )
 
 
 def test_a_group_that_nothing_sets_apart():
     weak = [Effect(0, 0.1, 0.04, 1.0, 1.1)]
-    assert sentences.describe_group(0, 0.5, weak, [FLIPPER, MASS]) == (
+    assert sentences.describe_group(0, 0.5, weak, [FLIPPER, MASS], together=True) == (
         "Group 1 (50 % of rows) is not clearly apart from the rest in any column by itself; it differs in how "
         "the columns go together."
     )
+    assert sentences.describe_group(0, 0.5, weak, [FLIPPER, MASS]).endswith("in any column by itself.")
+    wide = [Effect(1, 0.1, 0.04, 1.0, 1.1, spread=0.9)]
+    assert "more widely spread (most of all in body_mass_g)" in sentences.describe_group(0, 0.5, wide, [FLIPPER, MASS])
     assert sentences.describe_group(0, 0.5, [], [FLIPPER]) == (
         "Group 1 (50 % of rows) is not clearly apart from the rest."
     )
@@ -179,8 +209,7 @@ def test_lead(arguments, text):
 
 def test_rise():
     assert sentences.rise(-26069.0, -2248.0, 40, True, "converged") == (
-        "In 40 steps the bound rose from −26\u202f069 to −2\u202f248 nats and then changed no more: the fit has "
-        "converged."
+        "In 40 steps the bound rose from −26,069 to −2,248 nats and then changed no more: the fit has converged."
     )
     assert sentences.rise(-2.0, -1.0, 1, False, "max_iter reached") == (
         "In 1 step the bound rose from −2 to −1 nats. The fit had not settled when it ended (the greatest number "
@@ -267,17 +296,62 @@ def test_a_row_is_odd_by_its_own_group():
     columns = [Column("bill_length_mm", "continuous"), Column("region", "categorical", ("north", "south"))]
     said = anomaly_reasons(np.column_stack([x, levels]), columns, share, np.array([3, 60, 70]))
     z = (x[3] - x[:50].mean()) / x[:50].std()
-    assert said[0] == f"bill length 9 mm, {z:.2g} sd above its group"
+    assert said[0] == f"bill_length_mm 9 mm, {z:.2g} sd above its group"
     assert said[1] == "region south, rare in its group (2 %)"
-    assert said[2] == "unusual only as a combination"
+    assert said[2] == "no column by itself stands out"
+    assert "combination" not in said[2]
 
 
 def test_a_row_is_odd_by_logarithms_where_the_column_is_skewed():
     x = np.exp(np.r_[np.linspace(-1, 1, 50), 9.0])
     said = anomaly_reasons(x[:, None], [Column("income", "positive")], None, np.array([50]))
     z = (9.0 - np.log(x).mean()) / np.log(x).std()
-    assert said == [f"income 8\u202f103, {z:.2g} sd above this table"]
+    assert said == [f"income 8,103, {z:.2g} sd above this table"]
 
 
 def test_a_constant_column_makes_no_row_odd():
-    assert anomaly_reasons(np.full((5, 1), 7.0), [VISITS], None, np.array([0])) == ["unusual only as a combination"]
+    assert anomaly_reasons(np.full((5, 1), 7.0), [VISITS], None, np.array([0])) == ["no column by itself stands out"]
+
+
+def test_a_value_beside_a_constant_column_is_told():
+    x = np.append(np.full(30, 7.0), 9.0)[:, None]
+    (said,) = anomaly_reasons(x, [VISITS], None, np.array([30]))
+    assert "visits 9, where all other rows have 7" in said or "visits 9, " in said
+
+
+def test_a_total_of_everybody_is_set_beside_the_other_rows():
+    """Such a row has a group of its own, in which nothing about it is surprising."""
+    sales = np.random.default_rng(0).normal(100.0, 10.0, (60, 2))
+    values = np.vstack([sales, sales.sum(axis=0)])
+    share = np.eye(2)[np.r_[np.zeros(60, int), 1]]
+    (said,) = anomaly_reasons(
+        values, [Column("north", "continuous"), Column("south", "continuous")], share, np.array([60])
+    )
+    others = values[:60, 0]
+    assert f"north {values[60, 0]:,.0f}, {(values[60, 0] - others.mean()) / others.std():.0f} sd above" in said
+    assert "south" in said
+    assert "combination" not in said
+
+
+def test_a_combination_is_told_where_the_model_knows_how_columns_go_together():
+    rng = np.random.default_rng(0)
+    height = rng.normal(170.0, 10.0, 300)
+    weight = 70.0 + (height - 170.0) + rng.normal(0.0, 1.0, 300)
+    height[7], weight[7] = 185.0, 60.0  # neither is 2 sd off
+    values = np.column_stack([height, weight])
+    columns = [Column("height", "continuous"), Column("weight", "continuous")]
+    (said,) = anomaly_reasons(values, columns, None, np.array([7]), dependent=frozenset({0, 1}))
+    assert said.startswith("unusual only as a combination")
+    assert "height 185" in said
+    slope, middle = np.polyfit(height, weight, 1)
+    assert f"weight 60 where its other columns let expect {slope * 185.0 + middle:.4g} " in said
+    (alone,) = anomaly_reasons(values, columns, None, np.array([7]))
+    assert alone.startswith("no column by itself stands out; farthest out: height 185, 1.5 sd above")
+
+
+def test_a_row_between_two_groups_is_said_to_be_there():
+    rng = np.random.default_rng(0)
+    x = np.concatenate([rng.normal(0, 1, 50), rng.normal(3, 1, 50), [1.5]])
+    share = np.vstack([np.eye(2)[np.repeat([0, 1], 50)], [[0.5, 0.5]]])
+    (said,) = anomaly_reasons(x[:, None], [Column("x", "continuous")], share, np.array([100]))
+    assert said.startswith("lies between Group 1 and Group 2")

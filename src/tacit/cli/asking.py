@@ -46,6 +46,8 @@ def impute(
     out: str | None,
     form: str | None,
     reading: ReadingOptions = FOUND_OUT,
+    *,
+    exact: bool = False,
 ) -> None:
     """Fill gaps of a table, or of images."""
     asked = Opened.at(run)
@@ -54,7 +56,7 @@ def impute(
         table = read(data, asked.reading(reading))
         for note in table.notes:
             TOLD.note(f"Note: {note}.")
-        found = workflow.answering.impute(asked, table, draws, seed, unseen=unseen, observer=TOLD)
+        found = workflow.answering.impute(asked, table, draws, seed, unseen=unseen, exact=exact, observer=TOLD)
         results.give(found, out, form)
         return
     workflow.answering.check_imputes(asked)
@@ -76,10 +78,12 @@ def sample(
     seed: int,
     out: str | None,
     form: str | None,
+    *,
+    exact: bool = False,
 ) -> None:
     """Draw new rows, documents or images."""
     asked = Opened.at(run)
-    wanted = workflow.answering.SampleRequest(number, given, total, mean, temperature, seed)
+    wanted = workflow.answering.SampleRequest(number, given, total, mean, temperature, seed, exact)
     workflow.answering.check_samples(asked)
     results.check_either(asked, out, form, "new")
     if asked.images and results.is_picture(out):

@@ -17,6 +17,7 @@ def encode(
     run: options.Run,
     data: options.Data,
     reading: ReadingOptions = FOUND_OUT,
+    guard: options.Guard = None,
     long: options.Long = None,
     id_column: options.IdColumn = None,
     unseen: options.Unseen = False,
@@ -55,6 +56,7 @@ def reconstruct(
     out: options.OutOrImages = None,
     form: options.Format = None,
     reading: ReadingOptions = FOUND_OUT,
+    guard: options.Guard = None,
 ) -> None:
     """Give each row back from its code, which shows what the code keeps and what it loses.
 
@@ -77,6 +79,7 @@ def interpolate(
     out: options.OutOrImages = None,
     form: options.Format = None,
     reading: ReadingOptions = FOUND_OUT,
+    guard: options.Guard = None,
 ) -> None:
     """Go from row A to row B of DATA on the straight way between their codes.
 

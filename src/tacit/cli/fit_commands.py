@@ -130,6 +130,7 @@ def compare(
     out: options.Out = None,
     form: options.Format = None,
     reading: ReadingOptions = FOUND_OUT,
+    guard: options.Guard = None,
 ) -> None:
     """Compare models on rows, images or documents they have not seen: nats per row, best first, paired differences.
 

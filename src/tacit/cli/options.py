@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from tacit.cli.guarding import Guarding
+
 DATA_HELP = (
     "CSV (.gz too), Parquet, Arrow, JSON lines, .xlsx, .xls, .ods, .npy, .npz (file.npz:name for one array), or - for "
     "standard input; several files, a folder or a pattern ('sales-*.csv') are one table; images: an .npz or .npy of "
@@ -112,6 +114,23 @@ Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, metavar="N", help="What
 Unseen = Annotated[
     bool,
     typer.Option("--unseen-as-missing", help="Take levels that the model has never met for missing values."),
+]
+Guard = Annotated[
+    bool | None,
+    typer.Option(
+        "--guard/--no-guard",
+        callback=Guarding.choose,
+        help="In CSV, put ' before texts that a spreadsheet would run as formulas (=, +, -, @); on where a person sits "
+        "at a terminal, off in pipes and scripts.",
+        show_default=False,
+    ),
+]
+Exact = Annotated[
+    bool,
+    typer.Option(
+        "--exact",
+        help="Give numbers as the model has them, not with the decimals and within the range of the table.",
+    ),
 ]
 Out = Annotated[
     str | None,

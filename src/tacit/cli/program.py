@@ -58,6 +58,7 @@ for name, function, panel in (
     ("compare", fit_commands.compare, FIT),
     ("demo", fit_commands.demo, FIT),
     ("score", row_commands.score, ROWS),
+    ("explain", row_commands.explain, ROWS),
     ("predict", row_commands.predict, ROWS),
     ("assign", row_commands.assign, ROWS),
     ("transform", row_commands.transform, ROWS),
@@ -68,6 +69,7 @@ for name, function, panel in (
     ("interpolate", code_commands.interpolate, CODES_OF),
     ("manifold", code_commands.manifold, CODES_OF),
     ("show", run_commands.show, RUNS),
+    ("rename", run_commands.rename, RUNS),
     ("report", run_commands.report, RUNS),
     ("models", run_commands.models, RUNS),
 ):

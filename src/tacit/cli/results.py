@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from tacit import workflow
 from tacit.cli import console
+from tacit.cli.guarding import Guarding
 from tacit.data.errors import counted, listed
 from tacit.data.write import FORMATS, write
 from tacit.plots.style import alike
@@ -77,12 +78,12 @@ def give(answer: Answer, out: str | None, form: str | None) -> None:
         return
     table = answer.table
     if out is not None:
-        write(table, out, form)
+        write(table, out, form, guard=Guarding.on())
         console.remark(f"{counted(table.num_rows, answer.what)} written to {out}.")
     elif is_drawn(out, form):
         draw(table if answer.shown is None else answer.shown, table.num_rows, answer.what, answer.wrap)
     else:
-        write(table, "-", form or "csv")
+        write(table, "-", form or "csv", guard=Guarding.on())
     for text in answer.remarks:
         console.remark(text)
 

@@ -35,6 +35,7 @@ def score(
     out: options.Out = None,
     form: options.Format = None,
     reading: ReadingOptions = FOUND_OUT,
+    guard: options.Guard = None,
 ) -> None:
     """Say how likely each row is, which rows are odd, and in which columns.
 
@@ -52,12 +53,51 @@ def score(
 
 @guarded
 @reads_a_table
-def transform(
+def explain(
     run: options.Run,
     data: options.ManyData,
+    row: Annotated[
+        str, typer.Option(metavar="ROW", help="Which row: its number from 1, or its name.", show_default=False)
+    ],
     long: options.Long = None,
     id_column: options.IdColumn = None,
     unseen: options.Unseen = False,
+    out: options.Out = None,
+    form: options.Format = None,
+    reading: ReadingOptions = FOUND_OUT,
+    guard: options.Guard = None,
+) -> None:
+    """Say why one row is as likely as it is: column by column, each given those before it.
+
+    The log density of a row is the sum over its columns. Of each there is what would have been expected given those
+    before it, between which ends 90 % of it lie, and how often a value as far out comes. The first surprising column
+    and the nearest typical row of DATA are named.
+
+    For example: tacit explain RUN customers.csv --row 17
+    """
+    opened = cli.asking.opened(run, out, form)
+    rows = cli.asking.rows(opened, options.places(data), long, id_column, unseen, reading=reading)
+    cli.results.give(workflow.explaining.explain(opened, rows, row), out, form)
+
+
+@guarded
+@reads_a_table
+def transform(
+    run: options.Run,
+    data: options.ManyData,
+    topic: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Only the documents that are mostly of this topic, those with most of it first.",
+            show_default=False,
+        ),
+    ] = None,
+    long: options.Long = None,
+    id_column: options.IdColumn = None,
+    unseen: options.Unseen = False,
+    guard: options.Guard = None,
     text: options.Text = None,
     vocabulary: options.VocabularyFile = None,
     out: options.Out = None,
@@ -73,7 +113,7 @@ def transform(
     texts = workflow.texts.TextOptions(text, vocabulary)
     opened = cli.asking.opened(run, out, form)
     rows = cli.asking.rows(opened, options.places(data), long, id_column, unseen, texts, reading=reading)
-    cli.results.give(workflow.documents.transform(opened, rows), out, form)
+    cli.results.give(workflow.documents.transform(opened, rows, topic), out, form)
 
 
 @guarded
@@ -89,6 +129,7 @@ def predict(
     out: options.Out = None,
     form: options.Format = None,
     reading: ReadingOptions = FOUND_OUT,
+    guard: options.Guard = None,
 ) -> None:
     """Predict the target of a run (fit --target) for new rows.
 
@@ -105,17 +146,29 @@ def predict(
 def assign(
     run: options.Run,
     data: options.ManyData,
+    group: Annotated[
+        str | None,
+        typer.Option(
+            metavar="GROUP",
+            help="Only the members of this group, by its number or name (tacit rename), the surest first.",
+            show_default=False,
+        ),
+    ] = None,
     long: options.Long = None,
     id_column: options.IdColumn = None,
     unseen: options.Unseen = False,
     out: options.Out = None,
     form: options.Format = None,
     reading: ReadingOptions = FOUND_OUT,
+    guard: options.Guard = None,
 ) -> None:
-    """Put each row into its most probable group, with the probability of every group."""
+    """Put each row into its most probable group, with the probability of every group.
+
+    For example: tacit assign RUN customers.csv --group 2 --out members.csv
+    """
     opened = cli.asking.opened(run, out, form)
     rows = cli.asking.rows(opened, options.places(data), long, id_column, unseen, reading=reading)
-    cli.results.give(workflow.answering.assign(opened, rows), out, form)
+    cli.results.give(workflow.answering.assign(opened, rows, group), out, form)
 
 
 @guarded
@@ -134,16 +187,19 @@ def impute(
     ] = None,
     seed: options.Seed = 0,
     unseen: options.Unseen = False,
+    exact: options.Exact = False,
     out: options.OutOrImages = None,
     form: options.Format = None,
     reading: ReadingOptions = FOUND_OUT,
+    guard: options.Guard = None,
 ) -> None:
     """Fill the gaps of a table (or of images), each from what the rest of its row says.
 
-    Numbers get their expected value, levels the most probable one. For further analysis take several draws
+    Numbers get their expected value, with as many decimals as their column has and within its range; levels the most
+    probable one. For further analysis take several draws
     (--draws 20), analyse each and pool the results: filled-in means look more certain than they are.
     """
-    cli.asking.impute(run, options.places(data), draws, seed, unseen, out, form, reading)
+    cli.asking.impute(run, options.places(data), draws, seed, unseen, out, form, reading, exact=exact)
 
 
 @guarded
@@ -176,14 +232,18 @@ def sample(
         ),
     ] = None,
     seed: options.Seed = 0,
+    exact: options.Exact = False,
     out: options.OutOrImages = None,
     form: options.Format = None,
+    guard: options.Guard = None,
 ) -> None:
     """Make new rows, or images, like those that were fitted.
+
+    Numbers have as many decimals as their column and lie within its range.
 
     For example: tacit sample RUN 1000 --given sex=female --out new.csv; or for images tacit sample RUN 16 --out new.png
     """
     if many is not None and number is not None and many != number:
         raise workflow.errors.RequestError(f"{many} rows and --number {number}: say one of them.")
     chosen = many or number or 10
-    cli.asking.sample(run, chosen, tuple(given or ()), total, mean, temperature, seed, out, form)
+    cli.asking.sample(run, chosen, tuple(given or ()), total, mean, temperature, seed, out, form, exact=exact)

@@ -30,6 +30,21 @@ def show(
 
 
 @guarded
+def rename(
+    run: options.Run,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NUMBER=NAME]...", help="Which group is called what.", show_default=False),
+    ] = None,
+) -> None:
+    """Name the groups of a run; the names stand in `show`, `assign` and the report. Without names: list them.
+
+    For example: tacit rename RUN 1="Big spenders" 3=Quiet; and tacit rename RUN 3= takes a name away.
+    """
+    cli.runs.rename(run, names or [])
+
+
+@guarded
 def report(
     run: options.Run,
     data: options.MaybeData = None,
@@ -37,12 +52,23 @@ def report(
         str | None,
         typer.Option(metavar="FILE.html", help="Where to; else into the run.", show_default=False),
     ] = None,
+    figures: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write every figure as a file of its own, here.", show_default=False),
+    ] = None,
+    form: Annotated[str, typer.Option("--form", metavar="FORM", help="Of the figures: svg, png or pdf.")] = "svg",
 ) -> None:
-    """Write the report of a run again, from its model and its table."""
+    """Write the report of a run again, from its model and its table; or its figures, to be used elsewhere.
+
+    For example: tacit report RUN --figures figures --form png
+    """
+    if figures is not None:
+        cli.runs.figures(run, data, figures, form)
+        return
     cli.runs.report(run, data, out)
 
 
 @guarded
-def models(out: options.Out = None, form: options.Format = None) -> None:
+def models(out: options.Out = None, form: options.Format = None, guard: options.Guard = None) -> None:
     """List the models, what each is for and what it can do."""
     cli.listing.models(out, form)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from tacit import workflow
 from tacit.cli import console
+from tacit.cli.observing import TOLD
 from tacit.cli.show_data import LINES, in_words, show_rows
 from tacit.cli.show_fit import show_choice, show_groups
 from tacit.data.errors import counted
@@ -12,6 +13,7 @@ from tacit.data.levels import show_level
 from tacit.data.reading import ReadingOptions
 from tacit.data.schema import Schema
 from tacit.data.table import Table
+from tacit.report.sentences import percent
 from tacit.storage.description import MODEL, describe
 
 
@@ -69,6 +71,20 @@ def _columns(schema: Schema) -> None:
         console.say(f"and {counted(len(schema) - LINES, 'column')} more", "dim", indent=1)
 
 
+def rename(path: Path, pairs: list[str]) -> None:
+    """Name groups, and list what they are called."""
+    names = workflow.naming.rename(path, pairs, TOLD)
+    told = workflow.folders.open_run(path).metrics()["groups"]
+    rows = [(place + 1, name or "–", percent(told[place]["share"])) for place, name in enumerate(names)]
+    console.table(["group", "name", "share"], rows, right=[0, 2])
+
+
 def report(path: Path, data: str | None, out: str | None) -> None:
     """Write the report of a run again; its table is read from where it was, or from where the user says."""
     console.fact("Report", workflow.runs.rewrite_report(path, data, out))
+
+
+def figures(path: Path, data: str | None, folder: Path, form: str) -> None:
+    """Write the figures of a run's report, a file each."""
+    written = workflow.runs.write_figures(path, folder, form, data)
+    console.fact("Figures", f"{counted(len(written), 'figure')} in {folder}, and the report they are from")

@@ -116,8 +116,9 @@ def show_groups(told: Mapping[str, Any]) -> None:
         if len(groups) == 1:
             console.bullet("One group describes all rows." if noise is None else "One group describes the other rows.")
         else:
+            names = [group.get("name") for group in groups]
             for group in groups:
-                console.bullet(group["words"])
+                console.bullet(sentences.named(group["words"], names))
         if noise is not None:
             console.bullet(sentences.noise(noise))
         if len(groups) > 1:
@@ -188,12 +189,35 @@ def show_predictions(told: Mapping[str, Any]) -> None:
     console.heading("How good is it?")
     for sentence in quality_sentences(told):
         console.bullet(sentence)
+    each = told.get("by_class") or []
+    if each and len(each) <= SHOWN_COEFFICIENTS:
+        cells = [
+            (
+                shorten(name, 24),
+                line["rows"],
+                *(_share(line[key]) for key in ("recall", "precision")),
+                _auc(line["auc"]),
+            )
+            for name, line in zip(told["classes"], each, strict=True)
+        ]
+        console.say("")
+        console.table(["class", "rows", "found", "right", "AUC"], cells, right=[1, 2, 3, 4])
+        console.say("Found: of its rows (recall). Right: of those put into it (precision).", "dim", indent=1)
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else sentences.percent(value)
+
+
+def _auc(value: float | None) -> str:
+    return "–" if value is None else short_number(value, 3)
 
 
 def _show_coefficients(lines: Sequence[Mapping[str, Any]], told: Mapping[str, Any]) -> None:
     classes = any(line["class"] for line in lines)
     odds = told["kind"] == "classes"
     of = f"the log odds of {told['name']} = {told['positive']}" if odds and not classes else told["name"]
+    of = f"the logarithm of the expected {told['name']}" if told.get("multiplies") else of
     console.heading(f"What goes with {of if not classes else 'each class'}")
     shown = lines[:SHOWN_COEFFICIENTS]
     cells = []

@@ -5,13 +5,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import scipy.sparse as sp
 
+from tacit import plots
 from tacit.data.errors import DataError, counted, listed
+from tacit.data.results import TableResult
+
+COMMONEST = 30
+"""Words that are drawn."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Corpus:
+class Corpus(TableResult):
     """How often every word stands in every document.
 
     Attributes:
@@ -36,6 +42,28 @@ class Corpus:
 
     def __len__(self) -> int:
         return int(self.counts.shape[0])
+
+    def to_arrow(self) -> pa.Table:
+        """A line a word that is in a document: document, word, how often."""
+        where = self.counts.tocoo()
+        names = self.places if self.ids is None else self.ids
+        return pa.table(
+            {
+                "document": pa.array([str(names[row]) for row in where.coords[0]], pa.string()),
+                "word": pa.array([str(self.vocabulary[column]) for column in where.coords[1]], pa.string()),
+                "count": np.asarray(where.data, np.int64),
+            }
+        )
+
+    def headline(self) -> str:
+        """How large it is."""
+        return f"{counted(len(self), 'document')}, {counted(len(self.vocabulary), 'word')}, {self.tokens:,} in all"
+
+    def plot(self) -> Any:
+        """A matplotlib ``Figure``: the commonest words."""
+        totals = np.asarray(self.counts.sum(axis=0)).ravel()
+        top = np.argsort(-totals, kind="stable")[:COMMONEST]
+        return plots.word_bars([str(self.vocabulary[word]) for word in top], totals[top])
 
     @property
     def tokens(self) -> int:

@@ -3,6 +3,7 @@
 import contextlib
 import gzip
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,7 +34,14 @@ _ENDINGS = {
 _BATCH = 10_000
 
 
-def write(table: pa.Table, destination: str | Path | BinaryIO = "-", form: str | None = None) -> None:
+FORMULA = r"^[\t\r\n ]*[=+\-@\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}]"
+"""How a text begins that a spreadsheet takes for a formula; the signs also in their wide forms."""
+PLAIN_NUMBER = r"^\s*[+\-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+\-]?\d+)?\s*%?\s*$"
+
+
+def write(
+    table: pa.Table, destination: str | Path | BinaryIO = "-", form: str | None = None, *, guard: bool = False
+) -> None:
     """Write a table; missing values are empty cells (CSV) or null.
 
     A file appears under its name only when it is complete: it is written beside, synced and renamed.
@@ -42,6 +50,7 @@ def write(table: pa.Table, destination: str | Path | BinaryIO = "-", form: str |
         table: what to write.
         destination: a path, ``-`` for standard output, or an open binary file.
         form: "csv", "parquet", "arrow" or "json" (lines); else by the ending, CSV on standard output.
+        guard: whether in CSV texts and headings that a spreadsheet would run as formulas get a ``'`` before them.
 
     Raises:
         DataError: an ending or form that is not known, a folder that is not there or cannot be written to.
@@ -50,10 +59,10 @@ def write(table: pa.Table, destination: str | Path | BinaryIO = "-", form: str |
         raise DataError(f"cannot write {form!r}; say one of {listed(FORMATS)}.")
     table = _without_nan(table)
     if not isinstance(destination, str | Path):
-        _write_to(table, destination, form or "csv")
+        _write_to(table, destination, form or "csv", guard)
     elif str(destination) == "-":
         sys.stdout.flush()
-        _write_to(table, sys.stdout.buffer, form or "csv")
+        _write_to(table, sys.stdout.buffer, form or "csv", guard)
         sys.stdout.buffer.flush()
     else:
         path = Path(destination).expanduser()
@@ -61,9 +70,9 @@ def write(table: pa.Table, destination: str | Path | BinaryIO = "-", form: str |
         with replacing(path) as file:
             if path.name.lower().endswith(".gz"):
                 with gzip.GzipFile(path.name.removesuffix(".gz"), "wb", fileobj=file, mtime=0) as zipped:
-                    _write_to(table, zipped, chosen)
+                    _write_to(table, zipped, chosen, guard)
             else:
-                _write_to(table, file, chosen)
+                _write_to(table, file, chosen, guard)
 
 
 @contextlib.contextmanager
@@ -86,9 +95,31 @@ def _by_ending(path: Path) -> str:
     raise DataError(f"cannot tell the format of {path.name!r}; end it in one of {listed(_ENDINGS, 20)}, or name one.")
 
 
-def _write_to(table: pa.Table, file: BinaryIO | gzip.GzipFile, form: str) -> None:
+def guarded(table: pa.Table) -> pa.Table:
+    """A table whose texts and headings no spreadsheet runs as formulas: those get a ``'`` before them.
+
+    Texts that are plain numbers, such as ``-1.5``, stay as they are.
+    """
+    for place, field in enumerate(table.schema):
+        column = table.column(place)
+        if pa.types.is_dictionary(field.type):
+            column = column.cast(field.type.value_type)
+        if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+            continue
+        runs = pc.and_not(pc.match_substring_regex(column, FORMULA), pc.match_substring_regex(column, PLAIN_NUMBER))
+        if pc.any(runs).as_py():
+            quoted = pc.binary_join_element_wise(pa.scalar("'", column.type), column, pa.scalar("", column.type))
+            table = table.set_column(place, field.name, pc.if_else(runs, quoted, column))
+    heads = [
+        f"'{name}" if re.match(r"\s*[=+\-@\uFF1D\uFF0B\uFF0D\uFF20]", name) else name for name in table.column_names
+    ]
+    return table.rename_columns(heads)
+
+
+def _write_to(table: pa.Table, file: BinaryIO | gzip.GzipFile, form: str, guard: bool) -> None:
     try:
         if form == "csv":
+            table = guarded(table) if guard else table
             pacsv.write_csv(table, file, pacsv.WriteOptions(quoting_style="needed"))
         elif form == "parquet":
             parquet.write_table(table, file)

@@ -1,5 +1,6 @@
 """What all density estimators share on the way in: reading rows and weights, and the scope of precision."""
 
+import datetime
 import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
@@ -61,6 +62,39 @@ def unmasked_objects(values: np.ma.MaskedArray) -> np.ndarray:
     return filled
 
 
+def _check_array(estimator: BaseEstimator, X: Any) -> None:
+    """Refuse columns of text or dates in an array, with their places and what reads them."""
+    columns = X.T if isinstance(X, np.ndarray) and X.dtype.kind in "OUSMm" and X.ndim == 2 else ()
+    for place, values in enumerate(columns):
+        found = _stranger(values)
+        if found is not None:
+            row, value, what = found
+            raise ValueError(
+                f"column {place} holds {what} ({value!r} in row {row}), and {type(estimator).__name__} takes numbers "
+                "only: leave it out, turn it into numbers, or take tacit.Mixture, which reads text and categories as "
+                "they are"
+            )
+
+
+LOOKED_AT = 10_000
+"""Cells of a column that are looked at for texts and dates."""
+
+
+def _stranger(values: np.ndarray) -> tuple[int, str, str] | None:
+    """The first text or date of a column, its row, and what it is; texts that are numbers are none."""
+    if values.dtype.kind in "Mm":
+        return 0, str(values[0]) if len(values) else "", "dates or times" if values.dtype.kind == "M" else "durations"
+    for row, value in enumerate(values[:LOOKED_AT].tolist()):
+        if isinstance(value, datetime.date | datetime.time):
+            return row, str(value), "dates or times"
+        if isinstance(value, str | bytes):
+            try:
+                float(value)
+            except ValueError:
+                return row, str(value)[:40], "text"
+    return None
+
+
 def read_rows(estimator: BaseEstimator, X: MatrixLike, *, reset: bool, minimum: int = 1, sparse: bool = False) -> Any:
     """Rows as a float array (float32 stays), NaN where missing or masked; feature names are kept or checked.
 
@@ -107,6 +141,7 @@ def numeric_data(estimator: BaseEstimator, X: Any, y: Any = "no_validation", **c
         if kind in ("m", "M", "S"):
             what = "raw bytes" if kind == "S" else "dates or durations"
             raise ValueError(f"X holds {what}, and {type(estimator).__name__} takes numbers: {_cure('')}")
+        _check_array(estimator, X)
         return validate_data(estimator, X, y, **checks)
     check_names(X)
     for name, kind in zip(X.columns, list(kinds), strict=True):

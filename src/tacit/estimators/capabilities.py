@@ -300,6 +300,14 @@ class PredictsIntervals(Predicts):
         """Lower and upper ends, ``(n,)``."""
 
 
+class PredictsCounts(Predicts):
+    """Predicts a count: 0, 1, 2, …, whose logarithm of the mean is a sum over the columns."""
+
+    @abc.abstractmethod
+    def predict_quantile(self, X: MatrixLike, share: float = 0.5) -> np.ndarray:
+        """The least count that so much of the probability lies at or below, ``(n,)``."""
+
+
 class Sweeps(Capability):
     """Has a number of groups, topics or dimensions that may be chosen by fitting several."""
 

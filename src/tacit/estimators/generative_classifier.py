@@ -19,6 +19,7 @@ from tacit.estimators.base import read_rows, read_weights, seed_of, unmasked
 from tacit.estimators.capabilities import Capability, Imputes, PredictsClasses, ReadsKinds, Samples, Scores, can
 from tacit.estimators.mixture.gaussian import GaussianMixture
 from tacit.estimators.settings import Estimator, Number, settings
+from tacit.inference.watch import printing
 from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.spaces import Held
 
@@ -78,6 +79,8 @@ class GenerativeClassifier(PredictsClasses, Scores, Samples, Imputes, Classifier
     """the share of every class that is held back for refusal."""
     random_state: Any = None
     """which rows are held back."""
+    verbose: int = 0
+    """print a line every so many iterations of the densities' fits."""
 
     def lacks(self) -> frozenset[type[Capability]]:
         """What its density estimator cannot do."""
@@ -123,7 +126,8 @@ class GenerativeClassifier(PredictsClasses, Scores, Samples, Imputes, Classifier
         for number in range(self.classes_.size):
             mine = np.flatnonzero(place == number)
             held, mine = self._split(number, mine, random)
-            self.estimators_.append(self._density(number, rows[mine], sample_weight is not None, weights[mine]))
+            with printing(self.verbose):
+                self.estimators_.append(self._density(number, rows[mine], sample_weight is not None, weights[mine]))
             self._held.append((rows[held], weights[held]))
         self._check_measures()
         return self

@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import numpy as np
+import pyarrow as pa
 from jaxtyping import Float, PRNGKeyArray, PyTree
 
 from tacit.compute import Array, compiled, double_precision, single_precision
+from tacit.data.results import TableResult
 from tacit.estimators.stopping import because
 from tacit.estimators.verdict import Verdict, judged
 from tacit.families.transformed import Reparameterised
@@ -43,7 +45,7 @@ UNSETTLED = ": the bound may still rise"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Inferred:
+class Inferred(TableResult):
     """What `tacit.infer` found: an approximate posterior, and how far to trust it.
 
     Attributes:
@@ -86,6 +88,18 @@ class Inferred:
         weights = np.exp(pareto_smooth(self.log_ratios).log_weights)
         picked = np.random.default_rng(random_state).choice(weights.size, weights.size, p=weights / weights.sum())
         return Posterior({name: draws[picked] for name, draws in self.posterior.draws.items()})
+
+    def to_arrow(self) -> pa.Table:
+        """The posterior, a line a number."""
+        return self.posterior.to_arrow()
+
+    def headline(self) -> str:
+        """The bound and the verdict."""
+        return str(self)
+
+    def plot(self) -> Any:
+        """A matplotlib ``Figure``: the posterior's means and intervals."""
+        return self.posterior.plot()
 
     def to_arviz(self) -> Any:
         """The draws as ArviZ's ``InferenceData`` (an extra: ``pip install 'tacit[arviz]'``)."""

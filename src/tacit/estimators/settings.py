@@ -25,7 +25,9 @@ from typing import Annotated, Any, ClassVar, TypeVar, dataclass_transform, get_a
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
 
+from tacit.estimators.pictures import picture_of
 from tacit.estimators.verdict import Verdict
 from tacit.inference.loop import Trace
 from tacit.models.graph import Graph
@@ -168,6 +170,15 @@ class Estimator(BaseEstimator):
     def graph(self) -> Graph | None:
         """The model's directed graph, where it has one."""
         return None
+
+    def plot(self, X: Any = None) -> Any:
+        """A matplotlib ``Figure`` of what was fitted: groups, coefficients, topics, or how the bound rose.
+
+        Args:
+            X: rows to be shown in their groups; rows drawn from the model where None.
+        """
+        check_is_fitted(self)
+        return picture_of(self, X)
 
     def check_settings(self) -> None:
         """Refuse settings that make no sense, before there are any rows; a fit begins with this.

@@ -3,12 +3,18 @@
 import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from jaxtyping import Float
 
+from tacit import plots
+from tacit.data.results import TableResult
 from tacit.inference.importance import RELIABLE, pareto_smooth
 
+PLOTTED = 40
+"""Parameters that are drawn, at most."""
 MOST_PARAMETERS = 200
 """Beyond about so many parameters k̂ is large however good q is in each of them."""
 GOOD = 0.5
@@ -26,7 +32,7 @@ Moments = dict[str, tuple[float, float]]
 
 
 @dataclasses.dataclass(frozen=True)
-class Verdict:
+class Verdict(TableResult):
     """How good an approximate posterior is, and what to do about it.
 
     Attributes:
@@ -65,6 +71,31 @@ class Verdict:
         if self.missed is not None and self.missed > MISSED:
             return False
         return None if self.khat is None else self.khat < RELIABLE
+
+    def to_arrow(self) -> pa.Table:
+        """A line a parameter: mean and standard deviation under q, and corrected by importance weights."""
+        names = list(self.raw)
+        other = {name: self.corrected.get(name, (None, None)) for name in names}
+        return pa.table(
+            {
+                "parameter": pa.array(names, pa.string()),
+                "mean": pa.array([self.raw[name][0] for name in names], pa.float64()),
+                "sd": pa.array([self.raw[name][1] for name in names], pa.float64()),
+                "corrected_mean": pa.array([other[name][0] for name in names], pa.float64()),
+                "corrected_sd": pa.array([other[name][1] for name in names], pa.float64()),
+            }
+        )
+
+    def headline(self) -> str:
+        """The sentences."""
+        return str(self)
+
+    def plot(self) -> Any:
+        """A matplotlib ``Figure``: means (the first forty) with two standard deviations, corrected where they are."""
+        told = self.corrected if self.corrected and self.reliable else self.raw
+        names = list(told)[:PLOTTED]
+        mean, sd = (np.array([told[name][place] for name in names]) for place in (0, 1))
+        return plots.coefficient_plot(names, mean, mean - 2 * sd, mean + 2 * sd, says="Mean ± 2 standard deviations")
 
     def words(self) -> tuple[str, ...]:
         """What it comes to, in plain sentences."""

@@ -10,8 +10,10 @@ import pyarrow as pa
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
 
+from tacit import plots
 from tacit.compute import double_precision
 from tacit.data.dataset import Values, some
+from tacit.data.results import TableResult
 from tacit.estimators.base import Seed, check_whole, seed_of
 from tacit.estimators.capabilities import Codes, MatrixLike, can
 from tacit.estimators.vae.answers import BLACK_OR_WHITE
@@ -31,7 +33,7 @@ from tacit.registry import create
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Comparison:
+class Comparison(TableResult):
     """Models in the order of their held-out log-likelihood.
 
     Attributes:
@@ -48,6 +50,21 @@ class Comparison:
     table: pa.Table
     scores: Mapping[str, np.ndarray]
     measure: Measure
+
+    def to_arrow(self) -> pa.Table:
+        """The models, the best first."""
+        return self.table
+
+    def headline(self) -> str:
+        """Which is the best."""
+        return f"Held-out nats a row (higher is better): {self.best} is first"
+
+    def plot(self) -> Any:
+        """A matplotlib ``Figure``: how far each lies behind the best, with two standard errors of the difference."""
+        gap, error = (np.asarray(self.table.column(n).to_pylist(), float) for n in ("difference", "difference_error"))
+        reach = 2.0 * np.nan_to_num(error)
+        says = "Nats a row behind the best, with two standard errors"
+        return plots.coefficient_plot(self.table.column("model").to_pylist(), gap, gap - reach, gap + reach, says=says)
 
     @property
     def best(self) -> str:

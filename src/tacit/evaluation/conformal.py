@@ -2,17 +2,20 @@
 
 import dataclasses
 import math
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
+import pyarrow as pa
 from jaxtyping import Bool, Float
 from numpy.typing import ArrayLike
 
+from tacit import plots
 from tacit.data.errors import counted, in_all
+from tacit.data.results import TableResult
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Calibration:
+class Calibration(TableResult):
     """Log densities of rows that the fit has not seen: what the rank of a new row is judged by.
 
     A new row that comes from where the calibration rows come from has a p-value of at most α with probability at
@@ -37,6 +40,19 @@ class Calibration:
         if values.size == 0:
             raise ValueError("scores is empty: a calibration split needs at least one row")
         return cls(np.sort(values))
+
+    def to_arrow(self) -> pa.Table:
+        """A line a row kept aside: its log density, and the p-value that a new row with it would have."""
+        return pa.table({"log_density": self.scores, "p_value": self.p_values(self.scores)})
+
+    def headline(self) -> str:
+        """How many rows there are."""
+        return f"Calibration by {counted(self.scores.size, 'row')}"
+
+    def plot(self) -> Any:
+        """A matplotlib ``Figure``: the log densities of the rows kept aside."""
+        finite = self.scores[np.isfinite(self.scores)]
+        return plots.density_plot(finite, "Log density of rows kept aside, in nats", logarithm=False)
 
     def p_values(self, scores: ArrayLike) -> Float[np.ndarray, " rows"]:
         """``(1 + #{calibration ≤ score}) / (n + 1)`` of every row, ``(rows,)``: small is odd.

@@ -5,11 +5,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from jaxtyping import Float
 from sklearn.base import BaseEstimator
 
 from tacit import plots
 from tacit.compute import Array
+from tacit.data.results import TableResult
 from tacit.estimators.capabilities import GivesConditionalsExactly, can
 from tacit.evaluation.measure import DENSITY, measure
 
@@ -17,7 +19,7 @@ LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 
 
 @dataclasses.dataclass(frozen=True)
-class Coverage:
+class Coverage(TableResult):
     """How many values lie in the central intervals of ``p(x_j | the row's other entries)``.
 
     Attributes:
@@ -33,6 +35,10 @@ class Coverage:
     errors: np.ndarray
     pit: np.ndarray
     columns: tuple[int, ...]
+
+    def to_arrow(self) -> pa.Table:
+        """A line a level: what the intervals claim to hold, and what they hold."""
+        return pa.table({"level": self.levels, "observed": self.observed, "error": self.errors})
 
     def plot(self, others: Mapping[str, "Coverage"] | None = None, name: str = "") -> Any:
         """A matplotlib ``Figure``: observed against claimed, with those of other models if given."""

@@ -6,7 +6,14 @@ import warnings
 import numpy as np
 from sklearn.base import BaseEstimator, clone, is_classifier
 
-from tacit.estimators.capabilities import MatrixLike, PredictsClasses, PredictsIntervals, PredictsNumbers, can
+from tacit.estimators.capabilities import (
+    MatrixLike,
+    PredictsClasses,
+    PredictsCounts,
+    PredictsIntervals,
+    PredictsNumbers,
+    can,
+)
 from tacit.evaluation.rows import mean_and_error
 
 TINY = np.finfo(np.float64).tiny
@@ -24,7 +31,7 @@ class PredictiveScore:
         rows: how many.
         accuracy: share of rows whose likeliest class is right; NaN for numbers.
         base_accuracy: that of always saying the commonest class of the fitted rows.
-        error: mean absolute error of a number; NaN for classes.
+        error: mean absolute error of a number (of a count: of its predicted median); NaN for classes.
         base_error: that of always saying the median of the fitted rows.
         r2: ``1 − Σ(y − ŷ)²/Σ(y − ȳ)²``, with the mean of the fitted rows; NaN for classes.
         coverage: share of rows within their interval; NaN where there are none.
@@ -80,6 +87,8 @@ def baseline_log_predictive(estimator: BaseEstimator, fitted: np.ndarray, y: np.
         place, known = class_places(classes, y)
         return np.where(known, np.log(shares[place]), -np.inf)
     plain = clone(estimator)
+    if "exposure" in plain.get_params(deep=False):
+        plain.set_params(exposure=None)
     if "fit_intercept" in plain.get_params(deep=False):
         plain.set_params(fit_intercept=True)
     with warnings.catch_warnings():
@@ -113,9 +122,11 @@ def predictive_score(
         common = classes[counts.argmax()]
         return dataclasses.replace(found, accuracy=float(np.mean(said == y)), base_accuracy=float(np.mean(y == common)))
     spread = float(np.sum((y - fitted.mean()) ** 2))
+    # the absolute error is least at the median, which of a count lies apart from the mean
+    middle = np.asarray(estimator.predict_quantile(X)) if can(estimator, PredictsCounts) else said
     found = dataclasses.replace(
         found,
-        error=float(np.mean(np.abs(y - said))),
+        error=float(np.mean(np.abs(y - middle))),
         base_error=float(np.mean(np.abs(y - np.median(fitted)))),
         r2=1.0 - float(np.sum((y - said) ** 2)) / spread if spread > 0 else float("nan"),
     )

@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, clone
 from tacit import plots
 from tacit.compute import double_precision
 from tacit.data.dataset import Dataset
+from tacit.data.results import TableResult
 from tacit.estimators.base import Seed, check_choice, check_whole, seed_of, weighted
 from tacit.estimators.capabilities import EmptiesItself, HasTopics, MatrixLike, can
 from tacit.estimators.mixture.em import LikelihoodMixture
@@ -31,7 +32,7 @@ FLOOR = 1e-8
 
 
 @dataclasses.dataclass(frozen=True)
-class Selection:
+class Selection(TableResult):
     """The chosen fit and all that it was chosen from.
 
     Attributes:
@@ -49,6 +50,16 @@ class Selection:
     best: Any
     table: pa.Table
     criterion: str
+
+    def to_arrow(self) -> pa.Table:
+        """The candidates."""
+        return self.table
+
+    def headline(self) -> str:
+        """What was chosen."""
+        kind = vars(self.best).get("covariance_type")
+        chosen = f"n_components={self.best.n_components}" if "n_components" in vars(self.best) else str(self.best)
+        return f"Selection by {self.criterion}: {chosen}{'' if kind is None else f', {kind}'}"
 
     def plot(self) -> Any:
         """A matplotlib ``Figure``: the criterion against the number of components, a line for every structure."""

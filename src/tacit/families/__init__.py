@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tacit.families.base import ExponentialFamily, Family
+from tacit.families.base import ExponentialFamily, Family, Parameter
 from tacit.families.bernoulli import Bernoulli
 from tacit.families.categorical import Categorical
 from tacit.families.continuous_bernoulli import ContinuousBernoulli
@@ -25,6 +25,7 @@ from tacit.families.priors import (
     NormalGamma,
 )
 from tacit.families.product import Product
+from tacit.families.simple import SimpleFamily
 from tacit.families.student_t import MultivariateStudentT, StudentT
 from tacit.families.uniform import Uniform
 from tacit.families.von_mises import VonMises
@@ -52,8 +53,10 @@ __all__ = [
     "NegativeBinomial",
     "Normal",
     "NormalGamma",
+    "Parameter",
     "Poisson",
     "Product",
+    "SimpleFamily",
     "StudentT",
     "Uniform",
     "VonMises",
@@ -79,3 +82,23 @@ FAMILIES: dict[str, type[Any]] = {
 
 ``sizes`` is ``levels`` for the categorical and ``categories`` for the multinomial, nothing for the others.
 """
+
+
+def registered(family: type[Any]) -> str:
+    """The name of a family of your own, under which it is known from now on.
+
+    Raises:
+        ValueError: it is no family of one value, or another has its name.
+    """
+    if not (isinstance(family, type) and issubclass(family, Family)) or family.event_dims:
+        raise ValueError(f"{family!r} is no family of one column: inherit tacit.families.SimpleFamily")
+    name = vars(family).get("name")
+    if not isinstance(name, str) or not name:
+        raise ValueError(f"{family.__name__} needs a name of its own: name = 'rayleigh', say")
+    known = FAMILIES.get(name)
+    if known is not None and (known.__module__, known.__qualname__) != (family.__module__, family.__qualname__):
+        raise ValueError(
+            f"there is a family {name!r} already ({known.__module__}.{known.__qualname__}): take another name"
+        )
+    FAMILIES[name] = family
+    return name

@@ -6,13 +6,19 @@ from typing import Any
 
 import lazy_loader as lazy
 import numpy as np
+import pyarrow as pa
 from jaxtyping import Float
 
+from tacit import plots
+from tacit.data.results import TableResult
+
+PLOTTED = 40
+"""Numbers that are drawn, at most."""
 arviz = lazy.load("arviz", error_on_import=False)
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class Posterior:
+class Posterior(TableResult):
     """Draws of the parameters from q(θ), with the moments and intervals that they give.
 
     Attributes:
@@ -50,6 +56,41 @@ class Posterior:
             raise ValueError(f"level must lie between 0 and 1, got {level!r}")
         ends = [0.5 * (1.0 - level), 0.5 * (1.0 + level)]
         return {name: np.quantile(value, ends, axis=0) for name, value in self.draws.items()}
+
+    def to_arrow(self) -> pa.Table:
+        """A line a number: its name, mean, standard deviation and central 90 % interval."""
+        lines = [line for name, draws in self.draws.items() for line in self._lines(name, draws)]
+        names = [name for name, _ in lines]
+        values = np.stack([value for _, value in lines], axis=1) if lines else np.zeros((1, 0))
+        low, high = np.quantile(values, [0.05, 0.95], axis=0)
+        sd = values.std(axis=0, ddof=1) if len(values) > 1 else np.zeros(values.shape[1])
+        return pa.table(
+            {"parameter": pa.array(names, pa.string()), "mean": values.mean(axis=0), "sd": sd, "5 %": low, "95 %": high}
+        )
+
+    def _lines(self, name: str, draws: np.ndarray) -> list[tuple[str, np.ndarray]]:
+        """Every number of an array of draws by its own name."""
+        axes = list(self.dims.get(name, ()))
+        found = []
+        for place in np.ndindex(draws.shape[1:]):
+            at = [
+                str(self.coords[axis][i]) if axis in self.coords else str(i)
+                for axis, i in zip(axes + [""] * (len(place) - len(axes)), place, strict=True)
+            ]
+            found.append((f"{name}[{', '.join(at)}]" if at else name, draws[(slice(None), *place)]))
+        return found
+
+    def headline(self) -> str:
+        """How many draws of what."""
+        return repr(self)
+
+    def plot(self) -> Any:
+        """A matplotlib ``Figure``: the mean of every number (the first forty) with its central 90 % interval."""
+        table = self.to_arrow().slice(0, PLOTTED)
+        mean, low, high = (table.column(name).to_numpy() for name in ("mean", "5 %", "95 %"))
+        return plots.coefficient_plot(
+            table.column("parameter").to_pylist(), mean, low, high, says="Mean and central 90 % interval"
+        )
 
     def to_arviz(self) -> Any:
         """The draws as ArviZ's ``InferenceData``, as one chain.

@@ -92,7 +92,14 @@ def printing(every: int) -> contextlib.AbstractContextManager[None]:
 def watchers() -> tuple[Watcher, ...]:
     """The watchers of this context; on a terminal a progress line is one of them."""
     own = _watchers.get()
-    return own if own or not sys.stderr.isatty() else (ProgressLine(),)
+    return own if own or not (sys.stderr.isatty() or in_notebook()) else (ProgressLine(),)
+
+
+def in_notebook() -> bool:
+    """Whether a person sits at a notebook, where a line is rewritten in place as on a terminal."""
+    shell = sys.modules.get("IPython")
+    running = None if shell is None else shell.get_ipython()
+    return type(running).__name__ == "ZMQInteractiveShell"
 
 
 class ProgressLine:
@@ -102,21 +109,28 @@ class ProgressLine:
         self._patience = patience
         self._shown = False
         self._last = 0.0
+        self._written = 0
 
     def look(self, progress: Progress) -> None:
         now = time.monotonic()
         if progress.seconds < self._patience or now - self._last < 0.1:
             return
         self._last, self._shown = now, True
-        sys.stderr.write(
-            f"\r{progress.label}: iteration {progress.iteration}/{progress.max_iter}, "
-            f"{progress.bound_per_weight:.6f} nats a row, {progress.words or f'{progress.seconds:.0f} s'} \033[K"
+        line = (
+            f"{progress.label}: iteration {progress.iteration}/{progress.max_iter}, "
+            f"{progress.bound_per_weight:.6f} nats a row, {progress.words or f'{progress.seconds:.0f} s'} "
         )
+        sys.stderr.write(f"\r{line}{self._blank(line)}")
+        self._written = len(line)
         sys.stderr.flush()
+
+    def _blank(self, line: str) -> str:
+        """What wipes the rest of the last line: a terminal knows a sign for it, a notebook takes blanks."""
+        return "\033[K" if sys.stderr.isatty() else " " * (self._written - len(line))
 
     def done(self, progress: Progress) -> None:
         if self._shown:
-            sys.stderr.write("\r\033[K")
+            sys.stderr.write(f"\r{self._blank('')}\r")
             sys.stderr.flush()
             self._shown = False
 

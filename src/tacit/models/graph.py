@@ -4,6 +4,7 @@
 index (Bishop 2006, section 8.1; Koller & Friedman 2009, chapter 6).
 """
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -33,7 +34,8 @@ class Node:
     ``role`` "observed" and "latent" are random; a "parameter" is random if an arrow comes in (its prior),
     else a fixed value to be estimated; a "hyperparameter" is a fixed value given beforehand. A node may hold
     several symbols that share one joint distribution, written with commas: ``"μ,Σ"``. ``family`` says in a
-    word how the node is distributed given its parents.
+    word how the node is distributed given its parents. ``columns`` are those of the table that it stands for, where
+    they have names: a picture shows these.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Node:
     role: Role
     plates: tuple[str, ...] = ()
     family: str = ""
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -171,8 +174,12 @@ class Graph:
             lines.append(f"{self.symbol(node)}{bar} ~ {node.family}{of}")
         return tuple(lines)
 
+    def legend(self) -> tuple[str, ...]:
+        """A line for each symbol that stands for columns with names: ``x₁: species, sex``."""
+        return tuple(f"{node.label}: {', '.join(node.columns)}" for node in self.nodes if node.columns)
+
     def _looks(self) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
-        labels = {node.name: self.symbol(node) for node in self.nodes}
+        labels = {node.name: _columns_in_short(node.columns) or self.symbol(node) for node in self.nodes}
         roles = {node.name: str(node.role) if self.is_random(node) else "fixed" for node in self.nodes}
         return labels, roles, {plate.name: plate.label for plate in self.plates}
 
@@ -181,10 +188,23 @@ class Graph:
         labels, roles, plates = self._looks()
         return to_dot(self.nodes, self.edges, labels=labels, roles=roles, plates=plates)
 
+    def _repr_svg_(self) -> str:
+        """The picture, for a notebook."""
+        return plots.to_svg(self.draw(), title=f"Diagram of the model. {self.factorisation()}")
+
+    def plot(self) -> Figure:
+        """The same as `draw`."""
+        return self.draw()
+
     def draw(self, *, scale: float = 1.0) -> Figure:
         """The plate diagram: observed nodes shaded, fixed values as dots, plates as boxes."""
         labels, roles, plates = self._looks()
         return plots.plate_diagram(self.nodes, self.edges, labels=labels, roles=roles, plates=plates, scale=scale)
+
+
+def _columns_in_short(columns: Sequence[str]) -> str:
+    """``species``, or ``species + 2``."""
+    return columns[0] + (f" + {len(columns) - 1}" if len(columns) > 1 else "") if columns else ""
 
 
 def _unique(what: str, names: Sequence[str]) -> None:
@@ -207,6 +227,7 @@ def mixture_graph(
     weights_prior: bool | str = False,
     rows: int | None = None,
     components: int | None = None,
+    columns: Sequence[Sequence[str]] = (),
 ) -> Graph:
     """The graph of a mixture: a hidden group z for every row, and groups of columns independent given it.
 
@@ -217,6 +238,7 @@ def mixture_graph(
         weights_prior: Whether the weights have a Dirichlet prior, or the name of another.
         rows: Number of rows, if it is to be written in the plate.
         components: Number of components, likewise.
+        columns: For each group the names of its columns, where they have any.
 
     Returns:
         The graph, with the plates ``n`` (rows) and ``k`` (components).
@@ -233,6 +255,7 @@ def mixture_graph(
     for g, (names, family) in enumerate(groups, start=1):
         own = [_numbered(name, g if symbols.count(name) > 1 else None) for name in names]
         x = Node(f"x{g}" if many else "x", _numbered("x", g if many else None), "observed", ("n",), family)
+        x = dataclasses.replace(x, columns=tuple(columns[g - 1]) if columns else ())
         if priors:
             theta, eta = f"theta{g}", f"eta{g}"
             nodes += [Node(eta, _numbered("η", g if many else None), "hyperparameter")]

@@ -77,6 +77,37 @@ def reliability_plot(chances: Float[Array, " rows"], happened: Bool[Array, " row
     return figure
 
 
+def curves_plot(
+    curves: Sequence[tuple[Float[Array, " points"], Float[Array, " points"]]],
+    names: Sequence[str],
+    *,
+    across: str,
+    up: str,
+    diagonal: bool = False,
+) -> Figure:
+    """Curves in the unit square, a colour each, with their names beside.
+
+    Args:
+        curves: to the right and upwards, from 0 to 1.
+        names: of the curves.
+        across: what is to the right.
+        up: what is upwards.
+        diagonal: whether chance is the diagonal.
+    """
+    figure, [[ax]] = axes.new_panels(1, 1, (2.5, 2.5), margin=(0.55, 0.2, 0.35 + 0.17 * len(names), 0.6))
+    if diagonal:
+        ax.plot([0, 1], [0, 1], color=style.RULE, linewidth=style.HAIR, zorder=1)
+    for place, (x, y) in enumerate(curves):
+        ax.plot(x, y, color=style.group_colour(place), linewidth=style.LINE, zorder=2)
+        above = 1.04 + 0.068 * (len(names) - place)
+        colour = style.group_colour(place)
+        ax.text(0.0, above, style.plain(names[place], 40), color=colour, fontsize=style.SMALL, transform=ax.transAxes)
+    ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    axes.heading(ax, up, colour=style.QUIET, limit=40)
+    axes.below(ax, across, limit=60)
+    return figure
+
+
 def wilson(share: float, count: int, level: float = 0.95) -> tuple[float, float]:
     """The interval of a share of so many rows (Wilson 1927)."""
     z = float(ndtri(0.5 + 0.5 * level))

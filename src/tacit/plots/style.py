@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import Num
 
 INK = "#1E252B"
 QUIET = "#5A656F"
@@ -57,7 +58,7 @@ def plain(text: object, limit: int = 26) -> str:
 
 
 def short_number(value: float, digits: int = 3) -> str:
-    """A number for reading: three figures, a thin space between thousands, true minus, no trailing zeros."""
+    """A number for reading: three figures, a comma between thousands, true minus, no trailing zeros."""
     if not np.isfinite(value):
         return "–" if np.isnan(value) else ("∞" if value > 0 else "−∞")
     size = abs(value)
@@ -66,21 +67,54 @@ def short_number(value: float, digits: int = 3) -> str:
         text = f"{mantissa.rstrip('0').rstrip('.') if '.' in mantissa else mantissa}e{int(exponent)}"
     else:
         decimals = digits if size == 0 else max(0, digits - 1 - int(np.floor(np.log10(size))))
-        text = f"{value:,.{decimals}f}".replace(",", "\u202f")
+        text = f"{value:,.{decimals}f}"
         text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text in ("-0", "0") else text.replace("-", "−")
 
 
 def alike(values: Sequence[float], digits: int = 4) -> list[str]:
-    """Numbers of one column of a table, with equally many decimals: as many as the largest has room for."""
+    """Numbers of one column of a table, with equally many decimals: as many as the largest has room for.
+
+    None of them is shown as 0 unless it is, and 0 is shown as ``0``.
+    """
     single = [short_number(value, digits) for value in values]
     sizes = [abs(value) for value in values if np.isfinite(value) and value != 0]
     if not sizes or max(sizes) > 1000 * min(sizes) or any("e" in text for text in single):
         return single
     room = max(0, digits - 1 - int(np.floor(np.log10(max(sizes)))))
     decimals = min(room, max(len(text.partition(".")[2]) for text in single))
-    texts = (f"{value:,.{decimals}f}".replace(",", "\u202f").replace("-", "−") for value in values)
-    return [text if np.isfinite(value) else one for text, value, one in zip(texts, values, single, strict=True)]
+    texts = (f"{value:,.{decimals}f}".replace("-", "−") for value in values)
+    return [
+        text if np.isfinite(value) and any(figure in text for figure in "123456789") else one
+        for text, value, one in zip(texts, values, single, strict=True)
+    ]
+
+
+MOST_DECIMALS = 6
+"""Decimals that a column is said to have at most; one that has more was computed rather than written."""
+
+
+def decimals_of(values: Num[np.ndarray, " rows"]) -> int | None:
+    """With how many decimals the numbers of a column are written; None for more than six, or no number at all."""
+    seen = np.unique(np.asarray(values, np.float64))
+    seen = seen[np.isfinite(seen)]
+    if not seen.size:
+        return None
+    slack = 4.0 * np.finfo(np.float64).eps * np.abs(seen)
+    for decimals in range(MOST_DECIMALS + 1):
+        scaled = seen * 10.0**decimals
+        if (np.abs(scaled - np.round(scaled)) <= slack * 10.0**decimals).all():
+            return decimals
+    return None
+
+
+def as_written(value: float, decimals: int | None, digits: int = 4) -> str:
+    """A value of a column with as many decimals as the column has, without zeros at its end."""
+    if decimals is None or not np.isfinite(value) or abs(value) >= 1e15:
+        return short_number(value, digits)
+    text = f"{value:,.{decimals}f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text in ("-0", "0") else text.replace("-", "−")
 
 
 def thin(rows: int, at_most: int) -> np.ndarray:

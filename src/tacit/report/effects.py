@@ -7,10 +7,13 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import ndtr
 
-_Found = tuple[float, float, float, float, int | None]
-"""Size, strength, inside, outside, level."""
+_Found = tuple[float, float, float, float, int | None, bool, float]
+"""Size, strength, inside, outside, level, whether these are medians, how much wider the group is than the rest."""
 
 _LEAST = 1e-9
+_TINY = 1e-300
+NOTICED = 0.15
+"""The least strength that is worth a word: a difference of about 0.4 standard deviations."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +27,11 @@ class Effect:
             probability of ``level``.
         strength: From 0 to 1, the share of rows by which the two differ (total variation; for numbers, that of
             two normals so far apart): it puts all kinds on one scale.
-        inside: Mean (positive: geometric mean; levels: probability) in the group.
+        inside: Mean (of levels the probability) in the group: the sum over the rows, divided by their number.
         outside: The same in the rest.
         level: Code of the level with the largest difference, for binary and categorical columns.
+        median: Whether ``inside`` and ``outside`` are medians: of a skewed column whose means are made by a few rows,
+            so that they do not say in which group a row mostly has more.
     """
 
     column: int
@@ -35,6 +40,9 @@ class Effect:
     inside: float
     outside: float
     level: int | None = None
+    median: bool = False
+    spread: float = 0.0
+    """Logarithm of the standard deviation in the group over that in the rest; 0 of levels."""
 
 
 def effects(
@@ -84,7 +92,15 @@ def _of_levels(x: np.ndarray, count: int, inside: np.ndarray, mass: np.ndarray, 
     # of two levels that differ alike, the one that is commoner here is named
     telling = np.argmax(np.round(np.abs(p - q), 12) + 1e-9 * (p > q), axis=1)
     return [
-        (float(p[k, m] - q[k, m]), float(0.5 * np.abs(p[k] - q[k]).sum()), float(p[k, m]), float(q[k, m]), int(m))
+        (
+            float(p[k, m] - q[k, m]),
+            float(0.5 * np.abs(p[k] - q[k]).sum()),
+            float(p[k, m]),
+            float(q[k, m]),
+            int(m),
+            False,
+            0.0,
+        )
         for k, m in enumerate(telling)
     ]
 
@@ -99,19 +115,35 @@ def _of_numbers(x: np.ndarray, kind: str, inside: np.ndarray, mass: np.ndarray, 
     flat = pooled <= 1e-12 * np.maximum(np.abs(origin), np.abs(gap))
     distance = np.where(flat, np.sign(gap) * np.where(gap == 0, 0.0, np.inf), gap / np.where(flat, 1.0, pooled))
     strength = 2 * ndtr(np.abs(distance) / 2) - 1
+    means = (inside.T @ x) / np.maximum(mass, _LEAST), ((1 - inside).T @ x) / np.maximum(outside, _LEAST)
+    medians = False
     if kind == "count":
-        means = (inside.T @ x) / np.maximum(mass, _LEAST), ((1 - inside).T @ x) / np.maximum(outside, _LEAST)
         low = np.maximum(np.minimum(*means), _LEAST)
         size = np.sign(means[0] - means[1]) * np.log(np.maximum(np.maximum(*means), _LEAST) / low)
     else:
-        means = here[0] + origin, there[0] + origin
         size = distance
-        if kind == "positive":
-            means = np.exp(means[0]), np.exp(means[1])
+        noticed = (strength >= NOTICED) & (mass > _LEAST) & (outside > _LEAST)
+        medians = kind == "positive" and bool((np.sign(means[0] - means[1]) != np.sign(size))[noticed].any())
+    if medians:
+        means = _medians(x, inside), _medians(x, 1 - inside)
+    wider = np.where(
+        (here[1] > 0) & (there[1] > 0), 0.5 * np.log(np.maximum(here[1], _TINY) / np.maximum(there[1], _TINY)), 0.0
+    )
     return [
-        (float(a), float(b), float(c), float(d), None)
-        for a, b, c, d in zip(size, strength, means[0], means[1], strict=True)
+        (float(a), float(b), float(c), float(d), None, medians, float(e))
+        for a, b, c, d, e in zip(size, strength, means[0], means[1], wider, strict=True)
     ]
+
+
+def _medians(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The median of every group: the middle of the values between which half of its weight lies."""
+    order = np.argsort(x, kind="stable")
+    risen = np.cumsum(weights[order], axis=0)
+    half = risen[-1] / 2
+    slack = 1e-9 * half
+    low = np.argmax(risen >= half - slack, axis=0)
+    high = np.argmax(risen > half + slack, axis=0)
+    return (x[order][low] + x[order][high]) / 2
 
 
 def _moments(

@@ -120,8 +120,16 @@ def closing(
     trust = [tag("h3", "How far to trust it"), tag("ul", [tag("li", each) for each in fit.trust])] if fit.trust else []
     notes = [tag("h3", reading), tag("ul", [tag("li", note) for note in fit.notes])] if fit.notes else []
     return [
-        section("model", "Model", "What was fitted, and why", _summary(fit.model), _diagram(fit.graph), *model),
-        section("learning", "Learning", "How the fit went", *(course or rise(fit)), *trust),
+        section(
+            "model",
+            "Model",
+            "What was fitted, and why",
+            _summary(fit.model),
+            _diagram(fit.graph),
+            *model,
+            part="For statisticians",
+        ),
+        section("learning", "Learning", "How the fit went", *(course or rise(fit)), *trust, part="For statisticians"),
         section("data", "Data", "The data", *data, *notes),
         _repeat_section(fit.repeat),
     ]
@@ -147,7 +155,7 @@ def _diagram(graph: Graph | None) -> Html | None:
     if graph is None:
         return None
     formula = graph.factorisation()
-    lines = [tag("li", line) for line in graph.distributions()]
+    lines = [tag("li", line) for line in (*graph.distributions(), *graph.legend())]
     caption = (
         "The model as a diagram: an arrow means “depends on”, shaded is what was observed, open is hidden, "
         "dots are values that were estimated or set; a box repeats what it holds."
@@ -169,6 +177,9 @@ def rise(fit: FitFacts, marks: Sequence[int] = ()) -> list[Child]:
     bound = bound[np.isfinite(bound)]
     if trace is None or not len(bound):
         return []
+    if len(bound) < 2 or np.ptp(bound) == 0:  # there is no course to be drawn
+        what = "log-evidence" if fit.trust else "log-likelihood"
+        return [tag("p", f"There was nothing to iterate: the {what} is {short_number(float(bound[-1]), 5)} nats.")]
     said = sentences.rise(
         float(bound[0]), float(bound[-1]), int(np.max(trace.iteration)), trace.converged, trace.stop_reason
     )

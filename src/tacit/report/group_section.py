@@ -15,11 +15,13 @@ from tacit.report.effects import Effect, effects
 from tacit.report.groups import Groups, Snapshots
 from tacit.report.html import Child, Html, table, tag
 from tacit.report.parts import Section, badge, folded, framed, picture, section
+from tacit.report.sureness_section import sureness
 from tacit.report.table import FittedTable
 
 _PAIRS = 5
 _PROFILE = 25
 _TILES = 9
+_DRAWN = 120
 _ROWS = 50_000
 _MOMENTS = 8
 _NUMBERS = ("continuous", "positive", "count")
@@ -49,6 +51,7 @@ def group_section(rows: FittedTable, groups: Groups) -> Section | None:
         _pairs(rows, groups),
         _columns(rows, groups, found),
         _profile(groups, found, columns) if several else None,
+        sureness(groups.responsibilities, rows.row_names) if several else None,
     )
 
 
@@ -73,7 +76,7 @@ def formed(rows: FittedTable, snapshots: Snapshots) -> Child:
 
 
 def _in_words(groups: Groups, found: list[list[Effect]], columns: tuple[Column, ...]) -> Html:
-    weights = np.asarray(groups.weights)
+    weights, together = np.asarray(groups.weights), bool(groups.dependent)
     lines = []
     for k, share in enumerate(weights):
         width = f"width:{100 * share / max(weights.max(), 1e-300):.1f}%;background:{group_colour(k)}"
@@ -83,7 +86,13 @@ def _in_words(groups: Groups, found: list[list[Effect]], columns: tuple[Column, 
                 badge(k),
                 tag(
                     "div",
-                    tag("p", sentences.describe_group(k, float(share), found[k], columns)),
+                    tag(
+                        "p",
+                        sentences.named(
+                            sentences.describe_group(k, float(share), found[k], columns, together=together),
+                            groups.names,
+                        ),
+                    ),
                     tag("div", tag("i", style=width), class_="bar", aria_hidden="true"),
                 ),
             )
@@ -123,13 +132,13 @@ def _pairs(rows: FittedTable, groups: Groups) -> Html | None:
     if len(chosen) > _PAIRS:
         how += f"Shown are the {_PAIRS} of {len(chosen)} columns that tell the groups apart best. "
     if len(values) > 2000:
-        how += "2\u202f000 rows drawn at random are shown. "
+        how += "2,000 rows drawn at random are shown. "
     says = f"Scatter plots of {sentences.listed(names[:_PAIRS])}, coloured by group"
     return framed(how.strip(), picture(figure, "pairs", says), class_="wide" if len(chosen) > 2 else None)
 
 
 def _columns(rows: FittedTable, groups: Groups, found: list[list[Effect]]) -> list[Child]:
-    """The columns that no pair plot shows, those that differ most first: nine, and as many folded away."""
+    """The columns that no pair plot shows, those that differ most first: nine, and the others folded away."""
     values, schema = rows.values, rows.schema
     paired = set(groups.gaussians.columns) if groups.gaussians is not None else set()
     paired = paired if 2 <= len(paired) <= _PAIRS else set()
@@ -142,7 +151,7 @@ def _columns(rows: FittedTable, groups: Groups, found: list[list[Effect]]) -> li
     if len(schema) == 1:
         return [_lone(rows, groups)]
     tiles = []
-    for j in alone[: 2 * _TILES]:
+    for j in alone[:_DRAWN]:
         column, curves = schema.columns[j], {0: _curves(groups, j)} if _curves(groups, j) is not None else None
         levels = {0: [show_level(level) for level in column.levels or ()]}
         figure = plots.marginals(
@@ -200,11 +209,11 @@ def _profile(groups: Groups, found: list[list[Effect]], columns: tuple[Column, .
     if not order:
         return None
     lines: list[list[Child]] = [
-        [columns[j].name, *_profile_line([group.get(j) for group in by_column], columns[j])] for j in order[:_PROFILE]
+        [_profile_name(columns[j], found, j), *_profile_line([group.get(j) for group in by_column], columns[j])]
+        for j in order[:_PROFILE]
     ]
     caption: list[Child] = [
-        "Typical values: means (of a strongly skewed column, the geometric mean) or the share of the level "
-        "named. Tinted where a group lies ",
+        "Typical values: the mean of the group's rows, or the share of the level named. Tinted where a group lies ",
         tag("span", "▲ above", class_="swatch more-2"),
         " or ",
         tag("span", "▼ below", class_="swatch less-2"),
@@ -214,6 +223,12 @@ def _profile(groups: Groups, found: list[list[Effect]], columns: tuple[Column, .
         caption.append(f" {sentences.counted(len(order) - _PROFILE, 'further column')} differ less.")
     head: list[Child] = ["Column", *(badge(k) for k in range(len(groups.weights)))]
     return table(caption, head, lines, class_="profile")
+
+
+def _profile_name(column: Column, found: list[list[Effect]], j: int) -> str:
+    """The column, and what is given of it where that is not the mean."""
+    medians = any(effect.median for group in found for effect in group if effect.column == j)
+    return f"{column.name} – median" if medians else column.name
 
 
 def _profile_line(found: Sequence[Effect | None], column: Column) -> list[Html]:

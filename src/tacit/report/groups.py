@@ -46,6 +46,8 @@ class Groups:
             user's units; columns in ``gaussians`` need none.
         emptied: Groups that the model was allowed and does not use; they are not among the others.
         noise: Share of the rows that are in no group, of a model with noise.
+        dependent: The columns that in the model go together with others within a group.
+        names: What a person calls the groups; None, or nothing at all, where they have no name.
     """
 
     weights: Float[Array, " components"]
@@ -54,6 +56,8 @@ class Groups:
     curves: Mapping[int, tuple[Array, Array]] = field(default_factory=dict)
     emptied: int = 0
     noise: float | None = None
+    dependent: frozenset[int] = frozenset()
+    names: tuple[str | None, ...] = ()
 
 
 def gaussians(model: MixtureModel | None, components: int) -> Gaussians | None:
@@ -63,6 +67,12 @@ def gaussians(model: MixtureModel | None, components: int) -> Gaussians | None:
         return None
     columns, picture = drawn
     return Gaussians(columns, picture.centres[:components], picture.matrices[:components])
+
+
+def dependent(model: MixtureModel | None) -> frozenset[int]:
+    """The columns that the model lets go together with others within a group; all others are independent there."""
+    joint = (group.columns for group in (() if model is None else model.groups) if group.joint or group.given_total)
+    return frozenset(column for columns in joint if len(columns) > 1 for column in columns)
 
 
 def snapshots(estimator: Estimator) -> Snapshots | None:

@@ -7,7 +7,10 @@ import html
 import re
 import unicodedata
 
-_VOID = {"meta", "br", "hr", "link", "col", "img"}
+_VOID = {"meta", "br", "hr", "link", "col", "img", "input"}
+NAMED = ("Row", "Topic", "Document")
+"""Headings that a line's own name needs where the page is narrow."""
+_TAGS = re.compile(r"<[^>]*>")
 _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9-]*")
 
 
@@ -81,13 +84,17 @@ def table(
     """
     right = {i: "number" for i in numbers}
     header = tag("tr", [tag("th", cell, scope="col", class_=right.get(i)) for i, cell in enumerate(head)])
+    heads = [_TAGS.sub("", escape(cell)) for cell in head]
     lines = []
     for number, line in enumerate(body):
-        first = tag("th", line[0], scope="row", class_=right.get(0))
-        rest = [
-            cell if isinstance(cell, Html) and cell.startswith("<td") else tag("td", cell, class_=right.get(i))
-            for i, cell in enumerate(line[1:], start=1)
-        ]
+        first = tag("th", line[0], scope="row", class_=right.get(0), data_head=heads[0] if heads[0] in NAMED else None)
+        rest = [_labelled(cell, heads[i], right.get(i)) for i, cell in enumerate(line[1:], start=1)]
         lines.append(tag("tr", first, rest, class_="chosen" if number == marked else None))
     inner = tag("table", tag("caption", tag("span", caption)), tag("thead", header), tag("tbody", lines), class_=class_)
     return tag("div", inner, class_="scroll", tabindex="0", role="region", aria_label="A wide table")
+
+
+def _labelled(cell: Child, head: str, class_: str | None) -> Html:
+    """A cell that carries its heading, which stands before it where the page is too narrow for columns."""
+    made = cell if isinstance(cell, Html) and cell.startswith("<td") else tag("td", cell, class_=class_)
+    return Html(f'<td data-head="{head}"{made[3:]}')

@@ -14,7 +14,9 @@ from tacit.report.parts import Section
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 """Even if something slipped through: nothing is loaded, nothing is run."""
 
-TABLE_UNITS = "Numbers are in the units of the table; densities in nats."
+TABLE_UNITS = (
+    "Numbers are in the units of the table; densities in nats (units of log-density: 2.3 more is ten times as likely)."
+)
 
 
 class Fact(NamedTuple):

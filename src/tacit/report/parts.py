@@ -1,8 +1,11 @@
 """The pieces that every section is made of: sections, figures, badges, cell texts."""
 
 import base64
+import contextlib
+import contextvars
 import io
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,8 +16,8 @@ from tacit.data.levels import show_level
 from tacit.data.schema import Column
 from tacit.plots.export import to_svg
 from tacit.plots.images import write_png
-from tacit.plots.style import alike, group_colour, ink_on
-from tacit.report.html import Child, Html, tag
+from tacit.plots.style import alike, as_written, group_colour, ink_on
+from tacit.report.html import Child, Html, escape, tag
 
 
 class Section(NamedTuple):
@@ -25,11 +28,42 @@ class Section(NamedTuple):
     body: Html
 
 
-def section(name: str, link: str, title: str, *children: Child) -> Section | None:
-    """A section with its heading; nothing where it has no content."""
+JARGON = {
+    "nats": "a nat is a unit of log-density: a row that is higher by 0.7 is twice as likely, by 2.3 ten times",
+    "BIC": "the Bayesian information criterion: how well the data are fitted, less a charge for every parameter",
+    "ICL": "the integrated completed likelihood: BIC, less a charge for groups that overlap",
+    "AIC": "Akaike's information criterion: how well the data are fitted, less a smaller charge for every parameter",
+    "k̂": "k-hat says how far an approximate posterior is from the exact one: below 0.5 close, above 0.7 not to be "
+    "relied on",
+    "ELBO": "the evidence lower bound: a log-likelihood that the fit is sure of",
+    "KL": "the Kullback–Leibler divergence: how far one distribution is from another, 0 where they are the same",
+    "NPMI": "normalised pointwise mutual information: how much more often words stand together than by chance",
+}
+"""Words of the trade, and what they mean."""
+_WORD = re.compile(r"(?<![\w-])(" + "|".join(JARGON) + r")(?![\w-])")
+_MARKUP = re.compile(r"<svg.*?</svg>|<pre.*?</pre>|<[^>]*>", re.DOTALL)
+
+
+def section(name: str, link: str, title: str, *children: Child, part: str = "") -> Section | None:
+    """A section with its heading; nothing where it has no content.
+
+    Words of the trade that occur in it are explained at its end.
+
+    Args:
+        name: Where links to it lead.
+        link: What they say.
+        title: The heading.
+        children: What stands in it.
+        part: The part of the page that it belongs to, if it is not for everybody.
+    """
     if not any(children):
         return None
-    return Section(name, link, tag("section", tag("h2", title), children, id=name, aria_label=title))
+    body = escape(children)
+    said = _MARKUP.sub(" ", body)
+    used = [word for word in dict.fromkeys(_WORD.findall(said)) if not re.search(rf"{word} \((the|natural)", said)]
+    about = tag("p", [[tag("b", word), f": {JARGON[word]}. "] for word in used], class_="note") if used else None
+    over = tag("p", part, class_="over-part") if part else None
+    return Section(name, link, tag("section", over, tag("h2", title), body, about, id=name, aria_label=title))
 
 
 def those_there(*sections: Section | None) -> tuple[Section, ...]:
@@ -37,8 +71,25 @@ def those_there(*sections: Section | None) -> tuple[Section, ...]:
     return tuple(each for each in sections if each is not None)
 
 
+_KEPT: contextvars.ContextVar[dict[str, Figure] | None] = contextvars.ContextVar("tacit_figures", default=None)
+
+
+@contextlib.contextmanager
+def keeping_figures() -> Iterator[dict[str, Figure]]:
+    """The figures of the page that is made inside the ``with`` block, by their names."""
+    kept: dict[str, Figure] = {}
+    token = _KEPT.set(kept)
+    try:
+        yield kept
+    finally:
+        _KEPT.reset(token)
+
+
 def picture(figure: Figure, name: str, says: str) -> Html:
     """A figure as inline SVG; ``says`` is for those who cannot see it."""
+    kept = _KEPT.get()
+    if kept is not None:
+        kept[name] = figure
     return Html(to_svg(figure, title=says, prefix=name))
 
 
@@ -82,8 +133,10 @@ def folded(title: str, *children: Child) -> Html:
     return tag("details", tag("summary", title), children)
 
 
-def cells(values: Sequence[float], column: Column) -> list[str]:
-    """Values of one column as a person would write them: levels by name, numbers alike."""
+def cells(values: Sequence[float], column: Column, decimals: int | None = None) -> list[str]:
+    """Values of one column as a person would write them: levels by name, numbers with as many decimals as it has."""
+    if column.levels is None and decimals is not None:
+        return [as_written(float(value), decimals) for value in values]
     if column.levels is None:
         return alike([float(value) for value in values])
     names = [show_level(level) for level in column.levels]

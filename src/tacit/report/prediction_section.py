@@ -8,6 +8,8 @@ from tacit import plots
 from tacit.data.kinds import LeftOut
 from tacit.plots.style import alike, short_number
 from tacit.report import sentences
+from tacit.report.class_section import class_part
+from tacit.report.data_section import told_copies, told_correlations
 from tacit.report.fit import FitFacts, closing
 from tacit.report.html import Child, table, tag
 from tacit.report.page import Fact, Report
@@ -42,7 +44,11 @@ def prediction_report(
         those_there(
             _effects(prediction),
             _quality(prediction),
-            *closing(fit, "Reading the table", data=(*told_columns(rows), *told_left_out(left_out))),
+            *closing(
+                fit,
+                "Reading the table",
+                data=(*told_columns(rows), *told_correlations(rows), *told_copies(rows), *told_left_out(left_out)),
+            ),
         ),
         lead,
         (*fit.warnings, *sentences.cautions(None, number, columns, settled, False)),
@@ -72,12 +78,14 @@ def _effects(prediction: Prediction) -> Section | None:
         return None
     lines, name = prediction.coefficients, sentences.readable(prediction.name)[0]
     of = f"the log odds of {name} = {prediction.positive}" if prediction.classes else name
+    of = f"the logarithm of the expected {name}" if prediction.multiplies else of
     of = "the score of each class" if any(line.owner for line in lines) else of
     shown = lines[:DRAWN]
     figure = plots.coefficient_plot(
         [_label(line) for line in shown],
         *(np.array([line.standard[place] for line in shown]) for place in range(3)),
-        says="per standard deviation of the column" + ("" if prediction.classes else f", in those of {name}"),
+        says="per standard deviation of the column"
+        + ("" if prediction.classes or prediction.multiplies else f", in those of {name}"),
     )
     more = "" if len(lines) <= DRAWN else f" {len(lines) - DRAWN} weaker ones are not drawn."
     caption = (
@@ -124,7 +132,15 @@ def _table(lines: tuple[Coefficient, ...]) -> Child:
 def _quality(prediction: Prediction) -> Section | None:
     """How well the rows kept aside were predicted."""
     said = tag("ul", [tag("li", each) for each in prediction.quality])
-    return section("predicted", "How good it is", "How good it is", said, _honest(prediction), _beside(prediction))
+    return section(
+        "predicted",
+        "How good it is",
+        "How good it is",
+        said,
+        class_part(prediction),
+        _honest(prediction),
+        _beside(prediction),
+    )
 
 
 def _honest(prediction: Prediction) -> Child:

@@ -31,11 +31,17 @@ def coefficient_sentence(entry: Mapping[str, Any], target: Mapping[str, Any]) ->
         target: what the run tells of its target.
     """
     kind, step = target["kind"], float(entry["step"])
-    while kind == "classes" and abs(step * float(entry["mean"])) > MOST_LOG_ODDS and entry["level"] is None:
+    factors = kind == "classes" or bool(target.get("multiplies"))
+    while factors and abs(step * float(entry["mean"])) > MOST_LOG_ODDS and entry["level"] is None:
         step /= 10.0
     low, middle, high = (step * float(entry[key]) for key in ("lower", "mean", "upper"))
     subject = _subject(entry, step)
-    if kind == "number":
+    if kind == "number" and factors:
+        factor, *ends = (_factor(value) for value in (middle, low, high))
+        said = (
+            f"{subject} the expected {readable(target['name'])[0]} is multiplied by {factor} ({ends[0]} to {ends[1]})"
+        )
+    elif kind == "number":
         said = f"{subject} {readable(target['name'])[0]} is {_moved(low, middle, high)}"
     else:
         factor, *ends = (_factor(value) for value in (middle, low, high))
@@ -62,7 +68,7 @@ def _subject(entry: Mapping[str, Any], step: float) -> str:
 
 def _factor(value: float) -> str:
     if value > math.log(1e4):
-        return "over 10 000"
+        return "over 10,000"
     return short_number(math.exp(value), 3) if value > -math.log(1e4) else "under 0.0001"
 
 
@@ -75,9 +81,10 @@ def quality_sentences(target: Mapping[str, Any]) -> list[Sentence]:
     if target["kind"] == "number":
         error, base = alike([score["error"], score["base_error"]], 3)
         r2 = f", R² {short_number(score['r2'], 3)}" if math.isfinite(score["r2"]) else ""
+        of = "mean absolute error of the predicted median" if target.get("multiplies") else "mean absolute error"
         said = [
-            f"Of {rows} kept aside, {name} was predicted to within {error} on average (mean absolute error; {base} if "
-            f"one always says the median){r2}."
+            f"Of {rows} kept aside, {name} was predicted to within {error} on average ({of}; {base} if one always says "
+            f"the median){r2}."
         ]
         if math.isfinite(score["coverage"]):
             said.append(f"{percent(score['level'])} intervals held {percent(score['coverage'])} of them.")
@@ -87,6 +94,26 @@ def quality_sentences(target: Mapping[str, Any]) -> list[Sentence]:
             f"commonest, {percent(score['base_accuracy'])}."
         ]
     return [*said, *_nats(score, name)]
+
+
+def cautions_of_predictions(target: Mapping[str, Any]) -> list[Sentence]:
+    """What to know where a model is no better than saying always the same."""
+    score = target["score"]
+    if score is None:
+        return []
+    name = readable(target["name"])[0]
+    if target["kind"] == "number" and score["error"] > score["base_error"] * (1 + 1e-9):
+        error, base = alike([score["error"], score["base_error"]], 3)
+        return [
+            f"On rows kept aside the model is worse than always saying the median of {name}: off by {error} on average "
+            f"against {base}. Do not rely on its predictions; another model (--model) may suit the target better."
+        ]
+    if target["kind"] == "classes" and score["accuracy"] < score["base_accuracy"]:
+        return [
+            f"On rows kept aside the model is right less often ({percent(score['accuracy'])}) than always saying the "
+            f"commonest {name} ({percent(score['base_accuracy'])}). Do not rely on its classes."
+        ]
+    return []
 
 
 def _nats(score: Mapping[str, Any], name: str) -> list[Sentence]:

@@ -74,6 +74,8 @@ class Prediction:
     predicted: Float[np.ndarray, " kept"] | None = None
     ends: tuple[Float[np.ndarray, " kept"], Float[np.ndarray, " kept"]] | None = None
     level: float = 0.9
+    multiplies: bool = False
+    """Whether coefficients multiply the expected count rather than add to a number."""
 
 
 def prediction(told: Mapping[str, Any], kept: Mapping[str, np.ndarray]) -> Prediction:
@@ -100,6 +102,7 @@ def prediction(told: Mapping[str, Any], kept: Mapping[str, np.ndarray]) -> Predi
         predicted=kept.get("predicted"),
         ends=(kept["lower"], kept["upper"]) if "lower" in kept else None,
         level=score.get("level", 0.9) or 0.9,
+        multiplies=bool(told.get("multiplies")),
     )
 
 

@@ -9,7 +9,7 @@ from tacit.data.levels import show_level
 from tacit.data.schema import Column
 from tacit.estimators.stopping import in_plain_words
 from tacit.plots.style import alike, short_number, shorten
-from tacit.report.effects import Effect
+from tacit.report.effects import NOTICED, Effect
 
 _UNITS = {"mm", "cm", "km", "kg", "mg", "ml", "usd", "eur", "gbp", "pct", "percent", "seconds", "secs", "minutes"}
 _UNITS |= {"mins", "hours", "days", "weeks", "months", "years", "yrs", "kcal", "mmhg", "ms", "g", "m", "s", "l", "h"}
@@ -19,8 +19,8 @@ _DIRECTIONS = {
     ("depth",): ("deeper", "shallower"),
     ("mass", "weight", "size", "area", "volume", "amount", "quantity"): ("larger", "smaller"),
 }
-_NOTICED = 0.15
-"""The least strength that is worth a word: a difference of about 0.4 standard deviations."""
+_SPREAD = 0.5
+"""From where a spread is worth a word: by how much its logarithm differs from that of the rest."""
 
 _LONGEST = 60
 """The most letters of a name or level that a sentence quotes."""
@@ -28,13 +28,20 @@ _LONGEST = 60
 Sentence = str
 
 
-def readable(name: str) -> tuple[str, str]:
-    """A column's name as words, and its unit where the name ends in one: ``body_mass_g`` → body mass, g."""
-    words = shorten(re.sub(r"[_.\s]+", " ", str(name)), _LONGEST)
-    parts = words.split(" ")
-    if len(parts) > 1 and parts[-1] in _UNITS:
-        return " ".join(parts[:-1]), parts[-1]
-    return words or "(no name)", ""
+def readable(name: object) -> tuple[str, str]:
+    """A column as a sentence names it, as it is written in the table, and its unit where the name ends in one.
+
+    A name that would run into the sentence around it stands in quotation marks: “Score (1-100)”.
+    """
+    words = shorten(name, _LONGEST) or "(no name)"
+    parts = re.split(r"[_.\s]+", words)
+    unit = parts[-1] if len(parts) > 1 and parts[-1] in _UNITS else ""
+    return quoted(words), unit
+
+
+def quoted(words: str) -> str:
+    """Words in quotation marks where they hold signs that a sentence has a use for itself."""
+    return f"“{words}”" if words != "(no name)" and re.search(r"[()\[\]{},;:!?…\"“”]|\.(\s|$)", words) else words
 
 
 def percent(share: float) -> str:
@@ -78,7 +85,22 @@ def group_name(group: int) -> str:
     return f"Group {group + 1}"
 
 
-def describe_group(group: int, share: float, found: Sequence[Effect], columns: Sequence[Column]) -> Sentence:
+def named(text: str, names: Sequence[str | None]) -> str:
+    """A text that calls groups by the names that a person gave them; those without one keep their number."""
+
+    def instead(found: re.Match[str]) -> str:
+        place = int(found[1]) - 1
+        name = names[place] if 0 <= place < len(names) else None
+        if not name:
+            return found[0]
+        return f"“{name}” (group {found[1]}, " if found[2] else f"“{name}”"
+
+    return re.sub(r"\bGroup (\d+)\b( \()?", instead, text) if any(names) else text
+
+
+def describe_group(
+    group: int, share: float, found: Sequence[Effect], columns: Sequence[Column], *, together: bool = False
+) -> Sentence:
     """One sentence on a group: its size, and the few columns that set it apart from the rest.
 
     Args:
@@ -86,22 +108,22 @@ def describe_group(group: int, share: float, found: Sequence[Effect], columns: S
         share: Its share of the rows, 0 to 1.
         found: Its effects, strongest first.
         columns: What the columns are.
+        together: Whether in the model columns go together within a group.
     """
     subject = f"{group_name(group)} ({percent(share)} of rows)"
-    telling = [effect for effect in found if effect.strength >= _NOTICED][:4]
+    telling = [effect for effect in found if effect.strength >= NOTICED][:4]
     if not telling:
-        reason = " in any column by itself; it differs in how the columns go together" if len(columns) > 1 else ""
-        return f"{subject} is not clearly apart from the rest{reason}."
-    has = [_amount(e, columns[e.column]) for e in telling if e.level is None]
+        return f"{subject} is not clearly apart from the rest{_otherwise(found, columns, together=together)}."
+    numbers = [effect for effect in telling if effect.level is None]
+    means = [effect for effect in numbers if not effect.median]
+    has = [
+        _amount(effect, columns[effect.column], first=effect is numbers[0], mean=effect in means[:1])
+        for effect in numbers
+    ]
     is_ = [_level(e, columns[e.column]) for e in telling if e.level is not None]
-    if has and "against" in has[0]:
-        has[0] = has[0].replace(" against ", " on average, against ", 1).replace(")", " in the rest)", 1)
-    clauses = [f"has {listed(has)}"] if has else []
-    clauses += [listed(is_)] if is_ else []
-    joined = clauses[0] if has or len(clauses) > 1 else f": {clauses[0]}"
-    if has and is_:
-        joined = f"{clauses[0]}; {clauses[1]}"
-    return f"{subject} {joined}.".replace(") : ", "): ")
+    if not has:
+        return f"{subject}: {listed(is_)}." if len(is_) == 1 else f"{subject} {listed(is_)}."
+    return f"{subject} has {listed(has)}{'; ' if is_ else ''}{listed(is_)}."
 
 
 def direction(name: str, more: bool) -> str:
@@ -113,18 +135,43 @@ def direction(name: str, more: bool) -> str:
     return "higher" if more else "lower"
 
 
-def _amount(effect: Effect, column: Column) -> str:
+def _otherwise(found: Sequence[Effect], columns: Sequence[Column], *, together: bool) -> str:
+    """In what a group differs whose columns lie no higher or lower than those of the rest."""
+    widest = max((e for e in found if e.level is None), key=lambda e: abs(e.spread), default=None)
+    if widest is not None and abs(widest.spread) >= _SPREAD:
+        how = "more widely spread" if widest.spread > 0 else "closer together"
+        return (
+            f" by how high its values are; they lie {how} (most of all in {readable(columns[widest.column].name)[0]})"
+        )
+    if len(columns) == 1:
+        return ""
+    differs = "; it differs in how the columns go together" if together else ""
+    return f" in any column by itself{differs}"
+
+
+def _amount(effect: Effect, column: Column, *, first: bool, mean: bool) -> str:
+    """``larger mass_g (5,076 g on average, against 3,711 g in the rest)``.
+
+    The ``first`` says what is compared with what, and the first ``mean`` that it is one.
+    """
     name, unit = readable(column.name)
     inside, outside = told_apart(effect.inside, effect.outside)
     suffix = f" {unit}" if unit else ""
-    return f"{direction(column.name, effect.size > 0)} {name} ({inside}{suffix} against {outside}{suffix})"
+    more = effect.inside > effect.outside if effect.inside != effect.outside else effect.size > 0
+    told, of = f"{inside}{suffix}", f"{outside}{suffix}"
+    if effect.median:
+        told = f"median {told}"
+    elif mean:
+        told += " on average"
+    against = f", against {of} in the rest" if first else f" against {of}"
+    return f"{direction(column.name, more)} {name} ({told}{against})"
 
 
 def _level(effect: Effect, column: Column) -> str:
     name, _ = readable(column.name)
     levels = column.levels or ()
     level = show_level(levels[effect.level]) if effect.level is not None and levels else str(effect.level)
-    level = shorten(level, _LONGEST)
+    level = quoted(shorten(level, _LONGEST))
     p, shares = effect.inside, f"({percent(effect.inside)}, elsewhere {percent(effect.outside)})"
     if p >= 0.9:
         how = "is nearly always"

@@ -10,7 +10,7 @@ from tacit import plots
 from tacit.data.kinds import LeftOut
 from tacit.data.levels import show_level
 from tacit.data.schema import Column, Schema
-from tacit.plots.style import short_number
+from tacit.plots.style import as_written, decimals_of, short_number
 from tacit.report import sentences
 from tacit.report.html import Child, table, tag
 from tacit.report.page import Fact
@@ -42,6 +42,10 @@ class FittedTable:
         """Refuse what should have an entry a row and has not."""
         if column is not None and len(column) != len(self.values):
             raise ValueError(f"{name} has {len(column)} rows, values has {len(self.values)}")
+
+    def decimals(self, column: int) -> int | None:
+        """With how many decimals the numbers of a column are written; None for no number in particular."""
+        return decimals_of(self.values[:, column])
 
     @property
     def missing(self) -> Bool[np.ndarray, "rows columns"]:
@@ -116,5 +120,6 @@ def _holds(column: Column, seen: np.ndarray) -> str:
         named = [f"{show_level(column.levels[i])} {sentences.percent(counts[i] / len(seen))}" for i in order]
         more = len(column.levels) - len(order)
         return ", ".join(named) + (f" and {more} more" if more > 0 else "")
-    low, mean, high = (short_number(float(x), 4) for x in (seen.min(), seen.mean(), seen.max()))
-    return f"{low} to {high}, mean {mean}"
+    decimals = decimals_of(seen)
+    low, high = (as_written(float(end), decimals) for end in (seen.min(), seen.max()))
+    return f"{low} to {high}, mean {short_number(float(seen.mean()), 4)}"

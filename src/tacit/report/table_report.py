@@ -15,6 +15,7 @@ from tacit.report import deep_sentences, sentences
 from tacit.report.anomaly_section import anomaly_section
 from tacit.report.choice import Candidates, choice
 from tacit.report.code_section import architecture, code_facts, code_section, curves, score_notes
+from tacit.report.data_section import told_copies, told_correlations
 from tacit.report.deep import Code
 from tacit.report.fit import FitFacts, closing, held_out_fact, rise, told_held_out
 from tacit.report.group_section import formed, group_section
@@ -36,6 +37,7 @@ def table_report(
     log_density: Float[Array, " rows"] | None = None,
     by_ratio: Sequence[str] = (),
     reasons: Mapping[int, str] = MappingProxyType({}),
+    usual: Float[Array, " rows"] | None = None,
     samples: Float[np.ndarray, "draws columns"] | None = None,
     code: Code | None = None,
     left_out: Sequence[LeftOut] = (),
@@ -53,6 +55,7 @@ def table_report(
         log_density: Log density of each row, in nats.
         by_ratio: Columns above 0 in which that is a density of ratios, with respect to dx/x.
         reasons: By row, why it is odd; else worked out from its group's means and spreads.
+        usual: Log density that is usual for a row of which as much is seen as of each.
         samples: Rows drawn from the model.
         code: What a deep model says of each row.
         left_out: Columns that no model saw.
@@ -66,14 +69,16 @@ def table_report(
     sections = those_there(
         None if rows is None or groups is None else group_section(rows, groups),
         code_section(code, "row"),
-        None if rows is None or log_density is None else _rows(rows, log_density, groups, reasons, code, by_ratio),
+        None
+        if rows is None or log_density is None
+        else _rows(rows, log_density, groups, reasons, code, by_ratio, usual),
         section("fit", "Fit", "How well it fits", *told),
         *closing(
             fit,
             "Reading the table",
             model=(architecture(code, "row"), choice(candidates)),
             course=_course(fit, rows, snapshots, code),
-            data=(*told_columns(rows), *told_left_out(left_out)),
+            data=(*told_columns(rows), *told_correlations(rows), *told_copies(rows), *told_left_out(left_out)),
         ),
     )
     facts = [Fact("Groups", str(len(groups.weights)))] if groups is not None else []
@@ -83,7 +88,8 @@ def table_report(
     number, columns = (0, 0) if rows is None else rows.values.shape
     settled = None if fit.trace is None or code is not None else fit.trace.converged  # a deep fit ends at a rate of 0
     own = sentences.cautions(weights, number, columns, settled, candidates is not None and candidates.at_floor)
-    return Report(title, facts, sections, _lead(fit.source, rows, groups), (*fit.warnings, *own), made)
+    notices = [sentences.named(each, groups.names if groups else ()) for each in (*fit.warnings, *own)]
+    return Report(title, facts, sections, _lead(fit.source, rows, groups), notices, made)
 
 
 def _rows(
@@ -93,6 +99,7 @@ def _rows(
     reasons: Mapping[int, str],
     code: Code | None,
     by_ratio: Sequence[str],
+    usual: Float[Array, " rows"] | None,
 ) -> Section | None:
     how = "" if code is None else deep_sentences.scored(np.asarray(log_density))
     if by_ratio:
@@ -101,7 +108,7 @@ def _rows(
             f" Of columns above 0 ({names}) ratios count, so that neither units nor values near 0 decide: their "
             "density is one with respect to dx/x."
         )
-    return anomaly_section(rows, log_density, groups, reasons, how)
+    return anomaly_section(rows, log_density, groups, reasons, how, usual)
 
 
 def _course(fit: FitFacts, rows: FittedTable | None, snapshots: Snapshots | None, code: Code | None) -> list[Child]:
@@ -126,6 +133,7 @@ def _lead(source: str, rows: FittedTable | None, groups: Groups | None) -> str:
 
 
 _TILES = 9
+_DRAWN = 60
 _ROWS = 50_000
 _NUMBERS = ("continuous", "positive", "count")
 
@@ -149,7 +157,7 @@ def beside(
         caption = "If the model fits, the two clouds look alike."
         shown.append(framed(caption, picture(figure, "beside", says)))
     tiles = []
-    for j, column in enumerate(schema.columns[: 2 * _TILES]):
+    for j, column in enumerate(schema.columns[:_DRAWN]):
         levels = {0: [show_level(level) for level in column.levels or ()]}
         height = 1.1 if column.levels is None else 0.28 * min(max(len(column.levels), 2), 6)
         figure = plots.samples_by_column(

@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 
 from tacit import plots
+from tacit.compute import Array
 from tacit.evaluation.topic_selection import TOPIC_CRITERIA
+from tacit.evaluation.topics import RELEVANCE
 from tacit.plots.style import alike, group_colour, short_number
 from tacit.report import sentences
 from tacit.report.fit import FitFacts, closing, rise
@@ -19,6 +21,8 @@ _NAMING = 2
 _CARDS = 40
 """Topics shown at once; more are folded away."""
 _BARS = 40
+_READ = 3
+"""Documents of a topic that are shown at once."""
 _GRADES = ((0.25, "go together very well"), (0.1, "go together well"), (0.0, "go together somewhat"))
 
 
@@ -76,6 +80,7 @@ def _words(topics: Topics) -> Section | None:
     rest = cards[_CARDS:]
     parts: list[Child] = [
         tag("p", about, class_="note"),
+        _dial(topics),
         tag("ol", cards[:_CARDS], class_="groups topics"),
         folded(sentences.counted(len(rest), "more topic"), tag("ol", rest, class_="groups topics")) if rest else None,
         _map(topics),
@@ -86,13 +91,24 @@ def _words(topics: Topics) -> Section | None:
     return section("topics", "Topics", "The topics" if len(order) > 1 else "The topic", *parts)
 
 
+def _dial(topics: Topics) -> list[Child]:
+    """A choice of λ, without a script: what is chosen decides which of the lists of words is shown."""
+    if not topics.dial:
+        return []
+    parts: list[Child] = [tag("span", "Rank words by what sets them apart (λ = 0) …", class_="quiet")]
+    for place, ranked in enumerate(topics.dial):
+        name, chosen = f"dial-{place}", ranked.relevance == RELEVANCE
+        parts.append(tag("input", type="radio", name="dial", id=name, class_=name, checked=chosen))
+        parts.append(tag("label", short_number(ranked.relevance, 2), for_=name))
+    parts.append(tag("span", "… or by how common they are in the topic (λ = 1)", class_="quiet dial-end"))
+    return parts
+
+
 def _card(topics: Topics, place: int) -> Html:
-    chances = np.asarray(topics.chances[place], float)
-    top = chances.max(initial=0.0) or 1.0
-    told: list[Child] = []
-    for word, chance in zip(topics.top[place], chances, strict=True):
-        weight = 400 + 100 * round(3 * float(np.sqrt(chance / top)))
-        told += [tag("span", word, style=f"font-weight:{weight}"), ", "]
+    told: list[Child] = [
+        tag("p", _weighted(ranked.top[place], ranked.chances[place]), class_=f"at at-{number}")
+        for number, ranked in enumerate(topics.dial)
+    ] or [tag("p", _weighted(topics.top[place], topics.chances[place]))]
     own = sentences.percent(float(topics.exclusivity[place]))
     coherence = float(topics.coherence[place])
     said = f"{sentences.percent(float(topics.sizes[place]))} of all words · its words {_grade(coherence)} (NPMI "
@@ -101,11 +117,22 @@ def _card(topics: Topics, place: int) -> Html:
     width = f"width:{100 * share:.1f}%;background:{group_colour(place)}"
     inner = tag(
         "div",
-        tag("p", told[:-1]),
+        told,
         tag("p", said, class_="note"),
         tag("div", tag("i", style=width), class_="bar", aria_hidden="true"),
     )
     return tag("li", badge(place), inner)
+
+
+def _weighted(words: tuple[str, ...], chances: Array) -> list[Child]:
+    """Words, the heavier the more probable."""
+    values = np.asarray(chances, float)
+    top = values.max(initial=0.0) or 1.0
+    told: list[Child] = []
+    for word, chance in zip(words, values, strict=True):
+        weight = 400 + 100 * round(3 * float(np.sqrt(chance / top)))
+        told += [tag("span", word, style=f"font-weight:{weight}"), ", "]
+    return told[:-1]
 
 
 def _grade(coherence: float) -> str:
@@ -207,7 +234,11 @@ def _representatives(topics: Topics) -> Child:
                     tag("div", quote, class_="note") if quote else None,
                 )
             )
-        body.append([[badge(place), " ", naming[place]], tag("td", tag("ul", lines, class_="plain"), class_="text")])
+        first, rest = lines[:_READ], lines[_READ:]
+        more = folded(sentences.counted(len(rest), "more document"), tag("ul", rest, class_="plain")) if rest else None
+        body.append(
+            [[badge(place), " ", naming[place]], tag("td", tag("ul", first, class_="plain"), more, class_="text")]
+        )
     caption = "The documents with the greatest share of each topic. Read them to find a name for it."
     return [
         tag("h3", "Read these to name a topic"),

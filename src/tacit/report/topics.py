@@ -17,8 +17,10 @@ from tacit.evaluation.topics import (
 )
 from tacit.plots.style import shorten, thin
 
-WORDS, DOCUMENTS, MIXTURES = 12, 3, 30
+WORDS, DOCUMENTS, MIXTURES = 12, 12, 30
 """Words and documents of a topic, and documents whose mixtures are drawn."""
+DIAL = (0.0, 0.2, 0.4, RELEVANCE, 0.8, 1.0)
+"""Values of λ by which a reader may have the words ranked."""
 LOOKED_AT = 20_000
 """Documents that are looked at most."""
 EXCERPT = 180
@@ -80,6 +82,8 @@ class Topics:
     sweep: tuple[Mapping[str, Any], ...] = ()
     criterion: str = ""
     twins: tuple[tuple[int, int], ...] = ()
+    dial: tuple["Ranked", ...] = ()
+    """The words of each topic in other orders than by λ = 0.6."""
 
     def __post_init__(self) -> None:
         count = len(self.sizes)
@@ -88,6 +92,25 @@ class Topics:
                 raise ValueError(f"{name} has {own} topics, sizes has {count}")
         if self.mixtures is not None and (self.shown is None or len(self.shown) != len(self.mixtures)):
             raise ValueError("mixtures must go with shown, a line each")
+
+
+@dataclass(frozen=True, eq=False)
+class Ranked:
+    """The words of every topic, ranked by their relevance at one λ."""
+
+    relevance: float
+    top: tuple[tuple[str, ...], ...]
+    chances: Float[Array, "topics top"]
+
+
+def _ranked(estimator: Any, counts: Any, vocabulary: Sequence[str]) -> tuple[Ranked, ...]:
+    shares, words = counts.sum(axis=0), topic_words(estimator)
+    found = []
+    for relevance in DIAL:
+        top = top_words(estimator, WORDS, relevance=relevance, word_shares=shares)
+        named = tuple(tuple(str(vocabulary[word]) for word in line) for line in top)
+        found.append(Ranked(relevance, named, np.take_along_axis(words, top, axis=1)))
+    return tuple(found)
 
 
 def topics(
@@ -148,6 +171,7 @@ def topics(
         sweep=tuple(sweep),
         criterion=criterion,
         twins=tuple((int(a), int(b)) for a, b in told["twins"]),
+        dial=_ranked(estimator, counts, vocabulary),
     )
 
 

@@ -1,9 +1,10 @@
 """Groups, filled gaps and new rows: what a run says of rows beyond their density."""
 
 import dataclasses
+import functools
 import inspect
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,13 +20,14 @@ from tacit.data.schema import Schema
 from tacit.estimators.capabilities import AssignsSoftly, GivesConditionals, Imputes, Samples, can
 from tacit.evaluation.rows import new_rows
 from tacit.storage.errors import ModelFileError
-from tacit.workflow import pictures
+from tacit.workflow import pictures, rounding
 from tacit.workflow.answers import Answer, ImageAnswer, TableAnswer
 from tacit.workflow.documents import sample_documents
 from tacit.workflow.errors import RequestError
 from tacit.workflow.events import SILENT, Observer
 from tacit.workflow.feeding import feed, in_order
 from tacit.workflow.judging import noise_share, responsibilities
+from tacit.workflow.naming import group_number
 from tacit.workflow.opened import Opened, labels
 from tacit.workflow.sources import Rows
 
@@ -41,6 +43,8 @@ class SampleRequest:
         mean: whether each is what its code stands for on average rather than a draw.
         temperature: what the distance of codes from 0 is multiplied by; None leaves it.
         seed: what the draws depend on.
+        exact: whether numbers stay as the model draws them, rather than with the decimals and between the ends of the
+            table.
     """
 
     number: int = 10
@@ -49,11 +53,18 @@ class SampleRequest:
     mean: bool = False
     temperature: float | None = None
     seed: int = 0
+    exact: bool = False
 
 
 @compilation_cache()
-def assign(opened: Opened, rows: Rows) -> TableAnswer:
-    """The group of every row, numbered from 1 and −1 for noise, and the probability of every group."""
+def assign(opened: Opened, rows: Rows, group: str | None = None) -> TableAnswer:
+    """The group of every row, numbered from 1 and −1 for noise, and the probability of every group.
+
+    Args:
+        opened: the run.
+        rows: the new rows.
+        group: only the members of this group, by its name or number, the surest first.
+    """
     run = str(opened.run.path)
     if opened.target is not None:
         raise ModelFileError(f"the model of {run!r} predicts {opened.target.column.name!r}: use `tacit predict`.")
@@ -68,11 +79,19 @@ def assign(opened: Opened, rows: Rows) -> TableAnswer:
         "group": pa.array(np.where(noise > sure, -1, best + 1)),
         "probability": pa.array(np.maximum(noise, sure)),
     }
+    names = [each.get("name") for each in opened.run.metrics().get("groups") or []]
+    if any(names):
+        called = [names[place] if noise[row] <= sure[row] else None for row, place in enumerate(best.tolist())]
+        columns["group_name"] = pa.array(called, pa.string())
     if can(opened.estimator, AssignsSoftly):
         columns |= {f"group_{k + 1}": pa.array(share[:, k]) for k in range(share.shape[1])}
     if noise_share(opened.estimator) is not None:
         columns["noise"] = pa.array(noise)
     table = pa.table(columns)
+    if group is not None:
+        wanted = group_number(names, group, share.shape[1])
+        members = np.flatnonzero((best == wanted) & (noise <= sure))
+        table = table.take(pa.array(members[np.argsort(-sure[members], kind="stable")]))
     return TableAnswer(table, shown=_rounded(table))
 
 
@@ -98,6 +117,7 @@ def impute(
     seed: int,
     *,
     unseen: bool = False,
+    exact: bool = False,
     observer: Observer = SILENT,
 ) -> TableAnswer:
     """A table with its gaps filled; columns that the model does not know stay as they are.
@@ -108,6 +128,8 @@ def impute(
         draws: how many times the gaps are drawn; None fills in what is expected.
         seed: what the draws depend on.
         unseen: whether levels that the model has never met count as missing.
+        exact: whether numbers stay as the model gives them, rather than with the decimals and between the ends of the
+            table.
         observer: is told where there are no gaps.
     """
     check_imputes(opened)
@@ -121,11 +143,12 @@ def impute(
     if not missing.any():
         observer.note("Nothing is missing in the columns that the model knows: the table is given as it is.")
     X = feed(opened.estimator, values, schema)
+    told = [] if exact else opened.written
     if draws is None:
-        table = _filled(reading.table, opened.estimator.impute(X), missing, schema)
+        table = _filled(reading.table, rounding.within(opened.estimator.impute(X), told), missing, schema, told)
     else:
-        filled = opened.estimator.impute(X, n_draws=draws, random_state=seed)
-        parts = [_filled(reading.table, each, missing, schema) for each in filled]
+        filled = _drawn_gaps(opened, X, missing, draws, seed, told)
+        parts = [_filled(reading.table, each, missing, schema, told) for each in filled]
         numbered = [
             part.add_column(_free(part), "draw", pa.array(np.full(part.num_rows, number + 1)))
             for number, part in enumerate(parts)
@@ -148,9 +171,26 @@ def impute_images(opened: Opened, rows: Rows, draws: int | None, seed: int, obse
     return ImageAnswer({"originals": rows.values} | shown, opened.pixels)
 
 
-def _filled(table: pa.Table, values: np.ndarray, missing: np.ndarray, schema: Schema) -> pa.Table:
+def _drawn_gaps(
+    opened: Opened, X: Any, missing: np.ndarray, draws: int, seed: int, told: Sequence[rounding.Written]
+) -> np.ndarray:
+    """The table with its gaps drawn, ``[draws, rows, columns]``; rows with a value outside are drawn again."""
+    found = np.asarray(opened.estimator.impute(X, n_draws=draws, random_state=seed), np.float64)
+    low, high = rounding.ends(told, missing.shape[1])
+    for again in range(1, rounding.TRIES if told else 1):
+        outside = np.asarray((missing & ((found < low) | (found > high))).any(axis=2))
+        if not outside.any():
+            break
+        other = np.asarray(opened.estimator.impute(X, n_draws=draws, random_state=seed + 7919 * again), np.float64)
+        found = np.where(outside[..., None], other, found)
+    return np.where(missing, rounding.within(found, told), found)
+
+
+def _filled(
+    table: pa.Table, values: np.ndarray, missing: np.ndarray, schema: Schema, told: Sequence[rounding.Written]
+) -> pa.Table:
     """The table as it was read, with the columns that had gaps replaced by their filled selves."""
-    whole = decode(values, schema)
+    whole = rounding.like_source(decode(values, schema), table, schema, told)
     for place, name in enumerate(schema.names):
         if missing[:, place].any() and name in table.column_names:
             table = table.set_column(table.column_names.index(name), name, whole.column(place))
@@ -189,11 +229,28 @@ def sample(opened: Opened, wanted: SampleRequest) -> Answer:
     known = _given(wanted.given, opened.schema)
     if known and more:
         raise RequestError("--given does not go together with --mean and --temperature.")
-    if known:
-        values = _drawn_given(opened, opened.schema, wanted.number, known, wanted.seed)
-    else:
-        values = _drawn(opened, wanted.number, wanted.total, more)
-    return TableAnswer(decode(values, opened.schema))
+    told = [] if wanted.exact else opened.written
+    values = rounding.drawn_within(
+        functools.partial(_some_rows, opened, wanted, known, more), wanted.number, told, _free_columns(opened, known)
+    )
+    return TableAnswer(rounding.like_source(decode(values, opened.schema), None, opened.schema, told))
+
+
+def _free_columns(opened: Opened, known: Mapping[str, float]) -> np.ndarray:
+    """Which columns are drawn rather than given."""
+    return np.array([name not in known for name in (() if opened.schema is None else opened.schema.names)], bool)
+
+
+def _some_rows(
+    opened: Opened, wanted: SampleRequest, known: dict[str, float], more: dict[str, Any], number: int, again: int
+) -> np.ndarray:
+    """So many rows, others with every try."""
+    seed = wanted.seed + 7919 * again
+    if known and opened.schema is not None:
+        return _drawn_given(opened, opened.schema, number, known, seed)
+    if again and "random_state" in opened.estimator.get_params(deep=False):
+        opened.estimator.set_params(random_state=seed)
+    return _drawn(opened, number, wanted.total, more)
 
 
 def _ways(opened: Opened, wanted: SampleRequest) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from tacit.evaluation.conformal import Calibration
 from tacit.plots.style import short_number
 from tacit.storage.errors import ModelFileError
 from tacit.workflow.answers import FIRST_ROWS, TableAnswer
+from tacit.workflow.errors import RequestError
 from tacit.workflow.judging_topics import word_scores
 from tacit.workflow.opened import Opened, labels
 from tacit.workflow.sources import Rows
@@ -64,8 +65,14 @@ def sample_documents(opened: Opened, vocabulary: Vocabulary, number: int, seed: 
 
 
 @compilation_cache()
-def transform(opened: Opened, rows: Rows) -> TableAnswer:
-    """What the model makes of every row: the topic shares of a document, or the numbers of ``transform``."""
+def transform(opened: Opened, rows: Rows, topic: int | None = None) -> TableAnswer:
+    """What the model makes of every row: the topic shares of a document, or the numbers of ``transform``.
+
+    Args:
+        opened: the run.
+        rows: the new rows.
+        topic: only the documents of which this topic, from 1, has the greatest share, those with most of it first.
+    """
     if not can(opened.estimator, Transforms):
         raise ModelFileError(f"the model of {str(opened.run.path)!r} has nothing to turn rows into.")
     found = np.asarray(opened.estimator.transform(opened.feed(rows)), np.float64)
@@ -76,4 +83,12 @@ def transform(opened: Opened, rows: Rows) -> TableAnswer:
         columns["words"] = pa.array(np.asarray(rows.values.sum(axis=1)).ravel().astype(np.int64))
         columns["topic"] = pa.array(found.argmax(axis=1) + 1)
     columns |= {f"{name}{place + 1}": pa.array(column) for place, column in enumerate(found.T)}
-    return TableAnswer(pa.table(columns))
+    table = pa.table(columns)
+    if topic is not None:
+        if opened.vocabulary is None:
+            raise RequestError("--topic is about topics, and this model has none.")
+        if not 1 <= topic <= found.shape[1]:
+            raise RequestError(f"--topic {topic}: there are {found.shape[1]} topics, from 1.")
+        own = np.flatnonzero(found.argmax(axis=1) == topic - 1)
+        table = table.take(pa.array(own[np.argsort(-found[own, topic - 1], kind="stable")]))
+    return TableAnswer(table)

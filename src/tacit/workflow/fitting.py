@@ -52,6 +52,7 @@ def metrics(
         "rows": fitted.whole.values.shape[0],
         "fitted_rows": len(fitted),
         "columns": fitted.columns,
+        "written": workflow.rounding.written(fitted),
         "topics": None if found.topics is None else dict(found.topics),
         "target": None if found.target is None else dict(found.target),
         "image": list(fitted.table.shape) if isinstance(fitted.table, ImageSet) else None,

@@ -31,6 +31,8 @@ from tacit.evaluation.typicality import positive_columns, ratios
 from tacit.inference.closed_form import STOPPED
 from tacit.report import sentences
 from tacit.report.effects import effects
+from tacit.report.groups import dependent
+from tacit.report.prediction_sentences import cautions_of_predictions
 from tacit.workflow.choosing import Chosen
 from tacit.workflow.feeding import feed
 from tacit.workflow.sources import Rows
@@ -97,7 +99,8 @@ def judge(chosen: Chosen, fitted: Rows, kept: Rows, said: Iterable[str], trace: 
         return _of_documents(estimator, fitted, kept, said, trace)
     if fitted.target is not None:
         told, calibration = workflow.judging_predictions.judge_predictions(estimator, fitted, kept)
-        return Judgement(None, None, (), "", None, None, calibration, _said(said), target=told)
+        worth = (*cautions_of_predictions(told), *_said(said))
+        return Judgement(None, None, (), "", None, None, calibration, worth, target=told)
     X = feed(estimator, fitted.data, schema)
     share = responsibilities(estimator, X)
     shares = None if share is None else _shares(estimator, share)
@@ -119,7 +122,7 @@ def judge(chosen: Chosen, fitted: Rows, kept: Rows, said: Iterable[str], trace: 
     return Judgement(
         share,
         shares,
-        () if share is None or shares is None else _sentences(fitted, share, shares),
+        () if share is None or shares is None else _sentences(estimator, fitted, share, shares),
         "" if share is None or share.shape[1] < 2 else sentences.certainty(share, noise_share(estimator)),
         total,
         score,
@@ -181,7 +184,7 @@ def _shares(estimator: Estimator, share: np.ndarray) -> np.ndarray:
     return np.asarray(found, np.float64)
 
 
-def _sentences(fitted: Rows, share: np.ndarray, shares: np.ndarray) -> tuple[str, ...]:
+def _sentences(estimator: Estimator, fitted: Rows, share: np.ndarray, shares: np.ndarray) -> tuple[str, ...]:
     """What sets each group apart; of wide counts only the items bought most are looked at."""
     if fitted.schema is None:
         return ()
@@ -195,7 +198,11 @@ def _sentences(fitted: Rows, share: np.ndarray, shares: np.ndarray) -> tuple[str
     table = fitted.as_table(columns)
     known = table.schema.columns
     found = effects(table.values, table.schema.kinds, [len(column.levels or ()) for column in known], share)
-    return tuple(sentences.describe_group(k, float(weight), found[k], known) for k, weight in enumerate(shares))
+    together = bool(dependent(estimator.fitted_model() if can(estimator, Mixes) else None))
+    return tuple(
+        sentences.describe_group(k, float(weight), found[k], known, together=together)
+        for k, weight in enumerate(shares)
+    )
 
 
 def _typical(estimator: Estimator, kept: Rows) -> np.ndarray | None:

@@ -11,8 +11,9 @@ from tacit.data.dataset import dataset_of
 from tacit.data.features import Target, Term, class_names
 from tacit.data.levels import show_level
 from tacit.data.schema import Schema
-from tacit.estimators.capabilities import HasCoefficients, PredictsClasses, PredictsIntervals, can
+from tacit.estimators.capabilities import HasCoefficients, PredictsClasses, PredictsCounts, PredictsIntervals, can
 from tacit.estimators.settings import Estimator
+from tacit.evaluation.classes import class_scores
 from tacit.evaluation.predictive import log_predictive, predictive_score
 from tacit.report.prediction_sentences import step_of
 from tacit.workflow.sources import Rows
@@ -37,6 +38,8 @@ def judge_predictions(estimator: Estimator, fitted: Rows, kept: Rows) -> tuple[d
     told: dict[str, Any] = {
         "name": column.name,
         "kind": "classes" if classes else "number",
+        "multiplies": can(estimator, PredictsCounts),
+        "dispersion": float(estimator.dispersion_) if can(estimator, PredictsCounts) else None,
         "classes": [str(each) for each in estimator.classes_] if classes else None,
         "positive": str(estimator.classes_[-1]) if classes else None,
         "coefficients": _coefficients(estimator, fitted, known, fitted.schema, fitted.target),
@@ -56,6 +59,8 @@ def judge_predictions(estimator: Estimator, fitted: Rows, kept: Rows) -> tuple[d
         arrays["observed"] = np.array(
             [_position(order, int(code)) for code in np.asarray(kept.target_values)], np.int64
         )
+        each = class_scores(arrays["probabilities"], arrays["observed"])
+        told["by_class"] = [dataclasses.asdict(one) for one in each]
     else:
         arrays |= {"predicted": np.asarray(estimator.predict(X), np.float64), "observed": np.asarray(y, np.float64)}
         if can(estimator, PredictsIntervals):
@@ -77,7 +82,8 @@ def _coefficients(
         return None
     found = estimator.summary()
     spread = np.sqrt(target.designed(dataset_of(fitted.data)).moments().variance)
-    scale = 1.0 if is_classifier(estimator) else float(np.std(known)) or 1.0
+    own = is_classifier(estimator) or can(estimator, PredictsCounts)
+    scale = 1.0 if own else float(np.std(known)) or 1.0
     each = {term.name: (term, float(sd)) for term, sd in zip(target.terms, spread, strict=True)}
     owners = found.classes or (None,) * len(found.names)
     lines = []

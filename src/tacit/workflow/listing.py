@@ -17,10 +17,12 @@ from tacit.estimators.capabilities import (
     Walks,
 )
 from tacit.estimators.capabilities import can as has
+from tacit.estimators.explaining import Explains
 from tacit.workflow.settings import known_settings
 
 CAN: dict[type[Capability], tuple[str, ...]] = {
     Scores: ("score",),
+    Explains: ("explain",),
     Assigns: ("assign",),
     Samples: ("sample",),
     Imputes: ("impute",),

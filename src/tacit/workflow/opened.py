@@ -98,6 +98,12 @@ class Opened:
         """What the values of the images were at the fit, such as "levels"."""
         return str(folders.data_config(self.run).get("pixels") or "numbers")
 
+    @functools.cached_property
+    def written(self) -> list[dict[str, Any]]:
+        """How the columns were written at the fit, and between which ends; nothing where the run does not say."""
+        found = self.run.metrics().get("written") or []
+        return list(found) if self.schema is not None and len(found) == len(self.schema) else []
+
     @property
     def long(self) -> str | None:
         """The columns of the purchase log that was fitted, or None for a table."""

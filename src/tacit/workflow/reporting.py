@@ -12,9 +12,11 @@ from scipy import sparse
 
 from tacit.data.corpus import Corpus
 from tacit.data.dataset import Values
+from tacit.data.schema import Schema
 from tacit.data.texts import Vocabulary
 from tacit.estimators.capabilities import Codes, HasTopics, Mixes, Samples, Scores, ScoresByDraws, can
 from tacit.estimators.settings import Estimator
+from tacit.evaluation.gaps import usual_scores
 from tacit.evaluation.rows import new_rows
 from tacit.evaluation.typicality import ratios
 from tacit.report import deep, groups, predictions, topics
@@ -36,6 +38,8 @@ from tacit.workflow.judging import by_ratio, empty_groups, responsibilities
 from tacit.workflow.sources import Rows
 
 SAMPLES = 500
+USUAL_ROWS = 200
+"""Rows drawn to see what is usual where some columns are missing."""
 DENSE_ROWS = 200_000
 SPARSE_ROWS = 5_000
 ITEMS = 60
@@ -94,6 +98,7 @@ def made(
         candidates=_candidates(told["choice"]),
         log_density=_typicality(estimator, X, code, fitted),
         by_ratio=tuple(np.array(fitted.schema.names)[by_ratio(estimator, fitted.schema)].tolist()),
+        usual=_usual(estimator, fitted.schema, shown) if code is None and len(columns) == fitted.columns else None,
         samples=None if code is not None and code.point else _samples(estimator, columns),
         code=code,
         left_out=table.left_out,
@@ -128,6 +133,8 @@ def _groups(
         groups.curves(model, rows.schema, rows.values, number) if whole else {},
         empty_groups(estimator),
         told.get("noise"),
+        groups.dependent(model),
+        tuple(group.get("name") for group in told["groups"]),
     )
 
 
@@ -204,6 +211,23 @@ def _typicality(estimator: Estimator, X: Values | pa.Table, code: Code | None, f
     """What rows are ordered by: the log density, of columns that count by ratios with respect to dx/x."""
     found, chosen = _log_density(estimator, X, code), by_ratio(estimator, fitted.schema)
     return found if found is None or not chosen.any() else found + ratios(np.asarray(fitted.values), chosen).sum(axis=1)
+
+
+def _usual(estimator: Estimator, schema: Schema, rows: FittedTable) -> np.ndarray | None:
+    """What the model expects of rows of which as much is seen, for a table with gaps."""
+    if not can(estimator, Scores) or not can(estimator, Samples) or not rows.missing.any():
+        return None
+    try:
+        drawn = np.asarray(new_rows(estimator, USUAL_ROWS), np.float64)
+        chosen = by_ratio(estimator, schema)
+
+        def score(some: np.ndarray) -> np.ndarray:
+            found = np.asarray(estimator.score_samples(feed(estimator, some, schema)))
+            return found + ratios(some, chosen).sum(axis=1) if chosen.any() else found
+
+        return usual_scores(score, drawn, rows.missing)
+    except ValueError:  # rows that cannot be drawn without their total, or have no gaps
+        return None
 
 
 def _held_out(

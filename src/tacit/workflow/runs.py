@@ -8,8 +8,11 @@ import numpy as np
 from tacit.compute import compilation_cache
 from tacit.data.errors import counted
 from tacit.data.schema import Schema
+from tacit.data.write import replacing
+from tacit.report.parts import keeping_figures
 from tacit.storage.errors import ModelFileError
 from tacit.storage.run import CALIBRATION, REPORT
+from tacit.workflow.errors import RequestError
 from tacit.workflow.fitting import fitted_rows
 from tacit.workflow.opened import Opened
 from tacit.workflow.reporting import write_report
@@ -52,6 +55,36 @@ def _written(opened: Opened, rows: Rows, source: str, out: str | None) -> Path:
     fitted = fitted_rows(rows, float(config.data.get("holdout", 0.0)), int(config.seed or 0))
     target = run.path / REPORT if out is None else Path(out).expanduser()
     return write_report(target, opened.estimator, fitted, told, config, _kept(opened))
+
+
+FIGURES = ("svg", "png", "pdf")
+"""What figures can be written as."""
+
+
+def write_figures(path: Path, folder: Path, form: str = "svg", data: str | None = None) -> tuple[Path, ...]:
+    """Write every figure of a run's report as a file of its own, and the report beside them.
+
+    Args:
+        path: the run.
+        folder: where to; made if need be.
+        form: "svg", "png" or "pdf".
+        data: the table again, if it moved.
+
+    Raises:
+        RequestError: another form.
+    """
+    if form not in FIGURES:
+        raise RequestError(f"figures are written as {', '.join(FIGURES)}, not {form!r}.")
+    folder.mkdir(parents=True, exist_ok=True)
+    with keeping_figures() as figures:
+        rewrite_report(path, data, str(folder / REPORT))
+    written = []
+    for name, figure in figures.items():
+        target = folder / f"{name}.{form}"
+        with replacing(target) as file:
+            figure.savefig(file, format=form, dpi=192)
+        written.append(target)
+    return tuple(written)
 
 
 def _kept(opened: Opened) -> dict[str, np.ndarray] | None:

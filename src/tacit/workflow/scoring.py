@@ -11,9 +11,13 @@ from tacit.compute import compilation_cache
 from tacit.data.errors import counted
 from tacit.data.levels import show_level
 from tacit.data.schema import Schema
-from tacit.estimators.capabilities import Matrix, Scores, can
+from tacit.estimators.capabilities import Matrix, Samples, Scores, can
+from tacit.estimators.explaining import Explains
+from tacit.estimators.explaining import told as link_told
 from tacit.evaluation.anomalies import odd_columns
 from tacit.evaluation.conformal import Calibration
+from tacit.evaluation.gaps import usual_scores
+from tacit.evaluation.rows import new_rows
 from tacit.evaluation.typicality import ratios
 from tacit.plots.style import short_number
 from tacit.storage.errors import ModelFileError
@@ -63,8 +67,8 @@ def score(opened: Opened, rows: Rows, alarm: float | None = None, explain: int =
     if chosen is not None:  # the order of rows, and what is odd, must not hang on units
         scores = scores + ratios(np.asarray(rows.values, np.float64), chosen).sum(axis=1)
         columns["typicality"] = pa.array(scores)
-    order = np.argsort(scores, kind="stable")
-    told = order[: explain if opened.schema is not None else 0]
+    gaps, order = _with_gaps(opened, rows, scores, chosen)
+    told = _first(order, gaps, explain if opened.schema is not None else 0)
     if calibration is not None:
         columns["p_value"] = pa.array(calibration.p_values(scores))
     if calibration is not None and alarm is not None:
@@ -76,8 +80,10 @@ def score(opened: Opened, rows: Rows, alarm: float | None = None, explain: int =
         why[told] = reasons(opened, rows.pick(told), opened.schema, typical)
         columns["why"] = pa.array([text or None for text in why], pa.string())
     table = pa.table(columns)
-    first = order[:FIRST_ROWS] if alarm is None else told
+    first = _first(order, gaps, FIRST_ROWS, together=True) if alarm is None else told
     remarks = _summary(rows, calibration, alarm, len(told))
+    if gaps.any() and not gaps.all():
+        remarks = (*remarks, GAPS_SAID)
     return TableAnswer(table, shown=table.take(pa.array(first)), wrap="why", remarks=remarks)
 
 
@@ -89,6 +95,59 @@ def _by_ratio(opened: Opened) -> np.ndarray | None:
     except FileNotFoundError:
         known = True
     return chosen if chosen.any() and known else None
+
+
+GAPS_SAID = (
+    "Rows with gaps stand apart: their log density is that of the values that are there, and cannot be set beside that "
+    "of a complete row. They are ordered by how far they lie from what is usual for as much as is seen of them."
+)
+USUAL_ROWS = 200
+"""Rows drawn to see what is usual where some columns are missing."""
+SHOWN_GAPS = 5
+"""Rows with gaps that a person is shown, beside complete ones."""
+
+
+def _with_gaps(
+    opened: Opened, rows: Rows, scores: np.ndarray, chosen: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Which rows have gaps; and all rows in order, the least likely first, those with gaps after the complete ones."""
+    order = np.argsort(scores, kind="stable")
+    none = np.zeros(len(scores), bool)
+    if opened.schema is None or sparse.issparse(rows.whole.values):
+        return none, order
+    missing = np.isnan(np.asarray(rows.values, np.float64))
+    gaps = np.asarray(missing.any(axis=1))
+    if not gaps.any() or gaps.all():
+        return none, order
+    usual = _usual(opened, opened.schema, missing[gaps], chosen)
+    against = np.zeros(len(scores))
+    against[gaps] = scores[gaps] - (0.0 if usual is None else np.nan_to_num(usual))
+    apart = np.flatnonzero(gaps)
+    return gaps, np.concatenate([order[~gaps[order]], apart[np.argsort(against[apart], kind="stable")]])
+
+
+def _usual(opened: Opened, schema: Schema, missing: np.ndarray, chosen: np.ndarray | None) -> np.ndarray | None:
+    if not can(opened.estimator, Samples):
+        return None
+    try:
+        drawn = np.asarray(new_rows(opened.estimator, USUAL_ROWS), np.float64)
+
+        def score(some: np.ndarray) -> np.ndarray:
+            found = np.asarray(opened.estimator.score_samples(feed(opened.estimator, some, schema)))
+            return found if chosen is None else found + ratios(some, chosen).sum(axis=1)
+
+        return usual_scores(score, drawn, missing)
+    except ValueError:  # rows that cannot be drawn without their total
+        return None
+
+
+def _first(order: np.ndarray, gaps: np.ndarray, number: int, *, together: bool = False) -> np.ndarray:
+    """The oddest complete rows and the oddest with gaps; so many of each, or of both together."""
+    whole, apart = order[~gaps[order]], order[gaps[order]]
+    if together:
+        apart = apart[: max(SHOWN_GAPS, number - len(whole))]
+        return np.concatenate([whole[: number - len(apart[:number])], apart[:number]])
+    return np.concatenate([whole[:number], apart[:number]])
 
 
 def _instead(opened: Opened) -> str:
@@ -143,7 +202,35 @@ def reasons(opened: Opened, rows: Rows, schema: Schema, typical: np.ndarray | No
         return [""] * len(rows)
     ordinary = np.zeros(len(schema)) if typical is None else np.nan_to_num(typical)
     values = np.asarray(rows.values)
-    return [_said(schema, found[place] - ordinary, values[place], range(len(schema))) for place in range(len(rows))]
+    return [
+        _said(schema, found[place] - ordinary, values[place], range(len(schema)))
+        or _otherwise(opened, schema, found[place] - ordinary, values[place])
+        for place in range(len(rows))
+    ]
+
+
+def _otherwise(opened: Opened, schema: Schema, nats: np.ndarray, values: np.ndarray) -> str:
+    """What there is to say of a row no column of which is unlikely given all the others.
+
+    A column may lie far out by itself, with others that agree (a total of everything); else the first that is
+    surprising given those before it; else nothing stands out, and the least likely columns are named.
+    """
+    if can(opened.estimator, Explains):
+        try:
+            every = range(len(values))
+            seen = [place for place in every if not np.isnan(values[place])]
+            alone = [link for place in seen for link in opened.estimator.chain(values, [place], schema)]
+            links = sorted((link for link in alone if link.surprising), key=lambda link: link.tail)
+            if links:
+                return "; ".join(f"{link_told(link)}, by itself" for link in links[:NAMED])
+            first = next((link for link in opened.estimator.chain(values, every, schema) if link.surprising), None)
+            if first is not None:
+                return f"only as a combination: {link_told(first)}"
+        except ValueError:  # columns that have no density one by one
+            pass
+    order = np.argsort(np.where(np.isnan(nats), np.inf, nats), kind="stable")[:2]
+    low = [f"{_cell(schema, int(place), values[place])} ({_nats(nats[place])})" for place in order if nats[place] < 0]
+    return "no column stands out" + (f"; lowest are {'; '.join(low)}" if low else "")
 
 
 def _wide(opened: Opened, schema: Schema, row: Matrix) -> str:
@@ -157,15 +244,15 @@ def _wide(opened: Opened, schema: Schema, row: Matrix) -> str:
     without[np.arange(len(columns)), columns] = np.nan
     X = without if sparse.issparse(row) else feed(opened.estimator, without, schema)
     scores = opened.estimator.score_samples(X)
-    return _said(schema, scores[-1] - scores[:-1], dense[0, columns], columns)
+    return _said(schema, scores[-1] - scores[:-1], dense[0, columns], columns) or "no column stands out"
 
 
 def _said(schema: Schema, nats: np.ndarray, values: np.ndarray, columns: Sequence[int]) -> str:
-    """The lowest columns of a row, in words."""
+    """The columns of a row that are unlikely given the others, in words; nothing where none is."""
     order = np.argsort(np.where(np.isnan(nats), np.inf, nats), kind="stable")
     low = [place for place in order[:NAMED] if nats[place] <= -NOTICED]
     told = [f"{_cell(schema, columns[place], values[place])} ({_nats(nats[place])})" for place in low]
-    return "; ".join(told) or "only as a combination"
+    return "; ".join(told)
 
 
 def _nats(value: float) -> str:
@@ -176,7 +263,7 @@ def _cell(schema: Schema, place: int, value: float) -> str:
     column = schema.columns[place]
     if column.levels is not None:
         return f"{column.name} {show_level(column.levels[int(value)])}"
-    return f"{column.name} {short_number(float(value), 5)}"
+    return f"{column.name} {short_number(float(value), 9)}"
 
 
 def _summary(rows: Rows, calibration: Calibration | None, alarm: float | None, flagged: int) -> tuple[str, ...]:

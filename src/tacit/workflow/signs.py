@@ -59,8 +59,8 @@ def apart(values: np.ndarray) -> Iterator[tuple[float, float, float]]:
         known = np.concatenate([ends[:ENDS], ends[-ENDS:], known[:: known.size // LOOKED_AT]])
     rest, found = np.unique(known), []
     while rest.size > 3:
-        ends = [(rest[0], rest[1:]), (rest[-1], rest[:-1])]
-        gaps = [(abs(end - others[np.argmin(abs(others - end))]), end, others) for end, others in ends]
+        sides = [(rest[0], rest[1:]), (rest[-1], rest[:-1])]
+        gaps = [(abs(end - others[np.argmin(abs(others - end))]), end, others) for end, others in sides]
         looks = [each for each in gaps if _stands_apart(*each)]
         if not looks:
             # two signs on one side hide each other: 9998 and 9999

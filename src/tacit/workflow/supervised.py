@@ -12,7 +12,7 @@ from tacit.data.dataset import Values, dataset_of
 from tacit.data.errors import DataError, listed
 from tacit.data.features import learned
 from tacit.data.schema import Column, Schema
-from tacit.estimators.capabilities import PredictsNumbers, TakesDatasets, can
+from tacit.estimators.capabilities import PredictsCounts, PredictsNumbers, TakesDatasets, can
 from tacit.estimators.settings import Estimator
 from tacit.workflow.errors import RequestError
 from tacit.workflow.feeding import feed
@@ -20,14 +20,16 @@ from tacit.workflow.sources import Rows
 
 CLASSES = ("bayesian-logistic-regression", "generative-classifier")
 NUMBERS = ("bayesian-linear-regression", "student-t-regression")
+COUNTS = ("negative-binomial-regression", "poisson-regression")
 """What a target is predicted with where the user names no model: the first that there is."""
 SHOWN_LEVELS = 6
 
 
 def usual_model(column: Column) -> tuple[str, str]:
     """What a column is predicted with, and why."""
-    wanted = NUMBERS if column.levels is None else CLASSES
-    what = "is a number" if column.levels is None else f"has {len(column.levels)} classes"
+    wanted = CLASSES if column.levels is not None else COUNTS if column.kind == "count" else NUMBERS
+    what = "is a count" if column.kind == "count" else "is a number"
+    what = what if column.levels is None else f"has {len(column.levels)} classes"
     return next(name for name in wanted if name in registry.names()), f"{column.name} {what}"
 
 
@@ -46,6 +48,11 @@ def check_target(name: str, estimator: Estimator, column: Column | None) -> None
         raise RequestError(
             f"{name} tells classes apart, and {column.name} is a number ({column.note}). Use --model {NUMBERS[0]}, or "
             f"say that its values are classes: --kind {column.name}=categorical."
+        )
+    if can(estimator, PredictsCounts) and column.levels is None and column.kind != "count":
+        raise RequestError(
+            f"{name} predicts counts (0, 1, 2, …), and {column.name} is {column.kind} ({column.note}). Use --model "
+            f"{NUMBERS[0]}, or say that it is one: --kind {column.name}=count."
         )
     if not is_classifier(estimator) and column.levels is not None and isinstance(column.levels[0], str):
         shown = ", ".join(str(level) for level in column.levels[:SHOWN_LEVELS])

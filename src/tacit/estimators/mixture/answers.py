@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from tacit.data.dataset import Dataset
+from tacit.data.dataset import Dataset, DenseRows
 from tacit.estimators.base import double_precision, seed_of, unmasked, weighted
 from tacit.estimators.capabilities import GivesConditionalsExactly, Imputes, Samples
+from tacit.estimators.explaining import Explains
 from tacit.estimators.mixture.density import Column, Density, chosen_columns, conditioned, density
 from tacit.estimators.settings import Estimator
 from tacit.models.graph import Graph, mixture_graph
@@ -19,7 +20,7 @@ from tacit.models.mixture.model import MixtureModel
 from tacit.models.mixture.summary import MixtureSummary, graph_groups, has_priors, summarise
 
 
-class MixtureAnswers(GivesConditionalsExactly, Samples, Imputes, Estimator):
+class MixtureAnswers(Explains, GivesConditionalsExactly, Samples, Imputes, Estimator):
     """The answers of a fitted mixture; an estimator that has ``fitted_model`` and ``read`` has these too."""
 
     random_state: Any
@@ -31,6 +32,19 @@ class MixtureAnswers(GivesConditionalsExactly, Samples, Imputes, Estimator):
     @abc.abstractmethod
     def read(self, X: Any, *, reset: bool, minimum: int = 1) -> Dataset:
         """Rows as floats, NaN where missing, checked against the columns at fit."""
+
+    @abc.abstractmethod
+    def score_read(self, rows: Dataset) -> np.ndarray:
+        """``log p(x)`` of rows that were read, in nats, ``(n,)``."""
+
+    def _explained_rows(self, X: Any) -> np.ndarray:
+        self.fitted_model()
+        return self.read(X, reset=False).rows()
+
+    @double_precision
+    def _explained_scores(self, rows: np.ndarray) -> np.ndarray:
+        check_vector_gaps(self.fitted_model(), rows)
+        return np.asarray(self.score_read(DenseRows(np.asarray(rows, np.float64))), np.float64)
 
     @double_precision
     def sample(self, n_samples: int = 1, totals: Any = None) -> tuple[np.ndarray, np.ndarray]:
@@ -108,9 +122,10 @@ class MixtureAnswers(GivesConditionalsExactly, Samples, Imputes, Estimator):
 
     def graph(self) -> Graph:
         """The directed graph of the model, as data."""
-        model = self.fitted_model()
+        model, names = self.fitted_model(), self._names()
         return mixture_graph(
             graph_groups(model),
+            columns=() if names is None else [[names[column] for column in group.columns] for group in model.groups],
             priors=has_priors(model),
             weights_prior=model.concentration is not None,
             components=int(np.size(model.log_weights)) - model.noise,

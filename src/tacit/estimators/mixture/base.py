@@ -348,6 +348,31 @@ class MixtureBase(MixtureAnswers, Scores, Mixes, Sweeps, ReadsOnce, DensityMixin
         """The likeliest component of every row, ``(n,)``; −1 where that is noise."""
         return labelled(self.fitted_model(), self.predict_proba(X).argmax(axis=1))
 
+    def _n_parameters(self) -> int:
+        """Free parameters, by the name that scikit-learn's mixtures have for it."""
+        self.fitted_model()
+        return int(self.n_parameters_)
+
+    @double_precision
+    def _estimate_weighted_log_prob(self, X: Any) -> np.ndarray:
+        """``log π_k p(x | k)``, ``(n, K)``, as scikit-learn's."""
+        model = self.fitted_model()
+        return np.asarray(answers.joint_log_prob(model, self.read(X, reset=False)))
+
+    def _estimate_log_weights(self) -> np.ndarray:
+        """``log π_k``, ``(K,)``, as scikit-learn's."""
+        return np.asarray(self.fitted_model().log_weights)
+
+    def _estimate_log_prob(self, X: Any) -> np.ndarray:
+        """``log p(x | k)``, ``(n, K)``, as scikit-learn's."""
+        return self._estimate_weighted_log_prob(X) - self._estimate_log_weights()
+
+    def _estimate_log_prob_resp(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
+        """``log p(x)``, ``(n,)``, and the logarithms of the responsibilities, ``(n, K)``, as scikit-learn's."""
+        joint = self._estimate_weighted_log_prob(X)
+        total = np.logaddexp.reduce(joint, axis=1)
+        return total, joint - total[:, None]
+
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> np.ndarray:
         """Fit, then the likeliest component of every row."""
         return self.fit(X, sample_weight=sample_weight).predict(X)

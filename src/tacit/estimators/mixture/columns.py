@@ -19,7 +19,7 @@ from tacit.estimators.capabilities import ReadsKinds
 from tacit.estimators.mixture import layout
 from tacit.estimators.mixture.answers import MixtureAnswers
 from tacit.estimators.settings import settings
-from tacit.families import FAMILIES
+from tacit.families import FAMILIES, registered
 
 
 @settings
@@ -27,9 +27,10 @@ class TableColumns(ReadsKinds, MixtureAnswers):
     """Reads tables by the families of their columns, which the estimator's ``families`` names."""
 
     _: KW_ONLY
-    families: str | Mapping[Any, str] = "auto"
+    families: str | type | Mapping[Any, Any] = "auto"
     """"auto" (from the kinds of the columns), one family for all columns, or a mapping of columns (names or places, or
-    tuples of them for one multinomial) to families; others are chosen as "auto"."""
+    tuples of them for one multinomial) to families; others are chosen as "auto". A family is a name, or a class of your
+    own (`tacit.families.SimpleFamily`)."""
 
     def automatic(self, schema: Schema, values: ColumnMoments) -> list[str]:
         """The families that suit the kinds of the columns, and their moments."""
@@ -109,7 +110,7 @@ class TableColumns(ReadsKinds, MixtureAnswers):
 
     def _named(self, names: Sequence[str]) -> tuple[dict[int, str], list[tuple[int, ...]]]:
         """The families the user named, by place, and the columns named together."""
-        if isinstance(self.families, str):
+        if isinstance(self.families, str | type):
             if self.families == "auto":
                 return {}, []
             known = _family(self.families)
@@ -137,9 +138,14 @@ def _text(X: Any) -> bool:
     return any(isinstance(cell, str) for cell in np.asarray(X, dtype=object).ravel()[:1000])
 
 
-def _family(name: str) -> str:
+def _family(asked: str | type[Any]) -> str:
+    """A family by its name; one of the user's own is known by its name from then on."""
+    name = registered(asked) if isinstance(asked, type) else asked
     if name not in FAMILIES:
-        raise ValueError(f"family {name!r} is unknown; choose one of {', '.join(FAMILIES)}")
+        raise ValueError(
+            f"family {name!r} is unknown; choose one of {', '.join(FAMILIES)}, or give a class of your own "
+            "(tacit.families.SimpleFamily)"
+        )
     return name
 
 

@@ -6,7 +6,10 @@ from typing import Any
 
 import jax
 import numpy as np
+import pyarrow as pa
 
+from tacit import plots
+from tacit.data.results import TableResult
 from tacit.estimators.base import double_precision, seed_of, unmasked
 from tacit.families.base import Distribution
 from tacit.models.mixture.conditional import column_family, owner, supported
@@ -15,12 +18,14 @@ from tacit.models.mixture.impute import drawn
 from tacit.models.mixture.model import MixtureModel
 from tacit.models.mixture.univariate import Cdf, quantile
 
+PLOTTED = 2000
+"""Rows drawn for a picture."""
 Column = int | str
 """A column by its number at fit (0, 1, …) or by its name."""
 
 
 @dataclass(frozen=True, eq=False)
-class Density:
+class Density(TableResult):
     """``p(x_free | x_given)`` of a mixture: one density, or a batch of B of them.
 
     Made by ``marginal`` and ``condition`` of a fitted mixture. Columns keep the number and the name they had
@@ -95,6 +100,37 @@ class Density:
     def variance(self) -> np.ndarray:
         """``Var[x_free | x_given]`` column by column, ``(d,)`` or ``(B, d)``: the law of total variance."""
         return self._moments()[1]
+
+    def to_arrow(self) -> pa.Table:
+        """A line a column (of a batch, and a density): mean, standard deviation, median and central 90 % interval."""
+        names = [str(column) if self._names is None else self._names[column] for column in self.columns]
+        number = self._given.shape[0]
+        mean, variance = (np.atleast_2d(part) for part in (self.mean(), self.variance()))
+        ends = np.stack([np.atleast_2d(self.quantile([0.05, 0.5, 0.95], column)) for column in self.columns], axis=1)
+        lines = {"density": np.repeat(np.arange(number), len(names))} if self._batched else {}
+        return pa.table(
+            lines
+            | {
+                "column": names * number,
+                "mean": mean.ravel(),
+                "sd": np.sqrt(variance).ravel(),
+                "5 %": ends[..., 0].ravel(),
+                "median": ends[..., 1].ravel(),
+                "95 %": ends[..., 2].ravel(),
+            }
+        )
+
+    def headline(self) -> str:
+        """Of what it is a density."""
+        table = self.columns if self.feature_names is None else self.feature_names
+        return f"Density of {', '.join(map(str, table))}"
+
+    def plot(self) -> Any:
+        """A matplotlib ``Figure``: draws of every column by itself (of a batch, from its first density)."""
+        drawn = self.sample(PLOTTED, random_state=0)
+        rows = drawn[0] if self._batched else drawn
+        names = [str(column) if self._names is None else self._names[column] for column in self.columns]
+        return plots.marginals(rows, names, ["continuous"] * len(names))
 
     def _moments(self) -> tuple[np.ndarray, np.ndarray]:
         self._check_columns()

@@ -171,7 +171,7 @@ def with_errors(rows: Dataset, X_cov: Any) -> tuple[Float[np.ndarray, "rows d"],
             f"X_cov of row {row} is no covariance of errors: {given[row].tolist()}. Variances are 0 or more (infinite "
             "where nothing is known), matrices symmetric and positive semi-definite; standard errors are to be squared"
         )
-    return values, pack(full)
+    return values, np.asarray(pack(full))
 
 
 def _spread(variances: np.ndarray) -> np.ndarray:

@@ -23,6 +23,7 @@ from tacit.estimators.regression.coefficients import CoefficientTable
 from tacit.estimators.settings import Choice, Estimator, Flag, Number, Whole, settings
 from tacit.inference.fit import Fit, fit
 from tacit.inference.posterior import Posterior
+from tacit.inference.watch import printing
 from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.models.lifting.absolute import AbsoluteRegression
 from tacit.models.lifting.design import Design, applied
@@ -268,33 +269,12 @@ class BayesianRegression(HasCoefficients, TakesDatasets, BayesianSettings):
         return Graph(tuple(nodes), tuple(edges), (Plate("n", "n = 1…N"),))
 
 
-class RobustRegression(HasCoefficients, PredictsIntervals, PredictsNumbers, TakesDatasets, RegressorMixin, LinearModel):
-    """``y = X coef_ + intercept_ + noise``; what kind of noise is the subclass's."""
+class NumberRegression(HasCoefficients, PredictsIntervals, PredictsNumbers, TakesDatasets, RegressorMixin, LinearModel):
+    """A number from complete rows, with estimated coefficients and their covariance."""
 
     coef_: np.ndarray
     intercept_: float
     covariance_: np.ndarray
-
-    @double_precision
-    def fit(self, X: MatrixLike, y: ArrayLike | None, sample_weight: ArrayLike | None = None) -> Self:
-        """Fit to rows and their targets.
-
-        Args:
-            X: rows ``(n, d)``, without gaps.
-            y: targets ``(n,)``.
-            sample_weight: a weight a row; 2 is the same as two copies, and 0 as no row.
-
-        Raises:
-            ValueError: what is wrong with rows, targets, weights or a parameter.
-        """
-        self.check_settings()
-        rows, values = self._read(X, y, reset=True)
-        rows = weighted(rows, sample_weight)
-        used = rows.weights > 0
-        some, goals = (rows, values) if used.all() else (rows.take(used), values[used])
-        self._solve(Design.of(some, goals, intercept=bool(self.fit_intercept)))
-        self._rested(values - applied(rows, self.coef_, self.intercept_))
-        return self
 
     def _read(self, X: MatrixLike, y: ArrayLike | None, *, reset: bool) -> tuple[Dataset, np.ndarray]:
         """Complete rows and their targets.
@@ -316,6 +296,52 @@ class RobustRegression(HasCoefficients, PredictsIntervals, PredictsNumbers, Take
         if values.dtype.kind not in "fiub":
             raise ValueError(f"y must be numbers, and has {str(values[0])!r}; of classes, take a classifier")
         return rows, np.asarray(values, np.float64)
+
+    def _rows(self, X: MatrixLike) -> Dataset:
+        """Complete rows for a fitted model."""
+        check_is_fitted(self)
+        if isinstance(X, Dataset):
+            rows = self._complete(read_data(self, X, reset=False))
+        else:
+            rows = dataset_of(numeric_data(self, unmasked(X), dtype=np.float64, reset=False))
+        return rows
+
+    def summary(self, level: float = 0.95) -> CoefficientTable:
+        """Every coefficient with its standard error and normal interval, in the user's units; the intercept last."""
+        check_level(level)
+        check_is_fitted(self)
+        names = self._columns()
+        mean, sd = np.append(self.coef_, self.intercept_), np.sqrt(np.maximum(np.diagonal(self.covariance_), 0.0))
+        reach = float(ndtri(0.5 + 0.5 * level))
+        return CoefficientTable.of([], names, mean[None, : len(names)], sd[None, : len(names)], reach, level)
+
+
+class RobustRegression(NumberRegression):
+    """``y = X coef_ + intercept_ + noise``; what kind of noise is the subclass's."""
+
+    verbose: int
+
+    @double_precision
+    def fit(self, X: MatrixLike, y: ArrayLike | None, sample_weight: ArrayLike | None = None) -> Self:
+        """Fit to rows and their targets.
+
+        Args:
+            X: rows ``(n, d)``, without gaps.
+            y: targets ``(n,)``.
+            sample_weight: a weight a row; 2 is the same as two copies, and 0 as no row.
+
+        Raises:
+            ValueError: what is wrong with rows, targets, weights or a parameter.
+        """
+        self.check_settings()
+        rows, values = self._read(X, y, reset=True)
+        rows = weighted(rows, sample_weight)
+        used = rows.weights > 0
+        some, goals = (rows, values) if used.all() else (rows.take(used), values[used])
+        with printing(self.verbose):
+            self._solve(Design.of(some, goals, intercept=bool(self.fit_intercept)))
+        self._rested(values - applied(rows, self.coef_, self.intercept_))
+        return self
 
     @abc.abstractmethod
     def _solve(self, design: Design) -> None:
@@ -339,21 +365,8 @@ class RobustRegression(HasCoefficients, PredictsIntervals, PredictsNumbers, Take
     @double_precision
     def predict(self, X: MatrixLike) -> np.ndarray:
         """The expected middle of y for every row, ``(n,)``."""
-        check_is_fitted(self)
-        if isinstance(X, Dataset):
-            rows = self._complete(read_data(self, X, reset=False))
-        else:
-            rows = dataset_of(numeric_data(self, unmasked(X), dtype=np.float64, reset=False))
+        rows = self._rows(X)
         return applied(rows, self.coef_, self.intercept_)
-
-    def summary(self, level: float = 0.95) -> CoefficientTable:
-        """Every coefficient with its standard error and normal interval, in the user's units; the intercept last."""
-        check_level(level)
-        check_is_fitted(self)
-        names = self._columns()
-        mean, sd = np.append(self.coef_, self.intercept_), np.sqrt(np.maximum(np.diagonal(self.covariance_), 0.0))
-        reach = float(ndtri(0.5 + 0.5 * level))
-        return CoefficientTable.of([], names, mean[None, : len(names)], sd[None, : len(names)], reach, level)
 
     def _graph(self, mixing: Node, *edges: Edge, more: tuple[Node, ...] = ()) -> Graph:
         """The graph where the noise of a row is normal given what ``mixing`` is there."""

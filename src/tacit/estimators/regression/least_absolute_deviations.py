@@ -62,6 +62,8 @@ class LeastAbsoluteDeviations(RobustRegression):
     """the duality gap, as a share of the objective, up to which a fit has converged."""
     max_iter: Annotated[int, Whole(1)] = 100
     """most iterations of reweighting; the exact end comes after them in any case."""
+    verbose: int = 0
+    """print a line every so many iterations."""
 
     def _solve(self, design: Design) -> None:
         lifted = self._reweighted(design)

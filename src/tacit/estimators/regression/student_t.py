@@ -65,6 +65,8 @@ class StudentTRegression(RobustRegression):
     """change of the log-likelihood a row, in nats, below which a start has converged."""
     max_iter: Annotated[int, Whole(1)] = 1000
     """most iterations of a start."""
+    verbose: int = 0
+    """print a line every so many iterations."""
 
     def _solve(self, design: Design) -> None:
         best = self._best(design)

@@ -21,7 +21,7 @@ from tacit.models.topics.model import TopicModel, summary
 from tacit.spaces import Held
 
 
-class TopicEstimator(HasTopics, Scores, TransformerMixin, Estimator):
+class TopicEstimator(HasTopics, Scores, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
     """What topic models share: counts on their way in, and one half of a document predicted from the other."""
 
     held: ClassVar[Mapping[str, Held]] = {
@@ -29,6 +29,10 @@ class TopicEstimator(HasTopics, Scores, TransformerMixin, Estimator):
     }
 
     reads = ("documents",)
+
+    @property
+    def _n_features_out(self) -> int:
+        return int(self.topic_word_.shape[0])
 
     @property
     def scores_are_bounds(self) -> bool:
@@ -92,7 +96,7 @@ class TopicEstimator(HasTopics, Scores, TransformerMixin, Estimator):
         return tags
 
 
-class TopicAnswers(Samples, ClassNamePrefixFeaturesOutMixin, TopicEstimator):
+class TopicAnswers(Samples, TopicEstimator):
     """The answers; a subclass fits ``model_``."""
 
     model_: TopicModel
@@ -212,10 +216,6 @@ class TopicAnswers(Samples, ClassNamePrefixFeaturesOutMixin, TopicEstimator):
         edges = (Edge("alpha", "theta"), Edge("eta", "beta"), Edge("theta", "z"), Edge("z", "w"), Edge("beta", "w"))
         plates = (Plate("n", "n = 1…N"), Plate("i", "i = 1…Lₙ"), Plate("k", f"k = 1…{self.n_components}"))
         return Graph(nodes, edges, plates)
-
-    @property
-    def _n_features_out(self) -> int:
-        return int(self.components_.shape[0])
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import jax
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -29,6 +30,7 @@ from tacit.estimators.capabilities import (
 from tacit.estimators.settings import Estimator
 from tacit.estimators.vae.condition import DeepConditional, given_row
 from tacit.estimators.vae.describe import Architecture, describe
+from tacit.estimators.vae.explained import DeepExplains
 from tacit.estimators.vae.parts import DISCRETE, Reading, choose_objective
 from tacit.estimators.vae.rows import Conditions, DeepRows, check_shares, check_support, read_deep_rows
 from tacit.inference.objectives import Elbo, Objective
@@ -59,7 +61,16 @@ def _has_likelihood(estimator: "DeepAnswers") -> bool:
     return True
 
 
-class DeepAnswers(Codes, ScoresByDraws, Imputes, GivesConditionals, TakesDatasets, Estimator):
+class DeepAnswers(
+    DeepExplains,
+    Codes,
+    ScoresByDraws,
+    Imputes,
+    TakesDatasets,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    Estimator,
+):
     """The answers; a subclass fits ``model_`` and sets what is annotated here."""
 
     held: ClassVar[Mapping[str, Held]] = {

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from jaxtyping import PRNGKeyArray
 from numpy.typing import ArrayLike
-from sklearn.base import DensityMixin, TransformerMixin
+from sklearn.base import DensityMixin
 
 from tacit.compute import single_precision
 from tacit.data.blocks import Standardise
@@ -30,8 +30,12 @@ STEPS = 10_000
 LEAST_EPOCHS = 20
 
 
-class DeepFit(DeepAnswers, Sweeps, TransformerMixin, DensityMixin, GradientFit):
+class DeepFit(DeepAnswers, Sweeps, DensityMixin, GradientFit):
     """Fits ``model_`` by the parameters of the estimator, which are annotated here."""
+
+    @property
+    def _n_features_out(self) -> int:
+        return int(self._width)
 
     likelihood: Any
     posterior: Any

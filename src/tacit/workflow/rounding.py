@@ -1,0 +1,113 @@
+"""Drawn and filled-in numbers as the table has them: with its decimals, and between its least and its greatest."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Bool, Float
+from scipy import sparse
+
+from tacit.data.dataset import dataset_of
+from tacit.data.schema import Schema
+from tacit.plots.style import decimals_of, thin
+from tacit.workflow.sources import Rows
+
+LOOKED_AT = 200_000
+"""Values of a column by which it is said with how many decimals it is written."""
+TRIES = 25
+"""How often rows that lie outside are drawn again before what still does is put on the nearest end."""
+
+Written = Mapping[str, Any]
+"""Of a column: "low", "high" and "decimals"; empty of levels, and where there is no value."""
+
+
+def written(rows: Rows) -> list[dict[str, Any]]:
+    """How the columns of a table are written, and between which ends they lie."""
+    if rows.schema is None or rows.target is not None or sparse.issparse(rows.whole.values):
+        return []
+    data = dataset_of(rows.whole.values)
+    found: list[dict[str, Any]] = []
+    for place, column in enumerate(rows.schema.columns):
+        values = data.column(place)
+        seen = values[~np.isnan(values)]
+        if column.levels is not None or not seen.size:
+            found.append({})
+            continue
+        part = seen if seen.size <= LOOKED_AT else seen[thin(seen.size, LOOKED_AT)]
+        found.append({"low": float(seen.min()), "high": float(seen.max()), "decimals": decimals_of(part)})
+    return found
+
+
+def ends(told: Sequence[Written], columns: int) -> tuple[Float[np.ndarray, " columns"], Float[np.ndarray, " columns"]]:
+    """The least and the greatest of every column; infinite where nothing is known."""
+    if len(told) != columns:
+        return np.full(columns, -np.inf), np.full(columns, np.inf)
+    return (
+        np.array([each.get("low", -np.inf) for each in told]),
+        np.array([each.get("high", np.inf) for each in told]),
+    )
+
+
+def drawn_within(
+    draw: Callable[[int, int], Float[np.ndarray, "rows columns"]],
+    number: int,
+    told: Sequence[Written],
+    free: Bool[np.ndarray, " columns"] | None = None,
+) -> Float[np.ndarray, "rows columns"]:
+    """So many rows of a model between the ends of the table: those outside are drawn again.
+
+    Args:
+        draw: gives some rows, by how many and by which try this is.
+        number: rows wanted.
+        told: how the columns are written.
+        free: the columns that are drawn; all where None.
+    """
+    first = draw(number, 0)
+    low, high = ends(told, first.shape[1])
+    chosen = np.ones(first.shape[1], bool) if free is None else free
+    kept = [first[_inside(first, low, high, chosen)]]
+    there, outside = len(kept[0]), first[~_inside(first, low, high, chosen)]
+    for again in range(1, TRIES):
+        if there >= number:
+            break
+        more = draw(number, again)
+        inside = _inside(more, low, high, chosen)
+        kept.append(more[inside])
+        there += int(inside.sum())
+    rows = np.concatenate([*kept, np.where(chosen, np.clip(outside, low, high), outside)])[:number]
+    return np.where(chosen, rounded(rows, told), rows)
+
+
+def _inside(rows: np.ndarray, low: np.ndarray, high: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    return ((~chosen) | np.isnan(rows) | ((rows >= low) & (rows <= high))).all(axis=1)
+
+
+def within(values: Float[np.ndarray, "... columns"], told: Sequence[Written]) -> Float[np.ndarray, "... columns"]:
+    """Values put between the ends of the table, and rounded as it is."""
+    low, high = ends(told, values.shape[-1])
+    return rounded(np.clip(values, low, high), told)
+
+
+def rounded(values: Float[np.ndarray, "... columns"], told: Sequence[Written]) -> Float[np.ndarray, "... columns"]:
+    """Values with as many decimals as the columns of the table have."""
+    values = np.array(values, np.float64)
+    for place, each in enumerate(told if len(told) == values.shape[-1] else ()):
+        if each.get("decimals") is not None:
+            values[..., place] = np.round(values[..., place], int(each["decimals"]))
+    return values
+
+
+def like_source(table: pa.Table, source: pa.Table | None, schema: Schema, told: Sequence[Written]) -> pa.Table:
+    """A table whose columns of whole numbers are whole numbers, as in the source or where all of it was whole."""
+    for place, column in enumerate(schema.columns):
+        name = column.name
+        if name not in table.column_names or not pa.types.is_floating(table.schema.field(name).type):
+            continue
+        whole = len(told) == len(schema) and told[place].get("decimals") == 0
+        if source is not None and name in source.column_names:
+            whole = whole and pa.types.is_integer(source.schema.field(name).type)
+        if whole and max(abs(told[place]["low"]), abs(told[place]["high"])) < 2**53:
+            at = table.column_names.index(name)
+            table = table.set_column(at, name, table.column(name).cast(pa.int64(), safe=False))
+    return table
