@@ -61,6 +61,13 @@ class Selection(TableResult):
         chosen = f"n_components={self.best.n_components}" if "n_components" in vars(self.best) else str(self.best)
         return f"Selection by {self.criterion}: {chosen}{'' if kind is None else f', {kind}'}"
 
+    @property
+    def worth(self) -> float:
+        """The criterion of the chosen fit; −∞ where all rest on their floor."""
+        column, floored = self.criterion.replace("-", "_"), self.table.column("at_floor").to_pylist()
+        values = zip(self.table.column(column).to_pylist(), floored, strict=True)
+        return max((value for value, floor in values if value is not None and not floor), default=-np.inf)
+
     def plot(self) -> Any:
         """A matplotlib ``Figure``: the criterion against the number of components, a line for every structure."""
         column = self.table.column(self.criterion.replace("-", "_"))

@@ -15,7 +15,7 @@ from tacit.data.schema import Column, Schema
 from tacit.estimators.capabilities import Assigns, MatrixLike, ReadsKinds, can
 from tacit.estimators.mixture.em import LikelihoodMixture
 from tacit.estimators.settings import Estimator
-from tacit.evaluation.select import FLOOR, select
+from tacit.evaluation.select import FLOOR, Selection, select
 from tacit.evaluation.sweeping import LIKELIHOODS, criteria_of
 from tacit.families.covariance import STRUCTURES, canonical_name
 from tacit.workflow.errors import RequestError
@@ -32,6 +32,8 @@ CHOICE_ROWS = 20_000
 RELATED = ("VVI", "EEE")
 """The structures that are tried of the continuous columns of a mixed table: unrelated within a group, or related alike
 in all groups; --set covariance=all tries the others too."""
+NEAR = 1
+"""How far from the best number of groups of the first of these the second is tried."""
 STARTS = 6
 DEFAULTS = {"tol": 1e-5, "max_iter": 500}
 """In place of scikit-learn's, which stop early."""
@@ -208,18 +210,30 @@ def _sweep(plan: Plan, values: Values, schema: Schema | None, observer: Observer
     """All structures with all numbers of groups; once stopped, each fit that is left ends at once."""
     X, weights = feed_fit(plan.estimator, values, schema)
     observer.stage(_stage(plan))
-    found = select(
-        X,
-        plan.groups,
-        None if plan.structures == (None,) else [each for each in plan.structures if each is not None],
-        plan.criterion,
-        estimator=plan.estimator,
-        n_init=plan.starts,
-        effort=plan.effort,
-        sample_weight=weights,
-        random_state=plan.seed,
-    )
-    return Chosen(found.best, tuple(found.table.to_pylist()))
+
+    def selected(groups: Sequence[int], structures: Sequence[str | None]) -> Selection:
+        return select(
+            X,
+            groups,
+            None if structures == (None,) else [each for each in structures if each is not None],
+            plan.criterion,
+            estimator=plan.estimator,
+            n_init=plan.starts,
+            effort=plan.effort,
+            sample_weight=weights,
+            random_state=plan.seed,
+        )
+
+    if plan.structures != RELATED:
+        found = selected(plan.groups, plan.structures)
+        return Chosen(found.best, tuple(found.table.to_pylist()))
+    first = selected(plan.groups, RELATED[:1])
+    near = [number for number in plan.groups if abs(number - first.best.number) <= NEAR]
+    if observer.stopped():
+        return Chosen(first.best, tuple(first.table.to_pylist()))
+    second = selected(near, RELATED[1:])
+    best = max((first, second), key=lambda found: found.worth)
+    return Chosen(best.best, (*first.table.to_pylist(), *second.table.to_pylist()))
 
 
 def _criterion(asked: str | None, bare: Estimator, *, documents: bool, sweeps: bool) -> str:
