@@ -39,7 +39,7 @@ def test_all_parts_of_a_packed_file_are_read(ending: str, pack, tmp_path: Path) 
         assert table.column("a").to_pylist()[-1] == 3
 
 
-@pytest.mark.parametrize("behind", [b"more", b"\x1f\x8b", gzip.compress(REST)[:-3]])
+@pytest.mark.parametrize("behind", [b"more", b"\x1f\x8b", gzip.compress(REST, mtime=0)[:-3]])
 def test_what_follows_a_packed_part_is_not_dropped(behind: bytes, tmp_path: Path) -> None:
     path = tmp_path / "a.csv.gz"
     path.write_bytes(gzip.compress(PART) + behind)

@@ -12,6 +12,7 @@ from tacit.estimators.mixture.answers import LikelihoodAnswers
 from tacit.families.student_t import StudentT
 from tacit.models.components.gaussian import GaussianComponent
 from tacit.models.components.product import FamilyComponent
+from tacit.models.mixture import rows as answers
 from tacit.models.mixture import sampling
 from tacit.models.mixture.model import MixtureModel
 
@@ -32,6 +33,12 @@ class Fitted(LikelihoodAnswers):
 
     def read(self, X: Any, *, reset: bool, minimum: int = 1) -> Dataset:
         return DenseRows(np.asarray(X, float))
+
+    def score_read(self, rows: Dataset) -> np.ndarray:
+        return answers.log_prob(self.model_, rows)
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        return self.score_read(self.read(X, reset=False))
 
 
 def gaussian(
