@@ -133,7 +133,7 @@ def numeric_data(estimator: BaseEstimator, X: Any, y: Any = "no_validation", **c
     Raises:
         ValueError: what is wrong with the rows.
     """
-    if isinstance(X, Mapping):
+    if isinstance(X, Mapping) and not sparse.issparse(X):
         raise ValueError(f"X is a {type(X).__name__}, and {type(estimator).__name__} takes rows: pandas.DataFrame(X)")
     kinds = getattr(X, "dtypes", None)
     if getattr(X, "columns", None) is None or kinds is None:

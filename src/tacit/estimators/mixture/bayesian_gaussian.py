@@ -54,8 +54,8 @@ class BayesianGaussianMixture(VariationalMixture):
         "covariance_prior_": Held("features features | features | "),
         "mean_precision_prior_": Held("", "positive"),
         "degrees_of_freedom_prior_": Held("", "positive"),
-        "mean_precision_": Held("components", "positive"),
-        "degrees_of_freedom_": Held("components", "positive"),
+        "mean_precision_": Held("components | components features", "positive"),
+        "degrees_of_freedom_": Held("components | components features", "positive"),
     }
 
     n_components: Annotated[int, Whole(1)] = field(default=1, kw_only=True)

@@ -2,8 +2,9 @@
 
 import abc
 import warnings
+from collections.abc import Mapping
 from dataclasses import KW_ONLY
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,10 +20,17 @@ from tacit.inference.loop import Trace
 from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.models.regression import counts
 from tacit.models.regression.counts import CountModel, CountRows, Raised
+from tacit.spaces import Held
 
 
 class CountFit(PredictsCounts, NumberRegression):
-    """What a fit to counts leaves."""
+    """What a fit to counts leaves; a column that is the exposure has no coefficient."""
+
+    held: ClassVar[Mapping[str, Held]] = {
+        "coef_": Held("slopes"),
+        "covariance_": Held("estimates estimates", "any"),
+        "dispersion_": Held("", "not negative"),
+    }
 
     dispersion_: float
     model_: CountModel
