@@ -39,7 +39,7 @@ LIMITS = {
     "regression": 420.0,
 }
 PARTS = tuple(LIMITS)
-TOTAL = 3600.0
+TOTAL = 6300.0
 """Seconds for all parts together; the last are cut short where the first took theirs in full."""
 HERE = Path(__file__).resolve().parent
 LAST, TABLE = HERE / "results.json", HERE / "RESULTS.md"
