@@ -2,7 +2,7 @@
 # make test    the same environment with the test tools; runs all tests
 # make sample  a minute of the tests with the compiler options that users have; the others are compiled in a hurry
 # make lint    formatting, lint and types; make format mends what can be mended
-# make bench   speed, memory and quality beside other packages, some half an hour, into benchmarks/RESULTS.md
+# make bench   speed, memory and quality beside other packages, an hour or more, into benchmarks/RESULTS.md
 # PYTHON names the interpreter to build from: make demo PYTHON=python3.12
 
 PYTHON  ?= python3

@@ -35,6 +35,7 @@ from .evaluation.health import LatentHealth, latent_health
 from .evaluation.held_out import held_out
 from .evaluation.likelihood_ratio import likelihood_ratio_test
 from .evaluation.match import match
+from .evaluation.ordinary import anomaly_scores
 from .evaluation.select import Selection, select
 from .evaluation.topic_selection import TopicSelection, select_topics
 from .evaluation.topic_trace import TopicTrace
@@ -105,6 +106,7 @@ __all__ = [
     "Verdict",
     "__version__",
     "annealed_log_prob",
+    "anomaly_scores",
     "bootstrap",
     "compare",
     "coverage",

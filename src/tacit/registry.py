@@ -120,7 +120,8 @@ def _declared(module: str, name: str) -> frozenset[str]:
         if isinstance(base, ast.Name) and (base.id in own or base.id in taken):
             found |= _declared(*taken.get(base.id, (module, base.id)))
     if any(isinstance(mark, ast.Name) and mark.id == "settings" for mark in own[name].decorator_list):
-        fields = (line.target for line in own[name].body if isinstance(line, ast.AnnAssign))
+        lines = [line for line in own[name].body if isinstance(line, ast.AnnAssign)]
+        fields = (line.target for line in lines if not ast.unparse(line.annotation).startswith("ClassVar"))
         found |= {field.id for field in fields if isinstance(field, ast.Name) and not field.id.startswith("_")}
     return frozenset(found)
 

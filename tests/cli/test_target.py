@@ -235,7 +235,7 @@ def test_a_count_is_predicted_as_a_count(tacit: Command, rows_of: Callable, tmp_
     assert done.exit_code == 0, done.output
     said = " ".join(done.output.split())
     assert "Negative binomial regression. It was taken because visits is a count" in said
-    assert "With age higher by 10, the expected visits is multiplied by 1.3" in said
+    assert "With age higher by 10, the expected visits is multiplied by 1.28 (1.2 to 1.36)" in said
     rows = rows_of(tacit("predict", tmp_path / "run", tmp_path / "v.csv").stdout)
     assert all(row["from"] == int(row["from"]) <= row["to"] for row in rows)
     refused = tacit("fit", tmp_path / "v.csv", "--target", "age", "--model", "poisson-regression")

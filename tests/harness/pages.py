@@ -7,7 +7,7 @@ import io
 import numpy as np
 from PIL import Image
 
-VOID = {"meta", "br", "hr", "link", "img"}
+VOID = {"meta", "br", "hr", "link", "img", "input"}
 
 
 class Page(html.parser.HTMLParser):

@@ -120,7 +120,14 @@ def test_one_topic_and_many() -> None:
         }
         mixtures = np.full((1, number), 1 / number)
         many = dataclasses.replace(
-            topics, **wide, top=topics.top[:1] * number, mixtures=mixtures, shown=np.array([0]), sweep=(), twins=()
+            topics,
+            **wide,
+            top=topics.top[:1] * number,
+            mixtures=mixtures,
+            shown=np.array([0]),
+            sweep=(),
+            twins=(),
+            dial=(),
         )
         text = Page(build(report(many))).text
         assert ("20 more topics" in text) is (number == 60)

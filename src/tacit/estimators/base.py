@@ -115,6 +115,7 @@ def read_rows(estimator: BaseEstimator, X: MatrixLike, *, reset: bool, minimum: 
 _NOT_NUMBERS = {
     "datetime": "dates or times",
     "date": "dates or times",
+    "timedelta": "durations",
     "time": "dates, times or durations",
     "duration": "durations",
     "period": "periods",

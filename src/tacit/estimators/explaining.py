@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from jaxtyping import Float
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from tacit.data.levels import show_level
 from tacit.data.results import TableResult
@@ -259,7 +259,7 @@ class Explains(GivesConditionals, Scores, Estimator):
         found = self._conditional(given, place)
         if levels is not None:
             chances = found.probabilities(len(levels))
-            tail = float(chances[chances <= chances[int(value)] * (1 + 1e-9)].sum())
+            tail = min(1.0, float(chances[chances <= chances[int(value)] * (1 + 1e-9)].sum()))
             likeliest = _shown(float(chances.argmax()), place, schema)
             return Link(
                 names[place], _shown(value, place, schema), float(log_density), likeliest, None, None, tail, None
@@ -268,7 +268,7 @@ class Explains(GivesConditionals, Scores, Estimator):
         below, above = found.tails(value)
         half = max(min(below, above), 0.0)
         deviations = (
-            float(norm.isf(half)) * (1.0 if above <= below else -1.0) if half > LEAST else found.deviations(value)
+            float(-ndtri(half)) * (1.0 if above <= below else -1.0) if half > LEAST else found.deviations(value)
         )
         return Link(names[place], float(value), float(log_density), middle, low, high, min(1.0, 2.0 * half), deviations)
 

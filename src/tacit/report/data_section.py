@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 import numpy as np
+import scipy.stats
 from jaxtyping import Float
-from scipy.stats import rankdata
 
 from tacit.data.schema import Schema
 from tacit.plots.style import alike, short_number, thin
@@ -43,7 +43,7 @@ def correlations(values: Float[np.ndarray, "rows columns"], schema: Schema) -> l
             if len(x) < _FEWEST or np.ptp(x) == 0 or np.ptp(y) == 0:
                 continue
             linear = float(np.corrcoef(x, y)[0, 1])
-            ranks = float(np.corrcoef(rankdata(x), rankdata(y))[0, 1])
+            ranks = float(np.corrcoef(scipy.stats.rankdata(x), scipy.stats.rankdata(y))[0, 1])
             found.append(Pair(one, other, linear, ranks))
     return sorted(found, key=lambda pair: -max(abs(pair.linear), abs(pair.ranks)))
 

@@ -46,8 +46,7 @@ def table_report(
     """The page of a model of a table.
 
     Args:
-        title: Heading of the page.
-        fit: What every report tells.
+        title, fit: Heading of the page; what every report tells.
         rows: The rows that were fitted; groups, snapshots, densities and samples need them.
         groups: The hidden groups.
         snapshots: How they formed.
@@ -56,8 +55,7 @@ def table_report(
         by_ratio: Columns above 0 in which that is a density of ratios, with respect to dx/x.
         reasons: By row, why it is odd; else worked out from its group's means and spreads.
         usual: Log density that is usual for a row of which as much is seen as of each.
-        samples: Rows drawn from the model.
-        code: What a deep model says of each row.
+        samples, code: Rows drawn from the model; what a deep model says of each row.
         left_out: Columns that no model saw.
         made: When, as it should be read.
     """
@@ -69,9 +67,7 @@ def table_report(
     sections = those_there(
         None if rows is None or groups is None else group_section(rows, groups),
         code_section(code, "row"),
-        None
-        if rows is None or log_density is None
-        else _rows(rows, log_density, groups, reasons, code, by_ratio, usual),
+        _rows(rows, log_density, groups, reasons, code, by_ratio, usual),
         section("fit", "Fit", "How well it fits", *told),
         *closing(
             fit,
@@ -93,14 +89,16 @@ def table_report(
 
 
 def _rows(
-    rows: FittedTable,
-    log_density: Float[Array, " rows"],
+    rows: FittedTable | None,
+    log_density: Float[Array, " rows"] | None,
     groups: Groups | None,
     reasons: Mapping[int, str],
     code: Code | None,
     by_ratio: Sequence[str],
     usual: Float[Array, " rows"] | None,
 ) -> Section | None:
+    if rows is None or log_density is None:
+        return None
     how = "" if code is None else deep_sentences.scored(np.asarray(log_density))
     if by_ratio:
         names = ", ".join(by_ratio[:5]) + (f" and {len(by_ratio) - 5} more" if len(by_ratio) > 5 else "")

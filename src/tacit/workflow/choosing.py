@@ -212,7 +212,7 @@ def _sweep(plan: Plan, values: Values, schema: Schema | None, observer: Observer
     observer.stage(_stage(plan))
 
     def selected(groups: Sequence[int], structures: Sequence[str | None]) -> Selection:
-        return select(
+        found = select(
             X,
             groups,
             None if structures == (None,) else [each for each in structures if each is not None],
@@ -223,6 +223,8 @@ def _sweep(plan: Plan, values: Values, schema: Schema | None, observer: Observer
             sample_weight=weights,
             random_state=plan.seed,
         )
+        assert isinstance(found, Selection)  # documents go another way
+        return found
 
     if plan.structures != RELATED:
         found = selected(plan.groups, plan.structures)
@@ -232,7 +234,7 @@ def _sweep(plan: Plan, values: Values, schema: Schema | None, observer: Observer
     if observer.stopped():
         return Chosen(first.best, tuple(first.table.to_pylist()))
     second = selected(near, RELATED[1:])
-    best = max((first, second), key=lambda found: found.worth)
+    best = max((first, second), key=lambda each: each.worth)
     return Chosen(best.best, (*first.table.to_pylist(), *second.table.to_pylist()))
 
 

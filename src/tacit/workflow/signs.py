@@ -55,8 +55,9 @@ def apart(values: np.ndarray) -> Iterator[tuple[float, float, float]]:
     """Numbers that stand apart from all others, each with the least and the largest of the others."""
     known = values[np.isfinite(values)]
     if known.size > LOOKED_AT:  # the ends, and enough of the others to know how wide they are
-        ends = np.partition(known, (ENDS, known.size - ENDS))
-        known = np.concatenate([ends[:ENDS], ends[-ENDS:], known[:: known.size // LOOKED_AT]])
+        some = known[:: known.size // LOOKED_AT].copy()
+        known.partition((ENDS, known.size - ENDS))  # in place: a column may be large
+        known = np.concatenate([known[:ENDS], known[-ENDS:], some])
     rest, found = np.unique(known), []
     while rest.size > 3:
         sides = [(rest[0], rest[1:]), (rest[-1], rest[:-1])]

@@ -30,6 +30,7 @@ class CountFit(PredictsCounts, NumberRegression):
         "coef_": Held("slopes"),
         "covariance_": Held("estimates estimates", "any"),
         "dispersion_": Held("", "not negative"),
+        "model_.coefficients.mean": Held("..."),
     }
 
     dispersion_: float

@@ -73,20 +73,16 @@ class DeepAnswers(
 ):
     """The answers; a subclass fits ``model_`` and sets what is annotated here."""
 
-    held: ClassVar[Mapping[str, Held]] = {
-        "view_.scale": Held("...", "positive"),
-        "view_.shift": Held("..."),
-    }
-
+    held: ClassVar[Mapping[str, Held]] = {"view_.scale": Held("...", "positive"), "view_.shift": Held("...")}
     reads = ("table", "images")
 
     model_: DeepLatent
     view_: Standardise
     conditions_: Conditions
     event_shape_: tuple[int, ...]
+    n_samples: int
     n_components: Any
     posterior: Any
-    n_samples: int
     objective: Any
     binarize: str | None
     random_state: Seed
@@ -379,9 +375,8 @@ class DeepAnswers(
             return (BLACK_OR_WHITE,) * count
         if not isinstance(likelihood, Columns):
             return (likelihood.measure,) * count
-        words = {
-            c: part.measure for part, places in zip(likelihood.parts, likelihood.columns, strict=True) for c in places
-        }
+        pairs = zip(likelihood.parts, likelihood.columns, strict=True)
+        words = {column: part.measure for part, places in pairs for column in places}
         return tuple(words[column] for column in range(count))
 
     def graph(self) -> Graph:
@@ -392,8 +387,7 @@ class DeepAnswers(
             Node("z", "z", "latent", ("n",), families["Prior p(z)"]),
             Node("x", "x", "observed", ("n",), families["Likelihood p(x|z)"]),
         )
-        edges = (Edge("z", "x"), Edge("θ", "x"))
-        return Graph(nodes, edges, (Plate("n", "n = 1…N"),))
+        return Graph(nodes, (Edge("z", "x"), Edge("θ", "x")), (Plate("n", "n = 1…N"),))
 
     def architecture(self) -> Architecture:
         """The parts of the model in words, the layers of its networks, the number of its parameters."""

@@ -11,15 +11,9 @@ from tacit.arrays import cholesky_factor, chosen, inverse_triangle, spread, stat
 from tacit.compute import LOG_2PI, Array
 from tacit.data.blocks import Standardise
 from tacit.families.base import Distribution, Family
-from tacit.families.covariance import (
-    STRUCTURES,
-    maximise_covariances,
-    maximise_each,
-    maximise_variances,
-    n_covariance_parameters,
-)
-from tacit.families.covariance.definite import NARROWEST
+from tacit.families.covariance import STRUCTURES, maximise_covariances, maximise_each, maximise_variances
 from tacit.families.covariance.prior import GaussianPrior
+from tacit.families.covariance.structures import n_covariance_parameters
 from tacit.families.log_normal import LogNormal
 from tacit.families.multivariate_normal import MultivariateNormal
 from tacit.families.normal import Normal
@@ -27,7 +21,7 @@ from tacit.families.numeric import unit_columns
 from tacit.models.components.base import Component, ConditionedColumns, Picture
 from tacit.models.components.coordinates import Chart, covariance_chart, free_components, real_chart
 from tacit.models.components.errors import ErrorStep
-from tacit.models.components.gaussian_statistics import ComponentMoments, Statistics, moved, outer, precision_diagonal
+from tacit.models.components.gaussian_statistics import ComponentMoments, Statistics, cancelling, moved, outer, resting
 from tacit.models.components.missing import MissingStep
 from tacit.models.components.steps import (
     LinearStep,
@@ -291,22 +285,12 @@ class GaussianComponent(Component):
 
     def conditioning(self) -> Float[np.ndarray, "*starts"]:
         """``max (μ² + σ²) Σ⁻¹_jj`` over components and columns: how much the product form cancels (on the host)."""
-        means, covariances = np.asarray(self.means), np.asarray(self.covariances)
-        if self.diagonal:
-            return np.asarray(np.max(means**2 / covariances + 1.0, axis=(-1, -2)))
-        variance = np.diagonal(covariances, axis1=-2, axis2=-1)
-        return np.asarray(np.max((means**2 + variance) * precision_diagonal(covariances), axis=(-1, -2)))
+        return cancelling(np.asarray(self.means), np.asarray(self.covariances), diagonal=self.diagonal)
 
     def floored(self) -> Bool[np.ndarray, "*starts components columns"] | None:
-        """Where the variance along a column, given the others, is little more than the noise floor (on the host).
-
-        Little more than the least that `definite` leaves is no more either.
-        """
-        covariances, noise_floor = np.asarray(self.covariances), np.asarray(self.noise_floor)[..., None, :]
-        if self.diagonal:
-            return covariances < 2.0 * noise_floor
-        least = np.maximum(noise_floor, 4.0 * NARROWEST * np.diagonal(covariances, axis1=-2, axis2=-1))
-        return precision_diagonal(covariances) * least > 0.5
+        """Where the variance along a column, given the others, is little more than the noise floor or the least."""
+        noise_floor = np.asarray(self.noise_floor)[..., None, :]
+        return resting(np.asarray(self.covariances), noise_floor, diagonal=self.diagonal)
 
     def n_parameters(self) -> int:
         """Free parameters of means and covariances (fixed ones do not count)."""

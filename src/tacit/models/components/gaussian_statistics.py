@@ -7,6 +7,7 @@ from jaxtyping import Float
 
 from tacit.arrays import xp
 from tacit.compute import Array
+from tacit.families.covariance.definite import NARROWEST
 from tacit.models.components.steps import pack
 
 Statistics = tuple[Float[Array, "*starts components"], Float[Array, "*starts components f"]]
@@ -57,3 +58,19 @@ def precision_diagonal(covariances: np.ndarray) -> np.ndarray:
         if covariances.ndim == 2:
             return np.full(covariances.shape[0], np.inf)
         return np.stack([precision_diagonal(matrix) for matrix in covariances])
+
+
+def cancelling(means: np.ndarray, covariances: np.ndarray, *, diagonal: bool) -> np.ndarray:
+    """``max (μ² + σ²) Σ⁻¹_jj`` over components and columns, ``[*starts]``."""
+    if diagonal:
+        return np.asarray(np.max(means**2 / covariances + 1.0, axis=(-1, -2)))
+    variance = np.diagonal(covariances, axis1=-2, axis2=-1)
+    return np.asarray(np.max((means**2 + variance) * precision_diagonal(covariances), axis=(-1, -2)))
+
+
+def resting(covariances: np.ndarray, noise_floor: np.ndarray, *, diagonal: bool) -> np.ndarray:
+    """Where the variance along a column, given the others, is little more than the noise floor, or than the least."""
+    if diagonal:
+        return np.asarray(covariances < 2.0 * noise_floor)
+    least = np.maximum(noise_floor, 4.0 * NARROWEST * np.diagonal(covariances, axis1=-2, axis2=-1))
+    return np.asarray(precision_diagonal(covariances) * least > 0.5)

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import equinox as eqx
 import numpy as np
+import scipy.stats
 from jaxtyping import Float
 from scipy.special import digamma, gammaln, polygamma, xlogy
-from scipy.stats import nbinom, poisson
 
 LEAST, MOST = 1e-6, 1e8
 """Of the dispersion α that is estimated: below, counts are Poisson to all digits of a table."""
@@ -64,9 +64,9 @@ class CountModel(eqx.Module):
     def quantile(self, share: float, means: Float[np.ndarray, " rows"]) -> np.ndarray:
         """The least count that so much of the probability lies at or below."""
         if self.dispersion <= 0:
-            return poisson.ppf(share, means)
+            return scipy.stats.poisson.ppf(share, means)
         size = 1.0 / self.dispersion
-        return nbinom.ppf(share, size, size / (size + means))
+        return scipy.stats.nbinom.ppf(share, size, size / (size + means))
 
     def sample(self, random: np.random.Generator, means: Float[np.ndarray, " rows"]) -> np.ndarray:
         """A count a row."""

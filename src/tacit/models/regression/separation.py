@@ -5,8 +5,8 @@ Albert & Anderson (1984): the likelihood of logistic regression has a maximum if
 """
 
 import numpy as np
+import scipy.optimize
 from jaxtyping import Float, Int
-from scipy.optimize import linprog
 
 MOST_CELLS = 400_000
 """Rows times columns up to which the programme is solved."""
@@ -51,7 +51,9 @@ def _programme(rows: np.ndarray, inside: np.ndarray) -> tuple[int, ...] | None:
     spread = rows.std(0)
     scaled = (rows - rows.mean(0)) / np.where(spread > 0, spread, 1.0)
     signed = np.where(inside, 1.0, -1.0)[:, None] * np.column_stack([scaled, np.ones(len(rows))])
-    found = linprog(-signed.sum(0), A_ub=-signed, b_ub=np.zeros(len(rows)), bounds=(-1.0, 1.0), method="highs")
+    found = scipy.optimize.linprog(
+        -signed.sum(0), A_ub=-signed, b_ub=np.zeros(len(rows)), bounds=(-1.0, 1.0), method="highs"
+    )
     if found.status != 0 or -found.fun <= 1e-7 * len(rows):
         return None
     return tuple(np.flatnonzero(np.abs(found.x[:-1]) > 1e-9).tolist())
