@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 if TYPE_CHECKING:  # the module costs more time than all of this one
     from importlib.abc import Loader
 
-LATE = ("scipy.stats", "scipy.optimize", "numpy.f2py", "numpy.testing")
+LATE = ("scipy.stats", "scipy.optimize", "numpy.f2py", "numpy.testing", "sklearn.metrics")
 """What is loaded late."""
 PATIENCE = 30.0
 """Seconds that a thread waits for another one to load a module, lest two that wait for one another do so for ever."""

@@ -15,7 +15,8 @@ from jaxtyping import Float
 
 from tacit.data.cells import ColumnsOneByOne
 from tacit.data.encode import Unseen, encode, only
-from tacit.data.errors import DataError, quoted
+from tacit.data.errors import DataError, in_all, quoted
+from tacit.data.errors import place as place_of
 from tacit.data.schema import Column, Schema
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -33,8 +34,8 @@ _DAYS = (
 _TIMES = ("", " %H:%M:%S", " %H:%M", " %I:%M:%S %p", " %I:%M %p")
 _TURNED = {"%d/%m/%Y": "%m/%d/%Y", "%d-%m-%Y": "%m-%d-%Y", "%d/%m/%y": "%m/%d/%y"}
 _DAY = 86_400.0
-MONTH_FIRST = ", month first"
-"""Stands in the note of a column, so that new data are read the same way."""
+MONTH_FIRST, DAY_FIRST, TAKEN_DAY_FIRST = ", month first", ", day first", ", read as day, month, year"
+"""Stand in the note of a column, so that new data are read the same way; the last where it could be either."""
 
 
 class Dated(NamedTuple):
@@ -120,22 +121,28 @@ def encoded(table: ColumnsOneByOne, schema: Schema, unseen: Unseen = "error") ->
     kept = [place for place, name in enumerate(schema.names) if name not in made]
     values = np.empty((table.num_rows, len(schema)))
     values[:, kept] = encode(table, Schema(tuple(schema.columns[place] for place in kept)), unseen=unseen)
-    return fill(values, table, schema, made)
+    return fill(values, table, schema, made, unseen)
 
 
 def fill(
-    values: Float[np.ndarray, "rows columns"], table: ColumnsOneByOne, schema: Schema, made: Mapping[str, str]
+    values: Float[np.ndarray, "rows columns"],
+    table: ColumnsOneByOne,
+    schema: Schema,
+    made: Mapping[str, str],
+    unseen: Unseen = "error",
 ) -> Float[np.ndarray, "rows columns"]:
     """Work out the columns made from dates, in place.
 
     Raises:
-        DataError: no cell of a column can be read as a date.
+        DataError: no cell of a column can be read as a date, days and months stand the other way round than at the fit,
+            or a weekday or the like was not seen there.
     """
     known: dict[str, np.ndarray] = {}
     for name, base in made.items():
         if base not in known:
             column = only(table, base)
-            known[base], _ = days_of(column, month_first=schema[name].note.endswith(MONTH_FIRST))
+            known[base], how = days_of(column, month_first=schema[name].note.endswith(MONTH_FIRST))
+            _check_order(base, schema[name].note, how)
             if np.isnan(known[base]).all() and column.null_count < len(column):
                 raise DataError(f"{quoted(base)} should hold dates, as at the fit, and none of its cells is one.")
         place = schema.names.index(name)
@@ -143,9 +150,29 @@ def fill(
         if levels is not None:
             names = CYCLES[name.rpartition(": ")[2]]
             codes = np.array([levels.index(level) if level in levels else np.nan for level in names])
-            found = np.where(np.isnan(found), np.nan, codes[np.nan_to_num(found).astype(int)])
+            coded = np.where(np.isnan(found), np.nan, codes[np.nan_to_num(found).astype(int)])
+            strange = np.flatnonzero(np.isnan(coded) & ~np.isnan(found))
+            if strange.size and unseen == "error":
+                met = names[int(found[strange[0]])]
+                raise DataError(
+                    f"{place_of(base, int(strange[0]))}: its {name.rpartition(': ')[2]} is {met}, which no row of the "
+                    f"fit had{in_all(strange.size, 'row')}. Say --unseen-as-missing to let it count as missing."
+                )
+            found = coded
         values[:, place] = found
     return values
+
+
+def _check_order(base: str, note: str, how: str) -> None:
+    """Refuse dates that have days and months the other way round than those of the fit."""
+    month_first = note.endswith(MONTH_FIRST)
+    day_first = note.endswith((DAY_FIRST, TAKEN_DAY_FIRST))
+    if (month_first and how == DAY_FIRST) or (day_first and how == MONTH_FIRST):
+        was, now = ("month", "day") if month_first else ("day", "month")
+        raise DataError(
+            f"{quoted(base)}: the dates have the {now} first, and those of the fit were read with the {was} first. "
+            "Write them alike, as 2023-03-26 for instance, or fit again."
+        )
 
 
 def _part(days: Float[np.ndarray, " rows"], part: str) -> Float[np.ndarray, " rows"]:
@@ -224,7 +251,5 @@ def _parsed(texts: pa.Array, month_first: bool) -> tuple[Float[np.ndarray, " tex
         return _seconds(best) / _DAY, ""
     turned = pc.strptime(plain, format=_TURNED[form] + clock, unit="s", error_is_null=True)
     if turned.null_count > best.null_count:
-        return _seconds(best) / _DAY, ""
-    return (
-        (_seconds(turned) / _DAY, MONTH_FIRST) if month_first else (_seconds(best) / _DAY, ", read as day, month, year")
-    )
+        return _seconds(best) / _DAY, DAY_FIRST
+    return (_seconds(turned) / _DAY, MONTH_FIRST) if month_first else (_seconds(best) / _DAY, TAKEN_DAY_FIRST)

@@ -171,7 +171,8 @@ def _encode_levels(cells: Cells, column: Column, unseen: Unseen) -> Float[np.nda
         raise DataError(
             f"{place(cells.name, row)}: {shown(cells.at(row))} is none of its levels "
             f"{', '.join(show_level(level) for level in levels[:12])}"
-            f"{', …' if len(levels) > 12 else ''}{rest}. Correct it, or let unseen levels count as missing."
+            f"{', …' if len(levels) > 12 else ''}{rest}. Correct it, or let unseen levels count as missing "
+            "(--unseen-as-missing)."
         )
     return codes
 

@@ -278,7 +278,7 @@ def _load_new(
         return Table(table.encoded(schema, unseen), schema, (), label, ids, notes)
     rest = Schema(tuple(column for column in schema.columns if column.name not in made))
     values = np.empty((table.num_rows, len(schema)))
-    fill(values, table, schema, made)
+    fill(values, table, schema, made, unseen)
     values[:, [schema.names.index(name) for name in rest.names]] = table.encoded(rest, unseen)
     return Table(values, schema, (), label, ids, notes)
 

@@ -3,8 +3,8 @@
 import dataclasses
 
 import numpy as np
+import sklearn.metrics
 from jaxtyping import Float, Int
-from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
 Curve = tuple[np.ndarray, np.ndarray]
 
@@ -65,8 +65,8 @@ def class_scores(
                 int(called.sum()),
                 both / own.sum() if own.any() else float("nan"),
                 both / called.sum() if called.any() else float("nan"),
-                float(roc_auc_score(own, chances[:, place])) if apart else float("nan"),
-                float(average_precision_score(own, chances[:, place])) if apart else float("nan"),
+                float(sklearn.metrics.roc_auc_score(own, chances[:, place])) if apart else float("nan"),
+                float(sklearn.metrics.average_precision_score(own, chances[:, place])) if apart else float("nan"),
                 float(chances[:, place].mean()),
             )
         )
@@ -75,11 +75,11 @@ def class_scores(
 
 def roc(chances: Float[np.ndarray, " rows"], own: np.ndarray) -> Curve:
     """The share of others that are called it (to the right) against the share of its own, over all thresholds."""
-    wrong, right, _ = roc_curve(own, chances)
+    wrong, right, _ = sklearn.metrics.roc_curve(own, chances)
     return wrong, right
 
 
 def precision_recall(chances: Float[np.ndarray, " rows"], own: np.ndarray) -> Curve:
     """Recall (to the right) against precision, over all thresholds."""
-    precision, recall, _ = precision_recall_curve(own, chances)
+    precision, recall, _ = sklearn.metrics.precision_recall_curve(own, chances)
     return recall, precision

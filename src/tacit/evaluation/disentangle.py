@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
+import sklearn.metrics
 from numpy.typing import ArrayLike
-from sklearn.metrics import balanced_accuracy_score, mutual_info_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
@@ -40,9 +40,9 @@ def mutual_information_gap(codes: ArrayLike, factors: ArrayLike, *, bins: int = 
     gaps = []
     for factor in known:
         levels = _cut(factor, bins) if _is_continuous(factor, bins) else np.unique(factor, return_inverse=True)[1]
-        entropy = mutual_info_score(levels, levels)
+        entropy = sklearn.metrics.mutual_info_score(levels, levels)
         if entropy > 0:
-            gaps.append(_gap([mutual_info_score(levels, code) for code in cut]) / entropy)
+            gaps.append(_gap([sklearn.metrics.mutual_info_score(levels, code) for code in cut]) / entropy)
     if not gaps:
         raise ValueError("no factor varies over these rows: there is nothing to tell apart")
     return float(np.mean(gaps))
@@ -140,4 +140,6 @@ def _accuracy(code: np.ndarray, factor: np.ndarray, seen: np.ndarray, unseen: np
     known = np.isin(factor[unseen], factor[seen])
     machine = make_pipeline(StandardScaler(), LinearSVC(C=PENALTY, class_weight="balanced", dual=False))
     machine.fit(code[seen, None], factor[seen])
-    return float(balanced_accuracy_score(factor[unseen][known], machine.predict(code[unseen, None][known])))
+    return float(
+        sklearn.metrics.balanced_accuracy_score(factor[unseen][known], machine.predict(code[unseen, None][known]))
+    )

@@ -154,6 +154,8 @@ def impute(
             for number, part in enumerate(parts)
         ]
         table = pa.concat_tables(numbered)
+    made = dates.made_from_dates(reading.table, schema)
+    missing[:, [schema.names.index(name) for name in made]] = False  # a date itself is left empty
     gaps, rows = counted(int(missing.sum()), "gap"), counted(int(missing.any(axis=1).sum()), "row")
     return TableAnswer(table, remarks=(f"{gaps} in {rows} filled.",) if missing.any() else ())
 

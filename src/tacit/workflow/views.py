@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import sklearn.metrics
 from scipy import sparse
-from sklearn.metrics import adjusted_rand_score
 
 from tacit.data.long import CountTable
 from tacit.estimators.mixture.mixed import Mixture
@@ -100,7 +100,7 @@ def both(todo: Plan, much: Chosen, fitted: Rows, kept: Rows, observer: Observer)
     ]
     found.sort(key=lambda view: -view.nats)
     groups = [view.chosen.estimator.predict(seen) for view in found]
-    return Views(found[0], found[1], float(adjusted_rand_score(*groups)), len(kept))
+    return Views(found[0], found[1], float(sklearn.metrics.adjusted_rand_score(*groups)), len(kept))
 
 
 def _totals(counts: Any) -> np.ndarray:
