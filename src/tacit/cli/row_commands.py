@@ -196,8 +196,8 @@ def impute(
     """Fill the gaps of a table (or of images), each from what the rest of its row says.
 
     Numbers get their expected value, with as many decimals as their column has and within its range; levels the most
-    probable one. For further analysis take several draws
-    (--draws 20), analyse each and pool the results: filled-in means look more certain than they are.
+    probable one. For further analysis take several draws (--draws 20), analyse each and pool the results: filled-in
+    means look more certain than they are.
     """
     cli.asking.impute(run, options.places(data), draws, seed, unseen, out, form, reading, exact=exact)
 
