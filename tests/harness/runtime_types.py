@@ -7,17 +7,23 @@ checked, in a tenth of the time where small arrays go through the same functions
 
 import functools
 import inspect
+import random
 import threading
 import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Self, TextIO, get_args, get_origin
 
+import beartype._check.code.codemain as wrappers
 import jax
 import jaxtyping
 import numpy as np
 from beartype import BeartypeConf, FrozenDict, beartype
 from jaxtyping import config as jaxtyping_config
+
+# Which item of a list is looked at is beartype's own chance: a check in another thread must not move the state of
+# `random`, which Hypothesis watches while it draws.
+wrappers.getrandbits = random.Random(0).getrandbits
 
 # An int will do for a float, as in static typing. jaxtyping's import hook decorates methods one by one, where
 # beartype cannot know what Self is.

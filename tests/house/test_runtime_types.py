@@ -1,6 +1,7 @@
 """The harness itself: what it checks at every call, and the one thing it lets pass."""
 
 import io
+import random
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import IO, BinaryIO, Literal, Protocol, Self, runtime_checkable
@@ -133,3 +134,13 @@ def test_tacit_is_checked() -> None:
 def test_our_own_words_can_be_read() -> None:
     with pytest.raises(ValueError, match="no data set is called 3"):
         datasets.path(3)
+
+
+def test_a_check_leaves_the_state_of_random_as_it_is() -> None:
+    @runtime_types.checked
+    def first(values: list[int]) -> int:
+        return values[0]
+
+    before = random.getstate()
+    assert first([1, 2, 3]) == 1
+    assert random.getstate() == before
