@@ -1,18 +1,19 @@
 """What a fitted mixture answers beyond scores: new rows, gaps filled, other densities, graph, standard errors."""
 
-import abc
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from tacit.data.dataset import Dataset, DenseRows
-from tacit.estimators.base import double_precision, seed_of, unmasked, weighted
-from tacit.estimators.capabilities import GivesConditionalsExactly, Imputes, Samples
+from tacit.estimators.base import double_precision, read_data, seed_of, unmasked, weighted
+from tacit.estimators.capabilities import GivesConditionalsExactly, Imputes, Samples, Scores
 from tacit.estimators.explaining import Explains
 from tacit.estimators.mixture.density import Column, Density, chosen_columns, conditioned, density
 from tacit.estimators.settings import Estimator
 from tacit.models.graph import Graph, mixture_graph
+from tacit.models.mixture import rows as answers
 from tacit.models.mixture import sampling
 from tacit.models.mixture.impute import check_vector_gaps, drawn, expected
 from tacit.models.mixture.information import standard_errors
@@ -20,22 +21,44 @@ from tacit.models.mixture.model import MixtureModel
 from tacit.models.mixture.summary import MixtureSummary, graph_groups, has_priors, summarise
 
 
-class MixtureAnswers(Explains, GivesConditionalsExactly, Samples, Imputes, Estimator):
-    """The answers of a fitted mixture; an estimator that has ``fitted_model`` and ``read`` has these too."""
+class MixtureAnswers(Explains, GivesConditionalsExactly, Scores, Samples, Imputes, Estimator):
+    """The answers of a fitted mixture; models of one component have them too."""
+
+    model_: MixtureModel
+    n_parameters_: int
 
     random_state: Any
 
-    @abc.abstractmethod
-    def fitted_model(self) -> MixtureModel:
-        """The fitted model with NumPy leaves in the user's units, or ``NotFittedError``."""
-
-    @abc.abstractmethod
     def read(self, X: Any, *, reset: bool, minimum: int = 1) -> Dataset:
-        """Rows as floats, NaN where missing, checked against the columns at fit."""
+        """Rows as floats, NaN where missing, checked against the columns at fit, or the first of them (``reset``)."""
+        return read_data(self, X, reset=reset, minimum=minimum)
 
-    @abc.abstractmethod
+    def fitted_model(self) -> MixtureModel:
+        """The fitted model in the user's units, or ``NotFittedError``."""
+        check_is_fitted(self)
+        return self.model_
+
+    @double_precision
+    def score_samples(self, X: Any) -> np.ndarray:
+        """``log p(x)`` of every row in nats, ``(n,)``; missing entries are integrated out."""
+        self.fitted_model()
+        return self.score_read(self.read(X, reset=False))
+
     def score_read(self, rows: Dataset) -> np.ndarray:
         """``log p(x)`` of rows that were read, in nats, ``(n,)``."""
+        return answers.log_prob(self.fitted_model(), rows).astype(rows.dtype, copy=False)
+
+    @double_precision
+    def weighed_scores(self, X: Any, sample_weight: Any = None) -> tuple[np.ndarray, np.ndarray]:
+        """``log p(x)`` of every row in nats, ``(n,)``, and the weights of the rows, ``(n,)``."""
+        self.fitted_model()
+        rows = weighted(self.read(X, reset=False), sample_weight)
+        return self.score_read(rows), rows.weights
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Mean log-density a row, in nats."""
+        values, weights = self.weighed_scores(X, sample_weight)
+        return float(np.average(values, weights=None if (weights == 1.0).all() else weights))
 
     def _explained_rows(self, X: Any) -> np.ndarray:
         self.fitted_model()
@@ -136,6 +159,11 @@ class MixtureAnswers(Explains, GivesConditionalsExactly, Samples, Imputes, Estim
         """Weights of the groups, and what each group says of every column."""
         return summarise(self.fitted_model())
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
 
 class LikelihoodAnswers(MixtureAnswers):
     """The answers of a mixture whose parameters are estimates."""
@@ -156,6 +184,16 @@ class LikelihoodAnswers(MixtureAnswers):
         """
         model = self.fitted_model()
         return standard_errors(model, weighted(self.read(X, reset=False), sample_weight))
+
+    def bic(self, X: Any, sample_weight: Any = None) -> float:
+        """scikit-learn's criterion, ``−2 log L + ν log N``, N the sum of the weights: lower is better."""
+        values, weights = self.weighed_scores(X, sample_weight)
+        return float(-2.0 * (weights * values).sum() + self.n_parameters_ * np.log(weights.sum()))
+
+    def aic(self, X: Any, sample_weight: Any = None) -> float:
+        """scikit-learn's criterion, ``−2 log L + 2 ν``: lower is better."""
+        values, weights = self.weighed_scores(X, sample_weight)
+        return float(-2.0 * (weights * values).sum() + 2.0 * self.n_parameters_)
 
 
 def labelled(model: MixtureModel, components: np.ndarray) -> np.ndarray:

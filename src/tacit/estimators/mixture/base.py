@@ -13,13 +13,12 @@ import jax.numpy as jnp
 import numpy as np
 from sklearn.base import DensityMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_is_fitted
 
 from tacit.compute import component_bucket
 from tacit.data.blocks import Standardise
 from tacit.data.dataset import ColumnMoments, Dataset
 from tacit.data.sources import BlockSource, MemorySource, shuffled, source
-from tacit.estimators.base import double_precision, read_data, seed_of, weighted
+from tacit.estimators.base import double_precision, seed_of, weighted
 from tacit.estimators.capabilities import Mixes, ReadsOnce, Scores, Sweeps
 from tacit.estimators.mixture.answers import MixtureAnswers, labelled
 from tacit.estimators.mixture.starts import STARTS, needs_tiles
@@ -147,10 +146,6 @@ class MixtureBase(MixtureAnswers, Scores, Mixes, Sweeps, ReadsOnce, DensityMixin
     @abc.abstractmethod
     def _settle(self, model: MixtureModel | MixturePosterior, view: Standardise, rows: Dataset) -> None:
         """Set the attributes after a batch of rows."""
-
-    def read(self, X: Any, *, reset: bool, minimum: int = 1) -> Dataset:
-        """Rows as floats, NaN where missing, checked against the columns at fit, or the first of them (``reset``)."""
-        return read_data(self, X, reset=reset, minimum=minimum)
 
     @double_precision
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -311,33 +306,6 @@ class MixtureBase(MixtureAnswers, Scores, Mixes, Sweeps, ReadsOnce, DensityMixin
         """Print the course of the fit where ``verbose`` asks for it."""
         return watch(Printer(self.verbose_interval)) if self.verbose else nullcontext()
 
-    def fitted_model(self) -> MixtureModel:
-        """The fitted model in the user's units, or ``NotFittedError``."""
-        check_is_fitted(self)
-        return self.model_
-
-    @double_precision
-    def score_samples(self, X: Any) -> np.ndarray:
-        """``log p(x)`` of every row in nats, ``(n,)``; missing entries are integrated out."""
-        self.fitted_model()
-        return self.score_read(self.read(X, reset=False))
-
-    def score_read(self, rows: Dataset) -> np.ndarray:
-        """``log p(x)`` of rows that were read, in nats, ``(n,)``."""
-        return answers.log_prob(self.fitted_model(), rows).astype(rows.dtype, copy=False)
-
-    @double_precision
-    def weighed_scores(self, X: Any, sample_weight: Any = None) -> tuple[np.ndarray, np.ndarray]:
-        """``log p(x)`` of every row in nats, ``(n,)``, and the weights of the rows, ``(n,)``."""
-        self.fitted_model()
-        rows = weighted(self.read(X, reset=False), sample_weight)
-        return self.score_read(rows), rows.weights
-
-    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """Mean log-density a row, in nats."""
-        values, weights = self.weighed_scores(X, sample_weight)
-        return float(np.average(values, weights=None if (weights == 1.0).all() else weights))
-
     @double_precision
     def predict_proba(self, X: Any) -> np.ndarray:
         """``p(z = k | x)`` of every row, ``(n, K)``."""
@@ -376,8 +344,3 @@ class MixtureBase(MixtureAnswers, Scores, Mixes, Sweeps, ReadsOnce, DensityMixin
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> np.ndarray:
         """Fit, then the likeliest component of every row."""
         return self.fit(X, sample_weight=sample_weight).predict(X)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        return tags

@@ -181,16 +181,6 @@ class LikelihoodMixture(LikelihoodAnswers, Restarts, MixtureBase):
         if not self.converged_:
             self._warn_unconverged()
 
-    def bic(self, X: Any, sample_weight: Any = None) -> float:
-        """scikit-learn's criterion, ``−2 log L + ν log N``, N the sum of the weights: lower is better."""
-        values, weights = self.weighed_scores(X, sample_weight)
-        return float(-2.0 * (weights * values).sum() + self.n_parameters_ * np.log(weights.sum()))
-
-    def aic(self, X: Any, sample_weight: Any = None) -> float:
-        """scikit-learn's criterion, ``−2 log L + 2 ν``: lower is better."""
-        values, weights = self.weighed_scores(X, sample_weight)
-        return float(-2.0 * (weights * values).sum() + 2.0 * self.n_parameters_)
-
     def icl(self, X: Any, sample_weight: Any = None) -> float:
         """``bic(X) − 2 Σ log max_k r_nk`` (Biernacki et al. 2000), in the same sign: lower is better."""
         surest = np.log(self.predict_proba(X).max(axis=1))

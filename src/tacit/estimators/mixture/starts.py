@@ -25,7 +25,7 @@ LLOYD_STEPS = {"kmeans": 25, "k-means++": 0, "random_from_data": 0}
 
 def needs_tiles(model: MixtureModel, complete: bool) -> bool:
     """Whether rows must be laid in tiles of one missing pattern."""
-    return not complete and any(group.joint for group in model.groups)
+    return not complete and any(group.tiled for group in model.groups)
 
 
 SCALE_FREE = ("E", "V", "EEI", "VEI", "EVI", "VVI", "EEE", "VEE", "EVV", "VVV")

@@ -59,6 +59,11 @@ class Stack(Pytree):
         return False
 
     @property
+    def tiled(self) -> bool:
+        """Whether rows with gaps must come in tiles of one missing pattern."""
+        return self.joint
+
+    @property
     def n_features(self) -> int:
         """How many numbers of a row the E-step looks at."""
         return len(self.columns) * (len(self.columns) if self.joint else 1)

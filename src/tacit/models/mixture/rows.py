@@ -27,10 +27,12 @@ EXPONENTIAL = 20
 def each_row(function: Callable, model: MixtureModel, rows: Dataset | np.ndarray, *extra: np.ndarray) -> Any:
     """``function(model, chunk, *extra_chunks)`` over the rows, in slices; results come in the order of the rows.
 
-    Rows with gaps are laid in tiles of one pattern first. ``extra`` are arrays of a value a row.
+    Rows with gaps are laid in tiles of one pattern first, where the model asks for them.
+    ``extra`` are arrays of a value a row.
     """
     parts = []
-    for part, source, complete in pieces(dataset_of(rows), tiles=True, dtype=np.float64):
+    tiles = any(group.tiled for group in model.groups)
+    for part, source, complete in pieces(dataset_of(rows), tiles=tiles, dtype=np.float64):
         laid = tuple(source.to_slots(e[part]) for e in extra)
         fitting = model.with_rows(complete=complete, tile=source.tile)
         with eagerly(small(model, source)):
