@@ -1,0 +1,1 @@
+"""Factor models: what is linear in the latent variables, and the classical tools round them."""
