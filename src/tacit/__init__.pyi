@@ -3,6 +3,8 @@
 from . import datasets, families
 from .data.corpus import Corpus
 from .estimators.explaining import Explanation
+from .estimators.factors.factor_analysis import FactorAnalysis
+from .estimators.factors.pca import PCA
 from .estimators.generative_classifier import GenerativeClassifier
 from .estimators.infer import Inferred, infer
 from .estimators.kmeans import KMeans
@@ -10,6 +12,7 @@ from .estimators.mixture.bayesian_columns import BayesianMixture
 from .estimators.mixture.bayesian_gaussian import BayesianGaussianMixture
 from .estimators.mixture.counts import MultinomialMixture, PoissonMixture
 from .estimators.mixture.density import Density
+from .estimators.mixture.factors import MixtureOfFactorAnalysers
 from .estimators.mixture.gaussian import GaussianMixture
 from .estimators.mixture.mixed import Mixture
 from .estimators.regression.bayesian_linear import BayesianLinearRegression
@@ -61,6 +64,7 @@ from .storage.logs import CsvLog, TensorBoardLog
 
 __all__ = [
     "IWAE",
+    "PCA",
     "VAE",
     "VQVAE",
     "AnnealedLogProb",
@@ -80,6 +84,7 @@ __all__ = [
     "CsvLog",
     "Density",
     "Explanation",
+    "FactorAnalysis",
     "GaussianMixture",
     "GenerativeClassifier",
     "InferenceGap",
@@ -89,6 +94,7 @@ __all__ = [
     "LatentHealth",
     "LeastAbsoluteDeviations",
     "Mixture",
+    "MixtureOfFactorAnalysers",
     "MultinomialMixture",
     "NegativeBinomialRegression",
     "PoissonMixture",

@@ -114,6 +114,20 @@ def distances(name: str, draw: Draw) -> None:
     assert (nearest[np.arange(ROWS), model.predict(one)] <= nearest.min(axis=1) + 1e-9).all()
 
 
+def planes(name: str, draw: Draw) -> None:
+    """The fewer entries of a row are seen, the less sure its scores are; a row that is not seen has those of nobody."""
+    model, _, _ = found(name)
+    asked = draw(reals(3))
+    gaps = draw(hnp.arrays(bool, asked.shape))
+    less = np.where(gaps, np.nan, asked)
+    assert (model.transform(asked, return_std=True)[1] <= model.transform(less, return_std=True)[1] + 1e-9).all()
+    nothing = np.full((1, 3), np.nan)
+    np.testing.assert_allclose(model.transform(nothing), 0.0, atol=1e-12)
+    np.testing.assert_allclose(model.score_samples(nothing), 0.0, atol=1e-12)
+    filled = model.impute(less)
+    np.testing.assert_array_equal(filled[~gaps], asked[~gaps])
+
+
 def topics(name: str, draw: Draw) -> None:
     model, _, _ = found(name)
     asked = draw(counts(8, 5)).astype(float)
@@ -184,6 +198,9 @@ LAWS: dict[str, Callable[[str, Draw], None]] = {
     "poisson-mixture": poisson,
     "multinomial-mixture": multinomial,
     "k-means": distances,
+    "pca": planes,
+    "factor-analysis": planes,
+    "mixture-of-factor-analysers": density,
     "latent-dirichlet-allocation": topics,
     "generative-classifier": classes,
     "bayesian-logistic-regression": logistic,

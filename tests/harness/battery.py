@@ -25,6 +25,9 @@ NETWORK: dict[str, Any] = {
 """One step an epoch, over all rows."""
 SETTINGS: dict[str, dict[str, Any]] = {
     "k-means": {"n_clusters": 2, "n_init": 2, "tol": 0.0, "random_state": 0},
+    "pca": {"n_components": 2, "random_state": 0},
+    "factor-analysis": {"n_components": 1, "random_state": 0},
+    "mixture-of-factor-analysers": TIGHT | {"n_factors": 1, "constraints": "UUC"},
     "latent-dirichlet-allocation": TIGHT | {"n_init": 1, "start_iter": 3, "max_iter": 400, "tol": 1e-9},
     "generative-classifier": {"estimator": GaussianMixture(1, random_state=0), "random_state": 0},
     "bayesian-logistic-regression": {"tol": 1e-13, "n_draws": 0, "n_init": 1, "random_state": 0},

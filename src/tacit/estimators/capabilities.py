@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tacit.estimators.regression.coefficients import CoefficientTable
     from tacit.estimators.vae.describe import Architecture
     from tacit.models.mixture.model import MixtureModel
+    from tacit.models.mixture.summary import MixtureSummary
     from tacit.models.topics.completion import Completion
 
 MatrixLike: TypeAlias = ArrayLike | sparse.sparray | sparse.spmatrix | Mapping[str, Any] | Dataset
@@ -135,19 +136,28 @@ class AssignsSoftly(Assigns):
         """The probability of every group for every row, ``(n, K)``."""
 
 
-class Mixes(AssignsSoftly):
-    """Is a mixture of components, each a group."""
+class AnswersFromMixture(Capability):
+    """Answers from the pytree of a mixture, which may have one component only."""
 
     model_: "MixtureModel"
     """Components, weights, and all that is answered from them."""
+
+    @abc.abstractmethod
+    def fitted_model(self) -> "MixtureModel":
+        """The model; raises scikit-learn's `NotFittedError` before the fit."""
+
+
+class Mixes(AssignsSoftly, AnswersFromMixture):
+    """Is a mixture of components, each a group."""
+
     weights_: np.ndarray
     """Share of every group, ``(K,)``; the last of them perhaps empty."""
     snapshots_: Mapping[int, "MixtureModel"] = MappingProxyType({})
     """By iteration, the model then."""
 
     @abc.abstractmethod
-    def fitted_model(self) -> "MixtureModel":
-        """The model; raises scikit-learn's `NotFittedError` before the fit."""
+    def summary(self) -> "MixtureSummary":
+        """Weights of the groups, and what each group says of every column."""
 
 
 class Transforms(Capability):

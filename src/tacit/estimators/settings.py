@@ -158,8 +158,8 @@ class Estimator(BaseEstimator):
     """Why it ended."""
     n_parameters_: int = 0
     """Free parameters; 0 where they are not counted."""
-    at_floor_: bool = False
-    """Whether something has collapsed on the floor of the variance."""
+    at_floor_: bool | tuple[str, ...] = False
+    """Whether something has collapsed on the floor of the variance; of a factor analysis, the names of the columns."""
     trace_: Trace | None = None
     """How the bound rose."""
     history_: Mapping[str, np.ndarray] | None = None

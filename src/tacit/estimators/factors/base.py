@@ -1,11 +1,12 @@
 """What PCA and factor analysis share: one Gaussian with a few factors, and all that is answered from it."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import jax
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
+from tacit.arrays import xp
 from tacit.data.blocks import Standardise
 from tacit.data.dataset import Dataset
 from tacit.data.errors import listed
@@ -30,7 +31,6 @@ class OnePlane(
 ):
     """``x = μ + Λ z + ε``, z ~ N(0, I), ε ~ N(0, diag ψ): a mixture of one factor-analytic component."""
 
-    held: ClassVar = {}
     components_: np.ndarray
 
     @property
@@ -57,13 +57,14 @@ class OnePlane(
         mean, covariance = each_row(_codes, self.model_, rows)
         return mean, covariance, rows
 
-    def sample(self, n_samples: int = 1, totals: Any = None) -> np.ndarray:
+    @double_precision
+    def sample(self, n_samples: int = 1) -> np.ndarray:
         """New rows ``(n, d)``.
 
         Raises:
             ValueError: fewer than one row.
         """
-        return super().sample(n_samples, totals)[0]
+        return self._new_rows(n_samples)[0]
 
     def get_covariance(self) -> np.ndarray:
         """``Λ Λᵀ + diag ψ``, ``(d, d)``."""
@@ -146,7 +147,7 @@ def _codes(model: MixtureModel, rows: Any) -> Any:
     assert isinstance(group, FactorComponent)
     found = group.posterior(rows)
     covariance = found.covariance[0]
-    return found.mean[0], np.broadcast_to(covariance, (rows.shape[0], *covariance.shape[1:]))
+    return found.mean[0], xp.broadcast_to(covariance, (rows.shape[0], *covariance.shape[1:]))
 
 
 def first_plane(rows: Dataset, view: Standardise, factors: int, random: np.random.Generator) -> np.ndarray:

@@ -112,7 +112,8 @@ class PCA(OnePlane):
         found = spectrum(rows, wanted)
         self._dtype = rows.dtype
         if found is not None:
-            self.n_iter_, self.converged_, self.stop_reason_, self.trace_ = 0, True, "closed form", None
+            self.n_iter_, self.converged_, self.stop_reason_ = 1, True, "closed form"
+            self.__dict__.pop("trace_", None)
             self._take(found, self._chosen(found, wanted, most))
             return
         check_columns(self, rows)
@@ -145,7 +146,7 @@ class PCA(OnePlane):
         self._dtype = rows.dtype
         most = min(self._rows_seen, rows.shape[1])
         found = of_moments(self._seen)
-        self.n_iter_, self.converged_, self.stop_reason_, self.trace_ = 0, False, "more rows may come", None
+        self.n_iter_, self.converged_, self.stop_reason_ = 1, False, "more rows may come"
         self._take(found, self._chosen(found, self._wanted(most), most))
         return self
 
@@ -274,6 +275,11 @@ class PCA(OnePlane):
     def get_precision(self) -> np.ndarray:
         """Its inverse, or where the rows fill fewer directions than there are columns its pseudo-inverse."""
         return np.linalg.pinv(self.get_covariance(), hermitian=True)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
 
     def graph(self) -> Graph:
         """The directed graph of the model, as data."""

@@ -8,7 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from tacit.data.dataset import Dataset, DenseRows
 from tacit.estimators.base import double_precision, read_data, seed_of, unmasked, weighted
-from tacit.estimators.capabilities import GivesConditionalsExactly, Imputes, Samples, Scores
+from tacit.estimators.capabilities import AnswersFromMixture, GivesConditionalsExactly, Imputes, Samples, Scores
 from tacit.estimators.explaining import Explains
 from tacit.estimators.mixture.density import Column, Density, chosen_columns, conditioned, density
 from tacit.estimators.settings import Estimator
@@ -18,10 +18,10 @@ from tacit.models.mixture import sampling
 from tacit.models.mixture.impute import check_vector_gaps, drawn, expected
 from tacit.models.mixture.information import standard_errors
 from tacit.models.mixture.model import MixtureModel
-from tacit.models.mixture.summary import MixtureSummary, graph_groups, has_priors, summarise
+from tacit.models.mixture.summary import graph_groups, has_priors
 
 
-class MixtureAnswers(Explains, GivesConditionalsExactly, Scores, Samples, Imputes, Estimator):
+class MixtureAnswers(Explains, GivesConditionalsExactly, Scores, Samples, Imputes, AnswersFromMixture, Estimator):
     """The answers of a fitted mixture; models of one component have them too."""
 
     model_: MixtureModel
@@ -69,24 +69,13 @@ class MixtureAnswers(Explains, GivesConditionalsExactly, Scores, Samples, Impute
         check_vector_gaps(self.fitted_model(), rows)
         return np.asarray(self.score_read(DenseRows(np.asarray(rows, np.float64))), np.float64)
 
-    @double_precision
-    def sample(self, n_samples: int = 1, totals: Any = None) -> tuple[np.ndarray, np.ndarray]:
-        """New rows ``(n, d)`` and the components ``(n,)`` they come from, in their order; −1 is noise, and last.
-
-        Args:
-            n_samples: how many rows, at least 1.
-            totals: multinomial columns only: the sum of each row's counts, a number, ``(n,)``, or
-                ``(n, groups)`` where several groups of columns are multinomial.
-
-        Raises:
-            ValueError: fewer than one row, or multinomial columns without totals.
-        """
+    def _new_rows(self, number: int, totals: Any = None) -> tuple[np.ndarray, np.ndarray]:
+        """New rows and the components that they come from, in the order of these."""
         model = self.fitted_model()
-        if n_samples < 1:
-            raise ValueError(f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one sample.")
-        laid = _totals(totals, n_samples, sampling.multinomial_groups(model))
-        rows, labels = sampling.sample(model, int(n_samples), random=seed_of(self.random_state), totals=laid)
-        return rows, labelled(model, labels)
+        if number < 1:
+            raise ValueError(f"Invalid value for 'n_samples': {number} . The sampling requires at least one sample.")
+        laid = _totals(totals, number, sampling.multinomial_groups(model))
+        return sampling.sample(model, int(number), random=seed_of(self.random_state), totals=laid)
 
     @double_precision
     def impute(self, X: Any, n_draws: int | None = None, random_state: Any = None) -> np.ndarray:
@@ -153,11 +142,6 @@ class MixtureAnswers(Explains, GivesConditionalsExactly, Scores, Samples, Impute
             weights_prior=model.concentration is not None,
             components=int(np.size(model.log_weights)) - model.noise,
         )
-
-    @double_precision
-    def summary(self) -> MixtureSummary:
-        """Weights of the groups, and what each group says of every column."""
-        return summarise(self.fitted_model())
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

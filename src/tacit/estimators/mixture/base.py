@@ -19,7 +19,7 @@ from tacit.data.blocks import Standardise
 from tacit.data.dataset import ColumnMoments, Dataset
 from tacit.data.sources import BlockSource, MemorySource, shuffled, source
 from tacit.estimators.base import double_precision, seed_of, weighted
-from tacit.estimators.capabilities import Mixes, ReadsOnce, Scores, Sweeps
+from tacit.estimators.capabilities import Mixes, ReadsOnce, Sweeps
 from tacit.estimators.mixture.answers import MixtureAnswers, labelled
 from tacit.estimators.mixture.starts import STARTS, needs_tiles
 from tacit.estimators.settings import TOLERANCE, Choice, Estimator, Whole, settings
@@ -32,6 +32,7 @@ from tacit.models.mixture import rows as answers
 from tacit.models.mixture.bayesian import MixturePosterior
 from tacit.models.mixture.fitting import MixtureSchedule, Start, run
 from tacit.models.mixture.model import MixtureModel
+from tacit.models.mixture.summary import MixtureSummary, summarise
 from tacit.spaces import Held
 
 BATCH_ROWS = 256
@@ -72,7 +73,7 @@ class Search(NamedTuple):
 
 
 @settings
-class MixtureBase(MixtureAnswers, Scores, Mixes, Sweeps, ReadsOnce, DensityMixin, Estimator):
+class MixtureBase(MixtureAnswers, Mixes, Sweeps, ReadsOnce, DensityMixin, Estimator):
     """A mixture; a subclass lays out groups of columns, and says what is fitted and how it is published."""
 
     held: ClassVar[Mapping[str, Held]] = {
@@ -340,6 +341,26 @@ class MixtureBase(MixtureAnswers, Scores, Mixes, Sweeps, ReadsOnce, DensityMixin
         joint = self._estimate_weighted_log_prob(X)
         total = np.logaddexp.reduce(joint, axis=1)
         return total, joint - total[:, None]
+
+    @double_precision
+    def sample(self, n_samples: int = 1, totals: Any = None) -> tuple[np.ndarray, np.ndarray]:
+        """New rows ``(n, d)`` and the components ``(n,)`` they come from, in their order; −1 is noise, and last.
+
+        Args:
+            n_samples: how many rows, at least 1.
+            totals: multinomial columns only: the sum of each row's counts, a number, ``(n,)``, or
+                ``(n, groups)`` where several groups of columns are multinomial.
+
+        Raises:
+            ValueError: fewer than one row, or multinomial columns without totals.
+        """
+        rows, components = self._new_rows(n_samples, totals)
+        return rows, labelled(self.fitted_model(), components)
+
+    @double_precision
+    def summary(self) -> MixtureSummary:
+        """Weights of the groups, and what each group says of every column."""
+        return summarise(self.fitted_model())
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> np.ndarray:
         """Fit, then the likeliest component of every row."""

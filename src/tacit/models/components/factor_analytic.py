@@ -97,8 +97,9 @@ class FactorComponent(Component):
         """The regression of every column on the factors, and the factors' expansion."""
         counts = statistics.counts
         there = counts > 0
-        coefficients = self._coefficients(statistics)
-        loadings, offset = coefficients[..., :-1], coefficients[..., -1]
+        coefficients = xp.where(there[..., None], self._coefficients(statistics), 0.0)
+        loadings: Array = coefficients[..., :-1]
+        offset: Array = coefficients[..., -1]
         left = statistics.squares + self._explained(statistics, coefficients)
         noise = self._noise(xp.maximum(left, 0.0), counts)
         if not self.shared.loadings:
@@ -110,7 +111,7 @@ class FactorComponent(Component):
             noise_variances=xp.where(there, noise, self.noise_variances),
         )
 
-    def _coefficients(self, statistics: FactorSums) -> Float[Array, "*starts components d Q+1"]:
+    def _coefficients(self, statistics: FactorSums) -> Float[Array, "*starts components d E"]:
         """Of every column on (z, 1)."""
         if self.shared.loadings:
             return self._shared_coefficients(statistics)
@@ -118,7 +119,7 @@ class FactorComponent(Component):
             return xp.swapaxes(_solved(statistics.moments, xp.swapaxes(statistics.cross, -1, -2)), -1, -2)
         return _solved(statistics.second, statistics.cross[..., None])[..., 0]
 
-    def _shared_coefficients(self, statistics: FactorSums) -> Float[Array, "*starts components d Q+1"]:
+    def _shared_coefficients(self, statistics: FactorSums) -> Float[Array, "*starts components d E"]:
         """With one slope for all components, and an intercept for each."""
         second = statistics.moments[..., None, :, :] if statistics.second is None else statistics.second
         count = xp.where(second[..., -1, -1] > 0, second[..., -1, -1], 1.0)
@@ -134,7 +135,7 @@ class FactorComponent(Component):
         return xp.concatenate([slope, intercept[..., None]], axis=-1)
 
     def _explained(
-        self, statistics: FactorSums, coefficients: Float[Array, "*starts components d Q+1"]
+        self, statistics: FactorSums, coefficients: Float[Array, "*starts components d E"]
     ) -> Float[Array, "*starts components d"]:
         """``Σ (r − a·z̃)² − Σ r²`` of coefficients a."""
         if statistics.second is None:
@@ -277,7 +278,9 @@ class FactorComponent(Component):
         return {"means": self.means, "loadings": self.loadings, "noise_variances": self.noise_variances}
 
     def with_values(self, values: dict[str, Float[Array, "..."]]) -> Self:
-        return dataclasses.replace(self, **values)
+        return dataclasses.replace(
+            self, means=values["means"], loadings=values["loadings"], noise_variances=values["noise_variances"]
+        )
 
     def chart(self) -> Picture | None:
         return Picture("ellipses", np.asarray(self.means), np.asarray(self.covariance_matrices()))
@@ -299,7 +302,7 @@ def _solved(
 def _expanded(
     loadings: Float[Array, "*starts components d Q"],
     offset: Float[Array, "*starts components d"],
-    moments: Float[Array, "*starts components Q+1 Q+1"],
+    moments: Float[Array, "*starts components E E"],
 ) -> tuple[Float[Array, "*starts components d Q"], Float[Array, "*starts components d"]]:
     """The same plane in coordinates in which the factors of the rows have mean 0 and covariance I."""
     weight = moments[..., -1, -1]

@@ -6,6 +6,7 @@ coordinates ``x / √ψ``, and the likelihood that is left is a smooth function 
 1971, section 4).
 """
 
+import time
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +28,8 @@ class Plane(NamedTuple):
     noise: Float[np.ndarray, " d"]
     objectives: list[float]
     """``½ (log|Σ| + tr S Σ⁻¹)`` after every iteration, about the deviations of the columns."""
+    seconds: list[float]
+    """When each of them was reached."""
     converged: bool
 
 
@@ -56,7 +59,7 @@ def principal_plane(
     dims, factors = axes.shape
     left = max((total - values.sum()) / max(dims - factors, 1), least)
     loadings = axes * np.sqrt(np.maximum(values - left, 0.0))
-    return Plane(loadings, np.full(dims, left), [], True)
+    return Plane(loadings, np.full(dims, left), [], [], True)
 
 
 def factorise(
@@ -77,6 +80,8 @@ def factorise(
     """
     dims = correlation.shape[0]
     trail: list[float] = []
+    times: list[float] = []
+    begun = time.perf_counter()
 
     def profile(log_noise: np.ndarray) -> tuple[float, np.ndarray]:
         loadings, values, scaled_trace = _loadings(correlation, np.exp(log_noise), factors)
@@ -88,6 +93,7 @@ def factorise(
 
     def seen(found: scipy.optimize.OptimizeResult) -> None:
         trail.append(float(found.fun))
+        times.append(time.perf_counter() - begun)
 
     ends = [(np.log(least), 0.0)] * dims
     first = np.log(np.clip(_first_noise(correlation, factors) if start is None else start, least, 1.0))
@@ -101,8 +107,9 @@ def factorise(
         options={"maxiter": max(max_iter, 1), "maxfun": 20 * max(max_iter, 1), "ftol": 1e-15, "gtol": FLAT},
     )
     noise = np.exp(found.x)
-    trail = trail or [float(found.fun)]
-    return Plane(_loadings(correlation, noise, factors)[0], noise, trail, int(found.status) != 1)
+    if not trail:
+        seen(found)
+    return Plane(_loadings(correlation, noise, factors)[0], noise, trail, times, int(found.status) != 1)
 
 
 def _loadings(

@@ -19,13 +19,13 @@ from tacit.models.components.steps import Step, take
 
 
 class FactorSums(NamedTuple):
-    """Expected statistics of K groups of rows, about their means."""
+    """Expected statistics of K groups of rows, about their means; z̃ has E = Q + 1 entries."""
 
-    moments: Float[Array, "*starts components Q+1 Q+1"]
+    moments: Float[Array, "*starts components E E"]
     """``Σ E[z̃ z̃ᵀ]``; its last entry is the sum of the weights."""
-    second: Float[Array, "*starts components d Q+1 Q+1"] | None
+    second: Float[Array, "*starts components d E E"] | None
     """``A_d``, over the rows where the column is seen; None where all are."""
-    cross: Float[Array, "*starts components d Q+1"]
+    cross: Float[Array, "*starts components d E"]
     """``b_d``."""
     squares: Float[Array, "*starts components d"]
     """``c_d``."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
+import scipy.optimize
 from jaxtyping import Float
 
 METHODS = ("varimax", "quartimax", "promax", "oblimin", "geomin")
@@ -131,6 +132,15 @@ def align(
     return loadings @ (left @ right)
 
 
+def matched(
+    loadings: Float[np.ndarray, "dims factors"], target: Float[np.ndarray, "dims factors"]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The order and the signs in which factors are closest to those of a target: a rotation is known but for these."""
+    products = loadings.T @ target
+    order = scipy.optimize.linear_sum_assignment(-np.abs(products.T))[1]
+    return order, np.where(products[order, np.arange(len(order))] < 0, -1.0, 1.0)
+
+
 def _check_rank(loadings: np.ndarray, method: str) -> None:
     rank = int(np.linalg.matrix_rank(loadings))
     if method not in ORTHOGONAL and rank < loadings.shape[1]:
@@ -147,10 +157,10 @@ def _turned(given: np.ndarray, method: str, normalise: bool, starts: int, seed: 
     scale = np.sqrt((shown**2).sum(1).max())
     shown = shown / scale  # all criteria are homogeneous, geomin together with its δ
     base = "varimax" if method == "promax" else method
-    criterion, power = _criterion(base, DELTA / scale**2)
+    criterion, power = criterion_of(base, DELTA / scale**2)
     begin = _starts(given.shape[1], starts, seed)
     if base not in ORTHOGONAL and starts > 1:
-        begin[1] = _best(shown, begin, _criterion("varimax", DELTA)[0], oblique=False)[0]
+        begin[1] = _best(shown, begin, criterion_of("varimax", DELTA)[0], oblique=False)[0]
     turn, value = _best(shown, begin, criterion, oblique=base not in ORTHOGONAL)
     if method == "promax":
         turn = _promax(given, turn)
@@ -174,7 +184,7 @@ def _promax(given: np.ndarray, turn: np.ndarray) -> np.ndarray:
     return np.linalg.inv(turn @ weights).T
 
 
-def _criterion(method: str, delta: float) -> tuple[_Criterion, int]:
+def criterion_of(method: str, delta: float) -> tuple[_Criterion, int]:
     """What is to be small, and the power with which it grows with the scale of the loadings."""
 
     def varimax(loadings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
