@@ -24,6 +24,8 @@ class Entry(NamedTuple):
     """What its rows are; some that read tables take images too."""
     supervised: bool = False
     """Whether it learns one column from the others."""
+    codes: bool = False
+    """Whether columns of few different numbers, such as answers from 1 to 5, are numbers to it."""
 
     def load(self) -> type[Any]:
         """The class."""
@@ -41,9 +43,9 @@ ESTIMATORS: dict[str, Entry] = {
     "poisson-mixture": Entry("mixture.counts:PoissonMixture"),
     "multinomial-mixture": Entry("mixture.counts:MultinomialMixture"),
     "k-means": Entry("kmeans:KMeans"),
-    "pca": Entry("factors.pca:PCA"),
-    "factor-analysis": Entry("factors.factor_analysis:FactorAnalysis"),
-    "mixture-of-factor-analysers": Entry("mixture.factors:MixtureOfFactorAnalysers"),
+    "pca": Entry("factors.pca:PCA", codes=True),
+    "factor-analysis": Entry("factors.factor_analysis:FactorAnalysis", codes=True),
+    "mixture-of-factor-analysers": Entry("mixture.factors:MixtureOfFactorAnalysers", codes=True),
     "latent-dirichlet-allocation": Entry("topics.latent_dirichlet_allocation:LatentDirichletAllocation", "documents"),
     "generative-classifier": Entry("generative_classifier:GenerativeClassifier", supervised=True),
     "bayesian-logistic-regression": Entry("regression.bayesian_logistic:BayesianLogisticRegression", supervised=True),

@@ -36,7 +36,7 @@ def test_a_rotation_is_the_same_model(method: str, normalise: bool) -> None:
     np.testing.assert_allclose(found.correlations, found.transformation.T @ found.transformation, atol=1e-12)
     np.testing.assert_allclose(np.diag(found.correlations), 1.0, atol=1e-14)
     np.testing.assert_allclose(found.structure @ found.loadings.T, given @ given.T, atol=1e-12)
-    explained = (found.structure**2).sum(0)
+    explained = (found.loadings * found.structure).sum(0)
     assert (np.diff(explained) <= 0).all()
     assert (found.loadings.sum(0) >= 0).all()
 

@@ -104,7 +104,9 @@ def transform(
     form: options.Format = None,
     reading: ReadingOptions = FOUND_OUT,
 ) -> None:
-    """Give the topics of each document, as shares; of other models, the numbers that they turn a row into.
+    """Give the topics of each document, as shares, or the scores of each row on factors, with standard deviations.
+
+    Other models give the numbers that they turn a row into.
 
     Words that the model does not know count nothing, and it is said how many there are.
 

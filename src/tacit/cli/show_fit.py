@@ -109,6 +109,8 @@ def show_groups(told: Mapping[str, Any]) -> None:
         show_topics(told["topics"])
     if told.get("target"):
         show_predictions(told["target"])
+    if told.get("factors"):
+        show_factors(told["factors"])
     groups = told["groups"]
     if groups:
         console.heading("The groups" if len(groups) > 1 else "The rows")
@@ -143,6 +145,15 @@ def show_groups(told: Mapping[str, Any]) -> None:
         console.heading("Worth knowing")
         for text in told["warnings"]:
             console.bullet(text, "!")
+
+
+def show_factors(told: Mapping[str, Any]) -> None:
+    """What each factor is made of, and how well they explain the columns."""
+    console.heading("The factors" if len(told["sentences"]) > 1 else "The factor")
+    for text in told["sentences"]:
+        console.bullet(text)
+    for text in told.get("fit_sentences") or ():
+        console.say(text, indent=1)
 
 
 def show_topics(told: Mapping[str, Any]) -> None:

@@ -168,19 +168,6 @@ class Transforms(Capability):
         """``(n, …)``."""
 
 
-class HasFactors(Transforms):
-    """Explains the columns by a few factors, each a sum over the columns, with noise left over."""
-
-    loadings_: np.ndarray
-    """``(d, factors)``: what a column gains, in the user's units, where a factor is one standard deviation larger."""
-    mean_: np.ndarray
-    """Of the columns."""
-
-    @abc.abstractmethod
-    def transform(self, X: MatrixLike, *, return_std: bool = False) -> Any:
-        """The scores of every row, ``(n, factors)``, perhaps with their standard deviations."""
-
-
 class Codes(Transforms, Samples):
     """Has a latent code with a spread for every row, and can say what the code is told."""
 

@@ -15,6 +15,7 @@ from tacit.estimators.capabilities import (
     Samples,
     can,
 )
+from tacit.estimators.factors.capabilities import HasFactors
 from tacit.inference.loop import Trace
 from tacit.models.graph import Graph
 
@@ -38,8 +39,8 @@ COEFFICIENTS, WORDS = 40, 3
 def picture_of(model: Drawable, X: MatrixLike | None) -> Any:
     """A matplotlib ``Figure`` of a fitted model.
 
-    Of regressions their coefficients; of topic models the topics by size; of mixtures and clusters the groups among
-    rows (given, or drawn from the model); of all others how the bound rose, or the graph.
+    Of regressions their coefficients; of factors their loadings; of topic models the topics by size; of mixtures and
+    clusters the groups among rows (given, or drawn from the model); of all others how the bound rose, or the graph.
 
     Raises:
         ValueError: there is nothing to be drawn.
@@ -48,6 +49,10 @@ def picture_of(model: Drawable, X: MatrixLike | None) -> Any:
         table = model.summary().to_arrow().slice(0, COEFFICIENTS)
         mean, low, high = (table.column(name).to_numpy() for name in ("mean", "lower", "upper"))
         return plots.coefficient_plot(table.column("column").to_pylist(), mean, low, high, says="With 95 % intervals")
+    if can(model, HasFactors):
+        loadings = np.asarray(model.loadings_, np.float64)
+        order = np.lexsort((-np.abs(loadings).max(1, initial=0.0), np.abs(loadings).argmax(1)))[:COEFFICIENTS]
+        return plots.loading_map(loadings[order], [model.column_names[place] for place in order])
     if can(model, HasTopics):
         return _topics(model.topic_word_, model.vocabulary_)
     if can(model, Mixes) or (can(model, Assigns) and X is not None):

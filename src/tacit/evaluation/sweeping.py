@@ -4,21 +4,35 @@ Mixtures have criteria of their own. Of another model that gives rows a density 
 that only assigns rows to centres how far each row is from the second nearest.
 """
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
+from sklearn.exceptions import ConvergenceWarning
 
 from tacit.estimators.base import Seed, check_choice, seed_of
-from tacit.estimators.capabilities import Assigns, EmptiesItself, MatrixLike, Predicts, Scores, Sweeps, Transforms, can
+from tacit.estimators.capabilities import (
+    Assigns,
+    EmptiesItself,
+    MatrixLike,
+    Predicts,
+    Scores,
+    Sweeps,
+    Transforms,
+    can,
+)
+from tacit.estimators.factors.capabilities import HasFactors
 from tacit.estimators.stopping import stop_reason
 from tacit.evaluation.rows import number_of_rows, picked, weights_of
 from tacit.inference.status import INTERRUPTED, STOPPED
 
 LIKELIHOODS = ("bic", "icl", "aic", "held-out")
 """What can choose among mixtures whose parameters are estimates."""
+FACTORS = ("bic", "aic", "held-out")
+"""Among numbers of factors."""
 BOUNDS = ("bound", "held-out")
 """Among mixtures with a posterior over their parameters."""
 HOLDOUT = 0.1
@@ -35,6 +49,8 @@ def criteria_of(estimator: BaseEstimator) -> tuple[str, ...]:
         return ()
     if can(estimator, EmptiesItself):
         return BOUNDS
+    if can(estimator, HasFactors):
+        return FACTORS
     if can(estimator, Scores):
         return LIKELIHOODS if can(estimator, Assigns) else ("held-out",)
     return ("silhouette",) if can(estimator, Assigns) and can(estimator, Transforms) else ()
@@ -71,16 +87,23 @@ def sweep(
         learn, held = np.sort(order[kept:]), np.sort(order[:kept])
     lines: list[dict[str, Any]] = []
     for number in numbers:
-        fit = _made(estimator, number, seed).fit(picked(X, learn), sample_weight=weights[learn])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # the table says so
+            fit = _made(estimator, number, seed).fit(picked(X, learn), sample_weight=weights[learn])
         rows = picked(X, held)
         if chosen == "held-out":
             value = float(np.average(fit.score_samples(rows), weights=weights[held]))
+        elif can(fit, HasFactors):
+            value = -(fit.bic if chosen == "bic" else fit.aic)(rows, weights)
         else:
             value = silhouette(fit.transform(rows), weights)
         lines.append(_line(fit, chosen, value))
+        if can(fit, HasFactors) and chosen != "held-out":
+            lines[-1]["log_likelihood"] = float(fit.score_samples(rows) @ weights)
         if fit.stop_reason_ == stop_reason(INTERRUPTED):
             break
-    values = [line[chosen.replace("-", "_")] for line in lines]
+    column, sound = chosen.replace("-", "_"), not all(line["at_floor"] for line in lines)
+    values = [np.nan if sound and line["at_floor"] else line[column] for line in lines]
     best = _made(estimator, numbers[int(np.argmax(np.nan_to_num(values, nan=-np.inf)))], seed)
     return best.fit(X, sample_weight=weights), lines, chosen
 
@@ -115,5 +138,5 @@ def _line(fit: BaseEstimator, criterion: str, value: float) -> dict[str, Any]:
         "n_parameters": fit.n_parameters_ or None,
         criterion.replace("-", "_"): value,
         "converged": bool(settled),  # the rate of a fit by gradients has fallen to 0 at its last step
-        "at_floor": False,
+        "at_floor": bool(fit.at_floor_),
     }

@@ -117,6 +117,11 @@ def as_written(value: float, decimals: int | None, digits: int = 4) -> str:
     return "0" if text in ("-0", "0") else text.replace("-", "−")
 
 
+def two_decimals(value: float) -> str:
+    """A correlation or loading, with two decimals always."""
+    return f"{value:.2f}".replace("-", "−")
+
+
 def thin(rows: int, at_most: int) -> np.ndarray:
     """Indices of at most so many rows in a mixed order (no group always lies on top), the same every time."""
     return np.random.default_rng(rows).permutation(rows)[:at_most]

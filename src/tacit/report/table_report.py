@@ -17,6 +17,7 @@ from tacit.report.choice import Candidates, choice
 from tacit.report.code_section import architecture, code_facts, code_section, curves, score_notes
 from tacit.report.data_section import told_copies, told_correlations
 from tacit.report.deep import Code
+from tacit.report.factor_section import Factors, factor_section
 from tacit.report.fit import FitFacts, closing, held_out_fact, rise, told_held_out
 from tacit.report.group_section import formed, group_section
 from tacit.report.groups import Groups, Snapshots
@@ -40,6 +41,7 @@ def table_report(
     usual: Float[Array, " rows"] | None = None,
     samples: Float[np.ndarray, "draws columns"] | None = None,
     code: Code | None = None,
+    factors: Factors | None = None,
     left_out: Sequence[LeftOut] = (),
     made: str = "",
 ) -> Report:
@@ -56,6 +58,7 @@ def table_report(
         reasons: By row, why it is odd; else worked out from its group's means and spreads.
         usual: Log density that is usual for a row of which as much is seen as of each.
         samples, code: Rows drawn from the model; what a deep model says of each row.
+        factors: What explains the columns.
         left_out: Columns that no model saw.
         made: When, as it should be read.
     """
@@ -67,6 +70,7 @@ def table_report(
     sections = those_there(
         None if rows is None or groups is None else group_section(rows, groups),
         code_section(code, "row"),
+        factor_section(factors),
         _rows(rows, log_density, groups, reasons, code, by_ratio, usual),
         section("fit", "Fit", "How well it fits", *told),
         *closing(

@@ -13,6 +13,7 @@ from tacit.data.dataset import Values, dataset_of, some
 from tacit.data.errors import listed
 from tacit.data.schema import Column, Schema
 from tacit.estimators.capabilities import Assigns, MatrixLike, ReadsKinds, can
+from tacit.estimators.factors.capabilities import HasFactors
 from tacit.estimators.mixture.em import LikelihoodMixture
 from tacit.estimators.settings import Estimator
 from tacit.evaluation.select import FLOOR, Selection, select
@@ -83,6 +84,8 @@ class Plan:
     @property
     def what(self) -> str:
         """What there may be more or fewer of."""
+        if can(self.estimator, HasFactors):
+            return "factor"
         return "group" if can(self.estimator, Assigns) else "dimension"
 
 
@@ -136,6 +139,8 @@ def plan(
     bare = _made(name, {})
     _check_rows(name, bare, values, schema, target)
     number = chosen.pop(group_setting(name) or "", None)
+    if number is None and can(bare, HasFactors):
+        number = list(range(1, bare.most_factors(values.shape[1]) + 1))[: len(GROUPS)]
     covariance = chosen.pop("covariance_type", None)
     images = schema is None and not documents
     own = _with_defaults(name, chosen, values, images=images, scaled=target is not None)

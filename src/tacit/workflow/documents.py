@@ -7,6 +7,7 @@ from tacit.compute import compilation_cache
 from tacit.data.errors import counted
 from tacit.data.texts import Vocabulary
 from tacit.estimators.capabilities import Transforms, can
+from tacit.estimators.factors.capabilities import HasFactors
 from tacit.evaluation.conformal import Calibration
 from tacit.plots.style import short_number
 from tacit.storage.errors import ModelFileError
@@ -66,7 +67,8 @@ def sample_documents(opened: Opened, vocabulary: Vocabulary, number: int, seed: 
 
 @compilation_cache()
 def transform(opened: Opened, rows: Rows, topic: int | None = None) -> TableAnswer:
-    """What the model makes of every row: the topic shares of a document, or the numbers of ``transform``.
+    """What the model makes of every row: the topic shares of a document, its scores on factors and their standard
+    deviations, or the numbers of ``transform``.
 
     Args:
         opened: the run.
@@ -75,14 +77,19 @@ def transform(opened: Opened, rows: Rows, topic: int | None = None) -> TableAnsw
     """
     if not can(opened.estimator, Transforms):
         raise ModelFileError(f"the model of {str(opened.run.path)!r} has nothing to turn rows into.")
-    found = np.asarray(opened.estimator.transform(opened.feed(rows)), np.float64)
-    columns = labels(rows)
-    name = "value"
+    columns, name, deviations = labels(rows), "value", np.zeros((0, 0))
+    if can(opened.estimator, HasFactors):
+        name = "factor_"
+        found, deviations = opened.estimator.transform(opened.feed(rows), return_std=True)
+    else:
+        found = opened.estimator.transform(opened.feed(rows))
+    found = np.asarray(found, np.float64)
     if opened.vocabulary is not None:
         name = "topic_"
         columns["words"] = pa.array(np.asarray(rows.values.sum(axis=1)).ravel().astype(np.int64))
         columns["topic"] = pa.array(found.argmax(axis=1) + 1)
     columns |= {f"{name}{place + 1}": pa.array(column) for place, column in enumerate(found.T)}
+    columns |= {f"sd_{place + 1}": pa.array(np.asarray(column, float)) for place, column in enumerate(deviations.T)}
     table = pa.table(columns)
     if topic is not None:
         if opened.vocabulary is None:

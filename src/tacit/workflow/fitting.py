@@ -78,6 +78,7 @@ def metrics(
             for share, text in zip(() if found.shares is None else found.shares, found.groups, strict=True)
         ],
         "noise": found.noise,
+        "factors": None if found.factors is None else dict(found.factors),
         "certainty": found.certainty,
         "emptied": empty_groups(estimator),
         "verdict": _verdict(estimator, fitted),

@@ -10,6 +10,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 
 from tacit import workflow
+from tacit.data.dataset import Dataset
 from tacit.data.schema import Schema
 from tacit.estimators.capabilities import (
     Assigns,
@@ -54,6 +55,7 @@ class Judgement:
         responsibilities: ``[rows, K]`` of the fitted rows, or None for a model without groups.
         shares: ``[K]``, or None.
         noise: the share of rows that are in no group, of a model with noise; else None.
+        factors: of a model with factors, what each is made of and how well they explain; else None.
         groups: a sentence a group.
         certainty: how clearly the rows belong to one group.
         log_likelihood: of the fitted rows, in nats, or None for a model without densities or with drawn ones.
@@ -75,6 +77,7 @@ class Judgement:
     topics: Mapping[str, Any] | None = None
     target: Mapping[str, Any] | None = None
     noise: float | None = None
+    factors: Mapping[str, Any] | None = None
 
 
 class TopicCurves(Protocol):
@@ -129,7 +132,12 @@ def judge(chosen: Chosen, fitted: Rows, kept: Rows, said: Iterable[str], trace: 
         calibration,
         _warnings(estimator, shares, fitted, said),
         noise=noise_share(estimator),
+        factors=workflow.judging_factors.judge_factors(estimator, X, complete=_complete(fitted)),
     )
+
+
+def _complete(fitted: Rows) -> bool:
+    return isinstance(fitted.data, Dataset) and fitted.data.complete
 
 
 def _of_documents(

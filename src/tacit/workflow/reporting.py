@@ -15,6 +15,7 @@ from tacit.data.dataset import Values
 from tacit.data.schema import Schema
 from tacit.data.texts import Vocabulary
 from tacit.estimators.capabilities import Codes, HasTopics, Mixes, Samples, Scores, ScoresByDraws, can
+from tacit.estimators.factors.capabilities import HasFactors
 from tacit.estimators.settings import Estimator
 from tacit.evaluation.gaps import usual_scores
 from tacit.evaluation.rows import new_rows
@@ -22,6 +23,7 @@ from tacit.evaluation.typicality import ratios
 from tacit.report import deep, groups, predictions, topics
 from tacit.report.choice import Candidate, Candidates
 from tacit.report.deep import Code
+from tacit.report.factor_section import Factors
 from tacit.report.fit import BoundCurve, FitFacts, HeldOutFact, ModelSummary, Repeat
 from tacit.report.groups import Groups
 from tacit.report.image_section import image_report
@@ -101,7 +103,27 @@ def made(
         usual=_usual(estimator, fitted.schema, shown) if code is None and len(columns) == fitted.columns else None,
         samples=None if code is not None and code.point else _samples(estimator, columns),
         code=code,
+        factors=_factors(estimator, told.get("factors"), X),
         left_out=table.left_out,
+    )
+
+
+def _factors(estimator: Estimator, told: Mapping[str, Any] | None, X: Any) -> Factors | None:
+    """The factors, and the scores of the rows on them."""
+    if told is None or not can(estimator, HasFactors):
+        return None
+    scores, deviations = estimator.transform(X, return_std=True)
+    own, related = told.get("uniquenesses"), told.get("correlations")
+    return Factors(
+        tuple(told["columns"]),
+        np.asarray(told["loadings"], np.float64),
+        np.asarray(told["explained"], np.float64),
+        tuple(told["sentences"]),
+        tuple(told.get("fit_sentences") or ()),
+        None if related is None else np.asarray(related),
+        None if own is None else np.asarray(own),
+        np.asarray(scores, np.float64),
+        np.asarray(deviations, np.float64),
     )
 
 

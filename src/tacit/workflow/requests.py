@@ -7,6 +7,7 @@ from typing import Any
 
 from tacit.storage.lock import FolderLock
 from tacit.workflow import folders, texts
+from tacit.workflow.codes_as_numbers import as_numbers
 from tacit.workflow.errors import AlreadyFinished, RequestError
 from tacit.workflow.events import DataRead, Observer, TargetSelected
 from tacit.workflow.settings import check_model, check_names, model_name, named, parse
@@ -99,6 +100,7 @@ def _rows(request: FitRequest, model: str | None, settings: Mapping[str, Any], o
         else:
             named(model, settings)
     rows = source.load(corpus=texts.wanted(source.path, source.text_options, model))
+    rows = as_numbers(rows, model, frozenset(text.rpartition("=")[0] for text in source.kinds))
     if found := signs(rows):
         rows = dataclasses.replace(rows, table=dataclasses.replace(rows.table, notes=(*rows.table.notes, *found)))
     observer.tell(DataRead(rows))

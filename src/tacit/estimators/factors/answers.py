@@ -11,12 +11,13 @@ from sklearn.exceptions import ConvergenceWarning
 from tacit.data.results import TableResult
 from tacit.estimators.base import Seed, check_choice, double_precision, seed_of, weighted
 from tacit.estimators.factors.base import OnePlane
+from tacit.estimators.factors.capabilities import TellsFit
 from tacit.estimators.mixture.gaussian import GaussianMixture
 from tacit.models.factors.errors import LoadingErrors, loading_errors
 from tacit.models.factors.graph import factor_graph
 from tacit.models.factors.moments import Moments
 from tacit.models.factors.rotation import matched
-from tacit.models.factors.statistics import FactorFit, factor_fit
+from tacit.models.factors.statistics import FactorFit, degrees_of_freedom, factor_fit
 from tacit.models.graph import Graph
 
 
@@ -76,7 +77,7 @@ class FactorLoadings(TableResult):
         return f"Loadings; of the variance of all columns explained: {shares}" if shares else "Loadings"
 
 
-class FactorAnswers(OnePlane):
+class FactorAnswers(OnePlane, TellsFit):
     """The answers of a fitted factor analysis."""
 
     rotation: str | None
@@ -128,13 +129,22 @@ class FactorAnswers(OnePlane):
             likelihood = (
                 -0.5 * weight * (len(spread) * np.log(2.0 * np.pi) + float(np.linalg.slogdet(implied)[1]) + trace)
             )
+        factors = self.loadings_.shape[1]
+        dof = degrees_of_freedom(len(spread), factors)
+        if dof <= 0:
+            warnings.warn(
+                f"{factors} factors of {len(spread)} columns leave {dof} degrees of freedom: the model cannot be told "
+                "from a free covariance, and there is no χ²",
+                UserWarning,
+                stacklevel=3,
+            )
         scale = np.sqrt(np.diagonal(spread))
         residual = (spread - np.asarray(self.plane.covariance_matrices()[0])) / scale[:, None] / scale
         return factor_fit(
             2.0 * (saturated - likelihood) / weight,
             2.0 * (saturated - null) / weight,
             residual,
-            self.loadings_.shape[1],
+            factors,
             weight,
             likelihood,
             self.n_parameters_,

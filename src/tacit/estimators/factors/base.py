@@ -12,7 +12,8 @@ from tacit.data.dataset import Dataset
 from tacit.data.errors import listed
 from tacit.data.sources import source
 from tacit.estimators.base import double_precision, seed_of
-from tacit.estimators.capabilities import HasFactors, ReadsOnce, Sweeps
+from tacit.estimators.capabilities import ReadsOnce, Sweeps
+from tacit.estimators.factors.capabilities import HasFactors
 from tacit.estimators.mixture.answers import LikelihoodAnswers
 from tacit.estimators.settings import Estimator
 from tacit.inference.fit import Fit
@@ -39,6 +40,10 @@ class OnePlane(
         (group,) = self.fitted_model().groups
         assert isinstance(group, FactorComponent)
         return group
+
+    @property
+    def column_names(self) -> list[str]:
+        return self._column_names()
 
     @property
     def _n_features_out(self) -> int:
@@ -72,10 +77,7 @@ class OnePlane(
 
     def get_precision(self) -> np.ndarray:
         """Its inverse, ``(d, d)``."""
-        loadings, noise = np.asarray(self.plane.loadings[0]), np.asarray(self.plane.noise_variances[0])
-        scaled = loadings / noise[:, None]
-        inner = np.eye(loadings.shape[1]) + loadings.T @ scaled
-        return np.asarray(np.diag(1.0 / noise) - scaled @ np.linalg.solve(inner, scaled.T))
+        return np.linalg.inv(self.get_covariance())
 
     def _kept(
         self, mean: np.ndarray, loadings: np.ndarray, noise: np.ndarray, least: np.ndarray, *, isotropic: bool

@@ -23,6 +23,7 @@ from tacit.models.components.factor_analytic import FactorComponent
 from tacit.models.factors.closed import canonical, factorise
 from tacit.models.factors.moments import MOST_COLUMNS, Moments, moments
 from tacit.models.factors.rotation import METHODS, Rotation, ordered, rotate
+from tacit.models.factors.statistics import degrees_of_freedom
 from tacit.spaces import Held
 
 LOG_2PI = float(np.log(2.0 * np.pi))
@@ -91,6 +92,10 @@ class FactorAnalysis(FactorAnswers):
     @property
     def number(self) -> int:
         return int(vars(self).get("n_components") or (0 if self.n_components == 0 else self.n_features_in_))
+
+    def most_factors(self, columns: int) -> int:
+        known = [q for q in range(1, columns + 1) if degrees_of_freedom(columns, q) >= 0]
+        return max(known, default=1)
 
     @double_precision
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:

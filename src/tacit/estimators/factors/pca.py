@@ -14,7 +14,7 @@ from tacit.estimators.mixture.starts import standardiser
 from tacit.estimators.settings import Choice, Flag, Whole, settings
 from tacit.estimators.stopping import stop_reason
 from tacit.inference.closed_form import CONVERGED
-from tacit.models.components.factor_analytic import FactorComponent, Shared
+from tacit.models.components.factor_analytic import FactorComponent, Shared, n_loadings
 from tacit.models.factors.axes import Spectrum, of_moments, oriented, spectrum
 from tacit.models.factors.closed import principal_plane
 from tacit.models.factors.dimension import likeliest_number
@@ -42,7 +42,7 @@ class PCA(OnePlane):
         explained_variance_, explained_variance_ratio_, singular_values_, noise_variance_, mean_, n_components_: as
             scikit-learn's.
         n_samples_: how many rows.
-        loadings_: ``components_`` times the deviation along each, ``(d, n_components_)``.
+        loadings_: correlations of the columns with the scores, ``(d, n_components_)``.
         model_: the density, in the user's units.
         n_parameters_, converged_, n_iter_, trace_: of the density, and of EM where there were gaps.
     """
@@ -58,7 +58,8 @@ class PCA(OnePlane):
     }
 
     n_components: Any = None
-    """how many: a number; a share of the variance between 0 and 1; "mle" (Minka 2001); None for all."""
+    """how many: a number; a share of the variance between 0 and 1; "mle" (Minka 2001; by BIC where
+    entries are missing); None for all."""
     _: KW_ONLY
     copy: bool = True
     """accepted, and without effect: rows are never changed."""
@@ -83,6 +84,9 @@ class PCA(OnePlane):
     def number(self) -> int:
         count = self.n_components
         return int(count) if isinstance(count, numbers.Integral) else int(vars(self).get("n_components_", 0))
+
+    def most_factors(self, columns: int) -> int:
+        return max(columns - 1, 1)
 
     def read(self, X: Any, *, reset: bool, minimum: int = 1) -> Dataset:
         return read_data(self, X, reset=reset, minimum=minimum, sparse=True)
@@ -123,6 +127,9 @@ class PCA(OnePlane):
                     f"the table has {rows.shape[1]} columns and missing entries: name n_components, the number of "
                     "components"
                 )
+            if self.n_components == "mle":
+                self._take(*self._by_bic(rows))
+                return
             found = self._by_em(rows, rows.shape[1] - 1)
             number = self._chosen(found, wanted, most)
             if number >= rows.shape[1] - 1:
@@ -194,7 +201,8 @@ class PCA(OnePlane):
         self.explained_variance_ratio_ = (values / found.total if found.total else np.zeros(number)).astype(kind)
         self.singular_values_ = np.sqrt(values * weight).astype(kind)
         self.noise_variance_ = float(left * unbiased / (most - number)) if number < most else 0.0
-        self.loadings_ = (axes * np.sqrt(values * unbiased)).astype(kind)
+        widths = np.sqrt(found.variances)
+        self.loadings_ = (axes * np.sqrt(values) / np.where(widths > 0, widths, 1.0)[:, None]).astype(kind)
         kept = min(number, dims - 1)  # of all d, what is spanned by d − 1 and noise
         least = EDGE * max(found.total / dims, np.finfo(np.float64).tiny)
         plane = principal_plane(values[:kept], axes[:, :kept], found.total, least)
@@ -219,8 +227,26 @@ class PCA(OnePlane):
         axes, singular, _ = np.linalg.svd(loadings, full_matrices=dims <= MOST_COLUMNS)
         spread = np.full(axes.shape[1], noise)
         spread[: singular.size] += singular**2
-        total = float((loadings**2).sum() + noise * dims)
-        return Spectrum(rows.total_weight, np.asarray(group.means[0]), spread, axes, total)
+        widths = (loadings**2).sum(1) + noise
+        return Spectrum(rows.total_weight, np.asarray(group.means[0]), spread, axes, widths)
+
+    def _by_bic(self, rows: Dataset) -> tuple[Spectrum, int]:
+        """The number of axes of the best BIC, which rises twice running where there are too many."""
+        best, found, risen = np.inf, None, 0
+        dims = rows.shape[1]
+        for number in range(1, dims):
+            tried = self._by_em(rows, number)
+            assert self.trace_ is not None
+            free = dims + n_loadings(dims, number) + 1
+            value = -2.0 * float(self.trace_.bound[-1]) + free * np.log(rows.total_weight)
+            risen = 0 if value < best else risen + 1
+            if value < best:
+                best, found = value, (tried, number)
+            if risen == 2:
+                break
+        if found is None:
+            raise ValueError("n_components='mle' needs two columns at least")
+        return found
 
     @double_precision
     def transform(self, X: Any, *, return_std: bool = False) -> Any:

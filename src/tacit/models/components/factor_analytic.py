@@ -256,13 +256,14 @@ class FactorComponent(Component):
         fresh: Float[Array, "rows draws d"],
         labels: Int[Array, "rows draws"],
     ) -> Float[Array, "rows draws d"]:
-        """``Λ E[z | x_o − x*_o]`` of draws x* (Matheron's rule)."""
+        """``Λ E[z | x_o − x*_o]`` of draws x* where nothing is seen (Matheron's rule)."""
         x = take(rows, self.columns)
         number, draws, dims = fresh.shape
-        repeated = (x[:, None] - fresh).reshape(-1, dims)
+        residual = x[:, None] - fresh
         apart = dataclasses.replace(self, means=xp.zeros_like(self.means), columns=tuple(range(dims)), complete=False)
-        moved = apart.posterior(repeated).mean @ xp.swapaxes(self.loadings, -1, -2)
-        return moved[labels.reshape(-1), xp.arange(number * draws)].reshape(fresh.shape)
+        moved = apart.posterior(residual.reshape(-1, dims)).mean @ xp.swapaxes(self.loadings, -1, -2)
+        carried = moved[labels.reshape(-1), xp.arange(number * draws)].reshape(fresh.shape)
+        return xp.where(xp.isnan(residual), carried, residual)
 
     def covariance_matrices(self) -> Float[Array, "*starts components d d"]:
         return self.loadings @ xp.swapaxes(self.loadings, -1, -2) + spread(self.noise_variances)

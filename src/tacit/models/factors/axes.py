@@ -22,8 +22,13 @@ class Spectrum(NamedTuple):
     values: Float[np.ndarray, " m"]
     """Variances along the axes, with the weight as divisor; m is the smaller number of rows and columns, or fewer."""
     axes: Float[np.ndarray, "d m"]
-    total: float
-    """The sum of the variances of all columns."""
+    variances: Float[np.ndarray, " d"]
+    """Of the columns."""
+
+    @property
+    def total(self) -> float:
+        """Their sum."""
+        return float(self.variances.sum())
 
 
 def spectrum(rows: Dataset, wanted: int | None) -> Spectrum | None:
@@ -40,7 +45,6 @@ def spectrum(rows: Dataset, wanted: int | None) -> Spectrum | None:
     if not rows.complete:
         return None
     mean, weight = rows.moments().mean, rows.total_weight
-    total = float(rows.moments().variance.sum())
     roots = np.sqrt(rows.weights / weight)
     values = rows.rows().astype(np.float64)
     most = min(count, dims)
@@ -49,14 +53,14 @@ def spectrum(rows: Dataset, wanted: int | None) -> Spectrum | None:
     else:
         _, singular, across = scipy.linalg.svd((values - mean) * roots[:, None], full_matrices=False)
         axes = across.T
-    return Spectrum(weight, mean, singular**2, axes, total)
+    return Spectrum(weight, mean, singular**2, axes, rows.moments().variance)
 
 
 def of_moments(found: Moments) -> Spectrum:
     """The same from the covariance."""
     values, axes = scipy.linalg.eigh(found.covariance)
     values = np.maximum(values[::-1], 0.0)
-    return Spectrum(found.weight, found.mean, values, axes[:, ::-1], float(np.trace(found.covariance)))
+    return Spectrum(found.weight, found.mean, values, axes[:, ::-1], np.diagonal(found.covariance))
 
 
 def _largest(

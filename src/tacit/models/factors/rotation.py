@@ -107,9 +107,9 @@ def rotate(
 def ordered(rotation: Rotation) -> Rotation:
     """The same with factors in the order of what they explain, each of them turned so that its loadings sum above 0.
 
-    What a factor explains is the sum of its squared structure loadings; of orthogonal factors these are the loadings.
+    What a factor explains is the sum of its pattern times its structure loadings; together they are the communalities.
     """
-    explained = (rotation.structure**2).sum(0)
+    explained = (rotation.loadings * rotation.structure).sum(0)
     order = np.argsort(-explained, kind="stable")
     signs = np.where(rotation.loadings.sum(0)[order] < 0, -1.0, 1.0)
     return dataclasses.replace(

@@ -1,0 +1,54 @@
+"""What is worth knowing of a factor model: what each factor is made of, and how well they explain the columns."""
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+
+from tacit.estimators.capabilities import MatrixLike, can
+from tacit.estimators.factors.capabilities import HasFactors, TellsFit
+from tacit.estimators.settings import Estimator
+from tacit.report.factor_sentences import factor_sentence, fit_sentences
+
+MOST_COLUMNS = 100
+"""Columns up to which the free covariance is fitted to rows with gaps, for the indices of fit."""
+
+
+def judge_factors(estimator: Estimator, X: MatrixLike, *, complete: bool) -> dict[str, Any] | None:
+    """Plain numbers, lists and sentences; None of a model without factors.
+
+    Args:
+        estimator: fitted.
+        X: the rows of the fit.
+        complete: whether no entry of them is missing.
+    """
+    if not can(estimator, HasFactors):
+        return None
+    names, loadings = estimator.column_names, np.asarray(estimator.loadings_, np.float64)
+    explained = (loadings**2).sum(0) / len(names)
+    told: dict[str, Any] = {"columns": names, "loadings": loadings.tolist()}
+    if can(estimator, TellsFit):
+        explained = np.asarray(estimator.explained_variance_, np.float64) / len(names)
+        told["correlations"] = np.asarray(estimator.factor_correlations_).tolist()
+        told["uniquenesses"] = np.asarray(estimator.uniquenesses_).tolist()
+        if complete or len(names) <= MOST_COLUMNS:
+            found = estimator.goodness_of_fit(None if complete else X)
+            numbers = dataclasses.asdict(found) | {"rmsea_interval": list(found.rmsea_interval)}
+            told["fit"] = {key: _plain(value) for key, value in numbers.items()}
+            told["fit_sentences"] = fit_sentences(found)
+    else:
+        explained = np.asarray(estimator.explained_variance_ratio_, np.float64)
+    told["explained"] = explained.tolist()
+    told["sentences"] = [
+        factor_sentence(place, share, column, names)
+        for place, (share, column) in enumerate(zip(explained.tolist(), loadings.T, strict=True), 1)
+    ]
+    return told
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    number = float(value)
+    return None if math.isnan(number) else number
