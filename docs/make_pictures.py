@@ -17,6 +17,7 @@ from tacit import (
     VAE,
     BayesianGaussianMixture,
     BayesianLogisticRegression,
+    FactorAnalysis,
     GaussianMixture,
     KMeans,
     LatentDirichletAllocation,
@@ -139,6 +140,13 @@ def k_means_pictures(sizes: np.ndarray) -> None:
     keep("graph-k-means", clusters.graph().draw())
 
 
+def factor_pictures(sizes: np.ndarray) -> None:
+    factor = FactorAnalysis(1).fit(sizes)
+    figure = plots.loading_map(factor.loadings_, SIZES)
+    keep("factor-analysis", figure)
+    keep("graph-factor-analysis", factor.graph().draw())
+
+
 def classifier_pictures(table: Table, sizes: np.ndarray) -> None:
     pair, species = sizes[:, [0, 1]], table.values[:, 0].astype(int)
     classifier = GenerativeClassifier(GaussianMixture()).fit(pair, species)
@@ -242,6 +250,7 @@ def main() -> None:
     mixture_picture(table)
     count_pictures()
     k_means_pictures(sizes)
+    factor_pictures(sizes)
     keep("graph-latent-dirichlet-allocation", LatentDirichletAllocation(3).graph().draw())
     classifier_pictures(table, sizes)
     robust_pictures()

@@ -139,8 +139,7 @@ def plan(
     bare = _made(name, {})
     _check_rows(name, bare, values, schema, target)
     number = chosen.pop(group_setting(name) or "", None)
-    if number is None and can(bare, HasFactors):
-        number = list(range(1, bare.most_factors(values.shape[1]) + 1))[: len(GROUPS)]
+    number = _usual_numbers(bare, values.shape[1]) if number is None else number
     covariance = chosen.pop("covariance_type", None)
     images = schema is None and not documents
     own = _with_defaults(name, chosen, values, images=images, scaled=target is not None)
@@ -165,6 +164,13 @@ def plan(
     settle_families(estimator, values, schema)
     starts = int(chosen.get("n_init", STARTS))
     return Plan(name, why, estimator, groups, tried, own_names, criterion, effort, starts, seed)
+
+
+def _usual_numbers(bare: Estimator, columns: int) -> list[int] | None:
+    """The numbers of factors that are tried where none is set; None of a model without factors."""
+    if not can(bare, HasFactors):
+        return None
+    return list(range(1, min(bare.most_factors(columns), len(GROUPS)) + 1))
 
 
 def _check_rows(name: str, bare: Estimator, values: Values, schema: Schema | None, target: Column | None) -> None:

@@ -14,7 +14,7 @@ from tacit.data.corpus import Corpus
 from tacit.data.dataset import Values
 from tacit.data.schema import Schema
 from tacit.data.texts import Vocabulary
-from tacit.estimators.capabilities import Codes, HasTopics, Mixes, Samples, Scores, ScoresByDraws, can
+from tacit.estimators.capabilities import Codes, HasTopics, MatrixLike, Mixes, Samples, Scores, ScoresByDraws, can
 from tacit.estimators.factors.capabilities import HasFactors
 from tacit.estimators.settings import Estimator
 from tacit.evaluation.gaps import usual_scores
@@ -108,7 +108,7 @@ def made(
     )
 
 
-def _factors(estimator: Estimator, told: Mapping[str, Any] | None, X: Any) -> Factors | None:
+def _factors(estimator: Estimator, told: Mapping[str, Any] | None, X: MatrixLike) -> Factors | None:
     """The factors, and the scores of the rows on them."""
     if told is None or not can(estimator, HasFactors):
         return None

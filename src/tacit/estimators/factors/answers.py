@@ -5,11 +5,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from tacit.data.results import TableResult
 from tacit.estimators.base import Seed, check_choice, double_precision, seed_of, weighted
+from tacit.estimators.capabilities import MatrixLike
 from tacit.estimators.factors.base import OnePlane
 from tacit.estimators.factors.capabilities import TellsFit
 from tacit.estimators.mixture.gaussian import GaussianMixture
@@ -94,7 +96,7 @@ class FactorAnswers(OnePlane, TellsFit):
     _weight: float | None
 
     @double_precision
-    def goodness_of_fit(self, X: Any = None, sample_weight: Any = None) -> FactorFit:
+    def goodness_of_fit(self, X: MatrixLike | None = None, sample_weight: ArrayLike | None = None) -> FactorFit:
         """χ², RMSEA, TLI, SRMR and BIC, with their conventional cut-offs in `FactorFit`.
 
         Args:
@@ -153,8 +155,8 @@ class FactorAnswers(OnePlane, TellsFit):
     @double_precision
     def standard_errors(
         self,
-        X: Any = None,
-        sample_weight: Any = None,
+        X: MatrixLike | None = None,
+        sample_weight: ArrayLike | None = None,
         *,
         method: str = "information",
         n_boot: int = 200,
@@ -193,7 +195,9 @@ class FactorAnswers(OnePlane, TellsFit):
             "uniquenesses": found.uniquenesses,
         }
 
-    def _bootstrapped(self, X: Any, sample_weight: Any, n_boot: int, random_state: Seed) -> LoadingErrors:
+    def _bootstrapped(
+        self, X: MatrixLike | None, sample_weight: ArrayLike | None, n_boot: int, random_state: Seed
+    ) -> LoadingErrors:
         if X is None:
             raise ValueError("the bootstrap draws from the rows of the fit: give them too")
         rows = weighted(self.read(X, reset=False), sample_weight)

@@ -1,18 +1,17 @@
 """What PCA and factor analysis share: one Gaussian with a few factors, and all that is answered from it."""
 
-from typing import Any
-
 import jax
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
 from tacit.arrays import xp
+from tacit.compute import Array
 from tacit.data.blocks import Standardise
 from tacit.data.dataset import Dataset
 from tacit.data.errors import listed
 from tacit.data.sources import source
 from tacit.estimators.base import double_precision, seed_of
-from tacit.estimators.capabilities import ReadsOnce, Sweeps
+from tacit.estimators.capabilities import MatrixLike, ReadsOnce, Sweeps
 from tacit.estimators.factors.capabilities import HasFactors
 from tacit.estimators.mixture.answers import LikelihoodAnswers
 from tacit.estimators.settings import Estimator
@@ -55,7 +54,7 @@ class OnePlane(
     def score_read(self, rows: Dataset) -> np.ndarray:
         return np.asarray(super().score_read(rows))
 
-    def latent(self, X: Any) -> tuple[np.ndarray, np.ndarray, Dataset]:
+    def latent(self, X: MatrixLike) -> tuple[np.ndarray, np.ndarray, Dataset]:
         """``E[z | x_o]`` of the model's own factors ``(n, Q)``, their covariances ``(n, Q, Q)``, and the rows."""
         self.fitted_model()
         rows = self.read(X, reset=False)
@@ -116,7 +115,7 @@ class OnePlane(
         self.n_iter_ = found.iteration
 
     @double_precision
-    def score_samples(self, X: Any) -> np.ndarray:
+    def score_samples(self, X: MatrixLike) -> np.ndarray:
         """``log p(x)`` of every row in nats, ``(n,)``; missing entries are integrated out, 0 where all are."""
         return super().score_samples(X)
 
@@ -144,7 +143,7 @@ def check_columns(model: Estimator, rows: Dataset, *, varying: bool = False) -> 
         )
 
 
-def _codes(model: MixtureModel, rows: Any) -> Any:
+def _codes(model: MixtureModel, rows: Array) -> tuple[Array, Array]:
     (group,) = model.groups
     assert isinstance(group, FactorComponent)
     found = group.posterior(rows)

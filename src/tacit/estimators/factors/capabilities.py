@@ -53,5 +53,5 @@ class TellsFit(HasFactors):
     """What every factor explains, in columns, ``(factors,)``."""
 
     @abc.abstractmethod
-    def goodness_of_fit(self, X: Any = None, sample_weight: Any = None) -> "FactorFit":
+    def goodness_of_fit(self, X: MatrixLike | None = None, sample_weight: ArrayLike | None = None) -> "FactorFit":
         """χ² and the indices made of it."""

@@ -6,11 +6,13 @@ from dataclasses import KW_ONLY
 from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 
 from tacit.data.dataset import Dataset
 from tacit.data.errors import listed
 from tacit.estimators.base import check_choice, double_precision, weighted
+from tacit.estimators.capabilities import MatrixLike
 from tacit.estimators.factors.answers import FactorAnswers, Latent
 from tacit.estimators.factors.base import check_columns, first_plane
 from tacit.estimators.factors.pca import joined_batch
@@ -98,7 +100,7 @@ class FactorAnalysis(FactorAnswers):
         return max(known, default=1)
 
     @double_precision
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+    def fit(self, X: MatrixLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
         """Fit to rows.
 
         Args:
@@ -125,7 +127,7 @@ class FactorAnalysis(FactorAnswers):
         self._warn()
 
     @double_precision
-    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+    def partial_fit(self, X: MatrixLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
         """Take in one batch of complete rows, batch after batch: the result is that of all rows at once.
 
         Raises:
@@ -140,7 +142,7 @@ class FactorAnalysis(FactorAnswers):
         return self
 
     @double_precision
-    def fit_covariance(self, covariance: Any, n: float, mean: Any = None) -> Self:
+    def fit_covariance(self, covariance: MatrixLike, n: float, mean: ArrayLike | None = None) -> Self:
         """Fit to a covariance or correlation matrix, such as one in print.
 
         Args:
@@ -270,7 +272,7 @@ class FactorAnalysis(FactorAnswers):
             )
 
     @double_precision
-    def transform(self, X: Any, *, return_std: bool = False, method: str = "regression") -> Any:
+    def transform(self, X: MatrixLike, *, return_std: bool = False, method: str = "regression") -> Any:
         """The scores of rows on the (rotated) factors; what is missing of a row says nothing.
 
         Args:

@@ -6,9 +6,11 @@ from dataclasses import KW_ONLY
 from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tacit.data.dataset import Dataset
 from tacit.estimators.base import double_precision, read_data, weighted
+from tacit.estimators.capabilities import MatrixLike
 from tacit.estimators.factors.base import EDGE, OnePlane, check_columns, first_plane
 from tacit.estimators.mixture.starts import standardiser
 from tacit.estimators.settings import Choice, Flag, Whole, settings
@@ -88,11 +90,11 @@ class PCA(OnePlane):
     def most_factors(self, columns: int) -> int:
         return max(columns - 1, 1)
 
-    def read(self, X: Any, *, reset: bool, minimum: int = 1) -> Dataset:
+    def read(self, X: MatrixLike, *, reset: bool, minimum: int = 1) -> Dataset:
         return read_data(self, X, reset=reset, minimum=minimum, sparse=True)
 
     @double_precision
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+    def fit(self, X: MatrixLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
         """Fit to rows.
 
         Args:
@@ -139,7 +141,7 @@ class PCA(OnePlane):
         self._take(self._by_em(rows, wanted), wanted)
 
     @double_precision
-    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+    def partial_fit(self, X: MatrixLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
         """Take in one batch of complete rows, batch after batch: the result is that of all rows at once.
 
         Raises:
@@ -249,7 +251,7 @@ class PCA(OnePlane):
         return found
 
     @double_precision
-    def transform(self, X: Any, *, return_std: bool = False) -> Any:
+    def transform(self, X: MatrixLike, *, return_std: bool = False) -> Any:
         """The scores of rows: their projections on the axes.
 
         Of a row with gaps it is what the projection is expected to be given what is seen, and its standard deviation is
@@ -283,7 +285,7 @@ class PCA(OnePlane):
         kind = rows.dtype
         return (scores.astype(kind), deviations.astype(kind)) if return_std else scores.astype(kind)
 
-    def inverse_transform(self, X: Any) -> np.ndarray:
+    def inverse_transform(self, X: ArrayLike) -> np.ndarray:
         """The rows ``(n, d)`` of scores ``(n, n_components_)``, in the plane of the axes."""
         self.fitted_model()
         scores = np.asarray(X)
