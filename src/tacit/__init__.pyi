@@ -35,6 +35,7 @@ from .evaluation.health import LatentHealth, latent_health
 from .evaluation.held_out import held_out
 from .evaluation.likelihood_ratio import likelihood_ratio_test
 from .evaluation.match import match
+from .evaluation.ordinal import PolychoricCorrelations, polychoric_correlations
 from .evaluation.ordinary import anomaly_scores
 from .evaluation.select import Selection, select
 from .evaluation.topic_selection import TopicSelection, select_topics
@@ -93,6 +94,7 @@ __all__ = [
     "NegativeBinomialRegression",
     "PoissonMixture",
     "PoissonRegression",
+    "PolychoricCorrelations",
     "Posterior",
     "ProdLDA",
     "Representatives",
@@ -124,6 +126,7 @@ __all__ = [
     "match",
     "mutual_information_gap",
     "odd_columns",
+    "polychoric_correlations",
     "read_corpus",
     "representative_documents",
     "save",

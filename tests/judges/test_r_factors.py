@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tacit.models.factors.polychoric import polychoric
 from tacit.models.factors.rotation import METHODS, rotate
 
 HERE = Path(__file__).resolve().parent
@@ -49,3 +50,12 @@ def test_a_rotation_is_that_of_r_or_better(data: str, method: str, normalise: bo
     if (data, f"{label} correlations") in R:
         turned = ours.correlations[np.ix_(order, order)] * np.outer(signs, signs)
         np.testing.assert_allclose(turned, R[data, f"{label} correlations"], atol=2e-5)
+
+
+@pytest.mark.parametrize(("data", "within"), [("bfi", 3e-5), ("lsat6", 2e-5)])
+def test_polychoric_correlations_are_those_of_psych(data: str, within: float, shared_data: Path) -> None:
+    rows = np.genfromtxt(shared_data / "tables" / f"{data}.csv", delimiter=",", skip_header=1)[:, :25]
+    found = polychoric(rows)
+    np.testing.assert_allclose(np.stack(found.thresholds), R[data, "thresholds"], atol=1e-7)
+    np.testing.assert_allclose(found.correlations, R[data, "polychoric"], atol=1e-7)  # psych's likelihood, to its end
+    np.testing.assert_allclose(found.correlations, R[data, "polychoric psych"], atol=within)  # as it stops
