@@ -35,6 +35,7 @@ from .evaluation.health import LatentHealth, latent_health
 from .evaluation.held_out import held_out
 from .evaluation.likelihood_ratio import likelihood_ratio_test
 from .evaluation.match import match
+from .evaluation.number_of_factors import NumberOfFactors, number_of_factors
 from .evaluation.ordinal import PolychoricCorrelations, polychoric_correlations
 from .evaluation.ordinary import anomaly_scores
 from .evaluation.select import Selection, select
@@ -92,6 +93,7 @@ __all__ = [
     "Mixture",
     "MultinomialMixture",
     "NegativeBinomialRegression",
+    "NumberOfFactors",
     "PoissonMixture",
     "PoissonRegression",
     "PolychoricCorrelations",
@@ -125,6 +127,7 @@ __all__ = [
     "load",
     "match",
     "mutual_information_gap",
+    "number_of_factors",
     "odd_columns",
     "polychoric_correlations",
     "read_corpus",
