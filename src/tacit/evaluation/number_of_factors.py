@@ -111,9 +111,9 @@ class NumberOfFactors(TableResult):
         factors = _counted(found["parallel_factors"], "factor")
         components = _counted(found["parallel_components"], "principal component")
         lines = [
-            f"Parallel analysis suggests {factors} and {components} ({self.draws} draws, quantile {self.quantile:g}, seed "
-            f"{self.seed}). Velicer's MAP suggests {found['map']}, with fourth powers {found['map_fourth_power']}. "
-            f"Kaiser's rule, a convention, counts {_counted(found['kaiser'], 'eigenvalue')} above 1.",
+            f"Parallel analysis suggests {factors} and {components} ({self.draws} draws, quantile {self.quantile:g}, "
+            f"seed {self.seed}). Velicer's MAP suggests {found['map']}, with fourth powers {found['map_fourth_power']}."
+            f" Kaiser's rule, a convention, counts {_counted(found['kaiser'], 'eigenvalue')} above 1.",
             self._adequacy(),
             *self.notes,
         ]
