@@ -78,6 +78,41 @@ def test_each_pair_is_at_the_maximum_of_its_likelihood() -> None:
     assert found.at_bound == found.corrected == ()
 
 
+def few_rows(seed: int) -> np.ndarray:
+    """Twelve rows of two and of four levels, with gaps."""
+    random = np.random.default_rng(seed)
+    rho = np.tanh(1.5 * random.normal())
+    normal = random.multivariate_normal([0, 0], [[1, rho], [rho, 1]], size=12)
+    rows = np.stack([np.digitize(normal[:, 0], [0.3]), np.digitize(normal[:, 1], [-0.6, 0.0, 0.9])], axis=1)
+    return np.where(random.random(rows.shape) < 0.1, np.nan, rows)
+
+
+def counted(*rows: tuple[float, float, int]) -> np.ndarray:
+    return np.array([[one, other] for one, other, times in rows for _ in range(times)])
+
+
+ODD = {
+    "one level in common": counted((0, np.nan, 1), (1, 0, 3), (1, 1, 1), (np.nan, 1, 1)),
+    "a flat top": counted(
+        *((0, 0, 2), (0, 1, 2), (0, 2, 9), (0, 3, 1), (1, 0, 2)), (0, np.nan, 2), (1, np.nan, 1), (np.nan, 2, 2)
+    ),
+    **{f"few rows {seed}": few_rows(seed) for seed in (0, 1, 2, 3, 4, 5)},
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_few_rows_and_empty_cells_end_at_the_greatest_likelihood(name: str) -> None:
+    rows = ODD[name]
+    found = polychoric(rows, correction=0.0)
+    table = np.array([[(rows == [a, b]).all(1).sum() for b in found.levels[1]] for a in found.levels[0]])
+    one, other = (np.r_[-np.inf, cuts, np.inf] for cuts in found.thresholds)
+    tried = np.r_[np.tanh(np.linspace(-7, 7, 5001)), found.correlations[0, 1]]
+    corners = bivariate_normal_cdf(*np.broadcast_arrays(one[:, None, None], other[:, None], tried))
+    cells = np.diff(np.diff(corners, axis=0), axis=1)
+    likelihood = (table[:, :, None] * np.log(np.maximum(cells, 1e-15))).sum((0, 1))
+    assert likelihood[-1] > likelihood.max() - 1e-9
+
+
 def test_the_correlations_behind_the_columns_are_found_again() -> None:
     found = polychoric(ordinal(200_000, rho=-0.4))
     np.testing.assert_allclose(found.correlations[np.triu_indices(3, 1)], -0.4, atol=0.01)
