@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -189,22 +189,27 @@ def number_of_factors(
         raise ValueError(f"quantile must lie between 0 and 1, got {quantile}")
     if (X is None) == (correlation is None):
         raise ValueError("give either rows X, or correlation= and n=")
-    there, notes = None, []
-    if X is not None:
-        if n is not None:
-            raise ValueError("n goes with correlation=; rows count themselves, and their weights")
-        names, matrix, n, there, notes = _of_rows(X, sample_weight)
-    else:
-        if sample_weight is not None:
-            raise ValueError("sample_weight goes with rows X; give the rows of a matrix as n=")
-        names, matrix = _of_matrix(correlation)
-        n = _checked_n(n)
-    if len(names) < 2:
+    if X is not None and n is not None:
+        raise ValueError("n goes with correlation=; rows count themselves, and their weights")
+    if X is None and sample_weight is not None:
+        raise ValueError("sample_weight goes with rows X; give the rows of a matrix as n=")
+    given = _of_matrix(correlation, n) if X is None else _of_rows(X, sample_weight)
+    if len(given.names) < 2:
         raise ValueError("one column correlates with nothing: give at least two")
     seed = random_state if isinstance(random_state, int | np.integer) else seed_of(random_state).integers(2**31)
     noise = _Noise(draws, quantile, int(seed), communalities)
-    with eagerly(len(names) < MANY):
-        return _by_all(names, matrix, n, there, noise, notes)
+    with eagerly(len(given.names) < MANY):
+        return _by_all(given, noise)
+
+
+class _Given(NamedTuple):
+    """Correlations, how many rows stand behind them, where tables of noise have values, and what to mind."""
+
+    names: tuple[str, ...]
+    matrix: np.ndarray
+    n: float
+    there: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -217,17 +222,11 @@ class _Noise:
     communalities: str
 
 
-def _by_all(
-    names: tuple[str, ...],
-    matrix: np.ndarray,
-    n: float,
-    there: np.ndarray | None,
-    noise: _Noise,
-    notes: list[str],
-) -> NumberOfFactors:
+def _by_all(given: _Given, noise: _Noise) -> NumberOfFactors:
     """What all methods say."""
+    names, matrix, n = given.names, given.matrix, given.n
     random = np.random.default_rng(noise.seed)
-    whole, shared = retention.parallel(n, len(names), there, noise.draws, noise.communalities, random)
+    whole, shared = retention.parallel(n, len(names), given.there, noise.draws, noise.communalities, random)
     partial, fourth = retention.partial_squares(matrix)
     kmo, kmo_columns = retention.sampling_adequacy(matrix)
     return NumberOfFactors(
@@ -245,15 +244,13 @@ def _by_all(
         kmo=kmo,
         kmo_columns=kmo_columns,
         bartlett=retention.sphericity(matrix, n),
-        notes=(*notes, *_of_singular(matrix, names)),
+        notes=(*given.notes, *_of_singular(matrix, names)),
         **dataclasses.asdict(noise),
     )
 
 
-def _of_rows(
-    X: MatrixLike, sample_weight: ArrayLike | None
-) -> tuple[tuple[str, ...], np.ndarray, float, np.ndarray | None, list[str]]:
-    """Names, correlations, how many rows stand behind them, where tables of noise have values, and what to mind."""
+def _of_rows(X: MatrixLike, sample_weight: ArrayLike | None) -> _Given:
+    """Pairwise correlations of rows."""
     reader = _READER()
     data = weighted(read_data(reader, _framed(X), reset=True, minimum=LEAST_ROWS), sample_weight)
     rows, weights = np.asarray(data.rows(), np.float64), np.asarray(data.weights, np.float64)
@@ -276,15 +273,12 @@ def _of_rows(
         what = f"have {count[i, j]:g} rows in common" if count[i, j] < LEAST_ROWS else "vary in no row that has both"
         raise ValueError(f"{names[i]!r} and {names[j]!r} {what}: leave one of them out")
     if seen.all():
-        return names, matrix, total, None, []
+        return _Given(names, matrix, total)
     pairs = count[np.triu_indices(len(names), 1)]
     n = float(len(pairs) / (1.0 / pairs).sum()) if pairs.size else total
-    notes = [
-        f"{int((~seen).sum()):,} of {seen.size:,} cells are missing: each correlation is from the rows that have both."
-    ]
-    if total * len(names) > DRAWN:
-        return names, matrix, n, None, notes
-    return names, matrix, n, _as_rows(seen, weights), notes
+    missing = f"{int((~seen).sum()):,} of {seen.size:,} cells are missing"
+    there = _as_rows(seen, weights) if total * len(names) <= DRAWN else None
+    return _Given(names, matrix, n, there, (f"{missing}: each correlation is from the rows that have both.",))
 
 
 def _framed(X: MatrixLike) -> Any:
@@ -303,8 +297,12 @@ def _as_rows(seen: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return seen[np.minimum(places, len(seen) - 1)]
 
 
-def _of_matrix(correlation: Any) -> tuple[tuple[str, ...], np.ndarray]:
-    """The names and the correlations of a matrix that is given."""
+def _of_matrix(correlation: Any, n: float | None) -> _Given:
+    """The correlations of a matrix that is given."""
+    if n is None:
+        raise ValueError("correlation= needs n=, the number of rows that it comes from")
+    if isinstance(n, bool) or not np.isfinite(n) or n < LEAST_ROWS:
+        raise ValueError(f"n must be the number of rows, at least {LEAST_ROWS}; got {n!r}")
     given = feature_names(correlation)
     try:
         matrix = np.asarray(correlation, np.float64)
@@ -335,15 +333,7 @@ def _of_matrix(correlation: Any) -> tuple[tuple[str, ...], np.ndarray]:
             "first (polychoric_correlations(…, positive_semidefinite=True)), or give the rows X"
         )
     np.fill_diagonal(scaled, 1.0)
-    return names, scaled
-
-
-def _checked_n(n: float | None) -> float:
-    if n is None:
-        raise ValueError("correlation= needs n=, the number of rows that it comes from")
-    if isinstance(n, bool) or not np.isfinite(n) or n < LEAST_ROWS:
-        raise ValueError(f"n must be the number of rows, at least {LEAST_ROWS}; got {n!r}")
-    return float(n)
+    return _Given(names, scaled, float(n))
 
 
 def _of_singular(matrix: np.ndarray, names: tuple[str, ...]) -> list[str]:
