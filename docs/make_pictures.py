@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 from scipy.special import expit
+from sklearn.datasets import load_wine
 from sklearn.linear_model import LinearRegression
 
 from tacit import (
@@ -32,6 +33,7 @@ from tacit import (
 from tacit.data import Table, load
 from tacit.estimators.generative_classifier import GenerativeClassifier
 from tacit.evaluation.coverage import coverage
+from tacit.evaluation.number_of_factors import number_of_factors
 from tacit.evaluation.select import select
 from tacit.plots import style
 
@@ -204,6 +206,10 @@ def regression_pictures(table: Table) -> None:
     keep("graph-bayesian-logistic-regression", model.graph().draw())
 
 
+def scree_picture() -> None:
+    keep("scree", number_of_factors(load_wine(as_frame=True).data).plot())
+
+
 def choice_picture(sizes: np.ndarray) -> None:
     keep("choice", select(sizes, range(1, 7), ["VVI", "EEE", "VVV"], random_state=0).plot())
 
@@ -255,6 +261,7 @@ def main() -> None:
     classifier_pictures(table, sizes)
     robust_pictures()
     regression_pictures(table)
+    scree_picture()
     choice_picture(sizes)
     infinite_mixture_picture()
     assert math.fsum(path.stat().st_size for path in FOLDER.glob("*.png")) < 1_000_000

@@ -38,6 +38,8 @@ from .evaluation.health import LatentHealth, latent_health
 from .evaluation.held_out import held_out
 from .evaluation.likelihood_ratio import likelihood_ratio_test
 from .evaluation.match import match
+from .evaluation.number_of_factors import NumberOfFactors, number_of_factors
+from .evaluation.ordinal import PolychoricCorrelations, polychoric_correlations
 from .evaluation.ordinary import anomaly_scores
 from .evaluation.select import Selection, select
 from .evaluation.topic_selection import TopicSelection, select_topics
@@ -97,8 +99,10 @@ __all__ = [
     "MixtureOfFactorAnalysers",
     "MultinomialMixture",
     "NegativeBinomialRegression",
+    "NumberOfFactors",
     "PoissonMixture",
     "PoissonRegression",
+    "PolychoricCorrelations",
     "Posterior",
     "ProdLDA",
     "Representatives",
@@ -129,7 +133,9 @@ __all__ = [
     "load",
     "match",
     "mutual_information_gap",
+    "number_of_factors",
     "odd_columns",
+    "polychoric_correlations",
     "read_corpus",
     "representative_documents",
     "save",

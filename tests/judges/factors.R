@@ -86,6 +86,9 @@ for (name in c("bfi", "harman74")) {
   keep(name, "parallel components", parallel$pc.sim)  # means of 400 draws
   keep(name, "parallel factors", parallel$fa.sim)
   keep(name, "parallel numbers", c(parallel$ncomp, parallel$nfact))
+  one <- fa.parallel(R, n.obs = n, fa = "fa", n.iter = 100, plot = FALSE)  # communalities of one minres factor
+  keep(name, "one-factor eigenvalues", one$fa.values)
+  keep(name, "one-factor parallel", one$fa.sim)  # means of 100 draws
   keep(name, "map", vss(R, n = 8, n.obs = n, plot = FALSE)$map)
   keep(name, "kmo", c(KMO(R)$MSA, KMO(R)$MSAi))
   test <- cortest.bartlett(R, n = n)

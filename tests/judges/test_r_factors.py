@@ -7,6 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import tacit
+from tacit.models.factors.polychoric import polychoric
+from tacit.models.factors.retention import parallel
 from tacit.models.factors.rotation import METHODS, rotate
 
 HERE = Path(__file__).resolve().parent
@@ -49,3 +52,41 @@ def test_a_rotation_is_that_of_r_or_better(data: str, method: str, normalise: bo
     if (data, f"{label} correlations") in R:
         turned = ours.correlations[np.ix_(order, order)] * np.outer(signs, signs)
         np.testing.assert_allclose(turned, R[data, f"{label} correlations"], atol=2e-5)
+
+
+@pytest.mark.parametrize(("data", "within"), [("bfi", 3e-5), ("lsat6", 2e-5)])
+def test_polychoric_correlations_are_those_of_psych(data: str, within: float, shared_data: Path) -> None:
+    rows = np.genfromtxt(shared_data / "tables" / f"{data}.csv", delimiter=",", skip_header=1)[:, :25]
+    found = polychoric(rows)
+    np.testing.assert_allclose(np.stack(found.thresholds), R[data, "thresholds"], atol=1e-7)
+    np.testing.assert_allclose(found.correlations, R[data, "polychoric"], atol=1e-7)  # psych's likelihood, to its end
+    np.testing.assert_allclose(found.correlations, R[data, "polychoric psych"], atol=within)  # as it stops
+
+
+@pytest.mark.parametrize("data", ["bfi", "harman74"])
+def test_numbers_of_factors_are_those_of_psych(data: str, shared_data: Path) -> None:
+    n, matrix = 2800 if data == "bfi" else 145, R[data, "correlation"]
+    given = {"correlation": matrix, "n": n, "draws": 400}
+    found, smc = (tacit.number_of_factors(**given, communalities=kind) for kind in ("one-factor", "smc"))
+    np.testing.assert_allclose(found.eigenvalues, R[data, "eigenvalues"][:, 0], atol=1e-7)
+    np.testing.assert_allclose(found.reduced_eigenvalues, R[data, "one-factor eigenvalues"][:, 0], atol=1e-6)
+    np.testing.assert_allclose(smc.reduced_eigenvalues, R[data, "reduced eigenvalues"][:, 0], atol=1e-7)
+    np.testing.assert_allclose(found.map[1:9], R[data, "map"][:, 0], atol=1e-8)
+    np.testing.assert_allclose([found.kmo, *found.kmo_columns], R[data, "kmo"][:, 0], atol=1e-8)
+    np.testing.assert_allclose(found.bartlett, R[data, "bartlett"][:, 0], rtol=1e-6, atol=1e-300)
+    assert [smc.suggested[f"parallel_{kind}"] for kind in ("components", "factors")] == list(
+        R[data, "parallel numbers"][:, 0]
+    )
+    for kind, what, draws in (("smc", "parallel factors", 400), ("one-factor", "one-factor parallel", 100)):
+        whole, shared = parallel(n, len(matrix), None, 400, kind, np.random.default_rng(1))
+        for ours, theirs, number in ((whole, "parallel components", 400), (shared, what, draws)):
+            error = ours.std(0) * np.sqrt(1 / 400 + 1 / number)  # of the difference of two means of draws
+            assert (np.abs(ours.mean(0) - R[data, theirs][:, 0]) < 4 * error).all()
+
+
+def test_the_items_of_bfi_with_their_gaps(shared_data: Path) -> None:
+    rows = np.genfromtxt(shared_data / "tables" / "bfi.csv", delimiter=",", skip_header=1)[:, :25]
+    found = tacit.number_of_factors(rows)
+    np.testing.assert_allclose(found.correlation, R["bfi", "correlation"], atol=1e-8)
+    # psych's fa.parallel, with its defaults, says 6 and 6; its vss() has the least MAP at 5
+    assert [found.suggested[name] for name in ("parallel_factors", "parallel_components", "map")] == [6, 6, 5]

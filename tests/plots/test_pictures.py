@@ -45,6 +45,11 @@ def line(k, criterion, **more):
     return plots.candidates(np.asarray(k), ["full"] * len(k), np.asarray(criterion, dtype=float), **more)
 
 
+def noise_beside(values, **more):
+    limits = np.linspace(1.2, 0.8, len(values))
+    return plots.scree(values, values, components_of_noise=limits, factors_of_noise=limits, suggested=(2, 0), **more)
+
+
 GRID = np.linspace(-3, 3, 20)
 ONE = (np.ones(1), np.zeros((1, 2)), np.eye(2)[None])
 PICTURES = {
@@ -100,6 +105,9 @@ PICTURES = {
     "trace, not finite": lambda: plots.bound_trace(np.arange(3), np.array([-np.inf, NAN, NAN])),
     "candidates": lambda: line([1, 2, 3], [-9.0, -5.0, -7.0], chosen=1),
     "one candidate": lambda: line([1], [NAN], chosen=0),
+    "scree": lambda: noise_beside(np.array([4.0, 1.5, 0.3, 0.2])),
+    "scree of nothing known": lambda: noise_beside(np.full(3, NAN)),
+    "scree of many, hostile noise": lambda: noise_beside(np.linspace(9, 0, 300), noise=HOSTILE),
     "no candidates": lambda: line(np.zeros(0, int), []),
     "candidates, many structures": lambda: plots.candidates(
         np.repeat(np.arange(1, 4), 14),

@@ -15,6 +15,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "density": ["density_plot", "gaussian_curves"],
         "diagram": ["plate_diagram"],
         "dot": ["to_dot"],
+        "eigenvalues": ["scree"],
         "export": ["to_png", "to_svg"],
         "groups": ["word_bars"],
         "images": ["tile", "write_png"],

@@ -179,9 +179,10 @@ def _starts(factors: int, starts: int, seed: int) -> np.ndarray:
 def _promax(given: np.ndarray, turn: np.ndarray) -> np.ndarray:
     """T of promax from that of varimax: the regression of its powers on it, scaled to unit variances of the factors."""
     simple = given @ turn
-    weights = np.linalg.lstsq(simple, simple * np.abs(simple) ** (KAPPA - 1), rcond=None)[0]
-    weights = weights * np.sqrt(np.diagonal(np.linalg.inv(weights.T @ weights)))
-    return np.linalg.inv(turn @ weights).T
+    longest = np.abs(simple).max(0)
+    target = simple * np.abs(simple / longest) ** (KAPPA - 1) / longest  # the scale of a column is of no account
+    inverse = np.linalg.inv(np.linalg.lstsq(simple, target, rcond=None)[0])
+    return turn @ (inverse / np.sqrt((inverse**2).sum(1, keepdims=True))).T
 
 
 def criterion_of(method: str, delta: float) -> tuple[_Criterion, int]:
