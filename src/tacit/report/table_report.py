@@ -81,13 +81,12 @@ def table_report(
             data=(*told_columns(rows), *told_correlations(rows), *told_copies(rows), *told_left_out(left_out)),
         ),
     )
-    facts = _facts(rows, groups, code, fit)
     weights = None if groups is None else np.asarray(groups.weights)
     number, columns = (0, 0) if rows is None else rows.values.shape
     settled = None if fit.trace is None or code is not None else fit.trace.converged  # a deep fit ends at a rate of 0
     own = sentences.cautions(weights, number, columns, settled, candidates is not None and candidates.at_floor)
     notices = [sentences.named(each, groups.names if groups else ()) for each in (*fit.warnings, *own)]
-    return Report(title, facts, sections, _lead(fit.source, rows, groups), notices, made)
+    return Report(title, _facts(rows, groups, code, fit), sections, _lead(fit.source, rows, groups), notices, made)
 
 
 def _facts(rows: FittedTable | None, groups: Groups | None, code: Code | None, fit: FitFacts) -> list[Fact]:
