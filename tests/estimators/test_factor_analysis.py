@@ -109,6 +109,26 @@ def test_a_rotation_changes_the_words_and_not_the_density() -> None:
     )
 
 
+@pytest.mark.parametrize("gaps", [False, True])
+def test_priors_shrink_loadings_drop_factors_and_set_small_ones_to_zero(gaps: bool) -> None:
+    rows, _, truth = simulated(800)
+    if gaps:
+        rows = np.where(np.random.default_rng(1).random(rows.shape) < 0.15, np.nan, rows)
+    plain = FactorAnalysis(3).fit(rows)
+    shrunk = FactorAnalysis(3, prior="normal", prior_strength=200.0).fit(rows)
+    relevant = FactorAnalysis(7, prior="ard").fit(rows)
+    sparse = FactorAnalysis(3, prior="sparse", prior_strength=25.0).fit(rows)
+    for model in (shrunk, relevant, sparse):
+        assert model.converged_
+        assert np.all(np.diff(model.trace_.bound) > -1e-7)
+    assert shrunk.communalities_.sum() < plain.communalities_.sum() - 0.05
+    assert relevant.loadings_.shape == (9, 3)
+    np.testing.assert_allclose(relevant.get_covariance(), plain.get_covariance(), atol=0.1)
+    order, signs = matched(sparse.loadings_, truth)
+    assert ((sparse.loadings_[:, order] == 0.0) & (truth == 0.0)).sum() >= 9
+    np.testing.assert_allclose(sparse.loadings_[:, order] * signs, truth, atol=0.2)
+
+
 def test_batches_are_all_rows_at_once() -> None:
     rows = simulated(600)[0]
     whole, parts = FactorAnalysis(3).fit(rows), FactorAnalysis(3)

@@ -23,7 +23,8 @@ FIVE = ("parallel_factors", "parallel_components", "map", "map_fourth_power", "k
 @pytest.mark.parametrize("communalities", ["one-factor", "smc"])
 def test_the_planted_number_is_found(table: pd.DataFrame, communalities: str) -> None:
     found = tacit.number_of_factors(table, communalities=communalities)
-    assert found.suggested == dict.fromkeys(FIVE, 3)
+    assert {name: found.suggested[name] for name in FIVE} == dict.fromkeys(FIVE, 3)
+    assert found.suggested["bic"] == 3
     assert found.kmo > 0.6
     assert found.bartlett.p_value < 1e-6
 
@@ -42,7 +43,8 @@ def test_the_table_the_sentence_and_the_picture() -> None:
     np.testing.assert_allclose(frame["map"][:11], FOUND.map[1:])
     assert frame["map"].isna().sum() == 1
     assert (frame["parallel_components"] > frame["parallel_components_mean"]).all()
-    first, second = str(FOUND).splitlines()
+    first, likelihood, second = str(FOUND).splitlines()
+    assert "BIC prefers 3" in likelihood
     assert first == (
         "Parallel analysis suggests 3 factors and 3 principal components (200 draws, quantile 0.95, seed 0). "
         "Velicer's MAP suggests 3, with fourth powers 3. Kaiser's rule, a convention, counts 3 eigenvalues above 1."

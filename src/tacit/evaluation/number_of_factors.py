@@ -17,6 +17,7 @@ from tacit.estimators.base import Seed, check_choice, check_whole, read_data, se
 from tacit.estimators.capabilities import MatrixLike
 from tacit.models.factors import retention
 from tacit.models.factors.retention import SphericityTest
+from tacit.models.factors.sequence import Sequence, sequence
 
 LEAST_ROWS = 3
 """With two rows every correlation is 1 or −1."""
@@ -49,6 +50,9 @@ class NumberOfFactors(TableResult):
         kmo: Kaiser, Meyer and Olkin's measure of sampling adequacy; NaN where the matrix has no inverse.
         kmo_columns: the same of every column ``(d,)``.
         bartlett: the test of sphericity: ``statistic``, ``degrees_of_freedom``, ``p_value``.
+        bic: of factor models of 0, 1, 2, … factors by maximum likelihood, lower is better; None where the matrix has no
+            inverse.
+        p_values: of their likelihood ratios against the free covariance; likewise.
         draws: tables of noise.
         quantile: of their eigenvalues, that those of the table must exceed.
         seed: what they were drawn with; given as ``random_state`` it draws them again.
@@ -70,6 +74,8 @@ class NumberOfFactors(TableResult):
     kmo: float
     kmo_columns: np.ndarray
     bartlett: SphericityTest
+    bic: np.ndarray | None
+    p_values: np.ndarray | None
     draws: int
     quantile: float
     seed: int
@@ -78,13 +84,22 @@ class NumberOfFactors(TableResult):
 
     @property
     def suggested(self) -> dict[str, int]:
-        """The number that each method suggests; "kaiser", eigenvalues above 1, is a mere convention, often too many."""
+        """The number that each method suggests.
+
+        "kaiser", eigenvalues above 1, is a mere convention, often too many; "likelihood_ratio", the first number whose
+        factors leave no more than chance (p ≥ 0.05), grows with the rows, and is not there where none does.
+        """
+        fits = None if self.bic is None or self.p_values is None else Sequence(self.bic, self.p_values)
+        by_likelihood = {} if fits is None else {"bic": fits.by_bic}
+        if fits is not None and fits.by_ratio is not None:
+            by_likelihood["likelihood_ratio"] = fits.by_ratio
         return {
             "parallel_factors": retention.above(self.reduced_eigenvalues, self.parallel_factors),
             "parallel_components": retention.above(self.eigenvalues, self.parallel_components),
             "map": int(np.nanargmin(self.map)),
             "map_fourth_power": int(np.nanargmin(self.map_fourth_power)),
             "kaiser": int((self.eigenvalues > 1.0).sum()),
+            **by_likelihood,
         }
 
     def to_arrow(self) -> pa.Table:
@@ -99,8 +114,17 @@ class NumberOfFactors(TableResult):
             "parallel_factors": self.parallel_factors,
             "map": np.append(self.map[1:], np.nan),
             "map_fourth_power": np.append(self.map_fourth_power[1:], np.nan),
+            "bic": self._by_number(self.bic),
+            "p_value": self._by_number(self.p_values),
         }
         return pa.table({name: pa.array(values, from_pandas=True) for name, values in columns.items()})
+
+    def _by_number(self, values: np.ndarray | None) -> np.ndarray:
+        """Of 1, 2, … factors, NaN where there is none."""
+        found = np.full(len(self.names), np.nan)
+        if values is not None:
+            found[: len(values) - 1] = values[1:]
+        return found
 
     def headline(self) -> str:
         """What the methods suggest."""
@@ -114,10 +138,20 @@ class NumberOfFactors(TableResult):
             f"Parallel analysis suggests {factors} and {components} ({self.draws} draws, quantile {self.quantile:g}, "
             f"seed {self.seed}). Velicer's MAP suggests {found['map']}, with fourth powers {found['map_fourth_power']}."
             f" Kaiser's rule, a convention, counts {_counted(found['kaiser'], 'eigenvalue')} above 1.",
+            self._likelihood(found),
             self._adequacy(),
             *self.notes,
         ]
         return "\n".join(line for line in lines if line)
+
+    def _likelihood(self, found: dict[str, int]) -> str:
+        if "bic" not in found:
+            return ""
+        ratio = found.get("likelihood_ratio")
+        said = (
+            f"{ratio} leave no more than chance" if ratio is not None else "all that were tried leave more than chance"
+        )
+        return f"Of factors fitted by maximum likelihood BIC prefers {found['bic']}; {said}."
 
     def _adequacy(self) -> str:
         if np.isnan(self.kmo):
@@ -228,6 +262,7 @@ def _by_all(given: _Given, noise: _Noise) -> NumberOfFactors:
     random = np.random.default_rng(noise.seed)
     whole, shared = retention.parallel(n, len(names), given.there, noise.draws, noise.communalities, random)
     partial, fourth = retention.partial_squares(matrix)
+    fits = sequence(matrix, n)
     kmo, kmo_columns = retention.sampling_adequacy(matrix)
     return NumberOfFactors(
         names=names,
@@ -244,6 +279,8 @@ def _by_all(given: _Given, noise: _Noise) -> NumberOfFactors:
         kmo=kmo,
         kmo_columns=kmo_columns,
         bartlett=retention.sphericity(matrix, n),
+        bic=None if fits is None else fits.bic,
+        p_values=None if fits is None else fits.p_value,
         notes=(*given.notes, *_of_singular(matrix, names)),
         **dataclasses.asdict(noise),
     )

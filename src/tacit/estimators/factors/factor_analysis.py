@@ -17,17 +17,22 @@ from tacit.estimators.factors.answers import FactorAnswers, Latent
 from tacit.estimators.factors.base import check_columns, first_plane
 from tacit.estimators.factors.pca import joined_batch
 from tacit.estimators.mixture.starts import standardiser
-from tacit.estimators.settings import Choice, Flag, Number, Whole, settings
+from tacit.estimators.settings import POSITIVE, Choice, Flag, Number, Whole, settings
 from tacit.estimators.stopping import stop_reason
 from tacit.inference.closed_form import CONVERGED, STOPPED
 from tacit.inference.loop import Trace
 from tacit.models.components.factor_analytic import FactorComponent
-from tacit.models.factors.closed import canonical, factorise
+from tacit.models.factors.closed import canonical, factorise, signed
 from tacit.models.factors.moments import MOST_COLUMNS, Moments, moments
+from tacit.models.factors.prior import LoadingPrior, NormalLoadings, RelevantFactors, SparseLoadings
 from tacit.models.factors.rotation import METHODS, Rotation, ordered, rotate
 from tacit.models.factors.statistics import degrees_of_freedom
 from tacit.spaces import Held
 
+MOST_PRECISION = 1e6
+"""Of a factor that has vanished, under the prior "ard"."""
+VANISHED = 1e-4
+"""The share of the columns' variance below which such a factor is left out."""
 LOG_2PI = float(np.log(2.0 * np.pi))
 
 
@@ -88,6 +93,12 @@ class FactorAnalysis(FactorAnswers):
     """whether columns weigh alike in a rotation, however much the factors explain of them (Kaiser 1958)."""
     least_uniqueness: Annotated[float, Number("above 0 and below 1", least_too=False, below=1.0)] = 1e-6
     """the smallest share of a column's variance that may be its own; R's ``factanal`` has 0.005."""
+    prior: Annotated[str | None, Choice(("normal", "ard", "sparse"))] = None
+    """of the standardised loadings: "normal" shrinks them, "ard" lets factors vanish that the rows do not need (Bishop
+    1999), so that ``n_components`` is but the most there may be; "sparse" makes small ones 0. The fit is then the mode
+    of the posterior, by EM, and ``loglike_`` its log density; "ard" and "sparse" settle the rotation themselves."""
+    prior_strength: Annotated[float, POSITIVE] = 1.0
+    """of "normal" the precision of a loading, of "sparse" the rate of its Laplace distribution."""
     random_state: Any = 0
     """what the starts of a rotation and the draws of ``sample`` and ``impute`` depend on."""
 
@@ -118,7 +129,7 @@ class FactorAnalysis(FactorAnswers):
         """Fit to rows that were read; as `fit` in all else."""
         self._begin(rows)
         self.__dict__.pop("_seen", None)
-        found = moments(rows) if rows.shape[1] <= MOST_COLUMNS else None
+        found = moments(rows) if rows.shape[1] <= MOST_COLUMNS and self.prior is None else None
         if found is None:
             check_columns(self, rows, varying=True)
             self._by_em(rows)
@@ -217,6 +228,7 @@ class FactorAnalysis(FactorAnswers):
             np.full(dims, self.least_uniqueness),
             tuple(range(dims)),
             complete=values.complete,
+            prior=self._prior(dims, factors),
         )
         group, found = self._iterated(rows, view, start, max_iter=self.max_iter, tol=self.tol)
         deviations = np.sqrt(np.asarray(group.variances()[0]))
@@ -227,14 +239,27 @@ class FactorAnalysis(FactorAnswers):
         self._take(np.asarray(group.means[0]), deviations, loadings / deviations[:, None], noise / deviations**2, None)
         self._ended(found.status)
 
+    def _prior(self, dims: int, factors: int) -> LoadingPrior | None:
+        if self.prior is None or not factors:
+            return None
+        if self.prior == "normal":
+            return NormalLoadings(np.asarray(float(self.prior_strength)))
+        if self.prior == "sparse":
+            return SparseLoadings(np.asarray(float(self.prior_strength)))
+        return RelevantFactors(np.ones((1, factors)), np.asarray(0.5 * dims / MOST_PRECISION))
+
     def _take(
         self, mean: np.ndarray, deviations: np.ndarray, loadings: np.ndarray, noise: np.ndarray, weight: float | None
     ) -> None:
         """Keep a solution in deviations of the columns, rotated."""
         kind = self._dtype
-        own = canonical(loadings, noise)
+        if self.prior in ("ard", "sparse"):
+            own = signed(loadings[:, np.argsort(-(loadings**2).sum(0), kind="stable")])
+            own = own[:, (own**2).sum(0) > VANISHED * len(own)] if self.prior == "ard" else own
+        else:
+            own = canonical(loadings, noise)
         turned = Rotation(own, np.eye(own.shape[1]), np.eye(own.shape[1]), 0.0, "varimax")
-        if self.rotation is not None and own.shape[1] > 1:
+        if self.rotation is not None and own.shape[1] > 1 and self.prior in (None, "normal"):
             seed = self.random_state if isinstance(self.random_state, int) else 0
             turned = ordered(rotate(own, self.rotation, normalise=self.normalise, seed=seed))
         self.mean_, self.deviations_ = mean.astype(kind), deviations

@@ -23,6 +23,7 @@ from tacit.families.normal import Normal
 from tacit.models.components.base import Component, ConditionedColumns, Picture
 from tacit.models.components.steps import take
 from tacit.models.factors.local import FactorStep, FactorSums, LatentPosterior
+from tacit.models.factors.prior import LoadingPrior
 from tacit.spaces import Spaces
 
 
@@ -57,6 +58,8 @@ class FactorComponent(Component):
     shared: Shared = static(default=Shared())
     complete: bool = static(default=True)
     tile: int = static(default=1)
+    prior: LoadingPrior | None = None
+    """Of the loadings; then the factors keep their coordinates, for the prior depends on them."""
 
     @property
     def name(self) -> str:
@@ -102,10 +105,11 @@ class FactorComponent(Component):
         offset: Array = coefficients[..., -1]
         left = statistics.squares + self._explained(statistics, coefficients)
         noise = self._noise(xp.maximum(left, 0.0), counts)
-        if not self.shared.loadings:
+        if not self.shared.loadings and self.prior is None:
             loadings, offset = _expanded(loadings, offset, statistics.moments)
         return dataclasses.replace(
             self,
+            prior=None if self.prior is None else self.prior.learnt(loadings),
             means=self.means + xp.where(there, offset, 0.0),
             loadings=xp.where(there[..., None], loadings, self.loadings),
             noise_variances=xp.where(there, noise, self.noise_variances),
@@ -113,23 +117,26 @@ class FactorComponent(Component):
 
     def _coefficients(self, statistics: FactorSums) -> Float[Array, "*starts components d E"]:
         """Of every column on (z, 1)."""
-        if self.shared.loadings:
-            return self._shared_coefficients(statistics)
+        if self.shared.loadings or self.prior is not None:
+            return self._slopes_and_intercepts(statistics)
         if statistics.second is None:
             return xp.swapaxes(_solved(statistics.moments, xp.swapaxes(statistics.cross, -1, -2)), -1, -2)
         return _solved(statistics.second, statistics.cross[..., None])[..., 0]
 
-    def _shared_coefficients(self, statistics: FactorSums) -> Float[Array, "*starts components d E"]:
-        """With one slope for all components, and an intercept for each."""
+    def _slopes_and_intercepts(self, statistics: FactorSums) -> Float[Array, "*starts components d E"]:
+        """Slopes that are one for all components, or have a prior, and the intercepts that go with them."""
         second = statistics.moments[..., None, :, :] if statistics.second is None else statistics.second
         count = xp.where(second[..., -1, -1] > 0, second[..., -1, -1], 1.0)
         mean = second[..., :-1, -1] / count[..., None]
         first = statistics.cross[..., -1] / count
-        precision = 1.0 / self.noise_variances
         own = second[..., :-1, :-1] - count[..., None, None] * mean[..., :, None] * mean[..., None, :]
         cross = statistics.cross[..., :-1] - (count * first)[..., None] * mean
-        pooled = (precision[..., None, None] * own).sum(-4), (precision[..., None] * cross).sum(-3)
-        slope = _solved(pooled[0], pooled[1][..., None])[..., 0][..., None, :, :]
+        if self.prior is not None:
+            slope = self.prior.mode(own, cross, self.noise_variances, self.loadings)
+        else:
+            precision = 1.0 / self.noise_variances
+            pooled = (precision[..., None, None] * own).sum(-4), (precision[..., None] * cross).sum(-3)
+            slope = _solved(pooled[0], pooled[1][..., None])[..., 0][..., None, :, :]
         intercept = first - (slope * mean).sum(-1)
         slope = xp.broadcast_to(slope, (*intercept.shape, slope.shape[-1]))
         return xp.concatenate([slope, intercept[..., None]], axis=-1)
@@ -159,7 +166,11 @@ class FactorComponent(Component):
         return xp.maximum(noise, self.least_noise[..., None, :])
 
     def global_bound(self, active: Bool[Array, "*starts components"]) -> Float[Array, "*starts"]:
-        return xp.zeros_like(self.means[..., 0, 0])
+        return xp.zeros_like(self.means[..., 0, 0]) if self.prior is None else self.prior.log_prob(self.loadings)
+
+    @property
+    def has_prior(self) -> bool:
+        return self.prior is not None
 
     def absolute(self, statistics: FactorSums) -> FactorSums:
         return _moved(statistics, self.means)
@@ -190,6 +201,7 @@ class FactorComponent(Component):
             loadings=self.loadings * scale[:, None],
             noise_variances=self.noise_variances * scale**2,
             least_noise=self.least_noise * scale**2,
+            prior=None,  # which is of loadings in the view
         )
 
     def floored(self) -> Bool[np.ndarray, "*starts components columns"] | None:
