@@ -11,6 +11,7 @@ import hypothesis
 import jax
 import jaxtyping
 import pytest
+import threadpoolctl
 from jaxtyping import config as jaxtyping_config
 from jaxtyping import install_import_hook
 
@@ -18,9 +19,14 @@ import runtime_types
 from import_graph import FLOORS
 
 ROOT = Path(__file__).resolve().parent.parent
-MOST_BYTES = 2_500_000_000
-"""What one test process may hold before it lets its compiled programs go."""
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+MEMORY = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+MOST_BYTES = max(2_500_000_000, 2 * MEMORY // (5 * max(WORKERS, 2)))
+"""What one test process may hold before it lets its compiled programs go, which are then traced again."""
 SHARED_DATA = ROOT.parent / "shared" / "data"
+# There is a test process to a core: a second thread of BLAS would wait for its turn by turning in circles. What the
+# tests start has one too; what is imported already is told by `pytest_configure`.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("TACIT_CACHE_DIR", str(ROOT / ".pytest_cache" / "compiled"))
 # Most of the time of a test is compiling: the programs are the same, less polished.
 FLAGS = ["--xla_backend_optimization_level=0", "--xla_llvm_disable_expensive_passes=true"]
@@ -50,7 +56,8 @@ hypothesis.settings.load_profile("tacit")
 
 
 def pytest_configure() -> None:
-    """Keep compiled programs in one folder that all test processes, and later runs, share."""
+    """Keep compiled programs in one folder that all test processes, and later runs, share; one thread of BLAS."""
+    threadpoolctl.threadpool_limits(int(os.environ["OPENBLAS_NUM_THREADS"]), user_api="blas")
     folder = Path(os.environ["TACIT_CACHE_DIR"])
     folder.mkdir(parents=True, exist_ok=True)
     jax.config.update("jax_compilation_cache_dir", str(folder))

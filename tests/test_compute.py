@@ -1,6 +1,7 @@
 """Work on several threads: in order, in the caller's precision, and an error ends it; a cache that threads share."""
 
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import jax
@@ -72,9 +73,17 @@ def _blas_threads() -> set[int]:
     return {each["num_threads"] for each in threadpoolctl.threadpool_info() if each["user_api"] == "blas"}
 
 
+@pytest.fixture
+def _two_threads_of_blas() -> Iterator[None]:
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        yield
+
+
+@pytest.mark.usefixtures("_two_threads_of_blas")
 def test_small_products_have_one_thread_and_the_others_what_they_had() -> None:
     before, opened, ending = _blas_threads(), threading.Event(), threading.Event()
     seen = []
+    assert before == {2}
 
     def other() -> None:
         with eagerly():

@@ -29,8 +29,8 @@ CASES = [
 
 
 def as_users_have_it() -> dict[str, str]:
-    """The environment without what the tests ask of the compiler."""
-    kept = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
+    """The environment without what the tests ask of the compiler and of BLAS."""
+    kept = {name: value for name, value in os.environ.items() if name not in ("XLA_FLAGS", "OPENBLAS_NUM_THREADS")}
     return kept | {"PYTHONPATH": str(ROOT / "src")}
 
 

@@ -11,7 +11,7 @@ import dataclasses
 import functools
 import types
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, dataclass_transform
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +23,8 @@ from jaxtyping import Float, Int
 from tacit.compute import Array, is_eager
 
 _State = TypeVar("_State")
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 
 _PLAIN = frozenset({np.ndarray, np.float64, np.bool_, np.int64, int, float, bool, type(None)})
@@ -59,6 +61,11 @@ def either(plain: Callable[..., Any], compiled: Callable[..., Any]) -> Callable[
         return (compiled if traced(*args) else plain)(*args, **kwargs)
 
     return chosen
+
+
+def written_once(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """A formula of many operations over `xp`: a program calls it, and does not write it out wherever it is used."""
+    return either(function, jax.jit(function))
 
 
 class _Namespace:

@@ -148,7 +148,7 @@ def test_a_deep_model_explains_by_draws():
     random = np.random.default_rng(0)
     code = random.normal(size=(300, 1))
     rows = np.hstack([code, 2.0 * code]) + 0.1 * random.normal(size=(300, 2))
-    model = tacit.VAE(1, hidden=(8,), max_epochs=40, random_state=0).fit(rows)
+    model = tacit.VAE(1, hidden=(8,), max_epochs=40, n_samples=200, random_state=0).fit(rows)
     found = model.explain([1.0, 2.0])
     assert found.bound
     assert found.log_density == pytest.approx(model.score_samples([[1.0, 2.0]])[0], rel=1e-4)

@@ -54,7 +54,7 @@ _seen: dict[types.CodeType, dict[tuple, set]] = {}
 """By function and what it was given that was right, what it then gave that was."""
 MOST_SEEN = 2000
 """Kinds of calls that are remembered of a function."""
-MOST_PARTS = 12
+MOST_PARTS = 24
 """Values in a container that are looked at for what they are; larger ones are checked every time."""
 DEEPEST = 5
 """How deep containers are looked into; a list may hold itself."""
@@ -68,11 +68,18 @@ _PLAIN = (
     types.FunctionType,
     types.MethodType,
     types.BuiltinFunctionType,
+    types.GeneratorType,
+    types.GenericAlias,
+    types.UnionType,
+    types.EllipsisType,
+    slice,
     functools.partial,
     np.random.Generator,
     np.dtype,
     Path,
 )
+_PLAIN_MODULES = ("tacit.", "typing", "pyarrow.lib")
+"""Where nothing more can be asked of a value than its class: fields and items are not looked into."""
 
 
 class Unknown(Exception):
@@ -185,7 +192,7 @@ def _look(cls: type) -> str:
         how = "value"
     elif issubclass(cls, tuple) or cls in (list, dict):
         how = "parts"
-    elif issubclass(cls, _PLAIN) or cls.__module__.startswith("tacit."):
+    elif issubclass(cls, _PLAIN) or cls.__module__.startswith(_PLAIN_MODULES):
         how = "type"
     _how[cls] = how
     return how

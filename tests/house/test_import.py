@@ -9,7 +9,6 @@ import import_graph
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 MODULES = import_graph.modules_of(SOURCE / "tacit")
-LIBRARIES = [line for line in import_graph.foreign_statements(MODULES) if "__future__" not in line]
 
 SNAPSHOT = """
 import importlib, json, logging, sys, warnings
@@ -51,7 +50,7 @@ def test_import_takes_no_time() -> None:
 
 
 def test_importing_every_module_changes_nothing() -> None:
-    libraries = "\n".join(LIBRARIES)
+    libraries = "\n".join(line for line in import_graph.foreign_statements(MODULES) if "__future__" not in line)
     ours = f"for name in {sorted(MODULES)!r}: importlib.import_module(name)"
     code = f"{SNAPSHOT}{libraries}\nbefore = everything()\n{ours}\nprint(json.dumps([before, everything()]))"
     before, after = json.loads(python(code))

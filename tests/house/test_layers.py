@@ -8,7 +8,12 @@ import import_graph
 
 PACKAGE = Path(__file__).resolve().parents[2] / "src" / "tacit"
 MODULES = import_graph.modules_of(PACKAGE)
-EDGES = import_graph.edges_of(MODULES)
+
+
+@pytest.fixture(scope="module")
+def edges() -> list[import_graph.Edge]:
+    """All imports of the package."""
+    return import_graph.edges_of(MODULES)
 
 
 def graph(tmp_path: Path, files: dict[str, str]) -> tuple[dict[str, Path], list[import_graph.Edge]]:
@@ -26,16 +31,16 @@ def test_every_module_has_a_floor() -> None:
     assert not unknown, f"give these a floor in import_graph.FLOORS: {sorted(unknown)}"
 
 
-def test_the_graph_was_read() -> None:
-    assert import_graph.Edge("tacit.families.base", "tacit.compute", 0)[:2] in {edge[:2] for edge in EDGES}
+def test_the_graph_was_read(edges: list[import_graph.Edge]) -> None:
+    assert import_graph.Edge("tacit.families.base", "tacit.compute", 0)[:2] in {edge[:2] for edge in edges}
 
 
-def test_imports_only_go_down() -> None:
-    assert not import_graph.floor_faults(EDGES)
+def test_imports_only_go_down(edges: list[import_graph.Edge]) -> None:
+    assert not import_graph.floor_faults(edges)
 
 
-def test_imports_have_no_cycles() -> None:
-    assert not import_graph.cycle_in(EDGES)
+def test_imports_have_no_cycles(edges: list[import_graph.Edge]) -> None:
+    assert not import_graph.cycle_in(edges)
 
 
 def test_nothing_is_imported_inside_functions_or_by_name() -> None:
@@ -51,8 +56,8 @@ def test_only_the_command_line_writes_to_the_terminal() -> None:
 @pytest.mark.parametrize(
     ("library", "lowest"), [("sklearn", 5), ("typer", 10), ("rich", 10), ("pickle", 11), ("torch", 11)]
 )
-def test_libraries_stay_on_their_floor(library: str, lowest: int) -> None:
-    assert not import_graph.foreign_faults(EDGES, library, lowest)
+def test_libraries_stay_on_their_floor(edges: list[import_graph.Edge], library: str, lowest: int) -> None:
+    assert not import_graph.foreign_faults(edges, library, lowest)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ from tacit.estimators.mixture.gaussian import GaussianMixture
 from tacit.estimators.mixture.mixed import Mixture
 from tacit.storage import RunConfig, container, fingerprint, load, save
 
+SMALL: dict[str, Any] = {"hidden": (8,), "n_samples": 10}
+"""A network, and how often its codes are drawn, where only what is kept of it matters."""
 ANSWERS = ("predict", "predict_proba", "score_samples", "transform")
 
 
@@ -47,6 +49,7 @@ def answers(model: BaseEstimator, X: Any) -> dict[str, bytes]:
 def test_a_fitted_model_comes_back(name: str, tmp_path: Path) -> None:
     X, y = counts()
     model = made(name)
+    model.set_params(**{setting: value for setting, value in SMALL.items() if setting in registry.settings(name)})
     model.fit(X, X[:, 0] if is_regressor(model) else y)
     found = load(save(model, tmp_path / "a"))
     check_is_fitted(found)

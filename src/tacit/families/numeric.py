@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Bool, Float
 
-from tacit.arrays import special, xp
+from tacit.arrays import special, written_once, xp
 from tacit.compute import LOG_2PI, Array
 
 _SERIES_FROM = 16.0
@@ -68,6 +68,7 @@ def _atanh_tail(v: Float[Array, "..."]) -> Float[Array, "..."]:
     return v * total
 
 
+@written_once
 def deviance(x: Float[Array, "..."], m: Float[Array, "..."]) -> Float[Array, "..."]:
     """``x log(x/m) − x + m`` for x, m ≥ 0: never negative, zero iff x = m, infinite where m = 0 < x.
 
@@ -84,6 +85,7 @@ def deviance(x: Float[Array, "..."], m: Float[Array, "..."]) -> Float[Array, "..
     return xp.where(both, xp.where(near, series, direct), xp.where(x > 0, xp.inf, m))
 
 
+@written_once
 def log1p_gap(w: Float[Array, "..."]) -> Float[Array, "..."]:
     """``w − log(1 + w)`` for w > −1: about w²/2 near zero."""
     relative = w / (2.0 + w)
@@ -92,6 +94,7 @@ def log1p_gap(w: Float[Array, "..."]) -> Float[Array, "..."]:
     return xp.where(near, w * z - 2.0 * _atanh_tail(z), w - xp.log1p(xp.where(near, 1.0, w)))
 
 
+@written_once
 def expm1_gap(v: Float[Array, "..."]) -> Float[Array, "..."]:
     """``v − (1 − e^{−v})`` for v ≥ 0: about v²/2 near zero."""
     near = v < 0.5
@@ -102,6 +105,7 @@ def expm1_gap(v: Float[Array, "..."]) -> Float[Array, "..."]:
     return xp.where(near, z * total, v + xp.expm1(-xp.where(near, 1.0, v)))
 
 
+@written_once
 def stirling_excess(x: Float[Array, "..."]) -> Float[Array, "..."]:
     """``log Γ(x+1) − (x log x − x)`` for x ≥ 0: 0 at x = 0, about ``½ log 2πx`` for large x."""
     large = x >= _SERIES_FROM
@@ -133,6 +137,7 @@ def _digamma_series(x: Float[Array, "..."]) -> Float[Array, "..."]:
     return total
 
 
+@written_once
 def digamma_gap(x: Float[Array, "..."]) -> Float[Array, "..."]:
     """``log x − ψ(x)`` for x > 0: decreasing from ∞ to 0, about 1/(2x) for large x."""
     large = x >= _SERIES_FROM
@@ -155,6 +160,7 @@ def log_multigamma(a: Float[Array, "..."], dims: int) -> Float[Array, "..."]:
     return 0.25 * dims * (dims - 1) * math.log(math.pi) + special.gammaln(a[..., None] - halves).sum(-1)
 
 
+@written_once
 def trigamma(x: Float[Array, "..."]) -> Float[Array, "..."]:
     """``ψ'(x)`` for x > 0, by eight steps of its recurrence and the asymptotic series."""
     start = sum(1.0 / (x + j) ** 2 for j in range(8))
@@ -162,6 +168,7 @@ def trigamma(x: Float[Array, "..."]) -> Float[Array, "..."]:
     return start + (1.0 + 0.5 / y) / y + _trigamma_series(y)
 
 
+@written_once
 def shared_tables(x: Float[Array, "..."], r: Float[Array, "..."]) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
     """How many of x customers sit down at a table that another opened: the mean, and the variance.
 

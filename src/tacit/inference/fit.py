@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from jaxtyping import PyTree, UInt32
 
-from tacit.compute import Array, eagerly, side_by_side
+from tacit.compute import Array, compiled, eagerly, side_by_side
 from tacit.data.blocks import Block, View, trimmed
 from tacit.data.sources import BlockSource
 from tacit.inference import closed_form as cf
@@ -100,6 +100,13 @@ def fit(
     return [_best(state, loop, groups == number, clean) for number in range(groups.max() + 1)]
 
 
+@compiled
+def _first_sums(models: PyTree, block: Block, view: View, key: UInt32[Array, "starts 2"]) -> cf.Sums:
+    """The sums over a block at the start; a program, so that its shapes are found once for all fits of their kind."""
+    steps = cf.prepared(models, key.shape[0])
+    return cf.accumulate(steps, block, view, key, np.zeros(key.shape[0], np.int32))
+
+
 def _all_sound(models: PyTree) -> np.ndarray:
     return np.ones(jax.tree.leaves(models)[0].shape[0], bool)
 
@@ -162,7 +169,7 @@ class _ClosedForm:
         given = statistics is None
         if given:
             block = next(iter(self.blocks or self.source.blocks()))
-            statistics = eqx.filter_eval_shape(self._shapes, models, block, key).statistics
+            statistics = eqx.filter_eval_shape(_first_sums, models, block, self.view, key).statistics
         return cf.begin(models, statistics, key, given=given)
 
     def cycles(self, state: cf.State) -> int:
@@ -209,10 +216,6 @@ class _ClosedForm:
             begun=loop.begun,
         )
 
-    def _shapes(self, models, block, key):
-        steps = cf.prepared(models, key.shape[0])
-        return cf.accumulate(steps, block, self.view, key, np.zeros(key.shape[0], np.int32))
-
     def _evaluate(self, steps: PyTree, state: cf.State) -> cf.Sums:
         """The sums of local steps over the whole source, streamed or resident, block by block."""
         blocks = self.blocks or self.source.blocks()
@@ -238,7 +241,7 @@ class _Eager(_ClosedForm):
         if statistics is not None:
             return cf.begin(models, statistics, key, given=False)
         with eagerly():
-            statistics = self._shapes(models, self.blocks[0], key).statistics
+            statistics = _first_sums(models, self.blocks[0], self.view, key).statistics
         return cf.begin(models, statistics, key, given=True)
 
     def advance(self, state: cf.State, number: int, loop: Loop) -> tuple[cf.State, list[Line]]:

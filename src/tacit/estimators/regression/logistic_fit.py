@@ -59,10 +59,9 @@ class LogisticPlan(NamedTuple):
         """With the surrogate of the method, or the one by which another method begins."""
         begins = "jaakkola-jordan" if self.contrast.shape[0] == 2 else "bohning"
         surrogate = SURROGATES.get(self.method, SURROGATES[begins])(jnp.asarray(self.contrast))
-        zeros = jnp.zeros((self.contrast.shape[1], self.columns))
-        return LogisticRegression(
-            Coefficients.independent(zeros, zeros + 1.0), self.prior, surrogate, self.mean_field, self.learn
-        )
+        shape = (self.contrast.shape[1], self.columns)
+        alone = Coefficients.independent(jnp.asarray(np.zeros(shape)), jnp.asarray(np.ones(shape)))
+        return LogisticRegression(alone, self.prior, surrogate, self.mean_field, self.learn)
 
     def schedule(self) -> RegressionSchedule:
         """For the closed-form driver."""

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from tacit.compute import LOG_2PI, Array
+from tacit.compute import LOG_2PI, Array, compiled
 from tacit.spaces import Spaces
 
 
@@ -87,12 +87,14 @@ class Coefficients(eqx.Module):
             return jnp.diag(jnp.sqrt(self.variance.ravel()))
         return jnp.linalg.cholesky(self.flat_covariance)
 
+    @compiled
     def log_det(self) -> Float[Array, ""]:
         """Of the covariance."""
         if self.covariance is None:
             return jnp.log(self.variance).sum()
         return 2.0 * jnp.log(jnp.diagonal(self.root())).sum()
 
+    @compiled
     def kl(self, prior: CoefficientPrior) -> Float[Array, ""]:
         """``KL(q ‖ prior)`` in nats."""
         precisions = prior.precisions(self.mean.shape[-1])

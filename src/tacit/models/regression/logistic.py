@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, PRNGKeyArray, PyTree
 
-from tacit.compute import Array
+from tacit.compute import Array, compiled
 from tacit.inference.closed_form import Sums
 from tacit.models.regression.coefficients import CoefficientPrior, Coefficients, Forms, design
 from tacit.models.regression.surrogates import Surrogate
@@ -164,6 +164,7 @@ def highest(function: Any, low: float, high: float) -> Float[Array, ""]:
     return 0.5 * (left + right)
 
 
+@compiled
 def at_start(model: LogisticRegression, mean: Float[Array, "units columns"], spread: float) -> LogisticRegression:
     """The same model with q at this mean, and a covariance of ``spread²`` times the identity."""
     variance = jnp.full(mean.shape, spread**2)
@@ -177,4 +178,4 @@ def at_start(model: LogisticRegression, mean: Float[Array, "units columns"], spr
 
 def stacked(models: list[PyTree]) -> PyTree:
     """Starts of one shape on a leading axis."""
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves) if eqx.is_array(leaves[0]) else leaves[0], *models)
+    return jax.tree.map(lambda *leaves: np.stack(leaves) if eqx.is_array(leaves[0]) else leaves[0], *models)
