@@ -13,7 +13,9 @@ from tacit.models.vae.levels import Leading
 from tacit.models.vae.networks import MLP, ConvDecoder, ConvEncoder
 from tacit.models.vae.posteriors import EncoderPosterior
 
-NETWORKS = ("auto", "mlp", "conv", "residual")
+NETWORKS = ("auto", "mlp", "linear", "conv", "residual")
+FLAT = ("mlp", "linear")
+"""Those that take rows of any shape; a linear one is a single layer without activation."""
 LEAST_SIDE = 8
 """Pixels of an image's shorter side from which on convolutions are taken."""
 
@@ -32,7 +34,7 @@ class NetworkPlan(NamedTuple):
     network: str
 
     def kind(self) -> str:
-        """ "mlp", "conv" or "residual"; images get convolutions unless they are tiny.
+        """ "mlp", "linear", "conv" or "residual"; images get convolutions unless they are tiny.
 
         Raises:
             ValueError: convolutions of what is no image.
@@ -40,7 +42,7 @@ class NetworkPlan(NamedTuple):
         image = len(self.event) > 1 and min(self.event[:2]) >= LEAST_SIDE
         if self.network == "auto":
             return "conv" if image else "mlp"
-        if self.network != "mlp" and not image:
+        if self.network not in FLAT and not image:
             raise ValueError(
                 f"network={self.network!r} needs images (n, height, width[, channels]) of at least {LEAST_SIDE} "
                 "pixels a side; take network='mlp'"
@@ -56,8 +58,9 @@ class NetworkPlan(NamedTuple):
 def make_encoder(plan: NetworkPlan, outputs: int, key: PRNGKeyArray) -> Callable:
     """A network from a row, and what it is given, to so many numbers."""
     kind = plan.kind()
-    if kind == "mlp":
-        return MLP(math.prod(plan.event) + plan.conditions, plan.hidden, outputs, key=key, activation=plan.activation)
+    if kind in FLAT:
+        into, hidden = math.prod(plan.event) + plan.conditions, () if kind == "linear" else plan.hidden
+        return MLP(into, hidden, outputs, key=key, activation=plan.activation)
     return ConvEncoder(
         plan.image,
         plan.channels,
@@ -75,7 +78,8 @@ def make_decoder(plan: NetworkPlan, posterior: EncoderPosterior, key: PRNGKeyArr
     kind, back, width = plan.kind(), tuple(reversed(plan.hidden)), posterior.width(plan.latent)
     seen, shape = posterior.visible(plan.latent), plan.outputs
     into = seen + plan.conditions
-    if kind == "mlp":
+    if kind in FLAT:
+        back = () if kind == "linear" else back
         network: Any = MLP(into, back, math.prod(shape), key=key, activation=plan.activation, shape=shape)
     else:
         network = ConvDecoder(

@@ -57,7 +57,8 @@ class VAE(DeepFit, DeepWalks, DeepEvaluation):
     """"elbo", "iwae", "renyi", "beta-tcvae", "infovae", "score-function", "vector-quantised", or an ``Objective``;
     "auto" takes the ELBO, or what a quantised posterior needs."""
     network: Annotated[str, Choice(NETWORKS)] = "auto"
-    """"mlp", "conv", "residual"; "auto" takes convolutions for images."""
+    """"mlp", "linear" (one layer without activation, so that the model is probabilistic PCA with likelihood="normal"),
+    "conv", "residual"; "auto" takes convolutions for images."""
     hidden: Annotated[Sequence[int], Widths()] = (256, 256)
     """widths of the encoder's fully connected layers, the decoder's in reverse."""
     channels: Annotated[Sequence[int], Widths(fewest=1)] = (32, 64)
