@@ -56,6 +56,8 @@ def either(plain: Callable[..., Any], compiled: Callable[..., Any]) -> Callable[
 
     @functools.wraps(plain)
     def chosen(*args: Any, **kwargs: Any) -> Any:
+        if is_eager():  # a small fit is made of such calls
+            return plain(*args, **kwargs)
         return (compiled if traced(*args) else plain)(*args, **kwargs)
 
     return chosen
@@ -207,9 +209,17 @@ def put(array: Array, index: tuple[Any, ...], values: Array | float) -> Array:
     return changed
 
 
+@functools.cache
+def _eye(dims: int, dtype: np.dtype) -> np.ndarray:
+    """The identity, not to be written to."""
+    eye = np.eye(dims, dtype=dtype)
+    eye.flags.writeable = False
+    return eye
+
+
 def spread(values: Float[Array, "*batch d"]) -> Float[Array, "*batch d d"]:
     """Diagonal matrices."""
-    return values[..., None] * np.eye(values.shape[-1], dtype=values.dtype)
+    return values[..., None] * _eye(values.shape[-1], np.dtype(values.dtype))
 
 
 def logsumexp(logits: Float[Array, "... n"]) -> Float[Array, "..."]:

@@ -96,6 +96,25 @@ def test_what_is_plainly_wrong_is_told_before_the_engine_is_loaded(
     assert done.stdout == "all of them\n"
 
 
+FITTED = """
+sys.argv = ["tacit", "fit", *sys.argv[1:]]
+from tacit.cli import main
+try:
+    main()
+except SystemExit as ended:
+    assert not ended.code, ended.code
+parts = ("scipy.stats.", "scipy.optimize.", "sklearn.metrics.", "tensorboard.", "pandas.", "polars.", "numpyro.")
+print("LOADED", [name for name in sys.modules if name.startswith(parts)])
+"""
+
+
+def test_a_small_fit_with_its_report_loads_no_more_than_it_needs(tables: Path, tmp_path: Path) -> None:
+    done = python(FITTED, tables / "points.csv", "--quick", "--out", tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "run" / "report.html").exists()
+    assert done.stdout.splitlines()[-1] == "LOADED []"
+
+
 def test_compiled_programs_are_kept_in_the_users_cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TACIT_CACHE_DIR", str(tmp_path / "cache"))
     code = "sys.argv[0] = 'tacit'\nfrom tacit.cli import main\nmain()"

@@ -9,6 +9,8 @@ from typing import Annotated, Any, get_args, get_origin
 
 from tacit import registry
 from tacit.data.errors import listed, nearest
+from tacit.estimators.written import Written
+from tacit.structures import SCIKIT_LEARN_NAMES, STRUCTURES
 from tacit.workflow.errors import RequestError
 
 PLAIN: dict[str, tuple[str, ...]] = {
@@ -84,10 +86,15 @@ def named(model: str, given: Mapping[str, Any]) -> dict[str, Any]:
             raise RequestError(f"--set gives {name!r} twice, once under another name.")
         if name in OBJECTS and value is not None:
             raise RequestError(f"--set {key} takes an object of Python, not a text; use tacit in Python for it.")
-        usual = _default(model, name)
-        if isinstance(usual, float) and isinstance(value, str | list) and value not in _words(model, name):
-            raise RequestError(f"--set {key}={value}: say one number, such as {key}={usual}.")
-        found[name] = _widths(key, value) if isinstance(usual, tuple) else value
+        found[name] = _read(key, value, _written(model, name))
+    number = group_setting(model)
+    for key, value in given.items():
+        if number in PLAIN.get(key, (key,)):
+            check_number(key, value)
+    for name, value in found.items():
+        said = None if name == number else _fault(name, value, _written(model, name))
+        if said is not None:
+            raise RequestError(said)
     return found
 
 
@@ -100,6 +107,60 @@ def check_names(given: Mapping[str, Any]) -> None:
         if not known & set(PLAIN.get(key, (key,))):
             near = nearest(key, [*PLAIN, *sorted(known)])
             raise RequestError(f"no model has a setting {key!r}.{near} With --model NAME those of one are listed.")
+    for key, value in given.items():
+        _check_for_any(key, value)
+
+
+def _check_for_any(key: str, value: object) -> None:
+    """Raise `RequestError` for a value that none of the models with the setting takes."""
+    if set(PLAIN.get(key, (key,))) & set(NUMBER_OF_GROUPS):
+        check_number(key, value)
+        return
+    faults = []
+    for model in registry.names():
+        name = next((own for own in PLAIN.get(key, (key,)) if own in known_settings(model)), None)
+        if name is not None:
+            written = _written(model, name)
+            try:
+                faults.append(_fault(name, _read(key, value, written), written))
+            except RequestError as error:
+                faults.append(str(error))
+    if None not in faults:
+        raise RequestError(faults[0])
+
+
+def check_number(key: str, value: object) -> None:
+    """Raise `RequestError` for what is neither a number of groups (or dimensions) nor several of them."""
+    numbers = value if isinstance(value, list) else [value]
+    if value is not None and not (numbers and all(type(n) is int and n >= 1 for n in numbers)):
+        raise RequestError(f"--set {key}={value!r}: say a whole number from 1 on, or a range such as 2-6.")
+
+
+def check_structures(value: object) -> None:
+    """Raise `RequestError` for what is no covariance structure, nor several of them, nor "all"."""
+    known = {*STRUCTURES, *SCIKIT_LEARN_NAMES}
+    for each in value if isinstance(value, list) else [value]:
+        if value not in (None, "all") and not {str(each).upper(), str(each).lower()} & known:
+            words = ", ".join([*STRUCTURES, *SCIKIT_LEARN_NAMES])
+            raise RequestError(
+                f"--set covariance: covariance structure {str(each)!r} is unknown; choose one of {words}; or all."
+            )
+
+
+def _read(key: str, value: Any, written: Written) -> Any:
+    """The value of a setting as the estimator takes it, from what was typed."""
+    words = tuple(word for each in written.constraints for word in each.names)
+    if isinstance(written.usual, float) and isinstance(value, str | list) and value not in words:
+        raise RequestError(f"--set {key}={value}: say one number, such as {key}={written.usual}.")
+    return _widths(key, value) if isinstance(written.usual, tuple) else value
+
+
+def _fault(name: str, value: object, written: Written) -> str | None:
+    """What is wrong with the value of a setting, before any model is loaded."""
+    if name == "covariance_type" and not written.constraints:
+        check_structures(value)
+    said = written.fault(name, value)
+    return None if said is None else f"--set: {said}."
 
 
 def model_name(asked: str) -> str:
@@ -107,15 +168,15 @@ def model_name(asked: str) -> str:
     return MODELS.get(asked, asked) if MODELS.get(asked, asked) in registry.names() else asked
 
 
-def _default(model: str, name: str) -> Any:
-    return inspect.signature(registry.get(model)).parameters[name].default
-
-
-def _words(model: str, name: str) -> tuple[str, ...]:
-    """The words that a setting may be."""
-    hint = next(field.type for field in dataclasses.fields(registry.get(model)) if field.name == name)
+def _written(model: str, name: str) -> Written:
+    """What is written of a setting; of a model without its source what the class itself says."""
+    limits = registry.limits(model)
+    if limits is not None:
+        return limits[name]
+    cls = registry.get(model)
+    hint = next(field.type for field in dataclasses.fields(cls) if field.name == name)
     constraints = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
-    return tuple(word for each in constraints for word in each.names)
+    return Written(constraints, "None" in str(hint), inspect.signature(cls).parameters[name].default)
 
 
 def _widths(key: str, value: object) -> list[int]:
