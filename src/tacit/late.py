@@ -17,7 +17,10 @@ from typing import TYPE_CHECKING, Any, cast
 if TYPE_CHECKING:  # the module costs more time than all of this one
     from importlib.abc import Loader
 
-LATE = ("scipy.stats", "scipy.optimize", "numpy.f2py", "numpy.testing", "sklearn.metrics")
+LATE = (
+    *("scipy.stats", "scipy.optimize", "scipy.spatial", "scipy.cluster", "numpy.f2py", "numpy.testing"),
+    *("sklearn.metrics", "matplotlib.pyplot"),
+)
 """What is loaded late."""
 LOOK_FOR_PANDAS = ("sklearn.utils.fixes",)
 """What imports pandas to know whether there is one, and does nothing with it; a frame brings its own."""

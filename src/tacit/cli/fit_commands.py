@@ -77,6 +77,7 @@ def fit(
 
     For example: tacit fit customers.csv --kind zip=categorical; tacit fit digits.npz:x_train --set latent=2
     """
+    workflow.settings.check(model, setting or ())  # what reads rows takes longer to load than this
     texts = workflow.texts.TextOptions(text, vocabulary, stop_words, min_documents, max_share)
     place, kinds = options.places(data), tuple(kind or ())
     cli.fitting.fit(

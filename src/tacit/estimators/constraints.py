@@ -1,11 +1,9 @@
-"""What the values of settings may be; it needs neither scikit-learn nor JAX, so that a value is refused at once."""
+"""What the values of settings may be; it needs nothing, not even NumPy, so that a value is refused at once."""
 
 import abc
 import math
 import numbers
 from dataclasses import dataclass
-
-import numpy as np
 
 
 class Constraint(abc.ABC):
@@ -75,9 +73,9 @@ class Widths(Constraint):
     fewest: int = 0
 
     def fault(self, name: str, value: object) -> str | None:
-        if not isinstance(value, (tuple, list, np.ndarray)):
+        if not isinstance(value, (tuple, list)) and not _of_numpy(value, "ndarray"):
             return f"{name} must be a list of widths, such as (256, 256), got {value!r}"
-        widths = list(value)
+        widths: list[object] = list(value)  # type: ignore[call-overload]
         if len(widths) < self.fewest:
             return f"{name} must name one width at least"
         return next((said for width in widths if (said := Whole(1).fault(f"each of {name}", width))), None)
@@ -88,7 +86,16 @@ class Flag(Constraint):
     """True or False."""
 
     def fault(self, name: str, value: object) -> str | None:
-        return None if isinstance(value, (bool, np.bool_)) else f"{name} must be True or False, got {value!r}"
+        return (
+            None
+            if isinstance(value, bool) or _of_numpy(value, "bool", "bool_")
+            else f"{name} must be True or False, got {value!r}"
+        )
+
+
+def _of_numpy(value: object, *names: str) -> bool:
+    """Whether the value is of a type of NumPy's with one of these names."""
+    return type(value).__module__ == "numpy" and type(value).__name__ in names
 
 
 POSITIVE = Number("above 0", least_too=False)

@@ -66,8 +66,14 @@ def _fields(module: str, lines: Iterable[ast.stmt]) -> Iterable[tuple[str, Writt
     for line in lines:
         match line:
             case ast.AnnAssign(target=ast.Name(id=name), annotation=hint, value=usual) if not name.startswith("_"):
-                if not ast.unparse(hint).startswith("ClassVar"):
+                if not _is(hint, "ClassVar"):
                     yield name, _written(module, hint)._replace(usual=_plain(module, usual))
+
+
+def _is(hint: ast.expr, name: str) -> bool:
+    """Whether an annotation is ``name`` or ``name[…]``."""
+    bare = hint.value if isinstance(hint, ast.Subscript) else hint
+    return isinstance(bare, ast.Name) and bare.id == name
 
 
 def _plain(module: str, node: ast.expr | None) -> Any:
@@ -84,7 +90,8 @@ def _written(module: str, hint: ast.expr) -> Written:
                 found = tuple(_value(module, each) for each in said)
             except LookupError:  # it is not plain
                 return Written()
-            return Written(tuple(each for each in found if isinstance(each, Constraint)), "None" in ast.unparse(kind))
+            optional = any(isinstance(part, ast.Constant) and part.value is None for part in ast.walk(kind))
+            return Written(tuple(each for each in found if isinstance(each, Constraint)), optional)
     return Written()
 
 
@@ -112,6 +119,8 @@ def _value(module: str, node: ast.expr) -> Any:
     match node:
         case ast.Constant(value=value):
             return value
+        case ast.UnaryOp(op=ast.USub(), operand=positive):
+            return -_value(module, positive)
         case ast.Tuple(elts=parts):
             return tuple(_values(module, parts))
         case ast.Dict(keys=keys):

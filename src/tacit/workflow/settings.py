@@ -98,6 +98,16 @@ def named(model: str, given: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def check(model: str | None, texts: Iterable[str]) -> None:
+    """Raise `RequestError` for settings, or a model, that can be refused before there are any rows."""
+    given = parse(texts)
+    if model is not None:
+        check_model(model_name(model))
+        named(model_name(model), given)
+    elif given:
+        check_names(given)
+
+
 def check_names(given: Mapping[str, Any]) -> None:
     """Raise `RequestError` for a setting that no model has."""
     known = {name for model in registry.names() for name in known_settings(model)}
