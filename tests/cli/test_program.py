@@ -105,7 +105,14 @@ def test_what_is_plainly_wrong_is_told_before_the_engine_is_loaded(
     assert done.stdout == "all of them\n"
 
 
+MOST_PROGRAMS = 12
+"""Programs that a first fit of a small table may compile; each takes a tenth of a second to trace and to build."""
 FITTED = """
+import tacit, jax
+programs = []
+jax.monitoring.register_event_duration_secs_listener(
+    lambda event, _, **more: programs.append(event) if "backend_compile" in event else None
+)
 sys.argv = ["tacit", "fit", *sys.argv[1:]]
 from tacit.cli import main
 try:
@@ -113,15 +120,19 @@ try:
 except SystemExit as ended:
     assert not ended.code, ended.code
 parts = ("scipy.stats.", "scipy.optimize.", "sklearn.metrics.", "tensorboard.", "pandas.", "polars.", "numpyro.")
-print("LOADED", [name for name in sys.modules if name.startswith(parts)])
+print("LOADED", [name for name in sys.modules if name.startswith(parts)], len(programs))
 """
 
 
-def test_a_small_fit_with_its_report_loads_no_more_than_it_needs(tables: Path, tmp_path: Path) -> None:
-    done = python(FITTED, tables / "points.csv", "--quick", "--out", tmp_path / "run")
+@pytest.mark.parametrize(("table", "programs"), [("points.csv", 0), ("mixed.csv", MOST_PROGRAMS)])
+def test_a_small_fit_with_its_report_loads_and_compiles_no_more_than_it_needs(
+    tables: Path, tmp_path: Path, table: str, programs: int
+) -> None:
+    done = python(FITTED, tables / table, "--out", tmp_path / "run")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "run" / "report.html").exists()
-    assert done.stdout.splitlines()[-1] == "LOADED []"
+    _, loaded, number = done.stdout.splitlines()[-1].split(maxsplit=2)
+    assert (loaded, int(number) <= programs) == ("[]", True), done.stdout[-500:]
 
 
 def test_compiled_programs_are_kept_in_the_users_cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
