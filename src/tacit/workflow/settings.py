@@ -92,9 +92,8 @@ def named(model: str, given: Mapping[str, Any]) -> dict[str, Any]:
         if number in PLAIN.get(key, (key,)):
             check_number(key, value)
     for name, value in found.items():
-        said = None if name == number else _fault(name, value, _written(model, name))
-        if said is not None:
-            raise RequestError(said)
+        if name != number:
+            _check_value(name, value, _written(model, name))
     return found
 
 
@@ -109,12 +108,12 @@ def check(model: str | None, texts: Iterable[str]) -> None:
 
 
 def check_names(given: Mapping[str, Any]) -> None:
-    """Raise `RequestError` for a setting that no model has."""
-    known = {name for model in registry.names() for name in known_settings(model)}
+    """Raise `RequestError` for a setting that no model has, or a value that none of those with it takes."""
     for key in given:
         if key in OWN_OPTIONS:
             raise RequestError(f"--set {key} has an option of its own: {OWN_OPTIONS[key]}.")
-        if not known & set(PLAIN.get(key, (key,))):
+        if key not in PLAIN and not any(key in known_settings(model) for model in registry.names()):
+            known = {name for model in registry.names() for name in known_settings(model)}
             near = nearest(key, [*PLAIN, *sorted(known)])
             raise RequestError(f"no model has a setting {key!r}.{near} With --model NAME those of one are listed.")
     for key, value in given.items():
@@ -126,17 +125,19 @@ def _check_for_any(key: str, value: object) -> None:
     if set(PLAIN.get(key, (key,))) & set(NUMBER_OF_GROUPS):
         check_number(key, value)
         return
-    faults = []
+    first: RequestError | None = None
     for model in registry.names():
         name = next((own for own in PLAIN.get(key, (key,)) if own in known_settings(model)), None)
-        if name is not None:
-            written = _written(model, name)
-            try:
-                faults.append(_fault(name, _read(key, value, written), written))
-            except RequestError as error:
-                faults.append(str(error))
-    if None not in faults:
-        raise RequestError(faults[0])
+        if name is None:
+            continue
+        try:
+            _check_value(name, _read(key, value, _written(model, name)), _written(model, name))
+        except RequestError as error:
+            first = first or error
+        else:
+            return
+    if first is not None:
+        raise first
 
 
 def check_number(key: str, value: object) -> None:
@@ -165,17 +166,13 @@ def _read(key: str, value: Any, written: Written) -> Any:
     return _widths(key, value) if isinstance(written.usual, tuple) else value
 
 
-def _fault(name: str, value: object, written: Written) -> str | None:
-    """What is wrong with the value of a setting, before any model is loaded."""
+def _check_value(name: str, value: object, written: Written) -> None:
+    """Raise `RequestError` for a value that a setting may not have, before any model is loaded."""
     if name == "covariance_type" and not written.constraints:
         check_structures(value)
     said = written.fault(name, value)
-    return None if said is None else f"--set: {said}."
-
-
-def model_name(asked: str) -> str:
-    """A model under its own name."""
-    return MODELS.get(asked, asked) if MODELS.get(asked, asked) in registry.names() else asked
+    if said is not None:
+        raise RequestError(f"--set: {said}.")
 
 
 def _written(model: str, name: str) -> Written:

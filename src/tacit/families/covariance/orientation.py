@@ -119,8 +119,8 @@ def _best_turn(
     flat = (p == 0.0) & (q == 0.0)
     angle = xp.where(flat, 0.0, 0.5 * xp.arctan2(-q, xp.where(flat, 1.0, -p)))
     c, s = xp.cos(angle), xp.sin(angle)
-    turn = np.broadcast_to(identity(squares.shape[-1], np.dtype(squares.dtype)), turned.orientation.shape)
-    turn = put(turn, ((..., l, l), c), ((..., m, m), c), ((..., m, l), s), ((..., l, m), -s))
+    eye = np.broadcast_to(identity(squares.shape[-1], np.dtype(squares.dtype)), turned.orientation.shape)
+    turn = put(eye, ((..., l, l), c), ((..., m, m), c), ((..., m, l), s), ((..., l, m), -s))
     return turn, (xp.abs(q) / (weight[..., None] + size)).max(-1)
 
 
