@@ -175,6 +175,11 @@ def _check_value(name: str, value: object, written: Written) -> None:
         raise RequestError(f"--set: {said}.")
 
 
+def model_name(asked: str) -> str:
+    """A model under its own name."""
+    return MODELS.get(asked, asked) if MODELS.get(asked, asked) in registry.names() else asked
+
+
 def _written(model: str, name: str) -> Written:
     """What is written of a setting; of a model without its source what the class itself says."""
     limits = registry.limits(model)
