@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from tacit.data.errors import listed, nearest
 from tacit.data.schema import Reads
-from tacit.estimators.written import Written, source
+from tacit.estimators.written import SettingLimits, source
 from tacit.estimators.written import settings as declared
 
 
@@ -89,7 +89,7 @@ def settings(name: str) -> tuple[str, ...]:
     return tuple(get(name)._get_param_names()) if written is None else tuple(sorted(written))
 
 
-def limits(name: str) -> Mapping[str, Written] | None:
+def limits(name: str) -> Mapping[str, SettingLimits] | None:
     """What the settings of an estimator may be, without importing it; None where its source does not say."""
     place = entry(name).place
     if isinstance(place, type) or name in VARIANTS or not source("tacit.estimators.base").exists():

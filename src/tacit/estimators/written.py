@@ -17,7 +17,7 @@ from tacit.estimators.constraints import Constraint
 PLACE = Path(__file__).parents[1]
 
 
-class Written(NamedTuple):
+class SettingLimits(NamedTuple):
     """What is written of a setting."""
 
     constraints: tuple[Constraint, ...] = ()
@@ -48,12 +48,12 @@ def source(module: str) -> Path:
 
 
 @functools.cache
-def settings(module: str, name: str) -> Mapping[str, Written]:
+def settings(module: str, name: str) -> Mapping[str, SettingLimits]:
     """The fields under ``@settings`` of a class and of those of tacit that it inherits from."""
     written = _module(module)
     if name not in written.classes:
         return {}
-    own, found = written.classes[name], dict[str, Written]()
+    own, found = written.classes[name], dict[str, SettingLimits]()
     for base in reversed(own.bases):
         if isinstance(base, ast.Name) and (base.id in written.classes or base.id in written.taken):
             found |= settings(*written.taken.get(base.id, (module, base.id)))
@@ -62,7 +62,7 @@ def settings(module: str, name: str) -> Mapping[str, Written]:
     return found
 
 
-def _fields(module: str, lines: Iterable[ast.stmt]) -> Iterable[tuple[str, Written]]:
+def _fields(module: str, lines: Iterable[ast.stmt]) -> Iterable[tuple[str, SettingLimits]]:
     for line in lines:
         match line:
             case ast.AnnAssign(target=ast.Name(id=name), annotation=hint, value=usual) if not name.startswith("_"):
@@ -83,16 +83,16 @@ def _plain(module: str, node: ast.expr | None) -> Any:
         return None
 
 
-def _written(module: str, hint: ast.expr) -> Written:
+def _written(module: str, hint: ast.expr) -> SettingLimits:
     match hint:
         case ast.Subscript(value=ast.Name(id="Annotated"), slice=ast.Tuple(elts=[kind, *said])):
             try:
                 found = tuple(_value(module, each) for each in said)
             except LookupError:  # it is not plain
-                return Written()
+                return SettingLimits()
             optional = any(isinstance(part, ast.Constant) and part.value is None for part in ast.walk(kind))
-            return Written(tuple(each for each in found if isinstance(each, Constraint)), optional)
-    return Written()
+            return SettingLimits(tuple(each for each in found if isinstance(each, Constraint)), optional)
+    return SettingLimits()
 
 
 @functools.cache

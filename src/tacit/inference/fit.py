@@ -25,7 +25,7 @@ Reduce = Callable[[Iterable[cf.Sums]], cf.Sums]
 """How the sums of parts of the rows come together."""
 
 
-class Snapshots(Mapping[int, Any]):
+class PastModels(Mapping[int, Any]):
     """Models by iteration, each made when it is asked for: a search has hundreds of fits, and shows the way of one."""
 
     def __init__(self, makers: dict[int, Callable[[], Any]]) -> None:
@@ -40,17 +40,17 @@ class Snapshots(Mapping[int, Any]):
     def __len__(self) -> int:
         return len(self._makers)
 
-    def changed(self, change: Callable[[Any], Any]) -> "Snapshots":
+    def changed(self, change: Callable[[Any], Any]) -> "PastModels":
         """The same, each changed."""
-        return Snapshots({i: partial(_made, change, maker) for i, maker in self._makers.items()})
+        return PastModels({i: partial(_made, change, maker) for i, maker in self._makers.items()})
 
-    def before(self, iteration: int) -> "Snapshots":
+    def before(self, iteration: int) -> "PastModels":
         """Those before an iteration."""
-        return Snapshots({i: maker for i, maker in self._makers.items() if i < iteration})
+        return PastModels({i: maker for i, maker in self._makers.items() if i < iteration})
 
-    def then(self, iteration: int, model: Any) -> "Snapshots":
+    def then(self, iteration: int, model: Any) -> "PastModels":
         """The same and another one."""
-        return Snapshots(self._makers | {iteration: partial(_itself, model)})
+        return PastModels(self._makers | {iteration: partial(_itself, model)})
 
 
 def _made(change: Callable[[Any], Any], maker: Callable[[], Any]) -> Any:
@@ -70,7 +70,7 @@ class Fit(NamedTuple):
     iteration: int
     status: int
     trace: Trace
-    snapshots: Snapshots
+    snapshots: PastModels
     bounds: np.ndarray
     """The final bound of every start."""
 
@@ -342,7 +342,7 @@ def _best(state: cf.State, loop: Loop, among: np.ndarray, sound: np.ndarray) -> 
         np.array([row[1] for row in rows]),
     )
     model = _pick(state.model, best)
-    snapshots = Snapshots({loop.trace[line][0]: partial(_pick, seen, best) for line, seen in loop.snapshots.items()})
+    snapshots = PastModels({loop.trace[line][0]: partial(_pick, seen, best) for line, seen in loop.snapshots.items()})
     return Fit(
         model,
         _pick(state.statistics, best),
@@ -372,7 +372,7 @@ def fit_of_one(model: PyTree, bound: float, status: int, loop: Loop) -> Fit:
         np.array([float(line[2]) for line in loop.trace]),
         np.array([line[1] for line in loop.trace]),
     )
-    snapshots = Snapshots({line: partial(_itself, seen) for line, seen in loop.snapshots.items()})
+    snapshots = PastModels({line: partial(_itself, seen) for line, seen in loop.snapshots.items()})
     return Fit(
         model,
         None,

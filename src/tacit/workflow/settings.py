@@ -9,7 +9,7 @@ from typing import Annotated, Any, get_args, get_origin
 
 from tacit import registry
 from tacit.data.errors import listed, nearest
-from tacit.estimators.written import Written
+from tacit.estimators.written import SettingLimits
 from tacit.structures import SCIKIT_LEARN_NAMES, STRUCTURES
 from tacit.workflow.errors import RequestError
 
@@ -158,7 +158,7 @@ def check_structures(value: object) -> None:
             )
 
 
-def _read(key: str, value: Any, written: Written) -> Any:
+def _read(key: str, value: Any, written: SettingLimits) -> Any:
     """The value of a setting as the estimator takes it, from what was typed."""
     words = tuple(word for each in written.constraints for word in each.names)
     if isinstance(written.usual, float) and isinstance(value, str | list) and value not in words:
@@ -166,7 +166,7 @@ def _read(key: str, value: Any, written: Written) -> Any:
     return _widths(key, value) if isinstance(written.usual, tuple) else value
 
 
-def _check_value(name: str, value: object, written: Written) -> None:
+def _check_value(name: str, value: object, written: SettingLimits) -> None:
     """Raise `RequestError` for a value that a setting may not have, before any model is loaded."""
     if name == "covariance_type" and not written.constraints:
         check_structures(value)
@@ -180,7 +180,7 @@ def model_name(asked: str) -> str:
     return MODELS.get(asked, asked) if MODELS.get(asked, asked) in registry.names() else asked
 
 
-def _written(model: str, name: str) -> Written:
+def _written(model: str, name: str) -> SettingLimits:
     """What is written of a setting; of a model without its source what the class itself says."""
     limits = registry.limits(model)
     if limits is not None:
@@ -188,7 +188,7 @@ def _written(model: str, name: str) -> Written:
     cls = registry.get(model)
     hint = next(field.type for field in dataclasses.fields(cls) if field.name == name)
     constraints = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
-    return Written(constraints, "None" in str(hint), inspect.signature(cls).parameters[name].default)
+    return SettingLimits(constraints, "None" in str(hint), inspect.signature(cls).parameters[name].default)
 
 
 def _widths(key: str, value: object) -> list[int]:
