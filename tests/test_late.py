@@ -57,3 +57,18 @@ threads = [threading.Thread(target=lambda: found.append(scipy.stats.t(3).cdf(0.0
 assert found == [0.5] * 16, found
 """
     run("", check)
+
+
+def test_pandas_is_not_loaded_for_those_who_only_look_for_it() -> None:
+    run("import sklearn.base", "assert 'pandas' not in sys.modules; import pandas; assert pandas.DataFrame")
+
+
+def test_results_load_no_frames_before_they_are_asked_for() -> None:
+    check = """
+import numpy as np
+tacit.GaussianMixture(2).fit(np.random.default_rng(0).normal(size=(40, 2)))
+assert not {'pandas', 'polars'} & set(sys.modules)
+import sklearn.utils.fixes, pyarrow as pa, pandas as pd
+assert pa.table({'a': [1]}).to_pandas().equals(pd.DataFrame({'a': [1]}))
+"""
+    run("import tacit.data.results", check)

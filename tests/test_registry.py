@@ -1,7 +1,9 @@
 """The one list of estimators."""
 
+import dataclasses
 import subprocess
 import sys
+from typing import Annotated, get_args, get_origin
 
 import pytest
 from sklearn.base import BaseEstimator
@@ -73,3 +75,16 @@ def test_a_subclass_or_a_stranger_has_no_name() -> None:
 @pytest.mark.parametrize("name", registry.names())
 def test_settings_are_known_without_importing_the_model(name: str) -> None:
     assert registry.settings(name) == tuple(registry.get(name)._get_param_names())
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_what_is_written_of_settings_is_what_they_may_be(name: str) -> None:
+    written = registry.limits(name)
+    assert written is not None
+    cls = registry.get(name)
+    assert sorted(written) == cls._get_param_names()
+    for field in dataclasses.fields(cls):
+        said = get_args(field.type)[1:] if get_origin(field.type) is Annotated else ()
+        assert written[field.name].constraints == tuple(said), field.name
+        if isinstance(field.default, int | float | str | tuple):
+            assert written[field.name].usual == field.default, field.name

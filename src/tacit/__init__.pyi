@@ -62,7 +62,8 @@ from .inference.watch import watch
 from .models.topics.completion import Completion, document_completion, document_halves
 from .storage import load, save
 from .storage.checkpoint import Checkpoint, fingerprint
-from .storage.logs import CsvLog, TensorBoardLog
+from .storage.event_logs import TensorBoardLog
+from .storage.logs import CsvLog
 
 __all__ = [
     "IWAE",

@@ -58,6 +58,8 @@ def either(plain: Callable[..., Any], compiled: Callable[..., Any]) -> Callable[
 
     @functools.wraps(plain)
     def chosen(*args: Any, **kwargs: Any) -> Any:
+        if is_eager():  # a small fit is made of such calls
+            return plain(*args, **kwargs)
         return (compiled if traced(*args) else plain)(*args, **kwargs)
 
     return chosen
@@ -205,18 +207,30 @@ def repeat(times: int, step: Callable[[_State], _State], state: _State) -> _Stat
     return state
 
 
-def put(array: Array, index: tuple[Any, ...], values: Array | float) -> Array:
-    """A copy of the array with ``array[index] = values``."""
-    if traced(array, values):
-        return jnp.asarray(array).at[index].set(values)
+def put(array: Array, *entries: tuple[tuple[Any, ...], Array | float]) -> Array:
+    """A copy of the array with ``array[index] = values`` for every pair of them."""
+    if traced(array, *(values for _, values in entries)):
+        array = jnp.asarray(array)
+        for index, values in entries:
+            array = array.at[index].set(values)
+        return array
     changed = array.copy()
-    changed[index] = values
+    for index, values in entries:
+        changed[index] = values
     return changed
+
+
+@functools.cache
+def identity(dims: int, dtype: np.dtype) -> np.ndarray:
+    """The identity, not to be written to."""
+    eye = np.eye(dims, dtype=dtype)
+    eye.flags.writeable = False
+    return eye
 
 
 def spread(values: Float[Array, "*batch d"]) -> Float[Array, "*batch d d"]:
     """Diagonal matrices."""
-    return values[..., None] * np.eye(values.shape[-1], dtype=values.dtype)
+    return values[..., None] * identity(values.shape[-1], np.dtype(values.dtype))
 
 
 def logsumexp(logits: Float[Array, "... n"]) -> Float[Array, "..."]:

@@ -117,9 +117,8 @@ def eagerly(wanted: bool = True) -> Iterator[None]:
         _EAGER.reset(token)
 
 
-def is_eager() -> bool:
-    """Whether the scope of `eagerly` is open."""
-    return _EAGER.get()
+is_eager = _EAGER.get
+"""Whether the scope of `eagerly` is open: the variable's own method, for it is asked at every step of a small fit."""
 
 
 def _few_numbers(arguments: Any) -> bool:

@@ -3,6 +3,8 @@
 scikit-learn imports ``scipy.stats`` with its base class, for functions that an estimator hardly calls: a third of the
 imports of a small fit. Such a module is imported as ever, by whomever, and has no content until a first name of it is
 asked for (a module's ``__getattr__``, PEP 562): write ``import scipy.optimize``, not ``from scipy.optimize import …``.
+
+pandas, which takes longer to load than a small table to fit, is looked for by packages that do without it.
 """
 
 import sys
@@ -15,8 +17,13 @@ from typing import TYPE_CHECKING, Any, cast
 if TYPE_CHECKING:  # the module costs more time than all of this one
     from importlib.abc import Loader
 
-LATE = ("scipy.stats", "scipy.optimize", "numpy.f2py", "numpy.testing", "sklearn.metrics")
+LATE = (
+    *("scipy.stats", "scipy.optimize", "scipy.spatial", "scipy.cluster", "numpy.f2py", "numpy.testing"),
+    *("sklearn.metrics", "matplotlib.pyplot"),
+)
 """What is loaded late."""
+LOOK_FOR_PANDAS = ("sklearn.utils.fixes",)
+"""What imports pandas to know whether there is one, and does nothing with it; a frame brings its own."""
 PATIENCE = 30.0
 """Seconds that a thread waits for another one to load a module, lest two that wait for one another do so for ever."""
 
@@ -72,6 +79,33 @@ class _Loaded:
         module.__spec__ = self._spec
 
 
+class _NoPandas:
+    """Finds pandas absent."""
+
+    def find_spec(self, fullname: str, path: Iterable[str] | None, target: ModuleType | None = None) -> None:
+        if fullname == "pandas":
+            raise ModuleNotFoundError("No module named 'pandas'", name=fullname)
+
+
+class _WithoutPandas:
+    """Runs the code of a module that looks for pandas, and has it find none."""
+
+    def __init__(self, spec: ModuleSpec, loader: "Loader") -> None:
+        self._spec, self._loader = spec, loader
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__loader__ = self._spec.loader = self._loader
+        nothing = _NoPandas()
+        sys.meta_path.insert(0, nothing)
+        try:
+            self._loader.exec_module(module)
+        finally:
+            sys.meta_path.remove(nothing)
+
+
 class _LateFinder:
     """Finds the modules of `LATE` where they are, and loads them whole before one of their parts."""
 
@@ -86,8 +120,13 @@ class _LateFinder:
             whole.load()
             part = sys.modules.get(fullname)
             return None if part is None else ModuleSpec(fullname, cast("Loader", _Loaded(part)))
-        spec = PathFinder.find_spec(fullname, None if path is None else [*path], target) if fullname in LATE else None
-        if spec is not None and spec.loader is not None:
+        known = fullname in LATE or fullname in LOOK_FOR_PANDAS
+        spec = PathFinder.find_spec(fullname, None if path is None else [*path], target) if known else None
+        if spec is None or spec.loader is None:
+            return None
+        if fullname in LOOK_FOR_PANDAS:
+            spec.loader = cast("Loader", _WithoutPandas(spec, spec.loader))
+        else:
             late = self._loaders[fullname] = _LateLoader(spec, spec.loader)
             spec.loader = cast("Loader", late)
         return spec
@@ -97,3 +136,8 @@ def install() -> None:
     """Have the modules of `LATE` that nobody has imported yet loaded late."""
     if not any(isinstance(finder, _LateFinder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _LateFinder())
+
+
+def leave_pandas() -> None:
+    """Have nothing find pandas: in a program that has no frames, where PyArrow would load it at its first list."""
+    sys.meta_path.insert(0, _NoPandas())

@@ -5,14 +5,14 @@ it a line. An estimator stands here by its place and is imported when it is firs
 each model reads, are known before anything heavy is loaded.
 """
 
-import ast
-import functools
 import pkgutil
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from tacit.data.errors import listed, nearest
 from tacit.data.schema import Reads
+from tacit.estimators.written import SettingLimits, source
+from tacit.estimators.written import settings as declared
 
 
 class Entry(NamedTuple):
@@ -90,45 +90,17 @@ def get(name: str) -> type[Any]:
 
 def settings(name: str) -> tuple[str, ...]:
     """The names of an estimator's hyper-parameters in alphabetical order, without importing it."""
+    written = limits(name)
+    return tuple(get(name)._get_param_names()) if written is None else tuple(sorted(written))
+
+
+def limits(name: str) -> Mapping[str, SettingLimits] | None:
+    """What the settings of an estimator may be, without importing it; None where its source does not say."""
     place = entry(name).place
-    if isinstance(place, type) or name in VARIANTS or not _source("tacit.estimators.base").exists():
-        return tuple(get(name)._get_param_names())
+    if isinstance(place, type) or name in VARIANTS or not source("tacit.estimators.base").exists():
+        return None
     module, _, own = f"tacit.estimators.{place}".partition(":")
-    return tuple(sorted(_declared(module, own)))
-
-
-def _source(module: str) -> Path:
-    return Path(__file__).parent.joinpath(*module.split(".")[1:]).with_suffix(".py")
-
-
-@functools.cache
-def _classes(module: str) -> tuple[dict[str, ast.ClassDef], dict[str, tuple[str, str]]]:
-    """The classes of a module as they are written, and where the names that it takes from tacit come from."""
-    own: dict[str, ast.ClassDef] = {}
-    taken: dict[str, tuple[str, str]] = {}
-    for node in ast.parse(_source(module).read_bytes()).body:
-        if isinstance(node, ast.ClassDef):
-            own[node.name] = node
-        elif isinstance(node, ast.ImportFrom) and str(node.module).startswith("tacit."):
-            taken |= {name.asname or name.name: (str(node.module), name.name) for name in node.names}
-    return own, taken
-
-
-@functools.cache
-def _declared(module: str, name: str) -> frozenset[str]:
-    """The fields under ``@settings`` of a class and of those of tacit that it inherits from."""
-    own, taken = _classes(module)
-    if name not in own:
-        return frozenset()
-    found: set[str] = set()
-    for base in own[name].bases:
-        if isinstance(base, ast.Name) and (base.id in own or base.id in taken):
-            found |= _declared(*taken.get(base.id, (module, base.id)))
-    if any(isinstance(mark, ast.Name) and mark.id == "settings" for mark in own[name].decorator_list):
-        lines = [line for line in own[name].body if isinstance(line, ast.AnnAssign)]
-        fields = (line.target for line in lines if not ast.unparse(line.annotation).startswith("ClassVar"))
-        found |= {field.id for field in fields if isinstance(field, ast.Name) and not field.id.startswith("_")}
-    return frozenset(found)
+    return declared(module, own)
 
 
 def create(name: str, **values: Any) -> Any:

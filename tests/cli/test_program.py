@@ -73,6 +73,15 @@ for arguments, code in [
     (["fit", table, "--kind", "gone=count"], 3),
     (["fit", table, "--model", "gone"], 2),
     (["fit", table, "--set", "components"], 2),
+    (["fit", table, "--set", "colour=3"], 2),
+    (["fit", table, "--set", "covariance=foo"], 2),
+    (["fit", table, "--set", "covariance=EEE,foo"], 2),
+    (["fit", table, "--set", "components=x"], 2),
+    (["fit", table, "--set", "inference=foo"], 2),
+    (["fit", table, "--set", "tol=-1"], 2),
+    (["fit", table, "--model", "k-means", "--set", "max_iter=x"], 2),
+    (["fit", table, "--model", "vae", "--set", "activation=foo"], 2),
+    (["fit", table, "--model", "vae", "--set", "hidden=x"], 2),
     (["fit", table, "--out", run], 4),
     (["score", "gone", table], 4),
     (["score", run, "gone.csv"], 3),
@@ -94,6 +103,36 @@ def test_what_is_plainly_wrong_is_told_before_the_engine_is_loaded(
     done = python(REFUSED, points_run, tables / "points.csv", tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "all of them\n"
+
+
+MOST_PROGRAMS = 12
+"""Programs that a first fit of a small table may compile; each takes a tenth of a second to trace and to build."""
+FITTED = """
+import tacit, jax
+programs = []
+jax.monitoring.register_event_duration_secs_listener(
+    lambda event, _, **more: programs.append(event) if "backend_compile" in event else None
+)
+sys.argv = ["tacit", "fit", *sys.argv[1:]]
+from tacit.cli import main
+try:
+    main()
+except SystemExit as ended:
+    assert not ended.code, ended.code
+parts = ("scipy.stats.", "scipy.optimize.", "sklearn.metrics.", "tensorboard.", "pandas.", "polars.", "numpyro.")
+print("LOADED", [name for name in sys.modules if name.startswith(parts)], len(programs))
+"""
+
+
+@pytest.mark.parametrize(("table", "programs"), [("points.csv", 0), ("mixed.csv", MOST_PROGRAMS)])
+def test_a_small_fit_with_its_report_loads_and_compiles_no_more_than_it_needs(
+    tables: Path, tmp_path: Path, table: str, programs: int
+) -> None:
+    done = python(FITTED, tables / table, "--out", tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "run" / "report.html").exists()
+    _, loaded, number = done.stdout.splitlines()[-1].split(maxsplit=2)
+    assert (loaded, int(number) <= programs) == ("[]", True), done.stdout[-500:]
 
 
 def test_compiled_programs_are_kept_in_the_users_cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ FLOORS = {
     "files": 0,
     "arrays": 1,
     "spaces": 1,
+    "structures": 1,
     "plots": 1,
     "families": 2,
     "data": 2,

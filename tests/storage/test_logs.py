@@ -9,7 +9,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from tacit import VAE, CsvLog, GaussianMixture, TensorBoardLog, watch
 from tacit.inference.watch import Progress, Snapshot
-from tacit.storage import logs
+from tacit.storage import event_logs
 
 ROWS = np.random.default_rng(0).normal(size=(80, 3))
 
@@ -54,6 +54,6 @@ def test_a_fit_that_goes_on_replaces_the_lines_from_there(tmp_path: Path) -> Non
 
 
 def test_what_is_not_installed_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logs, "EventFileWriter", None)
+    monkeypatch.setattr(event_logs, "EventFileWriter", None)
     with pytest.raises(ImportError, match="pip install tensorboard"):
         TensorBoardLog(tmp_path)

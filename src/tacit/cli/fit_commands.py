@@ -77,13 +77,13 @@ def fit(
 
     For example: tacit fit customers.csv --kind zip=categorical; tacit fit digits.npz:x_train --set latent=2
     """
+    settings, place, kinds = _understood(model, setting), options.places(data), tuple(kind or ())
     texts = workflow.texts.TextOptions(text, vocabulary, stop_words, min_documents, max_share)
-    place, kinds = options.places(data), tuple(kind or ())
     cli.fitting.fit(
         workflow.requests.FitRequest(
             source=workflow.sources.DataSource(place, kinds, long, id_column, texts, target, reading),
             model=model,
-            settings=tuple(setting or ()),
+            settings=settings,
             criterion=criterion,
             effort=_effort(quick=quick, thorough=thorough),
             holdout=holdout,
@@ -94,6 +94,12 @@ def fit(
             command=_command(),
         )
     )
+
+
+def _understood(model: str | None, setting: list[str] | None) -> tuple[str, ...]:
+    """The settings, which may be refused at once: what reads rows takes longer to load."""
+    workflow.settings.check(model, setting or ())
+    return tuple(setting or ())
 
 
 def _effort(*, quick: bool, thorough: bool) -> str:

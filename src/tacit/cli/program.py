@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tacit import __version__
+from tacit import __version__, late
 from tacit.cli import code_commands, fit_commands, row_commands, run_commands
 from tacit.cli.failures import CODES, Debug
 from tacit.waiting import left_running
@@ -80,6 +80,7 @@ def main() -> None:
     """Run the program with the arguments of the command line."""
     # jaxlib 0.9 logs a line for every program that it finds on disk, which says nothing to anybody
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    late.leave_pandas()
     gc.set_threshold(50_000, 20, 20)  # looking for cycles would take a tenth of the time of loading the engine
     try:
         app()

@@ -8,9 +8,6 @@ from typing import Any
 import lazy_loader as lazy
 import pyarrow as pa
 
-pandas = lazy.load("pandas", error_on_import=False)
-polars = lazy.load("polars", error_on_import=False)
-
 SHOWN = 20
 """Lines that a notebook shows."""
 
@@ -28,7 +25,7 @@ class TableResult(abc.ABC):
         Raises:
             ImportError: pandas is not there.
         """
-        _there(pandas, "pandas")
+        _library("pandas")
         return self.to_arrow().to_pandas()
 
     def to_polars(self) -> Any:
@@ -37,8 +34,7 @@ class TableResult(abc.ABC):
         Raises:
             ImportError: polars is not there.
         """
-        _there(polars, "polars")
-        return polars.from_arrow(self.to_arrow())
+        return _library("polars").from_arrow(self.to_arrow())
 
     def headline(self) -> str:
         """What stands above the table in a notebook."""
@@ -48,9 +44,12 @@ class TableResult(abc.ABC):
         return html_table(self.to_arrow(), self.headline())
 
 
-def _there(library: Any, name: str) -> None:
+def _library(name: str) -> Any:
+    """A library that makes frames; not before it is needed, for scikit-learn takes one that is known for one in use."""
+    library = lazy.load(name, error_on_import=False)
     if isinstance(library, lazy.DelayedImportErrorModule):
         raise ImportError(f"this needs {name}: pip install {name}; to_arrow() needs nothing else")
+    return library
 
 
 def html_table(table: pa.Table, headline: str) -> str:

@@ -13,11 +13,8 @@ A setting is a field; the text under it is its documentation, and what `typing.A
 As scikit-learn has it, the constructor keeps values as they are, and nothing is checked before the fit.
 """
 
-import abc
 import ast
 import inspect
-import math
-import numbers
 import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
@@ -27,6 +24,17 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from tacit.estimators.constraints import FROM_0 as FROM_0
+from tacit.estimators.constraints import NOT_NEGATIVE as NOT_NEGATIVE
+from tacit.estimators.constraints import POSITIVE as POSITIVE
+from tacit.estimators.constraints import SHARE as SHARE
+from tacit.estimators.constraints import TOLERANCE as TOLERANCE
+from tacit.estimators.constraints import Choice as Choice
+from tacit.estimators.constraints import Constraint as Constraint
+from tacit.estimators.constraints import Flag as Flag
+from tacit.estimators.constraints import Number as Number
+from tacit.estimators.constraints import Whole as Whole
+from tacit.estimators.constraints import Widths as Widths
 from tacit.estimators.pictures import picture_of
 from tacit.estimators.verdict import Verdict
 from tacit.inference.loop import Trace
@@ -34,96 +42,6 @@ from tacit.models.graph import Graph
 from tacit.spaces import Held
 
 T = TypeVar("T")
-
-
-class Constraint(abc.ABC):
-    """What the value of a setting may be."""
-
-    names: tuple[str, ...] = ()
-    """The words among it."""
-
-    @abc.abstractmethod
-    def fault(self, name: str, value: object) -> str | None:
-        """What is wrong with the value, and what it may be; None if nothing is."""
-
-
-@dataclass(frozen=True)
-class Whole(Constraint):
-    """A whole number, or one of some names."""
-
-    least: int
-    names: tuple[str, ...] = ()
-
-    def fault(self, name: str, value: object) -> str | None:
-        if isinstance(value, str) and value in self.names:
-            return None
-        if isinstance(value, numbers.Integral) and not isinstance(value, bool) and int(value) >= self.least:
-            return None
-        others = "".join(f" or {known!r}" for known in self.names)
-        return f"{name} must be a whole number of at least {self.least}{others}, got {value!r}"
-
-
-@dataclass(frozen=True)
-class Number(Constraint):
-    """A number between two: the least may be taken and the other may not, unless said otherwise; or a name."""
-
-    words: str
-    least: float = 0.0
-    below: float | None = None
-    least_too: bool = True
-    below_too: bool = False
-    names: tuple[str, ...] = ()
-
-    def fault(self, name: str, value: object) -> str | None:
-        fair = isinstance(value, str) and value in self.names
-        if isinstance(value, numbers.Real) and not isinstance(value, bool):
-            number = float(value)
-            fair = number >= self.least if self.least_too else number > self.least
-            if self.below is not None:
-                fair = fair and (number <= self.below if self.below_too else number < self.below)
-        return None if fair else f"{name} must be {self.words}, got {value!r}"
-
-
-@dataclass(frozen=True)
-class Choice(Constraint):
-    """One of some names."""
-
-    names: tuple[str, ...]
-
-    def fault(self, name: str, value: object) -> str | None:
-        if isinstance(value, str) and value in self.names:
-            return None
-        return f"{name} must be one of {', '.join(map(repr, self.names))}; got {value!r}"
-
-
-@dataclass(frozen=True)
-class Widths(Constraint):
-    """A list of whole numbers, the widths of layers."""
-
-    fewest: int = 0
-
-    def fault(self, name: str, value: object) -> str | None:
-        if not isinstance(value, (tuple, list, np.ndarray)):
-            return f"{name} must be a list of widths, such as (256, 256), got {value!r}"
-        widths = list(value)
-        if len(widths) < self.fewest:
-            return f"{name} must name one width at least"
-        return next((said for width in widths if (said := Whole(1).fault(f"each of {name}", width))), None)
-
-
-@dataclass(frozen=True)
-class Flag(Constraint):
-    """True or False."""
-
-    def fault(self, name: str, value: object) -> str | None:
-        return None if isinstance(value, (bool, np.bool_)) else f"{name} must be True or False, got {value!r}"
-
-
-POSITIVE = Number("above 0", least_too=False)
-NOT_NEGATIVE = Number("at least 0")
-TOLERANCE = Number("at least 0 nats a row")
-SHARE = Number("from 0 to below 1", below=1.0)
-FROM_0 = Number("a number from 0 to below inf", below=math.inf)
 
 
 @dataclass_transform(eq_default=False, field_specifiers=(field,))

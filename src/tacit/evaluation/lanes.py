@@ -1,6 +1,7 @@
 """The candidates of `select`, structure by structure, and their fits: side by side, where nothing is compiled."""
 
 import dataclasses
+import functools
 import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -92,7 +93,7 @@ class Lane:
     kind: int | None = None
     """Lanes of one kind may go side by side."""
 
-    @property
+    @functools.cached_property
     def structure(self) -> str:
         """The name of the structure; "" of a model without any."""
         return str(self.searcher.get_params(deep=False).get("covariance_type", ""))

@@ -1,7 +1,8 @@
 """The closed-form driver in the host's loop: many starts at once, and the best of them."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -24,6 +25,42 @@ Reduce = Callable[[Iterable[cf.Sums]], cf.Sums]
 """How the sums of parts of the rows come together."""
 
 
+class PastModels(Mapping[int, Any]):
+    """Models by iteration, each made when it is asked for: a search has hundreds of fits, and shows the way of one."""
+
+    def __init__(self, makers: dict[int, Callable[[], Any]]) -> None:
+        self._makers = makers
+
+    def __getitem__(self, iteration: int) -> Any:
+        return self._makers[iteration]()
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
+
+    def changed(self, change: Callable[[Any], Any]) -> "PastModels":
+        """The same, each changed."""
+        return PastModels({i: partial(_made, change, maker) for i, maker in self._makers.items()})
+
+    def before(self, iteration: int) -> "PastModels":
+        """Those before an iteration."""
+        return PastModels({i: maker for i, maker in self._makers.items() if i < iteration})
+
+    def then(self, iteration: int, model: Any) -> "PastModels":
+        """The same and another one."""
+        return PastModels(self._makers | {iteration: partial(_itself, model)})
+
+
+def _made(change: Callable[[Any], Any], maker: Callable[[], Any]) -> Any:
+    return change(maker())
+
+
+def _itself(model: Any) -> Any:
+    return model
+
+
 class Fit(NamedTuple):
     """The best start and how it came about; all leaves are NumPy arrays."""
 
@@ -33,7 +70,7 @@ class Fit(NamedTuple):
     iteration: int
     status: int
     trace: Trace
-    snapshots: dict[int, Any]
+    snapshots: PastModels
     bounds: np.ndarray
     """The final bound of every start."""
 
@@ -307,16 +344,16 @@ def _best(state: cf.State, loop: Loop, among: np.ndarray, sound: np.ndarray) -> 
         np.array([row[2][best] for row in rows]),
         np.array([row[1] for row in rows]),
     )
-    snapshots = {loop.trace[i][0]: _pick(m, best) for i, m in loop.snapshots.items() if loop.trace[i][0] <= iteration}
-    snapshots[iteration] = _pick(state.model, best)
+    model = _pick(state.model, best)
+    snapshots = PastModels({loop.trace[line][0]: partial(_pick, seen, best) for line, seen in loop.snapshots.items()})
     return Fit(
-        _pick(state.model, best),
+        model,
         _pick(state.statistics, best),
         float(bounds[best]),
         iteration,
         cf.STOPPED if status == cf.RUNNING else status,
         trace,
-        snapshots,
+        snapshots.before(iteration).then(iteration, model),
         bounds[among],
     )
 
@@ -338,7 +375,17 @@ def fit_of_one(model: PyTree, bound: float, status: int, loop: Loop) -> Fit:
         np.array([float(line[2]) for line in loop.trace]),
         np.array([line[1] for line in loop.trace]),
     )
-    return Fit(model, None, bound, iteration, status, trace, loop.snapshots | {iteration: model}, np.array([bound]))
+    snapshots = PastModels({line: partial(_itself, seen) for line, seen in loop.snapshots.items()})
+    return Fit(
+        model,
+        None,
+        bound,
+        iteration,
+        status,
+        trace,
+        snapshots.before(iteration).then(iteration, model),
+        np.array([bound]),
+    )
 
 
 def _pick(tree: PyTree, start: int) -> PyTree:

@@ -3,8 +3,8 @@
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.cluster
 from jaxtyping import Float, Int
-from scipy.cluster import hierarchy
 
 WARD_ROWS = 2000
 GAUSSIAN_ROWS = 500
@@ -36,7 +36,7 @@ def ward(rows: Float[np.ndarray, "rows dims"], numbers: list[int]) -> Labels:
         return _at_random(rows.shape[0], numbers)
     heads = list(range(rows.shape[0]))  # a row of every cluster, SciPy numbers the merged ones on from the rows
     merges = []
-    for left, right in hierarchy.linkage(rows, method="ward")[:, :2].astype(int):
+    for left, right in scipy.cluster.hierarchy.linkage(rows, method="ward")[:, :2].astype(int):
         merges.append((heads[left], heads[right]))
         heads.append(heads[left])
     return _cut(np.arange(rows.shape[0]), merges, numbers)

@@ -6,8 +6,8 @@ others that have gathered.
 """
 
 import numpy as np
+import scipy.spatial
 from jaxtyping import Bool, Float
-from scipy.spatial import KDTree
 from scipy.special import gammaincinv, gammaln
 
 NEIGHBOURS = 12
@@ -26,7 +26,7 @@ def scattered(
     if present.size <= NEIGHBOURS + 1:
         return np.zeros(rows.shape[0], bool)
     among = present if present.size <= SAMPLE_ROWS else random.choice(present, SAMPLE_ROWS, replace=False)
-    found, _ = KDTree(rows[among]).query(rows, k=NEIGHBOURS + 1)
+    found, _ = scipy.spatial.KDTree(rows[among]).query(rows, k=NEIGHBOURS + 1)
     within = np.isin(np.arange(rows.shape[0]), among)
     distance = np.where(within, found[:, -1], found[:, -2])  # a row is no neighbour of itself
     return _thin(_log_rows(distance, rows[present], among.size), weights)

@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 import numpy as np
-import scipy.stats
 from jaxtyping import Float
 
 from tacit.data.schema import Schema
@@ -43,9 +42,15 @@ def correlations(values: Float[np.ndarray, "rows columns"], schema: Schema) -> l
             if len(x) < _FEWEST or np.ptp(x) == 0 or np.ptp(y) == 0:
                 continue
             linear = float(np.corrcoef(x, y)[0, 1])
-            ranks = float(np.corrcoef(scipy.stats.rankdata(x), scipy.stats.rankdata(y))[0, 1])
+            ranks = float(np.corrcoef(_ranks(x), _ranks(y))[0, 1])
             found.append(Pair(one, other, linear, ranks))
     return sorted(found, key=lambda pair: -max(abs(pair.linear), abs(pair.ranks)))
+
+
+def _ranks(values: Float[np.ndarray, " rows"]) -> Float[np.ndarray, " rows"]:
+    """Places in ascending order, from 1; equal values share the mean of theirs."""
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - 0.5 * (counts - 1))[place]
 
 
 def copies(values: Float[np.ndarray, "rows columns"]) -> list[np.ndarray]:

@@ -1,24 +1,16 @@
-"""Figures of a running fit, written as they come: to a CSV file, or for TensorBoard.
+"""Figures of a running fit, written to a CSV file as they come.
 
-Both are watchers: ``with watch(CsvLog("fit.csv")): model.fit(X)``.
+The log is a watcher: ``with watch(CsvLog("fit.csv")): model.fit(X)``.
 """
 
 import csv
 import io
 import os
-import time
 from pathlib import Path
 from typing import Any
 
 from tacit.files import naming, write_atomically
 from tacit.inference.watch import Progress
-
-try:
-    from tensorboard.compat.proto.event_pb2 import Event
-    from tensorboard.compat.proto.summary_pb2 import Summary
-    from tensorboard.summary.writer.event_file_writer import EventFileWriter
-except ImportError:
-    EventFileWriter = None
 
 
 class CsvLog:
@@ -70,39 +62,6 @@ class CsvLog:
     def done(self, progress: Progress) -> None:
         """The last line, where it is not there yet."""
         self.look(progress)
-
-    def resume(self, label: str, state: object) -> None:
-        """Nothing to go on from."""
-
-
-class TensorBoardLog:
-    """The same figures as scalars of a TensorBoard log folder; the step is the iteration.
-
-    Raises:
-        ImportError: tensorboard is not installed.
-    """
-
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
-        """Write to a folder of its own for this fit."""
-        if EventFileWriter is None:
-            raise ImportError("TensorBoardLog needs tensorboard: pip install tensorboard")
-        self._folder = os.fspath(folder)
-        self._writer: Any = None
-
-    def look(self, progress: Progress) -> None:
-        """Write the figures of an iteration that has ended."""
-        if progress.snapshot is None or not progress.snapshot.trace:
-            return
-        self._writer = self._writer or EventFileWriter(self._folder)
-        figures = {"bound": progress.bound_per_weight, **progress.figures}
-        values = [Summary.Value(tag=name, simple_value=float(value)) for name, value in figures.items()]
-        self._writer.add_event(Event(step=progress.iteration, wall_time=time.time(), summary=Summary(value=values)))
-
-    def done(self, progress: Progress) -> None:
-        """Write what is still in memory, and let go of the file."""
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
 
     def resume(self, label: str, state: object) -> None:
         """Nothing to go on from."""

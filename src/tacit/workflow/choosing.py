@@ -22,7 +22,7 @@ from tacit.families.covariance import STRUCTURES, canonical_name
 from tacit.workflow.errors import RequestError
 from tacit.workflow.events import Observer
 from tacit.workflow.feeding import IMAGE_MODEL, check_kinds, feed_fit, settle_families
-from tacit.workflow.settings import group_setting, named
+from tacit.workflow.settings import check_number, group_setting, named
 from tacit.workflow.summary import ASKED
 from tacit.workflow.supervised import check_columns, check_target, usual_model
 
@@ -319,9 +319,8 @@ def _numbers(given: object, selectable: bool, name: str) -> tuple[int, ...]:
     """The numbers of groups to try."""
     if given is None:
         return GROUPS if selectable else (ALLOWED,) if EMPTIES in registry.settings(name) else ()
+    check_number("components", given)
     numbers = given if isinstance(given, list) else [given]
-    if not numbers or not all(type(n) is int and n >= 1 for n in numbers):
-        raise RequestError(f"--set components={given!r}: say a whole number from 1 on, or a range such as 2-6.")
     if len(numbers) > 1 and not selectable:
         one = (
             "number of groups; give --set components=3"

@@ -9,6 +9,8 @@ from typing import Annotated, Any, get_args, get_origin
 
 from tacit import registry
 from tacit.data.errors import listed, nearest
+from tacit.estimators.written import SettingLimits
+from tacit.structures import SCIKIT_LEARN_NAMES, STRUCTURES
 from tacit.workflow.errors import RequestError
 
 PLAIN: dict[str, tuple[str, ...]] = {
@@ -84,22 +86,93 @@ def named(model: str, given: Mapping[str, Any]) -> dict[str, Any]:
             raise RequestError(f"--set gives {name!r} twice, once under another name.")
         if name in OBJECTS and value is not None:
             raise RequestError(f"--set {key} takes an object of Python, not a text; use tacit in Python for it.")
-        usual = _default(model, name)
-        if isinstance(usual, float) and isinstance(value, str | list) and value not in _words(model, name):
-            raise RequestError(f"--set {key}={value}: say one number, such as {key}={usual}.")
-        found[name] = _widths(key, value) if isinstance(usual, tuple) else value
+        found[name] = _read(key, value, _written(model, name))
+    number = group_setting(model)
+    for key, value in given.items():
+        if number in PLAIN.get(key, (key,)):
+            check_number(key, value)
+    for name, value in found.items():
+        if name != number:
+            _check_value(name, value, _written(model, name))
     return found
 
 
+def check(model: str | None, texts: Iterable[str]) -> None:
+    """Raise `RequestError` for settings, or a model, that can be refused before there are any rows."""
+    given = parse(texts)
+    if model is not None:
+        check_model(model_name(model))
+        named(model_name(model), given)
+    elif given:
+        check_names(given)
+
+
 def check_names(given: Mapping[str, Any]) -> None:
-    """Raise `RequestError` for a setting that no model has."""
-    known = {name for model in registry.names() for name in known_settings(model)}
+    """Raise `RequestError` for a setting that no model has, or a value that none of those with it takes."""
     for key in given:
         if key in OWN_OPTIONS:
             raise RequestError(f"--set {key} has an option of its own: {OWN_OPTIONS[key]}.")
-        if not known & set(PLAIN.get(key, (key,))):
+        if key not in PLAIN and not any(key in known_settings(model) for model in registry.names()):
+            known = {name for model in registry.names() for name in known_settings(model)}
             near = nearest(key, [*PLAIN, *sorted(known)])
             raise RequestError(f"no model has a setting {key!r}.{near} With --model NAME those of one are listed.")
+    for key, value in given.items():
+        _check_for_any(key, value)
+
+
+def _check_for_any(key: str, value: object) -> None:
+    """Raise `RequestError` for a value that none of the models with the setting takes."""
+    if set(PLAIN.get(key, (key,))) & set(NUMBER_OF_GROUPS):
+        check_number(key, value)
+        return
+    first: RequestError | None = None
+    for model in registry.names():
+        name = next((own for own in PLAIN.get(key, (key,)) if own in known_settings(model)), None)
+        if name is None:
+            continue
+        try:
+            _check_value(name, _read(key, value, _written(model, name)), _written(model, name))
+        except RequestError as error:
+            first = first or error
+        else:
+            return
+    if first is not None:
+        raise first
+
+
+def check_number(key: str, value: object) -> None:
+    """Raise `RequestError` for what is neither a number of groups (or dimensions) nor several of them."""
+    numbers = value if isinstance(value, list) else [value]
+    if value is not None and not (numbers and all(type(n) is int and n >= 1 for n in numbers)):
+        raise RequestError(f"--set {key}={value!r}: say a whole number from 1 on, or a range such as 2-6.")
+
+
+def check_structures(value: object) -> None:
+    """Raise `RequestError` for what is no covariance structure, nor several of them, nor "all"."""
+    known = {*STRUCTURES, *SCIKIT_LEARN_NAMES}
+    for each in value if isinstance(value, list) else [value]:
+        if value not in (None, "all") and not {str(each).upper(), str(each).lower()} & known:
+            words = ", ".join([*STRUCTURES, *SCIKIT_LEARN_NAMES])
+            raise RequestError(
+                f"--set covariance: covariance structure {str(each)!r} is unknown; choose one of {words}; or all."
+            )
+
+
+def _read(key: str, value: Any, written: SettingLimits) -> Any:
+    """The value of a setting as the estimator takes it, from what was typed."""
+    words = tuple(word for each in written.constraints for word in each.names)
+    if isinstance(written.usual, float) and isinstance(value, str | list) and value not in words:
+        raise RequestError(f"--set {key}={value}: say one number, such as {key}={written.usual}.")
+    return _widths(key, value) if isinstance(written.usual, tuple) else value
+
+
+def _check_value(name: str, value: object, written: SettingLimits) -> None:
+    """Raise `RequestError` for a value that a setting may not have, before any model is loaded."""
+    if name == "covariance_type" and not written.constraints:
+        check_structures(value)
+    said = written.fault(name, value)
+    if said is not None:
+        raise RequestError(f"--set: {said}.")
 
 
 def model_name(asked: str) -> str:
@@ -107,15 +180,15 @@ def model_name(asked: str) -> str:
     return MODELS.get(asked, asked) if MODELS.get(asked, asked) in registry.names() else asked
 
 
-def _default(model: str, name: str) -> Any:
-    return inspect.signature(registry.get(model)).parameters[name].default
-
-
-def _words(model: str, name: str) -> tuple[str, ...]:
-    """The words that a setting may be."""
-    hint = next(field.type for field in dataclasses.fields(registry.get(model)) if field.name == name)
+def _written(model: str, name: str) -> SettingLimits:
+    """What is written of a setting; of a model without its source what the class itself says."""
+    limits = registry.limits(model)
+    if limits is not None:
+        return limits[name]
+    cls = registry.get(model)
+    hint = next(field.type for field in dataclasses.fields(cls) if field.name == name)
     constraints = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
-    return tuple(word for each in constraints for word in each.names)
+    return SettingLimits(constraints, "None" in str(hint), inspect.signature(cls).parameters[name].default)
 
 
 def _widths(key: str, value: object) -> list[int]:

@@ -179,7 +179,7 @@ class VariationalMixture(Posteriors, EmptiesItself, MixtureBase):
         bounds = np.array([-np.inf if np.isnan(found.bound) else found.bound for found in fits])
         found = fits[int(np.argmax(bounds[: self.n_init]))]
         self._keep(found.model, view)
-        earlier = {i: m for i, m in found.snapshots.items() if i < found.iteration}
+        earlier = found.snapshots.before(found.iteration)
         self.snapshots_ = {i: _answering(self._ordered(m, view)) for i, m in earlier.items()}
         self.snapshots_[found.iteration] = self.model_
         self.trace_ = found.trace._replace(bound=found.trace.bound + change)

@@ -3,7 +3,7 @@
 from tacit.families.covariance.diagonal import INNER_ITERATIONS, INNER_TOLERANCE, maximise_variances
 from tacit.families.covariance.ellipsoidal import maximise_covariances, maximise_each
 from tacit.families.covariance.prior import GaussianPrior, PosteriorMode, default_prior
-from tacit.families.covariance.structures import (
+from tacit.structures import (
     SCIKIT_LEARN_NAMES,
     STRUCTURES,
     Structure,

@@ -22,20 +22,22 @@ def definite(matrices: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]
     of the covariances but rounding, the variances alone are kept.
     """
     variances = spread(xp.diagonal(matrices, axis1=-2, axis2=-1))
-    lifted = matrices
-    for instead in (*(matrices + share * variances for share in LIFTS), variances):
-        lost = _lost(lifted)
+    lifted, own = matrices, variances
+    for share in (*LIFTS, None):
+        lost = _lost(lifted, own)
         if isinstance(lost, np.ndarray | np.generic) and not lost.any():
             break
+        instead = variances if share is None else matrices + share * variances
         lifted = xp.where(lost[..., None, None], instead, lifted)
+        own = spread(xp.diagonal(lifted, axis1=-2, axis2=-1))
     return lifted
 
 
-def _lost(matrices: Array) -> Array:
-    """Whether a matrix of positive variances has a direction that is narrower than it may be.
+def _lost(matrices: Array, variances: Array) -> Array:
+    """Whether a matrix of positive variances (on a diagonal) has a direction that is narrower than it may be.
 
     It has a margin: a matrix that has barely a Cholesky factor has none in other units.
     """
-    variances = xp.diagonal(matrices, axis1=-2, axis2=-1)
-    factors = cholesky_factor(matrices - 0.5 * NARROWEST * spread(variances))
-    return (variances > 0).all(-1) & xp.isnan(factors).any((-1, -2))
+    factors = cholesky_factor(matrices - 0.5 * NARROWEST * variances)
+    lacking = xp.isnan(xp.trace(factors, axis1=-2, axis2=-1))  # of a factor that there is not all entries are NaN
+    return (xp.diagonal(variances, axis1=-2, axis2=-1) > 0).all(-1) & lacking

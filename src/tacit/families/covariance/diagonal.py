@@ -12,8 +12,8 @@ from jaxtyping import Bool, Float
 from tacit.arrays import traced, while_loop, xp
 from tacit.compute import Array
 from tacit.families.covariance.orientation import shapes_along
-from tacit.families.covariance.structures import STRUCTURES, canonical_name
 from tacit.families.numeric import tiny
+from tacit.structures import STRUCTURES, canonical_name
 
 INNER_TOLERANCE = 1e-11
 """Default change, relative, at which an inner iteration ends (never below a few units of rounding)."""

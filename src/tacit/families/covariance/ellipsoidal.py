@@ -4,6 +4,8 @@ The objective is −½ Σ_k [n_k log|Σ_k| + tr(Σ_k⁻¹ S_k)] (Celeux & Govaer
 McNicholas 2014).
 """
 
+from typing import NamedTuple, Self
+
 import numpy as np
 from jaxtyping import Float, Int
 
@@ -19,7 +21,7 @@ from tacit.families.covariance.diagonal import (
     present,
 )
 from tacit.families.covariance.orientation import common_orientation
-from tacit.families.covariance.structures import STRUCTURES, canonical_name
+from tacit.structures import STRUCTURES, canonical_name
 
 
 def maximise_covariances(
@@ -48,32 +50,11 @@ def maximise_covariances(
             iterations end.
         iterations: their limit.
     """
+    problem = _Problem.of(scatter, counts, previous)
     known = canonical_name(structure, scatter.shape[-1])
-    active = present(counts)
-    cells = active[..., None, None]
-    eye = np.eye(scatter.shape[-1], dtype=scatter.dtype)
-    whole, before = xp.where(cells, scatter, eye), xp.where(cells, previous, eye)
-    counts = xp.where(active, counts, 0.0)
-    if known not in ("EEE", "VVV"):  # the others take logarithms of it
-        whole = definite(whole)
-    end = finest(tolerance, scatter.dtype)
-    if STRUCTURES[known].diagonal:
-        fresh = _along_the_axes(known, whole, counts, before, tolerance, iterations)
-    elif known in ("EEV", "VEV"):
-        fresh = _own_orientation(known, whole, counts, before, tolerance, iterations)
-    elif known in ("EVE", "VVE"):
-        axes, variances = common_orientation(whole, counts, before, known == "EVE", end, iterations)
-        fresh = (axes[..., None, :, :] * variances[..., None, :]) @ xp.swapaxes(axes, -1, -2)[..., None, :, :]
-    elif known == "VEE":
-        fresh = _own_volume(whole, counts, before, end, iterations)
-    elif known == "EVV":
-        fresh = _own_shape(whole, counts)
-    elif known == "EEE":
-        pooled = xp.where(cells, scatter, 0.0).sum(-3, keepdims=True)
-        fresh = xp.broadcast_to(pooled / counts.sum(-1)[..., None, None, None], scatter.shape)
-    else:
-        fresh = whole / xp.where(active, counts, 1.0)[..., None, None]
-    return definite(xp.where(cells, 0.5 * (fresh + xp.swapaxes(fresh, -1, -2)), previous))
+    if known not in PLAIN:
+        problem = problem._replace(scatter=definite(problem.scatter))
+    return problem.answered(_maximised(known, problem, tolerance, iterations), previous)
 
 
 def maximise_each(
@@ -86,13 +67,59 @@ def maximise_each(
     iterations: int = INNER_ITERATIONS,
 ) -> Float[Array, "starts components dims dims"]:
     """`maximise_covariances` where every start has a structure of its own, by its place in ``STRUCTURES``."""
-    found, names = np.empty(scatter.shape), list(STRUCTURES)
+    problem, found, names = _Problem.of(scatter, counts, previous), np.empty(scatter.shape), list(STRUCTURES)
+    sound = problem._replace(scatter=definite(problem.scatter))
     for number in np.unique(structures).tolist():
-        its = np.flatnonzero(structures == number)
-        found[its] = maximise_covariances(
-            names[number], scatter[its], counts[its], previous[its], tolerance=tolerance, iterations=iterations
-        )
-    return found
+        its, known = np.flatnonzero(structures == number), canonical_name(names[number], scatter.shape[-1])
+        part = _Problem(*(leaf[its] for leaf in (problem if known in PLAIN else sound)))
+        found[its] = _maximised(known, part, tolerance, iterations)
+    return problem.answered(found, previous)
+
+
+PLAIN = ("EEE", "VVV")
+"""Structures that take no logarithm of the scatter, so that it may be singular."""
+
+
+class _Problem(NamedTuple):
+    """What is maximised, with the identity for components without any weight."""
+
+    scatter: Array
+    counts: Array
+    before: Array
+    active: Array
+
+    @classmethod
+    def of(cls, scatter: Array, counts: Array, previous: Array) -> Self:
+        active = present(counts)
+        cells, eye = active[..., None, None], np.eye(scatter.shape[-1], dtype=scatter.dtype)
+        whole, before = xp.where(cells, scatter, eye), xp.where(cells, previous, eye)
+        return cls(whole, xp.where(active, counts, 0.0), before, active)
+
+    def answered(self, fresh: Array, previous: Array) -> Array:
+        """The covariances found, symmetric and with a Cholesky factor; those of components without weight stay."""
+        return definite(xp.where(self.active[..., None, None], 0.5 * (fresh + xp.swapaxes(fresh, -1, -2)), previous))
+
+
+def _maximised(known: str, problem: _Problem, tolerance: float, iterations: int) -> Array:
+    """The covariances of a structure under its canonical name."""
+    whole, counts, before, active = problem
+    end = finest(tolerance, whole.dtype)
+    if STRUCTURES[known].diagonal:
+        return _along_the_axes(known, whole, counts, before, tolerance, iterations)
+    if known in ("EEV", "VEV"):
+        return _own_orientation(known, whole, counts, before, tolerance, iterations)
+    if known in ("EVE", "VVE"):
+        axes, variances = common_orientation(whole, counts, before, known == "EVE", end, iterations)
+        turned: Array = (axes[..., None, :, :] * variances[..., None, :]) @ xp.swapaxes(axes, -1, -2)[..., None, :, :]
+        return turned
+    if known == "VEE":
+        return _own_volume(whole, counts, before, end, iterations)
+    if known == "EVV":
+        return _own_shape(whole, counts)
+    if known == "EEE":
+        pooled = xp.where(active[..., None, None], whole, 0.0).sum(-3, keepdims=True)
+        return xp.broadcast_to(pooled / counts.sum(-1)[..., None, None, None], whole.shape)
+    return whole / xp.where(active, counts, 1.0)[..., None, None]
 
 
 def _along_the_axes(

@@ -7,12 +7,13 @@ the objective. (Flury & Gautschi 1986 solve for the angle and its shapes togethe
 move all of D at once under a bound. Both have the same fixed points.)
 """
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from tacit.arrays import eigh, over_items, put, while_loop, xp
+from tacit.arrays import eigh, identity, over_items, put, while_loop, xp
 from tacit.compute import Array
 
 
@@ -49,12 +50,13 @@ def common_orientation(
         end: the slope in any one angle, relative to the weight, at which the sweeps end.
         iterations: limit of the sweeps.
     """
-    schedule = rounds_of_pairs(scatter.shape[-1])
+    schedule, active, weight = rounds_of_pairs(scatter.shape[-1]), counts[..., None] > 0, counts.sum(-1)
 
     def one_round(carry, pairs):
         turned, steepest = carry
-        inverse = 1.0 / shapes_along(turned.along(), counts, equal_volume)
-        turn, slope = _best_turn(turned, xp.where(counts[..., None] > 0, inverse, 0.0), counts.sum(-1), pairs)
+        squares = turned.along()
+        inverse = xp.where(active, 1.0 / shapes_along(squares, counts, equal_volume), 0.0)
+        turn, slope = _best_turn(turned, squares, inverse, weight, pairs)
         rotated = xp.swapaxes(turn, -1, -2)[..., None, :, :] @ turned.scatter @ turn[..., None, :, :]
         return Turned(turned.orientation @ turn, rotated), xp.maximum(steepest, slope)
 
@@ -71,6 +73,7 @@ def common_orientation(
     return axes, shapes_along(_seen_along(axes, scatter).along(), counts, equal_volume)
 
 
+@functools.cache
 def rounds_of_pairs(dims: int) -> Int[np.ndarray, "rounds two pairs"]:
     """All pairs of columns once, in rounds of disjoint pairs (a round-robin tournament)."""
     players = list(range(dims + dims % 2))
@@ -97,6 +100,7 @@ def shapes_along(
 
 def _best_turn(
     turned: Turned,
+    squares: Float[Array, "*starts components dims"],
     inverse: Float[Array, "*starts components dims"],
     weight: Float[Array, "*starts"],
     pairs: Int[Array, "two pairs"],
@@ -107,17 +111,16 @@ def _best_turn(
     is ½(p cos 2θ + q sin 2θ), p = Σ_k (w_kl − w_km)(F_kll − F_kmm), q = 2 Σ_k (w_kl − w_km) F_klm.
     """
     l, m = pairs[0], pairs[1]
-    squares, difference = turned.along(), inverse[..., l] - inverse[..., m]
-    p = (difference * (squares[..., l] - squares[..., m])).sum(-2)
+    first, second, difference = squares[..., l], squares[..., m], inverse[..., l] - inverse[..., m]
+    p = (difference * (first - second)).sum(-2)
     q = 2.0 * (difference * turned.scatter[..., l, m]).sum(-2)
     # p and q are known up to the rounding of terms of this size: a slope far below it says nothing
-    size = (xp.abs(difference) * xp.sqrt(squares[..., l] * squares[..., m])).sum(-2)
+    size = (xp.abs(difference) * xp.sqrt(first * second)).sum(-2)
     flat = (p == 0.0) & (q == 0.0)
     angle = xp.where(flat, 0.0, 0.5 * xp.arctan2(-q, xp.where(flat, 1.0, -p)))
     c, s = xp.cos(angle), xp.sin(angle)
-    turn: Array = np.broadcast_to(np.eye(squares.shape[-1], dtype=squares.dtype), turned.orientation.shape)
-    for place, value in (((..., l, l), c), ((..., m, m), c), ((..., m, l), s), ((..., l, m), -s)):
-        turn = put(turn, place, value)
+    eye = np.broadcast_to(identity(squares.shape[-1], np.dtype(squares.dtype)), turned.orientation.shape)
+    turn = put(eye, ((..., l, l), c), ((..., m, m), c), ((..., m, l), s), ((..., l, m), -s))
     return turn, (xp.abs(q) / (weight[..., None] + size)).max(-1)
 
 

@@ -19,9 +19,9 @@ from jaxtyping import Bool, Float
 from tacit.arrays import Pytree, cholesky_factor, solve_triangle, special, spread, xp
 from tacit.compute import LOG_2PI, Array
 from tacit.families.covariance.diagonal import present
-from tacit.families.covariance.structures import STRUCTURES, Structure, canonical_name
 from tacit.families.numeric import log_multigamma
 from tacit.spaces import Spaces
+from tacit.structures import STRUCTURES, Structure, canonical_name
 
 
 class PosteriorMode(NamedTuple):

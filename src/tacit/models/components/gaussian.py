@@ -13,7 +13,6 @@ from tacit.data.blocks import Standardise
 from tacit.families.base import Distribution, Family
 from tacit.families.covariance import STRUCTURES, maximise_covariances, maximise_each, maximise_variances
 from tacit.families.covariance.prior import GaussianPrior
-from tacit.families.covariance.structures import n_covariance_parameters
 from tacit.families.log_normal import LogNormal
 from tacit.families.multivariate_normal import MultivariateNormal
 from tacit.families.normal import Normal
@@ -35,6 +34,7 @@ from tacit.models.components.steps import (
 )
 from tacit.models.components.vectors import draw_vectors, vector_correction, vector_given
 from tacit.spaces import Spaces
+from tacit.structures import n_covariance_parameters
 
 INNER = {"iterations": 4}
 """Most moves of an M-step that has no closed form: it starts from the last one, and every move raises the bound."""

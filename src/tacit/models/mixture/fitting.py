@@ -286,9 +286,9 @@ def joined(first: Fit, second: Fit) -> Fit:
         np.concatenate([first.trace.bound, second.trace.bound[1:]]),
         np.concatenate([first.trace.seconds, second.trace.seconds[1:] + first.trace.seconds[-1]]),
     )
-    snapshots = {i: m for i, m in first.snapshots.items() if i < first.iteration}
-    snapshots[first.iteration + second.iteration] = second.model
-    return second._replace(iteration=first.iteration + second.iteration, trace=trace, snapshots=snapshots)
+    iteration = first.iteration + second.iteration
+    snapshots = first.snapshots.before(first.iteration).then(iteration, second.model)
+    return second._replace(iteration=iteration, trace=trace, snapshots=snapshots)
 
 
 def _product_form(models: Model) -> bool:

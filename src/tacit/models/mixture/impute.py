@@ -102,5 +102,5 @@ def _corrected(
     """Draws from the component of each label, corrected by what is seen."""
     for group in model.groups:
         part = fresh[..., np.asarray(group.columns)]
-        fresh = put(fresh, (..., np.asarray(group.columns)), part + group.correction(rows, part, labels))
+        fresh = put(fresh, ((..., np.asarray(group.columns)), part + group.correction(rows, part, labels)))
     return fresh

@@ -6,6 +6,7 @@ structures stand on one axis, and each of them has the number of its structure.
 
 import dataclasses
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -69,5 +70,5 @@ def apart(found: Fit) -> Fit:
             covariances = covariances.diagonal(axis1=-2, axis2=-1)
         return dataclasses.replace(part, covariances=covariances, structure=structure.name, structures=None)
 
-    snapshots = {line: _changed(model, single) for line, model in found.snapshots.items()}
-    return found._replace(model=_changed(found.model, single), snapshots=snapshots)
+    change = partial(_changed, change=single)
+    return found._replace(model=change(found.model), snapshots=found.snapshots.changed(change))

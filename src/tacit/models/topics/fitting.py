@@ -22,7 +22,7 @@ from tacit.data.blocks import AsTheyAre, Block
 from tacit.data.documents import BatchSource, DocumentRows, DocumentSource
 from tacit.inference import closed_form as cf
 from tacit.inference.closed_form import INTERRUPTED, STOPPED
-from tacit.inference.fit import Fit, fit
+from tacit.inference.fit import Fit, PastModels, fit
 from tacit.inference.loop import Trace, on_host
 from tacit.inference.online import Average, StepSize, Ways, passes, see
 from tacit.inference.series import Series, kept
@@ -159,7 +159,8 @@ def _looked_at(
     bound = float(sums.bound) - summary(model).divergence
     if course is None:
         course = Trace(np.zeros(1, int), np.array([bound]), np.zeros(1))
-    return Fit(on_host(model), sums.statistics, bound, int(course.iteration[-1]), status, course, {}, np.array([bound]))
+    model, none, last = on_host(model), PastModels({}), int(course.iteration[-1])
+    return Fit(model, sums.statistics, bound, last, status, course, none, np.array([bound]))
 
 
 def _in_full(source: DocumentSource, plan: TopicsPlan) -> Callable[[TopicModel], TopicModel]:
