@@ -55,6 +55,12 @@ class Unfinished:
         """The different texts."""
         return self.cells.chunk(0).dictionary if self.cells.num_chunks else pa.array([], pa.large_string())
 
+    def is_empty(self, missing: Sequence[str]) -> bool:
+        """Whether nothing but blanks and signs for missing stands in it."""
+        if not self.texts:
+            return self.kind == "empty"
+        return all((text or "").strip() in ("", *missing) for text in self.dictionary.to_pylist())
+
     def decimal_signs(self) -> set[str]:
         """The decimal signs that the column has without doubt."""
         if not self.texts:

@@ -20,8 +20,8 @@ import pyarrow.parquet as parquet
 
 from tacit import data
 from tacit.data.arrays import read_npy, read_npz
-from tacit.data.compressed import FAULTS, decompressed, inflated, packing
-from tacit.data.delimited import Opener, read_delimited
+from tacit.data.compressed import FAULTS, decompressed, inflated, packing, said_plainly
+from tacit.data.delimited import Opener, TextSource, read_delimited, read_delimited_files
 from tacit.data.errors import DataError, brief, listed, nearest
 from tacit.data.nesting import check_nesting
 from tacit.data.reading import ReadAs, ReadingOptions
@@ -109,20 +109,42 @@ def read(source: Source, options: ReadingOptions | None = None, **said: Any) -> 
 
 
 def _read_several(paths: Sequence[Path], options: ReadingOptions) -> TableReading:
-    """Files as one table: every one is read as the first was, where that says how numbers are written."""
-    found: list[TableReading] = []
-    for path in paths:
-        said = found[0].read_as if found else None
-        known = dataclasses.replace(options, fitted=said) if said is not None and said.decimal else options
-        found.append(read(path, known))
+    """Files as one table: those of text by the evidence of all of them together."""
     labels = [str(path) for path in paths]
+    many = [f"{len(paths)} files are one table, from {labels[0]} to {labels[-1]}"] if len(paths) > 1 else []
+    source = labels[0] if len(paths) == 1 else f"{labels[0]} and {len(paths) - 1} more"
+    places = [path.read_bytes() if is_pipe(path) else path for path in paths]  # a pipe is read once
+    texts = [_text_source(place, label, options) for place, label in zip(places, labels, strict=True)]
+    if all(text is not None for text in texts):
+        table, told, read_as = read_delimited_files([text for text in texts if text is not None], options)
+        check_heading(table.column_names, table.num_rows, source)
+        return TableReading(table, source, (*many, *told), read_as)
+    found = [read(place, options) for place in places]
     table = together([each.table for each in found], labels)
-    notes = [f"{len(paths)} files are one table, from {labels[0]} to {labels[-1]}"] if len(paths) > 1 else []
+    notes = many
     for note in dict.fromkeys(note for each in found for note in each.notes):
         where = [label for label, each in zip(labels, found, strict=True) if note in each.notes]
         notes.append(note if len(where) == len(paths) else f"{listed(where, 3)}: {note}")
-    source = labels[0] if len(paths) == 1 else f"{labels[0]} and {len(paths) - 1} more"
-    return TableReading(table, source, tuple(notes), found[0].read_as)
+    return TableReading(table, source, tuple(notes), next((each.read_as for each in found if each.read_as), None))
+
+
+def _text_source(place: Path | bytes, label: str, options: ReadingOptions) -> TextSource | None:
+    """A file of delimited text, or a workbook, which is read as one; None for other formats."""
+    if isinstance(place, bytes):
+        content = inflated(place, label)
+        form = _format(content[:8], label.lower())
+        if form not in ("text", "tab"):
+            return None
+        return TextSource(lambda: pa.BufferReader(content), label, options, form == "tab")
+    locate(place)  # which says that it is not there
+    form = form_of(place)
+    if form == "zip":
+        form = _zip_form(place)
+    if form in ("text", "tab"):
+        return TextSource(lambda: decompressed(place), label, options, form == "tab")
+    with place.open("rb") as file:
+        packed = packing(file.read(8))
+    return data.sheet_of(place, label, options) if form == "workbook" and not packed else None
 
 
 def is_pipe(path: Path) -> bool:
@@ -255,8 +277,9 @@ def _zip_form(source: Path | io.BytesIO) -> str:
 
 
 def _read_book(source: Path | bytes, label: str, options: ReadingOptions) -> TableReading:
-    table, notes, read_as, sheet = data.read_workbook(source, label, options)
-    return dataclasses.replace(_finished(table, f"{label}, sheet {sheet!r}", notes), read_as=read_as)
+    sheet = data.sheet_of(source, label, options)
+    table, notes, read_as = read_delimited_files([sheet], sheet.options)
+    return dataclasses.replace(_finished(table, sheet.label, notes), read_as=read_as)
 
 
 def _read_bytes(content: bytes, label: str, form: str, options: ReadingOptions) -> TableReading:
@@ -274,7 +297,7 @@ def _read_bytes(content: bytes, label: str, form: str, options: ReadingOptions) 
 
 
 def _read_text(opener: Opener, label: str, form: str, options: ReadingOptions) -> TableReading:
-    try:
+    with said_plainly(label):
         if form == "lines":
             with opener() as stream:
                 check_nesting(stream, label)
@@ -283,10 +306,6 @@ def _read_text(opener: Opener, label: str, form: str, options: ReadingOptions) -
             table.validate(full=True)
             return _finished(table, label, ())
         table, notes, read_as = read_delimited(opener, label, options, tab=form == "tab")
-    except DataError:
-        raise
-    except FAULTS as error:
-        raise DataError(f"{label} cannot be read ({brief(error)}).") from None
     return dataclasses.replace(_finished(table, label, notes), read_as=read_as)
 
 
