@@ -100,7 +100,7 @@ class _Group:
         cure = (
             "Leave the option out: every column is looked at by itself. Or correct the cell."
             if said and options.fitted is None
-            else "Say how all files are written, --decimal . or --decimal , (and --thousands), or write it as others are."
+            else "Say how all files are written, --decimal . or --decimal , (and --thousands), or write it like others."
             if self.known.around
             else "Say how this table is written: --decimal . or --decimal , (and --thousands), or correct the cell."
         )

@@ -23,6 +23,7 @@ from tacit.data.arrays import read_npy, read_npz
 from tacit.data.compressed import FAULTS, decompressed, inflated, packing, said_plainly
 from tacit.data.delimited import Opener, TextSource, read_delimited, read_delimited_files
 from tacit.data.errors import DataError, brief, listed, nearest
+from tacit.data.finished_columns import without_named_signs
 from tacit.data.nesting import check_nesting
 from tacit.data.reading import ReadAs, ReadingOptions
 from tacit.data.several import files_of, together
@@ -93,8 +94,20 @@ def read(source: Source, options: ReadingOptions | None = None, **said: Any) -> 
     """
     options = with_options(options or ReadingOptions(), said)
     several = files_of(source)
-    if several is not None:
-        return _read_several(several, options)
+    found = _read_one(source, options) if several is None else _read_several(several, options)
+    return (
+        found if found.read_as is not None else dataclasses.replace(found, table=named_signs_out(found.table, options))
+    )
+
+
+def named_signs_out(table: pa.Table, options: ReadingOptions) -> pa.Table:
+    """A table of a format with types, without what the user named as signs for missing."""
+    if not options.own_missing:
+        return table
+    return pa.table([without_named_signs(column, options) for column in table.columns], table.column_names)
+
+
+def _read_one(source: Source, options: ReadingOptions) -> TableReading:
     path, key = locate(source)
     if path is not None and path.is_dir():
         inside = sorted(child.name for child in path.iterdir() if child.is_file())

@@ -21,8 +21,8 @@ from tacit.data.levels import show_level
 from tacit.data.long import CountTable, LogColumns, count_table, parse_long
 from tacit.data.parquet import ParquetColumns
 from tacit.data.purchases import KINDS_OF_CUSTOMERS, customers
-from tacit.data.read import TableReading, form_of, locate, read, with_options
-from tacit.data.reading import ReadAs, ReadingOptions
+from tacit.data.read import TableReading, form_of, locate, named_signs_out, read, with_options
+from tacit.data.reading import FOUND_OUT, ReadAs, ReadingOptions
 from tacit.data.schema import Column, Schema
 from tacit.data.several import files_of
 
@@ -39,6 +39,7 @@ class Table:
         row_ids: ``[rows]``, what a person calls each row (an identifier column), or None.
         notes: what was guessed or ignored on the way, in plain words.
         read_as: how a table of text is written, or None.
+        date_forms: how the columns of dates are written of which others were made (`Dated.form`).
     """
 
     values: Float[np.ndarray, "rows columns"]
@@ -48,6 +49,7 @@ class Table:
     row_ids: np.ndarray | None = None
     notes: tuple[str, ...] = ()
     read_as: ReadAs | None = None
+    date_forms: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -120,6 +122,8 @@ def load(
     if id_column is not None:
         _check_known(id_column, table)
     if schema is not None:
+        if said.dates is not None:
+            raise DataError("what dates become was settled when the model was fitted; leave dates out for new data.")
         new = _load_new(table, label, notes, kinds, schema, id_column, unseen)
         return dataclasses.replace(new, read_as=about.read_as)
     chosen = dict(kinds or {})
@@ -129,7 +133,7 @@ def load(
     ids = row_ids(table, id_column, (entry.name for entry in left_out if entry.role == "identifier"))
     one = [(each.name, each.note.partition(AS_ONE)[2]) for each in found.columns if AS_ONE in each.note]
     notes = (*notes, *(f"levels of {quoted(name)} taken as one: {spelled}" for name, spelled in one))
-    way = said.dates
+    way = said.dates or "parts"
     from_dates = [] if way == "drop" else _from_dates(table, left_out, chosen, cycles=way == "parts")
     values = table.encoded(found)
     whole = Table(values, found, left_out, label, ids, (*notes, *_empty(values, found)), about.read_as)
@@ -161,6 +165,7 @@ def _joined(table: Table, from_dates: Sequence[tuple[str, Dated]]) -> Table:
         schema=Schema((*table.schema.columns, *(column for _, made in from_dates for column in made.columns))),
         left_out=tuple(entry for entry in table.left_out if entry.name not in names),
         notes=(*table.notes, *(made.note for _, made in from_dates)),
+        date_forms={name: made.form for name, made in from_dates},
     )
 
 
@@ -195,7 +200,7 @@ def _columns(
     """The columns of a source, and what was guessed; those of a Parquet file are read one at a time."""
     paths = _parquet_files(source)
     if paths:
-        columns = ParquetColumns(paths)
+        columns = ParquetColumns(paths, None, with_options(reading or ReadingOptions(), options))
         told = (f"{len(paths)} files are one table, from {paths[0]} to {paths[-1]}",) if len(paths) > 1 else ()
         return columns, _About(columns.source, told)
     found = _opened(source, reading, options)
@@ -223,7 +228,9 @@ def _opened(source: Any, reading: ReadingOptions | None, options: Mapping[str, A
         return read(source, reading, **options)
     if isinstance(source, TableReading):
         return source
-    return TableReading(from_frame(source), "the data in memory")
+    return TableReading(
+        named_signs_out(from_frame(source), with_options(reading or FOUND_OUT, options)), "the data in memory"
+    )
 
 
 def _customers_of(reading: TableReading, log: LogColumns, *, net: bool) -> TableReading:

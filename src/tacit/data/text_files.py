@@ -66,7 +66,7 @@ class TextFile:
                     sample, len(sample) >= SAMPLE, label, options, source.tab, encoding
                 )
                 self._blocks = TextBlocks(source.opener, label, self.dialect, options)
-                self.gather(totals=options.keep_totals)
+                self.gather(totals=bool(options.keep_totals))
                 return
             except (UnicodeDecodeError, WrongText):
                 continue

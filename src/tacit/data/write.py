@@ -32,6 +32,8 @@ _ENDINGS = {
     ".ndjson": "json",
 }
 _BATCH = 10_000
+_NUMBERS = {b"numbers": b"among texts"}
+"""What a column says of itself in which texts that are plain numbers are numbers."""
 
 
 FORMULA = r"^[\t\r\n ]*[=+\-@\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}]"
@@ -116,6 +118,12 @@ def guarded(table: pa.Table) -> pa.Table:
     return table.rename_columns(heads)
 
 
+def numbers_among_texts(table: pa.Table) -> pa.Table:
+    """A table whose columns of texts say of themselves that JSON writes those of plain numbers as numbers."""
+    fields = [field.with_metadata(_NUMBERS) if pa.types.is_string(field.type) else field for field in table.schema]
+    return table.cast(pa.schema(fields))
+
+
 def _write_to(table: pa.Table, file: BinaryIO | gzip.GzipFile, form: str, guard: bool) -> None:
     try:
         if form == "csv":
@@ -133,9 +141,19 @@ def _write_to(table: pa.Table, file: BinaryIO | gzip.GzipFile, form: str, guard:
 
 
 def _write_lines(table: pa.Table, file: BinaryIO | gzip.GzipFile) -> None:
+    numeric = [field.name for field in table.schema if field.metadata == _NUMBERS]
     for batch in table.to_batches(max_chunksize=_BATCH):
-        rows = (json.dumps(row, ensure_ascii=False, default=str) for row in batch.to_pylist())
+        found = batch.to_pylist()
+        for row in found if numeric else ():
+            row.update({name: _number(row[name]) for name in numeric})
+        rows = (json.dumps(row, ensure_ascii=False, default=str) for row in found)
         file.write("".join(f"{row}\n" for row in rows).encode("utf-8"))
+
+
+def _number(text: str | None) -> str | float | int | None:
+    if text is None or not re.match(PLAIN_NUMBER, text) or "," in text or "%" in text:
+        return text
+    return int(text) if re.fullmatch(r"[+\-]?\d+", text) else float(text)
 
 
 def _without_nan(table: pa.Table) -> pa.Table:

@@ -25,6 +25,8 @@ SURPRISING = 0.01
 """A value is surprising where one at least as far out comes less often than this."""
 LEAST = 1e-14
 """A tail below it has no digits left."""
+ONE_BELOW = 0.15865525393145707
+"""The share of a normal that lies more than a standard deviation below its mean."""
 DRAWS = 500
 """Of a conditional density that has no distribution function, and of rows to find a typical one among."""
 
@@ -41,7 +43,9 @@ class Link:
         low, high: ends of the interval that holds 90 % of it; None for levels.
         tail: how often a value at least as far out comes: twice the smaller tail; of levels all that are no likelier.
         deviations: the same as a number of standard deviations of a normal, below 0 where the value is low; None for
-            levels.
+            levels. Where no digits of the tail are left: how many of the column's own it lies away from the middle,
+            of its logarithms where ``on_logs``.
+        on_logs: whether the column lies above 0 and is looked at on the scale of logarithms, as the model does.
     """
 
     column: str
@@ -52,6 +56,7 @@ class Link:
     high: float | None
     tail: float
     deviations: float | None
+    on_logs: bool = False
 
     @property
     def surprising(self) -> bool:
@@ -83,21 +88,35 @@ class Explanation(TableResult):
         return next((link for link in self.chain if link.surprising), None)
 
     def to_arrow(self) -> pa.Table:
-        """A line a column: its value, what was expected, how far out it is."""
+        """A line a column: its value, what was expected, how far out it is.
+
+        Values are numbers where all columns have numbers, else texts of plain digits.
+        """
         near = self.nearest or {}
         return pa.table(
             {
                 "column": [link.column for link in self.chain],
-                "value": [_text(link.value) for link in self.chain],
-                "expected": [_usual(link.expected) for link in self.chain],
+                "value": plain_values([link.value for link in self.chain]),
+                "expected": plain_values([link.expected for link in self.chain]),
                 "from": pa.array([link.low for link in self.chain], pa.float64()),
                 "to": pa.array([link.high for link in self.chain], pa.float64()),
                 "as_far_out": [link.tail for link in self.chain],
                 "deviations": pa.array([link.deviations for link in self.chain], pa.float64()),
                 "log_density": [link.log_density for link in self.chain],
-                "nearest_typical": pa.array([_text(near.get(link.column)) for link in self.chain], pa.string()),
+                "nearest_typical": plain_values([near.get(link.column) for link in self.chain]),
             }
         )
+
+    def shown(self) -> pa.Table:
+        """The same for a person: numbers as they are written in sentences."""
+        near, table = self.nearest or {}, self.to_arrow()
+        for name, texts in {
+            "value": [_text(link.value) for link in self.chain],
+            "expected": [_usual(link.expected) for link in self.chain],
+            "nearest_typical": [_text(near.get(link.column)) for link in self.chain],
+        }.items():
+            table = table.set_column(table.column_names.index(name), name, pa.array(texts, pa.string()))
+        return table
 
     def words(self) -> tuple[str, ...]:
         """What it comes to, in plain sentences."""
@@ -136,7 +155,7 @@ def told(link: Link) -> str:
         ends = f"{100 * LEVEL:.0f} % from {short_number(link.low, 4)} to {short_number(link.high, 4)}"
         side = "above" if link.deviations > 0 else "below"
         usual += f", where {_usual(link.expected)} was expected ({ends}), {side} by as much as "
-        usual += f"{short_number(abs(link.deviations), 2)} standard deviations"
+        usual += f"{short_number(abs(link.deviations), 2)} standard deviations{' of its logarithm' * link.on_logs}"
     if link.tail <= 2.0 * LEAST:
         return f"{usual}; hardly anything as far out was to be expected at all"
     if link.tail >= 0.5:
@@ -146,6 +165,26 @@ def told(link: Link) -> str:
 
 def _usual(value: Any) -> str | None:
     return short_number(value, 4) if isinstance(value, float) else _text(value)
+
+
+def plain_values(values: Sequence[Any]) -> pa.Array:
+    """Numbers, if all are; else texts in which numbers have plain digits."""
+    if all(value is None or (isinstance(value, int | float) and not isinstance(value, bool)) for value in values):
+        return pa.array([None if value is None else float(value) for value in values], pa.float64())
+    return pa.array([_plain(value) for value in values], pa.string())
+
+
+def _plain(value: Any) -> str | None:
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < 2.0**53 else repr(value)
+    return None if value is None else str(value)
+
+
+def _on_logs(found: "_Exact | _Drawn", value: float) -> float:
+    """How many standard deviations of its logarithm a value lies from the median, by the quantiles on its side."""
+    low, middle, high = np.log(np.maximum(found.quantiles([ONE_BELOW, 0.5, 1.0 - ONE_BELOW]), 1e-300))
+    away = np.log(value) - middle
+    return float(away / max(high - middle if away > 0 else middle - low, 1e-300))
 
 
 def _text(value: Any) -> str | None:
@@ -267,10 +306,13 @@ class Explains(GivesConditionals, Scores, Estimator):
         low, middle, high = found.quantiles([(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2])
         below, above = found.tails(value)
         half = max(min(below, above), 0.0)
-        deviations = (
-            float(-ndtri(half)) * (1.0 if above <= below else -1.0) if half > LEAST else found.deviations(value)
-        )
-        return Link(names[place], float(value), float(log_density), middle, low, high, min(1.0, 2.0 * half), deviations)
+        on_logs = schema is not None and schema.columns[place].kind == "positive" and value > 0 and low > 0
+        if half > LEAST:
+            away = float(-ndtri(half)) * (1.0 if above <= below else -1.0)
+        else:
+            away = _on_logs(found, value) if on_logs else found.deviations(value)
+        tail = min(1.0, 2.0 * half)
+        return Link(names[place], float(value), float(log_density), middle, low, high, tail, away, bool(on_logs))
 
     def _conditional(self, given: Mapping[int, float], place: int) -> "_Exact | _Drawn":
         if can(self, GivesConditionalsExactly):

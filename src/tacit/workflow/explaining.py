@@ -4,6 +4,7 @@ import numpy as np
 
 from tacit.compute import compilation_cache
 from tacit.data.errors import counted
+from tacit.data.write import numbers_among_texts
 from tacit.estimators.capabilities import can
 from tacit.estimators.explaining import Explains, Explanation
 from tacit.storage.errors import ModelFileError
@@ -44,7 +45,8 @@ def explain(opened: Opened, rows: Rows, row: str) -> TableAnswer:
         others = np.sort(np.random.default_rng(0).choice(others, AMONG, replace=False))
     among = _dense(rows, others) if len(others) else None
     found = estimator.explained(values, among, range(len(opened.schema)), opened.schema)
-    return TableAnswer(found.to_arrow(), "column", remarks=(*found.words(), *_near(found, rows, others)))
+    remarks = (*found.words(), *_near(found, rows, others))
+    return TableAnswer(numbers_among_texts(found.to_arrow()), "column", shown=found.shown(), remarks=remarks)
 
 
 def _near(found: Explanation, rows: Rows, others: np.ndarray) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ from tacit.storage.run import SCHEMA, RunFolder
 from tacit.workflow import folders
 from tacit.workflow.errors import RequestError
 from tacit.workflow.events import SILENT, Observer
-from tacit.workflow.sources import DataSource, Rows
+from tacit.workflow.sources import DataSource, Rows, check_log_options
 from tacit.workflow.texts import NO_TEXT_OPTIONS, TextOptions
 
 
@@ -124,6 +124,7 @@ class Opened:
             observer: who is told.
             with_target: whether the column that is predicted must be there too; rows where it is missing are left out.
         """
+        check_log_options(new.reading, new.long or self.long)
         if self.vocabulary is not None:
             found = self._read_documents(new, self.vocabulary)
         elif self.target is not None:

@@ -58,6 +58,7 @@ class DataSource:
         Args:
             corpus: whether to read documents.
         """
+        check_log_options(self.reading, self.long)
         if corpus:
             return self._documents()
         if holds_images(self.path):
@@ -215,6 +216,17 @@ class Rows:
         left_out = self.table.left_out if isinstance(self.table, Table) else ()
         names = self.numbers if self.ids is None else self.ids
         return Table(np.asarray(dense, np.float64), schema, left_out, self.table.source, names, self.table.notes)
+
+
+def check_log_options(reading: ReadingOptions, long: str | None) -> None:
+    """Refuse what is said of a purchase log where there is none, and of dates where the log has them."""
+    if reading.returns is not None and long is None:
+        raise RequestError("--returns is about a purchase log: name its columns, --long customer,item,quantity.")
+    if reading.dates is not None and long is not None:
+        raise RequestError(
+            "--dates is about the columns of a table. Of a purchase log the date is named: --long "
+            "customer,item,quantity,date gives how lately and how often each customer bought."
+        )
 
 
 def _kinds(texts: tuple[str, ...]) -> dict[str, str]:
