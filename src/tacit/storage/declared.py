@@ -53,6 +53,9 @@ def _flat(cls: type, name: str) -> int:
 
 def uneven(group: object, components: int) -> str | None:
     """Where components are not as many as the model says, or are of other columns; None where all is well."""
+    ragged = _ragged(group, components)
+    if ragged is not None:
+        return ragged
     if isinstance(group, ComponentPosterior):
         group = group.predictive()
     if not isinstance(group, Component):
@@ -63,10 +66,24 @@ def uneven(group: object, components: int) -> str | None:
     return None if shape == wanted else f"its {type(group).__name__} is of the shape {shape} and not {wanted}"
 
 
+def _ragged(group: object, components: int) -> str | None:
+    """Where the parameters of a product of densities are not ``[components, columns]``, though they would broadcast."""
+    family = getattr(group, "family", None)
+    if not isinstance(group, Component | ComponentPosterior) or not isinstance(family, Distribution):
+        return None
+    wanted = (components, len(group.columns))
+    for parameter in family.parameters if family.event_dims == 0 else ():
+        shape = np.shape(getattr(family, parameter.name))
+        batch = shape[:-1] if parameter.space == "shares" else shape
+        if batch != wanted:
+            return f"the {parameter.name} of its {type(family).__name__} have the shape {shape} and not {wanted}"
+    return None
+
+
 def fault(made: Estimator) -> str | None:
     """What does not fit the declaration of a fitted estimator, in words; None where all is well."""
     features = vars(made).get("n_features_in_")
-    if features is None:
+    if features is None and "n_features_in_" not in vars(made):
         return None
     if type(features) is not int or features < 1:
         return f"n_features_in_ should be a whole number above 0, and is {features!r:.40}"

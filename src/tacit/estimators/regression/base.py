@@ -34,6 +34,8 @@ from tacit.spaces import Held
 
 POSTERIORS = ("full", "mean-field")
 POSTERIOR_DRAWS = 4000
+FARTHEST = 1e150
+"""Of the columns of a model in a file: squares of what is larger are no numbers."""
 ANSWER_ROWS = 4096
 """Rows that are answered for at a time."""
 COLLINEAR_ROWS = 4096
@@ -78,6 +80,16 @@ class LinearModel(Estimator):
     def sizes(self) -> dict[str, int]:
         features = self.n_features_in_
         return super().sizes() | {"columns": features + bool(self.fit_intercept), "viewed": features + 1}
+
+    def rehearsal(self) -> str | None:
+        for name in ("coef_", "intercept_"):
+            value = np.asarray(getattr(self, name, None))
+            if value.dtype.kind not in "fiu":
+                return f"{name} should be numbers"
+        view = vars(self).get("_view")
+        if view is not None and max(np.abs(view.shift).max(), np.max(view.scale)) > FARTHEST:
+            return f"its columns lie farther out than {FARTHEST:g}"
+        return None
 
     def _columns(self) -> list[str]:
         """What the coefficients belong to, the intercept last."""
