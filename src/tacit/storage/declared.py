@@ -53,7 +53,7 @@ def _flat(cls: type, name: str) -> int:
 
 def uneven(group: object, components: int) -> str | None:
     """Where components are not as many as the model says, or are of other columns; None where all is well."""
-    ragged = _ragged(group, components)
+    ragged = _ragged(group)
     if ragged is not None:
         return ragged
     if isinstance(group, ComponentPosterior):
@@ -66,17 +66,18 @@ def uneven(group: object, components: int) -> str | None:
     return None if shape == wanted else f"its {type(group).__name__} is of the shape {shape} and not {wanted}"
 
 
-def _ragged(group: object, components: int) -> str | None:
-    """Where the parameters of a product of densities are not ``[components, columns]``, though they would broadcast."""
+def _ragged(group: object) -> str | None:
+    """Where the parameters of a product of densities are not all ``[components, columns]``, though they broadcast."""
     family = getattr(group, "family", None)
     if not isinstance(group, Component | ComponentPosterior) or not isinstance(family, Distribution):
         return None
-    wanted = (components, len(group.columns))
-    for parameter in family.parameters if family.event_dims == 0 else ():
-        shape = np.shape(getattr(family, parameter.name))
-        batch = shape[:-1] if parameter.space == "shares" else shape
-        if batch != wanted:
-            return f"the {parameter.name} of its {type(family).__name__} have the shape {shape} and not {wanted}"
+    if family.event_dims:
+        return None
+    shapes = {each.name: np.shape(getattr(family, each.name)) for each in family.parameters}
+    shapes |= {each.name: shapes[each.name][:-1] for each in family.parameters if each.space == "shares"}
+    if len(set(shapes.values())) > 1 or any(len(shape) != 2 for shape in shapes.values()):
+        told = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        return f"the parameters of its {type(family).__name__} have the shapes {told}"
     return None
 
 
