@@ -60,6 +60,7 @@ def fit(
     long: options.Long = None,
     kind: options.Kinds = None,
     id_column: options.IdColumn = None,
+    error: options.Errors = None,
     text: options.Text = None,
     vocabulary: options.VocabularyFile = None,
     stop_words: options.StopWords = None,
@@ -81,7 +82,9 @@ def fit(
     place, kinds = options.places(data), tuple(kind or ())
     cli.fitting.fit(
         workflow.requests.FitRequest(
-            source=workflow.sources.DataSource(place, kinds, long, id_column, texts, target, reading),
+            source=workflow.sources.DataSource(
+                place, kinds, long, id_column, texts, target, reading, tuple(error or ())
+            ),
             model=model,
             settings=tuple(setting or ()),
             criterion=criterion,

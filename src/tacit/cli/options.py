@@ -43,6 +43,15 @@ Long = Annotated[
 IdColumn = Annotated[
     str | None, typer.Option("--id", metavar="COL", help="The column that names the rows.", show_default=False)
 ]
+Errors = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--error",
+        metavar="COL=ERR",
+        help="Column ERR holds the standard deviation of the measurement error of each value of COL. Again for more.",
+        show_default=False,
+    ),
+]
 Target = Annotated[
     str | None,
     typer.Option(

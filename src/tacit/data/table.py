@@ -14,6 +14,7 @@ from jaxtyping import Float
 from tacit.data.cells import ColumnsOneByOne, cells_of
 from tacit.data.dates import Dated, base_of, dated, fill, made_from_dates
 from tacit.data.encode import HeldColumns, Unseen, check_present, ignored, only
+from tacit.data.erring import take_errors, variances_of
 from tacit.data.errors import DataError, counted, listed, nearest, quoted
 from tacit.data.frames import from_frame
 from tacit.data.kinds import AS_ONE, LeftOut, infer, judge
@@ -40,6 +41,7 @@ class Table:
         notes: what was guessed or ignored on the way, in plain words.
         read_as: how a table of text is written, or None.
         date_forms: how the columns of dates are written of which others were made (`Dated.form`).
+        variances: ``[rows, columns]``, of the errors of measurement of every value, or None.
     """
 
     values: Float[np.ndarray, "rows columns"]
@@ -50,6 +52,7 @@ class Table:
     notes: tuple[str, ...] = ()
     read_as: ReadAs | None = None
     date_forms: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    variances: Float[np.ndarray, "rows columns"] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -87,6 +90,7 @@ def load(
     id_column: str | None = None,
     *,
     unseen: Unseen = "error",
+    errors: Mapping[str, str] | None = None,
     reading: ReadingOptions | None = None,
     **options: Any,
 ) -> Table | CountTable:
@@ -100,6 +104,7 @@ def load(
             ``customer,item,quantity,date,price``, it becomes recency, frequency and monetary value of every customer.
         id_column: the column that names the rows; otherwise the first identifier that differs in every row.
         unseen: with `schema`, what a level it does not know becomes: "error" or "missing".
+        errors: of columns, the column that holds the standard deviation of each value's error of measurement.
         reading: how the table is written, as far as it is known.
         options: the same one by one, as `read` takes them.
 
@@ -111,6 +116,8 @@ def load(
     """
     said = with_options(reading or ReadingOptions(), options)
     log = None if long is None else parse_long(long)
+    if log is not None and errors:
+        raise DataError("errors of measurement (--error) are of the columns of a table, and a purchase log has none.")
     if log is not None and log.counted:
         return _load_log(_opened(source, reading, options), log, kinds, schema, id_column, net=said.returns == "net")
     if log is not None:
@@ -119,13 +126,15 @@ def load(
         kinds = kinds if schema is not None else _kinds_of_customers(source, kinds)
     table, about = _columns(source, reading, options)
     label, notes = about.source, about.notes
+    held = take_errors(table, errors or {})
+    table.column_names[:] = [name for name in table.column_names if name not in held]
     if id_column is not None:
         _check_known(id_column, table)
     if schema is not None:
         if said.dates is not None:
             raise DataError("what dates become was settled when the model was fitted; leave dates out for new data.")
         new = _load_new(table, label, notes, kinds, schema, id_column, unseen)
-        return dataclasses.replace(new, read_as=about.read_as)
+        return _with_errors(dataclasses.replace(new, read_as=about.read_as), errors, held)
     chosen = dict(kinds or {})
     if id_column is not None:
         chosen.setdefault(id_column, "identifier")
@@ -137,7 +146,16 @@ def load(
     from_dates = [] if way == "drop" else _from_dates(table, left_out, chosen, cycles=way == "parts")
     values = table.encoded(found)
     whole = Table(values, found, left_out, label, ids, (*notes, *_empty(values, found)), about.read_as)
-    return _joined(whole, from_dates)
+    return _with_errors(_joined(whole, from_dates), errors, held)
+
+
+def _with_errors(table: Table, errors: Mapping[str, str] | None, held: Mapping[str, np.ndarray]) -> Table:
+    """A table with the errors of measurement of its values, where it has some."""
+    if not errors:
+        return table
+    said = ", ".join(f"{quoted(name)} has its errors of measurement in {error!r}" for name, error in errors.items())
+    variances = variances_of(table.values, table.schema, errors, held)
+    return dataclasses.replace(table, variances=variances, notes=(*table.notes, said))
 
 
 def _from_dates(

@@ -13,7 +13,9 @@ import pyarrow.compute as pc
 
 from tacit.compute import compilation_cache
 from tacit.data import dates
+from tacit.data.dataset import DenseRows, Values
 from tacit.data.encode import decode, encode
+from tacit.data.erring import ErringRows, take_errors, variances_of
 from tacit.data.errors import counted, nearest
 from tacit.data.read import TableReading
 from tacit.data.restored_dates import DateParts, date_parts
@@ -143,7 +145,7 @@ def impute(
     missing = np.isnan(values)
     if not missing.any():
         observer.note("Nothing is missing in the columns that the model knows: the table is given as it is.")
-    X = feed(opened.estimator, values, schema)
+    X = feed(opened.estimator, _erring(opened, reading, values, schema), schema)
     told = [] if exact else opened.written
     if draws is None:
         table = _filled(reading.table, rounding.within(opened.estimator.impute(X), told), missing, opened, told)
@@ -175,6 +177,15 @@ def impute_images(opened: Opened, rows: Rows, draws: int | None, seed: int, obse
     filled = np.where(missing, pictures.in_units(opened, found), rows.values)  # what was seen stays as it is
     shown = {"images": filled} if draws is None else {f"draw_{place + 1}": part for place, part in enumerate(filled)}
     return ImageAnswer({"originals": rows.values} | shown, opened.pixels)
+
+
+def _erring(opened: Opened, reading: TableReading, values: np.ndarray, schema: Schema) -> Values:
+    """Rows with the errors of measurement that stand beside them, where the fit had some."""
+    errors = opened.errors
+    if not errors:
+        return values
+    held = take_errors(reading.table, errors)
+    return ErringRows(DenseRows(values), variances_of(values, schema, errors, held))
 
 
 def _drawn_gaps(

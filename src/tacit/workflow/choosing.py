@@ -10,6 +10,7 @@ from sklearn.base import ClassifierMixin, clone
 
 from tacit import registry, workflow
 from tacit.data.dataset import Values, dataset_of, some
+from tacit.data.erring import ErringRows
 from tacit.data.errors import listed
 from tacit.data.schema import Column, Schema
 from tacit.estimators.capabilities import Assigns, MatrixLike, ReadsKinds, can
@@ -130,6 +131,8 @@ def plan(
         RequestError: a model, setting or criterion that does not exist, or does not suit the table.
     """
     name, why = (model, ASKED) if model is not None else _by_kinds(values, schema, target)
+    if isinstance(values, ErringRows):
+        name, why = workflow.choosing_errors.check(model, schema), workflow.choosing_errors.WHY
     own_names = named(name, given)
     chosen, kind = dict(own_names), registry.get(name)
     documents = registry.entry(name).reads == "documents"
@@ -156,6 +159,8 @@ def plan(
     else:
         estimator = _made(name, own)
         tried = _structures(name, estimator, covariance, schema, all_of_them=structures)
+        if isinstance(values, ErringRows) and covariance is None:
+            tried = workflow.choosing_errors.TRIED
     _check_values(estimator)
     settle_families(estimator, values, schema)
     starts = int(chosen.get("n_init", STARTS))
@@ -189,6 +194,8 @@ def choose(
         return Chosen(_fitted(estimator, X, weights), ())
     if registry.entry(plan.model).reads == "documents":
         return workflow.choosing_topics.choose_topics(plan, values, observer, vocabulary)
+    if isinstance(values, ErringRows):
+        return workflow.choosing_errors.choose(plan, values, schema, observer)
     rows = values.shape[0]
     if plan.candidates == 1 or rows <= CHOICE_ROWS:
         return _sweep(plan, values, schema, observer)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from tacit.compute import compilation_cache
+from tacit.data.erring import ErringRows
 from tacit.data.errors import counted
 from tacit.data.write import numbers_among_texts
 from tacit.estimators.capabilities import can
@@ -40,6 +41,9 @@ def explain(opened: Opened, rows: Rows, row: str) -> TableAnswer:
         )
     place = _place(rows, row)
     values = _dense(rows, np.array([place]))[0]
+    row_data = rows.pick(np.array([place])).data
+    if isinstance(row_data, ErringRows):  # what is seen of a row scatters by its own errors too
+        estimator = estimator.blurred(row_data.variances[0])
     others = np.delete(np.arange(len(rows)), place)
     if len(others) > AMONG:
         others = np.sort(np.random.default_rng(0).choice(others, AMONG, replace=False))

@@ -12,6 +12,7 @@ import pyarrow as pa
 from tacit import registry, workflow
 from tacit.data.corpus import Corpus
 from tacit.data.encode import Unseen, encode
+from tacit.data.erring import parse_errors
 from tacit.data.errors import DataError
 from tacit.data.features import Target
 from tacit.data.images import holds_images, in_pixels, read_images, sized
@@ -109,6 +110,11 @@ class Opened:
         """The columns of the purchase log that was fitted, or None for a table."""
         return folders.data_config(self.run).get("long")
 
+    @property
+    def errors(self) -> dict[str, str]:
+        """Of columns, the column of their errors of measurement."""
+        return parse_errors(folders.data_config(self.run).get("errors") or ())
+
     def reading(self, asked: ReadingOptions) -> ReadingOptions:
         """How new data are read: as the user says, else as the table of the fit was."""
         data = folders.data_config(self.run)
@@ -192,6 +198,7 @@ class Opened:
                 long=long,
                 id_column=new.id_column,
                 unseen="missing" if new.unseen else "error",
+                errors=self.errors,
                 reading=self.reading(new.reading),
             )
         )
