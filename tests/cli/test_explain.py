@@ -106,3 +106,21 @@ def test_what_machines_read_has_plain_numbers(tacit: Command, rows_of: Rows, tmp
         assert spend["deviations"] == pytest.approx((np.log(123456789.25) - logs.mean()) / logs.std(), rel=0.03)
     assert isinstance(spend["value"], float)
     assert "of its logarithm" in " ".join(done.stderr.split())
+
+
+def test_what_was_written_guarded_is_read_again(tacit: Command, rows_of: Rows, tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    names = ["=1+1", "+a", "-b", "@c", "plain"]
+    rows = [f"{names[n % 5]},{draw.normal(n % 5):.2f}" for n in range(100)]
+    (tmp_path / "t.csv").write_text("\n".join(["=name,x", *rows]) + "\n")
+    run = tmp_path / "run"
+    done = tacit("fit", tmp_path / "t.csv", "--model", "mixture", "--set", "components=1", "--out", run)
+    assert done.exit_code == 0, done.output
+    for guard in ("--guard", "--no-guard"):
+        new = tmp_path / "new.csv"
+        done = tacit("sample", run, 30, guard, "--out", new)
+        assert ("'=1+1" in new.read_text()) == (guard == "--guard")
+        for command in ("score", "assign", "impute"):
+            done = tacit(command, run, new, "--no-guard")
+            assert done.exit_code == 0, done.output
+        assert {row["=name"] for row in rows_of(done.stdout)} <= set(names)

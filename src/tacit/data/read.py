@@ -291,8 +291,21 @@ def _zip_form(source: Path | io.BytesIO) -> str:
 
 def _read_book(source: Path | bytes, label: str, options: ReadingOptions) -> TableReading:
     sheet = data.sheet_of(source, label, options)
-    table, notes, read_as = read_delimited_files([sheet], sheet.options)
+    with other_sheets_named(sheet.notes):
+        table, notes, read_as = read_delimited_files([sheet], sheet.options)
     return dataclasses.replace(_finished(table, sheet.label, notes), read_as=read_as)
+
+
+@contextlib.contextmanager
+def other_sheets_named(notes: Sequence[str]) -> Iterator[None]:
+    """Where a sheet of a workbook is of no use, say that there are others."""
+    try:
+        yield
+    except DataError as error:
+        sheets = [note for note in notes if "--sheet" in note]
+        if not sheets:
+            raise
+        raise DataError(f"{error} Or it is another sheet: {sheets[0]}.") from None
 
 
 def _read_bytes(content: bytes, label: str, form: str, options: ReadingOptions) -> TableReading:

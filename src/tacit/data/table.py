@@ -22,10 +22,11 @@ from tacit.data.levels import show_level
 from tacit.data.long import CountTable, LogColumns, count_table, parse_long
 from tacit.data.parquet import ParquetColumns
 from tacit.data.purchases import KINDS_OF_CUSTOMERS, customers
-from tacit.data.read import TableReading, form_of, locate, named_signs_out, read, with_options
+from tacit.data.read import TableReading, form_of, locate, named_signs_out, other_sheets_named, read, with_options
 from tacit.data.reading import FOUND_OUT, ReadAs, ReadingOptions
 from tacit.data.schema import Column, Schema
 from tacit.data.several import files_of
+from tacit.data.write import unguarded
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -124,7 +125,7 @@ def load(
         source = _customers_of(_opened(source, reading, options), log, net=said.returns == "net")
         id_column, reading, options = id_column or log.customer, None, {}
         kinds = kinds if schema is not None else _kinds_of_customers(source, kinds)
-    table, about = _columns(source, reading, options)
+    table, about = _columns(source, reading, options, schema)
     label, notes = about.source, about.notes
     held = take_errors(table, errors or {})
     table.column_names[:] = [name for name in table.column_names if name not in held]
@@ -138,7 +139,8 @@ def load(
     chosen = dict(kinds or {})
     if id_column is not None:
         chosen.setdefault(id_column, "identifier")
-    found, left_out = infer(table, chosen)
+    with other_sheets_named(notes):
+        found, left_out = infer(table, chosen)
     ids = row_ids(table, id_column, (entry.name for entry in left_out if entry.role == "identifier"))
     one = [(each.name, each.note.partition(AS_ONE)[2]) for each in found.columns if AS_ONE in each.note]
     notes = (*notes, *(f"levels of {quoted(name)} taken as one: {spelled}" for name, spelled in one))
@@ -213,7 +215,7 @@ class _About:
 
 
 def _columns(
-    source: Any, reading: ReadingOptions | None, options: Mapping[str, Any]
+    source: Any, reading: ReadingOptions | None, options: Mapping[str, Any], schema: Schema | None = None
 ) -> tuple[HeldColumns | ParquetColumns, _About]:
     """The columns of a source, and what was guessed; those of a Parquet file are read one at a time."""
     paths = _parquet_files(source)
@@ -222,7 +224,8 @@ def _columns(
         told = (f"{len(paths)} files are one table, from {paths[0]} to {paths[-1]}",) if len(paths) > 1 else ()
         return columns, _About(columns.source, told)
     found = _opened(source, reading, options)
-    return HeldColumns(found.table), _About(found.source, found.notes, found.read_as)
+    table = found.table if schema is None else unguarded(found.table, schema)
+    return HeldColumns(table), _About(found.source, found.notes, found.read_as)
 
 
 def _parquet_files(source: Any) -> list[Path]:
@@ -294,7 +297,7 @@ def _load_new(
     made = made_from_dates(table, schema)
     known = {name: name if name in table.column_names else base_of(name) or name for name in schema.names}
     check_present(table, Schema(tuple(Column(name, "continuous") for name in dict.fromkeys(known.values()))))
-    extra = [name for name in ignored(table, schema) if name not in made.values()]
+    extra = [name for name in ignored(table, schema) if name not in made.values() and name != id_column]
     if extra:
         notes = (*notes, f"{counted(len(extra), 'column')} the model does not know ignored: {listed(extra)}")
     named = (name for name in extra if judge(cells_of(name, only(table, name))).role == "identifier")

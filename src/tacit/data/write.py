@@ -17,6 +17,7 @@ import pyarrow.parquet as parquet
 
 from tacit import files
 from tacit.data.errors import DataError, listed
+from tacit.data.schema import Schema
 
 FORMATS = ("csv", "parquet", "arrow", "json")
 """What can be written; "json" is JSON lines, one object a row."""
@@ -38,6 +39,7 @@ _NUMBERS = {b"numbers": b"among texts"}
 
 FORMULA = r"^[\t\r\n ]*[=+\-@\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}]"
 """How a text begins that a spreadsheet takes for a formula; the signs also in their wide forms."""
+_RUNS = r"\s*[=+\-@\uFF1D\uFF0B\uFF0D\uFF20]"
 PLAIN_NUMBER = r"^\s*[+\-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+\-]?\d+)?\s*%?\s*$"
 
 
@@ -112,10 +114,26 @@ def guarded(table: pa.Table) -> pa.Table:
         if pc.any(runs).as_py():
             quoted = pc.binary_join_element_wise(pa.scalar("'", column.type), column, pa.scalar("", column.type))
             table = table.set_column(place, field.name, pc.if_else(runs, quoted, column))
-    heads = [
-        f"'{name}" if re.match(r"\s*[=+\-@\uFF1D\uFF0B\uFF0D\uFF20]", name) else name for name in table.column_names
-    ]
+    heads = [f"'{name}" if re.match(_RUNS, name) else name for name in table.column_names]
     return table.rename_columns(heads)
+
+
+def unguarded(table: pa.Table, schema: Schema) -> pa.Table:
+    """A table that was written guarded, with the headings and levels that a schema has."""
+    known = {f"'{name}": name for name in schema.names if name not in table.column_names}
+    table = table.rename_columns([known.get(name, name) for name in table.column_names])
+    for column in schema.columns:
+        levels = [level for level in column.levels or () if isinstance(level, str) and re.match(_RUNS, level)]
+        if not levels or column.name not in table.column_names:
+            continue
+        cells = table.column(column.name)
+        cells = cells.cast(cells.type.value_type) if pa.types.is_dictionary(cells.type) else cells
+        if not (pa.types.is_string(cells.type) or pa.types.is_large_string(cells.type)):
+            continue
+        written = pc.is_in(cells, value_set=pa.array([f"'{level}" for level in levels], cells.type))
+        plain = pc.if_else(written, pc.utf8_slice_codeunits(cells, 1), cells)
+        table = table.set_column(table.column_names.index(column.name), column.name, plain)
+    return table
 
 
 def numbers_among_texts(table: pa.Table) -> pa.Table:

@@ -20,6 +20,7 @@ from tacit.data.errors import counted, nearest
 from tacit.data.read import TableReading
 from tacit.data.restored_dates import DateParts, date_parts
 from tacit.data.schema import Schema
+from tacit.data.write import unguarded
 from tacit.estimators.capabilities import AssignsSoftly, GivesConditionals, Imputes, Samples, can
 from tacit.evaluation.rows import new_rows
 from tacit.storage.errors import ModelFileError
@@ -141,6 +142,7 @@ def impute(
         raise TypeError("the run is of no table")
     if opened.long:
         raise RequestError("a purchase log has no gaps: what is not in it was not bought.")
+    reading = dataclasses.replace(reading, table=unguarded(reading.table, schema))
     values = dates.encoded(reading.table, schema, "missing" if unseen else "error")
     missing = np.isnan(values)
     if not missing.any():

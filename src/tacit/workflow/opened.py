@@ -22,6 +22,7 @@ from tacit.data.reading import FOUND_OUT, ReadAs, ReadingOptions
 from tacit.data.schema import Schema
 from tacit.data.table import load
 from tacit.data.texts import Vocabulary
+from tacit.data.write import unguarded
 from tacit.estimators.capabilities import Codes, can
 from tacit.storage.run import SCHEMA, RunFolder
 from tacit.workflow import folders
@@ -206,6 +207,7 @@ class Opened:
     def _read_supervised(self, new: NewRows, target: Target, *, with_target: bool) -> Rows:
         """The columns that the model sees; the target, where it is there, is none of them."""
         reading, name = read(new.path, self.reading(new.reading)), target.column.name
+        reading = dataclasses.replace(reading, table=unguarded(reading.table, Schema((target.column,))))
         unseen: Unseen = "missing" if new.unseen else "error"
         there = name in reading.table.column_names
         if with_target and not there:
