@@ -126,7 +126,6 @@ def load(
         id_column, reading, options = id_column or log.customer, None, {}
         kinds = kinds if schema is not None else _kinds_of_customers(source, kinds)
     table, about = _columns(source, reading, options, schema)
-    label, notes = about.source, about.notes
     held = take_errors(table, errors or {})
     table.column_names[:] = [name for name in table.column_names if name not in held]
     if id_column is not None:
@@ -134,21 +133,31 @@ def load(
     if schema is not None:
         if said.dates is not None:
             raise DataError("what dates become was settled when the model was fitted; leave dates out for new data.")
-        new = _load_new(table, label, notes, kinds, schema, id_column, unseen)
+        new = _load_new(table, about.source, about.notes, kinds, schema, id_column, unseen)
         return _with_errors(dataclasses.replace(new, read_as=about.read_as), errors, held)
+    return _with_errors(_load_first(table, about, kinds, id_column, said.dates or "parts"), errors, held)
+
+
+def _load_first(
+    table: HeldColumns | ParquetColumns,
+    about: "_About",
+    kinds: Mapping[str, str] | None,
+    id_column: str | None,
+    way: str,
+) -> Table:
+    """A table that no model knows yet: what its columns are is inferred; dates become what ``way`` says."""
     chosen = dict(kinds or {})
     if id_column is not None:
         chosen.setdefault(id_column, "identifier")
-    with other_sheets_named(notes):
+    with other_sheets_named(about.notes):
         found, left_out = infer(table, chosen)
     ids = row_ids(table, id_column, (entry.name for entry in left_out if entry.role == "identifier"))
     one = [(each.name, each.note.partition(AS_ONE)[2]) for each in found.columns if AS_ONE in each.note]
-    notes = (*notes, *(f"levels of {quoted(name)} taken as one: {spelled}" for name, spelled in one))
-    way = said.dates or "parts"
+    notes = (*about.notes, *(f"levels of {quoted(name)} taken as one: {spelled}" for name, spelled in one))
     from_dates = [] if way == "drop" else _from_dates(table, left_out, chosen, cycles=way == "parts")
     values = table.encoded(found)
-    whole = Table(values, found, left_out, label, ids, (*notes, *_empty(values, found)), about.read_as)
-    return _with_errors(_joined(whole, from_dates), errors, held)
+    whole = Table(values, found, left_out, about.source, ids, (*notes, *_empty(values, found)), about.read_as)
+    return _joined(whole, from_dates)
 
 
 def _with_errors(table: Table, errors: Mapping[str, str] | None, held: Mapping[str, np.ndarray]) -> Table:

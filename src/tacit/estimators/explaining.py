@@ -16,6 +16,7 @@ from tacit.data.levels import show_level
 from tacit.data.results import TableResult
 from tacit.data.schema import Schema
 from tacit.estimators.capabilities import GivesConditionals, GivesConditionalsExactly, MatrixLike, Scores, can
+from tacit.estimators.explained_columns import DrawnColumn, ExactColumn, away_on_logs, plain_values
 from tacit.estimators.settings import Estimator
 from tacit.plots.style import short_number
 
@@ -25,8 +26,6 @@ SURPRISING = 0.01
 """A value is surprising where one at least as far out comes less often than this."""
 LEAST = 1e-14
 """A tail below it has no digits left."""
-ONE_BELOW = 0.15865525393145707
-"""The share of a normal that lies more than a standard deviation below its mean."""
 DRAWS = 500
 """Of a conditional density that has no distribution function, and of rows to find a typical one among."""
 
@@ -167,26 +166,6 @@ def _usual(value: Any) -> str | None:
     return short_number(value, 4) if isinstance(value, float) else _text(value)
 
 
-def plain_values(values: Sequence[Any]) -> pa.Array:
-    """Numbers, if all are; else texts in which numbers have plain digits."""
-    if all(value is None or (isinstance(value, int | float) and not isinstance(value, bool)) for value in values):
-        return pa.array([None if value is None else float(value) for value in values], pa.float64())
-    return pa.array([_plain(value) for value in values], pa.string())
-
-
-def _plain(value: Any) -> str | None:
-    if isinstance(value, float):
-        return str(int(value)) if value.is_integer() and abs(value) < 2.0**53 else repr(value)
-    return None if value is None else str(value)
-
-
-def _on_logs(found: "_Exact | _Drawn", value: float) -> float:
-    """How many standard deviations of its logarithm a value lies from the median, by the quantiles on its side."""
-    low, middle, high = np.log(np.maximum(found.quantiles([ONE_BELOW, 0.5, 1.0 - ONE_BELOW]), 1e-300))
-    away = np.log(value) - middle
-    return float(away / max(high - middle if away > 0 else middle - low, 1e-300))
-
-
 def _text(value: Any) -> str | None:
     if value is None:
         return None
@@ -310,18 +289,18 @@ class Explains(GivesConditionals, Scores, Estimator):
         if half > LEAST:
             away = float(-ndtri(half)) * (1.0 if above <= below else -1.0)
         else:
-            away = _on_logs(found, value) if on_logs else found.deviations(value)
+            away = away_on_logs(found, value) if on_logs else found.deviations(value)
         tail = min(1.0, 2.0 * half)
         return Link(names[place], float(value), float(log_density), middle, low, high, tail, away, bool(on_logs))
 
-    def _conditional(self, given: Mapping[int, float], place: int) -> "_Exact | _Drawn":
+    def _conditional(self, given: Mapping[int, float], place: int) -> ExactColumn | DrawnColumn:
         if can(self, GivesConditionalsExactly):
             found = self.condition(given).marginal([place]) if given else self.marginal([place])
-            return _Exact(found)
+            return ExactColumn(found)
         if not given:
-            return _Drawn(self._drawn()[:, place])
+            return DrawnColumn(self._drawn()[:, place])
         density = self.condition(given)
-        return _Drawn(np.asarray(density.sample(DRAWS, random_state=0))[:, list(density.columns).index(place)])
+        return DrawnColumn(np.asarray(density.sample(DRAWS, random_state=0))[:, list(density.columns).index(place)])
 
     def _drawn(self) -> np.ndarray:
         """Rows of the model."""
@@ -353,55 +332,6 @@ class Explains(GivesConditionals, Scores, Estimator):
         far = np.where(both, off, 0.0).sum(axis=1) / np.maximum(both.sum(axis=1), 1)
         best = int(fair[np.argmin(np.where(both.any(axis=1), far, np.inf))])
         return rows[best], None if others is None else best
-
-
-class _Exact:
-    """A conditional density of one column with its distribution function."""
-
-    def __init__(self, density: Any) -> None:
-        self._density = density
-
-    def quantiles(self, shares: Sequence[float]) -> tuple[float, ...]:
-        """The values below which these shares lie."""
-        return tuple(float(value) for value in self._density.quantile(shares))
-
-    def tails(self, value: float) -> tuple[float, float]:
-        """How much lies at most as high, and how much at least."""
-        below, short = self._density.cdf(np.array([value, np.nextafter(value, -np.inf)]))
-        return float(below), 1.0 - float(short)
-
-    def deviations(self, value: float) -> float:
-        """How many standard deviations a value lies from the mean, where a tail has no digits left."""
-        return float((value - self._density.mean()[0]) / np.sqrt(self._density.variance()[0]))
-
-    def probabilities(self, levels: int) -> np.ndarray:
-        """Of every code."""
-        return np.asarray(self._density.probabilities(), np.float64)[:levels]
-
-
-class _Drawn:
-    """Draws of one column, where there is no distribution function."""
-
-    def __init__(self, draws: np.ndarray) -> None:
-        self._draws = np.asarray(draws, np.float64)
-
-    def quantiles(self, shares: Sequence[float]) -> tuple[float, ...]:
-        """The values below which these shares lie."""
-        return tuple(float(value) for value in np.quantile(self._draws, shares))
-
-    def tails(self, value: float) -> tuple[float, float]:
-        """How much lies at most as high, and how much at least; one more draw than there are is the value itself."""
-        number = self._draws.size + 1
-        return float(1 + (self._draws <= value).sum()) / number, float(1 + (self._draws >= value).sum()) / number
-
-    def deviations(self, value: float) -> float:
-        """How many standard deviations a value lies from the mean."""
-        return float((value - self._draws.mean()) / max(float(self._draws.std()), 1e-300))
-
-    def probabilities(self, levels: int) -> np.ndarray:
-        """Of every code, with one draw more, spread evenly."""
-        counts = np.bincount(np.clip(self._draws.round().astype(int), 0, levels - 1), minlength=levels) + 1.0 / levels
-        return counts / counts.sum()
 
 
 @contextlib.contextmanager

@@ -130,9 +130,7 @@ def plan(
     Raises:
         RequestError: a model, setting or criterion that does not exist, or does not suit the table.
     """
-    name, why = (model, ASKED) if model is not None else _by_kinds(values, schema, target)
-    if isinstance(values, ErringRows):
-        name, why = workflow.choosing_errors.check(model, schema), workflow.choosing_errors.WHY
+    name, why = _named(model, values, schema, target)
     own_names = named(name, given)
     chosen, kind = dict(own_names), registry.get(name)
     documents = registry.entry(name).reads == "documents"
@@ -158,13 +156,20 @@ def plan(
         groups = ()
     else:
         estimator = _made(name, own)
+        erring = isinstance(values, ErringRows) and covariance is None
+        covariance = list(workflow.choosing_errors.TRIED) if erring else covariance
         tried = _structures(name, estimator, covariance, schema, all_of_them=structures)
-        if isinstance(values, ErringRows) and covariance is None:
-            tried = workflow.choosing_errors.TRIED
     _check_values(estimator)
     settle_families(estimator, values, schema)
     starts = int(chosen.get("n_init", STARTS))
     return Plan(name, why, estimator, groups, tried, own_names, criterion, effort, starts, seed)
+
+
+def _named(model: str | None, values: Values, schema: Schema | None, target: Column | None) -> tuple[str, str]:
+    """The model, and why it is this one."""
+    if isinstance(values, ErringRows):
+        return workflow.choosing_errors.check(model, schema), workflow.choosing_errors.WHY
+    return (model, ASKED) if model is not None else _by_kinds(values, schema, target)
 
 
 def _check_rows(name: str, bare: Estimator, values: Values, schema: Schema | None, target: Column | None) -> None:

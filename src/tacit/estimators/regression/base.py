@@ -34,8 +34,6 @@ from tacit.spaces import Held
 
 POSTERIORS = ("full", "mean-field")
 POSTERIOR_DRAWS = 4000
-FARTHEST = 1e150
-"""Of the columns of a model in a file: squares of what is larger are no numbers."""
 ANSWER_ROWS = 4096
 """Rows that are answered for at a time."""
 COLLINEAR_ROWS = 4096
@@ -83,12 +81,11 @@ class LinearModel(Estimator):
 
     def rehearsal(self) -> str | None:
         for name in ("coef_", "intercept_"):
-            value = np.asarray(getattr(self, name, None))
-            if value.dtype.kind not in "fiu":
+            if np.asarray(getattr(self, name, None)).dtype.kind not in "fiu":
                 return f"{name} should be numbers"
         view = vars(self).get("_view")
-        if view is not None and max(np.abs(view.shift).max(), np.max(view.scale)) > FARTHEST:
-            return f"its columns lie farther out than {FARTHEST:g}"
+        if view is not None and max(np.abs(view.shift).max(), np.max(view.scale)) > 1e150:
+            return "its columns lie so far out that their squares are no numbers"
         return None
 
     def _columns(self) -> list[str]:
