@@ -134,8 +134,7 @@ def plan(
     own_names = named(name, given)
     chosen, kind = dict(own_names), registry.get(name)
     documents = registry.entry(name).reads == "documents"
-    bare = _made(name, {})
-    _check_rows(name, bare, values, schema, target)
+    _check_rows(name, bare := _made(name, {}), values, schema, target)
     number = chosen.pop(group_setting(name) or "", None)
     covariance = chosen.pop("covariance_type", None)
     images = schema is None and not documents
@@ -156,8 +155,8 @@ def plan(
         groups = ()
     else:
         estimator = _made(name, own)
-        erring = isinstance(values, ErringRows) and covariance is None
-        covariance = list(workflow.choosing_errors.TRIED) if erring else covariance
+        if isinstance(values, ErringRows) and covariance is None:
+            covariance = [*workflow.choosing_errors.TRIED]
         tried = _structures(name, estimator, covariance, schema, all_of_them=structures)
     _check_values(estimator)
     settle_families(estimator, values, schema)
