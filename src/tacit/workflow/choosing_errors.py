@@ -46,7 +46,9 @@ def choose(plan: Plan, values: ErringRows, schema: Schema | None, observer: Obse
     """
     if plan.criterion not in CRITERIA:
         raise RequestError(f"--criterion {plan.criterion}: where rows have errors (--error), say bic or aic.")
-    X, candidates, fits = feed(plan.estimator, values, schema), [], []
+    X = feed(plan.estimator, values, schema)
+    candidates: list[dict[str, Any]] = []
+    fits: list[Any] = []
     observer.stage(f"Trying {plan.groups[0]} to {plan.groups[-1]} groups" if len(plan.groups) > 1 else "Fitting")
     for structure in plan.structures:
         best, worse = -math.inf, 0
