@@ -1,5 +1,6 @@
 """``tacit explain``; numbers that are written as the table has them; texts that no spreadsheet runs."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -82,3 +83,44 @@ def test_texts_are_guarded_where_that_is_asked_for(tacit: Command, tmp_path: Pat
     assert bare != kept
     assert [line.split(",")[1] for line in kept.splitlines()[1:]] == ['"\'=1+1"', '"\'+b"', '"c"', '"-2"']
     assert bare.replace("=1+1", "'=1+1").replace("+b", "'+b") == kept
+
+
+def test_what_machines_read_has_plain_numbers(tacit: Command, rows_of: Rows, tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    rows = [f"{np.exp(8 + draw.normal()):.2f},{draw.choice(['a', 'b', 'c'])},{draw.normal():.3f}" for _ in range(200)]
+    table = tmp_path / "t.csv"
+    table.write_text("\n".join(["spend,city,x", *rows, "123456789.25,a,0.5"]) + "\n")
+    done = tacit("fit", table, "--model", "mixture", "--set", "components=1", "--kind", "spend=positive",
+                 "--holdout", 0, "--out", tmp_path / "run")  # fmt: skip
+    assert done.exit_code == 0, done.output
+    asked = ("explain", tmp_path / "run", table, "--row", 201)
+    for form in ("csv", "json"):
+        done = tacit(*asked, "--format", form)
+        text = done.stdout
+        rows_ = rows_of(text) if form == "csv" else [json.loads(line) for line in text.splitlines()]
+        spend, city = rows_[0], rows_[1]
+        assert float(spend["value"]) == 123456789.25
+        assert float(spend["expected"]) > 1000
+        assert city["value"] == "a"
+        logs = np.log([float(row.split(",")[0]) for row in [*rows, "123456789.25"]])
+        assert spend["deviations"] == pytest.approx((np.log(123456789.25) - logs.mean()) / logs.std(), rel=0.03)
+    assert isinstance(spend["value"], float)
+    assert "of its logarithm" in " ".join(done.stderr.split())
+
+
+def test_what_was_written_guarded_is_read_again(tacit: Command, rows_of: Rows, tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    names = ["=1+1", "+a", "-b", "@c", "plain"]
+    rows = [f"{names[n % 5]},{draw.normal(n % 5):.2f}" for n in range(100)]
+    (tmp_path / "t.csv").write_text("\n".join(["=name,x", *rows]) + "\n")
+    run = tmp_path / "run"
+    done = tacit("fit", tmp_path / "t.csv", "--model", "mixture", "--set", "components=1", "--out", run)
+    assert done.exit_code == 0, done.output
+    for guard in ("--guard", "--no-guard"):
+        new = tmp_path / "new.csv"
+        done = tacit("sample", run, 30, guard, "--out", new)
+        assert ("'=1+1" in new.read_text()) == (guard == "--guard")
+        for command in ("score", "assign", "impute"):
+            done = tacit(command, run, new, "--no-guard")
+            assert done.exit_code == 0, done.output
+        assert {row["=name"] for row in rows_of(done.stdout)} <= set(names)

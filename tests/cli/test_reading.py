@@ -109,3 +109,89 @@ def test_options_that_cannot_be_meant(tacit: Command, tables: Path) -> None:
     done = tacit("show", tables / "points.csv", "--decimal", "x")
     assert done.exit_code == 3
     assert "decimal 'x': say '.' or ','" in said(done)
+
+
+def test_show_takes_what_fit_takes(tacit: Command, german: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    for number, text in enumerate(["x;y\n1,234;a\n2,345;b\n", "x;y\n3,5;a\n4,25;b\n"]):
+        (folder / f"part-{number}.csv").write_text(text)
+    places = [[folder], sorted(folder.iterdir()), [folder / "part-*.csv"]]
+    told = [tacit("show", *place) for place in places]
+    assert all(done.exit_code == 0 and "decimal commas" in said(done) for done in told), [d.output for d in told]
+    assert "4 rows" in said(told[0])
+    (tmp_path / "log.csv").write_text("who,what,many\n" + "a,bread,2\nb,milk,1\na,milk,-1\n" * 3)
+    log = tacit("show", tmp_path / "log.csv", "--long", "who,what,many", "--returns", "drop")
+    assert log.exit_code == 0, log.output
+    assert "purchase log of 2 customers" in said(log)
+    both = tacit("show", german / "run", "--decimal", ",")
+    assert both.exit_code == 2
+    assert "is a run" in said(both)
+    none = tacit("show", tmp_path / "nothing")
+    assert none.exit_code != 0
+    assert "Traceback" not in none.output
+
+
+def test_a_report_reads_its_table_as_the_fit_did(tacit: Command, german: Path, tmp_path: Path) -> None:
+    text = (german / "first.csv").read_text()
+    moved = tmp_path / "moved.csv"
+    moved.write_text(text.replace("99;", "never;", 1))
+    done = tacit("report", german / "run", moved, "--out", tmp_path / "a.html", "--missing", "never")
+    assert done.exit_code == 0, done.output
+    head, *lines = text.splitlines()
+    for number, part in enumerate((lines[:31], lines[31:])):
+        (tmp_path / f"half-{number}.csv").write_text("\n".join([head, *part]) + "\n")
+    halves = [tmp_path / f"half-{number}.csv" for number in range(2)]
+    done = tacit("report", german / "run", *halves, "--out", tmp_path / "b.html")
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "b.html").exists()
+
+
+@pytest.mark.parametrize(
+    "command", ["score", "explain", "assign", "impute", "predict", "transform", "encode", "report"]
+)
+def test_only_what_acts_is_offered(tacit: Command, command: str) -> None:
+    help_ = said(tacit(command, "--help"))
+    assert "--no-keep-totals" in help_
+    assert "--dates" not in help_
+    assert ("--returns" in help_) == (command in ("score", "explain", "assign", "transform", "encode"))
+
+
+def test_options_about_logs_and_dates_go_with_them(tacit: Command, german: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x,y\n" + "1.5,2\n2.5,1\n" * 20)
+    for more, words in (
+        (["--returns", "net"], "about a purchase log"),
+        (["--dates", "days", "--long", "x,y"], "about the columns of a table"),
+    ):
+        done = tacit("fit", tmp_path / "a.csv", *more, "--out", tmp_path / "run")
+        assert done.exit_code == 2, done.output
+        assert words in said(done)
+    done = tacit("score", german / "run", german / "first.csv", "--returns", "net")
+    assert done.exit_code == 2
+    assert "about a purchase log" in said(done)
+
+
+def test_what_a_fit_said_can_be_taken_back(tacit: Command, tmp_path: Path) -> None:
+    rows = [f"{name},{1 + n % 3},{n / 7:.3f}" for n, name in enumerate("abcdefgh" * 5)]
+    total = f"Total,{sum(1 + n % 3 for n in range(40))},{sum(round(n / 7, 3) for n in range(40)):.3f}"
+    table = tmp_path / "a.csv"
+    table.write_text("\n".join(["name,n,x", *rows, total]) + "\n")
+    run = tmp_path / "run"
+    one = ("--model", "mixture", "--set", "components=1", "--kind", "name=drop", "--kind", "n=continuous")
+    done = tacit("fit", table, *one, "--keep-totals", "--out", run)
+    assert done.exit_code == 0, done.output
+    lines = {
+        more: tacit("score", run, table, "--format", "csv", *more).stdout.count("\n")
+        for more in ((), ("--no-keep-totals",), ("--keep-totals",))
+    }
+    assert lines == {(): 42, ("--no-keep-totals",): 41, ("--keep-totals",): 42}
+    log = tmp_path / "log.csv"
+    lines_of_log = [f"c{n % 12},i{n % 5},{1 + n % 4}" for n in range(120)] + ["c0,i1,-1", "c1,i2,-2"]
+    log.write_text("\n".join(["who,what,many", *lines_of_log]) + "\n")
+    columns = ("--long", "who,what,many")
+    done = tacit("fit", log, *columns, "--returns", "net", "--model", "poisson-mixture", "--set", "components=1",
+                 "--out", tmp_path / "logged")  # fmt: skip
+    assert done.exit_code == 0, done.output
+    kept, dropped = (tacit("score", tmp_path / "logged", log, *more) for more in ((), ("--returns", "drop")))
+    assert "2 returns taken off" in said(kept)
+    assert "returns?" in said(dropped)

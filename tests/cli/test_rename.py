@@ -49,6 +49,43 @@ def test_wrong_names_are_refused(tacit: Command, run: Path, pair: str) -> None:
     assert tacit("rename", run, "1=same", "2=same").exit_code == 2
 
 
+@pytest.mark.parametrize(
+    ("pairs", "words"),
+    [
+        (["1=   "], "is empty. 1= takes its name away"),
+        (["1=\u200b"], "is empty"),
+        (["1=a\x1b[31mb"], "cannot be printed"),
+        (["1=" + "x" * 61], "has 61 letters, and 60 is the most"),
+        (["1=2"], "groups have numbers already"),
+        (["1=Group 2"], "groups have numbers already"),
+        (["1=a", "1=b"], "group 1 gets two names"),
+        (["1=Quiet", "2=quiet"], "groups 1 and 2 cannot be called 'Quiet' and 'quiet', which are one"),
+        (["1=é", "2=e\u0301"], "which are one"),
+        (["1=same", "2=same"], "groups 1 and 2 cannot both be called 'same'"),
+        (["1" * 5000 + "=x"], "there is no group"),
+    ],
+)
+def test_names_that_cannot_be_meant_are_refused_in_words(
+    tacit: Command, run: Path, pairs: list[str], words: str
+) -> None:
+    done = tacit("rename", run, *pairs)
+    assert done.exit_code == 2, done.output
+    assert words in " ".join(done.stderr.split())
+    assert "same" not in tacit("rename", run).stdout
+
+
+@pytest.mark.parametrize("name", ["=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(A1)", "＝1+1"])
+def test_names_that_a_spreadsheet_would_run_are_guarded(
+    tacit: Command, rows_of: Rows, tables: Path, run: Path, name: str
+) -> None:
+    assert tacit("rename", run, f"1={name}").exit_code == 0
+    for more, written in ((("--guard",), f"'{name}"), (("--no-guard",), name)):
+        rows = rows_of(tacit("assign", run, tables / "new.csv", *more).stdout)
+        assert {row["group_name"] for row in rows if row["group"] == 1} == {written}
+    assert tacit("assign", run, tables / "new.csv", "--group", name).exit_code == 0
+    assert "<script" not in (run / "report.html").read_text()
+
+
 def test_what_has_no_groups_has_no_names(tacit: Command, tables: Path, run: Path) -> None:
     assert tacit("assign", run, tables / "new.csv", "--group", "7").exit_code == 2
     assert named("Group 1 and Group 12 (3 % of rows)", ["A", None]) == "“A” and Group 12 (3 % of rows)"

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import pickle
 import sys
 from pathlib import Path
@@ -14,7 +15,8 @@ import pyarrow.parquet as parquet
 import pytest
 import scipy.sparse as sp
 
-from tacit.data import DataError, read
+from tacit.data import DataError, load, read
+from tacit.data.reading import ReadingOptions
 
 TABLE = pa.table({"a": [1, 2, None], "b": ["x", None, "z"]})
 TEXT = b"a,b\n1,x\n2,\n,z\n"
@@ -192,3 +194,17 @@ def test_names_twice_and_no_rows_in_parquet(tmp_path: Path) -> None:
     parquet.write_table(TABLE.slice(0, 0), tmp_path / "t.parquet")
     with pytest.raises(DataError, match="has 2 columns but no rows"):
         read(tmp_path / "t.parquet")
+
+
+@pytest.mark.parametrize("form", ["parquet", "arrow", "jsonl", "frame"])
+def test_signs_for_missing_are_heard_in_formats_with_types(form: str, tmp_path: Path) -> None:
+    held = pa.table({"x": [1.5, 999.0, 3.5], "n": [1, 999, 3], "c": ["a", " - ", "b"]})
+    path = tmp_path / f"a.{form}"
+    if form == "parquet":
+        parquet.write_table(held, path)
+    elif form == "arrow":
+        _ipc(held, path)
+    elif form == "jsonl":
+        path.write_text("\n".join(json.dumps(row) for row in held.to_pylist()))
+    table = load(held if form == "frame" else path, reading=ReadingOptions.of(["999", "-"]), kinds={"c": "categorical"})
+    assert np.isnan(table.values).tolist() == [[False] * 3, [True] * 3, [False] * 3]

@@ -247,3 +247,13 @@ def test_an_old_workbook_that_is_none(tmp_path: Path) -> None:
     path.write_bytes(b"\xd0\xcf\x11\xe0" + bytes(2000))
     with pytest.raises(DataError, match="not a readable workbook"):
         read(path)
+
+
+def test_a_first_sheet_without_a_table_names_the_others() -> None:
+    data = book(Cover=[["Total", "60"], ["made", "today"]], Second=[["a", "b"], [1, 2], [3, 4.5]])
+    with pytest.raises(DataError, match=r"Or it is another sheet: of 2 sheets the first, 'Cover'.*'Second'"):
+        load(data)
+    assert len(load(data, sheet="Second", kinds={"a": "continuous", "b": "continuous"})) == 2
+    only_a_heading = book(Cover=[["a", "b"]], Second=[["a", "b"], [1, 2], [3, 4.5]])
+    with pytest.raises(DataError, match=r"no rows\..*'Second'"):
+        load(only_a_heading)

@@ -30,6 +30,7 @@ from tacit.report import (
     table_report,
     write,
 )
+from tacit.report.groups import Gaussians
 
 
 @pytest.fixture(scope="module")
@@ -340,3 +341,30 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
         write(path, Report("new"))
     assert "old" in path.read_text(encoding="utf-8")
     assert os.listdir(tmp_path) == ["report.html"]
+
+
+@pytest.mark.parametrize(("groups", "class_"), [(3, "profile"), (6, "profile many"), (14, "profile crowd")])
+def test_wide_tables_have_a_box_of_their_own(groups, class_):
+    random = np.random.default_rng(0)
+    group = np.arange(420) % groups
+    values = np.column_stack([random.normal(size=420) + 3 * group, np.exp(1.5 * random.normal(size=420) + group / 4)])
+    schema = Schema((Column("a", "continuous"), Column("spent (in euros)", "continuous")))
+    told = Groups(np.ones(groups) / groups, np.eye(groups)[group])
+    text = build(report_of("Wide", schema=schema, values=values, groups=told))
+    assert f'class="{class_}"' in text
+    boxes = text.count('class="scroll"')
+    assert boxes == text.count("<table")  # every table scrolls inside its own box
+    assert "The axis of “spent (in euros)” is logarithmic: equal steps are equal factors." in Page(text).text
+
+
+def test_skewed_columns_of_gaussians_have_a_logarithmic_picture_too():
+    random = np.random.default_rng(0)
+    values = np.column_stack([random.normal(size=300), np.exp(random.normal(size=300))])
+    schema = Schema((Column("a", "continuous"), Column("b", "continuous")))
+    covariances = np.array([np.cov(values.T)])
+    gaussians = Gaussians((0, 1), values.mean(axis=0)[None], covariances)
+    page = Page(
+        build(report_of("One", schema=schema, values=values, groups=Groups(np.ones(1), np.ones((300, 1)), gaussians)))
+    )
+    assert "b in each group" in [svg["aria-label"] for svg in page.all("svg")]
+    assert "The axis of b is logarithmic" in page.text

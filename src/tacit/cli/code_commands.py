@@ -7,15 +7,15 @@ import typer
 from tacit import cli, workflow
 from tacit.cli import options
 from tacit.cli.failures import guarded
-from tacit.cli.reading import reads_a_table
+from tacit.cli.reading import reads_new_rows
 from tacit.data.reading import FOUND_OUT, ReadingOptions
 
 
 @guarded
-@reads_a_table
+@reads_new_rows
 def encode(
     run: options.Run,
-    data: options.Data,
+    data: options.ManyData,
     reading: ReadingOptions = FOUND_OUT,
     guard: options.Guard = None,
     long: options.Long = None,
@@ -32,15 +32,15 @@ def encode(
     For example: tacit encode RUN images.npz --out codes.csv
     """
     opened = cli.asking.opened(run, out, form)
-    rows = cli.asking.rows(opened, data, long, id_column, unseen, reading=reading)
+    rows = cli.asking.rows(opened, options.places(data), long, id_column, unseen, reading=reading)
     cli.results.give(workflow.codes.encode(opened, rows), out, form)
 
 
 @guarded
-@reads_a_table
+@reads_new_rows
 def reconstruct(
     run: options.Run,
-    data: options.Data,
+    data: options.ManyData,
     number: Annotated[
         int | None,
         typer.Option(
@@ -64,11 +64,11 @@ def reconstruct(
 
     For example: tacit reconstruct RUN images.npz --out again.png
     """
-    cli.asking.reconstruct(run, data, number, unseen, out, form, reading)
+    cli.asking.reconstruct(run, options.places(data), number, unseen, out, form, reading)
 
 
 @guarded
-@reads_a_table
+@reads_new_rows
 def interpolate(
     run: options.Run,
     data: options.Data,

@@ -60,6 +60,7 @@ def fit(
     long: options.Long = None,
     kind: options.Kinds = None,
     id_column: options.IdColumn = None,
+    error: options.Errors = None,
     text: options.Text = None,
     vocabulary: options.VocabularyFile = None,
     stop_words: options.StopWords = None,
@@ -72,18 +73,17 @@ def fit(
     What you do not set is chosen: the model by the kinds of the columns, the number of groups and their shape by
     the criterion. Missing entries are integrated out, nothing is filled in. Ctrl-C keeps the best so far.
 
-    With --target the model predicts that column from the others: tacit fit people.csv --target churn. Images get a
-    deep model (vae), and texts topics: tacit fit letters.csv --model topics --set components=20.
+    With --target the model predicts that column from the others. Images get a deep model (vae), and texts topics.
 
     For example: tacit fit customers.csv --kind zip=categorical; tacit fit digits.npz:x_train --set latent=2
     """
-    settings, place, kinds = _understood(model, setting), options.places(data), tuple(kind or ())
+    place, kinds, errors = options.places(data), tuple(kind or ()), tuple(error or ())
     texts = workflow.texts.TextOptions(text, vocabulary, stop_words, min_documents, max_share)
     cli.fitting.fit(
         workflow.requests.FitRequest(
-            source=workflow.sources.DataSource(place, kinds, long, id_column, texts, target, reading),
+            source=workflow.sources.DataSource(place, kinds, long, id_column, texts, target, reading, errors),
             model=model,
-            settings=settings,
+            settings=_understood(model, setting),
             criterion=criterion,
             effort=_effort(quick=quick, thorough=thorough),
             holdout=holdout,

@@ -17,7 +17,8 @@ DATA_HELP = (
 Data = Annotated[str, typer.Argument(metavar="DATA", help=DATA_HELP, show_default=False)]
 ManyData = Annotated[list[str], typer.Argument(metavar="DATA…", help=DATA_HELP, show_default=False)]
 MaybeData = Annotated[
-    str | None, typer.Argument(metavar="[DATA]", help=f"The table again, if it moved: {DATA_HELP}", show_default=False)
+    list[str] | None,
+    typer.Argument(metavar="[DATA…]", help=f"The table again, if it moved: {DATA_HELP}", show_default=False),
 ]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="The folder that `tacit fit` made.", show_default=False)]
 Kinds = Annotated[
@@ -41,6 +42,15 @@ Long = Annotated[
 ]
 IdColumn = Annotated[
     str | None, typer.Option("--id", metavar="COL", help="The column that names the rows.", show_default=False)
+]
+Errors = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--error",
+        metavar="COL=ERR",
+        help="Column ERR holds the standard deviation of the measurement error of each value of COL. Again for more.",
+        show_default=False,
+    ),
 ]
 Target = Annotated[
     str | None,

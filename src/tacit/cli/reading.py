@@ -79,26 +79,32 @@ Sheet = Annotated[
     ),
 ]
 KeepTotals = Annotated[
-    bool, typer.Option("--keep-totals", help="Keep a row of totals below the table.", rich_help_panel=PANEL)
-]
-
-
-Dates = Annotated[
-    str,
+    bool | None,
     typer.Option(
-        metavar="WHAT",
-        help="What dates become: parts (days gone by, month, weekday, part of the day), days, or drop.",
+        "--keep-totals/--no-keep-totals",
+        help="Keep a row of totals below the table, or leave it out.",
         rich_help_panel=PANEL,
+        show_default=False,
     ),
 ]
-
-
-Returns = Annotated[
-    str,
+Dates = Annotated[
+    str | None,
     typer.Option(
         metavar="WHAT",
-        help="Of a purchase log, quantities below 0: drop the lines, or net (take them off what was bought).",
+        help="What dates become: parts (days gone by, month, weekday, part of the day; as if nothing is said), days "
+        "or drop. A run keeps it.",
         rich_help_panel=PANEL,
+        show_default=False,
+    ),
+]
+Returns = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WHAT",
+        help="Of a purchase log, quantities below 0: drop the lines (as if nothing is said), or net (take them off "
+        "what was bought).",
+        rich_help_panel=PANEL,
+        show_default=False,
     ),
 ]
 
@@ -113,9 +119,9 @@ def _options(
     skip_rows: SkipRows = 0,
     missing: Missing = None,
     sheet: Sheet = None,
-    keep_totals: KeepTotals = False,
-    dates: Dates = "parts",
-    returns: Returns = "drop",
+    keep_totals: KeepTotals = None,
+    dates: Dates = None,
+    returns: Returns = None,
 ) -> ReadingOptions:
     """What the options say; raises `DataError` for what cannot be meant."""
     if no_header and header is not None:
@@ -136,10 +142,23 @@ def _options(
 
 
 def reads_a_table(command: Callable[..., None]) -> Callable[..., None]:
-    """A command with a parameter ``reading``, in whose place it gets the options of this module."""
+    """A command with a parameter ``reading``, in whose place it gets the options of this module.
+
+    ``--returns`` is offered where the command takes purchase logs.
+    """
+    return _with(command, first=True)
+
+
+def reads_new_rows(command: Callable[..., None]) -> Callable[..., None]:
+    """The same for a command that reads rows for a run, which has settled what dates become."""
+    return _with(command, first=False)
+
+
+def _with(command: Callable[..., None], *, first: bool) -> Callable[..., None]:
     signature = inspect.signature(command)
     own = [each for each in signature.parameters.values() if each.name != "reading"]
-    added = list(inspect.signature(_options).parameters.values())
+    unfit = {"returns"} - {"returns" for each in own if each.name == "long"} | (set() if first else {"dates"})
+    added = [each for each in inspect.signature(_options).parameters.values() if each.name not in unfit]
     names = {each.name for each in added}
 
     @functools.wraps(command)

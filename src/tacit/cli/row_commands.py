@@ -7,12 +7,12 @@ import typer
 from tacit import cli, workflow
 from tacit.cli import options
 from tacit.cli.failures import guarded
-from tacit.cli.reading import reads_a_table
+from tacit.cli.reading import reads_new_rows
 from tacit.data.reading import FOUND_OUT, ReadingOptions
 
 
 @guarded
-@reads_a_table
+@reads_new_rows
 def score(
     run: options.Run,
     data: options.ManyData,
@@ -52,7 +52,7 @@ def score(
 
 
 @guarded
-@reads_a_table
+@reads_new_rows
 def explain(
     run: options.Run,
     data: options.ManyData,
@@ -81,7 +81,7 @@ def explain(
 
 
 @guarded
-@reads_a_table
+@reads_new_rows
 def transform(
     run: options.Run,
     data: options.ManyData,
@@ -119,7 +119,7 @@ def transform(
 
 
 @guarded
-@reads_a_table
+@reads_new_rows
 def predict(
     run: options.Run,
     data: options.ManyData,
@@ -144,7 +144,7 @@ def predict(
 
 
 @guarded
-@reads_a_table
+@reads_new_rows
 def assign(
     run: options.Run,
     data: options.ManyData,
@@ -174,7 +174,7 @@ def assign(
 
 
 @guarded
-@reads_a_table
+@reads_new_rows
 def impute(
     run: options.Run,
     data: options.ManyData,

@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from tacit import cli
+from tacit import cli, workflow
 from tacit.cli import options
 from tacit.cli.failures import guarded
-from tacit.cli.reading import reads_a_table
+from tacit.cli.reading import reads_a_table, reads_new_rows
 from tacit.data.reading import FOUND_OUT, ReadingOptions
 
 
@@ -16,17 +16,33 @@ from tacit.data.reading import FOUND_OUT, ReadingOptions
 @reads_a_table
 def show(
     what: Annotated[
-        str, typer.Argument(metavar="RUN|DATA", help="A folder that `tacit fit` made, or a table.", show_default=False)
+        list[str],
+        typer.Argument(
+            metavar="RUN|DATA…",
+            help="A folder that `tacit fit` made; or a table, as `tacit fit` takes it: files, a folder, a pattern.",
+            show_default=False,
+        ),
     ],
     kind: options.Kinds = None,
+    long: options.Long = None,
     id_column: options.IdColumn = None,
+    text: options.Text = None,
     reading: ReadingOptions = FOUND_OUT,
 ) -> None:
-    """Show what a run found: model, groups, held-out score, warnings, files; or how a table is read, before any fit."""
+    """Show what a run found: model, groups, held-out score, warnings, files; or how a table is read, before any fit.
+
+    For example: tacit show RUN; tacit show sales-*.csv --decimal ,
+    """
     if cli.runs.is_table(what):
-        cli.runs.show_table(what, tuple(kind or ()), id_column, reading)
-    else:
-        cli.runs.show(Path(what))
+        texts = workflow.texts.TextOptions(text)
+        place = options.places(what)
+        cli.runs.show_table(
+            workflow.sources.DataSource(place, tuple(kind or ()), long, id_column, texts, reading=reading)
+        )
+        return
+    if kind or long is not None or id_column is not None or text is not None or reading != FOUND_OUT:
+        raise workflow.errors.RequestError(f"{what[0]} is a run, and the options of show are about tables.")
+    cli.runs.show(Path(what[0]))
 
 
 @guarded
@@ -45,6 +61,7 @@ def rename(
 
 
 @guarded
+@reads_new_rows
 def report(
     run: options.Run,
     data: options.MaybeData = None,
@@ -57,15 +74,19 @@ def report(
         typer.Option(metavar="DIR", help="Write every figure as a file of its own, here.", show_default=False),
     ] = None,
     form: Annotated[str, typer.Option("--form", metavar="FORM", help="Of the figures: svg, png or pdf.")] = "svg",
+    reading: ReadingOptions = FOUND_OUT,
 ) -> None:
     """Write the report of a run again, from its model and its table; or its figures, to be used elsewhere.
 
+    The table is read as at the fit, but for what is said here.
+
     For example: tacit report RUN --figures figures --form png
     """
+    place = options.places(data) if data else None
     if figures is not None:
-        cli.runs.figures(run, data, figures, form)
+        cli.runs.figures(run, place, figures, form, reading)
         return
-    cli.runs.report(run, data, out)
+    cli.runs.report(run, place, out, reading)
 
 
 @guarded

@@ -8,27 +8,37 @@ from tacit.cli.observing import TOLD
 from tacit.cli.show_data import LINES, in_words, show_rows
 from tacit.cli.show_fit import show_choice, show_groups
 from tacit.data.errors import counted
-from tacit.data.images import sized
+from tacit.data.images import holds_images, sized
 from tacit.data.levels import show_level
+from tacit.data.long import CountTable
 from tacit.data.reading import ReadingOptions
 from tacit.data.schema import Schema
+from tacit.data.several import files_of
 from tacit.data.table import Table
 from tacit.report.sentences import percent
 from tacit.storage.description import MODEL, describe
+from tacit.workflow.sources import DataSource
+from tacit.workflow.texts import wanted
 
 
-def is_table(what: str) -> bool:
-    """Whether something to be shown is a table (or images) and no run."""
-    place = Path(what).expanduser()
-    return what == "-" or ".npz:" in what or place.is_file()
+def is_table(what: list[str]) -> bool:
+    """Whether what is to be shown is a table (or images, or texts) and no run."""
+    if len(what) != 1 or what[0] == "-" or ".npz:" in what[0]:
+        return True
+    place = Path(what[0]).expanduser()
+    if not place.is_dir():
+        return place.exists() or files_of(what[0]) is not None
+    inside = {each.suffix.lower() for each in place.iterdir()}
+    return not workflow.folders.is_run(place) and (
+        bool(inside & {".txt"}) or holds_images(what[0]) or files_of(what[0]) is not None
+    )
 
 
-def show_table(path: str, kinds: tuple[str, ...], id_column: str | None, reading: ReadingOptions) -> None:
+def show_table(source: DataSource) -> None:
     """Print how a table is read: columns and their kinds, what is left out, what was found out."""
-    source = workflow.sources.DataSource(path, kinds, None, id_column, reading=reading)
-    rows = source.load()
+    rows = source.load(corpus=wanted(source.path, source.text_options, None))
     show_rows(rows)
-    read_as = rows.table.read_as if isinstance(rows.table, Table) else None
+    read_as = rows.table.read_as if isinstance(rows.table, Table | CountTable) else None
     if read_as is not None:
         console.say("")
         console.say(f"Read as {in_words(read_as)}.", indent=1)
@@ -79,12 +89,12 @@ def rename(path: Path, pairs: list[str]) -> None:
     console.table(["group", "name", "share"], rows, right=[0, 2])
 
 
-def report(path: Path, data: str | None, out: str | None) -> None:
+def report(path: Path, data: str | None, out: str | None, reading: ReadingOptions) -> None:
     """Write the report of a run again; its table is read from where it was, or from where the user says."""
-    console.fact("Report", workflow.runs.rewrite_report(path, data, out))
+    console.fact("Report", workflow.runs.rewrite_report(path, data, out, reading))
 
 
-def figures(path: Path, data: str | None, folder: Path, form: str) -> None:
+def figures(path: Path, data: str | None, folder: Path, form: str, reading: ReadingOptions) -> None:
     """Write the figures of a run's report, a file each."""
-    written = workflow.runs.write_figures(path, folder, form, data)
+    written = workflow.runs.write_figures(path, folder, form, data, reading)
     console.fact("Figures", f"{counted(len(written), 'figure')} in {folder}, and the report they are from")

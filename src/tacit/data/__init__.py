@@ -16,7 +16,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "read": ["TableReading", "read"],
         "schema": ["KINDS", "LEVELLED", "Column", "Kind", "Schema"],
         "table": ["SummaryLine", "Table", "describe", "load"],
-        "workbooks": ["read_workbook"],
+        "workbooks": ["sheet_of"],
         "write": ["write"],
     },
 )

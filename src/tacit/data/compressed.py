@@ -1,10 +1,12 @@
 """Files that are packed (gzip, bzip2, xz, zstd), as one stream of bytes to their very end."""
 
 import bz2
+import contextlib
 import gzip
 import io
 import lzma
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -77,3 +79,14 @@ def _unpacked(data: bytes, packed: Packing) -> bytes:
         case "zstd":
             with pa.CompressedInputStream(io.BytesIO(data), "zstd") as stream:
                 return bytes(stream.read())
+
+
+@contextlib.contextmanager
+def said_plainly(label: str) -> Iterator[None]:
+    """Give a plain sentence for a file that is cut or damaged."""
+    try:
+        yield
+    except DataError:
+        raise
+    except FAULTS as error:
+        raise DataError(f"{label} cannot be read ({brief(error)}).") from None

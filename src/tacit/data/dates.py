@@ -45,11 +45,13 @@ class Dated(NamedTuple):
         columns: what they are.
         values: ``[rows, columns]``, NaN where there is no date.
         note: what was done, in plain words.
+        form: how the dates are written: "date", "time", what `strftime` takes, or the same after "int:".
     """
 
     columns: tuple[Column, ...]
     values: Float[np.ndarray, "rows columns"]
     note: str
+    form: str = "date"
 
 
 def dated(name: str, column: pa.ChunkedArray, *, cycles: bool = True) -> Dated | None:
@@ -60,7 +62,7 @@ def dated(name: str, column: pa.ChunkedArray, *, cycles: bool = True) -> Dated |
         column: dates, times, texts or whole numbers such as 20210401.
         cycles: whether month, weekday and part of the day are columns too, where the rows span enough of them.
     """
-    days, how = days_of(column)
+    days, how, form = dates_of(column)
     present = days[~np.isnan(days)]
     if not present.size or present.min() == present.max():
         return None
@@ -73,7 +75,7 @@ def dated(name: str, column: pa.ChunkedArray, *, cycles: bool = True) -> Dated |
         wanted += ["part of day"] * bool((present % 1 != 0).mean() > 0.5)
     columns, values = [], []
     for part in wanted:
-        found = _part(days, part)
+        found = part_of(days, part)
         codes = np.unique(found[~np.isnan(found)])
         if codes.size < 2:
             continue
@@ -91,7 +93,7 @@ def dated(name: str, column: pa.ChunkedArray, *, cycles: bool = True) -> Dated |
         return None
     said = ", ".join(column.name.rpartition(": ")[2] for column in columns)
     note = f"{name!r} holds dates{how}: taken as {said} (--dates says otherwise: days, or drop)"
-    return Dated(tuple(columns), np.column_stack(values), note)
+    return Dated(tuple(columns), np.column_stack(values), note, form)
 
 
 def _numbers_rows(days: Float[np.ndarray, " rows"]) -> bool:
@@ -146,7 +148,7 @@ def fill(
             if np.isnan(known[base]).all() and column.null_count < len(column):
                 raise DataError(f"{quoted(base)} should hold dates, as at the fit, and none of its cells is one.")
         place = schema.names.index(name)
-        found, levels = _part(known[base], name.rpartition(": ")[2]), schema.columns[place].levels
+        found, levels = part_of(known[base], name.rpartition(": ")[2]), schema.columns[place].levels
         if levels is not None:
             names = CYCLES[name.rpartition(": ")[2]]
             codes = np.array([levels.index(level) if level in levels else np.nan for level in names])
@@ -175,10 +177,15 @@ def _check_order(base: str, note: str, how: str) -> None:
         )
 
 
-def _part(days: Float[np.ndarray, " rows"], part: str) -> Float[np.ndarray, " rows"]:
+def day_zero(part: str) -> int:
+    """The day from which ``days since 2020-01-01`` count, in days since 1970."""
+    return int(np.datetime64(part.removeprefix("days since "), "D").astype(int))
+
+
+def part_of(days: Float[np.ndarray, " rows"], part: str) -> Float[np.ndarray, " rows"]:
     """One thing that dates, in days since 1970, say."""
     if part.startswith("days since "):
-        return days - np.datetime64(part.removeprefix("days since "), "D").astype(int)
+        return days - day_zero(part)
     missing = np.isnan(days)
     whole = np.floor(np.where(missing, 0.0, days)).astype(np.int64)
     if part == "month":
@@ -197,6 +204,11 @@ def days_of(column: pa.ChunkedArray, *, month_first: bool = False) -> tuple[Floa
         column: of dates, texts or whole numbers.
         month_first: whether the month stands first where that is not plain from the cells.
     """
+    return dates_of(column, month_first=month_first)[:2]
+
+
+def dates_of(column: pa.ChunkedArray, *, month_first: bool = False) -> tuple[Float[np.ndarray, " rows"], str, str]:
+    """What `days_of` gives, and how they are written as `Dated` has it."""
     kind = column.type
     if pa.types.is_dictionary(kind):
         column = column.cast(kind.value_type)
@@ -204,15 +216,16 @@ def days_of(column: pa.ChunkedArray, *, month_first: bool = False) -> tuple[Floa
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         if pa.types.is_timestamp(kind) and kind.tz is not None:
             column = pc.local_timestamp(column)  # the hour that a clock there showed
-        return _seconds(column) / _DAY, ""
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        return _seconds(column) / _DAY, "", "date" if pa.types.is_date(kind) else "time"
+    numbers = pa.types.is_integer(kind) or pa.types.is_floating(kind)
+    if numbers:
         column = pc.cast(column, pa.int64(), safe=False).cast(pa.string())
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
-        return np.full(len(column), np.nan), ""
+        return np.full(len(column), np.nan), "", "date"
     encoded_texts = column.cast(pa.large_string()).combine_chunks().dictionary_encode()
-    found, how = _parsed(encoded_texts.dictionary, month_first)
+    found, how, form = _parsed(encoded_texts.dictionary, month_first)
     codes = encoded_texts.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    return np.append(found, np.nan)[codes], how
+    return np.append(found, np.nan)[codes], how, f"int:{form}" if numbers else form
 
 
 def _seconds(column: pa.Array | pa.ChunkedArray) -> Float[np.ndarray, " rows"]:
@@ -222,8 +235,8 @@ def _seconds(column: pa.Array | pa.ChunkedArray) -> Float[np.ndarray, " rows"]:
     return np.asarray(exact.to_numpy()) / 1e6
 
 
-def _parsed(texts: pa.Array, month_first: bool) -> tuple[Float[np.ndarray, " texts"], str]:
-    """Texts as days since 1970, by the one form that most of them have."""
+def _parsed(texts: pa.Array, month_first: bool) -> tuple[Float[np.ndarray, " texts"], str, str]:
+    """Texts as days since 1970, by the one form that most of them have, which is given too."""
     plain = pc.utf8_trim_whitespace(texts)
     for pattern, by in (
         (r"(\d)[T_](\d)", r"\1 \2"),
@@ -244,12 +257,14 @@ def _parsed(texts: pa.Array, month_first: bool) -> tuple[Float[np.ndarray, " tex
         if best is not None and best.null_count == plain.null_count:
             break
     if best is None or best.null_count - plain.null_count > 0.1 * len(plain):
-        return np.full(len(texts), np.nan), ""
+        return np.full(len(texts), np.nan), "", "date"
     if form in _TURNED.values():
-        return _seconds(best) / _DAY, MONTH_FIRST
+        return _seconds(best) / _DAY, MONTH_FIRST, form + clock
     if form not in _TURNED:
-        return _seconds(best) / _DAY, ""
+        return _seconds(best) / _DAY, "", form + clock
     turned = pc.strptime(plain, format=_TURNED[form] + clock, unit="s", error_is_null=True)
     if turned.null_count > best.null_count:
-        return _seconds(best) / _DAY, DAY_FIRST
-    return (_seconds(turned) / _DAY, MONTH_FIRST) if month_first else (_seconds(best) / _DAY, TAKEN_DAY_FIRST)
+        return _seconds(best) / _DAY, DAY_FIRST, form + clock
+    if month_first:
+        return _seconds(turned) / _DAY, MONTH_FIRST, _TURNED[form] + clock
+    return _seconds(best) / _DAY, TAKEN_DAY_FIRST, form + clock

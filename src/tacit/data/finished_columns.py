@@ -55,6 +55,12 @@ class Unfinished:
         """The different texts."""
         return self.cells.chunk(0).dictionary if self.cells.num_chunks else pa.array([], pa.large_string())
 
+    def is_empty(self, missing: Sequence[str]) -> bool:
+        """Whether nothing but blanks and signs for missing stands in it."""
+        if not self.texts:
+            return self.kind == "empty"
+        return all((text or "").strip() in ("", *missing) for text in self.dictionary.to_pylist())
+
     def decimal_signs(self) -> set[str]:
         """The decimal signs that the column has without doubt."""
         if not self.texts:
@@ -206,6 +212,22 @@ def _without_signs(
             cells = pc.if_else(same, pa.scalar(None, cells.type), cells)
             said.append(sign)
     return cells, tuple(said)
+
+
+def without_named_signs(column: pa.ChunkedArray, options: ReadingOptions) -> pa.ChunkedArray:
+    """A column of a format with types, such as Parquet, without what the user named as signs for missing."""
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if not options.own_missing:
+        return column
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        found = _without_signs(column if kind == column.type else column.cast(kind), options)[0]
+    elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        texts = column if kind == column.type else column.cast(kind)
+        gone = pc.is_in(pc.utf8_trim_whitespace(texts), value_set=pa.array(options.own_missing, kind))
+        found = pc.if_else(gone, pa.scalar(None, kind), texts)
+    else:
+        return column
+    return found if isinstance(found, pa.ChunkedArray) else pa.chunked_array([found])
 
 
 def _missing_note(signs: Sequence[str]) -> tuple[str, ...]:

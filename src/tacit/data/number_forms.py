@@ -5,6 +5,7 @@ decides, then how the table of the fit was read, then the other columns of the f
 """
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -37,11 +38,15 @@ class Known:
         options: what the user says, and how the table of the fit was read.
         delimiter: between the cells of this file; "" where there are none.
         sign: the decimal sign of those columns of this file that leave no doubt; "" for none, or both.
+        elsewhere: the decimal signs that columns have without doubt in other files of the same table.
+        around: all decimal signs of those.
     """
 
     options: ReadingOptions = FOUND_OUT
     delimiter: str = ""
     sign: str = ""
+    elsewhere: Mapping[str, frozenset[str]] = dataclasses.field(default_factory=dict)
+    around: frozenset[str] = frozenset()
 
     @property
     def said(self) -> str:
@@ -156,6 +161,8 @@ def _decided(name: str, written: Written, number: Bool[np.ndarray, " texts"], kn
     open_ones = written.open & number
     if not open_ones.any():
         return known.sign or fit.decimal
+    if known.around and not (known.delimiter == "," and not known.sign):
+        return _by_other_files(name, written, open_ones, known)
     if known.sign:
         return known.sign
     if fit.decimal and known.delimiter == ",":
@@ -163,6 +170,24 @@ def _decided(name: str, written: Written, number: Bool[np.ndarray, " texts"], kn
     if fit.decimal:
         _refuse(written, open_ones, "is open, for this table is not separated as that of the fit was")
     return ""
+
+
+def _by_other_files(name: str, written: Written, open_ones: Bool[np.ndarray, " texts"], known: Known) -> str:
+    """The decimal sign of an open column beside files that are written otherwise; refuses what stays open."""
+    others = known.elsewhere.get(name, frozenset())
+    if known.sign and OTHER[known.sign] in others:
+        here, there = _one(known.sign), _one(OTHER[known.sign])
+        _refuse(
+            written,
+            open_ones,
+            f"is open: other columns of its file have a decimal {here}, and this one has a decimal {there} in others",
+        )
+    if not known.sign and len(others) != 1:
+        have = "decimal " + " and ".join(NAMES[sign] for sign in sorted(others or known.around, reverse=True))
+        _refuse(
+            written, open_ones, f"is open: nothing in its file tells, and other files, written otherwise, have {have}"
+        )
+    return known.sign or next(iter(others))
 
 
 def _one(sign: str) -> str:

@@ -15,8 +15,10 @@ from tacit.data.cells import cells_of
 from tacit.data.dataset import Dataset, Places
 from tacit.data.encode import Unseen, check_present, encode, encode_column
 from tacit.data.errors import DataError, listed
+from tacit.data.finished_columns import without_named_signs
 from tacit.data.kinds import infer
 from tacit.data.read import check_heading, locate, readable
+from tacit.data.reading import FOUND_OUT, ReadingOptions
 from tacit.data.schema import Schema
 
 BATCH_ROWS = 65_536
@@ -39,12 +41,19 @@ class ParquetColumns:
     Args:
         paths: files with the same columns.
         row_groups: which row groups of every file count; None for all.
+        options: which cells count as missing.
 
     Raises:
         DataError: a file that is not there, is damaged or has other columns than the first, or no rows.
     """
 
-    def __init__(self, paths: Sequence[str | Path], row_groups: Sequence[int] | None = None) -> None:
+    def __init__(
+        self,
+        paths: Sequence[str | Path],
+        row_groups: Sequence[int] | None = None,
+        options: ReadingOptions = FOUND_OUT,
+    ) -> None:
+        self._options = options
         if not paths:
             raise DataError("there is no Parquet file to read.")
         self.source = str(paths[0]) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
@@ -79,7 +88,7 @@ class ParquetColumns:
             with readable(self._labels[place], "parquet"):
                 parts.append(file.read_row_groups(numbers, columns=[name]).select([name]))
                 parts[-1].validate(full=True)
-        return pa.concat_tables(parts, promote_options="permissive").column(name)
+        return without_named_signs(pa.concat_tables(parts, promote_options="permissive").column(name), self._options)
 
     def encoded(self, schema: Schema, unseen: Unseen = "error") -> Float[np.ndarray, "rows columns"]:
         """What `encode` gives; beside it no more is held than some rows of a column."""
@@ -112,7 +121,7 @@ class ParquetColumns:
         with readable(self._labels[group.file], "parquet"):
             for batch in self._files[group.file].iter_batches(BATCH_ROWS, [group.number], [name]):
                 batch.validate(full=True)
-                yield pa.chunked_array([batch.column(name)])
+                yield without_named_signs(pa.chunked_array([batch.column(name)]), self._options)
 
 
 def _opened(label: str) -> pq.ParquetFile:

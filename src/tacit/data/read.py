@@ -20,9 +20,10 @@ import pyarrow.parquet as parquet
 
 from tacit import data
 from tacit.data.arrays import read_npy, read_npz
-from tacit.data.compressed import FAULTS, decompressed, inflated, packing
-from tacit.data.delimited import Opener, read_delimited
+from tacit.data.compressed import FAULTS, decompressed, inflated, packing, said_plainly
+from tacit.data.delimited import Opener, TextSource, read_delimited, read_delimited_files
 from tacit.data.errors import DataError, brief, listed, nearest
+from tacit.data.finished_columns import without_named_signs
 from tacit.data.nesting import check_nesting
 from tacit.data.reading import ReadAs, ReadingOptions
 from tacit.data.several import files_of, together
@@ -93,8 +94,20 @@ def read(source: Source, options: ReadingOptions | None = None, **said: Any) -> 
     """
     options = with_options(options or ReadingOptions(), said)
     several = files_of(source)
-    if several is not None:
-        return _read_several(several, options)
+    found = _read_one(source, options) if several is None else _read_several(several, options)
+    return (
+        found if found.read_as is not None else dataclasses.replace(found, table=named_signs_out(found.table, options))
+    )
+
+
+def named_signs_out(table: pa.Table, options: ReadingOptions) -> pa.Table:
+    """A table of a format with types, without what the user named as signs for missing."""
+    if not options.own_missing:
+        return table
+    return pa.table([without_named_signs(column, options) for column in table.columns], table.column_names)
+
+
+def _read_one(source: Source, options: ReadingOptions) -> TableReading:
     path, key = locate(source)
     if path is not None and path.is_dir():
         inside = sorted(child.name for child in path.iterdir() if child.is_file())
@@ -109,20 +122,42 @@ def read(source: Source, options: ReadingOptions | None = None, **said: Any) -> 
 
 
 def _read_several(paths: Sequence[Path], options: ReadingOptions) -> TableReading:
-    """Files as one table: every one is read as the first was, where that says how numbers are written."""
-    found: list[TableReading] = []
-    for path in paths:
-        said = found[0].read_as if found else None
-        known = dataclasses.replace(options, fitted=said) if said is not None and said.decimal else options
-        found.append(read(path, known))
+    """Files as one table: those of text by the evidence of all of them together."""
     labels = [str(path) for path in paths]
+    many = [f"{len(paths)} files are one table, from {labels[0]} to {labels[-1]}"] if len(paths) > 1 else []
+    source = labels[0] if len(paths) == 1 else f"{labels[0]} and {len(paths) - 1} more"
+    places = [path.read_bytes() if is_pipe(path) else path for path in paths]  # a pipe is read once
+    texts = [_text_source(place, label, options) for place, label in zip(places, labels, strict=True)]
+    if all(text is not None for text in texts):
+        table, told, read_as = read_delimited_files([text for text in texts if text is not None], options)
+        check_heading(table.column_names, table.num_rows, source)
+        return TableReading(table, source, (*many, *told), read_as)
+    found = [read(place, options) for place in places]
     table = together([each.table for each in found], labels)
-    notes = [f"{len(paths)} files are one table, from {labels[0]} to {labels[-1]}"] if len(paths) > 1 else []
+    notes = many
     for note in dict.fromkeys(note for each in found for note in each.notes):
         where = [label for label, each in zip(labels, found, strict=True) if note in each.notes]
         notes.append(note if len(where) == len(paths) else f"{listed(where, 3)}: {note}")
-    source = labels[0] if len(paths) == 1 else f"{labels[0]} and {len(paths) - 1} more"
-    return TableReading(table, source, tuple(notes), found[0].read_as)
+    return TableReading(table, source, tuple(notes), next((each.read_as for each in found if each.read_as), None))
+
+
+def _text_source(place: Path | bytes, label: str, options: ReadingOptions) -> TextSource | None:
+    """A file of delimited text, or a workbook, which is read as one; None for other formats."""
+    if isinstance(place, bytes):
+        content = inflated(place, label)
+        form = _format(content[:8], label.lower())
+        if form not in ("text", "tab"):
+            return None
+        return TextSource(lambda: pa.BufferReader(content), label, options, form == "tab")
+    locate(place)  # which says that it is not there
+    form = form_of(place)
+    if form == "zip":
+        form = _zip_form(place)
+    if form in ("text", "tab"):
+        return TextSource(lambda: decompressed(place), label, options, form == "tab")
+    with place.open("rb") as file:
+        packed = packing(file.read(8))
+    return data.sheet_of(place, label, options) if form == "workbook" and not packed else None
 
 
 def is_pipe(path: Path) -> bool:
@@ -255,8 +290,22 @@ def _zip_form(source: Path | io.BytesIO) -> str:
 
 
 def _read_book(source: Path | bytes, label: str, options: ReadingOptions) -> TableReading:
-    table, notes, read_as, sheet = data.read_workbook(source, label, options)
-    return dataclasses.replace(_finished(table, f"{label}, sheet {sheet!r}", notes), read_as=read_as)
+    sheet = data.sheet_of(source, label, options)
+    with other_sheets_named(sheet.notes):
+        table, notes, read_as = read_delimited_files([sheet], sheet.options)
+    return dataclasses.replace(_finished(table, sheet.label, notes), read_as=read_as)
+
+
+@contextlib.contextmanager
+def other_sheets_named(notes: Sequence[str]) -> Iterator[None]:
+    """Where a sheet of a workbook is of no use, say that there are others."""
+    try:
+        yield
+    except DataError as error:
+        sheets = [note for note in notes if "--sheet" in note]
+        if not sheets:
+            raise
+        raise DataError(f"{error} Or it is another sheet: {sheets[0]}.") from None
 
 
 def _read_bytes(content: bytes, label: str, form: str, options: ReadingOptions) -> TableReading:
@@ -274,7 +323,7 @@ def _read_bytes(content: bytes, label: str, form: str, options: ReadingOptions) 
 
 
 def _read_text(opener: Opener, label: str, form: str, options: ReadingOptions) -> TableReading:
-    try:
+    with said_plainly(label):
         if form == "lines":
             with opener() as stream:
                 check_nesting(stream, label)
@@ -283,10 +332,6 @@ def _read_text(opener: Opener, label: str, form: str, options: ReadingOptions) -
             table.validate(full=True)
             return _finished(table, label, ())
         table, notes, read_as = read_delimited(opener, label, options, tab=form == "tab")
-    except DataError:
-        raise
-    except FAULTS as error:
-        raise DataError(f"{label} cannot be read ({brief(error)}).") from None
     return dataclasses.replace(_finished(table, label, notes), read_as=read_as)
 
 

@@ -87,10 +87,11 @@ class ReadingOptions:
         skip_rows: how many lines at the top of the file are passed over.
         missing: the cells that count as missing, besides empty ones.
         sheet: of a workbook, by its name or its number from 1.
-        keep_totals: whether a row of totals below the table is a row like the others.
+        keep_totals: whether a row of totals below the table is a row like the others; None is no.
         dates: what becomes of columns of dates: "parts" (days gone by, month, weekday, part of the day), "days" or
-            "drop".
-        returns: of a purchase log, what becomes of quantities below 0: "drop" or "net" (taken off what was bought).
+            "drop"; None is parts.
+        returns: of a purchase log, what becomes of quantities below 0: "drop" or "net" (taken off what was bought);
+            None is drop.
         fitted: how the table of a fit was read, where these are new data for it.
     """
 
@@ -102,9 +103,9 @@ class ReadingOptions:
     skip_rows: int = 0
     missing: Sequence[str] = MISSING
     sheet: str | None = None
-    keep_totals: bool = False
-    dates: str = "parts"
-    returns: str = "drop"
+    keep_totals: bool | None = None
+    dates: str | None = None
+    returns: str | None = None
     fitted: ReadAs | None = None
 
     def __post_init__(self) -> None:
@@ -145,6 +146,13 @@ class ReadingOptions:
         if "missing" in said:
             said["missing"] = tuple(said["missing"])
         return cls(**said)
+
+    def over(self, asked: "ReadingOptions") -> "ReadingOptions":
+        """How the same table is read once more: as the user says now, else as before."""
+        said = _given(asked, ReadingOptions())
+        if "missing" in said and asked.usual_missing:
+            said["missing"] = (*self.missing, *(sign for sign in asked.missing if sign not in self.missing))
+        return dataclasses.replace(self, **said)
 
     def for_new_data(self, asked: "ReadingOptions", found: ReadAs | None) -> "ReadingOptions":
         """How new data are read: as the user says now, else as the table of the fit was.
@@ -196,9 +204,9 @@ def _check(options: ReadingOptions) -> None:
             f"the heading cannot be line {options.header:d}: the first {options.skip_rows} are passed over. Lines are "
             "counted from the top of the file."
         )
-    if options.returns not in RETURNS:
+    if options.returns not in (None, *RETURNS):
         raise DataError(f"returns {options.returns!r}: say drop or net.")
-    if options.dates not in DATES:
+    if options.dates not in (None, *DATES):
         raise DataError(f"dates {options.dates!r}: say parts, days or drop.")
     if isinstance(options.missing, str) or not all(isinstance(sign, str) for sign in options.missing):
         raise DataError("missing: give a list of texts, such as ['-', '999'].")

@@ -79,12 +79,13 @@ def together(tables: Sequence[pa.Table], labels: Sequence[str]) -> pa.Table:
     """
     names = tables[0].column_names
     for table, label in zip(tables[1:], labels[1:], strict=True):
-        _check_alike(names, table.column_names, labels[0], label)
+        check_alike(names, table.column_names, labels[0], label)
     columns = [pa.chunked_array(_alike([table.column(name) for table in tables])) for name in names]
     return pa.table(columns, names)
 
 
-def _check_alike(names: Sequence[str], others: Sequence[str], first: str, label: str) -> None:
+def check_alike(names: Sequence[str], others: Sequence[str], first: str, label: str) -> None:
+    """Refuse a file (`label`) with other columns than the first."""
     lacks, more = [name for name in names if name not in others], [name for name in others if name not in names]
     if lacks or more:
         said = [f"it lacks {listed(lacks)}"] if lacks else []

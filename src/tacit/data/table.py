@@ -14,6 +14,7 @@ from jaxtyping import Float
 from tacit.data.cells import ColumnsOneByOne, cells_of
 from tacit.data.dates import Dated, base_of, dated, fill, made_from_dates
 from tacit.data.encode import HeldColumns, Unseen, check_present, ignored, only
+from tacit.data.erring import take_errors, variances_of
 from tacit.data.errors import DataError, counted, listed, nearest, quoted
 from tacit.data.frames import from_frame
 from tacit.data.kinds import AS_ONE, LeftOut, infer, judge
@@ -21,10 +22,11 @@ from tacit.data.levels import show_level
 from tacit.data.long import CountTable, LogColumns, count_table, parse_long
 from tacit.data.parquet import ParquetColumns
 from tacit.data.purchases import KINDS_OF_CUSTOMERS, customers
-from tacit.data.read import TableReading, form_of, locate, read, with_options
-from tacit.data.reading import ReadAs, ReadingOptions
+from tacit.data.read import TableReading, form_of, locate, named_signs_out, other_sheets_named, read, with_options
+from tacit.data.reading import FOUND_OUT, ReadAs, ReadingOptions
 from tacit.data.schema import Column, Schema
 from tacit.data.several import files_of
+from tacit.data.write import unguarded
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -39,6 +41,8 @@ class Table:
         row_ids: ``[rows]``, what a person calls each row (an identifier column), or None.
         notes: what was guessed or ignored on the way, in plain words.
         read_as: how a table of text is written, or None.
+        date_forms: how the columns of dates are written of which others were made (`Dated.form`).
+        variances: ``[rows, columns]``, of the errors of measurement of every value, or None.
     """
 
     values: Float[np.ndarray, "rows columns"]
@@ -48,6 +52,8 @@ class Table:
     row_ids: np.ndarray | None = None
     notes: tuple[str, ...] = ()
     read_as: ReadAs | None = None
+    date_forms: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    variances: Float[np.ndarray, "rows columns"] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -85,6 +91,7 @@ def load(
     id_column: str | None = None,
     *,
     unseen: Unseen = "error",
+    errors: Mapping[str, str] | None = None,
     reading: ReadingOptions | None = None,
     **options: Any,
 ) -> Table | CountTable:
@@ -98,6 +105,7 @@ def load(
             ``customer,item,quantity,date,price``, it becomes recency, frequency and monetary value of every customer.
         id_column: the column that names the rows; otherwise the first identifier that differs in every row.
         unseen: with `schema`, what a level it does not know becomes: "error" or "missing".
+        errors: of columns, the column that holds the standard deviation of each value's error of measurement.
         reading: how the table is written, as far as it is known.
         options: the same one by one, as `read` takes them.
 
@@ -109,31 +117,56 @@ def load(
     """
     said = with_options(reading or ReadingOptions(), options)
     log = None if long is None else parse_long(long)
+    if log is not None and errors:
+        raise DataError("errors of measurement (--error) are of the columns of a table, and a purchase log has none.")
     if log is not None and log.counted:
         return _load_log(_opened(source, reading, options), log, kinds, schema, id_column, net=said.returns == "net")
     if log is not None:
         source = _customers_of(_opened(source, reading, options), log, net=said.returns == "net")
         id_column, reading, options = id_column or log.customer, None, {}
         kinds = kinds if schema is not None else _kinds_of_customers(source, kinds)
-    table, about = _columns(source, reading, options)
-    label, notes = about.source, about.notes
+    table, about = _columns(source, reading, options, schema)
+    held = take_errors(table, errors or {})
+    table.column_names[:] = [name for name in table.column_names if name not in held]
     if id_column is not None:
         _check_known(id_column, table)
     if schema is not None:
-        new = _load_new(table, label, notes, kinds, schema, id_column, unseen)
-        return dataclasses.replace(new, read_as=about.read_as)
+        if said.dates is not None:
+            raise DataError("what dates become was settled when the model was fitted; leave dates out for new data.")
+        new = _load_new(table, about.source, about.notes, kinds, schema, id_column, unseen)
+        return _with_errors(dataclasses.replace(new, read_as=about.read_as), errors, held)
+    return _with_errors(_load_first(table, about, kinds, id_column, said.dates or "parts"), errors, held)
+
+
+def _load_first(
+    table: HeldColumns | ParquetColumns,
+    about: "_About",
+    kinds: Mapping[str, str] | None,
+    id_column: str | None,
+    way: str,
+) -> Table:
+    """A table that no model knows yet: what its columns are is inferred; dates become what ``way`` says."""
     chosen = dict(kinds or {})
     if id_column is not None:
         chosen.setdefault(id_column, "identifier")
-    found, left_out = infer(table, chosen)
+    with other_sheets_named(about.notes):
+        found, left_out = infer(table, chosen)
     ids = row_ids(table, id_column, (entry.name for entry in left_out if entry.role == "identifier"))
     one = [(each.name, each.note.partition(AS_ONE)[2]) for each in found.columns if AS_ONE in each.note]
-    notes = (*notes, *(f"levels of {quoted(name)} taken as one: {spelled}" for name, spelled in one))
-    way = said.dates
+    notes = (*about.notes, *(f"levels of {quoted(name)} taken as one: {spelled}" for name, spelled in one))
     from_dates = [] if way == "drop" else _from_dates(table, left_out, chosen, cycles=way == "parts")
     values = table.encoded(found)
-    whole = Table(values, found, left_out, label, ids, (*notes, *_empty(values, found)), about.read_as)
+    whole = Table(values, found, left_out, about.source, ids, (*notes, *_empty(values, found)), about.read_as)
     return _joined(whole, from_dates)
+
+
+def _with_errors(table: Table, errors: Mapping[str, str] | None, held: Mapping[str, np.ndarray]) -> Table:
+    """A table with the errors of measurement of its values, where it has some."""
+    if not errors:
+        return table
+    said = ", ".join(f"{quoted(name)} has its errors of measurement in {error!r}" for name, error in errors.items())
+    variances = variances_of(table.values, table.schema, errors, held)
+    return dataclasses.replace(table, variances=variances, notes=(*table.notes, said))
 
 
 def _from_dates(
@@ -161,6 +194,7 @@ def _joined(table: Table, from_dates: Sequence[tuple[str, Dated]]) -> Table:
         schema=Schema((*table.schema.columns, *(column for _, made in from_dates for column in made.columns))),
         left_out=tuple(entry for entry in table.left_out if entry.name not in names),
         notes=(*table.notes, *(made.note for _, made in from_dates)),
+        date_forms={name: made.form for name, made in from_dates},
     )
 
 
@@ -190,16 +224,17 @@ class _About:
 
 
 def _columns(
-    source: Any, reading: ReadingOptions | None, options: Mapping[str, Any]
+    source: Any, reading: ReadingOptions | None, options: Mapping[str, Any], schema: Schema | None = None
 ) -> tuple[HeldColumns | ParquetColumns, _About]:
     """The columns of a source, and what was guessed; those of a Parquet file are read one at a time."""
     paths = _parquet_files(source)
     if paths:
-        columns = ParquetColumns(paths)
+        columns = ParquetColumns(paths, None, with_options(reading or ReadingOptions(), options))
         told = (f"{len(paths)} files are one table, from {paths[0]} to {paths[-1]}",) if len(paths) > 1 else ()
         return columns, _About(columns.source, told)
     found = _opened(source, reading, options)
-    return HeldColumns(found.table), _About(found.source, found.notes, found.read_as)
+    table = found.table if schema is None else unguarded(found.table, schema)
+    return HeldColumns(table), _About(found.source, found.notes, found.read_as)
 
 
 def _parquet_files(source: Any) -> list[Path]:
@@ -223,7 +258,9 @@ def _opened(source: Any, reading: ReadingOptions | None, options: Mapping[str, A
         return read(source, reading, **options)
     if isinstance(source, TableReading):
         return source
-    return TableReading(from_frame(source), "the data in memory")
+    return TableReading(
+        named_signs_out(from_frame(source), with_options(reading or FOUND_OUT, options)), "the data in memory"
+    )
 
 
 def _customers_of(reading: TableReading, log: LogColumns, *, net: bool) -> TableReading:
@@ -269,7 +306,7 @@ def _load_new(
     made = made_from_dates(table, schema)
     known = {name: name if name in table.column_names else base_of(name) or name for name in schema.names}
     check_present(table, Schema(tuple(Column(name, "continuous") for name in dict.fromkeys(known.values()))))
-    extra = [name for name in ignored(table, schema) if name not in made.values()]
+    extra = [name for name in ignored(table, schema) if name not in made.values() and name != id_column]
     if extra:
         notes = (*notes, f"{counted(len(extra), 'column')} the model does not know ignored: {listed(extra)}")
     named = (name for name in extra if judge(cells_of(name, only(table, name))).role == "identifier")

@@ -11,9 +11,9 @@ from pathlib import Path
 import pyarrow as pa
 import python_calamine
 
-from tacit.data.delimited import read_delimited
 from tacit.data.errors import DataError, brief, listed, nearest
-from tacit.data.reading import ReadAs, ReadingOptions
+from tacit.data.reading import ReadingOptions
+from tacit.data.text_files import TextSource
 
 _LARGEST = 4 * 2**30
 """Bytes that a workbook may have once it is unpacked."""
@@ -22,18 +22,13 @@ _EXACT = 2.0**53
 Cell = int | float | str | bool | datetime.time | datetime.date | datetime.datetime | datetime.timedelta | None
 
 
-def read_workbook(
-    data: Path | bytes, label: str, options: ReadingOptions
-) -> tuple[pa.Table, tuple[str, ...], ReadAs | None, str]:
-    """One sheet of a workbook: the one that is named, or the first with anything on it.
+def sheet_of(data: Path | bytes, label: str, options: ReadingOptions) -> TextSource:
+    """One sheet of a workbook as text: the one that is named, or the first with anything on it.
 
     Args:
         data: the file, or its bytes.
         label: what it is called in messages.
         options: what the user knows, among it the sheet by name or number (from 1).
-
-    Returns:
-        the table, notes, how its texts were read, and the name of the sheet.
 
     Raises:
         DataError: damaged, locked, empty, or no such sheet; the sheets are named.
@@ -57,9 +52,7 @@ def read_workbook(
         raise DataError(f"{label}: the sheet {name!r} is empty: expected a heading and rows.")
     text = _as_text(rows, "," if options.decimal == "," else ".")
     asked = dataclasses.replace(options, delimiter=",", encoding="utf-8", sheet=None)
-    where = f"{label}, sheet {name!r}"
-    table, more, read_as = read_delimited(lambda: pa.BufferReader(text), where, asked)
-    return table, (*notes, *more), read_as, name
+    return TextSource(lambda: pa.BufferReader(text), f"{label}, sheet {name!r}", asked, notes=tuple(notes))
 
 
 def _opened(data: Path | bytes) -> python_calamine.CalamineWorkbook:

@@ -17,6 +17,7 @@ import pyarrow.parquet as parquet
 
 from tacit import files
 from tacit.data.errors import DataError, listed
+from tacit.data.schema import Schema
 
 FORMATS = ("csv", "parquet", "arrow", "json")
 """What can be written; "json" is JSON lines, one object a row."""
@@ -32,10 +33,13 @@ _ENDINGS = {
     ".ndjson": "json",
 }
 _BATCH = 10_000
+_NUMBERS = {b"numbers": b"among texts"}
+"""What a column says of itself in which texts that are plain numbers are numbers."""
 
 
 FORMULA = r"^[\t\r\n ]*[=+\-@\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}]"
 """How a text begins that a spreadsheet takes for a formula; the signs also in their wide forms."""
+_RUNS = r"\s*[=+\-@\uFF1D\uFF0B\uFF0D\uFF20]"
 PLAIN_NUMBER = r"^\s*[+\-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+\-]?\d+)?\s*%?\s*$"
 
 
@@ -110,10 +114,32 @@ def guarded(table: pa.Table) -> pa.Table:
         if pc.any(runs).as_py():
             quoted = pc.binary_join_element_wise(pa.scalar("'", column.type), column, pa.scalar("", column.type))
             table = table.set_column(place, field.name, pc.if_else(runs, quoted, column))
-    heads = [
-        f"'{name}" if re.match(r"\s*[=+\-@\uFF1D\uFF0B\uFF0D\uFF20]", name) else name for name in table.column_names
-    ]
+    heads = [f"'{name}" if re.match(_RUNS, name) else name for name in table.column_names]
     return table.rename_columns(heads)
+
+
+def unguarded(table: pa.Table, schema: Schema) -> pa.Table:
+    """A table that was written guarded, with the headings and levels that a schema has."""
+    known = {f"'{name}": name for name in schema.names if name not in table.column_names}
+    table = table.rename_columns([known.get(name, name) for name in table.column_names])
+    for column in schema.columns:
+        levels = [level for level in column.levels or () if isinstance(level, str) and re.match(_RUNS, level)]
+        if not levels or column.name not in table.column_names:
+            continue
+        cells = table.column(column.name)
+        cells = cells.cast(cells.type.value_type) if pa.types.is_dictionary(cells.type) else cells
+        if not (pa.types.is_string(cells.type) or pa.types.is_large_string(cells.type)):
+            continue
+        written = pc.is_in(cells, value_set=pa.array([f"'{level}" for level in levels], cells.type))
+        plain = pc.if_else(written, pc.utf8_slice_codeunits(cells, 1), cells)
+        table = table.set_column(table.column_names.index(column.name), column.name, plain)
+    return table
+
+
+def numbers_among_texts(table: pa.Table) -> pa.Table:
+    """A table whose columns of texts say of themselves that JSON writes those of plain numbers as numbers."""
+    fields = [field.with_metadata(_NUMBERS) if pa.types.is_string(field.type) else field for field in table.schema]
+    return table.cast(pa.schema(fields))
 
 
 def _write_to(table: pa.Table, file: BinaryIO | gzip.GzipFile, form: str, guard: bool) -> None:
@@ -133,9 +159,19 @@ def _write_to(table: pa.Table, file: BinaryIO | gzip.GzipFile, form: str, guard:
 
 
 def _write_lines(table: pa.Table, file: BinaryIO | gzip.GzipFile) -> None:
+    numeric = [field.name for field in table.schema if field.metadata == _NUMBERS]
     for batch in table.to_batches(max_chunksize=_BATCH):
-        rows = (json.dumps(row, ensure_ascii=False, default=str) for row in batch.to_pylist())
+        found = batch.to_pylist()
+        for row in found if numeric else ():
+            row.update({name: _number(row[name]) for name in numeric})
+        rows = (json.dumps(row, ensure_ascii=False, default=str) for row in found)
         file.write("".join(f"{row}\n" for row in rows).encode("utf-8"))
+
+
+def _number(text: str | None) -> str | float | int | None:
+    if text is None or not re.match(PLAIN_NUMBER, text) or "," in text or "%" in text:
+        return text
+    return int(text) if re.fullmatch(r"[+\-]?\d+", text) else float(text)
 
 
 def _without_nan(table: pa.Table) -> pa.Table:

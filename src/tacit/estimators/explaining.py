@@ -16,6 +16,7 @@ from tacit.data.levels import show_level
 from tacit.data.results import TableResult
 from tacit.data.schema import Schema
 from tacit.estimators.capabilities import GivesConditionals, GivesConditionalsExactly, MatrixLike, Scores, can
+from tacit.estimators.explained_columns import DrawnColumn, ExactColumn, away_on_logs, plain_values
 from tacit.estimators.settings import Estimator
 from tacit.plots.style import short_number
 
@@ -41,7 +42,9 @@ class Link:
         low, high: ends of the interval that holds 90 % of it; None for levels.
         tail: how often a value at least as far out comes: twice the smaller tail; of levels all that are no likelier.
         deviations: the same as a number of standard deviations of a normal, below 0 where the value is low; None for
-            levels.
+            levels. Where no digits of the tail are left: how many of the column's own it lies away from the middle,
+            of its logarithms where ``on_logs``.
+        on_logs: whether the column lies above 0 and is looked at on the scale of logarithms, as the model does.
     """
 
     column: str
@@ -52,6 +55,7 @@ class Link:
     high: float | None
     tail: float
     deviations: float | None
+    on_logs: bool = False
 
     @property
     def surprising(self) -> bool:
@@ -83,21 +87,35 @@ class Explanation(TableResult):
         return next((link for link in self.chain if link.surprising), None)
 
     def to_arrow(self) -> pa.Table:
-        """A line a column: its value, what was expected, how far out it is."""
+        """A line a column: its value, what was expected, how far out it is.
+
+        Values are numbers where all columns have numbers, else texts of plain digits.
+        """
         near = self.nearest or {}
         return pa.table(
             {
                 "column": [link.column for link in self.chain],
-                "value": [_text(link.value) for link in self.chain],
-                "expected": [_usual(link.expected) for link in self.chain],
+                "value": plain_values([link.value for link in self.chain]),
+                "expected": plain_values([link.expected for link in self.chain]),
                 "from": pa.array([link.low for link in self.chain], pa.float64()),
                 "to": pa.array([link.high for link in self.chain], pa.float64()),
                 "as_far_out": [link.tail for link in self.chain],
                 "deviations": pa.array([link.deviations for link in self.chain], pa.float64()),
                 "log_density": [link.log_density for link in self.chain],
-                "nearest_typical": pa.array([_text(near.get(link.column)) for link in self.chain], pa.string()),
+                "nearest_typical": plain_values([near.get(link.column) for link in self.chain]),
             }
         )
+
+    def shown(self) -> pa.Table:
+        """The same for a person: numbers as they are written in sentences."""
+        near, table = self.nearest or {}, self.to_arrow()
+        for name, texts in {
+            "value": [_text(link.value) for link in self.chain],
+            "expected": [_usual(link.expected) for link in self.chain],
+            "nearest_typical": [_text(near.get(link.column)) for link in self.chain],
+        }.items():
+            table = table.set_column(table.column_names.index(name), name, pa.array(texts, pa.string()))
+        return table
 
     def words(self) -> tuple[str, ...]:
         """What it comes to, in plain sentences."""
@@ -136,7 +154,7 @@ def told(link: Link) -> str:
         ends = f"{100 * LEVEL:.0f} % from {short_number(link.low, 4)} to {short_number(link.high, 4)}"
         side = "above" if link.deviations > 0 else "below"
         usual += f", where {_usual(link.expected)} was expected ({ends}), {side} by as much as "
-        usual += f"{short_number(abs(link.deviations), 2)} standard deviations"
+        usual += f"{short_number(abs(link.deviations), 2)} standard deviations{' of its logarithm' * link.on_logs}"
     if link.tail <= 2.0 * LEAST:
         return f"{usual}; hardly anything as far out was to be expected at all"
     if link.tail >= 0.5:
@@ -267,19 +285,22 @@ class Explains(GivesConditionals, Scores, Estimator):
         low, middle, high = found.quantiles([(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2])
         below, above = found.tails(value)
         half = max(min(below, above), 0.0)
-        deviations = (
-            float(-ndtri(half)) * (1.0 if above <= below else -1.0) if half > LEAST else found.deviations(value)
-        )
-        return Link(names[place], float(value), float(log_density), middle, low, high, min(1.0, 2.0 * half), deviations)
+        on_logs = schema is not None and schema.columns[place].kind == "positive" and value > 0 and low > 0
+        if half > LEAST:
+            away = float(-ndtri(half)) * (1.0 if above <= below else -1.0)
+        else:
+            away = away_on_logs(found, value) if on_logs else found.deviations(value)
+        tail = min(1.0, 2.0 * half)
+        return Link(names[place], float(value), float(log_density), middle, low, high, tail, away, bool(on_logs))
 
-    def _conditional(self, given: Mapping[int, float], place: int) -> "_Exact | _Drawn":
+    def _conditional(self, given: Mapping[int, float], place: int) -> ExactColumn | DrawnColumn:
         if can(self, GivesConditionalsExactly):
             found = self.condition(given).marginal([place]) if given else self.marginal([place])
-            return _Exact(found)
+            return ExactColumn(found)
         if not given:
-            return _Drawn(self._drawn()[:, place])
+            return DrawnColumn(self._drawn()[:, place])
         density = self.condition(given)
-        return _Drawn(np.asarray(density.sample(DRAWS, random_state=0))[:, list(density.columns).index(place)])
+        return DrawnColumn(np.asarray(density.sample(DRAWS, random_state=0))[:, list(density.columns).index(place)])
 
     def _drawn(self) -> np.ndarray:
         """Rows of the model."""
@@ -311,55 +332,6 @@ class Explains(GivesConditionals, Scores, Estimator):
         far = np.where(both, off, 0.0).sum(axis=1) / np.maximum(both.sum(axis=1), 1)
         best = int(fair[np.argmin(np.where(both.any(axis=1), far, np.inf))])
         return rows[best], None if others is None else best
-
-
-class _Exact:
-    """A conditional density of one column with its distribution function."""
-
-    def __init__(self, density: Any) -> None:
-        self._density = density
-
-    def quantiles(self, shares: Sequence[float]) -> tuple[float, ...]:
-        """The values below which these shares lie."""
-        return tuple(float(value) for value in self._density.quantile(shares))
-
-    def tails(self, value: float) -> tuple[float, float]:
-        """How much lies at most as high, and how much at least."""
-        below, short = self._density.cdf(np.array([value, np.nextafter(value, -np.inf)]))
-        return float(below), 1.0 - float(short)
-
-    def deviations(self, value: float) -> float:
-        """How many standard deviations a value lies from the mean, where a tail has no digits left."""
-        return float((value - self._density.mean()[0]) / np.sqrt(self._density.variance()[0]))
-
-    def probabilities(self, levels: int) -> np.ndarray:
-        """Of every code."""
-        return np.asarray(self._density.probabilities(), np.float64)[:levels]
-
-
-class _Drawn:
-    """Draws of one column, where there is no distribution function."""
-
-    def __init__(self, draws: np.ndarray) -> None:
-        self._draws = np.asarray(draws, np.float64)
-
-    def quantiles(self, shares: Sequence[float]) -> tuple[float, ...]:
-        """The values below which these shares lie."""
-        return tuple(float(value) for value in np.quantile(self._draws, shares))
-
-    def tails(self, value: float) -> tuple[float, float]:
-        """How much lies at most as high, and how much at least; one more draw than there are is the value itself."""
-        number = self._draws.size + 1
-        return float(1 + (self._draws <= value).sum()) / number, float(1 + (self._draws >= value).sum()) / number
-
-    def deviations(self, value: float) -> float:
-        """How many standard deviations a value lies from the mean."""
-        return float((value - self._draws.mean()) / max(float(self._draws.std()), 1e-300))
-
-    def probabilities(self, levels: int) -> np.ndarray:
-        """Of every code, with one draw more, spread evenly."""
-        counts = np.bincount(np.clip(self._draws.round().astype(int), 0, levels - 1), minlength=levels) + 1.0 / levels
-        return counts / counts.sum()
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "calibration": ["coverage_plot"],
         "choice": ["candidates"],
         "compare": ["samples_beside_data", "samples_by_column"],
-        "density": ["density_plot", "gaussian_curves"],
+        "density": ["density_plot", "gaussian_curves", "in_logarithms", "wants_logarithm"],
         "diagram": ["plate_diagram"],
         "dot": ["to_dot"],
         "eigenvalues": ["scree"],

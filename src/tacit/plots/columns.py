@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from tacit.compute import Array
 from tacit.plots import axes, style
-from tacit.plots.density import bin_edges, draw_column, heights, log_axis, wants_logarithm, whole
+from tacit.plots.density import bin_edges, draw_column, heights, in_logarithms, log_axis, whole
 
 Curves = tuple[Num[Array, "points"], Num[Array, "components points"]]
 """A grid in increasing order and the weighted component densities ``π_k p_k(x)`` on it."""
@@ -100,7 +100,7 @@ def draw_ridges(
     ax.hlines(base, float(edges[0]), float(edges[-1]), color=style.RULE, linewidth=style.HAIR, zorder=0)
     ax.set_xlim(float(edges[0]), float(edges[-1]))
     ax.set_ylim(0, max(share.shape[1], 1))
-    if whole(values):
+    if whole(values) and not logarithm:
         axes.whole_ticks(ax)
     axes.no_ticks(ax, "y")
     if logarithm:
@@ -131,7 +131,7 @@ def draw_marginal(
     """One column by its kind: curves over a histogram where there are curves, else bars for each group."""
     grey = responsibilities is None
     share = np.ones((len(values), 1)) if responsibilities is None else np.asarray(responsibilities)
-    in_logs = kind == "positive" and wants_logarithm(values)
+    in_logs = in_logarithms(values, kind)
     title = style.plain(name, 28)
     if kind in ("categorical", "binary"):
         named = list(levels) or [str(i) for i in range(_level_count(values))]

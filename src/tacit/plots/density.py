@@ -11,6 +11,8 @@ from matplotlib.ticker import FuncFormatter
 from tacit.compute import Array
 from tacit.plots import axes, style
 
+_WIDE, _SKEWED_WIDE, _SKEWED = 30.0, 5.0, 1.5
+"""Factors between the largest value and the least, and a skewness, that make a logarithmic axis."""
 _CLOSE = 2.5
 """A spike may rise to so many times the histogram before it is cut."""
 
@@ -67,10 +69,30 @@ def whole(values: Num[Array, "rows"]) -> bool:
 
 
 def wants_logarithm(values: Num[Array, "rows"]) -> bool:
-    """Whether a column is read better on a logarithmic axis: positive, and more than a factor of 30 wide."""
+    """Whether a column is read better on a logarithmic axis.
+
+    It is where all values are above 0, and it is wide (the largest is 30 times the least), or skewed as its logarithms
+    are not.
+    """
     x = np.asarray(values, dtype=np.float64)
     x = x[np.isfinite(x)]
-    return x.size > 1 and bool(x.min() > 0) and float(x.max() / x.min()) > 30
+    if x.size < 2 or not x.min() > 0:
+        return False
+    if x.max() / x.min() > _WIDE:
+        return True
+    return bool(x.max() / x.min() > _SKEWED_WIDE and _skewness(x) > _SKEWED > 2 * abs(_skewness(np.log(x))))
+
+
+def _skewness(x: Float[np.ndarray, "rows"]) -> float:
+    """The third standardised moment; 0 where all values are alike."""
+    away = x - x.mean()
+    scale = away.std()
+    return float(np.mean((away / scale) ** 3)) if scale > 0 else 0.0
+
+
+def in_logarithms(values: Num[Array, "rows"], kind: str) -> bool:
+    """Whether a column of a kind is drawn on a logarithmic axis by itself."""
+    return kind in ("positive", "continuous", "count") and wants_logarithm(values)
 
 
 def draw_density(
@@ -134,7 +156,10 @@ def log_axis(ax: Axes, *, vertical: bool = False) -> None:
     axis, (low, high) = (ax.yaxis, ax.get_ylim()) if vertical else (ax.xaxis, ax.get_xlim())
     decades = np.arange(np.floor(low), np.ceil(high) + 1)
     step = max(1, int(np.ceil(len(decades) / 5)))
-    axis.set_ticks([d for d in decades[::step] if low <= d <= high])
+    ticks = [d for d in decades[::step] if low <= d <= high]
+    if len(ticks) < 2:  # less than two decades: 1, 2, 5, 10, 20, …
+        ticks = [d + part for d in decades for part in np.log10([1.0, 2.0, 5.0]) if low <= d + part <= high]
+    axis.set_ticks(ticks)
     axis.set_major_formatter(FuncFormatter(lambda tick, _: style.short_number(10.0**tick)))
 
 

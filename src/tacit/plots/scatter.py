@@ -121,6 +121,8 @@ def ellipses(
 ) -> Figure:
     """One pair of columns: rows as points, each group as the ellipses that hold half and nine tenths of it.
 
+    Without ellipses, columns above 0 that are wide or skewed have logarithmic axes.
+
     Args:
         values: Two columns, NaN where missing.
         names: Their names.
@@ -134,6 +136,8 @@ def ellipses(
         A figure with one panel.
     """
     xy = np.asarray(values, dtype=np.float64)
+    in_logs = [j for j in (0, 1) if means is None and wants_logarithm(xy[:, j])]
+    xy = _shown(xy, (0, 1), in_logs)
     outside = max(frame(xy[:, j])[1] for j in (0, 1))
     figure, [[ax]] = axes.new_panels(1, 1, size, margin=(0.55, 0.15, 0.32, 0.68 if outside else 0.5))
     kept = style.thin(len(xy), _POINTS)
@@ -142,6 +146,8 @@ def ellipses(
     if means is not None and covariances is not None:
         draw_ellipses(ax, means, covariances)
     _frame_both(ax, xy)
+    for j in in_logs:
+        log_axis(ax, vertical=j == 1)
     axes.heading(ax, names[1], limit=40)
     axes.below(ax, names[0], limit=46)
     _say_outside(figure, outside)

@@ -24,6 +24,10 @@ _TILES = 9
 _DRAWN = 120
 _ROWS = 50_000
 _MOMENTS = 8
+_NAMED = 6
+"""Columns that a caption names."""
+_MANY, _CROWD = 4, 9
+"""Groups beyond which a table has no room for a column each: on a page of 800 pixels, and on any."""
 _NUMBERS = ("continuous", "positive", "count")
 
 
@@ -133,6 +137,9 @@ def _pairs(rows: FittedTable, groups: Groups) -> Html | None:
         how += f"Shown are the {_PAIRS} of {len(chosen)} columns that tell the groups apart best. "
     if len(values) > 2000:
         how += "2,000 rows drawn at random are shown. "
+    if gaussians is None:
+        shown = plots.telling_columns(x, plots.hard_labels(len(x), share, None), _PAIRS)
+        how += _of_logarithms([names[j] for j in shown if plots.wants_logarithm(x[:, j])]).strip()
     says = f"Scatter plots of {sentences.listed(names[:_PAIRS])}, coloured by group"
     return framed(how.strip(), picture(figure, "pairs", says), class_="wide" if len(chosen) > 2 else None)
 
@@ -142,7 +149,9 @@ def _columns(rows: FittedTable, groups: Groups, found: list[list[Effect]]) -> li
     values, schema = rows.values, rows.schema
     paired = set(groups.gaussians.columns) if groups.gaussians is not None else set()
     paired = paired if 2 <= len(paired) <= _PAIRS else set()
-    alone = [j for j in range(len(schema)) if j not in paired]
+    logs = {j for j in range(len(schema)) if plots.in_logarithms(values[:, j], schema.kinds[j])}
+    drawn_in_logs = paired & logs if groups.gaussians is not None else set()
+    alone = [j for j in range(len(schema)) if j not in paired or j in drawn_in_logs]
     if not alone:
         return []
     strength = {e.column: max(f.strength for g in found for f in g if f.column == e.column) for g in found for e in g}
@@ -160,12 +169,23 @@ def _columns(rows: FittedTable, groups: Groups, found: list[list[Effect]]) -> li
         tiles.append(picture(figure, f"column{j}", f"{column.name} in each group"))
     how = "One column at a time, by group: curves or bars show how often each value occurs in a group."
     how = how if share is not None else "One column at a time."
+    how += _of_logarithms([schema.names[j] for j in alone[:_DRAWN] if j in logs])
     if len(alone) > len(tiles):
         how += f" The {len(alone) - len(tiles)} columns that differ least are not drawn."
     shown = framed(how, tiles[:_TILES], class_="tiles")
     rest = tiles[_TILES:]
     hidden = folded(sentences.counted(len(rest), "more column"), framed(None, rest, class_="tiles")) if rest else None
     return [tag("h3", "Column by column"), shown, hidden]
+
+
+def _of_logarithms(names: Sequence[str]) -> str:
+    """Which columns a picture shows on a logarithmic axis, as a caption says it."""
+    if not names:
+        return ""
+    has = "The axis of" if len(names) == 1 else "The axes of"
+    of = sentences.listed([sentences.quoted(name) for name in names[:_NAMED]])
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f" {has} {of}{more} {'is' if len(names) == 1 else 'are'} logarithmic: equal steps are equal factors."
 
 
 def _lone(rows: FittedTable, groups: Groups) -> Html | None:
@@ -177,9 +197,13 @@ def _lone(rows: FittedTable, groups: Groups) -> Html | None:
         share = np.asarray(groups.responsibilities)
         levels = {0: [show_level(level) for level in column.levels or ()]}
         figure = plots.marginals(values, [column.name], [column.kind], responsibilities=share, levels=levels, width=5.0)
-        return framed("Each group by itself.", picture(figure, "column0", says))
+        how = "Each group by itself." + _of_logarithms(
+            [column.name] if plots.in_logarithms(values[:, 0], column.kind) else []
+        )
+        return framed(how, picture(figure, "column0", says))
     figure = plots.density_plot(values[:, 0], column.name, *curves, size=(4.6, 2.4))
     how = "Grey: how often each value occurs. In colour: each group, as large as its share. Dark: their sum."
+    how += _of_logarithms([column.name] if plots.wants_logarithm(values[:, 0]) else [])
     return framed(how, picture(figure, "column0", says))
 
 
@@ -222,7 +246,9 @@ def _profile(groups: Groups, found: list[list[Effect]], columns: tuple[Column, .
     if len(order) > _PROFILE:
         caption.append(f" {sentences.counted(len(order) - _PROFILE, 'further column')} differ less.")
     head: list[Child] = ["Column", *(badge(k) for k in range(len(groups.weights)))]
-    return table(caption, head, lines, class_="profile")
+    groups_shown = len(groups.weights)
+    size = " crowd" if groups_shown > _CROWD else " many" if groups_shown > _MANY else ""
+    return table(caption, head, lines, class_=f"profile{size}")
 
 
 def _profile_name(column: Column, found: list[list[Effect]], j: int) -> str:
@@ -242,8 +268,8 @@ def _profile_line(found: Sequence[Effect | None], column: Column) -> list[Html]:
         text = next(numbers)
         if effect.level is not None:
             level = show_level(column.levels[effect.level]) if column.levels else effect.level
-            text = f"{level}: {sentences.percent(effect.inside)}"
+            text = f"{level}: {sentences.percent(effect.inside)}".replace(" %", "\u00a0%")
         depth = int(np.searchsorted([0.15, 0.4, 0.7], effect.strength, side="right"))
-        side, mark = ("more", "▲ ") if effect.size > 0 else ("less", "▼ ")
+        side, mark = ("more", "▲\u00a0") if effect.size > 0 else ("less", "▼\u00a0")
         cells.append(tag("td", mark if depth else None, text, class_=f"{side}-{depth}" if depth else None))
     return cells

@@ -53,6 +53,9 @@ def _flat(cls: type, name: str) -> int:
 
 def uneven(group: object, components: int) -> str | None:
     """Where components are not as many as the model says, or are of other columns; None where all is well."""
+    ragged = _ragged(group)
+    if ragged is not None:
+        return ragged
     if isinstance(group, ComponentPosterior):
         group = group.predictive()
     if not isinstance(group, Component):
@@ -63,10 +66,25 @@ def uneven(group: object, components: int) -> str | None:
     return None if shape == wanted else f"its {type(group).__name__} is of the shape {shape} and not {wanted}"
 
 
+def _ragged(group: object) -> str | None:
+    """Where the parameters of a product of densities are not all ``[components, columns]``, though they broadcast."""
+    family = getattr(group, "family", None)
+    if not isinstance(group, Component | ComponentPosterior) or not isinstance(family, Distribution):
+        return None
+    if family.event_dims:
+        return None
+    shapes = {each.name: np.shape(getattr(family, each.name)) for each in family.parameters}
+    shapes |= {each.name: shapes[each.name][:-1] for each in family.parameters if each.space == "shares"}
+    if len(set(shapes.values())) > 1 or any(len(shape) != 2 for shape in shapes.values()):
+        told = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        return f"the parameters of its {type(family).__name__} have the shapes {told}"
+    return None
+
+
 def fault(made: Estimator) -> str | None:
     """What does not fit the declaration of a fitted estimator, in words; None where all is well."""
     features = vars(made).get("n_features_in_")
-    if features is None:
+    if features is None and "n_features_in_" not in vars(made):
         return None
     if type(features) is not int or features < 1:
         return f"n_features_in_ should be a whole number above 0, and is {features!r:.40}"

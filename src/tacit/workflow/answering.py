@@ -13,10 +13,14 @@ import pyarrow.compute as pc
 
 from tacit.compute import compilation_cache
 from tacit.data import dates
+from tacit.data.dataset import DenseRows, Values
 from tacit.data.encode import decode, encode
+from tacit.data.erring import ErringRows, take_errors, variances_of
 from tacit.data.errors import counted, nearest
 from tacit.data.read import TableReading
+from tacit.data.restored_dates import DateParts, date_parts
 from tacit.data.schema import Schema
+from tacit.data.write import unguarded
 from tacit.estimators.capabilities import AssignsSoftly, GivesConditionals, Imputes, Samples, can
 from tacit.evaluation.rows import new_rows
 from tacit.storage.errors import ModelFileError
@@ -138,24 +142,28 @@ def impute(
         raise TypeError("the run is of no table")
     if opened.long:
         raise RequestError("a purchase log has no gaps: what is not in it was not bought.")
+    reading = dataclasses.replace(reading, table=unguarded(reading.table, schema))
     values = dates.encoded(reading.table, schema, "missing" if unseen else "error")
     missing = np.isnan(values)
     if not missing.any():
         observer.note("Nothing is missing in the columns that the model knows: the table is given as it is.")
-    X = feed(opened.estimator, values, schema)
+    X = feed(opened.estimator, _erring(opened, reading, values, schema), schema)
     told = [] if exact else opened.written
     if draws is None:
-        table = _filled(reading.table, rounding.within(opened.estimator.impute(X), told), missing, schema, told)
+        table = _filled(reading.table, rounding.within(opened.estimator.impute(X), told), missing, opened, told)
     else:
         filled = _drawn_gaps(opened, X, missing, draws, seed, told)
-        parts = [_filled(reading.table, each, missing, schema, told) for each in filled]
+        parts = [_filled(reading.table, each, missing, opened, told) for each in filled]
         numbered = [
             part.add_column(_free(part), "draw", pa.array(np.full(part.num_rows, number + 1)))
             for number, part in enumerate(parts)
         ]
         table = pa.concat_tables(numbered)
-    made = dates.made_from_dates(reading.table, schema)
-    missing[:, [schema.names.index(name) for name in made]] = False  # a date itself is left empty
+    for each in date_parts(schema):  # a date is one gap
+        missing[:, [place for place in each.places if place != each.days]] = False
+    for name in dates.made_from_dates(reading.table, schema):
+        if not any(schema.index(name) in each.places for each in date_parts(schema)):
+            missing[:, schema.index(name)] = False  # of which no date can be made: it is left empty
     gaps, rows = counted(int(missing.sum()), "gap"), counted(int(missing.any(axis=1).sum()), "row")
     return TableAnswer(table, remarks=(f"{gaps} in {rows} filled.",) if missing.any() else ())
 
@@ -171,6 +179,15 @@ def impute_images(opened: Opened, rows: Rows, draws: int | None, seed: int, obse
     filled = np.where(missing, pictures.in_units(opened, found), rows.values)  # what was seen stays as it is
     shown = {"images": filled} if draws is None else {f"draw_{place + 1}": part for place, part in enumerate(filled)}
     return ImageAnswer({"originals": rows.values} | shown, opened.pixels)
+
+
+def _erring(opened: Opened, reading: TableReading, values: np.ndarray, schema: Schema) -> Values:
+    """Rows with the errors of measurement that stand beside them, where the fit had some."""
+    errors = opened.errors
+    if not errors:
+        return values
+    held = take_errors(reading.table, errors)
+    return ErringRows(DenseRows(values), variances_of(values, schema, errors, held))
 
 
 def _drawn_gaps(
@@ -189,14 +206,18 @@ def _drawn_gaps(
 
 
 def _filled(
-    table: pa.Table, values: np.ndarray, missing: np.ndarray, schema: Schema, told: Sequence[rounding.Written]
+    table: pa.Table, values: np.ndarray, missing: np.ndarray, opened: Opened, told: Sequence[rounding.Written]
 ) -> pa.Table:
     """The table as it was read, with the columns that had gaps replaced by their filled selves."""
+    schema = opened.schema
+    if schema is None:
+        raise TypeError("the run is of no table")
+    values = rounding.one_date(values, schema, opened.written, missing)
     whole = rounding.like_source(decode(values, schema), table, schema, told)
     for place, name in enumerate(schema.names):
         if missing[:, place].any() and name in table.column_names:
             table = table.set_column(table.column_names.index(name), name, whole.column(place))
-    return table
+    return rounding.dates_filled(table, values, missing, schema)
 
 
 def check_samples(opened: Opened) -> None:
@@ -235,7 +256,10 @@ def sample(opened: Opened, wanted: SampleRequest) -> Answer:
     values = rounding.drawn_within(
         functools.partial(_some_rows, opened, wanted, known, more), wanted.number, told, _free_columns(opened, known)
     )
-    return TableAnswer(rounding.like_source(decode(values, opened.schema), None, opened.schema, told))
+    known_places = np.zeros(values.shape, bool) | ~_free_columns(opened, known)
+    values = rounding.one_date(values, opened.schema, opened.written, ~known_places)
+    table = rounding.like_source(decode(values, opened.schema), None, opened.schema, told)
+    return TableAnswer(rounding.with_dates(table, values, opened.schema, opened.written))
 
 
 def _free_columns(opened: Opened, known: Mapping[str, float]) -> np.ndarray:
@@ -296,19 +320,34 @@ def _drawn_given(opened: Opened, schema: Schema, number: int, known: dict[str, f
 
 
 def _given(texts: Sequence[str], schema: Schema) -> dict[str, float]:
-    """``column=value`` as the model has it: a number, or the code of a level."""
+    """``column=value`` as the model has it: a number, the code of a level, or what a date says."""
     found: dict[str, float] = {}
+    bases = {parts.base: parts for parts in date_parts(schema)}
     for text in texts:
-        name = max((each for each in schema.names if text.startswith(f"{each}=")), key=len, default=None)
+        known = [*schema.names, *bases]
+        name = max((each for each in known if text.startswith(f"{each}=")), key=len, default=None)
         if name is None:
             column, sign, _ = text.partition("=")
             if not sign:
                 raise RequestError(f"--given {text!r} is not understood; write it as column=value.")
-            raise RequestError(f"--given names no column of the model: {column!r}.{nearest(column, schema.names)}")
-        if name in found:
-            raise RequestError(f"--given names column {name!r} twice.")
-        found[name] = _coded(text[len(name) + 1 :], name, schema)
+            raise RequestError(f"--given names no column of the model: {column!r}.{nearest(column, known)}")
+        value = text[len(name) + 1 :]
+        made = _of_date(value, name, bases[name], schema) if name in bases else {name: _coded(value, name, schema)}
+        for each, number in made.items():
+            if each in found:
+                raise RequestError(f"--given names column {each!r} twice.")
+            found[each] = number
     return found
+
+
+def _of_date(text: str, name: str, parts: DateParts, schema: Schema) -> dict[str, float]:
+    """What a date says in all columns that were made from dates."""
+    one = pa.table({name: pa.array([text.strip() or None], pa.string())})
+    chosen = Schema(tuple(schema.columns[place] for place in parts.places))
+    values = dates.encoded(one, chosen)[0]
+    if np.isnan(values).any():
+        raise RequestError(f"--given {name}={text}: there is no date; write it as 2023-03-26.")
+    return dict(zip(chosen.names, values.tolist(), strict=True))
 
 
 def _coded(text: str, name: str, schema: Schema) -> float:

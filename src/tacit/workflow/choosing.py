@@ -10,6 +10,7 @@ from sklearn.base import ClassifierMixin, clone
 
 from tacit import registry, workflow
 from tacit.data.dataset import Values, dataset_of, some
+from tacit.data.erring import ErringRows
 from tacit.data.errors import listed
 from tacit.data.schema import Column, Schema
 from tacit.estimators.capabilities import Assigns, MatrixLike, ReadsKinds, can
@@ -132,14 +133,12 @@ def plan(
     Raises:
         RequestError: a model, setting or criterion that does not exist, or does not suit the table.
     """
-    name, why = (model, ASKED) if model is not None else _by_kinds(values, schema, target)
+    name, why = _named(model, values, schema, target)
     own_names = named(name, given)
     chosen, kind = dict(own_names), registry.get(name)
     documents = registry.entry(name).reads == "documents"
-    bare = _made(name, {})
-    _check_rows(name, bare, values, schema, target)
-    number = chosen.pop(group_setting(name) or "", None)
-    number = _usual_numbers(bare, values.shape[1]) if number is None else number
+    _check_rows(name, bare := _made(name, {}), values, schema, target)
+    number = chosen.pop(group_setting(name) or "", None) or _usual_numbers(bare, values.shape[1])
     covariance = chosen.pop("covariance_type", None)
     images = schema is None and not documents
     own = _with_defaults(name, chosen, values, images=images, scaled=target is not None)
@@ -159,6 +158,8 @@ def plan(
         groups = ()
     else:
         estimator = _made(name, own)
+        if isinstance(values, ErringRows) and covariance is None:
+            covariance = [*workflow.choosing_errors.TRIED]
         tried = _structures(name, estimator, covariance, schema, all_of_them=structures)
     _check_values(estimator)
     settle_families(estimator, values, schema)
@@ -171,6 +172,13 @@ def _usual_numbers(bare: Estimator, columns: int) -> list[int] | None:
     if not can(bare, HasFactors):
         return None
     return list(range(1, min(bare.most_factors(columns), len(GROUPS)) + 1))
+
+
+def _named(model: str | None, values: Values, schema: Schema | None, target: Column | None) -> tuple[str, str]:
+    """The model, and why it is this one."""
+    if isinstance(values, ErringRows):
+        return workflow.choosing_errors.check(model, schema), workflow.choosing_errors.WHY
+    return (model, ASKED) if model is not None else _by_kinds(values, schema, target)
 
 
 def _check_rows(name: str, bare: Estimator, values: Values, schema: Schema | None, target: Column | None) -> None:
@@ -200,6 +208,8 @@ def choose(
         return Chosen(_fitted(estimator, X, weights), ())
     if registry.entry(plan.model).reads == "documents":
         return workflow.choosing_topics.choose_topics(plan, values, observer, vocabulary)
+    if isinstance(values, ErringRows):
+        return workflow.choosing_errors.choose(plan, values, schema, observer)
     rows = values.shape[0]
     if plan.candidates == 1 or rows <= CHOICE_ROWS:
         return _sweep(plan, values, schema, observer)

@@ -9,7 +9,7 @@ from tacit.data.errors import counted
 from tacit.data.schema import Schema
 from tacit.estimators.capabilities import Capability, Codes, Walks, can
 from tacit.storage.errors import ModelFileError
-from tacit.workflow import pictures
+from tacit.workflow import pictures, rounding
 from tacit.workflow.answers import Answer, ImageAnswer, TableAnswer
 from tacit.workflow.errors import RequestError
 from tacit.workflow.events import SILENT, Observer
@@ -51,7 +51,7 @@ def reconstruct(opened: Opened, rows: Rows) -> Answer:
     check_able(opened, "reconstruct")
     found = opened.estimator.reconstruct(opened.feed(rows))
     if opened.schema is not None:
-        return TableAnswer(decode(np.asarray(found, np.float64), opened.schema))
+        return TableAnswer(_decoded(found, opened, opened.schema))
     return ImageAnswer({"originals": rows.values, "images": pictures.in_units(opened, found)}, opened.pixels)
 
 
@@ -71,7 +71,7 @@ def interpolate(opened: Opened, rows: Rows, ends: tuple[int, int], steps: int) -
     with in_order():
         found = opened.estimator.interpolate(two.values[0], two.values[1], steps)
     if opened.schema is not None:
-        return TableAnswer(_steps(found, opened.schema), "step")
+        return TableAnswer(_steps(_decoded(found, opened, opened.schema)), "step")
     return ImageAnswer({"images": pictures.in_units(opened, found)}, opened.pixels, steps)
 
 
@@ -81,9 +81,14 @@ def check_steps(steps: int) -> None:
         raise RequestError(f"--steps {steps}: say a number from 2 to {MOST_STEPS}.")
 
 
-def _steps(values: np.ndarray, schema: Schema) -> pa.Table:
+def _decoded(values: np.ndarray, opened: Opened, schema: Schema) -> pa.Table:
+    """Rows of a model as a table, with one date where columns were made from dates."""
+    right = rounding.one_date(np.asarray(values, np.float64), schema, opened.written)
+    return rounding.with_dates(decode(right, schema), right, schema, opened.written)
+
+
+def _steps(table: pa.Table) -> pa.Table:
     """Rows on the way with their number in front."""
-    table = decode(np.asarray(values, np.float64), schema)
     if "step" in table.column_names:
         return table
     return table.add_column(0, "step", pa.array(np.arange(1, table.num_rows + 1)))

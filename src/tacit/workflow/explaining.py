@@ -3,7 +3,9 @@
 import numpy as np
 
 from tacit.compute import compilation_cache
+from tacit.data.erring import ErringRows
 from tacit.data.errors import counted
+from tacit.data.write import numbers_among_texts
 from tacit.estimators.capabilities import can
 from tacit.estimators.explaining import Explains, Explanation
 from tacit.storage.errors import ModelFileError
@@ -39,12 +41,16 @@ def explain(opened: Opened, rows: Rows, row: str) -> TableAnswer:
         )
     place = _place(rows, row)
     values = _dense(rows, np.array([place]))[0]
+    row_data = rows.pick(np.array([place])).data
+    if isinstance(row_data, ErringRows):  # what is seen of a row scatters by its own errors too
+        estimator = estimator.blurred(row_data.variances[0])
     others = np.delete(np.arange(len(rows)), place)
     if len(others) > AMONG:
         others = np.sort(np.random.default_rng(0).choice(others, AMONG, replace=False))
     among = _dense(rows, others) if len(others) else None
     found = estimator.explained(values, among, range(len(opened.schema)), opened.schema)
-    return TableAnswer(found.to_arrow(), "column", remarks=(*found.words(), *_near(found, rows, others)))
+    remarks = (*found.words(), *_near(found, rows, others))
+    return TableAnswer(numbers_among_texts(found.to_arrow()), "column", shown=found.shown(), remarks=remarks)
 
 
 def _near(found: Explanation, rows: Rows, others: np.ndarray) -> tuple[str, ...]:

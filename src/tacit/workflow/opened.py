@@ -12,6 +12,7 @@ import pyarrow as pa
 from tacit import registry, workflow
 from tacit.data.corpus import Corpus
 from tacit.data.encode import Unseen, encode
+from tacit.data.erring import parse_errors
 from tacit.data.errors import DataError
 from tacit.data.features import Target
 from tacit.data.images import holds_images, in_pixels, read_images, sized
@@ -21,12 +22,13 @@ from tacit.data.reading import FOUND_OUT, ReadAs, ReadingOptions
 from tacit.data.schema import Schema
 from tacit.data.table import load
 from tacit.data.texts import Vocabulary
+from tacit.data.write import unguarded
 from tacit.estimators.capabilities import Codes, can
 from tacit.storage.run import SCHEMA, RunFolder
 from tacit.workflow import folders
 from tacit.workflow.errors import RequestError
 from tacit.workflow.events import SILENT, Observer
-from tacit.workflow.sources import DataSource, Rows
+from tacit.workflow.sources import DataSource, Rows, check_log_options
 from tacit.workflow.texts import NO_TEXT_OPTIONS, TextOptions
 
 
@@ -109,6 +111,11 @@ class Opened:
         """The columns of the purchase log that was fitted, or None for a table."""
         return folders.data_config(self.run).get("long")
 
+    @property
+    def errors(self) -> dict[str, str]:
+        """Of columns, the column of their errors of measurement."""
+        return parse_errors(folders.data_config(self.run).get("errors") or ())
+
     def reading(self, asked: ReadingOptions) -> ReadingOptions:
         """How new data are read: as the user says, else as the table of the fit was."""
         data = folders.data_config(self.run)
@@ -124,6 +131,7 @@ class Opened:
             observer: who is told.
             with_target: whether the column that is predicted must be there too; rows where it is missing are left out.
         """
+        check_log_options(new.reading, new.long or self.long)
         if self.vocabulary is not None:
             found = self._read_documents(new, self.vocabulary)
         elif self.target is not None:
@@ -191,6 +199,7 @@ class Opened:
                 long=long,
                 id_column=new.id_column,
                 unseen="missing" if new.unseen else "error",
+                errors=self.errors,
                 reading=self.reading(new.reading),
             )
         )
@@ -198,6 +207,7 @@ class Opened:
     def _read_supervised(self, new: NewRows, target: Target, *, with_target: bool) -> Rows:
         """The columns that the model sees; the target, where it is there, is none of them."""
         reading, name = read(new.path, self.reading(new.reading)), target.column.name
+        reading = dataclasses.replace(reading, table=unguarded(reading.table, Schema((target.column,))))
         unseen: Unseen = "missing" if new.unseen else "error"
         there = name in reading.table.column_names
         if with_target and not there:

@@ -5,11 +5,15 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from jaxtyping import Bool, Float
 from scipy import sparse
 
 from tacit.data.dataset import dataset_of
+from tacit.data.dates import MONTH_FIRST, dates_of
+from tacit.data.restored_dates import date_parts, has_time, instead_of_parts, put_right, written_dates
 from tacit.data.schema import Schema
+from tacit.data.table import Table
 from tacit.plots.style import decimals_of, thin
 from tacit.workflow.sources import Rows
 
@@ -19,7 +23,8 @@ TRIES = 25
 """How often rows that lie outside are drawn again before what still does is put on the nearest end."""
 
 Written = Mapping[str, Any]
-"""Of a column: "low", "high" and "decimals"; empty of levels, and where there is no value."""
+"""Of a column: "low", "high" and "decimals"; empty of levels, and where there is no value. Of days gone by also "date",
+how the dates are written."""
 
 
 def written(rows: Rows) -> list[dict[str, Any]]:
@@ -27,6 +32,8 @@ def written(rows: Rows) -> list[dict[str, Any]]:
     if rows.schema is None or rows.target is not None or sparse.issparse(rows.whole.values):
         return []
     data = dataset_of(rows.whole.values)
+    forms = rows.table.date_forms if isinstance(rows.table, Table) else {}
+    dates = {rows.schema.names[each.days]: forms[each.base] for each in date_parts(rows.schema) if each.base in forms}
     found: list[dict[str, Any]] = []
     for place, column in enumerate(rows.schema.columns):
         values = data.column(place)
@@ -36,6 +43,8 @@ def written(rows: Rows) -> list[dict[str, Any]]:
             continue
         part = seen if seen.size <= LOOKED_AT else seen[thin(seen.size, LOOKED_AT)]
         found.append({"low": float(seen.min()), "high": float(seen.max()), "decimals": decimals_of(part)})
+        if column.name in dates:
+            found[-1]["date"] = dates[column.name]
     return found
 
 
@@ -96,6 +105,53 @@ def rounded(values: Float[np.ndarray, "... columns"], told: Sequence[Written]) -
         if each.get("decimals") is not None:
             values[..., place] = np.round(values[..., place], int(each["decimals"]))
     return values
+
+
+def date_forms(schema: Schema, told: Sequence[Written]) -> dict[str, str]:
+    """How the columns of dates are written of which columns were made; as dates, or times, where a run does not say."""
+    found = {}
+    for parts in date_parts(schema):
+        clock = "part of day" in parts.cycles
+        said = told[parts.days].get("date") if len(told) == len(schema) else None
+        found[parts.base] = str(said or ("time" if clock else "date"))
+    return found
+
+
+def one_date(
+    values: Float[np.ndarray, "rows columns"],
+    schema: Schema,
+    told: Sequence[Written],
+    free: Bool[np.ndarray, "rows columns"] | None = None,
+) -> Float[np.ndarray, "rows columns"]:
+    """Rows in which all that was made from one date is of one date; what is not ``free`` stays as it is."""
+    drawn = np.ones(values.shape, bool) if free is None else free
+    whole = {base: not has_time(form) for base, form in date_forms(schema, told).items()}
+    return put_right(values, schema, drawn, ends(told, len(schema)), whole=whole)
+
+
+def with_dates(
+    table: pa.Table, values: Float[np.ndarray, "rows columns"], schema: Schema, told: Sequence[Written]
+) -> pa.Table:
+    """A table of all columns of a schema with the dates themselves where their parts were."""
+    return instead_of_parts(table, values, schema, date_forms(schema, told))
+
+
+def dates_filled(
+    table: pa.Table, values: Float[np.ndarray, "rows columns"], missing: np.ndarray, schema: Schema
+) -> pa.Table:
+    """A table as it was read, with its gaps in columns of dates filled, written as the others there are."""
+    for parts in date_parts(schema):
+        if parts.base not in table.column_names or not missing[:, parts.days].any():
+            continue
+        column = table.column(parts.base)
+        form = dates_of(column, month_first=schema.columns[parts.days].note.endswith(MONTH_FIRST))[2]
+        made = written_dates(np.where(missing[:, parts.days], values[:, parts.days] + parts.zero, np.nan), form)
+        plain = column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+        if pa.types.is_timestamp(plain.type) and plain.type.tz is not None:
+            made = pc.assume_timezone(made, plain.type.tz, ambiguous="earliest", nonexistent="earliest")
+        filled = pc.coalesce(plain, made.cast(plain.type))
+        table = table.set_column(table.column_names.index(parts.base), parts.base, filled)
+    return table
 
 
 def like_source(table: pa.Table, source: pa.Table | None, schema: Schema, told: Sequence[Written]) -> pa.Table:

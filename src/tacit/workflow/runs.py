@@ -7,6 +7,7 @@ import numpy as np
 
 from tacit.compute import compilation_cache
 from tacit.data.errors import counted
+from tacit.data.reading import FOUND_OUT, ReadingOptions
 from tacit.data.schema import Schema
 from tacit.data.write import replacing
 from tacit.report.parts import keeping_figures
@@ -21,11 +22,21 @@ from tacit.workflow.targets import select_target
 
 
 @compilation_cache()
-def rewrite_report(path: Path, data: str | None = None, out: str | None = None) -> Path:
-    """Write the report of a run again; its table is read from where it was, or from where the user says."""
+def rewrite_report(
+    path: Path, data: str | None = None, out: str | None = None, reading: ReadingOptions = FOUND_OUT
+) -> Path:
+    """Write the report of a run again; its table is read from where it was, or from where the user says.
+
+    Args:
+        path: the run.
+        data: the table again, if it moved.
+        out: where to; None for into the run.
+        reading: how the table is read, over how the fit read it.
+    """
     opened = Opened.at(path)
     config = opened.run.config()
     source = DataSource.from_config(dict(config.data) | ({} if data is None else {"source": data}))
+    source = dataclasses.replace(source, reading=source.reading.over(reading))
     if source.path == "-" and data is None:
         raise ModelFileError(
             f"{str(path)!r} was fitted to standard input, which is gone; give the table again: tacit report {path} DATA"
@@ -61,7 +72,9 @@ FIGURES = ("svg", "png", "pdf")
 """What figures can be written as."""
 
 
-def write_figures(path: Path, folder: Path, form: str = "svg", data: str | None = None) -> tuple[Path, ...]:
+def write_figures(
+    path: Path, folder: Path, form: str = "svg", data: str | None = None, reading: ReadingOptions = FOUND_OUT
+) -> tuple[Path, ...]:
     """Write every figure of a run's report as a file of its own, and the report beside them.
 
     Args:
@@ -69,6 +82,7 @@ def write_figures(path: Path, folder: Path, form: str = "svg", data: str | None 
         folder: where to; made if need be.
         form: "svg", "png" or "pdf".
         data: the table again, if it moved.
+        reading: how the table is read, over how the fit read it.
 
     Raises:
         RequestError: another form.
@@ -77,7 +91,7 @@ def write_figures(path: Path, folder: Path, form: str = "svg", data: str | None 
         raise RequestError(f"figures are written as {', '.join(FIGURES)}, not {form!r}.")
     folder.mkdir(parents=True, exist_ok=True)
     with keeping_figures() as figures:
-        rewrite_report(path, data, str(folder / REPORT))
+        rewrite_report(path, data, str(folder / REPORT), reading)
     written = []
     for name, figure in figures.items():
         target = folder / f"{name}.{form}"

@@ -13,6 +13,7 @@ from scipy import sparse
 from tacit import workflow
 from tacit.data.corpus import Corpus
 from tacit.data.dataset import Dataset, DenseRows, Values, some
+from tacit.data.erring import ErringRows, parse_errors
 from tacit.data.features import Target
 from tacit.data.images import ImageSet, holds_images, read_images
 from tacit.data.long import CountTable
@@ -37,6 +38,7 @@ class DataSource:
         text_options: what the user says of texts.
         target: the column to be predicted, or None.
         reading: what the user says of how the table is written.
+        errors: texts such as ``height=height_err``.
     """
 
     path: str
@@ -46,6 +48,7 @@ class DataSource:
     text_options: TextOptions = NO_TEXT_OPTIONS
     target: str | None = None
     reading: ReadingOptions = FOUND_OUT
+    errors: tuple[str, ...] = ()
 
     def check_place(self) -> None:
         """Raise `DataError` where there is nothing at all."""
@@ -58,6 +61,10 @@ class DataSource:
         Args:
             corpus: whether to read documents.
         """
+        check_log_options(self.reading, self.long)
+        errors = parse_errors(self.errors)
+        if errors and (corpus or self.target is not None or holds_images(self.path)):
+            raise RequestError("--error goes with a table of numbers and no --target: it is of mixtures of Gaussians.")
         if corpus:
             return self._documents()
         if holds_images(self.path):
@@ -67,7 +74,9 @@ class DataSource:
                 )
             return Rows.of(read_images(self.path))
         kinds = _kinds(self.kinds)
-        return Rows.of(load(self.path, kinds, long=self.long, id_column=self.id_column, reading=self.reading))
+        return Rows.of(
+            load(self.path, kinds, long=self.long, id_column=self.id_column, errors=errors, reading=self.reading)
+        )
 
     def _documents(self) -> "Rows":
         if self.kinds:
@@ -88,6 +97,7 @@ class DataSource:
         found: dict[str, Any] = {"source": place, "kinds": list(self.kinds), "long": self.long, "id": self.id_column}
         found |= {} if self.target is None else {"target": self.target}
         found |= {"words": self.text_options.to_config()} if self.text_options.given else {}
+        found |= {"errors": list(self.errors)} if self.errors else {}
         said = self.reading.to_config()
         return found | ({"reading": said} if said else {})
 
@@ -97,7 +107,8 @@ class DataSource:
         place, kinds = str(data.get("source", "-")), tuple(data.get("kinds") or ())
         options = TextOptions.from_config(data.get("words") or {})
         reading = ReadingOptions.from_config(data.get("reading") or {})
-        return cls(place, kinds, data.get("long"), data.get("id"), options, data.get("target"), reading)
+        errors = tuple(data.get("errors") or ())
+        return cls(place, kinds, data.get("long"), data.get("id"), options, data.get("target"), reading, errors)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -149,7 +160,9 @@ class Rows:
             return cls(WholeSource(table.counts, table.places, table.ids), None, table, vocabulary)
         if isinstance(table, ImageSet):
             return cls(WholeSource(table.images, None, table.names, table.labels), None, table)
-        values = DenseRows(table.values) if isinstance(table, Table) else table.counts
+        values: Values = DenseRows(table.values) if isinstance(table, Table) else table.counts
+        if isinstance(table, Table) and table.variances is not None:
+            values = ErringRows(DenseRows(table.values), table.variances)
         return cls(WholeSource(values, None, table.row_ids), table.schema, table)
 
     def __len__(self) -> int:
@@ -215,6 +228,17 @@ class Rows:
         left_out = self.table.left_out if isinstance(self.table, Table) else ()
         names = self.numbers if self.ids is None else self.ids
         return Table(np.asarray(dense, np.float64), schema, left_out, self.table.source, names, self.table.notes)
+
+
+def check_log_options(reading: ReadingOptions, long: str | None) -> None:
+    """Refuse what is said of a purchase log where there is none, and of dates where the log has them."""
+    if reading.returns is not None and long is None:
+        raise RequestError("--returns is about a purchase log: name its columns, --long customer,item,quantity.")
+    if reading.dates is not None and long is not None:
+        raise RequestError(
+            "--dates is about the columns of a table. Of a purchase log the date is named: --long "
+            "customer,item,quantity,date gives how lately and how often each customer bought."
+        )
 
 
 def _kinds(texts: tuple[str, ...]) -> dict[str, str]:

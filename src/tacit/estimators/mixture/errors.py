@@ -1,5 +1,6 @@
 """Measurement errors of rows: each with a covariance of its own, known, beside the mixture of the true values."""
 
+import copy
 import dataclasses
 from typing import Any, Self
 
@@ -10,6 +11,7 @@ from jaxtyping import Float
 from tacit.arrays import cholesky_factor
 from tacit.data.blocks import Standardise
 from tacit.data.dataset import Dataset, DenseRows
+from tacit.data.erring import errors_of
 from tacit.data.sources import source
 from tacit.estimators.base import double_precision, weighted
 from tacit.estimators.mixture.answers import labelled
@@ -43,6 +45,7 @@ class SeesErrors(LikelihoodMixture):
         Raises:
             ValueError: what is wrong with the rows, the weights, the errors or a parameter, and what to do.
         """
+        X_cov = errors_of(X, X_cov)
         if X_cov is None:
             return super().fit(X, y, sample_weight)
         rows = weighted(self.read(X, reset=True, minimum=2), sample_weight)
@@ -88,6 +91,7 @@ class SeesErrors(LikelihoodMixture):
 
         With ``X_cov`` it is the exact ``log Σ_k π_k N(x; μ_k, Σ_k + S_n)``.
         """
+        X_cov = errors_of(X, X_cov)
         if X_cov is None:
             return super().score_samples(X)
         model, rows = _seeing(self.fitted_model()), self.read(X, reset=False)
@@ -96,6 +100,7 @@ class SeesErrors(LikelihoodMixture):
     @double_precision
     def weighed_scores(self, X: Any, sample_weight: Any = None, X_cov: Any = None) -> tuple[np.ndarray, np.ndarray]:
         """``log p(x)`` of every row in nats, ``(n,)``, and the weights of the rows, ``(n,)``."""
+        X_cov = errors_of(X, X_cov)
         if X_cov is None:
             return super().weighed_scores(X, sample_weight)
         return self.score_samples(X, X_cov), weighted(self.read(X, reset=False), sample_weight).weights
@@ -108,6 +113,7 @@ class SeesErrors(LikelihoodMixture):
     @double_precision
     def predict_proba(self, X: Any, X_cov: Any = None) -> np.ndarray:
         """``p(z = k | x)`` of every row, ``(n, K)``."""
+        X_cov = errors_of(X, X_cov)
         if X_cov is None:
             return super().predict_proba(X)
         model, rows = _seeing(self.fitted_model()), self.read(X, reset=False)
@@ -124,10 +130,13 @@ class SeesErrors(LikelihoodMixture):
         Arguments are those of a mixture's ``impute``; with ``X_cov`` what is seen counts for as much as its errors let
         it, an entry gets its posterior mean, and there are no draws. `denoise` also moves what is seen.
         """
+        X_cov = errors_of(X, X_cov)
         if X_cov is None:
             return super().impute(X, n_draws, random_state)
         if n_draws is not None:
-            raise ValueError("impute gives posterior means where X_cov is given: leave n_draws out")
+            raise ValueError(
+                "impute gives posterior means where rows have errors (X_cov, --error): leave n_draws (--draws) out"
+            )
         rows = with_errors(self.read(X, reset=False), X_cov)[0]
         return np.where(np.isnan(rows), self.denoise(X, X_cov), rows)
 
@@ -141,6 +150,22 @@ class SeesErrors(LikelihoodMixture):
         """
         model = _seeing(self.fitted_model())
         return answers.each_row(_true_values, model, _joined(self.read(X, reset=False), X_cov))
+
+    @double_precision
+    def blurred(self, variances: Float[np.ndarray, " d"]) -> Self:
+        """The mixture of rows that are seen with these errors, ``Σ_k π_k N(μ_k, Σ_k + diag S)``."""
+        model = self.fitted_model()
+        (group,) = _blind(model).groups
+        assert isinstance(group, GaussianComponent)
+        diagonal = group.covariances.ndim == 2
+        added = group.covariances + (variances if diagonal else np.diag(variances))
+        structure = "VVI" if diagonal else "VVV"
+        blurred = dataclasses.replace(group, covariances=added, structure=structure)
+        other = copy.copy(self)
+        other.model_ = eqx.tree_at(lambda m: m.groups, model, (blurred,))
+        other.covariance_type = structure
+        other._publish(other.model_)
+        return other
 
 
 def with_errors(rows: Dataset, X_cov: Any) -> tuple[Float[np.ndarray, "rows d"], Float[np.ndarray, "rows f"]]:

@@ -79,6 +79,15 @@ class LinearModel(Estimator):
         features = self.n_features_in_
         return super().sizes() | {"columns": features + bool(self.fit_intercept), "viewed": features + 1}
 
+    def rehearsal(self) -> str | None:
+        for name in ("coef_", "intercept_"):
+            if np.asarray(getattr(self, name, None)).dtype.kind not in "fiu":
+                return f"{name} should be numbers"
+        view = vars(self).get("_view")
+        if view is not None and max(np.abs(view.shift).max(), np.max(view.scale)) > 1e150:
+            return "its columns lie so far out that their squares are no numbers"
+        return None
+
     def _columns(self) -> list[str]:
         """What the coefficients belong to, the intercept last."""
         return self._column_names() + (["intercept"] if self.fit_intercept else [])

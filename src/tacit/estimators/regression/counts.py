@@ -37,6 +37,16 @@ class CountFit(PredictsCounts, NumberRegression):
     model_: CountModel
     _place: int | None
 
+    def sizes(self) -> dict[str, int]:
+        place = vars(self).get("_place")
+        return super().sizes() | {"slopes": self.n_features_in_ - (place is not None)}
+
+    def rehearsal(self) -> str | None:
+        place = vars(self).get("_place")
+        if place is not None and (type(place) is not int or not 0 <= place < self.n_features_in_):
+            return f"the place of its exposure should be one of {self.n_features_in_} columns, and is {place!r:.40}"
+        return super().rehearsal()
+
 
 @settings
 class CountRegression(CountFit):

@@ -55,6 +55,10 @@ class DeepFit(DeepAnswers, Sweeps, DensityMixin, GradientFit):
 
     @single_precision
     def rehearsal(self) -> str | None:
+        for name in ("shift", "scale"):
+            shape = np.shape(getattr(self.view_, name))
+            if shape != tuple(self.event_shape_):
+                return f"view_.{name} should be of rows of the shape {self.event_shape_}, and has the shape {shape}"
         return rehearsed(self._deep_latent, self.event_shape_, self.conditions_.width)
 
     def _fit(
