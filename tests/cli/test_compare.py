@@ -92,7 +92,8 @@ def test_every_model_that_suits_the_kinds_is_beside_independent_columns(
     assert done.exit_code == 0, done.output
     found = {row["model"]: row["held_out"] for row in rows_of(done.stdout)}
     bayesian = {"bayesian-gaussian-mixture", "bayesian-mixture"}
-    assert set(found) == {"gaussian-mixture", "mixture", "vae", "independent"} | bayesian
+    factors = {"pca", "factor-analysis", "mixture-of-factor-analysers"}
+    assert set(found) == {"gaussian-mixture", "mixture", "vae", "independent"} | bayesian | factors
     assert found["independent"] < found["mixture"]
     alone = tacit("compare", whole, "--models", "independent", "--folds", 2, "--seed", 0)
     assert [row["model"] for row in rows_of(alone.stdout)] == ["independent"]

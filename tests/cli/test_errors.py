@@ -118,11 +118,17 @@ def test_a_run_that_is_not_there_is_said_and_those_there_are(
     assert points_run.name in said
 
 
-@pytest.mark.parametrize("command", ["show", "sample", "report"])
+@pytest.mark.parametrize("command", ["sample", "report"])
 def test_a_folder_that_is_no_run_is_refused(tacit: Command, tables: Path, command: str) -> None:
     done = tacit(command, tables)
     assert done.exit_code == 4
     assert "is not a run" in " ".join(done.stderr.split())
+
+
+def test_a_folder_that_is_no_run_is_shown_as_the_table_that_it_holds(tacit: Command, tables: Path) -> None:
+    done = tacit("show", tables)
+    assert done.exit_code == 3
+    assert "one table" in " ".join(done.stderr.split())
 
 
 @pytest.mark.parametrize(

@@ -152,7 +152,7 @@ def show_factors(told: Mapping[str, Any]) -> None:
     console.heading("The factors" if len(told["sentences"]) > 1 else "The factor")
     for text in told["sentences"]:
         console.bullet(text)
-    for text in told.get("fit_sentences") or ():
+    for text in (*(told.get("fit_sentences") or ()), *(told.get("number") or {}).get("sentences", ())[:2]):
         console.say(text, indent=1)
 
 

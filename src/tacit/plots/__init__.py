@@ -22,7 +22,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "layout": ["layers", "place"],
         "coefficients": ["coefficient_plot", "curves_plot", "predicted_plot", "reliability_plot"],
         "columns": ["marginals"],
-        "loadings": ["factor_scores", "loading_map"],
+        "loadings": ["factor_scores", "loading_map", "path_diagram"],
         "missing": ["missing_summary"],
         "latent": ["latent_map", "latent_use"],
         "progress": ["bound_trace", "evolution"],

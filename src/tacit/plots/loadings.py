@@ -11,6 +11,8 @@ from tacit.plots.style import thin
 
 WHISKERS = 40
 """Rows whose uncertainty is drawn."""
+NEGATIVE = "#d62728"
+"""The colour of loadings below 0."""
 ARROWS = 8
 """Columns that are drawn as arrows, those that load most."""
 
@@ -79,4 +81,49 @@ def loading_map(loadings: Float[np.ndarray, "columns factors"], names: Sequence[
         ink = "white" if abs(value) > 0.6 else style.INK
         ax.text(column, row, style.two_decimals(float(value)), ha="center", va="center", fontsize=7, color=ink)
     axes.below(ax, "Factor", limit=20)
+    return figure
+
+
+SHOWN_PATHS = 0.3
+"""The loading from which on a path is drawn; a convention."""
+
+
+def path_diagram(
+    loadings: Float[np.ndarray, "columns factors"],
+    names: Sequence[str],
+    correlations: Float[np.ndarray, "factors factors"] | None = None,
+) -> Figure:
+    """Factors as circles, columns as boxes, and a path for every loading of 0.3 or more: blue above 0, red below.
+
+    Args:
+        loadings: standardised, columns in the order in which they are drawn, from the top.
+        names: of the columns.
+        correlations: of the factors; those of 0.1 or more are written on an arc between them.
+    """
+    count, factors = loadings.shape
+    high = max(count, 2 * factors)
+    figure, [[ax]] = axes.new_panels(1, 1, (4.8, 0.26 * high + 0.3), margin=(0.3, 0.2, 0.1, 0.1))
+    rows = (np.arange(count)[::-1] + 0.5) * high / count
+    middles = (np.arange(factors)[::-1] + 0.5) * high / factors
+    for column, factor in np.ndindex(count, factors):
+        value = float(loadings[column, factor])
+        if abs(value) >= SHOWN_PATHS:
+            colour = style.ACCENT if value > 0 else NEGATIVE
+            ends = {"arrowstyle": "->", "color": colour, "linewidth": 0.4 + 2.0 * abs(value), "alpha": 0.8}
+            ax.annotate("", (1.0, rows[column]), (0.12, middles[factor]), arrowprops=ends)
+    for column, name in enumerate(names):
+        box = {"boxstyle": "square,pad=0.25", "facecolor": "white", "edgecolor": style.RULE}
+        ax.text(1.02, rows[column], style.plain(name, 26), fontsize=7, va="center", color=style.INK, bbox=box)
+    for factor in range(factors):
+        circle = {"boxstyle": "circle,pad=0.35", "facecolor": "white", "edgecolor": style.INK}
+        ax.text(0.05, middles[factor], str(factor + 1), fontsize=8, ha="center", va="center", bbox=circle)
+    for one, other in zip(*np.triu_indices(factors, 1), strict=True):
+        related = 0.0 if correlations is None else float(correlations[one, other])
+        if abs(related) >= 0.1:
+            bend = {"arrowstyle": "<->", "color": style.RULE, "connectionstyle": "arc3,rad=0.45"}
+            ax.annotate("", (0.0, middles[other]), (0.0, middles[one]), arrowprops=bend)
+            height = 0.5 * (middles[one] + middles[other])
+            ax.text(-0.16, height, style.two_decimals(related), fontsize=6, ha="center", va="center", color=style.QUIET)
+    ax.set(xlim=(-0.3, 1.6), ylim=(0.0, high))
+    ax.axis("off")
     return figure

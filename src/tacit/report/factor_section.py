@@ -13,6 +13,8 @@ from tacit.report.parts import Section, folded, framed, picture, section
 
 SHOWN = 40
 """Columns of the table; the others are folded away."""
+DRAWN = 60
+"""Columns of a path diagram at most."""
 DOTS = 2000
 """Rows that are drawn at most."""
 FAINT = 0.3
@@ -32,6 +34,7 @@ class Factors:
         correlations: of the factors, or None.
         uniquenesses: what they do not explain of every column, or None.
         scores, deviations: of the rows, ``[rows, factors]``; None where there are none to be shown.
+        number: what is said of how many there are, or None.
     """
 
     names: tuple[str, ...]
@@ -43,6 +46,26 @@ class Factors:
     uniquenesses: Float[np.ndarray, " columns"] | None
     scores: Float[np.ndarray, "rows factors"] | None = None
     deviations: Float[np.ndarray, "rows factors"] | None = None
+    number: "Number | None" = None
+
+
+@dataclass(frozen=True, eq=False)
+class Number:
+    """What is said of how many factors there are.
+
+    Attributes:
+        sentences: what each method suggests.
+        components, factors: eigenvalues of the correlations, and of what the columns share.
+        components_of_noise, factors_of_noise: those that they must exceed.
+        suggested: how many do.
+    """
+
+    sentences: tuple[str, ...]
+    components: Float[np.ndarray, " columns"]
+    factors: Float[np.ndarray, " columns"]
+    components_of_noise: Float[np.ndarray, " columns"]
+    factors_of_noise: Float[np.ndarray, " columns"]
+    suggested: tuple[int, int]
 
 
 def factor_section(factors: Factors | None) -> Section | None:
@@ -56,7 +79,9 @@ def factor_section(factors: Factors | None) -> Section | None:
         tag("ul", [tag("li", text) for text in factors.sentences]),
         _loadings(factors),
         _correlations(factors),
+        _paths(factors),
         _scores(factors),
+        _number(factors.number),
         tag("h3", "How well they explain") if factors.fit else None,
         [tag("p", text) for text in factors.fit],
     )
@@ -108,6 +133,34 @@ def _correlations(factors: Factors) -> Html | None:
         [f"Factor {place + 1}", *(two_decimals(float(each)) for each in line)] for place, line in enumerate(found)
     ]
     return table("How the factors are correlated", head, body, numbers=tuple(range(1, len(head))))
+
+
+def _paths(factors: Factors) -> Html | None:
+    """Which columns hang on which factor."""
+    if len(factors.names) > DRAWN:
+        return None
+    sizes = np.abs(factors.loadings)
+    order = np.lexsort((-sizes.max(1), sizes.argmax(1)))
+    figure = plots.path_diagram(factors.loadings[order], [factors.names[each] for each in order], factors.correlations)
+    how = "A line is a loading of 0.3 or more, thicker where it is larger: blue above 0, red below."
+    return folded("Path diagram", framed(how, picture(figure, "paths", "Factors, and the columns that load on them")))
+
+
+def _number(number: Number | None) -> list[Child]:
+    """How many factors there are, by methods that do not fit any."""
+    if number is None:
+        return []
+    figure = plots.scree(
+        number.components,
+        number.factors,
+        components_of_noise=number.components_of_noise,
+        factors_of_noise=number.factors_of_noise,
+        suggested=number.suggested,
+        noise="tables of noise",
+    )
+    how = "What lies above the line of noise is more than chance would give (parallel analysis)."
+    shown = framed(how, picture(figure, "scree", "Eigenvalues beside those of tables of noise"))
+    return [tag("h3", "How many factors"), *(tag("p", text) for text in number.sentences), shown]
 
 
 def _scores(factors: Factors) -> Html | None:

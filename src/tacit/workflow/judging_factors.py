@@ -2,15 +2,20 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from tacit.data.dataset import Dataset
 from tacit.estimators.capabilities import MatrixLike, can
 from tacit.estimators.factors.capabilities import HasFactors, TellsFit
 from tacit.estimators.settings import Estimator
+from tacit.evaluation.number_of_factors import number_of_factors
 from tacit.report.factor_sentences import factor_sentence, fit_sentences
 
+MOST_ROWS = 5000
+"""Rows that are looked at for the number of factors."""
 MOST_COLUMNS = 100
 """Columns up to which the free covariance is fitted to rows with gaps, for the indices of fit."""
 
@@ -39,12 +44,37 @@ def judge_factors(estimator: Estimator, X: MatrixLike, *, complete: bool) -> dic
             told["fit_sentences"] = fit_sentences(found)
     else:
         explained = np.asarray(estimator.explained_variance_ratio_, np.float64)
+    told["number"] = _number(X, names)
     told["explained"] = explained.tolist()
     told["sentences"] = [
         factor_sentence(place, share, column, names)
         for place, (share, column) in enumerate(zip(explained.tolist(), loadings.T, strict=True), 1)
     ]
     return told
+
+
+def _number(X: MatrixLike, names: Sequence[str]) -> dict[str, Any] | None:
+    """What is said of how many factors there are; None of too large a table, or one that has no correlations."""
+    rows = X.rows() if isinstance(X, Dataset) else np.asarray(X, np.float64)
+    if not 2 < len(names) <= MOST_COLUMNS:
+        return None
+    if len(rows) > MOST_ROWS:
+        rows = rows[np.sort(np.random.default_rng(0).choice(len(rows), MOST_ROWS, replace=False))]
+    try:
+        found = number_of_factors({name: rows[:, place] for place, name in enumerate(names)})
+    except ValueError:
+        return None
+    pictures = {
+        "components": found.eigenvalues,
+        "factors": found.reduced_eigenvalues,
+        "components_of_noise": found.parallel_components,
+        "factors_of_noise": found.parallel_factors,
+    }
+    suggested = found.suggested
+    return {key: _plain(values.tolist()) for key, values in pictures.items()} | {
+        "sentences": str(found).splitlines(),
+        "suggested": [suggested["parallel_components"], suggested["parallel_factors"]],
+    }
 
 
 def _plain(value: Any) -> Any:

@@ -13,7 +13,7 @@ from tacit.estimators.base import double_precision, read_data, weighted
 from tacit.estimators.capabilities import MatrixLike
 from tacit.estimators.factors.base import EDGE, OnePlane, check_columns, first_plane
 from tacit.estimators.mixture.starts import standardiser
-from tacit.estimators.settings import Choice, Flag, Whole, settings
+from tacit.estimators.settings import NOT_NEGATIVE, Choice, Flag, Whole, settings
 from tacit.estimators.stopping import stop_reason
 from tacit.inference.closed_form import CONVERGED
 from tacit.models.components.factor_analytic import FactorComponent, Shared, n_loadings
@@ -69,7 +69,7 @@ class PCA(OnePlane):
     """whether scores are divided by their deviations."""
     svd_solver: Annotated[str, Choice(SOLVERS)] = "auto"
     """accepted, as scikit-learn's: the decomposition is exact, whichever it is."""
-    tol: float = 0.0
+    tol: Annotated[float, NOT_NEGATIVE] = 0.0
     """accepted, as scikit-learn's."""
     iterated_power: Any = "auto"
     """accepted, as scikit-learn's."""

@@ -82,7 +82,7 @@ def rounds_of_pairs(dims: int) -> Int[np.ndarray, "rounds two pairs"]:
         pairs = zip(players[:half], players[: half - 1 : -1], strict=True)
         rounds.append(np.transpose([sorted(pair) for pair in pairs if max(pair) < dims]))
         players = [players[0], players[-1], *players[1:-1]]
-    return np.asarray(rounds)
+    return np.asarray(rounds, np.int32)  # in every precision
 
 
 def shapes_along(
