@@ -79,7 +79,7 @@ def entry(name: str) -> Entry:
     """What is known of an estimator before it is imported; raises `ValueError` with the nearest name for no name."""
     found = ESTIMATORS.get(name, VARIANTS.get(name))
     if found is None:
-        raise ValueError(f"no model {name!r}; there are {listed(names(), 20)}.{nearest(name, names())}")
+        raise ValueError(f"no model {name!r}; there are {listed(names(), 12)}.{nearest(name, names())}")
     return found
 
 

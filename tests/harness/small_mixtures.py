@@ -9,6 +9,7 @@ from scipy import stats
 from tacit import families
 from tacit.data.dataset import Dataset, DenseRows
 from tacit.estimators.mixture.answers import LikelihoodAnswers
+from tacit.estimators.mixture.base import MixtureBase
 from tacit.families.student_t import StudentT
 from tacit.models.components.gaussian import GaussianComponent
 from tacit.models.components.product import FamilyComponent
@@ -39,6 +40,8 @@ class Fitted(LikelihoodAnswers):
 
     def score_samples(self, X: Any) -> np.ndarray:
         return self.score_read(self.read(X, reset=False))
+
+    sample, summary = MixtureBase.sample, MixtureBase.summary
 
 
 def gaussian(

@@ -46,11 +46,11 @@ class Factors:
     uniquenesses: Float[np.ndarray, " columns"] | None
     scores: Float[np.ndarray, "rows factors"] | None = None
     deviations: Float[np.ndarray, "rows factors"] | None = None
-    number: "Number | None" = None
+    number: "FactorCount | None" = None
 
 
 @dataclass(frozen=True, eq=False)
-class Number:
+class FactorCount:
     """What is said of how many factors there are.
 
     Attributes:
@@ -146,7 +146,7 @@ def _paths(factors: Factors) -> Html | None:
     return folded("Path diagram", framed(how, picture(figure, "paths", "Factors, and the columns that load on them")))
 
 
-def _number(number: Number | None) -> list[Child]:
+def _number(number: FactorCount | None) -> list[Child]:
     """How many factors there are, by methods that do not fit any."""
     if number is None:
         return []

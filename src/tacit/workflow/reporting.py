@@ -23,7 +23,7 @@ from tacit.evaluation.typicality import ratios
 from tacit.report import deep, groups, predictions, topics
 from tacit.report.choice import Candidate, Candidates
 from tacit.report.deep import Code
-from tacit.report.factor_section import Factors, Number
+from tacit.report.factor_section import FactorCount, Factors
 from tacit.report.fit import BoundCurve, FitFacts, HeldOutFact, ModelSummary, Repeat
 from tacit.report.groups import Groups
 from tacit.report.image_section import image_report
@@ -124,18 +124,18 @@ def _factors(estimator: Estimator, told: Mapping[str, Any] | None, X: MatrixLike
         None if own is None else np.asarray(own),
         np.asarray(scores, np.float64),
         np.asarray(deviations, np.float64),
-        _number(told.get("number")),
+        _how_many(told.get("number")),
     )
 
 
-def _number(told: Mapping[str, Any] | None) -> Number | None:
+def _how_many(told: Mapping[str, Any] | None) -> FactorCount | None:
     """What was said of how many factors there are."""
     if told is None:
         return None
-    arrays = (np.asarray(told[key], np.float64) for key in ("components", "factors"))
-    noise = (np.asarray(told[key], np.float64) for key in ("components_of_noise", "factors_of_noise"))
+    keys = ("components", "factors", "components_of_noise", "factors_of_noise")
+    components, factors, *noise = (np.asarray(told[key], np.float64) for key in keys)
     one, other = told["suggested"]
-    return Number(tuple(told["sentences"]), *arrays, *noise, (one, other))
+    return FactorCount(tuple(told["sentences"]), components, factors, noise[0], noise[1], (one, other))
 
 
 def _fit(

@@ -41,8 +41,8 @@ class MixtureOfFactorAnalysers(LikelihoodMixture):
     }
 
     _: KW_ONLY
-    n_factors: Annotated[int, Whole(0)] = 2
-    """Q, of every group."""
+    n_factors: Annotated[int | None, Whole(0)] = None
+    """Q, of every group; None for 2, or in fewer than three columns for one less than there are."""
     constraints: Annotated[str, Choice(CONSTRAINTS)] = "UUU"
     """what the groups have in common, C for constrained and U for not: their loadings, their noise, and the noise of
     all columns: "UUC" is a mixture of probabilistic PCAs (McNicholas & Murphy 2008)."""
@@ -58,11 +58,12 @@ class MixtureOfFactorAnalysers(LikelihoodMixture):
     def _plan(self, rows: Dataset, values: ColumnMoments, width: int) -> tuple[MixtureModel, Standardise]:
         check_columns(self, rows)
         dims = rows.shape[1]
-        if self.n_factors >= dims:
-            raise ValueError(f"n_factors={self.n_factors} must be below n_features={dims}, the number of columns")
+        factors = min(2, dims - 1) if self.n_factors is None else self.n_factors
+        if factors >= dims:
+            raise ValueError(f"n_factors={factors} must be below n_features={dims}, the number of columns")
         shared = Shared(*(letter == "C" for letter in self.constraints))
         view = standardiser(values, np.ones(dims, bool), "EII" if shared.isotropic else "VVV")
-        plane = first_plane(rows, view, self.n_factors, np.random.default_rng(0))
+        plane = first_plane(rows, view, factors, np.random.default_rng(0))
         component = FactorComponent(
             np.zeros((width, dims)),
             np.tile(plane, (width, 1, 1)),
@@ -77,7 +78,7 @@ class MixtureOfFactorAnalysers(LikelihoodMixture):
         return MixtureModel(log_weights, (component,), active), view
 
     def sizes(self) -> dict[str, int]:
-        return super().sizes() | {"factors": self.n_factors}
+        return super().sizes() | {"factors": self.model_.groups[0].values()["loadings"].shape[-1]}
 
     def _publish(self, model: MixtureModel) -> None:
         super()._publish(model)
