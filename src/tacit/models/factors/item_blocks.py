@@ -101,10 +101,11 @@ class Block(abc.ABC):
 
     def log_prior(self, precision: float) -> Float[np.ndarray, " items"]:
         """Of normal parameters with this precision, but for a constant."""
-        held = self._shrunk(precision)
+        held = self.held(precision)
         return -0.5 * (held * self.flat() ** 2).sum(1)
 
-    def _shrunk(self, precision: float) -> np.ndarray:
+    def held(self, precision: float) -> Float[np.ndarray, " parameters"]:
+        """The precision of the prior of every parameter of a column."""
         held = np.full(self.flat().shape[1], precision)
         if not self.shrinks_intercepts:
             held[: self.intercepts.shape[1]] = 0.0
@@ -118,7 +119,7 @@ class Block(abc.ABC):
     ) -> Self:
         """The M-step: a Fisher step of every column, halved until its expected log-density does not fall."""
         before, slope = self.flat(), self.slope(nodes)
-        held = self._shrunk(precision)
+        held = self.held(precision)
         gradient = np.einsum("jlm,jlmp->jp", expected, slope, optimize=True) - held * before
         information = self._information(expected, slope, nodes)
         size = np.einsum("jpp->jp", information)
@@ -347,8 +348,8 @@ class Normals(Block):
         noise = np.maximum(np.exp(np.minimum(values[:, -1], 50.0)), self.least)
         return dataclasses.replace(self, intercepts=values[:, :1], slopes=values[:, None, 1:-1], noise=noise)
 
-    def _shrunk(self, precision: float) -> np.ndarray:
-        held = super()._shrunk(precision)
+    def held(self, precision: float) -> Float[np.ndarray, " parameters"]:
+        held = super().held(precision)
         held[-1] = 0.0
         return held
 
@@ -362,7 +363,7 @@ class Normals(Block):
         first = np.concatenate([np.ones((len(nodes), 1)), nodes], 1)
         square = np.einsum("jm,mp,mq->jpq", expected[:, 0], first, first, optimize=True)
         target = expected[:, 1] @ first
-        held = self._shrunk(precision)[:-1] * self.noise[:, None]
+        held = self.held(precision)[:-1] * self.noise[:, None]
         places = np.arange(first.shape[1])
         square[:, places, places] += held + 1e-12 * expected[:, 0].sum(1)[:, None]
         found = np.linalg.solve(square, target[..., None])[..., 0]

@@ -1,6 +1,7 @@
 """A start for items: thresholds of the margins, slopes from the principal axes of scored columns."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import scipy.special
@@ -17,14 +18,24 @@ EMPTY = 0.5
 """Rows that a level has which no row has."""
 
 
+class ItemShape(NamedTuple):
+    """What is set of a model."""
+
+    factors: int
+    link: str = "probit"
+    """Of binary and ordinal columns."""
+    per_factor: int | None = None
+    """Nodes; None for the usual number."""
+    least: float = 0.005
+    """The smallest noise of a normal column, in its variances."""
+
+
 def first_items(
     rows: Float[np.ndarray, "rows dims"],
     weights: Float[np.ndarray, " rows"],
     families: Sequence[str],
     levels: Sequence[int],
-    factors: int,
-    link: str,
-    per_factor: int | None = None,
+    shape: ItemShape,
 ) -> ItemModel:
     """A model to begin with.
 
@@ -33,9 +44,7 @@ def first_items(
         weights: of the rows, above 0.
         families: one of `FAMILIES` a column.
         levels: how many a column has; 0 of numbers.
-        factors: Q.
-        link: of binary and ordinal columns.
-        per_factor: nodes; None for the usual number.
+        shape: of the model.
     """
     grouped: dict[tuple[str, int], list[int]] = {}
     for place, (family, number) in enumerate(zip(families, levels, strict=True)):
@@ -45,14 +54,14 @@ def first_items(
         _scored(rows[:, place], weights, levels[place] if families[place] == "categorical" else 0)
         for place in range(rows.shape[1])
     ]
-    loadings = _axes(np.concatenate(scored, axis=1), weights, factors)
+    loadings = _axes(np.concatenate(scored, axis=1), weights, shape.factors)
     ends = np.cumsum([0, *(part.shape[1] for part in scored)])
     own = [loadings[ends[place] : ends[place + 1]] for place in range(rows.shape[1])]
     blocks = tuple(
-        _block(kind, number, tuple(places), rows, weights, np.stack([own[place] for place in places]), link)
+        _block(kind, number, tuple(places), rows, weights, np.stack([own[place] for place in places]), shape)
         for (kind, number), places in grouped.items()
     )
-    return ItemModel(blocks, factors, per_factor)
+    return ItemModel(blocks, shape.factors, shape.per_factor)
 
 
 def _scored(values: np.ndarray, weights: np.ndarray, levels: int) -> np.ndarray:
@@ -87,9 +96,9 @@ def _block(
     rows: np.ndarray,
     weights: np.ndarray,
     loadings: np.ndarray,
-    link: str,
+    shape: ItemShape,
 ) -> Block:
-    values = rows[:, list(places)]
+    values, link = rows[:, list(places)], shape.link
     weight = np.where(np.isnan(values), 0.0, weights[:, None])
     seen = weight.sum(0)
     filled = np.nan_to_num(values, nan=0.0)
@@ -97,7 +106,7 @@ def _block(
     if kind == "normal":
         scale = np.sqrt((weight * (filled - middle) ** 2).sum(0) / seen)
         noise = 1.0 - (loadings[:, 0] ** 2).sum(1)
-        return Normals(places, np.zeros((len(places), 1)), loadings, link, noise, middle, scale)
+        return Normals(places, np.zeros((len(places), 1)), loadings, link, noise, middle, scale, shape.least)
     if kind == "count":
         spread = np.sqrt((weight * (filled - middle) ** 2).sum(0) / seen)
         slopes = loadings * np.minimum(spread / middle, 1.0)[:, None, None] * 0.7

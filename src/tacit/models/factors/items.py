@@ -16,10 +16,14 @@ from jaxtyping import Float
 
 from tacit.models.factors.item_blocks import Block
 
-NODES = {1: 41, 2: 21, 3: 13}
+NODES = {1: 61, 2: 25, 3: 13}
 """Of each factor, unless it is said."""
 SOBOL = 11
 """The power of two of points for more factors."""
+FAINT = -80.0
+"""The logarithm of a share of a row's posterior below which a node has none."""
+FAR = np.log(1e-14)
+"""The same of the weight of a node that is left out, beside the largest."""
 CELLS = 1_500_000
 """Numbers, rows by nodes, that are worked on at once."""
 
@@ -50,8 +54,10 @@ def grid(factors: int, per_factor: int | None = None) -> Grid:
     axis, weights = np.polynomial.hermite_e.hermegauss(number)
     each = np.meshgrid(*[axis] * factors, indexing="ij")
     logs = np.meshgrid(*[np.log(weights / weights.sum())] * factors, indexing="ij")
-    spacing = float(np.min(np.diff(axis))) if number > 1 else np.inf
-    return Grid(np.stack([one.ravel() for one in each], 1), sum(one.ravel() for one in logs), spacing)
+    log_weights = np.sum([one.ravel() for one in logs], axis=0)
+    near = (log_weights > log_weights.max() + FAR) | (number**factors <= NODES[1])
+    nodes, log_weights = np.stack([one.ravel() for one in each], 1)[near], log_weights[near]
+    return Grid(nodes, log_weights - scipy.special.logsumexp(log_weights), float(np.min(np.diff(axis))))
 
 
 class Expected(NamedTuple):
@@ -110,7 +116,9 @@ class ItemModel:
             joint = coded.features[place] @ table
             joint += grid.log_weights
             most = joint.max(1, keepdims=True)
-            np.exp(joint - most, out=joint)
+            joint -= most
+            joint[joint < FAINT] = -np.inf  # numbers so small that they slow the arithmetic down
+            np.exp(joint, out=joint)
             total = joint.sum(1, keepdims=True)
             joint /= total
             yield place, most[:, 0] + np.log(total[:, 0]) + coded.base[place], joint
