@@ -181,7 +181,7 @@ class ItemFactors(ItemAnswers):
                 f"the scores of most rows are surer (± {middle:.2g}) than the nodes of the quadrature lie apart "
                 f"({spacing:.2g}), and the likelihood is coarse: raise n_nodes, or take tacit.FactorAnalysis where all "
                 "columns are measurements",
-                UserWarning,
+                ConvergenceWarning,
                 stacklevel=4,
             )
 
@@ -216,8 +216,8 @@ class ItemFactorAnalysis(Sweeps, ItemFactors):
 class GradedResponse(ItemFactors):
     """The graded-response model of ordinal items: one factor, logistic (Samejima 1969).
 
-    ``p(x ≥ l | z) = 1 / (1 + exp(−α (z − β_l)))``; ``discriminations_`` ``(d, 1)`` are α, ``difficulties_`` ``(d, cuts)``
-    β, and all else as in `ItemFactorAnalysis`.
+    ``p(x ≥ l | z) = 1 / (1 + exp(−α (z − β_l)))``; ``discriminations_`` ``(d, 1)`` are α, ``difficulties_``
+    ``(d, cuts)`` β, and all else as in `ItemFactorAnalysis`.
     """
 
     families: Any = field(default="ordinal", init=False)

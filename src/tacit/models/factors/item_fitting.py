@@ -1,7 +1,8 @@
 """Marginal maximum likelihood of items by EM with squared extrapolation, in the host's loop.
 
 Two EM steps from θ₀ give ``r = θ₁ − θ₀`` and ``v = θ₂ − θ₁ − r``, and ``θ₀ − 2 α r + α² v`` with ``α = −‖r‖ / ‖v‖``
-goes further along (SQUAREM; Varadhan & Roland 2008). It is kept where its bound is no lower than that of θ₁; else θ₂ is.
+goes further along (SQUAREM; Varadhan & Roland 2008). It is kept where its bound is no lower than that of θ₁; if not, θ₂
+is.
 """
 
 from collections.abc import Sequence
