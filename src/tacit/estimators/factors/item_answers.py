@@ -19,6 +19,9 @@ from tacit.models.factors.item_errors import item_errors
 from tacit.models.factors.items import ItemModel
 from tacit.models.graph import Graph
 
+SENTINEL = -1e308
+"""Stands for a gap where equal rows are sought."""
+
 
 class ItemAnswers(
     ItemReading,
@@ -108,8 +111,13 @@ class ItemAnswers(
         return self._latent(rows)[0], np.asarray(rows.weights, np.float64)
 
     def _latent(self, rows: Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        model = self.fitted_model()
-        return model.scores(model.coded(self._ranked(rows.rows())))
+        """Of every row ``log p(x)``, ``E[z | x]`` and its covariance; equal rows are worked on once."""
+        model, values = self.fitted_model(), self._ranked(rows.rows())
+        if "normal" in self.families_:
+            return model.scores(model.coded(values))
+        different, place = patterns(values)
+        logs, mean, covariance = model.scores(model.coded(different))
+        return logs[place], mean[place], covariance[place]
 
     @double_precision
     def transform(self, X: MatrixLike, *, return_std: bool = False) -> Any:
@@ -198,6 +206,12 @@ class ItemAnswers(
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
+
+
+def patterns(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows that differ, in an order of their own, and which of them each row is."""
+    different, place = np.unique(np.where(np.isnan(rows), SENTINEL, rows), axis=0, return_inverse=True)
+    return np.where(different == SENTINEL, np.nan, different), place.ravel()
 
 
 def _expected(model: ItemModel, values: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from tacit.data.errors import listed
 from tacit.data.levels import show_level
 from tacit.estimators.base import double_precision, weighted
 from tacit.estimators.capabilities import MatrixLike, Sweeps
-from tacit.estimators.factors.item_answers import ItemAnswers
+from tacit.estimators.factors.item_answers import ItemAnswers, patterns
 from tacit.estimators.settings import POSITIVE, Choice, Flag, Number, Whole, settings
 from tacit.estimators.stopping import stop_reason
 from tacit.inference.status import CONVERGED
@@ -28,10 +28,8 @@ from tacit.spaces import Held
 
 PERFECT = 0.99
 """Of the variance of a response: a column of which the factors explain more has a slope without an end."""
-FINE = 0.6
+FINE = 0.5
 """The least deviation of a row's scores, in spacings of the nodes, for which the sum over them is the integral."""
-SENTINEL = -1e308
-"""Stands for a gap where equal rows are sought."""
 
 
 @settings
@@ -69,7 +67,7 @@ class ItemFactors(ItemAnswers):
     least_uniqueness: Annotated[float, Number("above 0 and below 1", least_too=False, below=1.0)] = 0.005
     """the smallest share of a normal column's variance that may be its own."""
     n_nodes: Annotated[int | None, Whole(2)] = None
-    """nodes of the quadrature on the axis of a factor: 61, 25² or 13³ where None; above three factors the points of a
+    """nodes of the quadrature on the axis of a factor: 61, 29² or 13³ where None; above three factors the points of a
     Sobol sequence, 2 to this power."""
     max_iter: Annotated[int, Whole(1)] = 2000
     """most EM steps."""
@@ -102,7 +100,8 @@ class ItemFactors(ItemAnswers):
         own = self._ranked(rows.rows()[weights > 0])
         weights = weights[weights > 0]
         self._check_items(own)
-        values, weights = _patterns(own, weights)
+        values, place = patterns(own)
+        weights = np.bincount(place, weights)
         numbers = [len(column.levels or ()) for column in self.schema_.columns]
         shape = ItemShape(self.n_components, self.link, self.n_nodes, self.least_uniqueness)
         start = first_items(values, weights, self.families_, numbers, shape)
@@ -163,14 +162,14 @@ class ItemFactors(ItemAnswers):
                 f"the factors explain all of column {listed(self.at_floor_)}: its slope has no end. Hold it by a "
                 "prior, prior_scale=2, ask for fewer factors, or leave the column out.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
         elif not self.converged_:
             warnings.warn(
                 f"{type(self).__name__} did not converge: {self.stop_reason_} after {self.n_iter_} EM steps. Increase "
                 "max_iter.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
         least = np.sqrt(np.maximum(np.linalg.eigvalsh(covariance)[:, 0], 0.0))
         order = np.argsort(least)
@@ -182,7 +181,7 @@ class ItemFactors(ItemAnswers):
                 f"({spacing:.2g}), and the likelihood is coarse: raise n_nodes, or take tacit.FactorAnalysis where all "
                 "columns are measurements",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
 
 
@@ -240,12 +239,6 @@ class TwoParameterLogistic(ItemFactors):
     n_components: Any = field(default=1, init=False)
     rotation: Any = field(default=None, init=False)
     normalise: Any = field(default=True, init=False)
-
-
-def _patterns(rows: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rows that differ, and the weights of all that are the same."""
-    different, place = np.unique(np.where(np.isnan(rows), SENTINEL, rows), axis=0, return_inverse=True)
-    return np.where(different == SENTINEL, np.nan, different), np.bincount(place.ravel(), weights)
 
 
 def _with_empty_levels(rows: np.ndarray, weights: np.ndarray, numbers: list[int]) -> tuple[np.ndarray, np.ndarray]:

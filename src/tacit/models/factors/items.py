@@ -16,7 +16,7 @@ from jaxtyping import Float
 
 from tacit.models.factors.item_blocks import Block
 
-NODES = {1: 61, 2: 25, 3: 13}
+NODES = {1: 61, 2: 29, 3: 13}
 """Of each factor, unless it is said."""
 SOBOL = 11
 """The power of two of points for more factors."""
