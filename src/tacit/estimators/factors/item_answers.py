@@ -13,6 +13,7 @@ from tacit.estimators.capabilities import Imputes, MatrixLike, Measures, ReadsOn
 from tacit.estimators.factors.answers import Latent
 from tacit.estimators.factors.capabilities import HasFactors
 from tacit.estimators.factors.item_reading import ItemReading
+from tacit.estimators.settings import Estimator
 from tacit.models.factors.graph import item_graph
 from tacit.models.factors.item_blocks import Levels
 from tacit.models.factors.item_errors import item_errors
@@ -32,6 +33,7 @@ class ItemAnswers(
     ReadsOnce,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
+    Estimator,
 ):
     """The answers of a fitted model of items."""
 
@@ -69,20 +71,20 @@ class ItemAnswers(
     def sizes(self) -> dict[str, int]:
         return super().sizes() | {"factors": self.n_components, "lines": len(self.line_names_)}
 
-    def fitted_model(self) -> ItemModel:
+    def _fitted(self) -> ItemModel:
         """The model, or scikit-learn's ``NotFittedError``."""
         check_is_fitted(self)
         return self.model_
 
     def base_measure(self) -> tuple[str, ...]:
         """A "density" of a normal column, a "mass" of all others."""
-        self.fitted_model()
+        self._fitted()
         return tuple("density" if family == "normal" else "mass" for family in self.families_)
 
     @double_precision
     def score_samples(self, X: MatrixLike) -> np.ndarray:
         """``log p(x)`` of every row in nats, ``(n,)``; missing entries are summed out, 0 where all are."""
-        self.fitted_model()
+        self._fitted()
         return self.score_read(self.read(X, reset=False))
 
     def score_read(self, rows: Dataset) -> np.ndarray:
@@ -106,13 +108,13 @@ class ItemAnswers(
         return float(-2.0 * weights @ values + 2.0 * self.n_parameters_)
 
     def _weighed(self, X: MatrixLike, sample_weight: ArrayLike | None) -> tuple[np.ndarray, np.ndarray]:
-        self.fitted_model()
+        self._fitted()
         rows = weighted(self.read(X, reset=False), sample_weight)
         return self._latent(rows)[0], np.asarray(rows.weights, np.float64)
 
     def _latent(self, rows: Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Of every row ``log p(x)``, ``E[z | x]`` and its covariance; equal rows are worked on once."""
-        model, values = self.fitted_model(), self._ranked(rows.rows())
+        model, values = self._fitted(), self._ranked(rows.rows())
         if "normal" in self.families_:
             return model.scores(model.coded(values))
         different, place = patterns(values)
@@ -130,7 +132,7 @@ class ItemAnswers(
         Returns:
             ``(n, factors)``, or two such arrays.
         """
-        self.fitted_model()
+        self._fitted()
         rows = self.read(X, reset=False)
         _, mean, covariance = self._latent(rows)
         found = Latent(mean, covariance).turned(self.rotation_)
@@ -150,7 +152,7 @@ class ItemAnswers(
         Returns:
             ``(n, d)``, or m imputations ``(m, n, d)``.
         """
-        model = self.fitted_model()
+        model = self._fitted()
         values = self._ranked(self.read(X, reset=False).rows())
         if n_draws is None:
             return self._ranked(_expected(model, values), back=True)
@@ -166,7 +168,7 @@ class ItemAnswers(
         Raises:
             ValueError: fewer than one row.
         """
-        model = self.fitted_model()
+        model = self._fitted()
         if n_samples < 1:
             raise ValueError(f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one sample.")
         random = seed_of(self.random_state)
@@ -187,7 +189,7 @@ class ItemAnswers(
         Raises:
             ValueError: there are more factors, or the information is singular.
         """
-        model = self.fitted_model()
+        model = self._fitted()
         if model.factors > 1:
             raise ValueError(
                 f"standard errors are those of one factor, and this model has {model.factors}, whose rotation the rows "
@@ -200,7 +202,7 @@ class ItemAnswers(
 
     def graph(self) -> Graph:
         """The directed graph of the model, as data."""
-        return item_graph(self._names(), tuple(self.families_), self.fitted_model().factors)
+        return item_graph(self._names(), tuple(self.families_), self._fitted().factors)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
