@@ -101,7 +101,7 @@ class ItemFactors(ItemAnswers):
         weights = weights[weights > 0]
         self._check_items(own)
         values, place = patterns(own)
-        weights = np.bincount(place, weights)
+        weights = np.bincount(place, weights).astype(np.float64)
         numbers = [len(column.levels or ()) for column in self.schema_.columns]
         shape = ItemShape(self.n_components, self.link, self.n_nodes, self.least_uniqueness)
         start = first_items(values, weights, self.families_, numbers, shape)
