@@ -7,7 +7,7 @@ import pytest
 import scipy.special
 import scipy.stats
 
-from tacit.models.factors.item_blocks import Block, Counts, Graded, Nominal, Normals
+from tacit.models.factors.item_blocks import Counts, Graded, ItemBlock, Nominal, Normals
 from tacit.models.factors.item_fitting import ItemSchedule, fit_items
 from tacit.models.factors.item_starts import ItemShape, first_items
 from tacit.models.factors.items import ItemModel, grid
@@ -38,7 +38,7 @@ def started(rows: np.ndarray, factors: int = 1, link: str = "logit", nodes: int 
     return first_items(rows, np.ones(len(rows)), FAMILIES, LEVELS, ItemShape(factors, link, nodes))
 
 
-def log_density(block: Block, row: np.ndarray, z: np.ndarray) -> np.ndarray:
+def log_density(block: ItemBlock, row: np.ndarray, z: np.ndarray) -> np.ndarray:
     """Of the columns of a block at every z ``[points, factors]``, by SciPy; missing ones say nothing."""
     total = np.zeros(len(z))
     for place, value in enumerate(row):

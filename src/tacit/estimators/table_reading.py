@@ -23,7 +23,7 @@ from tacit.estimators.settings import Estimator, settings
 
 
 @settings
-class TableReading(ReadsKinds, Estimator):
+class KindReading(ReadsKinds, Estimator):
     """Reads tables by the families of their columns, which the estimator's ``families`` names."""
 
     _: KW_ONLY

@@ -12,7 +12,7 @@ from tacit.data.dataset import ColumnMoments, Dataset
 from tacit.data.errors import listed
 from tacit.data.schema import Column, Schema
 from tacit.estimators.settings import settings
-from tacit.estimators.table_reading import TableReading
+from tacit.estimators.table_reading import KindReading
 from tacit.models.factors.item_starts import FAMILIES
 
 KIND_OF = {
@@ -26,7 +26,7 @@ FEWEST, MOST = 3, 10
 """Different whole numbers of a column that is taken as ordinal."""
 
 
-class ItemColumns(TableReading):
+class ItemColumns(KindReading):
     """What is known of the columns after a fit."""
 
     families_: list[str]

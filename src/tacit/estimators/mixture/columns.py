@@ -9,12 +9,12 @@ from tacit.data.schema import Schema
 from tacit.estimators.mixture import layout
 from tacit.estimators.mixture.answers import MixtureAnswers
 from tacit.estimators.settings import settings
-from tacit.estimators.table_reading import TableReading
+from tacit.estimators.table_reading import KindReading
 from tacit.families import FAMILIES, registered
 
 
 @settings
-class TableColumns(TableReading, MixtureAnswers):
+class TableColumns(KindReading, MixtureAnswers):
     """Reads tables by the families of their columns, which the estimator's ``families`` names."""
 
     _: KW_ONLY

@@ -30,7 +30,7 @@ HALVINGS = 12
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Block(abc.ABC):
+class ItemBlock(abc.ABC):
     """The columns of one family.
 
     Attributes:
@@ -152,7 +152,7 @@ class Block(abc.ABC):
         return np.swapaxes(left, 1, 2) @ slope.reshape(items, -1, number)
 
 
-class Levels(Block):
+class Levels(ItemBlock):
     """What columns of levels share."""
 
     def features(self, values: Float[np.ndarray, "rows items"]) -> Float[np.ndarray, "rows items width"]:
@@ -234,7 +234,7 @@ class Nominal(Levels):
         return np.full((len(self.columns), self.width - 1), np.pi**2 / 3.0)
 
 
-class Counts(Block):
+class Counts(ItemBlock):
     """0, 1, 2, …"""
 
     family = "count"
@@ -283,7 +283,7 @@ class Counts(Block):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Normals(Block):
+class Normals(ItemBlock):
     """Measurements.
 
     Attributes:

@@ -10,11 +10,11 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from tacit.models.factors.item_blocks import Block, Graded, Nominal
+from tacit.models.factors.item_blocks import Graded, ItemBlock, Nominal
 from tacit.models.factors.items import ItemModel
 
 
-class Lines(NamedTuple):
+class ItemLines(NamedTuple):
     """A line a column, or a level of a column without an order."""
 
     columns: tuple[int, ...]
@@ -24,7 +24,7 @@ class Lines(NamedTuple):
     """Standardised, not rotated."""
 
 
-def lines_of(model: ItemModel) -> Lines:
+def lines_of(model: ItemModel) -> ItemLines:
     """In the order of the columns."""
     found: list[tuple[int, int, np.ndarray]] = []
     for block in model.blocks:
@@ -36,10 +36,10 @@ def lines_of(model: ItemModel) -> Lines:
             found += [(column, level, line) for level, line in zip(levels, several, strict=True)]
     found.sort(key=lambda each: each[:2])
     columns, levels, lines = zip(*found, strict=True)
-    return Lines(columns, levels, np.stack(lines))
+    return ItemLines(columns, levels, np.stack(lines))
 
 
-def _responses(block: Block) -> tuple[np.ndarray, np.ndarray]:
+def _responses(block: ItemBlock) -> tuple[np.ndarray, np.ndarray]:
     """Slopes of the responses behind the columns, and what of their variance is their own."""
     if not isinstance(block, Nominal):
         return block.slopes, block.latent_variances()

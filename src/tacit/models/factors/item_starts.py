@@ -7,7 +7,7 @@ import numpy as np
 import scipy.special
 from jaxtyping import Float
 
-from tacit.models.factors.item_blocks import Block, Counts, Graded, Nominal, Normals
+from tacit.models.factors.item_blocks import Counts, Graded, ItemBlock, Nominal, Normals
 from tacit.models.factors.items import ItemModel
 
 FAMILIES = ("normal", "binary", "ordinal", "count", "categorical")
@@ -97,7 +97,7 @@ def _block(
     weights: np.ndarray,
     loadings: np.ndarray,
     shape: ItemShape,
-) -> Block:
+) -> ItemBlock:
     values, link = rows[:, list(places)], shape.link
     weight = np.where(np.isnan(values), 0.0, weights[:, None])
     seen = weight.sum(0)

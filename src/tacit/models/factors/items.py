@@ -14,7 +14,7 @@ import scipy.special
 import scipy.stats
 from jaxtyping import Float
 
-from tacit.models.factors.item_blocks import Block
+from tacit.models.factors.item_blocks import ItemBlock
 
 NODES = {1: 61, 2: 29, 3: 13}
 """Of each factor, unless it is said."""
@@ -86,7 +86,7 @@ class ItemModel:
         per_factor: nodes; None for the usual number.
     """
 
-    blocks: tuple[Block, ...]
+    blocks: tuple[ItemBlock, ...]
     factors: int
     per_factor: int | None = None
 
