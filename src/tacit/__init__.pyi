@@ -4,6 +4,7 @@ from . import datasets, families
 from .data.corpus import Corpus
 from .estimators.explaining import Explanation
 from .estimators.factors.factor_analysis import FactorAnalysis
+from .estimators.factors.items import GradedResponse, ItemFactorAnalysis, TwoParameterLogistic
 from .estimators.factors.pca import PCA
 from .estimators.generative_classifier import GenerativeClassifier
 from .estimators.infer import Inferred, infer
@@ -90,8 +91,10 @@ __all__ = [
     "FactorAnalysis",
     "GaussianMixture",
     "GenerativeClassifier",
+    "GradedResponse",
     "InferenceGap",
     "Inferred",
+    "ItemFactorAnalysis",
     "KMeans",
     "LatentDirichletAllocation",
     "LatentHealth",
@@ -114,6 +117,7 @@ __all__ = [
     "TensorBoardLog",
     "TopicSelection",
     "TopicTrace",
+    "TwoParameterLogistic",
     "Verdict",
     "__version__",
     "annealed_log_prob",

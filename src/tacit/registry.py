@@ -45,6 +45,7 @@ ESTIMATORS: dict[str, Entry] = {
     "k-means": Entry("kmeans:KMeans"),
     "pca": Entry("factors.pca:PCA", codes=True),
     "factor-analysis": Entry("factors.factor_analysis:FactorAnalysis", codes=True),
+    "item-factor-analysis": Entry("factors.items:ItemFactorAnalysis"),
     "mixture-of-factor-analysers": Entry("mixture.factors:MixtureOfFactorAnalysers", codes=True),
     "latent-dirichlet-allocation": Entry("topics.latent_dirichlet_allocation:LatentDirichletAllocation", "documents"),
     "generative-classifier": Entry("generative_classifier:GenerativeClassifier", supervised=True),
@@ -66,6 +67,8 @@ VARIANTS: dict[str, Entry] = {
     "beta-vae": Entry("vae.vae:BetaVAE"),
     "iwae": Entry("vae.vae:IWAE"),
     "vq-vae": Entry("vae.vae:VQVAE"),
+    "two-parameter-logistic": Entry("factors.items:TwoParameterLogistic"),
+    "graded-response": Entry("factors.items:GradedResponse"),
 }
 """Choices of a listed estimator's parts with classes of their own: files name them, and no list does."""
 

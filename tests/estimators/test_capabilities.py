@@ -105,5 +105,5 @@ def test_what_is_swept_is_a_setting(name: str) -> None:
 def test_mixtures_read_once_and_those_with_posteriors_empty_themselves() -> None:
     for name in registry.names():
         kind = registry.get(name)
-        assert can(kind, ReadsOnce) == ("mixture" in name or name in ("pca", "factor-analysis"))
+        assert can(kind, ReadsOnce) == ("mixture" in name or name in ("pca", "factor-analysis", "item-factor-analysis"))
         assert can(kind, EmptiesItself) == name.startswith("bayesian") * name.endswith("mixture")

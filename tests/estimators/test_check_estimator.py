@@ -27,6 +27,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "k-means": {"n_clusters": 2, "n_init": 2, "max_iter": 5},
     "pca": {"n_components": 1},
     "factor-analysis": {"n_components": 1},
+    "item-factor-analysis": {"families": "normal", "n_nodes": 15, "tol": 1e-8},
     "mixture-of-factor-analysers": {"n_factors": 1},
     "latent-dirichlet-allocation": {"start_iter": 3, "max_iter": 3},
     "bayesian-logistic-regression": {"n_init": 1, "n_draws": 0, "tol": 1e-12},

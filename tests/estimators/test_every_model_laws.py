@@ -128,6 +128,24 @@ def planes(name: str, draw: Draw) -> None:
     np.testing.assert_array_equal(filled[~gaps], asked[~gaps])
 
 
+def items(name: str, draw: Draw) -> None:
+    """A row that is not seen has the scores of nobody; what is seen stays; the density of a column is one."""
+    model, rows, _ = found(name)
+    asked = draw(reals(3))
+    gaps = draw(hnp.arrays(bool, asked.shape))
+    less = np.where(gaps, np.nan, asked)
+    less[0] = np.nan
+    scores, deviations = model.transform(less, return_std=True)
+    assert np.isfinite(scores).all()
+    np.testing.assert_allclose(scores[0], 0.0, atol=1e-12)
+    np.testing.assert_allclose(deviations[0], 1.0, atol=1e-9)
+    assert model.score_samples(less)[0] == pytest.approx(0.0, abs=1e-12)
+    np.testing.assert_array_equal(model.impute(less)[~np.isnan(less)], less[~np.isnan(less)])
+    at = draw(st.integers(0, 2))
+    values, step = np.linspace(rows[:, at].min() - 60.0, rows[:, at].max() + 60.0, 4001, retstep=True)
+    assert one_column(model, 3, at, values).sum() * step == pytest.approx(1.0, abs=1e-6)
+
+
 def topics(name: str, draw: Draw) -> None:
     model, _, _ = found(name)
     asked = draw(counts(8, 5)).astype(float)
@@ -200,6 +218,7 @@ LAWS: dict[str, Callable[[str, Draw], None]] = {
     "k-means": distances,
     "pca": planes,
     "factor-analysis": planes,
+    "item-factor-analysis": items,
     "mixture-of-factor-analysers": density,
     "latent-dirichlet-allocation": topics,
     "generative-classifier": classes,

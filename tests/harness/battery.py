@@ -27,6 +27,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "k-means": {"n_clusters": 2, "n_init": 2, "tol": 0.0, "random_state": 0},
     "pca": {"n_components": 2, "random_state": 0},
     "factor-analysis": {"n_components": 1, "random_state": 0},
+    "item-factor-analysis": {"tol": 1e-9, "random_state": 0},
     "mixture-of-factor-analysers": TIGHT | {"n_factors": 1, "constraints": "UUC"},
     "latent-dirichlet-allocation": TIGHT | {"n_init": 1, "start_iter": 3, "max_iter": 400, "tol": 1e-9},
     "generative-classifier": {"estimator": GaussianMixture(1, random_state=0), "random_state": 0},

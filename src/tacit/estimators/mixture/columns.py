@@ -1,29 +1,20 @@
-"""Tables whose columns are of different kinds, before a mixture: text and categories become codes."""
+"""Tables whose columns are of different kinds, before a mixture."""
 
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import KW_ONLY
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-from scipy import sparse
-
-from tacit.data.dataset import ColumnMoments, Dataset, DenseRows
-from tacit.data.encode import decode, encode
-from tacit.data.frames import from_frame
-from tacit.data.kinds import infer
+from tacit.data.dataset import ColumnMoments
 from tacit.data.schema import Schema
-from tacit.estimators.base import read_rows, unmasked_objects
-from tacit.estimators.capabilities import ReadsKinds
 from tacit.estimators.mixture import layout
 from tacit.estimators.mixture.answers import MixtureAnswers
 from tacit.estimators.settings import settings
+from tacit.estimators.table_reading import KindReading
 from tacit.families import FAMILIES, registered
 
 
 @settings
-class TableColumns(ReadsKinds, MixtureAnswers):
+class TableColumns(KindReading, MixtureAnswers):
     """Reads tables by the families of their columns, which the estimator's ``families`` names."""
 
     _: KW_ONLY
@@ -36,122 +27,15 @@ class TableColumns(ReadsKinds, MixtureAnswers):
         """The families that suit the kinds of the columns, and their moments."""
         return layout.automatic(schema, values)
 
-    def read(self, X: Any, *, reset: bool, minimum: int = 1) -> Dataset:
-        """Rows as numbers: codes for levels, NaN where missing; at fit the kinds of the columns are found."""
-        if isinstance(X, Dataset) and X.schema is not None:
-            return self._described(X, X.schema, reset=reset)
-        X = X.rows() if isinstance(X, Dataset) else X
-        if isinstance(X, np.ma.MaskedArray) and X.dtype == object:
-            X = unmasked_objects(X)
-        if isinstance(X, np.ma.MaskedArray) and X.dtype.names is not None:
-            X = {name: X[name] for name in X.dtype.names}
-        if isinstance(X, np.ndarray) and X.dtype.kind in "mM":
-            raise ValueError("X holds dates or durations: give a frame with names for the columns, or numbers")
-        frame = not isinstance(X, np.ndarray | list | tuple) or (
-            np.asarray(X, dtype=object).dtype.kind == "O" and _text(X)
-        )
-        if frame and not sparse.issparse(X):
-            table = from_frame(X)
-            if reset:
-                self.feature_names_in_ = np.asarray(table.column_names, dtype=object)
-                self.n_features_in_ = len(table.column_names)
-        else:
-            rows = read_rows(self, X, reset=reset, minimum=minimum)
-            table = from_frame({name: rows[:, place] for place, name in enumerate(self._column_names())})
-        if reset:
-            self.schema_ = self._schema(table)
-        return DenseRows(encode(table, self.schema_))
+    def _kind_of(self, family: str) -> str:
+        return FAMILIES[family].column_kind
 
-    def _described(self, data: Dataset, known: Schema, *, reset: bool) -> Dataset:
-        """Rows of known columns: as they are where their kinds are those of the families, else encoded anew."""
-        if reset:
-            named = {known.names[place]: FAMILIES[f].column_kind for place, f in self._named(known.names)[0].items()}
-            self.feature_names_in_ = np.asarray(known.names, dtype=object)
-            self.n_features_in_ = len(known)
-            as_named = all(named.get(column.name, column.kind) == column.kind for column in known.columns)
-            if as_named and data.moments().seen.all():  # what has no value is refused below
-                self.schema_ = known
-            else:
-                self.__dict__.pop("schema_", None)
-        if "schema_" in vars(self) and self.schema_ == known:
-            return data
-        table = decode(data.rows(), known)
-        if reset:
-            self.schema_ = self._schema(table)
-        return DenseRows(encode(table, self.schema_), data.weights)
-
-    def decode(self, values: np.ndarray) -> pa.Table:
-        """Rows of numbers, as ``sample`` and ``impute`` give them, as a table with the levels of the data."""
-        self.fitted_model()
-        return decode(np.asarray(values, float), self.schema_)
-
-    def _schema(self, table: Any) -> Schema:
-        names = table.column_names
-        wanted = {names[p]: FAMILIES[f].column_kind for p, f in self._named(names)[0].items()}
-        for name in names:  # a column with one value or none is still a column of the table
-            column = table.column(name)
-            if name not in wanted and (column.null_count == len(column) or _few(column)):
-                wanted |= _as_it_is(name, column)
-        schema, left = infer(table, wanted)
-        numbered = [entry for entry in left if entry.role == "identifier" and _numbers(table.column(entry.name))]
-        if numbered:
-            for entry in numbered:
-                warnings.warn(
-                    f"column {entry.name!r} {entry.reason.removeprefix('an identifier: ')}. It is taken as a "
-                    "measurement; leave it out if it says nothing of a row.",
-                    UserWarning,
-                    stacklevel=2,
-                )
-            schema, left = infer(table, wanted | {entry.name: "continuous" for entry in numbered})
-        if left:
-            said = "; ".join(f"{entry.name}: {entry.reason}" for entry in left)
-            raise ValueError(f"drop these columns or name their families ({said})")
-        return schema
-
-    def _named(self, names: Sequence[str]) -> tuple[dict[int, str], list[tuple[int, ...]]]:
-        """The families the user named, by place, and the columns named together."""
-        if isinstance(self.families, str | type):
-            if self.families == "auto":
-                return {}, []
-            known = _family(self.families)
-            return dict.fromkeys(range(len(names)), known), [tuple(range(len(names)))]
-        chosen: dict[int, str] = {}
-        together = []
-        for key, family in self.families.items():
-            places = tuple(layout.place_of(k, names, "families") for k in (key if isinstance(key, tuple) else (key,)))
-            chosen |= dict.fromkeys(places, _family(family))
-            if len(places) > 1:
-                together.append(places)
-        return chosen, together
-
-
-def _few(column: Any) -> bool:
-    """Whether a column of single values has fewer than three."""
-    return not pa.types.is_nested(column.type) and len(column.unique()) < 3
-
-
-def _numbers(column: Any) -> bool:
-    return pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
-
-
-def _text(X: Any) -> bool:
-    return any(isinstance(cell, str) for cell in np.asarray(X, dtype=object).ravel()[:1000])
-
-
-def _family(asked: str | type[Any]) -> str:
-    """A family by its name; one of the user's own is known by its name from then on."""
-    name = registered(asked) if isinstance(asked, type) else asked
-    if name not in FAMILIES:
-        raise ValueError(
-            f"family {name!r} is unknown; choose one of {', '.join(FAMILIES)}, or give a class of your own "
-            "(tacit.families.SimpleFamily)"
-        )
-    return name
-
-
-def _as_it_is(name: str, column: Any) -> dict[str, str]:
-    """A kind for a column that says little: numbers stay numbers."""
-    if pa.types.is_floating(column.type) or pa.types.is_integer(column.type):
-        unique = set(column.drop_null().unique().to_pylist())
-        return {} if len(unique) == 2 else {name: "continuous"}
-    return {}
+    def _family(self, asked: Any) -> str:
+        """A family by its name; one of the user's own is known by its name from then on."""
+        name = registered(asked) if isinstance(asked, type) else asked
+        if name not in FAMILIES:
+            raise ValueError(
+                f"family {name!r} is unknown; choose one of {', '.join(FAMILIES)}, or give a class of your own "
+                "(tacit.families.SimpleFamily)"
+            )
+        return name

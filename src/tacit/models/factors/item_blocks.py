@@ -1,0 +1,384 @@
+"""Columns that depend on latent factors, each by a family of its own: what the fit and the answers need of a family.
+
+A block is all columns of one family with as many levels. Given z, with ``η_j = λ_j·z``, a column is
+
+- graded: ``p(x ≥ l | z) = F(a_jl + η_j)`` with ``a_j1 > a_j2 > …``, F normal or logistic (Samejima 1969); of two
+  levels it is the two-parameter item (Birnbaum 1968; Lord 1952);
+- nominal: ``p(x = l | z) ∝ exp(a_jl + λ_jl·z)``, 0 for the first level (Bock 1972);
+- a count: Poisson with the mean ``exp(a_j + η_j)``;
+- normal: ``N(a_j + η_j, ψ_j)``, in deviations of the column.
+
+The logarithm of each is linear in what a row says of the column, its features: which level it has, or ``(1, x)``, or
+``(1, x, x²)``; nothing where it is missing. So the log-likelihoods of all rows at all nodes are one matrix product.
+"""
+
+import abc
+import dataclasses
+from typing import Self
+
+import numpy as np
+import scipy.special
+from jaxtyping import Float
+
+LEAST = 1e-300
+"""Probabilities below this count as this."""
+LOG_2PI = float(np.log(2.0 * np.pi))
+HIGHEST = 60.0
+"""The logarithm of a mean count that is still followed."""
+HALVINGS = 12
+"""Of a step that does not raise what it should."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ItemBlock(abc.ABC):
+    """The columns of one family.
+
+    Attributes:
+        columns: their places in a row.
+        intercepts: ``a``; of a graded column one fewer than its levels, falling; of a nominal one those of all levels
+            but the first.
+        slopes: ``λ``: one for each column, or for each level but the first.
+        link: "probit" or "logit".
+    """
+
+    columns: tuple[int, ...]
+    intercepts: Float[np.ndarray, "items cuts"]
+    slopes: Float[np.ndarray, "items sets factors"]
+    link: str = "logit"
+
+    family = ""
+    shrinks_intercepts = True
+    """Whether a prior of the parameters is one of the intercepts too."""
+
+    @property
+    def width(self) -> int:
+        """Features of a column."""
+        return self.intercepts.shape[1] + 1
+
+    @abc.abstractmethod
+    def features(self, values: Float[np.ndarray, "rows items"]) -> Float[np.ndarray, "rows items width"]:
+        """What rows say of the columns, 0 where missing; levels are given by their codes."""
+
+    def base(self, values: Float[np.ndarray, "rows items"]) -> Float[np.ndarray, " rows"]:
+        """What the log-density of rows has beside, whatever the parameters are."""
+        return np.zeros(len(values))
+
+    @abc.abstractmethod
+    def table(self, nodes: Float[np.ndarray, "nodes factors"]) -> Float[np.ndarray, "items width nodes"]:
+        """What every feature adds to the log-density of a row at every node."""
+
+    @abc.abstractmethod
+    def slope(self, nodes: Float[np.ndarray, "nodes factors"]) -> Float[np.ndarray, "items width nodes parameters"]:
+        """Derivatives of the table by the parameters of `flat`."""
+
+    @abc.abstractmethod
+    def means(self, nodes: Float[np.ndarray, "nodes factors"]) -> Float[np.ndarray, "items outcomes nodes"]:
+        """``E[x | z]``, or the probability of every level."""
+
+    @abc.abstractmethod
+    def drawn(
+        self, codes: Float[np.ndarray, "rows factors"], random: np.random.Generator
+    ) -> Float[np.ndarray, "rows items"]:
+        """Columns of new rows, given their z."""
+
+    @abc.abstractmethod
+    def latent_variances(self) -> Float[np.ndarray, "items sets"]:
+        """What of the variance of the response behind a column is not of the factors."""
+
+    def flat(self) -> Float[np.ndarray, "items parameters"]:
+        """All parameters, intercepts first."""
+        return np.concatenate([self.intercepts, self.slopes.reshape(len(self.columns), -1)], axis=1)
+
+    def with_flat(self, values: Float[np.ndarray, "items parameters"]) -> Self:
+        """The same block with other parameters."""
+        cuts = self.intercepts.shape[1]
+        slopes = values[:, cuts : cuts + self.slopes[0].size].reshape(self.slopes.shape)
+        return dataclasses.replace(self, intercepts=values[:, :cuts], slopes=slopes)
+
+    def valid(self) -> np.ndarray:
+        """Which columns have parameters that are some."""
+        return np.isfinite(self.flat()).all(1)
+
+    def log_prior(self, precision: float) -> Float[np.ndarray, " items"]:
+        """Of normal parameters with this precision, but for a constant."""
+        held = self.held(precision)
+        return -0.5 * (held * self.flat() ** 2).sum(1)
+
+    def held(self, precision: float) -> Float[np.ndarray, " parameters"]:
+        """The precision of the prior of every parameter of a column."""
+        held = np.full(self.flat().shape[1], precision)
+        if not self.shrinks_intercepts:
+            held[: self.intercepts.shape[1]] = 0.0
+        return held
+
+    def improved(
+        self,
+        expected: Float[np.ndarray, "items width nodes"],
+        nodes: Float[np.ndarray, "nodes factors"],
+        precision: float,
+    ) -> Self:
+        """The M-step: a Fisher step of every column, halved until its expected log-density does not fall."""
+        before, slope = self.flat(), self.slope(nodes)
+        held = self.held(precision)
+        gradient = np.einsum("jlm,jlmp->jp", expected, slope, optimize=True) - held * before
+        information = self._information(expected, slope, nodes)
+        size = np.einsum("jpp->jp", information)
+        places = np.arange(len(held))
+        information[:, places, places] += held + 1e-9 * np.maximum(size, 1e-3 * size.max(1, keepdims=True)) + 1e-12
+        step = np.linalg.solve(information, gradient[..., None])[..., 0]
+        value = (expected * self.table(nodes)).sum((1, 2)) + self.log_prior(precision)
+        length = np.ones(len(step))
+        for _ in range(HALVINGS):
+            tried = self.with_flat(before + length[:, None] * step)
+            valid = tried.valid()
+            risen = valid.copy()
+            reached = (expected * tried._safe(self, valid).table(nodes)).sum((1, 2)) + tried.log_prior(precision)
+            risen[valid] = (reached >= value - 1e-12 * np.abs(value))[valid]
+            if risen.all():
+                break
+            length = np.where(risen, length, length / 2.0)
+        length = np.where(risen, length, 0.0)
+        return self.with_flat(before + length[:, None] * step)
+
+    def _safe(self, other: Self, valid: np.ndarray) -> Self:
+        """The same with the parameters of another block where its own are none."""
+        return self if valid.all() else self.with_flat(np.where(valid[:, None], self.flat(), other.flat()))
+
+    def _information(self, expected: np.ndarray, slope: np.ndarray, nodes: np.ndarray) -> np.ndarray:
+        """``Σ_m N_m Σ_l p_l ∂log p_l ∂log p_lᵀ`` of levels."""
+        weight = np.exp(self.table(nodes)) * expected.sum(1, keepdims=True)
+        items, _, _, number = slope.shape
+        left = (slope * weight[..., None]).reshape(items, -1, number)
+        return np.swapaxes(left, 1, 2) @ slope.reshape(items, -1, number)
+
+
+class Levels(ItemBlock):
+    """What columns of levels share."""
+
+    def features(self, values: Float[np.ndarray, "rows items"]) -> Float[np.ndarray, "rows items width"]:
+        return (values[..., None] == np.arange(self.width)).astype(np.float64)
+
+    def means(self, nodes: Float[np.ndarray, "nodes factors"]) -> Float[np.ndarray, "items outcomes nodes"]:
+        return np.exp(self.table(nodes))
+
+    def drawn(
+        self, codes: Float[np.ndarray, "rows factors"], random: np.random.Generator
+    ) -> Float[np.ndarray, "rows items"]:
+        ends = self.means(codes).cumsum(1)
+        return (random.random((len(self.columns), 1, len(codes))) * ends[:, -1:] > ends).sum(1).T.astype(np.float64)
+
+
+class Graded(Levels):
+    """Ordered levels; two of them too."""
+
+    family = "ordinal"
+
+    def _cut(self, nodes: np.ndarray) -> np.ndarray:
+        """``a + η`` between every two levels."""
+        return self.intercepts[:, :, None] + (self.slopes[:, 0] @ nodes.T)[:, None, :]
+
+    def probabilities(self, nodes: Float[np.ndarray, "nodes factors"]) -> Float[np.ndarray, "items width nodes"]:
+        """Of every level: differences are taken in the tail that is small."""
+        at = self._cut(nodes)
+        above, below = _cumulative(at, self.link), _cumulative(-at, self.link)
+        one, zero = np.ones_like(at[:, :1]), np.zeros_like(at[:, :1])
+        above, below = np.concatenate([one, above, zero], 1), np.concatenate([zero, below, one], 1)
+        upper = above[:, :-1] - above[:, 1:]
+        lower = below[:, 1:] - below[:, :-1]
+        return np.where(above[:, :-1] < below[:, 1:], upper, lower)
+
+    def table(self, nodes: Float[np.ndarray, "nodes factors"]) -> Float[np.ndarray, "items width nodes"]:
+        return np.log(np.maximum(self.probabilities(nodes), LEAST))
+
+    def slope(self, nodes: Float[np.ndarray, "nodes factors"]) -> Float[np.ndarray, "items width nodes parameters"]:
+        at = self._cut(nodes)
+        height = _density(at, self.link)
+        chance = np.maximum(self.probabilities(nodes), LEAST)
+        items, cuts, number = height.shape
+        found = np.zeros((items, cuts + 1, number, cuts + nodes.shape[1]))
+        for cut in range(cuts):
+            found[:, cut + 1, :, cut] = height[:, cut] / chance[:, cut + 1]
+            found[:, cut, :, cut] = -height[:, cut] / chance[:, cut]
+        rise = found[..., :cuts].sum(-1)
+        found[..., cuts:] = rise[..., None] * nodes
+        return found
+
+    def valid(self) -> np.ndarray:
+        return np.isfinite(self.flat()).all(1) & (np.diff(self.intercepts, axis=1) < 0).all(1)
+
+    def latent_variances(self) -> Float[np.ndarray, "items sets"]:
+        return np.full((len(self.columns), 1), 1.0 if self.link == "probit" else np.pi**2 / 3.0)
+
+
+class Nominal(Levels):
+    """Levels without an order."""
+
+    family = "categorical"
+
+    def _heights(self, nodes: np.ndarray) -> np.ndarray:
+        found = self.intercepts[:, :, None] + np.einsum("jlq,mq->jlm", self.slopes, nodes, optimize=True)
+        return np.concatenate([np.zeros_like(found[:, :1]), found], axis=1)
+
+    def table(self, nodes: Float[np.ndarray, "nodes factors"]) -> Float[np.ndarray, "items width nodes"]:
+        heights = self._heights(nodes)
+        return heights - scipy.special.logsumexp(heights, axis=1, keepdims=True)
+
+    def slope(self, nodes: Float[np.ndarray, "nodes factors"]) -> Float[np.ndarray, "items width nodes parameters"]:
+        chance = np.exp(self.table(nodes))[:, 1:]
+        own = np.concatenate([np.zeros((1, self.width - 1)), np.eye(self.width - 1)])
+        by_height = own[None, :, None, :] - np.swapaxes(chance, 1, 2)[:, None]
+        by_slope = by_height[..., None] * nodes[None, None, :, None, :]
+        return np.concatenate([by_height, by_slope.reshape(*by_height.shape[:3], -1)], axis=-1)
+
+    def latent_variances(self) -> Float[np.ndarray, "items sets"]:
+        return np.full((len(self.columns), self.width - 1), np.pi**2 / 3.0)
+
+
+class Counts(ItemBlock):
+    """0, 1, 2, …"""
+
+    family = "count"
+    shrinks_intercepts = False
+
+    @property
+    def width(self) -> int:
+        return 2
+
+    def _logs(self, nodes: np.ndarray) -> np.ndarray:
+        return np.minimum(self.intercepts + self.slopes[:, 0] @ nodes.T, HIGHEST)
+
+    def features(self, values: Float[np.ndarray, "rows items"]) -> Float[np.ndarray, "rows items width"]:
+        seen = ~np.isnan(values)
+        return np.stack([seen.astype(np.float64), np.where(seen, values, 0.0)], axis=-1)
+
+    def base(self, values: Float[np.ndarray, "rows items"]) -> Float[np.ndarray, " rows"]:
+        return -scipy.special.gammaln(np.nan_to_num(values, nan=0.0) + 1.0).sum(1)
+
+    def table(self, nodes: Float[np.ndarray, "nodes factors"]) -> Float[np.ndarray, "items width nodes"]:
+        logs = self._logs(nodes)
+        return np.stack([-np.exp(logs), logs], axis=1)
+
+    def slope(self, nodes: Float[np.ndarray, "nodes factors"]) -> Float[np.ndarray, "items width nodes parameters"]:
+        mean = np.exp(self._logs(nodes))
+        first = np.concatenate([np.ones((len(nodes), 1)), nodes], 1)
+        rise = np.broadcast_to(first, (len(mean), *first.shape))
+        return np.stack([-mean[..., None] * first, rise], axis=1)
+
+    def means(self, nodes: Float[np.ndarray, "nodes factors"]) -> Float[np.ndarray, "items outcomes nodes"]:
+        return np.exp(self._logs(nodes))[:, None]
+
+    def drawn(
+        self, codes: Float[np.ndarray, "rows factors"], random: np.random.Generator
+    ) -> Float[np.ndarray, "rows items"]:
+        return random.poisson(np.exp(np.minimum(self._logs(codes), 40.0))).T.astype(np.float64)
+
+    def latent_variances(self) -> Float[np.ndarray, "items sets"]:
+        mean = np.exp(np.minimum(self.intercepts[:, 0] + 0.5 * (self.slopes[:, 0] ** 2).sum(1), HIGHEST))
+        return np.log1p(1.0 / mean)[:, None]
+
+    def _information(self, expected: np.ndarray, slope: np.ndarray, nodes: np.ndarray) -> np.ndarray:
+        first = slope[:, 1]
+        weight = expected[:, 0] * np.exp(self._logs(nodes))
+        return np.einsum("jm,jmp,jmq->jpq", weight, first, first, optimize=True)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Normals(ItemBlock):
+    """Measurements.
+
+    Attributes:
+        noise: ψ, in variances of the columns.
+        shift, scale: of the columns, in the user's units.
+    """
+
+    noise: Float[np.ndarray, " items"] = dataclasses.field(default_factory=lambda: np.ones(0))
+    shift: Float[np.ndarray, " items"] = dataclasses.field(default_factory=lambda: np.zeros(0))
+    scale: Float[np.ndarray, " items"] = dataclasses.field(default_factory=lambda: np.ones(0))
+    least: float = 1e-4
+    """The smallest ψ."""
+
+    family = "normal"
+    shrinks_intercepts = False
+
+    @property
+    def width(self) -> int:
+        return 3
+
+    def _middle(self, nodes: np.ndarray) -> np.ndarray:
+        return self.intercepts + self.slopes[:, 0] @ nodes.T
+
+    def features(self, values: Float[np.ndarray, "rows items"]) -> Float[np.ndarray, "rows items width"]:
+        seen = ~np.isnan(values)
+        own = np.where(seen, (values - self.shift) / self.scale, 0.0)
+        return np.stack([seen.astype(np.float64), own, own**2], axis=-1)
+
+    def base(self, values: Float[np.ndarray, "rows items"]) -> Float[np.ndarray, " rows"]:
+        return -(~np.isnan(values)).astype(np.float64) @ np.log(self.scale)
+
+    def table(self, nodes: Float[np.ndarray, "nodes factors"]) -> Float[np.ndarray, "items width nodes"]:
+        middle, noise = self._middle(nodes), self.noise[:, None]
+        constant = -0.5 * (LOG_2PI + np.log(noise) + middle**2 / noise)
+        return np.stack([constant, middle / noise, np.broadcast_to(-0.5 / noise, middle.shape)], axis=1)
+
+    def slope(self, nodes: Float[np.ndarray, "nodes factors"]) -> Float[np.ndarray, "items width nodes parameters"]:
+        """The last parameter is log ψ."""
+        middle, noise = self._middle(nodes)[..., None], self.noise[:, None, None]
+        first = np.concatenate([np.ones((len(nodes), 1)), nodes], 1)[None]
+        by_mean = np.stack([-middle / noise * first, first / noise + 0.0 * middle, 0.0 * first + 0.0 * middle], 1)
+        square = np.broadcast_to(0.5 / noise, middle.shape)
+        by_noise = np.stack([0.5 * (middle**2 / noise - 1.0), -middle / noise, square], axis=1)
+        return np.concatenate([by_mean, by_noise], axis=-1)
+
+    def means(self, nodes: Float[np.ndarray, "nodes factors"]) -> Float[np.ndarray, "items outcomes nodes"]:
+        return (self.shift[:, None] + self.scale[:, None] * self._middle(nodes))[:, None]
+
+    def drawn(
+        self, codes: Float[np.ndarray, "rows factors"], random: np.random.Generator
+    ) -> Float[np.ndarray, "rows items"]:
+        own = self._middle(codes).T + np.sqrt(self.noise) * random.standard_normal((len(codes), len(self.columns)))
+        return self.shift + self.scale * own
+
+    def latent_variances(self) -> Float[np.ndarray, "items sets"]:
+        return self.noise[:, None]
+
+    def flat(self) -> Float[np.ndarray, "items parameters"]:
+        return np.concatenate([self.intercepts, self.slopes[:, 0], np.log(self.noise)[:, None]], axis=1)
+
+    def with_flat(self, values: Float[np.ndarray, "items parameters"]) -> Self:
+        noise = np.maximum(np.exp(np.minimum(values[:, -1], 50.0)), self.least)
+        return dataclasses.replace(self, intercepts=values[:, :1], slopes=values[:, None, 1:-1], noise=noise)
+
+    def held(self, precision: float) -> Float[np.ndarray, " parameters"]:
+        held = super().held(precision)
+        held[-1] = 0.0
+        return held
+
+    def improved(
+        self,
+        expected: Float[np.ndarray, "items width nodes"],
+        nodes: Float[np.ndarray, "nodes factors"],
+        precision: float,
+    ) -> Self:
+        """Weighted least squares, then the noise that they leave."""
+        first = np.concatenate([np.ones((len(nodes), 1)), nodes], 1)
+        square = np.einsum("jm,mp,mq->jpq", expected[:, 0], first, first, optimize=True)
+        target = expected[:, 1] @ first
+        held = self.held(precision)[:-1] * self.noise[:, None]
+        places = np.arange(first.shape[1])
+        square[:, places, places] += held + 1e-12 * expected[:, 0].sum(1)[:, None]
+        found = np.linalg.solve(square, target[..., None])[..., 0]
+        middle = found @ first.T
+        rest = (expected[:, 2] - 2.0 * middle * expected[:, 1] + middle**2 * expected[:, 0]).sum(1)
+        noise = np.maximum(rest / expected[:, 0].sum(1), self.least)
+        return dataclasses.replace(self, intercepts=found[:, :1], slopes=found[:, None, 1:], noise=noise)
+
+
+def _cumulative(at: np.ndarray, link: str) -> np.ndarray:
+    return np.asarray(scipy.special.ndtr(at) if link == "probit" else scipy.special.expit(at))
+
+
+def _density(at: np.ndarray, link: str) -> np.ndarray:
+    if link == "probit":
+        return np.exp(-0.5 * at**2 - 0.5 * LOG_2PI)
+    above = scipy.special.expit(at)
+    return np.asarray(above * scipy.special.expit(-at))

@@ -1,0 +1,196 @@
+"""A few normal factors behind columns of any families: ``p(x) = ∫ N(z | 0, I) ∏_j p(x_j | z) dz`` over nodes.
+
+The integral is a sum over nodes with weights (Bock & Aitkin 1981): of a Gauss–Hermite product rule up to three factors,
+above that the points of a scrambled Sobol sequence (as quasi-Monte Carlo EM has it; Jank 2005). With rows as features,
+the log-likelihoods of all rows at all nodes are a matrix product, and so are the expected counts at every node.
+"""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import NamedTuple, Self
+
+import numpy as np
+import scipy.special
+import scipy.stats
+from jaxtyping import Float
+
+from tacit.models.factors.item_blocks import ItemBlock
+
+NODES = {1: 61, 2: 29, 3: 13}
+"""Of each factor, unless it is said."""
+SOBOL = 11
+"""The power of two of points for more factors."""
+FAINT = -80.0
+"""The logarithm of a share of a row's posterior below which a node has none."""
+FAR = np.log(1e-14)
+"""The same of the weight of a node that is left out, beside the largest."""
+CELLS = 1_500_000
+"""Numbers, rows by nodes, that are worked on at once."""
+
+
+class Grid(NamedTuple):
+    """Where the integral over z is summed."""
+
+    nodes: Float[np.ndarray, "nodes factors"]
+    log_weights: Float[np.ndarray, " nodes"]
+    spacing: float
+    """Between the nodes nearest to 0, on one axis; 0 of a sequence of points."""
+
+
+def grid(factors: int, per_factor: int | None = None) -> Grid:
+    """The nodes for so many factors.
+
+    Args:
+        factors: Q.
+        per_factor: nodes on an axis; above three factors the logarithm to base 2 of their number in all.
+    """
+    if factors > max(NODES):
+        power = SOBOL if per_factor is None else per_factor
+        points = scipy.stats.qmc.Sobol(factors, rng=np.random.default_rng(0)).random_base2(power)
+        nodes = scipy.special.ndtri(points)
+        nodes = np.concatenate([nodes, -nodes])  # the mean of z is 0 exactly
+        return Grid(nodes, np.full(len(nodes), -np.log(len(nodes))), 0.0)
+    number = NODES[factors] if per_factor is None else per_factor
+    axis, weights = np.polynomial.hermite_e.hermegauss(number)
+    each = np.meshgrid(*[axis] * factors, indexing="ij")
+    logs = np.meshgrid(*[np.log(weights / weights.sum())] * factors, indexing="ij")
+    log_weights = np.sum([one.ravel() for one in logs], axis=0)
+    near = (log_weights > log_weights.max() + FAR) | (number**factors <= NODES[1])
+    nodes, log_weights = np.stack([one.ravel() for one in each], 1)[near], log_weights[near]
+    return Grid(nodes, log_weights - scipy.special.logsumexp(log_weights), float(np.min(np.diff(axis))))
+
+
+class Expected(NamedTuple):
+    """What an E-step finds."""
+
+    log_likelihood: float
+    features: Float[np.ndarray, "features nodes"]
+    """``Tᵀ diag(w) p(node | x)``."""
+
+
+class Coded(NamedTuple):
+    """Rows as features."""
+
+    features: Float[np.ndarray, "rows features"]
+    base: Float[np.ndarray, " rows"]
+    weights: Float[np.ndarray, " rows"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ItemModel:
+    """Blocks of columns, and the factors they share.
+
+    Attributes:
+        blocks: together all columns.
+        factors: Q.
+        per_factor: nodes; None for the usual number.
+    """
+
+    blocks: tuple[ItemBlock, ...]
+    factors: int
+    per_factor: int | None = None
+
+    def grid(self) -> Grid:
+        """The nodes."""
+        return grid(self.factors, self.per_factor)
+
+    def coded(self, rows: Float[np.ndarray, "rows dims"], weights: Float[np.ndarray, " rows"] | None = None) -> Coded:
+        """Rows, levels by their codes, as features."""
+        parts, base = [], np.zeros(len(rows))
+        for block in self.blocks:
+            values = rows[:, list(block.columns)]
+            parts.append(block.features(values).reshape(len(rows), -1))
+            base = base + block.base(values)
+        return Coded(np.concatenate(parts, axis=1), base, np.ones(len(rows)) if weights is None else weights)
+
+    def table(self, nodes: Float[np.ndarray, "nodes factors"]) -> Float[np.ndarray, "features nodes"]:
+        """What every feature adds to a row's log-density at every node."""
+        return np.concatenate([block.table(nodes).reshape(-1, len(nodes)) for block in self.blocks])
+
+    def posteriors(self, coded: Coded, grid: Grid) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+        """Chunks of rows, ``log p(x)`` of each, and their posterior over the nodes."""
+        table = self.table(grid.nodes)
+        size = max(1, CELLS // len(grid.nodes))
+        for start in range(0, len(coded.base), size):
+            place = slice(start, start + size)
+            joint = coded.features[place] @ table
+            joint += grid.log_weights
+            most = joint.max(1, keepdims=True)
+            joint -= most
+            joint[joint < FAINT] = -np.inf  # numbers so small that they slow the arithmetic down
+            np.exp(joint, out=joint)
+            total = joint.sum(1, keepdims=True)
+            joint /= total
+            yield place, most[:, 0] + np.log(total[:, 0]) + coded.base[place], joint
+
+    def expected(self, coded: Coded, grid: Grid) -> Expected:
+        """The E-step."""
+        likelihood, found = 0.0, np.zeros((coded.features.shape[1], len(grid.nodes)))
+        for place, logs, posterior in self.posteriors(coded, grid):
+            weight = coded.weights[place]
+            likelihood += float(weight @ logs)
+            found += coded.features[place].T @ (posterior * weight[:, None])
+        return Expected(likelihood, found)
+
+    def improved(self, expected: Expected, grid: Grid, precision: float) -> Self:
+        """The M-step, a column at a time."""
+        blocks, start = [], 0
+        for block in self.blocks:
+            size = len(block.columns) * block.width
+            own = expected.features[start : start + size].reshape(len(block.columns), block.width, -1)
+            blocks.append(block.improved(own, grid.nodes, precision))
+            start += size
+        return dataclasses.replace(self, blocks=tuple(blocks))
+
+    def log_prior(self, precision: float) -> float:
+        """Of parameters that are normal with this precision."""
+        return float(sum(block.log_prior(precision).sum() for block in self.blocks))
+
+    def flat(self) -> Float[np.ndarray, " parameters"]:
+        """All parameters."""
+        return np.concatenate([block.flat().ravel() for block in self.blocks])
+
+    def with_flat(self, values: Float[np.ndarray, " parameters"]) -> Self:
+        """The same model with other parameters."""
+        blocks, start = [], 0
+        for block in self.blocks:
+            shape = block.flat().shape
+            size = int(np.prod(shape))
+            blocks.append(block.with_flat(values[start : start + size].reshape(shape)))
+            start += size
+        return dataclasses.replace(self, blocks=tuple(blocks))
+
+    def valid(self) -> bool:
+        """Whether the parameters are some."""
+        return all(bool(block.valid().all()) for block in self.blocks)
+
+    def n_parameters(self) -> int:
+        """Free ones: a rotation is none."""
+        return int(self.flat().size) - self.factors * (self.factors - 1) // 2
+
+    def scores(self, coded: Coded) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of every row ``log p(x)``, ``E[z | x]`` and ``Cov[z | x]``."""
+        rule, count = self.grid(), len(coded.base)
+        nodes = rule.nodes
+        products = (nodes[:, :, None] * nodes[:, None, :]).reshape(len(nodes), -1)
+        logs, mean, square = np.empty(count), np.empty((count, self.factors)), np.empty((count, self.factors**2))
+        for place, log, posterior in self.posteriors(coded, rule):
+            logs[place], mean[place], square[place] = log, posterior @ nodes, posterior @ products
+        covariance = square.reshape(count, self.factors, self.factors) - mean[:, :, None] * mean[:, None, :]
+        return logs, mean, covariance
+
+    def gradients(self, coded: Coded) -> Float[np.ndarray, "rows parameters"]:
+        """``∂ log p(x) / ∂θ`` of every row (Louis 1982: the posterior mean of the complete data's)."""
+        rule, parts = self.grid(), []
+        slopes = [block.slope(rule.nodes) for block in self.blocks]
+        for place, _, posterior in self.posteriors(coded, rule):
+            lines, start = [], 0
+            for block, slope in zip(self.blocks, slopes, strict=True):
+                width = block.width
+                for one in slope:
+                    own = coded.features[place, start : start + width]
+                    by_level = np.einsum("nm,lmp->nlp", posterior, one, optimize=True)
+                    lines.append(np.einsum("nl,nlp->np", own, by_level))
+                    start += width
+            parts.append(np.concatenate(lines, axis=1))
+        return np.concatenate(parts)
