@@ -107,7 +107,7 @@ class Pytree(abc.ABC):  # noqa: B024 - those of it have abstract methods
 
 def filled(values: Float[Array, "*batch"]) -> tuple[Float[Array, "*batch"], Float[Array, "*batch"]]:
     """The values with 0 where they are NaN, and 1 where they are none, else 0."""
-    there = values == values  # noqa: PLR0124 - not NaN
+    there = values == values
     if traced(values) or values.dtype != np.float64:
         return xp.where(there, values, 0.0), there.astype(values.dtype)
     kept = values.view(np.int64) & -there.astype(np.int64)  # all bits or none: no branch an entry, as a choice has

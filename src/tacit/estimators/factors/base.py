@@ -6,7 +6,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
 from tacit.arrays import xp
 from tacit.compute import Array
-from tacit.data.blocks import Standardise
+from tacit.data.blocks import CHUNK_ROWS, Standardise
 from tacit.data.dataset import Dataset
 from tacit.data.errors import listed
 from tacit.data.sources import source
@@ -24,6 +24,11 @@ from tacit.models.mixture.rows import each_row
 
 EDGE = 1e-9
 """The smallest noise, as a share of the mean variance, of a density that the rows leave flat."""
+
+CACHED = 80_000
+"""How many numbers of rows and their factors are worked on together, so that they stay in the cache."""
+LEAST_TOGETHER = 64
+"""Rows that are worked on together, however long they are."""
 
 
 class OnePlane(
@@ -101,7 +106,8 @@ class OnePlane(
             max_iter: most iterations.
             tol: the change of the bound, in nats, below which it has converged.
         """
-        held = source(rows)
+        size = rows.shape[1] + component.loadings.shape[-1] ** 2
+        held = source(rows, chunk=max(LEAST_TOGETHER, min(CHUNK_ROWS, 2 ** int(np.log2(CACHED / size)))))
         model = MixtureModel(np.zeros(1), (component,), np.ones(1, bool))
         stacked = jax.tree.map(lambda leaf: np.asarray(leaf)[None], model)
         schedule = MixtureSchedule(max_iter, tol / held.total_weight, True, type(self).__name__)
