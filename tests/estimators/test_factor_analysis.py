@@ -188,3 +188,32 @@ def test_the_number_of_factors_is_chosen_by_bic_or_by_rows_kept_aside() -> None:
     assert found.best.loading_table().to_pandas().shape == (9, 6)
     assert found.best.plot() is not None
     assert "z" in {node.name for node in found.best.graph().nodes}
+
+
+def test_a_singular_covariance_has_no_chi_squared_and_says_so() -> None:
+    rows = np.random.default_rng(0).normal(size=(60, 6)) + np.random.default_rng(1).normal(size=(60, 1))
+    twins = np.column_stack([rows, rows[:, 0]])
+    with pytest.warns(ConvergenceWarning, match="Heywood"):
+        model = FactorAnalysis(1).fit(np.column_stack([rows, rows[:, 0]]))
+    with pytest.warns(UserWarning, match="singular"):
+        found = model.goodness_of_fit(twins)
+    assert np.isnan(found.chi2)
+    assert np.isfinite(found.bic)
+
+
+def test_the_indices_of_complete_rows_are_the_same_from_the_rows() -> None:
+    rows = np.random.default_rng(0).normal(size=(80, 6)) + np.random.default_rng(1).normal(size=(80, 1))
+    model = FactorAnalysis(1).fit(rows)
+    np.testing.assert_allclose(
+        [*model.goodness_of_fit()[:4]], [*model.goodness_of_fit(rows)[:4]], rtol=1e-9, atol=1e-12
+    )
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+def test_values_too_large_to_square_are_refused_by_name(gaps: bool) -> None:
+    rows = np.random.default_rng(0).normal(size=(30, 4))
+    rows[:, 2] *= 1e200
+    if gaps:
+        rows[3, 1] = np.nan
+    with pytest.raises(ValueError, match=r"'x2' are so large"), np.errstate(all="ignore"):
+        FactorAnalysis(1).fit(rows)

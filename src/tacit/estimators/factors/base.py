@@ -135,17 +135,32 @@ def check_columns(model: Estimator, rows: Dataset, *, varying: bool = False) -> 
         varying: whether columns must vary too.
 
     Raises:
-        ValueError: names the columns that have no value, or all the same.
+        ValueError: names the columns that have no value, or all the same, or values too large to square.
     """
     values, names = rows.moments(), model._column_names()
     empty = [name for name, seen in zip(names, values.seen, strict=True) if not seen > 0]
     if empty:
         raise ValueError(f"no value is seen in column {listed(empty)}: leave it out")
+    check_sizes(model, values.variance)
     still = [name for name, flat in zip(names, values.flat, strict=True) if flat]
     if varying and still:
         raise ValueError(
             f"all values are the same in column {listed(still)}, and no factor can explain what does not vary: leave "
             "it out"
+        )
+
+
+def check_sizes(model: Estimator, variances: np.ndarray) -> None:
+    """Refuse columns whose variances are no numbers.
+
+    Raises:
+        ValueError: names them.
+    """
+    large = [name for name, value in zip(model._column_names(), variances, strict=True) if not np.isfinite(value)]
+    if large:
+        raise ValueError(
+            f"the values of column {listed(large)} are so large that their squares are no numbers any more: give them "
+            "in a larger unit"
         )
 
 

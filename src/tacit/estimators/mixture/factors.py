@@ -56,7 +56,7 @@ class MixtureOfFactorAnalysers(LikelihoodMixture):
             raise ValueError(f"inference={self.inference!r} is not for factors: take 'em' or 'hard-em'")
 
     def _plan(self, rows: Dataset, values: ColumnMoments, width: int) -> tuple[MixtureModel, Standardise]:
-        check_columns(self, rows)
+        check_columns(self, rows, varying=True)
         dims = rows.shape[1]
         if self.n_factors >= dims:
             raise ValueError(f"n_factors={self.n_factors} must be below n_features={dims}, the number of columns")
