@@ -38,7 +38,7 @@ LIMITS = {
     "topics": 700.0,
     "regression": 420.0,
     "factors": 300.0,
-    "factor_imputation": 600.0,
+    "factor_imputation": 420.0,
 }
 PARTS = tuple(LIMITS)
 TOTAL = 7200.0
