@@ -218,3 +218,12 @@ def test_values_too_large_to_square_are_refused_by_name(gaps: bool) -> None:
         rows[3, 1] = np.nan
     with pytest.raises(ValueError, match=r"'x2' are so large"), np.errstate(all="ignore"):
         FactorAnalysis(1).fit(rows)
+
+
+def test_small_weights_with_gaps_end_no_sooner() -> None:
+    random = np.random.default_rng(0)
+    rows = random.normal(size=(60, 2)) @ random.normal(size=(2, 6)) + 0.5 * random.normal(size=(60, 6))
+    rows[random.random(rows.shape) < 0.2] = np.nan
+    plain = FactorAnalysis(2).fit(rows)
+    shares = FactorAnalysis(2).fit(rows, sample_weight=np.full(60, 1e-9))
+    np.testing.assert_allclose(shares.score_samples(rows), plain.score_samples(rows), atol=1e-6)

@@ -110,7 +110,9 @@ class OnePlane(
         held = source(rows, chunk=max(LEAST_TOGETHER, min(CHUNK_ROWS, 2 ** int(np.log2(CACHED / size)))))
         model = MixtureModel(np.zeros(1), (component,), np.ones(1, bool))
         stacked = jax.tree.map(lambda leaf: np.asarray(leaf)[None], model)
-        schedule = MixtureSchedule(max_iter, tol / held.total_weight, True, type(self).__name__)
+        # weights that are shares, which sum to 1, must not end it sooner
+        weight = max(held.total_weight, float(np.count_nonzero(rows.weights)))
+        schedule = MixtureSchedule(max_iter, tol / weight, True, type(self).__name__)
         (found,) = run(Start(stacked, None), held, view, schedule, seed_of(0))
         (group,) = found.model.in_units(view).groups
         self.trace_ = found.trace._replace(bound=found.trace.bound - float(rows.moments().seen @ np.log(view.scale)))

@@ -49,7 +49,7 @@ def inverses(
 ) -> tuple[Float[Array, "*batch Q Q rows"], Float[Array, "*batch rows"]]:
     """Inverses of positive definite matrices, and their log-determinants; the matrices may be overwritten."""
     if not traced(matrices) and matrices.shape[-2] <= FEW:
-        return _swept(matrices)
+        return _swept(np.asarray(matrices))
     factor = cholesky_factor(xp.moveaxis(matrices, -1, -3))
     inverse = inverse_triangle(factor)
     found = xp.moveaxis(xp.swapaxes(inverse, -1, -2) @ inverse, -3, -1)
