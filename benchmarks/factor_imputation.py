@@ -20,7 +20,8 @@ NOTE = (
     "One draw of the gaps; every method fills the rows that it was fitted to, which are standardised. "
     "FactorAnalysis and PCA choose their number of components by BIC from the rows with gaps; the Gaussian is "
     "GaussianMixture(1, reg_covar=1e-3), the VAE has half as many latent dimensions as columns, 10 "
-    "at most, and 100 epochs at most; scikit-learn's have their default settings. bfi: the 25 items of the first 1 000 rows that answer all of them."
+    "at most, and 100 epochs at most; scikit-learn's have their default settings. bfi: "
+    "the 25 items of the first 1 000 rows that answer all of them."
 )
 SHARE = 0.3
 SEEDS = 1
