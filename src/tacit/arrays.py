@@ -114,6 +114,15 @@ class Pytree(abc.ABC):  # noqa: B024 - those of it have abstract methods
         jax.tree_util.register_dataclass(dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls))
 
 
+def filled(values: Float[Array, "*batch"]) -> tuple[Float[Array, "*batch"], Float[Array, "*batch"]]:
+    """The values with 0 where they are NaN, and 1 where they are none, else 0."""
+    there = values == values
+    if traced(values) or values.dtype != np.float64:
+        return xp.where(there, values, 0.0), there.astype(values.dtype)
+    kept = values.view(np.int64) & -there.astype(np.int64)  # all bits or none: no branch an entry, as a choice has
+    return kept.view(np.float64), there.astype(np.float64)
+
+
 def cholesky_factor(matrices: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]:
     """Lower Cholesky factors; NaN of a matrix that is not positive definite."""
     if traced(matrices):

@@ -208,3 +208,43 @@ def test_the_number_of_factors_is_chosen_by_bic_or_by_rows_kept_aside() -> None:
     assert found.best.loading_table().to_pandas().shape == (9, 6)
     assert found.best.plot() is not None
     assert "z" in {node.name for node in found.best.graph().nodes}
+
+
+def test_a_singular_covariance_has_no_chi_squared_and_says_so() -> None:
+    rows = np.random.default_rng(0).normal(size=(60, 6)) + np.random.default_rng(1).normal(size=(60, 1))
+    twins = np.column_stack([rows, rows[:, 0]])
+    with pytest.warns(ConvergenceWarning, match="Heywood"):
+        model = FactorAnalysis(1).fit(np.column_stack([rows, rows[:, 0]]))
+    with pytest.warns(UserWarning, match="singular"):
+        found = model.goodness_of_fit(twins)
+    assert np.isnan(found.chi2)
+    assert np.isfinite(found.bic)
+
+
+def test_the_indices_of_complete_rows_are_the_same_from_the_rows() -> None:
+    rows = np.random.default_rng(0).normal(size=(80, 6)) + np.random.default_rng(1).normal(size=(80, 1))
+    model = FactorAnalysis(1).fit(rows)
+    kept, again = model.goodness_of_fit(), model.goodness_of_fit(rows)
+    for name in ("chi2", "p_value", "rmsea", "tli", "srmr", "log_likelihood", "bic"):
+        assert getattr(again, name) == pytest.approx(getattr(kept, name), rel=1e-9, abs=1e-12), name
+    assert again.log_likelihood == pytest.approx(float(model.score_samples(rows).sum()), rel=1e-10)
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+def test_values_too_large_to_square_are_refused_by_name(gaps: bool) -> None:
+    rows = np.random.default_rng(0).normal(size=(30, 4))
+    rows[:, 2] *= 1e200
+    if gaps:
+        rows[3, 1] = np.nan
+    with pytest.raises(ValueError, match=r"'x2' are so large"), np.errstate(all="ignore"):
+        FactorAnalysis(1).fit(rows)
+
+
+def test_weights_that_are_shares_end_em_no_sooner() -> None:
+    random = np.random.default_rng(0)
+    rows = random.normal(size=(60, 2)) @ random.normal(size=(2, 6)) + 0.5 * random.normal(size=(60, 6))
+    rows[random.random(rows.shape) < 0.2] = np.nan
+    plain = FactorAnalysis(2).fit(rows)
+    shares = FactorAnalysis(2).fit(rows, sample_weight=np.full(60, 1 / 60))
+    assert shares.score(rows) == pytest.approx(plain.score(rows), abs=1e-5)
+    np.testing.assert_allclose(shares.score_samples(rows), plain.score_samples(rows), atol=2e-3)

@@ -63,3 +63,10 @@ def test_groups_are_found_with_and_without_gaps() -> None:
 def test_bad_settings_are_told(given: dict, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         MixtureOfFactorAnalysers(2, **given).fit(planes(20)[0])
+
+
+def test_a_constant_column_is_refused_by_name() -> None:
+    rows = np.random.default_rng(0).normal(size=(40, 3))
+    rows[:, 1] = 7.0
+    with pytest.raises(ValueError, match="all values are the same in column 'x1'"):
+        MixtureOfFactorAnalysers(2, n_factors=1).fit(rows)

@@ -86,3 +86,23 @@ def test_weights_batches_and_wide_rows() -> None:
 def test_bad_input_is_told(model: PCA, rows: np.ndarray, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         model.fit(rows)
+
+
+def test_no_components_answer_rows_with_gaps() -> None:
+    rows = np.random.default_rng(0).normal(size=(20, 3))
+    rows[2, 1] = np.nan
+    model = PCA(0).fit(rows)
+    scores, deviations = model.transform(rows, return_std=True)
+    assert scores.shape == deviations.shape == (20, 0)
+    assert np.isfinite(model.score_samples(rows)).all()
+
+
+@pytest.mark.parametrize("tall", [False, True])
+def test_rows_without_any_difference_and_values_too_large_are_refused(tall: bool) -> None:
+    rows = np.tile(np.arange(3.0), (200 if tall else 4, 1))
+    with pytest.raises(ValueError, match="all rows are the same"):
+        PCA(1).fit(rows)
+    rows = np.random.default_rng(0).normal(size=rows.shape)
+    rows[:, 1] *= 1e200
+    with pytest.raises(ValueError, match=r"'x1' are so large"), np.errstate(all="ignore"):
+        PCA(1).fit(rows)

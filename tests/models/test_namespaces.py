@@ -19,6 +19,7 @@ from tacit.families.priors import NormalGamma
 from tacit.models.components.base import Stack
 from tacit.models.components.concatenated import ConcatenatedComponent
 from tacit.models.components.conjugate import ConjugateComponent
+from tacit.models.components.factor_analytic import FactorComponent, Shared
 from tacit.models.components.normal_wishart import NormalWishartComponent
 from tacit.models.components.student import StudentComponent
 from tacit.models.components.wishart import NormalWishartPrior
@@ -91,6 +92,15 @@ def student(random: np.random.Generator) -> Stack:
     return StudentComponent(random.normal(size=(K, DIMS)), covariances, random.gamma(4.0, 2.0, K), (0, 1, 2))
 
 
+def factors(number: int = 2, **fields: Any) -> Make:
+    def make(random: np.random.Generator) -> Stack:
+        means, loadings = random.normal(size=(K, DIMS)), random.normal(size=(K, DIMS, number))
+        noise = random.gamma(3.0, 0.3, (K, DIMS))
+        return FactorComponent(means, loadings, noise, np.full(DIMS, 1e-6), tuple(range(DIMS)), **fields)
+
+    return make
+
+
 def gamma(random: np.random.Generator, *shape: int) -> np.ndarray:
     return random.gamma(4.0, 1.0, size=shape)
 
@@ -122,6 +132,12 @@ LIKELIHOODS: dict[str, Make] = (
         "noise-gaps-tiles": noisy("VVV", "tiles", complete=False, tile=4),
         "noise-gaps-diagonal": noisy("VVI", complete=False),
         "student-vectors": student,
+        "factors": factors(),
+        "factors-isotropic": factors(shared=Shared(isotropic=True)),
+        "factors-gaps": factors(complete=False),
+        "factors-gaps-none": factors(0, complete=False),
+        "factors-gaps-shared": factors(1, complete=False, shared=Shared(True, True, False)),
+        "factors-gaps-many": factors(13, complete=False),
         "poisson": family(lambda r: families.Poisson(gamma(r, K, 2)), (3, 4)),
         "poisson-prior": family(lambda r: families.Poisson(gamma(r, K, 2)), (3, 4), prior=GammaPoisson(ONES, ONES)),
         "poisson-fixed": family(lambda r: families.Poisson(gamma(r, K, 2)), (3, 4), fixed=FIRST),

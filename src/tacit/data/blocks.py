@@ -67,9 +67,11 @@ def laid(rows: np.ndarray, weights: np.ndarray, chunks: int, size: int, first: i
 
 
 def trimmed(block: Block, tile: int = 1) -> Block:
-    """A block without the padding at its end, where it is one chunk; tiles stay whole."""
+    """A block without the padding at its end: whole chunks, or the rows of a single one; tiles stay whole."""
     if block.number.size > 1:
-        return block
+        used = np.flatnonzero(block.weights.reshape(block.number.size, -1).any(1))
+        most = int(used[-1]) + 1 if used.size else 1
+        return Block(block.rows[:most], block.weights[:most], block.number[:most])
     used = np.flatnonzero(block.weights[0])
     most = -(-(int(used[-1]) + 1) // tile) * tile if used.size else tile
     return Block(block.rows[:, :most], block.weights[:, :most], block.number)

@@ -71,7 +71,8 @@ class MemorySource:
 
     def to_rows(self, slots: Array) -> np.ndarray:
         """What the engine gave a slot ``[chunks, rows, ...]``, in the order of the user's rows."""
-        return np.asarray(slots).reshape(-1, *slots.shape[2:])[self._slots]
+        chunks, rows, *rest = slots.shape  # a value a row may itself be empty
+        return np.asarray(slots).reshape(chunks * rows, *rest)[self._slots]
 
     def blocks(self) -> Iterator[Block]:
         return iter(self._blocks)
@@ -111,12 +112,15 @@ def _copied(data: Dataset, number: int) -> np.ndarray:
     return rows
 
 
-def source(data: Dataset, *, tiles: bool = False) -> BlockSource:
-    """Choose where the rows live: in the engine when small or ragged, else where they are."""
+def source(data: Dataset, *, tiles: bool = False, chunk: int = CHUNK_ROWS) -> BlockSource:
+    """Choose where the rows live: in the engine when small or ragged, else where they are.
+
+    ``chunk`` is how many of the rows that lie in the engine are looked at together.
+    """
     rows, columns = data.shape
     if not tiles and rows * columns * 8 > STREAM_BYTES:
         return StreamSource(data)
-    return MemorySource(data, tiles=tiles, parts=cores() if rows > BIG_ROWS else 1)
+    return MemorySource(data, chunk=chunk, tiles=tiles, parts=cores() if rows > BIG_ROWS else 1)
 
 
 def shuffled(data: Dataset, random: np.random.Generator, *, chunk: int, tiles: bool) -> MemorySource:

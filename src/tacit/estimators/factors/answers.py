@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
+from tacit.data.dataset import Dataset
 from tacit.data.results import TableResult
 from tacit.estimators.base import Seed, check_choice, double_precision, seed_of, weighted
 from tacit.estimators.capabilities import MatrixLike
@@ -17,7 +18,7 @@ from tacit.estimators.factors.capabilities import TellsFit
 from tacit.estimators.mixture.gaussian import GaussianMixture
 from tacit.models.factors.errors import LoadingErrors, loading_errors
 from tacit.models.factors.graph import factor_graph
-from tacit.models.factors.moments import Moments
+from tacit.models.factors.moments import Moments, moments
 from tacit.models.factors.rotation import matched
 from tacit.models.factors.statistics import FactorFit, degrees_of_freedom, factor_fit
 from tacit.models.graph import Graph
@@ -61,6 +62,24 @@ class Latent(NamedTuple):
     def deviations(self) -> np.ndarray:
         """Standard deviations, ``(n, Q)``."""
         return np.sqrt(np.diagonal(self.covariance, axis1=1, axis2=2))
+
+
+SINGULAR = 1e-7
+"""The smallest eigenvalue of the correlations of columns none of which is a sum of others."""
+
+
+class Likelihoods(NamedTuple):
+    """What indices of fit are made of, in nats of all rows."""
+
+    weight: float
+    spread: np.ndarray
+    """The free covariance, ``(d, d)``."""
+    saturated: float
+    """The log-likelihood under it."""
+    null: float
+    """Where columns do not correlate."""
+    model: float
+    """Of the factor analysis."""
 
 
 class FactorLoadings(TableResult):
@@ -113,24 +132,12 @@ class FactorAnswers(OnePlane, TellsFit):
             raise ValueError("entries were missing, or the model was read from a file: give the rows of the fit too")
         if X is not None:
             rows = weighted(self.read(X, reset=False), sample_weight)
-            values = self.score_read(rows).astype(np.float64)
-            weight, likelihood = rows.total_weight, float(values @ rows.weights)
-            free = GaussianMixture(1, reg_covar=0.0, tol=1e-9, max_iter=10_000).fit(rows.rows(), None, rows.weights)
-            alone = GaussianMixture(1, covariance_type="diag", reg_covar=0.0, tol=1e-9, max_iter=1000)
-            alone.fit(rows.rows(), None, rows.weights)
-            saturated, null = (float(weight * each.lower_bound_) for each in (free, alone))
-            spread = free.covariances_[0]
+            whole = moments(rows)
+            found = self._by_rows(rows) if whole is None else self._by_moments(whole)
         else:
             assert kept is not None
-            weight, spread = kept.weight, kept.covariance
-            constant = -0.5 * weight * len(spread) * (np.log(2.0 * np.pi) + 1.0)
-            saturated = constant - 0.5 * weight * float(np.linalg.slogdet(spread)[1])
-            null = constant - 0.5 * weight * float(np.log(np.diagonal(spread)).sum())
-            implied = self.plane.covariance_matrices()[0]
-            trace = float(np.trace(np.linalg.solve(implied, spread)))
-            likelihood = (
-                -0.5 * weight * (len(spread) * np.log(2.0 * np.pi) + float(np.linalg.slogdet(implied)[1]) + trace)
-            )
+            found = self._by_moments(kept)
+        weight, spread, saturated, null, likelihood = found
         factors = self.loadings_.shape[1]
         dof = degrees_of_freedom(len(spread), factors)
         if dof <= 0:
@@ -141,6 +148,15 @@ class FactorAnswers(OnePlane, TellsFit):
                 stacklevel=3,
             )
         scale = np.sqrt(np.diagonal(spread))
+        scale = np.where(scale > 0, scale, 1.0)
+        if dof > 0 and not np.linalg.eigvalsh(spread / scale[:, None] / scale)[0] > SINGULAR:
+            warnings.warn(
+                "some columns are sums of others, or there are too few rows: their free covariance is singular, and "
+                "there is no χ². Leave such columns out.",
+                UserWarning,
+                stacklevel=3,
+            )
+            saturated = null = float("nan")
         residual = (spread - np.asarray(self.plane.covariance_matrices()[0])) / scale[:, None] / scale
         return factor_fit(
             2.0 * (saturated - likelihood) / weight,
@@ -151,6 +167,31 @@ class FactorAnswers(OnePlane, TellsFit):
             likelihood,
             self.n_parameters_,
         )
+
+    def _by_moments(self, kept: Moments) -> "Likelihoods":
+        """From the moments of complete rows."""
+        weight, spread = kept.weight, kept.covariance
+        constant = -0.5 * weight * len(spread) * np.log(2.0 * np.pi)
+        saturated = constant - 0.5 * weight * (len(spread) + float(np.linalg.slogdet(spread)[1]))
+        null = constant - 0.5 * weight * (len(spread) + float(np.log(np.diagonal(spread)).sum()))
+        implied = self.plane.covariance_matrices()[0]
+        away = kept.mean - self.plane.means[0]
+        trace = float(np.trace(np.linalg.solve(implied, spread + np.outer(away, away))))
+        likelihood = constant - 0.5 * weight * (float(np.linalg.slogdet(implied)[1]) + trace)
+        return Likelihoods(weight, spread, saturated, null, likelihood)
+
+    def _by_rows(self, rows: Dataset) -> "Likelihoods":
+        """From rows with gaps, to which the free covariance is fitted by EM."""
+        values = self.score_read(rows).astype(np.float64)
+        weight, likelihood = rows.total_weight, float(values @ rows.weights)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # a singular covariance is seen by its eigenvalues
+            free = GaussianMixture(1, reg_covar=0.0, tol=1e-9, max_iter=10_000, accelerate=True)
+            free.fit(rows.rows(), None, rows.weights)
+            alone = GaussianMixture(1, covariance_type="diag", reg_covar=0.0, tol=1e-9, max_iter=1000)
+            alone.fit(rows.rows(), None, rows.weights)
+        saturated, null = (float(weight * each.lower_bound_) for each in (free, alone))
+        return Likelihoods(weight, free.covariances_[0], saturated, null, likelihood)
 
     @double_precision
     def standard_errors(

@@ -6,7 +6,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
 from tacit.arrays import xp
 from tacit.compute import Array
-from tacit.data.blocks import Standardise
+from tacit.data.blocks import CHUNK_ROWS, Standardise
 from tacit.data.dataset import Dataset
 from tacit.data.errors import listed
 from tacit.data.sources import source
@@ -24,6 +24,11 @@ from tacit.models.mixture.rows import each_row
 
 EDGE = 1e-9
 """The smallest noise, as a share of the mean variance, of a density that the rows leave flat."""
+
+CACHED = 80_000
+"""How many numbers of rows and their factors are worked on together, so that they stay in the cache."""
+LEAST_TOGETHER = 64
+"""Rows that are worked on together, however long they are."""
 
 
 class OnePlane(
@@ -101,10 +106,13 @@ class OnePlane(
             max_iter: most iterations.
             tol: the change of the bound, in nats, below which it has converged.
         """
-        held = source(rows)
+        size = rows.shape[1] + component.loadings.shape[-1] ** 2
+        held = source(rows, chunk=max(LEAST_TOGETHER, min(CHUNK_ROWS, 2 ** int(np.log2(CACHED / size)))))
         model = MixtureModel(np.zeros(1), (component,), np.ones(1, bool))
         stacked = jax.tree.map(lambda leaf: np.asarray(leaf)[None], model)
-        schedule = MixtureSchedule(max_iter, tol / held.total_weight, True, type(self).__name__)
+        # weights that are shares, which sum to 1, must not end it sooner
+        weight = max(held.total_weight, float(np.count_nonzero(rows.weights)))
+        schedule = MixtureSchedule(max_iter, tol / weight, True, type(self).__name__)
         (found,) = run(Start(stacked, None), held, view, schedule, seed_of(0))
         (group,) = found.model.in_units(view).groups
         self.trace_ = found.trace._replace(bound=found.trace.bound - float(rows.moments().seen @ np.log(view.scale)))
@@ -129,17 +137,32 @@ def check_columns(model: Estimator, rows: Dataset, *, varying: bool = False) -> 
         varying: whether columns must vary too.
 
     Raises:
-        ValueError: names the columns that have no value, or all the same.
+        ValueError: names the columns that have no value, or all the same, or values too large to square.
     """
     values, names = rows.moments(), model._column_names()
     empty = [name for name, seen in zip(names, values.seen, strict=True) if not seen > 0]
     if empty:
         raise ValueError(f"no value is seen in column {listed(empty)}: leave it out")
+    check_sizes(model, values.variance)
     still = [name for name, flat in zip(names, values.flat, strict=True) if flat]
     if varying and still:
         raise ValueError(
             f"all values are the same in column {listed(still)}, and no factor can explain what does not vary: leave "
             "it out"
+        )
+
+
+def check_sizes(model: Estimator, variances: np.ndarray) -> None:
+    """Refuse columns whose variances are no numbers.
+
+    Raises:
+        ValueError: names them.
+    """
+    large = [name for name, value in zip(model._column_names(), variances, strict=True) if not np.isfinite(value)]
+    if large:
+        raise ValueError(
+            f"the values of column {listed(large)} are so large that their squares are no numbers any more: give them "
+            "in a larger unit"
         )
 
 

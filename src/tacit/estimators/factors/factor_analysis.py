@@ -14,7 +14,7 @@ from tacit.data.errors import listed
 from tacit.estimators.base import check_choice, double_precision, weighted
 from tacit.estimators.capabilities import MatrixLike
 from tacit.estimators.factors.answers import FactorAnswers, Latent
-from tacit.estimators.factors.base import check_columns, first_plane
+from tacit.estimators.factors.base import check_columns, check_sizes, first_plane
 from tacit.estimators.factors.pca import joined_batch
 from tacit.estimators.mixture.starts import standardiser
 from tacit.estimators.settings import POSITIVE, Choice, Flag, Number, Whole, settings
@@ -198,6 +198,7 @@ class FactorAnalysis(FactorAnswers):
 
     def _by_likelihood(self, found: Moments) -> None:
         """The fit to moments of complete rows."""
+        check_sizes(self, np.diagonal(found.covariance))
         deviations = found.deviations
         flat = [name for name, width in zip(self._column_names(), deviations, strict=True) if width == 0.0]
         if flat:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from tacit.data.dataset import Dataset
 from tacit.estimators.base import double_precision, read_data, weighted
 from tacit.estimators.capabilities import MatrixLike
-from tacit.estimators.factors.base import EDGE, OnePlane, check_columns, first_plane
+from tacit.estimators.factors.base import EDGE, OnePlane, check_columns, check_sizes, first_plane
 from tacit.estimators.mixture.starts import standardiser
 from tacit.estimators.settings import NOT_NEGATIVE, Choice, Flag, Whole, settings
 from tacit.estimators.stopping import stop_reason
@@ -118,6 +118,9 @@ class PCA(OnePlane):
         found = spectrum(rows, wanted)
         self._dtype = rows.dtype
         if found is not None:
+            check_sizes(self, found.variances)
+            if (np.sqrt(found.variances) <= 1e-13 * np.abs(found.mean)).all():
+                raise ValueError("all rows are the same, and there is no axis along which they differ")
             self.n_iter_, self.converged_, self.stop_reason_ = 1, True, "closed form"
             self.__dict__.pop("trace_", None)
             self._take(found, self._chosen(found, wanted, most))
@@ -155,6 +158,7 @@ class PCA(OnePlane):
         self._dtype = rows.dtype
         most = min(self._rows_seen, rows.shape[1])
         found = of_moments(self._seen)
+        check_sizes(self, found.variances)
         self.n_iter_, self.converged_, self.stop_reason_ = 1, False, "more rows may come"
         self._take(found, self._chosen(found, self._wanted(most), most))
         return self
@@ -274,9 +278,9 @@ class PCA(OnePlane):
             centred = np.where(gaps, codes[part] @ loadings.T, values - self.mean_)
             scores[part] = centred @ axes
             if return_std and gaps.any():
-                reach = (gaps @ (axes[:, :, None] * loadings[:, None]).reshape(len(axes), -1)).reshape(
-                    len(gaps), *axes.shape[1:], -1
-                )
+                number, inner = axes.shape[1], loadings.shape[1]
+                pairs = (axes[:, :, None] * loadings[:, None]).reshape(len(axes), number * inner)
+                reach = (gaps @ pairs).reshape(len(gaps), number, inner)
                 spread = np.einsum("nqa,nab,nqb->nq", reach, covariance[part], reach)
                 deviations[part] = np.sqrt(np.maximum(spread + variance * (gaps @ axes**2), 0.0))
         if self.whiten:

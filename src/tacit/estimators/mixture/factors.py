@@ -56,7 +56,7 @@ class MixtureOfFactorAnalysers(LikelihoodMixture):
             raise ValueError(f"inference={self.inference!r} is not for factors: take 'em' or 'hard-em'")
 
     def _plan(self, rows: Dataset, values: ColumnMoments, width: int) -> tuple[MixtureModel, Standardise]:
-        check_columns(self, rows)
+        check_columns(self, rows, varying=True)
         dims = rows.shape[1]
         factors = min(2, dims - 1) if self.n_factors is None else self.n_factors
         if factors >= dims:

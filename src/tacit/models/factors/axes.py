@@ -58,7 +58,8 @@ def spectrum(rows: Dataset, wanted: int | None) -> Spectrum | None:
 
 def of_moments(found: Moments) -> Spectrum:
     """The same from the covariance."""
-    values, axes = scipy.linalg.eigh(found.covariance)
+    sound = bool(np.isfinite(found.covariance).all())  # else the variances say so
+    values, axes = scipy.linalg.eigh(found.covariance if sound else np.eye(len(found.covariance)))
     values = np.maximum(values[::-1], 0.0)
     return Spectrum(found.weight, found.mean, values, axes[:, ::-1], np.diagonal(found.covariance))
 

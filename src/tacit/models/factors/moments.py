@@ -45,12 +45,13 @@ def moments(rows: Dataset) -> Moments | None:
     dims = rows.shape[1]
     origin = np.zeros(dims)
     weight, first, second = 0.0, np.zeros(dims), np.zeros((dims, dims))
+    held = np.empty((min(SLICE, len(rows)), dims))
     weigh = not bool((rows.weights == 1.0).all())
     for part, some in rows.slices(SLICE):
         values = some.astype(np.float64, copy=False)
         if part.start == 0:
             origin = values.mean(axis=0)
-        centred = values - origin
+        centred = np.subtract(values, origin, out=held[: len(values)])
         weights = rows.weights[part]
         scaled = centred * weights[:, None] if weigh else centred
         sums = scaled.sum(axis=0)

@@ -54,7 +54,7 @@ def factor_fit(
     """The indices from two likelihood ratios.
 
     Args:
-        distance: ``2 (log L of the free covariance − log L) / N``.
+        distance: ``2 (log L of the free covariance − log L) / N``; NaN where the free covariance is singular.
         null: the same of independent columns.
         residual: correlations of the columns less those of the model.
         factors: Q.
@@ -68,7 +68,7 @@ def factor_fit(
     below = np.tril_indices(dims)
     srmr = float(np.sqrt((residual[below] ** 2).mean()))
     bic = float(-2.0 * log_likelihood + parameters * np.log(weight))
-    if dof <= 0:
+    if dof <= 0 or not np.isfinite(distance):
         nothing = float("nan")
         return FactorFit(nothing, dof, nothing, nothing, (nothing, nothing), nothing, srmr, log_likelihood, bic)
     chi2 = max(base - 2.0 * factors / 3.0, 0.0) * max(distance, 0.0)
