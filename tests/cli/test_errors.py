@@ -125,8 +125,10 @@ def test_a_folder_that_is_no_run_is_refused(tacit: Command, tables: Path, comman
     assert "is not a run" in " ".join(done.stderr.split())
 
 
-def test_a_folder_that_is_no_run_is_shown_as_the_table_that_it_holds(tacit: Command, tables: Path) -> None:
-    done = tacit("show", tables)
+def test_a_folder_that_is_no_run_is_shown_as_the_table_that_it_holds(tacit: Command, tmp_path: Path) -> None:
+    for name, heading in (("one.csv", "a,b"), ("other.csv", "c,d")):
+        (tmp_path / name).write_text(f"{heading}\n1,2\n3,4\n")
+    done = tacit("show", tmp_path)
     assert done.exit_code == 3
     assert "one table" in " ".join(done.stderr.split())
 

@@ -32,9 +32,6 @@ class Fitted(LikelihoodAnswers):
     def fitted_model(self) -> MixtureModel:
         return self.model_
 
-    def sample(self, n_samples: int = 1) -> tuple[np.ndarray, np.ndarray]:
-        return self._new_rows(n_samples)
-
     def read(self, X: Any, *, reset: bool, minimum: int = 1) -> Dataset:
         return DenseRows(np.asarray(X, float))
 

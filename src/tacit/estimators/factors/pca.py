@@ -214,14 +214,21 @@ class PCA(OnePlane):
         plane = principal_plane(values[:kept], axes[:, :kept], found.total, least)
         self._kept(found.mean, plane.loadings, plane.noise, np.full(dims, least), isotropic=True)
 
-    def _by_em(self, rows: Dataset, number: int) -> Spectrum:
-        """The axes of rows with gaps, by EM."""
+    def _by_em(self, rows: Dataset, number: int, before: Spectrum | None = None) -> Spectrum:
+        """The axes of rows with gaps, by EM; perhaps from what was found of fewer."""
         values, dims = rows.moments(), rows.shape[1]
         view = standardiser(values, np.ones(dims, bool), "EII")
+        mean, loadings, noise = np.zeros(dims), np.zeros((dims, 0)), 0.5
+        if before is not None and before.axes.shape[1] >= number:
+            scale, noise = np.asarray(view.scale), float(before.values[-1] / np.asarray(view.scale)[0] ** 2)
+            widths = np.sqrt(np.maximum(before.values[:number] / scale[0] ** 2 - noise, 0.1 * noise))
+            mean, loadings = (before.mean - np.asarray(view.shift)) / scale, before.axes[:, :number] * widths
+        else:
+            loadings = first_plane(rows, view, number, np.random.default_rng(0))
         start = FactorComponent(
-            np.zeros((1, dims)),
-            first_plane(rows, view, number, np.random.default_rng(0))[None],
-            np.full((1, dims), 0.5),
+            mean[None],
+            loadings[None],
+            np.full((1, dims), noise),
             np.full(dims, EDGE),
             tuple(range(dims)),
             Shared(isotropic=True),
@@ -238,10 +245,10 @@ class PCA(OnePlane):
 
     def _by_bic(self, rows: Dataset) -> tuple[Spectrum, int]:
         """The number of axes of the best BIC, which rises twice running where there are too many."""
-        best, found, risen = np.inf, None, 0
+        best, found, risen, tried = np.inf, None, 0, None
         dims = rows.shape[1]
         for number in range(1, dims):
-            tried = self._by_em(rows, number)
+            tried = self._by_em(rows, number, tried)
             assert self.trace_ is not None
             free = dims + n_loadings(dims, number) + 1
             value = -2.0 * float(self.trace_.bound[-1]) + free * np.log(rows.total_weight)

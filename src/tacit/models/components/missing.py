@@ -52,7 +52,7 @@ class MissingStep(Step):
         x = x.reshape(-1, self.tile, x.shape[-1])
         known = conditionals(self.covariances, ~xp.isnan(x[:, 0]))
         centred = xp.where(known.seen[:, None, None], x[:, :, None] - self.means[..., None, None, :, :], 0.0)
-        weighted = xp.swapaxes(xp.swapaxes(centred, -3, -2) @ known.precision, -3, -2)
+        weighted = xp.einsum("...gtkd,...gkde->...gtke", centred, known.precision)
         distance = xp.sum(weighted * centred, -1)
         own = xp.diagonal(known.precision, axis1=-2, axis2=-1)
         noise = (own * self.noise_floor[..., None, None, :]).sum(-1)
@@ -69,21 +69,10 @@ class MissingStep(Step):
         # carried to Σ P E P Σ; so the sums over rows are of w, w wᵀ − P + P E P, and Σ goes around them once.
         shared = shares[..., None] * weighted
         first = (shared.sum((-4, -3))[..., None, :] @ self.covariances)[..., 0, :]
-        inner = _summed(shared, weighted)
+        inner = xp.einsum("...gtkd,...gtke->...kde", shared, weighted)
         scaled = mass[..., None, None] * known.precision
-        noisy = scaled * self.noise_floor[..., None, None, :, None]
-        blurred = _summed(*(xp.swapaxes(each, -3, -2) for each in (noisy, known.precision)))
+        noisy = scaled * self.noise_floor[..., None, None, None, :]
+        blurred = xp.einsum("...gkde,...gkef->...kdf", noisy, known.precision)
         inner = inner - scaled.sum(-4) + blurred
         second = counts[..., None, None] * self.covariances + self.covariances @ inner @ self.covariances
         return counts, xp.concatenate([first, pack(second)], axis=-1)
-
-
-def _summed(
-    first: Float[Array, "*starts tiles each components d"], second: Float[Array, "*starts tiles each components d"]
-) -> Float[Array, "*starts components d d"]:
-    """``Σ a bᵀ`` of every component over all tiles and what lies in each, as one product."""
-    a, b = (
-        xp.moveaxis(value, -2, -4).reshape(*value.shape[:-4], value.shape[-2], -1, value.shape[-1])
-        for value in (first, second)
-    )
-    return xp.swapaxes(a, -1, -2) @ b
