@@ -1,7 +1,10 @@
 """What PCA and factor analysis share: one Gaussian with a few factors, and all that is answered from it."""
 
+from typing import Any, Self
+
 import jax
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
 from tacit.arrays import xp
@@ -10,7 +13,7 @@ from tacit.data.blocks import CHUNK_ROWS, Standardise
 from tacit.data.dataset import Dataset
 from tacit.data.errors import listed
 from tacit.data.sources import source
-from tacit.estimators.base import double_precision, seed_of
+from tacit.estimators.base import double_precision, seed_of, weighted
 from tacit.estimators.capabilities import MatrixLike, ReadsOnce, Sweeps
 from tacit.estimators.factors.capabilities import HasFactors
 from tacit.estimators.mixture.answers import LikelihoodAnswers
@@ -56,8 +59,21 @@ class OnePlane(
     def sizes(self) -> dict[str, int]:
         return super().sizes() | {"factors": self._n_features_out}
 
-    def score_read(self, rows: Dataset) -> np.ndarray:
-        return np.asarray(super().score_read(rows))
+    @double_precision
+    def fit(self, X: MatrixLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
+        """Fit to rows.
+
+        Args:
+            X: rows ``(n, d)`` (of `PCA` sparse too), or a `tacit.data.Dataset`; NaN marks a missing entry, which is
+                integrated out.
+            y: ignored.
+            sample_weight: a weight a row, ``(n,)``; 2 is the same as two copies.
+
+        Raises:
+            ValueError: what is wrong with the rows, the weights or a parameter, and what to do.
+        """
+        self.fit_read(weighted(self.read(X, reset=True, minimum=2), sample_weight))
+        return self
 
     def latent(self, X: MatrixLike) -> tuple[np.ndarray, np.ndarray, Dataset]:
         """``E[z | x_o]`` of the model's own factors ``(n, Q)``, their covariances ``(n, Q, Q)``, and the rows."""
@@ -121,11 +137,6 @@ class OnePlane(
 
     def _noted(self, found: Fit) -> None:
         self.n_iter_ = found.iteration
-
-    @double_precision
-    def score_samples(self, X: MatrixLike) -> np.ndarray:
-        """``log p(x)`` of every row in nats, ``(n,)``; missing entries are integrated out, 0 where all are."""
-        return super().score_samples(X)
 
 
 def check_columns(model: Estimator, rows: Dataset, *, varying: bool = False) -> None:

@@ -110,21 +110,6 @@ class FactorAnalysis(FactorAnswers):
         known = [q for q in range(1, columns + 1) if degrees_of_freedom(columns, q) >= 0]
         return max(known, default=1)
 
-    @double_precision
-    def fit(self, X: MatrixLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
-        """Fit to rows.
-
-        Args:
-            X: rows ``(n, d)``, or a `tacit.data.Dataset`; NaN marks a missing entry, which is integrated out.
-            y: ignored.
-            sample_weight: a weight a row, ``(n,)``; 2 is the same as two copies.
-
-        Raises:
-            ValueError: what is wrong with the rows, the weights or a parameter, and what to do.
-        """
-        self.fit_read(weighted(self.read(X, reset=True, minimum=2), sample_weight))
-        return self
-
     def fit_read(self, rows: Dataset) -> None:
         """Fit to rows that were read; as `fit` in all else."""
         self._begin(rows)

@@ -93,21 +93,6 @@ class PCA(OnePlane):
     def read(self, X: MatrixLike, *, reset: bool, minimum: int = 1) -> Dataset:
         return read_data(self, X, reset=reset, minimum=minimum, sparse=True)
 
-    @double_precision
-    def fit(self, X: MatrixLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
-        """Fit to rows.
-
-        Args:
-            X: rows ``(n, d)``, dense or sparse, or a `tacit.data.Dataset`; NaN marks a missing entry.
-            y: ignored.
-            sample_weight: a weight a row, ``(n,)``; 2 is the same as two copies.
-
-        Raises:
-            ValueError: what is wrong with the rows, the weights or a parameter, and what to do.
-        """
-        self.fit_read(weighted(self.read(X, reset=True, minimum=2), sample_weight))
-        return self
-
     def fit_read(self, rows: Dataset) -> None:
         """Fit to rows that were read; as `fit` in all else."""
         self.check_settings()
