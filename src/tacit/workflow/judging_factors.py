@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tacit.data.dataset import Dataset
-from tacit.estimators.capabilities import MatrixLike, can
+from tacit.estimators.capabilities import MatrixLike, ReadsKinds, can
 from tacit.estimators.factors.capabilities import HasFactors, TellsFit
 from tacit.estimators.settings import Estimator
 from tacit.evaluation.number_of_factors import number_of_factors
@@ -44,7 +44,7 @@ def judge_factors(estimator: Estimator, X: MatrixLike, *, complete: bool) -> dic
             told["fit_sentences"] = fit_sentences(found)
     else:
         explained = np.asarray(estimator.explained_variance_ratio_, np.float64)
-    told["number"] = _number(X, names)
+    told["number"] = None if can(estimator, ReadsKinds) else _number(X, names)  # levels have no eigenvalues
     told["explained"] = explained.tolist()
     told["sentences"] = [
         factor_sentence(place, share, column, names)
