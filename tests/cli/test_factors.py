@@ -63,4 +63,5 @@ def test_columns_of_many_kinds_have_a_factor(tacit: Command, tmp_path: Path) -> 
         "fit", datasets.path("penguins"), "--model", "item-factor-analysis", "--set", "components=1", "--out", run
     )
     assert done.exit_code == 0, done.output
+    assert "A group" not in done.output
     assert (run / REPORT).exists()

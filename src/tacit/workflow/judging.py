@@ -23,6 +23,7 @@ from tacit.estimators.capabilities import (
     Sweeps,
     can,
 )
+from tacit.estimators.factors.capabilities import HasFactors
 from tacit.estimators.settings import Estimator
 from tacit.estimators.stopping import stop_reason
 from tacit.evaluation.anomalies import odd_columns
@@ -241,7 +242,8 @@ def _warnings(estimator: Estimator, shares: np.ndarray | None, fitted: Rows, sai
     if can(estimator, Codes) and estimator.stop_reason_ == stop_reason(STOPPED):
         converged = None  # its rate has fallen to 0 by then
     columns = 0 if fitted.schema is None else len(fitted.schema)
-    cautions = sentences.cautions(shares, len(fitted), columns, converged, bool(estimator.at_floor_))
+    spiked = bool(estimator.at_floor_) and not can(estimator, HasFactors)  # which have no groups, and name the columns
+    cautions = sentences.cautions(shares, len(fitted), columns, converged, spiked)
     own = _said(said)
     if converged is False:
         own = tuple(text for text in own if "did not converge" not in text)
