@@ -1,0 +1,1 @@
+"""Directed graphical models: ``p(x) = ∏ p(x_k | parents)``, exact inference by elimination, and what to do without it."""

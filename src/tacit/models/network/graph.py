@@ -1,0 +1,107 @@
+"""Directed graphs of named nodes."""
+
+import dataclasses
+import functools
+from collections.abc import Iterable, Sequence
+
+
+@dataclasses.dataclass(frozen=True)
+class Graph:
+    """Nodes by number, and the parents of each in the order of the axes of its table.
+
+    Raises:
+        ValueError: a cycle, which is printed; a parent that is no node, or twice one.
+    """
+
+    names: tuple[str, ...]
+    parents: tuple[tuple[int, ...], ...]
+
+    def __post_init__(self) -> None:
+        if len(self.parents) != len(self.names):
+            raise ValueError(f"{len(self.names)} nodes and the parents of {len(self.parents)}")
+        for node, above in enumerate(self.parents):
+            if len(set(above)) != len(above):
+                raise ValueError(f"a parent of {self.names[node]!r} is named twice")
+            if any(not 0 <= parent < len(self.names) for parent in above):
+                raise ValueError(f"a parent of {self.names[node]!r} is no node")
+        self.order  # noqa: B018 - a cycle is found at once
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @functools.cached_property
+    def children(self) -> tuple[tuple[int, ...], ...]:
+        """The children of every node."""
+        below: list[list[int]] = [[] for _ in self.names]
+        for node, above in enumerate(self.parents):
+            for parent in above:
+                below[parent].append(node)
+        return tuple(map(tuple, below))
+
+    @functools.cached_property
+    def order(self) -> tuple[int, ...]:
+        """The nodes, parents before their children, else as they are."""
+        waiting = [len(above) for above in self.parents]
+        ready = [node for node, number in enumerate(waiting) if not number]
+        found: list[int] = []
+        while ready:
+            node = ready.pop(0)
+            found.append(node)
+            for child in self.children[node]:
+                waiting[child] -= 1
+                if not waiting[child]:
+                    ready.append(child)
+        if len(found) < len(self.names):
+            raise ValueError("the arrows run in a circle: " + " → ".join(self._circle(set(found))))
+        return tuple(found)
+
+    def _circle(self, sorted_out: set[int]) -> list[str]:
+        """The names along one cycle, the first also at the end."""
+        node = next(i for i in range(len(self.names)) if i not in sorted_out)
+        way: list[int] = []
+        while node not in way:  # going up: every node that is left has a parent that is left
+            way.append(node)
+            node = next(parent for parent in self.parents[node] if parent not in sorted_out)
+        circle = [*way[way.index(node) :], node]
+        return [self.names[i] for i in reversed(circle)]
+
+    def ancestors(self, nodes: Iterable[int]) -> frozenset[int]:
+        """Some nodes and all above them."""
+        found: set[int] = set()
+        left = list(nodes)
+        while left:
+            node = left.pop()
+            if node not in found:
+                found.add(node)
+                left.extend(self.parents[node])
+        return frozenset(found)
+
+    def cut(self, nodes: Iterable[int]) -> "Graph":
+        """The graph without the arrows into some nodes, as an intervention leaves it (Pearl 2009, section 3.2)."""
+        freed = set(nodes)
+        return Graph(self.names, tuple(() if i in freed else above for i, above in enumerate(self.parents)))
+
+    def number(self, name: str) -> int:
+        """The node of a name.
+
+        Raises:
+            ValueError: there is none; the nearest name is told.
+        """
+        found = self._numbers.get(name)
+        if found is None:
+            raise ValueError(f"{name!r} is no column of this network{nearest(name, self.names)}")
+        return found
+
+    @functools.cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {name: node for node, name in enumerate(self.names)}
+
+
+def nearest(word: object, known: Sequence[str]) -> str:
+    """The end of a sentence about a word that is not known."""
+    import difflib
+
+    close = difflib.get_close_matches(str(word), known, 1)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; there are {', '.join(map(repr, known[:8]))}{' …' if len(known) > 8 else ''}"

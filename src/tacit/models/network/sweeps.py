@@ -1,0 +1,102 @@
+"""One sweep forwards gives ``log Z``, one backwards its derivative by every table.
+
+``Z = Σ_x ∏_i t_i(x)`` is linear in every table, so ``t_i ∂ log Z / ∂ t_i`` is the posterior of what the table is over:
+every E-step is the gradient of a log-partition function (Darwiche 2003). There is no division, so zeros do no harm;
+every intermediate is divided by its largest entry, whose logarithm is kept, so nothing underflows.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from tacit.models.network.contraction import ROWS, Scope, spread
+from tacit.models.network.plan import Plan
+
+
+class Forward(NamedTuple):
+    """All tables, and ``log Z``: a number, or one a row; with variables that are kept, that of what was divided by."""
+
+    tables: list[np.ndarray]
+    log_z: np.ndarray
+
+
+def _scaled(table: np.ndarray, scope: Scope) -> tuple[np.ndarray, np.ndarray | float]:
+    """A table, or the table of every row, over its largest entry, and that entry's logarithm; 0 stays 0."""
+    if scope[-1:] == (ROWS,):
+        largest = table.reshape(-1, table.shape[-1]).max(0)
+        safe = np.where(largest > 0, largest, 1.0)
+        return table / safe, np.log(safe)
+    most = table.max()
+    return (table / most, math.log(most)) if most > 0 else (table, 0.0)
+
+
+def forward(plan: Plan, leaves: Sequence[np.ndarray]) -> Forward:
+    """The products and sums of the plan over its leaves; entries are not negative."""
+    tables: list[np.ndarray] = list(leaves)
+    log_z: np.ndarray | float = 0.0
+    for op, step in zip(plan.operations, plan.steps, strict=True):
+        if op.right is None or step is None:
+            found = tables[op.left].sum(op.summed)
+        else:
+            found = step.forward(tables[op.left], tables[op.right])
+        scaled, log = _scaled(found, plan.scopes[op.out])
+        tables.append(scaled)
+        log_z = log_z + log
+    with np.errstate(divide="ignore"):
+        for root in plan.roots:
+            if not set(plan.scopes[root]) - {ROWS}:
+                log_z = log_z + np.log(tables[root])
+    return Forward(tables, np.asarray(log_z))
+
+
+def kept(plan: Plan, found: Forward, scope: Scope) -> np.ndarray:
+    """The distribution over the variables that were kept, axes as in ``scope`` (rows last): NaN where Z is 0."""
+    product: np.ndarray | None = None
+    have: Scope = ()
+    for root in plan.roots:
+        mine = plan.scopes[root]
+        if set(mine) - {ROWS}:
+            both = (*(v for v in scope if v in mine or v in have), *((ROWS,) if ROWS in (*mine, *have) else ()))
+            product = found.tables[root] if product is None else _times(product, have, found.tables[root], mine, both)
+            have = mine if have == () else both
+    if product is None:
+        return np.ones(())
+    rows = (ROWS,) if ROWS in have else ()
+    ordered = product.transpose([have.index(v) for v in (*scope, *rows)])
+    total = ordered.sum(tuple(range(len(scope))))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return ordered / np.where(total > 0, total, np.nan) * np.where(np.isneginf(found.log_z), np.nan, 1.0)
+
+
+def _times(a: np.ndarray, a_scope: Scope, b: np.ndarray, b_scope: Scope, out: Scope) -> np.ndarray:
+    extents = dict(zip((*a_scope, *b_scope), (*a.shape, *b.shape), strict=True))
+    shape = tuple(extents[v] for v in out)
+    return spread(a, a_scope, out, shape) * spread(b, b_scope, out, shape)
+
+
+def backward(plan: Plan, found: Forward) -> list[np.ndarray]:
+    """The derivative of ``log Z`` by every leaf, up to a factor (of every row, its own); axes as in the plan.
+
+    The tables of ``found`` but the leaves are let go of on the way.
+    """
+    tables = found.tables
+    derivatives: list[np.ndarray] = [_NOTHING] * len(tables)
+    for root in plan.roots:
+        derivatives[root] = np.ones_like(tables[root])
+    for op, step in zip(reversed(plan.operations), reversed(plan.steps), strict=True):
+        above, derivatives[op.out] = derivatives[op.out], _NOTHING
+        if op.right is None or step is None:
+            shape = tables[op.left].shape
+            rows = above.shape[-1:] if len(plan.derivatives[op.left]) > len(shape) else ()
+            derivatives[op.left] = np.broadcast_to(np.expand_dims(above, op.summed), (*shape, *rows))
+        else:
+            left, right = step.to_left(above, tables[op.right]), step.to_right(above, tables[op.left])
+            derivatives[op.left], _ = _scaled(left, plan.derivatives[op.left])
+            derivatives[op.right], _ = _scaled(right, plan.derivatives[op.right])
+        tables[op.out] = _NOTHING
+    return derivatives[: plan.leaves]
+
+
+_NOTHING = np.empty(0)
