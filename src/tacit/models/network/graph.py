@@ -2,11 +2,13 @@
 
 import dataclasses
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+
+from tacit.data.errors import listed, nearest
 
 
 @dataclasses.dataclass(frozen=True)
-class Graph:
+class DirectedGraph:
     """Nodes by number, and the parents of each in the order of the axes of its table.
 
     Raises:
@@ -76,10 +78,10 @@ class Graph:
                 left.extend(self.parents[node])
         return frozenset(found)
 
-    def cut(self, nodes: Iterable[int]) -> "Graph":
+    def cut(self, nodes: Iterable[int]) -> "DirectedGraph":
         """The graph without the arrows into some nodes, as an intervention leaves it (Pearl 2009, section 3.2)."""
         freed = set(nodes)
-        return Graph(self.names, tuple(() if i in freed else above for i, above in enumerate(self.parents)))
+        return DirectedGraph(self.names, tuple(() if i in freed else above for i, above in enumerate(self.parents)))
 
     def number(self, name: str) -> int:
         """The node of a name.
@@ -89,19 +91,9 @@ class Graph:
         """
         found = self._numbers.get(name)
         if found is None:
-            raise ValueError(f"{name!r} is no column of this network{nearest(name, self.names)}")
+            raise ValueError(f"{name!r} is no column of this network; there are {listed(self.names, 12)}.{nearest(name, self.names)}")
         return found
 
     @functools.cached_property
     def _numbers(self) -> dict[str, int]:
         return {name: node for node, name in enumerate(self.names)}
-
-
-def nearest(word: object, known: Sequence[str]) -> str:
-    """The end of a sentence about a word that is not known."""
-    import difflib
-
-    close = difflib.get_close_matches(str(word), known, 1)
-    if close:
-        return f"; did you mean {close[0]!r}?"
-    return f"; there are {', '.join(map(repr, known[:8]))}{' …' if len(known) > 8 else ''}"

@@ -1,0 +1,119 @@
+"""A number with any parents: one linear regression for every configuration of the discrete ones."""
+
+from typing import Self
+
+import numpy as np
+from jaxtyping import Float, PyTree
+
+from tacit.compute import LOG_2PI
+from tacit.models.network.nodes.base import NetworkNode, codes_of
+from tacit.models.network.nodes.configurations import Chunk
+
+
+class NormalNode(NetworkNode):
+    """``x | parents ~ N(β_c·(1, u), σ²_c)``: u the continuous parents, c the configuration of the discrete ones.
+
+    The prior of every configuration is normal–gamma: ``β ~ N(0, σ²/κ)`` for the slopes, ``N(m, σ²/κ)`` for the
+    intercept, and ``σ⁻² ~ Gamma(a, b)``. The estimate is the mode in ``(β, log σ²)``, whose log density is added to
+    the bound; κ = a = b = 0 is the maximum of the likelihood (Bernardo & Smith 2000, section 5.2).
+    """
+
+    coefficients: Float[np.ndarray, "..."]
+    """``[*starts, *levels, 1 + continuous parents]``, the intercept first."""
+    variances: Float[np.ndarray, "..."]
+    """``[*starts, *levels]``."""
+    prior: Float[np.ndarray, "4"]
+    """κ, m, a, b."""
+    floor: Float[np.ndarray, ""]
+    """The least variance."""
+
+    @property
+    def name(self) -> str:
+        return "normal"
+
+    def features(self, rows: Float[np.ndarray, "rows nodes"]) -> Float[np.ndarray, "rows features"]:
+        """``(1, u)`` of every row."""
+        return np.column_stack([np.ones(len(rows)), rows[:, list(self.continuous)]])
+
+    def log_prob(self, chunk: Chunk) -> Float[np.ndarray, "..."]:
+        given = chunk.configurations(self.discrete)
+        coefficients, variances = given.gather(self.coefficients), given.gather(self.variances)
+        mean = (coefficients * self.features(chunk.rows)).sum(-1)
+        return -0.5 * (LOG_2PI + np.log(variances) + (chunk.rows[:, self.place] - mean) ** 2 / variances)
+
+    def statistics(self, chunk: Chunk, weights: Float[np.ndarray, "..."]) -> PyTree:
+        """Sums of ``(1, u, x)(1, u, x)ᵀ`` for every configuration."""
+        seen = np.column_stack([self.features(chunk.rows), chunk.rows[:, self.place]])
+        products = (seen[:, :, None] * seen[:, None, :]).reshape(len(seen), -1)
+        return self.as_matrices(chunk.configurations(self.discrete).scatter(weights[..., None] * products))
+
+    def as_matrices(self, summed: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+        """The same sums, their last axis as a matrix."""
+        size = len(self.continuous) + 2
+        return summed.reshape(*summed.shape[:-1], size, size)
+
+    def m_step(self, statistics: PyTree) -> Self:
+        kappa, mean, a, b = self.prior
+        size = len(self.continuous) + 1
+        count = statistics[..., 0, 0]
+        gram = statistics[..., :size, :size] + kappa * np.eye(size)
+        cross = statistics[..., :size, size] + kappa * mean * np.eye(size)[0]
+        # a ridge of rounding size: where parents are copies of one another, or too few rows have a configuration
+        ridge = 1e-10 * np.maximum(np.trace(gram, axis1=-2, axis2=-1) / size, 1e-300)[..., None, None]
+        coefficients = np.linalg.solve(gram + ridge * np.eye(size), cross[..., None])[..., 0]
+        square = statistics[..., size, size] + kappa * mean**2 - (coefficients * cross).sum(-1)
+        freedom = count + 2.0 * a + (size if kappa > 0 else 0)
+        variances = (np.maximum(square, 0.0) + 2.0 * b) / np.where(freedom > 0, freedom, 1.0)
+        empty = count <= 0
+        variances = np.maximum(np.where(empty & (freedom <= 0), self.variances, variances), self.floor)
+        coefficients = np.where(empty[..., None] & (kappa <= 0), self.coefficients, coefficients)
+        return self.with_values(coefficients, variances)
+
+    def with_values(self, coefficients: Float[np.ndarray, "..."], variances: Float[np.ndarray, "..."]) -> Self:
+        """The same with other parameters."""
+        return type(self)(
+            self.place, self.discrete, self.continuous, coefficients, variances, self.prior, self.floor
+        )
+
+    def log_prior(self) -> Float[np.ndarray, "*starts"]:
+        kappa, mean, a, b = self.prior
+        size = len(self.continuous) + 1
+        away = self.coefficients - mean * np.eye(size)[0]
+        density = -a * np.log(self.variances) - b / self.variances
+        if kappa > 0:
+            density = density - 0.5 * (kappa * (away**2).sum(-1) / self.variances + size * np.log(self.variances))
+        return density.sum(tuple(range(-len(self.discrete), 0))) if self.discrete else density
+
+    def n_parameters(self) -> int:
+        return self.coefficients.size + self.variances.size
+
+    def draw(self, rows: Float[np.ndarray, "rows nodes"], random: np.random.Generator) -> Float[np.ndarray, " rows"]:
+        at = codes_of(rows, self.discrete)
+        mean = (self.coefficients[at] * self.features(rows)).sum(-1)
+        return mean + np.sqrt(self.variances[at]) * random.standard_normal(len(rows))
+
+    def randomised(self, random: np.random.Generator, strength: float) -> Self:
+        noise = random.standard_normal(self.coefficients.shape[:-1]) * np.sqrt(self.variances)
+        shaken = self.coefficients.copy()
+        shaken[..., 0] += strength * noise
+        return self.with_values(shaken, self.variances)
+
+    def reordered(self, variable: int, order: np.ndarray) -> Self:
+        axis = self.discrete.index(variable)
+        return self.with_values(self.coefficients.take(order, axis), self.variances.take(order, axis))
+
+    def in_units(self, shift: Float[np.ndarray, " nodes"], scale: Float[np.ndarray, " nodes"]) -> Self:
+        """The same for ``x·scale + shift`` of every column, which may differ from column to column."""
+        own, parents = self.place, list(self.continuous)
+        slopes = self.coefficients[..., 1:] * scale[own] / scale[parents]
+        intercept = shift[own] + scale[own] * self.coefficients[..., 0] - slopes @ shift[parents]
+        coefficients = np.concatenate([intercept[..., None], slopes], axis=-1)
+        return type(self)(
+            own,
+            self.discrete,
+            self.continuous,
+            coefficients,
+            self.variances * scale[own] ** 2,
+            self.prior,
+            self.floor * scale[own] ** 2,
+        )

@@ -1,0 +1,78 @@
+"""A count with any parents: ``log E[x]`` is linear in the continuous ones, for every configuration of the others."""
+
+from typing import Self
+
+import numpy as np
+import scipy.special
+from jaxtyping import Float
+
+from tacit.models.network.nodes.base import NetworkNode, codes_of
+from tacit.models.network.nodes.configurations import Chunk
+from tacit.models.network.nodes.newton import Curve, safe_step
+
+MOST = 30.0
+"""The largest logarithm of a mean."""
+
+
+class PoissonNode(NetworkNode):
+    """``x | parents ~ Poisson(exp(β_c·(1, u)))``, u the continuous parents, c the configuration of the discrete ones."""
+
+    coefficients: Float[np.ndarray, "..."]
+    """``[*starts, *levels, 1 + continuous parents]``, the intercept first."""
+    precision: Float[np.ndarray, ""]
+    """Of a normal prior on the coefficients."""
+    reach: Float[np.ndarray, ""]
+    """The length of the longest row of regressors."""
+
+    @property
+    def name(self) -> str:
+        return "poisson"
+
+    def features(self, rows: Float[np.ndarray, "rows nodes"]) -> Float[np.ndarray, "rows features"]:
+        """``(1, u)`` of every row."""
+        return np.column_stack([np.ones(len(rows)), rows[:, list(self.continuous)]])
+
+    def _log_means(self, chunk: Chunk) -> Float[np.ndarray, "..."]:
+        coefficients = chunk.configurations(self.discrete).gather(self.coefficients)
+        return np.minimum((coefficients * self.features(chunk.rows)).sum(-1), MOST)
+
+    def log_prob(self, chunk: Chunk) -> Float[np.ndarray, "..."]:
+        x, log_mean = chunk.rows[:, self.place], self._log_means(chunk)
+        return x * log_mean - np.exp(log_mean) - scipy.special.gammaln(x + 1.0)
+
+    def statistics(self, chunk: Chunk, weights: Float[np.ndarray, "..."]) -> Curve:
+        given, features = chunk.configurations(self.discrete), self.features(chunk.rows)
+        mean = np.exp(self._log_means(chunk))
+        gradient = given.scatter((weights * (chunk.rows[:, self.place] - mean))[..., None] * features)
+        products = (features[:, :, None] * features[:, None, :]).reshape(len(features), -1)
+        information = given.scatter((weights * mean)[..., None] * products)
+        size = features.shape[1]
+        return Curve(gradient, information.reshape(*information.shape[:-1], size, size))
+
+    def m_step(self, statistics: Curve) -> Self:
+        return self.with_coefficients(
+            safe_step(self.coefficients, statistics, float(self.precision), float(self.reach))
+        )
+
+    def with_coefficients(self, coefficients: Float[np.ndarray, "..."]) -> Self:
+        """The same with other parameters."""
+        return type(self)(self.place, self.discrete, self.continuous, coefficients, self.precision, self.reach)
+
+    def log_prior(self) -> Float[np.ndarray, "*starts"]:
+        axes = tuple(range(-len(self.discrete) - 1, 0))
+        return -0.5 * self.precision * (self.coefficients**2).sum(axes)
+
+    def n_parameters(self) -> int:
+        return self.coefficients.size
+
+    def draw(self, rows: Float[np.ndarray, "rows nodes"], random: np.random.Generator) -> Float[np.ndarray, " rows"]:
+        log_mean = (self.coefficients[codes_of(rows, self.discrete)] * self.features(rows)).sum(-1)
+        return random.poisson(np.exp(np.minimum(log_mean, MOST))).astype(float)
+
+    def randomised(self, random: np.random.Generator, strength: float) -> Self:
+        shaken = self.coefficients.copy()
+        shaken[..., 0] += strength * random.standard_normal(shaken.shape[:-1])
+        return self.with_coefficients(shaken)
+
+    def reordered(self, variable: int, order: np.ndarray) -> Self:
+        return self.with_coefficients(self.coefficients.take(order, self.discrete.index(variable)))

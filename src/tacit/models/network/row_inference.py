@@ -1,0 +1,155 @@
+"""Rows of a network: the likelihood of each, and the posterior of everything that it does not say.
+
+Rows in which the same columns are known take slices of the tables. A column that is known in some rows only is summed
+over in all, times an indicator of what each row says: nearly every row with scattered gaps has a pattern of its own, so
+one plan serves them all.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from tacit.models.network.blocks import NormalBlock, integrate
+from tacit.models.network.contraction import ROWS, Scope
+from tacit.models.network.layout import Layout
+from tacit.models.network.nodes.base import NetworkNode
+from tacit.models.network.nodes.configurations import Chunk
+from tacit.models.network.order import elimination_order
+from tacit.models.network.plan import Plan, planned
+from tacit.models.network.sweeps import Forward, backward, forward
+
+CHUNK_BYTES = 32_000_000
+"""Of the tables of rows that are worked on side by side; fewer leave the cache unused, more do not fit it."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Factors:
+    """The product over all nodes for some rows, as tables over what is hidden.
+
+    Attributes:
+        scopes: the hidden variables of every table, `ROWS` last where rows differ.
+        tables: entries up to 1.
+        log: what the tables lack, of every row.
+        owners: the table of every node; several normal nodes may share that of their block.
+        blocks: of numbers that are integrated out.
+        indicators: the table of what rows say of a variable, by variable.
+    """
+
+    scopes: tuple[Scope, ...]
+    tables: tuple[np.ndarray, ...]
+    log: Float[np.ndarray, " rows"]
+    owners: Mapping[int, int]
+    blocks: tuple[NormalBlock, ...]
+    indicators: Mapping[int, int]
+
+
+def factors_of(
+    nodes: Sequence[NetworkNode],
+    chunk: Chunk,
+    layout: Layout,
+    likelihoods: Mapping[int, Float[np.ndarray, "levels rows"]] | None = None,
+) -> Factors:
+    """The tables of all nodes; ``likelihoods`` of levels are soft evidence on them."""
+    several = len(chunk.rows) > 1
+    scopes: list[Scope] = []
+    tables: list[np.ndarray] = []
+    log = np.zeros(len(chunk.rows))
+    owners: dict[int, int] = {}
+
+    def add(scope: Scope, table: np.ndarray) -> int:
+        by_row = several and table.shape[-1] > 1
+        scopes.append((*scope, ROWS) if by_row else scope)
+        tables.append(table if by_row else table[..., 0])
+        return len(tables) - 1
+
+    blocks = tuple(integrate([nodes[place] for place in group], chunk) for group in layout.blocks)  # type: ignore[misc]
+    for block in blocks:
+        density = block.log_density
+        most = density.reshape(-1, density.shape[-1]).max(0)
+        log = log + most
+        at = add(chunk.configurations(block.members).hidden, np.exp(density - most))
+        owners |= {node.place: at for node in block.nodes}
+    for node in nodes:
+        if node.place not in owners:
+            table, lack = node.factor(chunk)
+            log = log + lack
+            owners[node.place] = add(chunk.configurations(node.members).hidden, table)
+    indicators = {}
+    for variable in sorted(layout.partly | set(likelihoods or ())):
+        says = _indicator(chunk, variable)
+        if likelihoods and variable in likelihoods:
+            says = says * likelihoods[variable]
+        indicators[variable] = add((variable,), says)
+    return Factors(tuple(scopes), tuple(tables), log, owners, blocks, indicators)
+
+
+def _indicator(chunk: Chunk, variable: int) -> Float[np.ndarray, "levels rows"]:
+    """1 where a level may be the one of a row."""
+    code = chunk.codes[:, variable]
+    return ((code == np.arange(chunk.sizes[variable])[:, None]) | (code < 0)).astype(float)
+
+
+@functools.lru_cache(maxsize=64)
+def _whole_order(scopes: tuple[Scope, ...], sizes: tuple[int, ...]) -> tuple[int, ...]:
+    """The order when nothing is seen: with evidence it is restricted to what is hidden, and seldom beaten by much."""
+    return elimination_order(scopes, sizes).order
+
+
+def plan_of(
+    nodes: Sequence[NetworkNode], factors: Factors, sizes: tuple[int, ...], keep: frozenset[int] = frozenset()
+) -> Plan:
+    """The plan for the tables of some rows."""
+    whole = _whole_order(tuple(node.members for node in nodes), sizes)
+    return planned(factors.scopes, sizes, keep, (whole,))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class RowPosteriors:
+    """Of some rows.
+
+    Attributes:
+        log_prob: ``log p`` of what is seen of every row.
+        factors: the tables.
+        posteriors: of the hidden variables of every table, ``[*hidden levels, rows]``, NaN of a row of probability 0.
+    """
+
+    log_prob: Float[np.ndarray, " rows"]
+    factors: Factors
+    posteriors: tuple[np.ndarray, ...]
+
+    def marginal(self, variable: int) -> Float[np.ndarray, "levels rows"]:
+        """The posterior of a variable that is not seen in every row."""
+        holding = [at for at, scope in enumerate(self.factors.scopes) if variable in scope]
+        smallest = min(holding, key=lambda at: self.posteriors[at].size)
+        scope = self.factors.scopes[smallest]
+        others = tuple(axis for axis, v in enumerate(scope) if v not in (variable, ROWS))
+        found: np.ndarray = self.posteriors[smallest].sum(others)
+        return np.broadcast_to(found, (len(found), len(self.log_prob)))
+
+
+def likelihood(plan: Plan, factors: Factors) -> tuple[Forward, Float[np.ndarray, " rows"]]:
+    """The forward sweep, and ``log p`` of every row."""
+    found = forward(plan, factors.tables)
+    return found, factors.log + found.log_z
+
+
+def posteriors(plan: Plan, factors: Factors) -> RowPosteriors:
+    """Both sweeps."""
+    found, log_prob = likelihood(plan, factors)
+    derivatives = backward(plan, found)
+    impossible = np.isneginf(log_prob)
+    parts = []
+    for scope, table, by in zip(factors.scopes, factors.tables, derivatives, strict=True):
+        rows_differ = by.ndim > table.ndim
+        joint = table[..., None] * by if rows_differ else table * by
+        if not rows_differ and scope[-1:] != (ROWS,):
+            joint = joint[..., None]
+        total = joint.reshape(-1, joint.shape[-1]).sum(0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            parts.append(joint / total)
+        if impossible.any():
+            parts[-1] = np.where(impossible, np.nan, parts[-1])
+    return RowPosteriors(log_prob, factors, tuple(parts))
