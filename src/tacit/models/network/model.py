@@ -110,8 +110,7 @@ class Network(Pytree):
     def _statistics(
         self, node: NetworkNode, chunk: Chunk, found: RowPosteriors, weights: Float[np.ndarray, " rows"]
     ) -> PyTree:
-        at = found.factors.owners[node.place]
-        weighted = found.posteriors[at] * weights
+        weighted = found.of_node(node.place) * weights
         block = blocks_by_node(found.factors.blocks).get(node.place)
         if block is not None:
             return found.factors.blocks[block].statistics(node, chunk, weighted)  # type: ignore[arg-type]

@@ -7,14 +7,14 @@ to take next the variable that adds the fewest edges, or the lightest ones, to t
 
 import heapq
 import math
-import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-SECONDS_A_TERM = 2e-9
-"""What a multiplication of a large table takes; a search for a better order ends before it costs what it can save."""
+TERMS_A_LOOK = 3_000
+"""Entries of a clique that are worked on, in both sweeps, while a search for an order looks at one variable. The search
+ends before it costs what it can save; looks are counted, and not seconds, so that it finds the same every time."""
 
 RULES = ("fill", "weighted fill", "weight")
 """Edges that are added, their weights, the weight of the clique."""
@@ -53,17 +53,17 @@ def members(bits: int) -> list[int]:
     return found
 
 
-def elimination_order(
+def elimination_orders(
     scopes: Sequence[Sequence[int]],
     sizes: Sequence[int],
     *,
     keep: frozenset[int] = frozenset(),
     known: Sequence[Sequence[int]] = (),
     tries: int = 30,
-    seconds_a_term: float = SECONDS_A_TERM,
+    terms_a_look: float = TERMS_A_LOOK,
     seed: int = 0,
-) -> Elimination:
-    """The best order found for summing out all variables of the scopes but those that are kept.
+) -> list[Elimination]:
+    """Orders for summing out all variables of the scopes but those that are kept, the best first.
 
     Args:
         scopes: the variables of every table.
@@ -71,28 +71,25 @@ def elimination_order(
         keep: what is not summed out.
         known: orders that may do, such as the one of the same graph without evidence.
         tries: how often ties are broken at random, at most.
-        seconds_a_term: of computing, which a search must be worth.
+        terms_a_look: how much computing a look of the search must be worth.
         seed: of the ties.
     """
     near = neighbours(scopes, len(sizes))
     logs = [math.log(size) for size in sizes]
     used = {variable for scope in scopes for variable in scope}
     left = sorted(used - keep)
-    began = time.perf_counter()
-    best: Elimination | None = None
-    for order in known:
-        best = _better(best, _in_order(near, logs, [v for v in order if v in used and v not in keep]))
+    found = [_in_order(near, logs, [v for v in order if v in used and v not in keep]) for order in known]
     random = np.random.default_rng(seed)
+    looks = 0
     for attempt in range(len(RULES) + tries):
-        if best is not None and time.perf_counter() - began > best.total * seconds_a_term:
+        least = min((each.total for each in found), default=math.inf)
+        if looks * terms_a_look > least:
             break
         ties = random.random if attempt >= len(RULES) else float
-        best = _better(best, _greedy(near, logs, left, RULES[attempt % len(RULES)], ties, best))
-    return best or Elimination((), 0.0)
-
-
-def _better(best: Elimination | None, other: Elimination | None) -> Elimination | None:
-    return other if best is None or (other is not None and other.total < best.total) else best
+        other, looked = _greedy(near, logs, left, RULES[attempt % len(RULES)], ties, least)
+        found += [] if other is None else [other]
+        looks += looked
+    return sorted(found, key=lambda each: each.total) or [Elimination((), 0.0)]
 
 
 def _clique(bits: int, logs: Sequence[float]) -> float:
@@ -137,9 +134,9 @@ def _greedy(
     variables: Sequence[int],
     rule: str,
     ties: Callable[[], float],
-    best: Elimination | None,
-) -> Elimination | None:
-    """One order by a rule; None where it is no better than the best."""
+    least: float,
+) -> tuple[Elimination | None, int]:
+    """One order by a rule, None where it costs ``least`` or more; and how often it looked at a variable."""
     near, total, order = list(near), 0.0, []
     alive = 0
     for variable in variables:
@@ -151,13 +148,14 @@ def _greedy(
     version = dict.fromkeys(variables, 0)
     heap = [(*key(variable), variable, 0) for variable in variables]
     heapq.heapify(heap)
+    looks = len(heap)
     while heap:
         *_, variable, seen = heapq.heappop(heap)
         if seen != version[variable] or not alive >> variable & 1:
             continue
         total += math.exp(min(700.0, _clique(near[variable], logs) + logs[variable]))
-        if best is not None and total >= best.total:
-            return None
+        if total >= least:
+            return None, looks
         order.append(variable)
         alive &= ~(1 << variable)
         before = {other: near[other] for other in members(near[variable])}
@@ -169,5 +167,6 @@ def _greedy(
                     touched |= near[other] & near[end]
         for other in members(touched & alive):
             version[other] += 1
+            looks += 1
             heapq.heappush(heap, (*key(other), other, version[other]))
-    return Elimination(tuple(order), total)
+    return Elimination(tuple(order), total), looks

@@ -17,7 +17,7 @@ from tacit.models.network.contraction import ROWS, Scope
 from tacit.models.network.layout import Layout
 from tacit.models.network.nodes.base import NetworkNode
 from tacit.models.network.nodes.configurations import Chunk
-from tacit.models.network.order import elimination_order
+from tacit.models.network.order import elimination_orders
 from tacit.models.network.plan import Plan, planned
 from tacit.models.network.sweeps import Forward, backward, forward
 
@@ -95,7 +95,7 @@ def _indicator(chunk: Chunk, variable: int) -> Float[np.ndarray, "levels rows"]:
 @functools.lru_cache(maxsize=64)
 def _whole_order(scopes: tuple[Scope, ...], sizes: tuple[int, ...]) -> tuple[int, ...]:
     """The order when nothing is seen: with evidence it is restricted to what is hidden, and seldom beaten by much."""
-    return elimination_order(scopes, sizes).order
+    return elimination_orders(scopes, sizes)[0].order
 
 
 def plan_of(
@@ -113,20 +113,44 @@ class RowPosteriors:
     Attributes:
         log_prob: ``log p`` of what is seen of every row.
         factors: the tables.
-        posteriors: of the hidden variables of every table, ``[*hidden levels, rows]``, NaN of a row of probability 0.
+        derivatives: of ``log Z`` by every table, up to a factor.
     """
 
     log_prob: Float[np.ndarray, " rows"]
     factors: Factors
-    posteriors: tuple[np.ndarray, ...]
+    derivatives: tuple[np.ndarray, ...]
+
+    @functools.cached_property
+    def _impossible(self) -> np.ndarray:
+        return np.flatnonzero(np.isneginf(self.log_prob))
+
+    def of_table(self, at: int) -> Float[np.ndarray, "..."]:
+        """The posterior of the hidden variables of a table, ``[*hidden levels, rows]``; NaN of what is impossible.
+
+        It has one row where it is the same for all.
+        """
+        table, by, scope = self.factors.tables[at], self.derivatives[at], self.factors.scopes[at]
+        if scope[-1:] != (ROWS,):
+            table = table[..., None]
+        joint: np.ndarray = table * (by if by.ndim == table.ndim else by[..., None])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            joint /= joint.reshape(-1, joint.shape[-1]).sum(0)
+        if self._impossible.size:
+            joint = np.broadcast_to(joint, (*joint.shape[:-1], len(self.log_prob))).copy()
+            joint[..., self._impossible] = np.nan
+        return joint
+
+    def of_node(self, node: int) -> Float[np.ndarray, "..."]:
+        """That of the table of a node."""
+        return self.of_table(self.factors.owners[node])
 
     def marginal(self, variable: int) -> Float[np.ndarray, "levels rows"]:
         """The posterior of a variable that is not seen in every row."""
         holding = [at for at, scope in enumerate(self.factors.scopes) if variable in scope]
-        smallest = min(holding, key=lambda at: self.posteriors[at].size)
+        smallest = min(holding, key=lambda at: self.factors.tables[at].size)
         scope = self.factors.scopes[smallest]
         others = tuple(axis for axis, v in enumerate(scope) if v not in (variable, ROWS))
-        found: np.ndarray = self.posteriors[smallest].sum(others)
+        found: np.ndarray = self.of_table(smallest).sum(others)
         return np.broadcast_to(found, (len(found), len(self.log_prob)))
 
 
@@ -139,17 +163,4 @@ def likelihood(plan: Plan, factors: Factors) -> tuple[Forward, Float[np.ndarray,
 def posteriors(plan: Plan, factors: Factors) -> RowPosteriors:
     """Both sweeps."""
     found, log_prob = likelihood(plan, factors)
-    derivatives = backward(plan, found)
-    impossible = np.isneginf(log_prob)
-    parts = []
-    for scope, table, by in zip(factors.scopes, factors.tables, derivatives, strict=True):
-        rows_differ = by.ndim > table.ndim
-        joint = table[..., None] * by if rows_differ else table * by
-        if not rows_differ and scope[-1:] != (ROWS,):
-            joint = joint[..., None]
-        total = joint.reshape(-1, joint.shape[-1]).sum(0)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            parts.append(joint / total)
-        if impossible.any():
-            parts[-1] = np.where(impossible, np.nan, parts[-1])
-    return RowPosteriors(log_prob, factors, tuple(parts))
+    return RowPosteriors(log_prob, factors, tuple(backward(plan, found)))

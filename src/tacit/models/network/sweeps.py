@@ -23,13 +23,17 @@ class Forward(NamedTuple):
 
 
 def _scaled(table: np.ndarray, scope: Scope) -> tuple[np.ndarray, np.ndarray | float]:
-    """A table, or the table of every row, over its largest entry, and that entry's logarithm; 0 stays 0."""
+    """A table, or the table of every row, over its largest entry (in place), and that entry; 0 stays 0."""
     if scope[-1:] == (ROWS,):
         largest = table.reshape(-1, table.shape[-1]).max(0)
-        safe = np.where(largest > 0, largest, 1.0)
-        return table / safe, np.log(safe)
-    most = table.max()
-    return (table / most, math.log(most)) if most > 0 else (table, 0.0)
+        largest[largest <= 0] = 1.0
+    else:
+        largest = table.max()
+        largest = largest if largest > 0 else 1.0
+    if isinstance(table, np.ndarray) and table.flags.writeable:
+        table /= largest
+        return table, largest
+    return table / largest, largest
 
 
 def forward(plan: Plan, leaves: Sequence[np.ndarray]) -> Forward:
@@ -41,9 +45,9 @@ def forward(plan: Plan, leaves: Sequence[np.ndarray]) -> Forward:
             found = tables[op.left].sum(op.summed)
         else:
             found = step.forward(tables[op.left], tables[op.right])
-        scaled, log = _scaled(found, plan.scopes[op.out])
+        scaled, largest = _scaled(found, plan.scopes[op.out])
         tables.append(scaled)
-        log_z = log_z + log
+        log_z = log_z + (math.log(largest) if isinstance(largest, float) else np.log(largest))
     with np.errstate(divide="ignore"):
         for root in plan.roots:
             if not set(plan.scopes[root]) - {ROWS}:
