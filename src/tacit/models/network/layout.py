@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from tacit.data.errors import listed
+from tacit.models.network.contraction import Scope
 from tacit.models.network.nodes.base import NetworkNode
 from tacit.models.network.nodes.exogenous import ExogenousNode
 from tacit.models.network.nodes.normal import NormalNode
@@ -31,9 +32,7 @@ class Layout:
     blocks: tuple[tuple[int, ...], ...]
 
 
-def layout_of(
-    nodes: Sequence[NetworkNode], names: Sequence[str], rows: Float[np.ndarray, "rows nodes"]
-) -> Layout:
+def layout_of(nodes: Sequence[NetworkNode], names: Sequence[str], rows: Float[np.ndarray, "rows nodes"]) -> Layout:
     """The layout of rows, NaN where missing.
 
     Raises:
@@ -42,24 +41,49 @@ def layout_of(
     """
     missing = np.isnan(rows)
     gaps, empty = missing.any(0), missing.all(0)
+    first = missing.argmax(0)
+    return layout_with(nodes, names, gaps, empty, [f" in row {row}" for row in first])
+
+
+def layout_with(
+    nodes: Sequence[NetworkNode],
+    names: Sequence[str],
+    gaps: np.ndarray,
+    empty: np.ndarray,
+    where: Sequence[str] | None = None,
+) -> Layout:
+    """The layout where some columns have gaps and some no values at all, ``[nodes]``; ``where`` the first gap is.
+
+    Raises:
+        NotExact: as `layout_of`.
+    """
+    places = where or [""] * len(nodes)
     for node in nodes:
         if gaps[node.place] and isinstance(node, ExogenousNode):
             raise NotExact(
-                f"column {names[node.place]!r} is only conditioned on, and has no value in row "
-                f"{int(missing[:, node.place].argmax())}: fill it in, or give it a distribution"
+                f"column {names[node.place]!r} is only conditioned on, and has no value{places[node.place]}: fill it "
+                "in, or give it a distribution"
             )
         unseen = [parent for parent in node.continuous if gaps[parent]]
         if unseen and not isinstance(node, NormalNode):
             said = listed([names[parent] for parent in unseen])
             raise NotExact(
-                f"{names[node.place]!r} depends on the number {said}, which is missing in row "
-                f"{int(missing[:, unseen[0]].argmax())}: what it says of a number that is not seen has no exact "
-                f"integral. Fill {said} in first, cut it into levels, or turn the arrow round"
+                f"{names[node.place]!r} depends on the number {said}, which is missing{places[unseen[0]]}: what it "
+                f"says of a number that is not seen has no exact integral. Fill {said} in first, cut it into levels, "
+                'turn the arrow round, or ask for inference="weighted"'
             )
     seen = frozenset(np.flatnonzero(~gaps).tolist())
     levelled = [node.place for node in nodes if node.levels is not None]
     partly = frozenset(place for place in levelled if gaps[place] and not empty[place])
     return Layout(seen, partly, _blocks(nodes, gaps))
+
+
+def scopes_of(nodes: Sequence[NetworkNode], layout: Layout) -> tuple[Scope, ...]:
+    """The hidden variables of the table of every block, and of every node that stands in none; nothing is computed."""
+    grouped = {place for group in layout.blocks for place in group}
+    members = [tuple(dict.fromkeys(v for place in group for v in nodes[place].discrete)) for group in layout.blocks]
+    members += [node.members for node in nodes if node.place not in grouped]
+    return tuple(tuple(v for v in each if v not in layout.seen) for each in members)
 
 
 def _blocks(nodes: Sequence[NetworkNode], gaps: np.ndarray) -> tuple[tuple[int, ...], ...]:

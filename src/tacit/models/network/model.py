@@ -11,10 +11,21 @@ from tacit.arrays import Pytree, static
 from tacit.inference.closed_form import Sums
 from tacit.models.network.blocks import blocks_by_node
 from tacit.models.network.graph import DirectedGraph
-from tacit.models.network.layout import Layout, layout_of
+from tacit.models.network.layout import Layout, layout_of, scopes_of
 from tacit.models.network.nodes.base import NetworkNode
 from tacit.models.network.nodes.configurations import Chunk
-from tacit.models.network.row_inference import CHUNK_BYTES, RowPosteriors, factors_of, likelihood, plan_of, posteriors
+from tacit.models.network.plan import planned
+from tacit.models.network.price import check_price
+from tacit.models.network.row_inference import (
+    CHUNK_BYTES,
+    Factors,
+    RowPosteriors,
+    factors_of,
+    likelihood,
+    plan_of,
+    posteriors,
+    whole_order,
+)
 
 
 class Network(Pytree):
@@ -29,6 +40,8 @@ class Network(Pytree):
     graph: DirectedGraph = static()
     layout: Layout | None = static(default=None)
     """Of the rows of a fit."""
+    max_bytes: float = static(default=2**30)
+    """What the tables of one row may take at most."""
 
     @property
     def monotone(self) -> bool:
@@ -43,6 +56,22 @@ class Network(Pytree):
         """What is known of rows."""
         return layout_of(self.nodes, self.graph.names, rows)
 
+    def checked_layout(self, rows: Float[np.ndarray, "rows nodes"]) -> Layout:
+        """The same, once it is known that the tables of one row can be held.
+
+        Raises:
+            TooDear: they cannot.
+            NotExact: what is missing has no exact integral.
+        """
+        layout = self.layout_for(rows)
+        plan = planned(scopes_of(self.nodes, layout), self.sizes, frozenset(), (whole_order(self.nodes, self.sizes),))
+        check_price(self.nodes, self.graph.names, layout.seen, self.max_bytes, plan)
+        return layout
+
+    def chunk(self, rows: Float[np.ndarray, "rows nodes"], layout: Layout) -> Chunk:
+        """Rows as the nodes take them."""
+        return Chunk(rows, self.sizes, layout.seen)
+
     def inferred(
         self,
         rows: Float[np.ndarray, "rows nodes"],
@@ -50,28 +79,31 @@ class Network(Pytree):
         likelihoods: Mapping[int, Float[np.ndarray, "levels rows"]] | None = None,
     ) -> Iterator[tuple[slice, Chunk, RowPosteriors]]:
         """Posteriors of rows, some of them at a time."""
-        known = layout or self.layout_for(rows)
-        for where, chunk in self.chunks(rows, known):
-            part = {v: values[:, where] for v, values in (likelihoods or {}).items()}
-            factors = factors_of(self.nodes, chunk, known, part)
+        for where, chunk, factors in self._factors(rows, layout or self.checked_layout(rows), likelihoods or {}):
             yield where, chunk, posteriors(plan_of(self.nodes, factors, self.sizes), factors)
 
-    def chunks(self, rows: Float[np.ndarray, "rows nodes"], layout: Layout) -> Iterator[tuple[slice, Chunk]]:
-        """Rows, so many at a time that their tables take `CHUNK_BYTES`."""
-        first = Chunk(rows[:2], self.sizes, layout.seen)
-        plan = plan_of(self.nodes, factors_of(self.nodes, first, layout), self.sizes)
+    def _factors(
+        self, rows: Float[np.ndarray, "rows nodes"], layout: Layout, likelihoods: Mapping[int, np.ndarray]
+    ) -> Iterator[tuple[slice, Chunk, Factors]]:
+        """The tables of rows, so many at a time that they take `CHUNK_BYTES`."""
+        few = self.chunk(rows[:2], layout)
+        plan = plan_of(self.nodes, factors_of(self.nodes, few, layout), self.sizes)
         leaves = sum(plan.entries(leaf) for leaf in range(plan.leaves))
         number = max(1, int(CHUNK_BYTES / 8 / (plan.peak + leaves)))
         for begin in range(0, len(rows), number):
             where = slice(begin, begin + number)
-            yield where, Chunk(rows[where], self.sizes, layout.seen)
+            chunk = self.chunk(rows[where], layout)
+            part = {v: values[:, where] for v, values in likelihoods.items()}
+            yield where, chunk, factors_of(self.nodes, chunk, layout, part)
 
-    def log_prob(self, rows: Float[np.ndarray, "rows nodes"]) -> Float[np.ndarray, " rows"]:
+    def log_prob(
+        self,
+        rows: Float[np.ndarray, "rows nodes"],
+        likelihoods: Mapping[int, Float[np.ndarray, "levels rows"]] | None = None,
+    ) -> Float[np.ndarray, " rows"]:
         """``log p`` of what is seen of every row, in nats; −inf of what is impossible."""
-        layout = self.layout_for(rows)
         found = np.empty(len(rows))
-        for where, chunk in self.chunks(rows, layout):
-            factors = factors_of(self.nodes, chunk, layout)
+        for where, _, factors in self._factors(rows, self.checked_layout(rows), likelihoods or {}):
             found[where] = likelihood(plan_of(self.nodes, factors, self.sizes), factors)[1]
         return found
 
@@ -86,7 +118,7 @@ class Network(Pytree):
 
     def with_nodes(self, nodes: tuple[NetworkNode, ...]) -> Self:
         """The same graph with other distributions."""
-        return type(self)(nodes, self.graph, self.layout)
+        return type(self)(nodes, self.graph, self.layout, self.max_bytes)
 
     def global_bound(self) -> Float[np.ndarray, "*starts"]:
         """The log prior density of all parameters."""

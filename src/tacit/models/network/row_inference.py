@@ -102,8 +102,12 @@ def plan_of(
     nodes: Sequence[NetworkNode], factors: Factors, sizes: tuple[int, ...], keep: frozenset[int] = frozenset()
 ) -> Plan:
     """The plan for the tables of some rows."""
-    whole = _whole_order(tuple(node.members for node in nodes), sizes)
-    return planned(factors.scopes, sizes, keep, (whole,))
+    return planned(factors.scopes, sizes, keep, (whole_order(nodes, sizes),))
+
+
+def whole_order(nodes: Sequence[NetworkNode], sizes: tuple[int, ...]) -> tuple[int, ...]:
+    """The order for when nothing is seen; remembered."""
+    return _whole_order(tuple(node.members for node in nodes), sizes)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -66,6 +66,10 @@ class NetworkNode(Pytree):
         most = np.where(np.isfinite(most), most, 0.0)
         return np.exp(logs - most), most
 
+    def expectation(self, chunk: Chunk) -> Float[np.ndarray, "..."]:
+        """The mean of a number given its parents, ``[*hidden levels, rows]``."""
+        raise TypeError(f"{type(self).__name__} has levels, and no mean")
+
     @abc.abstractmethod
     def statistics(self, chunk: Chunk, weights: Float[np.ndarray, "..."]) -> PyTree:
         """Expected statistics, summed over rows: ``weights [*hidden levels, rows]`` are posteriors times weights."""

@@ -35,11 +35,14 @@ class NormalNode(NetworkNode):
         """``(1, u)`` of every row."""
         return np.column_stack([np.ones(len(rows)), rows[:, list(self.continuous)]])
 
+    def expectation(self, chunk: Chunk) -> Float[np.ndarray, "..."]:
+        coefficients = chunk.configurations(self.discrete).gather(self.coefficients)
+        return (coefficients * self.features(chunk.rows)).sum(-1)
+
     def log_prob(self, chunk: Chunk) -> Float[np.ndarray, "..."]:
-        given = chunk.configurations(self.discrete)
-        coefficients, variances = given.gather(self.coefficients), given.gather(self.variances)
-        mean = (coefficients * self.features(chunk.rows)).sum(-1)
-        return -0.5 * (LOG_2PI + np.log(variances) + (chunk.rows[:, self.place] - mean) ** 2 / variances)
+        variances = chunk.configurations(self.discrete).gather(self.variances)
+        away = chunk.rows[:, self.place] - self.expectation(chunk)
+        return -0.5 * (LOG_2PI + np.log(variances) + away**2 / variances)
 
     def statistics(self, chunk: Chunk, weights: Float[np.ndarray, "..."]) -> PyTree:
         """Sums of ``(1, u, x)(1, u, x)ᵀ`` for every configuration."""

@@ -36,6 +36,9 @@ class PoissonNode(NetworkNode):
         coefficients = chunk.configurations(self.discrete).gather(self.coefficients)
         return np.minimum((coefficients * self.features(chunk.rows)).sum(-1), MOST)
 
+    def expectation(self, chunk: Chunk) -> Float[np.ndarray, "..."]:
+        return np.exp(self._log_means(chunk))
+
     def log_prob(self, chunk: Chunk) -> Float[np.ndarray, "..."]:
         x, log_mean = chunk.rows[:, self.place], self._log_means(chunk)
         return x * log_mean - np.exp(log_mean) - scipy.special.gammaln(x + 1.0)
