@@ -100,6 +100,10 @@ class NetworkNode(Pytree):
     def reordered(self, variable: int, order: np.ndarray) -> Self:
         """The same with the levels of a discrete variable in another order."""
 
+    def in_units(self, shift: Float[np.ndarray, " nodes"], scale: Float[np.ndarray, " nodes"]) -> Self:
+        """The same for ``x·scale + shift`` of every column; what has levels, or counts, has 0 and 1."""
+        return self
+
 
 def codes_of(rows: Float[np.ndarray, "rows nodes"], places: tuple[int, ...]) -> tuple[np.ndarray, ...]:
     """The levels of some columns as indices."""

@@ -40,3 +40,11 @@ def safe_step(
     length = reach * np.sqrt((step**2).sum(-1, keepdims=True))
     share = np.where(length > 1e-8, np.log1p(length) / np.where(length > 1e-8, length, 1.0), 1.0)
     return coefficients + share * step
+
+
+def regression_in_units(
+    coefficients: Float[np.ndarray, "*batch p"], shift: Float[np.ndarray, " parents"], scale: Float[np.ndarray, " parents"]
+) -> Float[np.ndarray, "*batch p"]:
+    """Coefficients of ``(1, u)`` as those of ``(1, u·scale + shift)``."""
+    slopes = coefficients[..., 1:] / scale
+    return np.concatenate([(coefficients[..., 0] - slopes @ shift)[..., None], slopes], axis=-1)

@@ -8,6 +8,7 @@ from jaxtyping import Float, PyTree
 from tacit.compute import LOG_2PI
 from tacit.models.network.nodes.base import NetworkNode, codes_of
 from tacit.models.network.nodes.configurations import Chunk
+from tacit.models.network.nodes.newton import regression_in_units
 
 
 class NormalNode(NetworkNode):
@@ -106,17 +107,16 @@ class NormalNode(NetworkNode):
         return self.with_values(self.coefficients.take(order, axis), self.variances.take(order, axis))
 
     def in_units(self, shift: Float[np.ndarray, " nodes"], scale: Float[np.ndarray, " nodes"]) -> Self:
-        """The same for ``x·scale + shift`` of every column, which may differ from column to column."""
         own, parents = self.place, list(self.continuous)
-        slopes = self.coefficients[..., 1:] * scale[own] / scale[parents]
-        intercept = shift[own] + scale[own] * self.coefficients[..., 0] - slopes @ shift[parents]
-        coefficients = np.concatenate([intercept[..., None], slopes], axis=-1)
+        coefficients = scale[own] * regression_in_units(self.coefficients, shift[parents], scale[parents])
+        coefficients[..., 0] += shift[own]
+        square = scale[own] ** 2
         return type(self)(
             own,
             self.discrete,
             self.continuous,
             coefficients,
-            self.variances * scale[own] ** 2,
+            self.variances * square,
             self.prior,
-            self.floor * scale[own] ** 2,
+            self.floor * square,
         )

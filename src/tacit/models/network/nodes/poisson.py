@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from tacit.models.network.nodes.base import NetworkNode, codes_of
 from tacit.models.network.nodes.configurations import Chunk
-from tacit.models.network.nodes.newton import Curve, safe_step
+from tacit.models.network.nodes.newton import Curve, regression_in_units, safe_step
 
 MOST = 30.0
 """The largest logarithm of a mean."""
@@ -79,3 +79,7 @@ class PoissonNode(NetworkNode):
 
     def reordered(self, variable: int, order: np.ndarray) -> Self:
         return self.with_coefficients(self.coefficients.take(order, self.discrete.index(variable)))
+
+    def in_units(self, shift: Float[np.ndarray, " nodes"], scale: Float[np.ndarray, " nodes"]) -> Self:
+        parents = list(self.continuous)
+        return self.with_coefficients(regression_in_units(self.coefficients, shift[parents], scale[parents]))

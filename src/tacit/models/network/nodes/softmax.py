@@ -9,7 +9,7 @@ from jaxtyping import Float
 from tacit.arrays import logsumexp, static
 from tacit.models.network.nodes.base import NetworkNode, codes_of
 from tacit.models.network.nodes.configurations import Chunk
-from tacit.models.network.nodes.newton import Curve, safe_step
+from tacit.models.network.nodes.newton import Curve, regression_in_units, safe_step
 
 SELF_CONCORDANCE = math.sqrt(6.0)
 """How the third derivative of a multinomial logistic regression is bounded (Sun & Tran-Dinh 2019, table 2)."""
@@ -107,3 +107,7 @@ class SoftmaxNode(NetworkNode):
         whole = np.concatenate([np.zeros_like(self.coefficients[..., :1, :]), self.coefficients], axis=-2)
         whole = whole.take(order, -2)
         return self.with_coefficients(whole[..., 1:, :] - whole[..., :1, :])
+
+    def in_units(self, shift: Float[np.ndarray, " nodes"], scale: Float[np.ndarray, " nodes"]) -> Self:
+        parents = list(self.continuous)
+        return self.with_coefficients(regression_in_units(self.coefficients, shift[parents], scale[parents]))

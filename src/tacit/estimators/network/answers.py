@@ -1,0 +1,194 @@
+"""What a fitted network answers about rows: densities, posteriors, gaps filled, new rows."""
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_is_fitted
+
+from tacit.data.dataset import Dataset
+from tacit.data.errors import counted
+from tacit.estimators.base import double_precision, seed_of, weighted
+from tacit.estimators.capabilities import Imputes, MatrixLike, Measures, ReadsOnce, Samples
+from tacit.estimators.network.asking import NetworkQuestions
+from tacit.estimators.network.columns import NetworkReading
+from tacit.estimators.settings import Estimator
+from tacit.models.graph import Graph
+from tacit.models.network.completion import completed, drawn
+from tacit.models.network.drawing import network_graph
+
+
+class NetworkAnswers(NetworkQuestions, NetworkReading, Measures, Samples, Imputes, ReadsOnce, Estimator):
+    """Answers about rows."""
+
+    def base_measure(self) -> tuple[str, ...]:
+        """A "density" of a number, a "mass" of all else; nothing of a column that is only conditioned on."""
+        check_is_fitted(self)
+        densities = ("normal", "log-normal")
+        return tuple("density" if family in densities else "mass" for family in self.columns_.families)
+
+    def _values(self, X: MatrixLike) -> Float[np.ndarray, "rows nodes"]:
+        check_is_fitted(self)
+        return self._inside(self.read(X, reset=False))
+
+    def _inside(self, rows: Dataset) -> Float[np.ndarray, "rows nodes"]:
+        """Rows of the nodes; what was set by an intervention is what it was set to."""
+        found = self.columns_.values(np.asarray(rows.rows(), np.float64))
+        for node, value in self.fixed_.items():
+            found[:, node] = value
+        return found
+
+    @double_precision
+    def score_samples(self, X: MatrixLike) -> np.ndarray:
+        """``log p(x)`` of every row in nats, ``(n,)``; missing entries and hidden nodes are summed out.
+
+        Raises:
+            TooDear: an exact answer needs more than ``max_bytes``.
+        """
+        check_is_fitted(self)
+        return self.score_read(self.read(X, reset=False))
+
+    def score_read(self, rows: Dataset) -> np.ndarray:
+        """The same of rows that were read."""
+        own = np.asarray(rows.rows(), np.float64)
+        found = self.model_.log_prob(self._inside(rows)) + self.columns_.log_change(own)
+        return found.astype(rows.dtype)
+
+    @double_precision
+    def score(self, X: MatrixLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
+        """Mean log-density a row, in nats."""
+        values, weights = self._weighed(X, sample_weight)
+        return float(np.average(values, weights=weights))
+
+    @double_precision
+    def bic(self, X: MatrixLike, sample_weight: ArrayLike | None = None) -> float:
+        """``−2 log L + ν log N``, N the sum of the weights: lower is better."""
+        values, weights = self._weighed(X, sample_weight)
+        return float(-2.0 * weights @ values + self.n_parameters_ * np.log(weights.sum()))
+
+    @double_precision
+    def aic(self, X: MatrixLike, sample_weight: ArrayLike | None = None) -> float:
+        """``−2 log L + 2 ν``: lower is better."""
+        values, weights = self._weighed(X, sample_weight)
+        return float(-2.0 * weights @ values + 2.0 * self.n_parameters_)
+
+    def _weighed(self, X: MatrixLike, sample_weight: ArrayLike | None) -> tuple[np.ndarray, np.ndarray]:
+        check_is_fitted(self)
+        rows = weighted(self.read(X, reset=False), sample_weight)
+        return self.score_read(rows), np.asarray(rows.weights, np.float64)
+
+    @double_precision
+    def predict_proba(self, X: MatrixLike, column: Any = None) -> np.ndarray:
+        """The posterior of one column or hidden node for every row, ``(n, levels)``, whatever the row says of it.
+
+        Args:
+            X: rows; gaps say nothing.
+            column: by name or place; the hidden node where there is only one.
+
+        Raises:
+            ValueError: the column has no levels.
+        """
+        node = self._asked(column)
+        levels = self.columns_.levels[node]
+        if levels is None:
+            raise ValueError(f"column {self.columns_.names[node]!r} is a number: ask predict for its mean")
+        rows = self._values(X)
+        rows[:, node] = np.nan
+        found = np.empty((len(rows), levels))
+        for where, _, posterior in self.model_.inferred(rows):
+            found[where] = posterior.marginal(node).T
+        _impossible(found)
+        return found
+
+    @double_precision
+    def predict(self, X: MatrixLike, column: Any = None) -> np.ndarray:
+        """The likeliest level, or the mean of a number, of one column or hidden node for every row, ``(n,)``.
+
+        Args:
+            X: rows; what they say of the column itself is not looked at.
+            column: by name or place; the hidden node where there is only one.
+        """
+        node = self._asked(column)
+        if self.columns_.levels[node] is not None:
+            shares = self.predict_proba(X, column)
+            levels = np.asarray(self.columns_.levels_of(node))
+            return levels[np.argmax(np.nan_to_num(shares), axis=1)]
+        rows = self._values(X)
+        rows[:, node] = np.nan
+        return self.columns_.rows(completed(self.model_, rows))[:, node]
+
+    def _asked(self, column: Any) -> int:
+        check_is_fitted(self)
+        if column is not None:
+            return self.columns_.node(column)
+        if len(self.columns_.hidden) != 1:
+            raise ValueError("say of which column: predict(X, column)")
+        return len(self.columns_.schema)
+
+    @double_precision
+    def impute(self, X: MatrixLike, n_draws: int | None = None, random_state: Any = None) -> np.ndarray:
+        """Rows with their missing entries filled in; levels are given by their codes, which `decode` reads.
+
+        Args:
+            X: rows ``(n, d)``.
+            n_draws: m: draw the missing entries of a row from their joint posterior, m times; None for the likeliest
+                level of each, and the mean of a number (of a log-normal one, the mean of its logarithm).
+            random_state: what the draws depend on; the estimator's own where None.
+
+        Returns:
+            ``(n, d)``, or m imputations ``(m, n, d)``.
+        """
+        rows = self._values(X)
+        if n_draws is None:
+            return self.columns_.rows(completed(self.model_, rows))
+        if n_draws < 1:
+            raise ValueError(f"n_draws must be at least 1, or None for what is expected; got {n_draws}")
+        random = seed_of(self.random_state if random_state is None else random_state)
+        return np.stack([self.columns_.rows(each) for each in drawn(self.model_, rows, int(n_draws), random)])
+
+    @double_precision
+    def sample(self, n_samples: int = 1, given: Mapping[Any, Any] | None = None) -> np.ndarray:
+        """New rows ``(n, d)``; levels are given by their codes, which `decode` reads.
+
+        Args:
+            n_samples: how many.
+            given: values of some columns, by name: the rows are then drawn from the joint posterior.
+
+        Raises:
+            ValueError: fewer than one row, or no value for a column that is only conditioned on.
+        """
+        check_is_fitted(self)
+        if n_samples < 1:
+            raise ValueError(f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one sample.")
+        random = seed_of(self.random_state)
+        row, soft = self._row(given)
+        return self.columns_.rows(self._new_rows(row, soft, int(n_samples), random))
+
+    def _new_rows(
+        self, row: np.ndarray, soft: Mapping[int, np.ndarray], number: int, random: np.random.Generator
+    ) -> np.ndarray:
+        return drawn(self.model_, row[None], number, random, soft)[:, 0]
+
+    def graph(self) -> Graph:
+        """The directed graph of the model, as data."""
+        check_is_fitted(self)
+        return network_graph(self.model_.graph, self.columns_.families, len(self.columns_.schema))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+
+def _impossible(found: np.ndarray) -> None:
+    """Say how many rows the network holds for impossible."""
+    number = int(np.isnan(found).any(1).sum())
+    if number:
+        warnings.warn(
+            f"{counted(number, 'row')} cannot be under this network, and the answer there is NaN",
+            UserWarning,
+            stacklevel=3,
+        )

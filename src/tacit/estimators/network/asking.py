@@ -1,0 +1,140 @@
+"""Questions about one case: posteriors given evidence, the most probable state, interventions, the price."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from tacit.estimators.base import double_precision
+from tacit.estimators.network.columns import NodeColumns
+from tacit.estimators.network.evidence import row_of
+from tacit.estimators.network.results import Explanation, JointAnswer, NetworkAnswer
+from tacit.estimators.settings import Estimator
+from tacit.models.network.case import CasePosteriors, case_posteriors, joint_posterior
+from tacit.models.network.completion import most_probable_row
+from tacit.models.network.model import Network
+from tacit.models.network.nodes.exogenous import ExogenousNode
+from tacit.models.network.price import Price, plan_with, price_of
+
+
+class NetworkQuestions(Estimator):
+    """Answers about one case."""
+
+    model_: Network
+    columns_: NodeColumns
+    fixed_: dict[int, float]
+    """Nodes that were set by ``do``, and to what."""
+    inference: str
+    max_bytes: float
+
+    def _row(self, evidence: Mapping[Any, Any] | None) -> tuple[np.ndarray, dict[int, np.ndarray]]:
+        check_is_fitted(self)
+        return row_of(self.columns_, evidence, self.fixed_)
+
+    @double_precision
+    def query(
+        self,
+        columns: Any = None,
+        evidence: Mapping[Any, Any] | None = None,
+        *,
+        joint: bool = False,
+    ) -> NetworkAnswer | JointAnswer:
+        """The posterior of columns and hidden nodes given evidence about one case, all at once.
+
+        Args:
+            columns: a name or several; all that are not given where None.
+            evidence: a level or a number by name; ``{level: likelihood, …}`` for evidence that is not sure.
+            joint: whether to give the joint posterior of the columns, which then have levels.
+
+        Raises:
+            ValueError: an unknown column or level; evidence that is impossible, with a small part of it that is; an
+                answer that needs more than ``max_bytes``.
+        """
+        row, soft = self._row(evidence)
+        given = dict(evidence or {})
+        names = self.columns_.names
+        wanted = [columns] if isinstance(columns, str) else columns
+        asked = [names[self.columns_.node(each)] for each in wanted or [n for n in names if n not in given]]
+        if joint:
+            return self._joint(asked, row, soft)
+        known = [name for name in asked if not np.isnan(row[names.index(name)])]
+        if known:
+            raise ValueError(f"{known[0]!r} is given, and asked for")
+        found = self._posteriors(row, soft)
+        first = found if not given else self._posteriors(*self._row(None))
+        levels, numbers = _named(self.columns_, found, asked)
+        before, _ = _named(self.columns_, first, asked)
+        return NetworkAnswer(found.log_prob, levels, numbers, before, "exact", given)
+
+    def _posteriors(self, row: np.ndarray, soft: Mapping[int, np.ndarray]) -> CasePosteriors:
+        return case_posteriors(self.model_, row, soft)
+
+    def _joint(self, names: Sequence[str], row: np.ndarray, soft: Mapping[int, np.ndarray]) -> JointAnswer:
+        nodes = tuple(self.columns_.node(name) for name in names)
+        for node in nodes:
+            if self.columns_.levels[node] is None or not np.isnan(row[node]):
+                what = "is a number" if self.columns_.levels[node] is None else "is given"
+                raise ValueError(f"{self.columns_.names[node]!r} {what}, and has no place in a joint table")
+        table = joint_posterior(self.model_, row, nodes, soft)
+        return JointAnswer(tuple(names), tuple(self.columns_.levels_of(node) for node in nodes), table)
+
+    @double_precision
+    def most_probable(self, evidence: Mapping[Any, Any] | None = None) -> Explanation:
+        """The most probable state of everything that is not given, together (max-product).
+
+        Raises:
+            ValueError: as `query`; a number is not given.
+        """
+        row, soft = self._row(evidence)
+        values, log_prob, share = most_probable_row(self.model_, row, soft)
+        hidden = np.flatnonzero(np.isnan(row))
+        found = {self.columns_.names[v]: self.columns_.levels_of(v)[int(values[v])] for v in hidden}
+        return Explanation(found, log_prob, share)
+
+    def do(self, values: Mapping[Any, Any]) -> Self:
+        """The network after an intervention that sets columns: the arrows into them are cut (Pearl 2009).
+
+        Args:
+            values: a level or a number by name.
+
+        Returns: a fitted network of its own, which is asked as any other.
+        """
+        check_is_fitted(self)
+        row, soft = row_of(self.columns_, values, {})
+        if soft:
+            raise ValueError("an intervention sets a column to one value, not to several")
+        fixed = {int(v): float(row[v]) for v in np.flatnonzero(~np.isnan(row))}
+        changed = copy.copy(self)
+        nodes = tuple(
+            ExogenousNode(node.place, (), (), node.levels) if node.place in fixed else node
+            for node in self.model_.nodes
+        )
+        changed.model_ = Network(nodes, self.model_.graph.cut(fixed), None, self.model_.max_bytes)
+        changed.fixed_ = self.fixed_ | fixed
+        return changed
+
+    def price(self, evidence_columns: Sequence[Any] = ()) -> Price:
+        """What an exact answer will cost for one case in which some columns are given; nothing is computed.
+
+        Raises:
+            NotExact: there is no exact answer.
+        """
+        check_is_fitted(self)
+        seen = frozenset(self.columns_.node(name) for name in evidence_columns) | frozenset(self.fixed_)
+        return price_of(plan_with(self.model_.nodes, self.model_.graph.names, seen), self.model_.graph.names)
+
+
+def _named(
+    columns: NodeColumns, found: CasePosteriors, asked: Sequence[str]
+) -> tuple[dict[str, dict[Any, float]], dict[str, tuple[float, float]]]:
+    levels, numbers = {}, {}
+    for name in asked:
+        node = columns.names.index(name)
+        if node in found.levels:
+            levels[name] = dict(zip(columns.levels_of(node), map(float, found.levels[node]), strict=True))
+        elif node in found.numbers:
+            mean, deviation = found.numbers[node].mean, float(np.sqrt(found.numbers[node].variance))
+            numbers[name] = (mean, deviation)
+    return levels, numbers

@@ -1,0 +1,193 @@
+"""``BayesianNetwork``: a graph over the columns of a table, learned or given, with gaps and hidden nodes welcome."""
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import KW_ONLY
+from typing import Annotated, Any, Self
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import ArrayLike
+from sklearn.exceptions import ConvergenceWarning
+
+from tacit.data.blocks import AsTheyAre
+from tacit.data.dataset import Dataset, DenseRows
+from tacit.data.errors import counted, listed
+from tacit.data.sources import source
+from tacit.estimators.base import double_precision, seed_of, weighted
+from tacit.estimators.capabilities import MatrixLike
+from tacit.estimators.network.answers import NetworkAnswers
+from tacit.estimators.network.arrows import LEARNED, arrows, graph_of
+from tacit.estimators.network.columns import NodeColumns
+from tacit.estimators.settings import POSITIVE, TOLERANCE, Choice, Number, Whole, settings
+from tacit.estimators.stopping import because, stop_reason
+from tacit.inference.fit import fit
+from tacit.inference.status import CONVERGED
+from tacit.models.network.graph import DirectedGraph
+from tacit.models.network.model import Network, stack
+from tacit.models.network.nodes.exogenous import ExogenousNode
+from tacit.models.network.nodes.table import TableNode
+from tacit.models.network.starts import NodeSettings, first_nodes, in_order, shaken
+from tacit.models.network.units import Units, units_of
+
+INFERENCES = ("auto", "exact", "loopy", "mean-field", "weighted")
+
+
+@settings
+class BayesianNetwork(NetworkAnswers):
+    """A directed graphical model, ``p(x) = ∏_k p(x_k | parents of x_k)``.
+
+    A node with levels and parents with levels has a table of probabilities; with parents that are numbers it is a
+    (multinomial) logistic regression. A number is a linear regression on its parents that are numbers, one for every
+    configuration of the others; a count a log-linear one. Hidden nodes and gaps anywhere are summed out exactly, by
+    variable elimination (Koller & Friedman 2009, chapters 9 and 10), and EM finds the parameters.
+
+    Attributes:
+        model_: the nodes and the graph.
+        columns_: names, levels and families of the nodes.
+        edges_: the arrows, as pairs of names.
+        schema_: the columns, their kinds and levels.
+        never_seen_: of every node, how many configurations of its parents no row has; their distribution is the
+            prior's.
+        trace_, lower_bound_, converged_, stop_reason_, n_iter_, n_parameters_: of the fit; the bound is the
+            log-likelihood and the log prior density, in nats, summed over the rows.
+    """
+
+    edges: Any = "learn"
+    """"learn" (by hill climbing), "tree" (Chow–Liu), "naive" or "tree-augmented" (with ``root`` above all others);
+    a list of pairs of names, or a text, "smoke->lung, smoke->bronc"; None for no arrows."""
+    _: KW_ONLY
+    hidden: Annotated[Any, Number] = None
+    """hidden nodes and their numbers of states, {"Z": 3}."""
+    prior: Annotated[float, Number("at least 0 rows")] = 1.0
+    """how many rows the prior of every distribution weighs: Dirichlet with equal counts for tables (BDeu), normal–gamma
+    for regressions; 0 for the maximum of the likelihood."""
+    inference: Annotated[str, Choice(INFERENCES)] = "auto"
+    """"exact"; "loopy" belief propagation, "mean-field" or "weighted" samples, which are approximate; "auto" is exact
+    where ``max_bytes`` allows it, and says what it does where not."""
+    max_bytes: Annotated[float, POSITIVE] = 2**30
+    """what an exact answer may hold."""
+    n_init: Annotated[int, Whole(1)] = 5
+    """starts, where nodes are hidden."""
+    max_iter: Annotated[int, Whole(0)] = 500
+    tol: Annotated[float, TOLERANCE] = 1e-6
+    """the rise of the bound a row, in nats, below which the fit ends."""
+    random_state: Any = 0
+
+    @double_precision
+    def fit(self, X: MatrixLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
+        """Fit to rows.
+
+        Args:
+            X: a data frame, an array ``(n, d)`` or a `tacit.data.Dataset`; NaN and None mark missing entries.
+            y: ignored.
+            sample_weight: a weight a row, ``(n,)``; 2 is the same as two copies.
+
+        Raises:
+            ValueError: what is wrong with the rows, the arrows or a setting, and what to do; what an exact answer
+                would cost, where that is too much.
+        """
+        self.fit_read(weighted(self.read(X, reset=True), sample_weight))
+        return self
+
+    def fit_read(self, rows: Dataset) -> None:
+        """Fit to rows that were read; as `fit` in all else."""
+        self.check_settings()
+        values, weights = np.asarray(rows.rows(), np.float64), np.asarray(rows.weights, np.float64)
+        values, weights = values[weights > 0], weights[weights > 0]
+        self.columns_ = self._settled(values, self.hidden)
+        self.fixed_: dict[int, float] = {}
+        inside = self.columns_.values(values)
+        units = units_of(inside, weights, self._scaled(self.columns_))
+        self._fit(units.inside(inside), weights, units)
+        self._say(float(weights.sum()))
+
+    def _scaled(self, columns: NodeColumns) -> Float[np.ndarray, " nodes"]:
+        """Which nodes are centred and scaled inside the engine: numbers that are no counts."""
+        counts = [family == "poisson" for family in columns.families] + [False] * len(columns.hidden)
+        return np.array([levels is None for levels in columns.levels]) & ~np.array(counts, bool)
+
+    def _settings(self) -> NodeSettings:
+        known = {"normal": "normal", "log-normal": "normal", "poisson": "poisson", "exogenous": "exogenous"}
+        families = [known.get(family, "table") for family in self.columns_.families]
+        return NodeSettings(
+            (*families, *("table" for _ in self.columns_.hidden)), self.columns_.levels, float(self.prior)
+        )
+
+    def _fit(self, rows: Float[np.ndarray, "rows nodes"], weights: Float[np.ndarray, " rows"], units: Units) -> None:
+        random = seed_of(self.random_state)
+        graph = self._graph(rows, weights)
+        rows, weights = _distinct(rows, weights, self.columns_.levels)
+        nodes = first_nodes(graph, self._settings(), rows, weights)
+        unseen = np.isnan(rows).all(0)
+        hidden = frozenset(node.place for node in nodes if unseen[node.place] and node.levels is not None)
+        starts = [shaken(nodes, hidden, random) if hidden else nodes for _ in range(self.n_init if hidden else 1)]
+        plain = Network(nodes, graph, None, float(self.max_bytes))
+        layout = plain.checked_layout(rows)
+        models = stack([Network(one, graph, layout, float(self.max_bytes)) for one in starts])
+        (found,) = fit(
+            models,
+            source(DenseRows(rows, weights)),
+            AsTheyAre(),
+            key=np.zeros((len(starts), 2), np.uint32),
+            max_iter=self.max_iter,
+            tol=self.tol,
+            eager=True,
+        )
+        model = Network(found.model.nodes, graph, layout, float(self.max_bytes))
+        if hidden:
+            counts = [found.statistics[v] for v in range(len(graph))]
+            shares = {v: counts[v].reshape(-1, counts[v].shape[-1]).sum(0) for v in hidden}
+            model = model.with_nodes(in_order(model.nodes, shares))
+        self.never_seen_ = _never_seen(model, found.statistics)
+        self.model_ = Network(units.in_units(model.nodes), graph, None, float(self.max_bytes))
+        change = units.log_change(rows, weights)
+        self.trace_ = found.trace._replace(bound=found.trace.bound + change)
+        self.lower_bound_ = float(found.bound) + change
+        self.n_iter_, self._status = found.iteration, found.status
+        self.n_parameters_ = self.model_.n_parameters()
+        self.converged_, self.stop_reason_ = found.status == CONVERGED, stop_reason(found.status)
+        self.edges_ = tuple(
+            (graph.names[parent], graph.names[node]) for node in range(len(graph)) for parent in graph.parents[node]
+        )
+
+    def _graph(self, rows: Float[np.ndarray, "rows nodes"], weights: Float[np.ndarray, " rows"]) -> DirectedGraph:
+        names = self.columns_.names
+        if isinstance(self.edges, str) and self.edges in LEARNED:
+            raise NotImplementedError
+        return graph_of(arrows(self.edges), names)
+
+    def _say(self, weight: float) -> None:
+        """Warnings of a fit that did not come to rest."""
+        if not self.converged_:
+            warnings.warn(
+                f"{type(self).__name__} did not converge: {because(self._status)} after {self.n_iter_} EM steps. "
+                "Increase max_iter or tol",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
+
+def _distinct(
+    rows: Float[np.ndarray, "rows nodes"], weights: Float[np.ndarray, " rows"], levels: tuple[int | None, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows that differ and their weights together, where all columns have levels and the rows are short to write."""
+    if any(each is None for each in levels) or sum(np.log2(each + 1) for each in levels if each) > 62:
+        return rows, weights
+    code = np.zeros(len(rows), np.int64)
+    for place, each in enumerate(levels):
+        own = np.where(np.isnan(rows[:, place]), each, rows[:, place]).astype(np.int64)
+        code = code * ((each or 0) + 1) + own
+    _, first, which = np.unique(code, return_index=True, return_inverse=True)
+    return rows[first], np.bincount(which.ravel(), weights)
+
+
+def _never_seen(model: Network, statistics: tuple[Any, ...]) -> dict[str, int]:
+    """Configurations of the parents that no row has, by node; only where there are some."""
+    found = {}
+    for node, counts in zip(model.nodes, statistics, strict=True):
+        if isinstance(node, TableNode) and node.discrete:
+            number = int((counts.sum(-1) < 1e-9).sum())
+            if number:
+                found[model.graph.names[node.place]] = number
+    return found
