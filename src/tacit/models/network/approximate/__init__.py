@@ -1,0 +1,1 @@
+"""Answers of networks where exact ones are too dear, and what is known of their error."""
