@@ -47,6 +47,7 @@ ESTIMATORS: dict[str, Entry] = {
     "factor-analysis": Entry("factors.factor_analysis:FactorAnalysis", codes=True),
     "item-factor-analysis": Entry("factors.items:ItemFactorAnalysis"),
     "mixture-of-factor-analysers": Entry("mixture.factors:MixtureOfFactorAnalysers", codes=True),
+    "bayesian-network": Entry("network.bayesian_network:BayesianNetwork"),
     "latent-dirichlet-allocation": Entry("topics.latent_dirichlet_allocation:LatentDirichletAllocation", "documents"),
     "generative-classifier": Entry("generative_classifier:GenerativeClassifier", supervised=True),
     "bayesian-logistic-regression": Entry("regression.bayesian_logistic:BayesianLogisticRegression", supervised=True),

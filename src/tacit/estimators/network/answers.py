@@ -17,7 +17,7 @@ from tacit.estimators.network.asking import NetworkQuestions
 from tacit.estimators.network.columns import NetworkReading
 from tacit.estimators.settings import Estimator
 from tacit.models.graph import Graph
-from tacit.models.network.completion import completed, drawn
+from tacit.models.network.completion import ancestral, completed, drawn
 from tacit.models.network.drawing import network_graph
 
 
@@ -170,6 +170,8 @@ class NetworkAnswers(NetworkQuestions, NetworkReading, Measures, Samples, Impute
     def _new_rows(
         self, row: np.ndarray, soft: Mapping[int, np.ndarray], number: int, random: np.random.Generator
     ) -> np.ndarray:
+        if not soft and all(not self.model_.graph.parents[v] for v in np.flatnonzero(~np.isnan(row))):
+            return np.concatenate(list(ancestral(self.model_, row, number, random)))
         return drawn(self.model_, row[None], number, random, soft)[:, 0]
 
     def graph(self) -> Graph:

@@ -14,6 +14,7 @@ from tacit.estimators.network.results import Explanation, JointAnswer, NetworkAn
 from tacit.estimators.settings import Estimator
 from tacit.models.network.case import CasePosteriors, case_posteriors, joint_posterior
 from tacit.models.network.completion import most_probable_row
+from tacit.models.network.layout import NotExact
 from tacit.models.network.model import Network
 from tacit.models.network.nodes.exogenous import ExogenousNode
 from tacit.models.network.price import Price, plan_with, price_of
@@ -63,10 +64,16 @@ class NetworkQuestions(Estimator):
         if known:
             raise ValueError(f"{known[0]!r} is given, and asked for")
         found = self._posteriors(row, soft)
-        first = found if not given else self._posteriors(*self._row(None))
         levels, numbers = _named(self.columns_, found, asked)
-        before, _ = _named(self.columns_, first, asked)
+        before = levels if not given else self._before(asked)
         return NetworkAnswer(found.log_prob, levels, numbers, before, "exact", given)
+
+    def _before(self, asked: Sequence[str]) -> dict[str, dict[Any, float]]:
+        """What is known of columns when nothing is given; nothing, where some are only conditioned on."""
+        try:
+            return _named(self.columns_, self._posteriors(*self._row(None)), asked)[0]
+        except NotExact:
+            return {}
 
     def _posteriors(self, row: np.ndarray, soft: Mapping[int, np.ndarray]) -> CasePosteriors:
         return case_posteriors(self.model_, row, soft)

@@ -57,7 +57,7 @@ class BayesianNetwork(NetworkAnswers):
     """"learn" (by hill climbing), "tree" (Chow–Liu), "naive" or "tree-augmented" (with ``root`` above all others);
     a list of pairs of names, or a text, "smoke->lung, smoke->bronc"; None for no arrows."""
     _: KW_ONLY
-    hidden: Annotated[Any, Number] = None
+    hidden: Any = None
     """hidden nodes and their numbers of states, {"Z": 3}."""
     prior: Annotated[float, Number("at least 0 rows")] = 1.0
     """how many rows the prior of every distribution weighs: Dirichlet with equal counts for tables (BDeu), normal–gamma

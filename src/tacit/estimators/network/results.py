@@ -1,5 +1,6 @@
 """What a network answers, as values and tables."""
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -38,7 +39,7 @@ class NetworkAnswer(TableResult):
     def to_arrow(self) -> pa.Table:
         """A line a level, and one a number."""
         lines = [
-            {"column": name, "value": show_level(level), "probability": share, "before": self.before[name][level]}
+            {"column": name, "value": show_level(level), "probability": share, "before": self.before.get(name, {}).get(level)}
             for name, shares in self.levels.items()
             for level, share in shares.items()
         ]
@@ -70,8 +71,6 @@ class JointAnswer(TableResult):
 
     def to_arrow(self) -> pa.Table:
         """A line a combination, the likeliest first."""
-        import itertools
-
         lines = [
             dict(zip(self.columns, map(show_level, combination), strict=True)) | {"probability": float(share)}
             for combination, share in zip(itertools.product(*self.levels), self.probabilities.ravel(), strict=True)

@@ -86,7 +86,7 @@ def case_posteriors(
     factors = factors_of(network.nodes, chunk, layout, likelihoods)
     found = posteriors(plan_of(network.nodes, factors, network.sizes), factors)
     if np.isneginf(found.log_prob[0]):
-        raise Impossible(_contradiction(network, row, likelihoods))
+        raise Impossible(contradiction(network, row, likelihoods))
     levels = {}
     numbers = {}
     for node in network.nodes:
@@ -147,11 +147,11 @@ def joint_posterior(
     found = forward(plan, factors.tables)
     joint = kept(plan, found, together)
     if np.isnan(joint).any():
-        raise Impossible(_contradiction(network, row, likelihoods))
+        raise Impossible(contradiction(network, row, likelihoods))
     return joint
 
 
-def _contradiction(network: Network, row: Float[np.ndarray, " nodes"], likelihoods: Likelihoods | None) -> str:
+def contradiction(network: Network, row: Float[np.ndarray, " nodes"], likelihoods: Likelihoods | None) -> str:
     """A smallest part of the evidence that is impossible by itself: what can be left out of it is."""
     soft = dict(likelihoods or {})
     left = [int(v) for v in np.flatnonzero(~np.isnan(row))] + [v for v in soft if np.isnan(row[v])]

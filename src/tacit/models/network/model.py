@@ -79,10 +79,10 @@ class Network(Pytree):
         likelihoods: Mapping[int, Float[np.ndarray, "levels rows"]] | None = None,
     ) -> Iterator[tuple[slice, Chunk, RowPosteriors]]:
         """Posteriors of rows, some of them at a time."""
-        for where, chunk, factors in self._factors(rows, layout or self.checked_layout(rows), likelihoods or {}):
+        for where, chunk, factors in self.tables_of(rows, layout or self.checked_layout(rows), likelihoods or {}):
             yield where, chunk, posteriors(plan_of(self.nodes, factors, self.sizes), factors)
 
-    def _factors(
+    def tables_of(
         self, rows: Float[np.ndarray, "rows nodes"], layout: Layout, likelihoods: Mapping[int, np.ndarray]
     ) -> Iterator[tuple[slice, Chunk, Factors]]:
         """The tables of rows, so many at a time that they take `CHUNK_BYTES`."""
@@ -103,7 +103,7 @@ class Network(Pytree):
     ) -> Float[np.ndarray, " rows"]:
         """``log p`` of what is seen of every row, in nats; −inf of what is impossible."""
         found = np.empty(len(rows))
-        for where, _, factors in self._factors(rows, self.checked_layout(rows), likelihoods or {}):
+        for where, _, factors in self.tables_of(rows, self.checked_layout(rows), likelihoods or {}):
             found[where] = likelihood(plan_of(self.nodes, factors, self.sizes), factors)[1]
         return found
 

@@ -104,13 +104,13 @@ def empty_node(
     configurations = int(np.prod(shape))
     if number is not None and not continuous:
         table = np.full((*shape, number), 1.0 / number)
-        return TableNode(place, discrete, continuous, table, np.asarray(prior / (configurations * number)), number)
+        return TableNode(place, discrete, continuous, table, prior / (configurations * number), number)
     share = prior / configurations
     if family == "normal":
-        gamma = np.array([share, 0.0, 0.5 * share, 0.5 * share])
+        gamma = (share, 0.0, 0.5 * share, 0.5 * share)
         zeros = np.zeros((*shape, 1 + len(continuous)))
-        return NormalNode(place, discrete, continuous, zeros, np.ones(shape), gamma, np.asarray(settings.floor))
-    precision, reach = np.asarray(LOOSE * prior), np.asarray(_reach(rows, continuous))
+        return NormalNode(place, discrete, continuous, zeros, np.ones(shape), gamma, settings.floor)
+    precision, reach = LOOSE * prior, _reach(rows, continuous)
     if number is not None:
         zeros = np.zeros((*shape, number - 1, 1 + len(continuous)))
         return SoftmaxNode(place, discrete, continuous, zeros, precision, reach, number)

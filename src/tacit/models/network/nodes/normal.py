@@ -5,6 +5,7 @@ from typing import Self
 import numpy as np
 from jaxtyping import Float, PyTree
 
+from tacit.arrays import static
 from tacit.compute import LOG_2PI
 from tacit.models.network.nodes.base import NetworkNode, codes_of
 from tacit.models.network.nodes.configurations import Chunk
@@ -23,9 +24,9 @@ class NormalNode(NetworkNode):
     """``[*starts, *levels, 1 + continuous parents]``, the intercept first."""
     variances: Float[np.ndarray, "..."]
     """``[*starts, *levels]``."""
-    prior: Float[np.ndarray, "4"]
+    prior: tuple[float, float, float, float] = static()
     """κ, m, a, b."""
-    floor: Float[np.ndarray, ""]
+    floor: float = static()
     """The least variance."""
 
     @property

@@ -6,6 +6,7 @@ import numpy as np
 import scipy.special
 from jaxtyping import Float
 
+from tacit.arrays import static
 from tacit.models.network.nodes.base import NetworkNode, codes_of
 from tacit.models.network.nodes.configurations import Chunk
 from tacit.models.network.nodes.newton import Curve, regression_in_units, safe_step
@@ -19,9 +20,9 @@ class PoissonNode(NetworkNode):
 
     coefficients: Float[np.ndarray, "..."]
     """``[*starts, *levels, 1 + continuous parents]``, the intercept first."""
-    precision: Float[np.ndarray, ""]
+    precision: float = static()
     """Of a normal prior on the coefficients."""
-    reach: Float[np.ndarray, ""]
+    reach: float = static()
     """The length of the longest row of regressors."""
 
     @property
@@ -54,7 +55,7 @@ class PoissonNode(NetworkNode):
 
     def m_step(self, statistics: Curve) -> Self:
         return self.with_coefficients(
-            safe_step(self.coefficients, statistics, float(self.precision), float(self.reach))
+            safe_step(self.coefficients, statistics, self.precision, self.reach)
         )
 
     def with_coefficients(self, coefficients: Float[np.ndarray, "..."]) -> Self:

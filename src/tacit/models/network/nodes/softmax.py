@@ -20,9 +20,9 @@ class SoftmaxNode(NetworkNode):
 
     coefficients: Float[np.ndarray, "..."]
     """``[*starts, *levels of the discrete parents, levels − 1, 1 + continuous parents]``, the intercept first."""
-    precision: Float[np.ndarray, ""]
+    precision: float = static()
     """Of a normal prior on the coefficients."""
-    reach: Float[np.ndarray, ""]
+    reach: float = static()
     """The length of the longest row of regressors."""
     number: int = static()
     """Levels."""
@@ -75,7 +75,7 @@ class SoftmaxNode(NetworkNode):
     def m_step(self, statistics: Curve) -> Self:
         shape = self.coefficients.shape
         flat = self.coefficients.reshape(*shape[:-2], -1)
-        found = safe_step(flat, statistics, float(self.precision), SELF_CONCORDANCE * float(self.reach))
+        found = safe_step(flat, statistics, self.precision, SELF_CONCORDANCE * self.reach)
         return self.with_coefficients(found.reshape(shape))
 
     def with_coefficients(self, coefficients: Float[np.ndarray, "..."]) -> Self:

@@ -20,8 +20,8 @@ class TableNode(NetworkNode):
 
     table: Float[np.ndarray, "..."]
     """``[*starts, *levels of the parents, levels]``."""
-    alpha: Float[np.ndarray, "..."]
-    """Prior counts, of the shape of one table or spread over it."""
+    alpha: float = static()
+    """The prior count of every entry."""
     number: int = static()
     """Levels."""
 
@@ -56,9 +56,10 @@ class TableNode(NetworkNode):
 
     def log_prior(self) -> Float[np.ndarray, "*starts"]:
         axes = tuple(range(-len(self.members), 0))
-        alpha = np.broadcast_to(self.alpha, self.table.shape)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(alpha > 0, alpha * np.log(self.table), 0.0).sum(axes)
+        if not self.alpha:
+            return np.zeros(self.table.shape[: -len(self.members)])
+        with np.errstate(divide="ignore"):
+            return self.alpha * np.log(self.table).sum(axes)
 
     def n_parameters(self) -> int:
         return self.table.size // self.number * (self.number - 1)
@@ -75,7 +76,4 @@ class TableNode(NetworkNode):
 
     def reordered(self, variable: int, order: np.ndarray) -> Self:
         axis = self.members.index(variable)
-        alpha = self.alpha if self.alpha.ndim == 0 else self.alpha.take(order, axis)
-        return type(self)(
-            self.place, self.discrete, self.continuous, self.table.take(order, axis), alpha, self.number
-        )
+        return self.with_table(self.table.take(order, axis))
