@@ -1,6 +1,7 @@
 """Questions about one case: posteriors given evidence, the most probable state, interventions, the price."""
 
 import copy
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
@@ -60,7 +61,7 @@ class NetworkQuestions(Estimator):
         asked = [names[self.columns_.node(each)] for each in wanted or [n for n in names if n not in given]]
         if joint:
             return self._joint(asked, row, soft)
-        known = [name for name in asked if not np.isnan(row[names.index(name)])]
+        known = [name for name in asked if not np.isnan(row[self.columns_.places[name]])]
         if known:
             raise ValueError(f"{known[0]!r} is given, and asked for")
         found = self._posteriors(row, soft)
@@ -71,7 +72,7 @@ class NetworkQuestions(Estimator):
     def _before(self, asked: Sequence[str]) -> dict[str, dict[Any, float]]:
         """What is known of columns when nothing is given; nothing, where some are only conditioned on."""
         try:
-            return _named(self.columns_, self._posteriors(*self._row(None)), asked)[0]
+            return _named(self.columns_, _unasked(self.model_, tuple(self.fixed_.items())), asked)[0]
         except NotExact:
             return {}
 
@@ -133,12 +134,21 @@ class NetworkQuestions(Estimator):
         return price_of(plan_with(self.model_.nodes, self.model_.graph.names, seen), self.model_.graph.names)
 
 
+@functools.lru_cache(maxsize=4)
+def _unasked(model: Network, fixed: tuple[tuple[int, float], ...]) -> CasePosteriors:
+    """What is known when nothing is given; remembered for the next question."""
+    row = np.full(len(model.graph), np.nan)
+    for node, value in fixed:
+        row[node] = value
+    return case_posteriors(model, row)
+
+
 def _named(
     columns: NodeColumns, found: CasePosteriors, asked: Sequence[str]
 ) -> tuple[dict[str, dict[Any, float]], dict[str, tuple[float, float]]]:
     levels, numbers = {}, {}
     for name in asked:
-        node = columns.names.index(name)
+        node = columns.places[name]
         if node in found.levels:
             levels[name] = dict(zip(columns.levels_of(node), map(float, found.levels[node]), strict=True))
         elif node in found.numbers:

@@ -47,6 +47,7 @@ class BayesianNetwork(NetworkAnswers):
         columns_: names, levels and families of the nodes.
         edges_: the arrows, as pairs of names.
         schema_: the columns, their kinds and levels.
+        remarks_: what was put right while the network was read from a file.
         never_seen_: of every node, how many configurations of its parents no row has; their distribution is the
             prior's.
         trace_, lower_bound_, converged_, stop_reason_, n_iter_, n_parameters_: of the fit; the bound is the

@@ -1,5 +1,6 @@
 """How a network reads a table: a family a column, hidden nodes behind them, and the units inside the engine."""
 
+import functools
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
@@ -40,12 +41,17 @@ class NodeColumns:
     families: tuple[str, ...]
     hidden: tuple[tuple[str, int], ...]
 
-    @property
+    @functools.cached_property
     def names(self) -> tuple[str, ...]:
         """Of all nodes."""
         return (*self.schema.names, *(name for name, _ in self.hidden))
 
-    @property
+    @functools.cached_property
+    def places(self) -> dict[str, int]:
+        """The node of every name."""
+        return {name: node for node, name in enumerate(self.names)}
+
+    @functools.cached_property
     def levels(self) -> tuple[int | None, ...]:
         """How many levels every node has; None of a number."""
         seen = [None if column.levels is None else len(column.levels) for column in self.schema.columns]
@@ -70,12 +76,12 @@ class NodeColumns:
         """
         if isinstance(name, (int, np.integer)) and not isinstance(name, bool) and 0 <= name < len(self.names):
             return int(name)
-        if str(name) not in self.names:
+        if str(name) not in self.places:
             raise ValueError(
                 f"no column or hidden node {str(name)!r}; there are {listed(self.names, 12)}."
                 f"{nearest(str(name), self.names)}"
             )
-        return self.names.index(str(name))
+        return self.places[str(name)]
 
     def values(self, rows: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "rows nodes"]:
         """Rows of a table as rows of nodes: logarithms where they are wanted, NaN for what is hidden."""

@@ -5,6 +5,7 @@ import functools
 from collections.abc import Iterable
 
 from tacit.data.errors import listed, nearest
+from tacit.data.network_files.tables import check_arrows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -12,7 +13,7 @@ class DirectedGraph:
     """Nodes by number, and the parents of each in the order of the axes of its table.
 
     Raises:
-        ValueError: a cycle, which is printed; a parent that is no node, or twice one.
+        DataError: a cycle, which is printed; a parent that is no node, or twice one.
     """
 
     names: tuple[str, ...]
@@ -21,12 +22,7 @@ class DirectedGraph:
     def __post_init__(self) -> None:
         if len(self.parents) != len(self.names):
             raise ValueError(f"{len(self.names)} nodes and the parents of {len(self.parents)}")
-        for node, above in enumerate(self.parents):
-            if len(set(above)) != len(above):
-                raise ValueError(f"a parent of {self.names[node]!r} is named twice")
-            if any(not 0 <= parent < len(self.names) for parent in above):
-                raise ValueError(f"a parent of {self.names[node]!r} is no node")
-        self.order  # noqa: B018 - a cycle is found at once
+        check_arrows(self.names, self.parents)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -44,28 +40,13 @@ class DirectedGraph:
     def order(self) -> tuple[int, ...]:
         """The nodes, parents before their children, else as they are."""
         waiting = [len(above) for above in self.parents]
-        ready = [node for node, number in enumerate(waiting) if not number]
-        found: list[int] = []
-        while ready:
-            node = ready.pop(0)
-            found.append(node)
+        found = [node for node, number in enumerate(waiting) if not number]
+        for node in found:
             for child in self.children[node]:
                 waiting[child] -= 1
                 if not waiting[child]:
-                    ready.append(child)
-        if len(found) < len(self.names):
-            raise ValueError("the arrows run in a circle: " + " → ".join(self._circle(set(found))))
+                    found.append(child)
         return tuple(found)
-
-    def _circle(self, sorted_out: set[int]) -> list[str]:
-        """The names along one cycle, the first also at the end."""
-        node = next(i for i in range(len(self.names)) if i not in sorted_out)
-        way: list[int] = []
-        while node not in way:  # going up: every node that is left has a parent that is left
-            way.append(node)
-            node = next(parent for parent in self.parents[node] if parent not in sorted_out)
-        circle = [*way[way.index(node) :], node]
-        return [self.names[i] for i in reversed(circle)]
 
     def ancestors(self, nodes: Iterable[int]) -> frozenset[int]:
         """Some nodes and all above them."""

@@ -128,6 +128,14 @@ class RowPosteriors:
     def _impossible(self) -> np.ndarray:
         return np.flatnonzero(np.isneginf(self.log_prob))
 
+    @functools.cached_property
+    def _smallest(self) -> Mapping[int, int]:
+        """The smallest table that every hidden variable is in."""
+        found: dict[int, int] = {}
+        for at in sorted(range(len(self.factors.tables)), key=lambda at: -self.factors.tables[at].size):
+            found |= dict.fromkeys(self.factors.scopes[at], at)
+        return found
+
     def of_table(self, at: int) -> Float[np.ndarray, "..."]:
         """The posterior of the hidden variables of a table, ``[*hidden levels, rows]``; NaN of what is impossible.
 
@@ -150,8 +158,7 @@ class RowPosteriors:
 
     def marginal(self, variable: int) -> Float[np.ndarray, "levels rows"]:
         """The posterior of a variable that is not seen in every row."""
-        holding = [at for at, scope in enumerate(self.factors.scopes) if variable in scope]
-        smallest = min(holding, key=lambda at: self.factors.tables[at].size)
+        smallest = self._smallest[variable]
         scope = self.factors.scopes[smallest]
         others = tuple(axis for axis, v in enumerate(scope) if v not in (variable, ROWS))
         found: np.ndarray = self.of_table(smallest).sum(others)
