@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tacit.compute import Array
+
 ROWS = -1
 """The axis of rows."""
 
@@ -67,7 +69,7 @@ class Contraction:
         matrices = ROWS not in there and self.terms >= LARGE
         self._matrices = _matrix_plan(left, right, self.scope, sizes) if matrices else None
 
-    def __call__(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    def __call__(self, left: Array, right: Array) -> Array:
         plan = self._matrices
         if plan is None:
             return np.einsum(self._text, left, right)
@@ -102,7 +104,7 @@ def _matrix_plan(left: Scope, right: Scope, out: Scope, sizes: Sequence[int]) ->
     )
 
 
-def spread(table: np.ndarray, have: Scope, want: Scope, shape: tuple[int, ...]) -> np.ndarray:
+def spread(table: Array, have: Scope, want: Scope, shape: tuple[int, ...]) -> Array:
     """A table over more axes than it depends on, as a view of those that it has, in the order of ``want``."""
     if have == want:
         return table
