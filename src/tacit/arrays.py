@@ -6,21 +6,20 @@ which compiling would take longer than computing. Beside it stand what the two d
 functions, triangular systems, loops.
 """
 
-import abc
-import dataclasses
 import functools
 import types
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-import jax
-import jax.numpy as jnp
-import jax.scipy.special as jax_special
 import numpy as np
 import scipy.special
 from jaxtyping import Float, Int
 
+from tacit import trees
 from tacit.compute import Array, is_eager
+from tacit.engine import JaxArray, is_loaded, jax, jax_special, jnp
+from tacit.trees import Pytree as Pytree
+from tacit.trees import static as static
 
 _State = TypeVar("_State")
 _P = ParamSpec("_P")
@@ -33,7 +32,7 @@ _PLAIN = frozenset({np.ndarray, np.float64, np.bool_, np.int64, int, float, bool
 
 def traced(*values: Any) -> bool:
     """Whether one of some values, or of the entries of sequences among them, is a JAX array; not where all is eager."""
-    if is_eager():
+    if is_eager() or not is_loaded():
         return False
     for value in values:
         kind = type(value)
@@ -42,7 +41,7 @@ def traced(*values: Any) -> bool:
         if isinstance(value, tuple | list):
             if traced(*value):
                 return True
-        elif isinstance(value, jax.Array):
+        elif isinstance(value, JaxArray):
             return True
     return False
 
@@ -67,7 +66,14 @@ def either(plain: Callable[..., Any], compiled: Callable[..., Any]) -> Callable[
 
 def written_once(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """A formula of many operations over `xp`: a program calls it, and does not write it out wherever it is used."""
-    return either(function, jax.jit(function))
+    program: list[Callable[..., Any]] = []
+
+    def compiled(*args: Any, **kwargs: Any) -> Any:
+        if not program:
+            program.append(jax.jit(function))
+        return program[0](*args, **kwargs)
+
+    return either(function, compiled)
 
 
 class _Namespace:
@@ -78,14 +84,27 @@ class _Namespace:
 
     def __getattr__(self, name: str) -> Any:
         plain = getattr(self._plain, name)
-        compiled = getattr(self._compiled, name, plain)  # what only one of them has answers on the host
         found = plain
         if isinstance(plain, types.ModuleType):
-            found = _Namespace(plain, compiled)
+            found = _Namespace(plain, _Part(self._compiled, name))
         elif callable(plain) and not isinstance(plain, type):
-            found = either(plain, compiled)
+            found = either(plain, self._of_jax(name, plain))
         setattr(self, name, found)
         return found
+
+    def _of_jax(self, name: str, plain: Callable[..., Any]) -> Callable[..., Any]:
+        """JAX's function of a name, found when it is called; what only NumPy has answers on the host."""
+        return lambda *args, **kwargs: getattr(self._compiled, name, plain)(*args, **kwargs)
+
+
+class _Part:
+    """A module within one that is not loaded yet."""
+
+    def __init__(self, whole: Any, name: str) -> None:
+        self._whole, self._name = whole, name
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(getattr(self._whole, self._name), name)
 
 
 if TYPE_CHECKING:
@@ -94,24 +113,6 @@ if TYPE_CHECKING:
 else:
     xp = _Namespace(np, jnp)
     special = _Namespace(scipy.special, jax_special)
-
-
-def static(**options: Any) -> Any:
-    """A field of a `Pytree` that is no array: JAX compiles anew where it is another."""
-    return dataclasses.field(metadata={"static": True}, **options)
-
-
-@dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field, static))
-class Pytree(abc.ABC):  # noqa: B024 - those of it have abstract methods
-    """An immutable record of arrays and of what is `static`, which JAX takes apart and puts together.
-
-    It is what a module of Equinox is, without the modules that those make of their methods at every access: on a small
-    table that takes longer than what the methods do.
-    """
-
-    def __init_subclass__(cls, **options: Any) -> None:
-        super().__init_subclass__(**options)
-        jax.tree_util.register_dataclass(dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls))
 
 
 def filled(values: Float[Array, "*batch"]) -> tuple[Float[Array, "*batch"], Float[Array, "*batch"]]:
@@ -179,7 +180,7 @@ def _forward(factor: Array, right: Array) -> np.ndarray:
 
 def while_loop(unfinished: Callable[[_State], Any], step: Callable[[_State], _State], state: _State) -> _State:
     """``while unfinished(state): state = step(state)``; a compiled loop of JAX arrays."""
-    if not is_eager() and any(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(state)):
+    if traced(*trees.leaves(state)):
         found: _State = jax.lax.while_loop(unfinished, step, state)
         return found
     while unfinished(state):
@@ -189,7 +190,7 @@ def while_loop(unfinished: Callable[[_State], Any], step: Callable[[_State], _St
 
 def over_items(step: Callable[[_State, Any], _State], state: _State, items: np.ndarray) -> _State:
     """``for item in items: state = step(state, item)``; a compiled loop of JAX arrays."""
-    if not is_eager() and any(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(state)):
+    if traced(*trees.leaves(state)):
         found: _State = jax.lax.scan(lambda now, item: (step(now, item), None), state, items)[0]
         return found
     for item in items:
@@ -199,16 +200,16 @@ def over_items(step: Callable[[_State, Any], _State], state: _State, items: np.n
 
 def map_items(function: Callable[[Any], Any], items: Any, *, at_once: bool = True) -> Any:
     """``function`` of every entry of trees of arrays; of JAX arrays all ``at_once`` (`jax.vmap`), or one by one."""
-    leaves = jax.tree.leaves(items)
+    leaves = trees.leaves(items)
     if traced(*leaves):
         return jax.vmap(function)(items) if at_once else jax.lax.map(function, items)
-    found = [function(jax.tree.map(lambda leaf, at=at: leaf[at], items)) for at in range(len(leaves[0]))]
-    return jax.tree.map(lambda *parts: np.stack(parts), *found)
+    found = [function(trees.map(lambda leaf, at=at: leaf[at], items)) for at in range(len(leaves[0]))]
+    return trees.map(lambda *parts: np.stack(parts), *found)
 
 
 def repeat(times: int, step: Callable[[_State], _State], state: _State) -> _State:
     """``step`` so many times; a compiled loop of JAX arrays."""
-    if not is_eager() and any(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(state)):
+    if traced(*trees.leaves(state)):
         found: _State = jax.lax.fori_loop(0, times, lambda _, now: step(now), state)
         return found
     for _ in range(times):

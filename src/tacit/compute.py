@@ -1,4 +1,4 @@
-"""Floor 0: precision scopes, compiled programs, row buckets, the compilation cache and the array type.
+"""Floor 0: precision scopes, compiled programs, row buckets, the compilation cache.
 
 Nothing here runs at import: no device is touched and no JAX setting is changed.
 """
@@ -14,21 +14,15 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
-import equinox as eqx
-import jax
 import numpy as np
 import threadpoolctl
-from jaxtyping import PRNGKeyArray
 
+from tacit import trees
+from tacit.engine import Array as Array
+from tacit.engine import PRNGKeyArray, eqx, is_array, is_double, is_loaded, jax, precision, tell_precision, when_loaded
 from tacit.waiting import leave_running
-
-if TYPE_CHECKING:
-    Array = jax.Array | np.ndarray
-else:  # what NumPy adds up is a number, which has a shape too
-    Array = jax.Array | np.ndarray | np.generic
-"""What our functions take and give: JAX arrays inside compiled code, NumPy arrays outside."""
 
 LOG_2PI = math.log(2.0 * math.pi)
 """``log 2π`` as a plain float, so that it never decides a dtype inside compiled code."""
@@ -55,7 +49,7 @@ def double_precision(function: Callable[_P, _R]) -> Callable[_P, _R]:
 
     @functools.wraps(function)
     def scoped(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-        with jax.enable_x64(True):
+        with precision(double=True):
             return function(*args, **kwargs)
 
     return scoped
@@ -66,7 +60,7 @@ def single_precision(function: Callable[_P, _R]) -> Callable[_P, _R]:
 
     @functools.wraps(function)
     def scoped(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-        with jax.enable_x64(False):
+        with precision(double=False):
             return function(*args, **kwargs)
 
     return scoped
@@ -123,7 +117,7 @@ is_eager = _EAGER.get
 
 def _few_numbers(arguments: Any) -> bool:
     """Whether a program would be run on few numbers, and by itself: inside another one it is a part of that."""
-    leaves = [leaf for leaf in jax.tree.leaves(arguments) if eqx.is_array(leaf)]
+    leaves = [leaf for leaf in trees.leaves(arguments) if is_array(leaf)]
     return sum(leaf.size for leaf in leaves) <= FEW_NUMBERS and not any(
         isinstance(leaf, jax.core.Tracer) for leaf in leaves
     )
@@ -138,16 +132,20 @@ def compiled(
     ``options`` are the compiler's, of programs that no other one calls. With ``hurry`` the program for few numbers
     (`FEW_NUMBERS`) is one of less polish: it is run for less time than the polish would take.
     """
-    build: Any = eqx.filter_jit
-    program = build(function) if options is None else build(function, compiler_options=options)
-    quick = build(function, compiler_options=QUICK_BUILD) if hurry else program
+
+    @functools.cache
+    def program(quick: bool) -> Callable[_P, _R]:
+        build: Any = eqx.filter_jit
+        chosen = QUICK_BUILD if quick else options
+        return build(function) if chosen is None else build(function, compiler_options=chosen)
 
     @functools.wraps(function)
     def waited_for(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         if _EAGER.get():
             return function(*args, **kwargs)
+        tell_precision()
         try:
-            return (quick if hurry and _few_numbers((args, kwargs)) else program)(*args, **kwargs)
+            return program(hurry and _few_numbers((args, kwargs)))(*args, **kwargs)
         except KeyboardInterrupt:
             leave_running()
             raise
@@ -176,7 +174,7 @@ def side_by_side(function: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:
 
     The threads have the caller's precision. An error or Ctrl-C ends all of them after the items they hold.
     """
-    if jax.dtypes.canonicalize_dtype(np.float64) == np.float64:
+    if is_double():
         function = double_precision(function)
     left: Iterator[tuple[int, _T]] = enumerate(items)
     lock = threading.Lock()
@@ -238,23 +236,32 @@ class _OpenScopes:
     """The scopes of `compilation_cache` that are open in all threads: JAX's setting belongs to the process."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._number = 0
+        self._folder: Path | None = None
         self._before: dict[str, Any] = {}
 
     def enter(self, folder: Path) -> None:
         with self._lock:
             self._number += 1
-            if self._number > 1:
+            if self._number == 1:
+                self._folder = folder
+                if is_loaded():
+                    self.tell()
+
+    def tell(self) -> None:
+        """Set JAX's folder, if a scope is open and JAX is there or has just come."""
+        with self._lock:
+            if self._folder is None or self._before:
                 return
             wanted = {
-                "jax_compilation_cache_dir": str(folder),
+                "jax_compilation_cache_dir": str(self._folder),
                 "jax_persistent_cache_min_compile_time_secs": 0.0,
                 "jax_persistent_cache_min_entry_size_bytes": -1,
             }
             self._before = {name: getattr(jax.config, name) for name in wanted}
             with contextlib.suppress(OSError):
-                folder.mkdir(parents=True, exist_ok=True)
+                self._folder.mkdir(parents=True, exist_ok=True)
                 for name, value in wanted.items():
                     jax.config.update(name, value)
 
@@ -264,9 +271,11 @@ class _OpenScopes:
             if not self._number:
                 for name, value in self._before.items():
                     jax.config.update(name, value)
+                self._folder, self._before = None, {}
 
 
 _OPEN = _OpenScopes()
+when_loaded(_OPEN.tell)
 
 
 @contextlib.contextmanager

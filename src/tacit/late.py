@@ -4,12 +4,13 @@ scikit-learn imports ``scipy.stats`` with its base class, for functions that an 
 imports of a small fit. Such a module is imported as ever, by whomever, and has no content until a first name of it is
 asked for (a module's ``__getattr__``, PEP 562): write ``import scipy.optimize``, not ``from scipy.optimize import …``.
 
-pandas, which takes longer to load than a small table to fit, is looked for by packages that do without it.
+pandas, which takes longer to load than a small table to fit, is looked for by packages that do without it. What is to
+be done as soon as JAX is there, whoever imports it, waits in `when_loaded`.
 """
 
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
@@ -18,8 +19,8 @@ if TYPE_CHECKING:  # the module costs more time than all of this one
     from importlib.abc import Loader
 
 LATE = (
-    *("scipy.stats", "scipy.optimize", "scipy.spatial", "scipy.cluster", "numpy.f2py", "numpy.testing"),
-    *("sklearn.metrics", "matplotlib.pyplot"),
+    *("scipy.stats", "scipy.optimize", "scipy.spatial", "scipy.cluster", "scipy.special", "scipy.sparse.linalg"),
+    *("numpy.f2py", "numpy.testing", "sklearn.metrics", "matplotlib.pyplot", "pyarrow.compute"),
 )
 """What is loaded late."""
 LOOK_FOR_PANDAS = ("sklearn.utils.fixes",)
@@ -31,9 +32,10 @@ PATIENCE = 30.0
 class _LateLoader:
     """Runs a module's code when a name is asked for that the module has not got yet."""
 
-    def __init__(self, spec: ModuleSpec, loader: "Loader") -> None:
+    def __init__(self, spec: ModuleSpec, loader: "Loader", whole: "_LateLoader | None") -> None:
         self._spec, self._loader, self._lock, self._begun = spec, loader, threading.RLock(), False
         self._module: ModuleType | None = None
+        self._whole = whole
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         return self._loader.create_module(spec)
@@ -55,6 +57,8 @@ class _LateLoader:
 
     def load(self) -> None:
         """Run the module's code, unless this thread is about to."""
+        if self._whole is not None:
+            self._whole.load()
         held, module = self._lock.acquire(timeout=PATIENCE), self._module
         try:
             if held and module is not None and not self._begun:
@@ -106,36 +110,65 @@ class _WithoutPandas:
             sys.meta_path.remove(nothing)
 
 
+class _Announced:
+    """Runs a module's code, and then tells those who wait for it."""
+
+    def __init__(self, spec: ModuleSpec, loader: "Loader", told: Callable[[], None]) -> None:
+        self._spec, self._loader, self._told = spec, loader, told
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__loader__ = self._spec.loader = self._loader
+        self._loader.exec_module(module)
+        self._told()
+
+
 class _LateFinder:
     """Finds the modules of `LATE` where they are, and loads them whole before one of their parts."""
 
     def __init__(self) -> None:
         self._loaders: dict[str, _LateLoader] = {}
+        self.told: dict[str, Callable[[], None]] = {}
 
     def find_spec(
         self, fullname: str, path: Iterable[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         whole = self._loaders.get(fullname.rpartition(".")[0])
-        if whole is not None:
+        if whole is not None and fullname not in LATE:
             whole.load()
             part = sys.modules.get(fullname)
             return None if part is None else ModuleSpec(fullname, cast("Loader", _Loaded(part)))
-        known = fullname in LATE or fullname in LOOK_FOR_PANDAS
+        known = fullname in LATE or fullname in LOOK_FOR_PANDAS or fullname in self.told
         spec = PathFinder.find_spec(fullname, None if path is None else [*path], target) if known else None
         if spec is None or spec.loader is None:
             return None
         if fullname in LOOK_FOR_PANDAS:
             spec.loader = cast("Loader", _WithoutPandas(spec, spec.loader))
+        elif fullname in self.told:
+            spec.loader = cast("Loader", _Announced(spec, spec.loader, self.told[fullname]))
         else:
-            late = self._loaders[fullname] = _LateLoader(spec, spec.loader)
+            late = self._loaders[fullname] = _LateLoader(spec, spec.loader, whole)
             spec.loader = cast("Loader", late)
         return spec
 
 
+_FINDER = _LateFinder()
+
+
 def install() -> None:
     """Have the modules of `LATE` that nobody has imported yet loaded late."""
-    if not any(isinstance(finder, _LateFinder) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _LateFinder())
+    if _FINDER not in sys.meta_path:
+        sys.meta_path.insert(0, cast(Any, _FINDER))
+
+
+def when_loaded(name: str, told: Callable[[], None]) -> None:
+    """Have ``told`` called when a module has been loaded, by whomever; at once, if it is there."""
+    if name in sys.modules:
+        told()
+    else:
+        _FINDER.told[name] = told
 
 
 def leave_pandas() -> None:

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 FLOORS = {
-    "late": -1,
-    "waiting": -1,
+    "late": -3,
+    "waiting": -3,
+    "engine": -2,
+    "trees": -1,
     "compute": 0,
     "files": 0,
     "arrays": 1,

@@ -6,12 +6,13 @@ missing entries may be sorted by their pattern and cut into tiles, so that every
 
 from typing import ClassVar, NamedTuple, Protocol
 
-import equinox as eqx
 import numpy as np
-from jaxtyping import Float, Int, PyTree
+from jaxtyping import Float, Int
 
 from tacit.compute import Array, row_bucket
+from tacit.engine import PyTree
 from tacit.spaces import Spaces
+from tacit.trees import Pytree
 
 CHUNK_ROWS = 2048
 TILE_CHUNK_ROWS = 256
@@ -20,7 +21,7 @@ TILE_CHUNK_ROWS = 256
 class Block(NamedTuple):
     """Rows of one shape class; every leaf leads with ``[chunks, rows]``."""
 
-    rows: PyTree[Array]
+    rows: PyTree
     """``[chunks, rows, dims]``, or whatever else the local step takes for a row."""
     weights: Float[Array, "chunks *rows"]
     """Weight of each row; 0 marks padding."""
@@ -34,7 +35,7 @@ class View(Protocol):
     def __call__(self, rows: PyTree, /) -> PyTree: ...
 
 
-class Standardise(eqx.Module):
+class Standardise(Pytree):
     """The view of rows of numbers inside the engine: ``(x − shift) / scale``."""
 
     spaces: ClassVar[Spaces] = {"scale": "positive"}
@@ -46,7 +47,7 @@ class Standardise(eqx.Module):
         return (rows.astype(self.shift.dtype) - self.shift) / self.scale
 
 
-class AsTheyAre(eqx.Module):
+class AsTheyAre(Pytree):
     """The view of rows that are neither centred nor scaled."""
 
     def __call__(self, rows: PyTree) -> PyTree:

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import scipy.special
 from jaxtyping import Float
-from scipy.special import ndtri
 
 from tacit.data.levels import show_level
 from tacit.data.results import TableResult
@@ -287,7 +287,7 @@ class Explains(GivesConditionals, Scores, Estimator):
         half = max(min(below, above), 0.0)
         on_logs = schema is not None and schema.columns[place].kind == "positive" and value > 0 and low > 0
         if half > LEAST:
-            away = float(-ndtri(half)) * (1.0 if above <= below else -1.0)
+            away = float(-scipy.special.ndtri(half)) * (1.0 if above <= below else -1.0)
         else:
             away = away_on_logs(found, value) if on_logs else found.deviations(value)
         tail = min(1.0, 2.0 * half)

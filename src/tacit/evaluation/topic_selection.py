@@ -16,10 +16,10 @@ from tacit.data.corpus import Corpus
 from tacit.data.frames import feature_names
 from tacit.estimators.base import Seed, check_choice, check_whole, seed_of
 from tacit.estimators.capabilities import HasTopics, Matrix, MatrixLike, can
-from tacit.estimators.topics.latent_dirichlet_allocation import LatentDirichletAllocation
 from tacit.evaluation.coherence import topic_coherence
 from tacit.evaluation.topics import TOP, topic_diversity, topic_exclusivity, topic_stability
 from tacit.inference.series import Series, kept
+from tacit.registry import ESTIMATORS
 
 TOPIC_CRITERIA: Mapping[str, str] = {
     "completion": "nats a word of the other half of held-out documents, higher is better",
@@ -95,7 +95,7 @@ def select_topics(
     check_choice("criterion", criterion, tuple(TOPIC_CRITERIA))
     check_whole("seeds", seeds, 2 if criterion == "stability" else 1)
     numbers = _numbers(topics)
-    estimator = LatentDirichletAllocation() if estimator is None else estimator
+    estimator = ESTIMATORS["latent-dirichlet-allocation"].load()() if estimator is None else estimator
     if not can(estimator, HasTopics):
         raise ValueError(f"{type(estimator).__name__} does not predict the words of a document: take a topic model")
     vocabulary = _words_of(X) if vocabulary is None else vocabulary

@@ -8,13 +8,12 @@ import abc
 import math
 from typing import ClassVar, Literal, NamedTuple, Self
 
-import equinox as eqx
-import jax
 import numpy as np
-from jaxtyping import Bool, Float, PRNGKeyArray
+from jaxtyping import Bool, Float
 
 from tacit.arrays import Pytree
 from tacit.compute import Array
+from tacit.engine import PRNGKeyArray, jax
 from tacit.families.numeric import unit_columns
 from tacit.spaces import Spaces
 
@@ -140,8 +139,7 @@ class Distribution(Pytree):
 
     def with_values(self, values: dict[str, Array]) -> Self:
         """The same kind of density at other parameters."""
-        names = list(values)
-        return eqx.tree_at(lambda d: [vars(d)[name] for name in names], self, [values[name] for name in names])
+        return dataclasses.replace(self, **values)
 
 
 class Family(Distribution):

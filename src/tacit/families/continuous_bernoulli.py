@@ -2,11 +2,10 @@
 
 from typing import ClassVar, Self
 
-import jax
-import jax.numpy as jnp
-from jaxtyping import Bool, Float, PRNGKeyArray
+from jaxtyping import Bool, Float
 
 from tacit.compute import Array
+from tacit.engine import PRNGKeyArray, jax, jnp
 from tacit.families.base import ExponentialFamily
 from tacit.families.numeric import on_support, ratio
 

@@ -3,12 +3,11 @@
 import math
 from typing import ClassVar, Self
 
-import jax
-import jax.numpy as jnp
-from jaxtyping import Float, PRNGKeyArray
+from jaxtyping import Float
 
 from tacit.arrays import Pytree, softmax, special, xp
 from tacit.compute import Array
+from tacit.engine import PRNGKeyArray, jax, jnp
 from tacit.families.base import in_base
 from tacit.families.numeric import log_beta, ratio, tiny
 from tacit.spaces import Spaces

@@ -2,14 +2,13 @@
 
 from typing import ClassVar, Self
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import scipy.special
-from jaxtyping import Bool, Float, PRNGKeyArray
+from jaxtyping import Bool, Float
 
 from tacit.arrays import xp
 from tacit.compute import Array
+from tacit.engine import PRNGKeyArray, jax, jnp
 from tacit.families.base import ExponentialFamily, Parameter, in_base
 from tacit.families.numeric import deviance, digamma_gap, on_support, ratio, stirling_excess, tiny, trigamma
 

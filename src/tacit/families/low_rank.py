@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple, Self
 
-import jax
-import jax.numpy as jnp
-from jaxtyping import Bool, Float, PRNGKeyArray
+from jaxtyping import Bool, Float
 
+from tacit import trees
 from tacit.arrays import static
 from tacit.compute import LOG_2PI, Array
+from tacit.engine import PRNGKeyArray, jax, jnp
 from tacit.families.base import Family, in_base
 from tacit.families.multivariate_normal import MultivariateNormal, checked_columns, outer_statistics, square
 from tacit.families.numeric import ratio
@@ -99,7 +99,7 @@ class LowRankNormal(Family):
         flat = jax.vmap(lambda s, psi: _factorise(s, psi, self.loadings.shape[-1], self.iterations))
         batch = means.shape[:-1]
         many = stood_in.reshape(-1, self.dims, self.dims), self.noise.reshape(-1, self.dims)
-        found = jax.tree.map(lambda leaf: leaf.reshape(*batch, *leaf.shape[1:]), flat(*many))
+        found = trees.map(lambda leaf: leaf.reshape(*batch, *leaf.shape[1:]), flat(*many))
         return type(self)(
             means,
             jnp.where(seen[..., None, None], found.loadings, self.loadings),
@@ -141,13 +141,13 @@ class LowRankNormal(Family):
 
 
 class _Factors(NamedTuple):
-    loadings: Float[jax.Array, "dims factors"]
-    noise: Float[jax.Array, " dims"]
+    loadings: Float[Array, "dims factors"]
+    noise: Float[Array, " dims"]
 
 
 def _reduce(
     scaled: Float[Array, "*rows dims"], loadings: Float[Array, "*more dims factors"]
-) -> tuple[Float[jax.Array, "..."], Float[jax.Array, "..."]]:
+) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
     """The squared distance and log|C| from residuals and loadings that are both divided by √ψ."""
     eye = jnp.eye(loadings.shape[-1], dtype=loadings.dtype)
     factor = jnp.linalg.cholesky(eye + jnp.swapaxes(loadings, -1, -2) @ loadings)
@@ -162,7 +162,7 @@ def _reduce(
 
 
 def _factorise(
-    spread: Float[jax.Array, "dims dims"], noise: Float[jax.Array, " dims"], factors: int, iterations: int
+    spread: Float[Array, "dims dims"], noise: Float[Array, " dims"], factors: int, iterations: int
 ) -> _Factors:
     """W and ψ of maximum likelihood for one covariance matrix, from a first ψ."""
     floor = SMALLEST_NOISE * jnp.diagonal(spread)

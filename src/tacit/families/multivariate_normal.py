@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from typing import ClassVar, Self
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float, PRNGKeyArray
+from jaxtyping import Bool, Float
 
 from tacit.arrays import cholesky_factor, inverse_triangle, xp
 from tacit.compute import LOG_2PI, Array
+from tacit.engine import PRNGKeyArray, jax, jnp
 from tacit.families.base import ExponentialFamily, in_base
 from tacit.families.numeric import ratio
 from tacit.families.whitening import retriangle, whiten

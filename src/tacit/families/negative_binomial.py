@@ -3,14 +3,13 @@
 import math
 from typing import ClassVar, Self
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import scipy.special
-from jaxtyping import Bool, Float, PRNGKeyArray
+from jaxtyping import Bool, Float
 
 from tacit.arrays import repeat, special, xp
 from tacit.compute import Array
+from tacit.engine import PRNGKeyArray, jax, jnp
 from tacit.families.base import Family, Parameter, in_base
 from tacit.families.numeric import (
     deviance,

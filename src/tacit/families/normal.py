@@ -2,14 +2,13 @@
 
 from typing import ClassVar, Self
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import scipy.special
-from jaxtyping import Bool, Float, PRNGKeyArray
+from jaxtyping import Bool, Float
 
 from tacit.arrays import xp
 from tacit.compute import LOG_2PI, Array
+from tacit.engine import PRNGKeyArray, jax, jnp
 from tacit.families.base import ExponentialFamily, Parameter, in_base
 from tacit.families.numeric import deviance, on_support, ratio, tiny
 

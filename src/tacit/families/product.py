@@ -1,16 +1,16 @@
 """A product of families over the columns of a row: one density, column by column independent."""
 
+import dataclasses
 import itertools
 from collections.abc import Iterator
 from typing import ClassVar, Self
 
-import equinox as eqx
-import jax
 import numpy as np
-from jaxtyping import Bool, Float, PRNGKeyArray
+from jaxtyping import Bool, Float
 
 from tacit.arrays import static, xp
 from tacit.compute import Array
+from tacit.engine import PRNGKeyArray, jax
 from tacit.families.base import Family
 
 
@@ -102,7 +102,7 @@ class Product(Family):
             else:
                 parts.append(family.maximise(block[..., :-1], seen))
             start = stop
-        return eqx.tree_at(lambda product: product.families, self, tuple(parts))
+        return dataclasses.replace(self, families=tuple(parts))
 
     @staticmethod
     def _features(family: Family, columns: int) -> int:

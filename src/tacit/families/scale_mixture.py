@@ -1,10 +1,10 @@
 """An expectation under Student's t that has no closed form: E log(1 + δ/ν) of another t's squared distance δ."""
 
-import jax
 from jaxtyping import Float
 
 from tacit.arrays import xp
 from tacit.compute import Array
+from tacit.engine import jax
 
 _INNER, _OUTER = 384, 192
 """Nodes in log s and in log u."""

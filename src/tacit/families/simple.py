@@ -3,13 +3,12 @@
 import abc
 from typing import ClassVar, Self
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, PRNGKeyArray
+from jaxtyping import Float
 
 from tacit.arrays import xp
 from tacit.compute import Array
+from tacit.engine import PRNGKeyArray, jax, jnp
 from tacit.families.base import Family
 
 

@@ -8,14 +8,13 @@ with δ the squared distance (x − μ)ᵀ Σ⁻¹ (x − μ) (Lange, Little & T
 from collections.abc import Sequence
 from typing import ClassVar, Self
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import scipy.special
-from jaxtyping import Bool, Float, PRNGKeyArray
+from jaxtyping import Bool, Float
 
 from tacit.arrays import cholesky_factor, inverse_triangle, xp
 from tacit.compute import LOG_2PI, Array
+from tacit.engine import PRNGKeyArray, jax, jnp
 from tacit.families.base import Family, Parameter, in_base
 from tacit.families.gamma import shape_from_gap
 from tacit.families.multivariate_normal import checked_columns, outer_statistics, square

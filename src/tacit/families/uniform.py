@@ -2,13 +2,12 @@
 
 from typing import ClassVar, Self
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float, PRNGKeyArray
+from jaxtyping import Bool, Float
 
 from tacit.arrays import xp
 from tacit.compute import Array
+from tacit.engine import PRNGKeyArray, jax, jnp
 from tacit.families.base import Family, in_base
 from tacit.families.numeric import on_support
 

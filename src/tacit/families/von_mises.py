@@ -2,14 +2,13 @@
 
 from typing import ClassVar, Self
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float, PRNGKeyArray
+from jaxtyping import Bool, Float
 from scipy import stats
 
 from tacit.arrays import special, xp
 from tacit.compute import LOG_2PI, Array
+from tacit.engine import PRNGKeyArray, jax, jnp
 from tacit.families.base import ExponentialFamily, Parameter
 from tacit.families.numeric import on_support, ratio
 from tacit.spaces import Spaces
@@ -116,7 +115,7 @@ class VonMises(ExponentialFamily):
         rho = (tau - jnp.sqrt(2.0 * tau)) / (2.0 * k)
         s = (1.0 + rho**2) / (2.0 * rho)
 
-        def once(state: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array, jax.Array]:
+        def once(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
             number, found, done = state
             u, v, sign = jax.random.uniform(jax.random.fold_in(key, number), (3, *k.shape), k.dtype)
             z = xp.cos(xp.pi * u)

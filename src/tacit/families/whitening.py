@@ -2,11 +2,11 @@
 
 from typing import NamedTuple
 
-import jax
 from jaxtyping import Float
 
 from tacit.arrays import cholesky_factor, inverse_triangle, solve_triangle, traced, xp
 from tacit.compute import Array
+from tacit.engine import jax
 
 
 class Whitened(NamedTuple):

@@ -13,15 +13,14 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, NamedTuple, Protocol, Self
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float, Int, PRNGKeyArray, PyTree, UInt32
+from jaxtyping import Bool, Float, Int, UInt32
 
+from tacit import trees
 from tacit.arrays import Pytree, xp
 from tacit.compute import Array, compiled, is_eager
 from tacit.data.blocks import Block, View
+from tacit.engine import PRNGKeyArray, PyTree, eqx, is_array, jax, jnp
 from tacit.inference.status import CONVERGED as CONVERGED
 from tacit.inference.status import FELL as FELL
 from tacit.inference.status import INTERRUPTED as INTERRUPTED
@@ -111,9 +110,9 @@ def over_starts(function: Callable, starts: int, *arguments: PyTree, shared: tup
     if is_eager():
         return function(*arguments, *shared)
     if starts == 1:
-        single = (jax.tree.map(lambda leaf: leaf[0] if eqx.is_array(leaf) else leaf, a) for a in arguments)
+        single = (trees.map(lambda leaf: leaf[0] if is_array(leaf) else leaf, a) for a in arguments)
         result = function(*single, *shared)
-        return jax.tree.map(lambda leaf: leaf[None] if eqx.is_array(leaf) else leaf, result)
+        return trees.map(lambda leaf: leaf[None] if is_array(leaf) else leaf, result)
     axes = (eqx.if_array(0),) * len(arguments) + (None,) * len(shared)
     return eqx.filter_vmap(function, in_axes=axes)(*arguments, *shared)
 
@@ -148,18 +147,18 @@ def sum_over_chunks(function: Callable[..., PyTree], chunks: tuple) -> PyTree:
     """``Σ function(*chunk)`` over the leading axis, one chunk at a time."""
     if is_eager():
         return total_sums(function(*chunk) for chunk in zip(*chunks, strict=True))
-    shapes = jax.eval_shape(function, *jax.tree.map(lambda leaf: leaf[0], chunks))
-    zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+    shapes = jax.eval_shape(function, *trees.map(lambda leaf: leaf[0], chunks))
+    zeros = trees.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
 
     def add(total, chunk):
-        return jax.tree.map(jnp.add, total, function(*chunk)), None
+        return trees.map(jnp.add, total, function(*chunk)), None
 
     return jax.lax.scan(add, zeros, chunks)[0]
 
 
 def total_sums(parts: Iterable[PyTree]) -> PyTree:
     """The sum of the sums of several blocks."""
-    return functools.reduce(lambda total, part: jax.tree.map(operator.add, total, part), parts)
+    return functools.reduce(lambda total, part: trees.map(operator.add, total, part), parts)
 
 
 def begin(models: PyTree, statistics: PyTree, key: UInt32[Array, "starts 2"], *, given: bool) -> State:
@@ -171,7 +170,7 @@ def begin(models: PyTree, statistics: PyTree, key: UInt32[Array, "starts 2"], *,
     starts = key.shape[0]
     return State(
         models,
-        jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), statistics) if given else statistics,
+        trees.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), statistics) if given else statistics,
         np.full(starts, -np.inf),
         np.full(starts, -1, np.int32),
         np.full(starts, RUNNING, np.int32),
@@ -232,8 +231,8 @@ def extrapolate(before: State, middle: State, now: State) -> tuple[PyTree, PyTre
 
     def proposal(first, s0, second, s1, third, s2):
         s0, s1, s2 = first.absolute(s0), second.absolute(s1), third.absolute(s2)
-        change = jax.tree.map(operator.sub, s1, s0)
-        bend = jax.tree.map(lambda a, b, c: (c - b) - (b - a), s0, s1, s2)
+        change = trees.map(operator.sub, s1, s0)
+        bend = trees.map(lambda a, b, c: (c - b) - (b - a), s0, s1, s2)
         lead = 1 if is_eager() else 0
         ratio = xp.sqrt(_squared_norm(change, s2, lead) / xp.maximum(_squared_norm(bend, s2, lead), 1e-300))
         step = xp.maximum(ratio, 1.0)
@@ -242,7 +241,7 @@ def extrapolate(before: State, middle: State, now: State) -> tuple[PyTree, PyTre
             own = step.reshape(step.shape + (1,) * (s.ndim - lead))
             return s + 2 * own * r + own**2 * v
 
-        ahead = jax.tree.map(far, s0, change, bend)
+        ahead = trees.map(far, s0, change, bend)
         ahead = select_starts(third.feasible(ahead), ahead, s2)
         return third.m_step(third.relative(ahead))
 
@@ -259,7 +258,7 @@ def _squared_norm(difference: PyTree, size: PyTree, lead: int) -> Float[Array, "
         inner = tuple(range(lead, d.ndim))
         return (d**2).sum(inner) / xp.maximum((s**2).sum(inner), 1e-300)
 
-    parts: list[Array] = jax.tree.leaves(jax.tree.map(relative, difference, size))
+    parts: list[Array] = trees.leaves(trees.map(relative, difference, size))
     return functools.reduce(operator.add, parts)
 
 
@@ -285,9 +284,9 @@ def select_starts(chosen: Bool[Array, "*starts"], new: PyTree, old: PyTree) -> P
         return new if chosen.all() else old
 
     def pick(a, b):
-        return xp.where(chosen.reshape(chosen.shape + (1,) * (a.ndim - chosen.ndim)), a, b) if eqx.is_array(a) else a
+        return xp.where(chosen.reshape(chosen.shape + (1,) * (a.ndim - chosen.ndim)), a, b) if is_array(a) else a
 
-    return jax.tree.map(pick, new, old)
+    return trees.map(pick, new, old)
 
 
 def cycle(state: State, evaluate: Callable[[PyTree, State], Sums], limits: Limits, accelerate: bool) -> State:
@@ -323,7 +322,7 @@ def run_block(
     Returns the state, the bound of every start after each cycle, and the number of cycles done. The number of
     steps changes no bit of the result, so the host may look in whenever it likes.
     """
-    dynamic, static = eqx.partition(state, eqx.is_array)
+    dynamic, static = eqx.partition(state, is_array)
     trace = jnp.full((TRACE_ROWS, state.key.shape[0]), jnp.nan)
 
     def evaluate(steps, now):
@@ -336,7 +335,7 @@ def run_block(
     def iterate(carry):
         step, now, trace = carry
         after = cycle(eqx.combine(now, static), evaluate, limits, accelerate)
-        return step + 1, eqx.filter(after, eqx.is_array), trace.at[step].set(after.bound)
+        return step + 1, eqx.filter(after, is_array), trace.at[step].set(after.bound)
 
     done, dynamic, trace = jax.lax.while_loop(going, iterate, (jnp.asarray(0), dynamic, trace))
     return eqx.combine(dynamic, static), trace, done

@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-import equinox as eqx
-import jax
 import numpy as np
-from jaxtyping import PyTree, UInt32
+from jaxtyping import UInt32
 
+from tacit import trees
 from tacit.compute import Array, compiled, eagerly, side_by_side
 from tacit.data.blocks import Block, View, trimmed
 from tacit.data.sources import BlockSource
+from tacit.engine import PyTree, eqx, is_array, jax
 from tacit.inference import closed_form as cf
 from tacit.inference.loop import Fitting, Line, Loop, Trace, on_host
 from tacit.inference.watch import Progress
@@ -145,7 +145,7 @@ def _first_sums(models: PyTree, block: Block, view: View, key: UInt32[Array, "st
 
 
 def _all_sound(models: PyTree) -> np.ndarray:
-    return np.ones(jax.tree.leaves(models)[0].shape[0], bool)
+    return np.ones(trees.leaves(models)[0].shape[0], bool)
 
 
 def _halved(
@@ -259,7 +259,7 @@ class _ClosedForm:
 
         def work(block: Block) -> cf.Sums:
             sums = cf.accumulate(steps, block, self.view, state.key, state.iteration)
-            return jax.tree.map(np.asarray, sums)
+            return trees.map(np.asarray, sums)
 
         # the first time compiles, which threads would each do for themselves
         parts = side_by_side(work, blocks) if self._compiled else [work(block) for block in blocks]
@@ -314,7 +314,7 @@ def _with_rows(whole: Array, part: Array, places: np.ndarray) -> np.ndarray:
 
 
 def _rows_of(tree: PyTree, chosen: np.ndarray) -> PyTree:
-    return jax.tree.map(lambda leaf: leaf[chosen] if eqx.is_array(leaf) else leaf, tree)
+    return trees.map(lambda leaf: leaf[chosen] if is_array(leaf) else leaf, tree)
 
 
 def _put_back(whole: PyTree, part: PyTree, places: np.ndarray) -> PyTree:
@@ -323,9 +323,9 @@ def _put_back(whole: PyTree, part: PyTree, places: np.ndarray) -> PyTree:
         return part
 
     def put(old: np.ndarray, new: np.ndarray) -> np.ndarray:
-        return _with_rows(old, new, places) if eqx.is_array(old) else new
+        return _with_rows(old, new, places) if is_array(old) else new
 
-    return jax.tree.map(put, whole, part)
+    return trees.map(put, whole, part)
 
 
 def _best(state: cf.State, loop: Loop, among: np.ndarray, sound: np.ndarray) -> Fit:
@@ -389,4 +389,4 @@ def fit_of_one(model: PyTree, bound: float, status: int, loop: Loop) -> Fit:
 
 
 def _pick(tree: PyTree, start: int) -> PyTree:
-    return jax.tree.map(lambda leaf: np.asarray(leaf[start]) if eqx.is_array(leaf) else leaf, tree)
+    return trees.map(lambda leaf: np.asarray(leaf[start]) if is_array(leaf) else leaf, tree)

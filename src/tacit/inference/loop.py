@@ -9,11 +9,10 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
-import equinox as eqx
-import jax
 import numpy as np
-from jaxtyping import PyTree
 
+from tacit import trees
+from tacit.engine import PyTree, is_array
 from tacit.inference.series import interrupt
 from tacit.inference.watch import OtherForm, Progress, Snapshot, watchers
 from tacit.waiting import computing
@@ -193,4 +192,4 @@ class Loop:
 
 def on_host(tree: PyTree) -> PyTree:
     """The same tree with NumPy arrays."""
-    return jax.tree.map(lambda leaf: np.asarray(leaf) if eqx.is_array(leaf) else leaf, tree)
+    return trees.map(lambda leaf: np.asarray(leaf) if is_array(leaf) else leaf, tree)

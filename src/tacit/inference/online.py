@@ -7,19 +7,19 @@ are taken about a fixed origin.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int, PyTree
+from jaxtyping import Float, Int
 
+from tacit import trees
 from tacit.compute import Array, compiled
 from tacit.data.blocks import Block, View
 from tacit.data.sources import BlockSource
+from tacit.engine import PyTree, eqx, is_array, jax, jnp
 from tacit.inference import closed_form as cf
 from tacit.inference.fit import Fit, fit_of_one, progress_of_one
 from tacit.inference.loop import Line, Loop
 from tacit.inference.watch import Progress
+from tacit.trees import Pytree
 
 KAPPA = 0.6
 """How fast the step size falls: in (½, 1]."""
@@ -48,7 +48,7 @@ class Average(NamedTuple):
 def first_average(model: PyTree, block: Block, view: View) -> Average:
     """Nothing seen yet; the first batch replaces the statistics, whose shapes alone count here."""
     shapes = eqx.filter_eval_shape(_batch_sums, model, block.rows[0], block.weights[0], view)[0]
-    zeros = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
+    zeros = trees.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
     return Average(model, zeros, np.zeros(()))
 
 
@@ -56,7 +56,7 @@ def _batch_sums(model, rows, weights, view):
     """A batch's statistics for a weight of 1, and its share of the bound."""
     sums = model.prepare()(view(rows), weights, jax.random.key(0))
     share = 1.0 / jnp.where(weights.sum() > 0, weights.sum(), 1.0)
-    return jax.tree.map(lambda leaf: leaf * share, model.absolute(sums.statistics)), sums.bound
+    return trees.map(lambda leaf: leaf * share, model.absolute(sums.statistics)), sums.bound
 
 
 @compiled
@@ -77,18 +77,18 @@ def see_and_tell(
 def _seen(
     average: Average, block: Block, view: View, total: Float[Array, ""], step: StepSize
 ) -> tuple[Average, Float[Array, ""]]:
-    dynamic, static = eqx.partition(average, eqx.is_array)
+    dynamic, static = eqx.partition(average, is_array)
 
     def batch(carry, part):
         rows, weights = part
         now = eqx.combine(carry, static)
         rate = (now.time + step.offset) ** -step.decay
         fresh, bound = _batch_sums(now.model, rows, weights, view)
-        mean = jax.tree.map(lambda old, new: (1.0 - rate) * old + rate * new, now.statistics, fresh)
-        scaled = jax.tree.map(lambda leaf: leaf * total, mean)
+        mean = trees.map(lambda old, new: (1.0 - rate) * old + rate * new, now.statistics, fresh)
+        scaled = trees.map(lambda leaf: leaf * total, mean)
         model = now.model.m_step(now.model.relative(scaled))
-        after = eqx.filter(Average(model, mean, now.time + 1.0), eqx.is_array)
-        return jax.tree.map(lambda a, b: jnp.where(weights.sum() > 0, a, b), after, carry), bound
+        after = eqx.filter(Average(model, mean, now.time + 1.0), is_array)
+        return trees.map(lambda a, b: jnp.where(weights.sum() > 0, a, b), after, carry), bound
 
     dynamic, bounds = jax.lax.scan(batch, dynamic, (block.rows, block.weights))
     return eqx.combine(dynamic, static), bounds.sum()
@@ -96,11 +96,11 @@ def _seen(
 
 @compiled
 def _bound(model: PyTree, block: Block, view: View) -> Float[Array, ""]:
-    single = jax.tree.map(lambda leaf: leaf[None] if eqx.is_array(leaf) else leaf, model.prepare())
+    single = trees.map(lambda leaf: leaf[None] if is_array(leaf) else leaf, model.prepare())
     return cf.accumulate(single, block, view, jnp.zeros((1, 2), jnp.uint32), jnp.zeros(1, jnp.int32)).bound[0]
 
 
-class _State(eqx.Module):
+class _State(Pytree):
     """Where the passes stand."""
 
     model: PyTree

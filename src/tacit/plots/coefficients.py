@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
+import scipy.special
 from jaxtyping import Bool, Float
 from matplotlib.figure import Figure
-from scipy.special import ndtri
 
 from tacit.compute import Array
 from tacit.plots import axes, style
@@ -110,7 +110,7 @@ def curves_plot(
 
 def wilson(share: float, count: int, level: float = 0.95) -> tuple[float, float]:
     """The interval of a share of so many rows (Wilson 1927)."""
-    z = float(ndtri(0.5 + 0.5 * level))
+    z = float(scipy.special.ndtri(0.5 + 0.5 * level))
     middle = share + z * z / (2 * count)
     reach = z * np.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
     whole = 1 + z * z / count

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.special
 from jaxtyping import Float
-from scipy.special import ndtr
 
 _Found = tuple[float, float, float, float, int | None, bool, float]
 """Size, strength, inside, outside, level, whether these are medians, how much wider the group is than the rest."""
@@ -114,7 +114,7 @@ def _of_numbers(x: np.ndarray, kind: str, inside: np.ndarray, mass: np.ndarray, 
     gap = here[0] - there[0]
     flat = pooled <= 1e-12 * np.maximum(np.abs(origin), np.abs(gap))
     distance = np.where(flat, np.sign(gap) * np.where(gap == 0, 0.0, np.inf), gap / np.where(flat, 1.0, pooled))
-    strength = 2 * ndtr(np.abs(distance) / 2) - 1
+    strength = 2 * scipy.special.ndtr(np.abs(distance) / 2) - 1
     means = (inside.T @ x) / np.maximum(mass, _LEAST), ((1 - inside).T @ x) / np.maximum(outside, _LEAST)
     medians = False
     if kind == "count":

@@ -15,15 +15,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import equinox as eqx
-import jax
 import numpy as np
-from jaxtyping import PyTree
 from scipy import sparse
 from sklearn.base import BaseEstimator, clone
 
+from tacit import trees
 from tacit.compute import cores
 from tacit.data.dataset import Dataset
+from tacit.engine import PyTree, is_array, is_loaded, jax
 from tacit.files import remove_leftovers
 from tacit.inference.watch import OtherForm, Progress, Snapshot
 from tacit.storage import container
@@ -164,7 +163,7 @@ class Checkpoint:
 def _snapshot(path: Path, body: dict[str, Any], arrays: dict[str, np.ndarray], fresh: PyTree) -> Snapshot:
     """The file's arrays in a fresh state of the same form."""
     try:
-        state = jax.tree.map(_device, _filled(fresh, arrays, "state"))
+        state = trees.map(_device, _filled(fresh, arrays, "state"))
         snapshots = {int(cycle): _filled(fresh.model, arrays, f"snapshots.{int(cycle)}") for cycle in body["snapshots"]}
         trace = _trace(arrays, fresh.bound.shape)
     except (KeyError, ValueError, TypeError) as error:
@@ -224,17 +223,13 @@ def _update(found: Any, array: np.ndarray) -> None:
 
 def _leaves(tree: PyTree) -> dict[str, Any]:
     """The arrays of a tree by their paths, such as ``.model.log_weights``."""
-    paths, _ = jax.tree_util.tree_flatten_with_path(eqx.filter(tree, eqx.is_array))
-    return {jax.tree_util.keystr(path): leaf for path, leaf in paths}
+    return {path: leaf for path, leaf in trees.named(tree) if is_array(leaf)}
 
 
 def _filled(fresh: PyTree, arrays: dict[str, np.ndarray], prefix: str) -> PyTree:
     """A fresh tree with its arrays replaced by those of the file, each of the same shape and type."""
-    names = list(_leaves(fresh))
-    dynamic, static = eqx.partition(fresh, eqx.is_array)
-    leaves, structure = jax.tree.flatten(dynamic)
     stored = []
-    for name, leaf in zip(names, leaves, strict=True):
+    for name, leaf in _leaves(fresh).items():
         array = arrays.get(prefix + name, arrays.get(prefix + name.replace(".noise_floor", ".blur")))
         if array is None:
             raise KeyError(f"{prefix}{name} is missing")
@@ -244,11 +239,12 @@ def _filled(fresh: PyTree, arrays: dict[str, np.ndarray], prefix: str) -> PyTree
                 f"{leaf.shape}"
             )
         stored.append(array)
-    return eqx.combine(jax.tree.unflatten(structure, stored), static)
+    left = iter(stored)
+    return trees.map(lambda leaf: next(left) if is_array(leaf) else leaf, fresh)
 
 
 def _device(leaf: object) -> Any:
-    return jax.device_put(leaf) if eqx.is_array(leaf) else leaf
+    return jax.device_put(leaf) if is_loaded() and is_array(leaf) else leaf
 
 
 def _trace(arrays: dict[str, np.ndarray], starts: tuple[int, ...]) -> list[tuple[int, float, np.ndarray]]:
@@ -265,7 +261,7 @@ def _machine() -> dict[str, Any]:
     return {
         **versions(),
         "threads": cores(),
-        "device": jax.default_backend(),
+        "device": jax.default_backend() if is_loaded() else "cpu",
     }
 
 

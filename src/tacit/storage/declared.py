@@ -7,10 +7,10 @@ import functools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import equinox as eqx
 import numpy as np
 
 from tacit.arrays import Pytree
+from tacit.engine import EqxModule
 from tacit.estimators.settings import Estimator
 from tacit.families.base import Distribution
 from tacit.models.components.base import Component, ComponentPosterior
@@ -37,7 +37,7 @@ def stray(cls: type, values: Mapping[str, Any]) -> str | None:
 
 @functools.cache
 def _spaces(cls: type) -> Spaces:
-    if not issubclass(cls, eqx.Module | Pytree):
+    if not issubclass(cls, EqxModule | Pytree):
         return {}
     found: dict[str, Space] = {}
     if issubclass(cls, Distribution):

@@ -4,12 +4,11 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import equinox as eqx
-import jax
 import numpy as np
 from sklearn.base import BaseEstimator
 
 from tacit import registry
+from tacit.engine import EqxModule, eqx, is_array, jax
 from tacit.estimators.settings import Estimator
 from tacit.models.components.concatenated import ConcatenatedComponent
 from tacit.storage import declared, hints, known
@@ -35,7 +34,7 @@ class NetworkFault(Wrong):
 
 
 def decode(
-    node: Node, arrays: Mapping[str, np.ndarray], network: eqx.Module | Mapping[str, eqx.Module] | None = None
+    node: Node, arrays: Mapping[str, np.ndarray], network: EqxModule | Mapping[str, EqxModule] | None = None
 ) -> BaseEstimator:
     """The estimator of a node.
 
@@ -57,7 +56,7 @@ def decode(
 
 
 class _Decoder:
-    def __init__(self, arrays: Mapping[str, np.ndarray], network: eqx.Module | Mapping[str, eqx.Module] | None) -> None:
+    def __init__(self, arrays: Mapping[str, np.ndarray], network: EqxModule | Mapping[str, EqxModule] | None) -> None:
         self.arrays, self.network = arrays, network
         self.left = set(arrays)
         self.kinds: dict[str, Callable[[dict[str, Any], tuple[str, ...]], Any]] = {
@@ -163,14 +162,14 @@ class _Decoder:
         except (ValueError, TypeError, AttributeError) as error:
             raise Wrong(f"{_at(place)}: {error}") from None
 
-    def _network(self, node: dict[str, Any], place: tuple[str, ...]) -> eqx.Module:
+    def _network(self, node: dict[str, Any], place: tuple[str, ...]) -> EqxModule:
         name = _need(node, "class", str, place)
         leaves = self._list(node, "leaves", place)
         here = ".".join(place)
         given = self.network
         if isinstance(given, Mapping):
             given = given.get(here, given.get(name))
-        if not isinstance(given, eqx.Module):
+        if not isinstance(given, EqxModule):
             raise NetworkFault(
                 f"{_at(place)} is a network of your own ({name!r:.60}), which a file cannot name: give one "
                 f"of the same shapes as load(path, network=…), or by name as network={{{name!r:.60}: …}}"
@@ -255,7 +254,7 @@ def _check_name(made: BaseEstimator, name: str) -> None:
 
 
 def _array_like(leaf: object) -> bool:
-    return eqx.is_array(leaf) or isinstance(leaf, jax.ShapeDtypeStruct)
+    return is_array(leaf) or isinstance(leaf, jax.ShapeDtypeStruct)
 
 
 def _need(node: dict[str, Any], key: str, kind: type, place: tuple[str, ...]) -> Any:

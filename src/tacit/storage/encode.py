@@ -10,12 +10,11 @@ import math
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-import equinox as eqx
-import jax
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from tacit import registry
+from tacit import registry, trees
+from tacit.engine import EqxModule, JaxArray, eqx, is_array, jax
 from tacit.storage import known
 from tacit.storage.container import DTYPES
 
@@ -38,7 +37,7 @@ class Encoded(NamedTuple):
     node: Node
     arrays: dict[str, np.ndarray]
     """The arrays that the node names."""
-    networks: dict[str, eqx.Module]
+    networks: dict[str, EqxModule]
     """The user's own modules by place; only their arrays are written."""
 
 
@@ -55,7 +54,7 @@ def encode(estimator: BaseEstimator) -> Encoded:
 class _Encoder:
     def __init__(self) -> None:
         self.arrays: dict[str, np.ndarray] = {}
-        self.networks: dict[str, eqx.Module] = {}
+        self.networks: dict[str, EqxModule] = {}
 
     def node(self, value: Any, place: tuple[str, ...]) -> Node:
         if len(place) > DEPTH:
@@ -69,7 +68,7 @@ class _Encoder:
             return {"$": "numbers", "at": name, "in": type(value).__name__, "plain": plain}
         if type(value) is list:
             return self._items(value, place)
-        if isinstance(value, np.ndarray | np.generic | jax.Array):
+        if isinstance(value, np.ndarray | np.generic | JaxArray):
             return self._array(value, place)
         if type(value) is tuple:
             return {"$": "tuple", "items": self._items(value, place)}
@@ -101,8 +100,8 @@ class _Encoder:
         if name is not None:
             fields = {f: self.node(part, (*place, f)) for f, part in known.values_of(value).items()}
             return {"$": "object", "class": name, "fields": fields}
-        if isinstance(value, eqx.Module):
-            leaves = self._items(jax.tree.leaves(eqx.filter(value, eqx.is_array)), place)
+        if isinstance(value, EqxModule):
+            leaves = self._items(trees.leaves(eqx.filter(value, is_array)), place)
             self.networks[".".join(place)] = value
             return {"$": "network", "class": cls.__qualname__, "leaves": leaves}
         raise _unstorable(_shown(place), value)
@@ -122,7 +121,7 @@ class _Encoder:
         }
 
     def _array(self, value: Any, place: tuple[str, ...]) -> Node:
-        if isinstance(value, jax.Array) and jax.numpy.issubdtype(value.dtype, jax.dtypes.prng_key):
+        if isinstance(value, JaxArray) and jax.numpy.issubdtype(value.dtype, jax.dtypes.prng_key):
             raise TypeError(f"{_shown(place)} is a random key, which is no part of a fitted model.")
         if isinstance(value, np.ma.MaskedArray):
             raise _unstorable(_shown(place), value)

@@ -7,9 +7,10 @@ import types
 import typing
 from typing import Any, Literal, Union, get_args, get_origin
 
-import jax
 import numpy as np
-from jaxtyping import AbstractArray, PyTree
+from jaxtyping import AbstractArray
+
+from tacit.engine import JaxArray, PyTree
 
 _NUMBERS: dict[Any, tuple[type, ...]] = {
     bool: (bool, np.bool_),
@@ -90,7 +91,7 @@ def _fits_class(value: object, hint: Any, sizes: dict[str, int]) -> bool:
         # what is stored is NumPy's, whatever is annotated; a 0-d array and a plain number are one thing
         array = np.asarray(value) if isinstance(value, np.generic | bool | int | float) else value
         return isinstance(array, hint.dtype[np.ndarray, "..."]) and _fits_shape(array.shape, hint.dim_str, sizes)
-    if issubclass(hint, jax.Array):
+    if issubclass(hint, JaxArray):
         return isinstance(value, np.ndarray)
     if hint is PyTree or issubclass(hint, PyTree) or getattr(hint, "_is_protocol", False):
         return True

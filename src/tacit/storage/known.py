@@ -9,11 +9,11 @@ import inspect
 import sys
 from typing import Any
 
-import equinox as eqx
 from sklearn.base import BaseEstimator
 
 from tacit import registry
 from tacit.arrays import Pytree
+from tacit.engine import EqxModule
 
 PACKAGES = ("data", "families", "inference", "models", "estimators")
 """The packages whose values a fitted estimator may hold."""
@@ -134,7 +134,7 @@ def build(cls: type, values: dict[str, Any]) -> Any:
     made: Any = object.__new__(cls)
     for name, value in values.items():
         object.__setattr__(made, name, value)
-    if not isinstance(made, eqx.Module | Pytree):
+    if not isinstance(made, EqxModule | Pytree):
         getattr(made, "__post_init__", lambda: None)()
     for base in cls.__mro__:
         check = vars(base).get("__check_init__")
@@ -164,4 +164,4 @@ def _loaded() -> dict[str, type]:
 def _storable(cls: type) -> bool:
     if cls.__qualname__.startswith("_") or inspect.isabstract(cls) or issubclass(cls, BaseEstimator):
         return False  # an estimator goes by its name in the registry
-    return issubclass(cls, eqx.Module | Pytree) or is_named_tuple(cls) or dataclasses.is_dataclass(cls)
+    return issubclass(cls, EqxModule | Pytree) or is_named_tuple(cls) or dataclasses.is_dataclass(cls)

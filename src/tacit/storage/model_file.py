@@ -1,19 +1,19 @@
 """``save`` and ``load``: one file format for every model, without pickle."""
 
+import importlib.metadata
 import os
 import platform
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import equinox as eqx
-import jax
 import numpy as np
 import sklearn
 from sklearn.base import BaseEstimator
 
 from tacit import __version__
 from tacit.data.schema import Schema
+from tacit.engine import EqxModule
 from tacit.storage import container
 from tacit.storage.decode import NetworkFault, Unknown, Wrong, decode
 from tacit.storage.description import MODEL, file_of
@@ -28,7 +28,7 @@ def versions() -> dict[str, str]:
     return {
         "tacit": __version__,
         "python": platform.python_version(),
-        "jax": jax.__version__,
+        "jax": importlib.metadata.version("jax"),
         "numpy": np.__version__,
         "scikit-learn": sklearn.__version__,
     }
@@ -77,7 +77,7 @@ def save(
     return target
 
 
-def load(path: str | os.PathLike[str], network: eqx.Module | Mapping[str, eqx.Module] | None = None) -> BaseEstimator:
+def load(path: str | os.PathLike[str], network: EqxModule | Mapping[str, EqxModule] | None = None) -> BaseEstimator:
     """Read an estimator that `save` wrote. Nothing in the file is run, whoever made it.
 
     Args:

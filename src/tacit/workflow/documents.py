@@ -3,6 +3,7 @@
 import numpy as np
 import pyarrow as pa
 
+from tacit import workflow
 from tacit.compute import compilation_cache
 from tacit.data.errors import counted
 from tacit.data.texts import Vocabulary
@@ -13,7 +14,6 @@ from tacit.plots.style import short_number
 from tacit.storage.errors import ModelFileError
 from tacit.workflow.answers import FIRST_ROWS, TableAnswer
 from tacit.workflow.errors import RequestError
-from tacit.workflow.judging_topics import word_scores
 from tacit.workflow.opened import Opened, labels
 from tacit.workflow.sources import Rows
 
@@ -21,7 +21,7 @@ from tacit.workflow.sources import Rows
 def score_documents(opened: Opened, rows: Rows, calibration: Calibration | None, alarm: float | None) -> TableAnswer:
     """How likely each document is, in nats a word, and which are anomalies; one without a known word has no score."""
     lengths = np.asarray(rows.values.sum(axis=1)).ravel()
-    each = word_scores(opened.estimator, rows.values)
+    each = workflow.judging_topics.word_scores(opened.estimator, rows.values)
     known = lengths > 0
     columns = labels(rows) | {
         "words": pa.array(lengths.astype(np.int64)),

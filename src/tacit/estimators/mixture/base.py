@@ -7,17 +7,16 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import KW_ONLY
 from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
 from sklearn.base import DensityMixin
 from sklearn.exceptions import ConvergenceWarning
 
+from tacit import trees
 from tacit.compute import component_bucket
 from tacit.data.blocks import Standardise
 from tacit.data.dataset import ColumnMoments, Dataset
 from tacit.data.sources import BlockSource, MemorySource, shuffled, source
+from tacit.engine import is_array, jnp
 from tacit.estimators.base import double_precision, seed_of, weighted
 from tacit.estimators.capabilities import Mixes, ReadsOnce, Sweeps
 from tacit.estimators.mixture.answers import MixtureAnswers, labelled
@@ -244,7 +243,7 @@ class MixtureBase(MixtureAnswers, Mixes, Sweeps, ReadsOnce, DensityMixin, Estima
         """The last fit, in the coordinates of the new view, as the only start."""
         shift, scale = np.asarray(layout.view.shift), np.asarray(layout.view.scale)
         model = self._resumed(layout, Standardise(-shift / scale, 1.0 / scale))
-        return jax.tree.map(lambda leaf: jnp.asarray(leaf)[None] if eqx.is_array(leaf) else leaf, model)
+        return trees.map(lambda leaf: jnp.asarray(leaf)[None] if is_array(leaf) else leaf, model)
 
     @double_precision
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -281,7 +280,7 @@ class MixtureBase(MixtureAnswers, Mixes, Sweeps, ReadsOnce, DensityMixin, Estima
         number, random = np.array([self.n_components]), seed_of(self.random_state)
         begun, _ = self._begun(layout, rows, [self.init_params], number, random)
         models = Start(begun.models.with_rows(complete=False), begun.statistics).made()
-        model = jax.tree.map(lambda leaf: np.asarray(leaf[0]) if eqx.is_array(leaf) else leaf, models)
+        model = trees.map(lambda leaf: np.asarray(leaf[0]) if is_array(leaf) else leaf, models)
         return layout.view, Average(model, None, np.zeros(())), 0.0
 
     def _ended(self, found: Fit) -> None:

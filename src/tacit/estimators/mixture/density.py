@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import jax
 import numpy as np
 import pyarrow as pa
 
-from tacit import plots
+from tacit import plots, trees
 from tacit.data.results import TableResult
 from tacit.estimators.base import double_precision, seed_of, unmasked
 from tacit.families.base import Distribution
@@ -215,7 +214,7 @@ class Density(TableResult):
     def _mixed_cdf(self, column: int) -> tuple[Cdf, Distribution]:
         """The distribution function of one column, of values ``[B, Q]``, and its components."""
         given = conditional_column(self._model, column, self._given)
-        family: Distribution = jax.tree.map(lambda leaf: np.asarray(leaf)[:, None], given)
+        family: Distribution = trees.map(lambda leaf: np.asarray(leaf)[:, None], given)
         weights = np.atleast_2d(self.weights)[:, None]
 
         def mixed(x: np.ndarray) -> np.ndarray:

@@ -1,19 +1,19 @@
 """Mixtures whose parameters are estimates, by EM or one of its kin: starts, criteria and standard errors."""
 
 import abc
+import dataclasses
 import warnings
 from collections.abc import Sequence
 from dataclasses import KW_ONLY
 from typing import Annotated, Any
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from tacit import trees
 from tacit.data.blocks import Standardise
 from tacit.data.dataset import ColumnMoments, Dataset
+from tacit.engine import jnp
 from tacit.estimators.base import weighted
 from tacit.estimators.capabilities import Restarts
 from tacit.estimators.mixture.answers import LikelihoodAnswers
@@ -63,7 +63,7 @@ class LikelihoodMixture(LikelihoodAnswers, Restarts, MixtureBase):
 
     def _layout(self, rows: Dataset, values: ColumnMoments, width: int, *, batches: bool) -> Layout:
         plain, view = self._plan(rows, values, width)
-        template = plain if batches else eqx.tree_at(lambda m: m.rule, plain, self._rule())
+        template = plain if batches else dataclasses.replace(plain, rule=self._rule())
         return Layout(template, plain, view)
 
     def _rule(self) -> Rule:
@@ -101,7 +101,7 @@ class LikelihoodMixture(LikelihoodAnswers, Restarts, MixtureBase):
         begun, given = self._from_drawn(search.layout, drawn)
         if structures is not None:
             times = structures.size // drawn.components.size
-            models, statistics = jax.tree.map(
+            models, statistics = trees.map(
                 lambda leaf: np.concatenate([leaf] * times), (begun.models, begun.statistics)
             )
             begun = Start(side_by_side(models, structures), statistics)
@@ -129,10 +129,10 @@ class LikelihoodMixture(LikelihoodAnswers, Restarts, MixtureBase):
     def _resumed(self, layout: Layout, inverse: Standardise) -> MixtureModel:
         last = self.fitted_model().in_units(inverse)
         groups = tuple(
-            eqx.tree_at(lambda group: group.parameters, new, old.parameters)
+            trees.put(lambda group: group.parameters, new, old.parameters)
             for new, old in zip(layout.template.groups, last.groups, strict=True)
         )
-        return eqx.tree_at(lambda m: (m.log_weights, m.groups), layout.template, (last.log_weights, groups))
+        return dataclasses.replace(layout.template, log_weights=last.log_weights, groups=groups)
 
     def _end(self, search: Search) -> None:
         self.keep(search, search.fits[0])

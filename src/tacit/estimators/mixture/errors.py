@@ -4,7 +4,6 @@ import copy
 import dataclasses
 from typing import Any, Self
 
-import equinox as eqx
 import numpy as np
 from jaxtyping import Float
 
@@ -162,7 +161,7 @@ class SeesErrors(LikelihoodMixture):
         structure = "VVI" if diagonal else "VVV"
         blurred = dataclasses.replace(group, covariances=added, structure=structure)
         other = copy.copy(self)
-        other.model_ = eqx.tree_at(lambda m: m.groups, model, (blurred,))
+        other.model_ = dataclasses.replace(model, groups=(blurred,))
         other.covariance_type = structure
         other._publish(other.model_)
         return other
@@ -231,7 +230,7 @@ def _with_form(model: MixtureModel, **changes: Any) -> MixtureModel:
     (group,) = model.groups
     if not isinstance(group, GaussianComponent):
         raise ValueError("rows with measurement errors need a mixture of Gaussians alone: fit it with noise=False")
-    return eqx.tree_at(lambda m: m.groups, model, (dataclasses.replace(group, **changes),))
+    return dataclasses.replace(model, groups=(dataclasses.replace(group, **changes),))
 
 
 def _seeing(model: MixtureModel) -> MixtureModel:

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY
 from typing import Annotated, Any, ClassVar, NamedTuple
 
-import equinox as eqx
 import numpy as np
 from sklearn.exceptions import NotFittedError
 
+from tacit import trees
 from tacit.arrays import cholesky_factor
 from tacit.data.blocks import Standardise
 from tacit.data.dataset import ColumnMoments, Dataset
@@ -244,15 +244,15 @@ class GaussianMixture(SeesErrors):
             if self.noise:
                 log_weights += np.log1p(-FIRST_SHARE)
                 log_weights[:, -1] = np.log(FIRST_SHARE)
-            models = eqx.tree_at(lambda m: m.log_weights, models, log_weights)
+            models = dataclasses.replace(models, log_weights=log_weights)
         if given.means is not None:
             means = (np.asarray(given.means, float) - np.asarray(view.shift)) / scale
-            group = eqx.tree_at(lambda g: g.means, group, _put(group.means, means))
+            group = dataclasses.replace(group, means=_put(group.means, means))
         if given.covariances is not None:
             across = scale**2 if group.diagonal else scale[:, None] * scale
             spread = np.asarray(given.covariances, float) / across
-            group = eqx.tree_at(lambda g: g.covariances, group, _put(group.covariances, spread))
-        return Start(eqx.tree_at(_only, models, group), None), True
+            group = dataclasses.replace(group, covariances=_put(group.covariances, spread))
+        return Start(trees.put(_only, models, group), None), True
 
     def _publish(self, model: MixtureModel) -> None:
         if not np.isfinite(_only(model).conditioning()):

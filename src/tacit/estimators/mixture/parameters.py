@@ -2,11 +2,11 @@
 
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 from scipy import linalg
 from sklearn.utils.validation import check_array
 
+from tacit.engine import jnp
 from tacit.families.covariance import STRUCTURES, maximise_covariances, maximise_variances
 
 NATIVE = ("full", "tied", "diag", "spherical")

@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY
 from typing import Annotated, Any, ClassVar, NamedTuple
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
 
+from tacit import trees
 from tacit.data.blocks import Standardise
 from tacit.data.dataset import ColumnMoments, Dataset
+from tacit.engine import is_array, jnp
 from tacit.estimators.base import double_precision
 from tacit.estimators.capabilities import EmptiesItself
 from tacit.estimators.mixture.base import Layout, MixtureBase, Search
@@ -136,12 +135,10 @@ class VariationalMixture(Posteriors, EmptiesItself, MixtureBase):
         """Starts from groups of a sample of the rows, which stand for all of them."""
         begun = draw(layout.plain, rows, layout.view, methods, numbers, random).begun(layout.plain, layout.view)
         share = rows.total_weight / np.asarray(begun.statistics[0]).sum(axis=1)
-        statistics = jax.tree.map(
+        statistics = trees.map(
             lambda leaf: np.asarray(leaf) * share.reshape(-1, *(1,) * (leaf.ndim - 1)), begun.statistics
         )
-        models = jax.tree.map(
-            lambda leaf: np.stack([leaf] * numbers.size) if eqx.is_array(leaf) else leaf, layout.template
-        )
+        models = trees.map(lambda leaf: np.stack([leaf] * numbers.size) if is_array(leaf) else leaf, layout.template)
         return Start(models, statistics), False
 
     def _resumed(self, layout: Layout, inverse: Standardise) -> MixturePosterior:
@@ -149,7 +146,7 @@ class VariationalMixture(Posteriors, EmptiesItself, MixtureBase):
         template, last = layout.template, self.posterior_.in_units(inverse)
         assert isinstance(template, MixturePosterior)
         groups = tuple(
-            eqx.tree_at(lambda group: group.parameters, new, old.parameters)
+            trees.put(lambda group: group.parameters, new, old.parameters)
             for new, old in zip(template.groups, last.groups, strict=True)
         )
         weights = template.weights.updated(jnp.asarray(last.weights.counts), jnp.asarray(template.active))
@@ -227,7 +224,7 @@ class VariationalMixture(Posteriors, EmptiesItself, MixtureBase):
         model, view = on_host((model, view))
         active = np.flatnonzero(model.active)
         counts = np.round(np.asarray(model.weights.counts)[active], 6)
-        first = jax.tree.leaves(model.groups[0].parameters)[0][active].reshape(active.size, -1)[:, 0]
+        first = trees.leaves(model.groups[0].parameters)[0][active].reshape(active.size, -1)[:, 0]
         return on_host(model.take(active[np.lexsort((first, -counts))]).in_units(view))
 
     def _warn(self) -> None:

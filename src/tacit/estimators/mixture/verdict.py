@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-import equinox as eqx
-import jax
 import numpy as np
 
+from tacit import trees
 from tacit.compute import component_bucket
 from tacit.data.blocks import AsTheyAre
 from tacit.data.sources import BlockSource
+from tacit.engine import is_array
 from tacit.estimators.verdict import MOST_PARAMETERS, Verdict, judged
 from tacit.models.mixture.bayesian import MixturePosterior
 from tacit.models.mixture.fitting import log_likelihoods
@@ -85,7 +85,7 @@ def _log_likelihoods(drawn: ParameterDraws, data: BlockSource, *, complete: bool
     models = _padded(drawn.models).with_rows(complete=complete, tile=data.tile)
     parts = []
     for first in range(0, len(drawn.values), AT_ONCE):
-        part = jax.tree.map(lambda leaf, f=first: leaf[f : f + AT_ONCE] if eqx.is_array(leaf) else leaf, models)
+        part = trees.map(lambda leaf, f=first: leaf[f : f + AT_ONCE] if is_array(leaf) else leaf, models)
         parts.append(log_likelihoods(part, data, AsTheyAre())[0])
     return np.concatenate(parts)
 
@@ -99,7 +99,5 @@ def _padded(models: MixtureModel) -> MixtureModel:
         return np.concatenate([np.asarray(leaf), np.repeat(np.asarray(leaf)[:, :1], lack, axis=1)], axis=1)
 
     empty = np.full((models.active.shape[0], lack), -np.inf)
-    groups = tuple(
-        eqx.tree_at(lambda group: group.parameters, g, jax.tree.map(widened, g.parameters)) for g in models.groups
-    )
+    groups = tuple(trees.put(lambda m: m.parameters, g, trees.map(widened, g.parameters)) for g in models.groups)
     return MixtureModel(np.concatenate([models.log_weights, empty], axis=1), groups, widened(models.active))

@@ -13,13 +13,14 @@ import abc
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-import jax
 import numpy as np
-from jaxtyping import Bool, Float, Int, PyTree
+from jaxtyping import Bool, Float, Int
 
+from tacit import trees
 from tacit.arrays import Pytree, xp
 from tacit.compute import Array
 from tacit.data.blocks import Standardise
+from tacit.engine import PyTree
 from tacit.families.base import Distribution, Family
 from tacit.models.components.coordinates import Chart
 from tacit.models.components.steps import Step
@@ -266,7 +267,7 @@ class Component(Stack):
 
         Where columns are independent, nothing is found, and the batch is ``[1, K]``.
         """
-        return jax.tree.map(lambda leaf: np.asarray(leaf)[None], self.column(place))
+        return trees.map(lambda leaf: np.asarray(leaf)[None], self.column(place))
 
     def correction(
         self,

@@ -7,13 +7,14 @@ import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
-import jax
 import numpy as np
-from jaxtyping import Bool, Float, Int, PyTree
+from jaxtyping import Bool, Float, Int
 
+from tacit import trees
 from tacit.arrays import static, xp
 from tacit.compute import Array
 from tacit.data.blocks import Standardise
+from tacit.engine import PyTree
 from tacit.families.base import Distribution
 from tacit.families.joined import Joined
 from tacit.models.components.base import Component, ConditionedColumns, Picture
@@ -76,7 +77,7 @@ class ConcatenatedComponent(Component):
 
     @property
     def parameters(self) -> PyTree:
-        return tuple(jax.tree.leaves([self.parts[number].parameters for number, _ in self._estimated()]))
+        return tuple(trees.leaves([self.parts[number].parameters for number, _ in self._estimated()]))
 
     @property
     def column_kind(self) -> str:

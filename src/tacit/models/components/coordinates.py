@@ -11,14 +11,14 @@ import abc
 import math
 from typing import Literal
 
-import equinox as eqx
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float
 
 from tacit.compute import Array
+from tacit.engine import jnp
 from tacit.families.base import Distribution
 from tacit.families.covariance import STRUCTURES
+from tacit.trees import Pytree, static
 
 _NEARLY_ZERO = 1e-100
 """Stands for a rate or a probability of 0, whose logarithm has no derivatives."""
@@ -27,7 +27,7 @@ SHARED = -1
 """The owner of a coordinate that moves several components."""
 
 
-class Chart(eqx.Module):
+class Chart(Pytree):
     """Coordinates of one array of parameters ``[K, ...]``."""
 
     @property
@@ -58,10 +58,10 @@ class Entries(Chart):
     value: Float[Array, "..."]
     scale: Float[Array, "..."]
     shared: Bool[Array, "..."]
-    places: tuple[int, ...] = eqx.field(static=True)
+    places: tuple[int, ...] = static()
     """Where the coordinates stand in the flattened array."""
-    kind: Kind = eqx.field(static=True)
-    most: float = eqx.field(static=True, default=math.inf)
+    kind: Kind = static()
+    most: float = static(default=math.inf)
 
     @property
     def owners(self) -> np.ndarray:
@@ -92,10 +92,10 @@ class Covariances(Chart):
 
     spread: Float[Array, "components d"]
     frames: Float[Array, "components d d"] | None
-    moving: tuple[int, ...] = eqx.field(static=True)
+    moving: tuple[int, ...] = static()
     """Components whose covariance is not fixed."""
-    structure: str = eqx.field(static=True)
-    triangular: bool = eqx.field(static=True)
+    structure: str = static()
+    triangular: bool = static()
 
     @property
     def most(self) -> float:

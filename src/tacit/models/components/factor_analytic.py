@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, PyTree
+from jaxtyping import Bool, Float, Int
 
 from tacit.arrays import cholesky_factor, chosen, inverse_triangle, spread, static, xp
 from tacit.compute import Array
 from tacit.data.blocks import Standardise
+from tacit.engine import PyTree
 from tacit.families.base import Distribution, Family
 from tacit.families.multivariate_normal import MultivariateNormal
 from tacit.families.normal import Normal

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from typing import ClassVar, Literal, Self
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, PyTree
+from jaxtyping import Bool, Float, Int
 
 from tacit.arrays import cholesky_factor, chosen, inverse_triangle, spread, static, upper_triangle, xp
 from tacit.compute import LOG_2PI, Array
 from tacit.data.blocks import Standardise
+from tacit.engine import PyTree
 from tacit.families.base import Distribution, Family
 from tacit.families.covariance import STRUCTURES, maximise_covariances, maximise_each, maximise_variances
 from tacit.families.covariance.prior import GaussianPrior

@@ -3,13 +3,14 @@
 import dataclasses
 from typing import Self, TypeVar
 
-import jax
 import numpy as np
-from jaxtyping import Bool, Float, Int, PyTree
+from jaxtyping import Bool, Float, Int
 
+from tacit import trees
 from tacit.arrays import chosen, static, xp
 from tacit.compute import Array
 from tacit.data.blocks import Standardise
+from tacit.engine import PyTree
 from tacit.families.base import Distribution, ExponentialFamily, Family
 from tacit.families.priors import ConjugatePrior
 from tacit.models.components.base import Component
@@ -119,11 +120,11 @@ class FamilyComponent(Component):
 
     def n_parameters(self) -> int:
         """Free parameters of all components (fixed ones do not count)."""
-        components = jax.tree.leaves(self.family)[0].shape[0]
+        components = trees.leaves(self.family)[0].shape[0]
         return self.free * (components if self.fixed is None else int((~self.fixed).sum()))
 
     def take(self, order: Int[Array, "*starts chosen"]) -> Self:
-        family = jax.tree.map(lambda leaf: chosen(leaf, order), self.family)
+        family = trees.map(lambda leaf: chosen(leaf, order), self.family)
         return dataclasses.replace(self, family=family, fixed=None if self.fixed is None else chosen(self.fixed, order))
 
     def in_units(self, view: Standardise) -> Self:
@@ -160,7 +161,7 @@ class FamilyComponent(Component):
     def draw(
         self, labels: Int[np.ndarray, " rows"], random: np.random.Generator, total: np.ndarray | None = None
     ) -> Float[np.ndarray, "rows d"]:
-        family = jax.tree.map(lambda leaf: np.asarray(leaf)[labels], self.family)
+        family = trees.map(lambda leaf: np.asarray(leaf)[labels], self.family)
         return family.draw(random, None if total is None else total[:, None]).reshape(labels.size, -1)
 
     def column(self, place: int) -> Distribution:
@@ -168,7 +169,7 @@ class FamilyComponent(Component):
             raise ValueError(
                 f"column {self.columns[place]} is part of one {self.name} row and has no density of its own"
             )
-        return jax.tree.map(lambda leaf: leaf[:, place], self.family)
+        return trees.map(lambda leaf: leaf[:, place], self.family)
 
     def marginal(self, positions: np.ndarray, places: tuple[int, ...]) -> Component:
         if self.family.event_dims:
@@ -178,7 +179,7 @@ class FamilyComponent(Component):
                     "take all of them or none"
                 )
             return self._answering(self.family, places, self.free)
-        family = jax.tree.map(lambda leaf: leaf[:, positions], self.family)
+        family = trees.map(lambda leaf: leaf[:, positions], self.family)
         return self._answering(family, places, self.free * len(positions) // len(self.columns))
 
     def _answering(self, family: Distribution, places: tuple[int, ...], free: int) -> Self:
@@ -206,8 +207,8 @@ class FamilyComponent(Component):
         return dataclasses.replace(self, family=self.family.with_values(values))
 
     def charts(self) -> dict[str, Chart]:
-        family = jax.tree.map(np.asarray, self.family)
-        return family_charts(family, free_components(self.fixed, jax.tree.leaves(family)[0].shape[0]))
+        family = trees.map(np.asarray, self.family)
+        return family_charts(family, free_components(self.fixed, trees.leaves(family)[0].shape[0]))
 
 
 def by_event(
@@ -222,11 +223,11 @@ def by_event(
 
 def over_components(prior: P, starts: int) -> P:
     """A prior with batch ``[*starts, columns]`` as ``[*starts, 1, columns]``."""
-    return jax.tree.map(lambda leaf: xp.expand_dims(leaf, starts), prior)
+    return trees.map(lambda leaf: xp.expand_dims(leaf, starts), prior)
 
 
 def _keep(fixed, old, new):
     def pick(a, b):
         return xp.where(fixed.reshape(*fixed.shape, *(1,) * (a.ndim - fixed.ndim)), a, b)
 
-    return jax.tree.map(pick, old, new)
+    return trees.map(pick, old, new)

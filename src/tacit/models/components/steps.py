@@ -8,12 +8,13 @@ import abc
 import dataclasses
 from typing import Any, TypeVar
 
-import jax
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from tacit import trees
 from tacit.arrays import Pytree, product, static, traced, upper_triangle, xp
 from tacit.compute import LOG_2PI, Array
+from tacit.engine import jax
 from tacit.families.base import Distribution, ExponentialFamily
 
 D = TypeVar("D", bound=Distribution)
@@ -100,7 +101,7 @@ def observed_events(
 def under_all(family: D) -> D:
     """A family with batch ``[*starts, K, events]`` as ``[*starts, 1, K, events]``, to meet rows."""
     starts = np.ndim(family.mean()) - 2 - family.event_dims
-    return jax.tree.map(lambda leaf: xp.expand_dims(leaf, starts), family)
+    return trees.map(lambda leaf: xp.expand_dims(leaf, starts), family)
 
 
 class LinearStep(Step):
@@ -130,7 +131,7 @@ class LinearStep(Step):
         return counts, product(xp.swapaxes(responsibilities, -1, -2), memo.T)
 
     def among(self, *there: Int[np.ndarray, " chosen"]) -> "Step | None":
-        if jax.tree.leaves(self.features):
+        if trees.leaves(self.features):
             return None  # which have parameters of their own
         return dataclasses.replace(self, natural=self.natural[there], constant=self.constant[there])
 
@@ -183,7 +184,7 @@ class WhitenedStep(Step):
         return responsibilities.sum(-2), xp.concatenate([weighted.sum(-2), pack(square)], axis=-1)
 
     def among(self, *there: Int[np.ndarray, " chosen"]) -> "Step | None":
-        return jax.tree.map(lambda leaf: leaf[there], self)
+        return trees.map(lambda leaf: leaf[there], self)
 
 
 class WhitenedDiagonalStep(Step):

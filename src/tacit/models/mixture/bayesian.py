@@ -12,9 +12,9 @@ over K, and is the log evidence where q is the posterior (K = 1).
 import dataclasses
 from typing import Any
 
-import jax
 from jaxtyping import Bool, Float, Int
 
+from tacit import trees
 from tacit.arrays import Pytree, chosen, static, xp
 from tacit.compute import Array
 from tacit.data.blocks import Standardise
@@ -49,7 +49,7 @@ class MixturePosterior(Pytree):
         groups = self.groups
         if self.sorted and self.weights.ordered:
             order = xp.argsort(-xp.where(self.active, counts, -1.0), stable=True)
-            counts, parts = jax.tree.map(lambda leaf: chosen(leaf, order), (counts, parts))
+            counts, parts = trees.map(lambda leaf: chosen(leaf, order), (counts, parts))
             groups = tuple(g.take(order) for g in groups)
         weights = self.weights.updated(counts, self.active)
         groups = tuple(g.m_step(s) for g, s in zip(groups, parts, strict=True))

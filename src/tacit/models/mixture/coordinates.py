@@ -1,16 +1,18 @@
 """Unconstrained coordinates around a fitted mixture: zero is the fit, and every vector is a mixture."""
 
-import equinox as eqx
-import jax.numpy as jnp
+import dataclasses
+
 import numpy as np
 from jaxtyping import Float
 
 from tacit.compute import Array
+from tacit.engine import jnp
 from tacit.models.components.coordinates import Chart, Entries, share_chart
 from tacit.models.mixture.model import MixtureModel
+from tacit.trees import Pytree
 
 
-class MixtureCoordinates(eqx.Module):
+class MixtureCoordinates(Pytree):
     """All coordinates of a mixture: those of the weights, then those of every group's parameters."""
 
     model: MixtureModel
@@ -41,7 +43,7 @@ class MixtureCoordinates(eqx.Module):
         present = weights > 0
         logs = jnp.where(present, jnp.log(jnp.where(present, weights, 1.0)), -jnp.inf)
         groups = tuple(g.with_values(v) for g, v in zip(self.model.groups, values, strict=True))
-        return eqx.tree_at(lambda m: (m.log_weights, m.groups), self.model, (logs, groups))
+        return dataclasses.replace(self.model, log_weights=logs, groups=groups)
 
 
 def coordinates(model: MixtureModel) -> MixtureCoordinates:

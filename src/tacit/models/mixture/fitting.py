@@ -1,17 +1,18 @@
 """From a template, responsibilities and rows to a fitted mixture: start, iterate, mind the numbers, put in order."""
 
+import dataclasses
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
-import equinox as eqx
-import jax
 import numpy as np
 
 from tacit import inference as drivers
+from tacit import trees
 from tacit.arrays import logsumexp, map_items
 from tacit.compute import QUICK_BUILD, Array, compiled, eagerly, is_eager
 from tacit.data.blocks import Block, Standardise, View
 from tacit.data.sources import BlockSource, MemorySource
+from tacit.engine import is_array
 from tacit.inference import closed_form as cf
 from tacit.inference.fit import Fit, fit
 from tacit.inference.loop import Trace, on_host
@@ -79,8 +80,8 @@ def start(
     and variance 1, the moments of all rows in the view.
     """
     starts = active.shape[0]
-    models = jax.tree.map(lambda leaf: np.stack([leaf] * starts) if eqx.is_array(leaf) else leaf, template)
-    models = eqx.tree_at(lambda m: m.active, models, active)
+    models = trees.map(lambda leaf: np.stack([leaf] * starts) if is_array(leaf) else leaf, template)
+    models = dataclasses.replace(models, active=active)
     laid = np.stack([source.to_slots(r) for r in responsibilities], axis=1)
     with eagerly(small(models, source)):
         return Start(models, _start_statistics(_plain(template), next(source.blocks()), view, laid))
@@ -161,7 +162,7 @@ def _one_by_one(
     for start, group in enumerate(groups.tolist()):
         if found and found[-1][1].status == cf.INTERRUPTED and any(group == other for other, _ in found):
             continue  # its group has a fit: what is left is left out
-        model = jax.tree.map(lambda leaf: np.asarray(leaf[start]) if eqx.is_array(leaf) else leaf, models)  # noqa: B023
+        model = trees.map(lambda leaf: np.asarray(leaf[start]) if is_array(leaf) else leaf, models)  # noqa: B023
         if inference == "online-em":
             found.append((group, online(model, source, view, **limits)))
         else:
@@ -231,14 +232,14 @@ def _log_likelihoods(models: MixtureModel, block: Block, view: View) -> tuple[Ar
 
 
 def _with_groups(models: Any, groups: tuple[Any, ...]) -> Any:
-    return eqx.tree_at(lambda m: m.groups, models, groups)
+    return dataclasses.replace(models, groups=groups)
 
 
 def stacked(models: list[MixtureModel]) -> MixtureModel:
     """Models of one structure on a new leading axis, in one form."""
     if len({tuple(g.product_form for g in m.groups) for m in models}) > 1:
         models = [_whitened(m) for m in models]
-    return jax.tree.map(lambda *leaves: np.stack(leaves) if eqx.is_array(leaves[0]) else leaves[0], *models)
+    return trees.map(lambda *leaves: np.stack(leaves) if is_array(leaves[0]) else leaves[0], *models)
 
 
 def floored(model: Model) -> dict[int, list[int]]:
@@ -321,6 +322,6 @@ def canonical_order(model: MixtureModel) -> np.ndarray:
     """Heaviest first; equal weights by the first parameter of the first group; noise last."""
     weights = np.round(np.exp(np.asarray(model.log_weights)), 10)
     number = weights.size - model.noise
-    first = np.asarray(jax.tree.leaves(model.groups[0].parameters)[0])
+    first = np.asarray(trees.leaves(model.groups[0].parameters)[0])
     order = np.lexsort((first.reshape(first.shape[0], -1)[:, 0], -weights[:number]))
     return np.concatenate([order, np.arange(number, weights.size)])

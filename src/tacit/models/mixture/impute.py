@@ -3,11 +3,12 @@
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int, PyTree
+from jaxtyping import Float, Int
 from scipy import sparse
 
 from tacit.arrays import put
 from tacit.compute import Array
+from tacit.engine import PyTree
 from tacit.families.numeric import choose
 from tacit.models.mixture.expectations import joint_groups, joint_part, mixed_moments, weigh
 from tacit.models.mixture.model import MixtureModel

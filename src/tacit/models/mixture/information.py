@@ -1,18 +1,18 @@
 """Standard errors of a fitted mixture: the observed information, and the delta method."""
 
+import dataclasses
 from typing import Any, NamedTuple
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 from scipy import linalg
 
+from tacit import trees
 from tacit.compute import Array, compiled
 from tacit.data.blocks import Block
 from tacit.data.dataset import Dataset
 from tacit.data.sources import pieces
+from tacit.engine import jax, jnp
 from tacit.inference.closed_form import sum_over_chunks
 from tacit.models.components.coordinates import SHARED
 from tacit.models.mixture.coordinates import MixtureCoordinates, coordinates
@@ -44,8 +44,8 @@ def observed_information(model: MixtureModel, rows: Dataset) -> Information:
     total = np.zeros((size, size))
     for _, source, complete in pieces(rows, tiles=True, dtype=np.float64) if size else ():
         fitting = model.with_rows(complete=complete, tile=source.tile)
-        here = eqx.tree_at(lambda c: c.model, around, fitting)
-        total += np.asarray(_negative_hessian(here, jax.tree.map(jnp.asarray, next(source.blocks()))))
+        here = dataclasses.replace(around, model=fitting)
+        total += np.asarray(_negative_hessian(here, trees.map(jnp.asarray, next(source.blocks()))))
     return Information(0.5 * (total + total.T), around)
 
 
@@ -85,7 +85,7 @@ def standard_errors(model: MixtureModel, rows: Dataset) -> dict[str, np.ndarray]
     information = observed_information(model, rows)
     around = information.coordinates
     factor, scale = _factor(information.matrix, around.owners)
-    (weight_slopes, group_slopes), (_, estimates) = jax.tree.map(np.asarray, _linearised(around))
+    (weight_slopes, group_slopes), (_, estimates) = trees.map(np.asarray, _linearised(around))
 
     def error(slope):
         flat = slope.reshape(-1, scale.size) / scale

@@ -3,11 +3,12 @@
 import dataclasses
 from typing import Any, ClassVar
 
-from jaxtyping import Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Bool, Float, Int
 
 from tacit.arrays import Pytree, chosen, logsumexp, softmax, special, xp
 from tacit.compute import Array, is_eager
 from tacit.data.blocks import Standardise
+from tacit.engine import PRNGKeyArray
 from tacit.inference.closed_form import Sums
 from tacit.models.components.base import Component
 from tacit.models.components.steps import Step

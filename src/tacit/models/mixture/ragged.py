@@ -8,10 +8,10 @@ the components of every start is a sum of a few long vectors.
 import itertools
 from typing import NamedTuple
 
-import jax
 import numpy as np
 from jaxtyping import Float
 
+from tacit import trees
 from tacit.compute import Array
 from tacit.inference.closed_form import Sums
 from tacit.models.components.steps import Step
@@ -89,7 +89,7 @@ def sums_of_present(
     mass = there.reduced(np.add, lifted)
     there.change(np.multiply, lifted, np.asarray(weights) / mass)
     found = tuple(part.statistics(memo, lifted.T) for part, memo in zip(parts, memos, strict=True))
-    statistics = jax.tree.map(lambda leaf: there.laid(leaf, log_weights.shape), (lifted.sum(axis=1), found))
+    statistics = trees.map(lambda leaf: there.laid(leaf, log_weights.shape), (lifted.sum(axis=1), found))
     bounds = np.empty(top.shape[0])
     bounds[there.order] = (top + np.log(mass)) @ weights
     return Sums(statistics, bounds)

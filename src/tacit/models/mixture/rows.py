@@ -4,9 +4,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import jax
 import numpy as np
 
+from tacit import trees
 from tacit.arrays import map_items
 from tacit.compute import compiled, eagerly
 from tacit.data.blocks import Block
@@ -37,8 +37,8 @@ def each_row(function: Callable, model: MixtureModel, rows: Dataset | np.ndarray
         fitting = model.with_rows(complete=complete, tile=source.tile)
         with eagerly(small(model, source)):
             found = _over_chunks(function, fitting, next(source.blocks()), laid)
-        parts.append(jax.tree.map(source.to_rows, found))
-    return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
+        parts.append(trees.map(source.to_rows, found))
+    return trees.map(lambda *leaves: np.concatenate(leaves), *parts)
 
 
 @partial(compiled, hurry=True)

@@ -1,11 +1,11 @@
 """What q(z|x) may be in a mixture: the posterior (EM), its mode (hard EM), or draws from it (Monte Carlo EM)."""
 
-import jax
 import numpy as np
-from jaxtyping import Float, PRNGKeyArray
+from jaxtyping import Float
 
 from tacit.arrays import Pytree, xp
 from tacit.compute import Array
+from tacit.engine import PRNGKeyArray, jax
 
 GROWTH = 1.2
 MOST = 1e6

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import jax
 import numpy as np
 from jaxtyping import Int
 
+from tacit import trees
 from tacit.families.covariance import STRUCTURES
 from tacit.inference.fit import Fit
 from tacit.models.components.gaussian import GaussianComponent
@@ -25,7 +25,7 @@ def _gaussian(part: Any) -> bool:
 
 def _changed(model: MixtureModel, change: Callable[[GaussianComponent], GaussianComponent]) -> MixtureModel:
     """The model with its Gaussian parts changed."""
-    groups = jax.tree.map(lambda part: change(part) if _gaussian(part) else part, model.groups, is_leaf=_gaussian)
+    groups = trees.map(lambda part: change(part) if _gaussian(part) else part, model.groups, is_leaf=_gaussian)
     return dataclasses.replace(model, groups=groups)
 
 
@@ -34,7 +34,7 @@ def structure_of(model: MixtureModel) -> str | None:
 
     Their M-steps then differ in the covariances alone: nothing is fixed, without prior, missing or on the log scale.
     """
-    parts = [part for part in jax.tree.leaves(model.groups, is_leaf=_gaussian) if _gaussian(part)]
+    parts = [part for part in trees.leaves(model.groups, is_leaf=_gaussian) if _gaussian(part)]
     if len(parts) != 1:
         return None
     (part,) = parts

@@ -1,0 +1,170 @@
+"""Floor 0: JAX and Equinox, loaded when something of them is asked for.
+
+They take longer to load than a small table to fit, which is done with NumPy alone. What is written over both NumPy and
+JAX, and is needed for such a fit, takes them from here: ``from tacit.engine import eqx, jax, jnp``. No other package
+sees a module that is half there: whoever imports JAX imports it as ever, and this file is told (`when_loaded`).
+
+Precision is set here too, because a scope may be opened before JAX is there to be told.
+"""
+
+import contextlib
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import lazy_loader
+import numpy as np
+from jaxtyping import Key, UInt32
+
+from tacit import late
+
+_load, _, _ = lazy_loader.attach(
+    __name__, submod_attrs={"of_jax": ["jax", "jnp", "jax_special"], "of_equinox": ["eqx"]}
+)
+_FOUND: dict[str, ModuleType] = {}
+"""The modules that were asked for, and JAX as soon as it is there."""
+
+
+class _Late:
+    """A module that is loaded when a name of it is asked for."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        if self._name not in _FOUND:
+            _FOUND[self._name] = _load(self._name)
+        tell_precision()
+        return getattr(_FOUND[self._name], name)
+
+
+class _Known:
+    """Whether JAX is loaded, by whomever, and what waits for it."""
+
+    def __init__(self) -> None:
+        self.loaded = False
+        self._lock = threading.RLock()
+        self._waiting: list[Callable[[], None]] = []
+
+    def wait(self, told: Callable[[], None]) -> None:
+        with self._lock:
+            if not self.loaded:
+                self._waiting.append(told)
+                return
+        told()
+
+    def tell(self) -> None:
+        with self._lock:
+            _FOUND["jax"] = sys.modules["jax"]
+            for told in self._waiting:
+                told()
+            self._waiting.clear()
+            self.loaded = True
+        tell_precision()
+
+
+_KNOWN = _Known()
+when_loaded = _KNOWN.wait
+"""Have a function called as soon as JAX is loaded; now, if it is."""
+
+
+def is_loaded() -> bool:
+    """Whether JAX is loaded: before it is, nothing is an array of its."""
+    return _KNOWN.loaded
+
+
+class _JaxArrayType(type):
+    """The type of what stands for JAX's arrays while JAX is not loaded."""
+
+    def __instancecheck__(cls, value: object) -> bool:
+        return _KNOWN.loaded and isinstance(value, _FOUND["jax"].Array)
+
+    def __subclasscheck__(cls, other: type) -> bool:
+        return cls in other.__mro__ or (_KNOWN.loaded and issubclass(other, _FOUND["jax"].Array))
+
+
+class _ModuleType(type):
+    """The type of what stands for Equinox's modules while Equinox is not loaded."""
+
+    def __instancecheck__(cls, value: object) -> bool:
+        return issubclass(type(value), cls)
+
+    def __subclasscheck__(cls, other: type) -> bool:
+        loaded = sys.modules.get("equinox")
+        return cls in other.__mro__ or (loaded is not None and issubclass(other, loaded.Module))
+
+
+if TYPE_CHECKING:
+    import equinox as eqx
+    import jax
+    import jax.numpy as jnp
+    import jax.scipy.special as jax_special
+    from jaxtyping import PRNGKeyArray, PyTree
+
+    JaxArray = jax.Array
+    EqxModule = eqx.Module
+    Array = jax.Array | np.ndarray
+else:
+    eqx, jax, jnp, jax_special = (_Late(name) for name in ("eqx", "jax", "jnp", "jax_special"))
+
+    class JaxArray(metaclass=_JaxArrayType):
+        """`jax.Array`, which need not be loaded to be asked whether something is one."""
+
+    class EqxModule(metaclass=_ModuleType):
+        """`equinox.Module`, which need not be loaded to be asked whether something is one."""
+
+    # what NumPy adds up is a number, which has a shape too
+    Array = JaxArray | np.ndarray | np.generic
+    PRNGKeyArray = Key[JaxArray, ""] | UInt32[JaxArray, "2"]
+    PyTree = Any
+
+_ARRAYS = (np.ndarray, np.generic, JaxArray)
+
+
+def is_array(value: object) -> bool:
+    """Whether a value is an array of NumPy or JAX."""
+    return isinstance(value, _ARRAYS)
+
+
+class _Scopes(threading.local):
+    """The scopes of precision of a thread of which JAX has not been told, the outermost first."""
+
+    def __init__(self) -> None:
+        self.untold: list[tuple[contextlib.ExitStack, bool]] = []
+
+
+_SCOPES = _Scopes()
+
+
+@contextlib.contextmanager
+def precision(double: bool) -> Iterator[None]:
+    """A scope in which JAX's arrays have 64 bits, or 32, in this thread; JAX is told when it is loaded."""
+    with contextlib.ExitStack() as scope:
+        _SCOPES.untold.append((scope, double))
+        if _KNOWN.loaded:
+            tell_precision()
+        try:
+            yield
+        finally:
+            if _SCOPES.untold and _SCOPES.untold[-1][0] is scope:
+                _SCOPES.untold.pop()
+
+
+def tell_precision() -> None:
+    """Open in JAX the scopes of this thread that it has not been told of."""
+    while _SCOPES.untold:
+        scope, double = _SCOPES.untold.pop(0)
+        scope.enter_context(_FOUND["jax"].enable_x64(double))
+
+
+def is_double() -> bool:
+    """Whether JAX's arrays have 64 bits here."""
+    if _KNOWN.loaded:
+        tell_precision()
+        return bool(_FOUND["jax"].dtypes.canonicalize_dtype(np.float64) == np.float64)
+    return bool(_SCOPES.untold) and _SCOPES.untold[-1][1]
+
+
+late.when_loaded("jax", _KNOWN.tell)
