@@ -57,6 +57,11 @@ def _print(console: Console, text: str, style: str, first: str, rest: str) -> No
     console.print(Text(wrapped, style=style), soft_wrap=True)
 
 
+def line(text: str, console: Console) -> None:
+    """Print a line as it stands, never wrapped."""
+    console.print(Text(f"  {clean(text)}"), soft_wrap=True)
+
+
 def heading(text: str, console: Console | None = None) -> None:
     """A heading, with a blank line before it."""
     (console or out()).print(Text(f"\n{clean(text)}", style="bold"))

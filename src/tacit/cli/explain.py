@@ -7,6 +7,7 @@ from tacit import __version__
 from tacit.cli import console
 from tacit.cli.failures import DATA, INTERRUPTED, MODEL, UNEXPECTED, USAGE
 from tacit.data.errors import DataError
+from tacit.estimators.query.grammar import QueryError
 from tacit.storage.errors import ModelFileError
 from tacit.workflow.errors import RequestError
 from tacit.workflow.warned import HARMLESS, plain
@@ -18,12 +19,16 @@ class Told(NamedTuple):
     code: int
     message: str
     hint: str = ""
+    shown: tuple[str, ...] = ()
+    """Lines that are shown as they stand, below the message."""
 
 
 def explain(error: BaseException) -> Told:
     """The words for an error and the exit code that goes with it."""
     if isinstance(error, KeyboardInterrupt):
         return Told(INTERRUPTED, str(error) or "stopped by Ctrl-C.")
+    if isinstance(error, QueryError):
+        return Told(USAGE, error.said, shown=error.shown)
     if isinstance(error, RequestError):
         return Told(USAGE, str(error), "`tacit --help` lists the commands, `tacit COMMAND --help` their options.")
     if isinstance(error, ModelFileError) or _is_unfitted(error):
@@ -56,6 +61,8 @@ def say(told: Told) -> None:
     aside = console.aside()
     word = "Stopped" if told.code == INTERRUPTED else "Error"
     console.say(f"{word}: {_sentence(told.message)}", "bold red" if word == "Error" else "bold", console=aside)
+    for line in told.shown:
+        console.line(line, aside)
     if told.hint:
         console.say(told.hint, console=aside)
 

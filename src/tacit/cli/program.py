@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from tacit import __version__, late
-from tacit.cli import code_commands, fit_commands, row_commands, run_commands
+from tacit.cli import code_commands, fit_commands, query_commands, row_commands, run_commands
 from tacit.cli.failures import CODES, Debug
 from tacit.waiting import left_running
 
@@ -64,6 +64,7 @@ for name, function, panel in (
     ("transform", row_commands.transform, ROWS),
     ("impute", row_commands.impute, ROWS),
     ("sample", row_commands.sample, ROWS),
+    ("query", query_commands.query, ROWS),
     ("encode", code_commands.encode, CODES_OF),
     ("reconstruct", code_commands.reconstruct, CODES_OF),
     ("interpolate", code_commands.interpolate, CODES_OF),

@@ -18,6 +18,7 @@ from tacit.estimators.capabilities import (
 )
 from tacit.estimators.capabilities import can as has
 from tacit.estimators.explaining import Explains
+from tacit.estimators.query.asking import AnswersQueries
 from tacit.workflow.settings import known_settings
 
 CAN: dict[type[Capability], tuple[str, ...]] = {
@@ -27,6 +28,7 @@ CAN: dict[type[Capability], tuple[str, ...]] = {
     Samples: ("sample",),
     Imputes: ("impute",),
     GivesConditionals: ("sample --given",),
+    AnswersQueries: ("query",),
     Transforms: ("transform",),
     HasTopics: ("predict half a document",),
     Codes: ("reconstruct",),

@@ -8,23 +8,28 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from tacit.data.dataset import Dataset
+from tacit.data.value_sets import Box
 from tacit.estimators.base import double_precision, seed_of, weighted
 from tacit.estimators.capabilities import Imputes, MatrixLike, Measures, ReadsOnce, Samples
 from tacit.estimators.factors.answers import Latent
 from tacit.estimators.factors.capabilities import HasFactors
 from tacit.estimators.factors.item_reading import ItemReading
+from tacit.estimators.query.asking import AnswersQueries
 from tacit.estimators.settings import Estimator
 from tacit.models.factors.graph import item_graph
 from tacit.models.factors.item_blocks import Levels
 from tacit.models.factors.item_errors import item_errors
 from tacit.models.factors.items import ItemModel
+from tacit.models.factors.nodes import node_mixture
 from tacit.models.graph import Graph
+from tacit.models.mixture.given import MixtureGiven, condition
 
 SENTINEL = -1e308
 """Stands for a gap where equal rows are sought."""
 
 
 class ItemAnswers(
+    AnswersQueries,
     ItemReading,
     HasFactors,
     Measures,
@@ -199,6 +204,10 @@ class ItemAnswers(
         coded = model.coded(self._ranked(rows.rows()), np.asarray(rows.weights, np.float64))
         precision = 0.0 if self.prior_scale is None else self.prior_scale**-2
         return item_errors(model, coded, precision)
+
+    @double_precision
+    def given(self, evidence: Box) -> MixtureGiven | None:
+        return condition(node_mixture(self._fitted(), self.ranks_), evidence)
 
     def graph(self) -> Graph:
         """The directed graph of the model, as data."""

@@ -6,22 +6,29 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from tacit.data import schema
 from tacit.data.dataset import Dataset, DenseRows
+from tacit.data.value_sets import Box
 from tacit.estimators.base import double_precision, read_data, seed_of, unmasked, weighted
 from tacit.estimators.capabilities import AnswersFromMixture, GivesConditionalsExactly, Imputes, Samples, Scores
 from tacit.estimators.explaining import Explains
 from tacit.estimators.mixture.density import Column, Density, chosen_columns, conditioned, density
+from tacit.estimators.query.asking import CONTINUOUS, AnswersQueries
 from tacit.estimators.settings import Estimator
 from tacit.models.graph import Graph, mixture_graph
 from tacit.models.mixture import rows as answers
 from tacit.models.mixture import sampling
+from tacit.models.mixture.conditional import owner
+from tacit.models.mixture.given import MixtureGiven, condition
 from tacit.models.mixture.impute import check_vector_gaps, drawn, expected
 from tacit.models.mixture.information import standard_errors
 from tacit.models.mixture.model import MixtureModel
 from tacit.models.mixture.summary import graph_groups, has_priors
 
 
-class MixtureAnswers(Explains, GivesConditionalsExactly, Scores, Samples, Imputes, AnswersFromMixture, Estimator):
+class MixtureAnswers(
+    AnswersQueries, Explains, GivesConditionalsExactly, Scores, Samples, Imputes, AnswersFromMixture, Estimator
+):
     """The answers of a fitted mixture; models of one component have them too."""
 
     model_: MixtureModel
@@ -131,6 +138,24 @@ class MixtureAnswers(Explains, GivesConditionalsExactly, Scores, Samples, Impute
         dims = sum(len(group.columns) for group in model.groups)
         nothing = np.full((1, dims), np.nan)
         return conditioned(model, nothing, tuple(range(dims)), self._names(), values, batched=False)
+
+    @double_precision
+    def given(self, evidence: Box) -> MixtureGiven | None:
+        model = self.fitted_model()
+        dims = sum(len(group.columns) for group in model.groups)
+        groups = [values for place, values in evidence.items() if place == dims]
+        seen = {place: values for place, values in evidence.items() if place < dims}
+        return condition(model, seen, groups[0] if groups else None)
+
+    def hidden_columns(self) -> tuple[schema.Column, ...]:
+        """The group, by its number from 1."""
+        model = self.fitted_model()
+        groups = np.size(model.log_weights) - model.noise
+        levels = [str(number + 1) for number in range(groups)] + ["noise"] * model.noise
+        return (schema.Column("group", "categorical", tuple(levels)),) if len(levels) > 1 else ()
+
+    def is_continuous(self, place: int, column: schema.Column) -> bool:
+        return owner(self.fitted_model(), place)[0].column_kind in CONTINUOUS
 
     def graph(self) -> Graph:
         """The directed graph of the model, as data."""

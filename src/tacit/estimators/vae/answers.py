@@ -27,6 +27,7 @@ from tacit.estimators.capabilities import (
     TakesDatasets,
     Walks,
 )
+from tacit.estimators.query.asking import AnswersQueries
 from tacit.estimators.settings import Estimator
 from tacit.estimators.vae.condition import DeepConditional, given_row
 from tacit.estimators.vae.describe import Architecture, describe
@@ -101,7 +102,8 @@ class DeepAnswers(
             point, discrete = not asked.likelihood, not asked.continuous
         else:
             point, discrete = asked == "point", asked in DISCRETE
-        return frozenset((Scores, GivesConditionals) if point else ()) | frozenset((Walks,) if discrete else ())
+        unable: tuple[type[Capability], ...] = (Scores, GivesConditionals, AnswersQueries) if point else ()
+        return frozenset(unable) | frozenset((Walks,) if discrete else ())
 
     def _reading(self, binarize: str | None) -> Reading:
         """From stored rows to those of the model, with grey pixels drawn, cut, or left as they are."""

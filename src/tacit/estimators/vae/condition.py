@@ -10,6 +10,8 @@ from tacit.estimators.capabilities import MatrixLike
 
 DRAWS = 2000
 """Of z, among which those of a sample are chosen."""
+TOGETHER = 20
+"""Rows that are chosen among the same draws: every number of them is a program of its own."""
 
 
 class Answers(Protocol):
@@ -33,8 +35,9 @@ class DeepConditional:
 
     def sample(self, n_samples: int = 1, *, random_state: Seed = None) -> np.ndarray:
         """Draws of the free columns, ``(n_samples, len(columns))``."""
-        filled = self._estimator.impute(self._row[None], n_samples, n_samples=DRAWS, random_state=random_state)
-        return filled[:, 0, list(self.columns)]
+        rows = np.repeat(self._row[None], -(-n_samples // TOGETHER), axis=0)
+        filled = self._estimator.impute(rows, TOGETHER, n_samples=DRAWS, random_state=random_state)
+        return filled.reshape(-1, self._row.size)[:n_samples, list(self.columns)]
 
     def mean(self) -> np.ndarray:
         """``E[x_rest | x_given]``, ``(len(columns),)``."""

@@ -6,12 +6,16 @@ import numpy as np
 
 from tacit.estimators.capabilities import MatrixLike
 from tacit.estimators.explaining import Explains
+from tacit.estimators.query.asking import AnswersQueries
 from tacit.estimators.settings import Estimator
 from tacit.estimators.vae.rows import Conditions, DeepRows
 
 
-class DeepExplains(Explains, Estimator):
-    """Explains rows of columns; images, and rows that are given something, have no columns to be asked one by one."""
+class DeepExplains(AnswersQueries, Explains, Estimator):
+    """Explains rows of columns and answers queries about them.
+
+    Images, and rows that are given something, have no columns to be asked one by one.
+    """
 
     event_shape_: tuple[int, ...]
     conditions_: Conditions

@@ -32,7 +32,7 @@ def quantile(family: Distribution, mixed: Cdf, q: np.ndarray) -> np.ndarray:
         # the sum of all levels is 1, whatever rounding says
         return np.minimum((inner < q - 4 * np.finfo(float).eps).sum(0), levels - 1).astype(np.float64)
     if family.column_kind == "count":
-        return _count_quantile(mixed, q)
+        return count_quantile(mixed, q)
     if family.column_kind == "positive":
         low, high = bracket(lambda t: mixed(np.exp(t)), q, 0.0, 1.0, _LOG_RANGE)
         return np.exp(root(lambda t: mixed(np.exp(t)) - q, low, high))
@@ -42,7 +42,8 @@ def quantile(family: Distribution, mixed: Cdf, q: np.ndarray) -> np.ndarray:
     return root(lambda x: mixed(x) - q, low, high)
 
 
-def _count_quantile(mixed: Cdf, q: np.ndarray) -> np.ndarray:
+def count_quantile(mixed: Cdf, q: np.ndarray) -> np.ndarray:
+    """``inf {x : F(x) ≥ q}`` among whole numbers from 0."""
     high = np.ones(q.shape)
     while (short := mixed(high) < q).any() and high.max() < 2.0**52:
         high = np.where(short, 2.0 * high, high)

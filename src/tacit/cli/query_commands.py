@@ -1,0 +1,86 @@
+"""The command that asks a run questions: ``query``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tacit import cli, workflow
+from tacit.cli import options
+from tacit.cli.failures import guarded
+from tacit.cli.reading import reads_new_rows
+from tacit.data.reading import FOUND_OUT, ReadingOptions
+from tacit.estimators.query.grammar import parse
+from tacit.workflow.errors import RequestError
+
+
+@guarded
+@reads_new_rows
+def query(
+    run: options.Run,
+    asked: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[QUESTION… | DATA…]",
+            help='Questions such as "P(income > 50000 | age < 30, smoker = yes)", "mean(income | city = Paris)", '
+            '"quantile(income, 0.9)"; or a table of cases whose gaps are asked for.',
+            show_default=False,
+        ),
+    ] = None,
+    given: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CONDITION",
+            help='What is known, such as smoker=yes or "30 <= age < 40". Again for more.',
+            show_default=False,
+        ),
+    ] = None,
+    draws: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="N", help="How many rows are drawn where an answer is not exact.", show_default=False
+        ),
+    ] = None,
+    seed: options.Seed = 0,
+    id_column: options.IdColumn = None,
+    unseen: options.Unseen = False,
+    out: options.Out = None,
+    form: options.Format = None,
+    reading: ReadingOptions = FOUND_OUT,
+    guard: options.Guard = None,
+) -> None:
+    """Ask a model: how likely is this, given that?
+
+    Questions ask for P of a condition (or of a column: of all its levels), and for mean, sd, median, mode and quantile
+    of a column; behind the bar stands what is known. Without a question, --given shows all columns before and after.
+    For a table of cases the gaps of every row are asked for.
+
+    Answers are exact where the model has them exactly, else from weighted draws, with their error.
+
+    For example: tacit query RUN "P(income > 50000 | age < 30)"; or tacit query RUN --given smoker=yes
+    """
+    texts, known = list(asked or ()), list(given or ())
+    questions = [text for text in texts if "(" in text and not Path(text).exists()]
+    if questions and len(questions) < len(texts):
+        raise RequestError("ask questions, or name tables of cases, not both at once.")
+    for text in questions:
+        _check(text)
+    opened = cli.asking.opened(run, out, form)
+    if questions:
+        found = workflow.querying.ask(opened, questions, known, draws, seed)
+    elif texts:
+        if known:
+            raise RequestError(
+                "--given goes with questions, or alone: the cases of a table say themselves what is known."
+            )
+        rows = cli.asking.rows(opened, options.places(texts), None, id_column, unseen, reading=reading)
+        found = workflow.querying.cases(opened, rows, draws, seed, cli.observing.TOLD)
+    else:
+        found = workflow.querying.columns(opened, known, draws, seed)
+    cli.results.give(found, out, form)
+
+
+def _check(question: str) -> None:
+    """Refuse a question whose shape is wrong before anything is loaded; names with signs are not known yet."""
+    if not set("\"'`") & set(question) and question.count("(") == 1:
+        parse(question)
