@@ -150,6 +150,18 @@ def test_em_ends_at_the_closed_forms() -> None:
     )
 
 
+@pytest.mark.parametrize("where", [0.0, 2.5, 4.0, 1e7])
+@pytest.mark.parametrize("weighed", [False, True])
+def test_moments_keep_their_figures_wherever_the_rows_lie(where: float, weighed: bool) -> None:
+    random = np.random.default_rng(1)
+    rows = random.normal(size=(5_000, 4)) @ random.normal(size=(4, 4)) + where
+    weights = random.uniform(0.5, 2.0, 5_000) if weighed else np.ones(5_000)
+    found = moments(DenseRows(rows, weights if weighed else None))
+    assert found is not None
+    np.testing.assert_allclose(found.mean, np.average(rows, axis=0, weights=weights), rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(found.covariance, np.cov(rows.T, aweights=weights, ddof=0), rtol=1e-8, atol=1e-12)
+
+
 def test_moments_of_batches_are_those_of_all_rows_and_a_gap_is_seen() -> None:
     rows, gappy = drawn()
     first, second, whole = (moments(DenseRows(part)) for part in (rows[:100], rows[100:], rows))

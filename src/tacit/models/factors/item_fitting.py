@@ -1,8 +1,10 @@
-"""Marginal maximum likelihood of items by EM with squared extrapolation, in the host's loop.
+"""Marginal maximum likelihood of items by EM with Anderson's extrapolation, in the host's loop.
 
-Two EM steps from θ₀ give ``r = θ₁ − θ₀`` and ``v = θ₂ − θ₁ − r``, and ``θ₀ − 2 α r + α² v`` with ``α = −‖r‖ / ‖v‖``
-goes further along (SQUAREM; Varadhan & Roland 2008). It is kept where its bound is no lower than that of θ₁; if not, θ₂
-is.
+An EM step from θ is ``r(θ) = M(θ) − θ``. With the differences Δθ and Δr of the last few iterations, γ the least squares
+solution of ``Δr γ = r``, the next parameters are ``θ + r − (Δθ + Δr) γ`` (Anderson 1965; for EM, with the bound as the
+judge, Henderson & Varadhan 2019). They are kept where their bound is no lower; if not, the EM step is taken and the
+differences are forgotten. A rotation of the factors changes the likelihood by no more than the error of the quadrature,
+and along it EM alone creeps for thousands of steps.
 """
 
 from collections.abc import Sequence
@@ -16,6 +18,12 @@ from tacit.inference.status import CONVERGED, FELL, INTERRUPTED, NAN, RUNNING, S
 from tacit.inference.watch import Progress
 from tacit.models.factors.items import Coded, Expected, ItemModel
 
+MEMORY = 8
+"""Iterations that an extrapolation looks back on."""
+PATIENCE = 3
+"""Iterations running without a rise that counts, after which a fit has ended."""
+FIRM = 1e-10
+"""Of the largest singular value of the differences: directions below it are rounding."""
 SLACK = 1e-9
 """Of the bound of a row: a fall by less is rounding."""
 
@@ -25,10 +33,17 @@ class ItemState(NamedTuple):
 
     model: Float[np.ndarray, " parameters"]
     bound: Float[np.ndarray, " 1"]
-    """Of these parameters; −∞ before the first iteration."""
+    """Of the last parameters that were looked at; −∞ before the first iteration."""
     iteration: Int[np.ndarray, ""]
     """EM steps."""
     status: Int[np.ndarray, ""]
+    plain: Float[np.ndarray, " parameters"]
+    """Where EM alone went: what is taken where the extrapolation has a lower bound."""
+    points: Float[np.ndarray, "memory parameters"]
+    """The last parameters, and below them their EM steps; NaN of those that are not yet known."""
+    steps: Float[np.ndarray, "memory parameters"]
+    still: Int[np.ndarray, ""]
+    """Iterations running in which the bound rose by less than what counts."""
 
 
 class ItemSchedule(NamedTuple):
@@ -51,8 +66,8 @@ class ItemFit(NamedTuple):
     trace: Trace
 
 
-class _Squared:
-    """EM steps in threes (`tacit.inference.loop.Fitting`)."""
+class _Extrapolated:
+    """EM steps (`tacit.inference.loop.Fitting`)."""
 
     snapshots: tuple[int, ...] = ()
 
@@ -88,43 +103,48 @@ class _Squared:
         return found.log_likelihood + model.log_prior(self.schedule.precision), found
 
     def _cycle(self, state: ItemState) -> ItemState:
-        """The bound of the parameters, then up to three steps from them."""
-        bound, expected = self._bound(first := self.template.with_flat(np.asarray(state.model)))
-        before = float(np.asarray(state.bound)[0])
-        status, now = self._judged(before, bound, int(state.iteration)), np.asarray([bound])
+        """The bound of the parameters, and the next ones."""
+        before, iteration = float(np.asarray(state.bound)[0]), int(state.iteration)
+        points, steps = np.asarray(state.points), np.asarray(state.steps)
+        bound, expected = self._bound(here := self.template.with_flat(np.asarray(state.model)))
+        if not bound >= before and np.isfinite(before):
+            points, steps = np.full_like(points, np.nan), np.full_like(steps, np.nan)
+            bound, expected = self._bound(here := self.template.with_flat(np.asarray(state.plain)))
+        still = int(state.still) + 1 if bound - before < self.schedule.tol else 0
+        status, now = self._judged(before, bound, iteration, still), np.asarray([bound])
+        at = here.flat()
         if status != RUNNING:
-            return ItemState(np.asarray(state.model), now, np.asarray(state.iteration), np.asarray(status))
-        second = first.improved(expected, self.grid, self.schedule.precision)
-        steps = int(state.iteration) + 1
-        after = second.flat()
-        if steps < self.schedule.max_iter:
-            middle, expected = self._bound(second)
-            third = second.improved(expected, self.grid, self.schedule.precision)
-            after, steps = self._further(first, second, third, middle), steps + 2
-        return ItemState(after, now, np.asarray(steps), np.asarray(RUNNING))
+            return state._replace(model=at, bound=now, status=np.asarray(status))
+        plain = here.improved(expected, self.grid, self.schedule.precision).flat()
+        points, steps = np.roll(points, 1, axis=0), np.roll(steps, 1, axis=0)
+        points[0], steps[0] = at, plain - at
+        return ItemState(
+            self._further(points, steps, plain),
+            now,
+            np.asarray(iteration + 1),
+            np.asarray(RUNNING),
+            plain,
+            points,
+            steps,
+            np.asarray(still),
+        )
 
-    def _further(self, first: ItemModel, second: ItemModel, third: ItemModel, least: float) -> np.ndarray:
-        """The parameters after an extrapolated step, and an EM step from there."""
-        start, end = first.flat(), third.flat()
-        step = second.flat() - start
-        bend = end - start - 2.0 * step
-        size = float(np.sqrt(bend @ bend))
-        length = float(np.sqrt(step @ step)) / size if size > 0.0 else 1.0
-        while length > 1.0:
-            tried = self.template.with_flat(start + 2.0 * length * step + length**2 * bend)
-            if tried.valid():
-                bound, expected = self._bound(tried)
-                if bound >= least:
-                    return tried.improved(expected, self.grid, self.schedule.precision).flat()
-            length = (length - 1.0) / 4.0 + 1.0 if length > 1.05 else 1.0
-        return end
+    def _further(self, points: np.ndarray, steps: np.ndarray, plain: np.ndarray) -> np.ndarray:
+        """The extrapolated parameters, or those of EM where they are none."""
+        known = int(np.isfinite(points[:, 0]).sum())
+        if known < 2:
+            return plain
+        by_point, by_step = -np.diff(points[:known], axis=0), -np.diff(steps[:known], axis=0)
+        weights = np.linalg.lstsq(by_step.T, steps[0], rcond=FIRM)[0]
+        tried = plain - weights @ (by_point + by_step)
+        return tried if self.template.with_flat(tried).valid() else plain
 
-    def _judged(self, before: float, bound: float, steps: int) -> int:
+    def _judged(self, before: float, bound: float, steps: int, still: int) -> int:
         if not np.isfinite(bound):
             return NAN
         if bound < before - SLACK * max(self.weight, abs(bound)):
             return FELL
-        if np.isfinite(before) and bound - before < self.schedule.tol:
+        if still >= PATIENCE:
             return CONVERGED
         return STOPPED if steps >= self.schedule.max_iter else RUNNING
 
@@ -137,9 +157,11 @@ def fit_items(start: ItemModel, coded: Coded, schedule: ItemSchedule) -> ItemFit
         coded: the rows.
         schedule: when to end.
     """
-    fitting = _Squared(start, coded, schedule)
+    fitting = _Extrapolated(start, coded, schedule)
     loop = Loop(fitting)
-    fresh = ItemState(start.flat(), np.asarray([-np.inf]), np.asarray(0), np.asarray(RUNNING))
+    at = start.flat()
+    none = np.full((MEMORY, at.size), np.nan)
+    fresh = ItemState(at, np.asarray([-np.inf]), np.asarray(0), np.asarray(RUNNING), at, none, none, np.asarray(0))
     state = loop.run(fresh)
     status = INTERRUPTED if loop.interrupted else int(state.status)
     trace = Trace(

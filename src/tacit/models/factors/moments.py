@@ -14,6 +14,9 @@ MOST_COLUMNS = 2000
 SLICE = 2048
 """Rows that are summed together: few enough that their copy stays in the cache."""
 
+NEAR = 3.0
+"""Deviations from 0 within which sums about 0 keep their figures: a tenth of a square at least is spread."""
+
 
 class Moments(NamedTuple):
     """Of so much weight of rows, the mean and the covariance with the weight as divisor."""
@@ -40,23 +43,26 @@ class Moments(NamedTuple):
 def moments(rows: Dataset) -> Moments | None:
     """The moments of rows; None where an entry is missing.
 
-    Rows are summed about the mean of the first of them, so that nothing cancels where columns lie far from 0.
+    Rows are summed about the mean of the first of them, so that nothing cancels where columns lie far from 0; about 0
+    itself, and then without a copy, where that is no farther than the columns spread.
     """
     dims = rows.shape[1]
-    origin = np.zeros(dims)
+    origin, near = np.zeros(dims), False
     weight, first, second = 0.0, np.zeros(dims), np.zeros((dims, dims))
-    held = np.empty((min(SLICE, len(rows)), dims))
+    held, ones = np.empty((min(SLICE, len(rows)), dims)), np.ones(min(SLICE, len(rows)))
     weigh = not bool((rows.weights == 1.0).all())
     for part, some in rows.slices(SLICE):
         values = some.astype(np.float64, copy=False)
         if part.start == 0:
-            origin = values.mean(axis=0)
-        centred = np.subtract(values, origin, out=held[: len(values)])
-        weights = rows.weights[part]
-        scaled = centred * weights[:, None] if weigh else centred
-        sums = scaled.sum(axis=0)
+            centre = values.mean(axis=0)
+            near = bool((np.abs(centre) <= NEAR * values.std(axis=0)).all())
+            origin = origin if near else centre
+        centred = values if near else np.subtract(values, origin, out=held[: len(values)])
+        weights = rows.weights[part] if weigh else ones[: len(values)]
+        sums = weights @ centred
         if not np.isfinite(sums).all():
             return None
+        scaled = centred * weights[:, None] if weigh else centred
         weight, first, second = weight + float(weights.sum()), first + sums, second + scaled.T @ centred
     away = first / weight
     return Moments(weight, origin + away, second / weight - np.outer(away, away))
