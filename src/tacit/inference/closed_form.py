@@ -147,7 +147,10 @@ def accumulate(
 def sum_over_chunks(function: Callable[..., PyTree], chunks: tuple) -> PyTree:
     """``Σ function(*chunk)`` over the leading axis, one chunk at a time."""
     if is_eager():
-        return total_sums(function(*chunk) for chunk in zip(*chunks, strict=True))
+        if all(isinstance(leaf, np.ndarray) for leaf in chunks):
+            return total_sums(function(*chunk) for chunk in zip(*chunks, strict=True))
+        number = len(jax.tree.leaves(chunks)[0])
+        return total_sums(function(*_entry(chunks, at)) for at in range(number))
     shapes = jax.eval_shape(function, *jax.tree.map(lambda leaf: leaf[0], chunks))
     zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
 
@@ -155,6 +158,10 @@ def sum_over_chunks(function: Callable[..., PyTree], chunks: tuple) -> PyTree:
         return jax.tree.map(jnp.add, total, function(*chunk)), None
 
     return jax.lax.scan(add, zeros, chunks)[0]
+
+
+def _entry(tree: PyTree, at: int) -> PyTree:
+    return jax.tree.map(lambda leaf: leaf[at], tree)
 
 
 def total_sums(parts: Iterable[PyTree]) -> PyTree:

@@ -274,5 +274,20 @@ def mixture_graph(
     return Graph((*nodes, latent, *visible), tuple(edges), plates)
 
 
+def hidden_markov_graph(
+    groups: Sequence[tuple[Sequence[str], str]], *, columns: Sequence[Sequence[str]] = (), priors: bool = False
+) -> Graph:
+    """The graph of one step of a hidden Markov model, with the state of the step before.
+
+    Args:
+        groups, columns, priors: as of `mixture_graph`.
+    """
+    step = mixture_graph(groups, columns=columns, priors=priors)
+    nodes = [dataclasses.replace(n, label="π,A") if n.name == "pi" else n for n in step.nodes]
+    before = Node("before", "z₋₁", "latent", ("n",), "categorical")
+    plates = (Plate("n", "t = 1…T"), step.plates[1])
+    return Graph((*nodes, before), (*step.edges, Edge("before", "z")), plates)
+
+
 def _numbered(symbol: str, number: int | None) -> str:
     return symbol if number is None else symbol + _subscript(str(number))
