@@ -289,5 +289,21 @@ def hidden_markov_graph(
     return Graph((*nodes, before), (*step.edges, Edge("before", "z")), plates)
 
 
+def state_space_graph(*, inputs: bool = False, columns: Sequence[str] = ()) -> Graph:
+    """The graph of one step of a linear Gaussian state space, with the state of the step before."""
+    nodes = [
+        Node("moves", "F,Q", "parameter"),
+        Node("before", "x₋₁", "latent", ("n",), "normal"),
+        Node("x", "x", "latent", ("n",), "normal"),
+        Node("sees", "H,R", "parameter"),
+        Node("y", "y", "observed", ("n",), "normal", tuple(columns)),
+    ]
+    edges = [Edge("moves", "x"), Edge("before", "x"), Edge("x", "y"), Edge("sees", "y")]
+    if inputs:
+        nodes.append(Node("u", "u", "hyperparameter", ("n",)))
+        edges += [Edge("u", "x"), Edge("u", "y")]
+    return Graph(tuple(nodes), tuple(edges), (Plate("n", "t = 1…T"),))
+
+
 def _numbered(symbol: str, number: int | None) -> str:
     return symbol if number is None else symbol + _subscript(str(number))
