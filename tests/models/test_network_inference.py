@@ -251,7 +251,11 @@ def test_numbers_with_gaps_are_integrated_out_as_the_joint_gaussian_says():
             if (np.isnan(row[0]) or row[0] == a) and (np.isnan(row[1]) or row[1] == b):
                 mean, covariance = moments_given(network, a, b)
                 seen = ~np.isnan(row[2:])
-                density = multivariate_normal(mean[seen], covariance[np.ix_(seen, seen)]).pdf(row[2:][seen]) if seen.any() else 1.0
+                density = (
+                    multivariate_normal(mean[seen], covariance[np.ix_(seen, seen)]).pdf(row[2:][seen])
+                    if seen.any()
+                    else 1.0
+                )
                 found[a, b] = network.nodes[0].table[a] * network.nodes[1].table[a, b] * density
         return found
 

@@ -68,7 +68,12 @@ def laid(rows: np.ndarray, weights: np.ndarray, chunks: int, size: int, first: i
 
 
 def trimmed(block: Block, tile: int = 1) -> Block:
-    """A block without the padding at its end: whole chunks, or the rows of a single one; tiles stay whole."""
+    """A block without the padding at its end: whole chunks, or the rows of a single one; tiles stay whole.
+
+    Rows that are no array, such as those of sequences, stay as they are.
+    """
+    if not isinstance(block.rows, np.ndarray):
+        return block
     if block.number.size > 1:
         used = np.flatnonzero(block.weights.reshape(block.number.size, -1).any(1))
         most = int(used[-1]) + 1 if used.size else 1

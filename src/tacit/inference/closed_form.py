@@ -146,7 +146,10 @@ def accumulate(
 def sum_over_chunks(function: Callable[..., PyTree], chunks: tuple) -> PyTree:
     """``Σ function(*chunk)`` over the leading axis, one chunk at a time."""
     if is_eager():
-        return total_sums(function(*chunk) for chunk in zip(*chunks, strict=True))
+        if all(isinstance(leaf, np.ndarray) for leaf in chunks):
+            return total_sums(function(*chunk) for chunk in zip(*chunks, strict=True))
+        number = len(trees.leaves(chunks)[0])
+        return total_sums(function(*_entry(chunks, at)) for at in range(number))
     shapes = jax.eval_shape(function, *trees.map(lambda leaf: leaf[0], chunks))
     zeros = trees.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
 
@@ -154,6 +157,10 @@ def sum_over_chunks(function: Callable[..., PyTree], chunks: tuple) -> PyTree:
         return trees.map(jnp.add, total, function(*chunk)), None
 
     return jax.lax.scan(add, zeros, chunks)[0]
+
+
+def _entry(tree: PyTree, at: int) -> PyTree:
+    return trees.map(lambda leaf: leaf[at], tree)
 
 
 def total_sums(parts: Iterable[PyTree]) -> PyTree:

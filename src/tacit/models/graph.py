@@ -274,5 +274,36 @@ def mixture_graph(
     return Graph((*nodes, latent, *visible), tuple(edges), plates)
 
 
+def hidden_markov_graph(
+    groups: Sequence[tuple[Sequence[str], str]], *, columns: Sequence[Sequence[str]] = (), priors: bool = False
+) -> Graph:
+    """The graph of one step of a hidden Markov model, with the state of the step before.
+
+    Args:
+        groups, columns, priors: as of `mixture_graph`.
+    """
+    step = mixture_graph(groups, columns=columns, priors=priors)
+    nodes = [dataclasses.replace(n, label="π,A") if n.name == "pi" else n for n in step.nodes]
+    before = Node("before", "z₋₁", "latent", ("n",), "categorical")
+    plates = (Plate("n", "t = 1…T"), step.plates[1])
+    return Graph((*nodes, before), (*step.edges, Edge("before", "z")), plates)
+
+
+def state_space_graph(*, inputs: bool = False, columns: Sequence[str] = ()) -> Graph:
+    """The graph of one step of a linear Gaussian state space, with the state of the step before."""
+    nodes = [
+        Node("moves", "F,Q", "parameter"),
+        Node("before", "x₋₁", "latent", ("n",), "normal"),
+        Node("x", "x", "latent", ("n",), "normal"),
+        Node("sees", "H,R", "parameter"),
+        Node("y", "y", "observed", ("n",), "normal", tuple(columns)),
+    ]
+    edges = [Edge("moves", "x"), Edge("before", "x"), Edge("x", "y"), Edge("sees", "y")]
+    if inputs:
+        nodes.append(Node("u", "u", "hyperparameter", ("n",)))
+        edges += [Edge("u", "x"), Edge("u", "y")]
+    return Graph(tuple(nodes), tuple(edges), (Plate("n", "t = 1…T"),))
+
+
 def _numbered(symbol: str, number: int | None) -> str:
     return symbol if number is None else symbol + _subscript(str(number))

@@ -14,8 +14,8 @@ from tacit.families import FAMILIES, registered
 
 
 @settings
-class TableColumns(KindReading, MixtureAnswers):
-    """Reads tables by the families of their columns, which the estimator's ``families`` names."""
+class FamilyColumns(KindReading):
+    """Reads tables by the families of their columns, each a family of components."""
 
     _: KW_ONLY
     families: str | type | Mapping[Any, Any] = "auto"
@@ -39,3 +39,8 @@ class TableColumns(KindReading, MixtureAnswers):
                 "(tacit.families.SimpleFamily)"
             )
         return name
+
+
+@settings
+class TableColumns(FamilyColumns, MixtureAnswers):
+    """Reads tables by the families of their columns, which the estimator's ``families`` names."""

@@ -1,18 +1,19 @@
 """``Mixture``: groups in a table whose columns are of different kinds, with gaps and categories welcome."""
 
 from dataclasses import KW_ONLY
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
 from tacit.data.blocks import Standardise
 from tacit.data.dataset import ColumnMoments, Dataset
 from tacit.estimators.mixture import layout
-from tacit.estimators.mixture.columns import TableColumns
+from tacit.estimators.mixture.columns import FamilyColumns, TableColumns
 from tacit.estimators.mixture.em import LikelihoodMixture
 from tacit.estimators.mixture.starts import standardiser
 from tacit.estimators.settings import POSITIVE, TOLERANCE, Choice, Whole, settings
 from tacit.families.covariance import canonical_name
+from tacit.models.components.base import Component
 from tacit.models.mixture.model import MixtureModel as Model
 
 
@@ -46,22 +47,40 @@ class Mixture(TableColumns, LikelihoodMixture):
     n_init: Annotated[int, Whole(1)] = 5
 
     def _plan(self, rows: Dataset, values: ColumnMoments, width: int) -> tuple[Model, Standardise]:
-        named, together = self._named(self.schema_.names)
-        families = self.automatic(self.schema_, values)
-        self.families_ = [named.get(place, family) for place, family in enumerate(families)]
-        parts = layout.parts_of(self.families_, together, self.schema_)
-        scaled = np.isin(self.families_, ["normal", "student-t"])
-        structure = "VVV" if not scaled.any() else canonical_name(self.covariance_type, int(scaled.sum()))
-        view = standardiser(values, scaled, structure)
-        settings = {
-            "structure": self.covariance_type,
-            "floor": self.floor,
-            "map": self.objective == "map",
-            "components": self.n_components,
-        }
-        scale = np.asarray(view.scale)
-        groups = tuple(layout.group(p, width, self.schema_, values, rows, scale, settings) for p in parts)
+        planned = planned_columns(self, rows, values, width, self.covariance_type, self.floor, self.objective == "map")
+        self.families_, groups, view = planned
         active = np.arange(width) < self.n_components
         log_weights = np.where(active, -np.log(self.n_components), -np.inf)
         concentration = np.asarray(1.0 + 1.0 / self.n_components) if self.objective == "map" else None
         return (Model(log_weights, groups, active, None, concentration), view)
+
+
+class PlannedColumns(NamedTuple):
+    """Groups of columns of a table by their families."""
+
+    families: list[str]
+    groups: tuple[Component, ...]
+    view: Standardise
+
+
+def planned_columns(
+    model: FamilyColumns,
+    rows: Dataset,
+    values: ColumnMoments,
+    width: int,
+    structure: str,
+    floor: float,
+    with_priors: bool,
+) -> PlannedColumns:
+    """The templates of ``width`` components over the columns of a table, and the view they are fitted in."""
+    named, together = model._named(model.schema_.names)
+    automatic = model.automatic(model.schema_, values)
+    families = [named.get(place, family) for place, family in enumerate(automatic)]
+    parts = layout.parts_of(families, together, model.schema_)
+    scaled = np.isin(families, ["normal", "student-t"])
+    canonical = "VVV" if not scaled.any() else canonical_name(structure, int(scaled.sum()))
+    view = standardiser(values, scaled, canonical)
+    settings = {"structure": structure, "floor": floor, "map": with_priors, "components": model.n_components}
+    scale = np.asarray(view.scale)
+    groups = tuple(layout.group(p, width, model.schema_, values, rows, scale, settings) for p in parts)
+    return PlannedColumns(families, groups, view)

@@ -1,7 +1,6 @@
 """``BayesianNetwork``: a graph over the columns of a table, learned or given, with gaps and hidden nodes welcome."""
 
 import warnings
-from collections.abc import Mapping
 from dataclasses import KW_ONLY
 from typing import Annotated, Any, Self
 
@@ -12,7 +11,6 @@ from sklearn.exceptions import ConvergenceWarning
 
 from tacit.data.blocks import AsTheyAre
 from tacit.data.dataset import Dataset, DenseRows
-from tacit.data.errors import counted, listed
 from tacit.data.sources import source
 from tacit.estimators.base import double_precision, seed_of, weighted
 from tacit.estimators.capabilities import MatrixLike
@@ -25,7 +23,6 @@ from tacit.inference.fit import fit
 from tacit.inference.status import CONVERGED
 from tacit.models.network.graph import DirectedGraph
 from tacit.models.network.model import Network, stack
-from tacit.models.network.nodes.exogenous import ExogenousNode
 from tacit.models.network.nodes.table import TableNode
 from tacit.models.network.starts import NodeSettings, first_nodes, in_order, shaken
 from tacit.models.network.units import Units, units_of

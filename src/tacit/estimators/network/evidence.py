@@ -82,6 +82,8 @@ def _likelihood(columns: NodeColumns, node: int, value: Mapping[Any, Any]) -> np
     for level, weight in value.items():
         number = float(weight)
         if not number >= 0 or math.isinf(number):
-            raise ValueError(f"column {columns.names[node]!r}: the likelihood of {level!r} is {weight!r}, not 0 or more")
+            raise ValueError(
+                f"column {columns.names[node]!r}: the likelihood of {level!r} is {weight!r}, not 0 or more"
+            )
         found[code_of(columns, node, level)] = number
     return found

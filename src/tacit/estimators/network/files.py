@@ -36,7 +36,9 @@ def network_from(tables: NetworkTables) -> BayesianNetwork:
     )
     found = BayesianNetwork()
     graph = DirectedGraph(tables.names, tables.parents)
-    found.edges = [(graph.names[parent], name) for name, above in zip(graph.names, graph.parents, strict=True) for parent in above]
+    found.edges = [
+        (graph.names[parent], name) for name, above in zip(graph.names, graph.parents, strict=True) for parent in above
+    ]
     found.schema_ = Schema(columns)
     found.n_features_in_ = len(columns)
     found.feature_names_in_ = np.asarray(tables.names, dtype=object)

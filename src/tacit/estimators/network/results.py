@@ -39,7 +39,12 @@ class NetworkAnswer(TableResult):
     def to_arrow(self) -> pa.Table:
         """A line a level, and one a number."""
         lines = [
-            {"column": name, "value": show_level(level), "probability": share, "before": self.before.get(name, {}).get(level)}
+            {
+                "column": name,
+                "value": show_level(level),
+                "probability": share,
+                "before": self.before.get(name, {}).get(level),
+            }
             for name, shares in self.levels.items()
             for level, share in shares.items()
         ]
@@ -47,7 +52,12 @@ class NetworkAnswer(TableResult):
             {"column": name, "value": f"{mean:.6g} ± {deviation:.3g}", "probability": None, "before": None}
             for name, (mean, deviation) in self.numbers.items()
         ]
-        kinds = [("column", pa.string()), ("value", pa.string()), ("probability", pa.float64()), ("before", pa.float64())]
+        kinds = [
+            ("column", pa.string()),
+            ("value", pa.string()),
+            ("probability", pa.float64()),
+            ("before", pa.float64()),
+        ]
         return pa.Table.from_pylist(lines, schema=pa.schema(kinds))
 
     def headline(self) -> str:

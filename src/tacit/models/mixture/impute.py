@@ -24,7 +24,15 @@ def expected(model: MixtureModel, rows: Any) -> np.ndarray:
     """
     dense, gaps = _with_gaps(rows)
     if gaps.size:
-        dense[gaps] = _filled(dense[gaps], _expected(model, dense[gaps]))
+        dense[gaps] = _filled(dense[gaps], _expected(model, dense[gaps], weigh(model, dense[gaps])[0]))
+    return dense
+
+
+def expected_under(model: MixtureModel, rows: Any, weights: np.ndarray) -> np.ndarray:
+    """The same under given probabilities of the components, ``[rows, K]``."""
+    dense, gaps = _with_gaps(rows)
+    if gaps.size:
+        dense[gaps] = _filled(dense[gaps], _expected(model, dense[gaps], weights[gaps]))
     return dense
 
 
@@ -39,16 +47,30 @@ def drawn(model: MixtureModel, rows: Any, number: int, *, random: np.random.Gene
         return result
     weights, _ = weigh(model, dense[gaps])
     labels = np.stack([choose(weights, random) for _ in range(number)], axis=1)
+    result[:, gaps] = _drawn(model, dense[gaps], labels, random)
+    return result
+
+
+def drawn_under(model: MixtureModel, rows: Any, labels: np.ndarray, *, random: np.random.Generator) -> np.ndarray:
+    """The same from given components, ``labels[rows, draws]``."""
+    dense, gaps = _with_gaps(rows)
+    result = np.repeat(dense[None], labels.shape[1], axis=0)
+    if gaps.size:
+        result[:, gaps] = _drawn(model, dense[gaps], labels[gaps], random)
+    return result
+
+
+def _drawn(model: MixtureModel, rows: np.ndarray, labels: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Rows with gaps, ``[draws, rows, D]``, filled from the component of each label ``[rows, draws]``."""
     fresh = draw(model, labels.ravel(), random).reshape(*labels.shape, -1)
     joint = joint_groups(model)
     for group in joint:
         if group.hidden_variable:
-            found = each_row(_hidden, MixtureModel(model.log_weights, (group,), model.active), dense[gaps])
+            found = each_row(_hidden, MixtureModel(model.log_weights, (group,), model.active), rows)
             fresh[..., group.columns] = group.redraw(found, labels, random)
     if joint:
-        fresh = each_row(_corrected, joint_part(model), dense[gaps], fresh, labels)
-    result[:, gaps] = _filled(dense[gaps], np.moveaxis(fresh, 1, 0))
-    return result
+        fresh = each_row(_corrected, joint_part(model), rows, fresh, labels)
+    return _filled(rows, np.moveaxis(fresh, 1, 0))
 
 
 def _hidden(model: MixtureModel, rows: Float[Array, "rows dims"]) -> PyTree:
@@ -84,8 +106,7 @@ def _filled(rows: np.ndarray, values: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(rows), values, rows)
 
 
-def _expected(model: MixtureModel, rows: np.ndarray) -> np.ndarray:
-    weights, _ = weigh(model, rows)
+def _expected(model: MixtureModel, rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
     values, _ = mixed_moments(model, rows, weights)
     for group in model.groups:
         filling = group.filling(weights)

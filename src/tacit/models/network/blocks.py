@@ -9,9 +9,10 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from jaxtyping import Float, PyTree
+from jaxtyping import Float
 
 from tacit.compute import LOG_2PI
+from tacit.engine import PyTree
 from tacit.models.network.contraction import Scope
 from tacit.models.network.nodes.configurations import Chunk
 from tacit.models.network.nodes.normal import NormalNode
@@ -37,9 +38,7 @@ class NormalBlock:
     means: Float[np.ndarray, "..."]
     covariances: Float[np.ndarray, "..."]
 
-    def statistics(
-        self, node: NormalNode, chunk: Chunk, weights: Float[np.ndarray, "..."]
-    ) -> PyTree:
+    def statistics(self, node: NormalNode, chunk: Chunk, weights: Float[np.ndarray, "..."]) -> PyTree:
         """Expected statistics of one node, under the posterior ``[*hidden levels, rows]`` times weights."""
         own = [self.variables.index(v) for v in (*node.continuous, node.place)]
         means = self.means[..., own]
@@ -85,9 +84,7 @@ def integrate(nodes: Sequence[NormalNode], chunk: Chunk) -> NormalBlock:
     return _integrated(tuple(nodes), variables, members, (directions, residuals, variances), filled, missing)
 
 
-def _spread(
-    node: NormalNode, hidden: Scope, chunk: Chunk
-) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
+def _spread(node: NormalNode, hidden: Scope, chunk: Chunk) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
     """Coefficients and variance of a node over the hidden levels of its whole block."""
     own = chunk.configurations(node.discrete)
     order = [own.hidden.index(v) for v in hidden if v in own.hidden]

@@ -84,8 +84,10 @@ def _matrix_plan(left: Scope, right: Scope, out: Scope, sizes: Sequence[int]) ->
     rows = [v for v in out if v in left and v not in right]
     columns = [v for v in out if v in right and v not in left]
     summed = [v for v in left if v in right and v not in out]
-    if not summed or len(both) + len(rows) + len(summed) < len(left) or len(both) + len(columns) + len(summed) < len(
-        right
+    if (
+        not summed
+        or len(both) + len(rows) + len(summed) < len(left)
+        or len(both) + len(columns) + len(summed) < len(right)
     ):
         return None
 

@@ -22,5 +22,9 @@ def network_graph(graph: DirectedGraph, families: tuple[str, ...], visible: int)
         )
         for place, name in enumerate(graph.names)
     )
-    edges = tuple(Edge(graph.names[parent], name) for name, above in zip(graph.names, graph.parents, strict=True) for parent in above)
+    edges = tuple(
+        Edge(graph.names[parent], name)
+        for name, above in zip(graph.names, graph.parents, strict=True)
+        for parent in above
+    )
     return Graph(nodes, edges, (Plate("n", "n = 1…N"),))

@@ -72,7 +72,9 @@ class DirectedGraph:
         """
         found = self._numbers.get(name)
         if found is None:
-            raise ValueError(f"{name!r} is no column of this network; there are {listed(self.names, 12)}.{nearest(name, self.names)}")
+            raise ValueError(
+                f"{name!r} is no column of this network; there are {listed(self.names, 12)}.{nearest(name, self.names)}"
+            )
         return found
 
     @functools.cached_property

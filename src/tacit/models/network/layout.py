@@ -98,7 +98,9 @@ def _blocks(nodes: Sequence[NetworkNode], gaps: np.ndarray) -> tuple[tuple[int, 
             members, variables = members | group[0], variables | group[1]
             groups.remove(group)
         groups.append((members, variables))
-    return tuple(tuple(sorted(members)) for members, _ in groups if len(members) > 1 or _parent_missing(nodes, members, gaps))
+    return tuple(
+        tuple(sorted(members)) for members, _ in groups if len(members) > 1 or _parent_missing(nodes, members, gaps)
+    )
 
 
 def _parent_missing(nodes: Sequence[NetworkNode], members: set[int], gaps: np.ndarray) -> bool:

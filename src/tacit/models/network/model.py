@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Self
 
-import jax
 import numpy as np
-from jaxtyping import Float, PyTree
+from jaxtyping import Float
 
+from tacit import trees
 from tacit.arrays import Pytree, static
+from tacit.engine import PyTree
 from tacit.inference.closed_form import Sums
 from tacit.models.network.blocks import blocks_by_node
 from tacit.models.network.graph import DirectedGraph
@@ -135,7 +136,7 @@ class Network(Pytree):
         bound = 0.0
         for where, chunk, found in self.inferred(rows, self.layout):
             part = [self._statistics(node, chunk, found, weights[where]) for node in self.nodes]
-            total = part if total is None else jax.tree.map(np.add, total, part)
+            total = part if total is None else trees.map(np.add, total, part)
             bound += float(weights[where] @ found.log_prob)
         return Sums(tuple(total or ()), np.asarray(bound))
 
@@ -159,19 +160,17 @@ class NetworkStep(Pytree):
 
     model: Network
 
-    def __call__(
-        self, rows: Float[np.ndarray, "rows nodes"], weights: Float[np.ndarray, " rows"], key: object
-    ) -> Sums:
+    def __call__(self, rows: Float[np.ndarray, "rows nodes"], weights: Float[np.ndarray, " rows"], key: object) -> Sums:
         found = [one.sums(rows, weights) for one in split(self.model)]
-        return jax.tree.map(lambda *parts: np.stack(parts), *found)
+        return trees.map(lambda *parts: np.stack(parts), *found)
 
 
 def split(model: Network) -> list[Network]:
     """The models of all starts apart."""
-    leaves, tree = jax.tree.flatten(model)
-    return [jax.tree.unflatten(tree, [leaf[start] for leaf in leaves]) for start in range(len(leaves[0]))]
+    number = len(trees.leaves(model)[0])
+    return [trees.map(lambda leaf, start=start: leaf[start], model) for start in range(number)]
 
 
 def stack(models: list[Network]) -> Network:
     """Models of one graph as starts of a fit."""
-    return jax.tree.map(lambda *leaves: np.stack(leaves), *models)
+    return trees.map(lambda *leaves: np.stack(leaves), *models)

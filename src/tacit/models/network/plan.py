@@ -200,6 +200,4 @@ def _plan(scopes: tuple[Scope, ...], sizes: tuple[int, ...], keep: frozenset[int
         builder.eliminate(variable)
     steps, derivatives = _backwards(builder)
     operations, roots = tuple(builder.operations), tuple(sorted(builder.live))
-    return Plan(
-        tuple(builder.scopes), len(scopes), sizes, operations, steps, derivatives, roots, keep, elimination
-    )
+    return Plan(tuple(builder.scopes), len(scopes), sizes, operations, steps, derivatives, roots, keep, elimination)

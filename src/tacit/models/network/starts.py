@@ -127,12 +127,12 @@ def shaken(
     nodes: Sequence[NetworkNode], hidden: frozenset[int], random: np.random.Generator, strength: float = 0.5
 ) -> tuple[NetworkNode, ...]:
     """The same with noise in every distribution that a hidden node has a part in: no two of its levels are alike."""
-    return tuple(
-        node.randomised(random, strength) if hidden & {node.place, *node.parents} else node for node in nodes
-    )
+    return tuple(node.randomised(random, strength) if hidden & {node.place, *node.parents} else node for node in nodes)
 
 
-def in_order(nodes: Sequence[NetworkNode], shares: Mapping[int, Float[np.ndarray, " levels"]]) -> tuple[NetworkNode, ...]:
+def in_order(
+    nodes: Sequence[NetworkNode], shares: Mapping[int, Float[np.ndarray, " levels"]]
+) -> tuple[NetworkNode, ...]:
     """The same with the levels of hidden nodes sorted, the likeliest first."""
     found = tuple(nodes)
     for variable, share in shares.items():

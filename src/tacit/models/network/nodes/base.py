@@ -8,9 +8,10 @@ import abc
 from typing import Self
 
 import numpy as np
-from jaxtyping import Float, PyTree
+from jaxtyping import Float
 
 from tacit.arrays import Pytree, static
+from tacit.engine import PyTree
 from tacit.models.network.nodes.configurations import Chunk
 
 
@@ -87,9 +88,7 @@ class NetworkNode(Pytree):
         """Free parameters."""
 
     @abc.abstractmethod
-    def draw(
-        self, rows: Float[np.ndarray, "rows nodes"], random: np.random.Generator
-    ) -> Float[np.ndarray, " rows"]:
+    def draw(self, rows: Float[np.ndarray, "rows nodes"], random: np.random.Generator) -> Float[np.ndarray, " rows"]:
         """Values given the parents' values in the same rows."""
 
     @abc.abstractmethod

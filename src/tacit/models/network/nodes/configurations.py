@@ -81,7 +81,7 @@ class Chunk:
         with np.errstate(invalid="ignore"):
             return np.where(np.isnan(self.rows), -1, self.rows).astype(np.intp)
 
-    @functools.lru_cache(maxsize=None)  # noqa: B019 - a chunk lives for one E-step
+    @functools.cache  # noqa: B019 - a chunk lives for one E-step
     def configurations(self, members: Scope) -> Configurations:
         """Those of some discrete variables."""
         hidden = tuple(v for v in members if v not in self.seen)

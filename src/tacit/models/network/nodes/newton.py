@@ -43,7 +43,9 @@ def safe_step(
 
 
 def regression_in_units(
-    coefficients: Float[np.ndarray, "*batch p"], shift: Float[np.ndarray, " parents"], scale: Float[np.ndarray, " parents"]
+    coefficients: Float[np.ndarray, "*batch p"],
+    shift: Float[np.ndarray, " parents"],
+    scale: Float[np.ndarray, " parents"],
 ) -> Float[np.ndarray, "*batch p"]:
     """Coefficients of ``(1, u)`` as those of ``(1, u·scale + shift)``."""
     slopes = coefficients[..., 1:] / scale

@@ -3,10 +3,11 @@
 from typing import Self
 
 import numpy as np
-from jaxtyping import Float, PyTree
+from jaxtyping import Float
 
 from tacit.arrays import static
 from tacit.compute import LOG_2PI
+from tacit.engine import PyTree
 from tacit.models.network.nodes.base import NetworkNode, codes_of
 from tacit.models.network.nodes.configurations import Chunk
 from tacit.models.network.nodes.newton import regression_in_units
@@ -76,9 +77,7 @@ class NormalNode(NetworkNode):
 
     def with_values(self, coefficients: Float[np.ndarray, "..."], variances: Float[np.ndarray, "..."]) -> Self:
         """The same with other parameters."""
-        return type(self)(
-            self.place, self.discrete, self.continuous, coefficients, variances, self.prior, self.floor
-        )
+        return type(self)(self.place, self.discrete, self.continuous, coefficients, variances, self.prior, self.floor)
 
     def log_prior(self) -> Float[np.ndarray, "*starts"]:
         kappa, mean, a, b = self.prior

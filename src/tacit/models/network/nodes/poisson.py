@@ -54,9 +54,7 @@ class PoissonNode(NetworkNode):
         return Curve(gradient, information.reshape(*information.shape[:-1], size, size))
 
     def m_step(self, statistics: Curve) -> Self:
-        return self.with_coefficients(
-            safe_step(self.coefficients, statistics, self.precision, self.reach)
-        )
+        return self.with_coefficients(safe_step(self.coefficients, statistics, self.precision, self.reach))
 
     def with_coefficients(self, coefficients: Float[np.ndarray, "..."]) -> Self:
         """The same with other parameters."""

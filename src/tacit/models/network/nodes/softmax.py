@@ -93,7 +93,9 @@ class SoftmaxNode(NetworkNode):
 
     def draw(self, rows: Float[np.ndarray, "rows nodes"], random: np.random.Generator) -> Float[np.ndarray, " rows"]:
         coefficients = self.coefficients[codes_of(rows, self.discrete)]
-        logs = self.log_chances(np.broadcast_to(coefficients, (len(rows), *coefficients.shape[-2:])), self.features(rows))
+        logs = self.log_chances(
+            np.broadcast_to(coefficients, (len(rows), *coefficients.shape[-2:])), self.features(rows)
+        )
         return np.argmax(logs + random.gumbel(size=logs.shape), axis=-1).astype(float)
 
     def randomised(self, random: np.random.Generator, strength: float) -> Self:

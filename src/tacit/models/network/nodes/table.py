@@ -3,9 +3,10 @@
 from typing import Self
 
 import numpy as np
-from jaxtyping import Float, PyTree
+from jaxtyping import Float
 
 from tacit.arrays import static
+from tacit.engine import PyTree
 from tacit.models.network.nodes.base import NetworkNode, codes_of
 from tacit.models.network.nodes.configurations import Chunk
 

@@ -1,0 +1,172 @@
+"""Rows that follow one another in time, in one sequence or in many."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy.typing import ArrayLike
+
+from tacit.data.dataset import Dataset, Places
+
+
+class SequencedRows(Dataset):
+    """The rows of another data set, each with the sequence that it belongs to and its time.
+
+    Args:
+        whole: the rows, in any order.
+        groups: ``[rows]``, numbers or texts that say of which sequence a row is.
+        time: ``[rows]``, when each row was seen; None where rows stand in order.
+    """
+
+    def __init__(self, whole: Dataset, groups: np.ndarray, time: np.ndarray | None = None) -> None:
+        self._whole, self.groups, self.time = whole, groups, time
+        self.schema, self._names, self._weights = whole.schema, whole._names, whole._weights
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self._whole.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self._whole.dtype
+
+    def rows(self, places: Places = slice(None)) -> np.ndarray:
+        return self._whole.rows(places)
+
+    def take(self, places: Places) -> "SequencedRows":
+        time = None if self.time is None else self.time[places]
+        taken = SequencedRows(self._whole.take(places), self.groups[places], time)
+        taken.schema = self.schema
+        taken._weights = None if self._weights is None else self._weights[places]
+        return taken
+
+
+class SequenceOrder(NamedTuple):
+    """Rows in the order of their sequences and of time."""
+
+    order: Int[np.ndarray, " rows"]
+    """The rows, one sequence after another."""
+    lengths: Int[np.ndarray, " sequences"]
+    names: tuple[Any, ...] | None
+    """What the sequences are called, where groups say so."""
+    time: np.ndarray | None
+    """By row in order, where it is known."""
+
+    def back(self, values: np.ndarray, axis: int = 0) -> np.ndarray:
+        """Values of rows in order, as the rows were given."""
+        found = np.empty_like(values)
+        places = (slice(None),) * axis + (self.order,)
+        found[places] = values
+        return found
+
+
+def order_of(
+    rows: int, groups: ArrayLike | None = None, lengths: ArrayLike | None = None, time: ArrayLike | None = None
+) -> SequenceOrder:
+    """How rows follow one another.
+
+    Args:
+        rows: how many there are.
+        groups: a number or text a row, which says of which sequence it is; rows of one need not be neighbours.
+        lengths: of the sequences, which follow one another; in place of groups.
+        time: when each row was seen: rows are put in its order. None: they stand in order.
+
+    Raises:
+        ValueError: what is wrong, in which row, and what to do.
+    """
+    if groups is not None and lengths is not None:
+        raise ValueError("groups and lengths both say where sequences begin: give one of them")
+    codes, names = np.zeros(rows, np.int64), None
+    if lengths is not None:
+        codes = _of_lengths(lengths, rows)
+    elif groups is not None:
+        codes, names = _of_groups(groups, rows)
+    times = None if time is None else _times(time, rows)
+    order = np.argsort(codes, kind="stable") if times is None else np.lexsort((times, codes))
+    counts = np.bincount(codes)
+    if times is not None:
+        _check_rising(order, codes, times, names)
+    return SequenceOrder(order, counts[counts > 0], names, None if times is None else times[order])
+
+
+def _of_lengths(lengths: ArrayLike, rows: int) -> np.ndarray:
+    given = np.atleast_1d(np.asarray(lengths))
+    if given.ndim != 1 or given.dtype.kind not in "iu":
+        raise ValueError(f"lengths must be whole numbers, one a sequence; got {lengths!r:.60}")
+    if given.size == 0 or given.min() < 1:
+        at = int(np.argmin(given)) if given.size else 0
+        raise ValueError(
+            f"lengths must be 1 or more; number {at} is {given[at] if given.size else 'missing'}: leave out sequences "
+            "without rows"
+        )
+    if int(given.sum()) != rows:
+        raise ValueError(f"lengths sum to {int(given.sum())}, and there are {rows} rows: every row is of one sequence")
+    return np.repeat(np.arange(given.size), given)
+
+
+def _of_groups(groups: ArrayLike, rows: int) -> tuple[np.ndarray, tuple[Any, ...]]:
+    """Codes of the groups in the order in which they are met, and what they are called."""
+    given = np.asarray(groups)
+    if given.shape != (rows,):
+        raise ValueError(f"groups must hold one value a row, {rows} of them; its shape is {given.shape}")
+    missing = _missing(given)
+    if missing.any():
+        raise ValueError(
+            f"groups: row {int(np.argmax(missing))} says nothing of which sequence it belongs to; fill it in or leave "
+            "the row out"
+        )
+    try:
+        known, first, codes = np.unique(given, return_index=True, return_inverse=True)
+    except TypeError:  # of several kinds, such as numbers and texts
+        known, first, codes = np.unique(given.astype(str), return_index=True, return_inverse=True)
+    place = np.argsort(np.argsort(first))
+    return place[codes.ravel()], tuple(known[np.argsort(first)].tolist())
+
+
+def _missing(values: np.ndarray) -> np.ndarray:
+    if values.dtype.kind == "f":
+        return np.isnan(values)
+    if values.dtype.kind in "mM":
+        return np.isnat(values)
+    if values.dtype.kind == "O":
+        return np.array([value is None or value != value for value in values.tolist()], bool)
+    return np.zeros(values.shape, bool)
+
+
+def _times(time: ArrayLike, rows: int) -> Float[np.ndarray, " rows"] | np.ndarray:
+    """Times that can be put in order: numbers, or dates."""
+    given = np.asarray(time)
+    if given.shape != (rows,):
+        raise ValueError(f"time must hold one value a row, {rows} of them; its shape is {given.shape}")
+    missing = _missing(given)
+    if missing.any():
+        raise ValueError(
+            f"time: row {int(np.argmax(missing))} has none; fill it in or leave the row out. (A step at which nothing "
+            "was seen is a row of gaps with its time.)"
+        )
+    if given.dtype.kind in "OUS":
+        try:
+            given = np.asarray(given, float)
+        except (TypeError, ValueError):
+            try:
+                given = np.asarray(given, "datetime64[ns]")
+            except (TypeError, ValueError):
+                raise ValueError(
+                    f"time holds what is neither a number nor a date, such as {given[0]!r}: give numbers, dates, or "
+                    "text like 2024-05-31"
+                ) from None
+    if given.dtype.kind == "f" and not np.isfinite(given).all():
+        raise ValueError(f"time: row {int(np.argmax(~np.isfinite(given)))} is infinite; give the time it was seen")
+    return given
+
+
+def _check_rising(order: np.ndarray, codes: np.ndarray, times: np.ndarray, names: tuple[Any, ...] | None) -> None:
+    again = (np.diff(codes[order]) == 0) & (times[order][1:] == times[order][:-1])
+    if again.any():
+        at = int(np.argmax(again))
+        first, second = sorted((int(order[at]), int(order[at + 1])))
+        of = "" if names is None else f" of sequence {names[int(codes[order[at]])]!r}"
+        raise ValueError(
+            f"rows {first} and {second}{of} have the same time, {times[order[at]]}: a sequence has one row a time. "
+            "Leave one out, average them, or say by groups that they are of different sequences"
+        )
