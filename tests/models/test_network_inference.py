@@ -85,7 +85,7 @@ def test_impossible_rows_have_no_posterior():
     network = network.with_nodes(nodes)
     rows = np.array([[0.0, 1.0], [1.0, 1.0]])
     assert np.isneginf(network.log_prob(rows)[0])
-    with pytest.raises(Impossible, match="n0.*n1"):
+    with pytest.raises(Impossible, match=r"n0.*n1"):
         case_posteriors(network, rows[0])
 
 
@@ -203,7 +203,7 @@ def test_the_price_is_what_is_held_and_is_refused_before_anything_is():
     assert 0.3 * price.bytes < held < 1.3 * price.bytes + 300_000
     small = Network(network.nodes, network.graph, None, price.bytes / 10)
     tracemalloc.start()
-    with pytest.raises(TooDear, match="max_bytes.*were known.*loopy"):
+    with pytest.raises(TooDear, match=r"max_bytes.*were known.*loopy"):
         case_posteriors(small, row)
     assert tracemalloc.get_traced_memory()[1] < price.bytes / 2
     tracemalloc.stop()
@@ -284,7 +284,7 @@ def test_what_has_no_exact_integral_is_refused_by_name():
         SoftmaxNode(1, (), (0,), np.array([[0.0, 1.0]]), 0.0, 3.0, 2),
     )
     network = Network(nodes, DirectedGraph(("dose", "cured"), ((), (0,))))
-    with pytest.raises(NotExact, match="cured.*dose.*row 1"):
+    with pytest.raises(NotExact, match=r"cured.*dose.*row 1"):
         network.log_prob(np.array([[0.5, 1.0], [np.nan, 0.0]]))
     chance = 1 / (1 + np.exp(-0.5))
     expected = multivariate_normal(0, 1).logpdf(0.5) + np.log(chance)

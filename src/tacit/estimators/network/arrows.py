@@ -1,5 +1,6 @@
 """The arrows of a network as users write them."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,7 +29,7 @@ def arrows(edges: Any) -> list[tuple[str, str]]:
                 f'edges: {"->".join(map(str, pair))!r} is no arrow. Write pairs, [("smoke", "lung")], or '
                 f'"smoke->lung, smoke->bronc"; or choose {listed(LEARNED)}'
             )
-    return [(str(a), str(b)) for pair in pairs for a, b in zip(pair, pair[1:], strict=False)]
+    return [(str(a), str(b)) for pair in pairs for a, b in itertools.pairwise(pair)]
 
 
 def graph_of(pairs: Sequence[tuple[str, str]], names: tuple[str, ...]) -> DirectedGraph:

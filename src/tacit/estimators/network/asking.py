@@ -8,20 +8,23 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from tacit.data.schema import Column
+from tacit.data.value_sets import Box
 from tacit.estimators.base import double_precision
 from tacit.estimators.network.columns import NodeColumns
 from tacit.estimators.network.evidence import row_of
 from tacit.estimators.network.results import Explanation, JointAnswer, NetworkAnswer
-from tacit.estimators.settings import Estimator
+from tacit.estimators.query.asking import AnswersQueries
 from tacit.models.network.case import CasePosteriors, case_posteriors, joint_posterior
 from tacit.models.network.completion import most_probable_row
+from tacit.models.network.given import NetworkGiven, network_given
 from tacit.models.network.layout import NotExact
 from tacit.models.network.model import Network
 from tacit.models.network.nodes.exogenous import ExogenousNode
-from tacit.models.network.price import Price, plan_with, price_of
+from tacit.models.network.price import Price, TooDear, plan_with, price_of
 
 
-class NetworkQuestions(Estimator):
+class NetworkQuestions(AnswersQueries):
     """Answers about one case."""
 
     model_: Network
@@ -38,26 +41,34 @@ class NetworkQuestions(Estimator):
     @double_precision
     def query(
         self,
-        columns: Any = None,
+        question: Any = None,
         evidence: Mapping[Any, Any] | None = None,
         *,
         joint: bool = False,
-    ) -> NetworkAnswer | JointAnswer:
-        """The posterior of columns and hidden nodes given evidence about one case, all at once.
+        n_draws: int | None = None,
+        random_state: int = 0,
+    ) -> Any:
+        """The posterior of columns and hidden nodes given evidence about one case, all at once; or a written question.
 
         Args:
-            columns: a name or several; all that are not given where None.
+            question: the name of a column, or several; all that are not given where None. Or a question such as
+                ``P(xray = yes | smoke = yes)``, which every model that has a density answers (`QueryAnswer`).
             evidence: a level or a number by name; ``{level: likelihood, …}`` for evidence that is not sure.
-            joint: whether to give the joint posterior of the columns, which then have levels.
+            joint: whether to give the joint posterior of the columns, which then have levels (`JointAnswer`).
+            n_draws, random_state: of the draws for what a written question asks and is not known exactly.
 
         Raises:
             ValueError: an unknown column or level; evidence that is impossible, with a small part of it that is; an
                 answer that needs more than ``max_bytes``.
         """
         row, soft = self._row(evidence)
-        given = dict(evidence or {})
         names = self.columns_.names
-        wanted = [columns] if isinstance(columns, str) else columns
+        if isinstance(question, str) and question not in names and "(" in question:
+            if evidence:
+                raise ValueError("a written question says itself what is given, behind a bar: P(a = 1 | b = 2)")
+            return super().query(question, n_draws=n_draws, random_state=random_state)
+        given = dict(evidence or {})
+        wanted = [question] if isinstance(question, str) else question
         asked = [names[self.columns_.node(each)] for each in wanted or [n for n in names if n not in given]]
         if joint:
             return self._joint(asked, row, soft)
@@ -68,6 +79,23 @@ class NetworkQuestions(Estimator):
         levels, numbers = _named(self.columns_, found, asked)
         before = levels if not given else self._before(asked)
         return NetworkAnswer(found.log_prob, levels, numbers, before, "exact", given)
+
+    def given(self, evidence: Box) -> NetworkGiven | None:
+        row, _ = self._row(None)
+        logged = frozenset(np.flatnonzero(self.columns_.logged).tolist())
+        try:
+            self.model_.checked_layout(row[None])
+            return network_given(self.model_, evidence, row, logged)
+        except (NotExact, TooDear):
+            return None
+
+    def hidden_columns(self) -> tuple[Column, ...]:
+        """The hidden nodes, their states numbered from 0."""
+        check_is_fitted(self)
+        return tuple(
+            Column(name, "categorical", tuple(str(state) for state in range(states)))
+            for name, states in self.columns_.hidden
+        )
 
     def _before(self, asked: Sequence[str]) -> dict[str, dict[Any, float]]:
         """What is known of columns when nothing is given; nothing, where some are only conditioned on."""

@@ -27,7 +27,8 @@ def code_of(columns: NodeColumns, node: int, level: Any) -> int:
     if said in shown:
         return shown.index(said)
     raise ValueError(
-        f"column {columns.names[node]!r} has no level {said!r}; its levels are {listed(shown, 12)}.{nearest(said, shown)}"
+        f"column {columns.names[node]!r} has no level {said!r}; its levels are {listed(shown, 12)}."
+        f"{nearest(said, shown)}"
     )
 
 

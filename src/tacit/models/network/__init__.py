@@ -1,1 +1,1 @@
-"""Directed graphical models: ``p(x) = ∏ p(x_k | parents)``, exact inference by elimination, and what to do without it."""
+"""Directed graphical models: ``p(x) = ∏ p(x_k | parents)``, inference by elimination, and what to do without it."""

@@ -1,4 +1,4 @@
-"""What of a network's columns is known: in every row, in some, in none; and which numbers are integrated out together."""
+"""What of a network's columns is known: in all rows, in some, in none; which numbers are integrated out together."""
 
 import dataclasses
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""In which order variables are summed out of a product of tables: greedy rules, ties broken at random, the best of some.
+"""In which order variables are summed out of a product of tables: greedy rules, ties broken at random, the best one.
 
 The sum of the sizes of all cliques is what elimination costs. To find the least is NP-hard; what is known to do well is
 to take next the variable that adds the fewest edges, or the lightest ones, to the graph of what occurs together

@@ -46,7 +46,8 @@ class Price:
     def __str__(self) -> str:
         return (
             f"{in_bytes(self.bytes)}, {self.multiplications:.3g} multiplications, about {in_seconds(self.seconds)}; "
-            f"the largest table has {self.entries:,} entries, over {listed(self.largest, 8) if self.largest else 'no node'}"
+            f"the largest table has {self.entries:,} entries, over "
+            f"{listed(self.largest, 8) if self.largest else 'no node'}"
         )
 
 

@@ -16,7 +16,7 @@ MOST = 30.0
 
 
 class PoissonNode(NetworkNode):
-    """``x | parents ~ Poisson(exp(β_c·(1, u)))``, u the continuous parents, c the configuration of the discrete ones."""
+    """``x | parents ~ Poisson(exp(β_c·(1, u)))``, u the continuous parents, c the levels of the discrete ones."""
 
     coefficients: Float[np.ndarray, "..."]
     """``[*starts, *levels, 1 + continuous parents]``, the intercept first."""

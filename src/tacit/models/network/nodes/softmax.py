@@ -1,4 +1,4 @@
-"""A discrete node with continuous parents: a (multinomial) logistic regression for every configuration of the others."""
+"""A discrete node with continuous parents: a (multinomial) logistic regression, one for all levels of the others."""
 
 import math
 from typing import Self
