@@ -16,6 +16,9 @@ from .estimators.mixture.density import Density
 from .estimators.mixture.factors import MixtureOfFactorAnalysers
 from .estimators.mixture.gaussian import GaussianMixture
 from .estimators.mixture.mixed import Mixture
+from .estimators.network.bayesian_network import BayesianNetwork
+from .estimators.network.files import read_network, write_network
+from .estimators.network.results import JointAnswer, MostProbable, NetworkAnswer
 from .estimators.regression.bayesian_linear import BayesianLinearRegression
 from .estimators.regression.bayesian_logistic import BayesianLogisticRegression
 from .estimators.regression.counts import NegativeBinomialRegression, PoissonRegression
@@ -77,6 +80,7 @@ __all__ = [
     "BayesianLinearRegression",
     "BayesianLogisticRegression",
     "BayesianMixture",
+    "BayesianNetwork",
     "BetaVAE",
     "Calibration",
     "Checkpoint",
@@ -95,14 +99,17 @@ __all__ = [
     "InferenceGap",
     "Inferred",
     "ItemFactorAnalysis",
+    "JointAnswer",
     "KMeans",
     "LatentDirichletAllocation",
     "LatentHealth",
     "LeastAbsoluteDeviations",
     "Mixture",
     "MixtureOfFactorAnalysers",
+    "MostProbable",
     "MultinomialMixture",
     "NegativeBinomialRegression",
+    "NetworkAnswer",
     "NumberOfFactors",
     "PoissonMixture",
     "PoissonRegression",
@@ -119,7 +126,6 @@ __all__ = [
     "TopicTrace",
     "TwoParameterLogistic",
     "Verdict",
-    "__version__",
     "annealed_log_prob",
     "anomaly_scores",
     "bootstrap",
@@ -142,6 +148,7 @@ __all__ = [
     "odd_columns",
     "polychoric_correlations",
     "read_corpus",
+    "read_network",
     "representative_documents",
     "save",
     "select",
@@ -157,6 +164,5 @@ __all__ = [
     "topic_stability",
     "typicality",
     "watch",
+    "write_network",
 ]
-
-__version__: str

@@ -17,6 +17,7 @@ from tacit.data.errors import DataError
 from tacit.data.features import Target
 from tacit.data.images import holds_images, in_pixels, read_images, sized
 from tacit.data.long import CountTable
+from tacit.data.network_files.files import is_network_file
 from tacit.data.read import TableReading, read
 from tacit.data.reading import FOUND_OUT, ReadAs, ReadingOptions
 from tacit.data.schema import Schema
@@ -67,7 +68,10 @@ class Opened:
 
     @classmethod
     def at(cls, path: Path) -> "Opened":
-        """Open a run; raises `ModelFileError` saying what is wrong with it."""
+        """Open a run, or a file of a network; raises `ModelFileError` saying what is wrong with it."""
+        if path.is_file() and is_network_file(path):
+            network = workflow.network_files.NetworkFile(path)
+            return cls(network, network.schema())
         run = folders.open_run(path)
         known = registry.ESTIMATORS.get(run.config().model)
         if known is not None and known.reads == "documents":

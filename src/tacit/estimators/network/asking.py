@@ -13,7 +13,7 @@ from tacit.data.value_sets import Box
 from tacit.estimators.base import double_precision
 from tacit.estimators.network.columns import NodeColumns
 from tacit.estimators.network.evidence import row_of
-from tacit.estimators.network.results import Explanation, JointAnswer, NetworkAnswer
+from tacit.estimators.network.results import JointAnswer, MostProbable, NetworkAnswer
 from tacit.estimators.query.asking import AnswersQueries
 from tacit.models.network.case import CasePosteriors, case_posteriors, joint_posterior
 from tacit.models.network.completion import most_probable_row
@@ -117,7 +117,7 @@ class NetworkQuestions(AnswersQueries):
         return JointAnswer(tuple(names), tuple(self.columns_.levels_of(node) for node in nodes), table)
 
     @double_precision
-    def most_probable(self, evidence: Mapping[Any, Any] | None = None) -> Explanation:
+    def most_probable(self, evidence: Mapping[Any, Any] | None = None) -> MostProbable:
         """The most probable state of everything that is not given, together (max-product).
 
         Raises:
@@ -127,7 +127,7 @@ class NetworkQuestions(AnswersQueries):
         values, log_prob, share = most_probable_row(self.model_, row, soft)
         hidden = np.flatnonzero(np.isnan(row))
         found = {self.columns_.names[v]: self.columns_.levels_of(v)[int(values[v])] for v in hidden}
-        return Explanation(found, log_prob, share)
+        return MostProbable(found, log_prob, share)
 
     def do(self, values: Mapping[Any, Any]) -> Self:
         """The network after an intervention that sets columns: the arrows into them are cut (Pearl 2009).

@@ -89,7 +89,7 @@ class JointAnswer(TableResult):
 
 
 @dataclass(frozen=True, eq=False)
-class Explanation(TableResult):
+class MostProbable(TableResult):
     """The most probable state of all that was not given.
 
     Attributes:
