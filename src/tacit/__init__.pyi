@@ -126,6 +126,7 @@ __all__ = [
     "TopicTrace",
     "TwoParameterLogistic",
     "Verdict",
+    "__version__",
     "annealed_log_prob",
     "anomaly_scores",
     "bootstrap",
@@ -166,3 +167,5 @@ __all__ = [
     "watch",
     "write_network",
 ]
+
+__version__: str

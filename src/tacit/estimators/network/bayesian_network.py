@@ -15,23 +15,26 @@ from tacit.data.sources import source
 from tacit.estimators.base import double_precision, seed_of, weighted
 from tacit.estimators.capabilities import MatrixLike
 from tacit.estimators.network.answers import NetworkAnswers
-from tacit.estimators.network.arrows import LEARNED, arrows, graph_of
 from tacit.estimators.network.columns import NodeColumns
+from tacit.estimators.network.structure import COMPLETIONS, Completions, NetworkStructure
 from tacit.estimators.settings import POSITIVE, TOLERANCE, Choice, Number, Whole, settings
 from tacit.estimators.stopping import because, stop_reason
 from tacit.inference.fit import fit
 from tacit.inference.status import CONVERGED
+from tacit.models.network.completion import drawn
 from tacit.models.network.graph import DirectedGraph
 from tacit.models.network.model import Network, stack
 from tacit.models.network.nodes.table import TableNode
 from tacit.models.network.starts import NodeSettings, first_nodes, in_order, shaken
 from tacit.models.network.units import Units, units_of
 
+STEPS = 5
+"""Of EM, between two structures that are learned from rows with gaps."""
 INFERENCES = ("auto", "exact", "loopy", "mean-field", "weighted")
 
 
 @settings
-class BayesianNetwork(NetworkAnswers):
+class BayesianNetwork(NetworkStructure, NetworkAnswers):
     """A directed graphical model, ``p(x) = ∏_k p(x_k | parents of x_k)``.
 
     A node with levels and parents with levels has a table of probabilities; with parents that are numbers it is a
@@ -43,6 +46,8 @@ class BayesianNetwork(NetworkAnswers):
         model_: the nodes and the graph.
         columns_: names, levels and families of the nodes.
         edges_: the arrows, as pairs of names.
+        strengths_: what speaks for each arrow between columns, the strongest first; and whether the data cannot tell
+            its direction.
         schema_: the columns, their kinds and levels.
         remarks_: what was put right while the network was read from a file.
         never_seen_: of every node, how many configurations of its parents no row has; their distribution is the
@@ -51,9 +56,6 @@ class BayesianNetwork(NetworkAnswers):
             log-likelihood and the log prior density, in nats, summed over the rows.
     """
 
-    edges: Any = "learn"
-    """"learn" (by hill climbing), "tree" (Chow–Liu), "naive" or "tree-augmented" (with ``root`` above all others);
-    a list of pairs of names, or a text, "smoke->lung, smoke->bronc"; None for no arrows."""
     _: KW_ONLY
     hidden: Any = None
     """hidden nodes and their numbers of states, {"Z": 3}."""
@@ -114,7 +116,8 @@ class BayesianNetwork(NetworkAnswers):
 
     def _fit(self, rows: Float[np.ndarray, "rows nodes"], weights: Float[np.ndarray, " rows"], units: Units) -> None:
         random = seed_of(self.random_state)
-        graph = self._graph(rows, weights)
+        whole = rows, weights
+        graph = self._graph(rows, weights, self._completions(rows, weights, random))
         rows, weights = _distinct(rows, weights, self.columns_.levels)
         nodes = first_nodes(graph, self._settings(), rows, weights)
         unseen = np.isnan(rows).all(0)
@@ -145,15 +148,25 @@ class BayesianNetwork(NetworkAnswers):
         self.n_iter_, self._status = found.iteration, found.status
         self.n_parameters_ = self.model_.n_parameters()
         self.converged_, self.stop_reason_ = found.status == CONVERGED, stop_reason(found.status)
+        self.strengths_ = self._strengths(graph, *whole)
         self.edges_ = tuple(
             (graph.names[parent], graph.names[node]) for node in range(len(graph)) for parent in graph.parents[node]
         )
 
-    def _graph(self, rows: Float[np.ndarray, "rows nodes"], weights: Float[np.ndarray, " rows"]) -> DirectedGraph:
-        names = self.columns_.names
-        if isinstance(self.edges, str) and self.edges in LEARNED:
-            raise NotImplementedError
-        return graph_of(arrows(self.edges), names)
+    def _completions(
+        self, rows: Float[np.ndarray, "rows nodes"], weights: Float[np.ndarray, " rows"], random: np.random.Generator
+    ) -> Completions:
+        """Draws of the gaps under the network of a graph: a step of EM over structures (Friedman 1997)."""
+
+        def drawn_under(graph: DirectedGraph) -> Float[np.ndarray, "rows nodes"]:
+            nodes = first_nodes(graph, self._settings(), rows, weights)
+            model = Network(nodes, graph, None, float(self.max_bytes))
+            model = Network(nodes, graph, model.checked_layout(rows), float(self.max_bytes))
+            for _ in range(STEPS):
+                model = model.m_step(model.sums(rows, weights).statistics)
+            return np.concatenate(list(drawn(model, rows, COMPLETIONS, random)))
+
+        return drawn_under
 
     def _say(self, weight: float) -> None:
         """Warnings of a fit that did not come to rest."""

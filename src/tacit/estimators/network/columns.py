@@ -108,6 +108,13 @@ class NodeColumns:
         return found
 
 
+class HasNodes(Estimator):
+    """What is known of the nodes after a fit."""
+
+    columns_: NodeColumns
+    random_state: Any
+
+
 @settings
 class NetworkReading(KindReading, Estimator):
     """Reads tables for networks."""
