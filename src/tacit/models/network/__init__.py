@@ -1,0 +1,1 @@
+"""Directed networks: p(x) = ∏ p(x_i | parents of x_i)."""
