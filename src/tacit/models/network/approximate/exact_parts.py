@@ -6,7 +6,7 @@ Where the whole network is too dear, such a part of it often is not.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from jaxtyping import Float
@@ -47,45 +47,74 @@ class _Parts:
         self.network, self.evidence, self.product, self.factors = network, evidence, product, factors
         self.max_terms = max_terms
         self.order = elimination_orders(product.scopes, product.sizes, tries=0)[0].order
-        self.above_evidence = self.affordable(self.tables(()))
+        base = self.tables(())
+        self.above_evidence = self.affordable(base)
+        """Whether all that is above the evidence can be paid for."""
+        self.dear = set() if self.above_evidence else self._dear(set(base))
+        """Variables above the evidence that hang together in what cannot."""
 
-    def tables(self, nodes: Sequence[int], together: bool = True) -> list[int]:
-        """The tables of the nodes above some and above the evidence; or of these what hangs together with the nodes."""
-        graph, owners = self.network.graph, self.factors.owners
-        asked = {owners[node] for node in graph.ancestors([*nodes, *self.evidence])}
-        asked |= set(self.factors.indicators.values())
-        if together:
-            return sorted(asked)
-        found: set[int] = set()
-        seen: set[int] = set()
-        waiting = [v for v in nodes if v in self.product.holding]
+    def tables(self, nodes: Sequence[int]) -> list[int]:
+        """The tables of the nodes above some, and above the evidence."""
+        above = self.network.graph.ancestors([*nodes, *self.evidence])
+        return sorted({self.factors.owners[node] for node in above} | set(self.factors.indicators.values()))
+
+    def near(self, variables: Iterable[int], among: set[int]) -> tuple[set[int], set[int]]:
+        """What hangs together with some variables: tables, and variables."""
+        waiting = [v for v in variables if v in self.product.holding]
+        seen, found = set(waiting), set()
         while waiting:
-            v = waiting.pop()
-            for table, _ in self.product.holding[v]:
-                if table in asked and table not in found:
+            for table, _ in self.product.holding[waiting.pop()]:
+                if table in among and table not in found:
                     found.add(table)
-                    waiting.extend(u for u in self.product.scopes[table] if u not in seen)
-                    seen.update(self.product.scopes[table])
-        return sorted(found)
+                    new = [u for u in self.product.scopes[table] if u not in seen]
+                    seen.update(new)
+                    waiting.extend(new)
+        return found, seen
 
-    def affordable(self, tables: Sequence[int]) -> bool:
+    def affordable(self, tables: Iterable[int]) -> bool:
         """Whether all cliques together have so many entries at most, in the order that serves the whole."""
         scopes = [self.product.scopes[at] for at in tables]
         cost = elimination_orders(scopes, self.product.sizes, known=(self.order,), tries=NO_SEARCH)
         return cost[0].total <= self.max_terms
 
-    def largest(self) -> list[int]:
-        """The tables of the most nodes that can be paid for, those with the fewest above them first."""
+    def _dear(self, base: set[int]) -> set[int]:
+        left = {v for table in base for v in self.product.scopes[table]}
+        dear: set[int] = set()
+        while left:
+            tables, variables = self.near([min(left)], base)
+            left -= variables
+            if not self.affordable(tables):
+                dear |= variables
+        return dear
+
+    def candidates(self) -> list[int]:
+        """Hidden nodes that do not hang together with what is too dear, those with the fewest above them first."""
         graph = self.network.graph
-        nodes = sorted(graph.order, key=lambda node: len(graph.ancestors([node])))
+        blocked: set[int] = set()
+        for node in graph.order:
+            scope = self.product.scopes[self.factors.owners[node]]
+            hidden_parents = [parent for parent in graph.parents[node] if parent not in self.evidence]
+            if any(v in self.dear or v in blocked for v in (node, *scope, *hidden_parents)):
+                blocked.add(node)
+        free = [node for node in graph.order if node not in blocked and node in self.product.holding]
+        return sorted(free, key=lambda node: len(graph.ancestors([node])))
+
+    def asked(self, nodes: Sequence[int]) -> set[int]:
+        """The tables that the posteriors of some nodes need."""
+        tables = set(self.tables(nodes))
+        return tables if self.above_evidence else self.near(nodes, tables)[0]
+
+    def largest(self) -> list[int]:
+        """The tables of the most candidates that can be paid for together."""
+        nodes = self.candidates()
         fewest, most = 0, len(nodes)
         while fewest < most:
             half = (fewest + most + 1) // 2
-            if self.affordable(self.tables(nodes[:half], self.above_evidence)):
+            if self.affordable(self.asked(nodes[:half])):
                 fewest = half
             else:
                 most = half - 1
-        return self.tables(nodes[:fewest], self.above_evidence)
+        return sorted(self.asked(nodes[:fewest]))
 
 
 def exact_part(
