@@ -35,7 +35,7 @@ def bif_network(path: Path) -> Network:
 def table_network(names: tuple[str, ...], parents: tuple[tuple[int, ...], ...], tables: list[np.ndarray]) -> Network:
     """A network of discrete nodes."""
     nodes = tuple(
-        TableNode(at, above, (), table, np.zeros(()), table.shape[-1])
+        TableNode(at, above, (), table, 0.0, table.shape[-1])
         for at, (above, table) in enumerate(zip(parents, tables, strict=True))
     )
     return Network(nodes, DirectedGraph(names, parents))

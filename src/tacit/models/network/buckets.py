@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from tacit.compute import Array
 from tacit.models.network.contraction import ROWS, Scope, spread
 from tacit.models.network.plan import Operation, Plan
 from tacit.models.network.sweeps import Forward, forward
@@ -42,7 +43,7 @@ def needs(plan: Plan) -> Needs:
 
 
 def most_probable(
-    plan: Plan, tables: Sequence[np.ndarray]
+    plan: Plan, tables: Sequence[Array]
 ) -> tuple[Int[np.ndarray, "*rows variables"], Float[np.ndarray, "*rows"]]:
     """``argmax_x ∏_i t_i(x)`` and the logarithm of the maximum, of every row where a table has rows.
 
@@ -70,7 +71,7 @@ def most_probable(
 
 def draws(
     plan: Plan,
-    tables: Sequence[np.ndarray],
+    tables: Sequence[Array],
     number: int,
     random: np.random.Generator,
     swept: Forward | None = None,
@@ -111,7 +112,7 @@ def _taken(plan: Plan) -> Iterator[tuple[Operation, int | None]]:
         yield op, next(iter(gone), None)
 
 
-def _maximum(plan: Plan, op: Operation, variable: int | None, logs: Sequence[np.ndarray]) -> np.ndarray:
+def _maximum(plan: Plan, op: Operation, variable: int | None, logs: Sequence[Array]) -> Array:
     """The sum of two tables of logarithms, maximised over a variable; level by level, so that it is never held whole."""
     if op.right is None:
         return logs[op.left].max(op.summed)
@@ -131,7 +132,7 @@ def _maximum(plan: Plan, op: Operation, variable: int | None, logs: Sequence[np.
     return best
 
 
-def _shape(out: Scope, sizes: Sequence[int], pair: Sequence[tuple[np.ndarray, Scope]]) -> tuple[int, ...]:
+def _shape(out: Scope, sizes: Sequence[int], pair: Sequence[tuple[Array, Scope]]) -> tuple[int, ...]:
     """The extents of a table; the number of rows is that of the one that has them."""
     rows = next((table.shape[-1] for table, scope in pair if scope[-1:] == (ROWS,)), 1)
     return tuple(rows if v == ROWS else sizes[v] for v in out)
@@ -139,7 +140,7 @@ def _shape(out: Scope, sizes: Sequence[int], pair: Sequence[tuple[np.ndarray, Sc
 
 def _backwards(
     plan: Plan,
-    tables: Sequence[np.ndarray],
+    tables: Sequence[Array],
     together: np.ufunc,
     rows: int,
     number: int,
@@ -152,13 +153,12 @@ def _backwards(
             own = _given(plan, op.left, tables, variable, chosen)
             if op.right is not None:
                 own = together(own, _given(plan, op.right, tables, variable, chosen))
-            levels = plan.sizes[variable]
-            chosen[:, :, variable] = choose(np.broadcast_to(own, (rows, number, levels)))
+            chosen[:, :, variable] = choose(own)
     return chosen
 
 
 def _given(
-    plan: Plan, at: int, tables: Sequence[np.ndarray], variable: int, chosen: Chosen
+    plan: Plan, at: int, tables: Sequence[Array], variable: int, chosen: Chosen
 ) -> Float[np.ndarray, "rows draws levels"]:
     """A table over the levels of one variable, at the values of the others that it is over."""
     scope, table = plan.scopes[at], tables[at]
@@ -170,6 +170,6 @@ def _given(
         extent = table.shape[-1] if v == ROWS else plan.sizes[v]
         value = np.arange(extent)[:, None] if v == ROWS else np.maximum(chosen[:, :, v], 0)
         index = index * extent + value
-    return laid.take(index, axis=0)
+    return laid.take(np.broadcast_to(index, chosen.shape[:2]), axis=0)
 
 

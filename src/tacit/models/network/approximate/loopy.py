@@ -107,7 +107,10 @@ class _Messages:
             v: [np.delete(np.arange(len(places)), slot) for slot in range(len(places))]
             for v, places in product.holding.items()
         }
-        self.pending = np.full(len(product.tables), math.inf)
+        # a table of one variable says the same whatever it hears
+        listening = [len(scope) > 1 for scope in product.scopes]
+        self.hearing = {v: [table for table, _ in places if listening[table]] for v, places in product.holding.items()}
+        self.pending = [math.inf] * len(product.tables)
         self.damping = 0.0
         self.updates = 0
 
@@ -157,13 +160,14 @@ class _Messages:
                 raise Vanished(v)
             message = message / largest
         sent[slot] = message
-        for other, _ in self.product.holding[v]:
-            if other != table and self.pending[other] < change:
-                self.pending[other] = change
+        pending = self.pending
+        for other in self.hearing[v]:
+            if pending[other] < change and other != table:
+                pending[other] = change
         return change
 
     def residual(self) -> float:
-        return float(self.pending.max(initial=0.0))
+        return max(self.pending, default=0.0)
 
 
 def together(messages: np.ndarray, variable: int) -> np.ndarray:
@@ -224,7 +228,7 @@ def _most_changed_first(messages: _Messages, number: int, tol: float) -> None:
         if -key != pending[table]:
             continue
         if messages.update(table) > tol:
-            near = {other for v in product.scopes[table] for other, _ in product.holding[v]}
+            near = {table, *(other for v in product.scopes[table] for other in messages.hearing[v])}
             for other in near:
                 if pending[other] > tol:
                     heapq.heappush(heap, (-pending[other], other))

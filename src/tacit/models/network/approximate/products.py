@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections import deque
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -53,13 +54,16 @@ class TableProduct:
         if self.along:
             return self.along
         order: dict[int, None] = {}
+        reached: set[int] = set()
         for first in range(len(self.tables)):
-            waiting = [first] if first not in order else []
+            waiting = deque([first])
             while waiting:
-                table = waiting.pop(0)
+                table = waiting.popleft()
                 if table not in order:
                     order[table] = None
-                    waiting.extend(other for v in self.scopes[table] for other, _ in self.holding[v])
+                    new = [v for v in self.scopes[table] if v not in reached]
+                    reached.update(new)
+                    waiting.extend(other for v in new for other, _ in self.holding[v])
         return tuple(order)
 
     def restricted(self, tables: Sequence[int]) -> "TableProduct":

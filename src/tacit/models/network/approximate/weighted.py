@@ -25,9 +25,6 @@ from tacit.models.network.nodes.configurations import Chunk
 from tacit.models.network.nodes.exogenous import ExogenousNode
 from tacit.models.network.nodes.table import TableNode
 
-FEWEST = 100.0
-"""Effective draws below which nothing is concluded from them."""
-
 
 class Estimates(NamedTuple):
     """Some numbers, and the standard error of each."""
