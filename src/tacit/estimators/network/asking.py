@@ -2,8 +2,10 @@
 
 import copy
 import functools
+import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from types import MappingProxyType
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -15,6 +17,7 @@ from tacit.estimators.network.columns import NodeColumns
 from tacit.estimators.network.evidence import row_of
 from tacit.estimators.network.results import JointAnswer, MostProbable, NetworkAnswer
 from tacit.estimators.query.asking import AnswersQueries
+from tacit.models.network.approximate.approximation import MethodTable, approximate, comparison
 from tacit.models.network.case import CasePosteriors, case_posteriors, joint_posterior
 from tacit.models.network.completion import most_probable_row
 from tacit.models.network.given import NetworkGiven, network_given
@@ -22,6 +25,19 @@ from tacit.models.network.layout import NotExact
 from tacit.models.network.model import Network
 from tacit.models.network.nodes.exogenous import ExogenousNode
 from tacit.models.network.price import Price, TooDear, plan_with, price_of
+
+
+class CaseAnswer(NamedTuple):
+    """What is known of one case, however it was found."""
+
+    log_prob: float
+    levels: Mapping[int, np.ndarray]
+    numbers: Mapping[int, tuple[float, float]]
+    """Mean and standard deviation."""
+    how: str
+    words: str = ""
+    errors: Mapping[int, float] = MappingProxyType({})
+    """What the error of a posterior is unlikely to exceed; nothing where it is exact."""
 
 
 class NetworkQuestions(AnswersQueries):
@@ -75,10 +91,34 @@ class NetworkQuestions(AnswersQueries):
         known = [name for name in asked if not np.isnan(row[self.columns_.places[name]])]
         if known:
             raise ValueError(f"{known[0]!r} is given, and asked for")
-        found = self._posteriors(row, soft)
+        found = self._answered(row, soft)
         levels, numbers = _named(self.columns_, found, asked)
         before = levels if not given else self._before(asked)
-        return NetworkAnswer(found.log_prob, levels, numbers, before, "exact", given)
+        errors = {name: found.errors[self.columns_.places[name]] for name in levels if found.errors}
+        return NetworkAnswer(found.log_prob, levels, numbers, before, found.how, given, found.words, errors)
+
+    def _answered(self, row: np.ndarray, soft: Mapping[int, np.ndarray]) -> CaseAnswer:
+        """By the inference that was asked for; "auto" is exact where it can be, and says what it does where not."""
+        if self.inference in ("auto", "exact"):
+            try:
+                return _exact(case_posteriors(self.model_, row, soft))
+            except (TooDear, NotExact) as refused:
+                if self.inference == "exact":
+                    raise
+                method = "loopy" if isinstance(refused, TooDear) else "weighted"
+                found = _approximate(self.model_, row, soft, method)
+                warnings.warn(f"the answer is approximate, because {refused}. {found.words}", UserWarning, stacklevel=4)
+                return found
+        return _approximate(self.model_, row, soft, self.inference)
+
+    @double_precision
+    def compare_methods(self, evidence: Mapping[Any, Any] | None = None) -> MethodTable:
+        """Exact elimination, belief propagation, mean field and weighted draws side by side, on one case.
+
+        Of each ``log p`` of the evidence, or what stands for it, and what is known of the error of its posteriors.
+        """
+        row, soft = self._row(evidence)
+        return comparison(self.model_, row, likelihoods={node: values[:, 0] for node, values in soft.items()})
 
     def given(self, evidence: Box) -> NetworkGiven | None:
         row, _ = self._row(None)
@@ -98,14 +138,11 @@ class NetworkQuestions(AnswersQueries):
         )
 
     def _before(self, asked: Sequence[str]) -> dict[str, dict[Any, float]]:
-        """What is known of columns when nothing is given; nothing, where some are only conditioned on."""
+        """What is known of columns when nothing is given; nothing, where that is not known exactly."""
         try:
             return _named(self.columns_, _unasked(self.model_, tuple(self.fixed_.items())), asked)[0]
-        except NotExact:
+        except (NotExact, TooDear):
             return {}
-
-    def _posteriors(self, row: np.ndarray, soft: Mapping[int, np.ndarray]) -> CasePosteriors:
-        return case_posteriors(self.model_, row, soft)
 
     def _joint(self, names: Sequence[str], row: np.ndarray, soft: Mapping[int, np.ndarray]) -> JointAnswer:
         nodes = tuple(self.columns_.node(name) for name in names)
@@ -162,17 +199,30 @@ class NetworkQuestions(AnswersQueries):
         return price_of(plan_with(self.model_.nodes, self.model_.graph.names, seen), self.model_.graph.names)
 
 
+def _exact(found: CasePosteriors) -> CaseAnswer:
+    numbers = {node: (each.mean, float(np.sqrt(each.variance))) for node, each in found.numbers.items()}
+    return CaseAnswer(found.log_prob, found.levels, numbers, "exact")
+
+
+def _approximate(model: Network, row: np.ndarray, soft: Mapping[int, np.ndarray], method: Any) -> CaseAnswer:
+    likelihoods = {node: values[:, 0] for node, values in soft.items()}
+    found = approximate(model, row, method, likelihoods=likelihoods)
+    numbers = {node: (float(each.values[0]), float(each.values[1])) for node, each in found.numbers.items()}
+    errors = {node: error.most for node, error in found.errors.items()}
+    return CaseAnswer(found.log_value, found.marginals, numbers, method, found.words, errors)
+
+
 @functools.lru_cache(maxsize=4)
-def _unasked(model: Network, fixed: tuple[tuple[int, float], ...]) -> CasePosteriors:
+def _unasked(model: Network, fixed: tuple[tuple[int, float], ...]) -> CaseAnswer:
     """What is known when nothing is given; remembered for the next question."""
     row = np.full(len(model.graph), np.nan)
     for node, value in fixed:
         row[node] = value
-    return case_posteriors(model, row)
+    return _exact(case_posteriors(model, row))
 
 
 def _named(
-    columns: NodeColumns, found: CasePosteriors, asked: Sequence[str]
+    columns: NodeColumns, found: CaseAnswer, asked: Sequence[str]
 ) -> tuple[dict[str, dict[Any, float]], dict[str, tuple[float, float]]]:
     levels, numbers = {}, {}
     for name in asked:
@@ -180,6 +230,5 @@ def _named(
         if node in found.levels:
             levels[name] = dict(zip(columns.levels_of(node), map(float, found.levels[node]), strict=True))
         elif node in found.numbers:
-            mean, deviation = found.numbers[node].mean, float(np.sqrt(found.numbers[node].variance))
-            numbers[name] = (mean, deviation)
+            numbers[name] = found.numbers[node]
     return levels, numbers

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -23,6 +23,9 @@ class NetworkAnswer(TableResult):
         before: the probabilities without the evidence, by name.
         how: "exact", or by what approximation.
         evidence: what was given.
+        words: of an approximation, what is known of its error.
+        errors: by name, what the error of a probability is unlikely to exceed; 1 where nothing is known. Nothing of
+            what is exact.
     """
 
     log_evidence: float
@@ -31,6 +34,8 @@ class NetworkAnswer(TableResult):
     before: Mapping[str, Mapping[Level, float]]
     how: str
     evidence: Mapping[str, Any]
+    words: str = ""
+    errors: Mapping[str, float] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Any:
         """The probabilities of a column's levels, or mean and deviation of a number."""
