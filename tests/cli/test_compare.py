@@ -80,7 +80,12 @@ def test_columns_of_many_kinds_are_compared_by_those_that_take_them(
 ) -> None:
     done = tacit("compare", tables / "mixed.csv", "--folds", 2, "--set", "components=2")
     assert done.exit_code == 0, done.output
-    assert {row["model"] for row in rows_of(done.stdout)} == {"mixture", "bayesian-mixture", "item-factor-analysis"}
+    assert {row["model"] for row in rows_of(done.stdout)} == {
+        "mixture",
+        "bayesian-mixture",
+        "item-factor-analysis",
+        "bayesian-network",
+    }
 
 
 def test_every_model_that_suits_the_kinds_is_beside_independent_columns(
@@ -93,7 +98,7 @@ def test_every_model_that_suits_the_kinds_is_beside_independent_columns(
     found = {row["model"]: row["held_out"] for row in rows_of(done.stdout)}
     bayesian = {"bayesian-gaussian-mixture", "bayesian-mixture"}
     factors = {"pca", "factor-analysis", "mixture-of-factor-analysers", "item-factor-analysis"}
-    assert set(found) == {"gaussian-mixture", "mixture", "vae", "independent"} | bayesian | factors
+    assert set(found) == {"gaussian-mixture", "mixture", "vae", "independent", "bayesian-network"} | bayesian | factors
     assert found["independent"] < found["mixture"]
     alone = tacit("compare", whole, "--models", "independent", "--folds", 2, "--seed", 0)
     assert [row["model"] for row in rows_of(alone.stdout)] == ["independent"]

@@ -29,6 +29,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "factor-analysis": {"n_components": 1},
     "item-factor-analysis": {"families": "normal", "n_nodes": 15, "tol": 1e-8},
     "mixture-of-factor-analysers": {"n_factors": 1},
+    "bayesian-network": {"families": "normal", "edges": "naive", "hidden": {"Z": 2}, "n_init": 1, "max_iter": 20},
     "latent-dirichlet-allocation": {"start_iter": 3, "max_iter": 3},
     "bayesian-logistic-regression": {"n_init": 1, "n_draws": 0, "tol": 1e-12},
     "student-t-regression": {"dof": 4.0},

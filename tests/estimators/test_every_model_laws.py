@@ -128,6 +128,21 @@ def planes(name: str, draw: Draw) -> None:
     np.testing.assert_array_equal(filled[~gaps], asked[~gaps])
 
 
+def networks(name: str, draw: Draw) -> None:
+    """A row of which nothing is seen has the density one, what is seen stays, and the density of a column is one."""
+    model, rows, _ = found(name)
+    asked = draw(reals(3))
+    less = np.where(draw(hnp.arrays(bool, asked.shape)), np.nan, asked)
+    less[0] = np.nan
+    assert model.score_samples(less)[0] == pytest.approx(0.0, abs=1e-12)
+    filled = model.impute(less)
+    assert np.isfinite(filled).all()
+    np.testing.assert_array_equal(filled[~np.isnan(less)], less[~np.isnan(less)])
+    at = draw(st.integers(0, 2))
+    values, step = np.linspace(rows[:, at].min() - 60.0, rows[:, at].max() + 60.0, 4001, retstep=True)
+    assert one_column(model, 3, at, values).sum() * step == pytest.approx(1.0, abs=1e-6)
+
+
 def items(name: str, draw: Draw) -> None:
     """A row that is not seen has the scores of nobody; what is seen stays; the density of a column is one."""
     model, rows, _ = found(name)
@@ -220,6 +235,7 @@ LAWS: dict[str, Callable[[str, Draw], None]] = {
     "factor-analysis": planes,
     "item-factor-analysis": items,
     "mixture-of-factor-analysers": density,
+    "bayesian-network": networks,
     "latent-dirichlet-allocation": topics,
     "generative-classifier": classes,
     "bayesian-logistic-regression": logistic,

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, is_regressor
 
 from tacit import registry
-from tacit.estimators.capabilities import Mixes, PredictsClasses, PredictsCounts, PredictsNumbers, can
+from tacit.estimators.capabilities import Mixes, PredictsClasses, PredictsCounts, PredictsNumbers, Transforms, can
 from tacit.estimators.generative_classifier import GenerativeClassifier
 from tacit.estimators.mixture.gaussian import GaussianMixture
 
@@ -29,6 +29,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "factor-analysis": {"n_components": 1, "random_state": 0},
     "item-factor-analysis": {"tol": 1e-9, "random_state": 0},
     "mixture-of-factor-analysers": TIGHT | {"n_factors": 1, "constraints": "UUC"},
+    "bayesian-network": {"edges": "x0->x1->x2", "tol": 1e-14},
     "latent-dirichlet-allocation": TIGHT | {"n_init": 1, "start_iter": 3, "max_iter": 400, "tol": 1e-9},
     "generative-classifier": {"estimator": GaussianMixture(1, random_state=0), "random_state": 0},
     "bayesian-logistic-regression": {"tol": 1e-13, "n_draws": 0, "n_init": 1, "random_state": 0},
@@ -91,7 +92,9 @@ def said(model: BaseEstimator, rows: np.ndarray) -> np.ndarray:
         return model.predict(rows)
     if can(model, Mixes):
         return model.score_samples(rows)
-    return np.sort(model.transform(rows), axis=1)
+    if can(model, Transforms):
+        return np.sort(model.transform(rows), axis=1)
+    return model.score_samples(rows)
 
 
 def bound(model: BaseEstimator) -> float:

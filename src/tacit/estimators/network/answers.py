@@ -91,11 +91,14 @@ class NetworkAnswers(NetworkQuestions, NetworkReading, Measures, Samples, Impute
         Raises:
             ValueError: the column has no levels.
         """
+        rows = self._values(X)
         node = self._asked(column)
         levels = self.columns_.levels[node]
         if levels is None:
             raise ValueError(f"column {self.columns_.names[node]!r} is a number: ask predict for its mean")
-        rows = self._values(X)
+        return self._shares(rows, node, levels)
+
+    def _shares(self, rows: Float[np.ndarray, "rows nodes"], node: int, levels: int) -> np.ndarray:
         rows[:, node] = np.nan
         found = np.empty((len(rows), levels))
         for where, _, posterior in self.model_.inferred(rows):
@@ -111,12 +114,13 @@ class NetworkAnswers(NetworkQuestions, NetworkReading, Measures, Samples, Impute
             X: rows; what they say of the column itself is not looked at.
             column: by name or place; the hidden node where there is only one.
         """
+        rows = self._values(X)
         node = self._asked(column)
-        if self.columns_.levels[node] is not None:
-            shares = self.predict_proba(X, column)
+        number = self.columns_.levels[node]
+        if number is not None:
+            shares = self._shares(rows, node, number)
             levels = np.asarray(self.columns_.levels_of(node))
             return levels[np.argmax(np.nan_to_num(shares), axis=1)]
-        rows = self._values(X)
         rows[:, node] = np.nan
         return self.columns_.rows(completed(self.model_, rows))[:, node]
 

@@ -39,6 +39,18 @@ def graph_of(pairs: Sequence[tuple[str, str]], names: tuple[str, ...]) -> Direct
         ValueError: an end that is neither a column nor a hidden node, or a cycle.
     """
     parents: list[list[int]] = [[] for _ in names]
+    for source, target in placed(pairs, names):
+        parents[target].append(source)
+    return DirectedGraph(names, tuple(tuple(sorted(each)) for each in parents))
+
+
+def placed(pairs: Sequence[tuple[str, str]], names: tuple[str, ...]) -> list[tuple[int, int]]:
+    """Arrows by the numbers of their ends, each once.
+
+    Raises:
+        ValueError: an end that is neither a column nor a hidden node.
+    """
+    found = []
     for source, target in dict.fromkeys(pairs):
         for end in (source, target):
             if end not in names:
@@ -48,5 +60,5 @@ def graph_of(pairs: Sequence[tuple[str, str]], names: tuple[str, ...]) -> Direct
                 )
         if source == target:
             raise ValueError(f"edges: an arrow from {source!r} to itself")
-        parents[names.index(target)].append(names.index(source))
-    return DirectedGraph(names, tuple(tuple(sorted(each)) for each in parents))
+        found.append((names.index(source), names.index(target)))
+    return found

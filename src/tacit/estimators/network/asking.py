@@ -123,11 +123,13 @@ class NetworkQuestions(AnswersQueries):
     def given(self, evidence: Box) -> NetworkGiven | None:
         row, _ = self._row(None)
         logged = frozenset(np.flatnonzero(self.columns_.logged).tolist())
+        found = network_given(self.model_, evidence, row, logged)
         try:
-            self.model_.checked_layout(row[None])
-            return network_given(self.model_, evidence, row, logged)
+            if found is not None:
+                self.model_.checked_layout(found.row[None])
         except (NotExact, TooDear):
             return None
+        return found
 
     def hidden_columns(self) -> tuple[Column, ...]:
         """The hidden nodes, their states numbered from 0."""

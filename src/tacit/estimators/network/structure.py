@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from tacit.data.errors import listed
-from tacit.estimators.network.arrows import LEARNED, arrows, graph_of
+from tacit.estimators.network.arrows import LEARNED, arrows, graph_of, placed
 from tacit.estimators.network.columns import HasNodes
 from tacit.estimators.settings import Choice, Whole, settings
 from tacit.models.network.graph import DirectedGraph
@@ -29,7 +29,7 @@ from tacit.models.network.learning import (
     tree,
 )
 
-SCORES = ("bic", "aic", "bdeu", "bge", "k2")
+CRITERIA = ("bic", "aic", "bdeu", "bge", "k2")
 ROUNDS = 6
 """Rounds of structural EM, at most."""
 COMPLETIONS = 10
@@ -70,7 +70,7 @@ class NetworkStructure(HasNodes):
     """"learn" (by hill climbing), "tree" (Chow–Liu), "naive" or "tree-augmented" (with ``root`` above all others);
     a list of pairs of names, or a text, "smoke->lung, smoke->bronc"; None for no arrows."""
     _: KW_ONLY
-    score: Annotated[str, Choice(SCORES)] = "bic"
+    criterion: Annotated[str, Choice(CRITERIA)] = "bic"
     """what learning maximises; "bdeu" and "k2" are for levels, "bge" for numbers."""
     required: Any = None
     """arrows that there must be, as ``edges``."""
@@ -142,7 +142,7 @@ class NetworkStructure(HasNodes):
     def _score(self, rows: Rows, weights: Weights) -> Score:
         names, levels = self.columns_.schema.names, self.columns_.levels[: rows.shape[1]]
         levelled = np.array([each is not None for each in levels])
-        kind: Any = self.score
+        kind: Any = self.criterion
         if levelled.all():
             codes = rows.astype(np.int64)
             return DiscreteScore(RowCounts(codes, [each or 1 for each in levels], weights=weights, names=names), kind)
@@ -154,8 +154,7 @@ class NetworkStructure(HasNodes):
         names = self.columns_.schema.names
 
         def pairs(setting: str) -> frozenset[tuple[int, int]]:
-            graph = graph_of(arrows(getattr(self, setting)), self.columns_.names)
-            found = {(parent, node) for node, above in enumerate(graph.parents) for parent in above}
+            found = placed(arrows(getattr(self, setting)), self.columns_.names)
             return frozenset(pair for pair in found if max(pair) < visible)
 
         outside = {place for place, family in enumerate(self.columns_.families) if family == "exogenous"}

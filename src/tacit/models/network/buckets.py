@@ -17,7 +17,7 @@ from tacit.models.network.contraction import ROWS, Scope, spread
 from tacit.models.network.plan import Operation, Plan
 from tacit.models.network.sweeps import Forward, forward
 
-Chosen = Int[np.ndarray, "rows draws variables"]
+Chosen = Int[Array, "rows draws variables"]
 
 
 class Needs(NamedTuple):
@@ -42,9 +42,7 @@ def needs(plan: Plan) -> Needs:
     return Needs(kept, max((2 * plan.entries(op.out) for op in plan.operations), default=0))
 
 
-def most_probable(
-    plan: Plan, tables: Sequence[Array]
-) -> tuple[Int[np.ndarray, "*rows variables"], Float[np.ndarray, "*rows"]]:
+def most_probable(plan: Plan, tables: Sequence[Array]) -> tuple[Int[Array, "*rows variables"], Float[Array, "*rows"]]:
     """``argmax_x ∏_i t_i(x)`` and the logarithm of the maximum, of every row where a table has rows.
 
     −1 stands for a variable that no table is over, and for all variables of a row where everything is impossible,
@@ -61,7 +59,7 @@ def most_probable(
     value = np.asarray(sum((logs[root] for root in plan.roots), np.zeros(())))
     rows = value.shape[0] if value.ndim else 1
 
-    def best(scores: Float[np.ndarray, "rows draws levels"]) -> Int[np.ndarray, "rows draws"]:
+    def best(scores: Float[Array, "rows draws levels"]) -> Int[Array, "rows draws"]:
         return np.argmax(scores, axis=-1)
 
     chosen = _backwards(plan, logs, np.add, rows, 1, best)[:, 0]
@@ -75,7 +73,7 @@ def draws(
     number: int,
     random: np.random.Generator,
     swept: Forward | None = None,
-) -> Int[np.ndarray, "*rows number variables"]:
+) -> Int[Array, "*rows number variables"]:
     """Independent configurations ``x ~ ∏_i t_i(x) / Z``, ``number`` of every row where a table has rows.
 
     −1 stands for a variable that no table is over, and for all variables of a row whose Z is 0.
@@ -91,7 +89,7 @@ def draws(
     log_z = found.log_z
     rows = log_z.shape[0] if log_z.ndim else 1
 
-    def drawn(chances: Float[np.ndarray, "rows draws levels"]) -> Int[np.ndarray, "rows draws"]:
+    def drawn(chances: Float[Array, "rows draws levels"]) -> Int[Array, "rows draws"]:
         cumulative = np.cumsum(chances, axis=-1)
         whole = cumulative[..., -1:]
         reached = np.minimum(random.random(whole.shape) * whole, np.nextafter(whole, 0.0))
@@ -159,7 +157,7 @@ def _backwards(
 
 def _given(
     plan: Plan, at: int, tables: Sequence[Array], variable: int, chosen: Chosen
-) -> Float[np.ndarray, "rows draws levels"]:
+) -> Float[Array, "rows draws levels"]:
     """A table over the levels of one variable, at the values of the others that it is over."""
     scope, table = plan.scopes[at], tables[at]
     levels = plan.sizes[variable]
@@ -171,5 +169,3 @@ def _given(
         value = np.arange(extent)[:, None] if v == ROWS else np.maximum(chosen[:, :, v], 0)
         index = index * extent + value
     return laid.take(np.broadcast_to(index, chosen.shape[:2]), axis=0)
-
-

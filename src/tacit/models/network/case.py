@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from jaxtyping import Float
 
+from tacit.compute import Array
 from tacit.data.errors import listed
 from tacit.models.network.contraction import Scope
 from tacit.models.network.model import Network
@@ -31,9 +32,9 @@ class NumberPosterior:
         family: "normal" or "poisson".
     """
 
-    weights: Float[np.ndarray, " parts"]
-    means: Float[np.ndarray, " parts"]
-    variances: Float[np.ndarray, " parts"]
+    weights: Float[Array, " parts"]
+    means: Float[Array, " parts"]
+    variances: Float[Array, " parts"]
     family: str
 
     @property
@@ -58,15 +59,15 @@ class CasePosteriors:
     """
 
     log_prob: float
-    levels: Mapping[int, Float[np.ndarray, " levels"]]
+    levels: Mapping[int, Float[Array, " levels"]]
     numbers: Mapping[int, NumberPosterior]
 
 
-Likelihoods = Mapping[int, Float[np.ndarray, "levels rows"]]
+Likelihoods = Mapping[int, Float[Array, "levels rows"]]
 
 
 def case_posteriors(
-    network: Network, row: Float[np.ndarray, " nodes"], likelihoods: Likelihoods | None = None
+    network: Network, row: Float[Array, " nodes"], likelihoods: Likelihoods | None = None
 ) -> CasePosteriors:
     """The posterior of every node that is not seen, NaN in the row, at once.
 
@@ -99,9 +100,7 @@ def case_posteriors(
     return CasePosteriors(float(found.log_prob[0]), levels, numbers)
 
 
-def _number(
-    network: Network, place: int, rows: Float[np.ndarray, "rows nodes"], found: RowPosteriors
-) -> NumberPosterior:
+def _number(network: Network, place: int, rows: Float[Array, "rows nodes"], found: RowPosteriors) -> NumberPosterior:
     node = network.nodes[place]
     weights = found.of_node(place)
     for block in found.factors.blocks:
@@ -130,10 +129,10 @@ def _number(
 
 def joint_posterior(
     network: Network,
-    row: Float[np.ndarray, " nodes"],
+    row: Float[Array, " nodes"],
     together: Scope,
     likelihoods: Likelihoods | None = None,
-) -> Float[np.ndarray, "..."]:
+) -> Float[Array, "..."]:
     """The joint posterior of several hidden nodes with levels, one axis each.
 
     Raises:
@@ -151,7 +150,7 @@ def joint_posterior(
     return joint
 
 
-def contradiction(network: Network, row: Float[np.ndarray, " nodes"], likelihoods: Likelihoods | None) -> str:
+def contradiction(network: Network, row: Float[Array, " nodes"], likelihoods: Likelihoods | None) -> str:
     """A smallest part of the evidence that is impossible by itself: what can be left out of it is."""
     soft = dict(likelihoods or {})
     left = [int(v) for v in np.flatnonzero(~np.isnan(row))] + [v for v in soft if np.isnan(row[v])]

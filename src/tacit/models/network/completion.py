@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from jaxtyping import Float, Int
 
+from tacit.compute import Array
 from tacit.data.errors import listed
 from tacit.models.network.blocks import NormalBlock
 from tacit.models.network.buckets import draws, most_probable
@@ -17,10 +18,10 @@ from tacit.models.network.sweeps import forward
 DRAWS = 65_536
 """Draws of one row that are made side by side."""
 
-Likelihoods = Mapping[int, Float[np.ndarray, "levels rows"]]
+Likelihoods = Mapping[int, Float[Array, "levels rows"]]
 
 
-def completed(network: Network, rows: Float[np.ndarray, "rows nodes"]) -> Float[np.ndarray, "rows nodes"]:
+def completed(network: Network, rows: Float[Array, "rows nodes"]) -> Float[Array, "rows nodes"]:
     """Rows with the likeliest level of every gap, and the mean of a number; NaN where a row is impossible."""
     filled = np.array(rows)
     if not np.isnan(rows).any():
@@ -40,7 +41,7 @@ def completed(network: Network, rows: Float[np.ndarray, "rows nodes"]) -> Float[
     return filled
 
 
-def _mean(network: Network, place: int, chunk: Chunk, found: RowPosteriors) -> Float[np.ndarray, " rows"]:
+def _mean(network: Network, place: int, chunk: Chunk, found: RowPosteriors) -> Float[Array, " rows"]:
     """``E[x | what the row says]`` of a number."""
     for at, block in enumerate(found.factors.blocks):
         if place in block.variables:
@@ -56,11 +57,11 @@ def _mean(network: Network, place: int, chunk: Chunk, found: RowPosteriors) -> F
 
 def drawn(
     network: Network,
-    rows: Float[np.ndarray, "rows nodes"],
+    rows: Float[Array, "rows nodes"],
     number: int,
     random: np.random.Generator,
     likelihoods: Likelihoods | None = None,
-) -> Float[np.ndarray, "number rows nodes"]:
+) -> Float[Array, "number rows nodes"]:
     """Rows with what is missing drawn from its joint posterior, so many times; NaN where a row is impossible."""
     filled = np.repeat(np.array(rows)[None], number, axis=0)
     layout = network.checked_layout(rows)
@@ -78,7 +79,7 @@ def drawn(
 
 
 def _take_levels(
-    part: Float[np.ndarray, "number rows nodes"], levels: Int[np.ndarray, "rows number nodes"], network: Network
+    part: Float[Array, "number rows nodes"], levels: Int[Array, "rows number nodes"], network: Network
 ) -> None:
     for node in network.nodes:
         if node.levels is not None:
@@ -91,7 +92,7 @@ def _draw_numbers(
     network: Network,
     chunk: Chunk,
     blocks: tuple[NormalBlock, ...],
-    part: Float[np.ndarray, "number rows nodes"],
+    part: Float[Array, "number rows nodes"],
     random: np.random.Generator,
 ) -> None:
     """Numbers given all levels: those of a block together, then each given its parents."""
@@ -105,7 +106,7 @@ def _draw_numbers(
 
 
 def _draw_block(
-    chunk: Chunk, block: NormalBlock, part: Float[np.ndarray, "number rows nodes"], random: np.random.Generator
+    chunk: Chunk, block: NormalBlock, part: Float[Array, "number rows nodes"], random: np.random.Generator
 ) -> None:
     hidden = chunk.configurations(block.members).hidden
     number, rows = part.shape[:2]
@@ -123,8 +124,8 @@ def _draw_block(
 
 
 def most_probable_row(
-    network: Network, row: Float[np.ndarray, " nodes"], likelihoods: Likelihoods | None = None
-) -> tuple[Float[np.ndarray, " nodes"], float, float]:
+    network: Network, row: Float[Array, " nodes"], likelihoods: Likelihoods | None = None
+) -> tuple[Float[Array, " nodes"], float, float]:
     """A row with the most probable state of all that is missing, its log-probability, and its share of the posterior.
 
     Raises:
@@ -149,8 +150,8 @@ def most_probable_row(
 
 
 def ancestral(
-    network: Network, row: Float[np.ndarray, " nodes"], number: int, random: np.random.Generator
-) -> Iterator[Float[np.ndarray, "rows nodes"]]:
+    network: Network, row: Float[Array, " nodes"], number: int, random: np.random.Generator
+) -> Iterator[Float[Array, "rows nodes"]]:
     """Rows drawn from parents to children; what the row says is kept, and must have no parents."""
     for begin in range(0, number, DRAWS):
         rows = np.repeat(row[None], min(DRAWS, number - begin), axis=0)

@@ -8,6 +8,7 @@ import scipy.special
 import scipy.stats
 from jaxtyping import Float
 
+from tacit.compute import Array
 from tacit.data.value_sets import Box, Cut, ValueSet
 from tacit.models.given import FixedLaw, Given, Law, LevelsLaw
 from tacit.models.network.case import CasePosteriors, Impossible, NumberPosterior, case_posteriors
@@ -26,7 +27,7 @@ class NumberLaw(Law):
             return "count"
         return "positive" if self._logged else "continuous"
 
-    def cdf(self, x: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+    def cdf(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
         parts = self._posterior
         x = np.asarray(x, np.float64)[..., None]
         if parts.family == "poisson":
@@ -70,19 +71,19 @@ class NetworkGiven(Given):
     def __init__(
         self,
         network: Network,
-        row: Float[np.ndarray, " nodes"],
-        likelihoods: Mapping[int, Float[np.ndarray, "levels rows"]],
+        row: Float[Array, " nodes"],
+        likelihoods: Mapping[int, Float[Array, "levels rows"]],
         logged: frozenset[int],
         densities: int,
         ranged: tuple[int, ValueSet] | None,
     ) -> None:
-        self._network, self._row, self._likelihoods = network, row, likelihoods
+        self._network, self.row, self._likelihoods = network, row, likelihoods
         self._logged, self._densities, self._ranged = logged, densities, ranged
 
     @functools.cached_property
     def _posteriors(self) -> CasePosteriors | None:
         try:
-            return case_posteriors(self._network, self._row, self._likelihoods)
+            return case_posteriors(self._network, self.row, self._likelihoods)
         except Impossible:
             return None
 
@@ -90,8 +91,8 @@ class NetworkGiven(Given):
     def log_probability(self) -> float:
         if self._posteriors is None:
             return -np.inf
-        said = [v for v in self._logged if not np.isnan(self._row[v])]
-        return self._posteriors.log_prob - float(self._row[said].sum()) + self._log_share()
+        said = [v for v in self._logged if not np.isnan(self.row[v])]
+        return self._posteriors.log_prob - float(self.row[said].sum()) + self._log_share()
 
     def _log_share(self) -> float:
         """The logarithm of the probability that the number of which a range is said lies there."""
@@ -115,13 +116,13 @@ class NetworkGiven(Given):
             return LevelsLaw(found.levels[place])
         if place in found.numbers:
             return NumberLaw(found.numbers[place], place in self._logged)
-        value = float(np.exp(self._row[place])) if place in self._logged else float(self._row[place])
+        value = float(np.exp(self.row[place])) if place in self._logged else float(self.row[place])
         kind = "categorical" if node.levels else "count" if node.name == "poisson" else "continuous"
         return FixedLaw(value, kind, node.levels)
 
 
 def network_given(
-    network: Network, evidence: Box, row: Float[np.ndarray, " nodes"], logged: frozenset[int]
+    network: Network, evidence: Box, row: Float[Array, " nodes"], logged: frozenset[int]
 ) -> NetworkGiven | None:
     """What a network knows once nodes lie in sets of values; None where several numbers lie in ranges.
 

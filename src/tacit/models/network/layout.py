@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
+from tacit.compute import Array
 from tacit.data.errors import listed
 from tacit.models.network.contraction import Scope
 from tacit.models.network.nodes.base import NetworkNode
@@ -32,7 +33,7 @@ class Layout:
     blocks: tuple[tuple[int, ...], ...]
 
 
-def layout_of(nodes: Sequence[NetworkNode], names: Sequence[str], rows: Float[np.ndarray, "rows nodes"]) -> Layout:
+def layout_of(nodes: Sequence[NetworkNode], names: Sequence[str], rows: Float[Array, "rows nodes"]) -> Layout:
     """The layout of rows, NaN where missing.
 
     Raises:

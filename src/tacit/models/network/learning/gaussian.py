@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import gammaln
 
+from tacit.compute import Array
 from tacit.models.network.learning.scores import penalty_of
 
 GaussianKind = Literal["bic", "aic", "loglik", "bge"]
@@ -28,11 +29,11 @@ class Moments(NamedTuple):
     """
 
     total: float
-    mean: Float[np.ndarray, " nodes"]
-    scatter: Float[np.ndarray, "nodes nodes"]
+    mean: Float[Array, " nodes"]
+    scatter: Float[Array, "nodes nodes"]
 
 
-def moments_of(rows: Float[np.ndarray, "rows nodes"], weights: Float[np.ndarray, " rows"] | None = None) -> Moments:
+def moments_of(rows: Float[Array, "rows nodes"], weights: Float[Array, " rows"] | None = None) -> Moments:
     """The moments of complete rows.
 
     Raises:
@@ -88,7 +89,7 @@ class GaussianScore:
             self._scale = self._weight * (self._degrees - self.nodes - 1) / (self._weight + 1)  # T = t I
             self._matrix = self._matrix + self._scale * np.eye(self.nodes)
 
-    def possible(self) -> np.ndarray:
+    def possible(self) -> Array:
         """Every arrow."""
         return ~np.eye(self.nodes, dtype=bool)
 
@@ -97,7 +98,7 @@ class GaussianScore:
         left = residuals(self._matrix, node, parents)
         return float(self._worth(left.own[node], len(parents), left.log_determinant))
 
-    def additions(self, node: int, parents: tuple[int, ...]) -> Float[np.ndarray, " nodes"]:
+    def additions(self, node: int, parents: tuple[int, ...]) -> Float[Array, " nodes"]:
         """What it is worth with each node as one more parent."""
         left = residuals(self._matrix, node, parents)
         own = np.maximum(left.own[node] - left.shared**2 / left.own, _TINY)
@@ -105,7 +106,7 @@ class GaussianScore:
         worth[[node, *parents]] = -np.inf
         return worth
 
-    def _worth(self, left: np.ndarray, parents: int, log_determinant: np.ndarray) -> np.ndarray:
+    def _worth(self, left: Array, parents: int, log_determinant: Array) -> Array:
         """The score where so much of the scatter of a node is left; of its parents' matrix the log determinant."""
         if self._kind != "bge":
             parameters = (parents + 2) * penalty_of(self._kind, self._total)
@@ -125,13 +126,13 @@ class Residuals(NamedTuple):
     ``shared`` of one node with every node, ``own`` of every node, and ``log_determinant`` of the known ones' matrix.
     """
 
-    shared: Float[np.ndarray, "*groups nodes"]
-    own: Float[np.ndarray, "*groups nodes"]
-    log_determinant: Float[np.ndarray, "*groups"]
+    shared: Float[Array, "*groups nodes"]
+    own: Float[Array, "*groups nodes"]
+    log_determinant: Float[Array, "*groups"]
 
 
 def residuals(
-    scatter: Float[np.ndarray, "*groups nodes nodes"],
+    scatter: Float[Array, "*groups nodes nodes"],
     node: int,
     known: tuple[int, ...],
 ) -> Residuals:
@@ -148,6 +149,6 @@ def residuals(
     return Residuals(shared, left, determinant)
 
 
-def log_likelihood(total: np.ndarray | float, variance: np.ndarray) -> np.ndarray:
+def log_likelihood(total: Array | float, variance: Array) -> Array:
     """Of Gaussian columns at their maximum, where so much variance is left."""
     return -0.5 * total * (np.log(2 * np.pi * variance) + 1)

@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import gammaln
 
+from tacit.compute import Array
 from tacit.models.network.learning.counts import CountSource
 
 _TINY = np.finfo(np.float64).tiny
@@ -30,7 +31,7 @@ class Score(Protocol):
         """How many nodes there are."""
         ...
 
-    def possible(self) -> np.ndarray:
+    def possible(self) -> Array:
         """[nodes, nodes]: whether an arrow from the first to the second can be scored at all."""
         ...
 
@@ -38,7 +39,7 @@ class Score(Protocol):
         """What a node is worth, given parents in rising order."""
         ...
 
-    def additions(self, node: int, parents: tuple[int, ...]) -> Float[np.ndarray, " nodes"]:
+    def additions(self, node: int, parents: tuple[int, ...]) -> Float[Array, " nodes"]:
         """What it is worth with each node as one more parent; −inf where that is no family."""
         ...
 
@@ -68,7 +69,7 @@ class DiscreteScore:
         self._starts = np.concatenate([[0], np.cumsum(source.cards)[:-1]]).astype(np.intp)
         self.nodes = len(source.cards)
 
-    def possible(self) -> np.ndarray:
+    def possible(self) -> Array:
         """Every arrow."""
         return ~np.eye(self.nodes, dtype=bool)
 
@@ -79,7 +80,7 @@ class DiscreteScore:
         fit = self._joint(joint, configurations, node).sum() - self._given(given, configurations, node).sum()
         return float(fit - self._penalty(configurations, node))
 
-    def additions(self, node: int, parents: tuple[int, ...]) -> Float[np.ndarray, " nodes"]:
+    def additions(self, node: int, parents: tuple[int, ...]) -> Float[Array, " nodes"]:
         """What it is worth with each node as one more parent."""
         found = np.full(self.nodes, -np.inf)
         free = np.ones(self.nodes, bool)
@@ -95,7 +96,7 @@ class DiscreteScore:
         whole = np.add.reduceat(fit, self._starts) - self._penalty(configurations, node)
         return np.where(free, whole, -np.inf)
 
-    def _joint(self, counts: np.ndarray, configurations: np.ndarray | np.floating, node: int) -> np.ndarray:
+    def _joint(self, counts: Array, configurations: Array | np.floating, node: int) -> Array:
         """What counts of configurations with a level add; that of zero is zero."""
         match self._kind:
             case "bdeu":
@@ -105,7 +106,7 @@ class DiscreteScore:
                 return gammaln(counts + 1.0)
         return counts * np.log(np.maximum(counts, _TINY))
 
-    def _given(self, counts: np.ndarray, configurations: np.ndarray | np.floating, node: int) -> np.ndarray:
+    def _given(self, counts: Array, configurations: Array | np.floating, node: int) -> Array:
         """What counts of configurations of the parents take away; that of zero is zero."""
         match self._kind:
             case "bdeu":
@@ -115,7 +116,7 @@ class DiscreteScore:
                 return gammaln(counts + self._cards[node]) - gammaln(self._cards[node])
         return counts * np.log(np.maximum(counts, _TINY))
 
-    def _penalty(self, configurations: np.ndarray | np.floating, node: int) -> np.ndarray | np.floating:
+    def _penalty(self, configurations: Array | np.floating, node: int) -> Array | np.floating:
         parameters = configurations * (self._cards[node] - 1)
         return parameters * penalty_of(self._kind, self._source.total)
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from tacit.compute import Array
 from tacit.models.network.contraction import Scope
 
 
@@ -28,7 +29,7 @@ class Configurations(NamedTuple):
     members: Scope
     shape: tuple[int, ...]
     hidden: Scope
-    index: Int[np.ndarray, " rows"] | None
+    index: Int[Array, " rows"] | None
 
     @property
     def order(self) -> tuple[int, ...]:
@@ -41,14 +42,14 @@ class Configurations(NamedTuple):
         """Their numbers of levels."""
         return tuple(self.shape[self.members.index(v)] for v in self.hidden)
 
-    def gather(self, values: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+    def gather(self, values: Float[Array, "..."]) -> Float[Array, "..."]:
         """``[*levels, ...] → [*hidden levels, rows, ...]``; one row for all where nothing is seen."""
         inner = values.shape[len(self.members) :]
         laid = values.transpose(*self.order, *range(len(self.members), values.ndim))
         laid = laid.reshape(*self.hidden_shape, -1, *inner)
         return laid if self.index is None else laid.take(self.index, axis=len(self.hidden))
 
-    def scatter(self, values: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+    def scatter(self, values: Float[Array, "..."]) -> Float[Array, "..."]:
         """``[*hidden levels, rows, features] → [*levels, features]``, summed over the rows."""
         features = values.shape[-1]
         seen = math.prod(self.shape) // math.prod(self.hidden_shape)
@@ -71,12 +72,12 @@ class Chunk:
         seen: the nodes whose value is known in every row.
     """
 
-    rows: Float[np.ndarray, "rows nodes"]
+    rows: Float[Array, "rows nodes"]
     sizes: tuple[int, ...]
     seen: frozenset[int]
 
     @functools.cached_property
-    def codes(self) -> Int[np.ndarray, "rows nodes"]:
+    def codes(self) -> Int[Array, "rows nodes"]:
         """The values as whole numbers, −1 where missing; they mean nothing of a number."""
         with np.errstate(invalid="ignore"):
             return np.where(np.isnan(self.rows), -1, self.rows).astype(np.intp)
@@ -93,8 +94,8 @@ class Chunk:
 
 
 def by_index(
-    values: Float[np.ndarray, "rows features"], index: Int[np.ndarray, " rows"], number: int
-) -> Float[np.ndarray, "number features"]:
+    values: Float[Array, "rows features"], index: Int[Array, " rows"], number: int
+) -> Float[Array, "number features"]:
     """Sums of rows that have the same index."""
     if values.shape[1] == 1:
         return np.bincount(index, values[:, 0], number)[:, None]

@@ -11,18 +11,20 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from tacit.compute import Array
+
 
 class Curve(NamedTuple):
     """Of a log-likelihood at the coefficients at hand: what a Newton step needs; sums over rows."""
 
-    gradient: Float[np.ndarray, "*batch p"]
-    information: Float[np.ndarray, "*batch p p"]
+    gradient: Float[Array, "*batch p"]
+    information: Float[Array, "*batch p p"]
     """Minus the second derivative."""
 
 
 def safe_step(
-    coefficients: Float[np.ndarray, "*batch p"], curve: Curve, precision: float, reach: float
-) -> Float[np.ndarray, "*batch p"]:
+    coefficients: Float[Array, "*batch p"], curve: Curve, precision: float, reach: float
+) -> Float[Array, "*batch p"]:
     """The next coefficients under a normal prior of mean 0 and some precision.
 
     Args:
@@ -43,10 +45,10 @@ def safe_step(
 
 
 def regression_in_units(
-    coefficients: Float[np.ndarray, "*batch p"],
-    shift: Float[np.ndarray, " parents"],
-    scale: Float[np.ndarray, " parents"],
-) -> Float[np.ndarray, "*batch p"]:
+    coefficients: Float[Array, "*batch p"],
+    shift: Float[Array, " parents"],
+    scale: Float[Array, " parents"],
+) -> Float[Array, "*batch p"]:
     """Coefficients of ``(1, u)`` as those of ``(1, u·scale + shift)``."""
     slopes = coefficients[..., 1:] / scale
     return np.concatenate([(coefficients[..., 0] - slopes @ shift)[..., None], slopes], axis=-1)
