@@ -24,6 +24,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "columns": ["marginals"],
         "loadings": ["factor_scores", "loading_map", "path_diagram"],
         "missing": ["missing_summary"],
+        "network": ["network_picture"],
         "latent": ["latent_map", "latent_use"],
         "progress": ["bound_trace", "evolution"],
         "scatter": ["ellipses", "hard_labels", "pair_plot", "telling_columns"],

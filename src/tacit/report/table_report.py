@@ -22,6 +22,7 @@ from tacit.report.fit import FitFacts, closing, held_out_fact, rise, told_held_o
 from tacit.report.group_section import formed, group_section
 from tacit.report.groups import Groups, Snapshots
 from tacit.report.html import Child, tag
+from tacit.report.network_section import NetworkFacts, network_section
 from tacit.report.page import Fact, Report
 from tacit.report.parts import Section, folded, framed, picture, section, those_there
 from tacit.report.table import FittedTable, table_facts, told_columns, told_left_out
@@ -42,6 +43,7 @@ def table_report(
     samples: Float[np.ndarray, "draws columns"] | None = None,
     code: Code | None = None,
     factors: Factors | None = None,
+    network: NetworkFacts | None = None,
     left_out: Sequence[LeftOut] = (),
     made: str = "",
 ) -> Report:
@@ -59,6 +61,7 @@ def table_report(
         usual: Log density that is usual for a row of which as much is seen as of each.
         samples, code: Rows drawn from the model; what a deep model says of each row.
         factors: What explains the columns.
+        network: Which column depends on which.
         left_out: Columns that no model saw.
         made: When, as it should be read.
     """
@@ -71,6 +74,7 @@ def table_report(
         None if rows is None or groups is None else group_section(rows, groups),
         code_section(code, "row"),
         factor_section(factors),
+        network_section(network),
         _rows(rows, log_density, groups, reasons, code, by_ratio, usual),
         section("fit", "Fit", "How well it fits", *told),
         *closing(

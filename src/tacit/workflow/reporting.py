@@ -10,12 +10,14 @@ import numpy as np
 import pyarrow as pa
 from scipy import sparse
 
+from tacit import workflow
 from tacit.data.corpus import Corpus
 from tacit.data.dataset import Values
 from tacit.data.schema import Schema
 from tacit.data.texts import Vocabulary
 from tacit.estimators.capabilities import Codes, HasTopics, MatrixLike, Mixes, Samples, Scores, ScoresByDraws, can
 from tacit.estimators.factors.capabilities import HasFactors
+from tacit.estimators.network.capabilities import HasArrows
 from tacit.estimators.settings import Estimator
 from tacit.evaluation.gaps import usual_scores
 from tacit.evaluation.rows import new_rows
@@ -104,6 +106,7 @@ def made(
         samples=None if code is not None and code.point else _samples(estimator, columns),
         code=code,
         factors=_factors(estimator, told.get("factors"), X),
+        network=workflow.reporting_networks.network_facts(estimator, X) if can(estimator, HasArrows) else None,
         left_out=table.left_out,
     )
 

@@ -14,6 +14,7 @@ from tacit.data.errors import counted
 from tacit.estimators.base import double_precision, seed_of, weighted
 from tacit.estimators.capabilities import Imputes, MatrixLike, Measures, ReadsOnce, Samples
 from tacit.estimators.network.asking import NetworkQuestions
+from tacit.estimators.network.capabilities import HasArrows
 from tacit.estimators.network.columns import NetworkReading
 from tacit.estimators.settings import Estimator
 from tacit.models.graph import Graph
@@ -21,7 +22,7 @@ from tacit.models.network.completion import ancestral, completed, drawn
 from tacit.models.network.drawing import network_graph
 
 
-class NetworkAnswers(NetworkQuestions, NetworkReading, Measures, Samples, Imputes, ReadsOnce, Estimator):
+class NetworkAnswers(HasArrows, NetworkQuestions, NetworkReading, Measures, Samples, Imputes, ReadsOnce, Estimator):
     """Answers about rows."""
 
     def base_measure(self) -> tuple[str, ...]:
