@@ -80,7 +80,7 @@ class ExpectedCounts:
         shape = (*(self.cards[parent] for parent in parents), self.cards[node])
         if joint.shape != shape:
             raise ValueError(f"counts of node {node} given {parents} have shape {joint.shape}; it must be {shape}")
-        return FamilyCounts(joint, joint.sum(axis=-1))
+        return FamilyCounts(joint, joint.sum(axis=-1, keepdims=True))
 
     def with_each(self, node: int, parents: tuple[int, ...]) -> None:
         """There is no cheaper way than to ask for each."""
