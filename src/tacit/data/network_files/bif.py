@@ -290,8 +290,8 @@ def _careful_table(scan: Scanner, found: _Found, block: _Block, child: int, give
     table = np.empty((count, axes[-1]))
     if default is not None:
         table[:] = default
-    for row, values in rows.items():
-        table[row] = values
+    for row, own in rows.items():
+        table[row] = own
     return table.reshape(axes)
 
 

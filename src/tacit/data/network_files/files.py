@@ -2,7 +2,7 @@
 
 import gzip
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from tacit.data.errors import DataError, brief, nearest
@@ -89,7 +89,7 @@ def _ending(path: Path) -> str:
     return Path(name).suffix
 
 
-def _unknown(path: Path, known: dict[str, Callable[..., object]]) -> str:
+def _unknown(path: Path, known: Mapping[str, Callable[..., object]]) -> str:
     ending = _ending(path)
     return (
         f"the ending {ending!r} is not one of a network file: {', '.join(known)}, each also with .gz."

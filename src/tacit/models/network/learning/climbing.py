@@ -268,7 +268,7 @@ class _Search:
             turning[sources, targets] = np.where(around, -np.inf, gains)
         moves = np.stack([adding, self._removing, turning])
         kinds: tuple[MoveKind, ...] = ("add", "remove", "turn")
-        while True:
+        while moves.size:
             which, source, target = (int(each) for each in np.unravel_index(int(moves.argmax()), moves.shape))
             gain = float(moves[which, source, target])
             key = self._key ^ int(self._keys[source, target])
@@ -277,6 +277,7 @@ class _Search:
             if not past or gain == -np.inf or key not in self._visited:
                 return kinds[which], source, target, gain
             moves[which, source, target] = -np.inf
+        return "add", 0, 0, -np.inf
 
     def _apply(self, kind: MoveKind, source: int, target: int) -> None:
         own = self._parents[target]

@@ -80,7 +80,7 @@ class ExpectedCounts:
         shape = (*(self.cards[parent] for parent in parents), self.cards[node])
         if joint.shape != shape:
             raise ValueError(f"counts of node {node} given {parents} have shape {joint.shape}; it must be {shape}")
-        return FamilyCounts(joint, joint.sum(axis=-1))
+        return FamilyCounts(joint, joint.sum(axis=-1, keepdims=True))
 
     def with_each(self, node: int, parents: tuple[int, ...]) -> None:
         """There is no cheaper way than to ask for each."""
@@ -126,8 +126,8 @@ class RowCounts:
         self._counted = weights is not None
         distinct = _distinct(codes, self.cards)
         if distinct is not None:
-            kept, place = distinct
-            codes, rows, self._counted = codes[kept], np.bincount(place, rows), True
+            kept, kind = distinct
+            codes, rows, self._counted = codes[kept], np.bincount(kind, rows).astype(np.float64), True
         self.codes = np.asfortranarray(codes, np.int64)
         self._weights = rows
         self._offsets = np.concatenate([[0], np.cumsum(self.cards)])
@@ -157,20 +157,34 @@ class RowCounts:
         if self._indicators is None:
             self._indicators = self._made_indicators()
         entries = np.ones(rows, self._indicators.dtype)
+        place = place * card + self.codes[:, node]
         family = sp.csc_array(
-            (entries, (place * card + self.codes[:, node]).astype(np.int32), np.arange(rows + 1, dtype=np.int32)),
-            shape=(size * card, rows),
+            (entries, place.astype(np.int32), np.arange(rows + 1, dtype=np.int32)), shape=(size * card, rows)
         )
-        return np.asarray(family @ self._indicators, np.float64).reshape(size, card, columns)
+        found = np.asarray(family @ self._indicators, np.float64)
+        if not self._counted:
+            found = self._with_last(found, self._bincount(place, size * card))
+        return found.reshape(size, card, columns)
 
     def _made_indicators(self) -> np.ndarray:
-        """A column for each level of each node, 1 or the weight where a row has it; single precision counts exactly."""
-        kind = np.float64 if self._counted else np.float32
-        made = np.zeros((self.codes.shape[0], int(self._offsets[-1])), kind)
-        rows = np.arange(self.codes.shape[0])
+        """A column for each level of each node, 1 or the weight where a row has it; single precision counts exactly.
+
+        Where all rows weigh one, the last level of every node is left out: what the others leave of a family is its.
+        """
+        rows, columns = np.arange(self.codes.shape[0]), int(self._offsets[-1])
+        made = np.zeros((len(rows), columns), np.float64 if self._counted else np.float32)
         for node in range(len(self.cards)):
             made[rows, self.codes[:, node] + self._offsets[node]] = self._weights
-        return made
+        return made if self._counted else np.ascontiguousarray(np.delete(made, self._offsets[1:] - 1, axis=1))
+
+    def _with_last(self, found: np.ndarray, whole: np.ndarray) -> np.ndarray:
+        """Counts with those of the last level of every node, from those of the others and of the family."""
+        columns = int(self._offsets[-1])
+        last = self._offsets[1:] - 1
+        full = np.zeros((len(found), columns))
+        full[:, np.delete(np.arange(columns), last)] = found
+        full[:, last] = whole[:, None] - np.add.reduceat(full, self._offsets[:-1], axis=1)
+        return full
 
     def _configurations(self, nodes: tuple[int, ...]) -> tuple[Int[np.ndarray, " rows"], int]:
         """The configuration of some nodes in every row, and how many there are: if many, only those that occur."""

@@ -96,7 +96,7 @@ class GaussianScore:
     def local(self, node: int, parents: tuple[int, ...]) -> float:
         """What a node is worth, given its parents."""
         left = residuals(self._matrix, node, parents)
-        return float(self._worth(left.own[node], len(parents), left.log_determinant))
+        return float(self._worth(left.own[[node]], len(parents), left.log_determinant)[0])
 
     def additions(self, node: int, parents: tuple[int, ...]) -> Float[Array, " nodes"]:
         """What it is worth with each node as one more parent."""
@@ -146,7 +146,7 @@ def residuals(
     shared = scatter[..., node, :] - np.einsum("...k,...kj->...j", solved[..., node], solved)
     left = np.maximum(own - (solved**2).sum(axis=-2), _TINY)
     determinant = 2 * np.log(np.diagonal(factor, axis1=-2, axis2=-1)).sum(axis=-1)
-    return Residuals(shared, left, determinant)
+    return Residuals(shared, left, np.asarray(determinant))
 
 
 def log_likelihood(total: Array | float, variance: Array) -> Array:

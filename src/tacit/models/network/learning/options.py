@@ -42,9 +42,9 @@ class Constraints:
         if self.max_parents is not None and self.max_parents < 0:
             raise ValueError(f"max_parents is {self.max_parents}; it must be 0 or more")
         for which, arrows in (("required", self.required), ("forbidden", self.forbidden)):
-            for arrow in arrows:
-                if not all(0 <= end < nodes for end in arrow) or arrow[0] == arrow[1]:
-                    raise ValueError(f"{which} arrow {arrow}: its ends must be two of the nodes 0…{nodes - 1}")
+            for ends in arrows:
+                if not all(0 <= end < nodes for end in ends) or ends[0] == ends[1]:
+                    raise ValueError(f"{which} arrow {ends}: its ends must be two of the nodes 0…{nodes - 1}")
         if self.tiers:
             if len(self.tiers) != nodes:
                 raise ValueError(f"there are {len(self.tiers)} tiers for {nodes} nodes; each node needs one")
