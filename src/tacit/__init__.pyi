@@ -16,6 +16,7 @@ from .estimators.mixture.density import Density
 from .estimators.mixture.factors import MixtureOfFactorAnalysers
 from .estimators.mixture.gaussian import GaussianMixture
 from .estimators.mixture.mixed import Mixture
+from .estimators.query.answer import QueryAnswer
 from .estimators.regression.bayesian_linear import BayesianLinearRegression
 from .estimators.regression.bayesian_logistic import BayesianLogisticRegression
 from .estimators.regression.counts import NegativeBinomialRegression, PoissonRegression
@@ -109,6 +110,7 @@ __all__ = [
     "PolychoricCorrelations",
     "Posterior",
     "ProdLDA",
+    "QueryAnswer",
     "Representatives",
     "Selection",
     "SemiSupervisedVAE",
