@@ -34,7 +34,7 @@ class Gate(Pytree):
     def log_shares(self, rows: Float[np.ndarray, "rows dims"]) -> Float[np.ndarray, "*starts rows components"]:
         """``log π_k(w_n)``."""
         heights = np.einsum("...kp,np->...nk", self.coefficients, rows[:, list(self.columns)])
-        heights = np.concatenate([np.zeros_like(heights[..., :1]), heights], axis=-1)
+        heights = np.concatenate([np.zeros((*heights.shape[:-1], 1)), heights], axis=-1)
         return heights - np.logaddexp.reduce(heights, axis=-1, keepdims=True)
 
     def sums(
@@ -48,7 +48,7 @@ class Gate(Pytree):
         shares, weights = np.exp(log_shares[..., 1:]), weighed.sum(-1, keepdims=True)
         gradient = np.einsum("...nk,np->...kp", weighed[..., 1:] - weights * shares, design)
         others, width = gradient.shape[-2:]
-        squares = (design[:, :, None] * design[:, None, :]).reshape(len(design), -1)
+        squares = (design[:, :, None] * design[:, None, :]).reshape(len(design), width * width)
         own = shares[..., :, None] * (np.eye(others) - shares[..., None, :]) * weights[..., None]
         blocks = np.einsum("...nkl,nq->...klq", own, squares)
         blocks = blocks.reshape(*blocks.shape[:-1], width, width)
@@ -58,7 +58,10 @@ class Gate(Pytree):
     def moved(self, sums: GateSums) -> Self:
         """After one Newton step, shortened so that the log-likelihood cannot fall."""
         shape = sums.gradient.shape
-        step = newton_direction(sums.gradient.reshape(*shape[:-2], -1), sums.information).reshape(shape)
+        if shape[-2] == 0:
+            return self
+        flat = sums.gradient.reshape(*shape[:-2], shape[-2] * shape[-1])
+        step = newton_direction(flat, sums.information).reshape(shape)
         whole = np.concatenate([np.zeros_like(step[..., :1, :]), step], axis=-2)
         apart = whole[..., :, None, :] - whole[..., None, :, :]
         low, high = self.low[..., None, None, :], self.high[..., None, None, :]
@@ -68,5 +71,5 @@ class Gate(Pytree):
 
     def take(self, order: np.ndarray) -> Self:
         """Components in another order; the new first one's γ is 0."""
-        whole = np.concatenate([np.zeros_like(self.coefficients[..., :1, :]), self.coefficients], axis=-2)[order]
+        whole = np.concatenate([np.zeros((1, self.coefficients.shape[-1])), self.coefficients])[order]
         return type(self)(whole[1:] - whole[:1], self.low, self.high, self.columns)

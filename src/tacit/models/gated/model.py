@@ -126,9 +126,7 @@ def fitted(
     number = starts.gate.coefficients.shape[0]
     keys = random.integers(2**32, size=(number, 2), dtype=np.uint32)
     held = source(DenseRows(rows).weighted(weights))
-    (found,) = fit(
-        starts, held, AsTheyAre(), key=keys, max_iter=max_iter, tol=tol, label=label, eager=True, halving=()
-    )
+    (found,) = fit(starts, held, AsTheyAre(), key=keys, max_iter=max_iter, tol=tol, label=label, eager=True, halving=())
     return found
 
 

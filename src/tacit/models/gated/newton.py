@@ -1,10 +1,9 @@
-"""One Newton step that never goes down: what a generalised M-step takes of a concave log-likelihood that has no closed
-form.
+"""One Newton step that never goes down: what a generalised M-step takes of a log-likelihood without a closed form.
 
-Of a softmax, a logistic or a log-linear model the third derivative along d is at most M times the second, where M bounds
-the range of ``xᵀd`` (of all differences between classes, for a softmax). Along Newton's direction the length
-``log(1 + M) / M`` then maximises a lower bound of the log-likelihood (Bach 2010, "Self-concordant analysis for logistic
-regression", section 2); near the maximum it goes to 1, and the step is Newton's.
+Of a softmax, a logistic or a log-linear model the third derivative along d is at most M times the second, where M
+bounds the range of ``xᵀd`` (of all differences between classes, for a softmax). Along Newton's direction the length
+``log(1 + M) / M`` then maximises a lower bound of the log-likelihood (Bach 2010, "Self-concordant analysis for
+logistic regression", section 2); near the maximum it goes to 1, and the step is Newton's.
 """
 
 import numpy as np

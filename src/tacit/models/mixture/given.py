@@ -21,7 +21,7 @@ from tacit.families.student_t import StudentT
 from tacit.models.components.base import Component
 from tacit.models.components.factor_analytic import FactorComponent
 from tacit.models.components.gaussian import GaussianComponent
-from tacit.models.given import FixedLaw, Conditioned, Law, LevelsLaw
+from tacit.models.given import Conditioned, FixedLaw, Law, LevelsLaw
 from tacit.models.mixture.conditional import owner, supported
 from tacit.models.mixture.expectations import conditional_column, weigh
 from tacit.models.mixture.model import MixtureModel
