@@ -15,14 +15,17 @@ from .estimators.mixture.counts import MultinomialMixture, PoissonMixture
 from .estimators.mixture.density import Density
 from .estimators.mixture.factors import MixtureOfFactorAnalysers
 from .estimators.mixture.gaussian import GaussianMixture
+from .estimators.mixture.latent_class import LatentClass
 from .estimators.mixture.mixed import Mixture
 from .estimators.network.bayesian_network import BayesianNetwork
 from .estimators.network.files import read_network, write_network
 from .estimators.network.results import JointAnswer, MostProbable, NetworkAnswer
+from .estimators.query.answer import QueryAnswer
 from .estimators.regression.bayesian_linear import BayesianLinearRegression
 from .estimators.regression.bayesian_logistic import BayesianLogisticRegression
 from .estimators.regression.counts import NegativeBinomialRegression, PoissonRegression
 from .estimators.regression.least_absolute_deviations import LeastAbsoluteDeviations
+from .estimators.regression.mixture import RegressionMixture
 from .estimators.regression.student_t import StudentTRegression
 from .estimators.topics.latent_dirichlet_allocation import LatentDirichletAllocation
 from .estimators.topics.prod_lda import ProdLDA
@@ -101,6 +104,7 @@ __all__ = [
     "ItemFactorAnalysis",
     "JointAnswer",
     "KMeans",
+    "LatentClass",
     "LatentDirichletAllocation",
     "LatentHealth",
     "LeastAbsoluteDeviations",
@@ -116,6 +120,8 @@ __all__ = [
     "PolychoricCorrelations",
     "Posterior",
     "ProdLDA",
+    "QueryAnswer",
+    "RegressionMixture",
     "Representatives",
     "Selection",
     "SemiSupervisedVAE",

@@ -22,6 +22,8 @@ NETWORK = {"hidden": (4,), "max_epochs": 1, "n_samples": 2, "validation_fraction
 SETTINGS: dict[str, dict[str, Any]] = {
     "mixture": {"families": "normal", "n_init": 1},
     "bayesian-mixture": {"families": "normal", "n_init": 1, "max_iter": 20},
+    "latent-class": {"families": "normal", "n_init": 1},
+    "regression-mixture": {"n_components": 1, "n_init": 2},
     "poisson-mixture": {"n_init": 1},
     "multinomial-mixture": {"n_init": 1},
     "k-means": {"n_clusters": 2, "n_init": 2, "max_iter": 5},

@@ -226,6 +226,7 @@ def deep(name: str, draw: Draw) -> None:
 LAWS: dict[str, Callable[[str, Draw], None]] = {
     "gaussian-mixture": gaussian,
     "mixture": density,
+    "latent-class": density,
     "bayesian-gaussian-mixture": density,
     "bayesian-mixture": density,
     "poisson-mixture": poisson,
@@ -242,6 +243,7 @@ LAWS: dict[str, Callable[[str, Draw], None]] = {
     "bayesian-linear-regression": regression,
     "least-absolute-deviations": regression,
     "student-t-regression": regression,
+    "regression-mixture": regression,
     "poisson-regression": count_regression,
     "negative-binomial-regression": count_regression,
     "vae": deep,

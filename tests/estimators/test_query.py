@@ -15,7 +15,7 @@ from tacit.estimators.capabilities import can
 from tacit.estimators.query.answer import QueryAnswer
 from tacit.estimators.query.asking import AnswersQueries, figures
 from tacit.estimators.query.grammar import QueryError
-from tacit.models.given import Given
+from tacit.models.given import Conditioned
 
 
 @pytest.fixture(scope="module")
@@ -126,14 +126,14 @@ def test_ranges_of_two_columns_of_a_vector_equal_scipy() -> None:
 
     def mass(low: list[float], high: list[float]) -> float:
         return sum(
-            w * scipy.stats.multivariate_normal(m, c).cdf(high, lower_limit=low, abseps=1e-10, releps=1e-10)
+            w * scipy.stats.multivariate_normal(m, c).cdf(high, lower_limit=low)
             for w, m, c in zip(model.weights_, model.means_[:, :2], model.covariances_[:, :2, :2], strict=True)
         )
 
     expected = mass([1.0, -1.0], [np.inf, 2.0]) / mass([-np.inf, -1.0], [np.inf, 2.0])
     found = model.query("P(x0 > 1 | -1 < x1 < 2)")
     assert found.exact
-    assert float(found) == pytest.approx(expected, abs=1e-7)
+    assert float(found) == pytest.approx(expected, abs=2e-6)
     drawn = _by_draws(model, "P(x0 > 1 | -1 < x1 < 2, x2 > 0)")
     three = model.query("P(x0 > 1 | -1 < x1 < 2, x2 > 0)")
     assert three.how == "weighted draws"
@@ -144,18 +144,14 @@ def test_ranges_of_two_columns_of_a_vector_equal_scipy() -> None:
         assert float(exact) == pytest.approx(float(other), abs=5 * other.error)
 
 
-class Blind:
-    """A model that knows nothing exactly."""
-
-
-def _by_draws(model: AnswersQueries, question: str, n_draws: int = 40_000) -> QueryAnswer:
+def _by_draws(model: AnswersQueries, question: str, n_draws: int = 20_000, seed: int = 5) -> QueryAnswer:
     class Drawn(type(model)):  # type: ignore[misc]
-        def given(self, evidence: Box) -> Given | None:
+        def given(self, evidence: Box) -> Conditioned | None:
             return None
 
     other = object.__new__(Drawn)
     vars(other).update(vars(model))
-    return other.query(question, n_draws=n_draws, random_state=5)
+    return other.query(question, n_draws=n_draws, random_state=seed)
 
 
 QUESTIONS = [
@@ -187,21 +183,9 @@ def test_exact_answers_lie_within_the_error_of_draws(mixed: tacit.Mixture, quest
 def test_errors_of_draws_are_as_large_as_they_say(mixed: tacit.Mixture) -> None:
     question = "P(income > 50 | smoker = yes, visits <= 3)"
     exact = float(mixed.query(question))
-    away = []
-    for seed in range(30):
-        found = _by_draws(mixed, question, n_draws=2000) if seed == 0 else _seeded(mixed, question, seed)
-        away.append((float(found) - exact) / found.error)
+    found = [_by_draws(mixed, question, 1000, seed) for seed in range(30)]
+    away = [(float(each) - exact) / each.error for each in found]
     assert 0.6 < np.std(away) < 1.5
-
-
-def _seeded(model: tacit.Mixture, question: str, seed: int) -> QueryAnswer:
-    class Drawn(type(model)):  # type: ignore[misc]
-        def given(self, evidence: Box) -> Given | None:
-            return None
-
-    other = object.__new__(Drawn)
-    vars(other).update(vars(model))
-    return other.query(question, n_draws=2000, random_state=seed)
 
 
 EVENTS = [
@@ -256,10 +240,12 @@ def test_factor_models_answer_exactly(table: dict[str, list]) -> None:
     gain = covariance[0, 1] / covariance[1, 1]
     at = scipy.stats.norm(mean[0] + gain * (1.0 - mean[1]), math.sqrt(covariance[0, 0] - gain * covariance[0, 1]))
     assert float(model.query("P(x0 > 1 | x1 = 1)")) == pytest.approx(at.sf(1.0), rel=1e-9)
-    answers = {"a": ["no", "yes"], "b": ["no", "yes", "yes"], "c": ["no", "no", "yes"]}
     z = draw.normal(size=300)
-    items = {key: [v[i % len(v)] if t < 0 else v[-1] for i, t in enumerate(z)] for key, v in answers.items()}
-    ranked = tacit.ItemFactorAnalysis(1, families=dict.fromkeys(items, "categorical")).fit(items)
+    items = {
+        key: [["no", "yes"][int(u < 1 / (1 + np.exp(-t)))] for u, t in zip(draw.random(300), z, strict=True)]
+        for key in "abc"
+    }
+    ranked = tacit.ItemFactorAnalysis(1, families=dict.fromkeys(items, "categorical"), prior_scale=2).fit(items)
     cells = [dict(zip(items, each, strict=True)) for each in itertools.product(["no", "yes"], repeat=3)]
     chance = np.exp(ranked.score_samples({key: [cell[key] for cell in cells] for key in items}))
     yes = np.array([[cell[key] == "yes" for key in items] for cell in cells])
@@ -273,7 +259,7 @@ def test_a_deep_model_answers_by_draws() -> None:
     draw = np.random.default_rng(0)
     X = draw.normal(size=(300, 1)) * [1.0, 0.8] + 0.4 * draw.normal(size=(300, 2))
     model = tacit.VAE(1, network="mlp", max_epochs=3, random_state=0).fit(X)
-    found = model.query("P(x0 > 0 | x1 = 0.5)", n_draws=2000)
+    found = model.query("P(x0 > 0 | x1 = 0.5)", n_draws=200)
     assert found.how == "weighted draws"
     assert 0.0 < float(found) < 1.0
     assert not can(tacit.AutoEncoder(1), AnswersQueries)
@@ -301,9 +287,10 @@ def test_what_is_impossible_or_makes_no_sense_is_said(mixed: tacit.Mixture) -> N
     )
     with pytest.raises(ValueError, match="n_draws"):
         mixed.query("P(income > 50)", n_draws=0)
+    counts = np.random.default_rng(0).multinomial(9, [0.2, 0.3, 0.5], 50)
+    shares = tacit.MultinomialMixture(2, random_state=0).fit(counts)
     with pytest.raises(ValueError, match="total"):
-        counts = np.random.default_rng(0).multinomial(9, [0.2, 0.3, 0.5], 50)
-        tacit.MultinomialMixture(2, random_state=0).fit(counts).query("P(x0 > 2)")
+        shares.query("P(x0 > 2)")
 
 
 def test_an_answer_says_what_it_is(mixed: tacit.Mixture) -> None:
@@ -315,8 +302,11 @@ def test_an_answer_says_what_it_is(mixed: tacit.Mixture) -> None:
     assert float(drawn) == 0.0
     assert drawn.error == pytest.approx(3 / 4000)
     assert "none of the draws" in str(drawn)
-    rare = _by_draws(mixed, "P(income > 50 | height > 230, visits > 9)", 4000) if False else drawn
-    assert "weighted draws" in str(rare)
+    assert "weighted draws" in str(drawn)
+    rare = _by_draws(mixed, "P(income > 50 | visits > 13)", 4000)
+    assert "rough guess" in str(rare)
+    with pytest.raises(QueryError, match="too rare"):
+        _by_draws(mixed, "P(income > 50 | visits > 90)", 4000)
     with pytest.raises(TypeError, match="no number"):
         float(mixed.query("P(city)"))
     assert mixed.query("P(city)").to_arrow().num_rows == 3

@@ -36,6 +36,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "bayesian-linear-regression": {"tol": 1e-13},
     "least-absolute-deviations": {},
     "student-t-regression": {"tol": 1e-14, "dof": 4.0},
+    "regression-mixture": {"n_components": 1, "n_init": 2, "tol": 1e-14},
     "poisson-regression": {},
     "negative-binomial-regression": {},
     "vae": NETWORK | {"posterior": "point"},

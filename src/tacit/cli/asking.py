@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 
 from tacit import workflow
-from tacit.cli import results
+from tacit.cli import options, results
 from tacit.cli.observing import TOLD
 from tacit.data.errors import counted
 from tacit.data.read import read
 from tacit.data.reading import FOUND_OUT, ReadingOptions
+from tacit.estimators.query.grammar import parse
 from tacit.workflow.errors import RequestError
 from tacit.workflow.opened import NewRows, Opened
 from tacit.workflow.sources import Rows
@@ -143,3 +144,35 @@ def manifold(run: Path, grid: int, dims: str, out: str | None) -> None:
     workflow.codes.check_manifold(asked)
     results.check_images(out, None, "manifold")
     results.give(workflow.codes.manifold(asked, grid, dims, TOLD), out, None)
+
+
+def query(
+    run: Path,
+    texts: list[str],
+    given: list[str],
+    draws: int | None,
+    seed: int,
+    id_column: str | None,
+    unseen: bool,
+    out: str | None,
+    form: str | None,
+    reading: ReadingOptions = FOUND_OUT,
+) -> None:
+    """Answer questions, show all columns before and after, or answer for a table of cases."""
+    questions = [text for text in texts if "(" in text and not Path(text).exists()]
+    if questions and len(questions) < len(texts):
+        raise RequestError("ask questions, or name tables of cases, not both at once.")
+    if texts and not questions and given:
+        raise RequestError("--given goes with questions, or alone: the cases of a table say themselves what is known.")
+    for text in questions:
+        if text.count("(") == 1 and not set("\"'`") & set(text):  # no name with signs, which is not known yet
+            parse(text)
+    asked = opened(run, out, form)
+    if questions:
+        found = workflow.querying.ask(asked, questions, given, draws, seed)
+    elif texts:
+        cases = rows(asked, options.places(texts), None, id_column, unseen, reading=reading)
+        found = workflow.querying.cases(asked, cases, draws, seed, TOLD)
+    else:
+        found = workflow.querying.columns(asked, given, draws, seed)
+    results.give(found, out, form)

@@ -1,17 +1,14 @@
 """The command that asks a run questions: ``query``."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tacit import cli, workflow
+from tacit import cli
 from tacit.cli import options
 from tacit.cli.failures import guarded
 from tacit.cli.reading import reads_new_rows
 from tacit.data.reading import FOUND_OUT, ReadingOptions
-from tacit.estimators.query.grammar import parse
-from tacit.workflow.errors import RequestError
 
 
 @guarded
@@ -59,28 +56,4 @@ def query(
 
     For example: tacit query RUN "P(income > 50000 | age < 30)"; or tacit query RUN --given smoker=yes
     """
-    texts, known = list(asked or ()), list(given or ())
-    questions = [text for text in texts if "(" in text and not Path(text).exists()]
-    if questions and len(questions) < len(texts):
-        raise RequestError("ask questions, or name tables of cases, not both at once.")
-    for text in questions:
-        _check(text)
-    opened = cli.asking.opened(run, out, form)
-    if questions:
-        found = workflow.querying.ask(opened, questions, known, draws, seed)
-    elif texts:
-        if known:
-            raise RequestError(
-                "--given goes with questions, or alone: the cases of a table say themselves what is known."
-            )
-        rows = cli.asking.rows(opened, options.places(texts), None, id_column, unseen, reading=reading)
-        found = workflow.querying.cases(opened, rows, draws, seed, cli.observing.TOLD)
-    else:
-        found = workflow.querying.columns(opened, known, draws, seed)
-    cli.results.give(found, out, form)
-
-
-def _check(question: str) -> None:
-    """Refuse a question whose shape is wrong before anything is loaded; names with signs are not known yet."""
-    if not set("\"'`") & set(question) and question.count("(") == 1:
-        parse(question)
+    cli.asking.query(run, list(asked or ()), list(given or ()), draws, seed, id_column, unseen, out, form, reading)

@@ -1,7 +1,7 @@
 """What a model knows of its columns once something is said of some of them: the seam of all exact answers.
 
-A model answers queries exactly by one method, ``given(evidence)``, that returns a `Given`: the probability of what is
-said, and the law of every column under it. All questions are made of these two.
+A model answers queries exactly by one method, ``given(evidence)``, that returns a `Conditioned`: the probability of
+what is said, and the law of every column under it. All questions are made of these two.
 """
 
 import abc
@@ -139,7 +139,7 @@ class LevelsLaw(Law):
         return self._probabilities
 
 
-class Given(abc.ABC):
+class Conditioned(abc.ABC):
     """A model after something is said of some columns."""
 
     @property

@@ -201,7 +201,7 @@ def _suitable(rows: Rows, common: Mapping[str, Any], seed: int) -> dict[str, Pla
     """
     found = {}
     for name in registry.names():
-        if name == "multinomial-mixture":
+        if name in ("multinomial-mixture", "latent-class"):  # the latter is the mixture under another name
             continue
         try:
             asked = _plan(rows, name, common, seed)

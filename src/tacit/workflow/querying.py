@@ -165,9 +165,8 @@ def cases(
             for name, value in _cells(known[place].name, told[place] if told else None, known[place].levels):
                 found.setdefault(name, []).append(value if open_here else None)
     if impossible:
-        observer.note(
-            f"Note: {counted(len(impossible), 'row')} cannot be under the model and stay empty: {listed(impossible, 5)}."
-        )
+        rows_said = f"{counted(len(impossible), 'row')} cannot be under the model and stay empty"
+        observer.note(f"Note: {rows_said}: {listed(impossible, 5)}.")
     columns = {name: pa.array(cells, pa.float64()) for name, cells in found.items()}
     return TableAnswer(pa.table(labels(rows) | columns), "case")
 

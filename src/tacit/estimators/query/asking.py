@@ -1,6 +1,6 @@
 """``query``: questions such as ``P(income > 50000 | age < 30, smoker = yes)``, over every model that can be asked.
 
-Every answer is made here, once, of what `AnswersQueries.given` says exactly (`tacit.models.given.Given`), and of
+Every answer is made here, once, of what `AnswersQueries.given` says exactly (`tacit.models.given.Conditioned`), and of
 weighted draws where it says nothing. A model that knows exact answers overrides ``given`` and no more.
 """
 
@@ -19,10 +19,10 @@ from tacit.estimators.base import double_precision
 from tacit.estimators.capabilities import Capability, Measures, can
 from tacit.estimators.query.answer import DRAWS, EXACT, FEW, QueryAnswer, Value
 from tacit.estimators.query.columns import asked, names_of
-from tacit.estimators.query.draws import Drawn, weighted_draws
+from tacit.estimators.query.draws import WeightedDraws, weighted_draws
 from tacit.estimators.query.grammar import Query, QueryError, parse, parse_condition
 from tacit.estimators.settings import Estimator
-from tacit.models.given import Given, Law, MixedLaw
+from tacit.models.given import Conditioned, Law, MixedLaw
 
 CONTINUOUS = ("continuous", "positive")
 
@@ -30,7 +30,7 @@ CONTINUOUS = ("continuous", "positive")
 class AnswersQueries(Capability, Estimator):
     """Answers queries about its columns."""
 
-    def given(self, evidence: Box) -> Given | None:
+    def given(self, evidence: Box) -> Conditioned | None:
         """What the model knows once columns lie in some values, or None where it does not know that exactly.
 
         Args:
@@ -155,7 +155,7 @@ def figures_given(
 ) -> list[Figures]:
     """The same of what is said as boxes; columns whose laws are not known exactly are drawn together, once."""
     ask = Asking(model, query, columns, pointwise(boxes, _continuous(model, columns)), n_draws, random_state)
-    drawn: Drawn | None = None
+    drawn: WeightedDraws | None = None
     found = []
     for place, column in enumerate(columns):
         law = ask.law(place)
@@ -192,7 +192,7 @@ class Asking:
     random_state: int
 
     @cached_property
-    def known(self) -> list[Given] | None:
+    def known(self) -> list[Conditioned] | None:
         """What the model knows under every box of what is known, or None where that is not exact."""
         return _exactly(self.model, self.given)
 
@@ -231,7 +231,9 @@ class Asking:
         drawn = self.drawn([{place: box[place]} for box in self.given if place in box])
         return self._of_draws(drawn, drawn.rows[:, place], column, numbers)
 
-    def _of_draws(self, drawn: Drawn, values: np.ndarray, column: Column, numbers: np.ndarray | None) -> QueryAnswer:
+    def _of_draws(
+        self, drawn: WeightedDraws, values: np.ndarray, column: Column, numbers: np.ndarray | None
+    ) -> QueryAnswer:
         function = self.query.function
         if column.levels is not None:
             shares = drawn.shares(values, len(column.levels))
@@ -268,7 +270,7 @@ class Asking:
         shares = np.exp([each.log_probability - total for each in held])
         return laws[0] if len(laws) == 1 else MixedLaw(laws, shares / shares.sum())
 
-    def _total(self, known: Sequence[Given]) -> tuple[float, int]:
+    def _total(self, known: Sequence[Conditioned]) -> tuple[float, int]:
         """``log P`` of what is known, and in how many columns it is a density: fewer outweigh more."""
         possible = [each for each in known if math.isfinite(each.log_probability)]
         if not possible:
@@ -277,7 +279,7 @@ class Asking:
         logs = [each.log_probability for each in possible if each.densities == densities]
         return float(np.logaddexp.reduce(logs)), densities
 
-    def drawn(self, event: list[Box]) -> Drawn:
+    def drawn(self, event: list[Box]) -> WeightedDraws:
         """Draws of rows that are as it is known; hidden columns cannot be asked of them."""
         seen = len(self.model._column_names())
         for place in sorted({place for box in (*event, *self.given) for place in box if place >= seen}):
@@ -291,7 +293,7 @@ class Asking:
             text=self.query.text,
         )
 
-    def _answer(self, value: Value, error: float, drawn: Drawn | None, remarks: tuple[str, ...]) -> QueryAnswer:
+    def _answer(self, value: Value, error: float, drawn: WeightedDraws | None, remarks: tuple[str, ...]) -> QueryAnswer:
         if drawn is None:
             return QueryAnswer(self.query.text, value, error, EXACT, remarks=remarks)
         size = drawn.effective_size
@@ -313,7 +315,7 @@ class Asking:
         raise QueryError(said, self.query.text, 0, len(self.query.text))
 
 
-def _exactly(model: AnswersQueries, boxes: Sequence[Box]) -> list[Given] | None:
+def _exactly(model: AnswersQueries, boxes: Sequence[Box]) -> list[Conditioned] | None:
     """What is known under every box, or None where it is not known exactly under one of them."""
     found = []
     for box in boxes:

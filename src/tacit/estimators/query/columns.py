@@ -12,7 +12,7 @@ from tacit.data.schema import Column, Level
 from tacit.data.value_sets import Box, ValueSet, both, either, neither
 from tacit.estimators.query.grammar import (
     FLIPPED,
-    Comparison,
+    Compared,
     Condition,
     Every,
     Member,
@@ -30,7 +30,7 @@ ABSENT = ("missing", "na", "nan", "null", "none")
 
 
 @dataclasses.dataclass(frozen=True)
-class Columns:
+class AskedColumns:
     """The columns that may be asked, and the query that asks."""
 
     columns: tuple[Column, ...]
@@ -54,7 +54,7 @@ class Columns:
     def boxes(self, condition: Condition) -> list[Box]:
         """The rows of which a condition holds, as boxes none of which overlap."""
         match condition:
-            case Comparison():
+            case Compared():
                 place, values = self._compared(condition)
                 found: list[Box] = [] if values.empty else [{place: values}]
             case Member(column, words):
@@ -83,7 +83,7 @@ class Columns:
                 "the condition has too many parts with 'or' and 'not': ask for them one by one", self.text, 0, 1
             )
 
-    def _compared(self, said: Comparison) -> tuple[int, ValueSet]:
+    def _compared(self, said: Compared) -> tuple[int, ValueSet]:
         operands, orders = said.operands, said.orders
         if len(orders) == 2:
             low, middle, high = operands
@@ -174,7 +174,7 @@ def asked(query: Query, columns: Sequence[Column]) -> tuple[list[Box] | None, in
     Raises:
         QueryError: a name that is none, or a value that its column cannot have.
     """
-    read = Columns(tuple(columns), query.text)
+    read = AskedColumns(tuple(columns), query.text)
     event = None if query.event is None else read.boxes(query.event)
     place = None if query.column is None else read.place(query.column)
     given: list[Box] = [{}] if query.given is None else read.boxes(query.given)

@@ -2,8 +2,8 @@
 
 Rows are drawn given the single values that are known, where the model can be drawn from so; else as they come, each
 weighted by how likely those values are beside it (likelihood weighting, Fung & Chang 1990). Ranges keep the draws that
-lie in them. An estimate ``Σ w f / Σ w`` has the standard error ``(Σ w² (f − estimate)²)^½ / Σ w`` and the effective size
-``(Σ w)² / Σ w²``.
+lie in them. An estimate ``Σ w f / Σ w`` has the standard error ``(Σ w² (f − estimate)²)^½ / Σ w`` and the effective
+size ``(Σ w)² / Σ w²``.
 """
 
 import copy
@@ -29,7 +29,7 @@ MOST = 200_000
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Drawn:
+class WeightedDraws:
     """Weighted draws of rows that are as it is known."""
 
     rows: Float[np.ndarray, "rows columns"]
@@ -71,7 +71,7 @@ class Drawn:
 
 def weighted_draws(
     model: Any, given: Sequence[Box], columns: int, *, n_draws: int | None, random_state: int, text: str
-) -> Drawn:
+) -> WeightedDraws:
     """Draws of rows of which one of some boxes holds.
 
     Args:
@@ -104,7 +104,7 @@ def weighted_draws(
         if every.size:
             weights = np.exp(every - every.max())
             weights /= weights.sum()
-            drawn = Drawn(np.concatenate(rows), weights, made)
+            drawn = WeightedDraws(np.concatenate(rows), weights, made)
             if made >= most or (n_draws is None and drawn.effective_size >= ENOUGH):
                 return drawn
         elif made >= most:
@@ -160,7 +160,7 @@ def _unconditional(model: Any, columns: int, number: int, seed: int) -> np.ndarr
     if not can(model, Samples):
         raise ValueError(f"{type(model).__name__} can neither be conditioned nor drawn from, and answers no queries")
     other = copy.copy(model)
-    other.random_state = seed
+    vars(other)["random_state"] = seed
     found = other.sample(number)
     return np.asarray(found[0] if isinstance(found, tuple) else found, np.float64)
 

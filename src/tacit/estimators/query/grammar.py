@@ -4,8 +4,9 @@
     asked      = condition                       of P
                | column                          of P (all its levels), mean, sd, median, mode
                | column "," number               of quantile
-    condition  = all { "or" all }
-    all        = each { ("," | "and") each }
+    condition  = some { "," some }
+    some       = all { "or" all }
+    all        = each { "and" each }
     each       = "not" each | "(" condition ")" | comparison
     comparison = value order column [ order value ]
                | column order value
@@ -13,7 +14,8 @@
                | column "between" value "and" value
                | column "is" ["not"] value
 
-Orders are ``= != < <= > >=``. Names and levels stand bare or in quotes; words beside one another are one name.
+Orders are ``= != < <= > >=``; ``and`` binds closer than ``or``, and ``or`` closer than a comma. Names and levels stand
+bare or in quotes; words beside one another are one name.
 """
 
 import dataclasses
@@ -84,7 +86,7 @@ class Word:
 
 
 @dataclasses.dataclass(frozen=True)
-class Comparison:
+class Compared:
     """Two or three values in order; one of them is a column."""
 
     operands: tuple[Word, ...]
@@ -120,7 +122,7 @@ class No:
     part: "Condition"
 
 
-Condition: TypeAlias = Comparison | Member | Every | Some | No
+Condition: TypeAlias = Compared | Member | Every | Some | No
 
 
 @dataclasses.dataclass(frozen=True)
@@ -283,16 +285,23 @@ class _Reader:
         self._depth += 1
         if self._depth > DEEPEST:
             self._fail(f"more than {DEEPEST} brackets stand within one another")
+        parts = [self._some()]
+        while self._is(","):
+            self._take()
+            parts.append(self._some())
+        self._depth -= 1
+        return parts[0] if len(parts) == 1 else Every(tuple(parts))
+
+    def _some(self) -> Condition:
         parts = [self._all()]
         while self._is_word("or"):
             self._take()
             parts.append(self._all())
-        self._depth -= 1
         return parts[0] if len(parts) == 1 else Some(tuple(parts))
 
     def _all(self) -> Condition:
         parts = [self._each()]
-        while self._is(",", "&") or self._is_word("and"):
+        while self._is("&") or self._is_word("and"):
             self._take()
             parts.append(self._each())
         return parts[0] if len(parts) == 1 else Every(tuple(parts))
@@ -316,13 +325,14 @@ class _Reader:
             return self._phrase(first)
         if not (self._token.kind == "mark" and self._token.text in ORDERS):
             self._fail(f"{self._seen()} here where a sign such as = or < was expected")
-        operands, orders = [first], []
+        operands: list[Word] = [first]
+        orders: list[str] = []
         while self._token.kind == "mark" and self._token.text in ORDERS:
             if len(orders) == 2:
                 self._fail("a range has two ends, as in 30 <= age < 40")
             orders.append(ORDERS[self._take().text])
             operands.append(self._operand())
-        return Comparison(tuple(operands), tuple(orders))
+        return Compared(tuple(operands), tuple(orders))
 
     def _phrase(self, column: Word) -> Condition:
         """``in``, ``is`` and ``between``, perhaps denied."""
@@ -339,13 +349,13 @@ class _Reader:
             if not self._is_word("and"):
                 self._fail(f"{self._seen()} here where 'and' was expected, as in between 30 and 40")
             self._take()
-            found = Comparison((low, column, self._operand()), ("<=", "<="))
+            found = Compared((low, column, self._operand()), ("<=", "<="))
         elif self._is_word("is") and not denied:
             self._take()
             if self._is_word("not"):
                 self._take()
                 denied = True
-            found = Comparison((column, self._operand()), ("=",))
+            found = Compared((column, self._operand()), ("=",))
         else:
             self._fail(f"{self._seen()} here where 'in' or 'between' was expected")
         return No(found) if denied else found

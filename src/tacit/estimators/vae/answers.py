@@ -19,7 +19,6 @@ from tacit.estimators.base import Seed, check_whole, read_weights, seed_of, unma
 from tacit.estimators.capabilities import (
     Capability,
     Codes,
-    GivesConditionals,
     Imputes,
     MatrixLike,
     Scores,
@@ -27,11 +26,10 @@ from tacit.estimators.capabilities import (
     TakesDatasets,
     Walks,
 )
-from tacit.estimators.query.asking import AnswersQueries
 from tacit.estimators.settings import Estimator
 from tacit.estimators.vae.condition import DeepConditional, given_row
 from tacit.estimators.vae.describe import Architecture, describe
-from tacit.estimators.vae.explained import DeepExplains
+from tacit.estimators.vae.explained import OF_DENSITIES, DeepExplains
 from tacit.estimators.vae.parts import DISCRETE, Reading, choose_objective
 from tacit.estimators.vae.rows import Conditions, DeepRows, check_shares, check_support, read_deep_rows
 from tacit.inference.objectives import Elbo, Objective
@@ -102,8 +100,7 @@ class DeepAnswers(
             point, discrete = not asked.likelihood, not asked.continuous
         else:
             point, discrete = asked == "point", asked in DISCRETE
-        unable: tuple[type[Capability], ...] = (Scores, GivesConditionals, AnswersQueries) if point else ()
-        return frozenset(unable) | frozenset((Walks,) if discrete else ())
+        return frozenset(OF_DENSITIES if point else ()) | frozenset((Walks,) if discrete else ())
 
     def _reading(self, binarize: str | None) -> Reading:
         """From stored rows to those of the model, with grey pixels drawn, cut, or left as they are."""

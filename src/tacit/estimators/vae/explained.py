@@ -4,11 +4,14 @@ import abc
 
 import numpy as np
 
-from tacit.estimators.capabilities import MatrixLike
+from tacit.estimators.capabilities import Capability, GivesConditionals, MatrixLike, Scores
 from tacit.estimators.explaining import Explains
 from tacit.estimators.query.asking import AnswersQueries
 from tacit.estimators.settings import Estimator
 from tacit.estimators.vae.rows import Conditions, DeepRows
+
+OF_DENSITIES: tuple[type[Capability], ...] = (Scores, GivesConditionals, AnswersQueries)
+"""What a model can do only if it has a density of rows."""
 
 
 class DeepExplains(AnswersQueries, Explains, Estimator):

@@ -5,6 +5,7 @@ vector, which is conditioned on its single values first.
 """
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -20,7 +21,7 @@ from tacit.families.student_t import StudentT
 from tacit.models.components.base import Component
 from tacit.models.components.factor_analytic import FactorComponent
 from tacit.models.components.gaussian import GaussianComponent
-from tacit.models.given import FixedLaw, Given, Law, LevelsLaw
+from tacit.models.given import Conditioned, FixedLaw, Law, LevelsLaw
 from tacit.models.mixture.conditional import owner, supported
 from tacit.models.mixture.expectations import conditional_column, weigh
 from tacit.models.mixture.model import MixtureModel
@@ -53,7 +54,7 @@ def condition(model: MixtureModel, evidence: Box, group: ValueSet | None = None)
             ranged[column] = values
         else:
             row[0, column] = values.point
-    pairs: dict[int, Pair] = {}
+    pairs: dict[int, VectorPair] = {}
     for each in model.groups:
         inside = [column for column in each.columns if column in ranged] if each.joint else []
         if len(inside) > 2 or (len(inside) == 2 and not isinstance(each, GaussianComponent | FactorComponent)):
@@ -65,7 +66,7 @@ def condition(model: MixtureModel, evidence: Box, group: ValueSet | None = None)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Pair:
+class VectorPair:
     """Two columns of a Gaussian vector under every component, its single values given."""
 
     columns: tuple[int, int]
@@ -94,7 +95,7 @@ class Pair:
         return np.maximum(total, 0.0)
 
 
-def pair(group: Component, row: Float[np.ndarray, "1 dims"], first: int, second: int) -> Pair:
+def pair(group: Component, row: Float[np.ndarray, "1 dims"], first: int, second: int) -> VectorPair:
     """Two columns of a Gaussian vector, given the others that are known: ``Σ_pp − Σ_po Σ_oo⁻¹ Σ_op``."""
     covariances = np.asarray(group.covariance_matrices())
     means = np.asarray(group.moments()[0])
@@ -110,7 +111,7 @@ def pair(group: Component, row: Float[np.ndarray, "1 dims"], first: int, second:
         inner = inner - across @ gain
     deviations = np.sqrt(np.diagonal(inner, axis1=-2, axis2=-1))
     correlations = np.clip(inner[:, 0, 1] / deviations.prod(-1), -1 + 1e-15, 1 - 1e-15)
-    return Pair((first, second), centre, deviations, correlations)
+    return VectorPair((first, second), centre, deviations, correlations)
 
 
 def mass(family: Distribution, values: ValueSet) -> Float[np.ndarray, "..."]:
@@ -139,10 +140,10 @@ def _cdf(family: Distribution, x: float) -> np.ndarray:
     """Of ends that may be infinite, at which families need not know what they are."""
     if np.isinf(x):
         return np.asarray(1.0 if x > 0 else 0.0)
-    return np.asarray(family.cdf(np.asarray(x)))
+    return np.asarray(family.cdf(np.full((1, 1), x)))
 
 
-class MixtureGiven(Given):
+class MixtureGiven(Conditioned):
     """A mixture whose columns are partly known."""
 
     def __init__(
@@ -150,7 +151,7 @@ class MixtureGiven(Given):
         model: MixtureModel,
         row: Float[np.ndarray, "1 dims"],
         ranged: Box,
-        pairs: dict[int, Pair],
+        pairs: dict[int, VectorPair],
         group: ValueSet | None,
     ) -> None:
         self._model, self._row, self._ranged, self._pairs, self._group = model, row, ranged, pairs, group
@@ -326,7 +327,7 @@ def _integrals(family: Distribution, own: ValueSet) -> Sequence[np.ndarray]:
         )
         inner = marks[(marks > ends[0]) & (marks < ends[1])]
         cuts = [ends[0], *inner, ends[1]]
-        for a, b in zip(cuts, cuts[1:], strict=False):
+        for a, b in itertools.pairwise(cuts):
             total = total + quad_vec(density, a, b, epsabs=1e-12, epsrel=1e-10)[0]
     return list(total)
 
@@ -334,7 +335,7 @@ def _integrals(family: Distribution, own: ValueSet) -> Sequence[np.ndarray]:
 class LinkedLaw(Law):
     """A column of a Gaussian vector another column of which is known to lie in some ranges."""
 
-    def __init__(self, weights: Float[np.ndarray, " components"], linked: Pair, other: ValueSet) -> None:
+    def __init__(self, weights: Float[np.ndarray, " components"], linked: VectorPair, other: ValueSet) -> None:
         self._weights, self._pair, self._other = weights, linked, other
         self._total = linked.mass(ValueSet.everything(), other)
 

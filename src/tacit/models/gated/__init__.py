@@ -1,0 +1,1 @@
+"""Mixtures whose shares depend on covariates, and whose components may be regressions."""
