@@ -21,6 +21,9 @@ from .estimators.regression.bayesian_logistic import BayesianLogisticRegression
 from .estimators.regression.counts import NegativeBinomialRegression, PoissonRegression
 from .estimators.regression.least_absolute_deviations import LeastAbsoluteDeviations
 from .estimators.regression.student_t import StudentTRegression
+from .estimators.sequence.forecasts import Forecast
+from .estimators.sequence.hidden_markov import HiddenMarkovModel
+from .estimators.sequence.state_space import LinearGaussianStateSpace
 from .estimators.topics.latent_dirichlet_allocation import LatentDirichletAllocation
 from .estimators.topics.prod_lda import ProdLDA
 from .estimators.topics.vectorise import read_corpus
@@ -89,16 +92,19 @@ __all__ = [
     "Density",
     "Explanation",
     "FactorAnalysis",
+    "Forecast",
     "GaussianMixture",
     "GenerativeClassifier",
     "GradedResponse",
     "InferenceGap",
+    "HiddenMarkovModel",
     "Inferred",
     "ItemFactorAnalysis",
     "KMeans",
     "LatentDirichletAllocation",
     "LatentHealth",
     "LeastAbsoluteDeviations",
+    "LinearGaussianStateSpace",
     "Mixture",
     "MixtureOfFactorAnalysers",
     "MultinomialMixture",

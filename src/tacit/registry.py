@@ -42,6 +42,8 @@ ESTIMATORS: dict[str, Entry] = {
     "bayesian-mixture": Entry("mixture.bayesian_columns:BayesianMixture"),
     "poisson-mixture": Entry("mixture.counts:PoissonMixture"),
     "multinomial-mixture": Entry("mixture.counts:MultinomialMixture"),
+    "hidden-markov-model": Entry("sequence.hidden_markov:HiddenMarkovModel"),
+    "linear-gaussian-state-space": Entry("sequence.state_space:LinearGaussianStateSpace", codes=True),
     "k-means": Entry("kmeans:KMeans"),
     "pca": Entry("factors.pca:PCA", codes=True),
     "factor-analysis": Entry("factors.factor_analysis:FactorAnalysis", codes=True),

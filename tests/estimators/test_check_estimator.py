@@ -24,6 +24,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "bayesian-mixture": {"families": "normal", "n_init": 1, "max_iter": 20},
     "poisson-mixture": {"n_init": 1},
     "multinomial-mixture": {"n_init": 1},
+    "hidden-markov-model": {"families": "normal", "n_init": 1},
+    "linear-gaussian-state-space": {"n_init": 1, "max_iter": 5},
     "k-means": {"n_clusters": 2, "n_init": 2, "max_iter": 5},
     "pca": {"n_components": 1},
     "factor-analysis": {"n_components": 1},

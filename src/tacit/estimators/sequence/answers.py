@@ -42,7 +42,7 @@ class HiddenMarkovAnswers(
     def sizes(self) -> dict[str, int]:
         return super().sizes() | {"components": int(self.model_.log_start.shape[0])}
 
-    def fitted_model(self) -> HiddenMarkov:
+    def fitted_chain(self) -> HiddenMarkov:
         """The fitted model in the user's units, or ``NotFittedError``."""
         check_is_fitted(self)
         return self.model_
@@ -50,7 +50,7 @@ class HiddenMarkovAnswers(
     def base_measure(self) -> tuple[str, ...]:
         """A word a column: "density" or "mass"."""
         found = {}
-        for group in self.fitted_model().emissions.groups:
+        for group in self.fitted_chain().emissions.groups:
             word = "mass" if group.column_kind in ("count", "binary", "categorical") else "density"
             if group.given_total:
                 word = "mass given the total of columns " + ", ".join(map(str, group.columns))
@@ -59,7 +59,7 @@ class HiddenMarkovAnswers(
 
     def _read(self, X: Any, said: SequenceOptions) -> tuple[Dataset, np.ndarray, SequenceOrder]:
         """Rows as they are given, ``log p(x_t|k)`` in order, and the order."""
-        model = self.fitted_model()
+        model = self.fitted_chain()
         rows = self.read(X, reset=False)
         order = ordered(X, len(rows), said)
         return rows, emitted(model, rows)[order.order], order
@@ -127,7 +127,7 @@ class HiddenMarkovAnswers(
             n_sequences: how many sequences.
             random_state: what the draws depend on; the estimator's own where None.
         """
-        model = self.fitted_model()
+        model = self.fitted_chain()
         for name, value in (("n_samples", n_samples), ("n_sequences", n_sequences)):
             if value < 1:
                 raise ValueError(f"Invalid value for {name!r}: {value}. At least one is drawn.")
@@ -154,7 +154,7 @@ class HiddenMarkovAnswers(
         Returns: ``(n, d)``, or m proper imputations ``(m, n, d)``.
         """
         rows, log_b, order = self._read(X, SequenceOptions(groups, lengths, time))
-        model, dense = self.fitted_model(), rows.rows()[order.order].astype(np.float64, copy=False)
+        model, dense = self.fitted_chain(), rows.rows()[order.order].astype(np.float64, copy=False)
         check_vector_gaps(model.emissions, dense)
         if n_draws is None:
             shares = smoothed(model, log_b, order.lengths).probabilities
@@ -184,7 +184,7 @@ class HiddenMarkovAnswers(
             level: probability of the intervals.
             groups, lengths, time: as at fit.
         """
-        model = self.fitted_model()
+        model = self.fitted_chain()
         check_whole("steps", steps, 1)
         check_level(level)
         past: tuple[np.ndarray, ...] = ()
@@ -206,7 +206,7 @@ class HiddenMarkovAnswers(
     def _forecast(
         self, shares: np.ndarray, names: tuple[Any, ...], past: tuple[np.ndarray, ...], level: float
     ) -> Forecast:
-        emissions, columns = self.fitted_model().emissions, tuple(self._column_names())
+        emissions, columns = self.fitted_chain().emissions, tuple(self._column_names())
         flat = shares.reshape(-1, shares.shape[-1])
         density = Density(
             columns=tuple(range(len(columns))),
@@ -246,11 +246,11 @@ class HiddenMarkovAnswers(
     @double_precision
     def summary(self) -> MixtureSummary:
         """Shares of the states over all steps, and what each state says of every column."""
-        return summarise(self.fitted_model().emissions)
+        return summarise(self.fitted_chain().emissions)
 
     def graph(self) -> Graph:
         """The directed graph of the model: one step and the state before it."""
-        model, names = self.fitted_model().emissions, self._names()
+        model, names = self.fitted_chain().emissions, self._names()
         columns = [] if names is None else [[names[column] for column in group.columns] for group in model.groups]
         return hidden_markov_graph(graph_groups(model), columns=columns, priors=has_priors(model))
 
@@ -260,7 +260,7 @@ class HiddenMarkovAnswers(
         return self.n_features_in_
 
     def _normal(self, name: str) -> GaussianComponent:
-        groups = self.fitted_model().emissions.groups
+        groups = self.fitted_chain().emissions.groups
         if len(groups) == 1 and isinstance(groups[0], GaussianComponent) and not groups[0].log:
             return groups[0]
         raise AttributeError(f"{name} is of models whose columns are all normal; summary() tells of every column")

@@ -70,7 +70,7 @@ class StateSpaceAnswers(
         """Rows as floats, NaN where missing, checked against the columns at fit, or the first of them (``reset``)."""
         return read_data(self, X, reset=reset, minimum=minimum)
 
-    def fitted_model(self) -> LinearGaussian:
+    def fitted_space(self) -> LinearGaussian:
         """The fitted model in the user's units, or ``NotFittedError``."""
         check_is_fitted(self)
         return self.model_
@@ -81,7 +81,7 @@ class StateSpaceAnswers(
 
     @property
     def _system(self) -> System:
-        return self.fitted_model().systems()[0]
+        return self.fitted_space().systems()[0]
 
     def _read(self, X: Any, U: Any, said: SequenceOptions) -> ReadSeries:
         system = self._system
@@ -276,7 +276,7 @@ class StateSpaceAnswers(
 
     def graph(self) -> Graph:
         """The directed graph of the model: one step and the state before it."""
-        return state_space_graph(inputs=bool(self.fitted_model().inputs.shape[1]), columns=self._names() or ())
+        return state_space_graph(inputs=bool(self.fitted_space().inputs.shape[1]), columns=self._names() or ())
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -253,7 +253,7 @@ def _spread(states: SmoothedSeries, parts: np.ndarray, index: np.ndarray, weight
     return found
 
 
-def _moved(series: Series, states: SmoothedSeries, weights: np.ndarray) -> tuple[np.ndarray, ...]:
+def _moved(series: Series, states: SmoothedSeries, weights: np.ndarray) -> tuple[Array, ...]:
     """The moments of the states' first steps, and of steps from one to the next."""
     means, first = states.means, weights[0]
     n = means.shape[2]
@@ -279,7 +279,7 @@ def _flat(values: np.ndarray) -> np.ndarray:
 
 def _outputs(
     system: System, series: Series, states: SmoothedSeries, weights: np.ndarray
-) -> tuple[np.ndarray, ...]:
+) -> tuple[Array, ...]:
     """The moments of rows with their states, pattern by pattern of what is seen."""
     n, outputs, columns = len(system.transition), len(system.offset), series.values.shape[3]
     one = np.ones((*series.values.shape[:2], 1, columns))
@@ -294,14 +294,12 @@ def _outputs(
         here = pattern == number if len(series.patterns) > 1 else slice(None)
         w, x, y = flat[here], regressors[:, here], values[:, here]
         mass = float(w.sum())
-        if mass == 0.0:
-            continue
         square = (x * w) @ x.T
         share = np.where(series.pattern == number, weights.sum(-1), 0.0)
         square[:n, :n] += _spread(states, states.covariances, states.index, share)
         parts = _completed(coefficients, system.noise, seen, square, (y * w) @ x.T, (y * w) @ y.T, mass)
         sums = [total + part for total, part in zip(sums, (mass, *parts, square), strict=True)]
-    return sums[0], sums[1], sums[2], sums[3]
+    return np.asarray(sums[0]), *sums[1:]
 
 
 def _completed(
