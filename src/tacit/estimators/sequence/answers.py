@@ -14,7 +14,7 @@ from tacit.estimators.capabilities import AssignsSoftly, Imputes, Measures, Samp
 from tacit.estimators.mixture.columns import FamilyColumns
 from tacit.estimators.mixture.density import Density
 from tacit.estimators.sequence.forecasts import Forecast
-from tacit.estimators.sequence.reading import ReadsSequences, SequenceOptions, ordered, sequence_weights
+from tacit.estimators.sequence.reading import Forecasts, SequenceOptions, ordered, sequence_weights
 from tacit.models.components.gaussian import GaussianComponent
 from tacit.models.graph import Graph, hidden_markov_graph
 from tacit.models.mixture.expectations import marginal_moments
@@ -29,7 +29,7 @@ PAST = 60
 
 
 class HiddenMarkovAnswers(
-    FamilyColumns, ReadsSequences, AssignsSoftly, Measures, Samples, Imputes, Sweeps, TakesDatasets
+    FamilyColumns, Forecasts, AssignsSoftly, Measures, Samples, Imputes, Sweeps, TakesDatasets
 ):
     """The answers of a fitted hidden Markov model, in the order in which rows are given."""
 
@@ -224,9 +224,14 @@ class HiddenMarkovAnswers(
         ends = [density.quantile([(1 - level) / 2, (1 + level) / 2], place) for place in range(len(columns))]
         low, high = np.stack([each[:, 0] for each in ends], 1), np.stack([each[:, 1] for each in ends], 1)
         shape = (*shares.shape[:2], len(columns))
-        return Forecast(
-            columns, names, *(v.reshape(shape) for v in (mean, sd, low, high)), level=level, states=shares, past=past
-        )
+        chances = {
+            place: (flat @ codes[:, at]).reshape(*shares.shape[:2], -1)
+            for group in emissions.groups
+            if (codes := group.code_probabilities()) is not None
+            for at, place in enumerate(group.columns)
+        }
+        found = (each.reshape(shape) for each in (mean, sd, low, high))
+        return Forecast(columns, names, *found, level=level, states=shares, past=past, levels=chances)
 
     def _ends(self, rows: Dataset, lengths: np.ndarray) -> np.ndarray:
         """The filtered states at the ends of sequences in order."""

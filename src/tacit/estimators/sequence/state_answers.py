@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import ndtri
+from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from tacit.compute import double_precision
@@ -12,7 +13,7 @@ from tacit.data.sequenced import SequenceOrder
 from tacit.estimators.base import check_level, check_whole, read_data, seed_of
 from tacit.estimators.capabilities import Imputes, Measures, Samples, Sweeps, TakesDatasets, Transforms
 from tacit.estimators.sequence.forecasts import Forecast
-from tacit.estimators.sequence.reading import ReadsSequences, SequenceOptions, ordered, sequence_weights
+from tacit.estimators.sequence.reading import Forecasts, SequenceOptions, ordered, sequence_weights
 from tacit.estimators.settings import Estimator
 from tacit.models.graph import Graph, state_space_graph
 from tacit.models.sequence import state_space
@@ -56,7 +57,7 @@ def read_inputs(U: Any, rows: int, expected: int | None = None) -> np.ndarray:
 
 
 class StateSpaceAnswers(
-    ReadsSequences, Measures, Samples, Imputes, Transforms, Sweeps, TakesDatasets, Estimator
+    TransformerMixin, Forecasts, Measures, Samples, Imputes, Transforms, Sweeps, TakesDatasets, Estimator
 ):
     """The answers of a fitted state space, in the order in which rows are given."""
 
