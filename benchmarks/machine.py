@@ -5,7 +5,21 @@ import platform
 from importlib import metadata
 from pathlib import Path
 
-PACKAGES = ("tacit", "jax", "jaxlib", "numpy", "scipy", "scikit-learn", "stepmix", "gensim", "tomotopy", "numpyro")
+PACKAGES = (
+    "tacit",
+    "jax",
+    "jaxlib",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "stepmix",
+    "gensim",
+    "tomotopy",
+    "numpyro",
+    "hmmlearn",
+    "statsmodels",
+    "dynamax",
+)
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "XLA_FLAGS", "JAX_PLATFORMS")
 
 

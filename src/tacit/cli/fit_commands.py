@@ -83,9 +83,7 @@ def fit(
     texts = workflow.texts.TextOptions(text, vocabulary, stop_words, min_documents, max_share)
     cli.fitting.fit(
         workflow.requests.FitRequest(
-            source=workflow.sources.DataSource(
-                place, kinds, long, id_column, texts, target, reading, errors, sequence
-            ),
+            source=workflow.sources.DataSource(place, kinds, long, id_column, texts, target, reading, errors, sequence),
             model=model,
             settings=_understood(model, setting),
             criterion=criterion,

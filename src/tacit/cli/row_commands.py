@@ -179,9 +179,7 @@ def forecast(
     run: options.Run,
     data: options.ManyData,
     steps: Annotated[int, typer.Option(min=1, metavar="N", help="How many steps.")] = 10,
-    level: Annotated[
-        float, typer.Option(min=0.01, max=0.999, metavar="P", help="Probability of the intervals.")
-    ] = 0.9,
+    level: Annotated[float, typer.Option(min=0.01, max=0.999, metavar="P", help="Probability of the intervals.")] = 0.9,
     unseen: options.Unseen = False,
     out: options.Out = None,
     form: options.Format = None,

@@ -24,6 +24,7 @@ from tacit.report.groups import Groups, Snapshots
 from tacit.report.html import Child, tag
 from tacit.report.page import Fact, Report
 from tacit.report.parts import Section, folded, framed, picture, section, those_there
+from tacit.report.sequence_section import SequenceFacts, sequence_section
 from tacit.report.table import FittedTable, table_facts, told_columns, told_left_out
 
 
@@ -42,6 +43,7 @@ def table_report(
     samples: Float[np.ndarray, "draws columns"] | None = None,
     code: Code | None = None,
     factors: Factors | None = None,
+    sequences: SequenceFacts | None = None,
     left_out: Sequence[LeftOut] = (),
     made: str = "",
 ) -> Report:
@@ -59,6 +61,7 @@ def table_report(
         usual: Log density that is usual for a row of which as much is seen as of each.
         samples, code: Rows drawn from the model; what a deep model says of each row.
         factors: What explains the columns.
+        sequences: How the rows follow one another.
         left_out: Columns that no model saw.
         made: When, as it should be read.
     """
@@ -69,6 +72,7 @@ def table_report(
     told += [] if rows is None or samples is None else beside(rows, samples, groups, snapshots)
     sections = those_there(
         None if rows is None or groups is None else group_section(rows, groups),
+        sequence_section(sequences),
         code_section(code, "row"),
         factor_section(factors),
         _rows(rows, log_density, groups, reasons, code, by_ratio, usual),

@@ -28,9 +28,7 @@ PAST = 60
 """Steps before a forecast that its picture shows."""
 
 
-class HiddenMarkovAnswers(
-    FamilyColumns, Forecasts, AssignsSoftly, Measures, Samples, Imputes, Sweeps, TakesDatasets
-):
+class HiddenMarkovAnswers(FamilyColumns, Forecasts, AssignsSoftly, Measures, Samples, Imputes, Sweeps, TakesDatasets):
     """The answers of a fitted hidden Markov model, in the order in which rows are given."""
 
     model_: HiddenMarkov
@@ -74,7 +72,14 @@ class HiddenMarkovAnswers(
         return order.back(filtered(self.model_, log_b, order.lengths).log_prob)
 
     def score(
-        self, X: Any, y: Any = None, sample_weight: Any = None, *, groups: Any = None, lengths: Any = None, time: Any = None
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        groups: Any = None,
+        lengths: Any = None,
+        time: Any = None,
     ) -> float:
         """The log-likelihood of all sequences in nats: the sum of ``score_samples``, as hmmlearn's and not a mean."""
         said = SequenceOptions(groups, lengths, time)
@@ -105,9 +110,7 @@ class HiddenMarkovAnswers(
         return order.back(likeliest(self.model_, log_b, order.lengths)[0])
 
     @double_precision
-    def decode(
-        self, X: Any, lengths: Any = None, *, groups: Any = None, time: Any = None
-    ) -> tuple[float, np.ndarray]:
+    def decode(self, X: Any, lengths: Any = None, *, groups: Any = None, time: Any = None) -> tuple[float, np.ndarray]:
         """``log p(x, z)`` along the likeliest paths, summed over sequences, and these paths, as hmmlearn's."""
         _, log_b, order = self._read(X, SequenceOptions(groups, lengths, time))
         path, values = likeliest(self.model_, log_b, order.lengths)
@@ -119,7 +122,9 @@ class HiddenMarkovAnswers(
         return cast(np.ndarray, self.fit(X, y, **how).predict(X, **said))
 
     @double_precision
-    def sample(self, n_samples: int = 1, n_sequences: int = 1, random_state: Any = None) -> tuple[np.ndarray, np.ndarray]:
+    def sample(
+        self, n_samples: int = 1, n_sequences: int = 1, random_state: Any = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """New sequences, one after another: rows ``(n_sequences · n_samples, d)``, and their states.
 
         Args:

@@ -200,11 +200,16 @@ class StateSpaceAnswers(
         if n_draws < 1:
             raise ValueError(f"n_draws must be at least 1, or None for the expectation; got {n_draws}")
         random = seed_of(self.random_state if random_state is None else random_state)
-        draws = np.stack([
-            np.where(missing, filled + rows_of(read.laid, state_space.disturbed(self._system, read.laid, random)),
-                     read.rows)
-            for _ in range(int(n_draws))
-        ])
+        draws = np.stack(
+            [
+                np.where(
+                    missing,
+                    filled + rows_of(read.laid, state_space.disturbed(self._system, read.laid, random)),
+                    read.rows,
+                )
+                for _ in range(int(n_draws))
+            ]
+        )
         return read.order.back(draws, axis=1)
 
     @double_precision

@@ -156,7 +156,8 @@ class LinearGaussianStateSpace(StateSpaceAnswers):
             second = (sums.first_square + sums.after) / steps
             model = model.turned(canonical_axes(model, second))
         resting = np.diagonal(model.noise) <= 1.001 * model.noise_floor
-        self.model_ = model.in_units(np.asarray(values.mean), scale)
+        model = model.in_units(np.asarray(values.mean), scale)
+        self.model_ = model if self.preset is None else model.of_levels()
         weight, change = source.total_weight, -float(values.seen @ np.log(scale))
         self.trace_ = found.trace._replace(bound=found.trace.bound + change)
         self.n_iter_, self.converged_ = found.iteration, found.status == CONVERGED

@@ -177,6 +177,19 @@ class LinearGaussian(Pytree):
             noise_floor=self.noise_floor * scale**2,
         )
 
+    def of_levels(self) -> "LinearGaussian":
+        """The same with states in the units of their columns: the first of them are the columns' levels."""
+        outputs = self.offset.size
+        scale = np.resize(np.diagonal(self.loadings[:, :outputs]), self.transition.shape[0])
+        found = self.turned(np.diag(scale))
+        level = np.concatenate([self.offset, np.zeros(scale.size - outputs)])
+        return dataclasses.replace(
+            found,
+            initial_mean=found.initial_mean + level,
+            offset=np.zeros(outputs),
+            loadings=np.eye(outputs, scale.size),
+        )
+
     def turned(self, onto: Float[np.ndarray, "n n"]) -> "LinearGaussian":
         """The same in other hidden axes, ``x ↦ T x``."""
         back = np.linalg.inv(onto)
@@ -277,9 +290,7 @@ def _flat(values: np.ndarray) -> np.ndarray:
     return np.moveaxis(values, 2, 0).reshape(values.shape[2], -1)
 
 
-def _outputs(
-    system: System, series: Series, states: SmoothedSeries, weights: np.ndarray
-) -> tuple[Array, ...]:
+def _outputs(system: System, series: Series, states: SmoothedSeries, weights: np.ndarray) -> tuple[Array, ...]:
     """The moments of rows with their states, pattern by pattern of what is seen."""
     n, outputs, columns = len(system.transition), len(system.offset), series.values.shape[3]
     one = np.ones((*series.values.shape[:2], 1, columns))
