@@ -40,6 +40,7 @@ LIMITS = {
     "factors": 300.0,
     "factor_imputation": 420.0,
     "network_learning": 400.0,
+    "sequences": 300.0,
 }
 PARTS = tuple(LIMITS)
 TOTAL = 7200.0

@@ -27,6 +27,9 @@ from .estimators.regression.counts import NegativeBinomialRegression, PoissonReg
 from .estimators.regression.least_absolute_deviations import LeastAbsoluteDeviations
 from .estimators.regression.mixture import RegressionMixture
 from .estimators.regression.student_t import StudentTRegression
+from .estimators.sequence.forecasts import Forecast
+from .estimators.sequence.hidden_markov import HiddenMarkovModel
+from .estimators.sequence.state_space import LinearGaussianStateSpace
 from .estimators.topics.latent_dirichlet_allocation import LatentDirichletAllocation
 from .estimators.topics.prod_lda import ProdLDA
 from .estimators.topics.vectorise import read_corpus
@@ -96,10 +99,12 @@ __all__ = [
     "Density",
     "Explanation",
     "FactorAnalysis",
+    "Forecast",
     "GaussianMixture",
     "GenerativeClassifier",
     "GradedResponse",
     "InferenceGap",
+    "HiddenMarkovModel",
     "Inferred",
     "ItemFactorAnalysis",
     "JointAnswer",
@@ -108,6 +113,7 @@ __all__ = [
     "LatentDirichletAllocation",
     "LatentHealth",
     "LeastAbsoluteDeviations",
+    "LinearGaussianStateSpace",
     "Mixture",
     "MixtureOfFactorAnalysers",
     "MostProbable",

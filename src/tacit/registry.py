@@ -43,6 +43,8 @@ ESTIMATORS: dict[str, Entry] = {
     "poisson-mixture": Entry("mixture.counts:PoissonMixture"),
     "multinomial-mixture": Entry("mixture.counts:MultinomialMixture"),
     "latent-class": Entry("mixture.latent_class:LatentClass"),
+    "hidden-markov-model": Entry("sequence.hidden_markov:HiddenMarkovModel"),
+    "linear-gaussian-state-space": Entry("sequence.state_space:LinearGaussianStateSpace", codes=True),
     "k-means": Entry("kmeans:KMeans"),
     "pca": Entry("factors.pca:PCA", codes=True),
     "factor-analysis": Entry("factors.factor_analysis:FactorAnalysis", codes=True),

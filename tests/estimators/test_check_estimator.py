@@ -26,6 +26,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "regression-mixture": {"n_components": 1, "n_init": 2},
     "poisson-mixture": {"n_init": 1},
     "multinomial-mixture": {"n_init": 1},
+    "hidden-markov-model": {"families": "normal", "n_init": 1},
+    "linear-gaussian-state-space": {"n_init": 1, "max_iter": 5},
     "k-means": {"n_clusters": 2, "n_init": 2, "max_iter": 5},
     "pca": {"n_components": 1},
     "factor-analysis": {"n_components": 1},
@@ -46,7 +48,19 @@ THEIRS = (
     "classifiers have such tags: what follows shows that nothing else is amiss"
 )
 BATCHES = "the rows of a mini-batch are not those of the same mini-batch once a row is repeated or left out"
+ONE_SEQUENCE = "rows that stand in order are one sequence, which has one weight: rows of several are refused"
+FOLLOWS = "a row's answer follows from the rows before and after it"
 EXCEPTIONS: dict[str, dict[str, str]] = {
+    "hidden-markov-model": {
+        "check_sample_weights_not_overwritten": ONE_SEQUENCE,
+        "check_sample_weight_equivalence_on_dense_data": ONE_SEQUENCE,
+    },
+    "linear-gaussian-state-space": {
+        "check_sample_weights_not_overwritten": ONE_SEQUENCE,
+        "check_sample_weight_equivalence_on_dense_data": ONE_SEQUENCE,
+        "check_methods_sample_order_invariance": FOLLOWS,
+        "check_methods_subset_invariance": FOLLOWS,
+    },
     "poisson-mixture": {"check_estimator_sparse_array": THEIRS, "check_estimator_sparse_matrix": THEIRS},
     "multinomial-mixture": {"check_estimator_sparse_array": THEIRS, "check_estimator_sparse_matrix": THEIRS},
     "vae": {"check_sample_weight_equivalence_on_dense_data": BATCHES},

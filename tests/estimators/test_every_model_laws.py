@@ -223,6 +223,38 @@ def deep(name: str, draw: Draw) -> None:
     assert np.isfinite(model.reconstruct(asked)).all()
 
 
+def hidden_markov(name: str, draw: Draw) -> None:
+    """States have shares; what is not seen says nothing; the last row of a sequence is filtered as it is smoothed."""
+    model, _, _ = found(name)
+    asked = draw(reals(3))
+    gaps = draw(hnp.arrays(bool, asked.shape))
+    gaps[2] = True
+    asked = np.where(gaps, np.nan, asked)
+    smoothed, filtered = model.predict_proba(asked), model.filter(asked)
+    shares(smoothed)
+    shares(filtered)
+    np.testing.assert_allclose(smoothed[-1], filtered[-1], atol=1e-12)
+    scores = model.score_samples(asked)
+    assert scores[2] == pytest.approx(0.0, abs=1e-12)
+    parts = draw(st.integers(1, ROWS - 1))
+    apart = model.score_samples(asked, lengths=[parts, ROWS - parts])
+    np.testing.assert_allclose(apart[:parts], scores[:parts], atol=1e-12)
+    assert model.decode(asked)[0] <= model.score(asked) + 1e-9
+
+
+def state_space(name: str, draw: Draw) -> None:
+    """What is expected of states is an affine function of rows; the last one is filtered as it is smoothed."""
+    model, _, _ = found(name)
+    one, other, share = draw(reals(3)), draw(reals(3)), draw(st.floats(-1.0, 2.0))
+    gaps = draw(hnp.arrays(bool, one.shape))
+    gaps[2] = True
+    one, other = np.where(gaps, np.nan, one), np.where(gaps, np.nan, other)
+    mixed = share * model.transform(one) + (1.0 - share) * model.transform(other)
+    np.testing.assert_allclose(model.transform(share * one + (1.0 - share) * other), mixed, atol=1e-9)
+    np.testing.assert_allclose(model.transform(one)[-1], model.filter(one)[-1], atol=1e-10)
+    assert model.score_samples(one)[2] == pytest.approx(0.0, abs=1e-12)
+
+
 LAWS: dict[str, Callable[[str, Draw], None]] = {
     "gaussian-mixture": gaussian,
     "mixture": density,
@@ -231,6 +263,8 @@ LAWS: dict[str, Callable[[str, Draw], None]] = {
     "bayesian-mixture": density,
     "poisson-mixture": poisson,
     "multinomial-mixture": multinomial,
+    "hidden-markov-model": hidden_markov,
+    "linear-gaussian-state-space": state_space,
     "k-means": distances,
     "pca": planes,
     "factor-analysis": planes,

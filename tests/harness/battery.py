@@ -9,6 +9,8 @@ from tacit import registry
 from tacit.estimators.capabilities import Mixes, PredictsClasses, PredictsCounts, PredictsNumbers, Transforms, can
 from tacit.estimators.generative_classifier import GenerativeClassifier
 from tacit.estimators.mixture.gaussian import GaussianMixture
+from tacit.estimators.sequence.hidden_markov import HiddenMarkovModel
+from tacit.estimators.sequence.reading import ReadsSequences
 
 GROUP = np.repeat([0, 1], [26, 18])
 """Every kind of rows is of two groups that are easily told apart, so that every start ends at the same optimum."""
@@ -24,6 +26,7 @@ NETWORK: dict[str, Any] = {
 }
 """One step an epoch, over all rows."""
 SETTINGS: dict[str, dict[str, Any]] = {
+    "linear-gaussian-state-space": {"tol": 1e-6, "n_init": 1, "random_state": 0},
     "k-means": {"n_clusters": 2, "n_init": 2, "tol": 0.0, "random_state": 0},
     "pca": {"n_components": 2, "random_state": 0},
     "factor-analysis": {"n_components": 1, "random_state": 0},
@@ -82,6 +85,8 @@ def target_of(model: BaseEstimator, rows: np.ndarray) -> np.ndarray | None:
 def fitted(model: BaseEstimator, rows: np.ndarray, target: np.ndarray | None, weights: Any = None) -> BaseEstimator:
     """The model after a fit."""
     given = {} if weights is None else {"sample_weight": weights}
+    if isinstance(model, HiddenMarkovModel):  # of rows that stand alone it is a mixture
+        given["groups"] = np.arange(len(rows))
     return model.fit(rows, **given) if target is None else model.fit(rows, target, **given)
 
 
@@ -91,7 +96,9 @@ def said(model: BaseEstimator, rows: np.ndarray) -> np.ndarray:
         return model.predict_proba(rows)
     if can(model, PredictsNumbers):
         return model.predict(rows)
-    if can(model, Mixes):
+    if isinstance(model, HiddenMarkovModel):
+        return model.score_samples(rows, groups=np.arange(len(rows)))
+    if can(model, Mixes) or can(model, ReadsSequences):
         return model.score_samples(rows)
     if can(model, Transforms):
         return np.sort(model.transform(rows), axis=1)

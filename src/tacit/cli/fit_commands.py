@@ -61,6 +61,7 @@ def fit(
     kind: options.Kinds = None,
     id_column: options.IdColumn = None,
     error: options.Errors = None,
+    sequence: options.Sequence = None,
     text: options.Text = None,
     vocabulary: options.VocabularyFile = None,
     stop_words: options.StopWords = None,
@@ -73,7 +74,8 @@ def fit(
     What you do not set is chosen: the model by the kinds of the columns, the number of groups and their shape by
     the criterion. Missing entries are integrated out, nothing is filled in. Ctrl-C keeps the best so far.
 
-    With --target the model predicts that column from the others. Images get a deep model (vae), and texts topics.
+    With --target the model predicts that column from the others. With --sequence rows follow one another, and have
+    hidden states. Images get a deep model (vae), and texts topics.
 
     For example: tacit fit customers.csv --kind zip=categorical; tacit fit digits.npz:x_train --set latent=2
     """
@@ -81,7 +83,7 @@ def fit(
     texts = workflow.texts.TextOptions(text, vocabulary, stop_words, min_documents, max_share)
     cli.fitting.fit(
         workflow.requests.FitRequest(
-            source=workflow.sources.DataSource(place, kinds, long, id_column, texts, target, reading, errors),
+            source=workflow.sources.DataSource(place, kinds, long, id_column, texts, target, reading, errors, sequence),
             model=model,
             settings=_understood(model, setting),
             criterion=criterion,

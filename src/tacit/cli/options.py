@@ -52,6 +52,16 @@ Errors = Annotated[
         show_default=False,
     ),
 ]
+Sequence = Annotated[
+    str | None,
+    typer.Option(
+        "--sequence",
+        metavar="ID,TIME",
+        help="Rows follow one another: the columns that say of which sequence a row is, and when it was seen. ID alone "
+        "where rows stand in order; ,TIME where all are one sequence.",
+        show_default=False,
+    ),
+]
 Target = Annotated[
     str | None,
     typer.Option(

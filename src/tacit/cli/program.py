@@ -63,6 +63,7 @@ for name, function, panel in (
     ("assign", row_commands.assign, ROWS),
     ("transform", row_commands.transform, ROWS),
     ("impute", row_commands.impute, ROWS),
+    ("forecast", row_commands.forecast, ROWS),
     ("sample", row_commands.sample, ROWS),
     ("query", query_commands.query, ROWS),
     ("encode", code_commands.encode, CODES_OF),

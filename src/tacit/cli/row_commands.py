@@ -1,4 +1,4 @@
-"""The commands that ask a run about rows: ``score``, ``assign``, ``impute`` and ``sample``."""
+"""The commands that ask a run about rows: ``score``, ``assign``, ``forecast``, ``impute`` and ``sample``."""
 
 from typing import Annotated
 
@@ -171,6 +171,28 @@ def assign(
     opened = cli.asking.opened(run, out, form)
     rows = cli.asking.rows(opened, options.places(data), long, id_column, unseen, reading=reading)
     cli.results.give(workflow.answering.assign(opened, rows, group), out, form)
+
+
+@guarded
+@reads_new_rows
+def forecast(
+    run: options.Run,
+    data: options.ManyData,
+    steps: Annotated[int, typer.Option(min=1, metavar="N", help="How many steps.")] = 10,
+    level: Annotated[float, typer.Option(min=0.01, max=0.999, metavar="P", help="Probability of the intervals.")] = 0.9,
+    unseen: options.Unseen = False,
+    out: options.Out = None,
+    form: options.Format = None,
+    reading: ReadingOptions = FOUND_OUT,
+    guard: options.Guard = None,
+) -> None:
+    """Say what comes after the last row of every sequence, with intervals (fit --sequence).
+
+    For example: tacit forecast RUN visits.csv --steps 12 --out next.csv
+    """
+    opened = cli.asking.opened(run, out, form)
+    rows = cli.asking.rows(opened, options.places(data), None, None, unseen, reading=reading)
+    cli.results.give(workflow.forecasting.forecast(opened, rows, steps, level), out, form)
 
 
 @guarded

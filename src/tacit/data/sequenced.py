@@ -6,7 +6,11 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 
+from tacit.data.cells import ColumnsOneByOne, cells_of
 from tacit.data.dataset import Dataset, Places
+from tacit.data.dates import dates_of
+from tacit.data.encode import only
+from tacit.data.errors import DataError, listed, nearest, place
 
 
 class SequencedRows(Dataset):
@@ -39,6 +43,87 @@ class SequencedRows(Dataset):
         taken.schema = self.schema
         taken._weights = None if self._weights is None else self._weights[places]
         return taken
+
+
+class SequenceColumns(NamedTuple):
+    """The columns that say of which sequence a row is, and when it was seen."""
+
+    group: str | None
+    time: str | None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Those that there are."""
+        return tuple(name for name in self if name is not None)
+
+    def told(self) -> str:
+        """What is made of them, in words."""
+        of = "all rows are one sequence" if self.group is None else f"rows of one {self.group!r} are a sequence"
+        return of if self.time is None else f"{of}, in the order of {self.time!r}"
+
+
+def parse_sequence(text: str) -> SequenceColumns:
+    """``id,time`` as the two columns; ``id`` alone, or ``,time`` for a single sequence.
+
+    Raises:
+        DataError: it is not understood.
+    """
+    parts = [part.strip() or None for part in text.split(",")]
+    if len(parts) > 2 or not any(parts) or (len(parts) == 2 and parts[0] == parts[1]):
+        raise DataError(
+            f"--sequence {text!r} is not understood; write it as ID,TIME, such as patient,day; as ID where rows stand "
+            "in order, or as ,TIME where all rows are one sequence."
+        )
+    return SequenceColumns(parts[0], parts[1] if len(parts) == 2 else None)
+
+
+class FoundSequences(NamedTuple):
+    """What the columns say of every row."""
+
+    groups: np.ndarray
+    time: np.ndarray | None
+
+
+def take_sequence(table: ColumnsOneByOne, columns: SequenceColumns) -> FoundSequences:
+    """The sequence of every row, and its time.
+
+    Raises:
+        DataError: a column is not there, or a cell says nothing; column and row are named.
+    """
+    for name in columns.names:
+        if name not in table.column_names:
+            there = f"{listed(table.column_names, 20)}.{nearest(name, table.column_names)}"
+            raise DataError(f"no column {name!r} (--sequence); there are {there}")
+    groups, time = None, None
+    if columns.group is not None:
+        held = only(table, columns.group).to_pylist()
+        groups = np.array([None if each is None or each == "" or each != each else each for each in held], object)
+        _refuse_gaps(columns.group, np.array([each is None for each in groups], bool), "of which sequence it is")
+        groups = groups.astype(str)
+    if columns.time is not None:
+        time = _time_of(table, columns.time)
+        _refuse_gaps(columns.time, np.isnan(time), "when it was seen: a number, or a date such as 2024-05-31")
+    number = len(only(table, columns.names[0]))
+    groups = np.zeros(number, np.int64) if groups is None else groups
+    try:
+        order_of(number, groups, time=time)
+    except ValueError as error:
+        raise DataError(f"--sequence {','.join(name or '' for name in columns)}: {error}.") from None
+    return FoundSequences(groups, time)
+
+
+def _time_of(table: ColumnsOneByOne, name: str) -> Float[np.ndarray, " rows"]:
+    column = only(table, name)
+    cells = cells_of(name, column)
+    numbers, text = cells.as_numbers()
+    if text.any() or np.isnan(numbers).all():
+        return np.asarray(dates_of(column)[0], np.float64)
+    return np.asarray(numbers, np.float64)
+
+
+def _refuse_gaps(name: str, missing: np.ndarray, what: str) -> None:
+    if missing.any():
+        raise DataError(f"{place(name, int(np.argmax(missing)))}: the cell does not say {what}.")
 
 
 class SequenceOrder(NamedTuple):
@@ -152,7 +237,7 @@ def _times(time: ArrayLike, rows: int) -> Float[np.ndarray, " rows"] | np.ndarra
                 given = np.asarray(given, "datetime64[ns]")
             except (TypeError, ValueError):
                 raise ValueError(
-                    f"time holds what is neither a number nor a date, such as {given[0]!r}: give numbers, dates, or "
+                    f"time holds what is neither a number nor a date, such as {str(given[0])!r}: give numbers, dates, or "
                     "text like 2024-05-31"
                 ) from None
     if given.dtype.kind == "f" and not np.isfinite(given).all():
@@ -170,3 +255,22 @@ def _check_rising(order: np.ndarray, codes: np.ndarray, times: np.ndarray, names
             f"rows {first} and {second}{of} have the same time, {times[order[at]]}: a sequence has one row a time. "
             "Leave one out, average them, or say by groups that they are of different sequences"
         )
+
+
+def apart(
+    rows: SequencedRows, share: float, random: np.random.Generator
+) -> tuple[Int[np.ndarray, " fitted"], Int[np.ndarray, " kept"]]:
+    """Rows that are fitted and rows that are kept aside, both in their order: whole sequences.
+
+    Of a single sequence the last rows are kept, as a sequence of their own. None are kept where that leaves one row.
+    """
+    order = order_of(len(rows), rows.groups, time=rows.time)
+    number = len(order.lengths)
+    which = np.repeat(np.arange(number), order.lengths)
+    if number > 1:
+        wanted = round(share * number)
+        chosen = np.isin(which, random.permutation(number)[: min(max(wanted, int(share > 0)), number - 1)])
+    else:
+        chosen = np.arange(len(rows)) >= min(len(rows) - round(share * len(rows)), len(rows))
+        chosen &= len(rows) > 2
+    return np.sort(order.order[~chosen]), np.sort(order.order[chosen])

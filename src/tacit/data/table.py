@@ -25,6 +25,7 @@ from tacit.data.purchases import KINDS_OF_CUSTOMERS, customers
 from tacit.data.read import TableReading, form_of, locate, named_signs_out, other_sheets_named, read, with_options
 from tacit.data.reading import FOUND_OUT, ReadAs, ReadingOptions
 from tacit.data.schema import Column, Schema
+from tacit.data.sequenced import FoundSequences, SequenceColumns, take_sequence
 from tacit.data.several import files_of
 from tacit.data.write import unguarded
 
@@ -43,6 +44,7 @@ class Table:
         read_as: how a table of text is written, or None.
         date_forms: how the columns of dates are written of which others were made (`Dated.form`).
         variances: ``[rows, columns]``, of the errors of measurement of every value, or None.
+        sequences: of which sequence every row is, and its time; or None.
     """
 
     values: Float[np.ndarray, "rows columns"]
@@ -54,6 +56,7 @@ class Table:
     read_as: ReadAs | None = None
     date_forms: Mapping[str, str] = dataclasses.field(default_factory=dict)
     variances: Float[np.ndarray, "rows columns"] | None = None
+    sequences: FoundSequences | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -92,6 +95,7 @@ def load(
     *,
     unseen: Unseen = "error",
     errors: Mapping[str, str] | None = None,
+    sequence: SequenceColumns | None = None,
     reading: ReadingOptions | None = None,
     **options: Any,
 ) -> Table | CountTable:
@@ -106,6 +110,7 @@ def load(
         id_column: the column that names the rows; otherwise the first identifier that differs in every row.
         unseen: with `schema`, what a level it does not know becomes: "error" or "missing".
         errors: of columns, the column that holds the standard deviation of each value's error of measurement.
+        sequence: the columns that say of which sequence a row is, and when it was seen.
         reading: how the table is written, as far as it is known.
         options: the same one by one, as `read` takes them.
 
@@ -127,15 +132,20 @@ def load(
         kinds = kinds if schema is not None else _kinds_of_customers(source, kinds)
     table, about = _columns(source, reading, options, schema)
     held = take_errors(table, errors or {})
-    table.column_names[:] = [name for name in table.column_names if name not in held]
+    found = None if sequence is None else take_sequence(table, sequence)
+    beside = {*held, *(() if sequence is None else sequence.names)}
+    table.column_names[:] = [name for name in table.column_names if name not in beside]
     if id_column is not None:
         _check_known(id_column, table)
     if schema is not None:
         if said.dates is not None:
             raise DataError("what dates become was settled when the model was fitted; leave dates out for new data.")
         new = _load_new(table, about.source, about.notes, kinds, schema, id_column, unseen)
-        return _with_errors(dataclasses.replace(new, read_as=about.read_as), errors, held)
-    return _with_errors(_load_first(table, about, kinds, id_column, said.dates or "parts"), errors, held)
+        return _with_errors(dataclasses.replace(new, read_as=about.read_as, sequences=found), errors, held)
+    first = _load_first(table, about, kinds, id_column, said.dates or "parts")
+    if sequence is not None:
+        first = dataclasses.replace(first, sequences=found, notes=(*first.notes, sequence.told()))
+    return _with_errors(first, errors, held)
 
 
 def _load_first(

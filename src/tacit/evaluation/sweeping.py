@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
 
+from tacit.data.sequenced import SequencedRows, apart
 from tacit.estimators.base import Seed, check_choice, seed_of
 from tacit.estimators.capabilities import (
     Assigns,
@@ -25,6 +26,7 @@ from tacit.estimators.capabilities import (
     can,
 )
 from tacit.estimators.factors.capabilities import HasFactors
+from tacit.estimators.sequence.reading import ReadsSequences
 from tacit.estimators.stopping import stop_reason
 from tacit.evaluation.rows import number_of_rows, picked, weights_of
 from tacit.inference.status import INTERRUPTED, STOPPED
@@ -49,7 +51,7 @@ def criteria_of(estimator: BaseEstimator) -> tuple[str, ...]:
         return ()
     if can(estimator, EmptiesItself):
         return BOUNDS
-    if can(estimator, HasFactors):
+    if can(estimator, HasFactors) or can(estimator, ReadsSequences):
         return FACTORS
     if can(estimator, Scores):
         return LIKELIHOODS if can(estimator, Assigns) else ("held-out",)
@@ -82,9 +84,12 @@ def sweep(
     if chosen == "held-out":
         if learn.size < 2:
             raise ValueError("a held-out score needs two rows at least")
-        order = random.permutation(learn.size)
-        kept = min(max(1, round(HOLDOUT * order.size)), order.size - 1)
-        learn, held = np.sort(order[kept:]), np.sort(order[:kept])
+        if isinstance(X, SequencedRows):
+            learn, held = apart(X, HOLDOUT, random)
+        else:
+            order = random.permutation(learn.size)
+            kept = min(max(1, round(HOLDOUT * order.size)), order.size - 1)
+            learn, held = np.sort(order[kept:]), np.sort(order[:kept])
     lines: list[dict[str, Any]] = []
     for number in numbers:
         with warnings.catch_warnings():
@@ -93,12 +98,12 @@ def sweep(
         rows = picked(X, held)
         if chosen == "held-out":
             value = float(np.average(fit.score_samples(rows), weights=weights[held]))
-        elif can(fit, HasFactors):
+        elif can(fit, HasFactors) or can(fit, ReadsSequences):
             value = -(fit.bic if chosen == "bic" else fit.aic)(rows, weights)
         else:
             value = silhouette(fit.transform(rows), weights)
         lines.append(_line(fit, chosen, value))
-        if can(fit, HasFactors) and chosen != "held-out":
+        if (can(fit, HasFactors) or can(fit, ReadsSequences)) and chosen != "held-out":
             lines[-1]["log_likelihood"] = float(fit.score_samples(rows) @ weights)
         if fit.stop_reason_ == stop_reason(INTERRUPTED):
             break

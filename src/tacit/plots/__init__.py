@@ -28,6 +28,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "latent": ["latent_map", "latent_use"],
         "progress": ["bound_trace", "evolution"],
         "scatter": ["ellipses", "hard_labels", "pair_plot", "telling_columns"],
+        "sequences": ["fans", "state_paths", "transition_diagram"],
         "terms": ["two_terms"],
         "topics": ["document_mixtures", "figures_over_trace", "topic_bars", "topic_choice", "topic_map_plot"],
     },

@@ -25,6 +25,7 @@ from tacit.report.html import Child, tag
 from tacit.report.network_section import NetworkFacts, network_section
 from tacit.report.page import Fact, Report
 from tacit.report.parts import Section, folded, framed, picture, section, those_there
+from tacit.report.sequence_section import SequenceFacts, sequence_section
 from tacit.report.table import FittedTable, table_facts, told_columns, told_left_out
 
 
@@ -44,6 +45,7 @@ def table_report(
     code: Code | None = None,
     factors: Factors | None = None,
     network: NetworkFacts | None = None,
+    sequences: SequenceFacts | None = None,
     left_out: Sequence[LeftOut] = (),
     made: str = "",
 ) -> Report:
@@ -62,6 +64,7 @@ def table_report(
         samples, code: Rows drawn from the model; what a deep model says of each row.
         factors: What explains the columns.
         network: Which column depends on which.
+        sequences: How the rows follow one another.
         left_out: Columns that no model saw.
         made: When, as it should be read.
     """
@@ -72,6 +75,7 @@ def table_report(
     told += [] if rows is None or samples is None else beside(rows, samples, groups, snapshots)
     sections = those_there(
         None if rows is None or groups is None else group_section(rows, groups),
+        sequence_section(sequences),
         code_section(code, "row"),
         factor_section(factors),
         network_section(network),

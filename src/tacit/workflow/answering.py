@@ -17,6 +17,7 @@ from tacit.data.dataset import DenseRows, Values
 from tacit.data.encode import decode, encode
 from tacit.data.erring import ErringRows, take_errors, variances_of
 from tacit.data.errors import counted, nearest
+from tacit.data.sequenced import SequencedRows, take_sequence
 from tacit.data.read import TableReading
 from tacit.data.restored_dates import DateParts, date_parts
 from tacit.data.schema import Schema
@@ -183,7 +184,9 @@ def impute_images(opened: Opened, rows: Rows, draws: int | None, seed: int, obse
 
 def _erring(opened: Opened, reading: TableReading, values: np.ndarray, schema: Schema) -> Values:
     """Rows with the errors of measurement that stand beside them, where the fit had some."""
-    errors = opened.errors
+    errors, sequence = opened.errors, opened.sequence
+    if sequence is not None:
+        return SequencedRows(DenseRows(values), *take_sequence(reading.table, sequence))
     if not errors:
         return values
     held = take_errors(reading.table, errors)

@@ -13,9 +13,11 @@ from tacit.data.dataset import Values, dataset_of, some
 from tacit.data.erring import ErringRows
 from tacit.data.errors import listed
 from tacit.data.schema import Column, Schema
+from tacit.data.sequenced import SequencedRows
 from tacit.estimators.capabilities import Assigns, MatrixLike, ReadsKinds, can
 from tacit.estimators.factors.capabilities import HasFactors
 from tacit.estimators.mixture.em import LikelihoodMixture
+from tacit.estimators.sequence.reading import ReadsSequences
 from tacit.estimators.settings import Estimator
 from tacit.evaluation.select import FLOOR, Selection, select
 from tacit.evaluation.sweeping import LIKELIHOODS, criteria_of
@@ -27,6 +29,8 @@ from tacit.workflow.settings import check_number, group_setting, named
 from tacit.workflow.summary import ASKED
 from tacit.workflow.supervised import check_columns, check_target, usual_model
 
+STATES = tuple(range(1, 7))
+"""The numbers of states of a chain that are tried where none is set."""
 GROUPS = tuple(range(1, 10))
 """The numbers of groups that are tried where none is set."""
 CHOICE_ROWS = 20_000
@@ -41,6 +45,7 @@ DEFAULTS = {"tol": 1e-5, "max_iter": 500}
 """In place of scikit-learn's, which stop early."""
 TOPIC_ITERATIONS = 100
 """In place of scikit-learn's ten, after which the bound of a topic model still rises."""
+SEQUENCES = "hidden-markov-model"
 EMPTIES = "weight_concentration_prior_type"
 """A setting of the models whose surplus groups empty themselves."""
 ALLOWED = 10
@@ -169,6 +174,8 @@ def plan(
 
 def _usual_numbers(bare: Estimator, columns: int) -> list[int] | None:
     """The numbers of factors that are tried where none is set; None of a model without factors."""
+    if can(bare, ReadsSequences) and can(bare, Assigns):
+        return list(STATES)
     if not can(bare, HasFactors):
         return None
     return list(range(1, min(bare.most_factors(columns), len(GROUPS)) + 1))
@@ -178,7 +185,19 @@ def _named(model: str | None, values: Values, schema: Schema | None, target: Col
     """The model, and why it is this one."""
     if isinstance(values, ErringRows):
         return workflow.choosing_errors.check(model, schema), workflow.choosing_errors.WHY
+    if isinstance(values, SequencedRows):
+        return _of_sequences(model)
     return (model, ASKED) if model is not None else _by_kinds(values, schema, target)
+
+
+def _of_sequences(model: str | None) -> tuple[str, str]:
+    """The model of rows that follow one another, and why; raises `RequestError` for one that forgets their order."""
+    if model is None:
+        return SEQUENCES, "the rows are sequences"
+    if not issubclass(registry.get(model), ReadsSequences):
+        known = [name for name in registry.names() if issubclass(registry.get(name), ReadsSequences)]
+        raise RequestError(f"{model} knows no order of rows; with --sequence take {listed(known)}, or leave it out.")
+    return model, ASKED
 
 
 def _check_rows(name: str, bare: Estimator, values: Values, schema: Schema | None, target: Column | None) -> None:
@@ -211,7 +230,7 @@ def choose(
     if isinstance(values, ErringRows):
         return workflow.choosing_errors.choose(plan, values, schema, observer)
     rows = values.shape[0]
-    if plan.candidates == 1 or rows <= CHOICE_ROWS:
+    if plan.candidates == 1 or rows <= CHOICE_ROWS or isinstance(values, SequencedRows):
         return _sweep(plan, values, schema, observer)
     sample = np.sort(np.random.default_rng(plan.seed).choice(rows, CHOICE_ROWS, replace=False))
     found = _sweep(plan, some(values, sample), schema, observer)

@@ -14,6 +14,7 @@ from tacit.data.dataset import Dataset, Values, dataset_of
 from tacit.data.encode import decode
 from tacit.data.errors import listed
 from tacit.data.schema import LEVELLED, Schema
+from tacit.data.sequenced import SequencedRows
 from tacit.estimators.capabilities import ReadsKinds, TakesDatasets, can
 from tacit.estimators.settings import Estimator
 from tacit.workflow.errors import RequestError
@@ -114,7 +115,7 @@ def feed_fit(
     """
     if schema is None or sparse.issparse(values) or not can(estimator, ReadsKinds):
         return feed(estimator, values, schema), None
-    absent = _absent(dataset_of(values), schema)
+    absent = [] if isinstance(values, SequencedRows) else _absent(dataset_of(values), schema)
     if not absent:
         return feed(estimator, values, schema), None
     rows = dataset_of(values).rows()

@@ -17,6 +17,7 @@ from tacit.data.dataset import numbered
 from tacit.data.images import ImageSet
 from tacit.data.long import CountTable
 from tacit.data.schema import Schema
+from tacit.data.sequenced import SequencedRows, apart
 from tacit.data.table import Table
 from tacit.estimators.capabilities import ReadsKinds, Scores, can
 from tacit.estimators.settings import Estimator
@@ -203,7 +204,7 @@ def prepare(asked: Asked, observer: Observer, began: float) -> Prepared:
         raise AlreadyFinished(
             f"The fit in {asked.lock.folder} is finished. Its report was missing, and is there now: {report}"
         )
-    seen, unseen = split(len(rows), request.holdout, request.seed, classes_of(rows))
+    seen, unseen = _split(rows, request.holdout, request.seed)
     fitted, kept = rows.pick(seen), rows.pick(unseen)
     todo = plan(
         fitted.data,
@@ -316,7 +317,14 @@ def _even(order: np.ndarray, classes: np.ndarray) -> np.ndarray:
 
 def fitted_rows(rows: Rows, holdout: float, seed: int) -> Rows:
     """The rows of a table that a fit with this share kept aside has seen."""
-    return rows.pick(split(len(rows), holdout, seed, classes_of(rows))[0])
+    return rows.pick(_split(rows, holdout, seed)[0])
+
+
+def _split(rows: Rows, holdout: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which rows are fitted and which are kept aside; of sequences, whole ones."""
+    if isinstance(rows.data, SequencedRows):
+        return apart(rows.data, holdout, np.random.default_rng(seed))
+    return split(len(rows), holdout, seed, classes_of(rows))
 
 
 def _config(request: FitRequest, todo: Plan, estimator: Estimator, rows: Rows) -> RunConfig:

@@ -21,6 +21,7 @@ from tacit.data.network_files.files import is_network_file
 from tacit.data.read import TableReading, read
 from tacit.data.reading import FOUND_OUT, ReadAs, ReadingOptions
 from tacit.data.schema import Schema
+from tacit.data.sequenced import SequenceColumns, parse_sequence
 from tacit.data.table import load
 from tacit.data.texts import Vocabulary
 from tacit.data.write import unguarded
@@ -120,6 +121,12 @@ class Opened:
         """Of columns, the column of their errors of measurement."""
         return parse_errors(folders.data_config(self.run).get("errors") or ())
 
+    @property
+    def sequence(self) -> SequenceColumns | None:
+        """The columns of sequence and time, or None."""
+        said = folders.data_config(self.run).get("sequence")
+        return None if said is None else parse_sequence(said)
+
     def reading(self, asked: ReadingOptions) -> ReadingOptions:
         """How new data are read: as the user says, else as the table of the fit was."""
         data = folders.data_config(self.run)
@@ -204,6 +211,7 @@ class Opened:
                 id_column=new.id_column,
                 unseen="missing" if new.unseen else "error",
                 errors=self.errors,
+                sequence=self.sequence,
                 reading=self.reading(new.reading),
             )
         )

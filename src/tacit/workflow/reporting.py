@@ -14,6 +14,7 @@ from tacit import workflow
 from tacit.data.corpus import Corpus
 from tacit.data.dataset import Values
 from tacit.data.schema import Schema
+from tacit.data.sequenced import SequencedRows, order_of
 from tacit.data.texts import Vocabulary
 from tacit.estimators.capabilities import Codes, HasTopics, MatrixLike, Mixes, Samples, Scores, ScoresByDraws, can
 from tacit.estimators.factors.capabilities import HasFactors
@@ -39,6 +40,7 @@ from tacit.storage.model_file import versions
 from tacit.workflow import summary
 from tacit.workflow.feeding import feed
 from tacit.workflow.judging import by_ratio, empty_groups, responsibilities
+from tacit.workflow.reporting_sequences import emissions_of, sequence_facts
 from tacit.workflow.sources import Rows
 
 SAMPLES = 500
@@ -107,6 +109,7 @@ def made(
         code=code,
         factors=_factors(estimator, told.get("factors"), X),
         network=workflow.reporting_networks.network_facts(estimator, X) if can(estimator, HasArrows) else None,
+        sequences=sequence_facts(estimator, X),
         left_out=table.left_out,
     )
 
@@ -161,7 +164,7 @@ def _groups(
     estimator: Estimator, told: Mapping[str, Any], share: np.ndarray, rows: FittedTable, *, whole: bool
 ) -> Groups:
     """The groups; the curves of their columns where the report shows the ``whole`` table."""
-    model, number = estimator.model_ if can(estimator, Mixes) else None, share.shape[1]
+    model, number = estimator.model_ if can(estimator, Mixes) else emissions_of(estimator), share.shape[1]
     return Groups(
         np.array([group["share"] for group in told["groups"]]),
         share,
@@ -290,7 +293,11 @@ def _looked_at(fitted: Rows) -> tuple[Rows, np.ndarray, tuple[str, ...]]:
             totals = np.asarray(fitted.values.sum(axis=0)).ravel()
             columns = np.sort(np.argsort(-totals, kind="stable")[:ITEMS])
             notes.append(f"this report shows the {ITEMS} items of {fitted.columns} that were bought most")
-    if len(fitted) > limit:
+    if len(fitted) > limit and isinstance(fitted.data, SequencedRows):
+        notes.append(f"this report shows {limit:,} of the {len(fitted):,} rows, those of the first sequences")
+        order = order_of(len(fitted), fitted.data.groups, time=fitted.data.time).order
+        fitted = fitted.pick(np.sort(order[:limit]))
+    elif len(fitted) > limit:
         notes.append(f"this report shows {limit:,} of the {len(fitted):,} rows, drawn at random")
         places = np.random.default_rng(0).choice(len(fitted), limit, replace=False)
         fitted = fitted.pick(np.sort(places))

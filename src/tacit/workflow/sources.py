@@ -20,6 +20,7 @@ from tacit.data.long import CountTable
 from tacit.data.read import locate
 from tacit.data.reading import FOUND_OUT, ReadingOptions
 from tacit.data.schema import Schema
+from tacit.data.sequenced import SequencedRows, parse_sequence
 from tacit.data.table import Table, load
 from tacit.data.texts import Vocabulary
 from tacit.workflow.errors import RequestError
@@ -39,6 +40,7 @@ class DataSource:
         target: the column to be predicted, or None.
         reading: what the user says of how the table is written.
         errors: texts such as ``height=height_err``.
+        sequence: the columns of sequence and time, such as ``patient,day``; or None.
     """
 
     path: str
@@ -49,6 +51,7 @@ class DataSource:
     target: str | None = None
     reading: ReadingOptions = FOUND_OUT
     errors: tuple[str, ...] = ()
+    sequence: str | None = None
 
     def check_place(self) -> None:
         """Raise `DataError` where there is nothing at all."""
@@ -65,6 +68,9 @@ class DataSource:
         errors = parse_errors(self.errors)
         if errors and (corpus or self.target is not None or holds_images(self.path)):
             raise RequestError("--error goes with a table of numbers and no --target: it is of mixtures of Gaussians.")
+        sequence = None if self.sequence is None else parse_sequence(self.sequence)
+        if sequence and (corpus or self.target or errors or self.long or holds_images(self.path)):
+            raise RequestError("--sequence is about the rows of a table: it does not go with the other options given.")
         if corpus:
             return self._documents()
         if holds_images(self.path):
@@ -75,7 +81,15 @@ class DataSource:
             return Rows.of(read_images(self.path))
         kinds = _kinds(self.kinds)
         return Rows.of(
-            load(self.path, kinds, long=self.long, id_column=self.id_column, errors=errors, reading=self.reading)
+            load(
+                self.path,
+                kinds,
+                long=self.long,
+                id_column=self.id_column,
+                errors=errors,
+                sequence=sequence,
+                reading=self.reading,
+            )
         )
 
     def _documents(self) -> "Rows":
@@ -98,6 +112,7 @@ class DataSource:
         found |= {} if self.target is None else {"target": self.target}
         found |= {"words": self.text_options.to_config()} if self.text_options.given else {}
         found |= {"errors": list(self.errors)} if self.errors else {}
+        found |= {"sequence": self.sequence} if self.sequence else {}
         said = self.reading.to_config()
         return found | ({"reading": said} if said else {})
 
@@ -108,7 +123,17 @@ class DataSource:
         options = TextOptions.from_config(data.get("words") or {})
         reading = ReadingOptions.from_config(data.get("reading") or {})
         errors = tuple(data.get("errors") or ())
-        return cls(place, kinds, data.get("long"), data.get("id"), options, data.get("target"), reading, errors)
+        return cls(
+            place,
+            kinds,
+            data.get("long"),
+            data.get("id"),
+            options,
+            data.get("target"),
+            reading,
+            errors,
+            data.get("sequence"),
+        )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -163,6 +188,8 @@ class Rows:
         values: Values = DenseRows(table.values) if isinstance(table, Table) else table.counts
         if isinstance(table, Table) and table.variances is not None:
             values = ErringRows(DenseRows(table.values), table.variances)
+        if isinstance(table, Table) and table.sequences is not None:
+            values = SequencedRows(DenseRows(table.values), *table.sequences)
         return cls(WholeSource(values, None, table.row_ids), table.schema, table)
 
     def __len__(self) -> int:

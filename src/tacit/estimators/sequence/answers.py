@@ -14,7 +14,7 @@ from tacit.estimators.capabilities import AssignsSoftly, Imputes, Measures, Samp
 from tacit.estimators.mixture.columns import FamilyColumns
 from tacit.estimators.mixture.density import Density
 from tacit.estimators.sequence.forecasts import Forecast
-from tacit.estimators.sequence.reading import ReadsSequences, SequenceOptions, ordered, sequence_weights
+from tacit.estimators.sequence.reading import Forecasts, SequenceOptions, ordered, sequence_weights
 from tacit.models.components.gaussian import GaussianComponent
 from tacit.models.graph import Graph, hidden_markov_graph
 from tacit.models.mixture.expectations import marginal_moments
@@ -28,9 +28,7 @@ PAST = 60
 """Steps before a forecast that its picture shows."""
 
 
-class HiddenMarkovAnswers(
-    FamilyColumns, ReadsSequences, AssignsSoftly, Measures, Samples, Imputes, Sweeps, TakesDatasets
-):
+class HiddenMarkovAnswers(FamilyColumns, Forecasts, AssignsSoftly, Measures, Samples, Imputes, Sweeps, TakesDatasets):
     """The answers of a fitted hidden Markov model, in the order in which rows are given."""
 
     model_: HiddenMarkov
@@ -42,7 +40,7 @@ class HiddenMarkovAnswers(
     def sizes(self) -> dict[str, int]:
         return super().sizes() | {"components": int(self.model_.log_start.shape[0])}
 
-    def fitted_model(self) -> HiddenMarkov:
+    def fitted_chain(self) -> HiddenMarkov:
         """The fitted model in the user's units, or ``NotFittedError``."""
         check_is_fitted(self)
         return self.model_
@@ -50,7 +48,7 @@ class HiddenMarkovAnswers(
     def base_measure(self) -> tuple[str, ...]:
         """A word a column: "density" or "mass"."""
         found = {}
-        for group in self.fitted_model().emissions.groups:
+        for group in self.fitted_chain().emissions.groups:
             word = "mass" if group.column_kind in ("count", "binary", "categorical") else "density"
             if group.given_total:
                 word = "mass given the total of columns " + ", ".join(map(str, group.columns))
@@ -59,7 +57,7 @@ class HiddenMarkovAnswers(
 
     def _read(self, X: Any, said: SequenceOptions) -> tuple[Dataset, np.ndarray, SequenceOrder]:
         """Rows as they are given, ``log p(x_t|k)`` in order, and the order."""
-        model = self.fitted_model()
+        model = self.fitted_chain()
         rows = self.read(X, reset=False)
         order = ordered(X, len(rows), said)
         return rows, emitted(model, rows)[order.order], order
@@ -74,7 +72,14 @@ class HiddenMarkovAnswers(
         return order.back(filtered(self.model_, log_b, order.lengths).log_prob)
 
     def score(
-        self, X: Any, y: Any = None, sample_weight: Any = None, *, groups: Any = None, lengths: Any = None, time: Any = None
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        groups: Any = None,
+        lengths: Any = None,
+        time: Any = None,
     ) -> float:
         """The log-likelihood of all sequences in nats: the sum of ``score_samples``, as hmmlearn's and not a mean."""
         said = SequenceOptions(groups, lengths, time)
@@ -105,9 +110,7 @@ class HiddenMarkovAnswers(
         return order.back(likeliest(self.model_, log_b, order.lengths)[0])
 
     @double_precision
-    def decode(
-        self, X: Any, lengths: Any = None, *, groups: Any = None, time: Any = None
-    ) -> tuple[float, np.ndarray]:
+    def decode(self, X: Any, lengths: Any = None, *, groups: Any = None, time: Any = None) -> tuple[float, np.ndarray]:
         """``log p(x, z)`` along the likeliest paths, summed over sequences, and these paths, as hmmlearn's."""
         _, log_b, order = self._read(X, SequenceOptions(groups, lengths, time))
         path, values = likeliest(self.model_, log_b, order.lengths)
@@ -119,7 +122,9 @@ class HiddenMarkovAnswers(
         return cast(np.ndarray, self.fit(X, y, **how).predict(X, **said))
 
     @double_precision
-    def sample(self, n_samples: int = 1, n_sequences: int = 1, random_state: Any = None) -> tuple[np.ndarray, np.ndarray]:
+    def sample(
+        self, n_samples: int = 1, n_sequences: int = 1, random_state: Any = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """New sequences, one after another: rows ``(n_sequences · n_samples, d)``, and their states.
 
         Args:
@@ -127,7 +132,7 @@ class HiddenMarkovAnswers(
             n_sequences: how many sequences.
             random_state: what the draws depend on; the estimator's own where None.
         """
-        model = self.fitted_model()
+        model = self.fitted_chain()
         for name, value in (("n_samples", n_samples), ("n_sequences", n_sequences)):
             if value < 1:
                 raise ValueError(f"Invalid value for {name!r}: {value}. At least one is drawn.")
@@ -154,7 +159,7 @@ class HiddenMarkovAnswers(
         Returns: ``(n, d)``, or m proper imputations ``(m, n, d)``.
         """
         rows, log_b, order = self._read(X, SequenceOptions(groups, lengths, time))
-        model, dense = self.fitted_model(), rows.rows()[order.order].astype(np.float64, copy=False)
+        model, dense = self.fitted_chain(), rows.rows()[order.order].astype(np.float64, copy=False)
         check_vector_gaps(model.emissions, dense)
         if n_draws is None:
             shares = smoothed(model, log_b, order.lengths).probabilities
@@ -184,7 +189,7 @@ class HiddenMarkovAnswers(
             level: probability of the intervals.
             groups, lengths, time: as at fit.
         """
-        model = self.fitted_model()
+        model = self.fitted_chain()
         check_whole("steps", steps, 1)
         check_level(level)
         past: tuple[np.ndarray, ...] = ()
@@ -206,7 +211,7 @@ class HiddenMarkovAnswers(
     def _forecast(
         self, shares: np.ndarray, names: tuple[Any, ...], past: tuple[np.ndarray, ...], level: float
     ) -> Forecast:
-        emissions, columns = self.fitted_model().emissions, tuple(self._column_names())
+        emissions, columns = self.fitted_chain().emissions, tuple(self._column_names())
         flat = shares.reshape(-1, shares.shape[-1])
         density = Density(
             columns=tuple(range(len(columns))),
@@ -224,9 +229,14 @@ class HiddenMarkovAnswers(
         ends = [density.quantile([(1 - level) / 2, (1 + level) / 2], place) for place in range(len(columns))]
         low, high = np.stack([each[:, 0] for each in ends], 1), np.stack([each[:, 1] for each in ends], 1)
         shape = (*shares.shape[:2], len(columns))
-        return Forecast(
-            columns, names, *(v.reshape(shape) for v in (mean, sd, low, high)), level=level, states=shares, past=past
-        )
+        chances = {
+            place: (flat @ codes[:, at]).reshape(*shares.shape[:2], -1)
+            for group in emissions.groups
+            if (codes := group.code_probabilities()) is not None
+            for at, place in enumerate(group.columns)
+        }
+        found = (each.reshape(shape) for each in (mean, sd, low, high))
+        return Forecast(columns, names, *found, level=level, states=shares, past=past, levels=chances)
 
     def _ends(self, rows: Dataset, lengths: np.ndarray) -> np.ndarray:
         """The filtered states at the ends of sequences in order."""
@@ -246,11 +256,11 @@ class HiddenMarkovAnswers(
     @double_precision
     def summary(self) -> MixtureSummary:
         """Shares of the states over all steps, and what each state says of every column."""
-        return summarise(self.fitted_model().emissions)
+        return summarise(self.fitted_chain().emissions)
 
     def graph(self) -> Graph:
         """The directed graph of the model: one step and the state before it."""
-        model, names = self.fitted_model().emissions, self._names()
+        model, names = self.fitted_chain().emissions, self._names()
         columns = [] if names is None else [[names[column] for column in group.columns] for group in model.groups]
         return hidden_markov_graph(graph_groups(model), columns=columns, priors=has_priors(model))
 
@@ -260,7 +270,7 @@ class HiddenMarkovAnswers(
         return self.n_features_in_
 
     def _normal(self, name: str) -> GaussianComponent:
-        groups = self.fitted_model().emissions.groups
+        groups = self.fitted_chain().emissions.groups
         if len(groups) == 1 and isinstance(groups[0], GaussianComponent) and not groups[0].log:
             return groups[0]
         raise AttributeError(f"{name} is of models whose columns are all normal; summary() tells of every column")

@@ -1,5 +1,6 @@
 """Forecasts: what the next steps of sequences are expected to be, with intervals."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ class Forecast(TableResult):
         lower, upper: between these the column lies with probability ``level``, ``(S, H, d)``.
         level: of the intervals.
         states: of a model with states, ``p(z_T+h = k | x_1…T)``, ``(S, H, K)``; else None.
+        levels: by the place of a column of levels, the probability of each, ``(S, H, L)``.
         past: the last steps that were seen, for the picture: by sequence ``(T, d)``.
     """
 
@@ -34,6 +36,7 @@ class Forecast(TableResult):
     level: float
     states: np.ndarray | None = None
     past: tuple[np.ndarray, ...] = ()
+    levels: Mapping[int, np.ndarray] | None = None
 
     def to_arrow(self) -> pa.Table:
         """A line a sequence, step and column."""

@@ -189,9 +189,7 @@ class HiddenMarkovModel(HiddenMarkovAnswers):
     def _template(self, rows: Dataset, values: ColumnMoments) -> tuple[HiddenMarkov, Any]:
         states = self.n_components
         structure, with_priors = self.covariance_type or "diag", self.objective == "map"
-        self.families_, groups, view = planned_columns(
-            self, rows, values, states, structure, self.floor, with_priors
-        )
+        self.families_, groups, view = planned_columns(self, rows, values, states, structure, self.floor, with_priors)
         emissions = MixtureModel(np.full(states, -np.log(states)), groups, np.ones(states, bool))
         possible, possible_start = self._possible()
         pseudo = pseudo_start = None

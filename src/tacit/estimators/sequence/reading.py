@@ -10,6 +10,7 @@ from tacit.data.dataset import Dataset
 from tacit.data.sequenced import SequencedRows, SequenceOrder, order_of
 from tacit.estimators.base import read_weights
 from tacit.estimators.capabilities import Capability
+from tacit.estimators.sequence.forecasts import Forecast
 
 
 class SequenceOptions(NamedTuple):
@@ -33,6 +34,14 @@ class ReadsSequences(Capability):
     @abc.abstractmethod
     def aic(self, X: Any, sample_weight: Any = None) -> float:
         """``−2 log L + 2 ν``: lower is better."""
+
+
+class Forecasts(ReadsSequences):
+    """Says what comes after the last row of every sequence."""
+
+    @abc.abstractmethod
+    def forecast(self, steps: int, X: Any = None, *, level: float = 0.9) -> Forecast:
+        """The next steps, with intervals."""
 
 
 def ordered(X: object, rows: int, said: SequenceOptions) -> SequenceOrder:

@@ -78,9 +78,7 @@ def _shares(mass: np.ndarray, possible: np.ndarray | None) -> np.ndarray:
     return logs if possible is not None else np.maximum(logs, LEAST)
 
 
-def stacked_of(
-    template: HiddenMarkov, begins: np.ndarray, ways: np.ndarray, emissions: MixtureModel
-) -> HiddenMarkov:
+def stacked_of(template: HiddenMarkov, begins: np.ndarray, ways: np.ndarray, emissions: MixtureModel) -> HiddenMarkov:
     """Starts on a leading axis of all arrays."""
     number = len(begins)
 
@@ -98,5 +96,3 @@ def stacked_of(
         whole=template.whole,
         hard=template.hard,
     )
-
-

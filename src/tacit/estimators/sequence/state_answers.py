@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import ndtri
+from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from tacit.compute import double_precision
@@ -12,7 +13,7 @@ from tacit.data.sequenced import SequenceOrder
 from tacit.estimators.base import check_level, check_whole, read_data, seed_of
 from tacit.estimators.capabilities import Imputes, Measures, Samples, Sweeps, TakesDatasets, Transforms
 from tacit.estimators.sequence.forecasts import Forecast
-from tacit.estimators.sequence.reading import ReadsSequences, SequenceOptions, ordered, sequence_weights
+from tacit.estimators.sequence.reading import Forecasts, SequenceOptions, ordered, sequence_weights
 from tacit.estimators.settings import Estimator
 from tacit.models.graph import Graph, state_space_graph
 from tacit.models.sequence import state_space
@@ -56,7 +57,7 @@ def read_inputs(U: Any, rows: int, expected: int | None = None) -> np.ndarray:
 
 
 class StateSpaceAnswers(
-    ReadsSequences, Measures, Samples, Imputes, Transforms, Sweeps, TakesDatasets, Estimator
+    TransformerMixin, Forecasts, Measures, Samples, Imputes, Transforms, Sweeps, TakesDatasets, Estimator
 ):
     """The answers of a fitted state space, in the order in which rows are given."""
 
@@ -70,7 +71,7 @@ class StateSpaceAnswers(
         """Rows as floats, NaN where missing, checked against the columns at fit, or the first of them (``reset``)."""
         return read_data(self, X, reset=reset, minimum=minimum)
 
-    def fitted_model(self) -> LinearGaussian:
+    def fitted_space(self) -> LinearGaussian:
         """The fitted model in the user's units, or ``NotFittedError``."""
         check_is_fitted(self)
         return self.model_
@@ -81,7 +82,7 @@ class StateSpaceAnswers(
 
     @property
     def _system(self) -> System:
-        return self.fitted_model().systems()[0]
+        return self.fitted_space().systems()[0]
 
     def _read(self, X: Any, U: Any, said: SequenceOptions) -> ReadSeries:
         system = self._system
@@ -199,11 +200,16 @@ class StateSpaceAnswers(
         if n_draws < 1:
             raise ValueError(f"n_draws must be at least 1, or None for the expectation; got {n_draws}")
         random = seed_of(self.random_state if random_state is None else random_state)
-        draws = np.stack([
-            np.where(missing, filled + rows_of(read.laid, state_space.disturbed(self._system, read.laid, random)),
-                     read.rows)
-            for _ in range(int(n_draws))
-        ])
+        draws = np.stack(
+            [
+                np.where(
+                    missing,
+                    filled + rows_of(read.laid, state_space.disturbed(self._system, read.laid, random)),
+                    read.rows,
+                )
+                for _ in range(int(n_draws))
+            ]
+        )
         return read.order.back(draws, axis=1)
 
     @double_precision
@@ -276,7 +282,7 @@ class StateSpaceAnswers(
 
     def graph(self) -> Graph:
         """The directed graph of the model: one step and the state before it."""
-        return state_space_graph(inputs=bool(self.fitted_model().inputs.shape[1]), columns=self._names() or ())
+        return state_space_graph(inputs=bool(self.fitted_space().inputs.shape[1]), columns=self._names() or ())
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -124,7 +124,7 @@ class LinearGaussianStateSpace(StateSpaceAnswers):
             raise ValueError(f"column {name!r} has no value in any row: leave it out")
         if rows == order.lengths.size and self.preset is None:
             raise ValueError(
-                f"every one of the {rows} series has one row only, which says nothing of how states move: give series "
+                f"every one of the series (n_samples={rows}) has one row only, which says nothing of how states move: give series "
                 "of two rows or more (are groups= those of the series?), or take tacit.FactorAnalysis"
             )
 
@@ -156,7 +156,8 @@ class LinearGaussianStateSpace(StateSpaceAnswers):
             second = (sums.first_square + sums.after) / steps
             model = model.turned(canonical_axes(model, second))
         resting = np.diagonal(model.noise) <= 1.001 * model.noise_floor
-        self.model_ = model.in_units(np.asarray(values.mean), scale)
+        model = model.in_units(np.asarray(values.mean), scale)
+        self.model_ = model if self.preset is None else model.of_levels()
         weight, change = source.total_weight, -float(values.seen @ np.log(scale))
         self.trace_ = found.trace._replace(bound=found.trace.bound + change)
         self.n_iter_, self.converged_ = found.iteration, found.status == CONVERGED

@@ -177,6 +177,19 @@ class LinearGaussian(Pytree):
             noise_floor=self.noise_floor * scale**2,
         )
 
+    def of_levels(self) -> "LinearGaussian":
+        """The same with states in the units of their columns: the first of them are the columns' levels."""
+        outputs = self.offset.size
+        scale = np.resize(np.diagonal(self.loadings[:, :outputs]), self.transition.shape[0])
+        found = self.turned(np.diag(scale))
+        level = np.concatenate([self.offset, np.zeros(scale.size - outputs)])
+        return dataclasses.replace(
+            found,
+            initial_mean=found.initial_mean + level,
+            offset=np.zeros(outputs),
+            loadings=np.eye(outputs, scale.size),
+        )
+
     def turned(self, onto: Float[np.ndarray, "n n"]) -> "LinearGaussian":
         """The same in other hidden axes, ``x ↦ T x``."""
         back = np.linalg.inv(onto)
@@ -253,7 +266,7 @@ def _spread(states: SmoothedSeries, parts: np.ndarray, index: np.ndarray, weight
     return found
 
 
-def _moved(series: Series, states: SmoothedSeries, weights: np.ndarray) -> tuple[np.ndarray, ...]:
+def _moved(series: Series, states: SmoothedSeries, weights: np.ndarray) -> tuple[Array, ...]:
     """The moments of the states' first steps, and of steps from one to the next."""
     means, first = states.means, weights[0]
     n = means.shape[2]
@@ -277,9 +290,7 @@ def _flat(values: np.ndarray) -> np.ndarray:
     return np.moveaxis(values, 2, 0).reshape(values.shape[2], -1)
 
 
-def _outputs(
-    system: System, series: Series, states: SmoothedSeries, weights: np.ndarray
-) -> tuple[np.ndarray, ...]:
+def _outputs(system: System, series: Series, states: SmoothedSeries, weights: np.ndarray) -> tuple[Array, ...]:
     """The moments of rows with their states, pattern by pattern of what is seen."""
     n, outputs, columns = len(system.transition), len(system.offset), series.values.shape[3]
     one = np.ones((*series.values.shape[:2], 1, columns))
@@ -294,14 +305,12 @@ def _outputs(
         here = pattern == number if len(series.patterns) > 1 else slice(None)
         w, x, y = flat[here], regressors[:, here], values[:, here]
         mass = float(w.sum())
-        if mass == 0.0:
-            continue
         square = (x * w) @ x.T
         share = np.where(series.pattern == number, weights.sum(-1), 0.0)
         square[:n, :n] += _spread(states, states.covariances, states.index, share)
         parts = _completed(coefficients, system.noise, seen, square, (y * w) @ x.T, (y * w) @ y.T, mass)
         sums = [total + part for total, part in zip(sums, (mass, *parts, square), strict=True)]
-    return sums[0], sums[1], sums[2], sums[3]
+    return np.asarray(sums[0]), *sums[1:]
 
 
 def _completed(

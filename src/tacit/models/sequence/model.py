@@ -220,7 +220,11 @@ class HiddenMarkov(Pytree):
         """The states in another order."""
 
         def square(values: Array | None) -> Any:
-            return None if values is None else xp.swapaxes(chosen(xp.swapaxes(chosen(values, order), -1, -2), order), -1, -2)
+            return (
+                None
+                if values is None
+                else xp.swapaxes(chosen(xp.swapaxes(chosen(values, order), -1, -2), order), -1, -2)
+            )
 
         def line(values: Array | None) -> Any:
             return None if values is None else chosen(values, order)
