@@ -65,7 +65,9 @@ def _written(name: str, found: tuple[Level, ...], order: tuple[str, ...]) -> tup
     """The levels in the order that was written."""
     lacking = [level for level in found if str(level) not in order]
     if lacking:
-        raise DataError(f"the order that is written for {quoted(name)} lacks {listed(lacking)}: it has {listed(order)}.")
+        raise DataError(
+            f"the order that is written for {quoted(name)} lacks {listed(lacking)}: it has {listed(order)}."
+        )
     twice = sorted({level for level in order if order.count(level) > 1 or not level})
     if twice:
         raise DataError(f"the order that is written for {quoted(name)} has {listed(twice)} twice, or an empty level.")
