@@ -7,8 +7,9 @@ import pytest
 import scipy.special
 import scipy.stats
 
-from tacit.models.factors.item_blocks import Counts, Graded, ItemBlock, Nominal, Normals
+from tacit.models.factors.item_blocks import Counts, ItemBlock, Normals
 from tacit.models.factors.item_fitting import ItemSchedule, fit_items
+from tacit.models.factors.item_levels import Graded, Nominal
 from tacit.models.factors.item_starts import ItemShape, first_items
 from tacit.models.factors.items import ItemModel, grid
 

@@ -26,8 +26,8 @@ Kinds = Annotated[
     typer.Option(
         "--kind",
         metavar="COL=KIND",
-        help="What a column is: continuous, positive, count, binary, categorical; or drop, identifier, date "
-        "to leave it out. Again for more.",
+        help="What a column is: continuous, positive, count, binary, categorical, ordinal (of texts with "
+        "their order: 'size=ordinal:small<large'); or drop, identifier, date to leave it out. Again for more.",
         show_default=False,
     ),
 ]

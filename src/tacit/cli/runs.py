@@ -74,7 +74,7 @@ def _columns(schema: Schema) -> None:
     for column in schema.columns[:LINES]:
         levels = "" if column.levels is None else ", ".join(show_level(level) for level in column.levels[:8])
         more = "" if column.levels is None or len(column.levels) <= 8 else f" and {len(column.levels) - 8} more"
-        rows.append((column.name, column.kind, levels + more))
+        rows.append((column.name, column.word, levels + more))
     console.say("")
     console.table(["column", "kind", "levels"], rows)
     if len(schema) > LINES:

@@ -100,7 +100,7 @@ def show_target(rows: Rows) -> None:
         return
     column = rows.target.column
     line = describe(Table(rows.target_values[:, None], Schema((column,)), (), ""))[0]
-    console.say(f"To be predicted: {column.name}, {column.kind} ({line.values}).", indent=1)
+    console.say(f"To be predicted: {column.name}, {column.word} ({line.values}).", indent=1)
     for note in rows.table.notes[-1:]:
         if f"without {column.name}" in note:
             console.bullet(note)

@@ -159,6 +159,7 @@ class Cells:
         origin: what the table held: numbers, truth values, texts, dates or times, nothing at all, or
             something that is not a single value (lists, raw bytes).
         category: whether the table itself declared the column to be categories (a dictionary type).
+        order: the texts of categories that the table declares to be ordered, the lowest first.
         numbers: ``[rows]`` in float64 with NaN where missing; truth values are 0 and 1.
         words: texts.
     """
@@ -169,6 +170,7 @@ class Cells:
     category: bool = False
     numbers: Float[np.ndarray, " rows"] | None = None
     words: Words | None = None
+    order: tuple[str, ...] | None = None
 
     def as_one(self) -> "Cells":
         """The same with spellings of one level as one (`Words.as_one`)."""
@@ -193,11 +195,21 @@ class Cells:
         return float(self.as_numbers()[0][row])
 
 
+def _order(column: pa.ChunkedArray) -> tuple[str, ...] | None:
+    """The texts of ordered categories; None where they have no order, or are no texts."""
+    inner = column.type.value_type
+    if not column.type.ordered or not (pa.types.is_string(inner) or pa.types.is_large_string(inner)):
+        return None
+    chunks = column.unify_dictionaries().chunks
+    return tuple(str(text).strip() for text in chunks[0].dictionary.to_pylist()) if chunks else None
+
+
 def cells_of(name: str, column: pa.ChunkedArray) -> Cells:
     """Take one column out of a table; dates, lists and raw bytes are only recognised, not read."""
     kind, rows = column.type, len(column)
-    category = pa.types.is_dictionary(kind)
+    category, order = pa.types.is_dictionary(kind), None
     if category:
+        order = _order(column)
         kind = kind.value_type
         column = column.cast(kind)
     if pa.types.is_null(kind) or column.null_count == rows:
@@ -215,7 +227,7 @@ def cells_of(name: str, column: pa.ChunkedArray) -> Cells:
     if _is_text(kind):
         words = _to_words(column)
         words = words if category else words.without(words.signs)
-        return Cells(name, rows, "text" if len(words.texts) else "empty", category, words=words)
+        return Cells(name, rows, "text" if len(words.texts) else "empty", category, words=words, order=order)
     return Cells(name, rows, "time" if pa.types.is_temporal(kind) else "other", category)
 
 

@@ -205,6 +205,8 @@ def _decode_column(values: Float[np.ndarray, " rows"], column: Column) -> pa.Arr
                 f"{len(column.levels)} levels have the codes 0 to {len(column.levels) - 1}."
             )
         codes = pa.array(np.where(missing, 0, values).astype(np.int64), mask=missing)
+        if column.ordered and isinstance(column.levels[0], str):
+            return pa.DictionaryArray.from_arrays(codes.cast(pa.int32()), pa.array(column.levels), ordered=True)
         return pc.take(pa.array(column.levels), codes)
     if column.kind == "count":
         return pa.array(np.where(missing, 0, np.round(values)).astype(np.int64), mask=missing)

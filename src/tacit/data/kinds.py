@@ -18,7 +18,8 @@ from tacit.data.encode import check_single_values, encode_column, only
 from tacit.data.errors import DataError, counted, listed, nearest, place, quoted, shown
 from tacit.data.levels import levels_of
 from tacit.data.number_kinds import MOST_LEVELS, KindVerdict, Role, constant, judge_numbers, out, sounds_like_identifier
-from tacit.data.schema import KINDS, LEVELLED, Column, Kind, Schema
+from tacit.data.ordinal import asks_order, declared, ordinal
+from tacit.data.schema import KINDS, LEVELLED, ORDINAL, Column, Kind, Schema
 
 _MONTH = r"(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 _DATES = (
@@ -154,8 +155,9 @@ def infer(table: ColumnsOneByOne, overrides: Mapping[str, str] | None = None) ->
 
     The rules, in the order they are asked:
 
-    1. What the user says (``overrides``: a kind, or "drop", "identifier", "date") is done, or refused with
-       the first row that makes it impossible.
+    1. What the user says (``overrides``: a kind, or "ordinal", with the order of texts as in
+       ``ordinal:small<medium<large``, or "drop", "identifier", "date") is done, or refused with the first row that
+       makes it impossible.
     2. Columns with nothing in them, with one value only, dates and times, and nested values are left out.
     3. Truth values and columns of two values are binary.
     4. Text with few levels is categorical; text that nearly always differs is an identifier and left out;
@@ -201,9 +203,9 @@ def _check_overrides(table: ColumnsOneByOne, overrides: Mapping[str, str]) -> No
         if name not in table.column_names:
             close = nearest(name, table.column_names)
             raise DataError(f"no column {name!r} to make {kind}; there are {listed(table.column_names, 20)}.{close}")
-        if kind not in (*KINDS, *LEAVE_OUT):
-            close = nearest(kind, (*KINDS, *LEAVE_OUT))
-            raise DataError(f"{quoted(name)} cannot be {kind!r}; say one of {listed((*KINDS, *LEAVE_OUT))}.{close}")
+        every = (*KINDS, ORDINAL, *LEAVE_OUT)
+        if kind not in every and not asks_order(kind):
+            raise DataError(f"{quoted(name)} cannot be {kind!r}; say one of {listed(every)}.{nearest(kind, every)}")
 
 
 def _judged(cells: Cells) -> Column | LeftOut:
@@ -214,6 +216,9 @@ def _judged(cells: Cells) -> Column | LeftOut:
     if verdict.rest and cells.words is not None:
         return _grouped(cells.name, cells.words, verdict)
     levels = levels_of(_numbers_in_disguise(cells)) if verdict.kind in LEVELLED else None
+    order = declared(cells) if verdict.kind == "categorical" else None
+    if order is not None:
+        return Column(cells.name, verdict.kind, order, f"{verdict.reason}, in order", ordered=True)
     merged = () if cells.words is None or levels is None else cells.words.merged
     reason = verdict.reason
     if merged:
@@ -286,10 +291,12 @@ def forced(cells: Cells, kind: str) -> Column | LeftOut:
     if kind in ("identifier", "date"):
         role: Role = "identifier" if kind == "identifier" else "date"
         return LeftOut(cells.name, f"{'an identifier' if kind == 'identifier' else 'a date'}, as asked", role)
-    wanted: Kind = next(known for known in KINDS if known == kind)
     if cells.origin == "empty":
         raise DataError(f"{quoted(cells.name)} cannot be {kind}: every value is missing. Leave it out.")
     check_single_values(cells, kind)
+    if asks_order(kind):
+        return ordinal(_numbers_in_disguise(cells.as_one()), kind)
+    wanted: Kind = next(known for known in KINDS if known == kind)
     levels = None
     if wanted in LEVELLED:
         cells = cells.as_one()

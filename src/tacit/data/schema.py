@@ -11,6 +11,8 @@ Kind = Literal["continuous", "positive", "count", "binary", "categorical"]
 Reads = Literal["table", "counts", "images", "documents", "sequences"]
 """What rows may be: columns of a table, counts, images, documents as counts of words, or sequences."""
 KINDS: tuple[Kind, ...] = get_args(Kind)
+ORDINAL = "ordinal"
+"""What a column of levels with an order is called: a categorical column whose levels stand in their order."""
 LEVELLED: tuple[Kind, ...] = ("binary", "categorical")
 """The kinds whose values are codes 0..L−1 of named levels."""
 
@@ -35,6 +37,8 @@ class Column:
     note: str = ""
     rest: str | None = None
     """Of a column of texts: the level that stands for every text that is none of the others."""
+    ordered: bool = False
+    """Of a categorical column: whether its levels rise from the first to the last, as answers do."""
 
     def __post_init__(self) -> None:
         if (self.kind in LEVELLED) != (self.levels is not None):
@@ -42,6 +46,8 @@ class Column:
             raise DataError(f"{self.name!r}: a {self.kind} column {need}.")
         if self.levels is not None:
             _check_levels(self.name, self.kind, self.levels)
+        if self.ordered and self.kind != "categorical":
+            raise DataError(f"{self.name!r}: only a categorical column has ordered levels, not a {self.kind} one.")
         if self.rest is not None and self.rest not in (self.levels or ()):
             raise DataError(f"{self.name!r}: {self.rest!r} should stand for rare levels, and is none of its levels.")
 
@@ -49,6 +55,11 @@ class Column:
     def levelled(self) -> bool:
         """Whether values are codes of levels."""
         return self.levels is not None
+
+    @property
+    def word(self) -> str:
+        """The kind as it is told: "ordinal" of levels with an order."""
+        return ORDINAL if self.ordered else self.kind
 
 
 def _check_levels(name: str, kind: Kind, levels: tuple[Any, ...]) -> None:
@@ -111,6 +122,7 @@ class Schema:
                 "note": column.note,
             }
             | ({} if column.rest is None else {"rest": column.rest})
+            | ({"ordered": True} if column.ordered else {})
             for column in self.columns
         ]
         return {"version": _VERSION, "columns": columns}
@@ -141,4 +153,7 @@ def _column(entry: object) -> Column:
     rest = entry.get("rest")
     if not isinstance(rest, str | None):
         raise DataError(f"not a schema: column {name!r} has {rest!r:.40} for its rare levels, which is no text.")
-    return Column(name, known, None if levels is None else tuple(levels), note or "", rest)
+    ordered = entry.get("ordered", False)
+    if not isinstance(ordered, bool):
+        raise DataError(f"not a schema: whether column {name!r} is ordered is {ordered!r:.40}, not true or false.")
+    return Column(name, known, None if levels is None else tuple(levels), note or "", rest, ordered)

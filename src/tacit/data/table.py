@@ -368,7 +368,7 @@ def describe(table: Table) -> list[SummaryLine]:
         present = values[~np.isnan(values)]
         missing = 1.0 - len(present) / max(len(values), 1)
         held = _levels_held(present, column.levels) if column.levels is not None else _range_held(present)
-        lines.append(SummaryLine(column.name, column.kind, missing, held, column.note))
+        lines.append(SummaryLine(column.name, column.word, missing, held, column.note))
     return lines + [SummaryLine(entry.name, "left out", float("nan"), "", entry.reason) for entry in table.left_out]
 
 

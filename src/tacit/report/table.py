@@ -100,7 +100,7 @@ def _columns(columns: tuple[Column, ...], values: np.ndarray) -> list[Child]:
     for j, column in enumerate(columns):
         seen = values[np.isfinite(values[:, j]), j]
         holds = tag("td", _holds(column, seen), class_="text")
-        body.append([column.name, column.kind, holds, tag("td", column.note, class_="text")])
+        body.append([column.name, column.word, holds, tag("td", column.note, class_="text")])
     head: list[Child] = ["Column", "Kind", "Values", "Why this kind"]
     caption = f"{sentences.counted(len(body), 'column')} went into the model."
     shown: list[Child] = [table(caption, head, body[:_LINES])]

@@ -27,7 +27,7 @@ def as_numbers(rows: Rows, model: str | None, named: frozenset[str]) -> Rows:
         for place, column in enumerate(rows.schema.columns)
         if column.kind in LEVELLED
         and column.levels
-        and column.name not in named
+        and (column.ordered or column.name not in named)
         and not any(isinstance(level, str) for level in column.levels)
     }
     if not changed:

@@ -269,10 +269,11 @@ def check_log_options(reading: ReadingOptions, long: str | None) -> None:
 
 
 def _kinds(texts: tuple[str, ...]) -> dict[str, str]:
-    """``column=kind``, cut at the last ``=``, for a column's name may hold one."""
+    """``column=kind``, cut at the last ``=``, for a column's name may hold one; at ``=ordinal:`` before an order."""
     kinds = {}
     for text in texts:
-        name, sign, kind = text.rpartition("=")
+        name, sign, kind = text.partition("=ordinal:")
+        name, sign, kind = (name, sign, f"ordinal:{kind}") if sign else text.rpartition("=")
         if not sign or not name or not kind:
             raise RequestError(f"--kind {text!r} is not understood; write it as column=kind, such as zip=categorical.")
         kinds[name] = kind.strip()

@@ -17,8 +17,8 @@ from tacit.estimators.factors.item_reading import ItemReading
 from tacit.estimators.query.asking import AnswersQueries
 from tacit.estimators.settings import Estimator
 from tacit.models.factors.graph import item_graph
-from tacit.models.factors.item_blocks import Levels
 from tacit.models.factors.item_errors import item_errors
+from tacit.models.factors.item_levels import Levels
 from tacit.models.factors.items import ItemModel
 from tacit.models.factors.nodes import node_mixture
 from tacit.models.graph import Graph

@@ -42,7 +42,7 @@ class ItemReading(ItemColumns):
 
     _: KW_ONLY
     families: str | type | Mapping[Any, Any] = "auto"
-    """"auto": two values are binary, 3 to 10 different whole numbers ordinal, texts categorical, other whole numbers
+    """"auto": two values are binary, 3 to 10 different whole numbers and ordered categories ordinal, texts categorical, other whole numbers
     from 0 counts, all else normal; or one family for all columns; or a mapping of columns (names or places) to
     families, others as "auto". A list of levels in their order makes a column ordinal."""
 
@@ -82,7 +82,7 @@ class ItemReading(ItemColumns):
         """The rank of every code of an ordinal column; None where codes are ranks."""
         asked = self._order(place)
         levels = column.levels or ()
-        if asked is None and any(isinstance(level, str) for level in levels):
+        if asked is None and not column.ordered and any(isinstance(level, str) for level in levels):
             raise ValueError(
                 f"the levels of column {column.name!r} are texts ({listed(levels)}), whose order is not known: give "
                 f"them in their order, families={{{column.name!r}: [...]}}, or make it categorical"
@@ -139,6 +139,8 @@ class ItemReading(ItemColumns):
 
 
 def _suits(column: Column) -> str:
+    if column.ordered:
+        return "ordinal"
     if column.kind == "binary":
         return "binary"
     if column.kind == "count":

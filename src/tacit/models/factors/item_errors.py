@@ -6,7 +6,7 @@ At the maximum it estimates the observed information (Berndt, Hall, Hall & Hausm
 
 import numpy as np
 
-from tacit.models.factors.item_blocks import Graded, Nominal
+from tacit.models.factors.item_levels import Graded, Nominal
 from tacit.models.factors.items import Coded, ItemModel
 
 

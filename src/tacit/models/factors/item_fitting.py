@@ -1,10 +1,10 @@
-"""Marginal maximum likelihood of items by EM with Anderson's extrapolation, in the host's loop.
+"""Marginal maximum likelihood of items by quasi-Newton steps, in the host's loop.
 
-An EM step from θ is ``r(θ) = M(θ) − θ``. With the differences Δθ and Δr of the last few iterations, γ the least squares
-solution of ``Δr γ = r``, the next parameters are ``θ + r − (Δθ + Δr) γ`` (Anderson 1965; for EM, with the bound as the
-judge, Henderson & Varadhan 2019). They are kept where their bound is no lower; if not, the EM step is taken and the
-differences are forgotten. A rotation of the factors changes the likelihood by no more than the error of the quadrature,
-and along it EM alone creeps for thousands of steps.
+The E-step gives the likelihood and, by Fisher's identity, its gradient. The information of the complete data, which an
+EM step inverts, is where limited-memory BFGS begins (Liu & Nocedal 1989; Jamshidian & Jennrich 1997), so its first step
+is that of EM, and the later ones know what EM does not: how far z hides from the rows. EM alone creeps for thousands of
+steps along what the rows hardly settle, such as a rotation, which changes the likelihood by no more than the error of
+the quadrature. A step is kept where the bound rises as its slope promises; where none does, an EM step is taken.
 """
 
 from collections.abc import Sequence
@@ -16,14 +16,16 @@ from jaxtyping import Float, Int
 from tacit.inference.loop import Line, Loop, Trace
 from tacit.inference.status import CONVERGED, FELL, INTERRUPTED, NAN, RUNNING, STOPPED
 from tacit.inference.watch import Progress
-from tacit.models.factors.items import Coded, Expected, ItemModel
+from tacit.models.factors.items import Coded, Curve, Expected, ItemModel
 
-MEMORY = 8
-"""Iterations that an extrapolation looks back on."""
-PATIENCE = 3
+MEMORY = 16
+"""Steps whose change of the gradient is remembered."""
+PATIENCE = 2
 """Iterations running without a rise that counts, after which a fit has ended."""
-FIRM = 1e-10
-"""Of the largest singular value of the differences: directions below it are rounding."""
+PROMISE = 1e-4
+"""Of the rise that the slope promises, what a step must bring (Armijo)."""
+SHORTER = 10
+"""Times that a step is shortened before an EM step takes its place."""
 SLACK = 1e-9
 """Of the bound of a row: a fall by less is rounding."""
 
@@ -35,13 +37,12 @@ class ItemState(NamedTuple):
     bound: Float[np.ndarray, " 1"]
     """Of the last parameters that were looked at; −∞ before the first iteration."""
     iteration: Int[np.ndarray, ""]
-    """EM steps."""
+    """Steps."""
     status: Int[np.ndarray, ""]
-    plain: Float[np.ndarray, " parameters"]
-    """Where EM alone went: what is taken where the extrapolation has a lower bound."""
-    points: Float[np.ndarray, "memory parameters"]
-    """The last parameters, and below them their EM steps; NaN of those that are not yet known."""
-    steps: Float[np.ndarray, "memory parameters"]
+    moves: Float[np.ndarray, "memory parameters"]
+    """The last steps, the newest first; 0 of those that are not."""
+    turns: Float[np.ndarray, "memory parameters"]
+    """By how much each of them lowered the gradient."""
     still: Int[np.ndarray, ""]
     """Iterations running in which the bound rose by less than what counts."""
 
@@ -66,8 +67,17 @@ class ItemFit(NamedTuple):
     trace: Trace
 
 
-class _Extrapolated:
-    """EM steps (`tacit.inference.loop.Fitting`)."""
+class Looked(NamedTuple):
+    """A model whose bound is known."""
+
+    model: ItemModel
+    bound: float
+    expected: Expected
+    curve: Curve | None = None
+
+
+class _QuasiNewton:
+    """Steps (`tacit.inference.loop.Fitting`)."""
 
     snapshots: tuple[int, ...] = ()
 
@@ -76,6 +86,7 @@ class _Extrapolated:
         self.label, self.size = schedule.label, (len(coded.base), coded.features.shape[1])
         self.weight = float(coded.weights.sum())
         self.grid = model.grid()
+        self._here: Looked | None = None
 
     def running(self, state: ItemState, loop: Loop) -> bool:
         return int(state.status) == RUNNING
@@ -94,50 +105,58 @@ class _Extrapolated:
         lines: list[Line] = []
         with loop.computing():
             while len(lines) < number and int(state.status) == RUNNING:
-                state = self._cycle(state)
+                state = self._step(state)
                 lines.append(Line(int(state.iteration), state.bound))
         return state, lines
 
-    def _bound(self, model: ItemModel) -> tuple[float, Expected]:
+    def _look(self, at: np.ndarray) -> Looked | None:
+        """A model, its bound and what is expected of the rows; None where parameters are none."""
+        model = self.template.with_flat(at)
+        if not model.valid():
+            return None
         found = model.expected(self.coded, self.grid)
-        return found.log_likelihood + model.log_prior(self.schedule.precision), found
+        return Looked(model, found.log_likelihood + model.log_prior(self.schedule.precision), found)
 
-    def _cycle(self, state: ItemState) -> ItemState:
-        """The bound of the parameters, and the next ones."""
-        before, iteration = float(np.asarray(state.bound)[0]), int(state.iteration)
-        points, steps = np.asarray(state.points), np.asarray(state.steps)
-        bound, expected = self._bound(here := self.template.with_flat(np.asarray(state.model)))
-        if not bound >= before and np.isfinite(before):
-            points, steps = np.full_like(points, np.nan), np.full_like(steps, np.nan)
-            bound, expected = self._bound(here := self.template.with_flat(np.asarray(state.plain)))
+    def _step(self, state: ItemState) -> ItemState:
+        """One step from parameters to better ones."""
+        precision = self.schedule.precision
+        here = self._here if self._here is not None else self._look(np.asarray(state.model))
+        assert here is not None
+        model, bound, expected = here.model, here.bound, here.expected
+        before, iteration, at = float(np.asarray(state.bound)[0]), int(state.iteration), model.flat()
         still = int(state.still) + 1 if bound - before < self.schedule.tol else 0
         status, now = self._judged(before, bound, iteration, still), np.asarray([bound])
-        at = here.flat()
+        state = state._replace(model=at, bound=now, still=np.asarray(still), status=np.asarray(status))
         if status != RUNNING:
-            return state._replace(model=at, bound=now, status=np.asarray(status))
-        plain = here.improved(expected, self.grid, self.schedule.precision).flat()
-        points, steps = np.roll(points, 1, axis=0), np.roll(steps, 1, axis=0)
-        points[0], steps[0] = at, plain - at
-        return ItemState(
-            self._further(points, steps, plain),
-            now,
-            np.asarray(iteration + 1),
-            np.asarray(RUNNING),
-            plain,
-            points,
-            steps,
-            np.asarray(still),
-        )
+            return state
+        curve = here.curve or model.curve(expected, self.grid, precision)
+        moves, turns = np.asarray(state.moves), np.asarray(state.turns)
+        found = self._along(at, bound, curve, _direction(curve, moves, turns))
+        if found is None:
+            moves, turns = np.zeros_like(moves), np.zeros_like(turns)
+            found = self._look(model.improved(expected, self.grid, precision).flat())
+            if found is None or not found.bound >= bound:
+                return state._replace(status=np.asarray(CONVERGED))  # no step raises it: rounding is all that is left
+        beyond = found.model.curve(found.expected, self.grid, precision)
+        self._here = found._replace(curve=beyond)
+        after = found.model.flat()
+        move, turn = after - at, curve.gradient - beyond.gradient
+        if move @ turn > 1e-10 * np.sqrt((move @ move) * (turn @ turn)):
+            moves, turns = np.roll(moves, 1, axis=0), np.roll(turns, 1, axis=0)
+            moves[0], turns[0] = move, turn
+        return state._replace(model=after, iteration=np.asarray(iteration + 1), moves=moves, turns=turns)
 
-    def _further(self, points: np.ndarray, steps: np.ndarray, plain: np.ndarray) -> np.ndarray:
-        """The extrapolated parameters, or those of EM where they are none."""
-        known = int(np.isfinite(points[:, 0]).sum())
-        if known < 2:
-            return plain
-        by_point, by_step = -np.diff(points[:known], axis=0), -np.diff(steps[:known], axis=0)
-        weights = np.linalg.lstsq(by_step.T, steps[0], rcond=FIRM)[0]
-        tried = plain - weights @ (by_point + by_step)
-        return tried if self.template.with_flat(tried).valid() else plain
+    def _along(self, at: np.ndarray, bound: float, curve: Curve, direction: np.ndarray) -> Looked | None:
+        """The first of ever shorter steps whose bound has risen enough."""
+        promised, length = float(curve.gradient @ direction), 1.0
+        if not promised > 0.0:
+            return None
+        for _ in range(SHORTER):
+            found = self._look(at + length * direction)
+            if found is not None and found.bound >= bound + PROMISE * length * promised:
+                return found
+            length /= 4.0 if found is None else 2.0
+        return None
 
     def _judged(self, before: float, bound: float, steps: int, still: int) -> int:
         if not np.isfinite(bound):
@@ -149,6 +168,22 @@ class _Extrapolated:
         return STOPPED if steps >= self.schedule.max_iter else RUNNING
 
 
+def _direction(
+    curve: Curve, moves: Float[np.ndarray, "memory parameters"], turns: Float[np.ndarray, "memory parameters"]
+) -> Float[np.ndarray, " parameters"]:
+    """Where limited-memory BFGS goes: the two loops of Nocedal (1980)."""
+    known = [place for place in range(len(moves)) if turns[place].any()]
+    left, shares = curve.gradient.copy(), {}
+    for place in known:
+        shares[place] = (moves[place] @ left) / (moves[place] @ turns[place])
+        left -= shares[place] * turns[place]
+    found = curve.solved(left)
+    for place in reversed(known):
+        share = (turns[place] @ found) / (moves[place] @ turns[place])
+        found += (shares[place] - share) * moves[place]
+    return found
+
+
 def fit_items(start: ItemModel, coded: Coded, schedule: ItemSchedule) -> ItemFit:
     """From a start to the parameters at which the likelihood, with the prior, no longer rises.
 
@@ -157,11 +192,12 @@ def fit_items(start: ItemModel, coded: Coded, schedule: ItemSchedule) -> ItemFit
         coded: the rows.
         schedule: when to end.
     """
-    fitting = _Extrapolated(start, coded, schedule)
+    fitting = _QuasiNewton(start, coded, schedule)
     loop = Loop(fitting)
-    at = start.flat()
-    none = np.full((MEMORY, at.size), np.nan)
-    fresh = ItemState(at, np.asarray([-np.inf]), np.asarray(0), np.asarray(RUNNING), at, none, none, np.asarray(0))
+    none = np.zeros((MEMORY, start.flat().size))
+    fresh = ItemState(
+        start.flat(), np.asarray([-np.inf]), np.asarray(0), np.asarray(RUNNING), none, none, np.asarray(0)
+    )
     state = loop.run(fresh)
     status = INTERRUPTED if loop.interrupted else int(state.status)
     trace = Trace(

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from tacit.models.factors.item_blocks import Graded, ItemBlock, Nominal
+from tacit.models.factors.item_blocks import ItemBlock
+from tacit.models.factors.item_levels import Graded, Nominal
 from tacit.models.factors.items import ItemModel
 
 

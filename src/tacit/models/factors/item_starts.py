@@ -7,7 +7,8 @@ import numpy as np
 import scipy.special
 from jaxtyping import Float
 
-from tacit.models.factors.item_blocks import Counts, Graded, ItemBlock, Nominal, Normals
+from tacit.models.factors.item_blocks import Counts, ItemBlock, Normals
+from tacit.models.factors.item_levels import Graded, Nominal
 from tacit.models.factors.items import ItemModel
 
 FAMILIES = ("normal", "binary", "ordinal", "count", "categorical")

@@ -76,6 +76,24 @@ class Coded(NamedTuple):
     weights: Float[np.ndarray, " rows"]
 
 
+class Curve(NamedTuple):
+    """The shape of the bound at some parameters."""
+
+    gradient: Float[np.ndarray, " parameters"]
+    information: tuple[Float[np.ndarray, "items parameters parameters"], ...]
+    """Of the columns of every block, were z known: what is left between columns is not in it."""
+
+    def solved(self, values: Float[np.ndarray, " parameters"]) -> Float[np.ndarray, " parameters"]:
+        """The inverse of the information times a vector."""
+        found, start = np.empty_like(values), 0
+        for part in self.information:
+            size = part.shape[0] * part.shape[1]
+            own = values[start : start + size].reshape(part.shape[:2])
+            found[start : start + size] = np.linalg.solve(part, own[..., None])[..., 0].ravel()
+            start += size
+        return found
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class ItemModel:
     """Blocks of columns, and the factors they share.
@@ -134,13 +152,21 @@ class ItemModel:
 
     def improved(self, expected: Expected, grid: Grid, precision: float) -> Self:
         """The M-step, a column at a time."""
-        blocks, start = [], 0
+        blocks = tuple(block.improved(own, grid.nodes, precision) for block, own in self._own(expected))
+        return dataclasses.replace(self, blocks=blocks)
+
+    def _own(self, expected: Expected) -> Iterator[tuple[ItemBlock, np.ndarray]]:
+        """The blocks, each with what is expected of its columns, ``[items, width, nodes]``."""
+        start = 0
         for block in self.blocks:
             size = len(block.columns) * block.width
-            own = expected.features[start : start + size].reshape(len(block.columns), block.width, -1)
-            blocks.append(block.improved(own, grid.nodes, precision))
+            yield block, expected.features[start : start + size].reshape(len(block.columns), block.width, -1)
             start += size
-        return dataclasses.replace(self, blocks=tuple(blocks))
+
+    def curve(self, expected: Expected, grid: Grid, precision: float) -> "Curve":
+        """How the bound rises from these parameters (Fisher's identity), and the information of the complete data."""
+        parts = [block.curve(own, grid.nodes, precision) for block, own in self._own(expected)]
+        return Curve(np.concatenate([gradient.ravel() for gradient, _ in parts]), tuple(i for _, i in parts))
 
     def log_prior(self, precision: float) -> float:
         """Of parameters that are normal with this precision."""
