@@ -174,3 +174,26 @@ def when_loaded(name: str, told: Callable[[], None]) -> None:
 def leave_pandas() -> None:
     """Have nothing find pandas: in a program that has no frames, where PyArrow would load it at its first list."""
     sys.meta_path.insert(0, _NoPandas())
+
+
+class _Unread(dict[str, list[str]]):
+    """The sections of a docstring that nobody reads: all are empty."""
+
+    def __init__(self, text: str, *more: object, **options: object) -> None:
+        super().__init__()
+
+    def __missing__(self, section: str) -> list[str]:
+        return []
+
+
+_DOCS: dict[str, dict[str, Any]] = {
+    "matplotlib.artist": {"kwdoc": lambda artist: ""},
+    "pyarrow.vendored.docscrape": {"NumpyDocString": _Unread},
+}
+"""What packages make their own docstrings with when they are imported."""
+
+
+def leave_docs() -> None:
+    """Have docstrings that are made at import left short: in a program that nobody asks for help on other packages."""
+    for name, stand_ins in _DOCS.items():
+        when_loaded(name, lambda name=name, stand_ins=stand_ins: vars(sys.modules[name]).update(stand_ins))

@@ -20,6 +20,24 @@ from jaxtyping import Key, UInt32
 
 from tacit import late
 
+__all__ = [
+    "Array",
+    "EqxModule",
+    "JaxArray",
+    "PRNGKeyArray",
+    "PyTree",
+    "eqx",
+    "is_array",
+    "is_double",
+    "is_loaded",
+    "jax",
+    "jax_special",
+    "jnp",
+    "precision",
+    "tell_precision",
+    "when_loaded",
+]
+
 _load, _, _ = lazy_loader.attach(
     __name__, submod_attrs={"of_jax": ["jax", "jnp", "jax_special"], "of_equinox": ["eqx"]}
 )
@@ -85,6 +103,16 @@ class _JaxArrayType(type):
         return cls in other.__mro__ or (_KNOWN.loaded and issubclass(other, _FOUND["jax"].Array))
 
 
+class _ArrayType(type):
+    """The type of what stands for the arrays of both: one class to ask costs less than three in every annotation."""
+
+    def __instancecheck__(cls, value: object) -> bool:
+        return isinstance(value, _ARRAYS)
+
+    def __subclasscheck__(cls, other: type) -> bool:
+        return cls in other.__mro__ or issubclass(other, _ARRAYS)
+
+
 class _ModuleType(type):
     """The type of what stands for Equinox's modules while Equinox is not loaded."""
 
@@ -115,8 +143,9 @@ else:
     class EqxModule(metaclass=_ModuleType):
         """`equinox.Module`, which need not be loaded to be asked whether something is one."""
 
-    # what NumPy adds up is a number, which has a shape too
-    Array = JaxArray | np.ndarray | np.generic
+    class Array(metaclass=_ArrayType):
+        """An array of NumPy or JAX, or a number that NumPy has added up, which has a shape too."""
+
     PRNGKeyArray = Key[JaxArray, ""] | UInt32[JaxArray, "2"]
     PyTree = Any
 
