@@ -93,16 +93,6 @@ def is_loaded() -> bool:
     return _KNOWN.loaded
 
 
-class _JaxArrayType(type):
-    """The type of what stands for JAX's arrays while JAX is not loaded."""
-
-    def __instancecheck__(cls, value: object) -> bool:
-        return _KNOWN.loaded and isinstance(value, _FOUND["jax"].Array)
-
-    def __subclasscheck__(cls, other: type) -> bool:
-        return cls in other.__mro__ or (_KNOWN.loaded and issubclass(other, _FOUND["jax"].Array))
-
-
 class _ArrayType(type):
     """The type of what stands for the arrays of both: one class to ask costs less than three in every annotation."""
 
@@ -111,17 +101,6 @@ class _ArrayType(type):
 
     def __subclasscheck__(cls, other: type) -> bool:
         return cls in other.__mro__ or issubclass(other, _ARRAYS)
-
-
-class _ModuleType(type):
-    """The type of what stands for Equinox's modules while Equinox is not loaded."""
-
-    def __instancecheck__(cls, value: object) -> bool:
-        return issubclass(type(value), cls)
-
-    def __subclasscheck__(cls, other: type) -> bool:
-        loaded = sys.modules.get("equinox")
-        return cls in other.__mro__ or (loaded is not None and issubclass(other, loaded.Module))
 
 
 if TYPE_CHECKING:
@@ -137,11 +116,7 @@ if TYPE_CHECKING:
 else:
     eqx, jax, jnp, jax_special = (_Late(name) for name in ("eqx", "jax", "jnp", "jax_special"))
 
-    class JaxArray(metaclass=_JaxArrayType):
-        """`jax.Array`, which need not be loaded to be asked whether something is one."""
-
-    class EqxModule(metaclass=_ModuleType):
-        """`equinox.Module`, which need not be loaded to be asked whether something is one."""
+    JaxArray, EqxModule = late.class_of("jax", "Array"), late.class_of("equinox", "Module")
 
     class Array(metaclass=_ArrayType):
         """An array of NumPy or JAX, or a number that NumPy has added up, which has a shape too."""
