@@ -62,10 +62,16 @@ def _kind(value: Any) -> int:
     return known
 
 
-@functools.cache
-def _moving(cls: Any) -> tuple[str, ...]:
+_MOVING: dict[type, tuple[str, ...]] = {}
+
+
+def _moving(cls: type) -> tuple[str, ...]:
     """The fields of a record that are not static."""
-    return tuple(f.name for f in dataclasses.fields(cls) if not f.metadata.get("static"))
+    found = _MOVING.get(cls)
+    if found is None:
+        fields: Any = dataclasses.fields(cls)  # type: ignore[arg-type]
+        found = _MOVING[cls] = tuple(f.name for f in fields if not f.metadata.get("static"))
+    return found
 
 
 def leaves(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> list[Any]:

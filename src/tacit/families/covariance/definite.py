@@ -21,7 +21,7 @@ def definite(matrices: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]
     units; sound matrices stay bit for bit, and so do those with a variance that is not positive. Where nothing is left
     of the covariances but rounding, the variances alone are kept.
     """
-    if not traced(matrices) and _all_sound(matrices):
+    if not traced(matrices) and _all_sound(np.asarray(matrices)):
         return matrices
     variances = spread(xp.diagonal(matrices, axis1=-2, axis2=-1))
     lifted, own = matrices, variances
