@@ -154,16 +154,18 @@ def eigh(matrices: Float[Array, "*batch d d"]) -> tuple[Float[Array, "*batch d"]
 
 def inverse_triangle(factor: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]:
     """``L⁻¹`` of lower triangles."""
-    return solve_triangle(factor, np.eye(factor.shape[-1], dtype=factor.dtype))
+    eye = identity(factor.shape[-1], np.dtype(factor.dtype))
+    return solve_triangle(factor, eye) if traced(factor) else _forward(factor, eye)
 
 
 def solve_triangle(
     factor: Float[Array, "*batch d d"], right: Float[Array, "*more d columns"]
 ) -> Float[Array, "*most d columns"]:
     """``L⁻¹ B`` of lower triangles; the batches broadcast."""
-    batch = np.broadcast_shapes(factor.shape[:-2], right.shape[:-2])
-    factor = xp.broadcast_to(factor, (*batch, *factor.shape[-2:]))
-    right = xp.broadcast_to(right, (*batch, *right.shape[-2:]))
+    if factor.shape[:-2] != right.shape[:-2]:
+        batch = np.broadcast_shapes(factor.shape[:-2], right.shape[:-2])
+        factor = xp.broadcast_to(factor, (*batch, *factor.shape[-2:]))
+        right = xp.broadcast_to(right, (*batch, *right.shape[-2:]))
     if traced(factor, right):
         return jax.lax.linalg.triangular_solve(jnp.asarray(factor), jnp.asarray(right), left_side=True, lower=True)
     return _forward(factor, right)
@@ -171,7 +173,8 @@ def solve_triangle(
 
 def _forward(factor: Array, right: Array) -> np.ndarray:
     """Forward substitution, one row at a time for all matrices of the batch."""
-    solved = np.empty(right.shape, np.result_type(factor, right))
+    shape = (*factor.shape[:-2], *right.shape[-2:])
+    solved = np.empty(shape, np.result_type(factor, right))
     for i in range(factor.shape[-1]):
         known = factor[..., i, None, :i] @ solved[..., :i, :]
         solved[..., i, :] = (right[..., i, :] - known[..., 0, :]) / factor[..., i, i, None]

@@ -11,6 +11,7 @@ be done as soon as JAX is there, whoever imports it, waits in `when_loaded`.
 import sys
 import threading
 from collections.abc import Callable, Iterable
+from functools import partial
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
@@ -20,9 +21,12 @@ if TYPE_CHECKING:  # the module costs more time than all of this one
 
 LATE = (
     *("scipy.stats", "scipy.optimize", "scipy.spatial", "scipy.cluster", "scipy.special", "scipy.sparse.linalg"),
+    *("scipy.sparse", "PIL.Image", "unittest.mock"),
     *("numpy.f2py", "numpy.testing", "sklearn.metrics", "matplotlib.pyplot", "pyarrow.compute"),
 )
 """What is loaded late."""
+TAKEN = {("jaxtyping._import_hook", "unittest.mock", "patch"), ("sklearn.utils.fixes", "scipy.sparse.linalg", "cg")}
+"""Who takes which name from a late module when it is itself imported, to call it now and then: it gets a stand-in."""
 LOOK_FOR_PANDAS = ("sklearn.utils.fixes",)
 """What imports pandas to know whether there is one, and does nothing with it; a frame brings its own."""
 PATIENCE = 30.0
@@ -42,6 +46,11 @@ class _LateLoader:
 
     def exec_module(self, module: ModuleType) -> None:
         def found(name: str) -> Any:
+            if name == "__path__":  # every ``from … import`` asks for it, and a package has it already
+                raise AttributeError(name)
+            taker = sys._getframe(1).f_globals.get("__name__")
+            if (taker, module.__name__, name) in TAKEN and not self._begun:
+                return _StandIn(module, name)
             self.load()
             try:
                 return vars(module)[name]
@@ -68,6 +77,19 @@ class _LateLoader:
         finally:
             if held:
                 self._lock.release()
+
+
+class _StandIn:
+    """Does what a function of a late module does, which is loaded for it."""
+
+    def __init__(self, module: ModuleType, name: str) -> None:
+        self._module, self._name = module, name
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return getattr(self._module, self._name)(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(getattr(self._module, self._name), name)
 
 
 class _Loaded:
@@ -174,3 +196,53 @@ def when_loaded(name: str, told: Callable[[], None]) -> None:
 def leave_pandas() -> None:
     """Have nothing find pandas: in a program that has no frames, where PyArrow would load it at its first list."""
     sys.meta_path.insert(0, _NoPandas())
+
+
+class _ClassOf(type):
+    """The type of what stands for a class of another package, which need not be loaded to be asked."""
+
+    place: tuple[str, str]
+
+    def _real(cls) -> type | None:
+        module, name = cls.place
+        return None if module not in sys.modules else vars(sys.modules[module]).get(name)
+
+    def __instancecheck__(cls, value: object) -> bool:
+        real = cls._real()
+        return real is not None and isinstance(value, real)
+
+    def __subclasscheck__(cls, other: type) -> bool:
+        real = cls._real()
+        return cls in other.__mro__ or (real is not None and issubclass(other, real))
+
+
+def class_of(module: str, name: str) -> type:
+    """What stands for a class in annotations and in `isinstance`: before its package is loaded, nothing is one."""
+    return _ClassOf(name, (), {"place": (module, name)})
+
+
+class _Unread(dict[str, list[str]]):
+    """The sections of a docstring that nobody reads: all are empty."""
+
+    def __init__(self, text: str, *more: object, **options: object) -> None:
+        super().__init__()
+
+    def __missing__(self, section: str) -> list[str]:
+        return []
+
+
+_DOCS: dict[str, dict[str, Any]] = {
+    "matplotlib.artist": {"kwdoc": lambda artist: ""},
+    "pyarrow.vendored.docscrape": {"NumpyDocString": _Unread},
+}
+"""What packages make their own docstrings with when they are imported."""
+
+
+def leave_docs() -> None:
+    """Have docstrings that are made at import left short: in a program that nobody asks for help on other packages."""
+    for name, stand_ins in _DOCS.items():
+        when_loaded(name, partial(_put, name, stand_ins))
+
+
+def _put(name: str, stand_ins: dict[str, Any]) -> None:
+    vars(sys.modules[name]).update(stand_ins)

@@ -33,7 +33,11 @@ class Pytree(abc.ABC):  # noqa: B024 - those of it have abstract methods
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)
-        when_loaded(lambda: jax.tree_util.register_dataclass(cls) and None)
+        when_loaded(functools.partial(_register, cls))
+
+
+def _register(cls: type) -> None:
+    jax.tree_util.register_dataclass(cls)
 
 
 _LEAF, _NONE, _SEQUENCE, _NAMED, _MAPPING, _RECORD, _FOREIGN = range(7)
@@ -58,10 +62,16 @@ def _kind(value: Any) -> int:
     return known
 
 
-@functools.cache
-def _fields(cls: type) -> tuple[tuple[str, bool], ...]:
-    """The fields of a record, and whether they are static."""
-    return tuple((f.name, bool(f.metadata.get("static"))) for f in dataclasses.fields(cls))
+_MOVING: dict[type, tuple[str, ...]] = {}
+
+
+def _moving(cls: type) -> tuple[str, ...]:
+    """The fields of a record that are not static."""
+    found = _MOVING.get(cls)
+    if found is None:
+        fields: Any = dataclasses.fields(cls)  # type: ignore[arg-type]
+        found = _MOVING[cls] = tuple(f.name for f in fields if not f.metadata.get("static"))
+    return found
 
 
 def leaves(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> list[Any]:
@@ -82,9 +92,8 @@ def _gather(tree: Any, is_leaf: Callable[[Any], bool] | None, found: list[Any]) 
         for part in tree:
             _gather(part, is_leaf, found)
     elif kind == _RECORD:
-        for name, is_static in _fields(type(tree)):
-            if not is_static:
-                _gather(getattr(tree, name), is_leaf, found)
+        for name in _moving(type(tree)):
+            _gather(vars(tree)[name], is_leaf, found)
     elif kind == _MAPPING:
         for name in sorted(tree):
             _gather(tree[name], is_leaf, found)
@@ -92,38 +101,64 @@ def _gather(tree: Any, is_leaf: Callable[[Any], bool] | None, found: list[Any]) 
         found += jax.tree.leaves(tree, is_leaf=is_leaf) if is_loaded() else [tree]
 
 
-def map(function: Callable[..., Any], tree: _Tree, *others: Any, is_leaf: Callable[[Any], bool] | None = None) -> Any:
+def map(function: Callable[..., Any], tree: Any, *others: Any, is_leaf: Callable[[Any], bool] | None = None) -> Any:
     """The tree with ``function(leaf, *leaves of the others)`` in place of its leaves (`jax.tree.map`)."""
+    return _of_several(function, tree, others, is_leaf) if others or is_leaf else _of_one(function, tree)
+
+
+def _of_one(function: Callable[[Any], Any], tree: Any) -> Any:
+    """`map` of a single tree, of which a search of small tables makes some ten thousand."""
+    kind = _KINDS.get(type(tree))
+    if kind is None:
+        kind = _kind(tree)
+    if kind == _LEAF:
+        return function(tree)
+    if kind == _NONE:
+        return None
+    if kind == _RECORD:
+        values = vars(tree)
+        return replace(tree, {name: _of_one(function, values[name]) for name in _moving(type(tree))})
+    if kind == _MAPPING:
+        return {name: _of_one(function, tree[name]) for name in sorted(tree)}
+    if kind == _FOREIGN:
+        return jax.tree.map(function, tree) if is_loaded() else function(tree)
+    parts = [_of_one(function, part) for part in tree]
+    return type(tree)(*parts) if kind == _NAMED else type(tree)(parts)
+
+
+def _of_several(
+    function: Callable[..., Any], tree: Any, others: tuple[Any, ...], is_leaf: Callable[[Any], bool] | None
+) -> Any:
     if is_leaf is not None and is_leaf(tree):
         return function(tree, *others)
-    kind = _kind(tree)
+    kind = _KINDS.get(type(tree))
+    if kind is None:
+        kind = _kind(tree)
     if kind == _LEAF:
         return function(tree, *others)
     if kind == _FOREIGN:
         return jax.tree.map(function, tree, *others, is_leaf=is_leaf) if is_loaded() else function(tree, *others)
-    if any(type(other) is not type(tree) for other in others):
-        raise ValueError(f"trees of different kinds: {[type(each).__name__ for each in (tree, *others)]}")
+    for other in others:
+        if type(other) is not type(tree):
+            raise ValueError(f"trees of different kinds: {type(tree).__name__} and {type(other).__name__}")
     if kind == _NONE:
         return None
-    if kind == _RECORD:
-        return _changed(function, tree, others, is_leaf)
-    if kind == _MAPPING:
-        if any(other.keys() != tree.keys() for other in others):
-            raise ValueError(f"trees of different names: {[sorted(each) for each in (tree, *others)]}")
-        return {name: map(function, tree[name], *(o[name] for o in others), is_leaf=is_leaf) for name in sorted(tree)}
-    parts = [map(function, *each, is_leaf=is_leaf) for each in zip(tree, *others, strict=True)]
+    if kind in (_RECORD, _MAPPING):
+        names = _moving(type(tree)) if kind == _RECORD else sorted(tree)
+        first, *more = (vars(each) for each in (tree, *others)) if kind == _RECORD else (tree, *others)
+        if kind == _MAPPING and any(each.keys() != tree.keys() for each in more):
+            raise ValueError(f"trees of different names: {[sorted(each) for each in (tree, *more)]}")
+        values = {n: _of_several(function, first[n], tuple([part[n] for part in more]), is_leaf) for n in names}
+        return replace(tree, values) if kind == _RECORD else values
+    parts = [_of_several(function, each[0], each[1:], is_leaf) for each in zip(tree, *others, strict=True)]
     return type(tree)(*parts) if kind == _NAMED else type(tree)(parts)
 
 
-def _changed(function: Callable[..., Any], tree: Any, others: Any, is_leaf: Callable[[Any], bool] | None) -> Any:
-    """A record with other leaves, made without its constructor: what that checks holds of this one."""
-    made = object.__new__(type(tree))
-    values = vars(made)
-    for name, is_static in _fields(type(tree)):
-        value = getattr(tree, name)
-        if not is_static:
-            value = map(function, value, *(getattr(other, name) for other in others), is_leaf=is_leaf)
-        values[name] = value
+def replace(record: Any, values: dict[str, Any]) -> Any:
+    """A record with other values of some fields, made without its constructor: what that checks holds of this one."""
+    made = object.__new__(type(record))
+    vars(made).update(vars(record))
+    vars(made).update(values)
     return made
 
 
@@ -142,7 +177,7 @@ def named(tree: Any, path: str = "") -> list[tuple[str, Any]]:
     elif kind == _MAPPING:
         parts = [(f"[{name!r}]", tree[name]) for name in sorted(tree)]
     else:
-        names = tree._fields if kind == _NAMED else [name for name, fixed in _fields(type(tree)) if not fixed]
+        names = tree._fields if kind == _NAMED else _moving(type(tree))
         parts = [(f".{name}", getattr(tree, name)) for name in names]
     return [pair for step, part in parts for pair in named(part, path + step)]
 

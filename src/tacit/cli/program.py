@@ -83,6 +83,7 @@ def main() -> None:
     # jaxlib 0.9 logs a line for every program that it finds on disk, which says nothing to anybody
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     late.leave_pandas()
+    late.leave_docs()
     gc.set_threshold(50_000, 20, 20)  # looking for cycles would take a tenth of the time of loading the engine
     try:
         app()

@@ -154,7 +154,7 @@ def _beside(path: Path, names: list[Path]) -> Path | None:
     return next((name for name in names if name != path and name.is_file()), None)
 
 
-def _read_lda_c(path: Path) -> sp.csr_array:
+def _read_lda_c(path: Path) -> "sp.csr_array":
     """A document a line: the number of its different words, then ``id:count`` for each, ids from 0."""
     indices, values, ends = [], [], [0]
     for number, line in _numbered(path):
@@ -205,7 +205,7 @@ def _said(found: bytes) -> str:
     return shown(found.decode("utf-8", "replace"))
 
 
-def _read_uci(path: Path) -> sp.csr_array:
+def _read_uci(path: Path) -> "sp.csr_array":
     """Three numbers (documents, words, entries), then ``document word count`` a line, both from 1."""
     text = _text(path)
     heads = text.split(b"\n", 3)
@@ -238,7 +238,7 @@ def _read_uci(path: Path) -> sp.csr_array:
     return checked_counts(sp.coo_array((value, places), shape=(documents, words)), str(path))
 
 
-def _read_matrix_market(path: Path) -> sp.csr_array:
+def _read_matrix_market(path: Path) -> "sp.csr_array":
     try:
         found = scipy.io.mmread(io.BytesIO(_text(path)), spmatrix=False)
     except (ValueError, OverflowError, TypeError) as error:
@@ -248,7 +248,7 @@ def _read_matrix_market(path: Path) -> sp.csr_array:
     return checked_counts(found, str(path))
 
 
-def _read_sparse(path: Path) -> sp.csr_array:
+def _read_sparse(path: Path) -> "sp.csr_array":
     try:
         found = sp.load_npz(path)
         if hasattr(found, "check_format"):
@@ -258,7 +258,7 @@ def _read_sparse(path: Path) -> sp.csr_array:
     return checked_counts(found, str(path))
 
 
-def _names_in(path: Path, counts: sp.csr_array) -> tuple[list[str] | None, np.ndarray | None]:
+def _names_in(path: Path, counts: "sp.csr_array") -> tuple[list[str] | None, np.ndarray | None]:
     """The words and the titles that an .npz file keeps beside its matrix."""
     try:
         with np.load(path, allow_pickle=False) as archive:

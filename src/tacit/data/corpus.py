@@ -31,7 +31,7 @@ class Corpus(TableResult):
         named: whether the words have names; else they are numbered.
     """
 
-    counts: sp.csr_array
+    counts: "sp.csr_array"
     vocabulary: np.ndarray
     ids: np.ndarray | None = None
     source: str = ""
@@ -147,7 +147,7 @@ def unseen_note(unseen: int, tokens: int) -> str:
     )
 
 
-def checked_counts(counts: Any, where: str) -> sp.csr_array:
+def checked_counts(counts: Any, where: str) -> "sp.csr_array":
     """Counts ``[documents, words]`` as a sparse array in float64, without stored zeros.
 
     Raises:

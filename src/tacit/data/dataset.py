@@ -5,12 +5,13 @@ import copy
 import functools
 import operator
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias
 
 import numpy as np
 from jaxtyping import Float, Int
 from scipy import sparse
 
+from tacit import late
 from tacit.data.schema import Schema
 
 SLICE_ROWS = 16_384
@@ -241,7 +242,7 @@ class DenseRows(Dataset):
 class SparseRows(Dataset):
     """The rows of a sparse matrix in rows (CSR); no entry is missing, unless it is stored as NaN."""
 
-    def __init__(self, matrix: sparse.csr_array) -> None:
+    def __init__(self, matrix: "sparse.csr_array") -> None:
         self.matrix = matrix
 
     @property
@@ -352,11 +353,14 @@ class SingleRows:
         return found
 
 
-Values: TypeAlias = Dataset | sparse.csr_array | np.ndarray
+if TYPE_CHECKING:
+    Values: TypeAlias = Dataset | sparse.csr_array | np.ndarray
+else:
+    Values = Dataset | late.class_of("scipy.sparse", "csr_array") | np.ndarray
 """What models take: a data set, a sparse matrix, or an array (of images, with more axes)."""
 
 
-def dataset_of(rows: Dataset | np.ndarray | sparse.sparray | sparse.spmatrix) -> Dataset:
+def dataset_of(rows: "Dataset | np.ndarray | sparse.sparray | sparse.spmatrix") -> Dataset:
     """The rows of an array or a sparse matrix as a data set; one that is a data set already, as it is."""
     if isinstance(rows, Dataset):
         return rows

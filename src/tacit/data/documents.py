@@ -39,7 +39,7 @@ class Pages(NamedTuple):
 class DocumentRows(RowSet):
     """Documents as sparse counts of words ``[documents, words]``, with a weight each."""
 
-    def __init__(self, counts: sparse.csr_array, weights: Float[np.ndarray, " documents"] | None = None) -> None:
+    def __init__(self, counts: "sparse.csr_array", weights: Float[np.ndarray, " documents"] | None = None) -> None:
         self.counts, self._weights = counts, weights
 
     def __len__(self) -> int:
@@ -55,7 +55,7 @@ class DocumentRows(RowSet):
         """How many different words each has."""
         return np.diff(self.counts.indptr)
 
-    def rows(self, places: Places = slice(None)) -> sparse.csr_array:
+    def rows(self, places: Places = slice(None)) -> "sparse.csr_array":
         return self.counts[places]
 
     def take(self, places: Places) -> "DocumentRows":

@@ -30,7 +30,7 @@ class CountTable:
         read_as: how a log of text is written, or None.
     """
 
-    counts: sp.csr_array
+    counts: "sp.csr_array"
     row_ids: np.ndarray
     names: tuple[str, ...]
     source: str = ""
@@ -179,8 +179,8 @@ def count_table(
 
 
 def _without_returns(
-    counts: sp.csr_array, ids: np.ndarray, names: list[str], *, fixed: bool
-) -> tuple[sp.csr_array, np.ndarray, list[str], list[str]]:
+    counts: "sp.csr_array", ids: np.ndarray, names: list[str], *, fixed: bool
+) -> "tuple[sp.csr_array, np.ndarray, list[str], list[str]]":
     """Counts of what was kept: nothing is below 0, and who kept nothing is no row.
 
     Items that nobody kept are no columns, unless they are ``fixed`` by a model.

@@ -86,7 +86,7 @@ def read_pictures(
 
 
 @contextlib.contextmanager
-def _opened(file: Path) -> Iterator[Image.Image]:
+def _opened(file: Path) -> "Iterator[Image.Image]":
     """An image that is not decoded yet; what goes wrong inside becomes one sentence."""
     try:
         with warnings.catch_warnings():
@@ -105,7 +105,7 @@ def _opened(file: Path) -> Iterator[Image.Image]:
         raise DataError(f"{file} cannot be read as an image: {why}. Replace it, or leave it out.") from None
 
 
-def _levels(image: Image.Image, grey: bool) -> np.ndarray:
+def _levels(image: "Image.Image", grey: bool) -> np.ndarray:
     """The 8-bit levels of an image; of 16 bits the higher 8 are kept."""
     if image.mode in ("I", "F", "I;16", "I;16B", "I;16L"):
         deep = np.asarray(image).astype(np.float64) / 257.0

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 
+from tacit import late
 from tacit.data.dataset import Dataset
 from tacit.data.schema import Reads, Schema
 
@@ -26,10 +27,14 @@ if TYPE_CHECKING:
     from tacit.models.mixture.summary import MixtureSummary
     from tacit.models.topics.completion import Completion
 
-MatrixLike: TypeAlias = ArrayLike | sparse.sparray | sparse.spmatrix | Mapping[str, Any] | Dataset
-"""Rows as scikit-learn takes them (array, list of lists, data frame, sparse matrix); columns by name; a data set."""
-Matrix: TypeAlias = np.ndarray | sparse.sparray | sparse.spmatrix
-"""Rows as an estimator has read them: numbers, NaN where missing."""
+if TYPE_CHECKING:
+    Matrix: TypeAlias = np.ndarray | sparse.sparray | sparse.spmatrix
+    MatrixLike: TypeAlias = ArrayLike | sparse.sparray | sparse.spmatrix | Mapping[str, Any] | Dataset
+else:
+    _SPARSE = late.class_of("scipy.sparse", "sparray") | late.class_of("scipy.sparse", "spmatrix")
+    Matrix, MatrixLike = np.ndarray | _SPARSE, ArrayLike | _SPARSE | Mapping[str, Any] | Dataset
+"""`Matrix`: rows as an estimator has read them: numbers, NaN where missing. `MatrixLike`: rows as scikit-learn takes
+them (array, list of lists, data frame, sparse matrix); columns by name; a data set."""
 
 C = TypeVar("C", bound="Capability")
 

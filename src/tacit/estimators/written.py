@@ -101,7 +101,7 @@ def _module(name: str) -> _Module:
     taken: dict[str, tuple[str, str]] = {}
     constants: dict[str, ast.expr] = {}
     path = source(name)
-    for node in ast.parse(path.read_bytes() if path.exists() else b"").body:
+    for node in _parsed(path.read_text(encoding="utf-8") if path.exists() else ""):
         match node:
             case ast.ClassDef():
                 classes[node.name] = node
@@ -112,6 +112,33 @@ def _module(name: str) -> _Module:
             case ast.AnnAssign(target=ast.Name(id=target), value=ast.expr() as value):
                 constants[target] = value
     return _Module(classes, taken, constants)
+
+
+def _parsed(text: str) -> list[ast.stmt]:
+    """The statements of a file; functions, and all of a class from its first method on, may be left out."""
+    try:
+        return ast.parse(_heads(text)).body
+    except SyntaxError:  # a line of a text looked like the beginning of a statement
+        return ast.parse(text).body
+
+
+def _heads(text: str) -> str:
+    """A file without its functions, which are most of it, and of which no setting is told."""
+    kept, marks, keep, within = list[str](), list[str](), True, False
+    for line in text.splitlines():
+        if line.startswith("@"):
+            marks.append(line)
+            continue
+        if line[:1] not in ("", " ", ")", "]", "}"):
+            keep, within = not line.startswith(("def ", "async def ")), line.startswith("class ")
+            kept += marks if keep else []
+            marks = []
+        elif within and keep and line.startswith(("    def ", "    async def ", "    @")):
+            kept.append("    ...")
+            keep = False
+        if keep:
+            kept.append(line)
+    return "\n".join(kept)
 
 
 def _value(module: str, node: ast.expr) -> Any:

@@ -5,6 +5,7 @@ section 3): statistics add over rows, so one pair of matrix products serves ever
 """
 
 import abc
+import dataclasses
 import math
 from typing import ClassVar, Literal, NamedTuple, Self
 

@@ -8,7 +8,7 @@ from scipy import stats
 
 from tacit.arrays import special, xp
 from tacit.compute import LOG_2PI, Array
-from tacit.engine import PRNGKeyArray, jax, jnp
+from tacit.engine import JaxArray, PRNGKeyArray, jax, jnp
 from tacit.families.base import ExponentialFamily, Parameter
 from tacit.families.numeric import on_support, ratio
 from tacit.spaces import Spaces
@@ -115,7 +115,7 @@ class VonMises(ExponentialFamily):
         rho = (tau - jnp.sqrt(2.0 * tau)) / (2.0 * k)
         s = (1.0 + rho**2) / (2.0 * rho)
 
-        def once(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        def once(state: tuple[JaxArray, JaxArray, JaxArray]) -> tuple[JaxArray, JaxArray, JaxArray]:
             number, found, done = state
             u, v, sign = jax.random.uniform(jax.random.fold_in(key, number), (3, *k.shape), k.dtype)
             z = xp.cos(xp.pi * u)

@@ -200,7 +200,7 @@ class Rows:
         return dataclasses.replace(self, places=places if self.places is None else self.places[places])
 
     @functools.cached_property
-    def values(self) -> np.ndarray | sparse.csr_array:
+    def values(self) -> "np.ndarray | sparse.csr_array":
         """Of these rows, all of them in an array; a copy where they were picked."""
         return self.data.rows() if isinstance(self.data, Dataset) else self.data
 

@@ -132,7 +132,8 @@ class LikelihoodMixture(LikelihoodAnswers, Restarts, MixtureBase):
             trees.put(lambda group: group.parameters, new, old.parameters)
             for new, old in zip(layout.template.groups, last.groups, strict=True)
         )
-        return dataclasses.replace(layout.template, log_weights=last.log_weights, groups=groups)
+        resumed: MixtureModel = trees.replace(layout.template, {"log_weights": last.log_weights, "groups": groups})
+        return resumed
 
     def _end(self, search: Search) -> None:
         self.keep(search, search.fits[0])

@@ -40,6 +40,8 @@ COLLINEAR_ROWS = 4096
 COLLINEAR = 1e-10
 """Eigenvalues of the correlations below this are none."""
 LOADING = 0.1
+SMALL_WORK = 10_000_000
+"""Rows × starts × squared coefficients up to which NumPy alternates: compiling would take longer."""
 LARGEST = 6000
 """Coefficients of a posterior with all covariances at most: their matrix then has 288 MB."""
 
@@ -363,7 +365,9 @@ class RobustRegression(NumberRegression):
         """The best of some starts, by the closed-form driver; the settings are those of `fit`."""
         keys = np.zeros((len(starts.coefficients), 2), np.uint32)  # nothing here is random
         settings = {"label": type(self).__name__} | settings
-        return fit(starts, source(design.rows), AsTheyAre(), key=keys, **settings)[0]
+        number, width = starts.coefficients.shape
+        small = len(design.rows) * number * width**2 <= SMALL_WORK
+        return fit(starts, source(design.rows), AsTheyAre(), key=keys, eager=small, **settings)[0]
 
     def _residuals(self, X: MatrixLike, y: ArrayLike | None) -> np.ndarray:
         """``y − X coef_ − intercept_`` of new rows with their targets."""

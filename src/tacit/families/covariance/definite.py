@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from tacit.arrays import cholesky_factor, spread, xp
+from tacit.arrays import cholesky_factor, spread, traced, xp
 from tacit.compute import Array
 
 NARROWEST = 1e-12
@@ -21,6 +21,8 @@ def definite(matrices: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]
     units; sound matrices stay bit for bit, and so do those with a variance that is not positive. Where nothing is left
     of the covariances but rounding, the variances alone are kept.
     """
+    if not traced(matrices) and _all_sound(np.asarray(matrices)):
+        return matrices
     variances = spread(xp.diagonal(matrices, axis1=-2, axis2=-1))
     lifted, own = matrices, variances
     for share in (*LIFTS, None):
@@ -31,6 +33,17 @@ def definite(matrices: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]
         lifted = xp.where(lost[..., None, None], instead, lifted)
         own = spread(xp.diagonal(lifted, axis1=-2, axis2=-1))
     return lifted
+
+
+def _all_sound(matrices: np.ndarray) -> bool:
+    """Whether no matrix is lost, as `_lost` says it, and each has positive variances: one factorisation tells."""
+    shifted = np.array(matrices)
+    np.einsum("...ii->...i", shifted)[...] -= 0.5 * NARROWEST * np.diagonal(matrices, axis1=-2, axis2=-1)
+    try:
+        np.linalg.cholesky(shifted)
+    except np.linalg.LinAlgError:
+        return False
+    return True
 
 
 def _lost(matrices: Array, variances: Array) -> Array:

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from tacit import trees
 from tacit.arrays import cholesky_factor, chosen, inverse_triangle, spread, static, upper_triangle, xp
 from tacit.compute import LOG_2PI, Array
 from tacit.data.blocks import Standardise
@@ -216,7 +217,8 @@ class GaussianComponent(Component):
         return xp.where(kept if self.diagonal else kept[..., None], self.covariances, new)
 
     def _with(self, means: Array, covariances: Array) -> Self:
-        return dataclasses.replace(self, means=means, covariances=covariances)
+        changed: Self = trees.replace(self, {"means": means, "covariances": covariances})
+        return changed
 
     def global_bound(self, active: Bool[Array, "*starts components"]) -> Float[Array, "*starts"]:
         """The log prior density of the parameters, 0 without a prior."""

@@ -8,24 +8,25 @@ A start that has come to rest, has used up its iterations or has an empty cluste
 stands still and the driver stops it.
 """
 
+import dataclasses
 from collections.abc import Callable
 from typing import NamedTuple
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Bool, Float, Int
 
-from tacit.compute import Array, compiled, component_bucket
+from tacit import trees
+from tacit.arrays import Pytree, static, traced, xp
+from tacit.compute import Array, compiled, component_bucket, eagerly
 from tacit.data.dataset import ColumnMoments, Dataset
 from tacit.data.sources import STREAM_BYTES, BlockSource, StreamSource
+from tacit.engine import PRNGKeyArray, jnp
 from tacit.inference import closed_form as cf
 from tacit.inference.closed_form import Sums
 from tacit.inference.fit import Fit, fit
 from tacit.inference.loop import Trace
 from tacit.inference.series import Series, kept
-from tacit.models.kmeans.model import KMeansModel, Rescale, WideMemory, affinity, nearest, widest
+from tacit.models.kmeans.model import KMeansModel, Rescale, WideMemory, affinity, nearest, small, widest
 
 
 class Totals(NamedTuple):
@@ -39,36 +40,41 @@ class Totals(NamedTuple):
     """``Σ w`` of the rows."""
 
 
-class LloydStep(eqx.Module):
+class LloydStep(Pytree):
     """Nearest centres of a chunk by one matrix product, and the sums by cluster."""
 
-    centres: Float[Array, "clusters dims"]
-    active: Bool[Array, " clusters"]
-    gaps: bool = eqx.field(static=True)
-    plain: bool = eqx.field(static=True)
+    centres: Float[Array, "*starts clusters dims"]
+    active: Bool[Array, "*starts clusters"]
+    gaps: bool = static()
+    plain: bool = static()
     """Whether every row has weight 1, except rows of zeros, which pad."""
 
-    def __call__(self, rows: Float[Array, "rows dims"], weights: Float[Array, " rows"], key: PRNGKeyArray) -> Sums:
+    def __call__(
+        self, rows: Float[Array, "rows dims"], weights: Float[Array, " rows"], key: PRNGKeyArray | None
+    ) -> Sums:
         kind, wide = rows.dtype, self.centres.dtype
-        observed = (~jnp.isnan(rows)).astype(kind) if self.gaps else None
-        filled = jnp.where(jnp.isnan(rows), 0.0, rows) if self.gaps else rows
+        observed = (~xp.isnan(rows)).astype(kind) if self.gaps else None
+        filled = xp.where(xp.isnan(rows), 0.0, rows) if self.gaps else rows
         closeness = affinity(filled, observed, self.centres.astype(kind))
-        labels = jnp.argmax(jnp.where(self.active, closeness, -jnp.inf), axis=1).astype(jnp.int32)
+        labels = xp.where(self.active[..., None, :], closeness, -np.inf).argmax(-1).astype(np.int32)
+        one_hot = None if traced(labels) else (labels[..., None, :] == np.arange(closeness.shape[-1])[:, None])
 
         def by_cluster(values):
+            if one_hot is not None:
+                return one_hot.astype(wide) @ values.astype(wide)
             # adding up row by row takes half the time of a product with one-hot rows
             return jnp.zeros((self.centres.shape[0], *values.shape[1:]), wide).at[labels].add(values.astype(wide))
 
         weight = weights[:, None]
         values = by_cluster(filled if self.plain else filled * weight)
         counts = by_cluster(weights)
-        seen = counts[:, None] if observed is None else by_cluster(observed * weight)
+        seen = counts[..., None] if observed is None else by_cluster(observed * weight)
         # Σ_n w_n (x_n·c − ½‖c‖²), c the nearest centre, is linear in the sums by cluster
-        bound = jnp.sum(self.centres * (2.0 * values - seen * self.centres))
+        bound = (self.centres * (2.0 * values - seen * self.centres)).sum((-2, -1))
         return Sums(Totals(values, seen, counts), bound)
 
 
-class Lloyd(eqx.Module):
+class Lloyd(Pytree):
     """The centres of one start, in the coordinates of the view, and how far it has come."""
 
     centres: Float[Array, "*starts clusters dims"]
@@ -86,42 +92,38 @@ class Lloyd(eqx.Module):
     """Most moves."""
     energy: Float[Array, "*starts"]
     """``Σ_n w_n ‖x_n‖²``."""
-    gaps: bool = eqx.field(static=True)
-    plain: bool = eqx.field(static=True)
-    monotone: bool = eqx.field(static=True)
+    gaps: bool = static()
+    plain: bool = static()
+    monotone: bool = static()
     """False in single precision, where a fall of the bound is rounding."""
 
     def prepare(self) -> LloydStep:
         return LloydStep(self.centres, self.active, self.gaps, self.plain)
 
-    def global_bound(self) -> Float[Array, ""]:
+    def global_bound(self) -> Float[Array, "*starts"]:
         return -self.energy
 
     def m_step(self, statistics: Totals) -> "Lloyd":
-        stalled = jnp.any(self.active & (statistics.counts <= 0))
+        stalled = (self.active & (statistics.counts <= 0)).any(-1)
         moved = self.moved(statistics)
         frozen = self.settled | stalled | (self.steps >= self.limit)
-        rested = jnp.where(frozen, self.settled, moved.settled)
-        return eqx.tree_at(
-            lambda m: (m.centres, m.steps, m.settled, m.stalled),
+        return dataclasses.replace(
             self,
-            (
-                jnp.where(frozen, self.centres, moved.centres),
-                jnp.where(frozen, self.steps, moved.steps),
-                rested,
-                stalled & ~self.settled & (self.steps < self.limit),
-            ),
+            centres=xp.where(frozen[..., None, None], self.centres, moved.centres),
+            steps=xp.where(frozen, self.steps, moved.steps),
+            settled=xp.where(frozen, self.settled, moved.settled),
+            stalled=stalled & ~self.settled & (self.steps < self.limit),
         )
 
     def moved(self, statistics: Totals) -> "Lloyd":
         """The centres at the means of the observed entries; one that no entry informs stays where it is."""
         values, seen, counts = statistics
-        means = jnp.where(seen > 0, values / jnp.where(seen > 0, seen, 1.0), self.centres)
-        largest = means[jnp.argmax(counts)]
-        means = jnp.where((counts > 0)[:, None], means, largest)
-        centres = jnp.where(self.active[:, None], means, self.centres)
-        settled = jnp.sum((centres - self.centres) ** 2) <= self.tolerance
-        return eqx.tree_at(lambda m: (m.centres, m.steps, m.settled), self, (centres, self.steps + 1, settled))
+        means = xp.where(seen > 0, values / xp.where(seen > 0, seen, 1.0), self.centres)
+        largest = xp.take_along_axis(means, counts.argmax(-1)[..., None, None], axis=-2)
+        means = xp.where((counts > 0)[..., None], means, largest)
+        centres = xp.where(self.active[..., None], means, self.centres)
+        settled = ((centres - self.centres) ** 2).sum((-2, -1)) <= self.tolerance
+        return dataclasses.replace(self, centres=centres, steps=self.steps + 1, settled=settled)
 
 
 TOGETHER_ROWS = 16_384
@@ -193,9 +195,10 @@ def _iterated(
 
     def again() -> list[Fit]:
         parts = [refilled(f) if empty else f.model for f, empty in zip(fits, stalled, strict=True)] if fits else []
-        begun = jax.tree.map(lambda *leaves: np.stack(leaves), *parts) if parts else models
+        begun = trees.map(lambda *leaves: np.stack(leaves), *parts) if parts else models
         label, most = schedule.label, schedule.max_iter + 2
-        found = fit(begun, source, view, key=key, max_iter=most, tol=STILL, label=label, groups=np.arange(starts))
+        groups, eager = np.arange(starts), small(source, begun.active.size)
+        found = fit(begun, source, view, key=key, max_iter=most, tol=STILL, label=label, groups=groups, eager=eager)
         for past, each in zip(history, found, strict=True):
             past.add(each)
         return found
@@ -268,8 +271,9 @@ def _refilled(found: Fit, rows: Dataset, view: Rescale) -> Lloyd:
             seen[place] += sign * weight * (observed if model.gaps else np.ones(1))
             counts[place] += sign * weight
         apart[twins] = 0.0
-    moved = jax.tree.map(np.asarray, _moved(model, Totals(sums, seen, counts)))
-    return eqx.tree_at(lambda m: m.settled, moved, np.asarray(settled or moved.settled))
+    with eagerly(len(rows) <= TOGETHER_ROWS):
+        moved = trees.map(np.asarray, _moved(model, Totals(sums, seen, counts)))
+    return dataclasses.replace(moved, settled=np.asarray(settled or moved.settled))
 
 
 def _twins(rows: Dataset, row: int, among: np.ndarray) -> np.ndarray:

@@ -8,19 +8,20 @@ of 8000 to 16 000, where the cores share every matrix product; wider ones leave 
 Answers a row: fitted centres applied to any number of rows, dense or sparse, in bounded memory.
 """
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any, Self
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
-from tacit.compute import Array, compiled, row_bucket
+from tacit import trees
+from tacit.arrays import Pytree, map_items, static, traced, xp
+from tacit.compute import Array, compiled, eagerly, row_bucket
 from tacit.data.blocks import Block, laid
 from tacit.data.dataset import Dataset, dataset_of
-from tacit.data.sources import pieces
+from tacit.data.sources import BlockSource, pieces
+from tacit.engine import jnp
 
 CHUNK_ROWS = 16_384
 GRAIN = 1024
@@ -28,12 +29,23 @@ CELLS = 4_000_000
 """Most cells of the table of rows and clusters that a chunk makes (32 MB in double precision)."""
 
 
+SMALL_WORK = 20_000_000
+"""Rows × starts × clusters × (columns + `PASSES`) up to which NumPy computes: compiling would take longer."""
+PASSES = 10
+"""How many columns cost as much as what is done with the distances."""
+
+
+def small(source: BlockSource, centres: int) -> bool:
+    """Whether the rows and all centres together are so little work that nothing is compiled."""
+    return source.resident and source.size[0] * centres * (source.size[1] + PASSES) <= SMALL_WORK
+
+
 def widest(clusters: int) -> int:
     """Most rows of a chunk."""
     return int(np.clip(CELLS // clusters // GRAIN * GRAIN, GRAIN, CHUNK_ROWS))
 
 
-class Rescale(eqx.Module):
+class Rescale(Pytree):
     """The view ``(x − shift) / scale`` with one scale for all columns, in the precision of the rows.
 
     ``done`` says that the rows were centred and scaled once, before the first iteration.
@@ -41,7 +53,7 @@ class Rescale(eqx.Module):
 
     shift: Float[Array, " dims"]
     scale: Float[Array, " dims"]
-    done: bool = eqx.field(static=True)
+    done: bool = static()
 
     def __call__(self, rows: Float[Array, "rows dims"]) -> Float[Array, "rows dims"]:
         if self.done:
@@ -75,7 +87,7 @@ def scaled(rows: np.ndarray, view: Rescale) -> np.ndarray:
     return ((rows - np.asarray(view.shift)) / np.asarray(view.scale)).astype(rows.dtype, copy=False)
 
 
-class KMeansModel(eqx.Module):
+class KMeansModel(Pytree):
     """K centres; a row belongs to the nearest one, over the entries that it has.
 
     Hard EM of ``p(x) = Σ_k N(x; c_k, σ²I)/K``: with entries missing, ``log p(x_o|k) = −‖x_o − c_ko‖²/2σ²`` plus what
@@ -87,26 +99,26 @@ class KMeansModel(eqx.Module):
     def squared_distances(self, rows: Float[Array, "rows dims"]) -> Float[Array, "rows clusters"]:
         """``Σ_j (x_nj − c_kj)²`` over the observed entries, without cancellation."""
         apart = rows[:, None, :] - self.centres.astype(rows.dtype)
-        return jnp.sum(jnp.where(jnp.isnan(apart), 0.0, apart) ** 2, axis=-1)
+        return (xp.where(xp.isnan(apart), 0.0, apart) ** 2).sum(-1)
 
     def nearest(self, rows: Float[Array, "rows dims"]) -> tuple[Int[Array, " rows"], Float[Array, " rows"]]:
         """The nearest centre of every row (the first of equals), and the squared distance to it."""
-        origin = jnp.mean(self.centres, axis=0).astype(rows.dtype)
+        origin = self.centres.mean(0).astype(rows.dtype)
         centres = (self.centres - origin).astype(rows.dtype)
         away = rows - origin
-        seen = ~jnp.isnan(away)
-        closeness = affinity(jnp.where(seen, away, 0.0), seen.astype(rows.dtype), centres)
-        labels = jnp.argmax(closeness, axis=1).astype(jnp.int32)
-        apart = jnp.where(seen, away - centres[labels], 0.0)
-        return labels, jnp.sum(apart**2, axis=1)
+        seen = ~xp.isnan(away)
+        closeness = affinity(xp.where(seen, away, 0.0), seen.astype(rows.dtype), centres)
+        labels = closeness.argmax(1).astype(np.int32)
+        apart = xp.where(seen, away - centres[labels], 0.0)
+        return labels, (apart**2).sum(1)
 
     def in_units(self, view: Rescale) -> Self:
         """The centres of the user's values, from those of values centred and scaled on entry."""
-        return eqx.tree_at(lambda m: m.centres, self, self.centres * view.scale + view.shift)
+        return dataclasses.replace(self, centres=self.centres * view.scale + view.shift)
 
     def take(self, order: Int[Array, " chosen"]) -> Self:
         """The clusters chosen and ordered by index."""
-        return eqx.tree_at(lambda m: m.centres, self, self.centres[order])
+        return dataclasses.replace(self, centres=self.centres[order])
 
     def n_parameters(self) -> int:
         """Coordinates of the centres."""
@@ -116,8 +128,8 @@ class KMeansModel(eqx.Module):
 def affinity(
     filled: Float[Array, "rows dims"],
     seen: Float[Array, "rows dims"] | None,
-    centres: Float[Array, "clusters dims"],
-) -> Float[Array, "rows clusters"]:
+    centres: Float[Array, "*starts clusters dims"],
+) -> Float[Array, "*starts rows clusters"]:
     """``x·c_k − ½‖c_k‖²`` over the observed entries: largest where the distance is smallest.
 
     Args:
@@ -125,11 +137,15 @@ def affinity(
         seen: 1 where observed, or ``None`` when nothing is missing.
         centres: the centres.
     """
-    cross = jnp.matmul(filled, centres.T, precision="highest")
+    cross = _product(filled, xp.swapaxes(centres, -1, -2))
     half = 0.5 * centres**2
     if seen is None:
-        return cross - half.sum(axis=1)
-    return cross - jnp.matmul(seen, half.T, precision="highest")
+        return cross - half.sum(-1)[..., None, :]
+    return cross - _product(seen, xp.swapaxes(half, -1, -2))
+
+
+def _product(left: Array, right: Array) -> Array:
+    return jnp.matmul(left, right, precision="highest") if traced(left, right) else left @ right
 
 
 def nearest(model: KMeansModel, rows: Dataset | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -145,11 +161,12 @@ def squared_distances(model: KMeansModel, rows: Dataset | np.ndarray) -> np.ndar
 def _each_row(function: Callable, model: KMeansModel, rows: Dataset) -> Any:
     parts = []
     for _, source, _ in pieces(rows):
-        found = _over_chunks(function, model, next(source.blocks()))
-        parts.append(jax.tree.map(source.to_rows, found))
-    return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
+        with eagerly(small(source, model.centres.shape[0])):
+            found = _over_chunks(function, model, next(source.blocks()))
+        parts.append(trees.map(source.to_rows, found))
+    return trees.map(lambda *leaves: np.concatenate(leaves), *parts)
 
 
 @compiled
 def _over_chunks(function: Callable, model: KMeansModel, block: Block) -> Any:
-    return jax.lax.map(lambda rows: function(model, rows), block.rows)
+    return map_items(lambda rows: function(model, rows), block.rows, at_once=False)

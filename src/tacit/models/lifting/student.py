@@ -8,13 +8,13 @@ Standard errors are those of the observed information at the fit.
 
 from typing import ClassVar, NamedTuple, Self
 
-import equinox as eqx
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float, PRNGKeyArray
-from scipy.special import polygamma
+import scipy.special
+from jaxtyping import Bool, Float
 
+from tacit.arrays import Pytree, static, xp
 from tacit.compute import Array
+from tacit.engine import PRNGKeyArray
 from tacit.families.student_t import StudentT
 from tacit.inference.closed_form import Sums
 from tacit.models.lifting.absolute import solve
@@ -23,54 +23,57 @@ from tacit.models.lifting.absolute import solve
 class StudentSums(NamedTuple):
     """Expected sums under ``u | x, y``."""
 
-    gram: Float[Array, "rank rank"]
+    gram: Float[Array, "*starts rank rank"]
     """``Σ w u a aᵀ``."""
-    slope: Float[Array, " rank"]
+    slope: Float[Array, "*starts rank"]
     """``Σ w u r a``, with r the residual at the coefficients of the step."""
-    square: Float[Array, ""]
+    square: Float[Array, "*starts"]
     """``Σ w u r²``."""
-    total: Float[Array, ""]
+    total: Float[Array, "*starts"]
     """``Σ w u``."""
-    log_total: Float[Array, ""]
+    log_total: Float[Array, "*starts"]
     """``Σ w E log u``."""
-    weight: Float[Array, ""]
+    weight: Float[Array, "*starts"]
 
 
-class StudentStep(eqx.Module):
+class StudentStep(Pytree):
     """The E-step: u of every row given its residual. The bound is the log-likelihood itself."""
 
-    coefficients: Float[Array, " rank"]
-    scale: Float[Array, ""]
-    dof: Float[Array, ""]
+    coefficients: Float[Array, "*starts rank"]
+    scale: Float[Array, "*starts"]
+    dof: Float[Array, "*starts"]
 
-    def __call__(self, rows: Float[Array, "rows width"], weights: Float[Array, " rows"], key: PRNGKeyArray) -> Sums:
-        columns, residuals = rows[:, :-1], rows[:, -1] - rows[:, :-1] @ self.coefficients
-        noise = StudentT(jnp.zeros_like(self.scale), self.scale, self.dof)
-        heavy, _, square, log_u = jnp.moveaxis(noise.expected_statistics(residuals), -1, 0)
+    def __call__(
+        self, rows: Float[Array, "rows width"], weights: Float[Array, " rows"], key: PRNGKeyArray | None
+    ) -> Sums:
+        columns, residuals = rows[:, :-1], rows[:, -1] - self.coefficients @ rows[:, :-1].T
+        scale, dof = self.scale[..., None], self.dof[..., None]
+        noise = StudentT(xp.zeros_like(scale), scale, dof)
+        heavy, _, square, log_u = xp.moveaxis(noise.expected_statistics(residuals), -1, 0)
         heavy = weights * heavy
         sums = StudentSums(
-            columns.T @ (columns * heavy[:, None]),
-            columns.T @ (heavy * residuals),
-            weights @ square,
-            heavy.sum(),
-            weights @ log_u,
-            weights.sum(),
+            columns.T * heavy[..., None, :] @ columns,
+            (heavy * residuals) @ columns,
+            square @ weights,
+            heavy.sum(-1),
+            log_u @ weights,
+            xp.zeros_like(self.scale) + weights.sum(),
         )
-        return Sums(sums, weights @ noise.log_prob(residuals))
+        return Sums(sums, noise.log_prob(residuals) @ weights)
 
 
-class StudentRegression(eqx.Module):
+class StudentRegression(Pytree):
     """``y = A b + σ t_ν``; ν is learned, or stays as it is."""
 
     monotone: ClassVar[bool] = True
 
-    coefficients: Float[Array, " rank"]
-    scale: Float[Array, ""]
-    dof: Float[Array, ""]
-    least_scale: Float[Array, ""]
+    coefficients: Float[Array, "*starts rank"]
+    scale: Float[Array, "*starts"]
+    dof: Float[Array, "*starts"]
+    least_scale: Float[Array, "*starts"]
     """σ is not let below: a line through many rows at once would have σ → 0 and an infinite likelihood."""
-    least_dof: Float[Array, ""]
-    learn_dof: bool = eqx.field(static=True)
+    least_dof: Float[Array, "*starts"]
+    learn_dof: bool = static()
 
     def prepare(self) -> StudentStep:
         """The local step."""
@@ -79,39 +82,39 @@ class StudentRegression(eqx.Module):
     def m_step(self, statistics: StudentSums) -> Self:
         """Weighted least squares, the scale of its residuals, and ν."""
         move = solve(statistics.gram, statistics.slope)
-        square = statistics.square - move @ statistics.slope
+        square = statistics.square - (move * statistics.slope).sum(-1)
         # the family's own M-step for residuals of mean 0: Σ E u, 0, Σ r² E u, Σ E log u
-        sums = jnp.stack([statistics.total, jnp.zeros_like(square), square, statistics.log_total])
-        noise = StudentT(jnp.zeros_like(self.scale), self.scale, self.dof).maximise(sums, statistics.weight)
+        sums = xp.stack([statistics.total, xp.zeros_like(square), square, statistics.log_total], axis=-1)
+        noise = StudentT(xp.zeros_like(self.scale), self.scale, self.dof).maximise(sums, statistics.weight)
         return type(self)(
             self.coefficients + move,
-            jnp.maximum(noise.scales, self.least_scale),
-            jnp.maximum(noise.dofs, self.least_dof) if self.learn_dof else self.dof,
+            xp.maximum(noise.scales, self.least_scale),
+            xp.maximum(noise.dofs, self.least_dof) if self.learn_dof else self.dof,
             self.least_scale,
             self.least_dof,
             self.learn_dof,
         )
 
-    def global_bound(self) -> Float[Array, ""]:
+    def global_bound(self) -> Float[Array, "*starts"]:
         """Nothing: maximum likelihood."""
-        return jnp.zeros(())
+        return xp.zeros_like(self.scale)
 
     def absolute(self, statistics: StudentSums) -> StudentSums:
         """Sums of y in place of those of residuals."""
-        fitted = statistics.gram @ self.coefficients
-        square = statistics.square + self.coefficients @ (2.0 * statistics.slope + fitted)
+        fitted = (statistics.gram @ self.coefficients[..., None])[..., 0]
+        square = statistics.square + (self.coefficients * (2.0 * statistics.slope + fitted)).sum(-1)
         return statistics._replace(slope=statistics.slope + fitted, square=square)
 
     def relative(self, statistics: StudentSums) -> StudentSums:
         """Sums of residuals again."""
-        slope = statistics.slope - statistics.gram @ self.coefficients
-        square = statistics.square - self.coefficients @ (slope + statistics.slope)
+        slope = statistics.slope - (statistics.gram @ self.coefficients[..., None])[..., 0]
+        square = statistics.square - (self.coefficients * (slope + statistics.slope)).sum(-1)
         return statistics._replace(slope=slope, square=square)
 
-    def feasible(self, statistics: StudentSums) -> Bool[Array, ""]:
+    def feasible(self, statistics: StudentSums) -> Bool[Array, "*starts"]:
         """Whether extrapolated sums may be those of some rows."""
         positive = (statistics.total > 0) & (statistics.weight > 0) & (statistics.square > 0)
-        return positive & jnp.all(jnp.diagonal(statistics.gram) >= 0)
+        return positive & (xp.diagonal(statistics.gram, axis1=-2, axis2=-1) >= 0).all(-1)
 
 
 def information(
@@ -144,7 +147,9 @@ def information(
 def _bend_of_dof(square: Float[Array, " rows"], dof: float) -> Float[np.ndarray, " rows"]:
     """``∂²/∂ν² log p``."""
     far = dof + square
-    gammas = 0.25 * (polygamma(1, 0.5 * (dof + 1.0)) - polygamma(1, 0.5 * dof)) + 0.5 / dof**2
+    gammas = (
+        0.25 * (scipy.special.polygamma(1, 0.5 * (dof + 1.0)) - scipy.special.polygamma(1, 0.5 * dof)) + 0.5 / dof**2
+    )
     tail = 0.5 * square / (dof * far)
     moved = 0.5 * square * (dof * far - (dof + 1.0) * (2.0 * dof + square)) / (dof * far) ** 2
     return np.asarray(gammas + tail + moved)

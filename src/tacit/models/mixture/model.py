@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from jaxtyping import Bool, Float, Int
 
+from tacit import trees
 from tacit.arrays import Pytree, chosen, logsumexp, softmax, special, xp
 from tacit.compute import Array, is_eager
 from tacit.data.blocks import Standardise
@@ -91,7 +92,9 @@ class MixtureModel(Pytree):
         counts, parts = statistics
         groups = tuple(g.m_step(s) for g, s in zip(self.groups, parts, strict=True))
         rule = self.rule.grown() if isinstance(self.rule, Draws) else self.rule
-        return dataclasses.replace(self, log_weights=self._log_weights(counts), groups=groups, rule=rule)
+        changes = {"log_weights": self._log_weights(counts), "groups": groups, "rule": rule}
+        changed: MixtureModel = trees.replace(self, changes)
+        return changed
 
     def _log_weights(self, counts: Float[Array, "*starts components"]) -> Float[Array, "*starts components"]:
         mass = counts
