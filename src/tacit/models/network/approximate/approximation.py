@@ -37,8 +37,8 @@ class Approximation:
         marginals: of every hidden node with levels.
         numbers: mean and standard deviation of every hidden number, with standard errors; of weighted draws only.
         log_value: ``log p(seen)`` in nats, or what stands for it.
-        kind: what that is: a lower bound (never above), an estimate without bias of p (with a standard error), or Bethe's
-            energy, which is neither a bound nor of known error.
+        kind: what that is: a lower bound (never above), an estimate without bias of p (with a standard error), or
+            Bethe's energy, which is neither a bound nor of known error.
         log_error: the standard error of an estimate, else NaN.
         errors: of every posterior, as far as it is known.
         converged: whether messages, or the bound, stood still; it says nothing of the error.
@@ -102,9 +102,7 @@ def _loopy(case: RowCase) -> Approximation:
         said = f"Loopy belief propagation did not end: {case.in_names(beliefs.note)}."
     else:
         said = f"Messages stand still after {beliefs.sweeps:.0f} sweeps, which says nothing of the error."
-    return _judged(
-        case, "loopy", beliefs.marginals, beliefs.bethe, "Bethe", beliefs.converged, beliefs.sweeps, said
-    )
+    return _judged(case, "loopy", beliefs.marginals, beliefs.bethe, "Bethe", beliefs.converged, beliefs.sweeps, said)
 
 
 def _mean_field(case: RowCase) -> Approximation:
@@ -115,9 +113,7 @@ def _mean_field(case: RowCase) -> Approximation:
         said += " That it is a bound says nothing of the error of posteriors, which are too sure as a rule."
     else:
         said = "No start found a configuration that is possible: nothing can be said."
-    return _judged(
-        case, "mean-field", found.marginals, found.bound, "lower bound", found.converged, found.sweeps, said
-    )
+    return _judged(case, "mean-field", found.marginals, found.bound, "lower bound", found.converged, found.sweeps, said)
 
 
 def _judged(
@@ -160,7 +156,9 @@ def _weighted(case: RowCase) -> Approximation:
     value, error = drawn.log_evidence()
     number = len(drawn.log_weights)
     if not drawn.possible:
-        said = f"None of {number} draws agrees with what is seen: it is impossible, or so improbable that draws miss it."
+        said = (
+            f"None of {number} draws agrees with what is seen: it is impossible, or so improbable that draws miss it."
+        )
     else:
         said = f"{number} weighted draws, as good as {drawn.effective:.0f} without weights; a region that none of them"
         said += " met is not in that figure."
@@ -224,7 +222,9 @@ class MethodTable:
             errors = (f"{row.largest_error:.4f}", f"{row.mean_error:.4f}", str(row.unknown))
             lines.append((row.method, log, row.kind, *errors, row.worst, f"{row.seconds:.2f}"))
         widths = [max(len(line[at]) for line in lines) for at in range(len(head))]
-        return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)
+        return "\n".join(
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+        )
 
 
 def comparison(
@@ -241,7 +241,9 @@ def comparison(
         exact = case.exact
         value = float(exact.log_evidence or 0.0)
         rows.append(
-            MethodRow("exact", value, "exact", math.nan, 0.0, 0.0, 0, "", case.seconds["exact"], "Elimination of everything.")
+            MethodRow(
+                "exact", value, "exact", math.nan, 0.0, 0.0, 0, "", case.seconds["exact"], "Elimination of everything."
+            )
         )
     methods: tuple[Method, ...] = ("loopy", "mean-field", "weighted") if case.has_tables else ("weighted",)
     return MethodTable((*rows, *(_row(case, _answer(case, method)) for method in methods)))

@@ -82,7 +82,7 @@ def errors_against(
 def errors_of_draws(
     drawn: Mapping[int, Estimates], exact: Mapping[int, np.ndarray], enough: bool
 ) -> dict[int, PosteriorError]:
-    """The error of posteriors that are themselves estimates: two of their standard errors where nothing better is known."""
+    """The error of posteriors that are estimates: two of their standard errors where nothing better is known."""
     found = errors_against({v: estimates.values for v, estimates in drawn.items()}, exact, {})
     for v, estimates in drawn.items():
         if v not in exact and enough:

@@ -180,6 +180,8 @@ def _guided(
 
 def _check_exogenous(network: Network, row: Float[np.ndarray, " nodes"]) -> None:
     names = network.graph.names
-    unsaid = [names[at] for at, node in enumerate(network.nodes) if isinstance(node, ExogenousNode) and np.isnan(row[at])]
+    unsaid = [
+        names[at] for at, node in enumerate(network.nodes) if isinstance(node, ExogenousNode) and np.isnan(row[at])
+    ]
     if unsaid:
         raise NotExact(f"{listed(unsaid)}: only conditioned on, and not given: nothing can be drawn. Give a value")
