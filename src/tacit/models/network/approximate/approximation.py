@@ -14,6 +14,7 @@ from tacit.models.network.approximate.case import ApproximationSettings, RowCase
 from tacit.models.network.approximate.verdict import (
     PosteriorError,
     compared_in_words,
+    draws_in_words,
     errors_against,
     errors_of_draws,
     reliable,
@@ -35,7 +36,8 @@ class Approximation:
     Attributes:
         method: how they were found.
         marginals: of every hidden node with levels.
-        numbers: mean and standard deviation of every hidden number, with standard errors; of weighted draws only.
+        numbers: mean and standard deviation of every hidden number, with standard errors; by weighted draws, whatever
+            the method.
         log_value: ``log p(seen)`` in nats, or what stands for it.
         kind: what that is: a lower bound (never above), an estimate without bias of p (with a standard error), or
             Bethe's energy, which is neither a bound nor of known error.
@@ -49,7 +51,7 @@ class Approximation:
     """
 
     method: Method
-    marginals: Mapping[int, Float[np.ndarray, " levels"]]
+    marginals: Mapping[int, np.ndarray]
     numbers: Mapping[int, Estimates]
     log_value: float
     kind: ValueKind
@@ -72,7 +74,7 @@ def approximate(
     row: Float[np.ndarray, " nodes"],
     method: Method = "loopy",
     *,
-    likelihoods: Mapping[int, Float[np.ndarray, " levels"]] | None = None,
+    likelihoods: Mapping[int, np.ndarray] | None = None,
     settings: ApproximationSettings = DEFAULTS,
 ) -> Approximation:
     """Posteriors of one row, and what is known of their error.
@@ -81,7 +83,7 @@ def approximate(
         network: any nodes.
         row: codes of levels and numbers, NaN where nothing is said.
         method: loopy belief propagation, mean field, or weighted draws.
-        likelihoods: soft evidence, of the levels of some nodes.
+        likelihoods: soft evidence, `[levels]` of some nodes.
         settings: what it may cost.
 
     Raises:
@@ -128,14 +130,18 @@ def _judged(
 ) -> Approximation:
     """Tables' posteriors with the verdict on them."""
     exact = case.exact.marginals
-    asked = case.settings.draws > 0 and set(marginals) - set(exact)
+    marginals = {v: own for v, own in marginals.items() if v in case.hidden}
+    numbers = case.hidden - set(marginals)
+    asked = case.settings.draws > 0 and (numbers or set(marginals) - set(exact))
     drawn = case.drawn if asked else None
     errors = errors_against(marginals, exact, case.estimates if reliable(drawn) else {})
     words = [said, *compared_in_words(errors, case.network.graph.names, drawn, own=False)]
+    if numbers and drawn is not None:
+        words.append(f"Numbers are by {draws_in_words(drawn)}.")
     return Approximation(
         method,
         marginals,
-        {},
+        case.numbers if drawn is not None else {},
         value,
         kind,
         math.nan,
@@ -231,7 +237,7 @@ def comparison(
     network: Network,
     row: Float[np.ndarray, " nodes"],
     *,
-    likelihoods: Mapping[int, Float[np.ndarray, " levels"]] | None = None,
+    likelihoods: Mapping[int, np.ndarray] | None = None,
     settings: ApproximationSettings = DEFAULTS,
 ) -> MethodTable:
     """All methods that can answer, the exact one where it can be paid for."""

@@ -116,7 +116,7 @@ def compared_in_words(
             most = max(error.error for error in some.values())
             said.append(f"{_posteriors(len(some))} with twice a standard error of at most {most:.2g}.")
             continue
-        against = "exact ones" if known_by == "exact" else _draws(drawn)
+        against = "exact ones" if known_by == "exact" else draws_in_words(drawn)
         at = worst(some)
         largest = f"{some[at].error:.2g}"
         if some[at].standard_error:
@@ -126,7 +126,7 @@ def compared_in_words(
         said.append(f"{_posteriors(len(some))} compared with {against}: off by up to {largest} ({names[at]}){tail}.")
     unknown = sum(error.known_by == "nothing" for error in errors.values())
     if unknown:
-        why = "" if drawn is None or reliable(drawn) else f" {_draws(drawn).capitalize()} are too few to tell."
+        why = "" if drawn is None or reliable(drawn) else f" {draws_in_words(drawn).capitalize()} are too few to tell."
         said.append(f"Nothing is known of the error of {_posteriors(unknown)}: they can be far off.{why}")
     return said
 
@@ -135,7 +135,8 @@ def _posteriors(number: int) -> str:
     return "1 posterior" if number == 1 else f"{number} posteriors"
 
 
-def _draws(drawn: WeightedDraws | None) -> str:
+def draws_in_words(drawn: WeightedDraws | None) -> str:
+    """How many they are, and what they are worth."""
     if drawn is None:
         return "draws"
     return f"{len(drawn.log_weights)} weighted draws (as good as {drawn.effective:.0f} without weights)"

@@ -105,8 +105,8 @@ def weighted_draws(
     number: int,
     random: np.random.Generator,
     *,
-    likelihoods: Mapping[int, Float[np.ndarray, " levels"]] | None = None,
-    outside: Mapping[int, Float[np.ndarray, " levels"]] | None = None,
+    likelihoods: Mapping[int, np.ndarray] | None = None,
+    outside: Mapping[int, np.ndarray] | None = None,
 ) -> WeightedDraws:
     """Draws of a network given one row, NaN where it says nothing.
 
@@ -115,8 +115,8 @@ def weighted_draws(
         row: what is seen.
         number: draws.
         random: the source of chance.
-        likelihoods: soft evidence, of the levels of some nodes.
-        outside: what the evidence says of a node, heard from all but its own table; by node.
+        likelihoods: soft evidence, `[levels]` of some nodes.
+        outside: what the evidence says of the levels of a node, heard from all but its own table; by node.
 
     Raises:
         NotExact: a column that the network only conditions on is not seen.
