@@ -166,8 +166,7 @@ def _weighted(case: RowCase) -> Approximation:
             f"None of {number} draws agrees with what is seen: it is impossible, or so improbable that draws miss it."
         )
     else:
-        said = f"{number} weighted draws, as good as {drawn.effective:.0f} without weights; a region that none of them"
-        said += " met is not in that figure."
+        said = f"{number} weighted draws, as good as {drawn.effective:.0f} without weights."
     words = [said, *compared_in_words(errors, case.network.graph.names, drawn, own=True)]
     return Approximation(
         "weighted",
