@@ -203,6 +203,29 @@ def test_soft_evidence() -> None:
     assert abs(rows[-1].log_value - rows[0].log_value) < 4 * rows[-1].log_error
 
 
+def test_hidden_numbers_are_by_draws_whatever_the_method() -> None:
+    network = hidden_dose()
+    row = np.full(3, np.nan)
+    prior = NormalNode(1, (0,), (), np.array([[-1.0], [1.0]]), np.ones(2), np.zeros(4), np.zeros(()))
+    simple = Network((network.nodes[0], prior), DirectedGraph(("group", "dose"), ((), (0,))))
+    found = approximate(simple, row[:2])
+    mean, deviation = 0.4, np.sqrt(1.0 + 1.0 - 0.4**2)
+    assert (np.abs(found.numbers[1].values - [mean, deviation]) < 4 * found.numbers[1].errors).all()
+    assert "Numbers are by 10000 weighted draws" in found.words
+    assert approximate(simple, row[:2], settings=NOTHING).numbers == {}
+
+
+def test_soft_evidence_on_what_is_seen_is_no_posterior() -> None:
+    network = random_network(np.random.default_rng(3), 4)
+    row = np.array([0.0, np.nan, np.nan, np.nan])
+    soft = {0: np.linspace(0.5, 1.0, network.sizes[0])}
+    methods: tuple[Method, ...] = ("loopy", "mean-field", "weighted")
+    for method in methods:
+        found = approximate(network, row, method, likelihoods=soft)
+        assert set(found.marginals) == {1, 2, 3}
+        assert found.log_value == pytest.approx(float(np.log(0.5) + network.log_prob(row[None])[0]), abs=0.3)
+
+
 def test_impossible_evidence_is_called_so_where_that_is_known() -> None:
     table = np.array([[1.0, 0.0], [1.0, 0.0]])
     network = table_network(("a", "b"), ((), (0,)), [np.array([0.5, 0.5]), table])

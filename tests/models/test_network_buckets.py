@@ -130,9 +130,12 @@ def test_what_is_held_is_known_before() -> None:
     product = rows_of_tables(3)
     plan = planned(product.scopes, product.sizes)
     found = needs(plan)
-    assert found.kept == sum(table.size // 3 if scope[-1:] == (ROWS,) else table.size
-                             for table, scope in zip(forward(plan, product.tables).tables[plan.leaves :],
-                                                     plan.scopes[plan.leaves :], strict=True))
+    assert found.kept == sum(
+        table.size // 3 if scope[-1:] == (ROWS,) else table.size
+        for table, scope in zip(
+            forward(plan, product.tables).tables[plan.leaves :], plan.scopes[plan.leaves :], strict=True
+        )
+    )
     assert found.bytes(10, 100, 5) > 8 * 10 * 100 * 5
 
 

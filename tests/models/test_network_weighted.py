@@ -7,6 +7,7 @@ import pytest
 from scipy import integrate, special, stats
 
 from bif_networks import bif_network, enumerated, evidence_of_a_draw, random_network
+from tacit.models.network.approximate.approximation import approximate
 from tacit.models.network.approximate.loopy import loopy_beliefs
 from tacit.models.network.approximate.products import product_of
 from tacit.models.network.approximate.weighted import WeightedDraws, weighted_draws
@@ -151,3 +152,51 @@ def test_a_column_that_is_only_conditioned_on_must_be_given() -> None:
         weighted_draws(network, np.array([np.nan, 1.0]), 10, np.random.default_rng(0))
     given = weighted_draws(network, np.array([1.0, 1.0]), 10, np.random.default_rng(0))
     assert given.log_evidence()[0] == pytest.approx(np.log(0.5))
+
+
+def rare_cause(numbers: bool) -> tuple[Network, np.ndarray]:
+    """A cause of one case in a million, an effect that it always has and else one case in a hundred million."""
+    effect = np.array([[1.0 - 1e-8, 1e-8], [0.0, 1.0]])
+    nodes: tuple[TableNode | NormalNode | SoftmaxNode, ...] = (
+        TableNode(0, (), (), np.array([1.0 - 1e-6, 1e-6]), 0.0, 2),
+        TableNode(1, (0,), (), effect, 0.0, 2),
+    )
+    parents: tuple[tuple[int, ...], ...] = ((), (0,))
+    row = np.array([np.nan, 1.0])
+    if numbers:  # a hidden number above levels: no tables, and so nothing is heard of the evidence
+        number = NormalNode(2, (), (), np.array([0.0]), np.array(1.0), np.zeros(4), np.zeros(()))
+        nodes = (*nodes, number, SoftmaxNode(3, (), (2,), np.array([[0.0, 1.0]]), np.zeros(()), np.ones(()), 2))
+        parents = (*parents, (), (2,))
+        row = np.array([np.nan, 1.0, np.nan, 1.0])
+    return Network(nodes, DirectedGraph(tuple(f"x{at}" for at in range(len(nodes))), parents)), row
+
+
+def test_what_all_draws_miss_is_not_hidden_by_their_number() -> None:
+    """The posterior of the cause is 0.99; draws that do not hear of the effect never meet it, and look all alike."""
+    network, row = rare_cause(numbers=False)
+    plain = weighted_draws(network, row, 5_000, np.random.default_rng(0))
+    assert plain.effective > 4_900
+    assert plain.chances(0, 2).values[1] == 0.0
+    assert plain.missed > 0.99
+    guided = weighted_draws(network, row, 5_000, np.random.default_rng(0), outside=heard(network, row))
+    assert guided.chances(0, 2).values[1] == pytest.approx(1 / 1.01, abs=0.002)
+
+
+def test_such_draws_are_not_concluded_from() -> None:
+    network, row = rare_cause(numbers=True)
+    found = approximate(network, row, "weighted")
+    assert found.effective > 5_000
+    assert found.errors[0].known_by == "nothing"
+    assert found.largest_error == 1.0
+    assert "can be far off" in found.words
+    assert "up to 100 %" in found.words
+
+
+def test_what_can_be_missed_is_little_where_evidence_is_common(shared_data: Path) -> None:
+    network = bif_network(shared_data / "bif" / "alarm.bif.gz")
+    nothing = weighted_draws(network, np.full(37, np.nan), 10_000, np.random.default_rng(0))
+    assert nothing.missed == pytest.approx(3e-4, rel=1e-2)
+    row = evidence_of_a_draw(network, 10, 7)
+    some = weighted_draws(network, row, 10_000, np.random.default_rng(0), outside=heard(network, row))
+    assert some.log_most >= some.log_weights.max() - np.log(2.0)
+    assert 3e-4 < some.missed < 0.1

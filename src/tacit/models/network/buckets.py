@@ -111,7 +111,7 @@ def _taken(plan: Plan) -> Iterator[tuple[Operation, int | None]]:
 
 
 def _maximum(plan: Plan, op: Operation, variable: int | None, logs: Sequence[Array]) -> Array:
-    """The sum of two tables of logarithms, maximised over a variable; level by level, so that it is never held whole."""
+    """The sum of two tables of logarithms, maximised over a variable: level by level, as it is too large to hold."""
     if op.right is None:
         return logs[op.left].max(op.summed)
     pair = [(logs[at], plan.scopes[at]) for at in (op.left, op.right)]

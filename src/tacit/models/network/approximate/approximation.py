@@ -14,6 +14,7 @@ from tacit.models.network.approximate.case import ApproximationSettings, RowCase
 from tacit.models.network.approximate.verdict import (
     PosteriorError,
     compared_in_words,
+    draws_in_words,
     errors_against,
     errors_of_draws,
     reliable,
@@ -35,10 +36,11 @@ class Approximation:
     Attributes:
         method: how they were found.
         marginals: of every hidden node with levels.
-        numbers: mean and standard deviation of every hidden number, with standard errors; of weighted draws only.
+        numbers: mean and standard deviation of every hidden number, with standard errors; by weighted draws, whatever
+            the method.
         log_value: ``log p(seen)`` in nats, or what stands for it.
-        kind: what that is: a lower bound (never above), an estimate without bias of p (with a standard error), or Bethe's
-            energy, which is neither a bound nor of known error.
+        kind: what that is: a lower bound (never above), an estimate without bias of p (with a standard error), or
+            Bethe's energy, which is neither a bound nor of known error.
         log_error: the standard error of an estimate, else NaN.
         errors: of every posterior, as far as it is known.
         converged: whether messages, or the bound, stood still; it says nothing of the error.
@@ -49,7 +51,7 @@ class Approximation:
     """
 
     method: Method
-    marginals: Mapping[int, Float[np.ndarray, " levels"]]
+    marginals: Mapping[int, np.ndarray]
     numbers: Mapping[int, Estimates]
     log_value: float
     kind: ValueKind
@@ -72,7 +74,7 @@ def approximate(
     row: Float[np.ndarray, " nodes"],
     method: Method = "loopy",
     *,
-    likelihoods: Mapping[int, Float[np.ndarray, " levels"]] | None = None,
+    likelihoods: Mapping[int, np.ndarray] | None = None,
     settings: ApproximationSettings = DEFAULTS,
 ) -> Approximation:
     """Posteriors of one row, and what is known of their error.
@@ -81,7 +83,7 @@ def approximate(
         network: any nodes.
         row: codes of levels and numbers, NaN where nothing is said.
         method: loopy belief propagation, mean field, or weighted draws.
-        likelihoods: soft evidence, of the levels of some nodes.
+        likelihoods: soft evidence, `[levels]` of some nodes.
         settings: what it may cost.
 
     Raises:
@@ -102,9 +104,7 @@ def _loopy(case: RowCase) -> Approximation:
         said = f"Loopy belief propagation did not end: {case.in_names(beliefs.note)}."
     else:
         said = f"Messages stand still after {beliefs.sweeps:.0f} sweeps, which says nothing of the error."
-    return _judged(
-        case, "loopy", beliefs.marginals, beliefs.bethe, "Bethe", beliefs.converged, beliefs.sweeps, said
-    )
+    return _judged(case, "loopy", beliefs.marginals, beliefs.bethe, "Bethe", beliefs.converged, beliefs.sweeps, said)
 
 
 def _mean_field(case: RowCase) -> Approximation:
@@ -115,9 +115,7 @@ def _mean_field(case: RowCase) -> Approximation:
         said += " That it is a bound says nothing of the error of posteriors, which are too sure as a rule."
     else:
         said = "No start found a configuration that is possible: nothing can be said."
-    return _judged(
-        case, "mean-field", found.marginals, found.bound, "lower bound", found.converged, found.sweeps, said
-    )
+    return _judged(case, "mean-field", found.marginals, found.bound, "lower bound", found.converged, found.sweeps, said)
 
 
 def _judged(
@@ -132,14 +130,18 @@ def _judged(
 ) -> Approximation:
     """Tables' posteriors with the verdict on them."""
     exact = case.exact.marginals
-    asked = case.settings.draws > 0 and set(marginals) - set(exact)
+    marginals = {v: own for v, own in marginals.items() if v in case.hidden}
+    numbers = case.hidden - set(marginals)
+    asked = case.settings.draws > 0 and (numbers or set(marginals) - set(exact))
     drawn = case.drawn if asked else None
     errors = errors_against(marginals, exact, case.estimates if reliable(drawn) else {})
     words = [said, *compared_in_words(errors, case.network.graph.names, drawn, own=False)]
+    if numbers and drawn is not None:
+        words.append(f"Numbers are by {draws_in_words(drawn)}.")
     return Approximation(
         method,
         marginals,
-        {},
+        case.numbers if drawn is not None else {},
         value,
         kind,
         math.nan,
@@ -160,10 +162,11 @@ def _weighted(case: RowCase) -> Approximation:
     value, error = drawn.log_evidence()
     number = len(drawn.log_weights)
     if not drawn.possible:
-        said = f"None of {number} draws agrees with what is seen: it is impossible, or so improbable that draws miss it."
+        said = (
+            f"None of {number} draws agrees with what is seen: it is impossible, or so improbable that draws miss it."
+        )
     else:
-        said = f"{number} weighted draws, as good as {drawn.effective:.0f} without weights; a region that none of them"
-        said += " met is not in that figure."
+        said = f"{number} weighted draws, as good as {drawn.effective:.0f} without weights."
     words = [said, *compared_in_words(errors, case.network.graph.names, drawn, own=True)]
     return Approximation(
         "weighted",
@@ -224,14 +227,16 @@ class MethodTable:
             errors = (f"{row.largest_error:.4f}", f"{row.mean_error:.4f}", str(row.unknown))
             lines.append((row.method, log, row.kind, *errors, row.worst, f"{row.seconds:.2f}"))
         widths = [max(len(line[at]) for line in lines) for at in range(len(head))]
-        return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)
+        return "\n".join(
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+        )
 
 
 def comparison(
     network: Network,
     row: Float[np.ndarray, " nodes"],
     *,
-    likelihoods: Mapping[int, Float[np.ndarray, " levels"]] | None = None,
+    likelihoods: Mapping[int, np.ndarray] | None = None,
     settings: ApproximationSettings = DEFAULTS,
 ) -> MethodTable:
     """All methods that can answer, the exact one where it can be paid for."""
@@ -241,7 +246,9 @@ def comparison(
         exact = case.exact
         value = float(exact.log_evidence or 0.0)
         rows.append(
-            MethodRow("exact", value, "exact", math.nan, 0.0, 0.0, 0, "", case.seconds["exact"], "Elimination of everything.")
+            MethodRow(
+                "exact", value, "exact", math.nan, 0.0, 0.0, 0, "", case.seconds["exact"], "Elimination of everything."
+            )
         )
     methods: tuple[Method, ...] = ("loopy", "mean-field", "weighted") if case.has_tables else ("weighted",)
     return MethodTable((*rows, *(_row(case, _answer(case, method)) for method in methods)))

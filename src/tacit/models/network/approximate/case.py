@@ -56,7 +56,7 @@ class RowCase:
 
     network: Network
     row: Float[np.ndarray, " nodes"]
-    likelihoods: dict[int, Float[np.ndarray, " levels"]]
+    likelihoods: dict[int, np.ndarray]
     settings: ApproximationSettings
     seconds: dict[str, float] = dataclasses.field(default_factory=dict)
 
@@ -120,16 +120,21 @@ class RowCase:
         return self._timed("weighted", lambda: self.draw(max(1, self.settings.draws), 0))
 
     @functools.cached_property
+    def hidden(self) -> frozenset[int]:
+        """The nodes that are not seen."""
+        return frozenset(np.flatnonzero(np.isnan(self.row)).tolist())
+
+    @functools.cached_property
     def estimates(self) -> dict[int, Estimates]:
         """Posteriors by weighted draws, of every hidden node with levels."""
-        hidden = [node for node in self.network.nodes if math.isnan(self.row[node.place])]
-        return {node.place: self.drawn.chances(node.place, node.levels) for node in hidden if node.levels is not None}
+        levels = {v: self.network.nodes[v].levels for v in sorted(self.hidden)}
+        return {v: self.drawn.chances(v, number) for v, number in levels.items() if number is not None}
 
     @functools.cached_property
     def numbers(self) -> dict[int, Estimates]:
         """Mean and standard deviation by weighted draws, of every hidden number."""
-        hidden = [node for node in self.network.nodes if math.isnan(self.row[node.place])]
-        return {node.place: self.drawn.moments(node.place) for node in hidden if node.levels is None}
+        numbers = [v for v in sorted(self.hidden) if self.network.nodes[v].levels is None]
+        return {v: self.drawn.moments(v) for v in numbers}
 
     @functools.cached_property
     def independent(self) -> MeanField:

@@ -103,10 +103,6 @@ class _Messages:
             for slot, (table, axis) in enumerate(places):
                 slots[table][axis] = slot
         self.slots = slots
-        self.others = {
-            v: [np.delete(np.arange(len(places)), slot) for slot in range(len(places))]
-            for v, places in product.holding.items()
-        }
         # a table of one variable says the same whatever it hears
         listening = [len(scope) > 1 for scope in product.scopes]
         self.hearing = {v: [table for table, _ in places if listening[table]] for v, places in product.holding.items()}
@@ -122,7 +118,7 @@ class _Messages:
             return np.ones(sent.shape[1])
         if len(sent) == 2:
             return sent[1 - slot]
-        return together(sent.take(self.others[v][slot], 0), v)
+        return together(sent, v, slot)
 
     def cavities(self, table: int) -> list[np.ndarray]:
         return [self.cavity(table, axis) for axis in range(len(self.product.scopes[table]))]
@@ -134,10 +130,10 @@ class _Messages:
         self.pending[table] = 0.0
         if not scope:
             return 0.0
-        cavities = self.cavities(table)
-        found = all_but_one(values, cavities)
+        cavities = self.cavities(table) if len(scope) > 1 else []
+        found = all_but_one(values, cavities) if cavities else [values]
         largest = [float(message.max()) for message in found]
-        if min(largest) < TINY:
+        if cavities and min(largest) < TINY:
             found = all_but_one_by_logs(values, cavities)
             largest = [float(message.max()) for message in found]
         most = 0.0
@@ -170,16 +166,20 @@ class _Messages:
         return max(self.pending, default=0.0)
 
 
-def together(messages: np.ndarray, variable: int) -> np.ndarray:
-    """The product of some messages over its largest entry."""
-    product: np.ndarray = np.multiply.reduce(messages)
+def together(messages: np.ndarray, variable: int, without: int | None = None) -> np.ndarray:
+    """The product of all messages to a variable, or of all but one, over its largest entry."""
+    parts = [messages] if without is None else [messages[:without], messages[without + 1 :]]
+    product: np.ndarray = np.multiply.reduce(parts[0])
+    for part in parts[1:]:
+        product = product * np.multiply.reduce(part)
     most = product.max()
     if most < TINY:
         with np.errstate(divide="ignore"):
-            logs = np.log(messages).sum(0)
+            logs = np.sum([np.log(part).sum(0) for part in parts], axis=0)
         if logs.max() == -math.inf:
             raise Vanished(variable)
-        return np.exp(logs - logs.max())
+        product = np.exp(logs - logs.max())
+        return product
     return product / most
 
 

@@ -76,7 +76,7 @@ class TableProduct:
 def product_of(
     network: Network,
     row: Float[np.ndarray, " nodes"],
-    likelihoods: Mapping[int, Float[np.ndarray, " levels"]] | None = None,
+    likelihoods: Mapping[int, np.ndarray] | None = None,
 ) -> tuple[TableProduct, Factors]:
     """What one row leaves hidden, NaN where it says nothing.
 

@@ -23,6 +23,9 @@ HEAVIEST = 0.1
 FEWEST = 100.0
 """Effective draws below which nothing is concluded from them."""
 
+MOST_MISSED = 0.5
+"""Of the posterior, that draws which did not hear of the evidence may have missed."""
+
 NOTABLE = 0.01
 """A difference of a posterior that is counted as wrong."""
 
@@ -56,8 +59,20 @@ UNKNOWN = PosteriorError(math.nan, math.nan, "nothing")
 
 
 def reliable(drawn: WeightedDraws | None) -> bool:
-    """Whether draws are enough to conclude from."""
-    return drawn is not None and drawn.effective >= FEWEST and float(drawn.shares.max()) <= HEAVIEST
+    """Whether draws are enough to conclude from.
+
+    Those that did not hear of the evidence can all miss what it points to, and look alike for that.
+    """
+    if drawn is None or drawn.effective < FEWEST or float(drawn.shares.max()) > HEAVIEST:
+        return False
+    return drawn.guided or drawn.missed <= MOST_MISSED
+
+
+def missed_in_words(drawn: WeightedDraws) -> str:
+    """What a region may hold that no draw met; nothing where that is little."""
+    if not drawn.possible or drawn.missed <= NOTABLE:
+        return ""
+    return f"A region that none of them met can hold up to {100 * drawn.missed:.0f} % of a posterior."
 
 
 def errors_against(
@@ -82,7 +97,7 @@ def errors_against(
 def errors_of_draws(
     drawn: Mapping[int, Estimates], exact: Mapping[int, np.ndarray], enough: bool
 ) -> dict[int, PosteriorError]:
-    """The error of posteriors that are themselves estimates: two of their standard errors where nothing better is known."""
+    """The error of posteriors that are estimates: two of their standard errors where nothing better is known."""
     found = errors_against({v: estimates.values for v, estimates in drawn.items()}, exact, {})
     for v, estimates in drawn.items():
         if v not in exact and enough:
@@ -116,7 +131,7 @@ def compared_in_words(
             most = max(error.error for error in some.values())
             said.append(f"{_posteriors(len(some))} with twice a standard error of at most {most:.2g}.")
             continue
-        against = "exact ones" if known_by == "exact" else _draws(drawn)
+        against = "exact ones" if known_by == "exact" else draws_in_words(drawn)
         at = worst(some)
         largest = f"{some[at].error:.2g}"
         if some[at].standard_error:
@@ -126,8 +141,10 @@ def compared_in_words(
         said.append(f"{_posteriors(len(some))} compared with {against}: off by up to {largest} ({names[at]}){tail}.")
     unknown = sum(error.known_by == "nothing" for error in errors.values())
     if unknown:
-        why = "" if drawn is None or reliable(drawn) else f" {_draws(drawn).capitalize()} are too few to tell."
+        why = "" if drawn is None or reliable(drawn) else f" {draws_in_words(drawn)} are too few to tell."
         said.append(f"Nothing is known of the error of {_posteriors(unknown)}: they can be far off.{why}")
+    if drawn is not None and (own or any(error.known_by == "draws" for error in errors.values())):
+        said += [words] if (words := missed_in_words(drawn)) else []
     return said
 
 
@@ -135,7 +152,8 @@ def _posteriors(number: int) -> str:
     return "1 posterior" if number == 1 else f"{number} posteriors"
 
 
-def _draws(drawn: WeightedDraws | None) -> str:
+def draws_in_words(drawn: WeightedDraws | None) -> str:
+    """How many they are, and what they are worth."""
     if drawn is None:
         return "draws"
     return f"{len(drawn.log_weights)} weighted draws (as good as {drawn.effective:.0f} without weights)"

@@ -17,12 +17,15 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
+from tacit.compute import LOG_2PI
 from tacit.data.errors import listed
+from tacit.models.network.contraction import Scope
 from tacit.models.network.layout import NotExact
 from tacit.models.network.model import Network
 from tacit.models.network.nodes.base import codes_of
 from tacit.models.network.nodes.configurations import Chunk
 from tacit.models.network.nodes.exogenous import ExogenousNode
+from tacit.models.network.nodes.normal import NormalNode
 from tacit.models.network.nodes.table import TableNode
 
 
@@ -35,10 +38,19 @@ class Estimates(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class WeightedDraws:
-    """Rows without gaps, and the logarithm of the weight of each."""
+    """Rows without gaps, and their weights.
+
+    Attributes:
+        rows: what was seen and what was drawn.
+        log_weights: the logarithm of the weight of each.
+        log_most: no weight can be above this, met or not.
+        guided: whether every second one was drawn with what was heard of the evidence.
+    """
 
     rows: Float[np.ndarray, "draws nodes"]
     log_weights: Float[np.ndarray, " draws"]
+    log_most: float = math.inf
+    guided: bool = False
 
     @functools.cached_property
     def shares(self) -> Float[np.ndarray, " draws"]:
@@ -58,6 +70,19 @@ class WeightedDraws:
     def effective(self) -> float:
         """``(Σ w)² / Σ w²``: so many draws without weights would tell as much; of the draws that were made."""
         return float(1.0 / (self.shares**2).sum()) if self.possible else 0.0
+
+    @property
+    def missed(self) -> float:
+        """The share of the posterior that a region met by no draw can hold, at most.
+
+        n plain draws miss a region of prior mass 3/n with a chance of 5 %; there the evidence may be as likely as it
+        can be at all. Effective draws know nothing of it: they can be many where all that matters was missed.
+        """
+        if not self.possible:
+            return 1.0
+        plain = len(self.log_weights) / (2 if self.guided else 1)
+        odds = math.log(3.0 / plain) + self.log_most - self.log_evidence()[0]
+        return 1.0 if odds > 700 else 1.0 - 1.0 / (1.0 + math.exp(odds))
 
     def log_evidence(self) -> tuple[float, float]:
         """``log p(seen)`` and its standard error: that of the mean weight over the mean (first order)."""
@@ -105,8 +130,8 @@ def weighted_draws(
     number: int,
     random: np.random.Generator,
     *,
-    likelihoods: Mapping[int, Float[np.ndarray, " levels"]] | None = None,
-    outside: Mapping[int, Float[np.ndarray, " levels"]] | None = None,
+    likelihoods: Mapping[int, np.ndarray] | None = None,
+    outside: Mapping[int, np.ndarray] | None = None,
 ) -> WeightedDraws:
     """Draws of a network given one row, NaN where it says nothing.
 
@@ -115,8 +140,8 @@ def weighted_draws(
         row: what is seen.
         number: draws.
         random: the source of chance.
-        likelihoods: soft evidence, of the levels of some nodes.
-        outside: what the evidence says of a node, heard from all but its own table; by node.
+        likelihoods: soft evidence, `[levels]` of some nodes.
+        outside: what the evidence says of the levels of a node, heard from all but its own table; by node.
 
     Raises:
         NotExact: a column that the network only conditions on is not seen.
@@ -140,7 +165,25 @@ def weighted_draws(
     with np.errstate(divide="ignore"):
         for place, levels in (likelihoods or {}).items():
             log_weights += np.log(levels)[rows[:, place].astype(np.intp)]
-    return WeightedDraws(rows, log_weights)
+    return WeightedDraws(rows, log_weights, _most_likely(network, row, likelihoods or {}), bool(outside))
+
+
+def _most_likely(network: Network, row: Float[np.ndarray, " nodes"], likelihoods: Mapping[int, np.ndarray]) -> float:
+    """The logarithm of what the likelihood of the evidence cannot exceed, whatever is hidden."""
+    total = 0.0
+    with np.errstate(divide="ignore"):
+        for place in np.flatnonzero(~np.isnan(row)).tolist():
+            node = network.nodes[place]
+            if isinstance(node, TableNode):
+                total += float(np.log(node.table[_at(row, node.members)].max()))
+            elif isinstance(node, NormalNode):
+                total -= 0.5 * (LOG_2PI + float(np.log(node.variances[_at(row, node.discrete)].min())))
+        return total + sum(float(np.log(levels.max())) for levels in likelihoods.values())
+
+
+def _at(row: Float[np.ndarray, " nodes"], members: Scope) -> tuple[int | slice, ...]:
+    """Where a table is, at what is seen."""
+    return tuple(slice(None) if np.isnan(row[v]) else int(row[v]) for v in members)
 
 
 def _log_likelihood(
@@ -180,6 +223,8 @@ def _guided(
 
 def _check_exogenous(network: Network, row: Float[np.ndarray, " nodes"]) -> None:
     names = network.graph.names
-    unsaid = [names[at] for at, node in enumerate(network.nodes) if isinstance(node, ExogenousNode) and np.isnan(row[at])]
+    unsaid = [
+        names[at] for at, node in enumerate(network.nodes) if isinstance(node, ExogenousNode) and np.isnan(row[at])
+    ]
     if unsaid:
         raise NotExact(f"{listed(unsaid)}: only conditioned on, and not given: nothing can be drawn. Give a value")
