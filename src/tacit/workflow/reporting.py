@@ -109,6 +109,7 @@ def made(
         code=code,
         factors=_factors(estimator, told.get("factors"), X),
         network=workflow.reporting_networks.network_facts(estimator, X) if can(estimator, HasArrows) else None,
+        reasons=workflow.reporting_networks.reasons(estimator, X) if can(estimator, HasArrows) else {},
         sequences=sequence_facts(estimator, X),
         left_out=table.left_out,
     )

@@ -5,7 +5,7 @@ from tacit.estimators.capabilities import MatrixLike
 from tacit.estimators.network.arrows import LEARNED
 from tacit.estimators.network.bayesian_network import BayesianNetwork
 from tacit.estimators.network.capabilities import HasArrows
-from tacit.estimators.network.insight import ColumnPrediction, column_predictions, dependences
+from tacit.estimators.network.insight import ColumnPrediction, column_predictions, dependences, oddest_nodes
 from tacit.models.network.layout import NotExact
 from tacit.report.network_section import DependenceTable, NetworkFacts
 
@@ -36,6 +36,16 @@ def network_facts(model: HasArrows, X: MatrixLike) -> NetworkFacts:
         price,
         isinstance(model.edges, str) and model.edges in LEARNED,
     )
+
+
+def reasons(model: HasArrows, X: MatrixLike) -> dict[int, str]:
+    """By row, the value that is least likely given what it depends on, where one stands out."""
+    if not isinstance(model, BayesianNetwork):
+        raise TypeError("a network of another kind")
+    try:
+        return {row: text for row, text in enumerate(oddest_nodes(model, X)) if text}
+    except DataError:
+        return {}
 
 
 def _line(found: ColumnPrediction) -> tuple[str, str, str]:

@@ -26,6 +26,8 @@ TABLES = 6
 """Nodes whose dependence is told."""
 LINES = 12
 """Configurations of a table that are shown, the most frequent ones."""
+RARE = 2.3
+"""Nats by which a value that is told as rare is less likely than usual: a tenth as likely."""
 LOOKED_AT = 400
 """Rows of which every column is predicted from the others."""
 
@@ -207,7 +209,8 @@ def oddest_nodes(model: BayesianNetwork, X: Any) -> list[str]:
     rows = model._values(X)
     names, network = model.columns_.names, model.model_
     seen = frozenset(range(len(names)))
-    worst, found = np.zeros(len(rows)), [""] * len(rows)
+    worst = np.zeros(len(rows))
+    found: list[tuple[NetworkNode, float] | None] = [None] * len(rows)
     for node in network.nodes:
         whole = ~np.isnan(rows[:, [node.place, *node.parents]]).any(1)
         if not whole.any():
@@ -217,9 +220,9 @@ def oddest_nodes(model: BayesianNetwork, X: Any) -> list[str]:
         usual = np.median(logs) if node.levels is None else 0.0
         short = usual - logs
         for at, lack, log in zip(np.flatnonzero(whole), short, logs, strict=True):
-            if lack > max(worst[at], 2.3):
-                worst[at], found[at] = lack, _odd(model, node, rows[at], log)
-    return found
+            if lack > max(worst[at], RARE):
+                worst[at], found[at] = lack, (node, float(log))
+    return ["" if each is None else _odd(model, each[0], rows[at], each[1]) for at, each in enumerate(found)]
 
 
 def _odd(model: BayesianNetwork, node: NetworkNode, row: Float[Array, " nodes"], log: float) -> str:

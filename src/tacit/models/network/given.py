@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from tacit.compute import Array
 from tacit.data.value_sets import Box, Cut, ValueSet
-from tacit.models.given import FixedLaw, Given, Law, LevelsLaw
+from tacit.models.given import Conditioned, FixedLaw, Law, LevelsLaw
 from tacit.models.network.case import CasePosteriors, Impossible, NumberPosterior, case_posteriors
 from tacit.models.network.model import Network
 
@@ -65,7 +65,7 @@ class NumberLaw(Law):
         return self._posterior.mean, float(np.sqrt(max(self._posterior.variance, 1e-300)))
 
 
-class NetworkGiven(Given):
+class NetworkGiven(Conditioned):
     """A network after single values of columns, and sets of levels, are given."""
 
     def __init__(
