@@ -149,11 +149,11 @@ def test_methods_side_by_side(alarm: Network) -> None:
 
 def hidden_dose() -> Network:
     """A hidden number above a node with levels: no table can say it."""
-    prior, floor = np.zeros(4), np.zeros(())
+    prior, floor = (0.0, 0.0, 0.0, 0.0), 0.0
     nodes = (
         TableNode(0, (), (), np.array([0.3, 0.7]), 0.0, 2),
         NormalNode(1, (0,), (), np.array([[-1.0], [1.0]]), np.ones(2), prior, floor),
-        SoftmaxNode(2, (), (1,), np.array([[0.0, 2.0]]), np.zeros(()), np.ones(()), 2),
+        SoftmaxNode(2, (), (1,), np.array([[0.0, 2.0]]), 0.0, 1.0, 2),
     )
     return Network(nodes, DirectedGraph(("group", "dose", "effect"), ((), (0,), (1,))))
 
@@ -183,8 +183,8 @@ def test_hidden_numbers_that_tables_can_say_are_compared_too() -> None:
 
 def test_a_count_that_is_seen_and_a_number_that_is_not() -> None:
     """The log-evidence of a part is given only where what was left out is known to sum to one."""
-    prior, floor = np.zeros(4), np.zeros(())
-    count = PoissonNode(1, (0,), (), np.array([[0.0], [2.0]]), np.zeros(()), np.ones(()))
+    prior, floor = (0.0, 0.0, 0.0, 0.0), 0.0
+    count = PoissonNode(1, (0,), (), np.array([[0.0], [2.0]]), 0.0, 1.0)
     number = NormalNode(2, (0,), (), np.array([[0.0], [1.0]]), np.ones(2), prior, floor)
     nodes = (TableNode(0, (), (), np.array([0.5, 0.5]), 0.0, 2), count, number)
     network = Network(nodes, DirectedGraph(("kind", "count", "size"), ((), (0,), (0,))))
@@ -206,7 +206,7 @@ def test_soft_evidence() -> None:
 def test_hidden_numbers_are_by_draws_whatever_the_method() -> None:
     network = hidden_dose()
     row = np.full(3, np.nan)
-    prior = NormalNode(1, (0,), (), np.array([[-1.0], [1.0]]), np.ones(2), np.zeros(4), np.zeros(()))
+    prior = NormalNode(1, (0,), (), np.array([[-1.0], [1.0]]), np.ones(2), (0.0, 0.0, 0.0, 0.0), 0.0)
     simple = Network((network.nodes[0], prior), DirectedGraph(("group", "dose"), ((), (0,))))
     found = approximate(simple, row[:2])
     mean, deviation = 0.4, np.sqrt(1.0 + 1.0 - 0.4**2)

@@ -176,7 +176,7 @@ def test_nothing_hidden() -> None:
 def test_sums_over_all_axes_but_one() -> None:
     random = np.random.default_rng(0)
     table = random.random((2, 3, 4, 2))
-    vectors = [random.random(size) for size in table.shape]
+    vectors = [random.random((size,)) for size in table.shape]
     for found, by_logs, text in zip(
         all_but_one(table, vectors),
         all_but_one_by_logs(table, vectors),

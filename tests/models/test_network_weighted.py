@@ -85,9 +85,9 @@ def test_no_weight_is_more_than_twice_the_plain_one() -> None:
 
 def logistic(slope: float = 2.0) -> Network:
     """A hidden number u ~ N(0, 1), its child y with levels, p(y = 1 | u) = σ(slope·u − 1), and z ~ N(u, 0.25)."""
-    prior, floor = np.zeros(4), np.zeros(())
+    prior, floor = (0.0, 0.0, 0.0, 0.0), 0.0
     u = NormalNode(0, (), (), np.array([0.0]), np.array(1.0), prior, floor)
-    y = SoftmaxNode(1, (), (0,), np.array([[-1.0, slope]]), np.zeros(()), np.ones(()), 2)
+    y = SoftmaxNode(1, (), (0,), np.array([[-1.0, slope]]), 0.0, 1.0, 2)
     z = NormalNode(2, (), (0,), np.array([0.0, 1.0]), np.array(0.25), prior, floor)
     return Network((u, y, z), DirectedGraph(("u", "y", "z"), ((), (0,), (0,))))
 
@@ -164,8 +164,8 @@ def rare_cause(numbers: bool) -> tuple[Network, np.ndarray]:
     parents: tuple[tuple[int, ...], ...] = ((), (0,))
     row = np.array([np.nan, 1.0])
     if numbers:  # a hidden number above levels: no tables, and so nothing is heard of the evidence
-        number = NormalNode(2, (), (), np.array([0.0]), np.array(1.0), np.zeros(4), np.zeros(()))
-        nodes = (*nodes, number, SoftmaxNode(3, (), (2,), np.array([[0.0, 1.0]]), np.zeros(()), np.ones(()), 2))
+        number = NormalNode(2, (), (), np.array([0.0]), np.array(1.0), (0.0, 0.0, 0.0, 0.0), 0.0)
+        nodes = (*nodes, number, SoftmaxNode(3, (), (2,), np.array([[0.0, 1.0]]), 0.0, 1.0, 2))
         parents = (*parents, (), (2,))
         row = np.array([np.nan, 1.0, np.nan, 1.0])
     return Network(nodes, DirectedGraph(tuple(f"x{at}" for at in range(len(nodes))), parents)), row

@@ -132,7 +132,7 @@ def compared_in_words(
             said.append(f"{_posteriors(len(some))} with twice a standard error of at most {most:.2g}.")
             continue
         against = "exact ones" if known_by == "exact" else draws_in_words(drawn)
-        at = worst(some)
+        at = max(some, key=lambda v: some[v].error)
         largest = f"{some[at].error:.2g}"
         if some[at].standard_error:
             largest += f" ± {some[at].standard_error:.1g}"
