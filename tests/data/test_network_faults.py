@@ -249,6 +249,21 @@ def test_what_is_declared_large_is_refused_before_it_is_made(tmp_path):
         tracemalloc.stop()
 
 
+def test_few_words_fill_no_large_table(tmp_path):
+    levels = ", ".join(f"v{i}" for i in range(200))
+    text = "".join(f"variable n{i} {{ type discrete [ 200 ] {{ {levels} }}; }}\n" for i in range(3))
+    text += f"probability ( n2 | n0, n1 ) {{ default 1{', 0' * 199}; }}"
+    assert "8,000,000 probabilities that the file leaves to a default" in refusal(tmp_path, text)
+    states = " ".join(f'"v{i}"' for i in range(200))
+    net = "".join(f"node n{i} {{ states = ({states}); }}\n" for i in range(3)) + "potential (n2 | n0 n1) { }"
+    assert "leaves to a default" in refusal(tmp_path, net, "t.net")
+
+
+def test_elements_of_xml_are_counted(tmp_path, monkeypatch):
+    monkeypatch.setattr("tacit.data.network_files.xml_nodes._MOST", 100)
+    assert "line 2: there are more than 100 elements" in refusal(tmp_path, "<BIF>\n" + "<a/>" * 100 + "</BIF>", "t.xml")
+
+
 def test_many_tables_are_counted_together(tmp_path, monkeypatch):
     monkeypatch.setattr("tacit.data.network_files.tables.MOST_ENTRIES", 40)
     text = "".join(f"variable n{i} {{ type discrete [ 3 ] {{ a, b, c }}; }}\n" for i in range(5))

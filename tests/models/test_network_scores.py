@@ -11,9 +11,9 @@ import small_graphs
 from tacit.models.network.learning import (
     DiscreteScore,
     ExpectedCounts,
+    GaussianMoments,
     GaussianScore,
     MixedScore,
-    Moments,
     RowCounts,
     moments_of,
 )
@@ -202,7 +202,7 @@ def test_weights_of_gaussian_rows_are_copies_and_columns_may_be_copies_of_others
     assert np.all(np.isfinite(score.additions(1, (0, 3))[2]))
     assert score.local(3, (0,)) > score.local(3, ())
     with pytest.raises(ValueError, match="column 1 never changes"):
-        GaussianScore(Moments(3.0, np.zeros(2), np.diag([1.0, 0.0])))
+        GaussianScore(GaussianMoments(3.0, np.zeros(2), np.diag([1.0, 0.0])))
     with pytest.raises(ValueError, match="column 1, row 2 is nan"):
         moments_of(np.array([[0.0, 1.0], [2.0, np.nan]]))
 

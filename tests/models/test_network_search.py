@@ -185,12 +185,23 @@ def test_starts_that_cannot_be_and_options_that_are_none() -> None:
         Options(restarts=-1)
 
 
+def test_changes_lead_to_no_graph_without_a_score() -> None:
+    random = np.random.default_rng(0)
+    levels = random.integers(0, 4, size=(40, 3))
+    rows = np.column_stack([levels, random.normal(size=(40, 2)) + levels[:, :2]])
+    score = MixedScore(rows, np.array([True, True, True, False, False]))
+    found = learn(score, Options(restarts=12, changes=8))
+    assert np.all(np.isfinite(found.searches))
+    assert found.score == pytest.approx(max(found.searches), rel=1e-9)
+
+
 def test_a_required_arrow_that_cannot_be_scored_is_named() -> None:
     rows = np.column_stack([np.arange(12.0) ** 2, np.arange(12) % 6])
     score = MixedScore(rows, np.array([False, True]))
     assert learn(score).parents == ((), ())
-    with pytest.raises(ValueError, match="too few rows"):
-        learn(MixedScore(rows[:8], np.array([False, True])), Options(Constraints(required=frozenset({(1, 0)}))))
+    few = MixedScore(rows[:8], np.array([False, True]))
+    with pytest.raises(ValueError, match="node 'x' cannot be scored given its parents 'group': there are too few rows"):
+        learn(few, Options(Constraints(required=frozenset({(1, 0)}))), names=["x", "group"])
     with pytest.raises(ValueError, match="a column with levels cannot depend on one of numbers"):
         learn(score, Options(Constraints(required=frozenset({(0, 1)}))))
 

@@ -33,9 +33,10 @@ def rows(
     *,
     reading: ReadingOptions = FOUND_OUT,
     with_target: bool = False,
+    absent: bool = False,
 ) -> Rows:
     """New rows for it; what is noted on the way is told."""
-    return run.read(NewRows(data, long, id_column, unseen, texts, reading), TOLD, with_target=with_target)
+    return run.read(NewRows(data, long, id_column, unseen, texts, reading, absent), TOLD, with_target=with_target)
 
 
 def impute(
@@ -171,7 +172,7 @@ def query(
     if questions:
         found = workflow.querying.ask(asked, questions, given, draws, seed)
     elif texts:
-        cases = rows(asked, options.places(texts), None, id_column, unseen, reading=reading)
+        cases = rows(asked, options.places(texts), None, id_column, unseen, reading=reading, absent=True)
         found = workflow.querying.cases(asked, cases, draws, seed, TOLD)
     else:
         found = workflow.querying.columns(asked, given, draws, seed)

@@ -152,6 +152,11 @@ class Conditioned(abc.ABC):
     def densities(self) -> int:
         """In how many columns it is a density."""
 
+    @property
+    def contradiction(self) -> str:
+        """Of what is impossible, a small part that is, in words; empty where no smaller part is known."""
+        return ""
+
     @abc.abstractmethod
     def column(self, place: int) -> Law | None:
         """The law of one column, or None where it is not known exactly; asked only where what is said is possible.

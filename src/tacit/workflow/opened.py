@@ -45,6 +45,7 @@ class NewRows:
         unseen: whether levels that the model has never met count as missing.
         text_options: what is said of texts.
         reading: what is said of how the table is written.
+        absent: whether columns that are not there are unknown in every row, as in a table of cases to ask about.
     """
 
     path: str
@@ -53,6 +54,7 @@ class NewRows:
     unseen: bool = False
     text_options: TextOptions = NO_TEXT_OPTIONS
     reading: ReadingOptions = FOUND_OUT
+    absent: bool = False
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -205,7 +207,7 @@ class Opened:
         long = new.long or self.long
         return Rows.of(
             load(
-                new.path,
+                self._with_absent(new) if new.absent and long is None else new.path,
                 schema=self.schema,
                 long=long,
                 id_column=new.id_column,
@@ -215,6 +217,18 @@ class Opened:
                 reading=self.reading(new.reading),
             )
         )
+
+    def _with_absent(self, new: NewRows) -> TableReading:
+        """The table with columns without values for those that it lacks; it must have one of the model's."""
+        found = read(new.path, self.reading(new.reading))
+        names = () if self.schema is None else self.schema.names
+        lacking = [name for name in names if name not in found.table.column_names]
+        if len(lacking) == len(names):
+            return found  # whose names are told
+        table = found.table
+        for name in lacking:
+            table = table.append_column(name, pa.nulls(table.num_rows))
+        return dataclasses.replace(found, table=table)
 
     def _read_supervised(self, new: NewRows, target: Target, *, with_target: bool) -> Rows:
         """The columns that the model sees; the target, where it is there, is none of them."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from tacit.data.errors import DataError, counted, shown
 from tacit.data.network_files.scanner import Scanner, number, quoted, unquoted, words_and_marks
-from tacit.data.network_files.tables import NetworkTables, check_size, configuration, normalised, place_of
+from tacit.data.network_files.tables import NetworkTables, check_filled, check_size, configuration, normalised, place_of
 
 _WORD = r'(?:[^\s{}()\[\],;|"/]++|/(?![/*]))++'
 _TOKEN = words_and_marks(r"{}()\[\],;|", r"//[^\n]*+|/\*.*?\*/", _WORD)
@@ -287,6 +287,8 @@ def _careful_table(scan: Scanner, found: _Found, block: _Block, child: int, give
         missing = next(row for row in range(count) if row not in rows)
         where = configuration(names, found.levels, given, missing)
         raise scan.fault(f"node {shown(name)} has no row{where}, and no 'default'", block.place)
+    if default is not None:
+        check_filled(name, size)
     table = np.empty((count, axes[-1]))
     if default is not None:
         table[:] = default

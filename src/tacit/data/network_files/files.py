@@ -13,7 +13,7 @@ from tacit.data.network_files.uai import read_uai, write_uai
 from tacit.data.network_files.xml_files import read_xml, write_xmlbif
 from tacit.files import replacing
 
-MOST_BYTES = 2**30
+MOST_BYTES = 2**27
 """The longest text that is read, unpacked: a small packed file can hold far more than there is memory."""
 _PIECE = 1 << 20
 

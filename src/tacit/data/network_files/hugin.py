@@ -8,7 +8,7 @@ import numpy as np
 
 from tacit.data.errors import DataError, counted, shown
 from tacit.data.network_files.scanner import Scanner, quoted, unquoted, words_and_marks
-from tacit.data.network_files.tables import NetworkTables, check_size, normalised, place_of
+from tacit.data.network_files.tables import NetworkTables, check_filled, check_size, normalised, place_of
 
 _TOKEN = words_and_marks(r"{}()=;,|", r"%[^\n]*+", r'[^\s{}()=;,|"%]++')
 _COMMENT = re.compile(r"%[^\n]*+")
@@ -184,6 +184,8 @@ def _data(scan: Scanner, found: _Found, node: int, axes: list[int]) -> np.ndarra
         scan.past(";")
     if table is None:
         found.remarks.append(f"the potential of node {name} has no data: its levels were taken for equally probable.")
+        size = check_size(found.names[node], axes)
+        check_filled(found.names[node], size)
         return np.full(axes, 1.0 / axes[-1])
     return table
 

@@ -10,6 +10,8 @@ from tacit.data.errors import DataError, counted, nearest, shown
 
 MOST_ENTRIES = 2**27
 """The largest number of probabilities in all tables together (1 GiB of them)."""
+MOST_FILLED = 2**22
+"""The largest number of probabilities of a table that a file leaves to a default: few words would else ask for much."""
 _ALLOWED = 1e-5
 """By how much the probabilities of a node, given its parents, may miss one; below it they are divided by their sum."""
 _EXACT = 1e-12
@@ -172,6 +174,15 @@ def check_size(name: str, cards: Sequence[int], so_far: int = 0) -> int:
             "Give the node fewer parents, or its parents fewer levels."
         )
     return size
+
+
+def check_filled(name: str, size: int) -> None:
+    """Refuse a large table that a file does not spell out."""
+    if size > MOST_FILLED:
+        raise DataError(
+            f"the table of node {name!r} has {size:,} probabilities that the file leaves to a default; at most "
+            f"{MOST_FILLED:,} are filled in. Write them out, or give the node fewer parents."
+        )
 
 
 def configuration(names: Sequence[str], levels: Sequence[Sequence[str]], parents: Sequence[int], row: int) -> str:

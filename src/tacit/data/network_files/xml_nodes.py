@@ -6,9 +6,10 @@ from xml.parsers import expat
 from tacit.data.errors import DataError, brief, shown
 
 _DEEPEST = 64
+_MOST = 2**20
 
 
-@dataclass
+@dataclass(slots=True)
 class Element:
     """An element: its tag, its attributes, the line where it begins, the elements in it and the text in it."""
 
@@ -54,11 +55,14 @@ def parsed(data: bytes) -> Element:
     """
     parser = expat.ParserCreate()
     parser.buffer_text = True
-    open_ones = [Element("", {}, 1)]
+    open_ones, seen = [Element("", {}, 1)], [0]
 
     def start(tag: str, attributes: dict[str, str]) -> None:
         if len(open_ones) > _DEEPEST:
             raise DataError(f"line {parser.CurrentLineNumber}: elements are nested more than {_DEEPEST} deep.")
+        seen[0] += 1
+        if seen[0] > _MOST:
+            raise DataError(f"line {parser.CurrentLineNumber}: there are more than {_MOST:,} elements.")
         element = Element(tag, attributes, parser.CurrentLineNumber)
         open_ones[-1].children.append(element)
         open_ones.append(element)

@@ -274,7 +274,8 @@ class Asking:
         """``log P`` of what is known, and in how many columns it is a density: fewer outweigh more."""
         possible = [each for each in known if math.isfinite(each.log_probability)]
         if not possible:
-            self._refuse("what is known is impossible under the model, or too far out to be told from that")
+            why = next((each.contradiction for each in known if each.contradiction), "")
+            self._refuse(why or "what is known is impossible under the model, or too far out to be told from that")
         densities = min(each.densities for each in possible)
         logs = [each.log_probability for each in possible if each.densities == densities]
         return float(np.logaddexp.reduce(logs)), densities

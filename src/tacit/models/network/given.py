@@ -81,11 +81,19 @@ class NetworkGiven(Conditioned):
         self._logged, self._densities, self._ranged = logged, densities, ranged
 
     @functools.cached_property
-    def _posteriors(self) -> CasePosteriors | None:
+    def _found(self) -> CasePosteriors | Impossible:
         try:
             return case_posteriors(self._network, self.row, self._likelihoods)
-        except Impossible:
-            return None
+        except Impossible as contradiction:
+            return contradiction
+
+    @property
+    def _posteriors(self) -> CasePosteriors | None:
+        return None if isinstance(self._found, Impossible) else self._found
+
+    @property
+    def contradiction(self) -> str:
+        return str(self._found) if isinstance(self._found, Impossible) else ""
 
     @property
     def log_probability(self) -> float:

@@ -2,7 +2,7 @@
 
 from tacit.models.network.learning.climbing import Learned, learn
 from tacit.models.network.learning.counts import ExpectedCounts, FamilyCounts, RowCounts
-from tacit.models.network.learning.gaussian import GaussianScore, Moments, moments_of
+from tacit.models.network.learning.gaussian import GaussianMoments, GaussianScore, moments_of
 from tacit.models.network.learning.graphs import EquivalenceClass, equivalence_class, extension, hamming_distance
 from tacit.models.network.learning.mixed import MixedScore
 from tacit.models.network.learning.options import Constraints, Options
@@ -16,10 +16,10 @@ __all__ = [
     "EquivalenceClass",
     "ExpectedCounts",
     "FamilyCounts",
+    "GaussianMoments",
     "GaussianScore",
     "Learned",
     "MixedScore",
-    "Moments",
     "Options",
     "RowCounts",
     "Score",

@@ -113,17 +113,29 @@ def learn(
     cache = Cache(score)
     allowed = chosen.constraints.allowed(score.possible(), names)
     first = parents_of(score.nodes, chosen.constraints.required) if start is None else _checked(start, chosen, allowed)
+    _check_scored(cache, first, names)
     random = np.random.default_rng(chosen.seed)
     best = _Search(cache, chosen, allowed, first, random).run()
     searches = [best.score]
     for again in range(chosen.restarts):
         # in turn from the start, and from the best graph with some arrows changed
-        begin = first if again % 2 == 0 else _changed(best.parents, chosen, allowed, random)
+        begin = first if again % 2 == 0 else _changed(best.parents, cache, chosen, allowed, random)
         found = _Search(cache, chosen, allowed, begin, random).run()
         searches.append(found.score)
         if found.score > best.score + _GAIN * abs(best.score):
             best = found
     return Learned(best.parents, cache.total(best.parents), best.trace, tuple(searches), cache.families, best.reason)
+
+
+def _check_scored(cache: Cache, start: Parents, names: Sequence[str] | None) -> None:
+    """Refuse a start that has no score, as one of required arrows may be."""
+    for node, own in enumerate(start):
+        if not np.isfinite(cache.local(node, own)):
+            words = [str(each) if names is None else repr(names[each]) for each in (node, *own)]
+            raise ValueError(
+                f"node {words[0]} cannot be scored given its parents {', '.join(words[1:])}: there are too few rows "
+                "for some of their configurations. Take an arrow out of those that are required"
+            )
 
 
 def _checked(start: Parents, options: Options, allowed: np.ndarray) -> Parents:
@@ -143,29 +155,41 @@ def _checked(start: Parents, options: Options, allowed: np.ndarray) -> Parents:
     return sorted_ones
 
 
-def _changed(parents: Parents, options: Options, allowed: np.ndarray, random: np.random.Generator) -> Parents:
+def _changed(
+    parents: Parents, cache: Cache, options: Options, allowed: np.ndarray, random: np.random.Generator
+) -> Parents:
     """A graph with some arrows taken out, turned or added at random, within the demands."""
     rules, nodes = options.constraints, len(parents)
     most = nodes if rules.max_parents is None else rules.max_parents
     count = options.changes if options.changes is not None else max(2, nodes // 4)
     found = [set(own) for own in parents]
-    for _ in range(count):
-        pairs = np.argwhere(allowed)
-        if not len(pairs):
-            break
-        source, target = (int(end) for end in pairs[random.integers(len(pairs))])
-        present = source in found[target]
-        backwards = target in found[source]
-        if present and (source, target) not in rules.required:
-            found[target].discard(source)
-        elif not present:
-            if backwards and (target, source) not in rules.required:
-                found[source].discard(target)
-            trial = [set(own) for own in found]
-            trial[target].add(source)
-            if len(trial[target]) <= most and not reached(tuple(map(tuple, found)))[target, source]:
-                found = trial
+    pairs = np.argwhere(allowed)
+    for place in random.integers(len(pairs), size=count) if len(pairs) else ():
+        source, target = (int(end) for end in pairs[place])
+        if source in found[target]:
+            if (source, target) not in rules.required:
+                found[target].discard(source)
+            continue
+        turned = target in found[source]
+        found[source].discard(target)
+        wider = tuple(sorted((*found[target], source)))
+        if len(wider) <= most and not _leads(found, target, source) and np.isfinite(cache.local(target, wider)):
+            found[target].add(source)
+        elif turned:
+            found[source].add(target)
     return tuple(tuple(sorted(own)) for own in found)
+
+
+def _leads(parents: list[set[int]], one: int, other: int) -> bool:
+    """Whether a directed path leads from one node to the other."""
+    seen, waiting = {other}, [other]
+    while waiting:
+        for parent in parents[waiting.pop()] - seen:
+            if parent == one:
+                return True
+            seen.add(parent)
+            waiting.append(parent)
+    return False
 
 
 class _Search:
@@ -176,12 +200,6 @@ class _Search:
     ) -> None:
         self._cache, self._options, self._allowed, self._random = cache, options, allowed, random
         self._score = cache.total(start)
-        if not np.isfinite(self._score):
-            node = next(node for node, own in enumerate(start) if not np.isfinite(cache.local(node, own)))
-            raise ValueError(
-                f"node {node} cannot be scored given its parents {list(start[node])}: there are too few rows for "
-                "some of their configurations. Take an arrow out of those that are required"
-            )
         nodes = len(start)
         self._most = nodes if options.constraints.max_parents is None else options.constraints.max_parents
         self._fixed = np.zeros((nodes, nodes), bool)

@@ -22,7 +22,7 @@ RIDGE = 1e-10
 _TINY = np.finfo(np.float64).tiny
 
 
-class Moments(NamedTuple):
+class GaussianMoments(NamedTuple):
     """What is known of Gaussian columns: from rows, or expected by an E-step.
 
     ``scatter`` is ``Σ_n w_n (x_n − mean)(x_n − mean)ᵀ``.
@@ -33,7 +33,13 @@ class Moments(NamedTuple):
     scatter: Float[Array, "nodes nodes"]
 
 
+<<<<<<< HEAD
 def moments_of(rows: Float[Array, "rows nodes"], weights: Float[Array, " rows"] | None = None) -> Moments:
+=======
+def moments_of(
+    rows: Float[np.ndarray, "rows nodes"], weights: Float[np.ndarray, " rows"] | None = None
+) -> GaussianMoments:
+>>>>>>> files
     """The moments of complete rows.
 
     Raises:
@@ -52,14 +58,19 @@ def moments_of(rows: Float[Array, "rows nodes"], weights: Float[Array, " rows"] 
     total = float(weight.sum())
     mean = weight @ rows / total
     centred = rows - mean
-    return Moments(total, mean, (weight[:, None] * centred).T @ centred)
+    return GaussianMoments(total, mean, (weight[:, None] * centred).T @ centred)
 
 
 class GaussianScore:
     """A score of columns that are jointly Gaussian."""
 
     def __init__(
-        self, moments: Moments, kind: GaussianKind = "bic", *, prior_weight: float = 1.0, degrees: float | None = None
+        self,
+        moments: GaussianMoments,
+        kind: GaussianKind = "bic",
+        *,
+        prior_weight: float = 1.0,
+        degrees: float | None = None,
     ) -> None:
         """Choose a score.
 
