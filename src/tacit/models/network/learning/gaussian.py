@@ -33,13 +33,7 @@ class GaussianMoments(NamedTuple):
     scatter: Float[Array, "nodes nodes"]
 
 
-<<<<<<< HEAD
-def moments_of(rows: Float[Array, "rows nodes"], weights: Float[Array, " rows"] | None = None) -> Moments:
-=======
-def moments_of(
-    rows: Float[np.ndarray, "rows nodes"], weights: Float[np.ndarray, " rows"] | None = None
-) -> GaussianMoments:
->>>>>>> files
+def moments_of(rows: Float[Array, "rows nodes"], weights: Float[Array, " rows"] | None = None) -> GaussianMoments:
     """The moments of complete rows.
 
     Raises:
