@@ -30,7 +30,7 @@ def safe_length(reach: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
 
 
 def farthest(
-    directions: Float[np.ndarray, "... p"], low: Float[np.ndarray, " p"], high: Float[np.ndarray, " p"]
+    directions: Float[np.ndarray, "... p"], low: Float[np.ndarray, "*ends p"], high: Float[np.ndarray, "*ends p"]
 ) -> Float[np.ndarray, "..."]:
     """The largest ``|xᵀd|`` of x between two ends."""
     up = np.maximum(directions * low, directions * high).sum(-1)
