@@ -14,7 +14,7 @@ from tacit.compute import double_precision
 from tacit.data.dataset import Dataset
 from tacit.data.results import TableResult
 from tacit.estimators.base import Seed, check_choice, check_whole, seed_of, weighted
-from tacit.estimators.capabilities import EmptiesItself, HasTopics, MatrixLike, can
+from tacit.estimators.capabilities import EmptiesItself, HasTopics, MatrixLike, Restarts, can
 from tacit.estimators.mixture.em import LikelihoodMixture
 from tacit.estimators.mixture.gaussian import GaussianMixture
 from tacit.estimators.mixture.parameters import NATIVE
@@ -130,7 +130,8 @@ def select(
             a number of components.
     """
     numbers = _numbers(components)
-    if estimator is not None and not isinstance(estimator, LikelihoodMixture | VariationalMixture):
+    raced = isinstance(estimator, LikelihoodMixture) and can(estimator, Restarts)
+    if estimator is not None and not raced and not isinstance(estimator, VariationalMixture):
         return _of_others(X, numbers.tolist(), criterion, estimator, sample_weight, random_state)
     check_choice("effort", effort, tuple(EFFORTS))
     criterion = one_of(BOUNDS if isinstance(estimator, EmptiesItself) else LIKELIHOODS, criterion)

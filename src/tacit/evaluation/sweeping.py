@@ -98,12 +98,12 @@ def sweep(
         rows = picked(X, held)
         if chosen == "held-out":
             value = float(np.average(fit.score_samples(rows), weights=weights[held]))
-        elif can(fit, HasFactors) or can(fit, ReadsSequences):
-            value = -(fit.bic if chosen == "bic" else fit.aic)(rows, weights)
-        else:
+        elif chosen == "silhouette":
             value = silhouette(fit.transform(rows), weights)
+        else:
+            value = -(fit.icl if chosen == "icl" else fit.bic if chosen == "bic" else fit.aic)(rows, weights)
         lines.append(_line(fit, chosen, value))
-        if (can(fit, HasFactors) or can(fit, ReadsSequences)) and chosen != "held-out":
+        if chosen not in ("held-out", "silhouette"):
             lines[-1]["log_likelihood"] = float(fit.score_samples(rows) @ weights)
         if fit.stop_reason_ == stop_reason(INTERRUPTED):
             break

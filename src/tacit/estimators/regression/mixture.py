@@ -1,7 +1,7 @@
 """``RegressionMixture``: groups of rows, each with a regression of its own."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY
 from typing import Annotated, Any, ClassVar, Self
 
@@ -143,7 +143,7 @@ class RegressionMixture(PredictsIntervals, PredictsNumbers, Sweeps, RegressorMix
         )
         model: GatedMixture = found.model
         shares = weights @ np.exp(model.gate.log_shares(inner)) / weights.sum()
-        order = np.lexsort((-model.experts[0].coefficients[:, 0], -np.round(shares, 9)))
+        order = np.lexsort((-_part(model).coefficients[:, 0], -np.round(shares, 9)))
         self._finish(model.take(order), shares[order], shift, scale, gates)
         jacobian = float(weights.sum() * np.log(scale[0]))
         self.log_likelihood_ = found.bound - jacobian
@@ -193,8 +193,7 @@ class RegressionMixture(PredictsIntervals, PredictsNumbers, Sweeps, RegressorMix
         self, model: GatedMixture, shares: np.ndarray, shift: np.ndarray, scale: np.ndarray, gates: tuple[int, ...]
     ) -> None:
         """The parameters in the user's units."""
-        (part,) = model.experts
-        assert isinstance(part, RegressionComponents)
+        part = _part(model)
         slopes = part.coefficients[:, 1:] / scale[2:] * scale[0]
         self.coef_ = slopes
         self.intercept_ = part.coefficients[:, 0] * scale[0] + shift[0] - slopes @ shift[2:]
@@ -242,12 +241,12 @@ class RegressionMixture(PredictsIntervals, PredictsNumbers, Sweeps, RegressorMix
     def predict(self, X: MatrixLike) -> np.ndarray:
         """``E[y | x] = Σ_k π_k(x) E[y | x, k]`` of every row, ``(n,)``."""
         rows, model = self._read(X), self.model()
-        return np.asarray((np.exp(model.gate.log_shares(rows)) * model.experts[0].means(rows)).sum(1))
+        return np.asarray((np.exp(model.gate.log_shares(rows)) * _part(model).means(rows)).sum(1))
 
     @double_precision
     def predict_groups(self, X: MatrixLike) -> np.ndarray:
         """``E[y | x, k]`` of every row under every group, ``(n, K)``."""
-        return np.asarray(self.model().experts[0].means(self._read(X)))
+        return np.asarray(_part(self.model()).means(self._read(X)))
 
     @double_precision
     def posterior(self, X: MatrixLike, y: ArrayLike) -> np.ndarray:
@@ -266,7 +265,7 @@ class RegressionMixture(PredictsIntervals, PredictsNumbers, Sweeps, RegressorMix
         """Ends between which y lies with this probability, the rest split evenly, ``(n,)``."""
         check_level(level)
         rows, model = self._read(X), self.model()
-        shares, means = np.exp(model.gate.log_shares(rows)), model.experts[0].means(rows)
+        shares, means = np.exp(model.gate.log_shares(rows)), _part(model).means(rows)
 
         def cdf(y: np.ndarray) -> np.ndarray:
             at = y[:, None]
@@ -283,7 +282,7 @@ class RegressionMixture(PredictsIntervals, PredictsNumbers, Sweeps, RegressorMix
             wanted = np.full(len(rows), q)
             if self.family == "normal":
                 low, high = bracket(cdf, wanted, float(means.mean()), float(np.ptp(means) + self.scale_.max()), 1e300)
-                ends.append(root(lambda y, q=wanted: cdf(y) - q, low, high))
+                ends.append(root(_less(cdf, wanted), low, high))
             else:
                 ends.append(count_quantile(cdf, wanted))
         return ends[0], ends[1]
@@ -328,6 +327,18 @@ class RegressionMixture(PredictsIntervals, PredictsNumbers, Sweeps, RegressorMix
         edges = [Edge("x", "y"), Edge("z", "y"), Edge("beta", "y"), Edge("pi", "z")]
         more = [Edge("x", "z")] if self.concomitant is not None else []
         return Graph(tuple(nodes), tuple(edges + more), (Plate("n", "n = 1…N"), Plate("k", "k = 1…K")))
+
+
+def _part(model: GatedMixture) -> RegressionComponents:
+    """The regressions of a model that has nothing else."""
+    (part,) = model.experts
+    assert isinstance(part, RegressionComponents)
+    return part
+
+
+def _less(cdf: Callable[[np.ndarray], np.ndarray], wanted: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """How far a distribution function lies above some probabilities."""
+    return lambda y: cdf(y) - wanted
 
 
 def _view(rows: np.ndarray, weights: np.ndarray, *, normal: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,6 @@ import numpy as np
 from jaxtyping import Float
 
 from tacit.arrays import Pytree, static
-from tacit.compute import Array
 from tacit.models.gated.newton import newton_direction, safe_length
 from tacit.spaces import Spaces
 
@@ -23,10 +22,10 @@ class Gate(Pytree):
 
     spaces: ClassVar[Spaces] = {"coefficients": "real", "low": "real", "high": "real"}
 
-    coefficients: Float[Array, "*starts others columns"]
+    coefficients: Float[np.ndarray, "*starts others columns"]
     """γ of all components but the first."""
-    low: Float[Array, "*starts columns"]
-    high: Float[Array, "*starts columns"]
+    low: Float[np.ndarray, "*starts columns"]
+    high: Float[np.ndarray, "*starts columns"]
     """The ends of the columns of the design."""
     columns: tuple[int, ...] = static()
     """Where the design stands in a row; its first column is 1."""

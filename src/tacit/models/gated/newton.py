@@ -9,18 +9,20 @@ logistic regression", section 2); near the maximum it goes to 1, and the step is
 import numpy as np
 from jaxtyping import Float
 
-RIDGE = 1e-10
-"""Of the mean diagonal, added to an information that may be singular."""
+RANK = 1e-12
+"""Below this share of the largest, an eigenvalue of an information (scaled to ones) is read as 0."""
 
 
 def newton_direction(
     gradient: Float[np.ndarray, "... p"], information: Float[np.ndarray, "... p p"]
 ) -> Float[np.ndarray, "... p"]:
-    """``H⁻¹ g``."""
-    size = np.einsum("...pp->...p", information).mean(-1)
-    ridge = RIDGE * size[..., None, None] + 1e-300
-    held = information + ridge * np.eye(gradient.shape[-1])
-    return np.linalg.solve(held, gradient[..., None])[..., 0]
+    """``H⁻¹ g``; along what the rows say nothing of, 0."""
+    size = np.sqrt(np.maximum(np.einsum("...pp->...p", information), 1e-300))
+    values, vectors = np.linalg.eigh(information / size[..., :, None] / size[..., None, :])
+    known = values > RANK * values[..., -1:]
+    along = np.einsum("...pq,...p->...q", vectors, gradient / size)
+    along = np.where(known, along / np.where(known, values, 1.0), 0.0)
+    return np.einsum("...pq,...q->...p", vectors, along) / size
 
 
 def safe_length(reach: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
@@ -30,7 +32,7 @@ def safe_length(reach: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
 
 
 def farthest(
-    directions: Float[np.ndarray, "... p"], low: Float[np.ndarray, " p"], high: Float[np.ndarray, " p"]
+    directions: Float[np.ndarray, "... p"], low: Float[np.ndarray, "*ends p"], high: Float[np.ndarray, "*ends p"]
 ) -> Float[np.ndarray, "..."]:
     """The largest ``|xᵀd|`` of x between two ends."""
     up = np.maximum(directions * low, directions * high).sum(-1)

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from scipy.special import expit, gammaln
 
 from tacit.arrays import Pytree, static
-from tacit.compute import LOG_2PI, Array
+from tacit.compute import LOG_2PI
 from tacit.models.gated.newton import farthest, newton_direction, safe_length
 from tacit.spaces import Spaces
 
@@ -30,13 +30,13 @@ class RegressionComponents(Pytree):
 
     spaces: ClassVar[Spaces] = {"coefficients": "real", "variances": "positive", "low": "real", "high": "real"}
 
-    coefficients: Float[Array, "*starts components columns"]
-    variances: Float[Array, "*starts components"]
+    coefficients: Float[np.ndarray, "*starts components columns"]
+    variances: Float[np.ndarray, "*starts components"]
     """Of a normal; 1 of others."""
-    least: Float[Array, "*starts"]
+    least: Float[np.ndarray, "*starts"]
     """The smallest variance."""
-    low: Float[Array, "*starts columns"]
-    high: Float[Array, "*starts columns"]
+    low: Float[np.ndarray, "*starts columns"]
+    high: Float[np.ndarray, "*starts columns"]
     family: str = static()
     columns: tuple[int, ...] = static()
     target: int = static()
