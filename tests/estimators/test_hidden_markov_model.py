@@ -224,7 +224,6 @@ def test_hard_em_raises_the_density_along_the_path() -> None:
 
 
 def test_squarem_ends_no_lower() -> None:
-    rows, _ = series()
     plain, quick = fitted(tol=1e-9), fitted(tol=1e-9, accelerate=True)
     assert quick.lower_bound_ > plain.lower_bound_ - 1e-7
 
@@ -270,7 +269,7 @@ def test_sequences_of_length_one(lengths: list[int]) -> None:
         ({"groups": np.zeros(3)}, "12 of them; its shape is"),
         ({"groups": np.array([0.0] * 5 + [np.nan] + [1.0] * 6)}, "row 5 says nothing of which sequence"),
         ({"time": np.array([0, 1, 2, 3, 4, 5, 3, 7, 8, 9, 10, 11])}, "rows 3 and 6 have the same time, 3"),
-        ({"groups": ["a"] * 6 + ["b"] * 6, "time": [0, 1, 2, 3, 4, 5] + [0, 1, 2, 2, 4, 5]}, "of sequence 'b'"),
+        ({"groups": ["a"] * 6 + ["b"] * 6, "time": [0, 1, 2, 3, 4, 5, 0, 1, 2, 2, 4, 5]}, "of sequence 'b'"),
         ({"time": np.array([0.0] * 11 + [np.nan])}, "row 11 has none"),
         ({"time": ["yesterday"] * 12}, "neither a number nor a date, such as 'yesterday'"),
         ({"time": np.array([0.0] * 11 + [np.inf])}, "row 11 is infinite"),

@@ -237,8 +237,8 @@ def _times(time: ArrayLike, rows: int) -> Float[np.ndarray, " rows"] | np.ndarra
                 given = np.asarray(given, "datetime64[ns]")
             except (TypeError, ValueError):
                 raise ValueError(
-                    f"time holds what is neither a number nor a date, such as {str(given[0])!r}: give numbers, dates, or "
-                    "text like 2024-05-31"
+                    f"time holds what is neither a number nor a date, such as {str(given[0])!r}: give numbers, dates, "
+                    "or text like 2024-05-31"
                 ) from None
     if given.dtype.kind == "f" and not np.isfinite(given).all():
         raise ValueError(f"time: row {int(np.argmax(~np.isfinite(given)))} is infinite; give the time it was seen")

@@ -17,10 +17,10 @@ from tacit.data.dataset import DenseRows, Values
 from tacit.data.encode import decode, encode
 from tacit.data.erring import ErringRows, take_errors, variances_of
 from tacit.data.errors import counted, nearest
-from tacit.data.sequenced import SequencedRows, take_sequence
 from tacit.data.read import TableReading
 from tacit.data.restored_dates import DateParts, date_parts
 from tacit.data.schema import Schema
+from tacit.data.sequenced import SequencedRows, take_sequence
 from tacit.data.write import unguarded
 from tacit.estimators.capabilities import AssignsSoftly, GivesConditionals, Imputes, Samples, can
 from tacit.evaluation.rows import new_rows

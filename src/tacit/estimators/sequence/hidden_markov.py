@@ -245,8 +245,8 @@ class HiddenMarkovModel(HiddenMarkovAnswers):
         names = self._column_names()
         for state, columns in resting.items():
             warnings.warn(
-                f"state {state} rests on the floor of the variance along column {', '.join(names[c] for c in columns)}:"
-                " it has collapsed on few distinct values there. Use fewer states, drop the column, or raise the floor.",
+                f"state {state} rests on the floor of the variance along column "
+                f"{', '.join(names[c] for c in columns)}: it has collapsed on few distinct values. Use fewer states, drop the column, or raise the floor.",
                 ConvergenceWarning,
                 stacklevel=4,
             )

@@ -257,7 +257,7 @@ class HiddenMarkov(Pytree):
 
     @property
     def stationary(self) -> Float[np.ndarray, " states"]:
-        """The shares of the states that the transitions leave as they are: of the mean over time, if there are several."""
+        """The shares of the states that the transitions leave as they are: the mean over time from the start."""
         matrix = np.exp(np.asarray(self.log_transitions))
         held = np.linalg.matrix_power(0.5 * (matrix + np.eye(len(matrix))), 2**20)
         shares = np.exp(np.asarray(self.log_start)) @ held
