@@ -274,3 +274,14 @@ def apart(
         chosen = np.arange(len(rows)) >= min(len(rows) - round(share * len(rows)), len(rows))
         chosen &= len(rows) > 2
     return np.sort(order.order[~chosen]), np.sort(order.order[chosen])
+
+
+def fold_of(rows: SequencedRows, folds: int, random: np.random.Generator) -> Int[np.ndarray, " rows"]:
+    """The part of every row in a cross-validation: whole sequences, or of fewer than that neighbours in time."""
+    order = order_of(len(rows), rows.groups, time=rows.time)
+    number = len(order.lengths)
+    if number >= folds:
+        parts = np.repeat(random.permutation(number) % folds, order.lengths)
+    else:
+        parts = np.arange(len(rows)) * folds // len(rows)
+    return order.back(parts)

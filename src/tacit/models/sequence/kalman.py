@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from scipy.linalg import lapack
 
 from tacit.compute import LOG_2PI
-from tacit.models.sequence.affine import affine_scan
+from tacit.models.sequence.affine import affine_runs, longest_run
 from tacit.models.sequence.series import Series
 
 LONG = 64
@@ -145,7 +145,7 @@ def filtered(system: System, series: Series) -> FilteredSeries:
         added += products(keeps, known.index, driven)
         added[0] -= keeps[known.index[0]] @ driven[0]
     added[0] += keeps[known.index[0]] @ begun  # the first state has a mean of its own
-    means = affine_scan((keeps @ system.transition)[known.index], added, np.zeros(begun.shape))
+    means = affine_runs(keeps @ system.transition, known.index, added, np.zeros(begun.shape))
     predicted = products(system.transition[None, None], np.zeros(len(means), np.int64), means)
     predicted = np.concatenate([begun[None], predicted[:-1]])
     if system.inputs.size:
@@ -163,9 +163,7 @@ def products(
     values: Float[np.ndarray, "steps batch j columns"],
 ) -> Float[np.ndarray, "steps batch i columns"]:
     """``parts[index] @ values``; the longest run of steps that share an entry as a single product."""
-    edges = np.concatenate([[0], np.flatnonzero(np.diff(index)) + 1, [len(index)]])
-    longest = int(np.argmax(np.diff(edges)))
-    a, b = int(edges[longest]), int(edges[longest + 1])
+    a, b = longest_run(index)
     if b - a < LONG or values.shape[1] > 1:
         return parts[index] @ values
     found = np.empty((len(index), 1, parts.shape[-2], values.shape[-1]))
@@ -213,7 +211,7 @@ def smoothed(system: System, series: Series, found: FilteredSeries) -> SmoothedS
         index[step] = len(covariances) - 1
     added = found.means[:-1] - products(back, known.index[:-1], found.predicted[1:]) if steps > 1 else found.means[:0]
     means = np.concatenate(
-        [affine_scan(back[known.index[:-1]], added, found.means[-1], reverse=True), found.means[-1:]]
+        [affine_runs(back, known.index[:-1], added, found.means[-1], reverse=True), found.means[-1:]]
     )
     return SmoothedSeries(index, means, np.stack(covariances), np.stack(lagged))
 
