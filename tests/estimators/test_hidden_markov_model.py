@@ -9,6 +9,8 @@ from scipy.stats import multivariate_normal, norm, poisson
 from sklearn.exceptions import ConvergenceWarning
 
 import tacit
+from tacit.data import DenseRows, SequencedRows
+from tacit.data.sequenced import apart, fold_of
 from tacit.models.sequence import fitting
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -224,7 +226,6 @@ def test_hard_em_raises_the_density_along_the_path() -> None:
 
 
 def test_squarem_ends_no_lower() -> None:
-    rows, _ = series()
     plain, quick = fitted(tol=1e-9), fitted(tol=1e-9, accelerate=True)
     assert quick.lower_bound_ > plain.lower_bound_ - 1e-7
 
@@ -270,7 +271,7 @@ def test_sequences_of_length_one(lengths: list[int]) -> None:
         ({"groups": np.zeros(3)}, "12 of them; its shape is"),
         ({"groups": np.array([0.0] * 5 + [np.nan] + [1.0] * 6)}, "row 5 says nothing of which sequence"),
         ({"time": np.array([0, 1, 2, 3, 4, 5, 3, 7, 8, 9, 10, 11])}, "rows 3 and 6 have the same time, 3"),
-        ({"groups": ["a"] * 6 + ["b"] * 6, "time": [0, 1, 2, 3, 4, 5] + [0, 1, 2, 2, 4, 5]}, "of sequence 'b'"),
+        ({"groups": ["a"] * 6 + ["b"] * 6, "time": [0, 1, 2, 3, 4, 5, 0, 1, 2, 2, 4, 5]}, "of sequence 'b'"),
         ({"time": np.array([0.0] * 11 + [np.nan])}, "row 11 has none"),
         ({"time": ["yesterday"] * 12}, "neither a number nor a date, such as 'yesterday'"),
         ({"time": np.array([0.0] * 11 + [np.inf])}, "row 11 is infinite"),
@@ -319,3 +320,26 @@ def test_counts_of_one_state_are_scipys() -> None:
     counts = np.random.default_rng(0).poisson(4.0, (30, 1)).astype(float)
     model = tacit.HiddenMarkovModel(1, families="poisson", objective="mle").fit(counts)
     np.testing.assert_allclose(model.score_samples(counts), poisson(counts.mean()).logpmf(counts[:, 0]), rtol=1e-12)
+
+
+def test_whole_sequences_are_kept_aside() -> None:
+    rows, _ = series()
+    six = SequencedRows(DenseRows(rows), np.repeat(list("abcdef"), 40), np.tile(np.arange(40), 6))
+    models = {"chain": tacit.HiddenMarkovModel(3, n_init=1, random_state=0), "apart": tacit.Mixture(3, random_state=0)}
+    found = tacit.compare(six, models, folds=3, random_state=0)
+    assert found.best == "chain"
+    parts = fold_of(six, 3, np.random.default_rng(0)).reshape(6, 40)
+    assert (parts == parts[:, :1]).all()
+    fitted, kept = apart(six, 0.2, np.random.default_rng(0))
+    assert kept.size == 40
+    assert np.intersect1d(fitted, kept).size == 0
+    model = fitted_chain = models["chain"].fit(six)
+    np.testing.assert_allclose(model.score_samples(six), fitted_chain.score_samples(rows, lengths=[40] * 6), atol=1e-12)
+    alone = SequencedRows(DenseRows(rows[:30]), np.zeros(30))
+    np.testing.assert_array_equal(apart(alone, 0.2, np.random.default_rng(0))[1], np.arange(24, 30))
+
+
+def test_pictures_and_graphs() -> None:
+    assert fitted().plot().axes
+    assert fitted().forecast(3, series()[0]).plot().axes
+    assert "z₋₁" in str(fitted().graph())

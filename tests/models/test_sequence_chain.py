@@ -159,3 +159,20 @@ def test_what_underflows_is_made_up_for() -> None:
             found.append((lanes.rows(log_c[:, 0]).sum(), counts.transitions))
     assert found[0][0] == pytest.approx(found[1][0], rel=1e-13)
     np.testing.assert_allclose(found[0][1], found[1][1], atol=1e-9)
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_a_row_that_no_state_allows_is_as_if_it_were_not_seen(exact: bool) -> None:
+    start, matrix, log_b, _ = problem(False)
+    log_b = log_b.copy()
+    log_b[7] = -np.inf
+    chain, lanes = Chain(logs(start)[None], logs(matrix)[None], exact), layouts()["cut 3"]
+    found = []
+    for values in (log_b, np.where(np.isneginf(log_b), 0.0, log_b)):
+        laid = np.swapaxes(lanes.laid(values), -1, -2)[:, None]
+        with eagerly():
+            counts, log_c = chain.counted(laid, lanes.first, lanes.live * 1.0, whole=False)
+        found.append((counts.states, lanes.rows(log_c[:, 0])))
+    np.testing.assert_allclose(found[0][0], found[1][0], atol=1e-14)
+    assert np.isneginf(found[0][1][7])
+    np.testing.assert_allclose(np.delete(found[0][1], 7), np.delete(found[1][1], 7), atol=1e-14)

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from tacit.models.sequence import kalman
-from tacit.models.sequence.affine import affine_scan
+from tacit.models.sequence.affine import affine_runs, affine_scan
 from tacit.models.sequence.kalman import System
 from tacit.models.sequence.linear_gaussian import LinearGaussian, expected, posterior
 from tacit.models.sequence.series import laid_series, rows_of
@@ -85,6 +85,16 @@ def test_affine_recursions_in_blocks_are_those_step_by_step(reverse: bool) -> No
     for t in range(149, -1, -1) if reverse else range(150):
         now = plain[t] = matrices[t] @ now + added[t]
     np.testing.assert_allclose(affine_scan(matrices, added, first, reverse=reverse), plain, atol=1e-12)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_runs_of_one_matrix_are_the_same(reverse: bool) -> None:
+    random = np.random.default_rng(1)
+    parts, index = random.normal(size=(5, 1, 3, 3)) * 0.4, np.repeat([0, 1, 2, 3, 4], [1, 60, 700, 1, 9])
+    added, first = random.normal(size=(len(index), 1, 3, 4)), random.normal(size=(1, 3, 4))
+    plain = affine_scan(parts[index], added, first, reverse=reverse)
+    np.testing.assert_allclose(affine_runs(parts, index, added, first, reverse=reverse), plain, atol=1e-12)
+    np.testing.assert_allclose(kalman.products(parts, index, added), parts[index] @ added, atol=1e-13)
 
 
 def test_covariances_that_stand_still_are_shared() -> None:

@@ -15,6 +15,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "parquet": ["ParquetRows"],
         "read": ["TableReading", "read"],
         "schema": ["KINDS", "LEVELLED", "Column", "Kind", "Schema"],
+        "sequenced": ["SequencedRows"],
         "table": ["SummaryLine", "Table", "describe", "load"],
         "workbooks": ["sheet_of"],
         "write": ["write"],

@@ -237,8 +237,8 @@ def _times(time: ArrayLike, rows: int) -> Float[np.ndarray, " rows"] | np.ndarra
                 given = np.asarray(given, "datetime64[ns]")
             except (TypeError, ValueError):
                 raise ValueError(
-                    f"time holds what is neither a number nor a date, such as {str(given[0])!r}: give numbers, dates, or "
-                    "text like 2024-05-31"
+                    f"time holds what is neither a number nor a date, such as {str(given[0])!r}: give numbers, dates, "
+                    "or text like 2024-05-31"
                 ) from None
     if given.dtype.kind == "f" and not np.isfinite(given).all():
         raise ValueError(f"time: row {int(np.argmax(~np.isfinite(given)))} is infinite; give the time it was seen")
@@ -274,3 +274,14 @@ def apart(
         chosen = np.arange(len(rows)) >= min(len(rows) - round(share * len(rows)), len(rows))
         chosen &= len(rows) > 2
     return np.sort(order.order[~chosen]), np.sort(order.order[chosen])
+
+
+def fold_of(rows: SequencedRows, folds: int, random: np.random.Generator) -> Int[np.ndarray, " rows"]:
+    """The part of every row in a cross-validation: whole sequences, or of fewer than that neighbours in time."""
+    order = order_of(len(rows), rows.groups, time=rows.time)
+    number = len(order.lengths)
+    if number >= folds:
+        parts = np.repeat(random.permutation(number) % folds, order.lengths)
+    else:
+        parts = np.arange(len(rows)) * folds // len(rows)
+    return order.back(parts)

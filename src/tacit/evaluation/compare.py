@@ -14,6 +14,7 @@ from tacit import plots
 from tacit.compute import double_precision
 from tacit.data.dataset import Values, some
 from tacit.data.results import TableResult
+from tacit.data.sequenced import SequencedRows, fold_of
 from tacit.estimators.base import Seed, check_whole, seed_of
 from tacit.estimators.capabilities import Codes, MatrixLike, can
 from tacit.estimators.vae.answers import BLACK_OR_WHITE
@@ -107,7 +108,7 @@ def compare(
     if folds > rows:
         raise ValueError(f"folds={folds} is more than the {rows} rows; every fold needs a row")
     weights = weights_of(X, sample_weight)
-    fold = random.permutation(rows) % folds
+    fold = fold_of(X, folds, random) if isinstance(X, SequencedRows) else random.permutation(rows) % folds
     scores, seconds, measured = _crossed(candidates, X, fold, weights)
     wanted = asked or baseline or (baseline is None and _suits_baseline(candidates, X))
     single = independent(X, measured) if wanted and INDEPENDENT not in candidates else None

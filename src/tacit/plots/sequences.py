@@ -44,8 +44,16 @@ def transition_diagram(
         colour = style.group_colour(state)
         ax.add_patch(Circle(place, radius, color=colour, zorder=4))
         ax.text(*place, str(state + 1), ha="center", va="center", color=style.ink_on(colour), zorder=5)
-        out = place + [0.0, (radius + 0.14) * (1.0 if place[1] > -0.2 else -1.0)]
-        ax.text(*out, f"stays {matrix[state, state]:.0%}", ha="center", va="center", fontsize=style.SMALL, zorder=5)
+        above = 1.0 if place[1] > -0.2 else -1.0
+        ax.text(
+            place[0],
+            place[1] + above * (radius + 0.14),
+            f"stays {matrix[state, state]:.0%}",
+            ha="center",
+            va="center",
+            fontsize=style.SMALL,
+            zorder=5,
+        )
     ax.set_xlim(-1.75, 1.75)
     ax.set_ylim(-1.6, 1.6)
     return figure

@@ -5,12 +5,13 @@ from typing import Any, cast
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from tacit import plots
 from tacit.arrays import spread
 from tacit.compute import double_precision
 from tacit.data.dataset import Dataset
-from tacit.data.sequenced import SequenceOrder
+from tacit.data.sequenced import SequencedRows, SequenceOrder
 from tacit.estimators.base import check_level, check_whole, seed_of
-from tacit.estimators.capabilities import AssignsSoftly, Imputes, Measures, Samples, Sweeps, TakesDatasets
+from tacit.estimators.capabilities import AssignsSoftly, Imputes, Measures, ReadsOnce, Samples, Sweeps
 from tacit.estimators.mixture.columns import FamilyColumns
 from tacit.estimators.mixture.density import Density
 from tacit.estimators.sequence.forecasts import Forecast
@@ -28,7 +29,7 @@ PAST = 60
 """Steps before a forecast that its picture shows."""
 
 
-class HiddenMarkovAnswers(FamilyColumns, Forecasts, AssignsSoftly, Measures, Samples, Imputes, Sweeps, TakesDatasets):
+class HiddenMarkovAnswers(FamilyColumns, Forecasts, AssignsSoftly, Measures, Samples, Imputes, Sweeps, ReadsOnce):
     """The answers of a fitted hidden Markov model, in the order in which rows are given."""
 
     model_: HiddenMarkov
@@ -54,6 +55,24 @@ class HiddenMarkovAnswers(FamilyColumns, Forecasts, AssignsSoftly, Measures, Sam
                 word = "mass given the total of columns " + ", ".join(map(str, group.columns))
             found |= dict.fromkeys(group.columns, word)
         return tuple(found[place] for place in sorted(found))
+
+    def read(self, X: Any, *, reset: bool, minimum: int = 1) -> Dataset:
+        """Rows as numbers, in the order given; those of a data set of sequences stay one."""
+        rows = super().read(X, reset=reset, minimum=minimum)
+        if isinstance(X, SequencedRows) and not isinstance(rows, SequencedRows):
+            return SequencedRows(rows, X.groups, X.time)
+        return rows
+
+    def score_read(self, rows: Dataset) -> np.ndarray:
+        """``log p(x_t | x_1 … x_t−1)`` of rows that were read, in nats, ``(n,)``."""
+        order = ordered(rows, len(rows), SequenceOptions())
+        model = self.fitted_chain()
+        return order.back(filtered(model, emitted(model, rows)[order.order], order.lengths).log_prob)
+
+    def plot(self, X: Any = None) -> Any:
+        """A matplotlib ``Figure``: the states, and how they follow one another."""
+        model = self.fitted_chain()
+        return plots.transition_diagram(np.exp(np.asarray(model.log_transitions)), self.weights_)
 
     def _read(self, X: Any, said: SequenceOptions) -> tuple[Dataset, np.ndarray, SequenceOrder]:
         """Rows as they are given, ``log p(x_t|k)`` in order, and the order."""

@@ -126,19 +126,26 @@ class HiddenMarkovModel(HiddenMarkovAnswers):
         Raises:
             ValueError: what is wrong with the rows, the weights or a setting, and what to do.
         """
-        rows = self.read(X, reset=True, minimum=1)
+        self._fit_rows(self.read(X, reset=True), X, SequenceOptions(groups, lengths, time), sample_weight, labels)
+        return self
+
+    @double_precision
+    def fit_read(self, rows: Dataset) -> None:
+        """Fit to rows that were read; as `fit` in all else."""
+        self._fit_rows(rows, rows, SequenceOptions(), None, None)
+
+    def _fit_rows(self, rows: Dataset, X: object, said: SequenceOptions, sample_weight: Any, labels: Any) -> None:
         self.check_settings()
         if len(rows) < self.n_components:
             raise ValueError(
                 f"n_components = {self.n_components} states need as many rows at least, and there are {len(rows)}: ask "
                 "for fewer states, or give more rows"
             )
-        order = ordered(X, len(rows), SequenceOptions(groups, lengths, time))
+        order = ordered(X, len(rows), said)
         weights = sequence_weights(rows, order, sample_weight)
         known = self._labels(labels, len(rows))[order.order]
         laid = rows.take(order.order).weighted(np.repeat(weights, order.lengths))
         self._fit(Sequences(laid, order.lengths, weights, known))
-        return self
 
     def _labels(self, labels: Any, rows: int) -> np.ndarray:
         if labels is None:
@@ -244,9 +251,10 @@ class HiddenMarkovModel(HiddenMarkovAnswers):
     def _warn(self, resting: Mapping[int, list[int]]) -> None:
         names = self._column_names()
         for state, columns in resting.items():
+            listed = ", ".join(names[column] for column in columns)
             warnings.warn(
-                f"state {state} rests on the floor of the variance along column {', '.join(names[c] for c in columns)}:"
-                " it has collapsed on few distinct values there. Use fewer states, drop the column, or raise the floor.",
+                f"state {state} rests on the floor of the variance along column {listed}: it has collapsed on few "
+                "distinct values there. Use fewer states, drop the column, or raise the floor.",
                 ConvergenceWarning,
                 stacklevel=4,
             )

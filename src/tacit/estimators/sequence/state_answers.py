@@ -21,6 +21,8 @@ from tacit.models.sequence.kalman import FilteredSeries, System, filtered
 from tacit.models.sequence.linear_gaussian import LinearGaussian, posterior
 from tacit.models.sequence.series import Series, laid_series, rows_of
 
+STEPS_DRAWN = 12
+"""Steps of a forecast that is drawn unasked."""
 PAST = 60
 """Steps before a forecast that its picture shows."""
 
@@ -75,6 +77,10 @@ class StateSpaceAnswers(
         """The fitted model in the user's units, or ``NotFittedError``."""
         check_is_fitted(self)
         return self.model_
+
+    def plot(self, X: Any = None) -> Any:
+        """A matplotlib ``Figure``: what comes after the first series, of ``X`` or of the fit."""
+        return self.forecast(STEPS_DRAWN, X).plot()
 
     def base_measure(self) -> tuple[str, ...]:
         """Every column is continuous."""

@@ -124,8 +124,8 @@ class LinearGaussianStateSpace(StateSpaceAnswers):
             raise ValueError(f"column {name!r} has no value in any row: leave it out")
         if rows == order.lengths.size and self.preset is None:
             raise ValueError(
-                f"every one of the series (n_samples={rows}) has one row only, which says nothing of how states move: give series "
-                "of two rows or more (are groups= those of the series?), or take tacit.FactorAnalysis"
+                f"every one of the series (n_samples={rows}) has one row only, which says nothing of how states move: "
+                "give series of two rows or more (are groups= those of the series?), or take tacit.FactorAnalysis"
             )
 
     def _fit(

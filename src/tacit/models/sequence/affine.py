@@ -5,8 +5,10 @@ in follows block by block, and is added. T steps take about 3 √T of NumPy's, a
 """
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
+LONG = 256
+"""Steps from which a run of one matrix is gone through with its powers."""
 SHORT = 48
 """Steps up to which they are gone through one by one."""
 
@@ -42,6 +44,57 @@ def affine_scan(
         now = carried[-1, block] @ now + local[-1, block]
     found = local + carried @ entering
     return np.swapaxes(found, 0, 1).reshape(blocks * length, *first.shape)[:steps]
+
+
+def affine_runs(
+    parts: Float[np.ndarray, "entries batch n n"],
+    index: Int[np.ndarray, " steps"],
+    added: Float[np.ndarray, "steps batch n columns"],
+    first: Float[np.ndarray, "batch n columns"],
+    *,
+    reverse: bool = False,
+) -> Float[np.ndarray, "steps batch n columns"]:
+    """The same with ``C_t = parts[index[t]]``, where most steps may share one: its powers carry what comes in."""
+    if reverse:
+        return affine_runs(parts, index[::-1], added[::-1], first)[::-1]
+    a, b = longest_run(index)
+    if b - a < LONG or len(first) > 1:
+        return affine_scan(parts[index], added, first)
+    found = np.empty(added.shape)
+    found[:a] = affine_scan(parts[index[:a]], added[:a], first)
+    found[a:b, 0] = _constant(parts[index[a], 0], added[a:b, 0], (found[a - 1] if a else first)[0])
+    found[b:] = affine_scan(parts[index[b:]], added[b:], found[b - 1])
+    return found
+
+
+def longest_run(index: Int[np.ndarray, " steps"]) -> tuple[int, int]:
+    """Where the longest run of equal entries begins and ends."""
+    edges = np.concatenate([[0], np.flatnonzero(np.diff(index)) + 1, [len(index)]])
+    longest = int(np.argmax(np.diff(edges)))
+    return int(edges[longest]), int(edges[longest + 1])
+
+
+def _constant(
+    matrix: Float[np.ndarray, "n n"], added: Float[np.ndarray, "steps n columns"], first: Float[np.ndarray, "n columns"]
+) -> Float[np.ndarray, "steps n columns"]:
+    """``x_t = C x_t−1 + d_t``, in blocks side by side."""
+    steps, n, columns = added.shape
+    length = round(np.sqrt(steps))
+    blocks = -(-steps // length)
+    padded = np.concatenate([added, np.zeros((length * blocks - steps, n, columns))])
+    wide = np.ascontiguousarray(padded.reshape(blocks, length, n, columns).transpose(1, 2, 0, 3))
+    local = wide.reshape(length, n, blocks * columns)
+    powers = np.empty((length, n, n))
+    powers[0] = matrix
+    for step in range(1, length):
+        local[step] += matrix @ local[step - 1]
+        powers[step] = matrix @ powers[step - 1]
+    entering, now, ends = np.empty((n, blocks, columns)), first, local[-1].reshape(n, blocks, columns)
+    for block in range(blocks):
+        entering[:, block] = now
+        now = powers[-1] @ now + ends[:, block]
+    local += powers @ entering.reshape(n, -1)
+    return local.reshape(length, n, blocks, columns).transpose(2, 0, 1, 3).reshape(-1, n, columns)[:steps]
 
 
 def _one_by_one(matrices: np.ndarray, added: np.ndarray, first: np.ndarray) -> np.ndarray:

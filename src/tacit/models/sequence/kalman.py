@@ -14,9 +14,11 @@ from jaxtyping import Float, Int
 from scipy.linalg import lapack
 
 from tacit.compute import LOG_2PI
-from tacit.models.sequence.affine import affine_scan
+from tacit.models.sequence.affine import affine_runs, longest_run
 from tacit.models.sequence.series import Series
 
+LONG = 64
+"""Steps from which a run of them is worth a product of its own."""
 STILL = 1e-14
 """The relative change of a covariance below which it stands still."""
 
@@ -45,6 +47,8 @@ class Gains(NamedTuple):
     filtered: Float[np.ndarray, "entries batch n n"]
     """Roots of ``P_t|t``."""
     gain: Float[np.ndarray, "entries batch n outputs"]
+    loadings: Float[np.ndarray, "entries batch outputs n"]
+    """Rows of 0 where nothing is seen."""
     whitener: Float[np.ndarray, "entries batch outputs outputs"]
     """``G⁻¹`` of the innovations' ``G Gᵀ``; of a missing entry 1."""
     log_det: Float[np.ndarray, "entries batch"]
@@ -77,7 +81,7 @@ def gains(system: System, series: Series) -> Gains:
     """
     steps, batch, outputs = series.seen.shape
     n = len(system.transition)
-    index, kept = np.empty(steps, np.int64), list[np.ndarray]()
+    index, kept, loads = np.empty(steps, np.int64), list[np.ndarray](), list[np.ndarray]()
     array = np.zeros((batch, outputs + 2 * n, outputs + n))
     array[:, outputs + n :, outputs:] = system.state_root.T
     loadings, across, still = system.loadings, system.transition, False
@@ -97,13 +101,14 @@ def gains(system: System, series: Series) -> Gains:
                 change = np.abs(np.abs(found) - np.abs(kept[-1]))
                 still = bool(change.max() <= STILL * np.abs(found).max())
             kept.append(found)
+            loads.append(loadings)
         index[step] = len(kept) - 1
     joint = np.stack(kept)
     innovation = _swap(joint[..., :outputs, :outputs])
     whitener = np.linalg.inv(innovation)
     gain = _swap(joint[..., :outputs, outputs:]) @ whitener
     log_det = np.log(np.abs(np.diagonal(innovation, axis1=-2, axis2=-1))).sum(-1)
-    return Gains(index, _swap(joint[..., outputs:, outputs:]), gain, whitener, log_det)
+    return Gains(index, _swap(joint[..., outputs:, outputs:]), gain, np.stack(loads), whitener, log_det)
 
 
 def _observed(system: System, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -128,23 +133,46 @@ class FilteredSeries(NamedTuple):
 def filtered(system: System, series: Series) -> FilteredSeries:
     """Kalman's filter."""
     known = gains(system, series)
-    steps, batch, _, columns = series.values.shape
-    masked = np.where(series.seen[..., None], system.loadings, 0.0)
-    known_part = system.direct @ series.inputs + system.offset[:, None]
-    left = np.where(series.seen[..., None], series.values - known_part, 0.0)
-    driven = system.inputs @ series.inputs
-    driven[0] = system.initial_mean[:, None]  # the first state has a mean of its own
-    gain = known.gain[known.index]
-    keeps = np.eye(len(system.transition)) - gain @ masked
-    added = gain @ left + keeps @ driven
-    first = np.zeros((batch, len(system.transition), columns))
-    means = affine_scan(keeps @ system.transition, added, first)
-    predicted = driven + system.transition @ np.concatenate([first[None], means[:-1]])
-    white = known.whitener[known.index] @ (left - masked @ predicted)
-    entries = series.seen.sum(-1)
-    constant = known.log_det[known.index] + 0.5 * LOG_2PI * entries
+    batch, columns = series.values.shape[1], series.values.shape[3]
+    n = len(system.transition)
+    shift = system.direct @ series.inputs + system.offset[:, None] if system.direct.size else system.offset[:, None]
+    left = np.where(series.seen[..., None], series.values - shift, 0.0)
+    driven = system.inputs @ series.inputs if system.inputs.size else np.zeros((1, 1, n, 1))
+    begun = np.zeros((batch, n, columns)) + system.initial_mean[:, None]
+    keeps = np.eye(n) - known.gain @ known.loadings
+    added = products(known.gain, known.index, left)
+    if system.inputs.size:
+        added += products(keeps, known.index, driven)
+        added[0] -= keeps[known.index[0]] @ driven[0]
+    added[0] += keeps[known.index[0]] @ begun  # the first state has a mean of its own
+    means = affine_runs(keeps @ system.transition, known.index, added, np.zeros(begun.shape))
+    predicted = products(system.transition[None, None], np.zeros(len(means), np.int64), means)
+    predicted = np.concatenate([begun[None], predicted[:-1]])
+    if system.inputs.size:
+        predicted[1:] += driven[1:]
+    white = products(known.whitener, known.index, left)
+    white -= products(known.whitener @ known.loadings, known.index, predicted)
+    constant = known.log_det[known.index] + 0.5 * LOG_2PI * series.seen.sum(-1)
     log_prob = -0.5 * (white**2).sum(-2) - constant[..., None]
     return FilteredSeries(known, means, predicted, np.where(series.live, log_prob, 0.0))
+
+
+def products(
+    parts: Float[np.ndarray, "entries batch i j"],
+    index: Int[np.ndarray, " steps"],
+    values: Float[np.ndarray, "steps batch j columns"],
+) -> Float[np.ndarray, "steps batch i columns"]:
+    """``parts[index] @ values``; the longest run of steps that share an entry as a single product."""
+    a, b = longest_run(index)
+    if b - a < LONG or values.shape[1] > 1:
+        return parts[index] @ values
+    found = np.empty((len(index), 1, parts.shape[-2], values.shape[-1]))
+    for part in (slice(0, a), slice(b, len(index))):
+        found[part] = parts[index[part]] @ values[part]
+    across = np.swapaxes(values[a:b, 0], 0, 1)
+    wide = parts[index[a], 0] @ across.reshape(len(across), -1)
+    found[a:b, 0] = np.swapaxes(wide.reshape(-1, b - a, values.shape[-1]), 0, 1)
+    return found
 
 
 class SmoothedSeries(NamedTuple):
@@ -181,9 +209,10 @@ def smoothed(system: System, series: Series, found: FilteredSeries) -> SmoothedS
             size = np.abs(now).max()
             still = entry == known.index[step + 1] and np.abs(now - later).max() <= STILL * size
         index[step] = len(covariances) - 1
-    gain = back[known.index[:-1]]
-    added = found.means[:-1] - gain @ found.predicted[1:]
-    means = np.concatenate([affine_scan(gain, added, found.means[-1], reverse=True), found.means[-1:]])
+    added = found.means[:-1] - products(back, known.index[:-1], found.predicted[1:]) if steps > 1 else found.means[:0]
+    means = np.concatenate(
+        [affine_runs(back, known.index[:-1], added, found.means[-1], reverse=True), found.means[-1:]]
+    )
     return SmoothedSeries(index, means, np.stack(covariances), np.stack(lagged))
 
 

@@ -346,8 +346,8 @@ def _completed(
 def canonical_axes(model: LinearGaussian, second: Float[np.ndarray, "n n"]) -> Float[np.ndarray, "n n"]:
     """Axes in which the states' second moment is the identity, ordered by how much they say of the outputs.
 
-    ``second`` is the mean of ``E[x_t x_tᵀ]``; the sign is that of the largest loading. In them a fit is one of many that
-    are the same but for a turn of what is hidden.
+    ``second`` is the mean of ``E[x_t x_tᵀ]``; the sign is that of the largest loading. Other
+    axes give the same model.
     """
     n = len(second)
     factor = np.linalg.cholesky(second + 1e-12 * np.trace(second) / n * np.eye(n))

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
-from tacit.arrays import Pytree, chosen, map_items, special, static, xp
+from tacit.arrays import Pytree, chosen, map_items, special, static, traced, xp
 from tacit.compute import Array
 from tacit.data.blocks import Standardise
 from tacit.inference.closed_form import Sums, sum_over_chunks
@@ -58,35 +58,49 @@ class Chain(Pytree):
         hard: bool = False,
     ) -> tuple[Counted, Float[Array, "steps *starts lanes"]]:
         """Expected counts, and ``log p(x_t | x_1…t−1)``; with ``hard`` those of the likeliest path, and its own."""
+        log_b, lost = without_impossible(log_b)
         if hard:
             passed = logarithmic.forward(self.log_start, self.log_transitions, log_b, first, whole, logarithmic.largest)
             path = logarithmic.likeliest(self.log_transitions, first, whole, passed)
-            return logarithmic.counted(path, self.log_start.shape[-1], first, weights), passed.log_scale
+            return logarithmic.counted(path, self.log_start.shape[-1], first, weights), passed.log_scale + lost
         if self.exact:
             passed = logarithmic.forward(self.log_start, self.log_transitions, log_b, first, whole, logarithmic.log_sum)
-            return logarithmic.backward(self.log_transitions, log_b, first, weights, passed), passed.log_scale
+            counts = logarithmic.backward(self.log_transitions, log_b, first, weights, passed)
+            return counts, passed.log_scale + lost
         b, top = over_largest(log_b)
         matrix = xp.exp(self.log_transitions)
         passed = scaled.forward(xp.exp(self.log_start), matrix, b, first, whole)
-        return scaled.backward(matrix, b, first, weights, passed), passed.log_scale + top
+        return scaled.backward(matrix, b, first, weights, passed), passed.log_scale + (top + lost)
 
     def filtered(
         self, log_b: Float[Array, "steps *starts states lanes"], first: Bool[Array, "steps lanes"], *, whole: bool
     ) -> tuple[Float[Array, "steps *starts states lanes"], Float[Array, "steps *starts lanes"]]:
         """``p(z_t | x_1…t)`` and ``log p(x_t | x_1…t−1)``."""
+        log_b, lost = without_impossible(log_b)
         if self.exact:
             passed = logarithmic.forward(self.log_start, self.log_transitions, log_b, first, whole, logarithmic.log_sum)
-            return xp.exp(passed.filtered), passed.log_scale
+            return xp.exp(passed.filtered), passed.log_scale + lost
         b, top = over_largest(log_b)
         passed = scaled.forward(xp.exp(self.log_start), xp.exp(self.log_transitions), b, first, whole)
-        return passed.filtered, passed.log_scale + top
+        return passed.filtered, passed.log_scale + (top + lost)
 
     def path(
         self, log_b: Float[Array, "steps *starts states lanes"], first: Bool[Array, "steps lanes"], *, whole: bool
     ) -> tuple[Int[Array, "steps *starts lanes"], Float[Array, "steps *starts lanes"]]:
         """The likeliest path, and what every step adds to its log-probability."""
+        log_b, lost = without_impossible(log_b)
         passed = logarithmic.forward(self.log_start, self.log_transitions, log_b, first, whole, logarithmic.largest)
-        return logarithmic.likeliest(self.log_transitions, first, whole, passed), passed.log_scale
+        return logarithmic.likeliest(self.log_transitions, first, whole, passed), passed.log_scale + lost
+
+
+def without_impossible(
+    log_b: Float[Array, "steps *starts states lanes"],
+) -> tuple[Float[Array, "steps *starts states lanes"], Float[Array, "steps *starts lanes"]]:
+    """Rows that no state allows as if nothing were seen of them, and −∞ at these, else 0."""
+    never = xp.isneginf(log_b.max(-2))
+    if not traced(never) and not np.any(never):
+        return log_b, xp.zeros(never.shape)
+    return xp.where(never[..., None, :], 0.0, log_b), xp.where(never, -xp.inf, 0.0)
 
 
 def over_largest(
@@ -94,8 +108,7 @@ def over_largest(
 ) -> tuple[Float[Array, "steps *starts states lanes"], Float[Array, "steps *starts lanes"]]:
     """Densities over the largest of them at every step, and its logarithm."""
     top = log_b.max(-2)
-    safe = xp.where(xp.isneginf(top), 0.0, top)
-    return xp.exp(log_b - safe[..., None, :]), safe
+    return xp.exp(log_b - top[..., None, :]), top
 
 
 class HiddenMarkovStep(Pytree):
@@ -257,7 +270,7 @@ class HiddenMarkov(Pytree):
 
     @property
     def stationary(self) -> Float[np.ndarray, " states"]:
-        """The shares of the states that the transitions leave as they are: of the mean over time, if there are several."""
+        """The shares of the states that the transitions leave as they are: the mean over time from the start."""
         matrix = np.exp(np.asarray(self.log_transitions))
         held = np.linalg.matrix_power(0.5 * (matrix + np.eye(len(matrix))), 2**20)
         shares = np.exp(np.asarray(self.log_start)) @ held

@@ -26,13 +26,13 @@ def scan(step: Step, state: Any, items: Any, *, reverse: bool = False) -> tuple[
     kept: list[np.ndarray] = []
     shape: Any = None
     for at in range(number - 1, -1, -1) if reverse else range(number):
-        state, found = step(state, kind.unflatten([leaf[at] for leaf in leaves]))
+        state, found = step(state, jax.tree.unflatten(kind, [leaf[at] for leaf in leaves]))
         parts, shape = jax.tree.flatten(found)
         if not kept:
             kept = [np.empty((number, *np.shape(part)), np.asarray(part).dtype) for part in parts]
         for whole, part in zip(kept, parts, strict=True):
             whole[at] = part
-    return state, shape.unflatten(kept)
+    return state, jax.tree.unflatten(shape, kept)
 
 
 def before(first: Array, kept: Array) -> Array:

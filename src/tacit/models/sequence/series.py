@@ -38,7 +38,7 @@ def laid_series(
     weights: Float[np.ndarray, " series"],
 ) -> Series:
     """Series that follow one another row by row."""
-    steps, number = int(lengths.max()), lengths.size
+    steps = int(lengths.max())
     ends = np.cumsum(lengths)
     live = np.arange(steps)[:, None] < lengths
     place = np.where(live, (ends - lengths) + np.arange(steps)[:, None], 0)
