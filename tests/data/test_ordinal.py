@@ -33,7 +33,9 @@ def test_the_order_of_texts_is_the_one_that_is_written() -> None:
     seen = np.arange(80) != 3
     assert (codes[seen, 0] == frame()["counted"][seen]).all()
     back = decode(codes, schema)
-    assert back.column("said").to_pylist() == [None if place == 3 else word for place, word in enumerate(frame()["said"])]
+    assert back.column("said").to_pylist() == [
+        None if place == 3 else word for place, word in enumerate(frame()["said"])
+    ]
     assert Schema.from_json(schema.to_json()) == schema
     again, _ = infer(back)
     assert again["said"].levels == tuple(ORDER)
