@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
+from numpy.typing import ArrayLike
 
 from tacit.compute import Array
 from tacit.plots.style import HAIR, INK, PAPER, QUIET, RULE, SMALL, TEXT, group_colour, ink_on, plain
@@ -56,7 +57,7 @@ class ShortTicks(ScalarFormatter):
 
     _unit, _sign, _decimals = 1.0, "", 0
 
-    def set_locs(self, locs: Sequence[float]) -> None:  # type: ignore[override]
+    def set_locs(self, locs: ArrayLike) -> None:
         """Choose the unit for ticks at these places."""
         super().set_locs(locs)
         places = np.unique(np.asarray(locs, float))
@@ -72,7 +73,7 @@ class ShortTicks(ScalarFormatter):
             self._unit, self._sign, self._decimals = unit, sign, decimals
             self.offset, self.orderOfMagnitude = 0.0, 0
 
-    def __call__(self, x: float, pos: int | None = None) -> str:
+    def __call__(self, x: float | np.number, pos: int | None = None) -> str:
         """The text of a tick."""
         if not self._sign:
             return str(super().__call__(x, pos))
