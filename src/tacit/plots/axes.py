@@ -67,17 +67,20 @@ class ShortTicks(ScalarFormatter):
             return
         unit, sign = next(pair for pair in UNITS if most >= pair[0])
         unit = 1000.0 if sign == "k" else unit
-        steps = np.diff(places) / unit
-        decimals = next((d for d in range(4) if np.allclose(steps * 10**d, np.round(steps * 10**d), atol=1e-6)), None)
-        if decimals is not None and np.abs(places / unit).max() * 10**decimals < MOST_FIGURES:
+        told = places / unit
+        decimals = next((d for d in range(4) if np.allclose(told * 10**d, np.round(told * 10**d), 0, 1e-6)), None)
+        if decimals is not None and np.abs(told).max() * 10**decimals < MOST_FIGURES:
             self._unit, self._sign, self._decimals = unit, sign, decimals
-            self.offset, self.orderOfMagnitude = 0.0, 0
 
     def __call__(self, x: float | np.number, pos: int | None = None) -> str:
         """The text of a tick."""
         if not self._sign:
             return str(super().__call__(x, pos))
         return "0" if x == 0 else f"{x / self._unit:.{self._decimals}f}{self._sign}".replace("-", "−")
+
+    def get_offset(self) -> str:
+        """What is told once for all ticks: nothing where each has its unit."""
+        return "" if self._sign else str(super().get_offset())
 
 
 def tidy(ax: Axes, *, x_ticks: int = 4, y_ticks: int = 4) -> None:
