@@ -39,6 +39,46 @@ def test_harman74_is_as_factanal_has_it(harman: pd.DataFrame, factors: int, chi2
     assert found.dof == dof
 
 
+HARMAN23 = (
+    (0.846, 0.805, 0.859, 0.473, 0.398, 0.301, 0.382),
+    (0.881, 0.826, 0.376, 0.326, 0.277, 0.415),
+    (0.801, 0.380, 0.319, 0.237, 0.345),
+    (0.436, 0.329, 0.327, 0.365),
+    (0.762, 0.730, 0.629),
+    (0.583, 0.577),
+    (0.539,),
+)
+"""Correlations of eight physical measures of 305 girls, above the diagonal (Harman 1976, table 2.3)."""
+
+
+@pytest.mark.parametrize(
+    ("matrix", "factors", "objective", "dof"),
+    [
+        ("harman23", 1, 2.03927027313, 20),
+        ("harman23", 2, 0.253161693742, 13),
+        ("harman23", 3, 0.0764121609352, 7),
+        ("harman23", 4, 0.0155447383034, 2),
+        ("ability", 1, 0.699345035899, 9),
+        ("ability", 2, 0.0571602170247, 4),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # a Heywood case from three factors on
+def test_objectives_are_factanals(shared_data: Path, matrix: str, factors: int, objective: float, dof: int) -> None:
+    """R's ``factanal(covmat = Harman23.cor)`` and ``ability.cov``; its χ² is ``n − 1 − (2p + 5)/6 − 2k/3`` times it."""
+    if matrix == "harman23":
+        upper = np.eye(8)
+        upper[np.triu_indices(8, 1)] = [value for row in HARMAN23 for value in row]
+        given, rows = np.triu(upper, 1).T + upper, 305
+    else:
+        given = pd.read_csv(shared_data / "tables" / "ability_cov.csv", index_col=0).to_numpy()
+        rows = 112
+    found = FactorAnalysis(factors, least_uniqueness=0.005).fit_covariance(given, rows).goodness_of_fit()
+    multiplier = rows - 1 - (2 * len(given) + 5) / 6 - 2 * factors / 3
+    assert found.chi2 is not None
+    assert found.chi2 / multiplier == pytest.approx(objective, abs=1e-6)
+    assert found.dof == dof
+
+
 @pytest.mark.parametrize(("factors", "least"), [(1, -3624.1218), (2, -3477.0426), (3, -3433.9496)])
 def test_wine_reaches_the_likelihood_in_print(factors: int, least: float) -> None:
     rows = load_wine().data

@@ -160,8 +160,8 @@ def test_columns_that_say_nothing_or_all_are_named(lsat: pd.DataFrame) -> None:
     held = ItemFactorAnalysis(prior_scale=2.0).fit(copies)
     assert held.converged_
     assert not held.at_floor_
-    with pytest.raises(ValueError, match="standard errors are those of one factor"):
-        ItemFactorAnalysis(2, prior_scale=1.0).fit(lsat).standard_errors(lsat)
+    with pytest.raises(ValueError, match="promax is no minimum of a criterion"):
+        ItemFactorAnalysis(2, prior_scale=1.0, rotation="promax").fit(lsat).standard_errors(lsat)
 
 
 def test_four_factors_take_a_sequence_of_points() -> None:
@@ -182,3 +182,18 @@ def test_it_is_saved_and_read_and_chosen(lsat: pd.DataFrame, tmp_path: Path) -> 
         np.testing.assert_array_equal(again.transform(lsat), model.transform(lsat))
     table = tacit.select(lsat, [1, 2], estimator=ItemFactorAnalysis()).table
     assert len(table) == 2
+
+
+@pytest.mark.parametrize("rotation", [None, "varimax", "oblimin"])
+def test_standard_errors_of_several_factors_are_those_of_factor_analysis(rotation: str | None) -> None:
+    random = np.random.default_rng(3)
+    pattern = np.array([[0.9, 0.0], [0.8, 0.1], [0.7, 0.0], [0.0, 0.8], [0.1, 0.7], [0.0, 0.9], [0.4, 0.5]])
+    codes = random.normal(size=(3000, 2)) @ np.linalg.cholesky([[1.0, 0.3], [0.3, 1.0]]).T
+    rows = codes @ pattern.T + random.normal(size=(3000, 7)) * 1.0
+    items = tacit.ItemFactorAnalysis(2, families="normal", rotation=rotation, n_nodes=21).fit(rows)
+    plain = tacit.FactorAnalysis(2, rotation=rotation).fit(rows)
+    found, asked = items.standard_errors(rows), plain.standard_errors()
+    np.testing.assert_allclose(found["loadings"], asked["loadings"], rtol=0.15)
+    np.testing.assert_allclose(found["factor_correlations"], asked["factor_correlations"], rtol=0.15)
+    assert np.isfinite(found["discriminations"]).all()
+    assert "difficulties" not in found

@@ -5,6 +5,7 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score
 
+import tacit
 from tacit import MixtureOfFactorAnalysers
 from tacit.estimators.mixture.factors import CONSTRAINTS
 
@@ -70,3 +71,18 @@ def test_a_constant_column_is_refused_by_name() -> None:
     rows[:, 1] = 7.0
     with pytest.raises(ValueError, match="all values are the same in column 'x1'"):
         MixtureOfFactorAnalysers(2, n_factors=1).fit(rows)
+
+
+def test_constraints_and_numbers_of_factors_are_chosen_together() -> None:
+    random = np.random.default_rng(0)
+    parts = [
+        random.normal(size=(200, 3)) @ random.normal(size=(3, 8)) * 2 + random.normal(size=8) * 3 for _ in range(2)
+    ]
+    rows = np.concatenate(parts) + random.normal(size=(400, 8)) * 0.4
+    tried = [f"{constraints}-{factors}" for constraints in ("UUU", "UCU") for factors in (2, 3)]
+    found = tacit.select(rows, [1, 2], tried, estimator=MixtureOfFactorAnalysers(), random_state=0)
+    assert isinstance(found.best, MixtureOfFactorAnalysers)
+    assert (found.best.n_components, found.best.constraints, found.best.n_factors) == (2, "UCU", 3)
+    assert set(found.table["covariance"].to_pylist()) == set(tried)
+    with pytest.raises(ValueError, match=r"'UUX-2' is no structure of a mixture of factor analysers"):
+        tacit.select(rows, [1], ["UUX-2"], estimator=MixtureOfFactorAnalysers())

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib import cbook
+from matplotlib.figure import Figure
 
 from tacit.plots import axes, style
 
@@ -123,3 +124,25 @@ def test_thinning_draws_distinct_rows_and_repeats(rows, at_most):
     assert len(set(kept.tolist())) == len(kept) == min(rows, at_most)
     assert set(kept.tolist()) <= set(range(rows))
     np.testing.assert_array_equal(kept, style.thin(rows, at_most))
+
+
+@pytest.mark.parametrize(
+    ("places", "texts"),
+    [
+        ((0, 2e6, 4e6), ["0", "2M", "4M"]),
+        ((-4e5, -2e5, 0), ["−400k", "−200k", "0"]),
+        ((80_000, 160_000, 240_000), ["80k", "160k", "240k"]),
+        ((12_000, 12_500), ["12.0k", "12.5k"]),
+        ((12_500, 14_500), ["12.5k", "14.5k"]),
+        ((5e9, 1e10), ["5G", "10G"]),
+        ((0, 50, 100), ["0", "50", "100"]),
+    ],
+)
+def test_ticks_of_large_numbers_are_short(places: tuple[float, ...], texts: list[str]) -> None:
+    figure = Figure()
+    ax = figure.add_subplot()
+    axes.tidy(ax)
+    ax.set_xlim(places[0], places[-1])
+    formatter = ax.xaxis.get_major_formatter()
+    formatter.set_locs(np.array(places))
+    assert [formatter(place) for place in places] == texts

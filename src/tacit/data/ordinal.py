@@ -76,7 +76,7 @@ def _written(name: str, found: tuple[Level, ...], order: tuple[str, ...]) -> tup
     places = [order.index(str(level)) for level in found]
     if places != sorted(places):
         raise DataError(
-            f"the levels of {quoted(name)} are numbers ({listed(found)}), and stand in their own order: turn the column "
-            "round first (1 - 5 as 5 - 1), or leave the order out."
+            f"the levels of {quoted(name)} are numbers ({listed(found)}), and stand in their own order: turn the "
+            "column round first (1 - 5 as 5 - 1), or leave the order out."
         )
     return found

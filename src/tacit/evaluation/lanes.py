@@ -96,7 +96,7 @@ class Lane:
     @functools.cached_property
     def structure(self) -> str:
         """The name of the structure; "" of a model without any."""
-        return str(self.searcher.get_params(deep=False).get("covariance_type", ""))
+        return self.searcher.structure
 
     @property
     def interrupted(self) -> bool:

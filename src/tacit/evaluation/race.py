@@ -104,7 +104,7 @@ def candidates(
 def _lane(base: LikelihoodMixture, structure: str | None, rows: Dataset, most: int, programs: int) -> Lane:
     searcher = fresh(base).set_params(n_components=most)
     if structure is not None:
-        searcher.set_params(covariance_type=structure)
+        searcher.set_structure(structure)
     search = searcher.begin_search(rows, most)
     return Lane(searcher, search, searcher.schedule(search)._replace(programs=programs))
 

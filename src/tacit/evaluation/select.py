@@ -16,6 +16,7 @@ from tacit.data.results import TableResult
 from tacit.estimators.base import Seed, check_choice, check_whole, seed_of, weighted
 from tacit.estimators.capabilities import EmptiesItself, HasTopics, MatrixLike, Restarts, can
 from tacit.estimators.mixture.em import LikelihoodMixture
+from tacit.estimators.mixture.factors import CONSTRAINTS, MixtureOfFactorAnalysers
 from tacit.estimators.mixture.gaussian import GaussianMixture
 from tacit.estimators.mixture.parameters import NATIVE
 from tacit.estimators.mixture.variational import VariationalMixture
@@ -110,7 +111,8 @@ def select(
     Args:
         X: rows ``(n, d)``, as the estimator takes them.
         components: the numbers of components to try.
-        covariance: "all" fourteen structures, a list of them, or None to keep the estimator's.
+        covariance: "all" fourteen structures, a list of them, or None to keep the estimator's. Of a mixture of factor
+            analysers a list of constraints, each with a number of factors or without: ``["UUU-1", "UUU-2", "UCU-2"]``.
         criterion: "bic", "icl", "aic" or "held-out" (log-likelihood a row over five folds); of a Bayesian mixture
             "bound" (on the log evidence, in nats) or "held-out"; of k-means "silhouette" (the simplified one, −1 to
             1); of factors "bic", "aic" or "held-out", of other densities "held-out" (a tenth of the rows); of topics
@@ -256,12 +258,29 @@ def _at_floor(candidates: list[race.FittedCandidate]) -> race.FittedCandidate:
 
 
 def _structures(base: LikelihoodMixture, covariance: str | Sequence[str] | None, dims: int) -> list[str | None]:
+    if isinstance(base, MixtureOfFactorAnalysers):
+        return _planes(base, covariance)
     if covariance is None or "covariance_type" not in base.get_params(deep=False):
         return [None]
     wanted = [name for name in STRUCTURES if len(name) == 3] if covariance == "all" else covariance
     wanted = [wanted] if isinstance(wanted, str) else wanted
     distinct = dict.fromkeys(canonical_name(name, dims) for name in wanted)
     return list(distinct)
+
+
+def _planes(base: MixtureOfFactorAnalysers, given: str | Sequence[str] | None) -> list[str | None]:
+    """Constraints of planes, each with a number of factors or with that of the estimator."""
+    if given is None or given == "all":
+        return [None]
+    wanted = [given] if isinstance(given, str) else list(given)
+    for name in wanted:
+        constraints, sign, factors = name.partition("-")
+        if constraints not in CONSTRAINTS or (sign and not factors.isdigit()):
+            raise ValueError(
+                f"{name!r} is no structure of a mixture of factor analysers: say one of {', '.join(CONSTRAINTS)}, and "
+                "perhaps how many factors, as in 'UUC-3'"
+            )
+    return list(dict.fromkeys(wanted))
 
 
 def _held_out(candidate: LikelihoodMixture | VariationalMixture, rows: Dataset) -> float:

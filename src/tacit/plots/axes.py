@@ -6,10 +6,16 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, ScalarFormatter
+from numpy.typing import ArrayLike
 
 from tacit.compute import Array
 from tacit.plots.style import HAIR, INK, PAPER, QUIET, RULE, SMALL, TEXT, group_colour, ink_on, plain
+
+UNITS = ((1e9, "G"), (1e6, "M"), (1e4, "k"))
+"""From how large a figure on it is told in which unit; k is a thousand."""
+MOST_FIGURES = 10_000
+"""A tick has at most four figures before its unit, or is told as matplotlib does."""
 
 
 def new_panels(
@@ -46,6 +52,37 @@ def new_panels(
     return figure, panels
 
 
+class ShortTicks(ScalarFormatter):
+    """Figures of ticks that stay apart: from ten thousand on in thousands (k), millions (M) or billions (G)."""
+
+    _unit, _sign, _decimals = 1.0, "", 0
+
+    def set_locs(self, locs: ArrayLike) -> None:
+        """Choose the unit for ticks at these places."""
+        super().set_locs(locs)
+        places = np.unique(np.asarray(locs, float))
+        most = np.abs(places).max(initial=0.0)
+        self._unit, self._sign, self._decimals = 1.0, "", 0
+        if not UNITS[-1][0] <= most < UNITS[0][0] * 1000.0 or len(places) < 2:
+            return
+        unit, sign = next(pair for pair in UNITS if most >= pair[0])
+        unit = 1000.0 if sign == "k" else unit
+        told = places / unit
+        decimals = next((d for d in range(4) if np.allclose(told * 10**d, np.round(told * 10**d), 0, 1e-6)), None)
+        if decimals is not None and np.abs(told).max() * 10**decimals < MOST_FIGURES:
+            self._unit, self._sign, self._decimals = unit, sign, decimals
+
+    def __call__(self, x: float | np.number, pos: int | None = None) -> str:
+        """The text of a tick."""
+        if not self._sign:
+            return str(super().__call__(x, pos))
+        return "0" if x == 0 else f"{x / self._unit:.{self._decimals}f}{self._sign}".replace("-", "−")
+
+    def get_offset(self) -> str:
+        """What is told once for all ticks: nothing where each has its unit."""
+        return "" if self._sign else str(super().get_offset())
+
+
 def tidy(ax: Axes, *, x_ticks: int = 4, y_ticks: int = 4) -> None:
     """Bare axes: no frame but the base line, short ticks, quiet figures."""
     for side in ("top", "right", "left"):
@@ -56,6 +93,7 @@ def tidy(ax: Axes, *, x_ticks: int = 4, y_ticks: int = 4) -> None:
     ax.tick_params(labelsize=SMALL, labelcolor=QUIET, color=RULE, width=HAIR, length=3, pad=2)
     for axis, ticks in ((ax.xaxis, x_ticks), (ax.yaxis, y_ticks)):
         axis.set_major_locator(MaxNLocator(ticks, min_n_ticks=2))
+        axis.set_major_formatter(ShortTicks())
         axis.offsetText.set(fontsize=SMALL, color=QUIET)
 
 

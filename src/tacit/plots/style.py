@@ -62,7 +62,7 @@ def short_number(value: float, digits: int = 3) -> str:
     if not np.isfinite(value):
         return "–" if np.isnan(value) else ("∞" if value > 0 else "−∞")
     size = abs(value)
-    if size != 0 and (size >= 1e7 or size < 1e-4):
+    if size != 0 and (size >= 1e9 or size < 1e-4):
         mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
         text = f"{mantissa.rstrip('0').rstrip('.') if '.' in mantissa else mantissa}e{int(exponent)}"
     else:

@@ -19,12 +19,15 @@ PLAIN: dict[str, tuple[str, ...]] = {
     "groups": ("n_components", "n_clusters"),
     "topics": ("n_components",),
     "covariance": ("covariance_type",),
+    "factors": ("n_factors", "n_components"),
 }
 """Plain names, and the settings they stand for: the first that the model has."""
 
 MODELS = {"topics": "latent-dirichlet-allocation"}
 """Plain names of models."""
 NUMBER_OF_GROUPS = ("n_components", "n_clusters")
+SEVERAL = ("n_factors", "constraints")
+"""Settings of the planes of groups, of which several values may be tried."""
 OWN_OPTIONS = {"random_state": "--seed"}
 """Settings that have an option of their own."""
 OBJECTS = ("encoder", "decoder", "optimiser")
@@ -93,7 +96,8 @@ def named(model: str, given: Mapping[str, Any]) -> dict[str, Any]:
             check_number(key, value)
     for name, value in found.items():
         if name != number:
-            _check_value(name, value, _written(model, name))
+            for each in value if name in SEVERAL and isinstance(value, list) and value else [value]:
+                _check_value(name, each, _written(model, name))
     return found
 
 

@@ -17,7 +17,7 @@ from tacit.estimators.factors.item_reading import ItemReading
 from tacit.estimators.query.asking import AnswersQueries
 from tacit.estimators.settings import Estimator
 from tacit.models.factors.graph import item_graph
-from tacit.models.factors.item_errors import item_errors
+from tacit.models.factors.item_errors import Turned, item_errors
 from tacit.models.factors.item_levels import Levels
 from tacit.models.factors.items import ItemModel
 from tacit.models.factors.nodes import node_mixture
@@ -45,6 +45,8 @@ class ItemAnswers(
     model_: ItemModel
     n_components: int
     prior_scale: float | None
+    rotation: str | None
+    normalise: bool
     random_state: Any
     rotation_: np.ndarray
     structure_: np.ndarray
@@ -182,28 +184,25 @@ class ItemAnswers(
 
     @double_precision
     def standard_errors(self, X: MatrixLike, sample_weight: ArrayLike | None = None) -> dict[str, np.ndarray]:
-        """Standard errors of a model of one factor, from the outer products of the gradients of its rows.
+        """Standard errors of what is told of the factors, from the outer products of the gradients of the rows.
 
         Args:
             X: the rows of the fit.
             sample_weight: their weights.
 
         Returns:
-            ``discriminations`` ``(d, 1)``, ``intercepts`` and ``difficulties`` ``(d, cuts)`` (by the delta method).
+            ``loadings`` and ``factor_correlations`` of the rotated solution, ``discriminations`` ``(d, factors)``,
+            ``intercepts`` ``(d, cuts)`` and, of one factor, ``difficulties`` ``(d, cuts)`` (all by the delta method).
 
         Raises:
-            ValueError: there are more factors, or the information is singular.
+            ValueError: the information is singular, or the rotation is promax, which minimises nothing.
         """
         model = self._fitted()
-        if model.factors > 1:
-            raise ValueError(
-                f"standard errors are those of one factor, and this model has {model.factors}, whose rotation the rows "
-                "do not settle: fit to replicates of the rows and take their spread"
-            )
         rows = weighted(self.read(X, reset=False), sample_weight)
         coded = model.coded(self._ranked(rows.rows()), np.asarray(rows.weights, np.float64))
         precision = 0.0 if self.prior_scale is None else self.prior_scale**-2
-        return item_errors(model, coded, precision)
+        turned = Turned(self.rotation_, self.rotation, self.normalise)
+        return item_errors(model, coded, precision, turned)
 
     @double_precision
     def given(self, evidence: Box) -> MixtureGiven | None:

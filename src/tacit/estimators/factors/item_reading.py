@@ -42,9 +42,9 @@ class ItemReading(ItemColumns):
 
     _: KW_ONLY
     families: str | type | Mapping[Any, Any] = "auto"
-    """"auto": two values are binary, 3 to 10 different whole numbers and ordered categories ordinal, texts categorical, other whole numbers
-    from 0 counts, all else normal; or one family for all columns; or a mapping of columns (names or places) to
-    families, others as "auto". A list of levels in their order makes a column ordinal."""
+    """"auto": two values are binary, 3 to 10 different whole numbers and ordered categories ordinal, texts categorical,
+    other whole numbers from 0 counts, all else normal; or one family for all columns; or a mapping of columns (names
+    or places) to families, others as "auto". A list of levels in their order makes a column ordinal."""
 
     def automatic(self, schema: Schema, values: ColumnMoments) -> list[str]:
         """The families that suit the kinds of the columns."""

@@ -5,7 +5,7 @@ import dataclasses
 import warnings
 from collections.abc import Sequence
 from dataclasses import KW_ONLY
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -51,6 +51,15 @@ class LikelihoodMixture(LikelihoodAnswers, Restarts, MixtureBase):
     def _publish(self, model: MixtureModel) -> None:
         """Set the fitted parameters as attributes."""
         self.weights_ = np.exp(model.log_weights)
+
+    @property
+    def structure(self) -> str:
+        """The name of the structure of the groups, one of those that `tacit.select` tries; "" of a model without."""
+        return str(self.get_params(deep=False).get("covariance_type", ""))
+
+    def set_structure(self, name: str) -> Self:
+        """Take the settings that a structure names."""
+        return self.set_params(covariance_type=name)
 
     def _started(self, begun: Start, view: Standardise) -> tuple[Start, bool]:
         """The starts with what the user gave in place of it, and whether the user gave anything."""

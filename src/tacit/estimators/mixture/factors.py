@@ -1,18 +1,23 @@
 """``MixtureOfFactorAnalysers``: groups that each lie near a plane of their own."""
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import KW_ONLY
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
+import equinox as eqx
 import numpy as np
 
 from tacit.data.blocks import Standardise
 from tacit.data.dataset import ColumnMoments, Dataset
 from tacit.estimators.factors.base import check_columns, first_plane
+from tacit.estimators.mixture.base import Layout
 from tacit.estimators.mixture.em import LikelihoodMixture
-from tacit.estimators.mixture.starts import standardiser
+from tacit.estimators.mixture.starts import DrawnStarts, standardiser
 from tacit.estimators.settings import Choice, Number, Whole, settings
 from tacit.models.components.factor_analytic import FactorComponent, Shared
+from tacit.models.components.local_planes import local_planes
+from tacit.models.mixture.fitting import Start
 from tacit.models.mixture.model import MixtureModel
 from tacit.spaces import Held
 
@@ -76,6 +81,36 @@ class MixtureOfFactorAnalysers(LikelihoodMixture):
         active = np.arange(width) < self.n_components
         log_weights = np.where(active, -np.log(self.n_components), -np.inf)
         return MixtureModel(log_weights, (component,), active), view
+
+    @property
+    def structure(self) -> str:
+        return self.constraints if self.n_factors is None else f"{self.constraints}-{self.n_factors}"
+
+    def set_structure(self, name: str) -> Self:
+        constraints, _, factors = name.partition("-")
+        return self.set_params(constraints=constraints, n_factors=int(factors) if factors else self.n_factors)
+
+    def _from_drawn(self, layout: Layout, drawn: DrawnStarts) -> tuple[Start, bool]:
+        """Every second start from a plane a group, the others from one plane for all rows: either may end higher."""
+        begun, given = super()._from_drawn(layout, drawn)
+        view = layout.view
+        rows = (drawn.rows - np.asarray(view.shift)) / np.asarray(view.scale)
+        found = local_planes(layout.plain.groups[0], rows, drawn.weights, drawn.shares)
+        if found is None:
+            return begun, given
+        models = begun.models if len(drawn.shares) == 1 else begun.made()
+        (group,) = models.groups
+        total = np.einsum("n,snk->sk", drawn.weights, drawn.shares)
+        with np.errstate(divide="ignore"):
+            log_weights = np.log(total / total.sum(1, keepdims=True))
+        own = np.arange(len(drawn.shares)) % 2 == 0
+
+        def either(local: np.ndarray, whole: Any) -> np.ndarray:
+            return np.where(own.reshape(-1, *[1] * (local.ndim - 1)), local, np.asarray(whole))
+
+        planes = {name: either(value, getattr(group, name)) for name, value in found._asdict().items()}
+        parts = either(log_weights, models.log_weights), (dataclasses.replace(group, **planes),)
+        return Start(eqx.tree_at(lambda m: (m.log_weights, m.groups), models, parts), None), given
 
     def sizes(self) -> dict[str, int]:
         return super().sizes() | {"factors": self.model_.groups[0].values()["loadings"].shape[-1]}

@@ -60,9 +60,9 @@ def loading_errors(
     oblique = method is not None and method not in ORTHOGONAL and factors > 1
     pairs = [(k, m) for k in range(factors) for m in range(k)] if oblique else []
     slopes = _slopes(loadings, correlations, pairs)
-    equations = _equations(method, pairs, dims, factors, normalise)
+    equations = equations_of(method, pairs, dims, factors, normalise)
     at = np.concatenate([loadings.ravel(), [correlations[k, m] for k, m in pairs]])
-    border = _jacobian(equations, at)
+    border = jacobian(equations, at)
     size, free = len(slopes), len(at)
     wide = np.zeros((size + len(border), size + len(border)))
     implied = loadings @ correlations @ loadings.T
@@ -113,10 +113,10 @@ def _slopes(loadings: np.ndarray, correlations: np.ndarray, pairs: list[tuple[in
     return found
 
 
-def _equations(
+def equations_of(
     method: str | None, pairs: list[tuple[int, int]], dims: int, factors: int, normalise: bool
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """What is 0 at a solution, of the loadings and the correlations of factors in one row."""
+    """What is 0 at a solution, of the loadings and the correlations of factors (one a pair) in one row."""
 
     def parts(values: np.ndarray) -> _Parts:
         correlations = np.eye(factors)
@@ -148,7 +148,8 @@ def _equations(
     return canonical if method is None or factors < 2 else rotated
 
 
-def _jacobian(equations: Callable[[np.ndarray], np.ndarray], at: np.ndarray) -> np.ndarray:
+def jacobian(equations: Callable[[np.ndarray], np.ndarray], at: np.ndarray) -> np.ndarray:
+    """Derivatives ``[equations, values]`` by central differences."""
     columns = []
     for place in range(at.size):
         step = np.zeros(at.size)
