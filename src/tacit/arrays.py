@@ -7,6 +7,7 @@ functions, triangular systems, loops.
 """
 
 import functools
+import operator
 import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -18,6 +19,7 @@ from jaxtyping import Float, Int
 from tacit import trees
 from tacit.compute import Array, is_eager
 from tacit.engine import JaxArray, is_loaded, jax, jax_special, jnp
+from tacit.late import Late
 from tacit.trees import Pytree as Pytree
 from tacit.trees import static as static
 
@@ -86,7 +88,7 @@ class _Namespace:
         plain = getattr(self._plain, name)
         found = plain
         if isinstance(plain, types.ModuleType):
-            found = _Namespace(plain, _Part(self._compiled, name))
+            found = _Namespace(plain, Late(functools.partial(operator.attrgetter(name), self._compiled)))
         elif callable(plain) and not isinstance(plain, type):
             found = either(plain, self._of_jax(name, plain))
         setattr(self, name, found)
@@ -95,16 +97,6 @@ class _Namespace:
     def _of_jax(self, name: str, plain: Callable[..., Any]) -> Callable[..., Any]:
         """JAX's function of a name, found when it is called; what only NumPy has answers on the host."""
         return lambda *args, **kwargs: getattr(self._compiled, name, plain)(*args, **kwargs)
-
-
-class _Part:
-    """A module within one that is not loaded yet."""
-
-    def __init__(self, whole: Any, name: str) -> None:
-        self._whole, self._name = whole, name
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(getattr(self._whole, self._name), name)
 
 
 if TYPE_CHECKING:

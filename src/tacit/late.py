@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterable
 from functools import partial
 from importlib.machinery import ModuleSpec, PathFinder
+from operator import attrgetter
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -50,7 +51,7 @@ class _LateLoader:
                 raise AttributeError(name)
             taker = sys._getframe(1).f_globals.get("__name__")
             if (taker, module.__name__, name) in TAKEN and not self._begun:
-                return _StandIn(module, name)
+                return Late(partial(attrgetter(name), module))
             self.load()
             try:
                 return vars(module)[name]
@@ -79,17 +80,17 @@ class _LateLoader:
                 self._lock.release()
 
 
-class _StandIn:
-    """Does what a function of a late module does, which is loaded for it."""
+class Late:
+    """Stands for something that is found when it is used."""
 
-    def __init__(self, module: ModuleType, name: str) -> None:
-        self._module, self._name = module, name
+    def __init__(self, found: Callable[[], Any]) -> None:
+        self._found = found
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return getattr(self._module, self._name)(*args, **kwargs)
+        return self._found()(*args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(getattr(self._module, self._name), name)
+        return getattr(self._found(), name)
 
 
 class _Loaded:

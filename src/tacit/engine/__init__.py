@@ -11,6 +11,7 @@ import contextlib
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -45,17 +46,12 @@ _FOUND: dict[str, ModuleType] = {}
 """The modules that were asked for, and JAX as soon as it is there."""
 
 
-class _Late:
-    """A module that is loaded when a name of it is asked for."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __getattr__(self, name: str) -> Any:
-        if self._name not in _FOUND:
-            _FOUND[self._name] = _load(self._name)
-        tell_precision()
-        return getattr(_FOUND[self._name], name)
+def _asked(name: str) -> ModuleType:
+    """A module of which something is asked."""
+    if name not in _FOUND:
+        _FOUND[name] = _load(name)
+    tell_precision()
+    return _FOUND[name]
 
 
 class _Known:
@@ -114,7 +110,7 @@ if TYPE_CHECKING:
     EqxModule = eqx.Module
     Array = jax.Array | np.ndarray
 else:
-    eqx, jax, jnp, jax_special = (_Late(name) for name in ("eqx", "jax", "jnp", "jax_special"))
+    eqx, jax, jnp, jax_special = (late.Late(partial(_asked, name)) for name in ("eqx", "jax", "jnp", "jax_special"))
 
     JaxArray, EqxModule = late.class_of("jax", "Array"), late.class_of("equinox", "Module")
 
