@@ -52,18 +52,15 @@ def table_report(
     Args:
         title, fit: Heading of the page; what every report tells.
         rows: The rows that were fitted; groups, snapshots, densities and samples need them.
-        groups: The hidden groups.
-        snapshots: How they formed.
+        groups, snapshots: The hidden groups; how they formed.
         candidates: What the model was chosen from.
         log_density: Log density of each row, in nats.
         by_ratio: Columns above 0 in which that is a density of ratios, with respect to dx/x.
         reasons: By row, why it is odd; else worked out from its group's means and spreads.
         usual: Log density that is usual for a row of which as much is seen as of each.
         samples, code: Rows drawn from the model; what a deep model says of each row.
-        factors: What explains the columns.
-        sequences: How the rows follow one another.
-        left_out: Columns that no model saw.
-        made: When, as it should be read.
+        factors, sequences: What explains the columns; how the rows follow one another.
+        left_out, made: Columns that no model saw; when, as it should be read.
     """
     if rows is None and any(each is not None for each in (groups, snapshots, samples, log_density)):
         raise ValueError("groups, snapshots, samples and log_density need the rows")
