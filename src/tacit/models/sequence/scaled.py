@@ -54,10 +54,7 @@ def forward(
 
     shape = b.shape[1:]
     ends: tuple[Any, Any]
-    if whole:
-        ends = xp.broadcast_to(begin, shape), xp.ones(shape)
-    else:
-        ends = _ends(start, matrix, b, first)
+    ends = (xp.broadcast_to(begin, shape), xp.ones(shape)) if whole else _ends(start, matrix, b, first)
     entering, leaving = ends
     last, (filtered, c) = scan(step, entering, (b, first))
     leaving = leaving / (last * leaving).sum(-2)[..., None, :]
