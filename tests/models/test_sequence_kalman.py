@@ -70,10 +70,10 @@ def test_filter_and_smoother_are_the_joint_gaussian(gaps: bool) -> None:
         after = (spread - gain @ cross[:, seen].T).reshape(steps, STATES, steps, STATES)
         np.testing.assert_allclose(means[part].ravel(), mean + gain @ (y[seen] - expected_rows[seen]), atol=1e-12)
         for t in range(steps):
-            own = states.covariances[states.index[t], place]
+            own = states.covariances[states.entry[t], place]
             np.testing.assert_allclose(own, after[t, :, t], atol=1e-13)
             if t + 1 < steps:
-                np.testing.assert_allclose(states.lagged[states.index[t], place], after[t + 1, :, t], atol=1e-13)
+                np.testing.assert_allclose(states.lagged[states.entry[t], place], after[t + 1, :, t], atol=1e-13)
 
 
 @pytest.mark.parametrize("reverse", [False, True])

@@ -43,7 +43,7 @@ def transition_diagram(
     for state, (place, radius) in enumerate(zip(places, radii, strict=True)):
         colour = style.group_colour(state)
         ax.add_patch(Circle(place, radius, color=colour, zorder=4))
-        ax.text(*place, str(state + 1), ha="center", va="center", color=style.ink_on(colour), zorder=5)
+        ax.text(place[0], place[1], str(state + 1), ha="center", va="center", color=style.ink_on(colour), zorder=5)
         above = 1.0 if place[1] > -0.2 else -1.0
         ax.text(
             place[0],
@@ -81,7 +81,9 @@ def _arrow(ax: Axes, places: np.ndarray, radii: np.ndarray, one: int, other: int
         )
     )
     middle = begin + 0.5 * (end - begin) + side * (0.06 * length + 0.08)
-    ax.text(*middle, f"{chance:.0%}", ha="center", va="center", fontsize=style.SMALL, color=style.INK, zorder=6)
+    ax.text(
+        middle[0], middle[1], f"{chance:.0%}", ha="center", va="center", fontsize=style.SMALL, color=style.INK, zorder=6
+    )
 
 
 def state_paths(

@@ -17,15 +17,12 @@ from tacit.report.choice import Candidates, choice
 from tacit.report.code_section import architecture, code_facts, code_section, curves, score_notes
 from tacit.report.data_section import told_copies, told_correlations
 from tacit.report.deep import Code
-from tacit.report.factor_section import Factors, factor_section
 from tacit.report.fit import FitFacts, closing, held_out_fact, rise, told_held_out
 from tacit.report.group_section import formed, group_section
 from tacit.report.groups import Groups, Snapshots
 from tacit.report.html import Child, tag
-from tacit.report.network_section import NetworkFacts, network_section
 from tacit.report.page import Fact, Report
 from tacit.report.parts import Section, folded, framed, picture, section, those_there
-from tacit.report.sequence_section import SequenceFacts, sequence_section
 from tacit.report.table import FittedTable, table_facts, told_columns, told_left_out
 
 
@@ -43,9 +40,7 @@ def table_report(
     usual: Float[Array, " rows"] | None = None,
     samples: Float[np.ndarray, "draws columns"] | None = None,
     code: Code | None = None,
-    factors: Factors | None = None,
-    network: NetworkFacts | None = None,
-    sequences: SequenceFacts | None = None,
+    own: Sequence[Section | None] = (),
     left_out: Sequence[LeftOut] = (),
     made: str = "",
 ) -> Report:
@@ -54,19 +49,15 @@ def table_report(
     Args:
         title, fit: Heading of the page; what every report tells.
         rows: The rows that were fitted; groups, snapshots, densities and samples need them.
-        groups: The hidden groups.
-        snapshots: How they formed.
+        groups, snapshots: The hidden groups; how they formed.
         candidates: What the model was chosen from.
         log_density: Log density of each row, in nats.
         by_ratio: Columns above 0 in which that is a density of ratios, with respect to dx/x.
         reasons: By row, why it is odd; else worked out from its group's means and spreads.
         usual: Log density that is usual for a row of which as much is seen as of each.
         samples, code: Rows drawn from the model; what a deep model says of each row.
-        factors: What explains the columns.
-        network: Which column depends on which.
-        sequences: How the rows follow one another.
-        left_out: Columns that no model saw.
-        made: When, as it should be read.
+        own: What only models of this kind tell.
+        left_out, made: Columns that no model saw; when it was made, as it should be read.
     """
     if rows is None and any(each is not None for each in (groups, snapshots, samples, log_density)):
         raise ValueError("groups, snapshots, samples and log_density need the rows")
@@ -75,10 +66,8 @@ def table_report(
     told += [] if rows is None or samples is None else beside(rows, samples, groups, snapshots)
     sections = those_there(
         None if rows is None or groups is None else group_section(rows, groups),
-        sequence_section(sequences),
         code_section(code, "row"),
-        factor_section(factors),
-        network_section(network),
+        *own,
         _rows(rows, log_density, groups, reasons, code, by_ratio, usual),
         section("fit", "Fit", "How well it fits", *told),
         *closing(

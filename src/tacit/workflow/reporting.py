@@ -26,12 +26,14 @@ from tacit.evaluation.typicality import ratios
 from tacit.report import deep, groups, predictions, topics
 from tacit.report.choice import Candidate, Candidates
 from tacit.report.deep import Code
-from tacit.report.factor_section import FactorCount, Factors
+from tacit.report.factor_section import FactorCount, Factors, factor_section
 from tacit.report.fit import BoundCurve, FitFacts, HeldOutFact, ModelSummary, Repeat
 from tacit.report.groups import Groups
 from tacit.report.image_section import image_report
+from tacit.report.network_section import network_section
 from tacit.report.page import Report, write
 from tacit.report.prediction_section import prediction_report
+from tacit.report.sequence_section import sequence_section
 from tacit.report.table import FittedTable
 from tacit.report.table_report import table_report
 from tacit.report.topic_section import topic_report
@@ -93,7 +95,7 @@ def made(
         found = predictions.prediction(told["target"], kept or {})
         return prediction_report(f"Predicting {told['target']['name']} in {name}", fit, shown, found, table.left_out)
     X = feed(estimator, rows.data, fitted.schema)
-    code = deep.code(estimator, X, fitted.labels)
+    code, arrows = deep.code(estimator, X, fitted.labels), can(estimator, HasArrows)
     share = responsibilities(estimator, X)
     return table_report(
         f"{'A model of' if share is None else 'The groups in'} {name}",
@@ -107,10 +109,12 @@ def made(
         usual=_usual(estimator, fitted.schema, shown) if code is None and len(columns) == fitted.columns else None,
         samples=None if code is not None and code.point else _samples(estimator, columns),
         code=code,
-        factors=_factors(estimator, told.get("factors"), X),
-        network=workflow.reporting_networks.network_facts(estimator, X) if can(estimator, HasArrows) else None,
-        reasons=workflow.reporting_networks.reasons(estimator, X) if can(estimator, HasArrows) else {},
-        sequences=sequence_facts(estimator, X),
+        own=(
+            sequence_section(sequence_facts(estimator, X)),
+            factor_section(_factors(estimator, told.get("factors"), X)),
+            network_section(workflow.reporting_networks.network_facts(estimator, X) if arrows else None),
+        ),
+        reasons=workflow.reporting_networks.reasons(estimator, X) if arrows else {},
         left_out=table.left_out,
     )
 

@@ -3,6 +3,7 @@
 from typing import Any, cast
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from tacit import plots
@@ -10,8 +11,8 @@ from tacit.arrays import spread
 from tacit.compute import double_precision
 from tacit.data.dataset import Dataset
 from tacit.data.sequenced import SequencedRows, SequenceOrder
-from tacit.estimators.base import check_level, check_whole, seed_of
-from tacit.estimators.capabilities import AssignsSoftly, Imputes, Measures, ReadsOnce, Samples, Sweeps
+from tacit.estimators.base import Seed, check_level, check_whole, seed_of
+from tacit.estimators.capabilities import AssignsSoftly, Imputes, MatrixLike, Measures, ReadsOnce, Samples, Sweeps
 from tacit.estimators.mixture.columns import FamilyColumns
 from tacit.estimators.mixture.density import Density
 from tacit.estimators.sequence.forecasts import Forecast
@@ -56,7 +57,7 @@ class HiddenMarkovAnswers(FamilyColumns, Forecasts, AssignsSoftly, Measures, Sam
             found |= dict.fromkeys(group.columns, word)
         return tuple(found[place] for place in sorted(found))
 
-    def read(self, X: Any, *, reset: bool, minimum: int = 1) -> Dataset:
+    def read(self, X: MatrixLike, *, reset: bool, minimum: int = 1) -> Dataset:
         """Rows as numbers, in the order given; those of a data set of sequences stay one."""
         rows = super().read(X, reset=reset, minimum=minimum)
         if isinstance(X, SequencedRows) and not isinstance(rows, SequencedRows):
@@ -69,12 +70,12 @@ class HiddenMarkovAnswers(FamilyColumns, Forecasts, AssignsSoftly, Measures, Sam
         model = self.fitted_chain()
         return order.back(filtered(model, emitted(model, rows)[order.order], order.lengths).log_prob)
 
-    def plot(self, X: Any = None) -> Any:
+    def plot(self, X: MatrixLike | None = None) -> Any:
         """A matplotlib ``Figure``: the states, and how they follow one another."""
         model = self.fitted_chain()
         return plots.transition_diagram(np.exp(np.asarray(model.log_transitions)), self.weights_)
 
-    def _read(self, X: Any, said: SequenceOptions) -> tuple[Dataset, np.ndarray, SequenceOrder]:
+    def _read(self, X: MatrixLike, said: SequenceOptions) -> tuple[Dataset, np.ndarray, SequenceOrder]:
         """Rows as they are given, ``log p(x_t|k)`` in order, and the order."""
         model = self.fitted_chain()
         rows = self.read(X, reset=False)
@@ -82,7 +83,14 @@ class HiddenMarkovAnswers(FamilyColumns, Forecasts, AssignsSoftly, Measures, Sam
         return rows, emitted(model, rows)[order.order], order
 
     @double_precision
-    def score_samples(self, X: Any, *, groups: Any = None, lengths: Any = None, time: Any = None) -> np.ndarray:
+    def score_samples(
+        self,
+        X: MatrixLike,
+        *,
+        groups: ArrayLike | None = None,
+        lengths: ArrayLike | None = None,
+        time: ArrayLike | None = None,
+    ) -> np.ndarray:
         """``log p(x_t | x_1 … x_t−1)`` of every row in nats, ``(n,)``: of a row given those before it in its sequence.
 
         Summed over a sequence they are its log-likelihood, exactly. Missing entries are integrated out.
@@ -92,13 +100,13 @@ class HiddenMarkovAnswers(FamilyColumns, Forecasts, AssignsSoftly, Measures, Sam
 
     def score(
         self,
-        X: Any,
-        y: Any = None,
-        sample_weight: Any = None,
+        X: MatrixLike,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
         *,
-        groups: Any = None,
-        lengths: Any = None,
-        time: Any = None,
+        groups: ArrayLike | None = None,
+        lengths: ArrayLike | None = None,
+        time: ArrayLike | None = None,
     ) -> float:
         """The log-likelihood of all sequences in nats: the sum of ``score_samples``, as hmmlearn's and not a mean."""
         said = SequenceOptions(groups, lengths, time)
@@ -111,38 +119,66 @@ class HiddenMarkovAnswers(FamilyColumns, Forecasts, AssignsSoftly, Measures, Sam
         return float(weights @ values[order.order])
 
     @double_precision
-    def predict_proba(self, X: Any, *, groups: Any = None, lengths: Any = None, time: Any = None) -> np.ndarray:
+    def predict_proba(
+        self,
+        X: MatrixLike,
+        *,
+        groups: ArrayLike | None = None,
+        lengths: ArrayLike | None = None,
+        time: ArrayLike | None = None,
+    ) -> np.ndarray:
         """``p(z_t = k | x)`` of every row given its whole sequence (smoothed), ``(n, K)``."""
         _, log_b, order = self._read(X, SequenceOptions(groups, lengths, time))
         return order.back(smoothed(self.model_, log_b, order.lengths).probabilities)
 
     @double_precision
-    def filter(self, X: Any, *, groups: Any = None, lengths: Any = None, time: Any = None) -> np.ndarray:
+    def filter(
+        self,
+        X: MatrixLike,
+        *,
+        groups: ArrayLike | None = None,
+        lengths: ArrayLike | None = None,
+        time: ArrayLike | None = None,
+    ) -> np.ndarray:
         """``p(z_t = k | x_1 … x_t)`` of every row given those up to it, ``(n, K)``."""
         _, log_b, order = self._read(X, SequenceOptions(groups, lengths, time))
         return order.back(filtered(self.model_, log_b, order.lengths).probabilities)
 
     @double_precision
-    def predict(self, X: Any, *, groups: Any = None, lengths: Any = None, time: Any = None) -> np.ndarray:
+    def predict(
+        self,
+        X: MatrixLike,
+        *,
+        groups: ArrayLike | None = None,
+        lengths: ArrayLike | None = None,
+        time: ArrayLike | None = None,
+    ) -> np.ndarray:
         """The state of every row along the likeliest path of its sequence (Viterbi), ``(n,)``."""
         _, log_b, order = self._read(X, SequenceOptions(groups, lengths, time))
         return order.back(likeliest(self.model_, log_b, order.lengths)[0])
 
     @double_precision
-    def decode(self, X: Any, lengths: Any = None, *, groups: Any = None, time: Any = None) -> tuple[float, np.ndarray]:
+    def decode(
+        self,
+        X: MatrixLike,
+        lengths: ArrayLike | None = None,
+        *,
+        groups: ArrayLike | None = None,
+        time: ArrayLike | None = None,
+    ) -> tuple[float, np.ndarray]:
         """``log p(x, z)`` along the likeliest paths, summed over sequences, and these paths, as hmmlearn's."""
         _, log_b, order = self._read(X, SequenceOptions(groups, lengths, time))
         path, values = likeliest(self.model_, log_b, order.lengths)
         return float(values.sum()), order.back(path)
 
-    def fit_predict(self, X: Any, y: Any = None, **how: Any) -> np.ndarray:
+    def fit_predict(self, X: MatrixLike, y: ArrayLike | None = None, **how: Any) -> np.ndarray:
         """Fit, then the state of every row along the likeliest path."""
         said = {name: how[name] for name in ("groups", "lengths", "time") if name in how}
         return cast(np.ndarray, self.fit(X, y, **how).predict(X, **said))
 
     @double_precision
     def sample(
-        self, n_samples: int = 1, n_sequences: int = 1, random_state: Any = None
+        self, n_samples: int = 1, n_sequences: int = 1, random_state: Seed = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """New sequences, one after another: rows ``(n_sequences · n_samples, d)``, and their states.
 
@@ -162,13 +198,13 @@ class HiddenMarkovAnswers(FamilyColumns, Forecasts, AssignsSoftly, Measures, Sam
     @double_precision
     def impute(
         self,
-        X: Any,
+        X: MatrixLike,
         n_draws: int | None = None,
-        random_state: Any = None,
+        random_state: Seed = None,
         *,
-        groups: Any = None,
-        lengths: Any = None,
-        time: Any = None,
+        groups: ArrayLike | None = None,
+        lengths: ArrayLike | None = None,
+        time: ArrayLike | None = None,
     ) -> np.ndarray:
         """Rows with their missing entries filled in, given all that is seen of their sequences.
 
@@ -193,12 +229,12 @@ class HiddenMarkovAnswers(FamilyColumns, Forecasts, AssignsSoftly, Measures, Sam
     def forecast(
         self,
         steps: int,
-        X: Any = None,
+        X: MatrixLike | None = None,
         *,
         level: float = 0.9,
-        groups: Any = None,
-        lengths: Any = None,
-        time: Any = None,
+        groups: ArrayLike | None = None,
+        lengths: ArrayLike | None = None,
+        time: ArrayLike | None = None,
     ) -> Forecast:
         """What comes after the last row of every sequence: ``p(x_T+h | x_1…T) = Σ_k p(z_T+h = k|x_1…T) p(x|k)``.
 
@@ -262,13 +298,13 @@ class HiddenMarkovAnswers(FamilyColumns, Forecasts, AssignsSoftly, Measures, Sam
         shares = filtered(self.model_, emitted(self.model_, rows), lengths).probabilities
         return np.asarray(shares[np.cumsum(lengths) - 1])
 
-    def bic(self, X: Any, sample_weight: Any = None) -> float:
+    def bic(self, X: MatrixLike, sample_weight: ArrayLike | None = None) -> float:
         """``−2 log L + ν log N``, N the rows: lower is better."""
         rows = self.read(X, reset=False)
         total = float((rows.weights if sample_weight is None else np.asarray(sample_weight, float)).sum())
         return -2.0 * self.score(X, None, sample_weight) + self.n_parameters_ * float(np.log(total))
 
-    def aic(self, X: Any, sample_weight: Any = None) -> float:
+    def aic(self, X: MatrixLike, sample_weight: ArrayLike | None = None) -> float:
         """``−2 log L + 2 ν``: lower is better."""
         return -2.0 * self.score(X, None, sample_weight) + 2.0 * self.n_parameters_
 

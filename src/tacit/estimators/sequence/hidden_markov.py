@@ -7,12 +7,15 @@ from dataclasses import KW_ONLY
 from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 
 from tacit.compute import double_precision
+from tacit.data.blocks import Standardise
 from tacit.data.dataset import ColumnMoments, Dataset
 from tacit.data.schema import Schema
 from tacit.estimators.base import seed_of
+from tacit.estimators.capabilities import MatrixLike
 from tacit.estimators.mixture.mixed import planned_columns
 from tacit.estimators.mixture.starts import STARTS
 from tacit.estimators.sequence.answers import HiddenMarkovAnswers
@@ -102,14 +105,14 @@ class HiddenMarkovModel(HiddenMarkovAnswers):
     @double_precision
     def fit(
         self,
-        X: Any,
-        y: Any = None,
-        sample_weight: Any = None,
+        X: MatrixLike,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
         *,
-        groups: Any = None,
-        lengths: Any = None,
-        time: Any = None,
-        labels: Any = None,
+        groups: ArrayLike | None = None,
+        lengths: ArrayLike | None = None,
+        time: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
     ) -> Self:
         """Fit the model to sequences of rows.
 
@@ -134,7 +137,9 @@ class HiddenMarkovModel(HiddenMarkovAnswers):
         """Fit to rows that were read; as `fit` in all else."""
         self._fit_rows(rows, rows, SequenceOptions(), None, None)
 
-    def _fit_rows(self, rows: Dataset, X: object, said: SequenceOptions, sample_weight: Any, labels: Any) -> None:
+    def _fit_rows(
+        self, rows: Dataset, X: object, said: SequenceOptions, sample_weight: ArrayLike | None, labels: ArrayLike | None
+    ) -> None:
         self.check_settings()
         if len(rows) < self.n_components:
             raise ValueError(
@@ -147,7 +152,7 @@ class HiddenMarkovModel(HiddenMarkovAnswers):
         laid = rows.take(order.order).weighted(np.repeat(weights, order.lengths))
         self._fit(Sequences(laid, order.lengths, weights, known))
 
-    def _labels(self, labels: Any, rows: int) -> np.ndarray:
+    def _labels(self, labels: ArrayLike | None, rows: int) -> np.ndarray:
         if labels is None:
             return np.full(rows, -1)
         given = np.asarray(labels, np.float64)
@@ -193,7 +198,7 @@ class HiddenMarkovModel(HiddenMarkovAnswers):
             raise ValueError(f"transitions: state {state} leads nowhere; allow it one at least, such as to itself")
         return (None if mask.all() else mask), None
 
-    def _template(self, rows: Dataset, values: ColumnMoments) -> tuple[HiddenMarkov, Any]:
+    def _template(self, rows: Dataset, values: ColumnMoments) -> tuple[HiddenMarkov, Standardise]:
         states = self.n_components
         structure, with_priors = self.covariance_type or "diag", self.objective == "map"
         self.families_, groups, view = planned_columns(self, rows, values, states, structure, self.floor, with_priors)
@@ -224,7 +229,7 @@ class HiddenMarkovModel(HiddenMarkovAnswers):
             found = run(begun, source, view, schedule, random)
         self._keep(found, given, values, view, labels is not None)
 
-    def _keep(self, found: Fit, given: Sequences, values: ColumnMoments, view: Any, labelled: bool) -> None:
+    def _keep(self, found: Fit, given: Sequences, values: ColumnMoments, view: Standardise, labelled: bool) -> None:
         meant = labelled or self.transitions is not None
         order = None if meant else canonical_order(finished(found.model, view).emissions)
         self.model_ = finished(found.model, view, order)

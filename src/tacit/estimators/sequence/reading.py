@@ -1,7 +1,7 @@
 """Rows that follow one another: how an estimator is told which belong together and when each was seen."""
 
 import abc
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -9,18 +9,18 @@ from numpy.typing import ArrayLike
 from tacit.data.dataset import Dataset
 from tacit.data.sequenced import SequencedRows, SequenceOrder, order_of
 from tacit.estimators.base import read_weights
-from tacit.estimators.capabilities import Capability
+from tacit.estimators.capabilities import Capability, MatrixLike
 from tacit.estimators.sequence.forecasts import Forecast
 
 
 class SequenceOptions(NamedTuple):
     """What is said of sequences beside the rows."""
 
-    groups: Any = None
+    groups: ArrayLike | None = None
     """A value a row: of which sequence it is."""
-    lengths: Any = None
+    lengths: ArrayLike | None = None
     """Of sequences that follow one another, in place of groups."""
-    time: Any = None
+    time: ArrayLike | None = None
     """A value a row: when it was seen."""
 
 
@@ -28,11 +28,11 @@ class ReadsSequences(Capability):
     """Reads rows in their order: a row's score is its density given those before it in its sequence."""
 
     @abc.abstractmethod
-    def bic(self, X: Any, sample_weight: Any = None) -> float:
+    def bic(self, X: MatrixLike, sample_weight: ArrayLike | None = None) -> float:
         """``−2 log L + ν log N``: lower is better."""
 
     @abc.abstractmethod
-    def aic(self, X: Any, sample_weight: Any = None) -> float:
+    def aic(self, X: MatrixLike, sample_weight: ArrayLike | None = None) -> float:
         """``−2 log L + 2 ν``: lower is better."""
 
 
@@ -40,7 +40,7 @@ class Forecasts(ReadsSequences):
     """Says what comes after the last row of every sequence."""
 
     @abc.abstractmethod
-    def forecast(self, steps: int, X: Any = None, *, level: float = 0.9) -> Forecast:
+    def forecast(self, steps: int, X: MatrixLike | None = None, *, level: float = 0.9) -> Forecast:
         """The next steps, with intervals."""
 
 

@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import ndtri
 from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
@@ -10,8 +11,8 @@ from sklearn.utils.validation import check_is_fitted
 from tacit.compute import double_precision
 from tacit.data.dataset import Dataset
 from tacit.data.sequenced import SequenceOrder
-from tacit.estimators.base import check_level, check_whole, read_data, seed_of
-from tacit.estimators.capabilities import Imputes, Measures, Samples, Sweeps, TakesDatasets, Transforms
+from tacit.estimators.base import Seed, check_level, check_whole, read_data, seed_of
+from tacit.estimators.capabilities import Imputes, MatrixLike, Measures, Samples, Sweeps, TakesDatasets, Transforms
 from tacit.estimators.sequence.forecasts import Forecast
 from tacit.estimators.sequence.reading import Forecasts, SequenceOptions, ordered, sequence_weights
 from tacit.estimators.settings import Estimator
@@ -35,7 +36,7 @@ class ReadSeries(NamedTuple):
     laid: Series
 
 
-def read_inputs(U: Any, rows: int, expected: int | None = None) -> np.ndarray:
+def read_inputs(U: ArrayLike | None, rows: int, expected: int | None = None) -> np.ndarray:
     """Inputs as numbers ``(n, q)``.
 
     Raises:
@@ -69,7 +70,7 @@ class StateSpaceAnswers(
     def sizes(self) -> dict[str, int]:
         return super().sizes() | {"states": int(self.model_.transition.shape[0])}
 
-    def read(self, X: Any, *, reset: bool, minimum: int = 1) -> Dataset:
+    def read(self, X: MatrixLike, *, reset: bool, minimum: int = 1) -> Dataset:
         """Rows as floats, NaN where missing, checked against the columns at fit, or the first of them (``reset``)."""
         return read_data(self, X, reset=reset, minimum=minimum)
 
@@ -78,7 +79,7 @@ class StateSpaceAnswers(
         check_is_fitted(self)
         return self.model_
 
-    def plot(self, X: Any = None) -> Any:
+    def plot(self, X: MatrixLike | None = None) -> Any:
         """A matplotlib ``Figure``: what comes after the first series, of ``X`` or of the fit."""
         return self.forecast(STEPS_DRAWN, X).plot()
 
@@ -90,7 +91,7 @@ class StateSpaceAnswers(
     def _system(self) -> System:
         return self.fitted_space().systems()[0]
 
-    def _read(self, X: Any, U: Any, said: SequenceOptions) -> ReadSeries:
+    def _read(self, X: MatrixLike, U: ArrayLike | None, said: SequenceOptions) -> ReadSeries:
         system = self._system
         rows = self.read(X, reset=False)
         order = ordered(X, len(rows), said)
@@ -101,7 +102,13 @@ class StateSpaceAnswers(
 
     @double_precision
     def score_samples(
-        self, X: Any, *, U: Any = None, groups: Any = None, lengths: Any = None, time: Any = None
+        self,
+        X: MatrixLike,
+        *,
+        U: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        lengths: ArrayLike | None = None,
+        time: ArrayLike | None = None,
     ) -> np.ndarray:
         """``log p(y_t | y_1 … y_t−1)`` of every row in nats, ``(n,)``: of a row given those before it in its series.
 
@@ -113,14 +120,14 @@ class StateSpaceAnswers(
 
     def score(
         self,
-        X: Any,
-        y: Any = None,
-        sample_weight: Any = None,
+        X: MatrixLike,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
         *,
-        U: Any = None,
-        groups: Any = None,
-        lengths: Any = None,
-        time: Any = None,
+        U: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        lengths: ArrayLike | None = None,
+        time: ArrayLike | None = None,
     ) -> float:
         """The log-likelihood of all series in nats: the sum of ``score_samples``."""
         values = self.score_samples(X, U=U, groups=groups, lengths=lengths, time=time)
@@ -132,13 +139,13 @@ class StateSpaceAnswers(
     @double_precision
     def transform(
         self,
-        X: Any,
+        X: MatrixLike,
         *,
         return_std: bool = False,
-        U: Any = None,
-        groups: Any = None,
-        lengths: Any = None,
-        time: Any = None,
+        U: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        lengths: ArrayLike | None = None,
+        time: ArrayLike | None = None,
     ) -> Any:
         """``E[x_t | y]`` of every row given its whole series (smoothed), ``(n, k)``; perhaps with its deviations."""
         read = self._read(X, U, SequenceOptions(groups, lengths, time))
@@ -146,24 +153,24 @@ class StateSpaceAnswers(
         means = read.order.back(rows_of(read.laid, states.means))
         if not return_std:
             return means
-        spread = np.sqrt(np.diagonal(states.covariances, axis1=-2, axis2=-1))[states.index]
+        spread = np.sqrt(np.diagonal(states.covariances, axis1=-2, axis2=-1))[states.entry]
         laid = np.broadcast_to(spread[..., None], states.means.shape)
         return means, read.order.back(rows_of(read.laid, laid))
 
-    def smooth(self, X: Any, **how: Any) -> Any:
+    def smooth(self, X: MatrixLike, **how: Any) -> Any:
         """The same as ``transform``, by the name that it has for series."""
         return self.transform(X, **how)
 
     @double_precision
     def filter(
         self,
-        X: Any,
+        X: MatrixLike,
         *,
         return_std: bool = False,
-        U: Any = None,
-        groups: Any = None,
-        lengths: Any = None,
-        time: Any = None,
+        U: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        lengths: ArrayLike | None = None,
+        time: ArrayLike | None = None,
     ) -> Any:
         """``E[x_t | y_1 … y_t]`` of every row given those up to it, ``(n, k)``; perhaps with its deviations."""
         read = self._read(X, U, SequenceOptions(groups, lengths, time))
@@ -171,21 +178,21 @@ class StateSpaceAnswers(
         means = read.order.back(rows_of(read.laid, found.means))
         if not return_std:
             return means
-        roots = found.gains.filtered[found.gains.index]
+        roots = found.gains.filtered[found.gains.entry]
         laid = np.broadcast_to(np.sqrt((roots**2).sum(-1))[..., None], found.means.shape)
         return means, read.order.back(rows_of(read.laid, laid))
 
     @double_precision
     def impute(
         self,
-        X: Any,
+        X: MatrixLike,
         n_draws: int | None = None,
-        random_state: Any = None,
+        random_state: Seed = None,
         *,
-        U: Any = None,
-        groups: Any = None,
-        lengths: Any = None,
-        time: Any = None,
+        U: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        lengths: ArrayLike | None = None,
+        time: ArrayLike | None = None,
     ) -> np.ndarray:
         """Rows with their missing entries filled in, given all that is seen of their series.
 
@@ -219,7 +226,7 @@ class StateSpaceAnswers(
         return read.order.back(draws, axis=1)
 
     @double_precision
-    def sample(self, n_samples: int = 1, *, U: Any = None, random_state: Any = None) -> np.ndarray:
+    def sample(self, n_samples: int = 1, *, U: ArrayLike | None = None, random_state: Seed = None) -> np.ndarray:
         """A new series of so many rows, ``(n_samples, d)``."""
         if n_samples < 1:
             raise ValueError(f"Invalid value for 'n_samples': {n_samples}. At least one row is drawn.")
@@ -232,14 +239,14 @@ class StateSpaceAnswers(
     def forecast(
         self,
         steps: int,
-        X: Any = None,
+        X: MatrixLike | None = None,
         *,
         level: float = 0.9,
-        U: Any = None,
-        future_U: Any = None,
-        groups: Any = None,
-        lengths: Any = None,
-        time: Any = None,
+        U: ArrayLike | None = None,
+        future_U: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        lengths: ArrayLike | None = None,
+        time: ArrayLike | None = None,
     ) -> Forecast:
         """What comes after the last row of every series, ``p(y_T+h | y_1…T)``, which is Gaussian.
 
@@ -276,13 +283,13 @@ class StateSpaceAnswers(
         laid = laid_series(rows, inputs, lengths, np.ones(lengths.size))
         self.end_means_, self.end_covariances_ = _ends(filtered(self._system, laid), laid)
 
-    def bic(self, X: Any, sample_weight: Any = None) -> float:
+    def bic(self, X: MatrixLike, sample_weight: ArrayLike | None = None) -> float:
         """``−2 log L + ν log N``, N the rows: lower is better."""
         rows = self.read(X, reset=False)
         total = float((rows.weights if sample_weight is None else np.asarray(sample_weight, float)).sum())
         return -2.0 * self.score(X, None, sample_weight) + self.n_parameters_ * float(np.log(total))
 
-    def aic(self, X: Any, sample_weight: Any = None) -> float:
+    def aic(self, X: MatrixLike, sample_weight: ArrayLike | None = None) -> float:
         """``−2 log L + 2 ν``: lower is better."""
         return -2.0 * self.score(X, None, sample_weight) + 2.0 * self.n_parameters_
 
@@ -301,5 +308,5 @@ def _ends(found: FilteredSeries, laid: Series) -> tuple[np.ndarray, np.ndarray]:
     last = laid.live.sum(0) - 1  # [batch, columns]
     batch, columns = np.indices(last.shape)
     means = found.means[last, batch, :, columns].reshape(last.size, -1)
-    roots = found.gains.filtered[found.gains.index[last], batch].reshape(last.size, *found.gains.filtered.shape[2:])
+    roots = found.gains.filtered[found.gains.entry[last], batch].reshape(last.size, *found.gains.filtered.shape[2:])
     return means, roots @ np.swapaxes(roots, -1, -2)

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Self
 import equinox as eqx
 import jax
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 
 from tacit.compute import double_precision
@@ -16,6 +17,7 @@ from tacit.data.blocks import AsTheyAre
 from tacit.data.dataset import ColumnMoments
 from tacit.data.sequenced import SequenceOrder
 from tacit.estimators.base import seed_of
+from tacit.estimators.capabilities import MatrixLike
 from tacit.estimators.sequence.reading import SequenceOptions, ordered, sequence_weights
 from tacit.estimators.sequence.state_answers import StateSpaceAnswers, read_inputs
 from tacit.estimators.sequence.state_starts import PRESETS, begun_of
@@ -84,14 +86,14 @@ class LinearGaussianStateSpace(StateSpaceAnswers):
     @double_precision
     def fit(
         self,
-        X: Any,
-        y: Any = None,
-        sample_weight: Any = None,
+        X: MatrixLike,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
         *,
-        U: Any = None,
-        groups: Any = None,
-        lengths: Any = None,
-        time: Any = None,
+        U: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        lengths: ArrayLike | None = None,
+        time: ArrayLike | None = None,
     ) -> Self:
         """Fit the model to series of rows.
 

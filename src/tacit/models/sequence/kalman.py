@@ -42,7 +42,7 @@ class System(NamedTuple):
 class Gains(NamedTuple):
     """Everything of the steps that does not depend on the values, one entry a step that differs."""
 
-    index: Int[np.ndarray, " steps"]
+    entry: Int[np.ndarray, " steps"]
     """Which entry a step has."""
     filtered: Float[np.ndarray, "entries batch n n"]
     """Roots of ``P_t|t``."""
@@ -58,7 +58,8 @@ class Gains(NamedTuple):
 def upper(matrices: Float[np.ndarray, "*batch rows n"]) -> Float[np.ndarray, "*batch n n"]:
     """R of ``A = Q R``, so that ``RᵀR = AᵀA``."""
     if len(matrices) > 1 or matrices.ndim > 3:
-        return np.linalg.qr(matrices, mode="r")
+        found: np.ndarray = np.asarray(np.linalg.qr(matrices, mode="r"))
+        return found
     n = matrices.shape[-1]  # a single one at a time goes to LAPACK at once: it is what a step of a filter waits for
     packed = lapack.dgeqrf(matrices[0])[0][:n]
     return (packed * _above(n))[None]
@@ -140,25 +141,25 @@ def filtered(system: System, series: Series) -> FilteredSeries:
     driven = system.inputs @ series.inputs if system.inputs.size else np.zeros((1, 1, n, 1))
     begun = np.zeros((batch, n, columns)) + system.initial_mean[:, None]
     keeps = np.eye(n) - known.gain @ known.loadings
-    added = products(known.gain, known.index, left)
+    added = products(known.gain, known.entry, left)
     if system.inputs.size:
-        added += products(keeps, known.index, driven)
-        added[0] -= keeps[known.index[0]] @ driven[0]
-    added[0] += keeps[known.index[0]] @ begun  # the first state has a mean of its own
-    means = affine_runs(keeps @ system.transition, known.index, added, np.zeros(begun.shape))
+        added += products(keeps, known.entry, driven)
+        added[0] -= keeps[known.entry[0]] @ driven[0]
+    added[0] += keeps[known.entry[0]] @ begun  # the first state has a mean of its own
+    means = affine_runs(keeps @ system.transition, known.entry, added, np.zeros(begun.shape))
     predicted = products(system.transition[None, None], np.zeros(len(means), np.int64), means)
     predicted = np.concatenate([begun[None], predicted[:-1]])
     if system.inputs.size:
         predicted[1:] += driven[1:]
-    white = products(known.whitener, known.index, left)
-    white -= products(known.whitener @ known.loadings, known.index, predicted)
-    constant = known.log_det[known.index] + 0.5 * LOG_2PI * series.seen.sum(-1)
+    white = products(known.whitener, known.entry, left)
+    white -= products(known.whitener @ known.loadings, known.entry, predicted)
+    constant = known.log_det[known.entry] + 0.5 * LOG_2PI * series.seen.sum(-1)
     log_prob = -0.5 * (white**2).sum(-2) - constant[..., None]
     return FilteredSeries(known, means, predicted, np.where(series.live, log_prob, 0.0))
 
 
 def products(
-    parts: Float[np.ndarray, "entries batch i j"],
+    parts: Float[np.ndarray, "entries #batch i j"],
     index: Int[np.ndarray, " steps"],
     values: Float[np.ndarray, "steps batch j columns"],
 ) -> Float[np.ndarray, "steps batch i columns"]:
@@ -178,7 +179,7 @@ def products(
 class SmoothedSeries(NamedTuple):
     """What all that is seen says of every state."""
 
-    index: Int[np.ndarray, " steps"]
+    entry: Int[np.ndarray, " steps"]
     """Which entry of the covariances a step has."""
     means: Float[np.ndarray, "steps batch n columns"]
     covariances: Float[np.ndarray, "entries batch n n"]
@@ -192,12 +193,12 @@ def smoothed(system: System, series: Series, found: FilteredSeries) -> SmoothedS
     known, steps = found.gains, len(found.means)
     back, own = _reverse_gains(system, known)
     index = np.empty(steps, np.int64)
-    covariances, lagged = [known.filtered[known.index[-1]] @ _swap(known.filtered[known.index[-1]])], []
+    covariances, lagged = [known.filtered[known.entry[-1]] @ _swap(known.filtered[known.entry[-1]])], []
     lagged.append(np.zeros(covariances[0].shape))
     index[-1], still = 0, False
     for step in range(steps - 2, -1, -1):
-        entry = known.index[step]
-        still = still and entry == known.index[step + 1]
+        entry = known.entry[step]
+        still = still and entry == known.entry[step + 1]
         if not still:
             later = covariances[-1]
             gain = back[entry]
@@ -207,11 +208,11 @@ def smoothed(system: System, series: Series, found: FilteredSeries) -> SmoothedS
             covariances.append(now)
             lagged.append(_swap(half))
             size = np.abs(now).max()
-            still = entry == known.index[step + 1] and np.abs(now - later).max() <= STILL * size
+            still = entry == known.entry[step + 1] and np.abs(now - later).max() <= STILL * size
         index[step] = len(covariances) - 1
-    added = found.means[:-1] - products(back, known.index[:-1], found.predicted[1:]) if steps > 1 else found.means[:0]
+    added = found.means[:-1] - products(back, known.entry[:-1], found.predicted[1:]) if steps > 1 else found.means[:0]
     means = np.concatenate(
-        [affine_runs(back, known.index[:-1], added, found.means[-1], reverse=True), found.means[-1:]]
+        [affine_runs(back, known.entry[:-1], added, found.means[-1], reverse=True), found.means[-1:]]
     )
     return SmoothedSeries(index, means, np.stack(covariances), np.stack(lagged))
 

@@ -33,26 +33,26 @@ class Free(NamedTuple):
 class Moments(NamedTuple):
     """Expected sums over steps, weighted."""
 
-    begun: Array
+    begun: np.ndarray
     """Weight of the series."""
-    first: Array
+    first: np.ndarray
     """``Σ E[x_1]``."""
-    first_square: Array
-    moved: Array
+    first_square: np.ndarray
+    moved: np.ndarray
     """Weight of the steps from one row to the next."""
-    after: Array
+    after: np.ndarray
     """``Σ E[x_t x_tᵀ]``, t > 1."""
-    after_before: Array
+    after_before: np.ndarray
     """``Σ E[x_t z_tᵀ]`` with ``z_t = (x_t−1, u_t)``."""
-    before: Array
+    before: np.ndarray
     """``Σ E[z_t z_tᵀ]``."""
-    seen: Array
+    seen: np.ndarray
     """Weight of the rows of which something is seen."""
-    outputs: Array
+    outputs: np.ndarray
     """``Σ E[y_t y_tᵀ]`` over those."""
-    outputs_with: Array
+    outputs_with: np.ndarray
     """``Σ E[y_t w_tᵀ]`` with ``w_t = (x_t, u_t, 1)``."""
-    regressors: Array
+    regressors: np.ndarray
     """``Σ E[w_t w_tᵀ]``."""
 
 
@@ -101,7 +101,7 @@ class LinearGaussian(Pytree):
     def m_step(self, statistics: Any) -> "LinearGaussian":
         single = [Moments(*parts) for parts in zip(*statistics, strict=True)]
         found = [self._next(system, own) for system, own in zip(self.systems(), single, strict=True)]
-        changed = {name: np.stack([getattr(f, name) for f in found]) for name in System._fields}
+        changed: dict[str, Any] = {name: np.stack([getattr(f, name) for f in found]) for name in System._fields}
         return dataclasses.replace(self, **changed)
 
     def _next(self, old: System, sums: Moments) -> System:
@@ -272,16 +272,16 @@ def _moved(series: Series, states: SmoothedSeries, weights: np.ndarray) -> tuple
     n = means.shape[2]
     origin = np.einsum("bnc,bc->n", means[0], first)
     square = np.einsum("bnc,bmc,bc->nm", means[0], means[0], first)
-    square = square + np.einsum("b,bij->ij", first.sum(-1), states.covariances[states.index[0]])
+    square = square + np.einsum("b,bij->ij", first.sum(-1), states.covariances[states.entry[0]])
     later = weights[1:]
     mass = later.sum(-1)
     now, earlier = means[1:], np.concatenate([means[:-1], series.inputs[1:]], axis=2)
     flat_now, flat_earlier, flat_weights = _flat(now), _flat(earlier), later.reshape(-1)
-    after = (flat_now * flat_weights) @ flat_now.T + _spread(states, states.covariances, states.index[1:], mass)
+    after = (flat_now * flat_weights) @ flat_now.T + _spread(states, states.covariances, states.entry[1:], mass)
     cross = (flat_now * flat_weights) @ flat_earlier.T
-    cross[:, :n] += _spread(states, states.lagged, states.index[:-1], mass)
+    cross[:, :n] += _spread(states, states.lagged, states.entry[:-1], mass)
     before = (flat_earlier * flat_weights) @ flat_earlier.T
-    before[:n, :n] += _spread(states, states.covariances, states.index[:-1], mass)
+    before[:n, :n] += _spread(states, states.covariances, states.entry[:-1], mass)
     return first.sum(), origin, square, mass.sum(), after, cross, before
 
 
@@ -298,7 +298,7 @@ def _outputs(system: System, series: Series, states: SmoothedSeries, weights: np
     values, flat, pattern = _flat(series.values), weights.reshape(-1), np.repeat(series.pattern.ravel(), columns)
     coefficients = np.concatenate([system.loadings, system.direct, system.offset[:, None]], axis=1)
     width = len(regressors)
-    sums = [0.0, np.zeros((outputs, outputs)), np.zeros((outputs, width)), np.zeros((width, width))]
+    sums: list[Any] = [0.0, np.zeros((outputs, outputs)), np.zeros((outputs, width)), np.zeros((width, width))]
     for number, seen in enumerate(series.patterns):
         if not seen.any():
             continue
@@ -307,10 +307,10 @@ def _outputs(system: System, series: Series, states: SmoothedSeries, weights: np
         mass = float(w.sum())
         square = (x * w) @ x.T
         share = np.where(series.pattern == number, weights.sum(-1), 0.0)
-        square[:n, :n] += _spread(states, states.covariances, states.index, share)
+        square[:n, :n] += _spread(states, states.covariances, states.entry, share)
         parts = _completed(coefficients, system.noise, seen, square, (y * w) @ x.T, (y * w) @ y.T, mass)
         sums = [total + part for total, part in zip(sums, (mass, *parts, square), strict=True)]
-    return np.asarray(sums[0]), *sums[1:]
+    return np.asarray(sums[0]), sums[1], sums[2], sums[3]
 
 
 def _completed(

@@ -5,6 +5,7 @@ scaled step by step, so that no number grows with the length of a sequence.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -54,10 +55,12 @@ def forward(
         return x, (x, c)
 
     shape = log_b.shape[1:]
+    ends: tuple[Any, Any]
     if whole:
-        entering, leaving = xp.broadcast_to(begin, shape), xp.zeros(shape, log_b.dtype)
+        ends = xp.broadcast_to(begin, shape), xp.zeros(shape, log_b.dtype)
     else:
-        entering, leaving = _ends(log_start, log_matrix, log_b, first, total)
+        ends = _ends(log_start, log_matrix, log_b, first, total)
+    entering, leaving = ends
     last, (filtered, c) = scan(step, entering, (log_b, first))
     leaving = leaving - _finite(total(last + leaving, -2))[..., None, :]
     return Passed(filtered, entering, c, leaving)
@@ -84,7 +87,7 @@ def _ends(
 
     with np.errstate(divide="ignore"):
         eye = np.log(np.eye(states))
-    x = np.broadcast_to(eye[:, :, None], (*starts, states, states, lanes)).reshape(*starts, states, states * lanes)
+    x: Any = np.broadcast_to(eye[:, :, None], (*starts, states, states, lanes)).reshape(*starts, states, states * lanes)
     carry = (xp.asarray(x, log_b.dtype), xp.zeros((*starts, states * lanes), log_b.dtype))
     (x, scale), _ = scan(step, carry, (log_b, first))
     carried = x.reshape(*starts, states, states, lanes) + scale.reshape(*starts, 1, states, lanes)
@@ -165,7 +168,7 @@ def _ends_of_path(found: Int[Array, "steps *starts states lanes"], passed: Passe
         return xp.take_along_axis(pointer, ends, axis=-2), ()
 
     *starts, states, lanes = found.shape[1:]
-    own = np.broadcast_to(np.arange(states)[:, None], (*starts, states, lanes))
+    own: Any = np.broadcast_to(np.arange(states)[:, None], (*starts, states, lanes))
     own = xp.asarray(own, found.dtype) if traced(found) else own
     through_lane, _ = scan(through, own, found, reverse=True)  # where a lane is entered, by where it ends
 

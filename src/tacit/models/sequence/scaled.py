@@ -10,7 +10,7 @@ next step. Chains with impossible ones are computed in logarithms (`tacit.models
 Arrays lead with the steps of the lanes; a state has ``[*starts, states, lanes]``.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -53,10 +53,9 @@ def forward(
         return x, (x, c)
 
     shape = b.shape[1:]
-    if whole:
-        entering, leaving = xp.broadcast_to(begin, shape), xp.ones(shape)
-    else:
-        entering, leaving = _ends(start, matrix, b, first)
+    ends: tuple[Any, Any]
+    ends = (xp.broadcast_to(begin, shape), xp.ones(shape)) if whole else _ends(start, matrix, b, first)
+    entering, leaving = ends
     last, (filtered, c) = scan(step, entering, (b, first))
     leaving = leaving / (last * leaving).sum(-2)[..., None, :]
     return Passed(filtered, entering, xp.log(c), leaving)
