@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
+import pyarrow as pa
 from jaxtyping import Float
 
 from tacit import plots
 from tacit.compute import Array
 from tacit.data.kinds import LeftOut
 from tacit.data.levels import show_level
-from tacit.plots.style import thin
+from tacit.plots.style import short_number, thin
 from tacit.report import deep_sentences, sentences
 from tacit.report.anomaly_section import anomaly_section
 from tacit.report.choice import Candidates, choice
@@ -21,7 +22,7 @@ from tacit.report.factor_section import Factors, factor_section
 from tacit.report.fit import FitFacts, closing, held_out_fact, rise, told_held_out
 from tacit.report.group_section import formed, group_section
 from tacit.report.groups import Groups, Snapshots
-from tacit.report.html import Child, tag
+from tacit.report.html import Child, table, tag
 from tacit.report.page import Fact, Report
 from tacit.report.parts import Section, folded, framed, picture, section, those_there
 from tacit.report.table import FittedTable, table_facts, told_columns, told_left_out
@@ -42,6 +43,7 @@ def table_report(
     samples: Float[np.ndarray, "draws columns"] | None = None,
     code: Code | None = None,
     factors: Factors | None = None,
+    tables: Sequence[tuple[str, pa.Table]] = (),
     left_out: Sequence[LeftOut] = (),
     made: str = "",
 ) -> Report:
@@ -59,6 +61,7 @@ def table_report(
         usual: Log density that is usual for a row of which as much is seen as of each.
         samples, code: Rows drawn from the model; what a deep model says of each row.
         factors: What explains the columns.
+        tables: Figures of the fit with their headings.
         left_out: Columns that no model saw.
         made: When, as it should be read.
     """
@@ -71,6 +74,7 @@ def table_report(
         None if rows is None or groups is None else group_section(rows, groups),
         code_section(code, "row"),
         factor_section(factors),
+        section("figures", "Figures", "Figures of the model", *figures(tables)),
         _rows(rows, log_density, groups, reasons, code, by_ratio, usual),
         section("fit", "Fit", "How well it fits", *told),
         *closing(
@@ -190,3 +194,13 @@ def _pair(rows: FittedTable, groups: Groups | None, snapshots: Snapshots | None)
     share = None if groups is None else np.asarray(groups.responsibilities)[kept]
     best = plots.telling_columns(rows.values[kept][:, numbers], plots.hard_labels(len(kept), share, None), 2)
     return [numbers[j] for j in best]
+
+
+def figures(tables: Sequence[tuple[str, pa.Table]]) -> list[Child]:
+    """Tables with their headings."""
+    found: list[Child] = []
+    for heading, one in tables:
+        columns = [one.column(name).to_pylist() for name in one.column_names]
+        cells = [[short_number(v, 4) if isinstance(v, float) else str(v) for v in column] for column in columns]
+        found.append(table(heading, list(one.column_names), [list(row) for row in zip(*cells, strict=True)]))
+    return found

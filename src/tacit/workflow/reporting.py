@@ -14,7 +14,17 @@ from tacit.data.corpus import Corpus
 from tacit.data.dataset import Values
 from tacit.data.schema import Schema
 from tacit.data.texts import Vocabulary
-from tacit.estimators.capabilities import Codes, HasTopics, MatrixLike, Mixes, Samples, Scores, ScoresByDraws, can
+from tacit.estimators.capabilities import (
+    Codes,
+    HasTopics,
+    MatrixLike,
+    Mixes,
+    Samples,
+    Scores,
+    ScoresByDraws,
+    TellsTables,
+    can,
+)
 from tacit.estimators.factors.capabilities import HasFactors
 from tacit.estimators.settings import Estimator
 from tacit.evaluation.gaps import usual_scores
@@ -104,6 +114,7 @@ def made(
         samples=None if code is not None and code.point else _samples(estimator, columns),
         code=code,
         factors=_factors(estimator, told.get("factors"), X),
+        tables=estimator.told_tables(X) if can(estimator, TellsTables) else (),
         left_out=table.left_out,
     )
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tacit.compute import eagerly
 from tacit.data.dataset import ColumnMoments, Dataset
@@ -23,6 +24,7 @@ from tacit.estimators.capabilities import (
     Mixes,
     Restarts,
     Samples,
+    TellsTables,
 )
 from tacit.estimators.mixture import layout
 from tacit.estimators.mixture.mixed import Mixture
@@ -57,7 +59,7 @@ class ClassCoefficients(TableResult):
 
 
 @settings
-class LatentClass(Mixture):
+class LatentClass(TellsTables, Mixture):
     """Latent class analysis: answers are independent given the class, and a class is a table of their probabilities.
 
     ``p(x | w) = Σ_k π_k(w) ∏_j p_kj(x_j)``, fitted by EM to its maximum likelihood (Lazarsfeld & Henry 1968; Goodman
@@ -320,6 +322,16 @@ class LatentClass(Mixture):
                 }
             )
         )
+
+    def told_tables(self, X: MatrixLike) -> tuple[tuple[str, pa.Table], ...]:
+        """How well the classes fit, and what they depend on; nothing where items are numbers."""
+        if not all(family in ("categorical", "covariate") for family in self.families_):
+            return ()
+        found = self.fit_statistics(X).to_arrow()
+        fit = ("How well the classes fit", found.filter(pc.is_finite(found.column("value"))))
+        if self.covariates is None:
+            return (fit,)
+        return fit, ("What the classes depend on: log odds beside class 1", self.coefficient_table(X).to_arrow())
 
     def _used(self, X: MatrixLike, sample_weight: Any) -> tuple[GatedMixture, np.ndarray, np.ndarray]:
         """The model, and the rows of the fit that have all covariates, with their weights."""
