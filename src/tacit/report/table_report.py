@@ -67,16 +67,14 @@ def table_report(
     """
     if rows is None and any(each is not None for each in (groups, snapshots, samples, log_density)):
         raise ValueError("groups, snapshots, samples and log_density need the rows")
-    told = told_held_out(fit.held_out, "row")
-    told += score_notes(fit.held_out, code, "row") if told else []
-    told += [] if rows is None or samples is None else beside(rows, samples, groups, snapshots)
+    drawn = [] if rows is None or samples is None else beside(rows, samples, groups, snapshots)
     sections = those_there(
         None if rows is None or groups is None else group_section(rows, groups),
         code_section(code, "row"),
         factor_section(factors),
         section("figures", "Figures", "Figures of the model", *figures(tables)),
         _rows(rows, log_density, groups, reasons, code, by_ratio, usual),
-        section("fit", "Fit", "How well it fits", *told),
+        section("fit", "Fit", "How well it fits", *_told(fit, code), *drawn),
         *closing(
             fit,
             "Reading the table",
@@ -85,12 +83,24 @@ def table_report(
             data=(*told_columns(rows), *told_correlations(rows), *told_copies(rows), *told_left_out(left_out)),
         ),
     )
+    own = _cautions(fit, rows, groups, code, floored=candidates is not None and candidates.at_floor)
+    notices = [sentences.named(each, groups.names if groups else ()) for each in (*fit.warnings, *own)]
+    return Report(title, _facts(rows, groups, code, fit), sections, _lead(fit.source, rows, groups), notices, made)
+
+
+def _cautions(
+    fit: FitFacts, rows: FittedTable | None, groups: Groups | None, code: Code | None, *, floored: bool
+) -> Sequence[str]:
     weights = None if groups is None else np.asarray(groups.weights)
     number, columns = (0, 0) if rows is None else rows.values.shape
     settled = None if fit.trace is None or code is not None else fit.trace.converged  # a deep fit ends at a rate of 0
-    own = sentences.cautions(weights, number, columns, settled, candidates is not None and candidates.at_floor)
-    notices = [sentences.named(each, groups.names if groups else ()) for each in (*fit.warnings, *own)]
-    return Report(title, _facts(rows, groups, code, fit), sections, _lead(fit.source, rows, groups), notices, made)
+    return sentences.cautions(weights, number, columns, settled, floored)
+
+
+def _told(fit: FitFacts, code: Code | None) -> list[Child]:
+    """What rows kept aside say of the fit."""
+    told = told_held_out(fit.held_out, "row")
+    return [*told, *(score_notes(fit.held_out, code, "row") if told else [])]
 
 
 def _facts(rows: FittedTable | None, groups: Groups | None, code: Code | None, fit: FitFacts) -> list[Fact]:

@@ -85,7 +85,8 @@ class LatentClass(TellsTables, Mixture):
 
     _: KW_ONLY
     covariates: Any = None
-    """columns (names or places) that the shares of the classes depend on; they are no items."""
+    """columns (names or places) that the shares of the classes depend on; they are no items. Numbers, and levels that
+    are numbers, count as they are; other levels by indicators of all but the first."""
     objective: Annotated[str, Choice(("mle", "map"))] = "mle"
     """"mle", or "map" with priors that weigh one row in all (without covariates)."""
     tol: Annotated[float, TOLERANCE] = 1e-9
@@ -109,9 +110,7 @@ class LatentClass(TellsTables, Mixture):
         found = dict(wanted)
         for name in table.column_names:
             numbers = _whole_numbers(table.column(name))
-            if name in covariates and numbers is not None:
-                found[name] = "continuous"
-            elif name not in wanted and numbers is not None and 0 < numbers <= LEVELS:
+            if name not in wanted and name not in covariates and numbers is not None and 0 < numbers <= LEVELS:
                 found[name] = "categorical"
         return super()._more_kinds(table, found)
 
