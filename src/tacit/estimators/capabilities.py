@@ -18,6 +18,7 @@ from tacit.data.dataset import Dataset
 from tacit.data.schema import Reads, Schema
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from typing_extensions import TypeIs
 
     from tacit.data.dataset import ColumnMoments
@@ -139,6 +140,14 @@ class AssignsSoftly(Assigns):
     @abc.abstractmethod
     def predict_proba(self, X: MatrixLike) -> np.ndarray:
         """The probability of every group for every row, ``(n, K)``."""
+
+
+class TellsTables(Capability):
+    """Has figures of its fit that a report shows as tables."""
+
+    @abc.abstractmethod
+    def told_tables(self, X: MatrixLike) -> "tuple[tuple[str, pa.Table], ...]":
+        """Tables with their headings, from the rows of the fit."""
 
 
 class AnswersFromMixture(Capability):

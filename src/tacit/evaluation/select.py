@@ -132,8 +132,7 @@ def select(
             a number of components.
     """
     numbers = _numbers(components)
-    raced = isinstance(estimator, LikelihoodMixture) and can(estimator, Restarts)
-    if estimator is not None and not raced and not isinstance(estimator, VariationalMixture):
+    if estimator is not None and not _raced(estimator):
         return _of_others(X, numbers.tolist(), criterion, estimator, sample_weight, random_state)
     check_choice("effort", effort, tuple(EFFORTS))
     criterion = one_of(BOUNDS if isinstance(estimator, EmptiesItself) else LIKELIHOODS, criterion)
@@ -147,6 +146,12 @@ def select(
     if isinstance(base, VariationalMixture):
         return _by_bound(base, covariance, rows, numbers, n_init, criterion)
     return _by_likelihood(base, covariance, rows, numbers.tolist(), n_init, criterion, effort)
+
+
+def _raced(estimator: BaseEstimator) -> bool:
+    """Whether it is a mixture that fits many candidates side by side."""
+    known = isinstance(estimator, LikelihoodMixture) and can(estimator, Restarts)
+    return known or isinstance(estimator, VariationalMixture)
 
 
 def _numbers(components: Iterable[int]) -> np.ndarray:

@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
+import pyarrow as pa
 from jaxtyping import Float
 
 from tacit import plots
 from tacit.compute import Array
 from tacit.data.kinds import LeftOut
 from tacit.data.levels import show_level
-from tacit.plots.style import thin
+from tacit.plots.style import short_number, thin
 from tacit.report import deep_sentences, sentences
 from tacit.report.anomaly_section import anomaly_section
 from tacit.report.choice import Candidates, choice
@@ -20,7 +21,7 @@ from tacit.report.deep import Code
 from tacit.report.fit import FitFacts, closing, held_out_fact, rise, told_held_out
 from tacit.report.group_section import formed, group_section
 from tacit.report.groups import Groups, Snapshots
-from tacit.report.html import Child, tag
+from tacit.report.html import Child, table, tag
 from tacit.report.page import Fact, Report
 from tacit.report.parts import Section, folded, framed, picture, section, those_there
 from tacit.report.table import FittedTable, table_facts, told_columns, told_left_out
@@ -61,15 +62,13 @@ def table_report(
     """
     if rows is None and any(each is not None for each in (groups, snapshots, samples, log_density)):
         raise ValueError("groups, snapshots, samples and log_density need the rows")
-    told = told_held_out(fit.held_out, "row")
-    told += score_notes(fit.held_out, code, "row") if told else []
-    told += [] if rows is None or samples is None else beside(rows, samples, groups, snapshots)
+    drawn = [] if rows is None or samples is None else beside(rows, samples, groups, snapshots)
     sections = those_there(
         None if rows is None or groups is None else group_section(rows, groups),
         code_section(code, "row"),
         *own,
         _rows(rows, log_density, groups, reasons, code, by_ratio, usual),
-        section("fit", "Fit", "How well it fits", *told),
+        section("fit", "Fit", "How well it fits", *_told(fit, code), *drawn),
         *closing(
             fit,
             "Reading the table",
@@ -78,12 +77,24 @@ def table_report(
             data=(*told_columns(rows), *told_correlations(rows), *told_copies(rows), *told_left_out(left_out)),
         ),
     )
+    own = _cautions(fit, rows, groups, code, floored=candidates is not None and candidates.at_floor)
+    notices = [sentences.named(each, groups.names if groups else ()) for each in (*fit.warnings, *own)]
+    return Report(title, _facts(rows, groups, code, fit), sections, _lead(fit.source, rows, groups), notices, made)
+
+
+def _cautions(
+    fit: FitFacts, rows: FittedTable | None, groups: Groups | None, code: Code | None, *, floored: bool
+) -> Sequence[str]:
     weights = None if groups is None else np.asarray(groups.weights)
     number, columns = (0, 0) if rows is None else rows.values.shape
     settled = None if fit.trace is None or code is not None else fit.trace.converged  # a deep fit ends at a rate of 0
-    own = sentences.cautions(weights, number, columns, settled, candidates is not None and candidates.at_floor)
-    notices = [sentences.named(each, groups.names if groups else ()) for each in (*fit.warnings, *own)]
-    return Report(title, _facts(rows, groups, code, fit), sections, _lead(fit.source, rows, groups), notices, made)
+    return sentences.cautions(weights, number, columns, settled, floored)
+
+
+def _told(fit: FitFacts, code: Code | None) -> list[Child]:
+    """What rows kept aside say of the fit."""
+    told = told_held_out(fit.held_out, "row")
+    return [*told, *(score_notes(fit.held_out, code, "row") if told else [])]
 
 
 def _facts(rows: FittedTable | None, groups: Groups | None, code: Code | None, fit: FitFacts) -> list[Fact]:
@@ -187,3 +198,13 @@ def _pair(rows: FittedTable, groups: Groups | None, snapshots: Snapshots | None)
     share = None if groups is None else np.asarray(groups.responsibilities)[kept]
     best = plots.telling_columns(rows.values[kept][:, numbers], plots.hard_labels(len(kept), share, None), 2)
     return [numbers[j] for j in best]
+
+
+def figure_section(tables: Sequence[tuple[str, pa.Table]]) -> Section | None:
+    """Figures of the model: tables with their headings."""
+    found: list[Child] = []
+    for heading, one in tables:
+        columns = [one.column(name).to_pylist() for name in one.column_names]
+        cells = [[short_number(v, 4) if isinstance(v, float) else str(v) for v in column] for column in columns]
+        found.append(table(heading, list(one.column_names), [list(row) for row in zip(*cells, strict=True)]))
+    return section("figures", "Figures", "Figures of the model", *found)

@@ -16,7 +16,17 @@ from tacit.data.dataset import Values
 from tacit.data.schema import Schema
 from tacit.data.sequenced import SequencedRows, order_of
 from tacit.data.texts import Vocabulary
-from tacit.estimators.capabilities import Codes, HasTopics, MatrixLike, Mixes, Samples, Scores, ScoresByDraws, can
+from tacit.estimators.capabilities import (
+    Codes,
+    HasTopics,
+    MatrixLike,
+    Mixes,
+    Samples,
+    Scores,
+    ScoresByDraws,
+    TellsTables,
+    can,
+)
 from tacit.estimators.factors.capabilities import HasFactors
 from tacit.estimators.network.capabilities import HasArrows
 from tacit.estimators.settings import Estimator
@@ -35,7 +45,7 @@ from tacit.report.page import Report, write
 from tacit.report.prediction_section import prediction_report
 from tacit.report.sequence_section import sequence_section
 from tacit.report.table import FittedTable
-from tacit.report.table_report import table_report
+from tacit.report.table_report import figure_section, table_report
 from tacit.report.topic_section import topic_report
 from tacit.storage.config import RunConfig
 from tacit.storage.model_file import versions
@@ -113,6 +123,7 @@ def made(
             sequence_section(sequence_facts(estimator, X)),
             factor_section(_factors(estimator, told.get("factors"), X)),
             network_section(workflow.reporting_networks.network_facts(estimator, X) if arrows else None),
+            figure_section(estimator.told_tables(X) if can(estimator, TellsTables) else ()),
         ),
         reasons=workflow.reporting_networks.reasons(estimator, X) if arrows else {},
         left_out=table.left_out,

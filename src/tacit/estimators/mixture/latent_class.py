@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tacit.compute import eagerly
 from tacit.data.dataset import ColumnMoments, Dataset
@@ -23,6 +24,7 @@ from tacit.estimators.capabilities import (
     Mixes,
     Restarts,
     Samples,
+    TellsTables,
 )
 from tacit.estimators.mixture import layout
 from tacit.estimators.mixture.mixed import Mixture
@@ -57,7 +59,7 @@ class ClassCoefficients(TableResult):
 
 
 @settings
-class LatentClass(Mixture):
+class LatentClass(TellsTables, Mixture):
     """Latent class analysis: answers are independent given the class, and a class is a table of their probabilities.
 
     ``p(x | w) = Σ_k π_k(w) ∏_j p_kj(x_j)``, fitted by EM to its maximum likelihood (Lazarsfeld & Henry 1968; Goodman
@@ -83,7 +85,8 @@ class LatentClass(Mixture):
 
     _: KW_ONLY
     covariates: Any = None
-    """columns (names or places) that the shares of the classes depend on; they are no items."""
+    """columns (names or places) that the shares of the classes depend on; they are no items. Numbers, and levels that
+    are numbers, count as they are; other levels by indicators of all but the first."""
     objective: Annotated[str, Choice(("mle", "map"))] = "mle"
     """"mle", or "map" with priors that weigh one row in all (without covariates)."""
     tol: Annotated[float, TOLERANCE] = 1e-9
@@ -107,9 +110,7 @@ class LatentClass(Mixture):
         found = dict(wanted)
         for name in table.column_names:
             numbers = _whole_numbers(table.column(name))
-            if name in covariates and numbers is not None:
-                found[name] = "continuous"
-            elif name not in wanted and numbers is not None and 0 < numbers <= LEVELS:
+            if name not in wanted and name not in covariates and numbers is not None and 0 < numbers <= LEVELS:
                 found[name] = "categorical"
         return super()._more_kinds(table, found)
 
@@ -320,6 +321,16 @@ class LatentClass(Mixture):
                 }
             )
         )
+
+    def told_tables(self, X: MatrixLike) -> tuple[tuple[str, pa.Table], ...]:
+        """How well the classes fit, and what they depend on; nothing where items are numbers."""
+        if not all(family in ("categorical", "covariate") for family in self.families_):
+            return ()
+        found = self.fit_statistics(X).to_arrow()
+        fit = ("How well the classes fit", found.filter(pc.is_finite(found.column("value"))))
+        if self.covariates is None:
+            return (fit,)
+        return fit, ("What the classes depend on: log odds beside class 1", self.coefficient_table(X).to_arrow())
 
     def _used(self, X: MatrixLike, sample_weight: Any) -> tuple[GatedMixture, np.ndarray, np.ndarray]:
         """The model, and the rows of the fit that have all covariates, with their weights."""
