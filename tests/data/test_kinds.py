@@ -283,7 +283,7 @@ def test_columns_are_left_out_when_asked(kind: str, role: str) -> None:
 @pytest.mark.parametrize(
     ("cells", "kind", "message"),
     [
-        ([1, 2], "ordinal", r"column 'column' cannot be 'ordinal'; say one of 'continuous', .*'drop'"),
+        ([1, 2], "nominal", r"column 'column' cannot be 'nominal'; say one of 'continuous', .*'drop'"),
         ([1, 2], "continous", r"Did you mean 'continuous'\?"),
         (["1", "a"], "continuous", "column 'column', row 2: 'a' is not a number"),
         ([1.0, -2.0], "positive", "column 'column', row 2: -2 is not above 0"),

@@ -111,8 +111,7 @@ def select(
     Args:
         X: rows ``(n, d)``, as the estimator takes them.
         components: the numbers of components to try.
-        covariance: "all" fourteen structures, a list of them, or None to keep the estimator's. Of a mixture of factor
-            analysers a list of constraints, each with a number of factors or without: ``["UUU-1", "UUU-2", "UCU-2"]``.
+        covariance: "all" fourteen structures, a list of them (of planes: "UUU", "UCU-2"), or None for the estimator's.
         criterion: "bic", "icl", "aic" or "held-out" (log-likelihood a row over five folds); of a Bayesian mixture
             "bound" (on the log evidence, in nats) or "held-out"; of k-means "silhouette" (the simplified one, −1 to
             1); of factors "bic", "aic" or "held-out", of other densities "held-out" (a tenth of the rows); of topics

@@ -145,9 +145,8 @@ def plan(
     documents = registry.entry(name).reads == "documents"
     _check_rows(name, bare := _made(name, {}), values, schema, target)
     number = chosen.pop(group_setting(name) or "", None) or _usual_numbers(bare, values.shape[1])
-    covariance = chosen.pop("covariance_type", None)
+    covariance, planes = chosen.pop("covariance_type", None), _planes(chosen)
     images = schema is None and not documents
-    planes = _planes(chosen)
     own = _with_defaults(name, chosen, values, images=images, scaled=target is not None)
     if "random_state" in registry.settings(name):
         own["random_state"] = seed

@@ -17,7 +17,7 @@ from tacit.estimators.factors.item_reading import ItemReading
 from tacit.estimators.query.asking import AnswersQueries
 from tacit.estimators.settings import Estimator
 from tacit.models.factors.graph import item_graph
-from tacit.models.factors.item_errors import Turned, item_errors
+from tacit.models.factors.item_errors import FactorFrame, item_errors
 from tacit.models.factors.item_levels import Levels
 from tacit.models.factors.items import ItemModel
 from tacit.models.factors.nodes import node_mixture
@@ -201,7 +201,7 @@ class ItemAnswers(
         rows = weighted(self.read(X, reset=False), sample_weight)
         coded = model.coded(self._ranked(rows.rows()), np.asarray(rows.weights, np.float64))
         precision = 0.0 if self.prior_scale is None else self.prior_scale**-2
-        turned = Turned(self.rotation_, self.rotation, self.normalise)
+        turned = FactorFrame(self.rotation_, self.rotation, self.normalise)
         return item_errors(model, coded, precision, turned)
 
     @double_precision

@@ -108,8 +108,13 @@ class MixtureOfFactorAnalysers(LikelihoodMixture):
         def either(local: np.ndarray, whole: Any) -> np.ndarray:
             return np.where(own.reshape(-1, *[1] * (local.ndim - 1)), local, np.asarray(whole))
 
-        planes = {name: either(value, getattr(group, name)) for name, value in found._asdict().items()}
-        parts = either(log_weights, models.log_weights), (dataclasses.replace(group, **planes),)
+        planes = dataclasses.replace(
+            group,
+            means=either(found.means, group.means),
+            loadings=either(found.loadings, group.loadings),
+            noise_variances=either(found.noise_variances, group.noise_variances),
+        )
+        parts = either(log_weights, models.log_weights), (planes,)
         return Start(eqx.tree_at(lambda m: (m.log_weights, m.groups), models, parts), None), given
 
     def sizes(self) -> dict[str, int]:

@@ -22,7 +22,7 @@ SINGULAR = 1e-10
 """The smallest eigenvalue of an information that says something of every parameter, with 1 on its diagonal."""
 
 
-class Turned(NamedTuple):
+class FactorFrame(NamedTuple):
     """How the factors are told."""
 
     transformation: Float[np.ndarray, "factors factors"]
@@ -32,7 +32,7 @@ class Turned(NamedTuple):
     normalise: bool
 
 
-def item_errors(model: ItemModel, coded: Coded, precision: float, turned: Turned) -> dict[str, np.ndarray]:
+def item_errors(model: ItemModel, coded: Coded, precision: float, turned: FactorFrame) -> dict[str, np.ndarray]:
     """Of loadings, correlations of factors, slopes, intercepts and difficulties; NaN where a column has none.
 
     Args:
@@ -94,7 +94,7 @@ def _rotated(model: ItemModel, k: int, m: int) -> Float[np.ndarray, " parameters
     return np.concatenate(parts)
 
 
-class _Told(NamedTuple):
+class _Figures(NamedTuple):
     """What is told of the factors, in one row: loadings, correlations of factors, slopes."""
 
     values: Callable[..., np.ndarray]
@@ -104,7 +104,7 @@ class _Told(NamedTuple):
     """Numbers that a turn of the factors has."""
 
 
-def _told(model: ItemModel, turned: Turned) -> _Told:
+def _told(model: ItemModel, turned: FactorFrame) -> _Figures:
     factors = model.factors
     lines, dims = lines_of(model).loadings.shape[0], sum(len(block.columns) for block in model.blocks)
     oblique = turned.method is not None and turned.method not in ORTHOGONAL and factors > 1
@@ -140,7 +140,7 @@ def _told(model: ItemModel, turned: Turned) -> _Told:
             "discriminations": slopes,
         }
 
-    return _Told(values, lambda told: known(told[:end]), parted, free)
+    return _Figures(values, lambda told: known(told[:end]), parted, free)
 
 
 def _cut_errors(model: ItemModel, covariance: np.ndarray) -> dict[str, np.ndarray]:
