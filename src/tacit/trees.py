@@ -69,7 +69,7 @@ def _moving(cls: type) -> tuple[str, ...]:
     """The fields of a record that are not static."""
     found = _MOVING.get(cls)
     if found is None:
-        fields: Any = dataclasses.fields(cls)  # type: ignore[arg-type]
+        fields: Any = dataclasses.fields(cls)
         found = _MOVING[cls] = tuple(f.name for f in fields if not f.metadata.get("static"))
     return found
 
