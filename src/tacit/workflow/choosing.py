@@ -17,7 +17,6 @@ from tacit.data.sequenced import SequencedRows
 from tacit.estimators.capabilities import Assigns, MatrixLike, ReadsKinds, can
 from tacit.estimators.factors.capabilities import HasFactors
 from tacit.estimators.mixture.em import LikelihoodMixture
-from tacit.estimators.mixture.factors import CONSTRAINTS
 from tacit.estimators.sequence.reading import ReadsSequences
 from tacit.estimators.settings import Estimator
 from tacit.evaluation.select import FLOOR, Selection, select
@@ -26,7 +25,7 @@ from tacit.families.covariance import STRUCTURES, canonical_name
 from tacit.workflow.errors import RequestError
 from tacit.workflow.events import Observer
 from tacit.workflow.feeding import IMAGE_MODEL, check_kinds, feed_fit, settle_families
-from tacit.workflow.settings import SEVERAL, check_number, group_setting, named
+from tacit.workflow.settings import check_number, group_setting, named, planes_of
 from tacit.workflow.summary import ASKED
 from tacit.workflow.supervised import check_columns, check_target, usual_model
 
@@ -145,7 +144,7 @@ def plan(
     documents = registry.entry(name).reads == "documents"
     _check_rows(name, bare := _made(name, {}), values, schema, target)
     number = chosen.pop(group_setting(name) or "", None) or _usual_numbers(bare, values.shape[1])
-    covariance, planes = chosen.pop("covariance_type", None), _planes(chosen)
+    covariance, planes = chosen.pop("covariance_type", None), planes_of(chosen)
     images = schema is None and not documents
     own = _with_defaults(name, chosen, values, images=images, scaled=target is not None)
     if "random_state" in registry.settings(name):
@@ -359,16 +358,6 @@ def _numbers(given: object, selectable: bool, name: str) -> tuple[int, ...]:
         )
         raise RequestError(f"{name} is fitted with one {one}, say.")
     return tuple(sorted(set(numbers)))
-
-
-def _planes(chosen: dict[str, Any]) -> tuple[str, ...]:
-    """The planes of groups to try where several constraints or numbers of factors are set, which are then taken out."""
-    if not any(isinstance(chosen.get(name), list) for name in SEVERAL):
-        return ()
-    factors, constraints = (chosen.pop(name, None) for name in SEVERAL)
-    numbers = factors if isinstance(factors, list) else [factors]
-    words = constraints if isinstance(constraints, list) else [constraints or CONSTRAINTS[0]]
-    return tuple(word if number is None else f"{word}-{number}" for word in words for number in numbers)
 
 
 def _structures(

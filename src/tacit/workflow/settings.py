@@ -220,3 +220,13 @@ def known_settings(model: str) -> tuple[str, ...]:
 def group_setting(model: str) -> str | None:
     """What a model calls its number of groups; None where it has none."""
     return next((name for name in NUMBER_OF_GROUPS if name in registry.settings(model)), None)
+
+
+def planes_of(chosen: dict[str, Any]) -> tuple[str, ...]:
+    """The planes of groups to try where several constraints or numbers of factors are set, which are then taken out."""
+    if not any(isinstance(chosen.get(name), list) for name in SEVERAL):
+        return ()
+    factors, constraints = (chosen.pop(name, None) for name in SEVERAL)
+    numbers = factors if isinstance(factors, list) else [factors]
+    words = constraints if isinstance(constraints, list) else [constraints or "UUU"]
+    return tuple(word if number is None else f"{word}-{number}" for word in words for number in numbers)

@@ -19,7 +19,7 @@ from tacit.data.dataset import Dataset, dataset_of
 from tacit.data.sources import source
 from tacit.estimators.base import check_level, double_precision, numeric_data, read_data, unmasked, weighted
 from tacit.estimators.capabilities import HasCoefficients, MatrixLike, PredictsIntervals, PredictsNumbers, TakesDatasets
-from tacit.estimators.regression.coefficients import CoefficientTable
+from tacit.estimators.regression.coefficients import CoefficientTable, lengths_of
 from tacit.estimators.settings import Choice, Estimator, Flag, Number, Whole, settings
 from tacit.inference.fit import Fit, fit
 from tacit.inference.posterior import Posterior
@@ -167,7 +167,7 @@ class BayesianRegression(HasCoefficients, TakesDatasets, BayesianSettings):
                 UserWarning,
                 stacklevel=4,
             )
-        self._warn_of_collinear(away / (scale if self.fit_intercept else _lengths(away)), still)
+        self._warn_of_collinear(away / (scale if self.fit_intercept else lengths_of(away)), still)
         if not self.standardize:
             return np.zeros_like(shift), np.ones_like(scale)
         return (shift if self.fit_intercept else np.zeros_like(shift)), scale
@@ -394,11 +394,3 @@ class RobustRegression(NumberRegression):
         )
         common = (Edge("x", "y"), Edge("w", "y"), Edge("sigma", "y"), Edge(mixing.name, "y"))
         return Graph(nodes, (*common, *edges), (Plate("n", "n = 1…N"),))
-
-
-def _lengths(columns: np.ndarray) -> np.ndarray:
-    """Root mean squares, 1 for a column of zeros."""
-    largest = np.abs(columns).max(axis=0)
-    largest = np.where(largest > 0.0, largest, 1.0)
-    lengths = largest * np.sqrt(np.mean((columns / largest) ** 2, axis=0))
-    return np.where(lengths > 0.0, lengths, 1.0)

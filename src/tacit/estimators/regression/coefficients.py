@@ -73,3 +73,11 @@ class CoefficientTable:
             ).rstrip()
             for line in lines
         )
+
+
+def lengths_of(columns: np.ndarray) -> np.ndarray:
+    """Root mean squares, 1 for a column of zeros."""
+    largest = np.abs(columns).max(axis=0)
+    largest = np.where(largest > 0.0, largest, 1.0)
+    lengths = largest * np.sqrt(np.mean((columns / largest) ** 2, axis=0))
+    return np.where(lengths > 0.0, lengths, 1.0)
