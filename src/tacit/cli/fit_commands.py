@@ -73,7 +73,6 @@ def fit(
 
     What you do not set is chosen: the model by the kinds of the columns, the number of groups and their shape by
     the criterion. Missing entries are integrated out, nothing is filled in. Ctrl-C keeps the best so far.
-
     With --target it predicts that column; with --sequence rows have hidden states. Images get a vae, texts topics.
 
     For example: tacit fit customers.csv --kind zip=categorical; tacit fit digits.npz:x_train --set latent=2
