@@ -1,6 +1,6 @@
 """Where fits of linear Gaussian state spaces begin."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -34,10 +34,11 @@ def begun_of(
         free = Free()
         systems = [_subspace(rows, inputs, lengths, asked.n_components)]
         systems += [_random(outputs, q, asked.n_components, random) for _ in range(asked.n_init - 1)]
-    stacked = [np.stack(part) for part in zip(*systems, strict=True)]
+    parts = (np.stack(part) for part in zip(*systems, strict=True))
+    stacked: dict[str, Any] = dict(zip(System._fields, parts, strict=True))
     floor = np.full((len(systems), outputs), asked.floor)
     return LinearGaussian(
-        *stacked,
+        **stacked,
         noise_floor=floor,
         free=free,
         diagonal_noise=asked.noise == "diag",

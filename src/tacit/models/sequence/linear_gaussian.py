@@ -266,7 +266,7 @@ def _spread(states: SmoothedSeries, parts: np.ndarray, index: np.ndarray, weight
     return found
 
 
-def _moved(series: Series, states: SmoothedSeries, weights: np.ndarray) -> tuple[Array, ...]:
+def _moved(series: Series, states: SmoothedSeries, weights: np.ndarray) -> tuple[Any, ...]:
     """The moments of the states' first steps, and of steps from one to the next."""
     means, first = states.means, weights[0]
     n = means.shape[2]
@@ -290,7 +290,7 @@ def _flat(values: np.ndarray) -> np.ndarray:
     return np.moveaxis(values, 2, 0).reshape(values.shape[2], -1)
 
 
-def _outputs(system: System, series: Series, states: SmoothedSeries, weights: np.ndarray) -> tuple[Array, ...]:
+def _outputs(system: System, series: Series, states: SmoothedSeries, weights: np.ndarray) -> tuple[Any, ...]:
     """The moments of rows with their states, pattern by pattern of what is seen."""
     n, outputs, columns = len(system.transition), len(system.offset), series.values.shape[3]
     one = np.ones((*series.values.shape[:2], 1, columns))
