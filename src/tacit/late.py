@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # the module costs more time than all of this one
 
 LATE = (
     *("scipy.stats", "scipy.optimize", "scipy.spatial", "scipy.cluster", "numpy.f2py", "numpy.testing"),
-    *("sklearn.metrics", "matplotlib.pyplot"),
+    *("scipy.integrate", "sklearn.metrics", "matplotlib.pyplot"),
 )
 """What is loaded late."""
 LOOK_FOR_PANDAS = ("sklearn.utils.fixes",)
