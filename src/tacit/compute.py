@@ -24,6 +24,12 @@ from tacit.engine import Array as Array
 from tacit.engine import PRNGKeyArray, eqx, is_array, is_double, is_loaded, jax, precision, tell_precision, when_loaded
 from tacit.waiting import leave_running
 
+if TYPE_CHECKING:
+    HostArray = np.ndarray
+else:  # what NumPy adds up is a number, which has a shape too
+    HostArray = np.ndarray | np.generic
+"""An array of NumPy's, of what is never compiled."""
+
 LOG_2PI = math.log(2.0 * math.pi)
 """``log 2π`` as a plain float, so that it never decides a dtype inside compiled code."""
 

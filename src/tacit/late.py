@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # the module costs more time than all of this one
 
 LATE = (
     *("scipy.stats", "scipy.optimize", "scipy.spatial", "scipy.cluster", "scipy.special", "scipy.sparse.linalg"),
-    *("scipy.sparse", "PIL.Image", "unittest.mock"),
+    *("scipy.sparse", "PIL.Image", "unittest.mock", "scipy.integrate"),
     *("numpy.f2py", "numpy.testing", "sklearn.metrics", "matplotlib.pyplot", "pyarrow.compute"),
 )
 """What is loaded late."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from tacit.compute import Array
+from tacit.compute import HostArray
 from tacit.data.levels import show_level
 from tacit.estimators.base import double_precision
 from tacit.estimators.network.bayesian_network import BayesianNetwork
@@ -101,7 +101,7 @@ def _dependence(model: BayesianNetwork, place: int) -> Dependence:
     return Dependence(names[place], parents, _of_numbers(model, node, places), heading if lines else (), lines)
 
 
-def _shares(model: BayesianNetwork, parents: Sequence[int]) -> Float[Array, "..."]:
+def _shares(model: BayesianNetwork, parents: Sequence[int]) -> Float[HostArray, "..."]:
     """How frequent the configurations of some nodes are; all alike where that is not known exactly."""
     shape = tuple(model.columns_.levels[v] or 1 for v in parents)
     row, _ = model._row(None)
@@ -135,7 +135,7 @@ def _of_levels(model: BayesianNetwork, node: TableNode, places: Sequence[tuple[i
     )
 
 
-def _coefficients(node: NetworkNode, at: tuple[int, ...]) -> Float[Array, " features"]:
+def _coefficients(node: NetworkNode, at: tuple[int, ...]) -> Float[HostArray, " features"]:
     if isinstance(node, NormalNode | PoissonNode):
         return node.coefficients[at]
     if isinstance(node, SoftmaxNode):
@@ -225,7 +225,7 @@ def oddest_nodes(model: BayesianNetwork, X: Any) -> list[str]:
     return ["" if each is None else _odd(model, each[0], rows[at], each[1]) for at, each in enumerate(found)]
 
 
-def _odd(model: BayesianNetwork, node: NetworkNode, row: Float[Array, " nodes"], log: float) -> str:
+def _odd(model: BayesianNetwork, node: NetworkNode, row: Float[HostArray, " nodes"], log: float) -> str:
     columns = model.columns_
 
     def cell(v: int) -> str:

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
+import scipy.integrate
 from jaxtyping import Float
-from scipy.integrate import quad_vec
 
 from tacit.data.value_sets import Box, ValueSet
 from tacit.families.base import Distribution
@@ -328,7 +328,7 @@ def _integrals(family: Distribution, own: ValueSet) -> Sequence[np.ndarray]:
         inner = marks[(marks > ends[0]) & (marks < ends[1])]
         cuts = [ends[0], *inner, ends[1]]
         for a, b in itertools.pairwise(cuts):
-            total = total + quad_vec(density, a, b, epsabs=1e-12, epsrel=1e-10)[0]
+            total = total + scipy.integrate.quad_vec(density, a, b, epsabs=1e-12, epsrel=1e-10)[0]
     return list(total)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from jaxtyping import Float
 
-from tacit.compute import LOG_2PI, Array
+from tacit.compute import LOG_2PI, HostArray
 from tacit.engine import PyTree
 from tacit.models.network.contraction import Scope
 from tacit.models.network.nodes.configurations import Chunk
@@ -34,11 +34,11 @@ class NormalBlock:
     nodes: tuple[NormalNode, ...]
     variables: Scope
     members: Scope
-    log_density: Float[Array, "..."]
-    means: Float[Array, "..."]
-    covariances: Float[Array, "..."]
+    log_density: Float[HostArray, "..."]
+    means: Float[HostArray, "..."]
+    covariances: Float[HostArray, "..."]
 
-    def statistics(self, node: NormalNode, chunk: Chunk, weights: Float[Array, "..."]) -> PyTree:
+    def statistics(self, node: NormalNode, chunk: Chunk, weights: Float[HostArray, "..."]) -> PyTree:
         """Expected statistics of one node, under the posterior ``[*hidden levels, rows]`` times weights."""
         own = [self.variables.index(v) for v in (*node.continuous, node.place)]
         means = self.means[..., own]
@@ -84,7 +84,7 @@ def integrate(nodes: Sequence[NormalNode], chunk: Chunk) -> NormalBlock:
     return _integrated(tuple(nodes), variables, members, (directions, residuals, variances), filled, missing)
 
 
-def _spread(node: NormalNode, hidden: Scope, chunk: Chunk) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+def _spread(node: NormalNode, hidden: Scope, chunk: Chunk) -> tuple[Float[HostArray, "..."], Float[HostArray, "..."]]:
     """Coefficients and variance of a node over the hidden levels of its whole block."""
     own = chunk.configurations(node.discrete)
     order = [own.hidden.index(v) for v in hidden if v in own.hidden]
@@ -101,7 +101,7 @@ def _integrated(
     variables: Scope,
     members: Scope,
     parts: tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]],
-    filled: Float[Array, "rows variables"],
+    filled: Float[HostArray, "rows variables"],
     missing: np.ndarray,
 ) -> NormalBlock:
     shape = np.broadcast_shapes(*(part.shape for part in parts[1]))

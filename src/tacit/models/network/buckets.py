@@ -12,12 +12,12 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from tacit.compute import Array
+from tacit.compute import HostArray
 from tacit.models.network.contraction import ROWS, Scope, spread
 from tacit.models.network.plan import Operation, Plan
 from tacit.models.network.sweeps import Forward, forward
 
-Chosen = Int[Array, "rows draws variables"]
+Chosen = Int[HostArray, "rows draws variables"]
 
 
 class Needs(NamedTuple):
@@ -42,7 +42,9 @@ def needs(plan: Plan) -> Needs:
     return Needs(kept, max((2 * plan.entries(op.out) for op in plan.operations), default=0))
 
 
-def most_probable(plan: Plan, tables: Sequence[Array]) -> tuple[Int[Array, "*rows variables"], Float[Array, "*rows"]]:
+def most_probable(
+    plan: Plan, tables: Sequence[HostArray]
+) -> tuple[Int[HostArray, "*rows variables"], Float[HostArray, "*rows"]]:
     """``argmax_x ∏_i t_i(x)`` and the logarithm of the maximum, of every row where a table has rows.
 
     −1 stands for a variable that no table is over, and for all variables of a row where everything is impossible,
@@ -59,7 +61,7 @@ def most_probable(plan: Plan, tables: Sequence[Array]) -> tuple[Int[Array, "*row
     value = np.asarray(sum((logs[root] for root in plan.roots), np.zeros(())))
     rows = value.shape[0] if value.ndim else 1
 
-    def best(scores: Float[Array, "rows draws levels"]) -> Int[Array, "rows draws"]:
+    def best(scores: Float[HostArray, "rows draws levels"]) -> Int[HostArray, "rows draws"]:
         return np.argmax(scores, axis=-1)
 
     chosen = _backwards(plan, logs, np.add, rows, 1, best)[:, 0]
@@ -69,11 +71,11 @@ def most_probable(plan: Plan, tables: Sequence[Array]) -> tuple[Int[Array, "*row
 
 def draws(
     plan: Plan,
-    tables: Sequence[Array],
+    tables: Sequence[HostArray],
     number: int,
     random: np.random.Generator,
     swept: Forward | None = None,
-) -> Int[Array, "*rows number variables"]:
+) -> Int[HostArray, "*rows number variables"]:
     """Independent configurations ``x ~ ∏_i t_i(x) / Z``, ``number`` of every row where a table has rows.
 
     −1 stands for a variable that no table is over, and for all variables of a row whose Z is 0.
@@ -89,7 +91,7 @@ def draws(
     log_z = found.log_z
     rows = log_z.shape[0] if log_z.ndim else 1
 
-    def drawn(chances: Float[Array, "rows draws levels"]) -> Int[Array, "rows draws"]:
+    def drawn(chances: Float[HostArray, "rows draws levels"]) -> Int[HostArray, "rows draws"]:
         cumulative = np.cumsum(chances, axis=-1)
         whole = cumulative[..., -1:]
         reached = np.minimum(random.random(whole.shape) * whole, np.nextafter(whole, 0.0))
@@ -110,7 +112,7 @@ def _taken(plan: Plan) -> Iterator[tuple[Operation, int | None]]:
         yield op, next(iter(gone), None)
 
 
-def _maximum(plan: Plan, op: Operation, variable: int | None, logs: Sequence[Array]) -> Array:
+def _maximum(plan: Plan, op: Operation, variable: int | None, logs: Sequence[HostArray]) -> HostArray:
     """The sum of two tables of logarithms, maximised over a variable: level by level, as it is too large to hold."""
     if op.right is None:
         return logs[op.left].max(op.summed)
@@ -130,7 +132,7 @@ def _maximum(plan: Plan, op: Operation, variable: int | None, logs: Sequence[Arr
     return best
 
 
-def _shape(out: Scope, sizes: Sequence[int], pair: Sequence[tuple[Array, Scope]]) -> tuple[int, ...]:
+def _shape(out: Scope, sizes: Sequence[int], pair: Sequence[tuple[HostArray, Scope]]) -> tuple[int, ...]:
     """The extents of a table; the number of rows is that of the one that has them."""
     rows = next((table.shape[-1] for table, scope in pair if scope[-1:] == (ROWS,)), 1)
     return tuple(rows if v == ROWS else sizes[v] for v in out)
@@ -138,7 +140,7 @@ def _shape(out: Scope, sizes: Sequence[int], pair: Sequence[tuple[Array, Scope]]
 
 def _backwards(
     plan: Plan,
-    tables: Sequence[Array],
+    tables: Sequence[HostArray],
     together: np.ufunc,
     rows: int,
     number: int,
@@ -156,8 +158,8 @@ def _backwards(
 
 
 def _given(
-    plan: Plan, at: int, tables: Sequence[Array], variable: int, chosen: Chosen
-) -> Float[Array, "rows draws levels"]:
+    plan: Plan, at: int, tables: Sequence[HostArray], variable: int, chosen: Chosen
+) -> Float[HostArray, "rows draws levels"]:
     """A table over the levels of one variable, at the values of the others that it is over."""
     scope, table = plan.scopes[at], tables[at]
     levels = plan.sizes[variable]

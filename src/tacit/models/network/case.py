@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from jaxtyping import Float
 
-from tacit.compute import Array
+from tacit.compute import HostArray
 from tacit.data.errors import listed
 from tacit.models.network.contraction import Scope
 from tacit.models.network.model import Network
@@ -32,9 +32,9 @@ class NumberPosterior:
         family: "normal" or "poisson".
     """
 
-    weights: Float[Array, " parts"]
-    means: Float[Array, " parts"]
-    variances: Float[Array, " parts"]
+    weights: Float[HostArray, " parts"]
+    means: Float[HostArray, " parts"]
+    variances: Float[HostArray, " parts"]
     family: str
 
     @property
@@ -59,15 +59,15 @@ class CasePosteriors:
     """
 
     log_prob: float
-    levels: Mapping[int, Float[Array, " levels"]]
+    levels: Mapping[int, Float[HostArray, " levels"]]
     numbers: Mapping[int, NumberPosterior]
 
 
-Likelihoods = Mapping[int, Float[Array, "levels rows"]]
+Likelihoods = Mapping[int, Float[HostArray, "levels rows"]]
 
 
 def case_posteriors(
-    network: Network, row: Float[Array, " nodes"], likelihoods: Likelihoods | None = None
+    network: Network, row: Float[HostArray, " nodes"], likelihoods: Likelihoods | None = None
 ) -> CasePosteriors:
     """The posterior of every node that is not seen, NaN in the row, at once.
 
@@ -100,7 +100,9 @@ def case_posteriors(
     return CasePosteriors(float(found.log_prob[0]), levels, numbers)
 
 
-def _number(network: Network, place: int, rows: Float[Array, "rows nodes"], found: RowPosteriors) -> NumberPosterior:
+def _number(
+    network: Network, place: int, rows: Float[HostArray, "rows nodes"], found: RowPosteriors
+) -> NumberPosterior:
     node = network.nodes[place]
     weights = found.of_node(place)
     for block in found.factors.blocks:
@@ -129,10 +131,10 @@ def _number(network: Network, place: int, rows: Float[Array, "rows nodes"], foun
 
 def joint_posterior(
     network: Network,
-    row: Float[Array, " nodes"],
+    row: Float[HostArray, " nodes"],
     together: Scope,
     likelihoods: Likelihoods | None = None,
-) -> Float[Array, "..."]:
+) -> Float[HostArray, "..."]:
     """The joint posterior of several hidden nodes with levels, one axis each.
 
     Raises:
@@ -150,7 +152,7 @@ def joint_posterior(
     return joint
 
 
-def contradiction(network: Network, row: Float[Array, " nodes"], likelihoods: Likelihoods | None) -> str:
+def contradiction(network: Network, row: Float[HostArray, " nodes"], likelihoods: Likelihoods | None) -> str:
     """A smallest part of the evidence that is impossible by itself: what can be left out of it is."""
     soft = dict(likelihoods or {})
     left = [int(v) for v in np.flatnonzero(~np.isnan(row))] + [v for v in soft if np.isnan(row[v])]

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from jaxtyping import Float, Int
 
-from tacit.compute import Array
+from tacit.compute import HostArray
 from tacit.data.errors import listed
 from tacit.models.network.blocks import NormalBlock
 from tacit.models.network.buckets import draws, most_probable
@@ -18,10 +18,10 @@ from tacit.models.network.sweeps import forward
 DRAWS = 65_536
 """Draws of one row that are made side by side."""
 
-Likelihoods = Mapping[int, Float[Array, "levels rows"]]
+Likelihoods = Mapping[int, Float[HostArray, "levels rows"]]
 
 
-def completed(network: Network, rows: Float[Array, "rows nodes"]) -> Float[Array, "rows nodes"]:
+def completed(network: Network, rows: Float[HostArray, "rows nodes"]) -> Float[HostArray, "rows nodes"]:
     """Rows with the likeliest level of every gap, and the mean of a number; NaN where a row is impossible."""
     filled = np.array(rows)
     if not np.isnan(rows).any():
@@ -41,7 +41,7 @@ def completed(network: Network, rows: Float[Array, "rows nodes"]) -> Float[Array
     return filled
 
 
-def _mean(network: Network, place: int, chunk: Chunk, found: RowPosteriors) -> Float[Array, " rows"]:
+def _mean(network: Network, place: int, chunk: Chunk, found: RowPosteriors) -> Float[HostArray, " rows"]:
     """``E[x | what the row says]`` of a number."""
     for at, block in enumerate(found.factors.blocks):
         if place in block.variables:
@@ -57,11 +57,11 @@ def _mean(network: Network, place: int, chunk: Chunk, found: RowPosteriors) -> F
 
 def drawn(
     network: Network,
-    rows: Float[Array, "rows nodes"],
+    rows: Float[HostArray, "rows nodes"],
     number: int,
     random: np.random.Generator,
     likelihoods: Likelihoods | None = None,
-) -> Float[Array, "number rows nodes"]:
+) -> Float[HostArray, "number rows nodes"]:
     """Rows with what is missing drawn from its joint posterior, so many times; NaN where a row is impossible."""
     filled = np.repeat(np.array(rows)[None], number, axis=0)
     layout = network.checked_layout(rows)
@@ -79,7 +79,7 @@ def drawn(
 
 
 def _take_levels(
-    part: Float[Array, "number rows nodes"], levels: Int[Array, "rows number nodes"], network: Network
+    part: Float[HostArray, "number rows nodes"], levels: Int[HostArray, "rows number nodes"], network: Network
 ) -> None:
     for node in network.nodes:
         if node.levels is not None:
@@ -92,7 +92,7 @@ def _draw_numbers(
     network: Network,
     chunk: Chunk,
     blocks: tuple[NormalBlock, ...],
-    part: Float[Array, "number rows nodes"],
+    part: Float[HostArray, "number rows nodes"],
     random: np.random.Generator,
 ) -> None:
     """Numbers given all levels: those of a block together, then each given its parents."""
@@ -106,7 +106,7 @@ def _draw_numbers(
 
 
 def _draw_block(
-    chunk: Chunk, block: NormalBlock, part: Float[Array, "number rows nodes"], random: np.random.Generator
+    chunk: Chunk, block: NormalBlock, part: Float[HostArray, "number rows nodes"], random: np.random.Generator
 ) -> None:
     hidden = chunk.configurations(block.members).hidden
     number, rows = part.shape[:2]
@@ -124,8 +124,8 @@ def _draw_block(
 
 
 def most_probable_row(
-    network: Network, row: Float[Array, " nodes"], likelihoods: Likelihoods | None = None
-) -> tuple[Float[Array, " nodes"], float, float]:
+    network: Network, row: Float[HostArray, " nodes"], likelihoods: Likelihoods | None = None
+) -> tuple[Float[HostArray, " nodes"], float, float]:
     """A row with the most probable state of all that is missing, its log-probability, and its share of the posterior.
 
     Raises:
@@ -150,8 +150,8 @@ def most_probable_row(
 
 
 def ancestral(
-    network: Network, row: Float[Array, " nodes"], number: int, random: np.random.Generator
-) -> Iterator[Float[Array, "rows nodes"]]:
+    network: Network, row: Float[HostArray, " nodes"], number: int, random: np.random.Generator
+) -> Iterator[Float[HostArray, "rows nodes"]]:
     """Rows drawn from parents to children; what the row says is kept, and must have no parents."""
     for begin in range(0, number, DRAWS):
         rows = np.repeat(row[None], min(DRAWS, number - begin), axis=0)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tacit.compute import Array
+from tacit.compute import HostArray
 
 ROWS = -1
 """The axis of rows."""
@@ -69,7 +69,7 @@ class Contraction:
         matrices = ROWS not in there and self.terms >= LARGE
         self._matrices = _matrix_plan(left, right, self.scope, sizes) if matrices else None
 
-    def __call__(self, left: Array, right: Array) -> Array:
+    def __call__(self, left: HostArray, right: HostArray) -> HostArray:
         plan = self._matrices
         if plan is None:
             return np.einsum(self._text, left, right)
@@ -106,7 +106,7 @@ def _matrix_plan(left: Scope, right: Scope, out: Scope, sizes: Sequence[int]) ->
     )
 
 
-def spread(table: Array, have: Scope, want: Scope, shape: tuple[int, ...]) -> Array:
+def spread(table: HostArray, have: Scope, want: Scope, shape: tuple[int, ...]) -> HostArray:
     """A table over more axes than it depends on, as a view of those that it has, in the order of ``want``."""
     if have == want:
         return table

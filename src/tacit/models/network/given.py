@@ -8,7 +8,7 @@ import scipy.special
 import scipy.stats
 from jaxtyping import Float
 
-from tacit.compute import Array
+from tacit.compute import HostArray
 from tacit.data.value_sets import Box, Cut, ValueSet
 from tacit.models.given import Conditioned, FixedLaw, Law, LevelsLaw
 from tacit.models.network.case import CasePosteriors, Impossible, NumberPosterior, case_posteriors
@@ -27,7 +27,7 @@ class NumberLaw(Law):
             return "count"
         return "positive" if self._logged else "continuous"
 
-    def cdf(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
+    def cdf(self, x: Float[HostArray, "..."]) -> Float[HostArray, "..."]:
         parts = self._posterior
         x = np.asarray(x, np.float64)[..., None]
         if parts.family == "poisson":
@@ -71,8 +71,8 @@ class NetworkGiven(Conditioned):
     def __init__(
         self,
         network: Network,
-        row: Float[Array, " nodes"],
-        likelihoods: Mapping[int, Float[Array, "levels rows"]],
+        row: Float[HostArray, " nodes"],
+        likelihoods: Mapping[int, Float[HostArray, "levels rows"]],
         logged: frozenset[int],
         densities: int,
         ranged: tuple[int, ValueSet] | None,
@@ -130,7 +130,7 @@ class NetworkGiven(Conditioned):
 
 
 def network_given(
-    network: Network, evidence: Box, row: Float[Array, " nodes"], logged: frozenset[int]
+    network: Network, evidence: Box, row: Float[HostArray, " nodes"], logged: frozenset[int]
 ) -> NetworkGiven | None:
     """What a network knows once nodes lie in sets of values; None where several numbers lie in ranges.
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from tacit.compute import Array
+from tacit.compute import HostArray
 from tacit.data.errors import listed
 from tacit.models.network.contraction import Scope
 from tacit.models.network.nodes.base import NetworkNode
@@ -33,7 +33,7 @@ class Layout:
     blocks: tuple[tuple[int, ...], ...]
 
 
-def layout_of(nodes: Sequence[NetworkNode], names: Sequence[str], rows: Float[Array, "rows nodes"]) -> Layout:
+def layout_of(nodes: Sequence[NetworkNode], names: Sequence[str], rows: Float[HostArray, "rows nodes"]) -> Layout:
     """The layout of rows, NaN where missing.
 
     Raises:

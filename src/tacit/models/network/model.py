@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from tacit import trees
 from tacit.arrays import Pytree, static
-from tacit.compute import Array
+from tacit.compute import HostArray
 from tacit.engine import PyTree
 from tacit.inference.closed_form import Sums
 from tacit.models.network.blocks import blocks_by_node
@@ -54,11 +54,11 @@ class Network(Pytree):
         """The number of levels of every node, 1 of a number."""
         return tuple(node.levels or 1 for node in self.nodes)
 
-    def layout_for(self, rows: Float[Array, "rows nodes"]) -> Layout:
+    def layout_for(self, rows: Float[HostArray, "rows nodes"]) -> Layout:
         """What is known of rows."""
         return layout_of(self.nodes, self.graph.names, rows)
 
-    def checked_layout(self, rows: Float[Array, "rows nodes"]) -> Layout:
+    def checked_layout(self, rows: Float[HostArray, "rows nodes"]) -> Layout:
         """The same, once it is known that the tables of one row can be held.
 
         Raises:
@@ -70,22 +70,22 @@ class Network(Pytree):
         check_price(self.nodes, self.graph.names, layout.seen, self.max_bytes, plan)
         return layout
 
-    def chunk(self, rows: Float[Array, "rows nodes"], layout: Layout) -> Chunk:
+    def chunk(self, rows: Float[HostArray, "rows nodes"], layout: Layout) -> Chunk:
         """Rows as the nodes take them."""
         return Chunk(rows, self.sizes, layout.seen)
 
     def inferred(
         self,
-        rows: Float[Array, "rows nodes"],
+        rows: Float[HostArray, "rows nodes"],
         layout: Layout | None = None,
-        likelihoods: Mapping[int, Float[Array, "levels rows"]] | None = None,
+        likelihoods: Mapping[int, Float[HostArray, "levels rows"]] | None = None,
     ) -> Iterator[tuple[slice, Chunk, RowPosteriors]]:
         """Posteriors of rows, some of them at a time."""
         for where, chunk, factors in self.tables_of(rows, layout or self.checked_layout(rows), likelihoods or {}):
             yield where, chunk, posteriors(plan_of(self.nodes, factors, self.sizes), factors)
 
     def tables_of(
-        self, rows: Float[Array, "rows nodes"], layout: Layout, likelihoods: Mapping[int, np.ndarray]
+        self, rows: Float[HostArray, "rows nodes"], layout: Layout, likelihoods: Mapping[int, np.ndarray]
     ) -> Iterator[tuple[slice, Chunk, Factors]]:
         """The tables of rows, so many at a time that they take `CHUNK_BYTES`."""
         few = self.chunk(rows[:2], layout)
@@ -100,9 +100,9 @@ class Network(Pytree):
 
     def log_prob(
         self,
-        rows: Float[Array, "rows nodes"],
-        likelihoods: Mapping[int, Float[Array, "levels rows"]] | None = None,
-    ) -> Float[Array, " rows"]:
+        rows: Float[HostArray, "rows nodes"],
+        likelihoods: Mapping[int, Float[HostArray, "levels rows"]] | None = None,
+    ) -> Float[HostArray, " rows"]:
         """``log p`` of what is seen of every row, in nats; −inf of what is impossible."""
         found = np.empty(len(rows))
         for where, _, factors in self.tables_of(rows, self.checked_layout(rows), likelihoods or {}):
@@ -122,7 +122,7 @@ class Network(Pytree):
         """The same graph with other distributions."""
         return type(self)(nodes, self.graph, self.layout, self.max_bytes)
 
-    def global_bound(self) -> Float[Array, "*starts"]:
+    def global_bound(self) -> Float[HostArray, "*starts"]:
         """The log prior density of all parameters."""
         total: np.ndarray = sum((node.log_prior() for node in self.nodes), np.zeros(()))
         return total
@@ -131,7 +131,7 @@ class Network(Pytree):
         """Free parameters of all nodes."""
         return sum(node.n_parameters() for node in self.nodes)
 
-    def sums(self, rows: Float[Array, "rows nodes"], weights: Float[Array, " rows"]) -> Sums:
+    def sums(self, rows: Float[HostArray, "rows nodes"], weights: Float[HostArray, " rows"]) -> Sums:
         """Expected statistics of one model, and ``Σ w log p``."""
         total: list[PyTree] | None = None
         bound = 0.0
@@ -142,7 +142,7 @@ class Network(Pytree):
         return Sums(tuple(total or ()), np.asarray(bound))
 
     def _statistics(
-        self, node: NetworkNode, chunk: Chunk, found: RowPosteriors, weights: Float[Array, " rows"]
+        self, node: NetworkNode, chunk: Chunk, found: RowPosteriors, weights: Float[HostArray, " rows"]
     ) -> PyTree:
         weighted = found.of_node(node.place) * weights
         block = blocks_by_node(found.factors.blocks).get(node.place)
@@ -161,7 +161,7 @@ class NetworkStep(Pytree):
 
     model: Network
 
-    def __call__(self, rows: Float[Array, "rows nodes"], weights: Float[Array, " rows"], key: object) -> Sums:
+    def __call__(self, rows: Float[HostArray, "rows nodes"], weights: Float[HostArray, " rows"], key: object) -> Sums:
         found = [one.sums(rows, weights) for one in split(self.model)]
         return trees.map(lambda *parts: np.stack(parts), *found)
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from jaxtyping import Float
 
-from tacit.compute import Array
+from tacit.compute import HostArray
 from tacit.models.network.blocks import NormalBlock, integrate
 from tacit.models.network.contraction import ROWS, Scope
 from tacit.models.network.layout import Layout
@@ -41,7 +41,7 @@ class Factors:
 
     scopes: tuple[Scope, ...]
     tables: tuple[np.ndarray, ...]
-    log: Float[Array, " rows"]
+    log: Float[HostArray, " rows"]
     owners: Mapping[int, int]
     blocks: tuple[NormalBlock, ...]
     indicators: Mapping[int, int]
@@ -51,7 +51,7 @@ def factors_of(
     nodes: Sequence[NetworkNode],
     chunk: Chunk,
     layout: Layout,
-    likelihoods: Mapping[int, Float[Array, "levels rows"]] | None = None,
+    likelihoods: Mapping[int, Float[HostArray, "levels rows"]] | None = None,
 ) -> Factors:
     """The tables of all nodes; ``likelihoods`` of levels are soft evidence on them."""
     several = len(chunk.rows) > 1
@@ -87,7 +87,7 @@ def factors_of(
     return Factors(tuple(scopes), tuple(tables), log, owners, blocks, indicators)
 
 
-def _indicator(chunk: Chunk, variable: int) -> Float[Array, "levels rows"]:
+def _indicator(chunk: Chunk, variable: int) -> Float[HostArray, "levels rows"]:
     """1 where a level may be the one of a row."""
     code = chunk.codes[:, variable]
     return ((code == np.arange(chunk.sizes[variable])[:, None]) | (code < 0)).astype(float)
@@ -121,7 +121,7 @@ class RowPosteriors:
         derivatives: of ``log Z`` by every table, up to a factor.
     """
 
-    log_prob: Float[Array, " rows"]
+    log_prob: Float[HostArray, " rows"]
     factors: Factors
     derivatives: tuple[np.ndarray, ...]
 
@@ -137,7 +137,7 @@ class RowPosteriors:
             found |= dict.fromkeys(self.factors.scopes[at], at)
         return found
 
-    def of_table(self, at: int) -> Float[Array, "..."]:
+    def of_table(self, at: int) -> Float[HostArray, "..."]:
         """The posterior of the hidden variables of a table, ``[*hidden levels, rows]``; NaN of what is impossible.
 
         It has one row where it is the same for all.
@@ -153,11 +153,11 @@ class RowPosteriors:
             joint[..., self._impossible] = np.nan
         return joint
 
-    def of_node(self, node: int) -> Float[Array, "..."]:
+    def of_node(self, node: int) -> Float[HostArray, "..."]:
         """That of the table of a node."""
         return self.of_table(self.factors.owners[node])
 
-    def marginal(self, variable: int) -> Float[Array, "levels rows"]:
+    def marginal(self, variable: int) -> Float[HostArray, "levels rows"]:
         """The posterior of a variable that is not seen in every row."""
         smallest = self._smallest[variable]
         scope = self.factors.scopes[smallest]
@@ -166,7 +166,7 @@ class RowPosteriors:
         return np.broadcast_to(found, (len(found), len(self.log_prob)))
 
 
-def likelihood(plan: Plan, factors: Factors) -> tuple[Forward, Float[Array, " rows"]]:
+def likelihood(plan: Plan, factors: Factors) -> tuple[Forward, Float[HostArray, " rows"]]:
     """The forward sweep, and ``log p`` of every row."""
     found = forward(plan, factors.tables)
     return found, factors.log + found.log_z

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from jaxtyping import Float
 
-from tacit.compute import Array
+from tacit.compute import HostArray
 from tacit.models.network.graph import DirectedGraph
 from tacit.models.network.nodes.base import NetworkNode
 from tacit.models.network.nodes.configurations import Chunk
@@ -42,8 +42,8 @@ class NodeSettings:
 def first_nodes(
     graph: DirectedGraph,
     settings: NodeSettings,
-    rows: Float[Array, "rows nodes"],
-    weights: Float[Array, " rows"],
+    rows: Float[HostArray, "rows nodes"],
+    weights: Float[HostArray, " rows"],
 ) -> tuple[NetworkNode, ...]:
     """A distribution for every node: fitted where the node and its parents are seen, else what the node alone says."""
     return tuple(_first(graph, settings, node, rows, weights) for node in range(len(graph)))
@@ -53,8 +53,8 @@ def _first(
     graph: DirectedGraph,
     settings: NodeSettings,
     place: int,
-    rows: Float[Array, "rows nodes"],
-    weights: Float[Array, " rows"],
+    rows: Float[HostArray, "rows nodes"],
+    weights: Float[HostArray, " rows"],
 ) -> NetworkNode:
     discrete = tuple(v for v in graph.parents[place] if settings.levels[v] is not None)
     continuous = tuple(v for v in graph.parents[place] if settings.levels[v] is None)
@@ -77,8 +77,8 @@ def _first(
 
 def _fitted(
     node: NetworkNode,
-    rows: Float[Array, "rows nodes"],
-    weights: Float[Array, " rows"],
+    rows: Float[HostArray, "rows nodes"],
+    weights: Float[HostArray, " rows"],
     sizes: tuple[int, ...],
 ) -> NetworkNode:
     if not len(rows):
@@ -94,7 +94,7 @@ def empty_node(
     place: int,
     parents: tuple[tuple[int, ...], tuple[int, ...]],
     settings: NodeSettings,
-    rows: Float[Array, "rows nodes"],
+    rows: Float[HostArray, "rows nodes"],
 ) -> NetworkNode:
     """A node that nothing is known of: equal chances, a standard normal distribution, a mean of 1."""
     discrete, continuous = parents
@@ -118,7 +118,7 @@ def empty_node(
     return PoissonNode(place, discrete, continuous, np.zeros((*shape, 1 + len(continuous))), precision, reach)
 
 
-def _reach(rows: Float[Array, "rows nodes"], continuous: Sequence[int]) -> float:
+def _reach(rows: Float[HostArray, "rows nodes"], continuous: Sequence[int]) -> float:
     """The length of the longest row of regressors ``(1, u)``."""
     squares = np.nan_to_num(rows[:, list(continuous)]) ** 2
     return float(np.sqrt(1.0 + squares.sum(1).max(initial=0.0)))
@@ -131,7 +131,9 @@ def shaken(
     return tuple(node.randomised(random, strength) if hidden & {node.place, *node.parents} else node for node in nodes)
 
 
-def in_order(nodes: Sequence[NetworkNode], shares: Mapping[int, Float[Array, " levels"]]) -> tuple[NetworkNode, ...]:
+def in_order(
+    nodes: Sequence[NetworkNode], shares: Mapping[int, Float[HostArray, " levels"]]
+) -> tuple[NetworkNode, ...]:
     """The same with the levels of hidden nodes sorted, the likeliest first."""
     found = tuple(nodes)
     for variable, share in shares.items():

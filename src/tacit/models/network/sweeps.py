@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tacit.compute import Array
+from tacit.compute import HostArray
 from tacit.models.network.contraction import ROWS, Scope, spread
 from tacit.models.network.plan import Plan
 
@@ -19,11 +19,11 @@ from tacit.models.network.plan import Plan
 class Forward(NamedTuple):
     """All tables, and ``log Z``: a number, or one a row; with variables that are kept, that of what was divided by."""
 
-    tables: list[Array]
-    log_z: Array
+    tables: list[HostArray]
+    log_z: HostArray
 
 
-def _scaled(table: Array, scope: Scope) -> tuple[Array, np.ndarray | float]:
+def _scaled(table: HostArray, scope: Scope) -> tuple[HostArray, np.ndarray | float]:
     """A table, or the table of every row, over its largest entry (in place), and that entry; 0 stays 0."""
     if scope[-1:] == (ROWS,):
         largest = table.reshape(-1, table.shape[-1]).max(0)
@@ -37,10 +37,10 @@ def _scaled(table: Array, scope: Scope) -> tuple[Array, np.ndarray | float]:
     return table / largest, largest
 
 
-def forward(plan: Plan, leaves: Sequence[Array]) -> Forward:
+def forward(plan: Plan, leaves: Sequence[HostArray]) -> Forward:
     """The products and sums of the plan over its leaves; entries are not negative."""
-    tables: list[Array] = list(leaves)
-    log_z: Array | float = 0.0
+    tables: list[HostArray] = list(leaves)
+    log_z: HostArray | float = 0.0
     for op, step in zip(plan.operations, plan.steps, strict=True):
         if op.right is None or step is None:
             found = tables[op.left].sum(op.summed)
@@ -56,9 +56,9 @@ def forward(plan: Plan, leaves: Sequence[Array]) -> Forward:
     return Forward(tables, np.asarray(log_z))
 
 
-def kept(plan: Plan, found: Forward, scope: Scope) -> Array:
+def kept(plan: Plan, found: Forward, scope: Scope) -> HostArray:
     """The distribution over the variables that were kept, axes as in ``scope`` (rows last): NaN where Z is 0."""
-    product: Array | None = None
+    product: HostArray | None = None
     have: Scope = ()
     for root in plan.roots:
         mine = plan.scopes[root]
@@ -75,19 +75,19 @@ def kept(plan: Plan, found: Forward, scope: Scope) -> Array:
         return ordered / np.where(total > 0, total, np.nan) * np.where(np.isneginf(found.log_z), np.nan, 1.0)
 
 
-def _times(a: Array, a_scope: Scope, b: Array, b_scope: Scope, out: Scope) -> Array:
+def _times(a: HostArray, a_scope: Scope, b: HostArray, b_scope: Scope, out: Scope) -> HostArray:
     extents = dict(zip((*a_scope, *b_scope), (*a.shape, *b.shape), strict=True))
     shape = tuple(extents[v] for v in out)
     return spread(a, a_scope, out, shape) * spread(b, b_scope, out, shape)
 
 
-def backward(plan: Plan, found: Forward) -> list[Array]:
+def backward(plan: Plan, found: Forward) -> list[HostArray]:
     """The derivative of ``log Z`` by every leaf, up to a factor (of every row, its own); axes as in the plan.
 
     The tables of ``found`` but the leaves are let go of on the way.
     """
     tables = found.tables
-    derivatives: list[Array] = [_NOTHING] * len(tables)
+    derivatives: list[HostArray] = [_NOTHING] * len(tables)
     for root in plan.roots:
         derivatives[root] = np.ones_like(tables[root])
     for op, step in zip(reversed(plan.operations), reversed(plan.steps), strict=True):

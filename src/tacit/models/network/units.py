@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Float
 
-from tacit.compute import Array
+from tacit.compute import HostArray
 from tacit.models.network.nodes.base import NetworkNode
 
 
@@ -14,10 +14,10 @@ from tacit.models.network.nodes.base import NetworkNode
 class Units:
     """``x = inside · scale + shift`` of every node; 1 and 0 of what is not scaled."""
 
-    shift: Float[Array, " nodes"]
-    scale: Float[Array, " nodes"]
+    shift: Float[HostArray, " nodes"]
+    scale: Float[HostArray, " nodes"]
 
-    def inside(self, rows: Float[Array, "rows nodes"]) -> Float[Array, "rows nodes"]:
+    def inside(self, rows: Float[HostArray, "rows nodes"]) -> Float[HostArray, "rows nodes"]:
         """Rows as the engine has them."""
         return (rows - self.shift) / self.scale
 
@@ -25,12 +25,14 @@ class Units:
         """Distributions of the values themselves."""
         return tuple(node.in_units(self.shift, self.scale) for node in nodes)
 
-    def log_change(self, rows: Float[Array, "rows nodes"], weights: Float[Array, " rows"]) -> float:
+    def log_change(self, rows: Float[HostArray, "rows nodes"], weights: Float[HostArray, " rows"]) -> float:
         """What the log-likelihood gains in the units of the values: ``−Σ w log scale`` of what is seen."""
         return -float((weights[:, None] * ~np.isnan(rows) * np.log(self.scale)).sum())
 
 
-def units_of(rows: Float[Array, "rows nodes"], weights: Float[Array, " rows"], scaled: Bool[Array, " nodes"]) -> Units:
+def units_of(
+    rows: Float[HostArray, "rows nodes"], weights: Float[HostArray, " rows"], scaled: Bool[HostArray, " nodes"]
+) -> Units:
     """Means and deviations of the nodes that are scaled; 0 and 1 of the others, and of what does not vary."""
     seen = ~np.isnan(rows) * weights[:, None]
     total = np.maximum(seen.sum(0), 1e-300)

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import gammaln
 
-from tacit.compute import Array
+from tacit.compute import HostArray
 from tacit.models.network.learning.scores import penalty_of
 
 GaussianKind = Literal["bic", "aic", "loglik", "bge"]
@@ -29,11 +29,13 @@ class GaussianMoments(NamedTuple):
     """
 
     total: float
-    mean: Float[Array, " nodes"]
-    scatter: Float[Array, "nodes nodes"]
+    mean: Float[HostArray, " nodes"]
+    scatter: Float[HostArray, "nodes nodes"]
 
 
-def moments_of(rows: Float[Array, "rows nodes"], weights: Float[Array, " rows"] | None = None) -> GaussianMoments:
+def moments_of(
+    rows: Float[HostArray, "rows nodes"], weights: Float[HostArray, " rows"] | None = None
+) -> GaussianMoments:
     """The moments of complete rows.
 
     Raises:
@@ -94,7 +96,7 @@ class GaussianScore:
             self._scale = self._weight * (self._degrees - self.nodes - 1) / (self._weight + 1)  # T = t I
             self._matrix = self._matrix + self._scale * np.eye(self.nodes)
 
-    def possible(self) -> Array:
+    def possible(self) -> HostArray:
         """Every arrow."""
         return ~np.eye(self.nodes, dtype=bool)
 
@@ -103,7 +105,7 @@ class GaussianScore:
         left = residuals(self._matrix, node, parents)
         return float(self._worth(left.own[[node]], len(parents), left.log_determinant)[0])
 
-    def additions(self, node: int, parents: tuple[int, ...]) -> Float[Array, " nodes"]:
+    def additions(self, node: int, parents: tuple[int, ...]) -> Float[HostArray, " nodes"]:
         """What it is worth with each node as one more parent."""
         left = residuals(self._matrix, node, parents)
         own = np.maximum(left.own[node] - left.shared**2 / left.own, _TINY)
@@ -111,7 +113,7 @@ class GaussianScore:
         worth[[node, *parents]] = -np.inf
         return worth
 
-    def _worth(self, left: Array, parents: int, log_determinant: Array) -> Array:
+    def _worth(self, left: HostArray, parents: int, log_determinant: HostArray) -> HostArray:
         """The score where so much of the scatter of a node is left; of its parents' matrix the log determinant."""
         if self._kind != "bge":
             parameters = (parents + 2) * penalty_of(self._kind, self._total)
@@ -131,13 +133,13 @@ class Residuals(NamedTuple):
     ``shared`` of one node with every node, ``own`` of every node, and ``log_determinant`` of the known ones' matrix.
     """
 
-    shared: Float[Array, "*groups nodes"]
-    own: Float[Array, "*groups nodes"]
-    log_determinant: Float[Array, "*groups"]
+    shared: Float[HostArray, "*groups nodes"]
+    own: Float[HostArray, "*groups nodes"]
+    log_determinant: Float[HostArray, "*groups"]
 
 
 def residuals(
-    scatter: Float[Array, "*groups nodes nodes"],
+    scatter: Float[HostArray, "*groups nodes nodes"],
     node: int,
     known: tuple[int, ...],
 ) -> Residuals:
@@ -154,6 +156,6 @@ def residuals(
     return Residuals(shared, left, np.asarray(determinant))
 
 
-def log_likelihood(total: Array | float, variance: Array) -> Array:
+def log_likelihood(total: HostArray | float, variance: HostArray) -> HostArray:
     """Of Gaussian columns at their maximum, where so much variance is left."""
     return -0.5 * total * (np.log(2 * np.pi * variance) + 1)

@@ -10,7 +10,7 @@ from typing import Literal, get_args
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from tacit.compute import Array
+from tacit.compute import HostArray
 from tacit.models.network.learning.counts import RowCounts
 from tacit.models.network.learning.gaussian import RIDGE, log_likelihood, residuals
 from tacit.models.network.learning.scores import DiscreteScore, penalty_of
@@ -26,10 +26,10 @@ class MixedScore:
 
     def __init__(
         self,
-        rows: Float[Array, "rows nodes"],
-        levelled: Bool[Array, " nodes"],
+        rows: Float[HostArray, "rows nodes"],
+        levelled: Bool[HostArray, " nodes"],
         kind: MixedKind = "bic",
-        weights: Float[Array, " rows"] | None = None,
+        weights: Float[HostArray, " rows"] | None = None,
     ) -> None:
         """Choose a score.
 
@@ -65,9 +65,9 @@ class MixedScore:
         if np.any(self._variance <= 0):
             column = np.flatnonzero(~self._levelled)[int((self._variance <= 0).argmax())]
             raise ValueError(f"column {column} never changes; it cannot depend on others")
-        self._moments: dict[tuple[int, ...], tuple[Array, Array]] = {}
+        self._moments: dict[tuple[int, ...], tuple[HostArray, HostArray]] = {}
 
-    def possible(self) -> Array:
+    def possible(self) -> HostArray:
         """Every arrow but those from numbers to levels."""
         return ~np.eye(self.nodes, dtype=bool) & (self._levelled[:, None] | ~self._levelled[None, :])
 
@@ -80,7 +80,7 @@ class MixedScore:
         left = residuals(scatter, int(self._place[node]), numbers).own[:, self._place[node]]
         return float(self._worth(totals, left[:, None], levels, len(numbers))[0])
 
-    def additions(self, node: int, parents: tuple[int, ...]) -> Float[Array, " nodes"]:
+    def additions(self, node: int, parents: tuple[int, ...]) -> Float[HostArray, " nodes"]:
         """What it is worth with each node as one more parent."""
         found = np.full(self.nodes, -np.inf)
         levels, numbers = self._split(parents)
@@ -104,7 +104,7 @@ class MixedScore:
         levels = tuple(int(self._place[each]) for each in parents if self._levelled[each])
         return levels, tuple(int(self._place[each]) for each in parents if not self._levelled[each])
 
-    def _worth(self, totals: Array, left: Array, levels: tuple[int, ...], numbers: int) -> Array:
+    def _worth(self, totals: HostArray, left: HostArray, levels: tuple[int, ...], numbers: int) -> HostArray:
         """The score of each column of ``left`` [groups, columns], the scatter that its parents leave."""
         if float(totals.min()) < numbers + 2:
             return np.full(left.shape[1], -np.inf)
@@ -112,7 +112,7 @@ class MixedScore:
         groups = float(np.prod(self._cards[list(levels)], dtype=np.float64))
         return fit - groups * (numbers + 2) * penalty_of(self._kind, self.total)
 
-    def _grouped(self, levels: tuple[int, ...]) -> tuple[Array, Array]:
+    def _grouped(self, levels: tuple[int, ...]) -> tuple[HostArray, HostArray]:
         """By configuration of columns with levels, of those that occur: its weight, and the scatter of the numbers."""
         if levels not in self._moments:
             if len(self._moments) >= _KEPT:
@@ -120,7 +120,7 @@ class MixedScore:
             self._moments[levels] = self._scatters(_grouping(self._codes, levels))
         return self._moments[levels]
 
-    def _scatters(self, group: Int[Array, " rows"]) -> tuple[Array, Array]:
+    def _scatters(self, group: Int[HostArray, " rows"]) -> tuple[HostArray, HostArray]:
         order = np.argsort(group, kind="stable")
         starts = np.flatnonzero(np.diff(group[order], prepend=-1))
         weight, values = self._weights[order], self._values[order]
@@ -137,7 +137,7 @@ class MixedScore:
         return totals[seen], (scatter + floor[:, :, None] * np.eye(columns))[seen]
 
 
-def _grouping(codes: Int[Array, "rows columns"], levels: tuple[int, ...]) -> Int[Array, " rows"]:
+def _grouping(codes: Int[HostArray, "rows columns"], levels: tuple[int, ...]) -> Int[HostArray, " rows"]:
     """The configuration of some columns in every row, numbered from 0 among those that occur."""
     place = np.zeros(codes.shape[0], np.int64)
     for column in levels:

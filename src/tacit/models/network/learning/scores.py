@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import gammaln
 
-from tacit.compute import Array
+from tacit.compute import HostArray
 from tacit.models.network.learning.counts import CountSource
 
 _TINY = np.finfo(np.float64).tiny
@@ -31,7 +31,7 @@ class Score(Protocol):
         """How many nodes there are."""
         ...
 
-    def possible(self) -> Array:
+    def possible(self) -> HostArray:
         """[nodes, nodes]: whether an arrow from the first to the second can be scored at all."""
         ...
 
@@ -39,7 +39,7 @@ class Score(Protocol):
         """What a node is worth, given parents in rising order."""
         ...
 
-    def additions(self, node: int, parents: tuple[int, ...]) -> Float[Array, " nodes"]:
+    def additions(self, node: int, parents: tuple[int, ...]) -> Float[HostArray, " nodes"]:
         """What it is worth with each node as one more parent; −inf where that is no family."""
         ...
 
@@ -69,7 +69,7 @@ class DiscreteScore:
         self._starts = np.concatenate([[0], np.cumsum(source.cards)[:-1]]).astype(np.intp)
         self.nodes = len(source.cards)
 
-    def possible(self) -> Array:
+    def possible(self) -> HostArray:
         """Every arrow."""
         return ~np.eye(self.nodes, dtype=bool)
 
@@ -80,7 +80,7 @@ class DiscreteScore:
         fit = self._joint(joint, configurations, node).sum() - self._given(given, configurations, node).sum()
         return float(fit - self._penalty(configurations, node))
 
-    def additions(self, node: int, parents: tuple[int, ...]) -> Float[Array, " nodes"]:
+    def additions(self, node: int, parents: tuple[int, ...]) -> Float[HostArray, " nodes"]:
         """What it is worth with each node as one more parent."""
         found = np.full(self.nodes, -np.inf)
         free = np.ones(self.nodes, bool)
@@ -96,7 +96,7 @@ class DiscreteScore:
         whole = np.add.reduceat(fit, self._starts) - self._penalty(configurations, node)
         return np.where(free, whole, -np.inf)
 
-    def _joint(self, counts: Array, configurations: Array | np.floating, node: int) -> Array:
+    def _joint(self, counts: HostArray, configurations: HostArray | np.floating, node: int) -> HostArray:
         """What counts of configurations with a level add; that of zero is zero."""
         match self._kind:
             case "bdeu":
@@ -106,7 +106,7 @@ class DiscreteScore:
                 return gammaln(counts + 1.0)
         return counts * np.log(np.maximum(counts, _TINY))
 
-    def _given(self, counts: Array, configurations: Array | np.floating, node: int) -> Array:
+    def _given(self, counts: HostArray, configurations: HostArray | np.floating, node: int) -> HostArray:
         """What counts of configurations of the parents take away; that of zero is zero."""
         match self._kind:
             case "bdeu":
@@ -116,7 +116,7 @@ class DiscreteScore:
                 return gammaln(counts + self._cards[node]) - gammaln(self._cards[node])
         return counts * np.log(np.maximum(counts, _TINY))
 
-    def _penalty(self, configurations: Array | np.floating, node: int) -> Array | np.floating:
+    def _penalty(self, configurations: HostArray | np.floating, node: int) -> HostArray | np.floating:
         parameters = configurations * (self._cards[node] - 1)
         return parameters * penalty_of(self._kind, self._source.total)
 

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from tacit.arrays import Pytree, static
-from tacit.compute import Array
+from tacit.compute import HostArray
 from tacit.engine import PyTree
 from tacit.models.network.nodes.configurations import Chunk
 
@@ -50,13 +50,13 @@ class NetworkNode(Pytree):
         return self.discrete if self.levels is None else (*self.discrete, self.place)
 
     @abc.abstractmethod
-    def log_prob(self, chunk: Chunk) -> Float[Array, "..."]:
+    def log_prob(self, chunk: Chunk) -> Float[HostArray, "..."]:
         """Log-density of the values of rows, ``[*hidden levels, rows]`` (one row where it is the same for all).
 
         Hidden are those of the ``members`` that are not seen in every row.
         """
 
-    def factor(self, chunk: Chunk) -> tuple[Float[Array, "..."], Float[Array, " rows"]]:
+    def factor(self, chunk: Chunk) -> tuple[Float[HostArray, "..."], Float[HostArray, " rows"]]:
         """The density as a table ``[*hidden levels, rows]`` of numbers up to 1, and the logarithm of what they lack.
 
         A value that is missing, and is no level, says nothing.
@@ -68,19 +68,19 @@ class NetworkNode(Pytree):
         most = np.where(np.isfinite(most), most, 0.0)
         return np.exp(logs - most), most
 
-    def expectation(self, chunk: Chunk) -> Float[Array, "..."]:
+    def expectation(self, chunk: Chunk) -> Float[HostArray, "..."]:
         """The mean of a number given its parents, ``[*hidden levels, rows]``."""
         raise TypeError(f"{type(self).__name__} has levels, and no mean")
 
     @abc.abstractmethod
-    def statistics(self, chunk: Chunk, weights: Float[Array, "..."]) -> PyTree:
+    def statistics(self, chunk: Chunk, weights: Float[HostArray, "..."]) -> PyTree:
         """Expected statistics, summed over rows: ``weights [*hidden levels, rows]`` are posteriors times weights."""
 
     @abc.abstractmethod
     def m_step(self, statistics: PyTree) -> Self:
         """The next node; every array may lead with ``[starts]``."""
 
-    def log_prior(self) -> Float[Array, "*starts"]:
+    def log_prior(self) -> Float[HostArray, "*starts"]:
         """The log prior density of the parameters, in the coordinates in which ``m_step`` finds the mode."""
         return np.zeros(())
 
@@ -89,7 +89,7 @@ class NetworkNode(Pytree):
         """Free parameters."""
 
     @abc.abstractmethod
-    def draw(self, rows: Float[Array, "rows nodes"], random: np.random.Generator) -> Float[Array, " rows"]:
+    def draw(self, rows: Float[HostArray, "rows nodes"], random: np.random.Generator) -> Float[HostArray, " rows"]:
         """Values given the parents' values in the same rows."""
 
     @abc.abstractmethod
@@ -100,11 +100,11 @@ class NetworkNode(Pytree):
     def reordered(self, variable: int, order: np.ndarray) -> Self:
         """The same with the levels of a discrete variable in another order."""
 
-    def in_units(self, shift: Float[Array, " nodes"], scale: Float[Array, " nodes"]) -> Self:
+    def in_units(self, shift: Float[HostArray, " nodes"], scale: Float[HostArray, " nodes"]) -> Self:
         """The same for ``x·scale + shift`` of every column; what has levels, or counts, has 0 and 1."""
         return self
 
 
-def codes_of(rows: Float[Array, "rows nodes"], places: tuple[int, ...]) -> tuple[np.ndarray, ...]:
+def codes_of(rows: Float[HostArray, "rows nodes"], places: tuple[int, ...]) -> tuple[np.ndarray, ...]:
     """The levels of some columns as indices."""
     return tuple(rows[:, place].astype(np.intp) for place in places)

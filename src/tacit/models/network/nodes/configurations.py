@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from tacit.compute import Array
+from tacit.compute import HostArray
 from tacit.models.network.contraction import Scope
 
 
@@ -29,7 +29,7 @@ class Configurations(NamedTuple):
     members: Scope
     shape: tuple[int, ...]
     hidden: Scope
-    index: Int[Array, " rows"] | None
+    index: Int[HostArray, " rows"] | None
 
     @property
     def order(self) -> tuple[int, ...]:
@@ -42,14 +42,14 @@ class Configurations(NamedTuple):
         """Their numbers of levels."""
         return tuple(self.shape[self.members.index(v)] for v in self.hidden)
 
-    def gather(self, values: Float[Array, "..."]) -> Float[Array, "..."]:
+    def gather(self, values: Float[HostArray, "..."]) -> Float[HostArray, "..."]:
         """``[*levels, ...] → [*hidden levels, rows, ...]``; one row for all where nothing is seen."""
         inner = values.shape[len(self.members) :]
         laid = values.transpose(*self.order, *range(len(self.members), values.ndim))
         laid = laid.reshape(*self.hidden_shape, -1, *inner)
         return laid if self.index is None else laid.take(self.index, axis=len(self.hidden))
 
-    def scatter(self, values: Float[Array, "..."]) -> Float[Array, "..."]:
+    def scatter(self, values: Float[HostArray, "..."]) -> Float[HostArray, "..."]:
         """``[*hidden levels, rows, features] → [*levels, features]``, summed over the rows."""
         features = values.shape[-1]
         seen = math.prod(self.shape) // math.prod(self.hidden_shape)
@@ -72,12 +72,12 @@ class Chunk:
         seen: the nodes whose value is known in every row.
     """
 
-    rows: Float[Array, "rows nodes"]
+    rows: Float[HostArray, "rows nodes"]
     sizes: tuple[int, ...]
     seen: frozenset[int]
 
     @functools.cached_property
-    def codes(self) -> Int[Array, "rows nodes"]:
+    def codes(self) -> Int[HostArray, "rows nodes"]:
         """The values as whole numbers, −1 where missing; they mean nothing of a number."""
         with np.errstate(invalid="ignore"):
             return np.where(np.isnan(self.rows), -1, self.rows).astype(np.intp)
@@ -94,8 +94,8 @@ class Chunk:
 
 
 def by_index(
-    values: Float[Array, "rows features"], index: Int[Array, " rows"], number: int
-) -> Float[Array, "number features"]:
+    values: Float[HostArray, "rows features"], index: Int[HostArray, " rows"], number: int
+) -> Float[HostArray, "number features"]:
     """Sums of rows that have the same index."""
     if values.shape[1] == 1:
         return np.bincount(index, values[:, 0], number)[:, None]

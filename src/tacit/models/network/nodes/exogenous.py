@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from tacit.arrays import static
-from tacit.compute import Array
+from tacit.compute import HostArray
 from tacit.models.network.nodes.base import NetworkNode
 from tacit.models.network.nodes.configurations import Chunk
 
@@ -25,19 +25,19 @@ class ExogenousNode(NetworkNode):
     def name(self) -> str:
         return "exogenous"
 
-    def log_prob(self, chunk: Chunk) -> Float[Array, "..."]:
+    def log_prob(self, chunk: Chunk) -> Float[HostArray, "..."]:
         return np.zeros(1)
 
-    def statistics(self, chunk: Chunk, weights: Float[Array, "..."]) -> Float[Array, ""]:
+    def statistics(self, chunk: Chunk, weights: Float[HostArray, "..."]) -> Float[HostArray, ""]:
         return np.zeros(())
 
-    def m_step(self, statistics: Float[Array, "..."]) -> Self:
+    def m_step(self, statistics: Float[HostArray, "..."]) -> Self:
         return self
 
     def n_parameters(self) -> int:
         return 0
 
-    def draw(self, rows: Float[Array, "rows nodes"], random: np.random.Generator) -> Float[Array, " rows"]:
+    def draw(self, rows: Float[HostArray, "rows nodes"], random: np.random.Generator) -> Float[HostArray, " rows"]:
         return rows[:, self.place]
 
     def randomised(self, random: np.random.Generator, strength: float) -> Self:

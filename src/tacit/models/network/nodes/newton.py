@@ -11,20 +11,20 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from tacit.compute import Array
+from tacit.compute import HostArray
 
 
 class Curve(NamedTuple):
     """Of a log-likelihood at the coefficients at hand: what a Newton step needs; sums over rows."""
 
-    gradient: Float[Array, "*batch p"]
-    information: Float[Array, "*batch p p"]
+    gradient: Float[HostArray, "*batch p"]
+    information: Float[HostArray, "*batch p p"]
     """Minus the second derivative."""
 
 
 def safe_step(
-    coefficients: Float[Array, "*batch p"], curve: Curve, precision: float, reach: float
-) -> Float[Array, "*batch p"]:
+    coefficients: Float[HostArray, "*batch p"], curve: Curve, precision: float, reach: float
+) -> Float[HostArray, "*batch p"]:
     """The next coefficients under a normal prior of mean 0 and some precision.
 
     Args:
@@ -45,10 +45,10 @@ def safe_step(
 
 
 def regression_in_units(
-    coefficients: Float[Array, "*batch p"],
-    shift: Float[Array, " parents"],
-    scale: Float[Array, " parents"],
-) -> Float[Array, "*batch p"]:
+    coefficients: Float[HostArray, "*batch p"],
+    shift: Float[HostArray, " parents"],
+    scale: Float[HostArray, " parents"],
+) -> Float[HostArray, "*batch p"]:
     """Coefficients of ``(1, u)`` as those of ``(1, u·scale + shift)``."""
     slopes = coefficients[..., 1:] / scale
     return np.concatenate([(coefficients[..., 0] - slopes @ shift)[..., None], slopes], axis=-1)

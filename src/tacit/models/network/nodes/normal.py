@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from tacit.arrays import static
-from tacit.compute import LOG_2PI, Array
+from tacit.compute import LOG_2PI, HostArray
 from tacit.engine import PyTree
 from tacit.models.network.nodes.base import NetworkNode, codes_of
 from tacit.models.network.nodes.configurations import Chunk
@@ -21,9 +21,9 @@ class NormalNode(NetworkNode):
     the bound; κ = a = b = 0 is the maximum of the likelihood (Bernardo & Smith 2000, section 5.2).
     """
 
-    coefficients: Float[Array, "..."]
+    coefficients: Float[HostArray, "..."]
     """``[*starts, *levels, 1 + continuous parents]``, the intercept first."""
-    variances: Float[Array, "..."]
+    variances: Float[HostArray, "..."]
     """``[*starts, *levels]``."""
     prior: tuple[float, float, float, float] = static()
     """κ, m, a, b."""
@@ -34,26 +34,26 @@ class NormalNode(NetworkNode):
     def name(self) -> str:
         return "normal"
 
-    def features(self, rows: Float[Array, "rows nodes"]) -> Float[Array, "rows features"]:
+    def features(self, rows: Float[HostArray, "rows nodes"]) -> Float[HostArray, "rows features"]:
         """``(1, u)`` of every row."""
         return np.column_stack([np.ones(len(rows)), rows[:, list(self.continuous)]])
 
-    def expectation(self, chunk: Chunk) -> Float[Array, "..."]:
+    def expectation(self, chunk: Chunk) -> Float[HostArray, "..."]:
         coefficients = chunk.configurations(self.discrete).gather(self.coefficients)
         return (coefficients * self.features(chunk.rows)).sum(-1)
 
-    def log_prob(self, chunk: Chunk) -> Float[Array, "..."]:
+    def log_prob(self, chunk: Chunk) -> Float[HostArray, "..."]:
         variances = chunk.configurations(self.discrete).gather(self.variances)
         away = chunk.rows[:, self.place] - self.expectation(chunk)
         return -0.5 * (LOG_2PI + np.log(variances) + away**2 / variances)
 
-    def statistics(self, chunk: Chunk, weights: Float[Array, "..."]) -> PyTree:
+    def statistics(self, chunk: Chunk, weights: Float[HostArray, "..."]) -> PyTree:
         """Sums of ``(1, u, x)(1, u, x)ᵀ`` for every configuration."""
         seen = np.column_stack([self.features(chunk.rows), chunk.rows[:, self.place]])
         products = (seen[:, :, None] * seen[:, None, :]).reshape(len(seen), -1)
         return self.as_matrices(chunk.configurations(self.discrete).scatter(weights[..., None] * products))
 
-    def as_matrices(self, summed: Float[Array, "..."]) -> Float[Array, "..."]:
+    def as_matrices(self, summed: Float[HostArray, "..."]) -> Float[HostArray, "..."]:
         """The same sums, their last axis as a matrix."""
         size = len(self.continuous) + 2
         return summed.reshape(*summed.shape[:-1], size, size)
@@ -75,11 +75,11 @@ class NormalNode(NetworkNode):
         coefficients = np.where(empty[..., None] & (kappa <= 0), self.coefficients, coefficients)
         return self.with_values(coefficients, variances)
 
-    def with_values(self, coefficients: Float[Array, "..."], variances: Float[Array, "..."]) -> Self:
+    def with_values(self, coefficients: Float[HostArray, "..."], variances: Float[HostArray, "..."]) -> Self:
         """The same with other parameters."""
         return type(self)(self.place, self.discrete, self.continuous, coefficients, variances, self.prior, self.floor)
 
-    def log_prior(self) -> Float[Array, "*starts"]:
+    def log_prior(self) -> Float[HostArray, "*starts"]:
         kappa, mean, a, b = self.prior
         size = len(self.continuous) + 1
         away = self.coefficients - mean * np.eye(size)[0]
@@ -91,7 +91,7 @@ class NormalNode(NetworkNode):
     def n_parameters(self) -> int:
         return self.coefficients.size + self.variances.size
 
-    def draw(self, rows: Float[Array, "rows nodes"], random: np.random.Generator) -> Float[Array, " rows"]:
+    def draw(self, rows: Float[HostArray, "rows nodes"], random: np.random.Generator) -> Float[HostArray, " rows"]:
         at = codes_of(rows, self.discrete)
         mean = (self.coefficients[at] * self.features(rows)).sum(-1)
         return mean + np.sqrt(self.variances[at]) * random.standard_normal(len(rows))
@@ -106,7 +106,7 @@ class NormalNode(NetworkNode):
         axis = self.discrete.index(variable)
         return self.with_values(self.coefficients.take(order, axis), self.variances.take(order, axis))
 
-    def in_units(self, shift: Float[Array, " nodes"], scale: Float[Array, " nodes"]) -> Self:
+    def in_units(self, shift: Float[HostArray, " nodes"], scale: Float[HostArray, " nodes"]) -> Self:
         own, parents = self.place, list(self.continuous)
         coefficients = scale[own] * regression_in_units(self.coefficients, shift[parents], scale[parents])
         coefficients[..., 0] += shift[own]

@@ -7,7 +7,7 @@ import scipy.special
 from jaxtyping import Float
 
 from tacit.arrays import static
-from tacit.compute import Array
+from tacit.compute import HostArray
 from tacit.models.network.nodes.base import NetworkNode, codes_of
 from tacit.models.network.nodes.configurations import Chunk
 from tacit.models.network.nodes.newton import Curve, regression_in_units, safe_step
@@ -19,7 +19,7 @@ MOST = 30.0
 class PoissonNode(NetworkNode):
     """``x | parents ~ Poisson(exp(β_c·(1, u)))``, u the continuous parents, c the levels of the discrete ones."""
 
-    coefficients: Float[Array, "..."]
+    coefficients: Float[HostArray, "..."]
     """``[*starts, *levels, 1 + continuous parents]``, the intercept first."""
     precision: float = static()
     """Of a normal prior on the coefficients."""
@@ -30,22 +30,22 @@ class PoissonNode(NetworkNode):
     def name(self) -> str:
         return "poisson"
 
-    def features(self, rows: Float[Array, "rows nodes"]) -> Float[Array, "rows features"]:
+    def features(self, rows: Float[HostArray, "rows nodes"]) -> Float[HostArray, "rows features"]:
         """``(1, u)`` of every row."""
         return np.column_stack([np.ones(len(rows)), rows[:, list(self.continuous)]])
 
-    def _log_means(self, chunk: Chunk) -> Float[Array, "..."]:
+    def _log_means(self, chunk: Chunk) -> Float[HostArray, "..."]:
         coefficients = chunk.configurations(self.discrete).gather(self.coefficients)
         return np.minimum((coefficients * self.features(chunk.rows)).sum(-1), MOST)
 
-    def expectation(self, chunk: Chunk) -> Float[Array, "..."]:
+    def expectation(self, chunk: Chunk) -> Float[HostArray, "..."]:
         return np.exp(self._log_means(chunk))
 
-    def log_prob(self, chunk: Chunk) -> Float[Array, "..."]:
+    def log_prob(self, chunk: Chunk) -> Float[HostArray, "..."]:
         x, log_mean = chunk.rows[:, self.place], self._log_means(chunk)
         return x * log_mean - np.exp(log_mean) - scipy.special.gammaln(x + 1.0)
 
-    def statistics(self, chunk: Chunk, weights: Float[Array, "..."]) -> Curve:
+    def statistics(self, chunk: Chunk, weights: Float[HostArray, "..."]) -> Curve:
         given, features = chunk.configurations(self.discrete), self.features(chunk.rows)
         mean = np.exp(self._log_means(chunk))
         gradient = given.scatter((weights * (chunk.rows[:, self.place] - mean))[..., None] * features)
@@ -57,18 +57,18 @@ class PoissonNode(NetworkNode):
     def m_step(self, statistics: Curve) -> Self:
         return self.with_coefficients(safe_step(self.coefficients, statistics, self.precision, self.reach))
 
-    def with_coefficients(self, coefficients: Float[Array, "..."]) -> Self:
+    def with_coefficients(self, coefficients: Float[HostArray, "..."]) -> Self:
         """The same with other parameters."""
         return type(self)(self.place, self.discrete, self.continuous, coefficients, self.precision, self.reach)
 
-    def log_prior(self) -> Float[Array, "*starts"]:
+    def log_prior(self) -> Float[HostArray, "*starts"]:
         axes = tuple(range(-len(self.discrete) - 1, 0))
         return -0.5 * self.precision * (self.coefficients**2).sum(axes)
 
     def n_parameters(self) -> int:
         return self.coefficients.size
 
-    def draw(self, rows: Float[Array, "rows nodes"], random: np.random.Generator) -> Float[Array, " rows"]:
+    def draw(self, rows: Float[HostArray, "rows nodes"], random: np.random.Generator) -> Float[HostArray, " rows"]:
         log_mean = (self.coefficients[codes_of(rows, self.discrete)] * self.features(rows)).sum(-1)
         return random.poisson(np.exp(np.minimum(log_mean, MOST))).astype(float)
 
@@ -80,6 +80,6 @@ class PoissonNode(NetworkNode):
     def reordered(self, variable: int, order: np.ndarray) -> Self:
         return self.with_coefficients(self.coefficients.take(order, self.discrete.index(variable)))
 
-    def in_units(self, shift: Float[Array, " nodes"], scale: Float[Array, " nodes"]) -> Self:
+    def in_units(self, shift: Float[HostArray, " nodes"], scale: Float[HostArray, " nodes"]) -> Self:
         parents = list(self.continuous)
         return self.with_coefficients(regression_in_units(self.coefficients, shift[parents], scale[parents]))

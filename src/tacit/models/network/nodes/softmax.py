@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from tacit.arrays import logsumexp, static
-from tacit.compute import Array
+from tacit.compute import HostArray
 from tacit.models.network.nodes.base import NetworkNode, codes_of
 from tacit.models.network.nodes.configurations import Chunk
 from tacit.models.network.nodes.newton import Curve, regression_in_units, safe_step
@@ -19,7 +19,7 @@ SELF_CONCORDANCE = math.sqrt(6.0)
 class SoftmaxNode(NetworkNode):
     """``p(x = l | u, c) ∝ exp(β_cl·(1, u))``, u the continuous parents, c the others; β of the first level is 0."""
 
-    coefficients: Float[Array, "..."]
+    coefficients: Float[HostArray, "..."]
     """``[*starts, *levels of the discrete parents, levels − 1, 1 + continuous parents]``, the intercept first."""
     precision: float = static()
     """Of a normal prior on the coefficients."""
@@ -36,19 +36,19 @@ class SoftmaxNode(NetworkNode):
     def name(self) -> str:
         return "logistic"
 
-    def features(self, rows: Float[Array, "rows nodes"]) -> Float[Array, "rows features"]:
+    def features(self, rows: Float[HostArray, "rows nodes"]) -> Float[HostArray, "rows features"]:
         """``(1, u)`` of every row."""
         return np.column_stack([np.ones(len(rows)), rows[:, list(self.continuous)]])
 
     def log_chances(
-        self, coefficients: Float[Array, "..."], features: Float[Array, "rows features"]
-    ) -> Float[Array, "..."]:
+        self, coefficients: Float[HostArray, "..."], features: Float[HostArray, "rows features"]
+    ) -> Float[HostArray, "..."]:
         """Of every level, ``[..., rows, levels]``, of coefficients ``[..., rows, levels − 1, features]``."""
         logits = (coefficients * features[:, None, :]).sum(-1)
         logits = np.concatenate([np.zeros((*logits.shape[:-1], 1)), logits], axis=-1)
         return logits - logsumexp(logits)[..., None]
 
-    def log_prob(self, chunk: Chunk) -> Float[Array, "..."]:
+    def log_prob(self, chunk: Chunk) -> Float[HostArray, "..."]:
         coefficients = chunk.configurations(self.discrete).gather(self.coefficients)
         logs = self.log_chances(coefficients, self.features(chunk.rows))
         if self.place in chunk.seen:
@@ -56,7 +56,7 @@ class SoftmaxNode(NetworkNode):
             return np.take_along_axis(logs, own, -1)[..., 0]
         return np.moveaxis(logs, -1, -2)
 
-    def statistics(self, chunk: Chunk, weights: Float[Array, "..."]) -> Curve:
+    def statistics(self, chunk: Chunk, weights: Float[HostArray, "..."]) -> Curve:
         given, features = chunk.configurations(self.discrete), self.features(chunk.rows)
         if self.place in chunk.seen:
             counts = weights[..., None] * np.eye(self.number)[chunk.codes[:, self.place]]
@@ -79,20 +79,20 @@ class SoftmaxNode(NetworkNode):
         found = safe_step(flat, statistics, self.precision, SELF_CONCORDANCE * self.reach)
         return self.with_coefficients(found.reshape(shape))
 
-    def with_coefficients(self, coefficients: Float[Array, "..."]) -> Self:
+    def with_coefficients(self, coefficients: Float[HostArray, "..."]) -> Self:
         """The same with other parameters."""
         return type(self)(
             self.place, self.discrete, self.continuous, coefficients, self.precision, self.reach, self.number
         )
 
-    def log_prior(self) -> Float[Array, "*starts"]:
+    def log_prior(self) -> Float[HostArray, "*starts"]:
         axes = tuple(range(-len(self.discrete) - 2, 0))
         return -0.5 * self.precision * (self.coefficients**2).sum(axes)
 
     def n_parameters(self) -> int:
         return self.coefficients.size
 
-    def draw(self, rows: Float[Array, "rows nodes"], random: np.random.Generator) -> Float[Array, " rows"]:
+    def draw(self, rows: Float[HostArray, "rows nodes"], random: np.random.Generator) -> Float[HostArray, " rows"]:
         coefficients = self.coefficients[codes_of(rows, self.discrete)]
         logs = self.log_chances(
             np.broadcast_to(coefficients, (len(rows), *coefficients.shape[-2:])), self.features(rows)
@@ -111,6 +111,6 @@ class SoftmaxNode(NetworkNode):
         whole = whole.take(order, -2)
         return self.with_coefficients(whole[..., 1:, :] - whole[..., :1, :])
 
-    def in_units(self, shift: Float[Array, " nodes"], scale: Float[Array, " nodes"]) -> Self:
+    def in_units(self, shift: Float[HostArray, " nodes"], scale: Float[HostArray, " nodes"]) -> Self:
         parents = list(self.continuous)
         return self.with_coefficients(regression_in_units(self.coefficients, shift[parents], scale[parents]))

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from tacit.arrays import static
-from tacit.compute import Array
+from tacit.compute import HostArray
 from tacit.engine import PyTree
 from tacit.models.network.nodes.base import NetworkNode, codes_of
 from tacit.models.network.nodes.configurations import Chunk
@@ -20,7 +20,7 @@ class TableNode(NetworkNode):
     nothing is impossible for having never been seen. With α = 0 it is the maximum of the likelihood.
     """
 
-    table: Float[Array, "..."]
+    table: Float[HostArray, "..."]
     """``[*starts, *levels of the parents, levels]``."""
     alpha: float = static()
     """The prior count of every entry."""
@@ -35,14 +35,14 @@ class TableNode(NetworkNode):
     def name(self) -> str:
         return "table"
 
-    def log_prob(self, chunk: Chunk) -> Float[Array, "..."]:
+    def log_prob(self, chunk: Chunk) -> Float[HostArray, "..."]:
         with np.errstate(divide="ignore"):
             return np.log(chunk.configurations(self.members).gather(self.table))
 
-    def factor(self, chunk: Chunk) -> tuple[Float[Array, "..."], Float[Array, " rows"]]:
+    def factor(self, chunk: Chunk) -> tuple[Float[HostArray, "..."], Float[HostArray, " rows"]]:
         return chunk.configurations(self.members).gather(self.table), np.zeros(1)
 
-    def statistics(self, chunk: Chunk, weights: Float[Array, "..."]) -> PyTree:
+    def statistics(self, chunk: Chunk, weights: Float[HostArray, "..."]) -> PyTree:
         return chunk.configurations(self.members).scatter(weights[..., None])[..., 0]
 
     def m_step(self, statistics: PyTree) -> Self:
@@ -52,11 +52,11 @@ class TableNode(NetworkNode):
         table = np.where(total > 0, counts / np.where(total > 0, total, 1.0), self.table)
         return self.with_table(table)
 
-    def with_table(self, table: Float[Array, "..."]) -> Self:
+    def with_table(self, table: Float[HostArray, "..."]) -> Self:
         """The same with other probabilities."""
         return type(self)(self.place, self.discrete, self.continuous, table, self.alpha, self.number)
 
-    def log_prior(self) -> Float[Array, "*starts"]:
+    def log_prior(self) -> Float[HostArray, "*starts"]:
         axes = tuple(range(-len(self.members), 0))
         if not self.alpha:
             return np.zeros(self.table.shape[: -len(self.members)])
@@ -66,7 +66,7 @@ class TableNode(NetworkNode):
     def n_parameters(self) -> int:
         return self.table.size // self.number * (self.number - 1)
 
-    def draw(self, rows: Float[Array, "rows nodes"], random: np.random.Generator) -> Float[Array, " rows"]:
+    def draw(self, rows: Float[HostArray, "rows nodes"], random: np.random.Generator) -> Float[HostArray, " rows"]:
         chances = self.table[codes_of(rows, self.discrete)]
         cumulative = np.broadcast_to(chances, (len(rows), self.number)).cumsum(1)
         level = (cumulative < random.random((len(rows), 1)) * cumulative[:, -1:]).sum(1)
