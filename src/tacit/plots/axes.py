@@ -59,7 +59,7 @@ class ShortTicks(ScalarFormatter):
 
     def set_locs(self, locs: ArrayLike) -> None:
         """Choose the unit for ticks at these places."""
-        super().set_locs(locs)
+        super().set_locs(np.asarray(locs, float).tolist())
         places = np.unique(np.asarray(locs, float))
         most = np.abs(places).max(initial=0.0)
         self._unit, self._sign, self._decimals = 1.0, "", 0
@@ -75,7 +75,7 @@ class ShortTicks(ScalarFormatter):
     def __call__(self, x: float | np.number, pos: int | None = None) -> str:
         """The text of a tick."""
         if not self._sign:
-            return str(super().__call__(x, pos))
+            return str(super().__call__(float(x), pos))
         return "0" if x == 0 else f"{x / self._unit:.{self._decimals}f}{self._sign}".replace("-", "−")
 
     def get_offset(self) -> str:

@@ -104,7 +104,7 @@ def _ordered(names: Sequence[str], edges: Sequence[tuple[str, str]]) -> list[lis
         place = {name: (at + 0.5) / len(row) for row in rows for at, name in enumerate(row)}
         for row in rows if sweep % 2 == 0 else rows[::-1]:
             means = {n: float(np.mean([place[m] for m in near[n]])) if near[n] else place[n] for n in row}
-            row.sort(key=lambda n, means=means: means[n])
+            row.sort(key=means.__getitem__)
             place |= {name: (at + 0.5) / len(row) for at, name in enumerate(row)}
     return rows
 

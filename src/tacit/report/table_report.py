@@ -77,8 +77,8 @@ def table_report(
             data=(*told_columns(rows), *told_correlations(rows), *told_copies(rows), *told_left_out(left_out)),
         ),
     )
-    own = _cautions(fit, rows, groups, code, floored=candidates is not None and candidates.at_floor)
-    notices = [sentences.named(each, groups.names if groups else ()) for each in (*fit.warnings, *own)]
+    told = _cautions(fit, rows, groups, code, floored=candidates is not None and candidates.at_floor)
+    notices = [sentences.named(each, groups.names if groups else ()) for each in (*fit.warnings, *told)]
     return Report(title, _facts(rows, groups, code, fit), sections, _lead(fit.source, rows, groups), notices, made)
 
 

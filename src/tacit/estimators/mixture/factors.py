@@ -95,7 +95,10 @@ class MixtureOfFactorAnalysers(LikelihoodMixture):
         begun, given = super()._from_drawn(layout, drawn)
         view = layout.view
         rows = (drawn.rows - np.asarray(view.shift)) / np.asarray(view.scale)
-        found = local_planes(layout.plain.groups[0], rows, drawn.weights, drawn.shares)
+        (planes,) = layout.plain.groups
+        if not isinstance(planes, FactorComponent):
+            return begun, given
+        found = local_planes(planes, rows, drawn.weights, drawn.shares)
         if found is None:
             return begun, given
         models = begun.models if len(drawn.shares) == 1 else begun.made()

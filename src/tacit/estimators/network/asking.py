@@ -165,7 +165,7 @@ class NetworkQuestions(AnswersQueries):
         row, soft = self._row(evidence)
         values, log_prob, share = most_probable_row(self.model_, row, soft)
         hidden = np.flatnonzero(np.isnan(row))
-        found = {self.columns_.names[v]: self.columns_.levels_of(v)[int(values[v])] for v in hidden}
+        found = {self.columns_.names[v]: self.columns_.levels_of(v)[int(values[v])] for v in hidden.tolist()}
         return MostProbable(found, log_prob, share)
 
     def do(self, values: Mapping[Any, Any]) -> Self:

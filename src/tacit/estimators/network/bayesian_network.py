@@ -187,7 +187,7 @@ def _distinct(
         return rows, weights
     code = np.zeros(len(rows), np.int64)
     for place, each in enumerate(levels):
-        own = np.where(np.isnan(rows[:, place]), each, rows[:, place]).astype(np.int64)
+        own = np.where(np.isnan(rows[:, place]), each or 0, rows[:, place]).astype(np.int64)
         code = code * ((each or 0) + 1) + own
     _, first, which = np.unique(code, return_index=True, return_inverse=True)
     return rows[first], np.bincount(which.ravel(), weights)

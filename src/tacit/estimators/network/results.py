@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from tacit.data.levels import show_level
@@ -86,11 +87,11 @@ class JointAnswer(TableResult):
 
     def to_arrow(self) -> pa.Table:
         """A line a combination, the likeliest first."""
-        lines = [
-            dict(zip(self.columns, map(show_level, combination), strict=True)) | {"probability": float(share)}
-            for combination, share in zip(itertools.product(*self.levels), self.probabilities.ravel(), strict=True)
-        ]
-        return pa.Table.from_pylist(sorted(lines, key=lambda line: -line["probability"]))
+        shares = self.probabilities.ravel()
+        order = np.argsort(-shares, kind="stable")
+        cells = [list(map(show_level, combination)) for combination in itertools.product(*self.levels)]
+        columns = {name: [cells[line][place] for line in order] for place, name in enumerate(self.columns)}
+        return pa.table(columns | {"probability": shares[order]})
 
 
 @dataclass(frozen=True, eq=False)

@@ -49,7 +49,7 @@ class HiddenMarkovAnswers(FamilyColumns, Forecasts, AssignsSoftly, Measures, Sam
 
     def base_measure(self) -> tuple[str, ...]:
         """A word a column: "density" or "mass"."""
-        found = {}
+        found: dict[int, str] = {}
         for group in self.fitted_chain().emissions.groups:
             word = "mass" if group.column_kind in ("count", "binary", "categorical") else "density"
             if group.given_total:
@@ -290,8 +290,8 @@ class HiddenMarkovAnswers(FamilyColumns, Forecasts, AssignsSoftly, Measures, Sam
             if (codes := group.code_probabilities()) is not None
             for at, place in enumerate(group.columns)
         }
-        found = (each.reshape(shape) for each in (mean, sd, low, high))
-        return Forecast(columns, names, *found, level=level, states=shares, past=past, levels=chances)
+        mean, sd, low, high = (each.reshape(shape) for each in (mean, sd, low, high))
+        return Forecast(columns, names, mean, sd, low, high, level=level, states=shares, past=past, levels=chances)
 
     def _ends(self, rows: Dataset, lengths: np.ndarray) -> np.ndarray:
         """The filtered states at the ends of sequences in order."""
@@ -339,7 +339,7 @@ class HiddenMarkovAnswers(FamilyColumns, Forecasts, AssignsSoftly, Measures, Sam
     def covars_(self) -> np.ndarray:
         """Covariances of the states, ``(K, d, d)``, of columns that are all normal."""
         found = np.asarray(self._normal("covars_").covariances)
-        return found if found.ndim == 3 else spread(found)
+        return found if found.ndim == 3 else np.asarray(spread(found))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -3,11 +3,12 @@
 import numpy as np
 
 from tacit.arrays import softmax
-from tacit.compute import eagerly
+from tacit.compute import Array, eagerly
 from tacit.data.blocks import Standardise
 from tacit.data.dataset import Dataset, sampled_places
-from tacit.estimators.mixture.starts import SAMPLE_ROWS, DrawnStarts, draw, seeding_features
+from tacit.estimators.mixture.starts import DrawnStarts, draw, seeding_features
 from tacit.models.mixture.model import MixtureModel
+from tacit.models.seeding import SAMPLE_ROWS
 from tacit.models.sequence.model import LEAST, HiddenMarkov
 
 STAYS = (0.9, 0.7, 0.5, 0.97, 0.8)
@@ -71,7 +72,7 @@ def _chain(template: HiddenMarkov, stays: float, random: np.random.Generator, nu
     return _shares(np.ones(states), template.possible_start), _shares(even, template.possible)
 
 
-def _shares(mass: np.ndarray, possible: np.ndarray | None) -> np.ndarray:
+def _shares(mass: np.ndarray, possible: Array | None) -> np.ndarray:
     mass = mass if possible is None else np.where(possible, mass, 0.0)
     with np.errstate(divide="ignore"):
         logs = np.log(mass / mass.sum(-1, keepdims=True))
@@ -82,7 +83,7 @@ def stacked_of(template: HiddenMarkov, begins: np.ndarray, ways: np.ndarray, emi
     """Starts on a leading axis of all arrays."""
     number = len(begins)
 
-    def each(values: np.ndarray | None) -> np.ndarray | None:
+    def each(values: Array | None) -> np.ndarray | None:
         return None if values is None else np.stack([np.asarray(values)] * number)
 
     return HiddenMarkov(

@@ -44,7 +44,7 @@ def smoothed(model: HiddenMarkov, log_b: np.ndarray, lengths: np.ndarray) -> Smo
     lanes, laid = _laid(model, log_b, lengths)
     with eagerly():
         counts, log_c = _one(model).chain.counted(laid, lanes.first, lanes.live * 1.0, whole=lanes.whole)
-    return _answer(lanes, counts.states, log_c)
+    return _answer(lanes, np.asarray(counts.states), np.asarray(log_c))
 
 
 def filtered(model: HiddenMarkov, log_b: np.ndarray, lengths: np.ndarray) -> SmoothedStates:
@@ -52,13 +52,13 @@ def filtered(model: HiddenMarkov, log_b: np.ndarray, lengths: np.ndarray) -> Smo
     lanes, laid = _laid(model, log_b, lengths)
     with eagerly():
         states, log_c = _one(model).chain.filtered(laid, lanes.first, whole=lanes.whole)
-    return _answer(lanes, states, log_c)
+    return _answer(lanes, np.asarray(states), np.asarray(log_c))
 
 
 def _answer(lanes: Lanes, states: np.ndarray, log_c: np.ndarray) -> SmoothedStates:
-    shares = lanes.rows(np.swapaxes(np.asarray(states)[:, 0], -1, -2))
+    shares = np.asarray(lanes.rows(np.swapaxes(np.asarray(states)[:, 0], -1, -2)))
     total = shares.sum(1, keepdims=True)
-    return SmoothedStates(shares / np.where(total > 0, total, 1.0), lanes.rows(np.asarray(log_c)[:, 0]))
+    return SmoothedStates(shares / np.where(total > 0, total, 1.0), np.asarray(lanes.rows(np.asarray(log_c)[:, 0])))
 
 
 def likeliest(
@@ -69,7 +69,7 @@ def likeliest(
     with eagerly():
         path, gain = _one(model).chain.path(laid, lanes.first, whole=lanes.whole)
     ends = np.cumsum(lengths)
-    return lanes.rows(path[:, 0]), np.add.reduceat(lanes.rows(gain[:, 0]), np.concatenate([[0], ends[:-1]]))
+    return np.asarray(lanes.rows(path[:, 0])), np.add.reduceat(lanes.rows(gain[:, 0]), np.concatenate([[0], ends[:-1]]))
 
 
 def drawn_paths(

@@ -66,7 +66,7 @@ class SequenceSource:
             slot,
             place,
         )
-        outer = SequenceRows(*(None if leaf is None else leaf[None] for leaf in inner))
+        outer = SequenceRows._make(None if leaf is None else leaf[None] for leaf in inner)
         self._block = Block(outer, np.ones((1, 1)), np.zeros(1, np.int32))
 
     def blocks(self) -> Iterator[Block]:

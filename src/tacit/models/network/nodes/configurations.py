@@ -23,13 +23,13 @@ class Configurations(NamedTuple):
         members: the variables.
         shape: their numbers of levels.
         hidden: those whose level may differ from what a row says, in the order of the members.
-        index: the configuration of the others in every row, numbered; None where there are no others.
+        place: the configuration of the others in every row, numbered; None where there are no others.
     """
 
     members: Scope
     shape: tuple[int, ...]
     hidden: Scope
-    index: Int[HostArray, " rows"] | None
+    place: Int[HostArray, " rows"] | None
 
     @property
     def order(self) -> tuple[int, ...]:
@@ -47,17 +47,17 @@ class Configurations(NamedTuple):
         inner = values.shape[len(self.members) :]
         laid = values.transpose(*self.order, *range(len(self.members), values.ndim))
         laid = laid.reshape(*self.hidden_shape, -1, *inner)
-        return laid if self.index is None else laid.take(self.index, axis=len(self.hidden))
+        return laid if self.place is None else laid.take(self.place, axis=len(self.hidden))
 
     def scatter(self, values: Float[HostArray, "..."]) -> Float[HostArray, "..."]:
         """``[*hidden levels, rows, features] → [*levels, features]``, summed over the rows."""
         features = values.shape[-1]
         seen = math.prod(self.shape) // math.prod(self.hidden_shape)
         flat = values.reshape(-1, *values.shape[-2:])
-        if self.index is None:
+        if self.place is None:
             summed = flat.sum(1)[:, None]
         else:
-            summed = np.stack([by_index(one, self.index, seen) for one in flat])
+            summed = np.stack([by_index(one, self.place, seen) for one in flat])
         extents = [self.shape[place] for place in self.order]
         return summed.reshape(*extents, features).transpose(*np.argsort(self.order), len(extents))
 
