@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from tacit.data.errors import DataError
+from tacit.data.network_endings import is_network_file
 from tacit.data.network_files import NetworkTables, read_network_tables, write_network_tables
-from tacit.data.network_files.files import is_network_file
 
 A = "variable A { type discrete [ 2 ] { yes, no }; }\n"
 B = "variable B { type discrete [ 3 ] { LOW, NORMAL, HIGH }; }\n"

@@ -299,3 +299,13 @@ def test_configurations_that_no_row_has_are_counted_and_follow_the_prior() -> No
     assert model.never_seen_ == {"c": 2}
     found = model.query("c", {"a": "x", "b": "v"})["c"]
     assert list(found.values()) == pytest.approx([0.5, 0.5])
+
+
+def test_a_default_fit_of_counts_with_gaps_learns_no_arrow_without_an_exact_integral() -> None:
+    random = np.random.default_rng(0)
+    base = random.poisson(4.0, 300)
+    table = pd.DataFrame({"a": base + random.poisson(1.0, 300), "b": base + random.poisson(1.0, 300), "c": base * 1.5})
+    gaps = table.mask(random.random(table.shape) < 0.1)
+    model = tacit.BayesianNetwork().fit(gaps)
+    assert np.isfinite(model.score_samples(gaps)).all()
+    assert tacit.BayesianNetwork().fit(table).edges_

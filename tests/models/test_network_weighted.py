@@ -10,7 +10,7 @@ from bif_networks import bif_network, enumerated, evidence_of_a_draw, random_net
 from tacit.models.network.approximate.approximation import approximate
 from tacit.models.network.approximate.loopy import loopy_beliefs
 from tacit.models.network.approximate.products import product_of
-from tacit.models.network.approximate.weighted import WeightedDraws, weighted_draws
+from tacit.models.network.approximate.weighted import NetworkDraws, weighted_draws
 from tacit.models.network.graph import DirectedGraph
 from tacit.models.network.layout import NotExact
 from tacit.models.network.model import Network
@@ -139,7 +139,7 @@ def test_evidence_that_no_draw_agrees_with() -> None:
 
 
 def test_a_level_that_no_draw_has_is_not_known_to_be_impossible() -> None:
-    found = WeightedDraws(np.zeros((50, 1)), np.zeros(50))
+    found = NetworkDraws(np.zeros((50, 1)), np.zeros(50))
     estimates = found.chances(0, 2)
     assert estimates.values == pytest.approx([1.0, 0.0], abs=1e-12)
     assert (estimates.errors >= 1 / 50).all()

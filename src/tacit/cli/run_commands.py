@@ -9,6 +9,7 @@ from tacit import cli, workflow
 from tacit.cli import options
 from tacit.cli.failures import guarded
 from tacit.cli.reading import reads_a_table, reads_new_rows
+from tacit.data.network_endings import is_network_file
 from tacit.data.reading import FOUND_OUT, ReadingOptions
 
 
@@ -19,7 +20,7 @@ def show(
         list[str],
         typer.Argument(
             metavar="RUN|DATA…",
-            help="A folder that `tacit fit` made; or a table, as `tacit fit` takes it: files, a folder, a pattern.",
+            help="A folder that `tacit fit` made; a network's file; or a table as `tacit fit` takes it.",
             show_default=False,
         ),
     ],
@@ -33,6 +34,9 @@ def show(
 
     For example: tacit show RUN; tacit show sales-*.csv --decimal ,
     """
+    if len(what) == 1 and is_network_file(what[0]) and Path(what[0]).is_file():
+        cli.runs.show_network(Path(what[0]))
+        return
     if cli.runs.is_table(what):
         texts = workflow.texts.TextOptions(text)
         place = options.places(what)

@@ -44,6 +44,21 @@ def show_table(source: DataSource) -> None:
         console.say(f"Read as {in_words(read_as)}.", indent=1)
 
 
+def show_network(path: Path) -> None:
+    """Print the nodes of a network in a file, and what an exact answer costs."""
+    network = workflow.network_files.described(path)
+    console.heading(f"Network {path}")
+    console.say(f"{counted(len(network.nodes), 'node')} and {counted(network.arrows, 'arrow')}.", indent=1)
+    console.say("")
+    console.table(["node", "levels", "depends on"], [each.cells() for each in network.nodes[:LINES]])
+    if len(network.nodes) > LINES:
+        console.say(f"and {len(network.nodes) - LINES} more.", indent=1)
+    console.say("")
+    console.say(f"An exact answer about one case takes {network.price}.", indent=1)
+    for remark in network.remarks:
+        console.bullet(remark)
+
+
 def show(path: Path) -> None:
     """Print what a run found, from its files alone."""
     run = workflow.folders.open_run(path)

@@ -36,6 +36,7 @@ class NetworkFacts:
         predictions: column, how often it is right (or what of the variance is explained), the same without the others.
         price: what an exact answer costs.
         learned: whether the arrows were learned from the rows.
+        never_seen: configurations of a node's parents that no row has, by node.
     """
 
     names: tuple[str, ...]
@@ -48,6 +49,7 @@ class NetworkFacts:
     predictions: tuple[tuple[str, str, str], ...] = ()
     price: str = ""
     learned: bool = False
+    never_seen: Mapping[str, int] = field(default_factory=dict)
 
 
 def network_section(network: NetworkFacts | None) -> Section | None:
@@ -113,6 +115,13 @@ def _said(network: NetworkFacts, drawn: int) -> list[str]:
         )
     if network.hidden:
         said.append(f"What is dashed is hidden: no row shows it ({', '.join(network.hidden)}).")
+    if network.never_seen:
+        most = sorted(network.never_seen, key=lambda name: -network.never_seen[name])[:3]
+        named = ", ".join(f"{network.never_seen[name]:,} of {name}" for name in most)
+        more = " and others" if len(network.never_seen) > len(most) else ""
+        said.append(
+            f"Some cases of what a column depends on are in no row ({named}{more}): there all its levels are as likely."
+        )
     if drawn < len(network.names):
         said.append(f"Of {len(network.names)} columns the {drawn} with the strongest arrows are drawn.")
     return said

@@ -17,7 +17,7 @@ from tacit.data.errors import DataError
 from tacit.data.features import Target
 from tacit.data.images import holds_images, in_pixels, read_images, sized
 from tacit.data.long import CountTable
-from tacit.data.network_files.files import is_network_file
+from tacit.data.network_endings import is_network_file
 from tacit.data.read import TableReading, read
 from tacit.data.reading import FOUND_OUT, ReadAs, ReadingOptions
 from tacit.data.schema import Schema

@@ -35,6 +35,7 @@ def network_facts(model: HasArrows, X: MatrixLike) -> NetworkFacts:
         predicted,
         price,
         isinstance(model.edges, str) and model.edges in LEARNED,
+        model.never_seen_,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from tacit.data.errors import DataError, brief, nearest
+from tacit.data.network_endings import ending_of
 from tacit.data.network_files.bif import read_bif, write_bif
 from tacit.data.network_files.hugin import read_net, write_net
 from tacit.data.network_files.tables import NetworkTables
@@ -34,13 +35,6 @@ _WRITERS: dict[str, Callable[[NetworkTables], Iterator[str]]] = {
     ".xmlbif": write_xmlbif,
     ".bifxml": write_xmlbif,
 }
-ENDINGS = tuple(_READERS)
-"""The endings of names of files that hold networks; each also with ``.gz``."""
-
-
-def is_network_file(path: str | Path) -> bool:
-    """Whether a file holds a network, by the ending of its name."""
-    return _ending(Path(path)) in _READERS
 
 
 def read_network_tables(path: str | Path) -> NetworkTables:
@@ -51,7 +45,7 @@ def read_network_tables(path: str | Path) -> NetworkTables:
         OSError: the file cannot be opened.
     """
     path = Path(path)
-    reader = _READERS.get(_ending(path))
+    reader = _READERS.get(ending_of(path))
     if reader is None:
         raise DataError(f"{_named(path)}: {_unknown(path, _READERS)}")
     data = _bytes(path)
@@ -71,7 +65,7 @@ def write_network_tables(network: NetworkTables, path: str | Path) -> None:
         OSError: the file cannot be written; one that was there is then as it was.
     """
     path = Path(path)
-    writer = _WRITERS.get(_ending(path))
+    writer = _WRITERS.get(ending_of(path))
     if writer is None:
         raise DataError(f"{_named(path)}: {_unknown(path, _WRITERS)}")
     with replacing(path) as file:
@@ -84,13 +78,8 @@ def write_network_tables(network: NetworkTables, path: str | Path) -> None:
                 file.write(piece.encode("utf-8"))
 
 
-def _ending(path: Path) -> str:
-    name = path.name.lower().removesuffix(".gz")
-    return Path(name).suffix
-
-
 def _unknown(path: Path, known: Mapping[str, Callable[..., object]]) -> str:
-    ending = _ending(path)
+    ending = ending_of(path)
     return (
         f"the ending {ending!r} is not one of a network file: {', '.join(known)}, each also with .gz."
         f"{nearest(ending, list(known))}"

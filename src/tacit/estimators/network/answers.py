@@ -18,8 +18,10 @@ from tacit.estimators.network.capabilities import HasArrows
 from tacit.estimators.network.columns import NetworkReading
 from tacit.estimators.settings import Estimator
 from tacit.models.graph import Graph
+from tacit.models.network.case import Impossible, contradiction
 from tacit.models.network.completion import ancestral, completed, drawn
 from tacit.models.network.drawing import network_graph
+from tacit.models.network.nodes.exogenous import ExogenousNode
 
 
 class NetworkAnswers(HasArrows, NetworkQuestions, NetworkReading, Measures, Samples, Imputes, ReadsOnce, Estimator):
@@ -54,7 +56,10 @@ class NetworkAnswers(HasArrows, NetworkQuestions, NetworkReading, Measures, Samp
 
     def score_read(self, rows: Dataset) -> np.ndarray:
         """The same of rows that were read."""
-        own = np.asarray(rows.rows(), np.float64)
+        own = np.array(rows.rows(), np.float64)
+        own[:, [node for node in self.fixed_ if node < own.shape[1]]] = (
+            1.0  # what was set has no density, whose units would matter
+        )
         found = self.model_.log_prob(self._inside(rows)) + self.columns_.log_change(own)
         return found.astype(rows.dtype)
 
@@ -113,7 +118,8 @@ class NetworkAnswers(HasArrows, NetworkQuestions, NetworkReading, Measures, Samp
 
         Args:
             X: rows; what they say of the column itself is not looked at.
-            column: by name or place; the hidden node where there is only one.
+            column: by name or place; the hidden node where there is only one. Of a log-normal one it is the mean of
+                the logarithm that is given, as a number of the column.
         """
         rows = self._values(X)
         node = self._asked(column)
@@ -121,17 +127,23 @@ class NetworkAnswers(HasArrows, NetworkQuestions, NetworkReading, Measures, Samp
         if number is not None:
             shares = self._shares(rows, node, number)
             levels = np.asarray(self.columns_.levels_of(node))
-            return levels[np.argmax(np.nan_to_num(shares), axis=1)]
+            found = levels[np.argmax(np.nan_to_num(shares), axis=1)]
+            impossible = np.isnan(shares).any(1)
+            return np.where(impossible, np.nan, found.astype(object)) if impossible.any() else found
         rows[:, node] = np.nan
-        return self.columns_.rows(completed(self.model_, rows))[:, node]
+        numbers: np.ndarray = self.columns_.rows(completed(self.model_, rows))[:, node]
+        _impossible(numbers[:, None])
+        return numbers
 
     def _asked(self, column: Any) -> int:
         check_is_fitted(self)
-        if column is not None:
-            return self.columns_.node(column)
-        if len(self.columns_.hidden) != 1:
+        if column is None and len(self.columns_.hidden) != 1:
             raise ValueError("say of which column: predict(X, column)")
-        return len(self.columns_.schema)
+        node = len(self.columns_.schema) if column is None else self.columns_.node(column)
+        if isinstance(self.model_.nodes[node], ExogenousNode):
+            how = "was set by do()" if node in self.fixed_ else "is only conditioned on"
+            raise ValueError(f"column {self.columns_.names[node]!r} {how}, and is not predicted")
+        return node
 
     @double_precision
     def impute(self, X: MatrixLike, n_draws: int | None = None, random_state: Any = None) -> np.ndarray:
@@ -148,11 +160,15 @@ class NetworkAnswers(HasArrows, NetworkQuestions, NetworkReading, Measures, Samp
         """
         rows = self._values(X)
         if n_draws is None:
-            return self.columns_.rows(completed(self.model_, rows))
+            filled = self.columns_.rows(completed(self.model_, rows))
+            _impossible(filled)
+            return filled
         if n_draws < 1:
             raise ValueError(f"n_draws must be at least 1, or None for what is expected; got {n_draws}")
         random = seed_of(self.random_state if random_state is None else random_state)
-        return np.stack([self.columns_.rows(each) for each in drawn(self.model_, rows, int(n_draws), random)])
+        several = np.stack([self.columns_.rows(each) for each in drawn(self.model_, rows, int(n_draws), random)])
+        _impossible(several[0])
+        return several
 
     @double_precision
     def sample(self, n_samples: int = 1, given: Mapping[Any, Any] | None = None) -> np.ndarray:
@@ -177,7 +193,10 @@ class NetworkAnswers(HasArrows, NetworkQuestions, NetworkReading, Measures, Samp
     ) -> np.ndarray:
         if not soft and all(not self.model_.graph.parents[v] for v in np.flatnonzero(~np.isnan(row))):
             return np.concatenate(list(ancestral(self.model_, row, number, random)))
-        return drawn(self.model_, row[None], number, random, soft)[:, 0]
+        found = drawn(self.model_, row[None], number, random, soft)[:, 0]
+        if np.isnan(found).any():
+            raise Impossible(contradiction(self.model_, row, soft))
+        return found
 
     def graph(self) -> Graph:
         """The directed graph of the model, as data."""

@@ -1,13 +1,13 @@
 """The arrows of a network as users write them."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tacit.data.errors import listed, nearest
 from tacit.models.network.graph import DirectedGraph
 
-LEARNED = ("learn", "tree", "naive", "tree-augmented")
+LEARNED = ("learn", "averaged", "tree", "naive", "tree-augmented")
 
 
 def arrows(edges: Any) -> list[tuple[str, str]]:
@@ -18,11 +18,15 @@ def arrows(edges: Any) -> list[tuple[str, str]]:
     """
     if edges is None:
         return []
-    if isinstance(edges, str):
-        parts = [part.strip() for part in edges.replace("→", "->").replace(";", ",").split(",") if part.strip()]
-        pairs = [tuple(end.strip() for end in part.split("->")) for part in parts]
-    else:
-        pairs = [tuple(pair) if isinstance(pair, Sequence) and not isinstance(pair, str) else (pair,) for pair in edges]
+    if not isinstance(edges, Iterable):
+        raise ValueError(f'edges: {edges!r} is no list of arrows. Write pairs, [("smoke", "lung")], or "smoke->lung"')
+    pairs: list[tuple[Any, ...]] = []
+    for each in [edges] if isinstance(edges, str) else edges:
+        if isinstance(each, str):
+            parts = [part for part in each.replace("→", "->").replace(";", ",").split(",") if part.strip()]
+            pairs += [tuple(end.strip() for end in part.split("->")) for part in parts]
+        else:
+            pairs.append(tuple(each) if isinstance(each, Sequence) else (each,))
     for pair in pairs:
         if len(pair) < 2 or not all(str(end) for end in pair):
             raise ValueError(

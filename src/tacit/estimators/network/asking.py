@@ -14,13 +14,13 @@ from tacit.data.schema import Column
 from tacit.data.value_sets import Box
 from tacit.estimators.base import double_precision
 from tacit.estimators.network.columns import NodeColumns
-from tacit.estimators.network.evidence import row_of
+from tacit.estimators.network.evidence import check_number, row_of, told
 from tacit.estimators.network.results import JointAnswer, MostProbable, NetworkAnswer
-from tacit.estimators.query.asking import AnswersQueries
+from tacit.estimators.query.asking import AnswersCases
 from tacit.models.network.approximate.approximation import MethodTable, approximate, comparison
 from tacit.models.network.case import CasePosteriors, case_posteriors, joint_posterior
-from tacit.models.network.completion import most_probable_row
-from tacit.models.network.given import NetworkGiven, network_given
+from tacit.models.network.completion import gap_posteriors, most_probable_row
+from tacit.models.network.given import NetworkGiven, NumberLaw, network_given
 from tacit.models.network.layout import NotExact
 from tacit.models.network.model import Network
 from tacit.models.network.nodes.exogenous import ExogenousNode
@@ -40,7 +40,7 @@ class CaseAnswer(NamedTuple):
     """What the error of a posterior is unlikely to exceed; nothing where it is exact."""
 
 
-class NetworkQuestions(AnswersQueries):
+class NetworkQuestions(AnswersCases):
     """Answers about one case."""
 
     model_: Network
@@ -67,7 +67,7 @@ class NetworkQuestions(AnswersQueries):
         """The posterior of columns and hidden nodes given evidence about one case, all at once; or a written question.
 
         Args:
-            question: the name of a column, or several; all that are not given where None. Or a question such as
+            question: a column or several, by name or place; all that are not given where None. Or a question such as
                 ``P(xray = yes | smoke = yes)``, which every model that has a density answers (`QueryAnswer`).
             evidence: a level or a number by name; ``{level: likelihood, …}`` for evidence that is not sure.
             joint: whether to give the joint posterior of the columns, which then have levels (`JointAnswer`).
@@ -80,12 +80,13 @@ class NetworkQuestions(AnswersQueries):
         row, soft = self._row(evidence)
         names = self.columns_.names
         if isinstance(question, str) and question not in names and "(" in question:
-            if evidence:
+            if evidence is not None and len(evidence):
                 raise ValueError("a written question says itself what is given, behind a bar: P(a = 1 | b = 2)")
             return super().query(question, n_draws=n_draws, random_state=random_state)
-        given = dict(evidence or {})
-        wanted = [question] if isinstance(question, str) else question
-        asked = [names[self.columns_.node(each)] for each in wanted or [n for n in names if n not in given]]
+        given = told(self.columns_, evidence)
+        wanted = [question] if isinstance(question, str | int | np.integer) else question
+        open_ = [n for n in names if n not in given and np.isnan(row[self.columns_.places[n]])]
+        asked = list(dict.fromkeys(names[self.columns_.node(each)] for each in (open_ if wanted is None else wanted)))
         if joint:
             return self._joint(asked, row, soft)
         known = [name for name in asked if not np.isnan(row[self.columns_.places[name]])]
@@ -95,21 +96,32 @@ class NetworkQuestions(AnswersQueries):
         levels, numbers = _named(self.columns_, found, asked)
         before = levels if not given else self._before(asked)
         errors = {name: found.errors[self.columns_.places[name]] for name in levels if found.errors}
-        return NetworkAnswer(found.log_prob, levels, numbers, before, found.how, given, found.words, errors)
+        log_evidence = found.log_prob + self._log_change(row)
+        return NetworkAnswer(log_evidence, levels, numbers, before, found.how, given, found.words, errors)
 
     def _answered(self, row: np.ndarray, soft: Mapping[int, np.ndarray]) -> CaseAnswer:
         """By the inference that was asked for; "auto" is exact where it can be, and says what it does where not."""
         if self.inference in ("auto", "exact"):
             try:
-                return _exact(case_posteriors(self.model_, row, soft))
+                return _exact(case_posteriors(self.model_, row, soft), self._logged)
             except (TooDear, NotExact) as refused:
                 if self.inference == "exact":
                     raise
                 method = "loopy" if isinstance(refused, TooDear) else "weighted"
-                found = _approximate(self.model_, row, soft, method)
+                found = _approximate(self.model_, row, soft, method, self._logged)
                 warnings.warn(f"the answer is approximate, because {refused}. {found.words}", UserWarning, stacklevel=4)
                 return found
-        return _approximate(self.model_, row, soft, self.inference)
+        return _approximate(self.model_, row, soft, self.inference, self._logged)
+
+    @property
+    def _logged(self) -> frozenset[int]:
+        """The nodes that are logarithms of their columns."""
+        return frozenset(np.flatnonzero(self.columns_.logged).tolist())
+
+    def _log_change(self, row: np.ndarray) -> float:
+        """What ``log p`` of a row gains in the units of the table; nothing of what was set by an intervention."""
+        said = [v for v in self._logged if not np.isnan(row[v]) and v not in self.fixed_]
+        return -float(row[said].sum())
 
     @double_precision
     def compare_methods(self, evidence: Mapping[Any, Any] | None = None) -> MethodTable:
@@ -122,14 +134,34 @@ class NetworkQuestions(AnswersQueries):
 
     def given(self, evidence: Box) -> NetworkGiven | None:
         row, _ = self._row(None)
-        logged = frozenset(np.flatnonzero(self.columns_.logged).tolist())
-        found = network_given(self.model_, evidence, row, logged)
+        for node, values in evidence.items():
+            if values.point is not None and self.columns_.levels[node] is None:
+                check_number(self.columns_, node, values.point)
+        for node, value in self.fixed_.items():
+            own = float(np.exp(value)) if node in self._logged else value
+            point = evidence[node].point if node in evidence else own
+            agrees = evidence[node].contains(np.array([own]))[0] if point is None else np.isclose(point, own, rtol=1e-9)
+            if not agrees:
+                raise ValueError(
+                    f"column {self.columns_.names[node]!r} is set by do(), and the evidence says something else"
+                )
+        evidence = {node: values for node, values in evidence.items() if node not in self.fixed_}
+        found = network_given(self.model_, evidence, row, self._logged)
         try:
             if found is not None:
                 self.model_.checked_layout(found.row[None])
         except (NotExact, TooDear):
             return None
         return found
+
+    @double_precision
+    def gaps_of(self, rows: np.ndarray) -> dict[int, np.ndarray]:
+        check_is_fitted(self)
+        values = self.columns_.values(rows)
+        for node, value in self.fixed_.items():
+            values[:, node] = value
+        logged = self.columns_.logged
+        return gap_posteriors(self.model_, values, frozenset(np.flatnonzero(logged).tolist()))
 
     def hidden_columns(self) -> tuple[Column, ...]:
         """The hidden nodes, their states numbered from 0."""
@@ -142,7 +174,7 @@ class NetworkQuestions(AnswersQueries):
     def _before(self, asked: Sequence[str]) -> dict[str, dict[Any, float]]:
         """What is known of columns when nothing is given; nothing, where that is not known exactly."""
         try:
-            return _named(self.columns_, _unasked(self.model_, tuple(self.fixed_.items())), asked)[0]
+            return _named(self.columns_, _unasked(self.model_, tuple(self.fixed_.items()), self._logged), asked)[0]
         except (NotExact, TooDear):
             return {}
 
@@ -166,7 +198,7 @@ class NetworkQuestions(AnswersQueries):
         values, log_prob, share = most_probable_row(self.model_, row, soft)
         hidden = np.flatnonzero(np.isnan(row))
         found = {self.columns_.names[v]: self.columns_.levels_of(v)[int(values[v])] for v in hidden.tolist()}
-        return MostProbable(found, log_prob, share)
+        return MostProbable(found, log_prob + self._log_change(row), share)
 
     def do(self, values: Mapping[Any, Any]) -> Self:
         """The network after an intervention that sets columns: the arrows into them are cut (Pearl 2009).
@@ -188,6 +220,9 @@ class NetworkQuestions(AnswersQueries):
         )
         changed.model_ = Network(nodes, self.model_.graph.cut(fixed), None, self.model_.max_bytes)
         changed.fixed_ = self.fixed_ | fixed
+        cut = {self.columns_.names[node] for node in fixed}
+        changed.edges_ = tuple(edge for edge in self.edges_ if edge[1] not in cut)
+        changed.n_parameters_ = changed.model_.n_parameters()
         return changed
 
     def price(self, evidence_columns: Sequence[Any] = ()) -> Price:
@@ -197,30 +232,38 @@ class NetworkQuestions(AnswersQueries):
             NotExact: there is no exact answer.
         """
         check_is_fitted(self)
-        seen = frozenset(self.columns_.node(name) for name in evidence_columns) | frozenset(self.fixed_)
+        columns = [evidence_columns] if isinstance(evidence_columns, str) else evidence_columns
+        seen = frozenset(self.columns_.node(name) for name in columns) | frozenset(self.fixed_)
         return price_of(plan_with(self.model_.nodes, self.model_.graph.names, seen), self.model_.graph.names)
 
 
-def _exact(found: CasePosteriors) -> CaseAnswer:
-    numbers = {node: (each.mean, float(np.sqrt(each.variance))) for node, each in found.numbers.items()}
+def _exact(found: CasePosteriors, logged: frozenset[int]) -> CaseAnswer:
+    moments = {node: NumberLaw(each, node in logged).moments() for node, each in found.numbers.items()}
+    numbers = {node: (mean, float(np.sqrt(max(variance, 0.0)))) for node, (mean, variance) in moments.items()}
     return CaseAnswer(found.log_prob, found.levels, numbers, "exact")
 
 
-def _approximate(model: Network, row: np.ndarray, soft: Mapping[int, np.ndarray], method: Any) -> CaseAnswer:
+def _approximate(
+    model: Network, row: np.ndarray, soft: Mapping[int, np.ndarray], method: Any, logged: frozenset[int]
+) -> CaseAnswer:
     likelihoods = {node: values[:, 0] for node, values in soft.items()}
     found = approximate(model, row, method, likelihoods=likelihoods)
     numbers = {node: (float(each.values[0]), float(each.values[1])) for node, each in found.numbers.items()}
+    for node in logged & set(numbers):  # the moments of a log-normal law with the mean and deviation of the logarithm
+        mean, deviation = numbers[node]
+        mean = float(np.exp(mean + 0.5 * deviation**2))
+        numbers[node] = mean, mean * float(np.sqrt(np.expm1(deviation**2)))
     errors = {node: error.most for node, error in found.errors.items()}
     return CaseAnswer(found.log_value, found.marginals, numbers, method, found.words, errors)
 
 
 @functools.lru_cache(maxsize=4)
-def _unasked(model: Network, fixed: tuple[tuple[int, float], ...]) -> CaseAnswer:
+def _unasked(model: Network, fixed: tuple[tuple[int, float], ...], logged: frozenset[int]) -> CaseAnswer:
     """What is known when nothing is given; remembered for the next question."""
     row = np.full(len(model.graph), np.nan)
     for node, value in fixed:
         row[node] = value
-    return _exact(case_posteriors(model, row))
+    return _exact(case_posteriors(model, row), logged)
 
 
 def _named(

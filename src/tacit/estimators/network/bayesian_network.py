@@ -1,6 +1,7 @@
 """``BayesianNetwork``: a graph over the columns of a table, learned or given, with gaps and hidden nodes welcome."""
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import KW_ONLY
 from typing import Annotated, Any, Self
 
@@ -11,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from tacit.data.blocks import AsTheyAre
 from tacit.data.dataset import Dataset, DenseRows
+from tacit.data.errors import listed
 from tacit.data.sources import source
 from tacit.estimators.base import double_precision, seed_of, weighted
 from tacit.estimators.capabilities import MatrixLike
@@ -24,8 +26,11 @@ from tacit.inference.status import CONVERGED
 from tacit.models.network.completion import drawn
 from tacit.models.network.graph import DirectedGraph
 from tacit.models.network.model import Network, stack
+from tacit.models.network.nodes.base import NetworkNode
+from tacit.models.network.nodes.exogenous import ExogenousNode
+from tacit.models.network.nodes.normal import NormalNode
 from tacit.models.network.nodes.table import TableNode
-from tacit.models.network.starts import NodeSettings, first_nodes, in_order, shaken
+from tacit.models.network.starts import NodeSettings, alike, first_nodes, in_order, shaken
 from tacit.models.network.units import Units, units_of
 
 STEPS = 5
@@ -59,20 +64,25 @@ class BayesianNetwork(NetworkStructure, NetworkAnswers):
     _: KW_ONLY
     hidden: Any = None
     """hidden nodes and their numbers of states, {"Z": 3}."""
+    repeat: Any = None
+    """lists of nodes that share one table, such as symptoms, or the slices of a chain: [["day1", "day2"], …]; their
+    parents then stand for one another, in the order of the columns."""
     prior: Annotated[float, Number("at least 0 rows")] = 1.0
     """how many rows the prior of every distribution weighs: Dirichlet with equal counts for tables (BDeu), normal–gamma
     for regressions; 0 for the maximum of the likelihood."""
     inference: Annotated[str, Choice(INFERENCES)] = "auto"
     """"exact"; "loopy" belief propagation, "mean-field" or "weighted" samples, which are approximate; "auto" is exact
     where ``max_bytes`` allows it, and says what it does where not."""
-    max_bytes: Annotated[float, POSITIVE] = 2**30
+    max_bytes: Annotated[float, POSITIVE] = 1_073_741_824
     """what an exact answer may hold."""
     n_init: Annotated[int, Whole(1)] = 5
     """starts, where nodes are hidden."""
     max_iter: Annotated[int, Whole(0)] = 500
+    """most EM steps of a start."""
     tol: Annotated[float, TOLERANCE] = 1e-6
     """the rise of the bound a row, in nats, below which the fit ends."""
     random_state: Any = 0
+    """what starts, draws of gaps, the search of arrows and ``sample`` depend on."""
 
     @double_precision
     def fit(self, X: MatrixLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
@@ -122,10 +132,12 @@ class BayesianNetwork(NetworkStructure, NetworkAnswers):
         nodes = first_nodes(graph, self._settings(), rows, weights)
         unseen = np.isnan(rows).all(0)
         hidden = frozenset(node.place for node in nodes if unseen[node.place] and node.levels is not None)
+        tied = self._tied(nodes)
         starts = [shaken(nodes, hidden, random) if hidden else nodes for _ in range(self.n_init if hidden else 1)]
+        starts = [alike(one, tied) for one in starts]
         plain = Network(nodes, graph, None, float(self.max_bytes))
         layout = plain.checked_layout(rows)
-        models = stack([Network(one, graph, layout, float(self.max_bytes)) for one in starts])
+        models = stack([Network(one, graph, layout, float(self.max_bytes), tied) for one in starts])
         (found,) = fit(
             models,
             source(DenseRows(rows, weights)),
@@ -135,23 +147,41 @@ class BayesianNetwork(NetworkStructure, NetworkAnswers):
             tol=self.tol,
             eager=True,
         )
-        model = Network(found.model.nodes, graph, layout, float(self.max_bytes))
+        model = Network(found.model.nodes, graph, layout, float(self.max_bytes), tied)
         if hidden:
-            counts = [found.statistics[v] for v in range(len(graph))]
-            shares = {v: counts[v].reshape(-1, counts[v].shape[-1]).sum(0) for v in hidden}
-            model = model.with_nodes(in_order(model.nodes, shares))
+            shares = {v: np.zeros(model.sizes[v]) for v in hidden}
+            for where, _, posterior in model.inferred(rows, layout):
+                for v in hidden:
+                    shares[v] += np.nan_to_num(posterior.marginal(v)) @ weights[where]
+            model = model.with_nodes(in_order(model.nodes, shares, tied))
         self.never_seen_ = _never_seen(model, found.statistics)
         self.model_ = Network(units.in_units(model.nodes), graph, None, float(self.max_bytes))
-        change = units.log_change(rows, weights)
+        families = np.array(self.columns_.families)
+        densities = np.flatnonzero(np.isin(families, ("normal", "log-normal"))).tolist()
+        change = units.log_change(rows, weights, densities, np.flatnonzero(self.columns_.logged).tolist())
         self.trace_ = found.trace._replace(bound=found.trace.bound + change)
         self.lower_bound_ = float(found.bound) + change
         self.n_iter_, self._status = found.iteration, found.status
-        self.n_parameters_ = self.model_.n_parameters()
+        self.n_parameters_ = model.n_parameters()
         self.converged_, self.stop_reason_ = found.status == CONVERGED, stop_reason(found.status)
         self.strengths_ = self._strengths(graph, *whole)
         self.edges_ = tuple(
             (graph.names[parent], graph.names[node]) for node in range(len(graph)) for parent in graph.parents[node]
         )
+
+    def _tied(self, nodes: Sequence[NetworkNode]) -> tuple[tuple[int, ...], ...]:
+        """The nodes of every list of ``repeat``."""
+        groups = tuple(tuple(self.columns_.node(name) for name in group) for group in self.repeat or ())
+        twice = [v for v in {v for group in groups for v in group} if sum(v in group for group in groups) > 1]
+        if twice:
+            raise ValueError(f"repeat: {self.columns_.names[twice[0]]!r} stands in two lists")
+        for group in groups:
+            try:
+                alike(nodes, [group])
+            except ValueError as error:
+                names = listed([self.columns_.names[v] for v in group])
+                raise ValueError(f"repeat: {names} cannot share one table: {error}") from None
+        return groups
 
     def _completions(
         self, rows: Float[np.ndarray, "rows nodes"], weights: Float[np.ndarray, " rows"], random: np.random.Generator
@@ -196,9 +226,15 @@ def _distinct(
 def _never_seen(model: Network, statistics: tuple[Any, ...]) -> dict[str, int]:
     """Configurations of the parents that no row has, by node; only where there are some."""
     found = {}
-    for node, counts in zip(model.nodes, statistics, strict=True):
-        if isinstance(node, TableNode) and node.discrete:
-            number = int((counts.sum(-1) < 1e-9).sum())
+    for node, sums in zip(model.nodes, statistics, strict=True):
+        if node.discrete and not isinstance(node, ExogenousNode):
+            if isinstance(node, TableNode):
+                seen = sums.sum(-1)
+            elif isinstance(node, NormalNode):
+                seen = sums[..., 0, 0]
+            else:
+                seen = sums.information[..., 0, 0]
+            number = int((seen < 1e-9).sum())
             if number:
                 found[model.graph.names[node.place]] = number
     return found

@@ -69,12 +69,13 @@ class NodeColumns:
         return tuple(range(self.hidden[node - len(self.schema)][1]))
 
     def node(self, name: Any) -> int:
-        """The node of a name, or of a number.
+        """The node of a name, or of a number that is no name.
 
         Raises:
             ValueError: there is none.
         """
-        if isinstance(name, (int, np.integer)) and not isinstance(name, bool) and 0 <= name < len(self.names):
+        number = isinstance(name, (int, np.integer)) and not isinstance(name, bool)
+        if number and str(name) not in self.places and 0 <= name < len(self.names):
             return int(name)
         if str(name) not in self.places:
             raise ValueError(
@@ -157,7 +158,13 @@ class NetworkReading(KindReading, Estimator):
                 )
             if family == "log-normal" and np.nanmin(rows[:, self.schema_.index(column.name)], initial=1.0) <= 0:
                 raise ValueError(f"column {column.name!r} holds numbers that are not above 0, and cannot be log-normal")
-        states = tuple((str(name), int(number)) for name, number in (hidden or {}).items())
+        if not isinstance(hidden, Mapping | None):
+            raise ValueError(f'hidden must name nodes and their numbers of states, {{"Z": 3}}; got {hidden!r}')
+        asked = {str(name): number for name, number in (hidden or {}).items()}
+        for name, number in asked.items():
+            if not isinstance(number, (int, np.integer)) or isinstance(number, bool):
+                raise ValueError(f"hidden node {name!r} needs a whole number of states, got {number!r}")
+        states = tuple((name, int(number)) for name, number in asked.items())
         for name, number in states:
             if name in self.schema_.names:
                 raise ValueError(f"hidden node {name!r} has the name of a column: give it another")

@@ -32,6 +32,38 @@ def code_of(columns: NodeColumns, node: int, level: Any) -> int:
     )
 
 
+def told(columns: NodeColumns, evidence: Any) -> dict[str, Any]:
+    """Evidence by the names of nodes, without what is missing.
+
+    Raises:
+        ValueError: no such column; it is no mapping, or of several cases.
+    """
+    try:
+        pairs = {} if evidence is None else dict(evidence)
+    except (TypeError, ValueError):
+        raise ValueError(f"evidence is a mapping, {{column: level or number}}; got {evidence!r}") from None
+    found = {}
+    for name, value in pairs.items():
+        own = columns.names[columns.node(name)]
+        if np.ndim(value) > 0:
+            raise ValueError(
+                f"column {own!r}: evidence is about one case, one level or number, or {{level: likelihood}}. For a "
+                "table of cases ask predict_proba(X, column)"
+            )
+        if not _missing(value):
+            found[own] = value
+    return found
+
+
+def _missing(value: Any) -> bool:
+    if value is None:
+        return True
+    try:
+        return bool(value != value)
+    except TypeError:  # pandas' NA says neither yes nor no
+        return True
+
+
 def row_of(
     columns: NodeColumns, evidence: Mapping[Any, Any] | None, fixed: Mapping[int, float]
 ) -> tuple[Float[np.ndarray, " nodes"], dict[int, Float[np.ndarray, "levels 1"]]]:
@@ -47,10 +79,8 @@ def row_of(
     """
     row = np.full(len(columns.names), np.nan)
     soft: dict[int, np.ndarray] = {}
-    for name, value in (evidence or {}).items():
-        node = columns.node(name)
-        if value is None or (isinstance(value, float) and math.isnan(value)):
-            continue
+    for name, value in told(columns, evidence).items():
+        node = columns.places[name]
         if columns.levels[node] is None:
             row[node] = _number(columns, node, value)
         elif isinstance(value, Mapping):
@@ -71,20 +101,37 @@ def _number(columns: NodeColumns, node: int, value: Any) -> float:
         raise ValueError(f"column {columns.names[node]!r} is a number, and {value!r} is none") from None
     if not math.isfinite(number):
         raise ValueError(f"column {columns.names[node]!r} cannot be {value!r}")
-    if node < len(columns.families) and columns.families[node] == "log-normal":
-        if number <= 0:
-            raise ValueError(f"column {columns.names[node]!r} holds numbers above 0, and {value!r} is none")
-        return math.log(number)
-    return number
+    check_number(columns, node, number)
+    return math.log(number) if columns.families[node] == "log-normal" else number
+
+
+def check_number(columns: NodeColumns, node: int, number: float) -> None:
+    """Refuse a number that a column cannot be.
+
+    Raises:
+        ValueError: it is not above 0, or no count.
+    """
+    family = columns.families[node]
+    if family == "log-normal" and number <= 0:
+        raise ValueError(f"column {columns.names[node]!r} holds numbers above 0, and {number:g} is none")
+    if family == "poisson" and (number < 0 or number % 1):
+        raise ValueError(f"column {columns.names[node]!r} holds counts, and {number:g} is none")
 
 
 def _likelihood(columns: NodeColumns, node: int, value: Mapping[Any, Any]) -> np.ndarray:
     found = np.zeros(columns.levels[node] or 0)
     for level, weight in value.items():
-        number = float(weight)
+        try:
+            number = float(weight)
+        except (TypeError, ValueError):
+            number = math.nan
         if not number >= 0 or math.isinf(number):
             raise ValueError(
                 f"column {columns.names[node]!r}: the likelihood of {level!r} is {weight!r}, not 0 or more"
             )
         found[code_of(columns, node, level)] = number
+    if not found.any():
+        raise ValueError(
+            f"column {columns.names[node]!r}: the likelihood of every level is 0, which nothing agrees with"
+        )
     return found

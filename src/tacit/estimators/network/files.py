@@ -13,6 +13,7 @@ from tacit.estimators.network.bayesian_network import BayesianNetwork
 from tacit.estimators.network.columns import NodeColumns
 from tacit.models.network.graph import DirectedGraph
 from tacit.models.network.model import Network
+from tacit.models.network.nodes.base import NetworkNode
 from tacit.models.network.nodes.table import TableNode
 
 
@@ -43,7 +44,7 @@ def network_from(tables: NetworkTables) -> BayesianNetwork:
     found.n_features_in_ = len(columns)
     found.feature_names_in_ = np.asarray(tables.names, dtype=object)
     found.columns_ = NodeColumns(found.schema_, ("categorical",) * len(columns), ())
-    found.fixed_, found.never_seen_ = {}, {}
+    found.fixed_, found.never_seen_, found.strengths_ = {}, {}, ()
     nodes = tuple(
         TableNode(place, above, (), np.asarray(table, np.float64), 0.0, len(levels))
         for place, (above, table, levels) in enumerate(zip(tables.parents, tables.tables, tables.levels, strict=True))
@@ -64,12 +65,21 @@ def write_network(model: BayesianNetwork, path: str | Path) -> None:
         OSError: the file cannot be written.
     """
     check_is_fitted(model)
-    others = [model.columns_.names[node.place] for node in model.model_.nodes if not isinstance(node, TableNode)]
+    nodes = [_table(model, node) for node in model.model_.nodes]
+    others = [model.columns_.names[node.place] for node in nodes if not isinstance(node, TableNode)]
     if others:
         raise DataError(
             f"files of networks hold nodes with levels, and {listed(others)} is none, or depends on a number: keep the "
             "model with tacit.save"
         )
-    tables = tuple(node.table for node in model.model_.nodes if isinstance(node, TableNode))
+    tables = tuple(node.table for node in nodes if isinstance(node, TableNode))
     levels = tuple(tuple(map(show_level, model.columns_.levels_of(node))) for node in range(len(tables)))
     write_network_tables(NetworkTables(model.columns_.names, levels, model.model_.graph.parents, tables), path)
+
+
+def _table(model: BayesianNetwork, node: NetworkNode) -> NetworkNode:
+    """A node as it is written: of what was set by an intervention, a table that is sure of it."""
+    if node.place not in model.fixed_ or node.levels is None:
+        return node
+    sure = np.eye(node.levels)[int(model.fixed_[node.place])]
+    return TableNode(node.place, (), (), sure, 0.0, node.levels)

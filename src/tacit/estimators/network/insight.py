@@ -153,8 +153,7 @@ def _of_numbers(model: BayesianNetwork, node: NetworkNode, places: Sequence[tupl
     if places and isinstance(node, NormalNode) and not node.continuous:
         means = [float(node.coefficients[at][0]) for at in places]
         high, low = int(np.argmax(means)), int(np.argmin(means))
-        logged = node.place < len(model.columns_.families) and model.columns_.families[node.place] == "log-normal"
-        top, bottom = (np.exp(means[i]) if logged else means[i] for i in (high, low))
+        top, bottom = (np.exp(means[i]) if _logged(model, node.place) else means[i] for i in (high, low))
         parts.append(
             f"is {top:.4g} on average where {_given(model, node, places[high])}, and {bottom:.4g} where "
             f"{_given(model, node, places[low])}"
@@ -168,14 +167,21 @@ def _of_numbers(model: BayesianNetwork, node: NetworkNode, places: Sequence[tupl
 
 
 def _effect(model: BayesianNetwork, node: NetworkNode, parent: str, slope: float) -> str:
+    above = f"every one more of {parent}"
+    if _logged(model, model.columns_.places[parent]):  # the slope is that of its logarithm
+        slope, above = slope * np.log(2.0), f"every doubling of {parent}"
     if isinstance(node, SoftmaxNode):
         levels = model.columns_.levels_of(node.place)
         which = f"of {show_level(levels[1])} rather than {show_level(levels[0])}"
-        return f"has odds {which} that are multiplied by {np.exp(slope):.3g} for every one more of {parent}"
-    if isinstance(node, PoissonNode):
-        return f"is multiplied by {np.exp(slope):.3g} for every one more of {parent}"
+        return f"has odds {which} that are multiplied by {np.exp(slope):.3g} for {above}"
+    if isinstance(node, PoissonNode) or _logged(model, node.place):
+        return f"is multiplied by {np.exp(slope):.3g} for {above}"
     way = "rises" if slope > 0 else "falls"
-    return f"{way} by {abs(slope):.3g} for every one more of {parent}"
+    return f"{way} by {abs(slope):.3g} for {above}"
+
+
+def _logged(model: BayesianNetwork, place: int) -> bool:
+    return place < len(model.columns_.families) and model.columns_.families[place] == "log-normal"
 
 
 @double_precision
@@ -231,7 +237,7 @@ def _odd(model: BayesianNetwork, node: NetworkNode, row: Float[HostArray, " node
     def cell(v: int) -> str:
         if columns.levels[v] is not None:
             return show_level(columns.levels_of(v)[int(row[v])])
-        value = np.exp(row[v]) if v < len(columns.families) and columns.families[v] == "log-normal" else row[v]
+        value = np.exp(row[v]) if _logged(model, v) else row[v]
         return f"{value:.4g}"
 
     given = ", ".join(f"{columns.names[v]} = {cell(v)}" for v in node.parents[:4])

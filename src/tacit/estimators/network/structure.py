@@ -5,9 +5,9 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Annotated, Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
-from tacit.data.errors import listed
+from tacit.data.errors import listed, nearest
 from tacit.estimators.network.arrows import LEARNED, arrows, graph_of, placed
 from tacit.estimators.network.columns import HasNodes
 from tacit.estimators.settings import Choice, Whole, settings
@@ -20,7 +20,9 @@ from tacit.models.network.learning import (
     Options,
     RowCounts,
     Score,
+    Strengths,
     augmented,
+    averaged,
     bootstrap,
     equivalence_class,
     learn,
@@ -32,11 +34,14 @@ from tacit.models.network.learning import (
 CRITERIA = ("bic", "aic", "bdeu", "bge", "k2")
 ROUNDS = 6
 """Rounds of structural EM, at most."""
+RESAMPLED = 50
+"""Sets of resampled rows that a structure is averaged over, where no number is set."""
 COMPLETIONS = 10
 """Draws of the gaps that a structure is learned from."""
 
 Rows = Float[np.ndarray, "rows nodes"]
 Weights = Float[np.ndarray, " rows"]
+Arrows = frozenset[tuple[int, int]]
 Parents = tuple[tuple[int, ...], ...]
 Completions = Callable[[DirectedGraph], Rows]
 """Rows with their gaps drawn under the network of a graph, `COMPLETIONS` times, one after the other."""
@@ -48,7 +53,7 @@ class ArrowStrength:
 
     Attributes:
         source, target: its ends.
-        gain: what the score (BIC, in nats) would lose without it.
+        gain: what the score that the arrows were learned by would lose without it, in nats; BIC of given ones.
         share: of the networks learned from resampled rows, how many join the two; None where none were.
         direction: of these, how many have it this way round; half for those whose direction the data cannot tell.
         reversible: whether the data cannot tell its direction.
@@ -67,7 +72,8 @@ class NetworkStructure(HasNodes):
     """The settings that choose a graph."""
 
     edges: Any = "learn"
-    """"learn" (by hill climbing), "tree" (Chow–Liu), "naive" or "tree-augmented" (with ``root`` above all others);
+    """"learn" (by hill climbing), "averaged" (the arrows that stand in enough networks learned from resampled rows),
+    "tree" (Chow–Liu), "naive" or "tree-augmented" (with ``root`` above all others);
     a list of pairs of names, or a text, "smoke->lung, smoke->bronc"; None for no arrows."""
     _: KW_ONLY
     criterion: Annotated[str, Choice(CRITERIA)] = "bic"
@@ -86,7 +92,63 @@ class NetworkStructure(HasNodes):
     """sets of resampled rows from which the structure is learned again, to see how sure the arrows are."""
 
     def _graph(self, rows: Rows, weights: Weights, completions: Completions) -> DirectedGraph:
-        """The graph over the nodes."""
+        """The graph over the nodes, which holds to all that was asked of it.
+
+        Raises:
+            ValueError: an arrow that there must be is not in a graph that is not learned freely, or one that there
+                must not be is; an arrow into a column that is only conditioned on.
+        """
+        placed(self._pairs("required") + self._pairs("forbidden"), self.columns_.names)
+        tiers = self._tiers()
+        graph = self._chosen(rows, weights, completions)
+        names = graph.names
+        have = [(names[parent], names[node]) for node, above in enumerate(graph.parents) for parent in above]
+        for source, target in have:
+            place = self.columns_.places[target]
+            if place < len(self.columns_.families) and self.columns_.families[place] == "exogenous":
+                raise ValueError(
+                    f"edges: {source} -> {target}: {target!r} is exogenous, only conditioned on: no arrow leads into "
+                    "it. Give it a distribution, or write the arrows without this one"
+                )
+        lacking = [pair for pair in self._pairs("required") if pair not in have]
+        wrong = [pair for pair in have if pair in self._pairs("forbidden")]
+        late = [pair for pair in have if tiers and set(pair) <= set(tiers) and tiers[pair[0]] > tiers[pair[1]]]
+        said = [("required", lacking, "lacks"), ("forbidden", wrong, "has"), ("tiers", late, "has")]
+        for setting, pairs, verb in said:
+            if pairs:
+                arrow = " -> ".join(pairs[0])
+                raise ValueError(
+                    f'{setting}: the graph of edges={self.edges!r} {verb} {arrow}; only edges="learn" chooses arrows '
+                    f"by {setting}"
+                )
+        return graph
+
+    def _pairs(self, setting: str) -> list[tuple[str, str]]:
+        return arrows(getattr(self, setting))
+
+    def _tiers(self) -> dict[str, int]:
+        """The tier of every name.
+
+        Raises:
+            ValueError: they are no lists of names, a column stands in none of them, or a name is no column.
+        """
+        if self.tiers is None:
+            return {}
+        lists = isinstance(self.tiers, Sequence) and not isinstance(self.tiers, str)
+        if not lists or any(isinstance(tier, str) or not isinstance(tier, Sequence) for tier in self.tiers):
+            raise ValueError(f'tiers must be lists of names, [["age", "sex"], ["smoke"]]; got {self.tiers!r}')
+        found = {str(name): at for at, tier in enumerate(self.tiers) for name in tier}
+        lacking = [name for name in self.columns_.schema.names if name not in found]
+        if lacking:
+            raise ValueError(f"tiers: {listed(lacking, 6)} stands in none of them")
+        for name in found:
+            if name not in self.columns_.names:
+                near = nearest(name, self.columns_.names)
+                raise ValueError(f"tiers: there is neither a column nor a hidden node {name!r}.{near}")
+        return found
+
+    def _chosen(self, rows: Rows, weights: Weights, completions: Completions) -> DirectedGraph:
+        """The graph that is given, of a simple shape or learned."""
         names = self.columns_.names
         if not (isinstance(self.edges, str) and self.edges in LEARNED):
             return graph_of(arrows(self.edges), names)
@@ -96,16 +158,17 @@ class NetworkStructure(HasNodes):
             return graph_of([(top, name) for name in self.columns_.schema.names], names)
         hidden = {name for name, _ in self.columns_.hidden}
         also = [pair for pair in arrows(self.required) if hidden & set(pair)]
-        complete = ~np.isnan(rows[:, :visible]).any(1)
+        missing = np.isnan(rows[:, :visible])
+        gaps, complete = missing.any(0), ~missing.any(1)
         if complete.all():
-            return self._with(self._learned(rows, weights), also)
+            return self._with(self._learned(rows, weights, gaps), also)
         graph = self._with(((),) * visible, also)
         if complete.sum() >= max(50, 0.2 * len(rows)):
-            graph = self._with(self._learned(rows[complete], weights[complete]), also)
+            graph = self._with(self._learned(rows[complete], weights[complete], gaps), also)
         for _ in range(ROUNDS):
             drawn = completions(graph)
             spread = np.tile(weights / COMPLETIONS, COMPLETIONS)
-            found = self._with(self._learned(drawn, spread), also)
+            found = self._with(self._learned(drawn, spread, gaps), also)
             if found == graph:
                 break
             graph = found
@@ -122,27 +185,48 @@ class NetworkStructure(HasNodes):
             return self.columns_.node(self.root)
         return visible if len(self.columns_.hidden) == 1 else 0
 
-    def _learned(self, rows: Rows, weights: Weights) -> Parents:
-        """The parents of the visible columns."""
+    def _learned(self, rows: Rows, weights: Weights, gaps: Bool[np.ndarray, " columns"]) -> Parents:
+        """The parents of the visible columns, of which some had gaps before they were filled."""
         visible = len(self.columns_.schema)
         score = self._score(rows[:, :visible], weights)
         root = self._root(visible)
         if self.edges != "learn" and root >= visible:
             raise ValueError(f"edges={self.edges!r} is for columns: name one of them as root, {self.root!r} is hidden")
-        if self.edges == "tree":
-            return tree(score, root)
-        if self.edges == "naive":
-            return naive(score, root)
-        if self.edges == "tree-augmented":
-            return augmented(score, root)
-        seed = self.random_state if isinstance(self.random_state, int) else 0
-        options = Options(constraints=self._constraints(visible), seed=seed)
+        simple: dict[str, Callable[[Score, int], Parents]] = {"tree": tree, "naive": naive, "tree-augmented": augmented}
+        if self.edges in simple:
+            closed = self._not_exact(gaps)
+            found = simple[self.edges](score, root)
+            return tuple(tuple(v for v in above if (v, node) not in closed) for node, above in enumerate(found))
+        if self.edges == "averaged":
+            return averaged(self._sure(rows, weights, gaps))
+        return self._climbed(rows, weights, gaps)
+
+    def _sure(self, rows: Rows, weights: Weights, gaps: Bool[np.ndarray, " columns"]) -> Strengths:
+        """In how many networks learned from resampled rows an arrow stands."""
+        learned = self._climbed if self.edges == "averaged" else self._learned
+
+        def again(times: Weights, seed: int) -> Parents:
+            return learned(rows[times > 0], (weights * times)[times > 0], gaps)
+
+        return bootstrap(again, len(rows), self.n_bootstrap or RESAMPLED)
+
+    def _climbed(self, rows: Rows, weights: Weights, gaps: Bool[np.ndarray, " columns"]) -> Parents:
+        visible = len(self.columns_.schema)
+        score = self._score(rows[:, :visible], weights)
+        seed = int(self.random_state) if isinstance(self.random_state, int | np.integer) else 0
+        options = Options(constraints=self._constraints(visible, gaps), seed=seed)
         return learn(score, options, names=self.columns_.schema.names).parents
 
     def _score(self, rows: Rows, weights: Weights) -> Score:
         names, levels = self.columns_.schema.names, self.columns_.levels[: rows.shape[1]]
         levelled = np.array([each is not None for each in levels])
-        kind: Any = self.criterion
+        learned = isinstance(self.edges, str) and self.edges in LEARNED
+        if constant := _constant(rows, levelled):
+            raise ValueError(
+                f"column {names[constant[0]]!r} never changes, and no arrows can be learned to or from it: leave it "
+                "out, or give the arrows"
+            )
+        kind: Any = self.criterion if learned else "bic"  # a criterion is for learning, and need not suit the columns
         if levelled.all():
             codes = rows.astype(np.int64)
             return DiscreteScore(RowCounts(codes, [each or 1 for each in levels], weights=weights, names=names), kind)
@@ -150,7 +234,7 @@ class NetworkStructure(HasNodes):
             return GaussianScore(moments_of(rows, weights), kind)
         return MixedScore(rows, levelled, kind, weights)
 
-    def _constraints(self, visible: int) -> Constraints:
+    def _constraints(self, visible: int, gaps: Bool[np.ndarray, " columns"]) -> Constraints:
         names = self.columns_.schema.names
 
         def pairs(setting: str) -> frozenset[tuple[int, int]]:
@@ -159,32 +243,38 @@ class NetworkStructure(HasNodes):
 
         outside = {place for place, family in enumerate(self.columns_.families) if family == "exogenous"}
         closed = frozenset((other, node) for node in outside for other in range(visible) if other != node)
-        tiers: tuple[int, ...] = ()
-        if self.tiers is not None:
-            place = {str(name): at for at, tier in enumerate(self.tiers) for name in tier}
-            lacking = [name for name in names if name not in place]
-            if lacking:
-                raise ValueError(f"tiers: {listed(lacking, 6)} stands in none of them")
-            tiers = tuple(place[name] for name in names)
+        closed |= self._not_exact(gaps) - pairs("required")
+        place = self._tiers()
+        tiers = tuple(place[name] for name in names) if place else ()
         return Constraints(pairs("required"), pairs("forbidden") | closed, tiers, self.max_parents)
+
+    def _not_exact(self, gaps: Bool[np.ndarray, " columns"]) -> frozenset[tuple[int, int]]:
+        """Arrows from numbers with gaps to what has no exact integral over them: all but normal from normal."""
+        normal = np.isin(self.columns_.families, ("normal", "log-normal"))
+        numbers = [node for node in np.flatnonzero(gaps).tolist() if self.columns_.levels[node] is None]
+        return frozenset(
+            (parent, node)
+            for parent in numbers
+            for node in range(len(normal))
+            if node != parent and not (normal[parent] and normal[node])
+        )
 
     def _strengths(self, graph: DirectedGraph, rows: Rows, weights: Weights) -> tuple[ArrowStrength, ...]:
         """What speaks for every arrow between columns; nothing where rows have too many gaps to be scored."""
         visible = len(self.columns_.schema)
-        complete = ~np.isnan(rows[:, :visible]).any(1)
+        missing = np.isnan(rows[:, :visible])
+        gaps, complete = missing.any(0), ~missing.any(1)
         if complete.sum() < 20:
             return ()
         rows, weights = rows[complete, :visible], weights[complete]
+        if _constant(rows, np.array([each is not None for each in self.columns_.levels[:visible]])):
+            return ()
         parents = tuple(tuple(v for v in above if v < visible) for above in graph.parents[:visible])
         score = self._score(rows, weights)
         lines = equivalence_class(parents).lines
         sure = None
-        if self.n_bootstrap and self.edges == "learn":
-
-            def again(times: Weights, seed: int) -> Parents:
-                return self._learned(rows[times > 0], (weights * times)[times > 0])
-
-            sure = bootstrap(again, len(rows), self.n_bootstrap)
+        if self.n_bootstrap and self.edges in ("learn", "averaged", "tree", "tree-augmented"):
+            sure = self._sure(rows, weights, gaps)
         levels, found = self.columns_.levels, []
         for node, above in enumerate(parents):
             for parent in above:
@@ -203,3 +293,8 @@ class NetworkStructure(HasNodes):
                     )
                 )
         return tuple(sorted(found, key=lambda each: -each.gain))
+
+
+def _constant(rows: Rows, levelled: Bool[np.ndarray, " columns"]) -> list[int]:
+    """Numbers that are the same in all rows."""
+    return np.flatnonzero(~levelled & (np.ptp(rows, axis=0) <= 0)).tolist()

@@ -104,28 +104,33 @@ def _integrated(
     filled: Float[HostArray, "rows variables"],
     missing: np.ndarray,
 ) -> NormalBlock:
-    shape = np.broadcast_shapes(*(part.shape for part in parts[1]))
+    directions, residuals, variances = parts
+    shape = np.broadcast_shapes(*(residual.shape for residual in residuals))
     size = len(variables)
     precision = np.zeros((*shape, size, size))
-    linear = np.zeros((*shape, size))
     density = np.zeros(shape)
-    for direction, residual, variance in zip(*parts, strict=True):
-        over = direction / variance[..., None]
-        precision += over[..., :, None] * direction[..., None, :]
-        linear += over * residual[..., None]
-        density -= 0.5 * (residual**2 / variance + LOG_2PI + np.log(variance))
+    for direction, variance in zip(directions, variances, strict=True):
+        precision += (direction / variance[..., None])[..., :, None] * direction[..., None, :]
+        density -= 0.5 * (LOG_2PI + np.log(variance))
     # what is seen, or has no distribution in the block, is taken out of the quadratic form: a unit in its place
     unseen = missing.astype(float)
     both = unseen[:, :, None] * unseen[:, None, :]
     precision = precision * both + np.eye(size) * (1.0 - unseen)[:, None, :]
-    linear = linear * unseen
     factor = np.linalg.cholesky(precision)
     inverse = np.linalg.solve(factor, np.broadcast_to(np.eye(size), factor.shape))
-    whitened = (inverse * linear[..., None, :]).sum(-1)
-    density = density + 0.5 * (whitened**2).sum(-1) - np.log(np.diagonal(factor, axis1=-2, axis2=-1)).sum(-1)
-    density = density + 0.5 * LOG_2PI * missing.sum(1)
+    density = density - np.log(np.diagonal(factor, axis1=-2, axis2=-1)).sum(-1) + 0.5 * LOG_2PI * missing.sum(1)
     covariances = np.swapaxes(inverse, -1, -2) @ inverse * both
-    means = filled - (covariances * linear[..., None, :]).sum(-1)
+    # from 0 to the means, and once more from there: the squares of numbers far from 0 would cancel
+    means = np.broadcast_to(filled, (*shape, size))
+    for _ in range(2):
+        moved = means - filled
+        there = [own + (way * moved).sum(-1) for own, way in zip(residuals, directions, strict=True)]
+        pulls = [way * (own / var)[..., None] for way, own, var in zip(directions, there, variances, strict=True)]
+        linear = np.broadcast_to(sum(pulls, np.zeros(size)) * unseen, means.shape)
+        means = means - (covariances * linear[..., None, :]).sum(-1)
+    for own, variance in zip(there, variances, strict=True):
+        density = density - 0.5 * own**2 / variance
+    density = density + 0.5 * ((inverse * linear[..., None, :]).sum(-1) ** 2).sum(-1)
     return NormalBlock(nodes, variables, members, density, means, covariances)
 
 

@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 
 from tacit.compute import HostArray
 from tacit.models.network.contraction import ROWS, Scope, spread
-from tacit.models.network.plan import Operation, Plan
+from tacit.models.network.plan import ContractionPlan, Operation
 from tacit.models.network.sweeps import Forward, forward
 
 Chosen = Int[HostArray, "rows draws variables"]
@@ -36,14 +36,14 @@ class Needs(NamedTuple):
         return 8 * rows * (self.kept + self.passing + draws * (variables + 4))
 
 
-def needs(plan: Plan) -> Needs:
+def needs(plan: ContractionPlan) -> Needs:
     """What a sweep forwards keeps, for the most probable configuration or for draws."""
     kept = sum(plan.entries(op.out) for op in plan.operations)
     return Needs(kept, max((2 * plan.entries(op.out) for op in plan.operations), default=0))
 
 
 def most_probable(
-    plan: Plan, tables: Sequence[HostArray]
+    plan: ContractionPlan, tables: Sequence[HostArray]
 ) -> tuple[Int[HostArray, "*rows variables"], Float[HostArray, "*rows"]]:
     """``argmax_x ∏_i t_i(x)`` and the logarithm of the maximum, of every row where a table has rows.
 
@@ -70,7 +70,7 @@ def most_probable(
 
 
 def draws(
-    plan: Plan,
+    plan: ContractionPlan,
     tables: Sequence[HostArray],
     number: int,
     random: np.random.Generator,
@@ -102,7 +102,7 @@ def draws(
     return chosen if log_z.ndim else chosen[0]
 
 
-def _taken(plan: Plan) -> Iterator[tuple[Operation, int | None]]:
+def _taken(plan: ContractionPlan) -> Iterator[tuple[Operation, int | None]]:
     """The operations, and the variable that each takes out, if any."""
     if plan.keep:
         raise ValueError("a plan that keeps variables does not say what they are: plan without `keep`")
@@ -112,7 +112,7 @@ def _taken(plan: Plan) -> Iterator[tuple[Operation, int | None]]:
         yield op, next(iter(gone), None)
 
 
-def _maximum(plan: Plan, op: Operation, variable: int | None, logs: Sequence[HostArray]) -> HostArray:
+def _maximum(plan: ContractionPlan, op: Operation, variable: int | None, logs: Sequence[HostArray]) -> HostArray:
     """The sum of two tables of logarithms, maximised over a variable: level by level, as it is too large to hold."""
     if op.right is None:
         return logs[op.left].max(op.summed)
@@ -139,7 +139,7 @@ def _shape(out: Scope, sizes: Sequence[int], pair: Sequence[tuple[HostArray, Sco
 
 
 def _backwards(
-    plan: Plan,
+    plan: ContractionPlan,
     tables: Sequence[HostArray],
     together: np.ufunc,
     rows: int,
@@ -158,7 +158,7 @@ def _backwards(
 
 
 def _given(
-    plan: Plan, at: int, tables: Sequence[HostArray], variable: int, chosen: Chosen
+    plan: ContractionPlan, at: int, tables: Sequence[HostArray], variable: int, chosen: Chosen
 ) -> Float[HostArray, "rows draws levels"]:
     """A table over the levels of one variable, at the values of the others that it is over."""
     scope, table = plan.scopes[at], tables[at]

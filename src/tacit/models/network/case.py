@@ -9,10 +9,11 @@ from jaxtyping import Float
 from tacit.compute import HostArray
 from tacit.data.errors import listed
 from tacit.models.network.contraction import Scope
+from tacit.models.network.layout import NotExact
 from tacit.models.network.model import Network
 from tacit.models.network.nodes.normal import NormalNode
 from tacit.models.network.nodes.poisson import PoissonNode
-from tacit.models.network.price import check_price
+from tacit.models.network.price import TooDear, check_price
 from tacit.models.network.row_inference import RowPosteriors, factors_of, plan_of, posteriors
 from tacit.models.network.sweeps import forward, kept
 
@@ -162,7 +163,10 @@ def contradiction(network: Network, row: Float[HostArray, " nodes"], likelihoods
         hard = [v for v in part if not np.isnan(row[v])]
         seen[hard] = row[hard]
         relevant = {v: values for v, values in soft.items() if v in part}
-        return bool(np.isneginf(network.log_prob(seen[None], relevant)[0]))
+        try:
+            return bool(np.isneginf(network.log_prob(seen[None], relevant)[0]))
+        except (NotExact, TooDear):  # without what is left out there is no answer
+            return False
 
     for v in list(left):
         rest = [other for other in left if other != v]

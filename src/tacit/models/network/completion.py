@@ -10,8 +10,10 @@ from tacit.data.errors import listed
 from tacit.models.network.blocks import NormalBlock
 from tacit.models.network.buckets import draws, most_probable
 from tacit.models.network.case import Impossible, contradiction
+from tacit.models.network.layout import NotExact
 from tacit.models.network.model import Network
 from tacit.models.network.nodes.configurations import Chunk
+from tacit.models.network.nodes.exogenous import ExogenousNode
 from tacit.models.network.row_inference import RowPosteriors, plan_of
 from tacit.models.network.sweeps import forward
 
@@ -39,6 +41,51 @@ def completed(network: Network, rows: Float[HostArray, "rows nodes"]) -> Float[H
                 value = _mean(network, node.place, chunk, found)
             part[gaps, node.place] = np.broadcast_to(value, gaps.shape)[gaps]
     return filled
+
+
+def gap_posteriors(
+    network: Network, rows: Float[HostArray, "rows nodes"], logged: frozenset[int]
+) -> dict[int, Float[HostArray, "rows figures"]]:
+    """Of every node with gaps: the probabilities of its levels, or mean and deviation; NaN of an impossible row.
+
+    Nodes that are ``logged`` are logarithms of what is asked.
+    """
+    nodes = [node for node in network.nodes if np.isnan(rows[:, node.place]).any()]
+    found = {node.place: np.full((len(rows), node.levels or 2), np.nan) for node in nodes}
+    for where, chunk, posterior in network.inferred(rows):
+        possible = ~np.isneginf(posterior.log_prob)
+        for node in nodes:
+            part = found[node.place][where]
+            if node.levels is not None:
+                part[possible] = posterior.marginal(node.place).T[possible]
+            else:
+                moments = _moments(network, node.place, chunk, posterior, logged=node.place in logged)
+                part[possible] = np.stack(moments, axis=1)[possible]
+    return found
+
+
+def _moments(
+    network: Network, place: int, chunk: Chunk, found: RowPosteriors, *, logged: bool
+) -> tuple[Float[HostArray, " rows"], Float[HostArray, " rows"]]:
+    """Mean and standard deviation of a number in every row, by the law of total variance."""
+    for block in found.factors.blocks:
+        if place in block.variables:
+            at = block.variables.index(place)
+            weights = found.of_table(found.factors.owners[block.nodes[0].place])
+            means, variances = block.means[..., at], block.covariances[..., at, at]
+            break
+    else:
+        weights, node = found.of_node(place), network.nodes[place]
+        means = node.expectation(chunk)
+        variances = node.variances_of(chunk)
+    if logged:
+        means, variances = np.exp(means + 0.5 * variances), np.expm1(variances) * np.exp(2.0 * means + variances)
+    shape = np.broadcast_shapes(weights.shape, means.shape, variances.shape, (len(found.log_prob),))
+    weights, means, variances = (
+        np.broadcast_to(each, shape).reshape(-1, shape[-1]) for each in (weights, means, variances)
+    )
+    mean = (weights * means).sum(0)
+    return mean, np.sqrt(np.maximum((weights * (variances + (means - mean) ** 2)).sum(0), 0.0))
 
 
 def _mean(network: Network, place: int, chunk: Chunk, found: RowPosteriors) -> Float[HostArray, " rows"]:
@@ -152,10 +199,19 @@ def most_probable_row(
 def ancestral(
     network: Network, row: Float[HostArray, " nodes"], number: int, random: np.random.Generator
 ) -> Iterator[Float[HostArray, "rows nodes"]]:
-    """Rows drawn from parents to children; what the row says is kept, and must have no parents."""
+    """Rows drawn from parents to children; what the row says is kept, and must have no parents.
+
+    Raises:
+        NotExact: a column that is only conditioned on has no value.
+    """
     for begin in range(0, number, DRAWS):
         rows = np.repeat(row[None], min(DRAWS, number - begin), axis=0)
         for place in network.graph.order:
             if np.isnan(row[place]):
+                if isinstance(network.nodes[place], ExogenousNode):
+                    raise NotExact(
+                        f"column {network.graph.names[place]!r} is only conditioned on, and is not drawn: give it a "
+                        "value"
+                    )
                 rows[:, place] = network.nodes[place].draw(rows, random)
         yield rows

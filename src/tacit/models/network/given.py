@@ -99,7 +99,8 @@ class NetworkGiven(Conditioned):
     def log_probability(self) -> float:
         if self._posteriors is None:
             return -np.inf
-        said = [v for v in self._logged if not np.isnan(self.row[v])]
+        nodes = self._network.nodes
+        said = [v for v in self._logged if not np.isnan(self.row[v]) and nodes[v].name != "exogenous"]
         return self._posteriors.log_prob - float(self.row[said].sum()) + self._log_share()
 
     def _log_share(self) -> float:

@@ -19,7 +19,7 @@ class NotExact(ValueError):
 
 
 @dataclasses.dataclass(frozen=True)
-class Layout:
+class GapLayout:
     """Of rows.
 
     Attributes:
@@ -33,7 +33,7 @@ class Layout:
     blocks: tuple[tuple[int, ...], ...]
 
 
-def layout_of(nodes: Sequence[NetworkNode], names: Sequence[str], rows: Float[HostArray, "rows nodes"]) -> Layout:
+def layout_of(nodes: Sequence[NetworkNode], names: Sequence[str], rows: Float[HostArray, "rows nodes"]) -> GapLayout:
     """The layout of rows, NaN where missing.
 
     Raises:
@@ -42,7 +42,7 @@ def layout_of(nodes: Sequence[NetworkNode], names: Sequence[str], rows: Float[Ho
     """
     missing = np.isnan(rows)
     gaps, empty = missing.any(0), missing.all(0)
-    first = missing.argmax(0)
+    first = missing.argmax(0) if len(rows) else np.zeros(len(nodes), int)
     return layout_with(nodes, names, gaps, empty, [f" in row {row}" for row in first])
 
 
@@ -52,7 +52,7 @@ def layout_with(
     gaps: np.ndarray,
     empty: np.ndarray,
     where: Sequence[str] | None = None,
-) -> Layout:
+) -> GapLayout:
     """The layout where some columns have gaps and some no values at all, ``[nodes]``; ``where`` the first gap is.
 
     Raises:
@@ -66,7 +66,9 @@ def layout_with(
                 "in, or give it a distribution"
             )
         unseen = [parent for parent in node.continuous if gaps[parent]]
-        if unseen and not isinstance(node, NormalNode):
+        if isinstance(node, NormalNode):  # a sum over all counts has no closed form either
+            unseen = [parent for parent in unseen if not isinstance(nodes[parent], NormalNode)]
+        if unseen:
             said = listed([names[parent] for parent in unseen])
             raise NotExact(
                 f"{names[node.place]!r} depends on the number {said}, which is missing{places[unseen[0]]}: what it "
@@ -76,10 +78,10 @@ def layout_with(
     seen = frozenset(np.flatnonzero(~gaps).tolist())
     levelled = [node.place for node in nodes if node.levels is not None]
     partly = frozenset(place for place in levelled if gaps[place] and not empty[place])
-    return Layout(seen, partly, _blocks(nodes, gaps))
+    return GapLayout(seen, partly, _blocks(nodes, gaps))
 
 
-def scopes_of(nodes: Sequence[NetworkNode], layout: Layout) -> tuple[Scope, ...]:
+def scopes_of(nodes: Sequence[NetworkNode], layout: GapLayout) -> tuple[Scope, ...]:
     """The hidden variables of the table of every block, and of every node that stands in none; nothing is computed."""
     grouped = {place for group in layout.blocks for place in group}
     members = [tuple(dict.fromkeys(v for place in group for v in nodes[place].discrete)) for group in layout.blocks]

@@ -13,17 +13,18 @@ from tacit.engine import PyTree
 from tacit.inference.closed_form import Sums
 from tacit.models.network.blocks import blocks_by_node
 from tacit.models.network.graph import DirectedGraph
-from tacit.models.network.layout import Layout, layout_of, scopes_of
+from tacit.models.network.layout import GapLayout, layout_of, scopes_of
 from tacit.models.network.nodes.base import NetworkNode
 from tacit.models.network.nodes.configurations import Chunk
 from tacit.models.network.plan import planned
 from tacit.models.network.price import check_price
 from tacit.models.network.row_inference import (
     CHUNK_BYTES,
-    Factors,
+    NetworkFactors,
     RowPosteriors,
     factors_of,
     likelihood,
+    moments_a_row,
     plan_of,
     posteriors,
     whole_order,
@@ -40,10 +41,12 @@ class Network(Pytree):
     nodes: tuple[NetworkNode, ...]
     """In the order of the graph's numbers."""
     graph: DirectedGraph = static()
-    layout: Layout | None = static(default=None)
+    layout: GapLayout | None = static(default=None)
     """Of the rows of a fit."""
     max_bytes: float = static(default=2**30)
     """What the tables of one row may take at most."""
+    tied: tuple[tuple[int, ...], ...] = static(default=())
+    """Nodes whose tables are one, such as those of the slices of time."""
 
     @property
     def monotone(self) -> bool:
@@ -54,11 +57,11 @@ class Network(Pytree):
         """The number of levels of every node, 1 of a number."""
         return tuple(node.levels or 1 for node in self.nodes)
 
-    def layout_for(self, rows: Float[HostArray, "rows nodes"]) -> Layout:
+    def layout_for(self, rows: Float[HostArray, "rows nodes"]) -> GapLayout:
         """What is known of rows."""
         return layout_of(self.nodes, self.graph.names, rows)
 
-    def checked_layout(self, rows: Float[HostArray, "rows nodes"]) -> Layout:
+    def checked_layout(self, rows: Float[HostArray, "rows nodes"]) -> GapLayout:
         """The same, once it is known that the tables of one row can be held.
 
         Raises:
@@ -70,14 +73,14 @@ class Network(Pytree):
         check_price(self.nodes, self.graph.names, layout.seen, self.max_bytes, plan)
         return layout
 
-    def chunk(self, rows: Float[HostArray, "rows nodes"], layout: Layout) -> Chunk:
+    def chunk(self, rows: Float[HostArray, "rows nodes"], layout: GapLayout) -> Chunk:
         """Rows as the nodes take them."""
         return Chunk(rows, self.sizes, layout.seen)
 
     def inferred(
         self,
         rows: Float[HostArray, "rows nodes"],
-        layout: Layout | None = None,
+        layout: GapLayout | None = None,
         likelihoods: Mapping[int, Float[HostArray, "levels rows"]] | None = None,
     ) -> Iterator[tuple[slice, Chunk, RowPosteriors]]:
         """Posteriors of rows, some of them at a time."""
@@ -85,13 +88,15 @@ class Network(Pytree):
             yield where, chunk, posteriors(plan_of(self.nodes, factors, self.sizes), factors)
 
     def tables_of(
-        self, rows: Float[HostArray, "rows nodes"], layout: Layout, likelihoods: Mapping[int, np.ndarray]
-    ) -> Iterator[tuple[slice, Chunk, Factors]]:
+        self, rows: Float[HostArray, "rows nodes"], layout: GapLayout, likelihoods: Mapping[int, np.ndarray]
+    ) -> Iterator[tuple[slice, Chunk, NetworkFactors]]:
         """The tables of rows, so many at a time that they take `CHUNK_BYTES`."""
+        if not len(rows):
+            return
         few = self.chunk(rows[:2], layout)
         plan = plan_of(self.nodes, factors_of(self.nodes, few, layout), self.sizes)
         leaves = sum(plan.entries(leaf) for leaf in range(plan.leaves))
-        number = max(1, int(CHUNK_BYTES / 8 / (plan.peak + leaves)))
+        number = max(1, int(CHUNK_BYTES / 8 / (plan.peak + leaves + moments_a_row(self.nodes, layout))))
         for begin in range(0, len(rows), number):
             where = slice(begin, begin + number)
             chunk = self.chunk(rows[where], layout)
@@ -115,21 +120,32 @@ class Network(Pytree):
 
     def m_step(self, statistics: PyTree) -> Self:
         """The next model."""
-        nodes = tuple(node.m_step(own) for node, own in zip(self.nodes, statistics, strict=True))
+        together = list(statistics)
+        for group in self.tied:
+            whole = sum(statistics[place] for place in group)
+            for place in group:
+                together[place] = whole
+        nodes = tuple(node.m_step(own) for node, own in zip(self.nodes, together, strict=True))
         return self.with_nodes(nodes)
+
+    @property
+    def _own(self) -> list[NetworkNode]:
+        """The nodes with parameters of their own: of those that are tied, the first."""
+        copies = {place for group in self.tied for place in group[1:]}
+        return [node for node in self.nodes if node.place not in copies]
 
     def with_nodes(self, nodes: tuple[NetworkNode, ...]) -> Self:
         """The same graph with other distributions."""
-        return type(self)(nodes, self.graph, self.layout, self.max_bytes)
+        return type(self)(nodes, self.graph, self.layout, self.max_bytes, self.tied)
 
     def global_bound(self) -> Float[HostArray, "*starts"]:
         """The log prior density of all parameters."""
-        total: np.ndarray = sum((node.log_prior() for node in self.nodes), np.zeros(()))
+        total: np.ndarray = sum((node.log_prior() for node in self._own), np.zeros(()))
         return total
 
     def n_parameters(self) -> int:
         """Free parameters of all nodes."""
-        return sum(node.n_parameters() for node in self.nodes)
+        return sum(node.n_parameters() for node in self._own)
 
     def sums(self, rows: Float[HostArray, "rows nodes"], weights: Float[HostArray, " rows"]) -> Sums:
         """Expected statistics of one model, and ``Σ w log p``."""

@@ -36,7 +36,7 @@ class Steps(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
+class ContractionPlan:
     """A list of operations over tables; the first of them are the leaves, the products that stand there from the start.
 
     Attributes:
@@ -183,7 +183,7 @@ def planned(
     sizes: tuple[int, ...],
     keep: frozenset[int] = frozenset(),
     known: tuple[tuple[int, ...], ...] = (),
-) -> Plan:
+) -> ContractionPlan:
     """The plan for tables of some scopes, `ROWS` last where a table has them; remembered."""
     bare = [tuple(v for v in scope if v != ROWS) for scope in scopes]
     orders = elimination_orders(bare, sizes, keep=keep, known=known)
@@ -194,10 +194,14 @@ def planned(
     return min([best, *others], key=lambda plan: plan.peak)
 
 
-def _plan(scopes: tuple[Scope, ...], sizes: tuple[int, ...], keep: frozenset[int], elimination: Elimination) -> Plan:
+def _plan(
+    scopes: tuple[Scope, ...], sizes: tuple[int, ...], keep: frozenset[int], elimination: Elimination
+) -> ContractionPlan:
     builder = _Builder(scopes, sizes, elimination.order)
     for variable in elimination.order:
         builder.eliminate(variable)
     steps, derivatives = _backwards(builder)
     operations, roots = tuple(builder.operations), tuple(sorted(builder.live))
-    return Plan(tuple(builder.scopes), len(scopes), sizes, operations, steps, derivatives, roots, keep, elimination)
+    return ContractionPlan(
+        tuple(builder.scopes), len(scopes), sizes, operations, steps, derivatives, roots, keep, elimination
+    )

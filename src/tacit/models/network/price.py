@@ -8,7 +8,7 @@ import numpy as np
 from tacit.data.errors import listed
 from tacit.models.network.layout import layout_with, scopes_of
 from tacit.models.network.nodes.base import NetworkNode
-from tacit.models.network.plan import Plan, planned
+from tacit.models.network.plan import ContractionPlan, planned
 from tacit.models.network.row_inference import whole_order
 
 SECONDS_AN_OPERATION = 12e-6
@@ -70,7 +70,7 @@ def in_seconds(number: float) -> str:
 
 def plan_with(
     nodes: Sequence[NetworkNode], names: Sequence[str], seen: frozenset[int], keep: frozenset[int] = frozenset()
-) -> Plan:
+) -> ContractionPlan:
     """The plan for one case in which some nodes are seen.
 
     Raises:
@@ -82,7 +82,7 @@ def plan_with(
     return planned(scopes, sizes, keep, (whole_order(nodes, sizes),))
 
 
-def price_of(plan: Plan, names: Sequence[str]) -> Price:
+def price_of(plan: ContractionPlan, names: Sequence[str]) -> Price:
     """What a plan needs."""
     leaves = sum(plan.entries(leaf) for leaf in range(plan.leaves))
     width = max((len(plan.scopes[table]) for table in range(len(plan.scopes))), default=0)
@@ -97,7 +97,7 @@ def price_of(plan: Plan, names: Sequence[str]) -> Price:
 
 
 def check_price(
-    nodes: Sequence[NetworkNode], names: Sequence[str], seen: frozenset[int], max_bytes: float, plan: Plan
+    nodes: Sequence[NetworkNode], names: Sequence[str], seen: frozenset[int], max_bytes: float, plan: ContractionPlan
 ) -> None:
     """Refuse what costs too much, naming what makes it dear and what would not be.
 
@@ -109,7 +109,7 @@ def check_price(
         return
     said = (
         f"an exact answer would hold {in_bytes(price.bytes)}, and max_bytes allows {in_bytes(max_bytes)}: a table over "
-        f"{listed(price.largest, 8)} has {price.entries:,} entries."
+        f"{listed(price.largest, 8) if price.largest else 'no node'} has {price.entries:,} entries."
     )
     cheapest = _cheaper(nodes, names, seen, [v for v in plan.scopes[plan.largest] if v >= 0])
     if cheapest is not None:

@@ -7,7 +7,8 @@ one plan serves them all.
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float
@@ -15,26 +16,29 @@ from jaxtyping import Float
 from tacit.compute import HostArray
 from tacit.models.network.blocks import NormalBlock, integrate
 from tacit.models.network.contraction import ROWS, Scope
-from tacit.models.network.layout import Layout
+from tacit.models.network.layout import GapLayout
 from tacit.models.network.nodes.base import NetworkNode
 from tacit.models.network.nodes.configurations import Chunk
+from tacit.models.network.nodes.table import TableNode
 from tacit.models.network.order import elimination_orders
-from tacit.models.network.plan import Plan, planned
+from tacit.models.network.plan import ContractionPlan, planned
 from tacit.models.network.sweeps import Forward, backward, forward
 
+MATRICES = 6
+"""Of the numbers of a block, held side by side for every row while they are integrated out."""
 CHUNK_BYTES = 32_000_000
 """Of the tables of rows that are worked on side by side; fewer leave the cache unused, more do not fit it."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Factors:
+class NetworkFactors:
     """The product over all nodes for some rows, as tables over what is hidden.
 
     Attributes:
         scopes: the hidden variables of every table, `ROWS` last where rows differ.
         tables: entries up to 1.
         log: what the tables lack, of every row.
-        owners: the table of every node; several normal nodes may share that of their block.
+        owners: the table of every node; nodes whose densities are over the same variables share one.
         blocks: of numbers that are integrated out.
         indicators: the table of what rows say of a variable, by variable.
     """
@@ -50,9 +54,9 @@ class Factors:
 def factors_of(
     nodes: Sequence[NetworkNode],
     chunk: Chunk,
-    layout: Layout,
+    layout: GapLayout,
     likelihoods: Mapping[int, Float[HostArray, "levels rows"]] | None = None,
-) -> Factors:
+) -> NetworkFactors:
     """The tables of all nodes; ``likelihoods`` of levels are soft evidence on them."""
     several = len(chunk.rows) > 1
     scopes: list[Scope] = []
@@ -66,25 +70,35 @@ def factors_of(
         tables.append(table if by_row else table[..., 0])
         return len(tables) - 1
 
+    densities: dict[Scope, tuple[np.ndarray, list[int]]] = {}
+
+    def note(scope: Scope, logs: np.ndarray, places: list[int]) -> None:
+        """Densities over the same variables are added as logarithms: what each leaves of 0 may differ by far."""
+        known, others = densities.get(scope, (np.zeros(1), []))
+        densities[scope] = known + logs, others + places
+
     blocks = tuple(integrate([nodes[place] for place in group], chunk) for group in layout.blocks)  # type: ignore[misc]
+    grouped = {node.place for block in blocks for node in block.nodes}
     for block in blocks:
-        density = block.log_density
-        most = density.reshape(-1, density.shape[-1]).max(0)
-        log = log + most
-        at = add(chunk.configurations(block.members).hidden, np.exp(density - most))
-        owners |= {node.place: at for node in block.nodes}
+        note(chunk.configurations(block.members).hidden, block.log_density, [node.place for node in block.nodes])
     for node in nodes:
-        if node.place not in owners:
-            table, lack = node.factor(chunk)
-            log = log + lack
-            owners[node.place] = add(chunk.configurations(node.members).hidden, table)
+        if isinstance(node, TableNode):
+            given = chunk.configurations(node.members)
+            owners[node.place] = add(given.hidden, given.gather(node.table))
+        elif node.place not in grouped:
+            note(chunk.configurations(node.members).hidden, node.log_factor(chunk), [node.place])
+    for scope, (logs, places) in densities.items():
+        most = logs.reshape(-1, logs.shape[-1]).max(0)
+        most = np.where(np.isfinite(most), most, 0.0)
+        log = log + most
+        owners |= dict.fromkeys(places, add(scope, np.exp(logs - most)))
     indicators = {}
     for variable in sorted(layout.partly | set(likelihoods or ())):
         says = _indicator(chunk, variable)
         if likelihoods and variable in likelihoods:
             says = says * likelihoods[variable]
         indicators[variable] = add((variable,), says)
-    return Factors(tuple(scopes), tuple(tables), log, owners, blocks, indicators)
+    return NetworkFactors(tuple(scopes), tuple(tables), log, owners, blocks, indicators)
 
 
 def _indicator(chunk: Chunk, variable: int) -> Float[HostArray, "levels rows"]:
@@ -99,9 +113,30 @@ def _whole_order(scopes: tuple[Scope, ...], sizes: tuple[int, ...]) -> tuple[int
     return elimination_orders(scopes, sizes)[0].order
 
 
+def moments_a_row(nodes: Sequence[NetworkNode], layout: GapLayout) -> int:
+    """How many numbers the moments of one row take, beside its tables: of all blocks, and of the widest other node."""
+    sizes = {node.place: node.levels or 1 for node in nodes}
+
+    def configurations(members: Iterable[int]) -> int:
+        return math.prod(sizes[v] for v in set(members) - layout.seen)
+
+    total = 0
+    for group in layout.blocks:
+        own = [nodes[place] for place in group]
+        width = len({v for node in own for v in (node.place, *node.continuous)})
+        total += MATRICES * configurations(v for node in own for v in node.discrete) * width**2
+    widths = [
+        (len(node.continuous) + 2) * (1 if node.levels is None else node.levels)
+        for node in nodes
+        if not isinstance(node, TableNode)
+    ]
+    given = [configurations(node.discrete) for node in nodes if not isinstance(node, TableNode)]
+    return total + max((2 * number * width**2 for number, width in zip(given, widths, strict=True)), default=0)
+
+
 def plan_of(
-    nodes: Sequence[NetworkNode], factors: Factors, sizes: tuple[int, ...], keep: frozenset[int] = frozenset()
-) -> Plan:
+    nodes: Sequence[NetworkNode], factors: NetworkFactors, sizes: tuple[int, ...], keep: frozenset[int] = frozenset()
+) -> ContractionPlan:
     """The plan for the tables of some rows."""
     return planned(factors.scopes, sizes, keep, (whole_order(nodes, sizes),))
 
@@ -122,7 +157,7 @@ class RowPosteriors:
     """
 
     log_prob: Float[HostArray, " rows"]
-    factors: Factors
+    factors: NetworkFactors
     derivatives: tuple[np.ndarray, ...]
 
     @functools.cached_property
@@ -166,13 +201,13 @@ class RowPosteriors:
         return np.broadcast_to(found, (len(found), len(self.log_prob)))
 
 
-def likelihood(plan: Plan, factors: Factors) -> tuple[Forward, Float[HostArray, " rows"]]:
+def likelihood(plan: ContractionPlan, factors: NetworkFactors) -> tuple[Forward, Float[HostArray, " rows"]]:
     """The forward sweep, and ``log p`` of every row."""
     found = forward(plan, factors.tables)
     return found, factors.log + found.log_z
 
 
-def posteriors(plan: Plan, factors: Factors) -> RowPosteriors:
+def posteriors(plan: ContractionPlan, factors: NetworkFactors) -> RowPosteriors:
     """Both sweeps."""
     found, log_prob = likelihood(plan, factors)
     return RowPosteriors(log_prob, factors, tuple(backward(plan, found)))

@@ -131,12 +131,40 @@ def shaken(
     return tuple(node.randomised(random, strength) if hidden & {node.place, *node.parents} else node for node in nodes)
 
 
+def alike(nodes: Sequence[NetworkNode], tied: Sequence[Sequence[int]]) -> tuple[NetworkNode, ...]:
+    """The same with the tables of tied nodes equal: that of the first.
+
+    Raises:
+        ValueError: one of them has no table, or one of another shape.
+    """
+    found = list(nodes)
+    for group in tied:
+        first = found[group[0]]
+        for place in group:
+            other = found[place]
+            if not isinstance(first, TableNode) or not isinstance(other, TableNode):
+                raise ValueError("what is repeated has levels, and parents with levels")
+            if first.table.shape != other.table.shape:
+                raise ValueError(f"tables of the shapes {first.table.shape} and {other.table.shape} cannot be one")
+            found[place] = other.with_table(first.table)
+    return tuple(found)
+
+
 def in_order(
-    nodes: Sequence[NetworkNode], shares: Mapping[int, Float[HostArray, " levels"]]
+    nodes: Sequence[NetworkNode],
+    shares: Mapping[int, Float[HostArray, " levels"]],
+    tied: Sequence[Sequence[int]] = (),
 ) -> tuple[NetworkNode, ...]:
-    """The same with the levels of hidden nodes sorted, the likeliest first."""
+    """The same with the levels of hidden nodes sorted, the likeliest first; those of tied nodes in one order."""
+    classes = {variable: {variable} for variable in shares}
+    for group in tied:
+        for copies in zip(*(nodes[place].members for place in group), strict=True):
+            hidden = [v for v in copies if v in classes]
+            whole = set().union(*(classes[v] for v in hidden))
+            classes |= dict.fromkeys(whole, whole)
     found = tuple(nodes)
-    for variable, share in shares.items():
-        order = np.argsort(-share, kind="stable")
+    for variable in shares:
+        total: np.ndarray = sum((shares[v] for v in classes[variable]), np.zeros(()))
+        order = np.argsort(-total, kind="stable")
         found = tuple(node.reordered(variable, order) if variable in node.members else node for node in found)
     return found

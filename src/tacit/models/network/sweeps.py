@@ -13,7 +13,7 @@ import numpy as np
 
 from tacit.compute import HostArray
 from tacit.models.network.contraction import ROWS, Scope, spread
-from tacit.models.network.plan import Plan
+from tacit.models.network.plan import ContractionPlan
 
 
 class Forward(NamedTuple):
@@ -37,7 +37,7 @@ def _scaled(table: HostArray, scope: Scope) -> tuple[HostArray, np.ndarray | flo
     return table / largest, largest
 
 
-def forward(plan: Plan, leaves: Sequence[HostArray]) -> Forward:
+def forward(plan: ContractionPlan, leaves: Sequence[HostArray]) -> Forward:
     """The products and sums of the plan over its leaves; entries are not negative."""
     tables: list[HostArray] = list(leaves)
     log_z: HostArray | float = 0.0
@@ -56,7 +56,7 @@ def forward(plan: Plan, leaves: Sequence[HostArray]) -> Forward:
     return Forward(tables, np.asarray(log_z))
 
 
-def kept(plan: Plan, found: Forward, scope: Scope) -> HostArray:
+def kept(plan: ContractionPlan, found: Forward, scope: Scope) -> HostArray:
     """The distribution over the variables that were kept, axes as in ``scope`` (rows last): NaN where Z is 0."""
     product: HostArray | None = None
     have: Scope = ()
@@ -81,7 +81,7 @@ def _times(a: HostArray, a_scope: Scope, b: HostArray, b_scope: Scope, out: Scop
     return spread(a, a_scope, out, shape) * spread(b, b_scope, out, shape)
 
 
-def backward(plan: Plan, found: Forward) -> list[HostArray]:
+def backward(plan: ContractionPlan, found: Forward) -> list[HostArray]:
     """The derivative of ``log Z`` by every leaf, up to a factor (of every row, its own); axes as in the plan.
 
     The tables of ``found`` but the leaves are let go of on the way.

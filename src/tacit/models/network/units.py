@@ -25,9 +25,21 @@ class Units:
         """Distributions of the values themselves."""
         return tuple(node.in_units(self.shift, self.scale) for node in nodes)
 
-    def log_change(self, rows: Float[HostArray, "rows nodes"], weights: Float[HostArray, " rows"]) -> float:
-        """What the log-likelihood gains in the units of the values: ``−Σ w log scale`` of what is seen."""
-        return -float((weights[:, None] * ~np.isnan(rows) * np.log(self.scale)).sum())
+    def log_change(
+        self,
+        rows: Float[HostArray, "rows nodes"],
+        weights: Float[HostArray, " rows"],
+        densities: Sequence[int],
+        logged: Sequence[int],
+    ) -> float:
+        """What the log-likelihood gains in the units of the table, of rows inside the engine.
+
+        ``−Σ w log scale`` of what is seen of the nodes that have a density, and ``−Σ w log x`` of those that are
+        logarithms of their columns.
+        """
+        scaled = ~np.isnan(rows[:, densities]) * np.log(self.scale[densities])
+        logs = np.nan_to_num(rows[:, logged] * self.scale[logged] + self.shift[logged])
+        return -float(weights @ (scaled.sum(1) + logs.sum(1)))
 
 
 def units_of(

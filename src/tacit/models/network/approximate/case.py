@@ -14,10 +14,10 @@ from tacit.models.network.approximate.exact_parts import ExactPart, exact_part
 from tacit.models.network.approximate.loopy import Beliefs, loopy_beliefs
 from tacit.models.network.approximate.mean_field import MeanField, mean_field
 from tacit.models.network.approximate.products import TableProduct, product_of
-from tacit.models.network.approximate.weighted import Estimates, WeightedDraws, weighted_draws
+from tacit.models.network.approximate.weighted import Estimates, NetworkDraws, weighted_draws
 from tacit.models.network.layout import NotExact
 from tacit.models.network.model import Network
-from tacit.models.network.row_inference import Factors
+from tacit.models.network.row_inference import NetworkFactors
 
 _T = TypeVar("_T")
 
@@ -67,7 +67,7 @@ class RowCase:
         return found
 
     @functools.cached_property
-    def _tables(self) -> tuple[TableProduct, Factors] | NotExact:
+    def _tables(self) -> tuple[TableProduct, NetworkFactors] | NotExact:
         try:
             return product_of(self.network, self.row, self.likelihoods)
         except NotExact as refused:
@@ -78,7 +78,7 @@ class RowCase:
         """Whether the row leaves a product of tables; if not, only draws can answer."""
         return not isinstance(self._tables, NotExact)
 
-    def demand_tables(self) -> tuple[TableProduct, Factors]:
+    def demand_tables(self) -> tuple[TableProduct, NetworkFactors]:
         """The tables.
 
         Raises:
@@ -103,7 +103,7 @@ class RowCase:
         heard = {v: self.beliefs.outside[factors.owners[v]] for v in self.beliefs.marginals if v in factors.owners}
         return {v: own for v, own in heard.items() if own is not None}
 
-    def draw(self, number: int, stream: int) -> WeightedDraws:
+    def draw(self, number: int, stream: int) -> NetworkDraws:
         """Weighted draws, which hear what belief propagation hears, where it can be had."""
         random = np.random.default_rng([self.settings.seed, stream])
         return weighted_draws(
@@ -111,7 +111,7 @@ class RowCase:
         )
 
     @functools.cached_property
-    def drawn(self) -> WeightedDraws:
+    def drawn(self) -> NetworkDraws:
         """As many as the settings say, one at least.
 
         Raises:

@@ -16,7 +16,7 @@ from tacit.models.network.model import Network
 from tacit.models.network.nodes.table import TableNode
 from tacit.models.network.order import RULES, elimination_orders
 from tacit.models.network.plan import planned
-from tacit.models.network.row_inference import Factors
+from tacit.models.network.row_inference import NetworkFactors
 
 SECONDS_A_TERM = 2e-9
 """What a multiplication takes."""
@@ -42,7 +42,12 @@ class _Parts:
     """Which tables a set of nodes asks for, and whether these can be paid for."""
 
     def __init__(
-        self, network: Network, evidence: frozenset[int], product: TableProduct, factors: Factors, max_terms: float
+        self,
+        network: Network,
+        evidence: frozenset[int],
+        product: TableProduct,
+        factors: NetworkFactors,
+        max_terms: float,
     ) -> None:
         self.network, self.evidence, self.product, self.factors = network, evidence, product, factors
         self.max_terms = max_terms
@@ -121,7 +126,7 @@ def exact_part(
     network: Network,
     row: Float[np.ndarray, " nodes"],
     product: TableProduct,
-    factors: Factors,
+    factors: NetworkFactors,
     *,
     max_bytes: float,
     seconds: float,

@@ -11,8 +11,8 @@ from jaxtyping import Float
 from tacit.models.network.contraction import Scope
 from tacit.models.network.model import Network
 from tacit.models.network.nodes.configurations import Chunk
-from tacit.models.network.plan import Plan
-from tacit.models.network.row_inference import Factors, factors_of
+from tacit.models.network.plan import ContractionPlan
+from tacit.models.network.row_inference import NetworkFactors, factors_of
 from tacit.models.network.sweeps import backward, forward
 
 
@@ -77,7 +77,7 @@ def product_of(
     network: Network,
     row: Float[np.ndarray, " nodes"],
     likelihoods: Mapping[int, np.ndarray] | None = None,
-) -> tuple[TableProduct, Factors]:
+) -> tuple[TableProduct, NetworkFactors]:
     """What one row leaves hidden, NaN where it says nothing.
 
     Raises:
@@ -97,7 +97,7 @@ def product_of(
     return TableProduct(factors.scopes, factors.tables, network.sizes, float(factors.log.sum()), along), factors
 
 
-def exact_marginals(product: TableProduct, plan: Plan) -> tuple[dict[int, np.ndarray], float]:
+def exact_marginals(product: TableProduct, plan: ContractionPlan) -> tuple[dict[int, np.ndarray], float]:
     """The posterior of every variable, and ``log Z``, by both sweeps; NaN where Z is 0."""
     found = forward(plan, product.tables)
     derivatives = backward(plan, found)

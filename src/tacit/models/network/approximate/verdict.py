@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from tacit.models.network.approximate.weighted import Estimates, WeightedDraws
+from tacit.models.network.approximate.weighted import Estimates, NetworkDraws
 
 KnownBy = Literal["exact", "draws", "nothing"]
 
@@ -58,7 +58,7 @@ class PosteriorError:
 UNKNOWN = PosteriorError(math.nan, math.nan, "nothing")
 
 
-def reliable(drawn: WeightedDraws | None) -> bool:
+def reliable(drawn: NetworkDraws | None) -> bool:
     """Whether draws are enough to conclude from.
 
     Those that did not hear of the evidence can all miss what it points to, and look alike for that.
@@ -68,7 +68,7 @@ def reliable(drawn: WeightedDraws | None) -> bool:
     return drawn.guided or drawn.missed <= MOST_MISSED
 
 
-def missed_in_words(drawn: WeightedDraws) -> str:
+def missed_in_words(drawn: NetworkDraws) -> str:
     """What a region may hold that no draw met; nothing where that is little."""
     if not drawn.possible or drawn.missed <= NOTABLE:
         return ""
@@ -112,7 +112,7 @@ def worst(errors: Mapping[int, PosteriorError]) -> int | None:
 
 
 def compared_in_words(
-    errors: Mapping[int, PosteriorError], names: Sequence[str], drawn: WeightedDraws | None, own: bool
+    errors: Mapping[int, PosteriorError], names: Sequence[str], drawn: NetworkDraws | None, own: bool
 ) -> list[str]:
     """What is known of the errors.
 
@@ -152,7 +152,7 @@ def _posteriors(number: int) -> str:
     return "1 posterior" if number == 1 else f"{number} posteriors"
 
 
-def draws_in_words(drawn: WeightedDraws | None) -> str:
+def draws_in_words(drawn: NetworkDraws | None) -> str:
     """How many they are, and what they are worth."""
     if drawn is None:
         return "draws"

@@ -37,7 +37,7 @@ class Estimates(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class WeightedDraws:
+class NetworkDraws:
     """Rows without gaps, and their weights.
 
     Attributes:
@@ -132,7 +132,7 @@ def weighted_draws(
     *,
     likelihoods: Mapping[int, np.ndarray] | None = None,
     outside: Mapping[int, np.ndarray] | None = None,
-) -> WeightedDraws:
+) -> NetworkDraws:
     """Draws of a network given one row, NaN where it says nothing.
 
     Args:
@@ -165,7 +165,7 @@ def weighted_draws(
     with np.errstate(divide="ignore"):
         for place, levels in (likelihoods or {}).items():
             log_weights += np.log(levels)[rows[:, place].astype(np.intp)]
-    return WeightedDraws(rows, log_weights, _most_likely(network, row, likelihoods or {}), bool(outside))
+    return NetworkDraws(rows, log_weights, _most_likely(network, row, likelihoods or {}), bool(outside))
 
 
 def _most_likely(network: Network, row: Float[np.ndarray, " nodes"], likelihoods: Mapping[int, np.ndarray]) -> float:

@@ -56,21 +56,18 @@ class NetworkNode(Pytree):
         Hidden are those of the ``members`` that are not seen in every row.
         """
 
-    def factor(self, chunk: Chunk) -> tuple[Float[HostArray, "..."], Float[HostArray, " rows"]]:
-        """The density as a table ``[*hidden levels, rows]`` of numbers up to 1, and the logarithm of what they lack.
-
-        A value that is missing, and is no level, says nothing.
-        """
+    def log_factor(self, chunk: Chunk) -> Float[HostArray, "..."]:
+        """``log_prob``, where a value that is missing, and is no level, says nothing."""
         logs = self.log_prob(chunk)
-        if self.levels is None:
-            logs = np.where(np.isnan(chunk.rows[:, self.place]), 0.0, logs)
-        most = logs.reshape(-1, logs.shape[-1]).max(0)
-        most = np.where(np.isfinite(most), most, 0.0)
-        return np.exp(logs - most), most
+        return logs if self.levels is not None else np.where(np.isnan(chunk.rows[:, self.place]), 0.0, logs)
 
     def expectation(self, chunk: Chunk) -> Float[HostArray, "..."]:
         """The mean of a number given its parents, ``[*hidden levels, rows]``."""
         raise TypeError(f"{type(self).__name__} has levels, and no mean")
+
+    def variances_of(self, chunk: Chunk) -> Float[HostArray, "..."]:
+        """The variance of a number given its parents, ``[*hidden levels, rows]``; that of a count is its mean."""
+        return self.expectation(chunk)
 
     @abc.abstractmethod
     def statistics(self, chunk: Chunk, weights: Float[HostArray, "..."]) -> PyTree:

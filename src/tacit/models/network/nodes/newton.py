@@ -14,7 +14,7 @@ from jaxtyping import Float
 from tacit.compute import HostArray
 
 
-class Curve(NamedTuple):
+class LikelihoodCurve(NamedTuple):
     """Of a log-likelihood at the coefficients at hand: what a Newton step needs; sums over rows."""
 
     gradient: Float[HostArray, "*batch p"]
@@ -23,7 +23,7 @@ class Curve(NamedTuple):
 
 
 def safe_step(
-    coefficients: Float[HostArray, "*batch p"], curve: Curve, precision: float, reach: float
+    coefficients: Float[HostArray, "*batch p"], curve: LikelihoodCurve, precision: float, reach: float
 ) -> Float[HostArray, "*batch p"]:
     """The next coefficients under a normal prior of mean 0 and some precision.
 

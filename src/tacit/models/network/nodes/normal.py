@@ -42,8 +42,11 @@ class NormalNode(NetworkNode):
         coefficients = chunk.configurations(self.discrete).gather(self.coefficients)
         return (coefficients * self.features(chunk.rows)).sum(-1)
 
+    def variances_of(self, chunk: Chunk) -> Float[HostArray, "..."]:
+        return chunk.configurations(self.discrete).gather(self.variances)
+
     def log_prob(self, chunk: Chunk) -> Float[HostArray, "..."]:
-        variances = chunk.configurations(self.discrete).gather(self.variances)
+        variances = self.variances_of(chunk)
         away = chunk.rows[:, self.place] - self.expectation(chunk)
         return -0.5 * (LOG_2PI + np.log(variances) + away**2 / variances)
 

@@ -10,7 +10,7 @@ from tacit.arrays import static
 from tacit.compute import HostArray
 from tacit.models.network.nodes.base import NetworkNode, codes_of
 from tacit.models.network.nodes.configurations import Chunk
-from tacit.models.network.nodes.newton import Curve, regression_in_units, safe_step
+from tacit.models.network.nodes.newton import LikelihoodCurve, regression_in_units, safe_step
 
 MOST = 30.0
 """The largest logarithm of a mean."""
@@ -45,16 +45,16 @@ class PoissonNode(NetworkNode):
         x, log_mean = chunk.rows[:, self.place], self._log_means(chunk)
         return x * log_mean - np.exp(log_mean) - scipy.special.gammaln(x + 1.0)
 
-    def statistics(self, chunk: Chunk, weights: Float[HostArray, "..."]) -> Curve:
+    def statistics(self, chunk: Chunk, weights: Float[HostArray, "..."]) -> LikelihoodCurve:
         given, features = chunk.configurations(self.discrete), self.features(chunk.rows)
         mean = np.exp(self._log_means(chunk))
         gradient = given.scatter((weights * (chunk.rows[:, self.place] - mean))[..., None] * features)
         products = (features[:, :, None] * features[:, None, :]).reshape(len(features), -1)
         information = given.scatter((weights * mean)[..., None] * products)
         size = features.shape[1]
-        return Curve(gradient, information.reshape(*information.shape[:-1], size, size))
+        return LikelihoodCurve(gradient, information.reshape(*information.shape[:-1], size, size))
 
-    def m_step(self, statistics: Curve) -> Self:
+    def m_step(self, statistics: LikelihoodCurve) -> Self:
         return self.with_coefficients(safe_step(self.coefficients, statistics, self.precision, self.reach))
 
     def with_coefficients(self, coefficients: Float[HostArray, "..."]) -> Self:

@@ -10,7 +10,7 @@ from tacit.arrays import logsumexp, static
 from tacit.compute import HostArray
 from tacit.models.network.nodes.base import NetworkNode, codes_of
 from tacit.models.network.nodes.configurations import Chunk
-from tacit.models.network.nodes.newton import Curve, regression_in_units, safe_step
+from tacit.models.network.nodes.newton import LikelihoodCurve, regression_in_units, safe_step
 
 SELF_CONCORDANCE = math.sqrt(6.0)
 """How the third derivative of a multinomial logistic regression is bounded (Sun & Tran-Dinh 2019, table 2)."""
@@ -56,7 +56,7 @@ class SoftmaxNode(NetworkNode):
             return np.take_along_axis(logs, own, -1)[..., 0]
         return np.moveaxis(logs, -1, -2)
 
-    def statistics(self, chunk: Chunk, weights: Float[HostArray, "..."]) -> Curve:
+    def statistics(self, chunk: Chunk, weights: Float[HostArray, "..."]) -> LikelihoodCurve:
         given, features = chunk.configurations(self.discrete), self.features(chunk.rows)
         if self.place in chunk.seen:
             counts = weights[..., None] * np.eye(self.number)[chunk.codes[:, self.place]]
@@ -71,9 +71,9 @@ class SoftmaxNode(NetworkNode):
         products = features[:, None, :, None, None] * features[:, None, None, None, :]
         information = total[..., None, None, None] * spread[..., :, None, :, None] * products
         summed = given.scatter(information.reshape(*residual.shape[:-1], size * size))
-        return Curve(gradient, summed.reshape(*summed.shape[:-1], size, size))
+        return LikelihoodCurve(gradient, summed.reshape(*summed.shape[:-1], size, size))
 
-    def m_step(self, statistics: Curve) -> Self:
+    def m_step(self, statistics: LikelihoodCurve) -> Self:
         shape = self.coefficients.shape
         flat = self.coefficients.reshape(*shape[:-2], -1)
         found = safe_step(flat, statistics, self.precision, SELF_CONCORDANCE * self.reach)

@@ -39,9 +39,6 @@ class TableNode(NetworkNode):
         with np.errstate(divide="ignore"):
             return np.log(chunk.configurations(self.members).gather(self.table))
 
-    def factor(self, chunk: Chunk) -> tuple[Float[HostArray, "..."], Float[HostArray, " rows"]]:
-        return chunk.configurations(self.members).gather(self.table), np.zeros(1)
-
     def statistics(self, chunk: Chunk, weights: Float[HostArray, "..."]) -> PyTree:
         return chunk.configurations(self.members).scatter(weights[..., None])[..., 0]
 
