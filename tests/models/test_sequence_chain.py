@@ -10,8 +10,8 @@ import pytest
 
 from tacit.compute import eagerly
 from tacit.models.sequence import lanes as lanes_module
-from tacit.models.sequence.lanes import Lanes, lanes_of
-from tacit.models.sequence.model import Chain
+from tacit.models.sequence.lanes import SequenceLanes, lanes_of
+from tacit.models.sequence.model import StateChain
 
 LENGTHS = np.array([4, 1, 3, 6, 2])
 STATES = 3
@@ -61,7 +61,7 @@ def problem(zeros: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[Enume
     return start, matrix, log_b, found
 
 
-def layouts() -> dict[str, Lanes]:
+def layouts() -> dict[str, SequenceLanes]:
     packed = lanes_module._packed(LENGTHS, 2)
     longest = max(int(LENGTHS[lane].sum()) for lane in packed)
     cut = {f"cut {n}": lanes_module._cut(LENGTHS, n) for n in (2, 3, 4, 7)}
@@ -79,7 +79,7 @@ def test_passes_are_the_enumeration_of_all_paths(layout: str, exact: bool, zeros
     start, matrix, log_b, sequences = problem(zeros)
     lanes = layouts()[layout]
     laid = np.swapaxes(lanes.laid(log_b), -1, -2)[:, None]
-    chain = Chain(logs(start)[None], logs(matrix)[None], exact)
+    chain = StateChain(logs(start)[None], logs(matrix)[None], exact)
     with eagerly():
         counts, log_c = chain.counted(laid, lanes.first, lanes.live * 1.0, whole=lanes.whole)
         path, gain = chain.path(laid, lanes.first, whole=lanes.whole)
@@ -103,9 +103,9 @@ def test_compiled_passes_are_the_same() -> None:
     laid = np.swapaxes(lanes.laid(log_b), -1, -2)
     with jax.enable_x64(True):
         for exact in (False, True):
-            chain = Chain(logs(start), logs(matrix), exact)
+            chain = StateChain(logs(start), logs(matrix), exact)
             with eagerly():
-                one = Chain(logs(start)[None], logs(matrix)[None], exact)
+                one = StateChain(logs(start)[None], logs(matrix)[None], exact)
                 plain, log_c = one.counted(laid[:, None], lanes.first, lanes.live * 1.0, whole=False)
 
             def passes(b, first, weights, chain=chain):
@@ -127,7 +127,7 @@ def test_a_chain_of_20_slices_is_the_forward_sum() -> None:
     lanes = lanes_of(np.array([20]), 4)
     laid = np.swapaxes(lanes.laid(np.log(b)), -1, -2)[:, None]
     with eagerly():
-        _, log_c = Chain(np.log(start)[None], np.log(matrix)[None]).counted(
+        _, log_c = StateChain(np.log(start)[None], np.log(matrix)[None]).counted(
             laid, lanes.first, lanes.live * 1.0, whole=lanes.whole
         )
     assert lanes.rows(log_c[:, 0]).sum() == pytest.approx(np.log(alpha.sum()), rel=1e-13)
@@ -140,7 +140,7 @@ def test_ties_never_tear_a_path() -> None:
     lanes = lanes_module._cut(lengths, 7)
     laid = np.swapaxes(lanes.laid(np.zeros((50, 2))), -1, -2)[:, None]
     with eagerly():
-        path, _ = Chain(np.log([[0.5, 0.5]]), logs(matrix)[None], True).path(laid, lanes.first, whole=False)
+        path, _ = StateChain(np.log([[0.5, 0.5]]), logs(matrix)[None], True).path(laid, lanes.first, whole=False)
     assert np.all(np.abs(np.diff(lanes.rows(path[:, 0]))) == 1)
 
 
@@ -154,7 +154,7 @@ def test_what_underflows_is_made_up_for() -> None:
     found = []
     with eagerly():
         for exact in (False, True):
-            chain = Chain(np.log(start)[None], np.log(matrix)[None], exact)
+            chain = StateChain(np.log(start)[None], np.log(matrix)[None], exact)
             counts, log_c = chain.counted(laid, lanes.first, lanes.live * 1.0, whole=False)
             found.append((lanes.rows(log_c[:, 0]).sum(), counts.transitions))
     assert found[0][0] == pytest.approx(found[1][0], rel=1e-13)
@@ -166,7 +166,7 @@ def test_a_row_that_no_state_allows_is_as_if_it_were_not_seen(exact: bool) -> No
     start, matrix, log_b, _ = problem(False)
     log_b = log_b.copy()
     log_b[7] = -np.inf
-    chain, lanes = Chain(logs(start)[None], logs(matrix)[None], exact), layouts()["cut 3"]
+    chain, lanes = StateChain(logs(start)[None], logs(matrix)[None], exact), layouts()["cut 3"]
     found = []
     for values in (log_b, np.where(np.isneginf(log_b), 0.0, log_b)):
         laid = np.swapaxes(lanes.laid(values), -1, -2)[:, None]

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY
 from typing import Annotated, Any, ClassVar, Self
 
-import equinox as eqx
 import numpy as np
 
 from tacit.data.blocks import Standardise
 from tacit.data.dataset import ColumnMoments, Dataset
+from tacit.engine import eqx
 from tacit.estimators.factors.base import check_columns, first_plane
 from tacit.estimators.mixture.base import Layout
 from tacit.estimators.mixture.em import LikelihoodMixture

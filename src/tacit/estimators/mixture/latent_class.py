@@ -1,10 +1,11 @@
 """``LatentClass``: classes of answers, whose shares may depend on covariates."""
 
 import dataclasses
+import functools
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, TypeVar, cast
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +13,7 @@ import pyarrow.compute as pc
 
 from tacit.compute import eagerly
 from tacit.data.dataset import ColumnMoments, Dataset
-from tacit.data.errors import listed, nearest
+from tacit.data.errors import counted, listed
 from tacit.data.results import TableResult
 from tacit.data.schema import Schema
 from tacit.estimators.base import double_precision, seed_of, weighted
@@ -32,6 +33,7 @@ from tacit.estimators.query.asking import AnswersQueries
 from tacit.estimators.settings import TOLERANCE, Choice, Whole, settings
 from tacit.families.categorical import Categorical
 from tacit.models.components.product import FamilyComponent
+from tacit.models.gated.designs import redundant, scaling
 from tacit.models.gated.errors import GatedErrors, gated_errors
 from tacit.models.gated.gate import Gate
 from tacit.models.gated.model import GatedMixture, begun, fitted
@@ -42,6 +44,22 @@ from tacit.spaces import Held
 
 LEVELS = 20
 """A column of whole numbers of at most so many different values has levels."""
+
+
+Ask = TypeVar("Ask", bound=Callable[..., object])
+
+
+def _without_covariates(ask: Ask) -> Ask:
+    """A method that has an answer only where there are no covariates."""
+
+    @functools.wraps(ask)
+    def asked(self: "LatentClass", *given: object, **named: object) -> object:
+        if self.covariates is not None:
+            said = "needs a distribution of all columns, and covariates have none: fit without covariates"
+            raise ValueError(f"{ask.__name__} {said}")
+        return ask(self, *given, **named)
+
+    return cast(Ask, asked)
 
 
 class ClassCoefficients(TableResult):
@@ -100,6 +118,14 @@ class LatentClass(TellsTables, Mixture):
             return super().lacks()
         return super().lacks() | {Mixes, Restarts, Samples, Imputes, GivesConditionals, AnswersQueries}
 
+    sample = _without_covariates(Mixture.sample)
+    impute = _without_covariates(Mixture.impute)
+    marginal = _without_covariates(Mixture.marginal)
+    condition = _without_covariates(Mixture.condition)
+    query = _without_covariates(Mixture.query)
+    standard_errors = _without_covariates(Mixture.standard_errors)
+    partial_fit = _without_covariates(Mixture.partial_fit)
+
     def automatic(self, schema: Schema, values: ColumnMoments) -> list[str]:
         """A table of probabilities for columns of levels; others as in `Mixture`."""
         usual = super().automatic(schema, values)
@@ -118,14 +144,7 @@ class LatentClass(TellsTables, Mixture):
         """Where the covariates stand."""
         if self.covariates is None:
             return []
-        asked = [self.covariates] if isinstance(self.covariates, str | int) else list(self.covariates)
-        places = []
-        for each in asked:
-            if isinstance(each, str) and each not in names:
-                raise ValueError(f"covariates: no column {each!r}.{nearest(each, list(names))}")
-            places.append(layout.place_of(each, names, "covariates"))
-        if len(set(places)) < len(places):
-            raise ValueError(f"covariates name a column twice: {listed(asked)}")
+        places = layout.places_of(self.covariates, list(names), "covariates")
         if len(places) >= len(names):
             raise ValueError("every column is a covariate, and no item is left to find classes by")
         return places
@@ -139,18 +158,30 @@ class LatentClass(TellsTables, Mixture):
             self.log_likelihood_ = float(self.score_read(rows).astype(np.float64) @ rows.weights)
             return
         self._check_all(rows)
+        if self.objective != "mle":
+            raise ValueError("with covariates the fit is to the maximum likelihood: leave out objective='map'")
         self._fit_gated(rows.rows().astype(np.float64), np.asarray(rows.weights, np.float64))
 
     def _fit_gated(self, values: np.ndarray, weights: np.ndarray) -> None:
         design, self.covariate_names_ = self._design(values)
         known = ~np.isnan(design).any(1)
         if not known.all():
-            warnings.warn(
-                f"{int((~known).sum())} rows lack a covariate and are left out of the fit", UserWarning, stacklevel=4
-            )
+            lacking = int((~known).sum())
+            if weights[known].sum() <= 0:
+                raise ValueError("every row lacks a covariate, and none is left to fit: leave out the covariates")
+            said = f"{counted(lacking, 'row')} {'lacks' if lacking == 1 else 'lack'} a covariate"
+            left = "is" if lacking == 1 else "are"
+            warnings.warn(f"{said} and {left} left out of the fit", UserWarning, stacklevel=4)
+        lost = redundant(design[known], weights[known])
+        if lost:
+            told = listed([self.covariate_names_[place] for place in lost])
+            said = "cannot be told from the others (a constant, a level that no row has, or a sum of other covariates)"
+            warnings.warn(f"covariates: {told} {said}: its effect means nothing; leave it out", stacklevel=4)
         groups, at = self._item_groups()
         items = np.where(np.isin(np.arange(values.shape[1]), at), values, 0.0)
-        rows, weights = _different(np.concatenate([items, design], axis=1)[known], weights[known], values.shape[1])
+        onto = scaling(design[known], weights[known])
+        rows = np.concatenate([items, design @ onto.T], axis=1)[known]
+        rows, weights = _different(rows, weights[known], values.shape[1])
         number, others = self.n_init, self.n_components - 1
         columns = tuple(range(values.shape[1], rows.shape[1]))
         low, high = (np.tile(each, (number, 1)) for each in (rows[:, columns].min(0), rows[:, columns].max(0)))
@@ -165,10 +196,10 @@ class LatentClass(TellsTables, Mixture):
         order = np.argsort(-shares, kind="stable")
         model = model.take(order)
         self._ended(found)
-        self.coefficients_, self.trace_, self.weights_ = model.gate.coefficients, found.trace, shares[order]
+        self.coefficients_, self.trace_, self.weights_ = model.gate.coefficients @ onto, found.trace, shares[order]
         self.log_likelihood_, self.lower_bound_ = found.bound, found.bound / weights.sum()
         self.model_ = MixtureModel(np.log(self.weights_), model.experts, np.ones(order.size, bool))
-        self.n_parameters_ = self.coefficients_.size + sum(part.n_parameters() for part in model.experts)
+        self.n_parameters_ = others * (len(columns) - len(lost)) + sum(part.n_parameters() for part in model.experts)
         self.families_ = ["categorical" if place in at else "covariate" for place in range(values.shape[1])]
         if not self.converged_:
             self._warn_unconverged()

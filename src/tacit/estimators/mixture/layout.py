@@ -1,11 +1,12 @@
 """From the families of the columns to the groups of a mixture: their templates and their priors."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from tacit.data.dataset import ColumnMoments, Dataset
+from tacit.data.errors import listed, nearest
 from tacit.data.schema import Schema
 from tacit.families import (
     FAMILIES,
@@ -49,11 +50,23 @@ def place_of(key: Any, names: Sequence[str], setting: str) -> int:
     """
     if isinstance(key, str):
         if key not in names:
-            raise ValueError(f"{setting} names column {key!r}, and there are {', '.join(map(repr, names))}")
+            there = f"{', '.join(map(repr, names))}.{nearest(key, list(names))}"
+            raise ValueError(f"{setting} names column {key!r}, and there are {there}")
         return list(names).index(key)
+    if not isinstance(key, int | np.integer) or isinstance(key, bool):
+        raise ValueError(f"{setting} names columns by name or by place, and {key!r} is neither")
     if not -len(names) <= key < len(names):
         raise ValueError(f"{setting} names column {key}, and there are {len(names)} columns")
     return int(key) % len(names)
+
+
+def places_of(asked: Any, names: Sequence[str], setting: str) -> list[int]:
+    """The places of columns given by name or by number, one of them or several, none twice; raises as `place_of`."""
+    several = [asked] if isinstance(asked, str) or not isinstance(asked, Iterable) else list(asked)
+    places = [place_of(each, names, setting) for each in several]
+    if len(set(places)) < len(places):
+        raise ValueError(f"{setting} name a column twice: {listed(several)}")
+    return places
 
 
 def automatic(schema: Schema, values: ColumnMoments) -> list[str]:

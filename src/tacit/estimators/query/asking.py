@@ -4,6 +4,7 @@ Every answer is made here, once, of what `AnswersQueries.given` says exactly (`t
 weighted draws where it says nothing. A model that knows exact answers overrides ``given`` and no more.
 """
 
+import abc
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
@@ -16,11 +17,11 @@ from tacit.data.levels import show_level
 from tacit.data.schema import Column, Schema
 from tacit.data.value_sets import Box, both, pointwise
 from tacit.estimators.base import double_precision
-from tacit.estimators.capabilities import Capability, Measures, can
+from tacit.estimators.capabilities import AssignsSoftly, Capability, Measures, can
 from tacit.estimators.query.answer import DRAWS, EXACT, FEW, QueryAnswer, Value
 from tacit.estimators.query.columns import asked, names_of
-from tacit.estimators.query.draws import WeightedDraws, weighted_draws
-from tacit.estimators.query.grammar import Query, QueryError, parse, parse_condition
+from tacit.estimators.query.draws import WeightedDraws, probabilities_of, weighted_draws
+from tacit.estimators.query.grammar import Query, QueryError, parse
 from tacit.estimators.settings import Estimator
 from tacit.models.given import Conditioned, Law, MixedLaw
 
@@ -82,6 +83,25 @@ def columns_of(model: AnswersQueries, schema: Schema | None) -> tuple[Column, ..
     return (*seen, *(column for column in model.hidden_columns() if column.name not in names))
 
 
+class AnswersCases(AnswersQueries):
+    """Says of many rows at once what their gaps are."""
+
+    @abc.abstractmethod
+    def gaps_of(self, rows: np.ndarray) -> dict[int, np.ndarray]:
+        """Of every column with gaps, and of every hidden one, what the model says of all rows, by place.
+
+        Args:
+            rows: codes of levels and numbers, NaN where nothing is known, ``(n, d)``.
+
+        Returns:
+            the probabilities of levels ``(n, levels)``, or mean and standard deviation ``(n, 2)``; NaN of a row that
+            is impossible. What a row says itself is not to be looked at.
+
+        Raises:
+            ValueError: that is not known exactly.
+        """
+
+
 def answer(
     model: AnswersQueries, question: str, schema: Schema | None, *, n_draws: int | None = None, random_state: int = 0
 ) -> QueryAnswer:
@@ -98,86 +118,6 @@ def answer(
 def _continuous(model: AnswersQueries, columns: Sequence[Column]) -> list[int]:
     seen = len(model._column_names())
     return [place for place, column in enumerate(columns[:seen]) if model.is_continuous(place, column)]
-
-
-@dataclasses.dataclass(frozen=True)
-class Figures:
-    """What is known of one column.
-
-    Attributes:
-        column: which.
-        levels: the probability of every level; None of numbers.
-        mean, sd: of numbers; NaN of levels.
-        how: as of `QueryAnswer`.
-        effective_size: of weighted draws.
-    """
-
-    column: Column
-    levels: Mapping[str, float] | None
-    mean: float
-    sd: float
-    how: str
-    effective_size: float | None
-
-
-def figures(
-    model: AnswersQueries,
-    given: str,
-    schema: Schema | None,
-    *,
-    n_draws: int | None = None,
-    random_state: int = 0,
-) -> list[Figures]:
-    """What is known of every column once something is said of some, such as ``age < 30, smoker = yes``.
-
-    Args:
-        model: a fitted model.
-        given: what is said; nothing where empty.
-        schema: of its columns.
-        n_draws, random_state: as of `AnswersQueries.query`.
-    """
-    columns = columns_of(model, schema)
-    said = parse_condition(given, names_of(columns)) if given.strip() else None
-    query = Query("P", None, None, None, said, given)
-    _, _, boxes = asked(query, columns)
-    return figures_given(model, boxes, columns, query, n_draws=n_draws, random_state=random_state)
-
-
-@double_precision
-def figures_given(
-    model: AnswersQueries,
-    boxes: Sequence[Box],
-    columns: tuple[Column, ...],
-    query: Query,
-    *,
-    n_draws: int | None = None,
-    random_state: int = 0,
-) -> list[Figures]:
-    """The same of what is said as boxes; columns whose laws are not known exactly are drawn together, once."""
-    ask = Asking(model, query, columns, pointwise(boxes, _continuous(model, columns)), n_draws, random_state)
-    drawn: WeightedDraws | None = None
-    found = []
-    for place, column in enumerate(columns):
-        law = ask.law(place)
-        if law is not None:
-            codes = law.levels()
-            if column.levels is None:
-                mean, variance = law.moments()
-                found.append(Figures(column, None, mean, math.sqrt(variance), EXACT, None))
-            elif codes is not None:
-                shares = _by_level(column, codes[: len(column.levels)])
-                found.append(Figures(column, shares, math.nan, math.nan, EXACT, None))
-            continue
-        drawn = drawn or ask.drawn([])
-        values, size = drawn.rows[:, place], drawn.effective_size
-        if column.levels is None:
-            mean, _ = drawn.mean(values)
-            sd = math.sqrt(drawn.mean((values - mean) ** 2)[0])
-            found.append(Figures(column, None, mean, sd, DRAWS, size))
-        else:
-            shares = _by_level(column, drawn.shares(values, len(column.levels)))
-            found.append(Figures(column, shares, math.nan, math.nan, DRAWS, size))
-    return found
 
 
 @dataclasses.dataclass(frozen=True)
@@ -228,8 +168,23 @@ class Asking:
         law = self.law(place)
         if law is not None:
             return self._answer(_figure(law, column, function, self.query.share), 0.0, None, ())
-        drawn = self.drawn([{place: box[place]} for box in self.given if place in box])
-        return self._of_draws(drawn, drawn.rows[:, place], column, numbers)
+        drawn = self.drawn([])
+        if place < drawn.rows.shape[1]:
+            return self._of_draws(drawn, drawn.rows[:, place], column, numbers)
+        if numbers is not None or function not in ("P", "mode"):
+            self._refuse(f"{column.name!r} is hidden and has levels: ask for mode({column.name}) or P({column.name})")
+        shares = self.hidden_shares(drawn, place)
+        if function == "mode":
+            return self._answer(show_level((column.levels or ())[int(shares.argmax())]), math.nan, drawn, ())
+        worst = float(np.sqrt(np.max(shares * (1.0 - shares)) / drawn.effective_size))
+        return self._answer(_by_level(column, shares), worst, drawn, ())
+
+    def hidden_shares(self, drawn: WeightedDraws, place: int) -> np.ndarray:
+        """The levels of a hidden column, averaged over draws of the rows that are seen, ``(L,)``."""
+        column = self.columns[place]
+        if place != len(self.model._column_names()) or not can(self.model, AssignsSoftly):
+            self._refuse(f"{column.name!r} is hidden, and here only rows that are seen can be drawn")
+        return drawn.weights @ probabilities_of(self.model, drawn.rows)
 
     def _of_draws(
         self, drawn: WeightedDraws, values: np.ndarray, column: Column, numbers: np.ndarray | None

@@ -9,7 +9,7 @@ size ``(Σ w)² / Σ w²``.
 import copy
 import dataclasses
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -146,12 +146,22 @@ def _some(
     return together, _scores(model, together) - _scores(model, apart)
 
 
-def _scores(model: Any, rows: np.ndarray) -> Float[np.ndarray, " rows"]:
-    """``log p`` of rows of numbers and codes."""
-    asked = decode(rows, model.schema_) if can(model, ReadsKinds) else rows
+def _asked(ask: Callable[[Any], Any], model: Any, rows: np.ndarray) -> np.ndarray:
+    """What a model says of rows of numbers and codes."""
+    given = decode(rows, model.schema_) if can(model, ReadsKinds) else rows
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "X does not have valid feature names")
-        return np.asarray(model.score_samples(asked), np.float64)
+        return np.asarray(ask(given), np.float64)
+
+
+def _scores(model: Any, rows: np.ndarray) -> Float[np.ndarray, " rows"]:
+    """``log p`` of rows."""
+    return _asked(model.score_samples, model, rows)
+
+
+def probabilities_of(model: Any, rows: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "rows groups"]:
+    """``p(group | row)`` of rows of numbers and codes."""
+    return _asked(model.predict_proba, model, rows)
 
 
 def _unconditional(model: Any, columns: int, number: int, seed: int) -> np.ndarray:

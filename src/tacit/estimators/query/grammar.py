@@ -172,6 +172,11 @@ def parse_condition(text: str, names: Sequence[str] = ()) -> Condition:
     return _Reader(text, names).alone()
 
 
+def bar_of(text: str, names: Sequence[str] = ()) -> int | None:
+    """Where the bar of a query stands, which is in no name and in no quotes; None where there is none."""
+    return next((each.start for each in _tokens(text, names) if each.kind == "mark" and each.text == "|"), None)
+
+
 def _tokens(text: str, names: Sequence[str]) -> list[_Token]:
     special = sorted({name for name in names if re.search(rf"[{_BREAKS}\"'`]", name)}, key=len, reverse=True)
     found: list[_Token] = []

@@ -17,10 +17,11 @@ from tacit.compute import eagerly
 from tacit.data.results import TableResult
 from tacit.estimators.base import check_level, double_precision, numeric_data, read_weights, seed_of, unmasked
 from tacit.estimators.capabilities import MatrixLike, PredictsIntervals, PredictsNumbers, Sweeps
-from tacit.estimators.mixture.layout import place_of
+from tacit.estimators.mixture.layout import places_of
 from tacit.estimators.settings import NOT_NEGATIVE, POSITIVE, Choice, Estimator, Whole, settings
 from tacit.estimators.stopping import stop_reason
 from tacit.inference.closed_form import CONVERGED
+from tacit.models.gated.designs import redundant
 from tacit.models.gated.errors import gated_errors
 from tacit.models.gated.gate import Gate
 from tacit.models.gated.model import GatedMixture, begun, fitted
@@ -122,8 +123,7 @@ class RegressionMixture(PredictsIntervals, PredictsNumbers, Sweeps, RegressorMix
             return []
         if isinstance(self.concomitant, str) and self.concomitant == "all":
             return list(range(len(names)))
-        asked = [self.concomitant] if isinstance(self.concomitant, str | int) else list(self.concomitant)
-        return [place_of(each, names, "concomitant") for each in asked]
+        return places_of(self.concomitant, names, "concomitant")
 
     def _laid(self, values: np.ndarray, target: np.ndarray) -> np.ndarray:
         """Target, a column of ones, the columns."""
@@ -145,6 +145,7 @@ class RegressionMixture(PredictsIntervals, PredictsNumbers, Sweeps, RegressorMix
         shares = weights @ np.exp(model.gate.log_shares(inner)) / weights.sum()
         order = np.lexsort((-_part(model).coefficients[:, 0], -np.round(shares, 9)))
         self._finish(model.take(order), shares[order], shift, scale, gates)
+        self.n_parameters_ = self._parameters(inner, weights)
         jacobian = float(weights.sum() * np.log(scale[0]))
         self.log_likelihood_ = found.bound - jacobian
         self.trace_ = found.trace._replace(bound=found.trace.bound - jacobian)
@@ -205,9 +206,12 @@ class RegressionMixture(PredictsIntervals, PredictsNumbers, Sweeps, RegressorMix
         flat = model.gate.coefficients[:, :1] - (steep @ shift[at])[:, None]
         self.gate_coefficients_ = np.concatenate([flat, steep], axis=1)
         self.at_floor_ = bool(self.family == "normal" and (part.variances <= 1.0000001 * self.floor).any())
-        self.n_parameters_ = (
-            self.coef_.size + shares.size + self.gate_coefficients_.size + (self.family == "normal") * shares.size
-        )
+
+    def _parameters(self, rows: np.ndarray, weights: np.ndarray) -> int:
+        """Free ones; what the rows cannot tell, such as the effect of a column that is constant, is none."""
+        known = [len(columns) - len(redundant(rows[:, list(columns)], weights)) for columns in self._columns()]
+        groups = self.n_components
+        return (groups - 1) * known[0] + groups * (known[1] + (self.family == "normal"))
 
     def _warn(self) -> None:
         if self.at_floor_:
@@ -235,7 +239,9 @@ class RegressionMixture(PredictsIntervals, PredictsNumbers, Sweeps, RegressorMix
             values = np.asarray(numeric_data(self, unmasked(X), dtype=np.float64, reset=False), np.float64)
             return self._laid(values, np.zeros(len(values)))
         found, target = numeric_data(self, unmasked(X), unmasked(y, "y"), dtype=np.float64, y_numeric=True, reset=False)
-        return self._laid(np.asarray(found, np.float64), np.asarray(target, np.float64))
+        goal = np.asarray(target, np.float64)
+        self._check_target(goal)
+        return self._laid(np.asarray(found, np.float64), goal)
 
     @double_precision
     def predict(self, X: MatrixLike) -> np.ndarray:
@@ -287,14 +293,16 @@ class RegressionMixture(PredictsIntervals, PredictsNumbers, Sweeps, RegressorMix
                 ends.append(count_quantile(cdf, wanted))
         return ends[0], ends[1]
 
-    def bic(self, X: MatrixLike, y: ArrayLike) -> float:
-        """``−2 log L + ν log N``: lower is better."""
+    def bic(self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """``−2 log L + ν log N``, N the sum of the weights: lower is better."""
         logs = self.log_predictive(X, y)
-        return float(-2.0 * logs.sum() + self.n_parameters_ * np.log(logs.size))
+        weights = read_weights(logs[:, None], sample_weight)
+        return float(-2.0 * (weights @ logs) + self.n_parameters_ * np.log(weights.sum()))
 
-    def aic(self, X: MatrixLike, y: ArrayLike) -> float:
+    def aic(self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """``−2 log L + 2 ν``: lower is better."""
-        return float(-2.0 * self.log_predictive(X, y).sum() + 2.0 * self.n_parameters_)
+        logs = self.log_predictive(X, y)
+        return float(-2.0 * (read_weights(logs[:, None], sample_weight) @ logs) + 2.0 * self.n_parameters_)
 
     @double_precision
     def coefficient_table(
@@ -306,12 +314,14 @@ class RegressionMixture(PredictsIntervals, PredictsNumbers, Sweeps, RegressorMix
         errors = gated_errors(self.model(), rows, weights).regressions[0]
         whole = np.concatenate([self.intercept_[:, None], self.coef_], axis=1)
         names = ["intercept", *self._column_names()]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            z = whole / errors
         table = {
             "group": np.repeat(np.arange(len(whole)) + 1, len(names)),
             "column": names * len(whole),
             "coefficient": whole.ravel(),
             "sd": errors.ravel(),
-            "z": (whole / errors).ravel(),
+            "z": z.ravel(),
         }
         return GroupCoefficients(pa.table(table), self.weights_)
 

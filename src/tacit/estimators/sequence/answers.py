@@ -1,22 +1,30 @@
 """What a fitted hidden Markov model answers about sequences of rows."""
 
+import warnings
 from typing import Any, cast
 
 import numpy as np
-from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from tacit import plots
 from tacit.arrays import spread
 from tacit.compute import double_precision
 from tacit.data.dataset import Dataset
+from tacit.data.errors import listed
 from tacit.data.sequenced import SequencedRows, SequenceOrder
 from tacit.estimators.base import Seed, check_level, check_whole, seed_of
 from tacit.estimators.capabilities import AssignsSoftly, Imputes, MatrixLike, Measures, ReadsOnce, Samples, Sweeps
 from tacit.estimators.mixture.columns import FamilyColumns
 from tacit.estimators.mixture.density import Density
 from tacit.estimators.sequence.forecasts import Forecast
-from tacit.estimators.sequence.reading import Forecasts, SequenceOptions, ordered, sequence_weights
+from tacit.estimators.sequence.reading import (
+    ByRow,
+    Forecasts,
+    SequenceOptions,
+    ordered,
+    sequence_names,
+    sequence_weights,
+)
 from tacit.models.components.gaussian import GaussianComponent
 from tacit.models.graph import Graph, hidden_markov_graph
 from tacit.models.mixture.expectations import marginal_moments
@@ -36,6 +44,7 @@ class HiddenMarkovAnswers(FamilyColumns, Forecasts, AssignsSoftly, Measures, Sam
     model_: HiddenMarkov
     weights_: np.ndarray
     families_: list[str]
+    sequences_: tuple[Any, ...]
     random_state: Any
     n_components: int
 
@@ -84,12 +93,7 @@ class HiddenMarkovAnswers(FamilyColumns, Forecasts, AssignsSoftly, Measures, Sam
 
     @double_precision
     def score_samples(
-        self,
-        X: MatrixLike,
-        *,
-        groups: ArrayLike | None = None,
-        lengths: ArrayLike | None = None,
-        time: ArrayLike | None = None,
+        self, X: MatrixLike, *, groups: ByRow = None, lengths: ByRow = None, time: ByRow = None
     ) -> np.ndarray:
         """``log p(x_t | x_1 … x_t−1)`` of every row in nats, ``(n,)``: of a row given those before it in its sequence.
 
@@ -101,12 +105,12 @@ class HiddenMarkovAnswers(FamilyColumns, Forecasts, AssignsSoftly, Measures, Sam
     def score(
         self,
         X: MatrixLike,
-        y: ArrayLike | None = None,
-        sample_weight: ArrayLike | None = None,
+        y: ByRow = None,
+        sample_weight: ByRow = None,
         *,
-        groups: ArrayLike | None = None,
-        lengths: ArrayLike | None = None,
-        time: ArrayLike | None = None,
+        groups: ByRow = None,
+        lengths: ByRow = None,
+        time: ByRow = None,
     ) -> float:
         """The log-likelihood of all sequences in nats: the sum of ``score_samples``, as hmmlearn's and not a mean."""
         said = SequenceOptions(groups, lengths, time)
@@ -120,58 +124,34 @@ class HiddenMarkovAnswers(FamilyColumns, Forecasts, AssignsSoftly, Measures, Sam
 
     @double_precision
     def predict_proba(
-        self,
-        X: MatrixLike,
-        *,
-        groups: ArrayLike | None = None,
-        lengths: ArrayLike | None = None,
-        time: ArrayLike | None = None,
+        self, X: MatrixLike, *, groups: ByRow = None, lengths: ByRow = None, time: ByRow = None
     ) -> np.ndarray:
         """``p(z_t = k | x)`` of every row given its whole sequence (smoothed), ``(n, K)``."""
         _, log_b, order = self._read(X, SequenceOptions(groups, lengths, time))
         return order.back(smoothed(self.model_, log_b, order.lengths).probabilities)
 
     @double_precision
-    def filter(
-        self,
-        X: MatrixLike,
-        *,
-        groups: ArrayLike | None = None,
-        lengths: ArrayLike | None = None,
-        time: ArrayLike | None = None,
-    ) -> np.ndarray:
+    def filter(self, X: MatrixLike, *, groups: ByRow = None, lengths: ByRow = None, time: ByRow = None) -> np.ndarray:
         """``p(z_t = k | x_1 … x_t)`` of every row given those up to it, ``(n, K)``."""
         _, log_b, order = self._read(X, SequenceOptions(groups, lengths, time))
         return order.back(filtered(self.model_, log_b, order.lengths).probabilities)
 
     @double_precision
-    def predict(
-        self,
-        X: MatrixLike,
-        *,
-        groups: ArrayLike | None = None,
-        lengths: ArrayLike | None = None,
-        time: ArrayLike | None = None,
-    ) -> np.ndarray:
+    def predict(self, X: MatrixLike, *, groups: ByRow = None, lengths: ByRow = None, time: ByRow = None) -> np.ndarray:
         """The state of every row along the likeliest path of its sequence (Viterbi), ``(n,)``."""
         _, log_b, order = self._read(X, SequenceOptions(groups, lengths, time))
         return order.back(likeliest(self.model_, log_b, order.lengths)[0])
 
     @double_precision
     def decode(
-        self,
-        X: MatrixLike,
-        lengths: ArrayLike | None = None,
-        *,
-        groups: ArrayLike | None = None,
-        time: ArrayLike | None = None,
+        self, X: MatrixLike, lengths: ByRow = None, *, groups: ByRow = None, time: ByRow = None
     ) -> tuple[float, np.ndarray]:
         """``log p(x, z)`` along the likeliest paths, summed over sequences, and these paths, as hmmlearn's."""
         _, log_b, order = self._read(X, SequenceOptions(groups, lengths, time))
         path, values = likeliest(self.model_, log_b, order.lengths)
         return float(values.sum()), order.back(path)
 
-    def fit_predict(self, X: MatrixLike, y: ArrayLike | None = None, **how: Any) -> np.ndarray:
+    def fit_predict(self, X: MatrixLike, y: ByRow = None, **how: Any) -> np.ndarray:
         """Fit, then the state of every row along the likeliest path."""
         said = {name: how[name] for name in ("groups", "lengths", "time") if name in how}
         return cast(np.ndarray, self.fit(X, y, **how).predict(X, **said))
@@ -189,8 +169,7 @@ class HiddenMarkovAnswers(FamilyColumns, Forecasts, AssignsSoftly, Measures, Sam
         """
         model = self.fitted_chain()
         for name, value in (("n_samples", n_samples), ("n_sequences", n_sequences)):
-            if value < 1:
-                raise ValueError(f"Invalid value for {name!r}: {value}. At least one is drawn.")
+            check_whole(name, value, 1)
         random = seed_of(self.random_state if random_state is None else random_state)
         states = sampled_states(model, int(n_samples), int(n_sequences), random).ravel()
         return draw(model.emissions, states, random), states
@@ -202,9 +181,9 @@ class HiddenMarkovAnswers(FamilyColumns, Forecasts, AssignsSoftly, Measures, Sam
         n_draws: int | None = None,
         random_state: Seed = None,
         *,
-        groups: ArrayLike | None = None,
-        lengths: ArrayLike | None = None,
-        time: ArrayLike | None = None,
+        groups: ByRow = None,
+        lengths: ByRow = None,
+        time: ByRow = None,
     ) -> np.ndarray:
         """Rows with their missing entries filled in, given all that is seen of their sequences.
 
@@ -219,8 +198,7 @@ class HiddenMarkovAnswers(FamilyColumns, Forecasts, AssignsSoftly, Measures, Sam
         if n_draws is None:
             shares = smoothed(model, log_b, order.lengths).probabilities
             return order.back(expected_under(model.emissions, dense, shares))
-        if n_draws < 1:
-            raise ValueError(f"n_draws must be at least 1, or None for the expectation; got {n_draws}")
+        check_whole("n_draws", n_draws, 1)
         random = seed_of(self.random_state if random_state is None else random_state)
         paths = drawn_paths(model, log_b, order.lengths, int(n_draws), random)
         return order.back(drawn_under(model.emissions, dense, paths, random=random), axis=1)
@@ -232,9 +210,9 @@ class HiddenMarkovAnswers(FamilyColumns, Forecasts, AssignsSoftly, Measures, Sam
         X: MatrixLike | None = None,
         *,
         level: float = 0.9,
-        groups: ArrayLike | None = None,
-        lengths: ArrayLike | None = None,
-        time: ArrayLike | None = None,
+        groups: ByRow = None,
+        lengths: ByRow = None,
+        time: ByRow = None,
     ) -> Forecast:
         """What comes after the last row of every sequence: ``p(x_T+h | x_1…T) = Σ_k p(z_T+h = k|x_1…T) p(x|k)``.
 
@@ -249,18 +227,25 @@ class HiddenMarkovAnswers(FamilyColumns, Forecasts, AssignsSoftly, Measures, Sam
         check_level(level)
         past: tuple[np.ndarray, ...] = ()
         if X is None:
-            ends, names = self.ends_, None
+            ends, names = self.ends_, self.sequences_
         else:
             rows, log_b, order = self._read(X, SequenceOptions(groups, lengths, time))
             last = np.cumsum(order.lengths) - 1
-            ends, names = filtered(model, log_b, order.lengths).probabilities[last], order.names
+            ends, names = filtered(model, log_b, order.lengths).probabilities[last], sequence_names(order)
             dense = rows.rows()[order.order]
             past = tuple(
                 dense[max(end - PAST, end - length) + 1 : end + 1]
                 for end, length in zip(last, order.lengths, strict=True)
             )
         shares = onward(model, ends, steps)
-        names = tuple(range(len(ends))) if names is None else names
+        unlike = [name for name, end in zip(names, ends, strict=True) if not end.any()]
+        if unlike:
+            warnings.warn(
+                f"under the model sequence {listed(unlike)} is impossible, and nothing follows from it: its forecast "
+                "is NaN",
+                UserWarning,
+                stacklevel=3,
+            )
         return self._forecast(shares, names, past, float(level))
 
     def _forecast(
@@ -298,15 +283,24 @@ class HiddenMarkovAnswers(FamilyColumns, Forecasts, AssignsSoftly, Measures, Sam
         shares = filtered(self.model_, emitted(self.model_, rows), lengths).probabilities
         return np.asarray(shares[np.cumsum(lengths) - 1])
 
-    def bic(self, X: MatrixLike, sample_weight: ArrayLike | None = None) -> float:
+    def bic(
+        self,
+        X: MatrixLike,
+        sample_weight: ByRow = None,
+        *,
+        groups: ByRow = None,
+        lengths: ByRow = None,
+        time: ByRow = None,
+    ) -> float:
         """``−2 log L + ν log N``, N the rows: lower is better."""
+        score = self.score(X, None, sample_weight, groups=groups, lengths=lengths, time=time)
         rows = self.read(X, reset=False)
         total = float((rows.weights if sample_weight is None else np.asarray(sample_weight, float)).sum())
-        return -2.0 * self.score(X, None, sample_weight) + self.n_parameters_ * float(np.log(total))
+        return -2.0 * score + self.n_parameters_ * float(np.log(total))
 
-    def aic(self, X: MatrixLike, sample_weight: ArrayLike | None = None) -> float:
-        """``−2 log L + 2 ν``: lower is better."""
-        return -2.0 * self.score(X, None, sample_weight) + 2.0 * self.n_parameters_
+    def aic(self, X: MatrixLike, sample_weight: ByRow = None, **said: ByRow) -> float:
+        """``−2 log L + 2 ν``: lower is better; ``groups``, ``lengths`` and ``time`` as of `bic`."""
+        return -2.0 * self.score(X, None, sample_weight, **said) + 2.0 * self.n_parameters_
 
     @double_precision
     def summary(self) -> MixtureSummary:

@@ -14,12 +14,20 @@ from tacit.compute import double_precision
 from tacit.data.blocks import Standardise
 from tacit.data.dataset import ColumnMoments, Dataset
 from tacit.data.schema import Schema
+from tacit.data.sequenced import SequenceOrder
 from tacit.estimators.base import seed_of
 from tacit.estimators.capabilities import MatrixLike
 from tacit.estimators.mixture.mixed import planned_columns
 from tacit.estimators.mixture.starts import STARTS
 from tacit.estimators.sequence.answers import HiddenMarkovAnswers
-from tacit.estimators.sequence.reading import SequenceOptions, ordered, sequence_weights
+from tacit.estimators.sequence.reading import (
+    ByRow,
+    SequenceOptions,
+    ordered,
+    say_unfinished,
+    sequence_names,
+    sequence_weights,
+)
 from tacit.estimators.sequence.starts import stacked_starts
 from tacit.estimators.settings import NOT_NEGATIVE, POSITIVE, TOLERANCE, Choice, Flag, Whole, settings
 from tacit.estimators.stopping import stop_reason
@@ -55,6 +63,7 @@ class HiddenMarkovModel(HiddenMarkovAnswers):
         model_: the fitted pytree, in the user's units.
         lower_bound_: the bound a row in nats; the log-likelihood, with priors plus their log-density.
         trace_, converged_, stop_reason_, n_iter_, n_parameters_, at_floor_: how the fit ended.
+        sequences_: what the sequences of the fit are called.
 
     States are in canonical order, the commonest first, unless ``transitions`` or labels give them a meaning.
     """
@@ -106,13 +115,13 @@ class HiddenMarkovModel(HiddenMarkovAnswers):
     def fit(
         self,
         X: MatrixLike,
-        y: ArrayLike | None = None,
-        sample_weight: ArrayLike | None = None,
+        y: ByRow = None,
+        sample_weight: ByRow = None,
         *,
-        groups: ArrayLike | None = None,
-        lengths: ArrayLike | None = None,
-        time: ArrayLike | None = None,
-        labels: ArrayLike | None = None,
+        groups: ByRow = None,
+        lengths: ByRow = None,
+        time: ByRow = None,
+        labels: ByRow = None,
     ) -> Self:
         """Fit the model to sequences of rows.
 
@@ -150,12 +159,19 @@ class HiddenMarkovModel(HiddenMarkovAnswers):
         weights = sequence_weights(rows, order, sample_weight)
         known = self._labels(labels, len(rows))[order.order]
         laid = rows.take(order.order).weighted(np.repeat(weights, order.lengths))
-        self._fit(Sequences(laid, order.lengths, weights, known))
+        self._check_possible(known, order)
+        self._fit(Sequences(laid, order.lengths, weights, known, sequence_names(order)))
 
     def _labels(self, labels: ArrayLike | None, rows: int) -> np.ndarray:
         if labels is None:
             return np.full(rows, -1)
-        given = np.asarray(labels, np.float64)
+        try:
+            given = np.asarray(labels, np.float64)
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"labels must be numbers of states, 0 to {self.n_components - 1}, and −1 or NaN where the state is not "
+                "known"
+            ) from None
         if given.shape != (rows,):
             raise ValueError(f"labels must hold one value a row, {rows} of them; its shape is {given.shape}")
         known = np.where(np.isnan(given), -1.0, given)
@@ -167,6 +183,24 @@ class HiddenMarkovModel(HiddenMarkovAnswers):
                 "the state is not known"
             )
         return known.astype(np.int64)
+
+    def _check_possible(self, known: np.ndarray, order: SequenceOrder) -> None:
+        """Refuse labels that the transitions rule out; ``known`` is in order."""
+        possible, begins = self._possible()
+        if possible is None or not (known >= 0).any():
+            return
+        first = np.zeros(known.size, bool)
+        first[np.cumsum(order.lengths) - order.lengths] = True
+        reached = np.ones(self.n_components, bool)
+        for at, label in enumerate(known):
+            before = np.ones(self.n_components, bool) if begins is None else begins
+            reached = before if first[at] else reached @ possible
+            reached = reached if label < 0 else reached & (np.arange(self.n_components) == label)
+            if not reached.any():
+                raise ValueError(
+                    f"labels: row {order.order[at]} is in state {label}, which transitions rule out there (after the "
+                    "labels before it, or as the first of a sequence): allow that transition, or change the label"
+                )
 
     def automatic(self, schema: Schema, values: ColumnMoments) -> list[str]:
         """The families that suit the kinds of the columns, and their moments."""
@@ -189,9 +223,14 @@ class HiddenMarkovModel(HiddenMarkovAnswers):
             if self.transitions != "left-right":
                 raise ValueError(f"transitions={self.transitions!r} does not exist; say 'left-right' or give a mask")
             return np.triu(np.ones((states, states), bool)), np.arange(states) == 0
-        mask = np.asarray(self.transitions)
+        try:
+            mask = np.asarray(self.transitions, np.float64)
+        except (TypeError, ValueError):
+            raise ValueError("transitions must be a table of True and False, or 'left-right'") from None
         if mask.shape != (states, states):
             raise ValueError(f"transitions must be of the shape ({states}, {states}); it is {mask.shape}")
+        if not (np.isfinite(mask) & (mask >= 0)).all():
+            raise ValueError("transitions must be a table of True and False: it holds NaN, or what is below 0")
         mask = mask != 0
         if not mask.any(axis=1).all():
             state = int(np.argmin(mask.any(axis=1)))
@@ -245,6 +284,7 @@ class HiddenMarkovModel(HiddenMarkovAnswers):
         self.n_parameters_, self.at_floor_ = self.model_.n_parameters(), bool(resting)
         self._publish()
         self.ends_ = self._ends(given.rows, given.lengths)
+        self.sequences_ = given.names
         self._warn(resting)
 
     def _publish(self) -> None:
@@ -264,12 +304,7 @@ class HiddenMarkovModel(HiddenMarkovAnswers):
                 stacklevel=4,
             )
         if not self.converged_ and self.max_iter > 0:
-            warnings.warn(
-                f"the best of {self.n_init} starts did not converge ({self.stop_reason_} after {self.n_iter_} "
-                "iterations): raise max_iter or tol",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
+            say_unfinished(self.n_init, self.stop_reason_, self.n_iter_)
 
     def _n_states(self) -> int:
         return int(self.model_.log_start.shape[0])

@@ -1,10 +1,12 @@
 """Rows that follow one another: how an estimator is told which belong together and when each was seen."""
 
 import abc
-from typing import NamedTuple
+import warnings
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.exceptions import ConvergenceWarning
 
 from tacit.data.dataset import Dataset
 from tacit.data.sequenced import SequencedRows, SequenceOrder, order_of
@@ -12,27 +14,37 @@ from tacit.estimators.base import read_weights
 from tacit.estimators.capabilities import Capability, MatrixLike
 from tacit.estimators.sequence.forecasts import Forecast
 
+ByRow: TypeAlias = ArrayLike | None
+"""A value a row (or a sequence), where anything is said."""
+
 
 class SequenceOptions(NamedTuple):
     """What is said of sequences beside the rows."""
 
-    groups: ArrayLike | None = None
+    groups: ByRow = None
     """A value a row: of which sequence it is."""
-    lengths: ArrayLike | None = None
+    lengths: ByRow = None
     """Of sequences that follow one another, in place of groups."""
-    time: ArrayLike | None = None
+    time: ByRow = None
     """A value a row: when it was seen."""
+
+
+def sequence_names(order: SequenceOrder) -> tuple[Any, ...]:
+    """What sequences are called: by their groups, else by numbers."""
+    if order.names is None:
+        return tuple(range(order.lengths.size))
+    return tuple(name if isinstance(name, str | int | float) else str(name) for name in order.names)
 
 
 class ReadsSequences(Capability):
     """Reads rows in their order: a row's score is its density given those before it in its sequence."""
 
     @abc.abstractmethod
-    def bic(self, X: MatrixLike, sample_weight: ArrayLike | None = None) -> float:
+    def bic(self, X: MatrixLike, sample_weight: ByRow = None) -> float:
         """``−2 log L + ν log N``: lower is better."""
 
     @abc.abstractmethod
-    def aic(self, X: MatrixLike, sample_weight: ArrayLike | None = None) -> float:
+    def aic(self, X: MatrixLike, sample_weight: ByRow = None) -> float:
         """``−2 log L + 2 ν``: lower is better."""
 
 
@@ -74,3 +86,12 @@ def sequence_weights(rows: Dataset, order: SequenceOrder, sample_weight: ArrayLi
             "row that should not count is a row of gaps (NaN)"
         )
     return each
+
+
+def say_unfinished(starts: int, reason: str, iterations: int | None) -> None:
+    """Warn of a fit that did not come to rest."""
+    warnings.warn(
+        f"the best of {starts} starts did not converge ({reason} after {iterations} iterations): raise max_iter or tol",
+        ConvergenceWarning,
+        stacklevel=5,
+    )

@@ -14,13 +14,20 @@ from tacit.data.sequenced import SequenceOrder
 from tacit.estimators.base import Seed, check_level, check_whole, read_data, seed_of
 from tacit.estimators.capabilities import Imputes, MatrixLike, Measures, Samples, Sweeps, TakesDatasets, Transforms
 from tacit.estimators.sequence.forecasts import Forecast
-from tacit.estimators.sequence.reading import Forecasts, SequenceOptions, ordered, sequence_weights
+from tacit.estimators.sequence.reading import (
+    ByRow,
+    Forecasts,
+    SequenceOptions,
+    ordered,
+    sequence_names,
+    sequence_weights,
+)
 from tacit.estimators.settings import Estimator
 from tacit.models.graph import Graph, state_space_graph
 from tacit.models.sequence import state_space
 from tacit.models.sequence.kalman import FilteredSeries, System, filtered
 from tacit.models.sequence.linear_gaussian import LinearGaussian, posterior
-from tacit.models.sequence.series import Series, laid_series, rows_of
+from tacit.models.sequence.series import SeriesBatch, laid_series, rows_of
 
 STEPS_DRAWN = 12
 """Steps of a forecast that is drawn unasked."""
@@ -33,10 +40,10 @@ class ReadSeries(NamedTuple):
 
     rows: np.ndarray
     order: SequenceOrder
-    laid: Series
+    laid: SeriesBatch
 
 
-def read_inputs(U: ArrayLike | None, rows: int, expected: int | None = None) -> np.ndarray:
+def read_inputs(U: ArrayLike | None, rows: int, expected: int | None = None, name: str = "U") -> np.ndarray:
     """Inputs as numbers ``(n, q)``.
 
     Raises:
@@ -44,18 +51,25 @@ def read_inputs(U: ArrayLike | None, rows: int, expected: int | None = None) -> 
     """
     if U is None:
         if expected:
-            raise ValueError(f"the model was fitted with {expected} inputs: give U= of the shape ({rows}, {expected})")
+            raise ValueError(
+                f"the model was fitted with {expected} inputs: give {name}= of the shape ({rows}, {expected})"
+            )
         return np.zeros((rows, 0))
-    given = np.asarray(U, np.float64)
+    try:
+        given = np.asarray(U, np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must hold numbers, a line of inputs a row") from None
     given = given[:, None] if given.ndim == 1 else given
     if given.ndim != 2 or len(given) != rows:
-        raise ValueError(f"U must hold a line of inputs a row, {rows} of them; its shape is {np.shape(U)}")
+        raise ValueError(f"{name} must hold a line of inputs a row, {rows} of them; its shape is {np.shape(U)}")
     if expected is not None and given.shape[1] != expected:
-        raise ValueError(f"U has {given.shape[1]} columns, and the model was fitted with {expected} inputs")
+        raise ValueError(f"{name} has {given.shape[1]} columns, and the model was fitted with {expected} inputs")
     bad = ~np.isfinite(given)
     if bad.any():
         row, column = (int(i) for i in np.argwhere(bad)[0])
-        raise ValueError(f"U: row {row}, column {column} is missing or infinite; inputs must be known at every step")
+        raise ValueError(
+            f"{name}: row {row}, column {column} is missing or infinite; inputs must be known at every step"
+        )
     return given
 
 
@@ -65,6 +79,7 @@ class StateSpaceAnswers(
     """The answers of a fitted state space, in the order in which rows are given."""
 
     model_: LinearGaussian
+    sequences_: tuple[Any, ...]
     random_state: Any
 
     def sizes(self) -> dict[str, int]:
@@ -102,13 +117,7 @@ class StateSpaceAnswers(
 
     @double_precision
     def score_samples(
-        self,
-        X: MatrixLike,
-        *,
-        U: ArrayLike | None = None,
-        groups: ArrayLike | None = None,
-        lengths: ArrayLike | None = None,
-        time: ArrayLike | None = None,
+        self, X: MatrixLike, *, U: ByRow = None, groups: ByRow = None, lengths: ByRow = None, time: ByRow = None
     ) -> np.ndarray:
         """``log p(y_t | y_1 … y_t−1)`` of every row in nats, ``(n,)``: of a row given those before it in its series.
 
@@ -121,13 +130,13 @@ class StateSpaceAnswers(
     def score(
         self,
         X: MatrixLike,
-        y: ArrayLike | None = None,
-        sample_weight: ArrayLike | None = None,
+        y: ByRow = None,
+        sample_weight: ByRow = None,
         *,
-        U: ArrayLike | None = None,
-        groups: ArrayLike | None = None,
-        lengths: ArrayLike | None = None,
-        time: ArrayLike | None = None,
+        U: ByRow = None,
+        groups: ByRow = None,
+        lengths: ByRow = None,
+        time: ByRow = None,
     ) -> float:
         """The log-likelihood of all series in nats: the sum of ``score_samples``."""
         values = self.score_samples(X, U=U, groups=groups, lengths=lengths, time=time)
@@ -142,10 +151,10 @@ class StateSpaceAnswers(
         X: MatrixLike,
         *,
         return_std: bool = False,
-        U: ArrayLike | None = None,
-        groups: ArrayLike | None = None,
-        lengths: ArrayLike | None = None,
-        time: ArrayLike | None = None,
+        U: ByRow = None,
+        groups: ByRow = None,
+        lengths: ByRow = None,
+        time: ByRow = None,
     ) -> Any:
         """``E[x_t | y]`` of every row given its whole series (smoothed), ``(n, k)``; perhaps with its deviations."""
         read = self._read(X, U, SequenceOptions(groups, lengths, time))
@@ -162,18 +171,12 @@ class StateSpaceAnswers(
         return self.transform(X, **how)
 
     @double_precision
-    def filter(
-        self,
-        X: MatrixLike,
-        *,
-        return_std: bool = False,
-        U: ArrayLike | None = None,
-        groups: ArrayLike | None = None,
-        lengths: ArrayLike | None = None,
-        time: ArrayLike | None = None,
-    ) -> Any:
-        """``E[x_t | y_1 … y_t]`` of every row given those up to it, ``(n, k)``; perhaps with its deviations."""
-        read = self._read(X, U, SequenceOptions(groups, lengths, time))
+    def filter(self, X: MatrixLike, *, return_std: bool = False, U: ByRow = None, **said: ByRow) -> Any:
+        """``E[x_t | y_1 … y_t]`` of every row given those up to it, ``(n, k)``; perhaps with its deviations.
+
+        ``groups``, ``lengths`` and ``time`` are those of `transform`.
+        """
+        read = self._read(X, U, SequenceOptions(**said))
         found = filtered(self._system, read.laid)
         means = read.order.back(rows_of(read.laid, found.means))
         if not return_std:
@@ -189,10 +192,10 @@ class StateSpaceAnswers(
         n_draws: int | None = None,
         random_state: Seed = None,
         *,
-        U: ArrayLike | None = None,
-        groups: ArrayLike | None = None,
-        lengths: ArrayLike | None = None,
-        time: ArrayLike | None = None,
+        U: ByRow = None,
+        groups: ByRow = None,
+        lengths: ByRow = None,
+        time: ByRow = None,
     ) -> np.ndarray:
         """Rows with their missing entries filled in, given all that is seen of their series.
 
@@ -210,8 +213,7 @@ class StateSpaceAnswers(
         filled = np.where(missing, expectation, read.rows)
         if n_draws is None:
             return read.order.back(filled)
-        if n_draws < 1:
-            raise ValueError(f"n_draws must be at least 1, or None for the expectation; got {n_draws}")
+        check_whole("n_draws", n_draws, 1)
         random = seed_of(self.random_state if random_state is None else random_state)
         draws = np.stack(
             [
@@ -226,10 +228,9 @@ class StateSpaceAnswers(
         return read.order.back(draws, axis=1)
 
     @double_precision
-    def sample(self, n_samples: int = 1, *, U: ArrayLike | None = None, random_state: Seed = None) -> np.ndarray:
+    def sample(self, n_samples: int = 1, *, U: ByRow = None, random_state: Seed = None) -> np.ndarray:
         """A new series of so many rows, ``(n_samples, d)``."""
-        if n_samples < 1:
-            raise ValueError(f"Invalid value for 'n_samples': {n_samples}. At least one row is drawn.")
+        check_whole("n_samples", n_samples, 1)
         system = self._system
         inputs = read_inputs(U, int(n_samples), system.inputs.shape[1])
         random = seed_of(self.random_state if random_state is None else random_state)
@@ -242,11 +243,11 @@ class StateSpaceAnswers(
         X: MatrixLike | None = None,
         *,
         level: float = 0.9,
-        U: ArrayLike | None = None,
-        future_U: ArrayLike | None = None,
-        groups: ArrayLike | None = None,
-        lengths: ArrayLike | None = None,
-        time: ArrayLike | None = None,
+        U: ByRow = None,
+        future_U: ByRow = None,
+        groups: ByRow = None,
+        lengths: ByRow = None,
+        time: ByRow = None,
     ) -> Forecast:
         """What comes after the last row of every series, ``p(y_T+h | y_1…T)``, which is Gaussian.
 
@@ -261,20 +262,18 @@ class StateSpaceAnswers(
         system = self._system
         check_whole("steps", steps, 1)
         check_level(level)
-        names: tuple[Any, ...] | None = None
         past: tuple[np.ndarray, ...] = ()
         if X is None:
-            means, covariances = self.end_means_, self.end_covariances_
+            means, covariances, names = self.end_means_, self.end_covariances_, self.sequences_
         else:
             read = self._read(X, U, SequenceOptions(groups, lengths, time))
             means, covariances = _ends(filtered(system, read.laid), read.laid)
-            names, ends = read.order.names, np.cumsum(read.order.lengths)
+            names, ends = sequence_names(read.order), np.cumsum(read.order.lengths)
             past = tuple(read.rows[max(e - PAST, e - n) : e] for e, n in zip(ends, read.order.lengths, strict=True))
-        inputs = read_inputs(future_U, int(steps), system.inputs.shape[1])
+        inputs = read_inputs(future_U, int(steps), system.inputs.shape[1], "future_U")
         mean, variance = state_space.onward(system, means, covariances, inputs)
         sd = np.sqrt(variance)
         reach = float(ndtri(0.5 + 0.5 * level)) * sd
-        names = tuple(range(len(means))) if names is None else names
         return Forecast(
             tuple(self._column_names()), names, mean, sd, mean - reach, mean + reach, float(level), None, past
         )
@@ -283,15 +282,25 @@ class StateSpaceAnswers(
         laid = laid_series(rows, inputs, lengths, np.ones(lengths.size))
         self.end_means_, self.end_covariances_ = _ends(filtered(self._system, laid), laid)
 
-    def bic(self, X: MatrixLike, sample_weight: ArrayLike | None = None) -> float:
+    def bic(
+        self,
+        X: MatrixLike,
+        sample_weight: ByRow = None,
+        *,
+        U: ByRow = None,
+        groups: ByRow = None,
+        lengths: ByRow = None,
+        time: ByRow = None,
+    ) -> float:
         """``−2 log L + ν log N``, N the rows: lower is better."""
+        score = self.score(X, None, sample_weight, U=U, groups=groups, lengths=lengths, time=time)
         rows = self.read(X, reset=False)
         total = float((rows.weights if sample_weight is None else np.asarray(sample_weight, float)).sum())
-        return -2.0 * self.score(X, None, sample_weight) + self.n_parameters_ * float(np.log(total))
+        return -2.0 * score + self.n_parameters_ * float(np.log(total))
 
-    def aic(self, X: MatrixLike, sample_weight: ArrayLike | None = None) -> float:
-        """``−2 log L + 2 ν``: lower is better."""
-        return -2.0 * self.score(X, None, sample_weight) + 2.0 * self.n_parameters_
+    def aic(self, X: MatrixLike, sample_weight: ByRow = None, **said: ByRow) -> float:
+        """``−2 log L + 2 ν``: lower is better; ``U``, ``groups``, ``lengths`` and ``time`` as of `bic`."""
+        return -2.0 * self.score(X, None, sample_weight, **said) + 2.0 * self.n_parameters_
 
     def graph(self) -> Graph:
         """The directed graph of the model: one step and the state before it."""
@@ -303,7 +312,7 @@ class StateSpaceAnswers(
         return tags
 
 
-def _ends(found: FilteredSeries, laid: Series) -> tuple[np.ndarray, np.ndarray]:
+def _ends(found: FilteredSeries, laid: SeriesBatch) -> tuple[np.ndarray, np.ndarray]:
     """Mean and covariance of the state at the last row of every series."""
     last = laid.live.sum(0) - 1  # [batch, columns]
     batch, columns = np.indices(last.shape)

@@ -6,19 +6,25 @@ from contextlib import nullcontext
 from dataclasses import KW_ONLY
 from typing import Annotated, Any, ClassVar, Self
 
-import equinox as eqx
-import jax
 import numpy as np
-from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 
+from tacit import trees
 from tacit.compute import double_precision
 from tacit.data.blocks import AsTheyAre
 from tacit.data.dataset import ColumnMoments
 from tacit.data.sequenced import SequenceOrder
+from tacit.engine import is_array
 from tacit.estimators.base import seed_of
 from tacit.estimators.capabilities import MatrixLike
-from tacit.estimators.sequence.reading import SequenceOptions, ordered, sequence_weights
+from tacit.estimators.sequence.reading import (
+    ByRow,
+    SequenceOptions,
+    ordered,
+    say_unfinished,
+    sequence_names,
+    sequence_weights,
+)
 from tacit.estimators.sequence.state_answers import StateSpaceAnswers, read_inputs
 from tacit.estimators.sequence.state_starts import PRESETS, begun_of
 from tacit.estimators.settings import POSITIVE, TOLERANCE, Choice, Flag, Whole, settings
@@ -49,6 +55,7 @@ class LinearGaussianStateSpace(StateSpaceAnswers):
         model_: the fitted pytree, in the user's units.
         lower_bound_: the log-likelihood a row, in nats.
         trace_, converged_, stop_reason_, n_iter_, n_parameters_, at_floor_: how the fit ended.
+        sequences_: what the series of the fit are called.
     """
 
     held: ClassVar[Mapping[str, Held]] = {
@@ -87,13 +94,13 @@ class LinearGaussianStateSpace(StateSpaceAnswers):
     def fit(
         self,
         X: MatrixLike,
-        y: ArrayLike | None = None,
-        sample_weight: ArrayLike | None = None,
+        y: ByRow = None,
+        sample_weight: ByRow = None,
         *,
-        U: ArrayLike | None = None,
-        groups: ArrayLike | None = None,
-        lengths: ArrayLike | None = None,
-        time: ArrayLike | None = None,
+        U: ByRow = None,
+        groups: ByRow = None,
+        lengths: ByRow = None,
+        time: ByRow = None,
     ) -> Self:
         """Fit the model to series of rows.
 
@@ -151,7 +158,7 @@ class LinearGaussianStateSpace(StateSpaceAnswers):
                 eager=True,
             )
         model = found.model
-        model = jax.tree.map(lambda leaf: np.asarray(leaf) if eqx.is_array(leaf) else leaf, model)
+        model = trees.map(lambda leaf: np.asarray(leaf) if is_array(leaf) else leaf, model)
         if self.preset is None:
             sums, _ = expected(model.systems()[0], laid)
             steps = float(sums.begun + sums.moved)
@@ -170,6 +177,7 @@ class LinearGaussianStateSpace(StateSpaceAnswers):
         self.at_floor_ = tuple(names[place] for place in np.flatnonzero(resting))
         self._publish()
         self._keep_ends(rows, inputs, order.lengths)
+        self.sequences_ = sequence_names(order)
         self._warn()
 
     def _publish(self) -> None:
@@ -191,9 +199,4 @@ class LinearGaussianStateSpace(StateSpaceAnswers):
                 stacklevel=4,
             )
         if not self.converged_ and self.max_iter > 0:
-            warnings.warn(
-                f"the best of {self.n_init} starts did not converge ({self.stop_reason_} after {self.n_iter_} "
-                "iterations): raise max_iter or tol",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
+            say_unfinished(self.n_init, self.stop_reason_, self.n_iter_)

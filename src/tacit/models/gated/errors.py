@@ -2,7 +2,8 @@
 
 The information ``Σ_n w_n s_n s_nᵀ`` is inverted over the parameters that are free; an item probability at 0 or 1, or
 the share of a class nobody is in, is on the boundary: it has no standard error, and the others are those with it held
-(Bandeen-Roche et al. 1997; so does poLCA).
+(Bandeen-Roche et al. 1997; so does poLCA). The units of covariates do not matter: their designs are centred and scaled
+first. What the rows cannot tell, such as the effects of covariates that follow from one another, has no standard error.
 """
 
 import itertools
@@ -12,11 +13,16 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from tacit.models.components.product import FamilyComponent
+from tacit.models.gated.designs import scaling
 from tacit.models.gated.model import GatedMixture
 from tacit.models.gated.regressions import RegressionComponents
 
 EDGE = 1e-5
 """A probability nearer than this to 0 is on the boundary."""
+RANK = 1e-10
+"""Below this share of the largest, an eigenvalue of the information (scaled to ones) is read as 0."""
+TOLD = 1e-4
+"""A figure that leans more than this on what the rows cannot tell has no standard error."""
 
 
 class GatedErrors(NamedTuple):
@@ -41,46 +47,74 @@ def gated_errors(
     log_shares = model.gate.log_shares(rows)
     logits = log_shares + model.expert_log_prob(rows)
     found = np.exp(logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True))
-    design, shares = rows[:, list(model.gate.columns)], np.exp(log_shares)
+    shares, onto = np.exp(log_shares), scaling(rows[:, list(model.gate.columns)], weights)
+    design = rows[:, list(model.gate.columns)] @ onto.T
     gate = ((found - shares)[:, 1:, None] * design[:, None, :]).reshape(len(rows), model.gate.coefficients.size)
-    columns = [gate]
-    columns += [
-        _regression(part, rows, found) if isinstance(part, RegressionComponents) else _items(part, rows, found)
-        for part in model.experts
-    ]
-    free = [np.ones(gate.shape[1], bool)]
-    free += [np.ones(columns[i + 1].shape[1], bool) for i in range(len(model.experts))]
-    boundary = []
-    for i, part in enumerate(model.experts):
-        if isinstance(part, FamilyComponent):
-            probabilities = np.asarray(part.code_probabilities())
-            edge = (probabilities < EDGE) | (probabilities > 1.0 - EDGE)
-            boundary.append(edge)
-            base = probabilities.argmax(-1)[..., None] == np.arange(probabilities.shape[-1])
-            free[i + 1] = ~(edge | base).ravel()
-    scores = np.concatenate(columns, axis=1)
-    held = np.concatenate(free)
-    covariance = np.zeros((held.size, held.size))
-    kept = scores[:, held]
-    information = (kept * weights[:, None]).T @ kept
-    covariance[np.ix_(held, held)] = np.linalg.pinv(information, rcond=1e-10, hermitian=True)
+    columns, free, boundary = [gate], [np.ones(gate.shape[1], bool)], []
+    for part in model.experts:
+        if isinstance(part, RegressionComponents):
+            columns.append(_regression(part, rows, weights, found))
+            free.append(np.ones(columns[-1].shape[1], bool))
+            continue
+        columns.append(_items(part, rows, found))
+        probabilities = np.asarray(part.code_probabilities())
+        edge = (probabilities < EDGE) | (probabilities > 1.0 - EDGE)
+        boundary.append(edge)
+        base = probabilities.argmax(-1)[..., None] == np.arange(probabilities.shape[-1])
+        free.append(~(edge | base).ravel())
+    told = _informed(np.concatenate(columns, axis=1), weights, np.concatenate(free))
     ends = np.cumsum([0, *(each.shape[1] for each in columns)])
-    parts = [covariance[a:b, a:b] for a, b in itertools.pairwise(ends)]
+    parts = [_Informed(told.root[a:b], told.unknown[a:b], told.size[a:b]) for a, b in itertools.pairwise(ends)]
     around = np.einsum("n,nk,nl,np->klp", weights / weights.sum(), shares, -shares[:, 1:], design)
     for k in range(1, shares.shape[1]):
         around[k, k - 1] += (weights * shares[:, k]) @ design / weights.sum()
-    slope = around.reshape(shares.shape[1], len(parts[0]))
-    mean_errors = np.sqrt(np.maximum(np.einsum("kp,pq,kq->k", slope, parts[0], slope), 0.0))
-    coefficient = np.sqrt(np.maximum(np.diagonal(parts[0]), 0.0)).reshape(model.gate.coefficients.shape)
+    others, width = model.gate.coefficients.shape
+    mean_errors = parts[0].errors(around.reshape(shares.shape[1], others * width))
+    coefficient = parts[0].errors(np.kron(np.eye(others), onto.T)).reshape(others, width)
     items, regressions = [], []
     for part, own in zip(model.experts, parts[1:], strict=True):
         if isinstance(part, FamilyComponent):
             items.append(_probability_errors(np.asarray(part.code_probabilities()), own))
         else:
-            width = part.coefficients.shape[-1]
-            sd = np.sqrt(np.maximum(np.diagonal(own), 0.0)).reshape(len(part.coefficients), -1)
-            regressions.append(sd[:, :width])
+            back = scaling(rows[:, list(part.columns)], weights).T
+            if part.family == "normal":
+                back = np.concatenate([back, np.zeros((len(back), 1))], axis=1)
+            classes = len(part.coefficients)
+            regressions.append(own.errors(np.kron(np.eye(classes), back)).reshape(classes, -1))
     return GatedErrors(coefficient, mean_errors, tuple(items), tuple(regressions), tuple(boundary))
+
+
+class _Informed(NamedTuple):
+    """What rows say of parameters."""
+
+    root: Float[np.ndarray, "parameters kept"]
+    """Of their covariance."""
+    unknown: Float[np.ndarray, "parameters lost"]
+    """Directions of scaled parameters that rows say nothing of."""
+    size: Float[np.ndarray, " parameters"]
+    """The scales."""
+
+    def errors(self, slopes: Float[np.ndarray, "figures parameters"]) -> Float[np.ndarray, " figures"]:
+        """Standard errors of figures, by their slopes along the parameters."""
+        scaled = slopes / self.size
+        lost = np.linalg.norm(scaled @ self.unknown, axis=1) > TOLD * np.linalg.norm(scaled, axis=1)
+        return np.where(lost, np.nan, np.linalg.norm(slopes @ self.root, axis=1))
+
+
+def _informed(scores: np.ndarray, weights: np.ndarray, free: np.ndarray) -> _Informed:
+    """From the gradients of rows; parameters that are not free are held."""
+    kept = scores[:, free]
+    information = (kept * weights[:, None]).T @ kept
+    size = np.ones(free.size)
+    own = np.sqrt(np.diagonal(information))
+    own = np.where(own > 0, own, 1.0)
+    size[free] = own
+    values, vectors = np.linalg.eigh(information / own[:, None] / own)
+    known = values > RANK * max(float(values.max(initial=0.0)), 1e-300)
+    root, unknown = np.zeros((free.size, int(known.sum()))), np.zeros((free.size, int((~known).sum())))
+    root[free] = vectors[:, known] / np.sqrt(values[known]) / own[:, None]
+    unknown[free] = vectors[:, ~known]
+    return _Informed(root, unknown, size)
 
 
 def _items(part: FamilyComponent, rows: np.ndarray, found: np.ndarray) -> np.ndarray:
@@ -92,9 +126,10 @@ def _items(part: FamilyComponent, rows: np.ndarray, found: np.ndarray) -> np.nda
     return (found[:, :, None, None] * (hit - probabilities) * seen).reshape(len(rows), -1)
 
 
-def _regression(part: RegressionComponents, rows: np.ndarray, found: np.ndarray) -> np.ndarray:
-    """Scores by the coefficients, and of a normal by the logarithm of its variance."""
+def _regression(part: RegressionComponents, rows: np.ndarray, weights: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """Scores by the coefficients of the scaled design, and of a normal by the logarithm of its variance."""
     design, y, mean = rows[:, list(part.columns)], rows[:, part.target], part.means(rows)
+    design = design @ scaling(design, weights).T
     rest = y[:, None] - mean
     normal = part.family == "normal"
     height = found * (rest / part.variances if normal else rest)
@@ -105,15 +140,14 @@ def _regression(part: RegressionComponents, rows: np.ndarray, found: np.ndarray)
     return slopes.reshape(len(rows), -1)
 
 
-def _probability_errors(probabilities: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+def _probability_errors(probabilities: np.ndarray, told: _Informed) -> np.ndarray:
     """By the delta method: ``∂p_l / ∂logit_m = p_l (1[l = m] − p_m)``."""
     classes, items, levels = probabilities.shape
     found = np.empty(probabilities.shape)
     for k in range(classes):
         for j in range(items):
             p, start = probabilities[k, j], (k * items + j) * levels
-            own = covariance[start : start + levels, start : start + levels]
-            slope = p[:, None] * (np.eye(levels) - p)
-            found[k, j] = np.sqrt(np.maximum(np.einsum("lm,mn,ln->l", slope, own, slope), 0.0))
+            own = _Informed(*(each[start : start + levels] for each in told))
+            found[k, j] = own.errors(p[:, None] * (np.eye(levels) - p))
     edge = (probabilities < EDGE) | (probabilities > 1.0 - EDGE)
     return np.where(edge, np.nan, found)

@@ -6,10 +6,10 @@ step that cannot go down (generalised EM: Dempster, Laird & Rubin 1977), so the 
 
 from typing import NamedTuple
 
-import jax
 import numpy as np
 from jaxtyping import Float, UInt32
 
+from tacit import trees
 from tacit.arrays import Pytree
 from tacit.data.blocks import AsTheyAre
 from tacit.data.dataset import DenseRows
@@ -132,4 +132,4 @@ def fitted(
 
 def alone(model: GatedMixture) -> GatedMixture:
     """A model with an axis of one start."""
-    return jax.tree.map(lambda leaf: np.asarray(leaf)[None], model)
+    return trees.map(lambda leaf: np.asarray(leaf)[None], model)

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pyarrow as pa
 from jaxtyping import Float, Int
-from scipy.special import entr, gammaincc, xlogy
+from scipy.special import entr, gammaincc, logsumexp
 
 from tacit.data.results import TableResult
 
@@ -95,11 +95,12 @@ def class_fit(
         different, first, place = np.unique(items[whole], axis=0, return_index=True, return_inverse=True)
         patterns = len(different)
         seen = np.bincount(place.ravel(), weights[whole])
-        chance = np.exp(item_log_prob[whole][first]) @ mean
-        expected = seen.sum() * chance
-        g2 = 2.0 * float(xlogy(seen, seen / np.where(expected > 0, expected, 1.0)).sum())
-        rest = max(float(seen.sum() - expected.sum()), 0.0)  # of cells where nothing was seen
-        x2 = float(((seen - expected) ** 2 / expected).sum()) + rest
+        with np.errstate(divide="ignore", over="ignore"):  # a row may be impossible, or one of very many
+            log_expected = np.log(seen.sum()) + logsumexp(item_log_prob[whole][first] + np.log(mean), axis=1)
+            g2 = 2.0 * float((seen * (np.log(seen) - log_expected)).sum())
+            expected = np.exp(log_expected)
+            rest = max(float(seen.sum() - expected.sum()), 0.0)  # of cells where nothing was seen
+            x2 = float((seen**2 / expected - 2.0 * seen + expected).sum()) + rest
     own = float(weights @ entr(responsibilities).sum(1))
     prior, classes = float(entr(mean).sum()), mean.size
     deviance, log_total = -2.0 * log_likelihood, math.log(total) if total > 0 else 0.0

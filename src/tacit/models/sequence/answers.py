@@ -11,7 +11,7 @@ from tacit.data.dataset import Dataset, dataset_of
 from tacit.families.numeric import choose
 from tacit.models.mixture.model import MixtureModel
 from tacit.models.mixture.rows import each_row
-from tacit.models.sequence.lanes import Lanes, lanes_of
+from tacit.models.sequence.lanes import SequenceLanes, lanes_of
 from tacit.models.sequence.model import HiddenMarkov
 
 
@@ -28,7 +28,7 @@ def emitted(model: HiddenMarkov, rows: Dataset | np.ndarray) -> Float[np.ndarray
     return np.asarray(each_row(MixtureModel.component_log_prob, model.emissions, dataset_of(rows)))
 
 
-def _laid(model: HiddenMarkov, log_b: np.ndarray, lengths: np.ndarray) -> tuple[Lanes, np.ndarray]:
+def _laid(model: HiddenMarkov, log_b: np.ndarray, lengths: np.ndarray) -> tuple[SequenceLanes, np.ndarray]:
     lanes = lanes_of(lengths, log_b.shape[1])
     return lanes, np.swapaxes(lanes.laid(log_b), -1, -2)[:, None]
 
@@ -55,7 +55,7 @@ def filtered(model: HiddenMarkov, log_b: np.ndarray, lengths: np.ndarray) -> Smo
     return _answer(lanes, np.asarray(states), np.asarray(log_c))
 
 
-def _answer(lanes: Lanes, states: np.ndarray, log_c: np.ndarray) -> SmoothedStates:
+def _answer(lanes: SequenceLanes, states: np.ndarray, log_c: np.ndarray) -> SmoothedStates:
     shares = np.asarray(lanes.rows(np.swapaxes(np.asarray(states)[:, 0], -1, -2)))
     total = shares.sum(1, keepdims=True)
     return SmoothedStates(shares / np.where(total > 0, total, 1.0), np.asarray(lanes.rows(np.asarray(log_c)[:, 0])))
@@ -108,10 +108,11 @@ def sampled_states(
 def onward(
     model: HiddenMarkov, ends: Float[np.ndarray, "sequences states"], steps: int
 ) -> Float[np.ndarray, "sequences steps states"]:
-    """``p(z_T+h | x_1…T)`` of the next steps, from the filtered states at the ends."""
+    """``p(z_T+h | x_1…T)`` of the next steps, from the filtered states at the ends; NaN where these are all 0."""
     matrix = np.exp(np.asarray(model.log_transitions))
     found, now = [], ends
     for _ in range(steps):
         now = now @ matrix
-        found.append(now / now.sum(1, keepdims=True))
+        total = now.sum(1, keepdims=True)
+        found.append(now / np.where(total > 0, total, np.nan))
     return np.stack(found, axis=1)

@@ -2,11 +2,11 @@
 
 from typing import NamedTuple
 
-import equinox as eqx
-import jax
 import numpy as np
 
+from tacit import trees
 from tacit.data.blocks import Standardise
+from tacit.engine import eqx, is_array
 from tacit.inference import closed_form as cf
 from tacit.inference.fit import Fit, fit
 from tacit.inference.loop import on_host
@@ -40,7 +40,7 @@ def run(
     found = _fit(starts, source, view, schedule, keys)
     if not _lost_digits(found):
         return found
-    single = jax.tree.map(lambda leaf: np.asarray(leaf)[None] if eqx.is_array(leaf) else leaf, found.model)
+    single = trees.map(lambda leaf: np.asarray(leaf)[None] if is_array(leaf) else leaf, found.model)
     left = schedule._replace(max_iter=max(1, schedule.max_iter - found.iteration))
     again = _fit(_whitened(single), source, view, left, keys[:1])
     return again._replace(iteration=found.iteration + again.iteration)

@@ -15,7 +15,7 @@ from scipy.linalg import lapack
 
 from tacit.compute import LOG_2PI
 from tacit.models.sequence.affine import affine_runs, longest_run
-from tacit.models.sequence.series import Series
+from tacit.models.sequence.series import SeriesBatch
 
 LONG = 64
 """Steps from which a run of them is worth a product of its own."""
@@ -74,7 +74,7 @@ def _swap(matrices: np.ndarray) -> np.ndarray:
     return matrices.swapaxes(-1, -2)
 
 
-def gains(system: System, series: Series) -> Gains:
+def gains(system: System, series: SeriesBatch) -> Gains:
     """The covariances of the filter, step by step until they stand still.
 
     One QR a step takes ``[R½ᵀ 0; (H F S)ᵀ (F S)ᵀ; (H Q½)ᵀ Q½ᵀ]`` to the roots of the innovation's covariance and of the
@@ -131,7 +131,7 @@ class FilteredSeries(NamedTuple):
     """``log p(y_t | y_1…t−1)``."""
 
 
-def filtered(system: System, series: Series) -> FilteredSeries:
+def filtered(system: System, series: SeriesBatch) -> FilteredSeries:
     """Kalman's filter."""
     known = gains(system, series)
     batch, columns = series.values.shape[1], series.values.shape[3]
@@ -188,7 +188,7 @@ class SmoothedSeries(NamedTuple):
     """``Cov[x_t+1, x_t]`` at the entry of t; 0 at the last step."""
 
 
-def smoothed(system: System, series: Series, found: FilteredSeries) -> SmoothedSeries:
+def smoothed(system: System, series: SeriesBatch, found: FilteredSeries) -> SmoothedSeries:
     """The reverse pass."""
     known, steps = found.gains, len(found.means)
     back, own = _reverse_gains(system, known)

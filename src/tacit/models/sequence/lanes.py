@@ -20,7 +20,7 @@ NUMBER_SECONDS = 1.5e-9
 """What a product of two numbers costs in it."""
 
 
-class Lanes(NamedTuple):
+class SequenceLanes(NamedTuple):
     """Where rows stand, on the host."""
 
     order: Int[np.ndarray, "steps lanes"]
@@ -45,7 +45,7 @@ class Lanes(NamedTuple):
         return found
 
 
-def lanes_of(lengths: Int[np.ndarray, " sequences"], states: int) -> Lanes:
+def lanes_of(lengths: Int[np.ndarray, " sequences"], states: int) -> SequenceLanes:
     """The lanes of sequences that follow one another row by row, for a chain of so many states."""
     rows = int(lengths.sum())
     width = max(1, round(np.sqrt(rows)))
@@ -69,7 +69,7 @@ def _packed(lengths: np.ndarray, width: int) -> list[list[int]]:
     return found
 
 
-def _whole(lengths: np.ndarray, packed: list[list[int]], longest: int) -> Lanes:
+def _whole(lengths: np.ndarray, packed: list[list[int]], longest: int) -> SequenceLanes:
     begin = np.concatenate([[0], np.cumsum(lengths)[:-1]])
     order = np.zeros((longest, len(packed)), np.int64)
     live = np.zeros(order.shape, bool)
@@ -78,10 +78,10 @@ def _whole(lengths: np.ndarray, packed: list[list[int]], longest: int) -> Lanes:
         rows = np.concatenate([np.arange(begin[n], begin[n] + lengths[n]) for n in numbers])
         order[: rows.size, lane], live[: rows.size, lane] = rows, True
         first[: rows.size, lane] = np.isin(rows, begin[numbers])
-    return Lanes(order, first, live, True)
+    return SequenceLanes(order, first, live, True)
 
 
-def _cut(lengths: np.ndarray, width: int) -> Lanes:
+def _cut(lengths: np.ndarray, width: int) -> SequenceLanes:
     rows = int(lengths.sum())
     steps = -(-rows // width)
     places = np.arange(steps * width)
@@ -89,9 +89,9 @@ def _cut(lengths: np.ndarray, width: int) -> Lanes:
     begins[np.concatenate([[0], np.cumsum(lengths)[:-1]])] = True
     live = places < rows
     laid = [np.ascontiguousarray(v.reshape(width, steps).T) for v in (np.where(live, places, 0), begins | ~live, live)]
-    return Lanes(laid[0], laid[1], laid[2], False)
+    return SequenceLanes(laid[0], laid[1], laid[2], False)
 
 
-def unit_weights(lanes: Lanes) -> Float[np.ndarray, "steps lanes"]:
+def unit_weights(lanes: SequenceLanes) -> Float[np.ndarray, "steps lanes"]:
     """One in every place that is no padding."""
     return lanes.live.astype(np.float64)

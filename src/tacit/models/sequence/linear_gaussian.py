@@ -8,14 +8,15 @@ import dataclasses
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, PRNGKeyArray
+from jaxtyping import Bool, Float
 
 from tacit.arrays import Pytree, static
 from tacit.compute import Array
+from tacit.engine import PRNGKeyArray
 from tacit.inference.closed_form import Sums
 from tacit.models.sequence import kalman
 from tacit.models.sequence.kalman import FilteredSeries, SmoothedSeries, System
-from tacit.models.sequence.series import Series
+from tacit.models.sequence.series import SeriesBatch
 from tacit.spaces import Spaces
 
 
@@ -30,7 +31,7 @@ class Free(NamedTuple):
     """Whether inputs drive the state."""
 
 
-class Moments(NamedTuple):
+class StateMoments(NamedTuple):
     """Expected sums over steps, weighted."""
 
     begun: np.ndarray
@@ -61,9 +62,9 @@ class LinearGaussianStep(Pytree):
 
     model: "LinearGaussian"
 
-    def __call__(self, rows: Series, weights: Float[Array, " rows"], key: PRNGKeyArray | None) -> Sums:
+    def __call__(self, rows: SeriesBatch, weights: Float[Array, " rows"], key: PRNGKeyArray | None) -> Sums:
         found = [expected(system, rows) for system in self.model.systems()]
-        statistics = Moments(*(np.stack(part) for part in zip(*(f[0] for f in found), strict=True)))
+        statistics = StateMoments(*(np.stack(part) for part in zip(*(f[0] for f in found), strict=True)))
         return Sums(statistics, np.array([f[1] for f in found]))
 
 
@@ -99,12 +100,12 @@ class LinearGaussian(Pytree):
         return LinearGaussianStep(self)
 
     def m_step(self, statistics: Any) -> "LinearGaussian":
-        single = [Moments(*parts) for parts in zip(*statistics, strict=True)]
+        single = [StateMoments(*parts) for parts in zip(*statistics, strict=True)]
         found = [self._next(system, own) for system, own in zip(self.systems(), single, strict=True)]
         changed: dict[str, Any] = {name: np.stack([getattr(f, name) for f in found]) for name in System._fields}
         return dataclasses.replace(self, **changed)
 
-    def _next(self, old: System, sums: Moments) -> System:
+    def _next(self, old: System, sums: StateMoments) -> System:
         if not sums.seen > 0:  # of nothing, as before the first step
             return old
         n, q = old.inputs.shape
@@ -129,7 +130,7 @@ class LinearGaussian(Pytree):
             root = _root(sums.first_square / sums.begun - np.outer(mean, mean), diagonal=False)
         return System(transition, inputs, state_root, both[:, :n], both[:, n:-1], both[:, -1], noise, mean, root)
 
-    def _regression(self, old: System, sums: Moments) -> np.ndarray:
+    def _regression(self, old: System, sums: StateMoments) -> np.ndarray:
         """Loadings, direct effects and offset; those that are not free stay."""
         n = old.transition.shape[0]
         both = np.concatenate([old.loadings, old.direct, old.offset[:, None]], 1)
@@ -153,7 +154,7 @@ class LinearGaussian(Pytree):
 
     def feasible(self, statistics: Any) -> Bool[Array, "*starts"]:
         """Whether extrapolated moments may still be those of some series."""
-        sums = Moments(*statistics)
+        sums = StateMoments(*statistics)
         square = [sums.before, sums.after, sums.regressors, sums.outputs]
         joint = np.concatenate(
             [
@@ -249,13 +250,13 @@ def _floored(noise: np.ndarray, floor: np.ndarray, *, diagonal: bool) -> np.ndar
     return (vectors * np.maximum(values, 1.0)) @ vectors.T * scale[:, None] * scale
 
 
-def expected(system: System, series: Series) -> tuple[Moments, float]:
+def expected(system: System, series: SeriesBatch) -> tuple[StateMoments, float]:
     """The expected moments of series, and their log-likelihood, both weighted."""
     found = kalman.filtered(system, series)
     states = kalman.smoothed(system, series, found)
     weights = series.live * series.weights
     total = float((found.log_prob * weights).sum())
-    return Moments(*_moved(series, states, weights), *_outputs(system, series, states, weights)), total
+    return StateMoments(*_moved(series, states, weights), *_outputs(system, series, states, weights)), total
 
 
 def _spread(states: SmoothedSeries, parts: np.ndarray, index: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -266,7 +267,7 @@ def _spread(states: SmoothedSeries, parts: np.ndarray, index: np.ndarray, weight
     return found
 
 
-def _moved(series: Series, states: SmoothedSeries, weights: np.ndarray) -> tuple[Any, ...]:
+def _moved(series: SeriesBatch, states: SmoothedSeries, weights: np.ndarray) -> tuple[Any, ...]:
     """The moments of the states' first steps, and of steps from one to the next."""
     means, first = states.means, weights[0]
     n = means.shape[2]
@@ -290,7 +291,7 @@ def _flat(values: np.ndarray) -> np.ndarray:
     return np.moveaxis(values, 2, 0).reshape(values.shape[2], -1)
 
 
-def _outputs(system: System, series: Series, states: SmoothedSeries, weights: np.ndarray) -> tuple[Any, ...]:
+def _outputs(system: System, series: SeriesBatch, states: SmoothedSeries, weights: np.ndarray) -> tuple[Any, ...]:
     """The moments of rows with their states, pattern by pattern of what is seen."""
     n, outputs, columns = len(system.transition), len(system.offset), series.values.shape[3]
     one = np.ones((*series.values.shape[:2], 1, columns))
@@ -359,7 +360,7 @@ def canonical_axes(model: LinearGaussian, second: Float[np.ndarray, "n n"]) -> F
     return np.asarray(np.where(largest < 0, -1.0, 1.0)[:, None] * across)
 
 
-def posterior(system: System, series: Series) -> tuple[FilteredSeries, SmoothedSeries]:
+def posterior(system: System, series: SeriesBatch) -> tuple[FilteredSeries, SmoothedSeries]:
     """The filter and the smoother."""
     found = kalman.filtered(system, series)
     return found, kalman.smoothed(system, series, found)

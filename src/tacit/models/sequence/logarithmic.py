@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 
 from tacit.arrays import traced, xp
 from tacit.compute import Array
-from tacit.models.sequence.scaled import Counted, Passed
+from tacit.models.sequence.scaled import CountedStates, Passed
 from tacit.models.sequence.scans import afresh, before, scan
 
 Total = Callable[[Array, int], Array]
@@ -112,7 +112,7 @@ def backward(
     first: Bool[Array, "steps lanes"],
     weights: Float[Array, "steps lanes"],
     passed: Passed,
-) -> Counted:
+) -> CountedStates:
     """The pass backward, with the counts of what it passes."""
     every = log_matrix[..., None]
 
@@ -130,7 +130,7 @@ def backward(
     earlier = before(passed.entering, passed.filtered)
     items = (log_b, first, weights, passed.log_scale, passed.filtered, earlier)
     (_, pairs, begun), states = scan(step, (passed.leaving, zeros, zeros[..., 0]), items, reverse=True)
-    return Counted(states, pairs, begun)
+    return CountedStates(states, pairs, begun)
 
 
 def likeliest(
@@ -185,7 +185,7 @@ def counted(
     states: int,
     first: Bool[Array, "steps lanes"],
     weights: Float[Array, "steps lanes"],
-) -> Counted:
+) -> CountedStates:
     """The counts of a path; the pairs across the lanes' ends too, where lanes follow one another."""
     own = (path[..., None, :] == np.arange(states)[:, None]) * 1.0
     spread = (slice(None),) + (None,) * (own.ndim - 2)
@@ -195,4 +195,4 @@ def counted(
     kept = own * xp.where(first, 0.0, weights)[spread]
     pairs = (earlier @ xp.swapaxes(kept, -1, -2)).sum(0)
     smoothed = own * w
-    return Counted(smoothed, pairs, (smoothed * first[spread]).sum((0, -1)))
+    return CountedStates(smoothed, pairs, (smoothed * first[spread]).sum((0, -1)))

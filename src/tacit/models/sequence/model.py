@@ -8,16 +8,17 @@ import dataclasses
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Bool, Float, Int
 
 from tacit.arrays import Pytree, chosen, map_items, special, static, traced, xp
 from tacit.compute import Array
 from tacit.data.blocks import Standardise
+from tacit.engine import PRNGKeyArray
 from tacit.inference.closed_form import Sums, sum_over_chunks
 from tacit.models.components.steps import Step
 from tacit.models.mixture.model import MixtureModel
 from tacit.models.sequence import logarithmic, scaled
-from tacit.models.sequence.scaled import Counted
+from tacit.models.sequence.scaled import CountedStates
 from tacit.spaces import Spaces
 
 LEAST = -460.0
@@ -40,7 +41,7 @@ class SequenceRows(NamedTuple):
     """The place of every row; one more than there are in padding."""
 
 
-class Chain(Pytree):
+class StateChain(Pytree):
     """Where a chain of hidden states begins, and how it goes on."""
 
     log_start: Float[Array, "*starts states"]
@@ -56,7 +57,7 @@ class Chain(Pytree):
         *,
         whole: bool,
         hard: bool = False,
-    ) -> tuple[Counted, Float[Array, "steps *starts lanes"]]:
+    ) -> tuple[CountedStates, Float[Array, "steps *starts lanes"]]:
         """Expected counts, and ``log p(x_t | x_1…t−1)``; with ``hard`` those of the likeliest path, and its own."""
         log_b, lost = without_impossible(log_b)
         if hard:
@@ -114,7 +115,7 @@ def over_largest(
 class HiddenMarkovStep(Pytree):
     """The E-step of one iteration over whole sequences."""
 
-    chain: Chain
+    chain: StateChain
     parts: tuple[Step, ...]
     whole: bool = static()
     hard: bool = static()
@@ -186,10 +187,10 @@ class HiddenMarkov(Pytree):
     monotone: ClassVar[bool] = True
 
     @property
-    def chain(self) -> Chain:
+    def chain(self) -> StateChain:
         """The chain of states."""
         exact = self.possible is not None or self.possible_start is not None
-        return Chain(self.log_start, self.log_transitions, exact)
+        return StateChain(self.log_start, self.log_transitions, exact)
 
     def prepare(self) -> HiddenMarkovStep:
         return HiddenMarkovStep(

@@ -102,7 +102,7 @@ def _ends(
     return xp.moveaxis(entering, 0, -1), xp.moveaxis(leaving, 0, -1)
 
 
-class Counted(NamedTuple):
+class CountedStates(NamedTuple):
     """Expected counts."""
 
     states: Float[Array, "steps *starts states lanes"]
@@ -118,7 +118,7 @@ def backward(
     first: Bool[Array, "steps lanes"],
     weights: Float[Array, "steps lanes"],
     passed: Passed,
-) -> Counted:
+) -> CountedStates:
     """The pass backward, with the counts of what it passes."""
 
     def step(carry, item):
@@ -134,4 +134,4 @@ def backward(
     earlier = before(passed.entering, passed.filtered)
     items = (b, first, weights, passed.log_scale, passed.filtered, earlier)
     (_, pairs, begun), states = scan(step, (passed.leaving, zeros, zeros[..., 0]), items, reverse=True)
-    return Counted(states, matrix * pairs, begun)
+    return CountedStates(states, matrix * pairs, begun)

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import numpy as np
 from jaxtyping import Bool
 
+from tacit import trees
 from tacit.arrays import traced, xp
 from tacit.compute import Array
+from tacit.engine import jax
 
 Step = Callable[[Any, Any], tuple[Any, Any]]
 """From the state and an item to the next state and what is kept."""
@@ -20,7 +21,7 @@ def scan(step: Step, state: Any, items: Any, *, reverse: bool = False) -> tuple[
     A compiled loop of JAX arrays; of NumPy arrays a plain one, which writes into arrays made once.
     """
     leaves, kind = jax.tree.flatten(items)
-    if traced(*leaves, *jax.tree.leaves(state)):
+    if traced(*leaves, *trees.leaves(state)):
         return jax.lax.scan(step, state, items, reverse=reverse)
     number = len(leaves[0])
     kept: list[np.ndarray] = []

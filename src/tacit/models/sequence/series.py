@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from tacit.data.blocks import Block
 
 
-class Series(NamedTuple):
+class SeriesBatch(NamedTuple):
     """Series of different lengths, made up to the longest with steps at which nothing is seen.
 
     Series whose gaps are the same share their covariances: then there is one batch with a column a series; else a batch
@@ -36,7 +36,7 @@ def laid_series(
     inputs: Float[np.ndarray, "rows inputs"],
     lengths: Int[np.ndarray, " series"],
     weights: Float[np.ndarray, " series"],
-) -> Series:
+) -> SeriesBatch:
     """Series that follow one another row by row."""
     steps = int(lengths.max())
     ends = np.cumsum(lengths)
@@ -54,10 +54,10 @@ def laid_series(
         laid, live, weights = (values[..., None], given[..., None]), live[..., None], weights[:, None]
     same = np.concatenate([[False], (seen[1:] == seen[:-1]).all((1, 2))])
     patterns, which = np.unique(seen.reshape(-1, seen.shape[-1]), axis=0, return_inverse=True)
-    return Series(*laid, seen, live, same, which.reshape(seen.shape[:2]), patterns, weights)
+    return SeriesBatch(*laid, seen, live, same, which.reshape(seen.shape[:2]), patterns, weights)
 
 
-def rows_of(series: Series, found: np.ndarray) -> np.ndarray:
+def rows_of(series: SeriesBatch, found: np.ndarray) -> np.ndarray:
     """Values ``[steps, batch, …, columns]`` as those of the rows ``[rows, …]``."""
     last = np.moveaxis(found, -1, 2)  # [steps, batch, columns, …]
     each = np.moveaxis(last, 0, 2)  # [batch, columns, steps, …]
@@ -70,11 +70,11 @@ class SeriesSource:
     resident = True
     tile = 1
 
-    def __init__(self, series: Series, rows: int) -> None:
+    def __init__(self, series: SeriesBatch, rows: int) -> None:
         self.series = series
         self.size = rows, series.values.shape[2]
         self.total_weight = float((series.live * series.weights).sum())
-        whole = Series(*(leaf[None] for leaf in series))
+        whole = SeriesBatch(*(leaf[None] for leaf in series))
         self._block = Block(whole, np.ones((1, 1)), np.zeros(1, np.int32))
 
     def blocks(self) -> Iterator[Block]:

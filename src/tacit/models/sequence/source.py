@@ -1,16 +1,16 @@
 """Where the driver takes sequences from: one block that holds them all, and the view that their rows are seen in."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import equinox as eqx
 import numpy as np
 from jaxtyping import Float, Int
 
+from tacit.arrays import Pytree
 from tacit.data.blocks import CHUNK_ROWS, Block, Standardise, laid
 from tacit.data.dataset import Dataset, DenseRows
 from tacit.data.sources import MemorySource
-from tacit.models.sequence.lanes import Lanes, lanes_of
+from tacit.models.sequence.lanes import SequenceLanes, lanes_of
 from tacit.models.sequence.model import SequenceRows
 
 
@@ -22,9 +22,11 @@ class Sequences(NamedTuple):
     weights: Float[np.ndarray, " sequences"]
     labels: Int[np.ndarray, " rows"]
     """The state of a row where it is known, else −1."""
+    names: tuple[Any, ...]
+    """What the sequences are called."""
 
 
-class SequenceView(eqx.Module):
+class SequenceView(Pytree):
     """Centring and scaling of the rows of sequences."""
 
     rows: Standardise
@@ -43,7 +45,7 @@ class SequenceSource:
     resident = True
 
     def __init__(self, given: Sequences, states: int, *, tiles: bool) -> None:
-        self.lanes: Lanes = lanes_of(given.lengths, states)
+        self.lanes: SequenceLanes = lanes_of(given.lengths, states)
         weights = np.repeat(given.weights, given.lengths)
         self.total_weight, self.size, self.tile = float(weights.sum()), given.rows.shape, 1
         lanes, rows = self.lanes, given.rows.rows().astype(np.float64, copy=False)
@@ -73,7 +75,7 @@ class SequenceSource:
         return iter((self._block,))
 
 
-def _places(held: MemorySource, lanes: Lanes, rows: int) -> tuple[np.ndarray, np.ndarray]:
+def _places(held: MemorySource, lanes: SequenceLanes, rows: int) -> tuple[np.ndarray, np.ndarray]:
     """The slot of every place, and the place of every slot."""
     which = held.to_slots(np.arange(1, rows + 1)).ravel()
     slots = np.empty(rows, np.int64)

@@ -5,10 +5,10 @@ from jaxtyping import Float
 
 from tacit.models.sequence.kalman import System
 from tacit.models.sequence.linear_gaussian import posterior
-from tacit.models.sequence.series import Series
+from tacit.models.sequence.series import SeriesBatch
 
 
-def expected_outputs(system: System, series: Series) -> Float[np.ndarray, "steps batch outputs columns"]:
+def expected_outputs(system: System, series: SeriesBatch) -> Float[np.ndarray, "steps batch outputs columns"]:
     """``E[y_t | all that is seen]`` of every entry: of a missing one with what is seen of its row."""
     _, states = posterior(system, series)
     mean = system.loadings @ states.means + system.direct @ series.inputs + system.offset[:, None]
@@ -44,7 +44,7 @@ def simulated(
 
 
 def disturbed(
-    system: System, series: Series, random: np.random.Generator
+    system: System, series: SeriesBatch, random: np.random.Generator
 ) -> Float[np.ndarray, "steps batch outputs columns"]:
     """What to add to expectations, that they be draws from the joint posterior (Durbin & Koopman 2002).
 
