@@ -105,6 +105,13 @@ def test_what_is_swept_is_a_setting(name: str) -> None:
 def test_mixtures_read_once_and_those_with_posteriors_empty_themselves() -> None:
     for name in registry.names():
         kind = registry.get(name)
-        others = ("pca", "factor-analysis", "item-factor-analysis", "bayesian-network", "latent-class")
+        others = (
+            "pca",
+            "factor-analysis",
+            "item-factor-analysis",
+            "bayesian-network",
+            "latent-class",
+            "hidden-markov-model",
+        )
         assert can(kind, ReadsOnce) == ("mixture" in name.replace("regression-mixture", "") or name in others)
         assert can(kind, EmptiesItself) == name.startswith("bayesian") * name.endswith("mixture")

@@ -13,7 +13,8 @@ import tacit
 from tacit.data.value_sets import Box
 from tacit.estimators.capabilities import can
 from tacit.estimators.query.answer import QueryAnswer
-from tacit.estimators.query.asking import AnswersQueries, figures
+from tacit.estimators.query.asking import AnswersQueries
+from tacit.estimators.query.figures import figures
 from tacit.estimators.query.grammar import QueryError
 from tacit.models.given import Conditioned
 

@@ -28,6 +28,8 @@ def made(name: str) -> BaseEstimator:
         "tol": 1e-2,
         "max_epochs": 2,
     }
+    if name == "bayesian-network":  # whose `predict` is of the hidden node
+        return registry.create(name, edges="naive", hidden={"Z": 2}, n_init=1, tol=1e-2)
     known = registry.settings(name)
     return registry.create(name, **{setting: value for setting, value in wanted.items() if setting in known})
 
@@ -49,7 +51,8 @@ def answers(model: BaseEstimator, X: Any) -> dict[str, bytes]:
 def test_a_fitted_model_comes_back(name: str, tmp_path: Path) -> None:
     X, y = counts()
     model = made(name)
-    model.set_params(**{setting: value for setting, value in SMALL.items() if setting in registry.settings(name)})
+    if name != "bayesian-network":  # whose hidden nodes are no widths of layers
+        model.set_params(**{setting: value for setting, value in SMALL.items() if setting in registry.settings(name)})
     model.fit(X, X[:, 0] if is_regressor(model) else y)
     found = load(save(model, tmp_path / "a"))
     check_is_fitted(found)

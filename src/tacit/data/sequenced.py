@@ -1,5 +1,6 @@
 """Rows that follow one another in time, in one sequence or in many."""
 
+import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -234,7 +235,9 @@ def _times(time: ArrayLike, rows: int) -> Float[np.ndarray, " rows"] | np.ndarra
             given = np.asarray(given, float)
         except (TypeError, ValueError):
             try:
-                given = np.asarray(given, "datetime64[ns]")
+                with warnings.catch_warnings():  # moments of a time zone are put in order as those of UTC
+                    warnings.filterwarnings("ignore", "no explicit representation of timezones")
+                    given = np.asarray(given, "datetime64[ns]")
             except (TypeError, ValueError):
                 raise ValueError(
                     f"time holds what is neither a number nor a date, such as {str(given[0])!r}: give numbers, dates, "

@@ -13,6 +13,7 @@ from tacit.compute import compilation_cache
 from tacit.data.dataset import Values
 from tacit.data.schema import Schema
 from tacit.estimators.capabilities import MatrixLike, Measures, ReadsKinds, Scores, TakesDatasets, can
+from tacit.estimators.sequence.reading import ReadsSequences
 from tacit.estimators.settings import Estimator
 from tacit.evaluation.baseline import INDEPENDENT
 from tacit.evaluation.compare import Comparison
@@ -202,6 +203,8 @@ def _suitable(rows: Rows, common: Mapping[str, Any], seed: int) -> dict[str, Pla
     found = {}
     for name in registry.names():
         if name in ("multinomial-mixture", "latent-class"):  # the latter is the mixture under another name
+            continue
+        if issubclass(registry.get(name), ReadsSequences):  # rows of a table have no order
             continue
         try:
             asked = _plan(rows, name, common, seed)

@@ -7,10 +7,13 @@ import pyarrow as pa
 
 from tacit.compute import compilation_cache
 from tacit.data.errors import counted, listed
+from tacit.data.schema import Column
 from tacit.data.value_sets import Box, ValueSet
 from tacit.estimators.capabilities import can
-from tacit.estimators.query.asking import AnswersQueries, Figures, answer, columns_of, figures, figures_given
-from tacit.estimators.query.grammar import Query, QueryError
+from tacit.estimators.query.asking import AnswersCases, AnswersQueries, answer, columns_of
+from tacit.estimators.query.columns import names_of
+from tacit.estimators.query.figures import Figures, figures, figures_given
+from tacit.estimators.query.grammar import Query, QueryError, bar_of
 from tacit.plots.style import short_number
 from tacit.storage.errors import ModelFileError
 from tacit.workflow.answers import TableAnswer
@@ -49,8 +52,10 @@ def ask(
         seed: what draws depend on.
     """
     model = model_of(opened)
+    names = names_of(columns_of(model, opened.schema))
     answers = [
-        answer(model, _with(text, given), opened.schema, n_draws=n_draws, random_state=seed) for text in questions
+        answer(model, _with(text, given, names), opened.schema, n_draws=n_draws, random_state=seed)
+        for text in questions
     ]
     levelled = any("level" in each.to_arrow().column_names for each in answers)
     tables = []
@@ -71,12 +76,13 @@ def _text(value: object) -> str:
     return short_number(value, 4) if isinstance(value, float) else str(value)
 
 
-def _with(question: str, given: Sequence[str]) -> str:
+def _with(question: str, given: Sequence[str], names: Sequence[str] = ()) -> str:
     """A query with more that is known."""
     if not given:
         return question
-    head, bar, tail = question.rstrip().removesuffix(")").partition("|")
-    known = [f"({tail.strip()})"] if bar else []
+    text = question.rstrip().removesuffix(")")
+    bar = bar_of(text, names)
+    head, known = (text, []) if bar is None else (text[:bar], [f"({text[bar + 1 :].strip()})"])
     return f"{head.rstrip()} | {', '.join([*known, *given])})"
 
 
@@ -150,6 +156,11 @@ def cases(
     values = rows.values
     dense = np.asarray(values if isinstance(values, np.ndarray) else values.toarray(), np.float64)
     wanted = [place for place in range(len(known)) if place >= dense.shape[1] or np.isnan(dense[:, place]).any()]
+    if can(model, AnswersCases):
+        try:
+            return _at_once(model, rows, dense, known, observer)
+        except ValueError:  # not exactly: row by row, by draws where it must be
+            pass
     found: dict[str, list[float | None]] = {}
     impossible = []
     for number, row in enumerate(dense):
@@ -168,6 +179,27 @@ def cases(
         rows_said = f"{counted(len(impossible), 'row')} cannot be under the model and stay empty"
         observer.note(f"Note: {rows_said}: {listed(impossible, 5)}.")
     columns = {name: pa.array(cells, pa.float64()) for name, cells in found.items()}
+    return TableAnswer(pa.table(labels(rows) | columns), "case")
+
+
+def _at_once(
+    model: AnswersCases, rows: Rows, dense: np.ndarray, known: Sequence[Column], observer: Observer
+) -> TableAnswer:
+    """The gaps of all rows together."""
+    columns: dict[str, pa.Array] = {}
+    lost = np.zeros(len(dense), bool)
+    for place, figures_found in sorted(model.gaps_of(dense).items()):
+        lost |= np.isnan(figures_found[:, 0])
+        seen = ~np.isnan(dense[:, place]) if place < dense.shape[1] else np.zeros(len(dense), bool)
+        levels = known[place].levels
+        names = ("mean", "sd") if levels is None else levels
+        for at, name in enumerate(names):
+            told = np.where(seen, np.nan, figures_found[:, at])
+            title = f"{known[place].name} {name}" if levels is None else f"{known[place].name}={name}"
+            columns[title] = pa.array(told, mask=np.isnan(told))
+    if lost.any():
+        named = listed([f"row {int(number)}" for number in np.asarray(rows.numbers)[lost]], 5)
+        observer.note(f"Note: {counted(int(lost.sum()), 'row')} cannot be under the model and stay empty: {named}.")
     return TableAnswer(pa.table(labels(rows) | columns), "case")
 
 

@@ -52,7 +52,6 @@ from tacit.storage.model_file import versions
 from tacit.workflow import summary
 from tacit.workflow.feeding import feed
 from tacit.workflow.judging import by_ratio, empty_groups, responsibilities
-from tacit.workflow.reporting_sequences import emissions_of, sequence_facts
 from tacit.workflow.sources import Rows
 
 SAMPLES = 500
@@ -105,6 +104,7 @@ def made(
         found = predictions.prediction(told["target"], kept or {})
         return prediction_report(f"Predicting {told['target']['name']} in {name}", fit, shown, found, table.left_out)
     X = feed(estimator, rows.data, fitted.schema)
+    facts = workflow.reporting_sequences.sequence_facts(estimator, X) if isinstance(X, SequencedRows) else None
     code, arrows = deep.code(estimator, X, fitted.labels), can(estimator, HasArrows)
     share = responsibilities(estimator, X)
     return table_report(
@@ -120,7 +120,7 @@ def made(
         samples=None if code is not None and code.point else _samples(estimator, columns),
         code=code,
         own=(
-            sequence_section(sequence_facts(estimator, X)),
+            sequence_section(facts),
             factor_section(_factors(estimator, told.get("factors"), X)),
             network_section(workflow.reporting_networks.network_facts(estimator, X) if arrows else None),
             figure_section(estimator.told_tables(X) if can(estimator, TellsTables) else ()),
@@ -180,7 +180,9 @@ def _groups(
     estimator: Estimator, told: Mapping[str, Any], share: np.ndarray, rows: FittedTable, *, whole: bool
 ) -> Groups:
     """The groups; the curves of their columns where the report shows the ``whole`` table."""
-    model, number = estimator.model_ if can(estimator, Mixes) else emissions_of(estimator), share.shape[1]
+    number = share.shape[1]
+    chain = workflow.reporting_sequences.emissions_of
+    model = estimator.model_ if can(estimator, Mixes) else chain(estimator)
     return Groups(
         np.array([group["share"] for group in told["groups"]]),
         share,

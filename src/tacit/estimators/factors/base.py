@@ -2,11 +2,11 @@
 
 from typing import Any, Self
 
-import jax
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
+from tacit import trees
 from tacit.arrays import xp
 from tacit.compute import Array
 from tacit.data.blocks import CHUNK_ROWS, Standardise
@@ -125,7 +125,7 @@ class OnePlane(
         size = rows.shape[1] + component.loadings.shape[-1] ** 2
         held = source(rows, chunk=max(LEAST_TOGETHER, min(CHUNK_ROWS, 2 ** int(np.log2(CACHED / size)))))
         model = MixtureModel(np.zeros(1), (component,), np.ones(1, bool))
-        stacked = jax.tree.map(lambda leaf: np.asarray(leaf)[None], model)
+        stacked = trees.map(lambda leaf: np.asarray(leaf)[None], model)
         # weights that are shares, which sum to 1, must not end it sooner
         weight = max(held.total_weight, float(np.count_nonzero(rows.weights)))
         schedule = MixtureSchedule(max_iter, tol / weight, True, type(self).__name__)
