@@ -25,7 +25,9 @@ NOTE = (
     "A thousand rows with ten columns known, and EM on 5 000 rows of ALARM with a fifth of the cells missing."
 )
 REPEATED = {"alarm": 1.0, "andes": 1 / 3, "pathfinder": 1 / 2, "diabetes": 1 / 3, "munin": 1 / 3}
-ALL = tuple(sorted(path.name.removesuffix(".bif.gz") for path in BIF.glob("*.bif.gz")))
+UNREAD = "child"
+"""What pyAgrum cannot read, for a slash in a level."""
+ALL = tuple(sorted({path.name.removesuffix(".bif.gz") for path in BIF.glob("*.bif.gz")} - {UNREAD}))
 
 
 def run(quick: bool) -> Iterator[Row]:
