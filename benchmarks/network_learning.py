@@ -16,8 +16,9 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.frame import Row, in_turn, spaced, timed
 from tacit.data.network_files import NetworkTables, read_network_tables
+from tacit.models.network.graph import topological_order
 from tacit.models.network.learning import DiscreteScore, Options, RowCounts, hamming_distance, learn
-from tacit.models.network.learning.graphs import Parents, parents_of, topological_order
+from tacit.models.network.learning.graphs import Parents, parents_of
 
 TITLE = "Networks: files, and structures from rows"
 NOTE = (

@@ -72,7 +72,7 @@ def test_cheating_with_a_covariate_is_as_polca_has_it(shared_data: Path) -> None
     assert not can(model, Mixes)
 
 
-def test_gss82_is_as_mccutcheon_has_it(shared_data: Path) -> None:
+def test_three_classes_of_gss82(shared_data: Path) -> None:
     rows = table(shared_data, "gss82")
     model = tacit.LatentClass(3, n_init=3, random_state=0).fit(rows)
     assert model.log_likelihood_ == pytest.approx(-2754.545, abs=5e-4)

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 import small_graphs
 from tacit.models.graph import GraphError
+from tacit.models.network.graph import topological_order
 from tacit.models.network.learning import EquivalenceClass, equivalence_class, extension, hamming_distance
-from tacit.models.network.learning.graphs import arrows_of, reached, topological_order
+from tacit.models.network.learning.graphs import arrows_of, reached
 
 
 def test_there_are_as_many_graphs_and_classes_as_is_known() -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import small_graphs
 from tacit.data.network_files import read_network_tables
 from tacit.models.graph import GraphError
+from tacit.models.network.graph import topological_order
 from tacit.models.network.learning import (
     Constraints,
     DiscreteScore,
@@ -31,7 +32,7 @@ from tacit.models.network.learning import (
     threshold_of,
     tree,
 )
-from tacit.models.network.learning.graphs import arrows_of, parents_of, topological_order
+from tacit.models.network.learning.graphs import arrows_of, parents_of
 
 
 def total(score, parents) -> float:

@@ -2,10 +2,11 @@
 
 import dataclasses
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from tacit.data.errors import listed, nearest
-from tacit.data.network_files.tables import check_arrows
+from tacit.data.network_files.tables import check_arrows, find_circle
+from tacit.models.graph import GraphError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,23 +31,12 @@ class DirectedGraph:
     @functools.cached_property
     def children(self) -> tuple[tuple[int, ...], ...]:
         """The children of every node."""
-        below: list[list[int]] = [[] for _ in self.names]
-        for node, above in enumerate(self.parents):
-            for parent in above:
-                below[parent].append(node)
-        return tuple(map(tuple, below))
+        return tuple(map(tuple, children_of(self.parents)))
 
     @functools.cached_property
     def order(self) -> tuple[int, ...]:
         """The nodes, parents before their children, else as they are."""
-        waiting = [len(above) for above in self.parents]
-        found = [node for node, number in enumerate(waiting) if not number]
-        for node in found:
-            for child in self.children[node]:
-                waiting[child] -= 1
-                if not waiting[child]:
-                    found.append(child)
-        return tuple(found)
+        return tuple(topological_order(self.parents))
 
     def ancestors(self, nodes: Iterable[int]) -> frozenset[int]:
         """Some nodes and all above them."""
@@ -80,3 +70,33 @@ class DirectedGraph:
     @functools.cached_property
     def _numbers(self) -> dict[str, int]:
         return {name: node for node, name in enumerate(self.names)}
+
+
+def topological_order(parents: Sequence[Sequence[int]], names: Sequence[str] | None = None) -> list[int]:
+    """The nodes with every parent before its children, the smallest that can stand next first.
+
+    Raises:
+        GraphError: the arrows go round in a circle, which is printed.
+    """
+    circle = find_circle(parents)
+    if circle:
+        words = [names[node] if names is not None else str(node) for node in (*circle, circle[0])]
+        raise GraphError(f"the arrows go round in a circle: {' → '.join(words)}")
+    left = [len(own) for own in parents]
+    children = children_of(parents)
+    ready = [node for node, number in enumerate(left) if not number]
+    for node in ready:
+        for child in children[node]:
+            left[child] -= 1
+            if not left[child]:
+                ready.append(child)
+    return ready
+
+
+def children_of(parents: Sequence[Sequence[int]]) -> list[list[int]]:
+    """The children of every node."""
+    children: list[list[int]] = [[] for _ in parents]
+    for node, above in enumerate(parents):
+        for parent in above:
+            children[parent].append(node)
+    return children

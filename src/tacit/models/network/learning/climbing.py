@@ -16,7 +16,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from tacit.models.network.learning.graphs import Parents, arrows_of, matrix_of, parents_of, reached, topological_order
+from tacit.models.network.graph import topological_order
+from tacit.models.network.learning.graphs import Parents, arrows_of, matrix_of, parents_of, reached
 from tacit.models.network.learning.options import Options
 from tacit.models.network.learning.scores import Score
 

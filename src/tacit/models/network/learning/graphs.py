@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool
 
-from tacit.data.network_files.tables import find_circle
 from tacit.models.graph import GraphError
+from tacit.models.network.graph import topological_order
 
 Parents = tuple[tuple[int, ...], ...]
 """The parents of every node, as places."""
@@ -60,35 +60,6 @@ def matrix_of(parents: Sequence[Sequence[int]]) -> Bool[np.ndarray, "nodes nodes
     for source, target in arrows_of(parents):
         matrix[source, target] = True
     return matrix
-
-
-def topological_order(parents: Sequence[Sequence[int]], names: Sequence[str] | None = None) -> list[int]:
-    """The nodes with every parent before its children, the smallest that can stand next first.
-
-    Raises:
-        GraphError: the arrows go round in a circle, which is printed.
-    """
-    circle = find_circle(parents)
-    if circle:
-        words = [names[node] if names is not None else str(node) for node in (*circle, circle[0])]
-        raise GraphError(f"the arrows go round in a circle: {' → '.join(words)}")
-    left = [len(own) for own in parents]
-    children = children_of(parents)
-    ready = [node for node, number in enumerate(left) if not number]
-    for node in ready:
-        for child in children[node]:
-            left[child] -= 1
-            if not left[child]:
-                ready.append(child)
-    return ready
-
-
-def children_of(parents: Sequence[Sequence[int]]) -> list[list[int]]:
-    """The children of every node."""
-    children: list[list[int]] = [[] for _ in parents]
-    for source, target in arrows_of(parents):
-        children[source].append(target)
-    return children
 
 
 def reached(parents: Sequence[Sequence[int]]) -> Bool[np.ndarray, "nodes nodes"]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Bool
 
-from tacit.models.network.learning.graphs import Arrow, parents_of, topological_order
+from tacit.models.network.graph import topological_order
+from tacit.models.network.learning.graphs import Arrow, parents_of
 
 
 @dataclass(frozen=True)
