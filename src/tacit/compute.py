@@ -149,9 +149,10 @@ def compiled(
     def waited_for(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         if _EAGER.get():
             return function(*args, **kwargs)
+        chosen = program(hurry and _few_numbers((args, kwargs)))  # loads JAX, where that was not done before
         tell_precision()
         try:
-            return program(hurry and _few_numbers((args, kwargs)))(*args, **kwargs)
+            return chosen(*args, **kwargs)
         except KeyboardInterrupt:
             leave_running()
             raise

@@ -10,7 +10,7 @@ from jaxtyping import UInt32
 
 from tacit import trees
 from tacit.compute import Array, compiled, eagerly, side_by_side
-from tacit.data.blocks import Block, View, trimmed
+from tacit.data.blocks import AsTheyAre, Block, Standardise, View, trimmed
 from tacit.data.sources import BlockSource
 from tacit.engine import PyTree, eqx, is_array, jax
 from tacit.inference import closed_form as cf
@@ -271,14 +271,18 @@ class _Eager(_ClosedForm):
     """The same with NumPy: starts that have stopped are left out, and rows of weight 0 too."""
 
     def _placed(self, view: View, source: BlockSource) -> tuple[View, tuple[Block, ...]]:
-        return view, tuple(trimmed(block, source.tile) for block in source.blocks())
+        blocks = tuple(trimmed(block, source.tile) for block in source.blocks())
+        if isinstance(view, Standardise) and all(isinstance(block.rows, np.ndarray) for block in blocks):
+            return AsTheyAre(), tuple(block._replace(rows=view(block.rows)) for block in blocks)
+        return view, blocks
 
     def begin(self, models: PyTree, statistics: PyTree, key: UInt32[Array, "starts 2"]) -> cf.State:
         models, statistics, key = on_host((models, statistics, key))
         if statistics is not None:
             return cf.begin(models, statistics, key, given=False)
+        first = trees.map(lambda leaf: leaf[:1], self.blocks[0])  # their shapes are what counts
         with eagerly():
-            statistics = _first_sums(models, self.blocks[0], self.view, key).statistics
+            statistics = _first_sums(models, first, self.view, key).statistics
         return cf.begin(models, statistics, key, given=True)
 
     def advance(self, state: cf.State, number: int, loop: Loop) -> tuple[cf.State, list[Line]]:
@@ -303,8 +307,12 @@ class _Eager(_ClosedForm):
         return _rows_of(state, places), self.limits._replace(max_iter=most[places] if most.ndim else most)
 
     def _evaluate(self, steps: PyTree, state: cf.State) -> cf.Sums:
-        parts = (cf.accumulate(steps, block, self.view, state.key, state.iteration) for block in self.blocks)
-        return self.reduce(parts)
+        def work(block: Block) -> cf.Sums:
+            with eagerly():  # a thread has scopes of its own
+                return cf.accumulate(steps, block, self.view, state.key, state.iteration)
+
+        several = len(self.blocks) > 1
+        return self.reduce(side_by_side(work, self.blocks) if several else (work(block) for block in self.blocks))
 
 
 def _with_rows(whole: Array, part: Array, places: np.ndarray) -> np.ndarray:

@@ -41,9 +41,10 @@ from tacit.structures import n_covariance_parameters
 INNER = {"iterations": 4}
 """Most moves of an M-step that has no closed form: it starts from the last one, and every move raises the bound."""
 
-Form = Literal["product", "whitened", "tiles", "errors"]
-"""How the E-step is computed: as matrix products, whitened (no cancellation), tile by missing pattern, or row by row
-where rows carry their own measurement errors (see `tacit.models.components.errors`)."""
+Form = Literal["product", "single", "whitened", "tiles", "errors"]
+"""How the E-step is computed: as matrix products, the same in float32 (in NumPy), whitened (no cancellation), tile by
+missing pattern, or row by row where rows carry their own measurement errors (`tacit.models.components.errors`)."""
+PRODUCTS = ("product", "single")
 
 
 class GaussianComponent(Component):
@@ -97,7 +98,7 @@ class GaussianComponent(Component):
 
     @property
     def product_form(self) -> bool:
-        return self.form == "product"
+        return self.form in PRODUCTS
 
     @property
     def diagonal(self) -> bool:
@@ -107,7 +108,7 @@ class GaussianComponent(Component):
     @property
     def centred(self) -> bool:
         """Whether the step's statistics are about the means rather than about 0."""
-        return self.form != "product"
+        return self.form not in PRODUCTS
 
     def prepare(self) -> Step:
         return self.step(xp.zeros_like(self.means if self.diagonal else self.means[..., 0]))
@@ -131,7 +132,9 @@ class GaussianComponent(Component):
         pairs = np.where(i == j, -0.5, -1.0) * precision[..., i, j]
         log_det = xp.log(xp.diagonal(inverse, axis1=-2, axis2=-1)).sum(-1)
         constant = log_det - 0.5 * (xp.sum(linear * self.means, -1) + LOG_2PI * dims) - penalty
-        return LinearStep(Pairs(), xp.concatenate([linear, pairs], axis=-1), constant, self.columns)
+        return LinearStep(
+            Pairs(self.form == "single"), xp.concatenate([linear, pairs], axis=-1), constant, self.columns
+        )
 
     def _diagonal_step(self, excess: Array) -> Step:
         penalty = 0.5 * self.noise_floor[..., None, :] / self.covariances + excess

@@ -49,7 +49,9 @@ class Step(Pytree):
 
 
 class Pairs(Pytree):
-    """Features of a Gaussian vector: x, and x_i x_j for i ≤ j."""
+    """Features of a Gaussian vector: x, and x_i x_j for i ≤ j; ``single`` where products may be taken in float32."""
+
+    single: bool = static(default=False)
 
     def __call__(self, x: Float[Array, "rows d"]) -> tuple[Float[Array, "f rows"], None]:
         i, j = upper_triangle(x.shape[1])

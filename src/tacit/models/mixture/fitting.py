@@ -1,6 +1,7 @@
 """From a template, responsibilities and rows to a fitted mixture: start, iterate, mind the numbers, put in order."""
 
 import dataclasses
+import warnings
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
@@ -21,6 +22,7 @@ from tacit.models.components.steps import LinearStep
 from tacit.models.mixture.bayesian import MixturePosterior
 from tacit.models.mixture.coordinates import coordinates
 from tacit.models.mixture.model import MixtureModel, MixtureStep
+from tacit.models.mixture.products import beyond_single, in_form, in_products
 from tacit.models.mixture.rows import small
 from tacit.models.mixture.saddle import moved_off
 
@@ -32,6 +34,10 @@ GUARD = 1e-9 / np.finfo(np.float64).eps
 """The largest (μ² + σ²)/σ² for which the product form errs by less than 1e-9 nats."""
 
 
+NOT_SINGLE = (
+    "the rows are float32, but a component is so narrow beside its distance from the centre that products in float32 "
+    "would lose digits: they are taken in float64, which is as slow as rows in float64 are"
+)
 BESIDE_SADDLE = 1e-7
 """The largest tolerance of a fit that has left a saddle."""
 
@@ -261,6 +267,50 @@ def sound(models: Model) -> np.ndarray:
 
 
 def _fit(begun, source, view, schedule, keys, groups, most=None):
+    eager = small(begun.models, source, schedule.programs)
+    if not eager and in_products(begun.models, source):
+        with eagerly():
+            made = begun.made()
+        if not np.any(_beyond_guard(made)):
+            return _in_products(made, source, view, schedule, keys, groups, most)
+    return _driven(begun, source, view, schedule, keys, groups, most, eager)
+
+
+def _in_products(made, source, view, schedule, keys, groups, most):
+    """Fits by NumPy's products over many rows; of rows in float32 the products too, and the end in double precision."""
+    single = next(iter(source.blocks())).rows.dtype == np.float32
+    if single and np.any(beyond_single(made)):
+        single = False
+        warnings.warn(NOT_SINGLE, RuntimeWarning, stacklevel=2)
+    begun = Start(in_form(made, "single" if single else "product"), None)
+    fits = _driven(begun, source, view, schedule, keys, groups, most, True)
+    if not single:
+        return fits
+    broken_off = any(found.status == cf.INTERRUPTED for found in fits)
+    limit = schedule.max_iter if most is None else most
+    left = np.maximum(0, np.broadcast_to(limit, len(fits)) - [found.iteration for found in fits]) * (not broken_off)
+    ends = in_form(stacked([found.model for found in fits]), "product")
+    further = _driven(
+        Start(ends, None),
+        source,
+        view,
+        schedule._replace(halving=()),
+        keys[: len(fits)],
+        np.arange(len(fits)),
+        left,
+        True,
+    )
+    found = [joined(_said(first, second), second) for first, second in zip(fits, further, strict=True)]
+    return [f._replace(status=first.status) if broken_off else f for first, f in zip(fits, found, strict=True)]
+
+
+def _said(first: Fit, second: Fit) -> Fit:
+    """A fit whose last bound is that which another one began with, of the same model and better known."""
+    bound = np.append(first.trace.bound[:-1], second.trace.bound[0])
+    return first._replace(trace=first.trace._replace(bound=bound))
+
+
+def _driven(begun, source, view, schedule, keys, groups, most, eager):
     return fit(
         begun.models,
         source,
@@ -276,7 +326,7 @@ def _fit(begun, source, view, schedule, keys, groups, most=None):
         groups=groups,
         sound=sound,
         halving=schedule.halving,
-        eager=small(begun.models, source, schedule.programs),
+        eager=eager,
     )
 
 

@@ -13,6 +13,7 @@ from tacit.engine import PRNGKeyArray
 from tacit.inference.closed_form import Sums
 from tacit.models.components.base import Component
 from tacit.models.components.steps import Step
+from tacit.models.mixture.products import products_step, sums_of_products
 from tacit.models.mixture.ragged import present, sums_of_present
 from tacit.models.mixture.rules import Draws, PosteriorRule, Rule
 from tacit.spaces import Spaces
@@ -48,6 +49,8 @@ class MixtureStep(Pytree):
             parts = [p for part in self.parts if (p := part.among(there.starts, there.components)) is not None]
             if len(parts) == len(self.parts):
                 return sums_of_present(self.log_weights, parts, there, rows, weights)
+        if is_eager() and (part := products_step(self.parts, self.rule, rows)) is not None:
+            return sums_of_products(self.log_weights, part, rows, weights)
         logits, memos = self.terms(rows)
         responsibilities, bound = self.rule(logits, key)
         statistics = self.statistics(memos, responsibilities * weights[:, None])
