@@ -19,6 +19,7 @@ def run(code: str) -> str:
     "code",
     [
         "m = tacit.GaussianMixture(3).fit(rows); m.score_samples(rows); m.predict(rows); m.sample(5)",
+        "m = tacit.GaussianMixture(3, means_init=rows[:3], random_state=0).fit(rows)",
         "rows[::7, 0] = np.nan; tacit.GaussianMixture(2).fit(rows).impute(rows)",
         "tacit.PoissonMixture(2).fit(np.random.default_rng(0).poisson(3.0, (60, 3)).astype(float))",
         "tacit.select(rows, components=range(1, 4)).table",

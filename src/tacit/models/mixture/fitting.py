@@ -24,6 +24,7 @@ from tacit.models.mixture.coordinates import coordinates
 from tacit.models.mixture.model import MixtureModel, MixtureStep
 from tacit.models.mixture.products import beyond_single, in_form, in_products
 from tacit.models.mixture.rows import small
+from tacit.models.mixture.rules import Draws
 from tacit.models.mixture.saddle import moved_off
 
 M = TypeVar("M", MixtureModel, MixturePosterior)
@@ -70,7 +71,8 @@ class Start(NamedTuple):
         if self.statistics is None:
             return self.models
         key = np.zeros((self.models.active.shape[0], 2), np.uint32)
-        return cf.propose(cf.begin(self.models, self.statistics, key, given=False))[0]
+        with eagerly(is_eager() or not isinstance(self.models.rule, Draws)):  # a single M-step is not worth compiling
+            return cf.propose(cf.begin(self.models, self.statistics, key, given=False))[0]
 
 
 def start(
@@ -269,8 +271,7 @@ def sound(models: Model) -> np.ndarray:
 def _fit(begun, source, view, schedule, keys, groups, most=None):
     eager = small(begun.models, source, schedule.programs)
     if not eager and in_products(begun.models, source):
-        with eagerly():
-            made = begun.made()
+        made = begun.made()
         if not np.any(_beyond_guard(made)):
             return _in_products(made, source, view, schedule, keys, groups, most)
     return _driven(begun, source, view, schedule, keys, groups, most, eager)
