@@ -20,6 +20,7 @@ def run(code: str) -> str:
     [
         "m = tacit.GaussianMixture(3).fit(rows); m.score_samples(rows); m.predict(rows); m.sample(5)",
         "m = tacit.GaussianMixture(3, means_init=rows[:3], random_state=0).fit(rows)",
+        "big = np.random.default_rng(0).normal(size=(180_000, 12)); tacit.GaussianMixture(4, max_iter=2).fit(big)",
         "rows[::7, 0] = np.nan; tacit.GaussianMixture(2).fit(rows).impute(rows)",
         "tacit.PoissonMixture(2).fit(np.random.default_rng(0).poisson(3.0, (60, 3)).astype(float))",
         "tacit.select(rows, components=range(1, 4)).table",

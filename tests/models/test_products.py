@@ -33,8 +33,9 @@ def test_pieces_add_up_to_the_whole(lead: tuple[int, ...], rows: int, dims: int,
     x, weights = random.normal(size=(rows, dims)), random.random(rows)
     step = mixture_step(lead, dims, random)
     with eagerly():
+        monkeypatch.setattr(products, "MANY_NUMBERS", 0)
         found = step(x, weights, None)
-        monkeypatch.setattr(products, "FEWEST_ROWS", rows + 1)
+        monkeypatch.setattr(products, "MANY_NUMBERS", np.inf)
         expected = dataclasses.replace(step)(x, weights, None)
     np.testing.assert_allclose(found.bound, expected.bound, rtol=1e-12)
     np.testing.assert_allclose(found.statistics[0], expected.statistics[0], rtol=1e-11, atol=1e-11)

@@ -41,6 +41,22 @@ def test_padding_says_nothing(kinds: list[str], monkeypatch: pytest.MonkeyPatch)
         np.testing.assert_allclose(one, other, rtol=1e-11, atol=1e-11)
 
 
+def test_long_tables_are_taken_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(1)
+    log_weights = np.where(np.arange(WIDTH) < random.integers(1, 4, STARTS)[:, None], -1.0, -np.inf)
+    rows, weights = random.normal(size=(1500, DIMS)), random.random(1500)
+    part = step("linear", random)
+    with eagerly():
+        there = ragged.present(log_weights)
+        assert there is not None
+        parts = [chosen for chosen in [part.among(there.starts, there.components)] if chosen is not None]
+        found = ragged.sums_of_present(log_weights, parts, there, rows, weights)
+        monkeypatch.setattr(ragged, "LONG", 2000)
+        expected = ragged.sums_of_present(log_weights, parts, there, rows, weights)
+    for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-10)
+
+
 def test_starts_that_are_full_stay_together() -> None:
     assert ragged.present(np.zeros((STARTS, WIDTH))) is None
     assert ragged.present(np.zeros(WIDTH)) is None

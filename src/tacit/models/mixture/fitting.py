@@ -72,7 +72,8 @@ class Start(NamedTuple):
             return self.models
         key = np.zeros((self.models.active.shape[0], 2), np.uint32)
         with eagerly(is_eager() or not isinstance(self.models.rule, Draws)):  # a single M-step is not worth compiling
-            return cf.propose(cf.begin(self.models, self.statistics, key, given=False))[0]
+            models, statistics = on_host((self.models, self.statistics)) if is_eager() else self
+            return cf.propose(cf.begin(models, statistics, key, given=False))[0]
 
 
 def start(
@@ -91,7 +92,7 @@ def start(
     models = trees.map(lambda leaf: np.stack([leaf] * starts) if is_array(leaf) else leaf, template)
     models = dataclasses.replace(models, active=active)
     laid = np.stack([source.to_slots(r) for r in responsibilities], axis=1)
-    with eagerly(small(models, source)):
+    with eagerly(small(models, source) or in_products(models, source)):
         return Start(models, _start_statistics(_plain(template), next(source.blocks()), view, laid))
 
 

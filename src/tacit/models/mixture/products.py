@@ -21,8 +21,8 @@ from tacit.models.components.gaussian import Form, GaussianComponent
 from tacit.models.components.steps import LinearStep, Pairs, Step
 from tacit.models.mixture.rules import PosteriorRule, Rule
 
-FEWEST_ROWS = 512
-"""Rows of a chunk from which on pieces of it are worth the calls."""
+MANY_NUMBERS = 60_000
+"""Features and log-densities of a chunk, together, from which on pieces of it are worth the calls."""
 IN_PLACE = 1_000_000
 """Multiplications of a product up to which the libraries multiply the operands where they lie."""
 LONGEST, SHORTEST = 512, 128
@@ -63,12 +63,12 @@ def bands(dims: int) -> np.ndarray:
 
 
 def products_step(parts: tuple[Step, ...], rule: Rule, rows: Any) -> LinearStep | None:
-    """The step of the one group of a mixture whose rows can be taken in pieces; None of any other."""
-    if len(parts) != 1 or not isinstance(rule, PosteriorRule) or len(rows) < FEWEST_ROWS:
+    """The step of the one group of a mixture whose rows are better taken in pieces; None of any other."""
+    part = parts[0]
+    if len(parts) != 1 or not isinstance(rule, PosteriorRule) or not isinstance(part, LinearStep):
         return None
-    (part,) = parts
-    fitting = isinstance(part, LinearStep) and isinstance(part.features, Pairs) and not part.log
-    return part if isinstance(part, LinearStep) and fitting else None
+    numbers = len(rows) * (part.natural.shape[-1] + part.constant.size)
+    return part if isinstance(part.features, Pairs) and not part.log and numbers >= MANY_NUMBERS else None
 
 
 def sums_of_products(
@@ -171,7 +171,7 @@ def in_products(models: Any, source: BlockSource) -> bool:
     dims = len(group.columns)
     features = 1 + dims + dims * (dims + 1) // 2
     fits = features * models.active.size * SHORTEST <= IN_PLACE
-    return group.complete and dims >= FEWEST_COLUMNS and fits and source.size[0] >= FEWEST_ROWS
+    return group.complete and dims >= FEWEST_COLUMNS and fits
 
 
 def beyond_single(models: Any) -> np.ndarray:

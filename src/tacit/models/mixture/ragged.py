@@ -13,9 +13,11 @@ from jaxtyping import Float
 
 from tacit import trees
 from tacit.compute import Array
-from tacit.inference.closed_form import Sums
+from tacit.inference.closed_form import Sums, total_sums
 from tacit.models.components.steps import Step
 
+LONG, PIECE = 1024, 512
+"""More rows than the first are taken so many at a time: the arrays of a piece stay in the cache of a core."""
 FULL = 0.9
 """Share of components with weight from which on padding costs less than leaving it out."""
 
@@ -78,6 +80,9 @@ def sums_of_present(
     weights: Float[Array, " rows"],
 ) -> Sums:
     """What the E-step of a mixture returns, from the steps of the components that are there, in one row."""
+    if len(rows) > LONG:
+        parts_of_rows = (slice(first, first + PIECE) for first in range(0, len(rows), PIECE))
+        return total_sums(sums_of_present(log_weights, parts, there, rows[p], weights[p]) for p in parts_of_rows)
     terms, memos = zip(*(part.terms(rows) for part in parts), strict=True)
     lifted = np.ascontiguousarray(terms[0].T)
     lifted += log_weights[there.starts, there.components][:, None]
