@@ -21,7 +21,7 @@ from benchmarks.render import render
 
 LIMITS = {
     "first_answer": 600.0,
-    "gaussian": 240.0,
+    "gaussian": 290.0,
     "selection": 130.0,
     "memory": 190.0,
     "mclust": 150.0,
