@@ -53,7 +53,8 @@ class MaskedLayers(eqx.Module):
     ) -> None:
         sizes = [dims, *hidden, outs * dims]
         keys = jax.random.split(key, len(sizes))
-        limits = [math.sqrt(6.0 / (a + b)) for a, b in itertools.pairwise(sizes)]
+        # with added layers the few inputs count for as much as the many hidden units
+        limits = [math.sqrt(3.0 / a if residual else 6.0 / (a + b)) for a, b in itertools.pairwise(sizes)]
         limits[-1] *= last
         shapes = zip(sizes[1:], sizes[:-1], strict=True)
         self.weights = tuple(

@@ -64,9 +64,7 @@ class FlowAnswers(AnswersQueries, Explains, Measures, Samples, Imputes, Transfor
         return x
 
     @double_precision
-    def integrated(
-        self, X: MatrixLike, *, given: ArrayLike | None = None, n_samples: int | None = None
-    ) -> Integrated:
+    def integrated(self, X: MatrixLike, *, given: ArrayLike | None = None, n_samples: int | None = None) -> Integrated:
         """The scores of rows with what they are worth: of each the effective number of draws, and k̂ of its weights."""
         x, number = self._read(X), self.n_samples if n_samples is None else n_samples
         check_whole("n_samples", number, 1)
@@ -116,9 +114,7 @@ class FlowAnswers(AnswersQueries, Explains, Measures, Samples, Imputes, Transfor
         return np.asarray(ndtr(z) if uniform else z)
 
     @double_precision
-    def inverse_transform(
-        self, Z: ArrayLike, *, given: ArrayLike | None = None, uniform: bool = False
-    ) -> np.ndarray:
+    def inverse_transform(self, Z: ArrayLike, *, given: ArrayLike | None = None, uniform: bool = False) -> np.ndarray:
         """The rows of such numbers ``(n, d)``, in the user's units."""
         z, found = np.asarray(Z, np.float64), self.fitted_flow
         if z.ndim != 2 or z.shape[1] != self.n_features_in_:
@@ -128,9 +124,7 @@ class FlowAnswers(AnswersQueries, Explains, Measures, Samples, Imputes, Transfor
         return found.from_white(ndtri(z) if uniform else z, self.conditions_.encoded(given, len(z)))
 
     @double_precision
-    def sample(
-        self, n_samples: int = 1, *, given: ArrayLike | None = None, random_state: Seed = None
-    ) -> np.ndarray:
+    def sample(self, n_samples: int = 1, *, given: ArrayLike | None = None, random_state: Seed = None) -> np.ndarray:
         """New rows ``(n_samples, d)``, independent of each other."""
         found = self.fitted_flow
         check_whole("n_samples", n_samples, 1)

@@ -10,6 +10,8 @@ from tacit.families.normal_scores import NormalMixture
 
 NUMBERS = (1, 2, 3, 5, 8, 12, 18, 27, 40, 60)
 """Of components that are tried, until two in turn are no better."""
+CHOSEN_ON = 10_000
+"""Rows by which the number is chosen, where there are more; the choice is fitted to all."""
 ROWS_EACH = 5
 """Rows a parameter's column and component at least."""
 
@@ -22,15 +24,17 @@ def best_mixture(
     Without held-out rows it is by BIC.
     """
     best, found, worse = -np.inf, None, 0
-    seed = int(random.integers(2**31))
+    seed, every = int(random.integers(2**31)), len(learned)
+    few = np.sort(random.choice(every, CHOSEN_ON, replace=False)) if every > CHOSEN_ON else np.arange(every)
+    x, mass = learned[few], weights[few]
     for number in NUMBERS:
-        if number > 1 and number * ROWS_EACH * (learned.shape[1] + 1) > learned.shape[0]:
+        if number > 1 and number * ROWS_EACH * (x.shape[1] + 1) > len(x):
             break
-        tried = GaussianMixture(number, random_state=seed, n_init=1, max_iter=300, reg_covar=1e-5)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            tried.fit(learned, sample_weight=weights)
-        level = tried.score(held, sample_weight=held_weights) if len(held) else -tried.bic(learned) / 2 / len(learned)
+        tried = _fitted(number, x, mass, seed)
+        if len(held):
+            level = tried.score(held, sample_weight=held_weights)
+        else:
+            level = -0.5 * tried.bic(x, sample_weight=mass) / mass.sum()
         if level > best:
             best, found, worse = level, tried, 0
         else:
@@ -38,7 +42,17 @@ def best_mixture(
             if worse == 2:
                 break
     assert found is not None
+    if few.size < every:
+        found = _fitted(found.n_components, learned, weights, seed)
+        best = found.score(held, sample_weight=held_weights) if len(held) else best
     return found, float(best)
+
+
+def _fitted(number: int, x: np.ndarray, weights: np.ndarray, seed: int) -> GaussianMixture:
+    mixture = GaussianMixture(number, random_state=seed, n_init=1, max_iter=300, reg_covar=1e-5)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return mixture.fit(x, sample_weight=weights)
 
 
 def as_base(mixture: GaussianMixture) -> NormalMixture:

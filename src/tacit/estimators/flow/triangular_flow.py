@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, DensityMixin, TransformerMixin
 
-from tacit.compute import double_precision, precision, single_precision
+from tacit.compute import double_precision, single_precision
 from tacit.data.errors import counted
 from tacit.estimators.base import read_data, seed_of, weights_of
 from tacit.estimators.capabilities import MatrixLike
@@ -19,12 +19,13 @@ from tacit.estimators.flow.reference import as_base, best_mixture
 from tacit.estimators.gradient_fit import GradientFit, Split
 from tacit.estimators.settings import FROM_0, Choice, Whole, Widths, settings
 from tacit.estimators.vae.rows import Conditions
+from tacit.families.bijections import ColumnEnds, DiagonalAffine
 from tacit.families.scalar_maps import AffineMap, Consecutive, MixtureMap, PolynomialMap, ScalarMap, SplineMap
 from tacit.families.triangular import TriangularSteps
 from tacit.inference.objectives import LogDensity
 from tacit.inference.stochastic import adam
 from tacit.models.flow.columns import ColumnPlan, units_of
-from tacit.models.flow.model import Dequantise, Flow, FlowCore, FlowRows
+from tacit.models.flow.model import Dequantise, Flow, FlowCore, FlowRows, onto_line
 
 MAPS = ("spline", "affine", "polynomial", "mixture")
 ORDERS = ("reversed", "kept")
@@ -34,6 +35,8 @@ FEWEST = 50
 STEPS = 6000
 """Of a fit whose epochs are not set."""
 LEAST_EPOCHS = 20
+EPS = 1e-5
+"""Of Adam: where the columns are centred and scaled, some slopes are 0 at the start but for rounding."""
 FILLINGS = 5
 """Draws by which the gaps of a row are filled while the flow is learned."""
 
@@ -59,10 +62,15 @@ class _Rows(NamedTuple):
         return _Rows(self.x[places], self.weights[places], None if self.given is None else self.given[places])
 
 
+def _seen(u: np.ndarray, weights: np.ndarray, split: Split) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The rows of either part that have a value, and their weights."""
+    there = ~np.isnan(u).all(1)
+    learned, held = (part[there[part]] for part in split)
+    return u[learned], weights[learned], u[held], weights[held]
+
+
 @settings
-class TriangularFlow(
-    FlowAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, GradientFit
-):
+class TriangularFlow(FlowAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, GradientFit):
     """A flow: the density of rows that an increasing triangular map, or several in turned orders, makes normal.
 
     ``log p(x) = log b(T(x)) + log |∂T/∂x|``, exactly. Each step moves a coordinate by a monotone map whose parameters
@@ -80,8 +88,8 @@ class TriangularFlow(
 
     _: KW_ONLY
     map: Annotated[str, Choice(MAPS)] = "spline"
-    """what is done to a coordinate: "spline" (affine, then a rational-quadratic spline), "affine", "polynomial" (affine,
-    then a sum of squares), "mixture" (its conditional density is a mixture of normals)."""
+    """what is done to a coordinate: "spline" (affine, then a rational-quadratic spline), "affine", "polynomial"
+    (affine, then a sum of squares), "mixture" (its conditional density is a mixture of normals)."""
     steps: Annotated[int, Whole(1)] = 2
     """how many times all coordinates are moved."""
     order: Annotated[str, Choice(ORDERS)] = "reversed"
@@ -135,55 +143,55 @@ class TriangularFlow(
         data = read_data(self, X, reset=True, minimum=2)
         self.check_settings()
         x, weights = np.asarray(data.rows(), np.float64), np.asarray(weights_of(data, sample_weight))
-        random = seed_of(self.random_state)
+        # each has a seed of its own: how much one draws does not move the others
+        order, spread, beside, key, move = seed_of(self.random_state).spawn(5)
         self.conditions_ = Conditions.of(given, weights)
         rows = _Rows(x, weights, self.conditions_.encoded(given, len(x)))
-        split = Split.of(random.permutation(len(x)), self.validation_fraction, weights)
-        self.model_ = self._begun(rows, split, random)
+        split = Split.of(order.permutation(len(x)), self.validation_fraction, weights)
+        ends, units, u = self._coordinates(rows, spread)
+        self.reference_, score = best_mixture(*_seen(u, weights, split), beside)
+        core = self._core(len(x), key)
+        self.model_ = jax.tree.map(np.asarray, Flow(ends, units, core))
+        self._change = self._unit_change(rows.taken(split.measured))
+        self.reference_score_ = score + self._change
         if len(x) < FEWEST:
-            self._keep_mixture(rows)
+            self._keep_mixture(len(x))
         else:
-            self._move(rows, split, random)
+            self._move(rows, split, move)
         return self
 
     @double_precision
-    def _begun(self, rows: _Rows, split: Split, random: np.random.Generator) -> Flow:
-        """The flow before the first step, and the mixture beside it."""
+    def _coordinates(self, rows: _Rows, random: np.random.Generator) -> tuple[ColumnEnds, DiagonalAffine, np.ndarray]:
+        """What brings columns onto the whole line, their units there, and the rows in those."""
         names, (x, weights, _) = self._column_names(), rows
         self.plan_ = ColumnPlan.of(x[weights > 0], self.supports, names)
         self.plan_.check(x, names)
         self.plan_.tell(names)
         ends = self.plan_.ends
-        y = np.asarray(ends.in_turn(self.plan_.spread(x, random.random(x.shape)))[0])
+        y = np.asarray(onto_line(ends, self.plan_.spread(x, random.random(x.shape)))[0])
         units = units_of(y, weights, names)
-        u = (y - units.shift) / np.exp(units.log_scale)
-        seen = ~np.isnan(u).all(1)
-        learned, held = (part[seen[part]] for part in split)
-        self.reference_, score = best_mixture(u[learned], weights[learned], u[held], weights[held], random)
-        based = len(x) < FEWEST or self.base == "mixture"
-        map, number = scalar_map(self.map, self.bins), 0 if len(x) < FEWEST else self.steps
-        with precision(double=False):
-            steps = TriangularSteps(
-                x.shape[1],
-                map,
-                number,
-                self.hidden,
-                key=jax.random.key(int(random.integers(2**31))),
-                turned=self.order == "reversed",
-                context=self.conditions_.width,
-            )
-        base = as_base(self.reference_) if based else None
-        flow: Flow = jax.tree.map(np.asarray, Flow(ends, units, FlowCore(steps, base)))
-        self._change = self._unit_change(flow, rows, split.measured)
-        self.reference_score_ = score + self._change
-        return flow
+        return ends, units, (y - units.shift) / np.exp(units.log_scale)
 
-    def _unit_change(self, flow: Flow, rows: _Rows, measured: np.ndarray) -> float:
+    def _core(self, rows: int, random: np.random.Generator) -> FlowCore:
+        """The density before the first step."""
+        few = rows < FEWEST
+        steps = TriangularSteps(
+            self.n_features_in_,
+            scalar_map(self.map, self.bins),
+            0 if few else self.steps,
+            self.hidden,
+            key=jax.random.key(int(random.integers(2**31))),
+            turned=self.order == "reversed",
+            context=self.conditions_.width,
+        )
+        return FlowCore(steps, as_base(self.reference_) if few or self.base == "mixture" else None)
+
+    @double_precision
+    def _unit_change(self, rows: _Rows) -> float:
         """What a score in the coordinates of the core lacks to be in the user's units, a row: of what is seen."""
-        x, weights, _ = rows.taken(measured)
-        slopes = flow.inward(self.plan_.spread(x, np.asarray(0.5)))[1]
-        own = np.where(np.isnan(x), 0.0, slopes).sum(1) + self.plan_.log_widths(x)
-        return float(np.average(own, weights=weights))
+        found, x = self.fitted_flow, rows.x
+        own = np.where(np.isnan(x), 0.0, found.slopes(x)).sum(1) + self.plan_.log_widths(x)
+        return float(np.average(own, weights=rows.weights))
 
     def _move(self, rows: _Rows, split: Split, random: np.random.Generator) -> None:
         """Raise the log-density of the rows that are learned from."""
@@ -193,12 +201,17 @@ class TriangularFlow(
         core = jax.tree.map(np.float32, flow.core)
         steps = -(-places.learned.size // self.batch_size)
         epochs = self.max_epochs or max(LEAST_EPOCHS, -(-STEPS // steps))
-        config = self._train_config(LogDensity(), read, epochs)._replace(optimiser=adam(self.clip, self.decay))
+        config = self._train_config(LogDensity(), read, epochs)._replace(
+            optimiser=adam(self.clip, self.decay, EPS), keep_start=True
+        )
         seed = int(random.integers(2**31))
         rows_in = FlowRows(packed.astype(np.float32), filled.given)
         trained = self._learn(core, rows_in, filled.weights, places, config, seed)
         self.model_ = Flow(flow.ends, flow.units, trained.model)
         self._keep(trained, float(rows.weights.sum()), self._change)
+        if trained.best_step == 0:  # no step was better than the start
+            own = rows.taken(split.measured)
+            self.lower_bound_ = self.score(own.x, sample_weight=own.weights)
 
     @double_precision
     def _inward(self, x: np.ndarray) -> np.ndarray:
@@ -226,10 +239,10 @@ class TriangularFlow(
         )
         return whole, Split(np.arange(size), np.arange(size, len(whole.x)))
 
-    def _keep_mixture(self, rows: _Rows) -> None:
+    def _keep_mixture(self, rows: int) -> None:
         """Of few rows, the mixture is the answer."""
         warnings.warn(
-            f"{len(rows.x)} rows are too few to learn a flow from ({FEWEST} at least): the density is that of a Gaussian "
+            f"{rows} rows are too few to learn a flow from ({FEWEST} at least): the density is that of a Gaussian "
             f"mixture of {counted(self.reference_.n_components, 'component')}",
             UserWarning,
             stacklevel=3,

@@ -190,9 +190,7 @@ class FittedFlow:
 
     def white(self, u: np.ndarray, given: np.ndarray | None) -> np.ndarray:
         """Rows in the coordinates of the core as white noise."""
-        found = [
-            np.asarray(flow.white(self.flow, FlowRows(part, own)))[:size] for size, part, own in batches(u, given)
-        ]
+        found = [np.asarray(flow.white(self.flow, FlowRows(part, own)))[:size] for size, part, own in batches(u, given)]
         return np.concatenate(found)
 
     def from_white(self, z: np.ndarray, given: np.ndarray | None) -> np.ndarray:
@@ -204,19 +202,26 @@ class FittedFlow:
         """Complete rows in the coordinates of the core, levels at a share of their cells."""
         return self._inward(self.plan.spread(x, np.asarray(share)))[0]
 
+    def slopes(self, x: np.ndarray, share: float = 0.5) -> np.ndarray:
+        """``log |∂u_j/∂x_j|`` of every column on the way to the coordinates of the core, NaN where missing."""
+        return self._inward(self.plan.spread(x, np.asarray(share)))[1]
+
     def sample(self, number: int, given: np.ndarray | None, random: np.random.Generator) -> np.ndarray:
         """New rows."""
         base, dims = self.flow.core.base, self.flow.units.shift.shape[-1]
         white = random.normal(size=(number, dims))
         if base is not None:
-            which = random.choice(len(base.log_weights), number, p=np.exp(base.log_weights) / np.exp(base.log_weights).sum())
+            which = random.choice(
+                len(base.log_weights), number, p=np.exp(base.log_weights) / np.exp(base.log_weights).sum()
+            )
             white = base.means[which] + np.einsum("nij,nj->ni", base.factors[which], white)
         found = [np.asarray(flow.from_base(self.flow, part, own))[:size] for size, part, own in batches(white, given)]
         return self.plan.snapped(np.concatenate(found))
 
     def _core(self, u: np.ndarray, given: np.ndarray | None) -> np.ndarray:
         found = [
-            np.asarray(flow.core_log_prob(self.flow, FlowRows(part, own)))[:size] for size, part, own in batches(u, given)
+            np.asarray(flow.core_log_prob(self.flow, FlowRows(part, own)))[:size]
+            for size, part, own in batches(u, given)
         ]
         return np.concatenate(found)
 
@@ -229,9 +234,7 @@ class FittedFlow:
         return u, slopes
 
 
-def batches(
-    rows: np.ndarray, given: np.ndarray | None
-) -> Iterator[tuple[int, np.ndarray, np.ndarray | None]]:
+def batches(rows: np.ndarray, given: np.ndarray | None) -> Iterator[tuple[int, np.ndarray, np.ndarray | None]]:
     """Rows a part at a time, made up to a few sizes that are compiled: how many they are, they, and what is given."""
     for first in range(0, len(rows), ROWS):
         part = rows[first : first + ROWS]

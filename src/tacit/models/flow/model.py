@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from tacit.compute import Array, compiled
-from tacit.families.bijections import Chain, ColumnEnds, DiagonalAffine, Given, Inverse
+from tacit.families.bijections import Chain, ColumnEnds, DiagonalAffine, Given
 from tacit.families.normal_scores import NormalMixture, log_normal
 from tacit.families.transformed import white_log_prob
 from tacit.families.triangular import MixtureScores, TriangularSteps
@@ -97,6 +97,12 @@ class Dequantise(eqx.Module):
         spread = still.units.inverse(still.ends.in_turn(jnp.stack(columns, -1))[0])[0]
         levelled = np.array([edges.size > 0 for edges in self.edges])
         return FlowRows(jnp.where(levelled, spread, rows.x), rows.given)
+
+
+@compiled
+def onto_line(ends: ColumnEnds, x: Float[Array, "rows dims"]) -> tuple[Array, Array]:
+    """`ColumnEnds.in_turn`."""
+    return ends.in_turn(x)
 
 
 @compiled
