@@ -5,6 +5,7 @@ A simple density seen through one is a flexible density that stays exact (Papama
 
 import abc
 import functools
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -12,6 +13,7 @@ import jax.numpy as jnp
 from jaxtyping import Float
 
 from tacit.compute import Array
+from tacit.spaces import Spaces
 
 Vectors = Float[Array, "*batch dims"]
 Given = Float[Array, "*rows conditions"] | None
@@ -145,6 +147,8 @@ class Reverse(Bijection):
 
 class ColumnEnds(Bijection):
     """Columns that have an end onto the whole line: ``log (x − a)``, ``−log (b − x)``, or ``log (x − a)/(b − x)``."""
+
+    spaces: ClassVar[Spaces] = {"low": "any", "high": "any"}
 
     low: Float[Array, " dims"]
     """a; −∞ where there is none."""

@@ -32,7 +32,7 @@ ORDERS = ("reversed", "kept")
 BASES = ("normal", "mixture")
 FEWEST = 50
 """Rows below which nothing is learned but the mixture."""
-STEPS = 6000
+STEPS = 4500
 """Of a fit whose epochs are not set."""
 LEAST_EPOCHS = 20
 EPS = 1e-5
@@ -105,7 +105,7 @@ class TriangularFlow(FlowAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMi
     """by column "auto", "real", "positive", "levels" or two ends; None takes "auto" for all: positive where logarithms
     are less skewed, between 0 and 1 where all values are, and levels where few values come many times each."""
     max_epochs: Annotated[int | None, Whole(1)] = None
-    """passes over the rows; None makes about 6 000 steps, and 20 passes at least."""
+    """passes over the rows; None makes about 4 500 steps, and 20 passes at least."""
     batch_size: Annotated[int, Whole(1)] = 256
     """rows of a step."""
     learning_rate: Annotated[float, FROM_0] = 2e-3
