@@ -6,6 +6,7 @@ from .estimators.explaining import Explanation
 from .estimators.factors.factor_analysis import FactorAnalysis
 from .estimators.factors.items import GradedResponse, ItemFactorAnalysis, TwoParameterLogistic
 from .estimators.factors.pca import PCA
+from .estimators.flow.triangular_flow import TriangularFlow
 from .estimators.generative_classifier import GenerativeClassifier
 from .estimators.infer import Inferred, infer
 from .estimators.kmeans import KMeans
@@ -30,6 +31,7 @@ from .estimators.regression.student_t import StudentTRegression
 from .estimators.sequence.forecasts import Forecast
 from .estimators.sequence.hidden_markov import HiddenMarkovModel
 from .estimators.sequence.state_space import LinearGaussianStateSpace
+from .estimators.stacked.stacked_density import StackedDensity
 from .estimators.topics.latent_dirichlet_allocation import LatentDirichletAllocation
 from .estimators.topics.prod_lda import ProdLDA
 from .estimators.topics.vectorise import read_corpus
@@ -132,10 +134,12 @@ __all__ = [
     "Selection",
     "SemiSupervisedVAE",
     "Stability",
+    "StackedDensity",
     "StudentTRegression",
     "TensorBoardLog",
     "TopicSelection",
     "TopicTrace",
+    "TriangularFlow",
     "TwoParameterLogistic",
     "Verdict",
     "__version__",

@@ -51,6 +51,8 @@ ESTIMATORS: dict[str, Entry] = {
     "item-factor-analysis": Entry("factors.items:ItemFactorAnalysis"),
     "mixture-of-factor-analysers": Entry("mixture.factors:MixtureOfFactorAnalysers", codes=True),
     "bayesian-network": Entry("network.bayesian_network:BayesianNetwork"),
+    "triangular-flow": Entry("flow.triangular_flow:TriangularFlow"),
+    "stacked-density": Entry("stacked.stacked_density:StackedDensity"),
     "latent-dirichlet-allocation": Entry("topics.latent_dirichlet_allocation:LatentDirichletAllocation", "documents"),
     "generative-classifier": Entry("generative_classifier:GenerativeClassifier", supervised=True),
     "bayesian-logistic-regression": Entry("regression.bayesian_logistic:BayesianLogisticRegression", supervised=True),

@@ -14,7 +14,7 @@ from sklearn.utils.estimator_checks import (
     parametrize_with_checks,
 )
 
-from tacit import MultinomialMixture, PoissonMixture, registry
+from tacit import GaussianMixture, MultinomialMixture, PoissonMixture, registry
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.reuses_keys]
 
@@ -37,6 +37,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "latent-dirichlet-allocation": {"start_iter": 3, "max_iter": 3},
     "bayesian-logistic-regression": {"n_init": 1, "n_draws": 0, "tol": 1e-12},
     "student-t-regression": {"dof": 4.0},
+    "triangular-flow": {"hidden": (4,), "steps": 1, "bins": 3, "max_epochs": 1, "validation_fraction": 0.0},
+    "stacked-density": {"members": (GaussianMixture(1), GaussianMixture(1, covariance_type="EEE")), "n_folds": 2},
     "vae": {"n_components": 2} | NETWORK,
     "semi-supervised-vae": {"n_components": 2} | NETWORK,
     "prod-lda": {"n_components": 2} | NETWORK,

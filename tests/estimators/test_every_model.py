@@ -32,8 +32,10 @@ BY_PLACE = {"prod-lda": "a document's draws of z follow from its place in the ba
 """The models that are the same in distribution only, and why."""
 IN_ORDER = {"linear-gaussian-state-space": "rows follow one another; its own tests have copies and orders of series"}
 """The models of which rows are not exchangeable, and why."""
-DIGITS = {"vae": 2e-6, "semi-supervised-vae": 2e-6, "latent-dirichlet-allocation": 2e-6}
-"""Single precision; a fit that ends where the bound moves by 1e-9. The others: where the bound has settled to rounding
+BY_FOLDS = {"stacked-density": "which rows are held out follows from how many there are, and from their order"}
+"""The models whose bound is of rows held out, and why copies and another order move it."""
+DIGITS = {"vae": 2e-6, "triangular-flow": 2e-4, "semi-supervised-vae": 2e-6, "latent-dirichlet-allocation": 2e-6}
+"""Single precision (of flows that Adam takes where slopes are near 0); a fit that ends where the bound moves by 1e-9. The others: where the bound has settled to rounding
 (1e-14), parameters have to its root."""
 
 
@@ -60,7 +62,7 @@ def test_a_weight_of_two_is_the_row_twice(name: str, kind: str) -> None:
     model, rows, target = found(name, kind)
     takes = "sample_weight" in inspect.signature(model.fit).parameters
     assert takes == (name not in UNWEIGHTED)
-    if not takes or name in BY_PLACE or name in IN_ORDER:
+    if not takes or name in BY_PLACE or name in IN_ORDER or name in BY_FOLDS:
         return
     times = np.random.default_rng(6).integers(1, 4, len(rows))
     weighed = battery.fitted(battery.made(name), rows, target, times.astype(float))
@@ -73,7 +75,7 @@ def test_a_weight_of_two_is_the_row_twice(name: str, kind: str) -> None:
 @EACH
 def test_the_order_of_the_rows_does_not_matter(name: str, kind: str) -> None:
     model, rows, target = found(name, kind)
-    if name in BY_PLACE or name in IN_ORDER:
+    if name in BY_PLACE or name in IN_ORDER or name in BY_FOLDS:
         return
     order = np.random.default_rng(5).permutation(len(rows))
     mixed = battery.fitted(battery.made(name), rows[order], None if target is None else target[order])

@@ -255,6 +255,27 @@ def state_space(name: str, draw: Draw) -> None:
     assert model.score_samples(one)[2] == pytest.approx(0.0, abs=1e-12)
 
 
+def flows(name: str, draw: Draw) -> None:
+    """Rows go to white noise and back; what is not seen says nothing; drawn rows have a density."""
+    model, _, _ = found(name)
+    asked = draw(reals(3))
+    np.testing.assert_allclose(model.inverse_transform(model.transform(asked)), asked, atol=1e-6)
+    assert np.isfinite(model.score_samples(asked)).all()
+    assert (model.score_samples(np.full((2, 3), np.nan)) == 0.0).all()
+    assert np.isfinite(model.score_samples(model.sample(4, random_state=1))).all()
+
+
+def stacks(name: str, draw: Draw) -> None:
+    """The density lies between the members', and shares are shares."""
+    model, _, _ = found(name)
+    asked = draw(reals(3))
+    each = np.stack([member.score_samples(asked) for member in model.members_])
+    scores = model.score_samples(asked)
+    assert (each.min(0) - 1e-9 <= scores).all()
+    assert (scores <= each.max(0) + 1e-9).all()
+    shares(model.member_shares(asked))
+
+
 LAWS: dict[str, Callable[[str, Draw], None]] = {
     "gaussian-mixture": gaussian,
     "mixture": density,
@@ -271,6 +292,8 @@ LAWS: dict[str, Callable[[str, Draw], None]] = {
     "item-factor-analysis": items,
     "mixture-of-factor-analysers": density,
     "bayesian-network": networks,
+    "triangular-flow": flows,
+    "stacked-density": stacks,
     "latent-dirichlet-allocation": topics,
     "generative-classifier": classes,
     "bayesian-logistic-regression": logistic,

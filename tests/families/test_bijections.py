@@ -10,7 +10,18 @@ import pytest
 
 from tacit.compute import double_precision
 from tacit.families.bijections import Bijection, Chain, DiagonalAffine, Inverse, Reverse, TriangularAffine
-from tacit.families.triangular import AutoregressiveFlow, Gated, MaskedLayers
+from tacit.families.masked import MaskedLayers
+from tacit.families.normal_scores import NormalMixture
+from tacit.families.scalar_maps import (
+    AffineMap,
+    Consecutive,
+    GatedMap,
+    MixtureMap,
+    PolynomialMap,
+    ScalarMap,
+    SplineMap,
+)
+from tacit.families.triangular import Autoregressive, AutoregressiveFlow, MixtureScores, TriangularSteps
 
 CONDITIONS, ROWS = 2, 4
 pytestmark = pytest.mark.reuses_keys
@@ -28,10 +39,27 @@ def triangular(dims: int, *rows: int) -> TriangularAffine:
     return TriangularAffine(normal(0, *rows, dims), normal(1, *rows, dims), normal(2, *rows, dims, dims))
 
 
-def gated(dims: int, context: int = CONDITIONS) -> Gated:
+def conditioned(map: ScalarMap, dims: int, context: int = CONDITIONS) -> Autoregressive:
     """With weights that are not near zero, so that the map bends."""
-    network = MaskedLayers(dims, (8, 7), 2, key=jax.random.key(0), context=context)
-    return Gated(eqx.tree_at(lambda n: n.weights[-1], network, normal(3, 2 * dims, 7)))
+    network = MaskedLayers(dims, (8, 7), map.outs, key=jax.random.key(0), context=context)
+    return Autoregressive(eqx.tree_at(lambda n: n.weights[-1], network, normal(3, map.outs * dims, 7)), map)
+
+
+def gated(dims: int, context: int = CONDITIONS) -> Autoregressive:
+    return conditioned(GatedMap(), dims, context)
+
+
+def mixture(dims: int) -> NormalMixture:
+    factors = np.tril(0.5 * normal(7, 3, dims, dims), -1) + np.exp(0.3 * normal(8, 3, dims))[..., None] * np.eye(dims)
+    return NormalMixture(np.log([0.2, 0.5, 0.3]), 2.0 * normal(9, 3, dims), factors)
+
+
+def steps(dims: int, turned: bool) -> TriangularSteps:
+    """Steps of splines whose last layers are not zero any more."""
+    map = Consecutive((AffineMap(), SplineMap(bins=5, bound=3.0)))
+    made = TriangularSteps(dims, map, 2, (8, 8), key=jax.random.key(2), turned=turned, context=CONDITIONS)
+    last = lambda flow: [step.network.weights[-1] for step in flow.steps]  # noqa: E731
+    return eqx.tree_at(last, made, [normal(seed, *layer.shape) for seed, layer in enumerate(last(made))])
 
 
 def flow(dims: int) -> AutoregressiveFlow:
@@ -47,6 +75,13 @@ TABLE: dict[str, Callable[[int], Bijection]] = {
     "gated": gated,
     "gated, nothing given": lambda dims: gated(dims, 0),
     "flow": flow,
+    "affine": lambda dims: conditioned(AffineMap(), dims),
+    "spline": lambda dims: conditioned(SplineMap(bins=4, bound=1.5), dims),
+    "polynomial": lambda dims: conditioned(PolynomialMap(bound=1.5), dims),
+    "normal scores": lambda dims: conditioned(MixtureMap(components=3), dims),
+    "steps, order kept": lambda dims: steps(dims, turned=False),
+    "steps, turned": lambda dims: steps(dims, turned=True),
+    "scores of a mixture": lambda dims: MixtureScores(mixture(dims)),
     "inverse": lambda dims: Inverse(gated(dims)),
     "chain, kept order": lambda dims: Chain((gated(dims), triangular(dims))),
     "chain, turned": lambda dims: Chain((diagonal(dims, ROWS), gated(dims), Reverse(), Inverse(flow(dims)))),

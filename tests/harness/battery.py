@@ -7,6 +7,7 @@ from sklearn.base import BaseEstimator, is_regressor
 
 from tacit import registry
 from tacit.estimators.capabilities import Mixes, PredictsClasses, PredictsCounts, PredictsNumbers, Transforms, can
+from tacit.estimators.flow import triangular_flow
 from tacit.estimators.generative_classifier import GenerativeClassifier
 from tacit.estimators.mixture.gaussian import GaussianMixture
 from tacit.estimators.sequence.hidden_markov import HiddenMarkovModel
@@ -25,7 +26,11 @@ NETWORK: dict[str, Any] = {
     "random_state": 0,
 }
 """One step an epoch, over all rows."""
+FLOW = {"hidden": (4,), "steps": 1, "bins": 3, "max_epochs": 3, "validation_fraction": 0.0, "random_state": 0}
+triangular_flow.FEWEST = 20  # there are 44 rows here
 SETTINGS: dict[str, dict[str, Any]] = {
+    "triangular-flow": FLOW,
+    "stacked-density": {"members": (GaussianMixture(1), GaussianMixture(1, covariance_type="EEE")), "random_state": 0},
     "linear-gaussian-state-space": {"tol": 1e-6, "n_init": 1, "random_state": 0},
     "k-means": {"n_clusters": 2, "n_init": 2, "tol": 0.0, "random_state": 0},
     "pca": {"n_components": 2, "random_state": 0},

@@ -125,12 +125,24 @@ class KindReading(ReadsKinds, Estimator):
             return dict.fromkeys(range(len(names)), known), [tuple(range(len(names)))]
         chosen: dict[int, str] = {}
         together = []
-        for key, family in self.families.items():
+        for key, family in self._by_column(names).items():
             places = tuple(layout.place_of(k, names, "families") for k in (key if isinstance(key, tuple) else (key,)))
             chosen |= dict.fromkeys(places, self._family(family))
             if len(places) > 1:
                 together.append(places)
         return chosen, together
+
+
+    def _by_column(self, names: Sequence[str]) -> Mapping[Any, Any]:
+        """Families by column; a list names one for each."""
+        if isinstance(self.families, Mapping):
+            return self.families
+        if not isinstance(self.families, list | tuple) or len(self.families) != len(names):
+            raise ValueError(
+                f"families must be 'auto', a family, a mapping of columns to families, or a list with one for each of "
+                f"the {len(names)} columns; got {self.families!r}"
+            )
+        return dict(enumerate(self.families))
 
 
 def _few(column: Any) -> bool:

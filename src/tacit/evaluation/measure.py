@@ -1,52 +1,22 @@
-"""What a log-density is a density of: two models can be compared only where it is the same thing."""
+"""What a model's log-density is a density of, and what it is a bit."""
 
 import math
 
 from sklearn.base import BaseEstimator, is_outlier_detector
 from sklearn.utils.validation import check_is_fitted
 
-from tacit.estimators.capabilities import Measures, Scores, can
-from tacit.models.components.base import Component
-from tacit.models.mixture.model import MixtureModel
-
-DENSITY = "density"
-MASS = "mass"
-GIVEN_TOTAL = "mass given the total of columns "
-
-Measure = tuple[str, ...]
-"""A word a column: "density" (of a continuous value), "mass" (of a count or a level), "mass of black or white" (of a
-grey pixel that was cut), or "mass given the total of columns 0, 1, 2" (of a row of counts whose sum is no part of the
-model)."""
-
-
-def measure_of(model: MixtureModel) -> Measure:
-    """The base measure of a mixture's density, column by column, from its groups."""
-    words = {column: _word(group) for group in model.groups for column in group.columns}
-    return tuple(words[column] for column in sorted(words))
-
-
-def _word(group: Component) -> str:
-    if group.given_total:
-        return GIVEN_TOTAL + ", ".join(str(column) for column in group.columns)
-    return MASS if group.column_kind in ("count", "binary", "categorical") else DENSITY
-
+from tacit.estimators.capabilities import Scores, can
+from tacit.estimators.measure import Measure, base_measure
 
 def measure(estimator: BaseEstimator) -> Measure:
     """The base measure of a fitted estimator's ``score_samples``, column by column.
-
-    A model that names no groups of columns is taken to give a density of all of them, as scikit-learn's do.
 
     Raises:
         ValueError: it has no log-density.
     """
     check_scores(estimator)
     check_is_fitted(estimator)
-    if can(estimator, Measures):
-        return tuple(estimator.base_measure())
-    model = vars(estimator).get("model_")
-    if isinstance(model, MixtureModel):
-        return measure_of(model)
-    return (DENSITY,) * int(estimator.n_features_in_)
+    return base_measure(estimator)
 
 
 def bits_per_dimension(nats: float, dims: int) -> float:

@@ -5,6 +5,7 @@ A simple density seen through one is a flexible density that stays exact (Papama
 
 import abc
 import functools
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -12,6 +13,7 @@ import jax.numpy as jnp
 from jaxtyping import Float
 
 from tacit.compute import Array
+from tacit.spaces import Spaces
 
 Vectors = Float[Array, "*batch dims"]
 Given = Float[Array, "*rows conditions"] | None
@@ -141,6 +143,42 @@ class Reverse(Bijection):
     @property
     def increasing(self) -> bool:
         return False
+
+
+class ColumnEnds(Bijection):
+    """Columns that have an end onto the whole line: ``log (x − a)``, ``−log (b − x)``, or ``log (x − a)/(b − x)``."""
+
+    spaces: ClassVar[Spaces] = {"low": "any", "high": "any"}
+
+    low: Float[Array, " dims"]
+    """a; −∞ where there is none."""
+    high: Float[Array, " dims"]
+
+    def _kinds(self) -> tuple[Array, Array, Array, Array]:
+        """Whether there are ends, and ends that are harmless where there are none."""
+        below, above = jnp.isfinite(self.low), jnp.isfinite(self.high)
+        return below, above, jnp.where(below, self.low, 0.0), jnp.where(above, self.high, 0.0)
+
+    def in_turn(self, x: Vectors) -> tuple[Vectors, Vectors]:
+        """y, and ``log ∂y_j/∂x_j`` of every column."""
+        below, above, low, high = self._kinds()
+        up = jnp.log(jnp.where(below, x - low, 1.0))
+        down = jnp.log(jnp.where(above, high - x, 1.0))
+        width = jnp.where(below & above, jnp.log(jnp.where(below & above, high - low, 1.0)), 0.0)
+        return jnp.where(below | above, up - down, x), width - up - down
+
+    def forward(self, x: Vectors, given: Given = None) -> Moved:
+        y, log_slopes = self.in_turn(x)
+        return y, log_slopes.sum(-1)
+
+    def inverse(self, y: Vectors, given: Given = None) -> Moved:
+        below, above, low, high = self._kinds()
+        both = below & above
+        share = jax.nn.sigmoid(jnp.where(both, y, 0.0))
+        x = jnp.where(below, low + jnp.exp(jnp.where(below & ~above, y, 0.0)), y)
+        x = jnp.where(above, high - jnp.exp(-jnp.where(above & ~below, y, 0.0)), x)
+        x = jnp.where(both, low + (high - low) * share, x)
+        return x, -self.in_turn(x)[1].sum(-1)
 
 
 class Inverse(Bijection):

@@ -1,7 +1,9 @@
-"""Triangular maps by masked networks: increasing maps whose j-th coordinate sees only those up to the j-th."""
+"""Triangular maps: increasing maps whose j-th coordinate sees only those up to the j-th.
 
-import itertools
-import math
+Of two densities there is one such map alone that moves the one to the other (Rosenblatt 1952; Knothe 1957; Bogachev,
+Kolesnikov & Medvedev 2005). Masked networks make flexible ones; that of a mixture of normals is known exactly.
+"""
+
 from collections.abc import Sequence
 
 import equinox as eqx
@@ -12,80 +14,38 @@ from jaxtyping import Float, PRNGKeyArray
 
 from tacit.compute import Array
 from tacit.families.bijections import Bijection, Composed, Given, Moved, Reverse, Vectors
-
-GATE = 2.0
-"""Added before the logistic: the map begins near the identity (Kingma et al. 2016)."""
-
-
-class MaskedLayers(eqx.Module):
-    """A network whose j-th outputs see the inputs before the j-th, and all of a context (Germain et al. 2015)."""
-
-    weights: tuple[Float[Array, "_ _"], ...]
-    biases: tuple[Float[Array, " _"], ...]
-    context: Float[Array, "_ _"] | None
-    dims: int = eqx.field(static=True)
-    outs: int = eqx.field(static=True)
-
-    def __init__(self, dims: int, hidden: Sequence[int], outs: int, *, key: PRNGKeyArray, context: int = 0) -> None:
-        sizes = [dims, *hidden, outs * dims]
-        keys = jax.random.split(key, len(sizes))
-        limits = [math.sqrt(6.0 / (a + b)) for a, b in itertools.pairwise(sizes)]
-        limits[-1] *= 0.1
-        shapes = zip(sizes[1:], sizes[:-1], strict=True)
-        self.weights = tuple(
-            jax.random.uniform(k, shape, minval=-limit, maxval=limit)
-            for k, shape, limit in zip(keys[:-1], shapes, limits, strict=True)
-        )
-        self.biases = tuple(jnp.zeros(size) for size in sizes[1:])
-        self.context = None
-        if context:
-            self.context = jax.random.normal(keys[-1], (sizes[1], context)) / math.sqrt(context)
-        self.dims, self.outs = dims, outs
-
-    def _masks(self) -> list[np.ndarray]:
-        degrees = [np.arange(self.dims)]
-        # a hidden unit of degree m sees inputs up to m (−1: the context alone); output j sees degrees below j
-        degrees += [np.arange(bias.shape[0]) % self.dims - 1 for bias in self.biases[:-1]]
-        masks = [after[:, None] >= before[None, :] for before, after in itertools.pairwise(degrees)]
-        return [*masks, np.tile(np.arange(self.dims), self.outs)[:, None] > degrees[-1][None, :]]
-
-    def __call__(self, z: Vectors, context: Given) -> Float[Array, "... outs dims"]:
-        x, masks = z, self._masks()
-        for layer, (weight, bias, mask) in enumerate(zip(self.weights, self.biases, masks, strict=True)):
-            x = x @ (weight * mask).T + bias
-            if layer == 0 and self.context is not None and context is not None:
-                x = x + context @ self.context.T
-            x = jax.nn.elu(x) if layer < len(self.weights) - 1 else x
-        return x.reshape(*x.shape[:-1], self.outs, self.dims)
+from tacit.families.masked import MaskedLayers
+from tacit.families.normal_scores import NormalMixture, log_normal, mixed_score, mixed_value
+from tacit.families.scalar_maps import GatedMap, ScalarMap
 
 
-class Gated(Bijection):
-    """``y_j = s_j x_j + (1 − s_j) m_j`` with m and s from the x before the j-th (Kingma et al. 2016, section 4).
+class Autoregressive(Bijection):
+    """``y_j = T(x_j; θ_j)``, θ_j a masked network of the x before the j-th, and of what is given.
 
     Forwards it is one pass of the network; backwards it goes from dimension to dimension.
     """
 
     network: MaskedLayers
+    map: ScalarMap
+
+    def in_turn(self, x: Vectors, given: Given = None) -> tuple[Vectors, Vectors]:
+        """y, and ``log ∂y_j/∂x_j`` of every coordinate."""
+        return self.map.forward(x, self.network(x, given))
 
     def forward(self, x: Vectors, given: Given = None) -> Moved:
-        shift, share = self._shift_and_share(x, given)
-        return share * x + (1.0 - share) * shift, jnp.log(share).sum(-1)
+        y, log_slopes = self.in_turn(x, given)
+        return y, log_slopes.sum(-1)
 
     def inverse(self, y: Vectors, given: Given = None) -> Moved:
         rows = () if given is None else given.shape[:-1]
         y = jnp.broadcast_to(y, (*jnp.broadcast_shapes(y.shape[:-1], rows), y.shape[-1]))
 
         def settle(x, _):
-            shift, share = self._shift_and_share(x, given)
-            return (y - (1.0 - share) * shift) / share, None
+            return self.map.inverse(y, self.network(x, given))[0], None
 
         # after pass j the first j dimensions are right, and stay
         x, _ = jax.lax.scan(settle, jnp.zeros_like(y), None, length=y.shape[-1])
-        return x, -jnp.log(self._shift_and_share(x, given)[1]).sum(-1)
-
-    def _shift_and_share(self, x: Vectors, given: Given) -> tuple[Array, Array]:
-        outputs = self.network(x, given)
-        return outputs[..., 0, :], jax.nn.sigmoid(outputs[..., 1, :] + GATE)
+        return x, self.map.inverse(y, self.network(x, given))[1].sum(-1)
 
 
 class AutoregressiveFlow(Composed):
@@ -99,4 +59,96 @@ class AutoregressiveFlow(Composed):
 
     @property
     def parts(self) -> tuple[Bijection, ...]:
-        return tuple(part for network in self.steps for part in (Gated(network), Reverse()))
+        return tuple(part for network in self.steps for part in (Autoregressive(network, GatedMap()), Reverse()))
+
+
+class TriangularSteps(Composed):
+    """Steps that begin at the identity, in the order of the columns or turned round between them.
+
+    Args:
+        dims: coordinates.
+        map: what is done to each.
+        number: steps.
+        hidden: widths of the networks' layers.
+        key: for their weights.
+        turned: whether the order is turned round after each step: denser maps, of which no part is triangular.
+        context: numbers that a row is given.
+    """
+
+    steps: tuple[Autoregressive, ...]
+    turned: bool = eqx.field(static=True)
+
+    def __init__(
+        self,
+        dims: int,
+        map: ScalarMap,
+        number: int,
+        hidden: Sequence[int],
+        *,
+        key: PRNGKeyArray,
+        turned: bool,
+        context: int = 0,
+    ) -> None:
+        random = np.random.default_rng(np.asarray(jax.random.key_data(key)).tolist())
+        shape = {"context": context, "last": 0.0, "activation": "silu", "residual": True}
+        steps = []
+        for each in jax.random.split(key, number):
+            network = MaskedLayers(dims, hidden, map.outs, key=each, **shape)
+            begun = jnp.asarray(np.repeat(map.begin(random), dims), network.biases[-1].dtype)
+            steps.append(Autoregressive(eqx.tree_at(lambda n: n.biases[-1], network, begun), map))
+        self.steps, self.turned = tuple(steps), turned
+
+    @property
+    def parts(self) -> tuple[Bijection, ...]:
+        if not self.turned:
+            return self.steps
+        return tuple(part for step in self.steps for part in (step, Reverse()))
+
+    def in_turn(self, x: Vectors, given: Given = None) -> tuple[Vectors, Vectors]:
+        """y, and ``log ∂y_j/∂x_j`` of every coordinate, where the order is kept."""
+        total = jnp.zeros_like(x)
+        for step in self.steps:
+            x, more = step.in_turn(x, given)
+            total = total + more
+        return x, total
+
+
+class MixtureScores(Bijection):
+    """The triangular map of a mixture of normals to white noise, exactly: ``z_j = Φ⁻¹(F(x_j | x_1, …, x_{j−1}))``.
+
+    It is the Knothe–Rosenblatt map; of one normal, the inverse of its Cholesky factor. ``log |∂z/∂x|`` is made of the
+    conditional densities, so that with ``log N(z; 0, I)`` it gives the log-density of the mixture.
+    """
+
+    of: NormalMixture
+
+    def forward(self, x: Vectors, given: Given = None) -> Moved:
+        log_weights, white = self._conditionals(x)
+        z, density = mixed_score(log_weights, white, self.of.log_scales.T)
+        return z, jnp.sum(density - log_normal(z), -1)
+
+    def densities(self, x: Vectors) -> Vectors:
+        """``log p(x_j | x_1, …, x_{j−1})`` of every column."""
+        log_weights, white = self._conditionals(x)
+        return jax.nn.logsumexp(log_weights + log_normal(white) - self.of.log_scales.T, axis=-1)
+
+    def inverse(self, y: Vectors, given: Given = None) -> Moved:
+        dims = y.shape[-1]
+
+        def settle(x, place):
+            log_weights, white = self._conditionals(x)
+            own = self.of.log_scales.T[place]
+            # the mean of a component at this place, given those before it
+            means = x[..., place, None] - jnp.exp(own) * white[..., place, :]
+            value, density = mixed_value(y[..., place], log_weights[..., place, :], means, own)
+            return x.at[..., place].set(value), log_normal(y[..., place]) - density
+
+        x, log_det = jax.lax.scan(settle, jnp.zeros_like(y), jnp.arange(dims))
+        return x, log_det.sum(0)
+
+    def _conditionals(self, x: Vectors) -> tuple[Float[Array, "... dims components"], Array]:
+        """Of every column, the weights given those before it, and its deviations from each component's mean."""
+        white = jnp.swapaxes(self.of.white(x), -1, -2)
+        each = log_normal(white) - self.of.log_scales.T
+        before = jnp.cumsum(each, axis=-2) - each
+        return jax.nn.log_softmax(self.of.log_weights + before, axis=-1), white

@@ -52,6 +52,13 @@ class LatentVariable(Protocol):
         """Draws of z from the prior."""
 
 
+class HasDensity(Protocol):
+    """A model whose density is known in closed form."""
+
+    def log_prob(self, rows: PyTree) -> Float[Array, " rows"]:
+        """``log p(x)``."""
+
+
 class Objective(eqx.Module):
     """What is raised."""
 
@@ -120,6 +127,18 @@ class Elbo(Objective):
     def bound(self) -> "Objective":
         """The same, with one draw: what β, free bits or a capacity ask for is not what the plain bound prefers."""
         return Elbo(1, self.beta, self.free_bits, self.capacity)
+
+
+class LogDensity(Objective):
+    """``log p(x)`` itself, of a model that has it in closed form: maximum likelihood, a bound without a gap."""
+
+    def __call__(self, model: HasDensity, batch: Batch) -> tuple[Float[Array, " rows"], Terms]:
+        exact = model.log_prob(batch.rows)
+        return exact, _terms(exact, jnp.zeros_like(exact))
+
+    def bound(self) -> "Objective":
+        """The same."""
+        return self
 
 
 class ImportanceWeighted(Objective):

@@ -51,6 +51,8 @@ class TrainConfig(NamedTuple):
     settle: Settle | None = None
     """Ends the fit when the bound no longer rises beyond its noise, with no need of held-out rows; the rate stays level
     within a stage. What is kept is the average of the last stage."""
+    keep_start: bool = False
+    """Whether the model before the first step is among those that the held-out bound chooses from."""
 
 
 class Trained(NamedTuple):
@@ -115,11 +117,15 @@ class _Epochs:
         self.blank = blank_totals(parameters, self.static, batches, self.config.objective, self.config.read)
         self.names = [name for name in self.blank if name != "steps"]
         key = np.asarray([seed >> 32 & 0xFFFFFFFF, seed & 0xFFFFFFFF], np.uint32)
+        level = -np.inf
+        if self.config.keep_start and self.held_out is not None:
+            found = evaluate(model, self.held_out, key, self.config.read, self.config.objective.bound())
+            level = float(found["objective"])
         return TrainState(
             parameters,
             self._optimiser_state(parameters, begun),
             parameters,
-            np.asarray(-np.inf, np.float32),
+            np.asarray(level, np.float32),
             np.asarray(0, np.int32),
             np.asarray(0, np.int32),
             np.asarray(1.0, np.float32),

@@ -23,7 +23,7 @@ PLAIN: dict[str, tuple[str, ...]] = {
 }
 """Plain names, and the settings they stand for: the first that the model has."""
 
-MODELS = {"topics": "latent-dirichlet-allocation"}
+MODELS = {"topics": "latent-dirichlet-allocation", "best": "stacked-density"}
 """Plain names of models."""
 NUMBER_OF_GROUPS = ("n_components", "n_clusters")
 SEVERAL = ("n_factors", "constraints")

@@ -1,0 +1,188 @@
+"""What a fitted flow answers: scores, normal scores, new rows, gaps filled, conditional densities."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import ndtr, ndtri
+from sklearn.utils.validation import check_is_fitted
+
+from tacit.compute import double_precision
+from tacit.estimators.base import Seed, check_whole, read_data, read_weights, seed_of
+from tacit.estimators.capabilities import Imputes, MatrixLike, Measures, Samples, Transforms
+from tacit.estimators.explaining import Explains
+from tacit.estimators.flow.density import FlowDensity
+from tacit.estimators.mixture.density import chosen_columns
+from tacit.estimators.mixture.gaussian import GaussianMixture
+from tacit.estimators.query.asking import AnswersQueries
+from tacit.estimators.settings import Estimator
+from tacit.estimators.vae.condition import given_row
+from tacit.estimators.vae.rows import Conditions
+from tacit.models.flow.columns import ColumnPlan
+from tacit.models.flow.fitted import FittedFlow, Integrated
+from tacit.models.flow.model import Flow
+from tacit.models.graph import Edge, Graph, Node, Plate
+
+
+class FlowAnswers(AnswersQueries, Explains, Measures, Samples, Imputes, Transforms, Estimator):
+    """The answers; a subclass fits what is annotated here."""
+
+    model_: Flow
+    plan_: ColumnPlan
+    reference_: GaussianMixture
+    conditions_: Conditions
+    order: str
+    n_samples: int
+    random_state: Seed
+
+    @property
+    def scores_are_bounds(self) -> bool:
+        """Masses of levels are estimates from below; densities are exact."""
+        return bool(self.plan_.levelled.any()) if "plan_" in vars(self) else False
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.n_features_in_
+
+    def base_measure(self) -> tuple[str, ...]:
+        """Of each column: "density", or the "mass" of a level."""
+        return tuple("mass" if has else "density" for has in self.plan_.levelled)
+
+    @property
+    def fitted_flow(self) -> FittedFlow:
+        """The flow in double precision, and what its answers are made of."""
+        check_is_fitted(self)
+        double: Flow = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), self.model_)
+        return FittedFlow(double, self.plan_, self.reference_.fitted_model(), self.order == "kept")
+
+    def _read(self, X: MatrixLike) -> np.ndarray:
+        check_is_fitted(self)
+        x = np.asarray(read_data(self, X, reset=False).rows(), np.float64)
+        self.plan_.check(x, self._column_names())
+        return x
+
+    @double_precision
+    def integrated(self, X: MatrixLike, *, given: ArrayLike | None = None, n_samples: int | None = None) -> Integrated:
+        """The scores of rows with what they are worth: of each the effective number of draws, and k̂ of its weights."""
+        x, number = self._read(X), self.n_samples if n_samples is None else n_samples
+        check_whole("n_samples", number, 1)
+        return self.fitted_flow.integrated(x, self.conditions_.encoded(given, len(x)), number)
+
+    def score_samples(
+        self, X: MatrixLike, *, given: ArrayLike | None = None, n_samples: int | None = None
+    ) -> np.ndarray:
+        """``log p(x)`` of every row in nats, ``(n,)``: exact where nothing is missing and no column has levels.
+
+        Missing entries are integrated out: exactly where the order is kept and nothing after them is seen, else by
+        ``n_samples`` draws of the reference mixture, weighted; a warning says where those are not to be trusted.
+        """
+        found = self.integrated(X, given=given, n_samples=n_samples)
+        found.warn(stacklevel=3)
+        return found.log_prob
+
+    def score(
+        self,
+        X: MatrixLike,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        given: ArrayLike | None = None,
+    ) -> float:
+        """The mean of ``score_samples``, in nats a row."""
+        values = self.score_samples(X, given=given)
+        return float(np.average(values, weights=None if sample_weight is None else read_weights(values, sample_weight)))
+
+    @double_precision
+    def transform(self, X: MatrixLike, *, given: ArrayLike | None = None, uniform: bool = False) -> np.ndarray:
+        """Rows as independent standard normal numbers ``(n, d)``, or uniform ones between 0 and 1.
+
+        Rows that follow the model become just that, which is how calibration is checked. Levels stand in the middle of
+        their cells.
+
+        Raises:
+            ValueError: an entry is missing.
+        """
+        x, found = self._read(X), self.fitted_flow
+        if np.isnan(x).any():
+            row, place = (int(each) for each in np.argwhere(np.isnan(x))[0])
+            raise ValueError(
+                f"row {row} lacks column {self._column_names()[place]!r}: the map needs whole rows; impute them first"
+            )
+        z = found.white(found.inward(x), self.conditions_.encoded(given, len(x)))
+        return np.asarray(ndtr(z) if uniform else z)
+
+    @double_precision
+    def inverse_transform(self, Z: ArrayLike, *, given: ArrayLike | None = None, uniform: bool = False) -> np.ndarray:
+        """The rows of such numbers ``(n, d)``, in the user's units."""
+        z, found = np.asarray(Z, np.float64), self.fitted_flow
+        if z.ndim != 2 or z.shape[1] != self.n_features_in_:
+            raise ValueError(f"Z must be (n, {self.n_features_in_}), got {z.shape}")
+        if uniform and not ((z > 0) & (z < 1)).all():
+            raise ValueError("Z must lie strictly between 0 and 1 where uniform=True")
+        return found.from_white(ndtri(z) if uniform else z, self.conditions_.encoded(given, len(z)))
+
+    @double_precision
+    def sample(self, n_samples: int = 1, *, given: ArrayLike | None = None, random_state: Seed = None) -> np.ndarray:
+        """New rows ``(n_samples, d)``, independent of each other."""
+        found = self.fitted_flow
+        check_whole("n_samples", n_samples, 1)
+        random = seed_of(self.random_state if random_state is None else random_state)
+        return found.sample(int(n_samples), self.conditions_.encoded(given, int(n_samples)), random)
+
+    @double_precision
+    def impute(
+        self,
+        X: MatrixLike,
+        n_draws: int = 0,
+        *,
+        given: ArrayLike | None = None,
+        n_samples: int | None = None,
+        random_state: Seed = None,
+    ) -> np.ndarray:
+        """Rows with their gaps filled: by the conditional mean, or ``n_draws`` draws ``(n_draws, n, d)``.
+
+        Both come from weighted draws of the reference mixture, or from exact ones where the order is kept and nothing
+        after a gap is seen.
+        """
+        check_whole("n_draws", n_draws, 0)
+        number = self.n_samples if n_samples is None else n_samples
+        check_whole("n_samples", number, 1)
+        x, random = self._read(X), seed_of(self.random_state if random_state is None else random_state)
+        given_rows = self.conditions_.encoded(given, len(x))
+        means, draws = self.fitted_flow.imputed(x, given_rows, number, max(n_draws, 1), random)
+        return draws if n_draws else means
+
+    def condition(self, values: Mapping[Any, Any]) -> FlowDensity:
+        """The density of the other columns, given ``{column: value}``; columns by number or name."""
+        self._check_unconditional("condition")
+        row = given_row(values, self.n_features_in_, self._names())
+        return FlowDensity(self, row, tuple(int(place) for place in np.flatnonzero(np.isnan(row))))
+
+    def marginal(self, columns: Sequence[int | str]) -> FlowDensity:
+        """The density of some columns, the others integrated out; exact where the order is kept and they come first."""
+        self._check_unconditional("marginal")
+        chosen = chosen_columns(columns, tuple(range(self.n_features_in_)), self._names())
+        return FlowDensity(self, np.full(self.n_features_in_, np.nan), chosen)
+
+    def _check_unconditional(self, what: str) -> None:
+        check_is_fitted(self)
+        if self.conditions_.width:
+            raise ValueError(f"{what} is for a model without anything given")
+
+    def _explained_rows(self, X: MatrixLike) -> np.ndarray:
+        self._check_unconditional("explain")
+        return self._read(X)
+
+    def _explained_scores(self, rows: np.ndarray) -> np.ndarray:
+        return self.integrated(rows).log_prob
+
+    def graph(self) -> Graph:
+        """The directed graph of the model, as data."""
+        nodes = (
+            Node("θ", "θ", "parameter"),
+            Node("u", "u", "latent", ("n",), "white noise"),
+            Node("x", "x", "observed", ("n",), "u moved by an increasing triangular map"),
+        )
+        return Graph(nodes, (Edge("u", "x"), Edge("θ", "x")), (Plate("n", "n = 1…N"),))

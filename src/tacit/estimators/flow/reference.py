@@ -1,0 +1,62 @@
+"""The mixture beside a flow: what it begins from or is compared with, and the proposal for what it cannot integrate."""
+
+import warnings
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from tacit.estimators.mixture.gaussian import GaussianMixture
+from tacit.families.normal_scores import NormalMixture
+
+NUMBERS = (1, 2, 3, 5, 8, 12, 18, 27, 40, 60)
+"""Of components that are tried, until two in turn are no better."""
+CHOSEN_ON = 10_000
+"""Rows by which the number is chosen, where there are more; the choice is fitted to all."""
+ROWS_EACH = 5
+"""Rows a parameter's column and component at least."""
+
+
+def best_mixture(
+    learned: np.ndarray, weights: np.ndarray, held: np.ndarray, held_weights: np.ndarray, random: np.random.Generator
+) -> tuple[GaussianMixture, float]:
+    """The Gaussian mixture, of those with more and more components, that scores held-out rows best, and that score.
+
+    Without held-out rows it is by BIC.
+    """
+    best, found, worse = -np.inf, None, 0
+    seed, every = int(random.integers(2**31)), len(learned)
+    few = np.sort(random.choice(every, CHOSEN_ON, replace=False)) if every > CHOSEN_ON else np.arange(every)
+    x, mass = learned[few], weights[few]
+    for number in NUMBERS:
+        if number > 1 and number * ROWS_EACH * (x.shape[1] + 1) > len(x):
+            break
+        tried = _fitted(number, x, mass, seed)
+        if len(held):
+            level = tried.score(held, sample_weight=held_weights)
+        else:
+            level = -0.5 * tried.bic(x, sample_weight=mass) / mass.sum()
+        if level > best:
+            best, found, worse = level, tried, 0
+        else:
+            worse += 1
+            if worse == 2:
+                break
+    assert found is not None
+    if few.size < every:
+        found = _fitted(found.n_components, learned, weights, seed)
+        best = found.score(held, sample_weight=held_weights) if len(held) else best
+    return found, float(best)
+
+
+def _fitted(number: int, x: np.ndarray, weights: np.ndarray, seed: int) -> GaussianMixture:
+    mixture = GaussianMixture(number, random_state=seed, n_init=1, max_iter=300, reg_covar=1e-5)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return mixture.fit(x, sample_weight=weights)
+
+
+def as_base(mixture: GaussianMixture) -> NormalMixture:
+    """The same density, as a flow takes it for a base."""
+    return NormalMixture(
+        np.log(np.maximum(mixture.weights_, 1e-300)), mixture.means_, np.linalg.cholesky(mixture.covariances_)
+    )

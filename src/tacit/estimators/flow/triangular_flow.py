@@ -1,0 +1,256 @@
+"""``TriangularFlow``: a density of columns by increasing triangular maps, with scikit-learn's face."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import KW_ONLY
+from typing import Annotated, Any, NamedTuple, Self
+
+import jax
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, DensityMixin, TransformerMixin
+
+from tacit.compute import double_precision, single_precision
+from tacit.data.errors import counted
+from tacit.estimators.base import read_data, seed_of, weights_of
+from tacit.estimators.capabilities import MatrixLike
+from tacit.estimators.flow.answers import FlowAnswers
+from tacit.estimators.flow.reference import as_base, best_mixture
+from tacit.estimators.gradient_fit import GradientFit, Split
+from tacit.estimators.settings import FROM_0, Choice, Whole, Widths, settings
+from tacit.estimators.vae.rows import Conditions
+from tacit.families.bijections import ColumnEnds, DiagonalAffine
+from tacit.families.scalar_maps import AffineMap, Consecutive, MixtureMap, PolynomialMap, ScalarMap, SplineMap
+from tacit.families.triangular import TriangularSteps
+from tacit.inference.objectives import LogDensity
+from tacit.inference.stochastic import adam
+from tacit.models.flow.columns import ColumnPlan, units_of
+from tacit.models.flow.model import Dequantise, Flow, FlowCore, FlowRows, onto_line
+
+MAPS = ("spline", "affine", "polynomial", "mixture")
+ORDERS = ("reversed", "kept")
+BASES = ("normal", "mixture")
+FEWEST = 50
+"""Rows below which nothing is learned but the mixture."""
+STEPS = 4500
+"""Of a fit whose epochs are not set."""
+LEAST_EPOCHS = 20
+EPS = 1e-5
+"""Of Adam: where the columns are centred and scaled, some slopes are 0 at the start but for rounding."""
+FILLINGS = 5
+"""Draws by which the gaps of a row are filled while the flow is learned."""
+
+
+def scalar_map(name: str, bins: int) -> ScalarMap:
+    """What a name in `MAPS` stands for; splines and polynomials come after an affine map, as the best a minute did."""
+    if name == "affine":
+        return AffineMap()
+    if name == "mixture":
+        return MixtureMap(bins)
+    return Consecutive((AffineMap(), SplineMap(bins) if name == "spline" else PolynomialMap()))
+
+
+class _Rows(NamedTuple):
+    """Rows of a fit."""
+
+    x: np.ndarray
+    """As they are, NaN where missing."""
+    weights: np.ndarray
+    given: np.ndarray | None
+
+    def taken(self, places: np.ndarray) -> "_Rows":
+        return _Rows(self.x[places], self.weights[places], None if self.given is None else self.given[places])
+
+
+def _seen(u: np.ndarray, weights: np.ndarray, split: Split) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The rows of either part that have a value, and their weights."""
+    there = ~np.isnan(u).all(1)
+    learned, held = (part[there[part]] for part in split)
+    return u[learned], weights[learned], u[held], weights[held]
+
+
+@settings
+class TriangularFlow(FlowAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, GradientFit):
+    """A flow: the density of rows that an increasing triangular map, or several in turned orders, makes normal.
+
+    ``log p(x) = log b(T(x)) + log |∂T/∂x|``, exactly. Each step moves a coordinate by a monotone map whose parameters
+    are a masked network's of the coordinates before it (Papamakarios et al. 2021; Durkan et al. 2019). Columns that
+    are positive, or lie between two ends, are taken onto the whole line first; columns of levels get masses.
+
+    Attributes:
+        model_: the flow, an immutable pytree with NumPy leaves.
+        reference_: the Gaussian mixture of the best held-out score, in the coordinates that the flow is learned in.
+        reference_score_: its held-out score, in nats a row and the user's units.
+        lower_bound_: the held-out score of the parameters that were kept, in the same units.
+        plan_: ends and levels of the columns.
+        trace_, history_, n_iter_, converged_, stop_reason_: how the fit went, as of `VAE`.
+    """
+
+    _: KW_ONLY
+    map: Annotated[str, Choice(MAPS)] = "spline"
+    """what is done to a coordinate: "spline" (affine, then a rational-quadratic spline), "affine", "polynomial"
+    (affine, then a sum of squares), "mixture" (its conditional density is a mixture of normals)."""
+    steps: Annotated[int, Whole(1)] = 2
+    """how many times all coordinates are moved."""
+    order: Annotated[str, Choice(ORDERS)] = "reversed"
+    """"reversed" turns the order of the columns round after every step, which fits better; "kept" makes one triangular
+    map of all steps, so that ``p(x_j | x_1, …, x_{j−1})`` and all that is said of the first columns is exact."""
+    base: Annotated[str, Choice(BASES)] = "normal"
+    """what the map makes of rows: "normal" white noise, or the reference "mixture", with which the fit begins."""
+    hidden: Annotated[Sequence[int], Widths()] = (128, 128)
+    """widths of the networks' layers."""
+    bins: Annotated[int, Whole(2)] = 8
+    """of a spline, or components of a mixture."""
+    supports: Any = None
+    """by column "auto", "real", "positive", "levels" or two ends; None takes "auto" for all: positive where logarithms
+    are less skewed, between 0 and 1 where all values are, and levels where few values come many times each."""
+    max_epochs: Annotated[int | None, Whole(1)] = None
+    """passes over the rows; None makes about 4 500 steps, and 20 passes at least."""
+    batch_size: Annotated[int, Whole(1)] = 256
+    """rows of a step."""
+    learning_rate: Annotated[float, FROM_0] = 2e-3
+    """of Adam; it falls to 0 along a half cosine."""
+    decay: Annotated[float, FROM_0] = 1e-4
+    """by how much of the rate parameters are drawn towards 0 at every step."""
+    clip: Annotated[float, FROM_0] = 5.0
+    """the largest norm of a gradient; 0 does not clip."""
+    warm_up: Annotated[float, FROM_0] = 0.0
+    """without effect: nothing warms up."""
+    n_samples: Annotated[int, Whole(1)] = 200
+    """draws by which missing entries are integrated out, where that is not exact."""
+
+    @single_precision
+    def fit(
+        self,
+        X: MatrixLike,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        given: ArrayLike | None = None,
+    ) -> Self:
+        """Learn from rows.
+
+        Args:
+            X: rows ``(n, d)``; NaN marks a missing entry, for which draws of the reference mixture stand in.
+            y: ignored.
+            sample_weight: a weight a row.
+            given: what the density is conditional on: a label ``(n,)`` or covariates ``(n, c)``.
+
+        Raises:
+            ValueError: what is wrong with the rows or a parameter, and what to do: a column that is constant, holds no
+                value, or follows from others.
+        """
+        data = read_data(self, X, reset=True, minimum=2)
+        self.check_settings()
+        x, weights = np.asarray(data.rows(), np.float64), np.asarray(weights_of(data, sample_weight))
+        # each has a seed of its own: how much one draws does not move the others
+        order, spread, beside, key, move = seed_of(self.random_state).spawn(5)
+        self.conditions_ = Conditions.of(given, weights)
+        rows = _Rows(x, weights, self.conditions_.encoded(given, len(x)))
+        split = Split.of(order.permutation(len(x)), self.validation_fraction, weights)
+        ends, units, u = self._coordinates(rows, spread)
+        self.reference_, score = best_mixture(*_seen(u, weights, split), beside)
+        core = self._core(len(x), key)
+        self.model_ = jax.tree.map(np.asarray, Flow(ends, units, core))
+        self._change = self._unit_change(rows.taken(split.measured))
+        self.reference_score_ = score + self._change
+        if len(x) < FEWEST:
+            self._keep_mixture(len(x))
+        else:
+            self._move(rows, split, move)
+        return self
+
+    @double_precision
+    def _coordinates(self, rows: _Rows, random: np.random.Generator) -> tuple[ColumnEnds, DiagonalAffine, np.ndarray]:
+        """What brings columns onto the whole line, their units there, and the rows in those."""
+        names, (x, weights, _) = self._column_names(), rows
+        self.plan_ = ColumnPlan.of(x[weights > 0], self.supports, names)
+        self.plan_.check(x, names)
+        self.plan_.tell(names)
+        ends = self.plan_.ends
+        y = np.asarray(onto_line(ends, self.plan_.spread(x, random.random(x.shape)))[0])
+        units = units_of(y, weights, names)
+        return ends, units, (y - units.shift) / np.exp(units.log_scale)
+
+    def _core(self, rows: int, random: np.random.Generator) -> FlowCore:
+        """The density before the first step."""
+        few = rows < FEWEST
+        steps = TriangularSteps(
+            self.n_features_in_,
+            scalar_map(self.map, self.bins),
+            0 if few else self.steps,
+            self.hidden,
+            key=jax.random.key(int(random.integers(2**31))),
+            turned=self.order == "reversed",
+            context=self.conditions_.width,
+        )
+        return FlowCore(steps, as_base(self.reference_) if few or self.base == "mixture" else None)
+
+    @double_precision
+    def _unit_change(self, rows: _Rows) -> float:
+        """What a score in the coordinates of the core lacks to be in the user's units, a row: of what is seen."""
+        found, x = self.fitted_flow, rows.x
+        own = np.where(np.isnan(x), 0.0, found.slopes(x)).sum(1) + self.plan_.log_widths(x)
+        return float(np.average(own, weights=rows.weights))
+
+    def _move(self, rows: _Rows, split: Split, random: np.random.Generator) -> None:
+        """Raise the log-density of the rows that are learned from."""
+        flow, (filled, places) = self.model_, self._filled(rows, split, random)
+        packed = np.where(self.plan_.levelled, self.plan_.numbered(filled.x), self._inward(filled.x))
+        read = jax.tree.map(np.float32, Dequantise(flow.ends, flow.units, self.plan_.cells))
+        core = jax.tree.map(np.float32, flow.core)
+        steps = -(-places.learned.size // self.batch_size)
+        epochs = self.max_epochs or max(LEAST_EPOCHS, -(-STEPS // steps))
+        config = self._train_config(LogDensity(), read, epochs)._replace(
+            optimiser=adam(self.clip, self.decay, EPS), keep_start=True
+        )
+        seed = int(random.integers(2**31))
+        rows_in = FlowRows(packed.astype(np.float32), filled.given)
+        trained = self._learn(core, rows_in, filled.weights, places, config, seed)
+        self.model_ = Flow(flow.ends, flow.units, trained.model)
+        self._keep(trained, float(rows.weights.sum()), self._change)
+        if trained.best_step == 0:  # no step was better than the start
+            own = rows.taken(split.measured)
+            self.lower_bound_ = self.score(own.x, sample_weight=own.weights)
+
+    @double_precision
+    def _inward(self, x: np.ndarray) -> np.ndarray:
+        return self.fitted_flow.inward(x)
+
+    @double_precision
+    def _filled(self, rows: _Rows, split: Split, random: np.random.Generator) -> tuple[_Rows, Split]:
+        """Rows without gaps: of each that has some, draws of the mixture stand for it; and where those are."""
+        gaps = np.isnan(rows.x).any(1)
+        if not gaps.any():
+            return rows, split
+        found = self.fitted_flow
+        parts = []
+        for places in split:
+            own = rows.taken(places)
+            times = np.where(gaps[places], FILLINGS, 1)
+            many = own.taken(np.repeat(np.arange(places.size), times))
+            parts.append(_Rows(found.proposed(many.x, random), many.weights / np.repeat(times, times), many.given))
+        learned, held = parts
+        size = len(learned.x)
+        whole = _Rows(
+            np.concatenate([learned.x, held.x]),
+            np.concatenate([learned.weights, held.weights]),
+            None if learned.given is None else np.concatenate([learned.given, held.given]),
+        )
+        return whole, Split(np.arange(size), np.arange(size, len(whole.x)))
+
+    def _keep_mixture(self, rows: int) -> None:
+        """Of few rows, the mixture is the answer."""
+        warnings.warn(
+            f"{rows} rows are too few to learn a flow from ({FEWEST} at least): the density is that of a Gaussian "
+            f"mixture of {counted(self.reference_.n_components, 'component')}",
+            UserWarning,
+            stacklevel=3,
+        )
+        self.lower_bound_, self.n_iter_, self.converged_ = self.reference_score_, 0, True
+        self.stop_reason_ = "too few rows for a flow: the mixture is kept"
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags

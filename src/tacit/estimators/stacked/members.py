@@ -1,0 +1,100 @@
+"""The members of a stacked density: what a name stands for, and whether their densities can be added."""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from tacit.data.errors import nearest
+from tacit.estimators.capabilities import Scores, can
+from tacit.estimators.factors.factor_analysis import FactorAnalysis
+from tacit.estimators.flow.reference import best_mixture
+from tacit.estimators.flow.triangular_flow import TriangularFlow
+from tacit.estimators.gradient_fit import Split
+from tacit.estimators.measure import base_measure
+from tacit.estimators.mixture.gaussian import GaussianMixture
+from tacit.estimators.settings import Estimator
+
+MEMBERS = ("gaussian-mixture", "triangular-flow", "factor-analysis")
+CHOOSING = 0.15
+"""Share of the rows by which the number of components of a mixture is chosen."""
+
+
+def names_of(members: Sequence[Any]) -> tuple[str, ...]:
+    """A name for each, numbered where several would be the same."""
+    plain = [each if isinstance(each, str) else type(each).__name__ for each in members]
+    return tuple(
+        name if plain.count(name) == 1 else f"{name} {plain[: place + 1].count(name)}"
+        for place, name in enumerate(plain)
+    )
+
+
+def made(members: Sequence[Any], x: np.ndarray, weights: np.ndarray, random: np.random.Generator) -> list[Estimator]:
+    """Unfitted models, with what the rows decide about them: the number of components of a named mixture.
+
+    Raises:
+        ValueError: an unknown name, or what is no model with a density.
+    """
+    if isinstance(members, str) or len(members) < 2:
+        raise ValueError(f"members must be two models or more, by name or as they are; got {members!r}")
+    return [_made(each, x, weights, random) for each in members]
+
+
+def _made(member: Any, x: np.ndarray, weights: np.ndarray, random: np.random.Generator) -> Estimator:
+    seed = int(random.integers(2**31))
+    if isinstance(member, Estimator):
+        if not can(member, Scores):
+            raise ValueError(f"{type(member).__name__} has no density of rows: leave it out of members")
+        fresh: Estimator = clone(member)
+        if "random_state" in fresh.get_params() and fresh.get_params()["random_state"] is None:
+            fresh.set_params(random_state=seed)
+        return fresh
+    if member == "gaussian-mixture":
+        split = Split.of(random.permutation(len(x)), CHOOSING, weights)
+        learned, held = split
+        scale = np.nanstd(x, axis=0)
+        unit = (x - np.nanmean(x, axis=0)) / np.where(scale > 0, scale, 1.0)
+        found, _ = best_mixture(unit[learned], weights[learned], unit[held], weights[held], random)
+        return GaussianMixture(found.n_components, n_init=2, max_iter=300, random_state=seed)
+    if member == "triangular-flow":
+        return TriangularFlow(base="mixture", random_state=seed)
+    if member == "factor-analysis":
+        return FactorAnalysis(random_state=seed)
+    known = f"{', '.join(map(repr, MEMBERS))}, or a model"
+    raise ValueError(f"a member must be one of {known}; got {member!r}.{nearest(str(member), MEMBERS)}")
+
+
+def check_measures(members: Sequence[Estimator], names: Sequence[str], columns: Sequence[str]) -> tuple[str, ...]:
+    """What all fitted members give a density of, column by column.
+
+    Raises:
+        ValueError: one gives bounds only, or a mass where another gives a density.
+    """
+    first = None
+    for member, name in zip(members, names, strict=True):
+        measure = base_measure(member)
+        for place, (own, other) in enumerate(zip(measure, first or measure, strict=True)):
+            if own != other:
+                raise ValueError(
+                    f"column {columns[place]!r}: {names[0]} gives a {other}, and {name} a {own}, so that they cannot be "
+                    f"added. Leave the column out, or take models of one kind (of a flow, supports= settles it)."
+                )
+        if can(member, Scores) and member.scores_are_bounds:
+            levelled = [column for column, each in zip(columns, measure, strict=True) if each != "density"]
+            what = f", for {', '.join(map(repr, levelled[:6]))} have levels" if levelled else ""
+            raise ValueError(f"{name} gives bounds and no exact densities{what}: leave those columns out, or the model")
+        first = first or measure
+    assert first is not None
+    return first
+
+
+def fitted(member: Estimator, x: np.ndarray, weights: np.ndarray) -> Estimator:
+    """A new model of the same settings, fitted to rows; its warnings are kept for the last fit."""
+    fresh: Any = clone(member)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fresh.fit(x, sample_weight=weights)
+    made: Estimator = fresh
+    return made

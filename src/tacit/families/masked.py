@@ -1,0 +1,88 @@
+"""Masked networks: the j-th outputs see only the inputs before the j-th, in one pass (Germain et al. 2015)."""
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, PRNGKeyArray
+
+from tacit.compute import Array
+from tacit.families.bijections import Given, Vectors
+from tacit.trees import static
+
+ACTIVATIONS: dict[str, Callable[[Array], Array]] = {"elu": jax.nn.elu, "silu": jax.nn.silu}
+
+
+class MaskedLayers(eqx.Module):
+    """A network whose j-th outputs see the inputs before the j-th, and all of a context.
+
+    Args:
+        dims: inputs.
+        hidden: widths of the layers between.
+        outs: outputs for every input.
+        key: for the weights.
+        context: numbers that a row is given.
+        last: the size of the last layer's weights against the usual; 0 makes all outputs the biases at the start.
+        activation: "elu" or "silu".
+        residual: whether hidden layers of one width are added to what they see; their units are of the same degree.
+    """
+
+    weights: tuple[Float[Array, "_ _"], ...]
+    biases: tuple[Float[Array, " _"], ...]
+    context: Float[Array, "_ _"] | None
+    dims: int = static()
+    outs: int = static()
+    activation: str = static(default="elu")
+    residual: bool = static(default=False)
+
+    def __init__(
+        self,
+        dims: int,
+        hidden: Sequence[int],
+        outs: int,
+        *,
+        key: PRNGKeyArray,
+        context: int = 0,
+        last: float = 0.1,
+        activation: str = "elu",
+        residual: bool = False,
+    ) -> None:
+        sizes = [dims, *hidden, outs * dims]
+        keys = jax.random.split(key, len(sizes))
+        # with added layers the few inputs count for as much as the many hidden units
+        limits = [math.sqrt(3.0 / a if residual else 6.0 / (a + b)) for a, b in itertools.pairwise(sizes)]
+        limits[-1] *= last
+        shapes = zip(sizes[1:], sizes[:-1], strict=True)
+        self.weights = tuple(
+            jax.random.uniform(k, shape, minval=-limit, maxval=limit) if limit else jnp.zeros(shape)
+            for k, shape, limit in zip(keys[:-1], shapes, limits, strict=True)
+        )
+        self.biases = tuple(jnp.zeros(size) for size in sizes[1:])
+        self.context = None
+        if context:
+            self.context = jax.random.normal(keys[-1], (sizes[1], context)) / math.sqrt(context)
+        self.dims, self.outs, self.activation, self.residual = dims, outs, activation, residual
+
+    def _masks(self) -> list[np.ndarray]:
+        degrees = [np.arange(self.dims)]
+        # a hidden unit of degree m sees inputs up to m (−1: the context alone); output j sees degrees below j
+        degrees += [np.arange(bias.shape[0]) % self.dims - 1 for bias in self.biases[:-1]]
+        masks = [after[:, None] >= before[None, :] for before, after in itertools.pairwise(degrees)]
+        return [*masks, np.tile(np.arange(self.dims), self.outs)[:, None] > degrees[-1][None, :]]
+
+    def __call__(self, z: Vectors, context: Given) -> Float[Array, "... outs dims"]:
+        x, masks, active = z, self._masks(), ACTIVATIONS[self.activation]
+        for layer, (weight, bias, mask) in enumerate(zip(self.weights, self.biases, masks, strict=True)):
+            seen, x = x, x @ (weight * mask).T + bias
+            if layer == 0 and self.context is not None and context is not None:
+                x = x + context @ self.context.T
+            if layer == len(self.weights) - 1:
+                break
+            x = active(x)
+            if self.residual and layer and seen.shape[-1] == x.shape[-1]:
+                x = seen + x
+        return x.reshape(*x.shape[:-1], self.outs, self.dims)

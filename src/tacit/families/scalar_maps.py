@@ -1,0 +1,296 @@
+"""Increasing maps of the line, whose parameters a network gives: what is done to every coordinate in turn.
+
+Parameters come as a network leaves them, any real numbers; at zero (or at `ScalarMap.begin`) a map is the identity or
+near it.
+"""
+
+import abc
+import math
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from tacit.compute import Array
+from tacit.families.normal_scores import log_normal, mixed_score, mixed_value
+from tacit.trees import static
+
+Line = Float[Array, "... dims"]
+Raw = Float[Array, "... _ dims"]
+"""Parameters of the map of every coordinate."""
+
+GATE = 2.0
+"""Added before the logistic: the map begins near the identity (Kingma et al. 2016)."""
+MOST_LOG_SCALE = 2.0
+"""Bound on the logarithm of the scale of an affine step, reached smoothly."""
+LEAST_SHARE, LEAST_SLOPE = 1e-3, 1e-3
+"""Of a bin of a spline, and of its slope at a knot; and of the straight part of a polynomial."""
+ROOT_STEPS = 60
+
+
+class ScalarMap(eqx.Module):
+    """An increasing, smooth map of ℝ onto ℝ."""
+
+    @property
+    @abc.abstractmethod
+    def outs(self) -> int:
+        """How many parameters it has."""
+
+    @abc.abstractmethod
+    def forward(self, x: Line, raw: Raw) -> tuple[Line, Line]:
+        """y and ``log dy/dx``."""
+
+    @abc.abstractmethod
+    def inverse(self, y: Line, raw: Raw) -> tuple[Line, Line]:
+        """x and ``log dx/dy``."""
+
+    def begin(self, random: np.random.Generator) -> np.ndarray:
+        """Parameters ``[outs]`` of a start near the identity."""
+        return np.zeros(self.outs)
+
+
+class GatedMap(ScalarMap):
+    """``y = s x + (1 − s) m`` with s between 0 and 1 (Kingma et al. 2016, section 4)."""
+
+    @property
+    def outs(self) -> int:
+        return 2
+
+    def forward(self, x: Line, raw: Raw) -> tuple[Line, Line]:
+        shift, share = raw[..., 0, :], jax.nn.sigmoid(raw[..., 1, :] + GATE)
+        return share * x + (1.0 - share) * shift, jnp.log(share)
+
+    def inverse(self, y: Line, raw: Raw) -> tuple[Line, Line]:
+        shift, share = raw[..., 0, :], jax.nn.sigmoid(raw[..., 1, :] + GATE)
+        return (y - (1.0 - share) * shift) / share, -jnp.log(share)
+
+
+class AffineMap(ScalarMap):
+    """``y = m + e^a x`` with ``|a| < 2`` (Papamakarios et al. 2017)."""
+
+    @property
+    def outs(self) -> int:
+        return 2
+
+    def _log_scale(self, raw: Raw) -> Line:
+        return MOST_LOG_SCALE * jnp.tanh(raw[..., 1, :] / MOST_LOG_SCALE)
+
+    def forward(self, x: Line, raw: Raw) -> tuple[Line, Line]:
+        log_scale = self._log_scale(raw)
+        return x * jnp.exp(log_scale) + raw[..., 0, :], log_scale
+
+    def inverse(self, y: Line, raw: Raw) -> tuple[Line, Line]:
+        log_scale = self._log_scale(raw)
+        return (y - raw[..., 0, :]) * jnp.exp(-log_scale), -log_scale
+
+
+class SplineMap(ScalarMap):
+    """A monotone rational-quadratic spline of [−B, B] onto itself, and the identity outside (Durkan et al. 2019).
+
+    In a bin from (x₀, y₀), of width w and height h, with slopes d₀ and d₁ at its ends, s = h/w and t = (x − x₀)/w,
+    ``y = y₀ + h (s t² + d₀ t(1−t)) / (s + (d₀ + d₁ − 2s) t(1−t))``.
+    """
+
+    bins: int = static(default=8)
+    bound: float = static(default=6.0)
+
+    @property
+    def outs(self) -> int:
+        return 3 * self.bins - 1
+
+    def _knots(self, raw: Raw) -> tuple[Array, Array, Array]:
+        """Ends of the bins in x and y, and slopes there, each ``[..., bins + 1, dims]``."""
+        number = self.bins
+
+        def ends(part: Array) -> Array:
+            share = LEAST_SHARE + (1.0 - LEAST_SHARE * number) * jax.nn.softmax(part, axis=-2)
+            inner = 2.0 * jnp.cumsum(share[..., :-1, :], axis=-2) - 1.0
+            one = jnp.ones_like(part[..., :1, :])
+            return self.bound * jnp.concatenate([-one, inner, one], axis=-2)
+
+        slopes = LEAST_SLOPE + jax.nn.softplus(raw[..., 2 * number :, :] + math.log(math.expm1(1.0 - LEAST_SLOPE)))
+        one = jnp.ones_like(raw[..., :1, :])
+        return (
+            ends(raw[..., :number, :]),
+            ends(raw[..., number : 2 * number, :]),
+            jnp.concatenate([one, slopes, one], axis=-2),
+        )
+
+    def _bin(self, value: Line, knots: Array, others: tuple[Array, Array, Array]) -> tuple[Line, ...]:
+        """Of the bin that holds a value by these knots: both ends in x and y, and the slopes at them."""
+        place = jnp.sum(value[..., None, :] >= knots[..., 1:-1, :], axis=-2, keepdims=True)
+        # a sum over all bins with one that counts: its gradient is cheaper than that of a gather
+        chosen = (np.arange(self.bins)[:, None] == place).astype(value.dtype)
+        return tuple(
+            jnp.sum(part * chosen, axis=-2) for each in others for part in (each[..., :-1, :], each[..., 1:, :])
+        )
+
+    def forward(self, x: Line, raw: Raw) -> tuple[Line, Line]:
+        knots = self._knots(raw)
+        inside = jnp.abs(x) < self.bound
+        kept = jnp.where(inside, x, 0.0)  # what is outside goes through the formulas as a harmless number
+        x0, x1, y0, y1, d0, d1 = self._bin(kept, knots[0], knots)
+        slope, t = (y1 - y0) / (x1 - x0), jnp.clip((kept - x0) / (x1 - x0), 0.0, 1.0)
+        y, log_slope = _in_bin(t, slope, y0, y1 - y0, d0, d1)
+        return jnp.where(inside, y, x), jnp.where(inside, log_slope, 0.0)
+
+    def inverse(self, y: Line, raw: Raw) -> tuple[Line, Line]:
+        knots = self._knots(raw)
+        inside = jnp.abs(y) < self.bound
+        kept = jnp.where(inside, y, 0.0)
+        x0, x1, y0, y1, d0, d1 = self._bin(kept, knots[1], knots)
+        slope, height, up = (y1 - y0) / (x1 - x0), y1 - y0, kept - y0
+        bend = d0 + d1 - 2.0 * slope
+        # a t² + b t + c = 0 with c ≤ 0: the root in the form that cancels nothing
+        a, b, c = height * (slope - d0) + up * bend, height * d0 - up * bend, -slope * up
+        under = b * b - 4.0 * a * c
+        t = jnp.clip(-2.0 * c / (b + jnp.sqrt(jnp.where(under > 0.0, under, 1.0)) * (under > 0.0)), 0.0, 1.0)
+        log_slope = _in_bin(t, slope, y0, height, d0, d1)[1]
+        return jnp.where(inside, x0 + t * (x1 - x0), y), jnp.where(inside, -log_slope, 0.0)
+
+
+def _in_bin(t: Line, slope: Line, y0: Line, height: Line, d0: Line, d1: Line) -> tuple[Line, Line]:
+    """y and ``log dy/dx`` at a share t of a bin."""
+    mixed = t * (1.0 - t)
+    below = slope + (d0 + d1 - 2.0 * slope) * mixed
+    y = y0 + height * (slope * t * t + d0 * mixed) / below
+    above = d1 * t * t + 2.0 * slope * mixed + d0 * (1.0 - t) ** 2
+    return y, 2.0 * jnp.log(slope) + jnp.log(above) - 2.0 * jnp.log(below)
+
+
+class PolynomialMap(ScalarMap):
+    """The integral of a sum of squares of polynomials (Jaini, Selby & Yu 2019) of [−B, B] onto itself, then straight.
+
+    ``dy/dx = δ + (1 − δ) c Σ_k (Σ_l a_kl tˡ)²`` with t = x/B inside, and the slope of the ends outside. Unbounded
+    polynomials of such steps, one after another, run away.
+    """
+
+    squares: int = static(default=2)
+    degree: int = static(default=3)
+    bound: float = static(default=6.0)
+
+    @property
+    def outs(self) -> int:
+        return self.squares * (self.degree + 1)
+
+    def begin(self, random: np.random.Generator) -> np.ndarray:
+        return 0.05 * random.normal(size=self.outs)
+
+    def _gram(self, raw: Raw) -> Array:
+        """``Σ_k a_k a_kᵀ``, ``[..., dims, degree + 1, degree + 1]``, of which the integral over [−1, 1] is 2."""
+        number = self.degree + 1
+        a = jnp.moveaxis(raw.reshape(*raw.shape[:-2], self.squares, number, raw.shape[-1]), -1, -3)
+        a = a + np.eye(number)[0] / math.sqrt(self.squares)
+        gram = jnp.einsum("...kl,...km->...lm", a, a)
+        return 2.0 * gram / jnp.maximum(jnp.sum(gram * _whole(number), (-1, -2)), 1e-30)[..., None, None]
+
+    def _inside(self, t: Line, gram: Array) -> tuple[Line, Line]:
+        """The map of [−1, 1] and its slope."""
+        number = self.degree + 1
+        order = np.add.outer(np.arange(number), np.arange(number))
+        powers = jnp.stack([t**power for power in range(2 * number)], -1)
+        area = (powers[..., order + 1] - (-1.0) ** (order + 1)) / (order + 1)
+        raised = jnp.sum(gram * area, (-1, -2)) - 1.0
+        slope = jnp.sum(gram * powers[..., order], (-1, -2))
+        return LEAST_SLOPE * t + (1.0 - LEAST_SLOPE) * raised, LEAST_SLOPE + (1.0 - LEAST_SLOPE) * slope
+
+    def _moved(self, t: Line, gram: Array) -> tuple[Line, Line]:
+        held = jnp.clip(t, -1.0, 1.0)
+        y, slope = self._inside(held, gram)
+        return y + slope * (t - held), jnp.log(slope)
+
+    def forward(self, x: Line, raw: Raw) -> tuple[Line, Line]:
+        y, log_slope = self._moved(x / self.bound, self._gram(raw))
+        return self.bound * y, log_slope
+
+    def inverse(self, y: Line, raw: Raw) -> tuple[Line, Line]:
+        gram, wanted = self._gram(raw), y / self.bound
+        one = jnp.ones_like(wanted)
+        slopes = self._inside(-one, gram)[1], self._inside(one, gram)[1]
+
+        def halve(_, ends):
+            low, high = ends
+            middle = 0.5 * (low + high)
+            above = self._inside(middle, gram)[0] > wanted
+            return jnp.where(above, low, middle), jnp.where(above, middle, high)
+
+        low, high = jax.lax.fori_loop(0, ROOT_STEPS, halve, (-one, one))
+        t = jax.lax.stop_gradient(0.5 * (low + high))
+        reached, slope = self._inside(t, gram)
+        t = t + (wanted - reached) / slope  # through which derivatives flow
+        t = jnp.where(wanted < -1.0, -1.0 + (wanted + 1.0) / slopes[0], t)
+        t = jnp.where(wanted > 1.0, 1.0 + (wanted - 1.0) / slopes[1], t)
+        return self.bound * t, -self._moved(t, gram)[1]
+
+
+def _whole(number: int) -> np.ndarray:
+    """``∫ tⁱ⁺ʲ dt`` over [−1, 1]."""
+    order = np.add.outer(np.arange(number), np.arange(number))
+    return np.where(order % 2 == 0, 2.0 / (order + 1), 0.0)
+
+
+class MixtureMap(ScalarMap):
+    """``y = Φ⁻¹(Σ_m w_m Φ((x − μ_m)/σ_m))``: x is then a mixture of normals, given the coordinates before it.
+
+    So the density is that of a masked network of mixtures (Uria et al. 2013; Papamakarios et al. 2017).
+    """
+
+    components: int = static(default=8)
+
+    @property
+    def outs(self) -> int:
+        return 3 * self.components
+
+    def begin(self, random: np.random.Generator) -> np.ndarray:
+        """Means apart, and a common scale that makes the variance 1."""
+        means = np.linspace(-1.0, 1.0, self.components) if self.components > 1 else np.zeros(1)
+        scale = math.sqrt(1.0 - float(np.mean(means**2)))
+        return np.concatenate([np.zeros(self.components), means, np.full(self.components, math.log(scale))])
+
+    def _parts(self, raw: Raw) -> tuple[Array, Array, Array]:
+        logits, means, scales = (jnp.moveaxis(part, -2, -1) for part in jnp.split(raw, 3, axis=-2))
+        low = -7.0
+        return jax.nn.log_softmax(logits, axis=-1), means, low + jax.nn.softplus(scales - low)
+
+    def forward(self, x: Line, raw: Raw) -> tuple[Line, Line]:
+        log_weights, means, log_scales = self._parts(raw)
+        y, density = mixed_score(log_weights, (x[..., None] - means) * jnp.exp(-log_scales), log_scales)
+        return y, density - log_normal(y)
+
+    def inverse(self, y: Line, raw: Raw) -> tuple[Line, Line]:
+        log_weights, means, log_scales = self._parts(raw)
+        x, density = mixed_value(y, log_weights, means, log_scales)
+        return x, log_normal(y) - density
+
+
+class Consecutive(ScalarMap):
+    """Maps one after another."""
+
+    maps: tuple[ScalarMap, ...]
+
+    @property
+    def outs(self) -> int:
+        return sum(each.outs for each in self.maps)
+
+    def begin(self, random: np.random.Generator) -> np.ndarray:
+        return np.concatenate([each.begin(random) for each in self.maps])
+
+    def _shared(self, raw: Raw) -> list[Raw]:
+        ends = np.cumsum([each.outs for each in self.maps])[:-1]
+        return list(jnp.split(raw, ends, axis=-2))
+
+    def forward(self, x: Line, raw: Raw) -> tuple[Line, Line]:
+        total = jnp.zeros((), x.dtype)
+        for each, own in zip(self.maps, self._shared(raw), strict=True):
+            x, more = each.forward(x, own)
+            total = total + more
+        return x, total
+
+    def inverse(self, y: Line, raw: Raw) -> tuple[Line, Line]:
+        total = jnp.zeros((), y.dtype)
+        for each, own in zip(reversed(self.maps), reversed(self._shared(raw)), strict=True):
+            y, more = each.inverse(y, own)
+            total = total + more
+        return y, total

@@ -1,0 +1,1 @@
+"""Flows: densities that are a simple one seen through a bijection."""

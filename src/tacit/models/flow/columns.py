@@ -1,0 +1,204 @@
+"""What a flow must know of the columns before it can be learned: their ends, their levels, and which cannot be."""
+
+import warnings
+from collections.abc import Sequence
+from typing import NamedTuple, Self
+
+import numpy as np
+from scipy.stats import skew
+
+from tacit.data.errors import counted, listed
+from tacit.families.bijections import ColumnEnds, DiagonalAffine
+
+FEW_LEVELS = 20
+"""A column of no more different values than this, five rows to each, has levels; so has one of whole numbers that come
+twice each."""
+FLAT = 1e-9
+"""The least share of the variance of one combination of columns; below it they depend on each other."""
+
+
+class ColumnPlan(NamedTuple):
+    """How columns are brought onto the whole line."""
+
+    low: np.ndarray
+    """Where a column begins; −∞ where it has no end."""
+    high: np.ndarray
+    cells: tuple[np.ndarray, ...]
+    """By column, the edges of the cells of its levels; none where it is continuous."""
+    values: tuple[np.ndarray, ...]
+    """By column, its levels."""
+
+    @classmethod
+    def of(cls, x: np.ndarray, asked: Sequence[object] | None, names: Sequence[str]) -> Self:
+        """Of rows with NaN for gaps; ``asked`` says of columns "real", "positive", "levels", or names both ends.
+
+        Raises:
+            ValueError: a column that is constant or that no row has, or values beyond its ends.
+        """
+        dims = x.shape[1]
+        if asked is not None and len(asked) != dims:
+            raise ValueError(f"supports names {len(asked)} columns, and X has {dims}")
+        low, high = np.full(dims, -np.inf), np.full(dims, np.inf)
+        cells, levels = [np.empty(0)] * dims, [np.empty(0)] * dims
+        for place, name in enumerate(names):
+            seen = np.unique(x[~np.isnan(x[:, place]), place])
+            if seen.size < 2:
+                what = "holds no value" if not seen.size else f"is constant ({seen[0]:g})"
+                raise ValueError(f"column {name!r} {what}: it has no density, so leave it out")
+            values = x[~np.isnan(x[:, place]), place]
+            kind = "auto" if asked is None else asked[place]
+            if kind == "levels" or (kind == "auto" and _has_levels(values, seen)):
+                cells[place], levels[place] = _cells(seen)
+                low[place], high[place] = cells[place][[0, -1]]
+            else:
+                low[place], high[place] = _ends(values, kind, name)
+        return cls(low, high, tuple(cells), tuple(levels))
+
+    @property
+    def levelled(self) -> np.ndarray:
+        """Which columns have levels."""
+        return np.array([edges.size > 0 for edges in self.cells])
+
+    def numbered(self, x: np.ndarray) -> np.ndarray:
+        """The number of the cell of every level, ``(n, d)``; 0 in continuous columns."""
+        found = np.zeros(x.shape, np.int64)
+        for place, edges in enumerate(self.cells):
+            if edges.size:
+                found[:, place] = np.clip(np.searchsorted(edges, x[:, place], side="right") - 1, 0, edges.size - 2)
+        return found
+
+    def spread(self, x: np.ndarray, shares: np.ndarray) -> np.ndarray:
+        """Rows whose levels are moved to a share ``(d,)`` or ``(n, d)`` of their cells; gaps stay."""
+        number, out = self.numbered(x), np.array(x, np.float64)
+        shares = np.broadcast_to(shares, x.shape)
+        for place, edges in enumerate(self.cells):
+            if edges.size:
+                cell = number[:, place]
+                moved = edges[cell] + shares[:, place] * (edges[cell + 1] - edges[cell])
+                out[:, place] = np.where(np.isnan(x[:, place]), np.nan, moved)
+        return out
+
+    def log_widths(self, x: np.ndarray) -> np.ndarray:
+        """The logarithm of the size of every row's cells, over the columns of levels that it has, ``(n,)``."""
+        number, total = self.numbered(x), np.zeros(len(x))
+        for place, edges in enumerate(self.cells):
+            if edges.size:
+                total += np.where(np.isnan(x[:, place]), 0.0, np.log(np.diff(edges))[number[:, place]])
+        return total
+
+    @property
+    def ends(self) -> ColumnEnds:
+        """The map onto the whole line."""
+        return ColumnEnds(self.low, self.high)
+
+    def check(self, x: np.ndarray, names: Sequence[str]) -> None:
+        """Refuse values at or beyond the ends.
+
+        Raises:
+            ValueError: names the column, the row and the value.
+        """
+        inside = self.levelled
+        wrong = ((x <= self.low) & ~inside) | ((x >= self.high) & ~inside)
+        wrong |= inside & ((x < self.low) | (x > self.high))
+        if wrong.any():
+            row, place = (int(each) for each in np.argwhere(wrong)[0])
+            raise ValueError(
+                f"column {names[place]!r}, row {row}: {x[row, place]:g} is not between {self.low[place]:g} and "
+                f"{self.high[place]:g}, where the column lies: correct it, or fit anew with supports= that holds it"
+            )
+
+    def snapped(self, x: np.ndarray) -> np.ndarray:
+        """Rows with the levels of the cells that they lie in."""
+        number, out = self.numbered(x), np.array(x)
+        for place, levels in enumerate(self.values):
+            if levels.size:
+                out[:, place] = np.where(np.isnan(x[:, place]), np.nan, levels[number[:, place]])
+        return out
+
+    def tell(self, names: Sequence[str]) -> None:
+        """Say which columns have levels, as a warning."""
+        levelled = [name for name, has in zip(names, self.levelled, strict=True) if has]
+        if levelled:
+            warnings.warn(
+                f"{listed(levelled, 6)} {'have' if len(levelled) > 1 else 'has'} only a few different values: a density "
+                "could rise there without end, so their scores are masses, of values spread evenly over the room that "
+                "each has (from below, by draws). supports= says otherwise.",
+                UserWarning,
+                stacklevel=6,
+            )
+
+
+def _has_levels(values: np.ndarray, seen: np.ndarray) -> bool:
+    if values.size < 5 * seen.size and not (values.size >= 50 and seen.size <= 2):
+        return bool((seen == np.round(seen)).all() and 2 * seen.size <= values.size)
+    return seen.size <= FEW_LEVELS or bool((seen == np.round(seen)).all())
+
+
+def _cells(seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Edges of the cells and the levels; whole numbers have all those between them too."""
+    if (seen == np.round(seen)).all() and np.ptp(seen) <= 1000 * seen.size:
+        levels = np.arange(seen[0], seen[-1] + 1.0)
+    else:
+        levels = seen
+    middles = 0.5 * (levels[1:] + levels[:-1])
+    return np.concatenate([[2 * levels[0] - middles[0]], middles, [2 * levels[-1] - middles[-1]]]), levels
+
+
+def _ends(values: np.ndarray, kind: object, name: str) -> tuple[float, float]:
+    """Ends of a continuous column, as asked or as its values look."""
+    if isinstance(kind, (tuple, list)) and len(kind) == 2:
+        ends = float(kind[0]), float(kind[1])
+        if not ends[0] < values.min() or not values.max() < ends[1]:
+            raise ValueError(
+                f"column {name!r} lies from {values.min():g} to {values.max():g}, not strictly between the ends "
+                f"{ends[0]:g} and {ends[1]:g} that supports gives it"
+            )
+        return ends
+    if kind == "positive":
+        if values.min() <= 0:
+            raise ValueError(f"column {name!r} is to be positive, and holds {values.min():g}")
+        return 0.0, np.inf
+    if kind == "real":
+        return -np.inf, np.inf
+    if kind != "auto":
+        raise ValueError(
+            f"supports of column {name!r} must be 'auto', 'real', 'positive', 'levels' or two ends; got {kind!r}"
+        )
+    if values.min() > 0.0 and values.max() < 1.0 and np.ptp(values) > 0.5:
+        return 0.0, 1.0
+    if values.min() > 0.0:
+        plain = float(skew(values))
+        if plain > 1.0 and abs(float(skew(np.log(values)))) < 0.5 * plain:
+            return 0.0, np.inf
+    return -np.inf, np.inf
+
+
+def units_of(u: np.ndarray, weights: np.ndarray, names: Sequence[str]) -> DiagonalAffine:
+    """Means and deviations of columns with NaN for gaps.
+
+    Raises:
+        ValueError: columns that are copies, or that depend on each other.
+    """
+    there = ~np.isnan(u)
+    mass = there * weights[:, None]
+    mean = np.nansum(mass * np.where(there, u, 0.0), 0) / mass.sum(0)
+    scale = np.sqrt((mass * np.where(there, u - mean, 0.0) ** 2).sum(0) / mass.sum(0))
+    if not (scale > 0).all():
+        name = names[int(np.flatnonzero(~(scale > 0))[0])]
+        raise ValueError(f"column {name!r} is constant in the rows that have a weight: leave it out")
+    white = np.where(there, (u - mean) / scale, 0.0)
+    full = there.all(1)
+    if full.sum() > u.shape[1]:
+        _check_dependence(white[full] * np.sqrt(weights[full, None]), names)
+    return DiagonalAffine(mean, np.log(scale))
+
+
+def _check_dependence(white: np.ndarray, names: Sequence[str]) -> None:
+    values, vectors = np.linalg.eigh(white.T @ white)
+    if values[0] <= FLAT * values.sum():
+        share = np.abs(vectors[:, 0])
+        among = [names[place] for place in np.flatnonzero(share > 0.1 * share.max())]
+        raise ValueError(
+            f"{listed(among, 6)} depend on each other exactly ({counted(len(among), 'column')}, one of which follows "
+            "from the rest): their density is without bound. Leave one of them out."
+        )
