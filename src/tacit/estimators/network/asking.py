@@ -273,7 +273,7 @@ def _named(
     for name in asked:
         node = columns.places[name]
         if node in found.levels:
-            levels[name] = dict(zip(columns.levels_of(node), map(float, found.levels[node]), strict=True))
+            levels[name] = dict(zip(columns.levels_of(node), found.levels[node].tolist(), strict=True))
         elif node in found.numbers:
             numbers[name] = found.numbers[node]
     return levels, numbers

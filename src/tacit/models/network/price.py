@@ -84,11 +84,11 @@ def plan_with(
 
 def price_of(plan: ContractionPlan, names: Sequence[str]) -> Price:
     """What a plan needs."""
-    leaves = sum(plan.entries(leaf) for leaf in range(plan.leaves))
+    leaves = sum(plan.entries[: plan.leaves])
     width = max((len(plan.scopes[table]) for table in range(len(plan.scopes))), default=0)
     return Price(
         width,
-        plan.entries(plan.largest) if plan.scopes else 0,
+        plan.entries[plan.largest] if plan.scopes else 0,
         8 * (plan.peak + leaves),
         plan.terms,
         3 * len(plan.operations) * SECONDS_AN_OPERATION + plan.terms * SECONDS_A_TERM,

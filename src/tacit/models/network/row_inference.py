@@ -55,7 +55,7 @@ def factors_of(
     nodes: Sequence[NetworkNode],
     chunk: Chunk,
     layout: GapLayout,
-    likelihoods: Mapping[int, Float[HostArray, "levels rows"]] | None = None,
+    likelihoods: Mapping[int, Float[HostArray, "_ rows"]] | None = None,
 ) -> NetworkFactors:
     """The tables of all nodes; ``likelihoods`` of levels are soft evidence on them."""
     several = len(chunk.rows) > 1
