@@ -28,7 +28,7 @@ def size_of(scope: Sequence[int], sizes: Sequence[int]) -> int:
 
 
 def letters(variables: Iterable[int]) -> dict[int, str]:
-    """A letter for every axis of an Einstein sum; a table of more axes than there are letters is planned, never made."""
+    """A letter for every axis of an Einstein sum; tables of more axes than letters are planned, never made."""
     return {v: _LETTERS[at] if at < len(_LETTERS) else chr(256 + at) for at, v in enumerate(variables)}
 
 
