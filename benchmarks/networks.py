@@ -17,6 +17,7 @@ from benchmarks.network_learning import BIF, drawn, processor
 from tacit.data.network_files import read_network_tables
 from tacit.models.network.plan import planned
 from tacit.models.network.row_inference import _whole_order
+from tacit.models.network.single import _prepared
 
 TITLE = "Networks: posteriors, rows and EM"
 NOTE = (
@@ -32,6 +33,7 @@ ALL = tuple(sorted({path.name.removesuffix(".bif.gz") for path in BIF.glob("*.bi
 
 def run(quick: bool) -> Iterator[Row]:
     """Queries of one case, then rows."""
+    pyagrum.setNumberOfThreads(1)
     with threadpool_limits(1), tempfile.TemporaryDirectory() as folder:
         for name in ("alarm",) if quick else REPEATED:
             yield from _repeated(name, Path(folder), quick)
@@ -90,6 +92,7 @@ def _first(name: str, folder: Path) -> Iterator[Row]:
     ours, theirs, evidence = _case(name, folder, 3)
     planned.cache_clear()
     _whole_order.cache_clear()
+    _prepared.cache_clear()
     ours.max_bytes = 2.0**32
     row = ours._row(evidence)
     mine = processor(lambda: ours._answered(*row))[0]
