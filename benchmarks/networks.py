@@ -90,15 +90,20 @@ def _repeated(name: str, folder: Path, quick: bool) -> Iterator[Row]:
 
 def _first(name: str, folder: Path) -> Iterator[Row]:
     ours, theirs, evidence = _case(name, folder, 3)
-    planned.cache_clear()
-    _whole_order.cache_clear()
-    _prepared.cache_clear()
     ours.max_bytes = 2.0**32
     row = ours._row(evidence)
-    mine = processor(lambda: ours._answered(*row))[0]
-    other = processor(lambda: _all_posteriors(_theirs(theirs, evidence), theirs, evidence))[0]
-    found = timed(f"{name}: the first query, with planning", "s", ((mine,), (other,)), "pyAgrum")
-    yield Row(found.what, found.unit, found.ours, found.peer, "pyAgrum", found.ratios, "no slower", mine <= other)
+
+    def mine() -> float:
+        for remembered in (planned, _whole_order, _prepared):
+            remembered.cache_clear()
+        return processor(lambda: ours._answered(*row))[0]
+
+    def other() -> float:
+        return processor(lambda: _all_posteriors(_theirs(theirs, evidence), theirs, evidence))[0]
+
+    found = timed(f"{name}: the first query, with planning", "s", in_turn(mine, other, 5, 2.0), "pyAgrum")
+    met = bool(np.median(found.ours) <= np.median(found.peer))
+    yield Row(found.what, found.unit, found.ours, found.peer, "pyAgrum", found.ratios, "no slower", met)
 
 
 def _link() -> Row:

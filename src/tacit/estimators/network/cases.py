@@ -38,7 +38,7 @@ class CasesAnswer(TableResult):
         return next((len(each) for each in (*self.levels.values(), *self.numbers.values())), 0)
 
     def to_arrow(self) -> pa.Table:
-        """A line a case, a column a level ("smoke=yes"), and two a number ("x mean", "x sd"); empty where it is said."""
+        """A line a case; a column a level ("smoke=yes"), two a number ("x mean", "x sd"); empty where it is said."""
         columns = {}
         for name, shares in self.levels.items():
             for level, share in zip(self.level_names[name], shares.T, strict=True):
