@@ -25,7 +25,7 @@ Name = int | str
 class NetworkDensity(TableResult):
     """``p(free | given)`` of some columns of a network; hidden nodes and all other columns are summed out.
 
-    Made by ``condition`` and ``marginal`` of a fitted network.
+    Made by ``condition`` of a fitted network.
 
     Attributes:
         columns: the numbers of the columns it is a density of, in order.

@@ -15,7 +15,7 @@ from tacit.estimators.capabilities import GivesConditionals, MatrixLike
 from tacit.estimators.explained_columns import DrawnColumn, LawColumn
 from tacit.estimators.explaining import DRAWS, Explains, Explanation, Link
 from tacit.estimators.network.asking import NetworkQuestions
-from tacit.estimators.network.density import Name, NetworkDensity, density_of
+from tacit.estimators.network.density import NetworkDensity, density_of
 from tacit.estimators.network.evidence import row_of
 from tacit.models.network.completion import ancestral
 from tacit.models.network.nodes.exogenous import ExogenousNode
@@ -29,7 +29,8 @@ class NetworkConditionals(NetworkQuestions, Explains, GivesConditionals):
 
         Args:
             values: of a column by its name, a level or a number, as `query` takes evidence; of one by its number, a
-                number or the code of a level, as a mixture's ``condition``. NaN is an unknown value.
+                number or the code of a level, as a mixture's ``condition``. NaN is an unknown value. Of nothing,
+                ``{}``, it is the density of all columns, whose ``marginal`` is that of some.
 
         Raises:
             ValueError: an unknown column or level, every column given, or values that are impossible together.
@@ -47,11 +48,6 @@ class NetworkConditionals(NetworkQuestions, Explains, GivesConditionals):
         if any(place >= len(self.columns_.schema) for place in given):
             raise ValueError("a hidden node is no column of a row: ask query what follows from its state")
         return density_of(self.model_, self.columns_, given, self.fixed_, self._explained_scores)
-
-    def marginal(self, columns: Name | Sequence[Name]) -> NetworkDensity:
-        """The density of some columns, by number or name, all others summed out."""
-        check_is_fitted(self)
-        return density_of(self.model_, self.columns_, {}, self.fixed_, self._explained_scores).marginal(columns)
 
     def explain(
         self, row: Any, among: MatrixLike | None = None, order: Sequence[int | str] | None = None
