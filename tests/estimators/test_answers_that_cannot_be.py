@@ -125,3 +125,12 @@ def test_criteria_of_classes_are_of_the_rows_that_have_all_covariates() -> None:
     assert model.aic(rows) == pytest.approx(found.aic, rel=1e-10)
     weights = np.full(200, 2.0)
     assert model.bic(rows, weights) == pytest.approx(model.fit_statistics(rows, weights).bic, rel=1e-10)
+
+
+def test_rows_with_gaps_are_possible_though_no_complete_row_is_like_them() -> None:
+    """Without a prior: b is never t where both are seen, but the row of t says so."""
+    rows = pd.DataFrame({"a": ["p", "q"] * 20 + [None], "b": ["s", "s"] * 20 + ["t"], "c": ["u", "v"] * 20 + ["v"]})
+    model = tacit.BayesianNetwork("a->b, a->c", prior=0.0).fit(rows)
+    assert np.isfinite(model.lower_bound_)
+    assert model.query("a", {"b": "t"})["a"]["q"] > 0.99
+    assert np.all(np.diff(model.trace_.bound) > -1e-9)
