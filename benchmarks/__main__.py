@@ -39,7 +39,7 @@ LIMITS = {
     "regression": 420.0,
     "factors": 300.0,
     "factor_imputation": 420.0,
-    "networks": 400.0,
+    "networks": 1200.0,
     "network_learning": 400.0,
     "sequences": 300.0,
 }

@@ -17,6 +17,7 @@ from benchmarks.network_learning import BIF, drawn, processor
 from tacit.data.network_files import read_network_tables
 from tacit.models.network.plan import planned
 from tacit.models.network.row_inference import _whole_order
+from tacit.models.network.single import _prepared
 
 TITLE = "Networks: posteriors, rows and EM"
 NOTE = (
@@ -32,6 +33,7 @@ ALL = tuple(sorted({path.name.removesuffix(".bif.gz") for path in BIF.glob("*.bi
 
 def run(quick: bool) -> Iterator[Row]:
     """Queries of one case, then rows."""
+    pyagrum.setNumberOfThreads(1)
     with threadpool_limits(1), tempfile.TemporaryDirectory() as folder:
         for name in ("alarm",) if quick else REPEATED:
             yield from _repeated(name, Path(folder), quick)
@@ -88,14 +90,20 @@ def _repeated(name: str, folder: Path, quick: bool) -> Iterator[Row]:
 
 def _first(name: str, folder: Path) -> Iterator[Row]:
     ours, theirs, evidence = _case(name, folder, 3)
-    planned.cache_clear()
-    _whole_order.cache_clear()
     ours.max_bytes = 2.0**32
     row = ours._row(evidence)
-    mine = processor(lambda: ours._answered(*row))[0]
-    other = processor(lambda: _all_posteriors(_theirs(theirs, evidence), theirs, evidence))[0]
-    found = timed(f"{name}: the first query, with planning", "s", ((mine,), (other,)), "pyAgrum")
-    yield Row(found.what, found.unit, found.ours, found.peer, "pyAgrum", found.ratios, "no slower", mine <= other)
+
+    def mine() -> float:
+        for remembered in (planned, _whole_order, _prepared):
+            remembered.cache_clear()
+        return processor(lambda: ours._answered(*row))[0]
+
+    def other() -> float:
+        return processor(lambda: _all_posteriors(_theirs(theirs, evidence), theirs, evidence))[0]
+
+    found = timed(f"{name}: the first query, with planning", "s", in_turn(mine, other, 5, 2.0), "pyAgrum")
+    met = bool(np.median(found.ours) <= np.median(found.peer))
+    yield Row(found.what, found.unit, found.ours, found.peer, "pyAgrum", found.ratios, "no slower", met)
 
 
 def _link() -> Row:

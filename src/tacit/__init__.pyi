@@ -19,6 +19,8 @@ from .estimators.mixture.gaussian import GaussianMixture
 from .estimators.mixture.latent_class import LatentClass
 from .estimators.mixture.mixed import Mixture
 from .estimators.network.bayesian_network import BayesianNetwork
+from .estimators.network.cases import CasesAnswer
+from .estimators.network.density import NetworkDensity
 from .estimators.network.files import read_network, write_network
 from .estimators.network.results import JointAnswer, MostProbable, NetworkAnswer
 from .estimators.query.answer import QueryAnswer
@@ -91,6 +93,7 @@ __all__ = [
     "BayesianNetwork",
     "BetaVAE",
     "Calibration",
+    "CasesAnswer",
     "Checkpoint",
     "Coherence",
     "Comparison",
@@ -122,6 +125,7 @@ __all__ = [
     "MultinomialMixture",
     "NegativeBinomialRegression",
     "NetworkAnswer",
+    "NetworkDensity",
     "NumberOfFactors",
     "PoissonMixture",
     "PoissonRegression",

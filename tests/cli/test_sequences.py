@@ -90,3 +90,23 @@ def test_a_model_that_forgets_order_is_refused(tmp_path: Path, tacit: Command) -
     told = tacit("fit", data, "--sequence", "patient,day", "--model", "mixture", "--out", tmp_path / "run")
     assert told.exit_code != 0
     assert "knows no order of rows" in " ".join(told.output.split())
+
+
+def test_models_of_sequences_are_compared_on_whole_ones(tacit: Command, tmp_path: Path) -> None:
+    data = tmp_path / "two.csv"
+    random = np.random.default_rng(0)
+    with data.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["who", "day", "x"])
+        for who in range(8):
+            state = who % 2
+            for day in range(15):
+                state = state if random.random() < 0.9 else 1 - state
+                writer.writerow([who, day, f"{4 * state + random.normal():.3f}"])
+    models = "hidden-markov-model:components=2,hidden-markov-model:components=1"
+    told = tacit("compare", data, "--sequence", "who,day", "--folds", "2", "--models", models, "--format", "csv")
+    assert told.exit_code == 0, told.output
+    assert [line["model"] for line in lines(told.stdout)] == models.split(",")
+    refused = tacit("compare", data, "--sequence", "who,day", "--models", "mixture")
+    assert refused.exit_code != 0
+    assert "knows no order of rows" in refused.output

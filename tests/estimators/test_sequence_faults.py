@@ -244,3 +244,23 @@ class TestQueries:
         assert _with("P(x > 1 | y < 2 or y > 3)", ["c=2"]) == "P(x > 1 | (y < 2 or y > 3), c=2)"
         assert _with("P(`a|b` > 1)", ["c=2"]) == "P(`a|b` > 1 | c=2)"
         assert _with("P(a|b > 1 | d = 1)", ["c=2"], ["a|b"]) == "P(a|b > 1 | (d = 1), c=2)"
+
+
+def test_a_chain_from_left_to_right_begins_with_pieces_of_the_sequences() -> None:
+    """States 1 and 3 look alike, so that no grouping of rows tells them apart."""
+    random = np.random.default_rng(0)
+    lengths, rows = [], []
+    for _ in range(8):
+        own = [m + 0.5 * random.normal(size=(int(random.integers(8, 14)), 1)) for m in (0.0, 3.0, 0.0, 3.0)]
+        rows += own
+        lengths.append(sum(map(len, own)))
+    X = np.concatenate(rows)
+    bounds = {}
+    for method in ("varied", "segments", "random_from_data"):
+        model = tacit.HiddenMarkovModel(4, transitions="left-right", init_params=method, n_init=2, random_state=0)
+        bounds[method] = model.fit(X, lengths=lengths).lower_bound_
+    assert bounds["segments"] == pytest.approx(bounds["varied"], abs=1e-4)
+    assert bounds["varied"] >= bounds["random_from_data"] - 1e-6
+    path = tacit.HiddenMarkovModel(4, transitions="left-right", n_init=1, random_state=0).fit(X, lengths=lengths)
+    truth = np.concatenate([np.full(len(part), at % 4) for at, part in enumerate(rows)])
+    assert (path.predict(X, lengths=lengths) == truth).mean() > 0.95

@@ -128,6 +128,7 @@ def compare(
     long: options.Long = None,
     kind: options.Kinds = None,
     id_column: options.IdColumn = None,
+    sequence: options.Sequence = None,
     text: options.Text = None,
     vocabulary: options.VocabularyFile = None,
     stop_words: options.StopWords = None,
@@ -141,11 +142,11 @@ def compare(
     """Compare models on rows, images or documents they have not seen: nats per row, best first, paired differences.
 
     Each fold is scored by models fitted to the others; a number of groups that is not set is chosen anew inside
-    each fold.
+    each fold. With --sequence folds are of whole sequences, and a row is scored given those before it.
     """
     texts = workflow.texts.TextOptions(text, vocabulary, stop_words, min_documents, max_share)
     source = workflow.sources.DataSource(
-        options.places(data), tuple(kind or ()), long, id_column, texts, reading=reading
+        options.places(data), tuple(kind or ()), long, id_column, texts, reading=reading, sequence=sequence
     )
     request = workflow.comparing.CompareRequest(source, models, tuple(setting or ()), folds, seed)
     cli.comparing.compare(request, out, form)

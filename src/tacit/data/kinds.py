@@ -216,9 +216,10 @@ def _judged(cells: Cells) -> Column | LeftOut:
     if verdict.rest and cells.words is not None:
         return _grouped(cells.name, cells.words, verdict)
     levels = levels_of(_numbers_in_disguise(cells)) if verdict.kind in LEVELLED else None
-    order = declared(cells) if verdict.kind == "categorical" else None
-    if order is not None:
-        return Column(cells.name, verdict.kind, order, f"{verdict.reason}, in order", ordered=True)
+    order = declared(cells) if verdict.kind in LEVELLED else None
+    if order is not None and set(order) == set(levels or ()):
+        ordered = verdict.kind == "categorical"  # of two levels either order is one
+        return Column(cells.name, verdict.kind, order, f"{verdict.reason}, in order", ordered=ordered)
     merged = () if cells.words is None or levels is None else cells.words.merged
     reason = verdict.reason
     if merged:

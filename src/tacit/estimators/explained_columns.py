@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from tacit.models.given import Law
+
 ONE_BELOW = 0.15865525393145707
 """The share of a normal that lies more than a standard deviation below its mean."""
 
@@ -34,6 +36,34 @@ class ExactColumn:
         return np.asarray(self._density.probabilities(), np.float64)[:levels]
 
 
+class LawColumn:
+    """The law of one column, where a model knows it."""
+
+    def __init__(self, law: Law) -> None:
+        self._law = law
+
+    def quantiles(self, shares: Sequence[float]) -> tuple[float, ...]:
+        """The values below which these shares lie."""
+        return tuple(self._law.quantile(share) for share in shares)
+
+    def tails(self, value: float) -> tuple[float, float]:
+        """How much lies at most as high, and how much at least."""
+        below, short = self._law.cdf(np.array([value, np.nextafter(value, -np.inf)]))
+        return float(below), 1.0 - float(short)
+
+    def deviations(self, value: float) -> float:
+        """How many standard deviations a value lies from the mean, where a tail has no digits left."""
+        mean, variance = self._law.moments()
+        return float((value - mean) / np.sqrt(max(variance, 1e-300)))
+
+    def probabilities(self, levels: int) -> np.ndarray:
+        """Of every code."""
+        found = self._law.levels()
+        if found is None:
+            raise ValueError("the column holds numbers, and no levels")
+        return np.asarray(found)[:levels]
+
+
 class DrawnColumn:
     """Draws of one column, where there is no distribution function."""
 
@@ -59,7 +89,10 @@ class DrawnColumn:
         return counts / counts.sum()
 
 
-def away_on_logs(found: ExactColumn | DrawnColumn, value: float) -> float:
+AskedColumn = ExactColumn | LawColumn | DrawnColumn
+
+
+def away_on_logs(found: AskedColumn, value: float) -> float:
     """How many standard deviations of its logarithm a value lies from the median, by the quantiles on its side."""
     low, middle, high = np.log(np.maximum(found.quantiles([ONE_BELOW, 0.5, 1.0 - ONE_BELOW]), 1e-300))
     away = np.log(value) - middle

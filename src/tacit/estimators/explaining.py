@@ -16,7 +16,7 @@ from tacit.data.levels import show_level
 from tacit.data.results import TableResult
 from tacit.data.schema import Schema
 from tacit.estimators.capabilities import GivesConditionals, GivesConditionalsExactly, MatrixLike, Scores, can
-from tacit.estimators.explained_columns import DrawnColumn, ExactColumn, away_on_logs, plain_values
+from tacit.estimators.explained_columns import AskedColumn, DrawnColumn, ExactColumn, away_on_logs, plain_values
 from tacit.estimators.settings import Estimator
 from tacit.plots.style import short_number
 
@@ -293,7 +293,7 @@ class Explains(GivesConditionals, Scores, Estimator):
         tail = min(1.0, 2.0 * half)
         return Link(names[place], float(value), float(log_density), middle, low, high, tail, away, bool(on_logs))
 
-    def _conditional(self, given: Mapping[int, float], place: int) -> ExactColumn | DrawnColumn:
+    def _conditional(self, given: Mapping[int, float], place: int) -> AskedColumn:
         if can(self, GivesConditionalsExactly):
             found = self.condition(given).marginal([place]) if given else self.marginal([place])
             return ExactColumn(found)

@@ -12,6 +12,7 @@ from tacit import registry
 from tacit.compute import compilation_cache
 from tacit.data.dataset import Values
 from tacit.data.schema import Schema
+from tacit.data.sequenced import SequencedRows
 from tacit.estimators.capabilities import MatrixLike, Measures, ReadsKinds, Scores, TakesDatasets, can
 from tacit.estimators.sequence.reading import ReadsSequences
 from tacit.estimators.settings import Estimator
@@ -204,8 +205,8 @@ def _suitable(rows: Rows, common: Mapping[str, Any], seed: int) -> dict[str, Pla
     for name in registry.names():
         if name in ("multinomial-mixture", "latent-class"):  # the latter is the mixture under another name
             continue
-        if issubclass(registry.get(name), ReadsSequences):  # rows of a table have no order
-            continue
+        if issubclass(registry.get(name), ReadsSequences) != isinstance(rows.data, SequencedRows):
+            continue  # rows of a table have no order, and those of sequences have one
         try:
             asked = _plan(rows, name, common, seed)
         except RequestError:

@@ -28,6 +28,7 @@ from tacit.estimators.capabilities import (
     TellsTables,
 )
 from tacit.estimators.mixture import layout
+from tacit.estimators.mixture.class_rows import LEVELS, different, whole_numbers
 from tacit.estimators.mixture.mixed import Mixture
 from tacit.estimators.query.asking import AnswersQueries
 from tacit.estimators.settings import TOLERANCE, Choice, Whole, settings
@@ -41,10 +42,6 @@ from tacit.models.gated.statistics import ClassFit, class_fit
 from tacit.models.mixture.model import MixtureModel
 from tacit.models.mixture.rows import joint_log_prob
 from tacit.spaces import Held
-
-LEVELS = 20
-"""A column of whole numbers of at most so many different values has levels."""
-
 
 Ask = TypeVar("Ask", bound=Callable[..., object])
 
@@ -135,7 +132,7 @@ class LatentClass(TellsTables, Mixture):
         covariates = {table.column_names[place] for place in self._places(table.column_names)}
         found = dict(wanted)
         for name in table.column_names:
-            numbers = _whole_numbers(table.column(name))
+            numbers = whole_numbers(table.column(name))
             if name not in wanted and name not in covariates and numbers is not None and 0 < numbers <= LEVELS:
                 found[name] = "categorical"
         return super()._more_kinds(table, found)
@@ -181,7 +178,7 @@ class LatentClass(TellsTables, Mixture):
         items = np.where(np.isin(np.arange(values.shape[1]), at), values, 0.0)
         onto = scaling(design[known], weights[known])
         rows = np.concatenate([items, design @ onto.T], axis=1)[known]
-        rows, weights = _different(rows, weights[known], values.shape[1])
+        rows, weights = different(rows, weights[known], values.shape[1])
         number, others = self.n_init, self.n_components - 1
         columns = tuple(range(values.shape[1], rows.shape[1]))
         low, high = (np.tile(each, (number, 1)) for each in (rows[:, columns].min(0), rows[:, columns].max(0)))
@@ -292,6 +289,23 @@ class LatentClass(TellsTables, Mixture):
         joint = self._joint(rows)
         return np.exp(joint - np.logaddexp.reduce(joint, axis=1, keepdims=True)).astype(rows.dtype)
 
+    def bic(self, X: Any, sample_weight: Any = None) -> float:
+        """``−2 log L + ν log N``; of the rows that have all covariates, as the fit is and `fit_statistics`."""
+        total, number = self._fitted_likelihood(X, sample_weight)
+        return -2.0 * total + self.n_parameters_ * float(np.log(number))
+
+    def aic(self, X: Any, sample_weight: Any = None) -> float:
+        """``−2 log L + 2 ν``, of the same rows as `bic`."""
+        return -2.0 * self._fitted_likelihood(X, sample_weight)[0] + 2.0 * self.n_parameters_
+
+    def _fitted_likelihood(self, X: Any, sample_weight: Any) -> tuple[float, float]:
+        """``Σ w log p`` over the rows that have all covariates, and their weight."""
+        values, weights = self.weighed_scores(X, sample_weight)
+        known = np.ones(values.size, bool)
+        if self.covariates is not None:
+            known = ~np.isnan(self._design(self.read(X, reset=False).rows().astype(np.float64))[0]).any(1)
+        return float(weights[known] @ values[known].astype(np.float64)), float(weights[known].sum())
+
     @double_precision
     def fit_statistics(self, X: MatrixLike, sample_weight: Any = None) -> ClassFit:
         """G², X², degrees of freedom, entropies and criteria, as latent class analysis reports them.
@@ -370,22 +384,3 @@ class LatentClass(TellsTables, Mixture):
         model, values = self._gated(rows.rows().astype(np.float64))
         known = ~np.isnan(values[:, list(model.gate.columns)]).any(1)
         return model, values[known], np.asarray(rows.weights, np.float64)[known]
-
-
-def _different(rows: np.ndarray, weights: np.ndarray, items: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows that differ, each with the weight of its copies; the first columns are codes, or NaN where missing."""
-    codes = np.where(np.isnan(rows), -1.0, rows)
-    found, place = np.unique(codes, axis=0, return_inverse=True)
-    first = found[:, :items]
-    found[:, :items] = np.where(first < 0, np.nan, first)
-    return found, np.bincount(place.ravel(), weights)
-
-
-def _whole_numbers(column: Any) -> int | None:
-    """How many different numbers a column of whole numbers holds; None of what else."""
-    if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
-        return None
-    values = np.array([each for each in column.drop_null().unique().to_pylist() if each == each], np.float64)
-    if not (values == np.floor(values)).all():
-        return LEVELS + 1
-    return int(values.size)

@@ -13,9 +13,8 @@ from tacit.data.dataset import Dataset
 from tacit.data.errors import counted
 from tacit.estimators.base import double_precision, seed_of, weighted
 from tacit.estimators.capabilities import Imputes, MatrixLike, Measures, ReadsOnce, Samples
-from tacit.estimators.network.asking import NetworkQuestions
 from tacit.estimators.network.capabilities import HasArrows
-from tacit.estimators.network.columns import NetworkReading
+from tacit.estimators.network.explaining import NetworkConditionals
 from tacit.estimators.settings import Estimator
 from tacit.models.graph import Graph
 from tacit.models.network.case import Impossible, contradiction
@@ -24,7 +23,7 @@ from tacit.models.network.drawing import network_graph
 from tacit.models.network.nodes.exogenous import ExogenousNode
 
 
-class NetworkAnswers(HasArrows, NetworkQuestions, NetworkReading, Measures, Samples, Imputes, ReadsOnce, Estimator):
+class NetworkAnswers(HasArrows, NetworkConditionals, Measures, Samples, Imputes, ReadsOnce, Estimator):
     """Answers about rows."""
 
     def base_measure(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 import copy
 import functools
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -13,18 +14,19 @@ from sklearn.utils.validation import check_is_fitted
 from tacit.data.schema import Column
 from tacit.data.value_sets import Box
 from tacit.estimators.base import double_precision
-from tacit.estimators.network.columns import NodeColumns
+from tacit.estimators.network.cases import CasesAnswer, answered, is_table, say_impossible, table_of
+from tacit.estimators.network.columns import NetworkReading, NodeColumns
 from tacit.estimators.network.evidence import check_number, row_of, told
 from tacit.estimators.network.results import JointAnswer, MostProbable, NetworkAnswer
 from tacit.estimators.query.asking import AnswersCases
 from tacit.models.network.approximate.approximation import MethodTable, approximate, comparison
-from tacit.models.network.case import CasePosteriors, case_posteriors, joint_posterior
+from tacit.models.network.case import CasePosteriors, Impossible, case_posteriors, contradiction, joint_posterior
 from tacit.models.network.completion import gap_posteriors, most_probable_row
 from tacit.models.network.given import NetworkGiven, NumberLaw, network_given
 from tacit.models.network.layout import NotExact
 from tacit.models.network.model import Network
 from tacit.models.network.nodes.exogenous import ExogenousNode
-from tacit.models.network.price import Price, TooDear, plan_with, price_of
+from tacit.models.network.price import Price, TooDear, price_with
 
 
 class CaseAnswer(NamedTuple):
@@ -40,7 +42,7 @@ class CaseAnswer(NamedTuple):
     """What the error of a posterior is unlikely to exceed; nothing where it is exact."""
 
 
-class NetworkQuestions(AnswersCases):
+class NetworkQuestions(AnswersCases, NetworkReading):
     """Answers about one case."""
 
     model_: Network
@@ -58,7 +60,7 @@ class NetworkQuestions(AnswersCases):
     def query(
         self,
         question: Any = None,
-        evidence: Mapping[Any, Any] | None = None,
+        evidence: Any = None,
         *,
         joint: bool = False,
         n_draws: int | None = None,
@@ -69,7 +71,8 @@ class NetworkQuestions(AnswersCases):
         Args:
             question: a column or several, by name or place; all that are not given where None. Or a question such as
                 ``P(xray = yes | smoke = yes)``, which every model that has a density answers (`QueryAnswer`).
-            evidence: a level or a number by name; ``{level: likelihood, …}`` for evidence that is not sure.
+            evidence: a level or a number by name; ``{level: likelihood, …}`` for evidence that is not sure. Or a table
+                of cases, with any of the columns and with gaps: then the answer is a table too (`CasesAnswer`).
             joint: whether to give the joint posterior of the columns, which then have levels (`JointAnswer`).
             n_draws, random_state: of the draws for what a written question asks and is not known exactly.
 
@@ -77,6 +80,8 @@ class NetworkQuestions(AnswersCases):
             ValueError: an unknown column or level; evidence that is impossible, with a small part of it that is; an
                 answer that needs more than ``max_bytes``.
         """
+        if is_table(evidence):
+            return self._cases(question, evidence, joint)
         row, soft = self._row(evidence)
         names = self.columns_.names
         if isinstance(question, str) and question not in names and "(" in question:
@@ -84,9 +89,8 @@ class NetworkQuestions(AnswersCases):
                 raise ValueError("a written question says itself what is given, behind a bar: P(a = 1 | b = 2)")
             return super().query(question, n_draws=n_draws, random_state=random_state)
         given = told(self.columns_, evidence)
-        wanted = [question] if isinstance(question, str | int | np.integer) else question
         open_ = [n for n in names if n not in given and np.isnan(row[self.columns_.places[n]])]
-        asked = list(dict.fromkeys(names[self.columns_.node(each)] for each in (open_ if wanted is None else wanted)))
+        asked = [names[node] for node in self._wanted(open_ if question is None else question)]
         if joint:
             return self._joint(asked, row, soft)
         known = [name for name in asked if not np.isnan(row[self.columns_.places[name]])]
@@ -98,6 +102,53 @@ class NetworkQuestions(AnswersCases):
         errors = {name: found.errors[self.columns_.places[name]] for name in levels if found.errors}
         log_evidence = found.log_prob + self._log_change(row)
         return NetworkAnswer(log_evidence, levels, numbers, before, found.how, given, found.words, errors)
+
+    def _wanted(self, question: Any) -> list[int]:
+        """The nodes that are asked for, each once."""
+        several = [question] if isinstance(question, str | int | np.integer) else question
+        return list(dict.fromkeys(self.columns_.node(each) for each in several))
+
+    def _cases(self, question: Any, evidence: Any, joint: bool) -> CasesAnswer:
+        """The posteriors of a table of cases; row by row where they are not known exactly."""
+        check_is_fitted(self)
+        if joint:
+            raise ValueError("joint posteriors are of one case: ask for each")
+        rows = np.asarray(self.read(table_of(evidence, self.columns_), reset=False).rows(), np.float64)
+        gaps = np.isnan(rows).any(0)
+        open_ = [v for v in range(len(self.columns_.names)) if v >= len(gaps) or gaps[v]]
+        wanted = self._wanted([v for v in open_ if v not in self.fixed_] if question is None else question)
+        try:
+            if self.inference not in ("auto", "exact"):
+                return self._case_by_case(rows, wanted)
+            found = self.gaps_of(rows)
+        except (TooDear, NotExact):
+            if self.inference == "exact":
+                raise
+            return self._case_by_case(rows, wanted)
+        answer = answered(self.columns_, rows, found, wanted)
+        lost = np.zeros(len(rows), bool)
+        for figures in found.values():
+            lost |= np.isnan(figures).any(1)
+        say_impossible(lost)
+        return answer
+
+    def _case_by_case(self, rows: np.ndarray, wanted: Sequence[int]) -> CasesAnswer:
+        """The same by the inference of single cases."""
+        figures = {v: np.full((len(rows), self.columns_.levels[v] or 2), np.nan) for v in wanted}
+        lost = np.zeros(len(rows), bool)
+        for at, row in enumerate(self.columns_.values(rows)):
+            for node, value in self.fixed_.items():
+                row[node] = value
+            try:
+                found = self._answered(row, {})
+            except Impossible:
+                lost[at] = True
+                continue
+            for v in wanted:
+                if v in found.levels or v in found.numbers:
+                    figures[v][at] = found.levels[v] if v in found.levels else found.numbers[v]
+        say_impossible(lost)
+        return answered(self.columns_, rows, figures, wanted)
 
     def _answered(self, row: np.ndarray, soft: Mapping[int, np.ndarray]) -> CaseAnswer:
         """By the inference that was asked for; "auto" is exact where it can be, and says what it does where not."""
@@ -234,7 +285,7 @@ class NetworkQuestions(AnswersCases):
         check_is_fitted(self)
         columns = [evidence_columns] if isinstance(evidence_columns, str) else evidence_columns
         seen = frozenset(self.columns_.node(name) for name in columns) | frozenset(self.fixed_)
-        return price_of(plan_with(self.model_.nodes, self.model_.graph.names, seen), self.model_.graph.names)
+        return price_with(self.model_.nodes, self.model_.graph.names, seen)
 
 
 def _exact(found: CasePosteriors, logged: frozenset[int]) -> CaseAnswer:
@@ -248,6 +299,10 @@ def _approximate(
 ) -> CaseAnswer:
     likelihoods = {node: values[:, 0] for node, values in soft.items()}
     found = approximate(model, row, method, likelihoods=likelihoods)
+    if any(np.isnan(each).any() for each in found.marginals.values()) or (
+        method == "weighted" and math.isinf(found.log_value)
+    ):
+        raise _unanswered(model, row, soft, found.words)
     numbers = {node: (float(each.values[0]), float(each.values[1])) for node, each in found.numbers.items()}
     for node in logged & set(numbers):  # the moments of a log-normal law with the mean and deviation of the logarithm
         mean, deviation = numbers[node]
@@ -255,6 +310,20 @@ def _approximate(
         numbers[node] = mean, mean * float(np.sqrt(np.expm1(deviation**2)))
     errors = {node: error.most for node, error in found.errors.items()}
     return CaseAnswer(found.log_value, found.marginals, numbers, method, found.words, errors)
+
+
+def _unanswered(model: Network, row: np.ndarray, soft: Mapping[int, np.ndarray], words: str) -> Impossible:
+    """Why an approximation has no answer: the evidence is impossible, as far as that can be known."""
+    try:
+        log_prob = float(model.log_prob(row[None], soft)[0])
+    except (NotExact, TooDear):
+        return Impossible(f"the evidence seems to be impossible: {words}")
+    if math.isinf(log_prob):
+        return Impossible(contradiction(model, row, soft))
+    return Impossible(
+        f"the evidence is not impossible (log p = {log_prob:.4f}), but too improbable for this inference: {words} Ask "
+        'with inference="exact"'
+    )
 
 
 @functools.lru_cache(maxsize=4)
@@ -273,7 +342,7 @@ def _named(
     for name in asked:
         node = columns.places[name]
         if node in found.levels:
-            levels[name] = dict(zip(columns.levels_of(node), map(float, found.levels[node]), strict=True))
+            levels[name] = dict(zip(columns.levels_of(node), found.levels[node].tolist(), strict=True))
         elif node in found.numbers:
             numbers[name] = found.numbers[node]
     return levels, numbers

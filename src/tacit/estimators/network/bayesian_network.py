@@ -128,6 +128,7 @@ class BayesianNetwork(NetworkStructure, NetworkAnswers):
         random = seed_of(self.random_state)
         whole = rows, weights
         graph = self._graph(rows, weights, self._completions(rows, weights, random))
+        self._say_barren(graph)
         rows, weights = _distinct(rows, weights, self.columns_.levels)
         nodes = first_nodes(graph, self._settings(), rows, weights)
         unseen = np.isnan(rows).all(0)
@@ -197,6 +198,22 @@ class BayesianNetwork(NetworkStructure, NetworkAnswers):
             return np.concatenate(list(drawn(model, rows, COMPLETIONS, random)))
 
         return drawn_under
+
+    def _say_barren(self, graph: DirectedGraph) -> None:
+        """Warn of hidden nodes that no column comes after."""
+        visible = len(self.columns_.schema)
+        heard = set(range(visible))
+        for node in reversed(graph.order):
+            if node in heard:
+                heard |= set(graph.parents[node])
+        barren = [graph.names[node] for node in range(visible, len(graph)) if node not in heard]
+        if barren:
+            warnings.warn(
+                f"no arrow leads from hidden node {listed(barren)} to a column, so the rows say nothing of it: it "
+                "stays as it was drawn. Add arrows from it, or leave it out",
+                UserWarning,
+                stacklevel=6,
+            )
 
     def _say(self, weight: float) -> None:
         """Warnings of a fit that did not come to rest."""

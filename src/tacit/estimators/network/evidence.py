@@ -48,7 +48,7 @@ def told(columns: NodeColumns, evidence: Any) -> dict[str, Any]:
         if np.ndim(value) > 0:
             raise ValueError(
                 f"column {own!r}: evidence is about one case, one level or number, or {{level: likelihood}}. For a "
-                "table of cases ask predict_proba(X, column)"
+                "table of cases ask query(columns, table)"
             )
         if not _missing(value):
             found[own] = value

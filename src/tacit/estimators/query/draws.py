@@ -54,8 +54,10 @@ class WeightedDraws:
     def chance(self, inside: Bool[np.ndarray, " rows"]) -> tuple[float, float]:
         """The share of rows for which something holds; where it is none or all, three over the size (the rule of
         three, Hanley & Lippman-Hand 1983) stands for the error."""
+        met = inside & (self.weights > 0)
         found, error = self.mean(inside.astype(np.float64))
-        return min(max(found, 0.0), 1.0), error if 0.0 < found < 1.0 and error > 0 else 3.0 / self.effective_size
+        certain = not met.any() or not (~inside & (self.weights > 0)).any()
+        return min(max(found, 0.0), 1.0), min(1.0, 3.0 / self.effective_size) if certain else error
 
     def quantile(self, values: Float[np.ndarray, " rows"], share: float) -> tuple[float, float]:
         """Of a column, and its standard error by the quantiles a standard error of the share to either side."""

@@ -126,21 +126,25 @@ class HiddenMarkovAnswers(FamilyColumns, Forecasts, AssignsSoftly, Measures, Sam
     def predict_proba(
         self, X: MatrixLike, *, groups: ByRow = None, lengths: ByRow = None, time: ByRow = None
     ) -> np.ndarray:
-        """``p(z_t = k | x)`` of every row given its whole sequence (smoothed), ``(n, K)``."""
+        """``p(z_t = k | x)`` of every row given its whole sequence (smoothed), ``(n, K)``; NaN of one that is
+        impossible under the model, and a warning.
+        """
         _, log_b, order = self._read(X, SequenceOptions(groups, lengths, time))
-        return order.back(smoothed(self.model_, log_b, order.lengths).probabilities)
+        return order.back(_told(smoothed(self.model_, log_b, order.lengths).probabilities, order))
 
     @double_precision
     def filter(self, X: MatrixLike, *, groups: ByRow = None, lengths: ByRow = None, time: ByRow = None) -> np.ndarray:
         """``p(z_t = k | x_1 … x_t)`` of every row given those up to it, ``(n, K)``."""
         _, log_b, order = self._read(X, SequenceOptions(groups, lengths, time))
-        return order.back(filtered(self.model_, log_b, order.lengths).probabilities)
+        return order.back(_told(filtered(self.model_, log_b, order.lengths).probabilities, order))
 
     @double_precision
     def predict(self, X: MatrixLike, *, groups: ByRow = None, lengths: ByRow = None, time: ByRow = None) -> np.ndarray:
         """The state of every row along the likeliest path of its sequence (Viterbi), ``(n,)``."""
         _, log_b, order = self._read(X, SequenceOptions(groups, lengths, time))
-        return order.back(likeliest(self.model_, log_b, order.lengths)[0])
+        path, values = likeliest(self.model_, log_b, order.lengths)
+        _say_impossible(np.isneginf(values), order, "its states mean nothing")
+        return order.back(path)
 
     @double_precision
     def decode(
@@ -196,7 +200,7 @@ class HiddenMarkovAnswers(FamilyColumns, Forecasts, AssignsSoftly, Measures, Sam
         model, dense = self.fitted_chain(), rows.rows()[order.order].astype(np.float64, copy=False)
         check_vector_gaps(model.emissions, dense)
         if n_draws is None:
-            shares = smoothed(model, log_b, order.lengths).probabilities
+            shares = _told(smoothed(model, log_b, order.lengths).probabilities, order)
             return order.back(expected_under(model.emissions, dense, shares))
         check_whole("n_draws", n_draws, 1)
         random = seed_of(self.random_state if random_state is None else random_state)
@@ -339,3 +343,18 @@ class HiddenMarkovAnswers(FamilyColumns, Forecasts, AssignsSoftly, Measures, Sam
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
+
+
+def _told(shares: np.ndarray, order: SequenceOrder) -> np.ndarray:
+    """Probabilities of states in order, NaN where nothing is possible, which is said."""
+    lost = ~(shares.sum(1) > 0)
+    if not lost.any():
+        return shares
+    _say_impossible(np.logical_or.reduceat(lost, np.cumsum(order.lengths) - order.lengths), order, "it has NaN there")
+    return np.where(lost[:, None], np.nan, shares)
+
+
+def _say_impossible(lost: np.ndarray, order: SequenceOrder, said: str) -> None:
+    names = [name for name, gone in zip(sequence_names(order), lost, strict=True) if gone]
+    if names:
+        warnings.warn(f"under the model sequence {listed(names)} is impossible: {said}", UserWarning, stacklevel=4)

@@ -18,7 +18,6 @@ from tacit.data.sequenced import SequenceOrder
 from tacit.estimators.base import seed_of
 from tacit.estimators.capabilities import MatrixLike
 from tacit.estimators.mixture.mixed import planned_columns
-from tacit.estimators.mixture.starts import STARTS
 from tacit.estimators.sequence.answers import HiddenMarkovAnswers
 from tacit.estimators.sequence.reading import (
     ByRow,
@@ -28,7 +27,7 @@ from tacit.estimators.sequence.reading import (
     sequence_names,
     sequence_weights,
 )
-from tacit.estimators.sequence.starts import stacked_starts
+from tacit.estimators.sequence.starts import CHAIN_STARTS, stacked_starts
 from tacit.estimators.settings import NOT_NEGATIVE, POSITIVE, TOLERANCE, Choice, Flag, Whole, settings
 from tacit.estimators.stopping import stop_reason
 from tacit.families.covariance import canonical_name
@@ -104,8 +103,9 @@ class HiddenMarkovModel(HiddenMarkovAnswers):
     """most iterations."""
     n_init: Annotated[int, Whole(1)] = 5
     """starts; the best is kept."""
-    init_params: Annotated[str, Choice(STARTS)] = "kmeans"
-    """how the rows of a start are grouped, as in ``GaussianMixture``."""
+    init_params: Annotated[str, Choice(CHAIN_STARTS)] = "varied"
+    """how the rows of a start are grouped: as in ``GaussianMixture``; "segments", sequences cut into so many pieces of
+    about one length, one state after another; or "varied", which goes through several of these, one a start."""
     random_state: Any = None
     """seed."""
     verbose: int = 0
@@ -261,7 +261,7 @@ class HiddenMarkovModel(HiddenMarkovAnswers):
         tiles = not values.complete and any(group.tiled for group in template.emissions.groups)
         source = SequenceSource(given, self.n_components, tiles=tiles)
         labels = given.labels if (given.labels >= 0).any() else None
-        begun = stacked_starts(template, rows, view, self.init_params, self.n_init, random, labels)
+        begun = stacked_starts(template, rows, view, self.init_params, self.n_init, random, labels, given.lengths)
         begun = begun.with_rows(complete=values.complete, tile=source.tile, whole=source.lanes.whole)
         schedule = SequenceSchedule(self.max_iter, self.tol, self.accelerate, type(self).__name__)
         with watch(Printer(10)) if self.verbose else nullcontext():

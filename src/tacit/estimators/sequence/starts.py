@@ -6,11 +6,14 @@ from tacit.arrays import softmax
 from tacit.compute import Array, eagerly
 from tacit.data.blocks import Standardise
 from tacit.data.dataset import Dataset, sampled_places
-from tacit.estimators.mixture.starts import DrawnStarts, draw, seeding_features
+from tacit.estimators.mixture.starts import STARTS, DrawnStarts, draw, seeding_features
 from tacit.models.mixture.model import MixtureModel
 from tacit.models.seeding import SAMPLE_ROWS
 from tacit.models.sequence.model import LEAST, HiddenMarkov
 
+VARIED = ("kmeans", "random_from_data", "k-means++", "random", "kmeans")
+"""Ways to group rows, one start after another."""
+CHAIN_STARTS = ("varied", "segments", *STARTS)
 STAYS = (0.9, 0.7, 0.5, 0.97, 0.8)
 """How likely a state is followed by itself at the start, one fit after another."""
 
@@ -23,21 +26,53 @@ def stacked_starts(
     number: int,
     random: np.random.Generator,
     labels: np.ndarray | None = None,
+    lengths: np.ndarray | None = None,
 ) -> HiddenMarkov:
     """So many starts: densities as those of mixtures, and chains that stay in a state more or less.
 
-    Where ``labels`` say the states of some rows (else −1), densities begin from what these say.
+    Where ``labels`` say the states of some rows (else −1), densities begin from what these say. A chain that goes from
+    left to right begins with pieces of the sequences, of the given ``lengths``, where the starts are varied.
     """
     states = template.log_start.size
     emissions = template.emissions
     if labels is None:
-        drawn = draw(emissions, rows, view, [method] * number, np.full(number, states), random)
+        one_way = template.possible_start is not None
+        methods = [VARIED[n % len(VARIED)] if method == "varied" else method for n in range(number)]
+        methods = ["segments" if one_way and method == "varied" and not n else m for n, m in enumerate(methods)]
+        drawn = _drawn(emissions, rows, view, methods, states, random, lengths)
     else:
         drawn = _labelled(emissions, rows, view, number, states, labels, random)
     with eagerly():
         made: MixtureModel = drawn.begun(emissions, view).made()
     begins, ways = zip(*(_chain(template, STAYS[n % len(STAYS)], random, n) for n in range(number)), strict=True)
     return stacked_of(template, np.stack(begins), np.stack(ways), made)
+
+
+def _drawn(
+    emissions: MixtureModel,
+    rows: Dataset,
+    view: Standardise,
+    methods: list[str],
+    states: int,
+    random: np.random.Generator,
+    lengths: np.ndarray | None,
+) -> DrawnStarts:
+    """Starts as those of mixtures; "segments" know besides where in its sequence a row stands."""
+    pieces = [at for at, method in enumerate(methods) if method == "segments"]
+    if not pieces or lengths is None:
+        return draw(emissions, rows, view, methods, np.full(len(methods), states), random)
+    size = np.repeat(lengths, lengths)
+    place = np.arange(size.size) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    shift = random.uniform(0.0, 1.0, len(methods))  # cuts of the first are even, others anywhere near
+    kept = sampled_places(len(rows), SAMPLE_ROWS, random)
+    part = rows.take(kept)
+    others = ["random" if method == "segments" else method for method in methods]
+    drawn = draw(emissions, part, view, others, np.full(len(methods), states), random)
+    shares = drawn.shares
+    for at in pieces:
+        along = (place / size + (shift[at] - 0.5 if at else 0.0) / states)[kept]
+        shares[at] = np.eye(states)[np.clip((along * states).astype(int), 0, states - 1)]
+    return drawn
 
 
 def _labelled(

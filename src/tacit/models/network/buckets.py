@@ -38,8 +38,8 @@ class Needs(NamedTuple):
 
 def needs(plan: ContractionPlan) -> Needs:
     """What a sweep forwards keeps, for the most probable configuration or for draws."""
-    kept = sum(plan.entries(op.out) for op in plan.operations)
-    return Needs(kept, max((2 * plan.entries(op.out) for op in plan.operations), default=0))
+    kept = sum(plan.entries[op.out] for op in plan.operations)
+    return Needs(kept, max((2 * plan.entries[op.out] for op in plan.operations), default=0))
 
 
 def most_probable(

@@ -1,6 +1,7 @@
 """One case of a network: what is seen, what each hidden node then is, and why evidence may be impossible."""
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -15,6 +16,7 @@ from tacit.models.network.nodes.normal import NormalNode
 from tacit.models.network.nodes.poisson import PoissonNode
 from tacit.models.network.price import TooDear, check_price
 from tacit.models.network.row_inference import RowPosteriors, factors_of, plan_of, posteriors
+from tacit.models.network.single import prepared
 from tacit.models.network.sweeps import forward, kept
 
 
@@ -64,7 +66,7 @@ class CasePosteriors:
     numbers: Mapping[int, NumberPosterior]
 
 
-Likelihoods = Mapping[int, Float[HostArray, "levels rows"]]
+Likelihoods = Mapping[int, Float[HostArray, "_ rows"]]
 
 
 def case_posteriors(
@@ -82,6 +84,13 @@ def case_posteriors(
         TooDear: an exact answer needs more than ``max_bytes``.
         NotExact: there is none.
     """
+    soft = likelihoods or {}
+    ready = prepared(network, np.flatnonzero(~np.isnan(row)).tolist(), [v for v in sorted(soft) if np.isnan(row[v])])
+    if ready is not None and all(np.isnan(row[v]) for v in soft):
+        log_prob, levels = ready(row, soft)
+        if math.isinf(log_prob):
+            raise Impossible(contradiction(network, row, likelihoods))
+        return CasePosteriors(log_prob, levels, {})
     rows = row[None]
     layout = network.checked_layout(rows)
     chunk = network.chunk(rows, layout)
@@ -90,7 +99,7 @@ def case_posteriors(
     if np.isneginf(found.log_prob[0]):
         raise Impossible(contradiction(network, row, likelihoods))
     levels = {}
-    numbers = {}
+    numbers: dict[int, NumberPosterior] = {}
     for node in network.nodes:
         if node.place in layout.seen:
             continue

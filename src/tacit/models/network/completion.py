@@ -20,7 +20,7 @@ from tacit.models.network.sweeps import forward
 DRAWS = 65_536
 """Draws of one row that are made side by side."""
 
-Likelihoods = Mapping[int, Float[HostArray, "levels rows"]]
+Likelihoods = Mapping[int, Float[HostArray, "_ rows"]]
 
 
 def completed(network: Network, rows: Float[HostArray, "rows nodes"]) -> Float[HostArray, "rows nodes"]:

@@ -6,7 +6,7 @@ worked on side by side, whatever their size. Large tables without rows go throug
 
 import math
 import string
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -24,20 +24,15 @@ Scope = tuple[int, ...]
 
 def size_of(scope: Sequence[int], sizes: Sequence[int]) -> int:
     """Entries of a table, for one row."""
-    return math.prod(sizes[v] for v in scope if v != ROWS)
+    return math.prod([sizes[v] for v in scope if v != ROWS])
 
 
-def _letters(*scopes: Scope) -> dict[int, str]:
-    """A letter for every axis of an Einstein sum."""
-    named: dict[int, str] = {}
-    for scope in scopes:
-        for v in scope:
-            named.setdefault(v, string.ascii_letters[len(named)])
-    return named
+def letters(variables: Iterable[int]) -> dict[int, str]:
+    """A letter for every axis of an Einstein sum; tables of more axes than letters are planned, never made."""
+    return {v: _LETTERS[at] if at < len(_LETTERS) else chr(256 + at) for at, v in enumerate(variables)}
 
 
-def _text(scope: Scope, named: dict[int, str]) -> str:
-    return "".join(named[v] for v in scope)
+_LETTERS = string.ascii_letters
 
 
 class _MatrixPlan(NamedTuple):
@@ -56,18 +51,28 @@ class Contraction:
 
     What occurs in one table alone and not in the result is summed out of it by the Einstein sum; an axis of the
     result that neither has is not in ``scope``, the axes that the result in fact has.
+
+    Args:
+        left: the axes of the one table.
+        right: of the other.
+        out: of the result.
+        sizes: levels of every variable.
+        named: a letter for every axis (`letters`).
+        terms: multiplications.
     """
 
-    __slots__ = ("_matrices", "_text", "scope", "terms")
+    __slots__ = ("_matrices", "_text", "scope")
 
-    def __init__(self, left: Scope, right: Scope, out: Scope, sizes: Sequence[int]) -> None:
-        there = {*left, *right}
-        self.scope = tuple(v for v in out if v in there)
-        named = _letters(left, right)
-        self._text = f"{_text(left, named)},{_text(right, named)}->{_text(self.scope, named)}"
-        self.terms = size_of(tuple(there), sizes)
-        matrices = ROWS not in there and self.terms >= LARGE
+    def __init__(
+        self, left: Scope, right: Scope, out: Scope, sizes: Sequence[int], named: dict[int, str], terms: int
+    ) -> None:
+        self.scope = tuple([v for v in out if v in left or v in right])
+        matrices = terms >= LARGE and ROWS not in left and ROWS not in right
         self._matrices = _matrix_plan(left, right, self.scope, sizes) if matrices else None
+        self._text = ""
+        if self._matrices is None:
+            texts = ["".join([named[v] for v in scope]) for scope in (left, right, self.scope)]
+            self._text = f"{texts[0]},{texts[1]}->{texts[2]}"
 
     def __call__(self, left: HostArray, right: HostArray) -> HostArray:
         plan = self._matrices

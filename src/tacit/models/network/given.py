@@ -72,7 +72,7 @@ class NetworkGiven(Conditioned):
         self,
         network: Network,
         row: Float[HostArray, " nodes"],
-        likelihoods: Mapping[int, Float[HostArray, "levels rows"]],
+        likelihoods: Mapping[int, Float[HostArray, "_ rows"]],
         logged: frozenset[int],
         densities: int,
         ranged: tuple[int, ValueSet] | None,

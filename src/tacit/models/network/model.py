@@ -81,7 +81,7 @@ class Network(Pytree):
         self,
         rows: Float[HostArray, "rows nodes"],
         layout: GapLayout | None = None,
-        likelihoods: Mapping[int, Float[HostArray, "levels rows"]] | None = None,
+        likelihoods: Mapping[int, Float[HostArray, "_ rows"]] | None = None,
     ) -> Iterator[tuple[slice, Chunk, RowPosteriors]]:
         """Posteriors of rows, some of them at a time."""
         for where, chunk, factors in self.tables_of(rows, layout or self.checked_layout(rows), likelihoods or {}):
@@ -95,7 +95,7 @@ class Network(Pytree):
             return
         few = self.chunk(rows[:2], layout)
         plan = plan_of(self.nodes, factors_of(self.nodes, few, layout), self.sizes)
-        leaves = sum(plan.entries(leaf) for leaf in range(plan.leaves))
+        leaves = sum(plan.entries[: plan.leaves])
         number = max(1, int(CHUNK_BYTES / 8 / (plan.peak + leaves + moments_a_row(self.nodes, layout))))
         for begin in range(0, len(rows), number):
             where = slice(begin, begin + number)
@@ -106,7 +106,7 @@ class Network(Pytree):
     def log_prob(
         self,
         rows: Float[HostArray, "rows nodes"],
-        likelihoods: Mapping[int, Float[HostArray, "levels rows"]] | None = None,
+        likelihoods: Mapping[int, Float[HostArray, "_ rows"]] | None = None,
     ) -> Float[HostArray, " rows"]:
         """``log p`` of what is seen of every row, in nats; −inf of what is impossible."""
         found = np.empty(len(rows))

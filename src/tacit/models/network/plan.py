@@ -9,7 +9,7 @@ import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tacit.models.network.contraction import ROWS, Contraction, Scope, size_of
+from tacit.models.network.contraction import ROWS, Contraction, Scope, letters, size_of
 from tacit.models.network.order import Elimination, elimination_orders
 
 LARGE = 32_000_000
@@ -28,11 +28,16 @@ class Operation:
 
 
 class Steps(NamedTuple):
-    """The contractions of an operation of two tables, forwards, and backwards to either of them."""
+    """The contractions of an operation of two tables, forwards, and backwards to either of them.
+
+    Attributes:
+        terms: multiplications of each, for one row.
+    """
 
     forward: Contraction
     to_left: Contraction
     to_right: Contraction
+    terms: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,20 +65,21 @@ class ContractionPlan:
     keep: frozenset[int]
     elimination: Elimination
 
-    def entries(self, table: int) -> int:
-        """Numbers in a table, for one row."""
-        return size_of(self.scopes[table], self.sizes)
+    @functools.cached_property
+    def entries(self) -> list[int]:
+        """Numbers in every table, for one row."""
+        return [size_of(scope, self.sizes) for scope in self.scopes]
 
     @functools.cached_property
     def largest(self) -> int:
         """The largest table."""
-        return max(range(len(self.scopes)), key=self.entries, default=0)
+        return self.entries.index(max(self.entries)) if self.scopes else 0
 
     @functools.cached_property
     def terms(self) -> int:
         """Multiplications of both sweeps, for one row."""
-        pairs = zip(self.operations, self.steps, strict=True)
-        return sum(2 * self.entries(op.left) if step is None else 3 * step.forward.terms for op, step in pairs)
+        entries, pairs = self.entries, zip(self.operations, self.steps, strict=True)
+        return sum([2 * entries[op.left] if step is None else 3 * step.terms for op, step in pairs])
 
     @functools.cached_property
     def peak(self) -> int:
@@ -81,12 +87,13 @@ class ContractionPlan:
 
         Going forwards every intermediate is kept; going backwards each is let go of once its derivative is passed on.
         """
-        kept = sum(self.entries(op.out) for op in self.operations)
+        entries = self.entries
+        kept = sum([entries[op.out] for op in self.operations])
         most, held = kept, kept
         for op in reversed(self.operations):
-            held += self.entries(op.left) + (0 if op.right is None else self.entries(op.right))
-            most = max(most, held + self.entries(op.out))
-            held -= self.entries(op.out)
+            held += entries[op.left] + (0 if op.right is None else entries[op.right])
+            most = max(most, held + entries[op.out])
+            held -= entries[op.out]
         return most
 
 
@@ -167,11 +174,14 @@ def _backwards(builder: _Builder) -> tuple[tuple[Steps | None, ...], tuple[Scope
         right = scopes[op.right]
         derivatives[op.left] = by_row(left, (*above, *right))
         derivatives[op.right] = by_row(right, (*above, *left))
+        there = {*left, *right}
+        named, terms = letters((*there, ROWS)), size_of(tuple(there), sizes)
         steps.append(
             Steps(
-                Contraction(left, right, scopes[op.out], sizes),
-                Contraction(above, right, derivatives[op.left], sizes),
-                Contraction(above, left, derivatives[op.right], sizes),
+                Contraction(left, right, scopes[op.out], sizes, named, terms),
+                Contraction(above, right, derivatives[op.left], sizes, named, terms),
+                Contraction(above, left, derivatives[op.right], sizes, named, terms),
+                terms,
             )
         )
     return tuple(reversed(steps)), tuple(derivatives)

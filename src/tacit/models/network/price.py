@@ -9,7 +9,7 @@ from tacit.data.errors import listed
 from tacit.models.network.layout import layout_with, scopes_of
 from tacit.models.network.nodes.base import NetworkNode
 from tacit.models.network.plan import ContractionPlan, planned
-from tacit.models.network.row_inference import whole_order
+from tacit.models.network.row_inference import block_numbers, whole_order
 
 SECONDS_AN_OPERATION = 12e-6
 """What a contraction of small tables takes, both ways a third each."""
@@ -82,14 +82,28 @@ def plan_with(
     return planned(scopes, sizes, keep, (whole_order(nodes, sizes),))
 
 
-def price_of(plan: ContractionPlan, names: Sequence[str]) -> Price:
-    """What a plan needs."""
-    leaves = sum(plan.entries(leaf) for leaf in range(plan.leaves))
+def price_with(nodes: Sequence[NetworkNode], names: Sequence[str], seen: frozenset[int]) -> Price:
+    """What both sweeps need for one case in which some nodes are seen, with the matrices of the numbers that are not.
+
+    Raises:
+        NotExact: there is no exact answer, whatever it may cost.
+    """
+    return price_of(plan_with(nodes, names, seen), names, _block_numbers(nodes, names, seen))
+
+
+def _block_numbers(nodes: Sequence[NetworkNode], names: Sequence[str], seen: frozenset[int]) -> int:
+    gaps = np.array([node.place not in seen for node in nodes])
+    return block_numbers(nodes, layout_with(nodes, names, gaps, gaps))
+
+
+def price_of(plan: ContractionPlan, names: Sequence[str], beside: int = 0) -> Price:
+    """What a plan needs, and so many numbers beside its tables."""
+    leaves = sum(plan.entries[: plan.leaves])
     width = max((len(plan.scopes[table]) for table in range(len(plan.scopes))), default=0)
     return Price(
         width,
-        plan.entries(plan.largest) if plan.scopes else 0,
-        8 * (plan.peak + leaves),
+        plan.entries[plan.largest] if plan.scopes else 0,
+        8 * (plan.peak + leaves + beside),
         plan.terms,
         3 * len(plan.operations) * SECONDS_AN_OPERATION + plan.terms * SECONDS_A_TERM,
         tuple(names[v] for v in plan.scopes[plan.largest] if v >= 0) if plan.scopes else (),
@@ -104,13 +118,16 @@ def check_price(
     Raises:
         TooDear: the plan needs more than ``max_bytes``.
     """
-    price = price_of(plan, names)
+    beside = _block_numbers(nodes, names, seen)
+    price = price_of(plan, names, beside)
     if price.bytes <= max_bytes:
         return
     said = (
         f"an exact answer would hold {in_bytes(price.bytes)}, and max_bytes allows {in_bytes(max_bytes)}: a table over "
         f"{listed(price.largest, 8) if price.largest else 'no node'} has {price.entries:,} entries."
     )
+    if 16 * beside > price.bytes:
+        said += f" The matrices of the numbers that are not seen take {in_bytes(8 * beside)} of it."
     cheapest = _cheaper(nodes, names, seen, [v for v in plan.scopes[plan.largest] if v >= 0])
     if cheapest is not None:
         name, cost = cheapest
@@ -122,6 +139,6 @@ def _cheaper(
     nodes: Sequence[NetworkNode], names: Sequence[str], seen: frozenset[int], tried: Sequence[int]
 ) -> tuple[str, int] | None:
     """The node of some that would save most as evidence, and what is left to pay."""
-    prices = {v: price_of(plan_with(nodes, names, seen | {v}), names).bytes for v in tried[:LOOKED_AT]}
+    prices = {v: price_with(nodes, names, seen | {v}).bytes for v in tried[:LOOKED_AT]}
     best = min(prices, key=lambda v: prices[v], default=None)
     return None if best is None else (names[best], prices[best])

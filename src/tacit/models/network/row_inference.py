@@ -55,7 +55,7 @@ def factors_of(
     nodes: Sequence[NetworkNode],
     chunk: Chunk,
     layout: GapLayout,
-    likelihoods: Mapping[int, Float[HostArray, "levels rows"]] | None = None,
+    likelihoods: Mapping[int, Float[HostArray, "_ rows"]] | None = None,
 ) -> NetworkFactors:
     """The tables of all nodes; ``likelihoods`` of levels are soft evidence on them."""
     several = len(chunk.rows) > 1
@@ -113,24 +113,30 @@ def _whole_order(scopes: tuple[Scope, ...], sizes: tuple[int, ...]) -> tuple[int
     return elimination_orders(scopes, sizes)[0].order
 
 
-def moments_a_row(nodes: Sequence[NetworkNode], layout: GapLayout) -> int:
-    """How many numbers the moments of one row take, beside its tables: of all blocks, and of the widest other node."""
-    sizes = {node.place: node.levels or 1 for node in nodes}
+def _configurations(nodes: Sequence[NetworkNode], layout: GapLayout, members: Iterable[int]) -> int:
+    """Of what is hidden of some discrete variables."""
+    return math.prod(nodes[v].levels or 1 for v in set(members) - layout.seen)
 
-    def configurations(members: Iterable[int]) -> int:
-        return math.prod(sizes[v] for v in set(members) - layout.seen)
 
+def block_numbers(nodes: Sequence[NetworkNode], layout: GapLayout) -> int:
+    """How many numbers are held while all blocks of one row are integrated out."""
     total = 0
     for group in layout.blocks:
         own = [nodes[place] for place in group]
         width = len({v for node in own for v in (node.place, *node.continuous)})
-        total += MATRICES * configurations(v for node in own for v in node.discrete) * width**2
+        total += MATRICES * _configurations(nodes, layout, (v for node in own for v in node.discrete)) * width**2
+    return total
+
+
+def moments_a_row(nodes: Sequence[NetworkNode], layout: GapLayout) -> int:
+    """How many numbers the moments of one row take, beside its tables: of all blocks, and of the widest other node."""
+    total = block_numbers(nodes, layout)
     widths = [
         (len(node.continuous) + 2) * (1 if node.levels is None else node.levels)
         for node in nodes
         if not isinstance(node, TableNode)
     ]
-    given = [configurations(node.discrete) for node in nodes if not isinstance(node, TableNode)]
+    given = [_configurations(nodes, layout, node.discrete) for node in nodes if not isinstance(node, TableNode)]
     return total + max((2 * number * width**2 for number, width in zip(given, widths, strict=True)), default=0)
 
 

@@ -22,6 +22,10 @@ LOOSE = 0.01
 """The precision of a normal prior on the coefficients of a logistic or Poisson regression that weighs one row."""
 
 
+UNSEEN = 0.01
+"""Without a prior, the share of a table that is spread evenly at the start, where rows have gaps."""
+
+
 @dataclasses.dataclass(frozen=True)
 class NodeSettings:
     """What is settled before the fit.
@@ -62,7 +66,11 @@ def _first(
     sizes = tuple(levels or 1 for levels in settings.levels)
     complete = ~np.isnan(rows[:, [place, *graph.parents[place]]]).any(1)
     if complete.any():
-        return _fitted(node, rows[complete], weights[complete], sizes)
+        found = _fitted(node, rows[complete], weights[complete], sizes)
+        if isinstance(found, TableNode) and not settings.prior and not complete.all():
+            # what no complete row has may be in a gap, and EM does not leave 0
+            return found.with_table((1.0 - UNSEEN) * found.table + UNSEEN / found.number)
+        return found
     own = ~np.isnan(rows[:, place])
     hidden = [v for v in discrete if np.isnan(rows[:, v]).all()]
     if not own.any() or not hidden:

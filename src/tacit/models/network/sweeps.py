@@ -16,6 +16,25 @@ from tacit.models.network.contraction import ROWS, Scope, spread
 from tacit.models.network.plan import ContractionPlan
 
 
+class Kept:
+    """Products that are the same the next time, with the logarithm of what each was divided by.
+
+    Args:
+        same: which tables of the plan do not change.
+        limit: bytes that are kept at most.
+    """
+
+    def __init__(self, same: frozenset[int], limit: int) -> None:
+        self._same, self._left = same, limit
+        self.tables: dict[int, tuple[HostArray, float]] = {}
+
+    def offer(self, at: int, table: HostArray, log: float) -> None:
+        """Keep a table, if it does not change and there is room."""
+        if at in self._same and table.nbytes <= self._left:
+            self._left -= table.nbytes
+            self.tables[at] = table, log
+
+
 class Forward(NamedTuple):
     """All tables, and ``log Z``: a number, or one a row; with variables that are kept, that of what was divided by."""
 
@@ -37,18 +56,30 @@ def _scaled(table: HostArray, scope: Scope) -> tuple[HostArray, np.ndarray | flo
     return table / largest, largest
 
 
-def forward(plan: ContractionPlan, leaves: Sequence[HostArray]) -> Forward:
-    """The products and sums of the plan over its leaves; entries are not negative."""
+def forward(plan: ContractionPlan, leaves: Sequence[HostArray], kept: Kept | None = None) -> Forward:
+    """The products and sums of the plan over its leaves; entries are not negative.
+
+    Without rows, what ``kept`` has is not computed again, and what it takes is kept in it.
+    """
     tables: list[HostArray] = list(leaves)
     log_z: HostArray | float = 0.0
+    there = {} if kept is None else dict(kept.tables)
     for op, step in zip(plan.operations, plan.steps, strict=True):
+        known = there.get(op.out)
+        if known is not None:
+            tables.append(known[0])
+            log_z = log_z + known[1]
+            continue
         if op.right is None or step is None:
             found = tables[op.left].sum(op.summed)
         else:
             found = step.forward(tables[op.left], tables[op.right])
         scaled, largest = _scaled(found, plan.scopes[op.out])
         tables.append(scaled)
-        log_z = log_z + (math.log(largest) if isinstance(largest, float) else np.log(largest))
+        log = math.log(largest) if isinstance(largest, float) else np.log(largest)
+        log_z = log_z + log
+        if kept is not None:
+            kept.offer(op.out, scaled, float(log))
     with np.errstate(divide="ignore"):
         for root in plan.roots:
             if not set(plan.scopes[root]) - {ROWS}:
@@ -98,8 +129,8 @@ def backward(plan: ContractionPlan, found: Forward) -> list[HostArray]:
             derivatives[op.left] = np.broadcast_to(np.expand_dims(above, op.summed), (*shape, *rows))
         else:
             left, right = step.to_left(above, tables[op.right]), step.to_right(above, tables[op.left])
-            derivatives[op.left], _ = _scaled(left, plan.derivatives[op.left])
-            derivatives[op.right], _ = _scaled(right, plan.derivatives[op.right])
+            for at, table in ((op.left, left), (op.right, right)):  # of a leaf nothing more is multiplied
+                derivatives[at] = table if at < plan.leaves else _scaled(table, plan.derivatives[at])[0]
         tables[op.out] = _NOTHING
     return derivatives[: plan.leaves]
 

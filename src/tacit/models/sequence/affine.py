@@ -60,11 +60,17 @@ def affine_runs(
     a, b = longest_run(index)
     if b - a < LONG or len(first) > 1:
         return affine_scan(parts[index], added, first)
-    found = np.empty(added.shape)
+    found = by_number(added.shape)
     found[:a] = affine_scan(parts[index[:a]], added[:a], first)
-    found[a:b, 0] = _constant(parts[index[a], 0], added[a:b, 0], (found[a - 1] if a else first)[0])
+    _constant(parts[index[a], 0], added[a:b, 0], (found[a - 1] if a else first)[0], found[a:b, 0])
     found[b:] = affine_scan(parts[index[b:]], added[b:], found[b - 1])
     return found
+
+
+def by_number(shape: tuple[int, ...]) -> Float[np.ndarray, "steps batch n columns"]:
+    """An empty array whose numbers lie one behind the other over all steps: what a product over them reads in one."""
+    steps, batch, n, columns = shape
+    return np.empty((n, steps, batch, columns)).transpose(1, 2, 0, 3)
 
 
 def longest_run(index: Int[np.ndarray, " steps"]) -> tuple[int, int]:
@@ -75,14 +81,19 @@ def longest_run(index: Int[np.ndarray, " steps"]) -> tuple[int, int]:
 
 
 def _constant(
-    matrix: Float[np.ndarray, "n n"], added: Float[np.ndarray, "steps n columns"], first: Float[np.ndarray, "n columns"]
-) -> Float[np.ndarray, "steps n columns"]:
-    """``x_t = C x_t−1 + d_t``, in blocks side by side."""
+    matrix: Float[np.ndarray, "n n"],
+    added: Float[np.ndarray, "steps n columns"],
+    first: Float[np.ndarray, "n columns"],
+    found: Float[np.ndarray, "steps n columns"],
+) -> None:
+    """``x_t = C x_t−1 + d_t``, in blocks side by side, written to ``found``."""
     steps, n, columns = added.shape
     length = round(np.sqrt(steps))
     blocks = -(-steps // length)
-    padded = np.concatenate([added, np.zeros((length * blocks - steps, n, columns))])
-    wide = np.ascontiguousarray(padded.reshape(blocks, length, n, columns).transpose(1, 2, 0, 3))
+    whole = steps // length
+    wide = np.zeros((length, n, blocks, columns))
+    wide[:, :, :whole] = added[: whole * length].reshape(whole, length, n, columns).transpose(1, 2, 0, 3)
+    wide[: steps - whole * length, :, whole:] = added[whole * length :, :, None]
     local = wide.reshape(length, n, blocks * columns)
     powers = np.empty((length, n, n))
     powers[0] = matrix
@@ -94,7 +105,10 @@ def _constant(
         entering[:, block] = now
         now = powers[-1] @ now + ends[:, block]
     local += powers @ entering.reshape(n, -1)
-    return local.reshape(length, n, blocks, columns).transpose(2, 0, 1, 3).reshape(-1, n, columns)[:steps]
+    laid = wide.transpose(2, 0, 1, 3)
+    found[: whole * length].reshape(whole, length, n, columns)[:] = laid[:whole]
+    if whole < blocks:
+        found[whole * length :] = laid[whole, : steps - whole * length]
 
 
 def _one_by_one(matrices: np.ndarray, added: np.ndarray, first: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from scipy.linalg import lapack
 
 from tacit.compute import LOG_2PI
-from tacit.models.sequence.affine import affine_runs, longest_run
+from tacit.models.sequence.affine import affine_runs, by_number, longest_run
 from tacit.models.sequence.series import SeriesBatch
 
 LONG = 64
@@ -137,7 +137,9 @@ def filtered(system: System, series: SeriesBatch) -> FilteredSeries:
     batch, columns = series.values.shape[1], series.values.shape[3]
     n = len(system.transition)
     shift = system.direct @ series.inputs + system.offset[:, None] if system.direct.size else system.offset[:, None]
-    left = np.where(series.seen[..., None], series.values - shift, 0.0)
+    left = np.subtract(series.values, shift, out=by_number(series.values.shape))
+    if not series.seen.all():
+        left *= series.seen[..., None]
     driven = system.inputs @ series.inputs if system.inputs.size else np.zeros((1, 1, n, 1))
     begun = np.zeros((batch, n, columns)) + system.initial_mean[:, None]
     keeps = np.eye(n) - known.gain @ known.loadings
@@ -147,14 +149,16 @@ def filtered(system: System, series: SeriesBatch) -> FilteredSeries:
         added[0] -= keeps[known.entry[0]] @ driven[0]
     added[0] += keeps[known.entry[0]] @ begun  # the first state has a mean of its own
     means = affine_runs(keeps @ system.transition, known.entry, added, np.zeros(begun.shape))
-    predicted = products(system.transition[None, None], np.zeros(len(means), np.int64), means)
-    predicted = np.concatenate([begun[None], predicted[:-1]])
+    predicted = by_number(means.shape)
+    predicted[0] = begun
+    products(system.transition[None, None], np.zeros(len(means) - 1, np.int64), means[:-1], predicted[1:])
     if system.inputs.size:
         predicted[1:] += driven[1:]
     white = products(known.whitener, known.entry, left)
     white -= products(known.whitener @ known.loadings, known.entry, predicted)
     constant = known.log_det[known.entry] + 0.5 * LOG_2PI * series.seen.sum(-1)
-    log_prob = -0.5 * (white**2).sum(-2) - constant[..., None]
+    white *= white
+    log_prob = -0.5 * white.sum(-2) - constant[..., None]
     return FilteredSeries(known, means, predicted, np.where(series.live, log_prob, 0.0))
 
 
@@ -162,17 +166,19 @@ def products(
     parts: Float[np.ndarray, "entries #batch i j"],
     index: Int[np.ndarray, " steps"],
     values: Float[np.ndarray, "steps batch j columns"],
+    found: Float[np.ndarray, "steps batch i columns"] | None = None,
 ) -> Float[np.ndarray, "steps batch i columns"]:
     """``parts[index] @ values``; the longest run of steps that share an entry as a single product."""
+    if found is None:
+        found = by_number((*values.shape[:2], parts.shape[-2], values.shape[-1]))
     a, b = longest_run(index)
     if b - a < LONG or values.shape[1] > 1:
-        return parts[index] @ values
-    found = np.empty((len(index), 1, parts.shape[-2], values.shape[-1]))
+        a = b = len(index)
     for part in (slice(0, a), slice(b, len(index))):
         found[part] = parts[index[part]] @ values[part]
-    across = np.swapaxes(values[a:b, 0], 0, 1)
-    wide = parts[index[a], 0] @ across.reshape(len(across), -1)
-    found[a:b, 0] = np.swapaxes(wide.reshape(-1, b - a, values.shape[-1]), 0, 1)
+    if a < b:
+        across, out = np.swapaxes(values[a:b, 0], 0, 1), np.swapaxes(found[a:b, 0], 0, 1)
+        out[...] = (parts[index[a], 0] @ across.reshape(len(across), -1)).reshape(out.shape)
     return found
 
 
@@ -210,10 +216,12 @@ def smoothed(system: System, series: SeriesBatch, found: FilteredSeries) -> Smoo
             size = np.abs(now).max()
             still = entry == known.entry[step + 1] and np.abs(now - later).max() <= STILL * size
         index[step] = len(covariances) - 1
-    added = found.means[:-1] - products(back, known.entry[:-1], found.predicted[1:]) if steps > 1 else found.means[:0]
-    means = np.concatenate(
-        [affine_runs(back, known.entry[:-1], added, found.means[-1], reverse=True), found.means[-1:]]
-    )
+    means = by_number(found.means.shape)
+    means[-1] = found.means[-1]
+    if steps > 1:
+        added = products(back, known.entry[:-1], found.predicted[1:])
+        np.subtract(found.means[:-1], added, out=added)
+        means[:-1] = affine_runs(back, known.entry[:-1], added, found.means[-1], reverse=True)
     return SmoothedSeries(index, means, np.stack(covariances), np.stack(lagged))
 
 

@@ -270,32 +270,40 @@ def _spread(states: SmoothedSeries, parts: np.ndarray, index: np.ndarray, weight
 def _moved(series: SeriesBatch, states: SmoothedSeries, weights: np.ndarray) -> tuple[Any, ...]:
     """The moments of the states' first steps, and of steps from one to the next."""
     means, first = states.means, weights[0]
-    n = means.shape[2]
+    n, width = means.shape[2], first.size
     origin = np.einsum("bnc,bc->n", means[0], first)
     square = np.einsum("bnc,bmc,bc->nm", means[0], means[0], first)
     square = square + np.einsum("b,bij->ij", first.sum(-1), states.covariances[states.entry[0]])
     later = weights[1:]
     mass = later.sum(-1)
-    now, earlier = means[1:], np.concatenate([means[:-1], series.inputs[1:]], axis=2)
-    flat_now, flat_earlier, flat_weights = _flat(now), _flat(earlier), later.reshape(-1)
-    after = (flat_now * flat_weights) @ flat_now.T + _spread(states, states.covariances, states.entry[1:], mass)
-    cross = (flat_now * flat_weights) @ flat_earlier.T
+    flat = _flat(means)
+    now, earlier = flat[:, width:], flat[:, :-width]
+    if series.inputs.shape[2]:
+        earlier = np.concatenate([earlier, _flat(series.inputs)[:, width:]])
+    weighted = _times(now, later)
+    after = weighted @ now.T + _spread(states, states.covariances, states.entry[1:], mass)
+    cross = weighted @ earlier.T
     cross[:, :n] += _spread(states, states.lagged, states.entry[:-1], mass)
-    before = (flat_earlier * flat_weights) @ flat_earlier.T
+    before = _times(earlier, later) @ earlier.T
     before[:n, :n] += _spread(states, states.covariances, states.entry[:-1], mass)
     return first.sum(), origin, square, mass.sum(), after, cross, before
 
 
+def _times(flat: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Numbers by step, times the weights of the steps, which most often are all 1."""
+    return flat if (weights == 1.0).all() else flat * weights.reshape(-1)
+
+
 def _flat(values: np.ndarray) -> np.ndarray:
     """``[numbers, steps · batch · columns]``."""
-    return np.moveaxis(values, 2, 0).reshape(values.shape[2], -1)
+    steps, batch, numbers, columns = values.shape
+    return np.moveaxis(values, 2, 0).reshape(numbers, steps * batch * columns)
 
 
 def _outputs(system: System, series: SeriesBatch, states: SmoothedSeries, weights: np.ndarray) -> tuple[Any, ...]:
     """The moments of rows with their states, pattern by pattern of what is seen."""
     n, outputs, columns = len(system.transition), len(system.offset), series.values.shape[3]
-    one = np.ones((*series.values.shape[:2], 1, columns))
-    regressors = _flat(np.concatenate([states.means, series.inputs, one], axis=2))
+    regressors = np.concatenate([_flat(states.means), _flat(series.inputs), np.ones((1, weights.size))])
     values, flat, pattern = _flat(series.values), weights.reshape(-1), np.repeat(series.pattern.ravel(), columns)
     coefficients = np.concatenate([system.loadings, system.direct, system.offset[:, None]], axis=1)
     width = len(regressors)
@@ -306,10 +314,10 @@ def _outputs(system: System, series: SeriesBatch, states: SmoothedSeries, weight
         here = pattern == number if len(series.patterns) > 1 else slice(None)
         w, x, y = flat[here], regressors[:, here], values[:, here]
         mass = float(w.sum())
-        square = (x * w) @ x.T
+        square, weighted = _times(x, w) @ x.T, _times(y, w)
         share = np.where(series.pattern == number, weights.sum(-1), 0.0)
         square[:n, :n] += _spread(states, states.covariances, states.entry, share)
-        parts = _completed(coefficients, system.noise, seen, square, (y * w) @ x.T, (y * w) @ y.T, mass)
+        parts = _completed(coefficients, system.noise, seen, square, weighted @ x.T, weighted @ y.T, mass)
         sums = [total + part for total, part in zip(sums, (mass, *parts, square), strict=True)]
     return np.asarray(sums[0]), sums[1], sums[2], sums[3]
 

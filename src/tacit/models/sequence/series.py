@@ -48,13 +48,20 @@ def laid_series(
     values = np.where(seen, values, 0.0)
     weights = np.asarray(weights, np.float64)
     if (seen == seen[:, :1]).all():
-        laid = np.swapaxes(values, 1, 2)[:, None], np.swapaxes(given, 1, 2)[:, None]
+        laid = _by_number(values), _by_number(given)
         seen, live, weights = seen[:, :1], live[:, None], weights[None]
     else:
         laid, live, weights = (values[..., None], given[..., None]), live[..., None], weights[:, None]
     same = np.concatenate([[False], (seen[1:] == seen[:-1]).all((1, 2))])
     patterns, which = np.unique(seen.reshape(-1, seen.shape[-1]), axis=0, return_inverse=True)
     return SeriesBatch(*laid, seen, live, same, which.reshape(seen.shape[:2]), patterns, weights)
+
+
+def _by_number(
+    values: Float[np.ndarray, "steps series numbers"],
+) -> Float[np.ndarray, "steps 1 numbers series"]:
+    """One batch with a column a series, the numbers one behind the other over all steps (`affine.by_number`)."""
+    return np.ascontiguousarray(np.moveaxis(values, 2, 0)).transpose(1, 0, 2)[:, None]
 
 
 def rows_of(series: SeriesBatch, found: np.ndarray) -> np.ndarray:

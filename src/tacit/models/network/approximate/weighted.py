@@ -97,8 +97,9 @@ class NetworkDraws:
         """The posterior of a discrete node.
 
         The variance of a share is ``Σ w̃² (1 − p)²`` over draws that have the level, plus ``Σ w̃² p²`` over those that
-        have not; never below the share of the heaviest draw, squared: one more like it may be missing, and a level
-        that no draw has is not known to be impossible.
+        have not; never below the share of the heaviest draw, squared: one more like it may be missing. A level that
+        no draw has, or all have, can be wrong by three over the effective number (the rule of three, Hanley &
+        Lippman-Hand 1983), which is then two standard errors.
         """
         if not self.possible:
             return Estimates(np.full(levels, np.nan), np.full(levels, np.nan))
@@ -106,7 +107,10 @@ class NetworkDraws:
         found = np.bincount(code, self.shares, levels)
         squares = np.bincount(code, self.shares**2, levels)
         variance = squares * (1.0 - found) ** 2 + (squares.sum() - squares) * found**2
-        return Estimates(found, np.sqrt(np.maximum(variance, self.shares.max() ** 2)))
+        errors = np.sqrt(np.maximum(variance, self.shares.max() ** 2))
+        met = np.bincount(code, self.shares > 0, levels)
+        unmet = (met == 0) | (met == met.sum())
+        return Estimates(found, np.where(unmet, np.maximum(errors, min(0.5, 1.5 / self.effective)), errors))
 
     def moments(self, node: int) -> Estimates:
         """Mean and standard deviation of a number, each with its standard error."""
