@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from tacit.data.dataset import Dataset
 from tacit.data.errors import listed
+from tacit.data.schema import Schema
 from tacit.estimators.base import check_choice, double_precision, weighted
 from tacit.estimators.capabilities import MatrixLike
 from tacit.estimators.factors.answers import FactorAnswers, Latent
@@ -105,6 +106,9 @@ class FactorAnalysis(FactorAnswers):
     @property
     def number(self) -> int:
         return int(vars(self).get("n_components") or (0 if self.n_components == 0 else self.n_features_in_))
+
+    def has_correlations(self, schema: Schema | None) -> bool:
+        return True
 
     def most_factors(self, columns: int) -> int:
         known = [q for q in range(1, columns + 1) if degrees_of_freedom(columns, q) >= 0]

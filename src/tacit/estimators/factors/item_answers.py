@@ -60,6 +60,7 @@ class ItemAnswers(
     thresholds_: np.ndarray
     difficulties_: np.ndarray | None
     log_likelihood_: float
+    bound_: float
     line_names_: tuple[str, ...]
     """What the lines of ``loadings_`` are of."""
 
@@ -69,7 +70,22 @@ class ItemAnswers(
         return list(self.line_names_)
 
     def most_factors(self, columns: int) -> int:
-        return max(1, min(3, (columns - 1) // 2))
+        return max(1, (columns - 1) // 2)
+
+    @property
+    def integral_(self) -> str:
+        """How the factors are integrated out in a fit."""
+        return "variational bound" if self._fitted().has_bound else "Gauss–Hermite quadrature"
+
+    def remarks(self) -> list[str]:
+        model = self._fitted()
+        if not model.has_bound:
+            return []
+        return [
+            f"With {model.factors} factors the fit raised a variational bound of the log-likelihood, {self.bound_:,.1f} "
+            f"nats, and not the log-likelihood itself, which is about {self.log_likelihood_:,.1f} nats. Up to three "
+            "factors it is summed by Gauss–Hermite quadrature."
+        ]
 
     @property
     def _n_features_out(self) -> int:
@@ -227,12 +243,17 @@ def patterns(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _expected(model: ItemModel, values: np.ndarray) -> np.ndarray:
     """Gaps filled by what is likeliest, or expected."""
     filled, rule = np.array(values), model.grid()
-    means = [block.means(rule.nodes) for block in model.blocks]
-    for place, _, posterior in model.posteriors(model.coded(values), rule):
-        for block, mean in zip(model.blocks, means, strict=True):
-            for column, one in zip(block.columns, mean, strict=True):
-                gap = np.isnan(values[place, column])
-                found = posterior[gap] @ one.T
+    for place, _, nodes, posterior in model.posteriors(model.coded(values), rule):
+        for block in model.blocks:
+            gaps = np.isnan(values[place][:, list(block.columns)])
+            if not gaps.any():
+                continue
+            means = block.means(nodes.reshape(-1, model.factors))
+            for column, mean, gap in zip(block.columns, means, gaps.T, strict=True):
+                if nodes.ndim == 2:
+                    found = posterior[gap] @ mean.T
+                else:
+                    found = np.einsum("nm,onm->no", posterior[gap], mean.reshape(-1, *posterior.shape)[:, gap])
                 filled[place, column][gap] = found.argmax(1) if isinstance(block, Levels) else found[:, 0]
     return filled
 
@@ -240,10 +261,10 @@ def _expected(model: ItemModel, values: np.ndarray) -> np.ndarray:
 def _drawn(model: ItemModel, values: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Gaps drawn: a node of the row's posterior, then the columns given it."""
     rule, codes = model.grid(), np.empty((len(values), model.factors))
-    for place, _, posterior in model.posteriors(model.coded(values), rule):
+    for place, _, nodes, posterior in model.posteriors(model.coded(values), rule):
         ends = posterior.cumsum(1)
         picked = (random.random((len(ends), 1)) * ends[:, -1:] > ends).sum(1)
-        codes[place] = rule.nodes[picked]
+        codes[place] = nodes[picked] if nodes.ndim == 2 else nodes[np.arange(len(picked)), picked]
     return np.where(np.isnan(values), _rows_given(model, codes, random), values)
 
 
