@@ -235,3 +235,25 @@ def test_standard_errors_of_several_factors_are_those_of_factor_analysis(rotatio
     np.testing.assert_allclose(found["factor_correlations"], asked["factor_correlations"], rtol=0.15)
     assert np.isfinite(found["discriminations"]).all()
     assert "difficulties" not in found
+
+
+def test_a_row_of_items_is_explained() -> None:
+    """A chain of conditionals, whose sum is the log-density; an answer that goes against the others surprises."""
+    table = answers(500)
+    found = ItemFactorAnalysis(2).fit(table)
+    row = table.iloc[3]
+    told = found.explain(row, among=table)
+    assert told.log_density == pytest.approx(found.score_samples(table.iloc[[3]])[0], rel=1e-9)
+    assert [link.column for link in told.chain] == list(table.columns)
+    odd = found.explain({"q0": 5, "q1": 5, "q2": 1, "b0": 1, "length": 190.0})
+    assert odd.chain[2].surprising
+    assert odd.chain[2].expected in ("4", "5")
+    assert odd.chain[-1].surprising
+    assert odd.chain[-1].deviations > 3
+    given = found.condition({"q0": 4, "q1": 4})
+    assert given.probabilities("q2")[4] > 2 * found.marginal(["q2"]).probabilities()[4]
+    assert given.probabilities("q2").sum() == pytest.approx(1.0)
+    low = found.condition({"q0": 0, "q1": 0}).marginal(["length"])
+    assert low.mean()[0] < given.marginal(["length"]).mean()[0] - 10.0
+    texts = found.explain({"colour": "red", "q0": 1})
+    assert texts.chain[0].column == "q0"

@@ -20,10 +20,11 @@ from tacit.estimators.factors.pca import joined_batch
 from tacit.estimators.mixture.starts import standardiser
 from tacit.estimators.settings import POSITIVE, Choice, Flag, Number, Whole, settings
 from tacit.estimators.stopping import stop_reason
+from tacit.families.factorising import factorise
 from tacit.inference.closed_form import CONVERGED, STOPPED
 from tacit.inference.loop import Trace
 from tacit.models.components.factor_analytic import FactorComponent
-from tacit.models.factors.closed import canonical, factorise, signed
+from tacit.models.factors.closed import canonical, signed
 from tacit.models.factors.moments import MOST_COLUMNS, Moments, moments
 from tacit.models.factors.prior import LoadingPrior, NormalLoadings, RelevantFactors, SparseLoadings
 from tacit.models.factors.rotation import METHODS, Rotation, ordered, rotate

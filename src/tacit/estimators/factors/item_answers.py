@@ -1,5 +1,6 @@
 """What a fitted model of items answers: densities, scores, gaps filled, new rows, standard errors, the graph."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -7,13 +8,22 @@ from numpy.typing import ArrayLike
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from tacit.data.dataset import Dataset
+from tacit.data.dataset import Dataset, DenseRows
 from tacit.data.value_sets import Box
 from tacit.estimators.base import double_precision, seed_of, weighted
-from tacit.estimators.capabilities import Imputes, MatrixLike, Measures, ReadsOnce, Samples
+from tacit.estimators.capabilities import (
+    GivesConditionalsExactly,
+    Imputes,
+    MatrixLike,
+    Measures,
+    ReadsOnce,
+    Samples,
+)
+from tacit.estimators.explaining import Explains
 from tacit.estimators.factors.answers import Latent
 from tacit.estimators.factors.capabilities import HasFactors
 from tacit.estimators.factors.item_reading import ItemReading
+from tacit.estimators.mixture.density import Column, Density, chosen_columns, conditioned, density
 from tacit.estimators.query.asking import AnswersQueries
 from tacit.estimators.settings import Estimator
 from tacit.models.factors.graph import item_graph
@@ -23,6 +33,7 @@ from tacit.models.factors.items import ItemModel
 from tacit.models.factors.nodes import node_mixture
 from tacit.models.graph import Graph
 from tacit.models.mixture.given import MixtureGiven, condition
+from tacit.models.mixture.model import MixtureModel
 
 SENTINEL = -1e308
 """Stands for a gap where equal rows are sought."""
@@ -30,6 +41,8 @@ SENTINEL = -1e308
 
 class ItemAnswers(
     AnswersQueries,
+    Explains,
+    GivesConditionalsExactly,
     ItemReading,
     HasFactors,
     Measures,
@@ -82,9 +95,9 @@ class ItemAnswers(
         if not model.has_bound:
             return []
         return [
-            f"With {model.factors} factors the fit raised a variational bound of the log-likelihood, {self.bound_:,.1f} "
-            f"nats, and not the log-likelihood itself, which is about {self.log_likelihood_:,.1f} nats. Up to three "
-            "factors it is summed by Gauss–Hermite quadrature."
+            f"With {model.factors} factors the fit raised a variational bound of the log-likelihood, "
+            f"{self.bound_:,.1f} nats, and not the log-likelihood itself, which is about {self.log_likelihood_:,.1f} "
+            "nats. Up to three factors it is summed by Gauss–Hermite quadrature."
         ]
 
     @property
@@ -221,8 +234,47 @@ class ItemAnswers(
         return item_errors(model, coded, precision, turned)
 
     @double_precision
+    def marginal(self, columns: Any) -> Density:
+        """The density of some columns, the others summed out; levels are given by their codes.
+
+        Args:
+            columns: numbers or names, in the order wanted.
+        """
+        every = tuple(range(len(self.schema_)))
+        nothing = np.full((1, len(every)), np.nan)
+        names = self._names()
+        return density(self._nodes(), nothing, chosen_columns(columns, every, names), names, batched=False)
+
+    def condition(self, values: Mapping[Column, Any]) -> Density:
+        """The density of the other columns, given values of these: ``p(x_rest | x_given)``.
+
+        Args:
+            values: by column number or name: a number, or an array ``(B,)`` for a batch of B densities. Levels are
+                given by their codes; NaN is an unknown value: it is summed out.
+
+        Raises:
+            ValueError: an unknown column, a value outside its column's support, every column given, or arrays of
+                different lengths.
+        """
+        every = tuple(range(len(self.schema_)))
+        nothing = np.full((1, len(every)), np.nan)
+        return conditioned(self._nodes(), nothing, every, self._names(), values, batched=False)
+
+    def _nodes(self) -> MixtureModel:
+        """The mixture of the nodes of the quadrature."""
+        return node_mixture(self._fitted(), self.ranks_)
+
+    def _explained_rows(self, X: MatrixLike) -> np.ndarray:
+        self._fitted()
+        return np.asarray(self.read(X, reset=False).rows(), np.float64)
+
+    @double_precision
+    def _explained_scores(self, rows: np.ndarray) -> np.ndarray:
+        return self._latent(DenseRows(np.asarray(rows, np.float64)))[0]
+
+    @double_precision
     def given(self, evidence: Box) -> MixtureGiven | None:
-        return condition(node_mixture(self._fitted(), self.ranks_), evidence)
+        return condition(self._nodes(), evidence)
 
     def graph(self) -> Graph:
         """The directed graph of the model, as data."""

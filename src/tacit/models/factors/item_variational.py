@@ -1,10 +1,10 @@
 """Items behind many factors: a normal q(z | x) for every row, and the bound it gives of the likelihood.
 
 ``log p(x) ≥ Σ_j E_q[log p(x_j | z)] − KL(q ‖ N(0, I))`` with ``q = N(m, V)``. Every ``η_j = λ_j·z`` is normal under q,
-so each term is an integral in one dimension, whatever the number of factors. At the best q, with g and h the derivatives
-of the terms by the mean of η and −2 times those by its variance, ``m = Σ g_j λ_j`` and ``V⁻¹ = I + Σ h_j λ_j λ_jᵀ``
-(Opper & Archambeau 2009), to which Newton's steps go. By the envelope theorem the bound at the best q rises with the
-parameters as it does where q is held.
+so each term is an integral in one dimension, whatever the number of factors. At the best q, with g and h the
+derivatives of the terms by the mean of η and −2 times those by its variance, ``m = Σ g_j λ_j`` and
+``V⁻¹ = I + Σ h_j λ_j λ_jᵀ`` (Opper & Archambeau 2009), to which Newton's steps go. By the envelope theorem the bound at
+the best q rises with the parameters as it does where q is held.
 """
 
 from collections.abc import Iterator, Sequence
