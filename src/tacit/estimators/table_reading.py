@@ -164,6 +164,6 @@ def _of_dates(name: str, table: Any) -> str:
     if not pa.types.is_timestamp(kind):
         own = f"pd.to_datetime({own})"
     return (
-        f"give what they say, such as the days gone by, ({own} - {own}.min()).dt.days, or the month, {own}.dt.month; or "
-        "leave it out. The command line does so by itself (--dates)."
+        f"give what they say, such as the days gone by, ({own} - {own}.min()).dt.days, or the month, {own}.dt.month, "
+        "or leave it out. The command line does so by itself (--dates)."
     )
