@@ -46,7 +46,11 @@ def judge_factors(estimator: Estimator, X: MatrixLike, *, complete: bool) -> dic
             told["fit_sentences"] = fit_sentences(found)
     else:
         explained = np.asarray(estimator.explained_variance_ratio_, np.float64)
-    told["number"] = _number_of_items(estimator, X) if can(estimator, ReadsKinds) else _number(X, names)
+    told["number"] = None
+    if not can(estimator, ReadsKinds):
+        told["number"] = _number(X, names)
+    elif 2 < len(estimator.schema_) <= MOST_COLUMNS and estimator.has_correlations(estimator.schema_):
+        told["number"] = _number_of_items(estimator, X)
     told["explained"] = explained.tolist()
     told["sentences"] = [
         factor_sentence(place, share, column, names)
@@ -56,11 +60,9 @@ def judge_factors(estimator: Estimator, X: MatrixLike, *, complete: bool) -> dic
     return told
 
 
-def _number_of_items(estimator: HasFactors, X: MatrixLike) -> dict[str, Any] | None:
-    """As `_number`, from polychoric correlations; None where a column has no order."""
+def _number_of_items(estimator: Estimator, X: MatrixLike) -> dict[str, Any] | None:
+    """As `_number`, from polychoric correlations of columns that have an order."""
     rows = number_of_rows(X)
-    if not estimator.has_correlations(estimator.schema_) or not 2 < len(estimator.schema_) <= MOST_COLUMNS:
-        return None
     chosen = np.arange(rows)
     if rows > MOST_ROWS:
         chosen = np.sort(np.random.default_rng(0).choice(rows, MOST_ROWS, replace=False))
