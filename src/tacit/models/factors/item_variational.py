@@ -24,7 +24,7 @@ SETTLED = 1e-9
 """Nats of the bound of a row: q is the best where a step brings less."""
 
 
-class Codes(NamedTuple):
+class RowCodes(NamedTuple):
     """``q(z | x) = N(m, V)`` of every row."""
 
     mean: Float[np.ndarray, "rows factors"]
@@ -33,15 +33,15 @@ class Codes(NamedTuple):
     bound: Float[np.ndarray, " rows"]
     """Of ``log p(x)``, but for what no parameter changes."""
 
-    def taken(self, place: np.ndarray | slice) -> "Codes":
+    def taken(self, place: np.ndarray | slice) -> "RowCodes":
         """Of some rows."""
-        return Codes(self.mean[place], self.precision[place], self.bound[place])
+        return RowCodes(self.mean[place], self.precision[place], self.bound[place])
 
 
 class _There(NamedTuple):
     """What is known where q is this."""
 
-    codes: Codes
+    codes: RowCodes
     slope: Float[np.ndarray, "rows factors"]
     """Of the bound, by m."""
     next_precision: Float[np.ndarray, "rows factors factors"]
@@ -76,12 +76,12 @@ def _look(blocks: Sequence[ItemBlock], rows: np.ndarray, mean: np.ndarray, preci
         bound = bound + found.value.sum(1)
         slope = slope + found.by_height.reshape(count, -1) @ slopes
         wanted = wanted + found.curvature.reshape(count, -1) @ squares
-    return _There(Codes(mean, precision, bound), slope, wanted.reshape(count, factors, factors))
+    return _There(RowCodes(mean, precision, bound), slope, wanted.reshape(count, factors, factors))
 
 
 def settled(
-    blocks: Sequence[ItemBlock], rows: Float[np.ndarray, "rows dims"], factors: int, start: Codes | None = None
-) -> Codes:
+    blocks: Sequence[ItemBlock], rows: Float[np.ndarray, "rows dims"], factors: int, start: RowCodes | None = None
+) -> RowCodes:
     """The best q of every row.
 
     Args:
@@ -91,16 +91,18 @@ def settled(
         start: where to begin; the prior where None.
     """
     if start is None:
-        start = Codes(np.zeros((len(rows), factors)), np.tile(np.eye(factors), (len(rows), 1, 1)), np.zeros(len(rows)))
+        start = RowCodes(
+            np.zeros((len(rows), factors)), np.tile(np.eye(factors), (len(rows), 1, 1)), np.zeros(len(rows))
+        )
     parts = [slice(begun, begun + ROWS) for begun in range(0, len(rows), ROWS)]
     found = [_settled(blocks, rows[part], start.taken(part)) for part in parts]
-    return Codes(*(np.concatenate(each) for each in zip(*found, strict=True)))
+    return RowCodes(*(np.concatenate(each) for each in zip(*found, strict=True)))
 
 
-def _settled(blocks: Sequence[ItemBlock], rows: np.ndarray, start: Codes) -> Codes:
+def _settled(blocks: Sequence[ItemBlock], rows: np.ndarray, start: RowCodes) -> RowCodes:
     """A step of all rows that still rise: Newton's, halved where the bound would fall."""
     there = _look(blocks, rows, start.mean, start.precision)
-    best, open_rows, length = Codes(*(each.copy() for each in there.codes)), np.arange(len(rows)), np.ones(len(rows))
+    best, open_rows, length = RowCodes(*(each.copy() for each in there.codes)), np.arange(len(rows)), np.ones(len(rows))
     for _ in range(ROUNDS):
         move = np.linalg.solve(there.next_precision, there.slope[..., None])[..., 0]
         size = length[open_rows]
@@ -134,7 +136,10 @@ class BlockCurve(NamedTuple):
 
 
 def curves(
-    blocks: Sequence[ItemBlock], rows: Float[np.ndarray, "rows dims"], weights: Float[np.ndarray, " rows"], codes: Codes
+    blocks: Sequence[ItemBlock],
+    rows: Float[np.ndarray, "rows dims"],
+    weights: Float[np.ndarray, " rows"],
+    codes: RowCodes,
 ) -> list[BlockCurve]:
     """Of every block, where q is held.
 
@@ -189,7 +194,7 @@ def _order(block: ItemBlock, others: int) -> np.ndarray:
 
 
 def row_gradients(
-    blocks: Sequence[ItemBlock], rows: Float[np.ndarray, "rows dims"], codes: Codes
+    blocks: Sequence[ItemBlock], rows: Float[np.ndarray, "rows dims"], codes: RowCodes
 ) -> Float[np.ndarray, "rows parameters"]:
     """Of the bound of every row, by all parameters."""
     mean, covariance = codes.mean, _spread(codes.precision)[1]
@@ -215,7 +220,7 @@ class RowPoints(NamedTuple):
 def row_points(
     blocks: Sequence[ItemBlock],
     rows: Float[np.ndarray, "rows dims"],
-    codes: Codes,
+    codes: RowCodes,
     points: Float[np.ndarray, "points factors"],
 ) -> RowPoints:
     """By importance sampling from q, at ``m + V^½ u``.

@@ -16,7 +16,7 @@ import scipy.stats
 from jaxtyping import Float
 
 from tacit.models.factors.item_blocks import ItemBlock
-from tacit.models.factors.item_variational import Codes, curves, row_gradients, row_points, settled
+from tacit.models.factors.item_variational import RowCodes, curves, row_gradients, row_points, settled
 
 NODES = {1: 61, 2: 29, 3: 13}
 """Of each factor, unless it is said."""
@@ -71,7 +71,7 @@ class Expected(NamedTuple):
     """Or its bound."""
     features: Float[np.ndarray, "features nodes"] | None
     """``Tᵀ diag(w) p(node | x)``; None where every row has a q."""
-    codes: Codes | None = None
+    codes: RowCodes | None = None
     """q."""
 
 
@@ -139,7 +139,7 @@ class ItemModel:
         """Whether the likelihood is bounded, and not summed over nodes that all rows share."""
         return self.factors > max(NODES)
 
-    def posteriors(self, coded: Coded, grid: Grid) -> "Iterator[Posterior]":
+    def posteriors(self, coded: Coded, grid: Grid) -> "Iterator[NodePosterior]":
         """Of chunks of rows."""
         if self.has_bound:
             yield from self._own_posteriors(coded)
@@ -156,22 +156,22 @@ class ItemModel:
             np.exp(joint, out=joint)
             total = joint.sum(1, keepdims=True)
             joint /= total
-            yield Posterior(place, most[:, 0] + np.log(total[:, 0]) + coded.base[place], grid.nodes, joint)
+            yield NodePosterior(place, most[:, 0] + np.log(total[:, 0]) + coded.base[place], grid.nodes, joint)
 
-    def _own_posteriors(self, coded: Coded) -> "Iterator[Posterior]":
+    def _own_posteriors(self, coded: Coded) -> "Iterator[NodePosterior]":
         points = _standard(self.factors, OWN if self.per_factor is None else self.per_factor)
         size = max(1, CELLS // (len(points) * sum(block.slopes[..., 0].size for block in self.blocks)))
         for start in range(0, len(coded.base), size):
             place = slice(start, start + size)
             rows = coded.rows[place]
             found = row_points(self.blocks, rows, settled(self.blocks, rows, self.factors), points)
-            yield Posterior(place, found.log_density + coded.base[place], found.nodes, found.shares)
+            yield NodePosterior(place, found.log_density + coded.base[place], found.nodes, found.shares)
 
     def bounds(self, coded: Coded) -> Float[np.ndarray, " rows"]:
         """The variational bound of ``log p(x)`` of every row."""
         return settled(self.blocks, coded.rows, self.factors).bound + coded.base
 
-    def expected(self, coded: Coded, grid: Grid, codes: Codes | None = None) -> Expected:
+    def expected(self, coded: Coded, grid: Grid, codes: RowCodes | None = None) -> Expected:
         """The E-step.
 
         Args:
@@ -274,7 +274,7 @@ class ItemModel:
         return np.concatenate(parts)
 
 
-class Posterior(NamedTuple):
+class NodePosterior(NamedTuple):
     """Of some rows, over nodes that they share, or of their own."""
 
     place: slice
