@@ -35,6 +35,7 @@ LIMITS = {
     "vae": 300.0,
     "bayesian_mixture": 240.0,
     "black_box": 180.0,
+    "posteriors": 900.0,
     "topics": 700.0,
     "regression": 420.0,
     "factors": 300.0,

@@ -13,7 +13,7 @@ from safetensors.numpy import save as to_bytes
 
 from benchmarks.fuzz_tables import damaged
 from tacit import registry
-from tacit.estimators.capabilities import Mixes, PredictsClasses, PredictsNumbers, Samples, can
+from tacit.estimators.capabilities import Mixes, PredictsClasses, PredictsNumbers, Samples, Transforms, can
 from tacit.estimators.mixture.gaussian import GaussianMixture
 from tacit.storage import ModelFileError, container, load, save
 
@@ -62,7 +62,11 @@ def fitted(name: str, folder: Path) -> tuple[dict[str, Any], dict[str, np.ndarra
     path = folder.parent / f"{name}.safetensors"
     if not path.exists():
         known = registry.settings(name)
-        model = registry.create(name, **{key: value for key, value in QUICK.items() if key in known})
+        usual = registry.create(name).get_params(deep=False)
+        quick = {key: value for key, value in QUICK.items() if key in known}
+        if not isinstance(usual.get("hidden", ()), tuple):  # of a network: which nodes nobody sees
+            quick.pop("hidden")
+        model = registry.create(name, **quick)
         x = rows(registry.get(name).reads[0])
         if can(model, PredictsNumbers):
             model.fit(x, x @ np.arange(1.0, x.shape[1] + 1) + np.random.default_rng(1).normal(size=len(x)))
@@ -178,8 +182,10 @@ def _asked(model: Any) -> bool:
     elif can(model, Mixes):
         said.append(model.score_samples(x))
         said.append(model.predict_proba(x))
-    else:
+    elif can(model, Transforms):
         said.append(np.asarray(model.transform(x)))
+    else:
+        said.append(model.score_samples(x))
     if can(model, Samples):
         with contextlib.suppress(ValueError):  # such as of a rate that nothing can be drawn from
             model.sample(2)

@@ -40,7 +40,7 @@ def test_answers_become_factors_and_scores(tacit: Command, survey: Path, tmp_pat
     assert "Factor 2" in done.output
     page = (run / REPORT).read_text(encoding="utf-8")
     assert "The factors" in page
-    assert ("How many factors" in page) == (model != "item-factor-analysis")
+    assert "How many factors" in page
     told = tacit("transform", run, survey, "--out", scores)
     assert told.exit_code == 0, told.output
     with scores.open() as file:
@@ -51,10 +51,29 @@ def test_answers_become_factors_and_scores(tacit: Command, survey: Path, tmp_pat
     assert filled.exit_code == 0, filled.output
 
 
-def test_the_number_of_factors_is_chosen(tacit: Command, survey: Path, tmp_path: Path) -> None:
-    done = tacit("fit", survey, "--model", "factor-analysis", "--out", tmp_path / "run")
+@pytest.mark.parametrize("model", ["factor-analysis", "item-factor-analysis"])
+def test_the_number_of_factors_is_chosen(tacit: Command, survey: Path, tmp_path: Path, model: str) -> None:
+    done = tacit("fit", survey, "--model", model, "--out", tmp_path / "run")
     assert done.exit_code == 0, done.output
-    assert "the one with 2 factors has the highest BIC" in " ".join(done.output.split())
+    said = " ".join(done.output.split())
+    assert "Parallel analysis keeps 2 factors: so many eigenvalues lie above those of noise" in said
+    assert "excess over noise BIC" in said
+    page = " ".join((tmp_path / "run" / REPORT).read_text(encoding="utf-8").split())
+    assert "Parallel analysis keeps 2 factors" in page
+    assert "Velicer" in page
+    by_bic = tacit("fit", survey, "--model", "pca", "--out", tmp_path / "other")
+    assert "the one with 2 factors has the highest BIC" in " ".join(by_bic.output.split()), by_bic.output
+
+
+def test_of_levels_without_an_order_bic_chooses_the_number_of_factors(tacit: Command, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    rows = [["a", "b", "c"], *([*random.choice(["x", "y", "z"], 2), random.normal()] for _ in range(60))]
+    path = tmp_path / "levels.csv"
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    told = tacit("fit", path, "--model", "item-factor-analysis", "--set", "prior_scale=1", "--out", tmp_path / "run")
+    assert told.exit_code == 0, told.output
+    assert "Parallel analysis" not in told.output
 
 
 def test_columns_of_many_kinds_have_a_factor(tacit: Command, tmp_path: Path) -> None:

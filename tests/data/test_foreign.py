@@ -103,6 +103,17 @@ def test_models_of_numbers_name_the_column(name: str, model: Any) -> None:
         model.fit(BASE.assign(c=values), BASE.x)
 
 
+@pytest.mark.parametrize("model", [tacit.Mixture(2), tacit.BayesianMixture(2), tacit.ItemFactorAnalysis()])
+@pytest.mark.parametrize("name", ["dates", "zoned dates", "days", "periods", "written"])
+def test_models_of_any_kind_name_a_column_of_dates_and_what_to_do(name: str, model: Any) -> None:
+    days = pd.date_range("2020", periods=ROWS)
+    values = days.strftime("%Y-%m-%d") if name == "written" else REFUSED[name][0]
+    if name == "days":
+        values = [day.date() for day in days]
+    with pytest.raises(ValueError, match=r"column 'c' holds dates or times.*days gone by.*leave it out"):
+        model.fit(BASE.assign(c=values))
+
+
 def test_sparse_frames_are_fitted() -> None:
     frame = BASE.assign(c=pd.arrays.SparseArray(RANDOM.poisson(3.0, ROWS).astype(float))).astype("Sparse[float]")
     assert tacit.GaussianMixture(1).fit(frame).n_features_in_ == 3

@@ -164,13 +164,51 @@ def test_columns_that_say_nothing_or_all_are_named(lsat: pd.DataFrame) -> None:
         ItemFactorAnalysis(2, prior_scale=1.0, rotation="promax").fit(lsat).standard_errors(lsat)
 
 
-def test_four_factors_take_a_sequence_of_points() -> None:
-    table = answers(150)
-    found = ItemFactorAnalysis(4, n_nodes=8, prior_scale=1.0, max_iter=12)
-    with pytest.warns(ConvergenceWarning):
-        found.fit(table)
-    assert found.transform(table).shape == (150, 4)
+def test_more_than_three_factors_raise_a_bound_and_are_found_again() -> None:
+    """Four factors of five items each, of two and of five levels, a tenth missing."""
+    random = np.random.default_rng(0)
+    pattern = np.zeros((20, 4))
+    for factor in range(4):
+        pattern[5 * factor : 5 * factor + 5, factor] = random.uniform(0.6, 0.85, 5)
+    behind = random.normal(size=(800, 4)) @ pattern.T
+    behind += random.normal(size=behind.shape) * np.sqrt(1.0 - (pattern**2).sum(1))
+    items = np.where(np.arange(20) % 2, np.digitize(behind, [-1.0, -0.2, 0.6, 1.3]), behind > 0.2)
+    items = np.where(random.random(items.shape) < 0.1, np.nan, items)
+    found = ItemFactorAnalysis(4, rotation="varimax", tol=1e-2).fit(items)
+    assert found.converged_
+    assert found.integral_ == "variational bound"
+    assert ItemFactorAnalysis(tol=1.0).fit(items[:, :5]).integral_ == "Gauss–Hermite quadrature"
     assert np.diff(found.trace_.bound).min() > -1e-6
+    order, signs = matched(found.loadings_, pattern)
+    assert np.abs(found.loadings_[:, order] * signs - pattern).max() < 0.15
+    assert found.bound_ == pytest.approx(found.trace_.bound[-1], abs=1e-3)
+    assert 0.0 < (found.log_likelihood_ - found.bound_) / len(items) < 0.05
+    assert found.log_likelihood_ == pytest.approx(found.score_samples(items).sum(), rel=1e-9)
+    scores, deviations = found.transform(items, return_std=True)
+    assert scores.shape == (800, 4)
+    assert 0.2 < np.median(deviations) < 0.7
+    filled = found.impute(items)
+    assert np.isin(filled[:, 0], [0.0, 1.0]).all()
+    assert found.impute(items, n_draws=2).shape == (2, 800, 20)
+    assert "variational bound of the log-likelihood" in found.remarks()[0]
+    nothing = np.full((1, 20), np.nan)
+    assert found.score_samples(nothing)[0] == pytest.approx(0.0, abs=1e-9)
+    at_nothing = found.transform(nothing, return_std=True)
+    np.testing.assert_allclose(at_nothing[0], 0.0, atol=1e-9)
+    np.testing.assert_allclose(at_nothing[1], 1.0, rtol=1e-9)
+
+
+def test_four_factors_of_measurements_are_factor_analysis() -> None:
+    """A normal q is exact of measurements, and so is the bound."""
+    random = np.random.default_rng(0)
+    pattern = np.kron(np.eye(4), np.array([[0.8], [0.7], [0.6]]))
+    rows = random.normal(size=(400, 4)) @ pattern.T + random.normal(size=(400, 12)) * 0.7
+    rows[random.random(rows.shape) < 0.05] = np.nan
+    ours, theirs = ItemFactorAnalysis(4, families="normal", tol=1e-4).fit(rows), FactorAnalysis(4).fit(rows)
+    assert ours.bound_ == pytest.approx(theirs.score_samples(rows).sum(), abs=0.02)
+    np.testing.assert_allclose(ours.score_samples(rows), theirs.score_samples(rows), atol=0.02)
+    assert ours.bound_ == pytest.approx(ours.log_likelihood_, abs=1e-6)
+    np.testing.assert_allclose(ours.loadings_ @ ours.loadings_.T, theirs.loadings_ @ theirs.loadings_.T, atol=0.02)
 
 
 def test_it_is_saved_and_read_and_chosen(lsat: pd.DataFrame, tmp_path: Path) -> None:
@@ -197,3 +235,25 @@ def test_standard_errors_of_several_factors_are_those_of_factor_analysis(rotatio
     np.testing.assert_allclose(found["factor_correlations"], asked["factor_correlations"], rtol=0.15)
     assert np.isfinite(found["discriminations"]).all()
     assert "difficulties" not in found
+
+
+def test_a_row_of_items_is_explained() -> None:
+    """A chain of conditionals, whose sum is the log-density; an answer that goes against the others surprises."""
+    table = answers(500)
+    found = ItemFactorAnalysis(2).fit(table)
+    row = table.iloc[3]
+    told = found.explain(row, among=table)
+    assert told.log_density == pytest.approx(found.score_samples(table.iloc[[3]])[0], rel=1e-9)
+    assert [link.column for link in told.chain] == list(table.columns)
+    odd = found.explain({"q0": 5, "q1": 5, "q2": 1, "b0": 1, "length": 190.0})
+    assert odd.chain[2].surprising
+    assert odd.chain[2].expected in ("4", "5")
+    assert odd.chain[-1].surprising
+    assert odd.chain[-1].deviations > 3
+    given = found.condition({"q0": 4, "q1": 4})
+    assert given.probabilities("q2")[4] > 2 * found.marginal(["q2"]).probabilities()[4]
+    assert given.probabilities("q2").sum() == pytest.approx(1.0)
+    low = found.condition({"q0": 0, "q1": 0}).marginal(["length"])
+    assert low.mean()[0] < given.marginal(["length"]).mean()[0] - 10.0
+    texts = found.explain({"colour": "red", "q0": 1})
+    assert texts.chain[0].column == "q0"

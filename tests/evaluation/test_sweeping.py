@@ -10,8 +10,10 @@ from sklearn.metrics import pairwise_distances
 import tacit
 from tacit import registry
 from tacit.estimators.capabilities import HasTopics, Predicts, Sweeps, can
+from tacit.evaluation import parallel_choice
 from tacit.evaluation.select import select
 from tacit.evaluation.sweeping import criteria_of, silhouette
+from tacit.models.factors.polychoric import polychoric
 
 DRAW = np.random.default_rng(0)
 BLOBS = np.concatenate([DRAW.normal(centre, 0.3, (30, 2)) for centre in ([0, 0], [5, 0], [0, 5])])
@@ -75,3 +77,27 @@ def test_topics_and_what_cannot_be_chosen() -> None:
         select(BLOBS, (1, 2), estimator=tacit.AutoEncoder())
     with pytest.raises(ValueError, match="criterion must be one of 'silhouette'"):
         select(BLOBS, (1, 2), criterion="bic", estimator=tacit.KMeans())
+
+
+def test_parallel_analysis_chooses_how_many_factors_items_have() -> None:
+    """Where BIC of the same answers, with noise that is taken for that of measurements, sees more."""
+    random = np.random.default_rng(1)
+    behind = random.normal(size=(400, 2)) @ np.kron(np.eye(2), np.full(5, 0.7)) + random.normal(size=(400, 10)) * 0.7
+    answers = (behind > random.uniform(-1.0, 1.0, 10)).astype(float)
+    found = select(answers, range(1, 5), criterion="parallel", estimator=tacit.ItemFactorAnalysis(), random_state=0)
+    assert found.best.n_components == 2
+    assert found.table["n_components"].to_pylist() == [1, 2, 3, 4]
+    assert found.table["n_parameters"].null_count == 3  # one number was fitted
+    assert found.table["bic"].null_count == 0
+    some = parallel_choice.by_parallel(tacit.ItemFactorAnalysis(), answers, np.ones(400))
+    assert 0.2 * 400 < some.n < 0.41 * 400  # of two halves it would be (2/π)²
+    measured = select(behind, range(1, 5), criterion="parallel", estimator=tacit.PCA(), random_state=0)
+    assert measured.best.n_components == 2
+    texts = {"a": ["x", "y", "z"] * 20, "b": ["u", "v", "w", "u"] * 15, "c": ["p", "q"] * 30}
+    with pytest.raises(ValueError, match=r"levels of column 'a', 'b' have no order"):
+        select(pa.table(texts), (1, 2), criterion="parallel", estimator=tacit.ItemFactorAnalysis(), random_state=0)
+
+
+def test_a_median_split_says_as_much_of_a_correlation_as_two_fifths_of_the_rows() -> None:
+    halves = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]] * 25)
+    assert parallel_choice.effective_rows(polychoric(halves)) == pytest.approx(100 * (2 / np.pi) ** 2)

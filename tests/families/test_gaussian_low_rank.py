@@ -8,6 +8,7 @@ import scipy.stats as st
 from sklearn.decomposition import FactorAnalysis
 
 from tacit.compute import double_precision
+from tacit.families.factorising import factorise
 from tacit.families.low_rank import SMALLEST_NOISE, LowRankNormal
 
 RNG = np.random.default_rng(3)
@@ -146,3 +147,15 @@ def test_a_noise_that_wants_to_vanish_stops_at_its_bound():
     assert float(fitted.noise[0, 0]) == pytest.approx(SMALLEST_NOISE, rel=1e-9)
     np.testing.assert_array_equal(fitted.noise[1], np.ones(3))
     np.testing.assert_array_equal(fitted.loadings[1], np.ones((3, 1)))
+
+
+@double_precision
+def test_the_floor_of_the_noise_is_an_argument():
+    """R's factanal holds every uniqueness at 0.005 at least: of these correlations that of the first column."""
+    correlation = np.array([[1.0, 0.8, 0.8], [0.8, 1.0, 0.5], [0.8, 0.5, 1.0]])
+    family = LowRankNormal(jnp.zeros((1, 3)), jnp.ones((1, 3, 1)), jnp.ones((1, 3)), floor=0.005)
+    fitted = maximise(family, 50.0 * np.concatenate([np.zeros(3), correlation.ravel()])[None], jnp.asarray([50.0]))
+    plane = factorise(correlation, 1, 0.005, 1000)
+    assert float(fitted.noise[0, 0]) == pytest.approx(0.005, rel=1e-9)
+    np.testing.assert_allclose(fitted.noise[0], plane.noise, rtol=1e-6)
+    np.testing.assert_allclose(np.abs(fitted.loadings[0]), np.abs(plane.loadings), rtol=1e-6)

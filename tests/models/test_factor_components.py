@@ -11,10 +11,11 @@ from tacit.compute import double_precision
 from tacit.data.blocks import Standardise
 from tacit.data.dataset import DenseRows
 from tacit.data.sources import source
+from tacit.families.factorising import factorise
 from tacit.inference.fit import Fit, fit
 from tacit.models.components.factor_analytic import FactorComponent, Shared, n_loadings
 from tacit.models.factors.axes import spectrum
-from tacit.models.factors.closed import canonical, factorise, principal_plane
+from tacit.models.factors.closed import canonical, principal_plane
 from tacit.models.factors.moments import Moments, moments
 from tacit.models.mixture.model import MixtureModel
 

@@ -11,6 +11,7 @@ from tacit.models.factors.item_blocks import Counts, ItemBlock, Normals
 from tacit.models.factors.item_fitting import ItemSchedule, fit_items
 from tacit.models.factors.item_levels import Graded, Nominal
 from tacit.models.factors.item_starts import ItemShape, first_items
+from tacit.models.factors.item_variational import curves, row_gradients, row_points, settled
 from tacit.models.factors.items import ItemModel, grid
 
 FAMILIES = ("binary", "ordinal", "count", "categorical", "normal", "ordinal", "normal")
@@ -143,3 +144,44 @@ def test_drawn_columns_have_the_probabilities_of_their_z() -> None:
                 np.testing.assert_allclose(
                     np.bincount(column.astype(int), minlength=mean.size) / 20_000, mean, atol=0.02
                 )
+
+
+@pytest.mark.parametrize("link", ["probit", "logit"])
+def test_the_variational_bound_lies_below_the_likelihood_and_near_it(link: str) -> None:
+    """Of all families, with gaps, where quadrature knows the likelihood; of no value it is 0."""
+    rows = mixed(80, 2)
+    rows[0] = np.nan
+    model = started(rows, 2, link, 41)
+    coded = model.coded(rows)
+    exact, mean, covariance = model.scores(coded)
+    codes = settled(model.blocks, rows, 2)
+    gap = exact - codes.bound - coded.base
+    assert gap.min() > -1e-7
+    assert gap.mean() < 0.02
+    assert codes.bound[0] == pytest.approx(0.0, abs=1e-9)
+    np.testing.assert_allclose(codes.mean, mean, atol=0.1)
+    np.testing.assert_allclose(np.linalg.inv(codes.precision), covariance, atol=0.1)
+    points = np.random.default_rng(0).normal(size=(4000, 2))
+    drawn = row_points(model.blocks, rows, codes, points)
+    np.testing.assert_allclose(drawn.log_density + coded.base, exact, atol=0.02)
+    again = settled(model.blocks, rows, 2, codes)
+    np.testing.assert_allclose(again.bound, codes.bound, atol=1e-8)
+
+
+@pytest.mark.parametrize("link", ["probit", "logit"])
+def test_gradients_of_the_bound_are_finite_differences(link: str) -> None:
+    rows = mixed(12, 2)
+    model = started(rows, 2, link)
+    codes, at, weights = settled(model.blocks, rows, 2), model.flat(), np.arange(12) % 3 + 0.5
+    exact = row_gradients(model.blocks, rows, codes)
+    for place in range(at.size):
+        ends = []
+        for step in (1e-5, -1e-5):
+            moved = at.copy()
+            moved[place] += step
+            ends.append(settled(model.with_flat(moved).blocks, rows, 2, codes).bound)
+        np.testing.assert_allclose(exact[:, place], (ends[0] - ends[1]) / 2e-5, atol=2e-5)
+    parts = curves(model.blocks, rows, weights, codes)
+    np.testing.assert_allclose(np.concatenate([part.gradient.ravel() for part in parts]), weights @ exact, atol=1e-9)
+    for part in parts:
+        assert np.linalg.eigvalsh(part.information).min() > -1e-9

@@ -10,7 +10,7 @@ from tacit.cli import console
 from tacit.plots.style import alike, short_number, shorten
 from tacit.report import sentences
 from tacit.report.prediction_sentences import coefficient_sentence, quality_sentences, ranked
-from tacit.workflow.summary import chosen_place, criterion_of, label, name_of, reason, topic_verdicts
+from tacit.workflow.summary import chosen_place, criterion_name, criterion_of, label, name_of, reason, topic_verdicts
 
 SHOWN = 6
 """Candidates listed at most."""
@@ -29,7 +29,7 @@ def show_choice(told: Mapping[str, Any]) -> None:
         show_sweep(candidates, choice["criterion"])
         return
     column = choice["criterion"].replace("-", "_")
-    name, what = choice["criterion"].upper() if len(column) == 3 else choice["criterion"], choice.get("what", "group")
+    name, what = criterion_name(choice["criterion"]), choice.get("what", "group")
     order = sorted(
         range(len(candidates)),
         key=lambda place: (candidates[place]["at_floor"], -criterion_of(candidates[place], column)),
@@ -82,15 +82,17 @@ def _candidates(
     values = [criterion_of(candidates[place], column) for place in order]
     texts = alike([value if np.isfinite(value) else np.nan for value in values], 6)
     structures = len({row["covariance"] for row in candidates}) > 1
+    beside = [row.get("bic") for row in (candidates[place] for place in order)] if column == "parallel" else []
+    bic = alike([np.nan if value is None else value for value in beside], 6)
     rows = []
-    for place, text in zip(order, texts, strict=True):
+    for at, (place, text) in enumerate(zip(order, texts, strict=True)):
         row = candidates[place]
         parameters = row["n_parameters"]
-        cells = [row["n_components"], text, "–" if parameters is None else short_number(parameters, 12), _remark(row)]
-        rows.append(cells[:1] + ([row["covariance"]] if structures else []) + cells[1:])
-    heads = [f"{what}s", *(["structure"] if structures else []), name, "parameters", ""]
-    last = len(heads) - 1
-    console.table(heads, rows, right=[0, last - 2, last - 1], strong=order.index(best) if best in order else None)
+        last = bic[at] if bic else "–" if parameters is None else short_number(parameters, 12)
+        rows.append([row["n_components"], *([row["covariance"]] if structures else []), text, last, _remark(row)])
+    heads = [f"{what}s", *(["structure"] if structures else []), name, "BIC" if bic else "parameters", ""]
+    end = len(heads) - 1
+    console.table(heads, rows, right=[0, end - 2, end - 1], strong=order.index(best) if best in order else None)
     if len(candidates) > len(order):
         console.say(f"and {len(candidates) - len(order)} more in metrics.json", "dim", indent=1)
 

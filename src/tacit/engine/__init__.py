@@ -154,7 +154,7 @@ def precision(double: bool) -> Iterator[None]:
 
 def tell_precision() -> None:
     """Open in JAX the scopes of this thread that it has not been told of."""
-    while _SCOPES.untold:
+    while _KNOWN.loaded and _SCOPES.untold:
         scope, double = _SCOPES.untold.pop(0)
         scope.enter_context(_FOUND["jax"].enable_x64(double))
 

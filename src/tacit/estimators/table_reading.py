@@ -107,6 +107,9 @@ class KindReading(ReadsKinds, Estimator):
                     stacklevel=2,
                 )
             schema, left = infer(table, wanted | {entry.name: "continuous" for entry in numbered})
+        for entry in left:
+            if entry.role == "date":
+                raise ValueError(f"column {entry.name!r} holds {entry.reason}: {_of_dates(entry.name, table)}")
         if left:
             said = "; ".join(f"{entry.name}: {entry.reason}" for entry in left)
             raise ValueError(f"drop these columns or name their families ({said})")
@@ -164,3 +167,15 @@ def _as_it_is(name: str, column: Any) -> dict[str, str]:
         unique = set(column.drop_null().unique().to_pylist())
         return {} if len(unique) == 2 else {name: "continuous"}
     return {}
+
+
+def _of_dates(name: str, table: Any) -> str:
+    """What to do with a column of dates."""
+    kind = table.column(name).type
+    own = f"X[{name!r}]"
+    if not pa.types.is_timestamp(kind):
+        own = f"pd.to_datetime({own})"
+    return (
+        f"give what they say, such as the days gone by, ({own} - {own}.min()).dt.days, or the month, {own}.dt.month, "
+        "or leave it out. The command line does so by itself (--dates)."
+    )

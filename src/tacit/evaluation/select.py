@@ -114,8 +114,8 @@ def select(
         covariance: "all" fourteen structures, a list of them (of planes: "UUU", "UCU-2"), or None for the estimator's.
         criterion: "bic", "icl", "aic" or "held-out" (log-likelihood a row over five folds); of a Bayesian mixture
             "bound" (on the log evidence, in nats) or "held-out"; of k-means "silhouette" (the simplified one, −1 to
-            1); of factors "bic", "aic" or "held-out", of other densities "held-out" (a tenth of the rows); of topics
-            as in `tacit.select_topics`. The first of these if None.
+            1); of factors "bic", "aic", "held-out" or "parallel" (eigenvalues above those of noise, summed; one fit),
+            of other densities "held-out" (a tenth of the rows); of topics as in `tacit.select_topics`. First if None.
         estimator: any mixture, or another model that has a number of components; its other settings stay. A
             ``GaussianMixture`` with a floor relative to the data if None.
         n_init: starts of every candidate of a mixture, 1 or more.

@@ -20,21 +20,23 @@ from tacit.estimators.capabilities import (
     EmptiesItself,
     MatrixLike,
     Predicts,
+    ReadsKinds,
     Scores,
     Sweeps,
     Transforms,
     can,
 )
-from tacit.estimators.factors.capabilities import HasFactors
+from tacit.estimators.factors.capabilities import HasFactors, TellsFit
 from tacit.estimators.sequence.reading import ReadsSequences
 from tacit.estimators.stopping import stop_reason
+from tacit.evaluation.parallel_choice import PARALLEL, by_parallel, excess
 from tacit.evaluation.rows import number_of_rows, picked, weights_of
 from tacit.inference.status import INTERRUPTED, STOPPED
 
 LIKELIHOODS = ("bic", "icl", "aic", "held-out")
 """What can choose among mixtures whose parameters are estimates."""
 FACTORS = ("bic", "aic", "held-out")
-"""Among numbers of factors."""
+"""Among numbers of factors and of states."""
 BOUNDS = ("bound", "held-out")
 """Among mixtures with a posterior over their parameters."""
 HOLDOUT = 0.1
@@ -51,7 +53,9 @@ def criteria_of(estimator: BaseEstimator) -> tuple[str, ...]:
         return ()
     if can(estimator, EmptiesItself):
         return BOUNDS
-    if can(estimator, HasFactors) or can(estimator, ReadsSequences):
+    if can(estimator, HasFactors):
+        return (*FACTORS, PARALLEL)
+    if can(estimator, ReadsSequences):
         return FACTORS
     if can(estimator, Scores):
         return LIKELIHOODS if can(estimator, Assigns) else ("held-out",)
@@ -80,6 +84,8 @@ def sweep(
     chosen = one_of(known, criterion)
     weights, random = weights_of(X, sample_weight), seed_of(random_state)
     seed = int(random.integers(2**31))
+    if chosen == PARALLEL:
+        return _by_parallel(X, numbers, estimator, weights, seed)
     learn = held = np.arange(number_of_rows(X))
     if chosen == "held-out":
         if learn.size < 2:
@@ -111,6 +117,30 @@ def sweep(
     values = [np.nan if sound and line["at_floor"] else line[column] for line in lines]
     best = _made(estimator, numbers[int(np.argmax(np.nan_to_num(values, nan=-np.inf)))], seed)
     return best.fit(X, sample_weight=weights), lines, chosen
+
+
+def _by_parallel(
+    X: MatrixLike, numbers: Sequence[int], estimator: BaseEstimator, weights: np.ndarray, seed: int
+) -> tuple[BaseEstimator, list[dict[str, Any]], str]:
+    """One fit, of as many factors as parallel analysis keeps, or of those that were asked for the nearest to that."""
+    found = by_parallel(estimator, X, weights)
+    above = excess(found, components=not (can(estimator, TellsFit) or can(estimator, ReadsKinds)))
+    known = [number for number in numbers if number <= len(above)]
+    if not known:
+        raise ValueError(f"{len(above)} columns have fewer than {min(numbers)} factors")
+    best = max(known, key=lambda number: above[number - 1])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the table says so
+        fit = _made(estimator, best, seed).fit(X, sample_weight=weights)
+    lines = []
+    for number in known:
+        line = _line(fit, PARALLEL, float(above[number - 1])) | {"n_components": number}
+        if number != best:
+            line |= {"n_parameters": None, "converged": True, "at_floor": False}
+        line["bic"] = None if found.bic is None or number >= len(found.bic) else -float(found.bic[number])
+        lines.append(line)
+    lines[known.index(best)]["log_likelihood"] = float(np.asarray(fit.score_samples(X)) @ weights)
+    return fit, lines, PARALLEL
 
 
 def silhouette(distances: np.ndarray, weights: np.ndarray) -> float:

@@ -1,22 +1,24 @@
 """The Normal distribution of a row with covariance W Wᵀ + diag ψ: a few factors, and each column's own noise."""
 
 from collections.abc import Sequence
-from typing import ClassVar, NamedTuple, Self
+from functools import partial
+from typing import ClassVar, Self
 
+import numpy as np
 from jaxtyping import Bool, Float
 
-from tacit import trees
 from tacit.arrays import static
 from tacit.compute import LOG_2PI, Array
 from tacit.engine import PRNGKeyArray, jax, jnp
 from tacit.families.base import Family, in_base
+from tacit.families.factorising import factorise
 from tacit.families.multivariate_normal import MultivariateNormal, checked_columns, outer_statistics, square
 from tacit.families.numeric import ratio
 from tacit.spaces import Spaces
 
 SMALLEST_NOISE = 1e-6
-"""The least share of a column's variance that is its own noise. Without a bound the likelihood of a factor model
-may rise towards a noise of exactly zero (a Heywood case); the M-step under the bound is exact too."""
+"""The least share of a column's variance that is its own noise, unless it is said. Without a bound the likelihood of a
+factor model may rise towards a noise of exactly zero (a Heywood case); the M-step under the bound is exact too."""
 
 
 class LowRankNormal(Family):
@@ -38,8 +40,10 @@ class LowRankNormal(Family):
     loadings: Float[Array, "*batch dims factors"]
     noise: Float[Array, "*batch dims"]
     """ψ, variances."""
-    iterations: int = static(default=50)
+    iterations: int = static(default=500)
     """Limit of the inner iterations of ``maximise``."""
+    floor: float = static(default=SMALLEST_NOISE)
+    """The least share of a column's variance that is its own noise, in ``maximise``: R's factanal has 0.005."""
 
     @property
     def dims(self) -> int:
@@ -85,10 +89,9 @@ class LowRankNormal(Family):
     def maximise(self, statistics: Float[Array, "*batch F"], weight: Float[Array, "*batch"]) -> Self:
         """Maximum likelihood from the covariance S of the statistics, from the noise of ``self``; it never falls.
 
-        W and every ψ_j are maximised in turn, each in closed form (Zhao, Yu & Jiang 2008, section 3): with the
-        others fixed, of ψ^(−½) S ψ^(−½) = U diag(e) Uᵀ the Q largest give ``W = ψ^½ U (e − 1)₊^½`` (Lawley &
-        Maxwell 1971), and ψ_j moves by ``(b/a − 1)/a``, ``a = (Σ⁻¹)_jj``, ``b = (Σ⁻¹ S Σ⁻¹)_jj``. EM has the same
-        fixed points, and can be thousands of times slower where a ψ_j is small.
+        The best W given ψ is of closed form, and what is left of the likelihood is raised by quasi-Newton steps in
+        log ψ, each ψ at least ``floor`` of its column's variance (`tacit.families.factorising`). EM has the same fixed
+        points, and can be thousands of times slower where a ψ_j is small.
         """
         seen = weight > 0
         moments = ratio(statistics, weight[..., None])
@@ -96,15 +99,19 @@ class LowRankNormal(Family):
         second = square(moments[..., self.dims :], self.dims)
         spread = second - means[..., :, None] * means[..., None, :]
         stood_in = jnp.where(seen[..., None, None], spread, self.covariances)
-        flat = jax.vmap(lambda s, psi: _factorise(s, psi, self.loadings.shape[-1], self.iterations))
-        batch = means.shape[:-1]
-        many = stood_in.reshape(-1, self.dims, self.dims), self.noise.reshape(-1, self.dims)
-        found = trees.map(lambda leaf: leaf.reshape(*batch, *leaf.shape[1:]), flat(*many))
+        flat, noise = stood_in.reshape(-1, self.dims, self.dims), self.noise.reshape(-1, self.dims)
+        shapes = (
+            jax.ShapeDtypeStruct((*noise.shape, self.loadings.shape[-1]), noise.dtype),
+            jax.ShapeDtypeStruct(noise.shape, noise.dtype),
+        )
+        work = partial(_factorised, factors=self.loadings.shape[-1], iterations=self.iterations, floor=self.floor)
+        loadings, own = jax.pure_callback(work, shapes, flat, noise)  # quasi-Newton steps are the host's
         return type(self)(
             means,
-            jnp.where(seen[..., None, None], found.loadings, self.loadings),
-            jnp.where(seen[..., None], found.noise, self.noise),
+            jnp.where(seen[..., None, None], loadings.reshape(self.loadings.shape), self.loadings),
+            jnp.where(seen[..., None], own.reshape(self.noise.shape), self.noise),
             self.iterations,
+            self.floor,
         )
 
     def mean(self) -> Float[Array, "*batch dims"]:
@@ -136,13 +143,8 @@ class LowRankNormal(Family):
         """The distribution of some columns, in the order given: their rows of W and ψ."""
         chosen = checked_columns(columns, self.dims)
         return type(self)(
-            self.means[..., chosen], self.loadings[..., chosen, :], self.noise[..., chosen], self.iterations
+            self.means[..., chosen], self.loadings[..., chosen, :], self.noise[..., chosen], self.iterations, self.floor
         )
-
-
-class _Factors(NamedTuple):
-    loadings: Float[Array, "dims factors"]
-    noise: Float[Array, " dims"]
 
 
 def _reduce(
@@ -161,36 +163,19 @@ def _reduce(
     return distance, jnp.broadcast_to(log_det, distance.shape)
 
 
-def _factorise(
-    spread: Float[Array, "dims dims"], noise: Float[Array, " dims"], factors: int, iterations: int
-) -> _Factors:
-    """W and ψ of maximum likelihood for one covariance matrix, from a first ψ."""
-    floor = SMALLEST_NOISE * jnp.diagonal(spread)
-    end = jnp.asarray(max(1e-10, 8.0 * float(jnp.finfo(spread.dtype).eps)), spread.dtype)
-
-    def best_loadings(psi):
-        scale = jnp.sqrt(psi)
-        values, axes = jnp.linalg.eigh(spread / scale[:, None] / scale)
-        excess = jnp.maximum(values[::-1][:factors] - 1.0, 0.0)
-        return scale[:, None] * axes[:, ::-1][:, :factors] * jnp.sqrt(excess)
-
-    def one_noise(j, state):
-        psi, precision = state
-        column = precision[:, j]
-        a, b = column[j], column @ spread @ column
-        move = jnp.maximum((b / a - 1.0) / a, floor[j] - psi[j])
-        # the inverse after a change of one diagonal entry (Sherman–Morrison)
-        return psi.at[j].add(move), precision - move / (1.0 + move * a) * column[:, None] * column
-
-    def step(state):
-        loadings = best_loadings(state[0])
-        precision = jnp.linalg.inv(loadings @ loadings.T + jnp.diag(state[0]))
-        psi = jax.lax.fori_loop(0, len(floor), one_noise, (state[0], precision))[0]
-        return psi, jnp.abs(jnp.log(psi / state[0])).max(), state[2] + 1
-
-    def unfinished(state):
-        return (state[1] > end) & (state[2] < iterations)
-
-    start = (jnp.maximum(noise, floor), jnp.full_like(end, jnp.inf), jnp.asarray(0))
-    psi = jax.lax.while_loop(unfinished, step, start)[0]
-    return _Factors(best_loadings(psi), psi)
+def _factorised(
+    spread: Float[Array, "many dims dims"],
+    noise: Float[Array, "many dims"],
+    *,
+    factors: int,
+    iterations: int,
+    floor: float,
+) -> tuple[Float[np.ndarray, "many dims factors"], Float[np.ndarray, "many dims"]]:
+    """W and ψ of maximum likelihood of several covariance matrices ``[B, D, D]``, each from a first ψ ``[B, D]``."""
+    loadings, noises = np.zeros((*noise.shape, factors), noise.dtype), np.zeros(noise.shape, noise.dtype)
+    every = np.asarray(spread, np.float64), np.asarray(noise, np.float64)
+    for place, (matrix, start) in enumerate(zip(*every, strict=True)):
+        scale = np.sqrt(np.diagonal(matrix))
+        plane = factorise(matrix / scale[:, None] / scale, factors, floor, iterations, start / scale**2)
+        loadings[place], noises[place] = plane.loadings * scale[:, None], plane.noise * scale**2
+    return loadings, noises

@@ -64,6 +64,8 @@ def choice(candidates: Candidates | None) -> Html | None:
     about = (
         f"{candidates.criterion} rewards fitting the data and charges for every parameter; here higher is better."
         if candidates.criterion.upper() in ("BIC", "ICL", "AIC")
+        else "How far the eigenvalues of so many factors lie above those of noise, summed: most where they stop."
+        if candidates.criterion == sentences.PARALLEL
         else "Higher is better."
     )
     drawn = framed(about, picture(figure, "candidates", f"{candidates.criterion} of every candidate. {said}"))

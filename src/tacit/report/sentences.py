@@ -228,6 +228,14 @@ def rise(first: float, last: float, steps: int, converged: bool | None, reason: 
     return f"{text}. The fit had not settled when it ended ({ended}): allow more steps before relying on it."
 
 
+PARALLEL = "excess over noise"
+"""What parallel analysis chooses a number of factors by, in words."""
+TAIL_OF_BIC = (
+    "BIC of factors by maximum likelihood stands beside it; with many rows it has a use for ever smaller factors, such "
+    "as those of two questions that are worded alike."
+)
+
+
 def choice(
     best: float,
     second: float | None,
@@ -244,6 +252,10 @@ def choice(
     way because they could no longer come out highest. Differences of BIC are graded as by
     Kass & Raftery (1995): up to 2 hardly worth a mention, to 6 positive, to 10 strong, beyond very strong.
     """
+    if criterion == PARALLEL:
+        kept = f"keeps {label}: so many eigenvalues lie above those of noise (Horn 1965)"
+        none = f"finds no factor whose eigenvalue lies above that of noise (Horn 1965); {label} was fitted"
+        return f"Parallel analysis {kept if best > 0 else none}. {TAIL_OF_BIC}"
     if tried == 1:
         return f"There was one candidate: {label}, {criterion} {short_number(best, 5)}."
     text = (

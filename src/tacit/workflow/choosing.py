@@ -19,6 +19,7 @@ from tacit.estimators.factors.capabilities import HasFactors
 from tacit.estimators.mixture.em import LikelihoodMixture
 from tacit.estimators.sequence.reading import ReadsSequences
 from tacit.estimators.settings import Estimator
+from tacit.evaluation.parallel_choice import PARALLEL
 from tacit.evaluation.select import FLOOR, Selection, select
 from tacit.evaluation.sweeping import LIKELIHOODS, criteria_of
 from tacit.families.covariance import STRUCTURES, canonical_name
@@ -33,6 +34,8 @@ STATES = tuple(range(1, 7))
 """The numbers of states of a chain that are tried where none is set."""
 GROUPS = tuple(range(1, 10))
 """The numbers of groups that are tried where none is set."""
+FEW_COLUMNS = range(3, 101)
+"""How many columns parallel analysis is made of; of more it takes long."""
 CHOICE_ROWS = 20_000
 """More rows than this are not needed to choose: a sample decides, and the choice is fitted to all rows."""
 RELATED = ("VVI", "EEE")
@@ -152,7 +155,7 @@ def plan(
     mixture = issubclass(kind, LikelihoodMixture)
     selectable = mixture and "init_params" not in chosen
     sweeps = isinstance(number, list) and (documents or (not mixture and bool(criteria_of(bare))))
-    criterion = _criterion(criterion, bare, documents=documents, sweeps=sweeps)
+    criterion = _criterion(criterion, bare, schema, documents=documents, sweeps=sweeps)
     groups = _numbers(number, selectable or sweeps, name)
     tried: tuple[str | None, ...] = (None,)
     if sweeps:
@@ -278,12 +281,13 @@ def _sweep(plan: Plan, values: Values, schema: Schema | None, observer: Observer
     return Chosen(best.best, (*first.table.to_pylist(), *second.table.to_pylist()))
 
 
-def _criterion(asked: str | None, bare: Estimator, *, documents: bool, sweeps: bool) -> str:
+def _criterion(asked: str | None, bare: Estimator, schema: Schema | None, *, documents: bool, sweeps: bool) -> str:
     """What chooses among candidates; raises `RequestError` where there is no such criterion for the model."""
     known = criteria_of(bare) if sweeps else LIKELIHOODS
     known = workflow.choosing_topics.CRITERIA if documents else known
     if asked is None:
-        return known[0]
+        counted = sweeps and can(bare, HasFactors) and schema is not None and len(schema) in FEW_COLUMNS
+        return PARALLEL if counted and bare.has_correlations(schema) else known[0]
     if asked not in known:
         raise RequestError(f"--criterion {asked!r} does not exist; say one of {listed(known)}.")
     return asked

@@ -11,7 +11,9 @@ from tacit.data.dataset import Dataset
 from tacit.estimators.capabilities import MatrixLike, ReadsKinds, can
 from tacit.estimators.factors.capabilities import HasFactors, TellsFit
 from tacit.estimators.settings import Estimator
-from tacit.evaluation.number_of_factors import number_of_factors
+from tacit.evaluation.number_of_factors import NumberOfFactors, number_of_factors
+from tacit.evaluation.parallel_choice import by_parallel
+from tacit.evaluation.rows import number_of_rows, picked
 from tacit.report.factor_sentences import factor_sentence, fit_sentences
 
 MOST_ROWS = 5000
@@ -44,13 +46,30 @@ def judge_factors(estimator: Estimator, X: MatrixLike, *, complete: bool) -> dic
             told["fit_sentences"] = fit_sentences(found)
     else:
         explained = np.asarray(estimator.explained_variance_ratio_, np.float64)
-    told["number"] = None if can(estimator, ReadsKinds) else _number(X, names)  # levels have no eigenvalues
+    told["number"] = None
+    if not can(estimator, ReadsKinds):
+        told["number"] = _number(X, names)
+    elif 2 < len(estimator.schema_) <= MOST_COLUMNS and estimator.has_correlations(estimator.schema_):
+        told["number"] = _number_of_items(estimator, X)
     told["explained"] = explained.tolist()
     told["sentences"] = [
         factor_sentence(place, share, column, names)
         for place, (share, column) in enumerate(zip(explained.tolist(), loadings.T, strict=True), 1)
     ]
+    told["fit_sentences"] = [*told.get("fit_sentences", ()), *estimator.remarks()]
     return told
+
+
+def _number_of_items(estimator: Estimator, X: MatrixLike) -> dict[str, Any] | None:
+    """As `_number`, from polychoric correlations of columns that have an order."""
+    rows = number_of_rows(X)
+    chosen = np.arange(rows)
+    if rows > MOST_ROWS:
+        chosen = np.sort(np.random.default_rng(0).choice(rows, MOST_ROWS, replace=False))
+    try:
+        return _told(by_parallel(estimator, picked(X, chosen), np.ones(len(chosen))))
+    except ValueError:
+        return None
 
 
 def _number(X: MatrixLike, names: Sequence[str]) -> dict[str, Any] | None:
@@ -64,6 +83,10 @@ def _number(X: MatrixLike, names: Sequence[str]) -> dict[str, Any] | None:
         found = number_of_factors({name: rows[:, place] for place, name in enumerate(names)})
     except ValueError:
         return None
+    return _told(found)
+
+
+def _told(found: NumberOfFactors) -> dict[str, Any]:
     pictures = {
         "components": found.eigenvalues,
         "factors": found.reduced_eigenvalues,

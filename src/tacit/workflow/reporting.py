@@ -351,7 +351,7 @@ def _candidates(choice: Mapping[str, Any]) -> Candidates | None:
         )
         for row in rows
     )
-    name = choice["criterion"].upper() if len(column) == 3 else choice["criterion"]
+    name = summary.criterion_name(choice["criterion"])
     return Candidates(listed, summary.chosen_place(rows, column), name, choice.get("what", "group"))
 
 

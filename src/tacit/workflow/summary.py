@@ -15,6 +15,11 @@ _NAMES = {"k-means": "k-means", "prod-lda": "ProdLDA", "student-t-regression": "
 _PROPER = {word.lower(): word for word in ("VAE", "Gaussian", "Poisson", "Bayesian", "Dirichlet")}
 
 
+def criterion_name(criterion: str) -> str:
+    """As it stands in texts: BIC, held-out."""
+    return criterion.upper() if len(criterion) == 3 else sentences.PARALLEL if criterion == "parallel" else criterion
+
+
 def criterion_of(row: Mapping[str, Any], column: str) -> float:
     """What a candidate has of a criterion; −inf where it has none."""
     value = row.get(column)

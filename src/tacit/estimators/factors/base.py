@@ -18,9 +18,9 @@ from tacit.estimators.capabilities import MatrixLike, ReadsOnce, Sweeps
 from tacit.estimators.factors.capabilities import HasFactors
 from tacit.estimators.mixture.answers import LikelihoodAnswers
 from tacit.estimators.settings import Estimator
+from tacit.families.factorising import leading
 from tacit.inference.fit import Fit
 from tacit.models.components.factor_analytic import FactorComponent, Shared
-from tacit.models.factors.closed import leading
 from tacit.models.mixture.fitting import MixtureSchedule, Start, run
 from tacit.models.mixture.model import MixtureModel
 from tacit.models.mixture.rows import each_row

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tacit.data.schema import Schema
 from tacit.estimators.capabilities import MatrixLike, Scores, Transforms
 
 if TYPE_CHECKING:
@@ -28,6 +29,14 @@ class HasFactors(Transforms, Scores):
     @abc.abstractmethod
     def most_factors(self, columns: int) -> int:
         """How many factors so many columns can have."""
+
+    def has_correlations(self, schema: Schema | None) -> bool:
+        """Whether parallel analysis of its columns can say how many factors there are."""
+        return False
+
+    def remarks(self) -> list[str]:
+        """What is to be said of the fit, in sentences."""
+        return []
 
     @abc.abstractmethod
     def bic(self, X: MatrixLike, sample_weight: ArrayLike | None = None) -> float:

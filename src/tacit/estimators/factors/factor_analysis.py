@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from tacit.data.dataset import Dataset
 from tacit.data.errors import listed
+from tacit.data.schema import Schema
 from tacit.estimators.base import check_choice, double_precision, weighted
 from tacit.estimators.capabilities import MatrixLike
 from tacit.estimators.factors.answers import FactorAnswers, Latent
@@ -19,10 +20,11 @@ from tacit.estimators.factors.pca import joined_batch
 from tacit.estimators.mixture.starts import standardiser
 from tacit.estimators.settings import POSITIVE, Choice, Flag, Number, Whole, settings
 from tacit.estimators.stopping import stop_reason
+from tacit.families.factorising import factorise
 from tacit.inference.closed_form import CONVERGED, STOPPED
 from tacit.inference.loop import Trace
 from tacit.models.components.factor_analytic import FactorComponent
-from tacit.models.factors.closed import canonical, factorise, signed
+from tacit.models.factors.closed import canonical, signed
 from tacit.models.factors.moments import MOST_COLUMNS, Moments, moments
 from tacit.models.factors.prior import LoadingPrior, NormalLoadings, RelevantFactors, SparseLoadings
 from tacit.models.factors.rotation import METHODS, Rotation, ordered, rotate
@@ -105,6 +107,9 @@ class FactorAnalysis(FactorAnswers):
     @property
     def number(self) -> int:
         return int(vars(self).get("n_components") or (0 if self.n_components == 0 else self.n_features_in_))
+
+    def has_correlations(self, schema: Schema | None) -> bool:
+        return True
 
     def most_factors(self, columns: int) -> int:
         known = [q for q in range(1, columns + 1) if degrees_of_freedom(columns, q) >= 0]

@@ -1,5 +1,6 @@
 """What a fitted model of items answers: densities, scores, gaps filled, new rows, standard errors, the graph."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -7,13 +8,22 @@ from numpy.typing import ArrayLike
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from tacit.data.dataset import Dataset
+from tacit.data.dataset import Dataset, DenseRows
 from tacit.data.value_sets import Box
 from tacit.estimators.base import double_precision, seed_of, weighted
-from tacit.estimators.capabilities import Imputes, MatrixLike, Measures, ReadsOnce, Samples
+from tacit.estimators.capabilities import (
+    GivesConditionalsExactly,
+    Imputes,
+    MatrixLike,
+    Measures,
+    ReadsOnce,
+    Samples,
+)
+from tacit.estimators.explaining import Explains
 from tacit.estimators.factors.answers import Latent
 from tacit.estimators.factors.capabilities import HasFactors
 from tacit.estimators.factors.item_reading import ItemReading
+from tacit.estimators.mixture.density import Column, Density, chosen_columns, conditioned, density
 from tacit.estimators.query.asking import AnswersQueries
 from tacit.estimators.settings import Estimator
 from tacit.models.factors.graph import item_graph
@@ -23,6 +33,7 @@ from tacit.models.factors.items import ItemModel
 from tacit.models.factors.nodes import node_mixture
 from tacit.models.graph import Graph
 from tacit.models.mixture.given import MixtureGiven, condition
+from tacit.models.mixture.model import MixtureModel
 
 SENTINEL = -1e308
 """Stands for a gap where equal rows are sought."""
@@ -30,6 +41,8 @@ SENTINEL = -1e308
 
 class ItemAnswers(
     AnswersQueries,
+    Explains,
+    GivesConditionalsExactly,
     ItemReading,
     HasFactors,
     Measures,
@@ -60,6 +73,7 @@ class ItemAnswers(
     thresholds_: np.ndarray
     difficulties_: np.ndarray | None
     log_likelihood_: float
+    bound_: float
     line_names_: tuple[str, ...]
     """What the lines of ``loadings_`` are of."""
 
@@ -69,7 +83,22 @@ class ItemAnswers(
         return list(self.line_names_)
 
     def most_factors(self, columns: int) -> int:
-        return max(1, min(3, (columns - 1) // 2))
+        return max(1, (columns - 1) // 2)
+
+    @property
+    def integral_(self) -> str:
+        """How the factors are integrated out in a fit."""
+        return "variational bound" if self._fitted().has_bound else "Gauss–Hermite quadrature"
+
+    def remarks(self) -> list[str]:
+        model = self._fitted()
+        if not model.has_bound:
+            return []
+        return [
+            f"With {model.factors} factors the fit raised a variational bound of the log-likelihood, "
+            f"{self.bound_:,.1f} nats, and not the log-likelihood itself, which is about {self.log_likelihood_:,.1f} "
+            "nats. Up to three factors it is summed by Gauss–Hermite quadrature."
+        ]
 
     @property
     def _n_features_out(self) -> int:
@@ -205,8 +234,47 @@ class ItemAnswers(
         return item_errors(model, coded, precision, turned)
 
     @double_precision
+    def marginal(self, columns: Any) -> Density:
+        """The density of some columns, the others summed out; levels are given by their codes.
+
+        Args:
+            columns: numbers or names, in the order wanted.
+        """
+        every = tuple(range(len(self.schema_)))
+        nothing = np.full((1, len(every)), np.nan)
+        names = self._names()
+        return density(self._nodes(), nothing, chosen_columns(columns, every, names), names, batched=False)
+
+    def condition(self, values: Mapping[Column, Any]) -> Density:
+        """The density of the other columns, given values of these: ``p(x_rest | x_given)``.
+
+        Args:
+            values: by column number or name: a number, or an array ``(B,)`` for a batch of B densities. Levels are
+                given by their codes; NaN is an unknown value: it is summed out.
+
+        Raises:
+            ValueError: an unknown column, a value outside its column's support, every column given, or arrays of
+                different lengths.
+        """
+        every = tuple(range(len(self.schema_)))
+        nothing = np.full((1, len(every)), np.nan)
+        return conditioned(self._nodes(), nothing, every, self._names(), values, batched=False)
+
+    def _nodes(self) -> MixtureModel:
+        """The mixture of the nodes of the quadrature."""
+        return node_mixture(self._fitted(), self.ranks_)
+
+    def _explained_rows(self, X: MatrixLike) -> np.ndarray:
+        self._fitted()
+        return np.asarray(self.read(X, reset=False).rows(), np.float64)
+
+    @double_precision
+    def _explained_scores(self, rows: np.ndarray) -> np.ndarray:
+        return self._latent(DenseRows(np.asarray(rows, np.float64)))[0]
+
+    @double_precision
     def given(self, evidence: Box) -> MixtureGiven | None:
-        return condition(node_mixture(self._fitted(), self.ranks_), evidence)
+        return condition(self._nodes(), evidence)
 
     def graph(self) -> Graph:
         """The directed graph of the model, as data."""
@@ -227,12 +295,17 @@ def patterns(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _expected(model: ItemModel, values: np.ndarray) -> np.ndarray:
     """Gaps filled by what is likeliest, or expected."""
     filled, rule = np.array(values), model.grid()
-    means = [block.means(rule.nodes) for block in model.blocks]
-    for place, _, posterior in model.posteriors(model.coded(values), rule):
-        for block, mean in zip(model.blocks, means, strict=True):
-            for column, one in zip(block.columns, mean, strict=True):
-                gap = np.isnan(values[place, column])
-                found = posterior[gap] @ one.T
+    for place, _, nodes, posterior in model.posteriors(model.coded(values), rule):
+        for block in model.blocks:
+            gaps = np.isnan(values[place][:, list(block.columns)])
+            if not gaps.any():
+                continue
+            means = block.means(nodes.reshape(-1, model.factors))
+            for column, mean, gap in zip(block.columns, means, gaps.T, strict=True):
+                if nodes.ndim == 2:
+                    found = posterior[gap] @ mean.T
+                else:
+                    found = np.einsum("nm,onm->no", posterior[gap], mean.reshape(-1, *posterior.shape)[:, gap])
                 filled[place, column][gap] = found.argmax(1) if isinstance(block, Levels) else found[:, 0]
     return filled
 
@@ -240,10 +313,10 @@ def _expected(model: ItemModel, values: np.ndarray) -> np.ndarray:
 def _drawn(model: ItemModel, values: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Gaps drawn: a node of the row's posterior, then the columns given it."""
     rule, codes = model.grid(), np.empty((len(values), model.factors))
-    for place, _, posterior in model.posteriors(model.coded(values), rule):
+    for place, _, nodes, posterior in model.posteriors(model.coded(values), rule):
         ends = posterior.cumsum(1)
         picked = (random.random((len(ends), 1)) * ends[:, -1:] > ends).sum(1)
-        codes[place] = rule.nodes[picked]
+        codes[place] = nodes[picked] if nodes.ndim == 2 else nodes[np.arange(len(picked)), picked]
     return np.where(np.isnan(values), _rows_given(model, codes, random), values)
 
 

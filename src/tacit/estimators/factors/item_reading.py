@@ -78,6 +78,29 @@ class ItemReading(ItemColumns):
             for place, column in enumerate(self.schema_.columns)
         )
 
+    def has_correlations(self, schema: Schema | None) -> bool:
+        """Whether all columns have an order, so that they correlate."""
+        if schema is None:
+            return False
+        named, _ = self._named(schema.names)
+        return all(named.get(place, _suits(column)) != "categorical" for place, column in enumerate(schema.columns))
+
+    def ordered(self, rows: Dataset) -> tuple[list[str], np.ndarray]:
+        """The names of the columns and their values, levels by their ranks.
+
+        Raises:
+            ValueError: a column has levels without an order.
+        """
+        self._settle_columns(rows)
+        names = list(self.schema_.names)
+        nominal = [name for name, family in zip(names, self.families_, strict=True) if family == "categorical"]
+        if nominal:
+            raise ValueError(
+                f"the levels of column {listed(nominal)} have no order, and so no correlations that parallel analysis "
+                "could use: give their order, or take criterion='bic'"
+            )
+        return names, self._ranked(rows.rows())
+
     def _rank(self, place: int, column: Column) -> tuple[int, ...] | None:
         """The rank of every code of an ordinal column; None where codes are ranks."""
         asked = self._order(place)

@@ -50,6 +50,7 @@ class ItemFactors(ItemAnswers):
         "thresholds_": Held("features cuts", "any"),
         "difficulties_": Held("features cuts", "any"),
         "log_likelihood_": Held(""),
+        "bound_": Held(""),
     }
 
     n_components: Annotated[int, Whole(1)] = 1
@@ -67,8 +68,8 @@ class ItemFactors(ItemAnswers):
     least_uniqueness: Annotated[float, Number("above 0 and below 1", least_too=False, below=1.0)] = 0.005
     """the smallest share of a normal column's variance that may be its own."""
     n_nodes: Annotated[int | None, Whole(2)] = None
-    """nodes of the quadrature on the axis of a factor: 61, 29² or 13³ where None; above three factors the points of a
-    Sobol sequence, 2 to this power."""
+    """nodes of the quadrature on the axis of a factor: 61, 29² or 13³ where None. Above three factors the power of two
+    of points at which a fitted density is summed: of the posterior of a row 2⁷ where None, of the prior 2¹²."""
     max_iter: Annotated[int, Whole(1)] = 2000
     """most EM steps."""
     tol: Annotated[float, Number("at least 0 nats")] = 1e-6
@@ -148,7 +149,9 @@ class ItemFactors(ItemAnswers):
     def _end(self, status: int, coded: Coded) -> None:
         """How the fit ended, its likelihood, and warnings."""
         logs, _, covariance = self.model_.scores(coded)
-        self.log_likelihood_ = float(coded.weights @ logs)
+        self.log_likelihood_ = self.bound_ = float(coded.weights @ logs)
+        if self.model_.has_bound:
+            self.bound_ = float(coded.weights @ self.model_.bounds(coded))
         full = [name for name, share in zip(self.line_names_, self.communalities_, strict=True) if share > PERFECT]
         for block in self.model_.blocks:
             if isinstance(block, Normals):
@@ -191,8 +194,9 @@ class ItemFactorAnalysis(Sweeps, ItemFactors):
 
     A column is binary or ordinal (``p(x ≥ l) = F(a_l + λ·z)``, the graded-response model, F normal or logistic), a
     count (Poisson, ``log E[x] = a + λ·z``), categorical (``p(x = l) ∝ exp(a_l + λ_l·z)``) or normal (``a + λ·z``, ψ).
-    The fit is by marginal maximum likelihood (Bock & Aitkin 1981): EM over the nodes of a Gauss–Hermite rule up to
-    three factors, of a Sobol sequence above that. What is missing says nothing.
+    Up to three factors the fit is by marginal maximum likelihood over the nodes of a Gauss–Hermite rule (Bock & Aitkin
+    1981). Above that it raises a variational bound, with a normal q(z | x) of every row (Opper & Archambeau 2009), and
+    densities and scores are sums over points of q, weighted; ``integral_`` says which. What is missing says nothing.
 
     Attributes:
         loadings_: ``(lines, factors)``, in deviations of the responses behind the columns: a line a column, and a line
@@ -205,6 +209,8 @@ class ItemFactorAnalysis(Sweeps, ItemFactors):
             ``(d, cuts)``; None of more.
         schema_, families_: the columns, their kinds and levels, and the family of each.
         log_likelihood_: of the rows, in nats.
+        bound_: what the fit raised; of up to three factors the same.
+        integral_: "Gauss–Hermite quadrature" or "variational bound".
         at_floor_: names of the columns of which the factors explain all; such a fit is not ``converged_``.
         model_: the parameters, in whose coordinates ``z`` is not rotated.
         n_parameters_, n_iter_, converged_, stop_reason_, trace_: of the fit.

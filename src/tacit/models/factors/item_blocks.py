@@ -20,6 +20,8 @@ import numpy as np
 import scipy.special
 from jaxtyping import Float
 
+from tacit.models.factors.item_averages import Averages
+
 LOG_2PI = float(np.log(2.0 * np.pi))
 HIGHEST = 60.0
 """The logarithm of a mean count that is still followed."""
@@ -70,6 +72,21 @@ class ItemBlock(abc.ABC):
         """Derivatives of the table by the parameters of `flat`."""
 
     @abc.abstractmethod
+    def along(
+        self, values: Float[np.ndarray, "rows items"], heights: Float[np.ndarray, "rows items sets points"]
+    ) -> Float[np.ndarray, "rows items points"]:
+        """The log-density of every value, but for `base`, where its heights ``λ·z`` are these; 0 where missing."""
+
+    @abc.abstractmethod
+    def averages(
+        self,
+        values: Float[np.ndarray, "rows items"],
+        mean: Float[np.ndarray, "rows items sets"],
+        covariance: Float[np.ndarray, "rows items sets sets"],
+    ) -> Averages:
+        """The mean of the log-density, but for `base`, where the heights ``λ·z`` are normal; or less than it."""
+
+    @abc.abstractmethod
     def means(self, nodes: Float[np.ndarray, "nodes factors"]) -> Float[np.ndarray, "items outcomes nodes"]:
         """``E[x | z]``, or the probability of every level."""
 
@@ -116,12 +133,22 @@ class ItemBlock(abc.ABC):
         precision: float,
     ) -> tuple[Float[np.ndarray, "items parameters"], Float[np.ndarray, "items parameters parameters"]]:
         """The gradient of the expected log-density of every column, with its prior, and its information."""
-        slope, held = self.slope(nodes), self.held(precision)
-        gradient = np.einsum("jlm,jlmp->jp", expected, slope, optimize=True) - held * self.flat()
-        information = self._information(expected, slope, nodes)
+        slope = self.slope(nodes)
+        gradient = np.einsum("jlm,jlmp->jp", expected, slope, optimize=True)
+        return self.with_prior(gradient, self._information(expected, slope, nodes), precision)
+
+    def with_prior(
+        self,
+        gradient: Float[np.ndarray, "items parameters"],
+        information: Float[np.ndarray, "items parameters parameters"],
+        precision: float,
+    ) -> tuple[Float[np.ndarray, "items parameters"], Float[np.ndarray, "items parameters parameters"]]:
+        """The gradient and the information with those of the prior; the latter has an inverse."""
+        held = self.held(precision)
         size, places = np.einsum("jpp->jp", information), np.arange(len(held))
-        information[:, places, places] += held + 1e-9 * np.maximum(size, 1e-3 * size.max(1, keepdims=True)) + 1e-12
-        return gradient, information
+        whole = information.copy()
+        whole[:, places, places] += held + 1e-9 * np.maximum(size, 1e-3 * size.max(1, keepdims=True)) + 1e-12
+        return gradient - held * self.flat(), whole
 
     def improved(
         self,
@@ -189,6 +216,27 @@ class Counts(ItemBlock):
         rise = np.broadcast_to(first, (len(mean), *first.shape))
         return np.stack([-mean[..., None] * first, rise], axis=1)
 
+    def along(
+        self, values: Float[np.ndarray, "rows items"], heights: Float[np.ndarray, "rows items sets points"]
+    ) -> Float[np.ndarray, "rows items points"]:
+        logs = np.minimum(self.intercepts + heights[:, :, 0], HIGHEST)
+        found = np.nan_to_num(values)[..., None] * logs - np.exp(logs)
+        return np.where(np.isnan(values)[..., None], 0.0, found)
+
+    def averages(
+        self,
+        values: Float[np.ndarray, "rows items"],
+        mean: Float[np.ndarray, "rows items sets"],
+        covariance: Float[np.ndarray, "rows items sets sets"],
+    ) -> Averages:
+        """``x(a + m) − exp(a + m + v/2)``."""
+        seen, own = (~np.isnan(values)).astype(np.float64), np.nan_to_num(values)
+        logs = self.intercepts[:, 0] + mean[..., 0]
+        expected = seen * np.exp(np.minimum(logs + 0.5 * covariance[..., 0, 0], HIGHEST))
+        rise = (own - expected)[..., None]
+        squares = np.broadcast_to(expected[..., None, None], (*expected.shape, 2, 2))
+        return Averages(seen * own * logs - expected, rise, expected[..., None, None], rise, squares)
+
     def means(self, nodes: Float[np.ndarray, "nodes factors"]) -> Float[np.ndarray, "items outcomes nodes"]:
         return np.exp(self._logs(nodes))[:, None]
 
@@ -254,6 +302,33 @@ class Normals(ItemBlock):
         by_noise = np.stack([0.5 * (middle**2 / noise - 1.0), -middle / noise, square], axis=1)
         return np.concatenate([by_mean, by_noise], axis=-1)
 
+    def along(
+        self, values: Float[np.ndarray, "rows items"], heights: Float[np.ndarray, "rows items sets points"]
+    ) -> Float[np.ndarray, "rows items points"]:
+        noise, own = self.noise[:, None], ((values - self.shift) / self.scale)[..., None]
+        rest = own - self.intercepts - heights[:, :, 0]
+        return np.where(np.isnan(own), 0.0, -0.5 * (LOG_2PI + np.log(noise) + rest**2 / noise))
+
+    def averages(
+        self,
+        values: Float[np.ndarray, "rows items"],
+        mean: Float[np.ndarray, "rows items sets"],
+        covariance: Float[np.ndarray, "rows items sets sets"],
+    ) -> Averages:
+        """``−½ (log 2πψ + ((x − a − m)² + v) / ψ)``; the last of the others is log ψ."""
+        own, noise = (values - self.shift) / self.scale, self.noise
+        seen = (~np.isnan(values)).astype(np.float64)
+        rest = np.where(seen > 0, own - self.intercepts[:, 0] - mean[..., 0], 0.0)
+        share = (rest**2 + covariance[..., 0, 0]) / noise
+        rise = (rest / noise)[..., None]
+        by_noise = 0.5 * seen * (share - 1.0)
+        squares = np.zeros((*rest.shape, 3, 3))
+        squares[..., ::2, ::2] = (seen / noise)[..., None, None]
+        squares[..., 1, 1] = 0.5 * seen
+        value = -0.5 * seen * (LOG_2PI + np.log(noise) + share)
+        others = np.concatenate([rise, by_noise[..., None]], -1)
+        return Averages(value, rise, (seen / noise)[..., None, None], others, squares)
+
     def means(self, nodes: Float[np.ndarray, "nodes factors"]) -> Float[np.ndarray, "items outcomes nodes"]:
         return (self.shift[:, None] + self.scale[:, None] * self._middle(nodes))[:, None]
 
@@ -278,16 +353,16 @@ class Normals(ItemBlock):
         held[-1] = 0.0
         return held
 
-    def curve(
+    def with_prior(
         self,
-        expected: Float[np.ndarray, "items width nodes"],
-        nodes: Float[np.ndarray, "nodes factors"],
+        gradient: Float[np.ndarray, "items parameters"],
+        information: Float[np.ndarray, "items parameters parameters"],
         precision: float,
     ) -> tuple[Float[np.ndarray, "items parameters"], Float[np.ndarray, "items parameters parameters"]]:
         """As of every family; a noise at its floor goes no lower."""
-        gradient, information = super().curve(expected, nodes, precision)
-        gradient[(self.noise <= self.least) & (gradient[:, -1] < 0.0), -1] = 0.0
-        return gradient, information
+        rise, whole = super().with_prior(gradient, information, precision)
+        rise[(self.noise <= self.least) & (rise[:, -1] < 0.0), -1] = 0.0
+        return rise, whole
 
     def _information(self, expected: np.ndarray, slope: np.ndarray, nodes: np.ndarray) -> np.ndarray:
         first = np.concatenate([np.ones((len(nodes), 1)), nodes], 1)

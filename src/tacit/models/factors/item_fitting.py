@@ -4,7 +4,8 @@ The E-step gives the likelihood and, by Fisher's identity, its gradient. The inf
 EM step inverts, is where limited-memory BFGS begins (Liu & Nocedal 1989; Jamshidian & Jennrich 1997), so its first step
 is that of EM, and the later ones know what EM does not: how far z hides from the rows. EM alone creeps for thousands of
 steps along what the rows hardly settle, such as a rotation, which changes the likelihood by no more than the error of
-the quadrature. A step is kept where the bound rises as its slope promises; where none does, an EM step is taken.
+the quadrature. A step is kept where the bound rises as its slope promises; where none does, an EM step is taken. Above
+three factors the bound is variational, its gradient that of the best q, and the last resort a step along the gradient.
 """
 
 from collections.abc import Sequence
@@ -114,7 +115,7 @@ class _QuasiNewton:
         model = self.template.with_flat(at)
         if not model.valid():
             return None
-        found = model.expected(self.coded, self.grid)
+        found = model.expected(self.coded, self.grid, None if self._here is None else self._here.expected.codes)
         return Looked(model, found.log_likelihood + model.log_prior(self.schedule.precision), found)
 
     def _step(self, state: ItemState) -> ItemState:
@@ -129,15 +130,18 @@ class _QuasiNewton:
         state = state._replace(model=at, bound=now, still=np.asarray(still), status=np.asarray(status))
         if status != RUNNING:
             return state
-        curve = here.curve or model.curve(expected, self.grid, precision)
+        curve = here.curve or model.curve(self.coded, expected, self.grid, precision)
         moves, turns = np.asarray(state.moves), np.asarray(state.turns)
         found = self._along(at, bound, curve, _direction(curve, moves, turns))
         if found is None:
             moves, turns = np.zeros_like(moves), np.zeros_like(turns)
-            found = self._look(model.improved(expected, self.grid, precision).flat())
+            if model.has_bound:
+                found = self._along(at, bound, curve, curve.solved(curve.gradient))
+            else:
+                found = self._look(model.improved(expected, self.grid, precision).flat())
             if found is None or not found.bound >= bound:
                 return state._replace(status=np.asarray(CONVERGED))  # no step raises it: rounding is all that is left
-        beyond = found.model.curve(found.expected, self.grid, precision)
+        beyond = found.model.curve(self.coded, found.expected, self.grid, precision)
         self._here = found._replace(curve=beyond)
         after = found.model.flat()
         move, turn = after - at, curve.gradient - beyond.gradient

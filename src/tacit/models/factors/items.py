@@ -1,8 +1,9 @@
 """A few normal factors behind columns of any families: ``p(x) = ∫ N(z | 0, I) ∏_j p(x_j | z) dz`` over nodes.
 
-The integral is a sum over nodes with weights (Bock & Aitkin 1981): of a Gauss–Hermite product rule up to three factors,
-above that the points of a scrambled Sobol sequence (as quasi-Monte Carlo EM has it; Jank 2005). With rows as features,
-the log-likelihoods of all rows at all nodes are a matrix product, and so are the expected counts at every node.
+Up to three factors the integral is a sum over the nodes of a Gauss–Hermite product rule (Bock & Aitkin 1981). With rows
+as features, the log-likelihoods of all rows at all nodes are a matrix product, and so are the expected counts at every
+node. Above that a normal q(z | x) of every row gives a bound to be raised (`tacit.models.factors.item_variational`),
+and the density of a row is summed over points of that q, which are drawn as a Sobol sequence and weighted.
 """
 
 import dataclasses
@@ -15,11 +16,14 @@ import scipy.stats
 from jaxtyping import Float
 
 from tacit.models.factors.item_blocks import ItemBlock
+from tacit.models.factors.item_variational import RowCodes, curves, row_gradients, row_points, settled
 
 NODES = {1: 61, 2: 29, 3: 13}
 """Of each factor, unless it is said."""
 SOBOL = 11
 """The power of two of points for more factors."""
+OWN = 6
+"""The same of the points of a row's own posterior, unless it is said."""
 FAINT = -80.0
 """The logarithm of a share of a row's posterior below which a node has none."""
 FAR = np.log(1e-14)
@@ -64,13 +68,17 @@ class Expected(NamedTuple):
     """What an E-step finds."""
 
     log_likelihood: float
-    features: Float[np.ndarray, "features nodes"]
-    """``Tᵀ diag(w) p(node | x)``."""
+    """Or its bound."""
+    features: Float[np.ndarray, "features nodes"] | None
+    """``Tᵀ diag(w) p(node | x)``; None where every row has a q."""
+    codes: RowCodes | None = None
+    """q."""
 
 
 class Coded(NamedTuple):
-    """Rows as features."""
+    """Rows, and as features."""
 
+    rows: Float[np.ndarray, "rows dims"]
     features: Float[np.ndarray, "rows features"]
     base: Float[np.ndarray, " rows"]
     weights: Float[np.ndarray, " rows"]
@@ -119,14 +127,23 @@ class ItemModel:
             values = rows[:, list(block.columns)]
             parts.append(block.features(values).reshape(len(rows), -1))
             base = base + block.base(values)
-        return Coded(np.concatenate(parts, axis=1), base, np.ones(len(rows)) if weights is None else weights)
+        weights = np.ones(len(rows)) if weights is None else weights
+        return Coded(rows, np.concatenate(parts, axis=1), base, weights)
 
     def table(self, nodes: Float[np.ndarray, "nodes factors"]) -> Float[np.ndarray, "features nodes"]:
         """What every feature adds to a row's log-density at every node."""
         return np.concatenate([block.table(nodes).reshape(-1, len(nodes)) for block in self.blocks])
 
-    def posteriors(self, coded: Coded, grid: Grid) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
-        """Chunks of rows, ``log p(x)`` of each, and their posterior over the nodes."""
+    @property
+    def has_bound(self) -> bool:
+        """Whether the likelihood is bounded, and not summed over nodes that all rows share."""
+        return self.factors > max(NODES)
+
+    def posteriors(self, coded: Coded, grid: Grid) -> "Iterator[NodePosterior]":
+        """Of chunks of rows."""
+        if self.has_bound:
+            yield from self._own_posteriors(coded)
+            return
         table = self.table(grid.nodes)
         size = max(1, CELLS // len(grid.nodes))
         for start in range(0, len(coded.base), size):
@@ -139,12 +156,34 @@ class ItemModel:
             np.exp(joint, out=joint)
             total = joint.sum(1, keepdims=True)
             joint /= total
-            yield place, most[:, 0] + np.log(total[:, 0]) + coded.base[place], joint
+            yield NodePosterior(place, most[:, 0] + np.log(total[:, 0]) + coded.base[place], grid.nodes, joint)
 
-    def expected(self, coded: Coded, grid: Grid) -> Expected:
-        """The E-step."""
+    def _own_posteriors(self, coded: Coded) -> "Iterator[NodePosterior]":
+        points = _standard(self.factors, OWN if self.per_factor is None else self.per_factor)
+        size = max(1, CELLS // (len(points) * sum(block.slopes[..., 0].size for block in self.blocks)))
+        for start in range(0, len(coded.base), size):
+            place = slice(start, start + size)
+            rows = coded.rows[place]
+            found = row_points(self.blocks, rows, settled(self.blocks, rows, self.factors), points)
+            yield NodePosterior(place, found.log_density + coded.base[place], found.nodes, found.shares)
+
+    def bounds(self, coded: Coded) -> Float[np.ndarray, " rows"]:
+        """The variational bound of ``log p(x)`` of every row."""
+        return settled(self.blocks, coded.rows, self.factors).bound + coded.base
+
+    def expected(self, coded: Coded, grid: Grid, codes: RowCodes | None = None) -> Expected:
+        """The E-step.
+
+        Args:
+            coded: the rows.
+            grid: the nodes.
+            codes: the q of the rows that it begins from, above three factors.
+        """
+        if self.has_bound:
+            codes = settled(self.blocks, coded.rows, self.factors, codes)
+            return Expected(float(coded.weights @ (codes.bound + coded.base)), None, codes)
         likelihood, found = 0.0, np.zeros((coded.features.shape[1], len(grid.nodes)))
-        for place, logs, posterior in self.posteriors(coded, grid):
+        for place, logs, _, posterior in self.posteriors(coded, grid):
             weight = coded.weights[place]
             likelihood += float(weight @ logs)
             found += coded.features[place].T @ (posterior * weight[:, None])
@@ -157,15 +196,21 @@ class ItemModel:
 
     def _own(self, expected: Expected) -> Iterator[tuple[ItemBlock, np.ndarray]]:
         """The blocks, each with what is expected of its columns, ``[items, width, nodes]``."""
-        start = 0
+        start, features = 0, expected.features
+        if features is None:
+            raise ValueError("what is expected of rows that have a q is not kept: there is a gradient only")
         for block in self.blocks:
             size = len(block.columns) * block.width
-            yield block, expected.features[start : start + size].reshape(len(block.columns), block.width, -1)
+            yield block, features[start : start + size].reshape(len(block.columns), block.width, -1)
             start += size
 
-    def curve(self, expected: Expected, grid: Grid, precision: float) -> "Curve":
+    def curve(self, coded: Coded, expected: Expected, grid: Grid, precision: float) -> "Curve":
         """How the bound rises from these parameters (Fisher's identity), and the information of the complete data."""
-        parts = [block.curve(own, grid.nodes, precision) for block, own in self._own(expected)]
+        if expected.codes is not None:
+            held = zip(self.blocks, curves(self.blocks, coded.rows, coded.weights, expected.codes), strict=True)
+            parts = [block.with_prior(own.gradient, own.information, precision) for block, own in held]
+        else:
+            parts = [block.curve(own, grid.nodes, precision) for block, own in self._own(expected)]
         return Curve(np.concatenate([gradient.ravel() for gradient, _ in parts]), tuple(i for _, i in parts))
 
     def log_prior(self, precision: float) -> float:
@@ -197,19 +242,26 @@ class ItemModel:
     def scores(self, coded: Coded) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Of every row ``log p(x)``, ``E[z | x]`` and ``Cov[z | x]``."""
         rule, count = self.grid(), len(coded.base)
-        nodes = rule.nodes
-        products = (nodes[:, :, None] * nodes[:, None, :]).reshape(len(nodes), -1)
-        logs, mean, square = np.empty(count), np.empty((count, self.factors)), np.empty((count, self.factors**2))
-        for place, log, posterior in self.posteriors(coded, rule):
-            logs[place], mean[place], square[place] = log, posterior @ nodes, posterior @ products
-        covariance = square.reshape(count, self.factors, self.factors) - mean[:, :, None] * mean[:, None, :]
-        return logs, mean, covariance
+        logs, mean = np.empty(count), np.empty((count, self.factors))
+        square = np.empty((count, self.factors, self.factors))
+        for place, log, nodes, posterior in self.posteriors(coded, rule):
+            logs[place] = log
+            if nodes.ndim == 2:
+                products = (nodes[:, :, None] * nodes[:, None, :]).reshape(len(nodes), -1)
+                mean[place] = posterior @ nodes
+                square[place] = (posterior @ products).reshape(-1, self.factors, self.factors)
+            else:
+                mean[place] = np.einsum("nm,nmk->nk", posterior, nodes)
+                square[place] = np.swapaxes(nodes * posterior[..., None], 1, 2) @ nodes
+        return logs, mean, square - mean[:, :, None] * mean[:, None, :]
 
     def gradients(self, coded: Coded) -> Float[np.ndarray, "rows parameters"]:
-        """``∂ log p(x) / ∂θ`` of every row (Louis 1982: the posterior mean of the complete data's)."""
+        """``∂ log p(x) / ∂θ`` of every row (Louis 1982: the posterior mean of the complete data's), or of its bound."""
+        if self.has_bound:
+            return row_gradients(self.blocks, coded.rows, settled(self.blocks, coded.rows, self.factors))
         rule, parts = self.grid(), []
         slopes = [block.slope(rule.nodes) for block in self.blocks]
-        for place, _, posterior in self.posteriors(coded, rule):
+        for place, _, _, posterior in self.posteriors(coded, rule):
             lines, start = [], 0
             for block, slope in zip(self.blocks, slopes, strict=True):
                 width = block.width
@@ -220,3 +272,19 @@ class ItemModel:
                     start += width
             parts.append(np.concatenate(lines, axis=1))
         return np.concatenate(parts)
+
+
+class NodePosterior(NamedTuple):
+    """Of some rows, over nodes that they share, or of their own."""
+
+    place: slice
+    log_density: Float[np.ndarray, " rows"]
+    nodes: Float[np.ndarray, "nodes factors"] | Float[np.ndarray, "rows nodes factors"]
+    shares: Float[np.ndarray, "rows nodes"]
+
+
+def _standard(factors: int, power: int) -> Float[np.ndarray, "points factors"]:
+    """Points of a standard normal whose mean is 0 and whose covariance is the identity, exactly."""
+    nodes = grid(factors, power).nodes
+    half = np.linalg.cholesky(nodes.T @ nodes / len(nodes))
+    return np.linalg.solve(half, nodes.T).T

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from tacit.families.factorising import factorise
 from tacit.models.components.factor_analytic import n_loadings
-from tacit.models.factors.closed import factorise
 from tacit.models.factors.statistics import FactorFit, degrees_of_freedom, factor_fit
 
 MOST = 15
