@@ -78,8 +78,8 @@ def check_measures(members: Sequence[Estimator], names: Sequence[str], columns: 
         for place, (own, other) in enumerate(zip(measure, first or measure, strict=True)):
             if own != other:
                 raise ValueError(
-                    f"column {columns[place]!r}: {names[0]} gives a {other}, and {name} a {own}, so that they cannot be "
-                    f"added. Leave the column out, or take models of one kind (of a flow, supports= settles it)."
+                    f"column {columns[place]!r}: {names[0]} gives a {other}, and {name} a {own}, so that they cannot "
+                    f"be added. Leave the column out, or take models of one kind (of a flow, supports= settles it)."
                 )
         if can(member, Scores) and member.scores_are_bounds:
             levelled = [column for column, each in zip(columns, measure, strict=True) if each != "density"]

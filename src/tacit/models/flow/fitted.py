@@ -54,8 +54,8 @@ class Integrated:
         drawn_for, bad = int((~self.exact).sum()), int((self.khat > RELIABLE).sum())
         if bad > TOLD * max(drawn_for, 1):
             warnings.warn(
-                f"of {counted(drawn_for, 'row')} with missing entries, {bad} have importance weights that are not to be "
-                f"trusted (k̂ up to {self.khat.max():.2f}): their log-densities are likely too low. order='kept' makes "
+                f"of {counted(drawn_for, 'row')} with missing entries, {bad} have importance weights that are not to "
+                f"be trusted (k̂ up to {self.khat.max():.2f}): their log-densities are likely too low. order='kept' makes "
                 "those exact whose last columns alone are missing; n_samples= takes more draws.",
                 UserWarning,
                 stacklevel=stacklevel,
