@@ -53,6 +53,7 @@ def score_points(
     """The scores of rows of a design at these points of a standard normal."""
     mean, covariance = coefficients.scores(rows)
     units = mean.shape[1]
+    root: Array
     if units == 1:
         root = xp.sqrt(xp.maximum(covariance, 0.0))
     else:
