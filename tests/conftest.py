@@ -23,6 +23,9 @@ WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 MEMORY = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 MOST_BYTES = max(2_500_000_000, 2 * MEMORY // (5 * max(WORKERS, 2)))
 """What one test process may hold before it lets its compiled programs go, which are then traced again."""
+WORTH_KEEPING = 0.2
+"""Seconds of compiling from which on a program is written to the folder: to write a small one takes as long as to make
+it, and most are asked for by one process only."""
 SHARED_DATA = ROOT.parent / "shared" / "data"
 # There is a test process to a core: a second thread of BLAS would wait for its turn by turning in circles. What the
 # tests start has one too; what is imported already is told by `pytest_configure`.
@@ -61,7 +64,7 @@ def pytest_configure() -> None:
     folder = Path(os.environ["TACIT_CACHE_DIR"])
     folder.mkdir(parents=True, exist_ok=True)
     jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.02)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", WORTH_KEEPING)
 
 
 def pytest_collection_finish() -> None:

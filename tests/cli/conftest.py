@@ -1,5 +1,6 @@
 """The commands, called in this process; small tables; runs that many tests ask."""
 
+import functools
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -10,11 +11,14 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pytest
 from PIL import Image
+from typer import testing
 from typer.testing import CliRunner, Result
 
 from tacit.cli import app
 from tacit.workflow import fitting
 
+# Built of all options of all commands, every time anew, the tree takes longer than most commands do.
+testing._get_command = functools.cache(testing._get_command)
 Command = Callable[..., Result]
 QUICK = ("--set", "latent=2", "--set", "hidden=8", "--set", "network=mlp", "--set", "n_samples=10")
 FEW = (*QUICK, "--set", "max_epochs=4", "--set", "validation_fraction=0", "--holdout", "0.2")

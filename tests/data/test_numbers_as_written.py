@@ -1,8 +1,11 @@
 """Numbers as people write them, settled for each column from all of its cells; what is open is said."""
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
-from tacit.data import DataError, load, read
+from tacit.data import DataError, load, read, written
 from tacit.data.reading import FOUND_OUT, ReadAs, ReadingOptions
 
 
@@ -294,3 +297,13 @@ def test_a_constant_of_many_digits_is_shown_in_full() -> None:
 def test_a_long_tail_of_whole_numbers_is_a_measurement() -> None:
     text = "n,x\n" + "".join(f"{7**k},{k}.5\n" for k in range(1, 22) for _ in range(3))
     assert load(text.encode()).schema["n"].kind in ("positive", "continuous")
+
+
+def test_the_grammar_of_ascii_texts_is_the_whole_one() -> None:
+    signs = np.array([*"0123456789.,'_ -+()eEdDx*^/%$kgmAzB", "10^", "USD", "US$", "kr.", " kg", "Fr."])
+    random = np.random.default_rng(0)
+    texts = ["".join(random.choice(signs, size)) for size in random.integers(1, 9, 5000)]
+    texts += [cell for cells, _ in WRITTEN.values() for cell in cells if cell.isascii()]
+    whole, quick = (pc.extract_regex(pa.array(texts), g) for g in (written._GRAMMAR, written._ASCII_GRAMMAR))
+    assert whole.equals(quick)
+    assert 200 < whole.is_valid().to_numpy(zero_copy_only=False).sum() < len(texts)

@@ -1,6 +1,5 @@
 """The common battery, of every model that the registry lists and every kind of rows that it reads."""
 
-import functools
 import inspect
 from typing import Any
 
@@ -35,20 +34,12 @@ IN_ORDER = {"linear-gaussian-state-space": "rows follow one another; its own tes
 BY_FOLDS = {"stacked-density": "which rows are held out follows from how many there are, and from their order"}
 """The models whose bound is of rows held out, and why copies and another order move it."""
 DIGITS = {"vae": 2e-6, "triangular-flow": 2e-4, "semi-supervised-vae": 2e-6, "latent-dirichlet-allocation": 2e-6}
-"""Single precision (of flows that Adam takes where slopes are near 0); a fit that ends where the bound moves by 1e-9. The others: where the bound has settled to rounding
-(1e-14), parameters have to its root."""
+"""Single precision, of flows that Adam takes where slopes are near 0; a fit that ends where the bound moves by 1e-9. The
+others: where the bound has settled to rounding (1e-14), parameters have to its root."""
 
 
 def digits(name: str) -> float:
     return DIGITS.get(name, 1e-6)
-
-
-@functools.cache
-def found(name: str, kind: str) -> tuple[BaseEstimator, np.ndarray, np.ndarray | None]:
-    """A fitted model, its rows and its target; nobody changes them."""
-    model, rows = battery.made(name), battery.rows_of(kind)
-    target = battery.target_of(model, rows)
-    return battery.fitted(model, rows, target), rows, target
 
 
 def same(name: str, one: BaseEstimator, other: BaseEstimator, rows: np.ndarray) -> None:
@@ -59,7 +50,7 @@ def same(name: str, one: BaseEstimator, other: BaseEstimator, rows: np.ndarray) 
 
 @EACH
 def test_a_weight_of_two_is_the_row_twice(name: str, kind: str) -> None:
-    model, rows, target = found(name, kind)
+    model, rows, target = battery.found(name, kind)
     takes = "sample_weight" in inspect.signature(model.fit).parameters
     assert takes == (name not in UNWEIGHTED)
     if not takes or name in BY_PLACE or name in IN_ORDER or name in BY_FOLDS:
@@ -74,7 +65,7 @@ def test_a_weight_of_two_is_the_row_twice(name: str, kind: str) -> None:
 
 @EACH
 def test_the_order_of_the_rows_does_not_matter(name: str, kind: str) -> None:
-    model, rows, target = found(name, kind)
+    model, rows, target = battery.found(name, kind)
     if name in BY_PLACE or name in IN_ORDER or name in BY_FOLDS:
         return
     order = np.random.default_rng(5).permutation(len(rows))
@@ -84,7 +75,7 @@ def test_the_order_of_the_rows_does_not_matter(name: str, kind: str) -> None:
 
 @single_precision
 def test_where_draws_go_by_place_copies_and_order_change_nothing_in_distribution() -> None:
-    model, rows, _ = found("prod-lda", "documents")
+    model, rows, _ = battery.found("prod-lda", "documents")
     assert isinstance(model, ProdLDA)
     assert set(BY_PLACE) == {"prod-lda"}
     times, order = np.random.default_rng(6).integers(1, 4, len(rows)), np.random.default_rng(5).permutation(len(rows))
@@ -106,7 +97,7 @@ def test_where_draws_go_by_place_copies_and_order_change_nothing_in_distribution
 @EACH
 def test_a_second_fit_and_its_answers_compile_nothing(name: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answers, "SMALL_WORK", 0)  # what NumPy does for a small table is compiled for a large one
-    model, rows, target = found(name, kind)
+    model, rows, target = battery.found(name, kind)
     quick = {"max_iter": 3, "n_init": 1} if "mixture" in name else {}
     model = clone(model).set_params(**quick)
     battery.said(battery.fitted(model, rows, target), rows)

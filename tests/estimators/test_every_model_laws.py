@@ -1,6 +1,5 @@
 """A law or two of every model that the registry lists, which holds for whatever rows it is asked about."""
 
-import functools
 import itertools
 from collections.abc import Callable
 from typing import Any
@@ -23,12 +22,9 @@ ROWS = 5
 Draw = Callable[[st.SearchStrategy], Any]
 
 
-@functools.cache
 def found(name: str) -> tuple[Any, np.ndarray, np.ndarray | None]:
     """A fitted model, its rows and its target; nobody changes them."""
-    model, rows = battery.made(name), battery.rows_of(registry.get(name).reads[0])
-    target = battery.target_of(model, rows)
-    return battery.fitted(model, rows, target), rows, target
+    return battery.found(name, registry.get(name).reads[0])
 
 
 def reals(columns: int, size: float = 40.0) -> st.SearchStrategy:

@@ -11,13 +11,14 @@ from sklearn.neighbors import KernelDensity
 
 from small_mixtures import mixed
 from tacit.estimators.kmeans import KMeans
+from tacit.estimators.measure import measure_of
 from tacit.estimators.mixture.counts import MultinomialMixture, PoissonMixture
 from tacit.estimators.mixture.gaussian import GaussianMixture
 from tacit.estimators.mixture.mixed import Mixture
 from tacit.estimators.vae.vae import VAE
 from tacit.evaluation.compare import compare
 from tacit.evaluation.held_out import held_out
-from tacit.evaluation.measure import bits_per_dimension, measure, measure_of
+from tacit.evaluation.measure import bits_per_dimension, measure
 from tacit.evaluation.rows import mean_and_error
 
 

@@ -1,5 +1,6 @@
 """What the common battery must know of every model: rows of every kind that it reads, and settings that end soon."""
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ triangular_flow.FEWEST = 20  # there are 44 rows here
 SETTINGS: dict[str, dict[str, Any]] = {
     "triangular-flow": FLOW,
     "stacked-density": {"members": (GaussianMixture(1), GaussianMixture(1, covariance_type="EEE")), "random_state": 0},
-    "linear-gaussian-state-space": {"tol": 1e-6, "n_init": 1, "random_state": 0},
+    "linear-gaussian-state-space": {"max_iter": 10, "n_init": 1, "random_state": 0},
     "k-means": {"n_clusters": 2, "n_init": 2, "tol": 0.0, "random_state": 0},
     "pca": {"n_components": 2, "random_state": 0},
     "factor-analysis": {"n_components": 1, "random_state": 0},
@@ -93,6 +94,14 @@ def fitted(model: BaseEstimator, rows: np.ndarray, target: np.ndarray | None, we
     if isinstance(model, HiddenMarkovModel):  # of rows that stand alone it is a mixture
         given["groups"] = np.arange(len(rows))
     return model.fit(rows, **given) if target is None else model.fit(rows, target, **given)
+
+
+@functools.cache
+def found(name: str, kind: str) -> tuple[BaseEstimator, np.ndarray, np.ndarray | None]:
+    """A fitted model, its rows and its target; nobody changes them, for several test files share them."""
+    model, rows = made(name), rows_of(kind)
+    target = target_of(model, rows)
+    return fitted(model, rows, target), rows, target
 
 
 def said(model: BaseEstimator, rows: np.ndarray) -> np.ndarray:

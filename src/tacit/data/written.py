@@ -66,6 +66,8 @@ _GRAMMAR = (
     rf"^(?P<open>\()?\s?(?P<sign>[-+])?\s?(?P<before>{_MONEY})?\s?(?P<sign2>[-+])?\s?(?P<body>{_BODY})(?P<power>{_POWER})?"
     rf"(?P<after>\s?{_MONEY}|\s?{_UNIT})?\s?(?P<minus>-)?(?P<close>\))?$"
 )
+_ASCII_GRAMMAR = _GRAMMAR.replace(r"\pL", "A-Za-z")
+"""The same for texts in ASCII: to make ready for all letters there are takes longer than to read a table."""
 _GROUPS = r"[1-9]\d{{0,2}}(?:{0}\d{{3}})+"
 _NEUTRAL = "|".join(_GROUPS.format(sign) for sign in (" ", "'", "_"))
 _INDIAN = r"[1-9]\d?(?:,\d{2})+,\d{3}"
@@ -212,7 +214,9 @@ def take_apart(texts: pa.Array) -> Written:
     """Find the parts of every text that may be a number."""
     plain = plain_signs(texts)
     short = pc.and_(pc.less_equal(pc.utf8_length(plain), _LONGEST), pc.match_substring_regex(plain, r"\d"))
-    found = pc.extract_regex(pc.if_else(short, plain, pa.scalar("", plain.type)), _GRAMMAR)
+    looked_at = pc.if_else(short, plain, pa.scalar("", plain.type))
+    in_ascii = pc.all(pc.string_is_ascii(looked_at), min_count=0).as_py()
+    found = pc.extract_regex(looked_at, _ASCII_GRAMMAR if in_ascii else _GRAMMAR)
     shaped = _flags(found.is_valid()) & _flags(short)
     parts = {field.name: found.field(field.name) for field in found.type}
     given = {name: _flags(pc.not_equal(part, "")) & shaped for name, part in parts.items()}

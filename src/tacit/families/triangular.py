@@ -90,10 +90,11 @@ class TriangularSteps(Composed):
         context: int = 0,
     ) -> None:
         random = np.random.default_rng(np.asarray(jax.random.key_data(key)).tolist())
-        shape = {"context": context, "last": 0.0, "activation": "silu", "residual": True}
         steps = []
         for each in jax.random.split(key, number):
-            network = MaskedLayers(dims, hidden, map.outs, key=each, **shape)
+            network = MaskedLayers(
+                dims, hidden, map.outs, key=each, context=context, last=0.0, activation="silu", residual=True
+            )
             begun = jnp.asarray(np.repeat(map.begin(random), dims), network.biases[-1].dtype)
             steps.append(Autoregressive(eqx.tree_at(lambda n: n.biases[-1], network, begun), map))
         self.steps, self.turned = tuple(steps), turned

@@ -150,6 +150,7 @@ def sum_over_chunks(function: Callable[..., PyTree], chunks: tuple) -> PyTree:
             return total_sums(function(*chunk) for chunk in zip(*chunks, strict=True))
         number = len(trees.leaves(chunks)[0])
         return total_sums(function(*_entry(chunks, at)) for at in range(number))
+    function = jax.jit(function, inline=True)  # looked through once: for the shapes, and for the sum
     shapes = jax.eval_shape(function, *trees.map(lambda leaf: leaf[0], chunks))
     zeros = trees.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
 

@@ -1,5 +1,6 @@
 """Rounds of mini-batches: which rows each step sees, and how those rows come to the device."""
 
+import math
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -50,7 +51,7 @@ class Rounds:
     @property
     def size(self) -> tuple[int, int]:
         """Rows that are learned from, and numbers a row."""
-        return self.places.size, sum(leaf[:1].size for leaf in jax.tree.leaves(self._batches.rows))
+        return self.places.size, sum(math.prod(leaf.shape[1:]) for leaf in jax.tree.leaves(self._batches.rows))
 
     @property
     def steps(self) -> int:

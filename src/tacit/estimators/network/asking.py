@@ -114,7 +114,7 @@ class NetworkQuestions(AnswersCases, NetworkReading):
         if joint:
             raise ValueError("joint posteriors are of one case: ask for each")
         rows = np.asarray(self.read(table_of(evidence, self.columns_), reset=False).rows(), np.float64)
-        gaps = np.isnan(rows).any(0)
+        gaps = np.atleast_1d(np.isnan(rows).any(0))
         open_ = [v for v in range(len(self.columns_.names)) if v >= len(gaps) or gaps[v]]
         wanted = self._wanted([v for v in open_ if v not in self.fixed_] if question is None else question)
         try:

@@ -88,7 +88,8 @@ def answered(
     columns: NodeColumns, rows: np.ndarray, found: Mapping[int, np.ndarray], wanted: Sequence[int]
 ) -> CasesAnswer:
     """What is asked of the posteriors of gaps; NaN in the rows that say a value themselves."""
-    levels, numbers = {}, {}
+    levels: dict[str, np.ndarray] = {}
+    numbers: dict[str, np.ndarray] = {}
     for place in wanted:
         name = columns.names[place]
         number = columns.levels[place]

@@ -5,7 +5,6 @@ import warnings
 from dataclasses import KW_ONLY
 from typing import Annotated, Any, Self
 
-import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtri
@@ -239,10 +238,10 @@ class BayesianLogisticRegression(PredictsClasses, ClassifierMixin, BayesianRegre
         """``E_q p(y|x, w)`` of every row and class, ``(n, K)``: probabilities averaged over the posterior."""
         check_is_fitted(self)
         rows = self._read(X, reset=False)
-        contrast = jnp.asarray(self.model_.surrogate.contrast)
+        contrast = np.asarray(self.model_.surrogate.contrast)
         points, shares = nodes(contrast.shape[1])
         chances = self._by_chunks(
-            lambda known: predictive(self.model_.coefficients, contrast, jnp.asarray(known), points, shares), rows
+            lambda known: predictive(self.model_.coefficients, contrast, known, points, shares), rows
         )
         return chances / chances.sum(1, keepdims=True)
 

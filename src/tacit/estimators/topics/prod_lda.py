@@ -141,7 +141,7 @@ class ProdLDA(Sweeps, TopicEstimator, GradientFit):
         scale = math.sqrt(max(1.0 - 1.0 / number, 1e-4) / float(self.doc_topic_prior))
         return DeepLatent(
             CountEncoder(network),
-            TopicDecoder(jnp.asarray(np.log(totals / totals.sum()), jnp.float32), weights),
+            TopicDecoder(jnp.asarray(np.log(totals / totals.sum()).astype(np.float32)), weights),
             StandardNormal(number, scale),
             Diagonal(),
             WordsLikelihood(),

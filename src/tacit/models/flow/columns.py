@@ -121,8 +121,8 @@ class ColumnPlan(NamedTuple):
         if levelled:
             warnings.warn(
                 f"{listed(levelled, 6)} {'have' if len(levelled) > 1 else 'has'} only a few different values: a "
-                "density could rise there without end, so their scores are masses, of values spread evenly over the room that "
-                "each has (from below, by draws). supports= says otherwise.",
+                "density could rise there without end, so their scores are masses, of values spread evenly over the "
+                "room that each has (from below, by draws). supports= says otherwise.",
                 UserWarning,
                 stacklevel=6,
             )
@@ -197,7 +197,7 @@ def _check_dependence(white: np.ndarray, names: Sequence[str]) -> None:
     values, vectors = np.linalg.eigh(white.T @ white)
     if values[0] <= FLAT * values.sum():
         share = np.abs(vectors[:, 0])
-        among = [names[place] for place in np.flatnonzero(share > 0.1 * share.max())]
+        among = [names[int(place)] for place in np.flatnonzero(share > 0.1 * share.max())]
         raise ValueError(
             f"{listed(among, 6)} depend on each other exactly ({counted(len(among), 'column')}, one of which follows "
             "from the rest): their density is without bound. Leave one of them out."

@@ -124,7 +124,7 @@ class _Work:
         for band in range(dims):
             np.multiply(x[:, band:], x[:, : dims - band], out=features[:, place : place + dims - band])
             place += dims - band
-        self._weigh(features, weights.reshape(number, size))
+        self._weigh(features, np.asarray(weights).reshape(number, size))
 
     def _weigh(self, features: np.ndarray, weights: np.ndarray) -> None:
         """Responsibilities from the features, and the statistics under them."""

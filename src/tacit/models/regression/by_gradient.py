@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
+from tacit.arrays import softmax
 from tacit.compute import Array, single_precision
 from tacit.data.dataset import MadeRows, SingleRows
 from tacit.families.bijections import DiagonalAffine, TriangularAffine
@@ -64,10 +65,14 @@ class SlopeStep(eqx.Module):
     contrast: Float[Array, "classes units"]
     intercept: bool = eqx.field(static=True)
 
-    def __call__(self, rows: Float[Array, "rows dims"], weights: Float[Array, " rows"], key: PRNGKeyArray) -> Sums:
+    def __call__(
+        self, rows: Float[Array, "rows dims"], weights: Float[Array, " rows"], key: PRNGKeyArray | None
+    ) -> Sums:
         known, labels = design(rows[:, :-1], self.intercept), rows[:, -1]
-        value, slope = jax.value_and_grad(lambda v: weights @ log_prob(self.contrast, known @ v.T, labels))(self.mean)
-        return Sums(slope, value)
+        scores = known @ self.mean.T
+        seen = (labels[:, None] == np.arange(self.contrast.shape[0])).astype(scores.dtype)
+        away = (seen - softmax(scores @ self.contrast.T)) @ self.contrast
+        return Sums((weights[:, None] * away).T @ known, weights @ log_prob(self.contrast, scores, labels))
 
 
 class Ascent(NamedTuple):

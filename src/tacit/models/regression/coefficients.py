@@ -3,17 +3,26 @@
 from typing import ClassVar, Self
 
 import equinox as eqx
-import jax.numpy as jnp
 import numpy as np
+import scipy.linalg
 from jaxtyping import Float
 
-from tacit.compute import LOG_2PI, Array, compiled
+from tacit.arrays import cholesky_factor, spread, traced, xp
+from tacit.compute import LOG_2PI, Array
+from tacit.engine import jax
 from tacit.spaces import Spaces
+
+
+def cho_solve(factor: Float[Array, "size size"], right: Float[Array, "size ..."]) -> Float[Array, "size ..."]:
+    """``(L Lᵀ)⁻¹ B`` of a lower triangle L."""
+    if traced(factor, right):
+        return jax.scipy.linalg.cho_solve((factor, True), right)
+    return scipy.linalg.cho_solve((factor, True), right, check_finite=False)
 
 
 def design(rows: Float[Array, "rows dims"], intercept: bool) -> Float[Array, "rows columns"]:
     """Rows with a column of ones at their end where there is an intercept."""
-    return jnp.concatenate([rows, jnp.ones((rows.shape[0], 1), rows.dtype)], axis=1) if intercept else rows
+    return xp.concatenate([rows, np.ones((rows.shape[0], 1), rows.dtype)], axis=1) if intercept else rows
 
 
 class CoefficientPrior(eqx.Module):
@@ -27,13 +36,13 @@ class CoefficientPrior(eqx.Module):
 
     def precisions(self, columns: int) -> Float[Array, " columns"]:
         """``1/scale²`` of every column of the design; the intercept is the last."""
-        slopes = jnp.full(columns - self.intercept, 1.0) / self.scale**2
-        return jnp.append(slopes, 1.0 / self.intercept_scale**2) if self.intercept else slopes
+        slopes = np.ones(columns - self.intercept) / self.scale**2
+        return xp.append(slopes, 1.0 / self.intercept_scale**2) if self.intercept else slopes
 
     def log_prob(self, theta: Float[Array, "*draws units columns"]) -> Float[Array, "*draws"]:
         """Log-density of coefficients, in nats."""
         precisions = self.precisions(theta.shape[-1])
-        each = jnp.log(precisions) - LOG_2PI - precisions * theta**2
+        each = xp.log(precisions) - LOG_2PI - precisions * theta**2
         return 0.5 * each.sum((-2, -1))
 
 
@@ -46,8 +55,8 @@ class Forms(eqx.Module):
     def __call__(self, rows: Float[Array, "rows columns"]) -> Float[Array, "rows forms"]:
         if self.diagonal:
             return (rows**2) @ self.matrices.T
-        moved = jnp.einsum("ni,kij->nkj", rows, self.matrices)
-        return jnp.maximum(jnp.einsum("nkj,nj->nk", moved, rows), 0.0)
+        moved = xp.einsum("ni,kij->nkj", rows, self.matrices)
+        return xp.maximum(xp.einsum("nkj,nj->nk", moved, rows), 0.0)
 
 
 class Coefficients(eqx.Module):
@@ -68,7 +77,7 @@ class Coefficients(eqx.Module):
     def from_covariance(cls, mean: Float[Array, "units columns"], covariance: Float[Array, "size size"]) -> Self:
         """With dependent coefficients; the covariance is that of the flattened ones."""
         shape = mean.shape
-        return cls(mean, jnp.diagonal(covariance).reshape(shape), covariance.reshape(*shape, *shape))
+        return cls(mean, covariance.diagonal().reshape(shape), covariance.reshape(*shape, *shape))
 
     @classmethod
     def independent(cls, mean: Float[Array, "units columns"], variance: Float[Array, "units columns"]) -> Self:
@@ -79,27 +88,25 @@ class Coefficients(eqx.Module):
     def flat_covariance(self) -> Float[Array, "size size"]:
         """The covariance of the flattened coefficients."""
         size = self.mean.shape[-2] * self.mean.shape[-1]
-        return jnp.diag(self.variance.ravel()) if self.covariance is None else self.covariance.reshape(size, size)
+        return spread(self.variance.ravel()) if self.covariance is None else self.covariance.reshape(size, size)
 
     def root(self) -> Float[Array, "size size"]:
         """L, lower triangular, with ``L Lᵀ`` the covariance of the flattened coefficients."""
         if self.covariance is None:
-            return jnp.diag(jnp.sqrt(self.variance.ravel()))
-        return jnp.linalg.cholesky(self.flat_covariance)
+            return spread(xp.sqrt(self.variance.ravel()))
+        return cholesky_factor(self.flat_covariance)
 
-    @compiled
     def log_det(self) -> Float[Array, ""]:
         """Of the covariance."""
         if self.covariance is None:
-            return jnp.log(self.variance).sum()
-        return 2.0 * jnp.log(jnp.diagonal(self.root())).sum()
+            return xp.log(self.variance).sum()
+        return 2.0 * xp.log(self.root().diagonal()).sum()
 
-    @compiled
     def kl(self, prior: CoefficientPrior) -> Float[Array, ""]:
         """``KL(q ‖ prior)`` in nats."""
         precisions = prior.precisions(self.mean.shape[-1])
-        spread = (precisions * (self.variance + self.mean**2) - 1.0 - jnp.log(precisions)).sum()
-        return 0.5 * (spread - self.log_det())
+        spent = (precisions * (self.variance + self.mean**2) - 1.0 - xp.log(precisions)).sum()
+        return 0.5 * (spent - self.log_det())
 
     def entropy(self) -> Float[Array, ""]:
         """``H(q)`` in nats."""
@@ -108,8 +115,8 @@ class Coefficients(eqx.Module):
     def forms(self, directions: Float[Array, "forms units units"]) -> Forms:
         """``tr(D_k Cov(u))`` of every row, where ``u = (φᵀv_1, …, φᵀv_U)``, as quadratic forms of φ."""
         if self.covariance is None:
-            return Forms(jnp.einsum("kuu,ui->ki", directions, self.variance), True)
-        return Forms(jnp.einsum("kuv,uivj->kij", directions, self.covariance), False)
+            return Forms(xp.einsum("kuu,ui->ki", directions, self.variance), True)
+        return Forms(xp.einsum("kuv,uivj->kij", directions, self.covariance), False)
 
     def scores(
         self, rows: Float[Array, "rows columns"]
@@ -118,8 +125,8 @@ class Coefficients(eqx.Module):
         mean = rows @ self.mean.T
         if self.covariance is None:
             each = (rows**2) @ self.variance.T
-            return mean, each[:, :, None] * jnp.eye(each.shape[1])
-        return mean, jnp.einsum("ni,uivj,nj->nuv", rows, self.covariance, rows, optimize=True)
+            return mean, each[:, :, None] * np.eye(each.shape[1])
+        return mean, xp.einsum("ni,uivj,nj->nuv", rows, self.covariance, rows, optimize=True)
 
     def draw(self, noise: Float[Array, "draws size"]) -> Float[Array, "draws units columns"]:
         """Draws that standard normal noise stands for."""

@@ -13,14 +13,13 @@ from functools import partial
 from typing import NamedTuple
 
 import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
 import scipy.stats
 from jaxtyping import Float, PRNGKeyArray
 from scipy.special import ndtri
 
-from tacit.compute import Array, compiled
+from tacit.arrays import cholesky_factor, softmax, special, xp
+from tacit.compute import Array, compiled, eagerly
 from tacit.inference.closed_form import Sums
 from tacit.models.regression.coefficients import Coefficients, design
 from tacit.models.regression.fitting import RegressionTable, total
@@ -30,6 +29,8 @@ from tacit.models.regression.surrogates import log_prob
 TRAPEZOID = {1: (257, 8.0), 2: (33, 6.0)}
 """Points a score, and how far from the mean the last ones are, in standard deviations."""
 POINTS = 256
+SMALL_WORK = 1_000_000
+"""Rows times numbers of points up to which NumPy is done before a program would be compiled."""
 
 
 @functools.cache
@@ -52,12 +53,13 @@ def score_points(
     """The scores of rows of a design at these points of a standard normal."""
     mean, covariance = coefficients.scores(rows)
     units = mean.shape[1]
+    root: Array
     if units == 1:
-        root = jnp.sqrt(jnp.maximum(covariance, 0.0))
+        root = xp.sqrt(xp.maximum(covariance, 0.0))
     else:
-        trace = jnp.trace(covariance, axis1=1, axis2=2)[:, None, None]
-        root = jnp.linalg.cholesky(covariance + (1e-12 * trace + 1e-300) * jnp.eye(units))
-    return mean[:, None] + jnp.einsum("nuv,sv->nsu", root, points)
+        trace = xp.trace(covariance, axis1=1, axis2=2)[:, None, None]
+        root = cholesky_factor(covariance + (1e-12 * trace + 1e-300) * np.eye(units))
+    return mean[:, None] + xp.einsum("nuv,sv->nsu", root, points)
 
 
 class ExpectedStep(eqx.Module):
@@ -69,9 +71,11 @@ class ExpectedStep(eqx.Module):
     shares: Float[Array, " points"]
     intercept: bool = eqx.field(static=True)
 
-    def __call__(self, rows: Float[Array, "rows dims"], weights: Float[Array, " rows"], key: PRNGKeyArray) -> Sums:
+    def __call__(
+        self, rows: Float[Array, "rows dims"], weights: Float[Array, " rows"], key: PRNGKeyArray | None
+    ) -> Sums:
         scores = score_points(self.coefficients, design(rows[:, :-1], self.intercept), self.points)
-        labels = jnp.broadcast_to(rows[:, -1:], scores.shape[:2])
+        labels = xp.broadcast_to(rows[:, -1:], scores.shape[:2])
         return Sums((), weights @ (log_prob(self.contrast, scores, labels) @ self.shares))
 
 
@@ -82,14 +86,15 @@ class LikelihoodStep(eqx.Module):
     contrast: Float[Array, "classes units"]
     intercept: bool = eqx.field(static=True)
 
-    def __call__(self, rows: Float[Array, "rows dims"], weights: Float[Array, " rows"], key: PRNGKeyArray) -> Sums:
+    def __call__(
+        self, rows: Float[Array, "rows dims"], weights: Float[Array, " rows"], key: PRNGKeyArray | None
+    ) -> Sums:
         known = design(rows[:, :-1], self.intercept)
-        scores = jnp.einsum("ni,sui->snu", known, self.draws)
-        labels = jnp.broadcast_to(rows[:, -1], scores.shape[:2])
-        return Sums(log_prob(self.contrast, scores, labels) @ weights, jnp.zeros(()))
+        scores = xp.einsum("ni,sui->snu", known, self.draws)
+        labels = xp.broadcast_to(rows[:, -1], scores.shape[:2])
+        return Sums(log_prob(self.contrast, scores, labels) @ weights, np.zeros(()))
 
 
-@partial(compiled, hurry=True)
 def predictive(
     coefficients: Coefficients,
     contrast: Float[Array, "classes units"],
@@ -98,12 +103,24 @@ def predictive(
     shares: Float[Array, " points"],
 ) -> Float[Array, "rows classes"]:
     """``E_q p(y|x, v)`` of rows of a design: the probability of every class, averaged over the posterior."""
+    with eagerly(rows.shape[0] * points.size <= SMALL_WORK):
+        return _predictive(coefficients, contrast, rows, points, shares)
+
+
+@partial(compiled, hurry=True)
+def _predictive(
+    coefficients: Coefficients,
+    contrast: Float[Array, "classes units"],
+    rows: Float[Array, "rows columns"],
+    points: Float[Array, "points units"],
+    shares: Float[Array, " points"],
+) -> Float[Array, "rows classes"]:
     scores = score_points(coefficients, rows, points)
     if contrast.shape[0] == 2:
-        second = jax.nn.sigmoid(scores[..., 0]) @ shares
-        first = jax.nn.sigmoid(-scores[..., 0]) @ shares
-        return jnp.stack([first, second], axis=1)
-    return jnp.einsum("nsk,s->nk", jax.nn.softmax(scores @ contrast.T, axis=-1), shares)
+        second = special.expit(scores[..., 0]) @ shares
+        first = special.expit(-scores[..., 0]) @ shares
+        return xp.stack([first, second], axis=1)
+    return xp.einsum("nsk,s->nk", softmax(scores @ contrast.T), shares)
 
 
 CELLS = 200_000_000

@@ -1,15 +1,17 @@
 """How a Bayesian logistic regression is fitted by the closed-form driver: starts on some rows, then all rows."""
 
+import itertools
+import math
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple, Self
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from tacit.compute import compiled, side_by_side
+from tacit.compute import FEW_NUMBERS, compiled, eagerly, side_by_side
 from tacit.data.blocks import Standardise, View
 from tacit.data.dataset import Dataset, JoinedRows
 from tacit.data.sources import BlockSource, source
@@ -143,7 +145,8 @@ def _touching(
             last = schedule._replace(max_iter=0, label=f"{schedule.label}, curvature")
             fit = _fit([_newton(slow.model)], table, last, random)[0]
             fit = fit._replace(status=slow.status, trace=slow.trace, iteration=slow.iteration)
-        found.append(fit._replace(model=on_host(_finished(fit.model, fit.statistics))))
+        with eagerly(not fit.model.learn):
+            found.append(fit._replace(model=on_host(_finished(fit.model, fit.statistics))))
     return found
 
 
@@ -162,7 +165,7 @@ def _starts(model: LogisticRegression, number: int, random: np.random.Generator)
     """The model itself with a posterior at 0, and others with posteriors at random places."""
     shape = model.coefficients.mean.shape
     means = [np.zeros(shape), *(random.normal(size=shape) for _ in range(number - 1))]
-    return [at_start(model, jnp.asarray(mean), START_SPREAD) for mean in means]
+    return [at_start(model, mean, START_SPREAD) for mean in means]
 
 
 def _fit(
@@ -185,8 +188,13 @@ def _fit(
 
 
 def total(step: cf.LocalStep, source: BlockSource, view: View) -> cf.Sums:
-    """One pass over all rows."""
-    single = jax.tree.map(lambda leaf: jnp.asarray(leaf)[None] if eqx.is_array(leaf) else leaf, step)
+    """One pass over all rows; over few of them nothing is compiled."""
+    if source.resident and math.prod(source.size) <= FEW_NUMBERS:
+        plain: Callable[..., cf.Sums] = step  # it draws nothing, and asks for no key
+        with eagerly():
+            chunks = itertools.chain.from_iterable(zip(*block, strict=True) for block in source.blocks())
+            return cf.total_sums(plain(view(rows), weights, None) for rows, weights, _ in chunks)
+    single = jax.tree.map(lambda leaf: np.asarray(leaf)[None] if eqx.is_array(leaf) else leaf, step)
     key, zero = np.zeros((1, 2), np.uint32), np.zeros(1, np.int32)
 
     def work(block):

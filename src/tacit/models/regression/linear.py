@@ -10,16 +10,16 @@ from functools import partial
 from typing import ClassVar, NamedTuple
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 from scipy.special import gammaln, psi
 
+from tacit.arrays import cholesky_factor, special, spread, xp
 from tacit.compute import LOG_2PI, Array, compiled
 from tacit.inference.closed_form import Sums
 from tacit.inference.loop import on_host
-from tacit.models.regression.coefficients import CoefficientPrior, Coefficients, design
+from tacit.models.regression.coefficients import CoefficientPrior, Coefficients, cho_solve, design
 from tacit.models.regression.logistic import SCALES, highest
 from tacit.spaces import Spaces
 
@@ -38,11 +38,13 @@ class GramStep(eqx.Module):
 
     intercept: bool = eqx.field(static=True)
 
-    def __call__(self, rows: Float[Array, "rows dims"], weights: Float[Array, " rows"], key: PRNGKeyArray) -> Sums:
+    def __call__(
+        self, rows: Float[Array, "rows dims"], weights: Float[Array, " rows"], key: PRNGKeyArray | None
+    ) -> Sums:
         known, target = design(rows[:, :-1], self.intercept), rows[:, -1]
         heavy = known * weights[:, None]
         sums = Gram(weights.sum(), heavy.T @ known, heavy.T @ target, weights @ target**2)
-        return Sums(sums, jnp.zeros(()))
+        return Sums(sums, np.zeros(()))
 
 
 class NoisePrior(NamedTuple):
@@ -76,16 +78,14 @@ class Solved(NamedTuple):
     converged: bool
 
 
-@partial(compiled, hurry=True)
 def _solve(sums: Gram, precisions: Float[Array, " columns"]) -> tuple[Array, Array, Array, Array]:
     """``(G + T)⁻¹b``, its matrix, what is left of yᵀy, and ``½ log|T| − ½ log|G + T|``."""
-    factor = jax.scipy.linalg.cho_factor(sums.gram + jnp.diag(precisions), lower=True)
-    mean = jax.scipy.linalg.cho_solve(factor, sums.cross)
-    inverse = jax.scipy.linalg.cho_solve(factor, jnp.eye(mean.size))
-    logs = 0.5 * jnp.log(precisions).sum() - jnp.log(jnp.diagonal(factor[0])).sum()
+    factor = cholesky_factor(sums.gram + spread(precisions))
+    mean, inverse = cho_solve(factor, sums.cross), cho_solve(factor, np.eye(sums.cross.size))
+    logs = 0.5 * xp.log(precisions).sum() - xp.log(factor.diagonal()).sum()
     # ‖y − Φm‖² + mᵀTm, the same as yᵀy − bᵀm, without its cancellation's sign
     left = sums.square - 2.0 * sums.cross @ mean + mean @ sums.gram @ mean + precisions @ mean**2
-    return mean, inverse, jnp.maximum(left, 0.0), logs
+    return mean, inverse, xp.maximum(left, 0.0), logs
 
 
 def log_evidence(
@@ -96,10 +96,10 @@ def log_evidence(
     weight = sums.weight
     if isinstance(noise, NoisePrior):
         shape, rate = noise.shape + 0.5 * weight, noise.rate + 0.5 * left
-        gammas = jax.scipy.special.gammaln(shape) - gammaln(noise.shape)
-        return logs - 0.5 * weight * LOG_2PI + gammas + noise.shape * math.log(noise.rate) - shape * jnp.log(rate)
-    variance = left / weight if noise is None else jnp.asarray(noise) ** 2
-    return logs - 0.5 * weight * (LOG_2PI + jnp.log(variance)) - 0.5 * left / variance
+        gammas = special.gammaln(shape) - gammaln(noise.shape)
+        return logs - 0.5 * weight * LOG_2PI + gammas + noise.shape * math.log(noise.rate) - shape * xp.log(rate)
+    variance = left / weight if noise is None else noise**2
+    return logs - 0.5 * weight * (LOG_2PI + xp.log(variance)) - 0.5 * left / variance
 
 
 def solve(
@@ -110,7 +110,7 @@ def solve(
     Mean field is the independent Gaussian nearest to the exact one, in ``KL(q‖p)``: it is for a fixed σ only.
     """
     if learn:  # σ, where it is known, is in units of the target: traced, so that another target compiles nothing
-        prior = _learned(sums, prior, np.asarray(noise) if isinstance(noise, float) else noise)
+        prior = on_host(_learned(sums, prior, np.asarray(noise) if isinstance(noise, float) else noise))
     mean, inverse, left, _ = _solve(sums, prior.precisions(sums.cross.shape[0]))
     evidence = float(log_evidence(sums, prior, noise))
     if isinstance(noise, NoisePrior):
@@ -119,9 +119,9 @@ def solve(
     else:
         variance, dof = float(left / sums.weight) if noise is None else noise**2, math.inf
     if mean_field:
-        precision = jnp.diagonal(sums.gram) + prior.precisions(mean.size)
+        precision = sums.gram.diagonal() + prior.precisions(mean.size)
         found = Coefficients.independent(mean[None], variance / precision[None])
-        evidence -= float(0.5 * (jnp.log(precision).sum() + jnp.linalg.slogdet(inverse)[1]))
+        evidence -= float(0.5 * (np.log(precision).sum() + np.linalg.slogdet(inverse)[1]))
     else:
         found = Coefficients.from_covariance(mean[None], variance * inverse)
     return Solved(on_host(LinearRegression(found, dof, variance, dof, prior)), evidence, np.array([evidence]), True)
@@ -148,25 +148,25 @@ def alternate(
     shape, rate = noise.shape + 0.5 * weight, noise.rate + 0.5 * square
     scale, trace, converged = float(prior.scale), [-np.inf], False
     while len(trace) <= max_iter and not converged:
-        narrow = np.array(eqx.tree_at(lambda p: p.scale, prior, jnp.asarray(scale)).precisions(size))
+        narrow = np.array(eqx.tree_at(lambda p: p.scale, prior, np.asarray(scale)).precisions(size))
         expected = shape / rate
         precision = expected * gram + np.diag(narrow)
         mean = np.linalg.solve(precision, expected * cross)
-        spread = np.diag(1.0 / np.diag(precision)) if mean_field else np.linalg.inv(precision)
-        second = np.diag(spread) + mean**2
-        misfit = square - 2.0 * cross @ mean + mean @ gram @ mean + (gram * spread).sum()
+        covariance = np.diag(1.0 / np.diag(precision)) if mean_field else np.linalg.inv(precision)
+        second = np.diag(covariance) + mean**2
+        misfit = square - 2.0 * cross @ mean + mean @ gram @ mean + (gram * covariance).sum()
         rate = noise.rate + 0.5 * misfit
         if learn and slopes:
             scale = float(np.clip(np.sqrt(second[:slopes].mean()), *SCALES))
             narrow[:slopes] = scale**-2
-        kl = 0.5 * ((narrow * second - 1.0 - np.log(narrow)).sum() - np.linalg.slogdet(spread)[1])
+        kl = 0.5 * ((narrow * second - 1.0 - np.log(narrow)).sum() - np.linalg.slogdet(covariance)[1])
         trace.append(_fit_of_noise(noise, shape, rate, weight) - kl)
         converged = abs(trace[-1] - trace[-2]) < tol * weight
-    prior = eqx.tree_at(lambda p: p.scale, prior, jnp.asarray(scale))
+    prior = eqx.tree_at(lambda p: p.scale, prior, np.asarray(scale))
     found = (
-        Coefficients.independent(mean[None], np.diag(spread)[None])
+        Coefficients.independent(mean[None], np.diag(covariance)[None])
         if mean_field
-        else Coefficients.from_covariance(jnp.asarray(mean)[None], jnp.asarray(spread))
+        else Coefficients.from_covariance(mean[None], covariance)
     )
     model = LinearRegression(found, math.inf, rate / shape, 2.0 * shape, prior)
     return Solved(on_host(model), trace[-1], np.array(trace[1:]), converged)

@@ -13,9 +13,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, PRNGKeyArray, PyTree
 
-from tacit.compute import Array, compiled
+from tacit.arrays import cholesky_factor, inverse_triangle, xp
+from tacit.arrays import spread as diagonal
+from tacit.compute import Array
 from tacit.inference.closed_form import Sums
-from tacit.models.regression.coefficients import CoefficientPrior, Coefficients, Forms, design
+from tacit.models.regression.coefficients import CoefficientPrior, Coefficients, Forms, cho_solve, design
 from tacit.models.regression.surrogates import Surrogate
 
 SCALES = (1e-4, 1e4)
@@ -77,19 +79,19 @@ class LogisticRegression(eqx.Module):
         curvature = self._curvature(statistics)
         prior = learned(self.prior, statistics.pull, curvature, self.mean_field) if self.learn else self.prior
         shape = statistics.pull.shape
-        precision = curvature + jnp.diag(jnp.tile(prior.precisions(shape[1]), shape[0]))
-        factor = jax.scipy.linalg.cho_factor(precision, lower=True)
-        mean = jax.scipy.linalg.cho_solve(factor, statistics.pull.ravel()).reshape(shape)
+        precision = curvature + diagonal(xp.tile(prior.precisions(shape[1]), shape[0]))
+        factor = cholesky_factor(precision)
+        mean = cho_solve(factor, statistics.pull.ravel()).reshape(shape)
         if self.mean_field:
-            found = Coefficients.independent(mean, 1.0 / jnp.diagonal(precision).reshape(shape))
+            found = Coefficients.independent(mean, 1.0 / precision.diagonal().reshape(shape))
         else:
-            half = jax.scipy.linalg.solve_triangular(factor[0], jnp.eye(precision.shape[0]), lower=True)
+            half = inverse_triangle(factor)
             found = Coefficients.from_covariance(mean, half.T @ half)
         return eqx.tree_at(lambda model: (model.coefficients, model.prior), self, (found, prior))
 
     def _curvature(self, statistics: Quadratic) -> Float[Array, "size size"]:
         size = statistics.pull.size
-        whole = jnp.einsum("kuv,kij->uivj", self.surrogate.directions, statistics.gram)
+        whole = xp.einsum("kuv,kij->uivj", self.surrogate.directions, statistics.gram)
         return whole.reshape(size, size)
 
     def global_bound(self) -> Float[Array, ""]:
@@ -164,14 +166,13 @@ def highest(function: Any, low: float, high: float) -> Float[Array, ""]:
     return 0.5 * (left + right)
 
 
-@compiled
 def at_start(model: LogisticRegression, mean: Float[Array, "units columns"], spread: float) -> LogisticRegression:
     """The same model with q at this mean, and a covariance of ``spread²`` times the identity."""
-    variance = jnp.full(mean.shape, spread**2)
+    variance = np.full(mean.shape, spread**2)
     found = (
         Coefficients.independent(mean, variance)
         if model.mean_field
-        else Coefficients.from_covariance(mean, jnp.diag(variance.ravel()))
+        else Coefficients.from_covariance(mean, np.diag(variance.ravel()))
     )
     return eqx.tree_at(lambda m: m.coefficients, model, found, is_leaf=lambda x: x is None)
 

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from tacit.arrays import logsumexp, xp
 from tacit.compute import Array
 
 SHIFT_STEPS, SHIFT_TOL = 80, 1e-12
@@ -68,9 +69,10 @@ def log_prob(
 ) -> Float[Array, "*draws"]:
     """``log softmax(C u)_y``, in nats; of two classes the log-odds alone are looked at."""
     if contrast.shape[0] == 2:
-        return jax.nn.log_sigmoid((2.0 * labels - 1.0) * scores[..., 0])
-    every = jax.nn.log_softmax(scores @ contrast.T, axis=-1)
-    return jnp.take_along_axis(every, labels.astype(jnp.int32)[..., None], -1)[..., 0]
+        return -xp.logaddexp(0.0, (1.0 - 2.0 * labels) * scores[..., 0])
+    every = scores @ contrast.T
+    seen = xp.take_along_axis(every, labels.astype(np.int32)[..., None], -1)[..., 0]
+    return seen - logsumexp(every)
 
 
 def _slope(xi: Float[Array, "..."]) -> Float[Array, "..."]:

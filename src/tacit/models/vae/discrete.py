@@ -165,6 +165,7 @@ class QuantisedCodes(EncoderPosterior):
     """``latent`` vectors, each one of a codebook that they share."""
 
     continuous: ClassVar[bool] = False
+    begins_from_rows: ClassVar[bool] = True
     codebook: Float[Array, "levels length"]
 
     def __init__(self, levels: int = 64, length: int = 4) -> None:

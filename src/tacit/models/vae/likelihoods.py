@@ -12,9 +12,11 @@ from typing import Any, ClassVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.special import gammaln
 from jaxtyping import Bool, Float, PRNGKeyArray, PyTree
 
+from tacit.arrays import xp
 from tacit.compute import LOG_2PI, Array
 from tacit.families.bernoulli import Bernoulli
 from tacit.families.continuous_bernoulli import ContinuousBernoulli, log_normalizer
@@ -163,7 +165,7 @@ class NormalLikelihood(Likelihood):
         return Normal(mean, jnp.broadcast_to(scale**2, mean.shape)).sample(key=key)
 
     def supports(self, x: Float[Array, "..."]) -> Bool[Array, "..."]:
-        return jnp.isfinite(x)
+        return xp.isfinite(x)
 
 
 class PerEntryNormalLikelihood(NormalLikelihood):
@@ -250,7 +252,7 @@ class PoissonLikelihood(Likelihood):
         return Poisson(self.mean(outputs)).sample(key=key)
 
     def supports(self, x: Float[Array, "..."]) -> Bool[Array, "..."]:
-        return (x >= 0) & (x == jnp.floor(x)) & jnp.isfinite(x)
+        return (x >= 0) & (x == xp.floor(x)) & xp.isfinite(x)
 
 
 class NegativeBinomialLikelihood(PoissonLikelihood):
@@ -298,7 +300,7 @@ class DiscretisedLogisticLikelihood(Likelihood):
 
     def supports(self, x: Float[Array, "..."]) -> Bool[Array, "..."]:
         levels = x * (LEVELS - 1)
-        return (x >= 0) & (x <= 1) & (jnp.abs(levels - jnp.round(levels)) < 1e-3)
+        return (x >= 0) & (x <= 1) & (xp.abs(levels - xp.round(levels)) < 1e-3)
 
 
 class CategoricalLikelihood(Likelihood):
@@ -330,7 +332,7 @@ class CategoricalLikelihood(Likelihood):
         return jax.random.categorical(key, outputs).astype(outputs.dtype)
 
     def supports(self, x: Float[Array, "..."]) -> Bool[Array, "..."]:
-        return (x >= 0) & (x < self.levels) & (x == jnp.floor(x))
+        return (x >= 0) & (x < self.levels) & (x == xp.floor(x))
 
 
 class Columns(Likelihood):
@@ -354,11 +356,11 @@ class Columns(Likelihood):
 
     def _joined(self, values: list[Array]) -> Array:
         order = [column for columns in self.columns for column in columns]
-        inverse = jnp.asarray([order.index(column) for column in range(len(order))])
-        return jnp.concatenate(values, axis=-1)[..., inverse]
+        inverse = np.array([order.index(column) for column in range(len(order))])
+        return xp.concatenate(values, axis=-1)[..., inverse]
 
     def _of(self, x: Array) -> list[Array]:
-        return [x[..., jnp.asarray(columns)] for columns in self.columns]
+        return [x[..., np.array(columns)] for columns in self.columns]
 
     def log_prob_each(self, outputs: Float[Array, "... outs"], x: Float[Array, "..."]) -> Float[Array, "..."]:
         pieces = zip(self.parts, self._each(outputs), self._of(x), strict=True)

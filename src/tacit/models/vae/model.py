@@ -60,6 +60,8 @@ class DeepLatent(eqx.Module):
 
     def settled(self, x: Float[Array, "rows ..."], given: Float[Array, "rows conditions"] | None) -> "DeepLatent":
         """The same, with a posterior that begins where the fresh encoder puts some rows."""
+        if not self.posterior_kind.begins_from_rows:
+            return self
         kind = self.posterior_kind.begun(self.encoded(x, given))
         return eqx.tree_at(lambda model: model.posterior_kind, self, kind)
 

@@ -57,6 +57,8 @@ class EncoderPosterior(eqx.Module):
     """Whether q is a density, so that there is a bound on log p(x)."""
     continuous: ClassVar[bool] = True
     """Whether z may be moved along the line."""
+    begins_from_rows: ClassVar[bool] = False
+    """Whether it is settled before the first step by what the fresh encoder says of some rows."""
 
     @abc.abstractmethod
     def outputs(self, latent: int) -> int:
@@ -75,7 +77,7 @@ class EncoderPosterior(eqx.Module):
         return self.width(latent)
 
     def begun(self, outputs: Float[Array, "rows outputs"]) -> "EncoderPosterior":
-        """The same, settled by what the fresh encoder says of some rows."""
+        """The same, settled by what the fresh encoder says of some rows, where it ``begins_from_rows``."""
         return self
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 from jaxtyping import Bool, Float, Int, PRNGKeyArray, UInt32
 
+from tacit.arrays import softmax, xp
 from tacit.compute import Array, as_key, compiled
 from tacit.models.vae.likelihoods import Likelihood
 from tacit.models.vae.model import DeepLatent, RowBatch
@@ -70,7 +71,7 @@ class WordsLikelihood(Likelihood):
         return jax.nn.one_hot(jax.random.categorical(key, logits), logits.shape[-1], dtype=logits.dtype)
 
     def supports(self, x: Float[Array, "..."]) -> Bool[Array, "..."]:
-        return (x >= 0) & (x == jnp.floor(x)) & jnp.isfinite(x)
+        return (x >= 0) & (x == xp.floor(x)) & xp.isfinite(x)
 
 
 class TopicDecoder(eqx.Module):
@@ -89,7 +90,7 @@ class TopicDecoder(eqx.Module):
 
     def topics(self) -> Float[Array, "topics words"]:
         """``p(w|k)`` of a document of one topic alone."""
-        return jax.nn.softmax(self.background + GAIN * self.weights, axis=-1)
+        return softmax(self.background + GAIN * self.weights)
 
 
 class CountEncoder(eqx.Module):
