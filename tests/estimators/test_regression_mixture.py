@@ -135,3 +135,19 @@ def test_a_file_keeps_all_of_it(curves: tuple, tmp_path: Path) -> None:
     again = tacit.load(tmp_path / "regressions.safetensors")
     assert np.array_equal(again.log_predictive(X, y), model.log_predictive(X, y))
     assert len(model.graph().nodes) == 5
+
+
+def test_of_several_numbers_of_groups_the_one_of_the_best_bic_is_kept() -> None:
+    random = np.random.default_rng(0)
+    x, group = random.uniform(0, 10, 200), np.arange(200) % 2
+    y = np.where(group, 5.0 * x, 40.0 - 4.0 * x) + random.normal(size=200)
+    model = tacit.RegressionMixture([1, 2, 3], n_init=5, random_state=0).fit(x[:, None], y)
+    assert min(model.bics_, key=model.bics_.get) == model.number == 2
+    assert model.bic(x[:, None], y) == pytest.approx(model.bics_[2])
+    alone = tacit.RegressionMixture(2, n_init=5, random_state=0).fit(x[:, None], y)
+    np.testing.assert_allclose(np.sort(model.coef_[:, 0]), np.sort(alone.coef_[:, 0]), atol=1e-6)
+    (_, table), (_, tried) = model.told_tables(x[:, None])
+    assert table.num_rows == 2
+    assert tried.column("groups").to_pylist() == [1, 2, 3]
+    with pytest.raises(ValueError, match="n_components must be a whole number of at least 1"):
+        tacit.RegressionMixture([0, 2]).fit(x[:, None], y)

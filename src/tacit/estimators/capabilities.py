@@ -344,6 +344,10 @@ class Sweeps(Capability):
         return int(vars(self)[self.swept])
 
 
+class ChoosesItsNumber(Sweeps):
+    """Takes several numbers for its setting, fits each, and keeps the best."""
+
+
 class EmptiesItself(Sweeps):
     """Has a posterior over its components, so that those that the data do not need empty themselves.
 

@@ -22,7 +22,12 @@ DRAWN, SENTENCES, LINES = 24, 8, 30
 
 
 def prediction_report(
-    title: str, fit: FitFacts, rows: FittedTable, prediction: Prediction, left_out: Sequence[LeftOut] = ()
+    title: str,
+    fit: FitFacts,
+    rows: FittedTable,
+    prediction: Prediction,
+    left_out: Sequence[LeftOut] = (),
+    own: Sequence[Section | None] = (),
 ) -> Report:
     """The page of a model that predicts a column.
 
@@ -32,6 +37,7 @@ def prediction_report(
         rows: The columns from which it is predicted, in the rows that were fitted.
         prediction: How the column is predicted.
         left_out: Columns that no model saw.
+        own: What the model tells of itself.
     """
     number, columns = rows.values.shape
     what = f"one of {len(prediction.classes)} classes" if prediction.classes else "a number"
@@ -43,6 +49,7 @@ def prediction_report(
         [*table_facts(rows), *_facts(prediction)],
         those_there(
             _effects(prediction),
+            *own,
             _quality(prediction),
             *closing(
                 fit,

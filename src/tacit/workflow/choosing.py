@@ -14,7 +14,7 @@ from tacit.data.erring import ErringRows
 from tacit.data.errors import listed
 from tacit.data.schema import Column, Schema
 from tacit.data.sequenced import SequencedRows
-from tacit.estimators.capabilities import Assigns, MatrixLike, ReadsKinds, can
+from tacit.estimators.capabilities import Assigns, ChoosesItsNumber, MatrixLike, ReadsKinds, can
 from tacit.estimators.factors.capabilities import HasFactors
 from tacit.estimators.mixture.em import LikelihoodMixture
 from tacit.estimators.sequence.reading import ReadsSequences
@@ -34,6 +34,8 @@ STATES = tuple(range(1, 7))
 """The numbers of states of a chain that are tried where none is set."""
 GROUPS = tuple(range(1, 10))
 """The numbers of groups that are tried where none is set."""
+FEW_GROUPS = tuple(range(1, 5))
+"""The same of models that try them without racing."""
 FEW_COLUMNS = range(3, 101)
 """How many columns parallel analysis is made of; of more it takes long."""
 CHOICE_ROWS = 20_000
@@ -156,12 +158,14 @@ def plan(
     selectable = mixture and "init_params" not in chosen
     sweeps = isinstance(number, list) and (documents or (not mixture and bool(criteria_of(bare))))
     criterion = _criterion(criterion, bare, schema, documents=documents, sweeps=sweeps)
-    groups = _numbers(number, selectable or sweeps, name)
+    several = can(bare, ChoosesItsNumber)
+    groups = _numbers(list(FEW_GROUPS) if several and number is None else number, selectable or sweeps or several, name)
     tried: tuple[str | None, ...] = (None,)
     if sweeps:
         estimator = _made(name, own | ({} if covariance is None else {"covariance_type": covariance}))
     elif not selectable:
-        fixed = {group_setting(name): groups[0] if groups else None, "covariance_type": covariance}
+        settled = list(groups) if several and len(groups) > 1 else groups[0] if groups else None
+        fixed = {group_setting(name): settled, "covariance_type": covariance}
         estimator = _made(name, own | {key: value for key, value in fixed.items() if key and value is not None})
         groups = ()
     else:
@@ -355,12 +359,9 @@ def _numbers(given: object, selectable: bool, name: str) -> tuple[int, ...]:
     check_number("components", given)
     numbers = given if isinstance(given, list) else [given]
     if len(numbers) > 1 and not selectable:
-        one = (
-            "number of groups; give --set components=3"
-            if can(registry.get(name), Assigns)
-            else ("number of dimensions; give --set latent=2")
-        )
-        raise RequestError(f"{name} is fitted with one {one}, say.")
+        groups = can(registry.get(name), Assigns)
+        what = "groups; give --set components=3" if groups else "dimensions; give --set latent=2"
+        raise RequestError(f"{name} is fitted with one number of {what}, say.")
     return tuple(sorted(set(numbers)))
 
 

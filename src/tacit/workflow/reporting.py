@@ -42,6 +42,7 @@ from tacit.report.groups import Groups
 from tacit.report.image_section import image_report
 from tacit.report.network_section import network_section
 from tacit.report.page import Report, write
+from tacit.report.parts import Section
 from tacit.report.prediction_section import prediction_report
 from tacit.report.sequence_section import sequence_section
 from tacit.report.table import FittedTable
@@ -102,7 +103,9 @@ def made(
     fit, name = _fit(estimator, told, config, table.source, (*table.notes, *left)), Path(table.source).name
     if fitted.target is not None:
         found = predictions.prediction(told["target"], kept or {})
-        return prediction_report(f"Predicting {told['target']['name']} in {name}", fit, shown, found, table.left_out)
+        own = _figures(estimator, rows.data)
+        title = f"Predicting {told['target']['name']} in {name}"
+        return prediction_report(title, fit, shown, found, table.left_out, (own,))
     X = feed(estimator, rows.data, fitted.schema)
     facts = workflow.reporting_sequences.sequence_facts(estimator, X) if isinstance(X, SequencedRows) else None
     code, arrows = deep.code(estimator, X, fitted.labels), can(estimator, HasArrows)
@@ -123,11 +126,16 @@ def made(
             sequence_section(facts),
             factor_section(_factors(estimator, told.get("factors"), X)),
             network_section(workflow.reporting_networks.network_facts(estimator, X) if arrows else None),
-            figure_section(estimator.told_tables(X) if can(estimator, TellsTables) else ()),
+            _figures(estimator, X),
         ),
         reasons=workflow.reporting_networks.reasons(estimator, X) if arrows else {},
         left_out=table.left_out,
     )
+
+
+def _figures(estimator: Estimator, X: Any) -> Section | None:
+    """The tables that a model tells of itself."""
+    return figure_section(estimator.told_tables(X) if can(estimator, TellsTables) else ())
 
 
 def _factors(estimator: Estimator, told: Mapping[str, Any] | None, X: MatrixLike) -> Factors | None:

@@ -1,7 +1,7 @@
 """``RegressionMixture``: groups of rows, each with a regression of its own."""
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY
 from typing import Annotated, Any, ClassVar, Self
 
@@ -14,10 +14,24 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from tacit.compute import eagerly
-from tacit.data.results import TableResult
-from tacit.estimators.base import check_level, double_precision, numeric_data, read_weights, seed_of, unmasked
-from tacit.estimators.capabilities import MatrixLike, PredictsIntervals, PredictsNumbers, Sweeps
+from tacit.estimators.base import (
+    check_level,
+    check_whole,
+    double_precision,
+    numeric_data,
+    read_weights,
+    seed_of,
+    unmasked,
+)
+from tacit.estimators.capabilities import (
+    ChoosesItsNumber,
+    MatrixLike,
+    PredictsIntervals,
+    PredictsNumbers,
+    TellsTables,
+)
 from tacit.estimators.mixture.layout import places_of
+from tacit.estimators.regression.group_coefficients import GroupCoefficients
 from tacit.estimators.settings import NOT_NEGATIVE, POSITIVE, Choice, Estimator, Whole, settings
 from tacit.estimators.stopping import stop_reason
 from tacit.inference.closed_form import CONVERGED
@@ -31,23 +45,8 @@ from tacit.models.mixture.univariate import bracket, count_quantile, root
 from tacit.spaces import Held
 
 
-class GroupCoefficients(TableResult):
-    """The regressions of all groups."""
-
-    def __init__(self, table: pa.Table, shares: np.ndarray) -> None:
-        self._table, self._shares = table, shares
-
-    def to_arrow(self) -> pa.Table:
-        return self._table
-
-    def headline(self) -> str:
-        """The sizes of the groups."""
-        told = ", ".join(f"group {place} {share:.0%}" for place, share in enumerate(self._shares, 1))
-        return f"Regressions of {told}"
-
-
 @settings
-class RegressionMixture(PredictsIntervals, PredictsNumbers, Sweeps, RegressorMixin, Estimator):
+class RegressionMixture(PredictsIntervals, PredictsNumbers, ChoosesItsNumber, TellsTables, RegressorMixin, Estimator):
     """Rows of several groups, each with a regression of its own: ``p(y | x) = Σ_k π_k(x) p(y | x, β_k)``.
 
     Fitted by EM to its maximum likelihood (DeSarbo & Cron 1988; Wedel & DeSarbo 1995). The shares π are the same for
@@ -60,6 +59,7 @@ class RegressionMixture(PredictsIntervals, PredictsNumbers, Sweeps, RegressorMix
         weights_: share of every group ``(K,)``; with concomitant columns their mean over the rows.
         gate_coefficients_: ``(K − 1, columns + 1)``: log odds of group 2, 3, … beside group 1, the intercept first.
         log_likelihood_: of the rows, in nats.
+        bics_: BIC by the number of groups, of all that were tried.
         at_floor_: whether a group's σ rests on its floor: the group runs through its rows.
         n_iter_, converged_, stop_reason_, trace_, n_parameters_: how the fit ended.
     """
@@ -73,8 +73,8 @@ class RegressionMixture(PredictsIntervals, PredictsNumbers, Sweeps, RegressorMix
         "log_likelihood_": Held("", "any"),
     }
 
-    n_components: Annotated[int, Whole(1)] = 2
-    """K."""
+    n_components: int | Sequence[int] = 2
+    """K; of several numbers the one of the lowest BIC is kept (`bics_`)."""
     _: KW_ONLY
     family: Annotated[str, Choice(FAMILIES)] = "normal"
     """"normal", "poisson" (of counts, with a log-linear mean) or "logistic" (of 0 and 1)."""
@@ -103,12 +103,38 @@ class RegressionMixture(PredictsIntervals, PredictsNumbers, Sweeps, RegressorMix
         values, goal = np.asarray(found, np.float64), np.asarray(target, np.float64)
         self._check_target(goal)
         weights = read_weights(values, sample_weight)
-        if len(values) < self.n_components:
-            raise ValueError(f"Expected n_samples >= n_components but got {self.n_components} and {len(values)}")
+        numbers = self._numbers()
+        if len(values) < max(numbers):
+            raise ValueError(f"Expected n_samples >= n_components but got {max(numbers)} and {len(values)}")
         rows = self._laid(values, goal)
         kept = weights > 0
-        self._solve(rows[kept], weights[kept])
+        self._choose(numbers, rows[kept], weights[kept])
         return self
+
+    def _numbers(self) -> list[int]:
+        """The numbers of groups to try."""
+        return [int(each) for each in np.ravel(self.n_components)]
+
+    def _check_together(self) -> None:
+        for each in np.ravel(np.asarray(self.n_components, dtype=object)):
+            check_whole("n_components", each, 1)
+
+    @property
+    def number(self) -> int:
+        """Of groups: that of the fit, or the largest to be tried."""
+        return int(vars(self)["weights_"].size) if "weights_" in vars(self) else max(self._numbers())
+
+    def _choose(self, numbers: Sequence[int], rows: np.ndarray, weights: np.ndarray) -> None:
+        """Fit every number of groups, and keep the best by BIC."""
+        self.bics_, kept = {}, {}
+        for groups in numbers:
+            self._solve(rows, weights, groups)
+            self.bics_[groups] = float(-2.0 * self.log_likelihood_ + self.n_parameters_ * np.log(weights.sum()))
+            # a group that rests on its floor is none
+            if not kept or (self.at_floor_, self.bics_[groups]) < (kept["at_floor_"], min(kept["bics_"].values())):
+                kept = dict(vars(self)) | {"bics_": {groups: self.bics_[groups]}}
+        vars(self).update(kept | {"bics_": self.bics_})
+        self._warn()
 
     def _check_target(self, y: np.ndarray) -> None:
         if self.family == "poisson" and not ((y >= 0) & (y == np.floor(y))).all():
@@ -133,11 +159,11 @@ class RegressionMixture(PredictsIntervals, PredictsNumbers, Sweeps, RegressorMix
         """Where the designs of the gate and of the regressions stand."""
         return (1, *(place + 2 for place in self._gates())), (1, *range(2, 2 + self.n_features_in_))
 
-    def _solve(self, rows: np.ndarray, weights: np.ndarray) -> None:
+    def _solve(self, rows: np.ndarray, weights: np.ndarray, groups: int) -> None:
         gates, columns = self._columns()
         shift, scale = _view(rows, weights, normal=self.family == "normal")
         inner = (rows - shift) / scale
-        starts, random = self._begun(inner, weights, gates, columns), seed_of(self.random_state)
+        starts, random = self._begun(inner, weights, gates, columns, groups), seed_of(self.random_state)
         found = fitted(
             starts(random), inner, weights, random, max_iter=self.max_iter, tol=self.tol, label=type(self).__name__
         )
@@ -145,7 +171,7 @@ class RegressionMixture(PredictsIntervals, PredictsNumbers, Sweeps, RegressorMix
         shares = weights @ np.exp(model.gate.log_shares(inner)) / weights.sum()
         order = np.lexsort((-_part(model).coefficients[:, 0], -np.round(shares, 9)))
         self._finish(model.take(order), shares[order], shift, scale, gates)
-        self.n_parameters_ = self._parameters(inner, weights)
+        self.n_parameters_ = self._parameters(inner, weights, groups)
         jacobian = float(weights.sum() * np.log(scale[0]))
         self.log_likelihood_ = found.bound - jacobian
         self.trace_ = found.trace._replace(bound=found.trace.bound - jacobian)
@@ -153,11 +179,12 @@ class RegressionMixture(PredictsIntervals, PredictsNumbers, Sweeps, RegressorMix
         self.converged_ = found.status == CONVERGED and not self.at_floor_
         self.stop_reason_ = stop_reason(found.status)
         self._total = float(weights.sum())
-        self._warn()
 
-    def _begun(self, inner: np.ndarray, weights: np.ndarray, gates: tuple[int, ...], columns: tuple[int, ...]) -> Any:
+    def _begun(
+        self, inner: np.ndarray, weights: np.ndarray, gates: tuple[int, ...], columns: tuple[int, ...], groups: int
+    ) -> Any:
         """Starts from rows that are dealt to the groups at random."""
-        number, groups, normal = self.n_init, self.n_components, self.family == "normal"
+        number, normal = self.n_init, self.family == "normal"
         low, high = inner.min(0), inner.max(0)
         gate = Gate(
             np.zeros((number, groups - 1, len(gates))),
@@ -207,10 +234,9 @@ class RegressionMixture(PredictsIntervals, PredictsNumbers, Sweeps, RegressorMix
         self.gate_coefficients_ = np.concatenate([flat, steep], axis=1)
         self.at_floor_ = bool(self.family == "normal" and (part.variances <= 1.0000001 * self.floor).any())
 
-    def _parameters(self, rows: np.ndarray, weights: np.ndarray) -> int:
+    def _parameters(self, rows: np.ndarray, weights: np.ndarray, groups: int) -> int:
         """Free ones; what the rows cannot tell, such as the effect of a column that is constant, is none."""
         known = [len(columns) - len(redundant(rows[:, list(columns)], weights)) for columns in self._columns()]
-        groups = self.n_components
         return (groups - 1) * known[0] + groups * (known[1] + (self.family == "normal"))
 
     def _warn(self) -> None:
@@ -324,6 +350,17 @@ class RegressionMixture(PredictsIntervals, PredictsNumbers, Sweeps, RegressorMix
             "z": z.ravel(),
         }
         return GroupCoefficients(pa.table(table), self.weights_)
+
+    def told_tables(self, X: MatrixLike) -> tuple[tuple[str, pa.Table], ...]:
+        """The regressions of the groups, and the numbers of groups that were tried."""
+        check_is_fitted(self)
+        line = {"group": np.arange(self.number) + 1, "share": self.weights_, "intercept": self.intercept_}
+        line |= dict(zip(self._column_names(), self.coef_.T, strict=True))
+        if self.family == "normal":
+            line["residual sd"] = self.scale_
+        tried = {"groups": list(self.bics_), "BIC": list(self.bics_.values())}
+        regressions = ("The regressions of the groups", pa.table(line))
+        return (regressions, ("Numbers of groups", pa.table(tried))) if len(self.bics_) > 1 else (regressions,)
 
     def graph(self) -> Graph:
         """The directed graph of the model, as data."""
