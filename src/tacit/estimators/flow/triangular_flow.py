@@ -229,7 +229,8 @@ class TriangularFlow(FlowAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMi
             own = rows.taken(places)
             times = np.where(gaps[places], FILLINGS, 1)
             many = own.taken(np.repeat(np.arange(places.size), times))
-            parts.append(_Rows(found.proposed(many.x, random), many.weights / np.repeat(times, times), many.given))
+            x = found.proposed(many.x, random) if places.size else many.x
+            parts.append(_Rows(x, many.weights / np.repeat(times, times), many.given))
         learned, held = parts
         size = len(learned.x)
         whole = _Rows(
