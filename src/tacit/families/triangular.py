@@ -19,6 +19,10 @@ from tacit.families.normal_scores import NormalMixture, log_normal, mixed_score,
 from tacit.families.scalar_maps import GatedMap, ScalarMap
 
 
+MovedInTurn = tuple[Float[Array, "*moved dims"], Float[Array, "..."]]
+"""Images, and the logarithms of the slope of every coordinate."""
+
+
 class Autoregressive(Bijection):
     """``y_j = T(x_j; θ_j)``, θ_j a masked network of the x before the j-th, and of what is given.
 
@@ -28,7 +32,7 @@ class Autoregressive(Bijection):
     network: MaskedLayers
     map: ScalarMap
 
-    def in_turn(self, x: Vectors, given: Given = None) -> tuple[Vectors, Vectors]:
+    def in_turn(self, x: Vectors, given: Given = None) -> MovedInTurn:
         """y, and ``log ∂y_j/∂x_j`` of every coordinate."""
         return self.map.forward(x, self.network(x, given))
 
@@ -105,9 +109,9 @@ class TriangularSteps(Composed):
             return self.steps
         return tuple(part for step in self.steps for part in (step, Reverse()))
 
-    def in_turn(self, x: Vectors, given: Given = None) -> tuple[Vectors, Vectors]:
+    def in_turn(self, x: Vectors, given: Given = None) -> MovedInTurn:
         """y, and ``log ∂y_j/∂x_j`` of every coordinate, where the order is kept."""
-        total = jnp.zeros_like(x)
+        total = jnp.zeros((), x.dtype)
         for step in self.steps:
             x, more = step.in_turn(x, given)
             total = total + more
