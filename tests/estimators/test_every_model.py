@@ -35,8 +35,8 @@ IN_ORDER = {"linear-gaussian-state-space": "rows follow one another; its own tes
 BY_FOLDS = {"stacked-density": "which rows are held out follows from how many there are, and from their order"}
 """The models whose bound is of rows held out, and why copies and another order move it."""
 DIGITS = {"vae": 2e-6, "triangular-flow": 2e-4, "semi-supervised-vae": 2e-6, "latent-dirichlet-allocation": 2e-6}
-"""Single precision (of flows that Adam takes where slopes are near 0); a fit that ends where the bound moves by 1e-9. The others: where the bound has settled to rounding
-(1e-14), parameters have to its root."""
+"""Single precision (of flows that Adam takes where slopes are near 0); a fit that ends where the bound moves by 1e-9.
+The others: where the bound has settled to rounding (1e-14), parameters have to its root."""
 
 
 def digits(name: str) -> float:

@@ -86,7 +86,7 @@ def test_what_cannot_be_added_is_named() -> None:
     x = np.column_stack([rows(200)[:, 0], np.random.default_rng(0).poisson(3, 200)])
     with pytest.raises(ValueError, match="column 'x1': GaussianMixture gives a density, and Mixture a mass"):
         StackedDensity((GaussianMixture(1), tacit.Mixture(1, families=["normal", "poisson"]))).fit(x)
-    with pytest.raises(ValueError, match="did you mean|a member must be one of"):
+    with pytest.raises(ValueError, match="a member must be one of"):
         StackedDensity(("gausian-mixture", "triangular-flow")).fit(x)
     with pytest.raises(ValueError, match="KMeans has no density"):
         StackedDensity((GaussianMixture(1), tacit.KMeans(2))).fit(x)

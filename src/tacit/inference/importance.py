@@ -19,6 +19,10 @@ LEAST_TAIL = 5
 """Fewer draws than this make no tail: k̂ is then infinite."""
 
 
+class UncertainWeights(UserWarning):
+    """Weighted draws that are not to be trusted, where they were taken; who asks many things says so once."""
+
+
 class Smoothed(NamedTuple):
     """Importance weights whose tail has been smoothed."""
 

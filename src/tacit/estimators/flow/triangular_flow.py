@@ -102,7 +102,8 @@ class TriangularFlow(FlowAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMi
     bins: Annotated[int, Whole(2)] = 8
     """of a spline, or components of a mixture."""
     supports: Any = None
-    """by column "auto", "real", "positive", "levels" or two ends; None takes "auto" for all: positive where logarithms
+    """"auto", "real", "positive", "levels" or two ends, of all columns, of one after another in a list, or by name in a
+    mapping; None takes "auto" for all: positive where logarithms
     are less skewed, between 0 and 1 where all values are, and levels where few values come many times each."""
     max_epochs: Annotated[int | None, Whole(1)] = None
     """passes over the rows; None makes about 4 500 steps, and 20 passes at least."""
