@@ -119,8 +119,8 @@ class ColumnPlan(NamedTuple):
         if levelled:
             warnings.warn(
                 f"{listed(levelled, 6)} {'have' if len(levelled) > 1 else 'has'} only a few different values: a "
-                "density could rise there without end, so their scores are masses, of values spread evenly over the room that "
-                "each has (from below, by draws). supports= says otherwise.",
+                "density could rise there without end, so their scores are masses, of values spread evenly over the "
+                "room that each has (from below, by draws). supports= says otherwise.",
                 UserWarning,
                 stacklevel=6,
             )

@@ -55,8 +55,8 @@ class Integrated:
         if bad > TOLD * max(drawn_for, 1):
             warnings.warn(
                 f"of {counted(drawn_for, 'row')} with missing entries, {bad} have importance weights that are not to "
-                f"be trusted (k̂ up to {self.khat.max():.2f}): their log-densities are likely too low. order='kept' makes "
-                "those exact whose last columns alone are missing; n_samples= takes more draws.",
+                f"be trusted (k̂ up to {self.khat.max():.2f}): their log-densities are likely too low. order='kept' "
+                "makes those exact whose last columns alone are missing; n_samples= takes more draws.",
                 UncertainWeights,
                 stacklevel=stacklevel,
             )
