@@ -14,6 +14,7 @@ from tacit.data.schema import Schema
 from tacit.estimators.capabilities import MatrixLike
 from tacit.evaluation.measure import GIVEN_TOTAL, check_scores, measure
 from tacit.evaluation.rows import names_at_fit
+from tacit.inference.importance import unsaid
 
 
 def odd_columns(estimator: BaseEstimator, X: MatrixLike) -> Float[np.ndarray, "rows columns"]:
@@ -46,10 +47,11 @@ def odd_columns(estimator: BaseEstimator, X: MatrixLike) -> Float[np.ndarray, "r
             f"columns {columns} are one row of counts given its total: given the others, an entry is certain. "
             "A model of counts without a total (PoissonMixture) can say which columns are odd."
         )
-    if isinstance(X, Dataset):
-        return _of_array(estimator, X.rows(), X.schema)
-    array = _as_numbers(X)
-    return _of_frame(estimator, from_frame(X)) if array is None else _of_array(estimator, array)
+    with unsaid():
+        if isinstance(X, Dataset):
+            return _of_array(estimator, X.rows(), X.schema)
+        array = _as_numbers(X)
+        return _of_frame(estimator, from_frame(X)) if array is None else _of_array(estimator, array)
 
 
 def _as_numbers(X: MatrixLike) -> np.ndarray | None:

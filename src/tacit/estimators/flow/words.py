@@ -8,10 +8,11 @@ from tacit.plots.style import short_number
 
 
 def in_times(nats: float) -> str:
-    """By how many times a row is likelier, for so many nats: "1.8 times", "12 %"."""
+    """How much likelier a row is, for so many nats: "1.8 times as likely", "12 % likelier"."""
     if nats < math.log(1.5):
-        return f"{short_number(100 * math.expm1(nats), 2)} %"
-    return f"{short_number(math.exp(nats), 2)} times" if nats < 14 else f"e^{short_number(nats, 3)} times"
+        return f"{short_number(100 * math.expm1(nats), 2)} % likelier"
+    times = short_number(math.exp(nats), 2) if nats < 14 else f"e^{short_number(nats, 3)}"
+    return f"{times} times as likely"
 
 
 def against_mixture(score: float, reference: float, components: int, *, began: bool) -> str:
@@ -32,7 +33,7 @@ def against_mixture(score: float, reference: float, components: int, *, began: b
         return f"It does as well as {mixture}: {scores}."
     size = f"{short_number(abs(gain), 3)} nats"
     if gain > 0:
-        return f"It is {size} better than {mixture} ({scores}): a typical row is {in_times(gain)} likelier."
+        return f"It is {size} better than {mixture} ({scores}): a typical row is {in_times(gain)}."
     return f"It is {size} worse than {mixture} ({scores}): a mixture, or a stack of both, suits these rows better."
 
 

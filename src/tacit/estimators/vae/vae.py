@@ -52,8 +52,8 @@ class VAE(FitsPrior, DeepWalks, DeepEvaluation):
     """q(z|x): "diagonal", "full", "inverse-autoregressive" or "spline-autoregressive" (flows), "categorical" (variables
     of ten levels), "quantised" (vectors of a codebook of 64), "point" (a plain auto-encoder), or a ``Posterior``."""
     prior: Any = "auto"
-    """p(z): "normal", "mixture" of Gaussians, "vamp", "flow", "spline-flow", or a ``Prior``; "auto" takes the normal one, and for
-    two levels or discrete codes the one that belongs to them."""
+    """p(z): "normal", "mixture" of Gaussians, "vamp", "flow", "spline-flow", or a ``Prior``; "auto" takes the normal
+    one, and for two levels or discrete codes the one that belongs to them."""
     objective: Any = "auto"
     """"elbo", "iwae", "renyi", "beta-tcvae", "infovae", "score-function", "vector-quantised", or an ``Objective``;
     "auto" takes the ELBO, or what a quantised posterior needs."""
