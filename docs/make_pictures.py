@@ -263,7 +263,7 @@ def bent_shapes(name: str, count: int, random: np.random.Generator) -> np.ndarra
 
 
 def flow_picture() -> None:
-    """Rows beside rows drawn from a mixture, a VAE and a flow; the held-out scores are those of docs/models/flows.md."""
+    """Rows, and rows drawn from a mixture, a VAE and a flow; their held-out scores stand in docs/models/flows.md."""
     names = ("two moons", "ring", "checkerboard")
     figure, panels = axes.new_panels(len(names), 4, (1.6, 1.5), (0.12, 0.3), (0.45, 0.1, 0.3, 0.25))
     for name, line in zip(names, panels, strict=True):

@@ -103,8 +103,8 @@ def _members(facts: DensityFacts) -> list[Child]:
     how = "Scores of rows that were held out, each with two standard errors to either side; in blue all together."
     held, slack = alike(scores.tolist(), 5), alike(errors.tolist(), 2)
     body: list[list[Child]] = [
-        [each.name, "" if place == len(names) - 1 else sentences.percent(each.share), score, f"± {error}"]
-        for place, (each, score, error) in enumerate(zip(facts.members, held, slack, strict=True))
+        [each.name, sentences.percent(each.share), score, f"± {error}"]
+        for each, score, error in zip(facts.members, held, slack, strict=True)
     ]
     head: list[Child] = ["Member", "Share", "Nats a row", "Standard error"]
     figures = table("The members, and how they score rows that were held out", head, body, numbers=(1, 2, 3))

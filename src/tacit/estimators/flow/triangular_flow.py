@@ -211,8 +211,13 @@ class TriangularFlow(FlowAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMi
         self.model_ = Flow(flow.ends, flow.units, trained.model)
         self._keep(trained, float(rows.weights.sum()), self._change)
         if trained.best_step == 0:  # no step was better than the start
-            own = rows.taken(split.measured)
-            self.lower_bound_ = self.score(own.x, sample_weight=own.weights)
+            self.lower_bound_ = self._measured(rows.taken(split.measured))
+
+    @double_precision
+    def _measured(self, rows: _Rows) -> float:
+        """The mean log-density of rows."""
+        found = self.fitted_flow.integrated(rows.x, rows.given, self.n_samples)
+        return float(np.average(found.log_prob, weights=rows.weights))
 
     @double_precision
     def _inward(self, x: np.ndarray) -> np.ndarray:
