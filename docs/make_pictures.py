@@ -262,27 +262,33 @@ def bent_shapes(name: str, count: int, random: np.random.Generator) -> np.ndarra
     return rows + 0.08 * random.normal(size=(count, 2))
 
 
+def bent_clouds(name: str) -> dict[str, np.ndarray]:
+    """Rows, and rows drawn from three models, by what is said of them."""
+    random = np.random.default_rng(0)
+    rows, unseen = bent_shapes(name, 2000, random), bent_shapes(name, 2000, random)
+    models = {
+        "mixture": select(rows, (2, 3, 5, 8, 12, 18, 27, 40), ["VVV"], random_state=0).best,
+        "VAE": VAE(2, prior="mixture", hidden=(64, 64), learning_rate=3e-3, max_epochs=150, random_state=0).fit(rows),
+        "flow": TriangularFlow(steps=4, hidden=(64, 64), max_epochs=150, random_state=0).fit(rows),
+    }
+    clouds = {"2 000 rows": rows}
+    for kind, model in models.items():
+        score = model.score(unseen)
+        print(name, kind, round(score, 3), flush=True)
+        drawn = model.sample(2000)
+        clouds[f"{kind}, {style.short_number(score, 3)} nats"] = drawn[0] if isinstance(drawn, tuple) else drawn
+    return clouds
+
+
 def flow_picture() -> None:
     """Rows, and rows drawn from a mixture, a VAE and a flow; their held-out scores stand in docs/models/flows.md."""
     names = ("two moons", "ring", "checkerboard")
     figure, panels = axes.new_panels(len(names), 4, (1.6, 1.5), (0.12, 0.3), (0.45, 0.1, 0.3, 0.25))
     for name, line in zip(names, panels, strict=True):
-        random = np.random.default_rng(0)
-        rows, unseen = bent_shapes(name, 2000, random), bent_shapes(name, 2000, random)
-        models = {
-            "mixture": select(rows, (2, 3, 5, 8, 12, 18, 27, 40), ["VVV"], random_state=0).best,
-            "VAE": VAE(2, hidden=(64, 64), max_epochs=300, random_state=0).fit(rows),
-            "flow": TriangularFlow(steps=4, hidden=(64, 64), max_epochs=300, random_state=0).fit(rows),
-        }
-        clouds: dict[str, np.ndarray] = {"2 000 rows": rows}
-        for kind, model in models.items():
-            score = model.score(unseen)
-            print(name, kind, model, round(score, 3), flush=True)
-            drawn = model.sample(2000)
-            clouds[f"{kind}, {style.short_number(score, 3)} nats"] = drawn[0] if isinstance(drawn, tuple) else drawn
-        limits = [axes.span(column, margin=0.15) for column in rows.T]
-        for ax, (said, cloud) in zip(line, clouds.items(), strict=True):
-            colour = style.QUIET if cloud is rows else style.ACCENT
+        clouds = bent_clouds(name)
+        limits = [axes.span(column, margin=0.15) for column in next(iter(clouds.values())).T]
+        for place, (ax, (said, cloud)) in enumerate(zip(line, clouds.items(), strict=True)):
+            colour = style.ACCENT if place else style.QUIET
             ax.scatter(*cloud.T, s=1.5, color=colour, linewidths=0, alpha=0.6)
             ax.set(xlim=limits[0], ylim=limits[1])
             axes.no_ticks(ax, "x", "y")
