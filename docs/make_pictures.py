@@ -27,6 +27,7 @@ from tacit import (
     MultinomialMixture,
     PoissonMixture,
     StudentTRegression,
+    TriangularFlow,
     datasets,
     plots,
 )
@@ -35,7 +36,7 @@ from tacit.estimators.generative_classifier import GenerativeClassifier
 from tacit.evaluation.coverage import coverage
 from tacit.evaluation.number_of_factors import number_of_factors
 from tacit.evaluation.select import select
-from tacit.plots import style
+from tacit.plots import axes, style
 
 FOLDER = Path(__file__).parent / "images"
 LARGEST = 150_000
@@ -172,7 +173,7 @@ def robust_pictures() -> None:
     y[x[:, 0] > 8.5] -= 6.0
     tails = StudentTRegression().fit(x, y)
     lines = {"least squares": LinearRegression(), "least absolute deviations": LeastAbsoluteDeviations()}
-    figure, ((ax,),) = style.new_panels(1, 1, cell=(6.4, 3.6))
+    figure, ((ax,),) = axes.new_panels(1, 1, cell=(6.4, 3.6))
     size = 12.0 + 60.0 * tails.row_weights_ / tails.row_weights_.max()
     ax.scatter(x[:, 0], y, s=size, color=style.ACCENT, alpha=0.5, linewidths=0)
     ends = np.array([[0.0], [10.0]])
@@ -192,7 +193,7 @@ def regression_pictures(table: Table) -> None:
     model = BayesianLogisticRegression(random_state=0).fit(mass[chosen, None], sex[chosen])
     at = np.linspace(2400.0, 5200.0, 200)[:, None]
     draws = model.posterior_.draws
-    figure, ((ax,),) = style.new_panels(1, 1, cell=(6.4, 3.6))
+    figure, ((ax,),) = axes.new_panels(1, 1, cell=(6.4, 3.6))
     curves = expit(at @ draws["coef"][:60].T + draws["intercept"][:60])
     ax.plot(at, curves, color=style.DATA, linewidth=0.5, alpha=0.5)
     ax.plot([], [], color=style.DATA, linewidth=0.8, label="draws from the posterior")
@@ -233,18 +234,67 @@ def infinite_mixture_picture() -> None:
     grid = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)
     few, many = (GaussianMixture(k, n_init=3, random_state=0).fit(rows) for k in (3, 20))
     deep = VAE(2, prior="mixture", learning_rate=3e-3, random_state=0).fit(rows)
-    figure, cells = style.new_panels(2, 2, cell=(4.4, 4.4 * 2.9 / 7.0))
+    figure, cells = axes.new_panels(2, 2, cell=(4.4, 4.4 * 2.9 / 7.0))
     panels = [ax for line in cells for ax in line]
     panels[0].scatter(*rows.T, s=2, color=style.ACCENT, linewidths=0)
-    style.heading(panels[0], "2 000 rows", limit=60)
+    axes.heading(panels[0], "2 000 rows", limit=60)
     named = {"3 Gaussians": few, "20 Gaussians": many, "VAE, 2 latent dimensions": deep}
     for ax, (name, model) in zip(panels[1:], named.items(), strict=True):
         density = np.exp(model.score_samples(grid)).reshape(up.size, across.size)
         ax.pcolormesh(across, up, np.sqrt(density), cmap="Blues", vmin=0, vmax=0.9, shading="nearest")
-        style.heading(ax, f"{name}: {style.short_number(model.score(unseen))} nats on unseen rows", limit=60)
+        axes.heading(ax, f"{name}: {style.short_number(model.score(unseen))} nats on unseen rows", limit=60)
     for ax in panels:
         ax.set(xlim=across[[0, -1]], ylim=up[[0, -1]])
     keep("infinite-mixture", figure)
+
+
+def bent_shapes(name: str, count: int, random: np.random.Generator) -> np.ndarray:
+    """Two moons, a ring, or the dark fields of a checkerboard."""
+    if name == "checkerboard":
+        column, up = random.integers(0, 4, count), random.integers(0, 2, count)
+        return np.column_stack([column + random.random(count), 2 * up + column % 2 + random.random(count)]) - 2.0
+    turn, side = np.pi * random.random(count), random.random(count) < 0.5
+    if name == "ring":
+        rows = np.column_stack([np.cos(2 * turn), np.sin(2 * turn)])
+    else:
+        x, y = np.cos(turn), np.sin(turn)
+        rows = np.column_stack([np.where(side, 1 - x, x), np.where(side, 0.5 - y, y)])
+    return rows + 0.08 * random.normal(size=(count, 2))
+
+
+def bent_clouds(name: str) -> dict[str, np.ndarray]:
+    """Rows, and rows drawn from three models, by what is said of them."""
+    random = np.random.default_rng(0)
+    rows, unseen = bent_shapes(name, 2000, random), bent_shapes(name, 2000, random)
+    models = {
+        "mixture": select(rows, (2, 3, 5, 8, 12, 18, 27, 40), ["VVV"], random_state=0).best,
+        "VAE": VAE(2, prior="mixture", hidden=(64, 64), learning_rate=3e-3, max_epochs=150, random_state=0).fit(rows),
+        "flow": TriangularFlow(steps=4, hidden=(64, 64), max_epochs=150, random_state=0).fit(rows),
+    }
+    clouds = {"2 000 rows": rows}
+    for kind, model in models.items():
+        score = model.score(unseen)
+        print(name, kind, round(score, 3), flush=True)
+        drawn = model.sample(2000)
+        clouds[f"{kind}, {style.short_number(score, 3)} nats"] = drawn[0] if isinstance(drawn, tuple) else drawn
+    return clouds
+
+
+def flow_picture() -> None:
+    """Rows, and rows drawn from a mixture, a VAE and a flow; their held-out scores stand in docs/models/flows.md."""
+    names = ("two moons", "ring", "checkerboard")
+    figure, panels = axes.new_panels(len(names), 4, (1.6, 1.5), (0.12, 0.3), (0.45, 0.1, 0.3, 0.25))
+    for name, line in zip(names, panels, strict=True):
+        clouds = bent_clouds(name)
+        limits = [axes.span(column, margin=0.15) for column in next(iter(clouds.values())).T]
+        for place, (ax, (said, cloud)) in enumerate(zip(line, clouds.items(), strict=True)):
+            colour = style.ACCENT if place else style.QUIET
+            ax.scatter(*cloud.T, s=1.5, color=colour, linewidths=0, alpha=0.6)
+            ax.set(xlim=limits[0], ylim=limits[1])
+            axes.no_ticks(ax, "x", "y")
+            axes.heading(ax, said, limit=40)
+        axes.beside(line[0], name)
+    keep("flows", figure)
 
 
 def main() -> None:
@@ -264,6 +314,7 @@ def main() -> None:
     scree_picture()
     choice_picture(sizes)
     infinite_mixture_picture()
+    flow_picture()
     assert math.fsum(path.stat().st_size for path in FOLDER.glob("*.png")) < 1_000_000
 
 

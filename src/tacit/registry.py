@@ -26,6 +26,8 @@ class Entry(NamedTuple):
     """Whether it learns one column from the others."""
     codes: bool = False
     """Whether columns of few different numbers, such as answers from 1 to 5, are numbers to it."""
+    slow: bool = False
+    """Whether a fit takes minutes even of few rows, so that a comparison leaves it out unless it is named."""
 
     def load(self) -> type[Any]:
         """The class."""
@@ -51,8 +53,8 @@ ESTIMATORS: dict[str, Entry] = {
     "item-factor-analysis": Entry("factors.items:ItemFactorAnalysis"),
     "mixture-of-factor-analysers": Entry("mixture.factors:MixtureOfFactorAnalysers", codes=True),
     "bayesian-network": Entry("network.bayesian_network:BayesianNetwork"),
-    "triangular-flow": Entry("flow.triangular_flow:TriangularFlow"),
-    "stacked-density": Entry("stacked.stacked_density:StackedDensity"),
+    "triangular-flow": Entry("flow.triangular_flow:TriangularFlow", codes=True, slow=True),
+    "stacked-density": Entry("stacked.stacked_density:StackedDensity", slow=True),
     "latent-dirichlet-allocation": Entry("topics.latent_dirichlet_allocation:LatentDirichletAllocation", "documents"),
     "generative-classifier": Entry("generative_classifier:GenerativeClassifier", supervised=True),
     "bayesian-logistic-regression": Entry("regression.bayesian_logistic:BayesianLogisticRegression", supervised=True),

@@ -43,7 +43,7 @@ def test_log_densities_are_those_of_scipy() -> None:
 
 
 @double_precision
-@pytest.mark.parametrize("name", ["mean-field", "full-rank", "flow"])
+@pytest.mark.parametrize("name", ["mean-field", "full-rank", "flow", "spline-flow"])
 def test_draws_come_with_their_own_density(name: str) -> None:
     guide = guide_around(name, MEAN, np.array([0.5, 1.0, 2.0]), key=jax.random.key(0))
     theta, log_q = eqx.filter_jit(guide.draw)(jax.random.key(1), 4000)

@@ -128,6 +128,15 @@ PICTURES = {
     "samples by column, wild": lambda: plots.samples_by_column(
         np.full((5, 2), 3.0), np.array([[1e9, NAN], [-1e9, NAN]]), ["a", "b"], ["continuous", "binary"]
     ),
+    "density map": lambda: plots.density_map(GRID, GRID[:9], rows(9, 20), rows(50, 2), ["a", HOSTILE]),
+    "density map, flat": lambda: plots.density_map(GRID, GRID, np.zeros((20, 20)), np.full((5, 2), NAN), ["a", "b"]),
+    "warped grid": lambda: plots.warped_grid([rows(9, 2), rows(5, 2)], rows(50, 2), ["a", HOSTILE]),
+    "rows beside": lambda: plots.rows_beside(rows(50, 6), rows(30, 6, 1), ["a", HOSTILE, LONG, "d", "e", "f"]),
+    "rows beside, nothing seen": lambda: plots.rows_beside(np.full((5, 2), NAN), rows(5, 2), ["a", "b"]),
+    "rows beside, one column": lambda: plots.rows_beside(rows(50, 1), rows(30, 1), ["a"]),
+    "rank bars": lambda: plots.rank_bars(np.random.default_rng(0).random((50, 4)), ["a", HOSTILE, LONG, "d"]),
+    "rank bars of nothing": lambda: plots.rank_bars(np.full((5, 1), NAN), ["a"]),
+    "member scores": lambda: plots.member_scores(["a", HOSTILE, LONG], rows(3, 1)[:, 0], np.array([0.1, 0.0, 2.0])),
     "missing": lambda: plots.missing_summary(rows(50, 4) > 1, ["a", HOSTILE, LONG, "d"]),
     "nothing missing": lambda: plots.missing_summary(np.zeros((5, 3), bool), list("abc")),
     "all missing": lambda: plots.missing_summary(np.ones((5, 3), bool), list("abc")),

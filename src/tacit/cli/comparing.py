@@ -9,8 +9,11 @@ from tacit.cli.observing import TOLD
 from tacit.data.errors import counted
 from tacit.plots.style import alike, short_number
 from tacit.workflow.answers import TableAnswer
-from tacit.workflow.comparing import CompareRequest
+from tacit.workflow.comparing import CompareRequest, Contest
 from tacit.workflow.events import SILENT
+
+PLAIN_BEST = ("best", "stacked-density")
+"""What a sum of densities is called: it is recommended where it wins by more than its error."""
 
 
 def compare(request: CompareRequest, out: str | None, form: str | None) -> None:
@@ -22,6 +25,7 @@ def compare(request: CompareRequest, out: str | None, form: str | None) -> None:
         found = workflow.comparing.run(contest, observer)
     if drawn:
         _draw(found.table.to_pylist(), request.folds, len(contest.rows), contest.rows.what)
+        _more(contest, found.best, str(request.source.path))
     else:
         results.give(TableAnswer(found.table, "model"), out, form)
 
@@ -41,9 +45,24 @@ def _draw(lines: Sequence[Mapping[str, Any]], folds: int, rows: int, what: str) 
         console.say(_verdict(lines), indent=1)
 
 
+def _more(contest: Contest, best: str, path: str) -> None:
+    """What was left out, for it takes long; and how to fit the best."""
+    if contest.left_out:
+        names = ",".join((best, *contest.left_out))
+        console.say(
+            f"Left out unless they are asked for, since each fold takes a minute or more: "
+            f"{', '.join(contest.left_out)}. With the best of these: --models {names}",
+            indent=1,
+        )
+    elif best in PLAIN_BEST:
+        console.say(f"To fit it: tacit fit {path} --model best", indent=1)
+
+
 def _verdict(lines: Sequence[Mapping[str, Any]]) -> str:
     best, second = lines[0], lines[1]
     gap, error = -second["difference"], second["difference_error"]
+    if error < gap <= 2 * error and best["model"] in PLAIN_BEST:
+        return f"{best['model']} is ahead by more than its error, and is the one to take: it holds the others' best."
     if gap <= 2 * error:
         pair = f"{best['model']} and {second['model']}"
         return f"{pair} are not clearly apart: they differ by at most two standard errors."

@@ -42,7 +42,7 @@ def guarded(function: Callable[_P, None]) -> Callable[_P, None]:
     def command(*args: _P.args, **kwargs: _P.kwargs) -> None:
         try:
             with warnings.catch_warnings():
-                warnings.showwarning = _warned
+                warnings.showwarning = _Remarks().show
                 function(*args, **kwargs)
         except (typer.Exit, typer.Abort):
             raise
@@ -54,9 +54,19 @@ def guarded(function: Callable[_P, None]) -> Callable[_P, None]:
     return command
 
 
-def _warned(message: Warning | str, *_: object, **__: object) -> None:
-    """A warning as a remark on standard error, without the place in the code."""
-    cli.explain.warn(str(message))
+class _Remarks:
+    """Warnings as remarks on standard error, without the place in the code."""
+
+    def __init__(self) -> None:
+        self._uncertain = False
+
+    def show(self, message: Warning | str, *_: object, **__: object) -> None:
+        """Print one; of weights that are not to be trusted the first, for a command asks for many."""
+        if type(message).__name__ == "UncertainWeights":
+            if self._uncertain:
+                return
+            self._uncertain = True
+        cli.explain.warn(str(message))
 
 
 def _tell(error: BaseException) -> int:

@@ -113,6 +113,8 @@ def show_groups(told: Mapping[str, Any]) -> None:
         show_predictions(told["target"])
     if told.get("factors"):
         show_factors(told["factors"])
+    if told.get("density"):
+        show_density(told["density"])
     groups = told["groups"]
     if groups:
         console.heading("The groups" if len(groups) > 1 else "The rows")
@@ -147,6 +149,13 @@ def show_groups(told: Mapping[str, Any]) -> None:
         console.heading("Worth knowing")
         for text in told["warnings"]:
             console.bullet(text, "!")
+
+
+def show_density(told: Mapping[str, Any]) -> None:
+    """What a density without groups is made of, and whether it is right."""
+    console.heading("The density")
+    for text in (*told["sentences"], *told["calibration"]):
+        console.bullet(text)
 
 
 def show_factors(told: Mapping[str, Any]) -> None:

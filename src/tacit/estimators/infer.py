@@ -166,7 +166,8 @@ def infer(
         parameters: a pytree of numbers and arrays, where the search begins.
         supports: what values the parameters may take: a pytree of "real", "positive", "unit-interval", "simplex",
             "ordered" or pairs (low, high), of the structure of ``parameters``; what is left out is real.
-        guide: "mean-field" (independent normals), "full-rank" (one normal) or "flow", in unconstrained coordinates.
+        guide: "mean-field" (independent normals), "full-rank" (one normal), "flow" or "spline-flow" (which bends
+            more), in unconstrained coordinates.
         estimator: of the gradient: "sticking-the-landing", "reparameterised" (the default of flows), or, for log-joints
             without a gradient, "score-function", "score-function-control-variate", "score-function-leave-one-out":
             these begin at ``parameters``, without a search for a mode.
@@ -190,7 +191,7 @@ def infer(
     _check(guide, estimator, samples, restarts, n_draws, learning_rate, max_steps)
     _check_batch(batch_size)
     if estimator is None:
-        estimator = "reparameterised" if guide == "flow" else "sticking-the-landing"
+        estimator = "reparameterised" if "flow" in guide else "sticking-the-landing"
     problem = problem_of(log_joint, data, parameters, supports, random_state)
     objective = BlackBox(samples, estimator)
     batch = batch_size or (problem.number if problem.number <= SMALL else BATCH_ROWS)

@@ -15,6 +15,7 @@ from tacit.estimators.capabilities import MatrixLike
 from tacit.estimators.measure import GIVEN_TOTAL
 from tacit.evaluation.measure import check_scores, measure
 from tacit.evaluation.rows import names_at_fit
+from tacit.inference.importance import unsaid
 
 
 def odd_columns(estimator: BaseEstimator, X: MatrixLike) -> Float[np.ndarray, "rows columns"]:
@@ -47,10 +48,11 @@ def odd_columns(estimator: BaseEstimator, X: MatrixLike) -> Float[np.ndarray, "r
             f"columns {columns} are one row of counts given its total: given the others, an entry is certain. "
             "A model of counts without a total (PoissonMixture) can say which columns are odd."
         )
-    if isinstance(X, Dataset):
-        return _of_array(estimator, X.rows(), X.schema)
-    array = _as_numbers(X)
-    return _of_frame(estimator, from_frame(X)) if array is None else _of_array(estimator, array)
+    with unsaid():
+        if isinstance(X, Dataset):
+            return _of_array(estimator, X.rows(), X.schema)
+        array = _as_numbers(X)
+        return _of_frame(estimator, from_frame(X)) if array is None else _of_array(estimator, array)
 
 
 def _as_numbers(X: MatrixLike) -> np.ndarray | None:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Bool, Float
 
+from tacit.inference.importance import unsaid
+
 PATTERNS = 40
 """Sets of missing columns that are looked at, the commonest first."""
 
@@ -31,6 +33,8 @@ def usual_scores(
     kept = np.argsort(-counts, kind="stable")[:PATTERNS]
     found = np.full(len(patterns), np.nan)
     rows = np.concatenate([np.where(patterns[each], np.nan, drawn) for each in kept])
-    scores = np.asarray(score(rows), np.float64).reshape(len(kept), len(drawn))
+    with unsaid():
+        scores = np.asarray(score(rows), np.float64)
+    scores = scores.reshape(len(kept), len(drawn))
     found[kept] = scores.mean(axis=1)
     return found[place.ravel()]

@@ -6,7 +6,13 @@ from sklearn.base import BaseEstimator, is_outlier_detector
 from sklearn.utils.validation import check_is_fitted
 
 from tacit.estimators.capabilities import Scores, can
-from tacit.estimators.measure import Measure, base_measure
+from tacit.estimators.measure import DENSITY as DENSITY
+from tacit.estimators.measure import GIVEN_TOTAL as GIVEN_TOTAL
+from tacit.estimators.measure import MASS as MASS
+from tacit.estimators.measure import Measure as Measure
+from tacit.estimators.measure import base_measure
+from tacit.estimators.measure import measure_of as measure_of
+
 
 
 def measure(estimator: BaseEstimator) -> Measure:

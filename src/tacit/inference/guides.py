@@ -9,13 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
-from tacit.families.bijections import Chain, DiagonalAffine, TriangularAffine
+from tacit.families.bijections import Bijection, Chain, DiagonalAffine, TriangularAffine
+from tacit.families.scalar_maps import AffineMap, Consecutive, SplineMap
 from tacit.families.transformed import Gaussian, Reparameterised, Transformed, WhiteNoise
-from tacit.families.triangular import AutoregressiveFlow
+from tacit.families.triangular import AutoregressiveFlow, TriangularSteps
 
-GuideName = Literal["mean-field", "full-rank", "flow"]
-GUIDES: tuple[GuideName, ...] = ("mean-field", "full-rank", "flow")
-FLOW_HIDDEN, FLOW_STEPS = (32,), 4
+GuideName = Literal["mean-field", "full-rank", "flow", "spline-flow"]
+GUIDES: tuple[GuideName, ...] = ("mean-field", "full-rank", "flow", "spline-flow")
+FLOW_HIDDEN, FLOW_STEPS, SPLINE_STEPS = (32,), 4, 2
 MOMENT_DRAWS = 4096
 """Draws by which a flow's mean and spread are known."""
 
@@ -25,7 +26,8 @@ def guide_around(
 ) -> Reparameterised:
     """The guide of a name, begun as independent normal distributions or near them.
 
-    Logarithms of scales are what is moved. A flow (Kingma et al. 2016) begins near the Gaussian that it bends.
+    Logarithms of scales are what is moved. A flow (Kingma et al. 2016; with splines, Durkan et al. 2019) begins
+    near the Gaussian that it bends.
     """
     dims, centre, log_scale = location.size, jnp.asarray(location), jnp.log(jnp.asarray(scale))
     if name == "mean-field":
@@ -33,5 +35,9 @@ def guide_around(
     full = TriangularAffine(centre, log_scale, jnp.diag(jnp.zeros_like(log_scale)))
     if name == "full-rank":
         return Gaussian(full)
-    flow = AutoregressiveFlow(dims, FLOW_HIDDEN, FLOW_STEPS, key=key)
+    if name == "spline-flow":
+        steps = Consecutive((AffineMap(), SplineMap()))
+        flow: Bijection = TriangularSteps(dims, steps, SPLINE_STEPS, FLOW_HIDDEN, key=key, turned=True)
+    else:
+        flow = AutoregressiveFlow(dims, FLOW_HIDDEN, FLOW_STEPS, key=key)
     return Transformed(WhiteNoise(dims), Chain((flow, full)), moment_draws=MOMENT_DRAWS)

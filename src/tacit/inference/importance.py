@@ -5,7 +5,10 @@ by a generalised Pareto distribution, whose shape k̂ says how many moments the 
 Simpson, Gelman, Yao & Gabry 2024).
 """
 
+import contextlib
 import math
+import warnings
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +20,18 @@ PRIOR_DRAWS = 10.0
 """What the prior ½ on k̂ weighs, in draws of the tail."""
 LEAST_TAIL = 5
 """Fewer draws than this make no tail: k̂ is then infinite."""
+
+
+class UncertainWeights(UserWarning):
+    """Weighted draws that are not to be trusted, where they were taken; who asks many things says so once."""
+
+
+@contextlib.contextmanager
+def unsaid() -> Iterator[None]:
+    """Within it nothing is said of uncertain weights: what is asked there nobody has asked for."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UncertainWeights)
+        yield
 
 
 class Smoothed(NamedTuple):

@@ -7,6 +7,7 @@ different objectives can be compared (``elbo = reconstruction − kl``, in nats 
 
 import abc
 import math
+from collections.abc import Mapping
 from typing import Literal, NamedTuple, Protocol
 
 import equinox as eqx
@@ -69,6 +70,10 @@ class Objective(eqx.Module):
     def bound(self) -> "Objective":
         """What held-out rows are measured by to choose the best parameters: the plain evidence lower bound."""
         return Elbo()
+
+    def words(self, figures: Mapping[str, float]) -> str:
+        """What is told of a running fit beside the bound, from the terms a row."""
+        return f"reconstruction {figures['reconstruction']:.3f}, KL {figures['kl']:.3f}"
 
 
 def frozen(tree: PyTree) -> PyTree:
@@ -139,6 +144,10 @@ class LogDensity(Objective):
     def bound(self) -> "Objective":
         """The same."""
         return self
+
+    def words(self, figures: Mapping[str, float]) -> str:
+        """Nothing: the log-density has no parts."""
+        return ""
 
 
 class ImportanceWeighted(Objective):

@@ -278,10 +278,9 @@ class _Epochs:
         if done:
             rows = done * every.epochs * every.places.size
             left = seconds * (every.number - done) / done
-            words = (
-                f"reconstruction {figures['reconstruction']:.3f}, KL {figures['kl']:.3f}, "
-                f"{rows / max(seconds, 1e-9):,.0f} rows/s, at most {left:.0f} s left"
-            )
+            parts = self.config.objective.words(figures)
+            words = f"{parts}, " if parts else ""
+            words += f"{rows / max(seconds, 1e-9):,.0f} rows/s, at most {left:.0f} s left"
         return Progress(
             self.config.label,
             min(int(done * every.epochs), every.max_epochs),

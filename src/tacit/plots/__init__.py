@@ -17,6 +17,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "dot": ["to_dot"],
         "eigenvalues": ["scree"],
         "export": ["to_png", "to_svg"],
+        "flow": ["density_map", "member_scores", "rank_bars", "rows_beside", "warped_grid"],
         "groups": ["word_bars"],
         "images": ["tile", "write_png"],
         "layout": ["layers", "place"],

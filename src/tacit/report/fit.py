@@ -44,6 +44,8 @@ class BoundCurve:
     seconds: float | None = None
     converged: bool | None = None
     stop_reason: str = ""
+    measured: bool = False
+    """Whether it is the score of rows that the fit has not learned from, which may fall; the best is kept."""
 
 
 @dataclass(frozen=True)
@@ -180,6 +182,8 @@ def rise(fit: FitFacts, marks: Sequence[int] = ()) -> list[Child]:
     if len(bound) < 2 or np.ptp(bound) == 0:  # there is no course to be drawn
         what = "log-evidence" if fit.trust else "log-likelihood"
         return [tag("p", f"There was nothing to iterate: the {what} is {short_number(float(bound[-1]), 5)} nats.")]
+    if trace.measured:
+        return _course(trace, bound)
     said = sentences.rise(
         float(bound[0]), float(bound[-1]), int(np.max(trace.iteration)), trace.converged, trace.stop_reason
     )
@@ -190,6 +194,18 @@ def rise(fit: FitFacts, marks: Sequence[int] = ()) -> list[Child]:
     why = f"The bound is the log-{what} that the fit is sure of. It can only rise; a fall would be a fault."
     why += " Open dots mark the steps shown below." if marks else ""
     return [tag("p", said), framed(why, picture(figure, "trace", said))]
+
+
+def _course(trace: BoundCurve, bound: np.ndarray) -> list[Child]:
+    """How the score of rows held out went, of a fit that keeps its best."""
+    passes = sentences.counted(int(np.max(trace.iteration)), "pass", "passes")
+    low, high = sentences.told_apart(float(bound[0]), float(bound.max()))
+    said = f"In {passes} over the rows the score of those held out went from {low} nats after the first look to {high} "
+    said += "at its best, and what the fit was then is kept."
+    if trace.seconds is not None:
+        said += f" It took {short_number(trace.seconds, 2)} seconds."
+    figure = plots.bound_trace(trace.iteration, trace.bound)
+    return [tag("p", said), framed("Where the line falls, rows are learned by heart.", picture(figure, "trace", said))]
 
 
 def held_out_fact(held: HeldOutFact | None, what: str) -> list[Fact]:

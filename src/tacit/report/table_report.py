@@ -87,7 +87,8 @@ def _cautions(
 ) -> Sequence[str]:
     weights = None if groups is None else np.asarray(groups.weights)
     number, columns = (0, 0) if rows is None else rows.values.shape
-    settled = None if fit.trace is None or code is not None else fit.trace.converged  # a deep fit ends at a rate of 0
+    trace = fit.trace  # a fit by gradients ends at a rate of 0
+    settled = None if trace is None or code is not None or trace.measured else trace.converged
     return sentences.cautions(weights, number, columns, settled, floored)
 
 

@@ -1,5 +1,6 @@
 """Models side by side on rows that none of them has seen."""
 
+import contextlib
 import dataclasses
 from collections.abc import Mapping
 from typing import Any, Self
@@ -103,11 +104,13 @@ class Contest:
         request: what was asked.
         rows: those that are cut into folds.
         plans: what competes, by the words that were typed.
+        left_out: models that suit the rows and take too long to compete unasked.
     """
 
     request: CompareRequest
     rows: Rows
     plans: Mapping[str, Plan]
+    left_out: tuple[str, ...] = ()
 
 
 @compilation_cache()
@@ -124,7 +127,7 @@ def prepare(request: CompareRequest, observer: Observer) -> Contest:
         else {label: _plan(rows, name, common | own, request.seed) for label, (name, own) in asked.items()}
     )
     _check_pixels(plans)
-    return Contest(request, rows, plans)
+    return Contest(request, rows, plans, _left_out(rows, request.seed) if asked is None else ())
 
 
 @compilation_cache()
@@ -200,11 +203,13 @@ def _check_pixels(plans: Mapping[str, Plan]) -> None:
 def _suitable(rows: Rows, common: Mapping[str, Any], seed: int) -> dict[str, Plan]:
     """Every model with densities that can take the table; those given a row's total are another thing.
 
-    A deep model is put beside one in which every column stands by itself.
+    A deep model is put beside one in which every column stands by itself. What takes minutes is left out.
     """
     found = {}
     for name in registry.names():
         if name in ("multinomial-mixture", "latent-class"):  # the latter is the mixture under another name
+            continue
+        if registry.entry(name).slow:
             continue
         if issubclass(registry.get(name), ReadsSequences) != isinstance(rows.data, SequencedRows):
             continue  # rows of a table have no order, and those of sequences have one
@@ -220,6 +225,19 @@ def _suitable(rows: Rows, common: Mapping[str, Any], seed: int) -> dict[str, Pla
     if not found:
         raise RequestError("no model of `tacit models` suits this table with these settings.")
     return found
+
+
+def _left_out(rows: Rows, seed: int) -> tuple[str, ...]:
+    """Models that would suit the rows, but that take minutes."""
+    if rows.schema is None or isinstance(rows.data, SequencedRows) or rows.vocabulary is not None:
+        return ()
+    found = []
+    for name in registry.names():
+        if registry.entry(name).slow:
+            with contextlib.suppress(RequestError):
+                if _suits(_plan(rows, name, {}, seed).estimator, rows.schema):
+                    found.append(name)
+    return tuple(found)
 
 
 def _suits(estimator: Estimator, schema: Schema) -> bool:

@@ -80,6 +80,7 @@ def metrics(
         ],
         "noise": found.noise,
         "factors": None if found.factors is None else dict(found.factors),
+        "density": None if found.density is None else dict(found.density),
         "certainty": found.certainty,
         "emptied": empty_groups(estimator),
         "verdict": _verdict(estimator, fitted),

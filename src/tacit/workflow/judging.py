@@ -15,7 +15,6 @@ from tacit.data.schema import Schema
 from tacit.estimators.capabilities import (
     Assigns,
     AssignsSoftly,
-    Codes,
     EmptiesItself,
     MatrixLike,
     Mixes,
@@ -24,6 +23,7 @@ from tacit.estimators.capabilities import (
     can,
 )
 from tacit.estimators.factors.capabilities import HasFactors
+from tacit.estimators.gradient_fit import GradientFit
 from tacit.estimators.settings import Estimator
 from tacit.estimators.stopping import stop_reason
 from tacit.evaluation.anomalies import odd_columns
@@ -57,6 +57,7 @@ class Judgement:
         shares: ``[K]``, or None.
         noise: the share of rows that are in no group, of a model with noise; else None.
         factors: of a model with factors, what each is made of and how well they explain; else None.
+        density: of a density without groups, what it is made of and whether it is right; else None.
         groups: a sentence a group.
         certainty: how clearly the rows belong to one group.
         log_likelihood: of the fitted rows, in nats, or None for a model without densities or with drawn ones.
@@ -79,6 +80,7 @@ class Judgement:
     target: Mapping[str, Any] | None = None
     noise: float | None = None
     factors: Mapping[str, Any] | None = None
+    density: Mapping[str, Any] | None = None
 
 
 class TopicCurves(Protocol):
@@ -123,6 +125,9 @@ def judge(chosen: Chosen, fitted: Rows, kept: Rows, said: Iterable[str], trace: 
         typical = _typical(estimator, kept)
         if typical is not None:
             calibration["typical"] = typical
+    density, ranks = workflow.judging_flows.judge_density(estimator, fitted, kept)
+    if ranks is not None:
+        calibration["ranks"] = ranks
     return Judgement(
         share,
         shares,
@@ -134,6 +139,7 @@ def judge(chosen: Chosen, fitted: Rows, kept: Rows, said: Iterable[str], trace: 
         _warnings(estimator, shares, fitted, said),
         noise=noise_share(estimator),
         factors=workflow.judging_factors.judge_factors(estimator, X, complete=_complete(fitted)),
+        density=density,
     )
 
 
@@ -239,8 +245,8 @@ def by_ratio(estimator: Estimator, schema: Schema | None) -> np.ndarray:
 
 def _warnings(estimator: Estimator, shares: np.ndarray | None, fitted: Rows, said: Iterable[str]) -> tuple[str, ...]:
     converged = estimator.converged_
-    if can(estimator, Codes) and estimator.stop_reason_ == stop_reason(STOPPED):
-        converged = None  # its rate has fallen to 0 by then
+    if isinstance(estimator, GradientFit) and estimator.stop_reason_ == stop_reason(STOPPED):
+        converged = None  # the rate of its gradient has fallen to 0 by then
     columns = 0 if fitted.schema is None else len(fitted.schema)
     spiked = bool(estimator.at_floor_) and not can(estimator, HasFactors)  # which have no groups, and name the columns
     cautions = sentences.cautions(shares, len(fitted), columns, converged, spiked)

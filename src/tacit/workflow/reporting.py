@@ -38,6 +38,7 @@ from tacit.report.choice import Candidate, Candidates
 from tacit.report.deep import Code
 from tacit.report.factor_section import FactorCount, Factors, factor_section
 from tacit.report.fit import BoundCurve, FitFacts, HeldOutFact, ModelSummary, Repeat
+from tacit.report.flow_section import flow_section
 from tacit.report.groups import Groups
 from tacit.report.image_section import image_report
 from tacit.report.network_section import network_section
@@ -109,7 +110,10 @@ def made(
     X = feed(estimator, rows.data, fitted.schema)
     facts = workflow.reporting_sequences.sequence_facts(estimator, X) if isinstance(X, SequencedRows) else None
     code, arrows = deep.code(estimator, X, fitted.labels), can(estimator, HasArrows)
-    share = responsibilities(estimator, X)
+    share, samples = responsibilities(estimator, X), _samples(estimator, columns)
+    density = workflow.reporting_flows.density_facts(
+        estimator, told.get("density"), (kept or {}).get("ranks"), shown, X, samples
+    )
     return table_report(
         f"{'A model of' if share is None else 'The groups in'} {name}",
         dataclasses.replace(fit, held_out=_held_out(estimator, told, code)),
@@ -120,13 +124,14 @@ def made(
         log_density=_typicality(estimator, X, code, fitted),
         by_ratio=tuple(np.array(fitted.schema.names)[by_ratio(estimator, fitted.schema)].tolist()),
         usual=_usual(estimator, fitted.schema, shown) if code is None and len(columns) == fitted.columns else None,
-        samples=None if code is not None and code.point else _samples(estimator, columns),
+        samples=None if code is not None and code.point else samples,
         code=code,
         own=(
             sequence_section(facts),
+            flow_section(density),
             factor_section(_factors(estimator, told.get("factors"), X)),
             network_section(workflow.reporting_networks.network_facts(estimator, X) if arrows else None),
-            _figures(estimator, X),
+            _figures(estimator, X) if density is None else None,
         ),
         reasons=workflow.reporting_networks.reasons(estimator, X) if arrows else {},
         left_out=table.left_out,
@@ -262,6 +267,7 @@ def _trace(estimator: Estimator, told: Mapping[str, Any]) -> BoundCurve | None:
         float(trace.seconds[-1]) if len(trace.seconds) else None,
         told["fit"]["converged"],
         told["fit"]["stop_reason"],
+        estimator.history_ is not None and "held_out" in estimator.history_,
     )
 
 

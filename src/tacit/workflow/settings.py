@@ -167,7 +167,11 @@ def _read(key: str, value: Any, written: SettingLimits) -> Any:
     words = tuple(word for each in written.constraints for word in each.names)
     if isinstance(written.usual, float) and isinstance(value, str | list) and value not in words:
         raise RequestError(f"--set {key}={value}: say one number, such as {key}={written.usual}.")
-    return _widths(key, value) if isinstance(written.usual, tuple) else value
+    if not isinstance(written.usual, tuple):
+        return value
+    if any(isinstance(each, str) for each in written.usual):  # several words
+        return value if isinstance(value, list) or value is None else [value]
+    return _widths(key, value)
 
 
 def _check_value(name: str, value: object, written: SettingLimits) -> None:

@@ -13,7 +13,10 @@ from tacit.compute import double_precision
 from tacit.estimators.base import Seed, check_whole, read_data, read_weights, seed_of
 from tacit.estimators.capabilities import Imputes, MatrixLike, Measures, Samples, Transforms
 from tacit.estimators.explaining import Explains
+from tacit.estimators.flow.capabilities import Calibration, TellsDensity
 from tacit.estimators.flow.density import FlowDensity
+from tacit.estimators.flow.pictures import density_picture
+from tacit.estimators.flow.words import against_mixture
 from tacit.estimators.mixture.density import chosen_columns
 from tacit.estimators.mixture.gaussian import GaussianMixture
 from tacit.estimators.query.asking import AnswersQueries
@@ -26,12 +29,14 @@ from tacit.models.flow.model import Flow
 from tacit.models.graph import Edge, Graph, Node, Plate
 
 
-class FlowAnswers(AnswersQueries, Explains, Measures, Samples, Imputes, Transforms, Estimator):
+class FlowAnswers(AnswersQueries, Explains, Measures, Samples, Imputes, Transforms, TellsDensity, Estimator):
     """The answers; a subclass fits what is annotated here."""
 
     model_: Flow
     plan_: ColumnPlan
     reference_: GaussianMixture
+    reference_score_: float
+    lower_bound_: float
     conditions_: Conditions
     order: str
     n_samples: int
@@ -66,9 +71,14 @@ class FlowAnswers(AnswersQueries, Explains, Measures, Samples, Imputes, Transfor
     @double_precision
     def integrated(self, X: MatrixLike, *, given: ArrayLike | None = None, n_samples: int | None = None) -> Integrated:
         """The scores of rows with what they are worth: of each the effective number of draws, and k̂ of its weights."""
-        x, number = self._read(X), self.n_samples if n_samples is None else n_samples
+        number = self.n_samples if n_samples is None else n_samples
         check_whole("n_samples", number, 1)
-        return self.fitted_flow.integrated(x, self.conditions_.encoded(given, len(x)), number)
+        return self.integrated_rows(self._read(X), number, given)
+
+    @double_precision
+    def integrated_rows(self, x: np.ndarray, n_samples: int, given: ArrayLike | None = None) -> Integrated:
+        """The same of rows that were read already."""
+        return self.fitted_flow.integrated(x, self.conditions_.encoded(given, len(x)), n_samples)
 
     def score_samples(
         self, X: MatrixLike, *, given: ArrayLike | None = None, n_samples: int | None = None
@@ -104,14 +114,20 @@ class FlowAnswers(AnswersQueries, Explains, Measures, Samples, Imputes, Transfor
         Raises:
             ValueError: an entry is missing.
         """
-        x, found = self._read(X), self.fitted_flow
+        x = self._read(X)
         if np.isnan(x).any():
             row, place = (int(each) for each in np.argwhere(np.isnan(x))[0])
             raise ValueError(
                 f"row {row} lacks column {self._column_names()[place]!r}: the map needs whole rows; impute them first"
             )
-        z = found.white(found.inward(x), self.conditions_.encoded(given, len(x)))
+        z = self._white_rows(x, given)
         return np.asarray(ndtr(z) if uniform else z)
+
+    @double_precision
+    def _white_rows(self, x: np.ndarray, given: ArrayLike | None) -> np.ndarray:
+        """Complete rows as white noise."""
+        found = self.fitted_flow
+        return found.white(found.inward(x), self.conditions_.encoded(given, len(x)))
 
     @double_precision
     def inverse_transform(self, Z: ArrayLike, *, given: ArrayLike | None = None, uniform: bool = False) -> np.ndarray:
@@ -149,10 +165,16 @@ class FlowAnswers(AnswersQueries, Explains, Measures, Samples, Imputes, Transfor
         check_whole("n_draws", n_draws, 0)
         number = self.n_samples if n_samples is None else n_samples
         check_whole("n_samples", number, 1)
-        x, random = self._read(X), seed_of(self.random_state if random_state is None else random_state)
-        given_rows = self.conditions_.encoded(given, len(x))
-        means, draws = self.fitted_flow.imputed(x, given_rows, number, max(n_draws, 1), random)
+        means, draws = self.imputed_rows(self._read(X), number, max(n_draws, 1), random_state, given)
         return draws if n_draws else means
+
+    @double_precision
+    def imputed_rows(
+        self, x: np.ndarray, n_samples: int, n_draws: int, random_state: Seed, given: ArrayLike | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Of rows that were read already, their gaps filled by means ``(n, d)`` and by draws ``(n_draws, n, d)``."""
+        random = seed_of(self.random_state if random_state is None else random_state)
+        return self.fitted_flow.imputed(x, self.conditions_.encoded(given, len(x)), n_samples, n_draws, random)
 
     def condition(self, values: Mapping[Any, Any]) -> FlowDensity:
         """The density of the other columns, given ``{column: value}``; columns by number or name."""
@@ -177,6 +199,30 @@ class FlowAnswers(AnswersQueries, Explains, Measures, Samples, Imputes, Transfor
 
     def _explained_scores(self, rows: np.ndarray) -> np.ndarray:
         return self.integrated(rows).log_prob
+
+    def told(self) -> tuple[str, ...]:
+        """How much better it is than the mixture, in words."""
+        check_is_fitted(self)
+        if not self.model_.core.steps.steps:
+            return (self.stop_reason_.capitalize() + ".",)
+        mixed = self.model_.core.base is not None
+        return (against_mixture(self.lower_bound_, self.reference_score_, self.reference_.n_components, began=mixed),)
+
+    def calibration(self, X: MatrixLike) -> Calibration:
+        """Every value among those that the model expects beside the values before it, of complete rows."""
+        x = self._read(X)
+        full = ~np.isnan(x).any(1)
+        ranks = np.full(x.shape, np.nan)
+        if full.any() and not self.conditions_.width:
+            ranks[full] = self._white_rows(x[full], None)
+            ranks = np.where(self.plan_.levelled, np.nan, ndtr(ranks))
+        return Calibration(ranks, "where the model puts it, given the columns before it")
+
+    def plot(self, X: MatrixLike | None = None) -> Any:
+        """A matplotlib ``Figure``: rows drawn from the model, beside those given; of two columns the density too."""
+        check_is_fitted(self)
+        self._check_unconditional("plot")
+        return density_picture(self, None if X is None else self._read(X))
 
     def graph(self) -> Graph:
         """The directed graph of the model, as data."""

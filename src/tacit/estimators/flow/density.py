@@ -4,7 +4,7 @@ from typing import Protocol
 
 import numpy as np
 
-from tacit.estimators.base import Seed, unmasked
+from tacit.estimators.base import Seed, check_whole, unmasked
 from tacit.estimators.capabilities import MatrixLike
 from tacit.inference.importance import RELIABLE
 from tacit.models.flow.fitted import Integrated
@@ -16,11 +16,11 @@ DRAWS = 2000
 class AnswersDensities(Protocol):
     """The estimator that is asked."""
 
-    def integrated(self, X: MatrixLike, *, n_samples: int | None = None) -> Integrated: ...
+    def integrated_rows(self, x: np.ndarray, n_samples: int) -> Integrated: ...
 
-    def impute(
-        self, X: MatrixLike, n_draws: int = 0, *, n_samples: int | None = None, random_state: Seed = None
-    ) -> np.ndarray: ...
+    def imputed_rows(
+        self, x: np.ndarray, n_samples: int, n_draws: int, random_state: Seed
+    ) -> tuple[np.ndarray, np.ndarray]: ...
 
 
 class FlowDensity:
@@ -37,7 +37,7 @@ class FlowDensity:
         self._estimator, self._row, self.columns = estimator, row, columns
         # weights of the rows that are asked about: a draw of the free columns, the others missing
         drawn = self.sample(20, random_state=0)
-        found = estimator.integrated(np.concatenate([self._whole(drawn), row[None]]), n_samples=DRAWS)
+        found = estimator.integrated_rows(np.concatenate([self._whole(drawn), row[None]]), DRAWS)
         self.effective_size = float(found.effective.min())
         self.khat = float(found.khat.max())
         self.exact = bool(found.exact.all())
@@ -50,19 +50,21 @@ class FlowDensity:
 
     def sample(self, n_samples: int = 1, *, random_state: Seed = None) -> np.ndarray:
         """Draws of the free columns, ``(n_samples, len(columns))``."""
-        filled = self._estimator.impute(self._row[None], n_samples, n_samples=DRAWS, random_state=random_state)
+        check_whole("n_samples", n_samples, 1)
+        _, filled = self._estimator.imputed_rows(self._row[None], DRAWS, int(n_samples), random_state)
         return filled[:, 0][:, list(self.columns)]
 
     def mean(self) -> np.ndarray:
         """``E[x_free | x_given]``, ``(len(columns),)``."""
-        return self._estimator.impute(self._row[None], n_samples=DRAWS, random_state=0)[0, list(self.columns)]
+        means, _ = self._estimator.imputed_rows(self._row[None], DRAWS, 1, 0)
+        return means[0, list(self.columns)]
 
     def score_samples(self, X: MatrixLike) -> np.ndarray:
         """``log p(x_free | x_given)`` of rows of the free columns, in nats: the difference of two scores."""
         rest = np.asarray(unmasked(X, gaps=True), dtype=np.float64)
         if rest.ndim != 2 or rest.shape[1] != len(self.columns):
             raise ValueError(f"X must be (n, {len(self.columns)}), the free columns; got {rest.shape}")
-        return self._estimator.integrated(self._whole(rest), n_samples=DRAWS).log_prob - self._log_given
+        return self._estimator.integrated_rows(self._whole(rest), DRAWS).log_prob - self._log_given
 
     def _whole(self, rest: np.ndarray) -> np.ndarray:
         whole = np.repeat(self._row[None], rest.shape[0], axis=0)

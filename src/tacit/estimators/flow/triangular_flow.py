@@ -102,7 +102,8 @@ class TriangularFlow(FlowAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMi
     bins: Annotated[int, Whole(2)] = 8
     """of a spline, or components of a mixture."""
     supports: Any = None
-    """by column "auto", "real", "positive", "levels" or two ends; None takes "auto" for all: positive where logarithms
+    """"auto", "real", "positive", "levels" or two ends, of all columns, of one after another in a list, or by name in a
+    mapping; None takes "auto" for all: positive where logarithms
     are less skewed, between 0 and 1 where all values are, and levels where few values come many times each."""
     max_epochs: Annotated[int | None, Whole(1)] = None
     """passes over the rows; None makes about 4 500 steps, and 20 passes at least."""
@@ -210,8 +211,13 @@ class TriangularFlow(FlowAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMi
         self.model_ = Flow(flow.ends, flow.units, trained.model)
         self._keep(trained, float(rows.weights.sum()), self._change)
         if trained.best_step == 0:  # no step was better than the start
-            own = rows.taken(split.measured)
-            self.lower_bound_ = self.score(own.x, sample_weight=own.weights)
+            self.lower_bound_ = self._measured(rows.taken(split.measured))
+
+    @double_precision
+    def _measured(self, rows: _Rows) -> float:
+        """The mean log-density of rows."""
+        found = self.fitted_flow.integrated(rows.x, rows.given, self.n_samples)
+        return float(np.average(found.log_prob, weights=rows.weights))
 
     @double_precision
     def _inward(self, x: np.ndarray) -> np.ndarray:

@@ -3,19 +3,18 @@
 from typing import Protocol
 
 import numpy as np
+from scipy.special import logsumexp
 
-from tacit.estimators.base import Seed, unmasked
+from tacit.estimators.base import Seed, check_whole, unmasked
 from tacit.estimators.capabilities import MatrixLike
 
 
 class AnswersRows(Protocol):
     """The estimator that is asked."""
 
-    def score_samples(self, X: MatrixLike) -> np.ndarray: ...
+    def joint_rows(self, x: np.ndarray) -> np.ndarray: ...
 
-    def member_shares(self, X: MatrixLike) -> np.ndarray: ...
-
-    def impute(self, X: MatrixLike, n_draws: int = 0, *, random_state: Seed = None) -> np.ndarray: ...
+    def imputed_rows(self, x: np.ndarray, n_draws: int, random_state: Seed) -> np.ndarray: ...
 
 
 class StackedConditional:
@@ -29,16 +28,19 @@ class StackedConditional:
     def __init__(self, estimator: AnswersRows, row: np.ndarray) -> None:
         self._estimator, self._row = estimator, row
         self.columns = tuple(int(place) for place in np.flatnonzero(np.isnan(row)))
-        self.weights = estimator.member_shares(row[None])[0]
+        joint = estimator.joint_rows(row[None])[0]
+        self._log_given = float(logsumexp(joint))
+        self.weights = np.exp(joint - self._log_given)
 
     def sample(self, n_samples: int = 1, *, random_state: Seed = None) -> np.ndarray:
         """Draws of the free columns, ``(n_samples, len(columns))``."""
-        drawn = self._estimator.impute(self._row[None], n_samples, random_state=random_state)
+        check_whole("n_samples", n_samples, 1)
+        drawn = self._estimator.imputed_rows(self._row[None], int(n_samples), random_state)
         return drawn[:, 0][:, list(self.columns)]
 
     def mean(self) -> np.ndarray:
         """``E[x_free | x_given]``, ``(len(columns),)``."""
-        return self._estimator.impute(self._row[None], random_state=0)[0, list(self.columns)]
+        return self._estimator.imputed_rows(self._row[None], 0, 0)[0, list(self.columns)]
 
     def score_samples(self, X: MatrixLike) -> np.ndarray:
         """``log p(x_free | x_given)`` of rows of the free columns, in nats."""
@@ -47,4 +49,4 @@ class StackedConditional:
             raise ValueError(f"X must be (n, {len(self.columns)}), the free columns; got {rest.shape}")
         whole = np.repeat(self._row[None], rest.shape[0], axis=0)
         whole[:, list(self.columns)] = rest
-        return self._estimator.score_samples(whole) - self._estimator.score_samples(self._row[None])
+        return logsumexp(self._estimator.joint_rows(whole), axis=1) - self._log_given

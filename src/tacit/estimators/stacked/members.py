@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import clone
 
 from tacit.data.errors import nearest
-from tacit.estimators.capabilities import Scores, can
+from tacit.estimators.capabilities import MatrixLike, Scores, can
 from tacit.estimators.factors.factor_analysis import FactorAnalysis
 from tacit.estimators.flow.reference import best_mixture
 from tacit.estimators.flow.triangular_flow import TriangularFlow
@@ -18,6 +18,10 @@ from tacit.estimators.mixture.gaussian import GaussianMixture
 from tacit.estimators.settings import Estimator
 
 MEMBERS = ("gaussian-mixture", "triangular-flow", "factor-analysis")
+FEW_ROWS = 2000
+"""Below so many every row is held out once, fold by fold; above it one share of the rows is enough."""
+PATIENCE = 6
+"""Of a flow of few rows."""
 CHOOSING = 0.15
 """Share of the rows by which the number of components of a mixture is chosen."""
 
@@ -59,7 +63,8 @@ def _made(member: Any, x: np.ndarray, weights: np.ndarray, random: np.random.Gen
         found, _ = best_mixture(unit[learned], weights[learned], unit[held], weights[held], random)
         return GaussianMixture(found.n_components, n_init=2, max_iter=300, random_state=seed)
     if member == "triangular-flow":
-        return TriangularFlow(base="mixture", random_state=seed)
+        # few rows are soon learned by heart, and what comes after that is time lost
+        return TriangularFlow(base="mixture", patience=PATIENCE if len(x) < FEW_ROWS else 20, random_state=seed)
     if member == "factor-analysis":
         return FactorAnalysis(random_state=seed)
     known = f"{', '.join(map(repr, MEMBERS))}, or a model"
@@ -90,11 +95,12 @@ def check_measures(members: Sequence[Estimator], names: Sequence[str], columns: 
     return first
 
 
-def fitted(member: Estimator, x: np.ndarray, weights: np.ndarray) -> Estimator:
-    """A new model of the same settings, fitted to rows; its warnings are kept for the last fit."""
+def fitted(member: Estimator, x: MatrixLike, weights: np.ndarray, *, quiet: bool = True) -> Estimator:
+    """A new model of the same settings, fitted to rows; what a ``quiet`` fit warns of is not said."""
     fresh: Any = clone(member)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        if quiet:
+            warnings.simplefilter("ignore")
         fresh.fit(x, sample_weight=weights)
     made: Estimator = fresh
     return made

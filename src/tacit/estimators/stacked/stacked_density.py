@@ -14,20 +14,23 @@ from sklearn.utils.validation import check_is_fitted
 from tacit.estimators.base import Seed, check_whole, read_data, read_weights, seed_of, weights_of
 from tacit.estimators.capabilities import Imputes, MatrixLike, Measures, Samples, TellsTables
 from tacit.estimators.explaining import Explains
+from tacit.estimators.flow.capabilities import Calibration, HasMembers, Member
+from tacit.estimators.flow.pictures import density_picture
+from tacit.estimators.flow.words import of_members
 from tacit.estimators.query.asking import AnswersQueries
 from tacit.estimators.settings import SHARE, Estimator, Whole, settings
 from tacit.estimators.stacked.density import StackedConditional
-from tacit.estimators.stacked.members import check_measures, fitted, made, names_of
+from tacit.estimators.stacked.members import FEW_ROWS, check_measures, fitted, made, names_of
 from tacit.estimators.vae.condition import given_row
 from tacit.inference.loop import Trace
 from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.spaces import Held
 
-FEW_ROWS = 2000
-"""Below so many every row is held out once, fold by fold; above it one share of the rows is enough."""
 TOLERANCE = 1e-9
 """Nats a row: EM of the weights ends when the held-out score rises by less."""
 MOST_ITERATIONS = 10_000
+RANKED = 5000
+"""Rows drawn to see where values lie in the model."""
 
 
 def stacked_weights(log_prob: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -53,7 +56,9 @@ def stacked_weights(log_prob: np.ndarray, weights: np.ndarray) -> tuple[np.ndarr
 
 
 @settings
-class StackedDensity(AnswersQueries, Explains, Measures, Samples, Imputes, TellsTables, DensityMixin, Estimator):
+class StackedDensity(
+    AnswersQueries, Explains, Measures, Samples, Imputes, TellsTables, HasMembers, DensityMixin, Estimator
+):
     """``p(x) = Σ_k α_k p_k(x)``: densities of different kinds, each with the share that held-out rows give it.
 
     Every member is fitted without some rows and scores those; α maximises the held-out score of the sum by EM (Smyth &
@@ -107,16 +112,16 @@ class StackedDensity(AnswersQueries, Explains, Measures, Samples, Imputes, Tells
         self.member_names_ = names_of(self.members)
         held, columns = [], []
         for learned, out in self._splits(len(x), random):
-            own = [fitted(each, x[learned], weights[learned]) for each in fresh]
+            own = [fitted(each, self._framed(x[learned]), weights[learned]) for each in fresh]
             self._measure = check_measures(own, self.member_names_, names)
-            columns.append(np.stack([each.score_samples(x[out]) for each in own], axis=1))
+            columns.append(np.stack([each.score_samples(self._framed(x[out])) for each in own], axis=1))
             held.append(out)
         out, log_prob = np.concatenate(held), np.concatenate(columns)
         self.weights_, bounds = stacked_weights(log_prob, weights[out])
         self._tell_scores(log_prob, weights[out])
         self.trace_ = Trace(np.arange(1, bounds.size + 1), bounds, np.zeros(bounds.size))
         self.n_iter_, self.converged_ = bounds.size, bounds.size < MOST_ITERATIONS
-        self.members_ = tuple(fitted(each, x, weights) for each in fresh)
+        self.members_ = tuple(fitted(each, self._framed(x), weights, quiet=False) for each in fresh)
         return self
 
     def _splits(self, rows: int, random: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -151,24 +156,30 @@ class StackedDensity(AnswersQueries, Explains, Measures, Samples, Imputes, Tells
         check_is_fitted(self)
         return self._measure
 
+    def _framed(self, x: np.ndarray) -> MatrixLike:
+        """Rows as the members take them: with the names of the columns, where they have some."""
+        names = self._names()
+        return x if names is None else pa.table(dict(zip(names, np.asarray(x, np.float64).T, strict=True)))
+
     def _read(self, X: MatrixLike) -> np.ndarray:
         check_is_fitted(self)
         return np.asarray(read_data(self, X, reset=False).rows(), np.float64)
 
-    def _joint(self, x: np.ndarray) -> np.ndarray:
+    def joint_rows(self, x: np.ndarray) -> np.ndarray:
         """``log α_k p_k(x)``, ``(n, members)``."""
         with np.errstate(divide="ignore"):
             log_weights = np.log(self.weights_)
+        framed = self._framed(x)
         # a member without a share is not asked
         columns = [
-            each.score_samples(x) if share > 0 else np.full(len(x), -np.inf)
+            each.score_samples(framed) if share > 0 else np.full(len(x), -np.inf)
             for each, share in zip(self.members_, self.weights_, strict=True)
         ]
         return np.stack(columns, axis=1) + log_weights
 
     def score_samples(self, X: MatrixLike) -> np.ndarray:
         """``log p(x)`` of every row in nats, ``(n,)``."""
-        return logsumexp(self._joint(self._read(X)), axis=1)
+        return logsumexp(self.joint_rows(self._read(X)), axis=1)
 
     def score(self, X: MatrixLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """The mean of ``score_samples``, in nats a row."""
@@ -177,7 +188,7 @@ class StackedDensity(AnswersQueries, Explains, Measures, Samples, Imputes, Tells
 
     def member_shares(self, X: MatrixLike) -> np.ndarray:
         """``p(k | x)``: how much of the density of every row is each member's, ``(n, members)``."""
-        joint = self._joint(self._read(X))
+        joint = self.joint_rows(self._read(X))
         return np.exp(joint - logsumexp(joint, axis=1, keepdims=True))
 
     def sample(self, n_samples: int = 1, *, random_state: Seed = None) -> np.ndarray:
@@ -199,19 +210,24 @@ class StackedDensity(AnswersQueries, Explains, Measures, Samples, Imputes, Tells
         Each member fills them, with the share that it has of what is seen of the row.
         """
         check_whole("n_draws", n_draws, 0)
-        x, random = self._read(X), seed_of(self.random_state if random_state is None else random_state)
+        return self.imputed_rows(self._read(X), n_draws, random_state)
+
+    def imputed_rows(self, x: np.ndarray, n_draws: int, random_state: Seed) -> np.ndarray:
+        """The same of rows that were read already."""
+        random = seed_of(self.random_state if random_state is None else random_state)
         gaps = np.isnan(x)
         rows = np.flatnonzero(gaps.any(1))
         means, draws = np.array(x), np.repeat(x[None], n_draws, axis=0)
         if not rows.size:
             return draws if n_draws else means
-        shares = self.member_shares(x[rows])
+        joint, some = self.joint_rows(x[rows]), self._framed(x[rows])
+        shares = np.exp(joint - logsumexp(joint, axis=1, keepdims=True))
         if not n_draws:
-            each = np.stack([member.impute(x[rows]) for member in self.members_])
+            each = np.stack([member.impute(some) for member in self.members_])
             means[rows] = np.where(gaps[rows], np.einsum("nk,knd->nd", shares, each), x[rows])
             return means
         seed = int(random.integers(2**31))
-        each = np.stack([member.impute(x[rows], n_draws, random_state=seed) for member in self.members_])
+        each = np.stack([member.impute(some, n_draws, random_state=seed) for member in self.members_])
         which = (random.random((n_draws, rows.size, 1)) > np.cumsum(shares, axis=1)[None]).sum(-1)
         which = np.minimum(which, len(self.members_) - 1)
         draws[:, rows] = each[which, np.arange(n_draws)[:, None], np.arange(rows.size)[None]]
@@ -239,6 +255,29 @@ class StackedDensity(AnswersQueries, Explains, Measures, Samples, Imputes, Tells
             "standard_error": self.held_out_errors_.tolist(),
         }
         return (("Members", pa.table(table)),)
+
+    @property
+    def told_members(self) -> tuple[Member, ...]:
+        """The members, their shares and held-out scores, and last all together."""
+        check_is_fitted(self)
+        names, shares = (*self.member_names_, "together"), (*self.weights_.tolist(), 1.0)
+        figures = (self.held_out_scores_.tolist(), self.held_out_errors_.tolist())
+        return tuple(Member(*each) for each in zip(names, shares, *figures, strict=True))
+
+    def told(self) -> tuple[str, ...]:
+        """Shares of the members, and whether the sum is better than the best of them, in words."""
+        return of_members(self.told_members, self.gain_, self.gain_error_)
+
+    def calibration(self, X: MatrixLike) -> Calibration:
+        """Every value among those of rows drawn from the model."""
+        x, drawn = self._read(X), np.sort(self.sample(RANKED, random_state=0), axis=0)
+        ranks = np.stack([np.searchsorted(line, own) for line, own in zip(drawn.T, x.T, strict=True)], axis=1)
+        return Calibration(np.where(np.isnan(x), np.nan, (ranks + 0.5) / (RANKED + 1)), "its rank among rows drawn")
+
+    def plot(self, X: MatrixLike | None = None) -> Any:
+        """A matplotlib ``Figure``: rows drawn from the model, beside those given; of two columns the density too."""
+        check_is_fitted(self)
+        return density_picture(self, None if X is None else self._read(X))
 
     def graph(self) -> Graph:
         """The directed graph of the model, as data."""

@@ -32,8 +32,15 @@ from tacit.models.vae.likelihoods import (
     NormalLikelihood,
 )
 from tacit.models.vae.model import RowBatch
-from tacit.models.vae.posteriors import Diagonal, EncoderPosterior, Full, InverseAutoregressive, Point
-from tacit.models.vae.priors import FlowPrior, MixtureOfGaussians, Prior, StandardNormal, VampPrior
+from tacit.models.vae.posteriors import (
+    Diagonal,
+    EncoderPosterior,
+    Full,
+    InverseAutoregressive,
+    Point,
+    SplineAutoregressive,
+)
+from tacit.models.vae.priors import FlowPrior, MixtureOfGaussians, Prior, SplineFlowPrior, StandardNormal, VampPrior
 
 OBJECTIVES: dict[str, Callable[[], Objective]] = {
     "elbo": Elbo,
@@ -44,9 +51,17 @@ OBJECTIVES: dict[str, Callable[[], Objective]] = {
     "score-function": ScoreFunction,
     "vector-quantised": VectorQuantised,
 }
-POSTERIORS = ("diagonal", "full", "inverse-autoregressive", "categorical", "quantised", "point")
+POSTERIORS = (
+    "diagonal",
+    "full",
+    "inverse-autoregressive",
+    "spline-autoregressive",
+    "categorical",
+    "quantised",
+    "point",
+)
 DISCRETE = ("categorical", "quantised")
-PRIORS = ("auto", "normal", "mixture", "vamp", "flow")
+PRIORS = ("auto", "normal", "mixture", "vamp", "flow", "spline-flow")
 BINARIZE = ("stochastic", "threshold")
 PRIOR_COMPONENTS = 32
 
@@ -188,6 +203,8 @@ def choose_posterior(
         return TwoLevels(*latent, hidden, key=key, activation=activation)
     if asked == "inverse-autoregressive":
         return InverseAutoregressive(latent, key=key)
+    if asked == "spline-autoregressive":
+        return SplineAutoregressive(latent, key=key)
     simple = {"diagonal": Diagonal, "full": Full, "categorical": CategoricalCodes, "quantised": QuantisedCodes}
     return simple.get(asked, Point)()
 
@@ -229,6 +246,8 @@ def choose_prior(
         return MixtureOfGaussians(width, PRIOR_COMPONENTS, key=shape["key"])
     if asked == "flow":
         return FlowPrior(width, key=shape["key"])
+    if asked == "spline-flow":
+        return SplineFlowPrior(width, key=shape["key"])
     if asked == "vamp":
         which = np.arange(PRIOR_COMPONENTS) % rows.shape[0]
         return VampPrior(jnp.asarray(np.nan_to_num(rows[which]), jnp.float32))

@@ -10,16 +10,16 @@ from tacit.compute import single_precision
 from tacit.estimators.capabilities import MatrixLike
 from tacit.estimators.settings import FROM_0, Choice, Whole, Widths, settings
 from tacit.estimators.vae.evaluation import DeepEvaluation, DeepWalks
-from tacit.estimators.vae.fit import DeepFit
 from tacit.estimators.vae.networks import NETWORKS
 from tacit.estimators.vae.parts import BINARIZE
+from tacit.estimators.vae.prior_fit import FitsPrior
 from tacit.inference.objectives import Elbo, ImportanceWeighted
 from tacit.models.vae.discrete import QuantisedCodes
 from tacit.models.vae.networks import ACTIVATIONS
 
 
 @settings
-class VAE(DeepFit, DeepWalks, DeepEvaluation):
+class VAE(FitsPrior, DeepWalks, DeepEvaluation):
     """A deep latent variable model ``p(x) = ∫ p(x|z) p(z) dz``, learned with an encoder ``q(z|x)``.
 
     The bound raised is ``E_q log p(x|z) − KL(q(z|x) ‖ p(z)) ≤ log p(x)`` (Kingma & Welling 2014), or another
@@ -35,6 +35,7 @@ class VAE(DeepFit, DeepWalks, DeepEvaluation):
         lower_bound_: the held-out bound of the parameters that were kept, in nats a row and the user's units.
         n_iter_: epochs.
         converged_, stop_reason_: whether and why the fit ended by itself.
+        prior_gain_, prior_gain_error_: what `fit_prior` has added to the bound of rows held out, in nats a row.
     """
 
     n_components: int | tuple[int, int] = 16
@@ -48,11 +49,11 @@ class VAE(DeepFit, DeepWalks, DeepEvaluation):
     the continuous Bernoulli for values in [0, 1], and else Normal: with a scale for every entry in rows, and one
     learned scale in images."""
     posterior: Any = "diagonal"
-    """q(z|x): "diagonal", "full", "inverse-autoregressive" (a flow), "categorical" (variables of ten levels),
-    "quantised" (vectors of a codebook of 64), "point" (a plain auto-encoder), or a ``Posterior``."""
+    """q(z|x): "diagonal", "full", "inverse-autoregressive" or "spline-autoregressive" (flows), "categorical" (variables
+    of ten levels), "quantised" (vectors of a codebook of 64), "point" (a plain auto-encoder), or a ``Posterior``."""
     prior: Any = "auto"
-    """p(z): "normal", "mixture" of Gaussians, "vamp", "flow", or a ``Prior``; "auto" takes the normal one, and for two
-    levels or discrete codes the one that belongs to them."""
+    """p(z): "normal", "mixture" of Gaussians, "vamp", "flow", "spline-flow", or a ``Prior``; "auto" takes the normal
+    one, and for two levels or discrete codes the one that belongs to them."""
     objective: Any = "auto"
     """"elbo", "iwae", "renyi", "beta-tcvae", "infovae", "score-function", "vector-quantised", or an ``Objective``;
     "auto" takes the ELBO, or what a quantised posterior needs."""

@@ -1,7 +1,7 @@
 """What a flow must know of the columns before it can be learned: their ends, their levels, and which cannot be."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -29,15 +29,13 @@ class ColumnPlan(NamedTuple):
     """By column, its levels."""
 
     @classmethod
-    def of(cls, x: np.ndarray, asked: Sequence[object] | None, names: Sequence[str]) -> Self:
+    def of(cls, x: np.ndarray, asked: object, names: Sequence[str]) -> Self:
         """Of rows with NaN for gaps; ``asked`` says of columns "real", "positive", "levels", or names both ends.
 
         Raises:
             ValueError: a column that is constant or that no row has, or values beyond its ends.
         """
-        dims = x.shape[1]
-        if asked is not None and len(asked) != dims:
-            raise ValueError(f"supports names {len(asked)} columns, and X has {dims}")
+        dims, kinds = x.shape[1], _by_column(asked, names)
         low, high = np.full(dims, -np.inf), np.full(dims, np.inf)
         cells, levels = [np.empty(0)] * dims, [np.empty(0)] * dims
         for place, name in enumerate(names):
@@ -46,7 +44,7 @@ class ColumnPlan(NamedTuple):
                 what = "holds no value" if not seen.size else f"is constant ({seen[0]:g})"
                 raise ValueError(f"column {name!r} {what}: it has no density, so leave it out")
             values = x[~np.isnan(x[:, place]), place]
-            kind = "auto" if asked is None else asked[place]
+            kind = kinds[place]
             if kind == "levels" or (kind == "auto" and _has_levels(values, seen)):
                 cells[place], levels[place] = _cells(seen)
                 low[place], high[place] = cells[place][[0, -1]]
@@ -126,6 +124,21 @@ class ColumnPlan(NamedTuple):
                 UserWarning,
                 stacklevel=6,
             )
+
+
+def _by_column(asked: object, names: Sequence[str]) -> list[object]:
+    """What is asked of every column: the same of all, one after another, or by name."""
+    if asked is None or isinstance(asked, str):
+        return ["auto" if asked is None else asked] * len(names)
+    if isinstance(asked, Mapping):
+        unknown = [name for name in asked if name not in names]
+        if unknown:
+            raise ValueError(f"supports names {listed(unknown, 6)}, and there is no such column")
+        return [asked.get(name, "auto") for name in names]
+    if not isinstance(asked, Sequence) or len(asked) != len(names):
+        number = len(asked) if isinstance(asked, Sequence) else repr(asked)
+        raise ValueError(f"supports names {number} columns, and X has {len(names)}")
+    return list(asked)
 
 
 def _has_levels(values: np.ndarray, seen: np.ndarray) -> bool:

@@ -14,7 +14,7 @@ from scipy.special import logsumexp
 from tacit.compute import row_bucket
 from tacit.data.blocks import padded
 from tacit.data.errors import counted
-from tacit.inference.importance import RELIABLE, pareto_smooth
+from tacit.inference.importance import RELIABLE, UncertainWeights, pareto_smooth
 from tacit.models.flow import model as flow
 from tacit.models.flow.columns import ColumnPlan
 from tacit.models.flow.model import Flow, FlowRows
@@ -57,7 +57,7 @@ class Integrated:
                 f"of {counted(drawn_for, 'row')} with missing entries, {bad} have importance weights that are not to "
                 f"be trusted (k̂ up to {self.khat.max():.2f}): their log-densities are likely too low. order='kept' "
                 "makes those exact whose last columns alone are missing; n_samples= takes more draws.",
-                UserWarning,
+                UncertainWeights,
                 stacklevel=stacklevel,
             )
 

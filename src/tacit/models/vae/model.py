@@ -170,6 +170,13 @@ def prior_draws(model: DeepLatent, key: UInt32[Array, "2"], number: int) -> Floa
 
 
 @compiled
+def row_bounds(model: DeepLatent, rows: RowBatch, key: UInt32[Array, "2"], samples: int) -> Float[Array, " rows"]:
+    """``E_q [log p(x|z) + log p(z) − log q(z|x)]`` of every row, by the same noise for every model."""
+    latent, log_q = model.posterior(rows).draw(as_key(key), samples)
+    return (model.log_likelihood(rows, latent) + model.log_prior(rows, latent) - log_q).mean(0)
+
+
+@compiled
 def importance_log_prob(
     model: DeepLatent, rows: RowBatch, key: UInt32[Array, "2"], samples: int, chunk: int
 ) -> Float[Array, " rows"]:

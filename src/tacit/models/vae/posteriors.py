@@ -11,8 +11,9 @@ from jaxtyping import Float, PRNGKeyArray
 from tacit.arrays import static
 from tacit.compute import Array
 from tacit.families.bijections import DiagonalAffine, TriangularAffine
+from tacit.families.scalar_maps import AffineMap, Consecutive, SplineMap
 from tacit.families.transformed import Gaussian, Reparameterised, Transformed
-from tacit.families.triangular import AutoregressiveFlow
+from tacit.families.triangular import AutoregressiveFlow, TriangularSteps
 from tacit.models.vae.networks import bounded
 
 
@@ -131,6 +132,27 @@ class InverseAutoregressive(EncoderPosterior):
         self, dims: int, *, key: PRNGKeyArray, hidden: Sequence[int] = (64,), number: int = 2, context: int = 32
     ) -> None:
         self.flow = AutoregressiveFlow(dims, hidden, number, key=key, context=context)
+        self.context = context
+
+    def outputs(self, latent: int) -> int:
+        return 2 * latent + self.context
+
+    def read(self, outputs: Float[Array, "rows outputs"]) -> Transformed:
+        own, context = jnp.split(outputs, [outputs.shape[-1] - self.context], axis=-1)
+        return Transformed(Diagonal().read(own), self.flow, context)
+
+
+class SplineAutoregressive(EncoderPosterior):
+    """The same with affine maps and splines in the steps, which begin at the identity (Durkan et al. 2019)."""
+
+    flow: TriangularSteps
+    context: int = static()
+
+    def __init__(
+        self, dims: int, *, key: PRNGKeyArray, hidden: Sequence[int] = (64,), number: int = 2, context: int = 32
+    ) -> None:
+        steps = Consecutive((AffineMap(), SplineMap()))
+        self.flow = TriangularSteps(dims, steps, number, hidden, key=key, turned=True, context=context)
         self.context = context
 
     def outputs(self, latent: int) -> int:

@@ -8,12 +8,14 @@ from typing import Any, Protocol
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
 from tacit.compute import Array
-from tacit.families.bijections import DiagonalAffine, Inverse
+from tacit.families.bijections import Chain, DiagonalAffine, Inverse
+from tacit.families.scalar_maps import AffineMap, Consecutive, SplineMap
 from tacit.families.transformed import Gaussian, Reparameterised, Transformed, WhiteNoise
-from tacit.families.triangular import AutoregressiveFlow
+from tacit.families.triangular import AutoregressiveFlow, TriangularSteps
 from tacit.models.vae.networks import bounded
 
 
@@ -128,6 +130,48 @@ class FlowPrior(Prior):
 
     def log_prob(self, z: Float[Array, "... dims"], model: WholeModel) -> Float[Array, "..."]:
         return self._density.log_prob(z)
+
+    def sample(self, key: PRNGKeyArray, number: int, model: WholeModel) -> Float[Array, "draws dims"]:
+        return self._density.sample(key, number)
+
+
+class SplineFlowPrior(Prior):
+    """The same with affine maps and splines in the steps (Durkan et al. 2019), as in `TriangularFlow`.
+
+    It begins as independent normals of these means and deviations.
+    """
+
+    units: DiagonalAffine
+    """From centred and scaled codes back."""
+    flow: TriangularSteps
+    dims: int = eqx.field(static=True)
+
+    def __init__(
+        self,
+        dims: int,
+        *,
+        key: PRNGKeyArray,
+        hidden: Sequence[int] = (64, 64),
+        number: int = 2,
+        shift: np.ndarray | None = None,
+        scale: np.ndarray | None = None,
+    ) -> None:
+        steps = Consecutive((AffineMap(), SplineMap()))
+        self.flow = TriangularSteps(dims, steps, number, hidden, key=key, turned=True)
+        centre = jnp.zeros(dims) if shift is None else jnp.asarray(shift, jnp.float32)
+        self.units = DiagonalAffine(centre, jnp.zeros(dims) if scale is None else jnp.log(jnp.asarray(scale, "f4")))
+        self.dims = dims
+
+    @property
+    def _density(self) -> Transformed:
+        return Transformed(WhiteNoise(self.dims), Inverse(Chain((Inverse(self.units), self.flow))))
+
+    def log_density(self, z: Float[Array, "... dims"]) -> Float[Array, "..."]:
+        """``log p(z)``, which needs no other part of a model."""
+        return self._density.log_prob(z)
+
+    def log_prob(self, z: Float[Array, "... dims"], model: WholeModel) -> Float[Array, "..."]:
+        return self.log_density(z)
 
     def sample(self, key: PRNGKeyArray, number: int, model: WholeModel) -> Float[Array, "draws dims"]:
         return self._density.sample(key, number)

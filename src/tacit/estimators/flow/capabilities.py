@@ -1,0 +1,52 @@
+"""What densities without groups can say of themselves."""
+
+import abc
+from typing import NamedTuple
+
+import numpy as np
+
+from tacit.estimators.capabilities import Capability, MatrixLike
+
+
+class Calibration(NamedTuple):
+    """Where the values of rows lie in the model: evenly between 0 and 1, column by column, if it is right."""
+
+    ranks: np.ndarray
+    """``(n, d)``; NaN where a value is missing, or one of a few levels."""
+    how: str
+    """What they are, as a sentence says it."""
+
+
+class Member(NamedTuple):
+    """One of several densities that are added."""
+
+    name: str
+    share: float
+    held_out: float
+    """In nats a row."""
+    error: float
+
+
+class TellsDensity(Capability):
+    """Says in words what its density is made of, and where values lie in it."""
+
+    @abc.abstractmethod
+    def told(self) -> tuple[str, ...]:
+        """Sentences."""
+
+    @abc.abstractmethod
+    def calibration(self, X: MatrixLike) -> Calibration:
+        """Where the values of rows lie in the model."""
+
+
+class HasMembers(TellsDensity):
+    """Is a weighted sum of densities."""
+
+    @property
+    @abc.abstractmethod
+    def told_members(self) -> tuple[Member, ...]:
+        """The members, and last all together."""
+
+    @abc.abstractmethod
+    def member_shares(self, X: MatrixLike) -> np.ndarray:
+        """``p(k | x)``: how much of the density of every row is each member's."""
