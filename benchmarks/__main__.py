@@ -42,6 +42,7 @@ LIMITS = {
     "networks": 400.0,
     "network_learning": 400.0,
     "sequences": 300.0,
+    "density": 3600.0,
 }
 PARTS = tuple(LIMITS)
 TOTAL = 7200.0

@@ -19,6 +19,8 @@ from tacit.families.normal_scores import log_normal, mixed_score, mixed_value
 from tacit.trees import static
 
 Line = Float[Array, "... dims"]
+Turned = Float[Array, "dims ..."]
+"""A number of every coordinate, and the rows last."""
 Raw = Float[Array, "... _ dims"]
 """Parameters of the map of every coordinate."""
 
@@ -101,7 +103,7 @@ class SplineMap(ScalarMap):
     def outs(self) -> int:
         return 3 * self.bins - 1
 
-    def _bin(self, value: Line, raw: Raw, *, turned: bool) -> "_Bin":
+    def _bin(self, value: Turned, raw: Raw, *, turned: bool) -> "_Bin":
         """The bin that holds a value: of x, or ``turned`` of y. Coordinates lead: ``[dims, ...]``."""
         # parameters first, rows last: what is summed over all bins then runs along the rows
         parts = jnp.moveaxis(raw, (-2, -1), (0, 1))
@@ -152,14 +154,14 @@ class SplineMap(ScalarMap):
 class _Bin(NamedTuple):
     """Where a bin begins in x and y, its size, and the slopes at its ends."""
 
-    x: Line
-    width: Line
-    y: Line
-    height: Line
-    d0: Line
-    d1: Line
+    x: Turned
+    width: Turned
+    y: Turned
+    height: Turned
+    d0: Turned
+    d1: Turned
 
-    def at(self, t: Line) -> tuple[Line, Line]:
+    def at(self, t: Turned) -> tuple[Turned, Turned]:
         """y and ``log dy/dx`` at a share t of the bin."""
         slope, mixed = self.height / self.width, t * (1.0 - t)
         below = slope + (self.d0 + self.d1 - 2.0 * slope) * mixed
