@@ -131,7 +131,7 @@ def _epochs() -> Iterator[Row]:
         flow.fit(learned)
         spent.append(time.process_time() - began)
     ours = (spent[2] - spent[1]) / 21
-    found = _peer("epoch", "power_plant", 0.0)
+    found = _peer("zuko-epoch", "power_plant", 0.0)
     peer = (found["seconds"],) if "seconds" in found else ()
     ratios = tuple(each / ours for each in peer)
     note = "" if peer else found["error"]
