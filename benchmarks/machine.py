@@ -7,7 +7,7 @@ from pathlib import Path
 
 PACKAGES = (
     *("tacit", "jax", "jaxlib", "numpy", "scipy", "scikit-learn", "stepmix", "gensim", "tomotopy", "numpyro"),
-    *("pyagrum", "pgmpy", "hmmlearn", "statsmodels", "dynamax"),
+    *("pyagrum", "pgmpy", "hmmlearn", "statsmodels", "dynamax", "zuko", "flowjax"),
 )
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "XLA_FLAGS", "JAX_PLATFORMS")
 

@@ -6,6 +6,8 @@ from scipy import optimize, special
 
 import tacit
 from tacit import GaussianMixture, StackedDensity
+from tacit.estimators.flow import reference
+from tacit.estimators.stacked.members import made
 from tacit.estimators.stacked.stacked_density import stacked_weights
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -99,3 +101,19 @@ def test_it_is_saved_and_loaded(stack: StackedDensity, tmp_path: object) -> None
     again, x = tacit.load(f"{tmp_path}/stack.safetensors"), rows(20, seed=5)
     np.testing.assert_array_equal(again.score_samples(x), stack.score_samples(x))
     assert again.explain(x[0]).log_density == pytest.approx(stack.score_samples(x[:1])[0])
+
+
+def test_components_are_counted_once_for_the_mixture_and_beside_the_flow(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = []
+    plain = reference._fitted
+
+    def counted(number: int, *rest: object) -> GaussianMixture:
+        tried.append(number)
+        return plain(number, *rest)
+
+    monkeypatch.setattr(reference, "_fitted", counted)
+    x = rows(300)
+    mixture, flow = made(("gaussian-mixture", "triangular-flow"), x, np.ones(300), np.random.default_rng(0))
+    assert mixture.get_params()["n_components"] == flow.get_params()["n_components"] == 2
+    assert tried == [1, 2, 3, 5]
+    assert flow.get_params()["base"] == "normal"

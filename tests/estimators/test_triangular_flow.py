@@ -230,3 +230,30 @@ def test_a_row_is_explained_and_asked(kept: TriangularFlow) -> None:
     assert told.first_surprise.column == "x1"
     answer = kept.query("P(x1 > 0 | x0 = 2)")
     assert float(answer) > 0.8
+
+
+@pytest.mark.parametrize("base", ["normal", "mixture"])
+def test_heavy_tails_leave_no_number_out(base: str) -> None:
+    x = stats.t(1.5).rvs((400, 3), random_state=1)
+    x[:4] = 50.0 * np.sign(x[:4])
+    flow = TriangularFlow(base=base, hidden=(8,), max_epochs=5, learning_rate=0.05, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)  # nothing is rolled back
+        flow.fit(x)
+    far = np.concatenate([x, 1e3 * x, -1e4 * np.ones((1, 3))])
+    assert np.isfinite(flow.score_samples(far)).all()
+    assert np.isfinite(flow.transform(x)).all()
+    assert np.isfinite(flow.history_["elbo"]).all()
+
+
+def test_sixty_columns_of_few_rows_are_learned() -> None:
+    random = np.random.default_rng(0)
+    x = random.normal(size=(1500, 6)) @ random.normal(size=(6, 60)) + 0.3 * random.normal(size=(1500, 60))
+    flow = TriangularFlow(hidden=(16,), max_epochs=2, random_state=0).fit(x)
+    assert np.isfinite(flow.score_samples(x[:5])).all()
+    assert flow.sample(3, random_state=0).shape == (3, 60)
+
+
+def test_the_number_of_components_beside_it_may_be_asked_for() -> None:
+    flow = TriangularFlow(n_components=3, hidden=(8,), max_epochs=1, random_state=0).fit(moons(200))
+    assert flow.reference_.n_components == 3

@@ -77,12 +77,14 @@ class MaskedLayers(eqx.Module):
     def __call__(self, z: Vectors, context: Given) -> Float[Array, "... outs dims"]:
         x, masks, active = z, self._masks(), ACTIVATIONS[self.activation]
         for layer, (weight, bias, mask) in enumerate(zip(self.weights, self.biases, masks, strict=True)):
+            if layer == len(self.weights) - 1:
+                break
             seen, x = x, x @ (weight * mask).T + bias
             if layer == 0 and self.context is not None and context is not None:
                 x = x + context @ self.context.T
-            if layer == len(self.weights) - 1:
-                break
             x = active(x)
             if self.residual and layer and seen.shape[-1] == x.shape[-1]:
                 x = seen + x
-        return x.reshape(*x.shape[:-1], self.outs, self.dims)
+        # the rows last: maps take sums over the outputs of a coordinate, which are then vectors of rows
+        outs = jnp.tensordot(weight * mask, x, axes=(1, -1)) + bias.reshape(-1, *[1] * (x.ndim - 1))
+        return jnp.moveaxis(outs.reshape(self.outs, self.dims, *x.shape[:-1]), (0, 1), (-2, -1))

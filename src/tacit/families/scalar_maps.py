@@ -6,6 +6,7 @@ near it.
 
 import abc
 import math
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -18,6 +19,8 @@ from tacit.families.normal_scores import log_normal, mixed_score, mixed_value
 from tacit.trees import static
 
 Line = Float[Array, "... dims"]
+Turned = Float[Array, "dims ..."]
+"""A number of every coordinate, and the rows last."""
 Raw = Float[Array, "... _ dims"]
 """Parameters of the map of every coordinate."""
 
@@ -100,64 +103,71 @@ class SplineMap(ScalarMap):
     def outs(self) -> int:
         return 3 * self.bins - 1
 
-    def _knots(self, raw: Raw) -> tuple[Array, Array, Array]:
-        """Ends of the bins in x and y, and slopes there, each ``[..., bins + 1, dims]``."""
-        number = self.bins
-
-        def ends(part: Array) -> Array:
-            share = LEAST_SHARE + (1.0 - LEAST_SHARE * number) * jax.nn.softmax(part, axis=-2)
-            inner = 2.0 * jnp.cumsum(share[..., :-1, :], axis=-2) - 1.0
-            one = jnp.ones_like(part[..., :1, :])
-            return self.bound * jnp.concatenate([-one, inner, one], axis=-2)
-
-        slopes = LEAST_SLOPE + jax.nn.softplus(raw[..., 2 * number :, :] + math.log(math.expm1(1.0 - LEAST_SLOPE)))
-        one = jnp.ones_like(raw[..., :1, :])
-        return (
-            ends(raw[..., :number, :]),
-            ends(raw[..., number : 2 * number, :]),
-            jnp.concatenate([one, slopes, one], axis=-2),
-        )
-
-    def _bin(self, value: Line, knots: Array, others: tuple[Array, Array, Array]) -> tuple[Line, ...]:
-        """Of the bin that holds a value by these knots: both ends in x and y, and the slopes at them."""
-        place = jnp.sum(value[..., None, :] >= knots[..., 1:-1, :], axis=-2, keepdims=True)
-        # a sum over all bins with one that counts: its gradient is cheaper than that of a gather
-        chosen = (np.arange(self.bins)[:, None] == place).astype(value.dtype)
-        return tuple(
-            jnp.sum(part * chosen, axis=-2) for each in others for part in (each[..., :-1, :], each[..., 1:, :])
-        )
+    def _bin(self, value: Turned, raw: Raw, *, turned: bool) -> "_Bin":
+        """The bin that holds a value: of x, or ``turned`` of y. Coordinates lead: ``[dims, ...]``."""
+        # parameters first, rows last: what is summed over all bins then runs along the rows
+        parts = jnp.moveaxis(raw, (-2, -1), (0, 1))
+        # of x and of y, [2, bins, dims, ...]
+        sizes = jax.nn.softmax(parts[: 2 * self.bins].reshape(2, self.bins, *parts.shape[1:]), axis=1)
+        sizes = 2.0 * self.bound * (LEAST_SHARE + (1.0 - LEAST_SHARE * self.bins) * sizes)
+        # which bins lie below, found without a derivative: that of the sums is the whole of it
+        end, ends = jnp.full_like(value, -self.bound), []
+        for size in jax.lax.stop_gradient(sizes[int(turned), :-1]):
+            end = end + size
+            ends.append(end)
+        below = (value >= jnp.stack(ends)).astype(value.dtype)
+        chosen = jnp.pad(below, [(1, 0), *[(0, 0)] * value.ndim], constant_values=1.0)
+        chosen = chosen - jnp.pad(below, [(0, 1), *[(0, 0)] * value.ndim])
+        begins = jnp.sum(below * sizes[:, :-1], 1) - self.bound
+        size = jnp.sum(chosen * sizes, 1)
+        # where there is no parameter, at the ends of all, the sum is 0 and the slope 1
+        slopes = parts[2 * self.bins :]
+        slopes = jnp.stack([jnp.sum(chosen[1:] * slopes, 0), jnp.sum(chosen[:-1] * slopes, 0)])
+        slopes = LEAST_SLOPE + jax.nn.softplus(slopes + math.log(math.expm1(1.0 - LEAST_SLOPE)))
+        return _Bin(begins[0], size[0], begins[1], size[1], slopes[0], slopes[1])
 
     def forward(self, x: Line, raw: Raw) -> tuple[Line, Line]:
-        knots = self._knots(raw)
+        x = jnp.moveaxis(x, -1, 0)
         inside = jnp.abs(x) < self.bound
         kept = jnp.where(inside, x, 0.0)  # what is outside goes through the formulas as a harmless number
-        x0, x1, y0, y1, d0, d1 = self._bin(kept, knots[0], knots)
-        slope, t = (y1 - y0) / (x1 - x0), jnp.clip((kept - x0) / (x1 - x0), 0.0, 1.0)
-        y, log_slope = _in_bin(t, slope, y0, y1 - y0, d0, d1)
-        return jnp.where(inside, y, x), jnp.where(inside, log_slope, 0.0)
+        own = self._bin(kept, raw, turned=False)
+        t = jnp.clip((kept - own.x) / own.width, 0.0, 1.0)
+        y, log_slope = own.at(t)
+        moved = jnp.where(inside, y, x), jnp.where(inside, log_slope, 0.0)
+        return jnp.moveaxis(moved[0], 0, -1), jnp.moveaxis(moved[1], 0, -1)
 
     def inverse(self, y: Line, raw: Raw) -> tuple[Line, Line]:
-        knots = self._knots(raw)
+        y = jnp.moveaxis(y, -1, 0)
         inside = jnp.abs(y) < self.bound
         kept = jnp.where(inside, y, 0.0)
-        x0, x1, y0, y1, d0, d1 = self._bin(kept, knots[1], knots)
-        slope, height, up = (y1 - y0) / (x1 - x0), y1 - y0, kept - y0
-        bend = d0 + d1 - 2.0 * slope
+        own = self._bin(kept, raw, turned=True)
+        slope, up = own.height / own.width, kept - own.y
+        bend = own.d0 + own.d1 - 2.0 * slope
         # a t² + b t + c = 0 with c ≤ 0: the root in the form that cancels nothing
-        a, b, c = height * (slope - d0) + up * bend, height * d0 - up * bend, -slope * up
+        a, b, c = own.height * (slope - own.d0) + up * bend, own.height * own.d0 - up * bend, -slope * up
         under = b * b - 4.0 * a * c
         t = jnp.clip(-2.0 * c / (b + jnp.sqrt(jnp.where(under > 0.0, under, 1.0)) * (under > 0.0)), 0.0, 1.0)
-        log_slope = _in_bin(t, slope, y0, height, d0, d1)[1]
-        return jnp.where(inside, x0 + t * (x1 - x0), y), jnp.where(inside, -log_slope, 0.0)
+        moved = jnp.where(inside, own.x + t * own.width, y), jnp.where(inside, -own.at(t)[1], 0.0)
+        return jnp.moveaxis(moved[0], 0, -1), jnp.moveaxis(moved[1], 0, -1)
 
 
-def _in_bin(t: Line, slope: Line, y0: Line, height: Line, d0: Line, d1: Line) -> tuple[Line, Line]:
-    """y and ``log dy/dx`` at a share t of a bin."""
-    mixed = t * (1.0 - t)
-    below = slope + (d0 + d1 - 2.0 * slope) * mixed
-    y = y0 + height * (slope * t * t + d0 * mixed) / below
-    above = d1 * t * t + 2.0 * slope * mixed + d0 * (1.0 - t) ** 2
-    return y, 2.0 * jnp.log(slope) + jnp.log(above) - 2.0 * jnp.log(below)
+class _Bin(NamedTuple):
+    """Where a bin begins in x and y, its size, and the slopes at its ends."""
+
+    x: Turned
+    width: Turned
+    y: Turned
+    height: Turned
+    d0: Turned
+    d1: Turned
+
+    def at(self, t: Turned) -> tuple[Turned, Turned]:
+        """y and ``log dy/dx`` at a share t of the bin."""
+        slope, mixed = self.height / self.width, t * (1.0 - t)
+        below = slope + (self.d0 + self.d1 - 2.0 * slope) * mixed
+        y = self.y + self.height * (slope * t * t + self.d0 * mixed) / below
+        above = self.d1 * t * t + 2.0 * slope * mixed + self.d0 * (1.0 - t) ** 2
+        return y, 2.0 * jnp.log(slope) + jnp.log(above) - 2.0 * jnp.log(below)
 
 
 class PolynomialMap(ScalarMap):

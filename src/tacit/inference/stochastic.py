@@ -83,15 +83,19 @@ class TrainState(eqx.Module):
 
 
 @functools.cache
-def adam(clip: float = 0.0, decay: float = 0.0, eps: float = 1e-8) -> optax.GradientTransformation:
+def adam(
+    clip: float = 0.0, decay: float = 0.0, eps: float = 1e-8, *, flat: bool = False
+) -> optax.GradientTransformation:
     """Adam (Kingma & Ba 2015), with gradients clipped by their global norm; the rate is the driver's.
 
     With ``decay`` parameters are drawn towards 0 by so much of a step, apart from the gradient (Loshchilov & Hutter
     2019). A gradient that is small beside ``eps`` makes small steps: rounding is not followed where the slope is 0.
+    ``flat`` lays all parameters in one vector, which of many small arrays is faster, and faster to compile.
     """
     clipping = [optax.clip_by_global_norm(clip)] if clip > 0 else []
     decaying = [optax.add_decayed_weights(decay)] if decay > 0 else []
-    return optax.chain(*clipping, optax.scale_by_adam(eps=eps), *decaying)
+    steps = optax.chain(*clipping, optax.scale_by_adam(eps=eps), *decaying)
+    return optax.flatten(steps) if flat else steps
 
 
 def rate_at(step: Int[Array, ""], pace: TrainSchedule) -> Float[Array, ""]:

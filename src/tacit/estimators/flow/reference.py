@@ -8,8 +8,10 @@ from sklearn.exceptions import ConvergenceWarning
 from tacit.estimators.mixture.gaussian import GaussianMixture
 from tacit.families.normal_scores import NormalMixture
 
-NUMBERS = (1, 2, 3, 5, 8, 12, 18, 27, 40, 60)
+NUMBERS = (1, 2, 3, 5, 8, 12, 18, 27, 40, 60, 90, 130, 190)
 """Of components that are tried, until two in turn are no better."""
+BESIDE = 60
+"""The most beside a flow, where a mixture is a proposal and more would cost more than they give."""
 CHOSEN_ON = 10_000
 """Rows by which the number is chosen, where there are more; the choice is fitted to all."""
 ROWS_EACH = 5
@@ -17,18 +19,25 @@ ROWS_EACH = 5
 
 
 def best_mixture(
-    learned: np.ndarray, weights: np.ndarray, held: np.ndarray, held_weights: np.ndarray, random: np.random.Generator
+    learned: np.ndarray,
+    weights: np.ndarray,
+    held: np.ndarray,
+    held_weights: np.ndarray,
+    random: np.random.Generator,
+    asked: int | None = None,
+    most: int = BESIDE,
 ) -> tuple[GaussianMixture, float]:
     """The Gaussian mixture, of those with more and more components, that scores held-out rows best, and that score.
 
-    Without held-out rows it is by BIC.
+    Without held-out rows it is by BIC. Where a number of components is ``asked`` for, it is that.
     """
     best, found, worse = -np.inf, None, 0
     seed, every = int(random.integers(2**31)), len(learned)
-    few = np.sort(random.choice(every, CHOSEN_ON, replace=False)) if every > CHOSEN_ON else np.arange(every)
+    chosen = every > CHOSEN_ON and asked is None
+    few = np.sort(random.choice(every, CHOSEN_ON, replace=False)) if chosen else np.arange(every)
     x, mass = learned[few], weights[few]
-    for number in NUMBERS:
-        if number > 1 and number * ROWS_EACH * (x.shape[1] + 1) > len(x):
+    for number in [each for each in NUMBERS if each <= most] if asked is None else [asked]:
+        if asked is None and number > 1 and number * ROWS_EACH * (x.shape[1] + 1) > len(x):
             break
         tried = _fitted(number, x, mass, seed)
         if len(held):

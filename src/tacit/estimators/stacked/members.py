@@ -10,7 +10,7 @@ from sklearn.base import clone
 from tacit.data.errors import nearest
 from tacit.estimators.capabilities import MatrixLike, Scores, can
 from tacit.estimators.factors.factor_analysis import FactorAnalysis
-from tacit.estimators.flow.reference import best_mixture
+from tacit.estimators.flow.reference import BESIDE, NUMBERS, best_mixture
 from tacit.estimators.flow.triangular_flow import TriangularFlow
 from tacit.estimators.gradient_fit import Split
 from tacit.estimators.measure import base_measure
@@ -24,6 +24,9 @@ PATIENCE = 6
 """Of a flow of few rows."""
 CHOOSING = 0.15
 """Share of the rows by which the number of components of a mixture is chosen."""
+
+SEVERAL = 10_000
+"""Rows up to which a mixture has a second start."""
 
 
 def names_of(members: Sequence[Any]) -> tuple[str, ...]:
@@ -43,10 +46,22 @@ def made(members: Sequence[Any], x: np.ndarray, weights: np.ndarray, random: np.
     """
     if isinstance(members, str) or len(members) < 2:
         raise ValueError(f"members must be two models or more, by name or as they are; got {members!r}")
-    return [_made(each, x, weights, random) for each in members]
+    named = any(isinstance(each, str) and each == "gaussian-mixture" for each in members)
+    number = _components(x, weights, random) if named else None
+    return [_made(each, number, len(x), random) for each in members]
 
 
-def _made(member: Any, x: np.ndarray, weights: np.ndarray, random: np.random.Generator) -> Estimator:
+def _components(x: np.ndarray, weights: np.ndarray, random: np.random.Generator) -> int:
+    """Of the mixture that scores rows held out best: chosen once, for the mixture and for the one beside a flow."""
+    learned, held = Split.of(random.permutation(len(x)), CHOOSING, weights)
+    scale = np.nanstd(x, axis=0)
+    unit = (x - np.nanmean(x, axis=0)) / np.where(scale > 0, scale, 1.0)
+    parts = unit[learned], weights[learned], unit[held], weights[held]
+    found, _ = best_mixture(*parts, random, most=NUMBERS[-1])
+    return int(found.n_components)
+
+
+def _made(member: Any, number: int | None, rows: int, random: np.random.Generator) -> Estimator:
     seed = int(random.integers(2**31))
     if isinstance(member, Estimator):
         if not can(member, Scores):
@@ -56,15 +71,12 @@ def _made(member: Any, x: np.ndarray, weights: np.ndarray, random: np.random.Gen
             fresh.set_params(random_state=seed)
         return fresh
     if member == "gaussian-mixture":
-        split = Split.of(random.permutation(len(x)), CHOOSING, weights)
-        learned, held = split
-        scale = np.nanstd(x, axis=0)
-        unit = (x - np.nanmean(x, axis=0)) / np.where(scale > 0, scale, 1.0)
-        found, _ = best_mixture(unit[learned], weights[learned], unit[held], weights[held], random)
-        return GaussianMixture(found.n_components, n_init=2, max_iter=300, random_state=seed)
+        return GaussianMixture(number, n_init=2 if rows <= SEVERAL else 1, max_iter=300, random_state=seed)
     if member == "triangular-flow":
+        beside = None if number is None else min(number, BESIDE)
         # few rows are soon learned by heart, and what comes after that is time lost
-        return TriangularFlow(base="mixture", patience=PATIENCE if len(x) < FEW_ROWS else 20, random_state=seed)
+        patience = PATIENCE if rows < FEW_ROWS else 20
+        return TriangularFlow(n_components=beside, patience=patience, random_state=seed)
     if member == "factor-analysis":
         return FactorAnalysis(random_state=seed)
     known = f"{', '.join(map(repr, MEMBERS))}, or a model"

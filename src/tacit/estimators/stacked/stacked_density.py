@@ -84,7 +84,7 @@ class StackedDensity(
 
     members: Sequence[Any] = ("gaussian-mixture", "triangular-flow")
     """models with a density, unfitted, or names: "gaussian-mixture" (its number of components by held-out rows),
-    "triangular-flow" (with the mixture as its base), "factor-analysis"."""
+    "triangular-flow" (from white noise: what is unlike the mixture adds most to it), "factor-analysis"."""
     _: KW_ONLY
     n_folds: Annotated[int, Whole(2)] = 5
     """folds, where there are fewer than 2 000 rows."""
