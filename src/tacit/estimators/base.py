@@ -13,9 +13,10 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import _check_sample_weight, _num_samples, validate_data
 
 from tacit.compute import double_precision
-from tacit.data.dataset import Dataset, dataset_of
+from tacit.data.dataset import Dataset, MadeRows, dataset_of
+from tacit.data.file_rows import FileRows
 from tacit.data.frames import check_names
-from tacit.estimators.capabilities import Matrix, MatrixLike
+from tacit.estimators.capabilities import Matrix, MatrixLike, ReadsKinds, can
 
 __all__ = [
     "Seed",
@@ -206,6 +207,7 @@ def read_data(
     """
     if not isinstance(X, Dataset):
         return dataset_of(read_rows(estimator, X, reset=reset, minimum=minimum, sparse=sparse))
+    X = _as_numbers(estimator, X)
     heading = np.empty((0, X.shape[1])) if X.names is None else pa.table(dict.fromkeys(X.names, np.empty(0)))
     validate_data(estimator, heading, reset=reset, skip_check_array=True)
     if len(X) < minimum:
@@ -213,6 +215,34 @@ def read_data(
     if not np.isfinite(X.moments().mean).all() if reset else any(_infinite(part) for _, part in X.slices()):
         raise ValueError("Input X contains infinity: a missing entry is NaN")
     return X
+
+
+class _Values:
+    """Numbers in place of the codes of levels that are numbers."""
+
+    def __init__(self, levels: Mapping[int, np.ndarray]) -> None:
+        self._levels = levels
+
+    def __call__(self, rows: np.ndarray) -> np.ndarray:
+        found = np.array(rows)
+        for place, levels in self._levels.items():
+            missing = np.isnan(rows[:, place])
+            found[:, place] = np.where(missing, np.nan, levels[np.where(missing, 0, rows[:, place]).astype(int)])
+        return found
+
+
+def _as_numbers(estimator: BaseEstimator, X: Dataset) -> Dataset:
+    """Rows from files for a model of numbers: levels that are numbers are those, and texts are refused."""
+    if not isinstance(X, FileRows) or can(estimator, ReadsKinds):
+        return X
+    levels = {place: column.levels for place, column in enumerate(X.schema.columns) if column.levels is not None}
+    for place, each in levels.items():
+        if any(isinstance(level, str) for level in each):
+            _refuse(estimator, X.schema.names[place], "texts or categories")
+    if not levels:
+        return X
+    values = {place: np.array([float(level) for level in each]) for place, each in levels.items()}
+    return MadeRows(X, _Values(values), X.shape[1], X.schema.names)
 
 
 def _infinite(rows: Matrix) -> bool:
