@@ -107,6 +107,17 @@ class FileRows(Dataset):
     def __repr__(self) -> str:
         return f"<{len(self):,} rows × {len(self._known)} columns of {named(self.files)}>"
 
+    def read_as(self, schema: Schema) -> "FileRows":
+        """The same rows, of columns that are something else; they have the same names."""
+        return FileRows(self.files, self._pieces, self._arrow, schema, self.left_out)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """All rows in memory, for what takes arrays only; texts are no numbers."""
+        texts = [c.name for c in self._known.columns if any(isinstance(each, str) for each in c.levels or ())]
+        if texts:
+            raise ValueError(f"column {texts[0]!r} holds texts, and numbers are wanted: leave it out (columns=).")
+        return as_values(self._known, self.rows()).astype(np.float64 if dtype is None else dtype, copy=bool(copy))
+
     @property
     def shape(self) -> tuple[int, int]:
         return self._rows, len(self._known)
@@ -191,6 +202,18 @@ class FileRows(Dataset):
                 raise DataError(in_file(str(error), piece, self.files[piece.file])) from None
         _HELD.put(self._token, piece.number, values)
         return values
+
+
+def as_values(schema: Schema, rows: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "rows columns"]:
+    """Numbers in place of the codes of levels that are numbers."""
+    found = rows
+    for place, column in enumerate(schema.columns):
+        if column.levels is not None and not any(isinstance(level, str) for level in column.levels):
+            found = np.array(rows) if found is rows else found
+            missing = np.isnan(rows[:, place])
+            levels = np.array([float(level) for level in column.levels])
+            found[:, place] = np.where(missing, np.nan, levels[np.where(missing, 0, rows[:, place]).astype(int)])
+    return found
 
 
 def _numbers(cells: pa.ChunkedArray, column: Column) -> np.ndarray:

@@ -92,12 +92,25 @@ def gathered(source: Any) -> list[DataFile] | None:
         text = str(source)
         if "\n" in text:
             return gathered([line for line in text.splitlines() if line])
-        return _of_uri(text) if re.match(r"[a-zA-Z][\w+.-]+://", text) else _of_path(Path(text).expanduser())
+        return _of_uri(text) if is_address(text) else _of_path(Path(text).expanduser())
     if isinstance(source, list | tuple) and source:
         parts = [gathered(each) for each in source]
         if all(part is not None for part in parts):
             return [file for part in parts if part is not None for file in part]
     return None
+
+
+def is_address(place: str) -> bool:
+    """Whether a place is an address, such as ``s3://bucket/folder``."""
+    return re.match(r"[a-zA-Z][\w+.-]+://", place) is not None
+
+
+def may_be_parquet(place: str) -> bool:
+    """Whether a place looks like one of Parquet files: an address, a folder, or names that end so."""
+    return all(
+        is_address(each) or each.lower().endswith(ENDINGS) or Path(each).expanduser().is_dir()
+        for each in place.splitlines()
+    )
 
 
 def _of_path(path: Path) -> list[DataFile] | None:

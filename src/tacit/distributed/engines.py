@@ -16,7 +16,7 @@ EACH = 3
 """Partitions a worker, where nobody says how many there are: a slow one then holds up less."""
 
 
-class EngineError(RuntimeError):
+class EngineError(ValueError):
     """Tasks cannot be done where they were sent. The message says what, where and what to do."""
 
 

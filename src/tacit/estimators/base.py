@@ -3,6 +3,7 @@
 import datetime
 import numbers
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,7 +15,7 @@ from sklearn.utils.validation import _check_sample_weight, _num_samples, validat
 
 from tacit.compute import double_precision
 from tacit.data.dataset import Dataset, MadeRows, dataset_of
-from tacit.data.file_rows import FileRows
+from tacit.data.file_rows import FileRows, as_values
 from tacit.data.frames import check_names
 from tacit.estimators.capabilities import Matrix, MatrixLike, ReadsKinds, can
 
@@ -217,32 +218,15 @@ def read_data(
     return X
 
 
-class _Values:
-    """Numbers in place of the codes of levels that are numbers."""
-
-    def __init__(self, levels: Mapping[int, np.ndarray]) -> None:
-        self._levels = levels
-
-    def __call__(self, rows: np.ndarray) -> np.ndarray:
-        found = np.array(rows)
-        for place, levels in self._levels.items():
-            missing = np.isnan(rows[:, place])
-            found[:, place] = np.where(missing, np.nan, levels[np.where(missing, 0, rows[:, place]).astype(int)])
-        return found
-
-
 def _as_numbers(estimator: BaseEstimator, X: Dataset) -> Dataset:
     """Rows from files for a model of numbers: levels that are numbers are those, and texts are refused."""
     if not isinstance(X, FileRows) or can(estimator, ReadsKinds):
         return X
-    levels = {place: column.levels for place, column in enumerate(X.schema.columns) if column.levels is not None}
-    for place, each in levels.items():
+    levels = {column.name: column.levels for column in X.schema.columns if column.levels is not None}
+    for name, each in levels.items():
         if any(isinstance(level, str) for level in each):
-            _refuse(estimator, X.schema.names[place], "texts or categories")
-    if not levels:
-        return X
-    values = {place: np.array([float(level) for level in each]) for place, each in levels.items()}
-    return MadeRows(X, _Values(values), X.shape[1], X.schema.names)
+            _refuse(estimator, name, "texts or categories")
+    return MadeRows(X, partial(as_values, X.schema), X.shape[1], X.schema.names) if levels else X
 
 
 def _infinite(rows: Matrix) -> bool:

@@ -135,6 +135,7 @@ class KindReading(ReadsKinds, Estimator):
                 together.append(places)
         return chosen, together
 
+
     def _by_column(self, names: Sequence[str]) -> Mapping[Any, Any]:
         """Families by column; a list names one for each."""
         if isinstance(self.families, Mapping):
