@@ -119,7 +119,8 @@ def _of_path(path: Path) -> list[DataFile] | None:
         found = sorted(each for each in path.rglob("*") if is_parquet(each.relative_to(path)) and each.is_file())
         return [_looked_at(local, str(each), str(each), _keys(each.relative_to(path))) for each in found] or None
     if path.is_file():
-        return [_looked_at(local, str(path), str(path), {})] if _begins_as_parquet(path) else None
+        meant = path.suffix.lower() in ENDINGS or _begins_as_parquet(path)
+        return [_looked_at(local, str(path), str(path), {})] if meant else None
     if any(sign in str(path) for sign in "*?["):
         matched = [Path(each) for each in sorted(glob.glob(str(path), recursive=True)) if Path(each).is_file()]
         if not matched:

@@ -13,6 +13,8 @@ from tacit.data.dataset import SPAN, Dataset, DenseRows
 
 STREAM_BYTES = 100_000_000
 STREAM_CHUNKS = 16
+STREAM_ROWS = 1_300_000
+"""Numbers in a block whose rows are shuffled (10 MB)."""
 BIG_ROWS = 32_768
 """Above this many rows the time of an iteration is that of the rows, and not of the calls."""
 PIECE_ROWS = 65_536
@@ -163,8 +165,38 @@ def source(data: Dataset, *, tiles: bool = False, chunk: int = CHUNK_ROWS) -> Bl
     return MemorySource(data, chunk=chunk, tiles=tiles, parts=cores() if rows > BIG_ROWS else 1)
 
 
-def shuffled(data: Dataset, random: np.random.Generator, *, chunk: int, tiles: bool) -> MemorySource:
-    """Rows in a random order, in chunks that are looked at as mini-batches."""
+class ShuffledStream:
+    """Rows in blocks in a random order, shuffled within each, in chunks that are looked at as mini-batches.
+
+    Args:
+        data: the rows.
+        random: gives the order, which is the same whenever the blocks are gone through.
+        chunk: rows of a mini-batch.
+    """
+
+    resident = False
+    tile = 1
+
+    def __init__(self, data: Dataset, random: np.random.Generator, chunk: int) -> None:
+        self._data, self.total_weight, self.size = data, data.total_weight, data.shape
+        self._chunk, self._rows = chunk, max(1, STREAM_ROWS // max(1, data.shape[1]) // chunk) * chunk
+        self._seed = int(random.integers(2**63))
+
+    def blocks(self) -> Iterator[Block]:
+        order = np.random.default_rng(self._seed).permutation(-(-len(self._data) // self._rows))
+        for block in order.tolist():
+            part = slice(block * self._rows, min((block + 1) * self._rows, len(self._data)))
+            inside = np.random.default_rng((self._seed, block)).permutation(part.stop - part.start)
+            rows, weights = self._data.rows(part)[inside], self._data.weights[part][inside]
+            chunks = self._rows // self._chunk
+            yield laid(rows, weights, chunks, self._chunk, block * chunks)
+
+
+def shuffled(data: Dataset, random: np.random.Generator, *, chunk: int, tiles: bool) -> BlockSource:
+    """Rows in a random order, in chunks that are looked at as mini-batches; of many rows in files, block by block."""
+    rows, columns = data.shape
+    if data.portable and not tiles and rows * columns * 8 > STREAM_BYTES:
+        return ShuffledStream(data, random, chunk)
     order = random.permutation(len(data))
     return MemorySource(data.take(order), chunk=chunk, tiles=tiles, shuffle=random)
 
