@@ -1,7 +1,8 @@
 # The public names. To add one: import it here from the module that defines it, add it to __all__,
 # and give it a line in docs/api.md.
-from . import datasets, families
+from . import datasets, distributed, families
 from .data.corpus import Corpus
+from .data.opening import dataset
 from .estimators.explaining import Explanation
 from .estimators.factors.factor_analysis import FactorAnalysis
 from .estimators.factors.items import GradedResponse, ItemFactorAnalysis, TwoParameterLogistic
@@ -152,7 +153,9 @@ __all__ = [
     "bootstrap",
     "compare",
     "coverage",
+    "dataset",
     "datasets",
+    "distributed",
     "document_completion",
     "document_halves",
     "families",

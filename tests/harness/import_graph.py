@@ -13,6 +13,7 @@ FLOORS = {
     "compute": 0,
     "files": 0,
     "arrays": 1,
+    "distributed": 1,
     "spaces": 1,
     "structures": 1,
     "plots": 1,

@@ -1,12 +1,13 @@
 """The commands that fit: ``fit``, ``compare`` and ``demo``."""
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tacit import cli, workflow
+from tacit import cli, distributed, workflow
 from tacit.cli import options
 from tacit.cli.failures import guarded
 from tacit.cli.reading import reads_a_table
@@ -26,6 +27,15 @@ Criterion = Annotated[
     ),
 ]
 
+Engine = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WHERE",
+        help="Read Parquet files and add up their rows elsewhere: dask://HOST:PORT, a cluster that can read them too; "
+        "or processes:N of this machine.",
+        show_default=False,
+    ),
+]
 Quick = Annotated[bool, typer.Option("--quick", help="Look at candidates shortly: the best one is missed more often.")]
 Thorough = Annotated[
     bool, typer.Option("--thorough", help="Fit every candidate to its end, also those that cannot win.")
@@ -67,6 +77,7 @@ def fit(
     stop_words: options.StopWords = None,
     min_documents: options.MinDocuments = None,
     max_share: options.MaxShare = None,
+    engine: Engine = None,
     reading: ReadingOptions = FOUND_OUT,
 ) -> None:
     """Find the groups in a table, topics in texts or codes for images; write a run folder with the model and a report.
@@ -79,21 +90,21 @@ def fit(
     """
     place, kinds, errors = options.places(data), tuple(kind or ()), tuple(error or ())
     texts = workflow.texts.TextOptions(text, vocabulary, stop_words, min_documents, max_share)
-    cli.fitting.fit(
-        workflow.requests.FitRequest(
-            source=workflow.sources.DataSource(place, kinds, long, id_column, texts, target, reading, errors, sequence),
-            model=model,
-            settings=_understood(model, setting),
-            criterion=criterion,
-            effort=_effort(quick=quick, thorough=thorough),
-            holdout=holdout,
-            seed=seed,
-            out=out,
-            resume=resume,
-            overwrite=overwrite,
-            command=_command(),
-        )
+    request = workflow.requests.FitRequest(
+        source=workflow.sources.DataSource(place, kinds, long, id_column, texts, target, reading, errors, sequence),
+        model=model,
+        settings=_understood(model, setting),
+        criterion=criterion,
+        effort=_effort(quick=quick, thorough=thorough),
+        holdout=holdout,
+        seed=seed,
+        out=out,
+        resume=resume,
+        overwrite=overwrite,
+        command=_command(),
     )
+    with nullcontext() if engine is None else distributed.engine(engine):
+        cli.fitting.fit(request)
 
 
 def _understood(model: str | None, setting: list[str] | None) -> tuple[str, ...]:

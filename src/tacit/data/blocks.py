@@ -97,17 +97,19 @@ def block_shape(count: int, size: int = CHUNK_ROWS, parts: int = 1) -> tuple[int
     return -(-bucket // size // parts) * parts, size
 
 
-def pattern_tiles(rows: np.ndarray, weights: np.ndarray, parts: int = 1) -> tuple[Block, int, np.ndarray]:
+def pattern_tiles(
+    rows: np.ndarray, weights: np.ndarray, parts: int = 1, tile: int | None = None
+) -> tuple[Block, int, np.ndarray]:
     """Rows sorted by missing pattern and cut into tiles; the rows of one tile share one pattern.
 
     Returns the block, whose chunks are a multiple of ``parts``, the rows of a tile, and the slot of every given row: a
     chunk holds several tiles, one after another. Padding repeats the tile's first row with weight 0. Tiles are as long
-    as possible while at most twice the rows are stored.
+    as possible while at most twice the rows are stored, unless ``tile`` says how long.
     """
     missing = np.isnan(rows)
     _, pattern, counts = np.unique(missing, axis=0, return_inverse=True, return_counts=True)
     order = np.argsort(pattern.ravel(), kind="stable")
-    tile = _tile_rows(counts)
+    tile = tile_rows(counts) if tile is None else tile
     tiles_each = -(-counts // tile)
     tiles = int(tiles_each.sum())
     starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
@@ -126,7 +128,7 @@ def pattern_tiles(rows: np.ndarray, weights: np.ndarray, parts: int = 1) -> tupl
     return block, tile, slots_of_rows
 
 
-def _tile_rows(counts: np.ndarray) -> int:
+def tile_rows(counts: np.ndarray) -> int:
     """The longest power of two that stores at most twice the rows."""
     tile = 256
     while tile > 1 and (-(-counts // tile) * tile).sum() > 2 * counts.sum():

@@ -3,20 +3,24 @@
 import abc
 import copy
 import functools
+import itertools
 import operator
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias, TypeVar
 
 import numpy as np
 from jaxtyping import Float, Int
 from scipy import sparse
 
-from tacit import late
+from tacit import distributed, late
 from tacit.data.schema import Schema
 
 SLICE_ROWS = 16_384
 """Rows looked at together where all of them are gone through on the host."""
+SPAN = 8
+"""Neighbouring slices or blocks whose sums are added up first: partitions hold whole spans, so they change no digit."""
 
+T = TypeVar("T")
 Places: TypeAlias = slice | np.ndarray
 """Some rows: a slice, or their numbers."""
 
@@ -126,6 +130,20 @@ class Dataset(RowSet):
         return other
 
     @property
+    def portable(self) -> bool:
+        """Whether the rows lie where other processes can read them too, so that these need not be sent there."""
+        return False
+
+    def between(self, first: int, last: int) -> "Dataset":
+        """A range of the rows that can be sent to another process, with their weights and nothing else."""
+        return DenseRows(self.rows(slice(first, last)), _between(self._weights, first, last)).described(self.schema)
+
+    def partitions(self, number: int, grain: int) -> list["Dataset"]:
+        """The rows in at most so many ranges, each of whole grains of rows but the last."""
+        edges = ranges(len(self), number, grain)
+        return [self.between(first, last) for first, last in itertools.pairwise(edges)]
+
+    @property
     def names(self) -> tuple[str, ...] | None:
         """Of the columns, where they have some."""
         return self._names if self.schema is None else self.schema.names
@@ -159,8 +177,21 @@ class Dataset(RowSet):
 
     def total(self, function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
         """The sum over slices of a function of rows ``[rows, columns]`` in float64 and their weights ``[rows]``."""
-        parts = (function(rows.astype(np.float64, copy=False), self.weights[part]) for part, rows in self.slices())
-        return functools.reduce(operator.add, parts)
+        spans = itertools.chain.from_iterable(self.each(_span_totals, SPAN * SLICE_ROWS, (function,)))
+        return functools.reduce(operator.add, spans)
+
+    def each(self, function: Callable[..., T], grain: int, shared: tuple = ()) -> list[T]:
+        """What a function gives of the partitions, in order: where there is an engine, else of all rows at once.
+
+        Args:
+            function: of a data set and ``shared``, which can be sent to another process.
+            grain: a partition has a multiple of so many rows, but the last.
+            shared: what it is given besides.
+        """
+        engine = distributed.current()
+        if engine is None or not self.portable:
+            return [function(self, *shared)]
+        return engine.map(function, self.partitions(engine.partitions, grain), shared)
 
     def moments(self) -> ColumnMoments:
         """Weighted mean and variance of the columns; worked out once."""
@@ -211,6 +242,62 @@ class Dataset(RowSet):
             return (centred * weights[:, None]).T @ centred
 
         return self.total(scatter) / max(total - 1.0, 0.5 * total)
+
+
+def _span_totals(rows: Dataset, function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> list[np.ndarray]:
+    """What a function of rows and weights sums to, span by span."""
+    parts = (function(part.astype(np.float64, copy=False), rows.weights[at]) for at, part in rows.slices())
+    return [functools.reduce(operator.add, span) for span in spans_of(parts)]
+
+
+def spans_of(parts: Iterable[T]) -> Iterator[Iterator[T]]:
+    """Parts in spans, of which each is to be used up before the next."""
+    left = iter(parts)
+    for first in left:
+        yield itertools.chain([first], itertools.islice(left, SPAN - 1))
+
+
+def ranges(rows: int, number: int, grain: int) -> list[int]:
+    """The edges of at most so many ranges of rows, nearly alike, each of whole grains but the last."""
+    grains = -(-rows // grain)
+    number = max(1, min(number, grains))
+    return [min(rows, grains * place // number * grain) for place in range(number)] + [rows]
+
+
+def _between(values: np.ndarray | None, first: int, last: int) -> np.ndarray | None:
+    return None if values is None else values[first:last]
+
+
+class RowRange(Dataset):
+    """A range of the rows of another data set, read where they lie."""
+
+    def __init__(self, whole: Dataset, first: int, last: int) -> None:
+        self.schema, self._names = whole.schema, whole._names
+        self._weights = _between(whole._weights, first, last)
+        self._whole, self._first, self._last = whole.weighted(None), first, last
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self._last - self._first, self._whole.shape[1]
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self._whole.dtype
+
+    @property
+    def portable(self) -> bool:
+        return self._whole.portable
+
+    def between(self, first: int, last: int) -> Dataset:
+        return self._whole.between(self._first + first, self._first + last).weighted(
+            _between(self._weights, first, last)
+        )
+
+    def rows(self, places: Places = slice(None)) -> np.ndarray:
+        if not isinstance(places, slice):
+            return self._whole.rows(places + self._first)
+        first, last, step = places.indices(len(self))
+        return self._whole.rows(slice(self._first + first, self._first + last, step))
 
 
 class DenseRows(Dataset):
@@ -274,6 +361,14 @@ class JoinedRows(Dataset):
     def rows(self, places: Places = slice(None)) -> np.ndarray:
         return np.column_stack([self._features.rows(places), self._target[places]])
 
+    @property
+    def portable(self) -> bool:
+        return self._features.portable
+
+    def between(self, first: int, last: int) -> Dataset:
+        part = JoinedRows(self._features.between(first, last), self._target[first:last])
+        return part.weighted(_between(self._weights, first, last))
+
 
 class MadeRows(Dataset):
     """What a function makes of the rows of another data set, some at a time as they are asked for.
@@ -306,6 +401,14 @@ class MadeRows(Dataset):
     def rows(self, places: Places = slice(None)) -> np.ndarray:
         return self._function(self._whole.rows(places).astype(np.float64, copy=False))
 
+    @property
+    def portable(self) -> bool:
+        return self._whole.portable
+
+    def between(self, first: int, last: int) -> Dataset:
+        part = MadeRows(self._whole.between(first, last), self._function, self._width, self._names)
+        return part.weighted(_between(self._weights, first, last))
+
 
 class TakenRows(Dataset):
     """Some rows of another data set, in any order, read where they lie."""
@@ -328,6 +431,17 @@ class TakenRows(Dataset):
 
     def rows(self, places: Places = slice(None)) -> np.ndarray:
         return self._whole.rows(self._places[places])
+
+    @property
+    def portable(self) -> bool:
+        return self._whole.portable
+
+    def between(self, first: int, last: int) -> Dataset:
+        places = self._places[first:last]
+        low = int(places.min(initial=len(self._whole)))
+        high = int(places.max(initial=low - 1)) + 1
+        part = TakenRows(self._whole.between(low, high).weighted(None), places - low)
+        return part.weighted(_between(self._weights, first, last))
 
 
 class SingleRows:

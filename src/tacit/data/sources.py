@@ -1,16 +1,20 @@
 """Where the driver takes blocks of rows from: held by the engine, or streamed from wherever the rows lie."""
 
+import copy
 from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
 
+from tacit import distributed
 from tacit.compute import Array, cores, row_bucket
-from tacit.data.blocks import CHUNK_ROWS, Block, block_shape, laid, pattern_tiles
-from tacit.data.dataset import Dataset, DenseRows
+from tacit.data.blocks import CHUNK_ROWS, TILE_CHUNK_ROWS, Block, block_shape, laid, pattern_tiles, tile_rows
+from tacit.data.dataset import SPAN, Dataset, DenseRows
 
 STREAM_BYTES = 100_000_000
 STREAM_CHUNKS = 16
+STREAM_ROWS = 1_300_000
+"""Numbers in a block whose rows are shuffled (10 MB)."""
 BIG_ROWS = 32_768
 """Above this many rows the time of an iteration is that of the rows, and not of the calls."""
 PIECE_ROWS = 65_536
@@ -81,13 +85,16 @@ class MemorySource:
 class StreamSource:
     """Rows that are read a block at a time, and never whole.
 
-    ``widest`` joins neighbouring chunks: as many as divide a block and have at most so many rows together.
+    Args:
+        data: the rows.
+        chunks: of a block.
+        widest: joins neighbouring chunks: as many as divide a block and have at most so many rows together.
+        tiles: the rows of a block are laid in tiles of one missing pattern.
     """
 
     resident = False
-    tile = 1
 
-    def __init__(self, data: Dataset, *, chunks: int = STREAM_CHUNKS, widest: int = 0) -> None:
+    def __init__(self, data: Dataset, *, chunks: int = STREAM_CHUNKS, widest: int = 0, tiles: bool = False) -> None:
         self._data, self.total_weight, self.size = data, data.total_weight, data.shape
         # wide rows take fewer rows a block, so that a block stays near 32 MB
         columns = max(1, data.shape[1])
@@ -95,12 +102,47 @@ class StreamSource:
         size = row_bucket(most) if most < 256 else most // 256 * 256
         chunks = max(1, int(chunks * min(1.0, 32_000_000 / (columns * size * chunks * 8))))
         joined = max(d for d in range(1, chunks + 1) if chunks % d == 0 and (d == 1 or d * size <= widest))
-        self._shape = chunks // joined, joined * size
+        self._shape, self._first = (chunks // joined, joined * size), 0
+        grain = SPAN * chunks * size
+        self._tiles = tiles
+        self.tile = min(data.each(_shortest_tile, grain, (chunks * size,))) if tiles else 1
+
+    @property
+    def portable(self) -> bool:
+        """Whether other processes can read the blocks."""
+        return self._data.portable
+
+    def partitions(self, number: int) -> list["StreamSource"]:
+        """The same blocks in at most so many sources, to be sent away; each has whole spans of them but the last."""
+        block = self._shape[0] * self._shape[1]
+        found, first = [], self._first
+        for part in self._data.partitions(number, SPAN * block):
+            one = copy.copy(self)
+            one._data, one._first = part, first
+            first += -(-len(part) // block)
+            found.append(one)
+        return found
 
     def blocks(self) -> Iterator[Block]:
         chunks, size = self._shape
-        for part, rows in self._data.slices(chunks * size):
-            yield laid(rows, self._data.weights[part], chunks, size, part.start // size)
+        for number, (part, rows) in enumerate(self._data.slices(chunks * size), self._first):
+            weights = self._data.weights[part]
+            if self._tiles:
+                block, _, _ = pattern_tiles(rows, weights, tile=self.tile)
+                yield block._replace(number=block.number + np.int32(number * 4 * chunks * size // TILE_CHUNK_ROWS))
+            else:
+                yield laid(rows, weights, chunks, size, number * chunks)
+
+
+def _shortest_tile(rows: Dataset, size: int) -> int:
+    """The tile that all blocks of so many rows can have."""
+    tiles = [tile_rows(np.unique(np.isnan(part), axis=0, return_counts=True)[1]) for _, part in rows.slices(size)]
+    return min(tiles)
+
+
+def spread(data: Dataset) -> bool:
+    """Whether an engine has other processes read the rows."""
+    return data.portable and distributed.current() is not None
 
 
 def _copied(data: Dataset, number: int) -> np.ndarray:
@@ -118,13 +160,43 @@ def source(data: Dataset, *, tiles: bool = False, chunk: int = CHUNK_ROWS) -> Bl
     ``chunk`` is how many of the rows that lie in the engine are looked at together.
     """
     rows, columns = data.shape
-    if not tiles and rows * columns * 8 > STREAM_BYTES:
-        return StreamSource(data)
+    if spread(data) or (rows * columns * 8 > STREAM_BYTES and (data.portable or not tiles)):
+        return StreamSource(data, tiles=tiles)
     return MemorySource(data, chunk=chunk, tiles=tiles, parts=cores() if rows > BIG_ROWS else 1)
 
 
-def shuffled(data: Dataset, random: np.random.Generator, *, chunk: int, tiles: bool) -> MemorySource:
-    """Rows in a random order, in chunks that are looked at as mini-batches."""
+class ShuffledStream:
+    """Rows in blocks in a random order, shuffled within each, in chunks that are looked at as mini-batches.
+
+    Args:
+        data: the rows.
+        random: gives the order, which is the same whenever the blocks are gone through.
+        chunk: rows of a mini-batch.
+    """
+
+    resident = False
+    tile = 1
+
+    def __init__(self, data: Dataset, random: np.random.Generator, chunk: int) -> None:
+        self._data, self.total_weight, self.size = data, data.total_weight, data.shape
+        self._chunk, self._rows = chunk, max(1, STREAM_ROWS // max(1, data.shape[1]) // chunk) * chunk
+        self._seed = int(random.integers(2**63))
+
+    def blocks(self) -> Iterator[Block]:
+        order = np.random.default_rng(self._seed).permutation(-(-len(self._data) // self._rows))
+        for block in order.tolist():
+            part = slice(block * self._rows, min((block + 1) * self._rows, len(self._data)))
+            inside = np.random.default_rng((self._seed, block)).permutation(part.stop - part.start)
+            rows, weights = self._data.rows(part)[inside], self._data.weights[part][inside]
+            chunks = self._rows // self._chunk
+            yield laid(rows, weights, chunks, self._chunk, block * chunks)
+
+
+def shuffled(data: Dataset, random: np.random.Generator, *, chunk: int, tiles: bool) -> BlockSource:
+    """Rows in a random order, in chunks that are looked at as mini-batches; of many rows in files, block by block."""
+    rows, columns = data.shape
+    if data.portable and not tiles and rows * columns * 8 > STREAM_BYTES:
+        return ShuffledStream(data, random, chunk)
     order = random.permutation(len(data))
     return MemorySource(data.take(order), chunk=chunk, tiles=tiles, shuffle=random)
 

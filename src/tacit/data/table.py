@@ -45,6 +45,7 @@ class Table:
         date_forms: how the columns of dates are written of which others were made (`Dated.form`).
         variances: ``[rows, columns]``, of the errors of measurement of every value, or None.
         sequences: of which sequence every row is, and its time; or None.
+        number: how many rows the source has, where `values` are some of them only and the rows stay in their files.
     """
 
     values: Float[np.ndarray, "rows columns"]
@@ -57,6 +58,7 @@ class Table:
     date_forms: Mapping[str, str] = dataclasses.field(default_factory=dict)
     variances: Float[np.ndarray, "rows columns"] | None = None
     sequences: FoundSequences | None = None
+    number: int | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -64,7 +66,7 @@ class Table:
         return self.schema.names
 
     def __len__(self) -> int:
-        return len(self.values)
+        return len(self.values) if self.number is None else self.number
 
 
 @dataclasses.dataclass(frozen=True)

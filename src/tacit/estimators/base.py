@@ -3,6 +3,7 @@
 import datetime
 import numbers
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -13,9 +14,10 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import _check_sample_weight, _num_samples, validate_data
 
 from tacit.compute import double_precision
-from tacit.data.dataset import Dataset, dataset_of
+from tacit.data.dataset import Dataset, MadeRows, dataset_of
+from tacit.data.file_rows import FileRows, as_values
 from tacit.data.frames import check_names
-from tacit.estimators.capabilities import Matrix, MatrixLike
+from tacit.estimators.capabilities import Matrix, MatrixLike, ReadsKinds, can
 
 __all__ = [
     "Seed",
@@ -206,6 +208,7 @@ def read_data(
     """
     if not isinstance(X, Dataset):
         return dataset_of(read_rows(estimator, X, reset=reset, minimum=minimum, sparse=sparse))
+    X = _as_numbers(estimator, X)
     heading = np.empty((0, X.shape[1])) if X.names is None else pa.table(dict.fromkeys(X.names, np.empty(0)))
     validate_data(estimator, heading, reset=reset, skip_check_array=True)
     if len(X) < minimum:
@@ -213,6 +216,17 @@ def read_data(
     if not np.isfinite(X.moments().mean).all() if reset else any(_infinite(part) for _, part in X.slices()):
         raise ValueError("Input X contains infinity: a missing entry is NaN")
     return X
+
+
+def _as_numbers(estimator: BaseEstimator, X: Dataset) -> Dataset:
+    """Rows from files for a model of numbers: levels that are numbers are those, and texts are refused."""
+    if not isinstance(X, FileRows) or can(estimator, ReadsKinds):
+        return X
+    levels = {column.name: column.levels for column in X.schema.columns if column.levels is not None}
+    for name, each in levels.items():
+        if any(isinstance(level, str) for level in each):
+            _refuse(estimator, name, "texts or categories")
+    return MadeRows(X, partial(as_values, X.schema), X.shape[1], X.schema.names) if levels else X
 
 
 def _infinite(rows: Matrix) -> bool:

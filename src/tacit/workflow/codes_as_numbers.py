@@ -7,6 +7,7 @@ import numpy as np
 from tacit import registry
 from tacit.data.dataset import DenseRows
 from tacit.data.errors import counted, listed
+from tacit.data.file_rows import FileRows
 from tacit.data.schema import LEVELLED
 from tacit.data.table import Table
 from tacit.workflow.sources import Rows
@@ -48,5 +49,8 @@ def as_numbers(rows: Rows, model: str | None, named: frozenset[str]) -> Rows:
         f"{names[0]}=drop leaves one out."
     )
     table = dataclasses.replace(rows.table, values=values, schema=schema, notes=(*rows.table.notes, note))
-    whole = dataclasses.replace(rows.whole, values=DenseRows(values))
+    kept = rows.whole.values
+    whole = dataclasses.replace(
+        rows.whole, values=kept.read_as(schema) if isinstance(kept, FileRows) else DenseRows(values)
+    )
     return dataclasses.replace(rows, table=table, whole=whole, schema=schema)

@@ -42,6 +42,8 @@ from tacit.workflow.warned import HARMLESS, plain
 
 WIDE = 200
 """Beyond so many columns the columns that make a row odd are sought among those that stand out only."""
+JUDGED_ROWS = 500_000
+"""Rows by which the groups are told of at most, where the rows stay in their files."""
 JUDGED_IMAGES = 1000
 """Images kept aside that are scored at most: each takes many passes through the network."""
 TYPICAL_ROWS = 500
@@ -108,7 +110,10 @@ def judge(chosen: Chosen, fitted: Rows, kept: Rows, said: Iterable[str], trace: 
         worth = (*cautions_of_predictions(told), *_said(said))
         return Judgement(None, None, (), "", None, None, calibration, worth, target=told)
     X = feed(estimator, fitted.data, schema)
-    share = responsibilities(estimator, X)
+    looked = fitted
+    if isinstance(fitted.data, Dataset) and fitted.data.portable and len(fitted) > JUDGED_ROWS:
+        looked = fitted.pick(np.linspace(0, len(fitted) - 1, JUDGED_ROWS).astype(np.int64))
+    share = responsibilities(estimator, X if looked is fitted else feed(estimator, looked.data, schema))
     shares = None if share is None else _shares(estimator, share)
     score, total, calibration = None, None, {}
     if can(estimator, Scores) and not estimator.scores_are_bounds:
@@ -131,7 +136,7 @@ def judge(chosen: Chosen, fitted: Rows, kept: Rows, said: Iterable[str], trace: 
     return Judgement(
         share,
         shares,
-        () if share is None or shares is None else _sentences(estimator, fitted, share, shares),
+        () if share is None or shares is None else _sentences(estimator, looked, share, shares),
         "" if share is None or share.shape[1] < 2 else sentences.certainty(share, noise_share(estimator)),
         total,
         score,

@@ -35,14 +35,18 @@ def written(rows: Rows) -> list[dict[str, Any]]:
     forms = rows.table.date_forms if isinstance(rows.table, Table) else {}
     dates = {rows.schema.names[each.days]: forms[each.base] for each in date_parts(rows.schema) if each.base in forms}
     found: list[dict[str, Any]] = []
+    low, high = data.ends() if data.portable else (None, None)
+    some = data.rows(thin(len(data), LOOKED_AT)) if data.portable else None
     for place, column in enumerate(rows.schema.columns):
-        values = data.column(place)
+        values = data.column(place) if some is None else some[:, place]
         seen = values[~np.isnan(values)]
         if column.levels is not None or not seen.size:
             found.append({})
             continue
         part = seen if seen.size <= LOOKED_AT else seen[thin(seen.size, LOOKED_AT)]
-        found.append({"low": float(seen.min()), "high": float(seen.max()), "decimals": decimals_of(part)})
+        least = seen.min() if low is None else low[place]
+        most = seen.max() if high is None else high[place]
+        found.append({"low": float(least), "high": float(most), "decimals": decimals_of(part)})
         if column.name in dates:
             found[-1]["date"] = dates[column.name]
     return found

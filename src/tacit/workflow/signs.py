@@ -33,6 +33,8 @@ def signs(rows: Rows) -> tuple[str, ...]:
     """
     if not isinstance(rows.table, Table) or rows.schema is None:
         return ()
+    if rows.table.number is not None:  # some of the rows only are there
+        return ()
     values, numbers, found = rows.table.values, rows.numbers, []
     for place, column in enumerate(rows.schema.columns):
         if column.levels is not None:

@@ -10,21 +10,30 @@ from typing import Any, Self
 import numpy as np
 from scipy import sparse
 
-from tacit import workflow
+from tacit import distributed, workflow
 from tacit.data.corpus import Corpus
 from tacit.data.dataset import Dataset, DenseRows, Values, some
 from tacit.data.erring import ErringRows, parse_errors
+from tacit.data.errors import counted
 from tacit.data.features import Target
+from tacit.data.file_columns import heading
+from tacit.data.file_rows import opened
+from tacit.data.gathering import gathered, is_address, may_be_parquet, named
 from tacit.data.images import ImageSet, holds_images, read_images
 from tacit.data.long import CountTable
 from tacit.data.read import locate
 from tacit.data.reading import FOUND_OUT, ReadingOptions
 from tacit.data.schema import Schema
 from tacit.data.sequenced import SequencedRows, parse_sequence
+from tacit.data.several import files_of
+from tacit.data.sources import STREAM_BYTES
 from tacit.data.table import Table, load
 from tacit.data.texts import Vocabulary
 from tacit.workflow.errors import RequestError
 from tacit.workflow.texts import NO_TEXT_OPTIONS, TextOptions
+
+SHOWN_ROWS = 50_000
+"""Rows by which the columns of rows that stay in their files are described."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +64,7 @@ class DataSource:
 
     def check_place(self) -> None:
         """Raise `DataError` where there is nothing at all."""
-        if self.path != "-":
+        if self.path != "-" and not is_address(self.path):
             locate(self.path)
 
     def load(self, *, corpus: bool = False) -> "Rows":
@@ -80,6 +89,9 @@ class DataSource:
                 )
             return Rows.of(read_images(self.path))
         kinds = _kinds(self.kinds)
+        streamed = self._in_files(kinds)
+        if streamed is not None:
+            return streamed
         return Rows.of(
             load(
                 self.path,
@@ -91,6 +103,25 @@ class DataSource:
                 reading=self.reading,
             )
         )
+
+    def _in_files(self, kinds: Mapping[str, str]) -> "Rows | None":
+        """Rows that stay in their Parquet files, where these are too many to be read whole, or read elsewhere."""
+        plain = not (self.long or self.id_column or self.errors or self.sequence or self.target)
+        if not plain or self.reading != FOUND_OUT or not may_be_parquet(self.path):
+            return None
+        files = gathered(self.path)
+        if files is None:
+            return None
+        ends = [end for _, end in map(heading, files)]
+        cells = sum(end.num_rows * end.num_columns for end in ends)
+        usual = (not is_address(self.path) and files_of(self.path) is not None) or len(files) == 1
+        if usual and distributed.current() is None and 8 * cells <= STREAM_BYTES:
+            return None
+        data = opened(files, kinds=kinds)
+        places = np.unique(np.linspace(0, len(data) - 1, min(len(data), SHOWN_ROWS)).astype(np.int64))
+        notes = (f"{counted(len(data), 'row')} in {counted(len(files), 'file')} are read as they are needed",)
+        told = Table(data.rows(places), data.schema, data.left_out, named(files), None, notes, number=len(data))
+        return Rows(WholeSource(data), data.schema, told)
 
     def _documents(self) -> "Rows":
         if self.kinds:
@@ -106,7 +137,10 @@ class DataSource:
 
     def to_config(self) -> dict[str, Any]:
         """What a run keeps of it, so that the table can be read the same way again."""
-        places = [each if each == "-" else str(Path(each).expanduser().absolute()) for each in self.path.splitlines()]
+        places = [
+            each if each == "-" or is_address(each) else str(Path(each).expanduser().absolute())
+            for each in self.path.splitlines()
+        ]
         place = "\n".join(places)
         found: dict[str, Any] = {"source": place, "kinds": list(self.kinds), "long": self.long, "id": self.id_column}
         found |= {} if self.target is None else {"target": self.target}

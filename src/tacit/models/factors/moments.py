@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from tacit.data.dataset import Dataset
+from tacit.data.sources import spread
 
 MOST_COLUMNS = 2000
 """Columns up to which a matrix ``[columns, columns]`` is kept."""
@@ -46,6 +47,8 @@ def moments(rows: Dataset) -> Moments | None:
     Rows are summed about the mean of the first of them, so that nothing cancels where columns lie far from 0; about 0
     itself, and then without a copy, where that is no farther than the columns spread.
     """
+    if spread(rows):
+        return _from_partitions(rows)
     dims = rows.shape[1]
     origin, near = np.zeros(dims), False
     weight, first, second = 0.0, np.zeros(dims), np.zeros((dims, dims))
@@ -66,3 +69,20 @@ def moments(rows: Dataset) -> Moments | None:
         weight, first, second = weight + float(weights.sum()), first + sums, second + scaled.T @ centred
     away = first / weight
     return Moments(weight, origin + away, second / weight - np.outer(away, away))
+
+
+def _from_partitions(rows: Dataset) -> Moments | None:
+    """The same, where the rows are read elsewhere: about the mean of the first of them."""
+    dims = rows.shape[1]
+    origin = np.nan_to_num(rows.rows(slice(0, min(SLICE, len(rows)))).mean(axis=0))
+
+    def sums(part: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        centred = part - origin
+        heavy = centred * weights[:, None]
+        return np.vstack([heavy.T @ centred, heavy.sum(axis=0), np.full(dims, weights.sum())])
+
+    found = rows.total(sums)
+    if not np.isfinite(found).all():
+        return None
+    away, weight = found[dims] / found[-1, 0], float(found[-1, 0])
+    return Moments(weight, origin + away, found[:dims] / weight - np.outer(away, away))

@@ -19,7 +19,7 @@ from tacit import trees
 from tacit.arrays import Pytree, static, traced, xp
 from tacit.compute import Array, compiled, component_bucket, eagerly
 from tacit.data.dataset import ColumnMoments, Dataset
-from tacit.data.sources import STREAM_BYTES, BlockSource, StreamSource
+from tacit.data.sources import STREAM_BYTES, BlockSource, StreamSource, spread
 from tacit.engine import PRNGKeyArray, jnp
 from tacit.inference import closed_form as cf
 from tacit.inference.closed_form import Sums
@@ -213,7 +213,7 @@ def _iterated(
 
 def _laid(rows: Dataset, view: Rescale, clusters: int) -> tuple[BlockSource, Rescale]:
     """Rows scaled once and held by the engine, or streamed from the user's memory and scaled on the way."""
-    if rows.shape[0] * rows.shape[1] * 8 > STREAM_BYTES:
+    if rows.shape[0] * rows.shape[1] * 8 > STREAM_BYTES or spread(rows):
         return StreamSource(rows, widest=widest(clusters)), view
     return WideMemory(rows, view, clusters), Rescale(view.shift, view.scale, done=True)
 

@@ -20,8 +20,8 @@ from tacit.arrays import Pytree, map_items, static, traced, xp
 from tacit.compute import Array, compiled, eagerly, row_bucket
 from tacit.data.blocks import Block, laid
 from tacit.data.dataset import Dataset, dataset_of
-from tacit.data.sources import BlockSource, pieces
-from tacit.engine import jnp
+from tacit.data.sources import PIECE_ROWS, BlockSource, pieces
+from tacit.engine import is_double, jnp, precision
 
 CHUNK_ROWS = 16_384
 GRAIN = 1024
@@ -159,11 +159,17 @@ def squared_distances(model: KMeansModel, rows: Dataset | np.ndarray) -> np.ndar
 
 
 def _each_row(function: Callable, model: KMeansModel, rows: Dataset) -> Any:
+    parts = rows.each(_each_row_here, PIECE_ROWS, (function, trees.map(np.asarray, model), is_double()))
+    return trees.map(lambda *leaves: np.concatenate(leaves), *parts)
+
+
+def _each_row_here(rows: Dataset, function: Callable, model: KMeansModel, double: bool) -> Any:
     parts = []
-    for _, source, _ in pieces(rows):
-        with eagerly(small(source, model.centres.shape[0])):
-            found = _over_chunks(function, model, next(source.blocks()))
-        parts.append(trees.map(source.to_rows, found))
+    with precision(double=double):
+        for _, source, _ in pieces(rows):
+            with eagerly(small(source, model.centres.shape[0])):
+                found = _over_chunks(function, model, next(source.blocks()))
+            parts.append(trees.map(source.to_rows, found))
     return trees.map(lambda *leaves: np.concatenate(leaves), *parts)
 
 

@@ -11,7 +11,9 @@ from tacit.arrays import map_items
 from tacit.compute import compiled, eagerly
 from tacit.data.blocks import Block
 from tacit.data.dataset import Dataset, dataset_of
-from tacit.data.sources import BlockSource, pieces
+from tacit.data.sources import PIECE_ROWS, BlockSource, pieces, spread
+from tacit.engine import is_double, precision
+from tacit.inference.loop import on_host
 from tacit.models.mixture.bayesian import MixturePosterior
 from tacit.models.mixture.model import MixtureModel
 from tacit.models.mixture.rules import Draws
@@ -30,14 +32,23 @@ def each_row(function: Callable, model: MixtureModel, rows: Dataset | np.ndarray
     Rows with gaps are laid in tiles of one pattern first, where the model asks for them.
     ``extra`` are arrays of a value a row.
     """
+    data = dataset_of(rows)
+    if extra or not spread(data):
+        return _each_row_here(data, function, model, is_double(), *extra)
+    parts = data.each(_each_row_here, PIECE_ROWS, (function, on_host(model), is_double()))
+    return trees.map(lambda *leaves: np.concatenate(leaves), *parts)
+
+
+def _each_row_here(rows: Dataset, function: Callable, model: MixtureModel, double: bool, *extra: np.ndarray) -> Any:
     parts = []
     tiles = any(group.tiled for group in model.groups)
-    for part, source, complete in pieces(dataset_of(rows), tiles=tiles, dtype=np.float64):
-        laid = tuple(source.to_slots(e[part]) for e in extra)
-        fitting = model.with_rows(complete=complete, tile=source.tile)
-        with eagerly(small(model, source)):
-            found = _over_chunks(function, fitting, next(source.blocks()), laid)
-        parts.append(trees.map(source.to_rows, found))
+    with precision(double=double):
+        for part, source, complete in pieces(rows, tiles=tiles, dtype=np.float64):
+            laid = tuple(source.to_slots(e[part]) for e in extra)
+            fitting = model.with_rows(complete=complete, tile=source.tile)
+            with eagerly(small(model, source)):
+                found = _over_chunks(function, fitting, next(source.blocks()), laid)
+            parts.append(trees.map(source.to_rows, found))
     return trees.map(lambda *leaves: np.concatenate(leaves), *parts)
 
 

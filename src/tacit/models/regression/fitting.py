@@ -14,9 +14,9 @@ from jaxtyping import Float
 from tacit.compute import FEW_NUMBERS, compiled, eagerly, side_by_side
 from tacit.data.blocks import Standardise, View
 from tacit.data.dataset import Dataset, JoinedRows
-from tacit.data.sources import BlockSource, source
+from tacit.data.sources import BlockSource, source, spread
 from tacit.inference import closed_form as cf
-from tacit.inference.fit import Fit, fit
+from tacit.inference.fit import Fit, fit, in_spans, spread_sums
 from tacit.inference.loop import on_host
 from tacit.inference.series import Series
 from tacit.models.regression.logistic import LogisticRegression, Quadratic, at_start, stacked
@@ -198,23 +198,30 @@ def total(step: cf.LocalStep, source: BlockSource, view: View) -> cf.Sums:
     key, zero = np.zeros((1, 2), np.uint32), np.zeros(1, np.int32)
 
     def work(block):
-        return jax.tree.map(lambda leaf: np.asarray(leaf)[0], cf.accumulate(single, block, view, key, zero))
+        return jax.tree.map(np.asarray, cf.accumulate(single, block, view, key, zero))
 
-    return cf.total_sums(side_by_side(work, source.blocks()))
+    parts = spread_sums(source, (single, view, key, zero))
+    if parts is None:
+        parts = in_spans(side_by_side(work, source.blocks()))
+    return jax.tree.map(lambda leaf: leaf[0], cf.total_sums(parts))
 
 
 def moments_of(rows: Dataset) -> tuple[Float[np.ndarray, " dims"], Float[np.ndarray, " dims"]]:
     """Weighted means and standard deviations of complete columns, in one pass; a column that does not vary has 1."""
     weights = rows.weights
-    slices = [slice(start, start + SLICE) for start in range(0, len(rows), SLICE)]
     near = rows.rows(np.flatnonzero(weights)[:SLICE]).astype(np.float64).mean(0)
 
-    def sums(part: slice) -> np.ndarray:
-        away = rows.rows(part).astype(np.float64) - near
-        heavy = away * weights[part][:, None]
+    def sums(part: np.ndarray, mass: np.ndarray) -> np.ndarray:
+        away = part.astype(np.float64, copy=False) - near
+        heavy = away * mass[:, None]
         return np.stack([heavy.sum(0), np.einsum("nd,nd->d", heavy, away)])
 
-    first, second = np.sum(side_by_side(sums, slices), axis=0) / weights.sum()
+    if spread(rows):
+        found = rows.total(sums)
+    else:
+        slices = [slice(start, start + SLICE) for start in range(0, len(rows), SLICE)]
+        found = np.sum(side_by_side(lambda part: sums(rows.rows(part), weights[part]), slices), axis=0)
+    first, second = found / weights.sum()
     mean, scale = near + first, np.sqrt(np.maximum(second - first**2, 0.0))
     flat = scale <= 1e-13 * np.abs(mean) + 1e-8 * np.abs(first)
     return mean, np.where(flat, 1.0, scale)

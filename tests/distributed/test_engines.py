@@ -1,0 +1,139 @@
+"""Sums over partitions are those of one process, wherever and in however many parts they are worked out."""
+
+import itertools
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import tacit
+from tacit import distributed
+from tacit.data.dataset import DenseRows, ranges
+from tacit.data.sources import StreamSource, source
+
+ROWS = 300_000
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place, draw = tmp_path_factory.mktemp("rows"), np.random.default_rng(0)
+    centres = draw.normal(0.0, 3.0, (3, 3))
+    x = centres[draw.integers(0, 3, ROWS)] + draw.normal(size=(ROWS, 3))
+    gaps = x.copy()
+    gaps[draw.random(ROWS) < 0.2, 1] = np.nan
+    y = x @ [1.0, -2.0, 0.5] + draw.normal(size=ROWS)
+    edges = [0, 70_001, 70_011, 190_000, ROWS]
+    for number, (first, last) in enumerate(itertools.pairwise(edges)):
+        part = {name: x[first:last, i] for i, name in enumerate("abc")}
+        part |= {"gap": pa.array(gaps[first:last, 1], from_pandas=True), "y": y[first:last]}
+        pq.write_table(pa.table(part), place / f"{number}.parquet", row_group_size=50_000)
+    return place
+
+
+def column(folder: Path, name: str) -> np.ndarray:
+    return np.concatenate([pq.read_table(path).column(name).to_numpy() for path in sorted(folder.glob("*"))])
+
+
+MODELS = {
+    "mixture": (lambda: tacit.GaussianMixture(3, random_state=0), ["a", "b", "c"], lambda m: m.means_),
+    "gaps": (lambda: tacit.GaussianMixture(2, random_state=0, max_iter=5), ["a", "gap"], lambda m: m.covariances_),
+    "k-means": (
+        lambda: tacit.KMeans(3, random_state=0),
+        ["a", "b", "c"],
+        lambda m: np.append(m.cluster_centers_, m.inertia_),
+    ),
+    "components": (lambda: tacit.PCA(2), ["a", "b", "c"], lambda m: np.abs(m.components_)),
+    "factors": (lambda: tacit.FactorAnalysis(1, max_iter=20), ["a", "gap", "c"], lambda m: np.abs(m.components_)),
+}
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("name", MODELS)
+def test_the_layout_changes_nothing(folder: Path, name: str) -> None:
+    make, columns, found = MODELS[name]
+    rows = tacit.dataset(folder, columns=columns)
+    alone = found(make().fit(np.asarray(rows)))
+    several = []
+    for partitions in (1, 2, 7):
+        with distributed.engine("in-place", partitions=partitions):
+            several.append(found(make().fit(rows)))
+    np.testing.assert_allclose(several[0], alone, rtol=1e-10, atol=1e-10)
+    np.testing.assert_array_equal(several[1], several[0])
+    np.testing.assert_array_equal(several[2], several[0])
+
+
+def test_regressions_too(folder: Path) -> None:
+    rows, y = tacit.dataset(folder, columns=["a", "b", "c"]), column(folder, "y")
+    alone = tacit.BayesianLinearRegression().fit(np.asarray(rows), y)
+    with distributed.engine("in-place", partitions=5):
+        spread = tacit.BayesianLinearRegression().fit(rows, y)
+    np.testing.assert_allclose(spread.coef_, alone.coef_, rtol=1e-10)
+
+
+def test_processes_give_the_same_and_one_that_dies_changes_nothing(folder: Path, tmp_path: Path) -> None:
+    rows = tacit.dataset(folder, columns=["a", "b", "c"])
+    with distributed.engine("in-place", partitions=4):
+        alone = tacit.GaussianMixture(3, random_state=0).fit(rows)
+        labels = alone.predict(rows)
+    with distributed.engine(2, partitions=4) as engine:
+        spread = tacit.GaussianMixture(3, random_state=0).fit(rows)
+        np.testing.assert_array_equal(spread.means_, alone.means_)
+        np.testing.assert_array_equal(spread.predict(rows), labels)
+        once = tmp_path / "died"
+        assert engine.map(died_once, [1, 2, 3, 4], (str(once),)) == [10, 20, 30, 40]
+        with pytest.raises(ZeroDivisionError):
+            engine.map(broken, [1, 2])
+        with pytest.raises(distributed.EngineError, match="more than 4 partitions"):
+            engine.map(always_dies, [1, 2])
+
+
+def died_once(part: int, once: str) -> int:
+    if part == 2 and not Path(once).exists():
+        Path(once).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return 10 * part
+
+
+def always_dies(part: int) -> int:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return part
+
+
+def broken(part: int) -> float:
+    return part / 0
+
+
+def test_rows_in_memory_stay_here() -> None:
+    rows = DenseRows(np.random.default_rng(0).normal(size=(500, 2)))
+
+    class Nowhere:
+        partitions = 3
+
+        def map(self, *arguments: object) -> list[object]:
+            raise AssertionError("nothing is to be sent away")
+
+    with distributed.engine(Nowhere()):
+        assert not isinstance(source(rows), StreamSource)
+        rows.moments()
+        tacit.GaussianMixture(2, random_state=0).fit(rows)
+
+
+def test_ranges_hold_whole_grains() -> None:
+    assert ranges(100, 3, 10) == [0, 30, 60, 100]
+    assert ranges(95, 20, 10) == [0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95]
+    assert ranges(5, 4, 10) == [0, 5]
+
+
+def test_what_is_no_engine_is_said() -> None:
+    for where in ("dusk://here:1", "here", 0, True, 2.5):
+        with pytest.raises(ValueError, match=r"engine|whole number"), distributed.engine(where):
+            pass
+    with pytest.raises(ValueError, match="partitions"), distributed.engine("in-place", partitions=0):
+        pass
+    with pytest.raises(distributed.EngineError, match="Dask"), distributed.engine("ray://here:1"):
+        pass
+    assert distributed.current() is None
