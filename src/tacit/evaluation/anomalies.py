@@ -12,7 +12,8 @@ from tacit.data.dataset import Dataset, DenseRows
 from tacit.data.frames import feature_names, from_frame
 from tacit.data.schema import Schema
 from tacit.estimators.capabilities import MatrixLike
-from tacit.evaluation.measure import GIVEN_TOTAL, check_scores, measure
+from tacit.estimators.measure import GIVEN_TOTAL
+from tacit.evaluation.measure import check_scores, measure
 from tacit.evaluation.rows import names_at_fit
 
 

@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 from tacit.estimators.capabilities import Scores, can
 from tacit.estimators.measure import Measure, base_measure
 
+
 def measure(estimator: BaseEstimator) -> Measure:
     """The base measure of a fitted estimator's ``score_samples``, column by column.
 
