@@ -47,6 +47,7 @@ from .evaluation.compare import Comparison, compare
 from .evaluation.conformal import Calibration
 from .evaluation.coverage import Coverage, coverage
 from .evaluation.disentangle import mutual_information_gap, separated_attribute_predictability
+from .evaluation.drift import drift
 from .evaluation.gap import AnnealedLogProb, InferenceGap, annealed_log_prob, inference_gap
 from .evaluation.health import LatentHealth, latent_health
 from .evaluation.held_out import held_out
@@ -102,6 +103,7 @@ __all__ = [
     "Coverage",
     "CsvLog",
     "Density",
+    "Drift",
     "Explanation",
     "FactorAnalysis",
     "Forecast",
@@ -155,6 +157,7 @@ __all__ = [
     "datasets",
     "document_completion",
     "document_halves",
+    "drift",
     "families",
     "fingerprint",
     "held_out",

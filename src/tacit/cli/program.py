@@ -74,6 +74,7 @@ for name, function, panel in (
     ("rename", run_commands.rename, RUNS),
     ("report", run_commands.report, RUNS),
     ("models", run_commands.models, RUNS),
+    ("drift", row_commands.drift, PRODUCTION),
     ("serve", serve_commands.serve, PRODUCTION),
 ):
     app.command(name, rich_help_panel=panel, no_args_is_help=name not in ("demo", "models"))(function)
