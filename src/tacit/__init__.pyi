@@ -72,6 +72,8 @@ from .evaluation.topics import (
     topic_stability,
 )
 from .evaluation.typicality import typicality
+from .export.onnx_graph import to_onnx
+from .export.sql import to_sql
 from .inference.posterior import Posterior
 from .inference.watch import watch
 from .models.topics.completion import Completion, document_completion, document_halves
@@ -186,6 +188,8 @@ __all__ = [
     "topic_map",
     "topic_sizes",
     "topic_stability",
+    "to_onnx",
+    "to_sql",
     "typicality",
     "watch",
     "write_network",

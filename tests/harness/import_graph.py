@@ -24,6 +24,7 @@ FLOORS: dict[str, float] = {
     "estimators": 5,
     "registry": 6,
     "evaluation": 7,
+    "export": 7,
     "storage": 7,
     "report": 8,
     "workflow": 9,

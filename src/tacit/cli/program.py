@@ -74,6 +74,7 @@ for name, function, panel in (
     ("rename", run_commands.rename, RUNS),
     ("report", run_commands.report, RUNS),
     ("models", run_commands.models, RUNS),
+    ("sql", run_commands.sql, PRODUCTION),
     ("drift", row_commands.drift, PRODUCTION),
     ("serve", serve_commands.serve, PRODUCTION),
 ):
