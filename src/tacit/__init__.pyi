@@ -47,7 +47,7 @@ from .evaluation.compare import Comparison, compare
 from .evaluation.conformal import Calibration
 from .evaluation.coverage import Coverage, coverage
 from .evaluation.disentangle import mutual_information_gap, separated_attribute_predictability
-from .evaluation.drift import drift
+from .evaluation.drift import Drift, drift
 from .evaluation.gap import AnnealedLogProb, InferenceGap, annealed_log_prob, inference_gap
 from .evaluation.health import LatentHealth, latent_health
 from .evaluation.held_out import held_out
@@ -180,6 +180,8 @@ __all__ = [
     "select",
     "select_topics",
     "separated_attribute_predictability",
+    "to_onnx",
+    "to_sql",
     "top_words",
     "topic_coherence",
     "topic_distances",
@@ -188,8 +190,6 @@ __all__ = [
     "topic_map",
     "topic_sizes",
     "topic_stability",
-    "to_onnx",
-    "to_sql",
     "typicality",
     "watch",
     "write_network",

@@ -116,6 +116,9 @@ def _bound(host: str, port: int) -> socket.socket:
     host = host.strip("[]")
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=256)
+        found = socket.create_server((host, port), family=family, backlog=256)
+        # head and body of an answer are two packets: the second must not wait until the first was acknowledged
+        found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return found
     except (OSError, OverflowError, UnicodeError) as error:
         raise RequestError(f"cannot listen on {host} port {port}: {error}. Another --port may be free.") from None
