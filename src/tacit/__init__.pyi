@@ -48,6 +48,7 @@ from .evaluation.compare import Comparison, compare
 from .evaluation.conformal import Calibration
 from .evaluation.coverage import Coverage, coverage
 from .evaluation.disentangle import mutual_information_gap, separated_attribute_predictability
+from .evaluation.drift import Drift, drift
 from .evaluation.gap import AnnealedLogProb, InferenceGap, annealed_log_prob, inference_gap
 from .evaluation.health import LatentHealth, latent_health
 from .evaluation.held_out import held_out
@@ -72,6 +73,8 @@ from .evaluation.topics import (
     topic_stability,
 )
 from .evaluation.typicality import typicality
+from .export.onnx_graph import to_onnx
+from .export.sql import to_sql
 from .inference.posterior import Posterior
 from .inference.watch import watch
 from .models.topics.completion import Completion, document_completion, document_halves
@@ -103,6 +106,7 @@ __all__ = [
     "Coverage",
     "CsvLog",
     "Density",
+    "Drift",
     "Explanation",
     "FactorAnalysis",
     "Forecast",
@@ -158,6 +162,7 @@ __all__ = [
     "distributed",
     "document_completion",
     "document_halves",
+    "drift",
     "families",
     "fingerprint",
     "held_out",
@@ -178,6 +183,8 @@ __all__ = [
     "select",
     "select_topics",
     "separated_attribute_predictability",
+    "to_onnx",
+    "to_sql",
     "top_words",
     "topic_coherence",
     "topic_distances",

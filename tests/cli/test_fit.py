@@ -83,6 +83,7 @@ def test_a_run_holds_everything_and_says_how_it_was_made(tables: Path, points_ru
         "trace.csv",
         "metrics.json",
         "calibration.safetensors",
+        "columns.safetensors",
         "report.html",
     }
     assert not run.checkpoint_folder.exists()

@@ -12,7 +12,8 @@ from tacit.estimators.base import read_weights, unmasked
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.reuses_keys]
 QUICK = {"n_components": 2, "n_clusters": 2, "random_state": 0, "n_init": 1, "max_iter": 5, "max_epochs": 1}
-QUICK |= {"hidden": (4,), "n_samples": 2, "validation_fraction": 0.0, "members": (GaussianMixture(1), GaussianMixture(2))}
+QUICK |= {"hidden": (4,), "n_samples": 2, "validation_fraction": 0.0}
+QUICK |= {"members": (GaussianMixture(1), GaussianMixture(2))}
 
 
 def made(name: str) -> BaseEstimator:

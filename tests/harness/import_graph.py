@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-FLOORS = {
+FLOORS: dict[str, float] = {
     "late": -3,
     "waiting": -3,
     "engine": -2,
@@ -25,9 +25,11 @@ FLOORS = {
     "estimators": 5,
     "registry": 6,
     "evaluation": 7,
+    "export": 7,
     "storage": 7,
     "report": 8,
     "workflow": 9,
+    "serve": 9.5,
     "cli": 10,
     "studio": 10,
     "__main__": 11,
@@ -79,7 +81,7 @@ def edges_of(modules: dict[str, Path]) -> list[Edge]:
     return edges
 
 
-def floor_of(module: str) -> int:
+def floor_of(module: str) -> float:
     """The floor of a module; KeyError where its package has none."""
     parts = module.split(".")
     return ROOF if len(parts) == 1 else FLOORS[parts[1]]

@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "observing",
         "results",
         "runs",
+        "serving",
         "show_data",
         "show_fit",
         "progress",

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from tacit import __version__, late
-from tacit.cli import code_commands, fit_commands, query_commands, row_commands, run_commands
+from tacit.cli import code_commands, fit_commands, query_commands, row_commands, run_commands, serve_commands
 from tacit.cli.failures import CODES, Debug
 from tacit.waiting import left_running
 
@@ -51,7 +51,7 @@ def _options(
     Debug.on = debug
 
 
-FIT, ROWS, RUNS = "Fit a table or images", "Ask a run about rows", "Look around"
+FIT, ROWS, RUNS, PRODUCTION = "Fit a table or images", "Ask a run about rows", "Look around", "In production"
 CODES_OF = "Ask a model with codes (vae)"
 for name, function, panel in (
     ("fit", fit_commands.fit, FIT),
@@ -74,6 +74,9 @@ for name, function, panel in (
     ("rename", run_commands.rename, RUNS),
     ("report", run_commands.report, RUNS),
     ("models", run_commands.models, RUNS),
+    ("sql", run_commands.sql, PRODUCTION),
+    ("drift", row_commands.drift, PRODUCTION),
+    ("serve", serve_commands.serve, PRODUCTION),
 ):
     app.command(name, rich_help_panel=panel, no_args_is_help=name not in ("demo", "models"))(function)
 

@@ -82,6 +82,39 @@ def explain(
 
 @guarded
 @reads_new_rows
+def drift(
+    run: options.Run,
+    data: options.ManyData,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATA", help="Compare with these rows, rather than with those of the fit.", show_default=False
+        ),
+    ] = None,
+    level: Annotated[
+        float, typer.Option(min=0.0001, max=0.5, metavar="SHARE", help="Of false alarms among all that is told.")
+    ] = 0.05,
+    out: options.Out = None,
+    form: options.Format = None,
+    reading: ReadingOptions = FOUND_OUT,
+    guard: options.Guard = None,
+) -> None:
+    """Say which columns and groups have moved since the fit, and whether rows have become less likely.
+
+    Every column and its gaps, the shares of the groups and the scores are compared with what the run keeps of the rows
+    of its fit. What is told are the tests that hold together: of all that "moved" a share --level is a false alarm, on
+    average. The distance goes from 0 (the same) to 1.
+
+    For example: tacit drift RUN new.parquet --format json
+    """
+    opened = cli.asking.opened(run, out, form)
+    rows = cli.asking.rows(opened, options.places(data), None, None, True, reading=reading)
+    old = None if against is None else cli.asking.rows(opened, against, None, None, True, reading=reading)
+    cli.results.give(workflow.drifting.drift(opened, rows, old, level), out, form)
+
+
+@guarded
+@reads_new_rows
 def transform(
     run: options.Run,
     data: options.ManyData,

@@ -94,6 +94,22 @@ def report(
 
 
 @guarded
+def sql(
+    run: options.Run,
+    table: Annotated[
+        str, typer.Option("--table", metavar="NAME", help="The table of the database that has the columns.")
+    ] = "data",
+) -> None:
+    """Print the model of a run as SQL: one SELECT that groups, scores or predicts the rows of a table.
+
+    It is for k-means, Gaussian mixtures without covariances, and regressions of a number or a count.
+
+    For example: tacit sql RUN --table customers > groups.sql
+    """
+    typer.echo(workflow.exporting.sql(workflow.opened.Opened.at(run), table))
+
+
+@guarded
 def models(out: options.Out = None, form: options.Format = None, guard: options.Guard = None) -> None:
     """List the models, what each is for and what it can do."""
     cli.listing.models(out, form)

@@ -62,7 +62,8 @@ def padded(values: np.ndarray, rows: int) -> np.ndarray:
 
 def laid(rows: np.ndarray, weights: np.ndarray, chunks: int, size: int, first: int = 0) -> Block:
     """Rows in so many chunks of so many rows, numbered from ``first`` on; what they lack is padding of weight 0."""
-    mass = np.pad(weights, (0, chunks * size - weights.size)).reshape(chunks, size)
+    mass = np.zeros((chunks, size), weights.dtype)
+    mass.reshape(-1)[: weights.size] = weights
     number = np.arange(first, first + chunks, dtype=np.int32)
     return Block(padded(rows, chunks * size).reshape(chunks, size, -1), mass, number)
 

@@ -14,8 +14,6 @@ from tacit.estimators.measure import base_measure
 from tacit.estimators.measure import measure_of as measure_of
 
 
-
-
 def measure(estimator: BaseEstimator) -> Measure:
     """The base measure of a fitted estimator's ``score_samples``, column by column.
 

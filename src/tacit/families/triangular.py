@@ -18,7 +18,6 @@ from tacit.families.masked import MaskedLayers
 from tacit.families.normal_scores import NormalMixture, log_normal, mixed_score, mixed_value
 from tacit.families.scalar_maps import GatedMap, ScalarMap
 
-
 MovedInTurn = tuple[Float[Array, "*moved dims"], Float[Array, "..."]]
 """Images, and the logarithms of the slope of every coordinate."""
 

@@ -2,8 +2,8 @@
 
 ``config.toml`` (the fit can be repeated from it) makes a folder a run folder; then come ``model.safetensors``,
 ``schema.json`` (of a topic model ``vocabulary.json``; ``target.json`` of one that predicts a column), ``trace.csv``,
-``metrics.json``, ``calibration.safetensors``, ``report.html``, and, while a fit is running, ``checkpoint/``. Every
-file is written whole or not at all.
+``metrics.json``, ``calibration.safetensors``, ``columns.safetensors``, ``report.html``, and, while a fit is running,
+``checkpoint/``. Every file is written whole or not at all.
 """
 
 import csv
@@ -32,8 +32,9 @@ from tacit.storage.errors import ModelFileError
 
 CONFIG, TRACE, METRICS, REPORT = "config.toml", "trace.csv", "metrics.json", "report.html"
 CALIBRATION, SCHEMA, CHECKPOINT = "calibration.safetensors", "schema.json", "checkpoint"
+COLUMNS = "columns.safetensors"
 VOCABULARY, TARGET = "vocabulary.json", "target.json"
-FILES = (CONFIG, MODEL, SCHEMA, VOCABULARY, TARGET, TRACE, METRICS, CALIBRATION, REPORT)
+FILES = (CONFIG, MODEL, SCHEMA, VOCABULARY, TARGET, TRACE, METRICS, CALIBRATION, COLUMNS, REPORT)
 
 _WORDS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 _T = TypeVar("_T")
@@ -170,6 +171,14 @@ class RunFolder:
         """The arrays about the calibration split."""
         self._need(CALIBRATION)
         return container.read(self.path / CALIBRATION, "arrays")[1]
+
+    def write_columns(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Write what is kept of the columns of the fit, to compare new rows with."""
+        container.write(self.path / COLUMNS, "arrays", {}, {name: np.asarray(a) for name, a in arrays.items()})
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """What was kept of the columns of the fit; raises `FileNotFoundError` where nothing was."""
+        return container.read(self._need(COLUMNS), "arrays")[1]
 
     def write_report(self, html: str) -> None:
         """Write the report."""

@@ -245,6 +245,7 @@ def sample(opened: Opened, wanted: SampleRequest) -> Answer:
             )
         return sample_documents(opened, opened.vocabulary, wanted.number, wanted.seed)
     more = _ways(opened, wanted)
+    opened = opened.apart()  # others may ask the same run in other threads
     if "random_state" in opened.estimator.get_params(deep=False):
         opened.estimator.set_params(random_state=wanted.seed)
     if opened.schema is None:

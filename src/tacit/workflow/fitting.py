@@ -28,6 +28,7 @@ from tacit.storage.logs import CsvLog
 from tacit.storage.run import REPORT, TRACE, RunFolder
 from tacit.workflow import folders
 from tacit.workflow.choosing import Chosen, Plan, choose, plan
+from tacit.workflow.drifting import kept_columns
 from tacit.workflow.errors import AlreadyFinished
 from tacit.workflow.events import SILENT, Observer, RowsSplit
 from tacit.workflow.judging import Judgement, TopicCurves, empty_groups, judge
@@ -364,6 +365,9 @@ def _write(
         run.write_trace(estimator.history_ or estimator.trace_._asdict())
     if found.calibration:
         run.write_calibration(found.calibration)
+    kept = kept_columns(estimator, fitted)
+    if kept is not None:
+        run.write_columns(kept)
     if fitted.vocabulary is not None:
         run.write_vocabulary(fitted.vocabulary)
     if fitted.target is not None:

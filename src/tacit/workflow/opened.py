@@ -1,5 +1,6 @@
 """A run and new rows for it: what every question to a run begins with. The model is loaded when it is first needed."""
 
+import copy
 import dataclasses
 import functools
 import math
@@ -204,12 +205,15 @@ class Opened:
     def _read_table(self, new: NewRows) -> Rows:
         if holds_images(new.path):
             raise DataError(f"{new.path} holds images, and the run was fitted to a table.")
-        long = new.long or self.long
+        absent = new.absent and (new.long or self.long) is None
+        return self._tabular(self._with_absent(new) if absent else new.path, new)
+
+    def _tabular(self, source: str | TableReading, new: NewRows) -> Rows:
         return Rows.of(
             load(
-                self._with_absent(new) if new.absent and long is None else new.path,
+                source,
                 schema=self.schema,
-                long=long,
+                long=new.long or self.long,
                 id_column=new.id_column,
                 unseen="missing" if new.unseen else "error",
                 errors=self.errors,
@@ -218,9 +222,35 @@ class Opened:
             )
         )
 
+    def take(
+        self, reading: TableReading, *, unseen: bool = False, with_target: bool = False, absent: bool = False
+    ) -> Rows:
+        """Rows of a table that is in memory already, as `read` gives those of a file.
+
+        Args:
+            reading: the table, and what it is called.
+            unseen: whether levels that the model has never met count as missing.
+            with_target: whether the column that is predicted must be there too.
+            absent: whether columns that are not there are unknown in every row.
+        """
+        asked = NewRows(reading.source, unseen=unseen)
+        if self.vocabulary is not None or self.schema is None:
+            raise RequestError("the run was fitted to documents or images, and this is a table.")
+        if self.target is not None:
+            return self._supervised(reading, asked, self.target, with_target=with_target)
+        return self._tabular(self._filled_up(reading) if absent and self.long is None else reading, asked)
+
+    def apart(self) -> "Opened":
+        """The same with a copy of the estimator, whose settings may be changed."""
+        found = dataclasses.replace(self)
+        vars(found)["estimator"] = copy.copy(self.estimator)
+        return found
+
     def _with_absent(self, new: NewRows) -> TableReading:
         """The table with columns without values for those that it lacks; it must have one of the model's."""
-        found = read(new.path, self.reading(new.reading))
+        return self._filled_up(read(new.path, self.reading(new.reading)))
+
+    def _filled_up(self, found: TableReading) -> TableReading:
         names = () if self.schema is None else self.schema.names
         lacking = [name for name in names if name not in found.table.column_names]
         if len(lacking) == len(names):
@@ -232,7 +262,10 @@ class Opened:
 
     def _read_supervised(self, new: NewRows, target: Target, *, with_target: bool) -> Rows:
         """The columns that the model sees; the target, where it is there, is none of them."""
-        reading, name = read(new.path, self.reading(new.reading)), target.column.name
+        return self._supervised(read(new.path, self.reading(new.reading)), new, target, with_target=with_target)
+
+    def _supervised(self, reading: TableReading, new: NewRows, target: Target, *, with_target: bool) -> Rows:
+        name = target.column.name
         reading = dataclasses.replace(reading, table=unguarded(reading.table, Schema((target.column,))))
         unseen: Unseen = "missing" if new.unseen else "error"
         there = name in reading.table.column_names

@@ -46,8 +46,12 @@ def _each_row_here(rows: Dataset, function: Callable, model: MixtureModel, doubl
         for part, source, complete in pieces(rows, tiles=tiles, dtype=np.float64):
             laid = tuple(source.to_slots(e[part]) for e in extra)
             fitting = model.with_rows(complete=complete, tile=source.tile)
-            with eagerly(small(model, source)):
-                found = _over_chunks(function, fitting, next(source.blocks()), laid)
+            eager, block = small(model, source), next(source.blocks())
+            if eager and not extra and source.tile == 1 and block.number.size == 1:
+                many = source.size[0]  # nothing is compiled for these rows, so their number need not be a common one
+                block = Block(block.rows[:, :many], block.weights[:, :many], block.number)
+            with eagerly(eager):
+                found = _over_chunks(function, fitting, block, laid)
             parts.append(trees.map(source.to_rows, found))
     return trees.map(lambda *leaves: np.concatenate(leaves), *parts)
 
