@@ -216,7 +216,7 @@ def member_scores(
     for line, score, error, colour in zip(lines, np.asarray(scores), np.asarray(errors), colours, strict=True):
         ax.plot([score - 2 * error, score + 2 * error], [line, line], color=colour, linewidth=style.LINE)
         ax.plot([score], [line], "o", color=colour, markersize=5)
-        axes.line_name(ax, float(line), names[line], limit=24)
+        axes.line_name(ax, float(line), names[int(line)], limit=24)
     ax.set_ylim(number - 0.4, -0.6)
     axes.no_ticks(ax, "y")
     axes.below(ax, "Nats a row that was held out; higher is better", limit=60)

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from tacit.estimators.capabilities import MatrixLike, Transforms, can
-from tacit.estimators.flow.capabilities import HasMembers, TellsDensity
+from tacit.estimators.capabilities import MatrixLike, can
+from tacit.estimators.flow.capabilities import HasMembers, MovesToNoise, TellsDensity
 from tacit.estimators.flow.pictures import on_grid
 from tacit.estimators.settings import Estimator
 from tacit.report.flow_section import DensityFacts, MemberRows, PlaneFacts, drawn_lines
@@ -63,7 +63,7 @@ def _plane(estimator: Any, rows: FittedTable) -> PlaneFacts | None:
     x, y, log_density = on_grid(estimator, rows.values)
     grid = drawn_lines()
     lines: list[np.ndarray] = []
-    if can(estimator, Transforms):
+    if can(estimator, MovesToNoise):
         carried = estimator.inverse_transform(np.concatenate(grid))
         lines = np.split(np.asarray(carried), len(grid))
     return PlaneFacts(x, y, log_density, tuple(lines))
@@ -81,7 +81,7 @@ def _member_rows(estimator: Estimator, rows: FittedTable, X: MatrixLike) -> Memb
     shares = estimator.member_shares(X)[:, smallest]
     best = [int(place) for place in np.argsort(-shares, kind="stable")[:BEST] if shares[place] > NOTICED]
     columns = rows.schema.columns[:COLUMNS]
-    texts = [cells(rows.values[best, place], column, rows.decimals(place)) for place, column in enumerate(columns)]
+    texts = [cells(rows.values[best, place].tolist(), column, rows.decimals(place)) for place, column in enumerate(columns)]
     return MemberRows(
         members[smallest].name,
         tuple(row_name(place, rows.row_names) for place in best),

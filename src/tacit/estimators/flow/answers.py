@@ -11,9 +11,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from tacit.compute import double_precision
 from tacit.estimators.base import Seed, check_whole, read_data, read_weights, seed_of
-from tacit.estimators.capabilities import Imputes, MatrixLike, Measures, Samples, Transforms
+from tacit.estimators.capabilities import Imputes, MatrixLike, Measures, Samples
 from tacit.estimators.explaining import Explains
-from tacit.estimators.flow.capabilities import Calibration, TellsDensity
+from tacit.estimators.flow.capabilities import Calibration, MovesToNoise, TellsDensity
 from tacit.estimators.flow.density import FlowDensity
 from tacit.estimators.flow.pictures import density_picture
 from tacit.estimators.flow.words import against_mixture
@@ -29,7 +29,7 @@ from tacit.models.flow.model import Flow
 from tacit.models.graph import Edge, Graph, Node, Plate
 
 
-class FlowAnswers(AnswersQueries, Explains, Measures, Samples, Imputes, Transforms, TellsDensity, Estimator):
+class FlowAnswers(AnswersQueries, Explains, Measures, Samples, Imputes, MovesToNoise, TellsDensity, Estimator):
     """The answers; a subclass fits what is annotated here."""
 
     model_: Flow

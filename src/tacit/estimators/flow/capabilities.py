@@ -4,8 +4,9 @@ import abc
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from tacit.estimators.capabilities import Capability, MatrixLike
+from tacit.estimators.capabilities import Capability, MatrixLike, Transforms
 
 
 class Calibration(NamedTuple):
@@ -50,3 +51,11 @@ class HasMembers(TellsDensity):
     @abc.abstractmethod
     def member_shares(self, X: MatrixLike) -> np.ndarray:
         """``p(k | x)``: how much of the density of every row is each member's."""
+
+
+class MovesToNoise(Transforms):
+    """Moves rows to white noise and back."""
+
+    @abc.abstractmethod
+    def inverse_transform(self, Z: ArrayLike) -> np.ndarray:
+        """The rows of numbers ``(n, d)`` that are white noise where rows follow the model."""

@@ -126,14 +126,15 @@ class RegressionMixture(PredictsIntervals, PredictsNumbers, ChoosesItsNumber, Te
 
     def _choose(self, numbers: Sequence[int], rows: np.ndarray, weights: np.ndarray) -> None:
         """Fit every number of groups, and keep the best by BIC."""
-        self.bics_, kept = {}, {}
+        self.bics_: dict[int, float] = {}
+        kept: dict[str, Any] = {}
         for groups in numbers:
             self._solve(rows, weights, groups)
             self.bics_[groups] = float(-2.0 * self.log_likelihood_ + self.n_parameters_ * np.log(weights.sum()))
             # a group that rests on its floor is none
             if not kept or (self.at_floor_, self.bics_[groups]) < (kept["at_floor_"], min(kept["bics_"].values())):
                 kept = dict(vars(self)) | {"bics_": {groups: self.bics_[groups]}}
-        vars(self).update(kept | {"bics_": self.bics_})
+        self.__dict__.update(kept | {"bics_": self.bics_})
         self._warn()
 
     def _check_target(self, y: np.ndarray) -> None:
