@@ -81,7 +81,9 @@ def _member_rows(estimator: Estimator, rows: FittedTable, X: MatrixLike) -> Memb
     shares = estimator.member_shares(X)[:, smallest]
     best = [int(place) for place in np.argsort(-shares, kind="stable")[:BEST] if shares[place] > NOTICED]
     columns = rows.schema.columns[:COLUMNS]
-    texts = [cells(rows.values[best, place].tolist(), column, rows.decimals(place)) for place, column in enumerate(columns)]
+    texts = [
+        cells(rows.values[best, place].tolist(), column, rows.decimals(place)) for place, column in enumerate(columns)
+    ]
     return MemberRows(
         members[smallest].name,
         tuple(row_name(place, rows.row_names) for place in best),
