@@ -50,6 +50,7 @@ def test_a_flow_is_told_in_its_own_words(flow: tuple[Path, Result]) -> None:
     assert "had not settled" not in said  # the rate of its gradient falls to 0 by itself
 
 
+@pytest.mark.filterwarnings("always::UserWarning")  # of weights that are not to be trusted, as users see it
 def test_a_run_of_a_flow_answers(tacit: Command, rows_of: Rows, flow: tuple[Path, Result], bent: Path) -> None:
     run, _ = flow
     asked = tacit("query", run, "P(b > 0 | a = 1)")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tacit.estimators.flow.capabilities import Member
+from tacit.estimators.flow.capabilities import StackMember
 from tacit.estimators.flow.words import against_mixture, in_times, of_members
 from tacit.report.flow_section import DensityFacts, MemberRows, PlaneFacts, drawn_lines, flow_section
 from tacit.report.flow_sentences import calibration_sentences
@@ -45,7 +45,11 @@ def test_nats_are_put_into_words() -> None:
     ("gain", "said"), [(0.3, "clearly better"), (0.15, "more than its error"), (0.01, "no clear difference")]
 )
 def test_members_are_put_into_words(gain: float, said: str) -> None:
-    members = (Member("m", 0.7, -2.0, 0.1), Member("f", 0.3, -2.5, 0.1), Member("together", 1.0, -2.0 + gain, 0.1))
+    members = (
+        StackMember("m", 0.7, -2.0, 0.1),
+        StackMember("f", 0.3, -2.5, 0.1),
+        StackMember("together", 1.0, -2.0 + gain, 0.1),
+    )
     first, second = of_members(members, gain, 0.1)
     assert first == "The density is 70 % m + 30 % f."
     assert said in second
@@ -55,7 +59,11 @@ def test_the_section_has_pictures_of_everything() -> None:
     x = RANDOM.normal(size=(50, 2))
     grid = np.linspace(-2, 2, 9)
     plane = PlaneFacts(grid, grid, -0.5 * (grid[None] ** 2 + grid[:, None] ** 2), tuple(drawn_lines()))
-    members = (Member("m", 0.98, -2.0, 0.1), Member("f", 0.02, -2.5, 0.1), Member("together", 1.0, -1.9, 0.1))
+    members = (
+        StackMember("m", 0.98, -2.0, 0.1),
+        StackMember("f", 0.02, -2.5, 0.1),
+        StackMember("together", 1.0, -1.9, 0.1),
+    )
     rows = MemberRows("f", ("7",), (0.9,), ("a", "b"), (("1", "2"),))
     ranks = RANDOM.random((50, 2))
     facts = DensityFacts(("One.",), ("a", "b"), x, x, plane, ranks, "how", ("Two.",), members, rows)

@@ -166,8 +166,7 @@ def infer(
         parameters: a pytree of numbers and arrays, where the search begins.
         supports: what values the parameters may take: a pytree of "real", "positive", "unit-interval", "simplex",
             "ordered" or pairs (low, high), of the structure of ``parameters``; what is left out is real.
-        guide: "mean-field" (independent normals), "full-rank" (one normal), "flow" or "spline-flow" (which bends
-            more), in unconstrained coordinates.
+        guide: "mean-field" (independent normals), "full-rank" (one normal), "flow" or "spline-flow", unconstrained.
         estimator: of the gradient: "sticking-the-landing", "reparameterised" (the default of flows), or, for log-joints
             without a gradient, "score-function", "score-function-control-variate", "score-function-leave-one-out":
             these begin at ``parameters``, without a search for a mode.

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from tacit import plots
-from tacit.estimators.flow.capabilities import Member
+from tacit.estimators.flow.capabilities import StackMember
 from tacit.plots.style import alike, short_number
 from tacit.report import sentences
 from tacit.report.html import Child, Html, table, tag
@@ -74,7 +74,7 @@ class DensityFacts:
     ranks: Float[np.ndarray, "ranked columns"]
     how: str
     calibration: tuple[str, ...]
-    members: tuple[Member, ...] = ()
+    members: tuple[StackMember, ...] = ()
     rows: MemberRows | None = None
 
 

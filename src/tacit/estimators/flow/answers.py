@@ -13,7 +13,7 @@ from tacit.compute import double_precision
 from tacit.estimators.base import Seed, check_whole, read_data, read_weights, seed_of
 from tacit.estimators.capabilities import Imputes, MatrixLike, Measures, Samples
 from tacit.estimators.explaining import Explains
-from tacit.estimators.flow.capabilities import Calibration, MovesToNoise, TellsDensity
+from tacit.estimators.flow.capabilities import DensityRanks, MovesToNoise, TellsDensity
 from tacit.estimators.flow.density import FlowDensity
 from tacit.estimators.flow.pictures import density_picture
 from tacit.estimators.flow.words import against_mixture
@@ -208,7 +208,7 @@ class FlowAnswers(AnswersQueries, Explains, Measures, Samples, Imputes, MovesToN
         mixed = self.model_.core.base is not None
         return (against_mixture(self.lower_bound_, self.reference_score_, self.reference_.n_components, began=mixed),)
 
-    def calibration(self, X: MatrixLike) -> Calibration:
+    def calibration(self, X: MatrixLike) -> DensityRanks:
         """Every value among those that the model expects beside the values before it, of complete rows."""
         x = self._read(X)
         full = ~np.isnan(x).any(1)
@@ -216,7 +216,7 @@ class FlowAnswers(AnswersQueries, Explains, Measures, Samples, Imputes, MovesToN
         if full.any() and not self.conditions_.width:
             ranks[full] = self._white_rows(x[full], None)
             ranks = np.where(self.plan_.levelled, np.nan, ndtr(ranks))
-        return Calibration(ranks, "where the model puts it, given the columns before it")
+        return DensityRanks(ranks, "where the model puts it, given the columns before it")
 
     def plot(self, X: MatrixLike | None = None) -> Any:
         """A matplotlib ``Figure``: rows drawn from the model, beside those given; of two columns the density too."""

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from tacit.estimators.capabilities import Capability, MatrixLike, Transforms
 
 
-class Calibration(NamedTuple):
+class DensityRanks(NamedTuple):
     """Where the values of rows lie in the model: evenly between 0 and 1, column by column, if it is right."""
 
     ranks: np.ndarray
@@ -18,7 +18,7 @@ class Calibration(NamedTuple):
     """What they are, as a sentence says it."""
 
 
-class Member(NamedTuple):
+class StackMember(NamedTuple):
     """One of several densities that are added."""
 
     name: str
@@ -36,7 +36,7 @@ class TellsDensity(Capability):
         """Sentences."""
 
     @abc.abstractmethod
-    def calibration(self, X: MatrixLike) -> Calibration:
+    def calibration(self, X: MatrixLike) -> DensityRanks:
         """Where the values of rows lie in the model."""
 
 
@@ -45,7 +45,7 @@ class HasMembers(TellsDensity):
 
     @property
     @abc.abstractmethod
-    def told_members(self) -> tuple[Member, ...]:
+    def told_members(self) -> tuple[StackMember, ...]:
         """The members, and last all together."""
 
     @abc.abstractmethod

@@ -15,7 +15,7 @@ GRID = 70
 """Points of either axis on which a density of two columns is looked at."""
 
 
-class Drawable(Protocol):
+class DrawsRows(Protocol):
     """A fitted density."""
 
     def _column_names(self) -> list[str]: ...
@@ -25,7 +25,7 @@ class Drawable(Protocol):
     def sample(self, n_samples: int = 1, *, random_state: Seed = None) -> np.ndarray: ...
 
 
-def density_picture(model: Drawable, rows: np.ndarray | None) -> Any:
+def density_picture(model: DrawsRows, rows: np.ndarray | None) -> Any:
     """Rows drawn from a density, beside rows of the data; of two columns its contours."""
     names, drawn = model._column_names(), model.sample(DRAWN, random_state=0)
     if len(names) == 2:
@@ -35,7 +35,7 @@ def density_picture(model: Drawable, rows: np.ndarray | None) -> Any:
     return plots.rows_beside(drawn if rows is None else rows, drawn, names)
 
 
-def on_grid(model: Drawable, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def on_grid(model: DrawsRows, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Places along both columns, and the log-density at every pair of them ``[y, x]``."""
     for room in (0.08, 0.0):  # beyond the values a column may have an end
         x, y = (_places(column, room) for column in rows.T)
@@ -48,7 +48,7 @@ def on_grid(model: Drawable, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
     raise AssertionError
 
 
-def _framed(model: Drawable, points: np.ndarray) -> MatrixLike:
+def _framed(model: DrawsRows, points: np.ndarray) -> MatrixLike:
     """Rows with the names of the columns, where the model knows some."""
     if "feature_names_in_" not in vars(model):
         return points

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from tacit.estimators.flow.capabilities import Member
+from tacit.estimators.flow.capabilities import StackMember
 from tacit.plots.style import short_number
 
 
@@ -37,7 +37,7 @@ def against_mixture(score: float, reference: float, components: int, *, began: b
     return f"It is {size} worse than {mixture} ({scores}): a mixture, or a stack of both, suits these rows better."
 
 
-def of_members(members: Sequence[Member], gain: float, error: float) -> tuple[str, ...]:
+def of_members(members: Sequence[StackMember], gain: float, error: float) -> tuple[str, ...]:
     """Shares and scores of what is added, and whether the sum is better than its best part.
 
     Args:

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from tacit.estimators.base import Seed, check_whole, read_data, read_weights, seed_of, weights_of
 from tacit.estimators.capabilities import Imputes, MatrixLike, Measures, Samples, TellsTables
 from tacit.estimators.explaining import Explains
-from tacit.estimators.flow.capabilities import Calibration, HasMembers, Member
+from tacit.estimators.flow.capabilities import DensityRanks, HasMembers, StackMember
 from tacit.estimators.flow.pictures import density_picture
 from tacit.estimators.flow.words import of_members
 from tacit.estimators.query.asking import AnswersQueries
@@ -257,22 +257,22 @@ class StackedDensity(
         return (("Members", pa.table(table)),)
 
     @property
-    def told_members(self) -> tuple[Member, ...]:
+    def told_members(self) -> tuple[StackMember, ...]:
         """The members, their shares and held-out scores, and last all together."""
         check_is_fitted(self)
         names, shares = (*self.member_names_, "together"), (*self.weights_.tolist(), 1.0)
         figures = (self.held_out_scores_.tolist(), self.held_out_errors_.tolist())
-        return tuple(Member(*each) for each in zip(names, shares, *figures, strict=True))
+        return tuple(StackMember(*each) for each in zip(names, shares, *figures, strict=True))
 
     def told(self) -> tuple[str, ...]:
         """Shares of the members, and whether the sum is better than the best of them, in words."""
         return of_members(self.told_members, self.gain_, self.gain_error_)
 
-    def calibration(self, X: MatrixLike) -> Calibration:
+    def calibration(self, X: MatrixLike) -> DensityRanks:
         """Every value among those of rows drawn from the model."""
         x, drawn = self._read(X), np.sort(self.sample(RANKED, random_state=0), axis=0)
         ranks = np.stack([np.searchsorted(line, own) for line, own in zip(drawn.T, x.T, strict=True)], axis=1)
-        return Calibration(np.where(np.isnan(x), np.nan, (ranks + 0.5) / (RANKED + 1)), "its rank among rows drawn")
+        return DensityRanks(np.where(np.isnan(x), np.nan, (ranks + 0.5) / (RANKED + 1)), "its rank among rows drawn")
 
     def plot(self, X: MatrixLike | None = None) -> Any:
         """A matplotlib ``Figure``: rows drawn from the model, beside those given; of two columns the density too."""
