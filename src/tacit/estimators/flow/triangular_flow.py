@@ -111,8 +111,8 @@ class TriangularFlow(FlowAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMi
     batch_size: Annotated[int, Whole(1)] = 256
     """rows of a step."""
     learning_rate: Annotated[float, FROM_0] = 4e-3
-    """of Adam; it falls to 0 along a half cosine. From a mixture a quarter of it is taken: large steps would destroy the
-    fine structure that the fit begins with."""
+    """of Adam; it falls to 0 along a half cosine. From a mixture a quarter of it is taken: large steps would destroy
+    the fine structure that the fit begins with."""
     decay: Annotated[float, FROM_0] = 1e-4
     """by how much of the rate parameters are drawn towards 0 at every step."""
     clip: Annotated[float, FROM_0] = 5.0
