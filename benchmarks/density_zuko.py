@@ -7,7 +7,8 @@ import numpy as np
 import torch
 import zuko
 
-THREADS = 2
+THREADS = 1
+"""Threads that wait by spinning would be counted as work."""
 Fitting = tuple[Callable[[], None], Callable[[np.ndarray], np.ndarray], Callable[[], None], Callable[[], None]]
 
 

@@ -63,7 +63,8 @@ class StackedDensity(
 
     Every member is fitted without some rows and scores those; α maximises the held-out score of the sum by EM (Smyth &
     Wolpert 1999), so a member that says nothing of its own gets no share. Then the members are fitted again to all
-    rows. Below 2 000 rows there are folds, and every row is held out once.
+    rows, which takes as long again. Below 2 000 rows there are folds, and every row is held out once. The number of
+    components of a named mixture is chosen once, on all rows, before any of this.
 
     Attributes:
         weights_: α, ``(members,)``.
