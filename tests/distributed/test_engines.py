@@ -15,7 +15,13 @@ from tacit import distributed
 from tacit.data.dataset import DenseRows, ranges
 from tacit.data.sources import StreamSource, source
 
-ROWS = 300_000
+ROWS = 150_000
+
+
+@pytest.fixture(autouse=True)
+def short_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that few rows have many partitions."""
+    monkeypatch.setattr("tacit.data.sources.STREAM_CHUNKS", 4)
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     gaps = x.copy()
     gaps[draw.random(ROWS) < 0.2, 1] = np.nan
     y = x @ [1.0, -2.0, 0.5] + draw.normal(size=ROWS)
-    edges = [0, 70_001, 70_011, 190_000, ROWS]
+    edges = [0, 35_001, 35_011, 90_000, ROWS]
     for number, (first, last) in enumerate(itertools.pairwise(edges)):
         part = {name: x[first:last, i] for i, name in enumerate("abc")}
         part |= {"gap": pa.array(gaps[first:last, 1], from_pandas=True), "y": y[first:last]}

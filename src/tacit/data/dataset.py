@@ -17,8 +17,9 @@ from tacit.data.schema import Schema
 
 SLICE_ROWS = 16_384
 """Rows looked at together where all of them are gone through on the host."""
-SPAN = 8
-"""Neighbouring slices or blocks whose sums are added up first: partitions hold whole spans, so they change no digit."""
+SPANS = 1024
+"""Most spans of a data set: neighbouring slices or blocks whose sums are added up first. Partitions hold whole spans,
+so they change no digit."""
 
 T = TypeVar("T")
 Places: TypeAlias = slice | np.ndarray
@@ -177,7 +178,8 @@ class Dataset(RowSet):
 
     def total(self, function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
         """The sum over slices of a function of rows ``[rows, columns]`` in float64 and their weights ``[rows]``."""
-        spans = itertools.chain.from_iterable(self.each(_span_totals, SPAN * SLICE_ROWS, (function,)))
+        span = span_of(len(self), SLICE_ROWS)
+        spans = itertools.chain.from_iterable(self.each(_span_totals, span * SLICE_ROWS, (function, span)))
         return functools.reduce(operator.add, spans)
 
     def each(self, function: Callable[..., T], grain: int, shared: tuple = ()) -> list[T]:
@@ -244,17 +246,27 @@ class Dataset(RowSet):
         return self.total(scatter) / max(total - 1.0, 0.5 * total)
 
 
-def _span_totals(rows: Dataset, function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> list[np.ndarray]:
+def _span_totals(
+    rows: Dataset, function: Callable[[np.ndarray, np.ndarray], np.ndarray], span: int
+) -> list[np.ndarray]:
     """What a function of rows and weights sums to, span by span."""
     parts = (function(part.astype(np.float64, copy=False), rows.weights[at]) for at, part in rows.slices())
-    return [functools.reduce(operator.add, span) for span in spans_of(parts)]
+    return [functools.reduce(operator.add, some) for some in spans_of(parts, span)]
 
 
-def spans_of(parts: Iterable[T]) -> Iterator[Iterator[T]]:
+def span_of(rows: int, size: int) -> int:
+    """How many slices or blocks of so many rows are a span: two, or more where there are very many."""
+    span = 2
+    while rows > SPANS * span * size:
+        span *= 2
+    return span
+
+
+def spans_of(parts: Iterable[T], span: int) -> Iterator[Iterator[T]]:
     """Parts in spans, of which each is to be used up before the next."""
     left = iter(parts)
     for first in left:
-        yield itertools.chain([first], itertools.islice(left, SPAN - 1))
+        yield itertools.chain([first], itertools.islice(left, span - 1))
 
 
 def ranges(rows: int, number: int, grain: int) -> list[int]:

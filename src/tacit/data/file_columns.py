@@ -34,7 +34,7 @@ class Piece(NamedTuple):
     """Before the filter."""
     kept: np.ndarray | None
     """Bits of the rows that the filter leaves, packed; None for all."""
-    count: int
+    left: int
     """How many these are."""
 
     def mask(self) -> np.ndarray | None:
@@ -244,7 +244,7 @@ def cut(
                 piece = Piece(len(pieces), place, group, first, before + first, size, None, size)
                 if reader is not None and condition is not None and possible:
                     piece = _filtered(piece, reader, condition)
-                if possible and piece.count:
+                if possible and piece.left:
                     pieces.append(piece)
             before += rows
     if reader is not None:
@@ -268,7 +268,7 @@ def _filtered(piece: Piece, reader: PieceReader, condition: Condition) -> Piece:
     kept[numbered.filter(condition.expression).column("").to_numpy()] = True
     if kept.all():
         return piece
-    return piece._replace(kept=np.packbits(kept), count=int(kept.sum()))
+    return piece._replace(kept=np.packbits(kept), left=int(kept.sum()))
 
 
 def in_file(message: str, piece: Piece, file: DataFile) -> str:

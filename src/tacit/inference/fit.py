@@ -269,12 +269,14 @@ class _ClosedForm:
         # the first time compiles, which threads would each do for themselves
         parts = side_by_side(work, blocks) if self._compiled else [work(block) for block in blocks]
         self._compiled = True
-        return self.reduce(parts if self.blocks else in_spans(parts))
+        return self.reduce(parts if self.blocks else in_spans(parts, self.source))
 
 
-def in_spans(parts: Iterable[cf.Sums]) -> list[cf.Sums]:
+def in_spans(parts: Iterable[cf.Sums], source: BlockSource) -> list[cf.Sums]:
     """The sums of spans of blocks: so they are the same digits however the spans come together in partitions."""
-    return [cf.total_sums(span) for span in spans_of(parts)]
+    if not isinstance(source, StreamSource):
+        return list(parts)
+    return [cf.total_sums(span) for span in spans_of(parts, source.span)]
 
 
 def spread_sums(source: BlockSource, arguments: tuple) -> list[cf.Sums] | None:
@@ -296,7 +298,7 @@ def _sums_there(source: StreamSource, double: bool, arguments: tuple) -> list[cf
     steps, view, key, iteration = arguments
     with precision(double=double):
         sums = (cf.accumulate(steps, block, view, key, iteration) for block in source.blocks())
-        return in_spans(trees.map(np.asarray, each) for each in sums)
+        return in_spans((trees.map(np.asarray, each) for each in sums), source)
 
 
 class _Eager(_ClosedForm):

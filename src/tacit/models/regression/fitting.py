@@ -194,7 +194,7 @@ def total(step: cf.LocalStep, source: BlockSource, view: View) -> cf.Sums:
 
     parts = spread_sums(source, (single, view, key, zero))
     if parts is None:
-        parts = in_spans(side_by_side(work, source.blocks()))
+        parts = in_spans(side_by_side(work, source.blocks()), source)
     return jax.tree.map(lambda leaf: leaf[0], cf.total_sums(parts))
 
 
