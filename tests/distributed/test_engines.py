@@ -12,10 +12,11 @@ import pytest
 
 import tacit
 from tacit import distributed
-from tacit.data.dataset import DenseRows, ranges
+from tacit.data.dataset import DenseRows
 from tacit.data.sources import StreamSource, source
+from tacit.data.sums import ranges
 
-ROWS = 150_000
+ROWS = 120_000
 
 
 @pytest.fixture(autouse=True)
@@ -46,14 +47,14 @@ def column(folder: Path, name: str) -> np.ndarray:
 
 MODELS = {
     "mixture": (lambda: tacit.GaussianMixture(3, random_state=0), ["a", "b", "c"], lambda m: m.means_),
-    "gaps": (lambda: tacit.GaussianMixture(2, random_state=0, max_iter=5), ["a", "gap"], lambda m: m.covariances_),
+    "gaps": (lambda: tacit.GaussianMixture(2, random_state=0, max_iter=2), ["a", "gap"], lambda m: m.covariances_),
     "k-means": (
         lambda: tacit.KMeans(3, random_state=0),
         ["a", "b", "c"],
         lambda m: np.append(m.cluster_centers_, m.inertia_),
     ),
     "components": (lambda: tacit.PCA(2), ["a", "b", "c"], lambda m: np.abs(m.components_)),
-    "factors": (lambda: tacit.FactorAnalysis(1, max_iter=20), ["a", "gap", "c"], lambda m: np.abs(m.components_)),
+    "factors": (lambda: tacit.FactorAnalysis(1, max_iter=5), ["a", "gap", "c"], lambda m: np.abs(m.components_)),
 }
 
 

@@ -13,7 +13,7 @@ from sklearn.base import clone
 
 from tacit import workflow
 from tacit.compute import compilation_cache
-from tacit.data.dataset import numbered
+from tacit.data.sums import numbered
 from tacit.data.images import ImageSet
 from tacit.data.long import CountTable
 from tacit.data.schema import Schema
