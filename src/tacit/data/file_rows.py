@@ -20,7 +20,7 @@ from tacit.data.conditions import Condition, condition_of
 from tacit.data.dataset import Dataset, Places, RowRange
 from tacit.data.encode import encode_column
 from tacit.data.errors import DataError
-from tacit.data.file_columns import Piece, PieceReader, chosen_columns, common_schema, cut, heading, in_file
+from tacit.data.file_columns import FilePiece, PieceReader, chosen_columns, common_schema, cut, heading, in_file
 from tacit.data.gathering import DataFile, named
 from tacit.data.kinds import LeftOut, infer
 from tacit.data.schema import LEVELLED, Column, Schema
@@ -78,7 +78,7 @@ class FileRows(Dataset):
     def __init__(
         self,
         files: Sequence[DataFile],
-        pieces: Sequence[Piece],
+        pieces: Sequence[FilePiece],
         arrow: pa.Schema,
         schema: Schema,
         left_out: Sequence[LeftOut] = (),
@@ -241,7 +241,7 @@ class _SomeRows:
 class FileColumns:
     """The columns of files before their kinds are known."""
 
-    def __init__(self, files: Sequence[DataFile], pieces: Sequence[Piece], arrow: pa.Schema) -> None:
+    def __init__(self, files: Sequence[DataFile], pieces: Sequence[FilePiece], arrow: pa.Schema) -> None:
         self._files, self._pieces, self._arrow = files, pieces, arrow
         self.num_rows = sum(piece.left for piece in pieces)
         self._some: pa.Table | None = None
