@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import lazy_loader as lazy
 
-from tacit.distributed.engines import EACH, TRIES, EngineError, Answered, checked, told, version, work
+from tacit.distributed.engines import EACH, TRIES, Answered, EngineError, checked, told, version, work
 
 if TYPE_CHECKING:
     import distributed

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from joblib.externals.loky import process_executor
 
 from tacit.compute import cores
-from tacit.distributed.engines import EACH, TRIES, EngineError, Answered, checked, told, version, work
+from tacit.distributed.engines import EACH, TRIES, Answered, EngineError, checked, told, version, work
 
 T = TypeVar("T")
 
