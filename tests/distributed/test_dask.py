@@ -16,6 +16,7 @@ import pytest
 
 import tacit
 from tacit import distributed as spread
+from tacit.distributed.engines import version
 
 dask = pytest.importorskip("distributed")
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -33,14 +34,14 @@ def client() -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory: pytest.TempPathFactory) -> Any:
     place, draw = tmp_path_factory.mktemp("rows"), np.random.default_rng(0)
-    x = draw.normal(0.0, 3.0, (3, 2))[draw.integers(0, 3, 600_000)] + draw.normal(size=(600_000, 2))
+    x = draw.normal(0.0, 3.0, (3, 2))[draw.integers(0, 3, 300_000)] + draw.normal(size=(300_000, 2))
     for number, part in enumerate(np.array_split(x, 3)):
         pq.write_table(pa.table({"a": part[:, 0], "b": part[:, 1]}), place / f"{number}.parquet")
     return tacit.dataset(place)
 
 
 def model() -> tacit.GaussianMixture:
-    return tacit.GaussianMixture(3, random_state=0, init_params="random", tol=0.0, max_iter=25)
+    return tacit.GaussianMixture(3, random_state=0, init_params="random", tol=0.0, max_iter=8)
 
 
 def test_one_process_and_a_cluster_agree(client: Any, rows: Any) -> None:
@@ -62,7 +63,7 @@ def test_a_worker_that_is_killed_changes_nothing(client: Any, rows: Any) -> None
     seen = []
 
     def kill() -> None:
-        time.sleep(0.5)
+        time.sleep(1.0)
         os.kill(victim, signal.SIGKILL)
         seen.append(victim)
 
@@ -99,6 +100,7 @@ def test_another_version_is_said(client: Any, rows: Any) -> None:
         sys.modules["tacit"].__version__ = version
 
     client.wait_for_workers(2, timeout=60)
+    client.run(version)  # so that tacit is there
     client.run(become, "0.0.9")
     try:
         with spread.engine(client), pytest.raises(spread.EngineError, match=r"has tacit 0\.0\.9, and here it is"):

@@ -12,10 +12,17 @@ import pytest
 
 import tacit
 from tacit import distributed
-from tacit.data.dataset import DenseRows, ranges
+from tacit.data.dataset import DenseRows
 from tacit.data.sources import StreamSource, source
+from tacit.data.sums import ranges
 
-ROWS = 300_000
+ROWS = 120_000
+
+
+@pytest.fixture(autouse=True)
+def short_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that few rows have many partitions."""
+    monkeypatch.setattr("tacit.data.sources.STREAM_CHUNKS", 4)
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     gaps = x.copy()
     gaps[draw.random(ROWS) < 0.2, 1] = np.nan
     y = x @ [1.0, -2.0, 0.5] + draw.normal(size=ROWS)
-    edges = [0, 70_001, 70_011, 190_000, ROWS]
+    edges = [0, 35_001, 35_011, 90_000, ROWS]
     for number, (first, last) in enumerate(itertools.pairwise(edges)):
         part = {name: x[first:last, i] for i, name in enumerate("abc")}
         part |= {"gap": pa.array(gaps[first:last, 1], from_pandas=True), "y": y[first:last]}
@@ -40,14 +47,14 @@ def column(folder: Path, name: str) -> np.ndarray:
 
 MODELS = {
     "mixture": (lambda: tacit.GaussianMixture(3, random_state=0), ["a", "b", "c"], lambda m: m.means_),
-    "gaps": (lambda: tacit.GaussianMixture(2, random_state=0, max_iter=5), ["a", "gap"], lambda m: m.covariances_),
+    "gaps": (lambda: tacit.GaussianMixture(2, random_state=0, max_iter=2), ["a", "gap"], lambda m: m.covariances_),
     "k-means": (
         lambda: tacit.KMeans(3, random_state=0),
         ["a", "b", "c"],
         lambda m: np.append(m.cluster_centers_, m.inertia_),
     ),
     "components": (lambda: tacit.PCA(2), ["a", "b", "c"], lambda m: np.abs(m.components_)),
-    "factors": (lambda: tacit.FactorAnalysis(1, max_iter=20), ["a", "gap", "c"], lambda m: np.abs(m.components_)),
+    "factors": (lambda: tacit.FactorAnalysis(1, max_iter=5), ["a", "gap", "c"], lambda m: np.abs(m.components_)),
 }
 
 

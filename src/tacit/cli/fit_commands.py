@@ -103,6 +103,10 @@ def fit(
         overwrite=overwrite,
         command=_command(),
     )
+    _fit(request, engine)
+
+
+def _fit(request: "workflow.requests.FitRequest", engine: str | None) -> None:
     with nullcontext() if engine is None else distributed.engine(engine):
         cli.fitting.fit(request)
 

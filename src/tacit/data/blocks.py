@@ -108,8 +108,8 @@ def pattern_tiles(
     as possible while at most twice the rows are stored, unless ``tile`` says how long.
     """
     missing = np.isnan(rows)
-    _, pattern, counts = np.unique(missing, axis=0, return_inverse=True, return_counts=True)
-    order = np.argsort(pattern.ravel(), kind="stable")
+    pattern, counts = patterns(missing)
+    order = np.argsort(pattern, kind="stable")
     tile = tile_rows(counts) if tile is None else tile
     tiles_each = -(-counts // tile)
     tiles = int(tiles_each.sum())
@@ -127,6 +127,19 @@ def pattern_tiles(
     slots_of_rows = np.empty(rows.shape[0], dtype=np.int64)
     slots_of_rows[picked[filled.ravel()]] = np.flatnonzero(filled.ravel())
     return block, tile, slots_of_rows
+
+
+def patterns(missing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which pattern every row has ``[rows]``, in the order of their bits, and how many rows each has."""
+    packed = np.packbits(missing, axis=1)  # numbers sort many times sooner than rows
+    if packed.shape[1] > 8:
+        _, pattern, counts = np.unique(packed, axis=0, return_inverse=True, return_counts=True)
+    else:
+        keys = np.zeros((len(packed), 8), np.uint8)
+        keys[:, : packed.shape[1]] = packed
+        keys = keys.view(">u8")[:, 0].astype(np.uint64)
+        _, pattern, counts = np.unique(keys, return_inverse=True, return_counts=True)
+    return pattern.ravel(), counts
 
 
 def tile_rows(counts: np.ndarray) -> int:

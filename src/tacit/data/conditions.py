@@ -1,7 +1,7 @@
 """Conditions on rows in words, such as ``amount > 0 and region in ('north', 'south')``, to read only some."""
 
 import re
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -93,7 +93,7 @@ class _Parser:
         self._at = found.end()
         return before
 
-    def refuse(self, why: str = "") -> None:
+    def refuse(self, why: str = "") -> NoReturn:
         """Say where the text is not understood."""
         there = "at its end" if self.token.kind == "end" else f"at {self._text[self.token.place :][:20]!r}"
         raise DataError(f"the filter {self._text!r} is not understood {there}{why}: {FORM}.")
@@ -178,4 +178,3 @@ class _Parser:
             self._next()
             return token.text.lower() == "true"
         self.refuse(" (a number, or a text in single quotes, is wanted)")
-        return None

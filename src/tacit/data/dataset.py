@@ -5,93 +5,26 @@ import copy
 import functools
 import itertools
 import operator
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias, TypeVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar
 
 import numpy as np
 from jaxtyping import Float, Int
 from scipy import sparse
 
 from tacit import distributed, late
+from tacit.data.row_sets import SLICE_ROWS as SLICE_ROWS
+from tacit.data.row_sets import Places as Places
+from tacit.data.row_sets import RowSet as RowSet
 from tacit.data.schema import Schema
-
-SLICE_ROWS = 16_384
-"""Rows looked at together where all of them are gone through on the host."""
-SPAN = 8
-"""Neighbouring slices or blocks whose sums are added up first: partitions hold whole spans, so they change no digit."""
+from tacit.data.sums import ColumnMoments as ColumnMoments
+from tacit.data.sums import as_they_are, first_sums, ranges, scatter, squares
+from tacit.data.sums import numbered as numbered
+from tacit.data.sums import sampled_places as sampled_places
+from tacit.data.sums import span_of as span_of
+from tacit.data.sums import spans_of as spans_of
 
 T = TypeVar("T")
-Places: TypeAlias = slice | np.ndarray
-"""Some rows: a slice, or their numbers."""
-
-
-class ColumnMoments(NamedTuple):
-    """Mean and variance of the columns; missing entries do not count."""
-
-    mean: Float[np.ndarray, " columns"]
-    variance: Float[np.ndarray, " columns"]
-    seen: Float[np.ndarray, " columns"]
-    """Total weight of the observed entries."""
-    complete: bool
-    """Whether no entry is missing."""
-
-    @property
-    def flat(self) -> np.ndarray:
-        """Which columns do not vary beyond the rounding of their values."""
-        deviation = np.sqrt(self.variance)
-        return (deviation <= 1e-13 * np.abs(self.mean)) | (deviation == 0.0)
-
-    @property
-    def least_variance(self) -> float:
-        """That of the narrowest column which varies at all (1 if none does)."""
-        return float(self.variance[~self.flat].min(initial=np.inf)) if not self.flat.all() else 1.0
-
-
-class RowSet(abc.ABC):
-    """Rows of any kind with a weight each, such as those of a table, documents or sequences.
-
-    Rows are asked for by their numbers from 0, some at a time, so a set is the same however it is stored.
-    """
-
-    _weights: np.ndarray | None = None
-
-    @abc.abstractmethod
-    def __len__(self) -> int:
-        """How many."""
-
-    @abc.abstractmethod
-    def rows(self, places: Places = slice(None)) -> Any:
-        """Some rows (all, where none are named), which are not to be changed."""
-
-    @abc.abstractmethod
-    def take(self, places: Places) -> "RowSet":
-        """Some of the rows with their weights.
-
-        Args:
-            places: a slice, their numbers in the order wanted, or True for each that is wanted.
-        """
-
-    @property
-    def weights(self) -> Float[np.ndarray, " rows"]:
-        """One a row; where none were given, ones that take no memory."""
-        return np.broadcast_to(1.0, (len(self),)) if self._weights is None else self._weights
-
-    @property
-    def total_weight(self) -> float:
-        """Their sum."""
-        return float(self.weights.sum())
-
-    def weighted(self, weights: Float[np.ndarray, " rows"] | None) -> Self:
-        """The same rows with other weights; None for ones."""
-        other = copy.copy(self)
-        other._weights = None if weights is None else np.asarray(weights, np.float64)
-        return other
-
-    def slices(self, size: int = SLICE_ROWS) -> Iterator[tuple[slice, Any]]:
-        """All rows, some neighbours at a time, and where they stand."""
-        for start in range(0, len(self), size):
-            part = slice(start, min(start + size, len(self)))
-            yield part, self.rows(part)
 
 
 class Dataset(RowSet):
@@ -177,7 +110,8 @@ class Dataset(RowSet):
 
     def total(self, function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
         """The sum over slices of a function of rows ``[rows, columns]`` in float64 and their weights ``[rows]``."""
-        spans = itertools.chain.from_iterable(self.each(_span_totals, SPAN * SLICE_ROWS, (function,)))
+        span = span_of(len(self), SLICE_ROWS)
+        spans = itertools.chain.from_iterable(self.each(_span_totals, span * SLICE_ROWS, (function, span)))
         return functools.reduce(operator.add, spans)
 
     def each(self, function: Callable[..., T], grain: int, shared: tuple = ()) -> list[T]:
@@ -196,7 +130,7 @@ class Dataset(RowSet):
     def moments(self) -> ColumnMoments:
         """Weighted mean and variance of the columns; worked out once."""
         if self._moments is None:
-            self._moments = self.moments_of(lambda rows: rows)
+            self._moments = self.moments_of(as_they_are)
         return self._moments
 
     @property
@@ -207,21 +141,10 @@ class Dataset(RowSet):
     def moments_of(self, function: Callable[[np.ndarray], np.ndarray]) -> ColumnMoments:
         """Weighted mean and variance of a function of the rows, in two passes over slices."""
 
-        def first(rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
-            values = function(rows)
-            there = ~np.isnan(values)
-            gaps = np.full(values.shape[1], float(there.size - np.count_nonzero(there)))
-            return np.stack([weights @ there, weights @ np.where(there, values, 0.0), gaps])
-
-        seen, total, gaps = self.total(first)
+        seen, total, gaps = self.total(functools.partial(first_sums, function))
         mean = total / np.where(seen > 0, seen, 1.0)
-
-        def second(rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
-            with np.errstate(invalid="ignore"):  # infinite entries, which whoever reads rows refuses
-                away = function(rows) - mean
-            return weights @ (np.where(np.isnan(away), 0.0, away) if gaps.any() else away) ** 2
-
-        return ColumnMoments(mean, self.total(second) / np.where(seen > 0, seen, 1.0), seen, not gaps.any())
+        spread = self.total(functools.partial(squares, function, mean, bool(gaps.any())))
+        return ColumnMoments(mean, spread / np.where(seen > 0, seen, 1.0), seen, not gaps.any())
 
     def ends(self) -> tuple[Float[np.ndarray, " columns"], Float[np.ndarray, " columns"]]:
         """The least and the largest entry of every column, in one pass; missing entries and weight 0 do not count."""
@@ -237,31 +160,15 @@ class Dataset(RowSet):
         index = np.arange(self.shape[1]) if columns is None else columns
         mean, total = self.moments().mean[index], self.total_weight
 
-        def scatter(rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
-            centred = np.nan_to_num(rows[:, index] - mean, nan=0.0)
-            return (centred * weights[:, None]).T @ centred
-
-        return self.total(scatter) / max(total - 1.0, 0.5 * total)
+        return self.total(functools.partial(scatter, index, mean)) / max(total - 1.0, 0.5 * total)
 
 
-def _span_totals(rows: Dataset, function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> list[np.ndarray]:
+def _span_totals(
+    rows: Dataset, function: Callable[[np.ndarray, np.ndarray], np.ndarray], span: int
+) -> list[np.ndarray]:
     """What a function of rows and weights sums to, span by span."""
     parts = (function(part.astype(np.float64, copy=False), rows.weights[at]) for at, part in rows.slices())
-    return [functools.reduce(operator.add, span) for span in spans_of(parts)]
-
-
-def spans_of(parts: Iterable[T]) -> Iterator[Iterator[T]]:
-    """Parts in spans, of which each is to be used up before the next."""
-    left = iter(parts)
-    for first in left:
-        yield itertools.chain([first], itertools.islice(left, SPAN - 1))
-
-
-def ranges(rows: int, number: int, grain: int) -> list[int]:
-    """The edges of at most so many ranges of rows, nearly alike, each of whole grains but the last."""
-    grains = -(-rows // grain)
-    number = max(1, min(number, grains))
-    return [min(rows, grains * place // number * grain) for place in range(number)] + [rows]
+    return [functools.reduce(operator.add, some) for some in spans_of(parts, span)]
 
 
 def _between(values: np.ndarray | None, first: int, last: int) -> np.ndarray | None:
@@ -479,16 +386,6 @@ def dataset_of(rows: "Dataset | np.ndarray | sparse.sparray | sparse.spmatrix") 
     if isinstance(rows, Dataset):
         return rows
     return SparseRows(sparse.csr_array(rows)) if sparse.issparse(rows) else DenseRows(np.asarray(rows))
-
-
-def numbered(rows: int) -> Int[np.ndarray, " rows"]:
-    """The numbers 0, 1, 2, … of rows, in four bytes each where these are enough."""
-    return np.arange(rows, dtype=np.int32 if rows <= np.iinfo(np.int32).max else np.int64)
-
-
-def sampled_places(rows: int, size: int, random: np.random.Generator) -> Int[np.ndarray, " sample"]:
-    """Numbers of a sorted sample of rows without replacement, or of all of them."""
-    return np.arange(rows) if rows <= size else np.sort(random.choice(rows, size, replace=False))
 
 
 def some(values: Values, places: Int[np.ndarray, " chosen"]) -> Values:

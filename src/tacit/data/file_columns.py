@@ -19,7 +19,7 @@ PIECE_ROWS = 2 * BATCH_ROWS
 """Rows of a row group that are read, and held, together."""
 
 
-class Piece(NamedTuple):
+class FilePiece(NamedTuple):
     """Neighbouring rows of a row group."""
 
     number: int
@@ -34,7 +34,7 @@ class Piece(NamedTuple):
     """Before the filter."""
     kept: np.ndarray | None
     """Bits of the rows that the filter leaves, packed; None for all."""
-    count: int
+    left: int
     """How many these are."""
 
     def mask(self) -> np.ndarray | None:
@@ -149,7 +149,7 @@ class PieceReader:
         self._open: tuple[int, pq.ParquetFile] | None = None
         self._going: tuple[tuple[int, int], int, Iterator[pa.RecordBatch], pa.Table | None] | None = None
 
-    def table(self, piece: Piece) -> pa.Table:
+    def table(self, piece: FilePiece) -> pa.Table:
         """The rows of a piece that the filter leaves.
 
         Raises:
@@ -167,7 +167,7 @@ class PieceReader:
         mask = piece.mask()
         return found if mask is None else found.filter(pa.array(mask))
 
-    def _raw(self, piece: Piece) -> pa.Table:
+    def _raw(self, piece: FilePiece) -> pa.Table:
         where = piece.file, piece.group
         file, inside = self._files[piece.file], self._file(piece.file)
         present = set(inside.schema_arrow.names)
@@ -226,12 +226,12 @@ def _cast(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
 
 def cut(
     files: Sequence[DataFile], ends: Sequence[pq.FileMetaData], schema: pa.Schema, condition: Condition | None
-) -> list[Piece]:
+) -> list[FilePiece]:
     """The pieces of all files, without those of which the filter leaves no row.
 
     Row groups whose statistics rule the filter out are not read for it.
     """
-    pieces: list[Piece] = []
+    pieces: list[FilePiece] = []
     reader = None if condition is None else PieceReader(files, schema, condition.columns)
     for place, end in enumerate(ends):
         before = 0
@@ -241,10 +241,10 @@ def cut(
             possible = asked is None or group in asked
             for first in range(0, rows, PIECE_ROWS):
                 size = min(PIECE_ROWS, rows - first)
-                piece = Piece(len(pieces), place, group, first, before + first, size, None, size)
+                piece = FilePiece(len(pieces), place, group, first, before + first, size, None, size)
                 if reader is not None and condition is not None and possible:
                     piece = _filtered(piece, reader, condition)
-                if possible and piece.count:
+                if possible and piece.left:
                     pieces.append(piece)
             before += rows
     if reader is not None:
@@ -261,17 +261,17 @@ def _possible(file: DataFile, end: pq.FileMetaData, schema: pa.Schema, condition
     return set(range(end.num_row_groups))
 
 
-def _filtered(piece: Piece, reader: PieceReader, condition: Condition) -> Piece:
+def _filtered(piece: FilePiece, reader: PieceReader, condition: Condition) -> FilePiece:
     table = reader.table(piece)
     numbered = table.append_column("", pa.array(np.arange(len(table))))
     kept = np.zeros(len(table), bool)
     kept[numbered.filter(condition.expression).column("").to_numpy()] = True
     if kept.all():
         return piece
-    return piece._replace(kept=np.packbits(kept), count=int(kept.sum()))
+    return piece._replace(kept=np.packbits(kept), left=int(kept.sum()))
 
 
-def in_file(message: str, piece: Piece, file: DataFile) -> str:
+def in_file(message: str, piece: FilePiece, file: DataFile) -> str:
     """A message about a row of a piece, which names the file and the row in it."""
     mask = piece.mask()
     places = np.arange(piece.rows) if mask is None else np.flatnonzero(mask)

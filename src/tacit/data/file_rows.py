@@ -20,7 +20,7 @@ from tacit.data.conditions import Condition, condition_of
 from tacit.data.dataset import Dataset, Places, RowRange
 from tacit.data.encode import encode_column
 from tacit.data.errors import DataError
-from tacit.data.file_columns import Piece, PieceReader, chosen_columns, common_schema, cut, heading, in_file
+from tacit.data.file_columns import FilePiece, PieceReader, chosen_columns, common_schema, cut, heading, in_file
 from tacit.data.gathering import DataFile, named
 from tacit.data.kinds import LeftOut, infer
 from tacit.data.schema import LEVELLED, Column, Schema
@@ -78,7 +78,7 @@ class FileRows(Dataset):
     def __init__(
         self,
         files: Sequence[DataFile],
-        pieces: Sequence[Piece],
+        pieces: Sequence[FilePiece],
         arrow: pa.Schema,
         schema: Schema,
         left_out: Sequence[LeftOut] = (),
@@ -88,7 +88,7 @@ class FileRows(Dataset):
         self._begin()
 
     def _begin(self) -> None:
-        ends = np.cumsum([0, *(piece.count for piece in self._pieces)])
+        ends = np.cumsum([0, *(piece.left for piece in self._pieces)])
         self._starts: list[int] = ends[:-1].tolist()
         self._rows = int(ends[-1])
         self._reading, self._next = threading.RLock(), threading.Lock()
@@ -194,7 +194,7 @@ class FileRows(Dataset):
             return held
         with self._reading:
             table = self._reader.table(piece)
-        values = np.empty((piece.count, len(self._known)))
+        values = np.empty((piece.left, len(self._known)))
         for index, column in enumerate(self._known.columns):
             try:
                 values[:, index] = _numbers(table.column(column.name), column)
@@ -241,9 +241,9 @@ class _SomeRows:
 class FileColumns:
     """The columns of files before their kinds are known."""
 
-    def __init__(self, files: Sequence[DataFile], pieces: Sequence[Piece], arrow: pa.Schema) -> None:
+    def __init__(self, files: Sequence[DataFile], pieces: Sequence[FilePiece], arrow: pa.Schema) -> None:
         self._files, self._pieces, self._arrow = files, pieces, arrow
-        self.num_rows = sum(piece.count for piece in pieces)
+        self.num_rows = sum(piece.left for piece in pieces)
         self._some: pa.Table | None = None
 
     def column(self, name: str, places: np.ndarray | None) -> pa.ChunkedArray:
@@ -257,11 +257,11 @@ class FileColumns:
     def _gathered(self, names: Sequence[str], places: np.ndarray | None) -> pa.Table:
         reader, start, parts = PieceReader(self._files, self._arrow, names), 0, []
         for piece in self._pieces:
-            here = None if places is None else places[slice(*np.searchsorted(places, [start, start + piece.count]))]
+            here = None if places is None else places[slice(*np.searchsorted(places, [start, start + piece.left]))]
             if here is None or here.size:
                 table = reader.table(piece)
                 parts.append(table if here is None else table.take(pa.array(here - start)))
-            start += piece.count
+            start += piece.left
         reader.close()
         return pa.concat_tables(parts, promote_options="permissive").unify_dictionaries()
 
@@ -361,7 +361,7 @@ def opened(
     wanted = None if columns is None and known is None else list(dict.fromkeys([*names, *_asked(condition)]))
     arrow, ends = common_schema(files, wanted)
     pieces = cut(files, ends, arrow, condition)
-    rows = sum(piece.count for piece in pieces)
+    rows = sum(piece.left for piece in pieces)
     if not rows:
         why = (
             "no file has a row" if condition is None else f"no row of any file is as the filter says ({condition.text})"

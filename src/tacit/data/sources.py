@@ -8,8 +8,8 @@ import numpy as np
 
 from tacit import distributed
 from tacit.compute import Array, cores, row_bucket
-from tacit.data.blocks import CHUNK_ROWS, TILE_CHUNK_ROWS, Block, block_shape, laid, pattern_tiles, tile_rows
-from tacit.data.dataset import SPAN, Dataset, DenseRows
+from tacit.data.blocks import CHUNK_ROWS, TILE_CHUNK_ROWS, Block, block_shape, laid, pattern_tiles, patterns, tile_rows
+from tacit.data.dataset import Dataset, DenseRows, span_of
 
 STREAM_BYTES = 100_000_000
 STREAM_CHUNKS = 16
@@ -87,25 +87,25 @@ class StreamSource:
 
     Args:
         data: the rows.
-        chunks: of a block.
+        chunks: of a block; None for the usual.
         widest: joins neighbouring chunks: as many as divide a block and have at most so many rows together.
         tiles: the rows of a block are laid in tiles of one missing pattern.
     """
 
     resident = False
 
-    def __init__(self, data: Dataset, *, chunks: int = STREAM_CHUNKS, widest: int = 0, tiles: bool = False) -> None:
+    def __init__(self, data: Dataset, *, chunks: int | None = None, widest: int = 0, tiles: bool = False) -> None:
         self._data, self.total_weight, self.size = data, data.total_weight, data.shape
         # wide rows take fewer rows a block, so that a block stays near 32 MB
         columns = max(1, data.shape[1])
         most = max(64, min(CHUNK_ROWS, 4_000_000 // columns))
         size = row_bucket(most) if most < 256 else most // 256 * 256
+        chunks = STREAM_CHUNKS if chunks is None else chunks
         chunks = max(1, int(chunks * min(1.0, 32_000_000 / (columns * size * chunks * 8))))
         joined = max(d for d in range(1, chunks + 1) if chunks % d == 0 and (d == 1 or d * size <= widest))
         self._shape, self._first = (chunks // joined, joined * size), 0
-        grain = SPAN * chunks * size
-        self._tiles = tiles
-        self.tile = min(data.each(_shortest_tile, grain, (chunks * size,))) if tiles else 1
+        self.span, self._tiles = span_of(len(data), chunks * size), tiles
+        self.tile = min(data.each(_shortest_tile, self.span * chunks * size, (chunks * size,))) if tiles else 1
 
     @property
     def portable(self) -> bool:
@@ -116,7 +116,7 @@ class StreamSource:
         """The same blocks in at most so many sources, to be sent away; each has whole spans of them but the last."""
         block = self._shape[0] * self._shape[1]
         found, first = [], self._first
-        for part in self._data.partitions(number, SPAN * block):
+        for part in self._data.partitions(number, self.span * block):
             one = copy.copy(self)
             one._data, one._first = part, first
             first += -(-len(part) // block)
@@ -136,7 +136,7 @@ class StreamSource:
 
 def _shortest_tile(rows: Dataset, size: int) -> int:
     """The tile that all blocks of so many rows can have."""
-    tiles = [tile_rows(np.unique(np.isnan(part), axis=0, return_counts=True)[1]) for _, part in rows.slices(size)]
+    tiles = [tile_rows(patterns(np.isnan(part))[1]) for _, part in rows.slices(size)]
     return min(tiles)
 
 

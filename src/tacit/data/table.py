@@ -44,8 +44,8 @@ class Table:
         read_as: how a table of text is written, or None.
         date_forms: how the columns of dates are written of which others were made (`Dated.form`).
         variances: ``[rows, columns]``, of the errors of measurement of every value, or None.
-        sequences: of which sequence every row is, and its time; or None.
-        number: how many rows the source has, where `values` are some of them only and the rows stay in their files.
+        sequences: of which sequence every row is, and when; or None.
+        number: how many rows the source has, where `values` are some of them only.
     """
 
     values: Float[np.ndarray, "rows columns"]
@@ -220,10 +220,8 @@ def _empty(values: Float[np.ndarray, "rows columns"], schema: Schema) -> tuple[s
     told = [
         f"{name!r} ({share:.0%})" for name, share in zip(schema.names, shares, strict=True) if share > _MOSTLY_EMPTY
     ]
-    if not told:
-        return ()
     more = f" and {len(told) - 8} more" if len(told) > 8 else ""
-    return (f"mostly empty: {', '.join(told[:8])}{more}; --kind COLUMN=drop leaves one out",)
+    return (f"mostly empty: {', '.join(told[:8])}{more}; --kind COLUMN=drop leaves one out",) if told else ()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import lazy_loader as lazy
 
-from tacit.distributed.engines import EACH, TRIES, EngineError, Told, checked, told, version, work
+from tacit.distributed.engines import EACH, TRIES, Answered, EngineError, checked, told, version, work
 
 if TYPE_CHECKING:
     import distributed
@@ -62,7 +62,7 @@ class DaskEngine:
 
     def _given_out(
         self, workers: Sequence[str], function: Callable[..., T], parts: Sequence[Any], shared: tuple
-    ) -> list[Told]:
+    ) -> list[Answered]:
         client = self.client
         # a task, so that it is made again where the worker that holds it is lost
         common = client.submit(_itself, shared, pure=False) if shared else shared

@@ -49,7 +49,7 @@ class InPlace:
         """There is nothing to close."""
 
 
-class Told(NamedTuple):
+class Answered(NamedTuple):
     """What a worker answers: a result, or which tacit it has where that is another one."""
 
     result: Any
@@ -86,15 +86,15 @@ def version() -> str:
     return str(sys.modules["tacit"].__dict__["__version__"])
 
 
-def work(wanted: str, function: Callable[..., Any], part: Any, shared: tuple) -> Told:
+def work(wanted: str, function: Callable[..., Any], part: Any, shared: tuple) -> Answered:
     """A task, on a worker: compiled programs are kept in the folder that all processes of the machine share."""
     if version() != wanted:
-        return Told(None, version())
+        return Answered(None, version())
     with using(None), compilation_cache():
-        return Told(function(part, *shared))
+        return Answered(function(part, *shared))
 
 
-def told(found: Sequence[Told], where: str) -> list[Any]:
+def told(found: Sequence[Answered], where: str) -> list[Any]:
     """The results; raises `EngineError` where a worker has another tacit."""
     for each in found:
         if each.other is not None:

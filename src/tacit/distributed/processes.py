@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from joblib.externals.loky import process_executor
 
 from tacit.compute import cores
-from tacit.distributed.engines import EACH, TRIES, EngineError, Told, checked, told, version, work
+from tacit.distributed.engines import EACH, TRIES, Answered, EngineError, checked, told, version, work
 
 T = TypeVar("T")
 
@@ -27,7 +27,7 @@ class ProcessEngine:
 
     def map(self, function: Callable[..., T], parts: Sequence[Any], shared: tuple = ()) -> list[T]:
         """See `Engine`."""
-        found: dict[int, Told] = {}
+        found: dict[int, Answered] = {}
         for _ in range(TRIES):
             tasks = {
                 place: self._started().submit(work, version(), function, part, shared)

@@ -1,7 +1,6 @@
 """The closed-form driver in the host's loop: many starts at once, and the best of them."""
 
 import dataclasses
-import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -9,19 +8,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import UInt32
 
-from tacit import distributed, trees
+from tacit import trees
 from tacit.compute import Array, compiled, eagerly, side_by_side
 from tacit.data.blocks import AsTheyAre, Block, Standardise, View, trimmed
-from tacit.data.dataset import spans_of
-from tacit.data.sources import BlockSource, StreamSource
-from tacit.engine import PyTree, eqx, is_array, is_double, jax, precision
+from tacit.data.sources import BlockSource
+from tacit.engine import PyTree, eqx, is_array, jax
 from tacit.inference import closed_form as cf
 from tacit.inference.loop import Fitting, Line, Loop, Trace, on_host
+from tacit.inference.spread import in_spans, spread_sums
 from tacit.inference.watch import Progress
 from tacit.waiting import keeping
 
 SLACK = 1e-10
-
 
 Reduce = Callable[[Iterable[cf.Sums]], cf.Sums]
 """How the sums of parts of the rows come together."""
@@ -119,8 +117,8 @@ def fit(
 
     Returns: the best start of every group.
     """
-    knobs = limits(weight or source.total_weight, max_iter, tol)
-    fitting = (_Eager if eager else _ClosedForm)(source, view, knobs, accelerate, (label, words), reduce)
+    kind, knobs = _Eager if eager else _ClosedForm, limits(weight or source.total_weight, max_iter, tol)
+    fitting = kind(source, view, knobs, accelerate, (label, words), reduce)
     groups = np.zeros(key.shape[0], int) if groups is None else groups
     judge = sound or _all_sound
 
@@ -168,12 +166,7 @@ def _halved(
 
 def limits(weight: float, max_iter: int | np.ndarray, tol: float) -> cf.Limits:
     """The traced knobs of a fit to rows of so much weight."""
-    return cf.Limits(
-        np.asarray(max_iter),
-        np.asarray(float(tol)),
-        np.asarray(SLACK),
-        np.asarray(float(weight)),
-    )
+    return cf.Limits(*map(np.asarray, (max_iter, float(tol), SLACK, float(weight))))
 
 
 class _ClosedForm:
@@ -257,46 +250,18 @@ class _ClosedForm:
 
     def _evaluate(self, steps: PyTree, state: cf.State) -> cf.Sums:
         """The sums of local steps over the whole source, streamed or resident, block by block."""
-        elsewhere = spread_sums(self.source, (steps, self.view, state.key, state.iteration))
-        if elsewhere is not None:
-            return self.reduce(elsewhere)
+        if (there := spread_sums(self.source, (steps, self.view, state.key, state.iteration))) is not None:
+            return self.reduce(there)
         blocks = self.blocks or self.source.blocks()
 
         def work(block: Block) -> cf.Sums:
             sums = cf.accumulate(steps, block, self.view, state.key, state.iteration)
             return trees.map(np.asarray, sums)
 
-        # the first time compiles, which threads would each do for themselves
+        # the first time compiles, which threads would do one by one
         parts = side_by_side(work, blocks) if self._compiled else [work(block) for block in blocks]
         self._compiled = True
-        return self.reduce(parts if self.blocks else in_spans(parts))
-
-
-def in_spans(parts: Iterable[cf.Sums]) -> list[cf.Sums]:
-    """The sums of spans of blocks: so they are the same digits however the spans come together in partitions."""
-    return [cf.total_sums(span) for span in spans_of(parts)]
-
-
-def spread_sums(source: BlockSource, arguments: tuple) -> list[cf.Sums] | None:
-    """The sums of spans of blocks as an engine has them worked out elsewhere; None where they are worked out here.
-
-    Args:
-        source: the blocks.
-        arguments: the others of `closed_form.accumulate`.
-    """
-    engine = distributed.current()
-    if engine is None or not isinstance(source, StreamSource) or not source.portable:
-        return None
-    found = engine.map(_sums_there, source.partitions(engine.partitions), (is_double(), on_host(arguments)))
-    return list(itertools.chain.from_iterable(found))
-
-
-def _sums_there(source: StreamSource, double: bool, arguments: tuple) -> list[cf.Sums]:
-    """The sums of the spans of a partition, on a worker."""
-    steps, view, key, iteration = arguments
-    with precision(double=double):
-        sums = (cf.accumulate(steps, block, view, key, iteration) for block in source.blocks())
-        return in_spans(trees.map(np.asarray, each) for each in sums)
+        return self.reduce(parts if self.blocks else in_spans(parts, self.source))
 
 
 class _Eager(_ClosedForm):

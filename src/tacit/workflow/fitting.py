@@ -13,11 +13,11 @@ from sklearn.base import clone
 
 from tacit import workflow
 from tacit.compute import compilation_cache
-from tacit.data.dataset import numbered
 from tacit.data.images import ImageSet
 from tacit.data.long import CountTable
 from tacit.data.schema import Schema
 from tacit.data.sequenced import SequencedRows, apart
+from tacit.data.sums import numbered
 from tacit.data.table import Table
 from tacit.estimators.capabilities import ReadsKinds, Scores, can
 from tacit.estimators.settings import Estimator

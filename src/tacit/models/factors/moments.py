@@ -1,5 +1,6 @@
 """Sums, means and covariances of complete rows in one pass: all that a linear Gaussian model needs to know of them."""
 
+from functools import partial
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -76,13 +77,14 @@ def _from_partitions(rows: Dataset) -> Moments | None:
     dims = rows.shape[1]
     origin = np.nan_to_num(rows.rows(slice(0, min(SLICE, len(rows)))).mean(axis=0))
 
-    def sums(part: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        centred = part - origin
-        heavy = centred * weights[:, None]
-        return np.vstack([heavy.T @ centred, heavy.sum(axis=0), np.full(dims, weights.sum())])
-
-    found = rows.total(sums)
+    found = rows.total(partial(_sums_about, origin))
     if not np.isfinite(found).all():
         return None
     away, weight = found[dims] / found[-1, 0], float(found[-1, 0])
     return Moments(weight, origin + away, found[:dims] / weight - np.outer(away, away))
+
+
+def _sums_about(origin: np.ndarray, rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    centred = rows - origin
+    heavy = centred * weights[:, None]
+    return np.vstack([heavy.T @ centred, heavy.sum(axis=0), np.full(origin.size, weights.sum())])

@@ -16,9 +16,10 @@ from tacit.data.blocks import Standardise, View
 from tacit.data.dataset import Dataset, JoinedRows
 from tacit.data.sources import BlockSource, source, spread
 from tacit.inference import closed_form as cf
-from tacit.inference.fit import Fit, fit, in_spans, spread_sums
+from tacit.inference.fit import Fit, fit
 from tacit.inference.loop import on_host
 from tacit.inference.series import Series
+from tacit.inference.spread import in_spans, spread_sums
 from tacit.models.regression.logistic import LogisticRegression, Quadratic, at_start, stacked
 from tacit.models.regression.surrogates import Bohning, Newton
 
@@ -202,7 +203,7 @@ def total(step: cf.LocalStep, source: BlockSource, view: View) -> cf.Sums:
 
     parts = spread_sums(source, (single, view, key, zero))
     if parts is None:
-        parts = in_spans(side_by_side(work, source.blocks()))
+        parts = in_spans(side_by_side(work, source.blocks()), source)
     return jax.tree.map(lambda leaf: leaf[0], cf.total_sums(parts))
 
 
@@ -210,12 +211,7 @@ def moments_of(rows: Dataset) -> tuple[Float[np.ndarray, " dims"], Float[np.ndar
     """Weighted means and standard deviations of complete columns, in one pass; a column that does not vary has 1."""
     weights = rows.weights
     near = rows.rows(np.flatnonzero(weights)[:SLICE]).astype(np.float64).mean(0)
-
-    def sums(part: np.ndarray, mass: np.ndarray) -> np.ndarray:
-        away = part.astype(np.float64, copy=False) - near
-        heavy = away * mass[:, None]
-        return np.stack([heavy.sum(0), np.einsum("nd,nd->d", heavy, away)])
-
+    sums = partial(_sums_near, near)
     if spread(rows):
         found = rows.total(sums)
     else:
@@ -225,3 +221,9 @@ def moments_of(rows: Dataset) -> tuple[Float[np.ndarray, " dims"], Float[np.ndar
     mean, scale = near + first, np.sqrt(np.maximum(second - first**2, 0.0))
     flat = scale <= 1e-13 * np.abs(mean) + 1e-8 * np.abs(first)
     return mean, np.where(flat, 1.0, scale)
+
+
+def _sums_near(near: np.ndarray, rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    away = rows.astype(np.float64, copy=False) - near
+    heavy = away * weights[:, None]
+    return np.stack([heavy.sum(0), np.einsum("nd,nd->d", heavy, away)])
