@@ -43,6 +43,7 @@ LIMITS = {
     "networks": 1200.0,
     "network_learning": 400.0,
     "sequences": 300.0,
+    "serving": 180.0,
 }
 PARTS = tuple(LIMITS)
 TOTAL = 7200.0

@@ -82,7 +82,11 @@ def test_what_moved_is_found_and_told() -> None:
     assert not same.moved
     assert "Nothing" in same.headline()
     found = tacit.drift(model, before, rows(600, 0.0, 0.8))
-    assert {(shift.what, shift.name) for shift in found.moved} >= {("column", "spend"), ("column", "city"), ("groups", "")}
+    assert {(shift.what, shift.name) for shift in found.moved} >= {
+        ("column", "spend"),
+        ("column", "city"),
+        ("groups", ""),
+    }
     assert "still" not in {shift.name for shift in found.moved}
     found = tacit.drift(model, before, rows(600, 15.0, 0.5))
     assert {"scores", "column"} <= {shift.what for shift in found.moved}
