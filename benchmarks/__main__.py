@@ -44,6 +44,7 @@ LIMITS = {
     "network_learning": 400.0,
     "sequences": 300.0,
     "density": 3600.0,
+    "serving": 180.0,
 }
 PARTS = tuple(LIMITS)
 TOTAL = 7200.0

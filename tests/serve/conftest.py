@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from served import Client, client_of, fit, started
-from tacit.serve.http import Limits
+from tacit.serve.http import RequestLimits
 from tacit.serve.running import Server, Settings
 from tacit.workflow import fitting
 
-LIMITS = Limits(body=200_000, rows=500, seconds=20.0, threads=4)
+LIMITS = RequestLimits(body=200_000, rows=500, seconds=20.0, threads=4)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from served import client_of, fit, rows_of, started
 from tacit.cli import app
 from tacit.serve import held, http
-from tacit.serve.http import Limits
+from tacit.serve.http import RequestLimits
 from tacit.serve.running import Server, Settings
 from tacit.workflow.errors import RequestError
 
@@ -65,13 +65,13 @@ def test_what_cannot_be_served_is_said_at_once(points_run: Path, tmp_path: Path)
 def test_slow_work_is_given_up_and_the_server_goes_on(points_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     release, plain = threading.Event(), http.answered
 
-    def slow(run: held.Held, call: http.Call) -> tuple[bytes, int]:
+    def slow(run: held.HeldRun, call: http.Call) -> tuple[bytes, int]:
         if call.parameters.get("seed") == "1":
             release.wait(20)
         return plain(run, call)
 
     monkeypatch.setattr(http, "answered", slow)
-    limits = Limits(seconds=0.4, threads=1, waiting=1)
+    limits = RequestLimits(seconds=0.4, threads=1, waiting=1)
     server, thread = started([str(points_run)], Settings(port=0, limits=limits))
     call = client_of(server.port)
     assert call("POST", "/points/sample", {})[0] == 200
@@ -89,7 +89,7 @@ def test_slow_work_is_given_up_and_the_server_goes_on(points_run: Path, monkeypa
 def test_too_many_are_told_to_come_again(points_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     release, plain = threading.Event(), http.answered
     monkeypatch.setattr(http, "answered", lambda run, call: release.wait(20) and plain(run, call))
-    server, thread = started([str(points_run)], Settings(port=0, limits=Limits(threads=1, waiting=1)))
+    server, thread = started([str(points_run)], Settings(port=0, limits=RequestLimits(threads=1, waiting=1)))
     call = client_of(server.port)
     found: list[int] = []
     askers = [threading.Thread(target=lambda: found.append(call("POST", "/points/sample", {})[0])) for _ in range(2)]
@@ -106,7 +106,7 @@ def test_too_many_are_told_to_come_again(points_run: Path, monkeypatch: pytest.M
 
 
 def test_a_slow_sender_is_given_up(points_run: Path) -> None:
-    server, thread = started([str(points_run)], Settings(port=0, limits=Limits(seconds=0.4)))
+    server, thread = started([str(points_run)], Settings(port=0, limits=RequestLimits(seconds=0.4)))
     head = b"POST /points/score HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\n{"
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
         connection.sendall(head)

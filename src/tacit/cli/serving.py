@@ -28,7 +28,7 @@ def serve(
         if (error.name or "").split(".")[0] not in NEEDED:
             raise
         raise RequestError("tacit serve needs Starlette and uvicorn: pip install 'tacit[serve]'.") from None
-    limits = http.Limits(max_body * 1024 * 1024, max_rows, timeout, threads or max(2, os.cpu_count() or 1))
+    limits = http.RequestLimits(max_body * 1024 * 1024, max_rows, timeout, threads or max(2, os.cpu_count() or 1))
     settings = running.Settings(host, port, token, no_token, limits)
     server = running.Server(runs, settings)
 

@@ -42,7 +42,7 @@ class HeldColumns:
         edges = [*range(0, self.num_rows, HELD_ROWS), self.num_rows]
         parts = [_mapped(len(schema), end - start) for start, end in itertools.pairwise(edges)]
         for index, column in enumerate(schema.columns):
-            numbers = encode_column(cells_of(column.name, self._columns.pop(column.name)), column, unseen)
+            numbers = _encoded(self._columns.pop(column.name), column, unseen)
             for start, part in zip(edges, parts, strict=False):
                 part[index] = numbers[start : start + HELD_ROWS]
             pa.default_memory_pool().release_unused()
@@ -81,7 +81,7 @@ def encode(table: ColumnsOneByOne, schema: Schema, *, unseen: Unseen = "error") 
     values = np.empty((table.num_rows, len(schema)), np.float64)
     for index, column in enumerate(schema.columns):
         # in one line, so that no column outlives its turn
-        values[:, index] = encode_column(cells_of(column.name, only(table, column.name)), column, unseen)
+        values[:, index] = _encoded(only(table, column.name), column, unseen)
     return values
 
 
@@ -109,6 +109,26 @@ def only(table: ColumnsOneByOne, name: str) -> pa.ChunkedArray:
         return table.column(name)
     except KeyError:  # of Arrow, for a name that is there more than once
         raise DataError(f"{quoted(name)} occurs twice in the heading; rename or remove one.") from None
+
+
+def _encoded(entries: pa.ChunkedArray, column: Column, unseen: Unseen) -> Float[np.ndarray, " rows"]:
+    """One column of `encode`, as it was read."""
+    codes = _spelled(entries, column)
+    return encode_column(cells_of(column.name, entries), column, unseen) if codes is None else codes
+
+
+def _spelled(entries: pa.ChunkedArray, column: Column) -> Float[np.ndarray, " rows"] | None:
+    """The codes of texts that are all spelled as the levels are, or missing: such need not be looked at any closer.
+
+    None where one is not, which may be a level all the same.
+    """
+    levels = column.levels
+    if levels is None or not isinstance(levels[0], str) or not pa.types.is_string(entries.type):
+        return None
+    found = pc.index_in(entries, value_set=pa.array(levels, pa.string()))
+    if found.null_count != entries.null_count:
+        return None
+    return np.asarray(found.to_numpy(), np.float64)
 
 
 def encode_column(cells: Cells, column: Column, unseen: Unseen = "error") -> Float[np.ndarray, " rows"]:

@@ -22,7 +22,7 @@ MOST_SEED = 2**31 - 1
 
 
 @dataclasses.dataclass(frozen=True)
-class Asked:
+class RequestOptions:
     """What a request says beside its rows; `tacit serve` has the same meanings as the commands.
 
     Attributes:
@@ -48,7 +48,7 @@ class Asked:
     exact: bool = False
 
 
-def asked(what: str, said: Mapping[str, Any], most: int) -> Asked:
+def asked(what: str, said: Mapping[str, Any], most: int) -> RequestOptions:
     """What is said, understood.
 
     Args:
@@ -68,7 +68,7 @@ def asked(what: str, said: Mapping[str, Any], most: int) -> Asked:
     for name in ("number", "draws", "explain"):
         if (found.get(name) or 0) > most:
             raise HttpFault(413, f"{name} is {found[name]}, and one request may ask for {most} rows.")
-    return Asked(**found)
+    return RequestOptions(**found)
 
 
 def _share(name: str, value: Any) -> float:

@@ -9,7 +9,7 @@ ENDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 
 Key = tuple[str, str]
 
 
-class Counts:
+class ServedCounts:
     """Counters that several threads may add to."""
 
     def __init__(self) -> None:

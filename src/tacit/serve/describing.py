@@ -9,7 +9,7 @@ from tacit.data.restored_dates import date_parts
 from tacit.data.schema import Column, Schema
 from tacit.serve.asked import OPTIONS, ROWLESS
 from tacit.serve.bodies import ARROW, JSON
-from tacit.serve.held import Held
+from tacit.serve.held import HeldRun
 
 ABOUT = {
     "score": "How likely each row is, in nats",
@@ -34,7 +34,7 @@ _TYPES: dict[str, dict[str, Any]] = {
 }
 
 
-def about_run(held: Held) -> dict[str, Any]:
+def about_run(held: HeldRun) -> dict[str, Any]:
     """A run in words: its model, its columns, what it can be asked, and a row as an example."""
     opened = held.opened
     target = opened.target
@@ -51,11 +51,11 @@ def about_run(held: Held) -> dict[str, Any]:
     }
 
 
-def _columns(held: Held) -> tuple[Column, ...]:
+def _columns(held: HeldRun) -> tuple[Column, ...]:
     return () if held.opened.schema is None else held.opened.schema.columns
 
 
-def example(held: Held, *, with_target: bool = False) -> dict[str, Any]:
+def example(held: HeldRun, *, with_target: bool = False) -> dict[str, Any]:
     """A row that the run takes."""
     opened = held.opened
     schema = Schema(()) if opened.schema is None else opened.schema
@@ -88,7 +88,7 @@ def _type(column: Column) -> dict[str, Any]:
     return {"type": ["integer" if column.kind == "count" else "number", "null"], **ends}
 
 
-def openapi(runs: Iterable[Held], *, token: bool) -> dict[str, Any]:
+def openapi(runs: Iterable[HeldRun], *, token: bool) -> dict[str, Any]:
     """The whole server in OpenAPI 3.1."""
     runs = list(runs)
     paths: dict[str, Any] = {
@@ -124,7 +124,7 @@ _ANSWER = {
 }
 
 
-def _row(held: Held) -> dict[str, Any]:
+def _row(held: HeldRun) -> dict[str, Any]:
     dated = {place for parts in date_parts(held.opened.schema or Schema(())) for place in parts.places}
     columns = [column for place, column in enumerate(_columns(held)) if place not in dated]
     kinds = {column.name: _type(column) for column in columns}
@@ -142,7 +142,7 @@ def _get(words: str) -> dict[str, Any]:
     return {"summary": words, "responses": {"200": {"description": "as asked"}}}
 
 
-def _post(held: Held, what: str) -> dict[str, Any]:
+def _post(held: HeldRun, what: str) -> dict[str, Any]:
     row = {"$ref": f"#/components/schemas/{held.name}-row"}
     takes = {} if what in ROWLESS else {"rows": {"type": "array", "items": row}}
     body = {"type": "object", "properties": takes | {name: _TYPES[name] for name in OPTIONS[what]}}

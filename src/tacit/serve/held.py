@@ -54,7 +54,7 @@ class HeldFolder(RunFolder):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Held:
+class HeldRun:
     """A run in memory.
 
     Attributes:
@@ -82,7 +82,7 @@ def stamp(path: Path) -> Stamp:
     return tuple(found)
 
 
-def load(name: str, path: Path) -> Held:
+def load(name: str, path: Path) -> HeldRun:
     """Load a run; raises `ModelFileError` where it cannot be served."""
     seen = stamp(path)
     first = Opened.at(path)
@@ -94,7 +94,7 @@ def load(name: str, path: Path) -> Held:
     opened.run.metrics()
     if (path / CALIBRATION).is_file():
         opened.run.calibration()
-    return Held(name, opened, able(opened), seen)
+    return HeldRun(name, opened, able(opened), seen)
 
 
 def able(opened: Opened) -> tuple[str, ...]:
@@ -129,7 +129,7 @@ class Shelf:
         """Of the runs."""
         return tuple(self._held)
 
-    def __getitem__(self, name: str) -> Held:
+    def __getitem__(self, name: str) -> HeldRun:
         """A run, as it is now; KeyError where there is none of the name."""
         return self._held[name]
 

@@ -17,10 +17,10 @@ from starlette.routing import Route
 
 from tacit.serve.asked import OPTIONS
 from tacit.serve.bodies import ARROW, JSON
-from tacit.serve.counting import Counts
+from tacit.serve.counting import ServedCounts
 from tacit.serve.describing import about_run, openapi
 from tacit.serve.errors import HttpFault, fault_of
-from tacit.serve.held import Held, Shelf
+from tacit.serve.held import HeldRun, Shelf
 from tacit.serve.work import Call, answered
 
 _HERE = ("localhost", "127.0.0.1", "[::1]")
@@ -28,7 +28,7 @@ _HERE = ("localhost", "127.0.0.1", "[::1]")
 
 
 @dataclasses.dataclass(frozen=True)
-class Limits:
+class RequestLimits:
     """What one request may take.
 
     Attributes:
@@ -69,8 +69,8 @@ class Service:
         local: whether only the own machine is to be served, by its own names.
     """
 
-    def __init__(self, shelf: Shelf, limits: Limits, token: str | None = None, *, local: bool = True) -> None:
-        self.shelf, self.limits, self.counts = shelf, limits, Counts()
+    def __init__(self, shelf: Shelf, limits: RequestLimits, token: str | None = None, *, local: bool = True) -> None:
+        self.shelf, self.limits, self.counts = shelf, limits, ServedCounts()
         self._token = None if token is None else token.encode()
         self._local = local and token is None
         self._pool = ThreadPoolExecutor(limits.threads, "tacit-serve")
@@ -155,7 +155,7 @@ class Service:
     async def _about(self, request: Request) -> tuple[Response, int]:
         return _json(about_run(self._run(request))), 0
 
-    def _run(self, request: Request) -> Held:
+    def _run(self, request: Request) -> HeldRun:
         name = request.path_params["run"]
         if name not in self.shelf:
             raise HttpFault(404, "there is no such run; / lists them.")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import uvicorn
 
 from tacit.serve.held import Shelf, named
-from tacit.serve.http import Limits, Service
+from tacit.serve.http import RequestLimits, Service
 from tacit.workflow.errors import RequestError
 
 QUIET_SECONDS = 10
@@ -31,7 +31,7 @@ class Settings:
     port: int = 8000
     token: str | None = None
     no_token: bool = False
-    limits: Limits = dataclasses.field(default_factory=Limits)
+    limits: RequestLimits = dataclasses.field(default_factory=RequestLimits)
     grace: float = 10.0
 
 

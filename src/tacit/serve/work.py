@@ -7,10 +7,10 @@ import pyarrow as pa
 from tacit import workflow
 from tacit.data.read import TableReading, named_signs_out
 from tacit.data.reading import FOUND_OUT
-from tacit.serve.asked import ROWLESS, Asked, asked
+from tacit.serve.asked import ROWLESS, RequestOptions, asked
 from tacit.serve.bodies import Body, read_body, written
 from tacit.serve.errors import HttpFault, fault_of
-from tacit.serve.held import Held
+from tacit.serve.held import HeldRun
 from tacit.workflow.answers import TableAnswer
 from tacit.workflow.events import Event, Noted, Observer
 from tacit.workflow.sources import Rows
@@ -37,7 +37,7 @@ class Call:
     most: int
 
 
-def answered(held: Held, call: Call) -> tuple[bytes, int]:
+def answered(held: HeldRun, call: Call) -> tuple[bytes, int]:
     """The body of the answer, and how many rows it is about.
 
     Raises:
@@ -62,7 +62,7 @@ def answered(held: Held, call: Call) -> tuple[bytes, int]:
         raise fault_of(error, place, held.name) from None
 
 
-def _asked(held: Held, what: str, body: Body, said: Asked, observer: Observer, most: int) -> TableAnswer:
+def _asked(held: HeldRun, what: str, body: Body, said: RequestOptions, observer: Observer, most: int) -> TableAnswer:
     opened = held.opened
     if what in ROWLESS:
         if body.table is not None:
@@ -90,7 +90,7 @@ def _asked(held: Held, what: str, body: Body, said: Asked, observer: Observer, m
     return _of_rows(held, what, rows, said, observer)
 
 
-def _of_rows(held: Held, what: str, rows: Rows, said: Asked, observer: Observer) -> TableAnswer:
+def _of_rows(held: HeldRun, what: str, rows: Rows, said: RequestOptions, observer: Observer) -> TableAnswer:
     opened = held.opened
     if what == "score":
         return workflow.scoring.score(opened, rows, said.alarm, said.explain)
@@ -103,7 +103,7 @@ def _of_rows(held: Held, what: str, rows: Rows, said: Asked, observer: Observer)
     return workflow.querying.cases(opened, rows, said.draws, said.seed, observer)
 
 
-def _reading(held: Held, table: pa.Table) -> TableReading:
+def _reading(held: HeldRun, table: pa.Table) -> TableReading:
     """A table as one that was read from a file like that of the fit."""
     options = held.opened.reading(FOUND_OUT)
     return TableReading(named_signs_out(table, options), "the rows of the request")
