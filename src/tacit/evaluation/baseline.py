@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from tacit.estimators.capabilities import MatrixLike
+from tacit.estimators.measure import DENSITY, MASS, Measure
 from tacit.estimators.mixture.mixed import Mixture
 from tacit.estimators.vae.answers import BLACK_OR_WHITE
-from tacit.evaluation.measure import DENSITY, MASS, Measure
 
 INDEPENDENT = "independent"
 """The baseline's name in a comparison."""

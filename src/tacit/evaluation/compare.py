@@ -17,10 +17,10 @@ from tacit.data.results import TableResult
 from tacit.data.sequenced import SequencedRows, fold_of
 from tacit.estimators.base import Seed, check_whole, seed_of
 from tacit.estimators.capabilities import Codes, MatrixLike, can
-from tacit.estimators.measure import GIVEN_TOTAL
+from tacit.estimators.measure import GIVEN_TOTAL, Measure
 from tacit.estimators.vae.answers import BLACK_OR_WHITE
 from tacit.evaluation.baseline import INDEPENDENT, independent, seen_as
-from tacit.evaluation.measure import Measure, check_scores, measure
+from tacit.evaluation.measure import check_scores, measure
 from tacit.evaluation.rows import (
     fit_rows,
     fresh,

@@ -13,7 +13,8 @@ from tacit import plots
 from tacit.compute import Array
 from tacit.data.results import TableResult
 from tacit.estimators.capabilities import GivesConditionalsExactly, can
-from tacit.evaluation.measure import DENSITY, measure
+from tacit.estimators.measure import DENSITY
+from tacit.evaluation.measure import measure
 
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 

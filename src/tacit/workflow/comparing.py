@@ -14,12 +14,13 @@ from tacit.data.dataset import Values
 from tacit.data.schema import Schema
 from tacit.data.sequenced import SequencedRows
 from tacit.estimators.capabilities import MatrixLike, Measures, ReadsKinds, Scores, TakesDatasets, can
+from tacit.estimators.measure import Measure
 from tacit.estimators.sequence.reading import ReadsSequences
 from tacit.estimators.settings import Estimator
 from tacit.evaluation.baseline import INDEPENDENT
 from tacit.evaluation.compare import Comparison
 from tacit.evaluation.compare import compare as cross_validated
-from tacit.evaluation.measure import Measure, measure
+from tacit.evaluation.measure import measure
 from tacit.inference.watch import watch
 from tacit.workflow.choosing import Plan, choose, plan
 from tacit.workflow.errors import RequestError
