@@ -12,8 +12,9 @@ from typing import Any
 from tacit.estimators.capabilities import AssignsSoftly, GivesConditionals, Imputes, Samples, Scores, can
 from tacit.estimators.query.asking import AnswersQueries
 from tacit.storage.config import RunConfig
+from tacit.storage.description import MODEL
 from tacit.storage.errors import ModelFileError
-from tacit.storage.run import CALIBRATION, CONFIG, METRICS, MODEL, SCHEMA, TARGET, RunFolder
+from tacit.storage.run import CALIBRATION, CONFIG, METRICS, SCHEMA, TARGET, RunFolder
 from tacit.workflow.errors import RequestError
 from tacit.workflow.opened import Opened
 
