@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # the module costs more time than all of this one
 LATE = (
     *("scipy.stats", "scipy.optimize", "scipy.spatial", "scipy.cluster", "scipy.special", "scipy.sparse.linalg"),
     *("scipy.sparse", "PIL.Image", "unittest.mock", "scipy.integrate"),
-    *("numpy.f2py", "numpy.testing", "sklearn.metrics", "matplotlib.pyplot", "pyarrow.compute"),
+    *("numpy.f2py", "numpy.testing", "sklearn.metrics", "matplotlib.pyplot", "pyarrow.compute", "pyarrow.dataset"),
 )
 """What is loaded late."""
 TAKEN = {("jaxtyping._import_hook", "unittest.mock", "patch"), ("sklearn.utils.fixes", "scipy.sparse.linalg", "cg")}

@@ -127,7 +127,7 @@ def test_filters_leave_rows_and_row_groups_out(folder: Path) -> None:
     kept = whole(folder).to_pandas().query("size > 10 and a > 0 and kind in ('x', 'z')")
     rows = tacit.dataset(folder, columns=["a", "b"], filter="size > 10 and a > 0 and kind in ('x', 'z')")
     np.testing.assert_array_equal(rows.rows(), kept[["a", "b"]].to_numpy())
-    sorted_rows = folder / "sorted.parquet"
+    sorted_rows = folder.parent / f"{folder.name}-sorted.parquet"
     pq.write_table(pa.table({"a": np.arange(1000.0)}), sorted_rows, row_group_size=100)
     assert len(tacit.dataset(sorted_rows, columns=["a"], filter="a >= 950")._pieces) == 1
     with pytest.raises(DataError, match="no row is as the filter says"):

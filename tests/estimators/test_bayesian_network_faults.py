@@ -181,8 +181,6 @@ def test_evidence_that_contradicts_is_named_beside_a_column_that_must_be_given()
     ("evidence", "message"),
     [
         ("c = u", "evidence is a mapping"),
-        (pd.DataFrame({"c": ["u", "w"]}), "about one case"),
-        ({"c": ["u"]}, "about one case"),
         ({"c": {"u": "a"}}, "the likelihood of 'u' is 'a'"),
         ({"c": {"u": None}}, "the likelihood of 'u' is None"),
         ({"c": {}}, "the likelihood of every level is 0"),
@@ -192,6 +190,11 @@ def test_evidence_that_contradicts_is_named_beside_a_column_that_must_be_given()
 def test_evidence_that_is_none(sure: tacit.BayesianNetwork, evidence: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         sure.query("a", evidence)  # type: ignore[arg-type]
+
+
+def test_evidence_in_a_table_is_of_many_cases(sure: tacit.BayesianNetwork) -> None:
+    assert len(sure.query("a", pd.DataFrame({"c": ["u", "w"]}))) == 2
+    assert len(sure.query("a", {"c": ["u"]})) == 1
 
 
 def test_counts_are_whole(model: tacit.BayesianNetwork) -> None:

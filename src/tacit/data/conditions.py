@@ -1,5 +1,6 @@
 """Conditions on rows in words, such as ``amount > 0 and region in ('north', 'south')``, to read only some."""
 
+import operator
 import re
 from typing import Any, NamedTuple, NoReturn
 
@@ -15,14 +16,14 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _COMPARE = {
-    "<": pc.Expression.__lt__,
-    ">": pc.Expression.__gt__,
-    "<=": pc.Expression.__le__,
-    ">=": pc.Expression.__ge__,
-    "=": pc.Expression.__eq__,
-    "==": pc.Expression.__eq__,
-    "!=": pc.Expression.__ne__,
-    "<>": pc.Expression.__ne__,
+    "<": operator.lt,
+    ">": operator.gt,
+    "<=": operator.le,
+    ">=": operator.ge,
+    "=": operator.eq,
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<>": operator.ne,
 }
 _WORDS = ("and", "or", "not", "in", "is", "missing", "null", "true", "false")
 FORM = "write it as: amount > 0 and (region = 'north' or region in ('south', 'west')) and age is not missing"
@@ -43,7 +44,7 @@ class Condition(NamedTuple):
     text: str
 
 
-def condition_of(text: str | pc.Expression, schema: pa.Schema) -> Condition:
+def condition_of(text: "str | pc.Expression", schema: pa.Schema) -> Condition:
     """A condition in words, or as Arrow has them, on columns of a schema.
 
     Raises:

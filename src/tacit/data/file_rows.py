@@ -75,6 +75,8 @@ class FileRows(Dataset):
         left_out: columns that are no data for a model, with the reasons.
     """
 
+    schema: Schema
+
     def __init__(
         self,
         files: Sequence[DataFile],

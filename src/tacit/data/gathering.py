@@ -84,8 +84,6 @@ def gathered(source: Any) -> list[DataFile] | None:
     """
     if isinstance(source, pq.ParquetFile):
         return [DataFile("the Parquet file", "", None, 0, 0, {}, source)]
-    if isinstance(source, ds.Dataset):
-        return _of_dataset(source)
     if isinstance(source, pa.RecordBatchReader):
         return [spooled(source)]
     if isinstance(source, str | Path):
@@ -97,7 +95,8 @@ def gathered(source: Any) -> list[DataFile] | None:
         parts = [gathered(each) for each in source]
         if all(part is not None for part in parts):
             return [file for part in parts if part is not None for file in part]
-    return None
+        return None
+    return _of_dataset(source) if isinstance(source, ds.Dataset) else None
 
 
 def is_address(place: str) -> bool:
@@ -225,7 +224,7 @@ def _looked_at(system: Any, path: str, label: str, keys: Mapping[str, Any]) -> D
     return DataFile(label, path, system, int(info.size), _time(info), keys)
 
 
-def _of_dataset(given: ds.Dataset) -> list[DataFile]:
+def _of_dataset(given: "ds.Dataset") -> list[DataFile]:
     """The files of Arrow's data set; what is in memory, of another form or filtered is written to a file first."""
     plain = isinstance(given, ds.FileSystemDataset) and isinstance(given.format, ds.ParquetFileFormat)
     if not plain or getattr(given, "_scan_options", None):

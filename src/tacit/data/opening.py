@@ -14,7 +14,7 @@ from tacit.data.file_rows import opened
 from tacit.data.gathering import gathered
 from tacit.data.read import read
 from tacit.data.schema import Schema
-from tacit.data.table import load
+from tacit.data.table import Table, load
 
 FORMS = (
     "a path, a pattern, a folder, a list of paths, an address such as 's3://bucket/folder', or what pyarrow holds: a "
@@ -69,4 +69,5 @@ def dataset(
     if columns is not None:
         table = table.select(chosen_columns(table.schema, columns))
     found = load(table, kinds, schema)
+    assert isinstance(found, Table)  # no log of purchases was asked for
     return DenseRows(found.values).described(found.schema)

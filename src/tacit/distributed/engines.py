@@ -23,8 +23,9 @@ class EngineError(ValueError):
 class Engine(Protocol):
     """Where the partitions of a data set are worked on."""
 
-    partitions: int
-    """Into how many a data set is cut, as far as it has so many rows."""
+    @property
+    def partitions(self) -> int:
+        """Into how many a data set is cut, as far as it has so many rows."""
 
     def map(self, function: Callable[..., T], parts: Sequence[Any], shared: tuple = ()) -> list[T]:
         """``[function(part, *shared) for part in parts]``, in this order; a lost worker's tasks are done again.

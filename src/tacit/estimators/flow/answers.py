@@ -182,9 +182,9 @@ class FlowAnswers(AnswersQueries, Explains, Measures, Samples, Imputes, MovesToN
         row = given_row(values, self.n_features_in_, self._names())
         return FlowDensity(self, row, tuple(int(place) for place in np.flatnonzero(np.isnan(row))))
 
-    def marginal(self, columns: Sequence[int | str]) -> FlowDensity:
+    def marginal_density(self, columns: Sequence[int | str]) -> FlowDensity:
         """The density of some columns, the others integrated out; exact where the order is kept and they come first."""
-        self._check_unconditional("marginal")
+        self._check_unconditional("marginal_density")
         chosen = chosen_columns(columns, tuple(range(self.n_features_in_)), self._names())
         return FlowDensity(self, np.full(self.n_features_in_, np.nan), chosen)
 
