@@ -130,7 +130,7 @@ def test_filters_leave_rows_and_row_groups_out(folder: Path) -> None:
     sorted_rows = folder.parent / f"{folder.name}-sorted.parquet"
     pq.write_table(pa.table({"a": np.arange(1000.0)}), sorted_rows, row_group_size=100)
     assert len(tacit.dataset(sorted_rows, columns=["a"], filter="a >= 950")._pieces) == 1
-    with pytest.raises(DataError, match="no row is as the filter says"):
+    with pytest.raises(DataError, match="no row of any file is as the filter says"):
         tacit.dataset(folder, filter="size > 100")
 
 

@@ -15,6 +15,7 @@ from sklearn.utils.estimator_checks import (
 )
 
 from tacit import GaussianMixture, MultinomialMixture, PoissonMixture, registry
+from tacit.estimators.flow import triangular_flow
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.reuses_keys]
 
@@ -111,6 +112,11 @@ def made(name: str) -> BaseEstimator:
 def exceptions(estimator: BaseEstimator) -> dict[str, str]:
     kinds = {ROUNDED.get(name, registry.get(name)): name for name in registry.names()}
     return EXCEPTIONS.get(kinds[type(estimator)], {})
+
+
+@pytest.fixture(autouse=True)
+def _flows_as_users_have_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(triangular_flow, "FEWEST", 50)
 
 
 @parametrize_with_checks([made(name) for name in registry.names()], expected_failed_checks=exceptions)

@@ -120,7 +120,9 @@ def test_gaps_are_filled_and_learned_from(kept: TriangularFlow) -> None:
     np.testing.assert_array_equal(filled[~gaps[:50]], x[:50][~gaps[:50]])
     assert np.isfinite(filled).all()
     unwatched = TriangularFlow(**QUICK | {"max_epochs": 1}, validation_fraction=0.0).fit(holed)
-    assert np.isfinite(unwatched.score_samples(holed[:20])).all()
+    assert np.isfinite(unwatched.integrated(holed[:20]).log_prob).all()
+    z = model.transform(holed[:50])
+    np.testing.assert_array_equal(np.isnan(z), np.maximum.accumulate(gaps[:50], axis=1))  # the order is kept
     draws = model.impute(holed[:50], 3, random_state=0)
     assert draws.shape == (3, 50, 3)
     assert model.score_samples(np.full((1, 3), np.nan))[0] == 0.0

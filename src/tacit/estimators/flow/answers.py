@@ -109,19 +109,21 @@ class FlowAnswers(AnswersQueries, Explains, Measures, Samples, Imputes, MovesToN
         """Rows as independent standard normal numbers ``(n, d)``, or uniform ones between 0 and 1.
 
         Rows that follow the model become just that, which is how calibration is checked. Levels stand in the middle of
-        their cells.
-
-        Raises:
-            ValueError: an entry is missing.
+        their cells. What depends on a missing entry is NaN: the numbers after it where the order is kept, else the row.
         """
         x = self._read(X)
-        if np.isnan(x).any():
-            row, place = (int(each) for each in np.argwhere(np.isnan(x))[0])
-            raise ValueError(
-                f"row {row} lacks column {self._column_names()[place]!r}: the map needs whole rows; impute them first"
-            )
-        z = self._white_rows(x, given)
+        missing = np.isnan(x)
+        # what stands in for a gap is seen only by what becomes NaN
+        z = self._white_rows(np.where(missing, self._typical(), x), given)
+        after = np.maximum.accumulate(missing, axis=1) if self.order == "kept" else missing.any(1, keepdims=True)
+        z = np.where(after, np.nan, z)
         return np.asarray(ndtr(z) if uniform else z)
+
+    @double_precision
+    def _typical(self) -> np.ndarray:
+        """A value of every column, ``(d,)``."""
+        flow = self.fitted_flow.flow
+        return np.asarray(flow.outward(np.zeros((1, self.n_features_in_))))[0]
 
     @double_precision
     def _white_rows(self, x: np.ndarray, given: ArrayLike | None) -> np.ndarray:
