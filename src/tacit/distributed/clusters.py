@@ -1,21 +1,20 @@
 """A cluster of Dask's as workers: ``pip install tacit[dask]``."""
 
+import pkgutil
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
-
-import lazy_loader as lazy
+from typing import Any, TypeVar
 
 from tacit.distributed.engines import EACH, TRIES, Answered, EngineError, checked, told, version, work
-
-if TYPE_CHECKING:
-    import distributed
-else:
-    distributed = lazy.load("distributed", error_on_import=False)
 
 T = TypeVar("T")
 
 CONNECT_SECONDS = 10
 """How long a scheduler is waited for."""
+
+
+def _dask() -> Any:
+    """Dask's own package, which is loaded when it is first asked for: it sets up loggers, and takes its time."""
+    return pkgutil.resolve_name("distributed")
 
 
 class DaskEngine:
@@ -47,7 +46,7 @@ class DaskEngine:
         for _ in range(TRIES):
             try:
                 return told(self._given_out(workers, function, parts, shared), self._where)
-            except (distributed.client.FutureCancelledError, distributed.scheduler.KilledWorker) as error:
+            except (_dask().client.FutureCancelledError, _dask().scheduler.KilledWorker) as error:
                 lost, workers = error, sorted(self.client.nthreads())
                 if not workers:
                     break
@@ -103,7 +102,7 @@ class OwnClient(DaskEngine):
 
     def __init__(self, address: str, partitions: int | None = None) -> None:
         try:
-            client = distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+            client = _dask().Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
         except ModuleNotFoundError:
             raise EngineError("an engine of Dask needs Dask: pip install 'tacit[dask]'") from None
         except (OSError, TimeoutError, ValueError) as error:
@@ -121,6 +120,6 @@ class OwnClient(DaskEngine):
 def active() -> DaskEngine | None:
     """The engine of the client that is active in this process, or None."""
     try:
-        return DaskEngine(distributed.get_client())
+        return DaskEngine(_dask().get_client())
     except (ImportError, ValueError):
         return None

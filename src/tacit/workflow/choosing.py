@@ -158,13 +158,12 @@ def plan(
     selectable = mixture and "init_params" not in chosen
     sweeps = isinstance(number, list) and (documents or (not mixture and bool(criteria_of(bare))))
     criterion = _criterion(criterion, bare, schema, documents=documents, sweeps=sweeps)
-    several = can(bare, ChoosesItsNumber)
-    groups = _numbers(list(FEW_GROUPS) if several and number is None else number, selectable or sweeps or several, name)
+    groups = _numbers(number, selectable or sweeps or can(bare, ChoosesItsNumber), name)
     tried: tuple[str | None, ...] = (None,)
     if sweeps:
         estimator = _made(name, own | ({} if covariance is None else {"covariance_type": covariance}))
     elif not selectable:
-        settled = list(groups) if several and len(groups) > 1 else groups[0] if groups else None
+        settled = list(groups) if len(groups) > 1 else groups[0] if groups else None
         fixed = {group_setting(name): settled, "covariance_type": covariance}
         estimator = _made(name, own | {key: value for key, value in fixed.items() if key and value is not None})
         groups = ()
@@ -183,6 +182,8 @@ def _usual_numbers(bare: Estimator, columns: int) -> list[int] | None:
     """The numbers of factors that are tried where none is set; None of a model without factors."""
     if can(bare, ReadsSequences) and can(bare, Assigns):
         return list(STATES)
+    if can(bare, ChoosesItsNumber):
+        return list(FEW_GROUPS)
     if not can(bare, HasFactors):
         return None
     return list(range(1, min(bare.most_factors(columns), len(GROUPS)) + 1))
@@ -359,8 +360,7 @@ def _numbers(given: object, selectable: bool, name: str) -> tuple[int, ...]:
     check_number("components", given)
     numbers = given if isinstance(given, list) else [given]
     if len(numbers) > 1 and not selectable:
-        groups = can(registry.get(name), Assigns)
-        what = "groups; give --set components=3" if groups else "dimensions; give --set latent=2"
+        what = ("dimensions; give --set latent=2", "groups; give --set components=3")[can(registry.get(name), Assigns)]
         raise RequestError(f"{name} is fitted with one number of {what}, say.")
     return tuple(sorted(set(numbers)))
 
