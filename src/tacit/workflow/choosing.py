@@ -150,8 +150,7 @@ def plan(
     _check_rows(name, bare := _made(name, {}), values, schema, target)
     number = chosen.pop(group_setting(name) or "", None) or _usual_numbers(bare, values.shape[1])
     covariance, planes = chosen.pop("covariance_type", None), planes_of(chosen)
-    images = schema is None and not documents
-    own = _with_defaults(name, chosen, values, images=images, scaled=target is not None)
+    own = _with_defaults(name, chosen, values, images=schema is None and not documents, scaled=target is not None)
     if "random_state" in registry.settings(name):
         own["random_state"] = seed
     mixture = issubclass(kind, LikelihoodMixture)
