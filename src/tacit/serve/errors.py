@@ -11,7 +11,6 @@ from tacit.estimators.query.grammar import QueryError
 from tacit.storage.errors import ModelFileError
 from tacit.workflow.errors import RequestError
 
-LOG = logging.getLogger("tacit.serve")
 _WORDS = (
     ("--unseen-as-missing", '"unseen": true'),
     (" or name it as a sign for missing (--missing)", " or send null"),
@@ -57,7 +56,7 @@ def fault_of(error: BaseException, place: str = "", name: str = "") -> HttpFault
         return HttpFault(400, _told(str(error), place, name))
     if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
         return HttpFault(413, "there is not enough memory for this: send fewer rows at once.")
-    LOG.error("a request failed", exc_info=error)
+    logging.getLogger("tacit.serve").error("a request failed", exc_info=error)
     return HttpFault(
         500, f"something unexpected happened ({type(error).__name__}); the log of tacit {__version__} tells"
     )

@@ -18,7 +18,6 @@ from tacit.storage.run import CALIBRATION, CONFIG, METRICS, SCHEMA, TARGET, RunF
 from tacit.workflow.errors import RequestError
 from tacit.workflow.opened import Opened
 
-LOG = logging.getLogger("tacit.serve")
 RESERVED = ("healthz", "metrics", "openapi.json")
 LOOK_SECONDS = 1.0
 """How often a folder is looked at."""
@@ -150,10 +149,12 @@ class Shelf:
             try:
                 self._held[name] = load(name, path)
                 self.reloads[name] += 1
-                LOG.warning("%s was loaded again: its folder has a new model", name)
+                logging.getLogger("tacit.serve").warning("%s was loaded again: its folder has a new model", name)
             except Exception as error:
                 self._failed[name] = now
-                LOG.warning("%s has changed and cannot be loaded, the old one serves on: %s", name, error)
+                logging.getLogger("tacit.serve").warning(
+                    "%s has changed and cannot be loaded, the old one serves on: %s", name, error
+                )
         finally:
             self._loading[name].release()
 
