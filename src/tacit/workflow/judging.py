@@ -23,7 +23,6 @@ from tacit.estimators.capabilities import (
     can,
 )
 from tacit.estimators.factors.capabilities import HasFactors
-from tacit.estimators.gradient_fit import GradientFit
 from tacit.estimators.settings import Estimator
 from tacit.estimators.stopping import stop_reason
 from tacit.evaluation.anomalies import odd_columns
@@ -250,8 +249,8 @@ def by_ratio(estimator: Estimator, schema: Schema | None) -> np.ndarray:
 
 def _warnings(estimator: Estimator, shares: np.ndarray | None, fitted: Rows, said: Iterable[str]) -> tuple[str, ...]:
     converged = estimator.converged_
-    if isinstance(estimator, GradientFit) and estimator.stop_reason_ == stop_reason(STOPPED):
-        converged = None  # the rate of its gradient has fallen to 0 by then
+    if estimator.history_ is not None and estimator.stop_reason_ == stop_reason(STOPPED):
+        converged = None  # a fit by gradients, whose rate has fallen to 0 by then
     columns = 0 if fitted.schema is None else len(fitted.schema)
     spiked = bool(estimator.at_floor_) and not can(estimator, HasFactors)  # which have no groups, and name the columns
     cautions = sentences.cautions(shares, len(fitted), columns, converged, spiked)
