@@ -23,7 +23,8 @@ if TYPE_CHECKING:  # the module costs more time than all of this one
 LATE = (
     *("scipy.stats", "scipy.optimize", "scipy.spatial", "scipy.cluster", "scipy.special", "scipy.sparse.linalg"),
     *("scipy.sparse", "PIL.Image", "unittest.mock", "scipy.integrate"),
-    *("numpy.f2py", "numpy.testing", "sklearn.metrics", "matplotlib.pyplot", "pyarrow.compute", "pyarrow.dataset"),
+    *("numpy.f2py", "numpy.testing", "sklearn.metrics", "sklearn.mixture", "matplotlib.pyplot"),
+    *("pyarrow.compute", "pyarrow.dataset"),
 )
 """What is loaded late."""
 TAKEN = {("jaxtyping._import_hook", "unittest.mock", "patch"), ("sklearn.utils.fixes", "scipy.sparse.linalg", "cg")}

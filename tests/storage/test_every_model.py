@@ -14,7 +14,7 @@ from tacit.estimators.mixture.gaussian import GaussianMixture
 from tacit.estimators.mixture.mixed import Mixture
 from tacit.storage import RunConfig, container, fingerprint, load, save
 
-SMALL: dict[str, Any] = {"hidden": (8,), "n_samples": 10}
+SMALL: dict[str, Any] = {"hidden": (8,), "n_samples": 10, "members": (GaussianMixture(1), GaussianMixture(2))}
 """A network, and how often its codes are drawn, where only what is kept of it matters."""
 ANSWERS = ("predict", "predict_proba", "score_samples", "transform")
 
@@ -47,6 +47,7 @@ def answers(model: BaseEstimator, X: Any) -> dict[str, bytes]:
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore:.*only a few different values")
 @pytest.mark.parametrize("name", registry.names())
 def test_a_fitted_model_comes_back(name: str, tmp_path: Path) -> None:
     X, y = counts()

@@ -74,7 +74,7 @@ def _draw_cloud(ax: Axes, rows: np.ndarray, colour: str, *, alpha: float = 0.55)
 
 
 def warped_grid(
-    lines: Sequence[Float[Array, "points 2"]],
+    lines: Sequence[Float[Array, "_ 2"]],
     rows: Num[Array, "rows 2"],
     names: Sequence[str],
     *,

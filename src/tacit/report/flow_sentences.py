@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
+import scipy.stats
 from jaxtyping import Float
-from scipy.stats import kstest
 
 from tacit.plots.style import short_number
 from tacit.report import sentences
@@ -45,7 +45,7 @@ def calibration_sentences(
 
 def _chance(ranks: np.ndarray) -> float:
     """How likely a right model looks so uneven (Kolmogorov and Smirnov)."""
-    return float(kstest(ranks[np.isfinite(ranks)], "uniform").pvalue)
+    return float(scipy.stats.kstest(ranks[np.isfinite(ranks)], "uniform").pvalue)
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -65,4 +65,5 @@ def _how(name: str, ranks: np.ndarray) -> str:
     if abs(inside - 0.5) > TELLING:
         way = "closer together" if inside > 0.5 else "farther apart"
         return f"{column} lies {way} than the model has it: {sentences.percent(inside)} within its middle half."
-    return f"{column} is off by {short_number(float(kstest(own, 'uniform').statistic), 2)} at most, in share of rows."
+    most = float(scipy.stats.kstest(own, "uniform").statistic)
+    return f"{column} is off by {short_number(most, 2)} at most, in share of rows."

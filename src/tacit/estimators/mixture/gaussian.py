@@ -6,7 +6,7 @@ from dataclasses import KW_ONLY
 from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
-from sklearn import mixture
+import sklearn.mixture
 from sklearn.exceptions import NotFittedError
 
 from tacit import trees
@@ -307,7 +307,7 @@ class GaussianMixture(SeesErrors):
         if kind not in ("full", "tied", "diag", "spherical"):
             kind = "diag" if STRUCTURES[self._structure(self.means_.shape[1])].diagonal else "full"
         group = _only(model)
-        found = mixture.GaussianMixture(
+        found = sklearn.mixture.GaussianMixture(
             self.n_components, covariance_type=kind, tol=self.tol, reg_covar=self.reg_covar, max_iter=self.max_iter
         )
         found.weights_, found.means_ = np.array(self.weights_), np.array(self.means_)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Self
 
 import numpy as np
-from scipy.stats import skew
+import scipy.stats
 
 from tacit.data.errors import counted, listed
 from tacit.families.bijections import ColumnEnds, DiagonalAffine
@@ -180,8 +180,8 @@ def _ends(values: np.ndarray, kind: object, name: str) -> tuple[float, float]:
     if values.min() > 0.0 and values.max() < 1.0 and np.ptp(values) > 0.5:
         return 0.0, 1.0
     if values.min() > 0.0:
-        plain = float(skew(values))
-        if plain > 1.0 and abs(float(skew(np.log(values)))) < 0.5 * plain:
+        plain = float(scipy.stats.skew(values))
+        if plain > 1.0 and abs(float(scipy.stats.skew(np.log(values)))) < 0.5 * plain:
             return 0.0, np.inf
     return -np.inf, np.inf
 
