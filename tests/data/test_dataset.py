@@ -9,8 +9,11 @@ import pyarrow.parquet as parquet
 import pytest
 from scipy import sparse
 
-from tacit.data import Column, DataError, Dataset, DenseRows, JoinedRows, MadeRows, ParquetRows, Schema, SparseRows
+from tacit.data import Column, DataError, Dataset, DenseRows, JoinedRows, MadeRows, Schema, SparseRows
 from tacit.data.dataset import SingleRows, dataset_of, numbered, some
+from tacit.data.erring import ErringRows
+from tacit.data.opening import dataset
+from tacit.data.sequenced import SequencedRows
 
 RANDOM = np.random.default_rng(0)
 ROWS = np.where(RANDOM.random((1000, 3)) < 0.1, np.nan, RANDOM.normal([5.0, -2.0, 1e3], [1.0, 0.1, 50.0], (1000, 3)))
@@ -51,14 +54,13 @@ KINDS: dict[str, Callable[[Path], Dataset]] = {
     "made": lambda folder: MadeRows(DenseRows(-ROWS[:, ::-1]), lambda rows: -rows[:, ::-1], 3),
     "taken": shuffled,
     "taken twice": lambda folder: shuffled(folder).take(numbered(1000)),
-    "file": lambda folder: ParquetRows(written(folder / "a.parquet", ROWS), SCHEMA),
-    "files": lambda folder: ParquetRows(halves(folder)),
-    "part": lambda folder: ParquetRows(
-        written(folder / "b.parquet", np.concatenate([ROWS[:300], ROWS])), row_groups=(1, 2, 3, 4)
-    ),
-    "range": lambda folder: ParquetRows(written(folder / "c.parquet", np.concatenate([ROWS[:7], ROWS]))).take(
+    "file": lambda folder: dataset(written(folder / "a.parquet", ROWS), schema=SCHEMA),
+    "files": lambda folder: dataset(halves(folder)),
+    "range": lambda folder: dataset(written(folder / "c.parquet", np.concatenate([ROWS[:7], ROWS]))).take(
         slice(7, None)
     ),
+    "with errors": lambda folder: ErringRows(DenseRows(ROWS), np.ones_like(ROWS)),
+    "in sequences": lambda folder: SequencedRows(DenseRows(ROWS), np.arange(1000) // 10, np.arange(1000.0)),
 }
 
 
@@ -132,7 +134,7 @@ def test_a_sample_is_by_number_and_keeps_weights(found: Dataset) -> None:
 
 
 def test_columns_keep_their_names(tmp_path: Path) -> None:
-    files = ParquetRows(halves(tmp_path))
+    files = dataset(halves(tmp_path))
     assert files.names == files.take(slice(3, 9)).names == files.weighted(None).names == NAMES
     assert DenseRows(ROWS).names is None
     assert DenseRows(ROWS).described(SCHEMA).names == NAMES
@@ -147,29 +149,10 @@ def test_whatever_holds_rows(tmp_path: Path) -> None:
         DenseRows(np.arange(3.0))
 
 
-def test_faults_of_files_are_named(tmp_path: Path) -> None:
-    one = written(tmp_path / "one.parquet", ROWS)
-    other = tmp_path / "other.parquet"
-    parquet.write_table(pa.table({"a": [1.0], "z": [2.0]}), other)
-    with pytest.raises(DataError, match=r"other.parquet has other columns than .*one.parquet.*'b.c', 'd', 'z'"):
-        ParquetRows([one, other])
-    with pytest.raises(DataError, match="no row group 4; it has 4, from 0 on"):
-        ParquetRows(one, row_groups=[4])
-    with pytest.raises(DataError, match="no such file"):
-        ParquetRows(tmp_path / "none.parquet")
-    with pytest.raises(DataError, match="there is no Parquet file"):
-        ParquetRows([])
-    with pytest.raises(DataError, match="lacks 1 column the model was fitted on"):
-        ParquetRows(one, Schema((Column("e", "continuous"),)))
-    one.write_bytes(one.read_bytes()[:-9])
-    with pytest.raises(DataError, match="not a readable parquet file"):
-        ParquetRows(one)
-
-
 def test_a_wrong_value_is_named_by_its_row_among_all(tmp_path: Path) -> None:
     wrong = np.abs(np.nan_to_num(ROWS, nan=1.0))
     wrong[701, 2] = -1.0
-    found = ParquetRows(written(tmp_path / "a.parquet", wrong), Schema((Column("d", "positive"),)))
+    found = dataset(written(tmp_path / "a.parquet", wrong), schema=Schema((Column("d", "positive"),)))
     np.testing.assert_array_equal(found.rows(slice(0, 600)), wrong[:600, 2:])
     with pytest.raises(DataError, match=r"row 702.*is not above 0"):
         found.rows(slice(690, 720))
@@ -178,6 +161,6 @@ def test_a_wrong_value_is_named_by_its_row_among_all(tmp_path: Path) -> None:
 def test_levels_of_all_files_have_one_code(tmp_path: Path) -> None:
     for number, towns in enumerate((["Bonn", "Ulm"], ["Ulm", None], ["Aalen", "Ulm"])):
         parquet.write_table(pa.table({"town": towns * 5, "size": np.arange(10) + 0.5}), tmp_path / f"{number}.parquet")
-    found = ParquetRows([tmp_path / f"{number}.parquet" for number in range(3)])
+    found = dataset([tmp_path / f"{number}.parquet" for number in range(3)])
     assert found.schema["town"].levels == ("Aalen", "Bonn", "Ulm")
     np.testing.assert_array_equal(found.rows(np.array([0, 1, 11, 20])), [[1, 0.5], [2, 1.5], [np.nan, 1.5], [0, 0.5]])

@@ -13,6 +13,7 @@ import pytest
 import tacit
 from tacit.data import file_rows
 from tacit.data.errors import DataError
+from tacit.data.schema import Column, Schema
 
 SIZES = (700, 0, 300, 1200)
 
@@ -218,6 +219,10 @@ def test_what_is_no_data_set_is_said(tmp_path: Path, folder: Path) -> None:
         tacit.dataset(folder / "p0.parquet", columns=["sise"])
     with pytest.raises(DataError, match="more than once"):
         tacit.dataset(folder / "p0.parquet", columns=["a", "a"])
+    with pytest.raises(DataError, match="the list of paths is empty"):
+        tacit.dataset([])
+    with pytest.raises(DataError, match="no file has a column 'e'"):
+        tacit.dataset(folder / "p0.parquet", schema=Schema((Column("e", "continuous"),)))
     with pytest.raises(DataError, match="a data set is made of"):
         tacit.dataset(3)
     with pytest.raises(DataError, match="no file has a row"):

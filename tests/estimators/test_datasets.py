@@ -23,8 +23,9 @@ from tacit import (
     compare,
     select,
 )
-from tacit.data import Column, DataError, Dataset, DenseRows, ParquetRows, Schema, load, sources
+from tacit.data import Column, DataError, Dataset, DenseRows, Schema, load, sources
 from tacit.data.dataset import numbered
+from tacit.data.opening import dataset
 from tacit.estimators.base import weighted
 from tacit.evaluation.anomalies import odd_columns
 
@@ -52,10 +53,9 @@ def kinds_of(folder: Path, rows: np.ndarray, kind: Any = "continuous") -> dict[s
     two = [file_of(folder / "one.parquet", rows[:333]), file_of(folder / "two.parquet", rows[333:])]
     more = file_of(folder / "more.parquet", np.concatenate([rows[:200], rows]))
     return {
-        "file": ParquetRows(file_of(folder / "all.parquet", rows), schema_of(kind)),
-        "files": ParquetRows(two, schema_of(kind)),
-        "groups": ParquetRows(more, schema_of(kind), row_groups=range(1, 5)),
-        "range": ParquetRows(more, schema_of(kind)).take(slice(200, None)),
+        "file": dataset(file_of(folder / "all.parquet", rows), schema=schema_of(kind)),
+        "files": dataset(two, schema=schema_of(kind)),
+        "range": dataset(more, schema=schema_of(kind)).take(slice(200, None)),
         "array": DenseRows(rows),
     }
 
@@ -212,7 +212,7 @@ def test_columns_of_any_kinds_are_those_of_the_table(tmp_path: Path) -> None:
     parts = [tmp_path / "one.parquet", tmp_path / "two.parquet"]
     parquet.write_table(table.slice(0, 300), parts[0])
     parquet.write_table(table.slice(300), parts[1], row_group_size=150)
-    files = ParquetRows(parts)
+    files = dataset(parts)
     assert files.schema == load(table).schema
     for families in ("auto", {"visits": "normal"}, {"size": "student-t"}):
         model = Mixture(2, random_state=0, n_init=1, families=families)

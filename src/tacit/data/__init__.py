@@ -12,7 +12,6 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "images": ["ImageSet", "read_images"],
         "kinds": ["LEAVE_OUT", "LeftOut", "infer"],
         "long": ["CountTable", "count_table", "parse_long"],
-        "parquet": ["ParquetRows"],
         "read": ["TableReading", "read"],
         "schema": ["KINDS", "LEVELLED", "Column", "Kind", "Schema"],
         "sequenced": ["SequencedRows"],

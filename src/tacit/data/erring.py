@@ -1,10 +1,12 @@
 """Rows with errors of measurement that stand in other columns of the same table."""
 
 from collections.abc import Mapping, Sequence
+from typing import Self
 
 import numpy as np
 from jaxtyping import Float
 
+from tacit.data.annotated import AnnotatedRows
 from tacit.data.cells import ColumnsOneByOne, cells_of
 from tacit.data.dataset import Dataset, Places
 from tacit.data.encode import only
@@ -12,7 +14,7 @@ from tacit.data.errors import DataError, listed, nearest, place, quoted, shown
 from tacit.data.schema import Schema
 
 
-class ErringRows(Dataset):
+class ErringRows(AnnotatedRows):
     """The rows of another data set, each with the variances of its errors.
 
     Args:
@@ -21,24 +23,11 @@ class ErringRows(Dataset):
     """
 
     def __init__(self, whole: Dataset, variances: Float[np.ndarray, "rows columns"]) -> None:
-        self._whole, self.variances = whole, variances
-        self.schema, self._names, self._weights = whole.schema, whole._names, whole._weights
+        super().__init__(whole)
+        self.variances = variances
 
-    @property
-    def shape(self) -> tuple[int, int]:
-        return self._whole.shape
-
-    @property
-    def dtype(self) -> np.dtype:
-        return self._whole.dtype
-
-    def rows(self, places: Places = slice(None)) -> np.ndarray:
-        return self._whole.rows(places)
-
-    def take(self, places: Places) -> "ErringRows":
-        taken = ErringRows(self._whole.take(places), self.variances[places])
-        taken.schema = self.schema
-        return taken
+    def _annotated(self, taken: Dataset, places: Places) -> Self:
+        return type(self)(taken, self.variances[places])
 
 
 def errors_of(rows: object, given: object = None) -> object:

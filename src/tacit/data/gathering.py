@@ -91,7 +91,9 @@ def gathered(source: Any) -> list[DataFile] | None:
         if "\n" in text:
             return gathered([line for line in text.splitlines() if line])
         return _of_uri(text) if is_address(text) else _of_path(Path(text).expanduser())
-    if isinstance(source, list | tuple) and source:
+    if isinstance(source, list | tuple):
+        if not source:
+            raise DataError("there is no file to read: the list of paths is empty.")
         parts = [gathered(each) for each in source]
         if all(part is not None for part in parts):
             return [file for part in parts if part is not None for file in part]

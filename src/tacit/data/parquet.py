@@ -1,7 +1,5 @@
-"""Parquet files, one or several, as columns of a table and as rows of a data set; neither is ever held whole."""
+"""Parquet files, one or several, as columns of a table, which is never held whole beside its numbers."""
 
-import bisect
-import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -12,11 +10,9 @@ import pyarrow.parquet as pq
 from jaxtyping import Float
 
 from tacit.data.cells import cells_of
-from tacit.data.dataset import Dataset, Places
 from tacit.data.encode import Unseen, check_present, encode, encode_column
 from tacit.data.errors import DataError, listed
 from tacit.data.finished_columns import without_named_signs
-from tacit.data.kinds import infer
 from tacit.data.read import check_heading, locate, readable
 from tacit.data.reading import FOUND_OUT, ReadingOptions
 from tacit.data.schema import Schema
@@ -40,7 +36,6 @@ class ParquetColumns:
 
     Args:
         paths: files with the same columns.
-        row_groups: which row groups of every file count; None for all.
         options: which cells count as missing.
 
     Raises:
@@ -50,7 +45,6 @@ class ParquetColumns:
     def __init__(
         self,
         paths: Sequence[str | Path],
-        row_groups: Sequence[int] | None = None,
         options: ReadingOptions = FOUND_OUT,
     ) -> None:
         self._options = options
@@ -64,10 +58,7 @@ class ParquetColumns:
         self.num_rows = 0
         for place, file in enumerate(self._files):
             self._check_alike(place)
-            for number in range(file.metadata.num_row_groups) if row_groups is None else row_groups:
-                if not 0 <= number < file.metadata.num_row_groups:
-                    count = file.metadata.num_row_groups
-                    raise DataError(f"{self._labels[place]} has no row group {number}; it has {count}, from 0 on.")
+            for number in range(file.metadata.num_row_groups):
                 self.groups.append(Group(place, number, self.num_rows))
                 self.num_rows += file.metadata.row_group(number).num_rows
         check_heading(self.column_names, self.num_rows, self.source)
@@ -127,75 +118,3 @@ class ParquetColumns:
 def _opened(label: str) -> pq.ParquetFile:
     with readable(label, "parquet"):
         return pq.ParquetFile(label, buffer_size=BUFFER_BYTES, pre_buffer=False)
-
-
-class ParquetRows(Dataset):
-    """The rows of one or several Parquet files, or of some of their row groups, read a row group at a time.
-
-    The last row group that was read is kept. Rows by number are found in whatever file they are; a range of rows is
-    ``rows.take(slice(first, last))``.
-
-    Args:
-        paths: a file, or files with the same columns.
-        schema: the columns that count, and how they become numbers; None finds it out from all rows.
-        row_groups: which row groups of every file count; None for all.
-
-    Raises:
-        DataError: what is wrong with a file, or with a value: column and row are named.
-    """
-
-    def __init__(
-        self,
-        paths: str | Path | Sequence[str | Path],
-        schema: Schema | None = None,
-        *,
-        row_groups: Sequence[int] | None = None,
-    ) -> None:
-        self._columns = ParquetColumns([paths] if isinstance(paths, str | Path) else paths, row_groups)
-        self._known = infer(self._columns)[0] if schema is None else schema
-        check_present(self._columns, self._known)
-        self.schema = self._known
-        self._starts = [group.start for group in self._columns.groups]
-        self._lock = threading.Lock()
-        self._held: tuple[int, np.ndarray] = (-1, np.empty((0, len(self._known))))
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        return self._columns.num_rows, len(self._known)
-
-    @property
-    def dtype(self) -> np.dtype:
-        return np.dtype(np.float64)
-
-    def rows(self, places: Places = slice(None)) -> Float[np.ndarray, "rows columns"]:
-        if isinstance(places, slice):
-            first, last, step = places.indices(len(self))
-            if step == 1:
-                return self._between(first, last)
-            places = np.arange(first, last, step)
-        found = np.empty((places.size, len(self._known)))
-        which = np.searchsorted(self._starts, places, side="right") - 1
-        for group in np.unique(which):
-            here = which == group
-            found[here] = self._group(int(group))[places[here] - self._starts[group]]
-        return found
-
-    def _between(self, first: int, last: int) -> np.ndarray:
-        parts = []
-        while first < last:
-            group = bisect.bisect_right(self._starts, first) - 1
-            part = self._group(group)[first - self._starts[group] : last - self._starts[group]]
-            parts.append(part)
-            first += len(part)
-        if not parts:
-            return np.empty((0, len(self._known)))
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-    def _group(self, place: int) -> np.ndarray:
-        with self._lock:
-            if self._held[0] != place:
-                rows = self._columns.rows_of(place)
-                values = np.empty((rows.stop - rows.start, len(self._known)))
-                self._columns.fill(values, place, self._known)
-                self._held = place, values
-            return self._held[1]

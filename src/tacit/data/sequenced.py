@@ -1,12 +1,13 @@
 """Rows that follow one another in time, in one sequence or in many."""
 
 import warnings
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 
+from tacit.data.annotated import AnnotatedRows
 from tacit.data.cells import ColumnsOneByOne, cells_of
 from tacit.data.dataset import Dataset, Places
 from tacit.data.dates import dates_of
@@ -14,7 +15,7 @@ from tacit.data.encode import only
 from tacit.data.errors import DataError, listed, nearest, place
 
 
-class SequencedRows(Dataset):
+class SequencedRows(AnnotatedRows):
     """The rows of another data set, each with the sequence that it belongs to and its time.
 
     Args:
@@ -24,26 +25,11 @@ class SequencedRows(Dataset):
     """
 
     def __init__(self, whole: Dataset, groups: np.ndarray, time: np.ndarray | None = None) -> None:
-        self._whole, self.groups, self.time = whole, groups, time
-        self.schema, self._names, self._weights = whole.schema, whole._names, whole._weights
+        super().__init__(whole)
+        self.groups, self.time = groups, time
 
-    @property
-    def shape(self) -> tuple[int, int]:
-        return self._whole.shape
-
-    @property
-    def dtype(self) -> np.dtype:
-        return self._whole.dtype
-
-    def rows(self, places: Places = slice(None)) -> np.ndarray:
-        return self._whole.rows(places)
-
-    def take(self, places: Places) -> "SequencedRows":
-        time = None if self.time is None else self.time[places]
-        taken = SequencedRows(self._whole.take(places), self.groups[places], time)
-        taken.schema = self.schema
-        taken._weights = None if self._weights is None else self._weights[places]
-        return taken
+    def _annotated(self, taken: Dataset, places: Places) -> Self:
+        return type(self)(taken, self.groups[places], None if self.time is None else self.time[places])
 
 
 class SequenceColumns(NamedTuple):

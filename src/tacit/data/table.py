@@ -239,7 +239,7 @@ def _columns(
     """The columns of a source, and what was guessed; those of a Parquet file are read one at a time."""
     paths = _parquet_files(source)
     if paths:
-        columns = ParquetColumns(paths, None, with_options(reading or ReadingOptions(), options))
+        columns = ParquetColumns(paths, with_options(reading or ReadingOptions(), options))
         told = (f"{len(paths)} files are one table, from {paths[0]} to {paths[-1]}",) if len(paths) > 1 else ()
         return columns, _About(columns.source, told)
     found = _opened(source, reading, options)
