@@ -1,5 +1,7 @@
 """Runs that are served, servers on a port of the system's choice, and a client over a socket."""
 
+import faulthandler
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,18 +67,20 @@ def price_run(points: dict[str, object], tmp_path_factory: pytest.TempPathFactor
     return fit(points | {"price": price}, tmp_path_factory.mktemp("runs") / "price", "--target", "price")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server(people_run: Path, points_run: Path, price_run: Path) -> Iterator[Server]:
     """All three runs, small limits."""
     places = [str(people_run), str(points_run), f"cost={price_run}"]
     running, thread = started(places, Settings(port=0, limits=LIMITS))
     yield running
     running.stop()
-    thread.join(15)
-    assert not thread.is_alive()
+    thread.join(60)
+    if thread.is_alive():
+        faulthandler.dump_traceback(sys.__stderr__)
+        pytest.fail("the server does not end: what every thread does stands above")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def call(server: Server) -> Client:
     """A client of the server."""
     return client_of(server.port)
