@@ -93,10 +93,11 @@ def test_a_long_wait_is_said_with_the_size_of_the_table(
     monkeypatch.setattr(waiting, "PATIENCE", 0.05)
     with caplog.at_level(logging.WARNING, "tacit"), computing("EM", (1290, 13), keeps=True):
         time.sleep(0.3)
+    time.sleep(0.1)  # what was being said when it ended has been said
     said = [record.getMessage() for record in caplog.records]
     assert len(said) >= 2
     assert all("EM" in each and "1,290 rows" in each and "13 columns" in each and "Ctrl-C" in each for each in said)
-    time.sleep(0.15)
+    time.sleep(0.2)
     assert len(caplog.records) == len(said)
 
 
