@@ -320,6 +320,7 @@ def test_it_writes_every_few_seconds_and_at_the_end(
     ticks = clock(0.0)
     # the module's own: other threads of this process go by the clock of the system
     monkeypatch.setattr(checkpoint, "time", types.SimpleNamespace(monotonic=lambda: next(ticks)))
+    monkeypatch.setattr(checkpoint, "WORTH_SECONDS", 0.0)
     real = container.write
     monkeypatch.setattr(container, "write", lambda *a: (written.append(1), real(*a)))
     log = Log()
