@@ -7,7 +7,7 @@ step that cannot go down (generalised EM: Dempster, Laird & Rubin 1977), so the 
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, UInt32
+from jaxtyping import Bool, Float, UInt32
 
 from tacit import trees
 from tacit.arrays import Pytree
@@ -84,13 +84,28 @@ class GatedMixture(Pytree):
         )
         return GatedSums(self.gate.sums(rows, log_shares, weighed), parts)
 
-    def m_step(self, statistics: GatedSums) -> "GatedMixture":
-        """The next model."""
+    def m_step(self, statistics: "GatedSums | GatedMixture") -> "GatedMixture":
+        """The next model; one that was extrapolated is as it stands."""
+        if isinstance(statistics, GatedMixture):
+            return statistics
         experts = tuple(
             part.moved(own) if isinstance(part, RegressionComponents) else part.m_step(own)
             for part, own in zip(self.experts, statistics.parts, strict=True)
         )
         return GatedMixture(self.gate.moved(statistics.gate), experts)
+
+    def absolute(self, statistics: GatedSums) -> "GatedMixture":
+        """Newton steps are relative to where they begin: what is extrapolated is the parameters that they lead to."""
+        return self.m_step(statistics)
+
+    def relative(self, statistics: "GatedMixture") -> "GatedMixture":
+        """Parameters are what they are."""
+        return statistics
+
+    def feasible(self, statistics: "GatedMixture") -> Bool[np.ndarray, "*starts"]:
+        """Whether parameters that were extrapolated are numbers, and no variance is below the least."""
+        sound = [part.sound() for part in statistics.experts if isinstance(part, RegressionComponents)]
+        return np.logical_and.reduce([np.isfinite(statistics.gate.coefficients).all((-1, -2)), *sound])
 
     def global_bound(self) -> Float[np.ndarray, "*starts"]:
         """0: there are no priors."""
@@ -126,7 +141,10 @@ def fitted(
     number = starts.gate.coefficients.shape[0]
     keys = random.integers(2**32, size=(number, 2), dtype=np.uint32)
     held = source(DenseRows(rows).weighted(weights))
-    (found,) = fit(starts, held, AsTheyAre(), key=keys, max_iter=max_iter, tol=tol, label=label, eager=True, halving=())
+    # of families the parameters have no free form to extrapolate in: log-probabilities, and they go fast
+    far = all(isinstance(part, RegressionComponents) for part in starts.experts)
+    settings = {"max_iter": max_iter, "tol": tol, "label": label, "accelerate": far}
+    (found,) = fit(starts, held, AsTheyAre(), key=keys, eager=True, halving=(), **settings)
     return found
 
 

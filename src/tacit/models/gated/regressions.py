@@ -3,7 +3,7 @@
 from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy.special import expit, gammaln
 
 from tacit.arrays import Pytree, static
@@ -85,6 +85,11 @@ class RegressionComponents(Pytree):
             products.reshape(*products.shape[:-1], width, width),
             square,
         )
+
+    def sound(self) -> Bool[np.ndarray, "*starts"]:
+        """Whether parameters that were extrapolated may be."""
+        finite = np.isfinite(self.coefficients).all((-1, -2))
+        return finite & (self.variances >= self.least[..., None]).all(-1)
 
     def moved(self, sums: RegressionSums) -> Self:
         """Weighted least squares, or one Newton step that cannot go down."""
