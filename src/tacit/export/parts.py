@@ -38,15 +38,20 @@ class LogisticParts(NamedTuple):
 
     Attributes:
         coefficients, intercept: of its mean.
-        variance: ``(i, j, by)`` of its variance ``Σ by·x_i·x_j``; the number of columns as an index stands for 1.
+        covariance: of its coefficients, ``(d, d)``, or, with that of the intercept last, ``(d + 1, d + 1)``.
         points, shares: of a standard normal.
     """
 
     coefficients: np.ndarray
     intercept: float
-    variance: tuple[tuple[int, int, float], ...]
+    covariance: np.ndarray
     points: np.ndarray
     shares: np.ndarray
+
+    @property
+    def ones(self) -> bool:
+        """Whether a row has a 1 at its end."""
+        return len(self.covariance) > self.coefficients.size
 
 
 class LinearParts(NamedTuple):
@@ -98,17 +103,12 @@ def logistic_parts(model: BayesianLogisticRegression) -> LogisticParts:
     """What a regression of two classes averages over; raises ``ValueError`` where there are more classes."""
     check_is_fitted(model)
     if model.classes_.size != 2:
-        raise ValueError(f"SQL is for two classes, and the regression has {model.classes_.size}")
+        raise ValueError(f"an export is of two classes, and this regression has {model.classes_.size}")
     to_units = model._to_units()
     square = to_units @ np.asarray(model.model_.coefficients.flat_covariance, np.float64) @ to_units.T
-    pairs = [
-        (i, j, float(square[i, j]) * (1.0 if i == j else 2.0))
-        for i in range(len(square))
-        for j in range(i, len(square))
-    ]
     points, shares = nodes(1)
     coefficients = np.asarray(model.coef_, np.float64)[0]
-    return LogisticParts(coefficients, float(model.intercept_[0]), tuple(pairs), points[:, 0], shares)
+    return LogisticParts(coefficients, float(model.intercept_[0]), square, points[:, 0], shares)
 
 
 def centres_of(model: KMeans) -> np.ndarray:

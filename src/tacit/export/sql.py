@@ -128,7 +128,9 @@ def _two_classes(model: BayesianLogisticRegression, columns: Sequence[str], inne
     parts = logistic_parts(model)
     mean = _line(parts.intercept, parts.coefficients, columns)
     terms = [*columns, "1.0"]
-    square = _sum([f"{_number(by)} * {terms[i]} * {terms[j]}" for i, j, by in parts.variance])
+    doubled = np.triu(parts.covariance) + np.triu(parts.covariance, 1)
+    pairs = zip(*np.triu_indices(len(doubled)), strict=True)
+    square = _sum([f"{_number(doubled[i, j])} * {terms[i]} * {terms[j]}" for i, j in pairs])
     scores = _select([(mean, "tacit_mean"), (square, "tacit_variance")], inner)
     sd = "CASE WHEN tacit_variance > 0.0 THEN SQRT(tacit_variance) WHEN tacit_variance <= 0.0 THEN 0.0 END"
     spread = _select([(sd, "tacit_sd")], scores)
