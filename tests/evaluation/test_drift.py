@@ -130,6 +130,8 @@ def test_the_command_compares_with_the_rows_of_the_fit(tmp_path: Path) -> None:
     draw = np.random.default_rng(4)
     table = {"left": draw.normal(size=200), "city": np.where(draw.random(200) < 0.5, "Rome", "Oslo")}
     run = fit(table, tmp_path / "run", "--set", "components=1", "--model", "mixture")
+    aside = RunFolder(run).calibration()["rows"].size
+    assert 0 < RunFolder(run).columns()["groups"].sum() == aside < 200 - aside
     new = {"left": draw.normal(2.0, 1.0, 80), "city": ["Rome"] * 40 + ["Oslo"] * 39 + ["Atlantis"]}
     pacsv.write_csv(pa.table(new), tmp_path / "new.csv")
     done = CliRunner().invoke(app, ["drift", str(run), str(tmp_path / "new.csv"), "--format", "json"])
