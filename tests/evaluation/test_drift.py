@@ -39,7 +39,7 @@ def test_few_rows_and_ties_are_exact() -> None:
     assert found.distance == pytest.approx(scipy.stats.ks_2samp(old, new).statistic, abs=1e-12)
 
 
-@pytest.mark.parametrize(("first", "second"), [(3, 3), (5, 2), (40, 25), (200, 7), (1000, 1), (900, 900)])
+@pytest.mark.parametrize(("first", "second"), [(3, 3), (5, 2), (40, 25), (200, 7), (1000, 1), (100, 300)])
 def test_p_values_of_few_rows_are_exact(first: int, second: int) -> None:
     draw = np.random.default_rng(first)
     for shift in (0.0, 0.3, 1.0):

@@ -27,9 +27,9 @@ EDGES = 200
 """Quantiles of a column that are kept."""
 LEAST = 5.0
 """Expected rows of a level below which it is taken together with others."""
-MOST_PATHS = 1_000_000
-"""Products of two numbers of rows up to which lattice paths are counted."""
-ROUNDING = 1e-9
+FEW, MOST_PATHS = 100, 1_000_000
+"""Rows of the smaller sample, and products of the two numbers of rows, up to which lattice paths are counted."""
+ROUNDING = 1e-11
 """Below it the difference of shares of paths is not exact."""
 SIZES = ((0.1, "a little"), (0.3, "clearly"), (1.1, "far"))
 """Distances, from 0 to 1, in words."""
@@ -285,7 +285,7 @@ def _largest_gap(seen: np.ndarray, edges: np.ndarray, below: np.ndarray) -> floa
 def kolmogorov_smirnov(distance: float, first: int, second: int) -> float:
     """The p-value of the two-sample test of Kolmogorov and Smirnov; ties make it larger, never too small.
 
-    Of few rows, or where one of the two samples is small, the lattice paths that stay within the distance are counted
+    Where one of the two samples is small, the lattice paths that stay within the distance are counted
     (Hodges 1958, "The significance probability of the Smirnov two-sample test"); else the exact law of one sample of
     ``nm/(n + m)`` rows is taken.
 
@@ -295,7 +295,7 @@ def kolmogorov_smirnov(distance: float, first: int, second: int) -> float:
     """
     small, large = sorted((first, second))
     alike = float(scipy.stats.kstwo.sf(distance, max(1, round(small * large / (small + large)))))
-    if small * large > MOST_PATHS:
+    if small > FEW or small * large > MOST_PATHS:
         return alike
     most = distance - 0.5 / (small * large)  # distances are whole numbers of 1/nm
     steps = np.arange(large + 1) / large
