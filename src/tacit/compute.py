@@ -248,7 +248,7 @@ class _OpenScopes:
         self._folder: Path | None = None
         self._before: dict[str, Any] = {}
 
-    def enter(self, folder: Path) -> None:
+    def enter(self, folder: Path | None) -> None:
         with self._lock:
             self._number += 1
             if self._number == 1:
@@ -259,16 +259,17 @@ class _OpenScopes:
     def tell(self) -> None:
         """Set JAX's folder, if a scope is open and JAX is there or has just come."""
         with self._lock:
-            if self._folder is None or self._before:
+            if not self._number or self._before:
                 return
+            folder = self._folder or cache_directory()
             wanted = {
-                "jax_compilation_cache_dir": str(self._folder),
+                "jax_compilation_cache_dir": str(folder),
                 "jax_persistent_cache_min_compile_time_secs": 0.0,
                 "jax_persistent_cache_min_entry_size_bytes": -1,
             }
             self._before = {name: getattr(jax.config, name) for name in wanted}
             with contextlib.suppress(OSError):
-                self._folder.mkdir(parents=True, exist_ok=True)
+                folder.mkdir(parents=True, exist_ok=True)
                 for name, value in wanted.items():
                     jax.config.update(name, value)
 
@@ -292,7 +293,7 @@ def compilation_cache(directory: Path | None = None) -> Iterator[None]:
     The first scope of the process sets the folder, and the last to end, in whatever thread, puts back the setting that
     was before; scopes between them share the folder of the first.
     """
-    _OPEN.enter(directory or cache_directory())
+    _OPEN.enter(directory)
     try:
         yield
     finally:

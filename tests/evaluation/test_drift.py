@@ -14,7 +14,7 @@ import tacit
 from served import fit
 from tacit.cli import app
 from tacit.data.schema import Column, Schema
-from tacit.evaluation.drift import benjamini_hochberg, compared, summarise
+from tacit.evaluation.drift import benjamini_hochberg, compared, kolmogorov_smirnov, summarise
 from tacit.storage.run import RunFolder
 
 ONE = Schema((Column("x", "continuous"),))
@@ -37,6 +37,30 @@ def test_few_rows_and_ties_are_exact() -> None:
     old, new = draw.poisson(3.0, 150).astype(float), draw.poisson(4.0, 90).astype(float)
     found = compared(summarise(old[:, None], ONE), new[:, None], ONE).shifts[0]
     assert found.distance == pytest.approx(scipy.stats.ks_2samp(old, new).statistic, abs=1e-12)
+
+
+@pytest.mark.parametrize(("first", "second"), [(3, 3), (5, 2), (40, 25), (200, 7), (1000, 1), (100, 300)])
+def test_p_values_of_few_rows_are_exact(first: int, second: int) -> None:
+    draw = np.random.default_rng(first)
+    for shift in (0.0, 0.3, 1.0):
+        old, new = draw.normal(size=first), draw.normal(shift, 1.0, second)
+        exact = scipy.stats.ks_2samp(old, new, method="exact")
+        assert kolmogorov_smirnov(exact.statistic, first, second) == pytest.approx(exact.pvalue, abs=1e-10)
+        found = compared(summarise(old[:, None], ONE), new[:, None], ONE).shifts[0]
+        assert found.p_value >= exact.pvalue - 1e-10
+        if first <= 201:  # every value is kept
+            assert found.distance == pytest.approx(exact.statistic, abs=1e-12)
+
+
+@pytest.mark.parametrize("shares", [(0.9, 0.0997, 0.0003), (0.999, 0.001, 0.0)])
+def test_rare_levels_raise_no_false_alarms(shares: tuple[float, ...]) -> None:
+    draw = np.random.default_rng(6)
+
+    def p_value() -> float:
+        rows = [draw.choice(3, size, p=shares).astype(float)[:, None] for size in (10_000, 300)]
+        return compared(summarise(rows[0], CITIES), rows[1], CITIES).shifts[0].p_value
+
+    assert sum(p_value() <= 0.01 for _ in range(300)) <= 9  # 3 are expected at most
 
 
 def test_levels_are_compared_by_chi_square() -> None:
@@ -106,6 +130,8 @@ def test_the_command_compares_with_the_rows_of_the_fit(tmp_path: Path) -> None:
     draw = np.random.default_rng(4)
     table = {"left": draw.normal(size=200), "city": np.where(draw.random(200) < 0.5, "Rome", "Oslo")}
     run = fit(table, tmp_path / "run", "--set", "components=1", "--model", "mixture")
+    aside = RunFolder(run).calibration()["rows"].size
+    assert 0 < RunFolder(run).columns()["groups"].sum() == aside < 200 - aside
     new = {"left": draw.normal(2.0, 1.0, 80), "city": ["Rome"] * 40 + ["Oslo"] * 39 + ["Atlantis"]}
     pacsv.write_csv(pa.table(new), tmp_path / "new.csv")
     done = CliRunner().invoke(app, ["drift", str(run), str(tmp_path / "new.csv"), "--format", "json"])

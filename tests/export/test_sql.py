@@ -1,5 +1,6 @@
 """SQL text, run by SQLite, against the models."""
 
+import math
 import sqlite3
 from pathlib import Path
 
@@ -73,6 +74,53 @@ def test_predictions_are_those_of_regressions() -> None:
     np.testing.assert_allclose(run(tacit.to_sql(counts), rows, names)["prediction"], counts.predict(X), rtol=1e-10)
 
 
+@pytest.mark.parametrize("posterior", ["full", "mean-field"])
+def test_probabilities_are_those_of_the_logistic_regression(posterior: str) -> None:
+    draw = np.random.default_rng(4)
+    rows = draw.normal(size=(60, 3)) * [1.0, 20.0, 0.1] + [0.0, 300.0, 5.0]
+    chance = 1.0 / (1.0 + np.exp(-(rows[:, 0] - (rows[:, 1] - 300.0) / 10.0)))
+    y = np.where(draw.random(60) < chance, "yes", "it's no")
+    X = named(rows, NAMES)
+    model = tacit.BayesianLogisticRegression(posterior=posterior, n_draws=0).fit(X, y)
+    far = np.array([[0.0, 3000.0, 5.0], [0.0, -3000.0, 5.0], [1e5, 300.0, 5.0], [-1e5, 300.0, 5.0]])
+    new = np.concatenate([rows, far])
+    found = run(to_rows := tacit.to_sql(model), new, NAMES)
+    assert to_rows.count("SELECT") == 5
+    np.testing.assert_allclose(found["probability"], model.predict_proba(named(new, NAMES))[:, 1], atol=1e-12)
+    np.testing.assert_array_equal(found["prediction"], model.predict(named(new, NAMES)))
+    assert run(to_rows, np.array([[np.nan, 300.0, 5.0]]), NAMES)["prediction"][0] is None
+    with pytest.raises(ValueError, match="two classes"):
+        tacit.to_sql(tacit.BayesianLogisticRegression(n_draws=0).fit(X, np.arange(60) % 3))
+
+
+def test_columns_of_the_table_are_not_mistaken_for_those_of_the_text(points: np.ndarray) -> None:
+    names = ("l_0", "D_0", "log_density")
+    X = named(points, names)
+    for model in (
+        tacit.GaussianMixture(3, covariance_type="diag", random_state=0).fit(X),
+        tacit.KMeans(3, random_state=0).fit(X),
+    ):
+        np.testing.assert_array_equal(run(tacit.to_sql(model), points, names)["cluster"], model.predict(X))
+    with pytest.raises(ValueError, match="Tacit_top"):
+        tacit.to_sql(tacit.KMeans(3, random_state=0).fit(named(points, ("Tacit_top", "b", "c"))))
+
+
+def test_nothing_underflows(points: np.ndarray) -> None:
+    model = tacit.GaussianMixture(3, covariance_type="diag", random_state=0).fit(named(points, NAMES))
+
+    def strict(value: float | None) -> float | None:
+        """As PostgreSQL: what is not 0 has no exponential that is."""
+        if value is not None and math.exp(value) == 0.0:
+            raise ValueError("value out of range: underflow")
+        return None if value is None else math.exp(value)
+
+    with sqlite3.connect(":memory:") as base:
+        base.create_function("EXP", 1, strict)
+        base.execute("CREATE TABLE data (" + ", ".join('"' + name.replace('"', '""') + '"' for name in NAMES) + ")")
+        base.execute("INSERT INTO data VALUES (1e4, -1e4, 1e4)")
+        assert np.isfinite(base.execute(tacit.to_sql(model)).fetchone()[-1])
+
+
 def test_many_columns_are_not_too_deep() -> None:
     rows = np.random.default_rng(2).normal(size=(1500, 1200))
     model = tacit.KMeans(2, random_state=0, n_init=1).fit(rows[:20])
@@ -97,10 +145,12 @@ def test_the_command_takes_the_columns_as_they_are(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     with sqlite3.connect(":memory:") as base:
         base.execute("CREATE TABLE data (size, city)")
-        new = [(9.0, "Rome"), (None, "L'Aquila"), (12.0, None)]
+        new = [(9.0, "Rome"), (None, "L'Aquila"), (12.0, None), (8.0, "Atlantis")]
         base.executemany("INSERT INTO data VALUES (?, ?)", new)
         found = [row[-1] for row in base.execute(done.stdout)]
-    (tmp_path / "new.csv").write_text('size,city\n9,Rome\n,"L\'Aquila"\n12,\n')
-    told = CliRunner().invoke(app, ["predict", str(folder), str(tmp_path / "new.csv"), "--format", "csv"])
+    (tmp_path / "new.csv").write_text('size,city\n9,Rome\n,"L\'Aquila"\n12,\n8,Atlantis\n')
+    told = CliRunner().invoke(
+        app, ["predict", str(folder), str(tmp_path / "new.csv"), "--unseen-as-missing", "--format", "csv"]
+    )
     expected = [float(line.split(",")[1]) for line in told.stdout.splitlines()[1:]]
     np.testing.assert_allclose(found, expected, rtol=1e-9)

@@ -117,6 +117,8 @@ def test_sizes_are_limited(call: Client) -> None:
     refused(call("POST", "/people/sample", {"number": 501}), 413, "500")
     gap = {"spend": None, "visits": 2, "city": "Rome"}
     refused(call("POST", "/people/impute", {"rows": [gap] * 6, "draws": 100}), 413)
+    refused(call("POST", "/people/query", {"rows": [gap] * 6, "draws": 100}), 413)
+    refused(call("POST", "/people/query", {"questions": ["mean(spend)"] * 101}), 413, "100")
     assert call("POST", "/points/score", rows_of(500))[0] == 200
 
 

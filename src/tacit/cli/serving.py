@@ -1,6 +1,7 @@
 """Serving of runs: what is said while a server runs."""
 
 import os
+import sys
 from collections.abc import Sequence
 
 from tacit import serve as service
@@ -37,3 +38,7 @@ def serve(
 
     server.run(ready)
     console.remark("Stopped.")
+    if server.service.working:  # for nobody any more: the end of the interpreter would wait for it, however long it is
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)

@@ -27,6 +27,10 @@ EDGES = 200
 """Quantiles of a column that are kept."""
 LEAST = 5.0
 """Expected rows of a level below which it is taken together with others."""
+FEW, MOST_PATHS = 100, 1_000_000
+"""Rows of the smaller sample, and products of the two numbers of rows, up to which lattice paths are counted."""
+ROUNDING = 1e-11
+"""Below it the difference of shares of paths is not exact."""
 SIZES = ((0.1, "a little"), (0.3, "clearly"), (1.1, "far"))
 """Distances, from 0 to 1, in words."""
 
@@ -127,8 +131,8 @@ def drift(estimator: BaseEstimator, before: MatrixLike, after: MatrixLike, *, le
     """Compare new rows with earlier ones: every column, its gaps, the groups of a model and its scores.
 
     Numbers are compared by the two-sample test of Kolmogorov and Smirnov at 200 quantiles of the earlier rows, levels
-    and groups by χ², scores by Mann and Whitney. Each is a test of one column by itself: a change of how columns hang
-    together shows in the groups and the scores.
+    and groups by χ² (two of them by Fisher's exact test), scores by Mann and Whitney. Each is a test of one column by
+    itself: a change of how columns hang together shows in the groups and the scores.
 
     Args:
         estimator: a fitted model.
@@ -228,13 +232,12 @@ def _gaps(
     if not before and not missing:
         return None
     table = np.array([[before, total - before], [missing, rows - missing]])
-    p_value = float(scipy.stats.fisher_exact(table.astype(np.int64))[1])
     shares = before / max(total, 1.0), missing / rows
     return (
         "gaps",
         name,
         abs(shares[1] - shares[0]),
-        p_value,
+        _fisher(table),
         f"missing {_percent(shares[1])}, was {_percent(shares[0])}",
     )
 
@@ -257,30 +260,76 @@ def _of_column(
     if not edges.size or not seen.size:
         return None
     seen, total = np.sort(seen), float(below[-1])
-    # at every edge, and just below it: there the steps of both functions are
-    gap = np.abs(np.searchsorted(seen, edges, side="right") / seen.size - below / total)
-    first = max(float(gap.max()), float(np.searchsorted(seen, edges[0], side="left")) / seen.size)
-    size = total * seen.size / (total + seen.size)
-    p_value = float(scipy.stats.kstwo.sf(first, max(1, round(size))))
+    distance = _largest_gap(seen, edges, below)
+    p_value = kolmogorov_smirnov(distance, round(total), seen.size)
     median = edges[np.searchsorted(below, total / 2)]
     said = f"median {_short(float(np.median(seen)))}, was {_short(float(median))}"
     outside = float(np.mean((seen < edges[0]) | (seen > edges[-1])))
     said += f"; {_percent(outside)} lie outside of all that was seen" if outside > 0.01 else ""
-    return "column", column.name, first, p_value, f"{_size(first)}: {said}"
+    return "column", column.name, distance, p_value, f"{_size(distance)}: {said}"
+
+
+def _largest_gap(seen: np.ndarray, edges: np.ndarray, below: np.ndarray) -> float:
+    """The largest difference of the distribution functions that is sure, at every edge and just below it.
+
+    Just below an edge the earlier function is known where every value is an edge, and below the first one; elsewhere
+    at least one row lies at the edge itself.
+    """
+    total = below[-1]
+    before = np.append(0.0, below[:-1]) if total <= EDGES + 1 else np.append(0.0, below[1:] - 1.0)
+    at = np.abs(np.searchsorted(seen, edges, side="right") / seen.size - below / total)
+    under = np.searchsorted(seen, edges, side="left") / seen.size - before / total
+    return float(max(at.max(), under.max()))
+
+
+def kolmogorov_smirnov(distance: float, first: int, second: int) -> float:
+    """The p-value of the two-sample test of Kolmogorov and Smirnov; ties make it larger, never too small.
+
+    Where one of the two samples is small, the lattice paths that stay within the distance are counted
+    (Hodges 1958, "The significance probability of the Smirnov two-sample test"); else the exact law of one sample of
+    ``nm/(n + m)`` rows is taken.
+
+    Args:
+        distance: of the distribution functions.
+        first, second: rows of the samples.
+    """
+    small, large = sorted((first, second))
+    alike = float(scipy.stats.kstwo.sf(distance, max(1, round(small * large / (small + large)))))
+    if small > FEW or small * large > MOST_PATHS:
+        return alike
+    most = distance - 0.5 / (small * large)  # distances are whole numbers of 1/nm
+    steps = np.arange(large + 1) / large
+    inside = np.where(steps <= most, 1.0, 0.0)
+    for place in range(1, small + 1):
+        share = place / (place + large)  # of all paths to here: their numbers would overflow
+        within = np.abs(place / small - steps) <= most
+        inside = np.where(within, np.cumsum(np.where(within, share * inside, 0.0)), 0.0)
+    p_value = 1.0 - float(inside[-1])
+    return p_value if p_value > ROUNDING else min(alike, ROUNDING)
 
 
 def _chi_square(before: np.ndarray, after: np.ndarray) -> tuple[float, float]:
-    """Total variation, and the p-value of Pearson's test; rare levels count together."""
+    """Total variation, and the p-value of Pearson's test, or Fisher's of two levels; rare levels count together."""
     shares = before / max(before.sum(), 1.0), after / max(after.sum(), 1.0)
     distance = float(np.abs(shares[0] - shares[1]).sum() / 2)
     table = np.stack([before, after])
-    expected = table.sum(axis=0) * min(before.sum(), after.sum()) / max(table.sum(), 1.0)
-    rare = expected < LEAST
-    table = np.column_stack([table[:, ~rare], table[:, rare].sum(axis=1)]) if rare.any() else table
     table = table[:, table.sum(axis=0) > 0]
     if table.shape[1] < 2 or not table.sum(axis=1).all():
         return distance, 1.0
+    table = table[:, np.argsort(-table.sum(axis=0), kind="stable")]
+    least = LEAST * table.sum() / table.sum(axis=1).min()
+    rare = table.sum(axis=0) < least
+    table = np.column_stack([table[:, ~rare], table[:, rare].sum(axis=1)]) if rare.any() else table
+    while table.shape[1] > 2 and table[:, -1].sum() < least:
+        table = np.column_stack([table[:, :-2], table[:, -2:].sum(axis=1)])
+    if table.shape[1] <= 2:
+        return distance, _fisher(table) if table.shape[1] == 2 else 1.0
     return distance, float(scipy.stats.chi2_contingency(table, correction=False)[1])
+
+
+def _fisher(table: np.ndarray) -> float:
+    """The p-value of Fisher's exact test of a table of two rows and two columns."""
+    return float(scipy.stats.fisher_exact(table.astype(np.int64))[1])
 
 
 def _of_scores(before: np.ndarray, after: np.ndarray) -> tuple[str, str, float, float, str]:

@@ -10,7 +10,9 @@ from tacit.estimators.kmeans import KMeans
 from tacit.estimators.mixture.gaussian import GaussianMixture
 from tacit.estimators.regression.base import RobustRegression
 from tacit.estimators.regression.bayesian_linear import BayesianLinearRegression
+from tacit.estimators.regression.bayesian_logistic import BayesianLogisticRegression
 from tacit.estimators.regression.counts import CountRegression
+from tacit.models.regression.expected import nodes
 
 LINEAR = (RobustRegression, BayesianLinearRegression, CountRegression)
 
@@ -29,6 +31,27 @@ class GaussianParts(NamedTuple):
     means: np.ndarray
     covariances: np.ndarray
     diagonal: bool
+
+
+class LogisticParts(NamedTuple):
+    """The score of a row, which is Gaussian under the posterior, and where the logistic is averaged.
+
+    Attributes:
+        coefficients, intercept: of its mean.
+        covariance: of its coefficients, ``(d, d)``, or, with that of the intercept last, ``(d + 1, d + 1)``.
+        points, shares: of a standard normal.
+    """
+
+    coefficients: np.ndarray
+    intercept: float
+    covariance: np.ndarray
+    points: np.ndarray
+    shares: np.ndarray
+
+    @property
+    def ones(self) -> bool:
+        """Whether a row has a 1 at its end."""
+        return len(self.covariance) > self.coefficients.size
 
 
 class LinearParts(NamedTuple):
@@ -74,6 +97,18 @@ def linear_parts(model: BaseEstimator) -> LinearParts:
     if counts and model.exposure is not None:
         raise ValueError("a regression of counts with an exposure has no export")
     return LinearParts(np.asarray(model.coef_, np.float64), float(model.intercept_), counts)
+
+
+def logistic_parts(model: BayesianLogisticRegression) -> LogisticParts:
+    """What a regression of two classes averages over; raises ``ValueError`` where there are more classes."""
+    check_is_fitted(model)
+    if model.classes_.size != 2:
+        raise ValueError(f"an export is of two classes, and this regression has {model.classes_.size}")
+    to_units = model._to_units()
+    square = to_units @ np.asarray(model.model_.coefficients.flat_covariance, np.float64) @ to_units.T
+    points, shares = nodes(1)
+    coefficients = np.asarray(model.coef_, np.float64)[0]
+    return LogisticParts(coefficients, float(model.intercept_[0]), square, points[:, 0], shares)
 
 
 def centres_of(model: KMeans) -> np.ndarray:

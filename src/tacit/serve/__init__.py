@@ -4,5 +4,17 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["arrow", "asked", "bodies", "counting", "describing", "errors", "held", "http", "running", "work"],
+    submodules=[
+        "arrow",
+        "asked",
+        "bodies",
+        "connections",
+        "counting",
+        "describing",
+        "errors",
+        "held",
+        "http",
+        "running",
+        "work",
+    ],
 )

@@ -19,6 +19,8 @@ OPTIONS: Mapping[str, tuple[str, ...]] = {
 ROWLESS = ("sample",)
 """What takes no rows."""
 MOST_SEED = 2**31 - 1
+MOST_TEXTS = 100
+"""Questions, or conditions, of one request."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +70,9 @@ def asked(what: str, said: Mapping[str, Any], most: int) -> RequestOptions:
     for name in ("number", "draws", "explain"):
         if (found.get(name) or 0) > most:
             raise HttpFault(413, f"{name} is {found[name]}, and one request may ask for {most} rows.")
+    for name in ("questions", "given"):
+        if len(found.get(name) or ()) > MOST_TEXTS:
+            raise HttpFault(413, f"{name} are {len(found[name])}, and one request may hold {MOST_TEXTS}.")
     return RequestOptions(**found)
 
 

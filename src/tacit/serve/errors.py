@@ -13,6 +13,7 @@ from tacit.workflow.errors import RequestError
 
 _WORDS = (
     ("--unseen-as-missing", '"unseen": true'),
+    (", leave the cell empty, or name it as a sign for missing (--missing)", " or send null"),
     (" or name it as a sign for missing (--missing)", " or send null"),
     (", or name it as a sign for missing (--missing)", ", or send null"),
     ("`tacit predict`", "/predict"),

@@ -1,13 +1,14 @@
 """The runs that are served: each held in memory, and exchanged whole when its folder has a new model."""
 
 import dataclasses
-import functools
 import logging
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from tacit.estimators.capabilities import AssignsSoftly, GivesConditionals, Imputes, Samples, Scores, can
 from tacit.estimators.query.asking import AnswersQueries
@@ -26,30 +27,25 @@ Stamp = tuple[tuple[int, int, int] | None, ...]
 
 
 class HeldFolder(RunFolder):
-    """A run folder whose small files are read once."""
+    """A run folder whose small files are as they were when it was opened, whatever is written into it later."""
 
-    @functools.cached_property
-    def _config(self) -> RunConfig:
-        return super().config()
-
-    @functools.cached_property
-    def _metrics(self) -> dict[str, Any]:
-        return super().metrics()
-
-    @functools.cached_property
-    def _calibration(self) -> dict[str, Any]:
-        return super().calibration()
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._config, self._metrics = super().config(), super().metrics()
+        self._calibration = super().calibration() if (path / CALIBRATION).is_file() else None
 
     def config(self) -> RunConfig:
-        """As it was when the run was loaded."""
+        """As it was."""
         return self._config
 
     def metrics(self) -> dict[str, Any]:
-        """As they were when the run was loaded."""
+        """As they were."""
         return self._metrics
 
-    def calibration(self) -> dict[str, Any]:
-        """As it was when the run was loaded; raises `FileNotFoundError` where there was none."""
+    def calibration(self) -> dict[str, np.ndarray]:
+        """As it was; raises `FileNotFoundError` where there was none."""
+        if self._calibration is None:
+            raise FileNotFoundError(self.path / CALIBRATION)
         return self._calibration
 
 
@@ -91,9 +87,6 @@ def load(name: str, path: Path) -> HeldRun:
     if not isinstance(first.run, RunFolder):
         raise ModelFileError(f"{str(path)!r} is no run folder.")
     opened = dataclasses.replace(first, run=HeldFolder(first.run.path))
-    opened.run.metrics()
-    if (path / CALIBRATION).is_file():
-        opened.run.calibration()
     return HeldRun(name, opened, able(opened), seen)
 
 
@@ -147,7 +140,10 @@ class Shelf:
             if now == before or now[0] is None or now == self._failed.get(name):
                 return
             try:
-                self._held[name] = load(name, path)
+                found = load(name, path)
+                if stamp(path) != found.stamp:
+                    return  # it was written to meanwhile, and may be of two models: look again
+                self._held[name] = found
                 self.reloads[name] += 1
                 logging.getLogger("tacit.serve").warning("%s was loaded again: its folder has a new model", name)
             except Exception as error:

@@ -3,10 +3,11 @@
 import asyncio
 import dataclasses
 import hmac
+import ipaddress
 import json
 import time
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from starlette.applications import Starlette
@@ -23,8 +24,8 @@ from tacit.serve.errors import HttpFault, fault_of
 from tacit.serve.held import HeldRun, Shelf
 from tacit.serve.work import Call, answered
 
-_HERE = ("localhost", "127.0.0.1", "[::1]")
-"""Names of the own machine."""
+MOST_BODIES = 8
+"""Largest bodies that are held in memory at once, or as many bytes of smaller ones."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +45,14 @@ class RequestLimits:
     seconds: float = 30.0
     threads: int = 4
     waiting: int = 64
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address or a name is of the own machine alone."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def _json(content: Any, status: int = 200) -> Response:
@@ -74,7 +83,8 @@ class Service:
         self._token = None if token is None else token.encode()
         self._local = local and token is None
         self._pool = ThreadPoolExecutor(limits.threads, "tacit-serve")
-        self._busy = 0
+        self._work: set[Future[tuple[bytes, int]]] = set()
+        self._held = 0
 
     def application(self) -> Starlette:
         """What uvicorn runs."""
@@ -86,7 +96,14 @@ class Service:
             Route("/{run}", self._guarded("schema", self._about), methods=["GET"]),
             Route("/{run}/{what}", self._guarded("ask", self._ask), methods=["POST"]),
         ]
-        return Starlette(routes=routes, exception_handlers={HTTPException: self._other})
+        found = Starlette(routes=routes, exception_handlers={HTTPException: self._other})
+        found.router.redirect_slashes = False  # to where the header Host says
+        return found
+
+    @property
+    def working(self) -> bool:
+        """Whether something is still being computed, also for nobody any more."""
+        return bool(self._work)
 
     def close(self) -> None:
         """Take no more work; what is being done goes on to its end."""
@@ -127,7 +144,7 @@ class Service:
         if self._local:
             host = request.headers.get("host", "")
             name = host[: host.index("]") + 1] if host.startswith("[") and "]" in host else host.partition(":")[0]
-            if name and name.lower() not in _HERE:
+            if name and not is_loopback(name):
                 raise HttpFault(403, "this server answers to its own machine; give it a token to serve others.")
         if self._token is None:
             return
@@ -184,31 +201,36 @@ class Service:
         if said.isdigit() and (len(said) > 15 or int(said) > self.limits.body):
             raise too_large
         parts, size = [], 0
-        async for part in request.stream():
-            size += len(part)
-            if size > self.limits.body:
-                raise too_large
-            parts.append(part)
-        return b"".join(parts)
+        try:
+            async for part in request.stream():
+                size += len(part)
+                self._held += len(part)
+                if size > self.limits.body:
+                    raise too_large
+                if self._held > MOST_BODIES * self.limits.body:
+                    raise HttpFault(503, "too much is being sent at once: try again.")
+                parts.append(part)
+            return b"".join(parts)
+        except BaseException:
+            self._held -= size
+            raise
 
     async def _worked(self, name: str, call: Call) -> tuple[bytes, int]:
         """Work in a thread; who waits too long is answered, and the thread is free again when its work is done."""
-        if self._busy >= self.limits.threads + self.limits.waiting:
-            raise HttpFault(503, "too much is being asked at once: try again.")
 
         def work() -> tuple[bytes, int]:
             self.shelf.refresh(name)
             return answered(self.shelf[name], call)
 
-        self._busy += 1
-        future = asyncio.get_running_loop().run_in_executor(self._pool, work)
-        future.add_done_callback(self._done)
-        return await future
-
-    def _done(self, future: "asyncio.Future[tuple[bytes, int]]") -> None:
-        self._busy -= 1
-        if not future.cancelled():
-            future.exception()
+        try:
+            if len(self._work) >= self.limits.threads + self.limits.waiting:
+                raise HttpFault(503, "too much is being asked at once: try again.")
+            future = self._pool.submit(work)
+            self._work.add(future)
+            future.add_done_callback(self._work.discard)
+            return await asyncio.wrap_future(future)
+        finally:
+            self._held -= len(call.content)
 
 
 def _wanted(accept: str, kind: str) -> str:

@@ -1,18 +1,18 @@
 """A server from its settings to its end: the port that was asked for, and no other."""
 
 import dataclasses
-import ipaddress
 import socket
 from collections.abc import Callable, Sequence
 
 import uvicorn
 
+from tacit.serve.connections import EndingServer, WatchedConnection
 from tacit.serve.held import Shelf, named
-from tacit.serve.http import RequestLimits, Service
+from tacit.serve.http import RequestLimits, Service, is_loopback
 from tacit.workflow.errors import RequestError
 
 QUIET_SECONDS = 10
-"""How long a connection may stay open with nothing said."""
+"""How long a connection may stay open with no request made, and with nothing read of an answer."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,14 +33,6 @@ class Settings:
     no_token: bool = False
     limits: RequestLimits = dataclasses.field(default_factory=RequestLimits)
     grace: float = 10.0
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address is of the own machine alone."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 def check(settings: Settings) -> None:
@@ -78,11 +70,11 @@ class Server:
             server_header=False,
             ws="none",
             loop="asyncio",
-            http="h11",
+            http=WatchedConnection,
             timeout_keep_alive=QUIET_SECONDS,
             timeout_graceful_shutdown=max(1, round(settings.grace)),
         )
-        self._server = uvicorn.Server(config)
+        self._server = EndingServer(config)
 
     @property
     def address(self) -> str:

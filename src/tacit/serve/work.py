@@ -78,9 +78,9 @@ def _asked(held: HeldRun, what: str, body: Body, said: RequestOptions, observer:
     reading = _reading(held, body.table)
     for note in reading.notes:
         observer.note(note)
+    if (said.draws or 1) * reading.table.num_rows > most:
+        raise HttpFault(413, f"{said.draws} draws of {reading.table.num_rows} rows are more than {most} rows.")
     if what == "impute":
-        if (said.draws or 1) * reading.table.num_rows > most:
-            raise HttpFault(413, f"{said.draws} draws of {reading.table.num_rows} rows are more than {most} rows.")
         return workflow.answering.impute(
             opened, reading, said.draws, said.seed, unseen=said.unseen, exact=said.exact, observer=observer
         )

@@ -18,12 +18,19 @@ from tacit.workflow.opened import Opened
 from tacit.workflow.sources import Rows
 
 
-def kept_columns(estimator: Estimator, rows: Rows) -> dict[str, np.ndarray] | None:
-    """What a run keeps of the columns that it was fitted to; None of images, documents and counts of items."""
+def kept_columns(estimator: Estimator, rows: Rows, unseen: Rows) -> dict[str, np.ndarray] | None:
+    """What a run keeps of the columns that it was fitted to; None of images, documents and counts of items.
+
+    Args:
+        estimator: the fitted model.
+        rows: that it was fitted to.
+        unseen: those kept aside, in which the groups are counted: the rows of a fit fall otherwise into its groups than
+            others from the same place do, for the groups were made of them.
+    """
     if rows.schema is None or not isinstance(rows.values, np.ndarray):
         return None
-    groups = None if rows.target is not None or isinstance(rows.data, SequencedRows) else _groups(estimator, rows)
-    return summarise(np.asarray(rows.values), rows.schema, groups)
+    plain = rows.target is None and not isinstance(rows.data, SequencedRows) and len(unseen)
+    return summarise(np.asarray(rows.values), rows.schema, _groups(estimator, unseen) if plain else None)
 
 
 def _groups(estimator: Estimator, rows: Rows) -> np.ndarray | None:
@@ -69,7 +76,7 @@ def drift(opened: Opened, rows: Rows, against: Rows | None = None, level: float 
 def _before(opened: Opened, schema: Schema, against: Rows | None) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
     """What is known of the rows of before, and scores of some that the fit has not seen."""
     if against is not None:
-        kept = kept_columns(opened.estimator, against) or {}
+        kept = kept_columns(opened.estimator, against, against) or {}
         if opened.target is None and can(opened.estimator, Scores):
             return kept, np.asarray(opened.estimator.score_samples(opened.feed(against)), np.float64)
         return kept, None

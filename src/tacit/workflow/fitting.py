@@ -270,7 +270,7 @@ def _finished(prepared: Prepared, ended: Fitted) -> Outcome:
     told = metrics(ended.plan, chosen, found, fitted, time.monotonic() - prepared.began, ended.stopped)
     told |= {} if ended.views is None else {"views": ended.views}
     config = _config(request, ended.plan, chosen.estimator, rows)
-    _write(prepared.run, config, chosen.estimator, found, told, fitted)
+    _write(prepared.run, config, chosen.estimator, found, told, fitted, prepared.kept)
     if not ended.stopped:
         ended.checkpoint.clear()
     prepared.asked.lock.release()
@@ -356,7 +356,13 @@ def _fingerprint(todo: Plan, fitted: Rows) -> str:
 
 
 def _write(
-    run: RunFolder, config: RunConfig, estimator: Estimator, found: Judgement, told: dict[str, Any], fitted: Rows
+    run: RunFolder,
+    config: RunConfig,
+    estimator: Estimator,
+    found: Judgement,
+    told: dict[str, Any],
+    fitted: Rows,
+    unseen: Rows,
 ) -> None:
     """Everything into the run folder; the model comes last, for a run that has one is finished."""
     folders.rewrite(run, config)
@@ -365,7 +371,7 @@ def _write(
         run.write_trace(estimator.history_ or estimator.trace_._asdict())
     if found.calibration:
         run.write_calibration(found.calibration)
-    kept = kept_columns(estimator, fitted)
+    kept = kept_columns(estimator, fitted, unseen)
     if kept is not None:
         run.write_columns(kept)
     if fitted.vocabulary is not None:
