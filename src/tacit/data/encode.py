@@ -113,8 +113,20 @@ def only(table: ColumnsOneByOne, name: str) -> pa.ChunkedArray:
 
 def _encoded(entries: pa.ChunkedArray, column: Column, unseen: Unseen) -> Float[np.ndarray, " rows"]:
     """One column of `encode`, as it was read."""
+    numbers = measured(entries, column)
+    if numbers is not None:
+        return numbers
     codes = _spelled(entries, column)
     return encode_column(cells_of(column.name, entries), column, unseen) if codes is None else codes
+
+
+def measured(entries: pa.ChunkedArray, column: Column) -> Float[np.ndarray, " rows"] | None:
+    """Measurements that are finite numbers or missing, of which there is nothing to say; None for all else."""
+    if column.kind != "continuous" or not pa.types.is_floating(entries.type):
+        return None
+    found = entries.to_numpy().astype(np.float64, copy=False)
+    # what is infinite is refused elsewhere, in words
+    return found if np.isfinite(found.sum()) or not np.isinf(found).any() else None
 
 
 def _spelled(entries: pa.ChunkedArray, column: Column) -> Float[np.ndarray, " rows"] | None:
