@@ -32,7 +32,7 @@ class TableBatches:
         files: as `tacit.data.gathering.gathered` finds them.
         columns: those that are read; None for all.
         options: which cells count as missing.
-        size: rows of a batch; the last may have fewer.
+        size: rows of a batch, `BATCH_ROWS` where None; the last may have fewer.
 
     Attributes:
         schema: Arrow's types of the columns.
@@ -48,9 +48,10 @@ class TableBatches:
         files: Sequence[DataFile],
         columns: Sequence[str] | None = None,
         options: ReadingOptions = FOUND_OUT,
-        size: int = BATCH_ROWS,
+        size: int | None = None,
     ) -> None:
-        self.source, self._files, self._options, self._size = named(files), tuple(files), options, size
+        self.source, self._files, self._options = named(files), tuple(files), options
+        self._size = BATCH_ROWS if size is None else size
         self.schema, ends = common_schema(files, columns)
         self._pieces = cut(files, ends, self.schema, None)
         self._ends = ends

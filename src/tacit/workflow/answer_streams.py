@@ -7,13 +7,14 @@ import numpy as np
 import pyarrow as pa
 
 from tacit.compute import ahead, compilation_cache
-from tacit.data.table_batches import BATCH_ROWS, TableBatch
+from tacit.data import table_batches
+from tacit.data.table_batches import TableBatch
 from tacit.workflow import answering, documents, imputing, predicting
 from tacit.workflow.answers import Ending, PartsAnswer, TableAnswer
 from tacit.workflow.errors import RequestError
 from tacit.workflow.events import Noted, Observer
 from tacit.workflow.opened import Opened
-from tacit.workflow.streams import Stream, row_by_row
+from tacit.workflow.streams import Stream, row_by_row, rows_numbered
 
 
 class _Once:
@@ -76,7 +77,10 @@ def impute(stream: Stream, draws: int | None, seed: int, *, unseen: bool = False
 
     def one(batch: TableBatch) -> imputing.Imputed:
         own = seed if draws is None else _seed(seed, batch.number)
-        return imputing.imputed(opened, stream.reading(batch), draws, own, unseen=unseen, exact=exact, always=filled)
+        with rows_numbered(batch):
+            return imputing.imputed(
+                opened, stream.reading(batch), draws, own, unseen=unseen, exact=exact, always=filled
+            )
 
     def parts() -> Generator[pa.Table, None, Ending]:
         gaps = rows = 0
@@ -98,9 +102,10 @@ def sample(opened: Opened, wanted: answering.SampleRequest) -> PartsAnswer:
     The draws of a part depend on its number too, so the first rows of many are not those of few.
     """
     answering.check_samples(opened)
+    size = table_batches.BATCH_ROWS
 
     def one(number: int) -> pa.Table:
-        rows = min(BATCH_ROWS, wanted.number - number * BATCH_ROWS)
+        rows = min(size, wanted.number - number * size)
         part = dataclasses.replace(wanted, number=rows, seed=_seed(wanted.seed, number))
         found = answering.sample(opened, part)
         if not isinstance(found, TableAnswer):
@@ -109,7 +114,7 @@ def sample(opened: Opened, wanted: answering.SampleRequest) -> PartsAnswer:
 
     def parts() -> Generator[pa.Table, None, Ending]:
         with compilation_cache():
-            yield from ahead(one, range(-(-wanted.number // BATCH_ROWS)))
+            yield from ahead(one, range(-(-wanted.number // size)))
         return Ending()
 
     return PartsAnswer(parts(), number=wanted.number)

@@ -4,7 +4,9 @@ A part is so many neighbouring rows of all files, wherever the files and their r
 by side and given in order. So neither the layout of the files nor the number of processors changes an answer.
 """
 
+import contextlib
 import dataclasses
+import re
 import time
 from collections.abc import Callable, Generator, Iterator
 from typing import TypeVar
@@ -14,7 +16,7 @@ import pyarrow as pa
 from tacit.compute import ahead, compilation_cache
 from tacit.data.cells import cells_of
 from tacit.data.dates import base_of
-from tacit.data.errors import counted, listed
+from tacit.data.errors import DataError, counted, listed
 from tacit.data.file_columns import heading
 from tacit.data.gathering import DataFile, gathered, is_address, may_be_parquet
 from tacit.data.kinds import judge
@@ -47,7 +49,8 @@ class Stream:
 
     def rows(self, batch: TableBatch, *, with_target: bool = False) -> Rows:
         """Of a batch, as `Opened.read` gives those of a table."""
-        return self.opened.take_part(self.reading(batch), self.new, batch.first, with_target=with_target)
+        with rows_numbered(batch):
+            return self.opened.take_part(self.reading(batch), self.new, batch.first, with_target=with_target)
 
     def reading(self, batch: TableBatch) -> TableReading:
         """A batch as a table that was read."""
@@ -57,6 +60,16 @@ class Stream:
         """What a function gives of every batch, in order; some are at work at once."""
         with compilation_cache():
             yield from ahead(function, self.batches)
+
+
+@contextlib.contextmanager
+def rows_numbered(batch: TableBatch) -> Iterator[None]:
+    """Let what is wrong with a row of a batch be told with its number among all rows."""
+    try:
+        yield
+    except DataError as error:
+        said = re.sub(r", row (\d+)", lambda found: f", row {int(found[1]) + batch.first}", str(error), count=1)
+        raise DataError(said) from None
 
 
 def in_files(
