@@ -93,6 +93,8 @@ def test_parts_say_what_the_whole_says(
         assert "--explain 0" in arguments or pc.count(found["parts"].column("why")).as_py() >= 10
     if command == "impute":
         assert found["parts"].column("left").null_count == 0 < points.column("left").null_count
+        there = points.column("left").is_valid()  # what was seen stays as it is, however far out
+        assert found["parts"].column("left").filter(there).to_pylist() == points.column("left").drop_null().to_pylist()
 
 
 def test_levels_and_names_in_parts_and_what_is_shown(

@@ -14,7 +14,6 @@ from tacit.estimators.query.grammar import parse
 from tacit.workflow.errors import RequestError
 from tacit.workflow.opened import NewRows, Opened
 from tacit.workflow.sources import Rows
-from tacit.workflow.streams import Stream
 from tacit.workflow.texts import NO_TEXT_OPTIONS, TextOptions
 
 MANY_NUMBERS = 10_000_000
@@ -53,7 +52,7 @@ def stream(
     reading: ReadingOptions = FOUND_OUT,
     with_target: bool = False,
     every: bool = False,
-) -> Stream | None:
+) -> "workflow.streams.Stream | None":
     """New rows for it that are read in parts; None where they are read whole."""
     asked = NewRows(data, long, id_column, unseen, reading=reading)
     return workflow.streams.in_files(run, asked, TOLD, with_target=with_target, every=every)

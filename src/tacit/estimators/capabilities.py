@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from tacit.models.mixture.summary import MixtureSummary
     from tacit.models.topics.completion import Completion
 
-if TYPE_CHECKING:
     Matrix: TypeAlias = np.ndarray | sparse.sparray | sparse.spmatrix
     MatrixLike: TypeAlias = ArrayLike | sparse.sparray | sparse.spmatrix | Mapping[str, Any] | Dataset
 else:
@@ -375,6 +374,10 @@ class ReadsKinds(Capability):
 
 class TakesDatasets(Capability):
     """Goes over the rows of a `tacit.data.Dataset` where they lie, a slice at a time."""
+
+
+class SpreadsSums(TakesDatasets):
+    """Learns from sums over rows, which an engine (`tacit.distributed`) works out of rows in files."""
 
 
 class ReadsOnce(TakesDatasets):

@@ -14,7 +14,7 @@ from tacit.data.dataset import Dataset
 from tacit.data.errors import listed
 from tacit.data.sources import source
 from tacit.estimators.base import double_precision, seed_of, weighted
-from tacit.estimators.capabilities import MatrixLike, ReadsOnce, Sweeps
+from tacit.estimators.capabilities import MatrixLike, ReadsOnce, SpreadsSums, Sweeps
 from tacit.estimators.factors.capabilities import HasFactors
 from tacit.estimators.mixture.answers import LikelihoodAnswers
 from tacit.estimators.settings import Estimator
@@ -35,7 +35,14 @@ LEAST_TOGETHER = 64
 
 
 class OnePlane(
-    LikelihoodAnswers, HasFactors, Sweeps, ReadsOnce, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
+    LikelihoodAnswers,
+    HasFactors,
+    Sweeps,
+    ReadsOnce,
+    SpreadsSums,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    Estimator,
 ):
     """``x = μ + Λ z + ε``, z ~ N(0, I), ε ~ N(0, diag ψ): a mixture of one factor-analytic component."""
 

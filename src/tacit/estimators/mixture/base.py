@@ -18,7 +18,7 @@ from tacit.data.dataset import ColumnMoments, Dataset
 from tacit.data.sources import BlockSource, MemorySource, shuffled, source
 from tacit.engine import is_array, jnp
 from tacit.estimators.base import double_precision, seed_of, weighted
-from tacit.estimators.capabilities import Mixes, ReadsOnce, Sweeps
+from tacit.estimators.capabilities import Mixes, ReadsOnce, SpreadsSums, Sweeps
 from tacit.estimators.mixture.answers import MixtureAnswers, labelled
 from tacit.estimators.mixture.starts import STARTS, needs_tiles
 from tacit.estimators.settings import TOLERANCE, Choice, Estimator, Whole, settings
@@ -72,7 +72,7 @@ class Search(NamedTuple):
 
 
 @settings
-class MixtureBase(MixtureAnswers, Mixes, Sweeps, ReadsOnce, DensityMixin, Estimator):
+class MixtureBase(MixtureAnswers, Mixes, Sweeps, ReadsOnce, SpreadsSums, DensityMixin, Estimator):
     """A mixture; a subclass lays out groups of columns, and says what is fitted and how it is published."""
 
     held: ClassVar[Mapping[str, Held]] = {
