@@ -90,7 +90,7 @@ def test_parts_say_what_the_whole_says(
             assert found[name].column(column).to_pylist() == found["whole"].column(column).to_pylist(), column
     if command == "score":
         assert found["whole"].column_names[:2] == ["row", "id"]
-        assert "--explain 0" in arguments or pc.count(found["parts"].column("why")).as_py() >= 10
+        assert "--explain 0" in arguments or pc.count(found["parts"].column("why")).as_py() >= 5
     if command == "impute":
         assert found["parts"].column("left").null_count == 0 < points.column("left").null_count
         there = points.column("left").is_valid()  # what was seen stays as it is, however far out
@@ -115,7 +115,7 @@ def test_levels_and_names_in_parts_and_what_is_shown(
     strange = table.set_column(3, "city", pa.array([*table.column("city").to_pylist()[:-5], "Atlantis", *["Oslo"] * 4]))
     folder = laid(strange, tmp_path / "strange", [60], 1000)
     done = tacit("assign", mixed_run, folder, "--out", tmp_path / "a.csv")
-    assert done.exit_code == 4
+    assert done.exit_code == 3
     assert "column 'city', row 116: 'Atlantis' is none of its levels" in " ".join(done.output.split())
     assert not (tmp_path / "a.csv").exists()
     assert tacit("assign", mixed_run, folder, "--unseen-as-missing", "--out", tmp_path / "a.csv").exit_code == 0

@@ -376,10 +376,6 @@ class TakesDatasets(Capability):
     """Goes over the rows of a `tacit.data.Dataset` where they lie, a slice at a time."""
 
 
-class SpreadsSums(TakesDatasets):
-    """Learns from sums over rows, which an engine (`tacit.distributed`) works out of rows in files."""
-
-
 class ReadsOnce(TakesDatasets):
     """Reads rows once; fits and scores after that take them as they are."""
 

@@ -15,8 +15,9 @@ from tacit.data.encode import decode
 from tacit.data.errors import listed
 from tacit.data.schema import LEVELLED, Schema
 from tacit.data.sequenced import SequencedRows
-from tacit.estimators.capabilities import ReadsKinds, SpreadsSums, TakesDatasets, can
+from tacit.estimators.capabilities import ReadsKinds, TakesDatasets, can
 from tacit.estimators.settings import Estimator
+from tacit.estimators.spreading import SpreadsSums
 from tacit.workflow.errors import RequestError
 from tacit.workflow.warned import collected
 

@@ -4,7 +4,7 @@ import dataclasses
 import tempfile
 import time
 from collections.abc import Generator, Iterator
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -222,7 +222,7 @@ def _reasons(measure: Measure, rows: Rows, found: Candidates, told: np.ndarray) 
     return measure.why(kept, told).take(pa.array(told))
 
 
-def _again(file: tempfile._TemporaryFileWrapper, why: dict[int, str | None]) -> Iterator[pa.Table]:
+def _again(file: IO[bytes], why: dict[int, str | None]) -> Iterator[pa.Table]:
     """What was written first, with the reasons of some rows by their numbers."""
     first = 0
     for batch in ipc.open_stream(file):

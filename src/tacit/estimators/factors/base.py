@@ -14,10 +14,11 @@ from tacit.data.dataset import Dataset
 from tacit.data.errors import listed
 from tacit.data.sources import source
 from tacit.estimators.base import double_precision, seed_of, weighted
-from tacit.estimators.capabilities import MatrixLike, ReadsOnce, SpreadsSums, Sweeps
+from tacit.estimators.capabilities import MatrixLike, ReadsOnce, Sweeps
 from tacit.estimators.factors.capabilities import HasFactors
 from tacit.estimators.mixture.answers import LikelihoodAnswers
 from tacit.estimators.settings import Estimator
+from tacit.estimators.spreading import SpreadsSums
 from tacit.families.factorising import leading
 from tacit.inference.fit import Fit
 from tacit.models.components.factor_analytic import FactorComponent, Shared

@@ -18,10 +18,11 @@ from tacit.data.dataset import ColumnMoments, Dataset
 from tacit.data.sources import BlockSource, MemorySource, shuffled, source
 from tacit.engine import is_array, jnp
 from tacit.estimators.base import double_precision, seed_of, weighted
-from tacit.estimators.capabilities import Mixes, ReadsOnce, SpreadsSums, Sweeps
+from tacit.estimators.capabilities import Mixes, ReadsOnce, Sweeps
 from tacit.estimators.mixture.answers import MixtureAnswers, labelled
 from tacit.estimators.mixture.starts import STARTS, needs_tiles
 from tacit.estimators.settings import TOLERANCE, Choice, Estimator, Whole, settings
+from tacit.estimators.spreading import SpreadsSums
 from tacit.estimators.stopping import stop_reason
 from tacit.inference.closed_form import CONVERGED
 from tacit.inference.fit import Fit
