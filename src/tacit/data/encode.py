@@ -39,6 +39,11 @@ class HeldColumns:
     def encoded(self, schema: Schema, unseen: Unseen = "error") -> Float[np.ndarray, "rows columns"]:
         """What `encode` gives; the columns of the schema are gone then, and together with them it never takes two."""
         check_present(self, schema)
+        if self.num_rows <= HELD_ROWS:
+            values = np.empty((self.num_rows, len(schema)))
+            for index, column in enumerate(schema.columns):
+                values[:, index] = _encoded(self._columns.pop(column.name), column, unseen)
+            return values
         edges = [*range(0, self.num_rows, HELD_ROWS), self.num_rows]
         parts = [_mapped(len(schema), end - start) for start, end in itertools.pairwise(edges)]
         for index, column in enumerate(schema.columns):

@@ -90,6 +90,11 @@ class Opened:
         """The fitted model."""
         return self.run.model()
 
+    @functools.cached_property
+    def _said(self) -> dict[str, Any]:
+        """What the run keeps of the data that were fitted."""
+        return folders.data_config(self.run)
+
     @property
     def model(self) -> str:
         """The model's name in the registry."""
@@ -106,7 +111,7 @@ class Opened:
     @property
     def pixels(self) -> str:
         """What the values of the images were at the fit, such as "levels"."""
-        return str(folders.data_config(self.run).get("pixels") or "numbers")
+        return str(self._said.get("pixels") or "numbers")
 
     @functools.cached_property
     def written(self) -> list[dict[str, Any]]:
@@ -117,22 +122,22 @@ class Opened:
     @property
     def long(self) -> str | None:
         """The columns of the purchase log that was fitted, or None for a table."""
-        return folders.data_config(self.run).get("long")
+        return self._said.get("long")
 
     @property
     def errors(self) -> dict[str, str]:
         """Of columns, the column of their errors of measurement."""
-        return parse_errors(folders.data_config(self.run).get("errors") or ())
+        return parse_errors(self._said.get("errors") or ())
 
     @property
     def sequence(self) -> SequenceColumns | None:
         """The columns of sequence and time, or None."""
-        said = folders.data_config(self.run).get("sequence")
+        said = self._said.get("sequence")
         return None if said is None else parse_sequence(said)
 
     def reading(self, asked: ReadingOptions) -> ReadingOptions:
         """How new data are read: as the user says, else as the table of the fit was."""
-        data = folders.data_config(self.run)
+        data = self._said
         found = data.get("read_as")
         first = ReadingOptions.from_config(data.get("reading") or {})
         return first.for_new_data(asked, None if found is None else ReadAs.from_config(found))
