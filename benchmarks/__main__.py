@@ -45,6 +45,7 @@ LIMITS = {
     "sequences": 300.0,
     "density": 3600.0,
     "serving": 180.0,
+    "scale": 1800.0,
 }
 PARTS = tuple(LIMITS)
 TOTAL = 7200.0

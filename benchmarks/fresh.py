@@ -105,7 +105,13 @@ def memory(side: str, rows: str, components: str, covariance: str, given: str) -
     return {"imported": imported, "data": data.nbytes, "with_data": with_data, "above": above, "seconds": spent}
 
 
-TASKS = {"work": work, "memory": memory}
+def scale(name: str, *arguments: str) -> dict[str, float]:
+    """A task of the scale benchmark."""
+    found: dict[str, float] = importlib.import_module("benchmarks.scale_tasks").TASKS[name](*arguments)
+    return found
+
+
+TASKS = {"work": work, "memory": memory, "scale": scale}
 
 if __name__ == "__main__":
     print(json.dumps(TASKS[sys.argv[1]](*sys.argv[2:])))

@@ -1,6 +1,7 @@
 """Work on several threads: in order, in the caller's precision, and an error ends it; a cache that threads share."""
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import jax.numpy as jnp
 import pytest
 import threadpoolctl
 
-from tacit.compute import compilation_cache, double_precision, eagerly, side_by_side, single_precision
+from tacit.compute import ahead, compilation_cache, cores, double_precision, eagerly, side_by_side, single_precision
 
 
 def test_results_come_in_the_order_of_the_items() -> None:
@@ -106,3 +107,20 @@ def test_small_products_have_one_thread_and_the_others_what_they_had() -> None:
     assert _blas_threads() == before
     with eagerly(False):
         assert _blas_threads() == before
+
+
+def test_what_is_ahead_comes_in_order_and_is_not_far_ahead() -> None:
+    given, taken = [], 0
+
+    def items() -> Iterator[int]:
+        for number in range(30):
+            given.append(number)
+            yield number
+
+    for place, found in enumerate(ahead(lambda number: (time.sleep(0.001 * (number % 3)), 10 * number)[1], items())):
+        assert found == 10 * place
+        taken += 1
+        assert len(given) <= taken + cores()
+    assert taken == 30
+    with pytest.raises(ZeroDivisionError):
+        list(ahead(lambda number: 1 // (3 - number), range(9)))

@@ -247,6 +247,14 @@ def logsumexp(logits: Float[Array, "... n"]) -> Float[Array, "..."]:
     return safe + np.log(np.exp(logits - safe[..., None]).sum(-1))
 
 
+def squared_norm(vectors: Float[Array, "... d"]) -> Float[Array, "..."]:
+    """``Σ_j x_j²`` over the last axis."""
+    if traced(vectors):
+        return (vectors**2).sum(-1)
+    found: np.ndarray = np.einsum("...d,...d->...", vectors, vectors)  # a sum over a short axis takes NumPy longer
+    return found
+
+
 def softmax(logits: Float[Array, "... n"]) -> Float[Array, "... n"]:
     """``exp(l) / Σ exp(l)`` over the last axis."""
     if traced(logits):

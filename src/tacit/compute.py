@@ -3,6 +3,7 @@
 Nothing here runs at import: no device is touched and no JAX setting is changed.
 """
 
+import collections
 import contextlib
 import contextvars
 import functools
@@ -12,7 +13,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -206,6 +207,25 @@ def side_by_side(function: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:
             leave_running()
         raise
     return [done[number] for number in sorted(done)]
+
+
+def ahead(function: Callable[[_T], _R], items: Iterable[_T]) -> Iterator[_R]:
+    """``map(function, items)`` in the same order, with some more items in work than were asked for, a thread a core.
+
+    No more items are held than there are threads, and one. The threads are none of `side_by_side`'s, which the
+    function may use. Where nobody asks any more, what is in work is waited for.
+    """
+    pool = ThreadPoolExecutor(cores(), "tacit-ahead")
+    waiting: collections.deque[Future[_R]] = collections.deque()
+    try:
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > cores():
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def row_bucket(rows: int) -> int:

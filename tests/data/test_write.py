@@ -11,7 +11,7 @@ import pyarrow.csv as pacsv
 import pytest
 
 from tacit.data import DataError, decode, encode, infer, read, write
-from tacit.data.write import replacing
+from tacit.data.write import replacing, writing
 
 TABLE = pa.table({"a": [1, None, 3], "b": ['say "x", y', None, "ü\nz"], "c": [0.1, float("nan"), 1e-300]})
 EXPECTED = {"a": [1, None, 3], "b": ['say "x", y', None, "ü\nz"], "c": [0.1, None, 1e-300]}
@@ -21,6 +21,20 @@ EXPECTED = {"a": [1, None, 3], "b": ['say "x", y', None, "ü\nz"], "c": [0.1, No
 def test_what_is_written_is_read_back(name: str, tmp_path: Path) -> None:
     write(TABLE, tmp_path / name)
     write(TABLE, str(tmp_path / name))  # again, over the first
+    assert read(tmp_path / name).table.to_pydict() == EXPECTED
+    assert [child.name for child in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.csv.gz", "t.parquet", "t.arrow", "t.jsonl"])
+def test_parts_are_written_as_one_table(name: str, tmp_path: Path) -> None:
+    with writing(tmp_path / name, guard=True) as put:
+        for part in (TABLE.slice(0, 1), TABLE.slice(1, 1), TABLE.slice(2)):
+            put(part)
+        assert not (tmp_path / name).exists()
+    assert read(tmp_path / name).table.to_pydict() == EXPECTED
+    others = [TABLE, TABLE.rename_columns(["a", "b", "d"])]
+    with pytest.raises(DataError, match="different columns"), writing(tmp_path / name) as put:
+        list(map(put, others))
     assert read(tmp_path / name).table.to_pydict() == EXPECTED
     assert [child.name for child in tmp_path.iterdir()] == [name]
 

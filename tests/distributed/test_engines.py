@@ -141,6 +141,6 @@ def test_what_is_no_engine_is_said() -> None:
             pass
     with pytest.raises(ValueError, match="partitions"), distributed.engine("in-place", partitions=0):
         pass
-    with pytest.raises(distributed.EngineError, match="Dask"), distributed.engine("ray://here:1"):
+    with pytest.raises(distributed.EngineError, match="Dask, Ray"), distributed.engine("spark://here:1"):
         pass
     assert distributed.current() is None

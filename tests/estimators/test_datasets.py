@@ -21,6 +21,7 @@ from tacit import (
     StudentTRegression,
     bootstrap,
     compare,
+    dataset,
     select,
 )
 from tacit.data import Column, DataError, Dataset, DenseRows, Schema, load, sources
@@ -231,3 +232,35 @@ def test_columns_of_any_kinds_are_those_of_the_table(tmp_path: Path) -> None:
 def test_what_makes_a_row_odd_is_that_of_the_array() -> None:
     fit = GaussianMixture(2, random_state=0).fit(ROWS)
     np.testing.assert_array_equal(odd_columns(fit, DenseRows(ROWS)), odd_columns(fit, ROWS))
+
+
+def test_online_fits_of_files_with_gaps_read_them_block_by_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "STREAM_BYTES", 0)
+    monkeypatch.setattr(sources, "STREAM_ROWS", 1024)
+    rows = np.concatenate([ROWS, ROWS + 0.5])
+    rows[np.random.default_rng(2).random(rows.shape) < 0.2] = np.nan
+    parquet.write_table(
+        pa.table({name: pa.array(column, from_pandas=True) for name, column in zip(NAMES, rows.T, strict=True)}),
+        tmp_path / "gaps.parquet",
+    )
+    data = dataset(tmp_path / "gaps.parquet").weighted(np.arange(1.0, 1401.0))
+    batches = sources.shuffled(data, np.random.default_rng(0), chunk=256, tiles=True)
+    assert not batches.resident
+    found, weights = [], []
+    for _ in range(2):
+        blocks = list(batches.blocks())
+        assert len(blocks) == 3
+        for block in blocks:
+            tiles = np.isnan(block.rows).reshape(-1, batches.tile, 2)
+            assert (tiles == tiles[:, :1]).all()  # of one pattern each
+        found.append(np.concatenate([block.rows[block.weights > 0] for block in blocks]))
+        weights.append(np.concatenate([block.weights[block.weights > 0] for block in blocks]))
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_array_equal(np.sort(weights[0]), data.weights)
+    np.testing.assert_array_equal(found[0], rows[weights[0].astype(int) - 1])
+    plain = dataset(tmp_path / "gaps.parquet")
+    online = GaussianMixture(2, inference="online-em", max_iter=20, random_state=0).fit(plain)
+    usual = GaussianMixture(2, random_state=0).fit(rows)
+    np.testing.assert_allclose(np.sort(online.means_, axis=0), np.sort(usual.means_, axis=0), atol=0.1)

@@ -16,6 +16,9 @@ from tacit.workflow.opened import NewRows, Opened
 from tacit.workflow.sources import Rows
 from tacit.workflow.texts import NO_TEXT_OPTIONS, TextOptions
 
+MANY_NUMBERS = 10_000_000
+"""Numbers that are drawn together; of more rows some are drawn and written at a time."""
+
 
 def opened(run: Path, out: str | None, form: str | None) -> Opened:
     """A run that is asked for a table."""
@@ -39,6 +42,22 @@ def rows(
     return run.read(NewRows(data, long, id_column, unseen, texts, reading, absent), TOLD, with_target=with_target)
 
 
+def stream(
+    run: Opened,
+    data: str,
+    long: str | None = None,
+    id_column: str | None = None,
+    unseen: bool = False,
+    *,
+    reading: ReadingOptions = FOUND_OUT,
+    with_target: bool = False,
+    every: bool = False,
+) -> "workflow.streams.Stream | None":
+    """New rows for it that are read in parts; None where they are read whole."""
+    asked = NewRows(data, long, id_column, unseen, reading=reading)
+    return workflow.streams.in_files(run, asked, TOLD, with_target=with_target, every=every)
+
+
 def impute(
     run: Path,
     data: str,
@@ -55,19 +74,23 @@ def impute(
     asked = Opened.at(run)
     if asked.schema is not None:
         results.check(out, form)
+        parts = stream(asked, data, unseen=unseen, reading=reading, every=True)
+        if parts is not None:
+            results.give(workflow.answer_streams.impute(parts, draws, seed, unseen=unseen, exact=exact), out, form)
+            return
         table = read(data, asked.reading(reading))
         for note in table.notes:
             TOLD.note(f"Note: {note}.")
-        found = workflow.answering.impute(asked, table, draws, seed, unseen=unseen, exact=exact, observer=TOLD)
+        found = workflow.imputing.impute(asked, table, draws, seed, unseen=unseen, exact=exact, observer=TOLD)
         results.give(found, out, form)
         return
-    workflow.answering.check_imputes(asked)
+    workflow.imputing.check_imputes(asked)
     results.check_images(out, form, "filled")
     if draws is not None and str(out).lower().endswith(".npy"):
         raise RequestError("an .npy file holds one array, and every draw is one: end --out in .npz.")
     images = rows(asked, data, unseen=unseen)
     images = workflow.pictures.some(images, TOLD) if results.is_picture(out) else images
-    results.give(workflow.answering.impute_images(asked, images, draws, seed, TOLD), out, form)
+    results.give(workflow.imputing.impute_images(asked, images, draws, seed, TOLD), out, form)
 
 
 def sample(
@@ -90,6 +113,9 @@ def sample(
     results.check_either(asked, out, form, "new")
     if asked.images and results.is_picture(out):
         workflow.pictures.enlarged(asked.images, number)
+    if asked.schema is not None and number * len(asked.schema) > MANY_NUMBERS:
+        results.give(workflow.answer_streams.sample(asked, wanted), out, form)
+        return
     results.give(workflow.answering.sample(asked, wanted), out, form)
 
 

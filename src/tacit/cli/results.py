@@ -1,5 +1,6 @@
 """What commands give: tables, drawn for a person or written as CSV, JSON, Parquet or Arrow; and images."""
 
+import contextlib
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,9 +11,9 @@ from tacit import workflow
 from tacit.cli import console
 from tacit.cli.guarding import Guarding
 from tacit.data.errors import counted, listed
-from tacit.data.write import FORMATS, write
+from tacit.data.write import FORMATS, write, writing
 from tacit.plots.style import alike
-from tacit.workflow.answers import FIRST_ROWS, Answer, ImageAnswer
+from tacit.workflow.answers import FIRST_ROWS, Answer, ImageAnswer, PartsAnswer
 from tacit.workflow.errors import RequestError
 from tacit.workflow.opened import Opened
 
@@ -64,17 +65,20 @@ def is_drawn(out: str | None, form: str | None) -> bool:
     return out is None and (form == "table" or (form is None and console.on_terminal()))
 
 
-def give(answer: Answer, out: str | None, form: str | None) -> None:
+def give(answer: Answer | PartsAnswer, out: str | None, form: str | None) -> None:
     """Give a result.
 
     Args:
-        answer: a table or images.
+        answer: a table, whole or in parts, or images.
         out: a file to write, or None for standard output.
         form: "table", "csv", "json", "parquet", "arrow"; None for a table on a terminal and CSV in a pipe.
     """
     if isinstance(answer, ImageAnswer):
         for text in workflow.pictures.write_images(answer, str(out)):
             console.remark(text)
+        return
+    if isinstance(answer, PartsAnswer):
+        _give_parts(answer, out, form)
         return
     table = answer.table
     if out is not None:
@@ -85,6 +89,31 @@ def give(answer: Answer, out: str | None, form: str | None) -> None:
     else:
         write(table, "-", form or "csv", guard=Guarding.on())
     for text in answer.remarks:
+        console.remark(text)
+
+
+def _give_parts(answer: PartsAnswer, out: str | None, form: str | None) -> None:
+    """Write a table as it comes; of one that is drawn all parts are waited for, as its last remarks are of all."""
+    number, first = 0, None
+    drawn = is_drawn(out, form)
+    with (
+        contextlib.nullcontext()
+        if drawn
+        else writing(out or "-", form if out else form or "csv", guard=Guarding.on()) as put
+    ):
+        for part in answer:
+            number += part.num_rows
+            if put is not None:
+                put(part)
+            elif first is None:
+                first = part.slice(0, FIRST_ROWS)
+    if out is not None:
+        console.remark(f"{counted(number, answer.what)} written to {out}.")
+    elif drawn:
+        shown = answer.ending.shown if answer.ending.shown is not None else first
+        if shown is not None:
+            draw(shown, max(number, answer.number or 0), answer.what, answer.wrap)
+    for text in answer.ending.remarks:
         console.remark(text)
 
 

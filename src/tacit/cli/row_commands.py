@@ -44,10 +44,12 @@ def score(
     scored as wholes, and documents in nats a word.
     """
     texts = workflow.texts.TextOptions(text, vocabulary)
-    opened = cli.asking.opened(run, out, form)
-    rows = cli.asking.rows(
-        opened, options.places(data), long, id_column, unseen, texts, reading=reading, with_target=True
-    )
+    opened, place = cli.asking.opened(run, out, form), options.places(data)
+    parts = cli.asking.stream(opened, place, long, id_column, unseen, reading=reading, with_target=True)
+    if parts is not None:
+        cli.results.give(workflow.score_streams.score(parts, alarm, explain), out, form)
+        return
+    rows = cli.asking.rows(opened, place, long, id_column, unseen, texts, reading=reading, with_target=True)
     cli.results.give(workflow.scoring.score(opened, rows, alarm, explain), out, form)
 
 
@@ -146,8 +148,12 @@ def transform(
     For example: tacit transform RUN new.csv --out shares.csv
     """
     texts = workflow.texts.TextOptions(text, vocabulary)
-    opened = cli.asking.opened(run, out, form)
-    rows = cli.asking.rows(opened, options.places(data), long, id_column, unseen, texts, reading=reading)
+    opened, place = cli.asking.opened(run, out, form), options.places(data)
+    parts = None if topic is not None else cli.asking.stream(opened, place, long, id_column, unseen, reading=reading)
+    if parts is not None:
+        cli.results.give(workflow.answer_streams.transform(parts), out, form)
+        return
+    rows = cli.asking.rows(opened, place, long, id_column, unseen, texts, reading=reading)
     cli.results.give(workflow.documents.transform(opened, rows, topic), out, form)
 
 
@@ -171,8 +177,12 @@ def predict(
     Classes come with their probabilities, numbers with an interval that holds the true one with the probability
     --level if the model is right. Gaps in the columns are filled as they were at the fit.
     """
-    opened = cli.asking.opened(run, out, form)
-    rows = cli.asking.rows(opened, options.places(data), None, id_column, unseen, reading=reading)
+    opened, place = cli.asking.opened(run, out, form), options.places(data)
+    parts = cli.asking.stream(opened, place, None, id_column, unseen, reading=reading)
+    if parts is not None:
+        cli.results.give(workflow.answer_streams.predict(parts, level, cli.observing.TOLD), out, form)
+        return
+    rows = cli.asking.rows(opened, place, None, id_column, unseen, reading=reading)
     cli.results.give(workflow.predicting.predict(opened, rows, level, cli.observing.TOLD), out, form)
 
 
@@ -201,8 +211,12 @@ def assign(
 
     For example: tacit assign RUN customers.csv --group 2 --out members.csv
     """
-    opened = cli.asking.opened(run, out, form)
-    rows = cli.asking.rows(opened, options.places(data), long, id_column, unseen, reading=reading)
+    opened, place = cli.asking.opened(run, out, form), options.places(data)
+    parts = None if group is not None else cli.asking.stream(opened, place, long, id_column, unseen, reading=reading)
+    if parts is not None:
+        cli.results.give(workflow.answer_streams.assign(parts), out, form)
+        return
+    rows = cli.asking.rows(opened, place, long, id_column, unseen, reading=reading)
     cli.results.give(workflow.answering.assign(opened, rows, group), out, form)
 
 

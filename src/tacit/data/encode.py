@@ -39,6 +39,11 @@ class HeldColumns:
     def encoded(self, schema: Schema, unseen: Unseen = "error") -> Float[np.ndarray, "rows columns"]:
         """What `encode` gives; the columns of the schema are gone then, and together with them it never takes two."""
         check_present(self, schema)
+        if self.num_rows <= HELD_ROWS:
+            values = np.empty((self.num_rows, len(schema)))
+            for index, column in enumerate(schema.columns):
+                values[:, index] = _encoded(self._columns.pop(column.name), column, unseen)
+            return values
         edges = [*range(0, self.num_rows, HELD_ROWS), self.num_rows]
         parts = [_mapped(len(schema), end - start) for start, end in itertools.pairwise(edges)]
         for index, column in enumerate(schema.columns):
@@ -113,8 +118,20 @@ def only(table: ColumnsOneByOne, name: str) -> pa.ChunkedArray:
 
 def _encoded(entries: pa.ChunkedArray, column: Column, unseen: Unseen) -> Float[np.ndarray, " rows"]:
     """One column of `encode`, as it was read."""
+    numbers = measured(entries, column)
+    if numbers is not None:
+        return numbers
     codes = _spelled(entries, column)
     return encode_column(cells_of(column.name, entries), column, unseen) if codes is None else codes
+
+
+def measured(entries: pa.ChunkedArray, column: Column) -> Float[np.ndarray, " rows"] | None:
+    """Measurements that are finite numbers or missing, of which there is nothing to say; None for all else."""
+    if column.kind != "continuous" or not pa.types.is_floating(entries.type):
+        return None
+    found = entries.to_numpy().astype(np.float64, copy=False)
+    # what is infinite is refused elsewhere, in words
+    return found if np.isfinite(found.sum()) or not np.isinf(found).any() else None
 
 
 def _spelled(entries: pa.ChunkedArray, column: Column) -> Float[np.ndarray, " rows"] | None:

@@ -18,7 +18,7 @@ from jaxtyping import Float
 from tacit.data.cells import cells_of
 from tacit.data.conditions import Condition, condition_of
 from tacit.data.dataset import Dataset, Places, RowRange
-from tacit.data.encode import encode_column
+from tacit.data.encode import encode_column, measured
 from tacit.data.errors import DataError
 from tacit.data.file_columns import FilePiece, PieceReader, chosen_columns, common_schema, cut, heading, in_file
 from tacit.data.gathering import DataFile, named
@@ -220,11 +220,8 @@ def as_values(schema: Schema, rows: Float[np.ndarray, "rows columns"]) -> Float[
 
 def _numbers(cells: pa.ChunkedArray, column: Column) -> np.ndarray:
     """A column of a piece as a model takes it; measurements take a short way."""
-    if column.kind == "continuous" and pa.types.is_floating(cells.type) and not cells.null_count:
-        found = cells.to_numpy().astype(np.float64, copy=False)
-        if not np.isinf(found).any():
-            return found
-    return encode_column(cells_of(column.name, cells), column)
+    found = measured(cells, column)
+    return encode_column(cells_of(column.name, cells), column) if found is None else found
 
 
 class _SomeRows:

@@ -172,31 +172,40 @@ class ShuffledStream:
         data: the rows.
         random: gives the order, which is the same whenever the blocks are gone through.
         chunk: rows of a mini-batch.
+        tiles: the rows of a block are laid in tiles of one missing pattern, and its chunks, which come pattern by
+            pattern then, shuffled.
     """
 
     resident = False
-    tile = 1
 
-    def __init__(self, data: Dataset, random: np.random.Generator, chunk: int) -> None:
+    def __init__(self, data: Dataset, random: np.random.Generator, chunk: int, *, tiles: bool = False) -> None:
         self._data, self.total_weight, self.size = data, data.total_weight, data.shape
         self._chunk, self._rows = chunk, max(1, STREAM_ROWS // max(1, data.shape[1]) // chunk) * chunk
-        self._seed = int(random.integers(2**63))
+        self._seed, self._tiles = int(random.integers(2**63)), tiles
+        self.tile = min(data.each(_shortest_tile, self._rows, (self._rows,))) if tiles else 1
 
     def blocks(self) -> Iterator[Block]:
         order = np.random.default_rng(self._seed).permutation(-(-len(self._data) // self._rows))
         for block in order.tolist():
             part = slice(block * self._rows, min((block + 1) * self._rows, len(self._data)))
-            inside = np.random.default_rng((self._seed, block)).permutation(part.stop - part.start)
+            within = np.random.default_rng((self._seed, block))
+            inside = within.permutation(part.stop - part.start)
             rows, weights = self._data.rows(part)[inside], self._data.weights[part][inside]
-            chunks = self._rows // self._chunk
-            yield laid(rows, weights, chunks, self._chunk, block * chunks)
+            if self._tiles:
+                whole, _, _ = pattern_tiles(rows, weights, tile=self.tile)
+                mixed = within.permutation(whole.number.size)
+                number = whole.number + np.int32(block * 4 * self._rows // TILE_CHUNK_ROWS)
+                yield Block(whole.rows[mixed], whole.weights[mixed], number[mixed])
+            else:
+                chunks = self._rows // self._chunk
+                yield laid(rows, weights, chunks, self._chunk, block * chunks)
 
 
 def shuffled(data: Dataset, random: np.random.Generator, *, chunk: int, tiles: bool) -> BlockSource:
     """Rows in a random order, in chunks that are looked at as mini-batches; of many rows in files, block by block."""
     rows, columns = data.shape
-    if data.portable and not tiles and rows * columns * 8 > STREAM_BYTES:
-        return ShuffledStream(data, random, chunk)
+    if data.portable and rows * columns * 8 > STREAM_BYTES:
+        return ShuffledStream(data, random, chunk, tiles=tiles)
     order = random.permutation(len(data))
     return MemorySource(data.take(order), chunk=chunk, tiles=tiles, shuffle=random)
 

@@ -5,9 +5,9 @@ import gzip
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -33,6 +33,8 @@ _ENDINGS = {
     ".ndjson": "json",
 }
 _BATCH = 10_000
+GROUP_BYTES = 16_000_000
+"""Of the rows of a row group of Parquet, before they are packed."""
 _NUMBERS = {b"numbers": b"among texts"}
 """What a column says of itself in which texts that are plain numbers are numbers."""
 
@@ -59,24 +61,49 @@ def write(
     Raises:
         DataError: an ending or form that is not known, a folder that is not there or cannot be written to.
     """
+    with writing(destination, form, guard=guard) as put:
+        put(table)
+
+
+@contextlib.contextmanager
+def writing(
+    destination: str | Path | BinaryIO = "-", form: str | None = None, *, guard: bool = False
+) -> Iterator[Callable[[pa.Table], None]]:
+    """What writes tables of the same columns one after the other as one table, as `write` does.
+
+    A file is there under its name when the block has ended well, and not before: who is killed half-way leaves none.
+
+    Args:
+        destination, form, guard: see `write`.
+
+    Raises:
+        DataError: an ending or form that is not known, a folder that is not there or cannot be written to, or a table
+            whose columns are others than those of the first.
+    """
     if form is not None and form not in FORMATS:
         raise DataError(f"cannot write {form!r}; say one of {listed(FORMATS)}.")
-    table = _without_nan(table)
     if not isinstance(destination, str | Path):
-        _write_to(table, destination, form or "csv", guard)
+        with _Parts(destination, form or "csv", guard) as parts:
+            yield parts.put
     elif str(destination) == "-":
         sys.stdout.flush()
-        _write_to(table, sys.stdout.buffer, form or "csv", guard)
+        with _Parts(sys.stdout.buffer, form or "csv", guard) as parts:
+            yield parts.put
         sys.stdout.buffer.flush()
     else:
         path = Path(destination).expanduser()
         chosen = form or _by_ending(path)
-        with replacing(path) as file:
-            if path.name.lower().endswith(".gz"):
-                with gzip.GzipFile(path.name.removesuffix(".gz"), "wb", fileobj=file, mtime=0) as zipped:
-                    _write_to(table, zipped, chosen, guard)
-            else:
-                _write_to(table, file, chosen, guard)
+        with replacing(path) as file, _unzipped(path, file) as inner, _Parts(inner, chosen, guard) as parts:
+            yield parts.put
+
+
+@contextlib.contextmanager
+def _unzipped(path: Path, file: BinaryIO) -> Iterator[BinaryIO | gzip.GzipFile]:
+    if not path.name.lower().endswith(".gz"):
+        yield file
+        return
+    with gzip.GzipFile(path.name.removesuffix(".gz"), "wb", fileobj=file, mtime=0) as zipped:
+        yield zipped
 
 
 @contextlib.contextmanager
@@ -142,20 +169,60 @@ def numbers_among_texts(table: pa.Table) -> pa.Table:
     return table.cast(pa.schema(fields))
 
 
-def _write_to(table: pa.Table, file: BinaryIO | gzip.GzipFile, form: str, guard: bool) -> None:
-    try:
-        if form == "csv":
-            table = guarded(table) if guard else table
-            pacsv.write_csv(table, file, pacsv.WriteOptions(quoting_style="needed"))
-        elif form == "parquet":
-            parquet.write_table(table, file)
-        elif form == "arrow":
-            with ipc.new_file(file, table.schema) as writer:
-                writer.write_table(table)
-        else:
-            _write_lines(table, file)
-    except pa.ArrowException as error:
-        raise DataError(f"this table cannot be written as {form}: {error}") from None
+class _Parts:
+    """Tables that go to one file; Arrow's own writers are opened with the first of them."""
+
+    def __init__(self, file: BinaryIO | gzip.GzipFile, form: str, guard: bool) -> None:
+        self._file, self._form, self._guard = file, form, guard and form == "csv"
+        self._schema: pa.Schema | None = None
+        self._writer: Any = None
+        self._held: list[pa.Table] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            self._flushed()
+        if self._writer is not None:
+            with contextlib.nullcontext() if kind is None else contextlib.suppress(Exception):
+                self._writer.close()
+
+    def put(self, table: pa.Table) -> None:
+        """Write some more rows."""
+        table = _without_nan(table)
+        table = guarded(table) if self._guard else table
+        try:
+            if self._schema is not None and table.schema != self._schema:
+                table = table.cast(self._schema)
+        except (pa.ArrowException, ValueError) as error:
+            raise DataError(f"rows of one table have different columns: {error}") from None
+        self._schema = table.schema
+        self._held.append(table)
+        if self._form != "parquet" or sum(each.nbytes for each in self._held) >= GROUP_BYTES:
+            self._flushed()
+
+    def _flushed(self) -> None:
+        if not self._held:
+            return
+        table = self._held[0] if len(self._held) == 1 else pa.concat_tables(self._held)
+        self._held = []
+        if self._form == "json":
+            _write_lines(table, self._file)
+            return
+        try:
+            if self._writer is None:
+                self._writer = self._opened(table.schema)
+            self._writer.write_table(table)
+        except pa.ArrowException as error:
+            raise DataError(f"this table cannot be written as {self._form}: {error}") from None
+
+    def _opened(self, schema: pa.Schema) -> Any:
+        if self._form == "csv":
+            return pacsv.CSVWriter(self._file, schema, write_options=pacsv.WriteOptions(quoting_style="needed"))
+        return (
+            parquet.ParquetWriter(self._file, schema) if self._form == "parquet" else ipc.new_file(self._file, schema)
+        )
 
 
 def _write_lines(table: pa.Table, file: BinaryIO | gzip.GzipFile) -> None:

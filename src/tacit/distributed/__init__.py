@@ -14,5 +14,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "engines": ["Engine", "EngineError", "InPlace", "current"],
         "opening": ["engine"],
         "processes": ["ProcessEngine"],
+        "ray_clusters": ["RayEngine"],
     },
 )

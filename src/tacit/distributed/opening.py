@@ -8,8 +8,12 @@ from typing import Any
 from tacit.distributed.clusters import DaskEngine, OwnClient, active
 from tacit.distributed.engines import Engine, EngineError, InPlace, checked, using
 from tacit.distributed.processes import ProcessEngine
+from tacit.distributed.ray_clusters import OwnRay
 
-FORMS = "a number of processes, a Dask client, 'dask://host:port', 'tcp://host:port' or 'processes[:N]'"
+FORMS = (
+    "a number of processes, a Dask client, 'dask://host:port', 'tcp://host:port', 'ray', 'ray://host:port' or "
+    "'processes[:N]'"
+)
 
 
 @contextlib.contextmanager
@@ -21,12 +25,13 @@ def engine(where: Any = None, *, partitions: int | None = None) -> Iterator[Engi
     here. What comes out does not depend on where the sums were worked out.
 
     Args:
-        where: a Dask client; ``"dask://host:port"`` or ``"tcp://host:port"``, a scheduler; a number of processes of
-            this machine, or ``"processes:N"``; None for the active Dask client, else a process a core.
+        where: a Dask client; ``"dask://host:port"`` or ``"tcp://host:port"``, a scheduler; ``"ray"``, the cluster of
+            Ray that this process is connected to or that runs on this machine, or ``"ray://host:port"``; a number of
+            processes of this machine, or ``"processes:N"``; None for the active Dask client, else a process a core.
         partitions: into how many a data set is cut; three a worker, if nobody says.
 
     Raises:
-        EngineError: there is no scheduler at the address, or no Dask.
+        EngineError: there is no scheduler at the address, or no Dask, or no Ray.
         ValueError: nothing of the kind.
     """
     chosen, own = _chosen(where, partitions)
@@ -68,6 +73,8 @@ def _at(place: str, partitions: int | None) -> Any:
     scheme, sign, rest = place.partition("://")
     if sign and rest and scheme in ("dask", "tcp", "tls", "ucx", "ws", "wss"):
         return OwnClient(f"tcp://{rest}" if scheme == "dask" else place, partitions)
-    if scheme in ("ray", "spark"):
-        raise EngineError(f"{place!r}: tacit works with Dask and with processes of one machine; say {FORMS}.")
+    if place == "ray" or (scheme == "ray" and rest):
+        return OwnRay(place if sign else "auto", partitions)
+    if scheme == "spark":
+        raise EngineError(f"{place!r}: tacit works with Dask, Ray and processes of one machine; say {FORMS}.")
     raise ValueError(f"{place!r} is no engine: say {FORMS}")

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from tacit.models.mixture.summary import MixtureSummary
     from tacit.models.topics.completion import Completion
 
-if TYPE_CHECKING:
     Matrix: TypeAlias = np.ndarray | sparse.sparray | sparse.spmatrix
     MatrixLike: TypeAlias = ArrayLike | sparse.sparray | sparse.spmatrix | Mapping[str, Any] | Dataset
 else:

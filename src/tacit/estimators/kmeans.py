@@ -13,8 +13,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from tacit.data.dataset import ColumnMoments, Dataset, SparseRows
 from tacit.estimators.base import double_precision, read_data, seed_of, weighted
-from tacit.estimators.capabilities import Assigns, Sweeps, TakesDatasets, Transforms
+from tacit.estimators.capabilities import Assigns, Sweeps, Transforms
 from tacit.estimators.settings import NOT_NEGATIVE, Choice, Estimator, Flag, Whole, settings
+from tacit.estimators.spreading import SpreadsSums
 from tacit.estimators.stopping import stop_reason
 from tacit.inference.closed_form import CONVERGED
 from tacit.inference.loop import Trace
@@ -37,7 +38,7 @@ class KMeans(
     Assigns,
     Transforms,
     Sweeps,
-    TakesDatasets,
+    SpreadsSums,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     ClusterMixin,

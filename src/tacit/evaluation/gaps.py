@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from tacit.inference.importance import unsaid
 
@@ -30,6 +30,16 @@ def usual_scores(
         In nats; NaN where the same columns are missing in too few rows to be among the 40 commonest patterns.
     """
     patterns, place, counts = np.unique(missing, axis=0, return_inverse=True, return_counts=True)
+    return usual_of(score, drawn, patterns, counts)[place.ravel()]
+
+
+def usual_of(
+    score: Callable[[Float[np.ndarray, "some columns"]], np.ndarray],
+    drawn: Float[np.ndarray, "draws columns"],
+    patterns: Bool[np.ndarray, "patterns columns"],
+    counts: Int[np.ndarray, " patterns"],
+) -> Float[np.ndarray, " patterns"]:
+    """The same for sets of missing columns of which so many rows there are."""
     kept = np.argsort(-counts, kind="stable")[:PATTERNS]
     found = np.full(len(patterns), np.nan)
     rows = np.concatenate([np.where(patterns[each], np.nan, drawn) for each in kept])
@@ -37,4 +47,4 @@ def usual_scores(
         scores = np.asarray(score(rows), np.float64)
     scores = scores.reshape(len(kept), len(drawn))
     found[kept] = scores.mean(axis=1)
-    return found[place.ravel()]
+    return found

@@ -81,7 +81,7 @@ def _asked(held: HeldRun, what: str, body: Body, said: RequestOptions, observer:
     if (said.draws or 1) * reading.table.num_rows > most:
         raise HttpFault(413, f"{said.draws} draws of {reading.table.num_rows} rows are more than {most} rows.")
     if what == "impute":
-        return workflow.answering.impute(
+        return workflow.imputing.impute(
             opened, reading, said.draws, said.seed, unseen=said.unseen, exact=said.exact, observer=observer
         )
     rows = opened.take(reading, unseen=said.unseen, with_target=what == "score", absent=what == "query")

@@ -1,4 +1,5 @@
 from . import (
+    answer_streams,
     answering,
     answers,
     choosing,
@@ -17,6 +18,7 @@ from . import (
     fitting,
     folders,
     forecasting,
+    imputing,
     judging,
     judging_factors,
     judging_flows,
@@ -36,9 +38,11 @@ from . import (
     requests,
     rounding,
     runs,
+    score_streams,
     scoring,
     settings,
     sources,
+    streams,
     summary,
     supervised,
     targets,
@@ -48,6 +52,7 @@ from . import (
 )
 
 __all__ = [
+    "answer_streams",
     "answering",
     "answers",
     "choosing",
@@ -66,6 +71,7 @@ __all__ = [
     "fitting",
     "folders",
     "forecasting",
+    "imputing",
     "judging",
     "judging_factors",
     "judging_flows",
@@ -85,9 +91,11 @@ __all__ = [
     "requests",
     "rounding",
     "runs",
+    "score_streams",
     "scoring",
     "settings",
     "sources",
+    "streams",
     "summary",
     "supervised",
     "targets",

@@ -1,7 +1,8 @@
 """What a run answers: a table, or stacks of images."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Generator, Iterator, Mapping
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -49,6 +50,41 @@ class ImageAnswer:
     pixels: str
     columns: int = LINE
     gap: int = GAP
+
+
+class Ending(NamedTuple):
+    """What is known of a table once all of it was given.
+
+    Attributes:
+        shown: what a person is shown of it, at most `FIRST_ROWS`; None for its first rows.
+        remarks: what is to be said of it, in sentences.
+    """
+
+    shown: pa.Table | None = None
+    remarks: tuple[str, ...] = ()
+
+
+class PartsAnswer:
+    """A table that is given some rows at a time, and never held whole; it is gone through once.
+
+    Args:
+        parts: the rows in their order; what remains to be said is their generator's result.
+        what, wrap: as those of a `TableAnswer`.
+        number: how many rows there will be; None where nobody knows yet.
+    """
+
+    def __init__(
+        self,
+        parts: Generator[pa.Table, None, Ending],
+        what: str = "row",
+        wrap: str | None = None,
+        number: int | None = None,
+    ) -> None:
+        self._parts, self.what, self.wrap, self.number = parts, what, wrap, number
+        self.ending = Ending()
+
+    def __iter__(self) -> Iterator[pa.Table]:
+        self.ending = yield from self._parts
 
 
 Answer = TableAnswer | ImageAnswer

@@ -9,7 +9,7 @@ import pyarrow as pa
 from scipy import sparse
 from sklearn.utils import get_tags
 
-from tacit import registry
+from tacit import distributed, registry
 from tacit.data.dataset import Dataset, Values, dataset_of
 from tacit.data.encode import decode
 from tacit.data.errors import listed
@@ -17,6 +17,7 @@ from tacit.data.schema import LEVELLED, Schema
 from tacit.data.sequenced import SequencedRows
 from tacit.estimators.capabilities import ReadsKinds, TakesDatasets, can
 from tacit.estimators.settings import Estimator
+from tacit.estimators.spreading import SpreadsSums
 from tacit.workflow.errors import RequestError
 from tacit.workflow.warned import collected
 
@@ -31,6 +32,7 @@ def takes_images(estimator: Estimator) -> bool:
 
 def check_kinds(name: str, estimator: Estimator, values: Values, schema: Schema | None) -> None:
     """Refuse rows that the model cannot take; of a table says which columns are in the way."""
+    _check_engine(name, estimator, values)
     if registry.entry(name).reads == "documents":
         if schema is not None or not sparse.issparse(values):
             raise RequestError(f"{name} takes documents: texts, or a bag of words.")
@@ -49,6 +51,16 @@ def check_kinds(name: str, estimator: Estimator, values: Values, schema: Schema 
         )
     if sparse.issparse(values) and not _takes_sparse(estimator):
         raise RequestError(f"{name} does not take the counts of a purchase log; use --model poisson-mixture.")
+
+
+def _check_engine(name: str, estimator: Estimator, values: Values) -> None:
+    """Refuse to take rows that are to be read elsewhere for a model that holds them itself."""
+    elsewhere = isinstance(values, Dataset) and values.portable and distributed.current() is not None
+    if elsewhere and not can(estimator, SpreadsSums):
+        raise RequestError(
+            f"{name} does not learn from sums over rows, so --engine has nothing to give out: it would hold all rows "
+            "here. Leave --engine out, or take a mixture, k-means, PCA, factor analysis or a Bayesian regression."
+        )
 
 
 def _as_numbers(schema: Schema, levelled: list[str]) -> str:

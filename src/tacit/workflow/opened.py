@@ -90,6 +90,11 @@ class Opened:
         """The fitted model."""
         return self.run.model()
 
+    @functools.cached_property
+    def _said(self) -> dict[str, Any]:
+        """What the run keeps of the data that were fitted."""
+        return folders.data_config(self.run)
+
     @property
     def model(self) -> str:
         """The model's name in the registry."""
@@ -106,7 +111,7 @@ class Opened:
     @property
     def pixels(self) -> str:
         """What the values of the images were at the fit, such as "levels"."""
-        return str(folders.data_config(self.run).get("pixels") or "numbers")
+        return str(self._said.get("pixels") or "numbers")
 
     @functools.cached_property
     def written(self) -> list[dict[str, Any]]:
@@ -117,22 +122,22 @@ class Opened:
     @property
     def long(self) -> str | None:
         """The columns of the purchase log that was fitted, or None for a table."""
-        return folders.data_config(self.run).get("long")
+        return self._said.get("long")
 
     @property
     def errors(self) -> dict[str, str]:
         """Of columns, the column of their errors of measurement."""
-        return parse_errors(folders.data_config(self.run).get("errors") or ())
+        return parse_errors(self._said.get("errors") or ())
 
     @property
     def sequence(self) -> SequenceColumns | None:
         """The columns of sequence and time, or None."""
-        said = folders.data_config(self.run).get("sequence")
+        said = self._said.get("sequence")
         return None if said is None else parse_sequence(said)
 
     def reading(self, asked: ReadingOptions) -> ReadingOptions:
         """How new data are read: as the user says, else as the table of the fit was."""
-        data = folders.data_config(self.run)
+        data = self._said
         found = data.get("read_as")
         first = ReadingOptions.from_config(data.get("reading") or {})
         return first.for_new_data(asked, None if found is None else ReadAs.from_config(found))
@@ -237,8 +242,24 @@ class Opened:
         if self.vocabulary is not None or self.schema is None:
             raise RequestError("the run was fitted to documents or images, and this is a table.")
         if self.target is not None:
-            return self._supervised(reading, asked, self.target, with_target=with_target)
+            return self._some(self._supervised(reading, asked, self.target, with_target=with_target), asked)
         return self._tabular(self._filled_up(reading) if absent and self.long is None else reading, asked)
+
+    def take_part(self, reading: TableReading, new: NewRows, first: int, *, with_target: bool = False) -> Rows:
+        """Some neighbouring rows of a table that is read in parts; none, where the target of all of them is missing.
+
+        Args:
+            reading: these rows.
+            new: what is said of the table.
+            first: rows before them.
+            with_target: see `read`; rows where it is missing are left out.
+        """
+        if self.target is not None:
+            rows = self._supervised(reading, new, self.target, with_target=with_target)
+        else:
+            rows = self._tabular(reading, new)
+        numbers = np.arange(first + 1, first + reading.table.num_rows + 1)
+        return dataclasses.replace(rows, whole=dataclasses.replace(rows.whole, numbers=numbers))
 
     def apart(self) -> "Opened":
         """The same with a copy of the estimator, whose settings may be changed."""
@@ -262,7 +283,15 @@ class Opened:
 
     def _read_supervised(self, new: NewRows, target: Target, *, with_target: bool) -> Rows:
         """The columns that the model sees; the target, where it is there, is none of them."""
-        return self._supervised(read(new.path, self.reading(new.reading)), new, target, with_target=with_target)
+        reading = read(new.path, self.reading(new.reading))
+        return self._some(self._supervised(reading, new, target, with_target=with_target), new)
+
+    def _some(self, rows: Rows, new: NewRows) -> Rows:
+        """Rows of a supervised model, of which there must be some."""
+        if not len(rows) and self.target is not None:
+            name = self.target.column.name
+            raise DataError(f"{name!r} is missing in every row of {new.path}: there is nothing to score.")
+        return rows
 
     def _supervised(self, reading: TableReading, new: NewRows, target: Target, *, with_target: bool) -> Rows:
         name = target.column.name
@@ -274,14 +303,12 @@ class Opened:
         columns = dataclasses.replace(reading, table=reading.table.drop_columns([name])) if there else reading
         rows = Rows.of(load(columns, schema=self.schema, id_column=new.id_column, unseen=unseen))
         rows = dataclasses.replace(rows, target=target)
-        return self._known(rows, reading, target, unseen, new.path) if with_target else rows
+        return self._known(rows, reading, target, unseen) if with_target else rows
 
-    def _known(self, rows: Rows, reading: TableReading, target: Target, unseen: Unseen, path: str) -> Rows:
+    def _known(self, rows: Rows, reading: TableReading, target: Target, unseen: Unseen) -> Rows:
         """The rows whose target is known, with it."""
         values = encode(reading.table, Schema((target.column,)), unseen=unseen)[:, 0]
         known = np.flatnonzero(~np.isnan(values))
-        if not known.size:
-            raise DataError(f"{target.column.name!r} is missing in every row of {path}: there is nothing to score.")
         return dataclasses.replace(rows, whole=dataclasses.replace(rows.whole, target=values)).pick(known)
 
     def feed(self, rows: Rows) -> Any:

@@ -1,11 +1,13 @@
 """What a supervised model predicts of new rows, and how well it does where the target is known."""
 
+import dataclasses
+
 import numpy as np
 import pyarrow as pa
 from sklearn.base import is_classifier
 
 from tacit.compute import compilation_cache
-from tacit.data.errors import counted
+from tacit.data.errors import DataError, counted
 from tacit.data.table import Table
 from tacit.estimators.capabilities import Assigns, MatrixLike, PredictsClasses, PredictsIntervals, can
 from tacit.estimators.settings import Estimator
@@ -65,7 +67,58 @@ def predictions(estimator: Estimator, X: MatrixLike, name: str, level: float) ->
 
 def score_targets(opened: Opened, rows: Rows) -> TableAnswer:
     """``log p(target | columns)`` of rows whose target is known, and how well they are predicted."""
-    if opened.target is None or not isinstance(rows.table, Table):
+    if not isinstance(rows.table, Table):
+        raise TypeError("the run predicts no column of a table")
+    table, tally = scored_targets(opened, rows)
+    order = np.argsort(table.column("log_density").to_numpy(), kind="stable")
+    tally = dataclasses.replace(tally, without=len(rows.table) - len(rows))
+    return TableAnswer(table, shown=table.take(pa.array(order[:FIRST_ROWS])), remarks=(tally.said(),))
+
+
+@dataclasses.dataclass(frozen=True)
+class TargetTally:
+    """How well targets are predicted, of as many rows as were looked at.
+
+    Attributes:
+        opened: the run.
+        rows: how many.
+        right: in the right class; or the sum of the distances from the true numbers.
+        nats: the sum of the log densities.
+        without: rows whose target is not known.
+    """
+
+    opened: Opened
+    rows: int = 0
+    right: float = 0.0
+    nats: float = 0.0
+    without: int = 0
+
+    def plus(self, other: "TargetTally") -> "TargetTally":
+        """Of the rows of both."""
+        right, nats = self.right + other.right, self.nats + other.nats
+        return TargetTally(self.opened, self.rows + other.rows, right, nats, self.without + other.without)
+
+    def said(self) -> str:
+        """How well all of them were predicted, in a sentence."""
+        if self.opened.target is None or not self.rows:
+            raise DataError("the target is missing in every row: there is nothing to score.")
+        mean = self.right / self.rows
+        how = (
+            f"{percent(mean)} in the right class"
+            if is_classifier(self.opened.estimator)
+            else f"off by {short_number(mean, 3)} on average"
+        )
+        name = self.opened.target.column.name
+        lack = f" {counted(self.without, 'row')} without {name} left out." if self.without else ""
+        return (
+            f"{counted(self.rows, 'row')}: {how}, {short_number(self.nats / self.rows, 3)} nats a row. The least "
+            f"expected come first on the screen.{lack}"
+        )
+
+
+def scored_targets(opened: Opened, rows: Rows) -> tuple[pa.Table, TargetTally]:
+    """What is said of rows whose target is known, and how well they are predicted together."""
+    if opened.target is None:
         raise TypeError("the run predicts no column of a table")
     name = opened.target.column.name
     X, y = opened.feed(rows), targets(opened.estimator, rows)
@@ -77,10 +130,9 @@ def score_targets(opened: Opened, rows: Rows) -> TableAnswer:
     if kept is not None:
         told["p_value"] = pa.array(kept.p_values(scores))
     told |= said
-    order = np.argsort(scores, kind="stable")
-    table = pa.table(told)
-    remark = _summary(opened.estimator, X, y, scores, len(rows.table) - len(rows), name)
-    return TableAnswer(table, shown=table.take(pa.array(order[:FIRST_ROWS])), remarks=(remark,))
+    found = np.asarray(opened.estimator.predict(X))
+    hits = found == y if is_classifier(opened.estimator) else np.abs(found - y)
+    return pa.table(told), TargetTally(opened, len(y), float(np.sum(hits)), float(np.sum(scores)))
 
 
 def _kept(opened: Opened) -> Calibration | None:
@@ -88,18 +140,3 @@ def _kept(opened: Opened) -> Calibration | None:
         return Calibration.from_scores(opened.run.calibration()["scores"])
     except (FileNotFoundError, KeyError):
         return None
-
-
-def _summary(estimator: Estimator, X: MatrixLike, y: np.ndarray, scores: np.ndarray, without: int, name: str) -> str:
-    """How well all of them were predicted, in a sentence."""
-    said = np.asarray(estimator.predict(X))
-    how = (
-        f"{percent(float(np.mean(said == y)))} in the right class"
-        if is_classifier(estimator)
-        else f"off by {short_number(float(np.mean(np.abs(said - y))), 3)} on average"
-    )
-    lack = f" {counted(without, 'row')} without {name} left out." if without else ""
-    return (
-        f"{counted(len(y), 'row')}: {how}, {short_number(float(np.mean(scores)), 3)} nats a row. The least expected "
-        f"come first on the screen.{lack}"
-    )

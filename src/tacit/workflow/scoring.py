@@ -1,7 +1,9 @@
 """How likely each row is, which are anomalies, and in which columns."""
 
+import dataclasses
 import math
 from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +18,7 @@ from tacit.estimators.explaining import Explains
 from tacit.estimators.explaining import told as link_told
 from tacit.evaluation.anomalies import odd_columns
 from tacit.evaluation.conformal import Calibration
-from tacit.evaluation.gaps import usual_scores
+from tacit.evaluation.gaps import usual_of
 from tacit.evaluation.rows import new_rows
 from tacit.evaluation.typicality import ratios
 from tacit.plots.style import short_number
@@ -50,41 +52,91 @@ def score(opened: Opened, rows: Rows, alarm: float | None = None, explain: int =
     Raises:
         ModelFileError: the model has no densities, or the run kept too few rows aside for the alarm.
     """
+    check_alarm_of_target(opened, alarm)
     if opened.target is not None:
-        if alarm is not None:
-            raise RequestError("--alarm is about odd rows; the model of this run scores the target of each row alone.")
         return score_targets(opened, rows)
-    if not can(opened.estimator, Scores):
-        raise ModelFileError(f"the model of {str(opened.run.path)!r} gives no densities. {_instead(opened)}")
-    calibration, typical = _calibration(opened)
-    if alarm is not None:
-        _check_alarm(opened, calibration, alarm)
+    measure = Measure.of(opened, alarm)
     if opened.vocabulary is not None:
-        return score_documents(opened, rows, calibration, alarm)
-    scores = np.asarray(opened.estimator.score_samples(opened.feed(rows)), np.float64)
-    columns = labels(rows) | {"log_density": pa.array(scores)}
-    chosen = _by_ratio(opened)
-    if chosen is not None:  # the order of rows, and what is odd, must not hang on units
-        scores = scores + ratios(np.asarray(rows.values, np.float64), chosen).sum(axis=1)
-        columns["typicality"] = pa.array(scores)
-    gaps, order = _with_gaps(opened, rows, scores, chosen)
-    told = _first(order, gaps, explain if opened.schema is not None else 0)
-    if calibration is not None:
-        columns["p_value"] = pa.array(calibration.p_values(scores))
-    if calibration is not None and alarm is not None:
-        flagged = calibration.flag(scores, alarm)
-        columns["odd"] = pa.array(flagged)
-        told = order[flagged[order]]
+        return score_documents(opened, rows, measure.calibration, alarm)
+    columns, scores = measure.columns(rows)
+    gaps, order = _with_gaps(opened, rows, scores, measure.by_ratio)
+    told = first_of(order, gaps, explain if opened.schema is not None else 0)
+    if "odd" in columns:
+        told = order[np.asarray(columns["odd"])[order]]
     if opened.schema is not None:
-        why = np.full(len(rows), "", object)
-        why[told] = reasons(opened, rows.pick(told), opened.schema, typical)
-        columns["why"] = pa.array([text or None for text in why], pa.string())
+        columns["why"] = measure.why(rows, told)
     table = pa.table(columns)
-    first = _first(order, gaps, FIRST_ROWS, together=True) if alarm is None else told
-    remarks = _summary(rows, calibration, alarm, len(told))
+    first = first_of(order, gaps, FIRST_ROWS, together=True) if alarm is None else told
+    remarks = measure.summary(len(rows), len(told))
     if gaps.any() and not gaps.all():
         remarks = (*remarks, GAPS_SAID)
     return TableAnswer(table, shown=table.take(pa.array(first)), wrap="why", remarks=remarks)
+
+
+def check_alarm_of_target(opened: Opened, alarm: float | None) -> None:
+    """Refuse an alarm where the target is scored."""
+    if opened.target is not None and alarm is not None:
+        raise RequestError("--alarm is about odd rows; the model of this run scores the target of each row alone.")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Measure:
+    """What rows are scored by: a run, and what it kept of the rows kept aside.
+
+    Attributes:
+        opened: the run.
+        alarm: the share of ordinary rows that may be flagged, or None.
+        calibration: the scores of the rows kept aside, or None.
+        typical: of every column, what ordinary rows have in it; or None.
+        by_ratio: the columns that count by ratios, or None.
+    """
+
+    opened: Opened
+    alarm: float | None
+    calibration: Calibration | None
+    typical: np.ndarray | None
+    by_ratio: np.ndarray | None
+
+    @classmethod
+    def of(cls, opened: Opened, alarm: float | None) -> Self:
+        """Raises `ModelFileError` where the model has no densities, or too few rows were kept aside for the alarm."""
+        if not can(opened.estimator, Scores):
+            raise ModelFileError(f"the model of {str(opened.run.path)!r} gives no densities. {_instead(opened)}")
+        calibration, typical = _calibration(opened)
+        if alarm is not None:
+            _check_alarm(opened, calibration, alarm)
+        by_ratio = None if opened.vocabulary is not None else _by_ratio(opened)
+        return cls(opened, alarm, calibration, typical, by_ratio)
+
+    def columns(self, rows: Rows) -> tuple[dict[str, pa.Array], np.ndarray]:
+        """What is said of rows beside reasons, and the scores that they are ordered by."""
+        scores = np.asarray(self.opened.estimator.score_samples(self.opened.feed(rows)), np.float64)
+        columns = labels(rows) | {"log_density": pa.array(scores)}
+        if self.by_ratio is not None:  # the order of rows, and what is odd, must not hang on units
+            scores = scores + ratios(np.asarray(rows.values, np.float64), self.by_ratio).sum(axis=1)
+            columns["typicality"] = pa.array(scores)
+        if self.calibration is not None:
+            p_values = self.calibration.p_values(scores)
+            columns["p_value"] = pa.array(p_values)
+            if self.alarm is not None:
+                columns["odd"] = pa.array(p_values <= self.alarm)
+        return columns, scores
+
+    def why(self, rows: Rows, told: np.ndarray) -> pa.Array:
+        """The reasons of some rows, by their places; of all others none."""
+        why = np.full(len(rows), "", object)
+        if len(told) and self.opened.schema is not None:
+            why[told] = reasons(self.opened, rows.pick(told), self.opened.schema, self.typical)
+        return pa.array([text or None for text in why], pa.string())
+
+    def summary(self, rows: int, flagged: int) -> tuple[str, ...]:
+        """What all rows say together, in a sentence."""
+        if self.alarm is not None:
+            return (
+                f"{counted(flagged, 'odd row')} of {rows:,}; of ordinary rows at most "
+                f"{short_number(100 * self.alarm)} % would be flagged on average.",
+            )
+        return () if self.calibration is not None else ("No p-values: the fit kept no rows aside (--holdout 0).",)
 
 
 def _by_ratio(opened: Opened) -> np.ndarray | None:
@@ -119,16 +171,29 @@ def _with_gaps(
     gaps = np.asarray(missing.any(axis=1))
     if not gaps.any() or gaps.all():
         return none, order
-    usual = _usual(opened, opened.schema, missing[gaps], chosen)
-    against = np.zeros(len(scores))
-    against[gaps] = scores[gaps] - (0.0 if usual is None else np.nan_to_num(usual))
-    apart = np.flatnonzero(gaps)
-    return gaps, np.concatenate([order[~gaps[order]], apart[np.argsort(against[apart], kind="stable")]])
+    patterns, place, counts = np.unique(missing[gaps], axis=0, return_inverse=True, return_counts=True)
+    usual = usual_of_gaps(opened, patterns, counts, chosen)[place.ravel()]
+    return gaps, gaps_last(scores, gaps, usual)
 
 
-def _usual(opened: Opened, schema: Schema, missing: np.ndarray, chosen: np.ndarray | None) -> np.ndarray | None:
-    if not can(opened.estimator, Samples):
-        return None
+def gaps_last(scores: np.ndarray, gaps: np.ndarray, usual: np.ndarray) -> np.ndarray:
+    """All rows in order, the least likely first, those with gaps after the complete ones.
+
+    Args:
+        scores: of all rows.
+        gaps: which rows have some.
+        usual: of those, the score that is usual for as much as is seen of them.
+    """
+    order, apart = np.argsort(scores, kind="stable"), np.flatnonzero(gaps)
+    against = scores[apart] - usual
+    return np.concatenate([order[~gaps[order]], apart[np.argsort(against, kind="stable")]])
+
+
+def usual_of_gaps(opened: Opened, patterns: np.ndarray, counts: np.ndarray, chosen: np.ndarray | None) -> np.ndarray:
+    """The score that is usual where these columns are missing, a set of them a row; 0 where that is not known."""
+    schema = opened.schema
+    if schema is None or not can(opened.estimator, Samples):
+        return np.zeros(len(patterns))
     try:
         drawn = np.asarray(new_rows(opened.estimator, USUAL_ROWS), np.float64)
 
@@ -136,12 +201,12 @@ def _usual(opened: Opened, schema: Schema, missing: np.ndarray, chosen: np.ndarr
             found = np.asarray(opened.estimator.score_samples(feed(opened.estimator, some, schema)))
             return found if chosen is None else found + ratios(some, chosen).sum(axis=1)
 
-        return usual_scores(score, drawn, missing)
+        return np.nan_to_num(usual_of(score, drawn, patterns, counts))
     except ValueError:  # rows that cannot be drawn without their total
-        return None
+        return np.zeros(len(patterns))
 
 
-def _first(order: np.ndarray, gaps: np.ndarray, number: int, *, together: bool = False) -> np.ndarray:
+def first_of(order: np.ndarray, gaps: np.ndarray, number: int, *, together: bool = False) -> np.ndarray:
     """The oddest complete rows and the oddest with gaps; so many of each, or of both together."""
     whole, apart = order[~gaps[order]], order[gaps[order]]
     if together:
@@ -264,13 +329,3 @@ def _cell(schema: Schema, place: int, value: float) -> str:
     if column.levels is not None:
         return f"{column.name} {show_level(column.levels[int(value)])}"
     return f"{column.name} {short_number(float(value), 9)}"
-
-
-def _summary(rows: Rows, calibration: Calibration | None, alarm: float | None, flagged: int) -> tuple[str, ...]:
-    """What the table says, in a sentence."""
-    if alarm is not None:
-        return (
-            f"{counted(flagged, 'odd row')} of {len(rows):,}; of ordinary rows at most "
-            f"{short_number(100 * alarm)} % would be flagged on average.",
-        )
-    return () if calibration is not None else ("No p-values: the fit kept no rows aside (--holdout 0).",)

@@ -92,6 +92,12 @@ class DataSource:
         streamed = self._in_files(kinds)
         if streamed is not None:
             return streamed
+        if distributed.current() is not None:
+            raise RequestError(
+                "--engine gives out sums over rows that stay in Parquet files, and these are read whole: they are in "
+                "another format, or an option asks for more than plain columns (--id, --long, --target, --sequence, "
+                "--error, or how the table is written). Leave --engine out."
+            )
         return Rows.of(
             load(
                 self.path,

@@ -18,6 +18,7 @@ from tacit.estimators.capabilities import MatrixLike, ReadsOnce, Sweeps
 from tacit.estimators.factors.capabilities import HasFactors
 from tacit.estimators.mixture.answers import LikelihoodAnswers
 from tacit.estimators.settings import Estimator
+from tacit.estimators.spreading import SpreadsSums
 from tacit.families.factorising import leading
 from tacit.inference.fit import Fit
 from tacit.models.components.factor_analytic import FactorComponent, Shared
@@ -35,7 +36,14 @@ LEAST_TOGETHER = 64
 
 
 class OnePlane(
-    LikelihoodAnswers, HasFactors, Sweeps, ReadsOnce, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
+    LikelihoodAnswers,
+    HasFactors,
+    Sweeps,
+    ReadsOnce,
+    SpreadsSums,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    Estimator,
 ):
     """``x = μ + Λ z + ε``, z ~ N(0, I), ε ~ N(0, diag ψ): a mixture of one factor-analytic component."""
 

@@ -22,6 +22,7 @@ from tacit.estimators.capabilities import Mixes, ReadsOnce, Sweeps
 from tacit.estimators.mixture.answers import MixtureAnswers, labelled
 from tacit.estimators.mixture.starts import STARTS, needs_tiles
 from tacit.estimators.settings import TOLERANCE, Choice, Estimator, Whole, settings
+from tacit.estimators.spreading import SpreadsSums
 from tacit.estimators.stopping import stop_reason
 from tacit.inference.closed_form import CONVERGED
 from tacit.inference.fit import Fit
@@ -72,7 +73,7 @@ class Search(NamedTuple):
 
 
 @settings
-class MixtureBase(MixtureAnswers, Mixes, Sweeps, ReadsOnce, DensityMixin, Estimator):
+class MixtureBase(MixtureAnswers, Mixes, Sweeps, ReadsOnce, SpreadsSums, DensityMixin, Estimator):
     """A mixture; a subclass lays out groups of columns, and says what is fitted and how it is published."""
 
     held: ClassVar[Mapping[str, Held]] = {

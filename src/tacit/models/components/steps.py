@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from tacit import trees
-from tacit.arrays import Pytree, product, static, traced, upper_triangle, xp
+from tacit.arrays import Pytree, product, squared_norm, static, traced, upper_triangle, xp
 from tacit.compute import LOG_2PI, Array
 from tacit.engine import jax
 from tacit.families.base import Distribution, ExponentialFamily
@@ -178,7 +178,7 @@ class WhitenedStep(Step):
         white = centred @ xp.swapaxes(self.factors, -1, -2)
         log_det = xp.log(xp.diagonal(self.factors, axis1=-2, axis2=-1)).sum(-1)
         constant = log_det - 0.5 * LOG_2PI * centred.shape[-1] - self.penalty
-        return xp.swapaxes(constant[..., None] - 0.5 * (white**2).sum(-1), -1, -2), centred
+        return xp.swapaxes(constant[..., None] - 0.5 * squared_norm(white), -1, -2), centred
 
     def statistics(self, memo: Any, responsibilities: Float[Array, "*starts rows components"]) -> Any:
         weighted = xp.swapaxes(responsibilities, -1, -2)[..., None] * memo
@@ -202,6 +202,11 @@ class WhitenedDiagonalStep(Step):
     def terms(self, rows: Float[Array, "rows dims"]) -> tuple[Float[Array, "*starts rows components"], Any]:
         x = take(rows, self.columns, self.log)
         means, scales, penalty = (part[..., None, :, :] for part in (self.means, self.scales, self.penalty))
+        if self.complete:
+            centred = x[:, None] - means
+            constant = (-0.5 * LOG_2PI - xp.log(scales) - penalty).sum(-1)
+            total = constant - 0.5 * squared_norm(centred / scales)
+            return total - x.sum(-1)[:, None] if self.log else total, (centred, centred)
         seen = ~xp.isnan(x)
         centred = xp.where(seen[:, None], x[:, None] - means, 0.0)
         each = -0.5 * (LOG_2PI + (centred / scales) ** 2) - xp.log(scales) - penalty
