@@ -64,22 +64,27 @@ class MaskedLayers(eqx.Module):
         self.biases = tuple(jnp.zeros(size) for size in sizes[1:])
         self.context = None
         if context:
-            self.context = jax.random.normal(keys[-1], (sizes[1], context)) / math.sqrt(context)
+            size = (1.0 if len(sizes) > 2 else last) / math.sqrt(context)
+            self.context = size * jax.random.normal(keys[-1], (sizes[1], context))
         self.dims, self.outs, self.activation, self.residual = dims, outs, activation, residual
 
     def _masks(self) -> list[np.ndarray]:
-        degrees = [np.arange(self.dims)]
         # a hidden unit of degree m sees inputs up to m (−1: the context alone); output j sees degrees below j
-        degrees += [np.arange(bias.shape[0]) % self.dims - 1 for bias in self.biases[:-1]]
+        degrees = [np.arange(self.dims), *(self._degrees(bias.shape[0]) for bias in self.biases[:-1])]
         masks = [after[:, None] >= before[None, :] for before, after in itertools.pairwise(degrees)]
         return [*masks, np.tile(np.arange(self.dims), self.outs)[:, None] > degrees[-1][None, :]]
 
+    def _degrees(self, width: int) -> np.ndarray:
+        """Of the units of a hidden layer; where they are fewer than inputs, the last inputs are seen all the same."""
+        if width >= self.dims:
+            return np.arange(width) % self.dims - 1
+        return np.linspace(-1 if width > 1 else self.dims - 2, self.dims - 2, width).astype(int)
+
     def __call__(self, z: Vectors, context: Given) -> Float[Array, "... outs dims"]:
-        x, masks, active = z, self._masks(), ACTIVATIONS[self.activation]
-        for layer, (weight, bias, mask) in enumerate(zip(self.weights, self.biases, masks, strict=True)):
-            if layer == len(self.weights) - 1:
-                break
-            seen, x = x, x @ (weight * mask).T + bias
+        x, active = z, ACTIVATIONS[self.activation]
+        *layers, (weight, bias, mask) = zip(self.weights, self.biases, self._masks(), strict=True)
+        for layer, (own, offset, seeing) in enumerate(layers):
+            seen, x = x, x @ (own * seeing).T + offset
             if layer == 0 and self.context is not None and context is not None:
                 x = x + context @ self.context.T
             x = active(x)
@@ -87,4 +92,6 @@ class MaskedLayers(eqx.Module):
                 x = seen + x
         # the rows last: maps take sums over the outputs of a coordinate, which are then vectors of rows
         outs = jnp.tensordot(weight * mask, x, axes=(1, -1)) + bias.reshape(-1, *[1] * (x.ndim - 1))
-        return jnp.moveaxis(outs.reshape(self.outs, self.dims, *x.shape[:-1]), (0, 1), (-2, -1))
+        if not layers and self.context is not None and context is not None:
+            outs = jnp.moveaxis(jnp.moveaxis(outs, 0, -1) + context @ self.context.T, -1, 0)
+        return jnp.moveaxis(outs.reshape(self.outs, self.dims, *outs.shape[1:]), (0, 1), (-2, -1))
