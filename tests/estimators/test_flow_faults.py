@@ -24,8 +24,9 @@ def leaning(number: int = 300) -> np.ndarray:
 
 
 def holed() -> np.ndarray:
-    x = leaning()
-    x[np.random.default_rng(1).random(len(x)) < 0.5, 1] = np.nan
+    """The same, the second column by itself and half of it missing."""
+    x, random = leaning(), np.random.default_rng(1)
+    x[:, 1] = np.where(random.random(len(x)) < 0.5, np.nan, random.normal(size=len(x)))
     return x
 
 
@@ -91,7 +92,7 @@ def test_without_rows_held_out_none_is_spoken_of() -> None:
     assert "none was held out" in said
     u = model.fitted_flow.inward(leaning())
     level = model.reference_.score(u) + model.fitted_flow.slopes(leaning()).sum(1).mean()
-    assert model.reference_score_ == pytest.approx(level, abs=1e-9)
+    assert model.reference_score_ == pytest.approx(level, abs=1e-5)
 
 
 def test_rows_without_a_weight_are_as_if_they_were_not_there() -> None:
