@@ -24,7 +24,7 @@ class MaskedLayers(eqx.Module):
         dims: inputs.
         hidden: widths of the layers between.
         outs: outputs for every input.
-        key: for the weights.
+        key: for the weights; of NumPy's nothing is compiled.
         context: numbers that a row is given.
         last: the size of the last layer's weights against the usual; 0 makes all outputs the biases at the start.
         activation: "elu" or "silu".
@@ -45,27 +45,33 @@ class MaskedLayers(eqx.Module):
         hidden: Sequence[int],
         outs: int,
         *,
-        key: PRNGKeyArray,
+        key: PRNGKeyArray | np.random.Generator,
         context: int = 0,
         last: float = 0.1,
         activation: str = "elu",
         residual: bool = False,
     ) -> None:
         sizes = [dims, *hidden, outs * dims]
-        keys = jax.random.split(key, len(sizes))
         # with added layers the few inputs count for as much as the many hidden units
         limits = [math.sqrt(3.0 / a if residual else 6.0 / (a + b)) for a, b in itertools.pairwise(sizes)]
         limits[-1] *= last
-        shapes = zip(sizes[1:], sizes[:-1], strict=True)
-        self.weights = tuple(
-            jax.random.uniform(k, shape, minval=-limit, maxval=limit) if limit else jnp.zeros(shape)
-            for k, shape, limit in zip(keys[:-1], shapes, limits, strict=True)
-        )
-        self.biases = tuple(jnp.zeros(size) for size in sizes[1:])
-        self.context = None
-        if context:
-            size = (1.0 if len(sizes) > 2 else last) / math.sqrt(context)
-            self.context = size * jax.random.normal(keys[-1], (sizes[1], context))
+        shapes = [*zip(sizes[1:], sizes[:-1], strict=True)]
+        size = (1.0 if len(sizes) > 2 else last) / math.sqrt(max(context, 1))
+        if isinstance(key, np.random.Generator):
+            kind = jnp.zeros(0).dtype
+            weights = [
+                jnp.asarray(key.uniform(-limit, limit, s), kind) for s, limit in zip(shapes, limits, strict=True)
+            ]
+            seen = jnp.asarray(size * key.normal(size=(sizes[1], context)), kind)
+        else:
+            *keys, last_key = jax.random.split(key, len(sizes))
+            weights = [
+                jax.random.uniform(k, s, minval=-limit, maxval=limit)
+                for k, s, limit in zip(keys, shapes, limits, strict=True)
+            ]
+            seen = size * jax.random.normal(last_key, (sizes[1], context))
+        self.weights, self.biases = tuple(weights), tuple(jnp.zeros(size) for size in sizes[1:])
+        self.context = seen if context else None
         self.dims, self.outs, self.activation, self.residual = dims, outs, activation, residual
 
     def _masks(self) -> list[np.ndarray]:

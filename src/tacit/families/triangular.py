@@ -95,9 +95,9 @@ class TriangularSteps(Composed):
     ) -> None:
         random = np.random.default_rng(np.asarray(jax.random.key_data(key)).tolist())
         steps = []
-        for each in jax.random.split(key, number):
+        for _ in range(number):
             network = MaskedLayers(
-                dims, hidden, map.outs, key=each, context=context, last=0.0, activation="silu", residual=True
+                dims, hidden, map.outs, key=random, context=context, last=0.0, activation="silu", residual=True
             )
             begun = jnp.asarray(np.repeat(map.begin(random), dims), network.biases[-1].dtype)
             steps.append(Autoregressive(eqx.tree_at(lambda n: n.biases[-1], network, begun), map))
