@@ -113,7 +113,7 @@ def test_components_are_counted_once_for_the_mixture_and_beside_the_flow(monkeyp
 
     monkeypatch.setattr(reference, "_fitted", counted)
     x = rows(300)
-    mixture, flow = made(("gaussian-mixture", "triangular-flow"), x, np.ones(300), np.random.default_rng(0))
+    mixture, flow = made(("gaussian-mixture", "triangular-flow"), x, np.ones(300), ["a", "b"], np.random.default_rng(0))
     assert mixture.get_params()["n_components"] == flow.get_params()["n_components"] == 2
     assert tried == [1, 2, 3, 5]
     assert flow.get_params()["base"] == "normal"

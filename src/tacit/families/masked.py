@@ -24,7 +24,7 @@ class MaskedLayers(eqx.Module):
         dims: inputs.
         hidden: widths of the layers between.
         outs: outputs for every input.
-        key: for the weights.
+        key: for the weights; of NumPy's nothing is compiled.
         context: numbers that a row is given.
         last: the size of the last layer's weights against the usual; 0 makes all outputs the biases at the start.
         activation: "elu" or "silu".
@@ -45,41 +45,52 @@ class MaskedLayers(eqx.Module):
         hidden: Sequence[int],
         outs: int,
         *,
-        key: PRNGKeyArray,
+        key: PRNGKeyArray | np.random.Generator,
         context: int = 0,
         last: float = 0.1,
         activation: str = "elu",
         residual: bool = False,
     ) -> None:
         sizes = [dims, *hidden, outs * dims]
-        keys = jax.random.split(key, len(sizes))
         # with added layers the few inputs count for as much as the many hidden units
         limits = [math.sqrt(3.0 / a if residual else 6.0 / (a + b)) for a, b in itertools.pairwise(sizes)]
         limits[-1] *= last
-        shapes = zip(sizes[1:], sizes[:-1], strict=True)
-        self.weights = tuple(
-            jax.random.uniform(k, shape, minval=-limit, maxval=limit) if limit else jnp.zeros(shape)
-            for k, shape, limit in zip(keys[:-1], shapes, limits, strict=True)
-        )
-        self.biases = tuple(jnp.zeros(size) for size in sizes[1:])
-        self.context = None
-        if context:
-            self.context = jax.random.normal(keys[-1], (sizes[1], context)) / math.sqrt(context)
+        shapes = [*zip(sizes[1:], sizes[:-1], strict=True)]
+        size = (1.0 if len(sizes) > 2 else last) / math.sqrt(max(context, 1))
+        if isinstance(key, np.random.Generator):
+            kind = jnp.zeros(0).dtype
+            weights = [
+                jnp.asarray(key.uniform(-limit, limit, s), kind) for s, limit in zip(shapes, limits, strict=True)
+            ]
+            seen = jnp.asarray(size * key.normal(size=(sizes[1], context)), kind)
+        else:
+            *keys, last_key = jax.random.split(key, len(sizes))
+            weights = [
+                jax.random.uniform(k, s, minval=-limit, maxval=limit)
+                for k, s, limit in zip(keys, shapes, limits, strict=True)
+            ]
+            seen = size * jax.random.normal(last_key, (sizes[1], context))
+        self.weights, self.biases = tuple(weights), tuple(jnp.zeros(size) for size in sizes[1:])
+        self.context = seen if context else None
         self.dims, self.outs, self.activation, self.residual = dims, outs, activation, residual
 
     def _masks(self) -> list[np.ndarray]:
-        degrees = [np.arange(self.dims)]
         # a hidden unit of degree m sees inputs up to m (−1: the context alone); output j sees degrees below j
-        degrees += [np.arange(bias.shape[0]) % self.dims - 1 for bias in self.biases[:-1]]
+        degrees = [np.arange(self.dims), *(self._degrees(bias.shape[0]) for bias in self.biases[:-1])]
         masks = [after[:, None] >= before[None, :] for before, after in itertools.pairwise(degrees)]
         return [*masks, np.tile(np.arange(self.dims), self.outs)[:, None] > degrees[-1][None, :]]
 
+    def _degrees(self, width: int) -> np.ndarray:
+        """Of the units of a hidden layer; where they are fewer than inputs, the last inputs are seen all the same."""
+        if width >= self.dims:
+            return np.arange(width) % self.dims - 1
+        return np.linspace(-1 if width > 1 else self.dims - 2, self.dims - 2, width).astype(int)
+
     def __call__(self, z: Vectors, context: Given) -> Float[Array, "... outs dims"]:
-        x, masks, active = z, self._masks(), ACTIVATIONS[self.activation]
-        for layer, (weight, bias, mask) in enumerate(zip(self.weights, self.biases, masks, strict=True)):
-            if layer == len(self.weights) - 1:
-                break
-            seen, x = x, x @ (weight * mask).T + bias
+        x, active = z, ACTIVATIONS[self.activation]
+        *layers, (weight, bias, mask) = zip(self.weights, self.biases, self._masks(), strict=True)
+        for layer, (own, offset, seeing) in enumerate(layers):
+            seen, x = x, x @ (own * seeing).T + offset
             if layer == 0 and self.context is not None and context is not None:
                 x = x + context @ self.context.T
             x = active(x)
@@ -87,4 +98,6 @@ class MaskedLayers(eqx.Module):
                 x = seen + x
         # the rows last: maps take sums over the outputs of a coordinate, which are then vectors of rows
         outs = jnp.tensordot(weight * mask, x, axes=(1, -1)) + bias.reshape(-1, *[1] * (x.ndim - 1))
-        return jnp.moveaxis(outs.reshape(self.outs, self.dims, *x.shape[:-1]), (0, 1), (-2, -1))
+        if not layers and self.context is not None and context is not None:
+            outs = jnp.moveaxis(jnp.moveaxis(outs, 0, -1) + context @ self.context.T, -1, 0)
+        return jnp.moveaxis(outs.reshape(self.outs, self.dims, *outs.shape[1:]), (0, 1), (-2, -1))

@@ -74,7 +74,8 @@ class TriangularSteps(Composed):
         number: steps.
         hidden: widths of the networks' layers.
         key: for their weights.
-        turned: whether the order is turned round after each step: denser maps, of which no part is triangular.
+        turned: whether the order is turned round between steps: denser maps, of which no part is triangular. At the
+            end it is that of the columns again.
         context: numbers that a row is given.
     """
 
@@ -94,9 +95,9 @@ class TriangularSteps(Composed):
     ) -> None:
         random = np.random.default_rng(np.asarray(jax.random.key_data(key)).tolist())
         steps = []
-        for each in jax.random.split(key, number):
+        for _ in range(number):
             network = MaskedLayers(
-                dims, hidden, map.outs, key=each, context=context, last=0.0, activation="silu", residual=True
+                dims, hidden, map.outs, key=random, context=context, last=0.0, activation="silu", residual=True
             )
             begun = jnp.asarray(np.repeat(map.begin(random), dims), network.biases[-1].dtype)
             steps.append(Autoregressive(eqx.tree_at(lambda n: n.biases[-1], network, begun), map))
@@ -106,7 +107,8 @@ class TriangularSteps(Composed):
     def parts(self) -> tuple[Bijection, ...]:
         if not self.turned:
             return self.steps
-        return tuple(part for step in self.steps for part in (step, Reverse()))
+        parts = [part for step in self.steps for part in (step, Reverse())]
+        return tuple(parts if len(self.steps) % 2 == 0 else parts[:-1])
 
     def in_turn(self, x: Vectors, given: Given = None) -> MovedInTurn:
         """y, and ``log ∂y_j/∂x_j`` of every coordinate, where the order is kept."""

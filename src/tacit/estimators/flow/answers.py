@@ -24,7 +24,7 @@ from tacit.estimators.settings import Estimator
 from tacit.estimators.vae.condition import given_row
 from tacit.estimators.vae.rows import Conditions
 from tacit.models.flow.columns import ColumnPlan
-from tacit.models.flow.fitted import FittedFlow, Integrated
+from tacit.models.flow.fitted import Filled, FittedFlow, Integrated, warn_of
 from tacit.models.flow.model import Flow
 from tacit.models.graph import Edge, Graph, Node, Plate
 
@@ -64,7 +64,10 @@ class FlowAnswers(AnswersQueries, Explains, Measures, Samples, Imputes, MovesToN
 
     def _read(self, X: MatrixLike) -> np.ndarray:
         check_is_fitted(self)
-        x = np.asarray(read_data(self, X, reset=False).rows(), np.float64)
+        return self._checked(np.asarray(read_data(self, X, reset=False).rows(), np.float64))
+
+    def _checked(self, x: np.ndarray) -> np.ndarray:
+        """The rows, if the model has a density of them."""
         self.plan_.check(x, self._column_names())
         return x
 
@@ -78,7 +81,7 @@ class FlowAnswers(AnswersQueries, Explains, Measures, Samples, Imputes, MovesToN
     @double_precision
     def integrated_rows(self, x: np.ndarray, n_samples: int, given: ArrayLike | None = None) -> Integrated:
         """The same of rows that were read already."""
-        return self.fitted_flow.integrated(x, self.conditions_.encoded(given, len(x)), n_samples)
+        return self.fitted_flow.integrated(self._checked(x), self.conditions_.encoded(given, len(x)), n_samples)
 
     def score_samples(
         self, X: MatrixLike, *, given: ArrayLike | None = None, n_samples: int | None = None
@@ -162,21 +165,23 @@ class FlowAnswers(AnswersQueries, Explains, Measures, Samples, Imputes, MovesToN
         """Rows with their gaps filled: by the conditional mean, or ``n_draws`` draws ``(n_draws, n, d)``.
 
         Both come from weighted draws of the reference mixture, or from exact ones where the order is kept and nothing
-        after a gap is seen.
+        after a gap is seen; a warning says where the weights are not to be trusted.
         """
         check_whole("n_draws", n_draws, 0)
         number = self.n_samples if n_samples is None else n_samples
         check_whole("n_samples", number, 1)
-        means, draws = self.imputed_rows(self._read(X), number, max(n_draws, 1), random_state, given)
-        return draws if n_draws else means
+        found = self.imputed_rows(self._read(X), number, max(n_draws, 1), random_state, given)
+        warn_of(found.khat, "what fills their gaps may be far off", stacklevel=4)
+        return found.draws if n_draws else found.means
 
     @double_precision
     def imputed_rows(
         self, x: np.ndarray, n_samples: int, n_draws: int, random_state: Seed, given: ArrayLike | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
+    ) -> Filled:
         """Of rows that were read already, their gaps filled by means ``(n, d)`` and by draws ``(n_draws, n, d)``."""
         random = seed_of(self.random_state if random_state is None else random_state)
-        return self.fitted_flow.imputed(x, self.conditions_.encoded(given, len(x)), n_samples, n_draws, random)
+        conditions = self.conditions_.encoded(given, len(x))
+        return self.fitted_flow.imputed(self._checked(x), conditions, n_samples, n_draws, random)
 
     def condition(self, values: Mapping[Any, Any]) -> FlowDensity:
         """The density of the other columns, given ``{column: value}``; columns by number or name."""
@@ -200,7 +205,9 @@ class FlowAnswers(AnswersQueries, Explains, Measures, Samples, Imputes, MovesToN
         return self._read(X)
 
     def _explained_scores(self, rows: np.ndarray) -> np.ndarray:
-        return self.integrated(rows).log_prob
+        found = self.integrated_rows(rows, self.n_samples)
+        found.warn(stacklevel=5)
+        return found.log_prob
 
     def told(self) -> tuple[str, ...]:
         """How much better it is than the mixture, in words."""
@@ -208,7 +215,10 @@ class FlowAnswers(AnswersQueries, Explains, Measures, Samples, Imputes, MovesToN
         if not self.model_.core.steps.steps:
             return (self.stop_reason_.capitalize() + ".",)
         mixed = self.model_.core.base is not None
-        return (against_mixture(self.lower_bound_, self.reference_score_, self.reference_.n_components, began=mixed),)
+        held_out = self.history_ is not None and "held_out" in self.history_
+        components = self.reference_.n_components
+        words = against_mixture(self.lower_bound_, self.reference_score_, components, began=mixed, held_out=held_out)
+        return (words,)
 
     def calibration(self, X: MatrixLike) -> DensityRanks:
         """Every value among those that the model expects beside the values before it, of complete rows."""
@@ -218,7 +228,8 @@ class FlowAnswers(AnswersQueries, Explains, Measures, Samples, Imputes, MovesToN
         if full.any() and not self.conditions_.width:
             ranks[full] = self._white_rows(x[full], None)
             ranks = np.where(self.plan_.levelled, np.nan, ndtr(ranks))
-        return DensityRanks(ranks, "where the model puts it, given the columns before it")
+        seen = "given the columns before it" if self.order == "kept" else "given the other columns, by the map's steps"
+        return DensityRanks(ranks, f"where the model puts it, {seen}")
 
     def plot(self, X: MatrixLike | None = None) -> Any:
         """A matplotlib ``Figure``: rows drawn from the model, beside those given; of two columns the density too."""

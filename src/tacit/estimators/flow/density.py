@@ -7,7 +7,7 @@ import numpy as np
 from tacit.estimators.base import Seed, check_whole, unmasked
 from tacit.estimators.capabilities import MatrixLike
 from tacit.inference.importance import RELIABLE
-from tacit.models.flow.fitted import Integrated
+from tacit.models.flow.fitted import Filled, Integrated
 
 DRAWS = 2000
 """By which a mean is found, and among which those of a sample are chosen."""
@@ -18,9 +18,7 @@ class AnswersDensities(Protocol):
 
     def integrated_rows(self, x: np.ndarray, n_samples: int) -> Integrated: ...
 
-    def imputed_rows(
-        self, x: np.ndarray, n_samples: int, n_draws: int, random_state: Seed
-    ) -> tuple[np.ndarray, np.ndarray]: ...
+    def imputed_rows(self, x: np.ndarray, n_samples: int, n_draws: int, random_state: Seed) -> Filled: ...
 
 
 class FlowDensity:
@@ -51,13 +49,12 @@ class FlowDensity:
     def sample(self, n_samples: int = 1, *, random_state: Seed = None) -> np.ndarray:
         """Draws of the free columns, ``(n_samples, len(columns))``."""
         check_whole("n_samples", n_samples, 1)
-        _, filled = self._estimator.imputed_rows(self._row[None], DRAWS, int(n_samples), random_state)
-        return filled[:, 0][:, list(self.columns)]
+        filled = self._estimator.imputed_rows(self._row[None], DRAWS, int(n_samples), random_state)
+        return filled.draws[:, 0][:, list(self.columns)]
 
     def mean(self) -> np.ndarray:
         """``E[x_free | x_given]``, ``(len(columns),)``."""
-        means, _ = self._estimator.imputed_rows(self._row[None], DRAWS, 1, 0)
-        return means[0, list(self.columns)]
+        return self._estimator.imputed_rows(self._row[None], DRAWS, 1, 0).means[0, list(self.columns)]
 
     def score_samples(self, X: MatrixLike) -> np.ndarray:
         """``log p(x_free | x_given)`` of rows of the free columns, in nats: the difference of two scores."""

@@ -8,6 +8,8 @@ import pyarrow as pa
 from tacit import plots
 from tacit.estimators.base import Seed
 from tacit.estimators.capabilities import MatrixLike
+from tacit.models.flow.columns import has_levels
+from tacit.plots import style
 
 DRAWN = 1000
 """Rows that are drawn from the model."""
@@ -37,13 +39,14 @@ def density_picture(model: DrawsRows, rows: np.ndarray | None) -> Any:
 
 def on_grid(model: DrawsRows, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Places along both columns, and the log-density at every pair of them ``[y, x]``."""
-    for room in (0.08, 0.0):  # beyond the values a column may have an end
-        x, y = (_places(column, room) for column in rows.T)
+    # beyond the values a column may have an end, and between them there may be nothing
+    for room in (0.08, 0.0, None):
+        x, y = (_places(column[np.isfinite(column)], room) for column in rows.T)
         points = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)
         try:
             return x, y, model.score_samples(_framed(model, points)).reshape(y.size, x.size)
         except ValueError:
-            if not room:
+            if room is None:
                 raise
     raise AssertionError
 
@@ -55,8 +58,10 @@ def _framed(model: DrawsRows, points: np.ndarray) -> MatrixLike:
     return pa.table(dict(zip(model._column_names(), points.T, strict=True)))
 
 
-def _places(values: np.ndarray, room: float) -> np.ndarray:
-    """From the least value to the largest, but for far ones, with room on both sides."""
-    seen = values[np.isfinite(values)]
-    low, high = np.quantile(seen, [0.002, 0.998])
+def _places(values: np.ndarray, room: float | None) -> np.ndarray:
+    """From the least value to the largest, but for far ones, with room on both sides; or values as they are."""
+    seen = np.unique(values)
+    if room is None or (has_levels(values, seen) and seen.size <= GRID):
+        return seen[np.sort(style.thin(seen.size, GRID))]
+    low, high = np.quantile(values, [0.002, 0.998])
     return np.linspace(low - room * (high - low), high + room * (high - low), GRID)

@@ -29,7 +29,8 @@ def best_mixture(
 ) -> tuple[GaussianMixture, float]:
     """The Gaussian mixture, of those with more and more components, that scores held-out rows best, and that score.
 
-    Without held-out rows it is by BIC. Where a number of components is ``asked`` for, it is that.
+    Without held-out rows the choice is by BIC, and the score that of all rows. Where a number of components is
+    ``asked`` for, it is that.
     """
     best, found, worse = -np.inf, None, 0
     seed, every = int(random.integers(2**31)), len(learned)
@@ -53,8 +54,8 @@ def best_mixture(
     assert found is not None
     if few.size < every:
         found = _fitted(found.n_components, learned, weights, seed)
-        best = found.score(held, sample_weight=held_weights) if len(held) else best
-    return found, float(best)
+    measured, mass = (held, held_weights) if len(held) else (learned, weights)
+    return found, float(found.score(measured, sample_weight=mass))
 
 
 def _fitted(number: int, x: np.ndarray, weights: np.ndarray, seed: int) -> GaussianMixture:

@@ -25,6 +25,7 @@ from tacit.families.triangular import TriangularSteps
 from tacit.inference.objectives import LogDensity
 from tacit.inference.stochastic import adam
 from tacit.models.flow.columns import ColumnPlan, units_of
+from tacit.models.flow.fitted import LEVEL_DRAWS
 from tacit.models.flow.model import Dequantise, Flow, FlowCore, FlowRows, onto_line
 
 MAPS = ("spline", "affine", "polynomial", "mixture")
@@ -83,7 +84,8 @@ class TriangularFlow(FlowAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMi
         model_: the flow, an immutable pytree with NumPy leaves.
         reference_: the Gaussian mixture of the best held-out score, in the coordinates that the flow is learned in.
         reference_score_: its held-out score, in nats a row and the user's units.
-        lower_bound_: the held-out score of the parameters that were kept, in the same units.
+        lower_bound_: the held-out score of the parameters that were kept, in the same units; from below where entries
+            are missing or columns have levels.
         plan_: ends and levels of the columns.
         trace_, history_, n_iter_, converged_, stop_reason_: how the fit went, as of `VAE`.
     """
@@ -155,16 +157,18 @@ class TriangularFlow(FlowAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMi
         # each has a seed of its own: how much one draws does not move the others
         order, spread, beside, key, move = seed_of(self.random_state).spawn(5)
         self.conditions_ = Conditions.of(given, weights)
-        rows = _Rows(x, weights, self.conditions_.encoded(given, len(x)))
-        split = Split.of(order.permutation(len(x)), self.validation_fraction, weights)
+        whole = _Rows(x, weights, self.conditions_.encoded(given, len(x)))
+        rows = whole.taken(np.flatnonzero(weights > 0))
+        number = len(rows.x)
+        split = Split.of(order.permutation(number), self.validation_fraction, rows.weights)
         ends, units, u = self._coordinates(rows, spread)
-        self.reference_, score = best_mixture(*_seen(u, weights, split), beside, self.n_components)
-        core = self._core(len(x), key)
+        self.reference_, score = best_mixture(*_seen(u, rows.weights, split), beside, self.n_components)
+        core = self._core(number, key)
         self.model_ = jax.tree.map(np.asarray, Flow(ends, units, core))
         self._change = self._unit_change(rows.taken(split.measured))
         self.reference_score_ = score + self._change
-        if len(x) < FEWEST:
-            self._keep_mixture(len(x))
+        if number < FEWEST:
+            self._keep_mixture(number)
         else:
             self._move(rows, split, move)
         return self
@@ -173,8 +177,7 @@ class TriangularFlow(FlowAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMi
     def _coordinates(self, rows: _Rows, random: np.random.Generator) -> tuple[ColumnEnds, DiagonalAffine, np.ndarray]:
         """What brings columns onto the whole line, their units there, and the rows in those."""
         names, (x, weights, _) = self._column_names(), rows
-        self.plan_ = ColumnPlan.of(x[weights > 0], self.supports, names)
-        self.plan_.check(x, names)
+        self.plan_ = ColumnPlan.of(x, self.supports, names)
         self.plan_.tell(names)
         ends = self.plan_.ends
         y = np.asarray(onto_line(ends, self.plan_.spread(x, random.random(x.shape)))[0])
@@ -197,16 +200,21 @@ class TriangularFlow(FlowAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMi
 
     @double_precision
     def _unit_change(self, rows: _Rows) -> float:
-        """What a score in the coordinates of the core lacks to be in the user's units, a row: of what is seen."""
+        """What a score in the coordinates of the core lacks to be in the user's units, a row: of what is seen.
+
+        Of levels it is the mean over their cells.
+        """
         found, x = self.fitted_flow, rows.x
-        own = np.where(np.isnan(x), 0.0, found.slopes(x)).sum(1) + self.plan_.log_widths(x)
+        number = LEVEL_DRAWS if self.plan_.levelled.any() else 1
+        slopes = sum(found.slopes(x, (place + 0.5) / number) for place in range(number)) / number
+        own = np.where(np.isnan(x), 0.0, slopes).sum(1) + self.plan_.log_widths(x)
         return float(np.average(own, weights=rows.weights))
 
     def _move(self, rows: _Rows, split: Split, random: np.random.Generator) -> None:
         """Raise the log-density of the rows that are learned from."""
-        flow, (filled, places) = self.model_, self._filled(rows, split, random)
+        flow, (filled, places, paid) = self.model_, self._filled(rows, split, random)
         packed = np.where(self.plan_.levelled, self.plan_.numbered(filled.x), self._inward(filled.x))
-        read = jax.tree.map(np.float32, Dequantise(flow.ends, flow.units, self.plan_.cells))
+        read = Dequantise.of(flow.units, self.plan_.cells)
         core = jax.tree.map(np.float32, flow.core)
         steps = -(-places.learned.size // self.batch_size)
         epochs = self.max_epochs or max(LEAST_EPOCHS, -(-STEPS // steps))
@@ -219,7 +227,7 @@ class TriangularFlow(FlowAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMi
         rows_in = FlowRows(packed.astype(np.float32), filled.given)
         trained = self._learn(core, rows_in, filled.weights, places, config, seed)
         self.model_ = Flow(flow.ends, flow.units, trained.model)
-        self._keep(trained, float(rows.weights.sum()), self._change)
+        self._keep(trained, float(rows.weights.sum()), self._change + paid)
         if trained.best_step == 0:  # no step was better than the start
             self.lower_bound_ = self._measured(rows.taken(split.measured))
 
@@ -234,19 +242,23 @@ class TriangularFlow(FlowAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMi
         return self.fitted_flow.inward(x)
 
     @double_precision
-    def _filled(self, rows: _Rows, split: Split, random: np.random.Generator) -> tuple[_Rows, Split]:
-        """Rows without gaps: of each that has some, draws of the mixture stand for it; and where those are."""
+    def _filled(self, rows: _Rows, split: Split, random: np.random.Generator) -> tuple[_Rows, Split, float]:
+        """Rows without gaps: of each that has some, draws of the mixture stand for it; and where those are.
+
+        Last what the mean log-density of the measured rows so filled lacks to be a bound of that of what is seen of
+        them: ``−log q`` of the draws.
+        """
         gaps = np.isnan(rows.x).any(1)
         if not gaps.any():
-            return rows, split
-        found = self.fitted_flow
-        parts = []
+            return rows, split, 0.0
+        found, parts, paid = self.fitted_flow, [], []
         for places in split:
             own = rows.taken(places)
             times = np.where(gaps[places], FILLINGS, 1)
             many = own.taken(np.repeat(np.arange(places.size), times))
-            x = found.proposed(many.x, random) if places.size else many.x
+            x, log_q = found.proposed(many.x, random) if places.size else (many.x, np.zeros(0))
             parts.append(_Rows(x, many.weights / np.repeat(times, times), many.given))
+            paid.append(-float(np.average(log_q, weights=parts[-1].weights)) if places.size else 0.0)
         learned, held = parts
         size = len(learned.x)
         whole = _Rows(
@@ -254,7 +266,7 @@ class TriangularFlow(FlowAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMi
             np.concatenate([learned.weights, held.weights]),
             None if learned.given is None else np.concatenate([learned.given, held.given]),
         )
-        return whole, Split(np.arange(size), np.arange(size, len(whole.x)))
+        return whole, Split(np.arange(size), np.arange(size, len(whole.x))), paid[1 if split.held.size else 0]
 
     def _keep_mixture(self, rows: int) -> None:
         """Of few rows, the mixture is the answer."""

@@ -15,17 +15,19 @@ def in_times(nats: float) -> str:
     return f"{times} times as likely"
 
 
-def against_mixture(score: float, reference: float, components: int, *, began: bool) -> str:
+def against_mixture(score: float, reference: float, components: int, *, began: bool, held_out: bool = True) -> str:
     """How a flow does beside the mixture of the best held-out score.
 
     Args:
-        score, reference: of the flow and of the mixture, in nats a row that was held out.
+        score, reference: of the flow and of the mixture, in nats a row.
         components: of the mixture.
         began: whether nothing that was learned was better than the start.
+        held_out: whether they are of rows that were held out.
     """
     groups = "1 component" if components == 1 else f"{components} components"
     mixture = f"a Gaussian mixture of {groups}"
-    scores = f"{short_number(score, 4)} against {short_number(reference, 4)} nats a row that it has not learned from"
+    rows = "has not learned from" if held_out else "has learned from, for none was held out"
+    scores = f"{short_number(score, 4)} against {short_number(reference, 4)} nats a row that it {rows}"
     gain = score - reference
     if began and abs(gain) < 1e-3:
         return f"No step was better than what the fit began with, {mixture}: the density is still that."

@@ -7,15 +7,17 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
-from tacit.data.errors import nearest
-from tacit.estimators.capabilities import MatrixLike, Scores, can
+from tacit.data.errors import listed, nearest
+from tacit.estimators.capabilities import Imputes, MatrixLike, Samples, Scores, can
 from tacit.estimators.factors.factor_analysis import FactorAnalysis
 from tacit.estimators.flow.reference import BESIDE, NUMBERS, best_mixture
 from tacit.estimators.flow.triangular_flow import TriangularFlow
 from tacit.estimators.gradient_fit import Split
 from tacit.estimators.measure import base_measure
 from tacit.estimators.mixture.gaussian import GaussianMixture
+from tacit.estimators.sequence.reading import ReadsSequences
 from tacit.estimators.settings import Estimator
+from tacit.models.flow.columns import ColumnPlan
 
 MEMBERS = ("gaussian-mixture", "triangular-flow", "factor-analysis")
 FEW_ROWS = 2000
@@ -38,8 +40,10 @@ def names_of(members: Sequence[Any]) -> tuple[str, ...]:
     )
 
 
-def made(members: Sequence[Any], x: np.ndarray, weights: np.ndarray, random: np.random.Generator) -> list[Estimator]:
-    """Unfitted models, with what the rows decide about them: the number of components of a named mixture.
+def made(
+    members: Sequence[Any], x: np.ndarray, weights: np.ndarray, names: Sequence[str], random: np.random.Generator
+) -> list[Estimator]:
+    """Unfitted models, with what the rows decide about them: components of a named mixture, supports of a flow.
 
     Raises:
         ValueError: an unknown name, or what is no model with a density.
@@ -48,7 +52,28 @@ def made(members: Sequence[Any], x: np.ndarray, weights: np.ndarray, random: np.
         raise ValueError(f"members must be two models or more, by name or as they are; got {members!r}")
     named = any(isinstance(each, str) and each == "gaussian-mixture" for each in members)
     number = _components(x, weights, random) if named else None
-    return [_made(each, number, len(x), random) for each in members]
+    return [_settled(_made(each, number, len(x), random), x, names) for each in members]
+
+
+def _settled(member: Estimator, x: np.ndarray, names: Sequence[str]) -> Estimator:
+    """A flow with the supports that its columns have by all rows: some of them would leave others out.
+
+    Raises:
+        ValueError: columns have levels, of which a flow gives no exact masses.
+    """
+    if not isinstance(member, TriangularFlow):
+        return member
+    plan = ColumnPlan.of(x, member.supports, names)
+    if plan.levelled.any():
+        levelled = [name for name, has in zip(names, plan.levelled, strict=True) if has]
+        raise ValueError(
+            f"{listed(levelled, 6)} {'have' if len(levelled) > 1 else 'has'} levels (whole "
+            "numbers, or few different values): a flow gives their masses from below, and no density that could be "
+            "added to others. Leave them out, or take members without a flow; supports='real' of the flow takes them "
+            "for measurements."
+        )
+    settled: Estimator = member.set_params(supports=plan.supports)
+    return settled
 
 
 def _components(x: np.ndarray, weights: np.ndarray, random: np.random.Generator) -> int:
@@ -64,7 +89,7 @@ def _components(x: np.ndarray, weights: np.ndarray, random: np.random.Generator)
 def _made(member: Any, number: int | None, rows: int, random: np.random.Generator) -> Estimator:
     seed = int(random.integers(2**31))
     if isinstance(member, Estimator):
-        if not can(member, Scores):
+        if not (can(member, Scores) and can(member, Samples) and can(member, Imputes)) or can(member, ReadsSequences):
             raise ValueError(f"{type(member).__name__} has no density of rows: leave it out of members")
         fresh: Estimator = clone(member)
         if "random_state" in fresh.get_params() and fresh.get_params()["random_state"] is None:

@@ -1,5 +1,6 @@
 """``StackedDensity``: a weighted sum of densities of different kinds, its weights found on rows held out."""
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY
 from typing import Annotated, Any, ClassVar, Self
@@ -108,8 +109,9 @@ class StackedDensity(
         data = read_data(self, X, reset=True, minimum=2)
         self.check_settings()
         x, weights = np.asarray(data.rows(), np.float64), np.asarray(weights_of(data, sample_weight))
+        x, weights = x[weights > 0], weights[weights > 0]  # a row without a weight holds nothing out
         random, names = seed_of(self.random_state), self._column_names()
-        fresh = made(self.members, x, weights, random)
+        fresh = made(self.members, x, weights, names, random)
         self.member_names_ = names_of(self.members)
         held, columns = [], []
         for learned, out in self._splits(len(x), random):
@@ -131,7 +133,7 @@ class StackedDensity(
         if rows < FEW_ROWS:
             folds = np.array_split(order, min(self.n_folds, rows))
         else:
-            folds = [order[: round(self.validation_fraction * rows)]]
+            folds = [order[: max(round(self.validation_fraction * rows), 1)]]
         for out in folds:
             yield np.setdiff1d(order, out), np.sort(out)
 
@@ -222,15 +224,17 @@ class StackedDensity(
         if not rows.size:
             return draws if n_draws else means
         joint, some = self.joint_rows(x[rows]), self._framed(x[rows])
-        shares = np.exp(joint - logsumexp(joint, axis=1, keepdims=True))
+        asked = np.flatnonzero(self.weights_ > 0)
+        members = [self.members_[place] for place in asked]
+        shares = np.exp(joint - logsumexp(joint, axis=1, keepdims=True))[:, asked]
         if not n_draws:
-            each = np.stack([member.impute(some) for member in self.members_])
+            each = np.stack([member.impute(some) for member in members])
             means[rows] = np.where(gaps[rows], np.einsum("nk,knd->nd", shares, each), x[rows])
             return means
         seed = int(random.integers(2**31))
-        each = np.stack([member.impute(some, n_draws, random_state=seed) for member in self.members_])
+        each = np.stack([member.impute(some, n_draws, random_state=seed) for member in members])
         which = (random.random((n_draws, rows.size, 1)) > np.cumsum(shares, axis=1)[None]).sum(-1)
-        which = np.minimum(which, len(self.members_) - 1)
+        which = np.minimum(which, len(members) - 1)
         draws[:, rows] = each[which, np.arange(n_draws)[:, None], np.arange(rows.size)[None]]
         return draws
 
@@ -296,13 +300,9 @@ class StackedDensity(
 
 
 def _drawn(member: Any, number: int, random: np.random.Generator) -> np.ndarray:
-    """Rows of a member: some give with them the component that each is of."""
-    seed = int(random.integers(2**31))
-    before = member.random_state
-    member.random_state = seed
-    try:
-        found = member.sample(number)
-    finally:
-        member.random_state = before
+    """Rows of a member: some give with them the component that each is of, and ask their own seed alone."""
+    own = copy.copy(member)
+    own.random_state = int(random.integers(2**31))
+    found = own.sample(number)
     rows = np.asarray(found[0] if isinstance(found, tuple) else found)
     return rows[random.permutation(number)]

@@ -13,6 +13,10 @@ from tacit.families.bijections import ColumnEnds, DiagonalAffine
 FEW_LEVELS = 20
 """A column of no more different values than this, five rows to each, has levels; so has one of whole numbers that come
 twice each."""
+RARE, RARE_ROWS = 0.02, 10
+"""Of the last whole number of a column, its share of the rows or their number, below which larger ones are expected."""
+NEAR = 1e-6
+"""How far from a level a value may lie that is one, in sizes of its cell."""
 FLAT = 1e-9
 """The least share of the variance of one combination of columns; below it they depend on each other."""
 
@@ -45,8 +49,9 @@ class ColumnPlan(NamedTuple):
                 raise ValueError(f"column {name!r} {what}: it has no density, so leave it out")
             values = x[~np.isnan(x[:, place]), place]
             kind = kinds[place]
-            if kind == "levels" or (kind == "auto" and _has_levels(values, seen)):
-                cells[place], levels[place] = _cells(seen)
+            if kind == "levels" or (kind == "auto" and has_levels(values, seen)):
+                levels[place] = _levels(values, seen)
+                cells[place] = _edges(levels[place])
                 low[place], high[place] = cells[place][[0, -1]]
             else:
                 low[place], high[place] = _ends(values, kind, name)
@@ -56,6 +61,15 @@ class ColumnPlan(NamedTuple):
     def levelled(self) -> np.ndarray:
         """Which columns have levels."""
         return np.array([edges.size > 0 for edges in self.cells])
+
+    @property
+    def supports(self) -> list[object]:
+        """What would be asked of columns to have these ends again."""
+        found: list[object] = []
+        for has, low, high in zip(self.levelled, self.low.tolist(), self.high.tolist(), strict=True):
+            ends = (low, high) if np.isfinite(high) else "positive" if np.isfinite(low) else "real"
+            found.append("levels" if has else ends)
+        return found
 
     def numbered(self, x: np.ndarray) -> np.ndarray:
         """The number of the cell of every level, ``(n, d)``; 0 in continuous columns."""
@@ -78,11 +92,15 @@ class ColumnPlan(NamedTuple):
 
     def log_widths(self, x: np.ndarray) -> np.ndarray:
         """The logarithm of the size of every row's cells, over the columns of levels that it has, ``(n,)``."""
-        number, total = self.numbered(x), np.zeros(len(x))
+        return np.where(np.isnan(x), 0.0, self._log_widths(x)).sum(1)
+
+    def _log_widths(self, x: np.ndarray) -> np.ndarray:
+        """The same of every column; 0 where it has no levels."""
+        number, found = self.numbered(x), np.zeros(x.shape)
         for place, edges in enumerate(self.cells):
             if edges.size:
-                total += np.where(np.isnan(x[:, place]), 0.0, np.log(np.diff(edges))[number[:, place]])
-        return total
+                found[:, place] = np.log(np.diff(edges))[number[:, place]]
+        return found
 
     @property
     def ends(self) -> ColumnEnds:
@@ -90,14 +108,20 @@ class ColumnPlan(NamedTuple):
         return ColumnEnds(self.low, self.high)
 
     def check(self, x: np.ndarray, names: Sequence[str]) -> None:
-        """Refuse values at or beyond the ends.
+        """Refuse values at or beyond the ends, and what is no level of a column that has some.
 
         Raises:
             ValueError: names the column, the row and the value.
         """
-        inside = self.levelled
-        wrong = ((x <= self.low) & ~inside) | ((x >= self.high) & ~inside)
-        wrong |= inside & ((x < self.low) | (x > self.high))
+        wrong = np.where(self.levelled, np.abs(x - self.snapped(x)) > NEAR * np.exp(self._log_widths(x)), False)
+        for place in np.flatnonzero(wrong.any(0)):
+            row, levels = int(np.argmax(wrong[:, place])), self.values[place]
+            known = f"from {levels[0]:g} to {levels[-1]:g}" if levels.size > 2 else f"{levels[0]:g} and {levels[1]:g}"
+            raise ValueError(
+                f"column {names[place]!r}, row {row}: {x[row, place]:g} is none of its {levels.size} levels, {known}: "
+                "correct it, or fit anew with rows that hold it, or with supports= that says what the column is"
+            )
+        wrong = ((x <= self.low) | (x >= self.high)) & ~self.levelled
         if wrong.any():
             row, place = (int(each) for each in np.argwhere(wrong)[0])
             raise ValueError(
@@ -106,8 +130,9 @@ class ColumnPlan(NamedTuple):
             )
 
     def snapped(self, x: np.ndarray) -> np.ndarray:
-        """Rows with the levels of the cells that they lie in."""
-        number, out = self.numbered(x), np.array(x)
+        """Rows with the levels of the cells that they lie in, and within the ends of the other columns."""
+        number = self.numbered(x)
+        out = np.clip(x, np.nextafter(self.low, np.inf), np.nextafter(self.high, -np.inf))
         for place, levels in enumerate(self.values):
             if levels.size:
                 out[:, place] = np.where(np.isnan(x[:, place]), np.nan, levels[number[:, place]])
@@ -141,20 +166,34 @@ def _by_column(asked: object, names: Sequence[str]) -> list[object]:
     return list(asked)
 
 
-def _has_levels(values: np.ndarray, seen: np.ndarray) -> bool:
+def has_levels(values: np.ndarray, seen: np.ndarray) -> bool:
+    """Whether values are of a column of levels; ``seen`` are the different ones."""
     if values.size < 5 * seen.size and not (values.size >= 50 and seen.size <= 2):
         return bool((seen == np.round(seen)).all() and 2 * seen.size <= values.size)
     return seen.size <= FEW_LEVELS or bool((seen == np.round(seen)).all())
 
 
-def _cells(seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Edges of the cells and the levels; whole numbers have all those between them too."""
-    if (seen == np.round(seen)).all() and np.ptp(seen) <= 1000 * seen.size:
-        levels = np.arange(seen[0], seen[-1] + 1.0)
-    else:
-        levels = seen
+def _levels(values: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """The levels of a column: what was seen; of whole numbers all those between them too.
+
+    Where the last of these are rare, as in the tail of a count, there are more beyond: ten times as far, or as far
+    again.
+    """
+    if (seen != np.round(seen)).any() or np.ptp(seen) > 1000 * seen.size:
+        return seen
+    first, last = float(seen[0]), float(seen[-1])
+    more = max(last - first, min(10.0 * (last - first), 1000.0))
+    rare = max(RARE * values.size, RARE_ROWS)
+    few_low, few_high = (seen.size > 2 and (values == end).sum() < rare for end in (first, last))
+    if few_low:
+        first = max(first - more, 0.0) if first >= 0 else first - more
+    return np.arange(first, last + few_high * more + 1.0)
+
+
+def _edges(levels: np.ndarray) -> np.ndarray:
+    """Of the cells of levels."""
     middles = 0.5 * (levels[1:] + levels[:-1])
-    return np.concatenate([[2 * levels[0] - middles[0]], middles, [2 * levels[-1] - middles[-1]]]), levels
+    return np.concatenate([[2 * levels[0] - middles[0]], middles, [2 * levels[-1] - middles[-1]]])
 
 
 def _ends(values: np.ndarray, kind: object, name: str) -> tuple[float, float]:

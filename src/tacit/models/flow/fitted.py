@@ -7,6 +7,7 @@ mixture that stands beside the flow, weighted by what the flow says of them.
 import dataclasses
 import warnings
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import logsumexp
@@ -14,7 +15,7 @@ from scipy.special import logsumexp
 from tacit.compute import row_bucket
 from tacit.data.blocks import padded
 from tacit.data.errors import counted
-from tacit.inference.importance import RELIABLE, UncertainWeights, pareto_smooth
+from tacit.inference.importance import RELIABLE, Smoothed, UncertainWeights, pareto_smooth
 from tacit.models.flow import model as flow
 from tacit.models.flow.columns import ColumnPlan
 from tacit.models.flow.model import Flow, FlowRows
@@ -37,7 +38,8 @@ class Integrated:
     Attributes:
         log_prob: in nats, ``(n,)``; of a row without any value 0.
         effective: how many draws the weights of a row are worth; infinite where it is exact.
-        khat: the shape of the weights' tail (above 0.7 they are not to be trusted); −∞ where it is exact.
+        khat: the shape of the weights' tail of draws of what is missing (above 0.7 they are not to be trusted); −∞
+            where nothing is, or where that is integrated out exactly.
     """
 
     log_prob: np.ndarray
@@ -51,15 +53,31 @@ class Integrated:
 
     def warn(self, stacklevel: int) -> None:
         """Say where the draws are not to be trusted."""
-        drawn_for, bad = int((~self.exact).sum()), int((self.khat > RELIABLE).sum())
-        if bad > TOLD * max(drawn_for, 1):
-            warnings.warn(
-                f"of {counted(drawn_for, 'row')} with missing entries, {bad} have importance weights that are not to "
-                f"be trusted (k̂ up to {self.khat.max():.2f}): their log-densities are likely too low. order='kept' "
-                "makes those exact whose last columns alone are missing; n_samples= takes more draws.",
-                UncertainWeights,
-                stacklevel=stacklevel,
-            )
+        warn_of(self.khat, "their log-densities are likely too low", stacklevel + 1)
+
+
+class Filled(NamedTuple):
+    """Rows with their gaps filled."""
+
+    means: np.ndarray
+    """``(n, d)``"""
+    draws: np.ndarray
+    """``(draws, n, d)``"""
+    khat: np.ndarray
+    """Of every row, as of `Integrated`."""
+
+
+def warn_of(khat: np.ndarray, so: str, stacklevel: int) -> None:
+    """Say that of rows the weights are not to be trusted, if they are many, and what comes of it."""
+    drawn_for, bad = int((khat > -np.inf).sum()), int((khat > RELIABLE).sum())
+    if bad > TOLD * max(drawn_for, 1):
+        warnings.warn(
+            f"of {counted(drawn_for, 'row')} with missing entries, {bad} have importance weights that are not to "
+            f"be trusted (k̂ up to {khat.max():.2f}): {so}. order='kept' makes those exact whose last columns alone are "
+            "missing; n_samples= takes more draws.",
+            UncertainWeights,
+            stacklevel=stacklevel,
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,12 +104,16 @@ class FittedFlow:
             own = None if given is None else given[plain]
             shares = random.random((LEVEL_DRAWS if levelled else 1, x.shape[1]))
             each = np.stack([self._in_order(x[plain], own, share) for share in shares])
-            log_prob[plain] = logsumexp(each, axis=0) - np.log(len(shares))
+            log_prob[plain] = total = logsumexp(each, axis=0)
+            log_prob[plain] -= np.log(len(shares))
+            with np.errstate(invalid="ignore"):  # of what has no mass
+                worth = np.exp(-logsumexp(2.0 * (each - total), axis=0))
+            effective[plain] = np.where((self.plan.levelled & ~missing[plain]).any(1), worth, np.inf)
         if filled.any():
             own = None if given is None else given[filled]
             weights = self._weighed(x[filled], own, draws)
             log_prob[filled] = logsumexp(weights, axis=0) - np.log(draws)
-            smoothed = [pareto_smooth(row) for row in weights.T]
+            smoothed = [_smoothed(row) for row in weights.T]
             effective[filled] = [each.effective for each in smoothed]
             khat[filled] = [each.khat for each in smoothed]
         log_prob += self.plan.log_widths(x)
@@ -117,68 +139,66 @@ class FittedFlow:
             found.append(self._proposed(x[first : first + size], own, draws, np.random.default_rng(0))[1])
         return np.concatenate(found, axis=1)
 
-    def proposed(self, x: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        """Rows whose gaps are filled by a draw of the mixture, in the user's units."""
-        u = self._proposed_once(x, 1, random)[0][0]
-        values = [np.asarray(flow.outward(self.flow, part))[:size] for size, part, _ in batches(u, None)]
-        return np.where(np.isnan(x), self.plan.snapped(np.concatenate(values)), x)
+    def proposed(self, x: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Rows whose gaps are filled by a draw of the mixture, and ``log q`` of it in the coordinates of the core."""
+        u, log_q, _ = self._drawn(x, 1, random)
+        return np.where(np.isnan(x), self.outward(u[0]), x), log_q[0]
 
     def _proposed(
         self, x: np.ndarray, given: np.ndarray | None, draws: int, random: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
         """Draws of the gaps in the coordinates of the core ``[draws, rows, dims]``, and their log-weights."""
-        if self.plan.levelled.any():  # every draw has levels of its own
-            pairs = [self._proposed_once(x, 1, random) for _ in range(draws)]
-            u, log_q, slopes = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
-        else:
-            u, log_q, slopes = self._proposed_once(x, draws, random)
-        flat = u.reshape(-1, x.shape[1])
+        u, log_q, slopes = self._drawn(x, draws, random)
         own = None if given is None else np.tile(given, (draws, 1))
-        return u, (self._core(flat, own)).reshape(draws, len(x)) + slopes - log_q
+        weights = self._core(u.reshape(-1, x.shape[1]), own).reshape(draws, len(x)) + slopes - log_q
+        return u, np.where(np.isnan(weights), -np.inf, weights)  # so far out that neither density is a number
 
-    def _proposed_once(
+    def _drawn(
         self, x: np.ndarray, draws: int, random: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Draws ``[draws, rows, dims]``, ``log q`` of the gaps ``[draws, rows]``, and the slopes of what is seen."""
-        seen, slopes = self._inward(self.plan.spread(x, random.random(x.shape)))
-        u = drawn(self.beside, seen, draws, random=random)
+        times = draws if self.plan.levelled.any() else 1  # every draw has levels of its own
+        many = np.tile(x, (times, 1))
+        seen, slopes = self._inward(self.plan.spread(many, random.random(many.shape)))
+        u = drawn(self.beside, seen, draws // times, random=random).reshape(draws, *x.shape)
         joint = log_prob(self.beside, u.reshape(-1, x.shape[1])).reshape(draws, len(x))
-        own = np.where(np.isnan(x), 0.0, slopes).sum(1)
-        return u, joint - log_prob(self.beside, seen), np.broadcast_to(own, joint.shape)
+        own = np.where(np.isnan(many), 0.0, slopes).sum(1).reshape(times, len(x))
+        with np.errstate(invalid="ignore"):
+            return u, joint - log_prob(self.beside, seen).reshape(times, len(x)), own
 
     def imputed(
         self, x: np.ndarray, given: np.ndarray | None, draws: int, number: int, random: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Rows with their gaps filled: by their means ``(n, d)``, and ``number`` draws ``(number, n, d)``."""
+    ) -> Filled:
+        """Rows with their gaps filled: by their means, and by ``number`` draws."""
         missing = np.isnan(x)
-        rows = np.flatnonzero(missing.any(1))
-        means, taken = np.array(x), np.repeat(x[None], number, axis=0)
+        draws = max(draws, number)
+        found = Filled(np.array(x), np.repeat(x[None], number, axis=0), np.full(len(x), -np.inf))
+        exact = self.kept & (np.diff(missing.astype(int), axis=1) >= 0).all(1)
         size = max(1, ROWS // draws)
-        for first in range(0, rows.size, size):
-            part = rows[first : first + size]
-            own = None if given is None else given[part]
-            values, log_weights = self._candidates(x[part], own, draws, random)
-            shares = np.exp(log_weights - logsumexp(log_weights, axis=0))
-            gaps = missing[part]
-            means[part] = np.where(gaps, np.einsum("sn,snd->nd", shares, values), x[part])
-            chosen = _chosen(shares, number, random)
-            taken[:, part] = np.where(gaps, values[chosen, np.arange(part.size)], x[part])
-        return means, taken
+        for rows in (np.flatnonzero(missing.any(1) & exact), np.flatnonzero(missing.any(1) & ~exact)):
+            for first in range(0, rows.size, size):
+                part = rows[first : first + size]
+                own = None if given is None else given[part]
+                if exact[part[0]]:
+                    many = None if own is None else np.tile(own, (draws, 1))
+                    values = self.continued(np.tile(x[part], (draws, 1)), many, random).reshape(draws, -1, x.shape[1])
+                    means, taken = values.mean(0), values[:number]
+                else:
+                    values, shares, found.khat[part] = self._candidates(x[part], own, draws, random)
+                    means = np.einsum("sn,snd->nd", shares, values)
+                    taken = values[_chosen(shares, number, random), np.arange(part.size)]
+                found.means[part] = np.where(missing[part], means, x[part])
+                found.draws[:, part] = np.where(missing[part], taken, x[part])
+        return found
 
     def _candidates(
         self, x: np.ndarray, given: np.ndarray | None, draws: int, random: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Rows in the user's units with their gaps drawn ``[draws, rows, dims]``, and smoothed log-weights."""
-        missing = np.isnan(x)
-        if self.kept and (np.diff(missing.astype(int), axis=1) >= 0).all():
-            many = None if given is None else np.tile(given, (draws, 1))
-            found = self.continued(np.tile(x, (draws, 1)), many, random)
-            return found.reshape(draws, *x.shape), np.zeros((draws, len(x)))
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Rows in the user's units with their gaps drawn ``[draws, rows, dims]``, smoothed weights, and their k̂."""
         u, log_weights = self._proposed(x, given, draws, random)
-        flat = u.reshape(-1, x.shape[1])
-        values = [np.asarray(flow.outward(self.flow, part))[:size] for size, part, _ in batches(flat, None)]
-        smooth = np.stack([pareto_smooth(row).log_weights for row in log_weights.T], axis=1)
-        return self.plan.snapped(np.concatenate(values)).reshape(u.shape), smooth
+        smooth = [_smoothed(row) for row in log_weights.T]
+        shares = np.exp(np.stack([each.log_weights for each in smooth], axis=1))
+        return self.outward(u.reshape(-1, x.shape[1])).reshape(u.shape), shares, np.array([s.khat for s in smooth])
 
     def continued(self, x: np.ndarray, given: np.ndarray | None, random: np.random.Generator) -> np.ndarray:
         """Rows whose last columns are missing, with a draw of those; the order is kept."""
@@ -196,6 +216,11 @@ class FittedFlow:
     def from_white(self, z: np.ndarray, given: np.ndarray | None) -> np.ndarray:
         """The rows, in the user's units, that white noise stands for."""
         found = [np.asarray(flow.from_white(self.flow, part, own))[:size] for size, part, own in batches(z, given)]
+        return self.plan.snapped(np.concatenate(found))
+
+    def outward(self, u: np.ndarray) -> np.ndarray:
+        """The rows, in the user's units, of the coordinates of the core."""
+        found = [np.asarray(flow.outward(self.flow, part))[:size] for size, part, _ in batches(u, None)]
         return self.plan.snapped(np.concatenate(found))
 
     def inward(self, x: np.ndarray, share: float = 0.5) -> np.ndarray:
@@ -241,6 +266,13 @@ def batches(rows: np.ndarray, given: np.ndarray | None) -> Iterator[tuple[int, n
         room = min(row_bucket(len(part)), ROWS)
         own = None if given is None else padded(np.asarray(given[first : first + ROWS], np.float64), room)
         yield len(part), padded(part, room), own
+
+
+def _smoothed(log_weights: np.ndarray) -> Smoothed:
+    """`pareto_smooth`; where no draw has any mass all count the same, and none is to be trusted."""
+    if np.isneginf(log_weights).all():
+        return Smoothed(np.full(log_weights.size, -np.log(log_weights.size)), np.inf, 0.0)
+    return pareto_smooth(log_weights)
 
 
 def _chosen(shares: np.ndarray, number: int, random: np.random.Generator) -> np.ndarray:

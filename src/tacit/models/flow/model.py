@@ -4,6 +4,9 @@ The maps are those of Knothe and Rosenblatt where the order of the columns is ke
 ``p(x_j | x_1, …, x_{j−1})`` is at hand for every j, and what is said of the first columns is exact.
 """
 
+from collections.abc import Sequence
+from typing import Self
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -76,27 +79,33 @@ class Dequantise(eqx.Module):
     """The reader of a fit: levels are spread evenly over their cells, anew at every step.
 
     So the density that is learned gives a cell its mass (Theis, van den Oord & Bethge 2016). Of columns with cells rows
-    hold the numbers of these; the other columns are in the coordinates that are learned in.
+    hold the numbers of these; the other columns are in the coordinates that are learned in. Single precision is enough,
+    for places are looked at from both ends, and no share is 0 or 1, where the ends are infinitely far.
     """
 
-    ends: ColumnEnds
     units: DiagonalAffine
-    edges: tuple[Array, ...]
-    """By column, the edges of its cells; none where it is continuous."""
+    cells: tuple[Float[Array, "3 levels"] | None, ...]
+    """By column, of every cell: how far the low end lies below it, its size, and how far the high end lies above it."""
+
+    @classmethod
+    def of(cls, units: DiagonalAffine, edges: Sequence[np.ndarray]) -> Self:
+        """Of the edges of cells, column by column; none where it is continuous."""
+        rooms = (np.stack([own[:-1] - own[0], np.diff(own), own[-1] - own[1:]]) if own.size else None for own in edges)
+        single: Self = jax.tree.map(np.float32, cls(units, tuple(rooms)))
+        return single
 
     def __call__(self, rows: FlowRows, key: Array) -> FlowRows:
-        if not any(edges.size for edges in self.edges):
+        if all(own is None for own in self.cells):
             return rows
-        still = frozen(self)
-        share = jax.random.uniform(key, rows.x.shape, rows.x.dtype)
+        shares = jax.random.uniform(key, rows.x.shape, rows.x.dtype) + 0.5**24
         columns = [rows.x[..., place] for place in range(rows.x.shape[-1])]
-        for place, edges in enumerate(still.edges):
-            if edges.size:
-                cell = columns[place].astype(jnp.int32)
-                columns[place] = edges[cell] + share[..., place] * (edges[cell + 1] - edges[cell])
-        spread = still.units.inverse(still.ends.in_turn(jnp.stack(columns, -1))[0])[0]
-        levelled = np.array([edges.size > 0 for edges in self.edges])
-        return FlowRows(jnp.where(levelled, spread, rows.x), rows.given)
+        for place, own in enumerate(self.cells):
+            if own is not None:
+                below, size, above = own[:, columns[place].astype(jnp.int32)]
+                share = shares[..., place]
+                moved = jnp.log(below + share * size) - jnp.log(above + (1.0 - share) * size)
+                columns[place] = (moved - self.units.shift[place]) * jnp.exp(-self.units.log_scale[place])
+        return FlowRows(jnp.stack(columns, -1), rows.given)
 
 
 @compiled
