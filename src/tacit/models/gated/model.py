@@ -141,10 +141,19 @@ def fitted(
     number = starts.gate.coefficients.shape[0]
     keys = random.integers(2**32, size=(number, 2), dtype=np.uint32)
     held = source(DenseRows(rows).weighted(weights))
-    # of families the parameters have no free form to extrapolate in: log-probabilities, and they go fast
-    far = all(isinstance(part, RegressionComponents) for part in starts.experts)
-    settings = {"max_iter": max_iter, "tol": tol, "label": label, "accelerate": far}
-    (found,) = fit(starts, held, AsTheyAre(), key=keys, eager=True, halving=(), **settings)
+    (found,) = fit(
+        starts,
+        held,
+        AsTheyAre(),
+        key=keys,
+        max_iter=max_iter,
+        tol=tol,
+        label=label,
+        eager=True,
+        halving=(),
+        # of families the parameters have no free form to extrapolate in: they are log-probabilities, and go fast
+        accelerate=all(isinstance(part, RegressionComponents) for part in starts.experts),
+    )
     return found
 
 
