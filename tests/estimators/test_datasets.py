@@ -26,7 +26,6 @@ from tacit import (
 )
 from tacit.data import Column, DataError, Dataset, DenseRows, Schema, load, sources
 from tacit.data.dataset import numbered
-from tacit.data.opening import dataset
 from tacit.estimators.base import weighted
 from tacit.evaluation.anomalies import odd_columns
 
