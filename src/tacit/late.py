@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from functools import cache, partial
 from importlib.machinery import ModuleSpec, PathFinder
 from operator import attrgetter
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:  # the module costs more time than all of this one
@@ -78,7 +78,7 @@ class _LateLoader:
         def found(name: str) -> Any:
             if name == "__path__":  # every ``from … import`` asks for it, and a package has it already
                 raise AttributeError(name)
-            instead = None if self._begun else _instead(module, name)
+            instead = None if self._begun else _instead(module, name, sys._getframe(1))
             if instead is not None:
                 return instead
             self.load()
@@ -109,9 +109,9 @@ class _LateLoader:
                 self._lock.release()
 
 
-def _instead(module: ModuleType, name: str) -> Any:
-    """What stands for a name of a module that has not been loaded; None if it is to be loaded for it."""
-    frame, known = sys._getframe(2), module.__name__
+def _instead(module: ModuleType, name: str, frame: FrameType) -> Any:
+    """What stands for a name of a module that has not been loaded, and is asked for there; None if it is to be."""
+    known = module.__name__
     while frame.f_back is not None and frame.f_globals.get("__name__") in _MACHINERY:
         frame = frame.f_back
     taker = str(frame.f_globals.get("__name__"))
