@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 from functools import cache, partial
+from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
 from operator import attrgetter
 from types import FrameType, ModuleType
@@ -115,8 +116,8 @@ def _instead(module: ModuleType, name: str, frame: FrameType) -> Any:
     while frame.f_back is not None and frame.f_globals.get("__name__") in _MACHINERY:
         frame = frame.f_back
     taker = str(frame.f_globals.get("__name__"))
-    if known in APART and taker.startswith(f"{known}."):
-        raise AttributeError(name)  # a part, which is to be imported
+    if known in APART and PathFinder.find_spec(f"{known}.{name}", module.__path__) is not None:
+        return import_module(f"{known}.{name}")
     if name == "__version__" and "." not in known:
         return _version(module)
     if taker.startswith(TAKEN.get(f"{known}.{name}", "?")):

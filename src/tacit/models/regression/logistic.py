@@ -41,7 +41,9 @@ class LogisticStep(eqx.Module):
     """None where q is a point."""
     intercept: bool = eqx.field(static=True)
 
-    def __call__(self, rows: Float[Array, "rows dims"], weights: Float[Array, " rows"], key: PRNGKeyArray) -> Sums:
+    def __call__(
+        self, rows: Float[Array, "rows dims"], weights: Float[Array, " rows"], key: PRNGKeyArray | None
+    ) -> Sums:
         known, labels = design(rows[:, :-1], self.intercept), rows[:, -1]
         count = self.surrogate.directions.shape[0]
         spread = np.zeros((rows.shape[0], count)) if self.forms is None else self.forms(known)
