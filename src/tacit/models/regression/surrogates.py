@@ -162,8 +162,8 @@ def _shift(scores: Float[Array, "rows classes"], spread: Float[Array, "rows clas
         low, high = xp.where(value < 0.0, shift, low), xp.where(value < 0.0, high, shift)
         ahead = shift - value / xp.maximum(bend.sum(1, keepdims=True), 1e-12)
         inside = (ahead > low) & (ahead < high)
-        # at the root itself the step is 0 and the place stays
-        after = xp.where(inside | (value == 0.0), ahead, 0.5 * (low + high))
+        # where rounding is all that is left, the step is no more than that, and the place stays
+        after = xp.where(inside | (xp.abs(value) <= SHIFT_TOL), ahead, 0.5 * (low + high))
         return step + 1, low, after, high, xp.abs(value).max()
 
     low, high = scores.min(1, keepdims=True) - reach, scores.max(1, keepdims=True) + reach
