@@ -72,3 +72,36 @@ import sklearn.utils.fixes, pyarrow as pa, pandas as pd
 assert pa.table({'a': [1]}).to_pandas().equals(pd.DataFrame({'a': [1]}))
 """
     run("import tacit.data.results", check)
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        "import scipy.spatial.distance as d; assert d.pdist([[0, 0], [3, 4]])[0] == 5.0\n"
+        "assert 'scipy.spatial.transform' not in sys.modules\n"
+        "import scipy.spatial; assert scipy.spatial.KDTree and scipy.spatial.distance is d",
+        "import scipy.cluster; assert scipy.cluster.hierarchy.linkage and scipy.cluster.vq.kmeans",
+        "from scipy.spatial import *; assert KDTree and distance.cdist",
+        "import scipy.interpolate; assert scipy.interpolate.Rbf",
+    ],
+)
+def test_a_part_of_some_packages_comes_without_the_others(check: str) -> None:
+    run("", check)
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        "import sklearn.utils.fixes as f; assert f._get_threadpool_controller().info() is not None",
+        "import sklearn.utils.fixes as f; import numpy as np; assert f.laplacian(np.ones((2, 2))).shape == (2, 2)",
+        "import sklearn.base, joblib; assert joblib.Parallel(1)([joblib.delayed(abs)(-1)]) == [1]",
+        "import sklearn.utils.parallel as p, joblib; assert issubclass(p.Parallel, joblib.Parallel)",
+        "import matplotlib.mathtext as m; assert m.MathTextParser('path').parse('$x^2$')",
+        "from matplotlib.font_manager import FontProperties as F; assert F('serif:bold').get_weight() == 'bold'",
+        "import pyparsing; assert pyparsing.__version__ and pyparsing.Word('a').parse_string('aa')[0] == 'aa'",
+        "import narwhals as nw, pyarrow as pa; assert nw.from_native(pa.table({'a': [1]})).columns == ['a']",
+        "import joblib, importlib.metadata; assert joblib.__version__ == importlib.metadata.version('joblib')",
+    ],
+)
+def test_what_is_taken_from_a_late_module_does_what_it_should(check: str) -> None:
+    run("import sklearn.utils.fixes, matplotlib.figure", check)

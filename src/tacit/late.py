@@ -8,27 +8,56 @@ pandas, which takes longer to load than a small table to fit, is looked for by p
 be done as soon as JAX is there, whoever imports it, waits in `when_loaded`.
 """
 
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import cache, partial
+from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
 from operator import attrgetter
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:  # the module costs more time than all of this one
     from importlib.abc import Loader
 
 LATE = (
-    *("scipy.stats", "scipy.optimize", "scipy.spatial", "scipy.cluster", "scipy.special", "scipy.sparse.linalg"),
+    *(
+        "scipy.stats",
+        "scipy.optimize",
+        "scipy.spatial",
+        "scipy.cluster",
+        "scipy.cluster.hierarchy",
+        "scipy.special",
+        "scipy.sparse.linalg",
+    ),
     *("scipy.sparse", "PIL.Image", "unittest.mock", "scipy.integrate"),
     *("numpy.f2py", "numpy.testing", "sklearn.metrics", "sklearn.mixture", "matplotlib.pyplot"),
-    *("pyarrow.compute", "pyarrow.dataset"),
+    *("pyarrow.compute", "pyarrow.dataset", "scipy.linalg", "scipy.sparse.csgraph", "joblib", "sklearn.utils.parallel"),
+    *("narwhals", "narwhals.stable", "narwhals.stable.v2", "importlib.metadata"),
+    *("matplotlib.mathtext", "matplotlib._fontconfig_pattern", "matplotlib.dviread", "pyparsing"),
 )
 """What is loaded late."""
-TAKEN = {("jaxtyping._import_hook", "unittest.mock", "patch"), ("sklearn.utils.fixes", "scipy.sparse.linalg", "cg")}
-"""Who takes which name from a late module when it is itself imported, to call it now and then: it gets a stand-in."""
+APART = ("scipy.cluster", "scipy.spatial")
+"""Packages among them of which one part is loaded without the others."""
+TAKEN = {
+    "unittest.mock.patch": "jaxtyping.",
+    "importlib.metadata.entry_points": "pydantic.",
+    "scipy.linalg.norm": "scipy.spatial.",
+    "scipy.sparse.linalg.cg": "sklearn.",
+    "scipy.sparse.linalg.LinearOperator": "sklearn.",
+    "scipy.sparse.csgraph.laplacian": "sklearn.",
+    "sklearn.utils.parallel._get_threadpool_controller": "sklearn.",
+    "joblib.cpu_count": "sklearn.",
+    "matplotlib.mathtext.MathTextParser": "matplotlib.",
+    "matplotlib.dviread.Dvi": "matplotlib.",
+    "matplotlib._fontconfig_pattern.parse_fontconfig_pattern": "matplotlib.",
+    "matplotlib._fontconfig_pattern.generate_fontconfig_pattern": "matplotlib.",
+}
+"""What packages take from a late module when they are themselves imported, to call it now and then: a stand-in."""
+MADE_LATE = ("matplotlib.mathtext.MathTextParser",)
+"""Classes among these whose objects are made when they are used."""
 LOOK_FOR_PANDAS = ("sklearn.utils.fixes",)
 """What imports pandas to know whether there is one, and does nothing with it; a frame brings its own."""
 PATIENCE = 30.0
@@ -50,9 +79,9 @@ class _LateLoader:
         def found(name: str) -> Any:
             if name == "__path__":  # every ``from … import`` asks for it, and a package has it already
                 raise AttributeError(name)
-            taker = sys._getframe(1).f_globals.get("__name__")
-            if (taker, module.__name__, name) in TAKEN and not self._begun:
-                return Late(partial(attrgetter(name), module))
+            instead = None if self._begun else _instead(module, name, sys._getframe(1))
+            if instead is not None:
+                return instead
             self.load()
             try:
                 return vars(module)[name]
@@ -81,6 +110,31 @@ class _LateLoader:
                 self._lock.release()
 
 
+def _instead(module: ModuleType, name: str, frame: FrameType) -> Any:
+    """What stands for a name of a module that has not been loaded, and is asked for there; None if it is to be."""
+    known = module.__name__
+    while frame.f_back is not None and frame.f_globals.get("__name__") in _MACHINERY:
+        frame = frame.f_back
+    taker = str(frame.f_globals.get("__name__"))
+    if known in APART and PathFinder.find_spec(f"{known}.{name}", module.__path__) is not None:
+        return import_module(f"{known}.{name}")
+    if name == "__version__" and "." not in known:
+        return _version(module)
+    if taker.startswith(TAKEN.get(f"{known}.{name}", "?")):
+        return (LateMade if f"{known}.{name}" in MADE_LATE else Late)(partial(attrgetter(name), module))
+    return None
+
+
+_MACHINERY = ("importlib._bootstrap", "importlib._bootstrap_external", "_frozen_importlib")
+
+
+def _version(module: ModuleType) -> str | None:
+    """The version of a package by what lies beside it."""
+    beside = os.listdir(os.path.dirname(os.path.dirname(str(module.__file__))))
+    found = [each for each in beside if each.startswith(f"{module.__name__}-") and each.endswith(".dist-info")]
+    return found[0].removesuffix(".dist-info").partition("-")[2] if len(found) == 1 else None
+
+
 class Late:
     """Stands for something that is found when it is used."""
 
@@ -92,6 +146,13 @@ class Late:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._found(), name)
+
+
+class LateMade(Late):
+    """Stands for a class whose objects are made when they are used."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return Late(cache(lambda: self._found()(*args, **kwargs)))
 
 
 class _Loaded:
@@ -159,7 +220,8 @@ class _LateFinder:
     def find_spec(
         self, fullname: str, path: Iterable[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        whole = self._loaders.get(fullname.rpartition(".")[0])
+        above = fullname.rpartition(".")[0]
+        whole = None if above in APART else self._loaders.get(above)
         if whole is not None and fullname not in LATE:
             whole.load()
             part = sys.modules.get(fullname)
@@ -235,9 +297,11 @@ class _Unread(dict[str, list[str]]):
 
 _DOCS: dict[str, dict[str, Any]] = {
     "matplotlib.artist": {"kwdoc": lambda artist: ""},
+    "matplotlib.rcsetup": {"parse_fontconfig_pattern": str},
     "pyarrow.vendored.docscrape": {"NumpyDocString": _Unread},
+    "scipy._lib._array_api": {"xp_capabilities": lambda **known: lambda function: function},
 }
-"""What packages make their own docstrings with when they are imported."""
+"""What packages make their own docstrings with when they are imported, or check their own settings."""
 
 
 def leave_docs() -> None:

@@ -62,6 +62,31 @@ def test_a_refusal_loads_nothing_that_only_a_fit_needs(folder: Path, words: tupl
     assert not modules & {*HEAVY, *PICTURES}
 
 
+@pytest.mark.parametrize(
+    "words", [("fit", "nothing.csv"), ("compare", "nothing.csv"), ("fit", "table.csv", "--set", "colour=3")]
+)
+def test_what_can_be_refused_at_once_loads_nothing_that_reads_rows(folder: Path, words: tuple[str, ...]) -> None:
+    code, modules = loaded(folder, *words)
+    assert code
+    assert not modules & {"numpy", "pyarrow", "scipy", "jaxtyping", "email"}
+
+
+NEVER = (
+    *("joblib.parallel", "narwhals.dataframe", "asyncio", "pyparsing.core", "fontTools", "matplotlib._mathtext"),
+    *("scipy.linalg._basic", "scipy.sparse.csgraph._laplacian", "scipy.sparse.linalg._isolve"),
+    *("scipy.spatial.transform", "scipy.cluster.vq"),
+)
+"""What scikit-learn, SciPy and matplotlib have loaded with them, and a fit of numbers with its report does not use."""
+
+
+def test_a_fit_of_numbers_loads_no_more_of_other_packages_than_it_uses(folder: Path) -> None:
+    rows = "\n".join(f"{place % 7}.5,{place * place % 11}.25" for place in range(60))
+    (folder / "numbers.csv").write_text(f"a,b\n{rows}\n")
+    code, modules = loaded(folder, "fit", "numbers.csv", "--set", "components=1-3", "--out", "of-numbers")
+    assert code == 0
+    assert not modules & set(NEVER), sorted(modules & set(NEVER))
+
+
 def test_a_small_fit_with_its_report_and_its_answers_load_no_compiler(folder: Path) -> None:
     fit = ("fit", "table.csv", "--set", "components=1-3", "--out", "run")
     for words in (fit, ("score", "run", "table.csv"), ("assign", "run", "table.csv"), ("impute", "run", "table.csv")):

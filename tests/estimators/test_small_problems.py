@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 
 import tacit
 from tacit.estimators.mixture.base import MixtureBase
 from tacit.models.mixture import rows as answers
+from tacit.models.regression import fitting, linear
 
 STICKS = "dirichlet_process"
 KINDS = ("normal", "student-t", "gamma", "negative-binomial")
@@ -74,3 +76,45 @@ def test_rows_with_gaps_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answers, "SMALL_WORK", 0)
     for what, value in found(model, rows, rows).items():
         np.testing.assert_allclose(small[what], value, rtol=1e-8, atol=1e-8, err_msg=what)
+
+
+REGRESSIONS: dict[str, Any] = {
+    "exact": tacit.BayesianLinearRegression(prior_scale="learned"),
+    "evidence": tacit.BayesianLinearRegression(method="evidence", prior_scale="learned"),
+    "no-intercept": tacit.BayesianLinearRegression(prior_scale="learned", fit_intercept=False),
+    "laplace": tacit.BayesianLogisticRegression(n_init=1),
+    "jaakkola-jordan": tacit.BayesianLogisticRegression(method="jaakkola-jordan", n_init=1, tol=1e-10),
+    "bohning": tacit.BayesianLogisticRegression(method="bohning", n_init=1, tol=1e-10),
+    "bouchard": tacit.BayesianLogisticRegression(method="bouchard", n_init=1, tol=1e-10),
+}
+
+
+@pytest.mark.parametrize("name", REGRESSIONS)
+def test_regressions_of_few_coefficients_are_solved_by_numpy(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(5)
+    rows = random.normal(size=(90, 4)) * [1.0, 2.0, 0.5, 10.0]
+    values = rows @ [1.0, -0.5, 0.0, 0.1] + random.normal(size=90)
+    edges = [0.0] if name == "jaakkola-jordan" else [-1.0, 1.0]
+    linearly = isinstance(REGRESSIONS[name], tacit.BayesianLinearRegression)
+    target = values if linearly else np.digitize(values, edges)
+    model, programs = REGRESSIONS[name].set_params(random_state=0) if not linearly else REGRESSIONS[name], list[str]()
+
+    def listen(event: str, duration: float, **_: Any) -> None:
+        programs.append(event)
+
+    def said() -> dict[str, Any]:
+        model.fit(rows, target)
+        return {each: getattr(model, each) for each in ("coef_", "coef_sd_", "lower_bound_", "prior_scale_")}
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    try:
+        small = said()
+        assert not [event for event in programs if "backend_compile" in event]
+        for module in (fitting, linear):
+            monkeypatch.setattr(module, "FEW_COEFFICIENTS", 0)
+        large = said()
+        assert [event for event in programs if "backend_compile" in event]  # one who compiles is heard
+    finally:
+        jax.monitoring.unregister_event_duration_listener(listen)
+    for what, value in small.items():
+        np.testing.assert_allclose(value, large[what], rtol=1e-8, atol=1e-8, err_msg=what)

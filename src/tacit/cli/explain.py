@@ -1,16 +1,20 @@
 """What is said when a command fails, and with which exit code it ends."""
 
 import os
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from tacit import __version__
+from tacit import __version__, late
 from tacit.cli import console
 from tacit.cli.failures import DATA, INTERRUPTED, MODEL, UNEXPECTED, USAGE
 from tacit.data.errors import DataError
-from tacit.estimators.query.grammar import QueryError
 from tacit.storage.errors import ModelFileError
 from tacit.workflow.errors import RequestError
 from tacit.workflow.warned import HARMLESS, plain
+
+if TYPE_CHECKING:
+    from tacit.estimators.query.grammar import QueryError
+else:
+    QueryError = late.class_of("tacit.estimators.query.grammar", "QueryError")
 
 
 class Told(NamedTuple):

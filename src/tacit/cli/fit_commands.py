@@ -11,6 +11,7 @@ from tacit import cli, distributed, workflow
 from tacit.cli import options
 from tacit.cli.failures import guarded
 from tacit.cli.reading import reads_a_table
+from tacit.data import places
 from tacit.data.reading import FOUND_OUT, ReadingOptions
 
 Holdout = Annotated[
@@ -89,11 +90,14 @@ def fit(
     For example: tacit fit customers.csv --kind zip=categorical; tacit fit digits.npz:x_train --set latent=2
     """
     place, kinds, errors = options.places(data), tuple(kind or ()), tuple(error or ())
+    settings = _understood(model, setting)
+    if not resume:
+        places.check(place)  # what reads rows takes longer to load
     texts = workflow.texts.TextOptions(text, vocabulary, stop_words, min_documents, max_share)
     request = workflow.requests.FitRequest(
         source=workflow.sources.DataSource(place, kinds, long, id_column, texts, target, reading, errors, sequence),
         model=model,
-        settings=_understood(model, setting),
+        settings=settings,
         criterion=criterion,
         effort=_effort(quick=quick, thorough=thorough),
         holdout=holdout,
@@ -159,9 +163,11 @@ def compare(
     Each fold is scored by models fitted to the others; a number of groups that is not set is chosen anew inside
     each fold. With --sequence folds are of whole sequences, and a row is scored given those before it.
     """
+    place = options.places(data)
+    places.check(place)
     texts = workflow.texts.TextOptions(text, vocabulary, stop_words, min_documents, max_share)
     source = workflow.sources.DataSource(
-        options.places(data), tuple(kind or ()), long, id_column, texts, reading=reading, sequence=sequence
+        place, tuple(kind or ()), long, id_column, texts, reading=reading, sequence=sequence
     )
     request = workflow.comparing.CompareRequest(source, models, tuple(setting or ()), folds, seed)
     cli.comparing.compare(request, out, form)

@@ -88,6 +88,10 @@ def main() -> None:
     late.leave_pandas()
     late.leave_docs()
     gc.set_threshold(50_000, 20, 20)  # looking for cycles would take a tenth of the time of loading the engine
+    asked = next((word for word in sys.argv[1:] if not word.startswith("-")), None)
+    # the options of one command are understood sooner than those of all
+    its = [each for each in app.registered_commands if each.name == asked]
+    app.registered_commands = its or app.registered_commands
     try:
         app()
     except SystemExit as ended:

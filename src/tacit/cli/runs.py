@@ -11,9 +11,9 @@ from tacit.data.errors import counted
 from tacit.data.images import holds_images, sized
 from tacit.data.levels import show_level
 from tacit.data.long import CountTable
+from tacit.data.places import files_of
 from tacit.data.reading import ReadingOptions
 from tacit.data.schema import Schema
-from tacit.data.several import files_of
 from tacit.data.table import Table
 from tacit.report.sentences import percent
 from tacit.storage.description import MODEL, describe

@@ -4,6 +4,7 @@ import lazy_loader as _lazy
 
 __getattr__, __dir__, __all__ = _lazy.attach(
     __name__,
+    submodules=["texts"],
     submod_attrs={
         "dataset": ["Dataset", "DenseRows", "JoinedRows", "MadeRows", "RowSet", "SparseRows", "TakenRows"],
         "encode": ["decode", "encode", "ignored"],

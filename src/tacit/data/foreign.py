@@ -1,9 +1,16 @@
 """Columns of other libraries as columns that Arrow's functions take: intervals, periods, wide numbers."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+
+from tacit import late
+
+if TYPE_CHECKING:
+    MaskedArray = np.ma.MaskedArray
+else:
+    MaskedArray = late.class_of("numpy.ma", "MaskedArray")
 
 _UNITS = {
     "Y": "Y",

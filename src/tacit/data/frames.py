@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from tacit.data.errors import DataError, listed, quoted
-from tacit.data.foreign import FAULTS, column_of, native, plain
+from tacit.data.foreign import FAULTS, MaskedArray, column_of, native, plain
 
 
 def from_frame(X: Any) -> pa.Table:
@@ -80,7 +80,7 @@ def from_array(array: np.ndarray, label: str = "the array", names: Sequence[str]
 
 
 def _as_array(X: Any) -> np.ndarray:
-    if isinstance(X, np.ma.MaskedArray) and X.dtype.names is None:
+    if isinstance(X, MaskedArray) and X.dtype.names is None:
         return _unmasked(X)
     if isinstance(X, np.ndarray):
         return X
@@ -97,7 +97,7 @@ def _as_array(X: Any) -> np.ndarray:
     return array
 
 
-def _unmasked(array: np.ma.MaskedArray) -> np.ndarray:
+def _unmasked(array: MaskedArray) -> np.ndarray:
     """A masked array with nothing where it is masked."""
     bare = np.ma.getdata(array).astype(object)
     bare[np.ma.getmaskarray(array)] = None
@@ -127,7 +127,7 @@ def _from_columns(columns: Mapping[str, Any]) -> pa.Table:
 def _to_arrow(name: str, column: Any) -> pa.Array:
     if isinstance(column, pa.ChunkedArray):
         return column.combine_chunks()
-    if isinstance(column, np.ma.MaskedArray):
+    if isinstance(column, MaskedArray):
         bare = np.ma.getdata(column)
         if bare.dtype.kind in "OSUM":
             held = bare.astype(object)

@@ -16,6 +16,7 @@ import pyarrow.fs as fs
 import pyarrow.parquet as pq
 
 from tacit.data.errors import DataError, brief
+from tacit.data.places import is_address
 
 if TYPE_CHECKING:
     import fsspec
@@ -99,11 +100,6 @@ def gathered(source: Any) -> list[DataFile] | None:
             return [file for part in parts if part is not None for file in part]
         return None
     return _of_dataset(source) if isinstance(source, ds.Dataset) else None
-
-
-def is_address(place: str) -> bool:
-    """Whether a place is an address, such as ``s3://bucket/folder``."""
-    return re.match(r"[a-zA-Z][\w+.-]+://", place) is not None
 
 
 def may_be_parquet(place: str) -> bool:

@@ -13,8 +13,7 @@ from jaxtyping import Shaped
 from tacit.data.arrays import UNREADABLE, Header, headers, refusal
 from tacit.data.errors import DataError, nearest
 from tacit.data.picture_files import is_picture, pictures_in, read_pictures
-from tacit.data.read import locate
-from tacit.data.several import files_of
+from tacit.data.places import files_of, locate
 
 Pixels = Literal["levels", "shares", "numbers"]
 """What the values of images are: 8-bit grey levels, numbers from 0 to 1, or any others."""

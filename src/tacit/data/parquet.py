@@ -13,7 +13,8 @@ from tacit.data.cells import cells_of
 from tacit.data.encode import Unseen, check_present, encode, encode_column
 from tacit.data.errors import DataError, listed
 from tacit.data.finished_columns import without_named_signs
-from tacit.data.read import check_heading, locate, readable
+from tacit.data.places import locate
+from tacit.data.read import check_heading, readable
 from tacit.data.reading import FOUND_OUT, ReadingOptions
 from tacit.data.schema import Schema
 

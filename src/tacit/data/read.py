@@ -3,9 +3,7 @@
 import collections
 import contextlib
 import dataclasses
-import difflib
 import io
-import stat
 import sys
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,8 +23,9 @@ from tacit.data.delimited import Opener, TextSource, read_delimited, read_delimi
 from tacit.data.errors import DataError, brief, listed, nearest
 from tacit.data.finished_columns import without_named_signs
 from tacit.data.nesting import check_nesting
+from tacit.data.places import files_of, is_pipe, locate
 from tacit.data.reading import ReadAs, ReadingOptions
-from tacit.data.several import files_of, together
+from tacit.data.several import together
 
 Source = str | Path | bytes | Any
 """A path (``data.npz:key`` names an array inside), ``-`` for standard input, bytes, or an open file."""
@@ -160,15 +159,6 @@ def _text_source(place: Path | bytes, label: str, options: ReadingOptions) -> Te
     return data.sheet_of(place, label, options) if form == "workbook" and not packed else None
 
 
-def is_pipe(path: Path) -> bool:
-    """Whether a path is a pipe, such as ``/dev/fd/63``: it can be read once."""
-    try:
-        kind = path.stat().st_mode
-    except (OSError, ValueError):
-        return False
-    return stat.S_ISFIFO(kind) or stat.S_ISCHR(kind) or stat.S_ISSOCK(kind)
-
-
 def with_options(options: ReadingOptions, said: Mapping[str, Any]) -> ReadingOptions:
     """What is said one by one, over what is said together; raises `DataError` for an option that there is none of."""
     known = [field.name for field in dataclasses.fields(ReadingOptions)]
@@ -177,37 +167,6 @@ def with_options(options: ReadingOptions, said: Mapping[str, Any]) -> ReadingOpt
             near = nearest(name, known)
             raise DataError(f"there is no option {name!r} of reading; there are {listed(known, 20)}.{near}")
     return dataclasses.replace(options, **said)
-
-
-def locate(source: Source) -> tuple[Path | None, str | None]:
-    """The file a source names, and the array inside it after a colon; None for bytes and standard input."""
-    if not isinstance(source, str | Path) or str(source) == "-":
-        return None, None
-    path, key = Path(source).expanduser(), None
-    if is_pipe(path):
-        return None, None
-    several = None if path.is_dir() else files_of(source)
-    if several is not None:
-        for each in several:
-            locate(each)
-        return None, None
-    if not path.exists() and ".npz:" in path.name:
-        name, _, key = path.name.rpartition(":")
-        path = path.with_name(name)
-    if not path.exists():
-        raise DataError(_missing_file(path))
-    return path, key
-
-
-def _missing_file(path: Path) -> str:
-    near = ""
-    if path.parent.is_dir():
-        names = [child.name for child in path.parent.iterdir()]
-        close = difflib.get_close_matches(path.name, names, n=1, cutoff=0.6)
-        near = f" Did you mean {str(path.with_name(close[0]))!r}?" if close else ""
-    else:
-        near = f" There is no folder {str(path.parent)!r} either."
-    return f"no such file: {str(path)!r}.{near}"
 
 
 def _slurp(source: Source) -> tuple[bytes, str]:

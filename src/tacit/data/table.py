@@ -21,12 +21,12 @@ from tacit.data.kinds import AS_ONE, LeftOut, infer, judge
 from tacit.data.levels import show_level
 from tacit.data.long import CountTable, LogColumns, count_table, parse_long
 from tacit.data.parquet import ParquetColumns
+from tacit.data.places import files_of, locate
 from tacit.data.purchases import KINDS_OF_CUSTOMERS, customers
-from tacit.data.read import TableReading, form_of, locate, named_signs_out, other_sheets_named, read, with_options
+from tacit.data.read import TableReading, form_of, named_signs_out, other_sheets_named, read, with_options
 from tacit.data.reading import FOUND_OUT, ReadAs, ReadingOptions
 from tacit.data.schema import Column, Schema
 from tacit.data.sequenced import FoundSequences, SequenceColumns, take_sequence
-from tacit.data.several import files_of
 from tacit.data.write import unguarded
 
 

@@ -15,9 +15,9 @@ from tacit.data.cells import cells_of
 from tacit.data.errors import DataError, counted, listed, nearest, quoted
 from tacit.data.kinds import judge
 from tacit.data.picture_files import is_picture
-from tacit.data.read import locate, read
+from tacit.data.places import files_of, locate
+from tacit.data.read import read
 from tacit.data.reading import FOUND_OUT, ReadingOptions
-from tacit.data.several import files_of
 from tacit.data.table import row_ids
 
 WORDS_OF_TEXT = 4.0

@@ -16,6 +16,7 @@ from sklearn.utils.validation import _check_sample_weight, _num_samples, validat
 from tacit.compute import double_precision
 from tacit.data.dataset import Dataset, MadeRows, dataset_of
 from tacit.data.file_rows import FileRows, as_values
+from tacit.data.foreign import MaskedArray
 from tacit.data.frames import check_names
 from tacit.estimators.capabilities import Matrix, MatrixLike, ReadsKinds, can
 
@@ -44,7 +45,7 @@ def unmasked(X: MatrixLike, name: str = "X", *, gaps: bool = False) -> Any:
     """
     if isinstance(X, np.ndarray) and X.dtype.names is not None:
         raise ValueError(f"{name} is an array of records, and this model takes rows of numbers: give a data frame")
-    if not isinstance(X, np.ma.MaskedArray):
+    if not isinstance(X, MaskedArray):
         return X
     if not np.ma.is_masked(X):
         return X.data
@@ -57,7 +58,7 @@ def unmasked(X: MatrixLike, name: str = "X", *, gaps: bool = False) -> Any:
     return np.ma.filled(X.astype(kind), np.nan)
 
 
-def unmasked_objects(values: np.ma.MaskedArray) -> np.ndarray:
+def unmasked_objects(values: MaskedArray) -> np.ndarray:
     """Values of any kind with None where they are masked."""
     filled = np.array(values.data, dtype=object)
     filled[np.ma.getmaskarray(values)] = None
@@ -226,7 +227,9 @@ def read_data(
         return dataset_of(read_rows(estimator, X, reset=reset, minimum=minimum, sparse=sparse))
     X = _as_numbers(estimator, X)
     known = vars(estimator).get("feature_names_in_")
-    if reset or known is None or X.names is None or tuple(known) != tuple(X.names):
+    if reset and X.names is not None:  # what scikit-learn would keep, without what reads frames for it
+        vars(estimator).update(n_features_in_=X.shape[1], feature_names_in_=np.asarray(X.names, dtype=object))
+    elif reset or known is None or X.names is None or tuple(known) != tuple(X.names):
         heading = np.empty((0, X.shape[1])) if X.names is None else pa.table(dict.fromkeys(X.names, np.empty(0)))
         validate_data(estimator, heading, reset=reset, skip_check_array=True)
     if len(X) < minimum:

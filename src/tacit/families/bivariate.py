@@ -2,7 +2,7 @@
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import ndtr, owens_t
+from scipy import special
 
 
 def bivariate_cdf(
@@ -20,10 +20,11 @@ def bivariate_cdf(
         first = np.where(x == 0.0, np.copysign(np.inf, y), (y - rho * x) / (x * root))
         second = np.where(y == 0.0, np.copysign(np.inf, x), (x - rho * y) / (y * root))
     opposed = (x * y < 0.0) | ((x * y == 0.0) & (x + y < 0.0))
-    inner = 0.5 * (ndtr(x) + ndtr(y)) - owens_t(x, first) - owens_t(y, second) - 0.5 * opposed
+    inner = 0.5 * (special.ndtr(x) + special.ndtr(y)) - 0.5 * opposed
+    inner = inner - special.owens_t(x, first) - special.owens_t(y, second)
     both = (x == 0.0) & (y == 0.0)
     inner = np.where(both, 0.25 + np.arcsin(rho) / (2.0 * np.pi), inner)
-    edge = np.where((h == -np.inf) | (k == -np.inf), 0.0, np.where(h == np.inf, ndtr(k), ndtr(h)))
+    edge = np.where((h == -np.inf) | (k == -np.inf), 0.0, np.where(h == np.inf, special.ndtr(k), special.ndtr(h)))
     return np.clip(np.where(outer, edge, inner), 0.0, 1.0)
 
 
@@ -31,7 +32,7 @@ def normal_mass(low: Float[np.ndarray, "..."], high: Float[np.ndarray, "..."]) -
     """``P(low < X < high)`` of standard normals, to all digits in both tails."""
     low, high = np.broadcast_arrays(low, high)
     upper = low > 0.0
-    return np.where(upper, ndtr(-low) - ndtr(-high), ndtr(high) - ndtr(low))
+    return np.where(upper, special.ndtr(-low) - special.ndtr(-high), special.ndtr(high) - special.ndtr(low))
 
 
 def truncated_moments(

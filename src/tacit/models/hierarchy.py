@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.cluster
+import scipy.cluster.hierarchy
 from jaxtyping import Float, Int
 
 WARD_ROWS = 2000

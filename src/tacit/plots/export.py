@@ -19,7 +19,8 @@ FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 
 """Text stays text in the reader's own font; figures are laid out with a wider one, so that it fits."""
 
 _LINK = "{http://www.w3.org/1999/xlink}href"
-_LONG_DECIMALS = re.compile(r"(-?\d+\.\d{2})\d+")
+_LONG_DECIMALS = re.compile(r"(?<=\.\d\d)\d+")
+"""What is more than two decimals."""
 
 
 @contextmanager
@@ -103,10 +104,10 @@ def _lighten(element: ElementTree.Element, used: set[str], prefix: str) -> None:
     if "style" in attributes:
         attributes["style"] = re.sub(r"font-family:[^;]*;?\s*", "", attributes["style"]).replace(": ", ":")
     if element.tag == "path" and "d" in attributes:
-        attributes["d"] = " ".join(_LONG_DECIMALS.sub(r"\1", attributes["d"]).split())
+        attributes["d"] = " ".join(_LONG_DECIMALS.sub("", attributes["d"]).split())
     if element.tag == "use":
         for name in ("x", "y"):
-            attributes[name] = _LONG_DECIMALS.sub(r"\1", attributes.get(name, "0"))
+            attributes[name] = _LONG_DECIMALS.sub("", attributes.get(name, "0"))
     if element.text and not element.text.strip():
         element.text = None
     element.tail = None

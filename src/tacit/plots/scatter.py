@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, Integer, Num
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Polygon
 
 from tacit.compute import Array
 from tacit.plots import axes, style
@@ -53,7 +54,8 @@ def draw_ellipses(
         for radius in radii[:1] if crowded else radii:
             line = outline(mean, covariance, radius)
             if line is not None:
-                ax.fill(*line, facecolor=colour, alpha=0.07, linewidth=0, zorder=2)
+                # the line gives the limits: to work out those of a patch takes longer than to draw it
+                ax.add_artist(Polygon(line.T, facecolor=colour, alpha=0.07, linewidth=0, zorder=2))
                 ax.plot(*line, color=colour, linewidth=1.3 if radius == radii[0] else 0.9, zorder=4)
         if numbers and np.isfinite(mean).all():
             axes.badge(ax, float(mean[0]), float(mean[1]), k, size=6.5 if crowded else style.SMALL - 0.5)

@@ -14,6 +14,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from tacit import registry, trees
+from tacit.data.foreign import MaskedArray
 from tacit.engine import EqxModule, JaxArray, eqx, is_array, jax
 from tacit.storage import known
 from tacit.storage.container import DTYPES
@@ -123,7 +124,7 @@ class _Encoder:
     def _array(self, value: Any, place: tuple[str, ...]) -> Node:
         if isinstance(value, JaxArray) and jax.numpy.issubdtype(value.dtype, jax.dtypes.prng_key):
             raise TypeError(f"{_shown(place)} is a random key, which is no part of a fitted model.")
-        if isinstance(value, np.ma.MaskedArray):
+        if isinstance(value, MaskedArray):
             raise _unstorable(_shown(place), value)
         array = np.asarray(value)
         scalar = isinstance(value, np.generic)

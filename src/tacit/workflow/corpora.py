@@ -8,7 +8,7 @@ from tacit.data.bag_of_words import form_of, read_bag
 from tacit.data.corpus import Corpus
 from tacit.data.errors import DataError
 from tacit.data.long import CountTable
-from tacit.data.read import locate
+from tacit.data.places import locate
 from tacit.data.reading import FOUND_OUT, ReadingOptions
 from tacit.data.texts import Texts, Vocabulary, Wording, read_texts
 from tacit.estimators.topics.vectorise import learned, recounted

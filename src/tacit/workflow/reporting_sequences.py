@@ -1,14 +1,21 @@
 """What the report of a fit tells of sequences."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+from tacit import late
 from tacit.data.sequenced import SequencedRows, order_of
 from tacit.estimators.capabilities import can
-from tacit.estimators.sequence.hidden_markov import HiddenMarkovModel
 from tacit.estimators.sequence.reading import Forecasts
 from tacit.estimators.settings import Estimator
 from tacit.models.mixture.model import MixtureModel
 from tacit.report.sequence_section import SHOWN, SequenceFacts
+
+if TYPE_CHECKING:
+    from tacit.estimators.sequence.hidden_markov import HiddenMarkovModel
+else:  # every report asks whether its model is one
+    HiddenMarkovModel = late.class_of("tacit.estimators.sequence.hidden_markov", "HiddenMarkovModel")
 
 AHEAD = 12
 """Steps of the forecast that is drawn."""

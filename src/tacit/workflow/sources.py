@@ -18,14 +18,13 @@ from tacit.data.errors import counted
 from tacit.data.features import Target
 from tacit.data.file_columns import heading
 from tacit.data.file_rows import opened
-from tacit.data.gathering import gathered, is_address, may_be_parquet, named
+from tacit.data.gathering import gathered, may_be_parquet, named
 from tacit.data.images import ImageSet, holds_images, read_images
 from tacit.data.long import CountTable
-from tacit.data.read import locate
+from tacit.data.places import check, files_of, is_address
 from tacit.data.reading import FOUND_OUT, ReadingOptions
 from tacit.data.schema import Schema
 from tacit.data.sequenced import SequencedRows, parse_sequence
-from tacit.data.several import files_of
 from tacit.data.sources import STREAM_BYTES
 from tacit.data.table import Table, load
 from tacit.data.texts import Vocabulary
@@ -64,8 +63,7 @@ class DataSource:
 
     def check_place(self) -> None:
         """Raise `DataError` where there is nothing at all."""
-        if self.path != "-" and not is_address(self.path):
-            locate(self.path)
+        check(self.path)
 
     def load(self, *, corpus: bool = False) -> "Rows":
         """Read what is there; kinds of columns are inferred where the user says nothing.

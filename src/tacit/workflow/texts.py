@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from tacit import registry
-from tacit.data.texts import Wording, holds_corpus, read_stop_words
+from tacit import data, registry
 from tacit.workflow.errors import RequestError
 
 
@@ -33,11 +32,11 @@ class TextOptions:
         """Whether anything was."""
         return any(value is not None for value in dataclasses.astuple(self))
 
-    def wording(self) -> Wording:
+    def wording(self) -> "data.texts.Wording":
         """How texts are cut into words."""
-        usual = Wording()
-        return Wording(
-            read_stop_words(self.stop_words),
+        usual = data.texts.Wording()
+        return data.texts.Wording(
+            data.texts.read_stop_words(self.stop_words),
             usual.min_documents if self.min_documents is None else self.min_documents,
             usual.max_share if self.max_share is None else self.max_share,
         )
@@ -51,9 +50,9 @@ class TextOptions:
         return found
 
     @classmethod
-    def from_config(cls, data: Mapping[str, Any]) -> Self:
+    def from_config(cls, kept: Mapping[str, Any]) -> Self:
         """The same again."""
-        return cls(**{field.name: data.get(field.name) for field in dataclasses.fields(cls)})
+        return cls(**{field.name: kept.get(field.name) for field in dataclasses.fields(cls)})
 
 
 NO_TEXT_OPTIONS = TextOptions()
@@ -70,7 +69,7 @@ def wanted(path: str, options: TextOptions, model: str | None) -> bool:
     if model is not None and registry.entry(model).reads != "documents":
         if options.given:
             raise RequestError("the options about texts and their words go with --model topics.")
-        if holds_corpus(path):
+        if data.texts.holds_corpus(path):
             raise RequestError(f"{path} holds documents, which take --model topics.")
         return False
-    return model is not None or options.given or holds_corpus(path)
+    return model is not None or options.given or data.texts.holds_corpus(path)

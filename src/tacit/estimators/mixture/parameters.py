@@ -3,9 +3,9 @@
 from typing import Any
 
 import numpy as np
-from scipy import linalg
 from sklearn.utils.validation import check_array
 
+from tacit.arrays import inverse_triangle
 from tacit.engine import jnp
 from tacit.families.covariance import STRUCTURES, maximise_covariances, maximise_variances
 
@@ -101,10 +101,7 @@ def precisions_cholesky(covariances: np.ndarray, kind: str) -> np.ndarray:
     """Upper triangular factors U of the precisions, ``P = U Uᵀ``; square roots where they are diagonal."""
     if kind in ("diag", "spherical"):
         return 1.0 / np.sqrt(covariances)
-    dims = covariances.shape[-1]
-    lower = [np.linalg.cholesky(c) for c in covariances.reshape(-1, dims, dims)]
-    upper = [linalg.solve_triangular(factor, np.eye(dims), lower=True).T for factor in lower]
-    return np.stack(upper).reshape(covariances.shape)
+    return np.swapaxes(inverse_triangle(np.linalg.cholesky(covariances)), -1, -2)
 
 
 def precisions_from_cholesky(factors: np.ndarray, kind: str) -> np.ndarray:

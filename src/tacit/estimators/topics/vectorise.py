@@ -10,7 +10,7 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
 from tacit.data.bag_of_words import form_of, read_bag
 from tacit.data.corpus import Corpus, unseen_note
 from tacit.data.errors import DataError, counted
-from tacit.data.read import locate
+from tacit.data.places import locate
 from tacit.data.texts import Texts, Wording, read_texts
 
 

@@ -12,6 +12,9 @@ from tacit.compute import LOG_2PI, Array
 from tacit.engine import jax
 from tacit.spaces import Spaces
 
+FEW_COEFFICIENTS = 64
+"""The most that NumPy takes over: it solves for them in every iteration."""
+
 
 def cho_solve(factor: Float[Array, "size size"], right: Float[Array, "size ..."]) -> Float[Array, "size ..."]:
     """``(L Lᵀ)⁻¹ B`` of a lower triangle L."""

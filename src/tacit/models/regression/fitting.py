@@ -16,10 +16,12 @@ from tacit.data.blocks import Standardise, View
 from tacit.data.dataset import Dataset, JoinedRows
 from tacit.data.sources import BlockSource, source, spread
 from tacit.inference import closed_form as cf
+from tacit.inference.each import EachModel
 from tacit.inference.fit import Fit, fit
 from tacit.inference.loop import on_host
 from tacit.inference.series import Series
 from tacit.inference.spread import in_spans, spread_sums
+from tacit.models.regression.coefficients import FEW_COEFFICIENTS
 from tacit.models.regression.logistic import LogisticRegression, Quadratic, at_start, stacked
 from tacit.models.regression.surrogates import Bohning, Newton
 
@@ -172,12 +174,15 @@ def _starts(model: LogisticRegression, number: int, random: np.random.Generator)
 def _fit(
     models: list[LogisticRegression], table: RegressionTable, schedule: RegressionSchedule, random: np.random.Generator
 ) -> list[Fit]:
-    """The fit of every start by itself."""
-    number = len(models)
+    """The fit of every start by itself; of few rows and coefficients nothing is compiled."""
+    number, data, size = len(models), table.source(), models[0].coefficients.mean.size
+    little = data.resident and size <= FEW_COEFFICIENTS and math.prod(data.size) <= FEW_NUMBERS
+    little = little and not models[0].learn
     seeds = random.integers(2**32, size=(number, 2), dtype=np.uint32)
-    return fit(
-        stacked(models),
-        table.source(),
+    starts = stacked(models)
+    found = fit(
+        EachModel(starts) if little else starts,
+        data,
         table.view,
         key=seeds,
         max_iter=schedule.max_iter,
@@ -185,7 +190,13 @@ def _fit(
         accelerate=models[0].monotone and not isinstance(models[0].surrogate, Newton),
         label=schedule.label,
         groups=np.arange(number),
+        eager=little,
     )
+    if not little:
+        return found
+    return [
+        one._replace(model=one.model.models, snapshots=one.snapshots.changed(lambda each: each.models)) for one in found
+    ]
 
 
 def total(step: cf.LocalStep, source: BlockSource, view: View) -> cf.Sums:

@@ -10,16 +10,15 @@ from functools import partial
 from typing import ClassVar, NamedTuple
 
 import equinox as eqx
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 from scipy.special import gammaln, psi
 
 from tacit.arrays import cholesky_factor, special, spread, xp
-from tacit.compute import LOG_2PI, Array, compiled
+from tacit.compute import LOG_2PI, Array, compiled, eagerly
 from tacit.inference.closed_form import Sums
 from tacit.inference.loop import on_host
-from tacit.models.regression.coefficients import CoefficientPrior, Coefficients, cho_solve, design
+from tacit.models.regression.coefficients import FEW_COEFFICIENTS, CoefficientPrior, Coefficients, cho_solve, design
 from tacit.models.regression.logistic import SCALES, highest
 from tacit.spaces import Spaces
 
@@ -110,7 +109,8 @@ def solve(
     Mean field is the independent Gaussian nearest to the exact one, in ``KL(q‖p)``: it is for a fixed σ only.
     """
     if learn:  # σ, where it is known, is in units of the target: traced, so that another target compiles nothing
-        prior = on_host(_learned(sums, prior, np.asarray(noise) if isinstance(noise, float) else noise))
+        with eagerly(sums.cross.size <= FEW_COEFFICIENTS):
+            prior = on_host(_learned(sums, prior, np.asarray(noise) if isinstance(noise, float) else noise))
     mean, inverse, left, _ = _solve(sums, prior.precisions(sums.cross.shape[0]))
     evidence = float(log_evidence(sums, prior, noise))
     if isinstance(noise, NoisePrior):
@@ -129,11 +129,24 @@ def solve(
 
 @partial(compiled, hurry=True)
 def _learned(sums: Gram, prior: CoefficientPrior, noise: NoisePrior | Float[Array, ""] | None) -> CoefficientPrior:
-    def gain(log_scale):
-        return log_evidence(sums, eqx.tree_at(lambda p: p.scale, prior, jnp.exp(log_scale)), noise)
+    def scaled(log_scale):
+        return CoefficientPrior(xp.exp(log_scale), prior.intercept_scale, prior.intercept)
 
-    best = jnp.exp(highest(gain, *np.log(SCALES)))
-    return eqx.tree_at(lambda p: p.scale, prior, best)
+    def gain(log_scale):
+        return log_evidence(sums, scaled(log_scale), noise)
+
+    def slope(log_scale):
+        precisions = scaled(log_scale).precisions(sums.cross.shape[0])
+        mean, inverse, left, _ = _solve(sums, precisions)
+        slopes = slice(0, mean.shape[0] - prior.intercept)
+        precision = xp.exp(-2.0 * log_scale)
+        volume = (precision * inverse.diagonal()[slopes] - 1.0).sum()  # of ½ log|T| − ½ log|G + T|
+        fall = precision * (mean[slopes] ** 2).sum()  # half of that by which what is left falls
+        if isinstance(noise, NoisePrior):
+            return volume + fall * (noise.shape + 0.5 * sums.weight) / (noise.rate + 0.5 * left)
+        return volume + fall * (sums.weight / left if noise is None else noise**-2)
+
+    return scaled(highest(gain, *np.log(SCALES), slope))
 
 
 def alternate(

@@ -13,9 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, PRNGKeyArray, PyTree
 
-from tacit.arrays import cholesky_factor, inverse_triangle, xp
+from tacit.arrays import cholesky_factor, inverse_triangle, map_items, repeat, xp
 from tacit.arrays import spread as diagonal
-from tacit.compute import Array
+from tacit.compute import Array, is_eager
 from tacit.inference.closed_form import Sums
 from tacit.models.regression.coefficients import CoefficientPrior, Coefficients, Forms, cho_solve, design
 from tacit.models.regression.surrogates import Surrogate
@@ -41,13 +41,16 @@ class LogisticStep(eqx.Module):
     """None where q is a point."""
     intercept: bool = eqx.field(static=True)
 
-    def __call__(self, rows: Float[Array, "rows dims"], weights: Float[Array, " rows"], key: PRNGKeyArray) -> Sums:
+    def __call__(
+        self, rows: Float[Array, "rows dims"], weights: Float[Array, " rows"], key: PRNGKeyArray | None
+    ) -> Sums:
         known, labels = design(rows[:, :-1], self.intercept), rows[:, -1]
         count = self.surrogate.directions.shape[0]
-        spread = jnp.zeros((rows.shape[0], count)) if self.forms is None else self.forms(known)
+        spread = np.zeros((rows.shape[0], count)) if self.forms is None else self.forms(known)
         local = self.surrogate.local(known @ self.mean.T, spread, labels)
         pull = (weights[:, None] * local.pull).T @ known
-        gram = jax.lax.map(lambda share: (known * share[:, None]).T @ known, (weights[:, None] * local.curvature).T)
+        shares = (weights[:, None] * local.curvature).T
+        gram = map_items(lambda share: (known * share[:, None]).T @ known, shares, at_once=False)
         return Sums(Quadratic(pull, gram), weights @ local.bound)
 
 
@@ -107,8 +110,8 @@ class LogisticRegression(eqx.Module):
 
     def feasible(self, statistics: Quadratic) -> Bool[Array, ""]:
         """Whether the curvature may be that of some rows: no negative eigenvalue."""
-        least = jnp.linalg.eigvalsh(self._curvature(statistics))[0]
-        return least >= -1e-12 * jnp.abs(statistics.gram).max()
+        least = xp.linalg.eigvalsh(self._curvature(statistics))[0]
+        return least >= -1e-12 * xp.abs(statistics.gram).max()
 
 
 def learned(
@@ -149,20 +152,23 @@ def _parts(matrix: Float[Array, "size size"], kept: np.ndarray, own: np.ndarray)
     return matrix[np.ix_(kept, kept)], matrix[np.ix_(kept, own)], matrix[np.ix_(own, own)]
 
 
-def highest(function: Any, low: float, high: float) -> Float[Array, ""]:
-    """Where a smooth function of one number is largest: a grid, then a bisection of its slope around the best point."""
-    grid = jnp.linspace(low, high, GRID)
-    best = grid[jnp.argmax(jax.lax.map(function, grid))]
-    step, slope = (high - low) / (GRID - 1), jax.grad(function)
+def highest(function: Any, low: float, high: float, slope: Any = None) -> Float[Array, ""]:
+    """Where a smooth function of one number is largest: a grid, then a bisection of its slope around the best point.
 
-    def narrow(_, ends):
+    Without a ``slope`` the function is one of JAX.
+    """
+    grid = np.linspace(low, high, GRID) if is_eager() else jnp.linspace(low, high, GRID)
+    best = grid[xp.argmax(map_items(function, grid, at_once=False))]
+    step, slope = (high - low) / (GRID - 1), slope or jax.grad(function)
+
+    def narrow(ends):
         left, right = ends
         middle = 0.5 * (left + right)
         rises = slope(middle) > 0.0
-        return jnp.where(rises, middle, left), jnp.where(rises, right, middle)
+        return xp.where(rises, middle, left), xp.where(rises, right, middle)
 
-    start = (jnp.maximum(best - step, low), jnp.minimum(best + step, high))
-    left, right = jax.lax.fori_loop(0, BISECTIONS, narrow, start)
+    start = (xp.maximum(best - step, low), xp.minimum(best + step, high))
+    left, right = repeat(BISECTIONS, narrow, start)
     return 0.5 * (left + right)
 
 

@@ -11,12 +11,10 @@ import math
 from typing import NamedTuple
 
 import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from tacit.arrays import logsumexp, xp
+from tacit.arrays import logsumexp, softmax, while_loop, xp
 from tacit.compute import Array
 
 SHIFT_STEPS, SHIFT_TOL = 80, 1e-12
@@ -78,8 +76,12 @@ def log_prob(
 def _slope(xi: Float[Array, "..."]) -> Float[Array, "..."]:
     """``2 λ(ξ) = tanh(ξ/2)/(2ξ)``, ¼ at 0."""
     small = xi < 1e-4
-    safe = jnp.where(small, 1.0, xi)
-    return jnp.where(small, 0.25 - xi**2 / 48.0, jnp.tanh(0.5 * safe) / (2.0 * safe))
+    safe = xp.where(small, 1.0, xi)
+    return xp.where(small, 0.25 - xi**2 / 48.0, xp.tanh(0.5 * safe) / (2.0 * safe))
+
+
+def _one_hot(labels: Float[Array, " rows"], scores: Float[Array, "rows classes"]) -> Float[Array, "rows classes"]:
+    return (labels[:, None] == np.arange(scores.shape[1])).astype(scores.dtype)
 
 
 class JaakkolaJordan(Surrogate):
@@ -90,14 +92,14 @@ class JaakkolaJordan(Surrogate):
 
     @property
     def directions(self) -> Float[Array, "forms units units"]:
-        return jnp.ones((1, 1, 1))
+        return np.ones((1, 1, 1))
 
     def local(
         self, mean: Float[Array, "rows units"], spread: Float[Array, "rows forms"], labels: Float[Array, " rows"]
     ) -> Local:
-        xi = jnp.sqrt(mean**2 + spread)
+        xi = xp.sqrt(mean**2 + spread)
         side = labels[:, None] - 0.5
-        bound = jax.nn.log_sigmoid(xi) + side * mean - 0.5 * xi
+        bound = -xp.logaddexp(-xi, 0.0) + side * mean - 0.5 * xi
         return Local(bound[:, 0], side, _slope(xi))
 
 
@@ -116,10 +118,10 @@ class Bohning(Surrogate):
         self, mean: Float[Array, "rows units"], spread: Float[Array, "rows forms"], labels: Float[Array, " rows"]
     ) -> Local:
         scores = mean @ self.contrast.T
-        seen = jax.nn.one_hot(labels.astype(jnp.int32), scores.shape[1], dtype=scores.dtype)
-        bound = (seen * scores).sum(1) - jax.nn.logsumexp(scores, axis=1) - 0.5 * spread[:, 0]
-        pull = (seen - jax.nn.softmax(scores, axis=1)) @ self.contrast + mean @ self.directions[0]
-        return Local(bound, pull, jnp.ones_like(spread))
+        seen = _one_hot(labels, scores)
+        bound = (seen * scores).sum(1) - logsumexp(scores) - 0.5 * spread[:, 0]
+        pull = (seen - softmax(scores)) @ self.contrast + mean @ self.directions[0]
+        return Local(bound, pull, xp.ones_like(spread))
 
 
 class Bouchard(Surrogate):
@@ -137,10 +139,10 @@ class Bouchard(Surrogate):
     ) -> Local:
         scores = mean @ self.contrast.T
         shift = _shift(scores, spread)
-        xi = jnp.sqrt(spread + (scores - shift) ** 2)
+        xi = xp.sqrt(spread + (scores - shift) ** 2)
         slope = _slope(xi)
-        seen = jax.nn.one_hot(labels.astype(jnp.int32), scores.shape[1], dtype=scores.dtype)
-        each = 0.5 * (scores - shift - xi) + jax.nn.softplus(xi)
+        seen = _one_hot(labels, scores)
+        each = 0.5 * (scores - shift - xi) + xp.logaddexp(xi, 0.0)
         bound = (seen * scores).sum(1) - shift[:, 0] - each.sum(1)
         return Local(bound, (seen - 0.5 + slope * shift) @ self.contrast, slope)
 
@@ -148,26 +150,26 @@ class Bouchard(Surrogate):
 def _shift(scores: Float[Array, "rows classes"], spread: Float[Array, "rows classes"]) -> Float[Array, "rows 1"]:
     """The root of ``1 − K/2 + Σ_k 2λ(ξ_k)(a − s_k)``, which rises with a."""
     count = scores.shape[1]
-    reach = 10.0 + 2.0 * math.log(count) + 2.0 * count * jnp.sqrt(spread.max(1, keepdims=True))
+    reach = 10.0 + 2.0 * math.log(count) + 2.0 * count * xp.sqrt(spread.max(1, keepdims=True))
 
     def narrow(ends):
         step, low, shift, high, _ = ends
         away = shift - scores
-        xi = jnp.sqrt(jnp.maximum(spread + away**2, 1e-8))
+        xi = xp.sqrt(xp.maximum(spread + away**2, 1e-8))
         slope = _slope(xi)
         value = 1.0 - 0.5 * count + (slope * away).sum(1, keepdims=True)
-        bend = slope + away**2 / xi**2 * (0.25 / jnp.cosh(jnp.minimum(0.5 * xi, 300.0)) ** 2 - slope)
-        low, high = jnp.where(value < 0.0, shift, low), jnp.where(value < 0.0, high, shift)
-        ahead = shift - value / jnp.maximum(bend.sum(1, keepdims=True), 1e-12)
+        bend = slope + away**2 / xi**2 * (0.25 / xp.cosh(xp.minimum(0.5 * xi, 300.0)) ** 2 - slope)
+        low, high = xp.where(value < 0.0, shift, low), xp.where(value < 0.0, high, shift)
+        ahead = shift - value / xp.maximum(bend.sum(1, keepdims=True), 1e-12)
         inside = (ahead > low) & (ahead < high)
-        # at the root itself the step is 0 and the place stays
-        after = jnp.where(inside | (value == 0.0), ahead, 0.5 * (low + high))
-        return step + 1, low, after, high, jnp.abs(value).max()
+        # where rounding is all that is left, the step is no more than that, and the place stays
+        after = xp.where(inside | (xp.abs(value) <= SHIFT_TOL), ahead, 0.5 * (low + high))
+        return step + 1, low, after, high, xp.abs(value).max()
 
     low, high = scores.min(1, keepdims=True) - reach, scores.max(1, keepdims=True) + reach
-    start = jax.nn.logsumexp(scores, axis=1, keepdims=True)
-    begun = (jnp.asarray(0), low, start, high, jnp.full((), jnp.inf, scores.dtype))
-    return jax.lax.while_loop(lambda ends: (ends[0] < SHIFT_STEPS) & (ends[4] > SHIFT_TOL), narrow, begun)[2]
+    start = logsumexp(scores)[:, None]
+    begun = (np.asarray(0), low, start, high, np.full((), np.inf, scores.dtype))
+    return while_loop(lambda ends: (ends[0] < SHIFT_STEPS) & (ends[4] > SHIFT_TOL), narrow, begun)[2]
 
 
 class Newton(Surrogate):
@@ -182,19 +184,17 @@ class Newton(Surrogate):
         matrices = np.zeros((one.size, self.contrast.shape[-1], self.contrast.shape[-1]))
         matrices[np.arange(one.size), one, other] = 1.0
         matrices[np.arange(one.size), other, one] = 1.0
-        return jnp.asarray(matrices)
+        return matrices
 
     def local(
         self, mean: Float[Array, "rows units"], spread: Float[Array, "rows forms"], labels: Float[Array, " rows"]
     ) -> Local:
         scores = mean @ self.contrast.T
-        chances = jax.nn.softmax(scores, axis=1)
-        seen = jax.nn.one_hot(labels.astype(jnp.int32), scores.shape[1], dtype=scores.dtype)
+        chances = softmax(scores)
+        seen = _one_hot(labels, scores)
         along = chances @ self.contrast
-        hessian = (
-            jnp.einsum("nk,ku,kv->nuv", chances, self.contrast, self.contrast) - along[:, :, None] * along[:, None]
-        )
-        pull = (seen - chances) @ self.contrast + jnp.einsum("nuv,nv->nu", hessian, mean)
+        hessian = xp.einsum("nk,ku,kv->nuv", chances, self.contrast, self.contrast) - along[:, :, None] * along[:, None]
+        pull = (seen - chances) @ self.contrast + xp.einsum("nuv,nv->nu", hessian, mean)
         one, other = self._pairs()
         return Local(log_prob(self.contrast, mean, labels), pull, hessian[:, one, other])
 
