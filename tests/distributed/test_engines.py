@@ -9,9 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
 
 import tacit
 from tacit import distributed
+from tacit.cli import app
 from tacit.data.dataset import DenseRows
 from tacit.data.sources import StreamSource, source
 from tacit.data.sums import ranges
@@ -36,6 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     edges = [0, 35_001, 35_011, 90_000, ROWS]
     for number, (first, last) in enumerate(itertools.pairwise(edges)):
         part = {name: x[first:last, i] for i, name in enumerate("abc")}
+        part |= {f"n{i}": np.floor(np.abs(x[first:last, i])) for i in (0, 1)}
         part |= {"gap": pa.array(gaps[first:last, 1], from_pandas=True), "y": y[first:last]}
         pq.write_table(pa.table(part), place / f"{number}.parquet", row_group_size=50_000)
     return place
@@ -54,6 +57,12 @@ MODELS = {
         lambda m: np.append(m.cluster_centers_, m.inertia_),
     ),
     "components": (lambda: tacit.PCA(2), ["a", "b", "c"], lambda m: np.abs(m.components_)),
+    "counts": (lambda: tacit.PoissonMixture(2, random_state=0, max_iter=3), ["n0", "n1"], lambda m: m.rates_),
+    "analysers": (
+        lambda: tacit.MixtureOfFactorAnalysers(2, n_factors=1, random_state=0, max_iter=2),
+        ["a", "b", "c"],
+        lambda m: m.means_,
+    ),
     "factors": (lambda: tacit.FactorAnalysis(1, max_iter=5), ["a", "gap", "c"], lambda m: np.abs(m.components_)),
 }
 
@@ -127,6 +136,21 @@ def test_rows_in_memory_stay_here() -> None:
         assert not isinstance(source(rows), StreamSource)
         rows.moments()
         tacit.GaussianMixture(2, random_state=0).fit(rows)
+
+
+def test_what_an_engine_cannot_help_is_refused(folder: Path, tmp_path: Path) -> None:
+    def said(*arguments: object) -> str:
+        done = CliRunner().invoke(
+            app, ["fit", *map(str, arguments), "--engine", "in-place", "--out", str(tmp_path / "r")]
+        )
+        assert done.exit_code != 0
+        return " ".join(done.output.split())
+
+    assert "bayesian-network does not learn from sums over rows" in said(folder, "--model", "bayesian-network")
+    assert "these are read whole" in said(folder, "--model", "gaussian-mixture", "--id", "a")
+    (tmp_path / "a.csv").write_text("a,b\n1.5,2\n2.5,4\n")
+    assert "these are read whole" in said(tmp_path / "a.csv")
+    assert not (tmp_path / "r").exists()
 
 
 def test_ranges_hold_whole_grains() -> None:

@@ -34,7 +34,7 @@ COMPACTED = 8
 """Batches after which what is kept of them is cut down to what can still be among the oddest."""
 
 
-class Candidates(NamedTuple):
+class OddCandidates(NamedTuple):
     """Rows that may be among the oddest of all."""
 
     answers: pa.Table
@@ -43,9 +43,9 @@ class Candidates(NamedTuple):
     pattern: Int[np.ndarray, " rows"]
     """Which set of columns is missing; 0 for none."""
 
-    def take(self, places: Int[np.ndarray, " chosen"]) -> "Candidates":
+    def take(self, places: Int[np.ndarray, " chosen"]) -> "OddCandidates":
         """Some of them."""
-        return Candidates(
+        return OddCandidates(
             self.answers.take(pa.array(places)), self.values[places], self.scores[places], self.pattern[places]
         )
 
@@ -59,7 +59,7 @@ class Oddest:
 
     def __init__(self, most: int) -> None:
         self._most = max(most, 1)
-        self._kept: list[Candidates] = []
+        self._kept: list[OddCandidates] = []
         self._known: dict[bytes, int] = {}
         self._counts: list[int] = [0]
         self._patterns: list[np.ndarray] = []
@@ -76,7 +76,7 @@ class Oddest:
         self.rows += len(scores)
         places = _lowest(scores, pattern, self._most)
         self._kept.append(
-            Candidates(answers.take(pa.array(places)), np.array(values[places]), scores[places], pattern[places])
+            OddCandidates(answers.take(pa.array(places)), np.array(values[places]), scores[places], pattern[places])
         )
         if len(self._kept) > COMPACTED:
             self._kept = [self.found()]
@@ -98,16 +98,16 @@ class Oddest:
                 self._counts[numbers[at]] += int(counts[at])
         return numbers[place.ravel()]
 
-    def found(self) -> Candidates:
+    def found(self) -> OddCandidates:
         """What is kept, in the order of the rows."""
         kept = self._kept
-        whole = Candidates(
+        whole = OddCandidates(
             pa.concat_tables([each.answers for each in kept]),
             *(np.concatenate(leaves) for leaves in zip(*(each[1:] for each in kept), strict=True)),
         )
         return whole.take(_lowest(whole.scores, whole.pattern, self._most))
 
-    def in_order(self, measure: Measure) -> tuple[Candidates, np.ndarray, np.ndarray]:
+    def in_order(self, measure: Measure) -> tuple[OddCandidates, np.ndarray, np.ndarray]:
         """What is kept, which of it counts as rows with gaps, and its order, as `scoring.score` has them."""
         found = self.found()
         complete = self._counts[0]
@@ -216,7 +216,7 @@ def _explained(stream: Stream, measure: Measure, explain: int) -> Generator[pa.T
     return _ending(stream, measure, table, 0, gaps, began)
 
 
-def _reasons(measure: Measure, rows: Rows, found: Candidates, told: np.ndarray) -> pa.Array:
+def _reasons(measure: Measure, rows: Rows, found: OddCandidates, told: np.ndarray) -> pa.Array:
     """The reasons of some of the rows that were kept."""
     kept = dataclasses.replace(rows, whole=WholeSource(DenseRows(found.values)), places=None)
     return measure.why(kept, told).take(pa.array(told))

@@ -21,6 +21,7 @@ from tacit.estimators.base import check_level, double_precision, numeric_data, r
 from tacit.estimators.capabilities import HasCoefficients, MatrixLike, PredictsIntervals, PredictsNumbers, TakesDatasets
 from tacit.estimators.regression.coefficients import CoefficientTable, lengths_of
 from tacit.estimators.settings import Choice, Estimator, Flag, Number, Whole, settings
+from tacit.estimators.spreading import SpreadsSums
 from tacit.inference.fit import Fit, fit
 from tacit.inference.posterior import Posterior
 from tacit.inference.watch import printing
@@ -133,7 +134,7 @@ class BayesianSettings(LinearModel):
     """print a line every so many iterations; a fit that takes one pass has none."""
 
 
-class BayesianRegression(HasCoefficients, TakesDatasets, BayesianSettings):
+class BayesianRegression(HasCoefficients, SpreadsSums, BayesianSettings):
     """A posterior over the coefficients; a subclass finds it in the coordinates of ``_view``."""
 
     _view: Standardise
