@@ -178,7 +178,7 @@ class TriangularFlow(FlowAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMi
         """What brings columns onto the whole line, their units there, and the rows in those."""
         names, (x, weights, _) = self._column_names(), rows
         self.plan_ = ColumnPlan.of(x, self.supports, names)
-        self.plan_.tell(names)
+        self.plan_.tell(x, names)
         ends = self.plan_.ends
         y = np.asarray(onto_line(ends, self.plan_.spread(x, random.random(x.shape)))[0])
         units = units_of(y, weights, names)
