@@ -17,7 +17,7 @@ RARE, RARE_ROWS = 0.02, 10
 """Of the last whole number of a column, its share of the rows or their number, below which larger ones are expected."""
 SPIKE = 0.1
 """Share of the rows from which on one value of a measurement is said to come again and again."""
-NEAR = 1e-6
+NEAR = 1e-3
 """How far from a level a value may lie that is one, in sizes of its cell."""
 FLAT = 1e-9
 """The least share of the variance of one combination of columns; below it they depend on each other."""
