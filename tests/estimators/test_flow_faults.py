@@ -2,6 +2,7 @@
 
 import warnings
 
+import jax
 import numpy as np
 import pytest
 from scipy import stats
@@ -10,7 +11,10 @@ import tacit
 from tacit import GaussianMixture, StackedDensity, TriangularFlow
 from tacit.estimators.gradient_fit import Split
 from tacit.estimators.stacked.members import made
+from tacit.families.bijections import DiagonalAffine
 from tacit.inference.importance import UncertainWeights
+from tacit.models.flow.columns import ColumnPlan
+from tacit.models.flow.model import Dequantise, FlowRows
 
 SMALL = {"hidden": (8,), "bins": 3, "steps": 1, "max_epochs": 3, "random_state": 0}
 pytestmark = [pytest.mark.reuses_keys, pytest.mark.filterwarnings("ignore::UserWarning")]
@@ -121,6 +125,27 @@ def test_a_level_seen_once_is_in_the_tail_and_no_level_is_refused() -> None:
     order = np.random.default_rng(0).spawn(5)[0].permutation(len(x))
     held = Split.of(order, 0.1, np.ones(len(x))).held
     assert model.lower_bound_ == pytest.approx(model.score(x[held]), abs=0.1)
+
+
+def test_a_value_that_comes_again_and_again_is_said() -> None:
+    x = leaning(100)
+    x[:30, 1] = 0.0
+    plan = ColumnPlan.of(x, None, ["a", "b"])
+    with pytest.warns(UserWarning, match="column 'b' holds 0 in 30 of 100 rows"):
+        plan.tell(x, ["a", "b"])
+
+
+@pytest.mark.parametrize("edges", [np.arange(1989.5, 2021.0), np.arange(-0.5, 50_001.0), 1e8 + np.arange(5.0)])
+def test_levels_are_spread_in_single_precision_and_none_lies_at_an_end(edges: np.ndarray) -> None:
+    units = DiagonalAffine(np.zeros(1), np.zeros(1))
+    read, rows = Dequantise.of(units, (edges,)), 200_000
+    last = np.full((rows, 1), len(edges) - 2, np.float32)
+    for cell in (0.0 * last, last):
+        u = np.asarray(jax.jit(lambda rows: read(rows, jax.random.key(0)))(FlowRows(cell)).x, np.float64)
+        assert np.isfinite(u).all()
+        size = (edges[1] - edges[0]) / (edges[-1] - edges[0])
+        share = 1.0 / (1.0 + np.exp(u[:, 0] if cell[0, 0] else -u[:, 0])) / size  # from the end
+        assert stats.kstest(share, "uniform").statistic < 0.01
 
 
 def test_an_odd_number_of_steps_leaves_columns_where_they_are() -> None:

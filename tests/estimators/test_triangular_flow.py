@@ -110,6 +110,7 @@ def test_other_gaps_are_integrated_by_draws_that_say_what_they_are_worth(kept: T
     assert 0.3 < (draws > 0).mean() < 0.7  # x₁ is 2 or −2
 
 
+@pytest.mark.filterwarnings("ignore::tacit.inference.importance.UncertainWeights")
 def test_gaps_are_filled_and_learned_from(kept: TriangularFlow) -> None:
     x = bent(1500)
     gaps = np.random.default_rng(1).random(x.shape) < 0.1

@@ -19,6 +19,11 @@ def test_even_values_are_called_even() -> None:
     )
 
 
+def test_columns_that_cannot_be_judged_are_not_called_even() -> None:
+    (said,) = calibration_sentences(["a", "levels"], np.column_stack([EVEN, np.full(200, np.nan)]), held_out=True)
+    assert said.endswith("in 1 column of 2.")
+
+
 def test_how_values_are_off_is_told() -> None:
     ranks = np.column_stack([EVEN, EVEN**2, 0.25 + EVEN / 2, np.full(200, np.nan)])
     said = calibration_sentences(["a", "low", "narrow", "levels"], ranks, held_out=False)
@@ -38,6 +43,7 @@ def test_nats_are_put_into_words() -> None:
     assert better.endswith("a typical row is 2 times as likely.")
     assert "worse" in against_mixture(-1.7, -1.0, 1, began=False)
     assert "as well as" in against_mixture(-1.0, -1.001, 1, began=False)
+    assert "that it has learned from" in against_mixture(-1.0, -1.7, 5, began=False, held_out=False)
     assert "No step was better" in against_mixture(-1.0, -1.0, 2, began=True)
 
 

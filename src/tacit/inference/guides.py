@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
 from tacit.families.bijections import Bijection, Chain, DiagonalAffine, TriangularAffine
-from tacit.families.scalar_maps import AffineMap, Consecutive, SplineMap
+from tacit.families.scalar_maps import spline_after_affine
 from tacit.families.transformed import Gaussian, Reparameterised, Transformed, WhiteNoise
 from tacit.families.triangular import AutoregressiveFlow, TriangularSteps
 
@@ -36,8 +36,7 @@ def guide_around(
     if name == "full-rank":
         return Gaussian(full)
     if name == "spline-flow":
-        steps = Consecutive((AffineMap(), SplineMap()))
-        flow: Bijection = TriangularSteps(dims, steps, SPLINE_STEPS, FLOW_HIDDEN, key=key, turned=True)
+        flow: Bijection = TriangularSteps(dims, spline_after_affine(), SPLINE_STEPS, FLOW_HIDDEN, key=key, turned=True)
     else:
         flow = AutoregressiveFlow(dims, FLOW_HIDDEN, FLOW_STEPS, key=key)
     return Transformed(WhiteNoise(dims), Chain((flow, full)), moment_draws=MOMENT_DRAWS)

@@ -37,7 +37,12 @@ def calibration_sentences(
         return [f"{sentences.capital(which)}: too few to say whether their values lie evenly in the model."]
     wrong = [place for place in judged if _chance(ranks[:, place]) < DOUBT / len(judged)]
     if not wrong:
-        return [f"The values of {which} lie as evenly in the model as those of a right one would, in every column."]
+        every = (
+            "every column"
+            if len(judged) == len(names)
+            else f"{sentences.counted(len(judged), 'column')} of {len(names)}"
+        )
+        return [f"The values of {which} lie as evenly in the model as those of a right one would, in {every}."]
     said = [f"The values of {which} do not lie evenly in the model in {_listed([names[place] for place in wrong])}."]
     said += [_how(names[place], ranks[:, place]) for place in wrong[:NAMED]]
     return [each for each in said if each]

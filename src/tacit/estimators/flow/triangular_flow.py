@@ -20,7 +20,7 @@ from tacit.estimators.gradient_fit import GradientFit, Split
 from tacit.estimators.settings import FROM_0, Choice, Whole, Widths, settings
 from tacit.estimators.vae.rows import Conditions
 from tacit.families.bijections import ColumnEnds, DiagonalAffine
-from tacit.families.scalar_maps import AffineMap, Consecutive, MixtureMap, PolynomialMap, ScalarMap, SplineMap
+from tacit.families.scalar_maps import AffineMap, Consecutive, MixtureMap, PolynomialMap, ScalarMap, spline_after_affine
 from tacit.families.triangular import TriangularSteps
 from tacit.inference.objectives import LogDensity
 from tacit.inference.stochastic import adam
@@ -45,12 +45,12 @@ FILLINGS = 5
 
 
 def scalar_map(name: str, bins: int) -> ScalarMap:
-    """What a name in `MAPS` stands for; splines and polynomials come after an affine map, as the best a minute did."""
+    """What a name in `MAPS` stands for; splines and polynomials come after an affine map."""
     if name == "affine":
         return AffineMap()
     if name == "mixture":
         return MixtureMap(bins)
-    return Consecutive((AffineMap(), SplineMap(bins) if name == "spline" else PolynomialMap()))
+    return spline_after_affine(bins) if name == "spline" else Consecutive((AffineMap(), PolynomialMap()))
 
 
 class _Rows(NamedTuple):
@@ -178,7 +178,7 @@ class TriangularFlow(FlowAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMi
         """What brings columns onto the whole line, their units there, and the rows in those."""
         names, (x, weights, _) = self._column_names(), rows
         self.plan_ = ColumnPlan.of(x, self.supports, names)
-        self.plan_.tell(names)
+        self.plan_.tell(x, names)
         ends = self.plan_.ends
         y = np.asarray(onto_line(ends, self.plan_.spread(x, random.random(x.shape)))[0])
         units = units_of(y, weights, names)

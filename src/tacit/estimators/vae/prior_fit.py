@@ -92,6 +92,8 @@ class FitsPrior(DeepFit):
         """
         model = self._with_codes()
         check_whole("steps", steps, 1)
+        if max_epochs is not None:
+            check_whole("max_epochs", max_epochs, 1)
         x, weights = read_deep_rows(self, X, reset=False), weights_of(X, sample_weight)
         self._check_values(model.likelihood, x)
         random = seed_of(self.random_state)

@@ -15,7 +15,9 @@ FEW_LEVELS = 20
 twice each."""
 RARE, RARE_ROWS = 0.02, 10
 """Of the last whole number of a column, its share of the rows or their number, below which larger ones are expected."""
-NEAR = 1e-6
+SPIKE = 0.1
+"""Share of the rows from which on one value of a measurement is said to come again and again."""
+NEAR = 1e-3
 """How far from a level a value may lie that is one, in sizes of its cell."""
 FLAT = 1e-9
 """The least share of the variance of one combination of columns; below it they depend on each other."""
@@ -138,8 +140,8 @@ class ColumnPlan(NamedTuple):
                 out[:, place] = np.where(np.isnan(x[:, place]), np.nan, levels[number[:, place]])
         return out
 
-    def tell(self, names: Sequence[str]) -> None:
-        """Say which columns have levels, as a warning."""
+    def tell(self, x: np.ndarray, names: Sequence[str]) -> None:
+        """Say which columns have levels, or one value that comes again and again, as a warning."""
         levelled = [name for name, has in zip(names, self.levelled, strict=True) if has]
         if levelled:
             warnings.warn(
@@ -149,6 +151,16 @@ class ColumnPlan(NamedTuple):
                 UserWarning,
                 stacklevel=6,
             )
+        for place in np.flatnonzero(~self.levelled):
+            seen = x[~np.isnan(x[:, place]), place]
+            values, counts = np.unique(seen, return_counts=True)
+            if counts.max() > max(SPIKE * seen.size, RARE_ROWS):
+                warnings.warn(
+                    f"column {names[place]!r} holds {values[counts.argmax()]:g} in {counts.max()} of {seen.size} rows, "
+                    "beside other values: a density can rise there without end, and a high score may be that alone.",
+                    UserWarning,
+                    stacklevel=6,
+                )
 
 
 def _by_column(asked: object, names: Sequence[str]) -> list[object]:

@@ -101,7 +101,7 @@ class Dequantise(eqx.Module):
         columns = [rows.x[..., place] for place in range(rows.x.shape[-1])]
         for place, own in enumerate(self.cells):
             if own is not None:
-                below, size, above = own[:, columns[place].astype(jnp.int32)]
+                below, size, above = jnp.asarray(own)[:, columns[place].astype(jnp.int32)]
                 share = shares[..., place]
                 moved = jnp.log(below + share * size) - jnp.log(above + (1.0 - share) * size)
                 columns[place] = (moved - self.units.shift[place]) * jnp.exp(-self.units.log_scale[place])

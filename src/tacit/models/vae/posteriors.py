@@ -10,8 +10,8 @@ from jaxtyping import Float, PRNGKeyArray
 
 from tacit.arrays import static
 from tacit.compute import Array
-from tacit.families.bijections import DiagonalAffine, TriangularAffine
-from tacit.families.scalar_maps import AffineMap, Consecutive, SplineMap
+from tacit.families.bijections import Bijection, DiagonalAffine, TriangularAffine
+from tacit.families.scalar_maps import spline_after_affine
 from tacit.families.transformed import Gaussian, Reparameterised, Transformed
 from tacit.families.triangular import AutoregressiveFlow, TriangularSteps
 from tacit.models.vae.networks import bounded
@@ -122,7 +122,21 @@ class Point(EncoderPosterior):
         return PointMass(outputs)
 
 
-class InverseAutoregressive(EncoderPosterior):
+class MovedPosterior(EncoderPosterior):
+    """A diagonal Gaussian moved by a flow that sees a context, which the encoder gives beside it."""
+
+    flow: eqx.AbstractVar[Bijection]
+    context: eqx.AbstractVar[int]
+
+    def outputs(self, latent: int) -> int:
+        return 2 * latent + self.context
+
+    def read(self, outputs: Float[Array, "rows outputs"]) -> Transformed:
+        own, context = jnp.split(outputs, [outputs.shape[-1] - self.context], axis=-1)
+        return Transformed(Diagonal().read(own), self.flow, context)
+
+
+class InverseAutoregressive(MovedPosterior):
     """A diagonal Gaussian, then steps of inverse autoregressive flow that see a context (Kingma et al. 2016)."""
 
     flow: AutoregressiveFlow
@@ -134,15 +148,8 @@ class InverseAutoregressive(EncoderPosterior):
         self.flow = AutoregressiveFlow(dims, hidden, number, key=key, context=context)
         self.context = context
 
-    def outputs(self, latent: int) -> int:
-        return 2 * latent + self.context
 
-    def read(self, outputs: Float[Array, "rows outputs"]) -> Transformed:
-        own, context = jnp.split(outputs, [outputs.shape[-1] - self.context], axis=-1)
-        return Transformed(Diagonal().read(own), self.flow, context)
-
-
-class SplineAutoregressive(EncoderPosterior):
+class SplineAutoregressive(MovedPosterior):
     """The same with affine maps and splines in the steps, which begin at the identity (Durkan et al. 2019)."""
 
     flow: TriangularSteps
@@ -151,13 +158,5 @@ class SplineAutoregressive(EncoderPosterior):
     def __init__(
         self, dims: int, *, key: PRNGKeyArray, hidden: Sequence[int] = (64,), number: int = 2, context: int = 32
     ) -> None:
-        steps = Consecutive((AffineMap(), SplineMap()))
-        self.flow = TriangularSteps(dims, steps, number, hidden, key=key, turned=True, context=context)
+        self.flow = TriangularSteps(dims, spline_after_affine(), number, hidden, key=key, turned=True, context=context)
         self.context = context
-
-    def outputs(self, latent: int) -> int:
-        return 2 * latent + self.context
-
-    def read(self, outputs: Float[Array, "rows outputs"]) -> Transformed:
-        own, context = jnp.split(outputs, [outputs.shape[-1] - self.context], axis=-1)
-        return Transformed(Diagonal().read(own), self.flow, context)

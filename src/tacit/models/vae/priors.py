@@ -13,7 +13,7 @@ from jaxtyping import Float, PRNGKeyArray
 
 from tacit.compute import Array
 from tacit.families.bijections import Chain, DiagonalAffine, Inverse
-from tacit.families.scalar_maps import AffineMap, Consecutive, SplineMap
+from tacit.families.scalar_maps import spline_after_affine
 from tacit.families.transformed import Gaussian, Reparameterised, Transformed, WhiteNoise
 from tacit.families.triangular import AutoregressiveFlow, TriangularSteps
 from tacit.models.vae.networks import bounded
@@ -156,8 +156,7 @@ class SplineFlowPrior(Prior):
         shift: np.ndarray | None = None,
         scale: np.ndarray | None = None,
     ) -> None:
-        steps = Consecutive((AffineMap(), SplineMap()))
-        self.flow = TriangularSteps(dims, steps, number, hidden, key=key, turned=True)
+        self.flow = TriangularSteps(dims, spline_after_affine(), number, hidden, key=key, turned=True)
         centre = jnp.zeros(dims) if shift is None else jnp.asarray(shift, jnp.float32)
         self.units = DiagonalAffine(centre, jnp.zeros(dims) if scale is None else jnp.log(jnp.asarray(scale, "f4")))
         self.dims = dims
