@@ -1,6 +1,7 @@
 # make demo    install tacit into .venv and fit a real data set from end to end
 # make test    the same environment with the test tools; runs all tests
 # make sample  a minute of the tests with the compiler options that users have; the others are compiled in a hurry
+# make rest    all tests but the sample's
 # make lint    formatting, lint and types; make format mends what can be mended
 # make bench   speed, memory and quality beside other packages, an hour or more, into benchmarks/RESULTS.md
 # PYTHON names the interpreter to build from: make demo PYTHON=python3.12
@@ -8,13 +9,15 @@
 PYTHON  ?= python3
 WORKERS ?= 2
 ARGS    ?=
+EXTRAS  :=
+MORE    :=
 
 SAMPLE := tests/models/test_namespaces.py tests/inference/test_driver.py tests/estimators/test_every_model_laws.py
 
 VENV := .venv
 # Where the environment forbids bytecode (container images do), every process would compile the whole package again.
 RUN  := PYTHONDONTWRITEBYTECODE= $(VENV)/bin/python
-PIP  := $(RUN) -m pip install -qq --disable-pip-version-check --constraint constraints.txt
+PIP  := $(RUN) -m pip install -qq --disable-pip-version-check --constraint constraints.txt $(MORE)
 
 # The stamps carry the version of Python and the place of this folder: change either, and they are out of date.
 KEY  := $(shell $(PYTHON) -c 'import os, sys, zlib; print("%d.%d.%d-%08x" % (sys.version_info[:3] + (zlib.crc32(os.getcwd().encode()) % 2**32,)))' 2>/dev/null)
@@ -24,22 +27,28 @@ LINT := $(VENV)/lint-$(KEY).stamp
 PEERS := $(VENV)/bench
 BENCH := $(PEERS)/bench-$(KEY).stamp
 
-.PHONY: help demo tools test sample lint format bench clean
+.PHONY: help demo tools test sample rest lint format bench clean
 
 help:
-	@sed -n '1,6s/^# //p' Makefile
+	@sed -n '1,7s/^# //p' Makefile
 
 demo: $(BASE)
 	@$(VENV)/bin/tacit demo
 
-# What tests and lint need, before they run side by side.
-tools: $(TEST) $(LINT)
+# What tests and lint need, before they run side by side; into an empty folder it is installed in one go. Bytecode is
+# written when a module is first loaded: most of what is installed never is.
+tools:
+	@$(MAKE) --no-print-directory $(BASE) EXTRAS='[test,lint]' MORE=--no-compile
+	@$(MAKE) --no-print-directory $(TEST) $(LINT)
 
 test: $(TEST)
 	@$(RUN) -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 sample: $(TEST)
 	@XLA_FLAGS= $(RUN) -m pytest -n $(WORKERS) --dist worksteal $(SAMPLE)
+
+rest: $(TEST)
+	@$(RUN) -m pytest -n $(WORKERS) --dist worksteal $(addprefix --ignore=,$(SAMPLE))
 
 lint: $(LINT)
 	@failed=0; \
@@ -66,9 +75,9 @@ $(BASE): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import platform, sys; sys.exit(platform.system() == "Darwin" and platform.machine() == "x86_64")' || { echo "JAX has no build for Intel Macs. On Apple silicon, take an arm64 Python: make PYTHON=/path/to/python3"; exit 1; }
 	@echo "Installing tacit into $(VENV) (once, about a minute) ..."
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(PIP) --editable .
+	@$(PIP) --editable '.$(EXTRAS)'
 	@$(RUN) -m compileall -q src
-	@touch $@
+	@touch $@ $(if $(EXTRAS),$(TEST) $(LINT))
 
 $(TEST): $(BASE)
 	@echo "Installing the test tools ..."

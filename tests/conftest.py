@@ -21,7 +21,7 @@ from import_graph import FLOORS
 ROOT = Path(__file__).resolve().parent.parent
 WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 MEMORY = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-MOST_BYTES = max(2_500_000_000, 2 * MEMORY // (5 * max(WORKERS, 2)))
+MOST_BYTES = max(2_500_000_000, 3 * MEMORY // (5 * max(WORKERS, 2)))
 """What one test process may hold before it lets its compiled programs go, which are then traced again."""
 WORTH_KEEPING = 0.2
 """Seconds of compiling from which on a program is written to the folder: to write a small one takes as long as to make
@@ -71,7 +71,7 @@ def pytest_collection_finish() -> None:
     """What has been imported stays: it is not looked through for garbage again and again."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(10_000, 10, 10)
+    gc.set_threshold(50_000, 20, 20)
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -11,8 +11,9 @@ import random
 import threading
 import types
 from collections.abc import Callable
+from itertools import compress
 from pathlib import Path
-from typing import IO, Any, BinaryIO, Self, TextIO, get_args, get_origin
+from typing import IO, Any, BinaryIO, NamedTuple, ParamSpecArgs, ParamSpecKwargs, Self, TextIO, get_args, get_origin
 
 import beartype._check.code.codemain as wrappers
 import jax
@@ -72,8 +73,12 @@ _PLAIN = (
     types.GenericAlias,
     types.UnionType,
     types.EllipsisType,
+    types.ModuleType,
     slice,
     functools.partial,
+    np.ufunc,
+    type(np.sum),
+    threading.Event,
     np.random.Generator,
     np.dtype,
     Path,
@@ -97,14 +102,62 @@ def remembering(fn: Any = None, *, typechecker: Any) -> Any:
         return property(*parts)
     if inspect.isclass(fn) or fn.__name__ == "__init__" or not fn.__annotations__:
         return fn  # as `checked` has it: nothing is asked of them
-    return _wrapped(fn, typechecker)
+    looks = _Looks.of(fn)
+    return fn if looks.nothing else _wrapped(fn, looks, typechecker)
 
 
-def _wrapped(fn: Callable, typechecker: Any) -> Callable:
+def _says_nothing(hint: object) -> bool:
+    """Whether every value is right by a hint."""
+    anything = hint is Any or hint is object or hint is Self or isinstance(hint, ParamSpecArgs | ParamSpecKwargs)
+    return anything or _is_static(hint)
+
+
+class _Looks(NamedTuple):
+    """Which arguments a function's check looks at: the others can be anything, and change nothing for those."""
+
+    places: tuple[bool, ...]
+    """Of the positional ones, in their order."""
+    more: bool
+    """Of those behind the last of them, which ``*args`` takes."""
+    names: dict[str, bool]
+    """Of those that have a name, where they are given by it."""
+    others: bool
+    """Of those that ``**kwargs`` takes."""
+    result: bool
+
+    @classmethod
+    def of(cls, fn: types.FunctionType) -> Self:
+        hints, code = fn.__annotations__, fn.__code__
+        count, named = code.co_argcount, code.co_argcount + code.co_kwonlyargcount
+        names, rest = code.co_varnames[:named], list(code.co_varnames[named:])
+        looks = {name: not _says_nothing(hint) for name, hint in hints.items()}
+        more = bool(code.co_flags & inspect.CO_VARARGS) and looks.get(rest.pop(0), False)
+        others = bool(code.co_flags & inspect.CO_VARKEYWORDS) and looks.get(rest[0], False)
+        seen = {name: looks.get(name, False) for name in names}
+        return cls(tuple(seen.values())[:count], more, seen, others, looks.get("return", False))
+
+    @property
+    def nothing(self) -> bool:
+        return not (self.more or any(self.names.values()) or self.others or self.result)
+
+    def among(self, many: int) -> tuple[bool, ...]:
+        """As `places`, of so many arguments."""
+        return self.places + (self.more,) * (many - len(self.places))
+
+    def named(self, kwargs: dict[str, Any]) -> list[tuple[str, Any]]:
+        """What those that are given by name are."""
+        kinds, seen = [], self.names
+        for name, value in kwargs.items():
+            if seen.get(name, self.others):
+                kinds.append((name, kind(value)))
+        return kinds
+
+
+def _wrapped(fn: types.FunctionType, looks: _Looks, typechecker: Any) -> Callable:
     seen = _seen.setdefault(fn.__code__, {})
     full: list[Callable] = []  # made when it is first needed: most functions are not called by most tests
     result = threading.local()  # what the function has given, where only that is still to be checked
-    returns = "return" in fn.__annotations__
+    places, most, returns = looks.places, len(looks.places), looks.result
 
     def once(*args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
@@ -139,9 +192,9 @@ def _wrapped(fn: Callable, typechecker: Any) -> Callable:
         if jaxtyping_config.jaxtyping_disable:
             return fn(*args, **kwargs)
         try:
-            given = tuple([kind(value) for value in args])
+            given = tuple(map(kind, compress(args, places if len(args) <= most else looks.among(len(args)))))
             if kwargs:
-                given = (*given, *[(name, kind(value)) for name, value in kwargs.items()])
+                given = (None, given, *looks.named(kwargs))
         except Unknown:
             return checked_call(args, kwargs)
         known = seen.get(given)
@@ -165,34 +218,46 @@ def _kind_or_none(value: Any) -> Any:
         return None
 
 
-def kind(value: Any, depth: int = 0) -> Any:
+def kind(value: Any) -> Any:
     """All of a value that a type or a shape can be asked of; raises `Unknown` where that is not known to be all."""
     cls = type(value)
-    how = _how.get(cls) or _look(cls)
-    if how == "type":
-        return cls
-    if how == "array":
+    how = _how.get(cls)
+    if how is ARRAY:
         return cls, value.dtype, value.shape
-    if how == "value":
+    if how is TYPE:
+        return cls
+    return _other_kind(value, cls, 0)
+
+
+def _other_kind(value: Any, cls: type, depth: int) -> Any:
+    """The same of values that are rarer, or lie in a container."""
+    how = _how.get(cls) or _look(cls)
+    if how is ARRAY:
+        return cls, value.dtype, value.shape
+    if how is TYPE:
+        return cls
+    if how is VALUE:
         return value
-    if how == "parts" and len(value) <= MOST_PARTS and depth < DEEPEST:
-        return (cls, *(kind(part, depth + 1) for part in (value.items() if cls is dict else value)))
+    if how is PARTS and len(value) <= MOST_PARTS and depth < DEEPEST:
+        parts = [*value, *value.values()] if cls is dict else value
+        return (cls, *[_other_kind(part, type(part), depth + 1) for part in parts])
     raise Unknown
 
 
+ARRAY, TYPE, VALUE, PARTS, UNKNOWN = "array", "type", "value", "parts", "unknown"
 _how: dict[type, str] = {}
 
 
 def _look(cls: type) -> str:
     """What is to be asked of the values of a class."""
-    how = "unknown"
+    how = UNKNOWN
     if issubclass(cls, np.ndarray | np.generic | jax.Array | jax.core.Tracer):
-        how = "array"
+        how = ARRAY
     elif issubclass(cls, str | type):
-        how = "value"
+        how = VALUE
     elif issubclass(cls, tuple) or cls in (list, dict):
-        how = "parts"
+        how = PARTS
     elif issubclass(cls, _PLAIN) or cls.__module__.startswith(_PLAIN_MODULES):
-        how = "type"
+        how = TYPE
     _how[cls] = how
     return how

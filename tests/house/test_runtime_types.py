@@ -4,7 +4,7 @@ import io
 import random
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import IO, BinaryIO, Literal, Protocol, Self, runtime_checkable
+from typing import IO, Any, BinaryIO, Literal, Protocol, Self, runtime_checkable
 
 import beartype.roar
 import numpy as np
@@ -95,6 +95,48 @@ def test_what_was_right_once_is_not_taken_for_right_again() -> None:
     gives[0] = np.ones(2)
     assert given(1) is gives[0]
     assert len(calls) == 3  # wrong arguments are refused before the function is run
+
+
+def test_only_what_can_be_wrong_is_looked_at_wherever_it_stands() -> None:
+    gives: list = ["a"]
+
+    @remembered
+    def mixed(first: Any, second: int, *rest: float, key: str = "", free: Any = None, **more: int) -> Any:
+        return gives[0]
+
+    @remembered
+    def packed(first: int, *rest: Any, **more: Any) -> str:
+        return gives[0]
+
+    for anything in (object(), 1, [[]] * 40):
+        assert mixed(anything, 1) == mixed(anything, 1, 2.0, key="", free=anything, five=5) == "a"
+        assert mixed(anything, second=1) == packed(1, anything, anything, some=anything) == "a"
+    wrong = [
+        lambda: mixed(1, "a"),
+        lambda: mixed(1, second="a"),
+        lambda: mixed(1, 1, 2.0, "a"),
+        lambda: mixed(1, 1, key=1),
+        lambda: mixed(1, 1, 2.0, five="a"),
+        lambda: packed("a", 1, 2, some=1),
+        lambda: packed(first="a", some=1),
+    ]
+    for each in wrong:
+        for _ in range(2):
+            with pytest.raises(TypeCheckError):
+                each()
+    gives[0] = 1
+    assert mixed(1, 1) == 1
+    with pytest.raises(TypeCheckError, match="return value"):
+        packed(1, 2)
+    with pytest.raises(TypeError):
+        mixed(1)
+    with pytest.raises(TypeError):
+        packed(1, first=2)
+
+    def free(one: Any, *, two: object = None) -> Any:
+        return one
+
+    assert remembered(free) is free
 
 
 def test_errors_of_the_function_itself_are_its_own() -> None:
