@@ -1,7 +1,6 @@
 # make demo    install tacit into .venv and fit a real data set from end to end
 # make test    the same environment with the test tools; runs all tests
 # make sample  a minute of the tests with the compiler options that users have; the others are compiled in a hurry
-# make rest    all tests but the sample's
 # make lint    formatting, lint and types; make format mends what can be mended
 # make bench   speed, memory and quality beside other packages, an hour or more, into benchmarks/RESULTS.md
 # PYTHON names the interpreter to build from: make demo PYTHON=python3.12
@@ -27,10 +26,10 @@ LINT := $(VENV)/lint-$(KEY).stamp
 PEERS := $(VENV)/bench
 BENCH := $(PEERS)/bench-$(KEY).stamp
 
-.PHONY: help demo tools test sample rest lint format bench clean
+.PHONY: help demo tools test sample lint format bench clean
 
 help:
-	@sed -n '1,7s/^# //p' Makefile
+	@sed -n '1,6s/^# //p' Makefile
 
 demo: $(BASE)
 	@$(VENV)/bin/tacit demo
@@ -46,9 +45,6 @@ test: $(TEST)
 
 sample: $(TEST)
 	@XLA_FLAGS= $(RUN) -m pytest -n $(WORKERS) --dist worksteal $(SAMPLE)
-
-rest: $(TEST)
-	@$(RUN) -m pytest -n $(WORKERS) --dist worksteal $(addprefix --ignore=,$(SAMPLE))
 
 lint: $(LINT)
 	@failed=0; \
