@@ -51,6 +51,7 @@ def test_the_held_out_score_is_that_of_what_is_seen_of_a_row(flow: TriangularFlo
     exact = flow.integrated(x[held], n_samples=1000).log_prob.mean()
     # the fit measures a bound of it by a few draws of each gap
     assert flow.lower_bound_ == pytest.approx(exact, abs=0.15)
+    assert flow.trace_.bound[-1] / len(x) == pytest.approx(exact, abs=0.3)
     reference = flow.reference_score_
     assert abs(flow.lower_bound_ - reference) < 0.5
 

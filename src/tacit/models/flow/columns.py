@@ -116,7 +116,7 @@ class ColumnPlan(NamedTuple):
             ValueError: names the column, the row and the value.
         """
         wrong = np.where(self.levelled, np.abs(x - self.snapped(x)) > NEAR * np.exp(self._log_widths(x)), False)
-        for place in np.flatnonzero(wrong.any(0)):
+        for place in np.flatnonzero(wrong.any(0)).tolist():
             row, levels = int(np.argmax(wrong[:, place])), self.values[place]
             known = f"from {levels[0]:g} to {levels[-1]:g}" if levels.size > 2 else f"{levels[0]:g} and {levels[1]:g}"
             raise ValueError(
@@ -151,7 +151,7 @@ class ColumnPlan(NamedTuple):
                 UserWarning,
                 stacklevel=6,
             )
-        for place in np.flatnonzero(~self.levelled):
+        for place in np.flatnonzero(~self.levelled).tolist():
             seen = x[~np.isnan(x[:, place]), place]
             values, counts = np.unique(seen, return_counts=True)
             if counts.max() > max(SPIKE * seen.size, RARE_ROWS):
