@@ -141,8 +141,10 @@ def _plain(kind: pa.DataType) -> bool:
 
 def _naming(whole: TableBatches, extra: list[str]) -> str | None:
     """The first column beside the model's that looks in the first rows as if it named them."""
-    first = next(iter(whole)).table if extra else None
-    for name in extra if first is not None else ():
+    if not extra:
+        return None
+    first = next(iter(whole)).table
+    for name in extra:
         column = first.column(name)
         plain = column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
         if judge(cells_of(name, column)).role == "identifier" and len(plain.unique()) == len(column):
