@@ -18,11 +18,11 @@ from tacit.data.cells import cells_of
 from tacit.data.dates import base_of
 from tacit.data.errors import DataError, counted, listed
 from tacit.data.file_columns import heading
-from tacit.data.gathering import DataFile, gathered, is_address, may_be_parquet
+from tacit.data.gathering import DataFile, gathered, may_be_parquet
 from tacit.data.kinds import judge
+from tacit.data.places import files_of, is_address
 from tacit.data.read import TableReading
 from tacit.data.schema import Schema
-from tacit.data.several import files_of
 from tacit.data.sources import STREAM_BYTES
 from tacit.data.table_batches import TableBatch, TableBatches
 from tacit.workflow.answers import Ending, PartsAnswer
