@@ -37,8 +37,8 @@ demo: $(BASE)
 # What tests and lint need, before they run side by side; into an empty folder it is installed in one go. Bytecode is
 # written when a module is first loaded: most of what is installed never is.
 tools:
-	@$(MAKE) --no-print-directory $(BASE) EXTRAS='[test,lint]' MORE=--no-compile
-	@$(MAKE) --no-print-directory $(TEST) $(LINT)
+	@$(MAKE) -s --no-print-directory $(BASE) EXTRAS='[test,lint]' MORE=--no-compile
+	@$(MAKE) -s --no-print-directory $(TEST) $(LINT)
 
 test: $(TEST)
 	@$(RUN) -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
