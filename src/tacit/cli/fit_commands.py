@@ -89,10 +89,11 @@ def fit(
 
     For example: tacit fit customers.csv --kind zip=categorical; tacit fit digits.npz:x_train --set latent=2
     """
-    place, kinds, errors = options.places(data), tuple(kind or ()), tuple(error or ())
-    settings = _understood(model, setting)
-    if not resume:
-        places.check(place)  # what reads rows takes longer to load
+    (place, settings), kinds, errors = (
+        _asked(data, model, setting, resume=resume),
+        tuple(kind or ()),
+        tuple(error or ()),
+    )
     texts = workflow.texts.TextOptions(text, vocabulary, stop_words, min_documents, max_share)
     request = workflow.requests.FitRequest(
         source=workflow.sources.DataSource(place, kinds, long, id_column, texts, target, reading, errors, sequence),
@@ -115,10 +116,15 @@ def _fit(request: "workflow.requests.FitRequest", engine: str | None) -> None:
         cli.fitting.fit(request)
 
 
-def _understood(model: str | None, setting: list[str] | None) -> tuple[str, ...]:
-    """The settings, which may be refused at once: what reads rows takes longer to load."""
+def _asked(
+    data: list[str], model: str | None, setting: list[str] | None, *, resume: bool
+) -> tuple[str, tuple[str, ...]]:
+    """The place and the settings, which may be refused at once: what reads rows takes longer to load."""
+    place = options.places(data)
     workflow.settings.check(model, setting or ())
-    return tuple(setting or ())
+    if not resume:
+        places.check(place)
+    return place, tuple(setting or ())
 
 
 def _effort(*, quick: bool, thorough: bool) -> str:
