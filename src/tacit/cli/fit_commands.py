@@ -37,6 +37,9 @@ Engine = Annotated[
         show_default=False,
     ),
 ]
+RunDir = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="The run folder; else one named after DATA.", show_default=False)
+]
 Quick = Annotated[bool, typer.Option("--quick", help="Look at candidates shortly: the best one is missed more often.")]
 Thorough = Annotated[
     bool, typer.Option("--thorough", help="Fit every candidate to its end, also those that cannot win.")
@@ -59,10 +62,7 @@ def fit(
     setting: options.Settings = None,
     holdout: Holdout = 0.1,
     seed: options.Seed = 0,
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="The run folder; else one named after DATA.", show_default=False),
-    ] = None,
+    out: RunDir = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a fit that was broken off.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that is in the folder.")] = False,
     criterion: Criterion = None,
@@ -89,11 +89,8 @@ def fit(
 
     For example: tacit fit customers.csv --kind zip=categorical; tacit fit digits.npz:x_train --set latent=2
     """
-    (place, settings), kinds, errors = (
-        _asked(data, model, setting, resume=resume),
-        tuple(kind or ()),
-        tuple(error or ()),
-    )
+    place, settings = _asked(data, model, setting, resume=resume)
+    kinds, errors = tuple(kind or ()), tuple(error or ())
     texts = workflow.texts.TextOptions(text, vocabulary, stop_words, min_documents, max_share)
     request = workflow.requests.FitRequest(
         source=workflow.sources.DataSource(place, kinds, long, id_column, texts, target, reading, errors, sequence),
