@@ -13,11 +13,12 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 from functools import cache, partial
-from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
 from operator import attrgetter
 from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Any, cast
+
+import lazy_loader
 
 if TYPE_CHECKING:  # the module costs more time than all of this one
     from importlib.abc import Loader
@@ -117,7 +118,7 @@ def _instead(module: ModuleType, name: str, frame: FrameType) -> Any:
         frame = frame.f_back
     taker = str(frame.f_globals.get("__name__"))
     if known in APART and PathFinder.find_spec(f"{known}.{name}", module.__path__) is not None:
-        return import_module(f"{known}.{name}")
+        return lazy_loader.attach(known, submodules=[name])[0](name)
     if name == "__version__" and "." not in known:
         return _version(module)
     if taker.startswith(TAKEN.get(f"{known}.{name}", "?")):

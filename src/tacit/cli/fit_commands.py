@@ -37,6 +37,9 @@ Engine = Annotated[
         show_default=False,
     ),
 ]
+RunDir = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="The run folder; else one named after DATA.", show_default=False)
+]
 Quick = Annotated[bool, typer.Option("--quick", help="Look at candidates shortly: the best one is missed more often.")]
 Thorough = Annotated[
     bool, typer.Option("--thorough", help="Fit every candidate to its end, also those that cannot win.")
@@ -59,10 +62,7 @@ def fit(
     setting: options.Settings = None,
     holdout: Holdout = 0.1,
     seed: options.Seed = 0,
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="The run folder; else one named after DATA.", show_default=False),
-    ] = None,
+    out: RunDir = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a fit that was broken off.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that is in the folder.")] = False,
     criterion: Criterion = None,
@@ -89,10 +89,8 @@ def fit(
 
     For example: tacit fit customers.csv --kind zip=categorical; tacit fit digits.npz:x_train --set latent=2
     """
-    place, kinds, errors = options.places(data), tuple(kind or ()), tuple(error or ())
-    settings = _understood(model, setting)
-    if not resume:
-        places.check(place)  # what reads rows takes longer to load
+    place, settings = _asked(data, model, setting, resume=resume)
+    kinds, errors = tuple(kind or ()), tuple(error or ())
     texts = workflow.texts.TextOptions(text, vocabulary, stop_words, min_documents, max_share)
     request = workflow.requests.FitRequest(
         source=workflow.sources.DataSource(place, kinds, long, id_column, texts, target, reading, errors, sequence),
@@ -115,10 +113,15 @@ def _fit(request: "workflow.requests.FitRequest", engine: str | None) -> None:
         cli.fitting.fit(request)
 
 
-def _understood(model: str | None, setting: list[str] | None) -> tuple[str, ...]:
-    """The settings, which may be refused at once: what reads rows takes longer to load."""
+def _asked(
+    data: list[str], model: str | None, setting: list[str] | None, *, resume: bool
+) -> tuple[str, tuple[str, ...]]:
+    """The place and the settings, which may be refused at once: what reads rows takes longer to load."""
+    place = options.places(data)
     workflow.settings.check(model, setting or ())
-    return tuple(setting or ())
+    if not resume:
+        places.check(place)
+    return place, tuple(setting or ())
 
 
 def _effort(*, quick: bool, thorough: bool) -> str:
