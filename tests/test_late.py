@@ -104,4 +104,14 @@ def test_a_part_of_some_packages_comes_without_the_others(check: str) -> None:
     ],
 )
 def test_what_is_taken_from_a_late_module_does_what_it_should(check: str) -> None:
-    run("import sklearn.utils.fixes, matplotlib.figure", check)
+    run("import tacit.late; tacit.late.in_program(); import sklearn.utils.fixes, matplotlib.figure", check)
+
+
+def test_other_peoples_code_gets_no_stand_ins() -> None:
+    check = """
+import joblib, scipy.linalg, sklearn.utils.fixes
+assert not any(type(each).__name__ == 'Late' for each in vars(sklearn.utils).values())
+assert sklearn.utils.fixes.laplacian is scipy.sparse.csgraph.laplacian
+assert issubclass(type('Own', (scipy.sparse.linalg.LinearOperator,), {}), scipy.sparse.linalg.LinearOperator)
+"""
+    run("import scipy.sparse.linalg, scipy.sparse.csgraph", check)

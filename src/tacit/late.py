@@ -24,26 +24,23 @@ if TYPE_CHECKING:  # the module costs more time than all of this one
     from importlib.abc import Loader
 
 LATE = (
-    *(
-        "scipy.stats",
-        "scipy.optimize",
-        "scipy.spatial",
-        "scipy.cluster",
-        "scipy.cluster.hierarchy",
-        "scipy.special",
-        "scipy.sparse.linalg",
-    ),
-    *("scipy.sparse", "PIL.Image", "unittest.mock", "scipy.integrate"),
+    *("scipy.stats", "scipy.optimize", "scipy.spatial", "scipy.cluster", "scipy.cluster.hierarchy", "scipy.special"),
+    *("scipy.sparse", "scipy.sparse.linalg", "PIL.Image", "unittest.mock", "scipy.integrate"),
     *("numpy.f2py", "numpy.testing", "sklearn.metrics", "sklearn.mixture", "matplotlib.pyplot"),
-    *("pyarrow.compute", "pyarrow.dataset", "scipy.linalg", "scipy.sparse.csgraph", "joblib", "sklearn.utils.parallel"),
-    *("narwhals", "narwhals.stable", "narwhals.stable.v2", "importlib.metadata"),
-    *("matplotlib.mathtext", "matplotlib._fontconfig_pattern", "matplotlib.dviread", "pyparsing"),
+    *("pyarrow.compute", "pyarrow.dataset"),
 )
 """What is loaded late."""
+PROGRAM_LATE = (
+    *("scipy.linalg", "scipy.sparse.csgraph", "joblib", "sklearn.utils.parallel", "importlib.metadata"),
+    *("narwhals", "narwhals.stable", "narwhals.stable.v2"),
+    *("matplotlib.mathtext", "matplotlib._fontconfig_pattern", "matplotlib.dviread", "pyparsing"),
+)
+"""And what besides, in a process that runs nobody else's code."""
 APART = ("scipy.cluster", "scipy.spatial")
 """Packages among them of which one part is loaded without the others."""
-TAKEN = {
-    "unittest.mock.patch": "jaxtyping.",
+TAKEN = {"unittest.mock.patch": "jaxtyping.", "scipy.sparse.linalg.cg": "sklearn.utils.fixes"}
+"""What packages take from a late module when they are themselves imported, to call it now and then: a stand-in."""
+PROGRAM_TAKEN = {
     "importlib.metadata.entry_points": "pydantic.",
     "scipy.linalg.norm": "scipy.spatial.",
     "scipy.sparse.linalg.cg": "sklearn.",
@@ -56,7 +53,6 @@ TAKEN = {
     "matplotlib._fontconfig_pattern.parse_fontconfig_pattern": "matplotlib.",
     "matplotlib._fontconfig_pattern.generate_fontconfig_pattern": "matplotlib.",
 }
-"""What packages take from a late module when they are themselves imported, to call it now and then: a stand-in."""
 MADE_LATE = ("matplotlib.mathtext.MathTextParser",)
 """Classes among these whose objects are made when they are used."""
 LOOK_FOR_PANDAS = ("sklearn.utils.fixes",)
@@ -121,7 +117,7 @@ def _instead(module: ModuleType, name: str, frame: FrameType) -> Any:
         return lazy_loader.attach(known, submodules=[name])[0](name)
     if name == "__version__" and "." not in known:
         return _version(module)
-    if taker.startswith(TAKEN.get(f"{known}.{name}", "?")):
+    if taker.startswith(_FINDER.taken.get(f"{known}.{name}", "?")):
         return (LateMade if f"{known}.{name}" in MADE_LATE else Late)(partial(attrgetter(name), module))
     return None
 
@@ -216,6 +212,7 @@ class _LateFinder:
 
     def __init__(self) -> None:
         self._loaders: dict[str, _LateLoader] = {}
+        self.late, self.taken = set(LATE), dict(TAKEN)
         self.told: dict[str, Callable[[], None]] = {}
 
     def find_spec(
@@ -223,11 +220,11 @@ class _LateFinder:
     ) -> ModuleSpec | None:
         above = fullname.rpartition(".")[0]
         whole = None if above in APART else self._loaders.get(above)
-        if whole is not None and fullname not in LATE:
+        if whole is not None and fullname not in self.late:
             whole.load()
             part = sys.modules.get(fullname)
             return None if part is None else ModuleSpec(fullname, cast("Loader", _Loaded(part)))
-        known = fullname in LATE or fullname in LOOK_FOR_PANDAS or fullname in self.told
+        known = fullname in self.late or fullname in LOOK_FOR_PANDAS or fullname in self.told
         spec = PathFinder.find_spec(fullname, None if path is None else [*path], target) if known else None
         if spec is None or spec.loader is None:
             return None
@@ -258,9 +255,16 @@ def when_loaded(name: str, told: Callable[[], None]) -> None:
         _FINDER.told[name] = told
 
 
-def leave_pandas() -> None:
-    """Have nothing find pandas: in a program that has no frames, where PyArrow would load it at its first list."""
+def in_program() -> None:
+    """Leave out more, in a process that runs nobody else's code, has no frames and is asked for no help on packages.
+
+    PyArrow would load pandas at its first list; packages make docstrings when they are imported.
+    """
     sys.meta_path.insert(0, _NoPandas())
+    _FINDER.late.update(PROGRAM_LATE)
+    _FINDER.taken.update(PROGRAM_TAKEN)
+    for name, stand_ins in _DOCS.items():
+        when_loaded(name, partial(_put, name, stand_ins))
 
 
 class _ClassOf(type):
@@ -303,12 +307,6 @@ _DOCS: dict[str, dict[str, Any]] = {
     "scipy._lib._array_api": {"xp_capabilities": lambda **known: lambda function: function},
 }
 """What packages make their own docstrings with when they are imported, or check their own settings."""
-
-
-def leave_docs() -> None:
-    """Have docstrings that are made at import left short: in a program that nobody asks for help on other packages."""
-    for name, stand_ins in _DOCS.items():
-        when_loaded(name, partial(_put, name, stand_ins))
 
 
 def _put(name: str, stand_ins: dict[str, Any]) -> None:

@@ -85,8 +85,7 @@ def main() -> None:
     """Run the program with the arguments of the command line."""
     # jaxlib 0.9 logs a line for every program that it finds on disk, which says nothing to anybody
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    late.leave_pandas()
-    late.leave_docs()
+    late.in_program()
     gc.set_threshold(50_000, 20, 20)  # looking for cycles would take a tenth of the time of loading the engine
     asked = next((word for word in sys.argv[1:] if not word.startswith("-")), None)
     # the options of one command are understood sooner than those of all

@@ -8,7 +8,7 @@ import pyarrow as pa
 from tacit import plots
 from tacit.estimators.base import Seed
 from tacit.estimators.capabilities import MatrixLike
-from tacit.models.flow.columns import has_levels
+from tacit.models.flow.levels import has_levels
 from tacit.plots import style
 
 DRAWN = 1000

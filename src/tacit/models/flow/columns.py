@@ -9,10 +9,8 @@ import scipy.stats
 
 from tacit.data.errors import counted, listed
 from tacit.families.bijections import ColumnEnds, DiagonalAffine
+from tacit.models.flow.levels import has_levels
 
-FEW_LEVELS = 20
-"""A column of no more different values than this, five rows to each, has levels; so has one of whole numbers that come
-twice each."""
 RARE, RARE_ROWS = 0.02, 10
 """Of the last whole number of a column, its share of the rows or their number, below which larger ones are expected."""
 SPIKE = 0.1
@@ -176,13 +174,6 @@ def _by_column(asked: object, names: Sequence[str]) -> list[object]:
         number = len(asked) if isinstance(asked, Sequence) else repr(asked)
         raise ValueError(f"supports names {number} columns, and X has {len(names)}")
     return list(asked)
-
-
-def has_levels(values: np.ndarray, seen: np.ndarray) -> bool:
-    """Whether values are of a column of levels; ``seen`` are the different ones."""
-    if values.size < 5 * seen.size and not (values.size >= 50 and seen.size <= 2):
-        return bool((seen == np.round(seen)).all() and 2 * seen.size <= values.size)
-    return seen.size <= FEW_LEVELS or bool((seen == np.round(seen)).all())
 
 
 def _levels(values: np.ndarray, seen: np.ndarray) -> np.ndarray:

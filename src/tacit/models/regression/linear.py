@@ -146,7 +146,8 @@ def _learned(sums: Gram, prior: CoefficientPrior, noise: NoisePrior | Float[Arra
             return volume + fall * (noise.shape + 0.5 * sums.weight) / (noise.rate + 0.5 * left)
         return volume + fall * (sums.weight / left if noise is None else noise**-2)
 
-    return scaled(highest(gain, *np.log(SCALES), slope=slope))
+    low, high = np.log(SCALES)
+    return scaled(highest(gain, low, high, slope))
 
 
 def alternate(
