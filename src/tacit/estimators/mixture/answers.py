@@ -48,12 +48,12 @@ class MixtureAnswers(
     @double_precision
     def score_samples(self, X: Any) -> np.ndarray:
         """``log p(x)`` of every row in nats, ``(n,)``; missing entries are integrated out."""
-        model = self.fitted_model()
-        return _scored(model, self.read(X, reset=False))
+        self.fitted_model()
+        return self.score_read(self.read(X, reset=False))
 
     def score_read(self, rows: Dataset) -> np.ndarray:
         """``log p(x)`` of rows that were read, in nats, ``(n,)``."""
-        return _scored(self.fitted_model(), rows)
+        return answers.log_prob(self.fitted_model(), rows).astype(rows.dtype, copy=False)
 
     @double_precision
     def weighed_scores(self, X: Any, sample_weight: Any = None) -> tuple[np.ndarray, np.ndarray]:
@@ -210,10 +210,6 @@ def labelled(model: MixtureModel, components: np.ndarray) -> np.ndarray:
     return (
         np.where(components < np.size(model.log_weights) - model.noise, components, -1) if model.noise else components
     )
-
-
-def _scored(model: MixtureModel, rows: Dataset) -> np.ndarray:
-    return answers.log_prob(model, rows).astype(rows.dtype, copy=False)
 
 
 def _totals(totals: Any, number: int, groups: int) -> np.ndarray | None:
