@@ -25,15 +25,6 @@ def cluster() -> Iterator[None]:
     ray.shutdown()
 
 
-@pytest.fixture(scope="module")
-def rows(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    place, draw = tmp_path_factory.mktemp("rows"), np.random.default_rng(0)
-    x = draw.normal(0.0, 3.0, (3, 2))[draw.integers(0, 3, 300_000)] + draw.normal(size=(300_000, 2))
-    for number, part in enumerate(np.array_split(x, 3)):
-        pq.write_table(pa.table({"a": part[:, 0], "b": part[:, 1]}), place / f"{number}.parquet")
-    return tacit.dataset(place)
-
-
 def model() -> tacit.GaussianMixture:
     return tacit.GaussianMixture(3, random_state=0, init_params="random", tol=0.0, max_iter=8)
 
