@@ -3,6 +3,7 @@
 import gzip
 import tempfile
 import tracemalloc
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,8 @@ TITLE = "Networks: posteriors, rows and EM"
 NOTE = (
     "Seconds of the processor, one thread. All posteriors given three nodes of a row drawn from the network, again and "
     "again with the plan (or junction tree) at hand, and the first time, with planning; pyAgrum by LazyPropagation. "
-    "A thousand rows with ten columns known, and EM on 5 000 rows of ALARM with a fifth of the cells missing."
+    "A thousand rows with ten columns known, and EM on 5 000 rows of ALARM with a fifth of the cells missing; an "
+    "iteration is a tenth of the difference between fits of 12 and of 2."
 )
 REPEATED = {"alarm": 1.0, "andes": 1 / 3, "pathfinder": 1 / 2, "diabetes": 1 / 3, "munin": 1 / 3}
 UNREAD = "child"
@@ -150,7 +152,16 @@ def _em(size: int) -> Iterator[Row]:
     model = tacit.BayesianNetwork(list(network.edges_), prior=0.0, tol=1e-6)
     seconds = processor(lambda: model.fit(table))[0]
     yield Row("ALARM, a fifth missing: the first fit by EM", "s", (seconds,), asked="≤ 15 s", met=seconds <= 15.0)
-    each = float(np.median(np.diff(model.trace_.seconds))) if model.trace_ is not None else np.nan
-    yield Row("ALARM, a fifth missing: an iteration", "s", (each,), asked="≤ 0.1 s", met=each <= 0.1, note="wall clock")
+    each = tuple((_fitted(network, table, 12) - _fitted(network, table, 2)) / 10 for _ in range(3))
+    met = bool(np.median(each) <= 0.1)
+    yield Row("ALARM, a fifth missing: an iteration", "s", each, asked="≤ 0.1 s", met=met)
     gain = model.lower_bound_ - truth
     yield Row("ALARM, a fifth missing: log-likelihood above the truth's", "nats", (gain,), asked="> 0", met=gain > 0)
+
+
+def _fitted(network: tacit.BayesianNetwork, table: Any, iterations: int) -> float:
+    """Seconds of so many iterations, and of what comes before them."""
+    model = tacit.BayesianNetwork(list(network.edges_), prior=0.0, tol=0.0, max_iter=iterations)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return processor(lambda: model.fit(table))[0]

@@ -69,14 +69,19 @@ def test_posteriors_of_rows_with_scattered_gaps_are_those_of_enumeration(seed):
         expected = np.log([part.sum() for part in parts])
     np.testing.assert_allclose(network.log_prob(rows), expected, rtol=1e-12)
     ((_, _, found),) = network.inferred(rows)
+    possible, weights = np.flatnonzero(np.isfinite(expected)), random.random(40)
+    sums = network.sums(rows[possible], weights[possible])
     for node in network.nodes:
         others = tuple(v for v in range(len(SIZES)) if v not in node.members)
         axes = sorted(node.members)
-        for row in np.flatnonzero(np.isfinite(expected)):
+        counts = np.zeros_like(node.table)
+        for row in possible:
             family = parts[row].sum(others) / parts[row].sum()
             family = family.transpose([axes.index(v) for v in node.members])
             own = found.of_node(node.place)
             np.testing.assert_allclose(own[..., min(row, own.shape[-1] - 1)], family, atol=1e-13)
+            counts += weights[row] * family
+        np.testing.assert_allclose(sums.statistics[node.place], counts, rtol=1e-12, atol=1e-12)
 
 
 def test_impossible_rows_have_no_posterior():

@@ -16,6 +16,7 @@ from tacit.models.network.graph import DirectedGraph
 from tacit.models.network.layout import GapLayout, layout_of, scopes_of
 from tacit.models.network.nodes.base import NetworkNode
 from tacit.models.network.nodes.configurations import Chunk
+from tacit.models.network.nodes.table import TableNode
 from tacit.models.network.plan import planned
 from tacit.models.network.price import check_price
 from tacit.models.network.row_inference import (
@@ -160,6 +161,8 @@ class Network(Pytree):
     def _statistics(
         self, node: NetworkNode, chunk: Chunk, found: RowPosteriors, weights: Float[HostArray, " rows"]
     ) -> PyTree:
+        if isinstance(node, TableNode) and not chunk.seen.intersection(node.members):
+            return found.counts(node.place, weights)
         weighted = found.of_node(node.place) * weights
         block = blocks_by_node(found.factors.blocks).get(node.place)
         if block is not None:

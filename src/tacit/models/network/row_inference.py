@@ -198,6 +198,18 @@ class RowPosteriors:
         """That of the table of a node."""
         return self.of_table(self.factors.owners[node])
 
+    def counts(self, node: int, weights: Float[HostArray, " rows"]) -> Float[HostArray, "..."]:
+        """``Σ_n w_n posterior_n`` of the hidden variables of the table of a node."""
+        at = self.factors.owners[node]
+        table, by = self.factors.tables[at], self.derivatives[at]
+        if self.factors.scopes[at][-1:] == (ROWS,) or by.ndim == table.ndim:
+            return (self.of_table(at) * weights).sum(-1)
+        laid = by.reshape(-1, by.shape[-1])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            shares = weights / (table.reshape(-1) @ laid)
+        shares[self._impossible] = np.nan
+        return table * (laid @ shares).reshape(table.shape)
+
     def marginal(self, variable: int) -> Float[HostArray, "levels rows"]:
         """The posterior of a variable that is not seen in every row."""
         smallest = self._smallest[variable]
