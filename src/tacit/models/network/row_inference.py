@@ -103,8 +103,9 @@ def factors_of(
 
 def _indicator(chunk: Chunk, variable: int) -> Float[HostArray, "levels rows"]:
     """1 where a level may be the one of a row."""
-    code = chunk.codes[:, variable]
-    return ((code == np.arange(chunk.sizes[variable])[:, None]) | (code < 0)).astype(float)
+    number = chunk.sizes[variable]
+    by_code = np.concatenate([np.eye(number), np.ones((number, 1))], 1)  # the last is that of −1
+    return by_code.take(chunk.codes[:, variable], axis=1)
 
 
 @functools.lru_cache(maxsize=64)

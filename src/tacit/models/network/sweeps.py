@@ -2,7 +2,7 @@
 
 ``Z = Σ_x ∏_i t_i(x)`` is linear in every table, so ``t_i ∂ log Z / ∂ t_i`` is the posterior of what the table is over:
 every E-step is the gradient of a log-partition function (Darwiche 2003). There is no division, so zeros do no harm;
-every intermediate is divided by its largest entry, whose logarithm is kept, so nothing underflows.
+an intermediate whose largest entry is far from 1 is divided by it, and its logarithm kept, so nothing underflows.
 """
 
 import math
@@ -42,14 +42,21 @@ class Forward(NamedTuple):
     log_z: HostArray
 
 
+NEAR_ONE = 1e20
+"""A table is left as it is whose largest entry is less than so many times away from 1: most are, for many steps."""
+
+
 def _scaled(table: HostArray, scope: Scope) -> tuple[HostArray, np.ndarray | float]:
     """A table, or the table of every row, over its largest entry (in place), and that entry; 0 stays 0."""
     if scope[-1:] == (ROWS,):
         largest = table.reshape(-1, table.shape[-1]).max(0)
         largest[largest <= 0] = 1.0
+        least, most = largest.min(initial=1.0), largest.max(initial=1.0)
     else:
         largest = table.max()
-        largest = largest if largest > 0 else 1.0
+        largest = least = most = largest if largest > 0 else 1.0
+    if least > 1.0 / NEAR_ONE and most < NEAR_ONE:
+        return table, 1.0
     if isinstance(table, np.ndarray) and table.flags.writeable:
         table /= largest
         return table, largest
@@ -77,7 +84,8 @@ def forward(plan: ContractionPlan, leaves: Sequence[HostArray], kept: Kept | Non
         scaled, largest = _scaled(found, plan.scopes[op.out])
         tables.append(scaled)
         log = math.log(largest) if isinstance(largest, float) else np.log(largest)
-        log_z = log_z + log
+        if not isinstance(log, float) or log:
+            log_z = log_z + log
         if kept is not None:
             kept.offer(op.out, scaled, float(log))
     with np.errstate(divide="ignore"):
