@@ -1,6 +1,6 @@
 # The public names. To add one: import it here from the module that defines it, add it to __all__,
 # and give it a line in docs/api.md.
-from . import datasets, distributed, families
+from . import datasets, distributed, families, mlflow
 from .data.corpus import Corpus
 from .data.opening import dataset
 from .estimators.explaining import Explanation
@@ -172,6 +172,7 @@ __all__ = [
     "likelihood_ratio_test",
     "load",
     "match",
+    "mlflow",
     "mutual_information_gap",
     "number_of_factors",
     "odd_columns",

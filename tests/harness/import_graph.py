@@ -30,6 +30,7 @@ FLOORS: dict[str, float] = {
     "report": 8,
     "workflow": 9,
     "serve": 9.5,
+    "mlflow": 9.7,
     "cli": 10,
     "studio": 10,
     "__main__": 11,

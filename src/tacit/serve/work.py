@@ -8,7 +8,7 @@ from tacit import workflow
 from tacit.data.read import TableReading, named_signs_out
 from tacit.data.reading import FOUND_OUT
 from tacit.serve.asked import ROWLESS, RequestOptions, asked
-from tacit.serve.bodies import Body, read_body, written
+from tacit.serve.bodies import read_body, written
 from tacit.serve.errors import HttpFault, fault_of
 from tacit.serve.held import HeldRun
 from tacit.workflow.answers import TableAnswer
@@ -54,7 +54,7 @@ def answered(held: HeldRun, call: Call) -> tuple[bytes, int]:
                 notes.append(event.text)
 
         with collected() as warned:
-            answer = _asked(held, call.what, body, said, Observer(tell), call.most)
+            answer = ask(held, call.what, body.table, said, Observer(tell), call.most)
         notes += [plain(text) for text in warned if not any(word in text for word in HARMLESS)]
         many = answer.table.num_rows
         return written(answer.table, [*answer.remarks, *dict.fromkeys(notes)], call.answer), many
@@ -62,20 +62,37 @@ def answered(held: HeldRun, call: Call) -> tuple[bytes, int]:
         raise fault_of(error, place, held.name) from None
 
 
-def _asked(held: HeldRun, what: str, body: Body, said: RequestOptions, observer: Observer, most: int) -> TableAnswer:
+def ask(
+    held: HeldRun, what: str, table: pa.Table | None, said: RequestOptions, observer: Observer, most: int
+) -> TableAnswer:
+    """What a run answers.
+
+    Args:
+        held: the run.
+        what: a key of `OPTIONS` that it can be asked.
+        table: the rows, with their columns by name.
+        said: beside them.
+        observer: is told what is to be noted.
+        most: rows that are drawn at most.
+
+    Raises:
+        HttpFault: there are no rows, or too many draws of them.
+        DataError: the rows are not of the run's kind.
+        RequestError: what is said cannot be.
+    """
     opened = held.opened
     if what in ROWLESS:
-        if body.table is not None:
+        if table is not None:
             raise HttpFault(400, f"{what} takes no rows.")
         wanted = workflow.answering.SampleRequest(said.number, said.given, said.total, seed=said.seed, exact=said.exact)
         return _table(workflow.answering.sample(opened, wanted))
-    if what == "query" and body.table is None:
+    if what == "query" and table is None:
         if said.questions:
             return workflow.querying.ask(opened, said.questions, said.given, said.draws, said.seed)
         return workflow.querying.columns(opened, said.given, said.draws, said.seed)
-    if body.table is None:
+    if table is None:
         raise HttpFault(400, f'{what} takes rows: {{"rows": [{{"column": 1.5}}]}}, or a stream of Arrow.')
-    reading = _reading(held, body.table)
+    reading = _reading(held, table)
     for note in reading.notes:
         observer.note(note)
     if (said.draws or 1) * reading.table.num_rows > most:
