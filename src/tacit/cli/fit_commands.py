@@ -37,6 +37,15 @@ Engine = Annotated[
         show_default=False,
     ),
 ]
+Devices = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=1,
+        help="Share the rows of every mini-batch of a vae, prod-lda or flow among N devices.",
+        show_default=False,
+    ),
+]
 RunDir = Annotated[
     Path | None, typer.Option(metavar="DIR", help="The run folder; else one named after DATA.", show_default=False)
 ]
@@ -79,6 +88,7 @@ def fit(
     min_documents: options.MinDocuments = None,
     max_share: options.MaxShare = None,
     engine: Engine = None,
+    devices: Devices = None,
     reading: ReadingOptions = FOUND_OUT,
 ) -> None:
     """Find the groups in a table, topics in texts or codes for images; write a run folder with the model and a report.
@@ -105,11 +115,14 @@ def fit(
         overwrite=overwrite,
         command=_command(),
     )
-    _fit(request, engine)
+    _fit(request, engine, devices)
 
 
-def _fit(request: "workflow.requests.FitRequest", engine: str | None) -> None:
-    with nullcontext() if engine is None else distributed.engine(engine):
+def _fit(request: "workflow.requests.FitRequest", engine: str | None, devices: int | None) -> None:
+    with (
+        nullcontext() if engine is None else distributed.engine(engine),
+        nullcontext() if devices is None else distributed.devices(devices),
+    ):
         cli.fitting.fit(request)
 
 

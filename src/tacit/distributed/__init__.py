@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "clusters": ["DaskEngine"],
+        "devices": ["devices", "sharing_devices"],
         "engines": ["Engine", "EngineError", "InPlace", "current"],
         "opening": ["engine"],
         "processes": ["ProcessEngine"],

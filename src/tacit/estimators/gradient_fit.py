@@ -15,6 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from tacit.estimators.base import Seed
 from tacit.estimators.settings import FROM_0, SHARE, Estimator, Number, Whole, settings
+from tacit.estimators.spreading import SharesBatches
 from tacit.estimators.stopping import stop_reason
 from tacit.inference.closed_form import CONVERGED, NAN
 from tacit.inference.loop import Trace
@@ -52,7 +53,7 @@ class Split(NamedTuple):
 
 
 @settings
-class GradientFit(Estimator):
+class GradientFit(SharesBatches, Estimator):
     """A model fitted by a gradient; a subclass says what is raised, calls `_learn`, and `_keep` with what it gave."""
 
     _: KW_ONLY

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from tacit.inference.sharing import laid, sharing
 from tacit.inference.stochastic import Batches
 
 ROUND_STEPS = 200
@@ -46,7 +47,8 @@ class Rounds:
         self.epochs = max(1, min(max_epochs, ROUND_STEPS // self.steps_an_epoch))
         self.number = -(-max_epochs // self.epochs)
         self.streamed = sum(leaf.nbytes for leaf in jax.tree.leaves(batches.rows)) > RESIDENT_BYTES
-        self._batches = batches if self.streamed else jax.device_put(batches)
+        self.over = sharing(self.batch)
+        self._batches = batches if self.streamed else laid(batches, self.over)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -86,12 +88,13 @@ class Rounds:
         )
 
     def _resident(self, order: np.ndarray, steps: int, size: int) -> Iterator[Piece]:
-        places, done = jax.device_put(order), 0
+        places, done = laid(order, self.over), 0
         while done < steps:
             began, last = time.monotonic(), min(done + size, steps)
             yield Piece(self._batches, places, done, last)
             spent = time.monotonic() - began
-            size = max(1, int((last - done) * LOOK_SECONDS / max(spent, 1e-6)))
+            if jax.process_count() == 1:  # several take the same steps together, and clocks differ
+                size = max(1, int((last - done) * LOOK_SECONDS / max(spent, 1e-6)))
             done = last
 
     def _streamed(self, order: np.ndarray) -> Iterator[Piece]:
@@ -109,4 +112,4 @@ class Rounds:
         flat = np.where(order < 0, 0, order).ravel()
         rows = jax.tree.map(lambda leaf: leaf[flat], self._batches.rows)
         places = np.where(order < 0, -1, np.arange(order.size).reshape(order.shape)).astype(np.int32)
-        return Piece(jax.device_put(Batches(rows, self._batches.weights[flat])), places, 0, number)
+        return Piece(laid(Batches(rows, self._batches.weights[flat]), self.over), places, 0, number)

@@ -17,6 +17,7 @@ from jaxtyping import Float, Int, PRNGKeyArray, PyTree, UInt32
 from tacit.compute import Array, as_key, compiled, row_bucket
 from tacit.data import blocks
 from tacit.inference.objectives import Batch, LatentVariable, Objective, Terms
+from tacit.inference.sharing import Sharing, shared
 
 SMALL_ROWS = 16_384
 LARGE_GRAIN = 4096
@@ -122,11 +123,13 @@ def run_steps(
     objective: Objective,
     optimiser: optax.GradientTransformation,
     read: Reader,
+    over: Sharing | None = None,
 ) -> tuple[TrainState, dict[str, Float[Array, ""]], Int[Array, ""]]:
     """The steps ``first`` … ``last − 1`` of a round in one compiled program.
 
-    ``order`` says which rows every step sees; −1 is padding. ``totals`` adds up the terms over the steps. Returns the
-    state, the totals and the first step whose objective was no number (or −1).
+    ``order`` says which rows every step sees; −1 is padding. ``totals`` adds up the terms over the steps. Devices may
+    share the rows of a batch (``over``). Returns the state, the totals and the first step whose objective was no number
+    (or −1).
     """
     base = as_key(state.key)
 
@@ -136,6 +139,7 @@ def run_steps(
         index = order[number]
         weights = batches.weights[index] * (index >= 0)
         rows = read(jax.tree.map(lambda leaf: leaf[index], batches.rows), reading)
+        rows, weights = shared((rows, weights), over)
         warmth = jnp.minimum((step + 1.0) / jnp.maximum(pace.warm_steps, 1.0), 1.0)
 
         def loss(parameters):
@@ -175,7 +179,12 @@ def blank_totals(
 
 @compiled
 def evaluate(
-    model: LatentVariable, batches: Batches, key: UInt32[Array, "2"], read: Reader, bound: Objective
+    model: LatentVariable,
+    batches: Batches,
+    key: UInt32[Array, "2"],
+    read: Reader,
+    bound: Objective,
+    over: Sharing | None = None,
 ) -> dict[str, Float[Array, ""]]:
     """The mean terms of a bound over all rows, and itself as "objective", a chunk at a time.
 
@@ -188,10 +197,10 @@ def evaluate(
 
     def add(number, part):
         draw, reading = jax.random.split(jax.random.fold_in(base, number))
-        rows = read(part.rows, reading)
-        raised, terms = bound(model, Batch(rows, part.weights, draw, jnp.ones(())))
+        rows, weights = shared((read(part.rows, reading), part.weights), over)
+        raised, terms = bound(model, Batch(rows, weights, draw, jnp.ones(())))
         terms |= {"objective": raised}
-        return number + 1, {name: jnp.sum(part.weights * value) for name, value in terms.items()}
+        return number + 1, {name: jnp.sum(weights * value) for name, value in terms.items()}
 
     _, parts = jax.lax.scan(add, jnp.asarray(0, jnp.int32), chunks)
     return {name: part.sum() / batches.weights.sum() for name, part in parts.items()}

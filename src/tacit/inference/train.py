@@ -18,7 +18,9 @@ from tacit.inference.loop import Line, Loop, on_host
 from tacit.inference.objectives import Objective
 from tacit.inference.rounds import Rounds
 from tacit.inference.settling import Settle
+from tacit.inference.sharing import laid
 from tacit.inference.stochastic import (
+    ROWS_AT_ONCE,
     Batches,
     Reader,
     TrainSchedule,
@@ -101,7 +103,9 @@ class _Epochs:
 
     def __init__(self, config: TrainConfig, rounds: Rounds, held_out: Batches | None) -> None:
         self.config, self.rounds, self.label, self.size = config, rounds, config.label, rounds.size
-        self.held_out = None if held_out is None else jax.device_put(held_out)
+        at_once = min(ROWS_AT_ONCE, 0 if held_out is None else held_out.weights.shape[0])
+        self.over = None if rounds.over is None else rounds.over.of(at_once)
+        self.held_out = None if held_out is None else laid(held_out, self.over)
         self.optimiser = config.optimiser or adam(config.clip)
         self.undone = False
         cosine = config.cosine and config.settle is None
@@ -119,7 +123,7 @@ class _Epochs:
         key = np.asarray([seed >> 32 & 0xFFFFFFFF, seed & 0xFFFFFFFF], np.uint32)
         level = -np.inf
         if self.config.keep_start and self.held_out is not None:
-            found = evaluate(model, self.held_out, key, self.config.read, self.config.objective.bound())
+            found = evaluate(model, self.held_out, key, self.config.read, self.config.objective.bound(), self.over)
             level = float(found["objective"])
         return TrainState(
             parameters,
@@ -213,6 +217,7 @@ class _Epochs:
                         config.objective,
                         self.optimiser,
                         config.read,
+                        self.rounds.over,
                     )
                 if int(bad) >= 0:
                     return state, totals, int(bad)
@@ -248,7 +253,8 @@ class _Epochs:
             return figures["elbo"], figures["elbo"]
         model = eqx.combine(state.model, self.static)
         with loop.computing():
-            found = evaluate(model, self.held_out, state.key, self.config.read, self.config.objective.bound())
+            bound = self.config.objective.bound()
+            found = evaluate(model, self.held_out, state.key, self.config.read, bound, self.over)
         return float(found["elbo"]), float(found["objective"])
 
     def _status(self, state: TrainState, done: int) -> int:

@@ -49,15 +49,15 @@ _OPTIONS: dict[str, Any] = {
 
 
 class FrameAnswers(Protocol):
-    """What is asked through MLflow.
+    """What is asked through MLflow."""
 
-    Attributes:
-        columns: of the rows, by name; empty where they have none.
-        options: what may be said beside them, and what stands for nothing said.
-    """
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Of the rows, by name; empty where they have none."""
 
-    columns: tuple[str, ...]
-    options: Mapping[str, Any]
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """What may be said beside the rows, and what stands for nothing said."""
 
     def predict(self, model_input: MatrixLike, params: Mapping[str, Any] | None = None) -> Any:
         """A frame of pandas: what is asked of each row."""
@@ -109,7 +109,7 @@ class EstimatorAnswers:
         self._can = tuple(name for name, (what, _) in _ANSWERS.items() if can(estimator, what))
         if not self._can:
             raise TypeError(f"a {type(estimator).__name__} answers nothing about rows")
-        self.columns = ()
+        self.columns: tuple[str, ...] = ()
         self.options: Mapping[str, Any] = MappingProxyType({"ask": self._can[0]})
 
     def predict(self, model_input: MatrixLike, params: Mapping[str, Any] | None = None) -> Any:
@@ -135,9 +135,10 @@ def _load_pyfunc(data_path: str) -> RunAnswers | EstimatorAnswers:
     return answers_at(Path(data_path))
 
 
-def _said(name: str, value: object) -> bool:
+def _said(name: str, value: str | float | list[str] | np.ndarray | np.generic) -> bool:
     """Whether an option is said: MLflow hands over its default where nobody says anything."""
-    return name not in _OPTIONS or list(np.atleast_1d(value)) != list(np.atleast_1d(_OPTIONS[name]))
+    nothing = _OPTIONS.get(name)
+    return list(np.ravel([value])) != list(np.ravel([nothing]))
 
 
 def _able(what: str, known: tuple[str, ...]) -> str:

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from sklearn.base import BaseEstimator
 
@@ -18,7 +18,7 @@ from tacit.storage.model_file import load, save
 
 KEPT = "tacit"
 """The folder of our files inside a model of MLflow's."""
-Model = BaseEstimator | str | os.PathLike[str]
+Model: TypeAlias = BaseEstimator | str | os.PathLike[str]
 
 
 def save_model(model: Model, path: str | os.PathLike[str], **options: Any) -> None:

@@ -17,7 +17,7 @@ from tacit.data.schema import LEVELLED, Schema
 from tacit.data.sequenced import SequencedRows
 from tacit.estimators.capabilities import ReadsKinds, TakesDatasets, can
 from tacit.estimators.settings import Estimator
-from tacit.estimators.spreading import SpreadsSums
+from tacit.estimators.spreading import SharesBatches, SpreadsSums
 from tacit.workflow.errors import RequestError
 from tacit.workflow.warned import collected
 
@@ -33,6 +33,7 @@ def takes_images(estimator: Estimator) -> bool:
 def check_kinds(name: str, estimator: Estimator, values: Values, schema: Schema | None) -> None:
     """Refuse rows that the model cannot take; of a table says which columns are in the way."""
     _check_engine(name, estimator, values)
+    _check_devices(name, estimator)
     if registry.entry(name).reads == "documents":
         if schema is not None or not sparse.issparse(values):
             raise RequestError(f"{name} takes documents: texts, or a bag of words.")
@@ -60,6 +61,15 @@ def _check_engine(name: str, estimator: Estimator, values: Values) -> None:
         raise RequestError(
             f"{name} does not learn from sums over rows, so --engine has nothing to give out: it would hold all rows "
             "here. Leave --engine out, or take a mixture, k-means, PCA, factor analysis or a Bayesian regression."
+        )
+
+
+def _check_devices(name: str, estimator: Estimator) -> None:
+    """Refuse devices that would have nothing to share."""
+    if distributed.sharing_devices() > 1 and not can(estimator, SharesBatches):
+        raise RequestError(
+            f"{name} follows no gradient over mini-batches, so --devices has nothing to share out. Leave it out, or "
+            "take a vae, prod-lda or a triangular-flow."
         )
 
 

@@ -20,6 +20,7 @@ from tacit.estimators.flow.pictures import density_picture
 from tacit.estimators.flow.words import of_members
 from tacit.estimators.query.asking import AnswersQueries
 from tacit.estimators.settings import SHARE, Estimator, Whole, settings
+from tacit.estimators.spreading import SharesBatches
 from tacit.estimators.stacked.density import StackedConditional
 from tacit.estimators.stacked.members import FEW_ROWS, check_measures, fitted, made, names_of
 from tacit.estimators.vae.condition import given_row
@@ -58,7 +59,16 @@ def stacked_weights(log_prob: np.ndarray, weights: np.ndarray) -> tuple[np.ndarr
 
 @settings
 class StackedDensity(
-    AnswersQueries, Explains, Measures, Samples, Imputes, TellsTables, HasMembers, DensityMixin, Estimator
+    AnswersQueries,
+    Explains,
+    Measures,
+    Samples,
+    Imputes,
+    TellsTables,
+    HasMembers,
+    SharesBatches,
+    DensityMixin,
+    Estimator,
 ):
     """``p(x) = Σ_k α_k p_k(x)``: densities of different kinds, each with the share that held-out rows give it.
 
