@@ -16,5 +16,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "opening": ["engine"],
         "processes": ["ProcessEngine"],
         "ray_clusters": ["RayEngine"],
+        "spark_clusters": ["SparkEngine"],
     },
 )

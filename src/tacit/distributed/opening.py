@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from tacit.distributed.clusters import DaskEngine, OwnClient, active
-from tacit.distributed.engines import Engine, EngineError, InPlace, checked, using
+from tacit.distributed.engines import Engine, InPlace, checked, using
 from tacit.distributed.processes import ProcessEngine
 from tacit.distributed.ray_clusters import OwnRay
+from tacit.distributed.spark_clusters import OwnSpark, SparkEngine
 
 FORMS = (
-    "a number of processes, a Dask client, 'dask://host:port', 'tcp://host:port', 'ray', 'ray://host:port' or "
-    "'processes[:N]'"
+    "a number of processes, a Dask client, 'dask://host:port', 'tcp://host:port', 'ray', 'ray://host:port', a Spark "
+    "session, 'spark', 'spark://host:port', 'sc://host:port' or 'processes[:N]'"
 )
 
 
@@ -26,12 +27,14 @@ def engine(where: Any = None, *, partitions: int | None = None) -> Iterator[Engi
 
     Args:
         where: a Dask client; ``"dask://host:port"`` or ``"tcp://host:port"``, a scheduler; ``"ray"``, the cluster of
-            Ray that this process is connected to or that runs on this machine, or ``"ray://host:port"``; a number of
-            processes of this machine, or ``"processes:N"``; None for the active Dask client, else a process a core.
+            Ray that this process is connected to or that runs on this machine, or ``"ray://host:port"``; a
+            ``SparkSession``, ``"spark"`` for the one that is active, ``"spark://host:port"`` or ``"sc://host:port"``
+            (Spark Connect); a number of processes of this machine, or ``"processes:N"``; None for the active Dask
+            client, else a process a core.
         partitions: into how many a data set is cut; three a worker, if nobody says.
 
     Raises:
-        EngineError: there is no scheduler at the address, or no Dask, or no Ray.
+        EngineError: there is no scheduler at the address, or no Dask, Ray or Spark.
         ValueError: nothing of the kind.
     """
     chosen, own = _chosen(where, partitions)
@@ -59,6 +62,8 @@ def _chosen(where: Any, partitions: int | None) -> tuple[Engine, Any]:
         return own, own
     if callable(getattr(where, "submit", None)) and callable(getattr(where, "nthreads", None)):
         return DaskEngine(where, partitions), None
+    if callable(getattr(where, "createDataFrame", None)):
+        return SparkEngine(where, partitions), None
     if callable(getattr(where, "map", None)) and isinstance(getattr(where, "partitions", None), int):
         return where, None
     raise ValueError(f"an engine is {FORMS}; got {where!r}")
@@ -75,6 +80,6 @@ def _at(place: str, partitions: int | None) -> Any:
         return OwnClient(f"tcp://{rest}" if scheme == "dask" else place, partitions)
     if place == "ray" or (scheme == "ray" and rest):
         return OwnRay(place if sign else "auto", partitions)
-    if scheme == "spark":
-        raise EngineError(f"{place!r}: tacit works with Dask, Ray and processes of one machine; say {FORMS}.")
+    if place == "spark" or (scheme in ("spark", "sc") and rest):
+        return OwnSpark(place, partitions)
     raise ValueError(f"{place!r} is no engine: say {FORMS}")
