@@ -62,8 +62,9 @@ class SparkEngine:
             answers = {row.place: pickled.loads(bytes(row.answer)) for row in frame.collect()}
         except (errors.PySparkException, _spark("py4j.protocol").Py4JError) as error:
             raise EngineError(
-                f"the Spark cluster could not do its tasks ({_first_line(error)}): has every executor tacit {version()} "
-                f"and memory for a partition? Else install it, or cut the data into more than {number} partitions."
+                f"the Spark cluster could not do its tasks ({_first_line(error)}): has every executor tacit "
+                f"{version()} and memory for a partition? Else install it, or cut the data into more than {number} "
+                "partitions."
             ) from None
         found = [answers[place] for place in range(number)]
         for each in found:
