@@ -46,6 +46,7 @@ LIMITS = {
     "density": 3600.0,
     "serving": 180.0,
     "scale": 1800.0,
+    "scale_simulated": 120.0,
 }
 PARTS = tuple(LIMITS)
 TOTAL = 7200.0
