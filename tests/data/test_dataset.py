@@ -10,10 +10,11 @@ import pytest
 from scipy import sparse
 
 from tacit.data import Column, DataError, Dataset, DenseRows, JoinedRows, MadeRows, Schema, SparseRows
-from tacit.data.dataset import SingleRows, dataset_of, numbered, some
+from tacit.data.dataset import dataset_of, numbered, some
 from tacit.data.erring import ErringRows
 from tacit.data.opening import dataset
 from tacit.data.sequenced import SequencedRows
+from tacit.data.single_rows import SingleRows
 
 RANDOM = np.random.default_rng(0)
 ROWS = np.where(RANDOM.random((1000, 3)) < 0.1, np.nan, RANDOM.normal([5.0, -2.0, 1e3], [1.0, 0.1, 50.0], (1000, 3)))

@@ -63,6 +63,11 @@ class Dataset(RowSet):
         return other
 
     @property
+    def edges(self) -> Int[np.ndarray, " edges"] | None:
+        """The first rows of the pieces that are read whole, and the number of rows; None where any row is at hand."""
+        return None
+
+    @property
     def portable(self) -> bool:
         """Whether the rows lie where other processes can read them too, so that these need not be sent there."""
         return False
@@ -269,6 +274,10 @@ class JoinedRows(Dataset):
         return np.column_stack([self._features.rows(places), self._target[places]])
 
     @property
+    def edges(self) -> Int[np.ndarray, " edges"] | None:
+        return self._features.edges
+
+    @property
     def portable(self) -> bool:
         return self._features.portable
 
@@ -309,6 +318,10 @@ class MadeRows(Dataset):
         return self._function(self._whole.rows(places).astype(np.float64, copy=False))
 
     @property
+    def edges(self) -> Int[np.ndarray, " edges"] | None:
+        return self._whole.edges
+
+    @property
     def portable(self) -> bool:
         return self._whole.portable
 
@@ -340,6 +353,13 @@ class TakenRows(Dataset):
         return self._whole.rows(self._places[places])
 
     @property
+    def edges(self) -> Int[np.ndarray, " edges"] | None:
+        whole = self._whole.edges
+        if whole is None or (np.diff(self._places) <= 0).any():
+            return None
+        return np.unique(np.searchsorted(self._places, whole))
+
+    @property
     def portable(self) -> bool:
         return self._whole.portable
 
@@ -349,29 +369,6 @@ class TakenRows(Dataset):
         high = int(places.max(initial=low - 1)) + 1
         part = TakenRows(self._whole.between(low, high).weighted(None), places - low)
         return part.weighted(_between(self._weights, first, last))
-
-
-class SingleRows:
-    """The rows of a data set as an array in single precision, of which only what is asked for is made."""
-
-    dtype = np.dtype(np.float32)
-    ndim = 2
-
-    def __init__(self, rows: Dataset) -> None:
-        self._rows = rows
-        self.shape, self.nbytes = rows.shape, 4 * rows.shape[0] * rows.shape[1]
-
-    def __getitem__(self, places: Places) -> Float[np.ndarray, "rows columns"]:
-        return self._rows.rows(places).astype(np.float32)
-
-    def held(self, most: int) -> "np.ndarray | SingleRows":
-        """An array where it has so many bytes at most."""
-        if self.nbytes > most:
-            return self
-        found = np.empty(self.shape, np.float32)
-        for part, rows in self._rows.slices():
-            found[part] = rows
-        return found
 
 
 if TYPE_CHECKING:

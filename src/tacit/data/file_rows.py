@@ -129,6 +129,10 @@ class FileRows(Dataset):
         return np.dtype(np.float64)
 
     @property
+    def edges(self) -> np.ndarray:
+        return np.unique([*self._starts, self._rows])
+
+    @property
     def portable(self) -> bool:
         return all(file.handle is None for file in self.files)
 

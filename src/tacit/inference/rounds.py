@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from tacit.data.single_rows import SingleRows
 from tacit.inference.sharing import laid, sharing
 from tacit.inference.stochastic import Batches
 
@@ -47,6 +48,7 @@ class Rounds:
         self.epochs = max(1, min(max_epochs, ROUND_STEPS // self.steps_an_epoch))
         self.number = -(-max_epochs // self.epochs)
         self.streamed = sum(leaf.nbytes for leaf in jax.tree.leaves(batches.rows)) > RESIDENT_BYTES
+        self._files = next((leaf for leaf in jax.tree.leaves(batches.rows) if isinstance(leaf, SingleRows)), None)
         self.over = sharing(self.batch)
         self._batches = batches if self.streamed else laid(batches, self.over)
 
@@ -72,10 +74,14 @@ class Rounds:
         random = np.random.Generator(np.random.Philox(key=[self.seed, number]))
         lack = self.steps_an_epoch * self.batch - self.places.size
         epochs = [
-            np.append(random.permutation(self.places), np.full(lack, -1)).reshape(self.steps_an_epoch, self.batch)
+            np.append(self._shuffled(random), np.full(lack, -1)).reshape(self.steps_an_epoch, self.batch)
             for _ in range(self.epochs)
         ]
         return np.concatenate(epochs).astype(np.int32)
+
+    def _shuffled(self, random: np.random.Generator) -> np.ndarray:
+        """All rows in a random order; of those in files some that lie near each other come near each other."""
+        return random.permutation(self.places) if self._files is None else self._files.shuffled(self.places, random)
 
     def pieces(self, number: int) -> Iterator[Piece]:
         """A round in pieces of about a second, so that a long one can be watched."""

@@ -186,6 +186,7 @@ class DeepFit(DeepAnswers, Sweeps, DensityMixin, GradientFit):
         log_scale, change = np.log(np.asarray(self.view_.scale, np.float64)).ravel(), 0.0
         if not log_scale.any():
             return 0.0
+        measured = np.sort(measured)  # rows in files are read in order
         for start in range(0, measured.size, CHECKED):
             few = measured[start : start + CHECKED]
             change -= float(weights[few] @ (~np.isnan(x[few].reshape(few.size, -1)) @ log_scale))

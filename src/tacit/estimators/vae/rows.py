@@ -7,7 +7,8 @@ import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tacit.data.dataset import Dataset, SingleRows
+from tacit.data.dataset import Dataset
+from tacit.data.single_rows import SingleRows
 from tacit.estimators.base import numeric_data, read_data, unmasked
 from tacit.estimators.capabilities import MatrixLike
 from tacit.estimators.settings import Estimator

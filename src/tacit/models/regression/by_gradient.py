@@ -14,7 +14,8 @@ from jaxtyping import Float, PRNGKeyArray
 
 from tacit.arrays import softmax
 from tacit.compute import Array, single_precision
-from tacit.data.dataset import MadeRows, SingleRows
+from tacit.data.dataset import MadeRows
+from tacit.data.single_rows import SingleRows
 from tacit.families.bijections import DiagonalAffine, TriangularAffine
 from tacit.families.transformed import Gaussian
 from tacit.inference.begin import Expansion, Whitening
