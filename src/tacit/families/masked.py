@@ -60,11 +60,10 @@ class MaskedLayers(eqx.Module):
         shapes = [*zip(sizes[1:], sizes[:-1], strict=True)]
         size = (1.0 if len(sizes) > 2 else last) / math.sqrt(max(context, 1))
         if isinstance(key, np.random.Generator):
-            kind = jnp.zeros(0).dtype
-            weights = [
-                jnp.asarray(key.uniform(-limit, limit, s), kind) for s, limit in zip(shapes, limits, strict=True)
-            ]
-            seen = jnp.asarray(size * key.normal(size=(sizes[1], context)), kind)
+            kind = jax.dtypes.canonicalize_dtype(np.float64)
+            weights = [key.uniform(-limit, limit, s).astype(kind) for s, limit in zip(shapes, limits, strict=True)]
+            seen = (size * key.normal(size=(sizes[1], context))).astype(kind)
+            biases = [np.zeros(size, kind) for size in sizes[1:]]
         else:
             *keys, last_key = jax.random.split(key, len(sizes))
             weights = [
@@ -72,7 +71,8 @@ class MaskedLayers(eqx.Module):
                 for k, s, limit in zip(keys, shapes, limits, strict=True)
             ]
             seen = size * jax.random.normal(last_key, (sizes[1], context))
-        self.weights, self.biases = tuple(weights), tuple(jnp.zeros(size) for size in sizes[1:])
+            biases = [jnp.zeros(size) for size in sizes[1:]]
+        self.weights, self.biases = tuple(weights), tuple(biases)
         self.context = seen if context else None
         self.dims, self.outs, self.activation, self.residual = dims, outs, activation, residual
 

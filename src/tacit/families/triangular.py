@@ -78,7 +78,7 @@ class TriangularSteps(Composed):
         map: what is done to each.
         number: steps.
         hidden: widths of the networks' layers.
-        key: for their weights.
+        key: for their weights; of NumPy's nothing is compiled.
         turned: whether the order is turned round between steps: denser maps, of which no part is triangular. At the
             end it is that of the columns again.
         context: numbers that a row is given.
@@ -94,17 +94,19 @@ class TriangularSteps(Composed):
         number: int,
         hidden: Sequence[int],
         *,
-        key: PRNGKeyArray,
+        key: PRNGKeyArray | np.random.Generator,
         turned: bool,
         context: int = 0,
     ) -> None:
-        random = np.random.default_rng(np.asarray(jax.random.key_data(key)).tolist())
+        random = key
+        if not isinstance(random, np.random.Generator):
+            random = np.random.default_rng(np.asarray(jax.random.key_data(key)).tolist())
         steps = []
         for _ in range(number):
             network = MaskedLayers(
                 dims, hidden, map.outs, key=random, context=context, last=0.0, activation="silu", residual=True
             )
-            begun = jnp.asarray(np.repeat(map.begin(random), dims), network.biases[-1].dtype)
+            begun = np.repeat(map.begin(random), dims).astype(network.biases[-1].dtype)
             steps.append(Autoregressive(eqx.tree_at(lambda n: n.biases[-1], network, begun), map))
         self.steps, self.turned = tuple(steps), turned
 

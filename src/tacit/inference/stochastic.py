@@ -103,8 +103,8 @@ def adam(
     return OnOneVector(*optax.flatten(steps)) if flat else steps
 
 
-def rate_at(step: Int[Array, ""], pace: TrainSchedule) -> Float[Array, ""]:
-    """The learning rate of a step: a half cosine from its start to 0."""
+def rate_at(step: Int[Array, "*steps"], pace: TrainSchedule) -> Float[Array, "*steps"]:
+    """The learning rate of steps: a half cosine from its start to 0."""
     done = jnp.where(jnp.isinf(pace.steps), 0.0, jnp.minimum(step / pace.steps, 1.0))
     return pace.learning_rate * 0.5 * (1.0 + jnp.cos(jnp.pi * done))
 

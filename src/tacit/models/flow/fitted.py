@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import logsumexp
 
-from tacit.compute import row_bucket
+from tacit.compute import eagerly, row_bucket
 from tacit.data.blocks import padded
 from tacit.data.errors import counted
 from tacit.inference.importance import RELIABLE, Smoothed, UncertainWeights, pareto_smooth
@@ -252,11 +252,9 @@ class FittedFlow:
 
     def _inward(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Rows in the coordinates of the core, NaN where missing, and the logarithms of the columns' slopes."""
-        pairs = [
-            [np.asarray(each)[:size] for each in flow.inward(self.flow, part)] for size, part, _ in batches(x, None)
-        ]
-        u, slopes = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
-        return u, slopes
+        with eagerly():  # so little is done to a number that to compile it would take longer
+            u, slopes = self.flow.inward(x)
+        return np.asarray(u), np.asarray(slopes)
 
 
 def batches(rows: np.ndarray, given: np.ndarray | None) -> Iterator[tuple[int, np.ndarray, np.ndarray | None]]:
