@@ -105,6 +105,24 @@ def test_what_lies_beyond_the_ends_is_refused_wherever_it_is_asked(flow: Triangu
             ask()
 
 
+@pytest.mark.parametrize("size", [1e200, 1e-200])
+def test_columns_of_any_size_have_a_density(size: float) -> None:
+    x = leaning()[:, [1, 1]] * [1.0, size]
+    x[:, 0] += np.random.default_rng(1).normal(size=len(x))
+    plain, sized = (TriangularFlow(**SMALL).fit(rows) for rows in (x / [1.0, size], x))
+    expected = plain.score_samples(x / [1.0, size]) - np.log(size)
+    np.testing.assert_allclose(sized.score_samples(x), expected, rtol=1e-4)
+
+
+def test_gaps_of_one_column_are_filled() -> None:
+    x = leaning()[:, 1:]
+    model = TriangularFlow(**SMALL).fit(np.where(np.arange(300)[:, None] % 5 == 0, np.nan, x))
+    filled = model.impute([[np.nan], [1.0]], 20, random_state=0)
+    assert np.ptp(filled[:, 0]) > 0.5
+    assert (filled[:, 1] == 1.0).all()
+    assert model.score_samples([[np.nan]])[0] == 0.0
+
+
 def test_filling_by_bad_weights_is_said(flow: TriangularFlow) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error", UncertainWeights)

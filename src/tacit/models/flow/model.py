@@ -93,6 +93,8 @@ class Dequantise(eqx.Module):
     def of(cls, units: DiagonalAffine, edges: Sequence[np.ndarray]) -> Self:
         """Of the edges of cells, column by column; none where it is continuous."""
         rooms = (np.stack([own[:-1] - own[0], np.diff(own), own[-1] - own[1:]]) if own.size else None for own in edges)
+        used = np.array([own.size > 0 for own in edges])  # elsewhere they may be numbers that single precision has not
+        units = jax.tree.map(lambda leaf: np.where(used, leaf, 0.0), units)
         single: Self = jax.tree.map(np.float32, cls(units, tuple(rooms)))
         return single
 

@@ -67,8 +67,11 @@ def drawn_by(
     last = edges[..., -1:]
     labels = np.sum(edges <= np.minimum(levels[gaps, :, None] * last, np.nextafter(last, 0.0)), axis=-1)
     means, covariances = np.asarray(normal.means), np.asarray(normal.covariances)
-    fresh = draw_vectors(means, covariances, labels.ravel(), noise[gaps].reshape(labels.size, -1))
-    fresh = each_row(_corrected, model, dense[gaps], fresh.reshape(*labels.shape, -1), labels)
+    if normal.joint:
+        fresh = draw_vectors(means, covariances, labels.ravel(), noise[gaps].reshape(labels.size, -1))
+        fresh = each_row(_corrected, model, dense[gaps], fresh.reshape(*labels.shape, -1), labels)
+    else:  # variances
+        fresh = means[labels] + np.sqrt(covariances)[labels] * noise[gaps]
     result[:, gaps] = _filled(dense[gaps], np.moveaxis(fresh, 1, 0))
     return result
 
