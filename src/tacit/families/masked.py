@@ -59,6 +59,9 @@ class MaskedLayers(eqx.Module):
         limits[-1] *= last
         shapes = [*zip(sizes[1:], sizes[:-1], strict=True)]
         size = (1.0 if len(sizes) > 2 else last) / math.sqrt(max(context, 1))
+        weights: list[Array]
+        biases: list[Array]
+        seen: Array
         if isinstance(key, np.random.Generator):
             kind = jax.dtypes.canonicalize_dtype(np.float64)
             weights = [key.uniform(-limit, limit, s).astype(kind) for s, limit in zip(shapes, limits, strict=True)]

@@ -98,8 +98,9 @@ class TriangularSteps(Composed):
         turned: bool,
         context: int = 0,
     ) -> None:
-        random = key
-        if not isinstance(random, np.random.Generator):
+        if isinstance(key, np.random.Generator):
+            random = key
+        else:
             random = np.random.default_rng(np.asarray(jax.random.key_data(key)).tolist())
         steps = []
         for _ in range(number):

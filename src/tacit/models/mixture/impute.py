@@ -10,6 +10,7 @@ from tacit.arrays import put
 from tacit.compute import Array
 from tacit.engine import PyTree
 from tacit.families.numeric import choose
+from tacit.models.components.gaussian import GaussianComponent
 from tacit.models.components.vectors import draw_vectors
 from tacit.models.mixture.expectations import joint_groups, joint_part, mixed_moments, weigh
 from tacit.models.mixture.model import MixtureModel
@@ -63,7 +64,9 @@ def drawn_by(
     result = np.repeat(dense[None], levels.shape[1], axis=0)
     if not gaps.size:
         return result
-    (normal,), edges = model.groups, np.cumsum(weigh(model, dense[gaps])[0], axis=1)[:, None]
+    (normal,) = model.groups
+    assert isinstance(normal, GaussianComponent)
+    edges = np.cumsum(weigh(model, dense[gaps])[0], axis=1)[:, None]
     last = edges[..., -1:]
     labels = np.sum(edges <= np.minimum(levels[gaps, :, None] * last, np.nextafter(last, 0.0)), axis=-1)
     means, covariances = np.asarray(normal.means), np.asarray(normal.covariances)
