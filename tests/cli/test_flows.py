@@ -115,3 +115,4 @@ def test_a_comparison_says_what_it_leaves_out(tacit: Command, bent: Path, monkey
     assert done.exit_code == 0, done.output
     assert "triangular-flow, stacked-density" in said
     assert "--models pca,triangular-flow,stacked-density" in said
+    assert "whole.csv --model best fits it without a comparison" in said.replace(" .csv", ".csv")

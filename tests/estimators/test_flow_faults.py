@@ -15,6 +15,7 @@ from tacit.families.bijections import DiagonalAffine
 from tacit.inference.importance import UncertainWeights
 from tacit.models.flow.columns import ColumnPlan
 from tacit.models.flow.model import Dequantise, FlowRows
+from tacit.models.flow.points import points
 
 SMALL = {"hidden": (8,), "bins": 3, "steps": 1, "max_epochs": 3, "random_state": 0}
 pytestmark = [pytest.mark.reuses_keys, pytest.mark.filterwarnings("ignore::UserWarning")]
@@ -63,6 +64,31 @@ def test_rows_too_far_out_have_no_mass_and_no_crash(flow: TriangularFlow) -> Non
     assert (found.khat[1:] > 0.7).all()
 
 
+def test_a_row_scores_the_same_by_itself_and_among_others(flow: TriangularFlow) -> None:
+    x = np.concatenate([holed()[:37], [[np.nan, 0.3], [0.7, np.nan], [np.nan, np.nan]]])
+    levels = np.column_stack([np.random.default_rng(0).integers(0, 4, len(x)).astype(float), x[:, 1]])
+    levels[::5, 0] = np.nan
+    for model, rows in ((flow, x), (TriangularFlow(**SMALL | {"max_epochs": 1}).fit(levels), levels)):
+        together, turned = model.integrated(rows), model.integrated(rows[::-1])
+        for name in ("log_prob", "effective", "khat"):
+            found = getattr(together, name)
+            np.testing.assert_allclose(getattr(turned, name)[::-1], found, rtol=1e-9)
+            np.testing.assert_allclose(getattr(model.integrated(rows[37:38]), name), found[37:38], rtol=1e-9)
+
+
+def test_points_of_rows_lie_evenly_and_follow_from_the_rows_alone() -> None:
+    rows = np.array([[1.0, np.nan], [-0.0, 2.0], [0.0, 2.0], [np.nan, 1.0]])
+    found = points(rows, 100, 3)
+    assert found.shape == (4, 100, 3)
+    assert ((found > 0) & (found < 1)).all()
+    assert max(stats.kstest(column, "uniform").statistic for row in found for column in row.T) < 0.06
+    np.testing.assert_array_equal(found[1], found[2])
+    assert np.abs(found[0] - found[3]).min() > 0
+    shifts = points(np.random.default_rng(0).normal(size=(2000, 1)), 1, 2)[:, 0]
+    assert max(stats.kstest(column, "uniform").statistic for column in shifts.T) < 0.04
+    assert abs(np.corrcoef(shifts.T)[0, 1]) < 0.06
+
+
 def test_what_lies_beyond_the_ends_is_refused_wherever_it_is_asked(flow: TriangularFlow) -> None:
     for ask in (
         lambda: flow.condition({0: -1.0}),
@@ -74,6 +100,24 @@ def test_what_lies_beyond_the_ends_is_refused_wherever_it_is_asked(flow: Triangu
     ):
         with pytest.raises(ValueError, match=r"'x0', row 0: .* is not between 0 and inf"):
             ask()
+
+
+@pytest.mark.parametrize("size", [1e200, 1e-200])
+def test_columns_of_any_size_have_a_density(size: float) -> None:
+    x = leaning()[:, [1, 1]] * [1.0, size]
+    x[:, 0] += np.random.default_rng(1).normal(size=len(x))
+    plain, sized = (TriangularFlow(**SMALL).fit(rows) for rows in (x / [1.0, size], x))
+    expected = plain.score_samples(x / [1.0, size]) - np.log(size)
+    np.testing.assert_allclose(sized.score_samples(x), expected, rtol=1e-4)
+
+
+def test_gaps_of_one_column_are_filled() -> None:
+    x = leaning()[:, 1:]
+    model = TriangularFlow(**SMALL).fit(np.where(np.arange(300)[:, None] % 5 == 0, np.nan, x))
+    filled = model.impute([[np.nan], [1.0]], 20, random_state=0)
+    assert np.ptp(filled[:, 0]) > 0.5
+    assert (filled[:, 1] == 1.0).all()
+    assert model.score_samples([[np.nan]])[0] == 0.0
 
 
 def test_filling_by_bad_weights_is_said(flow: TriangularFlow) -> None:

@@ -10,6 +10,8 @@ import tacit
 from tacit import TriangularFlow
 from tacit.estimators.flow import triangular_flow
 
+ROWS = 1100
+"""Of which those learned from, and those of a smaller table with draws for its gaps, have room in one program."""
 QUICK = {"hidden": (16, 16), "max_epochs": 20, "learning_rate": 5e-3, "random_state": 0}
 pytestmark = pytest.mark.reuses_keys
 
@@ -37,21 +39,21 @@ def _as_users_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def turned() -> TriangularFlow:
-    return TriangularFlow(**QUICK).fit(moons(1500))
+    return TriangularFlow(**QUICK).fit(moons(ROWS))
 
 
 @pytest.fixture(scope="module")
 def kept() -> TriangularFlow:
-    return TriangularFlow(order="kept", **QUICK).fit(bent(1500))
+    return TriangularFlow(order="kept", **QUICK).fit(bent(ROWS))
 
 
 def test_a_density_of_two_columns_integrates_to_one_and_beats_one_normal(turned: TriangularFlow) -> None:
-    side = np.linspace(-9.0, 9.0, 701)
+    side = np.linspace(-9.0, 9.0, 301)
     grid = np.stack(np.meshgrid(side, side, indexing="ij"), -1).reshape(-1, 2)
     total = np.exp(turned.score_samples(grid)).sum() * (side[1] - side[0]) ** 2
     assert total == pytest.approx(1.0, abs=1e-3)
     test = moons(500, seed=1)
-    assert turned.score(test) > tacit.GaussianMixture(1).fit(moons(1500)).score(test) + 0.2
+    assert turned.score(test) > tacit.GaussianMixture(1).fit(moons(ROWS)).score(test) + 0.2
 
 
 def test_rows_go_to_white_noise_and_back(turned: TriangularFlow) -> None:
@@ -79,7 +81,7 @@ def test_of_a_kept_order_the_first_columns_are_exact(kept: TriangularFlow) -> No
     found = kept.integrated(first)
     assert found.exact.all()
     # p(x₁, x₂) is the integral of the joint density over x₃
-    side = np.linspace(-6.0, 6.0, 2001)
+    side = np.linspace(-6.0, 6.0, 801)
     for row, score in list(zip(first, found.log_prob, strict=True))[:4]:
         line = np.column_stack([np.tile(row[:2], (side.size, 1)), side])
         assert np.log(np.exp(kept.score_samples(line)).sum() * (side[1] - side[0])) == pytest.approx(score, abs=1e-4)
@@ -97,7 +99,7 @@ def test_other_gaps_are_integrated_by_draws_that_say_what_they_are_worth(kept: T
     x[:, 0] = np.nan
     found = kept.integrated(x, n_samples=3000)
     assert not found.exact.any()
-    side = np.linspace(-5.0, 5.0, 2001)
+    side = np.linspace(-5.0, 5.0, 801)
     for row, score in zip(x, found.log_prob, strict=True):
         line = np.column_stack([side, np.tile(row[1:], (side.size, 1))])
         exact = np.log(np.exp(kept.score_samples(line)).sum() * (side[1] - side[0]))
@@ -112,7 +114,7 @@ def test_other_gaps_are_integrated_by_draws_that_say_what_they_are_worth(kept: T
 
 @pytest.mark.filterwarnings("ignore::tacit.inference.importance.UncertainWeights")
 def test_gaps_are_filled_and_learned_from(kept: TriangularFlow) -> None:
-    x = bent(1500)
+    x = bent(480)
     gaps = np.random.default_rng(1).random(x.shape) < 0.1
     holed = np.where(gaps, np.nan, x)
     model = TriangularFlow(order="kept", **QUICK).fit(holed)
@@ -120,7 +122,7 @@ def test_gaps_are_filled_and_learned_from(kept: TriangularFlow) -> None:
     filled = model.impute(holed[:50])
     np.testing.assert_array_equal(filled[~gaps[:50]], x[:50][~gaps[:50]])
     assert np.isfinite(filled).all()
-    unwatched = TriangularFlow(**QUICK | {"max_epochs": 1}, validation_fraction=0.0).fit(holed)
+    unwatched = TriangularFlow(order="kept", **QUICK | {"max_epochs": 1}, validation_fraction=0.0).fit(holed)
     assert np.isfinite(unwatched.integrated(holed[:20]).log_prob).all()
     z = model.transform(holed[:50])
     np.testing.assert_array_equal(np.isnan(z), np.maximum.accumulate(gaps[:50], axis=1))  # the order is kept
@@ -155,11 +157,11 @@ def test_levels_get_masses_and_are_said() -> None:
     level = random.choice([0.0, 1.0, 2.0, 3.0, 4.0], 600, p=[0.1, 0.2, 0.4, 0.2, 0.1])
     x = np.column_stack([level, level + random.normal(size=600)])
     with pytest.warns(UserWarning, match="'x0' has only a few different values"):
-        model = TriangularFlow(**QUICK | {"max_epochs": 200}).fit(x)
+        model = TriangularFlow(**QUICK | {"max_epochs": 120}).fit(x)
     assert model.base_measure() == ("mass", "density")
     assert model.scores_are_bounds
     # over the levels and the line the masses sum to one
-    side = np.linspace(-12.0, 16.0, 701)
+    side = np.linspace(-12.0, 16.0, 281)
     grid = np.stack(np.meshgrid(np.arange(5.0), side, indexing="ij"), -1).reshape(-1, 2)
     assert np.exp(model.score_samples(grid)).sum() * (side[1] - side[0]) == pytest.approx(1.0, abs=0.02)
     shares = np.bincount(model.sample(3000, random_state=0)[:, 0].astype(int), minlength=5) / 3000
@@ -175,12 +177,11 @@ def test_a_density_may_be_conditional() -> None:
     assert np.abs(model.sample(500, given=1, random_state=0).mean(0) - x[label == 1].mean(0)).max() < 0.6
 
 
-@pytest.mark.parametrize("map", ["affine", "polynomial", "mixture"])
-@pytest.mark.parametrize("base", ["normal", "mixture"])
+@pytest.mark.parametrize(("map", "base"), [("affine", "mixture"), ("polynomial", "mixture"), ("mixture", "normal")])
 def test_every_map_and_base_is_a_density(map: str, base: str) -> None:
     x = moons(600)
-    model = TriangularFlow(map=map, base=base, **QUICK | {"max_epochs": 3}).fit(x)
-    side = np.linspace(-8.0, 8.0, 401)
+    model = TriangularFlow(map=map, base=base, bins=4, **QUICK | {"max_epochs": 3}).fit(x)
+    side = np.linspace(-8.0, 8.0, 201)
     grid = np.stack(np.meshgrid(side, side, indexing="ij"), -1).reshape(-1, 2)
     assert np.exp(model.score_samples(grid)).sum() * (side[1] - side[0]) ** 2 == pytest.approx(1.0, abs=2e-3)
     np.testing.assert_allclose(model.inverse_transform(model.transform(x[:20])), x[:20], atol=1e-6)
@@ -251,12 +252,13 @@ def test_heavy_tails_leave_no_number_out(base: str) -> None:
 
 def test_sixty_columns_of_few_rows_are_learned() -> None:
     random = np.random.default_rng(0)
-    x = random.normal(size=(1500, 6)) @ random.normal(size=(6, 60)) + 0.3 * random.normal(size=(1500, 60))
+    x = random.normal(size=(400, 6)) @ random.normal(size=(6, 60)) + 0.3 * random.normal(size=(400, 60))
     flow = TriangularFlow(hidden=(16,), max_epochs=2, random_state=0).fit(x)
     assert np.isfinite(flow.score_samples(x[:5])).all()
     assert flow.sample(3, random_state=0).shape == (3, 60)
 
 
 def test_the_number_of_components_beside_it_may_be_asked_for() -> None:
-    flow = TriangularFlow(n_components=3, hidden=(8,), max_epochs=1, random_state=0).fit(moons(200))
+    with pytest.warns(UserWarning, match="too few to learn a flow"):
+        flow = TriangularFlow(n_components=3, random_state=0).fit(moons(40))
     assert flow.reference_.n_components == 3

@@ -51,9 +51,16 @@ def _more(contest: Contest, best: str, path: str) -> None:
         names = ",".join((best, *contest.left_out))
         console.say(
             f"Left out unless they are asked for, since each fold takes a minute or more: "
-            f"{', '.join(contest.left_out)}. With the best of these: --models {names}",
+            f"{', '.join(contest.left_out)}. To put them beside the best of these: "
+            f"tacit compare {path} --models {names}",
             indent=1,
         )
+        if PLAIN_BEST[1] in contest.left_out:
+            console.say(
+                f"{PLAIN_BEST[1]} adds a flow to a mixture, and of measurements is often better than either: "
+                f"tacit fit {path} --model best fits it without a comparison.",
+                indent=1,
+            )
     elif best in PLAIN_BEST:
         console.say(f"To fit it: tacit fit {path} --model best", indent=1)
 

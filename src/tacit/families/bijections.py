@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
+from tacit.arrays import xp
 from tacit.compute import Array
 from tacit.spaces import Spaces
 
@@ -156,16 +157,16 @@ class ColumnEnds(Bijection):
 
     def _kinds(self) -> tuple[Array, Array, Array, Array]:
         """Whether there are ends, and ends that are harmless where there are none."""
-        below, above = jnp.isfinite(self.low), jnp.isfinite(self.high)
-        return below, above, jnp.where(below, self.low, 0.0), jnp.where(above, self.high, 0.0)
+        below, above = xp.isfinite(self.low), xp.isfinite(self.high)
+        return below, above, xp.where(below, self.low, 0.0), xp.where(above, self.high, 0.0)
 
     def in_turn(self, x: Vectors) -> tuple[Vectors, Vectors]:
         """y, and ``log ∂y_j/∂x_j`` of every column."""
         below, above, low, high = self._kinds()
-        up = jnp.log(jnp.where(below, x - low, 1.0))
-        down = jnp.log(jnp.where(above, high - x, 1.0))
-        width = jnp.where(below & above, jnp.log(jnp.where(below & above, high - low, 1.0)), 0.0)
-        return jnp.where(below | above, up - down, x), width - up - down
+        up = xp.log(xp.where(below, x - low, 1.0))
+        down = xp.log(xp.where(above, high - x, 1.0))
+        width = xp.where(below & above, xp.log(xp.where(below & above, high - low, 1.0)), 0.0)
+        return xp.where(below | above, up - down, x), width - up - down
 
     def forward(self, x: Vectors, given: Given = None) -> Moved:
         y, log_slopes = self.in_turn(x)

@@ -18,10 +18,9 @@ from tacit.compute import Array
 from tacit.families.normal_scores import log_normal, mixed_score, mixed_value
 from tacit.trees import static
 
-Line = Float[Array, "... dims"]
-Turned = Float[Array, "dims ..."]
-"""A number of every coordinate, and the rows last."""
-Raw = Float[Array, "... _ dims"]
+Line = Float[Array, "dims ..."]
+"""A number of every coordinate; rows come last."""
+Raw = Float[Array, "_ dims ..."]
 """Parameters of the map of every coordinate."""
 
 GATE = 2.0
@@ -62,11 +61,11 @@ class GatedMap(ScalarMap):
         return 2
 
     def forward(self, x: Line, raw: Raw) -> tuple[Line, Line]:
-        shift, share = raw[..., 0, :], jax.nn.sigmoid(raw[..., 1, :] + GATE)
+        shift, share = raw[0], jax.nn.sigmoid(raw[1] + GATE)
         return share * x + (1.0 - share) * shift, jnp.log(share)
 
     def inverse(self, y: Line, raw: Raw) -> tuple[Line, Line]:
-        shift, share = raw[..., 0, :], jax.nn.sigmoid(raw[..., 1, :] + GATE)
+        shift, share = raw[0], jax.nn.sigmoid(raw[1] + GATE)
         return (y - (1.0 - share) * shift) / share, -jnp.log(share)
 
 
@@ -78,15 +77,17 @@ class AffineMap(ScalarMap):
         return 2
 
     def _log_scale(self, raw: Raw) -> Line:
-        return MOST_LOG_SCALE * jnp.tanh(raw[..., 1, :] / MOST_LOG_SCALE)
+        return MOST_LOG_SCALE * jnp.tanh(raw[1] / MOST_LOG_SCALE)
 
     def forward(self, x: Line, raw: Raw) -> tuple[Line, Line]:
         log_scale = self._log_scale(raw)
-        return x * jnp.exp(log_scale) + raw[..., 0, :], log_scale
+        narrow = jnp.exp(-log_scale)
+        # a quotient: the compiler computes it once, and not anew wherever what comes after looks at it
+        return (x + raw[0] * narrow) / narrow, log_scale
 
     def inverse(self, y: Line, raw: Raw) -> tuple[Line, Line]:
         log_scale = self._log_scale(raw)
-        return (y - raw[..., 0, :]) * jnp.exp(-log_scale), -log_scale
+        return (y - raw[0]) * jnp.exp(-log_scale), -log_scale
 
 
 class SplineMap(ScalarMap):
@@ -103,41 +104,34 @@ class SplineMap(ScalarMap):
     def outs(self) -> int:
         return 3 * self.bins - 1
 
-    def _bin(self, value: Turned, raw: Raw, *, turned: bool) -> "_Bin":
-        """The bin that holds a value: of x, or ``turned`` of y. Coordinates lead: ``[dims, ...]``."""
-        # parameters first, rows last: what is summed over all bins then runs along the rows
-        parts = jnp.moveaxis(raw, (-2, -1), (0, 1))
+    def _bin(self, value: Line, raw: Raw, *, turned: bool) -> "_Bin":
+        """The bin that holds a value: of x, or ``turned`` of y."""
         # of x and of y, [2, bins, dims, ...]
-        sizes = jax.nn.softmax(parts[: 2 * self.bins].reshape(2, self.bins, *parts.shape[1:]), axis=1)
+        sizes, slopes = jnp.split(raw, [2 * self.bins])
+        sizes = jax.nn.softmax(sizes.reshape(2, self.bins, *raw.shape[1:]), axis=1)
         sizes = 2.0 * self.bound * (LEAST_SHARE + (1.0 - LEAST_SHARE * self.bins) * sizes)
         # which bins lie below, found without a derivative: that of the sums is the whole of it
-        end, ends = jnp.full_like(value, -self.bound), []
-        for size in jax.lax.stop_gradient(sizes[int(turned), :-1]):
-            end = end + size
-            ends.append(end)
-        below = (value >= jnp.stack(ends)).astype(value.dtype)
-        chosen = jnp.pad(below, [(1, 0), *[(0, 0)] * value.ndim], constant_values=1.0)
-        chosen = chosen - jnp.pad(below, [(0, 1), *[(0, 0)] * value.ndim])
-        begins = jnp.sum(below * sizes[:, :-1], 1) - self.bound
+        order = np.tri(self.bins - 1, self.bins, dtype=value.dtype)
+        ends = jnp.tensordot(order, jax.lax.stop_gradient(sizes[int(turned)]), 1, precision="highest") - self.bound
+        never = jnp.zeros_like(value)[None]
+        below = jnp.concatenate([(value >= ends).astype(value.dtype), never])
+        chosen = jnp.concatenate([never + 1.0, below[:-1]]) - below
+        begins = jnp.sum(below * sizes, 1) - self.bound
         size = jnp.sum(chosen * sizes, 1)
         # where there is no parameter, at the ends of all, the sum is 0 and the slope 1
-        slopes = parts[2 * self.bins :]
         slopes = jnp.stack([jnp.sum(chosen[1:] * slopes, 0), jnp.sum(chosen[:-1] * slopes, 0)])
         slopes = LEAST_SLOPE + jax.nn.softplus(slopes + math.log(math.expm1(1.0 - LEAST_SLOPE)))
-        return _Bin(begins[0], size[0], begins[1], size[1], slopes[0], slopes[1])
+        return _Bin(*(part[0] for both in (begins, size, slopes) for part in jnp.split(both, 2)))
 
     def forward(self, x: Line, raw: Raw) -> tuple[Line, Line]:
-        x = jnp.moveaxis(x, -1, 0)
         inside = jnp.abs(x) < self.bound
         kept = jnp.where(inside, x, 0.0)  # what is outside goes through the formulas as a harmless number
         own = self._bin(kept, raw, turned=False)
         t = jnp.clip((kept - own.x) / own.width, 0.0, 1.0)
         y, log_slope = own.at(t)
-        moved = jnp.where(inside, y, x), jnp.where(inside, log_slope, 0.0)
-        return jnp.moveaxis(moved[0], 0, -1), jnp.moveaxis(moved[1], 0, -1)
+        return jnp.where(inside, y, x), jnp.where(inside, log_slope, 0.0)
 
     def inverse(self, y: Line, raw: Raw) -> tuple[Line, Line]:
-        y = jnp.moveaxis(y, -1, 0)
         inside = jnp.abs(y) < self.bound
         kept = jnp.where(inside, y, 0.0)
         own = self._bin(kept, raw, turned=True)
@@ -147,27 +141,59 @@ class SplineMap(ScalarMap):
         a, b, c = own.height * (slope - own.d0) + up * bend, own.height * own.d0 - up * bend, -slope * up
         under = b * b - 4.0 * a * c
         t = jnp.clip(-2.0 * c / (b + jnp.sqrt(jnp.where(under > 0.0, under, 1.0)) * (under > 0.0)), 0.0, 1.0)
-        moved = jnp.where(inside, own.x + t * own.width, y), jnp.where(inside, -own.at(t)[1], 0.0)
-        return jnp.moveaxis(moved[0], 0, -1), jnp.moveaxis(moved[1], 0, -1)
+        return jnp.where(inside, own.x + t * own.width, y), jnp.where(inside, -own.at(t)[1], 0.0)
 
 
 class _Bin(NamedTuple):
     """Where a bin begins in x and y, its size, and the slopes at its ends."""
 
-    x: Turned
-    width: Turned
-    y: Turned
-    height: Turned
-    d0: Turned
-    d1: Turned
+    x: Line
+    y: Line
+    width: Line
+    height: Line
+    d0: Line
+    d1: Line
 
-    def at(self, t: Turned) -> tuple[Turned, Turned]:
+    def at(self, t: Line) -> tuple[Line, Line]:
         """y and ``log dy/dx`` at a share t of the bin."""
-        slope, mixed = self.height / self.width, t * (1.0 - t)
-        below = slope + (self.d0 + self.d1 - 2.0 * slope) * mixed
-        y = self.y + self.height * (slope * t * t + self.d0 * mixed) / below
-        above = self.d1 * t * t + 2.0 * slope * mixed + self.d0 * (1.0 - t) ** 2
-        return y, 2.0 * jnp.log(slope) + jnp.log(above) - 2.0 * jnp.log(below)
+        share, log_slope = _rational(t, self.height / self.width, self.d0, self.d1)
+        return self.y + self.height * share, log_slope
+
+
+@jax.custom_jvp
+def _rational(t: Line, s: Line, d0: Line, d1: Line) -> tuple[Line, Line]:
+    """N/D, the share of a bin's height at a share t of its width, and ``log dy/dx = log s²A/D²`` there.
+
+    ``N = s t² + d₀ m``, ``D = s + (d₀ + d₁ − 2s) m`` and ``A = d₁ t² + 2s m + d₀ (1−t)²`` with ``m = t(1−t)``.
+    """
+    m = t * (1.0 - t)
+    below = s + (d0 + d1 - 2.0 * s) * m
+    slope = (s / below) ** 2 * (d1 * t * t + 2.0 * s * m + d0 * (1.0 - t) ** 2)
+    return (s * t * t + d0 * m) / below, jnp.log(slope)
+
+
+@_rational.defjvp
+def _rational_jvp(at, moved):
+    """Each slope is one quotient of sums without cancellation: few small programs, where many grow large else."""
+    t, s, d0, d1 = at
+    m, first, last = t * (1.0 - t), (1.0 - t) ** 2, t * t
+    above, below = d1 * last + 2.0 * s * m + d0 * first, s + (d0 + d1 - 2.0 * s) * m
+    both, square = above * below, below * below
+    turn = 2.0 * (d1 * t - d0 * (1.0 - t) + s * (1.0 - 2.0 * t)) * below
+    shares = (
+        s * above / square,
+        m * (d1 * last - d0 * first) / square,
+        m * (s * first + d1 * m) / square,
+        -m * (s * last + d0 * m) / square,
+    )
+    slopes = (
+        (turn - 2.0 * (d0 + d1 - 2.0 * s) * (1.0 - 2.0 * t) * above) / both,
+        2.0 * m * (above * (d0 + d1) + s * below) / (s * both),
+        (first * below - 2.0 * m * above) / both,
+        (last * below - 2.0 * m * above) / both,
+    )
+    share = sum(own * more for own, more in zip(shares, moved, strict=True))
+    return _rational(t, s, d0, d1), (share, sum(own * more for own, more in zip(slopes, moved, strict=True)))
 
 
 class PolynomialMap(ScalarMap):
@@ -191,7 +217,7 @@ class PolynomialMap(ScalarMap):
     def _gram(self, raw: Raw) -> Array:
         """``Σ_k a_k a_kᵀ``, ``[..., dims, degree + 1, degree + 1]``, of which the integral over [−1, 1] is 2."""
         number = self.degree + 1
-        a = jnp.moveaxis(raw.reshape(*raw.shape[:-2], self.squares, number, raw.shape[-1]), -1, -3)
+        a = jnp.moveaxis(raw.reshape(self.squares, number, *raw.shape[1:]), (0, 1), (-2, -1))
         a = a + np.eye(number)[0] / math.sqrt(self.squares)
         gram = jnp.einsum("...kl,...km->...lm", a, a)
         return 2.0 * gram / jnp.maximum(jnp.sum(gram * _whole(number), (-1, -2)), 1e-30)[..., None, None]
@@ -260,7 +286,7 @@ class MixtureMap(ScalarMap):
         return np.concatenate([np.zeros(self.components), means, np.full(self.components, math.log(scale))])
 
     def _parts(self, raw: Raw) -> tuple[Array, Array, Array]:
-        logits, means, scales = (jnp.moveaxis(part, -2, -1) for part in jnp.split(raw, 3, axis=-2))
+        logits, means, scales = (jnp.moveaxis(part, 0, -1) for part in jnp.split(raw, 3))
         low = -7.0
         return jax.nn.log_softmax(logits, axis=-1), means, low + jax.nn.softplus(scales - low)
 
@@ -289,7 +315,7 @@ class Consecutive(ScalarMap):
 
     def _shared(self, raw: Raw) -> list[Raw]:
         ends = np.cumsum([each.outs for each in self.maps])[:-1]
-        return list(jnp.split(raw, ends, axis=-2))
+        return list(jnp.split(raw, ends))
 
     def forward(self, x: Line, raw: Raw) -> tuple[Line, Line]:
         total = jnp.zeros((), x.dtype)

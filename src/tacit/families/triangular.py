@@ -14,7 +14,7 @@ from jaxtyping import Float, PRNGKeyArray
 
 from tacit.compute import Array
 from tacit.families.bijections import Bijection, Composed, Given, Moved, Reverse, Vectors
-from tacit.families.masked import MaskedLayers
+from tacit.families.masked import MaskedLayers, Turned
 from tacit.families.normal_scores import NormalMixture, log_normal, mixed_score, mixed_value
 from tacit.families.scalar_maps import GatedMap, ScalarMap
 
@@ -31,24 +31,29 @@ class Autoregressive(Bijection):
     network: MaskedLayers
     map: ScalarMap
 
-    def in_turn(self, x: Vectors, given: Given = None) -> MovedInTurn:
-        """y, and ``log ∂y_j/∂x_j`` of every coordinate."""
+    def turned(self, x: Turned, given: Given = None) -> tuple[Turned, Turned]:
+        """y, and ``log ∂y_j/∂x_j`` of every coordinate; rows come last."""
         return self.map.forward(x, self.network(x, given))
 
     def forward(self, x: Vectors, given: Given = None) -> Moved:
-        y, log_slopes = self.in_turn(x, given)
-        return y, log_slopes.sum(-1)
+        y, log_slopes = self.turned(_with_rows(x, given), given)
+        return jnp.moveaxis(y, 0, -1), log_slopes.sum(0)
 
     def inverse(self, y: Vectors, given: Given = None) -> Moved:
-        rows = () if given is None else given.shape[:-1]
-        y = jnp.broadcast_to(y, (*jnp.broadcast_shapes(y.shape[:-1], rows), y.shape[-1]))
+        y = _with_rows(y, given)
 
         def settle(x, _):
             return self.map.inverse(y, self.network(x, given))[0], None
 
         # after pass j the first j dimensions are right, and stay
-        x, _ = jax.lax.scan(settle, jnp.zeros_like(y), None, length=y.shape[-1])
-        return x, self.map.inverse(y, self.network(x, given))[1].sum(-1)
+        x, _ = jax.lax.scan(settle, jnp.zeros_like(y), None, length=y.shape[0])
+        return jnp.moveaxis(x, 0, -1), self.map.inverse(y, self.network(x, given))[1].sum(0)
+
+
+def _with_rows(x: Vectors, given: Given) -> Turned:
+    """Coordinates first, and as many rows as what is given has."""
+    rows = () if given is None else given.shape[:-1]
+    return jnp.moveaxis(jnp.broadcast_to(x, (*jnp.broadcast_shapes(x.shape[:-1], rows), x.shape[-1])), -1, 0)
 
 
 class AutoregressiveFlow(Composed):
@@ -73,7 +78,7 @@ class TriangularSteps(Composed):
         map: what is done to each.
         number: steps.
         hidden: widths of the networks' layers.
-        key: for their weights.
+        key: for their weights; of NumPy's nothing is compiled.
         turned: whether the order is turned round between steps: denser maps, of which no part is triangular. At the
             end it is that of the columns again.
         context: numbers that a row is given.
@@ -89,17 +94,20 @@ class TriangularSteps(Composed):
         number: int,
         hidden: Sequence[int],
         *,
-        key: PRNGKeyArray,
+        key: PRNGKeyArray | np.random.Generator,
         turned: bool,
         context: int = 0,
     ) -> None:
-        random = np.random.default_rng(np.asarray(jax.random.key_data(key)).tolist())
+        if isinstance(key, np.random.Generator):
+            random = key
+        else:
+            random = np.random.default_rng(np.asarray(jax.random.key_data(key)).tolist())
         steps = []
         for _ in range(number):
             network = MaskedLayers(
                 dims, hidden, map.outs, key=random, context=context, last=0.0, activation="silu", residual=True
             )
-            begun = jnp.asarray(np.repeat(map.begin(random), dims), network.biases[-1].dtype)
+            begun = np.repeat(map.begin(random), dims).astype(network.biases[-1].dtype)
             steps.append(Autoregressive(eqx.tree_at(lambda n: n.biases[-1], network, begun), map))
         self.steps, self.turned = tuple(steps), turned
 
@@ -110,13 +118,23 @@ class TriangularSteps(Composed):
         parts = [part for step in self.steps for part in (step, Reverse())]
         return tuple(parts if len(self.steps) % 2 == 0 else parts[:-1])
 
+    def forward(self, x: Vectors, given: Given = None) -> Moved:
+        # all the way with the rows last, as the steps see them
+        z, total, turns = _with_rows(x, given), jnp.zeros((), x.dtype), len(self.steps) // 2 * 2
+        for place, step in enumerate(self.steps):
+            z, more = step.turned(z, given)
+            total = total + more.sum(0)
+            if self.turned and place < turns:
+                z = jnp.flip(z, 0)
+        return jnp.moveaxis(z, 0, -1), total
+
     def in_turn(self, x: Vectors, given: Given = None) -> MovedInTurn:
         """y, and ``log ∂y_j/∂x_j`` of every coordinate, where the order is kept."""
-        total = jnp.zeros((), x.dtype)
+        z, total = _with_rows(x, given), jnp.zeros((), x.dtype)
         for step in self.steps:
-            x, more = step.in_turn(x, given)
+            z, more = step.turned(z, given)
             total = total + more
-        return x, total
+        return jnp.moveaxis(z, 0, -1), jnp.moveaxis(total, 0, -1)
 
 
 class MixtureScores(Bijection):

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.flatten_util import ravel_pytree
 from jaxtyping import Float, Int, PRNGKeyArray, PyTree, UInt32
 
 from tacit.compute import Array, as_key, compiled, row_bucket
@@ -83,6 +84,10 @@ class TrainState(eqx.Module):
     """The last line of the trace."""
 
 
+class OnOneVector(optax.GradientTransformation):
+    """A rule that sees all parameters, and their slope, laid in one vector."""
+
+
 @functools.cache
 def adam(
     clip: float = 0.0, decay: float = 0.0, eps: float = 1e-8, *, flat: bool = False
@@ -96,11 +101,11 @@ def adam(
     clipping = [optax.clip_by_global_norm(clip)] if clip > 0 else []
     decaying = [optax.add_decayed_weights(decay)] if decay > 0 else []
     steps = optax.chain(*clipping, optax.scale_by_adam(eps=eps), *decaying)
-    return optax.flatten(steps) if flat else steps
+    return OnOneVector(*optax.flatten(steps)) if flat else steps
 
 
-def rate_at(step: Int[Array, ""], pace: TrainSchedule) -> Float[Array, ""]:
-    """The learning rate of a step: a half cosine from its start to 0."""
+def rate_at(step: Int[Array, "*steps"], pace: TrainSchedule) -> Float[Array, "*steps"]:
+    """The learning rate of steps: a half cosine from its start to 0."""
     done = jnp.where(jnp.isinf(pace.steps), 0.0, jnp.minimum(step / pace.steps, 1.0))
     return pace.learning_rate * 0.5 * (1.0 + jnp.cos(jnp.pi * done))
 
@@ -132,9 +137,13 @@ def run_steps(
     (or −1).
     """
     base = as_key(state.key)
+    flat = isinstance(optimiser, OnOneVector)
+    begun, whole = ravel_pytree(state.model) if flat else (state.model, lambda parameters: parameters)
+    # of all steps at once: where it is used the compiler would find each anew
+    rates = -state.rate * rate_at(state.step + jnp.arange(order.shape[0]) - first, pace)
 
     def advance(number, carry):
-        model, opt, totals, bad, step = carry
+        moved, opt, totals, bad, step = carry
         key, reading = jax.random.split(jax.random.fold_in(base, step))
         index = order[number]
         weights = batches.weights[index] * (index >= 0)
@@ -143,22 +152,20 @@ def run_steps(
         warmth = jnp.minimum((step + 1.0) / jnp.maximum(pace.warm_steps, 1.0), 1.0)
 
         def loss(parameters):
-            whole = eqx.combine(parameters, static)
-            raised, terms = objective(whole, Batch(rows, weights, key, warmth))
+            raised, terms = objective(eqx.combine(parameters, static), Batch(rows, weights, key, warmth))
             return -_means({"objective": raised}, weights)["objective"], terms
 
-        (value, terms), slope = jax.value_and_grad(loss, has_aux=True)(model)
-        update, opt = optimiser.update(slope, opt, model)
-        rate = -state.rate * rate_at(step, pace)
-        model = jax.tree.map(lambda p, u: p + (rate * u).astype(p.dtype), model, update)
+        (value, terms), slope = jax.value_and_grad(loss, has_aux=True)(whole(moved))
+        update, opt = optimiser.update(ravel_pytree(slope)[0] if flat else slope, opt, moved)
+        moved = jax.tree.map(lambda p, u: p + (rates[number] * u).astype(p.dtype), moved, update)
         line = _means(terms, weights) | {"objective": -value, "steps": jnp.ones(())}
         totals = {name: total + line[name] for name, total in totals.items()}
         bad = jnp.where((bad < 0) & ~jnp.isfinite(value), step, bad)
-        return model, opt, totals, bad, step + 1
+        return moved, opt, totals, bad, step + 1
 
-    carry = (state.model, state.optimiser, totals, jnp.asarray(-1, jnp.int32), state.step)
-    model, opt, totals, bad, step = jax.lax.fori_loop(first, last, advance, carry)
-    after = eqx.tree_at(lambda s: (s.model, s.optimiser, s.step), state, (model, opt, step))
+    carry = (begun, state.optimiser, totals, jnp.asarray(-1, jnp.int32), state.step)
+    moved, opt, totals, bad, step = jax.lax.fori_loop(first, last, advance, carry)
+    after = eqx.tree_at(lambda s: (s.model, s.optimiser, s.step), state, (whole(moved), opt, step))
     return after, totals, bad
 
 

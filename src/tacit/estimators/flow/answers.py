@@ -89,7 +89,8 @@ class FlowAnswers(AnswersQueries, Explains, Measures, Samples, Imputes, MovesToN
         """``log p(x)`` of every row in nats, ``(n,)``: exact where nothing is missing and no column has levels.
 
         Missing entries are integrated out: exactly where the order is kept and nothing after them is seen, else by
-        ``n_samples`` draws of the reference mixture, weighted; a warning says where those are not to be trusted.
+        ``n_samples`` draws of the reference mixture, weighted; a warning says where those are not to be trusted. The
+        draws of a row follow from what it holds, so it scores the same by itself and among others.
         """
         found = self.integrated(X, given=given, n_samples=n_samples)
         found.warn(stacklevel=3)

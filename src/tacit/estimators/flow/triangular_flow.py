@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, DensityMixin, TransformerMixin
 
-from tacit.compute import double_precision, single_precision
+from tacit.compute import double_precision, eagerly, single_precision
 from tacit.data.errors import counted
 from tacit.estimators.base import read_data, seed_of, weights_of
 from tacit.estimators.capabilities import MatrixLike
@@ -26,7 +26,7 @@ from tacit.inference.objectives import LogDensity
 from tacit.inference.stochastic import adam
 from tacit.models.flow.columns import ColumnPlan, units_of
 from tacit.models.flow.fitted import LEVEL_DRAWS
-from tacit.models.flow.model import Dequantise, Flow, FlowCore, FlowRows, onto_line
+from tacit.models.flow.model import Dequantise, Flow, FlowCore, FlowRows
 
 MAPS = ("spline", "affine", "polynomial", "mixture")
 ORDERS = ("reversed", "kept")
@@ -180,7 +180,8 @@ class TriangularFlow(FlowAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMi
         self.plan_ = ColumnPlan.of(x, self.supports, names)
         self.plan_.tell(x, names)
         ends = self.plan_.ends
-        y = np.asarray(onto_line(ends, self.plan_.spread(x, random.random(x.shape)))[0])
+        with eagerly():
+            y = np.asarray(ends.in_turn(self.plan_.spread(x, random.random(x.shape)))[0])
         units = units_of(y, weights, names)
         return ends, units, (y - units.shift) / np.exp(units.log_scale)
 
@@ -192,7 +193,7 @@ class TriangularFlow(FlowAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMi
             scalar_map(self.map, self.bins),
             0 if few else self.steps,
             self.hidden,
-            key=jax.random.key(int(random.integers(2**31))),
+            key=np.random.default_rng([0, int(random.integers(2**31))]),
             turned=self.order == "reversed",
             context=self.conditions_.width,
         )

@@ -236,8 +236,12 @@ def units_of(u: np.ndarray, weights: np.ndarray, names: Sequence[str]) -> Diagon
     """
     there = ~np.isnan(u)
     mass = there * weights[:, None]
-    mean = np.nansum(mass * np.where(there, u, 0.0), 0) / mass.sum(0)
-    scale = np.sqrt((mass * np.where(there, u - mean, 0.0) ** 2).sum(0) / mass.sum(0))
+    # in units whose squares are neither infinite nor 0: powers of 2, by which nothing is rounded
+    size = np.ldexp(1.0, np.frexp(np.max(np.abs(u), 0, initial=0.0, where=there))[1] - 1)
+    near = np.where(there, u / size, 0.0)
+    mean = (mass * near).sum(0) / mass.sum(0)
+    scale = size * np.sqrt((mass * np.where(there, near - mean, 0.0) ** 2).sum(0) / mass.sum(0))
+    mean = size * mean
     if not (scale > 0).all():
         name = names[int(np.flatnonzero(~(scale > 0))[0])]
         raise ValueError(f"column {name!r} is constant in the rows that have a weight: leave it out")

@@ -10,16 +10,17 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import logsumexp
+from scipy.special import logsumexp, ndtri
 
-from tacit.compute import row_bucket
+from tacit.compute import eagerly, row_bucket
 from tacit.data.blocks import padded
 from tacit.data.errors import counted
 from tacit.inference.importance import RELIABLE, Smoothed, UncertainWeights, pareto_smooth
 from tacit.models.flow import model as flow
 from tacit.models.flow.columns import ColumnPlan
 from tacit.models.flow.model import Flow, FlowRows
-from tacit.models.mixture.impute import drawn
+from tacit.models.flow.points import points
+from tacit.models.mixture.impute import drawn_by
 from tacit.models.mixture.model import MixtureModel
 from tacit.models.mixture.rows import log_prob
 
@@ -132,11 +133,11 @@ class FittedFlow:
         return np.where(missing, 0.0, np.concatenate(found) + slopes).sum(1)
 
     def _weighed(self, x: np.ndarray, given: np.ndarray | None, draws: int) -> np.ndarray:
-        """``log p(x_o, x_m) − log q(x_m | x_o)`` of draws of the gaps, ``[draws, rows]``."""
+        """``log p(x_o, x_m) − log q(x_m | x_o)`` of a row's own draws of its gaps, ``[draws, rows]``."""
         size, found = max(1, ROWS // draws), []
         for first in range(0, len(x), size):
             own = None if given is None else given[first : first + size]
-            found.append(self._proposed(x[first : first + size], own, draws, np.random.default_rng(0))[1])
+            found.append(self._proposed(x[first : first + size], own, draws, None)[1])
         return np.concatenate(found, axis=1)
 
     def proposed(self, x: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -145,7 +146,7 @@ class FittedFlow:
         return np.where(np.isnan(x), self.outward(u[0]), x), log_q[0]
 
     def _proposed(
-        self, x: np.ndarray, given: np.ndarray | None, draws: int, random: np.random.Generator
+        self, x: np.ndarray, given: np.ndarray | None, draws: int, random: np.random.Generator | None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Draws of the gaps in the coordinates of the core ``[draws, rows, dims]``, and their log-weights."""
         u, log_q, slopes = self._drawn(x, draws, random)
@@ -154,13 +155,22 @@ class FittedFlow:
         return u, np.where(np.isnan(weights), -np.inf, weights)  # so far out that neither density is a number
 
     def _drawn(
-        self, x: np.ndarray, draws: int, random: np.random.Generator
+        self, x: np.ndarray, draws: int, random: np.random.Generator | None
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Draws ``[draws, rows, dims]``, ``log q`` of the gaps ``[draws, rows]``, and the slopes of what is seen."""
-        times = draws if self.plan.levelled.any() else 1  # every draw has levels of its own
-        many = np.tile(x, (times, 1))
-        seen, slopes = self._inward(self.plan.spread(many, random.random(many.shape)))
-        u = drawn(self.beside, seen, draws // times, random=random).reshape(draws, *x.shape)
+        rows, dims = x.shape
+        levelled = self.plan.levelled.any()
+        times = draws if levelled else 1  # every draw has levels of its own
+        width = 1 + dims * (2 if levelled else 1)
+        level = points(x, draws, width) if random is None else random.random((rows, draws, width))
+        level = np.clip(level, 2.0**-54, None)
+        noise, many = ndtri(level[..., 1 : 1 + dims]), np.tile(x, (times, 1))
+        shares = np.swapaxes(level[..., 1 + dims :], 0, 1).reshape(-1, dims) if levelled else np.full(dims, 0.5)
+        seen, slopes = self._inward(self.plan.spread(many, shares))
+        if levelled:
+            level, noise = (np.swapaxes(each, 0, 1).reshape(-1, 1, each.shape[-1]) for each in (level, noise))
+        u = drawn_by(self.beside, seen, level[..., 0], noise)
+        u = u.reshape(draws, rows, dims)
         joint = log_prob(self.beside, u.reshape(-1, x.shape[1])).reshape(draws, len(x))
         own = np.where(np.isnan(many), 0.0, slopes).sum(1).reshape(times, len(x))
         with np.errstate(invalid="ignore"):
@@ -252,11 +262,9 @@ class FittedFlow:
 
     def _inward(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Rows in the coordinates of the core, NaN where missing, and the logarithms of the columns' slopes."""
-        pairs = [
-            [np.asarray(each)[:size] for each in flow.inward(self.flow, part)] for size, part, _ in batches(x, None)
-        ]
-        u, slopes = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
-        return u, slopes
+        with eagerly():  # so little is done to a number that to compile it would take longer
+            u, slopes = self.flow.inward(x)
+        return np.asarray(u), np.asarray(slopes)
 
 
 def batches(rows: np.ndarray, given: np.ndarray | None) -> Iterator[tuple[int, np.ndarray, np.ndarray | None]]:

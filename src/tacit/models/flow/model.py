@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from tacit.arrays import xp
 from tacit.compute import Array, compiled
 from tacit.families.bijections import Chain, ColumnEnds, DiagonalAffine, Given
 from tacit.families.normal_scores import NormalMixture, log_normal
@@ -68,7 +69,8 @@ class Flow(eqx.Module):
     def inward(self, x: Float[Array, "*rows dims"]) -> tuple[Float[Array, "*rows dims"], Float[Array, "*rows dims"]]:
         """Rows in the coordinates that are learned in, and ``log |∂u_j/∂x_j|`` of every column."""
         y, log_slopes = self.ends.in_turn(x)
-        return self.units.inverse(y)[0], log_slopes - self.units.log_scale
+        scale = xp.exp(self.units.log_scale)
+        return (y - self.units.shift) / scale, log_slopes - self.units.log_scale
 
     def outward(self, u: Float[Array, "*rows dims"]) -> Float[Array, "*rows dims"]:
         """The way back."""
@@ -91,6 +93,8 @@ class Dequantise(eqx.Module):
     def of(cls, units: DiagonalAffine, edges: Sequence[np.ndarray]) -> Self:
         """Of the edges of cells, column by column; none where it is continuous."""
         rooms = (np.stack([own[:-1] - own[0], np.diff(own), own[-1] - own[1:]]) if own.size else None for own in edges)
+        used = np.array([own.size > 0 for own in edges])  # elsewhere they may be numbers that single precision has not
+        units = jax.tree.map(lambda leaf: np.where(used, leaf, 0.0), units)
         single: Self = jax.tree.map(np.float32, cls(units, tuple(rooms)))
         return single
 
@@ -106,18 +110,6 @@ class Dequantise(eqx.Module):
                 moved = jnp.log(below + share * size) - jnp.log(above + (1.0 - share) * size)
                 columns[place] = (moved - self.units.shift[place]) * jnp.exp(-self.units.log_scale[place])
         return FlowRows(jnp.stack(columns, -1), rows.given)
-
-
-@compiled
-def onto_line(ends: ColumnEnds, x: Float[Array, "rows dims"]) -> tuple[Array, Array]:
-    """`ColumnEnds.in_turn`."""
-    return ends.in_turn(x)
-
-
-@compiled
-def inward(flow: Flow, x: Float[Array, "rows dims"]) -> tuple[Float[Array, "rows dims"], Float[Array, "rows dims"]]:
-    """`Flow.inward`."""
-    return flow.inward(x)
 
 
 @compiled

@@ -10,6 +10,8 @@ from tacit.arrays import put
 from tacit.compute import Array
 from tacit.engine import PyTree
 from tacit.families.numeric import choose
+from tacit.models.components.gaussian import GaussianComponent
+from tacit.models.components.vectors import draw_vectors
 from tacit.models.mixture.expectations import joint_groups, joint_part, mixed_moments, weigh
 from tacit.models.mixture.model import MixtureModel
 from tacit.models.mixture.rows import each_row
@@ -48,6 +50,32 @@ def drawn(model: MixtureModel, rows: Any, number: int, *, random: np.random.Gene
     weights, _ = weigh(model, dense[gaps])
     labels = np.stack([choose(weights, random) for _ in range(number)], axis=1)
     result[:, gaps] = _drawn(model, dense[gaps], labels, random)
+    return result
+
+
+def drawn_by(
+    model: MixtureModel,
+    rows: Float[np.ndarray, "rows dims"],
+    levels: Float[np.ndarray, "rows draws"],
+    noise: Float[np.ndarray, "rows draws dims"],
+) -> Float[np.ndarray, "draws rows dims"]:
+    """The same of a mixture of normals by given numbers: uniform ones that choose components, and white noise."""
+    dense, gaps = _with_gaps(rows)
+    result = np.repeat(dense[None], levels.shape[1], axis=0)
+    if not gaps.size:
+        return result
+    (normal,) = model.groups
+    assert isinstance(normal, GaussianComponent)
+    edges = np.cumsum(weigh(model, dense[gaps])[0], axis=1)[:, None]
+    last = edges[..., -1:]
+    labels = np.sum(edges <= np.minimum(levels[gaps, :, None] * last, np.nextafter(last, 0.0)), axis=-1)
+    means, covariances = np.asarray(normal.means), np.asarray(normal.covariances)
+    if normal.joint:
+        fresh = draw_vectors(means, covariances, labels.ravel(), noise[gaps].reshape(labels.size, -1))
+        fresh = each_row(_corrected, model, dense[gaps], fresh.reshape(*labels.shape, -1), labels)
+    else:  # variances
+        fresh = means[labels] + np.sqrt(covariances)[labels] * noise[gaps]
+    result[:, gaps] = _filled(dense[gaps], np.moveaxis(fresh, 1, 0))
     return result
 
 
