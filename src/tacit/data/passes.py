@@ -19,9 +19,7 @@ def _plus(one: Any, other: Any) -> Any:
     return one + other
 
 
-def passed(
-    rows: Dataset, function: Callable[..., Any], *shared: Any, add: Callable[[Any, Any], Any] = plus
-) -> Any:
+def passed(rows: Dataset, function: Callable[..., Any], *shared: Any, add: Callable[[Any, Any], Any] = plus) -> Any:
     """What a function gives of slices of rows, added up in their order; rows of weight 0 are left out.
 
     Partitions hold whole spans of slices, so that they change no digit.

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from tacit.data.dataset import Dataset, DenseRows
 from tacit.data.encode import decode, encode
+from tacit.data.file_rows import FileRows
 from tacit.data.frames import from_frame
 from tacit.data.kinds import infer
 from tacit.data.schema import Schema
@@ -74,8 +75,14 @@ class KindReading(ReadsKinds, Estimator):
             as_named = all(named.get(column.name, column.kind) == column.kind for column in known.columns)
             if as_named and data.moments().seen.all():  # what has no value is refused below
                 self.schema_ = known
+            elif isinstance(data, FileRows) and not as_named:
+                kinds = {column.name: column.kind for column in known.columns}
+                data = data.of_kinds({name: kind for name, kind in named.items() if kind != kinds[name]})
+                self.schema_ = known = data.schema
             else:
                 self.__dict__.pop("schema_", None)
+        elif isinstance(data, FileRows) and known != self.schema_ and known.names == self.schema_.names:
+            return data.read_as(self.schema_).weighted(data._weights)
         if "schema_" in vars(self) and self.schema_ == known:
             return data
         table = decode(data.rows(), known)

@@ -39,7 +39,7 @@ def spread_sums(source: BlockSource, arguments: tuple) -> list[cf.Sums] | None:
 
 
 def eager_sums(source: BlockSource, arguments: tuple) -> list[cf.Sums]:
-    """The sums of spans of blocks that are read as they are needed, by NumPy: elsewhere, or here several side by side."""
+    """The sums of spans of blocks that are read as needed, by NumPy: elsewhere, or here several side by side."""
     if (there := spread_sums(source, arguments)) is not None:
         return there
     blocks = (trimmed(block, source.tile) for block in source.blocks())

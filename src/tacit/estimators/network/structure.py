@@ -291,4 +291,3 @@ class NetworkStructure(HasNodes):
                     )
                 )
         return tuple(sorted(found, key=lambda each: -each.gain))
-

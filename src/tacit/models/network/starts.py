@@ -126,9 +126,7 @@ class NodeFamily(NamedTuple):
     hidden: tuple[int, ...]
 
 
-def _raise(
-    nodes: list[NetworkNode], families: Mapping[int, NodeFamily], rows: Dataset, sizes: tuple[int, ...]
-) -> None:
+def _raise(nodes: list[NetworkNode], families: Mapping[int, NodeFamily], rows: Dataset, sizes: tuple[int, ...]) -> None:
     """Fit nodes to the rows that say all of their families; where there is no closed form, by steps until they rest."""
     left = sorted(families)
     for _ in range(STEPS):

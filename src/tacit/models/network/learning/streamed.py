@@ -295,4 +295,3 @@ class StreamedMixedScore(MixedScore):
     def _scatters_of(self, wanted: Sequence[tuple[int, ...]]) -> list[Scatters]:
         found = self._passed(wanted) if wanted else ()
         return [self._floored(each.total, each.scatter) for each in found]
-
