@@ -118,8 +118,8 @@ class FileRows(Dataset):
         table = FileColumns(self.files, self._pieces, self._arrow)
         again, _ = table.settled([name for name in self._known.names if name in kinds], kinds, asked=True)
         new = {column.name: column for column in again.columns}
-        schema = Schema(tuple(new.get(column.name, column) for column in self._known.columns))
-        return self.read_as(schema).weighted(self._weights)
+        schema = Schema(tuple(new.get(column.name, column) for column in self.schema.columns))
+        return self.read_as(schema).weighted(self.given_weights)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         """All rows in memory, for what takes arrays only; texts are no numbers."""
