@@ -91,7 +91,9 @@ def names_at_fit(estimator: BaseEstimator) -> list[str] | None:
 
 
 def weights_of(X: MatrixLike, sample_weight: ArrayLike | None) -> np.ndarray:
-    """A weight a row; ones where none are given."""
+    """A weight a row; where none are given, those that a data set has, else ones."""
+    if sample_weight is None and isinstance(X, Dataset):
+        return X.weights
     return read_weights(np.empty((number_of_rows(X), 1)), sample_weight)
 
 
