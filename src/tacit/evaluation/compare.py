@@ -29,6 +29,7 @@ from tacit.evaluation.rows import (
     number_of_rows,
     read,
     score_rows,
+    weights_at,
     weights_of,
 )
 from tacit.evaluation.spreading import at_hand, every
@@ -113,7 +114,7 @@ def compare(
         raise ValueError(f"folds={folds} is more than the {rows} rows; every fold needs a row")
     X = at_hand(X)
     weights = weights_of(X, sample_weight)
-    fold = fold_of(X, folds, random) if isinstance(X, SequencedRows) else random.permutation(rows) % folds
+    fold = fold_of(X, folds, random) if isinstance(X, SequencedRows) else _folds(rows, folds, random)
     scores, seconds, measured = _crossed(candidates, X, fold, weights)
     wanted = asked or baseline or (baseline is None and _suits_baseline(candidates, X))
     single = independent(X, measured) if wanted and INDEPENDENT not in candidates else None
@@ -161,6 +162,11 @@ def _crossed(
     return scores, seconds, next(iter(measures.values()))
 
 
+def _folds(rows: int, folds: int, random: np.random.Generator) -> np.ndarray:
+    """Which part every row is in, in few bytes."""
+    return (random.permutation(rows) % folds).astype(np.int16 if folds < 2**15 else np.int64)
+
+
 def _one_fold(
     task: tuple[int, str],
     candidates: Mapping[str, Any],
@@ -173,7 +179,7 @@ def _one_fold(
     seen, unseen = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
     began = time.perf_counter()
     fitted = fresh(candidates[name])
-    fit_rows(fitted, some(tables[name], seen), weights[seen])
+    fit_rows(fitted, some(tables[name], seen), weights_at(weights, seen))
     found = score_rows(fitted, some(tables[name], unseen))
     return found, measure(fitted), time.perf_counter() - began
 

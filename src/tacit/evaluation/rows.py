@@ -97,6 +97,14 @@ def weights_of(X: MatrixLike, sample_weight: ArrayLike | None) -> np.ndarray:
     return read_weights(np.empty((number_of_rows(X), 1)), sample_weight)
 
 
+def weights_at(weights: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Those of some rows; where all weigh the same, and that takes no memory, theirs take none either."""
+    if weights.size and weights.strides == (0,):
+        number = np.count_nonzero(places) if places.dtype == bool else places.size
+        return np.broadcast_to(weights[0], (number,))
+    return weights[places]
+
+
 def number_of_rows(X: Any) -> int:
     """The rows of a data set, an array, a sparse matrix, a frame, a list of rows or a mapping of columns."""
     if isinstance(X, Dataset | np.ndarray) or sparse.issparse(X):

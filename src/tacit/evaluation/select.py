@@ -22,7 +22,7 @@ from tacit.estimators.mixture.parameters import NATIVE
 from tacit.estimators.mixture.variational import VariationalMixture
 from tacit.evaluation import race
 from tacit.evaluation.race import EFFORTS
-from tacit.evaluation.rows import fit_rows, fresh, score_rows
+from tacit.evaluation.rows import fit_rows, fresh, score_rows, weights_at
 from tacit.evaluation.spreading import at_hand, every
 from tacit.evaluation.sweeping import BOUNDS, LIKELIHOODS, one_of, sweep
 from tacit.evaluation.topic_selection import TopicSelection, select_topics
@@ -307,8 +307,8 @@ def _fold_sum(task: tuple[LikelihoodMixture | VariationalMixture, np.ndarray, in
     """``Σ w log p`` of the rows of a fold under the fit to the others."""
     candidate, fold, number = task
     model, weights = fresh(candidate), rows.weights
-    fit_rows(model, rows.take(fold != number), weights[fold != number])
-    return float(weights[fold == number] @ score_rows(model, rows.take(fold == number)))
+    fit_rows(model, rows.take(fold != number), weights_at(weights, fold != number))
+    return float(weights_at(weights, fold == number) @ score_rows(model, rows.take(fold == number)))
 
 
 def _by_bounds(

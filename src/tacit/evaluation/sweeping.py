@@ -32,7 +32,7 @@ from tacit.estimators.factors.capabilities import HasFactors, TellsFit
 from tacit.estimators.sequence.reading import ReadsSequences
 from tacit.estimators.stopping import stop_reason
 from tacit.evaluation.parallel_choice import PARALLEL, by_parallel, excess
-from tacit.evaluation.rows import number_of_rows, picked, weights_of
+from tacit.evaluation.rows import number_of_rows, picked, weights_at, weights_of
 from tacit.evaluation.spreading import every
 from tacit.inference.status import INTERRUPTED, STOPPED
 
@@ -94,8 +94,8 @@ def sweep(
     rows = Halves(
         X if learn is None else picked(X, learn),
         X if held is None else picked(X, held),
-        weights if learn is None else weights[learn],
-        weights if held is None else weights[held],
+        weights if learn is None else weights_at(weights, learn),
+        weights if held is None else weights_at(weights, held),
     )
     for line, interrupted in every(_tried, numbers, (estimator, seed, chosen, rows), X):
         lines.append(line)

@@ -2,7 +2,8 @@
 
 import functools
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -36,6 +37,21 @@ def spread_sums(source: BlockSource, arguments: tuple) -> list[cf.Sums] | None:
     shared = is_double(), is_eager(), on_host(arguments)
     found = engine.map(_sums_there, source.partitions(engine.partitions), shared)
     return list(itertools.chain.from_iterable(found))
+
+
+def of_blocks(source: BlockSource, function: Callable[..., Any], *shared: Any) -> Iterator[Any]:
+    """What a function gives of every block and ``shared``, in order, as NumPy arrays; elsewhere, if an engine can."""
+    engine = distributed.current()
+    if engine is None or not isinstance(source, StreamSource) or not source.portable:
+        yield from (on_host(function(block, *shared)) for block in source.blocks())
+        return
+    there = function, is_double(), on_host(shared)
+    yield from itertools.chain.from_iterable(engine.map(_blocks_there, source.partitions(engine.partitions), there))
+
+
+def _blocks_there(source: StreamSource, function: Callable[..., Any], double: bool, shared: tuple) -> list[Any]:
+    with precision(double=double):
+        return [on_host(function(block, *shared)) for block in source.blocks()]
 
 
 def eager_sums(source: BlockSource, arguments: tuple) -> list[cf.Sums]:
