@@ -9,6 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from sklearn.base import clone
+from sklearn.neighbors import KernelDensity
 from typer.testing import CliRunner
 
 import tacit
@@ -88,6 +90,27 @@ def test_regressions_too(folder: Path) -> None:
     with distributed.engine("in-place", partitions=5):
         spread = tacit.BayesianLinearRegression().fit(rows, y)
     np.testing.assert_allclose(spread.coef_, alone.coef_, rtol=1e-10)
+
+
+def test_a_density_for_every_class_too(folder: Path) -> None:
+    rows, label = tacit.dataset(folder, columns=["a", "c", "gap"]), column(folder, "y") > 0
+    density = tacit.GaussianMixture(random_state=0)
+    model = tacit.GenerativeClassifier(density, refuse=0.05, calibration=0.01, random_state=0)
+    alone = clone(model).fit(np.asarray(rows), label)
+    with distributed.engine("in-place", partitions=3):
+        spread = clone(model).fit(rows, label)
+        chances, ranks = spread.predict_proba(rows), spread.p_values(rows.take(slice(0, 50)))
+    for one, other in zip(spread.estimators_, alone.estimators_, strict=True):
+        np.testing.assert_allclose(one.means_, other.means_, rtol=1e-9)
+    np.testing.assert_allclose(chances, alone.predict_proba(np.asarray(rows)), atol=1e-9)
+    np.testing.assert_allclose(ranks, alone.p_values(np.asarray(rows)[:50]), atol=1e-9)
+    assert np.isnan(np.asarray(rows)).any()
+
+
+def test_a_density_that_takes_no_data_sets_gets_an_array(folder: Path) -> None:
+    rows, label = tacit.dataset(folder, columns=["a", "b"]), column(folder, "y") > 0
+    model = tacit.GenerativeClassifier(KernelDensity()).fit(rows.take(slice(0, 200)), label[:200])
+    assert model.predict(rows.take(slice(0, 50))).shape == (50,)
 
 
 def test_processes_give_the_same_and_one_that_dies_changes_nothing(folder: Path, tmp_path: Path) -> None:
