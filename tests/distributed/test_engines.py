@@ -92,6 +92,24 @@ def test_regressions_too(folder: Path) -> None:
     np.testing.assert_allclose(spread.coef_, alone.coef_, rtol=1e-10)
 
 
+@pytest.mark.parametrize("kind", [tacit.PoissonRegression, tacit.NegativeBinomialRegression])
+def test_regressions_of_counts_too(folder: Path, kind: type) -> None:
+    rows, draw = tacit.dataset(folder, columns=["a", "b", "n0"]), np.random.default_rng(2)
+    rate = np.exp(0.1 * column(folder, "a")) * (1.0 + column(folder, "n0"))
+    y = draw.poisson(rate * draw.gamma(2.0, 0.5, ROWS)).astype(float)
+    more = {"sample_weight": draw.integers(0, 3, ROWS).astype(float)}
+    shifted = np.asarray(rows) + np.array([0.0, 0.0, 1.0])
+    alone = kind().fit(shifted[:, :2], y, exposure=shifted[:, 2], **more)
+    with distributed.engine("in-place", partitions=3):
+        spread = kind().fit(tacit.dataset(folder, columns=["a", "b"]), y, exposure=shifted[:, 2], **more)
+        column_says = kind("n0").fit(rows.take(column(folder, "n0") > 0), y[column(folder, "n0") > 0])
+    for name in ("coef_", "intercept_", "covariance_", "dispersion_", "log_likelihood_", "deviance_", "pearson_ratio_"):
+        np.testing.assert_allclose(getattr(spread, name), getattr(alone, name), rtol=1e-9, atol=1e-10)
+    seen = np.asarray(rows)[:, 2] > 0
+    again = kind(2).fit(np.asarray(rows)[seen], y[seen])
+    np.testing.assert_allclose(column_says.coef_, again.coef_, rtol=1e-9)
+
+
 def test_a_density_for_every_class_too(folder: Path) -> None:
     rows, label = tacit.dataset(folder, columns=["a", "c", "gap"]), column(folder, "y") > 0
     density = tacit.GaussianMixture(random_state=0)

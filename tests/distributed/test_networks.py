@@ -109,7 +109,7 @@ def test_without_an_engine_too(folder: Path, monkeypatch: pytest.MonkeyPatch) ->
     rows = tacit.dataset(folder, columns=columns)
     weights = np.random.default_rng(1).integers(0, 3, ROWS).astype(float)
     held = tacit.BayesianNetwork(**settings).fit(rows, sample_weight=weights)
-    monkeypatch.setattr("tacit.estimators.network.node_rows.STREAM_BYTES", 0)
+    monkeypatch.setattr("tacit.data.sources.STREAM_BYTES", 0)
     read = tacit.BayesianNetwork(**settings).fit(rows, sample_weight=weights)
     assert read.edges_ == held.edges_
     np.testing.assert_allclose(numbers(read), numbers(held), rtol=1e-10, atol=1e-10)

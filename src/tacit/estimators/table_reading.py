@@ -164,7 +164,7 @@ def _of_kinds(data: Dataset, known: Schema, kinds: Mapping[str, str]) -> tuple[D
     """Rows in files, some columns of which are something else; where their codes change, these are settled anew."""
     columns = []
     for column in known.columns:
-        kind = kinds.get(column.name, column.kind)
+        kind: Any = kinds.get(column.name, column.kind)
         stays = kind == ("categorical" if column.levels is not None else "continuous")
         columns.append(dataclasses.replace(column, kind=kind) if stays else column)
     other = Schema(tuple(columns))

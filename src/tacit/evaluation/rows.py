@@ -100,7 +100,7 @@ def weights_of(X: MatrixLike, sample_weight: ArrayLike | None) -> np.ndarray:
 def weights_at(weights: np.ndarray, places: np.ndarray) -> np.ndarray:
     """Those of some rows; where all weigh the same, and that takes no memory, theirs take none either."""
     if weights.size and weights.strides == (0,):
-        number = np.count_nonzero(places) if places.dtype == bool else places.size
+        number = int(np.count_nonzero(places)) if places.dtype == bool else places.size
         return np.broadcast_to(weights[0], (number,))
     return weights[places]
 

@@ -14,12 +14,12 @@ from tacit.data.blocks import AsTheyAre
 from tacit.data.dataset import Dataset
 from tacit.data.errors import listed
 from tacit.data.passes import passed
-from tacit.data.sources import BlockSource, StreamSource, source
+from tacit.data.sources import BlockSource, StreamSource, source, stays
 from tacit.estimators.base import double_precision, seed_of, weighted
 from tacit.estimators.capabilities import MatrixLike
 from tacit.estimators.network.answers import NetworkAnswers
 from tacit.estimators.network.columns import NodeColumns
-from tacit.estimators.network.node_rows import NodeRows, at_hand, stays
+from tacit.estimators.network.node_rows import NodeRows, at_hand
 from tacit.estimators.network.structure import COMPLETIONS, Completions, NetworkStructure
 from tacit.estimators.settings import POSITIVE, TOLERANCE, Choice, Number, Whole, settings
 from tacit.estimators.stopping import because, stop_reason

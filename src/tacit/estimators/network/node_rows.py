@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 
 from tacit.data.dataset import Dataset, DenseRows, MadeRows
 from tacit.data.passes import passed
-from tacit.data.sources import STREAM_BYTES, spread
+from tacit.data.sources import stays
 from tacit.estimators.network.columns import NodeColumns
 from tacit.models.network.learning import (
     DiscreteScore,
@@ -49,7 +49,7 @@ class RowFacts(NamedTuple):
     def __add__(self, other: Any) -> "RowFacts":
         """Of the rows of both."""
         sums = [one + more for one, more in zip(self[:5], other[:5], strict=True)]
-        return RowFacts(*sums, np.minimum(self.low, other.low), np.maximum(self.high, other.high))
+        return RowFacts._make([*sums, np.minimum(self.low, other.low), np.maximum(self.high, other.high)])
 
 
 def _facts(rows: Values, weights: Float[np.ndarray, " rows"], visible: int) -> RowFacts:
@@ -77,11 +77,6 @@ def _inside(columns: NodeColumns, units: Units, rows: Float[np.ndarray, "rows co
 
 def _first(visible: int, rows: Values) -> Values:
     return rows[:, :visible]
-
-
-def stays(rows: Dataset) -> bool:
-    """Whether rows stay where they lie: in files, too many to be held, or read by the workers of an engine."""
-    return spread(rows) or (rows.portable and 8 * rows.shape[0] * rows.shape[1] > STREAM_BYTES)
 
 
 def at_hand(rows: Dataset) -> Dataset:

@@ -205,7 +205,7 @@ def _joined(one: GroupMoments, other: GroupMoments) -> GroupMoments:
         scatter[at] += part.scatter
     whole = total.sum(0)
     share = total[1] / whole
-    away = np.where((total > 0).all(0)[:, None], mean[1] - mean[0], 0.0)
+    away = np.where(np.all(total > 0, axis=0, keepdims=True).T, mean[1] - mean[0], 0.0)
     only = (total[0] == 0)[:, None]
     middle = np.where(only, mean[1], mean[0] + share[:, None] * away)
     between = (total[0] * share)[:, None, None] * away[:, :, None] * away[:, None, :]
@@ -278,7 +278,9 @@ class StreamedMixedScore(MixedScore):
         self._all = tuple(int(each) for each in levels)
         self._cards = np.array([self._all[place] for place in own], np.int64)
         picked = MadeRows(rows, functools.partial(_picked, own), own.size)
-        self._discrete = DiscreteScore(counts_of(picked, self._cards.tolist(), [names[place] for place in own]), kind)
+        self._discrete = DiscreteScore(
+            counts_of(picked, self._cards.tolist(), [names[place] for place in own.tolist()]), kind
+        )
         self._moments: dict[tuple[int, ...], Scatters] = {}
         (whole,) = self._passed([()])
         self.total = float(whole.total.sum())
