@@ -2,24 +2,26 @@
 
 import functools
 import itertools
+import operator
 from collections.abc import Callable
-from typing import Any
+from typing import TypeVar
+
+import numpy as np
 
 from tacit import trees
 from tacit.data.dataset import SLICE_ROWS, Dataset
 from tacit.data.sums import span_of, spans_of
 
+T = TypeVar("T")
 
-def plus(one: Any, other: Any) -> Any:
+
+def plus(one: T, other: T) -> T:
     """The sum of two trees of arrays."""
-    return trees.map(_plus, one, other)
+    found: T = trees.map(operator.add, one, other)
+    return found
 
 
-def _plus(one: Any, other: Any) -> Any:
-    return one + other
-
-
-def passed(rows: Dataset, function: Callable[..., Any], *shared: Any, add: Callable[[Any, Any], Any] = plus) -> Any:
+def passed(rows: Dataset, function: Callable[..., T], *shared: object, add: Callable[[T, T], T] = plus) -> T:
     """What a function gives of slices of rows, added up in their order; rows of weight 0 are left out.
 
     Partitions hold whole spans of slices, so that they change no digit.
@@ -36,13 +38,13 @@ def passed(rows: Dataset, function: Callable[..., Any], *shared: Any, add: Calla
 
 
 def _span_parts(
-    rows: Dataset, function: Callable[..., Any], span: int, shared: tuple, add: Callable[[Any, Any], Any]
-) -> list[Any]:
+    rows: Dataset, function: Callable[..., T], span: int, shared: tuple, add: Callable[[T, T], T]
+) -> list[T]:
     found = (_of_slice(rows, at, part, function, shared) for at, part in rows.slices())
     return [functools.reduce(add, some) for some in spans_of(found, span)]
 
 
-def _of_slice(rows: Dataset, at: slice, part: Any, function: Callable[..., Any], shared: tuple) -> Any:
+def _of_slice(rows: Dataset, at: slice, part: np.ndarray, function: Callable[..., T], shared: tuple) -> T:
     weights, part = rows.weights[at], part.astype("f8", copy=False)
     if not (weights > 0).all():
         part, weights = part[weights > 0], weights[weights > 0]

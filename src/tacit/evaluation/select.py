@@ -108,9 +108,7 @@ def select(
 
     Other models that have a number of components (clusters, dimensions of a code, topics) are fitted with each of them
     from one seed, and the best once more to all rows. Rows to fit are taken as they are, and there are no structures.
-
-    Inside `tacit.distributed.engine` candidates are fitted by its workers, where the rows fit into memory: those of a
-    race round by round, others all at once. The answer is the same. Ctrl-C then keeps what whole rounds have given.
+    An engine (`tacit.distributed`) fits candidates to rows that fit into memory, in rounds; the answer is the same.
 
     Args:
         X: rows ``(n, d)``, as the estimator takes them.

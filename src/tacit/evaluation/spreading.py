@@ -2,15 +2,18 @@
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TypeVar
 
 from tacit import distributed
 from tacit.compute import double_precision
 from tacit.data.dataset import Dataset, DenseRows
 from tacit.data.sources import STREAM_BYTES
 
+T = TypeVar("T")
+R = TypeVar("R")
 
-def at_hand(X: Any) -> Any:
+
+def at_hand(X: T) -> T | Dataset:
     """Rows in files that are few are read, where an engine could have candidates fitted to them side by side."""
     if distributed.current() is None or not isinstance(X, Dataset) or not X.portable:
         return X
@@ -20,12 +23,12 @@ def at_hand(X: Any) -> Any:
     return DenseRows(X.rows(), X.given_weights).described(X.schema)
 
 
-def spreads(*held: Any) -> bool:
+def spreads(*held: object) -> bool:
     """Whether candidates are what an engine spreads: the rows are here, and not where its workers read them."""
     return distributed.current() is not None and not any(isinstance(X, Dataset) and X.portable for X in held)
 
 
-def every(function: Callable[..., Any], tasks: Sequence[Any], shared: tuple, *held: Any) -> Iterator[Any]:
+def every(function: Callable[..., R], tasks: Sequence[T], shared: tuple, *held: object) -> Iterator[R]:
     """``function(task, *shared)`` of every task in order: each as it is asked for, or all by the workers of an engine.
 
     Args:
@@ -44,7 +47,7 @@ def every(function: Callable[..., Any], tasks: Sequence[Any], shared: tuple, *he
         yield result
 
 
-def _there(task: Any, function: Callable[..., Any], shared: tuple) -> tuple[Any, list[tuple[type[Warning], str]]]:
+def _there(task: T, function: Callable[..., R], shared: tuple) -> tuple[R, list[tuple[type[Warning], str]]]:
     """A task on a worker: what it gives, and what it warned of."""
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")

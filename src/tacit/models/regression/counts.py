@@ -8,7 +8,7 @@ on all parameters together, halved until the likelihood rises; its sums over row
 import abc
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
 import equinox as eqx
 import numpy as np
@@ -18,6 +18,8 @@ from scipy.special import digamma, gammaln, polygamma, xlogy
 
 from tacit.data.dataset import Dataset
 from tacit.data.passes import passed
+
+T = TypeVar("T")
 
 LEAST, MOST = 1e-6, 1e8
 """Of the dispersion α that is estimated: below, counts are Poisson to all digits of a table."""
@@ -39,7 +41,7 @@ class CountSums(abc.ABC):
     """Sums over weighted rows, wherever these lie."""
 
     @abc.abstractmethod
-    def sum(self, function: Callable[..., Any], *shared: Any) -> Any:
+    def sum(self, function: Callable[..., T], *shared: object) -> T:
         """The sum over parts of the rows of what a function gives of `CountRows` and ``shared``."""
 
     @functools.cached_property
@@ -54,7 +56,7 @@ class HeldCounts(CountSums):
     def __init__(self, rows: CountRows) -> None:
         self.rows = rows
 
-    def sum(self, function: Callable[..., Any], *shared: Any) -> Any:
+    def sum(self, function: Callable[..., T], *shared: object) -> T:
         return function(self.rows, *shared)
 
 
@@ -77,19 +79,19 @@ class StreamedCountRows(CountSums):
     ) -> None:
         self._rows, self._how = rows, (shift, scale, intercept)
 
-    def sum(self, function: Callable[..., Any], *shared: Any) -> Any:
+    def sum(self, function: Callable[..., T], *shared: object) -> T:
         return passed(self._rows, _laid, function, shared, *self._how)
 
 
 def _laid(
     rows: np.ndarray,
     weights: np.ndarray,
-    function: Callable[..., Any],
+    function: Callable[..., T],
     shared: tuple,
     shift: np.ndarray,
     scale: np.ndarray,
     intercept: bool,
-) -> Any:
+) -> T:
     """What a function gives of some rows."""
     return function(count_rows(rows[:, :-2], rows[:, -2], rows[:, -1], weights, (shift, scale, intercept)), *shared)
 
