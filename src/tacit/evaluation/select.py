@@ -98,7 +98,7 @@ def select(
     sample_weight: ArrayLike | None = None,
     random_state: Seed = None,
 ) -> Selection | TopicSelection:
-    """Fit every number of components with every covariance structure, and choose.
+    """Fit every number of components with every covariance structure, by an engine if there is one, and choose.
 
     A candidate's starts are made from the rows: three are hierarchical (Ward's on scaled principal components and on
     scaled columns, and one by the likelihood of Gaussians, as mclust's), the others k-means'. Half as many are what the
@@ -108,7 +108,6 @@ def select(
 
     Other models that have a number of components (clusters, dimensions of a code, topics) are fitted with each of them
     from one seed, and the best once more to all rows. Rows to fit are taken as they are, and there are no structures.
-    An engine (`tacit.distributed`) fits candidates to rows that fit into memory, in rounds; the answer is the same.
 
     Args:
         X: rows ``(n, d)``, as the estimator takes them.
@@ -132,14 +131,14 @@ def select(
         ValueError: no candidate, or each rests on its floor (and none has one component) or has failed; a model without
             a number of components.
     """
-    numbers, X = _numbers(components), at_hand(X)
+    numbers = _numbers(components)
     if estimator is not None and not _raced(estimator):
-        return _of_others(X, numbers.tolist(), criterion, estimator, sample_weight, random_state)
+        return _of_others(at_hand(X), numbers.tolist(), criterion, estimator, sample_weight, random_state)
     check_choice("effort", effort, tuple(EFFORTS))
     criterion = one_of(BOUNDS if isinstance(estimator, EmptiesItself) else LIKELIHOODS, criterion)
     base = clone(estimator) if estimator is not None else GaussianMixture(tol=1e-5, max_iter=500)
     base.set_params(random_state=random_state, n_components=int(numbers[0]))
-    rows = weighted(base.read(X, reset=True, minimum=2), sample_weight)
+    rows = weighted(base.read(at_hand(X), reset=True, minimum=2), sample_weight)
     numbers = _at_most(numbers, len(rows))
     if estimator is None:
         base.set_params(reg_covar=FLOOR * rows.moments().least_variance)
